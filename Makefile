@@ -1,0 +1,44 @@
+# tfrun: `make help` lists what there is. `make demo` and `make test` do all the set-up they need.
+
+GO ?= go
+export GO
+
+# Set up libtensorflow (once; instant later) and give its flags to the rest of a recipe line.
+# With CGO_ENABLED=0 the command still builds, without what needs TensorFlow.
+ifeq ($(CGO_ENABLED),0)
+with_tf = true
+else
+with_tf = env=$$(scripts/libtensorflow.sh env) && eval "$$env"
+endif
+
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+ldflags = -X main.version=$(version)
+# Beside libtensorflow's own place: a binary in bin/ finds a lib/ next to it, so an archive of both can be moved.
+rpath = -extldflags "-Wl,-rpath,\$$ORIGIN/../lib"
+
+.DEFAULT_GOAL := help
+.PHONY: help lib env build demo test clean go
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'VARIANT=gpu, TF=2.20.0, TFRUN_LIBTENSORFLOW=/usr/local and others: see scripts/libtensorflow.sh'
+
+go:
+	@scripts/libtensorflow.sh go
+
+lib: ## get libtensorflow (274 MB, once for all clones)
+	@scripts/libtensorflow.sh
+
+env: ## print the cgo settings for a project of your own: eval "$$(make -s env)"
+	@scripts/libtensorflow.sh env
+
+build: go ## build bin/tfrun
+	@mkdir -p bin
+	@$(with_tf) && $(GO) build -ldflags '$(ldflags) $(rpath)' -o bin/tfrun ./cmd/tfrun
+
+demo: build ## describe the example model and run it on the example reviews
+	bin/tfrun shapes examples/reviews/model
+	bin/tfrun predict examples/reviews/model examples/reviews/reviews.txt
+
+clean: ## remove what was built here; the shared cache stays
+	rm -rf bin third_party
