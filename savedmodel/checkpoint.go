@@ -1,0 +1,234 @@
+package savedmodel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// maxIndex bounds the size of variables.index. An entry takes some 50 bytes, so this is room for tens of millions of variables.
+const maxIndex = 1 << 30
+
+// objectGraphKey is the entry with the serialized TrackableObjectGraph, which gives the variables' names (OBJECT_GRAPH_PROTO_KEY).
+const objectGraphKey = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+// Checkpoint is the index of a model's variables: a tensor bundle ("checkpoint v2").
+type Checkpoint struct {
+	Prefix  string // ".../variables/variables": files are this and ".index" or ".data-00000-of-00001"
+	Shards  int    // the number of data files
+	Tensors []*CheckpointTensor
+	byKey   map[string]*CheckpointTensor
+}
+
+// CheckpointTensor is one entry of a checkpoint.
+type CheckpointTensor struct {
+	Key   string // as the restore op names it
+	Name  string // the variable's own name where the checkpoint gives it, else the key without its ending
+	DType tensor.DType
+	Shape tensor.Shape
+
+	Shard  int
+	Offset int64 // in the shard's file
+	Size   int64 // in bytes, as stored
+	// Slices are the parts of a partitioned variable, each an entry with its own place; nil for a tensor in one piece.
+	Slices []*CheckpointSlice
+
+	crc uint32
+}
+
+// CheckpointSlice is a part of a partitioned variable.
+type CheckpointSlice struct {
+	Start, Length []int64 // along each axis
+	Entry         *CheckpointTensor
+}
+
+// Internal reports whether the entry is the checkpoint's own bookkeeping, not a variable of the model.
+func (t *CheckpointTensor) Internal() bool {
+	return t.Key == objectGraphKey || strings.HasSuffix(t.Key, "/.OPTIMIZER_SLOT") || t.Key == "save_counter/.ATTRIBUTES/VARIABLE_VALUE"
+}
+
+// Checkpoint reads variables/variables.index. A model that has no such file gives a *[FileError] that wraps [fs.ErrNotExist].
+// The values stay on disk: see [Checkpoint.Stats] and [Checkpoint.Read].
+func (m *Model) Checkpoint() (*Checkpoint, error) {
+	prefix := filepath.Join(m.Dir, dirVariables, dirVariables)
+	path := prefix + ".index"
+	data, err := readFile(path, maxIndex, func([]byte) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseCheckpoint(path, data)
+	if err != nil {
+		return nil, err
+	}
+	c.Prefix = prefix
+	c.nameVariables()
+	return c, nil
+}
+
+// parseCheckpoint reads the table of a checkpoint's index.
+func parseCheckpoint(path string, data []byte) (*Checkpoint, error) {
+	c := &Checkpoint{byKey: map[string]*CheckpointTensor{}}
+	type part struct {
+		key     string
+		extents []extent
+	}
+	parts := map[string][]part{}
+	err := eachEntry(data, func(key, value []byte) error {
+		if len(key) == 0 {
+			return c.readHeader(path, value)
+		}
+		t, err := newCheckpointTensor(path, string(key), value)
+		if err != nil {
+			return err
+		}
+		if _, ok := c.byKey[t.Key]; ok {
+			return formatError(path, "is damaged: it has entry %q twice", t.Key)
+		}
+		c.byKey[t.Key] = t
+		if name, extents, ok := sliceKey(key); ok {
+			parts[name] = append(parts[name], part{t.Key, extents})
+			return nil
+		}
+		c.Tensors = append(c.Tensors, t)
+		return nil
+	})
+	var fe *FormatError
+	switch {
+	case errors.As(err, &fe):
+		return nil, err
+	case err != nil:
+		return nil, formatError(path, "%v", err)
+	case c.Shards == 0:
+		return nil, formatError(path, "is damaged: it has no header")
+	}
+	for _, t := range c.Tensors {
+		for _, p := range parts[t.Key] {
+			s := &CheckpointSlice{Entry: c.byKey[p.key]}
+			for axis, e := range p.extents {
+				if e.length < 0 && axis < t.Shape.Rank() {
+					e.length = t.Shape.Dim(axis)
+				}
+				s.Start, s.Length = append(s.Start, e.start), append(s.Length, e.length)
+			}
+			t.Slices = append(t.Slices, s)
+		}
+	}
+	return c, c.check(path)
+}
+
+// readHeader reads the entry with the empty key.
+func (c *Checkpoint) readHeader(path string, value []byte) error {
+	header := &pb.BundleHeaderProto{}
+	if err := unmarshal(path, value, header, "the header"); err != nil {
+		return err
+	}
+	if header.GetEndianness() != pb.BundleHeaderProto_LITTLE {
+		return formatError(path, "was written on a big-endian machine, which is not read here")
+	}
+	if header.GetNumShards() <= 0 {
+		return formatError(path, "is damaged: it has %d data files", header.GetNumShards())
+	}
+	c.Shards = int(header.GetNumShards())
+	return nil
+}
+
+func newCheckpointTensor(path, key string, value []byte) (*CheckpointTensor, error) {
+	entry := &pb.BundleEntryProto{}
+	if err := unmarshal(path, value, entry, fmt.Sprintf("entry %q", key)); err != nil {
+		return nil, err
+	}
+	return &CheckpointTensor{
+		Key: key, Name: strings.TrimSuffix(key, "/.ATTRIBUTES/VARIABLE_VALUE"),
+		DType: newDType(entry.GetDtype()), Shape: newShape(entry.GetShape()),
+		Shard: int(entry.GetShardId()), Offset: entry.GetOffset(), Size: entry.GetSize(), crc: entry.GetCrc32C(),
+	}, nil
+}
+
+// check refuses entries that no checkpoint can hold.
+func (c *Checkpoint) check(path string) error {
+	for _, t := range c.byKey {
+		bad := func(format string, args ...any) error {
+			return formatError(path, "is damaged: entry %q %s", t.Key, fmt.Sprintf(format, args...))
+		}
+		n, ok := t.Shape.NumElements()
+		switch size := int64(t.DType.Size()); {
+		case !ok:
+			return bad("has no possible shape %v", t.Shape)
+		case t.Slices != nil:
+		case t.Shard < 0 || t.Shard >= c.Shards:
+			return bad("lies in data file %d of %d", t.Shard, c.Shards)
+		case t.Offset < 0 || t.Size < 0 || t.Offset > 1<<62-t.Size:
+			return bad("lies at an impossible place")
+		case size > 0 && t.Size != 0 && (n > t.Size || n*size != t.Size):
+			return bad("has %d bytes, which is not what %v %v takes", t.Size, t.DType, t.Shape)
+		}
+	}
+	return nil
+}
+
+// Tensor returns the entry with the given key, or nil. Entries of slices have keys too.
+func (c *Checkpoint) Tensor(key string) *CheckpointTensor { return c.byKey[key] }
+
+// ShardFile returns the path of a data file.
+func (c *Checkpoint) ShardFile(i int) string {
+	return fmt.Sprintf("%s.data-%05d-of-%05d", c.Prefix, i, c.Shards)
+}
+
+// CheckShards reports a data file that is missing, or shorter than the index says.
+func (c *Checkpoint) CheckShards() error {
+	need := make(map[int]int64, min(c.Shards, len(c.byKey)))
+	for _, t := range c.byKey {
+		if t.Slices == nil {
+			need[t.Shard] = max(need[t.Shard], t.Offset+t.Size)
+		}
+	}
+	shards := make([]int, 0, len(need))
+	for i := range need {
+		shards = append(shards, i)
+	}
+	slices.Sort(shards)
+	for _, i := range shards {
+		path := c.ShardFile(i)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &FileError{File: path, Msg: "is missing: it holds values of the model's variables", Err: err}
+		case err != nil:
+			return &FileError{File: path, Msg: cause(err), Err: err}
+		case info.Size() < need[i]:
+			return formatError(path, "is cut off: %d bytes long, the index speaks of %d; copy it again", info.Size(), need[i])
+		}
+	}
+	return nil
+}
+
+// nameVariables gives the entries the names that the checkpoint's object graph has for them. Without one (TensorFlow 1) keys are names.
+// A damaged one leaves the keys.
+func (c *Checkpoint) nameVariables() {
+	t := c.byKey[objectGraphKey]
+	if t == nil || t.Size > maxMetadata {
+		return
+	}
+	values, err := c.readStrings(t)
+	if err != nil || len(values) != 1 {
+		return
+	}
+	graph := &pb.TrackableObjectGraph{}
+	if unmarshal(c.Prefix, []byte(values[0]), graph, "the object graph") != nil {
+		return
+	}
+	for _, node := range graph.GetNodes() {
+		for _, a := range node.GetAttributes() {
+			if t := c.byKey[a.GetCheckpointKey()]; t != nil && a.GetFullName() != "" {
+				t.Name = a.GetFullName()
+			}
+		}
+	}
+}

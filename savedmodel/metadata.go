@@ -1,0 +1,96 @@
+package savedmodel
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of Keras 2's saved_metadata.proto.
+const (
+	fieldMetadataNodes = 1 // SavedMetadata
+
+	fieldObjectID       = 2 // SavedObject of the metadata
+	fieldObjectPath     = 3
+	fieldObjectKind     = 4
+	fieldObjectMetadata = 5
+)
+
+// kerasMetadata holds what Keras 2 wrote about its objects, by their number in the object graph. Object 0 is the model.
+type kerasMetadata map[int]*kerasObject
+
+// kerasObject is the metadata of one layer or model. Only the parts that are used here are decoded.
+type kerasObject struct {
+	path       string // "root.layer-1"
+	identifier string // "_tf_keras_layer"
+
+	Name      string          `json:"name"`
+	ClassName string          `json:"class_name"`
+	Config    json.RawMessage `json:"config"`
+	Trainable *bool           `json:"trainable"`
+	BuildArg  json.RawMessage `json:"build_input_shape"`
+}
+
+// readMetadata reads keras_metadata.pb. A model without one gives nil and no error.
+func readMetadata(path string) (kerasMetadata, error) {
+	data, err := readFile(path, maxMetadata, func(head []byte) error { return sniff(path, head, true) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parseMetadata(path, data)
+}
+
+// parseMetadata decodes a SavedMetadata message. There is no generated code for it in the TensorFlow binding: it is Keras' own.
+func parseMetadata(path string, data []byte) (kerasMetadata, error) {
+	meta := kerasMetadata{}
+	err := eachField(data, func(f field) error {
+		if f.num != fieldMetadataNodes || f.typ != protowire.BytesType {
+			return &FormatError{File: path, Msg: "is not Keras metadata: no such field in its protobuf message", Offset: int64(f.off)}
+		}
+		id, obj, err := parseMetadataNode(path, f.data)
+		if err != nil {
+			return err
+		}
+		meta[id] = obj
+		return nil
+	})
+	var fe *FormatError
+	if err != nil && !errors.As(err, &fe) {
+		return nil, formatError(path, "is damaged: %v", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return meta, nil
+}
+
+func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
+	obj := &kerasObject{}
+	id := 0
+	var text []byte
+	err := eachField(node, func(f field) error {
+		switch f.num {
+		case fieldObjectID:
+			id = int(f.n)
+		case fieldObjectPath:
+			obj.path = string(f.data)
+		case fieldObjectKind:
+			obj.identifier = string(f.data)
+		case fieldObjectMetadata:
+			text = f.data
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := json.Unmarshal(text, obj); err != nil {
+		return 0, nil, formatError(path, "the metadata of %s is damaged: %v", obj.path, err)
+	}
+	return id, obj, nil
+}

@@ -1,0 +1,211 @@
+package savedmodel
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/tensor"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of saved_object_graph.proto.
+const (
+	fieldObjects           = 1 // SavedObjectGraph
+	fieldConcreteFunctions = 2
+
+	fieldUserObject = 4 // SavedObject
+	fieldIdentifier = 1 // SavedUserObject
+	fieldChildren   = 1 // SavedObject
+)
+
+// objectGraph is the graph of Python objects that tf.saved_model.save wrote: node 0 is the model. Children may form cycles.
+type objectGraph struct {
+	nodes    []*pb.SavedObject
+	concrete map[string][]byte // serialized SavedConcreteFunctions by function name
+	mg       *MetaGraph
+}
+
+// ObjectGraph decodes the object graph; nil for a model of TensorFlow 1, which has none.
+// It is not kept: each call decodes anew.
+func (mg *MetaGraph) ObjectGraph() (*pb.SavedObjectGraph, error) {
+	if mg.raw.objectGraph == nil {
+		return nil, nil
+	}
+	def := &pb.SavedObjectGraph{}
+	if err := mg.unmarshal(mg.raw.objectGraph, def, "the object graph"); err != nil {
+		return nil, err
+	}
+	return def, nil
+}
+
+// readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do not exist are refused.
+func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
+	g := &objectGraph{concrete: map[string][]byte{}, mg: mg}
+	err := eachField(mg.raw.objectGraph, func(f field) error {
+		switch {
+		case f.typ != protowire.BytesType:
+		case f.num == fieldObjects:
+			obj := &pb.SavedObject{}
+			if err := mg.unmarshal(f.data, obj, "the object graph"); err != nil {
+				return err
+			}
+			g.nodes = append(g.nodes, obj)
+		case f.num == fieldConcreteFunctions:
+			var name string
+			var def []byte
+			err := eachField(f.data, func(e field) error {
+				switch e.num {
+				case 1:
+					name = string(e.data)
+				case 2:
+					def = e.data
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			g.concrete[name] = def
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, mg.damaged("the object graph", err)
+	}
+	for _, obj := range g.nodes {
+		for _, c := range obj.GetChildren() {
+			if c.GetNodeId() < 0 || int(c.GetNodeId()) >= len(g.nodes) {
+				return nil, formatError(mg.model.File, "the object graph is damaged: %q points to object %d of %d", c.GetLocalName(), c.GetNodeId(), len(g.nodes))
+			}
+		}
+	}
+	return g, nil
+}
+
+// rootObject returns the identifier of the object graph's root and the names of its children, decoding no other object.
+func (mg *MetaGraph) rootObject() (identifier string, children []string) {
+	stop := &FormatError{}
+	_ = eachField(mg.raw.objectGraph, func(f field) error {
+		if f.num != fieldObjects || f.typ != protowire.BytesType {
+			return nil
+		}
+		_ = eachField(f.data, func(f field) error {
+			switch f.num {
+			case fieldUserObject:
+				identifier, _ = stringField(f.data, fieldIdentifier)
+			case fieldChildren:
+				if name, err := stringField(f.data, 2); err == nil {
+					children = append(children, name)
+				}
+			}
+			return nil
+		})
+		return stop
+	})
+	return identifier, children
+}
+
+// findFramework tells by the root object what wrote the model. It needs no other part of the graph.
+func (mg *MetaGraph) findFramework() Framework {
+	if mg.raw.objectGraph == nil {
+		return TF1
+	}
+	id, children := mg.rootObject()
+	has := func(name string) bool { return slices.Contains(children, name) }
+	switch {
+	case strings.HasPrefix(id, "_tf_keras"):
+		return Keras2
+	case has("_misc_assets") && has("variables") && has("trainable_variables"), // keras.export.ExportArchive
+		has("_layers") && has("_inbound_nodes"): // tf.saved_model.save
+		return Keras3
+	}
+	return TFModule
+}
+
+// child follows names from object id, or returns -1.
+func (g *objectGraph) child(id int, names ...string) int {
+	for _, name := range names {
+		next := -1
+		if id >= 0 && id < len(g.nodes) {
+			for _, c := range g.nodes[id].GetChildren() {
+				if c.GetLocalName() == name {
+					next = int(c.GetNodeId())
+					break
+				}
+			}
+		}
+		id = next
+	}
+	return id
+}
+
+// items returns the members of a tracked list, in its order.
+func (g *objectGraph) items(id int) []int {
+	return g.numbered(id, "")
+}
+
+// numbered returns the children of id whose names are prefix and a number, in the order of the numbers.
+func (g *objectGraph) numbered(id int, prefix string) []int {
+	if id < 0 || id >= len(g.nodes) {
+		return nil
+	}
+	type item struct{ n, id int }
+	var found []item
+	for _, c := range g.nodes[id].GetChildren() {
+		digits, ok := strings.CutPrefix(c.GetLocalName(), prefix)
+		if n, err := strconv.Atoi(digits); ok && err == nil && n >= 0 {
+			found = append(found, item{n, int(c.GetNodeId())})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b item) int { return a.n - b.n })
+	ids := make([]int, len(found))
+	for i, f := range found {
+		ids[i] = f.id
+	}
+	return ids
+}
+
+// variable returns the variable that object id is, or nil.
+func (g *objectGraph) variable(id int) *pb.SavedVariable {
+	if id < 0 || id >= len(g.nodes) {
+		return nil
+	}
+	return g.nodes[id].GetVariable()
+}
+
+// size returns the number of elements of the variable that object id is; 0 when it is none or its shape is not known.
+func (g *objectGraph) size(id int) int64 {
+	v := g.variable(id)
+	if v == nil {
+		return 0
+	}
+	n, _ := newShape(v.GetShape()).NumElements()
+	return n
+}
+
+// bytes returns what the variable weighs in memory.
+func (g *objectGraph) bytes(id int) int64 {
+	return g.size(id) * int64(max(newDType(g.variable(id).GetDtype()).Size(), 0))
+}
+
+// concreteFunction decodes what the object graph says of a function; nil when it says nothing.
+func (g *objectGraph) concreteFunction(name string) (*pb.SavedConcreteFunction, error) {
+	data, ok := g.concrete[name]
+	if !ok {
+		return nil, nil
+	}
+	def := &pb.SavedConcreteFunction{}
+	if err := g.mg.unmarshal(data, def, "concrete function "+name); err != nil {
+		return nil, err
+	}
+	return def, nil
+}
+
+// StructuredTensor is a leaf of a structured value: where it stands in the structure, and the tensor's spec.
+type StructuredTensor struct {
+	Path  string // "[0].hidden" of the second tensor of …, "" for a lone tensor
+	DType tensor.DType
+	Shape tensor.Shape
+}

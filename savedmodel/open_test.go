@@ -1,0 +1,246 @@
+package savedmodel
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// expectation is what expect.json says of a test model, as far as these tests look at it.
+type expectation struct {
+	Name       string                       `json:"name"`
+	Kind       string                       `json:"kind"`
+	Framework  string                       `json:"framework"`
+	TFVersion  string                       `json:"tf_version"`
+	TagSets    [][]string                   `json:"tag_sets"`
+	Signatures map[string]expectedSignature `json:"signatures"`
+	Rows       []expectedRow                `json:"summary_rows"`
+	Totals     *expectedTotals              `json:"totals"`
+	Connected  bool                         `json:"connected"`
+	CAPIRuns   *bool                        `json:"c_api_runs"`
+	Load       map[string]expectedLoad      `json:"load"`
+	SavedWith  string                       `json:"saved_with"`
+	ModelName  string                       `json:"model_name"`
+	NotInFiles map[string][]string          `json:"not_in_files"`
+}
+
+type expectedSignature struct {
+	Inputs     map[string]expectedTensor `json:"inputs"`
+	Outputs    map[string]expectedTensor `json:"outputs"`
+	MethodName string                    `json:"method_name"`
+}
+
+type expectedTensor struct {
+	DType      string           `json:"dtype"`
+	Shape      json.RawMessage  `json:"shape"`
+	Tensor     string           `json:"tensor"`
+	Encoding   string           `json:"encoding"`
+	Class      string           `json:"class"`
+	Tensors    []string         `json:"tensors"`
+	Components []expectedTensor `json:"components"`
+}
+
+type expectedRow struct {
+	Name        string          `json:"name"`
+	Class       string          `json:"class"`
+	OutputShape json.RawMessage `json:"output_shape"`
+	Params      int64           `json:"params"`
+	ConnectedTo []string        `json:"connected_to"`
+}
+
+type expectedTotals struct {
+	Total        int64 `json:"total"`
+	Trainable    int64 `json:"trainable"`
+	NonTrainable int64 `json:"non_trainable"`
+}
+
+type expectedLoad struct {
+	OK bool `json:"ok"`
+}
+
+// modelCase is a directory with model/ and expect.json.
+type modelCase struct {
+	dir  string
+	want expectation
+}
+
+// modelCases returns the models in testdata/models and in the folders that TFRUN_MODELS lists.
+func modelCases(tb testing.TB) []modelCase {
+	tb.Helper()
+	folders := append([]string{filepath.Join("..", "testdata", "models")}, filepath.SplitList(os.Getenv("TFRUN_MODELS"))...)
+	var cases []modelCase
+	for _, folder := range folders {
+		for _, pattern := range []string{"*/expect.json", "*/*/expect.json"} {
+			files, err := filepath.Glob(filepath.Join(folder, pattern))
+			if err != nil {
+				tb.Fatal(err)
+			}
+			for _, file := range files {
+				data, err := os.ReadFile(file)
+				if err != nil {
+					tb.Fatal(err)
+				}
+				c := modelCase{dir: filepath.Dir(file)}
+				if err := json.Unmarshal(data, &c.want); err != nil {
+					tb.Fatalf("%s: %v", file, err)
+				}
+				cases = append(cases, c)
+			}
+		}
+	}
+	if len(cases) == 0 {
+		tb.Fatal("no models found")
+	}
+	return cases
+}
+
+func (c modelCase) model() string { return filepath.Join(c.dir, "model") }
+
+func TestSignaturesOfEveryModel(t *testing.T) {
+	t.Parallel()
+	for _, c := range modelCases(t) {
+		if c.want.Kind == "corrupt" {
+			continue
+		}
+		t.Run(filepath.Base(c.dir), func(t *testing.T) {
+			t.Parallel()
+			m, err := Open(c.model())
+			if err != nil {
+				t.Fatal(err)
+			}
+			mg := m.MetaGraphs[0]
+			if string(mg.Framework) != c.want.Framework {
+				t.Errorf("framework %q, want %q", mg.Framework, c.want.Framework)
+			}
+			if mg.TensorFlowVersion != c.want.TFVersion && c.want.TFVersion != "" {
+				t.Errorf("version %q, want %q", mg.TensorFlowVersion, c.want.TFVersion)
+			}
+			var tags [][]string
+			for _, mg := range m.MetaGraphs {
+				tags = append(tags, mg.Tags)
+			}
+			if diff := cmp.Diff(c.want.TagSets, tags); diff != "" {
+				t.Errorf("tag sets (-want +got):\n%s", diff)
+			}
+			got := map[string]expectedSignature{}
+			for name, s := range mg.Signatures {
+				got[name] = expectedSignature{Inputs: asExpected(t, s.Inputs), Outputs: asExpected(t, s.Outputs), MethodName: s.MethodName}
+			}
+			if diff := cmp.Diff(c.want.Signatures, got); diff != "" {
+				t.Errorf("signatures (-want +got):\n%s", diff)
+			}
+			if err := mg.Verify(); err != nil {
+				t.Errorf("Verify() = %v, want nil", err)
+			}
+			runs := true
+			for _, name := range mg.SignatureNames() {
+				if err := mg.CheckSignature(mg.Signatures[name]); err != nil {
+					runs = false
+					if c.want.CAPIRuns == nil {
+						t.Errorf("CheckSignature(%s) = %v, want nil", name, err)
+					}
+				}
+			}
+			if c.want.CAPIRuns != nil && runs != *c.want.CAPIRuns {
+				t.Errorf("CheckSignature says the signatures run: %v, want %v", runs, *c.want.CAPIRuns)
+			}
+		})
+	}
+}
+
+// asExpected writes tensors as expect.json does.
+func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]expectedTensor {
+	t.Helper()
+	out := map[string]expectedTensor{}
+	for name, info := range infos {
+		shape, err := json.Marshal(info.Shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := expectedTensor{DType: info.DType.String(), Shape: shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
+		for _, c := range info.Components {
+			if info.Encoding == CooSparse {
+				e.Tensors = append(e.Tensors, c.Tensor)
+				continue
+			}
+			shape, err := json.Marshal(c.Shape)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Components = append(e.Components, expectedTensor{DType: c.DType.String(), Shape: shape, Tensor: c.Tensor})
+		}
+		out[name] = e
+	}
+	return out
+}
+
+// UnmarshalJSON takes the spaces out of shapes, which are compared as text.
+func (e *expectedTensor) UnmarshalJSON(data []byte) error {
+	type plain expectedTensor
+	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
+		return err
+	}
+	e.Shape = slices.DeleteFunc(e.Shape, func(b byte) bool { return b == ' ' })
+	return nil
+}
+
+// brokenModels holds a part of the one line that says what is wrong with each broken model: the file, then how.
+// TensorFlow loads those with an empty text, or finds the fault in the values, which Verify does not read.
+var brokenModels = map[string][2]string{
+	"bad_asset_missing":          {"assets/labels.txt", "is missing"},
+	"bad_data_empty":             {"variables.data-00000-of-00001", "cut off: 0 bytes"},
+	"bad_data_flipped":           {},
+	"bad_data_half":              {"variables.data-00000-of-00001", "cut off: 759 bytes"},
+	"bad_data_missing":           {"variables.data-00000-of-00001", "is missing"},
+	"bad_empty_dir":              {"bad_empty_dir/model", "directory is empty"},
+	"bad_fingerprint_garbage":    {},
+	"bad_index_garbage":          {"variables.index", "not a checkpoint index"},
+	"bad_index_half":             {"variables.index", "not a checkpoint index, or cut off"},
+	"bad_index_missing":          {"variables.index", "is missing"},
+	"bad_metadata_bad_json":      {},
+	"bad_metadata_garbage":       {},
+	"bad_metadata_missing":       {},
+	"bad_no_pb":                  {"bad_no_pb/model", "saved_model.pb is missing"},
+	"bad_no_variables_dir":       {"model/variables", "is missing"},
+	"bad_other_models_variables": {"variables.index", "another model's variables"},
+	"bad_pb_empty":               {"saved_model.pb", "is empty"},
+	"bad_pb_garbage":             {"saved_model.pb", "is not a SavedModel"},
+	"bad_pb_git_lfs":             {"saved_model.pb", "Git LFS pointer"},
+	"bad_pb_half":                {"saved_model.pb", "is cut off"},
+	"bad_pb_html":                {"saved_model.pb", "is a web page"},
+	"bad_shard_missing":          {"variables.data-00001-of-00002", "is missing"},
+	"bad_wrong_shard":            {"variables.data-00000-of-00001", "is missing"},
+}
+
+func TestBrokenModels(t *testing.T) {
+	t.Parallel()
+	for _, c := range modelCases(t) {
+		if c.want.Kind != "corrupt" {
+			continue
+		}
+		t.Run(filepath.Base(c.dir), func(t *testing.T) {
+			t.Parallel()
+			m, err := Open(c.model())
+			if err == nil {
+				err = m.MetaGraphs[0].Verify()
+			}
+			want, known := brokenModels[filepath.Base(c.dir)]
+			loads := known && want[0] == "" || !known && c.want.Load["c_api"].OK
+			switch {
+			case loads && err != nil:
+				t.Errorf("error %v, want none", err)
+			case !loads && err == nil:
+				t.Error("no error, want one")
+			case err != nil && strings.ContainsRune(err.Error(), '\n'):
+				t.Errorf("error of several lines: %q", err)
+			case known && err != nil && (!strings.Contains(filepath.ToSlash(err.Error()), want[0]+": ") || !strings.Contains(err.Error(), want[1])):
+				t.Errorf("error %q, want one with %q", err, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,265 @@
+package savedmodel
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// Field numbers of saved_model.proto, meta_graph.proto and graph.proto.
+const (
+	fieldSchemaVersion = 1 // SavedModel
+	fieldMetaGraphs    = 2
+
+	fieldMetaInfo    = 1 // MetaGraphDef
+	fieldGraphDef    = 2
+	fieldSaverDef    = 3
+	fieldCollections = 4
+	fieldSignatures  = 5
+	fieldAssetFiles  = 6
+	fieldObjectGraph = 7
+
+	fieldTags              = 4 // MetaInfoDef
+	fieldTensorFlowVersion = 5
+)
+
+// rawMetaGraph holds the serialized parts of a MetaGraphDef that are decoded on demand. All are slices of the file's memory, nil when absent.
+// A message field that a file gives more than once is one message in several pieces, which protobuf merges: so does concatenation.
+type rawMetaGraph struct {
+	all         []byte
+	graph       []byte
+	saver       []byte
+	objectGraph []byte
+	collections [][]byte
+}
+
+// split fills m.MetaGraphs from a serialized SavedModel. It decodes the tags, the signatures and the assets only.
+func (m *Model) split(data []byte) error {
+	err := eachField(data, func(f field) error {
+		switch {
+		case f.num == fieldSchemaVersion && f.typ == protowire.VarintType:
+		case f.num == fieldMetaGraphs && f.typ == protowire.BytesType:
+			mg, err := m.splitMetaGraph(f.data)
+			if err != nil {
+				return err
+			}
+			m.MetaGraphs = append(m.MetaGraphs, mg)
+		default:
+			return &FormatError{File: m.File, Msg: "is not a SavedModel: no such field in its protobuf message", Offset: int64(f.off)}
+		}
+		return nil
+	})
+	switch wire := (*wireError)(nil); {
+	case errors.As(err, &wire) && wire.off < 32 && !startsLikeSavedModel(data):
+		return formatError(m.File, "is not a SavedModel: the bytes are no protobuf message")
+	case errors.Is(err, errCut):
+		return formatError(m.File, "is cut off: it ends after %d bytes in the middle of a message; copy it again", len(data))
+	case errors.As(err, &wire):
+		return formatError(m.File, "is not a SavedModel, or is damaged: %v", wire)
+	case err != nil:
+		return err
+	case len(m.MetaGraphs) == 0:
+		return formatError(m.File, "holds no graph")
+	}
+	return nil
+}
+
+// startsLikeSavedModel tells a truncated SavedModel, whose first field is whole or begins a MetaGraphDef, from garbage.
+func startsLikeSavedModel(data []byte) bool {
+	num, typ, n := protowire.ConsumeTag(data)
+	if n > 0 && num == fieldSchemaVersion && typ == protowire.VarintType {
+		_, m := protowire.ConsumeVarint(data[n:])
+		if m < 0 {
+			return false
+		}
+		data = data[n+m:]
+		num, typ, n = protowire.ConsumeTag(data)
+	}
+	if n <= 0 || num != fieldMetaGraphs || typ != protowire.BytesType {
+		return false
+	}
+	size, k := protowire.ConsumeVarint(data[n:])
+	if k < 0 || size > maxBinary {
+		return false
+	}
+	// What is there of the graph must begin with one of its own fields.
+	num, typ, n = protowire.ConsumeTag(data[n+k:])
+	return n > 0 && num <= fieldObjectGraph && typ == protowire.BytesType
+}
+
+// splitMetaGraph decodes what names a MetaGraphDef and keeps the rest serialized.
+func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
+	mg := &MetaGraph{model: m, Signatures: map[string]*Signature{}, raw: rawMetaGraph{all: data}}
+	err := eachField(data, func(f field) error {
+		if f.typ != protowire.BytesType {
+			return nil
+		}
+		switch f.num {
+		case fieldMetaInfo:
+			return mg.readMetaInfo(f.data)
+		case fieldGraphDef:
+			mg.raw.graph = join(mg.raw.graph, f.data)
+		case fieldSaverDef:
+			mg.raw.saver = join(mg.raw.saver, f.data)
+		case fieldCollections:
+			mg.raw.collections = append(mg.raw.collections, f.data)
+		case fieldObjectGraph:
+			mg.raw.objectGraph = join(mg.raw.objectGraph, f.data)
+		case fieldSignatures:
+			return mg.readSignature(f.data)
+		case fieldAssetFiles:
+			return mg.readAsset(f.data)
+		}
+		return nil
+	})
+	if err != nil {
+		if errors.Is(err, errCut) {
+			return nil, formatError(m.File, "is damaged: a length inside its graph reaches beyond the graph's end")
+		}
+		return nil, err
+	}
+	if mg.Assets == nil {
+		if err := mg.readLegacyAssets(); err != nil {
+			return nil, mg.damaged("its list of assets", err)
+		}
+	}
+	slices.Sort(mg.Tags)
+	mg.graph = once(mg.indexGraph)
+	mg.objs = once(mg.readObjectGraph)
+	mg.table = once(mg.buildLayers)
+	mg.Framework = mg.findFramework()
+	return mg, nil
+}
+
+// join returns the concatenation of two pieces of one message, without copying in the usual case of a single piece.
+func join(a, b []byte) []byte {
+	if a == nil {
+		return b[:len(b):len(b)]
+	}
+	return append(a, b...)
+}
+
+// readMetaInfo reads the tags and the version of a MetaInfoDef. Its list of op definitions, the largest part, is left alone.
+func (mg *MetaGraph) readMetaInfo(data []byte) error {
+	return eachField(data, func(f field) error {
+		switch {
+		case f.num == fieldTags && f.typ == protowire.BytesType:
+			mg.Tags = append(mg.Tags, string(f.data))
+		case f.num == fieldTensorFlowVersion && f.typ == protowire.BytesType:
+			mg.TensorFlowVersion = string(f.data)
+		}
+		return nil
+	})
+}
+
+// readSignature reads one entry of the signature map.
+func (mg *MetaGraph) readSignature(entry []byte) error {
+	var name string
+	def := &pb.SignatureDef{}
+	err := eachField(entry, func(f field) error {
+		switch {
+		case f.num == 1 && f.typ == protowire.BytesType:
+			name = string(f.data)
+		case f.num == 2 && f.typ == protowire.BytesType:
+			return mg.unmarshal(f.data, def, "a signature")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	mg.Signatures[name] = newSignature(name, def)
+	return nil
+}
+
+// readAsset reads one AssetFileDef.
+func (mg *MetaGraph) readAsset(data []byte) error {
+	def := &pb.AssetFileDef{}
+	if err := mg.unmarshal(data, def, "an asset"); err != nil {
+		return err
+	}
+	mg.Assets = append(mg.Assets, Asset{Tensor: def.GetTensorInfo().GetName(), Filename: def.GetFilename()})
+	return nil
+}
+
+// readLegacyAssets reads the assets from the collection where releases before asset_file_def put them, as TensorFlow's loader does
+// when there are no others (util::GetAssetFileDefs).
+func (mg *MetaGraph) readLegacyAssets() error {
+	def, err := mg.collection("saved_model_assets")
+	if err != nil {
+		return err
+	}
+	for _, packed := range def.GetAnyList().GetValue() {
+		if err := mg.readAsset(packed.GetValue()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collection decodes a collection of TensorFlow 1; an empty one when there is none of that name.
+func (mg *MetaGraph) collection(name string) (*pb.CollectionDef, error) {
+	def := &pb.CollectionDef{}
+	for _, entry := range mg.raw.collections {
+		key, err := stringField(entry, 1)
+		if err != nil {
+			return nil, err
+		}
+		if key != name {
+			continue
+		}
+		err = eachField(entry, func(f field) error {
+			if f.num == 2 && f.typ == protowire.BytesType {
+				return mg.unmarshal(f.data, def, "collection "+name)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return def, nil
+}
+
+// unmarshal decodes a part of saved_model.pb; what says which, for the error.
+func (mg *MetaGraph) unmarshal(data []byte, to proto.Message, what string) error {
+	return unmarshal(mg.model.File, data, to, what)
+}
+
+// unmarshal decodes a part of a file; what says which, for the error. Protobuf bounds the depth of the messages.
+func unmarshal(file string, data []byte, to proto.Message, what string) error {
+	if err := (proto.UnmarshalOptions{RecursionLimit: maxMessageDepth}).Unmarshal(data, to); err != nil {
+		return formatError(file, "%s in it cannot be decoded: %v", what, protoCause(err))
+	}
+	return nil
+}
+
+// maxMessageDepth bounds how deep messages nest. TensorFlow's own parsers stop at 100.
+const maxMessageDepth = 200
+
+// protoCause returns a protobuf error's text without the package's prefix, whose first space is not always the same character.
+func protoCause(err error) string {
+	text := err.Error()
+	if len(text) > len("proto:") && text[:len("proto:")] == "proto:" {
+		text = text[len("proto:"):]
+		for _, space := range []string{"\u00a0", " "} {
+			if len(text) >= len(space) && text[:len(space)] == space {
+				return text[len(space):]
+			}
+		}
+	}
+	return text
+}
+
+// Proto decodes the whole graph, as TensorFlow's own message. It takes some 40 times as long as [Open] and is not kept: each call decodes anew.
+func (mg *MetaGraph) Proto() (*pb.MetaGraphDef, error) {
+	def := &pb.MetaGraphDef{}
+	if err := mg.unmarshal(mg.raw.all, def, fmt.Sprintf("the graph [%v]", mg)); err != nil {
+		return nil, err
+	}
+	return def, nil
+}

@@ -1,0 +1,262 @@
+package savedmodel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+)
+
+// UninitializedError says that a signature reads variables that loading leaves without a value, so that every run of it would fail.
+// tf.saved_model.save of a Keras 3 model writes such graphs: the restore op fills copies of the variables that no signature reads.
+type UninitializedError struct {
+	Signature string
+	Variables []string // their names, sorted
+}
+
+// Error names the signature and the first of the variables.
+func (e *UninitializedError) Error() string {
+	more := ""
+	if n := len(e.Variables) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("signature %q reads variable %q%s, which loading does not fill; export the model in Python with model.export(\"DIRECTORY\")",
+		e.Signature, e.Variables[0], more)
+}
+
+// Verify looks at the files that loading the graph needs, and returns one clear error for the first that is missing or too short. TensorFlow's
+// own loader reports success for a model whose variables.index is missing. Values are not read: see [Checkpoint.Read] for their checksums.
+func (mg *MetaGraph) Verify() error {
+	if err := mg.verifyAssets(); err != nil {
+		return err
+	}
+	return mg.verifyVariables()
+}
+
+// verifyAssets checks the asset files.
+func (mg *MetaGraph) verifyAssets() error {
+	seen := map[string]bool{}
+	for _, a := range mg.Assets {
+		switch {
+		case seen[a.Tensor]:
+			return formatError(mg.model.File, "lists asset %q twice, which TensorFlow refuses to load", a.Filename)
+		case !filepath.IsLocal(a.Filename):
+			return formatError(mg.model.File, "asset %q lies outside the model's directory", a.Filename)
+		}
+		seen[a.Tensor] = true
+		path := filepath.Join(mg.model.Dir, dirAssets, a.Filename)
+		if _, err := os.Stat(path); err != nil {
+			msg := "is missing: the model reads this asset"
+			if !errors.Is(err, fs.ErrNotExist) {
+				msg = cause(err)
+			}
+			return &FileError{File: path, Msg: msg, Err: err}
+		}
+	}
+	return nil
+}
+
+// verifyVariables checks that the checkpoint is there, whole as far as sizes tell, and has what the restore op asks for.
+func (mg *MetaGraph) verifyVariables() error {
+	restore, err := mg.restored()
+	if err != nil || len(restore.keys) == 0 {
+		return err
+	}
+	c, err := mg.model.Checkpoint()
+	if errors.Is(err, fs.ErrNotExist) {
+		return mg.missingIndex(restore, err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, key := range restore.keys {
+		if c.Tensor(key) == nil {
+			return formatError(c.Prefix+".index", "has no value for %q: these are another model's variables", strings.TrimSuffix(key, "/.ATTRIBUTES/VARIABLE_VALUE"))
+		}
+	}
+	return c.CheckShards()
+}
+
+// missingIndex says that variables.index is missing, unless the model has no variable whose value it could hold.
+func (mg *MetaGraph) missingIndex(restore *restoreOps, err error) error {
+	if !slices.ContainsFunc(restore.keys, func(key string) bool { return key != objectGraphKey }) {
+		return nil
+	}
+	var fe *FileError
+	errors.As(err, &fe)
+	dir := filepath.Join(mg.model.Dir, dirVariables)
+	if _, err := os.Stat(dir); err != nil {
+		return &FileError{File: dir, Msg: "is missing: it holds the values of the model's variables", Err: err}
+	}
+	return &FileError{File: fe.File, Msg: "is missing: without it TensorFlow would leave the model's variables empty", Err: err}
+}
+
+// restoreOps is what the graph's restore op does, as far as the graph says.
+type restoreOps struct {
+	keys    []string        // of the checkpoint's entries that are read
+	handles map[string]bool // the resource names of the variables that the op reaches
+}
+
+// restored follows the graph from the saver's restore op.
+func (mg *MetaGraph) restored() (*restoreOps, error) {
+	saver := &pb.SaverDef{}
+	if mg.raw.saver != nil {
+		if err := mg.unmarshal(mg.raw.saver, saver, "the saver"); err != nil {
+			return nil, err
+		}
+	}
+	r := &restoreOps{handles: map[string]bool{}}
+	if saver.GetRestoreOpName() == "" {
+		return r, nil
+	}
+	seen := map[string]bool{}
+	err := mg.walkBack([]string{saver.GetRestoreOpName()}, seen, func(n *nodepb.NodeDef) error {
+		if n.GetOp() == "VarHandleOp" {
+			r.handles[resourceName(n)] = true
+			return nil
+		}
+		return mg.readRestoreKeys(n, mg.Node, r)
+	})
+	return r, err
+}
+
+// readRestoreKeys collects the keys that n reads, if it is a RestoreV2 with constant names or a call of a function with some.
+func (mg *MetaGraph) readRestoreKeys(n *nodepb.NodeDef, node func(string) (*nodepb.NodeDef, error), r *restoreOps) error {
+	switch {
+	case n.GetOp() == "RestoreV2" && len(n.GetInput()) > 1:
+		name, _, _ := strings.Cut(n.GetInput()[1], ":")
+		names, err := node(name)
+		if err != nil || names == nil {
+			return err
+		}
+		for _, key := range names.GetAttr()["value"].GetTensor().GetStringVal() {
+			r.keys = append(r.keys, string(key))
+		}
+	case strings.HasSuffix(n.GetOp(), "PartitionedCall"):
+		f, err := mg.Function(n.GetAttr()["f"].GetFunc().GetName())
+		if err != nil || f == nil {
+			return err
+		}
+		nodes := make(map[string]*nodepb.NodeDef, len(f.GetNodeDef()))
+		for _, inner := range f.GetNodeDef() {
+			nodes[inner.GetName()] = inner
+		}
+		for _, inner := range f.GetNodeDef() {
+			if inner.GetOp() != "RestoreV2" {
+				continue // restore functions do not call others
+			}
+			err := mg.readRestoreKeys(inner, func(name string) (*nodepb.NodeDef, error) { return nodes[name], nil }, r)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// walkBack calls f with every node of the main graph that the named ones depend on, these included. It does not recurse.
+func (mg *MetaGraph) walkBack(from []string, seen map[string]bool, f func(*nodepb.NodeDef) error) error {
+	todo := slices.Clone(from)
+	for len(todo) > 0 {
+		name := nodeOf(todo[len(todo)-1])
+		todo = todo[:len(todo)-1]
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		n, err := mg.Node(name)
+		if err != nil {
+			return err
+		}
+		if n == nil {
+			continue
+		}
+		if err := f(n); err != nil {
+			return err
+		}
+		todo = append(todo, n.GetInput()...)
+	}
+	return nil
+}
+
+// nodeOf returns the node that a main graph's input refers to: "^n", "n:1" and "n" are all n.
+func nodeOf(input string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(input, "^"), ":")
+	return name
+}
+
+// resourceName returns what tells the resource of a VarHandleOp from others.
+func resourceName(n *nodepb.NodeDef) string {
+	name := string(n.GetAttr()["shared_name"].GetS())
+	if name == "" {
+		name = n.GetName()
+	}
+	return string(n.GetAttr()["container"].GetS()) + "\x00" + name
+}
+
+// CheckSignature returns an *[UninitializedError] when the signature reads variables that neither the restore op nor the init op
+// reaches. Variables of TensorFlow 1's reference kind are not looked at.
+func (mg *MetaGraph) CheckSignature(s *Signature) error {
+	restore, err := mg.restored()
+	if err != nil {
+		return err
+	}
+	filled := restore.handles
+	collect := func(into map[string]bool) func(*nodepb.NodeDef) error {
+		return func(n *nodepb.NodeDef) error {
+			if n.GetOp() == "VarHandleOp" {
+				into[resourceName(n)] = true
+			}
+			return nil
+		}
+	}
+	if err := mg.walkBack(mg.initOps(), map[string]bool{}, collect(filled)); err != nil {
+		return err
+	}
+	var outputs []string
+	for _, t := range s.Outputs {
+		outputs = append(outputs, t.Tensor)
+		for _, c := range t.Components {
+			outputs = append(outputs, c.Tensor)
+		}
+	}
+	read := map[string]bool{}
+	if err := mg.walkBack(outputs, map[string]bool{}, collect(read)); err != nil {
+		return err
+	}
+	e := &UninitializedError{Signature: s.Name}
+	for name := range read {
+		if !filled[name] {
+			_, short, _ := strings.Cut(name, "\x00")
+			e.Variables = append(e.Variables, short)
+		}
+	}
+	if e.Variables == nil {
+		return nil
+	}
+	slices.Sort(e.Variables)
+	return e
+}
+
+// initOps returns the names of the nodes that a loader runs after restoring: the init op's entry among the signatures, or the collections
+// of TensorFlow 1 (constants.h: kSavedModelInitOpSignatureKey, kSavedModelMainOpKey, kSavedModelLegacyInitOpKey).
+func (mg *MetaGraph) initOps() []string {
+	var ops []string
+	if s := mg.Signatures["__saved_model_init_op"]; s != nil {
+		for _, t := range s.Outputs {
+			ops = append(ops, t.Tensor)
+		}
+	}
+	for _, name := range []string{"saved_model_main_op", "legacy_init_op"} {
+		if def, err := mg.collection(name); err == nil {
+			ops = append(ops, def.GetNodeList().GetValue()...)
+		}
+	}
+	return ops
+}
