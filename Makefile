@@ -40,5 +40,8 @@ demo: build ## describe the example model and run it on the example reviews
 	bin/tfrun shapes examples/reviews/model
 	bin/tfrun predict examples/reviews/model examples/reviews/reviews.txt
 
+test: build ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
+	@$(with_tf) && scripts/test.sh
+
 clean: ## remove what was built here; the shared cache stays
 	rm -rf bin third_party

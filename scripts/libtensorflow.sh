@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # libtensorflow.sh gets libtensorflow, checks it, and lays it out for cgo.
 #
-#   scripts/libtensorflow.sh [get]    make it ready; a second run is instant
+#   scripts/libtensorflow.sh [get]    make it ready; a second run is instant and says one line
 #   scripts/libtensorflow.sh env      the same, then print the export lines that cgo needs
 #   scripts/libtensorflow.sh prefix   the same, then print the folder that holds lib/ and include/
 #   scripts/libtensorflow.sh go       only check that Go is there
@@ -20,11 +20,12 @@
 #
 # Deleting the cache or third_party is always safe: the next run makes whatever is missing. A library
 # becomes visible by one rename, after its wheel's sha256 and a compiled C program that
-# calls TF_Version were both found right. Runs at the same time take turns.
+# calls TF_Version were both found right. Runs at the same time take turns. After an interruption, a
+# wheel that was whole is not fetched again; pip starts a half-fetched one afresh.
 #
 # Variables:
-#   VARIANT=cpu|gpu            which build (cpu). The GPU build needs CUDA's libraries at run time.
-#   TF=2.21.0                  which version, 2.15.0 or later; hashes of 2.15.0 to 2.21.0 are pinned below
+#   VARIANT=cpu|gpu            which build (cpu); the GPU build finds CUDA's libraries at run time
+#   TF=2.21.0                  which version, 2.15.0 or later; those up to 2.21.0 are pinned by sha256 below
 #   TFRUN_LIBTENSORFLOW=DIR    use this libtensorflow and download nothing: a folder with lib/ and
 #                              include/ (/usr/local, an unpacked tarball) or a Python
 #                              package folder (…/site-packages/tensorflow)
@@ -137,8 +138,9 @@ need_pip() {
 need_platform() {
   local os arch
   os=$(uname -s) arch=$(uname -m)
-  [ "$os-$arch" = Linux-x86_64 ] ||
-    die "no wheel is known to work on $os $arch: point TFRUN_LIBTENSORFLOW at a libtensorflow built for it"
+  [ "$os" = Linux ] || die "$os is not supported: use Linux, for instance in a container"
+  [ "$arch" = x86_64 ] ||
+    die "no wheel is known to work on Linux $arch: point TFRUN_LIBTENSORFLOW at a libtensorflow built for it"
   if ls /lib/ld-musl-* >/dev/null 2>&1 && ! ls /lib64/ld-linux-x86-64* >/dev/null 2>&1; then
     die 'the wheels need glibc and this system has musl: use a glibc system, such as Debian or Fedora'
   fi
@@ -171,7 +173,7 @@ int main(void) { return puts(TF_Version()) < 0; }
 C
   # CC may hold arguments, and framework may be empty: both are split on purpose.
   # shellcheck disable=SC2086
-  ${CC:-gcc} -o "$scratch/check" -I"$include" "$scratch/check.c" -L"$lib" "-Wl,-rpath,$lib" \
+  LC_ALL=C ${CC:-gcc} -o "$scratch/check" -I"$include" "$scratch/check.c" -L"$lib" "-Wl,-rpath,$lib" \
     -ltensorflow $framework 2>"$scratch/check.log" &&
     TF_CPP_MIN_LOG_LEVEL=3 "$scratch/check" 2>>"$scratch/check.log"
 }
@@ -205,16 +207,18 @@ lock() {
 
 # download puts the wheel into folder $1 through pip, which checks sha256 $2 where one is given.
 download() {
-  local to=$1 sha=$2 mb=$3 package=tensorflow platform=manylinux_2_27_x86_64 temp
+  local to=$1 sha=$2 mb=$3 package=tensorflow platform=manylinux_2_27_x86_64 temp resume=()
   [ "$variant" = gpu ] || package=tensorflow-cpu
   case $version in 2.1[5-9].* | 2.20.*) platform=manylinux_2_17_x86_64 ;; esac
-  say "downloading the wheel of $package $version, ${mb:-some hundred} MB, into $cache"
+  say "downloading the wheel of $package $version, ${mb:-some hundred} MB, once for all clones, into $cache"
   temp=$work/pip
   mkdir -p "$temp" "$work/wheel"
+  # Newer pips pick up a connection that breaks where it broke.
+  ! "${pip[@]}" download --help 2>/dev/null | grep -q -e --resume-retries || resume=(--resume-retries 20)
   echo "$package==$version${sha:+ --hash=sha256:$sha}" >"$work/requirements.txt"
   # TMPDIR: pip gathers the wheel there, and /tmp may be small. No pip cache: it would be a second copy.
   TMPDIR=$temp "${pip[@]}" --disable-pip-version-check download --no-cache-dir --no-deps --only-binary=:all: \
-    --implementation cp --python-version 311 --abi cp311 --platform "$platform" \
+    ${resume[@]+"${resume[@]}"} --implementation cp --python-version 311 --abi cp311 --platform "$platform" \
     -d "$work/wheel" -r "$work/requirements.txt" >&2 ||
     die "pip could not get $package $version: see its message above; what was fetched before is kept"
   rm -rf "$to"
@@ -277,13 +281,13 @@ build() {
   mv "$new" "$dest"
 }
 
-# link points the clone's third_party at the cache entry, by one rename.
-link() {
-  local dest=$1 name=$root/third_party/tensorflow/$variant-$version
-  [ "$(readlink "$name" 2>/dev/null)" != "$dest" ] || return 0
-  mkdir -p "${name%/*}"
-  [ -L "$name" ] || [ ! -e "$name" ] || die "$name is in the way: remove it"
-  ln -sfn "$dest" "$name.$$" && mv -fT "$name.$$" "$name"
+# point makes the link named $2 lead to $1, by one rename, unless it already does.
+point() {
+  [ "$(readlink "$2" 2>/dev/null)" != "$1" ] || return 0
+  [ -L "$2" ] || [ ! -e "$2" ] || die "$2 is in the way: remove it"
+  mkdir -p "${2%/*}"
+  ln -sfn "$1" "$2.$$"
+  mv -fT "$2.$$" "$2"
 }
 
 # from_wheel sets lib and include to the library made from a wheel.
@@ -311,14 +315,15 @@ from_wheel() {
     fi
     exec 9>&-
   fi
-  link "$dest"
+  point "$dest" "$root/third_party/tensorflow/$variant-$version"
   lib=$dest/lib include=$dest/include
-  say "ready: TensorFlow $version ($variant) in third_party/tensorflow/$variant-$version"
+  ready "TensorFlow $version ($variant) in third_party/tensorflow/$variant-$version"
 }
 
 # existing sets lib and include to those of TFRUN_LIBTENSORFLOW, once they were seen to work.
 existing() {
   local dir key view stamp found
+  [ "$(uname -s)" = Linux ] || need_platform
   dir=$(cd "$TFRUN_LIBTENSORFLOW" 2>/dev/null && pwd) ||
     die "TFRUN_LIBTENSORFLOW=$TFRUN_LIBTENSORFLOW is no folder"
   include=$dir/include lib=''
@@ -333,10 +338,10 @@ existing() {
   view=$root/third_party/tensorflow/existing-$key
   mkdir -p "$view"
   if [ ! -e "$lib/libtensorflow.so" ]; then # a Python package: give the linker the names it looks for
-    ln -sfn "$lib/libtensorflow_cc.so.2" "$view/libtensorflow_cc.so.2"
-    ln -sfn "$lib/libtensorflow_framework.so.2" "$view/libtensorflow_framework.so.2"
-    ln -sfn libtensorflow_cc.so.2 "$view/libtensorflow.so"
-    ln -sfn libtensorflow_framework.so.2 "$view/libtensorflow_framework.so"
+    point "$lib/libtensorflow_cc.so.2" "$view/libtensorflow_cc.so.2"
+    point "$lib/libtensorflow_framework.so.2" "$view/libtensorflow_framework.so.2"
+    point libtensorflow_cc.so.2 "$view/libtensorflow.so"
+    point libtensorflow_framework.so.2 "$view/libtensorflow_framework.so"
     lib=$view
   fi
   stamp=$(stat -L -c '%n %s %Y' "$lib/libtensorflow.so" "$include/tensorflow/c/c_api.h")
@@ -346,8 +351,11 @@ existing() {
       die "the libtensorflow in $dir does not work: $(why "$work/check.log")"
     printf '%s\n%s\n' "$stamp" "$found" >"$work/stamp" && mv "$work/stamp" "$view/stamp"
   fi
-  say "ready: TensorFlow $(tail -n1 "$view/stamp") in $dir (TFRUN_LIBTENSORFLOW)"
+  ready "TensorFlow $(tail -n1 "$view/stamp") in $dir (TFRUN_LIBTENSORFLOW)"
 }
+
+# ready says what there is now, except where a caller wants only an answer and nothing was done.
+ready() { [ "$command" != get ] && [ -z "$work" ] || say "ready: $*"; }
 
 # print_env prints the variables cgo needs; evaluating the lines twice changes nothing.
 print_env() {
@@ -365,13 +373,18 @@ main() {
   trap leave EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  case ${1:-get} in get | env | prefix) ;; go) need_go && return ;; *) die "unknown command $1: want get, env, prefix or go" ;; esac
+  command=${1:-get}
+  case $command in
+    get | env | prefix) ;;
+    go) need_go && return ;;
+    *) die "unknown command $command: want get, env, prefix or go" ;;
+  esac
   if [ -n "${TFRUN_LIBTENSORFLOW:-}" ]; then
     existing
   else
     from_wheel
   fi
-  case ${1:-get} in
+  case $command in
     env) print_env ;;
     prefix) echo "${include%/include}" ;;
   esac

@@ -31,6 +31,29 @@ def target(name):
     return None
 
 
+def copy(source, sink, progress):
+    while True:
+        block = source.read(1 << 22)
+        if not block:
+            return
+        sink.write(block)
+        progress(len(block))
+
+
+def percent(total):
+    """Return a function that takes bytes done and, on a terminal, shows the share done so far."""
+    done = 0
+
+    def add(n):
+        nonlocal done
+        done += n
+        print("\rlibtensorflow: %3d %%" % (100 * done // total), end="", file=sys.stderr, flush=True)
+        if done == total:
+            print("\r", end="", file=sys.stderr)
+
+    return add if sys.stderr.isatty() else lambda n: None
+
+
 def unpack(wheel, dest):
     with zipfile.ZipFile(wheel) as archive:
         members = [(m, target(m.filename)) for m in archive.infolist()]
@@ -39,14 +62,18 @@ def unpack(wheel, dest):
         for library in LIBRARIES:
             if library not in names:
                 raise ValueError("holds no " + library)
+        total = sum(m.file_size for m, _ in members)
+        free = shutil.disk_usage(dest).free
+        if free < total:
+            raise OSError("needs %.0f MB in %s, which has %.0f MB free" % (total / 1e6, dest, free / 1e6))
+        progress = percent(total)
         for member, path in members:
             path = os.path.join(dest, path)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with archive.open(member) as source, open(path, "wb") as sink:
-                shutil.copyfileobj(source, sink, 1 << 20)
+                copy(source, sink, progress)
             if ".so." in path:
                 os.chmod(path, 0o755)
-    total = sum(m.file_size for m, _ in members)
     print("libtensorflow: %d files, %.0f MB" % (len(members), total / 1e6), file=sys.stderr)
 
 

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# test.sh runs every check of the project; all of them run even when one fails. Its last line is
+#
+#   N passed, N failed[, N skipped]
+#
+# over all test runs together; a check that fails and is no test counts as one failed. The exit status is 0
+# only if nothing failed. `make test` calls it after the set-up, with cgo's variables in the environment.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+readonly go=${GO:-go}
+readonly pure=(./tensor/... ./savedmodel/... ./dataset/...) # packages that must do without cgo
+tools=$PWD/bin/tools
+counts=$(mktemp) || exit 1
+trap 'rm -f "$counts"' EXIT
+trap 'exit 130' INT
+broken=()
+
+# check runs a check and remembers its name if it fails.
+check() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  if "$@"; then
+    printf '== %s: ok, %d s\n' "$name" $((SECONDS - start))
+  else
+    printf '== %s: FAILED, %d s\n' "$name" $((SECONDS - start))
+    broken+=("$name")
+    return 1
+  fi
+}
+
+# other is check for what testsum does not count.
+other() { check "$@" || echo 0 1 0 >>"$counts"; }
+
+# tests runs go test under testsum.
+tests() { check "$1" "$tools/testsum" "$counts" -vet=off "${@:2}"; }
+
+# install_tools fills bin/tools. Built without cgo, the tools need no TensorFlow.
+install_tools() {
+  local tool
+  for tool in ./scripts/testsum mvdan.cc/gofumpt@v0.12.0 honnef.co/go/tools/cmd/staticcheck@v0.8.2; do
+    GOBIN=$tools CGO_ENABLED=0 "$go" install "$tool" || return 1
+  done
+}
+
+formatted() {
+  local files
+  files=$("$tools/gofumpt" -l .) || return 1
+  [ -z "$files" ] || printf 'not formatted, run gofumpt -w on:\n%s\n' "$files"
+  [ -z "$files" ]
+}
+
+# Python and C have no races that Go's detector can see: scripts/ is left out.
+race_packages() { "$go" list ./... | grep -v /scripts; }
+
+other 'testsum, gofumpt and staticcheck' install_tools
+other 'gofumpt' formatted
+other 'go mod tidy' "$go" mod tidy -diff
+other 'go vet' "$go" vet ./...
+other 'staticcheck' "$tools/staticcheck" ./...
+other 'go build without cgo' env CGO_ENABLED=0 "$go" build ./...
+tests 'go test' ./...
+CGO_ENABLED=0 tests 'go test without cgo' "${pure[@]}"
+mapfile -t packages < <(race_packages)
+tests 'go test -race' -race "${packages[@]}"
+
+printf '\n'
+for name in "${broken[@]}"; do
+  printf 'FAILED: %s\n' "$name"
+done
+awk '{ p += $1; f += $2; s += $3 }
+  END { printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0 }' "$counts" && [ ${#broken[@]} = 0 ]
