@@ -1,0 +1,63 @@
+package runner
+
+import (
+	"strconv"
+	"strings"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// device is a parsed [Options.Device].
+type device struct {
+	kind  string // "", "cpu" or "gpu"
+	index int    // of a GPU; -1 for any
+}
+
+func parseDevice(s string) (device, error) {
+	kind, index, numbered := strings.Cut(strings.ToLower(s), ":")
+	d := device{kind: kind, index: -1}
+	bad := &OptionError{Option: "Device", Msg: strconv.Quote(s) + `: want "cpu", "gpu" or "gpu:N"`}
+	switch kind {
+	case "", "cpu":
+		if numbered && (kind == "" || index != "0") {
+			return d, bad
+		}
+	case "gpu":
+		if numbered {
+			n, err := strconv.ParseUint(index, 10, 16)
+			if err != nil {
+				return d, bad
+			}
+			d.index = int(n)
+		}
+	default:
+		return d, bad
+	}
+	return d, nil
+}
+
+// config returns the serialized ConfigProto for o, which must be valid.
+func (o Options) config() ([]byte, error) {
+	c := &pb.ConfigProto{
+		IntraOpParallelismThreads: int32(o.IntraOp),
+		InterOpParallelismThreads: int32(o.InterOp),
+		OperationTimeoutInMs:      o.Timeout.Milliseconds(),
+		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
+		GpuOptions:                &pb.GPUOptions{AllowGrowth: o.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: o.GPUMemoryFraction},
+	}
+	if o.Timeout > 0 && c.OperationTimeoutInMs == 0 {
+		c.OperationTimeoutInMs = 1
+	}
+	d, err := parseDevice(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	if d.kind == "cpu" {
+		c.DeviceCount = map[string]int32{"GPU": 0}
+	}
+	if d.index >= 0 {
+		c.GpuOptions.VisibleDeviceList = strconv.Itoa(d.index)
+	}
+	return proto.Marshal(c)
+}

@@ -1,0 +1,81 @@
+package runner
+
+import (
+	"context"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// engine is a loaded graph with its variables: libtensorflow's session in the cgo build. Everything above it is pure Go.
+type engine interface {
+	// prepare resolves the tensors of a signature, written "operation:index". The program may be run from many goroutines.
+	prepare(feeds, fetches []string) (program, error)
+	devices() ([]Device, error)
+	close() error
+}
+
+// program runs one set of feeds and fetches.
+type program interface {
+	// run feeds the values in the order that prepare was given, and returns copies of the fetched tensors in Go memory.
+	run(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error)
+}
+
+// Feed is a tensor about to be fed whose values are written straight into TensorFlow's memory.
+type Feed struct {
+	DType tensor.DType
+	Dims  []int64 // all sizes known; not changed and not kept
+	// Fill writes the values, row-major and little-endian, to dst, whose length is what DType and Dims ask for. Not used for strings.
+	Fill func(dst []byte)
+	// Strings holds the values of a String tensor, row-major.
+	Strings []string
+}
+
+// FeedTensor returns a Feed of a whole tensor.
+func FeedTensor(t tensor.Tensor) Feed {
+	return Feed{
+		DType:   t.DType(),
+		Dims:    t.Dims(),
+		Fill:    func(dst []byte) { copy(dst, t.Bytes()) },
+		Strings: t.Strings(),
+	}
+}
+
+// Device is a processor that TensorFlow may place operations on.
+type Device struct {
+	Name        string // "/job:localhost/replica:0/task:0/device:CPU:0"
+	Type        string // "CPU", "GPU"
+	MemoryBytes int64  // what TensorFlow may take of it; ≤ 0 when it does not say
+}
+
+// maxRank is TensorShape::MaxDimensions of tensor_shape.h; TensorFlow aborts the process on more.
+const maxRank = 254
+
+// checkFeed refuses what makes TensorFlow or the binding abort or misbehave: impossible shapes and too many axes.
+func checkFeed(f Feed) error {
+	n, ok := tensor.NumElements(f.Dims)
+	switch {
+	case !ok:
+		return &tensor.ShapeError{Dims: f.Dims, Msg: "not a shape that a tensor can have"}
+	case len(f.Dims) > maxRank:
+		return &tensor.ShapeError{Dims: f.Dims, Msg: "more than 254 axes, TensorFlow's limit"}
+	case f.DType == tensor.String && int64(len(f.Strings)) != n:
+		return &tensor.ShapeError{Dims: f.Dims, Msg: "does not hold the strings it came with"}
+	case n > maxFeedBytes/int64(max(f.DType.Size(), 1)):
+		return &tensor.ShapeError{Dims: f.Dims, Msg: "more than 64 GiB of values"}
+	}
+	return nil
+}
+
+// maxFeedBytes bounds one fed tensor. TF_AllocateTensor ends the process when it cannot get what it is asked for.
+const maxFeedBytes = 64 << 30
+
+// carriers are the types that travel as another one of the same width, through an op.Bitcast: the binding knows no values of them.
+var carriers = map[tensor.DType]tensor.DType{
+	tensor.Float16:  tensor.Uint16,
+	tensor.Bfloat16: tensor.Uint16,
+	tensor.Quint16:  tensor.Uint16,
+	tensor.Qint16:   tensor.Int16,
+	tensor.Quint8:   tensor.Uint8,
+	tensor.Qint8:    tensor.Int8,
+	tensor.Qint32:   tensor.Int32,
+}

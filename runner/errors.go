@@ -1,0 +1,125 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+var (
+	// ErrNoTensorFlow is returned by everything that needs libtensorflow in a program that was built without cgo.
+	ErrNoTensorFlow = errors.New("this program was built without libtensorflow (CGO_ENABLED=0): it can describe models, not run them")
+
+	// ErrClosed is returned by the methods of a [Session] after [Session.Close].
+	ErrClosed = errors.New("the session is closed")
+)
+
+// LibraryError says that libtensorflow could not be opened: where it was looked for, and why each place failed.
+type LibraryError struct {
+	Tried []LibraryTry // in the order of the search; never empty
+}
+
+// LibraryTry is one place where libtensorflow was looked for.
+type LibraryTry struct {
+	Path   string // a file
+	Reason string // what the dynamic linker, or the file system, says
+}
+
+// Error names the first place and how many more were tried.
+func (e *LibraryError) Error() string {
+	t := e.Tried[0]
+	if n := len(e.Tried) - 1; n > 0 {
+		return fmt.Sprintf("libtensorflow %q: %s (and %d more places)", t.Path, t.Reason, n)
+	}
+	return fmt.Sprintf("libtensorflow %q: %s", t.Path, t.Reason)
+}
+
+// FeedError says that a tensor does not fit an input of the signature.
+type FeedError struct {
+	Input     string // the input's name in the signature
+	WantDType tensor.DType
+	WantShape tensor.Shape
+	GotDType  tensor.DType
+	GotShape  tensor.Shape
+}
+
+// Error says what was wanted and what came.
+func (e *FeedError) Error() string {
+	return fmt.Sprintf("input %q: want %s %s, got %s %s", e.Input, e.WantDType, e.WantShape, e.GotDType, e.GotShape)
+}
+
+// NameError says that a name is none of those there are, or that one that is needed is missing.
+type NameError struct {
+	Kind    string   // "input", "output" or "signature"
+	Name    string   // the name in question
+	Missing bool     // the name is needed and was not given
+	Have    []string // the names there are, sorted
+}
+
+// Error names the names there are.
+func (e *NameError) Error() string {
+	have := "it has none"
+	if len(e.Have) > 0 {
+		have = "it has " + strings.Join(e.Have, ", ")
+	}
+	if e.Missing {
+		return fmt.Sprintf("%s %q: nothing given for it", e.Kind, e.Name)
+	}
+	return fmt.Sprintf("%s %q: the signature has no such %s; %s", e.Kind, e.Name, e.Kind, have)
+}
+
+// Error is what TensorFlow, or the binding, says of a call.
+type Error struct {
+	Op  string // what was being done: "load", "run", or with the cause: "feed", "fetch"
+	Msg string // TensorFlow's message, shortened by [cleanMessage]
+}
+
+// Error returns the operation and the message.
+func (e *Error) Error() string { return e.Op + ": " + e.Msg }
+
+// DTypeError says that a tensor's dtype cannot be moved into or out of TensorFlow.
+type DTypeError struct {
+	DType tensor.DType
+}
+
+// Error names the type.
+func (e *DTypeError) Error() string {
+	return fmt.Sprintf("dtype %s: its values cannot be fed or fetched, they live inside TensorFlow", e.DType)
+}
+
+var (
+	nodeMark = regexp.MustCompile(`\s*\[\[(\{\{(function_node|node) [^}]*\}\})+\]\]`)
+	funcMark = regexp.MustCompile(`\{\{function_node [^}]*\}\}\s*`)
+	callMark = regexp.MustCompile(`\s*\[\[[\w/.:-]+\]\]|\s*\[Op:[^\]]*\]( name: *\S*)?`)
+	spaces   = regexp.MustCompile(`\s*\n\s*`)
+)
+
+// cleanMessage makes one line of a message of TensorFlow: without the marks of function nodes, which repeat the names of the graph's functions,
+// without stack traces, and without what follows from the first error ("1 root error(s) found").
+func cleanMessage(msg string) string {
+	if i := strings.Index(msg, "root error(s) found."); i >= 0 {
+		msg = msg[i+len("root error(s) found."):]
+		if j := strings.Index(msg, "(1) "); j >= 0 {
+			msg = msg[:j]
+		}
+		if _, rest, ok := strings.Cut(msg, "(0) "); ok {
+			msg = rest
+			if code, text, ok := strings.Cut(msg, ": "); ok && !strings.Contains(code, " ") {
+				msg = text
+			}
+		}
+	}
+	msg = nodeMark.ReplaceAllString(msg, "")
+	msg = funcMark.ReplaceAllString(msg, "")
+	msg = callMark.ReplaceAllString(msg, "")
+	lines := slices.DeleteFunc(spaces.Split(strings.TrimSpace(msg), -1), func(s string) bool {
+		return s == "" || s == "<stack traces unavailable>" || strings.HasPrefix(s, "Detected at node") ||
+			strings.HasPrefix(s, "Graph execution error") || strings.HasPrefix(s, "0 successful operations") ||
+			strings.HasSuffix(s, "derived errors ignored.")
+	})
+	return strings.Join(lines, "; ")
+}

@@ -1,0 +1,170 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Function is a signature of a loaded model, ready to run. It may be used from many goroutines at once.
+//
+// Its inputs and outputs are dense tensors. A composite value of a signature (ragged, sparse) stands there as its components, each named
+// after the value and its role: "x/values" and "x/row_splits" ("x/row_splits_1" for the second ragged axis) for a ragged x; "x/indices", "x/values"
+// and "x/dense_shape" for a sparse one; "x/0", "x/1", … where the file does not say what the components are.
+type Function struct {
+	session   *Session
+	signature *savedmodel.Signature
+	inputs    []Endpoint
+	outputs   []Endpoint
+	program   program
+}
+
+// Endpoint is a dense tensor that a [Function] takes or gives.
+type Endpoint struct {
+	Name   string // as [Function] says
+	Value  string // the input or output of the signature that it belongs to; the same as Name for a dense one
+	Role   string // of a component: "values", "row_splits", "indices", "dense_shape", or its number; "" for a dense tensor
+	DType  tensor.DType
+	Shape  tensor.Shape // the batch axis included
+	Tensor string       // in the graph, "serving_default_x:0"
+}
+
+// Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders the signature's outputs; without any, all are
+// returned in the order of their names. Errors are *[savedmodel.SignatureError],
+// *[savedmodel.UninitializedError] and *[NameError].
+func (s *Session) Function(signature string, outputs ...string) (*Function, error) {
+	sig, err := s.graph.Signature(signature)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.graph.CheckSignature(sig); err != nil {
+		return nil, err
+	}
+	f := &Function{session: s, signature: sig}
+	for _, name := range sig.InputNames() {
+		f.inputs = append(f.inputs, endpoints(name, sig.Inputs[name])...)
+	}
+	if len(outputs) == 0 {
+		outputs = sig.OutputNames()
+	}
+	for _, name := range outputs {
+		info, ok := sig.Outputs[name]
+		if !ok {
+			return nil, &NameError{Kind: "output", Name: name, Have: sig.OutputNames()}
+		}
+		f.outputs = append(f.outputs, endpoints(name, info)...)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	f.program, err = s.engine.prepare(tensorNames(f.inputs), tensorNames(f.outputs))
+	if err != nil {
+		return nil, fmt.Errorf("signature %q: %w", sig.Name, err)
+	}
+	return f, nil
+}
+
+func tensorNames(list []Endpoint) []string {
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Tensor
+	}
+	return names
+}
+
+// endpoints lists the dense tensors of a value of a signature.
+func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
+	if info.Encoding == savedmodel.Dense {
+		return []Endpoint{{Name: name, Value: name, DType: info.DType, Shape: info.Shape, Tensor: info.Tensor}}
+	}
+	list := make([]Endpoint, len(info.Components))
+	splits := 0
+	for i, c := range info.Components {
+		role := c.Role
+		switch {
+		case role == "":
+			role = fmt.Sprint(i)
+		case role == "row_splits":
+			if splits++; splits > 1 {
+				role = fmt.Sprintf("row_splits_%d", splits-1)
+			}
+		}
+		list[i] = Endpoint{Name: name + "/" + role, Value: name, Role: role, DType: c.DType, Shape: c.Shape, Tensor: c.Tensor}
+	}
+	return list
+}
+
+// Signature returns what the model's file says of the signature.
+func (f *Function) Signature() *savedmodel.Signature { return f.signature }
+
+// Inputs lists the tensors that the function takes, in the order of their names. The slice is the Function's own.
+func (f *Function) Inputs() []Endpoint { return f.inputs }
+
+// Outputs lists the tensors that the function gives, in the order that was asked for. The slice is the Function's own.
+func (f *Function) Outputs() []Endpoint { return f.outputs }
+
+// Run feeds tensors by name and returns the outputs by name, in Go memory. Every input must be given. Errors are *[FeedError], *[NameError],
+// *[Error], [ErrClosed] and the context's; a run that has begun is not stopped by the context, only by [Options.Timeout].
+func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
+	list := make([]Feed, len(f.inputs))
+	for i, in := range f.inputs {
+		t, ok := feeds[in.Name]
+		if !ok {
+			return nil, &NameError{Kind: "input", Name: in.Name, Missing: true, Have: endpointNames(f.inputs)}
+		}
+		list[i] = FeedTensor(t)
+	}
+	if len(feeds) > len(f.inputs) {
+		have := endpointNames(f.inputs)
+		for _, name := range slices.Sorted(maps.Keys(feeds)) {
+			if !slices.Contains(have, name) {
+				return nil, &NameError{Kind: "input", Name: name, Have: have}
+			}
+		}
+	}
+	values, err := f.Call(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]tensor.Tensor, len(values))
+	for i, e := range f.outputs {
+		out[e.Name] = values[i]
+	}
+	return out, nil
+}
+
+func endpointNames(list []Endpoint) []string {
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order of [Function.Outputs]. The feeds'
+// values are written straight into TensorFlow's memory.
+func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error) {
+	if len(feeds) != len(f.inputs) {
+		return nil, fmt.Errorf("signature %q: want %d inputs (%s), got %d", f.signature.Name, len(f.inputs), strings.Join(endpointNames(f.inputs), ", "), len(feeds))
+	}
+	for i, in := range f.inputs {
+		if feeds[i].DType != in.DType || !in.Shape.Admits(feeds[i].Dims) {
+			return nil, &FeedError{Input: in.Name, WantDType: in.DType, WantShape: in.Shape, GotDType: feeds[i].DType, GotShape: tensor.MakeShape(feeds[i].Dims...)}
+		}
+	}
+	s := f.session
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	return f.program.run(ctx, feeds)
+}

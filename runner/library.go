@@ -1,0 +1,61 @@
+package runner
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// Library is the libtensorflow in use.
+type Library struct {
+	Path    string // the file; "" where the program is linked with the library itself
+	Version string // TensorFlow's version: "2.21.0"
+}
+
+// libraryDir is where the build found libtensorflow; set with -ldflags "-X github.com/tfrun/tfrun/runner.libraryDir=…".
+var libraryDir string
+
+// libraryNames are the files that hold the C API: the Python wheel's, then those of the C distribution.
+var libraryNames = []string{"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow.so"}
+
+// libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of the environment variable
+// TFRUN_LIBTENSORFLOW and nothing else; or what lies in ../lib beside the program, then in the folder that the build knew, then wherever the
+// dynamic linker looks.
+func libraryFiles(named string) []string {
+	if named == "" {
+		named = os.Getenv("TFRUN_LIBTENSORFLOW")
+	}
+	if named != "" {
+		if info, err := os.Stat(named); err == nil && !info.IsDir() {
+			return []string{named}
+		}
+		return libraryIn(named, filepath.Join(named, "lib"))
+	}
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		if exe, err = filepath.EvalSymlinks(exe); err == nil {
+			dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "lib"))
+		}
+	}
+	if libraryDir != "" {
+		dirs = append(dirs, libraryDir)
+	}
+	return append(libraryIn(dirs...), libraryNames...)
+}
+
+// libraryIn returns the libraries that exist in dirs, or, where there is none at all, the name that each of them should have had.
+func libraryIn(dirs ...string) []string {
+	var found, wanted []string
+	for _, dir := range dirs {
+		for _, name := range libraryNames {
+			path := filepath.Join(dir, name)
+			if _, err := os.Stat(path); err == nil {
+				found = append(found, path)
+			}
+		}
+		wanted = append(wanted, filepath.Join(dir, libraryNames[0]))
+	}
+	if len(found) == 0 {
+		return wanted
+	}
+	return found
+}

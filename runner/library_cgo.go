@@ -1,0 +1,64 @@
+//go:build cgo && !notf
+
+package runner
+
+// #cgo LDFLAGS: -ldl
+// #include <stdlib.h>
+//
+// // In shim/shim.c. Missing, and so NULL, where the program is linked with libtensorflow itself.
+// __attribute__((weak)) const char *tfrun_shim_open(const char *path);
+//
+// static int has_shim(void) { return tfrun_shim_open != NULL; }
+// static const char *shim_open(const char *path) { return tfrun_shim_open(path); }
+import "C"
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+)
+
+// HasTensorFlow reports whether this program was built with libtensorflow.
+const HasTensorFlow = true
+
+var library struct {
+	sync.Mutex
+	open bool
+	Library
+}
+
+// OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first successful one found. named is a file, or a folder
+// that holds the library or a lib folder with it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known at
+// build time, then where the dynamic linker looks. The error is a [*LibraryError].
+//
+// [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening takes.
+// TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this call.
+func OpenLibrary(named string) (Library, error) {
+	library.Lock()
+	defer library.Unlock()
+	if library.open {
+		return library.Library, nil
+	}
+	if C.has_shim() == 0 {
+		library.open, library.Version = true, tf.Version()
+		return library.Library, nil
+	}
+	// dlerror's text belongs to the thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var tried []LibraryTry
+	for _, path := range libraryFiles(named) {
+		cPath := C.CString(path)
+		reason := C.shim_open(cPath)
+		C.free(unsafe.Pointer(cPath))
+		if reason == nil {
+			library.open, library.Library = true, Library{Path: path, Version: tf.Version()}
+			return library.Library, nil
+		}
+		tried = append(tried, LibraryTry{Path: path, Reason: strings.TrimPrefix(C.GoString(reason), path+": ")})
+	}
+	return Library{}, &LibraryError{Tried: tried}
+}

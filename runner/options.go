@@ -1,0 +1,48 @@
+package runner
+
+import "time"
+
+// Options says how a model is loaded. The zero value works.
+type Options struct {
+	// Tags picks one of the model's graphs. nil takes the only one, or the one tagged "serve" alone.
+	Tags []string
+
+	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves them to TensorFlow: one for each core.
+	IntraOp, InterOp int
+
+	// Timeout bounds each run of the session. 0 means none.
+	// It is TensorFlow's operation_timeout_in_ms: a run that passes it fails with an *Error.
+	Timeout time.Duration
+
+	// Device places the model: "" where TensorFlow likes, "cpu", "gpu" or "gpu:N".
+	Device string
+
+	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is taken as it is needed.
+	GPUMemoryFraction float64
+
+	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for the first model of a process only.
+	Library string
+}
+
+// validate checks what can be checked without TensorFlow.
+func (o Options) validate() error {
+	switch {
+	case o.IntraOp < 0 || o.InterOp < 0:
+		return &OptionError{Option: "IntraOp, InterOp", Msg: "want a number of threads ≥ 0"}
+	case o.Timeout < 0:
+		return &OptionError{Option: "Timeout", Msg: "want a duration ≥ 0"}
+	case o.GPUMemoryFraction < 0 || o.GPUMemoryFraction > 1:
+		return &OptionError{Option: "GPUMemoryFraction", Msg: "want a share between 0 and 1"}
+	}
+	_, err := parseDevice(o.Device)
+	return err
+}
+
+// OptionError says that a field of an options struct has a value that makes no sense.
+type OptionError struct {
+	Option string
+	Msg    string
+}
+
+// Error names the option and what was wanted.
+func (e *OptionError) Error() string { return "option " + e.Option + ": " + e.Msg }

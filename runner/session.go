@@ -1,0 +1,133 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Session is a model loaded into TensorFlow, with its variables. [Load] makes one, and the caller closes it.
+type Session struct {
+	model *savedmodel.Model
+	graph *savedmodel.MetaGraph
+
+	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
+	mu     sync.RWMutex
+	closed bool
+	engine engine
+
+	functionsMu sync.Mutex
+	functions   map[string]*Function // by signature, with all outputs
+}
+
+// Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads it into TensorFlow.
+// Errors of the model's files are those of package savedmodel, *[savedmodel.TagError] among them; a libtensorflow that is missing is a
+// *[LibraryError], and what TensorFlow itself says an *[Error].
+func Load(ctx context.Context, dir string, o Options) (*Session, error) {
+	m, err := savedmodel.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return LoadModel(ctx, m, o)
+}
+
+// LoadModel is [Load] for a model that is open already.
+func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	graph, err := m.MetaGraph(o.Tags...)
+	if err != nil {
+		return nil, err
+	}
+	// TensorFlow loads a model without its variables and says OK; only a run fails.
+	if err := graph.Verify(); err != nil {
+		return nil, err
+	}
+	e, err := loadEngine(ctx, m.Dir, graph.Tags, o)
+	if err != nil {
+		var tfErr *Error
+		if errors.As(err, &tfErr) {
+			return nil, fmt.Errorf("model %q: %w", m.Dir, err)
+		}
+		return nil, err
+	}
+	s := &Session{model: m, graph: graph, engine: e, functions: map[string]*Function{}}
+	if err := s.checkDevice(o.Device); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// checkDevice makes sure that a GPU that was asked for is there: TensorFlow falls back to the CPU in silence.
+func (s *Session) checkDevice(name string) error {
+	d, err := parseDevice(name)
+	if err != nil || d.kind != "gpu" {
+		return err
+	}
+	devices, err := s.engine.devices()
+	if err != nil {
+		return err
+	}
+	for _, dev := range devices {
+		if dev.Type == "GPU" {
+			return nil
+		}
+	}
+	return &OptionError{Option: "Device", Msg: fmt.Sprintf("%q: TensorFlow sees no GPU; tfrun doctor says what is missing", name)}
+}
+
+// Model returns the files that the session was loaded from.
+func (s *Session) Model() *savedmodel.Model { return s.model }
+
+// MetaGraph returns the graph that was loaded.
+func (s *Session) MetaGraph() *savedmodel.MetaGraph { return s.graph }
+
+// Devices lists the processors that the session may use.
+func (s *Session) Devices() ([]Device, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	return s.engine.devices()
+}
+
+// Close waits for the runs that are under way and frees the model. Closing twice is no error.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.engine.close()
+}
+
+// Run runs a signature ("" for serving_default, or the only one) on one set of whole tensors: batch axis included, keyed by input name.
+// It returns all outputs, keyed by name, in Go memory. See [Function] for the names of composite values, and for running many times.
+func (s *Session) Run(ctx context.Context, signature string, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
+	f, err := s.function(signature)
+	if err != nil {
+		return nil, err
+	}
+	return f.Run(ctx, feeds)
+}
+
+// function returns the Function of a signature with all its outputs, made once.
+func (s *Session) function(signature string) (*Function, error) {
+	s.functionsMu.Lock()
+	defer s.functionsMu.Unlock()
+	if f, ok := s.functions[signature]; ok {
+		return f, nil
+	}
+	f, err := s.Function(signature)
+	if err == nil {
+		s.functions[signature] = f
+	}
+	return f, err
+}
