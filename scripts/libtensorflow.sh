@@ -118,7 +118,8 @@ need_compiler() {
     die "a C compiler (${cc%% *}) is missing: $(install_hint 'gcc libc6-dev' 'gcc glibc-devel')"
 }
 
-# need_pip sets pip to a command that runs pip, and python to its Python 3.
+# need_pip sets python to a Python 3, pip to a command that runs pip, and resume to a flag where
+# pip knows it: it picks a broken connection up where it broke.
 need_pip() {
   python=${PYTHON:-python3}
   command -v "$python" >/dev/null ||
@@ -126,13 +127,14 @@ need_pip() {
   "$python" -c 'import sys, zipfile; sys.exit(sys.version_info < (3, 6))' 2>/dev/null ||
     die "$python is no Python 3.6 or later with its standard library: $(install_hint python3 python3)"
   [ -z "${TFRUN_WHEEL:-}" ] || return 0
-  if "$python" -m pip --version >/dev/null 2>&1; then
-    pip=("$python" -m pip)
-  elif command -v pip3 >/dev/null; then
+  local help
+  pip=("$python" -m pip) resume=()
+  if ! help=$("${pip[@]}" download --help 2>/dev/null); then
     pip=(pip3)
-  else
-    die "pip is missing: $(install_hint python3-pip python3-pip)"
+    help=$("${pip[@]}" download --help 2>/dev/null) ||
+      die "pip is missing: $(install_hint python3-pip python3-pip)"
   fi
+  [[ $help != *--resume-retries* ]] || resume=(--resume-retries 20)
 }
 
 need_platform() {
@@ -207,14 +209,12 @@ lock() {
 
 # download puts the wheel into folder $1 through pip, which checks sha256 $2 where one is given.
 download() {
-  local to=$1 sha=$2 mb=$3 package=tensorflow platform=manylinux_2_27_x86_64 temp resume=()
+  local to=$1 sha=$2 mb=$3 package=tensorflow platform=manylinux_2_27_x86_64 temp
   [ "$variant" = gpu ] || package=tensorflow-cpu
   case $version in 2.1[5-9].* | 2.20.*) platform=manylinux_2_17_x86_64 ;; esac
   say "downloading the wheel of $package $version, ${mb:-some hundred} MB, once for all clones, into $cache"
   temp=$work/pip
   mkdir -p "$temp" "$work/wheel"
-  # Newer pips pick up a connection that breaks where it broke.
-  ! "${pip[@]}" download --help 2>/dev/null | grep -q -e --resume-retries || resume=(--resume-retries 20)
   echo "$package==$version${sha:+ --hash=sha256:$sha}" >"$work/requirements.txt"
   # TMPDIR: pip gathers the wheel there, and /tmp may be small. No pip cache: it would be a second copy.
   TMPDIR=$temp "${pip[@]}" --disable-pip-version-check download --no-cache-dir --no-deps --only-binary=:all: \
