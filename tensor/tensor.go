@@ -233,3 +233,28 @@ func (t Tensor) Equal(u Tensor) bool {
 
 // String describes the tensor without its values: "float32(2, 3)".
 func (t Tensor) String() string { return t.dtype.String() + t.Shape().String() }
+
+// Share is [FromBytes] for code that makes many tensors: the tensor keeps dims itself too, so nothing is allocated. Neither data nor dims may
+// change while the tensor is in use.
+func Share(dtype DType, data []byte, dims []int64) (Tensor, error) {
+	size := dtype.Size()
+	n, ok := NumElements(dims)
+	if size == 0 || !ok || n > maxBytes/int64(size) || n*int64(size) != int64(len(data)) {
+		return FromBytes(dtype, data, dims...)
+	}
+	return Tensor{dtype: dtype, shape: dims, data: data}, nil
+}
+
+// ShareSlice is [FromSlice] for such code, in the same way.
+func ShareSlice[T Value](values []T, dims []int64) (Tensor, error) {
+	if n, ok := NumElements(dims); !ok || n != int64(len(values)) {
+		return FromSlice(values, slices.Concat([]int64{}, dims)...)
+	}
+	t := Tensor{dtype: DTypeOf[T](), shape: dims}
+	if s, ok := any(values).([]string); ok {
+		t.strs = s
+	} else {
+		t.data = bytesOf(values)
+	}
+	return t, nil
+}

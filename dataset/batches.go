@@ -1,0 +1,316 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// BatchOptions says how [Dataset.Batches] and [Dataset.GroupBatch] group rows and what they are padded to.
+type BatchOptions struct {
+	// Size is the number of rows of a batch. It may be 0, no limit, where MaxTokens bounds a batch.
+	Size int64
+	// MaxTokens bounds the batch by its size after padding: the number of rows times the length of the longest. As many rows as fit are
+	// taken; a row longer than that is a batch of its own. 0: no bound.
+	MaxTokens int64
+	// DropRemainder drops batches of fewer than Size rows, of which Exact and Similar leave some too. It needs a Size.
+	DropRemainder bool
+	// Grouping says which rows share a batch.
+	Grouping Grouping
+	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than so many rows after it came.
+	// 0: [DefaultWindow].
+	Window int
+	// Length is what Similar compares and MaxTokens counts.
+	Length Length
+	// PaddedShapes and PaddingValues are those of padded_batch.
+	PaddedShapes  Shapes
+	PaddingValues Values
+	// MaxBytes bounds the memory of one padded component. 0: [DefaultMaxBatchBytes].
+	MaxBytes int64
+	// Stats, if not nil, is told of every batch. See [Stats].
+	Stats *Stats
+}
+
+// Batches groups the rows and yields the groups unpadded, for a consumer that has its own memory to pad into. Each is valid until the
+// next one is asked for.
+//
+// Nothing is lost: after an error of the dataset's the rows read so far wait for the next batch, and the consumer may go on. After an error of
+// padding (DataLoss, InvalidArgument) the batch at fault is left out, and the consumer may go on too.
+func (ds *Dataset) Batches(ctx context.Context, opts BatchOptions) iter.Seq2[*Batch, error] {
+	return func(yield func(*Batch, error) bool) {
+		plan, newGrouper, err := ds.planBatches("batches", opts)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		in, oerr := ds.open(openOptions{keep: true})
+		if oerr != nil {
+			yield(nil, positioned(oerr, AtIterator))
+			return
+		}
+		it := newBatcher("batches", in, plan, newGrouper(), opts)
+		defer it.close()
+		for n := int64(0); ; {
+			b, err := it.nextBatch(ctx)
+			switch {
+			case err == io.EOF: //nolint:errorlint // iterators return it bare
+				return
+			case err != nil:
+				if !yield(nil, positioned(err, n)) || ctx.Err() != nil {
+					return
+				}
+			case !yield(b, nil):
+				return
+			default:
+				n++
+			}
+		}
+	}
+}
+
+// GroupBatch is PaddedBatch with all the ways of grouping rows of [BatchOptions].
+func (ds *Dataset) GroupBatch(opts BatchOptions) *Dataset {
+	const op = "group_batch"
+	if ds.err != nil {
+		return ds
+	}
+	plan, newGrouper, err := ds.planBatches(op, opts)
+	if err != nil {
+		return failed(err)
+	}
+	return newDataset(plan.out, UnknownCardinality, func(o openOptions) (iterator, error) {
+		in, err := ds.open(openOptions{keep: true})
+		if err != nil {
+			return nil, err
+		}
+		return &paddedBatches{batcher: newBatcher(op, in, plan, newGrouper(), opts), keep: o.keep}, nil
+	})
+}
+
+// planBatches checks the options.
+func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() grouper, error) {
+	if ds.err != nil {
+		return nil, nil, ds.err
+	}
+	mode := padMode{op: op, outRows: -1, ragged: true}
+	if opts.DropRemainder {
+		mode.outRows = opts.Size
+	}
+	plan, err := newPadPlan(ds.spec, opts.PaddedShapes, opts.PaddingValues, mode)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 {
+		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window and MaxBytes must not be negative")
+	}
+	if opts.Size == 0 && (opts.MaxTokens == 0 || opts.DropRemainder) {
+		return nil, nil, buildErr(InvalidArgument, op, "Size must be greater than zero")
+	}
+	length, err := opts.Length.compile(op, ds.spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	window := opts.Window
+	if window == 0 {
+		window = DefaultWindow
+	}
+	lim := limits{size: math.MaxInt, maxTokens: opts.MaxTokens}
+	if opts.Size > 0 {
+		lim.size = int(opts.Size)
+	}
+	switch opts.Grouping {
+	case Arrival:
+		if opts.MaxTokens == 0 {
+			length = nil
+		}
+		return plan, func() grouper { return &arrival{limits: lim, length: length} }, nil
+	case Exact:
+		return plan, func() grouper {
+			return &exact{limits: lim, length: length, window: window, groups: map[string]*exactGroup{}}
+		}, nil
+	case Similar:
+		return plan, func() grouper { return &similar{limits: lim, length: length, window: window} }, nil
+	}
+	return nil, nil, buildErr(InvalidArgument, op, "no grouping has the number %d", opts.Grouping)
+}
+
+// batcher reads rows, groups them and measures the groups.
+type batcher struct {
+	in    iterator
+	g     grouper
+	b     Batch
+	size  int // a group of fewer rows is dropped
+	end   bool
+	lossy bool // an error of the input loses the rows read for the batch, as in tf.data
+	stats *Stats
+}
+
+func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOptions) *batcher {
+	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats}
+	if it.b.max == 0 {
+		it.b.max = DefaultMaxBatchBytes
+	}
+	if opts.DropRemainder {
+		it.size = int(opts.Size)
+	}
+	return it
+}
+
+// nextBatch returns the next batch, io.EOF after the last.
+func (it *batcher) nextBatch(ctx context.Context) (*Batch, error) {
+	for {
+		if rows := it.g.take(it.end); rows != nil {
+			if len(rows) < it.size {
+				continue
+			}
+			if err := it.b.set(rows); err != nil {
+				return nil, err
+			}
+			it.stats.add(&it.b)
+			return &it.b, nil
+		}
+		if it.end {
+			return nil, io.EOF
+		}
+		err := it.in.next(ctx, it.g.slot())
+		if err == nil {
+			err = it.g.commit()
+		}
+		switch {
+		case err == nil:
+		case err == io.EOF: //nolint:errorlint // iterators return it bare
+			it.end = true
+		default:
+			if it.lossy {
+				it.g.reset()
+			}
+			return nil, err
+		}
+	}
+}
+
+func (it *batcher) close() { it.in.close() }
+
+// paddedBatches is the padded form of a batcher's batches.
+type paddedBatches struct {
+	*batcher
+	mem  batchMemory
+	keep bool
+}
+
+func (it *paddedBatches) next(ctx context.Context, e *Element) error {
+	b, err := it.nextBatch(ctx)
+	if err != nil {
+		return err
+	}
+	if it.keep {
+		it.mem = batchMemory{}
+	}
+	return it.mem.element(b, e)
+}
+
+// PaddedBatchOptions are the arguments of padded_batch beside the batch size. The zero value is tf.data's default.
+type PaddedBatchOptions struct {
+	// PaddedShapes says what each component is padded to, see [Shape]; not given, the elements' own static shapes.
+	PaddedShapes Shapes
+	// PaddingValues are the values to pad with, see [Value]; not given, 0, "" and false.
+	PaddingValues Values
+	// DropRemainder drops a last batch of fewer rows.
+	DropRemainder bool
+	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBatchBytes].
+	MaxBytes int64
+	// Stats, if not nil, is told of every batch.
+	Stats *Stats
+}
+
+// PaddedBatch combines batchSize consecutive elements into one, each component padded to the longest of its batch or to the size that its padded
+// shape gives: tf.data's padded_batch. At most one options value may be given.
+//
+// A component larger than its padded shape is a DataLoss error when its batch is made, a ValueError of the dataset when its static shape
+// already tells. After an error the iteration goes on with the following batch; as in tf.data, an error of the input loses the rows that were
+// read for the batch it interrupts ([Dataset.Batches] and [Dataset.GroupBatch] keep them).
+func (ds *Dataset) PaddedBatch(batchSize int64, options ...PaddedBatchOptions) *Dataset {
+	const op = "padded_batch"
+	if ds.err != nil {
+		return ds
+	}
+	opts, oerr := one(options)
+	if oerr != nil {
+		return failed(buildErr(ValueError, op, "%v", oerr))
+	}
+	return ds.paddedBatch(op, batchSize, opts, false)
+}
+
+// paddedBatch is PaddedBatch for the operations that are made of it.
+func (ds *Dataset) paddedBatch(op string, batchSize int64, opts PaddedBatchOptions, ragged bool) *Dataset {
+	mode := padMode{op: op, outRows: -1, ragged: ragged}
+	if opts.DropRemainder {
+		mode.outRows = batchSize
+	}
+	plan, err := newPadPlan(ds.spec, opts.PaddedShapes, opts.PaddingValues, mode)
+	if err != nil {
+		return failed(err)
+	}
+	if err := checkBatchSize(op, batchSize); err != nil {
+		return failed(err)
+	}
+	bo := BatchOptions{Size: batchSize, DropRemainder: opts.DropRemainder, MaxBytes: opts.MaxBytes, Stats: opts.Stats}
+	return newDataset(plan.out, batchCardinality(ds.card, batchSize, opts.DropRemainder), func(o openOptions) (iterator, error) {
+		in, err := ds.open(openOptions{keep: true})
+		if err != nil {
+			return nil, err
+		}
+		g := &arrival{limits: limits{size: int(batchSize)}}
+		it := &paddedBatches{batcher: newBatcher(op, in, plan, g, bo), keep: o.keep}
+		it.lossy = true
+		return it, nil
+	})
+}
+
+func checkBatchSize(op string, n int64) error {
+	if n <= 0 {
+		return buildErr(InvalidArgument, op, "batch size must be greater than zero, got %d", n)
+	}
+	return nil
+}
+
+// batchCardinality is the number of batches of n elements.
+func batchCardinality(n, size int64, drop bool) int64 {
+	if n < 1 {
+		return n
+	}
+	if drop || n%size == 0 {
+		return n / size
+	}
+	return n/size + 1
+}
+
+// appendRagged adds component c of the rows, ragged tensors, as one ragged tensor.
+func (b *Batch) appendRagged(c int, e *Element) error {
+	r, err := b.Ragged(c)
+	if err != nil {
+		return err
+	}
+	if e.Splits == nil {
+		e.Splits = make([][]tensor.Tensor, len(b.plan.comps))
+	}
+	e.Tensors = append(e.Tensors, r.Values)
+	e.Splits[c] = r.Splits
+	return nil
+}
+
+// Ragged returns component c, one of ragged tensors, as a ragged tensor with one more row-splits vector in front, in new memory.
+func (b *Batch) Ragged(c int) (Ragged, error) {
+	if !b.plan.comps[c].ragged {
+		return Ragged{}, fmt.Errorf("ragged component %d: its rows are dense", c)
+	}
+	rows := make([]Ragged, len(b.rows))
+	for i, r := range b.rows {
+		rows[i], _ = r.Ragged(c)
+	}
+	return stackRagged(rows, b.plan.spec.Flatten()[c])
+}

@@ -1,0 +1,87 @@
+package dataset
+
+import (
+	"slices"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Element is one item of a dataset: its components in the order of [Nest.Flatten], and where it came from.
+//
+// Whether an element may be kept depends on how it was obtained, see the package's section on ownership; [Element.Clone] always may.
+type Element struct {
+	// Tensors holds one tensor per component. A ragged component has its flat values here.
+	Tensors []tensor.Tensor
+	// Splits holds the nested row splits of each ragged component, outermost first, each an int64 or int32 vector. It is nil when no component
+	// is ragged, as is the entry of a dense component.
+	Splits [][]tensor.Tensor
+	// Row is the element's number in its source, counted from 0; for a batch, that of its first row.
+	Row int64
+	// Rows holds, for a batch, the numbers of its rows. It is nil for a single row.
+	Rows []int64
+	// Extra holds what the source kept beside the components, see [JSONLOptions].
+	Extra []Field
+}
+
+// Field is a key of a JSON row with its value as it was written.
+type Field struct {
+	Key  string
+	JSON []byte
+}
+
+// Ragged is a ragged tensor as tf.RaggedTensor holds it: flat values and nested row splits, outermost first.
+type Ragged struct {
+	Values tensor.Tensor
+	Splits []tensor.Tensor
+}
+
+// Ragged returns component i as a ragged tensor; ok is false when it is dense.
+func (e Element) Ragged(i int) (r Ragged, ok bool) {
+	if e.Splits == nil || e.Splits[i] == nil {
+		return Ragged{}, false
+	}
+	return Ragged{Values: e.Tensors[i], Splits: e.Splits[i]}, true
+}
+
+// Clone returns a copy that shares no memory with e and stays valid whatever the iterator does.
+func (e Element) Clone() Element {
+	c := Element{Row: e.Row, Rows: slices.Clone(e.Rows), Tensors: make([]tensor.Tensor, len(e.Tensors))}
+	for i, t := range e.Tensors {
+		c.Tensors[i] = cloneTensor(t)
+	}
+	if e.Splits != nil {
+		c.Splits = make([][]tensor.Tensor, len(e.Splits))
+	}
+	for i, splits := range e.Splits {
+		for _, s := range splits {
+			c.Splits[i] = append(c.Splits[i], cloneTensor(s))
+		}
+	}
+	for _, f := range e.Extra {
+		c.Extra = append(c.Extra, Field{Key: f.Key, JSON: slices.Clone(f.JSON)})
+	}
+	return c
+}
+
+func cloneTensor(t tensor.Tensor) tensor.Tensor {
+	var c tensor.Tensor
+	if t.DType() == tensor.String {
+		c, _ = tensor.ShareSlice(slices.Clone(t.Strings()), slices.Clone(t.Dims()))
+	} else {
+		c, _ = tensor.Share(t.DType(), slices.Clone(t.Bytes()), slices.Clone(t.Dims()))
+	}
+	return c
+}
+
+// set makes e a shallow copy of src, keeping e's own Tensors slice. The tensors' values stay shared.
+func (e *Element) set(src *Element) {
+	tensors := append(e.Tensors[:0], src.Tensors...)
+	*e = *src
+	e.Tensors = tensors
+}
+
+// reset empties e for a new row, keeping its Tensors slice.
+func (e *Element) reset(row int64) {
+	e.Tensors = e.Tensors[:0]
+	e.Splits, e.Rows, e.Extra, e.Row = nil, nil, nil, row
+}

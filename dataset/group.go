@@ -1,0 +1,361 @@
+package dataset
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// Grouping says which rows share a batch.
+type Grouping uint8
+
+const (
+	// Arrival takes the rows in the order in which they come: padded_batch.
+	Arrival Grouping = iota
+	// Exact puts only rows of equal shapes into a batch, so that nothing is ever padded.
+	Exact
+	// Similar puts rows of like length into a batch, chosen among the rows of a window.
+	Similar
+)
+
+// String returns the grouping's name.
+func (g Grouping) String() string {
+	switch g {
+	case Arrival:
+		return "arrival"
+	case Exact:
+		return "exact"
+	case Similar:
+		return "similar"
+	}
+	return "unknown grouping"
+}
+
+// DefaultWindow is the number of rows that Exact and Similar may hold back unless told otherwise.
+const DefaultWindow = 4096
+
+// grouper collects rows and hands out groups.
+type grouper interface {
+	// slot returns where the next row is to be read into. It ends the validity of the group taken before.
+	slot() *Element
+	// commit says that the slot holds a row.
+	commit() error
+	// take returns the next group that is complete, or that must be given up because the window is full or the input
+	// has ended; nil if there is none.
+	take(end bool) []*Element
+	// reset forgets the rows that are in no complete group.
+	reset()
+}
+
+// rowPool recycles the elements that rows are read into.
+type rowPool struct {
+	free  []*Element
+	taken []*Element // rows of the group handed out last
+}
+
+func (p *rowPool) get() *Element {
+	p.free = append(p.free, p.taken...)
+	p.taken = p.taken[:0]
+	if n := len(p.free); n > 0 {
+		e := p.free[n-1]
+		p.free = p.free[:n-1]
+		return e
+	}
+	return new(Element)
+}
+
+// limits bounds a group.
+type limits struct {
+	size      int   // rows
+	maxTokens int64 // rows times the longest row; 0: no bound
+}
+
+// full reports whether rows of the given length leave no room for another one.
+func (l limits) full(n int, longest int64) bool {
+	return n >= l.size || l.over(n+1, longest)
+}
+
+// over reports whether n rows padded to longest break the token budget. A single row never does: it has to go somewhere.
+func (l limits) over(n int, longest int64) bool {
+	return l.maxTokens > 0 && n > 1 && longest > 0 && int64(n) > l.maxTokens/longest
+}
+
+// arrival groups rows in the order they come.
+type arrival struct {
+	limits
+	length  lengthFunc // nil without a token budget
+	rows    []*Element
+	n       int // rows[:n] are in the group
+	longest int64
+	over    bool // rows[n] is read too, but belongs to the next group
+	taken   bool
+}
+
+func (g *arrival) slot() *Element {
+	g.recycle()
+	if g.n == len(g.rows) {
+		g.rows = append(g.rows, new(Element))
+	}
+	return g.rows[g.n]
+}
+
+// recycle begins a new group once the last one was taken.
+func (g *arrival) recycle() {
+	if !g.taken {
+		return
+	}
+	n := g.n
+	g.taken, g.n, g.longest = false, 0, 0
+	if g.over {
+		g.over = false
+		g.rows[0], g.rows[n] = g.rows[n], g.rows[0]
+		g.longest, _ = g.length(g.rows[0]) // it had a length before
+		g.n = 1
+	}
+}
+
+func (g *arrival) commit() error {
+	if g.length == nil {
+		g.n++
+		return nil
+	}
+	l, err := g.length(g.rows[g.n])
+	if err != nil {
+		return err
+	}
+	if g.limits.over(g.n+1, max(l, g.longest)) {
+		g.over = true
+		return nil
+	}
+	g.longest = max(l, g.longest)
+	g.n++
+	return nil
+}
+
+func (g *arrival) take(end bool) []*Element {
+	g.recycle()
+	if g.n > 0 && (end || g.over || g.full(g.n, g.longest)) {
+		g.taken = true
+		return g.rows[:g.n]
+	}
+	return nil
+}
+
+func (g *arrival) reset() { g.recycle(); g.n, g.longest = 0, 0 }
+
+// exact groups rows of equal shapes. Once it holds a window of rows, the group of the oldest row is given up.
+type exact struct {
+	rowPool
+	limits
+	length lengthFunc
+	window int
+	held   int
+	groups map[string]*exactGroup
+	order  []*exactGroup // by the arrival of their first rows
+	spare  []*exactGroup
+	last   *Element
+	ready  *exactGroup
+	key    []byte
+}
+
+type exactGroup struct {
+	key  string
+	rows []*Element
+}
+
+func (g *exact) slot() *Element {
+	g.last = g.get()
+	return g.last
+}
+
+func (g *exact) commit() error {
+	l, err := g.length(g.last)
+	if err != nil {
+		g.free = append(g.free, g.last)
+		return err
+	}
+	g.key = g.key[:0]
+	for _, t := range g.last.Tensors {
+		g.key = binary.AppendUvarint(g.key, uint64(t.Rank()))
+		for _, d := range t.Dims() {
+			g.key = binary.AppendUvarint(g.key, uint64(d))
+		}
+	}
+	grp := g.groups[string(g.key)]
+	if grp == nil {
+		grp = g.newGroup()
+	}
+	grp.rows = append(grp.rows, g.last)
+	if g.held++; g.full(len(grp.rows), l) {
+		g.ready = grp
+	}
+	return nil
+}
+
+func (g *exact) newGroup() *exactGroup {
+	grp := &exactGroup{}
+	if n := len(g.spare); n > 0 {
+		grp, g.spare = g.spare[n-1], g.spare[:n-1]
+	}
+	grp.key = string(g.key)
+	g.groups[grp.key] = grp
+	g.order = append(g.order, grp)
+	return grp
+}
+
+func (g *exact) take(end bool) []*Element {
+	grp := g.ready
+	g.ready = nil
+	if grp == nil && g.held > 0 && (end || g.held >= g.window) {
+		grp = g.order[0]
+	}
+	if grp == nil {
+		return nil
+	}
+	i := slices.Index(g.order, grp)
+	g.order = slices.Delete(g.order, i, i+1)
+	delete(g.groups, grp.key)
+	g.held -= len(grp.rows)
+	g.free = append(g.free, g.taken...)
+	g.taken = append(g.taken[:0], grp.rows...)
+	grp.rows = grp.rows[:0]
+	g.spare = append(g.spare, grp)
+	return g.taken
+}
+
+func (g *exact) reset() {
+	for _, grp := range g.order {
+		g.free = append(g.free, grp.rows...)
+		delete(g.groups, grp.key)
+	}
+	g.order, g.held, g.ready = nil, 0, nil
+}
+
+// similar groups rows of like length out of a window. When the window is full the oldest row leaves, together with those neighbours in
+// length that need the least padding; so no row is held back by more than the window.
+type similar struct {
+	rowPool
+	limits
+	length lengthFunc
+	window int
+	sorted []similarRow // by length, then arrival
+	fresh  []similarRow // not sorted in yet
+	seq    int64
+	last   *Element
+}
+
+type similarRow struct {
+	e      *Element
+	length int64
+	seq    int64
+}
+
+func (r similarRow) compare(o similarRow) int {
+	return cmp.Or(cmp.Compare(r.length, o.length), cmp.Compare(r.seq, o.seq))
+}
+
+func (g *similar) slot() *Element {
+	g.last = g.get()
+	return g.last
+}
+
+func (g *similar) commit() error {
+	l, err := g.length(g.last)
+	if err != nil {
+		g.free = append(g.free, g.last)
+		return err
+	}
+	g.fresh = append(g.fresh, similarRow{e: g.last, length: l, seq: g.seq})
+	g.seq++
+	return nil
+}
+
+func (g *similar) take(end bool) []*Element {
+	held := len(g.sorted) + len(g.fresh)
+	if held == 0 || !end && held < g.window {
+		return nil
+	}
+	g.merge()
+	lo, hi := held-g.most(held), held
+	if !end {
+		lo, hi = g.best()
+	}
+	g.free = append(g.free, g.taken...)
+	g.taken = g.taken[:0]
+	for _, r := range g.sorted[lo:hi] {
+		g.taken = append(g.taken, r.e)
+	}
+	g.sorted = slices.Delete(g.sorted, lo, hi)
+	return g.taken
+}
+
+// merge sorts the fresh rows in, from the longest down.
+func (g *similar) merge() {
+	slices.SortFunc(g.fresh, similarRow.compare)
+	i, j := len(g.sorted)-1, len(g.fresh)-1
+	g.sorted = append(g.sorted, g.fresh...)
+	for k := len(g.sorted) - 1; j >= 0; k-- {
+		if i >= 0 && g.sorted[i].compare(g.fresh[j]) > 0 {
+			g.sorted[k] = g.sorted[i]
+			i--
+		} else {
+			g.sorted[k] = g.fresh[j]
+			j--
+		}
+	}
+	g.fresh = g.fresh[:0]
+}
+
+// most returns how many rows ending before hi fit one group.
+func (g *similar) most(hi int) int {
+	n, longest := min(g.size, hi), g.sorted[hi-1].length
+	if g.maxTokens > 0 && longest > 0 {
+		n = int(min(int64(n), max(1, g.maxTokens/longest)))
+	}
+	return n
+}
+
+// best returns, of the full groups around the oldest row, the one that wastes the smallest share of its padded size.
+func (g *similar) best() (lo, hi int) {
+	oldest := 0
+	for i, r := range g.sorted {
+		if r.seq < g.sorted[oldest].seq {
+			oldest = i
+		}
+	}
+	least := math.Inf(1)
+	for h := oldest + 1; h <= len(g.sorted); h++ {
+		n, longest := g.most(h), g.sorted[h-1].length
+		if h-n > oldest {
+			break
+		}
+		full := h-n > 0 || n == g.size || h == len(g.sorted)
+		if !full && math.IsInf(least, 1) {
+			lo, hi = 0, h // in case the next row is so long that it can't join the oldest
+		}
+		if waste := g.waste(h-n, h, longest); full && waste < least {
+			least, lo, hi = waste, h-n, h
+		}
+	}
+	return lo, hi
+}
+
+// waste returns the share of padding in the group of rows lo ≤ i < hi.
+func (g *similar) waste(lo, hi int, longest int64) float64 {
+	var sum int64
+	for _, r := range g.sorted[lo:hi] {
+		sum += r.length
+	}
+	if longest == 0 {
+		return 0
+	}
+	return 1 - float64(sum)/(float64(longest)*float64(hi-lo))
+}
+
+func (g *similar) reset() {
+	for _, r := range slices.Concat(g.sorted, g.fresh) {
+		g.free = append(g.free, r.e)
+	}
+	g.sorted, g.fresh = g.sorted[:0], g.fresh[:0]
+}

@@ -1,0 +1,518 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// SyntaxError says where a file of rows does not hold what it should.
+type SyntaxError struct {
+	File string
+	Line int64 // from 1
+	Row  int64 // the row's number, from 0
+	// Field is the path of the component at fault, empty when it is the whole row.
+	Field string
+	Msg   string
+}
+
+// Error returns file, line, field and what is wrong: `reviews.jsonl:17: field "text": want an array of numbers, got a string`.
+func (e *SyntaxError) Error() string {
+	s := fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	if e.Field != "" {
+		s += fmt.Sprintf("field %q: ", e.Field)
+	}
+	return s + e.Msg
+}
+
+// JSONLOptions says how rows of JSON are read. The zero value is right for most.
+type JSONLOptions struct {
+	// Name is the name of a reader in error messages. "": "input".
+	Name string
+	// Open opens the files of [JSONLFiles]. nil: os.Open.
+	Open Opener
+	// Keep lists keys whose values go, as they are written, to [Element.Extra], in this order. Keys that a row lacks are left out.
+	Keep []string
+	// Keys maps a component, by its name in the spec, to the key it is read from, where that is another one.
+	Keys map[string]string
+	// MaxLine bounds a row's bytes. 0: [DefaultMaxLine].
+	MaxLine int
+	// MaxDepth bounds how deep arrays and objects may nest. 0: 64.
+	MaxDepth int
+	// MaxValues bounds the values of one component of a row. 0: as many as MaxLine bytes hold.
+	MaxValues int64
+}
+
+// JSONL returns a dataset of the rows of JSON, one a line, that r holds. It can be iterated once; for files, which can be iterated again, see
+// [JSONLFiles].
+//
+// A row of a dictionary spec is an object with a key per component; keys of no component are passed over, or kept, see [JSONLOptions]. If there
+// is a single component, a bare value will do too. A tuple is an array of its parts, a nested structure a nested value, and a row of a
+// bare spec just the value. Values are scalars or nested arrays, as deep as the component has dimensions and rectangular unless the
+// component is ragged. Integers are exact; NaN, Infinity and -Infinity are numbers; complex numbers are [re, im]; strings may be
+// {"b64": "…"}. Empty lines are skipped.
+//
+// A row that does not fit is a *[SyntaxError], after which the iteration may go on with the next row.
+func JSONL(r io.Reader, spec Spec, options ...JSONLOptions) *Dataset {
+	opts, err := one(options)
+	if err != nil {
+		return failed(buildErr(ValueError, "jsonl", "%v", err))
+	}
+	if opts.Name == "" {
+		opts.Name = "input"
+	}
+	used := new(atomic.Bool)
+	return jsonl(spec, opts, func() (lineReader, error) {
+		if used.Swap(true) {
+			return lineReader{}, runErr(FailedPrecondition, "jsonl", -1, -1, "%s: a reader can be iterated only once; give the file's name to JSONLFiles", opts.Name)
+		}
+		return lineReader{files: []string{opts.Name}, reader: r}, nil
+	})
+}
+
+// JSONLFiles is [JSONL] for files, read one after the other. Row numbers go on from file to file.
+func JSONLFiles(spec Spec, opts JSONLOptions, files ...string) *Dataset {
+	return jsonl(spec, opts, func() (lineReader, error) {
+		return lineReader{files: files, opener: opts.Open}, nil
+	})
+}
+
+func jsonl(spec Spec, opts JSONLOptions, lines func() (lineReader, error)) *Dataset {
+	if _, err := newRowDecoder(spec, opts); err != nil {
+		return failed(buildErr(InvalidArgument, "jsonl", "%v", err))
+	}
+	return newDataset(spec, UnknownCardinality, func(o openOptions) (iterator, error) {
+		l, err := lines()
+		if err != nil {
+			return nil, err
+		}
+		if l.max = opts.MaxLine; l.max == 0 {
+			l.max = DefaultMaxLine
+		}
+		dec, err := newRowDecoder(spec, opts)
+		if err != nil {
+			return nil, err
+		}
+		dec.arena.keep = o.keep
+		return &jsonlRows{l: l, dec: dec}, nil
+	})
+}
+
+type jsonlRows struct {
+	l   lineReader
+	dec *rowDecoder
+	row int64
+}
+
+func (it *jsonlRows) next(ctx context.Context, e *Element) error {
+	for {
+		line, err := it.l.read()
+		if err == io.EOF { //nolint:errorlint // read returns it bare
+			return err
+		}
+		if err == nil && blank(line) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			continue
+		}
+		row := it.row
+		it.row++
+		if err == errLineTooLong { //nolint:errorlint // read returns it bare
+			return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Msg: fmt.Sprintf("the line is longer than %d bytes", it.l.max)}
+		}
+		if err != nil {
+			return err
+		}
+		e.reset(row)
+		if err := it.dec.decode(line, e); err != nil {
+			return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Field: it.dec.field, Msg: err.Error()}
+		}
+		return nil
+	}
+}
+
+func (it *jsonlRows) close() { it.l.close() }
+
+func blank(line []byte) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+// rowDecoder reads the components of a row.
+type rowDecoder struct {
+	scanner
+	spec   Spec
+	cols   []jsonColumn
+	keep   []string
+	extra  [][]byte // by the index of keep, within the line
+	arena  arena
+	limit  int64
+	field  string // the component being read
+	single bool   // a dictionary of one component, whose value may stand alone
+	root   jsonNode
+}
+
+// jsonNode is a part of the spec: where a value of the row goes.
+type jsonNode struct {
+	col   int // of a leaf, otherwise -1
+	path  string
+	dict  bool
+	keys  []string // of a dictionary
+	items []jsonNode
+	seen  []bool
+}
+
+// jsonColumn is a component while it is read.
+type jsonColumn struct {
+	Component
+	sink   sink
+	dims   []int64
+	splits [][]int64 // of a ragged component, by depth
+}
+
+func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
+	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues}
+	if d.maxDepth = opts.MaxDepth; d.maxDepth == 0 {
+		d.maxDepth = 64
+	}
+	if d.limit == 0 {
+		d.limit = 1 << 62
+	}
+	for i, c := range spec.Flatten() {
+		s, err := newSink(c.DType)
+		if err != nil {
+			return nil, fmt.Errorf("component %q: %w", spec.Paths()[i], err)
+		}
+		d.cols = append(d.cols, jsonColumn{Component: c, sink: s})
+	}
+	n := 0
+	d.root = jsonTree(spec, "", opts.Keys, &n)
+	d.single = d.root.dict && len(d.root.items) == 1 && d.root.items[0].col == 0
+	return d, nil
+}
+
+// jsonTree lays out the spec, numbering its leaves from *n on.
+func jsonTree(spec Spec, path string, keys map[string]string, n *int) jsonNode {
+	node := jsonNode{col: -1, path: path, dict: spec.kind == nestDict, seen: make([]bool, len(spec.items))}
+	if !spec.nested() {
+		node.col = *n
+		*n++
+		return node
+	}
+	for i, item := range spec.items {
+		name := strconv.Itoa(i)
+		if node.dict {
+			name = spec.keys[i]
+			key := name
+			if k, ok := keys[name]; ok && path == "" {
+				key = k
+			}
+			node.keys = append(node.keys, key)
+			name = key
+		}
+		node.items = append(node.items, jsonTree(item, strings.TrimPrefix(path+"/"+name, "/"), keys, n))
+	}
+	return node
+}
+
+// decode reads one row into e. On an error, d.field says where it is.
+func (d *rowDecoder) decode(line []byte, e *Element) error {
+	d.b, d.i, d.field = line, 0, ""
+	clear(d.extra)
+	root := &d.root
+	if d.single && d.peek() != '{' {
+		root = &d.root.items[0]
+	}
+	if err := d.node(root, 1, root == &d.root); err != nil {
+		return err
+	}
+	d.field = ""
+	if d.peek(); d.i < len(d.b) {
+		return fmt.Errorf("want the end of the line after the row, got %s", d.found())
+	}
+	for i := range d.cols {
+		d.finish(i, e)
+	}
+	for i, raw := range d.extra {
+		if raw != nil {
+			e.Extra = append(e.Extra, Field{Key: d.keep[i], JSON: slices.Clone(raw)})
+		}
+	}
+	return nil
+}
+
+// node reads the value at the scanner's place into the components of n.
+func (d *rowDecoder) node(n *jsonNode, depth int, top bool) error {
+	if n.col >= 0 {
+		d.field = n.path
+		return d.column(&d.cols[n.col], depth)
+	}
+	clear(n.seen)
+	if n.dict {
+		return d.object(n, depth, top)
+	}
+	d.field = n.path
+	if d.peek() != '[' {
+		return fmt.Errorf("want an array of %d parts, got %s", len(n.items), d.found())
+	}
+	i := 0
+	_, err := d.list(func() error {
+		if i == len(n.items) {
+			d.field = n.path
+			return fmt.Errorf("want an array of %d parts, got more", len(n.items))
+		}
+		i++
+		return d.node(&n.items[i-1], depth+1, false)
+	})
+	if err == nil && i != len(n.items) {
+		d.field = n.path
+		err = fmt.Errorf("want an array of %d parts, got %d", len(n.items), i)
+	}
+	return err
+}
+
+// object reads an object's keys into n's parts.
+func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
+	d.field = n.path
+	if d.peek() != '{' {
+		return fmt.Errorf("want an object with the %s, got %s", keysText(n.keys), d.found())
+	}
+	err := d.scanner.object(func(key []byte) error {
+		part, keep := -1, -1
+		for i, k := range n.keys {
+			if k == string(key) {
+				part = i
+			}
+		}
+		if top {
+			keep = d.keepIndex(key)
+		}
+		d.peek()
+		start := d.i
+		switch {
+		case part < 0:
+			if keep >= 0 {
+				d.field = d.keep[keep]
+			}
+			if err := d.skip(depth + 1); err != nil {
+				return err
+			}
+		case n.seen[part]:
+			d.field = n.items[part].path
+			return fmt.Errorf("the key stands twice in the row")
+		default:
+			n.seen[part] = true
+			if err := d.node(&n.items[part], depth+1, false); err != nil {
+				return err
+			}
+		}
+		if keep >= 0 {
+			d.extra[keep] = d.b[start:d.i]
+		}
+		d.field = n.path
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, seen := range n.seen {
+		if !seen {
+			d.field = n.items[i].path
+			return fmt.Errorf("the row has no such key")
+		}
+	}
+	return nil
+}
+
+func (d *rowDecoder) keepIndex(key []byte) int {
+	for i, k := range d.keep {
+		if k == string(key) {
+			return i
+		}
+	}
+	return -1
+}
+
+func keysText(keys []string) string {
+	if len(keys) == 1 {
+		return fmt.Sprintf("key %q", keys[0])
+	}
+	quoted := make([]string, len(keys))
+	for i, k := range keys {
+		quoted[i] = strconv.Quote(k)
+	}
+	return "keys " + strings.Join(quoted, ", ")
+}
+
+// column reads one component's value.
+func (d *rowDecoder) column(c *jsonColumn, depth int) error {
+	c.sink.reset()
+	c.dims = c.dims[:0]
+	for i := range c.splits {
+		c.splits[i] = c.splits[i][:0]
+	}
+	if err := d.value(c, 0, depth); err != nil {
+		return err
+	}
+	c.fillEmpty()
+	if c.Ragged {
+		return c.checkRagged()
+	}
+	if !c.Shape.Admits(c.dims) {
+		if c.Shape.Ranked() && c.Shape.Rank() > 0 && len(c.dims) == 0 {
+			return fmt.Errorf("want %s, got a single value", c.wanted())
+		}
+		return fmt.Errorf("want the shape %v, got %v", c.Shape, tensor.MakeShape(c.dims...))
+	}
+	return nil
+}
+
+// wanted describes the component's value: "an array of numbers".
+func (c *jsonColumn) wanted() string {
+	switch rank := c.Shape.Rank(); {
+	case rank == 1:
+		return "an array of " + c.sink.want()
+	case rank > 1:
+		return fmt.Sprintf("arrays of %s, %d levels deep", c.sink.want(), rank)
+	}
+	return c.sink.want()
+}
+
+// value reads a value that stands level arrays deep in the component.
+func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
+	if d.peek() != '[' || c.sink.isScalar(&d.scanner) {
+		return d.leaf(c, level)
+	}
+	if depth+level > d.maxDepth {
+		return fmt.Errorf("nested deeper than %d levels", d.maxDepth)
+	}
+	if rank := c.Shape.Rank(); rank >= 0 && level >= rank {
+		if rank == 0 {
+			return fmt.Errorf("want a single value, got an array")
+		}
+		return fmt.Errorf("want %s, got arrays nested deeper", c.wanted())
+	}
+	n, err := d.array(c, level, depth)
+	if err != nil {
+		return err
+	}
+	return c.sized(level, n)
+}
+
+// leaf reads a value that is no array.
+func (d *rowDecoder) leaf(c *jsonColumn, level int) error {
+	if rank := c.Shape.Rank(); rank >= 0 && level < rank && level == 0 {
+		return fmt.Errorf("want %s, got %s", c.wanted(), d.found())
+	}
+	if level < len(c.dims) {
+		return fmt.Errorf("a value stands beside an array")
+	}
+	return c.sink.scalar(&d.scanner)
+}
+
+// array reads the array at the scanner's place and returns its length.
+func (d *rowDecoder) array(c *jsonColumn, level, depth int) (int64, error) {
+	for len(c.dims) <= level {
+		c.dims = append(c.dims, -1)
+	}
+	d.i++ // '['
+	switch next := d.peek(); {
+	case next == ']':
+		d.i++
+		return 0, nil
+	case next != '[' && level+1 == len(c.dims) || next == '[' && c.sink.isScalar(&d.scanner):
+		return c.sink.values(&d.scanner, d.limit)
+	}
+	for n := int64(1); ; n++ {
+		if err := d.value(c, level+1, depth); err != nil {
+			return n, err
+		}
+		if more, err := d.more(']'); !more {
+			return n, err
+		}
+	}
+}
+
+// sized notes that an array of n values stood at the level.
+func (c *jsonColumn) sized(level int, n int64) error {
+	if c.Ragged {
+		for len(c.splits) <= level {
+			c.splits = append(c.splits, nil)
+		}
+		c.splits[level] = append(c.splits[level], n)
+		if level <= c.RaggedRank || c.dims[level] < 0 {
+			c.dims[level] = n
+		}
+		if c.dims[level] != n {
+			return fmt.Errorf("arrays of unequal lengths, %d and %d, inside the ragged dimensions", c.dims[level], n)
+		}
+		return nil
+	}
+	if c.dims[level] >= 0 && c.dims[level] != n {
+		return fmt.Errorf("arrays of unequal lengths, %d and %d: the component is not ragged", c.dims[level], n)
+	}
+	c.dims[level] = n
+	return nil
+}
+
+// fillEmpty gives sizes to the dimensions that an empty array hides: [] is of shape (0, 64) where (None, 64) is wanted.
+func (c *jsonColumn) fillEmpty() {
+	if c.sink.len() > 0 || len(c.dims) == 0 {
+		return
+	}
+	for i := len(c.dims); i < c.Shape.Rank(); i++ {
+		c.dims = append(c.dims, max(c.Shape.Dim(i), 0))
+	}
+}
+
+// checkRagged says whether the value of a ragged component has the right depth and the right sizes inside.
+func (c *jsonColumn) checkRagged() error {
+	if len(c.dims) <= c.RaggedRank || c.Shape.Ranked() && len(c.dims) != c.Shape.Rank() {
+		return fmt.Errorf("want %s, got %d", c.wanted(), len(c.dims))
+	}
+	inner := c.dims[c.RaggedRank+1:]
+	if c.Shape.Ranked() && !c.Shape.Drop(c.RaggedRank+1).Admits(inner) {
+		return fmt.Errorf("want the inner shape %v, got %v", c.Shape.Drop(c.RaggedRank+1), tensor.MakeShape(inner...))
+	}
+	return nil
+}
+
+// finish adds component i of the row to e.
+func (d *rowDecoder) finish(i int, e *Element) {
+	c := &d.cols[i]
+	if !c.Ragged {
+		e.Tensors = append(e.Tensors, c.sink.tensor(c.dims, &d.arena))
+		return
+	}
+	if e.Splits == nil {
+		e.Splits = make([][]tensor.Tensor, len(d.cols))
+	}
+	for level := 1; level <= c.RaggedRank; level++ {
+		s := splits{narrow: c.SplitsDType == tensor.Int32, v: []int64{0}}
+		if level < len(c.splits) {
+			for _, n := range c.splits[level] {
+				s.add(n)
+			}
+		}
+		e.Splits[i] = append(e.Splits[i], s.tensor())
+	}
+	flat := c.dims[c.RaggedRank:]
+	flat[0] = 0
+	if c.RaggedRank < len(c.splits) {
+		for _, n := range c.splits[c.RaggedRank] {
+			flat[0] += n
+		}
+	}
+	e.Tensors = append(e.Tensors, c.sink.tensor(flat, &d.arena))
+}

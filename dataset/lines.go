@@ -1,0 +1,177 @@
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Opener opens a file by its name. nil stands for os.Open.
+type Opener func(name string) (io.ReadCloser, error)
+
+func (o Opener) open(name string) (io.ReadCloser, error) {
+	if o != nil {
+		return o(name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// DefaultMaxLine is the longest line, in bytes, that a reader of lines takes unless told otherwise.
+const DefaultMaxLine = 256 << 20
+
+// errLineTooLong is what lineReader returns for a line beyond its limit. The line is skipped.
+var errLineTooLong = errors.New("line too long")
+
+// lineReader reads the lines of one file after the other.
+type lineReader struct {
+	files  []string
+	opener Opener
+	reader io.Reader // in place of files, once
+	max    int
+
+	next int // index of the file to open next
+	file io.ReadCloser
+	name string
+	line int64 // number of the line returned last, from 1
+	buf  *bufio.Reader
+	long []byte // a line longer than buf
+}
+
+// read returns the next line without its end, valid until the next call; io.EOF after the last one of the last file.
+func (l *lineReader) read() ([]byte, error) {
+	for {
+		if l.file == nil {
+			if err := l.openNext(); err != nil {
+				return nil, err
+			}
+		}
+		line, err := l.readLine()
+		switch {
+		case err == io.EOF: //nolint:errorlint // readLine returns it bare
+			if err := l.closeFile(); err != nil {
+				return nil, fmt.Errorf("read %s: %w", l.name, err)
+			}
+		case err == errLineTooLong: //nolint:errorlint // readLine returns it bare
+			return nil, err
+		case err != nil:
+			_ = l.closeFile() // the read error says more
+			return nil, fmt.Errorf("read %s: line %d: %w", l.name, l.line, err)
+		default:
+			if l.line == 1 {
+				line = bytes.TrimPrefix(line, []byte("\ufeff"))
+			}
+			return line, nil
+		}
+	}
+}
+
+func (l *lineReader) openNext() error {
+	if l.next == len(l.files) {
+		return io.EOF
+	}
+	l.name = l.files[l.next]
+	l.next++
+	l.line = 0
+	if l.reader != nil {
+		l.file = io.NopCloser(l.reader)
+	} else {
+		f, err := l.opener.open(l.name)
+		if err != nil {
+			return err
+		}
+		l.file = f
+	}
+	if l.buf == nil {
+		l.buf = bufio.NewReaderSize(l.file, 256<<10)
+	} else {
+		l.buf.Reset(l.file)
+	}
+	return nil
+}
+
+func (l *lineReader) closeFile() error {
+	err := l.file.Close()
+	l.file = nil
+	return err
+}
+
+// readLine reads one line of the open file, without its end.
+func (l *lineReader) readLine() ([]byte, error) {
+	l.line++
+	line, err := l.buf.ReadSlice('\n')
+	if err == bufio.ErrBufferFull { //nolint:errorlint // ReadSlice returns it bare
+		l.long = l.long[:0]
+		for err == bufio.ErrBufferFull { //nolint:errorlint // as above
+			if len(l.long) <= l.max {
+				l.long = append(l.long, line...)
+			}
+			line, err = l.buf.ReadSlice('\n')
+		}
+		if len(l.long) <= l.max {
+			l.long = append(l.long, line...)
+		}
+		line = l.long
+	}
+	if err != nil && (err != io.EOF || len(line) == 0) { //nolint:errorlint // ReadSlice returns it bare
+		return nil, err
+	}
+	line = bytes.TrimSuffix(line, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) > l.max {
+		l.long = nil
+		return nil, errLineTooLong
+	}
+	return line, nil
+}
+
+func (l *lineReader) close() {
+	if l.file != nil {
+		_ = l.closeFile() // nothing was written
+	}
+}
+
+// TextLines returns a dataset of the lines of the files, one after the other, without their ends ("\n" or "\r\n"): tf.data.TextLineDataset.
+// Elements are string scalars; row numbers go on from file to file. A line beyond [DefaultMaxLine] is a [SyntaxError].
+func TextLines(files ...string) *Dataset { return TextLinesFrom(nil, files...) }
+
+// TextLinesFrom is [TextLines] with files opened by open, for instance to decompress them.
+func TextLinesFrom(open Opener, files ...string) *Dataset {
+	return newDataset(TensorSpec(tensor.String), UnknownCardinality, func(openOptions) (iterator, error) {
+		return &textLines{l: lineReader{files: files, opener: open, max: DefaultMaxLine}}, nil
+	})
+}
+
+type textLines struct {
+	l   lineReader
+	row int64
+}
+
+func (it *textLines) next(_ context.Context, e *Element) error {
+	line, err := it.l.read()
+	if err == io.EOF { //nolint:errorlint // read returns it bare
+		return err
+	}
+	row := it.row
+	it.row++
+	if err == errLineTooLong { //nolint:errorlint // read returns it bare
+		return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Msg: fmt.Sprintf("the line is longer than %d bytes", it.l.max)}
+	}
+	if err != nil {
+		return err
+	}
+	e.reset(row)
+	e.Tensors = append(e.Tensors, tensor.Scalar(string(line)))
+	return nil
+}
+
+func (it *textLines) close() { it.l.close() }

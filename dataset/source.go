@@ -1,0 +1,160 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// FromTensorSlices returns a dataset whose elements are the slices of the tensors along their first axis:
+// tf.data.Dataset.from_tensor_slices. All tensors must have the same size there. The elements share the tensors' memory.
+func FromTensorSlices(tensors Nest[tensor.Tensor]) *Dataset {
+	const op = "from_tensor_slices"
+	flat := tensors.Flatten()
+	n := int64(-1)
+	for i, t := range flat {
+		switch {
+		case t.Rank() == 0:
+			return failed(buildErr(ValueError, op, "component %d is a scalar: it has no first axis to slice", i))
+		case n >= 0 && t.Dims()[0] != n:
+			return failed(buildErr(ValueError, op, "the components' first axes differ: %d and %d", n, t.Dims()[0]))
+		}
+		n = t.Dims()[0]
+	}
+	spec := mapNest(tensors, func(_ int, t tensor.Tensor) Component {
+		return Component{DType: t.DType(), Shape: t.Shape().Drop(1)}
+	})
+	return newDataset(spec, max(n, 0), func(openOptions) (iterator, error) {
+		return &indexed{n: n, at: func(i int64, e *Element) {
+			for _, t := range flat {
+				e.Tensors = append(e.Tensors, t.Index(int(i)))
+			}
+		}}, nil
+	})
+}
+
+// FromElements returns a dataset of the given elements, whose components must fit spec (an InvalidArgument error when they are built into
+// the dataset, otherwise). The elements' row numbers become 0, 1, 2, …; their memory is shared.
+func FromElements(spec Spec, elements ...Element) *Dataset {
+	comps := spec.Flatten()
+	for i := range elements {
+		if err := checkElement("from_elements", comps, &elements[i]); err != nil {
+			e := *err.(*Error) //nolint:errorlint,forcetypeassert // checkElement returns nothing else
+			e.At, e.Row = AtBuild, int64(i)
+			return failed(&e)
+		}
+	}
+	return newDataset(spec, int64(len(elements)), func(openOptions) (iterator, error) {
+		return &indexed{n: int64(len(elements)), at: func(i int64, e *Element) {
+			row := e.Row
+			e.set(&elements[i])
+			e.Row = row
+		}}, nil
+	})
+}
+
+// FromRows returns a dataset of vectors of any lengths, one per row: what tf.data makes of a ragged tensor's rows. The rows' memory is shared.
+func FromRows[T tensor.Value](rows [][]T) *Dataset {
+	elements := make([]tensor.Tensor, len(rows))
+	for i, r := range rows {
+		elements[i] = tensor.Vector(r...)
+	}
+	return newDataset(TensorSpec(tensor.DTypeOf[T](), -1), int64(len(rows)), func(openOptions) (iterator, error) {
+		return &indexed{n: int64(len(rows)), at: func(i int64, e *Element) {
+			e.Tensors = append(e.Tensors, elements[i])
+		}}, nil
+	})
+}
+
+// Range returns a dataset of the int64 scalars start, start+step, … before stop. A step of 0 is an InvalidArgument error.
+func Range(start, stop, step int64) *Dataset {
+	if step == 0 {
+		return failed(buildErr(InvalidArgument, "range", "step cannot be zero"))
+	}
+	var n int64
+	switch {
+	case step > 0 && stop > start:
+		n = int64((uint64(stop) - uint64(start) + uint64(step) - 1) / uint64(step))
+	case step < 0 && stop < start:
+		n = int64((uint64(start) - uint64(stop) + uint64(-step) - 1) / uint64(-step))
+	}
+	return newDataset(TensorSpec(tensor.Int64), n, func(openOptions) (iterator, error) {
+		return &indexed{n: n, at: func(i int64, e *Element) {
+			e.Tensors = append(e.Tensors, tensor.Scalar(start+i*step))
+		}}, nil
+	})
+}
+
+// indexed iterates over n elements that can be made from their number.
+type indexed struct {
+	i, n int64
+	at   func(i int64, e *Element)
+}
+
+func (it *indexed) next(_ context.Context, e *Element) error {
+	if it.i >= it.n {
+		return io.EOF
+	}
+	e.reset(it.i)
+	it.at(it.i, e)
+	it.i++
+	return nil
+}
+
+func (it *indexed) close() {}
+
+// FromGenerator returns a dataset of what gen yields, of unknown cardinality: tf.data.Dataset.from_generator. gen is called anew for every
+// iteration. An element that does not fit spec is an InvalidArgument error, after which the iteration may go on; an error that
+// gen yields is passed on. Elements that gen yields must stay valid. Their row numbers become 0, 1, 2, ….
+func FromGenerator(spec Spec, gen func(ctx context.Context) iter.Seq2[Element, error]) *Dataset {
+	comps := spec.Flatten()
+	return newDataset(spec, UnknownCardinality, func(openOptions) (iterator, error) {
+		return &generated{comps: comps, gen: gen}, nil
+	})
+}
+
+type generated struct {
+	comps  []Component
+	gen    func(ctx context.Context) iter.Seq2[Element, error]
+	pull   func() (Element, error, bool)
+	stop   func()
+	cancel context.CancelFunc
+	row    int64
+}
+
+func (it *generated) next(ctx context.Context, e *Element) error {
+	if it.pull == nil {
+		// The sequence outlives this call, so its context ends with the iterator; each call's own context is watched besides.
+		seqCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		it.cancel = cancel
+		it.pull, it.stop = iter.Pull2(it.gen(seqCtx))
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	src, err, ok := it.pull()
+	if !ok {
+		return io.EOF
+	}
+	row := it.row
+	it.row++
+	if err != nil {
+		return fmt.Errorf("from_generator: row %d: %w", row, err)
+	}
+	src.Row = row
+	if err := checkElement("from_generator", it.comps, &src); err != nil {
+		return err
+	}
+	e.set(&src)
+	return nil
+}
+
+func (it *generated) close() {
+	if it.pull != nil {
+		it.cancel()
+		it.stop()
+	}
+}
