@@ -6,9 +6,10 @@
 #   scripts/libtensorflow.sh prefix   the same, then print the folder that holds lib/ and include/
 #   scripts/libtensorflow.sh go       only check that Go is there
 #
-# Where it comes from: the Python wheel tensorflow-cpu (or tensorflow, the GPU build). The wheel is
-# a zip that holds the C library and its headers; pip fetches it, so a mirror or proxy that pip
-# knows is used, and nothing is installed into Python. Any pip of Python 3 will do.
+# Where it comes from: the Python wheel tensorflow-cpu; the wheel tensorflow for the GPU build, and for ARM,
+# where it has no GPU support. A wheel is a zip: this one holds the C library and its headers. pip
+# fetches it, so a mirror or proxy that pip knows is used, and nothing is installed into Python.
+# Any Python from 3.6 with any pip from 19.3 will do.
 #
 # Where it goes: wheel and library are kept in one cache folder for every clone, because the library
 # is 850 MB unpacked. The clone gets a link, third_party/tensorflow/<variant>-<version>, with
@@ -72,33 +73,39 @@ install_hint() {
   fi
 }
 
-# pinned prints sha256 and size in MB of the wheel for a variant and version on linux x86_64.
+# pinned prints sha256 and size in MB of the wheel for a machine, variant and version.
 pinned() {
-  case $1-$2 in
-    cpu-2.15.0) echo f46c795177f6311c83562e05d38dc7d4618f8d3150e6902a4499b875f3f97270 207 ;;
-    cpu-2.15.1) echo 54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26 207 ;;
-    cpu-2.16.1) echo 8fde4a1a1515f3099119c2d71e1653aa6e7ae81ec58b7cb045cab5e5bb147b8b 214 ;;
-    cpu-2.16.2) echo c855cb6bf05d32dd5928086b03a5f6b4189b63c22b95e017703cbee4291023ca 214 ;;
-    cpu-2.17.0) echo e7f383ffe153d67de338b0fc26ab44546466ec016fe4dbff74bfd206d1894285 221 ;;
-    cpu-2.17.1) echo 4935d35d15924602605c839cb6cd5a578f89f626d8736f62065fe3a089b63b6f 221 ;;
-    cpu-2.18.0) echo 089e71746960ea581dca53401f84b3b99c8537313e337a9e5dbf97036a936f7e 230 ;;
-    cpu-2.18.1) echo 810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298 230 ;;
-    cpu-2.19.0) echo 9389305ae3012288a5e367081b6757bfb9d86d4048c69989c659830b257e1c51 252 ;;
-    cpu-2.19.1) echo 0b6d72bd09c267e7573757bd309f5b1e2cdb02577339991da751f3a1411e4dae 252 ;;
-    cpu-2.20.0) echo cf756bbe2d256e942ab5d0ad2c858fb40017581494febdb4387c149b1afde780 259 ;;
-    cpu-2.21.0) echo 2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c 274 ;;
-    gpu-2.15.0) echo dee8ec2b2c6c942ae65d25746e53cdc475e82d5fcbbb3009ce47f5963d69ebfc 475 ;;
-    gpu-2.15.1) echo bb0edd69103c154245c5f209f0507355cc68ba7e4de350084bc31edc562478e4 475 ;;
-    gpu-2.16.1) echo 930c61100cce3a5cb63d30fe6776504405214e8398a26ca968222ecb8b8f9404 590 ;;
-    gpu-2.16.2) echo d8798dea8e2281b4a0b569d9c00e7949c0090509be363da271e1ef21828bffae 591 ;;
-    gpu-2.17.0) echo 8339777b1b5ebd8ffadaa8196f786e65fbb081a371d8e87b52f24563392d8552 601 ;;
-    gpu-2.17.1) echo 68841e17e573301d8ba9192f929b8096b0b341567cb81414096305c723de68d0 601 ;;
-    gpu-2.18.0) echo 70b8dd70fa3600bfce66ab529eebb804e1f9d7c863d2f71bc8fe9fc7a1ec3976 615 ;;
-    gpu-2.18.1) echo c9f87e5d2a680a4595f5dc30daf6bbaec9d4129b46d7ef1b2af63c46ac7d2828 616 ;;
-    gpu-2.19.0) echo 390747786ac979809fa1cfcf6916220ef0bfed6b9e1b8c643b6b09184a868fe4 645 ;;
-    gpu-2.19.1) echo 8e5524eb492160576e5eeea9bb472ddc653123503f2290f83123d5ac9545750e 645 ;;
-    gpu-2.20.0) echo 481499fd0f824583de8945be61d5e827898cdaa4f5ea1bc2cc28ca2ccff8229e 621 ;;
-    gpu-2.21.0) echo 9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124 572 ;;
+  case $1-$2-$3 in
+    x86_64-cpu-2.15.0) echo f46c795177f6311c83562e05d38dc7d4618f8d3150e6902a4499b875f3f97270 207 ;;
+    x86_64-cpu-2.15.1) echo 54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26 207 ;;
+    x86_64-cpu-2.16.1) echo 8fde4a1a1515f3099119c2d71e1653aa6e7ae81ec58b7cb045cab5e5bb147b8b 214 ;;
+    x86_64-cpu-2.16.2) echo c855cb6bf05d32dd5928086b03a5f6b4189b63c22b95e017703cbee4291023ca 214 ;;
+    x86_64-cpu-2.17.0) echo e7f383ffe153d67de338b0fc26ab44546466ec016fe4dbff74bfd206d1894285 221 ;;
+    x86_64-cpu-2.17.1) echo 4935d35d15924602605c839cb6cd5a578f89f626d8736f62065fe3a089b63b6f 221 ;;
+    x86_64-cpu-2.18.0) echo 089e71746960ea581dca53401f84b3b99c8537313e337a9e5dbf97036a936f7e 230 ;;
+    x86_64-cpu-2.18.1) echo 810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298 230 ;;
+    x86_64-cpu-2.19.0) echo 9389305ae3012288a5e367081b6757bfb9d86d4048c69989c659830b257e1c51 252 ;;
+    x86_64-cpu-2.19.1) echo 0b6d72bd09c267e7573757bd309f5b1e2cdb02577339991da751f3a1411e4dae 252 ;;
+    x86_64-cpu-2.20.0) echo cf756bbe2d256e942ab5d0ad2c858fb40017581494febdb4387c149b1afde780 259 ;;
+    x86_64-cpu-2.21.0) echo 2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c 274 ;;
+    x86_64-gpu-2.15.0) echo dee8ec2b2c6c942ae65d25746e53cdc475e82d5fcbbb3009ce47f5963d69ebfc 475 ;;
+    x86_64-gpu-2.15.1) echo bb0edd69103c154245c5f209f0507355cc68ba7e4de350084bc31edc562478e4 475 ;;
+    x86_64-gpu-2.16.1) echo 930c61100cce3a5cb63d30fe6776504405214e8398a26ca968222ecb8b8f9404 590 ;;
+    x86_64-gpu-2.16.2) echo d8798dea8e2281b4a0b569d9c00e7949c0090509be363da271e1ef21828bffae 591 ;;
+    x86_64-gpu-2.17.0) echo 8339777b1b5ebd8ffadaa8196f786e65fbb081a371d8e87b52f24563392d8552 601 ;;
+    x86_64-gpu-2.17.1) echo 68841e17e573301d8ba9192f929b8096b0b341567cb81414096305c723de68d0 601 ;;
+    x86_64-gpu-2.18.0) echo 70b8dd70fa3600bfce66ab529eebb804e1f9d7c863d2f71bc8fe9fc7a1ec3976 615 ;;
+    x86_64-gpu-2.18.1) echo c9f87e5d2a680a4595f5dc30daf6bbaec9d4129b46d7ef1b2af63c46ac7d2828 616 ;;
+    x86_64-gpu-2.19.0) echo 390747786ac979809fa1cfcf6916220ef0bfed6b9e1b8c643b6b09184a868fe4 645 ;;
+    x86_64-gpu-2.19.1) echo 8e5524eb492160576e5eeea9bb472ddc653123503f2290f83123d5ac9545750e 645 ;;
+    x86_64-gpu-2.20.0) echo 481499fd0f824583de8945be61d5e827898cdaa4f5ea1bc2cc28ca2ccff8229e 621 ;;
+    x86_64-gpu-2.21.0) echo 9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124 572 ;;
+    aarch64-cpu-2.16.1) echo 617df9fa2d697c4bc22fa3ee87eb01d580ab1bd0438fea15c4ec2f2870c40bb0 219 ;;
+    aarch64-cpu-2.17.0) echo ca82f98ea38fa6c9e08ccc69eb6c2fab5b35b30a8999115b8b63b6f02fc69d9d 224 ;;
+    aarch64-cpu-2.18.0) echo 85f1e7369af6d329b117b52e86093cd1e0458dd5404bf5b665853f873dd00b48 232 ;;
+    aarch64-cpu-2.19.0) echo c92d3ff958ac0ee0eb343f10d4055b3a2815635cb3ee0836f9b1d735c76ee098 253 ;;
+    aarch64-cpu-2.20.0) echo 3e9568c8efcb05c0266be223e3269c62ebf7ad3498f156438311735f6fa5ced5 259 ;;
+    aarch64-cpu-2.21.0) echo 4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6eb5c 282 ;;
   esac
 }
 
@@ -137,13 +144,17 @@ need_pip() {
   [[ $help != *--resume-retries* ]] || resume=(--resume-retries 20)
 }
 
+# need_platform sets arch to this machine's, if there are wheels for it.
 need_platform() {
-  local os arch
+  local os
   os=$(uname -s) arch=$(uname -m)
   [ "$os" = Linux ] || die "$os is not supported: use Linux, for instance in a container"
-  [ "$arch" = x86_64 ] ||
-    die "no wheel is known to work on Linux $arch: point TFRUN_LIBTENSORFLOW at a libtensorflow built for it"
-  if ls /lib/ld-musl-* >/dev/null 2>&1 && ! ls /lib64/ld-linux-x86-64* >/dev/null 2>&1; then
+  case $arch-$variant in
+    x86_64-* | aarch64-cpu) ;;
+    aarch64-*) die "there is no GPU build for Linux $arch: leave VARIANT=gpu out" ;;
+    *) die "there is no build for Linux $arch: point TFRUN_LIBTENSORFLOW at a libtensorflow of your own" ;;
+  esac
+  if ls /lib/ld-musl-* >/dev/null 2>&1 && ! ls /lib*/ld-linux-* >/dev/null 2>&1; then
     die 'the wheels need glibc and this system has musl: use a glibc system, such as Debian or Fedora'
   fi
 }
@@ -207,11 +218,13 @@ lock() {
   fi
 }
 
+pip_version() { "${pip[@]}" --version 2>/dev/null | cut -d' ' -f1,2; }
+
 # download puts the wheel into folder $1 through pip, which checks sha256 $2 where one is given.
 download() {
-  local to=$1 sha=$2 mb=$3 package=tensorflow platform=manylinux_2_27_x86_64 temp
-  [ "$variant" = gpu ] || package=tensorflow-cpu
-  case $version in 2.1[5-9].* | 2.20.*) platform=manylinux_2_17_x86_64 ;; esac
+  local to=$1 sha=$2 mb=$3 package=tensorflow platform=manylinux_2_27_$arch temp
+  [ "$arch-$variant" != x86_64-cpu ] || package=tensorflow-cpu
+  case $version in 2.1[5-9].* | 2.20.*) platform=manylinux_2_17_$arch ;; esac
   say "downloading the wheel of $package $version, ${mb:-some hundred} MB, once for all clones, into $cache"
   temp=$work/pip
   mkdir -p "$temp" "$work/wheel"
@@ -220,7 +233,7 @@ download() {
   TMPDIR=$temp "${pip[@]}" --disable-pip-version-check download --no-cache-dir --no-deps --only-binary=:all: \
     ${resume[@]+"${resume[@]}"} --implementation cp --python-version 311 --abi cp311 --platform "$platform" \
     -d "$work/wheel" -r "$work/requirements.txt" >&2 ||
-    die "pip could not get $package $version: see its message above; what was fetched before is kept"
+    die "pip could not get $package $version: see its message above (pip 19.3 or later is needed, this is $(pip_version))"
   rm -rf "$to"
   mkdir -p "${to%/*}"
   mv "$work/wheel" "$to"
@@ -236,7 +249,7 @@ wheel_in() {
 
 # get_wheel sets wheel to a verified wheel, and sha to its sha256.
 get_wheel() {
-  local sha_want=$1 mb=$2 dir=$cache/wheels/$variant-$version
+  local sha_want=$1 mb=$2 dir=$cache/wheels/linux-$arch/$variant-$version
   if [ -n "${TFRUN_WHEEL:-}" ]; then
     wheel=$TFRUN_WHEEL
     [ -f "$wheel" ] || die "TFRUN_WHEEL=$wheel is no file"
@@ -297,10 +310,10 @@ from_wheel() {
   [[ $version =~ ^2\.(1[5-9]|[2-9][0-9])\.[0-9]+$ ]] ||
     die "TF=$version: want a release such as 2.21.0, 2.15.0 or later"
   need_platform
-  read -r want mb < <(pinned "$variant" "$version") || true
+  read -r want mb < <(pinned "$arch" "$variant" "$version") || true
   want=${TFRUN_SHA256:-${want:-}}
   choose_cache
-  dest=$cache/libtensorflow/linux-x86_64/$variant-$version
+  dest=$cache/libtensorflow/linux-$arch/$variant-$version
   if ! whole "$dest" "$want"; then
     need_compiler
     need_pip

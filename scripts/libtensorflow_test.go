@@ -84,7 +84,7 @@ func TestHeals(t *testing.T) {
 		}, false},
 		{"headers deleted", func(c *clone) error { return os.RemoveAll(filepath.Join(c.cache, library, "include")) }, false},
 		{"wheel and library damaged", func(c *clone) error {
-			wheel, err := filepath.Glob(filepath.Join(c.cache, "wheels/*/*.whl"))
+			wheel, err := filepath.Glob(filepath.Join(c.cache, "wheels/*/*/*.whl"))
 			if err != nil || len(wheel) != 1 {
 				return errors.New("no wheel in the cache")
 			}
@@ -192,6 +192,7 @@ func TestRefusesWheel(t *testing.T) {
 		{"no such version", `TF=latest: want a release`, []string{"TF=latest"}},
 		{"a version too old", `TF=2.14.0: want a release such as 2.21.0, 2.15.0 or later`, []string{"TF=2.14.0"}},
 		{"no such variant", `VARIANT=tpu: want cpu or gpu`, []string{"VARIANT=tpu"}},
+		{"a wheel that pip does not find", `pip could not get tensorflow 2.21.0: .*this is pip \d`, []string{"VARIANT=gpu", "TFRUN_SHA256=" + wrong}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -255,7 +256,7 @@ func TestUnsupportedSystem(t *testing.T) {
 	t.Parallel()
 	for system, want := range map[string]string{
 		"Darwin arm64":  "Darwin is not supported: use Linux",
-		"Linux riscv64": "no wheel is known to work on Linux riscv64",
+		"Linux riscv64": "there is no build for Linux riscv64: point TFRUN_LIBTENSORFLOW at",
 	} {
 		t.Run(system, func(t *testing.T) {
 			t.Parallel()
