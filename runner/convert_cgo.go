@@ -47,9 +47,9 @@ func toC(f Feed) (*cTensor, error) {
 		case tensor.String:
 			t, err = newFlat(f.Strings, f.Dims)
 		case tensor.Uint32:
-			t, err = newFlat(filled[uint32](f), f.Dims)
+			t, err = newFilled[uint32](f)
 		case tensor.Uint64:
-			t, err = newFlat(filled[uint64](f), f.Dims)
+			t, err = newFilled[uint64](f)
 		case tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16,
 			tensor.Bool, tensor.Complex64, tensor.Complex128:
 			// ReadTensor keeps the shape slice, and Shape hands it out.
@@ -69,17 +69,20 @@ func toC(f Feed) (*cTensor, error) {
 type fillReader Feed
 
 func (r *fillReader) Read(p []byte) (int, error) {
-	r.Fill(p)
+	if err := r.Fill(p); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
 
-// filled writes a Feed's values to Go memory, for the types that tf.ReadTensor does not take.
-func filled[T uint32 | uint64](f Feed) []T {
+// newFilled makes a tensor of the types that tf.ReadTensor does not take, by way of Go memory.
+func newFilled[T uint32 | uint64](f Feed) (*tf.Tensor, error) {
 	n, _ := tensor.NumElements(f.Dims)
 	values := make([]T, n)
-	t := tensor.Vector(values...)
-	f.Fill(t.Bytes())
-	return values
+	if err := f.Fill(tensor.Vector(values...).Bytes()); err != nil {
+		return nil, err
+	}
+	return newFlat(values, f.Dims)
 }
 
 // newFlat makes a tensor of a flat slice: nested ones are slow, and NewTensor cannot tell the sizes behind an empty axis.

@@ -16,8 +16,14 @@ type engine interface {
 
 // program runs one set of feeds and fetches.
 type program interface {
-	// run feeds the values in the order that prepare was given, and returns copies of the fetched tensors in Go memory.
-	run(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error)
+	// load writes the values to TensorFlow's memory, in the order that prepare was given. The feeds are not looked at afterwards.
+	load(feeds []Feed) (loaded, error)
+}
+
+// loaded is a set of fed values, to be run once.
+type loaded interface {
+	// run returns copies of the fetched tensors in Go memory.
+	run(ctx context.Context) ([]tensor.Tensor, error)
 }
 
 // Feed is a tensor about to be fed whose values are written straight into TensorFlow's memory.
@@ -25,7 +31,7 @@ type Feed struct {
 	DType tensor.DType
 	Dims  []int64 // all sizes known; not changed and not kept
 	// Fill writes the values, row-major and little-endian, to dst, whose length is what DType and Dims ask for. Not used for strings.
-	Fill func(dst []byte)
+	Fill func(dst []byte) error
 	// Strings holds the values of a String tensor, row-major.
 	Strings []string
 }
@@ -35,7 +41,7 @@ func FeedTensor(t tensor.Tensor) Feed {
 	return Feed{
 		DType:   t.DType(),
 		Dims:    t.Dims(),
-		Fill:    func(dst []byte) { copy(dst, t.Bytes()) },
+		Fill:    func(dst []byte) error { copy(dst, t.Bytes()); return nil },
 		Strings: t.Strings(),
 	}
 }

@@ -120,34 +120,44 @@ type tfProgram struct {
 	alias   []int       // for each wanted tensor, the feed that it is, or -1
 }
 
-func (p *tfProgram) run(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	in := make(map[tf.Output]*tf.Tensor, len(feeds))
-	held := make([]*cTensor, len(feeds))
+func (p *tfProgram) load(feeds []Feed) (loaded, error) {
+	l := &tfLoaded{p: p, feeds: make(map[tf.Output]*tf.Tensor, len(feeds)), held: make([]*cTensor, len(feeds))}
 	for i, f := range feeds {
 		t, err := toC(f)
 		if err != nil {
 			return nil, err
 		}
-		held[i], in[p.feeds[i]] = t, t.t
+		l.held[i], l.feeds[p.feeds[i]] = t, t.t
+	}
+	return l, nil
+}
+
+// tfLoaded holds the tensors of one run.
+type tfLoaded struct {
+	p     *tfProgram
+	feeds map[tf.Output]*tf.Tensor
+	held  []*cTensor
+}
+
+func (l *tfLoaded) run(ctx context.Context) ([]tensor.Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	var fetched []*tf.Tensor
-	if len(p.fetches) > 0 {
+	if len(l.p.fetches) > 0 {
 		err := guard("run", func() (err error) {
-			fetched, err = p.session.Run(in, p.fetches, nil)
+			fetched, err = l.p.session.Run(l.feeds, l.p.fetches, nil)
 			return err
 		})
 		if err != nil {
 			return nil, runError(err)
 		}
 	}
-	out := make([]tensor.Tensor, len(p.alias))
-	for i, j := range p.alias {
+	out := make([]tensor.Tensor, len(l.p.alias))
+	for i, j := range l.p.alias {
 		var c *cTensor
 		if j >= 0 {
-			c = held[j]
+			c = l.held[j]
 		} else {
 			c, fetched = holdC(fetched[0]), fetched[1:]
 		}
@@ -157,7 +167,7 @@ func (p *tfProgram) run(ctx context.Context, feeds []Feed) ([]tensor.Tensor, err
 		}
 		out[i] = t
 	}
-	runtime.KeepAlive(held)
+	runtime.KeepAlive(l)
 	return out, nil
 }
 

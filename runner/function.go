@@ -59,11 +59,10 @@ func (s *Session) Function(signature string, outputs ...string) (*Function, erro
 		}
 		f.outputs = append(f.outputs, endpoints(name, info)...)
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if !s.enter() {
 		return nil, ErrClosed
 	}
+	defer s.leave()
 	f.program, err = s.engine.prepare(tensorNames(f.inputs), tensorNames(f.outputs))
 	if err != nil {
 		return nil, fmt.Errorf("signature %q: %w", sig.Name, err)
@@ -152,19 +151,43 @@ func endpointNames(list []Endpoint) []string {
 // Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order of [Function.Outputs]. The feeds'
 // values are written straight into TensorFlow's memory.
 func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error) {
+	c, err := f.load(feeds)
+	if err != nil {
+		return nil, err
+	}
+	return c.run(ctx)
+}
+
+// call is a set of feeds in TensorFlow's memory, checked against the signature, to be run once.
+type call struct {
+	session *Session
+	loaded  loaded
+}
+
+// load checks the feeds and hands their values to TensorFlow.
+func (f *Function) load(feeds []Feed) (*call, error) {
 	if len(feeds) != len(f.inputs) {
-		return nil, fmt.Errorf("signature %q: want %d inputs (%s), got %d", f.signature.Name, len(f.inputs), strings.Join(endpointNames(f.inputs), ", "), len(feeds))
+		return nil, fmt.Errorf("signature %q: want %d inputs (%s), got %d",
+			f.signature.Name, len(f.inputs), strings.Join(endpointNames(f.inputs), ", "), len(feeds))
 	}
 	for i, in := range f.inputs {
-		if feeds[i].DType != in.DType || !in.Shape.Admits(feeds[i].Dims) {
-			return nil, &FeedError{Input: in.Name, WantDType: in.DType, WantShape: in.Shape, GotDType: feeds[i].DType, GotShape: tensor.MakeShape(feeds[i].Dims...)}
+		got := feeds[i]
+		if got.DType != in.DType || !in.Shape.Admits(got.Dims) {
+			return nil, &FeedError{Input: in.Name, WantDType: in.DType, WantShape: in.Shape, GotDType: got.DType, GotShape: tensor.MakeShape(got.Dims...)}
 		}
 	}
-	s := f.session
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if !f.session.enter() {
 		return nil, ErrClosed
 	}
-	return f.program.run(ctx, feeds)
+	defer f.session.leave()
+	l, err := f.program.load(feeds)
+	return &call{session: f.session, loaded: l}, err
+}
+
+func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
+	if !c.session.enter() {
+		return nil, ErrClosed
+	}
+	defer c.session.leave()
+	return c.loaded.run(ctx)
 }

@@ -89,13 +89,24 @@ func (s *Session) MetaGraph() *savedmodel.MetaGraph { return s.graph }
 
 // Devices lists the processors that the session may use.
 func (s *Session) Devices() ([]Device, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
+	if !s.enter() {
 		return nil, ErrClosed
 	}
+	defer s.leave()
 	return s.engine.devices()
 }
+
+// enter begins a use of the engine, which leave ends; it reports false when the session is closed.
+func (s *Session) enter() bool {
+	s.mu.RLock()
+	if s.closed {
+		s.mu.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (s *Session) leave() { s.mu.RUnlock() }
 
 // Close waits for the runs that are under way and frees the model. Closing twice is no error.
 func (s *Session) Close() error {

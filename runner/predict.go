@@ -1,0 +1,353 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// PredictOptions says how rows are run through a signature. The zero value runs serving_default in padded batches of 64 rows.
+type PredictOptions struct {
+	// Signature is the signature to run; "" is serving_default, or the only one.
+	Signature string
+	// Outputs picks and orders the outputs; nil takes all, by name.
+	Outputs []string
+
+	// NoBatch runs one row at a time: each row holds whole tensors as the signature takes them, batch axis included, and each result
+	// holds whole outputs.
+	NoBatch bool
+	// BatchSize is the number of rows of a batch. 0 means 64, or the size that the signature fixes; any other size is then an error.
+	BatchSize int
+	// Grouping says which rows share a batch: arrival (padded_batch), exact (rows of equal shapes) or similar length.
+	Grouping dataset.Grouping
+	// MaxTokens bounds a batch by its rows times its longest row; 0: no bound.
+	MaxTokens int64
+	// Window is how many rows a grouping other than arrival may hold back; 0 means [dataset.DefaultWindow].
+	Window int
+
+	// Pad gives the padding value of an input, in its dtype; 0, "" or false for the others.
+	Pad map[string]tensor.Tensor
+	// PadTo is the least size that the first unknown axis of an input's rows is padded to: the tutorial's pad_to_size. Longer rows stay as they are.
+	PadTo map[string]int64
+	// PaddedShapes gives the padded shape of an input's rows, as padded_batch takes it: a size is exact, [dataset.None] the longest row's.
+	PaddedShapes map[string]dataset.Dims
+
+	// Workers is the number of batches that run at the same time; 0 means 1.
+	Workers int
+	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
+	SkipBadRows bool
+	// Stats, if not nil, is told of every batch. It must not be read before the iteration ends.
+	Stats *dataset.Stats
+}
+
+// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's.
+const DefaultBatchSize = 64
+
+// Result is what a signature gave for one row.
+type Result struct {
+	// Row is the row's number in its source, counted from 0.
+	Row int64
+	// Values are the outputs in the order of [Predictor.OutputNames]; nil where Err is set.
+	Values []Value
+	// Extra is what the source kept beside the inputs.
+	Extra []dataset.Field
+	// Err says why a row has no values; only with SkipBadRows.
+	Err error
+}
+
+// Predictor runs rows through a signature. It may be used for several iterations at once.
+type Predictor struct {
+	f       *Function
+	o       PredictOptions
+	spec    dataset.Spec
+	feeders []feeder
+	fixed   int64 // the batch size that the signature fixes, or 0
+	outputs []string
+}
+
+// NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError], *[BatchAxisError] and those of [Session.Function].
+func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
+	f, err := s.Function(o.Signature, o.Outputs...)
+	if err != nil {
+		return nil, err
+	}
+	p := &Predictor{f: f, o: o}
+	p.outputs, _ = assemble(f.outputs, make([]tensor.Tensor, len(f.outputs)))
+	if err := p.plan(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Function returns the signature that is run.
+func (p *Predictor) Function() *Function { return p.f }
+
+// RowSpec is what rows must look like: a dictionary with a component for each input of the signature, without the batch axis unless
+// NoBatch is set. A sparse input is a dictionary of its indices, values and dense_shape.
+func (p *Predictor) RowSpec() dataset.Spec { return p.spec }
+
+// OutputNames lists the outputs in the order of [Result.Values]. The slice is the Predictor's own.
+func (p *Predictor) OutputNames() []string { return p.outputs }
+
+// plan works out the rows' spec, the batch size and how inputs are fed.
+func (p *Predictor) plan() error {
+	for _, check := range []func() error{p.checkNames, p.fixBatchSize, p.buildSpec} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	if p.o.BatchSize == 0 {
+		p.o.BatchSize = DefaultBatchSize
+	}
+	return nil
+}
+
+// checkNames makes sure that options speak of inputs that there are.
+func (p *Predictor) checkNames() error {
+	if p.o.BatchSize < 0 || p.o.Workers < 0 || p.o.MaxTokens < 0 || p.o.Window < 0 {
+		return &OptionError{Option: "BatchSize, Workers, MaxTokens, Window", Msg: "want numbers ≥ 0"}
+	}
+	have := p.f.signature.InputNames()
+	known := func(name string) error {
+		if _, ok := p.f.signature.Inputs[name]; !ok {
+			return &NameError{Kind: "input", Name: name, Have: have}
+		}
+		return nil
+	}
+	for name, v := range p.o.Pad {
+		if err := known(name); err != nil {
+			return err
+		}
+		if in := p.f.signature.Inputs[name]; v.DType() != in.DType || v.Rank() != 0 {
+			return &OptionError{Option: "Pad", Msg: fmt.Sprintf("input %q: want a scalar of %s, got %v", name, in.DType, v)}
+		}
+	}
+	for name := range p.o.PadTo {
+		if err := known(name); err != nil {
+			return err
+		}
+	}
+	for name := range p.o.PaddedShapes {
+		if err := known(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BatchAxisError says that rows cannot be batched for a signature: an input has no batch axis, or its inputs fix different sizes of it.
+type BatchAxisError struct {
+	Input string
+	Shape tensor.Shape
+	Msg   string
+}
+
+// Error names the input, its shape and the reason.
+func (e *BatchAxisError) Error() string {
+	return fmt.Sprintf("input %q of shape %s: %s", e.Input, e.Shape, e.Msg)
+}
+
+// Hints says what to type instead.
+func (e *BatchAxisError) Hints() []string {
+	return []string{"run one row at a time, each holding whole tensors: --no-batch"}
+}
+
+// fixBatchSize finds the batch size that the signature fixes, if it does.
+func (p *Predictor) fixBatchSize() error {
+	if p.o.NoBatch {
+		return nil
+	}
+	for _, in := range p.f.inputs {
+		if in.Role != "" || !in.Shape.Ranked() {
+			continue
+		}
+		if in.Shape.Rank() == 0 {
+			return &BatchAxisError{Input: in.Name, Shape: in.Shape, Msg: "a scalar has no batch axis"}
+		}
+		n := in.Shape.Dim(0)
+		switch {
+		case n == tensor.Unknown:
+		case n == 0 || p.fixed != 0 && n != p.fixed:
+			return &BatchAxisError{Input: in.Name, Shape: in.Shape, Msg: "its first axis is not the batch"}
+		default:
+			p.fixed = n
+		}
+	}
+	if p.fixed == 0 {
+		return nil
+	}
+	if p.fixed > math.MaxInt32 || p.o.BatchSize != 0 && int64(p.o.BatchSize) != p.fixed {
+		return &OptionError{Option: "BatchSize", Msg: fmt.Sprintf("the signature fixes it to %d, got %d", p.fixed, p.o.BatchSize)}
+	}
+	p.o.BatchSize = int(p.fixed)
+	return nil
+}
+
+// Predict runs the rows and yields one result for each, in the order of their row numbers, as batches finish. The rows must be as
+// [Predictor.RowSpec] says; where a grouping other than arrival is used, their numbers must be without gaps for results to flow before the end.
+//
+// An error ends the iteration, unless it is a row's own and SkipBadRows is set. A bad row is whatever error the dataset has for it, such as a
+// *[dataset.SyntaxError]. When ctx is done, batches that have begun are finished and dropped, and the context's error is yielded.
+func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq2[Result, error] {
+	return func(yield func(Result, error) bool) {
+		workCtx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		var reader, workers errgroup.Group
+		jobs, done := make(chan *job, 1), make(chan *job, 1)
+		reader.Go(func() error {
+			defer close(jobs)
+			return p.read(workCtx, rows, jobs)
+		})
+		for range max(p.o.Workers, 1) {
+			workers.Go(func() error { return p.work(workCtx, jobs, done) })
+		}
+		go func() {
+			_ = workers.Wait() // the context's error, which is looked at below
+			close(done)
+		}()
+		more := deliver(done, p.o.Grouping == dataset.Arrival, yield)
+		cancel()
+		for range done { //nolint:revive // the workers have to end before this function does
+		}
+		_ = reader.Wait()
+		if err := ctx.Err(); more && err != nil {
+			yield(Result{}, err)
+		}
+	}
+}
+
+// job is a batch on its way: read, then fed, run, and delivered. One without a call carries a row that could not be read, or the error that
+// ends the iteration.
+type job struct {
+	seq     int64 // the order of reading
+	call    *call
+	results []Result // with Row, Extra and, for bad rows, Err
+	err     error
+}
+
+// send passes j on unless ctx is done.
+func send(ctx context.Context, to chan<- *job, j *job) error {
+	select {
+	case to <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// work runs jobs until there are no more.
+func (p *Predictor) work(ctx context.Context, jobs <-chan *job, done chan<- *job) error {
+	for j := range jobs {
+		if j.call != nil {
+			j.err = p.runJob(ctx, j)
+		}
+		if err := send(ctx, done, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runJob runs a batch and deals its outputs to its rows.
+func (p *Predictor) runJob(ctx context.Context, j *job) error {
+	tensors, err := j.call.run(ctx)
+	j.call = nil // its memory may go
+	if err != nil {
+		return rowsError(j, err)
+	}
+	names, values := assemble(p.f.outputs, tensors)
+	if p.o.NoBatch {
+		j.results[0].Values = values
+		return nil
+	}
+	for k, v := range values {
+		if err := p.checkRows(names[k], v, len(j.results)); err != nil {
+			return err
+		}
+	}
+	for i := range j.results {
+		j.results[i].Values = make([]Value, len(values))
+		for k, v := range values {
+			if j.results[i].Values[k], err = v.row(i); err != nil {
+				return fmt.Errorf("output %q: %w", names[k], err)
+			}
+		}
+	}
+	return nil
+}
+
+// rowsError says which rows an error of a run concerns.
+func rowsError(j *job, err error) error {
+	var tfErr *Error
+	if !errors.As(err, &tfErr) {
+		return err
+	}
+	first, last := j.results[0].Row, j.results[0].Row
+	for _, r := range j.results {
+		first, last = min(first, r.Row), max(last, r.Row)
+	}
+	return &BatchError{First: first, Last: last, Err: err}
+}
+
+// BatchError is an error of TensorFlow's with the rows that were being run.
+type BatchError struct {
+	First, Last int64 // the lowest and the highest row number of the batch, counted from 0
+	Err         error
+}
+
+// Error counts rows from 1, as people and editors do.
+func (e *BatchError) Error() string {
+	if e.First == e.Last {
+		return fmt.Sprintf("row %d: %v", e.First+1, e.Err)
+	}
+	return fmt.Sprintf("rows %d to %d: %v", e.First+1, e.Last+1, e.Err)
+}
+
+// Unwrap returns TensorFlow's error.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// OutputError says that an output does not hold one entry for each row of the batch.
+type OutputError struct {
+	Output string
+	Got    int64 // entries along the first axis, or -1 for a scalar
+	Want   int64 // rows of the batch
+}
+
+// Error says what came and what was wanted.
+func (e *OutputError) Error() string {
+	if e.Got < 0 {
+		return fmt.Sprintf("output %q: a scalar, not one value for each of the batch's %d rows", e.Output, e.Want)
+	}
+	return fmt.Sprintf("output %q: %d entries along its first axis, not one for each of the batch's %d rows", e.Output, e.Got, e.Want)
+}
+
+// Hints says what to type instead.
+func (e *OutputError) Hints() []string {
+	return []string{
+		"leave this output out with --outputs, which names the ones to keep",
+		"or run one row at a time, each holding whole tensors: --no-batch",
+	}
+}
+
+// checkRows makes sure that an output has an entry for each row.
+func (p *Predictor) checkRows(name string, v Value, rows int) error {
+	want := int64(rows)
+	if p.fixed > 0 {
+		want = p.fixed
+	}
+	got, ok := v.rows()
+	if !ok {
+		got = -1
+	}
+	if got != want {
+		return &OutputError{Output: name, Got: got, Want: want}
+	}
+	return nil
+}

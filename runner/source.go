@@ -1,0 +1,315 @@
+package runner
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Source says where rows come from and how they become a signature's inputs.
+type Source struct {
+	// Files are read one after the other; "-" is Stdin. A name that ends in .gz or .zst is decompressed.
+	Files []string
+	Stdin io.Reader
+	// Format is "jsonl" or "txt"; "" goes by the files' names, which must then agree.
+	Format string
+	// Columns maps an input to the column that it is read from, where that has another name.
+	Columns map[string]string
+	// Keep lists columns that go to [Result.Extra] as they are, in this order.
+	Keep []string
+	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows it encodes column Text, of lines of text all.
+	Encoder TextEncoder
+	Text    string
+}
+
+// TextEncoder turns a text into ids.
+type TextEncoder interface {
+	Encode(text string) []int64
+}
+
+// FormatOf returns the format that a file's name tells, without .gz and .zst: "jsonl" for .jsonl, .ndjson and .json, "txt" for .txt and .text.
+func FormatOf(name string) (string, error) {
+	plain := strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+	switch ext := strings.ToLower(filepath.Ext(plain)); ext {
+	case ".jsonl", ".ndjson", ".json":
+		return "jsonl", nil
+	case ".txt", ".text":
+		return "txt", nil
+	case "":
+		return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: the name does not tell the format; give jsonl or txt", name)}
+	default:
+		return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: files of type %s are not read; jsonl and txt are", name, ext)}
+	}
+}
+
+// format returns the one format of all files.
+func (src Source) format() (string, error) {
+	if src.Format != "" {
+		if src.Format != "jsonl" && src.Format != "txt" {
+			return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: want jsonl or txt", src.Format)}
+		}
+		return src.Format, nil
+	}
+	format := ""
+	for _, name := range src.Files {
+		f := "jsonl" // of standard input
+		if name != "-" {
+			var err error
+			if f, err = FormatOf(name); err != nil {
+				return "", err
+			}
+		}
+		if format != "" && f != format {
+			return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("the files are of different types, %s and %s; run them one after the other", format, f)}
+		}
+		format = f
+	}
+	return format, nil
+}
+
+// Rows returns the rows of a source as the signature takes them. What is wrong with the source itself is an error here: *[OptionError] and *[NameError].
+// What is wrong with a row comes with the iteration, as a *[dataset.SyntaxError].
+func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
+	format, err := src.format()
+	if err != nil {
+		return nil, err
+	}
+	for name := range src.Columns {
+		if _, ok := p.f.signature.Inputs[name]; !ok {
+			return nil, &NameError{Kind: "input", Name: name, Have: p.f.signature.InputNames()}
+		}
+	}
+	if src.Encoder != nil && p.o.NoBatch {
+		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
+	}
+	var rows *dataset.Dataset
+	if format == "txt" {
+		rows, err = p.textRows(src)
+	} else {
+		rows, err = p.jsonRows(src)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return p.padTo(rows), nil
+}
+
+// textRows reads a text a line, for the only input of the signature.
+func (p *Predictor) textRows(src Source) (*dataset.Dataset, error) {
+	if len(src.Keep) > 0 {
+		return nil, &OptionError{Option: "Keep", Msg: "lines of text have no columns to keep"}
+	}
+	names := p.f.signature.InputNames()
+	if len(names) != 1 {
+		return nil, &OptionError{Option: "Format", Msg: fmt.Sprintf("lines of text feed one input, the signature has %d: %s", len(names), strings.Join(names, ", "))}
+	}
+	lines := dataset.TextLinesFrom(src.open, src.Files...)
+	return p.convertText(lines, 0, src.Encoder)
+}
+
+// jsonRows reads an object a line.
+func (p *Predictor) jsonRows(src Source) (*dataset.Dataset, error) {
+	o := dataset.JSONLOptions{Open: src.open, Keep: src.Keep, Keys: src.Columns}
+	if src.Encoder == nil {
+		return dataset.JSONLFiles(p.spec, o, src.Files...), nil
+	}
+	input, err := p.textInput(src)
+	if err != nil {
+		return nil, err
+	}
+	if src.Text != "" {
+		o.Keys = map[string]string{}
+		for name, column := range src.Columns {
+			o.Keys[name] = column
+		}
+		o.Keys[input] = src.Text
+	}
+	items := map[string]dataset.Spec{}
+	for i, key := range p.spec.Keys() {
+		items[key] = p.spec.Items()[i]
+	}
+	items[input] = dataset.TensorSpec(tensor.String)
+	read := dataset.Dict(items)
+	return p.convertText(dataset.JSONLFiles(read, o, src.Files...), read.Index(input), src.Encoder)
+}
+
+// textInput returns the input that encoded text goes to: the one that is mapped to the column, or the only one.
+func (p *Predictor) textInput(src Source) (string, error) {
+	names := p.f.signature.InputNames()
+	for _, name := range names {
+		if src.Text != "" && (src.Columns[name] == src.Text || src.Columns[name] == "" && name == src.Text) {
+			return name, nil
+		}
+	}
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	return "", &OptionError{Option: "Text", Msg: fmt.Sprintf("say which input column %q feeds: one of %s", src.Text, strings.Join(names, ", "))}
+}
+
+// convertText turns component c of the rows, a text, into what the input takes: ids, or the text in the input's shape.
+func (p *Predictor) convertText(rows *dataset.Dataset, c int, encoder TextEncoder) (*dataset.Dataset, error) {
+	want := p.spec.Flatten()[c]
+	name := p.spec.Paths()[c]
+	var convert func(string) (tensor.Tensor, error)
+	switch {
+	case encoder != nil:
+		if !want.Shape.Admits([]int64{tensor.Unknown}) {
+			return nil, &FeedError{Input: name, WantDType: want.DType, WantShape: want.Shape, GotDType: want.DType, GotShape: tensor.MakeShape(tensor.Unknown)}
+		}
+		if _, err := ids(nil, want.DType); err != nil {
+			return nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		convert = func(s string) (tensor.Tensor, error) { return ids(encoder.Encode(s), want.DType) }
+	case want.DType != tensor.String:
+		return nil, &FeedError{Input: name, WantDType: want.DType, WantShape: want.Shape, GotDType: tensor.String, GotShape: tensor.MakeShape()}
+	default:
+		dims, ok := oneElement(want.Shape)
+		if !ok {
+			return nil, &FeedError{Input: name, WantDType: want.DType, WantShape: want.Shape, GotDType: tensor.String, GotShape: tensor.MakeShape()}
+		}
+		convert = func(s string) (tensor.Tensor, error) { return tensor.FromSlice([]string{s}, dims...) }
+	}
+	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
+		t, err := convert(e.Tensors[c].Strings()[0])
+		e.Tensors = slices.Clone(e.Tensors)
+		e.Tensors[c] = t
+		return e, err
+	}), nil
+}
+
+// oneElement returns sizes that hold one value and fit the shape.
+func oneElement(s tensor.Shape) ([]int64, bool) {
+	dims := s.Dims()
+	for i, d := range dims {
+		if d == tensor.Unknown {
+			dims[i] = 1
+		} else if d != 1 {
+			return nil, false
+		}
+	}
+	return append([]int64{}, dims...), true
+}
+
+// ids returns a vector of ids in the dtype of an input: an integer, or a float as models that cast for themselves take them.
+func ids(v []int64, dtype tensor.DType) (tensor.Tensor, error) {
+	switch dtype {
+	case tensor.Int64:
+		return tensor.Vector(v...), nil
+	case tensor.Int32:
+		return idsAs[int32](v), nil
+	case tensor.Float32:
+		return idsAs[float32](v), nil
+	case tensor.Float64:
+		return idsAs[float64](v), nil
+	}
+	return tensor.Tensor{}, fmt.Errorf("ids of text are integers or floats of at least 32 bits, not %s", dtype)
+}
+
+func idsAs[T int32 | float32 | float64](v []int64) tensor.Tensor {
+	out := make([]T, len(v))
+	for i, x := range v {
+		out[i] = T(x)
+	}
+	return tensor.Vector(out...)
+}
+
+// padTo extends rows to the least sizes that PadTo asks for.
+func (p *Predictor) padTo(rows *dataset.Dataset) *dataset.Dataset {
+	if len(p.o.PadTo) == 0 {
+		return rows
+	}
+	least := map[int]int64{} // by component
+	for name, n := range p.o.PadTo {
+		if c := p.spec.Index(name); c >= 0 {
+			least[c] = n
+		}
+	}
+	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
+		e.Tensors = slices.Clone(e.Tensors)
+		for c, n := range least {
+			t, err := extend(e.Tensors[c], n, p.o.Pad[p.spec.Paths()[c]])
+			if err != nil {
+				return e, fmt.Errorf("input %q: %w", p.spec.Paths()[c], err)
+			}
+			e.Tensors[c] = t
+		}
+		return e, nil
+	})
+}
+
+// extend returns t with its first axis padded to n entries, or t itself where it has as many: pad_to_size.
+func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) {
+	if t.Rank() == 0 || t.Dims()[0] >= n {
+		return t, nil
+	}
+	dims := slices.Clone(t.Dims())
+	dims[0] = n
+	out, err := tensor.New(t.DType(), dims...)
+	if err != nil {
+		return out, err
+	}
+	copy(out.Strings(), t.Strings())
+	have := copy(out.Bytes(), t.Bytes())
+	for i := t.Len(); i < out.Len() && pad.Len() == 1; i++ {
+		if t.DType() == tensor.String {
+			out.Strings()[i] = pad.Strings()[0]
+		} else {
+			have += copy(out.Bytes()[have:], pad.Bytes())
+		}
+	}
+	return out, nil
+}
+
+// open opens a file of the source, decompressed.
+func (src Source) open(name string) (io.ReadCloser, error) {
+	if name == "-" {
+		if src.Stdin == nil {
+			return nil, &OptionError{Option: "Stdin", Msg: "there is no standard input"}
+		}
+		return io.NopCloser(src.Stdin), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	switch filepath.Ext(name) {
+	case ".gz":
+		z, err := gzip.NewReader(bufio.NewReaderSize(f, 256<<10))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+		return &decompressed{Reader: z, close: z.Close, file: f}, nil
+	case ".zst":
+		z, err := zstd.NewReader(f, zstd.WithDecoderMaxMemory(1<<30))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+		return &decompressed{Reader: z, close: func() error { z.Close(); return nil }, file: f}, nil
+	}
+	return f, nil
+}
+
+// decompressed reads a compressed file and closes both.
+type decompressed struct {
+	io.Reader
+	close func() error
+	file  *os.File
+}
+
+// Close closes the decompressor and the file.
+func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Close()) }
