@@ -30,14 +30,18 @@ func (b *Batch) set(rows []*Element) *Error {
 	for c := range b.plan.comps {
 		p := &b.plan.comps[c]
 		b.off = append(b.off, len(b.dims))
-		if p.ragged {
-			continue
+		var err *Error
+		if b.plan.exact {
+			b.dims, err = p.measureExact(b.op, c, rows, b.dims)
+		} else {
+			b.dims, err = p.measure(b.op, c, rows, b.dims)
 		}
-		dims, err := p.measure(b.op, c, rows, b.dims)
 		if err != nil {
 			return err
 		}
-		b.dims = dims
+		if p.ragged {
+			continue
+		}
 		size := int64(max(p.size, stringHeader*btoi(p.size == 0)))
 		if n, ok := tensor.NumElements(b.Dims(c)); !ok || n > b.max/size {
 			return runErr(ResourceExhausted, b.op, c, rows[0].Row, "component %d: a padded batch of shape %v is larger than the limit of %d bytes",

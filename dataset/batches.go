@@ -310,7 +310,11 @@ func (b *Batch) Ragged(c int) (Ragged, error) {
 	}
 	rows := make([]Ragged, len(b.rows))
 	for i, r := range b.rows {
-		rows[i], _ = r.Ragged(c)
+		if rg, ok := r.Ragged(c); ok {
+			rows[i] = rg
+		} else {
+			rows[i].Values = r.Tensors[c] // of ragged rank 0
+		}
 	}
 	return stackRagged(rows, b.plan.spec.Flatten()[c])
 }

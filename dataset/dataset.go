@@ -48,7 +48,9 @@ func newDataset(spec Spec, card int64, open func(openOptions) (iterator, error))
 	return &Dataset{spec: spec, comps: spec.Flatten(), card: card, open: open}
 }
 
-// failed returns a dataset that is just an error.
+// Failed returns a dataset that is just an error, for functions that make datasets of their own to fail as the package's do.
+func Failed(err error) *Dataset { return failed(err) }
+
 func failed(err error) *Dataset { return &Dataset{err: err, card: UnknownCardinality} }
 
 // Err returns the error met while the dataset was built, or nil. It is also what iterating the dataset yields.

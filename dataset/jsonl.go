@@ -516,3 +516,20 @@ func (d *rowDecoder) finish(i int, e *Element) {
 	}
 	e.Tensors = append(e.Tensors, c.sink.tensor(flat, &d.arena))
 }
+
+// ParseTensor reads one value of the component from JSON, by the rules of [JSONL]: nested arrays, or a scalar. The component must be dense.
+func ParseTensor(c Component, text []byte) (tensor.Tensor, error) {
+	if c.Ragged {
+		return tensor.Tensor{}, fmt.Errorf("parse %v: a ragged value is no single tensor", c)
+	}
+	d, err := newRowDecoder(Leaf(c), JSONLOptions{})
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	d.arena.keep = true
+	var e Element
+	if err := d.decode(text, &e); err != nil {
+		return tensor.Tensor{}, fmt.Errorf("parse %v: %w", c, err)
+	}
+	return e.Tensors[0], nil
+}

@@ -208,7 +208,13 @@ func newFloatSink[T tensor.Value](bits int, convert func(float64) T) sink {
 
 type floatSink[T tensor.Value] struct{ column[T] }
 
+// readFloat reads a number. NaN and the infinities may stand in quotes too, as protocol buffers' JSON has them.
 func readFloat(s *scanner, bits int, want string) (float64, error) {
+	for i, word := range [...]string{`"NaN"`, `"Infinity"`, `"-Infinity"`} {
+		if s.peek() == '"' && s.literal(word) {
+			return [...]float64{math.NaN(), math.Inf(1), math.Inf(-1)}[i], nil
+		}
+	}
 	if k := s.peek(); k != '-' && (k < '0' || k > '9') && k != 'N' && k != 'I' {
 		return 0, fmt.Errorf("want %s, got %s", want, s.found())
 	}

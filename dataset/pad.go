@@ -9,6 +9,9 @@ import (
 // measure appends to dims the sizes of the padded batch of component c of the rows, the number of rows first.
 // It fails as tf.data does: row by row, the rank before the sizes.
 func (p *padComp) measure(op string, c int, rows []*Element, dims []int64) ([]int64, *Error) {
+	if p.ragged {
+		return dims, nil
+	}
 	base := len(dims)
 	dims = append(dims, int64(len(rows)))
 	for _, s := range p.shape {

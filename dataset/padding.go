@@ -12,16 +12,18 @@ type padPlan struct {
 	comps []padComp
 	spec  Spec // of the rows
 	out   Spec // of the padded batches
+	exact bool // nothing is padded: the rows must have equal shapes
 }
 
 // padComp says how one component is padded.
 type padComp struct {
-	dtype  tensor.DType
-	size   int     // bytes of one value; 0 for strings
-	shape  []int64 // sizes to pad to, -1 where the longest row decides
-	fill   []byte  // a block of padding values, nil for zero bytes
-	str    string  // the padding value of a string component
-	ragged bool    // the rows are ragged tensors: there is nothing to pad
+	dtype   tensor.DType
+	size    int     // bytes of one value; 0 for strings
+	shape   []int64 // sizes to pad to, -1 where the longest row decides
+	fill    []byte  // a block of padding values, nil for zero bytes
+	str     string  // the padding value of a string component
+	ragged  bool    // the rows are ragged tensors: there is nothing to pad
+	stacked bool    // the rows are ragged batches, see Component
 }
 
 // padMode says which of tf.data's rules for padded shapes hold.

@@ -82,7 +82,7 @@ func concat(ts []tensor.Tensor, c Component) (tensor.Tensor, error) {
 	inner := append([]int64{}, c.Shape.Dims()...)
 	inner = inner[min(c.RaggedRank+1, len(inner)):]
 	if len(ts) > 0 && ts[0].Rank() > 0 {
-		inner = ts[0].Dims()[1:]
+		inner = slices.Clone(ts[0].Dims()[1:])
 	}
 	for i, d := range inner {
 		inner[i] = max(d, 0)

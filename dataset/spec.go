@@ -62,6 +62,8 @@ type Component struct {
 	Ragged      bool
 	RaggedRank  int
 	SplitsDType tensor.DType
+	// stacked: the elements are batches, which tf.data can only batch again when they have equal numbers of rows.
+	stacked bool
 }
 
 // String describes the component as Python's repr does, shortly: "int64(None,)", "ragged int64(None, None)".
