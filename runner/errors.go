@@ -3,6 +3,8 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,13 +31,22 @@ type LibraryTry struct {
 	Reason string // what the dynamic linker, or the file system, says
 }
 
-// Error names the first place and how many more were tried.
+// Error gives the reason of the first place where there is a library, or lists the places where there is none.
 func (e *LibraryError) Error() string {
-	t := e.Tried[0]
-	if n := len(e.Tried) - 1; n > 0 {
-		return fmt.Sprintf("libtensorflow %q: %s (and %d more places)", t.Path, t.Reason, n)
+	var missing []string
+	for _, t := range e.Tried {
+		if !filepath.IsAbs(t.Path) {
+			continue // looked for by the dynamic linker
+		}
+		if _, err := os.Stat(t.Path); err == nil {
+			return fmt.Sprintf("libtensorflow %q: %s", t.Path, t.Reason)
+		}
+		missing = append(missing, filepath.Dir(t.Path))
 	}
-	return fmt.Sprintf("libtensorflow %q: %s", t.Path, t.Reason)
+	if len(missing) == 0 {
+		return fmt.Sprintf("libtensorflow %q: %s", e.Tried[0].Path, e.Tried[0].Reason)
+	}
+	return "libtensorflow is not in " + strings.Join(missing, ", ") + ", nor where the dynamic linker looks"
 }
 
 // FeedError says that a tensor does not fit an input of the signature.

@@ -3,17 +3,34 @@
 package runner
 
 // #cgo LDFLAGS: -ldl
+// #include <fcntl.h>
 // #include <stdlib.h>
+// #include <unistd.h>
 //
 // // In shim/shim.c. Missing, and so NULL, where the program is linked with libtensorflow itself.
 // __attribute__((weak)) const char *tfrun_shim_open(const char *path);
 //
 // static int has_shim(void) { return tfrun_shim_open != NULL; }
-// static const char *shim_open(const char *path) { return tfrun_shim_open(path); }
+//
+// static const char *shim_open(const char *path, int quiet) {
+//   // TensorFlow's initializers log at a level that they have no way of knowing yet.
+//   int null = quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+//   int saved = null >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0) : -1;
+//   if (saved >= 0) dup2(null, STDERR_FILENO);
+//   const char *reason = tfrun_shim_open(path);
+//   if (saved >= 0) {
+//     dup2(saved, STDERR_FILENO);
+//     close(saved);
+//   }
+//   if (null >= 0) close(null);
+//   return reason;
+// }
 import "C"
 
 import (
+	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"unsafe"
@@ -35,7 +52,8 @@ var library struct {
 // build time, then where the dynamic linker looks. The error is a [*LibraryError].
 //
 // [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening takes.
-// TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this call.
+// TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this call. TensorFlow writes two lines before it looks: where
+// the level is set, to 1 or more, file descriptor 2 leads nowhere while the library is opened.
 func OpenLibrary(named string) (Library, error) {
 	library.Lock()
 	defer library.Unlock()
@@ -49,10 +67,14 @@ func OpenLibrary(named string) (Library, error) {
 	// dlerror's text belongs to the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	quiet := C.int(0)
+	if level, err := strconv.Atoi(os.Getenv("TF_CPP_MIN_LOG_LEVEL")); err == nil && level > 0 {
+		quiet = 1
+	}
 	var tried []LibraryTry
 	for _, path := range libraryFiles(named) {
 		cPath := C.CString(path)
-		reason := C.shim_open(cPath)
+		reason := C.shim_open(cPath, quiet)
 		C.free(unsafe.Pointer(cPath))
 		if reason == nil {
 			library.open, library.Library = true, Library{Path: path, Version: tf.Version()}

@@ -1,0 +1,336 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/text"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+const predictExample = `  tfrun predict model rows.jsonl                       # one JSON object a line, results to stdout
+  tfrun predict model rows.jsonl.gz -o scores.jsonl    # the file appears when it is whole
+  tfrun predict model reviews.txt --vocab vocab.subwords
+  zcat rows.jsonl.gz | tfrun predict model - | jq .`
+
+// predictOptions are the flags of tfrun predict.
+type predictOptions struct {
+	model  string
+	inputs []string
+
+	output      string
+	inputFormat string
+	columns     []string
+	keep        []string
+	text        string
+	vocab       string
+	padding     paddingOptions
+	predict     runner.PredictOptions
+	batching    string
+	load        runner.Options
+	quiet       bool
+}
+
+// paddingOptions are the flags that speak of one input each, as they were typed.
+type paddingOptions struct {
+	pad, padTo, paddedShape []string
+}
+
+func newPredictCmd(std stdio) *cobra.Command {
+	var o predictOptions
+	cmd := &cobra.Command{
+		Use:     "predict MODEL [INPUT…]",
+		Short:   "run a signature over rows of data in padded batches",
+		Long:    predictLong,
+		Example: predictExample,
+		Args:    args(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.model, o.inputs = args[0], args[1:]
+			if err := quietTensorFlow(cmd); err != nil {
+				return err
+			}
+			return runPredict(cmd.Context(), o, std)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+const predictLong = `Runs a signature of MODEL over the rows of the INPUT files, and writes one result
+for each row, in the rows' order.
+
+A row of a .jsonl file is an object with a key for each input of the signature; where there is
+one input, a bare value will do. A row of a .txt file is a line of text. INPUT may be
+compressed (.gz, .zst), a quoted glob, or - for stdin.
+
+Rows are grouped as they come and padded with zeros to the longest of their batch, as
+tf.data's padded_batch does. A model without masking answers differently for padded rows:
+--batching exact gives what each row would give alone.`
+
+func (o *predictOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVarP(&o.output, "output", "o", "", "write results to this file (stdout)")
+	f.StringVar(&o.inputFormat, "input-format", "", "jsonl or txt (by extension)")
+	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
+	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
+	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "outputs to write, in this order (all)")
+	f.StringArrayVar(&o.columns, "column", nil, "`INPUT=COLUMN`: read an input from a column of another name")
+	f.StringSliceVar(&o.keep, "keep", nil, "columns to carry over into the results")
+	f.StringVar(&o.text, "text", "", "column with text to encode with --vocab")
+	f.StringVar(&o.vocab, "vocab", "", "vocabulary `FILE`: tfds subwords, or one token a line")
+	f.BoolVar(&o.predict.NoBatch, "no-batch", false, "each row holds whole tensors, batch axis included; one run a row")
+	f.IntVar(&o.predict.BatchSize, "batch-size", 0, "rows of a batch (64, or what the signature fixes)")
+	f.StringVar(&o.batching, "batching", "arrival", "arrival: as rows come; exact: only rows of equal shape together, nothing padded")
+	f.IntVar(&o.predict.Window, "window", 0, "rows that --batching exact may hold back (4096)")
+	f.Int64Var(&o.predict.MaxTokens, "max-tokens", 0, "most rows × longest row of a batch (no bound)")
+	f.StringArrayVar(&o.padding.pad, "pad", nil, "`INPUT=VALUE`: the padding value (0, \"\", false)")
+	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
+	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]`: pad rows to exactly this shape, null for the longest")
+	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write {\"error\": …} for a row that cannot be read, and go on")
+	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
+	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
+	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
+	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
+	f.StringVar(&o.load.Device, "device", "", "cpu, gpu or gpu:N (where TensorFlow likes)")
+	f.Float64Var(&o.load.GPUMemoryFraction, "gpu-memory", 0, "share of the GPU's memory to take (as needed)")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary")
+}
+
+// validate checks what can be checked before a model is loaded, and expands globs.
+func (o *predictOptions) validate() error {
+	const command = "tfrun predict"
+	switch o.batching {
+	case "arrival":
+		o.predict.Grouping = dataset.Arrival
+	case "exact":
+		o.predict.Grouping = dataset.Exact
+	default:
+		return usagef(command, "--batching %q: want arrival or exact", o.batching)
+	}
+	if o.text != "" && o.vocab == "" {
+		return usagef(command, "--text says which column to encode; --vocab FILE has to say how")
+	}
+	if ext := filepath.Ext(o.output); o.output != "" && o.output != "-" && ext != ".jsonl" && ext != ".ndjson" && ext != ".json" {
+		return usagef(command, "output %q: results are written as JSON lines; name it .jsonl", o.output)
+	}
+	files, err := expand(o.inputs)
+	if err != nil {
+		return err
+	}
+	o.inputs = files
+	for _, in := range files {
+		if sameFile(in, o.output) {
+			return usagef(command, "output %q is an input too", o.output)
+		}
+	}
+	return nil
+}
+
+// expand replaces globs that the shell has left alone by the files they stand for.
+func expand(inputs []string) ([]string, error) {
+	var files []string
+	for _, in := range inputs {
+		if _, err := os.Stat(in); err == nil || in == "-" || !strings.ContainsAny(in, "*?[") {
+			files = append(files, in)
+			continue
+		}
+		found, err := filepath.Glob(in)
+		if err != nil || len(found) == 0 {
+			return nil, usagef("tfrun predict", "input %q: no file has a name like this", in)
+		}
+		files = append(files, found...)
+	}
+	for _, name := range files {
+		if name == "-" {
+			continue
+		}
+		switch info, err := os.Stat(name); {
+		case err != nil:
+			return nil, fmt.Errorf("input %q: %w", name, cause(err))
+		case info.IsDir():
+			return nil, fmt.Errorf("input %q: is a directory; name its files: '%s'", name, filepath.Join(name, "*.jsonl"))
+		}
+	}
+	return files, nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// split2 splits NAME=VALUE.
+func split2(flag, s string) (name, value string, err error) {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok || name == "" {
+		return "", "", usagef("tfrun predict", "--%s %q: want INPUT=VALUE", flag, s)
+	}
+	return name, value, nil
+}
+
+func runPredict(ctx context.Context, o predictOptions, std stdio) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	source, err := o.source(std)
+	if err != nil {
+		return err
+	}
+	// Opening the library takes longer than everything before the first run: it goes on beside the reading of the model.
+	opened := make(chan error, 1)
+	go func() {
+		_, err := runner.OpenLibrary(o.load.Library)
+		opened <- err
+	}()
+	model, sig, err := o.openModel(std)
+	if err != nil {
+		return err
+	}
+	if err := o.padding.apply(&o.predict, sig); err != nil {
+		return err
+	}
+	if len(o.inputs) == 0 {
+		if len(sig.Inputs) > 0 {
+			return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
+		}
+		// A signature without inputs has one answer.
+		o.predict.NoBatch = true
+		source.Files, source.Stdin = []string{"-"}, strings.NewReader("{}\n")
+	}
+	if err := <-opened; err != nil {
+		return err
+	}
+	session, err := runner.LoadModel(ctx, model, o.load)
+	if err != nil {
+		return err
+	}
+	predictor, err := session.NewPredictor(o.predict)
+	if err == nil {
+		err = o.write(ctx, predictor, source, std)
+	}
+	return errors.Join(err, session.Close())
+}
+
+// openModel reads the model's files, and finds the signature.
+func (o *predictOptions) openModel(std stdio) (*savedmodel.Model, *savedmodel.Signature, error) {
+	m, err := savedmodel.Open(o.model)
+	if err != nil {
+		return nil, nil, err
+	}
+	if m.Version != "" && !o.quiet {
+		std.note("model %s: version %s", o.model, m.Version)
+	}
+	mg, err := m.MetaGraph(o.load.Tags...)
+	if err != nil {
+		return nil, nil, err
+	}
+	sig, err := mg.Signature(o.predict.Signature)
+	return m, sig, err
+}
+
+// source puts together where rows come from.
+func (o *predictOptions) source(std stdio) (runner.Source, error) {
+	src := runner.Source{Files: o.inputs, Stdin: std.in, Format: o.inputFormat, Keep: o.keep, Text: o.text, Columns: map[string]string{}}
+	for _, c := range o.columns {
+		name, column, err := split2("column", c)
+		if err != nil {
+			return src, err
+		}
+		src.Columns[name] = column
+	}
+	if o.vocab != "" {
+		encoder, err := text.Open(o.vocab)
+		if err != nil {
+			return src, err
+		}
+		src.Encoder = encoder
+	}
+	return src, nil
+}
+
+// write runs the rows and writes their results.
+func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source runner.Source, std stdio) error {
+	rows, err := p.Rows(source)
+	if err != nil {
+		return err
+	}
+	out, err := createOutput(o.output, std.out)
+	if err != nil {
+		return err
+	}
+	defer out.abandon()
+	count := counter{start: time.Now()}
+	if columns, ok := terminal(std.err); ok && !o.quiet {
+		count.bar = progress.New(std.err, columns)
+	}
+	err = o.writeRows(ctx, p, rows, out, &count)
+	count.bar.Done()
+	if err != nil {
+		return err
+	}
+	if err := out.commit(); err != nil {
+		return err
+	}
+	if !o.quiet {
+		std.note("%s", count.summary())
+	}
+	return nil
+}
+
+// counter sums up a run.
+type counter struct {
+	start     time.Time
+	bar       *progress.Bar
+	rows, bad int64
+	flushed   time.Time
+}
+
+func (c *counter) summary() string {
+	took := time.Since(c.start)
+	s := fmt.Sprintf("%s rows in %s, %s rows/s", progress.Count(c.rows), took.Round(time.Millisecond), progress.Rate(c.rows, took))
+	if c.bad > 0 {
+		s += fmt.Sprintf("; %s of them could not be read and have an \"error\"", progress.Count(c.bad))
+	}
+	return s
+}
+
+// flushEvery is how long a result may wait in the buffer before whoever reads stdout sees it.
+const flushEvery = 100 * time.Millisecond
+
+func (o *predictOptions) writeRows(ctx context.Context, p *runner.Predictor, rows *dataset.Dataset, out *output, count *counter) error {
+	var line []byte
+	for r, err := range p.Predict(ctx, rows) {
+		if err != nil {
+			return errors.Join(err, out.keep())
+		}
+		if line, err = runner.AppendRow(line[:0], p.OutputNames(), r); err != nil {
+			return err
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return out.failed(err)
+		}
+		if r.Err != nil {
+			count.bad++
+		}
+		count.rows++
+		count.bar.Add(1)
+		if now := time.Now(); out.file == nil && now.Sub(count.flushed) > flushEvery {
+			count.flushed = now
+			if err := out.Flush(); err != nil {
+				return out.failed(err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// Exit codes, as contract and --help promise them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitData        = 3
+	exitInterrupted = 130
+)
+
+// errInterrupted is what is left of an error after SIGINT or SIGTERM.
+var errInterrupted = errors.New("interrupted")
+
+// usageError says that the command line makes no sense.
+type usageError struct {
+	msg     string
+	command string // whose --help to look at
+	hint    string // something better than --help to type, or ""
+}
+
+func (e *usageError) Error() string { return e.msg }
+
+// usagef returns a usageError of a command.
+func usagef(command, format string, args ...any) error {
+	return &usageError{msg: fmt.Sprintf(format, args...), command: command}
+}
+
+// isClosedPipe reports whether the reader of stdout has gone away (| head): nobody is left to tell.
+func isClosedPipe(err error) bool {
+	var path *fs.PathError
+	return errors.Is(err, syscall.EPIPE) && errors.As(err, &path) && path.Path == os.Stdout.Name()
+}
+
+// exitCode maps an error to the process's exit code.
+func exitCode(err error) int {
+	var (
+		usage     *usageError
+		option    *runner.OptionError
+		name      *runner.NameError
+		axis      *runner.BatchAxisError
+		output    *runner.OutputError
+		signature *savedmodel.SignatureError
+		tags      *savedmodel.TagError
+		feed      *runner.FeedError
+		syntax    *dataset.SyntaxError
+		row       *dataset.Error
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errInterrupted):
+		return exitInterrupted
+	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &feed):
+		return exitData
+	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output),
+		errors.As(err, &signature), errors.As(err, &tags):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// hints returns at most two lines that say what to type next.
+func hints(err error) []string {
+	var (
+		usage     *usageError
+		signature *savedmodel.SignatureError
+		library   *runner.LibraryError
+		hinted    interface{ Hints() []string }
+	)
+	switch {
+	case errors.As(err, &hinted):
+		return hinted.Hints()
+	case errors.As(err, &usage):
+		if usage.hint != "" {
+			return []string{usage.hint}
+		}
+		return []string{fmt.Sprintf("see: %s --help", usage.command)}
+	case errors.As(err, &signature):
+		return []string{fmt.Sprintf("list the signatures with: tfrun shapes %s", signature.Model)}
+	case errors.As(err, &library):
+		return []string{
+			"name the library or its folder: export TFRUN_LIBTENSORFLOW=/usr/local/lib",
+			"or get it, in the source's folder: make lib",
+		}
+	case errors.Is(err, runner.ErrNoTensorFlow):
+		return []string{"build it with cgo: make build"}
+	}
+	return nil
+}

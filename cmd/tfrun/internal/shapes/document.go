@@ -1,0 +1,192 @@
+package shapes
+
+import (
+	"slices"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Document is what `tfrun shapes` knows of a model. Its JSON form is the one that users script against.
+type Document struct {
+	Model      string   `json:"model"`             // the directory with saved_model.pb
+	Version    string   `json:"version,omitempty"` // its name, where it was picked from a folder of versions
+	MetaGraphs []*Graph `json:"meta_graphs"`
+}
+
+// Graph describes one meta graph: what one set of tags stands for.
+type Graph struct {
+	Tags              []string              `json:"tags"`
+	TensorFlowVersion string                `json:"tensorflow_version"`
+	Signatures        map[string]*Signature `json:"signatures"`
+	Framework         savedmodel.Framework  `json:"framework"`
+	ModelName         *string               `json:"model_name,omitempty"`
+	ModelClass        *string               `json:"model_class,omitempty"`
+	Connected         *bool                 `json:"connected,omitempty"` // Keras prints the column of connections
+	Layers            []*Layer              `json:"layers"`              // nil: the model holds none
+	Totals            *Totals               `json:"totals"`
+}
+
+// Signature describes one signature.
+type Signature struct {
+	MethodName string             `json:"method_name"`
+	Inputs     map[string]*Tensor `json:"inputs"`
+	Outputs    map[string]*Tensor `json:"outputs"`
+
+	initOp bool
+}
+
+// Tensor describes an input or an output of a signature.
+type Tensor struct {
+	DType      tensor.DType `json:"dtype"`
+	Shape      tensor.Shape `json:"shape"`
+	Tensor     string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
+	Encoding   string       `json:"encoding,omitempty"`
+	Class      string       `json:"class,omitempty"`
+	Tensors    []string     `json:"tensors,omitempty"` // of a coo_sparse: values, indices, dense_shape
+	Components []Component  `json:"components,omitempty"`
+	Ragged     *Ragged      `json:"ragged,omitempty"`
+	Why        []string     `json:"why,omitempty"`
+}
+
+// Component is one tensor of a composite value.
+type Component struct {
+	Role   string       `json:"role,omitempty"`
+	DType  tensor.DType `json:"dtype"`
+	Shape  tensor.Shape `json:"shape"`
+	Tensor string       `json:"tensor"`
+}
+
+// Ragged says how the components of a ragged value belong together: the flat values, then one vector of row splits for each ragged axis.
+type Ragged struct {
+	DType          tensor.DType `json:"dtype"`
+	Shape          tensor.Shape `json:"shape"`
+	RaggedRank     int          `json:"ragged_rank"`
+	RowSplitsDType tensor.DType `json:"row_splits_dtype"`
+}
+
+// Layer is one row of the layer table. A nil Name or Class is one that the files do not hold.
+type Layer struct {
+	Name        *string                `json:"name"`
+	Class       *string                `json:"class"`
+	OutputShape savedmodel.OutputShape `json:"output_shape"`
+	Params      int64                  `json:"params"`
+	Bytes       int64                  `json:"bytes"` // of the parameters
+	ConnectedTo []string               `json:"connected_to,omitzero"`
+	Guessed     []string               `json:"guessed,omitempty"`
+	Why         []string               `json:"why"`
+	Layers      []*Layer               `json:"layers,omitempty"` // of a nested model, when expanded
+
+	trainable int64 // of Params
+	wiring    []string
+}
+
+// Totals counts parameters, each variable once.
+type Totals struct {
+	Total             int64 `json:"total"`
+	Trainable         int64 `json:"trainable"`
+	NonTrainable      int64 `json:"non_trainable"`
+	TotalBytes        int64 `json:"total_bytes"`
+	TrainableBytes    int64 `json:"trainable_bytes"`
+	NonTrainableBytes int64 `json:"non_trainable_bytes"`
+}
+
+// Selection says which part of a model to describe.
+type Selection struct {
+	Tags      []string // nil: all meta graphs
+	Signature string   // "": all signatures
+	Expand    bool     // with the rows of nested models
+}
+
+// Describe makes the document of a model. It fails with a *[savedmodel.TagError] or a *[savedmodel.SignatureError] when the model lacks
+// what was selected, and with a *[savedmodel.FormatError] when a part that it needs is damaged.
+func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
+	graphs := m.MetaGraphs
+	if sel.Tags != nil {
+		mg, err := m.MetaGraph(sel.Tags...)
+		if err != nil {
+			return nil, err
+		}
+		graphs = []*savedmodel.MetaGraph{mg}
+	}
+	d := &Document{Model: m.Dir, Version: m.Version}
+	for _, mg := range graphs {
+		g, err := describeGraph(mg, sel)
+		if err != nil {
+			return nil, err
+		}
+		d.MetaGraphs = append(d.MetaGraphs, g)
+	}
+	return d, nil
+}
+
+func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
+	g := &Graph{
+		Tags: append([]string{}, mg.Tags...), TensorFlowVersion: mg.TensorFlowVersion, Framework: mg.Framework,
+		Signatures: map[string]*Signature{},
+	}
+	signatures := mg.Signatures
+	if sel.Signature != "" {
+		s, err := mg.Signature(sel.Signature)
+		if err != nil {
+			return nil, err
+		}
+		signatures = map[string]*savedmodel.Signature{sel.Signature: s}
+	}
+	for name, s := range signatures {
+		g.Signatures[name] = &Signature{MethodName: s.MethodName, Inputs: describeTensors(s.Inputs), Outputs: describeTensors(s.Outputs), initOp: s.InitOp}
+	}
+	table, err := mg.Layers()
+	if err != nil || table == nil {
+		return g, err
+	}
+	g.ModelName, g.ModelClass, g.Connected = known(table.ModelName), known(table.ModelClass), &table.Connected
+	g.Layers = describeLayers(table.Layers, table.Connected, sel.Expand)
+	t := table.Totals
+	g.Totals = &Totals{t.Total, t.Trainable, t.NonTrainable, t.TotalBytes, t.TrainableBytes, t.NonTrainableBytes}
+	return g, nil
+}
+
+func describeTensors(infos map[string]savedmodel.TensorInfo) map[string]*Tensor {
+	all := make(map[string]*Tensor, len(infos))
+	for name, info := range infos {
+		t := &Tensor{DType: info.DType, Shape: info.Shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
+		for _, c := range info.Components {
+			t.Components = append(t.Components, Component(c))
+			if info.Encoding == savedmodel.CooSparse {
+				t.Tensors = append(t.Tensors, c.Tensor)
+			}
+		}
+		if r := info.Ragged; r != nil {
+			t.Ragged = &Ragged{r.DType, r.Shape, r.RaggedRank, r.RowSplitsDType}
+		}
+		all[name] = t
+	}
+	return all
+}
+
+func describeLayers(layers []*savedmodel.Layer, connected, expand bool) []*Layer {
+	all := make([]*Layer, 0, len(layers))
+	for _, l := range layers {
+		row := &Layer{
+			Name: known(l.Name), Class: known(l.Class), OutputShape: l.Output, Params: l.Params, Bytes: l.Bytes,
+			Guessed: slices.Clone(l.Guessed), Why: append([]string{}, l.Why...), trainable: l.TrainableParams, wiring: l.ConnectedTo,
+		}
+		if connected {
+			row.ConnectedTo = append([]string{}, l.ConnectedTo...)
+		}
+		if expand {
+			row.Layers = describeLayers(l.Layers, connected, expand)
+		}
+		all = append(all, row)
+	}
+	return all
+}
+
+// known returns nil for the empty string, which savedmodel has for what the files do not say.
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

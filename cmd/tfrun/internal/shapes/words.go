@@ -1,0 +1,136 @@
+package shapes
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// number writes n with thousands separators: 523,840.
+func number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if digits[0] == '-' {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// size writes a number of bytes as people read it: "216 B", "2.28 MiB".
+func size(n int64) string {
+	if n < 1024 && n > -1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	f := float64(n)
+	for _, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if f /= 1024; f < 1023.995 && f > -1023.995 {
+			return fmt.Sprintf("%.2f %s", f, unit)
+		}
+	}
+	return fmt.Sprintf("%.2f PiB", f/1024)
+}
+
+// clean makes a name from a model safe to print: control characters, and those that turn the direction of text around, are
+// written as escapes.
+func clean(s string) string {
+	if strings.IndexFunc(s, unprintable) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unprintable(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool {
+	return r != ' ' && !unicode.IsPrint(r) || r == unicode.ReplacementChar
+}
+
+// orUnknown returns the string, or what stands for one that the files do not hold.
+func orUnknown(s *string) string {
+	if s == nil {
+		return "?"
+	}
+	return clean(*s)
+}
+
+// guessed reports whether a field of the row is likely, not known.
+func (l *Layer) guessed(field string) bool {
+	for _, f := range l.Guessed {
+		if f == field {
+			return true
+		}
+	}
+	return false
+}
+
+// marked returns the text, with a ~ before it when the field is a guess.
+func (l *Layer) marked(field, text string) string {
+	if l.guessed(field) {
+		return "~" + text
+	}
+	return text
+}
+
+// title returns the row's first column: "dense (Dense)", guesses marked.
+func (l *Layer) title() (name, class string) {
+	return l.marked("name", orUnknown(l.Name)), "(" + l.marked("class", orUnknown(l.Class)) + ")"
+}
+
+// shape returns the row's output shape, guesses marked.
+func (l *Layer) shape() string { return l.marked("output_shape", l.OutputShape.String()) }
+
+// frameworks are the names of frameworks as their users write them.
+var frameworks = map[savedmodel.Framework]string{
+	savedmodel.Keras2: "Keras 2", savedmodel.Keras3: "Keras 3", savedmodel.TFModule: "tf.Module", savedmodel.TF1: "TensorFlow 1 graph",
+}
+
+// facts returns the lines that say what a graph is: the framework, the release that wrote it, the tags.
+func (g *Graph) facts() []string {
+	facts := []string{frameworks[g.Framework]}
+	if g.TensorFlowVersion != "" {
+		facts = append(facts, "TensorFlow "+clean(g.TensorFlowVersion))
+	}
+	tags := "no tags"
+	if len(g.Tags) > 0 {
+		tags = "tags " + clean(strings.Join(g.Tags, ","))
+	}
+	return append(facts, tags)
+}
+
+// typed returns a tensor's type as a user thinks of it: "float32", "ragged string", "sparse float32".
+func (t *Tensor) typed() string {
+	switch {
+	case t.Ragged != nil:
+		return "ragged " + t.Ragged.DType.String()
+	case t.Encoding == string(savedmodel.CooSparse):
+		return "sparse " + t.DType.String()
+	case t.Class == "SparseTensorSpec" && len(t.Components) == 3:
+		return "sparse " + t.Components[1].DType.String()
+	case t.Encoding != "":
+		return clean(t.Class)
+	}
+	return t.DType.String()
+}
+
+// shape returns the shape as Keras writes it, of a ragged value as a whole.
+func (t *Tensor) shape() string {
+	switch {
+	case t.Ragged != nil:
+		return t.Ragged.Shape.String()
+	case t.Encoding == string(savedmodel.Composite):
+		return fmt.Sprintf("%d tensors", len(t.Components))
+	}
+	return t.Shape.String()
+}

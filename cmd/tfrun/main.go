@@ -1,0 +1,21 @@
+// Command tfrun runs TensorFlow SavedModels and explains their shapes. `tfrun help` lists what it can do.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the work in good order; after that the default is back, so that a second one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, ownStderr()})
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// stdio holds the streams that a command may use. Results go to out; progress, warnings and errors go to err.
+type stdio struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+}
+
+// terminal reports whether w is a terminal, and how many columns it has.
+func terminal(w io.Writer) (columns int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return columns, err == nil && columns > 0
+}
+
+// note writes a line about what the command does to stderr.
+func (s stdio) note(format string, args ...any) {
+	fmt.Fprintf(s.err, "tfrun: "+format+"\n", args...)
+}
+
+// run runs the command line and returns the exit code. Only run prints an error.
+func run(ctx context.Context, args []string, std stdio) int {
+	root := newRootCmd(std)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
+	if !isClosedPipe(err) {
+		fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(err.Error()))
+		for _, hint := range hints(err) {
+			fmt.Fprintf(std.err, "tfrun: hint: %s\n", hint)
+		}
+	}
+	return exitCode(err)
+}
+
+// oneLine keeps an error on the one line that it is promised to take.
+func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isLineBreak), "; ") }
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
+
+const rootLong = `tfrun runs TensorFlow SavedModels without Python: it describes what is inside one,
+and runs rows of data through it in padded batches, as tf.data's padded_batch makes them.
+
+MODEL is a SavedModel directory, or a folder of numbered versions (the highest is taken).
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the data does not fit the model's
+signature, 130 interrupted.`
+
+func newRootCmd(std stdio) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tfrun",
+		Short:         "run any TensorFlow SavedModel, with the padding right and the shapes explained",
+		Long:          rootLong,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{msg: err.Error(), command: cmd.CommandPath()}
+	})
+	root.PersistentFlags().BoolP("verbose", "v", false, "let TensorFlow's own log lines through")
+	root.AddCommand(newShapesCmd(std), newPredictCmd(std), newDoctorCmd(std), newVersionCmd(std))
+	return root
+}
+
+// unknownCommand turns "tfrun shaeps" into an error with what was meant.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	e := &usageError{msg: fmt.Sprintf("unknown command %q", args[0]), command: cmd.CommandPath()}
+	cmd.SuggestionsMinimumDistance = 3
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		e.hint = fmt.Sprintf("did you mean: tfrun %s", near[0])
+	}
+	return e
+}
+
+// args returns a check of the number of arguments, with a message in the words of the command's own usage line.
+func args(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && (most < 0 || len(args) <= most) {
+			return nil
+		}
+		return &usageError{
+			msg:     fmt.Sprintf("%s: got %d arguments; usage: %s", cmd.CommandPath(), len(args), cmd.UseLine()),
+			command: cmd.CommandPath(),
+		}
+	}
+}
