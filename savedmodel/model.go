@@ -37,6 +37,7 @@ type MetaGraph struct {
 	raw   rawMetaGraph
 	graph func() (*graphIndex, error)
 	objs  func() (*objectGraph, error)
+	ops   func() (map[string][]outputArg, error)
 	table func() (*LayerTable, error)
 }
 

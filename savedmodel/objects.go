@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ const (
 type objectGraph struct {
 	nodes    []*pb.SavedObject
 	concrete map[string][]byte // serialized SavedConcreteFunctions by function name
+	vars     map[int]*variable // the objects that are variables
 	mg       *MetaGraph
 }
 
@@ -42,7 +44,7 @@ func (mg *MetaGraph) ObjectGraph() (*pb.SavedObjectGraph, error) {
 
 // readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do not exist are refused.
 func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
-	g := &objectGraph{concrete: map[string][]byte{}, mg: mg}
+	g := &objectGraph{concrete: map[string][]byte{}, vars: map[int]*variable{}, mg: mg}
 	err := eachField(mg.raw.objectGraph, func(f field) error {
 		switch {
 		case f.typ != protowire.BytesType:
@@ -74,7 +76,10 @@ func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 	if err != nil {
 		return nil, mg.damaged("the object graph", err)
 	}
-	for _, obj := range g.nodes {
+	for id, obj := range g.nodes {
+		if v := obj.GetVariable(); v != nil {
+			g.vars[id] = &variable{id: id, name: v.GetName(), dtype: newDType(v.GetDtype()), shape: newShape(v.GetShape()), trainable: v.GetTrainable()}
+		}
 		for _, c := range obj.GetChildren() {
 			if c.GetNodeId() < 0 || int(c.GetNodeId()) >= len(g.nodes) {
 				return nil, formatError(mg.model.File, "the object graph is damaged: %q points to object %d of %d", c.GetLocalName(), c.GetNodeId(), len(g.nodes))
@@ -167,29 +172,6 @@ func (g *objectGraph) numbered(id int, prefix string) []int {
 	return ids
 }
 
-// variable returns the variable that object id is, or nil.
-func (g *objectGraph) variable(id int) *pb.SavedVariable {
-	if id < 0 || id >= len(g.nodes) {
-		return nil
-	}
-	return g.nodes[id].GetVariable()
-}
-
-// size returns the number of elements of the variable that object id is; 0 when it is none or its shape is not known.
-func (g *objectGraph) size(id int) int64 {
-	v := g.variable(id)
-	if v == nil {
-		return 0
-	}
-	n, _ := newShape(v.GetShape()).NumElements()
-	return n
-}
-
-// bytes returns what the variable weighs in memory.
-func (g *objectGraph) bytes(id int) int64 {
-	return g.size(id) * int64(max(newDType(g.variable(id).GetDtype()).Size(), 0))
-}
-
 // concreteFunction decodes what the object graph says of a function; nil when it says nothing.
 func (g *objectGraph) concreteFunction(name string) (*pb.SavedConcreteFunction, error) {
 	data, ok := g.concrete[name]
@@ -205,7 +187,53 @@ func (g *objectGraph) concreteFunction(name string) (*pb.SavedConcreteFunction, 
 
 // StructuredTensor is a leaf of a structured value: where it stands in the structure, and the tensor's spec.
 type StructuredTensor struct {
-	Path  string // "[0].hidden" of the second tensor of …, "" for a lone tensor
+	Path  string // such as [0]["image"]; "" for a value that is one tensor
+	Name  string // of the tensor's spec; "" for most outputs
 	DType tensor.DType
 	Shape tensor.Shape
+	Class string // of a composite's spec, whose dtype and shape are not given here
+}
+
+// maxStructure bounds how deep structured values are followed.
+const maxStructure = 100
+
+// flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their sorted keys.
+func flatten(v *pb.StructuredValue) []StructuredTensor {
+	var out []StructuredTensor
+	flattenInto(v, "", &out, 0)
+	return out
+}
+
+func flattenInto(v *pb.StructuredValue, path string, out *[]StructuredTensor, depth int) {
+	if depth > maxStructure {
+		return
+	}
+	list := func(values []*pb.StructuredValue) {
+		for i, x := range values {
+			flattenInto(x, path+"["+strconv.Itoa(i)+"]", out, depth+1)
+		}
+	}
+	switch v := v.GetKind().(type) {
+	case *pb.StructuredValue_TensorSpecValue:
+		s := v.TensorSpecValue
+		*out = append(*out, StructuredTensor{Path: path, Name: s.GetName(), DType: newDType(s.GetDtype()), Shape: newShape(s.GetShape())})
+	case *pb.StructuredValue_BoundedTensorSpecValue:
+		s := v.BoundedTensorSpecValue
+		*out = append(*out, StructuredTensor{Path: path, Name: s.GetName(), DType: newDType(s.GetDtype()), Shape: newShape(s.GetShape())})
+	case *pb.StructuredValue_ListValue:
+		list(v.ListValue.GetValues())
+	case *pb.StructuredValue_TupleValue:
+		list(v.TupleValue.GetValues())
+	case *pb.StructuredValue_NamedTupleValue:
+		for _, pair := range v.NamedTupleValue.GetValues() {
+			flattenInto(pair.GetValue(), path+"."+pair.GetKey(), out, depth+1)
+		}
+	case *pb.StructuredValue_DictValue:
+		for _, key := range slices.Sorted(maps.Keys(v.DictValue.GetFields())) {
+			flattenInto(v.DictValue.GetFields()[key], path+"["+strconv.Quote(key)+"]", out, depth+1)
+		}
+	case *pb.StructuredValue_TypeSpecValue:
+		s := v.TypeSpecValue
+		*out = append(*out, StructuredTensor{Path: path, Class: s.GetTypeSpecClassName()})
+	}
 }

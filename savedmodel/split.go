@@ -31,6 +31,7 @@ const (
 // A message field that a file gives more than once is one message in several pieces, which protobuf merges: so does concatenation.
 type rawMetaGraph struct {
 	all         []byte
+	metaInfo    []byte
 	graph       []byte
 	saver       []byte
 	objectGraph []byte
@@ -100,6 +101,7 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 		}
 		switch f.num {
 		case fieldMetaInfo:
+			mg.raw.metaInfo = join(mg.raw.metaInfo, f.data)
 			return mg.readMetaInfo(f.data)
 		case fieldGraphDef:
 			mg.raw.graph = join(mg.raw.graph, f.data)
@@ -130,6 +132,7 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	slices.Sort(mg.Tags)
 	mg.graph = once(mg.indexGraph)
 	mg.objs = once(mg.readObjectGraph)
+	mg.ops = once(mg.readOpOutputs)
 	mg.table = once(mg.buildLayers)
 	mg.Framework = mg.findFramework()
 	return mg, nil

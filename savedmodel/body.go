@@ -1,0 +1,216 @@
+package savedmodel
+
+import (
+	"sync"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// maxUnwrap bounds how many functions that only call another are stepped through: a hostile library may call in a circle.
+const maxUnwrap = 100
+
+// body is the function that does a signature's work, without the wrappers around it.
+type body struct {
+	*function
+	mg   *MetaGraph
+	sig  *Signature
+	vars map[int]*variable // the variables among the arguments, by the argument's place
+	// captured marks the arguments that the caller does not feed: variables, tables, constants.
+	captured map[int]bool
+	// inputs gives the signature's name for each argument that is fed, by the argument's place.
+	inputs  map[int]string
+	usersOf func() map[*node][]*node
+}
+
+// variable is a variable of the model, as the object graph or the main graph's VarHandleOp names it.
+type variable struct {
+	id        int // in the object graph, or -1
+	name      string
+	dtype     tensor.DType
+	shape     tensor.Shape
+	trainable bool
+}
+
+// size returns the number of elements, 0 when the shape is not known.
+func (v *variable) size() int64 {
+	n, _ := v.shape.NumElements()
+	return n
+}
+
+// bytes returns what the values weigh in memory.
+func (v *variable) bytes() int64 { return v.size() * int64(v.dtype.Size()) }
+
+// feed is what a caller gives to an argument: a node of the main graph, an object of the object graph, or neither.
+type feed struct {
+	node   string
+	object int // -1: none
+}
+
+// body finds the function behind a signature; nil when the signature's outputs are made by the main graph itself, as in TensorFlow 1.
+func (mg *MetaGraph) body(sig *Signature) (*body, error) {
+	if sig == nil {
+		return nil, nil
+	}
+	objs, err := mg.objs()
+	if err != nil {
+		return nil, err
+	}
+	call, err := mg.callOf(sig)
+	if call == nil || err != nil {
+		return nil, err
+	}
+	f, err := mg.loadFunction(call.attrFunc())
+	if f == nil || err != nil {
+		return nil, err
+	}
+	feeds := make([]feed, len(f.args))
+	for i := range feeds {
+		feeds[i].object = -1
+		if i < len(call.mainInputs) {
+			feeds[i].node = call.mainInputs[i]
+		}
+	}
+	if c, err := objs.concreteFunction(f.name); err != nil {
+		return nil, err
+	} else if bound := c.GetBoundInputs(); len(bound) > 0 && len(bound) <= len(feeds) {
+		for i, id := range bound {
+			feeds[len(feeds)-len(bound)+i].object = int(id)
+		}
+	}
+	if f, feeds, err = mg.unwrap(f, feeds); err != nil {
+		return nil, err
+	}
+	b := &body{function: f, mg: mg, sig: sig, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{}}
+	b.usersOf = sync.OnceValue(f.users)
+	return b, b.bind(objs, feeds)
+}
+
+// mainCall is a node of the main graph that calls a function.
+type mainCall struct {
+	node
+	mainInputs []string
+}
+
+func (c *mainCall) attrFunc() string { return c.def.GetAttr()["f"].GetFunc().GetName() }
+
+// callOf returns the call that makes the signature's outputs; nil when there is none.
+func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
+	for _, name := range sig.OutputNames() {
+		out := sig.Outputs[name]
+		tensors := []string{out.Tensor}
+		for _, c := range out.Components {
+			tensors = append(tensors, c.Tensor)
+		}
+		for _, t := range tensors {
+			n, err := mg.Node(nodeOf(t))
+			if err != nil {
+				return nil, err
+			}
+			if n == nil || !isCall(n.GetOp()) {
+				continue
+			}
+			c := &mainCall{node: node{name: n.GetName(), op: n.GetOp(), def: n}}
+			for _, in := range n.GetInput() {
+				if in != "" && in[0] != '^' {
+					c.mainInputs = append(c.mainInputs, nodeOf(in))
+				}
+			}
+			return c, nil
+		}
+	}
+	return nil, nil
+}
+
+// unwrap steps into the only call of a function that does nothing else, carrying along what feeds the arguments.
+func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, error) {
+	for range maxUnwrap {
+		var call *node
+		for _, n := range f.nodes {
+			switch {
+			case n.op == "Identity" || n.op == "NoOp":
+			case isCall(n.op) && call == nil:
+				call = n
+			default:
+				return f, feeds, nil
+			}
+		}
+		if call == nil {
+			return f, feeds, nil
+		}
+		inner, err := mg.loadFunction(call.def.GetAttr()["f"].GetFunc().GetName())
+		if inner == nil || err != nil {
+			return f, feeds, err
+		}
+		next := make([]feed, len(inner.args))
+		for i := range next {
+			next[i].object = -1
+			if i < len(call.inputs) {
+				if arg, ok := call.inputs[i].isArg(); ok {
+					next[i] = feeds[arg]
+				}
+			}
+		}
+		f, feeds = inner, next
+	}
+	return nil, nil, formatError(mg.model.File, "its functions call each other in a circle")
+}
+
+// bind works out which arguments are the caller's and which are variables.
+func (b *body) bind(objs *objectGraph, feeds []feed) error {
+	placeholder := map[string]string{}
+	for name, in := range b.sig.Inputs {
+		placeholder[nodeOf(in.Tensor)] = name
+		for _, c := range in.Components {
+			placeholder[nodeOf(c.Tensor)] = name
+		}
+	}
+	for i, fd := range feeds {
+		if fd.object >= 0 {
+			b.captured[i] = true
+			if v := objs.vars[fd.object]; v != nil {
+				b.vars[i] = v
+			}
+			continue
+		}
+		if name, ok := placeholder[fd.node]; ok {
+			b.inputs[i] = name
+			continue
+		}
+		n, err := b.mg.Node(fd.node)
+		if err != nil {
+			return err
+		}
+		if n == nil {
+			continue
+		}
+		b.captured[i] = true
+		if n.GetOp() == "VarHandleOp" {
+			name := string(n.GetAttr()["shared_name"].GetS())
+			if name == "" {
+				name = n.GetName()
+			}
+			b.vars[i] = &variable{id: -1, name: name, dtype: newDType(n.GetAttr()["dtype"].GetType()), shape: newShape(n.GetAttr()["shape"].GetShape()), trainable: true}
+		}
+	}
+	return nil
+}
+
+// source follows a tensor back through identities that only pass the function's results on.
+func (b *body) source(r ref) ref {
+	for r.node != nil && r.node.op == "Identity" && len(r.node.parts) == 1 && len(r.node.inputs) > 0 {
+		r = r.node.inputs[0]
+	}
+	return r
+}
+
+// inputShapes returns the shapes of the arguments that are fed, in their order.
+func (b *body) inputShapes() []tensor.Shape {
+	var shapes []tensor.Shape
+	for i := range b.args {
+		if _, ok := b.inputs[i]; ok {
+			s, _ := b.shape(ref{arg: i + 1})
+			shapes = append(shapes, s)
+		}
+	}
+	return shapes
+}

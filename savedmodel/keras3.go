@@ -1,0 +1,3 @@
+package savedmodel
+
+func (mg *MetaGraph) keras3Layers() (*LayerTable, error) { return nil, nil }

@@ -1,0 +1,355 @@
+package savedmodel
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// A call is one visit of one layer: the nodes under its name scope; or, in op, an operation of a functional graph that is no layer.
+type call struct {
+	raw   string // the scope's name
+	name  string // the layer's name
+	op    bool
+	nodes []*node
+
+	ins  []edge // the tensors it takes from outside, each once, in order of first use; without masks
+	outs []ref  // the tensors it gives to others, in the order of the layer's results
+	vars []*variable
+	// shapes of outs
+	shapes []tensor.Shape
+	// phantom marks a layer that leaves nothing in the graph.
+	phantom bool
+}
+
+// edge is a tensor that a call takes: from another call, or from outside the scope.
+type edge struct {
+	from *call // nil: an input of the scope
+	ref  ref
+}
+
+// scope is a model's function, or the part of it that is one nested model, cut into calls by the names of its nodes.
+type scope struct {
+	b      *body
+	depth  int    // the number of name components above the layers'
+	prefix string // these components, joined: "" at depth 0
+	calls  []*call
+	owner  map[*node]*call
+	inside map[*node]bool
+	users  map[*node][]*node // within the function
+	rets   []ref             // what the scope gives to the outside, in order
+	gone   map[*call]bool
+}
+
+// quietOps take part in any layer's scope without being work of their own.
+var quietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
+
+// maskOps compare or combine truth values: between layers they compute masks.
+var maskOps = map[string]bool{
+	"NotEqual": true, "Equal": true, "LogicalAnd": true, "LogicalNot": true, "LogicalOr": true, "Any": true, "All": true,
+	"Less": true, "LessEqual": true, "Greater": true, "GreaterEqual": true,
+}
+
+// newScope cuts nodes, which share the first depth components of their names, into calls.
+func newScope(b *body, depth int, nodes []*node, rets []ref) *scope {
+	s := &scope{b: b, depth: depth, owner: map[*node]*call{}, inside: map[*node]bool{}, users: b.usersOf(), gone: map[*call]bool{}}
+	if depth > 0 && len(nodes) > 0 {
+		s.prefix = strings.Join(nodes[0].parts[:depth], "/")
+	}
+	byKey := map[string]*call{}
+	for _, n := range nodes {
+		s.inside[n] = true
+		op := len(n.parts) == depth+1
+		if op && quietOps[n.op] {
+			continue
+		}
+		key := n.parts[depth] + "/"
+		if op {
+			key = n.name
+		}
+		c := byKey[key]
+		if c == nil {
+			c = &call{raw: n.parts[depth], op: op}
+			byKey[key] = c
+			s.calls = append(s.calls, c)
+		}
+		c.nodes = append(c.nodes, n)
+		s.owner[n] = c
+	}
+	s.mergeConstants()
+	s.dropMasks()
+	s.connect(rets)
+	return s
+}
+
+// users returns the nodes that take each node's outputs.
+func (f *function) users() map[*node][]*node {
+	users := map[*node][]*node{}
+	for _, n := range f.nodes {
+		for _, in := range n.inputs {
+			if in.node != nil {
+				users[in.node] = append(users[in.node], n)
+			}
+		}
+	}
+	return users
+}
+
+// mergeConstants gives scopes that hold nothing but constants, such as "mul/y", to the operation that takes them.
+func (s *scope) mergeConstants() {
+	ops := map[string]*call{}
+	for _, c := range s.calls {
+		if c.op {
+			ops[strings.ToLower(c.raw)] = c
+		}
+	}
+	s.calls = slices.DeleteFunc(s.calls, func(c *call) bool {
+		if c.op || slices.ContainsFunc(c.nodes, func(n *node) bool { return !quietOps[n.op] && n.op != "Pack" }) {
+			return false
+		}
+		to := ops[strings.ToLower(c.raw)]
+		for _, n := range c.nodes {
+			for _, u := range s.users[n] {
+				if o := s.owner[u]; to == nil && o != nil && o != c {
+					to = o
+				}
+			}
+		}
+		if to == nil {
+			return false
+		}
+		for _, n := range c.nodes {
+			s.owner[n] = to
+		}
+		to.nodes = append(to.nodes, c.nodes...)
+		slices.SortFunc(to.nodes, func(a, b *node) int { return a.index - b.index })
+		return true
+	})
+}
+
+// dropMasks marks the operations between layers that only cast, or compute masks.
+func (s *scope) dropMasks() {
+	for i := len(s.calls) - 1; i >= 0; i-- {
+		c := s.calls[i]
+		if !c.op {
+			continue
+		}
+		n := c.nodes[len(c.nodes)-1]
+		s.gone[c] = passesOn(n) || isBool(n) || s.onlyForMasks(n)
+	}
+	s.calls = slices.DeleteFunc(s.calls, func(c *call) bool { return s.gone[c] })
+}
+
+// passesOn reports whether a node gives on its input's values.
+func passesOn(n *node) bool { return n.op == "Cast" || n.op == "Identity" || n.op == "StopGradient" }
+
+// isBool reports whether a node makes truth values.
+func isBool(n *node) bool {
+	const dtBool = 10
+	attr := n.def.GetAttr()
+	switch {
+	case maskOps[n.op]:
+		return true
+	case n.op == "Cast":
+		return attr["DstT"].GetType() == dtBool
+	}
+	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.op != "Placeholder"
+}
+
+// onlyForMasks reports whether all that a node gives goes to operations that were dropped.
+func (s *scope) onlyForMasks(n *node) bool {
+	users := s.users[n]
+	for _, u := range users {
+		if c := s.owner[u]; c == nil || !s.gone[c] || passesOn(u) && !isBool(u) {
+			return false
+		}
+	}
+	return len(users) > 0
+}
+
+// source follows a tensor back through what only passes it on between the layers.
+func (s *scope) source(r ref) ref {
+	for range len(s.b.nodes) {
+		r = s.b.source(r)
+		c := s.owner[r.node]
+		if r.node == nil || c == nil || !s.gone[c] || isBool(r.node) || !passesOn(r.node) || len(r.node.inputs) == 0 {
+			return r
+		}
+		r = r.node.inputs[0]
+	}
+	return r
+}
+
+// connect works out what the calls take from each other, and what they read.
+func (s *scope) connect(rets []ref) {
+	for _, r := range rets {
+		s.rets = append(s.rets, s.source(r))
+	}
+	for _, c := range s.calls {
+		for _, n := range c.nodes {
+			for _, in := range n.inputs {
+				s.connectInput(c, in)
+			}
+		}
+	}
+	for _, r := range s.rets {
+		if o := s.owner[r.node]; o != nil && !s.gone[o] {
+			o.give(r)
+		}
+	}
+	for _, c := range s.calls {
+		c.orderOutputs()
+		for _, r := range c.outs {
+			shape, _ := s.b.shape(r)
+			c.shapes = append(c.shapes, shape)
+		}
+	}
+	for _, c := range s.calls {
+		data := slices.DeleteFunc(slices.Clone(c.ins), func(e edge) bool {
+			return e.from != nil && !slices.Contains(e.from.outs, e.ref) || e.from == nil && e.ref.node != nil && isBool(e.ref.node)
+		})
+		if len(data) > 0 {
+			c.ins = data
+		}
+	}
+}
+
+// connectInput notes that a node of c takes in.
+func (s *scope) connectInput(c *call, in ref) {
+	r := s.source(in)
+	if i, ok := r.isArg(); ok {
+		switch v := s.b.vars[i]; {
+		case v != nil:
+			if !slices.Contains(c.vars, v) {
+				c.vars = append(c.vars, v)
+			}
+		case !s.b.captured[i]:
+			c.take(edge{nil, r})
+		}
+		return
+	}
+	o := s.owner[r.node]
+	switch {
+	case r.node == nil || o == c:
+	case !s.inside[r.node]:
+		c.take(edge{nil, r})
+	case o == nil || s.gone[o]:
+	default:
+		o.give(r)
+		c.take(edge{o, r})
+	}
+}
+
+func (c *call) take(e edge) {
+	if !slices.Contains(c.ins, e) {
+		c.ins = append(c.ins, e)
+	}
+}
+
+func (c *call) give(r ref) {
+	if !slices.Contains(c.outs, r) {
+		c.outs = append(c.outs, r)
+	}
+}
+
+// orderOutputs leaves out masks where there is anything else, and sorts the rest in the order of the layer's results: as the graph
+// made them, but the states of a loop after what comes of its sequence.
+func (c *call) orderOutputs() {
+	data := slices.DeleteFunc(slices.Clone(c.outs), func(r ref) bool { return isBool(r.node) })
+	if len(data) > 0 {
+		c.outs = data
+	}
+	loop := func(r ref) int {
+		if r.node.op == "While" || r.node.op == "StatelessWhile" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(c.outs, func(a, b ref) int {
+		if d := loop(a) - loop(b); d != 0 {
+			return d
+		}
+		if d := a.node.index - b.node.index; d != 0 {
+			return d
+		}
+		return a.out - b.out
+	})
+}
+
+// output returns the place of r among the call's results, or -1.
+func (c *call) output(r ref) int { return slices.Index(c.outs, r) }
+
+// shape returns the call's output shapes.
+func (c *call) shape() OutputShape { return OutputShape{Shapes: c.shapes} }
+
+// consumers returns the calls that take something from c, in their order.
+func (s *scope) consumers(c *call) []*call {
+	var all []*call
+	for _, u := range s.calls {
+		if slices.ContainsFunc(u.ins, func(e edge) bool { return e.from == c }) {
+			all = append(all, u)
+		}
+	}
+	return all
+}
+
+// modelScope cuts the function's body into the model's layers. The names of all nodes begin with the model's own scope, unless the
+// function is one layer's, or does more than call the model.
+func (b *body) modelScope() *scope {
+	var nodes []*node
+	for _, n := range b.nodes {
+		if len(n.parts) > 1 || n.op != "Identity" && n.op != "NoOp" {
+			nodes = append(nodes, n)
+		}
+	}
+	return newScope(b, b.modelDepth(nodes), nodes, b.rets)
+}
+
+// within cuts the nodes of a call into the calls of the model that it is.
+func (s *scope) within(c *call) *scope {
+	return newScope(s.b, s.depth+1, c.nodes, c.outs)
+}
+
+// modelDepth tells whether the first component of the nodes' names is the model's scope (1) or a layer's (0): by where in
+// the names of the variables that the nodes read the layer stands.
+func (b *body) modelDepth(nodes []*node) int {
+	votes, deep := 0, false
+	first := ""
+	for _, n := range nodes {
+		if first == "" {
+			first = n.parts[0]
+		}
+		if n.parts[0] != first {
+			return 0
+		}
+		deep = deep || len(n.parts) > 2
+		for _, in := range n.inputs {
+			i, ok := in.isArg()
+			if v := b.vars[i]; ok && v != nil {
+				votes += depthVote(n.parts[:len(n.parts)-1], strings.Split(v.name, "/"))
+			}
+		}
+	}
+	if votes > 0 || votes == 0 && deep {
+		return 1
+	}
+	return 0
+}
+
+// depthVote compares a node's scopes with the path of a variable that it reads: 1 when the layer that holds the variable is not
+// the outermost scope, -1 when it is, 0 when they have nothing in common.
+func depthVote(scopes, path []string) int {
+	path = path[max(0, len(path)-3) : len(path)-1]
+	for j := len(scopes) - 1; j >= 0; j-- {
+		for _, base := range bases(scopes[j]) {
+			if slices.Contains(path, base) {
+				if j > 0 {
+					return 1
+				}
+				return -1
+			}
+		}
+	}
+	return 0
+}
