@@ -14,13 +14,13 @@ endif
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ldflags = -X main.version=$(version)
 # Beside libtensorflow's own place: a binary in bin/ finds a lib/ next to it, so an archive of both can be moved.
-rpath = -extldflags "-Wl,-rpath,\$$ORIGIN/../lib"
+rpath = -extldflags "-Wl,-rpath,$$ORIGIN/../lib"
 
 .DEFAULT_GOAL := help
 .PHONY: help lib env build demo test clean go
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'VARIANT=gpu, TF=2.20.0, TFRUN_LIBTENSORFLOW=/usr/local and others: see scripts/libtensorflow.sh'
 
 go:
@@ -38,10 +38,11 @@ build: go ## build bin/tfrun
 
 demo: build ## describe the example model and run it on the example reviews
 	bin/tfrun shapes examples/reviews/model
-	bin/tfrun predict examples/reviews/model examples/reviews/reviews.txt
+	bin/tfrun predict examples/reviews/model examples/reviews/reviews.jsonl \
+		--text text --vocab examples/reviews/vocab.subwords --keep text
 
-test: build ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
-	@$(with_tf) && scripts/test.sh
+test: ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
+	@scripts/test.sh
 
 clean: ## remove what was built here; the shared cache stays
 	rm -rf bin third_party

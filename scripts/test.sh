@@ -4,7 +4,7 @@
 #   N passed, N failed[, N skipped]
 #
 # over all test runs together; a check that fails and is no test counts as one failed. The exit status is 0
-# only if nothing failed. `make test` calls it after the set-up, with cgo's variables in the environment.
+# only if nothing failed. It does the set-up it needs; `make test` runs it.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -54,7 +54,18 @@ formatted() {
 # Python and C have no races that Go's detector can see: scripts/ is left out.
 race_packages() { "$go" list ./... | grep -v /scripts; }
 
-other 'testsum, gofumpt and staticcheck' install_tools
+# set_up gets libtensorflow and puts cgo's variables into the environment.
+set_up() {
+  local vars
+  scripts/libtensorflow.sh go && vars=$(scripts/libtensorflow.sh env) && eval "$vars"
+}
+
+if ! check 'set-up' set_up; then
+  echo '0 passed, 1 failed' # nothing else can run
+  exit 1
+fi
+other 'make build' make --no-print-directory build
+other 'install testsum, gofumpt and staticcheck' install_tools
 other 'gofumpt' formatted
 other 'go mod tidy' "$go" mod tidy -diff
 other 'go vet' "$go" vet ./...
