@@ -1,0 +1,53 @@
+package shapes
+
+import (
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Format is a way to write a document.
+type Format struct {
+	Name       string
+	extensions []string
+	write      func(*Document, io.Writer, Look) error
+}
+
+// formats are all there are. The first is the default.
+var formats = []Format{
+	{"text", []string{".txt"}, (*Document).WriteText},
+	{"json", []string{".json"}, (*Document).WriteJSON},
+}
+
+// FormatNames lists the formats, the default first.
+func FormatNames() []string {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// FormatNamed returns the format with the given name.
+func FormatNamed(name string) (Format, bool) {
+	i := slices.IndexFunc(formats, func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return Format{}, false
+	}
+	return formats[i], true
+}
+
+// FormatOf returns the format that a file's name asks for by its extension; text when it asks for none.
+func FormatOf(file string) Format {
+	ext := strings.ToLower(filepath.Ext(file))
+	for _, f := range formats {
+		if slices.Contains(f.extensions, ext) {
+			return f
+		}
+	}
+	return formats[0]
+}
+
+// Write writes the document.
+func (f Format) Write(w io.Writer, d *Document, look Look) error { return f.write(d, w, look) }

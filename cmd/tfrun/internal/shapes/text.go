@@ -1,0 +1,289 @@
+package shapes
+
+import (
+	"bufio"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Look says how text is laid out.
+type Look struct {
+	Width   int  // the terminal's columns; 0: as wide as it takes
+	Color   bool // with ANSI escape sequences
+	Explain bool // with the reason of each dimension and the formula of each number of parameters
+}
+
+// printer writes lines of text. The first error of writing is kept by the bufio.Writer.
+type printer struct {
+	*bufio.Writer
+	Look
+}
+
+func (p *printer) line(s string) {
+	_, _ = p.WriteString(s + "\n") // Flush gives the error
+}
+
+func (p *printer) paint(s style, text string) string {
+	if !p.Color {
+		return text
+	}
+	return s.paint(text)
+}
+
+// cell writes the words of one line.
+func (p *printer) cell(c cell) string {
+	texts := make([]string, len(c))
+	for i, w := range c {
+		texts[i] = p.paint(w.style, w.text)
+	}
+	return strings.Join(texts, " ")
+}
+
+// WriteText writes the document for people.
+func (d *Document) WriteText(w io.Writer, look Look) error {
+	p := &printer{bufio.NewWriter(w), look}
+	p.line(p.paint(bold, clean(d.Model)))
+	for _, g := range d.MetaGraphs {
+		p.line(p.paint(dim, strings.Join(g.facts(), " · ")))
+		p.signatures(g)
+		p.layers(g)
+		if g != d.MetaGraphs[len(d.MetaGraphs)-1] {
+			p.line("")
+		}
+	}
+	return p.Flush()
+}
+
+// signatures writes a block for each signature.
+func (p *printer) signatures(g *Graph) {
+	names := g.signatureNames()
+	if len(names) == 0 {
+		p.line("")
+		p.line("No signatures: there is nothing to run.")
+	}
+	for _, name := range names {
+		s := g.Signatures[name]
+		p.line("")
+		head := "Signature " + p.paint(bold, clean(name))
+		if s.MethodName != "" && s.MethodName != "tensorflow/serving/predict" {
+			head += p.paint(dim, " ("+clean(s.MethodName)+")")
+		}
+		p.line(head)
+		t := &grid{right: make([]bool, 5)}
+		p.tensors(t, "in", s.Inputs)
+		p.tensors(t, "out", s.Outputs)
+		t.write(p, 2, p.Width)
+	}
+}
+
+// signatureNames returns the names of the signatures that can be run, the default one first.
+func (g *Graph) signatureNames() []string {
+	var names []string
+	for name, s := range g.Signatures {
+		if !s.initOp {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if (a == "serving_default") != (b == "serving_default") {
+			if a == "serving_default" {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// tensors adds a row for each tensor of a signature.
+func (p *printer) tensors(t *grid, side string, all map[string]*Tensor) {
+	if len(all) == 0 {
+		t.add(words(dim, side), words(dim, "none"), nil, nil, nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		x := all[name]
+		t.add(words(dim, side), words(cyan, clean(name)), words(plain, x.typed()), words(plain, x.shape()), words(dim, clean(x.Tensor)))
+		for _, c := range x.Components {
+			role := c.Role
+			if role == "" {
+				role = "part"
+			}
+			t.add(nil, words(dim, "· "+role), words(dim, c.DType.String()), words(dim, c.Shape.String()), words(dim, clean(c.Tensor)))
+		}
+		p.why(t, x.Why)
+	}
+}
+
+// why adds the reasons below a row, when they were asked for.
+func (p *printer) why(t *grid, reasons []string) {
+	if !p.Explain {
+		return
+	}
+	for _, r := range reasons {
+		t.note(dim, "· "+clean(r))
+	}
+}
+
+// layers writes the layer table, or why there is none.
+func (p *printer) layers(g *Graph) {
+	p.line("")
+	if g.Layers == nil {
+		p.line(p.paint(dim, noLayers(g)))
+		return
+	}
+	p.line(p.modelLine(g))
+	t := &grid{right: []bool{false, false, true}}
+	head := []cell{words(bold, "Layer", "(type)"), words(bold, "Output shape"), words(bold, "Params")}
+	connected := g.Connected != nil && *g.Connected
+	if connected {
+		t.right = append(t.right, false)
+		head = append(head, words(bold, "Connected to"))
+	}
+	t.add(head...)
+	t.rule()
+	p.rows(t, g.Layers, connected, 0)
+	t.rule()
+	t.write(p, 2, p.Width)
+	p.totals(g.Totals)
+	p.footnotes(g)
+}
+
+// noLayers says why a graph has no layer table.
+func noLayers(g *Graph) string {
+	switch g.Framework {
+	case "tf1", "tf.Module":
+		return "No layers: this is no Keras model. Its signatures say all there is to call."
+	}
+	return "No layers: the files hold neither traces nor metadata of them."
+}
+
+func (p *printer) modelLine(g *Graph) string {
+	line := "Model"
+	if g.ModelName != nil {
+		line += " " + p.paint(bold, clean(*g.ModelName))
+	}
+	if g.ModelClass != nil {
+		line += " (" + clean(*g.ModelClass) + ")"
+	}
+	return line
+}
+
+// rows adds the rows of the layer table, those of nested models below theirs.
+func (p *printer) rows(t *grid, layers []*Layer, connected bool, depth int) {
+	for _, l := range layers {
+		name, class := l.title()
+		nameStyle := plain
+		if l.Params > 0 {
+			nameStyle = bold
+		}
+		first := cell{{nested(depth) + name, nameStyle}, {class, dim}}
+		params := words(plain, number(l.Params))
+		if l.Params == 0 {
+			params[0].style = dim
+		}
+		cells := []cell{first, l.shapeCell(), params}
+		if connected {
+			cells = append(cells, l.connections())
+		}
+		t.add(cells...)
+		p.why(t, l.Why)
+		p.rows(t, l.Layers, connected, depth+1)
+	}
+}
+
+// nested returns what stands before the name of a nested model's layer.
+func nested(depth int) string {
+	if depth == 0 {
+		return ""
+	}
+	return strings.Repeat("│ ", depth-1) + "└ "
+}
+
+// shapeCell returns the shape as words that lines may be broken between: one for each tensor.
+func (l *Layer) shapeCell() cell {
+	s := plain
+	if l.guessed("output_shape") {
+		s = yellow
+	}
+	if len(l.OutputShape.Shapes) < 2 {
+		return words(s, l.shape())
+	}
+	return words(s, strings.SplitAfter(strings.ReplaceAll(l.shape(), "), ", "),\x00"), "\x00")...).trimmed()
+}
+
+// trimmed takes the marks of shapeCell off its words.
+func (c cell) trimmed() cell {
+	for i := range c {
+		c[i].text = strings.TrimSuffix(c[i].text, "\x00")
+	}
+	return c
+}
+
+// connections returns the column of that name, a word for each tensor.
+func (l *Layer) connections() cell {
+	c := make(cell, len(l.ConnectedTo))
+	for i, from := range l.ConnectedTo {
+		from = clean(from)
+		if i == 0 {
+			from = l.marked("connected_to", from)
+		}
+		if i < len(c)-1 {
+			from += ","
+		}
+		c[i] = word{from, dim}
+	}
+	if len(c) == 0 {
+		return words(dim, "-")
+	}
+	return c
+}
+
+// totals writes the sums below the layer table.
+func (p *printer) totals(t *Totals) {
+	if t == nil {
+		return
+	}
+	sums := &grid{right: []bool{false, true, true}}
+	sums.add(words(plain, "Total params"), words(bold, number(t.Total)), words(dim, size(t.TotalBytes)))
+	sums.add(words(plain, "Trainable"), words(plain, number(t.Trainable)), words(dim, size(t.TrainableBytes)))
+	sums.add(words(plain, "Non-trainable"), words(plain, number(t.NonTrainable)), words(dim, size(t.NonTrainableBytes)))
+	sums.write(p, 2, 0)
+}
+
+// footnotes says what the marks in the table mean.
+func (p *printer) footnotes(g *Graph) {
+	notes := g.notes()
+	if len(notes) == 0 {
+		return
+	}
+	p.line("")
+	t := &grid{right: []bool{false}}
+	t.note(yellow, "~ likely, but not in the files:")
+	for _, n := range notes {
+		t.note(dim, n)
+	}
+	t.write(p, 0, p.Width)
+}
+
+// notes gives a line for each row with guesses: what is guessed, and the reasons.
+func (g *Graph) notes() []string {
+	var notes []string
+	walk(g.Layers, 0, func(l *Layer, _ int) {
+		if len(l.Guessed) > 0 {
+			name, _ := l.title()
+			notes = append(notes, name+": "+clean(strings.ReplaceAll(strings.Join(l.Guessed, ", "), "_", " ")))
+		}
+	})
+	return notes
+}
+
+// walk visits the rows and those of nested models, each after its model's.
+func walk(layers []*Layer, depth int, visit func(l *Layer, depth int)) {
+	for _, l := range layers {
+		visit(l, depth)
+		walk(l.Layers, depth+1, visit)
+	}
+}
