@@ -115,8 +115,8 @@ need_go() {
   command -v "${GO:-go}" >/dev/null ||
     die 'Go is missing: install Go 1.26 or later (https://go.dev/doc/install) and put its bin folder on PATH'
   local out
-  out=$(cd "$root" && "${GO:-go}" version 2>&1) ||
-    die "Go is too old for this project: install Go 1.26 or later (https://go.dev/doc/install): ${out##*$'\n'}"
+  out=$(cd "$root" && "${GO:-go}" list -m 2>&1) ||
+    die "Go does not accept this project: install Go 1.26 or later (https://go.dev/doc/install): ${out##*$'\n'}"
 }
 
 need_compiler() {

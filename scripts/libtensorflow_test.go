@@ -221,6 +221,20 @@ func TestUnpinnedVersion(t *testing.T) {
 	}
 }
 
+// TestNoHome puts the cache into the clone where the home folder cannot be written.
+func TestNoHome(t *testing.T) {
+	t.Parallel()
+	c := newClone(t)
+	c.cache = filepath.Join(c.dir, "third_party/.cache")
+	c.env = append(c.env, "TFRUN_CACHE=", "XDG_CACHE_HOME=", "HOME=/proc/none", "TFRUN_WHEEL="+c.wheel.file)
+	c.run(t)
+	if _, err := os.Stat(filepath.Join(c.cache, "libtensorflow")); err != nil {
+		t.Error(err)
+	}
+	c.assertWorks(t)
+	c.assertClean(t)
+}
+
 func TestMissingPrerequisite(t *testing.T) {
 	t.Parallel()
 	c := newClone(t)
@@ -236,6 +250,7 @@ func TestMissingPrerequisite(t *testing.T) {
 		{name: "pip", without: "pip3", want: `pip is missing: .*install`, env: []string{"PYTHON=" + badPython}},
 		{name: "flock", without: "flock", want: `flock is missing: .*install`},
 		{name: "Go", without: "go", command: "go", want: `Go is missing: install Go 1.26 or later`},
+		{name: "newer Go", command: "go", want: `install Go 1.26 or later .*go.mod requires go >= 1.99`, env: []string{"GOTOOLCHAIN=local", "GOFLAGS="}},
 		{name: "writable cache", want: `cannot write to TFRUN_CACHE=/proc/no`, env: []string{"TFRUN_CACHE=/proc/no"}},
 	}
 	for _, tt := range tests {
@@ -243,6 +258,7 @@ func TestMissingPrerequisite(t *testing.T) {
 			t.Parallel()
 			c := c.sibling(t)
 			c.command = tt.command
+			writeFile(t, filepath.Join(c.dir, "go.mod"), "module m\n\ngo 1.99\n", 0o644)
 			got := c.assertFails(t, regexp.MustCompile(tt.want), append(tt.env, "PATH="+pathWithout(t, tt.without))...)
 			if strings.Count(got, "\n") != 1 {
 				t.Errorf("want one line, got:\n%s", got)
