@@ -93,7 +93,7 @@ func (p *Predictor) sparseSpec(info savedmodel.TensorInfo, drop int) dataset.Spe
 }
 
 // batchOptions says how rows are grouped and padded.
-func (p *Predictor) batchOptions() dataset.BatchOptions {
+func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions {
 	values := map[string]dataset.Values{}
 	shapes := map[string]dataset.Shapes{}
 	for i, key := range p.spec.Keys() {
@@ -101,14 +101,10 @@ func (p *Predictor) batchOptions() dataset.BatchOptions {
 		values[key] = paddingOf(item, p.o.Pad[key])
 		shapes[key] = paddedShapeOf(item, p.o.PaddedShapes[key])
 	}
-	o := dataset.BatchOptions{
-		Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: p.o.Grouping, Window: p.o.Window, Stats: p.o.Stats,
+	return dataset.BatchOptions{
+		Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: grouping, Window: p.o.Window, Stats: p.o.Stats,
 		PaddedShapes: dataset.Dict(shapes), PaddingValues: dataset.Dict(values),
 	}
-	if p.o.NoBatch {
-		o.Size, o.MaxTokens, o.Grouping = 1, 0, dataset.Arrival
-	}
-	return o
 }
 
 // paddingOf returns the padding values of an input's components: v for a dense input, the default for the rest.
@@ -162,14 +158,20 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	if p.o.NoBatch {
 		for row, err := range rows.All(ctx) {
 			j, fatal := p.jobOf(err, func() (*job, error) { return p.feedRow(row) })
+			j.inOrder = true
 			if err := put(j); err != nil || fatal {
 				return err
 			}
 		}
 		return ctx.Err()
 	}
-	for b, err := range rows.Batches(ctx, p.batchOptions()) {
+	grouping, rows, err := p.chooseGrouping(ctx, rows)
+	if err != nil {
+		return put(&job{err: err})
+	}
+	for b, err := range rows.Batches(ctx, p.batchOptions(grouping)) {
 		j, fatal := p.jobOf(err, func() (*job, error) { return p.feedBatch(b) })
+		j.inOrder = err == nil && grouping == dataset.Arrival
 		if err := put(j); err != nil || fatal {
 			return err
 		}
@@ -186,6 +188,30 @@ func (p *Predictor) jobOf(err error, feed func() (*job, error)) (j *job, fatal b
 		return &job{err: err}, true
 	}
 	return j, false
+}
+
+// chooseGrouping decides how rows are grouped, after a measurement on the first of them where the batching asks for one. The dataset that it
+// returns takes the place of rows.
+func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (dataset.Grouping, *dataset.Dataset, error) {
+	grouping, measured, err := p.o.Batching.grouping()
+	if err != nil || !measured || p.o.PaddingMayChangeResults {
+		return grouping, rows, err
+	}
+	first, rows := rows.Peek(ctx, probeRows)
+	report, err := p.ProbePadding(ctx, first)
+	chosen := Bucket
+	switch {
+	case err != nil:
+		return grouping, rows, err
+	case report.Depends() && p.o.Batching == Bucket:
+		return grouping, rows, &PaddingError{Report: report}
+	case report.Depends():
+		grouping, chosen = dataset.Arrival, Arrival
+	}
+	if p.o.Measured != nil {
+		p.o.Measured(report, chosen)
+	}
+	return grouping, rows, nil
 }
 
 // checkRowSpec makes sure that the rows have the components that will be fed.

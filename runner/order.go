@@ -3,8 +3,7 @@ package runner
 import "container/heap"
 
 // deliver yields the results of jobs in the order of their rows, and reports false when the consumer has had enough or an error ended it.
-// inOrder says that batches hold consecutive rows, so that after a batch nothing lower can come.
-func deliver(done <-chan *job, inOrder bool, yield func(Result, error) bool) bool {
+func deliver(done <-chan *job, yield func(Result, error) bool) bool {
 	var rows rowOrder
 	waiting := map[int64]*job{} // finished before one that was read earlier
 	next := int64(0)
@@ -13,10 +12,9 @@ func deliver(done <-chan *job, inOrder bool, yield func(Result, error) bool) boo
 		for j := waiting[next]; j != nil; j = waiting[next] {
 			delete(waiting, next)
 			next++
-			batch := j.err == nil && len(j.results) > 0 && j.results[0].Err == nil
 			for _, r := range j.results {
 				if j.err == nil {
-					rows.add(r, inOrder && batch)
+					rows.add(r, j.inOrder)
 				}
 			}
 			if !rows.yield(yield, j.err != nil) {

@@ -25,11 +25,15 @@ type PredictOptions struct {
 	NoBatch bool
 	// BatchSize is the number of rows of a batch. 0 means 64, or the size that the signature fixes; any other size is then an error.
 	BatchSize int
-	// Grouping says which rows share a batch: arrival (padded_batch), exact (rows of equal shapes) or similar length.
-	Grouping dataset.Grouping
+	// Batching says which rows share a batch; "" is [Arrival].
+	Batching Batching
+	// PaddingMayChangeResults lets [Bucket] and [Auto] go ahead without a measurement.
+	PaddingMayChangeResults bool
+	// Measured, if not nil, is told what [Bucket] and [Auto] measured and chose. It is called before the first result, from another goroutine.
+	Measured func(report PaddingReport, chosen Batching)
 	// MaxTokens bounds a batch by its rows times its longest row; 0: no bound.
 	MaxTokens int64
-	// Window is how many rows a grouping other than arrival may hold back; 0 means [dataset.DefaultWindow].
+	// Window is how many rows a batching other than arrival may hold back; 0 means [dataset.DefaultWindow].
 	Window int
 
 	// Pad gives the padding value of an input, in its dtype; 0, "" or false for the others.
@@ -114,6 +118,9 @@ func (p *Predictor) checkNames() error {
 	if p.o.BatchSize < 0 || p.o.Workers < 0 || p.o.MaxTokens < 0 || p.o.Window < 0 {
 		return &OptionError{Option: "BatchSize, Workers, MaxTokens, Window", Msg: "want numbers ≥ 0"}
 	}
+	if _, _, err := p.o.Batching.grouping(); err != nil {
+		return err
+	}
 	have := p.f.signature.InputNames()
 	known := func(name string) error {
 		if _, ok := p.f.signature.Inputs[name]; !ok {
@@ -191,7 +198,7 @@ func (p *Predictor) fixBatchSize() error {
 }
 
 // Predict runs the rows and yields one result for each, in the order of their row numbers, as batches finish. The rows must be as
-// [Predictor.RowSpec] says; where a grouping other than arrival is used, their numbers must be without gaps for results to flow before the end.
+// [Predictor.RowSpec] says; where a batching other than arrival is used, their numbers must be without gaps for results to flow before the end.
 //
 // An error ends the iteration, unless it is a row's own and SkipBadRows is set. A bad row is whatever error the dataset has for it, such as a
 // *[dataset.SyntaxError]. When ctx is done, batches that have begun are finished and dropped, and the context's error is yielded.
@@ -212,7 +219,7 @@ func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq
 			_ = workers.Wait() // the context's error, which is looked at below
 			close(done)
 		}()
-		more := deliver(done, p.o.Grouping == dataset.Arrival, yield)
+		more := deliver(done, yield)
 		cancel()
 		for range done { //nolint:revive // the workers have to end before this function does
 		}
@@ -227,6 +234,7 @@ func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq
 // ends the iteration.
 type job struct {
 	seq     int64 // the order of reading
+	inOrder bool  // no lower row comes in a later job, but for bad ones
 	call    *call
 	results []Result // with Row, Extra and, for bad rows, Err
 	err     error

@@ -96,8 +96,8 @@ func TestPredictAgreesWithPython(t *testing.T) {
 		}{
 			{"arrival", PredictOptions{}, want.Padded},
 			{"arrival, 3 workers", PredictOptions{Workers: 3}, want.Padded},
-			{"exact", PredictOptions{Grouping: dataset.Exact}, want.Alone},
-			{"exact, small window, 2 workers", PredictOptions{Grouping: dataset.Exact, Window: 7, Workers: 2}, want.Alone},
+			{"exact", PredictOptions{Batching: Exact}, want.Alone},
+			{"exact, small window, 2 workers", PredictOptions{Batching: Exact, Window: 7, Workers: 2}, want.Alone},
 			{"one by one", PredictOptions{BatchSize: 1}, want.Alone},
 		} {
 			t.Run(filepath.Base(file)+"/"+tt.name, func(t *testing.T) {
@@ -470,5 +470,53 @@ func TestOptions(t *testing.T) {
 		if _, err := Load(t.Context(), "../testdata/models/mod_scalar/model", o); !errors.As(err, &option) {
 			t.Errorf("Load with %+v = %v, want an *OptionError", o, err)
 		}
+	}
+}
+
+// The seed's model has no mask and its answers depend on padding; the masked model's do not.
+func TestProbePadding(t *testing.T) {
+	const rows = "[1,2,3]\n[4,5,6,7,8]\n[9]\n[5,4]\n[1,1,1,1]\n[2]\n"
+	tests := []struct {
+		model    string
+		batching Batching
+		may      bool
+		chosen   Batching // "" is an error
+	}{
+		{"full_seed/k3/model", Auto, false, Arrival},
+		{"full_seed/k3/model", Bucket, false, ""},
+		{"full_seed/k3/model", Bucket, true, "unmeasured"},
+		{"k3_masked/model", Auto, false, Bucket},
+		{"k3_masked/model", Bucket, false, Bucket},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.model, tt.batching, tt.may), func(t *testing.T) {
+			s := load(t, tt.model)
+			chosen := Batching("unmeasured")
+			o := PredictOptions{Batching: tt.batching, BatchSize: 2, PaddingMayChangeResults: tt.may}
+			o.Measured = func(_ PaddingReport, c Batching) { chosen = c }
+			p, err := s.NewPredictor(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, err := p.Rows(jsonSource(rows))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := int64(0)
+			var padding *PaddingError
+			for r, err := range p.Predict(t.Context(), source) {
+				if errors.As(err, &padding) {
+					chosen = ""
+					break
+				}
+				if err != nil || r.Row != n {
+					t.Fatalf("result %d is of row %d, %v", n, r.Row, err)
+				}
+				n++
+			}
+			if chosen != tt.chosen || chosen != "" && n != 6 {
+				t.Errorf("chose %q with %d results, want %q with 6", chosen, n, tt.chosen)
+			}
+		})
 	}
 }

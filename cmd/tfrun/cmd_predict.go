@@ -75,8 +75,14 @@ one input, a bare value will do. A row of a .txt file is a line of text. INPUT m
 compressed (.gz, .zst), a quoted glob, or - for stdin.
 
 Rows are grouped as they come and padded with zeros to the longest of their batch, as
-tf.data's padded_batch does. A model without masking answers differently for padded rows:
---batching exact gives what each row would give alone.`
+tf.data's padded_batch does. A model without masking answers differently for padded rows,
+so there is a choice (--batching):
+
+  arrival  rows as they come: exactly padded_batch
+  exact    only rows of equal length together: what each row would give alone
+  bucket   rows of like length together, for speed; refused where a measurement on the
+           first rows shows that the answers depend on padding
+  auto     bucket where that measurement allows it, else arrival; says which`
 
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", "", "write results to this file (stdout)")
@@ -90,8 +96,9 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.vocab, "vocab", "", "vocabulary `FILE`: tfds subwords, or one token a line")
 	f.BoolVar(&o.predict.NoBatch, "no-batch", false, "each row holds whole tensors, batch axis included; one run a row")
 	f.IntVar(&o.predict.BatchSize, "batch-size", 0, "rows of a batch (64, or what the signature fixes)")
-	f.StringVar(&o.batching, "batching", "arrival", "arrival: as rows come; exact: only rows of equal shape together, nothing padded")
-	f.IntVar(&o.predict.Window, "window", 0, "rows that --batching exact may hold back (4096)")
+	f.StringVar(&o.batching, "batching", "arrival", "which rows share a batch: `arrival`, exact, bucket or auto")
+	f.BoolVar(&o.predict.PaddingMayChangeResults, "padding-may-change-results", false, "let --batching bucket go ahead without a measurement")
+	f.IntVar(&o.predict.Window, "window", 0, "rows that exact, bucket and auto may hold back (4096)")
 	f.Int64Var(&o.predict.MaxTokens, "max-tokens", 0, "most rows × longest row of a batch (no bound)")
 	f.StringArrayVar(&o.padding.pad, "pad", nil, "`INPUT=VALUE`: the padding value (0, \"\", false)")
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
@@ -109,13 +116,10 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 // validate checks what can be checked before a model is loaded, and expands globs.
 func (o *predictOptions) validate() error {
 	const command = "tfrun predict"
-	switch o.batching {
-	case "arrival":
-		o.predict.Grouping = dataset.Arrival
-	case "exact":
-		o.predict.Grouping = dataset.Exact
+	switch o.predict.Batching = runner.Batching(o.batching); o.predict.Batching {
+	case runner.Arrival, runner.Exact, runner.Bucket, runner.Auto:
 	default:
-		return usagef(command, "--batching %q: want arrival or exact", o.batching)
+		return usagef(command, "--batching %q: want arrival, exact, bucket or auto", o.batching)
 	}
 	if o.text != "" && o.vocab == "" {
 		return usagef(command, "--text says which column to encode; --vocab FILE has to say how")
@@ -214,6 +218,11 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	session, err := runner.LoadModel(ctx, model, o.load)
 	if err != nil {
 		return err
+	}
+	o.predict.Measured = func(report runner.PaddingReport, chosen runner.Batching) {
+		if !o.quiet {
+			std.note("batching %s: %s", chosen, report)
+		}
 	}
 	predictor, err := session.NewPredictor(o.predict)
 	if err == nil {

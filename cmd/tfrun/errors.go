@@ -52,6 +52,7 @@ func exitCode(err error) int {
 		name      *runner.NameError
 		axis      *runner.BatchAxisError
 		output    *runner.OutputError
+		padding   *runner.PaddingError
 		signature *savedmodel.SignatureError
 		tags      *savedmodel.TagError
 		feed      *runner.FeedError
@@ -65,7 +66,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &feed):
 		return exitData
-	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output),
+	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output), errors.As(err, &padding),
 		errors.As(err, &signature), errors.As(err, &tags):
 		return exitUsage
 	}

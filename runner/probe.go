@@ -1,0 +1,236 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Batching says which rows share a batch.
+type Batching string
+
+const (
+	// Arrival takes rows as they come and pads each batch to its longest row: padded_batch.
+	Arrival Batching = "arrival"
+	// Exact lets only rows of equal shapes share a batch: nothing is padded, and each row gets the answer that it would get alone.
+	Exact Batching = "exact"
+	// Bucket lets rows of like length share a batch, for speed. It is refused with a *[PaddingError] when the model's answers depend on padding, as
+	// measured on the first rows.
+	Bucket Batching = "bucket"
+	// Auto is Bucket where that measurement allows it, otherwise Arrival.
+	Auto Batching = "auto"
+)
+
+// grouping returns how the dataset groups rows, and whether that has to be measured first. "" is arrival.
+func (b Batching) grouping() (g dataset.Grouping, measured bool, err error) {
+	switch b {
+	case "", Arrival:
+		return dataset.Arrival, false, nil
+	case Exact:
+		return dataset.Exact, false, nil
+	case Bucket, Auto:
+		return dataset.Similar, true, nil
+	}
+	return 0, false, &OptionError{Option: "Batching", Msg: fmt.Sprintf("%q: want arrival, exact, bucket or auto", string(b))}
+}
+
+// PaddingReport says whether a signature's answers depend on how far its rows are padded, as measured.
+type PaddingReport struct {
+	// Rows were run, each alone and unpadded, then all of them padded to PaddedTo entries.
+	Rows     int
+	PaddedTo int64
+	// Effects has an entry for each output, in their order. It is empty where nothing can be padded: no input has an open axis.
+	Effects []PaddingEffect
+}
+
+// PaddingEffect is what padding did to one output.
+type PaddingEffect struct {
+	Output string
+	// MaxAbs is the largest absolute difference that padding made to a number; infinite where a string, a bool, an infinity or a NaN changed.
+	MaxAbs float64
+	// Shape says that the output's own shape grew with the padding, as that of an answer for each time step does.
+	Shape bool
+	// Depends says that the difference is more than rounding: above 1e-5 + 1e-4 of the value, or 1e-2 of it for 16-bit floats.
+	Depends bool
+}
+
+// Depends reports whether any output depends on padding.
+func (r PaddingReport) Depends() bool {
+	for _, e := range r.Effects {
+		if e.Depends {
+			return true
+		}
+	}
+	return false
+}
+
+// String says it in a sentence.
+func (r PaddingReport) String() string {
+	if len(r.Effects) == 0 {
+		return "nothing is ever padded: every row has the same shape"
+	}
+	worst := r.Effects[0]
+	for _, e := range r.Effects {
+		if e.Depends && !worst.Depends || e.Depends == worst.Depends && e.MaxAbs > worst.MaxAbs {
+			worst = e
+		}
+	}
+	switch {
+	case worst.Shape:
+		return fmt.Sprintf("output %q has an entry for each padded step", worst.Output)
+	case worst.Depends:
+		return fmt.Sprintf("padding changes output %q by up to %.2g (%d rows alone, then padded to %d)", worst.Output, worst.MaxAbs, r.Rows, r.PaddedTo)
+	}
+	return fmt.Sprintf("padding does not change the answers (%d rows alone, then padded to %d: within %.1g)", r.Rows, r.PaddedTo, worst.MaxAbs)
+}
+
+// PaddingError says that rows of like length may not share batches, because the model's answers depend on padding.
+type PaddingError struct {
+	Report PaddingReport
+}
+
+// Error gives the measurement.
+func (e *PaddingError) Error() string { return "batching bucket: " + e.Report.String() }
+
+// Hints says what to type instead.
+func (e *PaddingError) Hints() []string {
+	return []string{
+		"--batching exact gives what each row gives alone; --batching arrival what padded_batch gives",
+		"to take the difference for the speed: --padding-may-change-results",
+	}
+}
+
+// probeRows is how many of the first rows are measured.
+const probeRows = 16
+
+// ProbePadding measures whether the signature's answers depend on padding: it runs each of the rows alone, and then all of them padded beyond
+// the longest. It needs a row at least.
+func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (PaddingReport, error) {
+	report := PaddingReport{Rows: len(rows)}
+	q := *p
+	q.o.Batching, q.o.SkipBadRows, q.o.Stats, q.o.Workers, q.o.MaxTokens = Arrival, false, nil, 1, 0
+	q.o.PadTo = map[string]int64{}
+	for i, c := range p.spec.Flatten() {
+		if !c.Shape.Ranked() || c.Shape.Rank() == 0 || c.Shape.Dim(0) != tensor.Unknown || c.Ragged {
+			continue
+		}
+		longest := int64(0)
+		for _, r := range rows {
+			longest = max(longest, r.Tensors[i].Dims()[0])
+		}
+		// A quarter more than the longest: it is to be padded too.
+		longest += 4 + longest/4
+		q.o.PadTo[p.spec.Paths()[i]] = longest
+		report.PaddedTo = max(report.PaddedTo, longest)
+	}
+	if len(q.o.PadTo) == 0 || len(rows) == 0 {
+		return report, nil
+	}
+	for _, name := range p.outputs {
+		report.Effects = append(report.Effects, PaddingEffect{Output: name})
+	}
+	padded, err := q.collect(ctx, q.padTo(dataset.FromElements(p.spec, rows...)))
+	if err != nil {
+		return report, fmt.Errorf("padding probe: %w", err)
+	}
+	for i, row := range rows {
+		alone, err := q.collect(ctx, dataset.FromElements(p.spec, row))
+		if err != nil {
+			return report, fmt.Errorf("padding probe: %w", err)
+		}
+		for k := range report.Effects {
+			report.Effects[k].compare(alone[0].Values[k], padded[i].Values[k])
+		}
+	}
+	return report, nil
+}
+
+// collect runs rows and returns their results.
+func (p *Predictor) collect(ctx context.Context, rows *dataset.Dataset) ([]Result, error) {
+	var all []Result
+	for r, err := range p.Predict(ctx, rows) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("no results")
+	}
+	return all, nil
+}
+
+// compare takes the difference between two answers for one row.
+func (e *PaddingEffect) compare(alone, padded Value) {
+	parts := func(v Value) []tensor.Tensor {
+		list := append([]tensor.Tensor{v.Tensor}, v.Splits...)
+		if v.Sparse != nil {
+			list = append(list, v.Sparse.Indices, v.Sparse.DenseShape)
+		}
+		return list
+	}
+	a, b := parts(alone), parts(padded)
+	for i := range a {
+		if !a[i].Shape().Equal(b[i].Shape()) {
+			e.Shape, e.Depends = true, true
+			return
+		}
+		relative := 1e-4
+		if a[i].DType().Size() == 2 {
+			relative = 1e-2
+		}
+		x, ok := numbers(a[i])
+		if !ok {
+			if !a[i].Equal(b[i]) {
+				e.MaxAbs, e.Depends = math.Inf(1), true
+			}
+			continue
+		}
+		y, _ := numbers(b[i])
+		for k := range x {
+			e.compareNumber(x[k], y[k], relative)
+		}
+	}
+}
+
+func (e *PaddingEffect) compareNumber(x, y, relative float64) {
+	if x == y || math.IsNaN(x) && math.IsNaN(y) {
+		return
+	}
+	diff := math.Abs(x - y)
+	if math.IsNaN(diff) {
+		diff = math.Inf(1)
+	}
+	e.MaxAbs = max(e.MaxAbs, diff)
+	if diff > 1e-5+relative*math.Abs(x) {
+		e.Depends = true
+	}
+}
+
+// numbers returns floating-point values as float64; ok is false for dtypes that are compared bit for bit.
+func numbers(t tensor.Tensor) (values []float64, ok bool) {
+	switch t.DType() {
+	case tensor.Float64:
+		return tensor.Values[float64](t)
+	case tensor.Float32:
+		return widened(t, func(v float32) float64 { return float64(v) }), true
+	case tensor.Float16:
+		return widened(t, func(v tensor.F16) float64 { return float64(v.Float32()) }), true
+	case tensor.Bfloat16:
+		return widened(t, func(v tensor.BF16) float64 { return float64(v.Float32()) }), true
+	}
+	return nil, false
+}
+
+func widened[T tensor.Value](t tensor.Tensor, to func(T) float64) []float64 {
+	values, _ := tensor.Values[T](t)
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = to(v)
+	}
+	return out
+}
