@@ -8,13 +8,11 @@ export GO
 ifeq ($(CGO_ENABLED),0)
 with_tf = true
 else
-with_tf = env=$$(scripts/libtensorflow.sh env) && eval "$$env"
+with_tf = env=$$(scripts/libtensorflow.sh build) && eval "$$env"
 endif
 
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-ldflags = -X main.version=$(version)
-# Beside libtensorflow's own place: a binary in bin/ finds a lib/ next to it, so an archive of both can be moved.
-rpath = -extldflags "-Wl,-rpath,$$ORIGIN/../lib"
+ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 
 .DEFAULT_GOAL := help
 .PHONY: help lib env build demo test clean go
@@ -34,7 +32,7 @@ env: ## print the cgo settings for a project of your own: eval "$$(make -s env)"
 
 build: go ## build bin/tfrun
 	@mkdir -p bin
-	@$(with_tf) && $(GO) build -ldflags '$(ldflags) $(rpath)' -o bin/tfrun ./cmd/tfrun
+	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/tfrun ./cmd/tfrun
 
 demo: build ## describe the example model and run it on the example reviews
 	bin/tfrun shapes examples/reviews/model

@@ -3,6 +3,8 @@
 #
 #   scripts/libtensorflow.sh [get]    make it ready; a second run is instant and says one line
 #   scripts/libtensorflow.sh env      the same, then print the export lines that cgo needs
+#   scripts/libtensorflow.sh build    the same, then print the export lines for building tfrun itself, which opens the
+#                                     library when a model is loaded (runner/shim) instead of being linked with it
 #   scripts/libtensorflow.sh prefix   the same, then print the folder that holds lib/ and include/
 #   scripts/libtensorflow.sh go       only check that Go is there
 #
@@ -382,15 +384,40 @@ print_env() {
   printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
 }
 
+# build_shim compiles runner/shim, the stand-in that the linker finds as -ltensorflow, once for all clones that have the same.
+build_shim() {
+  local src=$root/runner/shim temp sum
+  choose_cache
+  sum=$(cat "$src/shim.c" "$src/symbols.h" | sha256sum | cut -c1-16)
+  shim=$cache/shim/$(uname -m)-$sum
+  [ ! -e "$shim/libtensorflow.a" ] || return 0
+  mkdir -p "$cache/shim"
+  temp=$(mktemp -d "$cache/shim/run.XXXXXX")
+  "${CC:-gcc}" -O2 -fPIC -c "$src/shim.c" -o "$temp/shim.o" && ar rcs "$temp/libtensorflow.a" "$temp/shim.o" ||
+    { rm -rf "$temp"; die "compiling runner/shim/shim.c failed"; }
+  chmod 755 "$temp"
+  # Of two runs at once one makes the folder, and both have built the same.
+  mv -T "$temp" "$shim" 2>/dev/null || rm -rf "$temp"
+}
+
+# print_build_env prints what building tfrun needs: cgo's variables, and where the library is for runner's libraryDir.
+print_build_env() {
+  local cflags=${CGO_CFLAGS:--g -O2} ldflags=${CGO_LDFLAGS:-} add_c="'-I$include'" add_ld="'-L$shim' -ldl"
+  [[ $cflags == *"$add_c"* ]] || cflags+=" $add_c"
+  [[ $ldflags == *"$add_ld"* ]] || ldflags+="${ldflags:+ }$add_ld"
+  printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
+  printf 'export TFRUN_LDFLAGS="-X '"'"'github.com/tfrun/tfrun/runner.libraryDir=%s'"'"'"\n' "$lib"
+}
+
 main() {
   trap leave EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   command=${1:-get}
   case $command in
-    get | env | prefix) ;;
+    get | env | build | prefix) ;;
     go) need_go && return ;;
-    *) die "unknown command $command: want get, env, prefix or go" ;;
+    *) die "unknown command $command: want get, env, build, prefix or go" ;;
   esac
   if [ -n "${TFRUN_LIBTENSORFLOW:-}" ]; then
     existing
@@ -399,6 +426,7 @@ main() {
   fi
   case $command in
     env) print_env ;;
+    build) build_shim && print_build_env ;;
     prefix) echo "${include%/include}" ;;
   esac
 }

@@ -34,7 +34,7 @@ check() {
 other() { check "$@" || echo 0 1 0 >>"$counts"; }
 
 # tests runs go test under testsum.
-tests() { check "$1" "$tools/testsum" "$counts" -vet=off "${@:2}"; }
+tests() { check "$1" "$tools/testsum" "$counts" -vet=off -ldflags "$TFRUN_LDFLAGS" "${@:2}"; }
 
 # install_tools fills bin/tools. Built without cgo, the tools need no TensorFlow.
 install_tools() {
@@ -57,7 +57,7 @@ race_packages() { "$go" list ./... | grep -v /scripts; }
 # set_up gets libtensorflow and puts cgo's variables into the environment.
 set_up() {
   local vars
-  scripts/libtensorflow.sh go && vars=$(scripts/libtensorflow.sh env) && eval "$vars"
+  scripts/libtensorflow.sh go && vars=$(scripts/libtensorflow.sh build) && eval "$vars"
 }
 
 if ! check 'set-up' set_up; then
