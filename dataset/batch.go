@@ -43,7 +43,12 @@ func (b *Batch) set(rows []*Element) *Error {
 			continue
 		}
 		size := int64(max(p.size, stringHeader*btoi(p.size == 0)))
-		if n, ok := tensor.NumElements(b.Dims(c)); !ok || n > b.max/size {
+		n, ok := tensor.NumElements(b.Dims(c))
+		switch {
+		case !ok:
+			return runErr(InvalidArgument, b.op, c, rows[0].Row, "component %d: encountered overflow when multiplying the sizes of the shape %v",
+				c, tensor.MakeShape(b.Dims(c)...))
+		case n > b.max/size:
 			return runErr(ResourceExhausted, b.op, c, rows[0].Row, "component %d: a padded batch of shape %v is larger than the limit of %d bytes",
 				c, tensor.MakeShape(b.Dims(c)...), b.max)
 		}

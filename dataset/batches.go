@@ -255,7 +255,7 @@ func (ds *Dataset) paddedBatch(op string, batchSize int64, opts PaddedBatchOptio
 	if err != nil {
 		return failed(err)
 	}
-	if err := checkBatchSize(op, batchSize); err != nil {
+	if err := checkBatchSize(op, batchSize, opts.DropRemainder); err != nil {
 		return failed(err)
 	}
 	bo := BatchOptions{Size: batchSize, DropRemainder: opts.DropRemainder, MaxBytes: opts.MaxBytes, Stats: opts.Stats}
@@ -271,16 +271,20 @@ func (ds *Dataset) paddedBatch(op string, batchSize int64, opts PaddedBatchOptio
 	})
 }
 
-func checkBatchSize(op string, n int64) error {
+func checkBatchSize(op string, n int64, drop bool) error {
+	if n < 0 && drop { // tf.data finds this one out by the static shape of the batch
+		return buildErr(ValueError, op, "batch size: dimension %d must be >= 0", n)
+	}
 	if n <= 0 {
 		return buildErr(InvalidArgument, op, "batch size must be greater than zero, got %d", n)
 	}
 	return nil
 }
 
-// batchCardinality is the number of batches of n elements.
+// batchCardinality is the number of batches of n elements. Here as elsewhere it is tf.data's formula, which goes on computing with the negative
+// numbers that take makes of negative counts.
 func batchCardinality(n, size int64, drop bool) int64 {
-	if n < 1 {
+	if n == InfiniteCardinality || n == UnknownCardinality {
 		return n
 	}
 	if drop || n%size == 0 {

@@ -80,7 +80,7 @@ func (ds *Dataset) bucketPlan(op string, opts BucketOptions) (*padPlan, *Error) 
 	if opts.NoPadding {
 		return exactPlan(ds.spec, -1), nil
 	}
-	return newPadPlan(ds.spec, opts.PaddedShapes, opts.PaddingValues, padMode{op: op, bucket: true, outRows: -1})
+	return newPadPlan(ds.spec, opts.PaddedShapes, opts.PaddingValues, padMode{op: op, bucket: true, boundary: opts.PadToBucketBoundary, outRows: -1})
 }
 
 // bucketed is the iterator of BucketBySequenceLength: group_by_window's with its three functions.

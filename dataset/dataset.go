@@ -138,8 +138,10 @@ func (it *Iterator) Next(ctx context.Context) (Element, error) {
 	err := it.it.next(ctx, &it.e)
 	switch {
 	case err == nil:
-		it.n++
-		return it.e, nil
+		if err = it.ds.decodable(&it.e); err == nil {
+			it.n++
+			return it.e, nil
+		}
 	case err == io.EOF: //nolint:errorlint // iterators return it bare
 		it.done = true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -166,6 +168,16 @@ func (it *Iterator) Close() {
 		it.it.close()
 	}
 	it.closed = true
+}
+
+// decodable says whether tf.data can hand the element to Python code.
+func (ds *Dataset) decodable(e *Element) error {
+	for i, c := range ds.comps {
+		if c.undecodable && c.RaggedRank > 0 {
+			return runErr(InvalidArgument, "ragged_batch", i, e.Row, "component %d: expected row_splits Tensor dtype: int32, found: int64", i)
+		}
+	}
+	return nil
 }
 
 // checkElement says what is wrong with an element for the components, or nil.

@@ -415,7 +415,7 @@ func collectEvents(t *testing.T, c *goldenCase, ds *dataset.Dataset) []event {
 				at = "iterator"
 			}
 			out = append(out, event{err: err, at: at})
-			if c.OnError != "continue" {
+			if c.OnError != "continue" || at == "iterator" {
 				return out
 			}
 			continue

@@ -15,8 +15,10 @@ import (
 // SyntaxError says where a file of rows does not hold what it should.
 type SyntaxError struct {
 	File string
-	Line int64 // from 1
-	Row  int64 // the row's number, from 0
+	Line int64 // from 1; 0 in a file that has no lines
+	Row  int64 // the row's number, from 0, over all files
+	// FileRow is the row's number within a file that has no lines, from 1.
+	FileRow int64
 	// Field is the path of the component at fault, empty when it is the whole row.
 	Field string
 	Msg   string
@@ -25,6 +27,9 @@ type SyntaxError struct {
 // Error returns file, line, field and what is wrong: `reviews.jsonl:17: field "text": want an array of numbers, got a string`.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("%s:%d: ", e.File, e.Line)
+	if e.Line == 0 {
+		s = fmt.Sprintf("%s: row %d: ", e.File, e.FileRow)
+	}
 	if e.Field != "" {
 		s += fmt.Sprintf("field %q: ", e.Field)
 	}

@@ -54,7 +54,7 @@ func (ds *Dataset) Skip(count int64) *Dataset {
 		return ds
 	}
 	card := ds.card
-	if card >= 0 {
+	if card != InfiniteCardinality && card != UnknownCardinality {
 		card = max(0, card-count)
 		if count < 0 {
 			card = 0
@@ -119,7 +119,7 @@ func (ds *Dataset) Shard(numShards, index int64) *Dataset {
 		}
 	}
 	card := ds.card
-	if card >= 0 {
+	if card != InfiniteCardinality && card != UnknownCardinality {
 		n := card
 		if card = n / numShards; index < n%numShards {
 			card++
@@ -172,7 +172,7 @@ func (ds *Dataset) Repeat(count int64) *Dataset {
 		card = InfiniteCardinality
 	case card > 0 && count > math.MaxInt64/card:
 		card = math.MaxInt64
-	case card > 0:
+	case card != InfiniteCardinality && card != UnknownCardinality:
 		card *= count
 	}
 	return newDataset(ds.spec, card, func(o openOptions) (iterator, error) {

@@ -28,10 +28,12 @@ type padComp struct {
 
 // padMode says which of tf.data's rules for padded shapes hold.
 type padMode struct {
-	op      string
-	bucket  bool  // bucket_by_sequence_length: -1 is no size, and an empty structure means the default
-	outRows int64 // static batch size of the output, or -1
-	ragged  bool  // ragged components pass
+	op     string
+	bucket bool // bucket_by_sequence_length: -1 is no size, and an empty structure means the default
+	// boundary: with bucket, unknown sizes will be numbers when a batch is made.
+	boundary bool
+	outRows  int64 // static batch size of the output, or -1
+	ragged   bool  // ragged components pass
 }
 
 // newPadPlan checks shapes and values against the spec in the order in which tf.data's padded_batch does.
@@ -64,7 +66,7 @@ func newPadPlan(spec Spec, shapes Shapes, values Values, mode padMode) (*padPlan
 	}
 	p := &padPlan{spec: spec, comps: make([]padComp, len(comps))}
 	for i, c := range comps {
-		if err := p.comps[i].setShape(i, c, flatShapes[i], mode.bucket); err != nil {
+		if err := p.comps[i].setShape(i, c, flatShapes[i], mode); err != nil {
 			return fail(err)
 		}
 	}
@@ -96,9 +98,15 @@ func shapeTypeName(d Dims) string {
 }
 
 // setShape checks one padded shape against its component, as _padded_shape_to_tensor does.
-func (p *padComp) setShape(i int, c Component, shape Shapes, bucket bool) *Error {
+func (p *padComp) setShape(i int, c Component, shape Shapes, mode padMode) *Error {
 	p.dtype, p.size, p.ragged = c.DType, c.DType.Size(), c.Ragged
+	if shape.kind == nestTuple && len(shape.items) == 0 {
+		shape = Shape()
+	}
 	if shape.nested() {
+		if mode.bucket && (shape.kind == nestDict || !mode.boundary && hasNone(shape)) {
+			return buildErr(TypeError, "", "component %d: the padded shape must be a list of sizes, got the structure %v", i, shape)
+		}
 		return buildErr(ValueError, "", "component %d: the padded shape must be a list of sizes, got the structure %v", i, shape)
 	}
 	d := shape.leaf
@@ -110,7 +118,7 @@ func (p *padComp) setShape(i int, c Component, shape Shapes, bucket bool) *Error
 		switch {
 		case v == None:
 			nones++
-		case v == -1 && !bucket:
+		case v == -1 && !mode.bucket:
 			minusOnes++
 		case v < 0:
 			return buildErr(ValueError, "", "component %d: padded shape %v: dimension %d must be >= 0", i, d, v)
@@ -128,6 +136,11 @@ func (p *padComp) setShape(i int, c Component, shape Shapes, bucket bool) *Error
 			i, tensor.MakeShape(p.shape...), c.Shape)
 	}
 	return nil
+}
+
+// hasNone reports whether an unknown size stands anywhere in the structure.
+func hasNone(s Shapes) bool {
+	return slices.ContainsFunc(s.Flatten(), func(d Dims) bool { return d == nil || slices.Contains(d, None) })
 }
 
 // fits is _is_padded_shape_compatible_with: the same rank, and no known size smaller than a known size of the component.

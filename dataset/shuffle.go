@@ -117,10 +117,13 @@ type seedGenerator struct {
 // defaultSeed is TensorFlow's DEFAULT_GRAPH_SEED, the first of the two seeds where only an operation has one.
 const defaultSeed = 87654321
 
+// seedModulus is what TensorFlow's Python reduces seeds by, the greatest int32.
+const seedModulus = math.MaxInt32
+
 func newSeedGenerator(opts ShuffleOptions) *seedGenerator {
 	g := &seedGenerator{fixed: opts.KeepOrder, seed: [2]uint64{rand.Uint64(), rand.Uint64()}}
 	if opts.Seed != nil {
-		g.seed = [2]uint64{defaultSeed, uint64(*opts.Seed)}
+		g.seed = [2]uint64{defaultSeed, uint64((*opts.Seed%seedModulus + seedModulus) % seedModulus)}
 	}
 	g.rng = newPhilox(g.seed[0], g.seed[1])
 	return g

@@ -64,6 +64,8 @@ type Component struct {
 	SplitsDType tensor.DType
 	// stacked: the elements are batches, which tf.data can only batch again when they have equal numbers of rows.
 	stacked bool
+	// undecodable: tf.data fails to hand the elements over, see [Dataset.RaggedBatch].
+	undecodable bool
 }
 
 // String describes the component as Python's repr does, shortly: "int64(None,)", "ragged int64(None, None)".

@@ -16,7 +16,7 @@ func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 	if spec.IsZero() {
 		spec = ds.spec
 	}
-	spec = mapNest(spec, func(_ int, c Component) Component { c.stacked = false; return c })
+	spec = mapNest(spec, func(_ int, c Component) Component { c.stacked, c.undecodable = false, false; return c })
 	comps := spec.Flatten()
 	return newDataset(spec, ds.card, func(o openOptions) (iterator, error) {
 		in, err := ds.open(o)
@@ -24,6 +24,9 @@ func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 			return nil, err
 		}
 		return &mapped{in: in, fn: func(e *Element) error {
+			if err := ds.decodable(e); err != nil {
+				return err
+			}
 			row := e.Row
 			out, err := fn(*e)
 			if err != nil {
@@ -60,11 +63,12 @@ func (ds *Dataset) Filter(keep func(Element) (bool, error)) *Dataset {
 		if err != nil {
 			return nil, err
 		}
-		return &filtered{in: in, keep: keep}, nil
+		return &filtered{ds: ds, in: in, keep: keep}, nil
 	})
 }
 
 type filtered struct {
+	ds   *Dataset // the input's
 	in   iterator
 	keep func(Element) (bool, error)
 }
@@ -72,6 +76,9 @@ type filtered struct {
 func (it *filtered) next(ctx context.Context, e *Element) error {
 	for {
 		if err := it.in.next(ctx, e); err != nil {
+			return err
+		}
+		if err := it.ds.decodable(e); err != nil {
 			return err
 		}
 		ok, err := it.keep(*e)

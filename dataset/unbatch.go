@@ -37,6 +37,9 @@ type RaggedBatchOptions struct {
 
 // RaggedBatch combines batchSize consecutive elements into one, without padding: components whose shape is not fully known become ragged tensors, see
 // [Element.Ragged]: tf.data's ragged_batch. At most one options value may be given.
+//
+// As in TensorFlow, int32 row splits only work for components with a single ragged dimension: the inner splits are made as int64, and an element that has both
+// is an InvalidArgument error when it is handed over.
 func (ds *Dataset) RaggedBatch(batchSize int64, options ...RaggedBatchOptions) *Dataset {
 	const op = "ragged_batch"
 	if ds.err != nil {
@@ -69,6 +72,7 @@ func (ds *Dataset) toRagged(splitsDType tensor.DType) *Dataset {
 				c.RaggedRank = i
 			}
 		}
+		c.undecodable = splitsDType == tensor.Int32 && c.RaggedRank > 0
 		return c
 	})
 	was := ds.comps
@@ -78,6 +82,9 @@ func (ds *Dataset) toRagged(splitsDType tensor.DType) *Dataset {
 			return nil, err
 		}
 		return &mapped{in: in, fn: func(e *Element) error {
+			if err := ds.decodable(e); err != nil {
+				return err
+			}
 			for i, c := range spec.Flatten() {
 				if c.Ragged && !was[i].Ragged && c.RaggedRank > 0 {
 					e.makeRagged(i, c)
@@ -115,7 +122,7 @@ func (ds *Dataset) plainBatch(op string, batchSize int64, drop bool) *Dataset {
 	if drop {
 		rows = batchSize
 	}
-	if err := checkBatchSize(op, batchSize); err != nil {
+	if err := checkBatchSize(op, batchSize, drop); err != nil {
 		return failed(err)
 	}
 	plan := exactPlan(ds.spec, rows)
@@ -161,7 +168,7 @@ func (ds *Dataset) Unbatch() *Dataset {
 	})
 	card := ds.card
 	switch {
-	case card < 0:
+	case card == InfiniteCardinality, card == UnknownCardinality:
 	case known > 0:
 		card *= known
 	default:

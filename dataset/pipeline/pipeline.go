@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -50,13 +51,15 @@ func Apply(ds *dataset.Dataset, stages ...Stage) *dataset.Dataset {
 	return ds
 }
 
+const bucketOp = "bucket_by_sequence_length"
+
 // ops holds the operations by their name. Each reads its arguments off a reader, whose error wins.
 var ops = map[string]func(ds *dataset.Dataset, a *args) *dataset.Dataset{
 	"padded_batch": func(ds *dataset.Dataset, a *args) *dataset.Dataset {
 		return ds.PaddedBatch(a.int("batch_size"), dataset.PaddedBatchOptions{
 			PaddedShapes: a.shapes("padded_shapes"), PaddingValues: a.values("padding_values"), DropRemainder: a.bool("drop_remainder", false)})
 	},
-	"bucket_by_sequence_length": func(ds *dataset.Dataset, a *args) *dataset.Dataset {
+	bucketOp: func(ds *dataset.Dataset, a *args) *dataset.Dataset {
 		return ds.BucketBySequenceLength(dataset.BucketOptions{
 			Length: a.length("length"), Boundaries: a.ints("bucket_boundaries"), BatchSizes: a.ints("bucket_batch_sizes"),
 			PaddedShapes: a.shapes("padded_shapes"), PaddingValues: a.values("padding_values"),
@@ -129,9 +132,19 @@ func (a *args) number(name string, v any) int64 {
 	case nil:
 		a.fail(dataset.ValueError, "%s: None values not supported", name)
 		return 0
+	case bool:
+		if v {
+			return 1
+		}
+		return 0
 	case json.Number:
-		if n, err := v.Int64(); err == nil {
+		n, err := v.Int64()
+		if err == nil {
 			return n
+		}
+		if !strings.ContainsAny(v.String(), ".eE") {
+			a.fail(dataset.ValueError, "%s: %v does not fit dtype int64", name, v)
+			return 0
 		}
 	}
 	a.fail(dataset.TypeError, "%s: cannot convert %v to an integer of dtype int64", name, v)
@@ -224,7 +237,9 @@ func (a *args) shape(name string, v any) dataset.Shapes {
 	case nil:
 		return dataset.Leaf(dataset.Dims(nil))
 	case json.Number:
-		return dataset.Shape(a.number(name, v))
+		if n, err := v.Int64(); err == nil && (n >= 0 || a.op == bucketOp) {
+			return dataset.Shape(n)
+		}
 	case []any:
 		dims := make([]int64, len(v))
 		for i, d := range v {
@@ -232,7 +247,7 @@ func (a *args) shape(name string, v any) dataset.Shapes {
 		}
 		return dataset.Shape(dims...)
 	}
-	a.fail(dataset.TypeError, "%s: %v is no shape", name, v)
+	a.fail(dataset.ValueError, "%s: padded shape %v must be an int64 vector, but its shape was ()", name, v)
 	return dataset.Shapes{}
 }
 
@@ -247,9 +262,14 @@ func (a *args) dim(name string, shape []any, d any) int64 {
 		}
 		a.fail(dataset.TypeError, "%s: padded shape %v must be an int64 vector, but its element type was float32", name, shape)
 	case []any:
+		if a.op == bucketOp {
+			a.fail(dataset.TypeError, "%s: padded shape %v: a dimension must be an integer or None", name, shape)
+		}
 		a.fail(dataset.ValueError, "%s: padded shape %v must be an int64 vector, but its shape was (%d, %d)", name, shape, len(shape), len(d))
+	case bool:
+		return a.number(name, d)
 	default:
-		a.fail(dataset.TypeError, "%s: padded shape %v must be an int64 vector", name, shape)
+		a.fail(dataset.TypeError, "%s: padded shape %v must be an int64 vector, but its element type was string", name, shape)
 	}
 	return 0
 }

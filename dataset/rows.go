@@ -1,0 +1,175 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// RowReader is the pull side of a source of rows, for [FromReader]: what a file format implements.
+type RowReader interface {
+	// Next sets e to the next row, which must fit the spec: Tensors, Row and, where there are any, Splits and Extra. e comes empty, its Tensors
+	// slice with the room of earlier rows. It returns io.EOF, bare, after the last row. After a *[SyntaxError] it may be called again and goes
+	// on with the next row; any other error is final.
+	Next(ctx context.Context, e *Element) error
+	// Close releases what the reader holds. It is called once.
+	Close()
+}
+
+// ReadOptions says what the consumer of a [RowReader] does with its rows.
+type ReadOptions struct {
+	// Keep: rows must stay valid after the following call of Next. Without it a reader may use their memory again.
+	Keep bool
+}
+
+// FromReader returns a dataset of the rows that open's readers give, one reader for each iteration. cardinality is their number if it is known
+// beforehand, otherwise [UnknownCardinality]. Errors are passed on as they are.
+func FromReader(spec Spec, cardinality int64, open func(ReadOptions) (RowReader, error)) *Dataset {
+	return newDataset(spec, cardinality, func(o openOptions) (iterator, error) {
+		r, err := open(ReadOptions{Keep: o.keep})
+		if err != nil {
+			return nil, err
+		}
+		return &readRows{r: r}, nil
+	})
+}
+
+type readRows struct{ r RowReader }
+
+func (it *readRows) next(ctx context.Context, e *Element) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	e.reset(0)
+	return it.r.Next(ctx, e)
+}
+
+func (it *readRows) close() { it.r.Close() }
+
+// BlockReader reads rows many at a time, from a source that holds them so. It is used by one goroutine at a time.
+type BlockReader interface {
+	// NextBlock returns the next rows, at least one and at most limit (0: as many as the source has at hand), or io.EOF, bare, after the last one.
+	// The block is valid until the next call. Rows before a bad one come first, then its *[SyntaxError], after which the reading may go on;
+	// any other error is final.
+	NextBlock(ctx context.Context, limit int) (RowBlock, error)
+	// Close releases what the reader holds. It is called once.
+	Close()
+}
+
+// RowBlock is a run of rows whose components have one shape each.
+type RowBlock struct {
+	// Tensors holds one tensor per component, the rows along its first axis.
+	Tensors []tensor.Tensor
+	// Row is the number of the first row; the others follow it.
+	Row int64
+	// Extra holds each row's kept columns; nil where none are kept.
+	Extra [][]Field
+}
+
+// Blocks returns a reader of the dataset's rows by the block. ok is false where there is none: the dataset is no file of rows but made out of one,
+// its source reads row by row, or a component of its spec is ragged or of unknown size. An error of opening the source is returned with ok true.
+func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
+	if ds.err != nil {
+		return nil, false, ds.err
+	}
+	for _, c := range ds.comps {
+		if c.Ragged || !c.Shape.FullyKnown() {
+			return nil, false, nil
+		}
+	}
+	it, err := ds.open(openOptions{})
+	if err != nil {
+		return nil, true, positioned(err, AtIterator)
+	}
+	if rows, isReader := it.(*readRows); isReader {
+		if b, isBlocks := rows.r.(BlockReader); isBlocks {
+			return b, true, nil
+		}
+	}
+	it.close()
+	return nil, false, nil
+}
+
+// ColumnError says that a file of columns does not hold what a component is read from.
+type ColumnError struct {
+	File string
+	// Component is the path of the component, empty for a column that is to be kept.
+	Component string
+	// Column is the column that was looked for.
+	Column string
+	// Have lists the file's columns, Near the one that is most like Column, if any.
+	Have []string
+	Near string
+	// Msg says what is wrong; empty: there is no such column.
+	Msg string
+}
+
+// maxListed bounds the columns that an error message lists.
+const maxListed = 20
+
+// Error names the file, the component, the column, and the columns that there are:
+// `rows.csv: no column "tokens"; the columns are "id", "token"; did you mean "token"?`.
+func (e *ColumnError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	b.WriteString(": ")
+	if e.Component != "" && e.Component != e.Column {
+		fmt.Fprintf(&b, "input %q: ", e.Component)
+	}
+	switch {
+	case e.Msg != "" && e.Column != "":
+		fmt.Fprintf(&b, "column %q: %s", e.Column, e.Msg)
+	case e.Msg != "":
+		b.WriteString(e.Msg)
+	default:
+		fmt.Fprintf(&b, "no column %q", e.Column)
+	}
+	if len(e.Have) > 0 {
+		b.WriteString("; the columns are ")
+		for i, name := range e.Have[:min(len(e.Have), maxListed)] {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(strconv.Quote(name))
+		}
+		if more := len(e.Have) - maxListed; more > 0 {
+			fmt.Fprintf(&b, " and %d more", more)
+		}
+	}
+	if e.Near != "" {
+		fmt.Fprintf(&b, "; did you mean %q?", e.Near)
+	}
+	return b.String()
+}
+
+// ValueParser reads values of one component from JSON texts, by the rules of [JSONL]: what a cell of a table holds. It is used by one goroutine
+// at a time.
+type ValueParser struct {
+	d *rowDecoder
+	e Element
+}
+
+// NewValueParser returns a parser of the component's values.
+func NewValueParser(c Component, o ReadOptions) (*ValueParser, error) {
+	d, err := newRowDecoder(Leaf(c), JSONLOptions{})
+	if err != nil {
+		return nil, err
+	}
+	d.arena.keep = o.Keep
+	return &ValueParser{d: d}, nil
+}
+
+// Parse reads one value: its tensor and, for a ragged component, its splits. Without Keep they are valid until the next call.
+func (p *ValueParser) Parse(text []byte) (t tensor.Tensor, splits []tensor.Tensor, err error) {
+	p.e.reset(0)
+	if err := p.d.decode(text, &p.e); err != nil {
+		return tensor.Tensor{}, nil, err
+	}
+	if p.e.Splits != nil {
+		splits = p.e.Splits[0]
+	}
+	return p.e.Tensors[0], splits, nil
+}
