@@ -1,5 +1,491 @@
 package savedmodel
 
-func classOfName(name string) (string, bool) { return "?", false }
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
-func classify(s *scope, c *call, name string) (string, bool) { return "?", false }
+// kerasClasses lists the classes of Keras' layers, whose names in snake case are the layers' default names.
+var kerasClasses = strings.Fields(`
+	Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D
+	AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
+	Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization
+	Dot Dropout ELU EinsumDense Embedding Equalization Flatten GRU GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+	GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention HashedCrossing
+	Hashing Identity IntegerLookup LSTM Lambda LayerNormalization LeakyReLU Masking MaxNumBoundingBoxes MaxPooling1D MaxPooling2D MaxPooling3D Maximum
+	MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration
+	RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
+	RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
+	STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StringLookup
+	Subtract TFSMLayer TextVectorization TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
+	Functional Sequential`)
+
+// classByDefault finds a class by its default name.
+var classByDefault = func() map[string]string {
+	classes := map[string]string{}
+	for _, class := range kerasClasses {
+		classes[snakeCase(class)] = class
+	}
+	return classes
+}()
+
+// classOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default name.
+func classOfName(name string) (class string, ok bool) {
+	for _, b := range bases(name) {
+		if class, ok = classByDefault[b]; ok {
+			return class, true
+		}
+	}
+	return "?", false
+}
+
+// traits is what the graph shows of a layer's call.
+type traits struct {
+	ops     map[string]bool // op types
+	text    string          // the nodes that do work, each " name:op" below the layer's scope, without numbers at their ends
+	direct  int             // nodes that do work and stand in no scope within the layer's
+	scopes  map[string]bool // the scopes directly within the layer's, without numbers
+	weights map[string]int  // ranks of the variables, by the last component of their paths
+	parts   map[string]bool // the other components of these paths
+	own     bool            // the variables hang on the layer itself, not on a layer within
+	name    string
+	inRank  int // of the first input, -1 when not known
+	outRank int // of the last output
+	ins     int // tensors taken, each counted once
+	textIn  bool
+}
+
+// classify returns a layer's class as its operations, variables and name suggest it. sure is false when several classes would look alike
+// or the class is the user's own.
+func classify(s *scope, c *call, name string) (class string, sure bool) {
+	t := newTraits(s, c, name)
+	byName, known := classOfName(name)
+	if !isDefaultName(name) {
+		known = false
+	}
+	candidates := t.weighted()
+	if candidates == nil {
+		candidates = t.weightless()
+	}
+	switch {
+	case known && (slices.Contains(candidates, byName) || candidates == nil && len(t.weights) == 0 || byName == "Lambda" && len(t.weights) == 0 && len(candidates) != 1):
+		return byName, true
+	case known && byName == "Lambda" && len(t.weights) == 0:
+		return byName, true
+	case len(candidates) == 0:
+		return camelCase(defaultBase(name)), false
+	}
+	return t.prefer(candidates), len(candidates) == 1
+}
+
+// isDefaultName reports whether a name is a class's default name with at most one number: Keras would not make "dense_1_1".
+func isDefaultName(name string) bool {
+	_, whole := classByDefault[name]
+	_, base := classByDefault[defaultBase(name)]
+	return whole || base
+}
+
+func newTraits(s *scope, c *call, name string) *traits {
+	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
+	var text strings.Builder
+	for _, n := range c.nodes {
+		rel := n.parts[min(s.depth+1, len(n.parts)):]
+		if c.op {
+			rel = n.parts[s.depth:]
+		}
+		t.ops[n.op] = true
+		if len(rel) > 1 {
+			t.scopes[defaultBase(rel[0])] = true
+		}
+		if quietOps[n.op] || n.op == "Cast" || n.op == "DisableCopyOnRead" {
+			continue
+		}
+		if len(rel) == 1 {
+			t.direct++
+		}
+		for i, part := range rel {
+			if i == 0 {
+				text.WriteByte(' ')
+			} else {
+				text.WriteByte('/')
+			}
+			text.WriteString(defaultBase(part))
+		}
+		text.WriteString(":" + n.op)
+	}
+	t.text = text.String()
+	for _, v := range c.vars {
+		path := strings.Split(v.name, "/")
+		last := path[len(path)-1]
+		if isSeed(v) {
+			continue
+		}
+		t.weights[last] = v.shape.Rank()
+		for _, p := range path[:len(path)-1] {
+			t.parts[defaultBase(p)] = true
+		}
+		t.own = t.own || len(path) > 1 && path[len(path)-2] == name
+	}
+	if len(c.ins) > 0 {
+		in, _ := s.b.shape(c.ins[0].ref)
+		t.inRank = in.Rank()
+	}
+	if len(c.shapes) > 0 {
+		t.outRank = c.shapes[len(c.shapes)-1].Rank()
+	}
+	for _, n := range c.nodes {
+		t.textIn = t.textIn || n.op == "LookupTableFindV2" && n.def.GetAttr()["Tin"].GetType() == 7
+	}
+	return t
+}
+
+// only reports whether the layer's variables are among the given ones, and there is at least one.
+func (t *traits) only(names ...string) bool {
+	for w := range t.weights {
+		if !slices.Contains(names, w) {
+			return false
+		}
+	}
+	return len(t.weights) > 0
+}
+
+// has reports whether the layer has all the given variables.
+func (t *traits) has(names ...string) bool {
+	for _, n := range names {
+		if _, ok := t.weights[n]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// scoped reports whether scopes of all the given names lie within the layer's.
+func (t *traits) scoped(names ...string) bool {
+	for _, n := range names {
+		if !t.scopes[n] {
+			return false
+		}
+	}
+	return true
+}
+
+func anyPrefix(set map[string]bool, prefix string) bool {
+	for s := range set {
+		if strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// weighted returns the classes that a layer with such variables may be; nil when it has none, empty when it is of no class of Keras.
+func (t *traits) weighted() []string {
+	if len(t.weights) == 0 {
+		return nil
+	}
+	if c := t.compound(); c != nil {
+		return c
+	}
+	switch {
+	case t.only("embeddings"):
+		return []string{"Embedding"}
+	case t.has("moving_mean", "moving_variance"):
+		return []string{"BatchNormalization"}
+	case t.only("gamma", "beta"):
+		if strings.Contains(t.text, "/") && !strings.HasPrefix(t.text, " moments/") || strings.HasPrefix(t.text, " Reshape:Reshape moments/") {
+			return []string{"GroupNormalization", "LayerNormalization"}
+		}
+		return []string{"LayerNormalization"}
+	case t.has("pointwise_kernel", "depthwise_kernel"):
+		return []string{"SeparableConv" + strconv.Itoa(t.weights["pointwise_kernel"]-2) + "D"}
+	case t.only("alpha") && t.ops["Relu"]:
+		return []string{"PReLU"}
+	case t.only("scale"):
+		switch {
+		case strings.Contains(t.text, "Tanh:Tanh") && strings.Contains(t.text, "Softmax:Softmax"):
+			return []string{"AdditiveAttention"}
+		case strings.Contains(t.text, "Softmax:Softmax"):
+			return []string{"Attention"}
+		case t.ops["Rsqrt"]:
+			return []string{"RMSNormalization"}
+		}
+	case t.only("mean", "variance", "count"):
+		return []string{"Normalization"}
+	case t.only("kernel", "bias"), t.only("kernel", "bias", "lora_kernel_a", "lora_kernel_b"):
+		return t.kernelClass()
+	}
+	return []string{}
+}
+
+// compound returns the class of a layer that holds other layers; nil when it is none that shows.
+func (t *traits) compound() []string {
+	cell := ""
+	for _, c := range [][2]string{{"lstm_cell", "LSTM"}, {"gru_cell", "GRU"}, {"simple_rnn_cell", "SimpleRNN"}} {
+		if t.parts[c[0]] && (t.scopes[c[0]] || t.loops()) {
+			if cell != "" {
+				return []string{"RNN"} // of stacked cells
+			}
+			cell = c[1]
+		}
+	}
+	switch {
+	case anyPrefix(t.parts, "forward_") && anyPrefix(t.parts, "backward_"):
+		return []string{"Bidirectional"}
+	case t.parts["conv_lstm_cell"]:
+		return []string{"ConvLSTM" + strconv.Itoa(t.weights["kernel"]-2) + "D"}
+	case t.scoped("query", "key", "value"):
+		return []string{"MultiHeadAttention", "GroupQueryAttention"}
+	case t.parts["stacked_rnn_cells"]:
+		return []string{"RNN"}
+	case cell != "":
+		return []string{cell, "RNN"}
+	case t.isTimeDistributed():
+		return []string{"TimeDistributed"}
+	case t.direct == 0 && t.nestedModel():
+		return t.modelClass()
+	}
+	return nil
+}
+
+// loops reports whether the layer's work is a loop over time, with the cell in the loop's body.
+func (t *traits) loops() bool { return t.ops["While"] || t.ops["StatelessWhile"] }
+
+// isTimeDistributed recognizes the wrapper: it maps the layer over the time axis by a vectorized loop body, or step by step.
+func (t *traits) isTimeDistributed() bool {
+	if t.scopes["loop_body"] {
+		return true
+	}
+	return strings.HasPrefix(strings.TrimPrefix(t.text, " Shape:Shape strided_slice:StridedSlice"), " transpose:Transpose strided_slice:StridedSlice") &&
+		strings.HasSuffix(t.text, " stack:Pack transpose:Transpose")
+}
+
+// helperScopes are name scopes that operations open within a layer.
+var helperScopes = map[string]bool{
+	"Tensordot": true, "batchnorm": true, "moments": true, "convolution": true, "conv_transpose": true, "separable_conv2d": true, "depthwise": true, "Repeat": true,
+	"MaxPool1d": true, "AvgPool1D": true, "einsum": true, "Einsum": true, "Gelu": true, "BiasAdd": true, "Cast": true, "Reshape": true, "zeros": true, "ones_like": true,
+	"Softmax": true, "strided_slice": true, "hash_table_Lookup": true, "StringSplit": true, "concat": true, "one_hot": true, "Add": true, "MatMul": true, "resize": true,
+}
+
+// nestedModel reports whether the work is done in scopes that are layers of their own.
+func (t *traits) nestedModel() bool {
+	for s := range t.scopes {
+		if !helperScopes[s] {
+			return true
+		}
+	}
+	return false
+}
+
+// modelClass tells the kinds of nested models: the variables of a Sequential's layers have its name in their paths, those of a Functional's, which were
+// made before the model was, do not.
+func (t *traits) modelClass() []string {
+	if t.parts[defaultBase(t.name)] || t.parts[t.name] {
+		return []string{"Sequential", camelCase(defaultBase(t.name))}
+	}
+	return []string{"Functional"}
+}
+
+// kernelClass tells the classes with a kernel and perhaps a bias.
+func (t *traits) kernelClass() []string {
+	rank := t.weights["kernel"]
+	dim := strconv.Itoa(rank-2) + "D"
+	switch {
+	case !t.work("MatMul", "BatchMatMulV2", "Einsum", "Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"):
+		return []string{}
+	case t.ops["DepthwiseConv2dNative"]:
+		return []string{"DepthwiseConv" + dim}
+	case t.ops["Conv2DBackpropInput"], t.ops["Conv3DBackpropInputV2"]:
+		return []string{"Conv" + dim + "Transpose"}
+	case t.ops["Conv2D"], t.ops["Conv3D"]:
+		return []string{"Conv" + dim}
+	case t.direct == 0 || !t.own && t.nestedModel():
+		return []string{}
+	case rank == 2 && (denseText.MatchString(t.text) || tensordotText.MatchString(t.text)):
+		return []string{"Dense"}
+	case rank == 2 && !strings.Contains(t.text, "BatchMatMul") && !t.ops["Einsum"]:
+		return []string{}
+	}
+	return []string{"EinsumDense"}
+}
+
+// work reports whether any of the ops is there.
+func (t *traits) work(ops ...string) bool {
+	return slices.ContainsFunc(ops, func(op string) bool { return t.ops[op] })
+}
+
+// activationText matches what the activation functions leave at the end of a layer's nodes.
+const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| Softplus:Softplus| Softsign:Softsign| Selu:Selu| Elu:Elu| Exp:Exp| LeakyRelu:LeakyRelu|` +
+	` Softmax:Softmax| LogSoftmax:LogSoftmax| mul:Mul Sigmoid:Sigmoid mul:Mul| Sigmoid:Sigmoid mul:Mul| mul:Mul Sigmoid:Sigmoid mul:Mul Identity:Identity IdentityN:IdentityN|` +
+	` (?:add|Add):AddV2 Relu6:Relu6 (?:truediv|mul):(?:RealDiv|Mul)(?: mul:Mul)?|(?: Gelu/\S+)+| Softplus:Softplus Tanh:Tanh mul:Mul|(?: \S+)+)`
+
+var (
+	denseText     = regexp.MustCompile(`^ MatMul:MatMul(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
+	tensordotText = regexp.MustCompile(`^(?: Tensordot\S*)+(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
+)
+
+// pattern ties what a layer without variables leaves in the graph to the classes that would leave it, the likeliest first.
+type pattern struct {
+	text    *regexp.Regexp
+	classes func(*traits) []string
+}
+
+func classes(names ...string) func(*traits) []string {
+	return func(*traits) []string { return names }
+}
+
+// byInput appends the number of spatial axes of the input to a class's name.
+func byInput(format string) func(*traits) []string {
+	return func(t *traits) []string {
+		if t.inRank < 3 || t.inRank > 5 {
+			return nil
+		}
+		return []string{strings.Replace(format, "#", strconv.Itoa(t.inRank-2), 1)}
+	}
+}
+
+// patterns are tried in order against [traits.text].
+var patterns = []pattern{
+	{regexp.MustCompile(`RandomUniform|RandomNormal|RandomGetKey`), func(*traits) []string { return nil }},
+	{regexp.MustCompile(` div_no_nan:DivNoNan$`), classes("ActivityRegularization")},
+	{regexp.MustCompile(`^ (?:concat|concatenate):(?:ConcatV2|Identity)$`), classes("Concatenate")},
+	{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+$`), mergeOf("Add")},
+	{regexp.MustCompile(`^ (?:Sub|sub):Sub$`), mergeOf("Subtract")},
+	{regexp.MustCompile(`^(?: (?:Mul|mul):Mul)+$`), mergeOf("Multiply")},
+	{regexp.MustCompile(`^(?: Maximum:Maximum)+$`), mergeOf("Maximum")},
+	{regexp.MustCompile(`^(?: Minimum:Minimum)+$`), mergeOf("Minimum")},
+	{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+ truediv:RealDiv$`), mergeOf("Average")},
+	{regexp.MustCompile(`Tanh:Tanh.*Softmax:Softmax.* MatMul:BatchMatMul`), classes("AdditiveAttention")},
+	{regexp.MustCompile(`MatMul:BatchMatMul.*Softmax:Softmax.* MatMul:BatchMatMul`), classes("Attention")},
+	{regexp.MustCompile(` MatMul:BatchMatMul`), mergeOf("Dot")},
+	{regexp.MustCompile(`^ Relu:Relu$`), reluClasses},
+	{regexp.MustCompile(`^ Relu6:Relu6$`), classes("ReLU", "Activation")},
+	{regexp.MustCompile(`^(?: Greater:Greater| GreaterEqual:GreaterEqual).* (?:SelectV2|mul)\S+$`), classes("ReLU", "ELU")},
+	{regexp.MustCompile(`^ LeakyRelu:LeakyRelu$`), classes("LeakyReLU", "Activation", "ReLU")},
+	{regexp.MustCompile(`^ Elu:Elu$`), eluClasses},
+	{regexp.MustCompile(`^ Elu:Elu .*SelectV2$`), classes("ELU")},
+	{regexp.MustCompile(`^ Softmax:Softmax$`), classes("Activation", "Softmax")},
+	{regexp.MustCompile(`^ Exp:Exp$`), classes("Activation", "Lambda")},
+	{regexp.MustCompile(`^ moments/`), classes("LayerNormalization")},
+	{regexp.MustCompile(`^ Square:Square Sum:Sum .*mul:Mul$`), classes("UnitNormalization")},
+	{regexp.MustCompile(`^ (?:Sub|sub):Sub .*truediv:RealDiv$`), classes("Normalization")},
+	{regexp.MustCompile(`^(?: Cast:Cast)? mul:Mul (?:add|Add):AddV2$`), classes("Rescaling", "Lambda")},
+	{regexp.MustCompile(`^ Mean:Mean$`), byInput("GlobalAveragePooling#D")},
+	{regexp.MustCompile(`^ ExpandDims:ExpandDims (?:SelectV2|mul)\S+ .*truediv:RealDiv$`), classes("GlobalAveragePooling1D")},
+	{regexp.MustCompile(`^ Max:Max$`), byInput("GlobalMaxPooling#D")},
+	{regexp.MustCompile(`:MaxPool(?:3D|V2)?(?: MaxPool1d/Squeeze:Squeeze| \S*Squeeze:Squeeze)?(?: transpose:Transpose)?$`), byInput("MaxPooling#D")},
+	{regexp.MustCompile(`:AvgPool(?:3D)?(?: AvgPool1D/Squeeze:Squeeze| \S*Squeeze:Squeeze)?(?: transpose:Transpose)?$`), byInput("AveragePooling#D")},
+	{regexp.MustCompile(`^ (?:Pad|PadV2|MirrorPad):(?:Pad|PadV2|MirrorPad)$`), byInput("ZeroPadding#D")},
+	{regexp.MustCompile(`^ strided_slice:StridedSlice$`), cropClasses},
+	{regexp.MustCompile(`^(?: Shape:Shape strided_slice:StridedSlice)+ strided_slice:StridedSlice$`), classes("CenterCrop")},
+	{regexp.MustCompile(` Repeat/`), repeatClasses},
+	{regexp.MustCompile(`resize/Resize(?:Nearest|Bilinear|Bicubic)`), resizeClasses},
+	{regexp.MustCompile(`^ transpose:Transpose$`), classes("Permute")},
+	{regexp.MustCompile(`LookupTableFindV2`), lookupClasses},
+	{regexp.MustCompile(`StringSplit|StringLower`), classes("TextVectorization")},
+	{regexp.MustCompile(`Bucketize`), classes("Discretization")},
+	{regexp.MustCompile(`StringToHashBucket`), classes("Hashing")},
+	{regexp.MustCompile(`one_hot:OneHot|DenseBincount`), classes("CategoryEncoding")},
+	{regexp.MustCompile(` NotEqual:NotEqual Any:Any `), classes("Masking")},
+	{regexp.MustCompile(` Reshape:Reshape$`), reshapeClasses},
+	{regexp.MustCompile(`^` + strings.TrimSuffix(activationText, `|(?: \S+)+)`) + `)$`), classes("Activation")},
+}
+
+// mergeOf returns the class of a merge where there is more than one input; of one input it would be something else.
+func mergeOf(class string) func(*traits) []string {
+	return func(t *traits) []string {
+		if t.ins > 1 {
+			return []string{class}
+		}
+		return []string{"Lambda", class}
+	}
+}
+
+// applicationsRelu matches the names that keras.applications' ResNets and DenseNets give to their Activation layers.
+var applicationsRelu = regexp.MustCompile(`^(?:conv\d+(?:_block\d+)?(?:_\w+)?_relu|(?:post_|pool\d_)?relu|conv\d+_block\d+_out)$`)
+
+// reluClasses tells ReLU from Activation("relu"), which do the same, by the words in the name.
+func reluClasses(t *traits) []string {
+	name := strings.ToLower(t.name)
+	if strings.Contains(name, "act") || applicationsRelu.MatchString(name) {
+		return []string{"Activation", "ReLU"}
+	}
+	return []string{"ReLU", "Activation"}
+}
+
+func eluClasses(t *traits) []string {
+	if strings.Contains(strings.ToLower(t.name), "act") {
+		return []string{"Activation", "ELU"}
+	}
+	return []string{"ELU", "Activation"}
+}
+
+func cropClasses(t *traits) []string {
+	if t.inRank == t.outRank && t.inRank >= 3 && t.inRank <= 5 {
+		return []string{"Cropping" + strconv.Itoa(t.inRank-2) + "D", "Lambda"}
+	}
+	return []string{"Lambda"}
+}
+
+func repeatClasses(t *traits) []string {
+	if t.inRank == 2 {
+		return []string{"RepeatVector"}
+	}
+	return byInput("UpSampling#D")(t)
+}
+
+func resizeClasses(t *traits) []string {
+	if strings.HasPrefix(t.text, " Shape:Shape") && strings.Contains(t.text, " Shape:Shape strided_slice:StridedSlice") {
+		return []string{"Resizing", "UpSampling2D"}
+	}
+	return []string{"UpSampling2D", "Resizing"}
+}
+
+func lookupClasses(t *traits) []string {
+	switch {
+	case strings.Contains(t.text, "StringSplit") || strings.Contains(t.text, "StringLower"):
+		return []string{"TextVectorization"}
+	case t.textIn:
+		return []string{"StringLookup", "TextVectorization"}
+	}
+	return []string{"IntegerLookup"}
+}
+
+func reshapeClasses(t *traits) []string {
+	if !regexp.MustCompile(`^(?: Shape:Shape strided_slice:StridedSlice)?(?: Reshape/shape:Pack)? Reshape:Reshape$`).MatchString(t.text) {
+		return nil
+	}
+	if t.outRank == 2 && t.inRank != 2 {
+		return []string{"Flatten", "Reshape"}
+	}
+	return []string{"Reshape", "Flatten"}
+}
+
+// weightless returns the classes that a layer without variables may be.
+func (t *traits) weightless() []string {
+	if len(t.weights) > 0 {
+		return nil
+	}
+	if t.isTimeDistributed() {
+		return []string{"TimeDistributed"}
+	}
+	for _, p := range patterns {
+		if p.text.MatchString(t.text) {
+			return p.classes(t)
+		}
+	}
+	if t.direct == 0 && t.nestedModel() {
+		return []string{"Functional", "Sequential"}
+	}
+	return nil
+}
+
+// prefer picks the likeliest of the classes that look alike.
+func (t *traits) prefer(candidates []string) string { return candidates[0] }
+
+// isSeed reports whether a variable is the state of a random number generator, which Keras does not count among the weights.
+func isSeed(v *variable) bool {
+	last := v.name[strings.LastIndexByte(v.name, '/')+1:]
+	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state"
+}

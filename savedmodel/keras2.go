@@ -110,6 +110,7 @@ func (k *keras2) findTrainable() {
 var bookkeeping = map[string]bool{
 	"keras_api": true, "signatures": true, "variables": true, "trainable_variables": true, "regularization_losses": true, "__call__": true, "optimizer": true,
 	"call_and_return_all_conditional_losses": true, "_default_save_signature": true, "_adapt_function": true, "keras_metric": true,
+	"_random_generator": true,
 }
 
 // variables returns the variables below an object, each once.
@@ -308,22 +309,29 @@ func (n *network) findCalls(names []string) {
 	if n.scope == nil {
 		return
 	}
-	known := map[string]bool{}
+	left := map[string]int{} // the calls of each layer that are still to be found
 	for _, name := range names {
-		known[name] = true
+		left[name] = 1
+		if cfg := n.configs[name]; cfg != nil {
+			left[name] = max(1, len(inboundNodes(cfg.InboundNodes)))
+		}
 	}
 	used := scopeNames{}
 	for _, c := range n.scope.calls {
-		c.name = n.callName(c, known, used)
+		c.name = callName(c, left, used)
+		left[c.name]--
 		n.called[c.name] = append(n.called[c.name], c)
 	}
 }
 
-func (n *network) callName(c *call, known map[string]bool, used scopeNames) string {
+// callName returns the name of the layer that c is a call of: the one that a variable's path names, else one that is still to be
+// called and whose scope may be called so.
+func callName(c *call, left map[string]int, used scopeNames) string {
 	owners := map[string]bool{}
+	names := bases(c.raw)
 	for _, v := range c.vars {
 		for _, part := range strings.Split(v.name, "/") {
-			if known[part] && slices.Contains(bases(c.raw), part) {
+			if _, known := left[part]; known && slices.Contains(names, part) {
 				owners[part] = true
 			}
 		}
@@ -334,12 +342,16 @@ func (n *network) callName(c *call, known map[string]bool, used scopeNames) stri
 			return name
 		}
 	}
-	if name, ok := used.undo(c.raw, 1); ok && known[name] {
+	if left[c.raw] > 0 && used[strings.ToLower(c.raw)] == 0 {
+		used.take(c.raw)
+		return c.raw
+	}
+	if name, ok := used.undo(c.raw, 1); ok && left[name] > 0 {
 		return name
 	}
-	for _, b := range bases(c.raw) {
-		if known[b] {
-			return b
+	for _, name := range names {
+		if _, known := left[name]; known {
+			return name
 		}
 	}
 	return c.raw

@@ -1,3 +1,308 @@
 package savedmodel
 
-func (mg *MetaGraph) keras3Layers() (*LayerTable, error) { return nil, nil }
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// keras3 rebuilds the table of a model that Keras 3 exported. The files hold no layers: they show in the name scopes of the serving function,
+// in the variables' paths, and in the order of the lists of variables.
+type keras3 struct {
+	mg    *MetaGraph
+	objs  *objectGraph
+	body  *body
+	scope *scope
+	table *LayerTable
+
+	listed    []*variable // all variables of the model in its own order, seed generators among them
+	weights   []*variable // those that count
+	trainable map[*variable]bool
+	prefix    string // what the variables' paths begin with: the model's name, "" for a functional model
+
+	layers []*layerCalls // in the order of their first calls
+	byName map[string]*layerCalls
+	owner  map[*variable]*layerCalls
+}
+
+// layerCalls is a layer, and its calls in the order in which the graph made them.
+type layerCalls struct {
+	name  string
+	class string
+	sure  bool // of the class
+	op    bool
+	calls []*call
+	vars  []*variable
+	notes []guess
+}
+
+// guess is a field that is likely but not held by the files, with the reason.
+type guess struct{ field, why string }
+
+func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
+	objs, err := mg.objs()
+	if err != nil {
+		return nil, err
+	}
+	sig, err := mg.tableSignature()
+	if err != nil {
+		return nil, nil //nolint:nilerr // without a signature nothing shows the layers
+	}
+	b, err := mg.body(sig)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	k := &keras3{
+		mg: mg, objs: objs, body: b, scope: b.modelScope(), table: &LayerTable{Signature: sig.Name},
+		trainable: map[*variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
+	}
+	if len(k.scope.calls) == 0 {
+		return nil, nil
+	}
+	k.listVariables()
+	k.nameModel()
+	k.collect()
+	k.assignVariables()
+	k.findHidden()
+	k.rows()
+	return k.table, nil
+}
+
+// listVariables reads the lists of the exported archive. A model saved with tf.saved_model.save has none: there each variable
+// stands once in the object graph.
+func (k *keras3) listVariables() {
+	var trainable []int
+	ids := k.objs.items(k.objs.child(0, "variables"))
+	if len(ids) > 0 {
+		trainable = k.objs.items(k.objs.child(0, "trainable_variables"))
+	} else {
+		for id := range k.objs.nodes {
+			if v := k.objs.vars[id]; v != nil {
+				ids = append(ids, id)
+				if v.trainable {
+					trainable = append(trainable, id)
+				}
+			}
+		}
+	}
+	for _, id := range trainable {
+		if v := k.objs.vars[id]; v != nil {
+			k.trainable[v] = true
+		}
+	}
+	seen := map[*variable]bool{}
+	for _, id := range ids {
+		v := k.objs.vars[id]
+		if v == nil || seen[v] {
+			continue
+		}
+		seen[v] = true
+		k.listed = append(k.listed, v)
+		if !isSeed(v) {
+			k.weights = append(k.weights, v)
+			k.table.Totals.add(v, k.trainable[v])
+		}
+	}
+}
+
+// nameModel finds the model's name, and whether the variables' paths begin with it.
+func (k *keras3) nameModel() {
+	if k.scope.prefix != "" {
+		name, ok := scopeNames{}.undo(k.scope.prefix, 2)
+		if !ok {
+			name = defaultBase(k.scope.prefix)
+		}
+		k.table.ModelName = name
+	}
+	votes := map[string]int{}
+	for _, c := range k.scope.calls {
+		names := bases(c.raw)
+		for _, v := range c.vars {
+			path := strings.Split(v.name, "/")
+			if len(path) > 2 && slices.Contains(names, path[1]) && !slices.Contains(names, path[0]) {
+				votes[path[0]]++
+			}
+		}
+	}
+	most := 0
+	for name, n := range votes {
+		if n > most || n == most && name < k.prefix {
+			k.prefix, most = name, n
+		}
+	}
+	if k.prefix == "" && k.table.ModelName != "" {
+		n := 0
+		for _, v := range k.weights {
+			if strings.HasPrefix(v.name, k.table.ModelName+"/") {
+				n++
+			}
+		}
+		if 2*n > len(k.weights) {
+			k.prefix = k.table.ModelName // a model of a class of one's own: "tower/kernel"
+		}
+	}
+}
+
+// layerOf returns the component of a variable's path that is its layer's name, or "".
+func (k *keras3) layerOf(v *variable) string {
+	path := strings.Split(v.name, "/")
+	if len(path) > 2 && path[0] == k.prefix {
+		path = path[1:]
+	}
+	if len(path) < 2 {
+		return ""
+	}
+	return path[0]
+}
+
+// collect names the calls and gathers them by layer.
+func (k *keras3) collect() {
+	used := scopeNames{}
+	var ops []*layerCalls
+	for _, c := range k.scope.calls {
+		if c.op {
+			used.mark(c.raw)
+			l := &layerCalls{op: true, sure: true, calls: []*call{c}}
+			ops = append(ops, l)
+			k.layers = append(k.layers, l)
+			continue
+		}
+		c.name = k.callName(c, used)
+		l := k.byName[c.name]
+		if l == nil {
+			l = &layerCalls{name: c.name}
+			l.class, l.sure = classify(k.scope, c, c.name)
+			k.byName[c.name] = l
+			k.layers = append(k.layers, l)
+		}
+		l.calls = append(l.calls, c)
+	}
+	for _, l := range ops {
+		k.nameOperation(l)
+	}
+}
+
+// callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice, so the name has to be found from how the
+// names of scopes are made unique; where a variable's path has it, that settles it.
+func (k *keras3) callName(c *call, used scopeNames) string {
+	names := bases(c.raw)
+	owners := map[string]bool{}
+	for _, v := range c.vars {
+		if name := k.layerOf(v); name != "" && slices.Contains(names, name) {
+			owners[name] = true
+		}
+	}
+	if len(owners) == 1 {
+		for name := range owners {
+			used.takeAll(name, 2)
+			return name
+		}
+	}
+	for _, opens := range []int{2, 1} {
+		if name, ok := used.undo(c.raw, opens); ok {
+			return name
+		}
+	}
+	used.mark(c.raw)
+	return defaultBase(c.raw)
+}
+
+// nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and the first default name of it that
+// is still free: Keras numbers operations and layers together.
+func (k *keras3) nameOperation(l *layerCalls) {
+	c := l.calls[0]
+	op := c.nodes[len(c.nodes)-1].op
+	class, ok := operationClasses[op]
+	if !ok {
+		class = op
+	}
+	l.class = class
+	base := snakeCase(class)
+	for i := 0; ; i++ {
+		name := numbered(base, i)
+		if k.byName[name] == nil {
+			l.name, c.name = name, name
+			k.byName[name] = l
+			return
+		}
+	}
+}
+
+// assignVariables gives each layer the variables that it reads, and those that only their paths tie to it.
+func (k *keras3) assignVariables() {
+	counts := map[*variable]bool{}
+	for _, v := range k.weights {
+		counts[v] = true
+	}
+	for _, l := range k.layers {
+		add := func(v *variable) {
+			if !slices.Contains(l.vars, v) {
+				l.vars = append(l.vars, v)
+				if k.owner[v] == nil {
+					k.owner[v] = l
+				}
+			}
+		}
+		for _, v := range k.weights {
+			if k.layerOf(v) == l.name && !l.op {
+				add(v)
+			}
+		}
+		for _, c := range l.calls {
+			for _, v := range c.vars {
+				named := k.layerOf(v)
+				if (counts[v] || v.id < 0 && !isSeed(v)) && (named == "" || named == l.name || k.byName[named] == nil) {
+					add(v)
+				}
+			}
+		}
+	}
+}
+
+// row makes the row of a layer.
+func (k *keras3) row(l *layerCalls) *Layer {
+	last := l.calls[len(l.calls)-1]
+	r := &Layer{Name: l.name, Class: l.class, Output: last.shape()}
+	r.setWeights(l.vars, func(v *variable) bool { return k.trainable[v] })
+	for _, e := range last.ins {
+		s, _ := k.body.shape(e.ref)
+		r.info.in = append(r.info.in, s)
+	}
+	for _, g := range l.notes {
+		r.guess(g.field, g.why)
+	}
+	if !l.sure {
+		r.guess("class", "an export of Keras 3 holds no classes; "+l.class+" is what the layer's name and operations suggest")
+	}
+	return r
+}
+
+// rows fills in the table.
+func (k *keras3) rows() {
+	if k.prefix != "" || strings.HasPrefix(k.table.ModelName, "sequential") || k.scope.prefix == "" {
+		k.stackRows()
+		return
+	}
+	k.table.ModelClass = "Functional"
+	k.graphRows()
+}
+
+// stackRows makes the rows of a Sequential model, and of one whose structure does not show: in the order of the calls.
+func (k *keras3) stackRows() {
+	k.table.ModelClass = "Sequential"
+	prev := tensor.UnknownShape()
+	if shapes := k.body.inputShapes(); len(shapes) > 0 {
+		prev = shapes[0]
+	}
+	for _, l := range k.layers {
+		r := k.row(l)
+		if !r.Output.known() {
+			r.Output = oneShape(prev)
+		}
+		if len(r.Output.Shapes) > 0 {
+			prev = r.Output.Shapes[0]
+		}
+		k.table.Layers = append(k.table.Layers, r)
+	}
+}

@@ -1,0 +1,343 @@
+package savedmodel
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// numbered returns the i-th of the names that Keras makes of a base: "dense", "dense_1", …
+func numbered(base string, i int) string {
+	if i == 0 {
+		return base
+	}
+	return base + "_" + strconv.Itoa(i)
+}
+
+// vertex is a node of Keras' own graph of a functional model: a call of a layer, or an input.
+type vertex struct {
+	layer  string
+	call   *call // nil for an input
+	input  int   // the argument's place, for an input
+	from   []vertexEdge
+	depth  int
+	number int // which of its layer's calls
+}
+
+type vertexEdge struct {
+	to     *vertex
+	tensor int
+}
+
+// inputVertices makes the vertices of the inputs, with their names.
+func (k *keras3) inputVertices() map[int]*vertex {
+	inputs := map[int]*vertex{}
+	for i := range k.body.args {
+		if _, ok := k.body.inputs[i]; ok {
+			inputs[i] = &vertex{input: i, layer: k.body.argName(i)}
+		}
+	}
+	k.nameInputs(inputs)
+	return inputs
+}
+
+// unnamedInput matches what Keras calls the tensor of an input whose layer was given no name.
+var unnamedInput = regexp.MustCompile(`^(?:keras_tensor(?:_(\d+))?|args_(\d+)|inputs)$`)
+
+// nameInputs gives unnamed inputs the default names of InputLayer, in the order of the tensors' numbers.
+func (k *keras3) nameInputs(inputs map[int]*vertex) {
+	type unnamed struct {
+		v *vertex
+		n int
+	}
+	var list []unnamed
+	for _, v := range inputs {
+		if m := unnamedInput.FindStringSubmatch(v.layer); m != nil {
+			n, _ := strconv.Atoi(m[1] + m[2])
+			list = append(list, unnamed{v, n})
+		}
+	}
+	slices.SortFunc(list, func(a, b unnamed) int { return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.v.input, b.v.input)) })
+	first := 0
+	if len(list) > 0 && list[0].n > 0 {
+		first = k.nestedInputs()
+	}
+	for i, u := range list {
+		u.v.layer = numbered("input_layer", first+i)
+	}
+}
+
+// nestedInputs counts the nested models: each has an input of its own, which took a default name before the model's, if its
+// tensors were made before.
+func (k *keras3) nestedInputs() int {
+	n := 0
+	for _, l := range k.layers {
+		if isModel(l.class) {
+			n++
+		}
+	}
+	return n
+}
+
+// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph of keras/src/models/functional.py).
+func (k *keras3) graphRows() {
+	inputs := k.inputVertices()
+	vertices := map[*call]*vertex{}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			vertices[c] = &vertex{layer: l.name, call: c}
+		}
+	}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			vertices[c].from = k.parents(l, c, vertices, inputs)
+		}
+	}
+	g := &mapGraph{finished: map[*vertex]bool{}, index: map[string]int{}}
+	for _, r := range k.scope.rets {
+		if o := k.scope.owner[r.node]; o != nil && vertices[o] != nil {
+			g.visit(k.lastPhantom(vertices[o], vertices))
+		} else if i, ok := r.isArg(); ok && inputs[i] != nil {
+			g.visit(inputs[i])
+		}
+	}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			g.visit(vertices[c])
+		}
+	}
+	depths := g.depths()
+	for _, i := range sortedKeys(inputs) {
+		if name := inputs[i].layer; !g.finished[inputs[i]] {
+			depths[name], g.index[name] = 0, -1
+		}
+	}
+	g.number()
+	k.table.Connected = !g.chain()
+	back := map[string]int{}
+	for i, v := range inputs {
+		back[v.layer] = i
+	}
+	for _, name := range g.order(depths) {
+		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
+	}
+}
+
+// graphRow makes the row of a layer or an input.
+func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vertex, g *mapGraph) *Layer {
+	l := k.byName[name]
+	if l == nil {
+		i := back[name]
+		r := &Layer{Name: name, Class: "InputLayer"}
+		if s, ok := k.body.shape(ref{arg: i + 1}); ok {
+			r.Output = oneShape(s)
+		}
+		if k.table.Connected {
+			r.ConnectedTo = []string{}
+		}
+		if unnamedInput.MatchString(k.body.argName(i)) {
+			r.guess("name", "an input without a name of its own is called so by default; the number is counted from the inputs that show")
+		}
+		return r
+	}
+	calls := g.calls[name]
+	if len(calls) > 0 {
+		l.calls = l.calls[:0]
+		for _, v := range calls {
+			l.calls = append(l.calls, v.call)
+		}
+	}
+	r := k.row(l)
+	if k.table.Connected {
+		r.ConnectedTo = []string{}
+		for _, v := range calls {
+			for _, e := range v.from {
+				r.ConnectedTo = append(r.ConnectedTo, connection(e.to.layer, e.to.number, e.tensor))
+			}
+		}
+	}
+	return r
+}
+
+// parents returns what a call is connected to, in the order of the layer's arguments.
+func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inputs map[int]*vertex) []vertexEdge {
+	var from []vertexEdge
+	for _, e := range k.argumentOrder(l, c) {
+		switch i, isArg := e.ref.isArg(); {
+		case e.from != nil:
+			from = append(from, vertexEdge{vertices[e.from], max(0, e.from.output(e.ref))})
+		case isArg && inputs[i] != nil:
+			from = append(from, vertexEdge{inputs[i], 0})
+		}
+	}
+	if len(from) == 1 && (l.class == "MultiHeadAttention" || l.class == "Attention" || l.class == "AdditiveAttention" || l.class == "GroupQueryAttention") {
+		from = append(from, from[0]) // self-attention: one tensor is the query and the value
+	}
+	return from
+}
+
+// argumentOrder returns a call's inputs in the order of the layer's arguments where that is not the order in which the graph uses them.
+func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
+	if len(c.ins) < 2 {
+		return c.ins
+	}
+	var first ref
+	switch l.class {
+	case "Attention", "AdditiveAttention":
+		// The query is the left factor of the first product; of the additive kind, the first to be widened.
+		for _, n := range c.nodes {
+			if n.op == "BatchMatMulV2" || n.op == "ExpandDims" {
+				first = k.through(c, n.inputs[0])
+				break
+			}
+		}
+	case "LSTM", "GRU", "SimpleRNN", "RNN":
+		// The sequence is what the loop unstacks; states come after it.
+		for _, n := range c.nodes {
+			if n.op == "Transpose" || n.op == "TensorListFromTensor" || n.op == "Unpack" {
+				first = k.through(c, n.inputs[0])
+				break
+			}
+		}
+	}
+	ins := slices.Clone(c.ins)
+	slices.SortStableFunc(ins, func(a, b edge) int {
+		switch {
+		case a.ref == first && b.ref != first:
+			return -1
+		case b.ref == first && a.ref != first:
+			return 1
+		}
+		return 0
+	})
+	return ins
+}
+
+// through follows a tensor back within a call to what it took from outside.
+func (k *keras3) through(c *call, r ref) ref {
+	for range len(c.nodes) {
+		r = k.scope.source(r)
+		if r.node == nil || k.scope.owner[r.node] != c || len(r.node.inputs) == 0 {
+			return r
+		}
+		r = r.node.inputs[0]
+	}
+	return r
+}
+
+// lastPhantom returns the vertex that stands between v and the model's output: a layer that leaves no operation, if there is one.
+func (k *keras3) lastPhantom(v *vertex, vertices map[*call]*vertex) *vertex {
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			if c.phantom && len(k.scope.consumers(c)) == 0 && len(vertices[c].from) > 0 && vertices[c].from[0].to == v {
+				return vertices[c]
+			}
+		}
+	}
+	return v
+}
+
+// mapGraph orders the vertices as Keras does: by their distance from the outputs.
+type mapGraph struct {
+	finished map[*vertex]bool
+	index    map[string]int // of a layer, in the order of the walk
+	sequence []*vertex
+	calls    map[string][]*vertex
+}
+
+// visit walks from v to what it is made from. It keeps its own stack: a hostile graph may be deep, or circular.
+func (g *mapGraph) visit(v *vertex) {
+	type frame struct {
+		v    *vertex
+		next int
+	}
+	if v == nil || g.finished[v] {
+		return
+	}
+	open := map[*vertex]bool{v: true}
+	g.enter(v)
+	for stack := []frame{{v, 0}}; len(stack) > 0; {
+		top := &stack[len(stack)-1]
+		if top.next < len(top.v.from) {
+			to := top.v.from[top.next].to
+			top.next++
+			if to != nil && !g.finished[to] && !open[to] {
+				open[to] = true
+				g.enter(to)
+				stack = append(stack, frame{to, 0})
+			}
+			continue
+		}
+		g.finished[top.v] = true
+		g.sequence = append(g.sequence, top.v)
+		stack = stack[:len(stack)-1]
+	}
+}
+
+func (g *mapGraph) enter(v *vertex) {
+	if _, ok := g.index[v.layer]; !ok {
+		g.index[v.layer] = len(g.index)
+	}
+}
+
+// depths returns each layer's distance from the outputs.
+func (g *mapGraph) depths() map[string]int {
+	byLayer := map[string]int{}
+	for _, v := range slices.Backward(g.sequence) {
+		v.depth = max(v.depth, byLayer[v.layer])
+		byLayer[v.layer] = v.depth
+		for _, e := range v.from {
+			if e.to != nil {
+				e.to.depth = max(e.to.depth, v.depth+1)
+			}
+		}
+	}
+	return byLayer
+}
+
+// number numbers the calls of each layer as the walk found them.
+func (g *mapGraph) number() {
+	g.calls = map[string][]*vertex{}
+	for _, v := range g.sequence {
+		if v.call != nil {
+			v.number = len(g.calls[v.layer])
+			g.calls[v.layer] = append(g.calls[v.layer], v)
+		}
+	}
+}
+
+// order returns the layers, the farthest from the outputs first.
+func (g *mapGraph) order(depths map[string]int) []string {
+	names := make([]string, 0, len(depths))
+	for name := range depths {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(depths[b], depths[a]), cmp.Compare(g.index[a], g.index[b]), cmp.Compare(a, b))
+	})
+	return names
+}
+
+// chain reports whether Keras prints no connections: at each depth there is one vertex with at most one input, and no layer is called twice.
+func (g *mapGraph) chain() bool {
+	perDepth := map[int]int{}
+	calls := map[string]int{}
+	for _, v := range g.sequence {
+		perDepth[v.depth]++
+		calls[v.layer]++
+		if perDepth[v.depth] > 1 || calls[v.layer] > 1 || len(v.from) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+func sortedKeys[V any](m map[int]V) []int {
+	keys := make([]int, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
