@@ -124,7 +124,7 @@ func (s *scanner) report() []Finding {
 			}
 			slices.Sort(found.Signatures)
 			found.Loading = labels[labelLoading]
-			if s.judge(&found, hit, labels[labelSaving]) {
+			if s.judge(&found, hit) {
 				findings = append(findings, found)
 			}
 		}
@@ -133,15 +133,15 @@ func (s *scanner) report() []Finding {
 }
 
 // judge sets the severity and the detail of a finding. It is false for an operation that turns out to be harmless.
-func (s *scanner) judge(f *Finding, hit scanHit, saving bool) bool {
+func (s *scanner) judge(f *Finding, hit scanHit) bool {
 	paths := s.trace(f.Function, hit.path)
 	f.Detail = describePaths(hit, paths)
 	run := f.Loading || len(f.Signatures) > 0
 	switch {
 	case harmless(hit, paths):
 		return false
-	case !run && saving && hit.rule.checkpoint:
-		f.Severity, f.Detail = Expected, "saves the model's variables; running it is not part of loading or of any signature"
+	case !run && hit.rule.checkpoint:
+		f.Severity, f.Detail = Expected, "of a saver that neither loading nor a signature runs"
 	case !run:
 		f.Severity = Dormant
 	case len(f.Signatures) == 0 && hit.rule.checkpoint && hit.rule.kind == ReadsFiles && only(paths, fromSaver):
@@ -171,6 +171,9 @@ func harmless(hit scanHit, paths []scanOrigin) bool {
 func describePaths(hit scanHit, paths []scanOrigin) string {
 	if hit.attr != "" {
 		return fmt.Sprintf("the path %q", hit.attr)
+	}
+	if hit.rule.path < 0 {
+		return ""
 	}
 	var texts []string
 	for _, p := range paths {

@@ -15,7 +15,6 @@ const maxOrigins = 64
 // Labels say what reaches a function or a node.
 const (
 	labelLoading   = "loading"
-	labelSaving    = "saving"
 	labelSignature = "signature:" // and its name
 )
 
@@ -41,9 +40,12 @@ type scanBody struct {
 
 // scanNode is what is kept of a node of the main graph.
 type scanNode struct {
+	op     string
 	inputs []string
 	calls  []*scanCall
 	origin scanOrigin
+	// assigned marks a read of a variable whose first input is what the variable holds.
+	assigned bool
 }
 
 // scanHit is an operation with a rule.
@@ -143,7 +145,7 @@ func (s *scanner) readMain() error {
 		if err != nil {
 			return err
 		}
-		n := &scanNode{inputs: def.GetInput()}
+		n := &scanNode{op: def.GetOp(), inputs: def.GetInput()}
 		n.origin = s.mainOrigin(def)
 		s.main[def.GetName()] = n
 		callees, rule, hit := s.look(def)
@@ -167,10 +169,40 @@ func (s *scanner) readMain() error {
 			late = late[:len(late)-1]
 		}
 	}
+	s.readVariables()
 	for _, f := range late {
 		f()
 	}
 	return nil
+}
+
+// readVariables finds the variables of the main graph that hold what one node assigns, and nothing else: TensorFlow 2 passes the paths of assets
+// through such. Reading one gives what was assigned.
+func (s *scanner) readVariables() {
+	assigned := map[string][]string{} // by variable; more than one entry where others may assign too
+	for _, n := range s.main {
+		for i, in := range n.inputs {
+			name := nodeOf(in)
+			if v := s.main[name]; v == nil || v.op != "VarHandleOp" || in[0] == '^' {
+				continue
+			}
+			switch {
+			case n.op == "ReadVariableOp" || n.op == "VarIsInitializedOp":
+			case n.op == "AssignVariableOp" && i == 0 && len(n.inputs) > 1:
+				assigned[name] = append(assigned[name], n.inputs[1])
+			default:
+				assigned[name] = append(assigned[name], "", "")
+			}
+		}
+	}
+	for _, n := range s.main {
+		if n.op == "ReadVariableOp" && len(n.inputs) > 0 {
+			if from := assigned[nodeOf(n.inputs[0])]; len(from) == 1 {
+				n.inputs = append([]string{from[0]}, n.inputs...)
+				n.assigned = true
+			}
+		}
+	}
 }
 
 // saverDef decodes the saver's part of the meta graph.
@@ -228,7 +260,7 @@ func (s *scanner) followMain(input string) scanOrigin {
 			return scanOrigin{}
 		}
 		seen[name] = true
-		if n.origin != (scanOrigin{}) || len(n.inputs) != 1 || n.calls != nil {
+		if n.origin != (scanOrigin{}) || n.op != "Identity" && !n.assigned || len(n.inputs) == 0 {
 			return n.origin
 		}
 		name = nodeOf(n.inputs[0])

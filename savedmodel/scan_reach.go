@@ -2,7 +2,7 @@ package savedmodel
 
 import "strings"
 
-// reachAll works out what each signature, the loader and the saver reach.
+// reachAll works out what each signature and the loader reach.
 func (s *scanner) reachAll() error {
 	s.labels, s.mainLabels = map[string]map[string]bool{}, map[string]map[string]bool{}
 	saver, err := s.saverDef()
@@ -23,7 +23,6 @@ func (s *scanner) reachAll() error {
 		s.reach(roots, labelSignature+name)
 	}
 	s.reach(append(s.mg.initOps(), saver.GetRestoreOpName()), labelLoading)
-	s.reach([]string{saver.GetSaveTensorName()}, labelSaving)
 	return nil
 }
 

@@ -87,7 +87,9 @@ func runShapes(o shapesOptions, std stdio) error {
 		return err
 	}
 	defer out.abandon()
-	if err := format.Write(out, d, o.look(std)); err != nil {
+	l := look(o.output, std)
+	l.Explain = o.explain
+	if err := format.Write(out, d, l); err != nil {
 		return err
 	}
 	return out.commit()
@@ -102,16 +104,15 @@ func openModel(dir string, std stdio) (*savedmodel.Model, error) {
 	return m, err
 }
 
-// look returns how text may be laid out where it goes.
-func (o *shapesOptions) look(std stdio) shapes.Look {
-	look := shapes.Look{Explain: o.explain}
-	if o.output != "" && o.output != "-" {
-		return look
+// look returns how text may be laid out in an output.
+func look(output string, std stdio) shapes.Look {
+	if output != "" && output != "-" {
+		return shapes.Look{}
 	}
 	if columns, ok := terminal(std.out); ok {
-		look.Width, look.Color = columns, wantsColor()
+		return shapes.Look{Width: columns, Color: wantsColor()}
 	}
-	return look
+	return shapes.Look{}
 }
 
 // wantsColor reports whether a terminal may be sent colours (https://no-color.org).

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// scanOptions are the flags of tfrun scan.
+type scanOptions struct {
+	model  string
+	format string
+	output string
+	tags   []string
+	all    bool
+}
+
+const scanLong = `Looks through all of MODEL for what does more than compute: operations that read or write
+files, start processes, reach the network or run Python, in whatever function they hide;
+Python bytecode in the Keras metadata; assets outside the model. Nothing is run.
+
+unsafe   happens when the model is loaded, or when one of its signatures is run
+dormant  is in the file, but neither loading nor a signature reaches it
+expected is what the loader itself does: the model's own checkpoint and vocabularies
+
+Exit codes: 0 nothing unsafe or dormant, 1 something is, or the model cannot be read, 2 wrong usage.`
+
+const scanExample = `  tfrun scan model
+  tfrun scan model --format json | jq '.findings[].op'`
+
+func newScanCmd(std stdio) *cobra.Command {
+	var o scanOptions
+	cmd := &cobra.Command{
+		Use:     "scan MODEL",
+		Short:   "find what makes a model unsafe to load",
+		Long:    scanLong,
+		Example: scanExample,
+		Args:    args(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			o.model = args[0]
+			return runScan(o, std)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (o *scanOptions) addFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
+	f.StringSliceVar(&o.tags, "tags", nil, "look at the graph with these tags alone (all)")
+	f.BoolVarP(&o.all, "all", "a", false, "list the expected too")
+}
+
+func runScan(o scanOptions, std stdio) error {
+	if o.format != "text" && o.format != "json" {
+		return usagef("tfrun scan", "--format %q: want text or json", o.format)
+	}
+	m, err := openModel(o.model, std)
+	if err != nil {
+		return err
+	}
+	report, err := shapes.Scan(m, o.tags)
+	if err != nil {
+		return err
+	}
+	out, err := createOutput(o.output, std.out)
+	if err != nil {
+		return err
+	}
+	defer out.abandon()
+	if o.format == "json" {
+		err = report.WriteJSON(out)
+	} else {
+		err = report.WriteText(out, look(o.output, std), o.all)
+	}
+	if err != nil {
+		return err
+	}
+	if err := out.commit(); err != nil {
+		return err
+	}
+	return verdict(report)
+}
+
+// verdict is the error that makes a scan with findings fail.
+func verdict(r *shapes.ScanReport) error {
+	n := r.Unsafe + r.Dormant
+	if n == 0 {
+		return nil
+	}
+	what := []string{}
+	for _, f := range r.Findings {
+		name := f.Op
+		if name == "" {
+			name = string(f.Kind)
+		}
+		if f.Severity != savedmodel.Expected && !strings.Contains(" "+strings.Join(what, " ")+" ", " "+name+" ") {
+			what = append(what, name)
+		}
+	}
+	return fmt.Errorf("model %q: %d unsafe and %d dormant findings: %s", r.Model, r.Unsafe, r.Dormant, strings.Join(what, " "))
+}

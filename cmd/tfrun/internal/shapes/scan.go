@@ -1,0 +1,149 @@
+package shapes
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// ScanReport is what `tfrun scan` says of a model. Its JSON form is the one that users script against.
+type ScanReport struct {
+	Model    string        `json:"model"`
+	Version  string        `json:"version,omitempty"`
+	Unsafe   int           `json:"unsafe"`
+	Dormant  int           `json:"dormant"`
+	Expected int           `json:"expected"`
+	Findings []ScanFinding `json:"findings"`
+}
+
+// ScanFinding is a finding and the tags of the graph that it is in.
+type ScanFinding struct {
+	Tags []string `json:"tags"`
+	savedmodel.Finding
+}
+
+// Scan scans the graph with the given tags, or all graphs.
+func Scan(m *savedmodel.Model, tags []string) (*ScanReport, error) {
+	graphs := m.MetaGraphs
+	if tags != nil {
+		mg, err := m.MetaGraph(tags...)
+		if err != nil {
+			return nil, err
+		}
+		graphs = []*savedmodel.MetaGraph{mg}
+	}
+	r := &ScanReport{Model: m.Dir, Version: m.Version, Findings: []ScanFinding{}}
+	for _, mg := range graphs {
+		findings, err := mg.Scan()
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range findings {
+			switch f.Severity {
+			case savedmodel.Unsafe:
+				r.Unsafe++
+			case savedmodel.Dormant:
+				r.Dormant++
+			default:
+				r.Expected++
+			}
+			r.Findings = append(r.Findings, ScanFinding{append([]string{}, mg.Tags...), f})
+		}
+	}
+	return r, nil
+}
+
+// WriteJSON writes the report for programs.
+func (r *ScanReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
+
+// scanWords say what a kind of finding can do.
+var scanWords = map[savedmodel.FindingKind]string{
+	savedmodel.ReadsFiles: "reads files", savedmodel.WritesFiles: "writes files", savedmodel.UsesNetwork: "reaches other machines",
+	savedmodel.UsesProcess: "starts or ends a process", savedmodel.RunsPython: "runs Python", savedmodel.RunsNativeCode: "runs a library's own code",
+	savedmodel.LambdaLayer: "Lambda layer", savedmodel.Bytecode: "Python bytecode", savedmodel.AssetPath: "asset outside the model",
+}
+
+// WriteText writes the report for people; what is expected only when all is asked for.
+func (r *ScanReport) WriteText(w io.Writer, look Look, all bool) error {
+	p := &printer{bufio.NewWriter(w), look}
+	p.line(p.paint(bold, clean(r.Model)))
+	t := &grid{right: make([]bool, 4)}
+	for _, f := range r.Findings {
+		if f.Severity == savedmodel.Expected && !all {
+			continue
+		}
+		p.finding(t, f, len(r.tagSets()) > 1)
+	}
+	if len(t.rows) > 0 {
+		p.line("")
+		t.write(p, 2, p.Width)
+		p.line("")
+	}
+	p.line(r.summary(p, all))
+	return p.Flush()
+}
+
+func (r *ScanReport) tagSets() []string {
+	var sets []string
+	for _, f := range r.Findings {
+		if s := strings.Join(f.Tags, ","); !slices.Contains(sets, s) {
+			sets = append(sets, s)
+		}
+	}
+	return sets
+}
+
+func (p *printer) finding(t *grid, f ScanFinding, tagged bool) {
+	color := map[savedmodel.Severity]style{savedmodel.Unsafe: red, savedmodel.Dormant: yellow, savedmodel.Expected: dim}[f.Severity]
+	name := f.Op
+	if name == "" {
+		name = "-"
+	}
+	t.add(words(color, string(f.Severity)), words(bold, clean(name)), words(plain, scanWords[f.Kind]), words(plain, clean(f.Where())))
+	if tagged {
+		t.note(dim, "in the graph with tags "+clean(strings.Join(f.Tags, ",")))
+	}
+	if f.Detail != "" {
+		t.note(dim, clean(f.Detail))
+	}
+	if f.Op != "" {
+		where := "node " + f.Node + " of the main graph"
+		if f.Function != "" {
+			where = "node " + f.Node + " of function " + f.Function
+		}
+		t.note(dim, clean(where))
+	}
+	if reach := reachedBy(f.Finding); reach != "" {
+		t.note(dim, clean(reach))
+	}
+}
+
+// reachedBy says what runs into a finding.
+func reachedBy(f savedmodel.Finding) string {
+	var by []string
+	if f.Loading && f.Op != "" {
+		by = append(by, "loading the model")
+	}
+	if len(f.Signatures) > 0 {
+		by = append(by, "signature "+strings.Join(f.Signatures, ", "))
+	}
+	if len(by) == 0 {
+		return ""
+	}
+	return "reached by " + strings.Join(by, " and ")
+}
+
+func (r *ScanReport) summary(p *printer, all bool) string {
+	if r.Unsafe+r.Dormant == 0 {
+		line := p.paint(green, "clean") + ": no operation beyond computing, no embedded Python"
+		if r.Expected > 0 && !all {
+			line += p.paint(dim, fmt.Sprintf(" (and %d of the loader's own; --all lists them)", r.Expected))
+		}
+		return line
+	}
+	return fmt.Sprintf("%d unsafe, %d dormant, %d expected", r.Unsafe, r.Dormant, r.Expected)
+}
