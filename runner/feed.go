@@ -155,8 +155,18 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	if err := p.f.checkRowSpec(rows.ElementSpec(), p.spec); err != nil && rows.Err() == nil {
 		return put(&job{err: err})
 	}
+	if p.o.Shards > 1 {
+		n := p.o.Shards
+		rows = rows.Shard(n, p.o.Shard).Map(dataset.Spec{}, func(e dataset.Element) (dataset.Element, error) {
+			e.Row /= n // without gaps
+			return e, nil
+		})
+	}
 	if p.o.NoBatch {
 		for row, err := range rows.All(ctx) {
+			if p.notOurs(err) {
+				continue
+			}
 			j, fatal := p.jobOf(err, func() (*job, error) { return p.feedRow(row) })
 			j.inOrder = true
 			if err := put(j); err != nil || fatal {
@@ -170,6 +180,9 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 		return put(&job{err: err})
 	}
 	for b, err := range rows.Batches(ctx, p.batchOptions(grouping)) {
+		if p.notOurs(err) {
+			continue
+		}
 		j, fatal := p.jobOf(err, func() (*job, error) { return p.feedBatch(b) })
 		j.inOrder = err == nil && grouping == dataset.Arrival
 		if err := put(j); err != nil || fatal {
@@ -228,12 +241,18 @@ func (f *Function) checkRowSpec(got, want dataset.Spec) error {
 	return nil
 }
 
+// notOurs reports whether an error is that of a row of another shard.
+func (p *Predictor) notOurs(err error) bool {
+	var syntax *dataset.SyntaxError
+	return p.o.Shards > 1 && errors.As(err, &syntax) && syntax.Row%p.o.Shards != p.o.Shard
+}
+
 // badRow makes a job of an error of reading. fatal says that it ends the iteration.
 func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 	if p.o.SkipBadRows {
 		var syntax *dataset.SyntaxError
 		if errors.As(err, &syntax) && syntax.Row >= 0 {
-			return &job{results: []Result{{Row: syntax.Row, Err: err}}}, false
+			return &job{results: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}, false
 		}
 	}
 	return &job{err: err}, true
@@ -250,6 +269,9 @@ func resultOf(row dataset.Element) Result {
 
 // feedRow loads one row of whole tensors into TensorFlow's memory.
 func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
+	if row.Row < p.o.From {
+		return &job{results: []Result{resultOf(row)}}, nil
+	}
 	feeds := make([]Feed, len(p.feeders))
 	for i, fd := range p.feeders {
 		t := row.Tensors[fd.component]
@@ -264,9 +286,13 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
 func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
-	results := make([]Result, b.Len())
+	results, wanted := make([]Result, b.Len()), false
 	for i := range results {
 		results[i] = resultOf(b.Row(i))
+		wanted = wanted || results[i].Row >= p.o.From
+	}
+	if !wanted {
+		return &job{results: results}, nil
 	}
 	feeds := make([]Feed, len(p.feeders))
 	for i, fd := range p.feeders {

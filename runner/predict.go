@@ -43,6 +43,11 @@ type PredictOptions struct {
 	// PaddedShapes gives the padded shape of an input's rows, as padded_batch takes it: a size is exact, [dataset.None] the longest row's.
 	PaddedShapes map[string]dataset.Dims
 
+	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all rows. Result rows are then numbered anew.
+	Shard, Shards int64
+	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that hold no other rows are not run.
+	From int64
+
 	// Workers is the number of batches that run at the same time; 0 means 1.
 	Workers int
 	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
@@ -117,6 +122,9 @@ func (p *Predictor) plan() error {
 func (p *Predictor) checkNames() error {
 	if p.o.BatchSize < 0 || p.o.Workers < 0 || p.o.MaxTokens < 0 || p.o.Window < 0 {
 		return &OptionError{Option: "BatchSize, Workers, MaxTokens, Window", Msg: "want numbers ≥ 0"}
+	}
+	if p.o.From < 0 || p.o.Shards < 0 || p.o.Shard < 0 || p.o.Shards > 0 && p.o.Shard >= p.o.Shards {
+		return &OptionError{Option: "Shard", Msg: fmt.Sprintf("%d of %d: want a number from 0 to one below the count", p.o.Shard, p.o.Shards)}
 	}
 	if _, _, err := p.o.Batching.grouping(); err != nil {
 		return err
@@ -219,7 +227,12 @@ func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq
 			_ = workers.Wait() // the context's error, which is looked at below
 			close(done)
 		}()
-		more := deliver(done, yield)
+		more := deliver(done, func(r Result, err error) bool {
+			if err == nil && r.Row < p.o.From {
+				return true
+			}
+			return yield(r, err)
+		})
 		cancel()
 		for range done { //nolint:revive // the workers have to end before this function does
 		}

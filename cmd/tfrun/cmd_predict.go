@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
-	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -39,6 +38,8 @@ type predictOptions struct {
 	predict     runner.PredictOptions
 	batching    string
 	load        runner.Options
+	resume      bool
+	shard       string
 	quiet       bool
 }
 
@@ -104,6 +105,8 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
 	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]`: pad rows to exactly this shape, null for the longest")
 	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write {\"error\": …} for a row that cannot be read, and go on")
+	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
+	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
 	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
@@ -126,6 +129,11 @@ func (o *predictOptions) validate() error {
 	}
 	if ext := filepath.Ext(o.output); o.output != "" && o.output != "-" && ext != ".jsonl" && ext != ".ndjson" && ext != ".json" {
 		return usagef(command, "output %q: results are written as JSON lines; name it .jsonl", o.output)
+	}
+	if o.shard != "" {
+		if _, err := fmt.Sscanf(o.shard+" ", "%d/%d ", &o.predict.Shard, &o.predict.Shards); err != nil || o.predict.Shards < 1 {
+			return usagef(command, "--shard %q: want I/N, such as 0/4", o.shard)
+		}
 	}
 	files, err := expand(o.inputs)
 	if err != nil {
@@ -270,76 +278,39 @@ func (o *predictOptions) source(std stdio) (runner.Source, error) {
 
 // write runs the rows and writes their results.
 func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source runner.Source, std stdio) error {
-	rows, err := p.Rows(source)
-	if err != nil {
-		return err
-	}
-	out, err := createOutput(o.output, std.out)
-	if err != nil {
-		return err
-	}
-	defer out.abandon()
-	count := counter{start: time.Now()}
+	var bar *progress.Bar
 	if columns, ok := terminal(std.err); ok && !o.quiet {
-		count.bar = progress.New(std.err, columns)
+		bar = progress.New(std.err, columns)
 	}
-	err = o.writeRows(ctx, p, rows, out, &count)
-	count.bar.Done()
-	if err != nil {
-		return err
+	sum, err := p.Run(ctx, runner.Job{
+		Source: source, Output: o.output, Stdout: std.out, Resume: o.resume,
+		Wrote: func() { bar.Add(1) },
+		Began: func(done int64) {
+			if !o.quiet {
+				std.note("going on after %s", rowCount(done))
+			}
+		},
+	})
+	bar.Done()
+	if err == nil && !o.quiet {
+		std.note("%s", summary(sum))
 	}
-	if err := out.commit(); err != nil {
-		return err
-	}
-	if !o.quiet {
-		std.note("%s", count.summary())
-	}
-	return nil
+	return err
 }
 
-// counter sums up a run.
-type counter struct {
-	start     time.Time
-	bar       *progress.Bar
-	rows, bad int64
-	flushed   time.Time
-}
-
-func (c *counter) summary() string {
-	took := time.Since(c.start)
-	s := fmt.Sprintf("%s rows in %s, %s rows/s", progress.Count(c.rows), took.Round(time.Millisecond), progress.Rate(c.rows, took))
-	if c.bad > 0 {
-		s += fmt.Sprintf("; %s of them could not be read and have an \"error\"", progress.Count(c.bad))
+// summary is the line at the end of a run.
+func summary(sum runner.Summary) string {
+	s := fmt.Sprintf("%s in %s, %s rows/s", rowCount(sum.Rows), sum.Duration.Round(time.Millisecond), progress.Rate(sum.Rows, sum.Duration))
+	if sum.BadRows > 0 {
+		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
 	}
 	return s
 }
 
-// flushEvery is how long a result may wait in the buffer before whoever reads stdout sees it.
-const flushEvery = 100 * time.Millisecond
-
-func (o *predictOptions) writeRows(ctx context.Context, p *runner.Predictor, rows *dataset.Dataset, out *output, count *counter) error {
-	var line []byte
-	for r, err := range p.Predict(ctx, rows) {
-		if err != nil {
-			return errors.Join(err, out.keep())
-		}
-		if line, err = runner.AppendRow(line[:0], p.OutputNames(), r); err != nil {
-			return err
-		}
-		if _, err := out.Write(append(line, '\n')); err != nil {
-			return out.failed(err)
-		}
-		if r.Err != nil {
-			count.bad++
-		}
-		count.rows++
-		count.bar.Add(1)
-		if now := time.Now(); out.file == nil && now.Sub(count.flushed) > flushEvery {
-			count.flushed = now
-			if err := out.Flush(); err != nil {
-				return out.failed(err)
-			}
-		}
+// rowCount writes "1 row", "2,560 rows".
+func rowCount(n int64) string {
+	if n == 1 {
+		return "1 row"
 	}
-	return nil
+	return progress.Count(n) + " rows"
 }

@@ -101,3 +101,12 @@ func hints(err error) []string {
 	}
 	return nil
 }
+
+// cause drops the name from a file system's error, for messages that name the file themselves.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

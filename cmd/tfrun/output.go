@@ -73,20 +73,3 @@ func (o *output) failed(err error) error {
 	}
 	return fmt.Errorf("output %q: %w", o.path, cause(err))
 }
-
-// cause drops the temporary name from a file system's error.
-func cause(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
-// keep writes out what is finished when a run ends early: on stdout that is of use, a file is given up.
-func (o *output) keep() error {
-	if o.file != nil {
-		return nil
-	}
-	return o.Flush()
-}

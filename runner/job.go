@@ -1,0 +1,205 @@
+package runner
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// Job is a run from files to a file: what tfrun predict does.
+type Job struct {
+	Source Source
+	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when it is whole.
+	Output string
+	Stdout io.Writer
+	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for byte that of an uninterrupted run. With
+	// nothing to go on with the run begins anew. A run with another model, other inputs or options is a *[ResumeError].
+	Resume bool
+	// Began, if not nil, is told how many rows an interrupted run has done already, before the first row is read.
+	Began func(done int64)
+	// Wrote, if not nil, is told of every row written.
+	Wrote func()
+}
+
+// Summary is what a [Job] did.
+type Summary struct {
+	Rows     int64 // written by this run
+	BadRows  int64 // of these, rows with an error
+	Resumed  int64 // rows that an interrupted run had done
+	Duration time.Duration
+}
+
+// ErrStdinResume says that stdin cannot be read again.
+var ErrStdinResume = &OptionError{Option: "Resume", Msg: "standard input cannot be read again, and standard output has nothing to go on with: name files"}
+
+// Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is when the output cannot be written on; any other
+// failure leaves nothing behind.
+func (p *Predictor) Run(ctx context.Context, j Job) (Summary, error) {
+	start := time.Now()
+	sum, err := p.run(ctx, j)
+	sum.Duration = time.Since(start)
+	return sum, err
+}
+
+func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
+	rows, err := p.Rows(j.Source)
+	if err != nil {
+		return sum, err
+	}
+	toStdout := j.Output == "" || j.Output == "-"
+	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
+		return sum, ErrStdinResume
+	}
+	if toStdout {
+		out := &stdout{w: bufio.NewWriterSize(j.Stdout, 64<<10)}
+		err := p.writeRows(ctx, rows, out, j, &sum)
+		return sum, errors.Join(err, out.w.Flush()) // what is finished is of use
+	}
+	id, err := p.identity(j)
+	if err != nil {
+		return sum, err
+	}
+	out, err := openPart(j.Output, id, j.Resume)
+	if err != nil {
+		return sum, err
+	}
+	sum.Resumed = out.rows
+	if j.Began != nil && out.rows > 0 {
+		j.Began(out.rows)
+	}
+	q := *p
+	q.o.From = out.rows
+	err = q.writeRows(ctx, rows, out, j, &sum)
+	var full *OutputFileError
+	switch {
+	case err == nil:
+		return sum, out.commit()
+	case ctx.Err() != nil, errors.As(err, &full):
+		// The journal may not be writable either; then its last line counts.
+		_ = out.leave()
+		return sum, err
+	}
+	return sum, errors.Join(err, out.remove())
+}
+
+// rowOutput takes lines.
+type rowOutput interface {
+	io.Writer
+	wrote(rows int64) error
+}
+
+// stdout shows results soon, but not every row by itself.
+type stdout struct {
+	w       *bufio.Writer
+	flushed time.Time
+}
+
+func (s *stdout) Write(b []byte) (int, error) { return s.w.Write(b) }
+
+func (s *stdout) wrote(int64) error {
+	if time.Since(s.flushed) < flushEvery {
+		return nil
+	}
+	s.flushed = time.Now()
+	return s.w.Flush()
+}
+
+// flushEvery is how long a result may wait before whoever reads stdout sees it, while others follow.
+const flushEvery = 100 * time.Millisecond
+
+func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, out rowOutput, j Job, sum *Summary) error {
+	var line []byte
+	for r, err := range p.Predict(ctx, rows) {
+		if err != nil {
+			return err
+		}
+		if line, err = AppendRow(line[:0], p.outputs, r); err != nil {
+			return err
+		}
+		if _, err := out.Write(append(line, '\n')); err != nil {
+			return err
+		}
+		if err := out.wrote(1); err != nil {
+			return err
+		}
+		sum.Rows++
+		if r.Err != nil {
+			sum.BadRows++
+		}
+		if j.Wrote != nil {
+			j.Wrote()
+		}
+	}
+	return nil
+}
+
+// identity says what a run's output depends on.
+func (p *Predictor) identity(j Job) (identity, error) {
+	o := p.o
+	id := identity{
+		"signature":     p.f.signature.Name,
+		"outputs":       strings.Join(p.outputs, ","),
+		"no batch":      fmt.Sprint(o.NoBatch),
+		"batch size":    fmt.Sprint(o.BatchSize),
+		"batching":      string(o.Batching),
+		"token budget":  fmt.Sprint(o.MaxTokens),
+		"window":        fmt.Sprint(o.Window),
+		"padding":       fmt.Sprint(o.PadTo, o.PaddedShapes, o.PaddingMayChangeResults),
+		"skip bad rows": fmt.Sprint(o.SkipBadRows),
+		"shard":         fmt.Sprintf("%d of %d", o.Shard, o.Shards),
+		"columns":       fmt.Sprint(j.Source.Columns),
+		"kept columns":  strings.Join(j.Source.Keep, ","),
+		"text column":   j.Source.Text,
+		"input format":  j.Source.Format,
+	}
+	for name, v := range o.Pad {
+		text, err := AppendJSON(nil, v)
+		if err != nil {
+			return nil, err
+		}
+		id["padding value of "+name] = string(text)
+	}
+	for i, name := range j.Source.Files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		id[fmt.Sprintf("input %d", i+1)] = fmt.Sprintf("%s of %d bytes from %s", name, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
+	}
+	sum, err := modelSum(p.f.session.model)
+	if err != nil {
+		return nil, err
+	}
+	id["model"] = sum
+	return id, nil
+}
+
+// modelSum is a digest of a model's graph and of the index of its variables, which holds the checksum of each.
+func modelSum(m *savedmodel.Model) (string, error) {
+	h := sha256.New()
+	for _, name := range []string{m.File, filepath.Join(m.Dir, "variables", "variables.index")} {
+		f, err := os.Open(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(h, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("sha256 %x", h.Sum(nil)[:8]), nil
+}

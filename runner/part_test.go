@@ -1,0 +1,127 @@
+package runner
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func writeRows(t *testing.T, p *part, rows ...string) {
+	t.Helper()
+	for _, r := range rows {
+		if _, err := p.Write([]byte(r)); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.wrote(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPartAppearsWhole(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	p, err := openPart(path, identity{"a": "1"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, p, "one\n", "two\n")
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the file has its name before it is whole")
+	}
+	if _, err := openPart(path, identity{"a": "1"}, false); err == nil {
+		t.Error("a second run into the same output was let in")
+	}
+	if err := p.commit(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || string(data) != "one\ntwo\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A run that is cut off at any byte of either file goes on to the same result.
+func TestPartResumesFromEveryCut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	rows := []string{"one\n", "two\n", "three\n", "four\n"}
+	whole := strings.Join(rows, "")
+	data, journal := partNames(path)
+	p, err := openPart(path, identity{"a": "1"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows[:3] {
+		writeRows(t, p, r)
+		if err := p.note(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.leave(); err != nil {
+		t.Fatal(err)
+	}
+	fullData, _ := os.ReadFile(data)
+	fullJournal, err := os.ReadFile(journal)
+	if err != nil || len(fullJournal) < 20 {
+		t.Fatalf("journal %q, %v", fullJournal, err)
+	}
+	resumed := 0
+	for cutData := range len(fullData) + 1 {
+		for cutJournal := range len(fullJournal) + 1 {
+			if err := errors.Join(os.WriteFile(data, fullData[:cutData], 0o600), os.WriteFile(journal, fullJournal[:cutJournal], 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			p, err := openPart(path, identity{"a": "1"}, true)
+			if err != nil {
+				t.Fatalf("cut at %d and %d: %v", cutData, cutJournal, err)
+			}
+			if p.rows > 0 {
+				resumed++
+			}
+			writeRows(t, p, rows[p.rows:]...)
+			if err := p.commit(); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(path); err != nil || string(got) != whole {
+				t.Fatalf("cut at %d and %d: %q, %v", cutData, cutJournal, got, err)
+			}
+		}
+	}
+	if resumed == 0 {
+		t.Error("no cut run was gone on with")
+	}
+}
+
+func TestPartRefusesAnotherRun(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	p, err := openPart(path, identity{"batch size": "64"}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, p, "one\n")
+	if err := p.leave(); err != nil {
+		t.Fatal(err)
+	}
+	var resume *ResumeError
+	if _, err := openPart(path, identity{"batch size": "32"}, true); !errors.As(err, &resume) || !strings.Contains(err.Error(), "batch size was 64, is 32") {
+		t.Errorf("resume with other options = %v, want a *ResumeError that says so", err)
+	}
+	p, err = openPart(path, identity{"batch size": "32"}, false)
+	if err != nil || p.rows != 0 {
+		t.Fatalf("a new run began with %v rows, %v", p, err)
+	}
+	if err := p.remove(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
