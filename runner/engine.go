@@ -10,6 +10,8 @@ import (
 type engine interface {
 	// prepare resolves the tensors of a signature, written "operation:index". The program may be run from many goroutines.
 	prepare(feeds, fetches []string) (program, error)
+	// addHead adds what a head computes from a tensor to the graph.
+	addHead(tensor string, h Head) ([]headTensor, error)
 	devices() ([]Device, error)
 	close() error
 }

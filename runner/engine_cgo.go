@@ -17,6 +17,7 @@ import (
 // tfEngine is a SavedModel in libtensorflow. tf.Session.Run may be called from many goroutines, and Close waits for them.
 type tfEngine struct {
 	model *tf.SavedModel
+	heads int // added to the graph
 }
 
 // loadEngine loads the graph with the given tags of the SavedModel in dir.

@@ -249,9 +249,14 @@ func (p *Predictor) notOurs(err error) bool {
 
 // badRow makes a job of an error of reading. fatal says that it ends the iteration.
 func (p *Predictor) badRow(err error) (j *job, fatal bool) {
-	if p.o.SkipBadRows {
-		var syntax *dataset.SyntaxError
-		if errors.As(err, &syntax) && syntax.Row >= 0 {
+	var syntax *dataset.SyntaxError
+	if errors.As(err, &syntax) {
+		if syntax.File == "-" {
+			named := *syntax
+			named.File = "stdin"
+			err = &named
+		}
+		if p.o.SkipBadRows && syntax.Row >= 0 {
 			return &job{results: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}, false
 		}
 	}

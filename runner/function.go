@@ -32,12 +32,19 @@ type Endpoint struct {
 	DType  tensor.DType
 	Shape  tensor.Shape // the batch axis included
 	Tensor string       // in the graph, "serving_default_x:0"
+
+	labels []string // names for the numbers that a head gives
 }
 
 // Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders the signature's outputs; without any, all are
 // returned in the order of their names. Errors are *[savedmodel.SignatureError],
 // *[savedmodel.UninitializedError] and *[NameError].
 func (s *Session) Function(signature string, outputs ...string) (*Function, error) {
+	return s.functionWith(signature, outputs, nil)
+}
+
+// functionWith is Function with heads on its outputs.
+func (s *Session) functionWith(signature string, outputs []string, heads []Head) (*Function, error) {
 	sig, err := s.graph.Signature(signature)
 	if err != nil {
 		return nil, err
@@ -63,6 +70,12 @@ func (s *Session) Function(signature string, outputs ...string) (*Function, erro
 		return nil, ErrClosed
 	}
 	defer s.leave()
+	s.headsMu.Lock()
+	err = f.addHeads(heads)
+	s.headsMu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	f.program, err = s.engine.prepare(tensorNames(f.inputs), tensorNames(f.outputs))
 	if err != nil {
 		return nil, fmt.Errorf("signature %q: %w", sig.Name, err)

@@ -148,6 +148,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, out ro
 func (p *Predictor) identity(j Job) (identity, error) {
 	o := p.o
 	id := identity{
+		"heads":         fmt.Sprint(o.Heads),
 		"signature":     p.f.signature.Name,
 		"outputs":       strings.Join(p.outputs, ","),
 		"no batch":      fmt.Sprint(o.NoBatch),

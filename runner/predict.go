@@ -19,6 +19,8 @@ type PredictOptions struct {
 	Signature string
 	// Outputs picks and orders the outputs; nil takes all, by name.
 	Outputs []string
+	// Heads are computed from outputs inside the graph, and take their places.
+	Heads []Head
 
 	// NoBatch runs one row at a time: each row holds whole tensors as the signature takes them, batch axis included, and each result
 	// holds whole outputs.
@@ -83,7 +85,7 @@ type Predictor struct {
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError], *[BatchAxisError] and those of [Session.Function].
 func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
-	f, err := s.Function(o.Signature, o.Outputs...)
+	f, err := s.functionWith(o.Signature, o.Outputs, o.Heads)
 	if err != nil {
 		return nil, err
 	}
@@ -282,6 +284,13 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	j.call = nil // its memory may go
 	if err != nil {
 		return rowsError(j, err)
+	}
+	for i, out := range p.f.outputs {
+		if out.labels != nil {
+			if tensors[i], err = labelled(tensors[i], out.labels); err != nil {
+				return fmt.Errorf("output %q: %w", out.Name, err)
+			}
+		}
 	}
 	names, values := assemble(p.f.outputs, tensors)
 	if p.o.NoBatch {

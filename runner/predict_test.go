@@ -520,3 +520,65 @@ func TestProbePadding(t *testing.T) {
 		})
 	}
 }
+
+func TestParseHead(t *testing.T) {
+	for text, want := range map[string]Head{
+		"softmax":               {Activation: "softmax"},
+		"argmax":                {ArgMax: true},
+		"topk=3":                {TopK: 3},
+		"softmax,topk=2":        {Activation: "softmax", TopK: 2},
+		"logits=sigmoid":        {Output: "logits", Activation: "sigmoid"},
+		"logits=softmax,topk=5": {Output: "logits", Activation: "softmax", TopK: 5},
+		"logits=topk=5":         {Output: "logits", TopK: 5},
+	} {
+		if got, err := ParseHead(text); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("ParseHead(%q) = %+v, %v, want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "softmin", "topk=0", "topk=x", "argmax,topk=2", "topk=2,softmax", "softmax,sigmoid"} {
+		if got, err := ParseHead(text); err == nil {
+			t.Errorf("ParseHead(%q) = %+v, want an error", text, got)
+		}
+	}
+}
+
+// The heads are compared with the same computed in Go from the logits.
+func TestHeads(t *testing.T) {
+	s := load(t, "k3_autoencoder/model")
+	const row = "[1,-2,3,0.5,1,4,-1,2]"
+	raw, names := predict(t, s, PredictOptions{}, jsonSource(row))
+	logits, ok := numbers(raw[0].Values[0].Tensor)
+	if !ok || len(logits) < 2 {
+		t.Fatalf("logits %v of %v", raw[0].Values, names)
+	}
+	sum, best := 0.0, 0
+	for i, x := range logits {
+		sum += math.Exp(x)
+		if x > logits[best] {
+			best = i
+		}
+	}
+	labels := make([]string, len(logits))
+	for i := range labels {
+		labels[i] = fmt.Sprintf("class %d", i)
+	}
+	got, names := predict(t, s, PredictOptions{Heads: []Head{{Activation: "softmax", TopK: 2, Labels: labels}}}, jsonSource(row))
+	if len(names) != 2 || !strings.HasSuffix(names[0], "_scores") || !strings.HasSuffix(names[1], "_labels") {
+		t.Fatalf("outputs %v", names)
+	}
+	scores, _ := numbers(got[0].Values[0].Tensor)
+	if want := math.Exp(logits[best]) / sum; len(scores) != 2 || math.Abs(scores[0]-want) > 1e-6 || scores[1] > scores[0] {
+		t.Errorf("scores %v, want %v first", scores, want)
+	}
+	if first := got[0].Values[1].Tensor.Strings()[0]; first != labels[best] {
+		t.Errorf("label %q, want %q", first, labels[best])
+	}
+	got, _ = predict(t, s, PredictOptions{Heads: []Head{{ArgMax: true}}}, jsonSource(row))
+	if v, ok := tensor.Values[int64](got[0].Values[0].Tensor); !ok || v[0] != int64(best) {
+		t.Errorf("argmax %v, want %d", v, best)
+	}
+	var option *OptionError
+	if _, err := s.NewPredictor(PredictOptions{Heads: []Head{{Output: "nope", ArgMax: true}}}); err == nil || errors.As(err, &option) {
+		t.Errorf("a head on no output: %v, want a *NameError", err)
+	}
+}

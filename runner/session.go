@@ -20,6 +20,7 @@ type Session struct {
 	closed bool
 	engine engine
 
+	headsMu     sync.Mutex // one goroutine at a time changes the graph
 	functionsMu sync.Mutex
 	functions   map[string]*Function // by signature, with all outputs
 }

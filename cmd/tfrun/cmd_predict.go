@@ -38,6 +38,8 @@ type predictOptions struct {
 	predict     runner.PredictOptions
 	batching    string
 	load        runner.Options
+	heads       []string
+	labels      string
 	resume      bool
 	shard       string
 	quiet       bool
@@ -91,6 +93,8 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
 	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
 	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "outputs to write, in this order (all)")
+	f.StringArrayVar(&o.heads, "head", nil, "`[OUTPUT=]HEAD` on logits: softmax, sigmoid, argmax, topk=K; softmax,topk=3")
+	f.StringVar(&o.labels, "labels", "", "`FILE` with the names of classes, one a line, for argmax and topk")
 	f.StringArrayVar(&o.columns, "column", nil, "`INPUT=COLUMN`: read an input from a column of another name")
 	f.StringSliceVar(&o.keep, "keep", nil, "columns to carry over into the results")
 	f.StringVar(&o.text, "text", "", "column with text to encode with --vocab")
@@ -135,6 +139,9 @@ func (o *predictOptions) validate() error {
 			return usagef(command, "--shard %q: want I/N, such as 0/4", o.shard)
 		}
 	}
+	if err := o.parseHeads(); err != nil {
+		return err
+	}
 	files, err := expand(o.inputs)
 	if err != nil {
 		return err
@@ -144,6 +151,33 @@ func (o *predictOptions) validate() error {
 		if sameFile(in, o.output) {
 			return usagef(command, "output %q is an input too", o.output)
 		}
+	}
+	return nil
+}
+
+// parseHeads reads --head and --labels.
+func (o *predictOptions) parseHeads() error {
+	var labels []string
+	if o.labels != "" {
+		data, err := os.ReadFile(o.labels)
+		if err != nil {
+			return fmt.Errorf("labels %q: %w", o.labels, cause(err))
+		}
+		labels = strings.Split(strings.TrimRight(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
+	}
+	named := false
+	for _, s := range o.heads {
+		h, err := runner.ParseHead(s)
+		if err != nil {
+			return err
+		}
+		if h.ArgMax || h.TopK > 0 {
+			h.Labels, named = labels, true
+		}
+		o.predict.Heads = append(o.predict.Heads, h)
+	}
+	if labels != nil && !named {
+		return usagef("tfrun predict", "--labels name the classes of --head argmax or topk=K; give one")
 	}
 	return nil
 }

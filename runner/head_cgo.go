@@ -1,0 +1,50 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"fmt"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	"github.com/galeone/tensorflow/tensorflow/go/op"
+	tg "github.com/galeone/tfgo"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// addHead adds a head's operations to the model's own graph; the session takes them up with its next run.
+func (e *tfEngine) addHead(name string, h Head) (added []headTensor, err error) {
+	x, err := e.output(name)
+	if err != nil {
+		return nil, err
+	}
+	e.heads++
+	scope := op.NewScopeWithGraph(e.model.Graph).SubScope(fmt.Sprintf("tfrun_head_%d", e.heads))
+	err = guard("head", func() error {
+		switch h.Activation {
+		case "softmax":
+			x = op.Softmax(scope, x)
+		case "sigmoid":
+			x = op.Sigmoid(scope, x)
+		}
+		add := func(suffix string, out tf.Output, label bool) {
+			if scope.Err() == nil {
+				added = append(added, headTensor{
+					suffix: suffix, tensor: fmt.Sprintf("%s:%d", out.Op.Name(), out.Index), dtype: tensor.DType(out.DataType()), label: label,
+				})
+			}
+		}
+		switch {
+		case h.ArgMax:
+			add("", op.ArgMax(scope, x, tg.Const(scope, int32(-1))), true)
+		case h.TopK > 0:
+			values, indices := op.TopKV2(scope, x, tg.Const(scope, int32(h.TopK)))
+			add("_scores", values, false)
+			add("_indices", indices, true)
+		default:
+			add("", x, false)
+		}
+		return scope.Err()
+	})
+	return added, err
+}
