@@ -105,8 +105,19 @@ func (b *Batch) PadInto(c int, dst []byte) error {
 func (b *Batch) padRows(c int, dst []byte) {
 	p := &b.plan.comps[c]
 	dims := b.Dims(c)[1:]
+	if len(dims) > 1 {
+		for _, r := range b.rows {
+			dst = dst[p.padRow(dst, r.Tensors[c], dims):]
+		}
+		return
+	}
+	size := p.size
+	for _, d := range dims {
+		size *= int(d)
+	}
 	for _, r := range b.rows {
-		dst = dst[p.padRow(dst, r.Tensors[c], dims):]
+		p.pad(dst[copy(dst[:size], r.Tensors[c].Bytes()):size])
+		dst = dst[size:]
 	}
 }
 

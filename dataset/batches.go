@@ -143,7 +143,8 @@ type batcher struct {
 	in    iterator
 	g     grouper
 	b     Batch
-	size  int // a group of fewer rows is dropped
+	size  int          // a group of fewer rows is dropped
+	bulk  rowsIterator // in, where rows can be read many at a time
 	end   bool
 	lossy bool // an error of the input loses the rows read for the batch, as in tf.data
 	stats *Stats
@@ -153,6 +154,9 @@ func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOpti
 	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats}
 	if it.b.max == 0 {
 		it.b.max = DefaultMaxBatchBytes
+	}
+	if a, ok := g.(*arrival); ok && a.length == nil && a.size <= maxBulk {
+		it.bulk, _ = in.(rowsIterator)
 	}
 	if opts.DropRemainder {
 		it.size = int(opts.Size)
@@ -176,10 +180,7 @@ func (it *batcher) nextBatch(ctx context.Context) (*Batch, error) {
 		if it.end {
 			return nil, io.EOF
 		}
-		err := it.in.next(ctx, it.g.slot())
-		if err == nil {
-			err = it.g.commit()
-		}
+		err := it.read(ctx)
 		switch {
 		case err == nil:
 		case err == io.EOF: //nolint:errorlint // iterators return it bare
@@ -191,6 +192,23 @@ func (it *batcher) nextBatch(ctx context.Context) (*Batch, error) {
 			return nil, err
 		}
 	}
+}
+
+// maxBulk bounds the elements that are set up beforehand for rows that may never come.
+const maxBulk = 1 << 14
+
+// read reads a row into the grouper, or as many as its group lacks.
+func (it *batcher) read(ctx context.Context) error {
+	if it.bulk != nil {
+		g := it.g.(*arrival) //nolint:forcetypeassert // bulk is only set with it
+		n, err := it.bulk.nextRows(ctx, g.slots())
+		g.n += n
+		return err
+	}
+	if err := it.in.next(ctx, it.g.slot()); err != nil {
+		return err
+	}
+	return it.g.commit()
 }
 
 func (it *batcher) close() { it.in.close() }

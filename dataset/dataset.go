@@ -43,6 +43,13 @@ type iterator interface {
 	close()
 }
 
+// rowsIterator is an iterator that can give many elements in one call, which spares the calls where elements are small.
+type rowsIterator interface {
+	// nextRows sets elements from the first on and returns their number. If it is less than asked for, the error says why; as with
+	// next, the call after an error goes on.
+	nextRows(ctx context.Context, rows []*Element) (int, error)
+}
+
 // newDataset returns a dataset with the given spec.
 func newDataset(spec Spec, card int64, open func(openOptions) (iterator, error)) *Dataset {
 	return &Dataset{spec: spec, comps: spec.Flatten(), card: card, open: open}

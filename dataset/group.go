@@ -142,6 +142,15 @@ func (g *arrival) take(end bool) []*Element {
 	return nil
 }
 
+// slots returns room for as many rows as the group lacks. It is only for groups without a token budget.
+func (g *arrival) slots() []*Element {
+	g.recycle()
+	for len(g.rows) < g.size {
+		g.rows = append(g.rows, new(Element))
+	}
+	return g.rows[g.n:g.size]
+}
+
 func (g *arrival) reset() { g.recycle(); g.n, g.longest = 0, 0 }
 
 // exact groups rows of equal shapes. Once it holds a window of rows, the group of the oldest row is given up.

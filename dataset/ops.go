@@ -217,6 +217,29 @@ func (it *repeated) next(ctx context.Context, e *Element) error {
 	}
 }
 
+// nextRows gives what is left of the pass in one call.
+func (it *repeated) nextRows(ctx context.Context, rows []*Element) (int, error) {
+	n := 0
+	for n < len(rows) {
+		if in, ok := it.in.(rowsIterator); ok {
+			k, err := in.nextRows(ctx, rows[n:])
+			n += k
+			it.some = it.some || k > 0
+			if err != nil && err != io.EOF { //nolint:errorlint // iterators return it bare
+				return n, err
+			}
+			if n == len(rows) {
+				break
+			}
+		}
+		if err := it.next(ctx, rows[n]); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
 func (it *repeated) close() {
 	if it.in != nil {
 		it.in.close()

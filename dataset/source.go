@@ -58,13 +58,13 @@ func FromElements(spec Spec, elements ...Element) *Dataset {
 
 // FromRows returns a dataset of vectors of any lengths, one per row: what tf.data makes of a ragged tensor's rows. The rows' memory is shared.
 func FromRows[T tensor.Value](rows [][]T) *Dataset {
-	elements := make([]tensor.Tensor, len(rows))
+	dims := make([]int64, len(rows))
 	for i, r := range rows {
-		elements[i] = tensor.Vector(r...)
+		dims[i] = int64(len(r))
 	}
 	return newDataset(TensorSpec(tensor.DTypeOf[T](), -1), int64(len(rows)), func(openOptions) (iterator, error) {
 		return &indexed{n: int64(len(rows)), at: func(i int64, e *Element) {
-			e.Tensors = append(e.Tensors, elements[i])
+			e.Tensors = append(e.Tensors, must(tensor.ShareSlice(rows[i], dims[i:i+1:i+1])))
 		}}, nil
 	})
 }
@@ -102,6 +102,20 @@ func (it *indexed) next(_ context.Context, e *Element) error {
 	it.at(it.i, e)
 	it.i++
 	return nil
+}
+
+// nextRows is next for many rows at once, the last of which may be missing.
+func (it *indexed) nextRows(_ context.Context, rows []*Element) (int, error) {
+	n := int(min(int64(len(rows)), it.n-it.i))
+	for _, e := range rows[:n] {
+		e.reset(it.i)
+		it.at(it.i, e)
+		it.i++
+	}
+	if n < len(rows) {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 func (it *indexed) close() {}
