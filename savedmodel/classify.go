@@ -59,8 +59,8 @@ type traits struct {
 
 // classify returns a layer's class as its operations, variables and name suggest it. sure is false when several classes would look alike
 // or the class is the user's own.
-func classify(s *scope, c *call, name string) (class string, sure bool) {
-	t := newTraits(s, c, name)
+func classify(s *scope, c *call, name string, vars []*variable) (class string, sure bool) {
+	t := newTraits(s, c, name, vars)
 	byName, known := classOfName(name)
 	if !isDefaultName(name) {
 		known = false
@@ -87,7 +87,7 @@ func isDefaultName(name string) bool {
 	return whole || base
 }
 
-func newTraits(s *scope, c *call, name string) *traits {
+func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
 	var text strings.Builder
 	for _, n := range c.nodes {
@@ -116,7 +116,7 @@ func newTraits(s *scope, c *call, name string) *traits {
 		text.WriteString(":" + n.op)
 	}
 	t.text = text.String()
-	for _, v := range c.vars {
+	for _, v := range vars {
 		path := strings.Split(v.name, "/")
 		last := path[len(path)-1]
 		if isSeed(v) {
@@ -185,12 +185,14 @@ func (t *traits) weighted() []string {
 	if len(t.weights) == 0 {
 		return nil
 	}
-	if c := t.compound(); c != nil {
+	if c := t.compound(); c != nil && !t.has("vector_u") {
 		return c
 	}
 	switch {
 	case t.only("embeddings"):
 		return []string{"Embedding"}
+	case t.has("vector_u"):
+		return []string{"SpectralNormalization"}
 	case t.has("moving_mean", "moving_variance"):
 		return []string{"BatchNormalization"}
 	case t.only("gamma", "beta"):
@@ -302,6 +304,8 @@ func (t *traits) kernelClass() []string {
 		return []string{"Conv" + dim}
 	case t.direct == 0 || !t.own && t.nestedModel():
 		return []string{}
+	case rank == 2 && denseText.MatchString(t.text) && t.ops["BatchMatMulV2"]:
+		return []string{"Dense", "EinsumDense"}
 	case rank == 2 && (denseText.MatchString(t.text) || tensordotText.MatchString(t.text)):
 		return []string{"Dense"}
 	case rank == 2 && !strings.Contains(t.text, "BatchMatMul") && !t.ops["Einsum"]:
@@ -321,7 +325,7 @@ const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| 
 	` (?:add|Add):AddV2 Relu6:Relu6 (?:truediv|mul):(?:RealDiv|Mul)(?: mul:Mul)?|(?: Gelu/\S+)+| Softplus:Softplus Tanh:Tanh mul:Mul|(?: \S+)+)`
 
 var (
-	denseText     = regexp.MustCompile(`^ MatMul:MatMul(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
+	denseText     = regexp.MustCompile(`^ MatMul:(?:MatMul|BatchMatMulV2)(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
 	tensordotText = regexp.MustCompile(`^(?: Tensordot\S*)+(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
 )
 
@@ -347,7 +351,7 @@ func byInput(format string) func(*traits) []string {
 
 // patterns are tried in order against [traits.text].
 var patterns = []pattern{
-	{regexp.MustCompile(`RandomUniform|RandomNormal|RandomGetKey`), func(*traits) []string { return nil }},
+	{regexp.MustCompile(`RandomUniform|RandomNormal|RandomGetKey`), randomClasses},
 	{regexp.MustCompile(` div_no_nan:DivNoNan$`), classes("ActivityRegularization")},
 	{regexp.MustCompile(`^ (?:concat|concatenate):(?:ConcatV2|Identity)$`), classes("Concatenate")},
 	{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+$`), mergeOf("Add")},
@@ -365,7 +369,7 @@ var patterns = []pattern{
 	{regexp.MustCompile(`^ LeakyRelu:LeakyRelu$`), classes("LeakyReLU", "Activation", "ReLU")},
 	{regexp.MustCompile(`^ Elu:Elu$`), eluClasses},
 	{regexp.MustCompile(`^ Elu:Elu .*SelectV2$`), classes("ELU")},
-	{regexp.MustCompile(`^ Softmax:Softmax$`), classes("Activation", "Softmax")},
+	{regexp.MustCompile(`^ Softmax:Softmax$`), softmaxClasses},
 	{regexp.MustCompile(`^ Exp:Exp$`), classes("Activation", "Lambda")},
 	{regexp.MustCompile(`^ moments/`), classes("LayerNormalization")},
 	{regexp.MustCompile(`^ Square:Square Sum:Sum .*mul:Mul$`), classes("UnitNormalization")},
@@ -408,7 +412,7 @@ var applicationsRelu = regexp.MustCompile(`^(?:conv\d+(?:_block\d+)?(?:_\w+)?_re
 // reluClasses tells ReLU from Activation("relu"), which do the same, by the words in the name.
 func reluClasses(t *traits) []string {
 	name := strings.ToLower(t.name)
-	if strings.Contains(name, "act") || applicationsRelu.MatchString(name) {
+	if applicationsRelu.MatchString(name) || strings.Contains(name, "activation") || strings.Contains(name, "act_relu") {
 		return []string{"Activation", "ReLU"}
 	}
 	return []string{"ReLU", "Activation"}
@@ -419,6 +423,24 @@ func eluClasses(t *traits) []string {
 		return []string{"Activation", "ELU"}
 	}
 	return []string{"ELU", "Activation"}
+}
+
+func softmaxClasses(t *traits) []string {
+	if strings.Contains(strings.ToLower(t.name), "act") || t.name == "predictions" {
+		return []string{"Activation", "Softmax"}
+	}
+	return []string{"Softmax", "Activation"}
+}
+
+// randomClasses lists the layers that draw random numbers even when they change nothing.
+func randomClasses(*traits) []string {
+	all := []string{"RandomFlip", "RandomRotation", "RandomZoom"}
+	for _, class := range kerasClasses {
+		if strings.HasPrefix(class, "Random") && !slices.Contains(all, class) {
+			all = append(all, class)
+		}
+	}
+	return all
 }
 
 func cropClasses(t *traits) []string {

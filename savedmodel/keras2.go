@@ -366,7 +366,7 @@ func (n *network) class(name string) string {
 		return "InputLayer"
 	}
 	if calls := n.called[name]; len(calls) > 0 {
-		class, _ := classify(n.scope, calls[0], name)
+		class, _ := classify(n.scope, calls[0], name, calls[0].vars)
 		return class
 	}
 	class, _ := classOfName(name)

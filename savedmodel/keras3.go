@@ -64,6 +64,7 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	k.nameModel()
 	k.collect()
 	k.assignVariables()
+	k.classify()
 	k.findHidden()
 	k.rows()
 	return k.table, nil
@@ -172,7 +173,6 @@ func (k *keras3) collect() {
 		l := k.byName[c.name]
 		if l == nil {
 			l = &layerCalls{name: c.name}
-			l.class, l.sure = classify(k.scope, c, c.name)
 			k.byName[c.name] = l
 			k.layers = append(k.layers, l)
 		}
@@ -260,6 +260,93 @@ func (k *keras3) assignVariables() {
 	}
 }
 
+// classify finds the layers' classes. A class of one's own has its default name only for the layers that were given none: others of the same
+// make are taken to be of the class that the first such name tells.
+func (k *keras3) classify() {
+	own := map[string]string{}
+	for _, l := range k.layers {
+		if l.op {
+			continue
+		}
+		l.class, l.sure = classify(k.scope, l.calls[0], l.name, slices.Concat(l.vars, l.calls[0].vars))
+		k.completeStates(l)
+		k.orderModelOutputs(l)
+		if l.sure || !l.custom() {
+			continue
+		}
+		make := l.fingerprint()
+		if own[make] == "" {
+			own[make] = l.class
+		}
+		l.class = own[make]
+	}
+}
+
+// orderModelOutputs sorts the results of a nested functional model. Keras runs the layers at one distance from the outputs in the reverse of the
+// outputs' order, and what others of the outputs are made from before these.
+func (k *keras3) orderModelOutputs(l *layerCalls) {
+	if l.class != "Functional" {
+		return
+	}
+	for _, c := range l.calls {
+		if len(c.outs) < 2 {
+			continue
+		}
+		slices.Reverse(c.outs)
+		slices.SortStableFunc(c.outs, func(a, b ref) int {
+			switch {
+			case k.feeds(c, a, b):
+				return -1
+			case k.feeds(c, b, a):
+				return 1
+			}
+			return 0
+		})
+		for i, r := range c.outs {
+			c.shapes[i], _ = k.body.shape(r)
+		}
+	}
+}
+
+// feeds reports whether a is among what b is made from, within a call.
+func (k *keras3) feeds(c *call, a, b ref) bool {
+	seen := map[*node]bool{b.node: true}
+	for todo := []*node{b.node}; len(todo) > 0; todo = todo[1:] {
+		for _, in := range todo[0].inputs {
+			if in == a {
+				return true
+			}
+			if in.node != nil && !seen[in.node] && k.scope.owner[in.node] == c {
+				seen[in.node] = true
+				todo = append(todo, in.node)
+			}
+		}
+	}
+	return false
+}
+
+// custom reports whether the class is a guess from the layer's name.
+func (l *layerCalls) custom() bool {
+	return l.class == camelCase(defaultBase(l.name)) && !slices.Contains(kerasClasses, l.class)
+}
+
+// fingerprint tells layers of one's own apart by the names of their variables and the types of their operations.
+func (l *layerCalls) fingerprint() string {
+	var marks []string
+	for _, v := range l.vars {
+		marks = append(marks, v.name[strings.LastIndexByte(v.name, '/')+1:])
+	}
+	for _, n := range l.calls[0].nodes {
+		if n.op == "BatchMatMulV2" {
+			marks = append(marks, "MatMul")
+		} else if !quietOps[n.op] {
+			marks = append(marks, n.op)
+		}
+	}
+	slices.Sort(marks)
+	return strings.Join(slices.Compact(marks), " ")
+}
+
 // row makes the row of a layer.
 func (k *keras3) row(l *layerCalls) *Layer {
 	last := l.calls[len(l.calls)-1]
@@ -296,6 +383,9 @@ func (k *keras3) stackRows() {
 		prev = shapes[0]
 	}
 	for _, l := range k.layers {
+		if l.op {
+			continue // no layer of the model's own
+		}
 		r := k.row(l)
 		if !r.Output.known() {
 			r.Output = oneShape(prev)

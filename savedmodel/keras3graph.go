@@ -171,6 +171,13 @@ func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inp
 			from = append(from, vertexEdge{inputs[i], 0})
 		}
 	}
+	if l.class != "Attention" && l.class != "AdditiveAttention" {
+		for _, e := range c.masks {
+			if v := vertices[e.from]; v != nil {
+				from = append(from, vertexEdge{v, 0})
+			}
+		}
+	}
 	if len(from) == 1 && (l.class == "MultiHeadAttention" || l.class == "Attention" || l.class == "AdditiveAttention" || l.class == "GroupQueryAttention") {
 		from = append(from, from[0]) // self-attention: one tensor is the query and the value
 	}
@@ -190,6 +197,12 @@ func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
 			if n.op == "BatchMatMulV2" || n.op == "ExpandDims" {
 				first = k.through(c, n.inputs[0])
 				break
+			}
+		}
+	case "Dot":
+		for _, n := range c.nodes {
+			if n.op == "BatchMatMulV2" || n.op == "MatMul" {
+				first = k.through(c, n.inputs[0])
 			}
 		}
 	case "LSTM", "GRU", "SimpleRNN", "RNN":

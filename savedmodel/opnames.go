@@ -9,7 +9,7 @@ var operationClasses = map[string]string{
 	"GreaterEqual": "GreaterEqual", "LeakyRelu": "LeakyRelu", "Less": "Less", "LessEqual": "LessEqual", "Log": "Log", "Log1p": "Log1p", "LogSoftmax": "LogSoftmax",
 	"LogicalAnd": "LogicalAnd", "LogicalNot": "LogicalNot", "LogicalOr": "LogicalOr", "MatMul": "Matmul", "Max": "Max", "Maximum": "Maximum", "Mean": "Mean", "Min": "Min",
 	"Minimum": "Minimum", "Mul": "Multiply", "Neg": "Negative", "NotEqual": "NotEqual", "OneHot": "OneHot", "Pack": "Stack", "Pad": "Pad", "Pow": "Power", "Prod": "Prod",
-	"RealDiv": "Divide", "Reciprocal": "Reciprocal", "Relu": "Relu", "Relu6": "Relu6", "Reshape": "Reshape", "ReverseV2": "Flip", "Roll": "Roll", "Round": "Round", "Rsqrt": "Rsqrt",
+	"RealDiv": "TrueDivide", "Reciprocal": "Reciprocal", "Relu": "Relu", "Relu6": "Relu6", "Reshape": "Reshape", "ReverseV2": "Flip", "Roll": "Roll", "Round": "Round", "Rsqrt": "Rsqrt",
 	"SelectV2": "Where", "Selu": "Selu", "Shape": "Shape", "Sigmoid": "Sigmoid", "Sign": "Sign", "Sin": "Sin", "Softmax": "Softmax", "Softplus": "Softplus", "Softsign": "Softsign",
 	"Split": "Split", "SplitV": "Split", "Sqrt": "Sqrt", "Square": "Square", "Squeeze": "Squeeze", "StridedSlice": "GetItem", "Sub": "Subtract", "Sum": "Sum", "Tanh": "Tanh",
 	"Tile": "Tile", "TopKV2": "TopK", "Transpose": "Transpose",

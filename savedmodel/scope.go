@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,9 +15,10 @@ type call struct {
 	op    bool
 	nodes []*node
 
-	ins  []edge // the tensors it takes from outside, each once, in order of first use; without masks
-	outs []ref  // the tensors it gives to others, in the order of the layer's results
-	vars []*variable
+	ins   []edge // the tensors it takes from outside in order of first use, each once, but as often as a merge takes it; without masks
+	masks []edge // the truth values it takes, where it takes anything else
+	outs  []ref  // the tensors it gives to others, in the order of the layer's results
+	vars  []*variable
 	// shapes of outs
 	shapes []tensor.Shape
 	// phantom marks a layer that leaves nothing in the graph.
@@ -136,7 +138,7 @@ func (s *scope) dropMasks() {
 			continue
 		}
 		n := c.nodes[len(c.nodes)-1]
-		s.gone[c] = passesOn(n) || isBool(n) || s.onlyForMasks(n)
+		s.gone[c] = passesOn(n) || s.unused(n) && isBool(n) || s.onlyForMasks(n)
 	}
 	s.calls = slices.DeleteFunc(s.calls, func(c *call) bool { return s.gone[c] })
 }
@@ -156,6 +158,9 @@ func isBool(n *node) bool {
 	}
 	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.op != "Placeholder"
 }
+
+// unused reports whether nobody takes what a node gives. Keras computes masks that the layers after do not ask for.
+func (s *scope) unused(n *node) bool { return len(s.users[n]) == 0 }
 
 // onlyForMasks reports whether all that a node gives goes to operations that were dropped.
 func (s *scope) onlyForMasks(n *node) bool {
@@ -188,8 +193,11 @@ func (s *scope) connect(rets []ref) {
 	}
 	for _, c := range s.calls {
 		for _, n := range c.nodes {
+			if n.op == "Cast" && len(s.users[n]) > 0 {
+				continue // its input counts where the result is used, which is what the order of the arguments goes by
+			}
 			for _, in := range n.inputs {
-				s.connectInput(c, in)
+				s.connectInput(c, s.throughCasts(c, in))
 			}
 		}
 	}
@@ -206,13 +214,62 @@ func (s *scope) connect(rets []ref) {
 		}
 	}
 	for _, c := range s.calls {
-		data := slices.DeleteFunc(slices.Clone(c.ins), func(e edge) bool {
-			return e.from != nil && !slices.Contains(e.from.outs, e.ref) || e.from == nil && e.ref.node != nil && isBool(e.ref.node)
-		})
-		if len(data) > 0 {
-			c.ins = data
+		s.sortInputs(c)
+	}
+}
+
+// sortInputs parts masks from data, and counts what a merge takes twice.
+func (s *scope) sortInputs(c *call) {
+	var data []edge
+	for _, e := range c.ins {
+		switch {
+		case e.ref.node != nil && isBool(e.ref.node):
+			if e.from != nil && e.from.op {
+				c.masks = append(c.masks, e)
+			}
+		case e.from == nil || slices.Contains(e.from.outs, e.ref):
+			data = append(data, e)
 		}
 	}
+	if len(data) == 0 {
+		c.masks = nil
+		return
+	}
+	c.ins = data
+	if all := s.mergeInputs(c); len(all) > len(data) {
+		c.ins = all
+	}
+}
+
+// mergingOps combine tensors of equal standing.
+var mergingOps = map[string]bool{"AddV2": true, "Add": true, "Sub": true, "Mul": true, "Maximum": true, "Minimum": true, "ConcatV2": true, "RealDiv": true}
+
+// mergeInputs returns all tensors that a merge takes, as often as it takes each; nil when c is no merge.
+func (s *scope) mergeInputs(c *call) []edge {
+	var all []edge
+	for _, n := range c.nodes {
+		if quietOps[n.op] || n.op == "Cast" {
+			continue
+		}
+		if !mergingOps[n.op] || len(c.vars) > 0 {
+			return nil
+		}
+		for _, in := range n.inputs {
+			r := s.source(s.throughCasts(c, in))
+			if i := slices.IndexFunc(c.ins, func(e edge) bool { return e.ref == r }); i >= 0 {
+				all = append(all, c.ins[i])
+			}
+		}
+	}
+	return all
+}
+
+// throughCasts follows a tensor back through casts within a call.
+func (s *scope) throughCasts(c *call, r ref) ref {
+	for r.node != nil && r.node.op == "Cast" && s.owner[r.node] == c && len(r.node.inputs) > 0 {
+		r = r.node.inputs[0]
+	}
+	return r
 }
 
 // connectInput notes that a node of c takes in.
@@ -311,10 +368,14 @@ func (s *scope) within(c *call) *scope {
 	return newScope(s.b, s.depth+1, c.nodes, c.outs)
 }
 
+// partOfLayer matches scopes that layers open within their own.
+var partOfLayer = regexp.MustCompile(`^(?:[A-Z].*|.*_cell|forward_.*|backward_.*|query|key|value|attention_output|batchnorm|moments|while|convolution|conv_transpose|separable_conv2d|depthwise)(?:_\d+)?$`)
+
 // modelDepth tells whether the first component of the nodes' names is the model's scope (1) or a layer's (0): by where in
 // the names of the variables that the nodes read the layer stands.
 func (b *body) modelDepth(nodes []*node) int {
 	votes, deep := 0, false
+	readers := map[string]bool{} // the scopes within the first that read variables, and look like layers
 	first := ""
 	for _, n := range nodes {
 		if first == "" {
@@ -327,11 +388,14 @@ func (b *body) modelDepth(nodes []*node) int {
 		for _, in := range n.inputs {
 			i, ok := in.isArg()
 			if v := b.vars[i]; ok && v != nil {
+				if len(n.parts) > 2 && !partOfLayer.MatchString(n.parts[1]) {
+					readers[n.parts[1]] = true
+				}
 				votes += depthVote(n.parts[:len(n.parts)-1], strings.Split(v.name, "/"))
 			}
 		}
 	}
-	if votes > 0 || votes == 0 && deep {
+	if votes > 0 || votes == 0 && deep || len(readers) > 1 {
 		return 1
 	}
 	return 0

@@ -1,0 +1,113 @@
+package savedmodel
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Inputs and outputs of the While op that the loop of a recurrent layer is: a counter, its limit, the time, the list of outputs; then,
+// where the layer has a mask, zeros in the place of masked outputs; then the states (rnn of keras/src/backend/tensorflow/rnn.py).
+const firstLoopState = 4
+
+// completeStates gives a recurrent layer whose states are taken all its results, in their order: the output, then the states. The graph shows
+// only those that are taken, and Keras lists all.
+func (k *keras3) completeStates(l *layerCalls) {
+	if l.class != "LSTM" && l.class != "GRU" && l.class != "SimpleRNN" && l.class != "RNN" && l.class != "Bidirectional" {
+		return
+	}
+	for _, c := range l.calls {
+		if !slices.ContainsFunc(c.outs, isLoopState) {
+			continue
+		}
+		var outs []ref
+		var shapes []tensor.Shape
+		add := func(r ref) {
+			s, _ := k.body.shape(r)
+			outs, shapes = append(outs, r), append(shapes, s)
+		}
+		if y, ok := k.loopOutput(c); ok {
+			add(y)
+		}
+		for _, n := range c.nodes {
+			if isLoop(n) {
+				for i := range stateCount(n) {
+					add(ref{node: n, out: firstState(n) + i})
+				}
+			}
+		}
+		if len(outs) > len(c.outs) && !slices.ContainsFunc(c.outs, func(r ref) bool { return !slices.Contains(outs, r) }) {
+			c.outs, c.shapes = outs, shapes
+		}
+	}
+}
+
+func isLoop(n *node) bool { return n.op == "While" || n.op == "StatelessWhile" }
+
+func isLoopState(r ref) bool { return r.node != nil && isLoop(r.node) && r.out >= firstLoopState }
+
+// firstState returns the place of the first state among the loop's outputs.
+func firstState(loop *node) int {
+	if n := loop.in(firstLoopState); n != nil && n.op == "ZerosLike" {
+		return firstLoopState + 1
+	}
+	return firstLoopState
+}
+
+// stateCount returns how many states the loop carries: two of an LSTM, one of any other.
+func stateCount(loop *node) int {
+	if strings.Contains(strings.ToLower(loop.def.GetAttr()["body"].GetFunc().GetName()), "lstm") || sharesLSTMCell(loop) {
+		return 2
+	}
+	return 1
+}
+
+// sharesLSTMCell reports whether the loop begins with two states of the same shape: zeros made one after the other, or two tensors given.
+func sharesLSTMCell(loop *node) bool {
+	first := firstState(loop)
+	shapes := loop.def.GetAttr()["_output_shapes"].GetList().GetShape()
+	if first+1 >= len(shapes) {
+		return false
+	}
+	a, b := newShape(shapes[first]), newShape(shapes[first+1])
+	return a.Rank() == 2 && a.Equal(b)
+}
+
+// loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last node that nobody takes, the whole
+// sequence where the loop keeps all steps, the last step where it keeps one.
+func (k *keras3) loopOutput(c *call) (ref, bool) {
+	for _, r := range c.outs {
+		if !isLoopState(r) {
+			return r, true
+		}
+	}
+	keepsAll := true
+	for _, n := range c.nodes {
+		if n.op == "TensorListReserve" && strings.HasSuffix(n.name, "TensorArrayV2_1") {
+			size := n.in(1)
+			keepsAll = size == nil || size.op != "Const" || intConst(size) != 1
+		}
+	}
+	for _, n := range slices.Backward(c.nodes) {
+		if len(n.parts) != k.scope.depth+2 || len(k.scope.users[n]) > 0 {
+			continue
+		}
+		if n.op == "Transpose" && keepsAll || n.op == "StridedSlice" && !keepsAll || n.op == "ConcatV2" {
+			return ref{node: n}, true
+		}
+	}
+	return ref{}, false
+}
+
+// intConst returns the value of a constant that is one whole number, or -1.
+func intConst(n *node) int64 {
+	t := n.def.GetAttr()["value"].GetTensor()
+	switch {
+	case len(t.GetIntVal()) == 1:
+		return int64(t.GetIntVal()[0])
+	case len(t.GetInt64Val()) == 1:
+		return t.GetInt64Val()[0]
+	}
+	return -1
+}
