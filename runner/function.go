@@ -49,6 +49,9 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkOps(sig.Name); err != nil {
+		return nil, err
+	}
 	if err := s.graph.CheckSignature(sig); err != nil {
 		return nil, err
 	}

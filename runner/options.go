@@ -20,6 +20,10 @@ type Options struct {
 	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is taken as it is needed.
 	GPUMemoryFraction float64
 
+	// AllowOps are types of operations ("ReadFile") that the model may run although they do more than compute; see [savedmodel.MetaGraph.Scan].
+	// Without them such a model is refused with an *[UnsafeError].
+	AllowOps []string
+
 	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for the first model of a process only.
 	Library string
 }

@@ -582,3 +582,28 @@ func TestHeads(t *testing.T) {
 		t.Errorf("a head on no output: %v, want a *NameError", err)
 	}
 }
+
+// A model that reads a file named by its input is refused unless that is allowed.
+func TestUnsafeModel(t *testing.T) {
+	for _, model := range []string{"mod_file_io", "mod_file_io_nested", "mod_py_function"} {
+		var unsafe *UnsafeError
+		if _, err := load(t, model+"/model").Function(""); !errors.As(err, &unsafe) {
+			t.Errorf("%s: Function = %v, want an *UnsafeError", model, err)
+		}
+	}
+	s, err := Load(t.Context(), "../testdata/models/mod_file_io/model", Options{AllowOps: []string{"ReadFile"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("read by the graph"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.Run(t.Context(), "", map[string]tensor.Tensor{"path": tensor.Scalar(file)})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := out["bytes"].Strings(); len(got) != 1 || got[0] != "read by the graph" {
+		t.Errorf("bytes = %q", got)
+	}
+}

@@ -12,8 +12,10 @@ import (
 
 // Session is a model loaded into TensorFlow, with its variables. [Load] makes one, and the caller closes it.
 type Session struct {
-	model *savedmodel.Model
-	graph *savedmodel.MetaGraph
+	model    *savedmodel.Model
+	graph    *savedmodel.MetaGraph
+	findings []savedmodel.Finding // of the scan for what does more than compute
+	allowOps []string
 
 	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
 	mu     sync.RWMutex
@@ -27,7 +29,7 @@ type Session struct {
 
 // Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads it into TensorFlow.
 // Errors of the model's files are those of package savedmodel, *[savedmodel.TagError] among them; a libtensorflow that is missing is a
-// *[LibraryError], and what TensorFlow itself says an *[Error].
+// *[LibraryError], a model that does more than compute an *[UnsafeError], and what TensorFlow itself says an *[Error].
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 	m, err := savedmodel.Open(dir)
 	if err != nil {
@@ -49,7 +51,14 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := graph.Verify(); err != nil {
 		return nil, err
 	}
-	e, err := loadEngine(ctx, m.Dir, graph.Tags, o)
+	s := &Session{model: m, graph: graph, allowOps: o.AllowOps, functions: map[string]*Function{}}
+	if s.findings, err = graph.Scan(); err != nil {
+		return nil, err
+	}
+	if err := s.checkOps(""); err != nil {
+		return nil, err
+	}
+	s.engine, err = loadEngine(ctx, m.Dir, graph.Tags, o)
 	if err != nil {
 		var tfErr *Error
 		if errors.As(err, &tfErr) {
@@ -57,7 +66,6 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 		}
 		return nil, err
 	}
-	s := &Session{model: m, graph: graph, engine: e, functions: map[string]*Function{}}
 	if err := s.checkDevice(o.Device); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -92,6 +92,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.inputFormat, "input-format", "", "jsonl or txt (by extension)")
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
 	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
+	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
 	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "outputs to write, in this order (all)")
 	f.StringArrayVar(&o.heads, "head", nil, "`[OUTPUT=]HEAD` on logits: softmax, sigmoid, argmax, topk=K; softmax,topk=3")
 	f.StringVar(&o.labels, "labels", "", "`FILE` with the names of classes, one a line, for argmax and topk")

@@ -1,0 +1,52 @@
+package runner
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// UnsafeError says that a model does more than compute: loading it or running the signature reads or writes files, starts processes, reaches the network or
+// runs other code. [Options.AllowOps] lets named operations through.
+type UnsafeError struct {
+	Model     string
+	Signature string // "" when loading the model does it
+	Findings  []savedmodel.Finding
+}
+
+// Error names the first operation and where it sits.
+func (e *UnsafeError) Error() string {
+	what := "loading it"
+	if e.Signature != "" {
+		what = fmt.Sprintf("signature %q", e.Signature)
+	}
+	f := e.Findings[0]
+	more := ""
+	if n := len(e.Findings) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("model %q: %s runs %s (%s) in %q%s", e.Model, what, f.Op, f.Kind, f.Where(), more)
+}
+
+// Hints says what to type next.
+func (e *UnsafeError) Hints() []string {
+	return []string{"see what it does: tfrun scan " + e.Model, "if you trust it: --allow-op " + e.Findings[0].Op}
+}
+
+// checkOps refuses what was found in the model and is not allowed. signature is "" for loading.
+func (s *Session) checkOps(signature string) error {
+	e := &UnsafeError{Model: s.model.Dir, Signature: signature}
+	for _, f := range s.findings {
+		if slices.Contains(s.allowOps, f.Op) {
+			continue
+		}
+		if signature == "" && f.Loading && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
+			e.Findings = append(e.Findings, f)
+		}
+	}
+	if e.Findings == nil {
+		return nil
+	}
+	return e
+}
