@@ -284,9 +284,9 @@ func (t *traits) nestedModel() bool {
 // made before the model was, do not.
 func (t *traits) modelClass() []string {
 	if t.parts[defaultBase(t.name)] || t.parts[t.name] {
-		return []string{"Sequential", camelCase(defaultBase(t.name))}
+		return []string{"Sequential", camelCase(defaultBase(t.name)), "Functional"}
 	}
-	return []string{"Functional"}
+	return []string{"Functional", "Sequential"}
 }
 
 // kernelClass tells the classes with a kernel and perhaps a bias.

@@ -164,7 +164,7 @@ func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 	order := k.withAttention(seeds)
 	slices.SortStableFunc(order, func(a, b *looseSeed) int { return a.number - b.number })
 	names := map[*looseSeed]string{}
-	next := 0
+	next := k.firstNumber()
 	for _, s := range order {
 		if !s.dropout {
 			continue
@@ -182,6 +182,35 @@ func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 		}
 	}
 	return list
+}
+
+// firstNumber returns the number that default names begin with: above 0 when Keras had made other models before in the same session. It is known
+// when layers of two classes at least agree on it.
+func (k *keras3) firstNumber() int {
+	first := map[string]int{}
+	for _, l := range k.layers {
+		if !isDefaultName(l.name) || l.op {
+			continue
+		}
+		base, n, ok := cutNumber(l.name)
+		if !ok || classByDefault[l.name] != "" {
+			base, n = l.name, 0
+		}
+		if old, seen := first[base]; !seen || n < old {
+			first[base] = n
+		}
+	}
+	common := -1
+	for _, n := range first {
+		if common >= 0 && n != common {
+			return 0
+		}
+		common = n
+	}
+	if len(first) < 2 {
+		return 0
+	}
+	return common
 }
 
 // withAttention adds an inner seed for each MultiHeadAttention without a generator, in its place.
@@ -270,7 +299,7 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
 	if s.after != nil && nth == 0 {
 		x := s.after.calls[len(s.after.calls)-1]
 		for {
-			u := k.takers(x)
+			u := k.takersBefore(x, s.before)
 			if len(u) != 1 || u[0] == target || len(u[0].vars) > 0 || len(u[0].ins) != 1 && !isConcat(u[0]) {
 				break
 			}
@@ -297,6 +326,18 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
 // isConcat reports whether a call only joins its inputs. A dropout around one stands behind it as a rule, unlike one before the sum that closes a
 // residual branch.
 func isConcat(c *call) bool { return lastOp(c) == "ConcatV2" && len(c.vars) == 0 }
+
+// takersBefore returns the calls that take something from c and do not come after the layer: the layers' order is that of the variables, so
+// a layer between two of them is on the way from one to the other.
+func (k *keras3) takersBefore(c *call, before *layerCalls) []*call {
+	last := slices.Index(k.layers, before)
+	if last < 0 {
+		return k.takers(c)
+	}
+	return slices.DeleteFunc(k.takers(c), func(u *call) bool {
+		return !slices.ContainsFunc(k.layers[:last+1], func(l *layerCalls) bool { return slices.Contains(l.calls, u) })
+	})
+}
 
 // takers returns the calls that take something from c, phantoms among them.
 func (k *keras3) takers(c *call) []*call {
