@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -379,9 +380,9 @@ func (k *keras3) rows() {
 // which is that of its attributes.
 func (k *keras3) stackRows() {
 	k.table.ModelClass = "Sequential"
-	own := k.scope.prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && !k.isChain()
+	own := k.scope.prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
 	if own {
-		k.table.ModelClass = ""
+		k.table.ModelClass = camelCase(defaultBase(k.table.ModelName))
 		k.sortByVariables()
 	} else {
 		k.fillGaps()
@@ -407,6 +408,19 @@ func (k *keras3) stackRows() {
 		k.table.Layers = append(k.table.Layers, r)
 	}
 }
+
+// positional reports whether the function's arguments were given no names: the inputs of a Sequential or Functional model have some.
+func (k *keras3) positional() bool {
+	for i := range k.body.args {
+		if _, fed := k.body.inputs[i]; fed && positionalArg.MatchString(k.body.argName(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// positionalArg matches what tf.function calls an argument without a name.
+var positionalArg = regexp.MustCompile(`^args_\d+$`)
 
 // ownModelShape turns a shape into what Keras prints of a layer in a model of one's own: "?" for layers that have nothing to build, since they
 // remember no shapes; else the shape of the model's first call, whose batch size the files do not hold.
