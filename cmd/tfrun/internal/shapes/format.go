@@ -18,6 +18,11 @@ type Format struct {
 var formats = []Format{
 	{"text", []string{".txt"}, (*Document).WriteText},
 	{"json", []string{".json"}, (*Document).WriteJSON},
+	{"markdown", []string{".md", ".markdown"}, (*Document).WriteMarkdown},
+	{"csv", []string{".csv"}, (*Document).WriteCSV},
+	{"mermaid", []string{".mmd", ".mermaid"}, (*Document).WriteMermaid},
+	{"dot", []string{".dot", ".gv"}, (*Document).WriteDOT},
+	{"svg", []string{".svg"}, (*Document).WriteSVG},
 }
 
 // FormatNames lists the formats, the default first.

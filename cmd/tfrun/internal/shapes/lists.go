@@ -1,0 +1,173 @@
+package shapes
+
+import (
+	"bufio"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// WriteMarkdown writes the signatures and the layer table as Markdown's tables.
+func (d *Document) WriteMarkdown(w io.Writer, look Look) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "# %s\n", markdownText(d.Model))
+	for _, g := range d.MetaGraphs {
+		fmt.Fprintf(b, "\n%s\n", markdownText(strings.Join(g.facts(), " · ")))
+		markdownSignatures(b, g, look)
+		if g.Layers != nil {
+			markdownLayers(b, g, look)
+		}
+	}
+	return b.Flush()
+}
+
+func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
+	for _, name := range g.signatureNames() {
+		s := g.Signatures[name]
+		fmt.Fprintf(b, "\n## Signature %s\n\n|  | name | type | shape | tensor |\n|---|---|---|---|---|\n", markdownText(name))
+		var why []string
+		for _, side := range []struct {
+			word string
+			all  map[string]*Tensor
+		}{{"in", s.Inputs}, {"out", s.Outputs}} {
+			for _, name := range slices.Sorted(maps.Keys(side.all)) {
+				t := side.all[name]
+				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), t.typed(), t.shape(), markdownCode(t.Tensor))
+				for _, r := range t.Why {
+					why = append(why, name+": "+r)
+				}
+			}
+		}
+		if look.Explain {
+			markdownList(b, why)
+		}
+	}
+}
+
+func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
+	title := "Layers"
+	if g.ModelName != nil {
+		title += " of " + markdownText(*g.ModelName)
+	}
+	fmt.Fprintf(b, "\n## %s\n\n", title)
+	connected := g.Connected != nil && *g.Connected
+	head, rule := "| layer | type | output shape | params |", "|---|---|---|---:|"
+	if connected {
+		head, rule = head+" connected to |", rule+"---|"
+	}
+	fmt.Fprintln(b, head+"\n"+rule)
+	var why []string
+	walk(g.Layers, 0, func(l *Layer, depth int) {
+		name, class := l.title()
+		fmt.Fprintf(b, "| %s%s | %s | %s | %s |", nested(depth), markdownText(name), markdownText(strings.Trim(class, "()")), markdownText(l.shape()), number(l.Params))
+		if connected {
+			fmt.Fprintf(b, " %s |", markdownText(strings.Join(l.ConnectedTo, ", ")))
+		}
+		b.WriteByte('\n')
+		for _, r := range l.Why {
+			why = append(why, name+": "+r)
+		}
+	})
+	if t := g.Totals; t != nil {
+		fmt.Fprintf(b, "\nTotal params %s (%s), trainable %s (%s), non-trainable %s (%s).\n", number(t.Total), size(t.TotalBytes),
+			number(t.Trainable), size(t.TrainableBytes), number(t.NonTrainable), size(t.NonTrainableBytes))
+	}
+	if notes := g.notes(); len(notes) > 0 {
+		b.WriteString("\n~ marks what is likely but not in the files.\n")
+	}
+	if look.Explain {
+		markdownList(b, why)
+	}
+}
+
+func markdownList(b *bufio.Writer, items []string) {
+	if len(items) > 0 {
+		b.WriteByte('\n')
+	}
+	for _, s := range items {
+		fmt.Fprintf(b, "- %s\n", markdownText(s))
+	}
+}
+
+// markdownText escapes what Markdown, and HTML inside of it, would take for its own.
+func markdownText(s string) string {
+	var b strings.Builder
+	for _, r := range clean(s) {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '&':
+			b.WriteString("&amp;")
+		case strings.ContainsRune("|\\`*_[]~#", r):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// markdownCode writes a name in fixed width.
+func markdownCode(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + strings.NewReplacer("`", "'", "|", "\\|").Replace(clean(s)) + "`"
+}
+
+// WriteCSV writes the layer table, or where there is none the tensors of the signatures, a row each.
+func (d *Document) WriteCSV(w io.Writer, _ Look) error {
+	c := csv.NewWriter(w)
+	var rows [][]string
+	for _, g := range d.MetaGraphs {
+		walk(g.Layers, 0, func(l *Layer, depth int) { rows = append(rows, l.record(g, depth)) })
+	}
+	head := []string{"tags", "depth", "name", "class", "output_shape", "params", "bytes", "connected_to", "guessed"}
+	if rows == nil {
+		head = []string{"tags", "signature", "direction", "name", "dtype", "shape", "tensor"}
+		for _, g := range d.MetaGraphs {
+			rows = append(rows, g.tensorRecords()...)
+		}
+	}
+	if err := c.WriteAll(append([][]string{head}, rows...)); err != nil {
+		return err
+	}
+	return c.Error()
+}
+
+func (l *Layer) record(g *Graph, depth int) []string {
+	name, class := "", ""
+	if l.Name != nil {
+		name = clean(*l.Name)
+	}
+	if l.Class != nil {
+		class = clean(*l.Class)
+	}
+	return []string{
+		clean(strings.Join(g.Tags, " ")), strconv.Itoa(depth), name, class, l.OutputShape.String(), strconv.FormatInt(l.Params, 10),
+		strconv.FormatInt(l.Bytes, 10), clean(strings.Join(l.ConnectedTo, " ")), strings.Join(l.Guessed, " "),
+	}
+}
+
+// tensorRecords lists the tensors of the signatures.
+func (g *Graph) tensorRecords() [][]string {
+	var rows [][]string
+	for _, name := range g.signatureNames() {
+		s := g.Signatures[name]
+		for _, side := range []struct {
+			word string
+			all  map[string]*Tensor
+		}{{"input", s.Inputs}, {"output", s.Outputs}} {
+			for _, key := range slices.Sorted(maps.Keys(side.all)) {
+				t := side.all[key]
+				rows = append(rows, []string{clean(strings.Join(g.Tags, " ")), clean(name), side.word, clean(key), t.typed(), t.shape(), clean(t.Tensor)})
+			}
+		}
+	}
+	return rows
+}

@@ -1,0 +1,144 @@
+package shapes
+
+import (
+	"bufio"
+	_ "embed"
+	"fmt"
+	"html"
+	"io"
+	"strings"
+)
+
+//go:embed graph.css
+var graphCSS string
+
+const (
+	svgMargin   = 24.0
+	svgTitle    = 40.0
+	boxHeight   = 62.0
+	boxPadding  = 14.0
+	leastBox    = 120.0
+	longestName = 30
+	nameWidth   = 7.6 // of a character at 13 px, bold
+	smallWidth  = 6.3 // of a character at 11 px
+	codeWidth   = 6.8 // of a character at 11 px, fixed width
+)
+
+// WriteSVG draws the layers, as a picture that stands alone and follows the reader's light or dark scheme.
+func (d *Document) WriteSVG(w io.Writer, _ Look) error {
+	x := d.diagramOf()
+	b := bufio.NewWriter(w)
+	body, width, height := drawAll(x)
+	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" class="tfrun-graph" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img">`+"\n",
+		width, height, width, height)
+	fmt.Fprintf(b, "<title>%s</title>\n<style>\n%s</style>\n", html.EscapeString(x.title), graphCSS)
+	fmt.Fprintf(b, `<rect class="ground" width="%.0f" height="%.0f"/>`+"\n", width, height)
+	b.WriteString(body)
+	b.WriteString("</svg>\n")
+	return b.Flush()
+}
+
+// drawAll draws a diagram and below it those of its nested models.
+func drawAll(x *diagram) (body string, width, height float64) {
+	var b strings.Builder
+	width, height = 320, svgMargin
+	var draw func(x *diagram)
+	draw = func(x *diagram) {
+		l := arrange(x.vertices, measure)
+		fmt.Fprintf(&b, `<text class="title" x="%.0f" y="%.0f">%s</text>`+"\n", svgMargin, height+14, html.EscapeString(shorten(x.title, 60)))
+		width = max(width, l.width+2*svgMargin, svgMargin*2+9*float64(columns(shorten(x.title, 60))))
+		fmt.Fprintf(&b, `<g transform="translate(%.1f %.1f)">`+"\n", svgMargin, height+svgTitle)
+		l.draw(&b)
+		b.WriteString("</g>\n")
+		height += svgTitle + l.height + svgMargin
+		for _, p := range x.parts {
+			draw(p)
+		}
+	}
+	draw(x)
+	return b.String(), width, height
+}
+
+// measure returns the size of a vertex's box.
+func measure(v *vertex) (w, h float64) {
+	w = max(leastBox, float64(columns(shorten(v.name, longestName)))*nameWidth, float64(columns(v.subtitle()))*smallWidth,
+		float64(columns(shorten(v.shape, 40)))*codeWidth) + 2*boxPadding
+	return w, boxHeight
+}
+
+// subtitle is the second line of a box.
+func (v *vertex) subtitle() string {
+	if p := v.paramText(); p != "" {
+		return shorten(v.class, longestName) + " · " + p
+	}
+	return shorten(v.class, longestName)
+}
+
+// draw writes the edges, then the boxes.
+func (l *layout) draw(b *strings.Builder) {
+	for _, r := range l.routes {
+		class := "edge"
+		if r.turned {
+			class = "edge turned"
+		}
+		fmt.Fprintf(b, `<path class="%s" d="%s"/>`+"\n", class, r.path())
+	}
+	for _, x := range l.boxes {
+		x.draw(b)
+	}
+}
+
+// path is the edge as a curve that leaves and enters boxes straight down.
+func (r route) path() string {
+	var b strings.Builder
+	first := r.boxes[0]
+	fmt.Fprintf(&b, "M%.1f %.1f", first.x, first.y+first.h)
+	x, y := first.x, first.y+first.h
+	for i, to := range r.boxes[1:] {
+		mid := (y + to.y) / 2
+		end := to.y
+		if i == len(r.boxes)-2 {
+			end -= 5 // the tip of the arrow
+		}
+		fmt.Fprintf(&b, "C%.1f %.1f %.1f %.1f %.1f %.1f", x, mid, to.x, mid, to.x, end)
+		x, y = to.x, to.y
+		if to.v == nil {
+			y += to.h
+			fmt.Fprintf(&b, "V%.1f", y)
+		}
+	}
+	last := r.boxes[len(r.boxes)-1]
+	fmt.Fprintf(&b, "m-4 -1l4 6l4 -6M%.1f %.1f", last.x, last.y)
+	return b.String()
+}
+
+func (x *box) draw(b *strings.Builder) {
+	v := x.v
+	fmt.Fprintf(b, `<g class="layer %s" data-id="%d" transform="translate(%.1f %.1f)">`, v.family(), v.id, x.x-x.w/2, x.y)
+	tip := strings.Join(append([]string{v.name + " (" + v.class + ")", v.shape}, v.tips...), "\n")
+	fmt.Fprintf(b, "<title>%s</title>", html.EscapeString(cleanLines(tip)))
+	fmt.Fprintf(b, `<rect class="card" width="%.1f" height="%.1f" rx="8"/><rect class="mark" y="10" width="4" height="%.1f" rx="2"/>`, x.w, x.h, x.h-20)
+	fmt.Fprintf(b, `<text class="name" x="%.0f" y="21">%s</text>`, boxPadding, html.EscapeString(shorten(v.name, longestName)))
+	fmt.Fprintf(b, `<text class="class" x="%.0f" y="36">%s</text>`, boxPadding, html.EscapeString(v.subtitle()))
+	fmt.Fprintf(b, `<text class="shape" x="%.0f" y="52">%s</text>`, boxPadding, html.EscapeString(shorten(v.shape, 40)))
+	b.WriteString("</g>\n")
+}
+
+// cleanLines is clean for text of several lines.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// shorten cuts the middle out of a text that takes more than limit columns.
+func shorten(s string, limit int) string {
+	r := []rune(s)
+	if len(r) <= limit {
+		return s
+	}
+	head := limit * 2 / 3
+	return string(r[:head]) + "…" + string(r[len(r)-(limit-head-1):])
+}
