@@ -76,7 +76,7 @@ func (f *Finding) Where() string {
 // Each operation is traced back to the signatures that reach it. What the model's own saver does, and tables that are filled from the
 // model's own assets, is [Expected].
 func (mg *MetaGraph) Scan() ([]Finding, error) {
-	s := &scanner{mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, assets: map[string]string{}}
+	s := &scanner{mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{}}
 	if err := s.read(); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 )
@@ -24,8 +25,9 @@ type scanner struct {
 	order     []string             // function names in the file's order, after "" for the main graph
 	functions map[string]*scanBody // by name
 	callers   map[string][]scanCaller
-	assets    map[string]string // the main graph's nodes that name assets
-	saver     string            // the main graph's node that names the checkpoint
+	implement map[string][]string // the functions of each interface (the attribute api_implements)
+	assets    map[string]string   // the main graph's nodes that name assets
+	saver     string              // the main graph's node that names the checkpoint
 	main      map[string]*scanNode
 
 	labels     map[string]map[string]bool // of functions
@@ -120,6 +122,13 @@ func (s *scanner) read() error {
 		}
 		if f != nil {
 			s.readFunction(f)
+		}
+	}
+	for _, group := range s.implement { // TensorFlow's optimizer may put one in the place of another
+		for _, name := range group[1:] {
+			first, other := s.functions[group[0]], s.functions[name]
+			first.calls = append(first.calls, &scanCall{callee: name})
+			other.calls = append(other.calls, &scanCall{callee: group[0]})
 		}
 	}
 	for _, name := range s.order {
@@ -272,6 +281,14 @@ func (s *scanner) readFunction(f *function) {
 	body := &scanBody{}
 	s.order = append(s.order, f.name)
 	s.functions[f.name] = body
+	eachFunction(f.def.GetAttr(), func(callee string) {
+		if callee != "" {
+			body.calls = append(body.calls, &scanCall{callee: callee})
+		}
+	})
+	if api := string(f.def.GetAttr()["api_implements"].GetS()); api != "" {
+		s.implement[api] = append(s.implement[api], f.name)
+	}
 	for _, n := range f.nodes {
 		callees, rule, hit := s.look(n.def)
 		if len(callees) == 0 && !hit {
@@ -316,12 +333,7 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit 
 			callees = append(callees, name)
 		}
 	}
-	for _, a := range def.GetAttr() {
-		add(a.GetFunc().GetName())
-		for _, f := range a.GetList().GetFunc() {
-			add(f.GetName())
-		}
-	}
+	eachFunction(def.GetAttr(), add)
 	rule, hit = ruleOf(def.GetOp())
 	if g, err := s.mg.graph(); err == nil && g.functions[def.GetOp()] != nil { // a function called by its name, as in TensorFlow 1
 		add(def.GetOp())
@@ -329,6 +341,22 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit 
 	}
 	slices.Sort(callees)
 	return callees, rule, hit
+}
+
+// eachFunction calls add with the functions that attributes name, also in the attributes of those. It does not recurse.
+func eachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
+	for todo := []map[string]*attrpb.AttrValue{attrs}; len(todo) > 0; {
+		last := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, a := range last {
+			for _, f := range append(a.GetList().GetFunc(), a.GetFunc()) {
+				add(f.GetName())
+				if len(f.GetAttr()) > 0 {
+					todo = append(todo, f.GetAttr())
+				}
+			}
+		}
+	}
 }
 
 // passed returns the origins of a callee's arguments, for the ops that pass on their own inputs.

@@ -5,10 +5,6 @@ import "strings"
 // reachAll works out what each signature and the loader reach.
 func (s *scanner) reachAll() error {
 	s.labels, s.mainLabels = map[string]map[string]bool{}, map[string]map[string]bool{}
-	saver, err := s.saverDef()
-	if err != nil {
-		return err
-	}
 	for _, name := range s.mg.SignatureNames() {
 		var roots []string
 		sig := s.mg.Signatures[name]
@@ -22,8 +18,9 @@ func (s *scanner) reachAll() error {
 		}
 		s.reach(roots, labelSignature+name)
 	}
-	s.reach(append(s.mg.initOps(), saver.GetRestoreOpName()), labelLoading)
-	return nil
+	roots, err := s.mg.loaderRoots()
+	s.reach(roots, labelLoading)
+	return err
 }
 
 // reach labels the nodes of the main graph that the roots depend on, and the functions that these call. It does not recurse.

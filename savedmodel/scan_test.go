@@ -255,6 +255,26 @@ func TestScanFollowsCalls(t *testing.T) {
 			"an op of another library", library(nodes(op("out", "Addons>Gelu", "in"))), []string{`unsafe native-code Addons>Gelu by run`},
 		},
 		{
+			"in the function that the optimizer may put in another's place",
+			func() *pb.MetaGraphDef {
+				def := library(nodes(op("out", "PartitionedCall", "in", "fn=cpu")), fn("cpu", "x"), fn("gpu", "x", op("p", "EagerPyFunc", "x")))
+				for _, f := range def.GraphDef.Library.Function {
+					f.Attr = map[string]*attrpb.AttrValue{"api_implements": {Value: &attrpb.AttrValue_S{S: []byte("lstm")}}}
+				}
+				return def
+			}(),
+			[]string{`unsafe python EagerPyFunc by run`},
+		},
+		{
+			"in a function named by an attribute of a function's name",
+			func() *pb.MetaGraphDef {
+				call := op("out", "PartitionedCall", "in", "fn=outer")
+				call.Attr["f0"].GetFunc().Attr = map[string]*attrpb.AttrValue{"g": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "inner"}}}}
+				return library(nodes(call), fn("outer", "x"), fn("inner", "x", op("p", "PyFunc", "x")))
+			}(),
+			[]string{`unsafe python PyFunc by run`},
+		},
+		{
 			"functions that call each other in a circle",
 			library(nodes(op("out", "PartitionedCall", "in", "fn=a")),
 				fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("a", "PartitionedCall", "x", "fn=a"), op("r", "ReadFile", "x"))),

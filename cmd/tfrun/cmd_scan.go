@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,20 +70,13 @@ func runScan(o scanOptions, std stdio) error {
 	if err != nil {
 		return err
 	}
-	out, err := createOutput(o.output, std.out)
+	err = writeOutput(o.output, std, func(w io.Writer) error {
+		if o.format == "json" {
+			return report.WriteJSON(w)
+		}
+		return report.WriteText(w, look(o.output, std), o.all)
+	})
 	if err != nil {
-		return err
-	}
-	defer out.abandon()
-	if o.format == "json" {
-		err = report.WriteJSON(out)
-	} else {
-		err = report.WriteText(out, look(o.output, std), o.all)
-	}
-	if err != nil {
-		return err
-	}
-	if err := out.commit(); err != nil {
 		return err
 	}
 	return verdict(report)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -18,27 +20,31 @@ type shapesOptions struct {
 	format    string
 	output    string
 	explain   bool
+	exitCode  bool
 }
 
 const shapesLong = `Says what is inside MODEL, from its files alone: tags, signatures with the shapes of
 their inputs and outputs, and the table that Keras' model.summary() prints.
 
 None is a size that is open until the model runs. ~ marks what the files make likely but do
-not hold; --explain says why each dimension is what it is.`
+not hold; --explain says why each dimension is what it is.
+
+With OTHER, a second model, it says what differs between the two.`
 
 const shapesExample = `  tfrun shapes model
   tfrun shapes model --explain                 # why each dimension, and each parameter count, is what it is
   tfrun shapes model --format json | jq .
-  tfrun shapes model -o model.html             # a page to look at; .md, .csv, .svg, .dot, .mmd too`
+  tfrun shapes model -o model.html             # a page to look at; .md, .csv, .svg, .dot, .mmd too
+  tfrun shapes old new                         # what differs between two models`
 
 func newShapesCmd(std stdio) *cobra.Command {
 	var o shapesOptions
 	cmd := &cobra.Command{
-		Use:     "shapes MODEL",
+		Use:     "shapes MODEL [OTHER]",
 		Short:   "show the signatures, the layers and the shapes of a model",
 		Long:    shapesLong,
 		Example: shapesExample,
-		Args:    args(1, 1),
+		Args:    args(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			o.models = args
 			return runShapes(o, std)
@@ -54,6 +60,7 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.selection.Signature, "signature", "s", "", "show this signature alone (all)")
 	f.StringSliceVar(&o.selection.Tags, "tags", nil, "show the graph with these tags alone (all)")
 	f.BoolVar(&o.selection.Expand, "expand", false, "with the layers of nested models")
+	f.BoolVar(&o.exitCode, "exit-code", false, "with two models: fail when they differ")
 	f.BoolVar(&o.explain, "explain", false, "with the reason of each dimension and the formula of each parameter count")
 }
 
@@ -69,27 +76,69 @@ func (o *shapesOptions) pick() (shapes.Format, error) {
 	return f, nil
 }
 
+// validate checks what can be checked before a model is read.
+func (o *shapesOptions) validate(f shapes.Format) error {
+	const command = "tfrun shapes"
+	switch {
+	case len(o.models) == 2 && f.Name != "text" && f.Name != "json":
+		return usagef(command, "two models are compared as text or json, not as %s", f.Name)
+	case len(o.models) == 2 && o.explain:
+		return usagef(command, "--explain is for one model")
+	case len(o.models) == 1 && o.exitCode:
+		return usagef(command, "--exit-code is for the comparison of two models")
+	}
+	return nil
+}
+
 func runShapes(o shapesOptions, std stdio) error {
 	format, err := o.pick()
 	if err != nil {
 		return err
 	}
-	m, err := openModel(o.models[0], std)
-	if err != nil {
+	if err := o.validate(format); err != nil {
 		return err
 	}
-	d, err := shapes.Describe(m, o.selection)
-	if err != nil {
-		return err
+	docs := make([]*shapes.Document, len(o.models))
+	for i, dir := range o.models {
+		m, err := openModel(dir, std)
+		if err != nil {
+			return err
+		}
+		if docs[i], err = shapes.Describe(m, o.selection); err != nil {
+			return err
+		}
 	}
-	out, err := createOutput(o.output, std.out)
+	if len(docs) == 2 {
+		return o.compare(docs[0], docs[1], format, std)
+	}
+	l := look(o.output, std)
+	l.Explain = o.explain
+	return writeOutput(o.output, std, func(w io.Writer) error { return format.Write(w, docs[0], l) })
+}
+
+// compare writes what differs between two models.
+func (o *shapesOptions) compare(a, b *shapes.Document, f shapes.Format, std stdio) error {
+	d := shapes.Compare(a, b)
+	err := writeOutput(o.output, std, func(w io.Writer) error {
+		if f.Name == "json" {
+			return d.WriteJSON(w)
+		}
+		return d.WriteText(w, look(o.output, std))
+	})
+	if err == nil && o.exitCode && !d.Same {
+		err = fmt.Errorf("models %q and %q differ", d.A, d.B)
+	}
+	return err
+}
+
+// writeOutput writes an output that appears only when it is whole.
+func writeOutput(path string, std stdio, write func(io.Writer) error) error {
+	out, err := createOutput(path, std.out)
 	if err != nil {
 		return err
 	}
 	defer out.abandon()
-	l := look(o.output, std)
-	l.Explain = o.explain
-	if err := format.Write(out, d, l); err != nil {
+	if err := write(out); err != nil {
 		return err
 	}
 	return out.commit()

@@ -25,6 +25,7 @@ type Graph struct {
 	Connected         *bool                 `json:"connected,omitempty"` // Keras prints the column of connections
 	Layers            []*Layer              `json:"layers"`              // nil: the model holds none
 	Totals            *Totals               `json:"totals"`
+	Notes             []string              `json:"notes,omitempty"` // what could not be read, and what follows from that
 }
 
 // Signature describes one signature.
@@ -43,15 +44,17 @@ type Tensor struct {
 	Tensor     string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
 	Encoding   string       `json:"encoding,omitempty"`
 	Class      string       `json:"class,omitempty"`
-	Tensors    []string     `json:"tensors,omitempty"` // of a coo_sparse: values, indices, dense_shape
-	Components []Component  `json:"components,omitempty"`
+	Tensors    []string     `json:"tensors,omitempty"`    // of a coo_sparse: values, indices, dense_shape
+	Components []Component  `json:"components,omitempty"` // of a composite
+	Roles      []string     `json:"roles,omitempty"`      // that the tensors or components play, in their order
 	Ragged     *Ragged      `json:"ragged,omitempty"`
 	Why        []string     `json:"why,omitempty"`
+
+	parts []savedmodel.Component
 }
 
 // Component is one tensor of a composite value.
 type Component struct {
-	Role   string       `json:"role,omitempty"`
 	DType  tensor.DType `json:"dtype"`
 	Shape  tensor.Shape `json:"shape"`
 	Tensor string       `json:"tensor"`
@@ -71,14 +74,23 @@ type Layer struct {
 	Class       *string                `json:"class"`
 	OutputShape savedmodel.OutputShape `json:"output_shape"`
 	Params      int64                  `json:"params"`
+	Trainable   int64                  `json:"trainable_params"`
 	Bytes       int64                  `json:"bytes"` // of the parameters
 	ConnectedTo []string               `json:"connected_to,omitzero"`
 	Guessed     []string               `json:"guessed,omitempty"`
 	Why         []string               `json:"why"`
+	Weights     []Weight               `json:"weights,omitempty"`
 	Layers      []*Layer               `json:"layers,omitempty"` // of a nested model, when expanded
 
-	trainable int64 // of Params
-	wiring    []string
+	wiring []string
+}
+
+// Weight is a variable of a layer.
+type Weight struct {
+	Name      string       `json:"name"`
+	DType     tensor.DType `json:"dtype"`
+	Shape     tensor.Shape `json:"shape"`
+	Trainable bool         `json:"trainable"`
 }
 
 // Totals counts parameters, each variable once.
@@ -141,6 +153,7 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		return g, err
 	}
 	g.ModelName, g.ModelClass, g.Connected = known(table.ModelName), known(table.ModelClass), &table.Connected
+	g.Notes = table.Notes
 	g.Layers = describeLayers(table.Layers, table.Connected, sel.Expand)
 	t := table.Totals
 	g.Totals = &Totals{t.Total, t.Trainable, t.NonTrainable, t.TotalBytes, t.TrainableBytes, t.NonTrainableBytes}
@@ -152,9 +165,14 @@ func describeTensors(infos map[string]savedmodel.TensorInfo) map[string]*Tensor 
 	for name, info := range infos {
 		t := &Tensor{DType: info.DType, Shape: info.Shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
 		for _, c := range info.Components {
-			t.Components = append(t.Components, Component(c))
+			t.parts = append(t.parts, c)
+			if c.Role != "" {
+				t.Roles = append(t.Roles, c.Role)
+			}
 			if info.Encoding == savedmodel.CooSparse {
 				t.Tensors = append(t.Tensors, c.Tensor)
+			} else {
+				t.Components = append(t.Components, Component{c.DType, c.Shape, c.Tensor})
 			}
 		}
 		if r := info.Ragged; r != nil {
@@ -169,8 +187,11 @@ func describeLayers(layers []*savedmodel.Layer, connected, expand bool) []*Layer
 	all := make([]*Layer, 0, len(layers))
 	for _, l := range layers {
 		row := &Layer{
-			Name: known(l.Name), Class: known(l.Class), OutputShape: l.Output, Params: l.Params, Bytes: l.Bytes,
-			Guessed: slices.Clone(l.Guessed), Why: append([]string{}, l.Why...), trainable: l.TrainableParams, wiring: l.ConnectedTo,
+			Name: known(l.Name), Class: known(l.Class), OutputShape: l.Output, Params: l.Params, Trainable: l.TrainableParams, Bytes: l.Bytes,
+			Guessed: slices.Clone(l.Guessed), Why: append([]string{}, l.Why...), wiring: l.ConnectedTo,
+		}
+		for _, w := range l.Weights {
+			row.Weights = append(row.Weights, Weight(w))
 		}
 		if connected {
 			row.ConnectedTo = append([]string{}, l.ConnectedTo...)

@@ -20,6 +20,7 @@ var formats = []Format{
 	{"json", []string{".json"}, (*Document).WriteJSON},
 	{"markdown", []string{".md", ".markdown"}, (*Document).WriteMarkdown},
 	{"csv", []string{".csv"}, (*Document).WriteCSV},
+	{"html", []string{".html", ".htm"}, (*Document).WriteHTML},
 	{"mermaid", []string{".mmd", ".mermaid"}, (*Document).WriteMermaid},
 	{"dot", []string{".dot", ".gv"}, (*Document).WriteDOT},
 	{"svg", []string{".svg"}, (*Document).WriteSVG},

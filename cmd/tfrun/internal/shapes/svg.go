@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"html"
+	"html/template"
 	"io"
 	"strings"
 )
@@ -27,15 +28,30 @@ const (
 // WriteSVG draws the layers, as a picture that stands alone and follows the reader's light or dark scheme.
 func (d *Document) WriteSVG(w io.Writer, _ Look) error {
 	x := d.diagramOf()
+	if n := count(x); n > mostDrawn {
+		return fmt.Errorf("%d layers are too many to draw; at most %d are", n, mostDrawn)
+	}
 	b := bufio.NewWriter(w)
 	body, width, height := drawAll(x)
-	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" class="tfrun-graph" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img">`+"\n",
-		width, height, width, height)
+	svgStart(b, width, height)
 	fmt.Fprintf(b, "<title>%s</title>\n<style>\n%s</style>\n", html.EscapeString(x.title), graphCSS)
 	fmt.Fprintf(b, `<rect class="ground" width="%.0f" height="%.0f"/>`+"\n", width, height)
 	b.WriteString(body)
 	b.WriteString("</svg>\n")
 	return b.Flush()
+}
+
+func svgStart(w io.Writer, width, height float64) {
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" class="tfrun-graph" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" role="img">`+"\n",
+		width, height, width, height)
+}
+
+// svgElement puts a drawing into a page, whose styles are the page's.
+func svgElement(body string, width, height float64) template.HTML {
+	var b strings.Builder
+	svgStart(&b, width, height)
+	b.WriteString(body + "</svg>")
+	return template.HTML(b.String()) //nolint:gosec // drawAll escapes all text
 }
 
 // drawAll draws a diagram and below it those of its nested models.

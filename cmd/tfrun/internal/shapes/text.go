@@ -106,7 +106,7 @@ func (p *printer) tensors(t *grid, side string, all map[string]*Tensor) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		x := all[name]
 		t.add(words(dim, side), words(cyan, clean(name)), words(plain, x.typed()), words(plain, x.shape()), words(dim, clean(x.Tensor)))
-		for _, c := range x.Components {
+		for _, c := range x.parts {
 			role := c.Role
 			if role == "" {
 				role = "part"
@@ -255,17 +255,20 @@ func (p *printer) totals(t *Totals) {
 
 // footnotes says what the marks in the table mean.
 func (p *printer) footnotes(g *Graph) {
-	notes := g.notes()
-	if len(notes) == 0 {
-		return
-	}
-	p.line("")
 	t := &grid{right: []bool{false}}
-	t.note(yellow, "~ likely, but not in the files:")
-	for _, n := range notes {
-		t.note(dim, n)
+	for _, n := range g.Notes {
+		t.note(yellow, "! "+clean(n))
 	}
-	t.write(p, 0, p.Width)
+	if notes := g.notes(); len(notes) > 0 {
+		t.note(yellow, "~ likely, but not in the files:")
+		for _, n := range notes {
+			t.note(dim, n)
+		}
+	}
+	if len(t.rows) > 0 {
+		p.line("")
+		t.write(p, 0, p.Width)
+	}
 }
 
 // notes gives a line for each row with guesses: what is guessed, and the reasons.

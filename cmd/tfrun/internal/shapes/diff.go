@@ -1,0 +1,273 @@
+package shapes
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Difference says what differs between two models. Its JSON form is the one that users script against.
+type Difference struct {
+	A       string   `json:"a"`
+	B       string   `json:"b"`
+	Same    bool     `json:"same"`
+	Changes []Change `json:"changes"`
+
+	alike int // layers that do not differ
+}
+
+// Change is one thing that differs.
+type Change struct {
+	Tags    []string `json:"tags,omitempty"` // of the graph, where a model has several
+	Section Section  `json:"section"`
+	// Name of the signature, the layer, or the tensor as "signature:input"; "" for what is the graph's own.
+	Name   string        `json:"name,omitempty"`
+	Kind   ChangeKind    `json:"change"`
+	Fields []FieldChange `json:"fields,omitempty"` // of what is in both
+	A      any           `json:"a,omitempty"`      // what is only in A
+	B      any           `json:"b,omitempty"`      // what is only in B
+}
+
+// Section is the part of a model that a change belongs to.
+type Section string
+
+// The sections.
+const (
+	SectionGraph     Section = "graph"
+	SectionSignature Section = "signature"
+	SectionInput     Section = "input"
+	SectionOutput    Section = "output"
+	SectionLayer     Section = "layer"
+	SectionTotals    Section = "totals"
+)
+
+// ChangeKind says on which side something is.
+type ChangeKind string
+
+// The kinds of changes.
+const (
+	Added   ChangeKind = "added"   // only in B
+	Removed ChangeKind = "removed" // only in A
+	Changed ChangeKind = "changed"
+)
+
+// FieldChange is a field whose values differ.
+type FieldChange struct {
+	Field string `json:"field"`
+	A     any    `json:"a"`
+	B     any    `json:"b"`
+}
+
+// Compare says what differs between two documents: the graphs with equal tags, or where each has one graph alone, these.
+// The names of the graph's own tensors are left aside, as are explanations.
+func Compare(a, b *Document) *Difference {
+	d := &Difference{A: a.Model, B: b.Model, Changes: []Change{}}
+	if len(a.MetaGraphs) == 1 && len(b.MetaGraphs) == 1 {
+		d.graphs(a.MetaGraphs[0], b.MetaGraphs[0], nil)
+	} else {
+		d.byTags(a, b)
+	}
+	d.Same = len(d.Changes) == 0
+	return d
+}
+
+// byTags compares the graphs of models that have several.
+func (d *Difference) byTags(a, b *Document) {
+	find := func(in *Document, tags []string) *Graph {
+		for _, g := range in.MetaGraphs {
+			if slices.Equal(g.Tags, tags) {
+				return g
+			}
+		}
+		return nil
+	}
+	for _, g := range a.MetaGraphs {
+		if other := find(b, g.Tags); other != nil {
+			d.graphs(g, other, g.Tags)
+		} else {
+			d.add(Change{Tags: g.Tags, Section: SectionGraph, Kind: Removed, A: g.Tags})
+		}
+	}
+	for _, g := range b.MetaGraphs {
+		if find(a, g.Tags) == nil {
+			d.add(Change{Tags: g.Tags, Section: SectionGraph, Kind: Added, B: g.Tags})
+		}
+	}
+}
+
+func (d *Difference) add(c Change) { d.Changes = append(d.Changes, c) }
+
+// changed adds a change when any of the fields differ.
+func (d *Difference) changed(c Change, fields ...FieldChange) {
+	for _, f := range fields {
+		if !reflect.DeepEqual(f.A, f.B) {
+			c.Fields = append(c.Fields, f)
+		}
+	}
+	if c.Fields != nil {
+		c.Kind = Changed
+		d.add(c)
+	}
+}
+
+// graphs compares two graphs.
+func (d *Difference) graphs(a, b *Graph, tags []string) {
+	d.changed(Change{Tags: tags, Section: SectionGraph}, FieldChange{"tags", a.Tags, b.Tags}, FieldChange{"framework", a.Framework, b.Framework},
+		FieldChange{"tensorflow_version", a.TensorFlowVersion, b.TensorFlowVersion}, FieldChange{"model_name", a.ModelName, b.ModelName},
+		FieldChange{"model_class", a.ModelClass, b.ModelClass})
+	names := slices.Sorted(maps.Keys(union(a.Signatures, b.Signatures)))
+	for _, name := range names {
+		x, y := a.Signatures[name], b.Signatures[name]
+		switch {
+		case x == nil:
+			d.add(Change{Tags: tags, Section: SectionSignature, Name: name, Kind: Added, B: y})
+		case y == nil:
+			d.add(Change{Tags: tags, Section: SectionSignature, Name: name, Kind: Removed, A: x})
+		default:
+			d.changed(Change{Tags: tags, Section: SectionSignature, Name: name}, FieldChange{"method_name", x.MethodName, y.MethodName})
+			d.tensors(Change{Tags: tags, Section: SectionInput, Name: name}, x.Inputs, y.Inputs)
+			d.tensors(Change{Tags: tags, Section: SectionOutput, Name: name}, x.Outputs, y.Outputs)
+		}
+	}
+	d.layers(tags, a.Layers, b.Layers)
+	if a.Totals != nil && b.Totals != nil {
+		d.changed(Change{Tags: tags, Section: SectionTotals}, FieldChange{"total", a.Totals.Total, b.Totals.Total},
+			FieldChange{"trainable", a.Totals.Trainable, b.Totals.Trainable}, FieldChange{"non_trainable", a.Totals.NonTrainable, b.Totals.NonTrainable},
+			FieldChange{"total_bytes", a.Totals.TotalBytes, b.Totals.TotalBytes})
+	}
+}
+
+// union returns a map with the keys of both.
+func union[V any](a, b map[string]V) map[string]V {
+	all := maps.Clone(a)
+	if all == nil {
+		all = map[string]V{}
+	}
+	maps.Copy(all, b)
+	return all
+}
+
+// tensors compares the inputs or the outputs of a signature, whose name c has.
+func (d *Difference) tensors(c Change, a, b map[string]*Tensor) {
+	signature := c.Name
+	for _, name := range slices.Sorted(maps.Keys(union(a, b))) {
+		c := c
+		c.Name = signature + ":" + name
+		x, y := a[name], b[name]
+		switch {
+		case x == nil:
+			c.Kind, c.B = Added, y
+			d.add(c)
+		case y == nil:
+			c.Kind, c.A = Removed, x
+			d.add(c)
+		default:
+			d.changed(c, FieldChange{"type", x.typed(), y.typed()}, FieldChange{"shape", x.shape(), y.shape()})
+		}
+	}
+}
+
+// layers compares the rows of two layer tables.
+func (d *Difference) layers(tags []string, a, b []*Layer) {
+	for _, p := range pairs(a, b) {
+		c := Change{Tags: tags, Section: SectionLayer}
+		switch {
+		case p.a == nil:
+			c.Kind, c.Name, c.B = Added, orUnknown(p.b.Name), p.b
+			d.add(c)
+		case p.b == nil:
+			c.Kind, c.Name, c.A = Removed, orUnknown(p.a.Name), p.a
+			d.add(c)
+		default:
+			c.Name = orUnknown(p.a.Name)
+			before := len(d.Changes)
+			d.changed(c, FieldChange{"name", orUnknown(p.a.Name), orUnknown(p.b.Name)}, FieldChange{"class", orUnknown(p.a.Class), orUnknown(p.b.Class)},
+				FieldChange{"output_shape", p.a.OutputShape.String(), p.b.OutputShape.String()}, FieldChange{"params", p.a.Params, p.b.Params},
+				FieldChange{"connected_to", strings.Join(p.a.ConnectedTo, ", "), strings.Join(p.b.ConnectedTo, ", ")})
+			if len(d.Changes) == before {
+				d.alike++
+			}
+			d.layers(tags, p.a.Layers, p.b.Layers)
+		}
+	}
+}
+
+// pair is a row of A and the row of B that takes its place; nil where there is none.
+type pair struct{ a, b *Layer }
+
+// mostCompared bounds the table of the longest common subsequence, in cells.
+const mostCompared = 16 << 20
+
+// pairs matches the rows of two tables, in order: those with equal names along the longest common subsequence, and between these the rows of one
+// class, which were renamed.
+func pairs(a, b []*Layer) []pair {
+	var all []pair
+	i, j := 0, 0
+	for _, m := range matches(a, b) {
+		all = append(all, gapPairs(a[i:m[0]], b[j:m[1]])...)
+		all = append(all, pair{a[m[0]], b[m[1]]})
+		i, j = m[0]+1, m[1]+1
+	}
+	return append(all, gapPairs(a[i:], b[j:])...)
+}
+
+// gapPairs matches rows without an equal name on the other side by their class.
+func gapPairs(a, b []*Layer) []pair {
+	var all []pair
+	for _, x := range a {
+		i := slices.IndexFunc(b, func(y *Layer) bool { return orUnknown(x.Class) == orUnknown(y.Class) })
+		if i < 0 {
+			all = append(all, pair{a: x})
+			continue
+		}
+		for _, y := range b[:i] {
+			all = append(all, pair{b: y})
+		}
+		all = append(all, pair{x, b[i]})
+		b = b[i+1:]
+	}
+	for _, y := range b {
+		all = append(all, pair{b: y})
+	}
+	return all
+}
+
+// matches returns the places of a longest common subsequence of names.
+func matches(a, b []*Layer) [][2]int {
+	same := func(i, j int) bool { return orUnknown(a[i].Name) == orUnknown(b[j].Name) }
+	var found [][2]int
+	if len(a)*len(b) > mostCompared {
+		for i := range min(len(a), len(b)) {
+			if same(i, i) {
+				found = append(found, [2]int{i, i})
+			}
+		}
+		return found
+	}
+	longest := make([][]int32, len(a)+1)
+	for i := range longest {
+		longest[i] = make([]int32, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if same(i, j) {
+				longest[i][j] = longest[i+1][j+1] + 1
+			} else {
+				longest[i][j] = max(longest[i+1][j], longest[i][j+1])
+			}
+		}
+	}
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case same(i, j):
+			found = append(found, [2]int{i, j})
+			i, j = i+1, j+1
+		case longest[i+1][j] >= longest[i][j+1]:
+			i++
+		default:
+			j++
+		}
+	}
+	return found
+}

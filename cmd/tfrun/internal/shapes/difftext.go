@@ -1,0 +1,139 @@
+package shapes
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// WriteJSON writes the difference for programs.
+func (d *Difference) WriteJSON(w io.Writer) error { return writeJSON(w, d) }
+
+// WriteText writes the difference for people: - is in A alone, + in B alone, ~ in both.
+func (d *Difference) WriteText(w io.Writer, look Look) error {
+	p := &printer{bufio.NewWriter(w), look}
+	p.line(p.paint(red, "- ") + p.paint(bold, clean(d.A)))
+	p.line(p.paint(green, "+ ") + p.paint(bold, clean(d.B)))
+	if d.Same {
+		p.line("")
+		p.line("Alike: signatures, layers and numbers of parameters.")
+		return p.Flush()
+	}
+	titles := []struct {
+		title    string
+		sections []Section
+	}{
+		{"Model", []Section{SectionGraph}},
+		{"Signatures", []Section{SectionSignature, SectionInput, SectionOutput}},
+		{"Layers", []Section{SectionLayer}},
+		{"Parameters", []Section{SectionTotals}},
+	}
+	for _, t := range titles {
+		g := &grid{right: make([]bool, 4)}
+		for _, c := range d.Changes {
+			for _, s := range t.sections {
+				if c.Section == s {
+					p.change(g, c)
+				}
+			}
+		}
+		if len(g.rows) == 0 {
+			continue
+		}
+		p.line("")
+		p.line(p.paint(bold, t.title))
+		g.write(p, 0, p.Width)
+		if t.title == "Layers" && d.alike > 0 {
+			p.line(p.paint(dim, fmt.Sprintf("  %d more are alike", d.alike)))
+		}
+	}
+	return p.Flush()
+}
+
+// change adds the rows of one change.
+func (p *printer) change(g *grid, c Change) {
+	name := clean(c.Name)
+	if len(c.Tags) > 0 {
+		name = strings.TrimSpace("[" + clean(strings.Join(c.Tags, ",")) + "] " + name)
+	}
+	switch c.Kind {
+	case Added:
+		g.add(words(green, "+"), words(bold, name), words(plain, c.Section.describe(c.B)...), nil)
+	case Removed:
+		g.add(words(red, "-"), words(bold, name), words(plain, c.Section.describe(c.A)...), nil)
+	default:
+		for i, f := range c.Fields {
+			mark, label, field := "~", name, strings.ReplaceAll(f.Field, "_", " ")
+			if i > 0 {
+				mark, label = "", ""
+			}
+			if name == "" {
+				mark, label, field = "~", field, ""
+			}
+			g.add(words(yellow, mark), words(bold, label), words(dim, field),
+				cell{{f.text(f.A), red}, {"→", dim}, {f.text(f.B), green}, {f.delta(), dim}}.compact())
+		}
+	}
+}
+
+// compact drops empty words.
+func (c cell) compact() cell {
+	var kept cell
+	for _, w := range c {
+		if w.text != "" {
+			kept = append(kept, w)
+		}
+	}
+	return kept
+}
+
+// describe puts what one side alone has into words.
+func (s Section) describe(v any) []string {
+	switch v := v.(type) {
+	case *Layer:
+		_, class := v.title()
+		return []string{class, v.shape(), number(v.Params)}
+	case *Tensor:
+		return []string{string(s), v.typed(), v.shape()}
+	case *Signature:
+		return []string{fmt.Sprintf("signature, %d in, %d out", len(v.Inputs), len(v.Outputs))}
+	}
+	return []string{"graph"}
+}
+
+// text writes a field's value.
+func (f FieldChange) text(v any) string {
+	switch v := v.(type) {
+	case int64:
+		if strings.HasSuffix(f.Field, "bytes") {
+			return size(v)
+		}
+		return number(v)
+	case string:
+		return clean(v)
+	case *string:
+		return orUnknown(v)
+	case []string:
+		return clean(strings.Join(v, ","))
+	case savedmodel.Framework:
+		return frameworks[v]
+	}
+	return fmt.Sprint(v)
+}
+
+// delta writes by how much a number grew.
+func (f FieldChange) delta() string {
+	a, isA := f.A.(int64)
+	b, isB := f.B.(int64)
+	if !isA || !isB {
+		return ""
+	}
+	by := f.text(b - a)
+	if b > a {
+		by = "+" + by
+	}
+	return "(" + by + ")"
+}

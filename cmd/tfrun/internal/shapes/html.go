@@ -1,0 +1,187 @@
+package shapes
+
+import (
+	_ "embed"
+	"html/template"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+// mostDrawn bounds what is drawn as a graph: beyond it the table is clearer, and the layout slow.
+const mostDrawn = 3000
+
+// page is what the template of the HTML page takes.
+type page struct {
+	CSS    template.CSS
+	Model  string
+	Base   string // the last part of the model's path
+	Graphs []pageGraph
+}
+
+type pageGraph struct {
+	Facts      []string
+	Signatures []pageSignature
+	Title      string
+	Empty      string // why there are no layers
+	Rows       []pageRow
+	Connected  bool
+	Totals     *Totals
+	Notes      []string
+	Drawing    template.HTML
+	DrawOpen   bool
+}
+
+type pageSignature struct {
+	Name, Method    string
+	Inputs, Outputs []pageTensor
+}
+
+type pageTensor struct {
+	Name, Type, Shape, Tensor string
+	Why                       []string
+	Parts                     []savedmodel.Component
+}
+
+type pageRow struct {
+	ID          int
+	Name, Class string
+	Guessed     bool
+	Shape       string
+	Params      string
+	Share       float64 // of all parameters, in percent
+	From        string
+	Family      family
+	Depth       int
+	Why         []string
+	Weight      string
+	Rail        *railRow
+}
+
+// WriteHTML writes a page that stands alone: no network, no scripts.
+func (d *Document) WriteHTML(w io.Writer, _ Look) error {
+	t, err := template.New("page").Funcs(template.FuncMap{"number": number, "size": size, "clean": clean}).Parse(pageHTML)
+	if err != nil {
+		return err
+	}
+	model := clean(d.Model)
+	p := page{CSS: template.CSS(pageCSS + graphCSS), Model: model, Base: lastParts(model)} //nolint:gosec // our own
+	for i, g := range d.MetaGraphs {
+		p.Graphs = append(p.Graphs, newPageGraph(d, g, i))
+	}
+	return t.Execute(w, p)
+}
+
+// lastParts returns the end of a path: two names of it, as the last one is often "model" or "1".
+func lastParts(path string) string {
+	parts := strings.Split(filepath.ToSlash(path), "/")
+	return strings.Join(parts[max(0, len(parts)-2):], "/")
+}
+
+func newPageGraph(d *Document, g *Graph, number int) pageGraph {
+	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), Connected: g.Connected != nil && *g.Connected}
+	for _, name := range g.signatureNames() {
+		s := g.Signatures[name]
+		p.Signatures = append(p.Signatures, pageSignature{clean(name), clean(s.MethodName), pageTensors(s.Inputs), pageTensors(s.Outputs)})
+	}
+	one := &Document{Model: d.Model, MetaGraphs: []*Graph{g}}
+	x := one.diagramOf()
+	if total := count(x); total <= mostDrawn {
+		body, width, height := drawAll(x)
+		p.Drawing = svgElement(body, width, height)
+		p.DrawOpen = total <= 60
+	}
+	if g.Layers == nil {
+		p.Empty = noLayers(g)
+		return p
+	}
+	p.Title = "Layers"
+	if g.ModelName != nil {
+		p.Title += " of " + clean(*g.ModelName)
+	}
+	p.Rows = pageRows(g, x, number)
+	return p
+}
+
+// count returns the number of vertices of a diagram and its parts.
+func count(x *diagram) int {
+	n := len(x.vertices)
+	for _, p := range x.parts {
+		n += count(p)
+	}
+	return n
+}
+
+func pageTensors(all map[string]*Tensor) []pageTensor {
+	var list []pageTensor
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t := all[name]
+		list = append(list, pageTensor{clean(name), t.typed(), t.shape(), clean(t.Tensor), cleanAll(t.Why), t.parts})
+	}
+	return list
+}
+
+func cleanAll(texts []string) []string {
+	all := make([]string, len(texts))
+	for i, s := range texts {
+		all[i] = clean(s)
+	}
+	return all
+}
+
+// pageRows makes the rows of the layer table, those of nested models after their model's.
+func pageRows(g *Graph, x *diagram, number int) []pageRow {
+	var rows []pageRow
+	var add func(layers []*Layer, x *diagram, depth int)
+	add = func(layers []*Layer, x *diagram, depth int) {
+		drawn := x.vertices[len(x.vertices)-len(layers):]
+		rail := rails(drawn)
+		part := 0
+		for i, l := range layers {
+			r := newPageRow(l, drawn[i], g.Totals, depth)
+			r.ID = number*1_000_000 + drawn[i].id
+			if rail != nil && depth == 0 {
+				r.Rail = &rail[i]
+			}
+			rows = append(rows, r)
+			if len(l.Layers) > 0 {
+				add(l.Layers, x.parts[part], depth+1)
+				part++
+			}
+		}
+	}
+	add(g.Layers, x, 0)
+	return rows
+}
+
+func newPageRow(l *Layer, v *vertex, t *Totals, depth int) pageRow {
+	name, class := l.title()
+	r := pageRow{
+		Name: name, Class: strings.Trim(class, "()"), Guessed: len(l.Guessed) > 0, Shape: l.shape(), Params: numberOrDash(l.Params),
+		Family: v.family(), Depth: depth, Why: cleanAll(l.Why), From: clean(strings.Join(l.ConnectedTo, ", ")),
+	}
+	if t != nil && t.Total > 0 {
+		r.Share = 100 * float64(l.Params) / float64(t.Total)
+	}
+	if l.Params > 0 {
+		r.Weight = size(l.Bytes)
+	}
+	return r
+}
+
+func numberOrDash(n int64) string {
+	if n == 0 {
+		return "–"
+	}
+	return number(n)
+}
