@@ -1,0 +1,71 @@
+package text
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// tokenizer splits text into tokens as tensorflow-datasets' Tokenizer does: runs of word characters and runs of others, with reserved tokens, which
+// mix both, taken out first.
+type tokenizer struct {
+	reserved *trie
+	first    [256]bool // bytes that a reserved token begins with
+	wordOnly bool      // drop what is between words
+}
+
+// newTokenizer returns a tokenizer with the given reserved tokens. Where one begins another, the longer one is taken; tensorflow-datasets takes the one
+// that Python's set happens to list first.
+func newTokenizer(reserved []string, wordOnly bool) *tokenizer {
+	t := &tokenizer{reserved: newTrie(), wordOnly: wordOnly}
+	for i, r := range reserved {
+		t.reserved.add(r, int32(i))
+		t.first[r[0]] = true
+	}
+	return t
+}
+
+// tokenize calls yield with each token of the text, which must be UTF-8.
+func (t *tokenizer) tokenize(s string, yield func(token string)) {
+	start := 0
+	for i := 0; i < len(s); i++ {
+		if !t.first[s[i]] {
+			continue
+		}
+		if _, n := t.reserved.longest([]byte(s[i:min(len(s), i+maxReserved)])); n > 0 {
+			t.runs(s[start:i], yield)
+			yield(s[i : i+n])
+			i += n - 1
+			start = i + 1
+		}
+	}
+	t.runs(s[start:], yield)
+}
+
+// maxReserved bounds the length of a reserved token, in bytes.
+const maxReserved = 1 << 12
+
+// runs splits a text without reserved tokens.
+func (t *tokenizer) runs(s string, yield func(token string)) {
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		word := isWord(r)
+		for n < len(s) {
+			r, size := utf8.DecodeRuneInString(s[n:])
+			if isWord(r) != word {
+				break
+			}
+			n += size
+		}
+		if word || !t.wordOnly {
+			yield(s[:n])
+		}
+		s = s[n:]
+	}
+}
+
+// isMixed reports whether a string has both word characters and others.
+func isMixed(s string) bool {
+	word := strings.IndexFunc(s, isWord)
+	other := strings.IndexFunc(s, func(r rune) bool { return !isWord(r) })
+	return word >= 0 && other >= 0
+}
