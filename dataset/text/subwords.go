@@ -36,7 +36,7 @@ func NewSubwords(subwords []string) *Subwords {
 		s = toValid(s)
 		e.trie.add(s, int32(len(e.subwords)))
 		e.subwords = append(e.subwords, s)
-		if isMixed(s) && s != underscore && len(s) <= maxReserved {
+		if isMixed(s) && s != underscore {
 			reserved = append(reserved, s)
 		}
 	}
@@ -113,7 +113,7 @@ func (p *preparer) pieces(b []byte) {
 	p.buf = b
 	bytes := int64(len(p.e.subwords)) + 1 // id of byte 0
 	for len(b) > 0 {
-		id, n := p.e.trie.longest(b)
+		id, n := longest(p.e.trie, b)
 		switch {
 		case n > 0 && id == undscID:
 			p.ids = append(p.ids, bytes+'_')

@@ -31,7 +31,7 @@ func (t *tokenizer) tokenize(s string, yield func(token string)) {
 		if !t.first[s[i]] {
 			continue
 		}
-		if _, n := t.reserved.longest([]byte(s[i:min(len(s), i+maxReserved)])); n > 0 {
+		if _, n := longest(t.reserved, s[i:]); n > 0 {
 			t.runs(s[start:i], yield)
 			yield(s[i : i+n])
 			i += n - 1
@@ -40,9 +40,6 @@ func (t *tokenizer) tokenize(s string, yield func(token string)) {
 	}
 	t.runs(s[start:], yield)
 }
-
-// maxReserved bounds the length of a reserved token, in bytes.
-const maxReserved = 1 << 12
 
 // runs splits a text without reserved tokens.
 func (t *tokenizer) runs(s string, yield func(token string)) {

@@ -49,7 +49,7 @@ func NewTokens(vocab []string, opts TokenOptions) (*Tokens, error) {
 		if opts.Lowercase {
 			t = lower(t)
 		}
-		if isMixed(t) && len(t) <= maxReserved {
+		if isMixed(t) {
 			if _, twice := e.ids[t]; twice {
 				return nil, fmt.Errorf("text: the token %q stands twice in the vocabulary", t)
 			}

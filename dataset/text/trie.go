@@ -51,7 +51,7 @@ func (t *trie) step(n int32, b byte) int32 {
 }
 
 // longest returns the id and the length of the longest string of the set that s begins with; a length of 0 if there is none.
-func (t *trie) longest(s []byte) (id int32, length int) {
+func longest[S string | []byte](t *trie, s S) (id int32, length int) {
 	if len(s) == 0 {
 		return -1, 0
 	}
