@@ -202,3 +202,25 @@ func (n *node) in(i int) *node {
 	}
 	return n.inputs[i].node
 }
+
+// outputDType returns the type of a node's output, as the attributes that most ops have for it say; Invalid when none does.
+func outputDType(r ref) tensor.DType {
+	if r.node == nil || r.node.def == nil {
+		return tensor.Invalid
+	}
+	attr := r.node.def.GetAttr()
+	for _, list := range []string{"Tout", "output_types"} {
+		if types := attr[list].GetList().GetType(); r.out < len(types) {
+			return newDType(types[r.out])
+		}
+	}
+	if types := attr["T"].GetList().GetType(); isLoop(r.node) && r.out < len(types) {
+		return newDType(types[r.out])
+	}
+	for _, key := range []string{"DstT", "out_type", "output_type", "dtype", "element_dtype", "Tparams", "T"} {
+		if t := attr[key].GetType(); t != 0 {
+			return newDType(t)
+		}
+	}
+	return tensor.Invalid
+}

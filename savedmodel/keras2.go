@@ -167,6 +167,7 @@ func (k *keras2) build() error {
 	}
 	n.build(0)
 	k.table.Layers = n.rows
+	k.table.steps = n.steps
 	k.table.Connected = n.functional && !n.chain()
 	if !k.table.Connected {
 		for _, r := range n.rows {
@@ -217,6 +218,7 @@ type network struct {
 	scope      *scope         // of the serving function, or nil
 	inputs     []tensor.Shape // what the model is called with, as far as known
 	rows       []*Layer
+	steps      []*step
 	byName     map[string]*Layer
 	objects    map[string]int           // by layer name
 	configs    map[string]*layerConfig  // by layer name
@@ -261,7 +263,8 @@ func (n *network) build(depth int) {
 			}
 		}
 		l.Output = n.output(l, prev, names[i+1:], depth)
-		prev = l.Output
+		n.addSteps(l, prev, depth)
+		prev = n.shown(l)
 		if id, ok := n.objects[name]; ok && class != "InputLayer" {
 			l.setWeights(n.k.variables(id), func(v *variable) bool { return n.k.trainable[v] })
 		}
@@ -270,6 +273,95 @@ func (n *network) build(depth int) {
 	if n.functional {
 		n.connections()
 	}
+}
+
+// shown returns the layer's output shape, also where Keras prints a word in its place.
+func (n *network) shown(l *Layer) OutputShape {
+	if outs := n.outs[l.Name]; l.Output.Word != "" && len(outs) > 0 {
+		return outs[len(outs)-1]
+	}
+	return l.Output
+}
+
+// addSteps notes the layer's calls for [LayerTable.At].
+func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
+	if depth > 0 {
+		return
+	}
+	dtype := computeDType(l.info.config)
+	for i, out := range n.outs[l.Name] {
+		st := &step{layer: l, class: l.Class, config: l.info.config, shapes: out.Shapes}
+		for j := range out.Shapes {
+			st.out = append(st.out, inbound{l.Name, i, j})
+			st.dtypes = append(st.dtypes, dtype)
+		}
+		if calls := n.called[l.Name]; i < len(calls) && len(calls[i].outs) == len(out.Shapes) {
+			for j, r := range calls[i].outs {
+				st.dtypes[j] = outputDType(r)
+			}
+		}
+		switch calls := n.inbound[l.Name]; {
+		case l.Class == "InputLayer":
+			st.input = n.signatureInput(l.Name)
+		case i < len(calls):
+			for _, t := range calls[i] {
+				st.in = append(st.in, inbound{t.layer, t.node - n.skip[t.layer], t.tensor})
+			}
+		default:
+			st.in = n.previousKeys(prev)
+		}
+		if cfg := n.configs[l.Name]; cfg != nil {
+			if m := cfg.model(); m != nil {
+				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) { return n.modelOutput(l.Name, m, cfg.class(), in, 0) }
+			}
+		}
+		n.steps = append(n.steps, st)
+	}
+}
+
+// previousKeys returns the outputs of the layer before, in a stack; of the input, for the first.
+func (n *network) previousKeys(prev OutputShape) []tensorKey {
+	if len(n.steps) == 0 {
+		key := inbound{"", 0, 0}
+		n.steps = append(n.steps, &step{input: n.signatureInput(""), out: []tensorKey{key}, shapes: []tensor.Shape{prev.first()}, class: "InputLayer"})
+		return []tensorKey{key}
+	}
+	return n.steps[len(n.steps)-1].out
+}
+
+// signatureInput returns the signature's name for an input layer; for "" its only input's. A name that the signature does not have stands for itself.
+func (n *network) signatureInput(layer string) string {
+	if b := n.k.body; b != nil {
+		for i := range b.args {
+			if name, fed := b.inputs[i]; fed && (layer == "" || name == layer || b.argName(i) == layer) {
+				return name
+			}
+		}
+	}
+	if layer == "" {
+		return "input"
+	}
+	return layer
+}
+
+// computeDType returns the type that a layer computes in by its dtype or its policy.
+func computeDType(c config) tensor.DType {
+	name := c.str("dtype")
+	if policy, ok := c["dtype"].(map[string]any); ok {
+		inner, _ := policy["config"].(map[string]any)
+		name, _ = inner["name"].(string)
+	}
+	switch name {
+	case "mixed_float16":
+		return tensor.Float16
+	case "mixed_bfloat16":
+		return tensor.Bfloat16
+	}
+	d, err := tensor.ParseDType(name)
+	if err != nil {
+		return tensor.Float32
+	}
+	return d
 }
 
 // findLayers returns the names of the layers in the summary's order.

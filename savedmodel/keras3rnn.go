@@ -86,7 +86,7 @@ func (k *keras3) loopOutput(c *call) (ref, bool) {
 	for _, n := range c.nodes {
 		if n.op == "TensorListReserve" && strings.HasSuffix(n.name, "TensorArrayV2_1") {
 			size := n.in(1)
-			keepsAll = size == nil || size.op != "Const" || intConst(size) != 1
+			keepsAll = !slices.Equal(ints(size), []int64{1})
 		}
 	}
 	for _, n := range slices.Backward(c.nodes) {
@@ -98,16 +98,4 @@ func (k *keras3) loopOutput(c *call) (ref, bool) {
 		}
 	}
 	return ref{}, false
-}
-
-// intConst returns the value of a constant that is one whole number, or -1.
-func intConst(n *node) int64 {
-	t := n.def.GetAttr()["value"].GetTensor()
-	switch {
-	case len(t.GetIntVal()) == 1:
-		return int64(t.GetIntVal()[0])
-	case len(t.GetInt64Val()) == 1:
-		return t.GetInt64Val()[0]
-	}
-	return -1
 }

@@ -20,6 +20,8 @@ type LayerTable struct {
 	Notes []string
 	// Signature is the one whose function was looked at, "" when none was.
 	Signature string
+
+	steps []*step // the calls, in an order in which they can be computed
 }
 
 // Totals are the parameters of a whole model. Each variable is counted once, however many layers share it.

@@ -1,0 +1,40 @@
+package savedmodel
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// BenchmarkReport reads the tutorial's model from its files to the whole report, as `tfrun shapes` does.
+func BenchmarkReport(b *testing.B) {
+	for _, form := range []string{"k2", "k3"} {
+		dir := filepath.Join("..", "testdata", "models", "full_seed", form, "model")
+		b.Run(form, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				m, err := Open(dir)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := m.Report(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkOpen reads the same model's signatures only.
+func BenchmarkOpen(b *testing.B) {
+	for _, form := range []string{"k2", "k3"} {
+		dir := filepath.Join("..", "testdata", "models", "full_seed", form, "model")
+		b.Run(form, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Open(dir); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,428 @@
+package savedmodel
+
+import (
+	"slices"
+	"strings"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of node_def.proto, attr_value.proto and function.proto that pruning follows.
+const (
+	fieldNodeOp     = 2 // NodeDef
+	fieldNodeInputs = 3
+	fieldNodeAttrs  = 5
+
+	fieldMapKey   = 1 // of any map's entry
+	fieldMapValue = 2
+
+	fieldAttrList     = 1 // AttrValue
+	fieldAttrString   = 2
+	fieldAttrFunc     = 10
+	fieldListStrings  = 2 // AttrValue.ListValue
+	fieldListFuncs    = 9
+	fieldNameAttrName = 1 // NameAttrList
+	fieldNameAttrs    = 2
+
+	fieldFunctionNodes = 3 // FunctionDef
+	fieldFunctionAttrs = 5
+
+	fieldGradients        = 2 // FunctionDefLibrary
+	fieldGradientFunction = 1 // GradientDef
+	fieldGradientOf       = 2
+)
+
+// Pruned returns a serialized SavedModel with this graph alone, of which only what a loader and the named signatures reach is left; all signatures
+// when none is named. Restoring the variables, initializing tables and reading assets work as before. A Keras 2 model carries every function that
+// was ever traced, most of which no signature calls, and the tree of Python objects, which no C++ loader reads.
+func (mg *MetaGraph) Pruned(signatures ...string) ([]byte, error) {
+	g, err := mg.graph()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := mg.loaderRoots()
+	if err != nil {
+		return nil, err
+	}
+	for name, s := range mg.Signatures {
+		if len(signatures) > 0 && !slices.Contains(signatures, name) && !s.InitOp {
+			continue
+		}
+		for _, tensors := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
+			for _, t := range tensors {
+				roots = append(roots, t.Tensor)
+				for _, c := range t.Components {
+					roots = append(roots, c.Tensor)
+				}
+			}
+		}
+	}
+	p := &pruner{g: g, nodes: map[string]bool{}, functions: map[string]bool{}}
+	if err := p.mark(roots); err != nil {
+		return nil, mg.damaged("its graph", err)
+	}
+	graph, err := p.graphDef(mg.raw.graph)
+	if err != nil {
+		return nil, mg.damaged("its graph", err)
+	}
+	return mg.withGraph(graph, p.nodes)
+}
+
+// loaderRoots lists the nodes that loading runs or feeds: the saver's, the init ops, the tables' initializers, the assets' paths.
+func (mg *MetaGraph) loaderRoots() ([]string, error) {
+	saver := &pb.SaverDef{}
+	if mg.raw.saver != nil {
+		if err := mg.unmarshal(mg.raw.saver, saver, "the saver"); err != nil {
+			return nil, err
+		}
+	}
+	roots := append(mg.initOps(), saver.GetRestoreOpName(), saver.GetFilenameTensorName())
+	tables, err := mg.collection("table_initializer")
+	if err != nil {
+		return nil, mg.damaged("its collections", err)
+	}
+	roots = append(roots, tables.GetNodeList().GetValue()...)
+	for _, a := range mg.Assets {
+		roots = append(roots, a.Tensor)
+	}
+	return roots, nil
+}
+
+// pruner marks what is reached.
+type pruner struct {
+	g                *graphIndex
+	nodes, functions map[string]bool
+	todo             []string // functions that are marked and not followed yet
+}
+
+// mark marks the nodes that roots depend on, and the functions that these call, and so on. It does not recurse.
+func (p *pruner) mark(roots []string) error {
+	todo := slices.Clone(roots)
+	for len(todo) > 0 {
+		name := nodeOf(todo[len(todo)-1])
+		todo = todo[:len(todo)-1]
+		node, ok := p.g.nodes[name]
+		if !ok || p.nodes[name] {
+			continue
+		}
+		p.nodes[name] = true
+		inputs, err := p.followNode(node)
+		if err != nil {
+			return err
+		}
+		todo = append(todo, inputs...)
+	}
+	return p.followFunctions()
+}
+
+// followNode marks the functions that a node names, and returns the nodes that it depends on: its inputs and those it has to stand beside.
+func (p *pruner) followNode(def []byte) (needs []string, err error) {
+	err = eachField(def, func(f field) error {
+		switch {
+		case f.typ != protowire.BytesType:
+		case f.num == fieldNodeOp:
+			p.need(string(f.data)) // TensorFlow 1 calls a function by an op of its name
+		case f.num == fieldNodeInputs:
+			needs = append(needs, string(f.data))
+		case f.num == fieldNodeAttrs:
+			beside, err := p.followAttr(f.data)
+			needs = append(needs, beside...)
+			return err
+		}
+		return nil
+	})
+	return needs, err
+}
+
+// followAttr looks at an entry of a map of attributes. It returns the nodes that the attribute _class names ("loc:@node").
+func (p *pruner) followAttr(entry []byte) (beside []string, err error) {
+	key, err := stringField(entry, fieldMapKey)
+	if err != nil {
+		return nil, err
+	}
+	err = eachField(entry, func(f field) error {
+		if f.num != fieldMapValue || f.typ != protowire.BytesType {
+			return nil
+		}
+		return p.followValue(f.data, func(s []byte) {
+			if name, ok := strings.CutPrefix(string(s), "loc:@"); ok && key == "_class" {
+				beside = append(beside, name)
+			}
+		})
+	})
+	return beside, err
+}
+
+// followValue marks the functions that an AttrValue names, those in the attributes of functions included, and calls text with its strings.
+func (p *pruner) followValue(value []byte, text func([]byte)) error {
+	todo := [][]byte{value}
+	function := func(nameAttrList []byte) error {
+		return eachField(nameAttrList, func(f field) error {
+			switch {
+			case f.typ != protowire.BytesType:
+			case f.num == fieldNameAttrName:
+				p.need(string(f.data))
+			case f.num == fieldNameAttrs:
+				return eachField(f.data, func(f field) error {
+					if f.num == fieldMapValue && f.typ == protowire.BytesType {
+						todo = append(todo, f.data)
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+	}
+	for len(todo) > 0 {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		err := eachField(v, func(f field) error {
+			switch {
+			case f.typ != protowire.BytesType:
+			case f.num == fieldAttrString:
+				text(f.data)
+			case f.num == fieldAttrFunc:
+				return function(f.data)
+			case f.num == fieldAttrList:
+				return eachField(f.data, func(f field) error {
+					switch {
+					case f.typ != protowire.BytesType:
+					case f.num == fieldListStrings:
+						text(f.data)
+					case f.num == fieldListFuncs:
+						return function(f.data)
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// need marks a function of the library.
+func (p *pruner) need(name string) {
+	if _, ok := p.g.functions[name]; ok && !p.functions[name] {
+		p.functions[name] = true
+		p.todo = append(p.todo, name)
+	}
+}
+
+// followFunctions marks what the marked functions call. Functions that implement the same interface (the attribute api_implements) belong together:
+// TensorFlow's optimizer puts one in the place of another, such as the LSTM for GPUs.
+func (p *pruner) followFunctions() error {
+	implementations, err := p.implementations()
+	if err != nil {
+		return err
+	}
+	for len(p.todo) > 0 {
+		name := p.todo[len(p.todo)-1]
+		p.todo = p.todo[:len(p.todo)-1]
+		err := eachField(p.g.functions[name], func(f field) error {
+			switch {
+			case f.typ != protowire.BytesType:
+			case f.num == fieldFunctionNodes:
+				_, err := p.followNode(f.data)
+				return err
+			case f.num == fieldFunctionAttrs:
+				_, err := p.followAttr(f.data)
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, other := range implementations.of[implementations.by[name]] {
+			p.need(other)
+		}
+	}
+	return nil
+}
+
+// implementations groups functions by the interface that they implement.
+type implementations struct {
+	by map[string]string   // function → interface
+	of map[string][]string // interface → functions
+}
+
+func (p *pruner) implementations() (implementations, error) {
+	m := implementations{by: map[string]string{}, of: map[string][]string{}}
+	for _, name := range p.g.funcNames {
+		err := eachField(p.g.functions[name], func(f field) error {
+			if f.num != fieldFunctionAttrs || f.typ != protowire.BytesType {
+				return nil
+			}
+			key, err := stringField(f.data, fieldMapKey)
+			if err != nil || key != "api_implements" {
+				return err
+			}
+			return eachField(f.data, func(f field) error {
+				if f.num != fieldMapValue || f.typ != protowire.BytesType {
+					return nil
+				}
+				api, err := stringField(f.data, fieldAttrString)
+				if api != "" {
+					m.by[name] = api
+					m.of[api] = append(m.of[api], name)
+				}
+				return err
+			})
+		})
+		if err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// graphDef writes the GraphDef with the marked nodes and functions, everything else as it is.
+func (p *pruner) graphDef(graph []byte) ([]byte, error) {
+	var out []byte
+	err := eachRaw(graph, func(f field, raw []byte) error {
+		switch {
+		case f.num == fieldNodes && f.typ == protowire.BytesType:
+			name, err := stringField(f.data, fieldNodeName)
+			if err != nil || !p.nodes[name] {
+				return err
+			}
+		case f.num == fieldLibrary && f.typ == protowire.BytesType:
+			library, err := p.library(f.data)
+			out = protowire.AppendTag(out, fieldLibrary, protowire.BytesType)
+			out = protowire.AppendBytes(out, library)
+			return err
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	return out, err
+}
+
+// library writes the FunctionDefLibrary with the marked functions, and the gradients among them.
+func (p *pruner) library(library []byte) ([]byte, error) {
+	var out []byte
+	err := eachRaw(library, func(f field, raw []byte) error {
+		if f.typ != protowire.BytesType {
+			return nil
+		}
+		switch f.num {
+		case fieldFunctions:
+			name, err := functionName(f.data)
+			if err != nil || !p.functions[name] {
+				return err
+			}
+		case fieldGradients:
+			of, err := stringField(f.data, fieldGradientFunction)
+			if err != nil {
+				return err
+			}
+			gradient, err := stringField(f.data, fieldGradientOf)
+			if err != nil || !p.functions[of] || !p.functions[gradient] {
+				return err
+			}
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	return out, err
+}
+
+// eachRaw is eachField that also hands over the field as it is written, tag included.
+func eachRaw(b []byte, f func(fd field, raw []byte) error) error {
+	var last field
+	pending := false
+	emit := func(end int) error {
+		if !pending {
+			return nil
+		}
+		return f(last, b[last.off:end])
+	}
+	err := eachField(b, func(fd field) error {
+		if err := emit(fd.off); err != nil {
+			return err
+		}
+		last, pending = fd, true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return emit(len(b))
+}
+
+// withGraph writes a SavedModel of this graph alone with another GraphDef. It leaves out the tree of objects, the list of op definitions, which loaders
+// in C++ do not read, and the signatures whose tensors are gone.
+func (mg *MetaGraph) withGraph(graph []byte, nodes map[string]bool) ([]byte, error) {
+	var meta []byte
+	wroteGraph := false
+	err := eachRaw(mg.raw.all, func(f field, raw []byte) error {
+		switch f.num {
+		case fieldObjectGraph:
+			return nil
+		case fieldGraphDef:
+			if !wroteGraph {
+				meta = protowire.AppendTag(meta, fieldGraphDef, protowire.BytesType)
+				meta = protowire.AppendBytes(meta, graph)
+				wroteGraph = true
+			}
+			return nil
+		case fieldMetaInfo:
+			info, err := withoutField(f.data, fieldStrippedOps)
+			meta = protowire.AppendTag(meta, fieldMetaInfo, protowire.BytesType)
+			meta = protowire.AppendBytes(meta, info)
+			return err
+		case fieldSignatures:
+			name, err := stringField(f.data, fieldMapKey)
+			if err != nil || !mg.signatureIn(name, nodes) {
+				return err
+			}
+		}
+		meta = append(meta, raw...)
+		return nil
+	})
+	if err != nil {
+		return nil, mg.damaged("its graph", err)
+	}
+	out := protowire.AppendTag(nil, fieldSchemaVersion, protowire.VarintType)
+	out = protowire.AppendVarint(out, 1)
+	out = protowire.AppendTag(out, fieldMetaGraphs, protowire.BytesType)
+	return protowire.AppendBytes(out, meta), nil
+}
+
+// fieldStrippedOps is MetaInfoDef.stripped_op_list.
+const fieldStrippedOps = 2
+
+// withoutField returns a message without one of its fields.
+func withoutField(message []byte, num protowire.Number) ([]byte, error) {
+	var out []byte
+	err := eachRaw(message, func(f field, raw []byte) error {
+		if f.num != num {
+			out = append(out, raw...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// signatureIn reports whether the graph still has all tensors of a signature.
+func (mg *MetaGraph) signatureIn(name string, nodes map[string]bool) bool {
+	s := mg.Signatures[name]
+	if s == nil {
+		return false
+	}
+	for _, tensors := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
+		for _, t := range tensors {
+			for _, c := range append([]Component{{Tensor: t.Tensor}}, t.Components...) {
+				if c.Tensor != "" && !nodes[nodeOf(c.Tensor)] {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
