@@ -94,11 +94,21 @@ func modelDirs(t *testing.T) []string {
 // TestModels loads every model and runs every example that TensorFlow in Python ran, and compares. A model that is broken, or one that TensorFlow's own
 // session cannot run, must end in an error of one line.
 func TestModels(t *testing.T) {
+	dirs := modelDirs(t)
+	t.Run("pruned", func(t *testing.T) { testModels(t, dirs, Options{}) })
+	var some []string // loading them whole is TensorFlow's own business
+	for i := 0; i < len(dirs); i += 8 {
+		some = append(some, dirs[i])
+	}
+	t.Run("whole", func(t *testing.T) { testModels(t, some, Options{NoPrune: true}) })
+}
+
+func testModels(t *testing.T, dirs []string, o Options) {
 	ran, refused := 0, 0
-	for _, dir := range modelDirs(t) {
+	for _, dir := range dirs {
 		e := readExpectation(t, dir)
 		t.Run(strings.TrimPrefix(filepath.Base(filepath.Dir(dir))+"_"+filepath.Base(dir), "models_"), func(t *testing.T) {
-			switch err := runModel(t, filepath.Join(dir, "model"), e); {
+			switch err := runModel(t, filepath.Join(dir, "model"), e, o); {
 			case err == nil:
 				ran++
 			default:
@@ -114,7 +124,7 @@ func TestModels(t *testing.T) {
 }
 
 // runModel runs a model's examples. It returns the error of a model that is right to fail.
-func runModel(t *testing.T, dir string, e expectation) error {
+func runModel(t *testing.T, dir string, e expectation, o Options) error {
 	broken := e.Load != nil && !e.Load["c_api"].OK ||
 		// The C API loads these, without their variables.
 		slices.Contains([]string{"bad_index_missing", "bad_no_variables_dir"}, e.Name)
@@ -124,7 +134,8 @@ func runModel(t *testing.T, dir string, e expectation) error {
 		if s := sessions[key]; s != nil {
 			return s, nil
 		}
-		s, err := Load(t.Context(), dir, Options{Tags: tags})
+		o.Tags = tags
+		s, err := Load(t.Context(), dir, o)
 		if err == nil {
 			sessions[key] = s
 			t.Cleanup(func() {

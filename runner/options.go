@@ -7,6 +7,12 @@ type Options struct {
 	// Tags picks one of the model's graphs. nil takes the only one, or the one tagged "serve" alone.
 	Tags []string
 
+	// Signatures are those that will be run; nil means any. Only what they, and loading, reach of the graph is handed to TensorFlow: a Keras 2
+	// model loads and runs its first batch in half the time.
+	Signatures []string
+	// NoPrune hands the whole graph to TensorFlow.
+	NoPrune bool
+
 	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves them to TensorFlow: one for each core.
 	IntraOp, InterOp int
 

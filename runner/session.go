@@ -58,12 +58,8 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
-	s.engine, err = loadEngine(ctx, m.Dir, graph.Tags, o)
+	err = s.loadFiles(o, func(dir string) (engine, error) { return loadEngine(ctx, dir, graph.Tags, o) })
 	if err != nil {
-		var tfErr *Error
-		if errors.As(err, &tfErr) {
-			return nil, fmt.Errorf("model %q: %w", m.Dir, err)
-		}
 		return nil, err
 	}
 	if err := s.checkDevice(o.Device); err != nil {

@@ -113,6 +113,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
 	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
+	f.BoolVar(&o.load.NoPrune, "no-prune", false, "load the whole graph, not only what the signature reaches")
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
 	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
@@ -258,6 +259,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err := <-opened; err != nil {
 		return err
 	}
+	o.load.Signatures = []string{sig.Name}
 	session, err := runner.LoadModel(ctx, model, o.load)
 	if err != nil {
 		return err
