@@ -1,5 +1,13 @@
 package dataset
 
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+)
+
 // Stats sums up what padding costs. Zero to begin with, it is filled by the batching that it is given to; it is not safe to read while that
 // goes on.
 type Stats struct {
@@ -44,4 +52,129 @@ func (s *Stats) add(b *Batch) {
 		}
 		s.Padded += n
 	}
+}
+
+// Measure reads the whole dataset and counts the lengths of its elements. The result has no batches.
+func Measure(ctx context.Context, ds *Dataset, l Length) (*Stats, error) {
+	if ds.err != nil {
+		return nil, ds.err
+	}
+	length, err := l.compile("measure", ds.spec)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stats{Lengths: map[int64]int64{}}
+	for e, err := range ds.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		n, err := length(&e)
+		if err != nil {
+			return nil, positioned(err, s.Rows)
+		}
+		s.Rows++
+		s.Lengths[n]++
+		for _, t := range e.Tensors {
+			s.Real += int64(t.Len())
+		}
+	}
+	return s, nil
+}
+
+// Quantile returns the least length that a share q of the rows, between 0 and 1, does not exceed: Quantile(0.5) is the median. It is 0 without rows.
+func (s *Stats) Quantile(q float64) int64 {
+	sum, want := int64(0), q*float64(s.Rows)
+	lengths := slices.Sorted(maps.Keys(s.Lengths))
+	for _, l := range lengths {
+		if sum += s.Lengths[l]; float64(sum) >= want {
+			return l
+		}
+	}
+	return 0
+}
+
+// PaddedTo returns the number of steps that the counted rows take when each is padded to the longest of its bucket: with the boundaries of
+// [BucketOptions], at most what bucketing takes. Without boundaries all rows are padded to the longest of all.
+func (s *Stats) PaddedTo(boundaries []int64) int64 {
+	total := int64(0)
+	lengths := slices.Sorted(maps.Keys(s.Lengths))
+	bounds := slices.Sorted(slices.Values(boundaries))
+	for len(lengths) > 0 {
+		end := len(lengths)
+		if len(bounds) > 0 {
+			end, _ = slices.BinarySearch(lengths, bounds[0])
+			bounds = bounds[1:]
+		}
+		for _, l := range lengths[:end] {
+			total += s.Lengths[l] * lengths[end-1]
+		}
+		lengths = lengths[end:]
+	}
+	return total
+}
+
+// BestBoundaries returns the boundaries of the given number of buckets for which [Stats.PaddedTo] is least; fewer where there are not so many lengths.
+func (s *Stats) BestBoundaries(buckets int) []int64 {
+	lengths := slices.Sorted(maps.Keys(s.Lengths))
+	n := len(lengths)
+	buckets = min(buckets, n)
+	if buckets < 2 {
+		return nil
+	}
+	rows := make([]int64, n+1) // rows[i]: rows shorter than lengths[i]
+	for i, l := range lengths {
+		rows[i+1] = rows[i] + s.Lengths[l]
+	}
+	d := &partition{lengths: lengths, rows: rows, best: make([]int64, n+1), next: make([]int64, n+1)}
+	for i := range n {
+		d.best[i+1] = rows[i+1] * lengths[i]
+	}
+	for range buckets - 1 {
+		cut := make([]int, n+1)
+		d.solve(1, n, 0, n-1, cut)
+		d.best, d.next = d.next, d.best
+		d.cuts = append(d.cuts, cut)
+	}
+	var out []int64
+	end := n
+	for _, cut := range slices.Backward(d.cuts) {
+		if end = cut[end]; end == 0 {
+			break // fewer buckets are as good
+		}
+		out = append(out, lengths[end-1]+1)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// partition splits the sorted lengths into buckets, one bucket more in each step: next[i] is the least padded size of lengths[:i] with one bucket
+// more than best[i]. The best cut grows with i, so that halving the range finds all of them in n log n steps.
+type partition struct {
+	lengths    []int64
+	rows       []int64
+	best, next []int64
+	cuts       [][]int
+}
+
+// solve fills next and cut for lo ≤ i ≤ hi, whose cuts lie between from and to.
+func (d *partition) solve(lo, hi, from, to int, cut []int) {
+	if lo > hi {
+		return
+	}
+	mid := (lo + hi) / 2
+	least := int64(math.MaxInt64)
+	for k := from; k <= min(to, mid-1); k++ {
+		if v := d.best[k] + (d.rows[mid]-d.rows[k])*d.lengths[mid-1]; v < least {
+			least, cut[mid] = v, k
+		}
+	}
+	d.next[mid] = least
+	d.solve(lo, mid-1, from, cut[mid], cut)
+	d.solve(mid+1, hi, cut[mid], to, cut)
+}
+
+// String sums the statistics up in a line.
+func (s *Stats) String() string {
+	return fmt.Sprintf("%d rows in %d batches, lengths %d to %d (median %d), %.1f%% padding", s.Rows, s.Batches,
+		s.Quantile(0), s.Quantile(1), s.Quantile(0.5), 100*s.Waste())
 }
