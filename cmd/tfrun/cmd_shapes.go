@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // shapesOptions are the flags of tfrun shapes.
@@ -21,6 +25,7 @@ type shapesOptions struct {
 	output    string
 	explain   bool
 	exitCode  bool
+	at        []string
 }
 
 const shapesLong = `Says what is inside MODEL, from its files alone: tags, signatures with the shapes of
@@ -33,6 +38,7 @@ With OTHER, a second model, it says what differs between the two.`
 
 const shapesExample = `  tfrun shapes model
   tfrun shapes model --explain                 # why each dimension, and each parameter count, is what it is
+  tfrun shapes model --at batch=64,time=120    # the shapes, and what each output weighs
   tfrun shapes model --format json | jq .
   tfrun shapes model -o model.html             # a page to look at; .md, .csv, .svg, .dot, .mmd too
   tfrun shapes old new                         # what differs between two models`
@@ -60,6 +66,7 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.selection.Signature, "signature", "s", "", "show this signature alone (all)")
 	f.StringSliceVar(&o.selection.Tags, "tags", nil, "show the graph with these tags alone (all)")
 	f.BoolVar(&o.selection.Expand, "expand", false, "with the layers of nested models")
+	f.StringArrayVar(&o.at, "at", nil, "put in sizes for open dimensions: batch=64,time=120 or `INPUT=[64,120]`")
 	f.BoolVar(&o.exitCode, "exit-code", false, "with two models: fail when they differ")
 	f.BoolVar(&o.explain, "explain", false, "with the reason of each dimension and the formula of each parameter count")
 }
@@ -98,6 +105,9 @@ func runShapes(o shapesOptions, std stdio) error {
 	if err := o.validate(format); err != nil {
 		return err
 	}
+	if o.selection.At, err = parseAt(o.at); err != nil {
+		return err
+	}
 	docs := make([]*shapes.Document, len(o.models))
 	for i, dir := range o.models {
 		m, err := openModel(dir, std)
@@ -105,7 +115,7 @@ func runShapes(o shapesOptions, std stdio) error {
 			return err
 		}
 		if docs[i], err = shapes.Describe(m, o.selection); err != nil {
-			return err
+			return sizeHint(err)
 		}
 	}
 	if len(docs) == 2 {
@@ -114,6 +124,97 @@ func runShapes(o shapesOptions, std stdio) error {
 	l := look(o.output, std)
 	l.Explain = o.explain
 	return writeOutput(o.output, std, func(w io.Writer) error { return format.Write(w, docs[0], l) })
+}
+
+// parseAt reads the sizes of --at; nil when none are given.
+func parseAt(texts []string) (*savedmodel.Sizes, error) {
+	if len(texts) == 0 {
+		return nil, nil
+	}
+	sizes := &savedmodel.Sizes{Axes: map[string]int64{}, Inputs: map[string][]int64{}}
+	for _, text := range texts {
+		for _, part := range splitSizes(text) {
+			// An input's name may hold an equals sign, a list of sizes does not.
+			i := strings.LastIndexByte(part, '=')
+			if i <= 0 {
+				return nil, badSizes(part)
+			}
+			name, value := strings.TrimSpace(part[:i]), strings.TrimSpace(part[i+1:])
+			list, isList := strings.CutPrefix(value, "[")
+			if !isList {
+				n, err := strconv.ParseInt(value, 10, 64)
+				if err != nil || n < 0 {
+					return nil, badSizes(part)
+				}
+				sizes.Axes[name] = n
+				continue
+			}
+			dims, ok := parseDims(strings.TrimSuffix(list, "]"))
+			if !ok || !strings.HasSuffix(value, "]") {
+				return nil, badSizes(part)
+			}
+			sizes.Inputs[name] = dims
+		}
+	}
+	return sizes, nil
+}
+
+func badSizes(part string) error {
+	return usagef("tfrun shapes", "--at %q: want NAME=SIZE, such as batch=64, or INPUT=[SIZE,…] with null for an open one", part)
+}
+
+// splitSizes splits at the commas that stand outside of brackets.
+func splitSizes(text string) []string {
+	depth := 0
+	return strings.FieldsFunc(text, func(r rune) bool {
+		switch r {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		}
+		return r == ',' && depth == 0
+	})
+}
+
+// parseDims reads a list of sizes.
+func parseDims(list string) (dims []int64, ok bool) {
+	dims = []int64{}
+	if strings.TrimSpace(list) == "" {
+		return dims, true
+	}
+	for _, word := range strings.Split(list, ",") {
+		switch word = strings.TrimSpace(word); word {
+		case "null", "None", "?", "-1":
+			dims = append(dims, tensor.Unknown)
+		default:
+			n, err := strconv.ParseInt(word, 10, 64)
+			if err != nil || n < 0 {
+				return nil, false
+			}
+			dims = append(dims, n)
+		}
+	}
+	return dims, true
+}
+
+// sizeHint turns sizes that do not fit the model into an error of usage that lists the open dimensions.
+func sizeHint(err error) error {
+	var size *savedmodel.SizeError
+	if !errors.As(err, &size) {
+		return err
+	}
+	var open []string
+	for _, a := range size.Have {
+		if word := a.Name + " (" + a.Input + ")"; !slices.Contains(open, word) {
+			open = append(open, word)
+		}
+	}
+	e := &usageError{msg: "--at: " + size.Error(), command: "tfrun shapes", hint: "all dimensions are fixed"}
+	if open != nil {
+		e.hint = "open dimensions: " + strings.Join(open, ", ")
+	}
+	return e
 }
 
 // compare writes what differs between two models.

@@ -233,7 +233,7 @@ func (g *grid) writeRow(p *printer, pad string, cells []cell, widths []int) {
 			if g.right[i] {
 				blank, free = blank+free, 0
 			}
-			if len(c) > 0 {
+			if c.natural() > 0 {
 				b.WriteString(strings.Repeat(" ", max(blank, 0)) + p.cell(c))
 				blank = 0
 			}

@@ -25,7 +25,25 @@ type Graph struct {
 	Connected         *bool                 `json:"connected,omitempty"` // Keras prints the column of connections
 	Layers            []*Layer              `json:"layers"`              // nil: the model holds none
 	Totals            *Totals               `json:"totals"`
+	Axes              []Axis                `json:"axes,omitempty"`  // the open dimensions of the default signature's inputs
+	At                *At                   `json:"at,omitempty"`    // the sizes that were put in for them
 	Notes             []string              `json:"notes,omitempty"` // what could not be read, and what follows from that
+}
+
+// Axis is a dimension of an input that is open until the model runs.
+type Axis struct {
+	Input string `json:"input"`
+	Dim   int    `json:"dim"`
+	Name  string `json:"name"` // "batch", "time", …: what it is, as far as it shows
+}
+
+// At says that the shapes are those for given sizes of the open dimensions, and what the layers' outputs then weigh.
+type At struct {
+	Signature     string                  `json:"signature"`
+	Inputs        map[string]tensor.Shape `json:"inputs"`
+	OutputBytes   int64                   `json:"output_bytes"`   // of all layers together
+	LargestOutput int64                   `json:"largest_output"` // of one layer
+	Exact         bool                    `json:"exact"`          // false: some sizes are still open, and the bytes are those of the rest
 }
 
 // Signature describes one signature.
@@ -79,6 +97,7 @@ type Layer struct {
 	ConnectedTo []string               `json:"connected_to,omitzero"`
 	Guessed     []string               `json:"guessed,omitempty"`
 	Why         []string               `json:"why"`
+	OutputBytes *int64                 `json:"output_bytes,omitempty"` // with sizes put in; nil where some size is still open
 	Weights     []Weight               `json:"weights,omitempty"`
 	Layers      []*Layer               `json:"layers,omitempty"` // of a nested model, when expanded
 
@@ -108,10 +127,12 @@ type Selection struct {
 	Tags      []string // nil: all meta graphs
 	Signature string   // "": all signatures
 	Expand    bool     // with the rows of nested models
+	// At puts in sizes for the open dimensions of the signature's inputs; nil: none.
+	At *savedmodel.Sizes
 }
 
 // Describe makes the document of a model. It fails with a *[savedmodel.TagError] or a *[savedmodel.SignatureError] when the model lacks
-// what was selected, and with a *[savedmodel.FormatError] when a part that it needs is damaged.
+// what was selected, a *[savedmodel.SizeError] when sizes do not fit, and a *[savedmodel.FormatError] when a part that it needs is damaged.
 func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	graphs := m.MetaGraphs
 	if sel.Tags != nil {
@@ -149,15 +170,95 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		g.Signatures[name] = &Signature{MethodName: s.MethodName, Inputs: describeTensors(s.Inputs), Outputs: describeTensors(s.Outputs), initOp: s.InitOp}
 	}
 	table, err := mg.Layers()
-	if err != nil || table == nil {
-		return g, err
+	if err != nil {
+		return nil, err
 	}
+	if table != nil {
+		g.describeTable(table, sel)
+	}
+	if main, err := mg.Signature(sel.Signature); err == nil {
+		g.Axes = describeAxes(mg.Axes(main))
+	}
+	if sel.At != nil {
+		return g, g.putIn(mg, table, sel)
+	}
+	return g, nil
+}
+
+func describeAxes(axes []savedmodel.Axis) []Axis {
+	var all []Axis
+	for _, a := range axes {
+		all = append(all, Axis(a))
+	}
+	return all
+}
+
+// describeTable fills in what the layer table says.
+func (g *Graph) describeTable(table *savedmodel.LayerTable, sel Selection) {
 	g.ModelName, g.ModelClass, g.Connected = known(table.ModelName), known(table.ModelClass), &table.Connected
 	g.Notes = table.Notes
 	g.Layers = describeLayers(table.Layers, table.Connected, sel.Expand)
 	t := table.Totals
 	g.Totals = &Totals{t.Total, t.Trainable, t.NonTrainable, t.TotalBytes, t.TrainableBytes, t.NonTrainableBytes}
-	return g, nil
+}
+
+// putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. Other signatures that they fit follow.
+func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, sel Selection) error {
+	main, err := mg.Signature(sel.Signature)
+	if err != nil {
+		return err
+	}
+	inputs, err := mg.Put(main, *sel.At)
+	if err != nil {
+		return err
+	}
+	g.At = &At{Signature: main.Name, Inputs: inputs, Exact: true}
+	for name, s := range g.Signatures {
+		shapes, err := mg.Put(mg.Signatures[name], *sel.At)
+		for input, t := range s.Inputs {
+			if err == nil {
+				t.Shape = shapes[input]
+			}
+		}
+	}
+	if table == nil {
+		return nil
+	}
+	after := map[string]tensor.Shape{} // what a shape with open sizes became, unknown where it became several
+	for i, row := range table.At(inputs) {
+		note(after, table.Layers[i].Output, row.Output)
+		l := g.Layers[i]
+		l.OutputShape = row.Output
+		if row.Exact {
+			l.OutputBytes = &row.Bytes
+		}
+		g.At.Exact = g.At.Exact && row.Exact
+		g.At.OutputBytes += row.Bytes
+		g.At.LargestOutput = max(g.At.LargestOutput, row.Bytes)
+	}
+	for _, s := range g.Signatures {
+		for _, t := range s.Outputs {
+			if shape, ok := after[t.Shape.String()]; ok && shape.Ranked() && t.Encoding == "" {
+				t.Shape = shape
+			}
+		}
+	}
+	return nil
+}
+
+// note remembers what a layer's shapes became. A signature's output is some layer's: where all layers of its shape agree, it follows them.
+func note(after map[string]tensor.Shape, before, now savedmodel.OutputShape) {
+	if len(before.Shapes) != len(now.Shapes) {
+		return
+	}
+	for i, b := range before.Shapes {
+		key := b.String()
+		if old, ok := after[key]; ok && !old.Equal(now.Shapes[i]) {
+			after[key] = tensor.UnknownShape()
+		} else {
+			after[key] = now.Shapes[i]
+		}
+	}
 }
 
 func describeTensors(infos map[string]savedmodel.TensorInfo) map[string]*Tensor {

@@ -35,7 +35,8 @@ type pageGraph struct {
 	Title      string
 	Empty      string // why there are no layers
 	Rows       []pageRow
-	Connected  bool
+	At         string
+	Outputs    string // what all layers' outputs weigh
 	Totals     *Totals
 	Notes      []string
 	Drawing    template.HTML
@@ -65,6 +66,7 @@ type pageRow struct {
 	Depth       int
 	Why         []string
 	Weight      string
+	Output      string // what the output weighs
 	Rail        *railRow
 }
 
@@ -89,7 +91,7 @@ func lastParts(path string) string {
 }
 
 func newPageGraph(d *Document, g *Graph, number int) pageGraph {
-	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), Connected: g.Connected != nil && *g.Connected}
+	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), At: g.atLine()}
 	for _, name := range g.signatureNames() {
 		s := g.Signatures[name]
 		p.Signatures = append(p.Signatures, pageSignature{clean(name), clean(s.MethodName), pageTensors(s.Inputs), pageTensors(s.Outputs)})
@@ -110,6 +112,9 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 		p.Title += " of " + clean(*g.ModelName)
 	}
 	p.Rows = pageRows(g, x, number)
+	if g.At != nil {
+		p.Outputs = g.At.atLeast(g.At.OutputBytes)
+	}
 	return p
 }
 
@@ -152,6 +157,9 @@ func pageRows(g *Graph, x *diagram, number int) []pageRow {
 			r.ID = number*1_000_000 + drawn[i].id
 			if rail != nil && depth == 0 {
 				r.Rail = &rail[i]
+			}
+			if g.At != nil && depth == 0 {
+				r.Output = l.outputSize()
 			}
 			rows = append(rows, r)
 			if len(l.Layers) > 0 {

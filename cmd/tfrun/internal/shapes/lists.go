@@ -54,9 +54,12 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 		title += " of " + markdownText(*g.ModelName)
 	}
 	fmt.Fprintf(b, "\n## %s\n\n", title)
-	connected := g.Connected != nil && *g.Connected
 	head, rule := "| layer | type | output shape | params |", "|---|---|---|---:|"
-	if connected {
+	if g.At != nil {
+		fmt.Fprintf(b, "%s\n\n", markdownText(g.atLine()))
+		head, rule = head+" output size |", rule+"---:|"
+	}
+	if g.connected() {
 		head, rule = head+" connected to |", rule+"---|"
 	}
 	fmt.Fprintln(b, head+"\n"+rule)
@@ -64,7 +67,10 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 	walk(g.Layers, 0, func(l *Layer, depth int) {
 		name, class := l.title()
 		fmt.Fprintf(b, "| %s%s | %s | %s | %s |", nested(depth), markdownText(name), markdownText(strings.Trim(class, "()")), markdownText(l.shape()), number(l.Params))
-		if connected {
+		if g.At != nil {
+			fmt.Fprintf(b, " %s |", l.outputSize())
+		}
+		if g.connected() {
 			fmt.Fprintf(b, " %s |", markdownText(strings.Join(l.ConnectedTo, ", ")))
 		}
 		b.WriteByte('\n')
@@ -127,7 +133,7 @@ func (d *Document) WriteCSV(w io.Writer, _ Look) error {
 	for _, g := range d.MetaGraphs {
 		walk(g.Layers, 0, func(l *Layer, depth int) { rows = append(rows, l.record(g, depth)) })
 	}
-	head := []string{"tags", "depth", "name", "class", "output_shape", "params", "bytes", "connected_to", "guessed"}
+	head := []string{"tags", "depth", "name", "class", "output_shape", "params", "bytes", "output_bytes", "connected_to", "guessed"}
 	if rows == nil {
 		head = []string{"tags", "signature", "direction", "name", "dtype", "shape", "tensor"}
 		for _, g := range d.MetaGraphs {
@@ -148,9 +154,13 @@ func (l *Layer) record(g *Graph, depth int) []string {
 	if l.Class != nil {
 		class = clean(*l.Class)
 	}
+	outputBytes := ""
+	if l.OutputBytes != nil {
+		outputBytes = strconv.FormatInt(*l.OutputBytes, 10)
+	}
 	return []string{
 		clean(strings.Join(g.Tags, " ")), strconv.Itoa(depth), name, class, l.OutputShape.String(), strconv.FormatInt(l.Params, 10),
-		strconv.FormatInt(l.Bytes, 10), clean(strings.Join(l.ConnectedTo, " ")), strings.Join(l.Guessed, " "),
+		strconv.FormatInt(l.Bytes, 10), outputBytes, clean(strings.Join(l.ConnectedTo, " ")), strings.Join(l.Guessed, " "),
 	}
 }
 

@@ -47,6 +47,9 @@ func (d *Document) WriteText(w io.Writer, look Look) error {
 	p.line(p.paint(bold, clean(d.Model)))
 	for _, g := range d.MetaGraphs {
 		p.line(p.paint(dim, strings.Join(g.facts(), " · ")))
+		if line := g.atLine(); line != "" {
+			p.line(p.paint(cyan, line))
+		}
 		p.signatures(g)
 		p.layers(g)
 		if g != d.MetaGraphs[len(d.MetaGraphs)-1] {
@@ -137,17 +140,20 @@ func (p *printer) layers(g *Graph) {
 	p.line(p.modelLine(g))
 	t := &grid{right: []bool{false, false, true}}
 	head := []cell{words(bold, "Layer", "(type)"), words(bold, "Output shape"), words(bold, "Params")}
-	connected := g.Connected != nil && *g.Connected
-	if connected {
+	if g.At != nil {
+		t.right = append(t.right, true)
+		head = append(head, words(bold, "Output size"))
+	}
+	if g.connected() {
 		t.right = append(t.right, false)
 		head = append(head, words(bold, "Connected to"))
 	}
 	t.add(head...)
 	t.rule()
-	p.rows(t, g.Layers, connected, 0)
+	p.rows(t, g, g.Layers, 0)
 	t.rule()
 	t.write(p, 2, p.Width)
-	p.totals(g.Totals)
+	p.totals(g)
 	p.footnotes(g)
 }
 
@@ -172,7 +178,7 @@ func (p *printer) modelLine(g *Graph) string {
 }
 
 // rows adds the rows of the layer table, those of nested models below theirs.
-func (p *printer) rows(t *grid, layers []*Layer, connected bool, depth int) {
+func (p *printer) rows(t *grid, g *Graph, layers []*Layer, depth int) {
 	for _, l := range layers {
 		name, class := l.title()
 		nameStyle := plain
@@ -185,12 +191,15 @@ func (p *printer) rows(t *grid, layers []*Layer, connected bool, depth int) {
 			params[0].style = dim
 		}
 		cells := []cell{first, l.shapeCell(), params}
-		if connected {
+		if g.At != nil {
+			cells = append(cells, words(cyan, l.outputSize()))
+		}
+		if g.connected() {
 			cells = append(cells, l.connections())
 		}
 		t.add(cells...)
 		p.why(t, l.Why)
-		p.rows(t, l.Layers, connected, depth+1)
+		p.rows(t, g, l.Layers, depth+1)
 	}
 }
 
@@ -242,7 +251,8 @@ func (l *Layer) connections() cell {
 }
 
 // totals writes the sums below the layer table.
-func (p *printer) totals(t *Totals) {
+func (p *printer) totals(g *Graph) {
+	t := g.Totals
 	if t == nil {
 		return
 	}
@@ -250,6 +260,10 @@ func (p *printer) totals(t *Totals) {
 	sums.add(words(plain, "Total params"), words(bold, number(t.Total)), words(dim, size(t.TotalBytes)))
 	sums.add(words(plain, "Trainable"), words(plain, number(t.Trainable)), words(dim, size(t.TrainableBytes)))
 	sums.add(words(plain, "Non-trainable"), words(plain, number(t.NonTrainable)), words(dim, size(t.NonTrainableBytes)))
+	if g.At != nil {
+		sums.add(words(plain, "All outputs"), nil, words(cyan, g.At.atLeast(g.At.OutputBytes)))
+		sums.add(words(plain, "Largest output"), nil, words(cyan, g.At.atLeast(g.At.LargestOutput)))
+	}
 	sums.write(p, 2, 0)
 }
 

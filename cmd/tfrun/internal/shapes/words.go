@@ -2,6 +2,8 @@ package shapes
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -133,4 +135,35 @@ func (t *Tensor) shape() string {
 		return fmt.Sprintf("%d tensors", len(t.Components))
 	}
 	return t.Shape.String()
+}
+
+// connected reports whether the table has Keras' column of connections.
+func (g *Graph) connected() bool { return g.Connected != nil && *g.Connected }
+
+// outputSize returns what the layer's output weighs, with sizes put in.
+func (l *Layer) outputSize() string {
+	if l.OutputBytes == nil {
+		return "?"
+	}
+	return size(*l.OutputBytes)
+}
+
+// atLeast writes a number of bytes that grows with the sizes that are still open.
+func (a *At) atLeast(n int64) string {
+	if a.Exact {
+		return size(n)
+	}
+	return "≥ " + size(n)
+}
+
+// atLine says which sizes were put in: "at x = (64, 120)".
+func (g *Graph) atLine() string {
+	if g.At == nil {
+		return ""
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(g.At.Inputs)) {
+		parts = append(parts, clean(name)+" = "+g.At.Inputs[name].String())
+	}
+	return "at " + strings.Join(parts, ", ")
 }
