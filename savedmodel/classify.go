@@ -55,6 +55,8 @@ type traits struct {
 	outRank int // of the last output
 	ins     int // tensors taken, each counted once
 	textIn  bool
+	// multiple says that each size of the output is a multiple of the input's.
+	multiple bool
 }
 
 // classify returns a layer's class as its operations, variables and name suggest it. sure is false when several classes would look alike
@@ -135,10 +137,29 @@ func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	if len(c.shapes) > 0 {
 		t.outRank = c.shapes[len(c.shapes)-1].Rank()
 	}
+	t.multiple = s.grows(c)
 	for _, n := range c.nodes {
 		t.textIn = t.textIn || n.op == "LookupTableFindV2" && n.def.GetAttr()["Tin"].GetType() == 7
 	}
 	return t
+}
+
+// grows reports whether each size of a call's output is a multiple of the input's, as far as they are known.
+func (s *scope) grows(c *call) bool {
+	if len(c.ins) == 0 || len(c.shapes) == 0 {
+		return false
+	}
+	in, _ := s.b.shape(c.ins[0].ref)
+	out := c.shapes[0]
+	if in.Rank() != out.Rank() {
+		return false
+	}
+	for i := range in.Dims() {
+		if a, b := in.Dim(i), out.Dim(i); a > 0 && b > 0 && (b < a || b%a != 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // only reports whether the layer's variables are among the given ones, and there is at least one.
@@ -445,7 +466,7 @@ func randomClasses(*traits) []string {
 
 func cropClasses(t *traits) []string {
 	if t.inRank == t.outRank && t.inRank >= 3 && t.inRank <= 5 {
-		return []string{"Cropping" + strconv.Itoa(t.inRank-2) + "D", "Lambda"}
+		return []string{"Cropping" + strconv.Itoa(t.inRank-2) + "D", "CenterCrop", "Lambda"}
 	}
 	return []string{"Lambda"}
 }
@@ -458,7 +479,7 @@ func repeatClasses(t *traits) []string {
 }
 
 func resizeClasses(t *traits) []string {
-	if strings.HasPrefix(t.text, " Shape:Shape") && strings.Contains(t.text, " Shape:Shape strided_slice:StridedSlice") {
+	if strings.HasPrefix(t.text, " Shape:Shape") || !t.multiple {
 		return []string{"Resizing", "UpSampling2D"}
 	}
 	return []string{"UpSampling2D", "Resizing"}

@@ -217,6 +217,7 @@ type network struct {
 	subclassed bool
 	scope      *scope         // of the serving function, or nil
 	inputs     []tensor.Shape // what the model is called with, as far as known
+	inner      bool           // the model is nested in another, and inputs are in the order of its input layers
 	rows       []*Layer
 	steps      []*step
 	byName     map[string]*Layer
@@ -242,7 +243,7 @@ func (n *network) build(depth int) {
 		cfg := n.configs[name]
 		class := n.class(name)
 		if class == "InputLayer" && n.sequential {
-			if s, ok := parseConfig(cfg.Config).inputShape(); ok {
+			if s, ok := parseConfig(cfg.Config).inputShape(); ok && !n.inner {
 				prev = oneShape(s)
 			}
 			continue
@@ -468,6 +469,10 @@ func (n *network) class(name string) string {
 // output works out a layer's output shape.
 func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) OutputShape {
 	if l.Class == "InputLayer" {
+		if s, ok := n.innerInput(l.Name); ok {
+			n.outs[l.Name] = []OutputShape{oneShape(s)}
+			return oneShape(s)
+		}
 		if s, ok := l.info.config.inputShape(); ok {
 			n.outs[l.Name] = []OutputShape{oneShape(s)}
 			return oneShape(s)
@@ -496,6 +501,19 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 		}
 	}
 	return outs[len(outs)-1]
+}
+
+// innerInput returns what a nested model's input layer is called with.
+func (n *network) innerInput(name string) (tensor.Shape, bool) {
+	if !n.inner {
+		return tensor.Shape{}, false
+	}
+	for i, t := range layerTensors(n.config.InputLayers) {
+		if t.layer == name && i < len(n.inputs) && n.inputs[i].Ranked() {
+			return n.inputs[i], true
+		}
+	}
+	return tensor.Shape{}, false
 }
 
 // inputsOf returns the shapes that each call of a layer takes.
@@ -665,7 +683,7 @@ func (n *network) modelOutput(name string, m *modelConfig, class string, in []te
 
 // nested returns the network of a model within this one.
 func (n *network) nested(name string, m *modelConfig, class string, in []tensor.Shape) *network {
-	inner := &network{k: n.k, id: -1, config: m, sequential: class == "Sequential", functional: class != "Sequential", inputs: in}
+	inner := &network{k: n.k, id: -1, config: m, sequential: class == "Sequential", functional: class != "Sequential", inputs: in, inner: true}
 	if id, ok := n.objects[name]; ok {
 		inner.id = id
 	}

@@ -3,6 +3,7 @@ package savedmodel
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -24,7 +25,10 @@ type keras3 struct {
 
 	layers []*layerCalls // in the order of their first calls
 	byName map[string]*layerCalls
-	owner  map[*variable]*layerCalls
+	// inputRows are the rows of the inputs of a functional model, by the argument's place.
+	inputRows map[int]*Layer
+	made      map[*layerCalls]*Layer // the rows
+	owner     map[*variable]*layerCalls
 }
 
 // layerCalls is a layer, and its calls in the order in which the graph made them.
@@ -57,6 +61,7 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	k := &keras3{
 		mg: mg, objs: objs, body: b, scope: b.modelScope(), table: &LayerTable{Signature: sig.Name},
 		trainable: map[*variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{},
 	}
 	if len(k.scope.calls) == 0 {
 		return nil, nil
@@ -68,6 +73,7 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	k.classify()
 	k.findHidden()
 	k.rows()
+	k.table.steps = k.addSteps(k.made)
 	return k.table, nil
 }
 
@@ -354,9 +360,15 @@ func (k *keras3) row(l *layerCalls) *Layer {
 	r := &Layer{Name: l.name, Class: l.class, Output: last.shape()}
 	r.setWeights(l.vars, func(v *variable) bool { return k.trainable[v] })
 	for _, e := range last.ins {
-		s, _ := k.body.shape(e.ref)
-		r.info.in = append(r.info.in, s)
+		r.info.in = append(r.info.in, k.shapeOf(e.ref))
 	}
+	if !l.op && !last.phantom {
+		r.info.config = graphConfig(k.scope, l.class, last, l.vars)
+	}
+	if k.made != nil {
+		k.made[l] = r
+	}
+	k.addNested(r, l)
 	for _, g := range l.notes {
 		r.guess(g.field, g.why)
 	}
@@ -425,12 +437,21 @@ var positionalArg = regexp.MustCompile(`^args_\d+$`)
 // ownModelShape turns a shape into what Keras prints of a layer in a model of one's own: "?" for layers that have nothing to build, since they
 // remember no shapes; else the shape of the model's first call, whose batch size the files do not hold.
 func (k *keras3) ownModelShape(r *Layer) {
-	if len(r.Weights) == 0 {
+	if len(r.Weights) == 0 && forgetsShapes(k.mg.TensorFlowVersion) {
 		r.info.shape, r.Output = r.Output, OutputShape{Word: "?"}
 		r.guess("output_shape", "in a model of one's own class, Keras prints no shape for a layer that has nothing to build; here it is "+r.info.shape.String())
 		return
 	}
 	r.guess("output_shape", "in a model of one's own class, Keras prints the batch size of the first call, which the files do not hold")
+}
+
+// forgetsShapes reports whether a model was written by releases whose layers remember no shapes when they have nothing to build: Keras since 3.10,
+// which came with TensorFlow 2.20.
+func forgetsShapes(version string) bool {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	m, err := strconv.Atoi(minor)
+	return err == nil && (major == "2" && m >= 20 || major > "2")
 }
 
 // isChain reports whether each layer takes what the one before gives, and nothing else happens.

@@ -130,6 +130,7 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 	if l == nil {
 		i := back[name]
 		r := &Layer{Name: name, Class: "InputLayer"}
+		k.inputRows[i] = r
 		if s, ok := k.body.shape(ref{arg: i + 1}); ok {
 			r.Output = oneShape(s)
 		}
