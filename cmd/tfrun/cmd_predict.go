@@ -137,8 +137,9 @@ func (o *predictOptions) validate() error {
 		return usagef(command, "output %q: results are written as JSON lines; name it .jsonl", o.output)
 	}
 	if o.shard != "" {
-		if _, err := fmt.Sscanf(o.shard+" ", "%d/%d ", &o.predict.Shard, &o.predict.Shards); err != nil || o.predict.Shards < 1 {
-			return usagef(command, "--shard %q: want I/N, such as 0/4", o.shard)
+		if _, err := fmt.Sscanf(o.shard+" ", "%d/%d ", &o.predict.Shard, &o.predict.Shards); err != nil ||
+			o.predict.Shard < 0 || o.predict.Shard >= o.predict.Shards {
+			return usagef(command, "--shard %q: want I/N with I from 0 to N-1, such as 0/4", o.shard)
 		}
 	}
 	if err := o.parseHeads(); err != nil {

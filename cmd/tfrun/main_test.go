@@ -2,12 +2,15 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tfrun/tfrun/runner"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden parts of the scripts")
@@ -32,10 +35,17 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("MODELS", models)
+			env.Setenv("REVIEWS", filepath.Join(models, "..", "..", "examples", "reviews"))
 			env.Setenv("TFRUN_LIBTENSORFLOW", os.Getenv("TFRUN_LIBTENSORFLOW"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": wantCode},
+		Condition: func(cond string) (bool, error) {
+			if cond != "tensorflow" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return runner.HasTensorFlow, nil
+		},
 	})
 }
 

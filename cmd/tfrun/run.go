@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/tfrun/tfrun/runner"
 )
 
 // stdio holds the streams that a command may use. Results go to out; progress, warnings and errors go to err.
@@ -46,12 +48,21 @@ func run(ctx context.Context, args []string, std stdio) int {
 		err = errInterrupted
 	}
 	if !isClosedPipe(err) {
-		fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(err.Error()))
+		fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(message(err)))
 		for _, hint := range hints(err) {
 			fmt.Fprintf(std.err, "tfrun: hint: %s\n", hint)
 		}
 	}
 	return exitCode(err)
+}
+
+// message is an error's text for people who type flags: they know nothing of the names of Go's options.
+func message(err error) string {
+	var option *runner.OptionError
+	if errors.As(err, &option) {
+		return option.Msg
+	}
+	return err.Error()
 }
 
 // oneLine keeps an error on the one line that it is promised to take.
