@@ -333,13 +333,17 @@ func TestPredictComposite(t *testing.T) {
 	}{
 		{"ragged rows", ragged, false, `"a b c"` + "\n" + `"d"` + "\n" + `{"s":""}`, []string{`{"words":["a","b","c"]}`, `{"words":["d"]}`, `{"words":[]}`}},
 		{"ragged whole", ragged, true, `["a b c","d"]`, []string{`{"words":[["a","b","c"],["d"]]}`}},
-		{"sparse whole", sparse, true,
+		{
+			"sparse whole", sparse, true,
 			`{"x":{"indices":[[0,1],[1,0],[1,4]],"values":[0.12573022,-0.13210486,0.64042264],"dense_shape":[2,5]}}`,
-			[]string{`{"y":[[-0.03122656,0.05286267],[0.5854528,1.2219063]]}`}},
-		{"sparse rows", sparse, false,
+			[]string{`{"y":[[-0.03122656,0.05286267],[0.5854528,1.2219063]]}`},
+		},
+		{
+			"sparse rows", sparse, false,
 			`{"x":{"indices":[[1]],"values":[0.12573022],"dense_shape":[5]}}` + "\n" +
 				`{"x":{"indices":[[0],[4]],"values":[-0.13210486,0.64042264],"dense_shape":[5]}}`,
-			[]string{`{"y":[-0.03122656,0.05286267]}`, `{"y":[0.5854528,1.2219063]}`}},
+			[]string{`{"y":[-0.03122656,0.05286267]}`, `{"y":[0.5854528,1.2219063]}`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -155,9 +155,18 @@ func cpuFeatures() []string {
 		name string
 		has  bool
 	}{
-		{"sse4.1", cpu.X86.HasSSE41}, {"sse4.2", cpu.X86.HasSSE42}, {"avx", cpu.X86.HasAVX}, {"avx2", cpu.X86.HasAVX2}, {"fma", cpu.X86.HasFMA},
-		{"avx512f", cpu.X86.HasAVX512F}, {"avx512_vnni", cpu.X86.HasAVX512VNNI}, {"avx512_bf16", cpu.X86.HasAVX512BF16}, {"amx_tile", cpu.X86.HasAMXTile},
-		{"asimd", cpu.ARM64.HasASIMD}, {"asimddp", cpu.ARM64.HasASIMDDP}, {"sve", cpu.ARM64.HasSVE},
+		{"sse4.1", cpu.X86.HasSSE41},
+		{"sse4.2", cpu.X86.HasSSE42},
+		{"avx", cpu.X86.HasAVX},
+		{"avx2", cpu.X86.HasAVX2},
+		{"fma", cpu.X86.HasFMA},
+		{"avx512f", cpu.X86.HasAVX512F},
+		{"avx512_vnni", cpu.X86.HasAVX512VNNI},
+		{"avx512_bf16", cpu.X86.HasAVX512BF16},
+		{"amx_tile", cpu.X86.HasAMXTile},
+		{"asimd", cpu.ARM64.HasASIMD},
+		{"asimddp", cpu.ARM64.HasASIMDDP},
+		{"sve", cpu.ARM64.HasSVE},
 	} {
 		if f.has {
 			list = append(list, f.name)
