@@ -20,6 +20,9 @@ type body struct {
 	// inputs gives the signature's name for each argument that is fed, by the argument's place.
 	inputs  map[int]string
 	usersOf func() map[*node][]*node
+	// call is the node of the main graph that calls the function; results maps its outputs to the function's results, -1 where they cannot be told.
+	call    string
+	results []int
 }
 
 // variable is a variable of the model, as the object graph or the main graph's VarHandleOp names it.
@@ -77,10 +80,13 @@ func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 			feeds[len(feeds)-len(bound)+i].object = int(id)
 		}
 	}
-	if f, feeds, err = mg.unwrap(f, feeds); err != nil {
+	f, feeds, results, err := mg.unwrap(f, feeds)
+	if err != nil {
 		return nil, err
 	}
-	b := &body{function: f, mg: mg, sig: sig, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{}}
+	b := &body{
+		function: f, call: call.name, results: results, mg: mg, sig: sig, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{},
+	}
 	b.usersOf = sync.OnceValue(f.users)
 	return b, b.bind(objs, feeds)
 }
@@ -121,25 +127,20 @@ func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
 	return nil, nil
 }
 
-// unwrap steps into the only call of a function that does nothing else, carrying along what feeds the arguments.
-func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, error) {
+// unwrap steps into the only call of a function that does nothing else, carrying along what feeds the arguments, and which result becomes which.
+func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int, error) {
+	results := make([]int, len(f.rets))
+	for i := range results {
+		results[i] = i
+	}
 	for range maxUnwrap {
-		var call *node
-		for _, n := range f.nodes {
-			switch {
-			case n.op == "Identity" || n.op == "NoOp":
-			case isCall(n.op) && call == nil:
-				call = n
-			default:
-				return f, feeds, nil
-			}
-		}
+		call := f.onlyCall()
 		if call == nil {
-			return f, feeds, nil
+			return f, feeds, results, nil
 		}
 		inner, err := mg.loadFunction(call.def.GetAttr()["f"].GetFunc().GetName())
 		if inner == nil || err != nil {
-			return f, feeds, err
+			return f, feeds, results, err
 		}
 		next := make([]feed, len(inner.args))
 		for i := range next {
@@ -150,9 +151,33 @@ func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, error
 				}
 			}
 		}
+		for i, r := range results {
+			results[i] = -1
+			if r < 0 || r >= len(f.rets) {
+				continue
+			}
+			if from := f.source(f.rets[r]); from.node == call {
+				results[i] = from.out
+			}
+		}
 		f, feeds = inner, next
 	}
-	return nil, nil, formatError(mg.model.File, "its functions call each other in a circle")
+	return nil, nil, nil, formatError(mg.model.File, "its functions call each other in a circle")
+}
+
+// onlyCall returns the call that a function consists of; nil when it does anything else.
+func (f *function) onlyCall() *node {
+	var call *node
+	for _, n := range f.nodes {
+		switch {
+		case n.op == "Identity" || n.op == "NoOp":
+		case isCall(n.op) && call == nil:
+			call = n
+		default:
+			return nil
+		}
+	}
+	return call
 }
 
 // bind works out which arguments are the caller's and which are variables.
@@ -196,7 +221,7 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 }
 
 // source follows a tensor back through identities that only pass the function's results on.
-func (b *body) source(r ref) ref {
+func (f *function) source(r ref) ref {
 	for r.node != nil && r.node.op == "Identity" && len(r.node.parts) == 1 && len(r.node.inputs) > 0 {
 		r = r.node.inputs[0]
 	}

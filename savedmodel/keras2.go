@@ -42,7 +42,10 @@ func (mg *MetaGraph) keras2Layers() (*LayerTable, error) {
 		k.table.Signature = sig.Name
 	}
 	k.findTrainable()
-	return k.table, k.build()
+	if err := k.build(); err != nil || len(k.table.Layers) == 0 {
+		return nil, err
+	}
+	return k.table, nil
 }
 
 // tableSignature returns the signature whose function shows the layers: serving_default, else the first by name.
@@ -173,9 +176,6 @@ func (k *keras2) build() error {
 		for _, r := range n.rows {
 			r.ConnectedTo = nil
 		}
-	}
-	if len(k.table.Layers) == 0 {
-		k.table = nil
 	}
 	return nil
 }

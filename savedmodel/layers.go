@@ -153,13 +153,19 @@ func (mg *MetaGraph) Layers() (*LayerTable, error) { return mg.table() }
 
 // buildLayers picks the way by which the table can be rebuilt.
 func (mg *MetaGraph) buildLayers() (*LayerTable, error) {
+	var t *LayerTable
+	var err error
 	switch mg.Framework {
 	case Keras2:
-		return mg.keras2Layers()
+		t, err = mg.keras2Layers()
 	case Keras3:
-		return mg.keras3Layers()
+		t, err = mg.keras3Layers()
 	}
-	return nil, nil
+	if t == nil || err != nil {
+		return nil, err
+	}
+	t.explain(mg)
+	return t, nil
 }
 
 // guess marks a field as likely but not held by the files, and says why.

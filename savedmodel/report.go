@@ -113,11 +113,15 @@ func (mg *MetaGraph) report() (MetaGraphReport, error) {
 	}
 	for name, s := range mg.Signatures {
 		sr := SignatureReport{MethodName: s.MethodName, Inputs: map[string]TensorReport{}, Outputs: map[string]TensorReport{}}
+		why, err := mg.Why(s)
+		if err != nil {
+			return r, err
+		}
 		for key, t := range s.Inputs {
-			sr.Inputs[key] = reportTensor(&t)
+			sr.Inputs[key] = reportTensor(&t, why.Inputs[key])
 		}
 		for key, t := range s.Outputs {
-			sr.Outputs[key] = reportTensor(&t)
+			sr.Outputs[key] = reportTensor(&t, why.Outputs[key])
 		}
 		r.Signatures[name] = sr
 	}
@@ -132,8 +136,8 @@ func (mg *MetaGraph) report() (MetaGraphReport, error) {
 	return r, nil
 }
 
-func reportTensor(t *TensorInfo) TensorReport {
-	r := TensorReport{DType: t.DType.String(), Shape: t.Shape, Tensor: t.Tensor, Encoding: t.Encoding, Class: t.Class}
+func reportTensor(t *TensorInfo, why []string) TensorReport {
+	r := TensorReport{DType: t.DType.String(), Shape: t.Shape, Tensor: t.Tensor, Encoding: t.Encoding, Class: t.Class, Why: why}
 	for _, c := range t.Components {
 		if t.Encoding == CooSparse {
 			r.Tensors = append(r.Tensors, c.Tensor)

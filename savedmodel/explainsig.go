@@ -1,0 +1,209 @@
+package savedmodel
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// SignatureWhy says why the dimensions of a signature's tensors are what they are: a sentence for each, by the tensors' names.
+type SignatureWhy struct {
+	Inputs, Outputs map[string][]string
+}
+
+// Why explains a signature's shapes: open dimensions by what they are, sizes of outputs by the layer that gives them or, where the model holds
+// no layers, by the operation in the graph at which TensorFlow's shape inference knew them.
+func (mg *MetaGraph) Why(s *Signature) (SignatureWhy, error) {
+	w := SignatureWhy{Inputs: map[string][]string{}, Outputs: map[string][]string{}}
+	names := map[string]map[int]string{}
+	for _, a := range mg.Axes(s) {
+		if names[a.Input] == nil {
+			names[a.Input] = map[int]string{}
+		}
+		names[a.Input][a.Dim] = a.Name
+	}
+	for name, info := range s.Inputs {
+		for i, d := range info.Shape.Dims() {
+			text := group(d) + ": fixed by the signature"
+			if d == tensor.Unknown {
+				text = "None: the " + names[name][i] + " axis, left open by the signature"
+			}
+			w.Inputs[name] = append(w.Inputs[name], text)
+		}
+	}
+	b, err := mg.body(s)
+	if err != nil {
+		return w, err
+	}
+	o := &origins{b: b, names: names}
+	for name, info := range s.Outputs {
+		for i, d := range info.Shape.Dims() {
+			w.Outputs[name] = append(w.Outputs[name], o.explain(info, i, d))
+		}
+	}
+	return w, nil
+}
+
+// origins traces sizes back through a signature's function.
+type origins struct {
+	b     *body // nil when the main graph itself makes the outputs
+	names map[string]map[int]string
+}
+
+// maxTrace bounds how far a size is traced.
+const maxTrace = 1000
+
+// explain says where size d of dimension i of an output comes from.
+func (o *origins) explain(info TensorInfo, i int, d int64) string {
+	size := "None"
+	if d != tensor.Unknown {
+		size = group(d)
+	}
+	if o.b == nil {
+		return size + ": as the signature has it"
+	}
+	_, place, _ := strings.Cut(info.Tensor, ":")
+	k, err := strconv.Atoi(place)
+	if err != nil || nodeOf(info.Tensor) != o.b.call || k >= len(o.b.results) || o.b.results[k] < 0 || o.b.results[k] >= len(o.b.rets) {
+		return size + ": as the signature has it"
+	}
+	return size + ": " + o.trace(o.b.rets[o.b.results[k]], i, d)
+}
+
+// trace follows a dimension back to what determines it.
+func (o *origins) trace(r ref, i int, d int64) string {
+	for range maxTrace {
+		if arg, ok := r.isArg(); ok {
+			return o.argument(arg, i, d)
+		}
+		if r.node == nil {
+			break
+		}
+		next, axis, ok := o.step(r, i, d)
+		if !ok {
+			return o.at(r.node, i, d)
+		}
+		r, i = next, axis
+	}
+	return "as the signature has it"
+}
+
+// argument says that a size is an input's or a variable's.
+func (o *origins) argument(arg, i int, d int64) string {
+	name, fed := o.b.inputs[arg]
+	switch {
+	case fed && d == tensor.Unknown && o.names[name][i] != "":
+		return fmt.Sprintf("the %s axis of input %q, left open by the signature", o.names[name][i], name)
+	case fed:
+		return fmt.Sprintf("as dimension %d of input %q", i, name)
+	case o.b.vars[arg] != nil:
+		return fmt.Sprintf("as dimension %d of variable %q", i, o.b.vars[arg].name)
+	}
+	return "as a tensor that the model holds has it"
+}
+
+// at says at which operation a size comes up.
+func (o *origins) at(n *node, i int, d int64) string {
+	where := fmt.Sprintf("%s (%s)", n.name, n.op)
+	switch {
+	case d == tensor.Unknown:
+		return "not known before the model runs: it comes up at " + where
+	case (n.op == "MatMul" || strings.HasPrefix(n.op, "BatchMatMul")) && len(n.inputs) > 1:
+		if s, ok := o.b.shape(n.inputs[1]); ok && s.FullyKnown() {
+			return fmt.Sprintf("the width of the %s matrix that %s multiplies with", factors(s), where)
+		}
+	case n.op == "ConcatV2":
+		return "the sizes of what " + where + " puts side by side"
+	case n.op == "Reshape":
+		return "the new shape that " + where + " gives"
+	case n.op == "Const":
+		return "the shape of the constant " + n.name
+	}
+	return "as TensorFlow's shape inference has it at " + where
+}
+
+// keepingOps keep the shape of their first input.
+var keepingOps = map[string]bool{
+	"Identity": true, "IdentityN": true, "BiasAdd": true, "Cast": true, "CheckNumerics": true, "StopGradient": true, "Relu": true, "Relu6": true, "Elu": true, "Selu": true, "LeakyRelu": true,
+	"Sigmoid": true, "Tanh": true, "Softmax": true, "LogSoftmax": true, "Softplus": true, "Softsign": true, "Exp": true, "Log": true, "Log1p": true, "Neg": true, "Abs": true, "Sign": true,
+	"Sqrt": true, "Rsqrt": true, "Square": true, "Round": true, "Floor": true, "Ceil": true, "Sin": true, "Cos": true, "Erf": true, "LogicalNot": true, "ReverseV2": true, "Cumsum": true,
+	"ReadVariableOp": true, "EnsureShape": true, "PreventGradient": true, "StringLower": true, "StringUpper": true, "StringStrip": true, "StaticRegexReplace": true, "ZerosLike": true, "OnesLike": true,
+}
+
+// broadcastOps stretch their inputs to one shape.
+var broadcastOps = map[string]bool{
+	"Add": true, "AddV2": true, "Sub": true, "Mul": true, "RealDiv": true, "Div": true, "DivNoNan": true, "Maximum": true, "Minimum": true, "Pow": true, "FloorDiv": true, "FloorMod": true, "SquaredDifference": true,
+	"Greater": true, "GreaterEqual": true, "Less": true, "LessEqual": true, "Equal": true, "NotEqual": true, "LogicalAnd": true, "LogicalOr": true, "SelectV2": true,
+}
+
+// step goes from a dimension of a node's output to the dimension of an input that determines it.
+func (o *origins) step(r ref, i int, d int64) (next ref, axis int, ok bool) {
+	n := r.node
+	out, known := o.b.shape(r)
+	switch {
+	case keepingOps[n.op] && r.out < len(n.inputs):
+		return n.inputs[r.out], i, true
+	case broadcastOps[n.op] && known:
+		for _, in := range n.inputs {
+			if s, ok := o.b.shape(in); ok && s.Rank()-(out.Rank()-i) >= 0 && s.Rank() > 0 {
+				if at := s.Rank() - (out.Rank() - i); s.Dim(at) == d {
+					return in, at, true
+				}
+			}
+		}
+	case n.op == "MatMul" && i == 0 && len(n.inputs) > 0 && !n.def.GetAttr()["transpose_a"].GetB():
+		return n.inputs[0], 0, true
+	case strings.HasPrefix(n.op, "BatchMatMul") && known && i < out.Rank()-1 && len(n.inputs) > 0 && !n.def.GetAttr()["adj_x"].GetB():
+		return n.inputs[0], i, true
+	case n.op == "Transpose" && len(n.inputs) > 1:
+		if perm := ints(n.in(1)); i < len(perm) && perm[i] >= 0 {
+			return n.inputs[0], int(perm[i]), true
+		}
+	case n.op == "ConcatV2" && known && len(n.inputs) > 1:
+		if axis := ints(n.in(len(n.inputs) - 1)); len(axis) == 1 && (axis[0]+int64(out.Rank()))%int64(max(out.Rank(), 1)) != int64(i) {
+			for _, in := range n.inputs[:len(n.inputs)-1] {
+				if s, ok := o.b.shape(in); ok && s.Rank() == out.Rank() && s.Dim(i) == d {
+					return in, i, true
+				}
+			}
+		}
+	case n.op == "ArgMax" || n.op == "ArgMin" || n.op == "Mean" || n.op == "Sum" || n.op == "Max" || n.op == "Min" || n.op == "Prod" || n.op == "All" || n.op == "Any":
+		return o.reduced(n, i)
+	case i == 0 && (n.op == "Conv2D" || n.op == "Conv3D" || n.op == "MaxPool" || n.op == "AvgPool" || n.op == "DepthwiseConv2dNative") && len(n.inputs) > 0:
+		return n.inputs[0], 0, true
+	}
+	return ref{}, 0, false
+}
+
+// reduced finds the axis of a reduction's input that became axis i.
+func (o *origins) reduced(n *node, i int) (ref, int, bool) {
+	if len(n.inputs) < 2 {
+		return ref{}, 0, false
+	}
+	in, ok := o.b.shape(n.inputs[0])
+	gone := ints(n.in(1))
+	if !ok || gone == nil || !in.Ranked() {
+		return ref{}, 0, false
+	}
+	for k := range gone {
+		if gone[k] < 0 {
+			gone[k] += int64(in.Rank())
+		}
+	}
+	if n.def.GetAttr()["keep_dims"].GetB() {
+		return n.inputs[0], i, !slices.Contains(gone, int64(i))
+	}
+	for axis := range in.Rank() {
+		if slices.Contains(gone, int64(axis)) {
+			continue
+		}
+		if i == 0 {
+			return n.inputs[0], axis, true
+		}
+		i--
+	}
+	return ref{}, 0, false
+}
