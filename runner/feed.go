@@ -29,6 +29,7 @@ func (p *Predictor) buildSpec() error {
 		items[name] = spec
 	}
 	p.spec = dataset.Dict(items)
+	p.components = p.spec.Flatten()
 	splits := map[string]int{}
 	for _, in := range p.f.inputs {
 		fd := feeder{in: in, split: -1}
@@ -299,6 +300,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	if !wanted {
 		return &job{results: results}, nil
 	}
+	p.count(b)
 	feeds := make([]Feed, len(p.feeders))
 	for i, fd := range p.feeders {
 		var err error
@@ -317,6 +319,23 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	return p.loadJob(feeds, results)
 }
 
+// count adds a batch to the meter.
+func (p *Predictor) count(b *dataset.Batch) {
+	if p.meter == nil {
+		return
+	}
+	values, padded := int64(0), int64(0)
+	for c := range p.components {
+		for i := range b.Len() {
+			values += int64(b.Row(i).Tensors[c].Len())
+		}
+		n, _ := tensor.NumElements(b.Dims(c))
+		padded += n
+	}
+	p.meter.real.Add(values)
+	p.meter.padded.Add(padded)
+}
+
 func (p *Predictor) loadJob(feeds []Feed, results []Result) (*job, error) {
 	c, err := p.f.load(feeds)
 	if err != nil {
@@ -329,7 +348,7 @@ func (p *Predictor) loadJob(feeds []Feed, results []Result) (*job, error) {
 // copies of its last row, which no model can dislike more than the row itself.
 func (p *Predictor) denseFeed(c int, b *dataset.Batch) (Feed, error) {
 	dims := slices.Clone(b.Dims(c))
-	f := Feed{DType: b.Spec().Flatten()[c].DType, Dims: dims}
+	f := Feed{DType: p.components[c].DType, Dims: dims}
 	rows, _ := tensor.NumElements(dims[1:])
 	if p.fixed > 0 {
 		dims[0] = p.fixed
@@ -363,7 +382,7 @@ func fillUp[T any](dst []T, have, rows int) {
 func (p *Predictor) raggedFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 	var r dataset.Ragged
 	var err error
-	if p.spec.Flatten()[fd.component].Ragged {
+	if p.components[fd.component].Ragged {
 		r, err = b.Ragged(fd.component)
 	} else {
 		r, err = stackDense(fd, b)

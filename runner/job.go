@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -28,15 +29,38 @@ type Job struct {
 	Resume bool
 	// Began, if not nil, is told how many rows an interrupted run has done already, before the first row is read.
 	Began func(done int64)
-	// Wrote, if not nil, is told of every row written.
-	Wrote func()
+	// Progress, if not nil, is told how far the run is, at most ten times a second, and once at the end.
+	Progress func(Progress)
+}
+
+// Progress says how far a job is.
+type Progress struct {
+	Rows int64 // written by this run
+	// Read of Size bytes of the input files, compressed as they are. Size is 0 where it is not known, as that of a pipe.
+	Read, Size int64
+	// Real values of the rows were padded to Padded ones.
+	Real, Padded int64
+}
+
+// Waste is the share of padding in what was fed: 0.75 when three values out of four are padding.
+func (p Progress) Waste() float64 {
+	if p.Padded == 0 {
+		return 0
+	}
+	return 1 - float64(p.Real)/float64(p.Padded)
+}
+
+// meter counts what is read and fed, by several goroutines.
+type meter struct {
+	read, real, padded atomic.Int64
 }
 
 // Summary is what a [Job] did.
 type Summary struct {
-	Rows     int64 // written by this run
-	BadRows  int64 // of these, rows with an error
-	Resumed  int64 // rows that an interrupted run had done
+	Rows     int64   // written by this run
+	BadRows  int64   // of these, rows with an error
+	Resumed  int64   // rows that an interrupted run had done
+	Waste    float64 // share of padding in what was fed, see [Progress.Waste]
 	Duration time.Duration
 }
 
@@ -53,6 +77,10 @@ func (p *Predictor) Run(ctx context.Context, j Job) (Summary, error) {
 }
 
 func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
+	q := *p
+	q.meter = &meter{}
+	p = &q
+	j.Source.read = &p.meter.read
 	rows, err := p.Rows(j.Source)
 	if err != nil {
 		return sum, err
@@ -78,9 +106,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if j.Began != nil && out.rows > 0 {
 		j.Began(out.rows)
 	}
-	q := *p
-	q.o.From = out.rows
-	err = q.writeRows(ctx, rows, out, j, &sum)
+	p.o.From = out.rows
+	err = p.writeRows(ctx, rows, out, j, &sum)
 	var full *OutputFileError
 	switch {
 	case err == nil:
@@ -120,6 +147,18 @@ const flushEvery = 100 * time.Millisecond
 
 func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, out rowOutput, j Job, sum *Summary) error {
 	var line []byte
+	size := j.Source.size()
+	told := time.Now()
+	tell := func() {
+		if j.Progress != nil {
+			m := p.meter
+			j.Progress(Progress{Rows: sum.Rows, Read: m.read.Load(), Size: size, Real: m.real.Load(), Padded: m.padded.Load()})
+		}
+	}
+	defer func() {
+		tell()
+		sum.Waste = Progress{Real: p.meter.real.Load(), Padded: p.meter.padded.Load()}.Waste()
+	}()
 	for r, err := range p.Predict(ctx, rows) {
 		if err != nil {
 			return err
@@ -137,8 +176,9 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, out ro
 		if r.Err != nil {
 			sum.BadRows++
 		}
-		if j.Wrote != nil {
-			j.Wrote()
+		if now := time.Now(); now.Sub(told) >= flushEvery {
+			told = now
+			tell()
 		}
 	}
 	return nil

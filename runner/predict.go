@@ -75,12 +75,14 @@ type Result struct {
 
 // Predictor runs rows through a signature. It may be used for several iterations at once.
 type Predictor struct {
-	f       *Function
-	o       PredictOptions
-	spec    dataset.Spec
-	feeders []feeder
-	fixed   int64 // the batch size that the signature fixes, or 0
-	outputs []string
+	f          *Function
+	o          PredictOptions
+	spec       dataset.Spec
+	components []dataset.Component // spec, flattened
+	feeders    []feeder
+	fixed      int64 // the batch size that the signature fixes, or 0
+	outputs    []string
+	meter      *meter // nil where nobody counts
 }
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError], *[BatchAxisError] and those of [Session.Function].

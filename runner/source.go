@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -31,6 +32,34 @@ type Source struct {
 	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows it encodes column Text, of lines of text all.
 	Encoder TextEncoder
 	Text    string
+
+	read *atomic.Int64 // counts the bytes that are read of the files, or nil
+}
+
+// size returns the bytes of all files, or 0 where that of one is not known.
+func (src Source) size() int64 {
+	total := int64(0)
+	for _, name := range src.Files {
+		info, err := os.Stat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			return 0
+		}
+		total += info.Size()
+	}
+	return total
+}
+
+// counted counts what is read of a file.
+type counted struct {
+	*os.File
+	n *atomic.Int64
+}
+
+// Read reads and counts.
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.File.Read(p)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // TextEncoder turns a text into ids.
@@ -283,9 +312,13 @@ func (src Source) open(name string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(src.Stdin), nil
 	}
-	f, err := os.Open(name)
+	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
+	}
+	var f io.ReadCloser = file
+	if src.read != nil {
+		f = counted{file, src.read}
 	}
 	switch filepath.Ext(name) {
 	case ".gz":
@@ -308,7 +341,7 @@ func (src Source) open(name string) (io.ReadCloser, error) {
 type decompressed struct {
 	io.Reader
 	close func() error
-	file  *os.File
+	file  io.Closer
 }
 
 // Close closes the decompressor and the file.

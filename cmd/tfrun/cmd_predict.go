@@ -322,7 +322,7 @@ func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source 
 	}
 	sum, err := p.Run(ctx, runner.Job{
 		Source: source, Output: o.output, Stdout: std.out, Resume: o.resume,
-		Wrote: func() { bar.Add(1) },
+		Progress: func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) },
 		Began: func(done int64) {
 			if !o.quiet {
 				std.note("going on after %s", rowCount(done))
@@ -339,6 +339,9 @@ func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source 
 // summary is the line at the end of a run.
 func summary(sum runner.Summary) string {
 	s := fmt.Sprintf("%s in %s, %s rows/s", rowCount(sum.Rows), sum.Duration.Round(time.Millisecond), progress.Rate(sum.Rows, sum.Duration))
+	if sum.Waste >= 0.005 {
+		s += fmt.Sprintf(", padding %.0f %% of what was fed", 100*sum.Waste)
+	}
 	if sum.BadRows > 0 {
 		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
 	}

@@ -1,4 +1,4 @@
-// Package progress shows how far a run has come: one line on a terminal, redrawn at most ten times a second, and nothing anywhere else.
+// Package progress shows how far a run has come: one line on a terminal.
 package progress
 
 import (
@@ -7,13 +7,12 @@ import (
 	"time"
 )
 
-// Bar is a line of progress. The zero Bar, and a nil one, shows nothing.
+// Bar is a line of progress. A nil Bar shows nothing.
 type Bar struct {
 	w       io.Writer
 	columns int
 	start   time.Time
-	drawn   time.Time
-	rows    int64
+	drawn   bool
 	now     func() time.Time
 }
 
@@ -22,21 +21,25 @@ func New(w io.Writer, columns int) *Bar {
 	return &Bar{w: w, columns: columns, start: time.Now(), now: time.Now}
 }
 
-// redraw is the time between two drawings of the line.
-const redraw = 100 * time.Millisecond
-
-// Add counts n rows more.
-func (b *Bar) Add(n int64) {
-	if b == nil || b.w == nil {
+// Show draws the line: so many rows done; read of size bytes of the input, where size is known (not 0); and the share of padding in what was fed.
+func (b *Bar) Show(rows, read, size int64, waste float64) {
+	if b == nil {
 		return
 	}
-	b.rows += n
-	now := b.now()
-	if now.Sub(b.drawn) < redraw {
-		return
+	b.drawn = true
+	took := b.now().Sub(b.start)
+	line := fmt.Sprintf("%s rows, %s rows/s", Count(rows), Rate(rows, took))
+	if size > 0 {
+		done := min(float64(read)/float64(size), 1)
+		line = fmt.Sprintf("%3.0f %%  %s", 100*done, line)
+		if done > 0 && took > time.Second {
+			left := time.Duration(float64(took) * (1 - done) / done)
+			line += ", " + left.Round(time.Second).String() + " left"
+		}
 	}
-	b.drawn = now
-	line := fmt.Sprintf("%s rows, %s rows/s", Count(b.rows), Rate(b.rows, now.Sub(b.start)))
+	if waste >= 0.005 {
+		line += fmt.Sprintf(", %.0f %% padding", 100*waste)
+	}
 	if len(line) > b.columns-1 {
 		line = line[:max(b.columns-1, 0)]
 	}
@@ -45,7 +48,7 @@ func (b *Bar) Add(n int64) {
 
 // Done takes the line away.
 func (b *Bar) Done() {
-	if b != nil && b.w != nil && !b.drawn.IsZero() {
+	if b != nil && b.drawn {
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}
 }

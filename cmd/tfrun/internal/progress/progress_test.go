@@ -29,33 +29,40 @@ func TestRate(t *testing.T) {
 	}
 }
 
-func TestBarDrawsSeldomAndCleansUp(t *testing.T) {
+func TestBar(t *testing.T) {
 	t.Parallel()
-	var out strings.Builder
-	b := New(&out, 20)
-	clock := b.start
-	b.now = func() time.Time { return clock }
-	for range 100 { // 5 ms each: half a second
-		clock = clock.Add(5 * time.Millisecond)
-		b.Add(1000)
+	tests := []struct {
+		name       string
+		columns    int
+		after      time.Duration
+		rows       int64
+		read, size int64
+		waste      float64
+		want       string
+	}{
+		{"pipe", 80, 2 * time.Second, 3000, 5, 0, 0, "3,000 rows, 1,500 rows/s"},
+		{"file", 80, 10 * time.Second, 1000, 25, 100, 0.2, " 25 %  1,000 rows, 100 rows/s, 30s left, 20 % padding"},
+		{"early", 80, time.Millisecond, 1, 25, 100, 0, " 25 %  1 rows, 1,000 rows/s"},
+		{"narrow", 12, 2 * time.Second, 3000, 5, 0, 0, "3,000 rows,"},
 	}
-	b.Done()
-	if n := strings.Count(out.String(), "rows"); n < 4 || n > 6 {
-		t.Errorf("%d drawings in half a second, want about 5: %q", n, out.String())
-	}
-	for _, line := range strings.Split(out.String(), "\r\x1b[K") {
-		if len(line) >= 20 {
-			t.Errorf("%q is wider than the terminal", line)
+	for _, tt := range tests {
+		var out strings.Builder
+		b := New(&out, tt.columns)
+		b.now = func() time.Time { return b.start.Add(tt.after) }
+		b.Show(tt.rows, tt.read, tt.size, tt.waste)
+		if want := "\r\x1b[K" + tt.want; out.String() != want {
+			t.Errorf("%s: %q, want %q", tt.name, out.String(), want)
 		}
-	}
-	if !strings.HasSuffix(out.String(), "\r\x1b[K") {
-		t.Errorf("the line was left on the terminal: %q", out.String())
+		b.Done()
+		if !strings.HasSuffix(out.String(), "\r\x1b[K") {
+			t.Errorf("%s: the line was left on the terminal", tt.name)
+		}
 	}
 }
 
 func TestNilBar(t *testing.T) {
 	t.Parallel()
 	var b *Bar
-	b.Add(1)
+	b.Show(1, 1, 1, 0)
 	b.Done()
 }
