@@ -26,6 +26,8 @@ type shapesOptions struct {
 	explain   bool
 	exitCode  bool
 	at        []string
+	variables bool
+	stats     bool
 }
 
 const shapesLong = `Says what is inside MODEL, from its files alone: tags, signatures with the shapes of
@@ -40,6 +42,7 @@ const shapesExample = `  tfrun shapes model
   tfrun shapes model --explain                 # why each dimension, and each parameter count, is what it is
   tfrun shapes model --at batch=64,time=120    # the shapes, and what each output weighs
   tfrun shapes model --format json | jq .
+  tfrun shapes model --variables --stats       # what the checkpoint holds
   tfrun shapes model -o model.html             # a page to look at; .md, .csv, .svg, .dot, .mmd too
   tfrun shapes old new                         # what differs between two models`
 
@@ -68,6 +71,8 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.selection.Expand, "expand", false, "with the layers of nested models")
 	f.StringArrayVar(&o.at, "at", nil, "put in sizes for open dimensions: batch=64,time=120 or `INPUT=[64,120]`")
 	f.BoolVar(&o.exitCode, "exit-code", false, "with two models: fail when they differ")
+	f.BoolVar(&o.variables, "variables", false, "list the tensors of the checkpoint")
+	f.BoolVar(&o.stats, "stats", false, "with --variables: the least and the largest value, the mean, the share of zeros and NaNs")
 	f.BoolVar(&o.explain, "explain", false, "with the reason of each dimension and the formula of each parameter count")
 }
 
@@ -91,6 +96,12 @@ func (o *shapesOptions) validate(f shapes.Format) error {
 		return usagef(command, "two models are compared as text or json, not as %s", f.Name)
 	case len(o.models) == 2 && o.explain:
 		return usagef(command, "--explain is for one model")
+	case len(o.models) == 2 && o.variables:
+		return usagef(command, "--variables is for one model")
+	case o.stats && !o.variables:
+		return usagef(command, "--stats goes with --variables")
+	case o.variables && !shapes.ListsVariables(f):
+		return usagef(command, "variables are listed as text, json or csv, not as %s", f.Name)
 	case len(o.models) == 1 && o.exitCode:
 		return usagef(command, "--exit-code is for the comparison of two models")
 	}
@@ -108,6 +119,9 @@ func runShapes(o shapesOptions, std stdio) error {
 	if o.selection.At, err = parseAt(o.at); err != nil {
 		return err
 	}
+	if o.variables {
+		return o.listVariables(format, std)
+	}
 	docs := make([]*shapes.Document, len(o.models))
 	for i, dir := range o.models {
 		m, err := openModel(dir, std)
@@ -124,6 +138,19 @@ func runShapes(o shapesOptions, std stdio) error {
 	l := look(o.output, std)
 	l.Explain = o.explain
 	return writeOutput(o.output, std, func(w io.Writer) error { return format.Write(w, docs[0], l) })
+}
+
+// listVariables writes the list of the checkpoint's tensors.
+func (o *shapesOptions) listVariables(f shapes.Format, std stdio) error {
+	m, err := openModel(o.models[0], std)
+	if err != nil {
+		return err
+	}
+	v, err := shapes.ListVariables(m)
+	if err != nil {
+		return err
+	}
+	return writeOutput(o.output, std, func(w io.Writer) error { return v.Write(w, f, look(o.output, std)) })
 }
 
 // parseAt reads the sizes of --at; nil when none are given.

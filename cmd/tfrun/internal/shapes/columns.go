@@ -140,6 +140,7 @@ const (
 	columnGap    = 2
 	leastColumn  = 12
 	noteIndent   = 2
+	bullet       = "·"
 	defaultNotes = 110 // the width of notes where the terminal's is not known
 )
 
@@ -204,12 +205,26 @@ func (g *grid) write(p *printer, indent, space int) {
 			if space > 0 {
 				limit = space
 			}
-			for _, line := range r.cells[0].wrap(max(limit-noteIndent, leastColumn)) {
-				p.line(pad + strings.Repeat(" ", noteIndent) + p.cell(line))
-			}
+			r.writeNote(p, pad+strings.Repeat(" ", noteIndent), max(limit-noteIndent, leastColumn))
 		default:
 			g.writeRow(p, pad, r.cells, widths)
 		}
+	}
+}
+
+// writeNote writes a note. The lines of one that begins with a bullet hang below its text.
+func (r gridRow) writeNote(p *printer, pad string, limit int) {
+	c := r.cells[0]
+	hang := ""
+	if len(c) > 1 && c[0].text == bullet {
+		hang = "  "
+	}
+	for i, line := range c.wrap(limit - len(hang)) {
+		if i > 0 {
+			p.line(pad + hang + p.cell(line))
+			continue
+		}
+		p.line(pad + p.cell(line))
 	}
 }
 

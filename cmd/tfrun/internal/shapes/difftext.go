@@ -61,9 +61,9 @@ func (p *printer) change(g *grid, c Change) {
 	}
 	switch c.Kind {
 	case Added:
-		g.add(words(green, "+"), words(bold, name), words(plain, c.Section.describe(c.B)...), nil)
+		g.add(words(green, "+"), words(bold, name), c.Section.kind(c.B), words(plain, c.Section.describe(c.B)))
 	case Removed:
-		g.add(words(red, "-"), words(bold, name), words(plain, c.Section.describe(c.A)...), nil)
+		g.add(words(red, "-"), words(bold, name), c.Section.kind(c.A), words(plain, c.Section.describe(c.A)))
 	default:
 		for i, f := range c.Fields {
 			mark, label, field := "~", name, strings.ReplaceAll(f.Field, "_", " ")
@@ -90,18 +90,26 @@ func (c cell) compact() cell {
 	return kept
 }
 
+// kind says what one side alone has.
+func (s Section) kind(v any) cell {
+	if l, ok := v.(*Layer); ok {
+		_, class := l.title()
+		return words(dim, class)
+	}
+	return words(dim, string(s))
+}
+
 // describe puts what one side alone has into words.
-func (s Section) describe(v any) []string {
+func (s Section) describe(v any) string {
 	switch v := v.(type) {
 	case *Layer:
-		_, class := v.title()
-		return []string{class, v.shape(), number(v.Params)}
+		return v.shape() + ", " + number(v.Params) + " params"
 	case *Tensor:
-		return []string{string(s), v.typed(), v.shape()}
+		return v.typed() + " " + v.shape()
 	case *Signature:
-		return []string{fmt.Sprintf("signature, %d in, %d out", len(v.Inputs), len(v.Outputs))}
+		return fmt.Sprintf("%d in, %d out", len(v.Inputs), len(v.Outputs))
 	}
-	return []string{"graph"}
+	return ""
 }
 
 // text writes a field's value.

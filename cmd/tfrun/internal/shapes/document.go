@@ -167,7 +167,13 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		signatures = map[string]*savedmodel.Signature{sel.Signature: s}
 	}
 	for name, s := range signatures {
-		g.Signatures[name] = &Signature{MethodName: s.MethodName, Inputs: describeTensors(s.Inputs), Outputs: describeTensors(s.Outputs), initOp: s.InitOp}
+		why, err := mg.Why(s)
+		if err != nil {
+			return nil, err
+		}
+		g.Signatures[name] = &Signature{
+			MethodName: s.MethodName, Inputs: describeTensors(s.Inputs, why.Inputs), Outputs: describeTensors(s.Outputs, why.Outputs), initOp: s.InitOp,
+		}
 	}
 	table, err := mg.Layers()
 	if err != nil {
@@ -261,10 +267,10 @@ func note(after map[string]tensor.Shape, before, now savedmodel.OutputShape) {
 	}
 }
 
-func describeTensors(infos map[string]savedmodel.TensorInfo) map[string]*Tensor {
+func describeTensors(infos map[string]savedmodel.TensorInfo, why map[string][]string) map[string]*Tensor {
 	all := make(map[string]*Tensor, len(infos))
 	for name, info := range infos {
-		t := &Tensor{DType: info.DType, Shape: info.Shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
+		t := &Tensor{DType: info.DType, Shape: info.Shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class, Why: why[name]}
 		for _, c := range info.Components {
 			t.parts = append(t.parts, c)
 			if c.Role != "" {

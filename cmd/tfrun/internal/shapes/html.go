@@ -33,7 +33,8 @@ type pageGraph struct {
 	Facts      []string
 	Signatures []pageSignature
 	Title      string
-	Empty      string // why there are no layers
+	Warnings   []string // what could not be read
+	Empty      string   // why there are no layers
 	Rows       []pageRow
 	At         string
 	Outputs    string // what all layers' outputs weigh
@@ -91,7 +92,7 @@ func lastParts(path string) string {
 }
 
 func newPageGraph(d *Document, g *Graph, number int) pageGraph {
-	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), At: g.atLine()}
+	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), Warnings: cleanAll(g.Notes), At: g.atLine()}
 	for _, name := range g.signatureNames() {
 		s := g.Signatures[name]
 		p.Signatures = append(p.Signatures, pageSignature{clean(name), clean(s.MethodName), pageTensors(s.Inputs), pageTensors(s.Outputs)})

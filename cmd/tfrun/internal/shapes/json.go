@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"regexp"
 )
 
 // WriteJSON writes the document for programs: one object, indented.
 func (d *Document) WriteJSON(w io.Writer, _ Look) error { return writeJSON(w, d) }
 
-// shortLists are lists of numbers and nulls that the encoder spread over several lines. Strings hold no line breaks in JSON.
-var shortLists = regexp.MustCompile(`\[\n[^][{}"]*\]`)
+// longestList is how wide a list may be and still stand on one line.
+const longestList = 100
 
-// writeJSON indents v, with shapes on one line each.
+// writeJSON indents v, with lists of numbers and names on one line each.
 func writeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -22,10 +21,57 @@ func writeJSON(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(shortLists.ReplaceAllFunc(b.Bytes(), func(list []byte) []byte {
-		short := bytes.Join(bytes.Fields(list), []byte(" "))
-		short = bytes.Replace(short, []byte("[ "), []byte("["), 1)
-		return bytes.Replace(short, []byte(" ]"), []byte("]"), 1)
-	}))
+	_, err := w.Write(joinLists(b.Bytes()))
 	return err
+}
+
+// joinLists puts lists that hold no lists and no objects on one line.
+func joinLists(indented []byte) []byte {
+	out := make([]byte, 0, len(indented))
+	start := -1 // of the innermost list, while nothing nested has been met in it
+	inString := false
+	for i := 0; i < len(indented); i++ {
+		c := indented[i]
+		out = append(out, c)
+		switch {
+		case inString && c == '\\':
+			i++
+			out = append(out, indented[i])
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '[':
+			start = len(out) - 1
+		case c == '{':
+			start = -1
+		case c == ']' && start >= 0:
+			out = append(out[:start], joinList(out[start:])...)
+			start = -1
+		}
+	}
+	return out
+}
+
+// joinList puts one list on one line, if it is short enough.
+func joinList(list []byte) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, list) != nil || b.Len() > longestList {
+		return bytes.Clone(list)
+	}
+	short := make([]byte, 0, b.Len()+8)
+	inString := false
+	for compact := b.Bytes(); len(compact) > 0; compact = compact[1:] {
+		c := compact[0]
+		short = append(short, c)
+		switch {
+		case inString && c == '\\':
+			compact = compact[1:]
+			short = append(short, compact[0])
+		case c == '"':
+			inString = !inString
+		case c == ',' && !inString:
+			short = append(short, ' ')
+		}
+	}
+	return short
 }

@@ -83,7 +83,8 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 			number(t.Trainable), size(t.TrainableBytes), number(t.NonTrainable), size(t.NonTrainableBytes))
 	}
 	if notes := g.notes(); len(notes) > 0 {
-		b.WriteString("\n~ marks what is likely but not in the files.\n")
+		b.WriteString("\n~ marks what is likely but not in the files:\n")
+		markdownList(b, notes)
 	}
 	if look.Explain {
 		markdownList(b, why)

@@ -2,6 +2,7 @@ package shapes
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -126,7 +127,7 @@ func (p *printer) why(t *grid, reasons []string) {
 		return
 	}
 	for _, r := range reasons {
-		t.note(dim, "· "+clean(r))
+		t.note(dim, bullet+" "+clean(r))
 	}
 }
 
@@ -276,7 +277,7 @@ func (p *printer) footnotes(g *Graph) {
 	if notes := g.notes(); len(notes) > 0 {
 		t.note(yellow, "~ likely, but not in the files:")
 		for _, n := range notes {
-			t.note(dim, n)
+			t.note(dim, bullet+" "+n)
 		}
 	}
 	if len(t.rows) > 0 {
@@ -285,15 +286,37 @@ func (p *printer) footnotes(g *Graph) {
 	}
 }
 
-// notes gives a line for each row with guesses: what is guessed, and the reasons.
+// mostNamed is how many rows a footnote names.
+const mostNamed = 6
+
+// notes gives a line for each reason of guesses: what is guessed, of which rows, and why.
 func (g *Graph) notes() []string {
-	var notes []string
+	type guess struct{ field, reason string }
+	var order []guess
+	rows := map[guess][]string{}
 	walk(g.Layers, 0, func(l *Layer, _ int) {
-		if len(l.Guessed) > 0 {
-			name, _ := l.title()
-			notes = append(notes, name+": "+clean(strings.ReplaceAll(strings.Join(l.Guessed, ", "), "_", " ")))
+		name, _ := l.title()
+		// The reasons of guesses stand last, one for each.
+		reasons := l.Why[max(0, len(l.Why)-len(l.Guessed)):]
+		for i, field := range l.Guessed {
+			x := guess{field: strings.ReplaceAll(field, "_", " ")}
+			if i < len(reasons) {
+				x.reason = ": " + reasons[i]
+			}
+			if rows[x] == nil {
+				order = append(order, x)
+			}
+			rows[x] = append(rows[x], name)
 		}
 	})
+	notes := make([]string, len(order))
+	for i, x := range order {
+		names := rows[x]
+		if more := len(names) - mostNamed; more > 0 {
+			names = append(names[:mostNamed:mostNamed], fmt.Sprintf("%d more", more))
+		}
+		notes[i] = clean(x.field + " of " + strings.Join(names, ", ") + x.reason)
+	}
 	return notes
 }
 
