@@ -93,6 +93,17 @@ func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 	return nil, false, nil
 }
 
+// Column is what is known beforehand of a column of a file.
+type Column struct {
+	Name string
+	// Type is the type in the file format's words: "list<int64>", "<f4 (1000, 32)".
+	Type string
+	// DType is the type of the values as a tensor holds them, Invalid where none does.
+	DType tensor.DType
+	// Shape is that of a row's value, unknown sizes where rows may differ; the zero Shape where it is not known.
+	Shape tensor.Shape
+}
+
 // ColumnError says that a file of columns does not hold what a component is read from.
 type ColumnError struct {
 	File string

@@ -86,6 +86,7 @@ func TestFromReaderStops(t *testing.T) {
 		return &counting{n: 1 << 60, bad: -1, closed: &closed}, nil
 	})
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	n := 0
 	for _, err := range ds.All(ctx) {
 		if n++; n == 3 {

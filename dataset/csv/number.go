@@ -1,0 +1,307 @@
+package csv
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"strconv"
+
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// decimal is a number as it was written: mant · 10^exp, with its sign.
+type decimal struct {
+	mant uint64
+	exp  int
+	sign uint32 // its bit, set for a negative one
+	// cut: there were more digits than mant holds; they count for less than one unit of it.
+	cut bool
+}
+
+// slack is the number of readable bytes that must follow a chunk's last line, for [scanDecimal] to look at eight bytes at once.
+const slack = 8
+
+// scanDecimal reads a number that begins at b[i] and returns the index after it; ok is false where no plain number stands there. b must go on for
+// slack bytes after the number.
+func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
+	// The sign is as good as random: it is taken without a branch.
+	sign := uint32(0)
+	c := b[i]
+	if c == '-' {
+		sign = 1
+	}
+	i += int(sign)
+	d.sign = sign << 31
+	if c == '+' {
+		i++
+	}
+	start := i
+	m := uint64(0)
+	for c := b[i] - '0'; c <= 9; c = b[i] - '0' {
+		m = m*10 + uint64(c)
+		i++
+	}
+	n := i - start
+	if b[i] == '.' {
+		i++
+		from := i
+		for {
+			v, k := digits8(binary.LittleEndian.Uint64(b[i : i+8]))
+			m = m*pow10Int[k] + v
+			i += k
+			if k < 8 {
+				break
+			}
+		}
+		d.exp = from - i
+		n += i - from
+	}
+	d.mant = m
+	switch {
+	case n == 0:
+		return d, i, false
+	case n > 19: // m may have overflowed
+		d.recount(b[start:i])
+	}
+	if b[i]|0x20 == 'e' {
+		return d.exponent(b, i+1)
+	}
+	return d, i, true
+}
+
+// digits8 reads the digits that eight bytes of text begin with, and says how many there are. It has no branches: the number of digits of a float is as
+// good as random too.
+func digits8(v uint64) (value uint64, n int) {
+	const (
+		low7 = 0x7f7f7f7f7f7f7f7f
+		high = 0x8080808080808080
+	)
+	v ^= 0x3030303030303030 // digits become 0 to 9
+	other := (v&low7 + 0x7676767676767676 | v) & high
+	n = bits.TrailingZeros64(other) >> 3 // of no other byte: 64
+	v <<= uint(8*(8-n)) & 127            // zeros in front
+	v = v*10 + v>>8
+	return (v&0x000000ff000000ff*0x000f424000000064 + v>>16&0x000000ff000000ff*0x0000271000000001) >> 32, n
+}
+
+var pow10Int = [9]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+
+// recount reads the significant digits anew, 19 of them, and counts the others in the exponent. text may hold one point.
+func (d *decimal) recount(text []byte) {
+	d.mant, d.exp = 0, 0
+	n, point := 0, false
+	for _, c := range text {
+		switch {
+		case c == '.':
+			point = true
+			continue
+		case n < 19 && (n > 0 || c != '0'):
+			d.mant = d.mant*10 + uint64(c-'0')
+			n++
+		case n >= 19:
+			d.cut = d.cut || c != '0'
+			d.exp++
+		}
+		if point {
+			d.exp--
+		}
+	}
+}
+
+// exponent reads what follows the e.
+func (d decimal) exponent(b []byte, i int) (decimal, int, bool) {
+	neg := false
+	if c := b[i]; c == '-' || c == '+' {
+		neg = c == '-'
+		i++
+	}
+	from, e := i, 0
+	for ; b[i]-'0' <= 9; i++ {
+		e = min(e*10+int(b[i]-'0'), 1<<20)
+	}
+	if neg {
+		e = -e
+	}
+	d.exp += e
+	return d, i, i > from
+}
+
+// powers of ten that float64 holds exactly.
+var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+
+// float64 returns the number rounded to the nearest float64. exact is false where that takes more than one operation to find out: v is then within two
+// units in the last place, or ok is false.
+func (d decimal) float64() (v float64, exact, ok bool) {
+	v = float64(d.mant)
+	switch e := d.exp; {
+	case e <= 0 && -e < len(pow10):
+		v /= pow10[-e]
+	case e > 0 && e < len(pow10):
+		v *= pow10[e]
+	default:
+		return 0, false, false
+	}
+	if d.sign != 0 {
+		v = -v
+	}
+	return v, d.mant < 1<<53 && !d.cut, true
+}
+
+// float32 returns the number rounded to the nearest float32, once. text is how it was written.
+func (d decimal) float32(text []byte) (float32, bool) {
+	if v, exact, ok := d.float64(); ok {
+		// Rounding v again gives the right float32 unless v lies halfway between two of them, or is so near to that, and not exact, that the number
+		// itself may lie on the other side.
+		const low = 1<<29 - 1
+		distance := uint64(math.Float64bits(v)&low) - (1<<28 - 4)
+		a := math.Abs(v)
+		if distance > 8 && (a >= 0x1p-126 && a < math.MaxFloat32 || a == 0 && exact) {
+			return float32(v), true
+		}
+	}
+	w, err := strconv.ParseFloat(string(text), 32)
+	return float32(w), err == nil
+}
+
+// readFloat32 reads the number that begins at b[i].
+func readFloat32(b []byte, i int) (v float32, end int, ok bool) {
+	d, end, ok := scanDecimal(b, i)
+	if !ok {
+		return 0, end, false
+	}
+	// What decimal.float32 does, for most numbers.
+	if e := uint(-d.exp); e < uint(len(pow10)) {
+		f := float64(d.mant) / pow10[e]
+		distance := uint64(math.Float64bits(f)&(1<<29-1)) - (1<<28 - 4)
+		if distance > 8 && f >= 0x1p-126 && f < math.MaxFloat32 {
+			return math.Float32frombits(math.Float32bits(float32(f)) | d.sign), end, true
+		}
+	}
+	v, ok = d.float32(b[i:end])
+	return v, end, ok
+}
+
+// readFloat64 reads the number that begins at b[i].
+func readFloat64(b []byte, i int) (v float64, end int, ok bool) {
+	d, end, ok := scanDecimal(b, i)
+	if !ok {
+		return 0, end, false
+	}
+	v, exact, ok := d.float64()
+	if ok && exact {
+		return v, end, true
+	}
+	v, err := strconv.ParseFloat(string(b[i:end]), 64)
+	return v, end, err == nil
+}
+
+// readInt reads an integer of at most 18 digits that begins at b[i].
+func readInt(b []byte, i int) (v int64, end int, ok bool) {
+	neg := b[i] == '-'
+	if neg {
+		i++
+	}
+	start := i
+	for c := b[i] - '0'; c <= 9; c = b[i] - '0' {
+		v = v*10 + int64(c)
+		i++
+	}
+	if neg {
+		v = -v
+	}
+	return v, i, i > start && i-start <= 18
+}
+
+// parseFloat reads a whole cell as a number; infinities and NaN have words. ok is false where it is none, or one beyond float64.
+func parseFloat(text []byte, size int) (float64, bool) {
+	for _, c := range text {
+		// Go's parser knows more notations than tables have: hexadecimal, underscores.
+		if c == '_' || c|0x20 == 'x' || c|0x20 == 'p' {
+			return 0, false
+		}
+	}
+	v, err := strconv.ParseFloat(string(text), size)
+	return v, err == nil
+}
+
+// parseInt reads a whole cell as an integer, which may be written as a float that is exact.
+func parseInt(text []byte) (v int64, u uint64, msg string) {
+	s := string(text)
+	if v, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return v, uint64(max(v, 0)), ""
+	}
+	if u, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return math.MaxInt64, u, ""
+	}
+	f, ok := parseFloat(text, 64)
+	switch {
+	case !ok:
+		return 0, 0, "want an integer, got " + quoted(text)
+	case f != math.Trunc(f) || math.Abs(f) > 1<<53:
+		return 0, 0, "want an integer, got " + s
+	}
+	return int64(f), uint64(max(f, 0)), ""
+}
+
+// number reads a whole cell as one value of the dtype and writes it to dst, a tensor of one value.
+func number(text []byte, dst tensor.Tensor) (msg string) {
+	dtype := dst.DType()
+	if len(text) == 0 {
+		return "want " + lossless.Article(dtype) + ", got an empty cell"
+	}
+	var src tensor.Tensor
+	switch {
+	case dtype == tensor.Bool:
+		b, ok := parseBool(text)
+		if !ok {
+			return "want true or false, got " + quoted(text)
+		}
+		src = tensor.Vector(b)
+	case lossless.Carrier(dtype).IsInteger():
+		v, u, msg := parseInt(text)
+		if msg != "" {
+			return msg
+		}
+		src = tensor.Vector(v)
+		if v == math.MaxInt64 {
+			src = tensor.Vector(u)
+		}
+	default:
+		size := 64
+		if dtype == tensor.Float32 {
+			size = 32
+		}
+		f, ok := parseFloat(text, size)
+		if !ok {
+			if f != 0 {
+				return string(text) + " does not fit " + dtype.String()
+			}
+			return "want " + lossless.Article(dtype) + ", got " + quoted(text)
+		}
+		src = tensor.Vector(f)
+	}
+	if bad := lossless.Convert(dst, src); bad >= 0 {
+		return string(text) + " does not fit " + dtype.String()
+	}
+	return ""
+}
+
+func parseBool(text []byte) (v, ok bool) {
+	switch string(text) {
+	case "true", "True", "TRUE", "1":
+		return true, true
+	case "false", "False", "FALSE", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// quoted returns a cell for an error message, not too much of it.
+func quoted(text []byte) string {
+	const most = 40
+	if len(text) > most {
+		return strconv.Quote(string(text[:most]) + "…")
+	}
+	return strconv.Quote(string(text))
+}

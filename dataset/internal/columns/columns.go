@@ -1,0 +1,298 @@
+// Package columns finds the columns of a file that the components of a spec are read from.
+package columns
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Options says which columns are read.
+type Options struct {
+	// Map gives a component, by its path in the spec, the column it is read from, or several, whose values stand side by side in it.
+	// A name with *, ? or [ that no column has is a pattern for all that match it, in the order of the file.
+	Map map[string][]string
+	// Keep lists the columns whose values go to Element.Extra.
+	Keep []string
+}
+
+// Pick is what [Match] finds.
+type Pick struct {
+	// Components holds for each component the indices of its columns.
+	Components [][]int
+	// Keep holds the indices of the columns to keep.
+	Keep []int
+}
+
+// Match finds the columns of a file. A component without an entry in Map is read from the column of its name. Failing that, a spec of one component is
+// read from a file's only column, or, where its shape holds as many values as there are columns left, from all of them in their order.
+// Errors are of type *[dataset.ColumnError].
+func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, error) {
+	paths := spec.Paths()
+	p := Pick{Components: make([][]int, len(paths))}
+	for name := range o.Map {
+		if !slices.Contains(paths, name) {
+			return p, &dataset.ColumnError{File: file, Msg: fmt.Sprintf("column %q is for input %q, which there is not", strings.Join(o.Map[name], ","), name), Near: Near(name, paths)}
+		}
+	}
+	m := matcher{file: file, have: have}
+	for _, name := range o.Keep {
+		i, err := m.find("", name)
+		if err != nil {
+			return p, err
+		}
+		p.Keep = append(p.Keep, i)
+	}
+	missing := -1
+	for i, name := range paths {
+		columns, mapped := o.Map[name]
+		var err error
+		switch {
+		case mapped:
+			p.Components[i], err = m.list(name, columns)
+		case slices.Contains(have, name):
+			p.Components[i], err = m.list(name, []string{name})
+		case slices.Contains(have, strings.ReplaceAll(name, "/", ".")):
+			p.Components[i], err = m.list(name, []string{strings.ReplaceAll(name, "/", ".")})
+		case missing >= 0:
+			err = m.missing(name, name)
+		default:
+			missing = i
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+	if missing >= 0 {
+		rest := m.rest(p)
+		if !fill(spec.Flatten()[missing], rest, len(paths)) {
+			return p, m.missing(paths[missing], paths[missing])
+		}
+		p.Components[missing] = rest
+	}
+	return p, nil
+}
+
+// fill reports whether a component whose name no column has is meant to take the columns that are left.
+func fill(c dataset.Component, rest []int, components int) bool {
+	if len(rest) == 1 && components == 1 {
+		return true
+	}
+	n, ok := c.Shape.NumElements()
+	return ok && !c.Ragged && n > 1 && n == int64(len(rest))
+}
+
+type matcher struct {
+	file string
+	have []string
+}
+
+// find returns the index of the column with the given name.
+func (m *matcher) find(component, name string) (int, error) {
+	i := slices.Index(m.have, name)
+	if i < 0 {
+		return 0, m.missing(component, name)
+	}
+	if slices.Contains(m.have[i+1:], name) {
+		return 0, &dataset.ColumnError{File: m.file, Component: component, Column: name, Msg: "the file has several columns of this name"}
+	}
+	return i, nil
+}
+
+// list returns the columns with the given names or patterns.
+func (m *matcher) list(component string, names []string) ([]int, error) {
+	var out []int
+	for _, name := range names {
+		if !slices.Contains(m.have, name) && strings.ContainsAny(name, "*?[") {
+			matches := m.matching(name)
+			if len(matches) == 0 {
+				return nil, &dataset.ColumnError{File: m.file, Component: component, Column: name, Have: m.have, Msg: "no column matches the pattern"}
+			}
+			out = append(out, matches...)
+			continue
+		}
+		i, err := m.find(component, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, i)
+	}
+	if len(out) == 0 {
+		return nil, &dataset.ColumnError{File: m.file, Component: component, Have: m.have, Msg: "it is mapped to no column"}
+	}
+	return out, nil
+}
+
+func (m *matcher) matching(pattern string) []int {
+	var out []int
+	for i, name := range m.have {
+		if ok, err := path.Match(pattern, strings.ReplaceAll(name, "/", ".")); ok && err == nil {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// rest returns the columns that are neither picked nor an index that pandas wrote.
+func (m *matcher) rest(p Pick) []int {
+	var out []int
+	for i, name := range m.have {
+		taken := slices.Contains(p.Keep, i) || name == "" || name == "__index_level_0__"
+		for _, c := range p.Components {
+			taken = taken || slices.Contains(c, i)
+		}
+		if !taken {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func (m *matcher) missing(component, name string) error {
+	return &dataset.ColumnError{File: m.file, Component: component, Column: name, Have: slices.Clone(m.have), Near: Near(name, m.have)}
+}
+
+// Near returns the name most like the one that was looked for, or "" if none is like it.
+func Near(name string, have []string) string {
+	best, most := "", max(1, len(name)/3)
+	if len(name) < 2 {
+		most = 0
+	}
+	for _, h := range have {
+		if strings.EqualFold(h, name) {
+			return h
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(h), max(most, 0)); d <= most {
+			best, most = h, d-1
+		}
+	}
+	if best != "" || len(name) < 3 {
+		return best
+	}
+	for _, h := range have {
+		if len(h) >= 3 && (strings.HasPrefix(h, name) || strings.HasPrefix(name, h)) {
+			return h
+		}
+	}
+	return ""
+}
+
+// distance is Levenshtein's, or more than most.
+func distance(a, b string, most int) int {
+	if len(a)-len(b) > most || len(b)-len(a) > most || len(a) > 256 || len(b) > 256 {
+		return most + 1
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// Side returns the sizes of a component's row that is made of n scalar columns: its shape, with the one unknown size worked out; ok is false where n
+// values do not fill it.
+func Side(c dataset.Component, n int) (dims []int64, ok bool) {
+	if c.Ragged {
+		return nil, false
+	}
+	if !c.Shape.Ranked() {
+		if n == 1 {
+			return []int64{}, true
+		}
+		return []int64{int64(n)}, true
+	}
+	dims = c.Shape.Dims()
+	unknown, product := -1, int64(1)
+	for i, d := range dims {
+		switch {
+		case d == tensor.Unknown && unknown >= 0:
+			return nil, false
+		case d == tensor.Unknown:
+			unknown = i
+		case d > int64(n):
+			return nil, false
+		default:
+			product *= d
+			if product > int64(n) {
+				return nil, false
+			}
+		}
+	}
+	if unknown >= 0 && product > 0 && int64(n)%product == 0 {
+		dims[unknown] = int64(n) / product
+		product = int64(n)
+	}
+	return dims, product == int64(n)
+}
+
+// CheckSide is Side with an error that says what does not fit.
+func CheckSide(file, component string, c dataset.Component, n int) ([]int64, error) {
+	dims, ok := Side(c, n)
+	if ok {
+		return dims, nil
+	}
+	return nil, &dataset.ColumnError{File: file, Component: component, Msg: fmt.Sprintf("%s values do not fill the shape %v of a row", strconv.Itoa(n), c.Shape)}
+}
+
+// Names returns the names of the columns that a writer makes of the components, by their paths, and of the kept columns; no two may be equal.
+func Names(spec dataset.Spec, keep []string) ([]string, error) {
+	names := append(spec.Paths(), keep...)
+	for i, name := range names {
+		if name == "." {
+			names[i] = "value"
+		}
+		if slices.Contains(names[:i], names[i]) {
+			return nil, fmt.Errorf("two columns are called %q; rename or leave out one", names[i])
+		}
+	}
+	return names, nil
+}
+
+// CheckRow says what is wrong with an element that is to be written, or nil. An element without tensors is a row without values.
+func CheckRow(comps []dataset.Component, e dataset.Element) error {
+	if e.Tensors == nil {
+		return nil
+	}
+	if len(e.Tensors) != len(comps) {
+		return fmt.Errorf("row %d: %d components, the spec has %d", e.Row, len(e.Tensors), len(comps))
+	}
+	for i, c := range comps {
+		t := e.Tensors[i]
+		switch {
+		case t.DType() != c.DType:
+			return fmt.Errorf("row %d: component %d: want %s, got %s", e.Row, i, c.DType, t.DType())
+		case c.Ragged && (e.Splits == nil || len(e.Splits[i]) != c.RaggedRank):
+			return fmt.Errorf("row %d: component %d: want %d row splits", e.Row, i, c.RaggedRank)
+		case !c.Ragged && !c.Shape.Admits(t.Dims()):
+			return fmt.Errorf("row %d: component %d: want the shape %v, got %v", e.Row, i, c.Shape, t.Shape())
+		}
+	}
+	return nil
+}
+
+// Extra returns the JSON text of a kept column, nil where the element has none.
+func Extra(e dataset.Element, key string) []byte {
+	for _, f := range e.Extra {
+		if f.Key == key {
+			return f.JSON
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+// Package files opens files of rows: for random access, whatever an [dataset.Opener] gives, and in runs of one file after the other.
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/tfrun/tfrun/dataset"
+)
+
+// Open opens a file with the opener, or with os.Open where that is nil.
+func Open(open dataset.Opener, name string) (io.ReadCloser, error) {
+	if open != nil {
+		return open(name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// File is a file that can be read at any place.
+type File struct {
+	io.ReaderAt
+	Size  int64
+	close func() error
+}
+
+// Close closes the file, and removes the copy that was made of it.
+func (f *File) Close() error { return f.close() }
+
+// OpenAt opens a file for reading at any place. What cannot be read so, a pipe or a compressed file, is copied to a temporary file first.
+func OpenAt(open dataset.Opener, name string) (*File, error) {
+	r, err := Open(open, name)
+	if err != nil {
+		return nil, err
+	}
+	if at, size, ok := RandomAccess(r); ok {
+		return &File{ReaderAt: at, Size: size, close: r.Close}, nil
+	}
+	f, err := Temp()
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	size, err := io.Copy(f, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: copy to a temporary file: %w", name, err), f.Close())
+	}
+	return &File{ReaderAt: f, Size: size, close: f.Close}, nil
+}
+
+// RandomAccess reports whether r, just opened, can be read at any place, and how long it is.
+func RandomAccess(r io.Reader) (at io.ReaderAt, size int64, ok bool) {
+	at, ok = r.(io.ReaderAt)
+	if !ok {
+		return nil, 0, false
+	}
+	switch f := r.(type) {
+	case interface{ Stat() (os.FileInfo, error) }:
+		info, err := f.Stat()
+		if err != nil || !info.Mode().IsRegular() {
+			return nil, 0, false
+		}
+		return at, info.Size(), true
+	case interface{ Size() int64 }:
+		return at, f.Size(), true
+	}
+	return nil, 0, false
+}
+
+// Peek opens a file that can be read at any place, to look at it before the iteration. ok is false for one that can only be read once, which is
+// left as it was. The caller closes the file.
+func Peek(open dataset.Opener, name string) (f *File, ok bool, err error) {
+	r, err := Open(open, name)
+	if err != nil {
+		return nil, false, err
+	}
+	at, size, ok := RandomAccess(r)
+	if !ok {
+		return nil, false, r.Close()
+	}
+	return &File{ReaderAt: at, Size: size, close: r.Close}, true, nil
+}
+
+// TempFile is a file without a name that others could open; it is gone when closed.
+type TempFile struct{ *os.File }
+
+// Temp returns a new empty temporary file.
+func Temp() (*TempFile, error) {
+	f, err := os.CreateTemp("", "tfrun-*")
+	if err != nil {
+		return nil, fmt.Errorf("temporary file: %w", err)
+	}
+	// Where an open file cannot be removed, Close does it.
+	_ = os.Remove(f.Name())
+	return &TempFile{f}, nil
+}
+
+// Close closes and removes the file.
+func (f *TempFile) Close() error {
+	err := f.File.Close()
+	if rm := os.Remove(f.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	return err
+}
+
+// Guard runs f and turns a panic into an error that names the file: readers of third parties may panic on a damaged one.
+func Guard(name string, f func() error) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("%s: the file is damaged: %w", name, r)
+		default:
+			err = fmt.Errorf("%s: the file is damaged: %v", name, r)
+		}
+	}()
+	return f()
+}
