@@ -520,7 +520,7 @@ func (n *network) innerInput(name string) (tensor.Shape, bool) {
 func (n *network) inputsOf(name string, prev OutputShape) [][]tensor.Shape {
 	calls := n.inbound[name]
 	if len(calls) == 0 {
-		if n.functional {
+		if n.functional || n.subclassed {
 			return [][]tensor.Shape{nil}
 		}
 		return [][]tensor.Shape{prev.Shapes}
@@ -546,7 +546,7 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 		return n.refine(l, OutputShape{Shapes: out}, i, calls)
 	}
 	if cfg := n.configs[l.Name]; cfg != nil && depth < maxNesting {
-		if m := cfg.model(); m != nil {
+		if m := cfg.model(); m != nil && len(in) > 0 {
 			if out, ok := n.modelOutput(l.Name, m, cfg.class(), in, depth); ok {
 				return n.refine(l, OutputShape{Shapes: out}, i, calls)
 			}

@@ -1,0 +1,167 @@
+package savedmodel
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Stats sums up the values of a variable. Complex numbers count by their magnitude, and truth values as 0 and 1. Min, Max and Mean leave NaNs out;
+// infinities count.
+type Stats struct {
+	Count    int64 // values, NaNs included
+	Zeros    int64
+	NaNs     int64
+	Infs     int64
+	Min, Max float64 // NaN when there is no number
+	Mean     float64
+}
+
+// statsChunk is the size of the pieces in which values are read. It is a multiple of every dtype's size.
+const statsChunk = 1 << 18
+
+// Stats reads a variable's values piece by piece, so that memory stays small whatever its size, and checks their checksum. It fails for
+// strings and other types that are no numbers.
+func (c *Checkpoint) Stats(ctx context.Context, t *CheckpointTensor) (Stats, error) {
+	a := &accumulator{}
+	value := decoderOf(t.DType)
+	if value == nil {
+		return Stats{}, fmt.Errorf("variable %q: %s has no numbers to sum up", t.Name, t.DType)
+	}
+	parts := []*CheckpointTensor{t}
+	if t.Slices != nil {
+		parts = parts[:0]
+		for _, s := range t.Slices {
+			parts = append(parts, s.Entry)
+		}
+	}
+	for _, p := range parts {
+		if p.DType != t.DType {
+			return Stats{}, formatError(c.Prefix+".index", "is damaged: a slice of %q has type %v, not %v", t.Name, p.DType, t.DType)
+		}
+		if err := c.scan(ctx, p, value, a); err != nil {
+			return Stats{}, err
+		}
+	}
+	return a.stats(), nil
+}
+
+// scan feeds an entry's values to a.
+func (c *Checkpoint) scan(ctx context.Context, t *CheckpointTensor, value func([]byte) float64, a *accumulator) error {
+	section, f, err := c.section(t)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size := t.DType.Size()
+	buf := make([]byte, min(statsChunk, t.Size))
+	crc := uint32(0)
+	for left := t.Size; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.ReadFull(section, buf[:min(int64(len(buf)), left)])
+		if err != nil {
+			return &FileError{File: f.Name(), Msg: cause(err), Err: err}
+		}
+		left -= int64(n)
+		crc = crc32.Update(crc, castagnoli, buf[:n])
+		for piece := buf[:n]; len(piece) >= size; piece = piece[size:] {
+			a.add(value(piece))
+		}
+	}
+	if maskedCRC(crc) != t.crc {
+		return c.checksumError(t)
+	}
+	return nil
+}
+
+// accumulator sums up numbers. Sums are kept with Neumaier's compensation, so that the mean of millions of values does not drift.
+type accumulator struct {
+	n, zeros, nans, infs int64
+	min, max             float64
+	sum, rest            float64
+}
+
+func (a *accumulator) add(v float64) {
+	a.n++
+	switch {
+	case math.IsNaN(v):
+		a.nans++
+		return
+	case v == 0:
+		a.zeros++
+	case math.IsInf(v, 0):
+		a.infs++
+	}
+	if a.n-a.nans == 1 {
+		a.min, a.max = v, v
+	}
+	a.min, a.max = min(a.min, v), max(a.max, v)
+	t := a.sum + v
+	if math.Abs(a.sum) >= math.Abs(v) {
+		a.rest += a.sum - t + v
+	} else {
+		a.rest += v - t + a.sum
+	}
+	a.sum = t
+}
+
+func (a *accumulator) stats() Stats {
+	s := Stats{Count: a.n, Zeros: a.zeros, NaNs: a.nans, Infs: a.infs, Min: math.NaN(), Max: math.NaN(), Mean: math.NaN()}
+	if n := a.n - a.nans; n > 0 {
+		s.Min, s.Max = a.min, a.max
+		s.Mean = (a.sum + a.rest) / float64(n)
+		if a.infs > 0 {
+			s.Mean = a.sum / float64(n) // the compensation of an infinity is not a number
+		}
+	}
+	return s
+}
+
+// decoderOf returns what reads a value of the type from the front of its little-endian bytes, nil for types without numbers.
+func decoderOf(d tensor.DType) func([]byte) float64 {
+	le := binary.LittleEndian
+	switch d {
+	case tensor.Float32:
+		return func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) }
+	case tensor.Float64:
+		return func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }
+	case tensor.Float16:
+		return func(b []byte) float64 { return float64(tensor.F16(le.Uint16(b)).Float32()) }
+	case tensor.Bfloat16:
+		return func(b []byte) float64 { return float64(tensor.BF16(le.Uint16(b)).Float32()) }
+	case tensor.Int8, tensor.Qint8:
+		return func(b []byte) float64 { return float64(int8(b[0])) }
+	case tensor.Int16, tensor.Qint16:
+		return func(b []byte) float64 { return float64(int16(le.Uint16(b))) }
+	case tensor.Int32, tensor.Qint32:
+		return func(b []byte) float64 { return float64(int32(le.Uint32(b))) }
+	case tensor.Int64:
+		return func(b []byte) float64 { return float64(int64(le.Uint64(b))) }
+	case tensor.Uint8, tensor.Quint8:
+		return func(b []byte) float64 { return float64(b[0]) }
+	case tensor.Uint16, tensor.Quint16:
+		return func(b []byte) float64 { return float64(le.Uint16(b)) }
+	case tensor.Uint32:
+		return func(b []byte) float64 { return float64(le.Uint32(b)) }
+	case tensor.Uint64:
+		return func(b []byte) float64 { return float64(le.Uint64(b)) }
+	case tensor.Bool:
+		return func(b []byte) float64 { return float64(b[0] & 1) }
+	case tensor.Complex64:
+		return func(b []byte) float64 {
+			return math.Hypot(float64(math.Float32frombits(le.Uint32(b))), float64(math.Float32frombits(le.Uint32(b[4:]))))
+		}
+	case tensor.Complex128:
+		return func(b []byte) float64 {
+			return math.Hypot(math.Float64frombits(le.Uint64(b)), math.Float64frombits(le.Uint64(b[8:])))
+		}
+	}
+	return nil
+}
