@@ -36,6 +36,7 @@ type pageGraph struct {
 	Warnings   []string // what could not be read
 	Empty      string   // why there are no layers
 	Rows       []pageRow
+	RailWidth  int
 	At         string
 	Outputs    string // what all layers' outputs weigh
 	Totals     *Totals
@@ -61,7 +62,7 @@ type pageRow struct {
 	Guessed     bool
 	Shape       string
 	Params      string
-	Share       float64 // of all parameters, in percent
+	Share       int // of the largest layer's parameters, in percent
 	From        string
 	Family      family
 	Depth       int
@@ -69,6 +70,8 @@ type pageRow struct {
 	Weight      string
 	Output      string // what the output weighs
 	Rail        *railRow
+	Passing     []int // of a nested model's row: the lines of the rail that run by
+	RailWidth   int
 }
 
 // WriteHTML writes a page that stands alone: no network, no scripts.
@@ -112,7 +115,10 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	if g.ModelName != nil {
 		p.Title += " of " + clean(*g.ModelName)
 	}
-	p.Rows = pageRows(g, x, number)
+	p.Rows, p.RailWidth = pageRows(g, x, number), 20
+	if len(p.Rows) > 0 && p.Rows[0].Rail != nil {
+		p.RailWidth = p.Rows[0].RailWidth
+	}
 	if g.At != nil {
 		p.Outputs = g.At.atLeast(g.At.OutputBytes)
 	}
@@ -148,39 +154,50 @@ func cleanAll(texts []string) []string {
 // pageRows makes the rows of the layer table, those of nested models after their model's.
 func pageRows(g *Graph, x *diagram, number int) []pageRow {
 	var rows []pageRow
-	var add func(layers []*Layer, x *diagram, depth int)
-	add = func(layers []*Layer, x *diagram, depth int) {
+	var largest int64
+	for _, l := range g.Layers {
+		largest = max(largest, l.Params)
+	}
+	var add func(layers []*Layer, x *diagram, outer *railRow, depth int)
+	add = func(layers []*Layer, x *diagram, outer *railRow, depth int) {
 		drawn := x.vertices[len(x.vertices)-len(layers):]
 		rail := rails(drawn)
 		part := 0
 		for i, l := range layers {
-			r := newPageRow(l, drawn[i], g.Totals, depth)
+			r := newPageRow(l, drawn[i], largest, depth)
 			r.ID = number*1_000_000 + drawn[i].id
-			if rail != nil && depth == 0 {
-				r.Rail = &rail[i]
+			switch {
+			case outer != nil:
+				r.Passing, r.RailWidth = outer.Below, outer.Width
+			case rail != nil && depth == 0:
+				r.Rail, r.RailWidth = &rail[i], rail[i].Width
 			}
 			if g.At != nil && depth == 0 {
 				r.Output = l.outputSize()
 			}
 			rows = append(rows, r)
 			if len(l.Layers) > 0 {
-				add(l.Layers, x.parts[part], depth+1)
+				inside := outer
+				if r.Rail != nil {
+					inside = r.Rail
+				}
+				add(l.Layers, x.parts[part], inside, depth+1)
 				part++
 			}
 		}
 	}
-	add(g.Layers, x, 0)
+	add(g.Layers, x, nil, 0)
 	return rows
 }
 
-func newPageRow(l *Layer, v *vertex, t *Totals, depth int) pageRow {
+func newPageRow(l *Layer, v *vertex, largest int64, depth int) pageRow {
 	name, class := l.title()
 	r := pageRow{
 		Name: name, Class: strings.Trim(class, "()"), Guessed: len(l.Guessed) > 0, Shape: l.shape(), Params: numberOrDash(l.Params),
 		Family: v.family(), Depth: depth, Why: cleanAll(l.Why), From: clean(strings.Join(l.ConnectedTo, ", ")),
 	}
-	if t != nil && t.Total > 0 {
-		r.Share = 100 * float64(l.Params) / float64(t.Total)
+	if largest > 0 {
+		r.Share = int(100 * float64(l.Params) / float64(largest))
 	}
 	if l.Params > 0 {
 		r.Weight = size(l.Bytes)

@@ -20,7 +20,7 @@ const (
 	boxPadding  = 14.0
 	leastBox    = 120.0
 	longestName = 30
-	nameWidth   = 7.6 // of a character at 13 px, bold
+	nameWidth   = 8.3 // of a character at 13 px, bold
 	smallWidth  = 6.3 // of a character at 11 px
 	codeWidth   = 6.8 // of a character at 11 px, fixed width
 )
