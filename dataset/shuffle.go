@@ -69,7 +69,7 @@ func (it *shuffled) next(ctx context.Context, e *Element) error {
 	first := it.head % len(it.buf)
 	pick := (it.head + int(int64(it.rng.next())%int64(it.n))) % len(it.buf)
 	it.buf[first], it.buf[pick] = it.buf[pick], it.buf[first]
-	e.set(&it.buf[first])
+	*e, it.buf[first] = it.buf[first], *e // the slice of tensors that e came with is used for a later element
 	it.head++
 	it.n--
 	return nil

@@ -203,9 +203,18 @@ func (t Tensor) Reshape(dims ...int64) (Tensor, error) {
 // Index returns element i along the first axis, sharing memory: a tensor of one rank less.
 // It panics when the tensor is a scalar or i is out of range, as a slice does.
 func (t Tensor) Index(i int) Tensor {
-	s := t.Slice(i, i+1)
-	s.shape = t.shape[1:]
-	return s
+	if i < 0 || int64(i) >= t.shape[0] {
+		panic(fmt.Sprintf("tensor: index %d of a first axis of %d", i, t.shape[0]))
+	}
+	r := Tensor{dtype: t.dtype, shape: t.shape[1:]}
+	if t.dtype == String {
+		n := len(t.strs) / int(t.shape[0])
+		r.strs = t.strs[i*n : (i+1)*n]
+	} else {
+		n := len(t.data) / int(t.shape[0])
+		r.data = t.data[i*n : (i+1)*n]
+	}
+	return r
 }
 
 // Slice returns the elements lo ≤ i < hi along the first axis, sharing memory.
