@@ -5,10 +5,10 @@ usage: slim.py [--exports PATTERN] [--partner FILE]... [--runpath PATH] LIBRARY 
 
 Always: what the loader does not map (symbol and string tables for debuggers, comments) is left out, as strip does.
 
-With --exports, the library becomes what the linker makes with a version script: of the symbols that it
-defines, those that match the pattern or that a partner knows by name stay visible; for all others,
-references from within are resolved here instead of by every process that opens the library, and name,
-table entry and hash are gone. Of libtensorflow_cc.so.2 that is 100 MB of names and most of the time that opening it takes.
+With --exports, the library becomes what the linker makes with a version script and -Bsymbolic: of the symbols
+that it defines, those that match the pattern or that a partner knows by name stay visible; of all
+others name, table entry and hash are gone. References from within to what no partner knows are resolved here instead of
+by every process that opens the library. Of libtensorflow_cc.so.2 that is 100 MB of names and most of the time that opening it takes.
 A partner is a library that is opened together with this one. What both of them name (C++ makes many such
 definitions: inline functions, type information, static variables of templates) is still resolved by the loader, so each has one
 address in the process. Symbols of kinds that only the loader can resolve (TLS, ifunc, unique) stay as they are.
@@ -128,7 +128,7 @@ def gnu_hash(name):
 def hash_table(hashes, first):
     """Return the order of symbols by bucket, and DT_GNU_HASH's table for symbols that start at index first."""
     n = len(hashes)
-    buckets = max(1, n // 2)
+    buckets = max(1, n // 4)
     words = 1 << max(0, (n * 12 // 64).bit_length())
     order = sorted(range(n), key=lambda i: hashes[i] % buckets)
     bloom, starts, chain = [0] * words, [0] * buckets, []
@@ -172,23 +172,26 @@ def copy_versions(lib, section, strings, definitions):
 
 
 def choose(lib, pattern, partners):
-    """Return the old indices of the symbols that stay, undefined ones first."""
+    """Return two sets of symbol indices: which stay, and which of these the loader has to resolve."""
     known = set()
     for p in partners:
         known |= p.symbol_names()
     wanted = re.compile(pattern.encode())
     _, _, resolvable = RELOCATIONS[lib.machine]
-    stay = set()
+    stay, dynamic = set(), set()
     for i, (name, info, _, shndx, _, _) in enumerate(lib.symbols):
+        text = lib.name(name)
         if i == 0:
             continue
         special = info & 15 in (STT_TLS, STT_IFUNC) or info >> 4 == STB_UNIQUE or shndx == SHN_ABS
-        if shndx == 0 or special or (text := lib.name(name)) in known or wanted.fullmatch(text):
+        if shndx == 0 or special or text in known:
+            dynamic.add(i)
+        elif wanted.fullmatch(text):
             stay.add(i)
     for _, info, _ in relocations(lib):
         if info >> 32 and info & 0xFFFFFFFF not in resolvable:
-            stay.add(info >> 32)
-    return sorted(stay, key=lambda i: (lib.symbols[i][3] != 0, i))
+            dynamic.add(info >> 32)
+    return stay | dynamic, dynamic
 
 
 def relocations(lib):
@@ -196,10 +199,10 @@ def relocations(lib):
     yield from RELA.iter_unpack(lib.at(lib.tag(DT_JMPREL), lib.tag(DT_PLTRELSZ)))
 
 
-def relocate(lib, index):
+def relocate(lib, index, dynamic):
     """Return all relocations as one table, and how many of them are relative.
 
-    Those of symbols that are gone become relative. Slots of the procedure linkage table are among them, and the indices in its code
+    Those of symbols that the loader need not resolve become relative. Slots of the procedure linkage table are among them, and the indices in its code
     no longer fit: the loader fills what is left of it at once, not at the first call.
     """
     relative, irelative, _ = RELOCATIONS[lib.machine]
@@ -210,7 +213,7 @@ def relocate(lib, index):
             fixed.append((offset, relative, addend))
         elif kind == irelative:
             last.append((offset, info, addend))
-        elif symbol == 0 or symbol in index:
+        elif symbol == 0 or symbol in dynamic:
             symbolic.append((offset, index.get(symbol, 0) << 32 | kind, addend))
         else:
             fixed.append((offset, relative, lib.symbols[symbol][4] + addend))
@@ -222,8 +225,8 @@ def relocate(lib, index):
 def make_tables(lib, stay, runpath):
     """Return the new tables by section name, the map of symbol indices, and the strings."""
     strings = Strings()
-    undefined = [i for i in stay if lib.symbols[i][3] == 0]
-    defined = [i for i in stay if lib.symbols[i][3] != 0]
+    undefined = [i for i in sorted(stay) if lib.symbols[i][3] == 0]
+    defined = [i for i in sorted(stay) if lib.symbols[i][3] != 0]
     texts = [lib.name(lib.symbols[i][0]) for i in defined]
     order, hashes = hash_table([gnu_hash(t) for t in texts], 1 + len(undefined))
     final = undefined + [defined[k] for k in order]
@@ -303,9 +306,10 @@ def new_dynamic(lib, tables, addresses, strings, relocation, runpath):
 
 def hide(lib, pattern, partners, runpath):
     """Plan the library with only the wanted exports."""
-    tables, index, strings = make_tables(lib, choose(lib, pattern, partners), runpath)
+    stay, dynamic = choose(lib, pattern, partners)
+    tables, index, strings = make_tables(lib, stay, runpath)
     addresses, end, rest, page = place(lib, tables)
-    relocation = relocate(lib, index)
+    relocation = relocate(lib, index, dynamic)
     if lib.tag(DT_JMPREL) != lib.tag(DT_RELA) + lib.tag(DT_RELASZ):
         raise Malformed("its two relocation tables do not follow each other")
     plan, moved = Plan(lib), rest - (end + page - 1) // page * page
