@@ -68,11 +68,6 @@ func predict(t *testing.T, s *Session, o PredictOptions, src Source) ([]Result, 
 	return all, p.OutputNames()
 }
 
-// jsonSource reads rows from a text.
-func jsonSource(rows string) Source {
-	return Source{Files: []string{"-"}, Stdin: strings.NewReader(rows), Format: "jsonl"}
-}
-
 func TestPredictAgreesWithPython(t *testing.T) {
 	wants, err := filepath.Glob("testdata/parity/*.want.json")
 	if err != nil || len(wants) < 5 {

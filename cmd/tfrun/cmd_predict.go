@@ -40,6 +40,7 @@ type predictOptions struct {
 	load        runner.Options
 	heads       []string
 	labels      string
+	dryRun      bool
 	resume      bool
 	shard       string
 	quiet       bool
@@ -110,6 +111,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
 	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]`: pad rows to exactly this shape, null for the longest")
 	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write {\"error\": …} for a row that cannot be read, and go on")
+	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, from the first 1,000 rows, and run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
 	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
@@ -235,6 +237,9 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	source, err := o.source(std)
 	if err != nil {
 		return err
+	}
+	if o.dryRun {
+		return runPlan(ctx, o, source, std)
 	}
 	// Opening the library takes longer than everything before the first run: it goes on beside the reading of the model.
 	opened := make(chan error, 1)

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// planRows is how many rows a dry run looks at.
+const planRows = 1000
+
+// runPlan is predict --dry-run.
+func runPlan(ctx context.Context, o predictOptions, source runner.Source, std stdio) error {
+	model, sig, err := o.openModel(std)
+	if err != nil {
+		return err
+	}
+	if err := o.padding.apply(&o.predict, sig); err != nil {
+		return err
+	}
+	p, err := runner.NewPlan(model, o.load, o.predict)
+	if err != nil {
+		return err
+	}
+	plan, err := p.Describe(ctx, source, planRows)
+	if err != nil {
+		return err
+	}
+	return printPlan(plan, o.output, std)
+}
+
+// printPlan writes a plan for people.
+func printPlan(plan runner.Plan, output string, std stdio) error {
+	var b strings.Builder
+	line := func(what, format string, args ...any) {
+		fmt.Fprintf(&b, "%-6s %s\n", what, fmt.Sprintf(format, args...))
+	}
+	line("model", "%s, signature %s", plan.Model, plan.Signature)
+	for _, f := range plan.Files {
+		if f.Bytes < 0 {
+			line("read", "%s", f.Name)
+		} else {
+			line("read", "%s, %s", f.Name, byteCount(f.Bytes))
+		}
+	}
+	for _, in := range plan.Inputs {
+		from := ""
+		if in.Column != in.Name {
+			from = fmt.Sprintf(" from column %q", in.Column)
+		}
+		sizes := ""
+		if in.Most >= 0 {
+			sizes = fmt.Sprintf(", rows of %s to %s entries", progress.Count(in.Least), progress.Count(in.Most))
+		}
+		line("feed", "%s%s: %s %s%s", in.Name, from, in.DType, in.Shape, sizes)
+	}
+	for _, out := range plan.Outputs {
+		line("give", "%s: %s %s", out.Name, out.DType, out.Shape)
+	}
+	if output == "" {
+		output = "stdout"
+	}
+	line("write", "%s", output)
+	seen := "the first " + rowCount(plan.Sample.Rows)
+	if plan.Sample.All {
+		seen = "all " + rowCount(plan.Sample.Rows)
+	}
+	if plan.NoBatch {
+		line("batch", "none: one run a row; looked at %s", seen)
+	} else {
+		line("batch", "%d rows, %s; %s would be %s as they come, the largest %s, padding %.0f %% of them",
+			plan.BatchSize, plan.Batching, seen, batchCount(plan.Sample.Batches), byteCount(plan.Sample.BatchBytes), 100*plan.Sample.Waste)
+	}
+	_, err := std.out.Write([]byte(b.String()))
+	return err
+}
+
+func batchCount(n int64) string {
+	if n == 1 {
+		return "1 batch"
+	}
+	return progress.Count(n) + " batches"
+}
+
+// byteCount writes a size in the unit that fits.
+func byteCount(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,196 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// errPlanned is what running a plan gives.
+var errPlanned = errors.New("this predictor is a plan: its model is not loaded")
+
+// planEngine stands in the place of TensorFlow in a plan.
+type planEngine struct{}
+
+func (planEngine) prepare(_, _ []string) (program, error) { return planProgram{}, nil }
+func (planEngine) devices() ([]Device, error)             { return nil, errPlanned }
+func (planEngine) close() error                           { return nil }
+
+func (planEngine) addHead(name string, h Head) ([]headTensor, error) {
+	switch {
+	case h.ArgMax:
+		return []headTensor{{tensor: name, dtype: tensor.Int64, label: true}}, nil
+	case h.TopK > 0:
+		return []headTensor{{suffix: "_scores", tensor: name, dtype: tensor.Float32}, {suffix: "_indices", tensor: name, dtype: tensor.Int32, label: true}}, nil
+	}
+	return []headTensor{{tensor: name, dtype: tensor.Float32}}, nil
+}
+
+type planProgram struct{}
+
+func (planProgram) load([]Feed) (loaded, error) { return nil, errPlanned }
+
+// NewPlan checks options against a model's files as [LoadModel] and [Session.NewPredictor] do, without TensorFlow. The predictor it returns can
+// read rows and describe itself ([Predictor.Describe]), but not run.
+func NewPlan(m *savedmodel.Model, o Options, po PredictOptions) (*Predictor, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	graph, err := m.MetaGraph(o.Tags...)
+	if err != nil {
+		return nil, err
+	}
+	if err := graph.Verify(); err != nil {
+		return nil, err
+	}
+	s := &Session{model: m, graph: graph, allowOps: o.AllowOps, functions: map[string]*Function{}, engine: planEngine{}}
+	if s.findings, err = graph.Scan(); err != nil {
+		return nil, err
+	}
+	if err := s.checkOps(""); err != nil {
+		return nil, err
+	}
+	return s.NewPredictor(po)
+}
+
+// Plan says what a run would do.
+type Plan struct {
+	Model     string       `json:"model"`
+	Signature string       `json:"signature"`
+	Files     []PlanFile   `json:"files"`
+	Inputs    []PlanInput  `json:"inputs"`
+	Outputs   []PlanOutput `json:"outputs"`
+	Batching  Batching     `json:"batching"`
+	BatchSize int          `json:"batch_size"`
+	Sample    PlanSample   `json:"sample"`
+	NoBatch   bool         `json:"no_batch"`
+}
+
+// PlanFile is a file of rows.
+type PlanFile struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"` // -1 when not known
+}
+
+// PlanInput says how an input is fed.
+type PlanInput struct {
+	Name   string       `json:"name"`
+	Column string       `json:"column"`
+	DType  tensor.DType `json:"dtype"`
+	Shape  tensor.Shape `json:"row_shape"`
+	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 where rows are scalars.
+	Least int64 `json:"least"`
+	Most  int64 `json:"most"`
+}
+
+// PlanOutput is what a result holds.
+type PlanOutput struct {
+	Name  string       `json:"name"`
+	DType tensor.DType `json:"dtype"`
+	Shape tensor.Shape `json:"shape"`
+}
+
+// PlanSample is what was seen of the rows.
+type PlanSample struct {
+	Rows int64 `json:"rows"`
+	All  bool  `json:"all"` // these are all rows there are
+	// Batches were made of them in the order of arrival; the largest takes BatchBytes in TensorFlow's memory. Waste is the share of padding.
+	Batches    int64   `json:"batches"`
+	BatchBytes int64   `json:"largest_batch_bytes"`
+	Waste      float64 `json:"padding"`
+}
+
+// Describe reads up to sample rows of a source and says what a run would do with it.
+func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (Plan, error) {
+	plan := Plan{
+		Model: p.f.session.model.Dir, Signature: p.f.signature.Name, Batching: p.o.Batching, BatchSize: p.o.BatchSize, NoBatch: p.o.NoBatch,
+		Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},
+	}
+	if plan.Batching == "" {
+		plan.Batching = Arrival
+	}
+	for _, name := range src.Files {
+		f := PlanFile{Name: name, Bytes: -1}
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			f.Bytes = info.Size()
+		}
+		plan.Files = append(plan.Files, f)
+	}
+	for _, out := range p.f.outputs {
+		shape := out.Shape
+		if !p.o.NoBatch {
+			shape = shape.Drop(1)
+		}
+		dtype := out.DType
+		if out.labels != nil {
+			dtype = tensor.String
+		}
+		plan.Outputs = append(plan.Outputs, PlanOutput{Name: out.Name, DType: dtype, Shape: shape})
+	}
+	p.describeInputs(&plan, src)
+	rows, err := p.Rows(src)
+	if err != nil {
+		return plan, err
+	}
+	return plan, p.describeRows(ctx, &plan, rows, sample)
+}
+
+func (p *Predictor) describeInputs(plan *Plan, src Source) {
+	for i, c := range p.components {
+		in := PlanInput{Name: p.spec.Paths()[i], DType: c.DType, Shape: c.Shape, Least: -1, Most: -1}
+		in.Column = in.Name
+		if column := src.Columns[in.Name]; column != "" {
+			in.Column = column
+		}
+		if text, err := p.textInput(src); src.Encoder != nil && src.Text != "" && err == nil && text == in.Name {
+			in.Column = src.Text
+		}
+		plan.Inputs = append(plan.Inputs, in)
+	}
+}
+
+// describeRows looks at the rows and at the batches that they make.
+func (p *Predictor) describeRows(ctx context.Context, plan *Plan, rows *dataset.Dataset, sample int64) error {
+	first, _ := rows.Take(sample+1).Peek(ctx, int(sample)+1)
+	if len(first) == 0 {
+		_, err := rows.Take(1).Collect(ctx)
+		return err
+	}
+	plan.Sample.All = int64(len(first)) <= sample
+	first = first[:min(int64(len(first)), sample)]
+	plan.Sample.Rows = int64(len(first))
+	for _, row := range first {
+		for i := range plan.Inputs {
+			if t := row.Tensors[i]; t.Rank() > 0 {
+				in, n := &plan.Inputs[i], t.Dims()[0]
+				if in.Least < 0 || n < in.Least {
+					in.Least = n
+				}
+				in.Most = max(in.Most, n)
+			}
+		}
+	}
+	if p.o.NoBatch {
+		return nil
+	}
+	var stats dataset.Stats
+	o := p.batchOptions(dataset.Arrival)
+	o.Stats = &stats
+	for b, err := range dataset.FromElements(p.spec, first...).Batches(ctx, o) {
+		if err != nil {
+			return err
+		}
+		bytes := int64(0)
+		for c := range p.components {
+			bytes += b.Size(c)
+		}
+		plan.Sample.BatchBytes = max(plan.Sample.BatchBytes, bytes)
+		plan.Sample.Batches++
+	}
+	plan.Sample.Waste = stats.Waste()
+	return nil
+}
