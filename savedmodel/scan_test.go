@@ -309,7 +309,12 @@ func TestFindingRunsWith(t *testing.T) {
 		signature string
 		want      bool
 	}{
-		{unsafe, "a", true}, {unsafe, "b", false}, {unsafe, "", true}, {loading, "b", true}, {loading, "", true}, {bytecode, "a", false},
+		{unsafe, "a", true},
+		{unsafe, "b", false},
+		{unsafe, "", true},
+		{loading, "b", true},
+		{loading, "", true},
+		{bytecode, "a", false},
 		{dormant, "", false},
 	} {
 		if got := tt.f.RunsWith(tt.signature); got != tt.want {

@@ -12,7 +12,7 @@ func (d *Document) WriteDOT(w io.Writer, _ Look) error {
 	b := bufio.NewWriter(w)
 	x := d.diagramOf()
 	fmt.Fprintf(b, "digraph %s {\n", dotText(x.title))
-	b.WriteString("  rankdir=TB;\n  node [shape=box, style=rounded, fontname=\"Helvetica\", fontsize=11];\n  edge [color=gray50];\n")
+	b.WriteString("  rankdir=TB;\n  compound=true;\n  node [shape=box, style=rounded, fontname=\"Helvetica\", fontsize=11];\n  edge [color=gray50];\n")
 	dot(b, x, "  ")
 	b.WriteString("}\n")
 	return b.Flush()
@@ -27,10 +27,11 @@ func dot(b *bufio.Writer, x *diagram, indent string) {
 			fmt.Fprintf(b, "%sn%d -> n%d;\n", indent, v.id, to.id)
 		}
 	}
-	for _, p := range x.parts {
+	for i, p := range x.parts {
 		fmt.Fprintf(b, "%ssubgraph cluster_%d {\n%s  label=%s;\n", indent, p.vertices[0].id, indent, dotText(p.title))
 		dot(b, p, indent+"  ")
-		fmt.Fprintf(b, "%s}\n", indent)
+		fmt.Fprintf(b, "%s}\n%sn%d -> n%d [style=dashed, arrowhead=none, lhead=cluster_%d];\n", indent, indent,
+			x.owners[i].id, p.vertices[0].id, p.vertices[0].id)
 	}
 }
 

@@ -11,6 +11,7 @@ type diagram struct {
 	title    string
 	vertices []*vertex
 	parts    []*diagram // the nested models, when expanded
+	owners   []*vertex  // of each part: the vertex that stands for it
 }
 
 // vertex is a box of a diagram.
@@ -108,6 +109,7 @@ func (b *diagramBuilder) layers(title string, rows []*Layer, entry []*vertex) *d
 	}
 	for i, l := range rows {
 		if len(l.Layers) > 0 {
+			x.owners = append(x.owners, drawn[i])
 			x.parts = append(x.parts, b.layers(drawn[i].name+" ("+drawn[i].class+")", l.Layers, nil))
 		}
 	}

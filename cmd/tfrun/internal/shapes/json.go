@@ -3,7 +3,10 @@ package shapes
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf16"
 )
 
 // WriteJSON writes the document for programs: one object, indented.
@@ -21,8 +24,27 @@ func writeJSON(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(joinLists(b.Bytes()))
+	_, err := w.Write(escapeControls(joinLists(b.Bytes())))
 	return err
+}
+
+// escapeControls writes what would move a terminal's cursor or turn its text around as JSON's escapes; such characters stand in strings alone.
+func escapeControls(text []byte) []byte {
+	odd := func(r rune) bool { return r != '\n' && unprintable(r) && r != unicode.ReplacementChar }
+	if bytes.IndexFunc(text, odd) < 0 {
+		return text
+	}
+	var b bytes.Buffer
+	for _, r := range string(text) {
+		if !odd(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, "\\u%04x", unit)
+		}
+	}
+	return b.Bytes()
 }
 
 // joinLists puts lists that hold no lists and no objects on one line.

@@ -13,7 +13,7 @@ const (
 	boxGap      = 26.0
 	edgeGap     = 14.0
 	orderSweeps = 16
-	mostBends   = 50_000 // stand-ins; beyond these, long edges run straight
+	mostBends   = 40_000 // stand-ins; beyond these, long edges run straight
 )
 
 // box is a vertex with a place, or a stand-in for an edge that passes a rank.

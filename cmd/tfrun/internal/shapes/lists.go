@@ -36,7 +36,7 @@ func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
 		}{{"in", s.Inputs}, {"out", s.Outputs}} {
 			for _, name := range slices.Sorted(maps.Keys(side.all)) {
 				t := side.all[name]
-				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), t.typed(), t.shape(), markdownCode(t.Tensor))
+				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), markdownText(t.typed()), t.shape(), markdownCode(t.Tensor))
 				for _, r := range t.Why {
 					why = append(why, name+": "+r)
 				}

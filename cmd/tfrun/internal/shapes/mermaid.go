@@ -33,9 +33,9 @@ func mermaid(b *bufio.Writer, x *diagram, indent string) {
 		}
 	}
 	for i, p := range x.parts {
-		fmt.Fprintf(b, "%ssubgraph g%d_%d[\"%s\"]\n", indent, p.vertices[0].id, i, mermaidText(p.title))
+		fmt.Fprintf(b, "%ssubgraph g%d[\"%s\"]\n", indent, p.vertices[0].id, mermaidText(p.title))
 		mermaid(b, p, indent+"  ")
-		fmt.Fprintf(b, "%send\n", indent)
+		fmt.Fprintf(b, "%send\n%sn%d -.- g%d\n", indent, indent, x.owners[i].id, p.vertices[0].id)
 	}
 }
 

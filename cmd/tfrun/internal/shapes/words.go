@@ -41,6 +41,7 @@ func size(n int64) string {
 // clean makes a name from a model safe to print: control characters, and those that turn the direction of text around, are
 // written as escapes.
 func clean(s string) string {
+	s = strings.ToValidUTF8(s, string(unicode.ReplacementChar))
 	if strings.IndexFunc(s, unprintable) < 0 {
 		return s
 	}
@@ -56,7 +57,7 @@ func clean(s string) string {
 }
 
 func unprintable(r rune) bool {
-	return r != ' ' && !unicode.IsPrint(r) || r == unicode.ReplacementChar
+	return !unicode.IsPrint(r)
 }
 
 // orUnknown returns the string, or what stands for one that the files do not hold.
