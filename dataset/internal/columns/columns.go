@@ -296,3 +296,15 @@ func Extra(e dataset.Element, key string) []byte {
 	}
 	return nil
 }
+
+// Fit returns the sizes of a component's row whose value has the given sizes: the same, or, of a single value, those that its shape has for one. ok is
+// false where the component does not take such values.
+func Fit(c dataset.Component, dims []int64) (fit []int64, ok bool) {
+	if c.Shape.Admits(dims) {
+		return dims, true
+	}
+	if n, ok := tensor.NumElements(dims); ok && n == 1 && len(dims) <= 1 && !slices.Contains(dims, tensor.Unknown) {
+		return Side(c, 1)
+	}
+	return nil, false
+}

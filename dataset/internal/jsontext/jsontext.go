@@ -307,3 +307,9 @@ func AsFloat(text []byte) (float64, bool) {
 	v, err := strconv.ParseFloat(string(text), 64)
 	return v, err == nil
 }
+
+// AsInt returns a JSON integer that fits an int64.
+func AsInt(text []byte) (int64, bool) {
+	v, err := strconv.ParseInt(string(text), 10, 64)
+	return v, err == nil
+}

@@ -6,8 +6,10 @@ package rowtest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,11 +133,11 @@ func RowOf(e dataset.Element) Row {
 	return r
 }
 
-// Text describes a tensor bit for bit.
+// Text describes a tensor bit for bit, but for the bits of NaNs.
 func Text(v tensor.Tensor) string {
-	data, err := json.Marshal(v.Strings())
+	data, err := json.Marshal(append([]string{}, v.Strings()...))
 	if v.DType() != tensor.String {
-		data, err = json.Marshal(append([]byte{}, v.Bytes()...))
+		data, err = json.Marshal(oneNaN(v.DType(), append([]byte{}, v.Bytes()...)))
 	}
 	if err != nil {
 		panic(err) // unreachable: both are slices of plain values
@@ -257,4 +259,35 @@ func BlockRows(t *testing.T, r dataset.BlockReader, limit int) []Row {
 			out = append(out, RowOf(e))
 		}
 	}
+}
+
+// oneNaN gives all NaNs the same bits.
+func oneNaN(d tensor.DType, b []byte) []byte {
+	switch d {
+	case tensor.Float32, tensor.Complex64:
+		for i := 0; i < len(b); i += 4 {
+			if v := math.Float32frombits(binary.LittleEndian.Uint32(b[i:])); v != v {
+				binary.LittleEndian.PutUint32(b[i:], 0x7fc00000)
+			}
+		}
+	case tensor.Float64, tensor.Complex128:
+		for i := 0; i < len(b); i += 8 {
+			if v := math.Float64frombits(binary.LittleEndian.Uint64(b[i:])); v != v {
+				binary.LittleEndian.PutUint64(b[i:], 0x7ff8<<48)
+			}
+		}
+	case tensor.Float16:
+		for i := 0; i < len(b); i += 2 {
+			if v := tensor.F16(binary.LittleEndian.Uint16(b[i:])).Float32(); v != v {
+				binary.LittleEndian.PutUint16(b[i:], 0x7e00)
+			}
+		}
+	case tensor.Bfloat16:
+		for i := 0; i < len(b); i += 2 {
+			if v := tensor.BF16(binary.LittleEndian.Uint16(b[i:])).Float32(); v != v {
+				binary.LittleEndian.PutUint16(b[i:], 0x7fc0)
+			}
+		}
+	}
+	return b
 }

@@ -1,0 +1,40 @@
+package block
+
+import (
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Convert returns the values of src, a vector, as values of dtype, and the rows that hold values that cannot be such. room is memory to use, or nil.
+// rowOf says which row a value belongs to, and where the next row's values begin.
+func Convert(dtype tensor.DType, src tensor.Tensor, room []byte, path string, rowOf func(value int) (row, end int)) (tensor.Tensor, []byte, []Bad) {
+	if dtype == src.DType() || dtype == tensor.String {
+		return src, room, nil
+	}
+	size := dtype.Size()
+	room = slices.Grow(room[:0], src.Len()*size)[:src.Len()*size]
+	dst, err := tensor.Share(dtype, room, []int64{int64(src.Len())})
+	if err != nil {
+		panic(err) // unreachable: the memory was made for it
+	}
+	var bad []Bad
+	for from := 0; from < src.Len(); {
+		n := int64(src.Len() - from)
+		part, to := view(src, from, src.Len(), []int64{n}), view(dst, from, dst.Len(), []int64{n})
+		at := lossless.Convert(to, part)
+		if at < 0 {
+			break
+		}
+		row, end := rowOf(from + at)
+		bad = append(bad, Bad{Index: row, Field: path, Msg: lossless.Reason(dtype, part, at)})
+		from = end
+	}
+	return dst, room, bad
+}
+
+// Each returns a rowOf for rows of n values.
+func Each(n int) func(int) (row, end int) {
+	return func(value int) (int, int) { return value / n, (value/n + 1) * n }
+}

@@ -1,0 +1,397 @@
+package npy
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Options says how files are read. The zero value is right for most.
+type Options struct {
+	// Open opens a file. nil: os.Open. An archive, or an array in Fortran order, that cannot be read at any place is copied to a temporary file.
+	Open dataset.Opener
+	// Columns gives a component, by its path in the spec, the array of an archive that it is read from, where that has another name; a list of one. Without
+	// an entry the only component is read from the only array.
+	Columns map[string][]string
+	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] as JSON.
+	Keep []string
+	// Whole makes each file one row, which holds its whole arrays.
+	Whole bool
+	// BlockBytes is how much of an array is read at a time, at least one row. 0: 1 MiB.
+	BlockBytes int
+	// MaxRow bounds a row's bytes. 0: 1 GiB.
+	MaxRow int64
+}
+
+const (
+	defaultBlock  = 1 << 20
+	defaultMaxRow = 1 << 30
+)
+
+// Rows returns a dataset of the entries along the first axis of the arrays in npy files, one file after the other. The spec must have one component.
+// What is wrong with the first file, if it is one that can be read twice, is an error of the dataset.
+func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
+	return rows(spec, o, openNpy, names)
+}
+
+// ZipRows is [Rows] for npz archives, which hold an array for each component, all with as many entries.
+func ZipRows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
+	return rows(spec, o, openZip, names)
+}
+
+// opener opens the arrays of a file.
+type opener func(spec dataset.Spec, o Options, name string) (*arrays, error)
+
+// arrays are those of one file.
+type arrays struct {
+	name  string
+	rows  int64
+	done  int64
+	comps []*array
+	keep  []*array
+	close func()
+}
+
+func rows(spec dataset.Spec, o Options, open opener, names []string) *dataset.Dataset {
+	if o.BlockBytes <= 0 {
+		o.BlockBytes = defaultBlock
+	}
+	if o.MaxRow <= 0 {
+		o.MaxRow = defaultMaxRow
+	}
+	card, err := count(spec, o, open, names)
+	if err != nil {
+		return dataset.Failed(err)
+	}
+	return dataset.FromReader(spec, card, func(ro dataset.ReadOptions) (dataset.RowReader, error) {
+		return block.NewReader(&source{spec: spec, o: o, open: open, names: names, keep: ro.Keep}, spec, ro.Keep), nil
+	})
+}
+
+// maxCounted bounds the files that are opened to count their rows beforehand.
+const maxCounted = 1000
+
+// count returns the number of rows, where the files can be read twice.
+func count(spec dataset.Spec, o Options, open opener, names []string) (int64, error) {
+	var sum int64
+	for i, name := range names {
+		if i == maxCounted {
+			return dataset.UnknownCardinality, nil
+		}
+		f, ok, err := files.Peek(o.Open, name)
+		if err != nil && i == 0 {
+			return 0, err
+		}
+		if !ok || err != nil {
+			return dataset.UnknownCardinality, nil //nolint:nilerr // the iteration comes upon it
+		}
+		at := o
+		at.Open = func(string) (io.ReadCloser, error) { return seekable{io.NewSectionReader(f, 0, f.Size)}, nil }
+		a, err := open(spec, at, name)
+		if err == nil {
+			sum += a.rows
+			a.close()
+		}
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			if i == 0 {
+				return 0, err
+			}
+			return dataset.UnknownCardinality, nil
+		}
+	}
+	return sum, nil
+}
+
+// seekable is a part of a file that another owns.
+type seekable struct{ *io.SectionReader }
+
+func (seekable) Close() error { return nil }
+
+// openNpy opens a file that holds one array.
+func openNpy(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
+	r, err := files.Open(o.Open, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &arrays{name: name, close: func() { _ = r.Close() }} // nothing was written
+	defer func() {
+		if err != nil {
+			out.close()
+		}
+	}()
+	comps, paths := spec.Flatten(), spec.Paths()
+	if len(comps) != 1 {
+		return nil, &dataset.ColumnError{File: name, Msg: fmt.Sprintf("a npy file holds one array, for one input; there are %d: %s; use npz", len(comps), strings.Join(paths, ", "))}
+	}
+	if len(o.Keep) > 0 {
+		return nil, &dataset.ColumnError{File: name, Column: o.Keep[0], Msg: "a npy file has no columns to keep"}
+	}
+	at, size, ok := files.RandomAccess(r)
+	if !ok {
+		at, size = nil, -1
+	}
+	a, err := openArray(r, size, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := a.bind(name, paths[0], "", comps[0]); err != nil {
+		return nil, err
+	}
+	if err := a.prepare(at, a.h.length); err != nil {
+		a.close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	out.rows, out.comps = a.rows, []*array{a}
+	out.close = func() {
+		a.close()
+		_ = r.Close() // nothing was written
+	}
+	return out, nil
+}
+
+// members lists the arrays of an archive.
+func members(z *zip.Reader) (byName map[string]*zip.File, names []string) {
+	byName = map[string]*zip.File{}
+	for _, f := range z.File {
+		name, ok := strings.CutSuffix(f.Name, ".npy")
+		if !ok {
+			continue
+		}
+		byName[name] = f
+		names = append(names, name)
+	}
+	return byName, names
+}
+
+// openZip opens the arrays of an archive that the components need.
+func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
+	f, err := files.OpenAt(o.Open, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &arrays{name: name}
+	var opened []func()
+	out.close = func() {
+		for _, c := range opened {
+			c()
+		}
+		_ = f.Close() // nothing was written
+	}
+	defer func() {
+		if err != nil {
+			out.close()
+		}
+	}()
+	z, err := zip.NewReader(f, f.Size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a npz file: %w", name, err)
+	}
+	byName, names := members(z)
+	pick, err := columns.Match(name, spec, names, columns.Options{Map: o.Columns, Keep: o.Keep})
+	if err != nil {
+		return nil, err
+	}
+	open := func(column string) (*array, error) {
+		member := byName[column]
+		r, err := member.Open()
+		if err != nil {
+			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
+		}
+		opened = append(opened, func() { _ = r.Close() }) // nothing was written
+		a, err := openArray(r, int64(min(member.UncompressedSize64, 1<<62)), o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
+		}
+		opened = append(opened, a.close)
+		if err := a.prepare(nil, 0); err != nil {
+			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
+		}
+		return a, nil
+	}
+	if err := out.pick(spec, pick, names, open); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// pick opens the arrays of the components and those to keep, which must have as many rows.
+func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, open func(string) (*array, error)) error {
+	out.rows = -1
+	first := ""
+	add := func(column string) (*array, error) {
+		a, err := open(column)
+		if err != nil {
+			return nil, err
+		}
+		if out.rows >= 0 && a.rows != out.rows {
+			return nil, &dataset.ColumnError{File: out.name, Msg: fmt.Sprintf("the arrays %q and %q have %d and %d rows", first, column, out.rows, a.rows)}
+		}
+		out.rows, first = a.rows, column
+		return a, nil
+	}
+	for c, comp := range spec.Flatten() {
+		path := spec.Paths()[c]
+		if len(pick.Components[c]) != 1 {
+			return &dataset.ColumnError{File: out.name, Component: path, Msg: fmt.Sprintf("it is read from one array, not from %d", len(pick.Components[c]))}
+		}
+		column := names[pick.Components[c][0]]
+		a, err := add(column)
+		if err != nil {
+			return err
+		}
+		if err := a.bind(out.name, path, column, comp); err != nil {
+			return err
+		}
+		out.comps = append(out.comps, a)
+	}
+	for _, k := range pick.Keep {
+		a, err := add(names[k])
+		if err != nil {
+			return err
+		}
+		held, err := a.h.dtype(tensor.Invalid)
+		if err != nil {
+			return &dataset.ColumnError{File: out.name, Column: names[k], Msg: err.Error()}
+		}
+		a.comp, a.held = dataset.Component{DType: held}, held
+		out.keep = append(out.keep, a)
+	}
+	out.rows = max(out.rows, 0)
+	return nil
+}
+
+// source gives the blocks of the files.
+type source struct {
+	spec  dataset.Spec
+	o     Options
+	open  opener
+	names []string
+	keep  bool
+	file  *arrays
+	block block.Block
+}
+
+// Next returns the next block.
+func (s *source) Next(ctx context.Context) (*block.Block, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for s.file == nil || s.file.done == s.file.rows {
+		s.Close()
+		if len(s.names) == 0 {
+			return nil, io.EOF
+		}
+		name := s.names[0]
+		s.names = s.names[1:]
+		f, err := s.open(s.spec, s.o, name)
+		if err != nil {
+			return nil, err
+		}
+		s.file = f
+	}
+	if s.keep {
+		s.block = block.Block{}
+	}
+	if err := s.fill(); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.file.name, err)
+	}
+	return &s.block, nil
+}
+
+// fill reads the next rows of the file.
+func (s *source) fill() error {
+	f := s.file
+	largest := int64(1)
+	for _, a := range f.comps {
+		largest = max(largest, a.row)
+	}
+	n := int(min(max(int64(s.o.BlockBytes)/largest, 1), f.rows-f.done, 1<<20))
+	s.block = block.Block{File: f.name, Rows: n, FileRow: f.done + 1, Columns: s.block.Columns[:0]}
+	for _, a := range f.comps {
+		col, bad, err := a.next(n, s.keep)
+		if err != nil {
+			return err
+		}
+		s.block.Columns = append(s.block.Columns, col)
+		s.block.Bad = block.MergeBad(s.block.Bad, bad)
+	}
+	if len(f.keep) > 0 {
+		kept := make([]func(int) []byte, len(f.keep))
+		for k, a := range f.keep {
+			var err error
+			if kept[k], err = a.kept(n); err != nil {
+				return err
+			}
+		}
+		keys := s.o.Keep
+		s.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
+			for k, row := range kept {
+				dst = append(dst, dataset.Field{Key: keys[k], JSON: row(i)})
+			}
+			return dst
+		}
+	}
+	f.done += int64(n)
+	return nil
+}
+
+// Close closes the file that is being read.
+func (s *source) Close() {
+	if s.file != nil {
+		s.file.close()
+		s.file = nil
+	}
+}
+
+// Columns describes the array of a npy file, whose name is "". Of o it uses Open.
+func Columns(o Options, name string) ([]dataset.Column, error) {
+	r, err := files.Open(o.Open, name)
+	if err != nil {
+		return nil, err
+	}
+	h, err := readHeader(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return []dataset.Column{h.column("")}, nil
+}
+
+// ZipColumns describes the arrays of a npz archive. Of o it uses Open.
+func ZipColumns(o Options, name string) ([]dataset.Column, error) {
+	f, err := files.OpenAt(o.Open, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	z, err := zip.NewReader(f, f.Size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: not a npz file: %w", name, err)
+	}
+	byName, names := members(z)
+	var out []dataset.Column
+	for _, column := range names {
+		r, err := byName[column].Open()
+		if err != nil {
+			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
+		}
+		h, err := readHeader(r)
+		_ = r.Close() // nothing was written
+		if err != nil {
+			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
+		}
+		out = append(out, h.column(column))
+	}
+	return out, nil
+}

@@ -1,0 +1,144 @@
+"""Writes the arrays of this folder with NumPy, and cases.json, which says what they hold.
+
+    pip install -r requirements.txt && python make.py
+"""
+
+import json
+
+import ml_dtypes
+import numpy as np
+
+CASES = []
+
+
+def spec(dtype, *shape, ragged_rank=None):
+    out = {"dtype": dtype, "shape": [None if d < 0 else d for d in shape]}
+    if ragged_rank is not None:
+        out["ragged_rank"] = ragged_rank
+    return out
+
+
+def value(v):
+    """A NumPy value as tfrun's JSON."""
+    if isinstance(v, np.ndarray) and v.ndim:
+        return [value(x) for x in v]
+    if isinstance(v, np.ndarray):
+        v = v[()]
+    if isinstance(v, np.bool_):
+        return bool(v)
+    if isinstance(v, np.integer):
+        return int(v)
+    if isinstance(v, np.complexfloating):
+        return [value(v.real), value(v.imag)]
+    if isinstance(v, (bytes, np.bytes_)):
+        return v.decode()
+    if isinstance(v, str):
+        return str(v)
+    v = float(v)
+    return "NaN" if np.isnan(v) else "Infinity" if v == np.inf else "-Infinity" if v == -np.inf else v
+
+
+def case(file, spec, rows, **more):
+    CASES.append({"file": file, "spec": spec, "rows": rows, **more})
+
+
+def npy(name, array, dtype, shape=None, **more):
+    np.save(name + ".npy", array)
+    shape = array.shape[1:] if shape is None else shape
+    case(name + ".npy", {"x": spec(dtype, *shape)}, [{"x": value(r)} for r in np.asarray(array)], **more)
+
+
+def types():
+    rng = np.random.default_rng(11)
+    for code, name in [("i1", "int8"), ("i2", "int16"), ("i4", "int32"), ("i8", "int64"), ("u1", "uint8"), ("u2", "uint16"), ("u4", "uint32"),
+                       ("u8", "uint64"), ("f2", "float16"), ("f4", "float32"), ("f8", "float64"), ("c8", "complex64"), ("c16", "complex128"),
+                       ("?", "bool")]:
+        if code == "?":
+            a = rng.integers(0, 2, (5, 3)).astype("?")
+        elif code[0] in "iu":
+            info = np.iinfo(code)
+            a = rng.integers(info.min, info.max, (5, 3), dtype=code, endpoint=True)
+            a[0, :2] = info.min, info.max
+        elif code[0] == "f":
+            a = rng.standard_normal((5, 3)).astype(code)
+            a[0] = np.nan, np.inf, -np.inf
+        else:
+            a = (rng.standard_normal((5, 3)) + 1j * rng.standard_normal((5, 3))).astype(code)
+        npy(name, a, name)
+        if code != "?" and code[-1] != "1":
+            npy(name + "_big", a.astype(">" + code), name)
+        npy(name + "_fortran", np.asfortranarray(a), name)
+    npy("bfloat16", np.array([[1.5, -2], [0.1, np.inf]], ml_dtypes.bfloat16), "bfloat16")
+
+
+def shapes():
+    a = np.arange(2 * 3 * 4 * 5, dtype=np.int32).reshape(2, 3, 4, 5)
+    npy("rank4", a, "int32")
+    npy("rank4_fortran", np.asfortranarray(a), "int32")
+    case("rank4_fortran.npy", {"x": spec("int64", -1, 4, -1)}, [{"x": value(r)} for r in a], name="unknown sizes, another type")
+    case("rank4.npy", {"x": {"dtype": "int32"}}, [{"x": value(r)} for r in a], name="unknown rank")
+    case("rank4.npy", {"x": spec("int32", -1, -1, -1, ragged_rank=2)}, [{"x": value(r)} for r in a], name="ragged")
+    case("rank4.npy", {"x": spec("int32", 3, 4)}, [], error="want rows of shape (3, 4), the array's are (3, 4, 5)", name="wrong rank")
+    npy("vector", np.arange(5, dtype=np.float32), "float32")
+    case("vector.npy", {"x": spec("float32", 1)}, [{"x": [float(v)]} for v in range(5)], name="a scalar for a list of one")
+    npy("one", np.arange(5, dtype=np.float32).reshape(5, 1), "float32")
+    case("one.npy", {"x": spec("float32")}, [{"x": float(v)} for v in range(5)], name="a list of one for a scalar")
+    npy("no_rows", np.zeros((0, 3), np.float32), "float32")
+    npy("no_values", np.zeros((3, 0, 2), np.float32), "float32", shape=(-1, 2))
+    np.save("scalar.npy", np.float32(1))
+    case("scalar.npy", {"x": spec("float32")}, [], error="a single value, without an axis of rows")
+
+
+def conversions():
+    npy("to_int", np.array([1.0, -3.0, 2.5, 7.0]), "int32")
+    CASES[-1]["rows"][2] = {"$error": 'to_int.npy: row 3: field "x": want an int32, got 2.5'}
+    np.save("wide.npy", np.array([[1, 2], [2**40, 3], [4, 2**24 + 1]]))
+    case("wide.npy", {"x": spec("int32", 2)}, [{"x": [1, 2]}, {"$error": 'wide.npy: row 2: field "x": 1099511627776 does not fit int32'}, {"x": [4, 2**24 + 1]}])
+    case("wide.npy", {"x": spec("float32", 2)}, [{"x": [1, 2]}, {"x": [2**40, 3]}, {"$error": "row 3: field \"x\": 16777217 is not exact in float32"}], name="to float32")
+    case("wide.npy", {"x": spec("string", 2)}, [], name="to strings", error="want strings, the array holds int64 numbers")
+
+
+def strings():
+    s = np.array([["a", "é€😀"], ["", "long enough"]])
+    npy("unicode", s, "string")
+    npy("unicode_big", s.astype(">U11"), "string")
+    npy("unicode_fortran", np.asfortranarray(s), "string")
+    npy("bytes", np.array([b"abc", b"", b"x\0y"]), "string")
+
+
+def refused():
+    np.save("structured.npy", np.array([(1, 2.0)], dtype=[("a", "i4"), ("b", "f4")]))
+    case("structured.npy", {"x": spec("float32")}, [], error="arrays of structures are not read")
+    np.save("objects.npy", np.array([[1], [1, 2]], dtype=object))
+    case("objects.npy", {"x": spec("float32", -1)}, [], error="Python objects")
+    np.save("longdouble.npy", np.array([1], dtype=np.longdouble))
+    case("longdouble.npy", {"x": spec("float32")}, [], error="values of type <f16 are not read")
+    np.save("dates.npy", np.array(["2024-01-01", "1970-01-02"], dtype="M8[D]"))
+    case("dates.npy", {"x": spec("int64")}, [{"x": 19723}, {"x": 1}])
+
+
+def archives():
+    a, b = np.arange(12, dtype=np.float32).reshape(4, 3), np.arange(4)
+    words = np.array(["w", "x", "y", "z"])
+    for name, save in [("named", np.savez), ("compressed", np.savez_compressed)]:
+        save(name + ".npz", a=a, b=b, words=words, f=np.asfortranarray(a))
+        rows = [{"a": value(a[i]), "b": int(b[i])} for i in range(4)]
+        case(name + ".npz", {"a": spec("float32", 3), "b": spec("int64")}, rows)
+        case(name + ".npz", {"t": spec("string"), "f": spec("float64", -1)},
+             [{"t": words[i], "f": value(a[i]), "b": int(b[i]), "words": words[i]} for i in range(4)],
+             columns={"t": ["words"]}, keep=["b", "words"], name=name + " mapped and kept")
+    case("named.npz", {"wrds": spec("string")}, [], error='did you mean "words"?', name="missing")
+    np.savez("positional.npz", a)
+    case("positional.npz", {"x": spec("float32", 3)}, [{"x": value(r)} for r in a])
+    np.savez("unequal.npz", a=a, b=b[:3])
+    case("unequal.npz", {"a": spec("float32", 3), "b": spec("int64")}, [], error='the arrays "a" and "b" have 4 and 3 rows')
+
+
+types()
+shapes()
+conversions()
+strings()
+refused()
+archives()
+with open("cases.json", "w", encoding="utf-8") as f:
+    f.write("[\n" + ",\n".join(json.dumps(c, allow_nan=False, ensure_ascii=False) for c in CASES) + "\n]\n")
