@@ -68,6 +68,7 @@ func newPredictCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	completeModelFlags(cmd)
 	return cmd
 }
 

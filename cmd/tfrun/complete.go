@@ -1,0 +1,93 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// completeModelFlags lets the shell complete flags whose values are names of the model that stands first on the command line: signatures, outputs, inputs.
+func completeModelFlags(cmd *cobra.Command) {
+	signature := func(mg *savedmodel.MetaGraph) *savedmodel.Signature {
+		name, err := cmd.Flags().GetString("signature")
+		if err != nil {
+			return nil
+		}
+		s, err := mg.Signature(name)
+		if err != nil {
+			return nil
+		}
+		return s
+	}
+	inputs := func(suffix string) func(*savedmodel.MetaGraph) []string {
+		return func(mg *savedmodel.MetaGraph) []string {
+			s := signature(mg)
+			if s == nil {
+				return nil
+			}
+			var names []string
+			for _, name := range s.InputNames() {
+				names = append(names, name+suffix)
+			}
+			return names
+		}
+	}
+	names := map[string]func(*savedmodel.MetaGraph) []string{
+		"signature": (*savedmodel.MetaGraph).SignatureNames,
+		"outputs": func(mg *savedmodel.MetaGraph) []string {
+			if s := signature(mg); s != nil {
+				return s.OutputNames()
+			}
+			return nil
+		},
+		"column": inputs("="), "pad": inputs("="), "pad-to": inputs("="), "padded-shape": inputs("=["),
+	}
+	for flag, list := range names {
+		if cmd.Flags().Lookup(flag) == nil {
+			continue
+		}
+		must(cmd.RegisterFlagCompletionFunc(flag, func(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return complete(args[0], typed, list), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		}))
+	}
+	for flag, words := range map[string][]string{
+		"batching": {"arrival", "exact", "bucket", "auto"},
+		"head":     {"softmax", "sigmoid", "argmax", "topk="},
+		"device":   {"cpu", "gpu"},
+	} {
+		if cmd.Flags().Lookup(flag) != nil {
+			must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
+		}
+	}
+}
+
+// complete returns the names in a model that begin as typed. After a comma another one begins.
+func complete(model, typed string, list func(*savedmodel.MetaGraph) []string) []string {
+	m, err := savedmodel.Open(model)
+	if err != nil {
+		return nil
+	}
+	before := typed[:strings.LastIndexByte(typed, ',')+1]
+	var found []string
+	for _, mg := range m.MetaGraphs {
+		for _, name := range list(mg) {
+			if strings.HasPrefix(before+name, typed) && !slices.Contains(found, before+name) {
+				found = append(found, before+name)
+			}
+		}
+	}
+	return found
+}
+
+// must is for what can only fail when the program itself is wrong: a completion for a flag that there is not.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
