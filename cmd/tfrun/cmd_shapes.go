@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,9 +55,9 @@ func newShapesCmd(std stdio) *cobra.Command {
 		Long:    shapesLong,
 		Example: shapesExample,
 		Args:    args(1, 2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			o.models = args
-			return runShapes(o, std)
+			return runShapes(cmd.Context(), o, std)
 		},
 	}
 	o.addFlags(cmd.Flags())
@@ -108,7 +109,7 @@ func (o *shapesOptions) validate(f shapes.Format) error {
 	return nil
 }
 
-func runShapes(o shapesOptions, std stdio) error {
+func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
 	format, err := o.pick()
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func runShapes(o shapesOptions, std stdio) error {
 		return err
 	}
 	if o.variables {
-		return o.listVariables(format, std)
+		return o.listVariables(ctx, format, std)
 	}
 	docs := make([]*shapes.Document, len(o.models))
 	for i, dir := range o.models {
@@ -141,12 +142,12 @@ func runShapes(o shapesOptions, std stdio) error {
 }
 
 // listVariables writes the list of the checkpoint's tensors.
-func (o *shapesOptions) listVariables(f shapes.Format, std stdio) error {
+func (o *shapesOptions) listVariables(ctx context.Context, f shapes.Format, std stdio) error {
 	m, err := openModel(o.models[0], std)
 	if err != nil {
 		return err
 	}
-	v, err := shapes.ListVariables(m)
+	v, err := shapes.ListVariables(ctx, m, o.stats)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,11 @@ package shapes
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/csv"
+	"encoding/json"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,10 +34,52 @@ type Variable struct {
 	Bytes int64        `json:"bytes"`
 	Shard int          `json:"shard"` // the data file
 	Parts int          `json:"parts,omitempty"`
+	Stats *Stats       `json:"stats,omitempty"` // when asked for; nil for what is no number
 }
 
-// ListVariables reads the checkpoint's index. The bookkeeping of the checkpoint itself is left out.
-func ListVariables(m *savedmodel.Model) (*Variables, error) {
+// Stats sums up the values of a variable. Zeros, NaNs and Infinities are shares of all values, from 0 to 1.
+type Stats struct {
+	Min        jsonFloat `json:"min"`
+	Max        jsonFloat `json:"max"`
+	Mean       jsonFloat `json:"mean"`
+	Zeros      float64   `json:"zeros"`
+	NaNs       float64   `json:"nans"`
+	Infinities float64   `json:"infinities"`
+}
+
+// jsonFloat is a number that JSON has no way to write when it is not finite: NaN is null there, an infinity a string.
+type jsonFloat float64
+
+// MarshalJSON writes the number.
+func (f jsonFloat) MarshalJSON() ([]byte, error) {
+	switch x := float64(f); {
+	case math.IsNaN(x):
+		return []byte("null"), nil
+	case math.IsInf(x, 1):
+		return []byte(`"Infinity"`), nil
+	case math.IsInf(x, -1):
+		return []byte(`"-Infinity"`), nil
+	default:
+		return json.Marshal(x)
+	}
+}
+
+// newStats turns counts into shares.
+func newStats(s savedmodel.Stats) *Stats {
+	n := float64(max(s.Count, 1))
+	return &Stats{
+		Min: jsonFloat(s.Min), Max: jsonFloat(s.Max), Mean: jsonFloat(s.Mean),
+		Zeros: float64(s.Zeros) / n, NaNs: float64(s.NaNs) / n, Infinities: float64(s.Infs) / n,
+	}
+}
+
+// isNumber reports whether values of a type can be summed up.
+func isNumber(d tensor.DType) bool {
+	return d.IsFloat() || d.IsInteger() || d.IsComplex() || d == tensor.Bool
+}
+
+// ListVariables reads the checkpoint's index, and with stats the values too. The bookkeeping of the checkpoint itself is left out.
+func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Variables, error) {
 	c, err := m.Checkpoint()
 	if err != nil {
 		return nil, err
@@ -49,6 +94,13 @@ func ListVariables(m *savedmodel.Model) (*Variables, error) {
 			x.Bytes += s.Entry.Size
 		}
 		v.Bytes += x.Bytes
+		if stats && isNumber(t.DType) {
+			sum, err := c.Stats(ctx, t)
+			if err != nil {
+				return nil, err
+			}
+			x.Stats = newStats(sum)
+		}
 		v.Variables = append(v.Variables, x)
 	}
 	slices.SortStableFunc(v.Variables, func(a, b Variable) int { return compareNames(a.Key, b.Key) })
@@ -99,6 +151,11 @@ func (v *Variables) writeText(w io.Writer, look Look) error {
 	p.line("")
 	t := &grid{right: []bool{false, false, false, true}}
 	head := []cell{words(bold, "Variable"), words(bold, "Type"), words(bold, "Shape"), words(bold, "Size")}
+	stats := v.summed()
+	if stats {
+		t.right = append(t.right, true, true, true, true, true)
+		head = append(head, words(bold, "Min"), words(bold, "Max"), words(bold, "Mean"), words(bold, "Zeros"), words(bold, "NaNs"))
+	}
 	keys := v.repeats()
 	if keys {
 		t.right, head = append(t.right, false), append(head, words(bold, "Key"))
@@ -107,6 +164,9 @@ func (v *Variables) writeText(w io.Writer, look Look) error {
 	t.rule()
 	for _, x := range v.Variables {
 		row := []cell{words(plain, clean(x.Name)), words(dim, x.DType.String()), words(plain, x.Shape.String()), words(plain, size(x.Bytes))}
+		if stats {
+			row = append(row, x.Stats.cells()...)
+		}
 		if keys {
 			row = append(row, words(dim, clean(x.Key)))
 		}
@@ -118,11 +178,54 @@ func (v *Variables) writeText(w io.Writer, look Look) error {
 	return p.Flush()
 }
 
+// summed reports whether values were summed up.
+func (v *Variables) summed() bool {
+	return slices.ContainsFunc(v.Variables, func(x Variable) bool { return x.Stats != nil })
+}
+
+// cells writes the columns of a variable's values.
+func (s *Stats) cells() []cell {
+	if s == nil {
+		return []cell{words(dim, "-"), words(dim, "-"), words(dim, "-"), words(dim, "-"), words(dim, "-")}
+	}
+	bad := plain
+	if s.NaNs > 0 {
+		bad = red
+	}
+	return []cell{
+		words(plain, short(s.Min)), words(plain, short(s.Max)), words(plain, short(s.Mean)), words(plain, percent(s.Zeros)), words(bad, percent(s.NaNs)),
+	}
+}
+
+func short(f jsonFloat) string { return strconv.FormatFloat(float64(f), 'g', 4, 64) }
+
+// percent writes a share. Only none reads 0 %, and only all reads 100 %.
+func percent(share float64) string {
+	switch {
+	case share == 0:
+		return "0 %"
+	case share < 0.0005:
+		return "<0.1 %"
+	case share == 1:
+		return "100 %"
+	case share >= 0.9995:
+		return ">99.9 %"
+	}
+	return strconv.FormatFloat(100*share, 'f', 1, 64) + " %"
+}
+
 func (v *Variables) writeCSV(w io.Writer, _ Look) error {
 	c := csv.NewWriter(w)
-	rows := [][]string{{"name", "key", "dtype", "shape", "bytes", "shard"}}
+	rows := [][]string{{"name", "key", "dtype", "shape", "bytes", "shard", "min", "max", "mean", "zeros", "nans"}}
 	for _, x := range v.Variables {
-		rows = append(rows, []string{clean(x.Name), clean(x.Key), x.DType.String(), x.Shape.String(), strconv.FormatInt(x.Bytes, 10), strconv.Itoa(x.Shard)})
+		row := []string{clean(x.Name), clean(x.Key), x.DType.String(), x.Shape.String(), strconv.FormatInt(x.Bytes, 10), strconv.Itoa(x.Shard)}
+		stats := make([]string, 5)
+		if s := x.Stats; s != nil {
+			for i, f := range []float64{float64(s.Min), float64(s.Max), float64(s.Mean), s.Zeros, s.NaNs} {
+				stats[i] = strconv.FormatFloat(f, 'g', -1, 64)
+			}
+		}
+		rows = append(rows, append(row, stats...))
 	}
 	if err := c.WriteAll(rows); err != nil {
 		return err

@@ -55,3 +55,12 @@ func TestLayerOf(t *testing.T) {
 		}
 	}
 }
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	for share, want := range map[float64]string{0: "0 %", 1e-9: "<0.1 %", 0.25: "25.0 %", 0.99999: ">99.9 %", 1: "100 %"} {
+		if got := percent(share); got != want {
+			t.Errorf("percent(%v) = %q, want %q", share, got, want)
+		}
+	}
+}
