@@ -81,7 +81,7 @@ func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 		}
 	}
 	f, feeds, results, err := mg.unwrap(f, feeds)
-	if err != nil {
+	if f == nil || err != nil {
 		return nil, err
 	}
 	b := &body{
@@ -128,6 +128,7 @@ func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
 }
 
 // unwrap steps into the only call of a function that does nothing else, carrying along what feeds the arguments, and which result becomes which.
+// The function is nil when no work is found within maxUnwrap calls.
 func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int, error) {
 	results := make([]int, len(f.rets))
 	for i := range results {
@@ -139,8 +140,11 @@ func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int
 			return f, feeds, results, nil
 		}
 		inner, err := mg.loadFunction(call.def.GetAttr()["f"].GetFunc().GetName())
-		if inner == nil || err != nil {
-			return f, feeds, results, err
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if inner == nil {
+			return f, feeds, results, nil
 		}
 		next := make([]feed, len(inner.args))
 		for i := range next {
@@ -162,7 +166,7 @@ func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int
 		}
 		f, feeds = inner, next
 	}
-	return nil, nil, nil, formatError(mg.model.File, "its functions call each other in a circle")
+	return nil, nil, nil, nil
 }
 
 // onlyCall returns the call that a function consists of; nil when it does anything else.

@@ -32,6 +32,9 @@ type node struct {
 	inputs []ref    // data inputs
 }
 
+// maxScopes bounds how many name scopes a node's name is cut into; the rest stays in one piece.
+const maxScopes = 64
+
 // ref names a tensor in a function: an output of a node, or an argument. The zero ref is no tensor.
 type ref struct {
 	node *node
@@ -56,7 +59,7 @@ func (mg *MetaGraph) loadFunction(name string) (*function, error) {
 		f.argAt[a.GetName()] = i
 	}
 	for i, n := range def.GetNodeDef() {
-		x := &node{name: n.GetName(), op: n.GetOp(), def: n, index: i, parts: strings.Split(n.GetName(), "/")}
+		x := &node{name: n.GetName(), op: n.GetOp(), def: n, index: i, parts: strings.SplitN(n.GetName(), "/", maxScopes)}
 		f.nodes = append(f.nodes, x)
 		f.byName[x.name] = x
 	}

@@ -20,6 +20,8 @@ type keras2 struct {
 	table *LayerTable
 	// trainable says which variables Keras counts as trainable.
 	trainable map[*variable]bool
+	// built counts the nested models that were gone through: each is for its own rows and for each of its calls, and those within it each time again.
+	built int
 }
 
 func (mg *MetaGraph) keras2Layers() (*LayerTable, error) {
@@ -207,6 +209,9 @@ func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
 	return "", nil
 }
 
+// maxBuilt bounds [keras2.built].
+const maxBuilt = 2_000
+
 // network is one model of known layers: the whole, or one nested in it.
 type network struct {
 	k          *keras2
@@ -313,11 +318,20 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 		}
 		if cfg := n.configs[l.Name]; cfg != nil {
 			if m := cfg.model(); m != nil {
-				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) { return n.modelOutput(l.Name, m, cfg.class(), in, 0) }
+				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) {
+					return n.fresh().modelOutput(l.Name, m, cfg.class(), in, 0)
+				}
 			}
 		}
 		n.steps = append(n.steps, st)
 	}
+}
+
+// fresh returns a copy with a count of its own, so that shapes may be computed by several goroutines once the table is built.
+func (n *network) fresh() *network {
+	k, c := *n.k, *n
+	k.built, c.k = 0, &k
+	return &c
 }
 
 // previousKeys returns the outputs of the layer before, in a stack; of the input, for the first.
@@ -386,9 +400,11 @@ func (n *network) findLayers() []string {
 		return fromObjects
 	}
 	var names []string
+	seen := map[string]bool{}
 	for i := range n.config.Layers {
 		l := &n.config.Layers[i]
-		if !slices.Contains(names, l.Name) {
+		if !seen[l.Name] {
+			seen[l.Name] = true
 			names = append(names, l.Name)
 		}
 		n.configs[l.Name] = l
@@ -661,6 +677,9 @@ func (n *network) nextInput(next []string) (tensor.Shape, bool) {
 
 // modelOutput computes the results of a nested model from its config.
 func (n *network) modelOutput(name string, m *modelConfig, class string, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	if n.k.built++; n.k.built > maxBuilt {
+		return nil, false
+	}
 	inner := n.nested(name, m, class, in)
 	inner.build(depth + 1)
 	var out []tensor.Shape
@@ -699,9 +718,10 @@ func (n *network) addChildren(l *Layer, cfg *layerConfig, depth int) {
 		return
 	}
 	m := cfg.model()
-	if m == nil {
+	if m == nil || n.k.built > maxBuilt {
 		return
 	}
+	n.k.built++
 	inner := n.nested(l.Name, m, cfg.class(), l.info.in)
 	inner.build(depth + 1)
 	l.Layers = inner.rows

@@ -27,9 +27,17 @@ type keras3 struct {
 	byName map[string]*layerCalls
 	// inputRows are the rows of the inputs of a functional model, by the argument's place.
 	inputRows map[int]*Layer
+	phantoms  map[*node]tensor.Shape // what passes through layers that leave nothing
+	numbers   map[string]int         // how far default names have been handed out
 	made      map[*layerCalls]*Layer // the rows
 	owner     map[*variable]*layerCalls
 }
+
+// Limits on what is rebuilt as a table: some of the work grows with the product of its parts. Models that people read have a hundredth of it.
+const (
+	maxCalls     = 10_000
+	maxVariables = 200_000
+)
 
 // layerCalls is a layer, and its calls in the order in which the graph made them.
 type layerCalls struct {
@@ -61,9 +69,9 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	k := &keras3{
 		mg: mg, objs: objs, body: b, scope: b.modelScope(), table: &LayerTable{Signature: sig.Name},
 		trainable: map[*variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
-		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*node]tensor.Shape{}, numbers: map[string]int{},
 	}
-	if len(k.scope.calls) == 0 {
+	if len(k.scope.calls) == 0 || len(k.scope.calls) > maxCalls || len(objs.vars) > maxVariables {
 		return nil, nil
 	}
 	k.listVariables()
@@ -226,40 +234,39 @@ func (k *keras3) nameOperation(l *layerCalls) {
 	}
 	l.class = class
 	base := snakeCase(class)
-	for i := 0; ; i++ {
-		name := numbered(base, i)
-		if k.byName[name] == nil {
-			l.name, c.name = name, name
-			k.byName[name] = l
-			return
-		}
-	}
+	l.name = k.freeName(base)
+	c.name = l.name
+	k.byName[l.name] = l
 }
 
 // assignVariables gives each layer the variables that it reads, and those that only their paths tie to it.
 func (k *keras3) assignVariables() {
 	counts := map[*variable]bool{}
+	named := map[string][]*variable{}
 	for _, v := range k.weights {
 		counts[v] = true
+		named[k.layerOf(v)] = append(named[k.layerOf(v)], v)
 	}
 	for _, l := range k.layers {
+		has := map[*variable]bool{}
 		add := func(v *variable) {
-			if !slices.Contains(l.vars, v) {
+			if !has[v] {
+				has[v] = true
 				l.vars = append(l.vars, v)
 				if k.owner[v] == nil {
 					k.owner[v] = l
 				}
 			}
 		}
-		for _, v := range k.weights {
-			if k.layerOf(v) == l.name && !l.op {
+		if !l.op {
+			for _, v := range named[l.name] {
 				add(v)
 			}
 		}
 		for _, c := range l.calls {
 			for _, v := range c.vars {
-				named := k.layerOf(v)
-				if (counts[v] || v.id < 0 && !isSeed(v)) && (named == "" || named == l.name || k.byName[named] == nil) {
+				name := k.layerOf(v)
+				if (counts[v] || v.id < 0 && !isSeed(v)) && (name == "" || name == l.name || k.byName[name] == nil) {
 					add(v)
 				}
 			}
@@ -474,14 +481,17 @@ func (k *keras3) isChain() bool {
 
 // sortByVariables sorts the layers by their first variable; one without comes behind the layer before it.
 func (k *keras3) sortByVariables() {
+	first := map[*layerCalls]int{}
+	for i, v := range slices.Backward(k.listed) {
+		if o := k.owner[v]; o != nil {
+			first[o] = i
+		}
+	}
 	place := map[*layerCalls]int{}
 	last := -1
 	for _, l := range k.layers {
-		for i, v := range k.listed {
-			if k.owner[v] == l {
-				last = i
-				break
-			}
+		if i, ok := first[l]; ok {
+			last = i
 		}
 		place[l] = last
 	}

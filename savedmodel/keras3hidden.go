@@ -33,7 +33,7 @@ func (k *keras3) linkPhantoms() {
 				continue
 			}
 			in := c.ins[0]
-			c.becomePhantom(in, k.shapeOf(in.ref))
+			k.makePhantom(c, in)
 			for _, later := range k.layers[i+1:] {
 				for _, u := range later.calls {
 					u.redirect(in, edge{c, c.outs[0]})
@@ -43,12 +43,13 @@ func (k *keras3) linkPhantoms() {
 	}
 }
 
-// becomePhantom gives a call that leaves nothing an output of its own, with the shape of its input.
-func (c *call) becomePhantom(in edge, shape tensor.Shape) {
+// makePhantom gives a call that leaves nothing an output of its own, with the shape of its input.
+func (k *keras3) makePhantom(c *call, in edge) {
 	c.phantom = true
 	c.ins = []edge{in}
 	c.outs = []ref{{node: &node{name: c.name, index: -1}}}
-	c.shapes = []tensor.Shape{shape}
+	c.shapes = []tensor.Shape{k.shapeOf(in.ref)}
+	k.phantoms[c.outs[0].node] = c.shapes[0]
 }
 
 // redirect replaces an input: the first, where a merge takes it twice.
@@ -60,12 +61,8 @@ func (c *call) redirect(from, to edge) {
 
 // shapeOf returns the shape of a tensor, also of one that a phantom gives.
 func (k *keras3) shapeOf(r ref) tensor.Shape {
-	for _, l := range k.layers {
-		for _, c := range l.calls {
-			if i := c.output(r); c.phantom && i >= 0 {
-				return c.shapes[i]
-			}
-		}
+	if s, ok := k.phantoms[r.node]; ok && r.node != nil {
+		return s
 	}
 	s, _ := k.body.shape(r)
 	return s
@@ -260,7 +257,7 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	}
 	switch {
 	case from != nil:
-		c.becomePhantom(*from, k.shapeOf(from.ref))
+		k.makePhantom(c, *from)
 		k.redirectAll(*from, edge{c, c.outs[0]}, c)
 	default:
 		l.notes = append(l.notes, guess{"connected_to", "which of several tensors passes through it does not show"})
@@ -383,9 +380,11 @@ func (k *keras3) hiddenClass(s *looseSeed, target *call, from *edge, name string
 	return class, name
 }
 
+// freeName returns the first default name of a base that no layer bears.
 func (k *keras3) freeName(base string) string {
-	for i := 0; ; i++ {
+	for i := k.numbers[base]; ; i++ {
 		if name := numbered(base, i); k.byName[name] == nil {
+			k.numbers[base] = i
 			return name
 		}
 	}

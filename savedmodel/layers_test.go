@@ -2,19 +2,19 @@ package savedmodel
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // rowScore counts what of a table is as Keras printed it.
 type rowScore struct {
 	rows, wantRows int
 	wrong          []string
+	totals         bool // the totals are wrong
 }
 
 // compareRows compares a table with Keras' own, field by field.
@@ -46,7 +46,7 @@ func compareRows(want expectation, got *LayerTable) rowScore {
 			wrong = append(wrong, "shape "+g.Output.String()+", want "+string(w.OutputShape))
 		}
 		if g.Params != w.Params {
-			wrong = append(wrong, cmp.Diff(w.Params, g.Params))
+			wrong = append(wrong, fmt.Sprintf("%d parameters, want %d", g.Params, w.Params))
 		}
 		if want.Connected && !slices.Equal(g.ConnectedTo, w.ConnectedTo) {
 			wrong = append(wrong, "connected to "+strings.Join(g.ConnectedTo, " ")+", want "+strings.Join(w.ConnectedTo, " "))
@@ -61,15 +61,41 @@ func compareRows(want expectation, got *LayerTable) rowScore {
 		s.wrong = append(s.wrong, "connected column: want otherwise")
 	}
 	if w := want.Totals; w != nil && (got.Totals.Total != w.Total || got.Totals.Trainable != w.Trainable || got.Totals.NonTrainable != w.NonTrainable) {
-		s.wrong = append(s.wrong, cmp.Diff(*w, got.Totals))
+		s.wrong = append(s.wrong, fmt.Sprintf("totals %+v, want %+v", got.Totals, *w))
+		s.totals = true
 	}
 	if !slices.Equal(names, gotNames) {
 		s.wrong = append(s.wrong, "order: got "+strings.Join(gotNames, " "))
-		if s.rows == s.wantRows {
-			s.rows = min(s.rows, s.wantRows)
-		}
 	}
 	return s
+}
+
+// shortfalls counts, by model, the rows that are not as Keras printed them, because an export of Keras 3 does not hold what they say: names and classes
+// of layers that leave no operation (Dropout and its like) and with them who is connected to them, classes of one's own under another name,
+// a fixed batch size, results that nobody takes.
+var shortfalls = map[string]int{
+	"k3_activations":             1,
+	"k3_custom_layer":            1,
+	"k3_custom_names":            1,
+	"k3_fixed_batch":             2,
+	"k3_subclassed":              5,
+	"k3_unet":                    2,
+	"own_k3_conv1d_stack":        1,
+	"own_k3_conv2d_zoo":          2,
+	"own_k3_conv2d_zoo_keras305": 2,
+	"own_k3_conv2d_zoo_keras333": 2,
+	"own_k3_conv2d_zoo_keras360": 2,
+	"own_k3_conv2d_zoo_keras392": 2,
+	"own_k3_conv3d_zoo":          1,
+	"own_k3_cross_attention":     1,
+	"own_k3_custom_layers":       1,
+	"own_k3_fixed_batch_conv":    5,
+	"own_k3_noise_layers":        5,
+	"own_k3_random_42":           6,
+	"own_k3_random_7":            4,
+	"own_k3_seq2seq_lstm":        1,
+	"own_k3_subclassed_ranker":   4,
+	"own_k3_unet_deep":           12,
 }
 
 func TestLayersOfEveryModel(t *testing.T) {
@@ -95,9 +121,44 @@ func TestLayersOfEveryModel(t *testing.T) {
 		rows, allRows = rows+s.rows, allRows+s.wantRows
 		if len(s.wrong) == 0 {
 			models++
-			continue
 		}
-		t.Logf("%s: %d of %d rows\n    %s", filepath.Base(c.dir), s.rows, s.wantRows, strings.Join(s.wrong, "\n    "))
+		name := filepath.Base(c.dir)
+		missing := s.wantRows - s.rows
+		switch shipped := strings.HasPrefix(c.dir, filepath.Join("..", "testdata")); {
+		case shipped && (missing > shortfalls[name] || missing == 0 && len(s.wrong) > 0 || s.totals):
+			t.Errorf("%s: %d of %d rows, want all but %d\n    %s", name, s.rows, s.wantRows, shortfalls[name], strings.Join(s.wrong, "\n    "))
+		case len(s.wrong) > 0:
+			t.Logf("%s: %d of %d rows\n    %s", name, s.rows, s.wantRows, strings.Join(s.wrong, "\n    "))
+		}
 	}
 	t.Logf("shapes: %d of %d models, %d of %d rows", models, allModels, rows, allRows)
+}
+
+// TestGuessesAreMarked checks that a row which is not as Keras printed it says so: its field is marked as a guess, or it is a fixed batch size, or it
+// follows from another guess.
+func TestGuessesAreMarked(t *testing.T) {
+	t.Parallel()
+	for _, c := range modelCases(t) {
+		m, err := Open(c.model())
+		if c.want.Rows == nil || err != nil {
+			continue
+		}
+		table, err := m.MetaGraphs[0].Layers()
+		if err != nil || table == nil {
+			continue
+		}
+		want := map[string]expectedRow{}
+		for _, w := range c.want.Rows {
+			want[w.Name] = w
+		}
+		for _, l := range table.Layers {
+			w, ok := want[l.Name]
+			if !ok && !slices.Contains(l.Guessed, "name") {
+				t.Errorf("%s: Keras has no layer %q, and the name is not marked as a guess", filepath.Base(c.dir), l.Name)
+			}
+			if ok && w.Class != l.Class && !slices.Contains(l.Guessed, "class") {
+				t.Errorf("%s: layer %q is a %s, not a %s, and the class is not marked as a guess", filepath.Base(c.dir), l.Name, w.Class, l.Class)
+			}
+		}
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // The names of a SavedModel's files (constants.h of TensorFlow's cc/saved_model).
@@ -175,6 +177,11 @@ func openFile(dir, path, version string) (*Model, error) {
 			return nil, err
 		}
 	}
+	return newModel(dir, path, version, data)
+}
+
+// newModel splits a serialized SavedModel. What lies beside it in dir is read when it is asked for.
+func newModel(dir, path, version string, data []byte) (*Model, error) {
 	m := &Model{Dir: dir, Version: version, File: path}
 	m.fingerprint = once(func() (*Fingerprint, error) { return readFingerprint(filepath.Join(dir, fileFingerprint)) })
 	m.metadata = once(func() (kerasMetadata, error) { return readMetadata(filepath.Join(dir, fileMetadata)) })
@@ -230,10 +237,17 @@ func sniff(path string, head []byte, text bool) error {
 		return formatError(path, "is an HDF5 file, not a SavedModel")
 	case text:
 		return nil
-	case bytes.HasPrefix(trimmed, []byte("saved_model_schema_version")), bytes.HasPrefix(trimmed, []byte("meta_graphs")):
+	case len(head) > 0 && head[0] != fieldSchemaVersion<<3|byte(protowire.VarintType) && head[0] != fieldMetaGraphs<<3|byte(protowire.BytesType) && !isTextModel(trimmed):
+		return formatError(path, "is not a SavedModel: the bytes are no protobuf message")
+	case isTextModel(trimmed):
 		return formatError(path, "is in protobuf's text form; it should be called %s", fileText)
 	}
 	return nil
+}
+
+// isTextModel reports whether text begins as a SavedModel's does.
+func isTextModel(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("saved_model_schema_version")) || bytes.HasPrefix(text, []byte("meta_graphs"))
 }
 
 // cause returns what went wrong with a file operation, without the path that the caller names anyway.
