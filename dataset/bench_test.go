@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -66,29 +68,52 @@ func benchPaddedBatch[T float32 | int64](b *testing.B, size int, pad T) {
 	}
 }
 
-// BenchmarkCopy copies as much memory into buffers of the size of the batches above, a batch at a time: the yardstick.
-func BenchmarkCopy(b *testing.B) {
+// BenchmarkAgainstCopy measures batching and copy() by turns, the same number of bytes each, and reports the median of how much of copy's speed batching has:
+// x-copy is 1 when padding a batch takes as long as copying as many bytes that are not in the caches.
+func BenchmarkAgainstCopy(b *testing.B) {
+	for _, l := range benchLengths {
+		b.Run(fmt.Sprintf("float32/lengths=%d-%d", l.lo, l.hi), func(b *testing.B) { benchAgainstCopy[float32](b, 4, l.lo, l.hi) })
+		b.Run(fmt.Sprintf("int64/lengths=%d-%d", l.lo, l.hi), func(b *testing.B) { benchAgainstCopy[int64](b, 8, l.lo, l.hi) })
+	}
+}
+
+func benchAgainstCopy[T float32 | int64](b *testing.B, size, lo, hi int) {
+	const turn = 32 // batches
+	it := dataset.FromRows(benchRows[T](benchBytes/size*2/(lo+hi), lo, hi)).Repeat(-1).PaddedBatch(benchBatch).Iterator()
+	defer it.Close()
 	src := make([]byte, benchBytes)
 	for i := range src {
 		src[i] = byte(i)
 	}
-	for _, size := range []int{4, 8} {
-		for _, l := range benchLengths {
-			b.Run(fmt.Sprintf("bytes=%d/lengths=%d-%d", size, l.lo, l.hi), func(b *testing.B) {
-				dst := make([]byte, benchBatch*l.hi*size)
-				var total int64
-				at := 0
-				for b.Loop() {
-					if at+len(dst) > len(src) {
-						at = 0
-					}
-					total += int64(copy(dst, src[at:]))
-					at += len(dst)
-				}
-				reportBytes(b, total)
-			})
+	dst := make([]byte, benchBatch*hi*size)
+	at := 0
+	var ratios []float64
+	b.ReportAllocs()
+	for b.Loop() {
+		var sizes [turn]int
+		start := time.Now()
+		for i := range sizes {
+			e, err := it.Next(context.Background())
+			if err != nil {
+				b.Fatal(err)
+			}
+			sizes[i] = len(e.Tensors[0].Bytes())
 		}
+		batching := time.Since(start)
+		start = time.Now()
+		for _, n := range sizes {
+			if at+n > len(src) {
+				at = 0
+			}
+			copy(dst[:n], src[at:])
+			at += n
+		}
+		ratios = append(ratios, float64(time.Since(start))/float64(batching))
 	}
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "x-copy")
+	b.ReportMetric(ratios[len(ratios)/10], "x-copy-p10")
+	b.ReportMetric(ratios[len(ratios)*9/10], "x-copy-p90")
 }
 
 func reportBytes(b *testing.B, bytes int64) {

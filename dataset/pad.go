@@ -18,6 +18,9 @@ func (p *padComp) measure(op string, c int, rows []*Element, dims []int64) ([]in
 		dims = append(dims, max(s, 0))
 	}
 	longest := dims[base+1:]
+	if len(p.shape) == 1 && p.shape[0] < 0 && p.longestVector(rows, c, &longest[0]) {
+		return dims, nil
+	}
 	for _, r := range rows {
 		d := r.Tensors[c].Dims()
 		if len(d) != len(p.shape) {
@@ -36,6 +39,20 @@ func (p *padComp) measure(op string, c int, rows []*Element, dims []int64) ([]in
 		}
 	}
 	return dims, nil
+}
+
+// longestVector is measure's loop for rows that are vectors of any length. It reports whether they are.
+func (p *padComp) longestVector(rows []*Element, c int, longest *int64) bool {
+	n := int64(0)
+	for _, r := range rows {
+		d := r.Tensors[c].Dims()
+		if len(d) != 1 {
+			return false
+		}
+		n = max(n, d[0])
+	}
+	*longest = n
+	return true
 }
 
 // padRow writes one row of component c, padded to dims, to the start of dst and returns the number of bytes written.

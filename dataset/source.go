@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -58,16 +59,51 @@ func FromElements(spec Spec, elements ...Element) *Dataset {
 
 // FromRows returns a dataset of vectors of any lengths, one per row: what tf.data makes of a ragged tensor's rows. The rows' memory is shared.
 func FromRows[T tensor.Value](rows [][]T) *Dataset {
-	dims := make([]int64, len(rows))
+	dtype := tensor.DTypeOf[T]()
+	dims, data := make([]int64, len(rows)), make([][]byte, len(rows))
 	for i, r := range rows {
 		dims[i] = int64(len(r))
+		data[i] = must(tensor.ShareSlice(r, dims[i:i+1])).Bytes()
 	}
-	return newDataset(TensorSpec(tensor.DTypeOf[T](), -1), int64(len(rows)), func(openOptions) (iterator, error) {
-		return &indexed{n: int64(len(rows)), at: func(i int64, e *Element) {
-			e.Tensors = append(e.Tensors, must(tensor.ShareSlice(rows[i], dims[i:i+1:i+1])))
-		}}, nil
+	return newDataset(TensorSpec(dtype, -1), int64(len(rows)), func(openOptions) (iterator, error) {
+		if dtype == tensor.String {
+			return &indexed{n: int64(len(rows)), at: func(i int64, e *Element) {
+				e.Tensors = append(e.Tensors, must(tensor.ShareSlice(rows[i], dims[i:i+1:i+1])))
+			}}, nil
+		}
+		return &vectors{dtype: dtype, data: data, dims: dims}, nil
 	})
 }
+
+// vectors iterates over the rows of [FromRows], of which there may be many small ones.
+type vectors struct {
+	dtype tensor.DType
+	i     int
+	data  [][]byte
+	dims  []int64
+}
+
+func (it *vectors) next(ctx context.Context, e *Element) error {
+	_, err := it.nextRows(ctx, []*Element{e})
+	return err
+}
+
+func (it *vectors) nextRows(_ context.Context, rows []*Element) (int, error) {
+	data, dims := it.data[it.i:], it.dims[it.i:]
+	n := min(len(rows), len(data))
+	for k, e := range rows[:n] {
+		e.reset(int64(it.i + k))
+		e.Tensors = slices.Grow(e.Tensors, 1)[:1]
+		_ = e.Tensors[0].SetShared(it.dtype, data[k], dims[k:k+1:k+1]) // cannot fail: both come from one slice
+	}
+	it.i += n
+	if n < len(rows) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (it *vectors) close() {}
 
 // Range returns a dataset of the int64 scalars start, start+step, … before stop. A step of 0 is an InvalidArgument error.
 func Range(start, stop, step int64) *Dataset {

@@ -245,13 +245,21 @@ func (t Tensor) String() string { return t.dtype.String() + t.Shape().String() }
 
 // Share is [FromBytes] for code that makes many tensors: the tensor keeps dims itself too, so nothing is allocated. Neither data nor dims may
 // change while the tensor is in use.
-func Share(dtype DType, data []byte, dims []int64) (Tensor, error) {
+func Share(dtype DType, data []byte, dims []int64) (t Tensor, err error) {
+	err = t.SetShared(dtype, data, dims)
+	return t, err
+}
+
+// SetShared makes t the tensor that [Share] returns. It is for loops over many small rows, where handing a Tensor over takes longer than making it.
+func (t *Tensor) SetShared(dtype DType, data []byte, dims []int64) error {
 	size := dtype.Size()
 	n, ok := NumElements(dims)
 	if size == 0 || !ok || n > maxBytes/int64(size) || n*int64(size) != int64(len(data)) {
-		return FromBytes(dtype, data, dims...)
+		_, err := FromBytes(dtype, data, dims...)
+		return err
 	}
-	return Tensor{dtype: dtype, shape: dims, data: data}, nil
+	t.dtype, t.shape, t.data, t.strs = dtype, dims, data, nil
+	return nil
 }
 
 // ShareSlice is [FromSlice] for such code, in the same way.
