@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -176,6 +177,7 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 		}
 		return ctx.Err()
 	}
+	p, rows = p.inferRanks(ctx, rows)
 	grouping, rows, err := p.chooseGrouping(ctx, rows)
 	if err != nil {
 		return put(&job{err: err})
@@ -202,6 +204,34 @@ func (p *Predictor) jobOf(err error, feed func() (*job, error)) (j *job, fatal b
 		return &job{err: err}, true
 	}
 	return j, false
+}
+
+// inferRanks takes the rank of inputs whose rank the signature leaves open from the first row: the rows of a batch have to share one.
+func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Predictor, *dataset.Dataset) {
+	open := func(i int) bool {
+		return !p.components[i].Shape.Ranked() && p.o.PaddedShapes[p.spec.Paths()[i]] == nil
+	}
+	for i := range p.components {
+		if !open(i) {
+			continue
+		}
+		first, rows := rows.Peek(ctx, 1)
+		if len(first) == 0 {
+			return p, rows
+		}
+		q := *p
+		q.o.PaddedShapes = maps.Clone(p.o.PaddedShapes)
+		if q.o.PaddedShapes == nil {
+			q.o.PaddedShapes = map[string]dataset.Dims{}
+		}
+		for k := range p.components {
+			if open(k) {
+				q.o.PaddedShapes[p.spec.Paths()[k]] = slices.Repeat(dataset.Dims{dataset.None}, first[0].Tensors[k].Rank())
+			}
+		}
+		return &q, rows
+	}
+	return p, rows
 }
 
 // chooseGrouping decides how rows are grouped, after a measurement on the first of them where the batching asks for one. The dataset that it

@@ -606,3 +606,29 @@ func TestUnsafeModel(t *testing.T) {
 		t.Errorf("bytes = %q", got)
 	}
 }
+
+// Where the signature leaves the rank open, the first row tells it.
+func TestPredictUnknownRank(t *testing.T) {
+	s := load(t, "mod_unknown_rank/model")
+	f, err := s.Function("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []string{"1\n2\n3\n", "[1,2]\n[3]\n", "[[1,2],[3,4]]\n[[5]]\n"} {
+		got, names := predict(t, s, PredictOptions{Outputs: []string{"y"}}, jsonSource(rows))
+		if len(got) != strings.Count(rows, "\n") {
+			t.Errorf("%q: %d results of %v", rows, len(got), names)
+		}
+	}
+	p, err := s.NewPredictor(PredictOptions{Outputs: []string{"y"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, err := range p.Predict(t.Context(), mustRows(t, p, jsonSource("[1,2]\n[[3]]\n"))) {
+		last = err
+	}
+	if dataset.CodeOf(last) != dataset.InvalidArgument {
+		t.Errorf("rows of two ranks for %v: %v, want an InvalidArgument", f.Inputs(), last)
+	}
+}

@@ -115,7 +115,8 @@ func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (P
 	q.o.Batching, q.o.SkipBadRows, q.o.Stats, q.o.Workers, q.o.MaxTokens = Arrival, false, nil, 1, 0
 	q.o.PadTo = map[string]int64{}
 	for i, c := range p.spec.Flatten() {
-		if !c.Shape.Ranked() || c.Shape.Rank() == 0 || c.Shape.Dim(0) != tensor.Unknown || c.Ragged {
+		scalar := c.Shape.Rank() == 0 || !c.Shape.Ranked() && len(rows) > 0 && rows[0].Tensors[i].Rank() == 0
+		if scalar || c.Ragged || c.Shape.Ranked() && c.Shape.Dim(0) != tensor.Unknown {
 			continue
 		}
 		longest := int64(0)
