@@ -257,6 +257,15 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	}
 	switch {
 	case from != nil:
+		if !k.onlyPlace(s, target, *from) {
+			const why = "several places between the layers that are known would fit a layer that leaves nothing"
+			l.notes = append(l.notes, guess{"connected_to", why}, guess{"output_shape", why})
+			for _, u := range k.usersOf(*from, c) {
+				if o := k.byName[u.name]; o != nil {
+					o.notes = append(o.notes, guess{"connected_to", why})
+				}
+			}
+		}
 		k.makePhantom(c, *from)
 		k.redirectAll(*from, edge{c, c.outs[0]}, c)
 	default:
@@ -265,6 +274,14 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	}
 	k.byName[name] = l
 	k.layers = slices.Insert(k.layers, at, l)
+}
+
+// onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around it follow each other directly.
+func (k *keras3) onlyPlace(s *looseSeed, target *call, from edge) bool {
+	if s.after == nil || s.before == nil || target != s.before.calls[0] || from.from != s.after.calls[len(s.after.calls)-1] {
+		return false
+	}
+	return len(k.usersOf(from, nil)) == 1 && len(target.ins) == 1
 }
 
 // redirectAll lets all who take from take to instead.

@@ -345,3 +345,39 @@ func TestScanOfDeepCalls(t *testing.T) {
 		t.Errorf("Scan took %v", d)
 	}
 }
+
+// FuzzScan holds that no graph, however damaged, makes the scan panic or hang.
+func FuzzScan(f *testing.F) {
+	def := library([]*nodepb.NodeDef{text("c", "/p"), op("out", "If", "in", "c", "fn=a", "fn=b"), op("v", "VarHandleOp"), op("w", "AssignVariableOp", "v", "c")},
+		fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("i", "Identity", "x"), op("r", "ReadFile", "i:output:0"), op("a", "b", "x")))
+	data, err := proto.Marshal(&pb.SavedModel{MetaGraphs: []*pb.MetaGraphDef{def}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		m := &Model{Dir: "model", File: "saved_model.pb"}
+		m.metadata = func() (kerasMetadata, error) { return nil, nil }
+		if m.split(data) != nil {
+			return
+		}
+		for _, mg := range m.MetaGraphs {
+			_, _ = mg.Scan() // an error is as good as an answer
+		}
+	})
+}
+
+// FuzzScanMetadata does the same for the config of a layer.
+func FuzzScanMetadata(f *testing.F) {
+	f.Add("Lambda", `{"name": "l", "function": {"class_name": "__lambda__", "config": {"code": "4w=="}}, "function_type": "lambda"}`)
+	f.Add("Sequential", `{"layers": [{"class_name": "Lambda", "config": {"name": "x", "function_type": "lambda"}}, [], 1, null]}`)
+	f.Add("Lambda", `[1]`)
+	f.Fuzz(func(t *testing.T, class, config string) {
+		mg := &MetaGraph{Framework: Keras2, model: &Model{metadata: func() (kerasMetadata, error) {
+			return kerasMetadata{0: {ClassName: class, Config: []byte(config)}}, nil
+		}}}
+		if _, err := mg.scanMetadata(); err != nil {
+			t.Error(err)
+		}
+	})
+}
