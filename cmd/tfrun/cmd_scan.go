@@ -48,6 +48,8 @@ func newScanCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	completeModel(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	return cmd
 }
 
@@ -55,7 +57,7 @@ func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "text", "text or json")
 	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
 	f.StringSliceVar(&o.tags, "tags", nil, "look at the graph with these tags alone (all)")
-	f.BoolVarP(&o.all, "all", "a", false, "list the expected too")
+	f.BoolVarP(&o.all, "all", "a", false, "list the expected too, as json always does")
 }
 
 func runScan(o scanOptions, std stdio) error {

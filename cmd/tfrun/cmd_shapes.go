@@ -61,7 +61,33 @@ func newShapesCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
+	completeModel(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(shapes.FormatNames(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	_ = cmd.RegisterFlagCompletionFunc("signature", completeSignature)                                                             // so does this one
 	return cmd
+}
+
+// completeModel lets the shell offer directories for the arguments.
+func completeModel(cmd *cobra.Command) {
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+}
+
+// completeSignature lets the shell offer the signatures of the model that is named before.
+func completeSignature(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	m, err := savedmodel.Open(args[0])
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, mg := range m.MetaGraphs {
+		names = append(names, mg.SignatureNames()...)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (o *shapesOptions) addFlags(f *pflag.FlagSet) {

@@ -30,8 +30,10 @@ func dot(b *bufio.Writer, x *diagram, indent string) {
 	for i, p := range x.parts {
 		fmt.Fprintf(b, "%ssubgraph cluster_%d {\n%s  label=%s;\n", indent, p.vertices[0].id, indent, dotText(p.title))
 		dot(b, p, indent+"  ")
-		fmt.Fprintf(b, "%s}\n%sn%d -> n%d [style=dashed, arrowhead=none, lhead=cluster_%d];\n", indent, indent,
-			x.owners[i].id, p.vertices[0].id, p.vertices[0].id)
+		fmt.Fprintf(b, "%s}\n", indent)
+		if x.owners != nil {
+			fmt.Fprintf(b, "%sn%d -> n%d [style=dashed, arrowhead=none, lhead=cluster_%d];\n", indent, x.owners[i].id, p.vertices[0].id, p.vertices[0].id)
+		}
 	}
 }
 

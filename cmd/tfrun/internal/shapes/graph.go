@@ -11,7 +11,7 @@ type diagram struct {
 	title    string
 	vertices []*vertex
 	parts    []*diagram // the nested models, when expanded
-	owners   []*vertex  // of each part: the vertex that stands for it
+	owners   []*vertex  // of each part that is a nested model: the vertex that stands for it
 }
 
 // vertex is a box of a diagram.
@@ -31,14 +31,14 @@ func (d *Document) diagramOf() *diagram {
 	b := &diagramBuilder{}
 	for _, g := range d.MetaGraphs {
 		if g.Layers != nil {
-			title := clean(d.Model)
+			title := lastParts(clean(d.Model))
 			if g.ModelName != nil {
 				title = clean(*g.ModelName)
 			}
 			return b.layers(title, g.Layers, b.entry(g))
 		}
 	}
-	x := &diagram{title: clean(d.Model)}
+	x := &diagram{title: lastParts(clean(d.Model))}
 	if len(d.MetaGraphs) > 0 {
 		b.signatures(x, d.MetaGraphs[0])
 	}
@@ -140,19 +140,19 @@ func layerOf(tensor string) string {
 	return tensor
 }
 
-// signatures adds a vertex for each signature, between its inputs and its outputs.
+// signatures makes a part of the diagram for each signature.
 func (b *diagramBuilder) signatures(x *diagram, g *Graph) {
 	for _, name := range g.signatureNames() {
 		s := g.Signatures[name]
 		call := b.vertex(vertex{name: clean(name), class: "signature", params: -1})
 		in, out := b.tensors(s.Inputs), b.tensors(s.Outputs)
-		x.vertices = append(append(append(x.vertices, in...), call), out...)
 		for _, v := range in {
 			connect(v, call)
 		}
 		for _, v := range out {
 			connect(call, v)
 		}
+		x.parts = append(x.parts, &diagram{title: clean(name), vertices: slices.Concat(in, []*vertex{call}, out)})
 	}
 }
 

@@ -35,7 +35,10 @@ func mermaid(b *bufio.Writer, x *diagram, indent string) {
 	for i, p := range x.parts {
 		fmt.Fprintf(b, "%ssubgraph g%d[\"%s\"]\n", indent, p.vertices[0].id, mermaidText(p.title))
 		mermaid(b, p, indent+"  ")
-		fmt.Fprintf(b, "%send\n%sn%d -.- g%d\n", indent, indent, x.owners[i].id, p.vertices[0].id)
+		fmt.Fprintf(b, "%send\n", indent)
+		if x.owners != nil {
+			fmt.Fprintf(b, "%sn%d -.- g%d\n", indent, x.owners[i].id, p.vertices[0].id)
+		}
 	}
 }
 

@@ -27,69 +27,32 @@ type railRow struct {
 // rails works out the rail of rows that stand in an order in which edges lead down; others are left out.
 // It returns nil when the edges would take too many lanes.
 func rails(rows []*vertex) []railRow {
+	r := &railBuilder{last: make([]int, len(rows))}
 	at := make(map[*vertex]int, len(rows))
 	for i, v := range rows {
 		at[v] = i
 	}
-	last := func(v *vertex) int { // the row of the last that takes v
-		n := -1
+	for i, v := range rows {
+		r.last[i] = -1
 		for _, to := range v.out {
-			if i, ok := at[to]; ok && i > at[v] {
-				n = max(n, i)
+			if j, ok := at[to]; ok && j > i {
+				r.last[i] = max(r.last[i], j)
 			}
 		}
-		return n
 	}
-	var lanes []*vertex // what runs in each lane, nil for a free one
 	out := make([]railRow, len(rows))
 	width := 0
 	for i, v := range rows {
-		var paths strings.Builder
-		var from []int
-		for lane, u := range lanes {
-			if u != nil && slices.Contains(v.in, u) {
-				from = append(from, lane)
+		var ends []int // the lanes that lead to this row
+		for lane, from := range r.lanes {
+			if from != free && slices.Contains(v.in, rows[from]) {
+				ends = append(ends, lane)
 			}
 		}
-		before := slices.Clone(lanes)
-		for lane, u := range lanes {
-			if u != nil && last(u) <= i {
-				lanes[lane] = nil
-			}
-		}
-		lane := ownLane(lanes, from)
-		for len(lanes) <= lane {
-			lanes = append(lanes, nil)
-		}
-		for _, f := range from {
-			fmt.Fprintf(&paths, "M%d 0C%d %d %d %d %d %d", laneX(f), laneX(f), railTop/2, laneX(lane), railTop/2, laneX(lane), railTop)
-		}
-		for k, u := range before {
-			if u != nil && lanes[k] == u {
-				fmt.Fprintf(&paths, "M%d 0V%d", laneX(k), railCurve)
-			}
-		}
-		if last(v) > i {
-			if lanes[lane] != nil { // the dot sits on a line that runs on: give its own another lane
-				free := freeLane(lanes)
-				lanes = append(lanes, make([]*vertex, max(0, free+1-len(lanes)))...)
-				fmt.Fprintf(&paths, "M%d %dC%d %d %d %d %d %d", laneX(lane), railTop, laneX(lane), railCurve, laneX(free), railTop, laneX(free), railCurve)
-				lanes[free] = v
-			} else {
-				fmt.Fprintf(&paths, "M%d %dV%d", laneX(lane), railTop, railCurve)
-				lanes[lane] = v
-			}
-		}
-		if len(lanes) > mostLanes {
+		out[i] = r.row(i, ends)
+		if width = max(width, len(r.lanes)); width > mostLanes {
 			return nil
 		}
-		out[i] = railRow{Dot: laneX(lane), Curves: template.HTML(paths.String())} //nolint:gosec // digits and path letters alone
-		for k, u := range lanes {
-			if u != nil {
-				out[i].Below = append(out[i].Below, laneX(k))
-			}
-		}
-		width = max(width, len(lanes))
 	}
 	for i := range out {
 		out[i].Width = 2*railMargin + (width-1)*railStep
@@ -97,21 +60,56 @@ func rails(rows []*vertex) []railRow {
 	return out
 }
 
-func laneX(lane int) int { return railMargin + lane*railStep }
+// free marks a lane in which nothing runs.
+const free = -1
 
-// ownLane picks the lane of a dot: one that ends here, else a free one, so that no other line runs through the dot.
-func ownLane(lanes []*vertex, from []int) int {
-	for _, f := range from {
-		if lanes[f] == nil {
-			return f
+// railBuilder goes through the rows from the top.
+type railBuilder struct {
+	last  []int // for each row, the last row that takes something from it
+	lanes []int // the row that each lane comes from, or free
+}
+
+// row draws the piece beside row i, to which the lanes in ends lead.
+func (r *railBuilder) row(i int, ends []int) railRow {
+	var paths strings.Builder
+	for lane, from := range r.lanes {
+		switch {
+		case from == free:
+		case r.last[from] <= i:
+			r.lanes[lane] = free
+		default:
+			fmt.Fprintf(&paths, "M%d 0V%d", laneX(lane), railCurve)
 		}
 	}
-	return freeLane(lanes)
+	own := r.ownLane(ends)
+	for _, lane := range ends {
+		fmt.Fprintf(&paths, "M%d 0C%d %d %d %d %d %d", laneX(lane), laneX(lane), railTop/2, laneX(own), railTop/2, laneX(own), railTop)
+	}
+	if r.last[i] > i {
+		fmt.Fprintf(&paths, "M%d %dV%d", laneX(own), railTop, railCurve)
+		r.lanes[own] = i
+	}
+	row := railRow{Dot: laneX(own), Curves: template.HTML(paths.String())} //nolint:gosec // digits and path letters alone
+	for lane, from := range r.lanes {
+		if from != free {
+			row.Below = append(row.Below, laneX(lane))
+		}
+	}
+	return row
 }
 
-func freeLane(lanes []*vertex) int {
-	if i := slices.Index(lanes, nil); i >= 0 {
+// ownLane picks the lane of a dot: one that ends here, else one in which nothing runs, so that no other line goes through the dot.
+func (r *railBuilder) ownLane(ends []int) int {
+	for _, lane := range ends {
+		if r.lanes[lane] == free {
+			return lane
+		}
+	}
+	if i := slices.Index(r.lanes, free); i >= 0 {
 		return i
 	}
-	return len(lanes)
+	r.lanes = append(r.lanes, free)
+	return len(r.lanes) - 1
 }
+
+func laneX(lane int) int { return railMargin + lane*railStep }

@@ -20,7 +20,7 @@ const (
 	boxPadding  = 14.0
 	leastBox    = 120.0
 	longestName = 30
-	nameWidth   = 8.3 // of a character at 13 px, bold
+	nameWidth   = 8.6 // of a character at 13 px, bold
 	smallWidth  = 6.3 // of a character at 11 px
 	codeWidth   = 6.8 // of a character at 11 px, fixed width
 )
@@ -66,7 +66,10 @@ func drawAll(x *diagram) (body string, width, height float64) {
 		fmt.Fprintf(&b, `<g transform="translate(%.1f %.1f)">`+"\n", svgMargin, height+svgTitle)
 		l.draw(&b)
 		b.WriteString("</g>\n")
-		height += svgTitle + l.height + svgMargin
+		height += svgTitle + l.height
+		if len(x.vertices) > 0 {
+			height += svgMargin
+		}
 		for _, p := range x.parts {
 			draw(p)
 		}
