@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Get libtensorflow, and the CUDA libraries for the GPU build, from hash-pinned wheels; keep what inference needs.
 
-usage: libraries.py --arch amd64|arm64 --cache DIR [--partners DIR] REQUIREMENTS OUT
+usage: libraries.py --arch amd64|arm64 --cache DIR [--partners DIR] [--relr] REQUIREMENTS OUT
 
 REQUIREMENTS has lines "name==version --hash=sha256:…"; pip fetches the wheels, for whatever machine this runs on. A wheel
 that lies in the cache folder with the right sha256 is not fetched again. PARTNERS is the root folder whose C and C++ libraries
-the programs will run with (see slim.py). OUT gets
+the programs will run with, --relr says that its glibc is 2.36 or later (see slim.py). OUT gets
 
     lib/                    libtensorflow_cc.so.2 and libtensorflow_framework.so.2, made smaller by slim.py
     lib/nvidia/…            the CUDA libraries in the wheels' own layout, which their runpaths fit
@@ -145,14 +145,14 @@ def partners(root):
             raise ValueError("no %s below %s" % (name, root))
 
 
-def slim(out, root):
+def slim(out, root, relr):
     """Make the two libraries of TensorFlow smaller, and let both find CUDA's beside them."""
     tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), "slim.py")
     lib = os.path.join(out, "lib")
     cuda = sorted(glob.glob(os.path.join(lib, "nvidia/*/lib")))
     runpath = ":".join(["$ORIGIN"] + ["$ORIGIN/" + os.path.relpath(d, lib) for d in cuda])
     framework, cc = (os.path.join(lib, n) for n in ("libtensorflow_framework.so.2", "libtensorflow_cc.so.2"))
-    common = ["--runpath", runpath]
+    common = ["--runpath", runpath] + ["--relr"] * relr
     for path in partners(root):
         common += ["--partner", path]
     # CUDA's are as NVIDIA built them: its licence allows to pass them on unchanged.
@@ -171,6 +171,7 @@ def main():
     parser.add_argument("--arch", choices=PLATFORMS, required=True)
     parser.add_argument("--cache", required=True)
     parser.add_argument("--partners", default="/")
+    parser.add_argument("--relr", action="store_true")
     parser.add_argument("requirements")
     parser.add_argument("out")
     o = parser.parse_args()
@@ -181,7 +182,7 @@ def main():
             path = wheel(name, version, digest, o.arch, o.cache)
             component(name, version, digest, unpack(path, name, o.out), o.out)
             print("libraries: %s %s" % (name, version), file=sys.stderr)
-        slim(o.out, o.partners)
+        slim(o.out, o.partners, o.relr)
     except (OSError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as err:
         sys.exit("libraries: error: %s" % err)
     except subprocess.CalledProcessError as err:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make a shared library smaller without touching its code or data.
 
-usage: slim.py [--exports PATTERN] [--partner FILE]... [--runpath PATH] LIBRARY OUTPUT
+usage: slim.py [--exports PATTERN] [--partner FILE]... [--runpath PATH] [--relr] LIBRARY OUTPUT
 
 Always: what the loader does not map (symbol and string tables for debuggers, comments) is left out, as strip does.
 
@@ -13,7 +13,8 @@ A partner is a library that is opened together with this one. What both of them 
 definitions: inline functions, type information, static variables of templates) is still resolved by the loader, so each has one
 address in the process. Symbols of kinds that only the loader can resolve (TLS, ifunc, unique) stay as they are.
 
---runpath replaces the folders in which the library's own libraries are looked for.
+--runpath replaces the folders in which the library's own libraries are looked for. --relr packs the relocations
+that are left after --exports into a few bits each (DT_RELR); the result needs glibc 2.36.
 
 Little-endian ELF for x86-64 and AArch64. Whatever is not understood is an error, never a guess.
 """
@@ -32,6 +33,7 @@ PT_LOAD, PT_DYNAMIC, PT_PHDR, PT_NOTE = 1, 2, 6, 4
 SHF_ALLOC, SHT_NOBITS = 2, 8
 DT_NULL, DT_NEEDED, DT_PLTRELSZ, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ = 0, 1, 2, 4, 5, 6, 7, 8
 DT_STRSZ, DT_SONAME, DT_RPATH, DT_PLTREL, DT_JMPREL, DT_RUNPATH = 10, 14, 15, 20, 23, 29
+DT_RELRSZ, DT_RELR, DT_RELRENT = 35, 36, 37
 DT_GNU_HASH, DT_VERSYM, DT_RELACOUNT = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFF9
 DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 STT_TLS, STT_IFUNC, STB_UNIQUE, SHN_ABS = 6, 10, 10, 0xFFF1
@@ -40,7 +42,7 @@ STT_TLS, STT_IFUNC, STB_UNIQUE, SHN_ABS = 6, 10, 10, 0xFFF1
 RELOCATIONS = {62: (8, 37, {1, 6, 7}), 183: (1027, 1032, {257, 1025, 1026})}
 
 # The tables that --exports rewrites, in the order in which they are laid out again.
-TABLES = (".dynsym", ".gnu.version", ".gnu.version_d", ".gnu.version_r", ".gnu.hash", ".dynstr")
+TABLES = (".dynsym", ".gnu.version", ".gnu.version_d", ".gnu.version_r", ".gnu.hash", ".dynstr", ".rela.dyn", ".relr.dyn", ".rela.plt")
 
 
 class Malformed(Exception):
@@ -171,6 +173,59 @@ def copy_versions(lib, section, strings, definitions):
         at += following
 
 
+def need_relr(needs, definitions, strings):
+    """Add to libc's entry of the version needs what glibc asks of a library with DT_RELR."""
+    data, at, libc, used = bytearray(needs), 0, None, max(1, definitions)
+    while True:
+        _, count, file, child, following = struct.unpack_from("<HHIII", data, at)
+        aux = at + child
+        for i in range(count):
+            _, _, other, _, step = struct.unpack_from("<IHHII", data, aux)
+            used = max(used, other & 0x7FFF)
+            if i + 1 < count:
+                aux += step
+        if strings.data.startswith(b"libc.so.6\0", file):
+            libc = (at, aux)
+        if following == 0:
+            break
+        at += following
+    if libc is None:
+        raise Malformed("it needs no version of libc")
+    entry, last = libc
+    marker = b"GLIBC_ABI_DT_RELR"
+    struct.pack_into("<H", data, entry + 2, struct.unpack_from("<H", data, entry + 2)[0] + 1)
+    struct.pack_into("<I", data, last + 12, len(data) - last)
+    # Definitions and needs are numbered together.
+    return bytes(data) + struct.pack("<IHHII", sysv_hash(marker), 0, used + 1, strings.add(marker), 0)
+
+
+def sysv_hash(name):
+    """The hash of version names: ELF's first one."""
+    h = 0
+    for c in name:
+        h = (h << 4) + c
+        g = h & 0xF0000000
+        h = (h ^ g >> 24) & ~g & 0xFFFFFFFF
+    return h
+
+
+def pack_relr(addresses):
+    """Return DT_RELR's table for sorted addresses, multiples of 8: an address, then bitmaps of the 63 words that follow."""
+    words, i = [], 0
+    while i < len(addresses):
+        words.append(addresses[i])
+        base = addresses[i] + 8
+        i += 1
+        while i < len(addresses) and addresses[i] < base + 63 * 8:
+            bits = 0
+            while i < len(addresses) and addresses[i] < base + 63 * 8:
+                bits |= 1 << (addresses[i] - base) // 8
+                i += 1
+            words.append(bits << 1 | 1)
+            base += 63 * 8
+    return struct.pack("<%dQ" % len(words), *words)
+
+
 def choose(lib, pattern, partners):
     """Return two sets of symbol indices: which stay, and which of these the loader has to resolve."""
     known = set()
@@ -200,7 +255,7 @@ def relocations(lib):
 
 
 def relocate(lib, index, dynamic):
-    """Return all relocations as one table, and how many of them are relative.
+    """Return all relocations: relative ones, sorted, and the packed table of the others.
 
     Those of symbols that the loader need not resolve become relative. Slots of the procedure linkage table are among them, and the indices in its code
     no longer fit: the loader fills what is left of it at once, not at the first call.
@@ -217,13 +272,12 @@ def relocate(lib, index, dynamic):
             symbolic.append((offset, index.get(symbol, 0) << 32 | kind, addend))
         else:
             fixed.append((offset, relative, lib.symbols[symbol][4] + addend))
-    fixed.sort()
     symbolic.sort(key=lambda r: (r[1] >> 32, r[0]))  # the loader remembers the last symbol that it looked up
-    return b"".join(RELA.pack(*r) for r in fixed + symbolic + last), len(fixed)
+    return sorted(fixed), b"".join(RELA.pack(*r) for r in symbolic + last)
 
 
-def make_tables(lib, stay, runpath):
-    """Return the new tables by section name, the map of symbol indices, and the strings."""
+def make_tables(lib, stay, runpath, relr):
+    """Return the new tables of names by section, the map of symbol indices, and the strings."""
     strings = Strings()
     undefined = [i for i in sorted(stay) if lib.symbols[i][3] == 0]
     defined = [i for i in sorted(stay) if lib.symbols[i][3] != 0]
@@ -241,6 +295,8 @@ def make_tables(lib, stay, runpath):
         tables[".gnu.version"] = struct.pack("<%dH" % (len(final) + 1), 0, *(old[i] for i in final))
     tables[".gnu.version_d"] = copy_versions(lib, ".gnu.version_d", strings, True)
     tables[".gnu.version_r"] = copy_versions(lib, ".gnu.version_r", strings, False)
+    if relr:
+        tables[".gnu.version_r"] = need_relr(tables[".gnu.version_r"], lib.tag(DT_VERDEFNUM), strings)
     for tag, value in lib.dynamic:
         if tag in (DT_NEEDED, DT_SONAME) or tag in (DT_RPATH, DT_RUNPATH) and runpath is None:
             strings.add(lib.name(value))
@@ -263,7 +319,7 @@ def place(lib, tables):
     """Lay the new tables out at the start of the file; return section addresses, their end, and where the rest begins."""
     mapped = [(s[3], n) for s, n in zip(lib.sections, lib.names) if s[2] & SHF_ALLOC and s[5]]
     rest = min(a for a, n in mapped if n not in TABLES)
-    if any(a >= rest for a, n in mapped if n in TABLES) or lib.section(".rela.dyn")[3] != rest:
+    if any(a >= rest for a, n in mapped if n in TABLES):
         raise Malformed("its tables are not at its start, in the order that is understood")
     first = next(s for s in lib.segments if s[0] == PT_LOAD)
     if first[2] != 0 or first[3] != 0 or DT_HASH in dict(lib.dynamic):
@@ -281,38 +337,81 @@ def place(lib, tables):
     return addresses, at, rest // page * page, page
 
 
-def new_dynamic(lib, tables, addresses, strings, relocation, runpath):
+def new_dynamic(lib, tables, addresses, strings, relative, runpath):
     """Return the dynamic section: same place, same size."""
-    relocs, relative = relocation
     replaced = {
-        DT_STRTAB: addresses[".dynstr"], DT_STRSZ: len(tables[".dynstr"]), DT_SYMTAB: addresses[".dynsym"],
-        DT_GNU_HASH: addresses[".gnu.hash"], DT_RELASZ: len(relocs), DT_RELACOUNT: relative,
+        DT_STRTAB: addresses[".dynstr"], DT_STRSZ: len(tables[".dynstr"]), DT_SYMTAB: addresses[".dynsym"], DT_GNU_HASH: addresses[".gnu.hash"],
+        DT_RELA: addresses[".rela.dyn"], DT_RELASZ: len(tables[".rela.dyn"]), DT_RELACOUNT: relative,
         DT_VERSYM: addresses.get(".gnu.version"), DT_VERDEF: addresses.get(".gnu.version_d"), DT_VERNEED: addresses.get(".gnu.version_r"),
     }  # fmt: skip
+    gone = {DT_JMPREL, DT_PLTRELSZ, DT_PLTREL} | ({DT_RPATH, DT_RUNPATH} if runpath is not None else set()) | (set() if relative else {DT_RELACOUNT})
     entries = []
     for tag, value in lib.dynamic:
-        if tag in (DT_JMPREL, DT_PLTRELSZ, DT_PLTREL) or tag in (DT_RPATH, DT_RUNPATH) and runpath is not None:
-            continue
-        if tag in (DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH):
+        if tag in (DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH) and tag not in gone:
             value = strings.add(lib.name(value))
-        entries.append(DYN.pack(tag, replaced.get(tag, value)))
+        if tag not in gone:
+            entries.append((tag, replaced.get(tag, value)))
     if runpath is not None:
-        entries.append(DYN.pack(DT_RUNPATH, strings.offsets[runpath.encode()]))
-    data = b"".join(entries)
+        entries.append((DT_RUNPATH, strings.offsets[runpath.encode()]))
+    if ".relr.dyn" in addresses:
+        entries += [(DT_RELR, addresses[".relr.dyn"]), (DT_RELRSZ, len(tables[".relr.dyn"])), (DT_RELRENT, 8)]
+    data = b"".join(DYN.pack(*e) for e in entries)
     if len(data) + DYN.size > lib.dynamic_size:
         raise Malformed("no room for another entry in its dynamic section")
     return data.ljust(lib.dynamic_size, b"\0")
 
 
-def hide(lib, pattern, partners, runpath):
+def split_relative(lib, fixed, relr):
+    """Divide relative relocations into those for DT_RELA and those for DT_RELR; only what is at its word can be packed."""
+    if not relr:
+        return fixed, []
+    if DT_RELR in dict(lib.dynamic):
+        raise Malformed("its relocations are packed already")
+    return [r for r in fixed if r[0] % 8], [r for r in fixed if not r[0] % 8]
+
+
+def hide(lib, pattern, partners, runpath, relr):
     """Plan the library with only the wanted exports."""
     stay, dynamic = choose(lib, pattern, partners)
-    tables, index, strings = make_tables(lib, stay, runpath)
+    tables, index, strings = make_tables(lib, stay, runpath, relr)
+    fixed, others = relocate(lib, index, dynamic)
+    plain, packed = split_relative(lib, fixed, relr)
+    tables[".rela.dyn"] = b"".join(RELA.pack(*r) for r in plain) + others
+    tables[".relr.dyn"] = pack_relr([r[0] for r in packed])
     addresses, end, rest, page = place(lib, tables)
-    relocation = relocate(lib, index, dynamic)
-    if lib.tag(DT_JMPREL) != lib.tag(DT_RELA) + lib.tag(DT_RELASZ):
-        raise Malformed("its two relocation tables do not follow each other")
     plan, moved = Plan(lib), rest - (end + page - 1) // page * page
+    split_segment(plan, end, rest, moved)
+    for s, name in zip(plan.sections, lib.names):
+        if name in TABLES:
+            s[3] = s[4] = addresses.get(name, end)
+            s[5] = len(tables.get(name, b""))
+        elif s[2] & SHF_ALLOC and s[4] >= rest:
+            s[4] -= moved
+        if name == ".dynsym":
+            s[7] = 1
+    plan.pieces += [(addresses[n], tables[n]) for n in addresses]
+    words = {r[0]: r[2] & 0xFFFFFFFFFFFFFFFF for r in packed}
+    for s in (s for s in lib.segments if s[0] == PT_LOAD):
+        start = max(s[2], rest)
+        plan.pieces.append((start - moved, with_words(lib.data[start : s[2] + s[5]], s[3] + start - s[2], words)))
+    dynamic_section = new_dynamic(lib, tables, addresses, strings, len(plain), runpath)
+    plan.pieces.append((lib.dynamic_offset - moved, dynamic_section))
+    return plan
+
+
+def with_words(data, address, words):
+    """Return data that is mapped at address with the words in it that packed relocations add the base to."""
+    mine = [a for a in words if address <= a < address + len(data)]
+    if not mine:
+        return data
+    data = bytearray(data)
+    for a in mine:
+        struct.pack_into("<Q", data, a - address, words[a])
+    return data
+
+
+def split_segment(plan, end, rest, moved):
+    """Let the first segment end after the new tables, and map what followed the old ones by a segment of its own."""
     for s in plan.segments:
         if s[2] >= rest:
             s[2] -= moved
@@ -326,26 +425,6 @@ def hide(lib, pattern, partners, runpath):
     for s in plan.segments:
         if s[0] == PT_PHDR:
             s[5] = s[6] = len(plan.segments) * PHDR.size
-    for s, name in zip(plan.sections, lib.names):
-        if name in addresses:
-            s[3] = s[4] = addresses[name]
-            s[5] = len(tables[name])
-        elif s[2] & SHF_ALLOC and s[4] >= rest:
-            s[4] -= moved
-        if name == ".dynsym":
-            s[7] = 1
-        elif name == ".rela.dyn":
-            s[5] = len(relocation[0])
-        elif name == ".rela.plt":
-            s[5] = 0
-    plan.pieces += [(addresses[n], tables[n]) for n in addresses]
-    loads = [s for s in lib.segments if s[0] == PT_LOAD]
-    for s in loads:
-        start = max(s[2], rest)
-        plan.pieces.append((start - moved, lib.data[start : s[2] + s[5]]))
-    plan.pieces.append((lib.section(".rela.dyn")[4] - moved, relocation[0]))
-    plan.pieces.append((lib.dynamic_offset - moved, new_dynamic(lib, tables, addresses, strings, relocation, runpath)))
-    return plan
 
 
 def strip(lib):
@@ -390,12 +469,13 @@ def main():
     parser.add_argument("--exports")
     parser.add_argument("--partner", action="append", default=[])
     parser.add_argument("--runpath")
+    parser.add_argument("--relr", action="store_true")
     parser.add_argument("library")
     parser.add_argument("output")
     o = parser.parse_args()
     try:
         lib = Library(o.library)
-        plan = strip(lib) if o.exports is None else hide(lib, o.exports, [Library(p) for p in o.partner], o.runpath)
+        plan = strip(lib) if o.exports is None else hide(lib, o.exports, [Library(p) for p in o.partner], o.runpath, o.relr)
         write(lib, plan, o.output)
     except (OSError, ValueError, Malformed, struct.error, StopIteration) as err:
         sys.exit("slim: error: %s: %s" % (o.library, err))
