@@ -1,0 +1,289 @@
+package tfrecord
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/ahead"
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Options says how files are read. The zero value is right for most.
+type Options struct {
+	// Open opens a file. nil: os.Open.
+	Open dataset.Opener
+	// Columns gives a component, by its path in the spec, the feature that it is read from, where that has another name; a list of one. Without an entry
+	// the only component is read from the only feature.
+	Columns map[string][]string
+	// Keep lists features whose values go to [dataset.Element.Extra] as JSON: a single value alone, several as a list.
+	Keep []string
+	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultMaxLine].
+	MaxRecord int64
+	// MaxValues bounds the values of one component of a row. 0: as many as MaxRecord bytes hold.
+	MaxValues int64
+	// Workers is the number of goroutines that parse. 0: one for each processor, up to 4.
+	Workers int
+}
+
+// runBytes is about how much of a file is parsed at a time.
+const runBytes = 256 << 10
+
+// Rows returns a dataset of the Examples in the files, read one after the other. Row numbers go on from file to file. What is wrong with the features of the
+// first file, if it is one that can be read twice, is an error of the dataset: a *[dataset.ColumnError].
+func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
+	if o.MaxRecord <= 0 {
+		o.MaxRecord = dataset.DefaultMaxLine
+	}
+	if o.MaxValues <= 0 {
+		o.MaxValues = math.MaxInt64
+	}
+	if o.Workers <= 0 {
+		o.Workers = ahead.Workers()
+	}
+	if len(names) > 0 {
+		if err := check(spec, o, names[0]); err != nil {
+			return dataset.Failed(err)
+		}
+	}
+	return dataset.FromReader(spec, dataset.UnknownCardinality, func(ro dataset.ReadOptions) (dataset.RowReader, error) {
+		return block.NewReader(&source{spec: spec, o: o, names: names, keep: ro.Keep}, spec, ro.Keep), nil
+	})
+}
+
+// check looks at the features of a file that can be read twice.
+func check(spec dataset.Spec, o Options, name string) error {
+	f, ok, err := files.Peek(o.Open, name)
+	if !ok || err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	s := &source{spec: spec, o: o, names: []string{name}}
+	s.o.Open = func(string) (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(f, 0, f.Size)), nil }
+	err = s.read(&job{})
+	s.stop()
+	if columnError, ok := errors.AsType[*dataset.ColumnError](err); ok {
+		return columnError
+	}
+	return nil // the iteration comes upon it again
+}
+
+// source gives the blocks of the files.
+type source struct {
+	spec  dataset.Spec
+	o     Options
+	names []string
+	keep  bool
+
+	pipe *ahead.Pipe[job]
+	last *job
+	// What follows belongs to the reading goroutine.
+	file *records
+	plan *plan
+	err  error // that comes after the records read
+}
+
+// Next returns the next block.
+func (s *source) Next(ctx context.Context) (*block.Block, error) {
+	if s.pipe == nil {
+		s.pipe = ahead.Start(s.o.Workers, s.read, (*job).parse, s.stop)
+	}
+	if s.last != nil {
+		if s.keep {
+			s.last = &job{buf: s.last.buf[:0], ends: s.last.ends[:0]} // its rows live on
+		}
+		s.pipe.Release(s.last)
+		s.last = nil
+	}
+	j, err := s.pipe.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.last = j
+	return &j.block, nil
+}
+
+// Close ends the reading.
+func (s *source) Close() {
+	if s.pipe != nil {
+		s.pipe.Close()
+	}
+}
+
+func (s *source) stop() {
+	if s.file != nil {
+		_ = s.file.close() // nothing was written
+		s.file = nil
+	}
+}
+
+// read fills a job with the next records of a file.
+func (s *source) read(j *job) error {
+	j.buf, j.ends, j.corrupt = j.buf[:0], j.ends[:0], nil
+	for {
+		if s.err != nil {
+			return s.err
+		}
+		if s.file == nil {
+			if len(s.names) == 0 {
+				return io.EOF
+			}
+			f, err := openRecords(s.o.Open, s.names[0], s.o.MaxRecord)
+			if err != nil {
+				return err
+			}
+			s.file, s.plan, s.names = f, nil, s.names[1:]
+		}
+		s.fill(j)
+		if len(j.ends) == 0 {
+			continue
+		}
+		if s.plan == nil {
+			p, err := newPlan(s.file, s.spec, s.o, j)
+			if err != nil {
+				return err
+			}
+			s.plan = p
+		}
+		j.p = s.plan
+		if errors.Is(s.err, io.EOF) { // of this file
+			s.err = s.file.close()
+			s.file = nil
+		}
+		return nil
+	}
+}
+
+// fill reads records up to about [runBytes], or to an error, which is kept for later.
+func (s *source) fill(j *job) {
+	j.first = s.file.n + 1
+	for len(j.buf) < runBytes && len(j.ends) < runBytes {
+		var err error
+		j.buf, err = s.file.next(j.buf)
+		switch {
+		case errors.Is(err, errChecksum):
+			j.corrupt = append(j.corrupt, len(j.ends))
+		case errors.Is(err, io.EOF):
+			if len(j.ends) == 0 { // nothing is left
+				s.err = s.file.close()
+				s.file = nil
+			} else {
+				s.err = io.EOF
+			}
+			return
+		case err != nil:
+			s.err = err
+			return
+		}
+		j.ends = append(j.ends, len(j.buf))
+	}
+}
+
+// newPlan matches the components with the features that the first records have.
+func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error) {
+	found := features(j)
+	names := slices.Sorted(maps.Keys(found))
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: its records hold no features of a tf.train.Example", file.name)
+	}
+	pick, err := columns.Match(file.name, spec, names, columns.Options{Map: o.Columns, Keep: o.Keep})
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{file: file.name, comps: spec.Flatten(), paths: spec.Paths(), keep: o.Keep, targets: map[string][]int{}, max: o.MaxValues}
+	for c, cols := range pick.Components {
+		path := p.paths[c]
+		if len(cols) != 1 {
+			return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("it is read from one feature, not from %d", len(cols))}
+		}
+		d := p.comps[c].DType
+		if d != tensor.String && !lossless.Can(d, tensor.Float32) {
+			return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("values of type %s are not read from features", d)}
+		}
+		p.names = append(p.names, names[cols[0]])
+		p.targets[names[cols[0]]] = append(p.targets[names[cols[0]]], c)
+	}
+	for k, col := range pick.Keep {
+		p.targets[names[col]] = append(p.targets[names[col]], len(p.comps)+k)
+	}
+	return p, nil
+}
+
+// found is what is known of a feature.
+type found struct {
+	kind kind
+	list bool
+}
+
+// features lists those of the records, as far as they can be read.
+func features(j *job) map[string]found {
+	out := map[string]found{}
+	from := 0
+	for _, end := range j.ends {
+		_ = eachField(j.buf[from:end], func(number uint64, wire byte, data []byte) error { // a bad record is reported when it is parsed
+			if number > 2 || wire != wireBytes {
+				return nil
+			}
+			return eachField(data, func(inner uint64, wire byte, data []byte) error {
+				if inner != 1 || wire != wireBytes {
+					return nil
+				}
+				key, value, err := entry(data)
+				if err != nil {
+					return err
+				}
+				f := found{list: number == 2}
+				if f.list {
+					err = eachField(value, func(_ uint64, _ byte, step []byte) (err error) {
+						f.kind, _, err = feature(step)
+						return err
+					})
+				} else {
+					f.kind, _, err = feature(value)
+				}
+				if old, ok := out[string(key)]; err == nil && (!ok || old.kind == noValues) {
+					out[string(key)] = f
+				}
+				return err
+			})
+		})
+		from = end
+	}
+	return out
+}
+
+// Columns lists the features of a file's first records. Of o it uses Open.
+func Columns(o Options, name string) ([]dataset.Column, error) {
+	r, err := openRecords(o.Open, name, dataset.DefaultMaxLine)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close() //nolint:errcheck // nothing was written
+	s := &source{file: r}
+	var j job
+	s.fill(&j)
+	if len(j.ends) == 0 {
+		return nil, s.err
+	}
+	all := features(&j)
+	var out []dataset.Column
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		f := all[key]
+		c := dataset.Column{Name: key, Type: typeName(f.kind, f.list), Shape: tensor.MakeShape(tensor.Unknown)}
+		if f.list {
+			c.Shape = tensor.MakeShape(tensor.Unknown, tensor.Unknown)
+		}
+		c.DType = [...]tensor.DType{tensor.Invalid, tensor.String, tensor.Float32, tensor.Int64}[f.kind]
+		out = append(out, c)
+	}
+	return out, nil
+}
