@@ -97,6 +97,7 @@ func jsonl(spec Spec, opts JSONLOptions, lines func() (lineReader, error)) *Data
 		if err != nil {
 			return nil, err
 		}
+		l.skipBOM = true
 		if l.max = opts.MaxLine; l.max == 0 {
 			l.max = DefaultMaxLine
 		}

@@ -322,3 +322,52 @@ func checkRow(t *testing.T, line []byte, e dataset.Element) {
 		t.Fatalf("%q: c = %v, want %v", line, got, c)
 	}
 }
+
+// TestTextLines has the lines that tf.data.TextLineDataset gave for the same bytes.
+func TestTextLines(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"\ufeffa\rb\r\n\r\rc\n\n\r\nlast\r\r": {"\ufeffab", "c", "", "", "last"},
+		"a\n\r":                               {"a"},
+	} {
+		open := func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
+		rows, err := dataset.TextLinesFrom(open, "f").Collect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range rows {
+			got = append(got, e.Tensors[0].Strings()[0])
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("lines of %q = %q, want %q", text, got, want)
+		}
+	}
+}
+
+// FuzzTextLines compares with splitting the whole text.
+func FuzzTextLines(f *testing.F) {
+	for _, s := range []string{"", "\n", "a\r\nb\n\nc", "\r", "a\n\r\n", "\ufeffa\n\ufeffb"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		open := func(string) (io.ReadCloser, error) { return io.NopCloser(iotest.HalfReader(strings.NewReader(s))), nil }
+		var want []string
+		for line := range strings.Lines(s) {
+			text, ended := strings.CutSuffix(line, "\n")
+			if text = strings.ReplaceAll(text, "\r", ""); ended || text != "" {
+				want = append(want, text)
+			}
+		}
+		var got []string
+		for e, err := range dataset.TextLinesFrom(open, "f").All(context.Background()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e.Tensors[0].Strings()[0])
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("lines of %q = %q, want %q", s, got, want)
+		}
+	})
+}

@@ -34,10 +34,11 @@ var errLineTooLong = errors.New("line too long")
 
 // lineReader reads the lines of one file after the other.
 type lineReader struct {
-	files  []string
-	opener Opener
-	reader io.Reader // in place of files, once
-	max    int
+	files   []string
+	opener  Opener
+	reader  io.Reader // in place of files, once
+	max     int
+	skipBOM bool // a byte-order mark at the start of a file is no part of its first line
 
 	next int // index of the file to open next
 	file io.ReadCloser
@@ -45,6 +46,7 @@ type lineReader struct {
 	line int64 // number of the line returned last, from 1
 	buf  *bufio.Reader
 	long []byte // a line longer than buf
+	open bool   // the line returned last has no end
 }
 
 // read returns the next line without its end, valid until the next call; io.EOF after the last one of the last file.
@@ -67,7 +69,7 @@ func (l *lineReader) read() ([]byte, error) {
 			_ = l.closeFile() // the read error says more
 			return nil, fmt.Errorf("read %s: line %d: %w", l.name, l.line, err)
 		default:
-			if l.line == 1 {
+			if l.line == 1 && l.skipBOM {
 				line = bytes.TrimPrefix(line, []byte("\ufeff"))
 			}
 			return line, nil
@@ -125,6 +127,7 @@ func (l *lineReader) readLine() ([]byte, error) {
 	if err != nil && (err != io.EOF || len(line) == 0) { //nolint:errorlint // ReadSlice returns it bare
 		return nil, err
 	}
+	l.open = err == io.EOF //nolint:errorlint // as above
 	line = bytes.TrimSuffix(line, []byte("\n"))
 	line = bytes.TrimSuffix(line, []byte("\r"))
 	if len(line) > l.max {
@@ -140,7 +143,8 @@ func (l *lineReader) close() {
 	}
 }
 
-// TextLines returns a dataset of the lines of the files, one after the other, without their ends ("\n" or "\r\n"): tf.data.TextLineDataset.
+// TextLines returns a dataset of the lines of the files, one after the other, without their ends: tf.data.TextLineDataset. As there, every carriage return is
+// left out, wherever it stands.
 // Elements are string scalars; row numbers go on from file to file. A line beyond [DefaultMaxLine] is a [SyntaxError].
 func TextLines(files ...string) *Dataset { return TextLinesFrom(nil, files...) }
 
@@ -157,7 +161,7 @@ type textLines struct {
 }
 
 func (it *textLines) next(_ context.Context, e *Element) error {
-	line, err := it.l.read()
+	line, err := it.line()
 	if err == io.EOF { //nolint:errorlint // read returns it bare
 		return err
 	}
@@ -172,6 +176,19 @@ func (it *textLines) next(_ context.Context, e *Element) error {
 	e.reset(row)
 	e.Tensors = append(e.Tensors, tensor.Scalar(string(line)))
 	return nil
+}
+
+// line returns the next line without carriage returns. What is empty without them, after the last newline, is no line.
+func (it *textLines) line() ([]byte, error) {
+	for {
+		line, err := it.l.read()
+		if err == nil && bytes.IndexByte(line, '\r') >= 0 {
+			line = bytes.ReplaceAll(line, []byte("\r"), nil)
+		}
+		if err != nil || len(line) > 0 || !it.l.open {
+			return line, err
+		}
+	}
 }
 
 func (it *textLines) close() { it.l.close() }

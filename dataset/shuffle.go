@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // ShuffleOptions are the arguments of shuffle beside the buffer size.
@@ -43,19 +45,20 @@ func (ds *Dataset) Shuffle(bufferSize int64, options ...ShuffleOptions) *Dataset
 		if size == UnknownCardinality {
 			size = math.MaxInt64
 		}
-		return &shuffled{in: in, size: size, rng: seeds.next()}, nil
+		return &shuffled{in: in, size: size, comps: len(ds.comps), rng: seeds.next()}, nil
 	})
 }
 
-// shuffled is the iterator of Shuffle. The elements held are buf[start:]; those before have left.
+// shuffled is the iterator of Shuffle.
 type shuffled struct {
-	in   iterator
-	size int64
-	rng  philox
-	buf  []Element
-	head int // ring: the first held element is buf[head % len(buf)]
-	n    int // held
-	end  bool
+	in    iterator
+	size  int64
+	comps int // components of an element
+	rng   philox
+	buf   []Element
+	head  int // ring: the first held element is buf[head % len(buf)]
+	n     int // held
+	end   bool
 }
 
 func (it *shuffled) next(ctx context.Context, e *Element) error {
@@ -96,10 +99,14 @@ func (it *shuffled) fillUp(ctx context.Context) error {
 
 // grow makes the ring larger, up to the buffer's size.
 func (it *shuffled) grow() {
-	n := int(min(it.size, max(64, int64(2*len(it.buf)))))
+	n := int(min(it.size, max(256, int64(4*len(it.buf)))))
 	buf := make([]Element, n)
 	for i := range it.n {
 		buf[i] = it.buf[(it.head+i)%len(it.buf)]
+	}
+	slab := make([]tensor.Tensor, (n-it.n)*it.comps)
+	for i := it.n; i < n; i++ {
+		buf[i].Tensors, slab = slab[:0:it.comps], slab[it.comps:]
 	}
 	it.buf, it.head = buf, 0
 }
