@@ -1,0 +1,305 @@
+package savedmodel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/tensor"
+	"pgregory.net/rapid"
+)
+
+// openTest opens a model of testdata/models.
+func openTest(tb testing.TB, name string) *Model {
+	tb.Helper()
+	m, err := Open(filepath.Join("..", "testdata", "models", name, "model"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+func ExampleOpen() {
+	m, err := Open(filepath.Join("..", "testdata", "models", "full_seed", "k3", "model"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	mg, err := m.MetaGraph()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	table, err := mg.Layers()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, l := range table.Layers {
+		fmt.Println(l.Name, l.Output, l.Params)
+	}
+	fmt.Println(table.Layers[1].Why[len(table.Layers[1].Why)-1])
+	// Output:
+	// embedding (None, None, 64) 523840
+	// bidirectional (None, 128) 66048
+	// dense (None, 64) 8256
+	// dense_1 (None, 1) 65
+	// parameters: 66,048 = 2 × 4 × ((64 + 64) × 64 + 64): 2 directions × 4 gates × ((inputs + units) × units + bias)
+}
+
+func TestTags(t *testing.T) {
+	t.Parallel()
+	m := openTest(t, "tf1_multi_tags")
+	for _, tags := range [][]string{nil, {"serve"}, {"gpu", "serve"}, {"serve", "gpu"}, {"train"}} {
+		mg, err := m.MetaGraph(tags...)
+		if err != nil {
+			t.Errorf("MetaGraph(%v) = %v", tags, err)
+			continue
+		}
+		want := slices.Sorted(slices.Values(tags))
+		if tags == nil {
+			want = []string{"serve"}
+		}
+		if !slices.Equal(mg.Tags, want) {
+			t.Errorf("MetaGraph(%v) has tags %v, want %v", tags, mg.Tags, want)
+		}
+	}
+	_, err := m.MetaGraph("serve", "npu")
+	var te *TagError
+	if !errors.As(err, &te) || len(te.Have) != 4 || !strings.Contains(err.Error(), "no graph with tags [npu serve]; the model has [serve], [gpu serve]") {
+		t.Errorf("MetaGraph(serve, npu) = %v, want a *TagError with the four tag sets", err)
+	}
+}
+
+func TestSignatureErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		model, name, want, text string
+		none                    bool
+	}{
+		{"mod_multi_signature", "", DefaultSignature, "", false},
+		{"k3_seed", "serve", "serve", "", false},
+		{"k3_seed", "serving_defualt", "", `has no signature "serving_defualt"; did you mean "serving_default"?`, false},
+		{"k3_seed", "zzz", "", `has no signature "zzz"; it has: serve, serving_default`, false},
+		{"k3_seed", "__saved_model_init_op", "", "has no signature", false},
+		{"mod_no_signature", "", "", "has no signatures", true},
+	}
+	for _, tt := range tests {
+		s, err := openTest(t, tt.model).MetaGraphs[0].Signature(tt.name)
+		if tt.want != "" {
+			if err != nil || s.Name != tt.want {
+				t.Errorf("%s: Signature(%q) = %v, %v, want %q", tt.model, tt.name, s, err, tt.want)
+			}
+			continue
+		}
+		var se *SignatureError
+		if !errors.As(err, &se) || !strings.Contains(err.Error(), tt.text) || errors.Is(err, ErrNoSignatures) != tt.none {
+			t.Errorf("%s: Signature(%q) = %v, want a *SignatureError with %q", tt.model, tt.name, err, tt.text)
+		}
+	}
+}
+
+func TestOpenVersions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, v := range []string{"1", "9", "10", "0008", "latest"} {
+		if err := os.CopyFS(filepath.Join(dir, v), os.DirFS(filepath.Join("..", "testdata", "models", "mod_scalar", "model"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := Open(dir)
+	if err != nil || m.Version != "10" || m.Dir != filepath.Join(dir, "10") {
+		t.Errorf("Open = %+v, %v, want version 10", m, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "10", fileBinary)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), filepath.Join(dir, "10")) {
+		t.Errorf("Open with a broken highest version = %v, want ErrNotFound about it", err)
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	file("outer/export/saved_model.pb", "x")
+	file("zip/saved_model.pb", "PK\x03\x04…")
+	file("h5/saved_model.pb", "\x89HDF\r\n")
+	file("text/saved_model.pb", "meta_graphs {\n}\n")
+	file("badtext/saved_model.pbtxt", "meta_graphs { nonsense")
+	file("ckpt/checkpoint", "")
+	file("keras/config.json", "{}")
+	file("keras/model.weights.h5", "")
+	tests := []struct {
+		path, want string
+		notFound   bool
+	}{
+		{filepath.Join(dir, "nowhere"), "no such directory", true},
+		{file("m.keras", "PK"), "is a Keras file", true},
+		{file("m.h5", "x"), "is a Keras file", true},
+		{file("m.tflite", "x"), "another format", true},
+		{file("m.tar.gz", "x"), "is an archive", true},
+		{file("alone/saved_model.pb", "x"), "give the directory that holds it", true},
+		{filepath.Join(dir, "outer"), "but there is one in", true},
+		{filepath.Join(dir, "ckpt"), "folder of checkpoints", true},
+		{filepath.Join(dir, "keras"), "unpacked .keras archive", true},
+		{filepath.Join(dir, "zip"), "compressed archive", false},
+		{filepath.Join(dir, "h5"), "HDF5", false},
+		{filepath.Join(dir, "text"), "text form", false},
+		{filepath.Join(dir, "badtext"), "text form", false},
+	}
+	for _, tt := range tests {
+		_, err := Open(tt.path)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrNotFound) != tt.notFound || strings.Contains(err.Error(), "\n") {
+			t.Errorf("Open(%s) = %v, want one line with %q", tt.path, err, tt.want)
+		}
+	}
+}
+
+func TestCompositesSayHowTheyBelongTogether(t *testing.T) {
+	t.Parallel()
+	words := openTest(t, "mod_ragged_out").MetaGraphs[0].Signatures[DefaultSignature].Outputs["words"]
+	if words.Ragged == nil || words.Ragged.RaggedRank != 1 || words.Ragged.DType != tensor.String || words.Components[0].Role != "values" || words.Components[1].Role != "row_splits" {
+		t.Errorf("words = %+v, ragged %+v", words, words.Ragged)
+	}
+	x := openTest(t, "tf1_sparse").MetaGraphs[0].Signatures[DefaultSignature].Inputs["x"]
+	var roles []string
+	for _, c := range x.Components {
+		roles = append(roles, c.Role)
+	}
+	if diff := cmp.Diff([]string{"values", "indices", "dense_shape"}, roles); diff != "" || !x.Sparse() {
+		t.Errorf("roles of a sparse input (-want +got):\n%s", diff)
+	}
+}
+
+func TestPut(t *testing.T) {
+	t.Parallel()
+	mg := openTest(t, "full_seed/k2").MetaGraphs[0]
+	s, err := mg.Signature("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Axis{{s.InputNames()[0], 0, "batch"}, {s.InputNames()[0], 1, "time"}}
+	if diff := cmp.Diff(want, mg.Axes(s)); diff != "" {
+		t.Fatalf("axes (-want +got):\n%s", diff)
+	}
+	shapes, err := mg.Put(s, Sizes{Axes: map[string]int64{"batch": 64, "time": 120}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := mg.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, at := range table.At(shapes) {
+		got = append(got, fmt.Sprintf("%s %v %d %v", at.Layer.Name, at.Output, at.Bytes, at.Exact))
+	}
+	rows := []string{"embedding (64, 120, 64) 1966080 true", "bidirectional (64, 128) 32768 true", "dense (64, 64) 16384 true", "dense_1 (64, 1) 256 true"}
+	if diff := cmp.Diff(rows, got); diff != "" {
+		t.Errorf("rows at batch 64, time 120 (-want +got):\n%s", diff)
+	}
+	for _, bad := range []Sizes{
+		{Axes: map[string]int64{"height": 3}}, {Axes: map[string]int64{"batch": -2}}, {Inputs: map[string][]int64{"nothing": {1}}}, {Inputs: map[string][]int64{s.InputNames()[0]: {1, 2, 3}}},
+	} {
+		var se *SizeError
+		if _, err := mg.Put(s, bad); !errors.As(err, &se) || len(se.Have) != 2 {
+			t.Errorf("Put(%+v) = %v, want a *SizeError", bad, err)
+		}
+	}
+}
+
+func TestConcreteFunctions(t *testing.T) {
+	t.Parallel()
+	mg := openTest(t, "k2_multi_io").MetaGraphs[0]
+	names, err := mg.ConcreteFunctions()
+	if err != nil || len(names) == 0 {
+		t.Fatalf("ConcreteFunctions() = %v, %v", names, err)
+	}
+	for _, name := range names {
+		f, err := mg.ConcreteFunction(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(name, "signature_wrapper") {
+			continue
+		}
+		var outputs []string
+		for _, o := range f.Outputs {
+			outputs = append(outputs, fmt.Sprintf("%s %v%v", o.Path, o.DType, o.Shape))
+		}
+		want := []string{`["department"] float32(None, 4)`, `["priority"] float32(None, 1)`}
+		if diff := cmp.Diff(want, outputs); diff != "" || len(f.Inputs) != 3 || !slices.Contains(f.Captures, "words/embeddings") {
+			t.Errorf("%s: inputs %v, captures %v, outputs (-want +got):\n%s", name, f.Inputs, f.Captures, diff)
+		}
+		return
+	}
+	t.Error("no signature wrapper among the concrete functions")
+}
+
+// TestUndoFindsTheName checks that a layer's name comes back from its scope's, whatever else was named before.
+func TestUndoFindsTheName(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfNDistinct(rapid.StringMatching(`(dense|Dense|a)(_[1-3]){0,2}`), 1, 8, strings.ToLower).Draw(t, "names")
+		made, undone := scopeNames{}, scopeNames{}
+		for _, name := range names {
+			made.take(name)
+			scope := made.take(name)
+			got, ok := undone.undo(scope, 2)
+			if !ok {
+				t.Fatalf("undo(%q) finds no name, want %q", scope, name)
+			}
+			// Where two names would come out alike, either is an answer: taking it must lead to the same scope.
+			if got != name {
+				t.Skip("ambiguous")
+			}
+		}
+	})
+}
+
+func TestSnakeCase(t *testing.T) {
+	t.Parallel()
+	for class, want := range map[string]string{
+		"Dense": "dense", "LSTM": "lstm", "GRU": "gru", "PReLU": "p_re_lu", "ReLU": "re_lu", "LeakyReLU": "leaky_re_lu", "ELU": "elu", "Conv2DTranspose": "conv2d_transpose",
+		"GlobalAveragePooling1D": "global_average_pooling1d", "MultiHeadAttention": "multi_head_attention", "SimpleRNN": "simple_rnn", "TrueDivide": "true_divide", "GetItem": "get_item",
+	} {
+		if got := snakeCase(class); got != want {
+			t.Errorf("snakeCase(%s) = %s, want %s", class, got, want)
+		}
+	}
+}
+
+func TestVerifyRefusesAssetsOutside(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"../../etc/passwd", "/etc/passwd", "a/../../b"} {
+		mg := &MetaGraph{model: &Model{Dir: t.TempDir(), File: fileBinary}, Assets: []Asset{{Tensor: "x:0", Filename: name}}}
+		if err := mg.Verify(); err == nil || !strings.Contains(err.Error(), "outside") {
+			t.Errorf("Verify with asset %q = %v, want an error", name, err)
+		}
+	}
+	dir := copyModel(t, "mod_vocab_asset")
+	m, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.MetaGraphs[0].Assets = append(m.MetaGraphs[0].Assets, m.MetaGraphs[0].Assets[0])
+	if err := m.MetaGraphs[0].Verify(); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("Verify with an asset listed twice = %v, want an error", err)
+	}
+}
