@@ -97,7 +97,7 @@ func record(size uint64, data []byte) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, size)
 	c := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
 	b = binary.LittleEndian.AppendUint32(b, (c>>15|c<<17)+0xa282ead8)
-	if size == 3 {
+	if size == 3 && len(data) >= 3 {
 		d := crc32.Checksum(data[:3], crc32.MakeTable(crc32.Castagnoli))
 		data = binary.LittleEndian.AppendUint32(data[:3], (d>>15|d<<17)+0xa282ead8)
 	}
