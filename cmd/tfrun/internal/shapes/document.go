@@ -1,7 +1,9 @@
 package shapes
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -223,7 +225,7 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, se
 		shapes, err := mg.Put(mg.Signatures[name], *sel.At)
 		for input, t := range s.Inputs {
 			if err == nil {
-				t.Shape = shapes[input]
+				t.setShape(shapes[input])
 			}
 		}
 	}
@@ -234,6 +236,7 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, se
 	for i, row := range table.At(inputs) {
 		note(after, table.Layers[i].Output, row.Output)
 		l := g.Layers[i]
+		l.Why = whyAt(l.Why, l.OutputShape.Shapes, row.Output.Shapes)
 		l.OutputShape = row.Output
 		if row.Exact {
 			l.OutputBytes = &row.Bytes
@@ -245,11 +248,32 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, se
 	for _, s := range g.Signatures {
 		for _, t := range s.Outputs {
 			if shape, ok := after[t.Shape.String()]; ok && shape.Ranked() && t.Encoding == "" {
-				t.Shape = shape
+				t.setShape(shape)
 			}
 		}
 	}
 	return nil
+}
+
+// setShape puts in a shape with sizes for open dimensions.
+func (t *Tensor) setShape(s tensor.Shape) {
+	t.Why = whyAt(t.Why, []tensor.Shape{t.Shape}, []tensor.Shape{s})
+	t.Shape = s
+}
+
+// whyAt rewrites the reasons of open dimensions that were given a size. The reasons begin with one for each dimension of each shape.
+func whyAt(why []string, before, after []tensor.Shape) []string {
+	why = slices.Clone(why)
+	i := 0
+	for k, b := range before {
+		for d := range max(b.Rank(), 0) {
+			if i < len(why) && k < len(after) && after[k].Rank() == b.Rank() && b.Dim(d) == tensor.Unknown && after[k].Dim(d) != tensor.Unknown {
+				why[i] = strings.Replace(why[i], "None:", fmt.Sprintf("%s, put in for None:", number(after[k].Dim(d))), 1)
+			}
+			i++
+		}
+	}
+	return why
 }
 
 // note remembers what a layer's shapes became. A signature's output is some layer's: where all layers of its shape agree, it follows them.

@@ -137,13 +137,18 @@ var check = map[string]func(*testing.T, string){
 	},
 	"html": func(t *testing.T, out string) {
 		t.Helper()
-		for _, bad := range []string{"<script", "src=", "href=", "url(", "@import", "onload", "ZgotmplZ"} {
+		for _, bad := range []string{"<script", "src=", "href=\"h", "href=\"/", "href=\"j", "url(", "@import", "onload", "ZgotmplZ"} {
 			if strings.Contains(out, bad) {
 				t.Errorf("the page holds %q", bad)
 			}
 		}
 		if strings.Count(out, "<style>") != 1 || strings.Count(out, "</style>") != 1 {
 			t.Error("the style is broken out of")
+		}
+		for _, m := range regexp.MustCompile(`href="#([^"]*)"`).FindAllStringSubmatch(out, -1) {
+			if strings.Count(out, `id="`+m[1]+`"`) != 1 {
+				t.Errorf("a box leads to %q, which is no row", m[1])
+			}
 		}
 		balanced(t, out)
 	},

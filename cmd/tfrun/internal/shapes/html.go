@@ -2,6 +2,7 @@ package shapes
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 	"maps"
@@ -103,7 +104,12 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	one := &Document{Model: d.Model, MetaGraphs: []*Graph{g}}
 	x := one.diagramOf()
 	if total := count(x); total <= mostDrawn {
-		body, width, height := drawAll(x)
+		body, width, height := drawAll(x, func(v *vertex) string {
+			if v.params < 0 { // a tensor or a signature, which have no row
+				return ""
+			}
+			return fmt.Sprintf("l%d", rowID(number, v))
+		})
 		p.Drawing = svgElement(body, width, height)
 		p.DrawOpen = total <= 60
 	}
@@ -124,6 +130,9 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	}
 	return p
 }
+
+// rowID is the number of a vertex's row, of which each of the page's graphs has its own.
+func rowID(graph int, v *vertex) int { return graph*1_000_000 + v.id }
 
 // count returns the number of vertices of a diagram and its parts.
 func count(x *diagram) int {
@@ -165,7 +174,7 @@ func pageRows(g *Graph, x *diagram, number int) []pageRow {
 		part := 0
 		for i, l := range layers {
 			r := newPageRow(l, drawn[i], largest, depth)
-			r.ID = number*1_000_000 + drawn[i].id
+			r.ID = rowID(number, drawn[i])
 			switch {
 			case outer != nil:
 				r.Passing, r.RailWidth = outer.Below, outer.Width

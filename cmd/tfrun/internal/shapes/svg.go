@@ -32,7 +32,7 @@ func (d *Document) WriteSVG(w io.Writer, _ Look) error {
 		return fmt.Errorf("%d layers are too many to draw; at most %d are", n, mostDrawn)
 	}
 	b := bufio.NewWriter(w)
-	body, width, height := drawAll(x)
+	body, width, height := drawAll(x, nil)
 	svgStart(b, width, height)
 	fmt.Fprintf(b, "<title>%s</title>\n<style>\n%s</style>\n", html.EscapeString(x.title), graphCSS)
 	fmt.Fprintf(b, `<rect class="ground" width="%.0f" height="%.0f"/>`+"\n", width, height)
@@ -54,8 +54,8 @@ func svgElement(body string, width, height float64) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // drawAll escapes all text
 }
 
-// drawAll draws a diagram and below it those of its nested models.
-func drawAll(x *diagram) (body string, width, height float64) {
+// drawAll draws a diagram and below it those of its nested models. link returns what a box leads to in a page, "" for nothing; it may be nil.
+func drawAll(x *diagram, link func(*vertex) string) (body string, width, height float64) {
 	var b strings.Builder
 	width, height = 320, svgMargin
 	var draw func(x *diagram)
@@ -64,7 +64,7 @@ func drawAll(x *diagram) (body string, width, height float64) {
 		fmt.Fprintf(&b, `<text class="title" x="%.0f" y="%.0f">%s</text>`+"\n", svgMargin, height+14, html.EscapeString(shorten(x.title, 60)))
 		width = max(width, l.width+2*svgMargin, svgMargin*2+9*float64(columns(shorten(x.title, 60))))
 		fmt.Fprintf(&b, `<g transform="translate(%.1f %.1f)">`+"\n", svgMargin, height+svgTitle)
-		l.draw(&b)
+		l.draw(&b, link)
 		b.WriteString("</g>\n")
 		height += svgTitle + l.height
 		if len(x.vertices) > 0 {
@@ -94,7 +94,7 @@ func (v *vertex) subtitle() string {
 }
 
 // draw writes the edges, then the boxes.
-func (l *layout) draw(b *strings.Builder) {
+func (l *layout) draw(b *strings.Builder, link func(*vertex) string) {
 	for _, r := range l.routes {
 		class := "edge"
 		if r.turned {
@@ -103,7 +103,17 @@ func (l *layout) draw(b *strings.Builder) {
 		fmt.Fprintf(b, `<path class="%s" d="%s"/>`+"\n", class, r.path())
 	}
 	for _, x := range l.boxes {
+		to := ""
+		if link != nil {
+			to = link(x.v)
+		}
+		if to != "" {
+			fmt.Fprintf(b, `<a href="#%s">`, html.EscapeString(to))
+		}
 		x.draw(b)
+		if to != "" {
+			b.WriteString("</a>\n")
+		}
 	}
 }
 
@@ -133,7 +143,7 @@ func (r route) path() string {
 
 func (x *box) draw(b *strings.Builder) {
 	v := x.v
-	fmt.Fprintf(b, `<g class="layer %s" data-id="%d" transform="translate(%.1f %.1f)">`, v.family(), v.id, x.x-x.w/2, x.y)
+	fmt.Fprintf(b, `<g class="layer %s" transform="translate(%.1f %.1f)">`, v.family(), x.x-x.w/2, x.y)
 	tip := strings.Join(append([]string{v.name + " (" + v.class + ")", v.shape}, v.tips...), "\n")
 	fmt.Fprintf(b, "<title>%s</title>", html.EscapeString(cleanLines(tip)))
 	fmt.Fprintf(b, `<rect class="card" width="%.1f" height="%.1f" rx="8"/><rect class="mark" y="10" width="4" height="%.1f" rx="2"/>`, x.w, x.h, x.h-20)
