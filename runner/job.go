@@ -24,6 +24,8 @@ type Job struct {
 	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when it is whole.
 	Output string
 	Stdout io.Writer
+	// Format is that of the output: "jsonl", "csv", "tsv", "npy" or "npz"; "" goes by the name of Output, and is jsonl for Stdout.
+	Format string
 	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for byte that of an uninterrupted run. With
 	// nothing to go on with the run begins anew. A run with another model, other inputs or options is a *[ResumeError].
 	Resume bool
@@ -67,6 +69,32 @@ type Summary struct {
 // ErrStdinResume says that stdin cannot be read again.
 var ErrStdinResume = &OptionError{Option: "Resume", Msg: "standard input cannot be read again, and standard output has nothing to go on with: name files"}
 
+// Validate checks what can be checked without a model: that the formats are known, and that there is something to resume.
+func (j Job) Validate() error {
+	toStdout := j.toStdout()
+	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
+		return ErrStdinResume
+	}
+	if _, err := j.outputFormat(); err != nil {
+		return err
+	}
+	if len(j.Source.Files) == 0 {
+		return nil
+	}
+	_, err := j.Source.format()
+	return err
+}
+
+func (j Job) toStdout() bool { return j.Output == "" || j.Output == "-" }
+
+// outputFormat returns the format of the results.
+func (j Job) outputFormat() (format, error) {
+	if j.toStdout() && j.Format == "" {
+		j.Format = "jsonl"
+	}
+	return findFormat(j.Format, j.Output, writable)
+}
+
 // Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is when the output cannot be written on; any other
 // failure leaves nothing behind.
 func (p *Predictor) Run(ctx context.Context, j Job) (Summary, error) {
@@ -81,24 +109,29 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	q.meter = &meter{}
 	p = &q
 	j.Source.read = &p.meter.read
+	if err := j.Validate(); err != nil {
+		return sum, err
+	}
+	form, err := j.outputFormat()
+	if err != nil {
+		return sum, err
+	}
 	rows, err := p.Rows(j.Source)
 	if err != nil {
 		return sum, err
 	}
-	toStdout := j.Output == "" || j.Output == "-"
-	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
-		return sum, ErrStdinResume
-	}
-	if toStdout {
+	if j.toStdout() {
 		out := &stdout{w: bufio.NewWriterSize(j.Stdout, 64<<10)}
-		err := p.writeRows(ctx, rows, out, j, &sum)
+		err := p.writeRows(ctx, rows, form, out, j, &sum)
 		return sum, errors.Join(err, out.w.Flush()) // what is finished is of use
 	}
 	id, err := p.identity(j)
 	if err != nil {
 		return sum, err
 	}
-	out, err := openPart(j.Output, id, j.Resume)
+	id["output format"] = form.name
+	// A file that is no sequence of rows is written anew.
+	out, err := openPart(j.Output, id, j.Resume && form.lines)
 	if err != nil {
 		return sum, err
 	}
@@ -107,7 +140,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		j.Began(out.rows)
 	}
 	p.o.From = out.rows
-	err = p.writeRows(ctx, rows, out, j, &sum)
+	err = p.writeRows(ctx, rows, form, out, j, &sum)
 	var full *OutputFileError
 	switch {
 	case err == nil:
@@ -120,9 +153,11 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	return sum, errors.Join(err, out.remove())
 }
 
-// rowOutput takes lines.
+// rowOutput takes the bytes of rows.
 type rowOutput interface {
 	io.Writer
+	// due reports whether it is time to hand on what is collected; wrote then says how many rows the bytes so far hold.
+	due() bool
 	wrote(rows int64) error
 }
 
@@ -134,10 +169,9 @@ type stdout struct {
 
 func (s *stdout) Write(b []byte) (int, error) { return s.w.Write(b) }
 
+func (s *stdout) due() bool { return time.Since(s.flushed) >= flushEvery }
+
 func (s *stdout) wrote(int64) error {
-	if time.Since(s.flushed) < flushEvery {
-		return nil
-	}
 	s.flushed = time.Now()
 	return s.w.Flush()
 }
@@ -145,8 +179,11 @@ func (s *stdout) wrote(int64) error {
 // flushEvery is how long a result may wait before whoever reads stdout sees it, while others follow.
 const flushEvery = 100 * time.Millisecond
 
-func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, out rowOutput, j Job, sum *Summary) error {
-	var line []byte
+func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form format, out rowOutput, j Job, sum *Summary) error {
+	w, err := form.write(out, p.table(j.Source.Keep, sum.Resumed > 0))
+	if err != nil {
+		return err
+	}
 	size := j.Source.size()
 	told := time.Now()
 	tell := func() {
@@ -163,25 +200,24 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, out ro
 		if err != nil {
 			return err
 		}
-		if line, err = AppendRow(line[:0], p.outputs, r); err != nil {
-			return err
-		}
-		if _, err := out.Write(append(line, '\n')); err != nil {
-			return err
-		}
-		if err := out.wrote(1); err != nil {
+		if err := w.write(r); err != nil {
 			return err
 		}
 		sum.Rows++
 		if r.Err != nil {
 			sum.BadRows++
 		}
+		if form.lines && out.due() {
+			if err := errors.Join(w.flush(), out.wrote(sum.Resumed+sum.Rows)); err != nil {
+				return err
+			}
+		}
 		if now := time.Now(); now.Sub(told) >= flushEvery {
 			told = now
 			tell()
 		}
 	}
-	return nil
+	return w.close()
 }
 
 // identity says what a run's output depends on.

@@ -183,13 +183,27 @@ func (p *part) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// wrote says that the bytes so far hold n rows more, and notes it in the journal now and then.
-func (p *part) wrote(n int64) error {
-	p.rows += n
-	if p.offset-p.noted.offset < noteBytes && time.Since(p.noted.at) < noteEvery {
-		return nil
-	}
+// due reports whether the journal is to get a line.
+func (p *part) due() bool {
+	return p.offset-p.noted.offset >= noteBytes || time.Since(p.noted.at) >= noteEvery
+}
+
+// wrote says that the bytes so far hold the given number of rows, and notes it in the journal.
+func (p *part) wrote(rows int64) error {
+	p.rows = rows
 	return p.note()
+}
+
+// Seek moves to a place in the file, for formats whose header is known last.
+func (p *part) Seek(offset int64, whence int) (int64, error) {
+	if err := p.w.Flush(); err != nil {
+		return 0, outputError(p.path, err)
+	}
+	at, err := p.file.Seek(offset, whence)
+	if err != nil {
+		return at, outputError(p.path, err)
+	}
+	return at, nil
 }
 
 // note writes out what is buffered, and then a line of the journal.
@@ -238,8 +252,8 @@ func (p *part) keepMode() error {
 
 func (p *part) close() error { return errors.Join(p.journal.Close(), p.file.Close()) }
 
-// leave ends an interrupted run so that it can be gone on with.
-func (p *part) leave() error { return errors.Join(p.note(), p.close()) }
+// leave ends an interrupted run so that it can be gone on with from the journal's last line.
+func (p *part) leave() error { return p.close() }
 
 // remove takes away a run that has failed.
 func (p *part) remove() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,9 +24,10 @@ type Source struct {
 	// Files are read one after the other; "-" is Stdin. A name that ends in .gz or .zst is decompressed.
 	Files []string
 	Stdin io.Reader
-	// Format is "jsonl" or "txt"; "" goes by the files' names, which must then agree.
+	// Format is "jsonl", "txt", "csv", "tsv", "npy" or "npz"; "" goes by the files' names, which must then agree.
 	Format string
-	// Columns maps an input to the column that it is read from, where that has another name.
+	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv) it may be
+	// several, separated by commas, whose values stand side by side.
 	Columns map[string]string
 	// Keep lists columns that go to [Result.Extra] as they are, in this order.
 	Keep []string
@@ -67,44 +69,27 @@ type TextEncoder interface {
 	Encode(text string) []int64
 }
 
-// FormatOf returns the format that a file's name tells, without .gz and .zst: "jsonl" for .jsonl, .ndjson and .json, "txt" for .txt and .text.
-func FormatOf(name string) (string, error) {
-	plain := strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
-	switch ext := strings.ToLower(filepath.Ext(plain)); ext {
-	case ".jsonl", ".ndjson", ".json":
-		return "jsonl", nil
-	case ".txt", ".text":
-		return "txt", nil
-	case "":
-		return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: the name does not tell the format; give jsonl or txt", name)}
-	default:
-		return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: files of type %s are not read; jsonl and txt are", name, ext)}
-	}
-}
-
 // format returns the one format of all files.
-func (src Source) format() (string, error) {
-	if src.Format != "" {
-		if src.Format != "jsonl" && src.Format != "txt" {
-			return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: want jsonl or txt", src.Format)}
-		}
-		return src.Format, nil
+func (src Source) format() (format, error) {
+	if len(src.Files) == 0 {
+		return format{}, &OptionError{Option: "Files", Msg: "name at least one file of rows"}
 	}
-	format := ""
-	for _, name := range src.Files {
-		f := "jsonl" // of standard input
-		if name != "-" {
-			var err error
-			if f, err = FormatOf(name); err != nil {
-				return "", err
-			}
+	var first format
+	for i, name := range src.Files {
+		wanted := src.Format
+		if wanted == "" && name == "-" {
+			wanted = "jsonl"
 		}
-		if format != "" && f != format {
-			return "", &OptionError{Option: "Format", Msg: fmt.Sprintf("the files are of different types, %s and %s; run them one after the other", format, f)}
+		f, err := findFormat(wanted, name, readable)
+		switch {
+		case err != nil:
+			return format{}, err
+		case i > 0 && f.name != first.name:
+			return format{}, &OptionError{Option: "Format", Msg: fmt.Sprintf("the files are of different types, %s and %s; run them one after the other", first.name, f.name)}
 		}
-		format = f
+		first = f
 	}
-	return format, nil
+	return first, nil
 }
 
 // Rows returns the rows of a source as the signature takes them. What is wrong with the source itself is an error here: *[OptionError] and *[NameError].
@@ -123,10 +108,10 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
 	var rows *dataset.Dataset
-	if format == "txt" {
+	if format.read == nil {
 		rows, err = p.textRows(src)
 	} else {
-		rows, err = p.jsonRows(src)
+		rows, err = p.columnRows(src, format)
 	}
 	if err != nil {
 		return nil, err
@@ -150,22 +135,21 @@ func (p *Predictor) textRows(src Source) (*dataset.Dataset, error) {
 	return p.convertText(lines, 0, src.Encoder)
 }
 
-// jsonRows reads an object a line.
-func (p *Predictor) jsonRows(src Source) (*dataset.Dataset, error) {
-	o := dataset.JSONLOptions{Open: src.open, Keep: src.Keep, Keys: src.Columns}
+// columnRows reads rows that have a column, or a key, for each input.
+func (p *Predictor) columnRows(src Source, f format) (*dataset.Dataset, error) {
 	if src.Encoder == nil {
-		return dataset.JSONLFiles(p.spec, o, src.Files...), nil
+		return f.read(p.spec, src), nil
 	}
 	input, err := p.textInput(src)
 	if err != nil {
 		return nil, err
 	}
 	if src.Text != "" {
-		o.Keys = map[string]string{}
-		for name, column := range src.Columns {
-			o.Keys[name] = column
+		src.Columns = maps.Clone(src.Columns)
+		if src.Columns == nil {
+			src.Columns = map[string]string{}
 		}
-		o.Keys[input] = src.Text
+		src.Columns[input] = src.Text
 	}
 	items := map[string]dataset.Spec{}
 	for i, key := range p.spec.Keys() {
@@ -173,7 +157,7 @@ func (p *Predictor) jsonRows(src Source) (*dataset.Dataset, error) {
 	}
 	items[input] = dataset.TensorSpec(tensor.String)
 	read := dataset.Dict(items)
-	return p.convertText(dataset.JSONLFiles(read, o, src.Files...), read.Index(input), src.Encoder)
+	return p.convertText(f.read(read, src), read.Index(input), src.Encoder)
 }
 
 // textInput returns the input that encoded text goes to: the one that is mapped to the column, or the only one.

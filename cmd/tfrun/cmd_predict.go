@@ -29,6 +29,7 @@ type predictOptions struct {
 	inputs []string
 
 	output      string
+	format      string
 	inputFormat string
 	columns     []string
 	keep        []string
@@ -91,7 +92,8 @@ so there is a choice (--batching):
 
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", "", "write results to this file (stdout)")
-	f.StringVar(&o.inputFormat, "input-format", "", "jsonl or txt (by extension)")
+	f.StringVar(&o.format, "format", "", "of the results: jsonl, csv, tsv, npy, npz (by -o's extension, else jsonl)")
+	f.StringVar(&o.inputFormat, "input-format", "", "jsonl, txt, csv, tsv, npy, npz (by extension)")
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
 	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
 	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
@@ -136,9 +138,6 @@ func (o *predictOptions) validate() error {
 	if o.text != "" && o.vocab == "" {
 		return usagef(command, "--text says which column to encode; --vocab FILE has to say how")
 	}
-	if ext := filepath.Ext(o.output); o.output != "" && o.output != "-" && ext != ".jsonl" && ext != ".ndjson" && ext != ".json" {
-		return usagef(command, "output %q: results are written as JSON lines; name it .jsonl", o.output)
-	}
 	if o.shard != "" {
 		if _, err := fmt.Sscanf(o.shard+" ", "%d/%d ", &o.predict.Shard, &o.predict.Shards); err != nil ||
 			o.predict.Shard < 0 || o.predict.Shard >= o.predict.Shards {
@@ -153,6 +152,10 @@ func (o *predictOptions) validate() error {
 		return err
 	}
 	o.inputs = files
+	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
+	if err := job.Validate(); err != nil {
+		return err
+	}
 	for _, in := range files {
 		if sameFile(in, o.output) {
 			return usagef(command, "output %q is an input too", o.output)
@@ -327,7 +330,7 @@ func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source 
 		bar = progress.New(std.err, columns)
 	}
 	sum, err := p.Run(ctx, runner.Job{
-		Source: source, Output: o.output, Stdout: std.out, Resume: o.resume,
+		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume,
 		Progress: func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) },
 		Began: func(done int64) {
 			if !o.quiet {

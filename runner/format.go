@@ -1,0 +1,260 @@
+package runner
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// format is a kind of files of rows.
+type format struct {
+	name       string
+	extensions []string
+	// read reads rows of a spec; nil where the format is only written.
+	read func(spec dataset.Spec, src Source) *dataset.Dataset
+	// write returns a writer of results; nil where the format is only read.
+	write func(w io.Writer, t table) (rowWriter, error)
+	// lines says that a file is the rows one after the other, so that an interrupted run can go on in the middle.
+	lines bool
+}
+
+// formats are the files that rows are read from and results are written to.
+var formats = []format{
+	{name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, write: writeJSONL, lines: true},
+	{name: "txt", extensions: []string{".txt", ".text"}},
+	{name: "csv", extensions: []string{".csv"}, read: readCSV(','), write: writeCSV(','), lines: true},
+	{name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), write: writeCSV('\t'), lines: true},
+	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter)},
+	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), write: writeNPY(npy.NewZipWriter)},
+}
+
+// formatNames lists the formats for which keep holds.
+func formatNames(keep func(format) bool) string {
+	var names []string
+	for _, f := range formats {
+		if keep(f) {
+			names = append(names, f.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func readable(f format) bool { return f.read != nil || f.name == "txt" }
+func writable(f format) bool { return f.write != nil }
+
+// findFormat returns the format of a name, or, where that is "", the one that a file's name tells.
+func findFormat(name, file string, usable func(format) bool) (format, error) {
+	if name != "" {
+		for _, f := range formats {
+			if f.name == name && usable(f) {
+				return f, nil
+			}
+		}
+		return format{}, &OptionError{Option: "Format", Msg: fmt.Sprintf("format %q: want one of %s", name, formatNames(usable))}
+	}
+	plain := strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst")
+	ext := strings.ToLower(filepath.Ext(plain))
+	for _, f := range formats {
+		if slices.Contains(f.extensions, ext) && usable(f) {
+			return f, nil
+		}
+	}
+	return format{}, &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: the name does not tell the format; name it one of %s", file, formatNames(usable))}
+}
+
+// columnLists gives the columns of each input; a comma separates several that stand side by side.
+func (src Source) columnLists() map[string][]string {
+	lists := map[string][]string{}
+	for input, column := range src.Columns {
+		lists[input] = strings.Split(column, ",")
+	}
+	return lists
+}
+
+func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
+	return dataset.JSONLFiles(spec, dataset.JSONLOptions{Open: src.open, Keep: src.Keep, Keys: src.Columns}, src.Files...)
+}
+
+func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
+	return func(spec dataset.Spec, src Source) *dataset.Dataset {
+		o := csv.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}
+		if comma == '\t' {
+			o.Comma = comma
+		}
+		return csv.Rows(spec, o, src.Files...)
+	}
+}
+
+func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
+	return func(spec dataset.Spec, src Source) *dataset.Dataset {
+		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
+	}
+}
+
+// table is what results consist of.
+type table struct {
+	names []string     // of the outputs, in their order
+	spec  dataset.Spec // of a row of them; zero where an output is sparse
+	keep  []string     // the extra columns
+	// begun says that the output holds rows of an interrupted run already.
+	begun bool
+}
+
+// errorColumn holds what is wrong with a row, where such rows are skipped.
+const errorColumn = "error"
+
+// table describes the results of a run with the given kept columns.
+func (p *Predictor) table(keep []string, begun bool) table {
+	t := table{names: p.outputs, keep: slices.Clone(keep), begun: begun}
+	if p.o.SkipBadRows {
+		t.keep = append(t.keep, errorColumn)
+	}
+	items := map[string]dataset.Spec{}
+	for _, out := range p.f.outputs {
+		switch out.Role {
+		case "", "values":
+			items[out.Value] = dataset.Leaf(p.outputComponent(out))
+		case "indices":
+			return t
+		}
+	}
+	t.spec = dataset.Dict(items)
+	return t
+}
+
+// outputComponent describes an output's value in a row.
+func (p *Predictor) outputComponent(out Endpoint) dataset.Component {
+	drop := 1
+	if p.o.NoBatch {
+		drop = 0
+	}
+	c := dataset.Component{DType: out.DType, Shape: out.Shape.Drop(drop)}
+	if out.labels != nil {
+		c.DType = tensor.String
+	}
+	if out.Role == "" {
+		return c
+	}
+	c.Shape = tensor.UnknownShape()
+	c.SplitsDType = tensor.Int64
+	for _, e := range p.f.outputs {
+		if e.Value == out.Value && strings.HasPrefix(e.Role, "row_splits") {
+			c.RaggedRank++
+			c.SplitsDType = e.DType
+		}
+	}
+	if c.RaggedRank -= drop; c.RaggedRank > 0 {
+		c.Ragged = true
+	} else {
+		c.Shape = out.Shape
+	}
+	return c
+}
+
+// rowWriter writes results.
+type rowWriter interface {
+	write(r Result) error
+	// flush hands on what is collected, for formats of lines.
+	flush() error
+	// close makes the file whole, without closing what it is written to.
+	close() error
+}
+
+// jsonlWriter writes a line of JSON for each result.
+type jsonlWriter struct {
+	w     io.Writer
+	names []string
+	line  []byte
+}
+
+func writeJSONL(w io.Writer, t table) (rowWriter, error) {
+	return &jsonlWriter{w: w, names: t.names}, nil
+}
+
+func (j *jsonlWriter) write(r Result) (err error) {
+	if j.line, err = AppendRow(j.line[:0], j.names, r); err != nil {
+		return err
+	}
+	_, err = j.w.Write(append(j.line, '\n'))
+	return err
+}
+
+func (j *jsonlWriter) flush() error { return nil }
+func (j *jsonlWriter) close() error { return nil }
+
+// elementWriter is what the writers of package dataset have in common.
+type elementWriter interface {
+	Write(e dataset.Element) error
+	Close() error
+}
+
+// tableWriter turns results into elements.
+type tableWriter struct {
+	w     elementWriter
+	place []int // of each output, its component in the spec
+}
+
+// newTableWriter checks that results are a table.
+func newTableWriter(t table, open func() (elementWriter, error)) (rowWriter, error) {
+	if t.spec.IsZero() {
+		return nil, &OptionError{Option: "Format", Msg: "sparse outputs are written as JSON lines only; name the output .jsonl, or leave them out with --outputs"}
+	}
+	w, err := open()
+	if err != nil {
+		return nil, err
+	}
+	tw := &tableWriter{w: w}
+	for _, name := range t.names {
+		tw.place = append(tw.place, t.spec.Index(name))
+	}
+	return tw, nil
+}
+
+func (t *tableWriter) write(r Result) error {
+	e := dataset.Element{Row: r.Row, Extra: r.Extra}
+	if r.Err != nil {
+		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, JSON: appendText(nil, r.Err.Error())})
+		return t.w.Write(e)
+	}
+	e.Tensors = make([]tensor.Tensor, len(r.Values))
+	for i, v := range r.Values {
+		e.Tensors[t.place[i]] = v.Tensor
+		if v.Splits != nil {
+			if e.Splits == nil {
+				e.Splits = make([][]tensor.Tensor, len(r.Values))
+			}
+			e.Splits[t.place[i]] = v.Splits
+		}
+	}
+	return t.w.Write(e)
+}
+
+func (t *tableWriter) flush() error {
+	if f, ok := t.w.(interface{ Flush() error }); ok {
+		return f.Flush()
+	}
+	return nil
+}
+
+func (t *tableWriter) close() error { return t.w.Close() }
+
+func writeCSV(comma byte) func(io.Writer, table) (rowWriter, error) {
+	return func(w io.Writer, t table) (rowWriter, error) {
+		return newTableWriter(t, func() (elementWriter, error) {
+			return csv.NewWriter(w, t.spec, csv.WriterOptions{Keep: t.keep, Comma: comma, NoHeader: t.begun})
+		})
+	}
+}
+
+func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer, error)) func(io.Writer, table) (rowWriter, error) {
+	return func(w io.Writer, t table) (rowWriter, error) {
+		return newTableWriter(t, func() (elementWriter, error) { return open(w, t.spec, npy.WriterOptions{Keep: t.keep}) })
+	}
+}
