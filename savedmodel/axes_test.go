@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -77,5 +78,39 @@ func TestAtGivesTheShapesOfRuns(t *testing.T) {
 	t.Logf("at: %d of %d outputs of %d runs", right, outputs, runs)
 	if right*100 < outputs*97 {
 		t.Errorf("only %d of %d outputs have the shapes that the table gives", right, outputs)
+	}
+}
+
+// TestConcurrentUse reads one model from several goroutines; the race detector looks on.
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"k2_nested", "k3_nested"} {
+		m := openTest(t, name)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if _, err := m.Report(); err != nil {
+					t.Error(err)
+				}
+				mg := m.MetaGraphs[0]
+				s := mg.Signatures[DefaultSignature]
+				shapes, err := mg.Put(s, Sizes{Axes: map[string]int64{"batch": 5}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				table, err := mg.Layers()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				for _, at := range table.At(shapes) {
+					if at.Output.first().Rank() > 0 && at.Output.first().Dim(0) != 5 {
+						t.Errorf("%s: %s has shape %v at batch 5", name, at.Layer.Name, at.Output)
+					}
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

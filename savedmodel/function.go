@@ -3,6 +3,7 @@ package savedmodel
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
@@ -47,8 +48,35 @@ func (r ref) ok() bool { return r.node != nil || r.arg > 0 }
 // isArg returns the argument's place when r is one.
 func (r ref) isArg() (int, bool) { return r.arg - 1, r.node == nil && r.arg > 0 }
 
-// loadFunction decodes a function of the library and resolves its references; nil when there is none of that name.
+// loadFunction returns a function of the library with its references resolved; nil when there is none of that name. Those of the signatures are kept:
+// several signatures often call the same one.
 func (mg *MetaGraph) loadFunction(name string) (*function, error) {
+	mg.loaded.Lock()
+	defer mg.loaded.Unlock()
+	if f := mg.loaded.functions[name]; f != nil {
+		return f, nil
+	}
+	f, err := mg.resolveFunction(name)
+	if f != nil && len(mg.loaded.functions) < maxLoaded {
+		if mg.loaded.functions == nil {
+			mg.loaded.functions = map[string]*function{}
+		}
+		mg.loaded.functions[name] = f
+	}
+	return f, err
+}
+
+// maxLoaded bounds how many decoded functions are kept.
+const maxLoaded = 16
+
+// loadedFunctions holds the functions that were decoded and resolved.
+type loadedFunctions struct {
+	sync.Mutex
+	functions map[string]*function
+}
+
+// resolveFunction decodes a function and resolves its references.
+func (mg *MetaGraph) resolveFunction(name string) (*function, error) {
 	def, err := mg.Function(name)
 	if def == nil || err != nil {
 		return nil, err

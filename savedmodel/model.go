@@ -39,6 +39,8 @@ type MetaGraph struct {
 	objs  func() (*objectGraph, error)
 	ops   func() (map[string][]outputArg, error)
 	table func() (*LayerTable, error)
+
+	loaded loadedFunctions
 }
 
 // Framework says what wrote a model, as far as it shows.

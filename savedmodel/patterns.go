@@ -90,7 +90,7 @@ var applicationsRelu = regexp.MustCompile(`^(?:conv\d+(?:_block\d+)?(?:_\w+)?_re
 // reluClasses tells ReLU from Activation("relu"), which do the same, by the words in the name.
 func reluClasses(t *traits) []string {
 	name := strings.ToLower(t.name)
-	if applicationsRelu.MatchString(name) || strings.Contains(name, "activation") || strings.Contains(name, "act_relu") {
+	if applicationsRelu.MatchString(name) || strings.HasSuffix(name, "_act") || strings.Contains(name, "activation") || strings.Contains(name, "act_relu") {
 		return []string{"Activation", "ReLU"}
 	}
 	return []string{"ReLU", "Activation"}
