@@ -2,8 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -58,32 +56,14 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
+	if err := requireGPU(o); err != nil {
+		return nil, err
+	}
 	err = s.loadFiles(o, func(dir string) (engine, error) { return loadEngine(ctx, dir, graph.Tags, o) })
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkDevice(o.Device); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	return s, nil
-}
-
-// checkDevice makes sure that a GPU that was asked for is there: TensorFlow falls back to the CPU in silence.
-func (s *Session) checkDevice(name string) error {
-	d, err := parseDevice(name)
-	if err != nil || d.kind != "gpu" {
-		return err
-	}
-	devices, err := s.engine.devices()
-	if err != nil {
-		return err
-	}
-	for _, dev := range devices {
-		if dev.Type == "GPU" {
-			return nil
-		}
-	}
-	return &OptionError{Option: "Device", Msg: fmt.Sprintf("%q: TensorFlow sees no GPU; tfrun doctor says what is missing", name)}
 }
 
 // Model returns the files that the session was loaded from.

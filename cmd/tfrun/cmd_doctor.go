@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,7 +29,10 @@ func newDoctorCmd(std stdio) *cobra.Command {
 		Use:   "doctor",
 		Short: "check libtensorflow, the devices, and that they compute right",
 		Long: `Says which libtensorflow is found, what the processor can do, which devices TensorFlow
-sees, and runs a small graph on each of them whose result is compared with Go's own.`,
+sees with how much memory, and runs a small graph on each of them whose result is compared
+with Go's own. Where a GPU could be used and is not, it says what is missing and what to do.
+
+With --device gpu it fails where TensorFlow sees no GPU.`,
 		Args: args(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := quietTensorFlow(cmd); err != nil {
@@ -48,17 +53,51 @@ type diagnosis struct {
 	System  string            `json:"system"`
 	CPU     []string          `json:"cpu_features"`
 	Cores   int               `json:"cores"`
-	Library *runner.Library   `json:"libtensorflow"`
+	Memory  int64             `json:"memory_bytes"` // of the machine, or what the container may take; 0 where it is not known
+	Library *libraryDiagnosis `json:"libtensorflow"`
 	Devices []deviceDiagnosis `json:"devices"`
+	GPU     *gpuDiagnosis     `json:"gpu"`
+}
+
+type libraryDiagnosis struct {
+	Path     string `json:"path"` // "" where the program is linked with it
+	Version  string `json:"version"`
+	GPUBuild bool   `json:"gpu_build"`
 }
 
 // deviceDiagnosis is what the self-test said of a device.
 type deviceDiagnosis struct {
 	Name        string  `json:"name"`
 	Type        string  `json:"type"`
-	MemoryBytes int64   `json:"memory_bytes"`
+	MemoryBytes int64   `json:"memory_bytes"` // what TensorFlow may take of it
 	MaxError    float64 `json:"max_error"`
 	Problem     string  `json:"problem,omitempty"`
+}
+
+// gpuDiagnosis is what the driver says, and what is between it and TensorFlow.
+type gpuDiagnosis struct {
+	Driver    string             `json:"driver"` // "" where there is none
+	CUDA      string             `json:"cuda"`   // the newest that the driver supports
+	GPUs      []gpuDevice        `json:"gpus"`
+	Libraries []libraryState     `json:"libraries"`
+	Problems  []problemDiagnosis `json:"problems"`
+}
+
+type gpuDevice struct {
+	Name       string `json:"name"`
+	Capability string `json:"compute_capability"`
+	Total      int64  `json:"memory_bytes"`
+	Free       int64  `json:"free_bytes"`
+}
+
+type libraryState struct {
+	Name    string `json:"name"`
+	Problem string `json:"problem,omitempty"`
+}
+
+type problemDiagnosis struct {
+	What string `json:"problem"`
+	Fix  string `json:"fix"`
 }
 
 func runDoctor(ctx context.Context, o doctorOptions, std stdio) error {
@@ -67,7 +106,7 @@ func runDoctor(ctx context.Context, o doctorOptions, std stdio) error {
 	}
 	d := diagnosis{
 		Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
-		CPU: cpuFeatures(), Cores: runtime.NumCPU(), Devices: []deviceDiagnosis{},
+		CPU: cpuFeatures(), Cores: runtime.NumCPU(), Memory: systemMemory(), Devices: []deviceDiagnosis{},
 	}
 	failure := d.examine(ctx, o.load)
 	var err error
@@ -81,23 +120,53 @@ func runDoctor(ctx context.Context, o doctorOptions, std stdio) error {
 	return errors.Join(err, failure)
 }
 
-// examine opens the library and tests the devices.
+// examine opens the library, tests the devices, and looks for what keeps TensorFlow from a GPU.
 func (d *diagnosis) examine(ctx context.Context, o runner.Options) error {
 	lib, err := runner.OpenLibrary(o.Library)
 	if err != nil {
 		return err
 	}
-	d.Library = &lib
+	d.Library = &libraryDiagnosis{Path: lib.Path, Version: lib.Version}
 	tests, err := runner.SelfTest(ctx, o)
+	gpus := 0
 	for _, t := range tests {
 		dev := deviceDiagnosis{Name: t.Device.Name, Type: t.Device.Type, MemoryBytes: t.Device.MemoryBytes, MaxError: t.MaxError}
+		switch {
+		case dev.Type == "GPU":
+			gpus++
+		case dev.Type == "CPU":
+			dev.MemoryBytes = d.Memory // TensorFlow says 256 MiB of every CPU
+		}
 		if t.Err != nil {
 			dev.Problem = t.Err.Error()
 			err = errors.Join(err, fmt.Errorf("self-test: %w", t.Err))
 		}
 		d.Devices = append(d.Devices, dev)
 	}
+	report, gpuErr := runner.ExamineGPU(o.Library)
+	if gpuErr != nil {
+		return errors.Join(err, gpuErr)
+	}
+	d.Library.GPUBuild = report.Build
+	d.GPU = diagnoseGPU(report)
+	if gpus == 0 && strings.HasPrefix(strings.ToLower(o.Device), "gpu") {
+		err = errors.Join(err, &runner.GPUError{Report: report})
+	}
 	return err
+}
+
+func diagnoseGPU(r runner.GPUReport) *gpuDiagnosis {
+	g := &gpuDiagnosis{Driver: r.Driver, CUDA: r.CUDA, GPUs: []gpuDevice{}, Problems: []problemDiagnosis{}}
+	for _, gpu := range r.GPUs {
+		g.GPUs = append(g.GPUs, gpuDevice{Name: gpu.Name, Capability: gpu.Capability, Total: gpu.TotalBytes, Free: gpu.FreeBytes})
+	}
+	for _, l := range r.Libraries {
+		g.Libraries = append(g.Libraries, libraryState{Name: l.Name, Problem: l.Reason})
+	}
+	for _, p := range r.Problems {
+		g.Problems = append(g.Problems, problemDiagnosis(p))
+	}
+	return g
 }
 
 // print writes the diagnosis for people.
@@ -110,9 +179,9 @@ func (d *diagnosis) print(w io.Writer) error {
 	case d.Library == nil:
 		lines = append(lines, [2]string{"libtensorflow", "not found"})
 	case d.Library.Path == "":
-		lines = append(lines, [2]string{"libtensorflow", d.Library.Version + ", linked into this program"})
+		lines = append(lines, [2]string{"libtensorflow", d.Library.text() + ", linked into this program"})
 	default:
-		lines = append(lines, [2]string{"libtensorflow", d.Library.Version + ", " + d.Library.Path})
+		lines = append(lines, [2]string{"libtensorflow", d.Library.text() + ", " + d.Library.Path})
 	}
 	for _, dev := range d.Devices {
 		state := fmt.Sprintf("self-test passed, largest error %.1g", dev.MaxError)
@@ -120,9 +189,12 @@ func (d *diagnosis) print(w io.Writer) error {
 			state = "self-test FAILED"
 		}
 		if dev.MemoryBytes > 0 {
-			state = fmt.Sprintf("%.1f GiB, %s", float64(dev.MemoryBytes)/(1<<30), state)
+			state = gib(dev.MemoryBytes) + ", " + state
 		}
 		lines = append(lines, [2]string{"device", shortDevice(dev.Name) + ", " + state})
+	}
+	if d.GPU != nil {
+		lines = append(lines, d.GPU.lines(d.Library.GPUBuild)...)
 	}
 	for _, l := range lines {
 		if _, err := fmt.Fprintf(w, "%-14s %s\n", l[0], l[1]); err != nil {
@@ -131,6 +203,61 @@ func (d *diagnosis) print(w io.Writer) error {
 	}
 	return nil
 }
+
+func (l *libraryDiagnosis) text() string {
+	if l.GPUBuild {
+		return l.Version + " (GPU build)"
+	}
+	return l.Version + " (CPU build)"
+}
+
+// lines describes the GPUs; where there is neither a driver nor a build that could use one, there is nothing to say.
+func (g *gpuDiagnosis) lines(build bool) [][2]string {
+	if g.Driver == "" && !build {
+		return nil
+	}
+	var lines [][2]string
+	if g.Driver != "" {
+		text := "NVIDIA " + g.Driver
+		if g.CUDA != "" {
+			text += ", supports CUDA up to " + g.CUDA
+		}
+		lines = append(lines, [2]string{"driver", text})
+	}
+	for _, gpu := range g.GPUs {
+		lines = append(lines, [2]string{"gpu", fmt.Sprintf("%s, compute capability %s, %s, %s free", gpu.Name, gpu.Capability, gib(gpu.Total), gib(gpu.Free))})
+	}
+	for _, p := range g.Problems {
+		lines = append(lines, [2]string{"no gpu", p.What}, [2]string{"  to do", p.Fix})
+	}
+	return lines
+}
+
+// systemMemory returns how much memory the process may take: the machine's, or the limit of its container.
+func systemMemory() int64 {
+	var least int64
+	smaller := func(text string) {
+		// A limit of nearly 2⁶³ is how the first kind of control groups says that there is none.
+		if n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil && n > 0 && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
+		if _, rest, ok := strings.Cut(string(info), "MemTotal:"); ok {
+			kib, _, _ := strings.Cut(rest, "kB")
+			smaller(strings.TrimSpace(kib) + "000")
+			least = least / 1000 * 1024
+		}
+	}
+	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		if limit, err := os.ReadFile(file); err == nil {
+			smaller(string(limit))
+		}
+	}
+	return least
+}
+
+func gib(bytes int64) string { return fmt.Sprintf("%.1f GiB", float64(bytes)/(1<<30)) }
 
 // shortDevice turns "/job:localhost/replica:0/task:0/device:CPU:0" into "CPU:0".
 func shortDevice(name string) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type predictOptions struct {
 	predict     runner.PredictOptions
 	batching    string
 	load        runner.Options
+	requireGPU  bool
 	heads       []string
 	labels      string
 	dryRun      bool
@@ -123,6 +125,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
 	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
 	f.StringVar(&o.load.Device, "device", "", "cpu, gpu or gpu:N (where TensorFlow likes)")
+	f.BoolVar(&o.requireGPU, "require-gpu", false, "fail where TensorFlow would fall back to the CPU: --device gpu, with the reason")
 	f.Float64Var(&o.load.GPUMemoryFraction, "gpu-memory", 0, "share of the GPU's memory to take (as needed)")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary")
 }
@@ -146,6 +149,12 @@ func (o *predictOptions) validate() error {
 	}
 	if err := o.parseHeads(); err != nil {
 		return err
+	}
+	if o.requireGPU {
+		if strings.HasPrefix(strings.ToLower(o.load.Device), "cpu") {
+			return usagef(command, "--require-gpu and --device %s contradict each other", o.load.Device)
+		}
+		o.load.Device = cmp.Or(o.load.Device, "gpu")
 	}
 	files, err := expand(o.inputs)
 	if err != nil {
