@@ -220,7 +220,7 @@ func newTableWriter(t table, open func() (elementWriter, error)) (rowWriter, err
 func (t *tableWriter) write(r Result) error {
 	e := dataset.Element{Row: r.Row, Extra: r.Extra}
 	if r.Err != nil {
-		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, JSON: appendText(nil, r.Err.Error())})
+		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, JSON: dataset.AppendJSONString(nil, r.Err.Error())})
 		return t.w.Write(e)
 	}
 	e.Tensors = make([]tensor.Tensor, len(r.Values))

@@ -241,7 +241,7 @@ func (p *Predictor) identity(j Job) (identity, error) {
 		"input format":  j.Source.Format,
 	}
 	for name, v := range o.Pad {
-		text, err := AppendJSON(nil, v)
+		text, err := dataset.AppendJSON(nil, v, nil)
 		if err != nil {
 			return nil, err
 		}

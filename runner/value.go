@@ -3,6 +3,7 @@ package runner
 import (
 	"fmt"
 
+	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -25,13 +26,15 @@ type Sparse struct {
 // AppendJSON appends the value as JSON: nested lists of unequal length for a ragged one; for a sparse one
 // {"indices": [[…]], "values": […], "dense_shape": […]}.
 func (v Value) AppendJSON(dst []byte) ([]byte, error) {
-	switch {
-	case v.Sparse != nil:
+	if v.Sparse != nil {
 		return v.appendSparse(dst)
-	case v.Splits != nil:
-		return v.appendRagged(dst)
 	}
-	return AppendJSON(dst, v.Tensor)
+	if v.Splits != nil {
+		if _, err := raggedSplits(v); err != nil {
+			return dst, err
+		}
+	}
+	return dataset.AppendJSON(dst, v.Tensor, v.Splits)
 }
 
 func (v Value) appendSparse(dst []byte) ([]byte, error) {
@@ -40,40 +43,11 @@ func (v Value) appendSparse(dst []byte) ([]byte, error) {
 		key string
 		t   tensor.Tensor
 	}{{`{"indices":`, v.Sparse.Indices}, {`,"values":`, v.Tensor}, {`,"dense_shape":`, v.Sparse.DenseShape}} {
-		if dst, err = AppendJSON(append(dst, part.key...), part.t); err != nil {
+		if dst, err = dataset.AppendJSON(append(dst, part.key...), part.t, nil); err != nil {
 			return dst, err
 		}
 	}
 	return append(dst, '}'), nil
-}
-
-func (v Value) appendRagged(dst []byte) ([]byte, error) {
-	splits, err := raggedSplits(v)
-	if err != nil {
-		return dst, err
-	}
-	put, err := appender(v.Tensor)
-	if err != nil {
-		return dst, err
-	}
-	inner := v.Tensor.Dims()[1:]
-	size, _ := tensor.NumElements(inner)
-	var list func(dst []byte, depth int, lo, hi int64) []byte
-	list = func(dst []byte, depth int, lo, hi int64) []byte {
-		dst = append(dst, '[')
-		for i := lo; i < hi; i++ {
-			if i > lo {
-				dst = append(dst, ',')
-			}
-			if depth < len(splits) {
-				dst = list(dst, depth+1, splits[depth][i], splits[depth][i+1])
-			} else {
-				dst, _ = appendNested(dst, inner, int(i*size), put)
-			}
-		}
-		return append(dst, ']')
-	}
-	return list(dst, 0, 0, int64(len(splits[0])-1)), nil
 }
 
 // raggedSplits returns the row splits as int64, checked: each begins with 0, never falls, and ends at the length of the next level.

@@ -14,7 +14,7 @@ import (
 )
 
 // Append appends a value as JSON: a scalar, or nested lists; the lists of a ragged value (splits not nil) are of unequal length. Integers are
-// exact and floats the shortest text that reads back; NaN, Infinity and -Infinity stand for themselves; a complex number is [re, im] and a string
+// exact and floats the shortest text that reads back (16-bit floats as the float32 of the same value); NaN, Infinity and -Infinity stand for themselves; a complex number is [re, im] and a string
 // that is not UTF-8 {"b64": "…"}.
 func Append(dst []byte, t tensor.Tensor, splits []tensor.Tensor) ([]byte, error) {
 	put, err := Appender(t)
@@ -102,13 +102,9 @@ func Appender(t tensor.Tensor) (func(dst []byte, i int) []byte, error) {
 	case tensor.Complex128:
 		return each(t, func(dst []byte, v complex128) []byte { return pair(dst, real(v), imag(v), 64) }), nil
 	case tensor.Float16:
-		return each(t, func(dst []byte, v tensor.F16) []byte {
-			return short(dst, float64(v.Float32()), 5, func(f float64) bool { return tensor.ToF16(f) == v })
-		}), nil
+		return each(t, func(dst []byte, v tensor.F16) []byte { return AppendFloat(dst, float64(v.Float32()), 32) }), nil
 	case tensor.Bfloat16:
-		return each(t, func(dst []byte, v tensor.BF16) []byte {
-			return short(dst, float64(v.Float32()), 4, func(f float64) bool { return tensor.ToBF16(f) == v })
-		}), nil
+		return each(t, func(dst []byte, v tensor.BF16) []byte { return AppendFloat(dst, float64(v.Float32()), 32) }), nil
 	case tensor.String:
 		return each(t, AppendString), nil
 	}
@@ -147,17 +143,6 @@ func AppendFloat(dst []byte, v float64, bits int) []byte {
 		return strconv.AppendFloat(dst, v, 'e', -1, bits)
 	}
 	return strconv.AppendFloat(dst, v, 'f', -1, bits)
-}
-
-// short writes a 16-bit float with the fewest digits, at most most, that same accepts.
-func short(dst []byte, v float64, most int, same func(float64) bool) []byte {
-	for digits := 1; digits <= most && !math.IsNaN(v) && !math.IsInf(v, 0); digits++ {
-		f, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits-1, 64), 64)
-		if err == nil && same(f) {
-			return AppendFloat(dst, f, 64)
-		}
-	}
-	return AppendFloat(dst, v, 64)
 }
 
 const hexDigits = "0123456789abcdef"
