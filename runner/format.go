@@ -10,6 +10,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -33,6 +34,7 @@ var formats = []format{
 	{name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), write: writeCSV('\t'), lines: true},
 	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter)},
 	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), write: writeNPY(npy.NewZipWriter)},
+	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord},
 }
 
 // formatNames lists the formats for which keep holds.
@@ -96,6 +98,10 @@ func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) f
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
 		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
 	}
+}
+
+func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
+	return tfrecord.Rows(spec, tfrecord.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
 }
 
 // table is what results consist of.
@@ -257,4 +263,10 @@ func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer
 	return func(w io.Writer, t table) (rowWriter, error) {
 		return newTableWriter(t, func() (elementWriter, error) { return open(w, t.spec, npy.WriterOptions{Keep: t.keep}) })
 	}
+}
+
+func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		return tfrecord.NewWriter(w, t.spec, tfrecord.WriterOptions{Keep: t.keep})
+	})
 }

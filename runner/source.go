@@ -24,7 +24,7 @@ type Source struct {
 	// Files are read one after the other; "-" is Stdin. A name that ends in .gz or .zst is decompressed.
 	Files []string
 	Stdin io.Reader
-	// Format is "jsonl", "txt", "csv", "tsv", "npy" or "npz"; "" goes by the files' names, which must then agree.
+	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz" or "tfrecord"; "" goes by the files' names, which must then agree.
 	Format string
 	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv) it may be
 	// several, separated by commas, whose values stand side by side.

@@ -58,13 +58,14 @@ func exitCode(err error) int {
 		feed      *runner.FeedError
 		syntax    *dataset.SyntaxError
 		row       *dataset.Error
+		column    *dataset.ColumnError
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &feed):
+	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &feed):
 		return exitData
 	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output), errors.As(err, &padding),
 		errors.As(err, &signature), errors.As(err, &tags):
