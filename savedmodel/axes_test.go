@@ -89,7 +89,7 @@ func TestConcurrentUse(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if _, err := m.Report(); err != nil {
+				if err := describe(m); err != nil {
 					t.Error(err)
 				}
 				mg := m.MetaGraphs[0]

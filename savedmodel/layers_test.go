@@ -162,3 +162,27 @@ func TestGuessesAreMarked(t *testing.T) {
 		}
 	}
 }
+
+// TestTableOfTheTutorial holds the table that the tutorial's model must give, to the number.
+func TestTableOfTheTutorial(t *testing.T) {
+	t.Parallel()
+	const want = `[["embedding","Embedding",[null,null,64],523840],["bidirectional","Bidirectional",[null,128],66048],` +
+		`["dense","Dense",[null,64],8256],["dense_1","Dense",[null,1],65]]`
+	for _, form := range []string{"k2", "k3"} {
+		table, err := openTest(t, filepath.Join("full_seed", form)).MetaGraphs[0].Layers()
+		if err != nil || table == nil {
+			t.Fatalf("%s: Layers() = %v, %v", form, table, err)
+		}
+		var rows [][]any
+		for _, l := range table.Layers {
+			rows = append(rows, []any{l.Name, l.Class, l.Output, l.Params})
+		}
+		got, err := json.Marshal(rows)
+		if err != nil || string(got) != want {
+			t.Errorf("%s: layers %s, %v, want %s", form, got, err, want)
+		}
+		if table.Totals != (Totals{598209, 598209, 0, 2392836, 2392836, 0}) {
+			t.Errorf("%s: totals %+v, want 598209", form, table.Totals)
+		}
+	}
+}
