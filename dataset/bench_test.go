@@ -148,7 +148,8 @@ func BenchmarkPadInto(b *testing.B) {
 func BenchmarkBucketBySequenceLength(b *testing.B) {
 	rows := benchRows[int64](64*benchBatch, 10, 1000)
 	ds := dataset.FromRows(rows).Repeat(-1).BucketBySequenceLength(dataset.BucketOptions{
-		Length: dataset.Length{Component: ".", Axis: 0}, Boundaries: []int64{100, 200, 400, 600, 800}, BatchSizes: []int64{64, 64, 64, 64, 64, 64}})
+		Length: dataset.Length{Component: ".", Axis: 0}, Boundaries: []int64{100, 200, 400, 600, 800}, BatchSizes: []int64{64, 64, 64, 64, 64, 64},
+	})
 	benchAll(b, ds)
 }
 

@@ -88,11 +88,19 @@ func TestJSONLValues(t *testing.T) {
 		text  string
 		want  tensor.Tensor
 	}{
-		{tensor.Int64, []int64{-1}, `[9223372036854775807, -9223372036854775808, 9007199254740993, 3.0, 1e3, -0]`,
-			tensor.Vector[int64](math.MaxInt64, math.MinInt64, 1<<53+1, 3, 1000, 0)},
+		{
+			tensor.Int64,
+			[]int64{-1},
+			`[9223372036854775807, -9223372036854775808, 9007199254740993, 3.0, 1e3, -0]`,
+			tensor.Vector[int64](math.MaxInt64, math.MinInt64, 1<<53+1, 3, 1000, 0),
+		},
 		{tensor.Uint64, []int64{-1}, `[18446744073709551615,0]`, tensor.Vector[uint64](math.MaxUint64, 0)},
-		{tensor.Float64, []int64{-1}, `[0.1, -0.0, 1e400, NaN, -Infinity, "Infinity", 123456789012345678901234567890]`,
-			tensor.Vector(0.1, math.Copysign(0, -1), math.Inf(1), math.NaN(), math.Inf(-1), math.Inf(1), 123456789012345678901234567890)},
+		{
+			tensor.Float64,
+			[]int64{-1},
+			`[0.1, -0.0, 1e400, NaN, -Infinity, "Infinity", 123456789012345678901234567890]`,
+			tensor.Vector(0.1, math.Copysign(0, -1), math.Inf(1), math.NaN(), math.Inf(-1), math.Inf(1), 123456789012345678901234567890),
+		},
 		{tensor.Float32, []int64{-1}, `[1.00000005960464477540, 16777217, 3.4028235e38]`, tensor.Vector[float32](1.0000001, 16777216, math.MaxFloat32)},
 		{tensor.Bool, []int64{}, ` true `, tensor.Scalar(true)},
 		{tensor.Complex128, []int64{-1}, `[[1, -2.5], 3]`, tensor.Vector(complex(1, -2.5), 3)},

@@ -147,14 +147,26 @@ func TestColumnError(t *testing.T) {
 		err  dataset.ColumnError
 		want string
 	}{
-		{"missing", dataset.ColumnError{File: "r.csv", Component: "tokens", Column: "tokens", Have: []string{"id", "token"}, Near: "token"},
-			`r.csv: no column "tokens"; the columns are "id", "token"; did you mean "token"?`},
-		{"mapped", dataset.ColumnError{File: "r.csv", Component: "x", Column: "words", Have: []string{"id"}},
-			`r.csv: input "x": no column "words"; the columns are "id"`},
-		{"other", dataset.ColumnError{File: "r.npy", Component: "x", Column: "a", Msg: "want float32, got strings"},
-			`r.npy: input "x": column "a": want float32, got strings`},
-		{"many", dataset.ColumnError{File: "r", Component: "x", Msg: "say which", Have: make([]string, 22)},
-			`r: input "x": say which; the columns are ` + `"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "" and 2 more`},
+		{
+			"missing",
+			dataset.ColumnError{File: "r.csv", Component: "tokens", Column: "tokens", Have: []string{"id", "token"}, Near: "token"},
+			`r.csv: no column "tokens"; the columns are "id", "token"; did you mean "token"?`,
+		},
+		{
+			"mapped",
+			dataset.ColumnError{File: "r.csv", Component: "x", Column: "words", Have: []string{"id"}},
+			`r.csv: input "x": no column "words"; the columns are "id"`,
+		},
+		{
+			"other",
+			dataset.ColumnError{File: "r.npy", Component: "x", Column: "a", Msg: "want float32, got strings"},
+			`r.npy: input "x": column "a": want float32, got strings`,
+		},
+		{
+			"many",
+			dataset.ColumnError{File: "r", Component: "x", Msg: "say which", Have: make([]string, 22)},
+			`r: input "x": say which; the columns are ` + `"", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "" and 2 more`,
+		},
 	}
 	for _, tt := range tests {
 		if got := tt.err.Error(); got != tt.want {

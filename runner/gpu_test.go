@@ -41,14 +41,16 @@ func TestGPUProblems(t *testing.T) {
 		{"cpu build", func(f *gpuFacts) { f.report.Build = false }, []string{"this libtensorflow 2.21.0 is built for the CPU"}, "VARIANT=gpu"},
 		{
 			"no driver", func(f *gpuFacts) { lose(driverLibrary, monitorLibrary)(f); f.hasDriver, f.initCode = false, -1 },
-			[]string{"there is no NVIDIA driver"}, "container toolkit",
+			[]string{"there is no NVIDIA driver"},
+			"container toolkit",
 		},
 		{"container without --gpus", lose(driverLibrary, monitorLibrary), []string{"the host has NVIDIA's driver"}, "--gpus all"},
 		{"no utility", lose(monitorLibrary), []string{"libnvidia-ml.so.1 is missing"}, "compute,utility"},
 		{"no cuDNN", lose("libcudnn.so.9"), []string{"libraries of CUDA are missing: libcudnn.so.9"}, "gpu target"},
 		{
 			"cuInit", func(f *gpuFacts) { f.initCode, f.initReason = 802, "system not yet initialized" },
-			[]string{"the driver does not start: cuInit: system not yet initialized (802)"}, "fabricmanager",
+			[]string{"the driver does not start: cuInit: system not yet initialized (802)"},
+			"fabricmanager",
 		},
 		{"old driver", func(f *gpuFacts) { f.report.CUDA = "11.4" }, []string{"the driver 550.54.15 supports CUDA 11.4"}, "525.60.13"},
 		{
@@ -56,7 +58,8 @@ func TestGPUProblems(t *testing.T) {
 				f.getenv = func(name string) (string, bool) { return "-1", name == "CUDA_VISIBLE_DEVICES" }
 				f.initCode, f.initReason = 100, "no CUDA-capable device is detected"
 			},
-			[]string{`CUDA_VISIBLE_DEVICES="-1" hides all GPUs`, "the driver does not start"}, "unset CUDA_VISIBLE_DEVICES",
+			[]string{`CUDA_VISIBLE_DEVICES="-1" hides all GPUs`, "the driver does not start"},
+			"unset CUDA_VISIBLE_DEVICES",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

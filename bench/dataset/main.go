@@ -147,7 +147,8 @@ func pipelines(cfg config) map[string]*dataset.Dataset {
 		"padded_batch":          ds.PaddedBatch(cfg.Batch),
 		"shuffle, padded_batch": ds.Shuffle(10000, dataset.ShuffleOptions{Seed: dataset.Seed(1)}).PaddedBatch(cfg.Batch),
 		"bucket": ds.BucketBySequenceLength(dataset.BucketOptions{
-			Length: dataset.Length{Component: "0", Axis: 0}, Boundaries: cfg.Boundaries, BatchSizes: sizes}),
+			Length: dataset.Length{Component: "0", Axis: 0}, Boundaries: cfg.Boundaries, BatchSizes: sizes,
+		}),
 	}
 }
 

@@ -57,13 +57,15 @@ const bucketOp = "bucket_by_sequence_length"
 var ops = map[string]func(ds *dataset.Dataset, a *args) *dataset.Dataset{
 	"padded_batch": func(ds *dataset.Dataset, a *args) *dataset.Dataset {
 		return ds.PaddedBatch(a.int("batch_size"), dataset.PaddedBatchOptions{
-			PaddedShapes: a.shapes("padded_shapes"), PaddingValues: a.values("padding_values"), DropRemainder: a.bool("drop_remainder", false)})
+			PaddedShapes: a.shapes("padded_shapes"), PaddingValues: a.values("padding_values"), DropRemainder: a.bool("drop_remainder", false),
+		})
 	},
 	bucketOp: func(ds *dataset.Dataset, a *args) *dataset.Dataset {
 		return ds.BucketBySequenceLength(dataset.BucketOptions{
 			Length: a.length("length"), Boundaries: a.ints("bucket_boundaries"), BatchSizes: a.ints("bucket_batch_sizes"),
 			PaddedShapes: a.shapes("padded_shapes"), PaddingValues: a.values("padding_values"),
-			PadToBucketBoundary: a.bool("pad_to_bucket_boundary", false), NoPadding: a.bool("no_padding", false), DropRemainder: a.bool("drop_remainder", false)})
+			PadToBucketBoundary: a.bool("pad_to_bucket_boundary", false), NoPadding: a.bool("no_padding", false), DropRemainder: a.bool("drop_remainder", false),
+		})
 	},
 	"batch": func(ds *dataset.Dataset, a *args) *dataset.Dataset {
 		return ds.Batch(a.int("batch_size"), dataset.BatchOnlyOptions{DropRemainder: a.bool("drop_remainder", false)})

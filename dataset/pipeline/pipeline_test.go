@@ -43,10 +43,14 @@ func TestArguments(t *testing.T) {
 		{`{"op": "take", "count": 9223372036854775808}`, dataset.ValueError, `take: count: 9223372036854775808 does not fit dtype int64`},
 		{`{"op": "batch", "batch_size": 2, "drop_remainder": 1}`, dataset.TypeError, `batch: drop_remainder: cannot convert 1 to dtype bool`},
 		{`{"op": "ragged_batch", "batch_size": 2, "row_splits_dtype": "int"}`, dataset.TypeError, `ragged_batch: row_splits_dtype: dtype "int": TensorFlow has no such type`},
-		{`{"op": "padded_batch", "batch_size": 2, "padded_shapes": ["a"]}`, dataset.TypeError,
-			`padded_batch: padded_shapes: padded shape [a] must be an int64 vector, but its element type was string`},
-		{`{"op": "padded_batch", "batch_size": 2, "padding_values": {"dtype": "int64", "value": "a"}}`, dataset.TypeError,
-			`padded_batch: padding_values: parse int64(): want an integer, got a string`},
+		{
+			`{"op": "padded_batch", "batch_size": 2, "padded_shapes": ["a"]}`, dataset.TypeError,
+			`padded_batch: padded_shapes: padded shape [a] must be an int64 vector, but its element type was string`,
+		},
+		{
+			`{"op": "padded_batch", "batch_size": 2, "padding_values": {"dtype": "int64", "value": "a"}}`, dataset.TypeError,
+			`padded_batch: padding_values: parse int64(): want an integer, got a string`,
+		},
 		{`{"op": "bucket_by_sequence_length", "length": {"component": "."}}`, dataset.TypeError, `bucket_by_sequence_length: bucket_boundaries: want a list of integers`},
 	}
 	for _, tt := range tests {
