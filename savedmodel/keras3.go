@@ -27,6 +27,7 @@ type keras3 struct {
 	inputRows map[int]*Layer
 	phantoms  map[*node]tensor.Shape // what passes through layers that leave nothing
 	numbers   map[string]int         // how far default names have been handed out
+	adrift    []*drift               // the hidden layers whose place is a guess
 	made      map[*layerCalls]*Layer // the rows
 	owner     map[*variable]*layerCalls
 }
@@ -79,6 +80,7 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	k.classify()
 	k.findHidden()
 	k.rows()
+	k.noteExport()
 	k.table.steps = k.addSteps(k.made)
 	return k.table, nil
 }
@@ -377,6 +379,9 @@ func (k *keras3) row(l *layerCalls) *Layer {
 	for _, g := range l.notes {
 		r.guess(g.field, g.why)
 	}
+	if l.op {
+		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
+	}
 	if !l.sure {
 		r.guess("class", "an export of Keras 3 holds no classes; "+l.class+" is what the layer's name and operations suggest")
 	}
@@ -391,4 +396,21 @@ func (k *keras3) rows() {
 	}
 	k.table.ModelClass = "Functional"
 	k.graphRows()
+}
+
+// noteExport says what an export loses of every model, and takes back guesses about a column that is not there.
+func (k *keras3) noteExport() {
+	if len(k.table.Layers) == 0 {
+		return
+	}
+	first := k.table.Layers[0]
+	for _, r := range k.table.Layers {
+		if !k.table.Connected {
+			r.Guessed = slices.DeleteFunc(r.Guessed, func(field string) bool { return field == "connected_to" })
+		}
+		open := r.Output.first().Rank() > 0 && r.Output.first().Dim(0) == tensor.Unknown
+		if open && (r == first || r.Class == "InputLayer") && k.objs.child(0, "variables") >= 0 {
+			r.info.notes = append(r.info.notes, "an export of Keras 3 leaves the batch axis open, also where the model fixes it")
+		}
+	}
 }

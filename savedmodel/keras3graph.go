@@ -122,6 +122,7 @@ func (k *keras3) graphRows() {
 	for _, name := range g.order(depths) {
 		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
 	}
+	k.markAdrift(g, depths)
 }
 
 // graphRow makes the row of a layer or an input.
@@ -150,6 +151,7 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 		}
 	}
 	r := k.row(l)
+	k.markUnseen(r, l)
 	if k.table.Connected {
 		r.ConnectedTo = []string{}
 		for _, v := range calls {
@@ -159,6 +161,20 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 		}
 	}
 	return r
+}
+
+// attentionClasses take a query, a value and, if it is not the value, a key.
+var attentionClasses = []string{"MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"}
+
+// markUnseen marks what of a layer's arguments and results does not show in a graph.
+func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
+	last := l.calls[len(l.calls)-1]
+	switch {
+	case slices.Contains(attentionClasses, l.class) && len(last.ins) < 3:
+		r.guess("connected_to", "whether a key was given, the same tensor as the value, or none does not show")
+	case isRecurrent(l.class) && len(last.outs) == 1 && len(last.ins) > 1:
+		r.guess("output_shape", "the layer is given its first state, as in a decoder; whether it returns states that nobody takes does not show")
+	}
 }
 
 // parents returns what a call is connected to, in the order of the layer's arguments.
@@ -179,7 +195,7 @@ func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inp
 			}
 		}
 	}
-	if len(from) == 1 && (l.class == "MultiHeadAttention" || l.class == "Attention" || l.class == "AdditiveAttention" || l.class == "GroupQueryAttention") {
+	if len(from) == 1 && slices.Contains(attentionClasses, l.class) {
 		from = append(from, from[0]) // self-attention: one tensor is the query and the value
 	}
 	return from
@@ -331,6 +347,17 @@ func (g *mapGraph) order(depths map[string]int) []string {
 		return cmp.Or(cmp.Compare(depths[b], depths[a]), cmp.Compare(g.index[a], g.index[b]), cmp.Compare(a, b))
 	})
 	return names
+}
+
+// behind returns a layer and those that are made from what it gives.
+func (g *mapGraph) behind(layer string) map[string]bool {
+	all := map[string]bool{layer: true}
+	for _, v := range g.sequence { // which has each vertex behind those that it is made from
+		if slices.ContainsFunc(v.from, func(e vertexEdge) bool { return e.to != nil && all[e.to.layer] }) {
+			all[v.layer] = true
+		}
+	}
+	return all
 }
 
 // chain reports whether Keras prints no connections: at each depth there is one vertex with at most one input, and no layer is called twice.

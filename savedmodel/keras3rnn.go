@@ -14,7 +14,7 @@ const firstLoopState = 4
 // completeStates gives a recurrent layer whose states are taken all its results, in their order: the output, then the states. The graph shows
 // only those that are taken, and Keras lists all.
 func (k *keras3) completeStates(l *layerCalls) {
-	if l.class != "LSTM" && l.class != "GRU" && l.class != "SimpleRNN" && l.class != "RNN" && l.class != "Bidirectional" {
+	if !isRecurrent(l.class) {
 		return
 	}
 	for _, c := range l.calls {
@@ -41,6 +41,11 @@ func (k *keras3) completeStates(l *layerCalls) {
 			c.outs, c.shapes = outs, shapes
 		}
 	}
+}
+
+// isRecurrent reports whether a class goes over time step by step, and can return its states.
+func isRecurrent(class string) bool {
+	return slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"}, class)
 }
 
 func isLoop(n *node) bool { return n.op == "While" || n.op == "StatelessWhile" }

@@ -71,7 +71,7 @@ type jsonTotals struct {
 
 // TestShapesOfEveryModel runs `tfrun shapes --format json` on each model in testdata/models and in the folders that TFRUN_MODELS names, and
 // compares the answer with expect.json, field by field. Rows that the files of a Keras 3 export do not fully hold may differ, so long as they
-// say that they are guesses, or that they do not know (a size that the export made None). Of what is given as certain, 995 of 1000 rows must be right,
+// say that they are guesses, or that they do not know (a size that the export made None). Of what is given as certain, 999 of 1000 rows must be right,
 // and every signature and every total.
 func TestShapesOfEveryModel(t *testing.T) {
 	t.Parallel()
@@ -115,7 +115,7 @@ func TestShapesOfEveryModel(t *testing.T) {
 	if goodRows*100 < rows*95 {
 		t.Errorf("fewer than 95 of 100 rows are as Keras prints them")
 	}
-	if wrongRows*200 > rows {
+	if wrongRows*1000 > rows {
 		t.Errorf("%d rows of %d hold something wrong that is given as certain", wrongRows, rows)
 	}
 	t.Logf("shapes: %d of %d models, %d of %d rows", good, models, goodRows, rows)
