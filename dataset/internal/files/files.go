@@ -109,14 +109,19 @@ func (f *TempFile) Close() error {
 }
 
 // Guard runs f and turns a panic into an error that names the file: readers of third parties may panic on a damaged one.
-func Guard(name string, f func() error) (err error) {
+func Guard(name string, f func() error) error { return guard(name+": the file is damaged", f) }
+
+// GuardWrite is Guard for a writer.
+func GuardWrite(op string, f func() error) error { return guard(op, f) }
+
+func guard(prefix string, f func() error) (err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
 		case error:
-			err = fmt.Errorf("%s: the file is damaged: %w", name, r)
+			err = fmt.Errorf("%s: %w", prefix, r)
 		default:
-			err = fmt.Errorf("%s: the file is damaged: %v", name, r)
+			err = fmt.Errorf("%s: %v", prefix, r)
 		}
 	}()
 	return f()

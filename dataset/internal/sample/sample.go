@@ -1,0 +1,120 @@
+// Package sample finds out, from the first rows that are to be written, what the columns of a file with types hold: the depth of lists where the spec does
+// not tell, whether strings are text, and the types of kept columns.
+package sample
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Rows and bytes that a sample holds at most.
+const (
+	maxRows  = 1 << 10
+	maxBytes = 16 << 20
+)
+
+// Sample collects the first rows.
+type Sample struct {
+	Comps []dataset.Component
+	Names []string // of components, then kept columns
+	Keep  []string
+	Rows  []dataset.Element
+	bytes int
+}
+
+// New returns an empty sample.
+func New(spec dataset.Spec, keep []string) (*Sample, error) {
+	names, err := columns.Names(spec, keep)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sample{Comps: spec.Flatten(), Names: names, Keep: keep}
+	for i, c := range s.Comps {
+		zero, err := tensor.New(c.DType, 0)
+		if err == nil {
+			_, err = jsontext.Appender(zero)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("column %q: %w", names[i], err)
+		}
+	}
+	return s, nil
+}
+
+// Add adds a row and reports whether the sample is complete.
+func (s *Sample) Add(e dataset.Element) (full bool) {
+	c := e.Clone()
+	if e.Tensors == nil {
+		c.Tensors = nil
+	}
+	s.Rows = append(s.Rows, c)
+	for _, t := range e.Tensors {
+		s.bytes += len(t.Bytes())
+		for _, v := range t.Strings() {
+			s.bytes += len(v)
+		}
+	}
+	return len(s.Rows) >= maxRows || s.bytes >= maxBytes
+}
+
+// Depth returns how many lists deep the values of component c are; complex numbers count as lists of two.
+func (s *Sample) Depth(c int) int {
+	comp := s.Comps[c]
+	rank := comp.Shape.Rank()
+	for i := 0; rank < 0 && i < len(s.Rows); i++ {
+		if e := s.Rows[i]; e.Tensors != nil {
+			rank = e.Tensors[c].Rank()
+			if comp.Ragged {
+				rank += comp.RaggedRank
+			}
+		}
+	}
+	rank = max(rank, 0)
+	if comp.DType.IsComplex() {
+		rank++
+	}
+	return rank
+}
+
+// Text reports whether all strings of component c are UTF-8.
+func (s *Sample) Text(c int) bool {
+	for _, e := range s.Rows {
+		if e.Tensors == nil {
+			continue
+		}
+		for _, v := range e.Tensors[c].Strings() {
+			if !utf8.ValidString(v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Kind returns the kind of kept column k: Bool, Int, Float, or Text for all else.
+func (s *Sample) Kind(k int) jsontext.Kind {
+	kind := jsontext.Null
+	for _, e := range s.Rows {
+		kind = jsontext.Widen(kind, jsontext.KindOf(columns.Extra(e, s.Keep[k])))
+	}
+	switch kind {
+	case jsontext.Bool, jsontext.Int, jsontext.Float:
+		return kind
+	}
+	return jsontext.Text
+}
+
+// Fits says whether a kept value can go to a column of a kind; a null can.
+func Fits(kind jsontext.Kind, text []byte) error {
+	k := jsontext.KindOf(text)
+	if k == jsontext.Null || kind == jsontext.Text || k == kind || kind == jsontext.Float && k == jsontext.Int {
+		return nil
+	}
+	name := map[jsontext.Kind]string{jsontext.Bool: "booleans", jsontext.Int: "integers", jsontext.Float: "numbers"}[kind]
+	return fmt.Errorf("%.40s is not of the type of the rows before, which are %s; write jsonl or csv, which have no types", text, name)
+}

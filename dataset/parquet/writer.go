@@ -1,0 +1,381 @@
+package parquet
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	pq "github.com/parquet-go/parquet-go"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/sample"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// WriterOptions says how rows are written.
+type WriterOptions struct {
+	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components. Their types follow from the first thousand
+	// rows: integers, floats, booleans, or text for all else, which is JSON where it is no string.
+	Keep []string
+	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0: 64 MiB.
+	GroupBytes int
+}
+
+const defaultGroup = 64 << 20
+
+// Writer writes rows with a column for each component, named by its path, then one for each kept key. Half precision and bfloat16 are written as float32,
+// which holds them, and a complex number as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An element without
+// tensors is a row of nulls.
+type Writer struct {
+	w      io.Writer
+	o      WriterOptions
+	sample *sample.Sample
+	pw     *pq.Writer
+	cols   []outColumn
+	rows   []pq.Row
+	bytes  int
+	err    error
+	closed bool
+}
+
+// outColumn is a column that is written.
+type outColumn struct {
+	name  string
+	depth int
+	text  bool
+	kept  bool
+	kind  jsontext.Kind // of a kept column
+	dtype tensor.DType
+}
+
+// NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
+// have.
+func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
+	s, err := sample.New(spec, o.Keep)
+	if err != nil {
+		return nil, fmt.Errorf("write parquet: %w", err)
+	}
+	if o.GroupBytes <= 0 {
+		o.GroupBytes = defaultGroup
+	}
+	return &Writer{w: w, o: o, sample: s}, nil
+}
+
+// Write writes a row. An error of the underlying writer is final.
+func (w *Writer) Write(e dataset.Element) error {
+	if w.err != nil {
+		return w.err
+	}
+	if err := columns.CheckRow(w.sample.Comps, e); err != nil {
+		return fmt.Errorf("write parquet: %w", err)
+	}
+	if w.pw == nil {
+		if w.sample.Add(e) {
+			w.err = w.begin()
+		}
+		return w.err
+	}
+	return w.row(e)
+}
+
+// begin makes the schema, and writes the rows of the sample.
+func (w *Writer) begin() error {
+	group := pq.Group{}
+	for i, name := range w.sample.Names {
+		c := outColumn{name: name, kept: i >= len(w.sample.Comps)}
+		if c.kept {
+			c.kind = w.sample.Kind(i - len(w.sample.Comps))
+			group[name] = pq.Optional(keptNode(c.kind))
+		} else {
+			c.dtype, c.depth, c.text = w.sample.Comps[i].DType, w.sample.Depth(i), w.sample.Text(i)
+			node := leafNode(c.dtype, c.text)
+			for range c.depth {
+				node = pq.List(node)
+			}
+			group[name] = pq.Optional(node)
+		}
+		w.cols = append(w.cols, c)
+	}
+	err := files.GuardWrite("write parquet", func() error {
+		schema := pq.NewSchema("rows", ordered(group, w.sample.Names))
+		w.pw = pq.NewWriter(w.w, schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
+		return nil
+	})
+	rows := w.sample.Rows
+	w.sample.Rows = nil
+	for _, e := range rows {
+		if err == nil {
+			err = w.row(e)
+		}
+	}
+	return err
+}
+
+// orderedGroup is a group whose fields stand in the order they were given, not in that of their names.
+type orderedGroup struct {
+	pq.Group
+	fields []pq.Field
+}
+
+// Fields returns the fields in their order.
+func (g orderedGroup) Fields() []pq.Field { return g.fields }
+
+func ordered(g pq.Group, names []string) pq.Node {
+	out := orderedGroup{Group: g}
+	byName := map[string]pq.Field{}
+	for _, f := range g.Fields() {
+		byName[f.Name()] = f
+	}
+	for _, name := range names {
+		out.fields = append(out.fields, byName[name])
+	}
+	return out
+}
+
+func keptNode(k jsontext.Kind) pq.Node {
+	switch k {
+	case jsontext.Bool:
+		return pq.Leaf(pq.BooleanType)
+	case jsontext.Int:
+		return pq.Int(64)
+	case jsontext.Float:
+		return pq.Leaf(pq.DoubleType)
+	}
+	return pq.String()
+}
+
+func leafNode(d tensor.DType, isText bool) pq.Node {
+	switch lossless.Carrier(d) {
+	case tensor.Bool:
+		return pq.Leaf(pq.BooleanType)
+	case tensor.Int8:
+		return pq.Int(8)
+	case tensor.Int16:
+		return pq.Int(16)
+	case tensor.Int32:
+		return pq.Int(32)
+	case tensor.Int64:
+		return pq.Int(64)
+	case tensor.Uint8:
+		return pq.Uint(8)
+	case tensor.Uint16:
+		return pq.Uint(16)
+	case tensor.Uint32:
+		return pq.Uint(32)
+	case tensor.Uint64:
+		return pq.Uint(64)
+	case tensor.Float64, tensor.Complex128:
+		return pq.Leaf(pq.DoubleType)
+	case tensor.String:
+		if isText {
+			return pq.String()
+		}
+		return pq.Leaf(pq.ByteArrayType)
+	}
+	return pq.Leaf(pq.FloatType)
+}
+
+// row adds a row.
+func (w *Writer) row(e dataset.Element) error {
+	var row pq.Row
+	for i := range w.cols {
+		c := &w.cols[i]
+		var err error
+		switch {
+		case c.kept:
+			row, err = c.appendKept(row, i, columns.Extra(e, c.name))
+		case e.Tensors == nil:
+			row = append(row, pq.NullValue().Level(0, 0, i))
+		default:
+			var splits []tensor.Tensor
+			if e.Splits != nil {
+				splits = e.Splits[i]
+			}
+			row, err = c.append(row, i, e.Tensors[i], splits)
+		}
+		if err != nil {
+			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, c.name, err)
+		}
+	}
+	const valueBytes = 24
+	for _, v := range row {
+		if v.Kind() == pq.ByteArray {
+			w.bytes += len(v.ByteArray())
+		}
+	}
+	w.bytes += valueBytes * len(row)
+	w.rows = append(w.rows, row)
+	if len(w.rows) >= batchRows || w.bytes >= w.o.GroupBytes {
+		w.err = w.flush()
+	}
+	return w.err
+}
+
+// batchRows is how many rows are handed to the library at a time.
+const batchRows = 256
+
+func (w *Writer) flush() error {
+	return files.GuardWrite("write parquet", func() error {
+		if _, err := w.pw.WriteRows(w.rows); err != nil {
+			return err
+		}
+		w.rows = w.rows[:0]
+		if w.bytes < w.o.GroupBytes {
+			return nil
+		}
+		w.bytes = 0
+		return w.pw.Flush()
+	})
+}
+
+// appendKept adds the value of a kept column.
+func (c *outColumn) appendKept(row pq.Row, i int, text []byte) (pq.Row, error) {
+	if err := sample.Fits(c.kind, text); err != nil {
+		return row, err
+	}
+	if jsontext.KindOf(text) == jsontext.Null {
+		return append(row, pq.NullValue().Level(0, 0, i)), nil
+	}
+	var v pq.Value
+	switch c.kind {
+	case jsontext.Bool:
+		v = pq.BooleanValue(string(text) == "true")
+	case jsontext.Int:
+		n, _ := jsontext.AsInt(text)
+		v = pq.Int64Value(n)
+	case jsontext.Float:
+		f, _ := jsontext.AsFloat(text)
+		v = pq.DoubleValue(f)
+	default:
+		v = pq.ByteArrayValue(append([]byte{}, jsontext.AsText(text)...))
+	}
+	return append(row, v.Level(0, 1, i)), nil
+}
+
+// append adds the value of a component. Its lists all lie within an optional column: a list that is empty has the definition level of its depth, counted from 1,
+// a value one more than the depth.
+func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.Tensor) (pq.Row, error) {
+	if c.dtype == tensor.String && c.text {
+		for _, s := range t.Strings() {
+			if !utf8.ValidString(s) {
+				return row, errors.New("a string that is not UTF-8, after rows of text; write jsonl")
+			}
+		}
+	}
+	rank := t.Rank() + len(splits)
+	value, per, err := valuer(t)
+	if err != nil {
+		return row, err
+	}
+	if per == 2 {
+		rank++
+	}
+	if rank != c.depth {
+		return row, fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.depth)
+	}
+	dims := t.Dims()
+	if per == 2 {
+		dims = append(append([]int64{}, dims...), 2)
+	}
+	var list func(level, rep int, at int64)
+	list = func(level, rep int, at int64) {
+		if level == c.depth {
+			row = append(row, value(int(at)).Level(rep, c.depth+1, i))
+			return
+		}
+		lo, hi := at, at
+		switch d := level - len(splits); {
+		case level == 0 && len(splits) > 0:
+			lo, hi = 0, int64(splits[0].Len()-1)
+		case level < len(splits)+1 && level > 0 && len(splits) > 0:
+			lo, hi = jsontext.Split(splits[level-1], at)
+		default:
+			lo, hi = at*dims[d], (at+1)*dims[d]
+		}
+		if lo == hi {
+			row = append(row, pq.NullValue().Level(rep, level+1, i))
+			return
+		}
+		for k := lo; k < hi; k++ {
+			list(level+1, rep, k)
+			rep = level + 1
+		}
+	}
+	list(0, 0, 0)
+	return row, nil
+}
+
+// valuer returns a function that gives value i of a tensor; per is 2 for complex numbers, whose parts count as values.
+func valuer(t tensor.Tensor) (value func(int) pq.Value, per int, err error) {
+	d := lossless.Carrier(t.DType())
+	switch d {
+	case tensor.Complex64, tensor.Complex128:
+		part := tensor.Float32
+		if d == tensor.Complex128 {
+			part = tensor.Float64
+		}
+		flat, err := tensor.FromBytes(part, t.Bytes(), int64(2*t.Len()))
+		if err != nil {
+			return nil, 0, err
+		}
+		value, _, err = valuer(flat)
+		return value, 2, err
+	case tensor.String:
+		return func(i int) pq.Value { return pq.ByteArrayValue([]byte(t.Strings()[i])) }, 1, nil
+	case tensor.Bool:
+		return func(i int) pq.Value { return pq.BooleanValue(t.Bytes()[i] != 0) }, 1, nil
+	case tensor.Int64:
+		v, _ := tensor.Values[int64](t)
+		return func(i int) pq.Value { return pq.Int64Value(v[i]) }, 1, nil
+	case tensor.Uint64:
+		v, _ := tensor.Values[uint64](t)
+		return func(i int) pq.Value { return pq.Int64Value(int64(v[i])) }, 1, nil //nolint:gosec // the bits are meant
+	case tensor.Uint32:
+		v, _ := tensor.Values[uint32](t)
+		return func(i int) pq.Value { return pq.Int32Value(int32(v[i])) }, 1, nil //nolint:gosec // the bits are meant
+	case tensor.Float64:
+		v, _ := tensor.Values[float64](t)
+		return func(i int) pq.Value { return pq.DoubleValue(v[i]) }, 1, nil
+	case tensor.Float16, tensor.Bfloat16, tensor.Float32:
+		return widened(t, tensor.Float32, func(v float32) pq.Value { return pq.FloatValue(v) })
+	}
+	return widened(t, tensor.Int32, func(v int32) pq.Value { return pq.Int32Value(v) })
+}
+
+// widened gives the values of a narrower type.
+func widened[T tensor.Value](t tensor.Tensor, d tensor.DType, value func(T) pq.Value) (func(int) pq.Value, int, error) {
+	wide := t
+	if t.DType() != d {
+		var err error
+		if wide, err = tensor.New(d, int64(t.Len())); err != nil {
+			return nil, 0, err
+		}
+		lossless.Convert(wide, t) // a wider type takes all
+	}
+	v, _ := tensor.Values[T](wide)
+	return func(i int) pq.Value { return value(v[i]) }, 1, nil
+}
+
+// Close completes the file.
+func (w *Writer) Close() error {
+	if w.closed {
+		return w.err
+	}
+	w.closed = true
+	if w.err == nil && w.pw == nil {
+		w.err = w.begin()
+	}
+	if w.err == nil {
+		w.bytes = 0
+		w.err = w.flush()
+	}
+	if w.err == nil {
+		w.err = files.GuardWrite("write parquet", w.pw.Close)
+	}
+	return w.err
+}
