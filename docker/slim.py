@@ -52,12 +52,12 @@ class Malformed(Exception):
 class Library:
     """An ELF shared library, read but not changed."""
 
-    def __init__(self, path):
+    def __init__(self, path, kinds=(3,)):
         self.path = path
         with open(path, "rb") as f:
             self.data = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
         (ident, kind, self.machine, _, _, phoff, shoff, self.flags, _, phsize, phnum, _, shnum, shstrndx) = EHDR.unpack_from(self.data)
-        if ident[:6] != b"\x7fELF\x02\x01" or kind != 3 or self.machine not in RELOCATIONS or phsize != PHDR.size:
+        if ident[:6] != b"\x7fELF\x02\x01" or kind not in kinds or self.machine not in RELOCATIONS or phsize != PHDR.size:
             raise Malformed("not a 64-bit shared library for x86-64 or AArch64")
         self.ident = ident
         self.segments = [list(PHDR.unpack_from(self.data, phoff + i * PHDR.size)) for i in range(phnum)]
@@ -331,6 +331,8 @@ def place(lib, tables):
             at = (at + 15) & ~15
             addresses[name] = at
             at += len(tables[name])
+    if rest >= first[5]:
+        raise Malformed("its first segment holds tables alone")
     page = first[7]
     if (at + page - 1) // page * page > rest // page * page:
         raise Malformed("nothing to gain")
