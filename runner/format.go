@@ -10,6 +10,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/dataset/parquet"
 	"github.com/tfrun/tfrun/dataset/tfrecord"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -35,6 +36,7 @@ var formats = []format{
 	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter)},
 	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), write: writeNPY(npy.NewZipWriter)},
 	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord},
+	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, write: writeParquet},
 }
 
 // formatNames lists the formats for which keep holds.
@@ -102,6 +104,10 @@ func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) f
 
 func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
 	return tfrecord.Rows(spec, tfrecord.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
+}
+
+func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
+	return parquet.Rows(spec, parquet.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
 }
 
 // table is what results consist of.
@@ -268,5 +274,11 @@ func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer
 func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
 	return newTableWriter(t, func() (elementWriter, error) {
 		return tfrecord.NewWriter(w, t.spec, tfrecord.WriterOptions{Keep: t.keep})
+	})
+}
+
+func writeParquet(w io.Writer, t table) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		return parquet.NewWriter(w, t.spec, parquet.WriterOptions{Keep: t.keep})
 	})
 }

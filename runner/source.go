@@ -24,9 +24,9 @@ type Source struct {
 	// Files are read one after the other; "-" is Stdin. A name that ends in .gz or .zst is decompressed.
 	Files []string
 	Stdin io.Reader
-	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz" or "tfrecord"; "" goes by the files' names, which must then agree.
+	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord" or "parquet"; "" goes by the files' names, which must then agree.
 	Format string
-	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv) it may be
+	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv, parquet) it may be
 	// several, separated by commas, whose values stand side by side.
 	Columns map[string]string
 	// Keep lists columns that go to [Result.Extra] as they are, in this order.
@@ -60,6 +60,13 @@ type counted struct {
 // Read reads and counts.
 func (c counted) Read(p []byte) (int, error) {
 	n, err := c.File.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// ReadAt reads and counts.
+func (c counted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(p, off)
 	c.n.Add(int64(n))
 	return n, err
 }
