@@ -33,7 +33,7 @@ class Checks:
     def configuration(self):
         c = self.config
         self.want(c["User"] == "65532:65532", "user %r" % c.get("User"))
-        self.want(c["Entrypoint"] == ["/usr/local/bin/tfrun"], "entrypoint %r" % c.get("Entrypoint"))
+        self.want(c["Entrypoint"] == ["/usr/bin/tini", "--", "/usr/local/bin/tfrun"], "entrypoint %r" % c.get("Entrypoint"))
         labels = c.get("Labels") or {}
         for name in ("title", "description", "licenses", "source", "version", "revision"):
             self.want(labels.get("org.opencontainers.image." + name), "no label " + name)
@@ -57,7 +57,7 @@ class Checks:
                 self.want(s.st_mode & 0o004 or short == "/root", "%s cannot be read" % short)
         programs = {n for d in ("bin", "usr/local/bin") for n in os.listdir(self.path(d))}
         if self.target == "cpu-scratch":
-            self.want(programs == {"tfrun"}, "programs besides tfrun: %r" % sorted(programs))
+            self.want(programs == {"tini", "tfrun"}, "programs besides tfrun and tini: %r" % sorted(programs))
         else:
             self.want({"tfrun", "sh"} <= programs, "tfrun or sh is missing")
         for leftover in ("usr/bin/python3", "usr/bin/apt", "usr/bin/dpkg", "usr/bin/perl", "usr/local/share/ca-certificates", "root/.cache"):

@@ -164,22 +164,50 @@ doctor() {
 
 # stops shows that the program, which is process 1 of its container, ends at once when it is told to.
 stops() {
-  local name=tfrun-test-$$ start code
-  sleep 60 | (OPTIONS=(-i --name "$name") && hard "$1" predict /example/model - --input-format jsonl >/dev/null 2>&1; echo $? >"$work/code") &
+  local name=tfrun-test-$$ code start
+  rm -f "$work/code"
+  (sleep 60 | { OPTIONS=(-i --name "$name") && hard "$1" predict /example/model - --input-format jsonl >/dev/null 2>&1; echo $? >"$work/code"; }) &
   local pid=$!
-  for _ in $(seq 100); do podman inspect -f '{{.State.Running}}' "$name" 2>/dev/null | grep -q true && break || sleep 0.2; done
-  sleep 2
+  started "$name"
   start=$SECONDS
   podman kill --signal TERM "$name" >/dev/null
-  for _ in $(seq 50); do podman container exists "$name" || break; sleep 0.2; done
-  podman rm -f "$name" >/dev/null 2>&1
   wait_for "$work/code"
-  code=$(cat "$work/code")
+  podman rm -f "$name" >/dev/null 2>&1
+  code=$(cat "$work/code" 2>/dev/null)
   kill "$pid" 2>/dev/null
-  [ "$code" = 130 ] && [ $((SECONDS - start)) -lt 10 ] || { say "exit code $code after $((SECONDS - start)) s, want 130" && return 1; }
+  [ "$code" = 130 ] || { say "exit code ${code:-none} after $((SECONDS - start)) s, want 130" && return 1; }
 }
 
-wait_for() { for _ in $(seq 50); do [ -s "$1" ] && return || sleep 0.1; done; }
+# aborts shows that the container ends when TensorFlow calls abort(): what that does to a process is nothing where the process is number 1.
+aborts() {
+  local code
+  gcc -O2 -shared -fPIC -o "$work/abort.so" scripts/image/abort.c -lpthread && chmod 755 "$work/abort.so" || return
+  OPTIONS=(-i -v "$work/abort.so:/abort.so:ro" -e LD_PRELOAD=/abort.so)
+  sleep 30 | hard "$1" predict /example/model - --input-format jsonl >/dev/null 2>"$work/err"
+  code=${PIPESTATUS[1]}
+  OPTIONS=()
+  [ "$code" = 134 ] || { say "exit code $code, want 134" && tail -n 3 "$work/err" && return 1; }
+}
+
+# started waits until a container runs, and its program has had time to begin.
+started() {
+  for _ in $(seq 100); do
+    if podman inspect -f '{{.State.Running}}' "$1" 2>/dev/null | grep -q true; then
+      sleep 2
+      return
+    fi
+    sleep 0.2
+  done
+  return 1
+}
+
+# wait_for waits ten seconds for a file that says something.
+wait_for() {
+  for _ in $(seq 100); do
+    [ ! -s "$1" ] || return 0
+    sleep 0.1
+  done
+}
 
 # ---- the GPU's image, without a GPU -----------------------------------------------
 
@@ -248,6 +276,7 @@ for target in "${targets[@]}"; do
   check "$target: an output file in a volume" output "$target"
   check "$target: doctor" doctor "$target"
   check "$target: ends when it is told to" stops "$target"
+  check "$target: ends when it ends itself" aborts "$target"
   if [ "$target" = gpu ]; then
     check 'gpu: every library finds what it needs' every_library
     check 'gpu: without a GPU' falls_back
