@@ -157,6 +157,20 @@ type LayerAt struct {
 // At returns the table's rows with sizes put in for the open dimensions of the inputs: shapes as [MetaGraph.Put] returns them. The
 // shapes of layers whose rule is not known follow their inputs' open dimensions where these can be told.
 func (t *LayerTable) At(inputs map[string]tensor.Shape) []LayerAt {
+	byLayer, _ := t.run(inputs)
+	rows := make([]LayerAt, 0, len(t.Layers))
+	for _, l := range t.Layers {
+		if at := byLayer[l]; at != nil {
+			rows = append(rows, *at)
+		} else {
+			rows = append(rows, LayerAt{Layer: l, Output: l.Output})
+		}
+	}
+	return rows
+}
+
+// run computes what each layer gives, and the shapes of all tensors between layers.
+func (t *LayerTable) run(inputs map[string]tensor.Shape) (map[*Layer]*LayerAt, map[tensorKey]tensor.Shape) {
 	env := map[tensorKey]tensor.Shape{}
 	static := map[tensorKey]tensor.Shape{}
 	byLayer := map[*Layer]*LayerAt{}
@@ -177,15 +191,7 @@ func (t *LayerTable) At(inputs map[string]tensor.Shape) []LayerAt {
 			at.Bytes += n * int64(st.dtype(i).Size())
 		}
 	}
-	rows := make([]LayerAt, 0, len(t.Layers))
-	for _, l := range t.Layers {
-		if at := byLayer[l]; at != nil {
-			rows = append(rows, *at)
-		} else {
-			rows = append(rows, LayerAt{Layer: l, Output: l.Output})
-		}
-	}
-	return rows
+	return byLayer, env
 }
 
 // tensorKey identifies a tensor between layers: a [ref] of the function, or an [inbound] of a config.
@@ -200,9 +206,13 @@ type step struct {
 	in     []tensorKey
 	out    []tensorKey
 	shapes []tensor.Shape // of out, with open dimensions
-	dtypes []tensor.DType // of out
+	// tensors are the names that out has in the function, where they are known.
+	tensors []string
+	dtypes  []tensor.DType // of out
 	// eval computes the outputs where neither the class's rule nor the steps of a nested model do.
 	eval func(in []tensor.Shape) ([]tensor.Shape, bool)
+	// byRows says that the second axis is as long as the first: see [keras3.stepsByRows].
+	byRows bool
 	// inner says that the steps before have computed the outputs.
 	inner bool
 }
@@ -235,6 +245,11 @@ func (s *step) run(inputs map[string]tensor.Shape, env, static map[tensorKey]ten
 			before, after = append(before, static[key]), append(after, env[key])
 		}
 		now = s.compute(before, after)
+	}
+	if s.byRows {
+		for i := range now {
+			now[i] = withDim(now[i], 1, now[i].Dim(0))
+		}
 	}
 	for i, key := range s.out {
 		if i < len(s.shapes) {

@@ -3,7 +3,6 @@ package savedmodel
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -34,14 +33,26 @@ func (mg *MetaGraph) Why(s *Signature) (SignatureWhy, error) {
 			w.Inputs[name] = append(w.Inputs[name], text)
 		}
 	}
-	b, err := mg.body(s)
+	b, err := mg.bodyOrMain(s)
+	if err != nil {
+		return w, err
+	}
+	layers, err := mg.outputLayers(s, b)
 	if err != nil {
 		return w, err
 	}
 	o := &origins{b: b, names: names}
 	for name, info := range s.Outputs {
+		layer, ok := layers[name]
 		for i, d := range info.Shape.Dims() {
-			w.Outputs[name] = append(w.Outputs[name], o.explain(info, i, d))
+			text := ""
+			if ok {
+				text = layer.why(i, d)
+			}
+			if text == "" {
+				text = o.explain(info, i, d)
+			}
+			w.Outputs[name] = append(w.Outputs[name], text)
 		}
 	}
 	return w, nil
@@ -49,7 +60,7 @@ func (mg *MetaGraph) Why(s *Signature) (SignatureWhy, error) {
 
 // origins traces sizes back through a signature's function.
 type origins struct {
-	b     *body // nil when the main graph itself makes the outputs
+	b     *body
 	names map[string]map[int]string
 }
 
@@ -62,15 +73,11 @@ func (o *origins) explain(info TensorInfo, i int, d int64) string {
 	if d != tensor.Unknown {
 		size = group(d)
 	}
-	if o.b == nil {
+	r, ok := o.b.result(info)
+	if !ok {
 		return size + ": as the signature has it"
 	}
-	_, place, _ := strings.Cut(info.Tensor, ":")
-	k, err := strconv.Atoi(place)
-	if err != nil || nodeOf(info.Tensor) != o.b.call || k >= len(o.b.results) || o.b.results[k] < 0 || o.b.results[k] >= len(o.b.rets) {
-		return size + ": as the signature has it"
-	}
-	return size + ": " + o.trace(o.b.rets[o.b.results[k]], i, d)
+	return size + ": " + o.trace(r, i, d)
 }
 
 // trace follows a dimension back to what determines it.
@@ -119,6 +126,8 @@ func (o *origins) at(n *node, i int, d int64) string {
 		return "the sizes of what " + where + " puts side by side"
 	case n.op == "Reshape":
 		return "the new shape that " + where + " gives"
+	case n.op == "ReadVariableOp":
+		return fmt.Sprintf("as dimension %d of variable %q", i, n.in(0).name)
 	case n.op == "Const":
 		return "the shape of the constant " + n.name
 	}
@@ -131,12 +140,16 @@ var keepingOps = map[string]bool{
 	"Sigmoid": true, "Tanh": true, "Softmax": true, "LogSoftmax": true, "Softplus": true, "Softsign": true, "Exp": true, "Log": true, "Log1p": true, "Neg": true, "Abs": true, "Sign": true,
 	"Sqrt": true, "Rsqrt": true, "Square": true, "Round": true, "Floor": true, "Ceil": true, "Sin": true, "Cos": true, "Erf": true, "LogicalNot": true, "ReverseV2": true, "Cumsum": true,
 	"ReadVariableOp": true, "EnsureShape": true, "PreventGradient": true, "StringLower": true, "StringUpper": true, "StringStrip": true, "StaticRegexReplace": true, "ZerosLike": true, "OnesLike": true,
+	"Invert": true, "EncodeBase64": true, "DecodeBase64": true, "Real": true, "Imag": true, "Conj": true, "ComplexAbs": true, "Angle": true, "Reciprocal": true, "Rint": true,
+	"Sinh": true, "Cosh": true, "Asin": true, "Acos": true, "Atan": true, "Tan": true, "Expm1": true, "Erfc": true, "IsNan": true, "IsInf": true, "IsFinite": true, "AsString": true,
 }
 
 // broadcastOps stretch their inputs to one shape.
 var broadcastOps = map[string]bool{
 	"Add": true, "AddV2": true, "Sub": true, "Mul": true, "RealDiv": true, "Div": true, "DivNoNan": true, "Maximum": true, "Minimum": true, "Pow": true, "FloorDiv": true, "FloorMod": true, "SquaredDifference": true,
 	"Greater": true, "GreaterEqual": true, "Less": true, "LessEqual": true, "Equal": true, "NotEqual": true, "LogicalAnd": true, "LogicalOr": true, "SelectV2": true,
+	"BitwiseAnd": true, "BitwiseOr": true, "BitwiseXor": true, "LeftShift": true, "RightShift": true, "StringJoin": true, "Atan2": true, "Mod": true, "TruncateDiv": true,
+	"TruncateMod": true, "Xdivy": true, "Xlogy": true, "Complex": true, "MulNoNan": true,
 }
 
 // step goes from a dimension of a node's output to the dimension of an input that determines it.
@@ -144,7 +157,7 @@ func (o *origins) step(r ref, i int, d int64) (next ref, axis int, ok bool) {
 	n := r.node
 	out, known := o.b.shape(r)
 	switch {
-	case keepingOps[n.op] && r.out < len(n.inputs):
+	case keepingOps[n.op] && r.out < len(n.inputs) && !(n.op == "ReadVariableOp" && n.inputs[0].node != nil):
 		return n.inputs[r.out], i, true
 	case broadcastOps[n.op] && known:
 		for _, in := range n.inputs {
@@ -170,23 +183,22 @@ func (o *origins) step(r ref, i int, d int64) (next ref, axis int, ok bool) {
 				}
 			}
 		}
-	case n.op == "ArgMax" || n.op == "ArgMin" || n.op == "Mean" || n.op == "Sum" || n.op == "Max" || n.op == "Min" || n.op == "Prod" || n.op == "All" || n.op == "Any":
-		return o.reduced(n, i)
+	case slices.Contains(reducingOps, n.op) && len(n.inputs) > 1:
+		if in, ok := o.b.shape(n.inputs[0]); ok {
+			axis, ok = reducedAxis(n, in, i)
+			return n.inputs[0], axis, ok
+		}
 	case i == 0 && (n.op == "Conv2D" || n.op == "Conv3D" || n.op == "MaxPool" || n.op == "AvgPool" || n.op == "DepthwiseConv2dNative") && len(n.inputs) > 0:
 		return n.inputs[0], 0, true
 	}
 	return ref{}, 0, false
 }
 
-// reduced finds the axis of a reduction's input that became axis i.
-func (o *origins) reduced(n *node, i int) (ref, int, bool) {
-	if len(n.inputs) < 2 {
-		return ref{}, 0, false
-	}
-	in, ok := o.b.shape(n.inputs[0])
+// reducedAxis finds the axis of a reduction's input that became axis i.
+func reducedAxis(n *node, in tensor.Shape, i int) (axis int, ok bool) {
 	gone := ints(n.in(1))
-	if !ok || gone == nil || !in.Ranked() {
-		return ref{}, 0, false
+	if gone == nil || !in.Ranked() {
+		return 0, false
 	}
 	for k := range gone {
 		if gone[k] < 0 {
@@ -194,16 +206,16 @@ func (o *origins) reduced(n *node, i int) (ref, int, bool) {
 		}
 	}
 	if n.def.GetAttr()["keep_dims"].GetB() {
-		return n.inputs[0], i, !slices.Contains(gone, int64(i))
+		return i, !slices.Contains(gone, int64(i))
 	}
 	for axis := range in.Rank() {
 		if slices.Contains(gone, int64(axis)) {
 			continue
 		}
 		if i == 0 {
-			return n.inputs[0], axis, true
+			return axis, true
 		}
 		i--
 	}
-	return ref{}, 0, false
+	return 0, false
 }

@@ -58,6 +58,8 @@ func use(t *testing.T, m *Model) {
 			if table, err := mg.Layers(); err == nil && table != nil {
 				table.At(shapes)
 			}
+			_, err = mg.OutputsAt(s, shapes)
+			check(err)
 		}
 	}
 }

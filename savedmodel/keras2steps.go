@@ -19,6 +19,7 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 		if calls := n.called[l.Name]; i < len(calls) && len(calls[i].outs) == len(out.Shapes) {
 			for j, r := range calls[i].outs {
 				st.dtypes[j] = outputDType(r)
+				st.tensors = append(st.tensors, r.text())
 			}
 		}
 		switch calls := n.inbound[l.Name]; {

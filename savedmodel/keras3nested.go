@@ -116,9 +116,10 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 		st.in = append(st.in, e.ref)
 	}
 	for _, r := range c.outs {
-		st.out = append(st.out, r)
+		st.out, st.tensors = append(st.out, r), append(st.tensors, r.text())
 		st.dtypes = append(st.dtypes, outputDType(r))
 	}
+	st.byRows = l.class == "TimeDistributed" && k.stepsByRows(c)
 	if isModel(l.class) {
 		if inner := k.nested(l, c); inner != nil {
 			steps = inner.addSteps(nil)
@@ -126,4 +127,21 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 		}
 	}
 	return append(steps, st)
+}
+
+// stepsByRows reports whether a TimeDistributed over an open time axis goes over as many steps as there are rows. Some releases of Keras 3 trace it so when
+// the shape is not known: the loop's range ends at the size of the first axis.
+func (k *keras3) stepsByRows(c *call) bool {
+	for _, s := range c.shapes {
+		if s.Rank() < 2 || s.Dim(1) != tensor.Unknown {
+			return false
+		}
+	}
+	for _, n := range c.nodes {
+		if n.op == "Range" && len(n.parts) == k.scope.depth+2 {
+			limit := n.in(1)
+			return limit != nil && limit.op == "StridedSlice" && limit.in(0) != nil && limit.in(0).op == "Shape" && slices.Equal(ints(limit.in(1)), []int64{0})
+		}
+	}
+	return false
 }

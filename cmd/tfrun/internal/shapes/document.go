@@ -223,18 +223,26 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, se
 	g.At = &At{Signature: main.Name, Inputs: inputs, Exact: true}
 	for name, s := range g.Signatures {
 		shapes, err := mg.Put(mg.Signatures[name], *sel.At)
+		if err != nil {
+			continue // a signature of other inputs
+		}
+		outputs, err := mg.OutputsAt(mg.Signatures[name], shapes)
+		if err != nil {
+			return err
+		}
 		for input, t := range s.Inputs {
-			if err == nil {
-				t.setShape(shapes[input])
+			t.setShape(shapes[input])
+		}
+		for output, t := range s.Outputs {
+			if shape, ok := outputs[output]; ok {
+				t.setShape(shape)
 			}
 		}
 	}
 	if table == nil {
 		return nil
 	}
-	after := map[string]tensor.Shape{} // what a shape with open sizes became, unknown where it became several
 	for i, row := range table.At(inputs) {
-		note(after, table.Layers[i].Output, row.Output)
 		l := g.Layers[i]
 		l.Why = whyAt(l.Why, l.OutputShape.Shapes, row.Output.Shapes)
 		l.OutputShape = row.Output
@@ -244,13 +252,6 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, se
 		g.At.Exact = g.At.Exact && row.Exact
 		g.At.OutputBytes += row.Bytes
 		g.At.LargestOutput = max(g.At.LargestOutput, row.Bytes)
-	}
-	for _, s := range g.Signatures {
-		for _, t := range s.Outputs {
-			if shape, ok := after[t.Shape.String()]; ok && shape.Ranked() && t.Encoding == "" {
-				t.setShape(shape)
-			}
-		}
 	}
 	return nil
 }
@@ -274,21 +275,6 @@ func whyAt(why []string, before, after []tensor.Shape) []string {
 		}
 	}
 	return why
-}
-
-// note remembers what a layer's shapes became. A signature's output is some layer's: where all layers of its shape agree, it follows them.
-func note(after map[string]tensor.Shape, before, now savedmodel.OutputShape) {
-	if len(before.Shapes) != len(now.Shapes) {
-		return
-	}
-	for i, b := range before.Shapes {
-		key := b.String()
-		if old, ok := after[key]; ok && !old.Equal(now.Shapes[i]) {
-			after[key] = tensor.UnknownShape()
-		} else {
-			after[key] = now.Shapes[i]
-		}
-	}
 }
 
 func describeTensors(infos map[string]savedmodel.TensorInfo, why map[string][]string) map[string]*Tensor {

@@ -1,0 +1,522 @@
+package savedmodel
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// sizer works out sizes in a graph from those of a signature's inputs, backwards from what is asked for.
+type sizer struct {
+	mg     *MetaGraph
+	inputs map[string]tensor.Shape
+	budget int
+	depth  int
+	known  map[dimKey]int64 // Unknown while a size is being worked out, so that circles end
+}
+
+// Limits on the work for the outputs of one signature.
+const (
+	maxSizerSteps = 100_000
+	maxSizerDepth = 2_000
+	maxRank       = 64
+	callCost      = 100 // steps that the reading of a function counts for
+)
+
+type dimKey struct {
+	fr *frame
+	r  ref
+	i  int
+}
+
+// frame is a function as it is called: from another, or by the signature.
+type frame struct {
+	b     *body
+	f     *function
+	up    *frame // nil for the signature's own
+	args  []ref  // in up
+	calls map[*node]*frame
+}
+
+// frame makes the frame of the signature's own function.
+func (b *body) frame() *frame {
+	return &frame{b: b, f: b.function, calls: map[*node]*frame{}}
+}
+
+// shape returns what the graph knows of a tensor's shape.
+func (fr *frame) shape(r ref) tensor.Shape {
+	if fr.up == nil {
+		s, _ := fr.b.shape(r)
+		if i, ok := r.isArg(); ok && !s.Ranked() && fr.b.vars[i] != nil {
+			return fr.b.vars[i].shape
+		}
+		return s
+	}
+	s, _ := fr.f.shape(r)
+	if i, ok := r.isArg(); ok && !s.Ranked() && i < len(fr.args) {
+		return fr.up.shape(fr.args[i])
+	}
+	return s
+}
+
+// dim returns dimension i of a tensor, Unknown when it does not follow.
+func (z *sizer) dim(fr *frame, r ref, i int) int64 {
+	s := fr.shape(r)
+	if i < 0 || s.Ranked() && i >= s.Rank() {
+		return tensor.Unknown
+	}
+	if s.Ranked() && s.Dim(i) != tensor.Unknown {
+		return s.Dim(i)
+	}
+	if arg, ok := r.isArg(); ok {
+		return z.argument(fr, arg, i)
+	}
+	key := dimKey{fr, r, i}
+	if d, ok := z.known[key]; ok || r.node == nil || z.budget <= 0 || z.depth >= maxSizerDepth {
+		if ok {
+			return d
+		}
+		return tensor.Unknown
+	}
+	z.budget--
+	z.known[key] = tensor.Unknown
+	z.depth++
+	d := z.compute(fr, r, i, s.Rank())
+	z.depth--
+	z.known[key] = d
+	return d
+}
+
+// argument returns a dimension of what is fed, or of what the caller gives.
+func (z *sizer) argument(fr *frame, arg, i int) int64 {
+	if fr.up != nil {
+		if arg >= len(fr.args) {
+			return tensor.Unknown
+		}
+		return z.dim(fr.up, fr.args[arg], i)
+	}
+	if s := z.inputs[fr.b.inputs[arg]]; i < s.Rank() {
+		return s.Dim(i)
+	}
+	return tensor.Unknown
+}
+
+// compute works out a dimension by what the operation does. rank is that of its output, -1 when it is not known.
+func (z *sizer) compute(fr *frame, r ref, i, rank int) int64 {
+	n := r.node
+	in := func(k, axis int) int64 {
+		if k >= len(n.inputs) {
+			return tensor.Unknown
+		}
+		return z.dim(fr, n.inputs[k], axis)
+	}
+	switch op := n.op; {
+	case isCall(op):
+		if inner := z.enter(fr, n); inner != nil && r.out < len(inner.f.rets) {
+			return z.dim(inner, inner.f.rets[r.out], i)
+		}
+	case keepingOps[op]:
+		return in(r.out, i)
+	case broadcastOps[op]:
+		return z.broadcast(fr, n, rank-i)
+	case op == "MatMul" || op == "BatchMatMulV2" || op == "BatchMatMul":
+		return z.product(fr, n, i, rank)
+	case op == "LookupTableFindV2" || op == "LookupTableFind":
+		return in(1, i)
+	case op == "StringToHashBucketFast" || op == "StringLength":
+		return in(0, i)
+	case op == "Transpose":
+		if perm := ints(n.in(1)); i < len(perm) {
+			return in(0, int(perm[i]))
+		}
+	case op == "ConcatV2":
+		return z.concat(fr, n, i, rank)
+	case op == "GatherV2" || op == "ResourceGather":
+		return z.gather(fr, n, i)
+	case op == "ExpandDims" || op == "Pack" || op == "OneHot":
+		return z.widened(fr, n, i, rank)
+	case op == "Squeeze":
+		return z.squeezed(fr, n, i)
+	case op == "StridedSlice":
+		return z.sliced(fr, n, i)
+	case op == "Reshape":
+		return z.reshaped(fr, n, i)
+	case slices.Contains(reducingOps, op):
+		if len(n.inputs) > 0 {
+			if axis, ok := reducedAxis(n, fr.shape(n.inputs[0]), i); ok {
+				return in(0, axis)
+			}
+		}
+	case slices.Contains(windowOps, op):
+		return z.window(fr, n, i)
+	}
+	return tensor.Unknown
+}
+
+var (
+	reducingOps = []string{"ArgMax", "ArgMin", "Mean", "Sum", "Max", "Min", "Prod", "All", "Any"}
+	windowOps   = []string{"Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"}
+)
+
+// enter returns the frame of a function that a node calls; nil when it is not there.
+func (z *sizer) enter(fr *frame, n *node) *frame {
+	if inner, ok := fr.calls[n]; ok || z.budget <= 0 {
+		return inner
+	}
+	var inner *frame
+	if f, err := z.mg.loadFunction(n.def.GetAttr()["f"].GetFunc().GetName()); err == nil && f != nil {
+		z.budget -= callCost + len(f.nodes)/16
+		inner = &frame{b: fr.b, f: f, up: fr, args: n.inputs, calls: map[*node]*frame{}}
+	}
+	fr.calls[n] = inner
+	return inner
+}
+
+// broadcast returns the size that stands fromEnd places from the end of the shapes.
+func (z *sizer) broadcast(fr *frame, n *node, fromEnd int) int64 {
+	size := int64(1)
+	for _, in := range n.inputs {
+		s := fr.shape(in)
+		if !s.Ranked() {
+			return tensor.Unknown
+		}
+		if s.Rank() < fromEnd {
+			continue
+		}
+		switch d := z.dim(fr, in, s.Rank()-fromEnd); {
+		case d == tensor.Unknown, d != 1 && size != 1 && d != size:
+			return tensor.Unknown
+		case d != 1:
+			size = d
+		}
+	}
+	return size
+}
+
+// product returns a size of a product of matrices.
+func (z *sizer) product(fr *frame, n *node, i, rank int) int64 {
+	if len(n.inputs) < 2 || rank < 2 {
+		return tensor.Unknown
+	}
+	attr := n.def.GetAttr()
+	flip := [2]bool{attr["transpose_a"].GetB() || attr["adj_x"].GetB(), attr["transpose_b"].GetB() || attr["adj_y"].GetB()}
+	if i < rank-2 {
+		return z.broadcast(fr, n, rank-i)
+	}
+	side := i - (rank - 2) // the rows of the first, or the columns of the second
+	s := fr.shape(n.inputs[side])
+	axis := s.Rank() - 2 + side
+	if flip[side] {
+		axis = s.Rank() - 1 - side
+	}
+	return z.dim(fr, n.inputs[side], axis)
+}
+
+func (z *sizer) concat(fr *frame, n *node, i, rank int) int64 {
+	axis := ints(n.in(len(n.inputs) - 1))
+	if len(axis) != 1 || rank < 1 {
+		return tensor.Unknown
+	}
+	along := (int(axis[0])+rank)%rank == i
+	sum := int64(0)
+	for _, in := range n.inputs[:len(n.inputs)-1] {
+		d := z.dim(fr, in, i)
+		switch {
+		case d == tensor.Unknown && along:
+			return d
+		case along:
+			sum += d
+		case d != tensor.Unknown:
+			return d
+		}
+	}
+	if !along {
+		return tensor.Unknown
+	}
+	return sum
+}
+
+// gather returns a size of rows taken from a table: its sizes before the axis, those of the indices, its sizes behind.
+func (z *sizer) gather(fr *frame, n *node, i int) int64 {
+	axis := []int64{0}
+	if n.op == "GatherV2" {
+		axis = ints(n.in(2))
+	}
+	if len(n.inputs) < 2 || len(axis) != 1 || axis[0] < 0 || n.def.GetAttr()["batch_dims"].GetI() != 0 {
+		return tensor.Unknown
+	}
+	at, indices := int(axis[0]), fr.shape(n.inputs[1])
+	switch {
+	case i < at:
+		return z.dim(fr, n.inputs[0], i)
+	case !indices.Ranked():
+		return tensor.Unknown
+	case i < at+indices.Rank():
+		return z.dim(fr, n.inputs[1], i-at)
+	}
+	return z.dim(fr, n.inputs[0], i-indices.Rank()+1)
+}
+
+// widened returns a size of a tensor that has one axis more than what it is made of.
+func (z *sizer) widened(fr *frame, n *node, i, rank int) int64 {
+	at := int64(-1)
+	switch {
+	case rank < 1 || len(n.inputs) == 0:
+		return tensor.Unknown
+	case n.op == "ExpandDims":
+		axis := ints(n.in(1))
+		if len(axis) != 1 {
+			return tensor.Unknown
+		}
+		at = axis[0]
+	default:
+		at = n.def.GetAttr()["axis"].GetI()
+	}
+	if at < 0 {
+		at += int64(rank)
+	}
+	switch {
+	case int64(i) == at:
+		return tensor.Unknown // it is written in the graph where it is known
+	case int64(i) > at:
+		i--
+	}
+	return z.dim(fr, n.inputs[0], i)
+}
+
+func (z *sizer) squeezed(fr *frame, n *node, i int) int64 {
+	if len(n.inputs) == 0 {
+		return tensor.Unknown
+	}
+	gone := n.attrInts("squeeze_dims")
+	s := fr.shape(n.inputs[0])
+	if len(gone) == 0 || !s.Ranked() {
+		return tensor.Unknown
+	}
+	for axis := range s.Rank() {
+		if slices.Contains(gone, int64(axis)) || slices.Contains(gone, int64(axis-s.Rank())) {
+			continue
+		}
+		if i == 0 {
+			return z.dim(fr, n.inputs[0], axis)
+		}
+		i--
+	}
+	return tensor.Unknown
+}
+
+// sliced returns a size of x[begin:end:stride, …] with constant bounds.
+func (z *sizer) sliced(fr *frame, n *node, i int) int64 {
+	begin, end, stride := ints(n.in(1)), ints(n.in(2)), ints(n.in(3))
+	attr := n.def.GetAttr()
+	if len(begin) != len(end) || len(begin) != len(stride) || begin == nil || attr["ellipsis_mask"].GetI() != 0 || attr["new_axis_mask"].GetI() != 0 {
+		return tensor.Unknown
+	}
+	shrink := attr["shrink_axis_mask"].GetI()
+	for axis := range maxRank {
+		if axis < len(begin) && shrink>>axis&1 == 1 {
+			continue
+		}
+		if i > 0 {
+			i--
+			continue
+		}
+		d := z.dim(fr, n.inputs[0], axis)
+		if axis >= len(begin) || d == tensor.Unknown {
+			return d
+		}
+		open := func(mask string) bool { return attr[mask].GetI()>>axis&1 == 1 }
+		return sliceLength(d, begin[axis], end[axis], stride[axis], open("begin_mask"), open("end_mask"))
+	}
+	return tensor.Unknown
+}
+
+// sliceLength is the length of x[begin:end:stride] for n elements, as Python counts.
+func sliceLength(n, begin, end, stride int64, fromStart, toEnd bool) int64 {
+	if stride <= 0 {
+		if stride == -1 && fromStart && toEnd {
+			return n
+		}
+		return tensor.Unknown
+	}
+	bound := func(at int64) int64 {
+		if at < 0 {
+			at += n
+		}
+		return min(max(at, 0), n)
+	}
+	from, to := bound(begin), bound(end)
+	if fromStart {
+		from = 0
+	}
+	if toEnd {
+		to = n
+	}
+	return max(0, (to-from+stride-1)/stride)
+}
+
+// reshaped returns a size of a new shape: as it is written, or what is left of the elements.
+func (z *sizer) reshaped(fr *frame, n *node, i int) int64 {
+	if len(n.inputs) < 2 {
+		return tensor.Unknown
+	}
+	target := z.numbers(fr, n.inputs[1])
+	if i >= len(target) {
+		return tensor.Unknown
+	}
+	if target[i] != -1 {
+		return target[i]
+	}
+	left := int64(1)
+	s := fr.shape(n.inputs[0])
+	if !s.Ranked() {
+		return tensor.Unknown
+	}
+	for axis := range s.Rank() {
+		d := z.dim(fr, n.inputs[0], axis)
+		if d < 0 || d > 0 && left > maxElements/d {
+			return tensor.Unknown
+		}
+		left *= d
+	}
+	for k, d := range target {
+		switch {
+		case k == i:
+		case d <= 0 || left%d != 0:
+			return tensor.Unknown
+		default:
+			left /= d
+		}
+	}
+	return left
+}
+
+// maxElements bounds products of sizes.
+const maxElements = 1 << 50
+
+// numbers returns the values of a list of sizes that the graph computes from shapes; nil when they do not follow. In it, -1 is what a new shape leaves to be
+// counted.
+func (z *sizer) numbers(fr *frame, r ref) []int64 {
+	n := r.node
+	if n == nil || z.budget <= 0 {
+		return nil
+	}
+	z.budget--
+	switch n.op {
+	case "Const":
+		return ints(n)
+	case "Identity", "Cast":
+		if len(n.inputs) > 0 && z.enterDepth() {
+			defer func() { z.depth-- }()
+			return z.numbers(fr, n.inputs[0])
+		}
+	case "Shape":
+		if len(n.inputs) == 0 || !fr.shape(n.inputs[0]).Ranked() {
+			return nil
+		}
+		list := make([]int64, min(fr.shape(n.inputs[0]).Rank(), maxRank))
+		for i := range list {
+			if list[i] = z.dim(fr, n.inputs[0], i); list[i] < 0 {
+				list[i] = unknownNumber
+			}
+		}
+		return list
+	case "StridedSlice":
+		return z.pick(fr, n)
+	case "Pack":
+		return z.gathered(fr, n.inputs)
+	case "ConcatV2":
+		return z.gathered(fr, n.inputs[:max(0, len(n.inputs)-1)])
+	}
+	return nil
+}
+
+// unknownNumber stands for a size that does not follow; a shape may have it where it does not matter.
+const unknownNumber = -2
+
+// enterDepth counts a step down; false when there were too many.
+func (z *sizer) enterDepth() bool {
+	if z.depth >= maxSizerDepth {
+		return false
+	}
+	z.depth++
+	return true
+}
+
+// gathered returns the lists of several tensors, one behind the other.
+func (z *sizer) gathered(fr *frame, from []ref) []int64 {
+	if !z.enterDepth() {
+		return nil
+	}
+	defer func() { z.depth-- }()
+	var all []int64
+	for _, in := range from {
+		list := z.numbers(fr, in)
+		if list == nil || len(all)+len(list) > maxRank {
+			return nil
+		}
+		all = append(all, list...)
+	}
+	return all
+}
+
+// pick returns a part of a list: list[i], or list[i:j].
+func (z *sizer) pick(fr *frame, n *node) []int64 {
+	if len(n.inputs) < 4 || !z.enterDepth() {
+		return nil
+	}
+	defer func() { z.depth-- }()
+	list := z.numbers(fr, n.inputs[0])
+	begin, end, stride := ints(n.in(1)), ints(n.in(2)), ints(n.in(3))
+	if len(list) == 0 || len(begin) != 1 || len(end) != 1 || len(stride) != 1 || stride[0] != 1 {
+		return nil
+	}
+	attr, size := n.def.GetAttr(), int64(len(list))
+	from, to := begin[0], end[0]
+	if from < 0 {
+		from += size
+	}
+	if attr["shrink_axis_mask"].GetI()&1 == 1 {
+		to = from + 1
+	} else if to < 0 {
+		to += size
+	}
+	if attr["begin_mask"].GetI()&1 == 1 {
+		from = 0
+	}
+	if attr["end_mask"].GetI()&1 == 1 {
+		to = size
+	}
+	to = min(to, size)
+	if from < 0 || from >= to {
+		return nil
+	}
+	return list[from:to]
+}
+
+// window returns a size behind a convolution or a pooling over two axes, in the order of axes that TensorFlow has by default.
+func (z *sizer) window(fr *frame, n *node, i int) int64 {
+	if len(n.inputs) == 0 || strings.HasPrefix(n.attrString("data_format"), "NC") {
+		return tensor.Unknown
+	}
+	d := z.dim(fr, n.inputs[0], i)
+	if i == 0 || d == tensor.Unknown {
+		return d
+	}
+	strides, kernel := n.attrInts("strides"), n.attrInts("ksize")
+	if len(kernel) == 0 && len(n.inputs) > 1 {
+		if s := fr.shape(n.inputs[1]); s.FullyKnown() && s.Rank() == 4 {
+			kernel = []int64{1, s.Dim(0), s.Dim(1), 1}
+		}
+	}
+	padding := strings.ToLower(n.attrString("padding"))
+	if i > 2 || len(strides) != 4 || len(kernel) != 4 || padding != "same" && padding != "valid" {
+		return tensor.Unknown
+	}
+	dilation := int64(1)
+	if list := n.attrInts("dilations"); len(list) == 4 {
+		dilation = list[i]
+	}
+	return convLength(d, kernel[i], strides[i], dilation, padding)
+}
