@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // Cardinalities that are no count.
@@ -203,14 +202,7 @@ func checkElement(op string, comps []Component, e *Element) error {
 	return nil
 }
 
-// tensorBytes returns the size of the tensor's values; a string counts as its header.
-func tensorBytes(t tensor.Tensor) int64 {
-	if t.DType() == tensor.String {
-		return int64(t.Len()) * stringHeader
-	}
-	return int64(len(t.Bytes()))
-}
-
+// stringHeader is what a string takes beside its bytes.
 const stringHeader = 16
 
 var errOneOptions = fmt.Errorf("give at most one options value")
