@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-
 )
 
 // Cardinalities that are no count.
