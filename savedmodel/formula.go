@@ -70,17 +70,6 @@ func find(weights []Weight, name string) *Weight {
 	return nil
 }
 
-// gates is the number of blocks that a cell's kernels hold side by side.
-func gates(class string) int64 {
-	switch class {
-	case "LSTM":
-		return 4
-	case "GRU":
-		return 3
-	}
-	return 1
-}
-
 // recurrent writes gates × ((inputs + units) × units + bias).
 func (f *formulaWriter) recurrent(weights []Weight) (string, int64) {
 	kernel, rec := find(weights, "kernel"), find(weights, "recurrent_kernel")

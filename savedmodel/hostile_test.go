@@ -19,7 +19,15 @@ func mutations() int {
 	if n, err := strconv.Atoi(os.Getenv("TFRUN_MUTATIONS")); err == nil {
 		return n
 	}
-	return 40
+	return 12
+}
+
+// many is how large hostile models are: a tenth of it under the race detector, which is ten times slower.
+func many() int {
+	if raceEnabled && os.Getenv("TFRUN_MUTATIONS") == "" {
+		return 10_000
+	}
+	return 100_000
 }
 
 // mutate damages a few bytes of data: values, lengths, pieces cut out, doubled or exchanged.
@@ -153,7 +161,7 @@ func hostileModel(library, objects []byte) []byte {
 
 func TestHundredThousandNestedFunctions(t *testing.T) {
 	t.Parallel()
-	const n = 100_000
+	n := many()
 	keras := message(1, message(4, message(1, "_generic_user_object"), 1, message(2, "_misc_assets"), 1, message(2, "variables"), 1, message(2, "trainable_variables")))
 	for name, target := range map[string]func(i int) int{
 		"chain":  func(i int) int { return i + 1 },
@@ -193,14 +201,18 @@ func TestHundredThousandNestedFunctions(t *testing.T) {
 func TestManyNodesInOneScope(t *testing.T) {
 	t.Parallel()
 	keras := message(1, message(4, message(1, "_generic_user_object"), 1, message(2, "_misc_assets"), 1, message(2, "variables"), 1, message(2, "trainable_variables")))
+	n := many()
+	if os.Getenv("TFRUN_MUTATIONS") == "" {
+		n /= 10
+	}
 	for _, name := range []string{"model/layer_%d/Relu", "model/Relu_%d", "model/a/b/c/d/e/f/g/%d", "a/%d"} {
 		var nodes []byte
-		for i := range 100_000 {
+		for i := range n {
 			input := fmt.Sprintf(name+":activations:0", max(0, i-1))
 			nodes = append(nodes, message(3, message(1, fmt.Sprintf(name, i), 2, "Relu", 3, input))...)
 		}
 		def := append(message(1, message(1, "f0", 3, message(1, "y"))), nodes...)
-		def = append(def, message(4, message(1, "y", 2, fmt.Sprintf(name+":activations:0", 99_999)))...)
+		def = append(def, message(4, message(1, "y", 2, fmt.Sprintf(name+":activations:0", n-1)))...)
 		within(t, time.Minute, func() {
 			m, err := newModel("none", fileBinary, "", hostileModel(message(1, def), keras))
 			if err != nil {

@@ -62,7 +62,8 @@ func (mg *MetaGraph) legacyMetadata(objs *objectGraph) kerasMetadata {
 	meta := kerasMetadata{}
 	for id, obj := range objs.nodes {
 		user := obj.GetUserObject()
-		text := user.GetMetadata() //nolint:staticcheck // deprecated for writers; old models have nothing else
+		//lint:ignore SA1019 deprecated for writers; old models have nothing else
+		text := user.GetMetadata()
 		if text == "" || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
 			continue
 		}

@@ -69,10 +69,11 @@ type modelCase struct {
 	want expectation
 }
 
-// modelCases returns the models in testdata/models and in the folders that TFRUN_MODELS lists.
+// modelCases returns the models in testdata/models and in the folders that TFRUN_MODELS lists, with commas or as PATH does.
 func modelCases(tb testing.TB) []modelCase {
 	tb.Helper()
-	folders := append([]string{filepath.Join("..", "testdata", "models")}, filepath.SplitList(os.Getenv("TFRUN_MODELS"))...)
+	folders := []string{filepath.Join("..", "testdata", "models")}
+	folders = append(folders, strings.FieldsFunc(os.Getenv("TFRUN_MODELS"), func(r rune) bool { return r == ',' || r == filepath.ListSeparator })...)
 	var cases []modelCase
 	for _, folder := range folders {
 		for _, pattern := range []string{"*/expect.json", "*/*/expect.json"} {

@@ -326,7 +326,7 @@ func TestFindingRunsWith(t *testing.T) {
 // TestScanOfDeepCalls holds that neither the depth nor the number of functions makes the scan recurse or slow down out of proportion.
 func TestScanOfDeepCalls(t *testing.T) {
 	t.Parallel()
-	const depth = 100_000
+	depth := many()
 	functions := make([]*functionpb.FunctionDef, depth)
 	for i := range functions {
 		functions[i] = fn(fmt.Sprint("f", i), "x", op("call", "PartitionedCall", "x", fmt.Sprint("fn=f", i+1)))

@@ -66,8 +66,10 @@ func (c *Checkpoint) Read(t *CheckpointTensor) (tensor.Tensor, error) {
 }
 
 func (c *Checkpoint) checksumError(t *CheckpointTensor) error {
-	return &FormatError{File: c.ShardFile(t.Shard), Offset: t.Offset,
-		Msg: fmt.Sprintf("the values of %q are damaged: their checksum does not match", t.Name)}
+	return &FormatError{
+		File: c.ShardFile(t.Shard), Offset: t.Offset,
+		Msg: fmt.Sprintf("the values of %q are damaged: their checksum does not match", t.Name),
+	}
 }
 
 // readSlices puts a partitioned variable together.

@@ -1,0 +1,142 @@
+package savedmodel
+
+import "github.com/tfrun/tfrun/tensor"
+
+// reshaped returns a size of a new shape: as it is written, or what is left of the elements.
+func (z *sizer) reshaped(fr *frame, n *node, i int) int64 {
+	if len(n.inputs) < 2 {
+		return tensor.Unknown
+	}
+	target := z.numbers(fr, n.inputs[1])
+	if i >= len(target) {
+		return tensor.Unknown
+	}
+	if target[i] != -1 {
+		return target[i]
+	}
+	left := int64(1)
+	s := fr.shape(n.inputs[0])
+	if !s.Ranked() {
+		return tensor.Unknown
+	}
+	for axis := range s.Rank() {
+		d := z.dim(fr, n.inputs[0], axis)
+		if d < 0 || d > 0 && left > maxElements/d {
+			return tensor.Unknown
+		}
+		left *= d
+	}
+	for k, d := range target {
+		switch {
+		case k == i:
+		case d <= 0 || left%d != 0:
+			return tensor.Unknown
+		default:
+			left /= d
+		}
+	}
+	return left
+}
+
+// maxElements bounds products of sizes.
+const maxElements = 1 << 50
+
+// numbers returns the values of a list of sizes that the graph computes from shapes; nil when they do not follow. In it, -1 is what a new shape leaves to be
+// counted.
+func (z *sizer) numbers(fr *frame, r ref) []int64 {
+	n := r.node
+	if n == nil || z.budget <= 0 {
+		return nil
+	}
+	z.budget--
+	switch n.op {
+	case "Const":
+		return ints(n)
+	case "Identity", "Cast":
+		if len(n.inputs) > 0 && z.enterDepth() {
+			defer func() { z.depth-- }()
+			return z.numbers(fr, n.inputs[0])
+		}
+	case "Shape":
+		if len(n.inputs) == 0 || !fr.shape(n.inputs[0]).Ranked() {
+			return nil
+		}
+		list := make([]int64, min(fr.shape(n.inputs[0]).Rank(), maxRank))
+		for i := range list {
+			if list[i] = z.dim(fr, n.inputs[0], i); list[i] < 0 {
+				list[i] = unknownNumber
+			}
+		}
+		return list
+	case "StridedSlice":
+		return z.pick(fr, n)
+	case "Pack":
+		return z.gathered(fr, n.inputs)
+	case "ConcatV2":
+		return z.gathered(fr, n.inputs[:max(0, len(n.inputs)-1)])
+	}
+	return nil
+}
+
+// unknownNumber stands for a size that does not follow; a shape may have it where it does not matter.
+const unknownNumber = -2
+
+// enterDepth counts a step down; false when there were too many.
+func (z *sizer) enterDepth() bool {
+	if z.depth >= maxSizerDepth {
+		return false
+	}
+	z.depth++
+	return true
+}
+
+// gathered returns the lists of several tensors, one behind the other.
+func (z *sizer) gathered(fr *frame, from []ref) []int64 {
+	if !z.enterDepth() {
+		return nil
+	}
+	defer func() { z.depth-- }()
+	var all []int64
+	for _, in := range from {
+		list := z.numbers(fr, in)
+		if list == nil || len(all)+len(list) > maxRank {
+			return nil
+		}
+		all = append(all, list...)
+	}
+	return all
+}
+
+// pick returns a part of a list: list[i], or list[i:j].
+func (z *sizer) pick(fr *frame, n *node) []int64 {
+	if len(n.inputs) < 4 || !z.enterDepth() {
+		return nil
+	}
+	defer func() { z.depth-- }()
+	list := z.numbers(fr, n.inputs[0])
+	begin, end, stride := ints(n.in(1)), ints(n.in(2)), ints(n.in(3))
+	if len(list) == 0 || len(begin) != 1 || len(end) != 1 || len(stride) != 1 || stride[0] != 1 {
+		return nil
+	}
+	attr, size := n.def.GetAttr(), int64(len(list))
+	from, to := begin[0], end[0]
+	if from < 0 {
+		from += size
+	}
+	if attr["shrink_axis_mask"].GetI()&1 == 1 {
+		to = from + 1
+	} else if to < 0 {
+		to += size
+	}
+	if attr["begin_mask"].GetI()&1 == 1 {
+		from = 0
+	}
+	if attr["end_mask"].GetI()&1 == 1 {
+		to = size
+	}
+	to = min(to, size)
+	if from < 0 || from >= to {
+		return nil
+	}
+	return list[from:to]
+}
