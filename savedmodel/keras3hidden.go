@@ -395,8 +395,36 @@ func (k *keras3) hiddenClass(s *looseSeed, target *call, from *edge, name string
 		if from.from.name == "avg_pool" && target.name == "predictions" && k.byName["top_activation"] != nil {
 			return class, "top_dropout"
 		}
+		if prefix := k.stagePrefix(from.from.name); prefix != "" && k.byName[prefix+"drop"] == nil {
+			return class, prefix + "drop"
+		}
 	}
 	return class, name
+}
+
+// stagePrefix returns what the names of a stage's layers begin with, "enc0_" of "enc0_pool", in a model whose layers were all given names; "" where there is
+// no such custom. A hidden layer of the stage is likely to follow it.
+func (k *keras3) stagePrefix(name string) string {
+	prefix := name[:strings.LastIndexByte(name, '_')+1]
+	if _, err := strconv.Atoi(name[len(prefix):]); prefix == "" || err == nil {
+		return "" // "down_2" is the second of its kind, no stage
+	}
+	same := 0
+	for _, l := range k.layers {
+		if l.calls[0].phantom {
+			continue
+		}
+		if l.op || isDefaultName(l.name) {
+			return ""
+		}
+		if strings.HasPrefix(l.name, prefix) {
+			same++
+		}
+	}
+	if same < 2 {
+		return ""
+	}
+	return prefix
 }
 
 // freeName returns the first default name of a base that no layer bears.

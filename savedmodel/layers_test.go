@@ -95,7 +95,6 @@ var shortfalls = map[string]int{
 	"own_k3_random_7":            4,
 	"own_k3_seq2seq_lstm":        1,
 	"own_k3_subclassed_ranker":   4,
-	"own_k3_unet_deep":           12,
 }
 
 func TestLayersOfEveryModel(t *testing.T) {
