@@ -268,7 +268,7 @@ type jobColumn struct {
 	data  []byte  // of a direct component
 	nulls [][]int // by column
 	vals  []nested.Values
-	rooms [][]byte
+	room  []byte
 }
 
 // source gives the blocks of the files.
@@ -389,7 +389,6 @@ func (j *jobColumn) fill(g *errgroup.Group, name string, col *tableColumn, n, wo
 	k := len(col.readers)
 	j.nulls = slices.Grow(j.nulls[:0], k)[:k]
 	j.vals = slices.Grow(j.vals[:0], k)[:k]
-	j.rooms = slices.Grow(j.rooms[:0], k+1)[:k+1]
 	if !col.direct {
 		for i, r := range col.readers {
 			g.Go(func() error { return guarded(name, func() error { return r.read(n, &j.vals[i]) }) })
@@ -461,11 +460,17 @@ func (j *jobColumn) column(col *tableColumn, n int, nan bool) (block.Column, []b
 		return j.directColumn(col, n, nan)
 	}
 	if len(col.readers) == 1 {
-		out, room, bad := j.vals[0].Column(col.Component, col.readers[0].name, col.dims, j.rooms[0], nan)
-		j.rooms[0] = room
+		out, room, bad := j.vals[0].Column(col.Component, col.readers[0].name, col.dims, j.room, nan)
+		j.room = room
 		return out, bad
 	}
-	return j.sideBySide(col, n, nan)
+	paths := make([]string, len(col.readers))
+	for i, r := range col.readers {
+		paths[i] = r.name
+	}
+	out, room, bad := nested.Stack(col.DType, j.vals, paths, col.dims, j.room, nan)
+	j.room = room
+	return out, bad
 }
 
 func (j *jobColumn) directColumn(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
@@ -485,31 +490,6 @@ func (j *jobColumn) directColumn(col *tableColumn, n int, nan bool) (block.Colum
 	flat, err := tensor.Share(col.DType, j.data, []int64{int64(n * k)})
 	if err != nil {
 		panic(err) // unreachable: the memory was made for it
-	}
-	return block.NewFixed(flat, col.dims), bad
-}
-
-// sideBySide converts columns one by one and puts their values together.
-func (j *jobColumn) sideBySide(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
-	k := len(col.readers)
-	var bad []block.Bad
-	flat, err := tensor.New(col.DType, int64(n*k))
-	if err != nil {
-		panic(err) // unreachable: the file holds as many values
-	}
-	single := dataset.Component{DType: col.DType, Shape: tensor.MakeShape()}
-	for i := range j.vals {
-		part, room, here := j.vals[i].Column(single, col.readers[i].name, []int64{}, j.rooms[i], nan)
-		j.rooms[i] = room
-		bad = block.MergeBad(bad, here)
-		for row := range n {
-			v, _, _ := part.Row(row, nil)
-			if col.DType == tensor.String {
-				flat.Strings()[row*k+i] = v.Strings()[0]
-			} else {
-				copy(flat.Bytes()[(row*k+i)*col.DType.Size():], v.Bytes())
-			}
-		}
 	}
 	return block.NewFixed(flat, col.dims), bad
 }

@@ -24,9 +24,7 @@ type Type struct {
 	Name  string // in the file's words
 	DType tensor.DType
 	Depth int // levels of lists
-	// Inner are the fixed sizes that the innermost lists, or the values themselves, have in the end: those of lists of a fixed length are counted in
-	// Depth, not here.
-	Text Text
+	Text  Text
 }
 
 // Text says what integers stand for, when they are written as text.
@@ -137,16 +135,14 @@ func (v *Values) end(row int) int {
 }
 
 // nulls returns the rows that hold a null.
-func (v *Values) nulls(path string, lists bool) []block.Bad {
+func (v *Values) nulls(path string) []block.Bad {
 	var rows []int
 	for _, s := range v.NullSlots {
 		rows = append(rows, v.row(len(v.Offsets), s))
 	}
 	for level, nulls := range v.NullLists {
 		for _, i := range nulls {
-			if lists {
-				rows = append(rows, v.row(level, i))
-			}
+			rows = append(rows, v.row(level, i))
 		}
 	}
 	slices.Sort(rows)
@@ -161,27 +157,31 @@ func (v *Values) nulls(path string, lists bool) []block.Bad {
 	return bad
 }
 
-// Column returns the values as rows of a component, and the rows that are none. room is memory to use, or nil; it is returned. With nullIsNaN a null among
-// the values of a float component is NaN.
-func (v *Values) Column(comp dataset.Component, path string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
-	flat, room, bad := block.Convert(comp.DType, v.flat(), room, path, func(i int) (int, int) {
+// Flat returns the values as a vector of dtype, and the rows that hold a value, or a null, that is none. room is memory to use, or nil; it is returned. With
+// nullIsNaN a null among floats is NaN.
+func (v *Values) Flat(dtype tensor.DType, path string, room []byte, nullIsNaN bool) (tensor.Tensor, []byte, []block.Bad) {
+	flat, room, bad := block.Convert(dtype, v.flat(), room, path, func(i int) (int, int) {
 		row := v.row(len(v.Offsets), i)
 		return row, v.end(row)
 	})
-	if nullIsNaN && comp.DType.IsFloat() && len(v.NullSlots) > 0 {
-		if flat.DType() == v.Type.DType {
-			room = append(room[:0], flat.Bytes()...)
-			flat, _ = tensor.Share(comp.DType, room, flat.Dims())
-		}
-		for _, i := range v.NullSlots {
-			PutNaN(comp.DType, flat.Bytes(), i)
-		}
-		all := *v
-		all.NullSlots = nil
-		bad = block.MergeBad(bad, all.nulls(path, true))
-	} else {
-		bad = block.MergeBad(bad, v.nulls(path, true))
+	if !nullIsNaN || !dtype.IsFloat() || len(v.NullSlots) == 0 {
+		return flat, room, block.MergeBad(bad, v.nulls(path))
 	}
+	if flat.DType() == v.Type.DType { // it is the column's own memory
+		room = append(room[:0], flat.Bytes()...)
+		flat, _ = tensor.Share(dtype, room, flat.Dims())
+	}
+	for _, i := range v.NullSlots {
+		PutNaN(dtype, flat.Bytes(), i)
+	}
+	lists := *v
+	lists.NullSlots = nil
+	return flat, room, block.MergeBad(bad, lists.nulls(path))
+}
+
+// Column returns the values as rows of a component, and the rows that are none; see Flat. dims are the sizes of a row that is no list.
+func (v *Values) Column(comp dataset.Component, path string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
+	flat, room, bad := v.Flat(comp.DType, path, room, nullIsNaN)
 	if len(v.Offsets) == 0 {
 		return block.NewFixed(flat, dims), room, bad
 	}
@@ -191,6 +191,38 @@ func (v *Values) Column(comp dataset.Component, path string, dims []int64, room 
 	}
 	fixed, bad := lists.Fix(v.Rows, path, bad)
 	return fixed, room, bad
+}
+
+// Stack returns the values of several columns without lists, side by side, as rows of the given sizes; see Flat.
+func Stack(dtype tensor.DType, vals []Values, paths []string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
+	k, n := len(vals), vals[0].Rows
+	var bad []block.Bad
+	var strs []string
+	if dtype == tensor.String {
+		strs = make([]string, n*k)
+	} else {
+		room = slices.Grow(room[:0], n*k*dtype.Size())[:n*k*dtype.Size()]
+	}
+	var part []byte
+	for i := range vals {
+		flat, memory, here := vals[i].Flat(dtype, paths[i], part, nullIsNaN)
+		part = memory
+		bad = block.MergeBad(bad, here)
+		if dtype != tensor.String {
+			Scatter(room, flat.Bytes(), dtype.Size(), k, i)
+		}
+		for row, s := range flat.Strings() {
+			strs[row*k+i] = s
+		}
+	}
+	flat, err := tensor.ShareSlice(strs, []int64{int64(len(strs))})
+	if dtype != tensor.String {
+		flat, err = tensor.Share(dtype, room, []int64{int64(n * k)})
+	}
+	if err != nil {
+		panic(err) // unreachable: the memory was made for it
+	}
+	return block.NewFixed(flat, dims), room, bad
 }
 
 // PutNaN writes NaN as value i.

@@ -1,0 +1,436 @@
+package arrow
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	ar "github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/ahead"
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/nested"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Options says how files are read. The zero value is right for most.
+type Options struct {
+	// Open opens a file. nil: os.Open.
+	Open dataset.Opener
+	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
+	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
+	// only column, or, where a row of it has as many values as columns are left, from all of them.
+	Columns map[string][]string
+	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates and times as ISO 8601 has them.
+	Keep []string
+	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as they are for all other components.
+	NullIsNaN bool
+	// MaxBatch bounds the bytes of one buffer of a record batch, and of the batch as it is stored. 0: 4 GiB.
+	MaxBatch int64
+}
+
+const (
+	defaultMaxBatch = 4 << 30
+	maxMetadata     = 64 << 20
+	blockRows       = 1 << 16
+)
+
+// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from file to file. What is wrong with the columns of the first
+// file, if it is one that can be read twice, is an error of the dataset: a *[dataset.ColumnError].
+func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
+	if o.MaxBatch <= 0 {
+		o.MaxBatch = defaultMaxBatch
+	}
+	if len(names) > 0 {
+		if err := check(spec, o, names[0]); err != nil {
+			return dataset.Failed(err)
+		}
+	}
+	return dataset.FromReader(spec, dataset.UnknownCardinality, func(ro dataset.ReadOptions) (dataset.RowReader, error) {
+		return block.NewReader(&source{spec: spec, o: o, names: names, keep: ro.Keep}, spec, ro.Keep), nil
+	})
+}
+
+// check looks at the columns of a file that can be read twice.
+func check(spec dataset.Spec, o Options, name string) error {
+	f, ok, err := files.Peek(o.Open, name)
+	if !ok || err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	o.Open = func(string) (io.ReadCloser, error) { return section{io.NewSectionReader(f, 0, f.Size)}, nil }
+	t, err := openTable(name, spec, o)
+	if err != nil {
+		return err
+	}
+	t.close()
+	return nil
+}
+
+// section is a part of a file that another owns.
+type section struct{ *io.SectionReader }
+
+func (section) Close() error { return nil }
+
+// table is an open file with the columns that are read.
+type table struct {
+	name  string
+	file  io.Closer
+	r     *ipc.Reader
+	comps []tableColumn
+	kept  []column
+	keep  []string
+	batch ar.RecordBatch
+	at    int   // the next row of the batch
+	done  int64 // rows of the file
+}
+
+// tableColumn says what a component is read from.
+type tableColumn struct {
+	dataset.Component
+	path  string
+	dims  []int64
+	cols  []column
+	names []string
+}
+
+// limited is an allocator that refuses what no honest file asks for. Its panic becomes an error where the library is called.
+type limited struct {
+	memory.Allocator
+	max int64
+}
+
+func (l limited) Allocate(size int) []byte {
+	l.check(size)
+	return l.Allocator.Allocate(size)
+}
+
+func (l limited) Reallocate(size int, b []byte) []byte {
+	l.check(size)
+	return l.Allocator.Reallocate(size, b)
+}
+
+func (l limited) check(size int) {
+	if int64(size) > l.max || size < 0 {
+		panic(fmt.Errorf("a buffer of %d bytes is larger than the limit of %d", size, l.max))
+	}
+}
+
+// openReader opens a file or a stream.
+func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) {
+	f, err := files.Open(o.Open, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	body := o.MaxBatch
+	if _, size, ok := files.RandomAccess(f); ok {
+		body = min(body, size)
+	}
+	const buffer = 64 << 10
+	b := bufio.NewReaderSize(f, buffer)
+	isFile := false
+	head, err := b.Peek(8)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil, fmt.Errorf("%s: not an Arrow file: it is too short", name)
+	case err != nil:
+		return nil, nil, fmt.Errorf("read %s: %w", name, err)
+	case bytes.HasPrefix(head, []byte("FEA1")):
+		return nil, nil, fmt.Errorf("%s: the first version of Feather is not read; write the file anew with pyarrow.feather.write_feather", name)
+	case bytes.HasPrefix(head, ipc.Magic):
+		// A file is a stream between magic bytes and a footer, which repeats where the batches are.
+		isFile = true
+		if _, err := b.Discard(len(head)); err != nil {
+			return nil, nil, fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	var r *ipc.Reader
+	err = files.Guard(name, func() (err error) {
+		in := &messages{r: b, maxMeta: maxMetadata, maxBody: body, file: isFile}
+		r, err = ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(limited{memory.NewGoAllocator(), o.MaxBatch}))
+		if err != nil {
+			return fmt.Errorf("%s: not an Arrow file: %w", name, err)
+		}
+		return nil
+	})
+	return r, f, err
+}
+
+// openTable opens a file and matches its columns with the components.
+func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) {
+	r, f, err := openReader(name, o)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{name: name, file: f, r: r, keep: o.Keep}
+	if err := files.Guard(name, func() error { return t.match(spec, o) }); err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *table) match(spec dataset.Spec, o Options) error {
+	all := schemaColumns(t.r.Schema())
+	have := make([]string, len(all))
+	for i, c := range all {
+		have[i] = c.name
+	}
+	pick, err := columns.Match(t.name, spec, have, columns.Options{Map: o.Columns, Keep: o.Keep})
+	if err != nil {
+		return err
+	}
+	for c, comp := range spec.Flatten() {
+		col := tableColumn{Component: comp, path: spec.Paths()[c]}
+		var types []nested.Type
+		for _, i := range pick.Components[c] {
+			col.cols, col.names = append(col.cols, all[i]), append(col.names, all[i].name)
+			types = append(types, all[i].Type)
+		}
+		var msg string
+		if col.dims, msg = nested.Check(comp, types); msg != "" {
+			e := &dataset.ColumnError{File: t.name, Component: col.path, Msg: msg}
+			if len(types) == 1 {
+				e.Column = col.names[0]
+			}
+			return e
+		}
+		t.comps = append(t.comps, col)
+	}
+	for _, i := range pick.Keep {
+		if all[i].DType == tensor.Invalid {
+			return &dataset.ColumnError{File: t.name, Column: all[i].name, Msg: fmt.Sprintf("values of type %s are not read", all[i].Name)}
+		}
+		t.kept = append(t.kept, all[i])
+	}
+	return nil
+}
+
+func (t *table) close() {
+	_ = files.Guard(t.name, func() error { t.r.Release(); return nil }) // nothing is lost
+	_ = t.file.Close()                                                  // nothing was written
+}
+
+// next makes sure that the batch has rows left. It returns io.EOF at the end of the file.
+func (t *table) next() error {
+	for t.batch == nil || t.at == int(t.batch.NumRows()) {
+		t.batch = nil
+		ok := false
+		err := files.Guard(t.name, func() error {
+			if ok = t.r.Next(); !ok && t.r.Err() != nil {
+				return fmt.Errorf("%s: row %d: %w", t.name, t.done+1, t.r.Err())
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return io.EOF
+		}
+		t.batch, t.at = t.r.RecordBatch(), 0
+		if n := t.batch.NumRows(); n < 0 || n > math.MaxInt32 {
+			return fmt.Errorf("%s: a batch of %d rows", t.name, n)
+		}
+	}
+	return nil
+}
+
+// job is a run of rows of a batch, then their block.
+type job struct {
+	t     *table
+	batch ar.RecordBatch
+	from  int
+	rows  int
+	first int64 // the first row's number in the file, from 1
+	nan   bool
+	vals  [][]nested.Values // by component and column
+	kept  []nested.Values
+	rooms [][]byte
+	block block.Block
+	err   error
+}
+
+// source gives the blocks of the files.
+type source struct {
+	spec  dataset.Spec
+	o     Options
+	names []string
+	keep  bool
+
+	pipe *ahead.Pipe[job]
+	last *job
+	// table belongs to the reading goroutine.
+	table *table
+}
+
+// Next returns the next block.
+func (s *source) Next(ctx context.Context) (*block.Block, error) {
+	if s.pipe == nil {
+		s.pipe = ahead.Start(1, s.read, (*job).work, s.stop)
+	}
+	if s.last != nil && !s.keep {
+		s.pipe.Release(s.last)
+	}
+	s.last = nil
+	j, err := s.pipe.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if j.err != nil {
+		return nil, j.err
+	}
+	s.last = j
+	return &j.block, nil
+}
+
+// Close ends the reading.
+func (s *source) Close() {
+	if s.pipe != nil {
+		s.pipe.Close()
+	}
+}
+
+func (s *source) stop() {
+	if s.table != nil {
+		s.table.close()
+		s.table = nil
+	}
+}
+
+// read finds the next rows.
+func (s *source) read(j *job) error {
+	for {
+		if s.table == nil {
+			if len(s.names) == 0 {
+				return io.EOF
+			}
+			t, err := openTable(s.names[0], s.spec, s.o)
+			if err != nil {
+				return err
+			}
+			s.table, s.names = t, s.names[1:]
+		}
+		err := s.table.next()
+		if errors.Is(err, io.EOF) {
+			s.stop()
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		t := s.table
+		n := min(int(t.batch.NumRows())-t.at, blockRows)
+		j.t, j.batch, j.from, j.rows, j.first, j.nan, j.err = t, t.batch, t.at, n, t.done+1, s.o.NullIsNaN, nil
+		j.batch.Retain() // until work is done: the reader releases it with its next batch
+		t.at += n
+		t.done += int64(n)
+		return nil
+	}
+}
+
+// work makes the block of the rows. What it takes from the batch stays valid without it: it is memory that Go's collector looks after.
+func (j *job) work() {
+	j.err = files.Guard(j.t.name, func() error {
+		defer j.batch.Release()
+		if err := j.extract(); err != nil {
+			return err
+		}
+		return j.build()
+	})
+	j.batch = nil
+}
+
+func (j *job) extract() error {
+	take := func(c *column, out *nested.Values) error {
+		if err := c.extract(j.batch, j.from, j.rows, out); err != nil {
+			return fmt.Errorf("%s: column %q: the file is damaged: %w", j.t.name, c.name, err)
+		}
+		return nil
+	}
+	j.vals = slices.Grow(j.vals[:0], len(j.t.comps))[:len(j.t.comps)]
+	for c := range j.t.comps {
+		cols := j.t.comps[c].cols
+		j.vals[c] = slices.Grow(j.vals[c][:0], len(cols))[:len(cols)]
+		for i := range cols {
+			if err := take(&cols[i], &j.vals[c][i]); err != nil {
+				return err
+			}
+		}
+	}
+	j.kept = slices.Grow(j.kept[:0], len(j.t.kept))[:len(j.t.kept)]
+	for k := range j.t.kept {
+		if err := take(&j.t.kept[k], &j.kept[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) build() error {
+	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
+	j.rooms = slices.Grow(j.rooms[:0], len(j.t.comps))[:len(j.t.comps)]
+	for c := range j.t.comps {
+		comp := &j.t.comps[c]
+		var col block.Column
+		var bad []block.Bad
+		if len(comp.cols) == 1 {
+			col, j.rooms[c], bad = j.vals[c][0].Column(comp.Component, comp.names[0], comp.dims, j.rooms[c], j.nan)
+		} else {
+			col, j.rooms[c], bad = nested.Stack(comp.DType, j.vals[c], comp.names, comp.dims, j.rooms[c], j.nan)
+		}
+		j.block.Columns = append(j.block.Columns, col)
+		j.block.Bad = block.MergeBad(j.block.Bad, bad)
+	}
+	if len(j.kept) == 0 {
+		return nil
+	}
+	rows := make([]func([]byte, int) []byte, len(j.kept))
+	for k := range j.kept {
+		var err error
+		if rows[k], err = j.kept[k].JSON(); err != nil {
+			return fmt.Errorf("%s: column %q: %w", j.t.name, j.t.keep[k], err)
+		}
+	}
+	keys := j.t.keep
+	j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
+		for k, row := range rows {
+			dst = append(dst, dataset.Field{Key: keys[k], JSON: row(nil, i)})
+		}
+		return dst
+	}
+	return nil
+}
+
+// Columns lists the columns of a file. Of o it uses Open.
+func Columns(o Options, name string) (out []dataset.Column, err error) {
+	o.MaxBatch = defaultMaxBatch
+	r, f, err := openReader(name, o)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	err = files.Guard(name, func() error {
+		defer r.Release()
+		for _, c := range schemaColumns(r.Schema()) {
+			out = append(out, c.Column(c.name))
+		}
+		return nil
+	})
+	return out, err
+}

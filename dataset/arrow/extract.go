@@ -1,0 +1,326 @@
+package arrow
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	ar "github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tfrun/tfrun/dataset/internal/nested"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// column is a column of a file: a field, or a field of a structure.
+type column struct {
+	nested.Type
+	name string
+	path []int // of fields, from the batch down
+}
+
+// schemaColumns lists the columns of a schema.
+func schemaColumns(s *ar.Schema) []column {
+	var out []column
+	var walk func(f ar.Field, name string, path []int)
+	walk = func(f ar.Field, name string, path []int) {
+		if st, ok := storage(f.Type).(*ar.StructType); ok {
+			for i, child := range st.Fields() {
+				walk(child, name+"."+child.Name, append(slices.Clone(path), i))
+			}
+			return
+		}
+		out = append(out, column{Type: typeOf(f.Type), name: name, path: path})
+	}
+	for i, f := range s.Fields() {
+		walk(f, f.Name, []int{i})
+	}
+	return out
+}
+
+// storage returns the type behind an extension.
+func storage(t ar.DataType) ar.DataType {
+	if e, ok := t.(ar.ExtensionType); ok {
+		return e.StorageType()
+	}
+	return t
+}
+
+// typeOf describes a type. Its DType is Invalid where values of it are not read.
+func typeOf(t ar.DataType) nested.Type {
+	out := nested.Type{Name: strings.ReplaceAll(t.String(), ", nullable", "")}
+	for {
+		t = storage(t)
+		switch l := t.(type) {
+		case *ar.ListType, *ar.LargeListType, *ar.FixedSizeListType:
+			out.Depth++
+			t = l.(ar.ListLikeType).Elem()
+			continue
+		case *ar.DictionaryType:
+			t = l.ValueType
+			continue
+		}
+		break
+	}
+	out.DType, out.Text = leafType(t)
+	return out
+}
+
+func leafType(t ar.DataType) (tensor.DType, nested.Text) {
+	plain := map[ar.Type]tensor.DType{
+		ar.BOOL: tensor.Bool, ar.INT8: tensor.Int8, ar.INT16: tensor.Int16, ar.INT32: tensor.Int32, ar.INT64: tensor.Int64, ar.UINT8: tensor.Uint8, ar.UINT16: tensor.Uint16,
+		ar.UINT32: tensor.Uint32, ar.UINT64: tensor.Uint64, ar.FLOAT16: tensor.Float16, ar.FLOAT32: tensor.Float32, ar.FLOAT64: tensor.Float64,
+		ar.STRING: tensor.String, ar.LARGE_STRING: tensor.String, ar.BINARY: tensor.String, ar.LARGE_BINARY: tensor.String, ar.FIXED_SIZE_BINARY: tensor.String,
+		ar.STRING_VIEW: tensor.String, ar.BINARY_VIEW: tensor.String, ar.DURATION: tensor.Int64,
+		ar.DECIMAL32: tensor.Float64, ar.DECIMAL64: tensor.Float64, ar.DECIMAL128: tensor.Float64, ar.DECIMAL256: tensor.Float64,
+	}
+	switch t := t.(type) {
+	case *ar.Date32Type:
+		return tensor.Int32, nested.Text{Kind: nested.Date}
+	case *ar.Date64Type:
+		return tensor.Int64, nested.Text{Kind: nested.Timestamp, Unit: time.Millisecond}
+	case *ar.Time32Type:
+		return tensor.Int32, nested.Text{Kind: nested.Time, Unit: t.Unit.Multiplier()}
+	case *ar.Time64Type:
+		return tensor.Int64, nested.Text{Kind: nested.Time, Unit: t.Unit.Multiplier()}
+	case *ar.TimestampType:
+		text := nested.Text{Kind: nested.Timestamp, Unit: t.Unit.Multiplier()}
+		if t.TimeZone != "" {
+			text.Kind = nested.TimestampUTC
+		}
+		return tensor.Int64, text
+	}
+	return plain[t.ID()], nested.Text{}
+}
+
+// extract reads rows from ≤ i < from+n of a column of a batch into out, as views where that can be.
+func (c *column) extract(batch ar.RecordBatch, from, n int, out *nested.Values) error {
+	*out = nested.Values{Type: c.Type, Rows: n}
+	arr := batch.Column(c.path[0])
+	var nulls []int // of the structures around it
+	for _, i := range c.path[1:] {
+		nulls = appendNulls(nulls, arr, from, n)
+		st, ok := underlying(arr).(*array.Struct)
+		if !ok || i >= st.NumField() {
+			return errors.New("an array that is no structure")
+		}
+		arr = st.Field(i)
+	}
+	if arr.Len() < from+n {
+		return fmt.Errorf("an array of %d values, for %d rows", arr.Len(), from+n)
+	}
+	if err := values(arr, from, n, out); err != nil {
+		return err
+	}
+	if len(nulls) > 0 && c.Depth == 0 {
+		out.NullSlots = merged(out.NullSlots, nulls)
+	} else if len(nulls) > 0 {
+		out.NullLists[0] = merged(out.NullLists[0], nulls)
+	}
+	return nil
+}
+
+func merged(a, b []int) []int {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func underlying(arr ar.Array) ar.Array {
+	if e, ok := arr.(array.ExtensionArray); ok {
+		return e.Storage()
+	}
+	return arr
+}
+
+// appendNulls appends the places of nulls, counted from from.
+func appendNulls(dst []int, arr ar.Array, from, n int) []int {
+	if arr.NullN() == 0 {
+		return dst
+	}
+	for i := range n {
+		if arr.IsNull(from + i) {
+			dst = append(dst, i)
+		}
+	}
+	return dst
+}
+
+// values reads an array of lists, or of values.
+func values(arr ar.Array, from, n int, out *nested.Values) error {
+	arr = underlying(arr)
+	lists, ok := arr.(array.ListLike)
+	if !ok {
+		return leaf(arr, from, n, out)
+	}
+	offsets := make([]int64, n+1)
+	base, end := int64(0), int64(0)
+	for i := range n {
+		lo, hi := lists.ValueOffsets(from + i)
+		if i == 0 {
+			base, end = lo, lo
+		}
+		if lo != end || hi < lo {
+			return errors.New("lists whose offsets are out of order")
+		}
+		end = hi
+		offsets[i+1] = hi - base
+	}
+	child := lists.ListValues()
+	if base < 0 || end > int64(child.Len()) {
+		return errors.New("lists that reach beyond their values")
+	}
+	out.Offsets = append(out.Offsets, offsets)
+	out.NullLists = append(out.NullLists, appendNulls(nil, arr, from, n))
+	return values(child, int(base), int(end-base), out)
+}
+
+// leaf reads an array of values.
+func leaf(arr ar.Array, from, n int, out *nested.Values) error {
+	out.NullSlots = appendNulls(nil, arr, from, n)
+	switch a := arr.(type) {
+	case *array.Boolean:
+		out.Data = make([]byte, n)
+		for i := range n {
+			if a.Value(from + i) {
+				out.Data[i] = 1
+			}
+		}
+		return nil
+	case *array.Dictionary:
+		return lookup(a, from, n, out)
+	}
+	switch out.Type.DType {
+	case tensor.String:
+		return stringsOf(arr, from, n, out)
+	case tensor.Float64:
+		if arr.DataType().ID() != ar.FLOAT64 {
+			return decimals(arr, from, n, out)
+		}
+	}
+	size := out.Type.DType.Size()
+	if w, ok := arr.DataType().(ar.FixedWidthDataType); !ok || w.Bytes() != size {
+		return fmt.Errorf("an array of type %s", arr.DataType())
+	}
+	if n == 0 {
+		return nil
+	}
+	buffers := arr.Data().Buffers()
+	if len(buffers) < 2 || buffers[1] == nil {
+		return errors.New("an array without values")
+	}
+	at := (arr.Data().Offset() + from) * size
+	data := buffers[1].Bytes()
+	if at < 0 || at+n*size > len(data) {
+		return errors.New("an array with fewer values than it says")
+	}
+	out.Data = data[at : at+n*size : at+n*size]
+	return nil
+}
+
+// stringsOf reads an array of strings or bytes. The strings share the memory of one, which is a copy.
+func stringsOf(arr ar.Array, from, n int, out *nested.Values) error {
+	out.Strings = make([]string, n)
+	switch a := arr.(type) {
+	case *array.String:
+		for i := range n {
+			out.Strings[i] = a.Value(from + i)
+		}
+	case *array.LargeString:
+		for i := range n {
+			out.Strings[i] = a.Value(from + i)
+		}
+	case *array.StringView:
+		for i := range n {
+			out.Strings[i] = strings.Clone(a.Value(from + i))
+		}
+	case interface{ Value(i int) []byte }:
+		for i := range n {
+			if !arr.IsNull(from + i) {
+				out.Strings[i] = string(a.Value(from + i))
+			}
+		}
+		return nil
+	default:
+		return fmt.Errorf("an array of type %s", arr.DataType())
+	}
+	for _, i := range out.NullSlots {
+		out.Strings[i] = ""
+	}
+	return nil
+}
+
+// lookup reads values by their places in a dictionary.
+func lookup(a *array.Dictionary, from, n int, out *nested.Values) error {
+	dict := nested.Values{Type: out.Type}
+	dict.Type.Depth = 0
+	d := a.Dictionary()
+	if err := leaf(underlying(d), 0, d.Len(), &dict); err != nil {
+		return fmt.Errorf("dictionary: %w", err)
+	}
+	size := 0
+	if out.Type.DType == tensor.String {
+		out.Strings = make([]string, n)
+	} else {
+		size = out.Type.DType.Size()
+		out.Data = make([]byte, n*size)
+	}
+	for i := range n {
+		if a.IsNull(from + i) {
+			continue
+		}
+		k := a.GetValueIndex(from + i)
+		if k < 0 || k >= d.Len() {
+			return errors.New("an index beyond the dictionary")
+		}
+		if _, null := slices.BinarySearch(dict.NullSlots, k); null {
+			out.NullSlots = merged(out.NullSlots, []int{i})
+		}
+		if size == 0 {
+			out.Strings[i] = dict.Strings[k]
+		} else {
+			copy(out.Data[i*size:(i+1)*size], dict.Data[k*size:])
+		}
+	}
+	return nil
+}
+
+// decimals reads unscaled integers as floats, rounded once.
+func decimals(arr ar.Array, from, n int, out *nested.Values) error {
+	t, ok := arr.DataType().(ar.DecimalType)
+	if !ok || t.GetScale() < -1000 || t.GetScale() > 1000 {
+		return fmt.Errorf("an array of type %s", arr.DataType())
+	}
+	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(t.GetScale(), -t.GetScale()))), nil)
+	floats := make([]float64, n)
+	for i := range floats {
+		if arr.IsNull(from + i) {
+			continue
+		}
+		var v *big.Int
+		switch a := arr.(type) {
+		case *array.Decimal32:
+			v = big.NewInt(int64(a.Value(from + i)))
+		case *array.Decimal64:
+			v = big.NewInt(int64(a.Value(from + i)))
+		case *array.Decimal128:
+			v = a.Value(from + i).BigInt()
+		case *array.Decimal256:
+			v = a.Value(from + i).BigInt()
+		default:
+			return fmt.Errorf("an array of type %s", arr.DataType())
+		}
+		r := new(big.Rat).SetInt(v)
+		if t.GetScale() >= 0 {
+			r.Quo(r, new(big.Rat).SetInt(scale))
+		} else {
+			r.Mul(r, new(big.Rat).SetInt(scale))
+		}
+		floats[i], _ = r.Float64()
+	}
+	out.Data = tensor.Vector(floats...).Bytes()
+	return nil
+}

@@ -1,0 +1,246 @@
+package arrow
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// The library trusts the metadata of messages: a list in it that claims a billion entries is given the memory for them before one is read. So
+// everything that messages hold is checked first: that tables, strings and vectors lie within the metadata, as a FlatBuffers verifier does.
+//
+// Layouts are those of Message.fbs and Schema.fbs of the Arrow format; fields are counted from 0.
+
+// maxFields bounds the fields of a schema, and maxNesting how deep they lie in each other.
+const (
+	maxFields  = 1 << 16
+	maxNesting = 64
+)
+
+var errMetadata = errors.New("metadata that reaches beyond itself")
+
+// flat is a FlatBuffer that is checked. The first thing that is wrong stays in err.
+type flat struct {
+	b      []byte
+	fields int // seen so far
+	err    error
+}
+
+// table is a table at b[at:], with its vtable.
+type flatTable struct {
+	f      *flat
+	at     uint64
+	vtable []byte
+}
+
+func (f *flat) fail() { f.err = errMetadata }
+
+// bytes returns n bytes at a place.
+func (f *flat) bytes(at, n uint64) []byte {
+	if f.err != nil || at > uint64(len(f.b)) || n > uint64(len(f.b))-at {
+		f.fail()
+		return make([]byte, min(n, 8))
+	}
+	return f.b[at : at+n]
+}
+
+func (f *flat) u32(at uint64) uint64 { return uint64(binary.LittleEndian.Uint32(f.bytes(at, 4))) }
+
+// table returns the table at a place.
+func (f *flat) table(at uint64) flatTable {
+	t := flatTable{f: f, at: at}
+	// The vtable lies before or behind the table, at a signed distance.
+	v := int64(at) - int64(int32(binary.LittleEndian.Uint32(f.bytes(at, 4)))) //nolint:gosec // places are within a slice
+	if v < 0 || f.err != nil {
+		f.fail()
+		return t
+	}
+	size := uint64(binary.LittleEndian.Uint16(f.bytes(uint64(v), 2)))
+	if size < 4 || size%2 != 0 {
+		f.fail()
+		return t
+	}
+	t.vtable = f.bytes(uint64(v), size)
+	if f.err != nil {
+		t.vtable = nil
+		return t
+	}
+	f.bytes(at, uint64(binary.LittleEndian.Uint16(t.vtable[2:])))
+	return t
+}
+
+// field returns the place of field i, which has the given size; ok is false where the table lacks it.
+func (t flatTable) field(i, size int) (at uint64, ok bool) {
+	o := 4 + 2*i
+	if t.f.err != nil || o+2 > len(t.vtable) {
+		return 0, false
+	}
+	off := uint64(binary.LittleEndian.Uint16(t.vtable[o:]))
+	if off == 0 {
+		return 0, false
+	}
+	t.f.bytes(t.at+off, uint64(size)) //nolint:gosec // sizes are constants
+	return t.at + off, t.f.err == nil
+}
+
+// ref returns where field i, an offset, leads to.
+func (t flatTable) ref(i int) (at uint64, ok bool) {
+	at, ok = t.field(i, 4)
+	if !ok {
+		return 0, false
+	}
+	return at + t.f.u32(at), t.f.err == nil
+}
+
+// vector checks a vector of values of the given size and returns the first one's place and their number.
+func (t flatTable) vector(i int, size uint64) (at, n uint64) {
+	at, ok := t.ref(i)
+	if !ok {
+		return 0, 0
+	}
+	n = t.f.u32(at)
+	t.f.bytes(at+4, n*size)
+	if t.f.err != nil {
+		return 0, 0
+	}
+	return at + 4, n
+}
+
+// each calls check with each table of a vector.
+func (t flatTable) each(i int, check func(flatTable)) {
+	at, n := t.vector(i, 4)
+	for k := range n {
+		if t.f.err != nil {
+			return
+		}
+		place := at + 4*k
+		check(t.f.table(place + t.f.u32(place)))
+	}
+}
+
+func (t flatTable) scalar(i, size int) { t.field(i, size) }
+
+func (t flatTable) string(i int) { t.vector(i, 1) }
+
+// Numbers of MessageHeader.
+const (
+	headerSchema     = 1
+	headerDictionary = 2
+	headerBatch      = 3
+)
+
+// verify checks a message's metadata and returns the length of its body.
+func verify(meta []byte) (body int64, err error) {
+	f := &flat{b: meta}
+	m := f.table(f.u32(0))
+	m.scalar(0, 2)
+	kind := byte(0)
+	if at, ok := m.field(1, 1); ok {
+		kind = meta[at]
+	}
+	if at, ok := m.field(3, 8); ok {
+		body = int64(binary.LittleEndian.Uint64(meta[at:])) //nolint:gosec // a negative one is refused below
+	}
+	m.each(4, keyValue)
+	if at, ok := m.ref(2); ok {
+		header := f.table(at)
+		switch kind {
+		case headerSchema:
+			schema(header)
+		case headerBatch:
+			recordBatch(header)
+		case headerDictionary:
+			header.scalar(0, 8)
+			header.scalar(2, 1)
+			if data, ok := header.ref(1); ok {
+				recordBatch(f.table(data))
+			} else {
+				f.fail()
+			}
+		}
+	} else {
+		f.fail()
+	}
+	if f.err == nil && body < 0 {
+		f.fail()
+	}
+	return body, f.err
+}
+
+func keyValue(t flatTable) {
+	t.string(0)
+	t.string(1)
+}
+
+func schema(t flatTable) {
+	t.scalar(0, 2)
+	t.each(1, func(c flatTable) { fieldTable(c, 0) })
+	t.each(2, keyValue)
+	t.vector(3, 8)
+}
+
+func fieldTable(t flatTable, depth int) {
+	t.f.fields++
+	if t.f.fields > maxFields || depth > maxNesting {
+		t.f.fail()
+		return
+	}
+	t.string(0)
+	t.scalar(1, 1)
+	t.scalar(2, 1)
+	if at, ok := t.ref(3); ok {
+		typeTable(t.f.table(at), t)
+	}
+	if at, ok := t.ref(4); ok {
+		d := t.f.table(at)
+		d.scalar(0, 8)
+		d.scalar(2, 1)
+		d.scalar(3, 2)
+		if index, ok := d.ref(1); ok {
+			i := t.f.table(index)
+			i.scalar(0, 4)
+			i.scalar(1, 1)
+		}
+	}
+	t.each(5, func(c flatTable) { fieldTable(c, depth+1) })
+	t.each(6, keyValue)
+}
+
+// Numbers of Type whose tables hold more than scalars.
+const (
+	typeTimestamp = 10
+	typeUnion     = 14
+)
+
+// typeTable checks the table of a type. All that hold scalars have at most three of at most four bytes.
+func typeTable(t, owner flatTable) {
+	kind := byte(0)
+	if at, ok := owner.field(2, 1); ok {
+		kind = t.f.b[at]
+	}
+	switch kind {
+	case typeTimestamp:
+		t.scalar(0, 2)
+		t.string(1)
+	case typeUnion:
+		t.scalar(0, 2)
+		t.vector(1, 4)
+	default:
+		for i := range 3 {
+			if at, ok := t.field(i, 1); ok {
+				t.f.bytes(at, min(4, uint64(len(t.f.b))-at))
+			}
+		}
+	}
+}
+
+func recordBatch(t flatTable) {
+	t.scalar(0, 8)
+	t.vector(1, 16)
+	t.vector(2, 16)
+	t.vector(4, 8)
+	if at, ok := t.ref(3); ok {
+		c := t.f.table(at)
+		c.scalar(0, 1)
+		c.scalar(1, 1)
+	}
+}

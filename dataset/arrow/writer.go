@@ -1,0 +1,392 @@
+package arrow
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	ar "github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/float16"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/sample"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// WriterOptions says how rows are written.
+type WriterOptions struct {
+	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components. Their types follow from the first thousand
+	// rows: integers, floats, booleans, or text for all else, which is JSON where it is no string.
+	Keep []string
+	// Stream writes a stream, without the footer that a file has.
+	Stream bool
+	// BatchRows is the number of rows of a record batch. 0: 16,384, or as many as hold about 16 MiB.
+	BatchRows int
+}
+
+const (
+	defaultBatchRows = 1 << 14
+	batchBytes       = 16 << 20
+)
+
+// Writer writes rows with a column for each component, named by its path, then one for each kept key. bfloat16 is written as float32, which holds it, and a
+// complex number as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An element without tensors is a row of nulls.
+type Writer struct {
+	w      io.Writer
+	o      WriterOptions
+	sample *sample.Sample
+	out    batchWriter
+	schema *ar.Schema
+	build  *array.RecordBuilder
+	cols   []outColumn
+	rows   int
+	bytes  int
+	err    error
+	closed bool
+}
+
+// batchWriter is what both forms have in common.
+type batchWriter interface {
+	Write(ar.RecordBatch) error
+	Close() error
+}
+
+// outColumn is a column that is written.
+type outColumn struct {
+	name  string
+	depth int
+	text  bool
+	kept  bool
+	kind  jsontext.Kind // of a kept column
+	dtype tensor.DType
+	lists []*array.ListBuilder // outermost first
+	leaf  array.Builder
+}
+
+// NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
+// have.
+func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
+	s, err := sample.New(spec, o.Keep)
+	if err != nil {
+		return nil, fmt.Errorf("write arrow: %w", err)
+	}
+	if o.BatchRows <= 0 {
+		o.BatchRows = defaultBatchRows
+	}
+	return &Writer{w: w, o: o, sample: s}, nil
+}
+
+// Write writes a row. An error of the underlying writer is final.
+func (w *Writer) Write(e dataset.Element) error {
+	if w.err != nil {
+		return w.err
+	}
+	if err := columns.CheckRow(w.sample.Comps, e); err != nil {
+		return fmt.Errorf("write arrow: %w", err)
+	}
+	if w.out == nil {
+		if w.sample.Add(e) {
+			w.err = w.begin()
+		}
+		return w.err
+	}
+	return w.row(e)
+}
+
+// begin makes the schema, and writes the rows of the sample.
+func (w *Writer) begin() error {
+	var fields []ar.Field
+	for i, name := range w.sample.Names {
+		c := outColumn{name: name, kept: i >= len(w.sample.Comps)}
+		var t ar.DataType
+		if c.kept {
+			c.kind = w.sample.Kind(i - len(w.sample.Comps))
+			t = map[jsontext.Kind]ar.DataType{jsontext.Bool: ar.FixedWidthTypes.Boolean, jsontext.Int: ar.PrimitiveTypes.Int64, jsontext.Float: ar.PrimitiveTypes.Float64, jsontext.Text: ar.BinaryTypes.String}[c.kind]
+		} else {
+			c.dtype, c.depth, c.text = w.sample.Comps[i].DType, w.sample.Depth(i), w.sample.Text(i)
+			t = arrowType(c.dtype, c.text)
+			for range c.depth {
+				t = ar.ListOf(t)
+			}
+		}
+		fields = append(fields, ar.Field{Name: name, Type: t, Nullable: true})
+		w.cols = append(w.cols, c)
+	}
+	w.schema = ar.NewSchema(fields, nil)
+	mem := memory.NewGoAllocator()
+	w.build = array.NewRecordBuilder(mem, w.schema)
+	for i := range w.cols {
+		c := &w.cols[i]
+		c.leaf = w.build.Field(i)
+		for range c.depth {
+			list := c.leaf.(*array.ListBuilder) //nolint:forcetypeassert // the schema above says so
+			c.lists, c.leaf = append(c.lists, list), list.ValueBuilder()
+		}
+	}
+	if w.o.Stream {
+		w.out = ipc.NewWriter(w.w, ipc.WithSchema(w.schema), ipc.WithAllocator(mem))
+	} else {
+		f, err := ipc.NewFileWriter(w.w, ipc.WithSchema(w.schema), ipc.WithAllocator(mem))
+		if err != nil {
+			return err
+		}
+		w.out = f
+	}
+	rows := w.sample.Rows
+	w.sample.Rows = nil
+	for _, e := range rows {
+		if err := w.row(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func arrowType(d tensor.DType, isText bool) ar.DataType {
+	types := map[tensor.DType]ar.DataType{
+		tensor.Bool: ar.FixedWidthTypes.Boolean, tensor.Int8: ar.PrimitiveTypes.Int8, tensor.Int16: ar.PrimitiveTypes.Int16, tensor.Int32: ar.PrimitiveTypes.Int32, tensor.Int64: ar.PrimitiveTypes.Int64,
+		tensor.Uint8: ar.PrimitiveTypes.Uint8, tensor.Uint16: ar.PrimitiveTypes.Uint16, tensor.Uint32: ar.PrimitiveTypes.Uint32, tensor.Uint64: ar.PrimitiveTypes.Uint64,
+		tensor.Float16: ar.FixedWidthTypes.Float16, tensor.Float64: ar.PrimitiveTypes.Float64, tensor.Complex128: ar.PrimitiveTypes.Float64, tensor.String: ar.BinaryTypes.String,
+	}
+	if d == tensor.String && !isText {
+		return ar.BinaryTypes.Binary
+	}
+	if t, ok := types[lossless.Carrier(d)]; ok {
+		return t
+	}
+	return ar.PrimitiveTypes.Float32 // and bfloat16, complex64
+}
+
+// row adds a row to the batch, all of it or none.
+func (w *Writer) row(e dataset.Element) error {
+	for i := range w.cols {
+		c := &w.cols[i]
+		var err error
+		switch {
+		case c.kept:
+			err = sample.Fits(c.kind, columns.Extra(e, c.name))
+		case e.Tensors != nil:
+			err = c.check(e.Tensors[i], splitsOf(e, i))
+		}
+		if err != nil {
+			return fmt.Errorf("write arrow: row %d: column %q: %w", e.Row, c.name, err)
+		}
+	}
+	w.err = files.GuardWrite("write arrow", func() error {
+		for i := range w.cols {
+			switch c := &w.cols[i]; {
+			case c.kept:
+				w.bytes += c.appendKept(columns.Extra(e, c.name))
+			case e.Tensors == nil:
+				w.build.Field(i).AppendNull()
+			default:
+				if err := c.append(e.Tensors[i], splitsOf(e, i)); err != nil {
+					return err
+				}
+				w.bytes += len(e.Tensors[i].Bytes())
+				for _, s := range e.Tensors[i].Strings() {
+					w.bytes += len(s)
+				}
+			}
+		}
+		w.rows++
+		if w.rows < w.o.BatchRows && w.bytes < batchBytes {
+			return nil
+		}
+		return w.flush()
+	})
+	return w.err
+}
+
+func splitsOf(e dataset.Element, i int) []tensor.Tensor {
+	if e.Splits == nil {
+		return nil
+	}
+	return e.Splits[i]
+}
+
+// flush writes the batch.
+func (w *Writer) flush() error {
+	if w.rows == 0 {
+		return nil
+	}
+	w.rows, w.bytes = 0, 0
+	batch := w.build.NewRecordBatch()
+	defer batch.Release()
+	return w.out.Write(batch)
+}
+
+// check says whether a value fits the column.
+func (c *outColumn) check(t tensor.Tensor, splits []tensor.Tensor) error {
+	rank := t.Rank() + len(splits)
+	if t.DType().IsComplex() {
+		rank++
+	}
+	if rank != c.depth {
+		return fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.depth)
+	}
+	if c.dtype == tensor.String && c.text {
+		for _, s := range t.Strings() {
+			if !utf8.ValidString(s) {
+				return errors.New("a string that is not UTF-8, after rows of text; write jsonl")
+			}
+		}
+	}
+	return nil
+}
+
+// appendKept adds a kept value and returns about how many bytes it takes.
+func (c *outColumn) appendKept(text []byte) int {
+	if jsontext.KindOf(text) == jsontext.Null {
+		c.leaf.AppendNull()
+		return 1
+	}
+	switch b := c.leaf.(type) {
+	case *array.BooleanBuilder:
+		b.Append(string(text) == "true")
+	case *array.Int64Builder:
+		v, _ := jsontext.AsInt(text)
+		b.Append(v)
+	case *array.Float64Builder:
+		v, _ := jsontext.AsFloat(text)
+		b.Append(v)
+	case *array.StringBuilder:
+		b.BinaryBuilder.Append(jsontext.AsText(text))
+	}
+	return len(text)
+}
+
+// append adds the value of a component.
+func (c *outColumn) append(t tensor.Tensor, splits []tensor.Tensor) error {
+	dims := t.Dims()
+	if t.DType().IsComplex() {
+		part := tensor.Float32
+		if t.DType() == tensor.Complex128 {
+			part = tensor.Float64
+		}
+		dims = append(append([]int64{}, dims...), 2)
+		var err error
+		if t, err = tensor.FromBytes(part, t.Bytes(), dims...); err != nil {
+			return err
+		}
+	}
+	c.level(t, dims, splits, 0, 0)
+	return nil
+}
+
+// level adds entry at of the lists of a level, or of the values.
+func (c *outColumn) level(t tensor.Tensor, dims []int64, splits []tensor.Tensor, level int, at int64) {
+	if level == c.depth {
+		c.values(t, int(at), int(at)+1)
+		return
+	}
+	c.lists[level].Append(true)
+	lo, hi := int64(0), int64(0)
+	switch {
+	case len(splits) > 0 && level == 0:
+		hi = int64(splits[0].Len() - 1)
+	case level > 0 && level <= len(splits):
+		lo, hi = jsontext.Split(splits[level-1], at)
+	default:
+		d := dims[level-len(splits)]
+		lo, hi = at*d, (at+1)*d
+	}
+	if level+1 == c.depth {
+		c.values(t, int(lo), int(hi))
+		return
+	}
+	for k := lo; k < hi; k++ {
+		c.level(t, dims, splits, level+1, k)
+	}
+}
+
+// values adds values lo ≤ i < hi.
+func (c *outColumn) values(t tensor.Tensor, lo, hi int) {
+	switch b := c.leaf.(type) {
+	case *array.StringBuilder:
+		b.AppendValues(t.Strings()[lo:hi], nil)
+	case *array.BinaryBuilder:
+		for _, s := range t.Strings()[lo:hi] {
+			b.AppendString(s)
+		}
+	case *array.BooleanBuilder:
+		appendValues(b, t, lo, hi)
+	case *array.Int8Builder:
+		appendValues(b, carried(t), lo, hi)
+	case *array.Int16Builder:
+		appendValues(b, carried(t), lo, hi)
+	case *array.Int32Builder:
+		appendValues(b, carried(t), lo, hi)
+	case *array.Int64Builder:
+		appendValues(b, t, lo, hi)
+	case *array.Uint8Builder:
+		appendValues(b, carried(t), lo, hi)
+	case *array.Uint16Builder:
+		appendValues(b, carried(t), lo, hi)
+	case *array.Uint32Builder:
+		appendValues(b, t, lo, hi)
+	case *array.Uint64Builder:
+		appendValues(b, t, lo, hi)
+	case *array.Float64Builder:
+		appendValues(b, t, lo, hi)
+	case *array.Float16Builder:
+		v, _ := tensor.Values[tensor.F16](t)
+		for _, h := range v[lo:hi] {
+			b.Append(float16.FromBits(uint16(h)))
+		}
+	case *array.Float32Builder:
+		if v, ok := tensor.Values[tensor.BF16](t); ok {
+			for _, h := range v[lo:hi] {
+				b.Append(h.Float32())
+			}
+			return
+		}
+		appendValues(b, t, lo, hi)
+	}
+}
+
+func appendValues[T tensor.Value](b interface{ AppendValues([]T, []bool) }, t tensor.Tensor, lo, hi int) {
+	v, _ := tensor.Values[T](t)
+	b.AppendValues(v[lo:hi], nil)
+}
+
+// carried returns a quantized tensor as the integers that it holds.
+func carried(t tensor.Tensor) tensor.Tensor {
+	if d := lossless.Carrier(t.DType()); d != t.DType() {
+		t, _ = tensor.Share(d, t.Bytes(), t.Dims())
+	}
+	return t
+}
+
+// Flush writes the rows so far as a batch. The types of columns follow from those rows if no more were written before.
+func (w *Writer) Flush() error {
+	if w.err == nil && w.out == nil {
+		w.err = w.begin()
+	}
+	if w.err == nil {
+		w.err = files.GuardWrite("write arrow", w.flush)
+	}
+	return w.err
+}
+
+// Close completes the file.
+func (w *Writer) Close() error {
+	if w.closed {
+		return w.err
+	}
+	w.closed = true
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	w.err = files.GuardWrite("write arrow", w.out.Close)
+	w.build.Release()
+	return w.err
+}
