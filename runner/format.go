@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/arrow"
 	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/dataset/npy"
 	"github.com/tfrun/tfrun/dataset/parquet"
@@ -37,6 +38,7 @@ var formats = []format{
 	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), write: writeNPY(npy.NewZipWriter)},
 	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord},
 	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, write: writeParquet},
+	{name: "arrow", extensions: []string{".arrow", ".feather", ".ipc"}, read: readArrow, write: writeArrow},
 }
 
 // formatNames lists the formats for which keep holds.
@@ -108,6 +110,10 @@ func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
 	return parquet.Rows(spec, parquet.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
+}
+
+func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
+	return arrow.Rows(spec, arrow.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
 }
 
 // table is what results consist of.
@@ -280,5 +286,11 @@ func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
 func writeParquet(w io.Writer, t table) (rowWriter, error) {
 	return newTableWriter(t, func() (elementWriter, error) {
 		return parquet.NewWriter(w, t.spec, parquet.WriterOptions{Keep: t.keep})
+	})
+}
+
+func writeArrow(w io.Writer, t table) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		return arrow.NewWriter(w, t.spec, arrow.WriterOptions{Keep: t.keep})
 	})
 }

@@ -24,7 +24,7 @@ type Job struct {
 	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when it is whole.
 	Output string
 	Stdout io.Writer
-	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord" or "parquet"; "" goes by the name of Output, and is jsonl for Stdout.
+	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; "" goes by the name of Output, and is jsonl for Stdout.
 	Format string
 	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for byte that of an uninterrupted run. With
 	// nothing to go on with the run begins anew. A run with another model, other inputs or options is a *[ResumeError].

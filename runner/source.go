@@ -24,9 +24,9 @@ type Source struct {
 	// Files are read one after the other; "-" is Stdin. A name that ends in .gz or .zst is decompressed.
 	Files []string
 	Stdin io.Reader
-	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord" or "parquet"; "" goes by the files' names, which must then agree.
+	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; "" goes by the files' names, which must then agree.
 	Format string
-	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv, parquet) it may be
+	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv, parquet, arrow) it may be
 	// several, separated by commas, whose values stand side by side.
 	Columns map[string]string
 	// Keep lists columns that go to [Result.Extra] as they are, in this order.

@@ -94,8 +94,8 @@ so there is a choice (--batching):
 
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", "", "write results to this file (stdout)")
-	f.StringVar(&o.format, "format", "", "of the results: jsonl, csv, tsv, npy, npz, tfrecord, parquet (by -o's extension, else jsonl)")
-	f.StringVar(&o.inputFormat, "input-format", "", "jsonl, txt, csv, tsv, npy, npz, tfrecord, parquet (by extension)")
+	f.StringVar(&o.format, "format", "", "of the results: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow (by -o's extension, else jsonl)")
+	f.StringVar(&o.inputFormat, "input-format", "", "jsonl, txt, csv, tsv, npy, npz, tfrecord, parquet, arrow (by extension)")
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
 	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
 	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
