@@ -25,7 +25,7 @@ for deb in "$work"/*.deb; do
   dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$out" --no-same-owner --keep-directory-symlink \
     --exclude='./usr/share/man' --exclude='./usr/share/locale' --exclude='./usr/share/info' --exclude='./usr/share/lintian' \
     --exclude='./usr/share/bug' --exclude='./usr/lib/*/gconv' --exclude='./usr/lib/*/audit' --exclude='./usr/share/doc/*/[!c]*' \
-    --exclude='./usr/share/doc/*/changelog*' --exclude='./usr/share/initramfs-tools' --exclude='./usr/share/gcc'
+    --exclude='./usr/share/doc/*/changelog*' --exclude='./usr/share/initramfs-tools' --exclude='./usr/share/gcc' --exclude='./usr/bin/tini-static'
   dpkg-deb -f "$deb" >"$out/var/lib/dpkg/status.d/$(dpkg-deb -f "$deb" Package)"
 done
 find "$out" -xdev \( -perm -4000 -o -perm -2000 \) ! -type d -exec chmod ug-s {} +

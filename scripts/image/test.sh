@@ -139,7 +139,7 @@ predictions() {
 conditions() {
   local facts
   OPTIONS=(--entrypoint sh)
-  facts=$(hard "$1" -c 'id -u; grep CapEff /proc/self/status; grep NoNewPrivs /proc/self/status; ls /sys/class/net; cat /sys/fs/cgroup/memory.max; touch /probe 2>&1')
+  facts=$(hard "$1" -c 'id -u; grep CapEff /proc/self/status; grep NoNewPrivs /proc/self/status; ls /sys/class/net; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; touch /probe 2>&1')
   OPTIONS=()
   grep -qx 65532 <<<"$facts" && grep -q 'CapEff:.*0000000000000000' <<<"$facts" && grep -q 'NoNewPrivs:.*1' <<<"$facts" &&
     grep -q 'Read-only file system' <<<"$facts" && ! grep -qE '^(eth|ens)' <<<"$facts" || { say "$facts" && return 1; }
@@ -166,15 +166,17 @@ doctor() {
 stops() {
   local name=tfrun-test-$$ code start
   rm -f "$work/code"
-  (sleep 60 | { OPTIONS=(-i --name "$name") && hard "$1" predict /example/model - --input-format jsonl >/dev/null 2>&1; echo $? >"$work/code"; }) &
-  local pid=$!
+  (
+    OPTIONS=(-i --name "$name")
+    hard "$1" predict /example/model - --input-format jsonl --text text --vocab /example/vocab.subwords >/dev/null 2>&1 < <(yes '{"text": "good"}')
+    echo $? >"$work/code"
+  ) &
   started "$name"
   start=$SECONDS
   podman kill --signal TERM "$name" >/dev/null
   wait_for "$work/code"
   podman rm -f "$name" >/dev/null 2>&1
   code=$(cat "$work/code" 2>/dev/null)
-  kill "$pid" 2>/dev/null
   [ "$code" = 130 ] || { say "exit code ${code:-none} after $((SECONDS - start)) s, want 130" && return 1; }
 }
 
@@ -183,8 +185,8 @@ aborts() {
   local code
   gcc -O2 -shared -fPIC -o "$work/abort.so" scripts/image/abort.c -lpthread && chmod 755 "$work/abort.so" || return
   OPTIONS=(-i -v "$work/abort.so:/abort.so:ro" -e LD_PRELOAD=/abort.so)
-  sleep 30 | hard "$1" predict /example/model - --input-format jsonl >/dev/null 2>"$work/err"
-  code=${PIPESTATUS[1]}
+  hard "$1" predict /example/model - --input-format jsonl >/dev/null 2>"$work/err" < <(sleep 20)
+  code=$?
   OPTIONS=()
   [ "$code" = 134 ] || { say "exit code $code, want 134" && tail -n 3 "$work/err" && return 1; }
 }
