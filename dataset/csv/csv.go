@@ -306,7 +306,7 @@ func (t *target) add(more target) {
 // storage says how a component that is read from n columns is stored, and its cells are read.
 func storage(file, path string, comp dataset.Component, n int) (component, target, error) {
 	out := component{Component: comp, size: comp.DType.Size()}
-	dims, fixed := columns.Side(comp, n)
+	_, fixed := columns.Side(comp, n)
 	if n == 1 && (!fixed || comp.DType.IsComplex() || !comp.Shape.FullyKnown()) {
 		out.json = true
 		if _, err := dataset.NewValueParser(comp, dataset.ReadOptions{}); err != nil {

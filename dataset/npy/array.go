@@ -31,15 +31,14 @@ type array struct {
 	row    int64 // bytes of a row in the file
 	n      int   // values of a row
 
-	path  string
-	comp  dataset.Component
-	held  tensor.DType // what the file's values are
-	dims  []int64      // of a row
-	fixed bool
-	raw   []byte // memory that is used again
-	room  []byte
-	strs  []string
-	col   []byte // a stretch of one column, in Fortran order
+	path string
+	comp dataset.Component
+	held tensor.DType // what the file's values are
+	dims []int64      // of a row
+	raw  []byte       // memory that is used again
+	room []byte
+	strs []string
+	col  []byte // a stretch of one column, in Fortran order
 }
 
 // openArray reads the header and prepares to read rows. size is the number of bytes that follow from r's place on, or -1.

@@ -57,8 +57,10 @@ func TestColumns(t *testing.T) {
 	for _, c := range cols {
 		got = append(got, c.Name+" "+c.DType.String()+c.Shape.String())
 	}
-	want := []string{"day int32()", "ms int64()", "us int64()", "ns int64()", "time int64()", "d9 float64()", "d38 float64()", "s.a int64()", "s.b.c float64(None,)", "ls.k int64(None,)", "ls.v string(None,)",
-		"cat string()", "fsb string()", "large string()", "map.key_value.key string(None,)", "map.key_value.value int64(None,)"}
+	want := []string{
+		"day int32()", "ms int64()", "us int64()", "ns int64()", "time int64()", "d9 float64()", "d38 float64()", "s.a int64()", "s.b.c float64(None,)", "ls.k int64(None,)", "ls.v string(None,)",
+		"cat string()", "fsb string()", "large string()", "map.key_value.key string(None,)", "map.key_value.value int64(None,)",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Columns (-want +got):\n%s", diff)
 	}

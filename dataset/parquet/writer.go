@@ -35,7 +35,7 @@ type Writer struct {
 	w      io.Writer
 	o      WriterOptions
 	sample *sample.Sample
-	pw     *pq.Writer
+	pw     *pq.GenericWriter[any]
 	cols   []outColumn
 	rows   []pq.Row
 	bytes  int
@@ -103,7 +103,7 @@ func (w *Writer) begin() error {
 	}
 	err := files.GuardWrite("write parquet", func() error {
 		schema := pq.NewSchema("rows", ordered(group, w.sample.Names))
-		w.pw = pq.NewWriter(w.w, schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
+		w.pw = pq.NewGenericWriter[any](w.w, schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
 		return nil
 	})
 	rows := w.sample.Rows

@@ -31,8 +31,7 @@ type exampleEncoder struct {
 	features []byte // the message Features
 	list     []byte // the message of one list
 	feature  []byte
-	floats   []byte
-	ints     []int64
+	packed   []byte
 }
 
 // add adds a feature of a tensor's values.
@@ -52,15 +51,15 @@ func (e *exampleEncoder) add(name string, t tensor.Tensor) error {
 			return err
 		}
 		values, _ := tensor.Values[float64](wide)
-		e.floats = e.floats[:0]
+		e.packed = e.packed[:0]
 		for _, v := range values {
 			f, ok := lossless.Float32(v)
 			if !ok {
 				return fmt.Errorf("%v does not fit float32, which is what features hold", v)
 			}
-			e.floats = binary.LittleEndian.AppendUint32(e.floats, math.Float32bits(f))
+			e.packed = binary.LittleEndian.AppendUint32(e.packed, math.Float32bits(f))
 		}
-		e.pack(e.floats)
+		e.pack(e.packed)
 		e.addList(name, floatList)
 		return nil
 	case (d.IsInteger() || d == tensor.Bool) && lossless.Can(tensor.Int64, d):
@@ -69,11 +68,11 @@ func (e *exampleEncoder) add(name string, t tensor.Tensor) error {
 			return err
 		}
 		values, _ := tensor.Values[int64](wide)
-		e.floats = e.floats[:0]
+		e.packed = e.packed[:0]
 		for _, v := range values {
-			e.floats = binary.AppendUvarint(e.floats, uint64(v)) //nolint:gosec // the bits are meant
+			e.packed = binary.AppendUvarint(e.packed, uint64(v)) //nolint:gosec // the bits are meant
 		}
-		e.pack(e.floats)
+		e.pack(e.packed)
 		e.addList(name, int64List)
 		return nil
 	}

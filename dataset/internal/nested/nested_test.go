@@ -36,7 +36,8 @@ func TestColumn(t *testing.T) {
 	comp := dataset.RaggedSpec(tensor.Int32, 1, -1, -1).Leaf()
 	col, _, bad := lists.Column(comp, "x", nil, nil, false)
 	want := []block.Bad{
-		{Index: 1, Field: "x", Msg: "the list is null, or holds a null"}, {Index: 2, Field: "x", Msg: "the list is null, or holds a null"},
+		{Index: 1, Field: "x", Msg: "the list is null, or holds a null"},
+		{Index: 2, Field: "x", Msg: "the list is null, or holds a null"},
 		{Index: 3, Field: "x", Msg: "1099511627776 does not fit int32"},
 	}
 	if diff := cmp.Diff(want, bad); diff != "" {
