@@ -107,7 +107,10 @@ func (r *reader) decode() error {
 			if err := r.values(page.Data(), int(page.NumValues())); err != nil {
 				return fmt.Errorf("dictionary: %w", err)
 			}
-			r.dict, r.dictData, r.dictStrs = dict, slices.Clone(r.data), slices.Clone(r.strs)
+			r.dict, r.dictData, r.dictStrs = dict, r.data, slices.Clone(r.strs)
+			if r.code == bitmap {
+				r.dictData = slices.Clone(r.data) // the others are the dictionary's own memory, or new
+			}
 		}
 		if err := r.lookup(values.Int32()); err != nil {
 			return err
