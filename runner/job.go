@@ -123,7 +123,11 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if j.toStdout() {
 		out := &stdout{w: bufio.NewWriterSize(j.Stdout, 64<<10)}
 		err := p.writeRows(ctx, rows, form, out, j, &sum)
-		return sum, errors.Join(err, out.w.Flush()) // what is finished is of use
+		// What is finished is of use, whatever happened.
+		if flushErr := out.w.Flush(); err == nil {
+			err = flushErr
+		}
+		return sum, err
 	}
 	id, err := p.identity(j)
 	if err != nil {

@@ -285,5 +285,18 @@ func (e *OutputFileError) Error() string {
 	return fmt.Sprintf("output %q: %s", e.Path, strings.TrimSpace(e.Err.Error()))
 }
 
+// Hints says what to type next, where the run has begun.
+func (e *OutputFileError) Hints() []string {
+	if data, _ := partNames(e.Path); fileExists(data) {
+		return []string{"what is finished is kept: mend that and go on with --resume"}
+	}
+	return nil
+}
+
+func fileExists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
 // Unwrap returns the cause.
 func (e *OutputFileError) Unwrap() error { return e.Err }

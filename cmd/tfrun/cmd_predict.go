@@ -348,6 +348,9 @@ func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source 
 		},
 	})
 	bar.Done()
+	if errors.Is(err, context.Canceled) && o.output != "" && o.output != "-" {
+		return &keptError{err}
+	}
 	if err == nil && !o.quiet {
 		std.note("%s", summary(sum))
 	}

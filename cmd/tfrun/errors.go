@@ -21,8 +21,20 @@ const (
 	exitInterrupted = 130
 )
 
-// errInterrupted is what is left of an error after SIGINT or SIGTERM.
-var errInterrupted = errors.New("interrupted")
+// interruptedError is what is left of an error after SIGINT or SIGTERM.
+type interruptedError struct{ hints []string }
+
+func (e *interruptedError) Error() string   { return "interrupted" }
+func (e *interruptedError) Hints() []string { return e.hints }
+
+// keptError is the end of a run whose finished rows are kept.
+type keptError struct{ err error }
+
+func (e *keptError) Error() string { return e.err.Error() }
+func (e *keptError) Unwrap() error { return e.err }
+func (e *keptError) Hints() []string {
+	return []string{"what is finished is kept: the same command with --resume goes on from there"}
+}
 
 // usageError says that the command line makes no sense.
 type usageError struct {
@@ -47,6 +59,7 @@ func isClosedPipe(err error) bool {
 // exitCode maps an error to the process's exit code.
 func exitCode(err error) int {
 	var (
+		stopped   *interruptedError
 		usage     *usageError
 		option    *runner.OptionError
 		name      *runner.NameError
@@ -63,7 +76,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errInterrupted):
+	case errors.As(err, &stopped):
 		return exitInterrupted
 	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &feed):
 		return exitData

@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		return exitDone
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errInterrupted
+		err = &interruptedError{hints: hints(err)}
 	}
 	if !isClosedPipe(err) {
 		fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(message(err)))
