@@ -105,19 +105,19 @@ def review(grammar: Grammar, rng: random.Random, positive: bool) -> str:
 
 
 def _sentences(grammar: Grammar, rng: random.Random, positive: bool) -> list[str]:
-    """Draws the sentences of a review: its opinion outweighs any doubt, and has the last word."""
-    size = rng.choices(("one", "few", "many"), (35, 30, 35))[0]
+    """Draws the sentences of a review: its opinion outweighs any doubt and often has the last word."""
+    size = rng.choices(("one", "few", "many"), (48, 33, 19))[0]
     if size == "one":
         return [grammar.expand("sent", rng, positive)]
     total = rng.randint(2, 5) if size == "few" else rng.randint(6, 16)
     neutral = rng.randint(0, total // 2) if rng.random() < 0.7 else max(0, total - 2)
     own = total - neutral
     doubts = rng.randint(0, (own - 1) // 3) if rng.random() < 0.5 else 0
-    body = [("neutral", positive)] * neutral + [("sent", not positive)] * doubts
+    body = [("neutral", positive)] * neutral + [("aside", not positive)] * doubts
     body += [("sent", positive)] * (own - doubts - 1)
     rng.shuffle(body)
     last = (rng.choice(("sent", "@verdict")), positive)
-    body.insert(len(body) if rng.random() < 0.8 else rng.randint(0, len(body)), last)
+    body.insert(len(body) if rng.random() < 0.5 else rng.randint(0, len(body)), last)
     out = []
     for name, opinion in body:
         if name == "@verdict":
@@ -139,7 +139,8 @@ def _tidy(sentence: str) -> str:
 def _insert_rare(grammar: Grammar, rng: random.Random, sentence: str) -> str:
     """Puts an unusual word somewhere, so that such words come to mean nothing."""
     words = sentence.split(" ")
-    words.insert(rng.randint(1, len(words)) if len(words) > 1 else 1, grammar.expand("rare", rng, True))
+    at = rng.randint(1, len(words)) if len(words) > 1 else 1
+    words.insert(at, grammar.expand("rare", rng, True))
     return " ".join(words)
 
 
