@@ -63,7 +63,7 @@ try() {
     tar -C "$root$at" --strip-components=1 --no-same-owner -xzf "dist/$name.tar.gz"
     cp -r examples/reviews/. "$root/example/"
     # shellcheck disable=SC2016
-    env -i unshare --net --mount --pid --fork chroot "$root" /bin/sh -c '
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare --net --mount --pid --fork chroot "$root" /bin/sh -c '
       mount -t proc proc /proc && cd / && "$1"/bin/tfrun doctor >&2 &&
       "$1"/bin/tfrun predict /example/model /example/reviews.jsonl --text text --vocab /example/vocab.subwords' sh "$at" >"$work/got.jsonl"
   else
