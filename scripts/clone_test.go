@@ -168,7 +168,10 @@ func (c *clone) slowPython(t *testing.T, gate string) string {
 	writeFile(t, name, `#!/bin/sh
 python3 "$@" || exit
 case $1 in
-*unwheel.py) while ! [ -e '`+gate+`' ]; do sleep 0.05; done ;;
+*unwheel.py)
+  echo 'python waits' >&2
+  n=0
+  while ! [ -e '`+gate+`' ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n + 1)); done ;;
 esac
 `, 0o755)
 	return name

@@ -147,7 +147,7 @@ func TestInterrupted(t *testing.T) {
 			t.Parallel()
 			c := newClone(t)
 			run := c.start(t, "PYTHON="+c.slowPython(t, filepath.Join(t.TempDir(), "never")))
-			c.waitFor(t, run, "unpacking")
+			c.waitFor(t, run, "python waits") // so that a child is there to be told
 			// Like a terminal's Ctrl-C, the signal goes to the whole process group.
 			if err := syscall.Kill(-run.cmd.Process.Pid, signal); err != nil {
 				t.Fatal(err)
