@@ -15,8 +15,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 [ "$arch" = "$(dpkg --print-architecture)" ] || dpkg --add-architecture "$arch"
-apt-get update -qq
-(cd "$work" && apt-get download -qq "${@/%/:$arch}")
+ls /var/lib/apt/lists/*_binary-"$arch"_Packages* >/dev/null 2>&1 || apt-get update -qq -o Acquire::Languages=none
+(cd "$work" && chmod 777 . && apt-get download -qq "${@/%/:$arch}")
 
 mkdir -p "$out"/{etc,tmp,usr/{bin,sbin,lib,lib64},var/lib/dpkg/status.d}
 for dir in bin sbin lib lib64; do ln -s "usr/$dir" "$out/$dir"; done # Debian's merged /usr
