@@ -317,7 +317,7 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 		}
 		feeds[i] = FeedTensor(t)
 	}
-	return p.loadJob(feeds, []Result{resultOf(row)})
+	return p.loadJob(feeds, []Result{resultOf(row)}, p.rowInfo(row))
 }
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
@@ -346,7 +346,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 			return nil, fmt.Errorf("input %q: %w", fd.in.Name, err)
 		}
 	}
-	return p.loadJob(feeds, results)
+	return p.loadJob(feeds, results, p.batchInfo(b))
 }
 
 // count adds a batch to the meter.
@@ -366,12 +366,12 @@ func (p *Predictor) count(b *dataset.Batch) {
 	p.meter.padded.Add(padded)
 }
 
-func (p *Predictor) loadJob(feeds []Feed, results []Result) (*job, error) {
+func (p *Predictor) loadJob(feeds []Feed, results []Result, info *BatchInfo) (*job, error) {
 	c, err := p.f.load(feeds)
 	if err != nil {
 		return nil, err
 	}
-	return &job{call: c, results: results}, nil
+	return &job{call: c, info: info, results: results}, nil
 }
 
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature fixes the batch size, a short batch is filled up with

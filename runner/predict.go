@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -56,6 +57,8 @@ type PredictOptions struct {
 	SkipBadRows bool
 	// Stats, if not nil, is told of every batch. It must not be read before the iteration ends.
 	Stats *dataset.Stats
+	// Batch, if not nil, is told of every batch that has run, by the worker that ran it: with several workers, by several goroutines at a time.
+	Batch func(BatchInfo)
 }
 
 // DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's.
@@ -253,7 +256,8 @@ type job struct {
 	seq     int64 // the order of reading
 	inOrder bool  // no lower row comes in a later job, but for bad ones
 	call    *call
-	results []Result // with Row, Extra and, for bad rows, Err
+	info    *BatchInfo // nil where nobody asked
+	results []Result   // with Row, Extra and, for bad rows, Err
 	err     error
 }
 
@@ -282,11 +286,13 @@ func (p *Predictor) work(ctx context.Context, jobs <-chan *job, done chan<- *job
 
 // runJob runs a batch and deals its outputs to its rows.
 func (p *Predictor) runJob(ctx context.Context, j *job) error {
+	started := time.Now()
 	tensors, err := j.call.run(ctx)
 	j.call = nil // its memory may go
 	if err != nil {
 		return rowsError(j, err)
 	}
+	p.tell(j.info, started)
 	for i, out := range p.f.outputs {
 		if out.labels != nil {
 			if tensors[i], err = labelled(tensors[i], out.labels); err != nil {

@@ -1,0 +1,85 @@
+package runner
+
+import (
+	"math"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// BatchInfo is what [PredictOptions.Batch] is told of a batch that has run.
+type BatchInfo struct {
+	// Rows is the number of rows of the batch; Lengths has the length of each, its number of steps: the values of its longest input, divided by the
+	// sizes that the signature fixes. A row of 7 ids has 7 steps, as has one of 7 vectors of 64 numbers; a row whose shape is fixed has 1.
+	// The slice is the receiver's own.
+	Rows    int
+	Lengths []int64
+	// PaddedTo is the number of steps that every row was padded to.
+	PaddedTo int64
+	// Real values of the rows were padded to Padded ones.
+	Real, Padded int64
+	// Duration is that of TensorFlow's run, from fed tensors to outputs in Go's memory; Ended is when it was over.
+	Duration time.Duration
+	Ended    time.Time
+}
+
+// batchInfo measures a batch before it runs; it returns nil where nobody asked.
+func (p *Predictor) batchInfo(b *dataset.Batch) *BatchInfo {
+	if p.o.Batch == nil {
+		return nil
+	}
+	info := &BatchInfo{Rows: b.Len(), Lengths: make([]int64, b.Len())}
+	for c := range p.components {
+		static := p.staticSize(c)
+		for i := range b.Len() {
+			n := int64(b.Row(i).Tensors[c].Len())
+			info.Real += n
+			info.Lengths[i] = max(info.Lengths[i], n/static)
+		}
+		if dims := b.Dims(c); len(dims) > 0 {
+			n, _ := tensor.NumElements(dims)
+			info.Padded += n
+			info.PaddedTo = max(info.PaddedTo, n/int64(b.Len())/static)
+		}
+	}
+	if info.Padded == 0 { // ragged inputs alone: nothing is padded
+		info.Padded = info.Real
+	}
+	return info
+}
+
+// rowInfo is batchInfo for a row of whole tensors, which nothing is padded of.
+func (p *Predictor) rowInfo(row dataset.Element) *BatchInfo {
+	if p.o.Batch == nil {
+		return nil
+	}
+	info := &BatchInfo{Rows: 1, Lengths: []int64{0}}
+	for c, t := range row.Tensors {
+		info.Real += int64(t.Len())
+		info.PaddedTo = max(info.PaddedTo, int64(t.Len())/p.staticSize(c))
+	}
+	info.Padded, info.Lengths[0] = info.Real, info.PaddedTo
+	return info
+}
+
+// staticSize is the product of the sizes that the spec of component c knows: the values of a step.
+func (p *Predictor) staticSize(c int) int64 {
+	n := int64(1)
+	for _, d := range p.components[c].Shape.Dims() {
+		if d > 0 && d <= math.MaxInt64/n {
+			n *= d
+		}
+	}
+	return n
+}
+
+// tell hands the measured batch to who asked for it.
+func (p *Predictor) tell(info *BatchInfo, started time.Time) {
+	if info == nil {
+		return
+	}
+	info.Ended = time.Now()
+	info.Duration = info.Ended.Sub(started)
+	p.o.Batch(*info)
+}
