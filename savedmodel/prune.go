@@ -94,16 +94,20 @@ type pruner struct {
 	g                *graphIndex
 	nodes, functions map[string]bool
 	todo             []string // functions that are marked and not followed yet
+
+	// For what a run reaches, not what a file has to hold: these tensors are fed, and the nodes that stand beside others are left out.
+	fed map[string]bool
 }
 
 // mark marks the nodes that roots depend on, and the functions that these call, and so on. It does not recurse.
 func (p *pruner) mark(roots []string) error {
 	todo := slices.Clone(roots)
 	for len(todo) > 0 {
-		name := nodeOf(todo[len(todo)-1])
+		input := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
+		name := nodeOf(input)
 		node, ok := p.g.nodes[name]
-		if !ok || p.nodes[name] {
+		if !ok || p.nodes[name] || p.fed[outputOf(input)] {
 			continue
 		}
 		p.nodes[name] = true
@@ -127,7 +131,9 @@ func (p *pruner) followNode(def []byte) (needs []string, err error) {
 			needs = append(needs, string(f.data))
 		case f.num == fieldNodeAttrs:
 			beside, err := p.followAttr(f.data)
-			needs = append(needs, beside...)
+			if p.fed == nil {
+				needs = append(needs, beside...)
+			}
 			return err
 		}
 		return nil
