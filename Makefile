@@ -15,7 +15,7 @@ version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 
 .DEFAULT_GOAL := help
-.PHONY: help lib env build demo test clean go dist image-test image-test-gpu gpu-test
+.PHONY: help lib env build demo test hostile clean go dist image-test image-test-gpu gpu-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ demo: build ## describe the example model and run it on the example reviews
 
 test: ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
 	@scripts/test.sh
+
+hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
+	@$(with_tf) && scripts/hostile.sh
 
 dist: go ## make a tarball that runs anywhere: dist/ (VARIANT=gpu for GPUs)
 	@scripts/dist.sh

@@ -27,9 +27,10 @@ func (o Opener) open(name string) (io.ReadCloser, error) {
 }
 
 // DefaultMaxLine is the longest line, in bytes, that a reader of lines takes unless told otherwise.
-const DefaultMaxLine = 256 << 20
+const DefaultMaxLine = 128 << 20
 
-// errLineTooLong is what lineReader returns for a line beyond its limit. The line is skipped.
+// errLineTooLong is what lineReader returns for a line as soon as it is beyond the limit. What is left of the line is skipped when the next one is read, so
+// that a line without an end does no harm to who stops here.
 var errLineTooLong = errors.New("line too long")
 
 // lineReader reads the lines of one file after the other.
@@ -47,6 +48,7 @@ type lineReader struct {
 	buf  *bufio.Reader
 	long []byte // a line longer than buf
 	open bool   // the line returned last has no end
+	skip bool   // the line returned last was too long, and its rest is still to be read
 }
 
 // read returns the next line without its end, valid until the next call; io.EOF after the last one of the last file.
@@ -83,7 +85,7 @@ func (l *lineReader) openNext() error {
 	}
 	l.name = l.files[l.next]
 	l.next++
-	l.line = 0
+	l.line, l.skip = 0, false
 	if l.reader != nil {
 		l.file = io.NopCloser(l.reader)
 	} else {
@@ -109,19 +111,22 @@ func (l *lineReader) closeFile() error {
 
 // readLine reads one line of the open file, without its end.
 func (l *lineReader) readLine() ([]byte, error) {
+	if err := l.skipRest(); err != nil {
+		return nil, err
+	}
 	l.line++
 	line, err := l.buf.ReadSlice('\n')
 	if err == bufio.ErrBufferFull { //nolint:errorlint // ReadSlice returns it bare
 		l.long = l.long[:0]
 		for err == bufio.ErrBufferFull { //nolint:errorlint // as above
-			if len(l.long) <= l.max {
-				l.long = append(l.long, line...)
+			if len(l.long)+len(line) > l.max {
+				l.long, l.skip = nil, true
+				return nil, errLineTooLong
 			}
+			l.long = append(l.long, line...)
 			line, err = l.buf.ReadSlice('\n')
 		}
-		if len(l.long) <= l.max {
-			l.long = append(l.long, line...)
-		}
+		l.long = append(l.long, line...)
 		line = l.long
 	}
 	if err != nil && (err != io.EOF || len(line) == 0) { //nolint:errorlint // ReadSlice returns it bare
@@ -135,6 +140,19 @@ func (l *lineReader) readLine() ([]byte, error) {
 		return nil, errLineTooLong
 	}
 	return line, nil
+}
+
+// skipRest reads to the end of a line that was too long.
+func (l *lineReader) skipRest() error {
+	for l.skip {
+		switch _, err := l.buf.ReadSlice('\n'); {
+		case err == nil:
+			l.skip = false
+		case err != bufio.ErrBufferFull: //nolint:errorlint // ReadSlice returns it bare
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *lineReader) close() {

@@ -202,6 +202,8 @@ func (c *Checkpoint) CheckShards() error {
 			return &FileError{File: path, Msg: "is missing: it holds values of the model's variables", Err: err}
 		case err != nil:
 			return &FileError{File: path, Msg: cause(err), Err: err}
+		case !info.Mode().IsRegular():
+			return formatError(path, "is no regular file")
 		case info.Size() < need[i]:
 			return formatError(path, "is cut off: %d bytes long, the index speaks of %d; copy it again", info.Size(), need[i])
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -191,18 +192,32 @@ func newModel(dir, path, version string, data []byte) (*Model, error) {
 	return m, nil
 }
 
+// openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the reader waiting, and a device has no end.
+func openRegular(path string) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, 0, &FileError{File: path, Msg: cause(err), Err: err}
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = &FileError{File: path, Msg: cause(err), Err: err}
+	case !info.Mode().IsRegular():
+		err = formatError(path, "is no regular file")
+	default:
+		return f, info.Size(), nil
+	}
+	_ = f.Close() // nothing was written
+	return nil, 0, err
+}
+
 // readFile reads a whole file of at most limit bytes. check sees its first bytes before the rest is read.
 func readFile(path string, limit int64, check func(head []byte) error) ([]byte, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
-		return nil, &FileError{File: path, Msg: cause(err), Err: err}
+		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, &FileError{File: path, Msg: cause(err), Err: err}
-	}
-	size := info.Size()
 	if size > limit {
 		return nil, formatError(path, "is %d bytes long; at most %d can be read", size, limit)
 	}

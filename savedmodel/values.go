@@ -18,17 +18,13 @@ const maxRead = 1 << 33
 // section returns a reader of an entry's bytes, and the file to close.
 func (c *Checkpoint) section(t *CheckpointTensor) (*io.SectionReader, *os.File, error) {
 	path := c.ShardFile(t.Shard)
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
-		return nil, nil, &FileError{File: path, Msg: cause(err), Err: err}
-	}
-	info, err := f.Stat()
-	if err == nil && info.Size() < t.Offset+t.Size {
-		err = formatError(path, "is cut off: %d bytes long, entry %q ends at %d", info.Size(), t.Key, t.Offset+t.Size)
-	}
-	if err != nil {
-		f.Close()
 		return nil, nil, err
+	}
+	if size < t.Offset+t.Size {
+		f.Close()
+		return nil, nil, formatError(path, "is cut off: %d bytes long, entry %q ends at %d", size, t.Key, t.Offset+t.Size)
 	}
 	return io.NewSectionReader(f, t.Offset, t.Size), f, nil
 }

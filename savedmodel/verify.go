@@ -51,12 +51,13 @@ func (mg *MetaGraph) verifyAssets() error {
 		}
 		seen[a.Tensor] = true
 		path := filepath.Join(mg.model.Dir, dirAssets, a.Filename)
-		if _, err := os.Stat(path); err != nil {
-			msg := "is missing: the model reads this asset"
-			if !errors.Is(err, fs.ErrNotExist) {
-				msg = cause(err)
-			}
-			return &FileError{File: path, Msg: msg, Err: err}
+		switch info, err := os.Stat(path); {
+		case errors.Is(err, fs.ErrNotExist):
+			return &FileError{File: path, Msg: "is missing: the model reads this asset", Err: err}
+		case err != nil:
+			return &FileError{File: path, Msg: cause(err), Err: err}
+		case !info.Mode().IsRegular():
+			return formatError(path, "is no regular file")
 		}
 	}
 	return nil

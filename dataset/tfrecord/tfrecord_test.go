@@ -70,7 +70,7 @@ func TestHostile(t *testing.T) {
 		{"other", []byte("PAR1 is no record at all"), "f: not a TFRecord file: its first bytes are no record's"},
 		{"length", append(bytes.Clone(good), "xxxxxxxxxxxxxxxx"...), "f: record 7: the checksum of its length is wrong: the file is damaged from here on"},
 		{"head cut", good[:5], "f: the file is cut off in record 1"},
-		{"enormous", record(1<<40, nil), "f: record 1: 1099511627776 bytes are more than the limit of 268435456"},
+		{"enormous", record(1<<40, nil), "f: record 1: 1099511627776 bytes are more than the limit of 134217728"},
 		{"lying", record(1<<27, []byte("xx")), "f: the file is cut off in record 1"},
 		{"no example", record(3, []byte("abc\x00\x00\x00\x00")), "f: its records hold no features of a tf.train.Example"},
 	}
