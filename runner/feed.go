@@ -238,6 +238,9 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 // returns takes the place of rows.
 func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (dataset.Grouping, *dataset.Dataset, error) {
 	grouping, measured, err := p.o.Batching.grouping()
+	if p.state.Stateful() {
+		grouping, measured = dataset.Arrival, false
+	}
 	if err != nil || !measured || p.o.PaddingMayChangeResults {
 		return grouping, rows, err
 	}
@@ -305,7 +308,7 @@ func resultOf(row dataset.Element) Result {
 
 // feedRow loads one row of whole tensors into TensorFlow's memory.
 func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
-	if row.Row < p.o.From {
+	if row.Row < p.o.From && !p.state.Stateful() {
 		return &job{results: []Result{resultOf(row)}}, nil
 	}
 	feeds := make([]Feed, len(p.feeders))
@@ -322,7 +325,7 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
 func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
-	results, wanted := make([]Result, b.Len()), false
+	results, wanted := make([]Result, b.Len()), p.state.Stateful()
 	for i := range results {
 		results[i] = resultOf(b.Row(i))
 		wanted = wanted || results[i].Row >= p.o.From

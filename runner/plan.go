@@ -68,6 +68,8 @@ type Plan struct {
 	BatchSize int          `json:"batch_size"`
 	Sample    PlanSample   `json:"sample"`
 	NoBatch   bool         `json:"no_batch"`
+	// State lists the operations that keep state between batches: there is one worker, and rows stay in order.
+	State []string `json:"state,omitempty"`
 }
 
 // PlanFile is a file of rows.
@@ -108,9 +110,9 @@ type PlanSample struct {
 func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (Plan, error) {
 	plan := Plan{
 		Model: p.f.session.model.Dir, Signature: p.f.signature.Name, Batching: p.o.Batching, BatchSize: p.o.BatchSize, NoBatch: p.o.NoBatch,
-		Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},
+		State: p.state.Changes, Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},
 	}
-	if plan.Batching == "" {
+	if plan.Batching == "" || p.state.Stateful() {
 		plan.Batching = Arrival
 	}
 	for _, name := range src.Files {

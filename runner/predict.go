@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -48,10 +49,11 @@ type PredictOptions struct {
 
 	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all rows. Result rows are then numbered anew.
 	Shard, Shards int64
-	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that hold no other rows are not run.
+	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that hold no other rows are not run, unless the signature
+	// keeps state: then what comes later depends on them.
 	From int64
 
-	// Workers is the number of batches that run at the same time; 0 means 1.
+	// Workers is the number of batches that run at the same time; 0 means 1. A signature that keeps state ([Predictor.State]) takes no more.
 	Workers int
 	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
 	SkipBadRows bool
@@ -85,6 +87,7 @@ type Predictor struct {
 	feeders    []feeder
 	fixed      int64 // the batch size that the signature fixes, or 0
 	outputs    []string
+	state      savedmodel.State
 	meter      *meter // nil where nobody counts
 }
 
@@ -114,7 +117,7 @@ func (p *Predictor) OutputNames() []string { return p.outputs }
 
 // plan works out the rows' spec, the batch size and how inputs are fed.
 func (p *Predictor) plan() error {
-	for _, check := range []func() error{p.checkNames, p.fixBatchSize, p.buildSpec} {
+	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -108,11 +108,15 @@ func (e *PaddingError) Hints() []string {
 const probeRows = 16
 
 // ProbePadding measures whether the signature's answers depend on padding: it runs each of the rows alone, and then all of them padded beyond
-// the longest. It needs a row at least.
+// the longest. It needs a row at least, and a signature that keeps no state: else it returns an *[OptionError].
 func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (PaddingReport, error) {
 	report := PaddingReport{Rows: len(rows)}
+	if p.state.Stateful() {
+		return report, p.refuse("Batching", "answers for one row twice cannot be compared")
+	}
 	q := *p
 	q.o.Batching, q.o.SkipBadRows, q.o.Stats, q.o.Workers, q.o.MaxTokens = Arrival, false, nil, 1, 0
+	q.o.From, q.o.Shard, q.o.Shards = 0, 0, 0
 	q.o.PadTo = map[string]int64{}
 	for i, c := range p.spec.Flatten() {
 		scalar := c.Shape.Rank() == 0 || !c.Shape.Ranked() && len(rows) > 0 && rows[0].Tensors[i].Rank() == 0

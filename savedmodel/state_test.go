@@ -17,11 +17,13 @@ func TestState(t *testing.T) {
 		{"k2_stateful_rnn", "", State{Changes: []string{"AssignVariableOp"}}},
 		{"k3_stateful_rnn", "", State{Changes: []string{"AssignVariableOp"}}},
 		{"mod_random", "", State{Random: []string{"RandomStandardNormal"}}},
-		{"mod_vocab_asset", "", State{}},                         // its loader fills a variable and a table
-		{"mod_lookup_table", "", State{}},                        // a mutable table that nobody inserts into
-		{"k2_compiled", "", State{}},                             // the optimizer's assignments are in other functions
-		{"k2_cnn2d", "", State{}}, {"own_k3_norms_all", "", State{}}, // so are batch normalization's
-		{"tf1_while", "", State{}}, {"mod_control_flow", "", State{}},
+		{"mod_vocab_asset", "", State{}},  // its loader fills a variable and a table
+		{"mod_lookup_table", "", State{}}, // a mutable table that nobody inserts into
+		{"k2_compiled", "", State{}},      // the optimizer's assignments are in other functions
+		{"k2_cnn2d", "", State{}},
+		{"own_k3_norms_all", "", State{}}, // so are batch normalization's
+		{"tf1_while", "", State{}},
+		{"mod_control_flow", "", State{}},
 	} {
 		m, err := Open(filepath.Join("../testdata/models", test.model, "model"))
 		if err != nil {

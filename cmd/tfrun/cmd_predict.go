@@ -290,6 +290,9 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	}
 	predictor, err := session.NewPredictor(o.predict)
 	if err == nil {
+		if state := predictor.State(); state.Stateful() && !o.quiet {
+			std.note("%s", stateNote(state.Changes))
+		}
 		err = o.write(ctx, predictor, source, std)
 	}
 	return errors.Join(err, session.Close())

@@ -74,8 +74,16 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 		line("batch", "%d rows, %s; %s would be %s as they come, the largest %s, padding %.0f %% of them",
 			plan.BatchSize, plan.Batching, seen, batchCount(plan.Sample.Batches), byteCount(plan.Sample.BatchBytes), 100*plan.Sample.Waste)
 	}
+	if len(plan.State) > 0 {
+		line("state", "%s", stateNote(plan.State))
+	}
 	_, err := std.out.Write([]byte(b.String()))
 	return err
+}
+
+// stateNote says what follows from a signature that keeps state.
+func stateNote(ops []string) string {
+	return fmt.Sprintf("model keeps state (%s): one worker, in order", strings.Join(ops, ", "))
 }
 
 func batchCount(n int64) string {
