@@ -1,0 +1,65 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestMakeUpRows makes up rows for signatures of every form, and runs them.
+func TestMakeUpRows(t *testing.T) {
+	for _, tt := range []struct {
+		model   string
+		outputs []string
+		noBatch bool
+		want    []int64 // lengths
+	}{
+		{model: "full_seed/k3/model", want: []int64{16, 32, 64, 128, 256}}, // floats that are ids
+		{model: "k3_masked/model", want: []int64{16, 32, 64, 128, 256}},
+		{model: "k3_cnn2d/model"},
+		{model: "k3_cnn2d_any/model", want: []int64{32, 64, 96}},
+		{model: "k3_multi_io/model", want: []int64{16, 32, 64, 128, 256}},
+		{model: "k3_fixed_batch/model"},
+		{model: "k3_textvec/model", want: []int64{16, 32, 64, 128, 256}},
+		{model: "mod_strings/model", want: []int64{16, 32, 64, 128, 256}},
+		{model: "mod_ragged_out/model", want: []int64{16, 32, 64, 128, 256}},
+		{model: "mod_unknown_rank/model", outputs: []string{"y"}, want: []int64{16, 32, 64, 128, 256}},
+		{model: "mod_dtypes/model", want: []int64{16, 32, 64, 128, 256}}, // a text is among them
+		{model: "mod_scalar/model", noBatch: true},
+		{model: "tf1_sparse/model"},
+	} {
+		t.Run(tt.model, func(t *testing.T) {
+			p, err := load(t, tt.model).NewPredictor(PredictOptions{Outputs: tt.outputs, NoBatch: tt.noBatch})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := p.MakeUpRows(t.Context(), 7, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(m.Rows) != 7 {
+				t.Errorf("%d rows, want 7", len(m.Rows))
+			}
+			if diff := cmp.Diff(tt.want, m.Lengths); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestMakeUpRowsRefused: the rows that a model cannot do without are not guessed.
+func TestMakeUpRowsRefused(t *testing.T) {
+	p, err := load(t, "mod_ragged/model").NewPredictor(PredictOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.MakeUpRows(t.Context(), 3, []int64{4})
+	var tfErr *Error
+	if !errors.As(err, &tfErr) || !strings.HasPrefix(err.Error(), "made-up rows: ") {
+		t.Errorf("got %v, want what TensorFlow says of them", err)
+	}
+}
