@@ -55,12 +55,21 @@ func (p *Predictor) rowInfo(row dataset.Element) *BatchInfo {
 		return nil
 	}
 	info := &BatchInfo{Rows: 1, Lengths: []int64{0}}
-	for c, t := range row.Tensors {
+	for _, t := range row.Tensors {
 		info.Real += int64(t.Len())
-		info.PaddedTo = max(info.PaddedTo, int64(t.Len())/p.staticSize(c))
 	}
-	info.Padded, info.Lengths[0] = info.Real, info.PaddedTo
+	info.Padded, info.PaddedTo = info.Real, p.RowLength(row)
+	info.Lengths[0] = info.PaddedTo
 	return info
+}
+
+// RowLength is the length of a row as [BatchInfo] counts it.
+func (p *Predictor) RowLength(row dataset.Element) int64 {
+	length := int64(0)
+	for c, t := range row.Tensors {
+		length = max(length, int64(t.Len())/p.staticSize(c))
+	}
+	return length
 }
 
 // staticSize is the product of the sizes that the spec of component c knows: the values of a step.

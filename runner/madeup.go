@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -23,11 +24,29 @@ type MadeUp struct {
 	Below   int64
 	// Refused are lengths that the model could not run, as a convolution cannot run fewer steps than its kernel has.
 	Refused []int64
+	// FirstRun is how long the very first row took, TensorFlow's preparations included.
+	FirstRun time.Duration
+}
+
+// MadeUpError says that the model runs none of the rows that were made up: it takes what cannot be guessed from its signature.
+type MadeUpError struct {
+	Err error // of the last attempt
+}
+
+// Error gives the last attempt's error.
+func (e *MadeUpError) Error() string { return "made-up rows: " + e.Err.Error() }
+
+// Unwrap returns the last attempt's error.
+func (e *MadeUpError) Unwrap() error { return e.Err }
+
+// Hints says what to type instead.
+func (e *MadeUpError) Hints() []string {
+	return []string{"what the model takes cannot be guessed from its signature: name a file of real rows after it"}
 }
 
 // MakeUpRows makes up n rows that the signature runs. Whole numbers, and floats where an input is a list of any length and so may hold ids, are random
 // numbers of at least 1 below a bound, which is lowered until the model takes them; other floats lie between 0 and 1. A text has as many words as the
-// row is long. lengths are tried for open axes and kept where the model runs them; nil tries usual ones. The error is that of the last attempt. The
+// row is long. lengths are tried for open axes and kept where the model runs them; nil tries usual ones. The error is a *[MadeUpError]. The
 // same call makes the same rows.
 func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (MadeUp, error) {
 	if len(lengths) == 0 {
@@ -36,6 +55,7 @@ func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (Mad
 	quiet := *p
 	quiet.o.Batch, quiet.o.Stats, quiet.o.Batching, quiet.o.SkipBadRows = nil, nil, Arrival, false
 	var best MadeUp
+	start, firstRun := time.Now(), time.Duration(0)
 	err := errors.New("make up rows: no length to try")
 	for _, below := range []int64{100, 10, 3, 2, 1} {
 		m := MadeUp{Below: below}
@@ -46,6 +66,9 @@ func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (Mad
 				continue
 			}
 			m.Lengths = append(m.Lengths, length)
+			if firstRun == 0 {
+				firstRun = time.Since(start)
+			}
 		}
 		if len(m.Lengths) > len(best.Lengths) {
 			best = m
@@ -55,8 +78,12 @@ func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (Mad
 		}
 	}
 	if len(best.Lengths) == 0 {
-		return best, fmt.Errorf("made-up rows: %w", err)
+		if ctx.Err() != nil {
+			return best, ctx.Err()
+		}
+		return best, &MadeUpError{Err: err}
 	}
+	best.FirstRun = firstRun
 	best.Rows, err = p.madeUpRows(n, best.Below, best.Lengths)
 	if p.openMost() == 0 {
 		best.Lengths = nil

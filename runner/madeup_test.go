@@ -4,7 +4,6 @@ package runner
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,8 +40,8 @@ func TestMakeUpRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(m.Rows) != 7 {
-				t.Errorf("%d rows, want 7", len(m.Rows))
+			if len(m.Rows) != 7 || m.FirstRun <= 0 {
+				t.Errorf("%d rows, the first in %v; want 7", len(m.Rows), m.FirstRun)
 			}
 			if diff := cmp.Diff(tt.want, m.Lengths); diff != "" {
 				t.Error(diff)
@@ -58,8 +57,9 @@ func TestMakeUpRowsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.MakeUpRows(t.Context(), 3, []int64{4})
+	var made *MadeUpError
 	var tfErr *Error
-	if !errors.As(err, &tfErr) || !strings.HasPrefix(err.Error(), "made-up rows: ") {
-		t.Errorf("got %v, want what TensorFlow says of them", err)
+	if !errors.As(err, &made) || !errors.As(err, &tfErr) || len(made.Hints()) == 0 {
+		t.Errorf("got %v, want a *MadeUpError with what TensorFlow says of them", err)
 	}
 }

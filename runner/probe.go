@@ -50,8 +50,12 @@ type PaddingReport struct {
 // PaddingEffect is what padding did to one output.
 type PaddingEffect struct {
 	Output string
-	// MaxAbs is the largest absolute difference that padding made to a number; infinite where a string, a bool, an infinity or a NaN changed.
-	MaxAbs float64
+	// MaxAbs is the largest absolute difference that padding made to a number; infinite where an integer, a string, a bool, an infinity or a NaN
+	// changed. Scale is the largest finite number, without its sign, among the answers that were compared, to set it beside.
+	MaxAbs, Scale float64
+	// Rows are the numbers of the rows whose answers depend on padding; Worst is the one with the largest difference, or -1.
+	Rows  []int64
+	Worst int64
 	// Shape says that the output's own shape grew with the padding, as that of an answer for each time step does.
 	Shape bool
 	// Depends says that the difference is more than rounding: above 1e-5 + 1e-4 of the value, or 1e-2 of it for 16-bit floats.
@@ -115,8 +119,8 @@ func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (P
 		return report, p.refuse("Batching", "answers for one row twice cannot be compared")
 	}
 	q := *p
-	q.o.Batching, q.o.SkipBadRows, q.o.Stats, q.o.Workers, q.o.MaxTokens = Arrival, false, nil, 1, 0
-	q.o.From, q.o.Shard, q.o.Shards = 0, 0, 0
+	q.o.Batching, q.o.SkipBadRows, q.o.Stats, q.o.Batch, q.o.Workers, q.o.MaxTokens = Arrival, false, nil, nil, 1, 0
+	q.o.From, q.o.Shard, q.o.Shards, q.meter = 0, 0, 0, nil // these rows are none of the run's
 	q.o.PadTo = map[string]int64{}
 	for i, c := range p.spec.Flatten() {
 		scalar := c.Shape.Rank() == 0 || !c.Shape.Ranked() && len(rows) > 0 && rows[0].Tensors[i].Rank() == 0
@@ -135,9 +139,7 @@ func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (P
 	if len(q.o.PadTo) == 0 || len(rows) == 0 {
 		return report, nil
 	}
-	for _, name := range p.outputs {
-		report.Effects = append(report.Effects, PaddingEffect{Output: name})
-	}
+	report.Effects = p.noEffects()
 	padded, err := q.collect(ctx, q.padTo(dataset.FromElements(p.spec, rows...)))
 	if err != nil {
 		return report, fmt.Errorf("padding probe: %w", err)
@@ -148,7 +150,7 @@ func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (P
 			return report, fmt.Errorf("padding probe: %w", err)
 		}
 		for k := range report.Effects {
-			report.Effects[k].compare(alone[0].Values[k], padded[i].Values[k])
+			report.Effects[k].compare(row.Row, alone[0].Values[k], padded[i].Values[k])
 		}
 	}
 	return report, nil
@@ -169,8 +171,35 @@ func (p *Predictor) collect(ctx context.Context, rows *dataset.Dataset) ([]Resul
 	return all, nil
 }
 
+// noEffects has an effect for each output, of nothing so far.
+func (p *Predictor) noEffects() []PaddingEffect {
+	effects := make([]PaddingEffect, len(p.outputs))
+	for i, name := range p.outputs {
+		effects[i] = PaddingEffect{Output: name, Worst: -1}
+	}
+	return effects
+}
+
 // compare takes the difference between two answers for one row.
-func (e *PaddingEffect) compare(alone, padded Value) {
+func (e *PaddingEffect) compare(row int64, alone, padded Value) {
+	d := distance(alone, padded)
+	if d.abs > e.MaxAbs || d.depends && !e.Depends {
+		e.Worst = row
+	}
+	if d.depends {
+		e.Rows = append(e.Rows, row)
+	}
+	e.MaxAbs, e.Scale = max(e.MaxAbs, d.abs), max(e.Scale, d.scale)
+	e.Shape, e.Depends = e.Shape || d.shape, e.Depends || d.depends
+}
+
+// gap is how far two answers are apart.
+type gap struct {
+	abs, scale     float64
+	shape, depends bool
+}
+
+func distance(alone, padded Value) gap {
 	parts := func(v Value) []tensor.Tensor {
 		list := append([]tensor.Tensor{v.Tensor}, v.Splits...)
 		if v.Sparse != nil {
@@ -178,41 +207,45 @@ func (e *PaddingEffect) compare(alone, padded Value) {
 		}
 		return list
 	}
+	var d gap
 	a, b := parts(alone), parts(padded)
 	for i := range a {
 		if !a[i].Shape().Equal(b[i].Shape()) {
-			e.Shape, e.Depends = true, true
-			return
+			return gap{shape: true, depends: true}
 		}
-		relative := 1e-4
+		tolerance := 1e-4
 		if a[i].DType().Size() == 2 {
-			relative = 1e-2
+			tolerance = 1e-2
 		}
 		x, ok := numbers(a[i])
 		if !ok {
 			if !a[i].Equal(b[i]) {
-				e.MaxAbs, e.Depends = math.Inf(1), true
+				d.abs, d.depends = math.Inf(1), true
 			}
 			continue
 		}
 		y, _ := numbers(b[i])
 		for k := range x {
-			e.compareNumber(x[k], y[k], relative)
+			d.number(x[k], y[k], tolerance)
 		}
 	}
+	return d
 }
 
-func (e *PaddingEffect) compareNumber(x, y, relative float64) {
+func (d *gap) number(x, y, tolerance float64) {
+	if !math.IsInf(x, 0) && !math.IsNaN(x) {
+		d.scale = max(d.scale, math.Abs(x))
+	}
 	if x == y || math.IsNaN(x) && math.IsNaN(y) {
 		return
 	}
-	diff := math.Abs(x - y)
-	if math.IsNaN(diff) {
-		diff = math.Inf(1)
+	abs := math.Abs(x - y)
+	if math.IsNaN(abs) {
+		abs = math.Inf(1)
 	}
-	e.MaxAbs = max(e.MaxAbs, diff)
-	if diff > 1e-5+relative*math.Abs(x) {
-		e.Depends = true
+	d.abs = max(d.abs, abs)
+	if abs > 1e-5+tolerance*math.Abs(x) {
+		d.depends = true
 	}
 }
 

@@ -21,28 +21,44 @@ import (
 type doctorOptions struct {
 	format string
 	load   runner.Options
+	model  predictOptions
 }
 
 func newDoctorCmd(std stdio) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
-		Use:   "doctor",
-		Short: "check libtensorflow, the devices, and that they compute right",
+		Use:   "doctor [MODEL [INPUT…]]",
+		Short: "check libtensorflow and the devices, or what a model's answers depend on",
 		Long: `Says which libtensorflow is found, what the processor can do, which devices TensorFlow
 sees with how much memory, and runs a small graph on each of them whose result is compared
 with Go's own. Where a GPU could be used and is not, it says what is missing and what to do.
 
-With --device gpu it fails where TensorFlow sees no GPU.`,
-		Args: args(0, 0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+With --device gpu it fails where TensorFlow sees no GPU.
+
+With a MODEL it examines that: does a signature run, does it do more than compute, does it keep
+state, does the same row give the same answer again and among other rows, and does padding
+change the answers: of which output, in which rows, by how much. It says which tfrun predict
+to type. The rows are the first 16 of the INPUT files; without one they are made up.`,
+		Example: `  tfrun doctor
+  tfrun doctor model
+  tfrun doctor model rows.jsonl --format json`,
+		Args: args(0, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := quietTensorFlow(cmd); err != nil {
 				return err
 			}
+			if len(args) > 0 {
+				o.model.model, o.model.inputs = args[0], args[1:]
+				return runDoctorModel(cmd, o, std)
+			}
+			o.load.Device = o.model.load.Device
 			return runDoctor(cmd.Context(), o, std)
 		},
 	}
 	cmd.Flags().StringVar(&o.format, "format", "text", "text or json")
-	cmd.Flags().StringVar(&o.load.Device, "device", "", "cpu, gpu or gpu:N: look at these alone")
+	o.model.addSome(cmd.Flags(), modelFlags...)
+	completeModelFlags(cmd)
+	completeFormats(cmd, "text", "json")
 	return cmd
 }
 
@@ -101,8 +117,8 @@ type problemDiagnosis struct {
 }
 
 func runDoctor(ctx context.Context, o doctorOptions, std stdio) error {
-	if o.format != "text" && o.format != "json" {
-		return usagef("tfrun doctor", "--format %q: want text or json", o.format)
+	if err := o.validate(); err != nil {
+		return err
 	}
 	d := diagnosis{
 		Version: version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH,
@@ -111,13 +127,44 @@ func runDoctor(ctx context.Context, o doctorOptions, std stdio) error {
 	failure := d.examine(ctx, o.load)
 	var err error
 	if o.format == "json" {
-		e := json.NewEncoder(std.out)
-		e.SetIndent("", "  ")
-		err = e.Encode(d)
+		err = writeJSON(std.out, d)
 	} else {
 		err = d.print(std.out)
 	}
 	return errors.Join(err, failure)
+}
+
+func (o doctorOptions) validate() error {
+	if o.format != "text" && o.format != "json" {
+		return usagef("tfrun doctor", "--format %q: want text or json", o.format)
+	}
+	return nil
+}
+
+// runDoctorModel is tfrun doctor MODEL.
+func runDoctorModel(cmd *cobra.Command, o doctorOptions, std stdio) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	d, failure := doctorModel(cmd.Context(), o.model, typedFlags(cmd), std)
+	if d == nil {
+		return failure
+	}
+	var err error
+	if o.format == "json" {
+		err = writeJSON(std.out, d)
+	} else {
+		err = d.print(std, lineWidth(std))
+	}
+	return errors.Join(err, failure)
+}
+
+// writeJSON writes v for scripts.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // examine opens the library, tests the devices, and looks for what keeps TensorFlow from a GPU.

@@ -1,0 +1,473 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// modelDiagnosis is what tfrun doctor MODEL found.
+type modelDiagnosis struct {
+	Model      string               `json:"model"`
+	Version    string               `json:"version,omitempty"`
+	Framework  savedmodel.Framework `json:"framework"`
+	TensorFlow string               `json:"tensorflow_version"`
+	Tags       []string             `json:"tags"`
+	Signature  string               `json:"signature"`
+	Others     []string             `json:"other_signatures"`
+	Inputs     []endpointDiagnosis  `json:"inputs"`
+	Outputs    []endpointDiagnosis  `json:"outputs"`
+	Unsafe     []string             `json:"unsafe_operations"` // that loading the model or the signature runs
+	Changes    []string             `json:"state_changes"`     // operations that change what a later run sees
+	Random     []string             `json:"random"`            // operations that draw random numbers
+	NoBatch    bool                 `json:"no_batch"`          // rows hold whole tensors, one run a row
+	Rows       *rowsDiagnosis       `json:"rows"`
+	LoadMS     float64              `json:"load_ms"`
+	FirstMS    float64              `json:"first_run_ms"`
+	Runs       bool                 `json:"runs"`
+	Problem    string               `json:"problem,omitempty"`
+	// Steady and Alone are nil where nothing was run: the same row gives the same answer again; and among other rows, padding apart.
+	Steady  *bool             `json:"same_again"`
+	Alone   *bool             `json:"same_among_others"`
+	Padding *paddingDiagnosis `json:"padding"`
+	Advice  []advice          `json:"advice"`
+}
+
+type endpointDiagnosis struct {
+	Name  string       `json:"name"`
+	DType string       `json:"dtype"`
+	Shape tensor.Shape `json:"shape"`
+}
+
+// rowsDiagnosis says which rows were run.
+type rowsDiagnosis struct {
+	Files    []string `json:"files"` // none: the rows were made up
+	Count    int      `json:"count"`
+	Shortest int64    `json:"shortest"`
+	Longest  int64    `json:"longest"`
+	Refused  []int64  `json:"refused_lengths,omitempty"` // made-up lengths that the model could not run
+}
+
+// paddingDiagnosis is a [runner.PaddingReport].
+type paddingDiagnosis struct {
+	Depends  bool               `json:"depends"`
+	PaddedTo int64              `json:"padded_to"` // 0: no input has an open axis
+	Outputs  []outputDifference `json:"outputs"`
+}
+
+type outputDifference struct {
+	Output  string   `json:"output"`
+	Depends bool     `json:"depends"`
+	Grows   bool     `json:"shape_grows"`
+	MaxAbs  *float64 `json:"max_abs"` // nil: a value changed that has no distance, such as a string
+	Scale   float64  `json:"largest_answer"`
+	Rows    []int64  `json:"rows"`      // whose answers depend on padding, counted from 1
+	Worst   int64    `json:"worst_row"` // 0: none
+}
+
+// advice is a command with what it gives.
+type advice struct {
+	Command string `json:"command"`
+	Gives   string `json:"gives"`
+}
+
+// doctorRows is how many rows of the data are run.
+const doctorRows = 16
+
+// doctorModel examines a model: what its files say, and what running a few rows shows.
+func doctorModel(ctx context.Context, o predictOptions, flags []string, std stdio) (*modelDiagnosis, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	source, err := o.source(std)
+	if err != nil {
+		return nil, err
+	}
+	m, err := o.openFiles(std)
+	if err != nil {
+		return nil, err
+	}
+	d := &modelDiagnosis{
+		Model: o.model, Version: m.model.Version, Framework: m.graph.Framework, TensorFlow: m.graph.TensorFlowVersion, Tags: m.graph.Tags,
+		Signature: m.sig.Name, Others: []string{}, Unsafe: []string{}, Changes: []string{}, Random: []string{}, Advice: []advice{},
+	}
+	if err := d.readFiles(m); err != nil {
+		return nil, err
+	}
+	if err := d.run(ctx, m, &o, source); err != nil {
+		d.Problem = oneLine(message(err))
+		return d, err
+	}
+	d.advise(o, flags)
+	return d, nil
+}
+
+// readFiles fills in what needs no TensorFlow.
+func (d *modelDiagnosis) readFiles(m *loadedModel) error {
+	for _, name := range m.graph.SignatureNames() {
+		if name != m.sig.Name {
+			d.Others = append(d.Others, name)
+		}
+	}
+	d.Inputs, d.Outputs = endpointsOf(m.sig.Inputs), endpointsOf(m.sig.Outputs)
+	findings, err := m.graph.Scan()
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if (f.Loading && f.RunsWith("") || f.RunsWith(m.sig.Name)) && !slices.Contains(d.Unsafe, f.Op) {
+			d.Unsafe = append(d.Unsafe, f.Op)
+		}
+	}
+	state, err := m.graph.State(m.sig)
+	d.Changes, d.Random = append(d.Changes, state.Changes...), append(d.Random, state.Random...)
+	return err
+}
+
+func endpointsOf(infos map[string]savedmodel.TensorInfo) []endpointDiagnosis {
+	list := []endpointDiagnosis{}
+	for name, info := range infos {
+		e := endpointDiagnosis{Name: name, DType: info.DType.String(), Shape: info.Shape}
+		switch {
+		case info.Ragged != nil:
+			e.DType, e.Shape = "ragged "+info.Ragged.DType.String(), info.Ragged.Shape
+		case info.Sparse():
+			e.DType = "sparse " + info.DType.String()
+		case info.Encoding != savedmodel.Dense:
+			e.DType = info.Class
+		}
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b endpointDiagnosis) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// run loads the model and runs rows: the data's first, or some that are made up.
+func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOptions, source runner.Source) error {
+	if err := m.start(ctx, o.load); err != nil {
+		return err
+	}
+	d.LoadMS = milliseconds(m.took)
+	err := d.runRows(ctx, m.session, o, source)
+	var output *runner.OutputError
+	if errors.As(err, &output) && len(source.Files) == 0 && !o.predict.NoBatch {
+		o.predict.NoBatch = true
+		err = d.runRows(ctx, m.session, o, source)
+	}
+	return errors.Join(err, m.session.Close())
+}
+
+func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *predictOptions, source runner.Source) error {
+	p, err := s.NewPredictor(o.predict)
+	var axis *runner.BatchAxisError
+	if errors.As(err, &axis) {
+		o.predict.NoBatch = true
+		p, err = s.NewPredictor(o.predict)
+	}
+	if err != nil {
+		return err
+	}
+	d.NoBatch = o.predict.NoBatch
+	rows, err := d.someRows(ctx, p, source)
+	if err != nil {
+		return err
+	}
+	check, err := p.CheckUp(ctx, rows)
+	if err != nil {
+		return err
+	}
+	steady, alone := check.Steady(), check.Alone()
+	d.Runs, d.Steady = true, &steady
+	if d.FirstMS == 0 {
+		d.FirstMS = milliseconds(check.FirstRun)
+	}
+	if !d.NoBatch && len(d.Changes) == 0 {
+		d.Alone = &alone
+		d.Padding = diagnosePadding(check.Padding)
+	}
+	return nil
+}
+
+// someRows returns the first rows of the data, or made-up ones.
+func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, source runner.Source) ([]dataset.Element, error) {
+	d.Rows = &rowsDiagnosis{Files: append([]string{}, source.Files...)}
+	var rows []dataset.Element
+	if len(source.Files) == 0 {
+		made, err := p.MakeUpRows(ctx, doctorRows, nil)
+		if err != nil {
+			return nil, err
+		}
+		rows, d.Rows.Refused, d.FirstMS = made.Rows, made.Refused, milliseconds(made.FirstRun)
+	} else {
+		all, err := p.Rows(source)
+		if err != nil {
+			return nil, err
+		}
+		if rows, err = all.Take(doctorRows).Collect(ctx); err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 {
+			return nil, fmt.Errorf("input %q: no rows to run", source.Files[0])
+		}
+	}
+	d.Rows.Count = len(rows)
+	for i, row := range rows {
+		n := p.RowLength(row)
+		d.Rows.Longest = max(d.Rows.Longest, n)
+		if i == 0 || n < d.Rows.Shortest {
+			d.Rows.Shortest = n
+		}
+	}
+	return rows, nil
+}
+
+func diagnosePadding(r runner.PaddingReport) *paddingDiagnosis {
+	d := &paddingDiagnosis{Depends: r.Depends(), PaddedTo: r.PaddedTo, Outputs: []outputDifference{}}
+	for _, e := range r.Effects {
+		out := outputDifference{Output: e.Output, Depends: e.Depends, Grows: e.Shape, Scale: e.Scale, Rows: []int64{}, Worst: e.Worst + 1}
+		if !math.IsInf(e.MaxAbs, 0) {
+			out.MaxAbs = &e.MaxAbs
+		}
+		for _, row := range e.Rows {
+			out.Rows = append(out.Rows, row+1)
+		}
+		d.Outputs = append(d.Outputs, out)
+	}
+	return d
+}
+
+// advise says which commands to type, the model's own answers first.
+func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
+	words := []string{"tfrun", "predict", shellQuote(o.model)}
+	for _, name := range o.inputs {
+		words = append(words, shellQuote(name))
+	}
+	if len(o.inputs) == 0 && len(d.Inputs) > 0 {
+		words = append(words, "rows.jsonl")
+	}
+	if d.NoBatch && !slices.Contains(flags, "--no-batch") {
+		flags = append(flags, "--no-batch")
+	}
+	base := strings.Join(append(words, flags...), " ")
+	add := func(more, gives string) { d.Advice = append(d.Advice, advice{strings.TrimSpace(base + more), gives}) }
+	switch {
+	case d.NoBatch && len(d.Inputs) == 0:
+		add("", "the one answer that there is")
+	case d.NoBatch:
+		add("", "one run a row, each row holding whole tensors as the signature takes them")
+	case len(d.Changes) > 0:
+		add("", "answers for the rows in their order, one batch after the other, as the model's state asks for")
+	case !*d.Steady:
+		add("", "answers that differ from run to run, as measured: padding cannot be told from that")
+	case !*d.Alone:
+		add("", "answers that depend on which rows share a batch, 64 as they come")
+		add(" --batch-size 1", "what each row gives alone; slower")
+	case d.Padding.PaddedTo == 0:
+		add("", "what each row gives alone: nothing is ever padded, so that every batching gives the same")
+	case d.Padding.Depends:
+		add("", "what tf.data's padded_batch and the signature give in Python: a row's answer depends on the longest row of its batch")
+		add(" --batching exact", "what each row gives alone, whatever rows come with it: only rows of equal length share a batch")
+	default:
+		add(" --batching bucket", "the same answers as any other batching, soonest: rows of like length share a batch, once the data's own first rows have shown that they may")
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }
+
+// print writes the diagnosis for people, in lines of a width at most.
+func (d *modelDiagnosis) print(std stdio, width int) error {
+	var b strings.Builder
+	line := func(what, format string, args ...any) {
+		for i, text := range wrapped(fmt.Sprintf(format, args...), width-15) {
+			if i > 0 {
+				what = ""
+			}
+			fmt.Fprintf(&b, "%-14s %s\n", what, text)
+		}
+	}
+	d.describe(line)
+	d.describeRun(line)
+	if len(d.Advice) > 0 {
+		b.WriteString("\nWhat to type, and what it gives\n")
+	}
+	for _, a := range d.Advice {
+		fmt.Fprintf(&b, "\n  %s\n", a.Command)
+		for _, text := range wrapped(a.Gives, width-6) {
+			fmt.Fprintf(&b, "      %s\n", text)
+		}
+	}
+	if d.Padding != nil && d.Padding.Depends && *d.Steady && *d.Alone {
+		b.WriteByte('\n')
+		for _, text := range wrapped("--batching bucket would be faster and is refused for this model; --batching auto takes arrival. "+
+			"A model with a mask (mask_zero=True, or a Masking layer) would not depend on padding.", width) {
+			b.WriteString(text + "\n")
+		}
+	}
+	_, err := std.out.Write([]byte(b.String()))
+	return err
+}
+
+// frameworkNames are those that people use.
+var frameworkNames = map[savedmodel.Framework]string{
+	savedmodel.Keras2: "Keras 2", savedmodel.Keras3: "Keras 3", savedmodel.TFModule: "tf.Module", savedmodel.TF1: "TensorFlow 1 graph",
+}
+
+// describe writes what the files say.
+func (d *modelDiagnosis) describe(line func(what, format string, args ...any)) {
+	line("model", "%s", d.Model)
+	facts := []string{frameworkNames[d.Framework]}
+	if d.TensorFlow != "" {
+		facts = append(facts, "written by TensorFlow "+d.TensorFlow)
+	}
+	if d.Version != "" {
+		facts = append(facts, "version "+d.Version)
+	}
+	line("", "%s", strings.Join(append(facts, "tags "+orWord(d.Tags, "none")), ", "))
+	others := ""
+	if len(d.Others) > 0 {
+		others = "; others, with -s: " + strings.Join(d.Others, ", ")
+	}
+	line("signature", "%s%s", d.Signature, others)
+	for _, in := range d.Inputs {
+		line("  in", "%s: %s %s", in.Name, in.DType, in.Shape)
+	}
+	for _, out := range d.Outputs {
+		line("  out", "%s: %s %s", out.Name, out.DType, out.Shape)
+	}
+	if len(d.Unsafe) > 0 {
+		line("safe", "NO: it runs %s, which does more than compute: tfrun scan %s says what", strings.Join(d.Unsafe, ", "), shellQuote(d.Model))
+	} else {
+		line("safe", "yes: it computes, and does nothing else")
+	}
+	switch {
+	case len(d.Changes) > 0:
+		line("state", "yes: a run changes what a later one sees (%s); rows run in order, one batch after the other", strings.Join(d.Changes, ", "))
+	case len(d.Random) > 0:
+		line("state", "none, but it draws random numbers (%s)", strings.Join(d.Random, ", "))
+	default:
+		line("state", "none: a run changes nothing that a later one sees")
+	}
+}
+
+func orWord(list []string, none string) string {
+	if len(list) == 0 {
+		return none
+	}
+	return strings.Join(list, ",")
+}
+
+// describeRun writes what running rows showed.
+func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)) {
+	if d.Problem != "" {
+		line("runs", "no: %s", d.Problem)
+		return
+	}
+	line("runs", "yes: %s; loaded in %s, the first row took %s", d.Rows.text(), msText(d.LoadMS), msText(d.FirstMS))
+	if len(d.Rows.Refused) > 0 {
+		line("", "It does not run rows of %s entries.", numbers(d.Rows.Refused))
+	}
+	if *d.Steady {
+		line("again", "the same row gives the same answer in every run")
+	} else {
+		line("again", "NO: the same row gives another answer in a second run")
+	}
+	if d.NoBatch {
+		line("batches", "none: the signature takes and gives whole tensors, not one entry for each row")
+		return
+	}
+	if len(d.Changes) > 0 {
+		line("padding", "cannot be told: each run changes the state that the next one begins with")
+		return
+	}
+	if *d.Alone {
+		line("company", "other rows in its batch do not change a row's answer, padding apart")
+	} else if *d.Steady {
+		line("company", "OTHER ROWS in its batch change a row's answer, even without padding")
+	}
+	switch p := d.Padding; {
+	case p.PaddedTo == 0:
+		line("padding", "nothing to pad: every row has the same shape")
+	case !*d.Steady || !*d.Alone:
+		line("padding", "cannot be told from what differs without it")
+	default:
+		p.describe(line)
+	}
+}
+
+// describe writes what padding does to each output.
+func (p *paddingDiagnosis) describe(line func(what, format string, args ...any)) {
+	if p.Depends {
+		line("padding", "CHANGES THE ANSWERS: each row alone against all padded to %s entries", progress.Count(p.PaddedTo))
+	} else {
+		line("padding", "does not change the answers: each row alone against all padded to %s entries", progress.Count(p.PaddedTo))
+	}
+	for _, o := range p.Outputs {
+		rows := fmt.Sprintf("in row %s", numbers(o.Rows))
+		if len(o.Rows) > 1 {
+			rows = fmt.Sprintf("in %d rows (%s), most in row %d", len(o.Rows), numbers(o.Rows), o.Worst)
+		}
+		switch {
+		case o.Grows:
+			line("", "%s has an entry for each padded step, %s", o.Output, rows)
+		case o.MaxAbs == nil && o.Depends:
+			line("", "%s has values that are not the same, %s", o.Output, rows)
+		case o.Depends:
+			line("", "%s by up to %.2g, where answers reach %.2g, %s", o.Output, *o.MaxAbs, o.Scale, rows)
+		case *o.MaxAbs == 0:
+			line("", "%s not at all", o.Output)
+		default:
+			line("", "%s by %.1g at most, which is rounding", o.Output, *o.MaxAbs)
+		}
+	}
+}
+
+// text says which rows were run.
+func (r *rowsDiagnosis) text() string {
+	s := rowCount(int64(r.Count))
+	if r.Longest > 1 {
+		s += fmt.Sprintf(" of %s to %s entries", progress.Count(r.Shortest), progress.Count(r.Longest))
+	}
+	if len(r.Files) == 0 {
+		return s + " that were made up, for want of a file of rows"
+	}
+	return "the first " + s + " of " + r.Files[0]
+}
+
+func msText(ms float64) string {
+	if ms >= 1000 {
+		return fmt.Sprintf("%.2f s", ms/1000)
+	}
+	return fmt.Sprintf("%.3g ms", ms)
+}
+
+// numbers writes 1-3, 7: neighbours together, and at most eight of such groups.
+func numbers(list []int64) string {
+	var parts []string
+	for i := 0; i < len(list); {
+		k := i
+		for k+1 < len(list) && list[k+1] == list[k]+1 {
+			k++
+		}
+		if len(parts) == 8 {
+			return strings.Join(parts, ", ") + ", …"
+		}
+		switch {
+		case k == i:
+			parts = append(parts, fmt.Sprint(list[i]))
+		default:
+			parts = append(parts, fmt.Sprintf("%d-%d", list[i], list[k]))
+		}
+		i = k + 1
+	}
+	return strings.Join(parts, ", ")
+}

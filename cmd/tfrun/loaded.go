@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// addSome adds flags of tfrun predict, which mean the same in other commands that run a model.
+func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
+	var all pflag.FlagSet
+	o.addFlags(&all)
+	for _, name := range names {
+		f.AddFlag(all.Lookup(name))
+	}
+}
+
+// modelFlags are the flags of tfrun predict that say what is run, and on which rows.
+var modelFlags = []string{
+	"signature", "tags", "allow-op", "outputs", "head", "column", "input-format", "text", "vocab",
+	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "intra-op", "inter-op", "device",
+}
+
+// loadedModel is a model in TensorFlow, ready for predictors.
+type loadedModel struct {
+	model   *savedmodel.Model
+	graph   *savedmodel.MetaGraph
+	sig     *savedmodel.Signature
+	session *runner.Session
+	took    time.Duration // to load it, the opening of libtensorflow apart
+}
+
+// openFiles reads the model's files, finds the signature, and turns the flags that speak of its inputs into options.
+func (o *predictOptions) openFiles(std stdio) (*loadedModel, error) {
+	model, sig, err := o.openModel(std)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := model.MetaGraph(o.load.Tags...)
+	if err != nil {
+		return nil, err
+	}
+	o.load.Signatures = []string{sig.Name}
+	return &loadedModel{model: model, graph: graph, sig: sig}, o.padding.apply(&o.predict, sig)
+}
+
+// start loads the model. The caller closes the session.
+func (m *loadedModel) start(ctx context.Context, o runner.Options) error {
+	if _, err := runner.OpenLibrary(o.Library); err != nil {
+		return err
+	}
+	start := time.Now()
+	session, err := runner.LoadModel(ctx, m.model, o)
+	m.session, m.took = session, time.Since(start)
+	return err
+}
+
+// typedFlags are the flags of modelFlags that were given, as they would be typed.
+func typedFlags(cmd *cobra.Command) []string {
+	var words []string
+	for _, name := range modelFlags {
+		f := cmd.Flags().Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		switch v := f.Value.(type) {
+		case pflag.SliceValue:
+			for _, s := range v.GetSlice() {
+				words = append(words, "--"+name, shellQuote(s))
+			}
+		default:
+			if f.NoOptDefVal == "true" {
+				words = append(words, "--"+name)
+			} else {
+				words = append(words, "--"+name, shellQuote(v.String()))
+			}
+		}
+	}
+	return words
+}
+
+// shellQuote writes a word as a shell takes it.
+func shellQuote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// wrapped breaks a text into lines of a width at most, words apart.
+func wrapped(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) > width:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}
+
+// lineWidth is how wide text may be: the terminal's width, within what is easy to read.
+func lineWidth(std stdio) int {
+	if columns, ok := terminal(std.out); ok {
+		return min(max(columns, 40), 100)
+	}
+	return 80
+}
+
+// completeFormats lets the shell offer the values of --format.
+func completeFormats(cmd *cobra.Command, names ...string) {
+	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
+}
