@@ -3,6 +3,7 @@ package dataset
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -86,6 +87,37 @@ func (b *Batch) Dims(c int) []int64 {
 func (b *Batch) Size(c int) int64 {
 	n, _ := tensor.NumElements(b.Dims(c))
 	return n * int64(b.plan.comps[c].size)
+}
+
+// memory returns the bytes of all components of the padded batch: those of the tensors, of the strings in them, and of ragged values.
+func (b *Batch) memory() int64 {
+	total := int64(0)
+	for c := range b.plan.comps {
+		p := &b.plan.comps[c]
+		if !p.ragged && p.size > 0 {
+			total = addUp(total, b.Size(c))
+			continue
+		}
+		if n, _ := tensor.NumElements(b.Dims(c)); !p.ragged {
+			total = addUp(total, n*stringHeader)
+		}
+		for _, r := range b.rows {
+			t := r.Tensors[c]
+			total = addUp(total, int64(len(t.Bytes())))
+			for _, s := range t.Strings() {
+				total = addUp(total, int64(len(s)))
+			}
+		}
+	}
+	return total
+}
+
+// addUp adds sizes up to the largest that there is.
+func addUp(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // PadInto writes component c of the padded batch, in row-major order as TensorFlow's tensors have it, to dst, which must have [Batch.Size] bytes.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"sort"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -31,6 +32,11 @@ type BatchOptions struct {
 	PaddingValues Values
 	// MaxBytes bounds the memory of one padded component. 0: [DefaultMaxBatchBytes].
 	MaxBytes int64
+	// Budget bounds the memory of all padded components of a batch together, strings counted as they are. A group of rows that would take more is
+	// split in its order into batches that do not, or of one row. 0: no bound. It does not go with DropRemainder.
+	Budget int64
+	// Split, if not nil, is told of each group that Budget splits: its rows, and how many of them make the first batch.
+	Split func(rows, first int)
 	// Stats, if not nil, is told of every batch. See [Stats].
 	Stats *Stats
 }
@@ -104,11 +110,14 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 	if err != nil {
 		return nil, nil, err
 	}
-	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 {
-		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window and MaxBytes must not be negative")
+	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 || opts.Budget < 0 {
+		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window, MaxBytes and Budget must not be negative")
 	}
 	if opts.Size == 0 && (opts.MaxTokens == 0 || opts.DropRemainder) {
 		return nil, nil, buildErr(InvalidArgument, op, "Size must be greater than zero")
+	}
+	if opts.Budget > 0 && opts.DropRemainder {
+		return nil, nil, buildErr(InvalidArgument, op, "Budget splits batches, DropRemainder drops what is split: one of them")
 	}
 	length, err := opts.Length.compile(op, ds.spec)
 	if err != nil {
@@ -148,10 +157,51 @@ type batcher struct {
 	end   bool
 	lossy bool // an error of the input loses the rows read for the batch, as in tf.data
 	stats *Stats
+
+	budget int64
+	split  func(rows, first int)
+	rest   []*Element // of a group that the budget split
+}
+
+// over reports whether the batch of rows takes more than the budget, or more than can be said. What is wrong with the rows is for the batch to say.
+func (it *batcher) over(rows []*Element) bool {
+	if err := it.b.set(rows); err != nil {
+		return err.Code == ResourceExhausted || err.Code == InvalidArgument
+	}
+	return it.b.memory() > it.budget
+}
+
+// within returns the rows from the first on that are a batch within the budget, at least one, and leaves the others for the next batch.
+func (it *batcher) within(rows []*Element) []*Element {
+	if it.budget == 0 || len(rows) == 1 || !it.over(rows) {
+		return rows
+	}
+	n := max(1, sort.Search(len(rows), func(i int) bool { return it.over(rows[:i+1]) }))
+	if n == len(rows) {
+		return rows // too large for another reason, which the batch will tell
+	}
+	if it.split != nil {
+		it.split(len(rows), n)
+	}
+	it.rest = rows[n:]
+	return rows[:n]
+}
+
+// group returns the rows of the next batch, nil where more have to be read.
+func (it *batcher) group() []*Element {
+	for {
+		rows := it.rest
+		if it.rest = nil; rows == nil {
+			rows = it.g.take(it.end)
+		}
+		if rows == nil || len(rows) >= it.size {
+			return rows
+		}
+	}
 }
 
 func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOptions) *batcher {
-	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats}
+	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats, budget: opts.Budget, split: opts.Split}
 	if it.b.max == 0 {
 		it.b.max = DefaultMaxBatchBytes
 	}
@@ -167,11 +217,8 @@ func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOpti
 // nextBatch returns the next batch, io.EOF after the last.
 func (it *batcher) nextBatch(ctx context.Context) (*Batch, error) {
 	for {
-		if rows := it.g.take(it.end); rows != nil {
-			if len(rows) < it.size {
-				continue
-			}
-			if err := it.b.set(rows); err != nil {
+		if rows := it.group(); rows != nil {
+			if err := it.b.set(it.within(rows)); err != nil {
 				return nil, err
 			}
 			it.stats.add(&it.b)

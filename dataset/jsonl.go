@@ -19,12 +19,20 @@ type SyntaxError struct {
 	// Field is the path of the component at fault, empty when it is the whole row.
 	Field string
 	Msg   string
+	// Err is the cause, such as a *[LimitError], or nil; Msg has its text.
+	Err error
 }
+
+// Unwrap returns the cause.
+func (e *SyntaxError) Unwrap() error { return e.Err }
 
 // Error returns file, line, field and what is wrong: `reviews.jsonl:17: field "text": want an array of numbers, got a string`.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("%s:%d: ", e.File, e.Line)
-	if e.Line == 0 {
+	switch {
+	case e.File == "":
+		s = fmt.Sprintf("row %d: ", e.Row+1)
+	case e.Line == 0:
 		s = fmt.Sprintf("%s: row %d: ", e.File, e.FileRow)
 	}
 	if e.Field != "" {
@@ -49,6 +57,8 @@ type JSONLOptions struct {
 	MaxDepth int
 	// MaxValues bounds the values of one component of a row. 0: as many as MaxLine bytes hold.
 	MaxValues int64
+	// MaxLength bounds the size of an axis that the spec leaves open. 0: as many as MaxLine bytes hold.
+	MaxLength int64
 }
 
 // JSONL returns a dataset of the rows of JSON, one a line, that r holds. It can be iterated once; for files, which can be iterated again, see
@@ -128,14 +138,14 @@ func (it *jsonlRows) next(ctx context.Context, e *Element) error {
 		row := it.row
 		it.row++
 		if err == errLineTooLong { //nolint:errorlint // read returns it bare
-			return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Msg: fmt.Sprintf("the line is longer than %d bytes", it.l.max)}
+			return it.l.tooLong(row)
 		}
 		if err != nil {
 			return err
 		}
 		e.reset(row)
 		if err := it.dec.decode(line, e); err != nil {
-			return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Field: it.dec.field, Msg: err.Error()}
+			return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Field: it.dec.field, Msg: err.Error(), Err: limitOf(err)}
 		}
 		return nil
 	}

@@ -17,7 +17,8 @@ type rowDecoder struct {
 	keep   []string
 	extra  [][]byte // by the index of keep, within the line
 	arena  arena
-	limit  int64
+	limit  int64  // of the values of a component
+	length int64  // of an array in an axis that the spec leaves open
 	field  string // the component being read
 	single bool   // a dictionary of one component, whose value may stand alone
 	root   jsonNode
@@ -42,12 +43,15 @@ type jsonColumn struct {
 }
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
-	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues}
+	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues, length: opts.MaxLength}
 	if d.maxDepth = opts.MaxDepth; d.maxDepth == 0 {
 		d.maxDepth = 64
 	}
 	if d.limit == 0 {
 		d.limit = 1 << 62
+	}
+	if d.length == 0 {
+		d.length = 1 << 62
 	}
 	for i, c := range spec.Flatten() {
 		s, err := newSink(c.DType)
@@ -255,7 +259,7 @@ func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
 		return d.leaf(c, level)
 	}
 	if depth+level > d.maxDepth {
-		return fmt.Errorf("nested deeper than %d levels", d.maxDepth)
+		return tooDeep(d.maxDepth)
 	}
 	if rank := c.Shape.Rank(); rank >= 0 && level >= rank {
 		if rank == 0 {
@@ -292,7 +296,7 @@ func (d *rowDecoder) array(c *jsonColumn, level, depth int) (int64, error) {
 		d.i++
 		return 0, nil
 	case next != '[' && level+1 == len(c.dims) || next == '[' && c.sink.isScalar(&d.scanner):
-		return c.sink.values(&d.scanner, d.limit)
+		return d.values(c, level)
 	}
 	for n := int64(1); ; n++ {
 		if err := d.value(c, level+1, depth); err != nil {
@@ -301,7 +305,43 @@ func (d *rowDecoder) array(c *jsonColumn, level, depth int) (int64, error) {
 		if more, err := d.more(']'); !more {
 			return n, err
 		}
+		if n == d.length && c.openAxis(level) {
+			return n, tooLong(d.length)
+		}
 	}
+}
+
+func tooDeep(limit int) error {
+	return &LimitError{Limit: LimitDepth, Msg: fmt.Sprintf("nested deeper than %d levels", limit)}
+}
+
+// values reads an array of scalars.
+func (d *rowDecoder) values(c *jsonColumn, level int) (int64, error) {
+	most := d.limit
+	if open := int64(c.sink.len()) + d.length; c.openAxis(level) && open < most {
+		most = open
+	}
+	n, err := c.sink.values(&d.scanner, most)
+	switch {
+	case err != errTooMany: //nolint:errorlint // values returns it bare
+		return n, err
+	case most == d.limit:
+		return n, tooManyValues(d.limit)
+	}
+	return n, tooLong(d.length)
+}
+
+// openAxis reports whether the spec leaves the size of an axis open.
+func (c *jsonColumn) openAxis(level int) bool {
+	return level >= c.Shape.Rank() || c.Shape.Dim(level) == tensor.Unknown
+}
+
+func tooManyValues(limit int64) error {
+	return &LimitError{Limit: LimitElements, Msg: fmt.Sprintf("more than %d values", limit)}
+}
+
+func tooLong(limit int64) error {
+	return &LimitError{Limit: LimitLength, Msg: fmt.Sprintf("a sequence of more than %d entries", limit)}
 }
 
 // sized notes that an array of n values stood at the level.

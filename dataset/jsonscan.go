@@ -414,7 +414,7 @@ func (s *scanner) bytesValue() ([]byte, error) {
 // skip reads a value of any kind.
 func (s *scanner) skip(depth int) error {
 	if depth > s.maxDepth {
-		return fmt.Errorf("nested deeper than %d levels", s.maxDepth)
+		return tooDeep(s.maxDepth)
 	}
 	switch s.peek() {
 	case '"':

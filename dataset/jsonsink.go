@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -87,7 +88,7 @@ func (c *column[T]) scalar(s *scanner) error {
 func (c *column[T]) values(s *scanner, limit int64) (int64, error) {
 	for n := int64(1); ; n++ {
 		if int64(len(c.vals)) >= limit {
-			return n, errTooMany(limit)
+			return n, errTooMany
 		}
 		if err := c.scalar(s); err != nil {
 			return n, err
@@ -98,7 +99,8 @@ func (c *column[T]) values(s *scanner, limit int64) (int64, error) {
 	}
 }
 
-func errTooMany(limit int64) error { return fmt.Errorf("more than %d values", limit) }
+// errTooMany is what values returns for more than its limit.
+var errTooMany = errors.New("too many values")
 
 func (c *column[T]) tensor(dims []int64, a *arena) tensor.Tensor {
 	return a.own(must(tensor.ShareSlice(c.vals, a.ownDims(dims))))
@@ -129,7 +131,7 @@ func (c *intSink[T]) values(s *scanner, limit int64) (int64, error) {
 	n := int64(0)
 	for {
 		if int64(len(c.vals)) >= limit {
-			return n, errTooMany(limit)
+			return n, errTooMany
 		}
 		v, ok := s.smallInt()
 		if ok && v >= c.lo && (v < 0 || uint64(v) <= c.hi) {

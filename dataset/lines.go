@@ -142,6 +142,12 @@ func (l *lineReader) readLine() ([]byte, error) {
 	return line, nil
 }
 
+// tooLong is the error of a row whose line was too long.
+func (l *lineReader) tooLong(row int64) error {
+	limit := &LimitError{Limit: LimitRowBytes, Msg: fmt.Sprintf("the line is longer than %d bytes", l.max)}
+	return &SyntaxError{File: l.name, Line: l.line, Row: row, Msg: limit.Msg, Err: limit}
+}
+
 // skipRest reads to the end of a line that was too long.
 func (l *lineReader) skipRest() error {
 	for l.skip {
@@ -168,8 +174,16 @@ func TextLines(files ...string) *Dataset { return TextLinesFrom(nil, files...) }
 
 // TextLinesFrom is [TextLines] with files opened by open, for instance to decompress them.
 func TextLinesFrom(open Opener, files ...string) *Dataset {
+	return TextLinesUpTo(DefaultMaxLine, open, files...)
+}
+
+// TextLinesUpTo is [TextLinesFrom] with lines of at most max bytes; 0: [DefaultMaxLine].
+func TextLinesUpTo(max int, open Opener, files ...string) *Dataset {
+	if max == 0 {
+		max = DefaultMaxLine
+	}
 	return newDataset(TensorSpec(tensor.String), UnknownCardinality, func(openOptions) (iterator, error) {
-		return &textLines{l: lineReader{files: files, opener: open, max: DefaultMaxLine}}, nil
+		return &textLines{l: lineReader{files: files, opener: open, max: max}}, nil
 	})
 }
 
@@ -186,7 +200,7 @@ func (it *textLines) next(_ context.Context, e *Element) error {
 	row := it.row
 	it.row++
 	if err == errLineTooLong { //nolint:errorlint // read returns it bare
-		return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Msg: fmt.Sprintf("the line is longer than %d bytes", it.l.max)}
+		return it.l.tooLong(row)
 	}
 	if err != nil {
 		return err

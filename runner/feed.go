@@ -103,8 +103,12 @@ func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions
 		values[key] = paddingOf(item, p.o.Pad[key])
 		shapes[key] = paddedShapeOf(item, p.o.PaddedShapes[key])
 	}
+	budget := p.o.Limits.BatchBytes
+	if p.fixed > 0 {
+		budget = 0 // a batch is always as large as a whole one
+	}
 	return dataset.BatchOptions{
-		Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: grouping, Window: p.o.Window, Stats: p.o.Stats,
+		Budget: budget, Split: p.o.Split, Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: grouping, Window: p.o.Window, Stats: p.o.Stats,
 		PaddedShapes: dataset.Dict(shapes), PaddingValues: dataset.Dict(values),
 	}
 }

@@ -85,12 +85,14 @@ func (src Source) columnLists() map[string][]string {
 }
 
 func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
-	return dataset.JSONLFiles(spec, dataset.JSONLOptions{Open: src.open, Keep: src.Keep, Keys: src.Columns}, src.Files...)
+	l := src.limits
+	o := dataset.JSONLOptions{Open: src.open, Keep: src.Keep, Keys: src.Columns, MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length}
+	return dataset.JSONLFiles(spec, o, src.Files...)
 }
 
 func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		o := csv.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}
+		o := csv.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRow: int(src.limits.RowBytes)}
 		if comma == '\t' {
 			o.Comma = comma
 		}
@@ -100,12 +102,13 @@ func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
 
 func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
+		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRow: src.limits.RowBytes}, src.Files...)
 	}
 }
 
 func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
-	return tfrecord.Rows(spec, tfrecord.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
+	o := tfrecord.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRecord: src.limits.RowBytes, MaxValues: src.limits.Elements}
+	return tfrecord.Rows(spec, o, src.Files...)
 }
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {

@@ -47,6 +47,12 @@ type PredictOptions struct {
 	// PaddedShapes gives the padded shape of an input's rows, as padded_batch takes it: a size is exact, [dataset.None] the longest row's.
 	PaddedShapes map[string]dataset.Dims
 
+	// Limits bounds what rows may ask for.
+	Limits Limits
+	// Split, if not nil, is told once that a batch was split to keep within [Limits.BatchBytes]: how many rows it would have had, and how many the first
+	// part has. It is called from another goroutine.
+	Split func(rows, first int)
+
 	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all rows. Result rows are then numbered anew.
 	Shard, Shards int64
 	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that hold no other rows are not run, unless the signature
@@ -117,6 +123,10 @@ func (p *Predictor) OutputNames() []string { return p.outputs }
 
 // plan works out the rows' spec, the batch size and how inputs are fed.
 func (p *Predictor) plan() error {
+	if err := p.o.Limits.validate(); err != nil {
+		return err
+	}
+	p.o.Limits = p.o.Limits.orDefaults()
 	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec} {
 		if err := check(); err != nil {
 			return err

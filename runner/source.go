@@ -35,7 +35,8 @@ type Source struct {
 	Encoder TextEncoder
 	Text    string
 
-	read *atomic.Int64 // counts the bytes that are read of the files, or nil
+	limits Limits
+	read   *atomic.Int64 // counts the bytes that are read of the files, or nil
 }
 
 // size returns the bytes of all files, or 0 where that of one is not known.
@@ -114,6 +115,7 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	if src.Encoder != nil && p.o.NoBatch {
 		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
+	src.limits = p.o.Limits
 	var rows *dataset.Dataset
 	if format.read == nil {
 		rows, err = p.textRows(src)
@@ -126,7 +128,7 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	return p.padTo(rows), nil
+	return p.padTo(p.limited(rows)), nil
 }
 
 // textRows reads a text a line, for the only input of the signature.
@@ -138,7 +140,7 @@ func (p *Predictor) textRows(src Source) (*dataset.Dataset, error) {
 	if len(names) != 1 {
 		return nil, &OptionError{Option: "Format", Msg: fmt.Sprintf("lines of text feed one input, the signature has %d: %s", len(names), strings.Join(names, ", "))}
 	}
-	lines := dataset.TextLinesFrom(src.open, src.Files...)
+	lines := dataset.TextLinesUpTo(int(src.limits.RowBytes), src.open, src.Files...)
 	return p.convertText(lines, 0, src.Encoder)
 }
 
@@ -303,7 +305,7 @@ func (src Source) open(name string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(src.Stdin), nil
 	}
-	file, err := os.Open(name)
+	file, err := openInput(name)
 	if err != nil {
 		return nil, err
 	}
@@ -313,19 +315,26 @@ func (src Source) open(name string) (io.ReadCloser, error) {
 	}
 	switch filepath.Ext(name) {
 	case ".gz":
-		z, err := gzip.NewReader(bufio.NewReaderSize(f, 256<<10))
+		in := &countedReader{Reader: f}
+		z, err := gzip.NewReader(bufio.NewReaderSize(in, 256<<10))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
 		}
-		return &decompressed{Reader: z, close: z.Close, file: f}, nil
+		return &decompressed{Reader: src.bounded(z, in, name), close: z.Close, file: f}, nil
 	case ".zst":
-		z, err := zstd.NewReader(f, zstd.WithDecoderMaxMemory(1<<30))
+		in := &countedReader{Reader: f}
+		z, err := zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27)) // the largest window that zstd itself takes unasked
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
 		}
-		return &decompressed{Reader: z, close: func() error { z.Close(); return nil }, file: f}, nil
+		return &decompressed{Reader: src.bounded(z, in, name), close: func() error { z.Close(); return nil }, file: f}, nil
 	}
 	return f, nil
+}
+
+// bounded returns a decompressor that holds its size against what it read of the file.
+func (src Source) bounded(z io.Reader, in *countedReader, name string) io.Reader {
+	return &bounded{Reader: z, name: name, in: in, most: src.limits.orDefaults().Ratio}
 }
 
 // decompressed reads a compressed file and closes both.

@@ -116,6 +116,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
 	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]`: pad rows to exactly this shape, null for the longest")
 	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write {\"error\": …} for a row that cannot be read, and go on")
+	addLimitFlags(f, &o.predict.Limits)
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, from the first 1,000 rows, and run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
@@ -146,6 +147,9 @@ func (o *predictOptions) validate() error {
 			o.predict.Shard < 0 || o.predict.Shard >= o.predict.Shards {
 			return usagef(command, "--shard %q: want I/N with I from 0 to N-1, such as 0/4", o.shard)
 		}
+	}
+	if err := checkLimits(o.predict.Limits); err != nil {
+		return err
 	}
 	if err := o.parseHeads(); err != nil {
 		return err
@@ -288,6 +292,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 			std.note("batching %s: %s", chosen, report)
 		}
 	}
+	o.predict.Split = splitNote(o.quiet, std)
 	predictor, err := session.NewPredictor(o.predict)
 	if err == nil {
 		if state := predictor.State(); state.Stateful() && !o.quiet {

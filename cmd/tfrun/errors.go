@@ -72,13 +72,14 @@ func exitCode(err error) int {
 		syntax    *dataset.SyntaxError
 		row       *dataset.Error
 		column    *dataset.ColumnError
+		limit     *dataset.LimitError
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &stopped):
 		return exitInterrupted
-	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &feed):
+	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed):
 		return exitData
 	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output), errors.As(err, &padding),
 		errors.As(err, &signature), errors.As(err, &tags):
@@ -93,9 +94,12 @@ func hints(err error) []string {
 		usage     *usageError
 		signature *savedmodel.SignatureError
 		library   *runner.LibraryError
+		limit     *dataset.LimitError
 		hinted    interface{ Hints() []string }
 	)
 	switch {
+	case errors.As(err, &limit):
+		return []string{fmt.Sprintf("a larger limit: --%s", limitFlags[limit.Limit])}
 	case errors.As(err, &hinted):
 		return hinted.Hints()
 	case errors.As(err, &usage):

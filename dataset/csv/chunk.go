@@ -67,7 +67,8 @@ func (c *chunks) next(buf []byte) ([]byte, int64, error) {
 		case c.eof:
 			return nil, 0, fmt.Errorf("%s:%d: a quoted field that begins in this row does not end", c.name, c.line)
 		case len(buf) > c.max:
-			return nil, 0, fmt.Errorf("%s:%d: the row is longer than %d bytes; is there a quote that does not end?", c.name, c.line, c.max)
+			msg := fmt.Sprintf("%s:%d: the row is longer than %d bytes; is there a quote that does not end?", c.name, c.line, c.max)
+			return nil, 0, &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: msg}
 		}
 	}
 }

@@ -58,7 +58,8 @@ func openArray(r io.Reader, size int64, o Options) (*array, error) {
 	a.dims = a.h.dims[1:]
 	values, ok := tensor.NumElements(a.dims)
 	if !ok || values > o.MaxRow/int64(max(a.h.size, 1)) {
-		return nil, fmt.Errorf("a row of shape %v and type %s is larger than the limit of %d bytes", a.dims, a.h.descr, o.MaxRow)
+		msg := fmt.Sprintf("a row of shape %v and type %s is larger than the limit of %d bytes", a.dims, a.h.descr, o.MaxRow)
+		return nil, &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: msg}
 	}
 	a.n, a.row = int(values), values*int64(a.h.size)
 	n, _ := tensor.NumElements(h.dims)

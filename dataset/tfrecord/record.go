@@ -69,7 +69,8 @@ func (r *records) next(buf []byte) ([]byte, error) {
 	}
 	size := binary.LittleEndian.Uint64(head[:8])
 	if size > uint64(r.max) { //nolint:gosec // the limit is positive
-		return buf, fmt.Errorf("%s: record %d: %d bytes are more than the limit of %d", r.name, r.n, size, r.max)
+		msg := fmt.Sprintf("%s: record %d: %d bytes are more than the limit of %d", r.name, r.n, size, r.max)
+		return buf, &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: msg}
 	}
 	start := len(buf)
 	buf, err := r.read(buf, int64(size)+tailSize)

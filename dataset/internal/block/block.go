@@ -124,13 +124,25 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 
 // syntaxError is the error of row i of the block, which has been counted already.
 func (r *Reader) syntaxError(i int, field, msg string) error {
-	e := &dataset.SyntaxError{File: r.b.File, Row: r.row - 1, Field: field, Msg: msg}
+	e := r.place(i)
+	e.Row, e.Field, e.Msg = r.row-1, field, msg
+	return &e
+}
+
+// place says where row i of the block stands.
+func (r *Reader) place(i int) dataset.SyntaxError {
+	e := dataset.SyntaxError{File: r.b.File}
 	if r.b.Lines != nil {
 		e.Line = r.b.Lines[i]
 	} else {
 		e.FileRow = r.b.FileRow + int64(i)
 	}
 	return e
+}
+
+// Place says where the row stands that Next returned last.
+func (r *Reader) Place() dataset.SyntaxError {
+	return r.place(r.i - 1)
 }
 
 // NextBlock returns the next rows at once. The shapes of the spec must be known; rows that are no part of a [Fixed] column are copied.

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// limitFlags are the flags that raise limits, by the names that errors have for them.
+var limitFlags = map[string]string{
+	dataset.LimitRowBytes:  "max-row-bytes",
+	dataset.LimitDepth:     "max-depth",
+	dataset.LimitElements:  "max-elements",
+	dataset.LimitLength:    "max-length",
+	runner.LimitBatchBytes: "max-batch-memory",
+	runner.LimitRatio:      "max-ratio",
+}
+
+// addLimitFlags adds the flags of what rows may ask for.
+func addLimitFlags(f *pflag.FlagSet, l *runner.Limits) {
+	*l = runner.Limits{
+		RowBytes: runner.DefaultRowBytes, Depth: runner.DefaultDepth, Elements: runner.DefaultElements, Length: runner.DefaultLength,
+		BatchBytes: runner.DefaultBatchBytes, Ratio: runner.DefaultRatio,
+	}
+	f.Var((*byteSize)(&l.RowBytes), limitFlags[dataset.LimitRowBytes], "most bytes of a row as its file holds it: 500MB, 2GiB")
+	f.IntVar(&l.Depth, limitFlags[dataset.LimitDepth], l.Depth, "how deep a row's JSON may nest")
+	f.Int64Var(&l.Elements, limitFlags[dataset.LimitElements], l.Elements, "most values of one tensor of a row")
+	f.Int64Var(&l.Length, limitFlags[dataset.LimitLength], l.Length, "longest sequence: the axes whose size the signature leaves open")
+	f.Var((*byteSize)(&l.BatchBytes), limitFlags[runner.LimitBatchBytes], "most memory of a padded batch's inputs; larger ones are split")
+	f.Int64Var(&l.Ratio, limitFlags[runner.LimitRatio], l.Ratio, "most bytes that a byte of a compressed file may become")
+}
+
+// checkLimits refuses limits that let nothing through. That 0 means the default is for programs, not for people.
+func checkLimits(l runner.Limits) error {
+	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 1 {
+		return usagef("tfrun predict", "--max-…: want limits of at least 1")
+	}
+	return nil
+}
+
+// splitNote says once that batches are split.
+func splitNote(quiet bool, std stdio) func(rows, first int) {
+	var once sync.Once
+	return func(rows, first int) {
+		if !quiet {
+			once.Do(func() {
+				std.note("batch memory: a batch of %d rows became one of %d and the rest, to keep within --max-batch-memory; rows are padded to the longest of their part", rows, first)
+			})
+		}
+	}
+}
+
+// byteSize is a number of bytes, typed with a unit.
+type byteSize int64
+
+var byteUnits = []struct {
+	name string
+	size float64
+}{
+	{"kib", 1 << 10},
+	{"mib", 1 << 20},
+	{"gib", 1 << 30},
+	{"tib", 1 << 40},
+	{"kb", 1e3},
+	{"mb", 1e6},
+	{"gb", 1e9},
+	{"tb", 1e12},
+	{"k", 1e3},
+	{"m", 1e6},
+	{"g", 1e9},
+	{"t", 1e12},
+	{"b", 1},
+	{"", 1},
+}
+
+// Set reads a size: 500000, 64MB, 1.5GiB.
+func (b *byteSize) Set(s string) error {
+	text := strings.ToLower(strings.ReplaceAll(s, " ", ""))
+	for _, u := range byteUnits {
+		number, ok := strings.CutSuffix(text, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(number, 64)
+		if n *= u.size; err != nil || !(n >= 1 && n < math.MaxInt64) {
+			break
+		}
+		*b = byteSize(n)
+		return nil
+	}
+	return fmt.Errorf("want a size such as 64MB or 1GiB")
+}
+
+// String writes the size in the largest unit that it is a whole number of.
+func (b *byteSize) String() string {
+	for i := 3; i >= 0; i-- {
+		if u := byteUnits[i]; *b > 0 && int64(*b)%int64(u.size) == 0 {
+			return strconv.FormatInt(int64(*b)/int64(u.size), 10) + [...]string{"KiB", "MiB", "GiB", "TiB"}[i]
+		}
+	}
+	return strconv.FormatInt(int64(*b), 10)
+}
+
+// Type names the value in the usage.
+func (b *byteSize) Type() string { return "size" }

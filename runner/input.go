@@ -1,0 +1,44 @@
+package runner
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// pipeWait is how long a named pipe may have nobody who writes to it.
+const pipeWait = 5 * time.Second
+
+// ErrNoWriter says that a named pipe of rows was given, and nobody opened it for writing.
+var ErrNoWriter = errors.New("is a pipe that nobody writes to")
+
+// openInput opens a file of rows. A named pipe opens when somebody opens its other end: for that it waits a while, not for ever.
+func openInput(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
+		return os.Open(name)
+	}
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(name)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.f, o.err
+	case <-time.After(pipeWait):
+	}
+	// The other goroutine goes on as soon as there is a writer, which this is.
+	both, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		o := <-done
+		err = errors.Join(o.f.Close(), both.Close())
+	}
+	return nil, errors.Join(&fs.PathError{Op: "open", Path: name, Err: ErrNoWriter}, err)
+}
