@@ -346,7 +346,7 @@ func TestScanOfDeepCalls(t *testing.T) {
 	}
 }
 
-// FuzzScan holds that no graph, however damaged, makes the scan panic or hang.
+// FuzzScan holds that no graph, however damaged, makes the scan, or the look for state, panic or hang.
 func FuzzScan(f *testing.F) {
 	def := library([]*nodepb.NodeDef{text("c", "/p"), op("out", "If", "in", "c", "fn=a", "fn=b"), op("v", "VarHandleOp"), op("w", "AssignVariableOp", "v", "c")},
 		fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("i", "Identity", "x"), op("r", "ReadFile", "i:output:0"), op("a", "b", "x")))
@@ -363,6 +363,9 @@ func FuzzScan(f *testing.F) {
 		}
 		for _, mg := range m.MetaGraphs {
 			_, _ = mg.Scan() // an error is as good as an answer
+			for _, sig := range mg.Signatures {
+				_, _ = mg.State(sig)
+			}
 		}
 	})
 }

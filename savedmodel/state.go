@@ -5,19 +5,19 @@ import (
 	"slices"
 	"strings"
 
-	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // State says which operations of a signature make one run differ from the next on the same inputs.
 //
 // TensorFlow marks an op as stateful (OpDef.is_stateful) when it "depends on some state beyond its input tensors" or has a side effect. Reading a
-// variable is such an op, and so is calling a function, so that mark alone says nothing of a model. Told apart here is what a later run sees.
+// variable is such an op, and so is calling a function, so that mark alone says nothing of a model. Told apart here is what a later run's answers
+// depend on.
 type State struct {
-	// Changes are the types of the operations that change what a later run reads, sorted: assignments of variables, insertions into tables, queues,
-	// iterators. Runs have to come one after the other, in order, for their answers to be those of the model.
+	// Changes are the types of the operations that change what the answers of a later run are computed from, sorted: assignments of variables,
+	// insertions into tables, queues, iterators. Runs have to come one after the other, in order, for their answers to be those of the model.
 	Changes []string
-	// Random are the types of the operations that draw random numbers or read the clock, sorted. Answers differ from run to run, in any order.
+	// Random are the types of the operations that draw random numbers or read the clock, sorted. Answers may differ from run to run, in any order.
 	Random []string
 }
 
@@ -26,7 +26,8 @@ func (s State) Stateful() bool { return len(s.Changes) > 0 }
 
 // State finds the operations that running the signature reaches, through functions, branches and loops, and that leave something behind. What a loader
 // alone runs does not count: restoring variables, filling tables. Neither does what other functions of the model hold, such as the
-// moving averages that training a batch normalization updates; nor what is made anew in each run, such as an anonymous table or a tf.TensorArray.
+// moving averages that training a batch normalization updates; nor what is made anew in each run, such as an anonymous table or a tf.TensorArray; nor
+// what no answer of the signature is computed from, such as the seed that a Keras 3 LSTM draws for a dropout that is idle outside of training.
 func (mg *MetaGraph) State(sig *Signature) (State, error) {
 	g, err := mg.graph()
 	if err != nil {
@@ -39,24 +40,53 @@ func (mg *MetaGraph) State(sig *Signature) (State, error) {
 	if err := p.mark(sig.tensorNames(sig.Outputs)); err != nil {
 		return State{}, mg.damaged("its graph", err)
 	}
-	f := &stateFinder{mg: mg, changes: map[string]stateHolder{}, random: map[string]bool{}, holders: map[stateHolder]bool{}}
+	found := map[string]bool{}
+	if err := p.eachOp(func(op string) { found[op] = true }); err != nil {
+		return State{}, mg.damaged("its graph", err)
+	}
+	var s State
+	var seen map[string]bool
+	for _, op := range slices.Sorted(maps.Keys(found)) {
+		at, changes := handleInput(op)
+		if changes && at >= 0 && seen == nil {
+			if seen, err = mg.seenChanges(p, sig); err != nil {
+				return State{}, err
+			}
+		}
+		if changes && (at < 0 || seen[op]) {
+			s.Changes = append(s.Changes, op)
+		}
+		if randomOps[op] {
+			s.Random = append(s.Random, op)
+		}
+	}
+	return s, nil
+}
+
+// eachOp calls f with the type of every marked operation.
+func (p *pruner) eachOp(f func(op string)) error {
+	look := func(def []byte) error {
+		op, err := stringField(def, fieldNodeOp)
+		f(op)
+		return err
+	}
 	for name := range p.nodes {
-		if err := f.look(g.nodes[name]); err != nil {
-			return State{}, mg.damaged("its graph", err)
+		if err := look(p.g.nodes[name]); err != nil {
+			return err
 		}
 	}
 	for name := range p.functions {
-		err := eachField(g.functions[name], func(fd field) error {
+		err := eachField(p.g.functions[name], func(fd field) error {
 			if fd.num != fieldFunctionNodes || fd.typ != protowire.BytesType {
 				return nil
 			}
-			return f.look(fd.data)
+			return look(fd.data)
 		})
 		if err != nil {
-			return State{}, mg.damaged("function "+name, err)
+			return err
 		}
 	}
-	return f.state(), nil
+	return nil
 }
 
 // tensorNames lists the graph's tensors of inputs or outputs, those of composite values included.
@@ -81,73 +111,15 @@ func outputOf(input string) string {
 	return input + ":0"
 }
 
-// stateHolder is what keeps a state between runs. An operation that changes one counts only where the signature reaches one that runs share.
-type stateHolder int
-
-const (
-	session   stateHolder = iota // kept by the op itself, or by the session: shared always
-	variables                    // of resources
-	references
-	tables
-	iterators
-)
-
-// stateFinder collects what it sees of a signature's nodes.
-type stateFinder struct {
-	mg      *MetaGraph
-	changes map[string]stateHolder // by op
-	random  map[string]bool
-	holders map[stateHolder]bool // those that runs share
-}
-
-// look takes a serialized NodeDef.
-func (f *stateFinder) look(def []byte) error {
-	op, err := stringField(def, fieldNodeOp)
-	if err != nil {
-		return err
+// handleInput reports whether an op changes what a later run reads, and which of its inputs is the handle of what it changes; -1 where the op itself, or
+// the session, keeps that.
+func handleInput(op string) (at int, changes bool) {
+	if at, changes = stateOps[op]; changes {
+		return at, true
 	}
-	if holder, ok := sharedHolders[op]; ok {
-		if op == "VarHandleOp" {
-			n := &nodepb.NodeDef{}
-			if err := f.mg.unmarshal(def, n, "a node"); err != nil || string(n.GetAttr()["shared_name"].GetS()) == anonymousName {
-				return err
-			}
-		}
-		f.holders[holder] = true
-	}
-	if holder, ok := changes(op); ok {
-		f.changes[op] = holder
-	}
-	if randomOps[op] {
-		f.random[op] = true
-	}
-	return nil
-}
-
-// anonymousName is the shared_name of a resource that no other run finds (ResourceHandle::ANONYMOUS_NAME).
-const anonymousName = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
-
-func (f *stateFinder) state() State {
-	s := State{Random: slices.Sorted(maps.Keys(f.random))}
-	for _, op := range slices.Sorted(maps.Keys(f.changes)) {
-		if holder := f.changes[op]; holder == session || f.holders[holder] {
-			s.Changes = append(s.Changes, op)
-		}
-	}
-	return s
-}
-
-// changes reports whether an op changes what a later run reads, and what holds that.
-func changes(op string) (holder stateHolder, ok bool) {
-	if holder, ok = stateOps[op]; ok {
-		return holder, true
-	}
-	for _, optimizer := range []struct {
-		prefix string
-		holder stateHolder
-	}{{"ResourceApply", variables}, {"ResourceSparseApply", variables}, {"Apply", references}, {"SparseApply", references}} {
-		if strings.HasPrefix(op, optimizer.prefix) {
-			return optimizer.holder, true
+	for _, optimizer := range []string{"ResourceApply", "ResourceSparseApply", "Apply", "SparseApply"} {
+		if strings.HasPrefix(op, optimizer) {
+			return 0, true
 		}
 	}
 	return 0, false
