@@ -33,10 +33,26 @@ const (
 	fieldGradientOf       = 2
 )
 
-// Pruned returns a serialized SavedModel with this graph alone, of which only what a loader and the named signatures reach is left; all signatures
-// when none is named. Restoring the variables, initializing tables and reading assets work as before. A Keras 2 model carries every function that
-// was ever traced, most of which no signature calls, and the tree of Python objects, which no C++ loader reads.
+// Reduction says what is left of a graph, and what is added to it; see [MetaGraph.Reduced].
+type Reduction struct {
+	// Signatures are those that will be run; without any, all.
+	Signatures []string
+	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the LSTM with cuDNN.
+	CPUOnly bool
+	// Compiled adds a twin, to be compiled by XLA, of every signature that [MetaGraph.CheckCompile] lets through: the same function over the
+	// same variables. [CompiledTensor] names its outputs; the inputs are shared.
+	Compiled bool
+}
+
+// Pruned is [MetaGraph.Reduced] to what the named signatures reach; all signatures when none is named.
 func (mg *MetaGraph) Pruned(signatures ...string) ([]byte, error) {
+	return mg.Reduced(Reduction{Signatures: signatures})
+}
+
+// Reduced returns a serialized SavedModel with this graph alone, of which only what a loader and the signatures reach is left.
+// Restoring the variables, initializing tables and reading assets work as before. A Keras 2 model carries every function that
+// was ever traced, most of which no signature calls, and the tree of Python objects, which no C++ loader reads.
+func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 	g, err := mg.graph()
 	if err != nil {
 		return nil, err
@@ -45,20 +61,18 @@ func (mg *MetaGraph) Pruned(signatures ...string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	p := &pruner{g: g, cpuOnly: r.CPUOnly, nodes: map[string]bool{}, functions: map[string]bool{}}
 	for name, s := range mg.Signatures {
-		if len(signatures) > 0 && !slices.Contains(signatures, name) && !s.InitOp {
+		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
 			continue
 		}
-		for _, tensors := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
-			for _, t := range tensors {
-				roots = append(roots, t.Tensor)
-				for _, c := range t.Components {
-					roots = append(roots, c.Tensor)
-				}
+		roots = append(append(roots, s.tensorNames(s.Inputs)...), s.tensorNames(s.Outputs)...)
+		if r.Compiled && mg.CheckCompile(s) == nil {
+			if err := p.addTwins(s); err != nil {
+				return nil, mg.damaged("its graph", err)
 			}
 		}
 	}
-	p := &pruner{g: g, nodes: map[string]bool{}, functions: map[string]bool{}}
 	if err := p.mark(roots); err != nil {
 		return nil, mg.damaged("its graph", err)
 	}
@@ -92,8 +106,11 @@ func (mg *MetaGraph) loaderRoots() ([]string, error) {
 // pruner marks what is reached.
 type pruner struct {
 	g                *graphIndex
+	cpuOnly          bool
 	nodes, functions map[string]bool
-	todo             []string // functions that are marked and not followed yet
+	todo             []string        // functions that are marked and not followed yet
+	ops              map[string]bool // if not nil, takes the types of the operations in what is marked
+	twins            []byte          // fields of a GraphDef to add
 
 	// For what a run reaches, not what a file has to hold: these tensors are fed, and the nodes that stand beside others are left out.
 	fed map[string]bool
@@ -127,6 +144,9 @@ func (p *pruner) followNode(def []byte) (needs []string, err error) {
 		case f.typ != protowire.BytesType:
 		case f.num == fieldNodeOp:
 			p.need(string(f.data)) // TensorFlow 1 calls a function by an op of its name
+			if p.ops != nil {
+				p.ops[string(f.data)] = true
+			}
 		case f.num == fieldNodeInputs:
 			needs = append(needs, string(f.data))
 		case f.num == fieldNodeAttrs:
@@ -260,31 +280,46 @@ type implementations struct {
 func (p *pruner) implementations() (implementations, error) {
 	m := implementations{by: map[string]string{}, of: map[string][]string{}}
 	for _, name := range p.g.funcNames {
-		err := eachField(p.g.functions[name], func(f field) error {
+		api, device := "", ""
+		err := eachField(p.g.functions[name], func(f field) (err error) {
 			if f.num != fieldFunctionAttrs || f.typ != protowire.BytesType {
 				return nil
 			}
-			key, err := stringField(f.data, fieldMapKey)
-			if err != nil || key != "api_implements" {
+			switch key, err := stringField(f.data, fieldMapKey); {
+			case err != nil:
+				return err
+			case key == "api_implements":
+				api, err = entryString(f.data)
+				return err
+			case key == "api_preferred_device":
+				device, err = entryString(f.data)
 				return err
 			}
-			return eachField(f.data, func(f field) error {
-				if f.num != fieldMapValue || f.typ != protowire.BytesType {
-					return nil
-				}
-				api, err := stringField(f.data, fieldAttrString)
-				if api != "" {
-					m.by[name] = api
-					m.of[api] = append(m.of[api], name)
-				}
-				return err
-			})
+			return nil
 		})
 		if err != nil {
 			return m, err
 		}
+		if api != "" {
+			m.by[name] = api
+			if device != "GPU" || !p.cpuOnly {
+				m.of[api] = append(m.of[api], name)
+			}
+		}
 	}
 	return m, nil
+}
+
+// entryString returns the value of an entry of a map of attributes when that is a string.
+func entryString(entry []byte) (value string, err error) {
+	err = eachField(entry, func(f field) error {
+		if f.num != fieldMapValue || f.typ != protowire.BytesType {
+			return nil
+		}
+		value, err = stringField(f.data, fieldAttrString)
+		return err
+	})
+	return value, err
 }
 
 // graphDef writes the GraphDef with the marked nodes and functions, everything else as it is.
@@ -306,7 +341,7 @@ func (p *pruner) graphDef(graph []byte) ([]byte, error) {
 		out = append(out, raw...)
 		return nil
 	})
-	return out, err
+	return append(out, p.twins...), err
 }
 
 // library writes the FunctionDefLibrary with the marked functions, and the gradients among them.

@@ -1,0 +1,166 @@
+package savedmodel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/tensor"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// CompileError says why a signature is not compiled by XLA.
+type CompileError struct {
+	Signature string
+	Msg       string
+}
+
+// Error gives the reason.
+func (e *CompileError) Error() string { return fmt.Sprintf("signature %q: %s", e.Signature, e.Msg) }
+
+// Operations lists the types of the operations that a signature reaches, those in the functions that it calls included, in alphabetical order.
+func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
+	g, err := mg.graph()
+	if err != nil {
+		return nil, err
+	}
+	p := &pruner{g: g, cpuOnly: true, nodes: map[string]bool{}, functions: map[string]bool{}, ops: map[string]bool{}}
+	if err := p.mark(s.tensorNames(s.Outputs)); err != nil {
+		return nil, mg.damaged("its graph", err)
+	}
+	return slices.Sorted(maps.Keys(p.ops)), nil
+}
+
+// silentInXLA are operations whose errors XLA leaves out: it compiles them to nothing, or to their input (tf2xla/kernels/no_op.cc, identity_op.cc).
+var silentInXLA = []string{"Assert", "CheckNumerics", "CheckNumericsV2"}
+
+// CheckCompile looks for what keeps a signature from being compiled by XLA, or from giving the same answers then. It returns a *CompileError, or
+// the error of a damaged file. nil is no promise: XLA itself may refuse an operation, or a shape that depends on values, at the first run.
+func (mg *MetaGraph) CheckCompile(s *Signature) error {
+	refuse := func(format string, args ...any) error {
+		return &CompileError{Signature: s.Name, Msg: fmt.Sprintf(format, args...)}
+	}
+	for _, values := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if values[name].DType == tensor.String {
+				return refuse("XLA has no strings, and %q is made of them", name)
+			}
+		}
+	}
+	g, err := mg.graph()
+	if err != nil {
+		return err
+	}
+	if len(s.Outputs) == 0 {
+		return refuse("it has no outputs")
+	}
+	for _, name := range s.OutputNames() {
+		for _, t := range s.tensorNames(map[string]TensorInfo{name: s.Outputs[name]}) {
+			if call, err := g.call(t); err != nil {
+				return mg.damaged("its graph", err)
+			} else if call == nil {
+				return refuse("output %q does not come from a function, which is what XLA compiles; TensorFlow 1 has none", name)
+			}
+		}
+	}
+	ops, err := mg.Operations(s)
+	if err != nil {
+		return err
+	}
+	for _, op := range silentInXLA {
+		if slices.Contains(ops, op) {
+			return refuse("XLA would leave out its checks (%s)", op)
+		}
+	}
+	state, err := mg.State(s)
+	if err == nil && len(state.Random) > 0 {
+		return refuse("XLA draws other random numbers than TensorFlow (%s)", state.Random[0])
+	}
+	return err
+}
+
+// compiledScope is where the twins stand in the graph.
+const compiledScope = "tfrun_xla/"
+
+// CompiledTensor names the tensor of a signature's compiled twin that stands for one of its outputs; see [Reduction].
+func CompiledTensor(output string) string { return compiledScope + output }
+
+// mustCompile is the attribute by which TensorFlow's XLA devices know a call, and the function that it calls (tf2xla/tf2xla_defs.h).
+const mustCompile = "_XlaMustCompile"
+
+// call returns the node that a tensor of the main graph comes from when it calls a function of the library; nil when it does not.
+func (g *graphIndex) call(tensor string) (*nodepb.NodeDef, error) {
+	node := &nodepb.NodeDef{}
+	if err := proto.Unmarshal(g.nodes[nodeOf(tensor)], node); err != nil {
+		return nil, err
+	}
+	if op := node.GetOp(); op != "StatefulPartitionedCall" && op != "PartitionedCall" || g.functions[node.GetAttr()["f"].GetFunc().GetName()] == nil {
+		return nil, nil
+	}
+	return node, nil
+}
+
+// addTwins adds copies of the calls that a signature's outputs come from, and of the functions that they call, marked for XLA. The functions that those
+// call in turn are shared.
+func (p *pruner) addTwins(s *Signature) error {
+	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
+	for _, output := range s.tensorNames(s.Outputs) {
+		node, err := p.g.call(output)
+		if err != nil {
+			return err
+		}
+		twin := compiledScope + node.Name
+		if p.nodes[twin] {
+			continue // that of another output
+		}
+		p.nodes[twin] = true
+		called := node.Attr["f"].GetFunc()
+		f := &functionpb.FunctionDef{}
+		if err := proto.Unmarshal(p.g.functions[called.Name], f); err != nil {
+			return err
+		}
+		if f.Attr == nil {
+			f.Attr = map[string]*attrpb.AttrValue{}
+		}
+		f.Attr[mustCompile], node.Attr[mustCompile] = yes, yes
+		called.Name = twinFunction(called.Name, node.Name)
+		node.Name, f.Signature.Name = twin, called.Name
+		if err := p.addTwin(node, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// twinFunction names the copy of a function for one call of it.
+func twinFunction(function, node string) string {
+	return function + "_tfrun_xla_" + strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, node)
+}
+
+func (p *pruner) addTwin(node *nodepb.NodeDef, f *functionpb.FunctionDef) error {
+	inOrder := proto.MarshalOptions{Deterministic: true}
+	def, err := inOrder.Marshal(node)
+	if err != nil {
+		return err
+	}
+	p.twins = protowire.AppendTag(p.twins, fieldNodes, protowire.BytesType)
+	p.twins = protowire.AppendBytes(p.twins, def)
+	library, err := inOrder.Marshal(&functionpb.FunctionDefLibrary{Function: []*functionpb.FunctionDef{f}})
+	if err != nil {
+		return err
+	}
+	// A message field that is there twice is merged: its lists are joined.
+	p.twins = protowire.AppendTag(p.twins, fieldLibrary, protowire.BytesType)
+	p.twins = protowire.AppendBytes(p.twins, library)
+	return nil
+}
