@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"os"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,17 @@ func parseDevice(s string) (device, error) {
 	return d, nil
 }
 
+// mayUseGPU reports whether TensorFlow may place the model on a GPU.
+func (o Options) mayUseGPU() bool {
+	d, err := parseDevice(o.Device)
+	if err != nil || d.kind != "" {
+		return d.kind == "gpu"
+	}
+	_, driver := kernelDriver()
+	_, err = os.Stat("/dev/dxg") // Windows' own driver, as Linux below it sees it
+	return driver || err == nil
+}
+
 // config returns the serialized ConfigProto for o, which must be valid.
 func (o Options) config() ([]byte, error) {
 	c := &pb.ConfigProto{
@@ -48,6 +60,10 @@ func (o Options) config() ([]byte, error) {
 	}
 	if o.Timeout > 0 && c.OperationTimeoutInMs == 0 {
 		c.OperationTimeoutInMs = 1
+	}
+	if o.XLA.enabled() {
+		// It lowers loops to operations that XLA does not take (Enter, Exit).
+		c.GraphOptions = &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{DisableMetaOptimizer: true}}
 	}
 	d, err := parseDevice(o.Device)
 	if err != nil {

@@ -24,8 +24,8 @@ type program interface {
 
 // loaded is a set of fed values, to be run once.
 type loaded interface {
-	// run returns copies of the fetched tensors in Go memory.
-	run(ctx context.Context) ([]tensor.Tensor, error)
+	// run returns copies of the fetched tensors in Go memory: those of another program with the same feeds, or, with nil, of its own.
+	run(ctx context.Context, other program) ([]tensor.Tensor, error)
 }
 
 // Feed is a tensor about to be fed whose values are written straight into TensorFlow's memory.

@@ -140,22 +140,26 @@ type tfLoaded struct {
 	held  []*cTensor
 }
 
-func (l *tfLoaded) run(ctx context.Context) ([]tensor.Tensor, error) {
+func (l *tfLoaded) run(ctx context.Context, other program) ([]tensor.Tensor, error) {
+	p := l.p
+	if other != nil {
+		p = other.(*tfProgram)
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var fetched []*tf.Tensor
-	if len(l.p.fetches) > 0 {
+	if len(p.fetches) > 0 {
 		err := guard("run", func() (err error) {
-			fetched, err = l.p.session.Run(l.feeds, l.p.fetches, nil)
+			fetched, err = p.session.Run(l.feeds, p.fetches, nil)
 			return err
 		})
 		if err != nil {
 			return nil, runError(err)
 		}
 	}
-	out := make([]tensor.Tensor, len(l.p.alias))
-	for i, j := range l.p.alias {
+	out := make([]tensor.Tensor, len(p.alias))
+	for i, j := range p.alias {
 		var c *cTensor
 		if j >= 0 {
 			c = l.held[j]

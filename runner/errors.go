@@ -109,6 +109,20 @@ var (
 	spaces   = regexp.MustCompile(`\s*\n\s*`)
 )
 
+// shortReason is the first sentence of an error of TensorFlow's, of which XLA's are pages long.
+func shortReason(err error) string {
+	msg := err.Error()
+	var tfErr *Error
+	if errors.As(err, &tfErr) {
+		msg = tfErr.Msg
+	}
+	msg, _, _ = strings.Cut(msg, "; ")
+	if r := []rune(msg); len(r) > 300 {
+		msg = string(r[:300]) + "…"
+	}
+	return msg
+}
+
 // cleanMessage makes one line of a message of TensorFlow: without the marks of function nodes, which repeat the names of the graph's functions,
 // without stack traces, and without what follows from the first error ("1 root error(s) found").
 func cleanMessage(msg string) string {

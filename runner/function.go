@@ -22,6 +22,7 @@ type Function struct {
 	inputs    []Endpoint
 	outputs   []Endpoint
 	program   program
+	compiler  *compiler // nil where XLA is off, or does not take the signature
 }
 
 // Endpoint is a dense tensor that a [Function] takes or gives.
@@ -73,13 +74,16 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 		return nil, ErrClosed
 	}
 	defer s.leave()
+	bare := slices.Clone(f.outputs)
 	s.headsMu.Lock()
-	err = f.addHeads(heads)
-	s.headsMu.Unlock()
-	if err != nil {
+	defer s.headsMu.Unlock()
+	if err = f.addHeads(heads); err != nil {
 		return nil, err
 	}
 	f.program, err = s.engine.prepare(tensorNames(f.inputs), tensorNames(f.outputs))
+	if err == nil {
+		f.compiler, err = f.newCompiler(bare, heads)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("signature %q: %w", sig.Name, err)
 	}
@@ -176,8 +180,9 @@ func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, err
 
 // call is a set of feeds in TensorFlow's memory, checked against the signature, to be run once.
 type call struct {
-	session *Session
-	loaded  loaded
+	function *Function
+	loaded   loaded
+	compiled *compiledCall // nil where XLA has no say
 }
 
 // load checks the feeds and hands their values to TensorFlow.
@@ -196,14 +201,23 @@ func (f *Function) load(feeds []Feed) (*call, error) {
 		return nil, ErrClosed
 	}
 	defer f.session.leave()
-	l, err := f.program.load(feeds)
-	return &call{session: f.session, loaded: l}, err
+	c := &call{function: f}
+	if f.compiler != nil {
+		feeds = slices.Clone(feeds)
+		c.compiled = f.compiler.watch(feeds)
+	}
+	var err error
+	c.loaded, err = f.program.load(feeds)
+	return c, err
 }
 
 func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
-	if !c.session.enter() {
+	if !c.function.session.enter() {
 		return nil, ErrClosed
 	}
-	defer c.session.leave()
-	return c.loaded.run(ctx)
+	defer c.function.session.leave()
+	if c.compiled != nil {
+		return c.function.compiler.run(ctx, c.loaded, c.compiled)
+	}
+	return c.loaded.run(ctx, nil)
 }

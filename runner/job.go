@@ -243,6 +243,7 @@ func (p *Predictor) identity(j Job) (identity, error) {
 		"kept columns":  strings.Join(j.Source.Keep, ","),
 		"text column":   j.Source.Text,
 		"input format":  j.Source.Format,
+		"xla":           string(p.f.session.xlaMode()),
 	}
 	for name, v := range o.Pad {
 		text, err := dataset.AppendJSON(nil, v, nil)

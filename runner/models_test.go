@@ -118,6 +118,10 @@ func TestModels(t *testing.T) {
 		some = append(some, dirs[i])
 	}
 	t.Run("whole", func(t *testing.T) { testModels(t, some, Options{NoPrune: true}) })
+	if os.Getenv("TFRUN_MODELS_XLA") != "" {
+		some = dirs // two minutes
+	}
+	t.Run("xla", func(t *testing.T) { testModels(t, some, Options{XLA: XLAOn}) })
 }
 
 func testModels(t *testing.T, dirs []string, o Options) {
@@ -185,6 +189,9 @@ func runModel(t *testing.T, dir string, e expectation, o Options) error {
 		s, err := load(x.Tags)
 		if err == nil {
 			err = runExample(t, s, x, e, i)
+		}
+		if err == nil && o.XLA == XLAOn {
+			err = runExample(t, s, x, e, i) // compiled now, even where something is looked up by index
 		}
 		switch {
 		case err != nil && (x.Error != nil || e.CAPIRuns != nil && !*e.CAPIRuns):

@@ -1,6 +1,10 @@
 package runner
 
-import "time"
+import (
+	"slices"
+	"strconv"
+	"time"
+)
 
 // Options says how a model is loaded. The zero value works.
 type Options struct {
@@ -19,6 +23,14 @@ type Options struct {
 	// Timeout bounds each run of the session. 0 means none.
 	// It is TensorFlow's operation_timeout_in_ms: a run that passes it fails with an *Error.
 	Timeout time.Duration
+
+	// XLA says whether signatures are compiled; "" is [XLAOff].
+	XLA XLA
+	// XLAShapes is how many shapes are compiled at most; those that come later run uncompiled. 0 means [DefaultXLAShapes].
+	XLAShapes int
+	// XLAFallback, if not nil, is told once why something is not compiled although XLA is on: *[savedmodel.CompileError]. The answers are there all the same.
+	// It may be called from another goroutine.
+	XLAFallback func(reason error)
 
 	// Device places the model: "" where TensorFlow likes, "cpu", "gpu" or "gpu:N".
 	Device string
@@ -41,6 +53,12 @@ func (o Options) validate() error {
 		return &OptionError{Option: "IntraOp, InterOp", Msg: "want a number of threads ≥ 0"}
 	case o.Timeout < 0:
 		return &OptionError{Option: "Timeout", Msg: "want a duration ≥ 0"}
+	case !slices.Contains([]XLA{"", XLAOff, XLAOn, XLAAuto}, o.XLA):
+		return &OptionError{Option: "XLA", Msg: strconv.Quote(string(o.XLA)) + ": want off, on or auto"}
+	case o.XLAShapes < 0:
+		return &OptionError{Option: "XLAShapes", Msg: "want a number of shapes ≥ 0"}
+	case o.XLA.enabled() && o.NoPrune:
+		return &OptionError{Option: "XLA, NoPrune", Msg: "XLA needs marks in the graph, and NoPrune leaves the graph as it is"}
 	case o.GPUMemoryFraction < 0 || o.GPUMemoryFraction > 1:
 		return &OptionError{Option: "GPUMemoryFraction", Msg: "want a share between 0 and 1"}
 	}

@@ -13,35 +13,36 @@ import (
 // overlay is a folder with a reduced copy of a model's graph beside links to its own variables and assets. TensorFlow loads it in the model's place.
 type overlay struct {
 	dir string // "" where the model itself is loaded
+	why string // there is none although there might be
 }
 
-// newOverlay writes what is left of a graph when only the given signatures (all, when none is given) are to run. Where nothing is gained, or
+// newOverlay writes what is left of a graph when only the signatures of the options are to run, with twins for XLA where it is on. Where nothing is gained, or
 // there is no place for temporary files, the model is loaded as it is.
-func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, signatures []string) (overlay, error) {
+func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overlay, error) {
 	if filepath.Ext(m.File) != ".pb" {
-		return overlay{}, nil // the text form is for small graphs and people
+		return overlay{why: "the model is in text form"}, nil // which is for small graphs and people
 	}
 	info, err := os.Stat(m.File)
 	if err != nil {
 		return overlay{}, err
 	}
-	graph, err := mg.Pruned(signatures...)
+	graph, err := mg.Reduced(savedmodel.Reduction{Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled()})
 	if err != nil {
 		return overlay{}, err
 	}
-	if int64(len(graph)) > info.Size()*3/4 {
+	if int64(len(graph)) > info.Size()*3/4 && !o.XLA.enabled() {
 		return overlay{}, nil
 	}
 	dir, err := os.MkdirTemp("", "tfrun-")
 	if err != nil {
-		return overlay{}, nil //nolint:nilerr // no temporary folder: slower, not wrong
+		return overlay{why: err.Error()}, nil //nolint:nilerr // no temporary folder: slower, not wrong
 	}
-	o := overlay{dir: dir}
-	if err := o.fill(m.Dir, graph); err != nil {
-		o.remove()
-		return overlay{}, nil //nolint:nilerr // the same
+	over := overlay{dir: dir}
+	if err := over.fill(m.Dir, graph); err != nil {
+		over.remove()
+		return overlay{why: err.Error()}, nil //nolint:nilerr // the same
 	}
-	return o, nil
+	return over, nil
 }
 
 // fill writes the graph and the links.
@@ -80,11 +81,12 @@ func (s *Session) loadFiles(o Options, load func(dir string) (engine, error)) er
 	var over overlay
 	if !o.NoPrune {
 		var err error
-		if over, err = newOverlay(s.graph, s.model, o.Signatures); err != nil {
+		if over, err = newOverlay(s.graph, s.model, o); err != nil {
 			return err
 		}
 		defer over.remove()
 	}
+	s.noTwins = over.why
 	dir := s.model.Dir
 	if over.dir != "" {
 		dir = over.dir

@@ -20,6 +20,9 @@ type Session struct {
 	closed bool
 	engine engine
 
+	xla     *xlaState // nil where it is off
+	noTwins string    // why the graph that was loaded has no twins for XLA
+
 	headsMu     sync.Mutex // one goroutine at a time changes the graph
 	functionsMu sync.Mutex
 	functions   map[string]*Function // by signature, with all outputs
@@ -49,7 +52,7 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := graph.Verify(); err != nil {
 		return nil, err
 	}
-	s := &Session{model: m, graph: graph, allowOps: o.AllowOps, functions: map[string]*Function{}}
+	s := &Session{model: m, graph: graph, allowOps: o.AllowOps, functions: map[string]*Function{}, xla: newXLAState(o)}
 	if s.findings, err = graph.Scan(); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ type predictOptions struct {
 	predict     runner.PredictOptions
 	batching    string
 	load        runner.Options
+	xla         string
 	requireGPU  bool
 	heads       []string
 	labels      string
@@ -125,6 +126,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
 	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
+	f.StringVar(&o.xla, "xla", "off", "compile with XLA, for one row or few at a time: `off`, on, or auto, which measures and takes the quicker")
 	f.StringVar(&o.load.Device, "device", "", "cpu, gpu or gpu:N (where TensorFlow likes)")
 	f.BoolVar(&o.requireGPU, "require-gpu", false, "fail where TensorFlow would fall back to the CPU: --device gpu, with the reason")
 	f.Float64Var(&o.load.GPUMemoryFraction, "gpu-memory", 0, "share of the GPU's memory to take (as needed)")
@@ -138,6 +140,14 @@ func (o *predictOptions) validate() error {
 	case runner.Arrival, runner.Exact, runner.Bucket, runner.Auto:
 	default:
 		return usagef(command, "--batching %q: want arrival, exact, bucket or auto", o.batching)
+	}
+	switch o.load.XLA = runner.XLA(o.xla); {
+	case o.xla != "off" && o.xla != "on" && o.xla != "auto":
+		return usagef(command, "--xla %q: want off, on or auto", o.xla)
+	case o.xla != "off" && o.load.NoPrune:
+		return usagef(command, "--xla %s marks what to compile in a copy of the graph; --no-prune wants the graph as it is", o.xla)
+	case o.xla == "auto" && o.resume:
+		return usagef(command, "--xla auto goes by measurements, and --resume promises the same bytes as one run; take --xla on or off")
 	}
 	if o.text != "" && o.vocab == "" {
 		return usagef(command, "--text says which column to encode; --vocab FILE has to say how")
@@ -283,6 +293,11 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		return err
 	}
 	o.load.Signatures = []string{sig.Name}
+	o.load.XLAFallback = func(reason error) {
+		if !o.quiet {
+			std.note("running without XLA: %v", reason)
+		}
+	}
 	session, err := runner.LoadModel(ctx, model, o.load)
 	if err != nil {
 		return err
@@ -298,7 +313,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		if state := predictor.State(); state.Stateful() && !o.quiet {
 			std.note("%s", stateNote(state.Changes))
 		}
-		err = o.write(ctx, predictor, source, std)
+		err = o.write(ctx, session, predictor, source, std)
 	}
 	return errors.Join(err, session.Close())
 }
@@ -341,7 +356,7 @@ func (o *predictOptions) source(std stdio) (runner.Source, error) {
 }
 
 // write runs the rows and writes their results.
-func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source runner.Source, std stdio) error {
+func (o *predictOptions) write(ctx context.Context, s *runner.Session, p *runner.Predictor, source runner.Source, std stdio) error {
 	var bar *progress.Bar
 	if columns, ok := terminal(std.err); ok && !o.quiet {
 		bar = progress.New(std.err, columns)
@@ -360,7 +375,7 @@ func (o *predictOptions) write(ctx context.Context, p *runner.Predictor, source 
 		return &keptError{err}
 	}
 	if err == nil && !o.quiet {
-		std.note("%s", summary(sum))
+		std.note("%s%s", summary(sum), xlaSummary(s.XLA()))
 	}
 	return err
 }
@@ -375,6 +390,19 @@ func summary(sum runner.Summary) string {
 		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
 	}
 	return s
+}
+
+// xlaSummary says what was compiled.
+func xlaSummary(r runner.XLAReport) string {
+	if r.Runs == 0 {
+		return ""
+	}
+	shapes := "1 shape"
+	if r.Shapes != 1 {
+		shapes = progress.Count(int64(r.Shapes)) + " shapes"
+	}
+	return fmt.Sprintf("; XLA compiled %s in %s for %s of %s batches", shapes, r.CompileTime.Round(time.Millisecond),
+		progress.Count(r.Runs), progress.Count(r.Runs+r.PlainRuns))
 }
 
 // rowCount writes "1 row", "2,560 rows".

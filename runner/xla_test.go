@@ -1,0 +1,170 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// loadXLA loads a model of testdata, and the function to run.
+func loadXLA(t *testing.T, model string, o Options) (*Session, *Function) {
+	t.Helper()
+	s, err := Load(t.Context(), "../testdata/models/"+model+"/model", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	f, err := s.Function("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, f
+}
+
+// runIDs runs one row of ids through a model with one input and one output.
+func runIDs(t *testing.T, f *Function, ids ...float32) (float32, error) {
+	t.Helper()
+	x, err := tensor.FromSlice(ids, 1, int64(len(ids)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := f.Call(t.Context(), []Feed{FeedTensor(x)})
+	if err != nil {
+		return 0, err
+	}
+	values, _ := tensor.Values[float32](out[0])
+	return values[0], nil
+}
+
+// Compiled answers must be those of the plain run, from both forms of export, and an id beyond the table an error as it is without XLA.
+func TestXLAOn(t *testing.T) {
+	for _, model := range []string{"k2_seed", "k3_seed"} {
+		_, plain := loadXLA(t, model, Options{})
+		var reasons []error
+		s, f := loadXLA(t, model, Options{XLA: XLAOn, XLAShapes: 2, XLAFallback: func(err error) { reasons = append(reasons, err) }})
+		rows := [][]float32{{1, 900, 3}, {1, 2, 3}, {4, 5, 6}, {4, 5, 6, 7}, {1, 2, 3, 4, 5}, {7, 8, 9}}
+		for _, ids := range rows {
+			want, err := runIDs(t, plain, ids...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := runIDs(t, f, ids...)
+			if err != nil || math.Abs(float64(got-want)) > 1e-6 {
+				t.Errorf("%s%v = %v, %v, want %v", model, ids, got, err, want)
+			}
+		}
+		_, wantErr := runIDs(t, plain, 1, 8185, 3)
+		_, err := runIDs(t, f, 1, 8185, 3)
+		if err == nil || wantErr == nil || err.Error() != wantErr.Error() {
+			t.Errorf("%s: an id beyond the table: %v, want %v", model, err, wantErr)
+		}
+		// The first row shows which ids there are; the fifth is of a third shape.
+		r := s.XLA()
+		if r.Shapes != 2 || r.Runs != 4 || r.PlainRuns != 2 || r.CompileTime <= 0 || r.Fallback != nil || reasons != nil {
+			t.Errorf("%s: %+v, %v", model, r, reasons)
+		}
+	}
+}
+
+// Auto takes one way or the other by measurement; the answers are the same.
+func TestXLAAuto(t *testing.T) {
+	s, f := loadXLA(t, "k3_seed", Options{XLA: XLAAuto})
+	first := float32(0)
+	for i := range 12 {
+		got, err := runIDs(t, f, 1, 2, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = got
+		}
+		if math.Abs(float64(got-first)) > 1e-6 {
+			t.Errorf("run %d: %v, want %v", i, got, first)
+		}
+	}
+	if r := s.XLA(); r.Shapes != 1 || r.Runs < 1+autoRuns || r.PlainRuns < autoAfter || r.Runs+r.PlainRuns != 12 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Where XLA cannot compile a signature, the reason is told once, before or at the first run, and the answers are there all the same.
+func TestXLAFallback(t *testing.T) {
+	for _, test := range []struct{ model, reason string }{
+		{"mod_strings", "XLA has no strings"},
+		{"tf1_half_plus_two", "does not come from a function"},
+		{"mod_assert_positive", "leave out its checks (Assert)"},
+		{"mod_random", "other random numbers"},
+		{"tf1_pbtxt", "text form"},
+		{"mod_sparse", "XLA: Detected unsupported operations"},
+	} {
+		var reasons []error
+		dir := "../testdata/models/" + test.model
+		o := Options{XLA: XLAOn, XLAFallback: func(err error) { reasons = append(reasons, err) }}
+		s, _ := loadXLA(t, test.model, o)
+		e := readExpectation(t, dir)
+		for i, x := range e.Examples {
+			if x.Signature != savedmodel.DefaultSignature || x.Error != nil {
+				continue
+			}
+			if err := runExample(t, s, x, e, i); err != nil {
+				t.Errorf("%s: %v", test.model, err)
+			}
+		}
+		var compile *savedmodel.CompileError
+		if len(reasons) != 1 || !errors.As(reasons[0], &compile) || !strings.Contains(reasons[0].Error(), test.reason) ||
+			strings.Contains(reasons[0].Error(), "\n") || !errors.Is(s.XLA().Fallback, reasons[0]) {
+			t.Errorf("%s: the reasons are %v, want %q", test.model, reasons, test.reason)
+		}
+	}
+}
+
+// Heads are computed from compiled outputs too.
+func TestXLAHead(t *testing.T) {
+	results := map[XLA][]Result{}
+	for _, mode := range []XLA{XLAOff, XLAOn} {
+		s, err := Load(t.Context(), "../testdata/models/k3_cnn2d/model", Options{XLA: mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		p, err := s.NewPredictor(PredictOptions{Heads: []Head{{ArgMax: true}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(1)
+		for _, d := range p.RowSpec().Flatten()[0].Shape.Dims() {
+			n *= d
+		}
+		row := "[" + strings.Repeat("0.25,", int(n-1)) + "1]"
+		if results[mode], err = p.collect(t.Context(), mustRows(t, p, jsonSource(nest(row, p.RowSpec().Flatten()[0].Shape.Dims())))); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.XLA(); mode == XLAOn && r.Runs != 1 {
+			t.Errorf("%+v", r)
+		}
+	}
+	want, got := results[XLAOff][0].Values[0].Tensor, results[XLAOn][0].Values[0].Tensor
+	if !got.Equal(want) {
+		t.Errorf("compiled: %v, want %v", got, want)
+	}
+}
+
+// nest writes a flat JSON list as the nested lists of a shape.
+func nest(flat string, dims []int64) string {
+	values := strings.Split(strings.Trim(flat, "[]"), ",")
+	for i := len(dims) - 1; i >= 0; i-- {
+		var groups []string
+		for chunk := range slices.Chunk(values, int(dims[i])) {
+			groups = append(groups, "["+strings.Join(chunk, ",")+"]")
+		}
+		values = groups
+	}
+	return values[0]
+}
