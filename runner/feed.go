@@ -181,6 +181,11 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 		}
 		return ctx.Err()
 	}
+	if blocks, err := p.blocks(rows); err != nil {
+		return put(&job{err: err})
+	} else if blocks != nil {
+		return blocks.read(ctx, put)
+	}
 	p, rows = p.inferRanks(ctx, rows)
 	grouping, rows, err := p.chooseGrouping(ctx, rows)
 	if err != nil {
@@ -295,7 +300,7 @@ func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 			err = &named
 		}
 		if p.o.SkipBadRows && syntax.Row >= 0 {
-			return &job{results: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}, false
+			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}}, false
 		}
 	}
 	return &job{err: err}, true
@@ -313,7 +318,7 @@ func resultOf(row dataset.Element) Result {
 // feedRow loads one row of whole tensors into TensorFlow's memory.
 func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 	if row.Row < p.o.From && !p.state.Stateful() {
-		return &job{results: []Result{resultOf(row)}}, nil
+		return &job{resultBatch: resultBatch{rows: []Result{resultOf(row)}}}, nil
 	}
 	feeds := make([]Feed, len(p.feeders))
 	for i, fd := range p.feeders {
@@ -324,7 +329,7 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 		}
 		feeds[i] = FeedTensor(t)
 	}
-	return p.loadJob(feeds, []Result{resultOf(row)}, p.rowInfo(row))
+	return p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row))
 }
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
@@ -335,7 +340,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 		wanted = wanted || results[i].Row >= p.o.From
 	}
 	if !wanted {
-		return &job{results: results}, nil
+		return &job{resultBatch: resultBatch{rows: results}}, nil
 	}
 	p.count(b)
 	feeds := make([]Feed, len(p.feeders))
@@ -353,7 +358,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 			return nil, fmt.Errorf("input %q: %w", fd.in.Name, err)
 		}
 	}
-	return p.loadJob(feeds, results, p.batchInfo(b))
+	return p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b))
 }
 
 // count adds a batch to the meter.
@@ -373,12 +378,12 @@ func (p *Predictor) count(b *dataset.Batch) {
 	p.meter.padded.Add(padded)
 }
 
-func (p *Predictor) loadJob(feeds []Feed, results []Result, info *BatchInfo) (*job, error) {
+func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo) (*job, error) {
 	c, err := p.f.load(feeds)
 	if err != nil {
 		return nil, err
 	}
-	return &job{call: c, info: info, results: results}, nil
+	return &job{call: c, info: info, resultBatch: rows}, nil
 }
 
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature fixes the batch size, a short batch is filled up with

@@ -102,7 +102,7 @@ func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
 
 func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRow: src.limits.RowBytes}, src.Files...)
+		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRow: src.limits.RowBytes, BlockBytes: src.blockBytes}, src.Files...)
 	}
 }
 
@@ -112,7 +112,7 @@ func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
 }
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
-	return parquet.Rows(spec, parquet.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
+	return parquet.Rows(spec, parquet.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), BlockBytes: int64(src.blockBytes)}, src.Files...)
 }
 
 func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
@@ -188,6 +188,12 @@ type rowWriter interface {
 	close() error
 }
 
+// batchWriter is a rowWriter that can take a batch of dense values at once.
+type batchWriter interface {
+	// writeBatch writes the results of rows that follow each other, and reports false where they have to be written one by one.
+	writeBatch(b *resultBatch) (done bool, err error)
+}
+
 // jsonlWriter writes a line of JSON for each result.
 type jsonlWriter struct {
 	w     io.Writer
@@ -255,6 +261,27 @@ func (t *tableWriter) write(r Result) error {
 		}
 	}
 	return t.w.Write(e)
+}
+
+// writeBatch hands the values on as they are, where the file's writer takes them so.
+func (t *tableWriter) writeBatch(b *resultBatch) (done bool, err error) {
+	w, ok := t.w.(interface {
+		WriteBlock(b dataset.RowBlock) error
+	})
+	if !ok || b.extra != nil || b.whole || b.values == nil {
+		return false, nil
+	}
+	block := dataset.RowBlock{Row: b.first, Tensors: make([]tensor.Tensor, len(b.values))}
+	for i, v := range b.values {
+		if v.Splits != nil || v.Sparse != nil {
+			return false, nil
+		}
+		block.Tensors[t.place[i]] = v.Tensor
+		if v.Tensor.Dims()[0] != int64(b.count) {
+			block.Tensors[t.place[i]] = v.Tensor.Slice(0, b.count) // a fixed batch size: the rest is filling
+		}
+	}
+	return true, w.WriteBlock(block)
 }
 
 func (t *tableWriter) flush() error {

@@ -200,16 +200,9 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 		tell()
 		sum.Waste = Progress{Real: p.meter.real.Load(), Padded: p.meter.padded.Load()}.Waste()
 	}()
-	for r, err := range p.Predict(ctx, rows) {
-		if err != nil {
+	err = p.predict(ctx, rows, func(b *resultBatch) error {
+		if err := write(w, b, sum); err != nil {
 			return err
-		}
-		if err := w.write(r); err != nil {
-			return err
-		}
-		sum.Rows++
-		if r.Err != nil {
-			sum.BadRows++
 		}
 		if form.lines && out.due() {
 			if err := errors.Join(w.flush(), out.wrote(sum.Resumed+sum.Rows)); err != nil {
@@ -220,8 +213,40 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 			told = now
 			tell()
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return w.close()
+}
+
+// write writes the results of a batch, all at once where the writer can.
+func write(w rowWriter, b *resultBatch, sum *Summary) error {
+	if many, ok := w.(batchWriter); ok && b.rows == nil {
+		done, err := many.writeBatch(b)
+		if err != nil {
+			return err
+		}
+		if done {
+			sum.Rows += int64(b.count)
+			return nil
+		}
+	}
+	for i := range b.Len() {
+		r, err := b.result(i)
+		if err != nil {
+			return err
+		}
+		if err := w.write(r); err != nil {
+			return err
+		}
+		sum.Rows++
+		if r.Err != nil {
+			sum.BadRows++
+		}
+	}
+	return nil
 }
 
 // identity says what a run's output depends on.

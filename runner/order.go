@@ -2,9 +2,9 @@ package runner
 
 import "container/heap"
 
-// deliver yields the results of jobs in the order of their rows, and reports false when the consumer has had enough or an error ended it.
-func deliver(done <-chan *job, yield func(Result, error) bool) bool {
-	var rows rowOrder
+// deliver hands on the results of jobs in the order of their rows, from a row number on. It returns the error of a job, or of emit, that ended it.
+func deliver(done <-chan *job, from int64, emit func(*resultBatch) error) error {
+	rows := rowOrder{from: from, emit: emit}
 	waiting := map[int64]*job{} // finished before one that was read earlier
 	next := int64(0)
 	for j := range done {
@@ -12,47 +12,71 @@ func deliver(done <-chan *job, yield func(Result, error) bool) bool {
 		for j := waiting[next]; j != nil; j = waiting[next] {
 			delete(waiting, next)
 			next++
-			for _, r := range j.results {
-				if j.err == nil {
-					rows.add(r, j.inOrder)
-				}
-			}
-			if !rows.yield(yield, j.err != nil) {
-				return false
+			if j.err == nil {
+				j.err = rows.add(j)
 			}
 			if j.err != nil {
-				yield(Result{}, j.err)
-				return false
+				if err := rows.pass(true); err != nil {
+					return err
+				}
+				return j.err
 			}
 		}
 	}
-	return rows.yield(yield, true)
+	return rows.pass(true)
 }
 
 // rowOrder brings results into the order of their row numbers.
 type rowOrder struct {
 	heap resultHeap
-	next int64 // the lowest row that may still come: everything below may be yielded
+	next int64 // the lowest row that may still come: everything below may be handed on
+	from int64
+	emit func(*resultBatch) error
+	one  [1]Result
 }
 
-// add takes a result. last says that no lower row will come later.
-func (o *rowOrder) add(r Result, last bool) {
-	heap.Push(&o.heap, r)
-	if last {
-		o.next = max(o.next, r.Row+1)
+// add takes the results of a job, and hands on those whose turn has come.
+func (o *rowOrder) add(j *job) error {
+	n := j.Len()
+	if j.inOrder && n > 0 && (len(o.heap) == 0 || o.heap[0].Row > j.row(n-1)) {
+		// Nothing comes in between.
+		o.next = max(o.next, j.row(n-1)+1)
+		b, err := j.from(o.from)
+		if err == nil && b.Len() > 0 {
+			err = o.emit(b)
+		}
+		if err != nil {
+			return err
+		}
+		return o.pass(false)
 	}
+	for i := range n {
+		r, err := j.result(i)
+		if err != nil {
+			return err
+		}
+		heap.Push(&o.heap, r)
+		if j.inOrder {
+			o.next = max(o.next, r.Row+1)
+		}
+	}
+	return o.pass(false)
 }
 
-// yield passes on the results whose turn has come, all of them at the end. It reports false when the consumer has had enough.
-func (o *rowOrder) yield(yield func(Result, error) bool, all bool) bool {
+// pass hands on the results whose turn has come, or all of them.
+func (o *rowOrder) pass(all bool) error {
 	for len(o.heap) > 0 && (all || o.heap[0].Row <= o.next) {
 		r := heap.Pop(&o.heap).(Result)
 		o.next = max(o.next, r.Row+1)
-		if !yield(r, nil) {
-			return false
+		if r.Row < o.from {
+			continue
+		}
+		o.one[0] = r
+		if err := o.emit(&resultBatch{rows: o.one[:]}); err != nil {
+			return err
 		}
 	}
-	return true
+	return nil
 }
 
 // resultHeap is a min-heap by row.

@@ -232,35 +232,54 @@ func (p *Predictor) fixBatchSize() error {
 // *[dataset.SyntaxError]. When ctx is done, batches that have begun are finished and dropped, and the context's error is yielded.
 func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
-		workCtx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		var reader, workers errgroup.Group
-		jobs, done := make(chan *job, 1), make(chan *job, 1)
-		reader.Go(func() error {
-			defer close(jobs)
-			return p.read(workCtx, rows, jobs)
-		})
-		for range max(p.o.Workers, 1) {
-			workers.Go(func() error { return p.work(workCtx, jobs, done) })
-		}
-		go func() {
-			_ = workers.Wait() // the context's error, which is looked at below
-			close(done)
-		}()
-		more := deliver(done, func(r Result, err error) bool {
-			if err == nil && r.Row < p.o.From {
-				return true
+		more := true
+		err := p.predict(ctx, rows, func(b *resultBatch) error {
+			for i := range b.Len() {
+				r, err := b.result(i)
+				if err != nil {
+					return err
+				}
+				if more = yield(r, nil); !more {
+					return errEnough
+				}
 			}
-			return yield(r, err)
+			return nil
 		})
-		cancel()
-		for range done { //nolint:revive // the workers have to end before this function does
-		}
-		_ = reader.Wait()
-		if err := ctx.Err(); more && err != nil {
+		if more && err != nil {
 			yield(Result{}, err)
 		}
 	}
+}
+
+// errEnough ends an iteration whose consumer wants no more.
+var errEnough = errors.New("enough")
+
+// predict runs the rows and hands on the results in their order, many at a time where they come so. An error of emit's ends it and is returned.
+func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit func(*resultBatch) error) error {
+	workCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var reader, workers errgroup.Group
+	jobs, done := make(chan *job, 1), make(chan *job, 1)
+	reader.Go(func() error {
+		defer close(jobs)
+		return p.read(workCtx, rows, jobs)
+	})
+	for range max(p.o.Workers, 1) {
+		workers.Go(func() error { return p.work(workCtx, jobs, done) })
+	}
+	go func() {
+		_ = workers.Wait() // the context's error, which is looked at below
+		close(done)
+	}()
+	err := deliver(done, p.o.From, emit)
+	cancel()
+	for range done { //nolint:revive // the workers have to end before this function does
+	}
+	_ = reader.Wait()
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // job is a batch on its way: read, then fed, run, and delivered. One without a call carries a row that could not be read, or the error that
@@ -270,8 +289,8 @@ type job struct {
 	inOrder bool  // no lower row comes in a later job, but for bad ones
 	call    *call
 	info    *BatchInfo // nil where nobody asked
-	results []Result   // with Row, Extra and, for bad rows, Err
-	err     error
+	resultBatch
+	err error
 }
 
 // send passes j on unless ctx is done.
@@ -297,7 +316,7 @@ func (p *Predictor) work(ctx context.Context, jobs <-chan *job, done chan<- *job
 	return nil
 }
 
-// runJob runs a batch and deals its outputs to its rows.
+// runJob runs a batch and checks that its outputs can be dealt to its rows.
 func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	started := time.Now()
 	tensors, err := j.call.run(ctx)
@@ -313,22 +332,14 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 			}
 		}
 	}
-	names, values := assemble(p.f.outputs, tensors)
+	j.names, j.values = assemble(p.f.outputs, tensors)
 	if p.o.NoBatch {
-		j.results[0].Values = values
+		j.whole = true
 		return nil
 	}
-	for k, v := range values {
-		if err := p.checkRows(names[k], v, len(j.results)); err != nil {
+	for k, v := range j.values {
+		if err := p.checkRows(j.names[k], v, j.Len()); err != nil {
 			return err
-		}
-	}
-	for i := range j.results {
-		j.results[i].Values = make([]Value, len(values))
-		for k, v := range values {
-			if j.results[i].Values[k], err = v.row(i); err != nil {
-				return fmt.Errorf("output %q: %w", names[k], err)
-			}
 		}
 	}
 	return nil
@@ -340,9 +351,9 @@ func rowsError(j *job, err error) error {
 	if !errors.As(err, &tfErr) {
 		return err
 	}
-	first, last := j.results[0].Row, j.results[0].Row
-	for _, r := range j.results {
-		first, last = min(first, r.Row), max(last, r.Row)
+	first, last := j.row(0), j.row(0)
+	for i := range j.Len() {
+		first, last = min(first, j.row(i)), max(last, j.row(i))
 	}
 	return &BatchError{First: first, Last: last, Err: err}
 }

@@ -35,8 +35,9 @@ type Source struct {
 	Encoder TextEncoder
 	Text    string
 
-	limits Limits
-	read   *atomic.Int64 // counts the bytes that are read of the files, or nil
+	limits     Limits
+	read       *atomic.Int64 // counts the bytes that are read of the files, or nil
+	blockBytes int           // about how much a reader by the block is to read at a time; 0: its habit
 }
 
 // size returns the bytes of all files, or 0 where that of one is not known.
@@ -115,7 +116,7 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	if src.Encoder != nil && p.o.NoBatch {
 		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
-	src.limits = p.o.Limits
+	src.limits, src.blockBytes = p.o.Limits, p.blockBytes()
 	var rows *dataset.Dataset
 	if format.read == nil {
 		rows, err = p.textRows(src)

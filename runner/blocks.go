@@ -1,0 +1,226 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// blockFeeder makes batches of rows that come many at a time and all have one shape: nothing is padded, and no row is looked at by itself.
+type blockFeeder struct {
+	p    *Predictor
+	in   dataset.BlockReader
+	size int // rows of a batch
+
+	// Rows that wait for the rest of their batch.
+	data  [][]byte // by component
+	strs  [][]string
+	n     int
+	which resultBatch
+}
+
+// blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a row's own number or length counts.
+func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
+	o := p.o
+	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil || len(o.PaddedShapes) > 0 {
+		return nil, nil
+	}
+	if _, measured, err := o.Batching.grouping(); err != nil || measured || o.Batching == Exact {
+		return nil, nil //nolint:nilerr // the caller comes upon it
+	}
+	for _, fd := range p.feeders {
+		if info := p.f.signature.Inputs[fd.in.Value]; info.Sparse() || info.Ragged != nil {
+			return nil, nil
+		}
+	}
+	for _, c := range p.components {
+		n, ok := tensor.NumElements(c.Shape.Dims())
+		if !c.Shape.FullyKnown() || !ok || n > dataset.DefaultMaxBatchBytes/16/int64(o.BatchSize) {
+			return nil, nil
+		}
+	}
+	in, ok, err := rows.Blocks()
+	if err != nil || !ok {
+		return nil, err
+	}
+	n := len(p.components)
+	return &blockFeeder{p: p, in: in, size: o.BatchSize, data: make([][]byte, n), strs: make([][]string, n)}, nil
+}
+
+// read feeds the blocks batch by batch.
+func (f *blockFeeder) read(ctx context.Context, put func(*job) error) error {
+	defer f.in.Close()
+	for {
+		b, err := f.in.NextBlock(ctx, f.size-f.n)
+		switch {
+		case err == nil:
+			err = f.add(b, put)
+		case errors.Is(err, io.EOF):
+			return errors.Join(f.flush(put), ctx.Err())
+		default:
+			j, fatal := f.p.badRow(err)
+			if err := put(j); err != nil || fatal {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// add takes a block, and sends the batch on if that makes it full.
+func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
+	n := int(b.Tensors[0].Dims()[0])
+	if f.n == 0 {
+		f.which = resultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
+		if n == f.size {
+			return f.send(b.Tensors, put)
+		}
+	} else {
+		f.which.extend(b.Row, n, ownExtra(b.Extra))
+	}
+	for c, t := range b.Tensors {
+		f.data[c] = append(f.data[c], t.Bytes()...)
+		f.strs[c] = append(f.strs[c], t.Strings()...)
+	}
+	if f.n += n; f.n == f.size {
+		return f.flush(put)
+	}
+	return nil
+}
+
+// flush sends the rows on that wait.
+func (f *blockFeeder) flush(put func(*job) error) error {
+	if f.n == 0 {
+		return nil
+	}
+	tensors := make([]tensor.Tensor, len(f.data))
+	for c, comp := range f.p.components {
+		dims := append([]int64{int64(f.n)}, comp.Shape.Dims()...)
+		var err error
+		if comp.DType == tensor.String {
+			tensors[c], err = tensor.ShareSlice(f.strs[c], dims)
+		} else {
+			tensors[c], err = tensor.Share(comp.DType, f.data[c], dims)
+		}
+		if err != nil {
+			return fmt.Errorf("input %q: %w", f.p.spec.Paths()[c], err)
+		}
+	}
+	f.n = 0
+	for c := range f.data {
+		f.data[c], f.strs[c] = f.data[c][:0], f.strs[c][:0]
+	}
+	return f.send(tensors, put)
+}
+
+// send loads a batch into TensorFlow's memory and passes it on. One whose results an earlier run has delivered is not run.
+func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error {
+	p := f.p
+	n := f.which.Len()
+	if f.which.row(n-1) < p.o.From && !p.state.Stateful() {
+		return put(&job{resultBatch: f.which, inOrder: true})
+	}
+	feeds := make([]Feed, len(p.feeders))
+	values := int64(0)
+	for i, fd := range p.feeders {
+		t := tensors[fd.component]
+		feeds[i] = FeedTensor(t)
+		if p.fixed > int64(n) {
+			feeds[i] = filledUp(t, p.fixed)
+		}
+		values += int64(t.Len())
+	}
+	if p.meter != nil {
+		p.meter.real.Add(values)
+		p.meter.padded.Add(values)
+	}
+	j, err := p.loadJob(feeds, f.which, p.blockInfo(n, values))
+	if err != nil {
+		j = &job{err: err}
+	}
+	j.inOrder = true
+	if putErr := put(j); putErr != nil {
+		return putErr
+	}
+	return err
+}
+
+// blockInfo is batchInfo for rows of one shape.
+func (p *Predictor) blockInfo(rows int, values int64) *BatchInfo {
+	if p.o.Batch == nil {
+		return nil
+	}
+	length := min(values, 1) // a step, unless rows are empty
+	return &BatchInfo{Rows: rows, Lengths: slices.Repeat([]int64{length}, rows), PaddedTo: length, Real: values, Padded: values}
+}
+
+// ownExtra copies the kept columns of rows, which are the block's, to memory of their own.
+func ownExtra(extra [][]dataset.Field) [][]dataset.Field {
+	if extra == nil {
+		return nil
+	}
+	fields, size := 0, 0
+	for _, list := range extra {
+		fields += len(list)
+		for _, x := range list {
+			size += len(x.JSON)
+		}
+	}
+	own, room, text := make([][]dataset.Field, len(extra)), make([]dataset.Field, 0, fields), make([]byte, 0, size)
+	for i, list := range extra {
+		at := len(room)
+		for _, x := range list {
+			start := len(text)
+			text = append(text, x.JSON...)
+			room = append(room, dataset.Field{Key: x.Key, JSON: text[start:len(text):len(text)]})
+		}
+		own[i] = room[at:len(room):len(room)]
+	}
+	return own
+}
+
+// filledUp is the feed of a batch with copies of its last row up to size rows.
+func filledUp(t tensor.Tensor, size int64) Feed {
+	f := FeedTensor(t)
+	rows := t.Dims()[0]
+	f.Dims = append([]int64{size}, t.Dims()[1:]...)
+	if t.DType() == tensor.String {
+		f.Strings = make([]string, int64(t.Len())/rows*size)
+		fillUp(f.Strings, copy(f.Strings, t.Strings()), int(rows))
+		return f
+	}
+	f.Fill = func(dst []byte) error {
+		fillUp(dst, copy(dst, t.Bytes()), int(rows))
+		return nil
+	}
+	return f
+}
+
+// blockBytes is about how much a source that reads by the block is to read at a time: a batch where that is more than its habit.
+func (p *Predictor) blockBytes() int {
+	n := int64(0)
+	for _, c := range p.components {
+		size, ok := tensor.NumElements(c.Shape.Dims())
+		if !ok || !c.Shape.FullyKnown() {
+			return 0
+		}
+		n = max(n, size*int64(c.DType.Size()))
+	}
+	const most = 64 << 20
+	if n == 0 || n > most/int64(p.o.BatchSize) {
+		return 0
+	}
+	if n *= int64(p.o.BatchSize); n < 1<<20 || n > math.MaxInt32 {
+		return 0
+	}
+	return int(n)
+}
