@@ -14,8 +14,10 @@ endif
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 
+tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
+
 .DEFAULT_GOAL := help
-.PHONY: help lib env build demo test hostile clean go dist image-test image-test-gpu gpu-test
+.PHONY: help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +44,20 @@ demo: build ## describe the example model and run it on the example reviews
 test: ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
 	@scripts/test.sh
 
+<<<<<<< HEAD
 hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
 	@$(with_tf) && scripts/hostile.sh
+=======
+bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_QUICK=1 shortens; bench/README.md)
+	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead
+	@$(tfbench) run --groups "$(BENCH)" $(if $(BENCH_QUICK),--quick) $(if $(BENCH_OUT),--out "$(BENCH_OUT)")
+
+bench-compare: ## compare the last `make bench` with bench/baseline.json: fails where a ratio got worse
+	@$(tfbench) compare $(BENCH_OUT)
+
+bench-baseline: ## make the last `make bench` the new baseline
+	@$(tfbench) baseline $(BENCH_OUT)
+>>>>>>> 7a2520a (bench: make bench runs tfrun and its peers by turns, make bench-compare watches the ratios)
 
 dist: go ## make a tarball that runs anywhere: dist/ (VARIANT=gpu for GPUs)
 	@scripts/dist.sh

@@ -1,0 +1,58 @@
+"""Token rows of many lengths, JSONL in and out, against Python over batches that already lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..bench import KERAS3, Bench, attempt, checked, measured
+from ..process import by_turns
+from ..results import Row, Spread
+
+# The flags that tfrun is at its best with. padded_batch(64) is what the answers of a model without a mask depend on.
+ARRIVAL = ("--batching", "arrival", "--batch-size", "64")
+AUTO = ("--batching", "auto")
+
+
+def run_group(b: Bench) -> list[Row]:
+    return attempt(["rows-arrival-signature", "rows-arrival-keras"], lambda: arrival(b)) + attempt(["rows-auto-masked"], lambda: masked(b))
+
+
+def arrival(b: Bench) -> Iterable[Row]:
+    n = b.pick(2560, 640)
+    (rows,) = b.inputs(f"rows-{n}.jsonl")
+    with b.peer("rows") as signature, b.peer("rows") as keras:
+        signature.ask("load", model=str(KERAS3), rows=str(rows), keras=False)
+        keras.ask("load", model=str(KERAS3), rows=str(rows), keras=True)
+        yield from throughput(b, n, KERAS3, rows, ARRIVAL, {"rows-arrival-signature": signature, "rows-arrival-keras": keras})
+
+
+def masked(b: Bench) -> Iterable[Row]:
+    n = b.pick(2560, 640)
+    rows, model = b.inputs(f"rows-{n}.jsonl", "masked")
+    with b.peer("rows") as signature:
+        signature.ask("load", model=str(model), rows=str(rows), keras=False)
+        yield from throughput(b, n, model, rows, AUTO, {"rows-auto-masked": signature})
+
+
+def throughput(b: Bench, n: int, model: Path, rows: Path, flags: Sequence[str], peers: dict) -> Iterable[Row]:
+    """tfrun and the peers by turns. tfrun's time is that of its process, less that of the same command over one row: Python has started when its clock starts."""
+    out, one = b.scratch / "out.jsonl", b.scratch / "one.jsonl"
+    with rows.open(encoding="utf-8") as f:
+        one.write_text(f.readline(), encoding="utf-8")
+    rounds = b.pick(7, 3)
+    command = b.predict_command(model, rows, *flags, "-o", out)
+    whole, start, *others = by_turns(
+        rounds, lambda: b.predict(model, rows, *flags, "-o", out), lambda: b.predict(model, one, *flags, "-o", b.scratch / "one.out.jsonl"),
+        *(lambda p=p: p.ask("run")["seconds"] for p in peers.values()),
+    )  # fmt: skip
+    started = Spread.of([d.seconds for d in start]).median
+    ours = [d.seconds - started for d in whole]
+    for (id, peer), theirs in zip(peers.items(), others):
+        check, problem = checked(peer.ask("compare", file=str(out)))
+        also = {
+            "process start and one row, s": started,
+            "ratio with the whole process": Spread.of(t / d.seconds for d, t in zip(whole, theirs)).median,
+            "ratio with the duration in tfrun's summary": Spread.of(t / d.summary_seconds() for d, t in zip(whole, theirs)).median,
+        }
+        yield measured(id, rounds, ours, theirs, n, commands=[b.shown(command)], check=check, problem=problem, also=also)
