@@ -11,7 +11,7 @@ type Library struct {
 	Version string // TensorFlow's version: "2.21.0"
 }
 
-// libraryDir is where the build found libtensorflow; set with -ldflags "-X github.com/tfrun/tfrun/runner.libraryDir=…".
+// libraryDir lists the folders where the build found libtensorflow, the best first, separated by colons; set with -ldflags "-X github.com/tfrun/tfrun/runner.libraryDir=…".
 var libraryDir string
 
 // libraryNames are the files that hold the C API: the Python wheel's, then those of the C distribution.
@@ -36,9 +36,7 @@ func libraryFiles(named string) []string {
 			dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "lib"))
 		}
 	}
-	if libraryDir != "" {
-		dirs = append(dirs, libraryDir)
-	}
+	dirs = append(dirs, filepath.SplitList(libraryDir)...)
 	return append(libraryIn(dirs...), libraryNames...)
 }
 

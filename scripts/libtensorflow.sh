@@ -14,7 +14,7 @@
 # Any Python from 3.6 with any pip from 19.3 will do.
 #
 # Where it goes: wheel and library are kept in one cache folder for every clone, because the library
-# is 850 MB unpacked. The clone gets a link, third_party/tensorflow/<variant>-<version>, with
+# is 850 MB unpacked, and 540 MB more in a copy that opens faster. The clone gets a link, third_party/tensorflow/<variant>-<version>, with
 #
 #   lib/libtensorflow_cc.so.2, lib/libtensorflow_framework.so.2        the library
 #   lib/libtensorflow.so, lib/libtensorflow_framework.so               names for the linker
@@ -400,13 +400,42 @@ build_shim() {
   mv -T "$temp" "$shim" 2>/dev/null || rm -rf "$temp"
 }
 
+# fast_library makes a second copy of the library, once for all clones, that a process opens in 0.07 s instead of 0.18: docker/slim.py leaves out the names
+# and the relocations that only programs linked with TensorFlow's C++ need. It takes some seconds and 540 MB; tfrun uses it, what env prints does not.
+# Where it cannot be made tfrun opens the library itself. The GPU build is left alone: it finds CUDA's libraries by its own paths.
+fast_library() {
+  fast=''
+  [ -z "${TFRUN_LIBTENSORFLOW:-}" ] && [ "$variant" = cpu ] && [ -f "$root/docker/libraries.py" ] || return 0
+  local dest=${lib%/lib} temp name python=${PYTHON:-python3}
+  fast=$dest/fast-$(cat "$root/docker/slim.py" "$dest/stamp" | sha256sum | cut -c1-16)
+  [ ! -e "$fast/libtensorflow_cc.so.2" ] || return 0
+  command -v "$python" >/dev/null && temp=$(mktemp -d "$dest/run.XXXXXX" 2>/dev/null) || { fast='' && return 0; }
+  mkdir "$temp/lib"
+  for name in cc framework; do
+    ln -s "$lib/libtensorflow_$name.so.2" "$temp/lib/libtensorflow_$name.so.2"
+  done
+  ln -s libtensorflow_cc.so.2 "$temp/lib/libtensorflow.so"
+  ln -s libtensorflow_framework.so.2 "$temp/lib/libtensorflow_framework.so"
+  say 'making a copy of the library that opens faster'
+  if PYTHONDONTWRITEBYTECODE=1 "$python" -c 'import sys; sys.path.insert(0, sys.argv[1]); import libraries; libraries.slim(sys.argv[2], "/", False)' \
+    "$root/docker" "$temp" >"$temp/log" 2>&1 && try_library "$temp/lib" "$include" "$temp" >>"$temp/log"; then
+    chmod 755 "$temp/lib"
+    rm -rf "$dest"/fast-* # of another slim.py
+    mv -T "$temp/lib" "$fast" 2>/dev/null || true # of two runs at once both have made the same
+  else
+    say "that failed, so tfrun opens the library itself: $(tail -n1 "$temp/log")"
+    fast=''
+  fi
+  rm -rf "$temp"
+}
+
 # print_build_env prints what building tfrun needs: cgo's variables, and where the library is for runner's libraryDir.
 print_build_env() {
   local cflags=${CGO_CFLAGS:--g -O2} ldflags=${CGO_LDFLAGS:-} add_c="'-I$include'" add_ld="'-L$shim' -ldl"
   [[ $cflags == *"$add_c"* ]] || cflags+=" $add_c"
   [[ $ldflags == *"$add_ld"* ]] || ldflags+="${ldflags:+ }$add_ld"
   printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
-  printf 'export TFRUN_LDFLAGS="-X '"'"'github.com/tfrun/tfrun/runner.libraryDir=%s'"'"'"\n' "$lib"
+  printf 'export TFRUN_LDFLAGS="-X '"'"'github.com/tfrun/tfrun/runner.libraryDir=%s'"'"'"\n' "${fast:+$fast:}$lib"
 }
 
 main() {
@@ -426,7 +455,8 @@ main() {
   fi
   case $command in
     env) print_env ;;
-    build) build_shim && print_build_env ;;
+    get) fast_library ;;
+    build) build_shim && fast_library && print_build_env ;;
     prefix) echo "${include%/include}" ;;
   esac
 }
