@@ -44,10 +44,9 @@ demo: build ## describe the example model and run it on the example reviews
 test: ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
 	@scripts/test.sh
 
-<<<<<<< HEAD
 hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
 	@$(with_tf) && scripts/hostile.sh
-=======
+
 bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_QUICK=1 shortens; bench/README.md)
 	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead
 	@$(tfbench) run --groups "$(BENCH)" $(if $(BENCH_QUICK),--quick) $(if $(BENCH_OUT),--out "$(BENCH_OUT)")
@@ -57,7 +56,6 @@ bench-compare: ## compare the last `make bench` with bench/baseline.json: fails 
 
 bench-baseline: ## make the last `make bench` the new baseline
 	@$(tfbench) baseline $(BENCH_OUT)
->>>>>>> 7a2520a (bench: make bench runs tfrun and its peers by turns, make bench-compare watches the ratios)
 
 dist: go ## make a tarball that runs anywhere: dist/ (VARIANT=gpu for GPUs)
 	@scripts/dist.sh
