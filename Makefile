@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test
+.PHONY: help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ image-test: go ## build the CPU images and test them; needs no engine and no reg
 
 image-test-gpu: go ## the same for the GPU image; needs no GPU (2.7 GB of downloads)
 	@scripts/image/test.sh gpu
+
+kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume makes of them (10 minutes; KILLS=20)
+	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -v -timeout 2h
 
 gpu-test: go ## test predictions, speed and memory on this machine's GPU
 	@scripts/gpu/test.sh

@@ -24,8 +24,10 @@ type format struct {
 	read func(spec dataset.Spec, src Source) *dataset.Dataset
 	// write returns a writer of results; nil where the format is only read.
 	write func(w io.Writer, t table) (rowWriter, error)
-	// lines says that a file is the rows one after the other, so that an interrupted run can go on in the middle.
+	// lines says that a file is the rows one after the other, so that those that are there may be seen before the others come.
 	lines bool
+	// head is how many of a file's first bytes are known last.
+	head int64
 }
 
 // formats are the files that rows are read from and results are written to.
@@ -34,9 +36,9 @@ var formats = []format{
 	{name: "txt", extensions: []string{".txt", ".text"}},
 	{name: "csv", extensions: []string{".csv"}, read: readCSV(','), write: writeCSV(','), lines: true},
 	{name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), write: writeCSV('\t'), lines: true},
-	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter)},
+	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter), head: npy.HeaderSize},
 	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), write: writeNPY(npy.NewZipWriter)},
-	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord},
+	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord, lines: true},
 	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, write: writeParquet},
 	{name: "arrow", extensions: []string{".arrow", ".feather", ".ipc"}, read: readArrow, write: writeArrow},
 }
@@ -122,31 +124,37 @@ func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
 // table is what results consist of.
 type table struct {
 	names []string     // of the outputs, in their order
-	spec  dataset.Spec // of a row of them; zero where an output is sparse
+	spec  dataset.Spec // of a row of them, a tuple; zero where an output is sparse
 	keep  []string     // the extra columns
-	// begun says that the output holds rows of an interrupted run already.
-	begun bool
+	// part is the file that is written, which may hold rows of an interrupted run; nil where the output is none.
+	part *part
+	// group is the most rows of a row group or record batch; 0: what is usual in the format.
+	group int
 }
+
+// begun reports whether the output holds rows of an interrupted run already.
+func (t table) begun() bool { return t.part != nil && t.part.rows > 0 }
 
 // errorColumn holds what is wrong with a row, where such rows are skipped.
 const errorColumn = "error"
 
-// table describes the results of a run with the given kept columns.
-func (p *Predictor) table(keep []string, begun bool) table {
-	t := table{names: p.outputs, keep: slices.Clone(keep), begun: begun}
+// table describes the results of a run with the given kept columns, into a part or something else.
+func (p *Predictor) table(keep []string, out rowOutput) table {
+	t := table{names: p.outputs, keep: slices.Clone(keep)}
+	t.part, _ = out.(*part)
 	if p.o.SkipBadRows {
 		t.keep = append(t.keep, errorColumn)
 	}
-	items := map[string]dataset.Spec{}
+	var items []dataset.Spec
 	for _, out := range p.f.outputs {
 		switch out.Role {
 		case "", "values":
-			items[out.Value] = dataset.Leaf(p.outputComponent(out))
+			items = append(items, dataset.Leaf(p.outputComponent(out)))
 		case "indices":
 			return t
 		}
 	}
-	t.spec = dataset.Dict(items)
+	t.spec = dataset.Tuple(items...)
 	return t
 }
 
@@ -182,8 +190,8 @@ func (p *Predictor) outputComponent(out Endpoint) dataset.Component {
 // rowWriter writes results.
 type rowWriter interface {
 	write(r Result) error
-	// flush hands on what is collected, for formats of lines.
-	flush() error
+	// checkpoint hands on what is collected, as far as the format can, and returns what another writer has to know of the rows so far to go on with the next.
+	checkpoint() (state []byte, err error)
 	// close makes the file whole, without closing what it is written to.
 	close() error
 }
@@ -213,8 +221,8 @@ func (j *jsonlWriter) write(r Result) (err error) {
 	return err
 }
 
-func (j *jsonlWriter) flush() error { return nil }
-func (j *jsonlWriter) close() error { return nil }
+func (j *jsonlWriter) checkpoint() ([]byte, error) { return nil, nil }
+func (j *jsonlWriter) close() error                { return nil }
 
 // elementWriter is what the writers of package dataset have in common.
 type elementWriter interface {
@@ -223,13 +231,10 @@ type elementWriter interface {
 }
 
 // tableWriter turns results into elements.
-type tableWriter struct {
-	w     elementWriter
-	place []int // of each output, its component in the spec
-}
+type tableWriter struct{ w elementWriter }
 
 // newTableWriter checks that results are a table.
-func newTableWriter(t table, open func() (elementWriter, error)) (rowWriter, error) {
+func newTableWriter(t table, open func() (elementWriter, error)) (*tableWriter, error) {
 	if t.spec.IsZero() {
 		return nil, &OptionError{Option: "Format", Msg: "sparse outputs are written as JSON lines only; name the output .jsonl, or leave them out with --outputs"}
 	}
@@ -237,30 +242,29 @@ func newTableWriter(t table, open func() (elementWriter, error)) (rowWriter, err
 	if err != nil {
 		return nil, err
 	}
-	tw := &tableWriter{w: w}
-	for _, name := range t.names {
-		tw.place = append(tw.place, t.spec.Index(name))
-	}
-	return tw, nil
+	return &tableWriter{w: w}, nil
 }
 
-func (t *tableWriter) write(r Result) error {
+func (t *tableWriter) write(r Result) error { return t.w.Write(t.element(r)) }
+
+// element returns a result as an element of the spec.
+func (t *tableWriter) element(r Result) dataset.Element {
 	e := dataset.Element{Row: r.Row, Extra: r.Extra}
 	if r.Err != nil {
 		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, JSON: dataset.AppendJSONString(nil, r.Err.Error())})
-		return t.w.Write(e)
+		return e
 	}
 	e.Tensors = make([]tensor.Tensor, len(r.Values))
 	for i, v := range r.Values {
-		e.Tensors[t.place[i]] = v.Tensor
+		e.Tensors[i] = v.Tensor
 		if v.Splits != nil {
 			if e.Splits == nil {
 				e.Splits = make([][]tensor.Tensor, len(r.Values))
 			}
-			e.Splits[t.place[i]] = v.Splits
+			e.Splits[i] = v.Splits
 		}
 	}
-	return t.w.Write(e)
+	return e
 }
 
 // writeBatch hands the values on as they are, where the file's writer takes them so.
@@ -276,19 +280,22 @@ func (t *tableWriter) writeBatch(b *resultBatch) (done bool, err error) {
 		if v.Splits != nil || v.Sparse != nil {
 			return false, nil
 		}
-		block.Tensors[t.place[i]] = v.Tensor
+		block.Tensors[i] = v.Tensor
 		if v.Tensor.Dims()[0] != int64(b.count) {
-			block.Tensors[t.place[i]] = v.Tensor.Slice(0, b.count) // a fixed batch size: the rest is filling
+			block.Tensors[i] = v.Tensor.Slice(0, b.count) // a fixed batch size: the rest is filling
 		}
 	}
 	return true, w.WriteBlock(block)
 }
 
-func (t *tableWriter) flush() error {
-	if f, ok := t.w.(interface{ Flush() error }); ok {
-		return f.Flush()
+func (t *tableWriter) checkpoint() ([]byte, error) {
+	switch w := t.w.(type) {
+	case interface{ Flush() error }:
+		return nil, w.Flush()
+	case interface{ State() ([]byte, error) }:
+		return w.State()
 	}
-	return nil
+	return nil, nil
 }
 
 func (t *tableWriter) close() error { return t.w.Close() }
@@ -296,31 +303,33 @@ func (t *tableWriter) close() error { return t.w.Close() }
 func writeCSV(comma byte) func(io.Writer, table) (rowWriter, error) {
 	return func(w io.Writer, t table) (rowWriter, error) {
 		return newTableWriter(t, func() (elementWriter, error) {
-			return csv.NewWriter(w, t.spec, csv.WriterOptions{Keep: t.keep, Comma: comma, NoHeader: t.begun})
+			return csv.NewWriter(w, t.spec, csv.WriterOptions{Names: t.names, Keep: t.keep, Comma: comma, NoHeader: t.begun()})
 		})
 	}
 }
 
 func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer, error)) func(io.Writer, table) (rowWriter, error) {
 	return func(w io.Writer, t table) (rowWriter, error) {
-		return newTableWriter(t, func() (elementWriter, error) { return open(w, t.spec, npy.WriterOptions{Keep: t.keep}) })
+		o := npy.WriterOptions{Names: t.names, Keep: t.keep}
+		if t.part != nil {
+			o.Resume = t.part.state
+			o.Spool = func() (npy.Spool, error) {
+				s, err := t.part.side()
+				return arraySpool{s}, err
+			}
+		}
+		return newTableWriter(t, func() (elementWriter, error) { return open(w, t.spec, o) })
 	}
 }
 
+// arraySpool is a side of a part, which closes it.
+type arraySpool struct{ *spool }
+
+// Close does nothing.
+func (arraySpool) Close() error { return nil }
+
 func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
 	return newTableWriter(t, func() (elementWriter, error) {
-		return tfrecord.NewWriter(w, t.spec, tfrecord.WriterOptions{Keep: t.keep})
-	})
-}
-
-func writeParquet(w io.Writer, t table) (rowWriter, error) {
-	return newTableWriter(t, func() (elementWriter, error) {
-		return parquet.NewWriter(w, t.spec, parquet.WriterOptions{Keep: t.keep})
-	})
-}
-
-func writeArrow(w io.Writer, t table) (rowWriter, error) {
-	return newTableWriter(t, func() (elementWriter, error) {
-		return arrow.NewWriter(w, t.spec, arrow.WriterOptions{Keep: t.keep})
+		return tfrecord.NewWriter(w, t.spec, tfrecord.WriterOptions{Names: t.names, Keep: t.keep})
 	})
 }

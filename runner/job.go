@@ -134,8 +134,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		return sum, err
 	}
 	id["output format"] = form.name
-	// A file that is no sequence of rows is written anew.
-	out, err := openPart(j.Output, id, j.Resume && form.lines)
+	out, err := openPart(j.Output, id, j.Resume, form.head)
 	if err != nil {
 		return sum, err
 	}
@@ -161,8 +160,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 type rowOutput interface {
 	io.Writer
 	// due reports whether it is time to hand on what is collected; wrote then says how many rows the bytes so far hold.
-	due() bool
-	wrote(rows int64) error
+	due(now time.Time) bool
+	wrote(rows int64, state []byte) error
 }
 
 // stdout shows results soon, but not every row by itself.
@@ -173,9 +172,9 @@ type stdout struct {
 
 func (s *stdout) Write(b []byte) (int, error) { return s.w.Write(b) }
 
-func (s *stdout) due() bool { return time.Since(s.flushed) >= flushEvery }
+func (s *stdout) due(now time.Time) bool { return now.Sub(s.flushed) >= flushEvery }
 
-func (s *stdout) wrote(int64) error {
+func (s *stdout) wrote(int64, []byte) error {
 	s.flushed = time.Now()
 	return s.w.Flush()
 }
@@ -184,9 +183,17 @@ func (s *stdout) wrote(int64) error {
 const flushEvery = 100 * time.Millisecond
 
 func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form format, out rowOutput, j Job, sum *Summary) error {
-	w, err := form.write(out, p.table(j.Source.Keep, sum.Resumed > 0))
+	t := p.table(j.Source.Keep, out)
+	w, err := form.write(out, t)
 	if err != nil {
 		return err
+	}
+	note := func() error {
+		state, err := w.checkpoint()
+		if err != nil {
+			return err
+		}
+		return out.wrote(sum.Resumed+sum.Rows, state)
 	}
 	size := j.Source.size()
 	told := time.Now()
@@ -204,12 +211,13 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 		if err := write(w, b, sum); err != nil {
 			return err
 		}
-		if form.lines && out.due() {
-			if err := errors.Join(w.flush(), out.wrote(sum.Resumed+sum.Rows)); err != nil {
+		now := time.Now()
+		if (form.lines || t.part != nil) && out.due(now) {
+			if err := note(); err != nil {
 				return err
 			}
 		}
-		if now := time.Now(); now.Sub(told) >= flushEvery {
+		if now.Sub(told) >= flushEvery {
 			told = now
 			tell()
 		}
@@ -217,6 +225,12 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 	})
 	if err != nil {
 		return err
+	}
+	if t.part != nil {
+		// Making the file whole may take its time, in which no row shall be lost.
+		if err := note(); err != nil {
+			return err
+		}
 	}
 	return w.close()
 }

@@ -14,7 +14,7 @@ func writeRows(t *testing.T, p *part, rows ...string) {
 		if _, err := p.Write([]byte(r)); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.wrote(p.rows + 1); err != nil {
+		if err := p.wrote(p.rows+1, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -23,7 +23,7 @@ func writeRows(t *testing.T, p *part, rows ...string) {
 func TestPartAppearsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
-	p, err := openPart(path, identity{"a": "1"}, false)
+	p, err := openPart(path, identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestPartAppearsWhole(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the file has its name before it is whole")
 	}
-	if _, err := openPart(path, identity{"a": "1"}, false); err == nil {
+	if _, err := openPart(path, identity{"a": "1"}, false, 0); err == nil {
 		t.Error("a second run into the same output was let in")
 	}
 	if err := p.commit(); err != nil {
@@ -54,7 +54,7 @@ func TestPartResumesFromEveryCut(t *testing.T) {
 	rows := []string{"one\n", "two\n", "three\n", "four\n"}
 	whole := strings.Join(rows, "")
 	data, journal := partNames(path)
-	p, err := openPart(path, identity{"a": "1"}, false)
+	p, err := openPart(path, identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestPartResumesFromEveryCut(t *testing.T) {
 			if err := errors.Join(os.WriteFile(data, fullData[:cutData], 0o600), os.WriteFile(journal, fullJournal[:cutJournal], 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			p, err := openPart(path, identity{"a": "1"}, true)
+			p, err := openPart(path, identity{"a": "1"}, true, 0)
 			if err != nil {
 				t.Fatalf("cut at %d and %d: %v", cutData, cutJournal, err)
 			}
@@ -99,7 +99,7 @@ func TestPartResumesFromEveryCut(t *testing.T) {
 func TestPartRefusesAnotherRun(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
-	p, err := openPart(path, identity{"batch size": "64"}, false)
+	p, err := openPart(path, identity{"batch size": "64"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,10 +108,10 @@ func TestPartRefusesAnotherRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var resume *ResumeError
-	if _, err := openPart(path, identity{"batch size": "32"}, true); !errors.As(err, &resume) || !strings.Contains(err.Error(), "batch size was 64, is 32") {
+	if _, err := openPart(path, identity{"batch size": "32"}, true, 0); !errors.As(err, &resume) || !strings.Contains(err.Error(), "batch size was 64, is 32") {
 		t.Errorf("resume with other options = %v, want a *ResumeError that says so", err)
 	}
-	p, err = openPart(path, identity{"batch size": "32"}, false)
+	p, err = openPart(path, identity{"batch size": "32"}, false, 0)
 	if err != nil || p.rows != 0 {
 		t.Fatalf("a new run began with %v rows, %v", p, err)
 	}
@@ -120,5 +120,59 @@ func TestPartRefusesAnotherRun(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Bytes that are not those that were written do not go into a result: the run goes on from before them, or not at all.
+func TestPartDamaged(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "out")
+	data, journal := partNames(path)
+	begin := func() {
+		p, err := openPart(path, identity{"a": "1"}, false, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeRows(t, p, "one\n", "two\n", "three\n")
+		if err := p.leave(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name, file string
+		change     func([]byte) []byte
+		rows       int64 // -1: refused
+	}{
+		{"a byte of the last row", data, func(b []byte) []byte { b[len(b)-2] ^= 1; return b }, 2},
+		{"a byte of the first row", data, func(b []byte) []byte { b[0] ^= 1; return b }, -1},
+		{"another file", data, func([]byte) []byte { return []byte(strings.Repeat("foreign", 10)) }, -1},
+		{"a longer file", data, func(b []byte) []byte { return append(b, "more"...) }, 3},
+		{"nothing left", data, func([]byte) []byte { return nil }, 0},
+		{"a journal of something else", journal, func([]byte) []byte { return []byte("some text\n") }, -1},
+		{"a line that is none", journal, func(b []byte) []byte { return append(b, "x y z\n"...) }, -1},
+		{"a line that is cut off", journal, func(b []byte) []byte { return append(b, "400 10"...) }, 3},
+		{"no journal", journal, func([]byte) []byte { return nil }, 0},
+	} {
+		begin()
+		b, err := os.ReadFile(c.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(c.file, c.change(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := openPart(path, identity{"a": "1"}, true, 0)
+		var resume *ResumeError
+		switch {
+		case c.rows < 0 && !errors.As(err, &resume):
+			t.Errorf("%s: %v, want a *ResumeError", c.name, err)
+		case c.rows >= 0 && (err != nil || p.rows != c.rows):
+			t.Errorf("%s: %+v, %v, want to go on after %d rows", c.name, p, err, c.rows)
+		}
+		if err == nil {
+			if err := p.leave(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }

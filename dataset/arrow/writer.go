@@ -23,6 +23,8 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
+	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components. Their types follow from the first thousand
 	// rows: integers, floats, booleans, or text for all else, which is JSON where it is no string.
 	Keep []string
@@ -30,6 +32,9 @@ type WriterOptions struct {
 	Stream bool
 	// BatchRows is the number of rows of a record batch. 0: 16,384, or as many as hold about 16 MiB.
 	BatchRows int
+	// Resume, if not nil, is what a writer of the same spec and options has written up to the end of a batch; w stands behind it. The new writer goes on with
+	// the row after those that [Writer.Grouped] counts. Its time is that of reading what is there.
+	Resume *io.SectionReader
 }
 
 const (
@@ -49,8 +54,10 @@ type Writer struct {
 	cols   []outColumn
 	rows   int
 	bytes  int
-	err    error
-	closed bool
+	// grouped counts the rows of the batches that are written.
+	grouped int64
+	err     error
+	closed  bool
 }
 
 // batchWriter is what both forms have in common.
@@ -74,15 +81,24 @@ type outColumn struct {
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
 // have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
-	s, err := sample.New(spec, o.Keep)
+	s, err := sample.New(spec, o.Names, o.Keep)
 	if err != nil {
 		return nil, fmt.Errorf("write arrow: %w", err)
 	}
 	if o.BatchRows <= 0 {
 		o.BatchRows = defaultBatchRows
 	}
-	return &Writer{w: w, o: o, sample: s}, nil
+	out := &Writer{w: w, o: o, sample: s}
+	if o.Resume != nil && o.Resume.Size() > 0 {
+		if err := files.GuardWrite("write arrow", func() error { return out.resume(o.Resume) }); err != nil {
+			return nil, fmt.Errorf("write arrow: %w", err)
+		}
+	}
+	return out, nil
 }
+
+// Grouped returns how many rows the batches hold that are written. The rows after them wait in memory.
+func (w *Writer) Grouped() int64 { return w.grouped }
 
 // Write writes a row. An error of the underlying writer is final.
 func (w *Writer) Write(e dataset.Element) error {
@@ -121,6 +137,21 @@ func (w *Writer) begin() error {
 		w.cols = append(w.cols, c)
 	}
 	w.schema = ar.NewSchema(fields, nil)
+	if err := w.open(); err != nil {
+		return err
+	}
+	rows := w.sample.Rows
+	w.sample.Rows = nil
+	for _, e := range rows {
+		if err := w.row(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open makes the builders of the schema's columns, and the library's writer.
+func (w *Writer) open() error {
 	mem := memory.NewGoAllocator()
 	w.build = array.NewRecordBuilder(mem, w.schema)
 	for i := range w.cols {
@@ -133,21 +164,11 @@ func (w *Writer) begin() error {
 	}
 	if w.o.Stream {
 		w.out = ipc.NewWriter(w.w, ipc.WithSchema(w.schema), ipc.WithAllocator(mem))
-	} else {
-		f, err := ipc.NewFileWriter(w.w, ipc.WithSchema(w.schema), ipc.WithAllocator(mem))
-		if err != nil {
-			return err
-		}
-		w.out = f
+		return nil
 	}
-	rows := w.sample.Rows
-	w.sample.Rows = nil
-	for _, e := range rows {
-		if err := w.row(e); err != nil {
-			return err
-		}
-	}
-	return nil
+	f, err := ipc.NewFileWriter(w.w, ipc.WithSchema(w.schema), ipc.WithAllocator(mem))
+	w.out = f
+	return err
 }
 
 func arrowType(d tensor.DType, isText bool) ar.DataType {
@@ -218,6 +239,7 @@ func (w *Writer) flush() error {
 	if w.rows == 0 {
 		return nil
 	}
+	w.grouped += int64(w.rows)
 	w.rows, w.bytes = 0, 0
 	batch := w.build.NewRecordBatch()
 	defer batch.Release()

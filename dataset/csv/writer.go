@@ -13,6 +13,8 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
+	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components.
 	Keep []string
 	// Comma separates the fields. 0: a comma.
@@ -39,7 +41,7 @@ const writerBuffer = 64 << 10
 
 // NewWriter returns a writer to w. It must be closed, which does not close w.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
-	names, err := columns.Names(spec, o.Keep)
+	names, err := columns.Names(spec, o.Names, o.Keep)
 	if err != nil {
 		return nil, fmt.Errorf("write csv: %w", err)
 	}

@@ -405,3 +405,66 @@ func FuzzZip(f *testing.F) {
 		}
 	})
 }
+
+// spool is a place for values that outlives a writer.
+type spool struct{ bytes.Buffer }
+
+func (s *spool) Reader() (io.Reader, error) { return bytes.NewReader(s.Bytes()), nil }
+func (s *spool) Close() error               { return nil }
+
+// A writer that goes on where another stopped makes the same archive.
+func TestResume(t *testing.T) {
+	spec := dataset.Dict(map[string]dataset.Spec{"f": dataset.TensorSpec(tensor.Float32, -1), "s": dataset.TensorSpec(tensor.String)})
+	row := func(i int64) dataset.Element {
+		return dataset.Element{
+			Row: i, Tensors: []tensor.Tensor{tensor.Vector(float32(i), 0.5), tensor.Scalar(strings.Repeat("é", int(i%5)))},
+			Extra: []dataset.Field{{Key: "k", JSON: []byte(strings.Repeat("1", int(1+i%3)))}},
+		}
+	}
+	const n = 20
+	write := func(stop int64) []byte {
+		var out bytes.Buffer
+		var spools []*spool
+		var state []byte
+		until := int64(0)
+		for from := until; from < n; from = until {
+			until = min(n, from+stop)
+			taken := 0
+			w, err := npy.NewZipWriter(&out, spec, npy.WriterOptions{Keep: []string{"k"}, Resume: state, Spool: func() (npy.Spool, error) {
+				if taken++; taken > len(spools) {
+					spools = append(spools, &spool{})
+				}
+				return spools[taken-1], nil
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := from; i < until; i++ {
+				if err := w.Write(row(i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if until == n {
+				if err := w.Close(); err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
+			if state, err = w.State(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out.Bytes()
+	}
+	want := write(n)
+	for stop := int64(1); stop < n; stop += 4 {
+		if got := write(stop); !bytes.Equal(got, want) {
+			t.Errorf("stopped after %d rows: another archive", stop)
+		}
+	}
+	for _, bad := range []string{"{", "[]", `[{"Rows":1},{"Rows":1},{"Rows":1}]`} {
+		if _, err := npy.NewZipWriter(io.Discard, spec, npy.WriterOptions{Keep: []string{"k"}, Resume: []byte(bad)}); err == nil {
+			t.Errorf("NewZipWriter with the state %s: no error", bad)
+		}
+	}
+}

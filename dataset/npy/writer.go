@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +23,24 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
+	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. One is of integers, floats or booleans if all its values are,
 	// otherwise of strings.
 	Keep []string
+	// Spool makes a place for the values of an array that have to wait until all are known; it is called once for each such array, in their order.
+	// nil: temporary files.
+	Spool func() (Spool, error)
+	// Resume is what [Writer.State] returned of a writer of the same spec and options. The new writer goes on with the next row: its w and its
+	// spools are as the other has left them, and w stands at its end.
+	Resume []byte
+}
+
+// Spool holds what is written to it until it is read back.
+type Spool interface {
+	io.WriteCloser
+	// Reader returns a reader of all that was written.
+	Reader() (io.Reader, error)
 }
 
 // Writer writes rows as arrays whose first axis is the rows. All rows of a component must have the shape of its first.
@@ -46,8 +62,12 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	if len(o.Keep) > 0 {
 		return nil, fmt.Errorf("write npy: there is no room for the kept column %q; use npz", o.Keep[0])
 	}
-	if paths := spec.Paths(); len(paths) != 1 {
-		return nil, fmt.Errorf("write npy: the file holds one array, there are %d: %s; pick one, or use npz", len(paths), strings.Join(paths, ", "))
+	names, err := columns.Names(spec, o.Names, nil)
+	if err == nil && len(names) != 1 {
+		err = fmt.Errorf("the file holds one array, there are %d: %s; pick one, or use npz", len(names), strings.Join(names, ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("write npy: %w", err)
 	}
 	out, err := newWriter(spec, o)
 	if err != nil {
@@ -55,13 +75,13 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	}
 	a := out.arrays[0]
 	if seeker, ok := w.(io.WriteSeeker); ok && a.strs == nil {
-		if start, err := seeker.Seek(0, io.SeekCurrent); err == nil {
-			out.finish = a.writeTo(seeker, start)
+		if at, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+			out.finish = a.writeTo(seeker, at-a.written)
 			return out, nil
 		}
 	}
 	out.finish = func() error { return a.copyTo(w) }
-	return out, nil
+	return out, out.openSpools(o)
 }
 
 // NewZipWriter returns a writer of an archive with an array for each component, named by its path. The values wait in temporary files. It must be
@@ -84,11 +104,47 @@ func NewZipWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, err
 		}
 		return z.Close()
 	}
-	return out, nil
+	return out, out.openSpools(o)
+}
+
+// openSpools makes places for values that wait.
+func (w *Writer) openSpools(o WriterOptions) error {
+	if o.Spool == nil {
+		o.Spool = func() (Spool, error) {
+			temp, err := files.Temp()
+			return tempSpool{temp}, err
+		}
+	}
+	for _, a := range w.arrays {
+		var err error
+		if a.spool, err = o.Spool(); err != nil {
+			w.closeSpools()
+			return err
+		}
+		a.buf = bufio.NewWriterSize(a.spool, arrayBuffer)
+	}
+	return nil
+}
+
+func (w *Writer) closeSpools() {
+	for _, a := range w.arrays {
+		if a.spool != nil {
+			_ = a.spool.Close() // it is not needed any more
+		}
+	}
+}
+
+// tempSpool is a temporary file.
+type tempSpool struct{ *files.TempFile }
+
+// Reader begins at the start.
+func (t tempSpool) Reader() (io.Reader, error) {
+	_, err := t.Seek(0, io.SeekStart)
+	return t, err
 }
 
 func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
-	names, err := columns.Names(spec, o.Keep)
+	names, err := columns.Names(spec, o.Names, o.Keep)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +164,53 @@ func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	for _, key := range o.Keep {
 		out.arrays = append(out.arrays, &arrayWriter{name: key, dtype: tensor.String, shape: tensor.MakeShape(), strs: &stringStats{}, json: true})
 	}
-	return out, nil
+	return out, out.resume(o.Resume)
 }
+
+// arrayState is what is known of an array's rows so far.
+type arrayState struct {
+	Rows    int64
+	Dims    []int64
+	Written int64        `json:",omitempty"`
+	Strings *stringStats `json:",omitempty"`
+}
+
+// State hands all values on to where they wait, and returns what another writer needs to know of them to go on with the next row.
+func (w *Writer) State() ([]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	var states []arrayState
+	for _, a := range w.arrays {
+		if w.err = a.buf.Flush(); w.err != nil {
+			return nil, w.err
+		}
+		states = append(states, arrayState{Rows: a.rows, Dims: a.dims, Written: a.written, Strings: a.strs})
+	}
+	return json.Marshal(states)
+}
+
+// resume takes up the state of another writer.
+func (w *Writer) resume(state []byte) error {
+	if len(state) == 0 {
+		return nil
+	}
+	var states []arrayState
+	if err := json.Unmarshal(state, &states); err != nil || len(states) != len(w.arrays) {
+		return errState
+	}
+	for i, s := range states {
+		a := w.arrays[i]
+		if s.Rows < 0 || (s.Strings == nil) != (a.strs == nil) {
+			return errState
+		}
+		a.rows, a.dims, a.written, a.strs = s.Rows, s.Dims, s.Written, s.Strings
+	}
+	return nil
+}
+
+// errState says that a state is not what State returns.
+var errState = errors.New("what was written before is not as it was left")
 
 // Write writes a row. An error of the underlying writer is final.
 func (w *Writer) Write(e dataset.Element) error {
@@ -150,9 +251,7 @@ func (w *Writer) Close() error {
 	if w.err == nil {
 		w.err = w.finish()
 	}
-	for _, a := range w.arrays {
-		a.close()
-	}
+	w.closeSpools()
 	return w.err
 }
 
@@ -171,26 +270,15 @@ type arrayWriter struct {
 	dims  []int64 // of a row; nil before the first
 	rows  int64
 	buf   *bufio.Writer
-	temp  *files.TempFile
+	spool Spool
 	strs  *stringStats
 	json  bool // the strings are JSON texts
 	wide  []byte
+	// written counts the bytes of an array that is written directly, with its header.
+	written int64
 }
 
-const arrayBuffer = 256 << 10
-
-// out returns where values go: a temporary file unless writeTo has said otherwise.
-func (a *arrayWriter) out() (*bufio.Writer, error) {
-	if a.buf == nil {
-		temp, err := files.Temp()
-		if err != nil {
-			return nil, err
-		}
-		a.temp = temp
-		a.buf = bufio.NewWriterSize(temp, arrayBuffer)
-	}
-	return a.buf, nil
-}
+const arrayBuffer = 64 << 10
 
 func (a *arrayWriter) check(t tensor.Tensor) error {
 	if a.rows > 0 && !slices.Equal(a.dims, t.Dims()) {
@@ -205,18 +293,15 @@ func (a *arrayWriter) write(t tensor.Tensor) error {
 		a.dims = slices.Clone(t.Dims())
 	}
 	a.rows++
-	buf, err := a.out()
-	if err != nil {
-		return err
-	}
 	if a.strs != nil {
-		return a.writeStrings(buf, t.Strings())
+		return a.writeStrings(a.buf, t.Strings())
 	}
 	data := t.Bytes()
 	if t.DType() == tensor.Bfloat16 {
 		data = a.widened(t)
 	}
-	_, err = buf.Write(data)
+	n, err := a.buf.Write(data)
+	a.written += int64(n)
 	return err
 }
 
@@ -233,9 +318,12 @@ func (a *arrayWriter) widened(t tensor.Tensor) []byte {
 // writeTo lets values go to w from the place start on, which a header is written to in the end.
 func (a *arrayWriter) writeTo(w io.WriteSeeker, start int64) func() error {
 	a.buf = bufio.NewWriterSize(w, arrayBuffer)
-	_, err := a.buf.Write(make([]byte, headerSize)) // it fits the buffer
+	if a.written == 0 {
+		n, _ := a.buf.Write(make([]byte, HeaderSize)) // it fits the buffer
+		a.written = int64(n)
+	}
 	return func() error {
-		if err := errors.Join(err, a.buf.Flush()); err != nil {
+		if err := a.buf.Flush(); err != nil {
 			return err
 		}
 		if _, err := w.Seek(start, io.SeekStart); err != nil {
@@ -275,22 +363,16 @@ func (a *arrayWriter) copyTo(w io.Writer) error {
 
 // reread returns a reader of what was written to the temporary file.
 func (a *arrayWriter) reread() (io.Reader, error) {
-	if a.temp == nil {
-		return strings.NewReader(""), nil
-	}
 	if err := a.buf.Flush(); err != nil {
 		return nil, err
 	}
-	if _, err := a.temp.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return a.temp, nil
+	return a.spool.Reader()
 }
 
-// headerSize leaves room for any shape of few axes.
-const headerSize = 256
+// HeaderSize is that of the header of an array. Where one is written directly, its first bytes are known last.
+const HeaderSize = 256
 
-// header returns a header of [headerSize] bytes.
+// header returns a header of [HeaderSize] bytes, which has room for any shape of few axes.
 func (a *arrayWriter) header(descr string) ([]byte, error) {
 	dims := a.dims
 	if a.rows == 0 {
@@ -309,44 +391,38 @@ func (a *arrayWriter) header(descr string) ([]byte, error) {
 		list = strings.TrimSuffix(list, ",") // Python writes (3,) but (3, 4)
 	}
 	text := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, list)
-	const room = headerSize - len(magic) - 4
+	const room = HeaderSize - len(magic) - 4
 	if len(text) >= room {
-		return nil, fmt.Errorf("shape (%s): too many axes for a header of %d bytes", list, headerSize)
+		return nil, fmt.Errorf("shape (%s): too many axes for a header of %d bytes", list, HeaderSize)
 	}
 	head := append([]byte(magic), 1, 0)
 	head = binary.LittleEndian.AppendUint16(head, uint16(room))
 	return append(head, text+strings.Repeat(" ", room-len(text)-1)+"\n"...), nil
 }
 
-func (a *arrayWriter) close() {
-	if a.temp != nil {
-		_ = a.temp.Close() // it is not needed any more
-	}
-}
-
 // stringStats is what the type of an array of strings follows from.
 type stringStats struct {
-	bytes  int64 // of the longest
-	runes  int64
-	binary bool // one is not UTF-8
-	zeros  bool // one ends in a zero
-	kind   jsontext.Kind
-	null   bool
+	Bytes  int64 // of the longest
+	Runes  int64
+	Binary bool // one is not UTF-8
+	Zeros  bool // one ends in a zero
+	Kind   jsontext.Kind
+	Null   bool
 }
 
 func (s *stringStats) add(v string) {
-	s.bytes = max(s.bytes, int64(len(v)))
+	s.Bytes = max(s.Bytes, int64(len(v)))
 	if !utf8.ValidString(v) {
-		s.binary = true
+		s.Binary = true
 	}
-	s.runes = max(s.runes, int64(utf8.RuneCountInString(v)))
-	s.zeros = s.zeros || strings.HasSuffix(v, "\x00")
+	s.Runes = max(s.Runes, int64(utf8.RuneCountInString(v)))
+	s.Zeros = s.Zeros || strings.HasSuffix(v, "\x00")
 }
 
 // widen notes that there is a value of a kind. An array of numbers has no place for null, except as NaN.
 func (s *stringStats) widen(k jsontext.Kind) {
-	s.null = s.null || k == jsontext.Null
-	s.kind = jsontext.Widen(s.kind, k)
+	s.Null = s.Null || k == jsontext.Null
+	s.Kind = jsontext.Widen(s.Kind, k)
 }
 
 // writeStrings keeps strings for later, each behind its length.
@@ -381,7 +457,7 @@ func (a *arrayWriter) copyStrings(w io.Writer) error {
 	n, _ := tensor.NumElements(a.dims)
 	if a.rows > 0 && size*max(n, 1) > maxGrowth/a.rows {
 		return fmt.Errorf("an array of %d strings, as long as the longest of %d characters, would be larger than %d bytes; use jsonl, parquet or arrow",
-			a.rows*n, a.strs.runes, int64(maxGrowth))
+			a.rows*n, a.strs.Runes, int64(maxGrowth))
 	}
 	head, err := a.header(descr)
 	if err != nil {
@@ -420,8 +496,8 @@ func (a *arrayWriter) copyStrings(w io.Writer) error {
 // encoding says how strings are written, and how many bytes each takes.
 func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr string, size int64, err error) {
 	if a.json {
-		kind := a.strs.kind
-		if a.strs.null && (kind == jsontext.Int || kind == jsontext.Bool) {
+		kind := a.strs.Kind
+		if a.strs.Null && (kind == jsontext.Int || kind == jsontext.Bool) {
 			kind = jsontext.Other
 		}
 		switch kind {
@@ -443,13 +519,13 @@ func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr strin
 		plain = jsontext.AsText
 	}
 	switch s := a.strs; {
-	case s.zeros:
+	case s.Zeros:
 		return nil, "", 0, errors.New("a string ends in a zero, which NumPy's strings cannot; use jsonl, parquet or arrow")
-	case s.binary:
-		size := max(s.bytes, 1)
+	case s.Binary:
+		size := max(s.Bytes, 1)
 		return func(dst, text []byte) []byte { return append(dst, plain(text)...) }, fmt.Sprintf("|S%d", size), size, nil
 	default:
-		size := max(s.runes, 1)
+		size := max(s.Runes, 1)
 		return func(dst, text []byte) []byte {
 			for _, r := range string(plain(text)) {
 				dst = binary.LittleEndian.AppendUint32(dst, uint32(r)) //nolint:gosec // a rune is not negative

@@ -3,8 +3,10 @@ package parquet_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	pq "github.com/parquet-go/parquet-go"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
@@ -291,4 +294,77 @@ func FuzzRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A file of several row groups holds their rows, and a writer that goes on after any of them makes the same file.
+func TestResume(t *testing.T) {
+	spec := dataset.Dict(map[string]dataset.Spec{"f": dataset.TensorSpec(tensor.Float32, -1), "s": dataset.TensorSpec(tensor.String)})
+	var rows []dataset.Element
+	for i := range int64(3000) {
+		rows = append(rows, dataset.Element{
+			Row: i, Tensors: []tensor.Tensor{tensor.Vector(float32(i), 0.5), tensor.Scalar(fmt.Sprint("row ", i%100))},
+			Extra: []dataset.Field{{Key: "k", JSON: fmt.Append(nil, i)}},
+		})
+	}
+	for _, o := range []parquet.WriterOptions{{GroupRows: 700}, {GroupBytes: 40000}, {GroupRows: 1024}, {}} {
+		o.Keep = []string{"k"}
+		var log bytes.Buffer
+		o.Log = &log
+		whole := resumed(t, spec, o, nil, rows)
+		groups, err := pq.OpenFile(bytes.NewReader(whole), int64(len(whole)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }
+		got := rowtest.Rows(t, parquet.Rows(spec, parquet.Options{Open: open, Keep: o.Keep}, "f"))
+		if len(got) != len(rows) {
+			t.Fatalf("%d rows, want %d", len(got), len(rows))
+		}
+		for i := range got {
+			if diff := cmp.Diff(rowtest.RowOf(rows[i]), got[i]); diff != "" {
+				t.Fatalf("row %d (-want +got):\n%s", i, diff)
+			}
+		}
+		// The log after each group is one that a killed writer may have left.
+		all, done, end := log.Bytes(), int64(0), int64(0)
+		lines := bytes.IndexByte(all, '\n') + 1
+		for k, g := range groups.Metadata().RowGroups {
+			if int(g.Ordinal) != k {
+				t.Errorf("group %d has the ordinal %d", k, g.Ordinal)
+			}
+			_, n := binary.Uvarint(all[lines:])
+			size, m := binary.Uvarint(all[lines+n:])
+			lines += n + m + int(size) //nolint:gosec // a length
+			done += g.NumRows
+			end = g.FileOffset + g.TotalCompressedSize
+			o.Resume, o.Log = all[:lines], io.Discard
+			if again := resumed(t, spec, o, whole[:end], rows[done:]); !bytes.Equal(again, whole) {
+				t.Errorf("%+v: resumed after %d rows: another file", o.GroupRows, done)
+			}
+		}
+	}
+	for _, bad := range []string{"[]", "[]\n", "[{}]\n", "[{},{},{}]\n\x05", "[{},{},{}]\n\x09\x00", "[{},{},{}]\n\x09\x0a0123456789"} {
+		if _, err := parquet.NewWriter(io.Discard, spec, parquet.WriterOptions{Keep: []string{"k"}, Resume: []byte(bad)}); err == nil {
+			t.Errorf("NewWriter with the log %q: no error", bad)
+		}
+	}
+}
+
+// resumed writes rows behind what there is.
+func resumed(t *testing.T, spec dataset.Spec, o parquet.WriterOptions, have []byte, rows []dataset.Element) []byte {
+	t.Helper()
+	b := bytes.NewBuffer(bytes.Clone(have))
+	w, err := parquet.NewWriter(b, spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range rows {
+		if err := w.Write(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

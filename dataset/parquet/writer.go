@@ -1,6 +1,8 @@
 package parquet
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,26 +21,41 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
+	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components. Their types follow from the first thousand
 	// rows: integers, floats, booleans, or text for all else, which is JSON where it is no string.
 	Keep []string
 	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0: 64 MiB.
 	GroupBytes int
+	// GroupRows is the most rows of a row group, so that readers that share a file out have groups to share. 0: 131,072.
+	GroupRows int
+	// Log, if not nil, is given what a later writer needs to go on after the row groups that are written: a little for each.
+	Log io.Writer
+	// Resume is what the Log of a writer of the same spec and options was given, whose groups are in the file already. The new writer goes on with the
+	// row after those that [Writer.Grouped] counts, and its w stands behind their bytes.
+	Resume []byte
 }
 
-const defaultGroup = 64 << 20
+const (
+	defaultGroup     = 64 << 20
+	defaultGroupRows = 1 << 17
+)
 
 // Writer writes rows with a column for each component, named by its path, then one for each kept key. Half precision and bfloat16 are written as float32,
 // which holds them, and a complex number as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An element without
 // tensors is a row of nulls.
 type Writer struct {
-	w      io.Writer
 	o      WriterOptions
 	sample *sample.Sample
+	groups groups
+	group  bytes.Buffer // the row group that is being written, a file of its own
+	schema *pq.Schema
 	pw     *pq.GenericWriter[any]
 	cols   []outColumn
 	rows   []pq.Row
-	bytes  int
+	bytes  int // of the row group
+	size   int // its rows
 	err    error
 	closed bool
 }
@@ -46,25 +63,52 @@ type Writer struct {
 // outColumn is a column that is written.
 type outColumn struct {
 	name  string
-	depth int
-	text  bool
-	kept  bool
-	kind  jsontext.Kind // of a kept column
-	dtype tensor.DType
+	Depth int
+	Text  bool
+	Kept  bool
+	Kind  jsontext.Kind // of a kept column
+	DType tensor.DType
 }
 
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
 // have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
-	s, err := sample.New(spec, o.Keep)
+	s, err := sample.New(spec, o.Names, o.Keep)
 	if err != nil {
 		return nil, fmt.Errorf("write parquet: %w", err)
 	}
 	if o.GroupBytes <= 0 {
 		o.GroupBytes = defaultGroup
 	}
-	return &Writer{w: w, o: o, sample: s}, nil
+	if o.GroupRows <= 0 {
+		o.GroupRows = defaultGroupRows
+	}
+	out := &Writer{o: o, sample: s, groups: groups{w: w, log: o.Log}}
+	if len(o.Resume) > 0 {
+		if err := out.resume(o.Resume); err != nil {
+			return nil, fmt.Errorf("write parquet: %w", err)
+		}
+	}
+	return out, nil
 }
+
+// resume takes up the columns and groups of an earlier writer.
+func (w *Writer) resume(log []byte) error {
+	columns, rest, ok := bytes.Cut(log, []byte("\n"))
+	if !ok || json.Unmarshal(columns, &w.cols) != nil || len(w.cols) != len(w.sample.Names) {
+		return errLog
+	}
+	for i, name := range w.sample.Names {
+		w.cols[i].name = name
+	}
+	if err := w.groups.recall(rest); err != nil {
+		return err
+	}
+	return w.open()
+}
+
+// Grouped returns how many rows the row groups hold that are written. The rows after them wait in memory.
+func (w *Writer) Grouped() int64 { return w.groups.rows }
 
 // Write writes a row. An error of the underlying writer is final.
 func (w *Writer) Write(e dataset.Element) error {
@@ -85,27 +129,22 @@ func (w *Writer) Write(e dataset.Element) error {
 
 // begin makes the schema, and writes the rows of the sample.
 func (w *Writer) begin() error {
-	group := pq.Group{}
 	for i, name := range w.sample.Names {
-		c := outColumn{name: name, kept: i >= len(w.sample.Comps)}
-		if c.kept {
-			c.kind = w.sample.Kind(i - len(w.sample.Comps))
-			group[name] = pq.Optional(keptNode(c.kind))
+		c := outColumn{name: name, Kept: i >= len(w.sample.Comps)}
+		if c.Kept {
+			c.Kind = w.sample.Kind(i - len(w.sample.Comps))
 		} else {
-			c.dtype, c.depth, c.text = w.sample.Comps[i].DType, w.sample.Depth(i), w.sample.Text(i)
-			node := leafNode(c.dtype, c.text)
-			for range c.depth {
-				node = pq.List(node)
-			}
-			group[name] = pq.Optional(node)
+			c.DType, c.Depth, c.Text = w.sample.Comps[i].DType, w.sample.Depth(i), w.sample.Text(i)
 		}
 		w.cols = append(w.cols, c)
 	}
-	err := files.GuardWrite("write parquet", func() error {
-		schema := pq.NewSchema("rows", ordered(group, w.sample.Names))
-		w.pw = pq.NewGenericWriter[any](w.w, schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
-		return nil
-	})
+	err := w.open()
+	if err == nil && w.o.Log != nil {
+		var columns []byte
+		if columns, err = json.Marshal(w.cols); err == nil {
+			_, err = w.o.Log.Write(append(columns, '\n'))
+		}
+	}
 	rows := w.sample.Rows
 	w.sample.Rows = nil
 	for _, e := range rows {
@@ -114,6 +153,33 @@ func (w *Writer) begin() error {
 		}
 	}
 	return err
+}
+
+// open makes the schema, and a writer of row groups.
+func (w *Writer) open() error {
+	group := pq.Group{}
+	for _, c := range w.cols {
+		var node pq.Node
+		if c.Kept {
+			node = keptNode(c.Kind)
+		} else {
+			node = leafNode(c.DType, c.Text)
+			for range c.Depth {
+				node = pq.List(node)
+			}
+		}
+		group[c.name] = pq.Optional(node)
+	}
+	return files.GuardWrite("write parquet", func() error {
+		w.schema = pq.NewSchema("rows", ordered(group, w.sample.Names))
+		w.beginGroup()
+		return nil
+	})
+}
+
+// beginGroup makes the library's writer of the next row group.
+func (w *Writer) beginGroup() {
+	w.pw = pq.NewGenericWriter[any](&w.group, w.schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
 }
 
 // orderedGroup is a group whose fields stand in the order they were given, not in that of their names.
@@ -187,7 +253,7 @@ func (w *Writer) row(e dataset.Element) error {
 		c := &w.cols[i]
 		var err error
 		switch {
-		case c.kept:
+		case c.Kept:
 			row, err = c.appendKept(row, i, columns.Extra(e, c.name))
 		case e.Tensors == nil:
 			row = append(row, pq.NullValue().Level(0, 0, i))
@@ -210,7 +276,8 @@ func (w *Writer) row(e dataset.Element) error {
 	}
 	w.bytes += valueBytes * len(row)
 	w.rows = append(w.rows, row)
-	if len(w.rows) >= batchRows || w.bytes >= w.o.GroupBytes {
+	w.size++
+	if len(w.rows) >= batchRows || w.full() {
 		w.err = w.flush()
 	}
 	return w.err
@@ -219,30 +286,45 @@ func (w *Writer) row(e dataset.Element) error {
 // batchRows is how many rows are handed to the library at a time.
 const batchRows = 256
 
+// full reports whether the row group is.
+func (w *Writer) full() bool { return w.bytes >= w.o.GroupBytes || w.size >= w.o.GroupRows }
+
 func (w *Writer) flush() error {
 	return files.GuardWrite("write parquet", func() error {
 		if _, err := w.pw.WriteRows(w.rows); err != nil {
 			return err
 		}
 		w.rows = w.rows[:0]
-		if w.bytes < w.o.GroupBytes {
+		if !w.full() {
 			return nil
 		}
-		w.bytes = 0
-		return w.pw.Flush()
+		return w.endGroup()
 	})
+}
+
+// endGroup writes the row group, and begins the next one.
+func (w *Writer) endGroup() error {
+	w.bytes, w.size = 0, 0
+	if err := w.pw.Close(); err != nil {
+		return err
+	}
+	err := w.groups.add(w.group.Bytes())
+	w.group.Reset()
+	// Not Reset, which forgets the columns' paths.
+	w.beginGroup()
+	return err
 }
 
 // appendKept adds the value of a kept column.
 func (c *outColumn) appendKept(row pq.Row, i int, text []byte) (pq.Row, error) {
-	if err := sample.Fits(c.kind, text); err != nil {
+	if err := sample.Fits(c.Kind, text); err != nil {
 		return row, err
 	}
 	if jsontext.KindOf(text) == jsontext.Null {
 		return append(row, pq.NullValue().Level(0, 0, i)), nil
 	}
 	var v pq.Value
-	switch c.kind {
+	switch c.Kind {
 	case jsontext.Bool:
 		v = pq.BooleanValue(string(text) == "true")
 	case jsontext.Int:
@@ -260,7 +342,7 @@ func (c *outColumn) appendKept(row pq.Row, i int, text []byte) (pq.Row, error) {
 // append adds the value of a component. Its lists all lie within an optional column: a list that is empty has the definition level of its depth, counted from 1,
 // a value one more than the depth.
 func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.Tensor) (pq.Row, error) {
-	if c.dtype == tensor.String && c.text {
+	if c.DType == tensor.String && c.Text {
 		for _, s := range t.Strings() {
 			if !utf8.ValidString(s) {
 				return row, errors.New("a string that is not UTF-8, after rows of text; write jsonl")
@@ -275,8 +357,8 @@ func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.T
 	if per == 2 {
 		rank++
 	}
-	if rank != c.depth {
-		return row, fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.depth)
+	if rank != c.Depth {
+		return row, fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.Depth)
 	}
 	dims := t.Dims()
 	if per == 2 {
@@ -284,8 +366,8 @@ func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.T
 	}
 	var list func(level, rep int, at int64)
 	list = func(level, rep int, at int64) {
-		if level == c.depth {
-			row = append(row, value(int(at)).Level(rep, c.depth+1, i))
+		if level == c.Depth {
+			row = append(row, value(int(at)).Level(rep, c.Depth+1, i))
 			return
 		}
 		lo, hi := at, at
@@ -371,11 +453,13 @@ func (w *Writer) Close() error {
 		w.err = w.begin()
 	}
 	if w.err == nil {
-		w.bytes = 0
 		w.err = w.flush()
 	}
+	if w.err == nil && (w.size > 0 || w.groups.size == 0) {
+		w.err = files.GuardWrite("write parquet", w.endGroup)
+	}
 	if w.err == nil {
-		w.err = files.GuardWrite("write parquet", w.pw.Close)
+		w.err = files.GuardWrite("write parquet", w.groups.finish)
 	}
 	return w.err
 }

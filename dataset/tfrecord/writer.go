@@ -124,6 +124,8 @@ func (e *exampleEncoder) appendTo(dst []byte) []byte {
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
+	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become features: integers and booleans int64, other numbers float32, anything else bytes.
 	Keep []string
 }
@@ -142,7 +144,7 @@ type Writer struct {
 
 // NewWriter returns a writer to w. It must be closed, which does not close w.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
-	names, err := columns.Names(spec, o.Keep)
+	names, err := columns.Names(spec, o.Names, o.Keep)
 	if err != nil {
 		return nil, fmt.Errorf("write tfrecord: %w", err)
 	}

@@ -251,9 +251,17 @@ func CheckSide(file, component string, c dataset.Component, n int) ([]int64, err
 	return nil, &dataset.ColumnError{File: file, Component: component, Msg: fmt.Sprintf("%s values do not fill the shape %v of a row", strconv.Itoa(n), c.Shape)}
 }
 
-// Names returns the names of the columns that a writer makes of the components, by their paths, and of the kept columns; no two may be equal.
-func Names(spec dataset.Spec, keep []string) ([]string, error) {
-	names := append(spec.Paths(), keep...)
+// Names returns the names of the columns that a writer makes of the components, as given or else by their paths, and of the kept columns; no two may be
+// equal.
+func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
+	names := spec.Paths()
+	if given != nil {
+		if len(given) != len(names) {
+			return nil, fmt.Errorf("%d names for %d components", len(given), len(names))
+		}
+		names = slices.Clone(given)
+	}
+	names = append(names, keep...)
 	for i, name := range names {
 		if name == "." {
 			names[i] = "value"

@@ -27,9 +27,9 @@ type Sample struct {
 	bytes int
 }
 
-// New returns an empty sample.
-func New(spec dataset.Spec, keep []string) (*Sample, error) {
-	names, err := columns.Names(spec, keep)
+// New returns an empty sample. given are the names of the components, nil for their paths.
+func New(spec dataset.Spec, given, keep []string) (*Sample, error) {
+	names, err := columns.Names(spec, given, keep)
 	if err != nil {
 		return nil, err
 	}

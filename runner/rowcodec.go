@@ -1,0 +1,202 @@
+package runner
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// rowCodec writes and reads the rows of a table in a form of its own, each behind its length. Numbers without a type are varints.
+//
+//	row: length, then row number, 1 (0: it has no values), components, a field for each kept column
+//	component: for each row splits: count, values; rank, sizes, then the values, strings each behind its length
+//	field: 0 where there is none, else one more than the length, and the text
+type rowCodec struct {
+	comps []dataset.Component
+	keep  []string
+	body  []byte
+}
+
+func newRowCodec(t table) rowCodec { return rowCodec{comps: t.spec.Flatten(), keep: t.keep} }
+
+// append adds a row to b.
+func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
+	body := binary.AppendVarint(c.body[:0], e.Row)
+	if e.Tensors == nil {
+		body = append(body, 0)
+	} else {
+		body = append(body, 1)
+		for i, t := range e.Tensors {
+			if c.comps[i].Ragged {
+				for _, s := range e.Splits[i] {
+					body = append(binary.AppendUvarint(body, uint64(s.Len())), s.Bytes()...) //nolint:gosec // a length is not negative
+				}
+			}
+			body = appendTensor(body, t)
+		}
+	}
+	for _, key := range c.keep {
+		i := slices.IndexFunc(e.Extra, func(f dataset.Field) bool { return f.Key == key })
+		if i < 0 {
+			body = append(body, 0)
+			continue
+		}
+		body = append(binary.AppendUvarint(body, uint64(len(e.Extra[i].JSON)+1)), e.Extra[i].JSON...) //nolint:gosec // see above
+	}
+	c.body = body
+	return append(binary.AppendUvarint(b, uint64(len(body))), body...), nil
+}
+
+func appendTensor(b []byte, t tensor.Tensor) []byte {
+	dims := t.Dims()
+	b = binary.AppendUvarint(b, uint64(len(dims)))
+	for _, d := range dims {
+		b = binary.AppendUvarint(b, uint64(d)) //nolint:gosec // a size is not negative
+	}
+	if t.DType() != tensor.String {
+		return append(b, t.Bytes()...)
+	}
+	for _, s := range t.Strings() {
+		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+	}
+	return b
+}
+
+// errRow says that bytes are no row.
+var errRow = errors.New("not a row")
+
+// read returns the next row, or io.EOF. It is valid for ever.
+func (c *rowCodec) read(r *bufio.Reader) (e dataset.Element, err error) {
+	size, err := binary.ReadUvarint(r)
+	if err != nil {
+		return e, err
+	}
+	const most = 1 << 40
+	if size > most {
+		return e, errRow
+	}
+	body, err := io.ReadAll(io.LimitReader(r, int64(size)))
+	if err != nil {
+		return e, err
+	}
+	if uint64(len(body)) != size {
+		return e, errRow
+	}
+	in := &rowBytes{b: body}
+	e.Row = in.varint()
+	if in.byte() == 1 {
+		e.Tensors = make([]tensor.Tensor, len(c.comps))
+		for i, comp := range c.comps {
+			if comp.Ragged {
+				if e.Splits == nil {
+					e.Splits = make([][]tensor.Tensor, len(c.comps))
+				}
+				for range comp.RaggedRank {
+					e.Splits[i] = append(e.Splits[i], in.values(comp.SplitsDType, []int64{in.count()}))
+				}
+			}
+			e.Tensors[i] = in.tensor(comp.DType)
+		}
+	}
+	for _, key := range c.keep {
+		if n := in.count(); n > 0 {
+			e.Extra = append(e.Extra, dataset.Field{Key: key, JSON: in.take(n - 1)})
+		}
+	}
+	if in.bad || len(in.b) > 0 {
+		return e, errRow
+	}
+	return e, nil
+}
+
+// rowBytes reads the parts of a row. After something that is not there it is bad, and gives zeros.
+type rowBytes struct {
+	b   []byte
+	bad bool
+}
+
+func (r *rowBytes) take(n int64) []byte {
+	if r.bad || n < 0 || n > int64(len(r.b)) {
+		r.bad = true
+		return nil
+	}
+	part := r.b[:n:n]
+	r.b = r.b[n:]
+	return part
+}
+
+func (r *rowBytes) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *rowBytes) varint() int64 {
+	v, n := binary.Varint(r.b)
+	r.take(int64(max(n, 0)))
+	r.bad = r.bad || n <= 0
+	return v
+}
+
+// count reads a number of things that each take a byte, or none.
+func (r *rowBytes) count() int64 {
+	v, n := binary.Uvarint(r.b)
+	r.take(int64(max(n, 0)))
+	if n <= 0 || v > 1<<40 {
+		r.bad = true
+		return 0
+	}
+	return int64(v)
+}
+
+func (r *rowBytes) tensor(d tensor.DType) tensor.Tensor {
+	rank := r.count()
+	if rank > int64(len(r.b)) {
+		r.bad = true
+		return tensor.Tensor{}
+	}
+	dims := make([]int64, rank)
+	for i := range dims {
+		dims[i] = r.count()
+	}
+	return r.values(d, dims)
+}
+
+// values reads the values of a tensor.
+func (r *rowBytes) values(d tensor.DType, dims []int64) tensor.Tensor {
+	n, ok := tensor.NumElements(dims)
+	if !ok || r.bad {
+		r.bad = true
+		return tensor.Tensor{}
+	}
+	var t tensor.Tensor
+	var err error
+	if d == tensor.String {
+		if n > int64(len(r.b)) {
+			r.bad = true
+			return t
+		}
+		values := make([]string, n)
+		for i := range values {
+			values[i] = string(r.take(r.count()))
+		}
+		t, err = tensor.ShareSlice(values, dims)
+	} else {
+		size := int64(d.Size())
+		if n > int64(len(r.b))/max(size, 1) {
+			r.bad = true
+			return t
+		}
+		if t, err = tensor.New(d, dims...); err == nil {
+			copy(t.Bytes(), r.take(n*size))
+		}
+	}
+	r.bad = r.bad || err != nil
+	return t
+}

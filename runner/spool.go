@@ -1,0 +1,159 @@
+package runner
+
+import (
+	"bufio"
+	"errors"
+	"hash/crc32"
+	"io"
+	"os"
+	"slices"
+)
+
+// spool is a file of a run that grows at its end. The journal notes how long it is, and a checksum.
+type spool struct {
+	path string // of the output, which errors name
+	file *os.File
+	w    *bufio.Writer
+	head int64 // bytes at the beginning that are written last, and are no part of the checksum
+	size int64
+	sum  uint32
+	at   int64 // where the next bytes go: to the end, unless Seek has said otherwise
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openSpool opens a file, as it is.
+func openSpool(path, name string, head int64) (*spool, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, outputError(path, err)
+	}
+	return &spool{path: path, file: f, w: bufio.NewWriterSize(f, 256<<10), head: head}, nil
+}
+
+// Write adds bytes, or replaces some after Seek has gone back.
+func (s *spool) Write(b []byte) (int, error) {
+	if s.at < s.size {
+		n, err := s.file.WriteAt(b[:min(int64(len(b)), s.size-s.at)], s.at)
+		s.at += int64(n)
+		if err != nil {
+			return n, outputError(s.path, err)
+		}
+		if n < len(b) {
+			m, err := s.Write(b[n:])
+			return n + m, err
+		}
+		return n, nil
+	}
+	n, err := s.w.Write(b)
+	s.add(b[:n])
+	if err != nil {
+		return n, outputError(s.path, err)
+	}
+	return n, nil
+}
+
+// add counts bytes at the end.
+func (s *spool) add(b []byte) {
+	summed := b
+	if s.size < s.head {
+		summed = b[min(int64(len(b)), s.head-s.size):]
+	}
+	s.sum = crc32.Update(s.sum, castagnoli, summed)
+	s.size += int64(len(b))
+	s.at = s.size
+}
+
+// Seek moves to a place in the file, for formats whose header is known last.
+func (s *spool) Seek(offset int64, whence int) (int64, error) {
+	if err := s.flush(); err != nil {
+		return 0, err
+	}
+	switch whence {
+	case io.SeekCurrent:
+		offset += s.at
+	case io.SeekEnd:
+		offset += s.size
+	}
+	if offset < 0 || offset > s.size {
+		return s.at, outputError(s.path, errors.ErrUnsupported)
+	}
+	s.at = offset
+	return s.at, nil
+}
+
+// Reader returns a reader of all that was written.
+func (s *spool) Reader() (io.Reader, error) {
+	r, err := s.section()
+	return r, err
+}
+
+// section is Reader, as a part of the file.
+func (s *spool) section() (*io.SectionReader, error) {
+	if err := s.flush(); err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(s.file, 0, s.size), nil
+}
+
+func (s *spool) flush() error {
+	if err := s.w.Flush(); err != nil {
+		return outputError(s.path, err)
+	}
+	return nil
+}
+
+// forget makes the next note say that the file is empty. It is so after cut.
+func (s *spool) forget() {
+	s.w.Reset(s.file)
+	s.size, s.sum, s.at = 0, 0, 0
+}
+
+// cut shortens the file to what a note says it held.
+func (s *spool) cut(n spoolNote) error {
+	if err := s.file.Truncate(n.size); err != nil {
+		return outputError(s.path, err)
+	}
+	if _, err := s.file.Seek(n.size, io.SeekStart); err != nil {
+		return outputError(s.path, err)
+	}
+	s.w.Reset(s.file)
+	s.size, s.sum, s.at = n.size, n.sum, n.size
+	return nil
+}
+
+// Close closes the file. Nothing that is not flushed is written.
+func (s *spool) Close() error { return s.file.Close() }
+
+// spoolNote is what the journal says of a spool.
+type spoolNote struct {
+	size int64
+	sum  uint32
+}
+
+func (s *spool) note() spoolNote { return spoolNote{s.size, s.sum} }
+
+// sums returns the checksums of the file's first bytes, for each of the given lengths that it has.
+func (s *spool) sums(lengths []int64) (map[int64]uint32, error) {
+	info, err := s.file.Stat()
+	if err != nil {
+		return nil, outputError(s.path, err)
+	}
+	sums := map[int64]uint32{}
+	done := spool{head: s.head}
+	buf := make([]byte, 1<<20)
+	for _, n := range slices.Sorted(slices.Values(lengths)) {
+		if n > info.Size() {
+			break
+		}
+		for done.size < n {
+			b := buf[:min(n-done.size, int64(len(buf)))]
+			if _, err := s.file.ReadAt(b, done.size); err != nil {
+				return nil, outputError(s.path, err)
+			}
+			done.add(b)
+		}
+		sums[n] = done.sum
+	}
+	return sums, nil
+}
