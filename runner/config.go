@@ -2,6 +2,7 @@ package runner
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,26 +12,30 @@ import (
 
 // device is a parsed [Options.Device].
 type device struct {
-	kind  string // "", "cpu" or "gpu"
-	index int    // of a GPU; -1 for any
+	kind    string   // "", "cpu" or "gpu"
+	indices []string // of GPUs, as written; nil for all
 }
 
 func parseDevice(s string) (device, error) {
 	kind, index, numbered := strings.Cut(strings.ToLower(s), ":")
-	d := device{kind: kind, index: -1}
-	bad := &OptionError{Option: "Device", Msg: strconv.Quote(s) + `: want "cpu", "gpu" or "gpu:N"`}
+	d := device{kind: kind}
+	bad := &OptionError{Option: "Device", Msg: strconv.Quote(s) + `: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`}
 	switch kind {
 	case "", "cpu":
 		if numbered && (kind == "" || index != "0") {
 			return d, bad
 		}
 	case "gpu":
-		if numbered {
-			n, err := strconv.ParseUint(index, 10, 16)
-			if err != nil {
+		if !numbered {
+			break
+		}
+		for _, i := range strings.Split(index, ",") {
+			n, err := strconv.ParseUint(i, 10, 16)
+			name := strconv.FormatUint(n, 10)
+			if err != nil || slices.Contains(d.indices, name) {
 				return d, bad
 			}
-			d.index = int(n)
+			d.indices = append(d.indices, name)
 		}
 	default:
 		return d, bad
@@ -72,8 +77,9 @@ func (o Options) config() ([]byte, error) {
 	if d.kind == "cpu" {
 		c.DeviceCount = map[string]int32{"GPU": 0}
 	}
-	if d.index >= 0 {
-		c.GpuOptions.VisibleDeviceList = strconv.Itoa(d.index)
+	if o.cpus > 0 {
+		c.DeviceCount = map[string]int32{"GPU": 0, "CPU": o.cpus}
 	}
+	c.GpuOptions.VisibleDeviceList = strings.Join(d.indices, ",")
 	return proto.Marshal(c)
 }

@@ -26,6 +26,8 @@ type program interface {
 type loaded interface {
 	// run returns copies of the fetched tensors in Go memory: those of another program with the same feeds, or, with nil, of its own.
 	run(ctx context.Context, other program) ([]tensor.Tensor, error)
+	// values returns copies of the fed tensors in Go memory, in place of a run: the values are not to be used afterwards.
+	values() ([]tensor.Tensor, error)
 }
 
 // Feed is a tensor about to be fed whose values are written straight into TensorFlow's memory.

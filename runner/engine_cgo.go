@@ -17,7 +17,8 @@ import (
 // tfEngine is a SavedModel in libtensorflow. tf.Session.Run may be called from many goroutines, and Close waits for them.
 type tfEngine struct {
 	model *tf.SavedModel
-	heads int // added to the graph
+	place string // where operations that are added go; "" where TensorFlow likes
+	heads int    // added to the graph
 }
 
 // loadEngine loads the graph with the given tags of the SavedModel in dir.
@@ -32,11 +33,11 @@ func loadEngine(ctx context.Context, dir string, tags []string, o Options) (engi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	e := &tfEngine{}
+	e := &tfEngine{place: o.place}
 	err = guard("load", func() error {
 		e.model, err = tf.LoadSavedModel(dir, tags, &tf.SessionOptions{Config: config})
 		if err != nil {
-			return &Error{Op: "load", Msg: cleanMessage(err.Error())}
+			return &Error{Op: "load", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
 		}
 		return nil
 	})
@@ -151,7 +152,7 @@ func (l *tfLoaded) run(ctx context.Context, other program) ([]tensor.Tensor, err
 	var fetched []*tf.Tensor
 	if len(p.fetches) > 0 {
 		err := guard("run", func() (err error) {
-			fetched, err = p.session.Run(l.feeds, p.fetches, nil)
+			fetched, err = p.session.Run(l.feedsOf(p), p.fetches, nil)
 			return err
 		})
 		if err != nil {
@@ -181,5 +182,5 @@ func runError(err error) error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // guard's own, never wrapped
 		return e
 	}
-	return &Error{Op: "run", Msg: cleanMessage(err.Error())}
+	return &Error{Op: "run", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
 }

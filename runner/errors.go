@@ -85,8 +85,9 @@ func (e *NameError) Error() string {
 
 // Error is what TensorFlow, or the binding, says of a call.
 type Error struct {
-	Op  string // what was being done: "load", "run", or with the cause: "feed", "fetch"
-	Msg string // TensorFlow's message, shortened by [cleanMessage]
+	Op   string // what was being done: "load", "run", or with the cause: "feed", "fetch"
+	Msg  string // TensorFlow's message, shortened by [cleanMessage]
+	Code int    // TF_Code of tensorflow/c/tf_status.h: 8 is RESOURCE_EXHAUSTED; 0 where there is none
 }
 
 // Error returns the operation and the message.
@@ -144,7 +145,7 @@ func cleanMessage(msg string) string {
 	lines := slices.DeleteFunc(spaces.Split(strings.TrimSpace(msg), -1), func(s string) bool {
 		return s == "" || s == "<stack traces unavailable>" || strings.HasPrefix(s, "Detected at node") ||
 			strings.HasPrefix(s, "Graph execution error") || strings.HasPrefix(s, "0 successful operations") ||
-			strings.HasSuffix(s, "derived errors ignored.")
+			strings.HasSuffix(s, "derived errors ignored.") || strings.HasPrefix(s, "Hint: If you want to see a list of allocated tensors")
 	})
 	return strings.Join(lines, "; ")
 }

@@ -383,6 +383,7 @@ func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo) (*j
 	if err != nil {
 		return nil, err
 	}
+	c.fit = p.fit
 	return &job{call: c, info: info, resultBatch: rows}, nil
 }
 

@@ -183,6 +183,8 @@ type call struct {
 	function *Function
 	loaded   loaded
 	compiled *compiledCall // nil where XLA has no say
+	fit      *fitter       // of a predictor's batch
+	size     feedSize
 }
 
 // load checks the feeds and hands their values to TensorFlow.
@@ -201,7 +203,12 @@ func (f *Function) load(feeds []Feed) (*call, error) {
 		return nil, ErrClosed
 	}
 	defer f.session.leave()
-	c := &call{function: f}
+	return f.feed(feeds)
+}
+
+// feed hands values that fit the signature to TensorFlow. The session is entered already.
+func (f *Function) feed(feeds []Feed) (*call, error) {
+	c := &call{function: f, size: sizeOf(feeds)}
 	if f.compiler != nil {
 		feeds = slices.Clone(feeds)
 		c.compiled = f.compiler.watch(feeds)
@@ -216,6 +223,14 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 		return nil, ErrClosed
 	}
 	defer c.function.session.leave()
+	if c.fit != nil {
+		return c.fit.run(ctx, c)
+	}
+	return c.attempt(ctx)
+}
+
+// attempt runs what is fed, all at once.
+func (c *call) attempt(ctx context.Context) ([]tensor.Tensor, error) {
 	if c.compiled != nil {
 		return c.function.compiler.run(ctx, c.loaded, c.compiled)
 	}

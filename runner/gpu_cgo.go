@@ -74,6 +74,7 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -172,24 +173,20 @@ func (r *GPUReport) askDriver() {
 	}
 }
 
-// requireGPU makes sure that TensorFlow sees a GPU before a model is loaded: it falls back to the CPU in silence.
-func requireGPU(o Options) error {
-	d, err := parseDevice(o.Device)
-	if err != nil || d.kind != "gpu" {
-		return err
-	}
+// findGPUs lists the GPUs that TensorFlow sees, before a model is loaded. Where a GPU is asked for and there is none it gives a *[GPUError]: TensorFlow
+// would take the CPU in silence.
+func findGPUs(o Options) ([]Device, error) {
 	devices, err := allDevices(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, dev := range devices {
-		if dev.Type == "GPU" {
-			return nil
-		}
+	devices = slices.DeleteFunc(devices, func(d Device) bool { return d.Type != "GPU" })
+	if len(devices) > 0 {
+		return devices, nil
 	}
 	report, err := ExamineGPU(o.Library)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return &GPUError{Report: report}
+	return nil, &GPUError{Report: report}
 }

@@ -5,4 +5,4 @@ package runner
 // ExamineGPU returns [ErrNoTensorFlow].
 func ExamineGPU(string) (GPUReport, error) { return GPUReport{}, ErrNoTensorFlow }
 
-func requireGPU(Options) error { return ErrNoTensorFlow }
+func findGPUs(Options) ([]Device, error) { return nil, ErrNoTensorFlow }

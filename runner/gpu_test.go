@@ -130,17 +130,17 @@ func TestExamineGPU(t *testing.T) {
 	if len(report.Libraries) != 9 {
 		t.Errorf("%d libraries were looked for, want 9", len(report.Libraries))
 	}
-	err = requireGPU(Options{Device: "gpu"})
+	_, err = findGPUs(Options{Device: "gpu"})
 	var missing *GPUError
 	switch {
 	case err == nil && len(report.GPUs) == 0:
 		t.Error("TensorFlow sees a GPU that the driver does not have")
 	case err != nil && !errors.As(err, &missing):
-		t.Errorf("requireGPU: %v, want a *GPUError", err)
+		t.Errorf("findGPUs: %v, want a *GPUError", err)
 	case err != nil && len(missing.Report.Problems) == 0:
 		t.Error("TensorFlow sees no GPU and no reason was found")
 	}
-	if err := requireGPU(Options{Device: "cpu"}); err != nil {
-		t.Errorf("requireGPU for the CPU: %v", err)
+	if list, err := places(Options{Device: "cpu"}); err != nil || list != nil {
+		t.Errorf("places for the CPU = %v, %v, want none", list, err)
 	}
 }

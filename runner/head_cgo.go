@@ -20,6 +20,9 @@ func (e *tfEngine) addHead(name string, h Head) (added []headTensor, err error) 
 	}
 	e.heads++
 	scope := op.NewScopeWithGraph(e.model.Graph).SubScope(fmt.Sprintf("tfrun_head_%d", e.heads))
+	if e.place != "" {
+		scope = scope.WithDevice(e.place)
+	}
 	err = guard("head", func() error {
 		switch h.Activation {
 		case "softmax":

@@ -118,6 +118,7 @@ func TestModels(t *testing.T) {
 		some = append(some, dirs[i])
 	}
 	t.Run("whole", func(t *testing.T) { testModels(t, some, Options{NoPrune: true}) })
+	t.Run("two devices", func(t *testing.T) { testModels(t, some, Options{cpus: 2}) })
 	if os.Getenv("TFRUN_MODELS_XLA") != "" {
 		some = dirs // two minutes
 	}

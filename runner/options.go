@@ -32,7 +32,9 @@ type Options struct {
 	// It may be called from another goroutine.
 	XLAFallback func(reason error)
 
-	// Device places the model: "" where TensorFlow likes, "cpu", "gpu" or "gpu:N".
+	// Device places the model: "" where TensorFlow likes, which is one device, "cpu", "gpu" for all GPUs, or some of them: "gpu:0", "gpu:0,2". On
+	// several GPUs the model is loaded once for each, and batches go to the one with the least to do. Sessions of one process have to agree
+	// about their GPUs: TensorFlow numbers them once.
 	Device string
 
 	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is taken as it is needed.
@@ -44,6 +46,9 @@ type Options struct {
 
 	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for the first model of a process only.
 	Library string
+
+	place string // of the several devices the one that this copy of the model is for: "/device:GPU:1"
+	cpus  int32  // CPU devices that TensorFlow is to make of the processor, for tests; 0 means one
 }
 
 // validate checks what can be checked without TensorFlow.

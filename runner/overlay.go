@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,9 +18,13 @@ type overlay struct {
 }
 
 // newOverlay writes what is left of a graph when only the signatures of the options are to run, with twins for XLA where it is on. Where nothing is gained, or
-// there is no place for temporary files, the model is loaded as it is.
+// there is no place for temporary files, the model is loaded as it is. A graph that is for one of several devices is written in any case.
 func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overlay, error) {
-	if filepath.Ext(m.File) != ".pb" {
+	switch {
+	case o.place != "":
+	case o.NoPrune:
+		return overlay{why: "the whole graph is loaded, as it is"}, nil
+	case filepath.Ext(m.File) != ".pb":
 		return overlay{why: "the model is in text form"}, nil // which is for small graphs and people
 	}
 	info, err := os.Stat(m.File)
@@ -30,19 +35,54 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overl
 	if err != nil {
 		return overlay{}, err
 	}
-	if int64(len(graph)) > info.Size()*3/4 && !o.XLA.enabled() {
+	if o.place != "" {
+		if graph, err = placed(graph, o.place); err != nil {
+			return overlay{}, err
+		}
+	} else if int64(len(graph)) > info.Size()*3/4 && !o.XLA.enabled() {
 		return overlay{}, nil
 	}
-	dir, err := os.MkdirTemp("", "tfrun-")
-	if err != nil {
-		return overlay{why: err.Error()}, nil //nolint:nilerr // no temporary folder: slower, not wrong
+	over := overlay{}
+	if over.dir, err = temporaryFolder(); err == nil {
+		err = over.fill(m.Dir, graph)
 	}
-	over := overlay{dir: dir}
-	if err := over.fill(m.Dir, graph); err != nil {
+	if err != nil {
 		over.remove()
-		return overlay{why: err.Error()}, nil //nolint:nilerr // the same
+		if o.place != "" {
+			return overlay{}, &TemporaryError{Err: err}
+		}
+		return overlay{why: err.Error()}, nil // slower, not wrong
 	}
 	return over, nil
+}
+
+// TemporaryError says that a model cannot be put on several devices, because there is no place for the files that say so to TensorFlow.
+type TemporaryError struct {
+	Err error // of the file system
+}
+
+// Error says what the files are for.
+func (e *TemporaryError) Error() string {
+	return fmt.Sprintf("a graph for each GPU needs a folder for temporary files: %v", e.Err)
+}
+
+// Unwrap returns the file system's error.
+func (e *TemporaryError) Unwrap() error { return e.Err }
+
+// Hints says what to do instead.
+func (e *TemporaryError) Hints() []string {
+	return []string{"give one: export TMPDIR=…; a container takes --tmpfs /tmp", "or take one GPU: --device gpu:0"}
+}
+
+// temporaryFolder makes a folder of its own, in memory where the usual place cannot be written: a container with a read-only root has /dev/shm.
+func temporaryFolder() (string, error) {
+	dir, err := os.MkdirTemp("", "tfrun-")
+	if err != nil {
+		if shared, sharedErr := os.MkdirTemp("/dev/shm", "tfrun-"); sharedErr == nil {
+			return shared, nil
+		}
+	}
+	return dir, err
 }
 
 // fill writes the graph and the links.
@@ -73,32 +113,29 @@ func (o overlay) name(err error, model string) error {
 	if o.dir == "" || !errors.As(err, &tfErr) {
 		return err
 	}
-	return &Error{Op: tfErr.Op, Msg: strings.ReplaceAll(tfErr.Msg, o.dir, strings.TrimSuffix(model, "/"))}
+	return &Error{Op: tfErr.Op, Code: tfErr.Code, Msg: strings.ReplaceAll(tfErr.Msg, o.dir, strings.TrimSuffix(model, "/"))}
 }
 
-// loadFiles loads the model, or a reduced copy of its graph.
-func (s *Session) loadFiles(o Options, load func(dir string) (engine, error)) error {
-	var over overlay
-	if !o.NoPrune {
-		var err error
-		if over, err = newOverlay(s.graph, s.model, o); err != nil {
-			return err
-		}
-		defer over.remove()
+// loadFiles loads the model, or a reduced copy of its graph; why says why there is none although there might be.
+func (s *Session) loadFiles(ctx context.Context, o Options) (e engine, why string, err error) {
+	over, err := newOverlay(s.graph, s.model, o)
+	if err != nil {
+		return nil, "", err
 	}
-	s.noTwins = over.why
+	defer over.remove()
 	dir := s.model.Dir
 	if over.dir != "" {
 		dir = over.dir
 	}
-	e, err := load(dir)
-	if err != nil {
+	if e, err = loadEngine(ctx, dir, s.graph.Tags, o); err != nil {
 		var tfErr *Error
-		if err = over.name(err, s.model.Dir); errors.As(err, &tfErr) {
-			return fmt.Errorf("model %q: %w", s.model.Dir, err)
+		if err = over.name(err, s.model.Dir); exhausted(err) {
+			err = &MemoryError{Err: err}
 		}
-		return err
+		if errors.As(err, &tfErr) {
+			err = fmt.Errorf("model %q: %w", s.model.Dir, err)
+		}
+		return nil, "", err
 	}
-	s.engine = e
-	return nil
+	return e, over.why, nil
 }

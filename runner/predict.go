@@ -59,8 +59,12 @@ type PredictOptions struct {
 	// keeps state: then what comes later depends on them.
 	From int64
 
-	// Workers is the number of batches that run at the same time; 0 means 1. A signature that keeps state ([Predictor.State]) takes no more.
+	// Workers is the number of batches that run at the same time, on each device where there are several; 0 means 1. A signature that keeps state
+	// ([Predictor.State]) takes no more.
 	Workers int
+	// Halved, if not nil, is told once that a batch of so many rows does not fit the device's memory; such batches are run in halves from then on, and
+	// the results are the same. It is called from another goroutine. A row that does not fit by itself is a *[MemoryError].
+	Halved func(rows int64, err error)
 	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
 	SkipBadRows bool
 	// Stats, if not nil, is told of every batch. It must not be read before the iteration ends.
@@ -95,6 +99,7 @@ type Predictor struct {
 	outputs    []string
 	state      savedmodel.State
 	meter      *meter // nil where nobody counts
+	fit        *fitter
 }
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError], *[BatchAxisError] and those of [Session.Function].
@@ -108,6 +113,7 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	if err := p.plan(); err != nil {
 		return nil, err
 	}
+	p.fit = newFitter(p)
 	return p, nil
 }
 
@@ -264,7 +270,7 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 		defer close(jobs)
 		return p.read(workCtx, rows, jobs)
 	})
-	for range max(p.o.Workers, 1) {
+	for range max(p.o.Workers, 1) * width(p.f.program) {
 		workers.Go(func() error { return p.work(workCtx, jobs, done) })
 	}
 	go func() {

@@ -59,11 +59,11 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
-	if err := requireGPU(o); err != nil {
+	on, err := places(o)
+	if err != nil {
 		return nil, err
 	}
-	err = s.loadFiles(o, func(dir string) (engine, error) { return loadEngine(ctx, dir, graph.Tags, o) })
-	if err != nil {
+	if err := s.loadEngines(ctx, o, on); err != nil {
 		return nil, err
 	}
 	return s, nil

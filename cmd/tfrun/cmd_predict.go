@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,6 +43,7 @@ type predictOptions struct {
 	load        runner.Options
 	xla         string
 	requireGPU  bool
+	gpuMemory   string
 	heads       []string
 	labels      string
 	dryRun      bool
@@ -127,9 +129,9 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
 	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
 	f.StringVar(&o.xla, "xla", "off", "compile with XLA, for one row or few at a time: `off`, on, or auto, which measures and takes the quicker")
-	f.StringVar(&o.load.Device, "device", "", "cpu, gpu or gpu:N (where TensorFlow likes)")
+	f.StringVar(&o.load.Device, "device", "", "cpu, gpu for all GPUs, batches spread over them, or some: gpu:0,2 (one, as TensorFlow likes)")
 	f.BoolVar(&o.requireGPU, "require-gpu", false, "fail where TensorFlow would fall back to the CPU: --device gpu, with the reason")
-	f.Float64Var(&o.load.GPUMemoryFraction, "gpu-memory", 0, "share of the GPU's memory to take (as needed)")
+	f.StringVar(&o.gpuMemory, "gpu-memory", "grow", "of each GPU: `grow` takes memory as it is needed, 0.5 half of it at once")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary")
 }
 
@@ -163,6 +165,13 @@ func (o *predictOptions) validate() error {
 	}
 	if err := o.parseHeads(); err != nil {
 		return err
+	}
+	if o.gpuMemory != "grow" {
+		share, err := strconv.ParseFloat(o.gpuMemory, 64)
+		if err != nil || !(share > 0 && share <= 1) {
+			return usagef(command, "--gpu-memory %q: want grow, or a share of the memory such as 0.5", o.gpuMemory)
+		}
+		o.load.GPUMemoryFraction = share
 	}
 	if o.requireGPU {
 		if strings.HasPrefix(strings.ToLower(o.load.Device), "cpu") {

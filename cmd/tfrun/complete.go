@@ -59,7 +59,7 @@ func completeModelFlags(cmd *cobra.Command) {
 	for flag, words := range map[string][]string{
 		"batching": {"arrival", "exact", "bucket", "auto"},
 		"head":     {"softmax", "sigmoid", "argmax", "topk="},
-		"device":   {"cpu", "gpu"},
+		"device":   {"cpu", "gpu", "gpu:0"},
 	} {
 		if cmd.Flags().Lookup(flag) != nil {
 			must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))

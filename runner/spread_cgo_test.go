@@ -1,0 +1,184 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// TestSpreadOverCPUs loads models for two devices, which TensorFlow makes of one processor, and compares with one.
+func TestSpreadOverCPUs(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		model string
+		o     PredictOptions
+		rows  []string
+	}{
+		{"full_seed/k3/model", PredictOptions{BatchSize: 2}, []string{"[1,2,3]", "[4]", "[5,6]"}},
+		{"full_seed/k2/model", PredictOptions{BatchSize: 2, Heads: []Head{{Activation: "sigmoid"}}}, []string{"[1,2,3]", "[4]", "[5,6]"}},
+	} {
+		t.Run(tt.model, func(t *testing.T) {
+			t.Parallel()
+			var want []string
+			for _, cpus := range []int32{0, 2} {
+				s, err := Load(t.Context(), filepath.Join("../testdata/models", tt.model), Options{cpus: cpus})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if devices, err := s.Devices(); err != nil || len(devices) != max(int(cpus), 1) {
+					t.Fatalf("devices %v, %v, want %d", devices, err, cpus)
+				}
+				all, names := predict(t, s, tt.o, jsonSource(strings.Repeat(strings.Join(tt.rows, "\n")+"\n", 8)))
+				for i, r := range all {
+					line, err := AppendRow(nil, names, r)
+					switch {
+					case err != nil:
+						t.Fatal(err)
+					case cpus == 0:
+						want = append(want, string(line))
+					case string(line) != want[i]:
+						t.Errorf("row %d on two devices: %s, want %s", i, line, want[i])
+					}
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// TestPlacedIsHeeded loads a placed graph where TensorFlow may not choose another device.
+func TestPlacedIsHeeded(t *testing.T) {
+	t.Parallel()
+	if _, err := OpenLibrary(""); err != nil {
+		t.Fatal(err)
+	}
+	m, err := savedmodel.Open("../testdata/models/full_seed/k3/model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := m.MetaGraph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := proto.Marshal(&pb.ConfigProto{DeviceCount: map[string]int32{"GPU": 0, "CPU": 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for device, ok := range map[string]bool{"/device:CPU:1": true, "/device:CPU:2": false} {
+		o, err := newOverlay(graph, m, Options{place: device})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer o.remove()
+		loaded, err := tf.LoadSavedModel(o.dir, graph.Tags, &tf.SessionOptions{Config: config})
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "CPU:2") {
+			t.Errorf("loading for %s = %v", device, err)
+		}
+		if err == nil {
+			if err := loaded.Session.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestStatefulIsNotSpread: each device would have variables of its own.
+func TestStatefulIsNotSpread(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		model      string
+		signatures []string
+		want       int
+	}{
+		{"mod_counter/model", nil, 1},
+		{"mod_counter/model", []string{"serving_default"}, 1},
+		{"mod_counter/model", []string{"peek"}, 2},
+		{"mod_lookup_table/model", nil, 2},
+	} {
+		s, err := Load(t.Context(), filepath.Join("../testdata/models", tt.model), Options{cpus: 2, Signatures: tt.signatures})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 1
+		if e, ok := s.engine.(*spreadEngine); ok {
+			got = len(e.engines)
+		}
+		if got != tt.want {
+			t.Errorf("%s %q is on %d devices, want %d", tt.model, tt.signatures, got, tt.want)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNoTemporaryFolder: where a graph cannot be written down, the reason is given before the model is loaded.
+func TestNoTemporaryFolder(t *testing.T) {
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		t.Skip("/dev/shm takes the files")
+	}
+	t.Setenv("TMPDIR", "/nonexistent")
+	_, err := Load(t.Context(), "../testdata/models/full_seed/k3/model", Options{cpus: 2})
+	var temporary *TemporaryError
+	if !errors.As(err, &temporary) || len(temporary.Hints()) != 2 {
+		t.Errorf("Load = %v, want a *TemporaryError", err)
+	}
+}
+
+// TestMemoryOfTheDevice runs a model that asks for more memory than there is; TensorFlow says so of a processor as it does of a GPU. It waits ten seconds
+// for memory first, and lets nobody else have any meanwhile: this test has no others beside it.
+func TestMemoryOfTheDevice(t *testing.T) {
+	if underRace || testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	s, err := Load(t.Context(), "testdata/hungry", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var rows, want, got strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&rows, "[%d]\n", i)
+		fmt.Fprintf(&want, "{\"y\":[%d]}\n", 2*i)
+	}
+	var told []int64
+	o := PredictOptions{BatchSize: 16, Halved: func(n int64, err error) {
+		told = append(told, n)
+		if text := err.Error(); !exhausted(err) || strings.Contains(text, "Hint") || strings.ContainsAny(text, "{\n") {
+			t.Errorf("Halved: %v", err)
+		}
+	}}
+	all, names := predict(t, s, o, jsonSource(rows.String()))
+	for _, r := range all {
+		line, err := AppendRow(nil, names, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Write(append(line, '\n'))
+	}
+	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	if !slices.Equal(told, []int64{16}) {
+		t.Errorf("told of %v, want 16 once", told)
+	}
+}
