@@ -49,6 +49,7 @@ type predictOptions struct {
 	dryRun      bool
 	resume      bool
 	shard       string
+	plot        string
 	quiet       bool
 }
 
@@ -123,6 +124,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, from the first 1,000 rows, and run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
+	f.StringVar(&o.plot, "plot", "", "draw lengths, padding and latency to this `FILE`.svg or .png when the run ends")
 	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
 	f.BoolVar(&o.load.NoPrune, "no-prune", false, "load the whole graph, not only what the signature reaches")
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
@@ -161,6 +163,9 @@ func (o *predictOptions) validate() error {
 		}
 	}
 	if err := checkLimits(o.predict.Limits); err != nil {
+		return err
+	}
+	if err := checkPlot(command, o.plot); err != nil {
 		return err
 	}
 	if err := o.parseHeads(); err != nil {
@@ -317,12 +322,13 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		}
 	}
 	o.predict.Split = splitNote(o.quiet, std)
+	draw := o.collect(std)
 	predictor, err := session.NewPredictor(o.predict)
 	if err == nil {
 		if state := predictor.State(); state.Stateful() && !o.quiet {
 			std.note("%s", stateNote(state.Changes))
 		}
-		err = o.write(ctx, session, predictor, source, std)
+		err = errors.Join(o.write(ctx, session, predictor, source, std), draw())
 	}
 	return errors.Join(err, session.Close())
 }

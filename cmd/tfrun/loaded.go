@@ -17,14 +17,16 @@ func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
 	var all pflag.FlagSet
 	o.addFlags(&all)
 	for _, name := range names {
-		f.AddFlag(all.Lookup(name))
+		if flag := all.Lookup(name); flag != nil {
+			f.AddFlag(flag)
+		}
 	}
 }
 
 // modelFlags are the flags of tfrun predict that say what is run, and on which rows.
 var modelFlags = []string{
 	"signature", "tags", "allow-op", "outputs", "head", "column", "input-format", "text", "vocab",
-	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "intra-op", "inter-op", "device",
+	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
 }
 
 // loadedModel is a model in TensorFlow, ready for predictors.
@@ -61,9 +63,9 @@ func (m *loadedModel) start(ctx context.Context, o runner.Options) error {
 	return err
 }
 
-// typedFlags are the flags of modelFlags that were given, as they would be typed.
-func typedFlags(cmd *cobra.Command) []string {
-	var words []string
+// typedFlags are the flags of modelFlags that were given, each with its value where it has one.
+func typedFlags(cmd *cobra.Command) [][]string {
+	var flags [][]string
 	for _, name := range modelFlags {
 		f := cmd.Flags().Lookup(name)
 		if f == nil || !f.Changed {
@@ -72,14 +74,25 @@ func typedFlags(cmd *cobra.Command) []string {
 		switch v := f.Value.(type) {
 		case pflag.SliceValue:
 			for _, s := range v.GetSlice() {
-				words = append(words, "--"+name, shellQuote(s))
+				flags = append(flags, []string{"--" + name, s})
 			}
 		default:
 			if f.NoOptDefVal == "true" {
-				words = append(words, "--"+name)
+				flags = append(flags, []string{"--" + name})
 			} else {
-				words = append(words, "--"+name, shellQuote(v.String()))
+				flags = append(flags, []string{"--" + name, v.String()})
 			}
+		}
+	}
+	return flags
+}
+
+// quoted writes flags as they are typed.
+func quoted(flags [][]string) []string {
+	var words []string
+	for _, f := range flags {
+		for _, word := range f {
+			words = append(words, shellQuote(word))
 		}
 	}
 	return words

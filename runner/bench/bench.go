@@ -1,0 +1,267 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// Options say what is measured. The zero value takes a minute over rows that are made up.
+type Options struct {
+	Load runner.Options
+	// Predict are the options that all measurements share; batch size, workers and batching are what is measured.
+	Predict runner.PredictOptions
+	// Source is where rows come from: the first 4,096 are taken. Without Files rows are made up, of Lengths or usual ones.
+	Source  runner.Source
+	Lengths []int64
+	// BatchSizes, Workers and Batchings are measured in all combinations; where one of them is empty the best is looked for.
+	BatchSizes []int
+	Workers    []int
+	Batchings  []runner.Batching
+	// Duration is about how long it may all take; 0 means a minute. Quick measures a few things only.
+	Duration time.Duration
+	Quick    bool
+	// ColdStart returns a command that runs the row of JSON given on its standard input, with [runner.PredictOptions.NoBatch] or not, and prints the
+	// answer; nil leaves that out.
+	ColdStart func(ctx context.Context, noBatch bool) *exec.Cmd
+	// Progress, if not nil, is told what is being measured.
+	Progress func(what string)
+}
+
+const (
+	sampleRows  = 4096
+	sampleBytes = 256 << 20
+	madeUpRows  = 1024
+	leastSample = 512
+)
+
+// bench is a measurement under way.
+type bench struct {
+	o        Options
+	session  *runner.Session
+	report   *Report
+	rows     []dataset.Element
+	lengths  []int64           // of rows
+	sorted   []int             // places in rows, the shortest first
+	sample   []dataset.Element // of rows: what is streamed
+	fixed    int               // batch size of the signature, or 0
+	stateful bool
+	window   time.Duration // at least
+	most     int           // windows of one measurement
+	until    time.Time     // no measurement begins later
+}
+
+// Run measures a model. What a single measurement runs into (memory, a batch that the model does not take) stands beside it in the report; an error means
+// that nothing could be measured. Files of the model are those of m; errors are those of [runner.LoadModel], [runner.Session.NewPredictor] and
+// [runner.Predictor.MakeUpRows], and the context's.
+func Run(ctx context.Context, m *savedmodel.Model, o Options) (*Report, error) {
+	if o.Duration <= 0 {
+		o.Duration = time.Minute
+	}
+	b := &bench{o: o, report: &Report{Model: m.Dir, Machine: thisMachine(), Reading: Number(math.NaN()), Latency: []Latency{}, Throughput: []Throughput{}, Choices: []Choice{}, Problems: []string{}}}
+	if err := b.load(ctx, m); err != nil {
+		return nil, err
+	}
+	err := b.run(ctx)
+	return b.report, errors.Join(err, b.session.Close())
+}
+
+func (b *bench) say(format string, args ...any) {
+	if b.o.Progress != nil {
+		b.o.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// load opens the library and loads the model, with a look at the clock and at memory.
+func (b *bench) load(ctx context.Context, m *savedmodel.Model) error {
+	b.say("loading")
+	r := b.report
+	r.Memory.Before, _ = resident()
+	start := time.Now()
+	if _, err := runner.OpenLibrary(b.o.Load.Library); err != nil {
+		return err
+	}
+	r.LibraryMS = since(start)
+	start = time.Now()
+	var err error
+	if b.session, err = runner.LoadModel(ctx, m, b.o.Load); err != nil {
+		return err
+	}
+	r.LoadMS = since(start)
+	r.Memory.Loaded, _ = resident()
+	return nil
+}
+
+func since(start time.Time) Number { return ms(time.Since(start)) }
+
+func ms(d time.Duration) Number { return Number(float64(d.Nanoseconds()) / 1e6) }
+
+// run measures the loaded model.
+func (b *bench) run(ctx context.Context) error {
+	p, err := b.predictor()
+	if err != nil {
+		return err
+	}
+	b.report.Signature, b.report.NoBatch, b.fixed = p.Function().Signature().Name, b.o.Predict.NoBatch, int(p.FixedBatchSize())
+	err = b.takeRows(ctx, p)
+	var output *runner.OutputError
+	if errors.As(err, &output) && len(b.o.Source.Files) == 0 && !b.o.Predict.NoBatch {
+		// The outputs are whole, not one entry for each row.
+		b.o.Predict.NoBatch = true
+		if p, err = b.predictor(); err == nil {
+			err = b.takeRows(ctx, p)
+		}
+		b.report.NoBatch, b.fixed = true, 0
+	}
+	if err != nil {
+		return err
+	}
+	if err := b.probe(ctx, p); err != nil {
+		return err
+	}
+	if err := b.coldStarts(ctx, p); err != nil {
+		return err
+	}
+	before := usageNow()
+	b.schedule()
+	if err := b.latencies(ctx); err != nil {
+		return err
+	}
+	b.until = time.Now().Add(b.o.Duration * 3 / 5)
+	b.sample = b.rows[:min(max(int(b.rate()*b.window.Seconds()), leastSample), len(b.rows))]
+	if err := b.search(ctx); err != nil {
+		return err
+	}
+	b.report.Noise = usageNow().since(before)
+	b.choose()
+	b.report.Memory.End, b.report.Memory.Peak = resident()
+	return nil
+}
+
+// predictor makes a predictor with the options that all measurements share. A signature without a batch axis runs row by row.
+func (b *bench) predictor() (*runner.Predictor, error) {
+	o := b.o.Predict
+	o.BatchSize, o.Workers, o.Batching = 0, 0, runner.Arrival
+	p, err := b.session.NewPredictor(o)
+	var axis *runner.BatchAxisError
+	if errors.As(err, &axis) && len(b.o.Source.Files) == 0 {
+		o.NoBatch, b.o.Predict.NoBatch = true, true
+		p, err = b.session.NewPredictor(o)
+	}
+	return p, err
+}
+
+// takeRows reads rows or makes them up, and runs the first one.
+func (b *bench) takeRows(ctx context.Context, p *runner.Predictor) error {
+	r := b.report
+	r.Rows.Files = append([]string{}, b.o.Source.Files...)
+	if len(b.o.Source.Files) == 0 {
+		b.say("making up rows")
+		made, err := p.MakeUpRows(ctx, madeUpRows, b.o.Lengths)
+		if err != nil {
+			return err
+		}
+		b.rows, r.FirstMS = made.Rows, ms(made.FirstRun)
+	} else {
+		b.say("reading rows")
+		if err := b.readRows(ctx, p); err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := drain(ctx, p, b.rows[:1]); err != nil {
+			return err
+		}
+		r.FirstMS = since(start)
+	}
+	b.lengths = make([]int64, len(b.rows))
+	b.sorted = make([]int, len(b.rows))
+	for i, row := range b.rows {
+		b.lengths[i], b.sorted[i] = p.RowLength(row), i
+	}
+	slices.SortStableFunc(b.sorted, func(i, j int) int { return int(b.lengths[i] - b.lengths[j]) })
+	ordered := slices.Sorted(slices.Values(b.lengths))
+	r.Rows.Count, r.Rows.Lengths = len(b.rows), lengthsOf(ordered)
+	return nil
+}
+
+// readRows takes the first rows of the source, and times the reading.
+func (b *bench) readRows(ctx context.Context, p *runner.Predictor) error {
+	rows, err := p.Rows(b.o.Source)
+	if err != nil {
+		return err
+	}
+	start, bytes := time.Now(), 0
+	for row, err := range rows.Take(sampleRows).All(ctx) {
+		if err != nil {
+			return err
+		}
+		for _, t := range row.Tensors {
+			bytes += len(t.Bytes())
+		}
+		b.rows = append(b.rows, row.Clone())
+		if bytes > sampleBytes {
+			break
+		}
+	}
+	if len(b.rows) == 0 {
+		return fmt.Errorf("input %q: no rows to run", b.o.Source.Files[0])
+	}
+	if took := time.Since(start); took > 0 {
+		b.report.Reading = Number(float64(len(b.rows)) / took.Seconds())
+	}
+	return nil
+}
+
+// drain runs rows and drops their answers.
+func drain(ctx context.Context, p *runner.Predictor, rows []dataset.Element) error {
+	for _, err := range p.Predict(ctx, dataset.FromElements(p.RowSpec(), rows...)) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probe asks whether the answers depend on padding: that says which batchings are the same to a user.
+func (b *bench) probe(ctx context.Context, p *runner.Predictor) error {
+	pad := &b.report.Padding
+	pad.Possible = !b.o.Predict.NoBatch && b.report.Rows.Lengths.Least != b.report.Rows.Lengths.Most
+	b.stateful = p.State().Stateful()
+	switch {
+	case b.stateful:
+		pad.Depends, pad.Says = true, "the model keeps state: its rows run in order, with one worker"
+		return nil
+	case b.o.Predict.NoBatch:
+		pad.Says = "nothing is padded: one run a row"
+		return nil
+	}
+	b.say("measuring what padding does")
+	check, err := p.CheckUp(ctx, b.rows[:min(len(b.rows), 16)])
+	if err != nil {
+		return err
+	}
+	pad.Says = check.Padding.String()
+	pad.Depends = check.Padding.Depends() || !check.Alone() || !check.Steady()
+	if !check.Steady() {
+		pad.Says = "the answers differ from run to run, padded or not"
+	}
+	return nil
+}
+
+// schedule shares the time out.
+func (b *bench) schedule() {
+	b.window, b.most = b.o.Duration/120, 8
+	if b.o.Quick {
+		b.window, b.most = b.o.Duration/60, 4
+	}
+	b.window = max(b.window, 20*time.Millisecond)
+	b.until = time.Now().Add(b.o.Duration * 2 / 5)
+}

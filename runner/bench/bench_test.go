@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/tfrun/tfrun/runner"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestBest(t *testing.T) {
+	t.Parallel()
+	list := []Throughput{
+		{Batching: runner.Arrival, Workers: 1, BatchSize: 64, Rate: 100},
+		{Batching: runner.Arrival, Workers: 2, BatchSize: 64, Rate: 101},
+		{Batching: runner.Bucket, Workers: 2, BatchSize: 256, Rate: 310},
+		{Batching: runner.Bucket, Workers: 2, BatchSize: 128, Rate: 305},
+		{Batching: runner.Bucket, Workers: 1, BatchSize: 512, Rate: 200},
+		{Batching: runner.Bucket, Workers: 1, BatchSize: 4096, Rate: 900, Problem: "no memory"},
+	}
+	for _, tt := range []struct {
+		batchings []runner.Batching
+		want      int
+	}{
+		{[]runner.Batching{runner.Arrival}, 0}, // as good, with one worker
+		{[]runner.Batching{runner.Arrival, runner.Bucket}, 3},
+		{[]runner.Batching{runner.Exact}, -1},
+	} {
+		if got := Best(list, tt.batchings...); got != tt.want {
+			t.Errorf("Best(%v) = %d, want %d", tt.batchings, got, tt.want)
+		}
+	}
+}
+
+// TestCounter: windows hold the rows that they must, the first batch counts for nothing, and agreement ends the stream.
+func TestCounter(t *testing.T) {
+	t.Parallel()
+	ended := 0
+	c := &counter{least: time.Second, rows: 20, most: 9, done: func() { ended++ }}
+	now := time.Unix(1000, 0)
+	batch := func(rows int, after time.Duration) {
+		now = now.Add(after)
+		c.batch(runner.BatchInfo{Rows: rows, Real: int64(rows), Padded: 2 * int64(rows), Ended: now})
+	}
+	batch(1000, 0)
+	batch(10, time.Second) // long enough, too few rows
+	batch(10, time.Second)
+	for range 30 {
+		batch(10, 100*time.Millisecond) // many rows, not long enough before the tenth
+	}
+	if len(c.rates) != 4 || c.rates[0] != 10 || math.Abs(c.rates[3]-100) > 1e-9 || ended != 1 || c.padded != 2*c.real {
+		t.Errorf("rates %v, ended %d times, %d of %d", c.rates, ended, c.real, c.padded)
+	}
+}
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	got, err := json.Marshal([]Number{1.5, Number(math.NaN())})
+	if err != nil || string(got) != "[1.5,null]" {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestNoise(t *testing.T) {
+	t.Parallel()
+	before := usage{at: time.Unix(0, 0), own: 1, busy: 10, steal: 2, known: true}
+	after := usage{at: time.Unix(10, 0), own: 6, busy: 25, steal: 3, known: true}
+	if got, want := after.since(before), (Noise{Own: 0.5, Others: 1, Steal: 0.1}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	after.known = false
+	if got := after.since(before); got.Others != -1 || got.Steal != -1 {
+		t.Errorf("got %+v, want what is not known as -1", got)
+	}
+	if now, peak := resident(); now > peak {
+		t.Errorf("resident %d, peak %d", now, peak)
+	}
+}

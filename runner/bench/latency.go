@@ -1,0 +1,110 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// latencies measures single batches: of each size, of short, usual and long rows.
+func (b *bench) latencies(ctx context.Context) error {
+	sizes := []int{1, 8, 64}
+	switch {
+	case b.o.Predict.NoBatch:
+		sizes = []int{1}
+	case b.fixed > 0:
+		sizes = []int{b.fixed}
+	case len(b.o.BatchSizes) > 0:
+		sizes = b.o.BatchSizes
+	case b.o.Quick:
+		sizes = []int{1, 64}
+	}
+	for _, size := range sizes {
+		for _, rank := range b.ranks() {
+			if time.Now().After(b.until) {
+				b.report.LeftOut++
+				continue
+			}
+			l, err := b.latency(ctx, size, rank)
+			if err != nil {
+				return err
+			}
+			b.report.Latency = append(b.report.Latency, l)
+		}
+	}
+	return nil
+}
+
+// ranks are the places of a short, a usual, a long and the longest row among the sorted ones; places of the same length are named once.
+func (b *bench) ranks() []int {
+	shares := []float64{0.05, 0.5, 0.95, 1}
+	if b.o.Quick {
+		shares = []float64{0.5, 1}
+	}
+	var ranks []int
+	seen := map[int64]bool{}
+	for _, q := range shares {
+		rank := min(int(q*float64(len(b.sorted))), len(b.sorted)-1)
+		if length := b.lengths[b.sorted[rank]]; !seen[length] {
+			seen[length] = true
+			ranks = append(ranks, rank)
+		}
+	}
+	return ranks
+}
+
+// upTo returns n rows of which the longest is the one at the rank: those next below it, again and again where they are too few.
+func (b *bench) upTo(rank, n int) []dataset.Element {
+	first := max(rank-n+1, 0)
+	rows := make([]dataset.Element, n)
+	for i := range rows {
+		rows[i] = b.rows[b.sorted[rank-i%(rank-first+1)]]
+	}
+	return rows
+}
+
+func (b *bench) latency(ctx context.Context, size, rank int) (Latency, error) {
+	l := Latency{BatchSize: size, Length: b.lengths[b.sorted[rank]]}
+	b.say("latency of %d rows padded to %d", size, l.Length)
+	o := b.o.Predict
+	o.BatchSize, o.Workers, o.Batching = size, 1, runner.Arrival
+	if o.NoBatch {
+		o.BatchSize = 0
+	}
+	p, err := b.session.NewPredictor(o)
+	if err != nil {
+		return l, err
+	}
+	rows := b.upTo(rank, size)
+	if err := drain(ctx, p, rows); err != nil { // a new shape: TensorFlow prepares itself
+		return l, err
+	}
+	var windows [][]float64
+	var medians []float64
+	for len(medians) < b.most && !Stable(medians) {
+		var window []float64
+		for start := time.Now(); time.Since(start) < b.window || len(window) < 3; {
+			call := time.Now()
+			if err := drain(ctx, p, rows); err != nil {
+				return l, err
+			}
+			window = append(window, float64(since(call)))
+		}
+		slices.Sort(window)
+		windows = append(windows, window)
+		medians = append(medians, window[(len(window)-1)/2])
+	}
+	all := slices.Concat(windows[max(len(windows)-stableWindows, 0):]...)
+	slices.Sort(all)
+	l.Calls, l.Windows, l.Stable, l.Outliers = len(all), len(medians), Stable(medians), Outliers(all)
+	for _, p := range []struct {
+		q  float64
+		to *Number
+	}{{0.5, &l.P50}, {0.95, &l.P95}, {0.99, &l.P99}, {0.999, &l.P999}, {1, &l.Max}} {
+		*p.to = Number(Percentile(all, p.q))
+	}
+	return l, nil
+}

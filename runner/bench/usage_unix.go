@@ -1,0 +1,27 @@
+//go:build unix
+
+package bench
+
+import (
+	"os"
+	"syscall"
+	"time"
+)
+
+// processTime is the processor time that this process has taken, in user mode and in the kernel.
+func processTime() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// peakOf is the largest resident memory of a process that has ended, in bytes; 0 where the system does not say.
+func peakOf(p *os.ProcessState) int64 {
+	r, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	return int64(r.Maxrss) << 10 // Linux counts KiB
+}
