@@ -71,6 +71,9 @@ func (t *benchWriter) facts(r *bench.Report) {
 		t.line("reading", "%s rows/s from the file, without running them", count(r.Reading))
 	}
 	t.line("padding", "%s", r.Padding.Says)
+	if x := r.XLA; x != nil {
+		t.line("xla", "%s: %d shapes compiled in %s ms, for %s of %s batches", x.Mode, x.Shapes, milli(x.CompileMS), progress.Count(x.Runs), progress.Count(x.Runs+x.PlainRuns))
+	}
 }
 
 func benchRows(rows bench.Rows) string {
@@ -124,8 +127,12 @@ func (t *benchWriter) latency(r *bench.Report) {
 	t.WriteString("\nLatency of one batch, from rows to answers, in ms\n\n")
 	fmt.Fprintf(t, "%6s %9s %9s %9s %9s %9s %8s\n", "rows", "padded to", "p50", "p95", "p99", "p99.9", "calls")
 	for _, l := range r.Latency {
+		how := unstable(l.Stable)
+		if l.XLA {
+			how = "  XLA" + how
+		}
 		fmt.Fprintf(t, "%6d %9s %9s %9s %9s %9s %8s%s\n", l.BatchSize, progress.Count(l.Length),
-			milli(l.P50), milli(l.P95), milli(l.P99), milli(l.P999), progress.Count(int64(l.Calls)), unstable(l.Stable))
+			milli(l.P50), milli(l.P95), milli(l.P99), milli(l.P999), progress.Count(int64(l.Calls)), how)
 	}
 }
 
@@ -230,7 +237,7 @@ func writeBenchCSV(w io.Writer, r *bench.Report) error {
 	}
 	for _, l := range r.Latency {
 		rows = append(rows, []string{
-			"latency", "arrival", "1", strconv.Itoa(l.BatchSize), strconv.FormatInt(l.Length, 10), "",
+			map[bool]string{false: "latency", true: "latency_xla"}[l.XLA], "arrival", "1", strconv.Itoa(l.BatchSize), strconv.FormatInt(l.Length, 10), "",
 			number(l.P50), number(l.P95), number(l.P99), number(l.P999), number(l.Max), "", "", "", strconv.FormatBool(l.Stable),
 		})
 	}

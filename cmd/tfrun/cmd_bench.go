@@ -134,6 +134,7 @@ func runBench(ctx context.Context, o benchOptions, std stdio) error {
 	if err != nil {
 		return err
 	}
+	o.predict.load.XLAFallback = func(reason error) { std.note("running without XLA: %v", reason) }
 	options := bench.Options{
 		Load: o.predict.load, Predict: o.predict.predict, Source: source, Lengths: o.lengths,
 		BatchSizes: o.batchSizes, Workers: o.workers, Duration: o.duration, Quick: o.quick,

@@ -47,6 +47,7 @@ const (
 type bench struct {
 	o        Options
 	session  *runner.Session
+	plain    *runner.Session // without XLA, to compare; nil where nobody asked for XLA
 	report   *Report
 	rows     []dataset.Element
 	lengths  []int64           // of rows
@@ -71,6 +72,10 @@ func Run(ctx context.Context, m *savedmodel.Model, o Options) (*Report, error) {
 		return nil, err
 	}
 	err := b.run(ctx)
+	if b.plain != nil {
+		b.report.XLA = xlaOf(b.o.Load.XLA, b.session.XLA())
+		err = errors.Join(err, b.plain.Close())
+	}
 	return b.report, errors.Join(err, b.session.Close())
 }
 
@@ -97,6 +102,13 @@ func (b *bench) load(ctx context.Context, m *savedmodel.Model) error {
 	}
 	r.LoadMS = since(start)
 	r.Memory.Loaded, _ = resident()
+	if o := b.o.Load; o.XLA != "" && o.XLA != runner.XLAOff {
+		o.XLA = runner.XLAOff
+		b.plain, err = runner.LoadModel(ctx, m, o)
+		if err != nil {
+			return errors.Join(err, b.session.Close())
+		}
+	}
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// latencies measures single batches: of each size, of short, usual and long rows.
+// latencies measures single batches: of each size, of short, usual and long rows; where XLA is asked for, without and with it.
 func (b *bench) latencies(ctx context.Context) error {
 	sizes := []int{1, 8, 64}
 	switch {
@@ -28,11 +28,21 @@ func (b *bench) latencies(ctx context.Context) error {
 				b.report.LeftOut++
 				continue
 			}
-			l, err := b.latency(ctx, size, rank)
-			if err != nil {
-				return err
+			for _, xla := range []bool{false, true} {
+				session := b.session
+				switch {
+				case b.plain != nil && !xla:
+					session = b.plain
+				case b.plain == nil && xla:
+					continue
+				}
+				l, err := b.latency(ctx, session, size, rank)
+				if err != nil {
+					return err
+				}
+				l.XLA = xla
+				b.report.Latency = append(b.report.Latency, l)
 			}
-			b.report.Latency = append(b.report.Latency, l)
 		}
 	}
 	return nil
@@ -66,7 +76,7 @@ func (b *bench) upTo(rank, n int) []dataset.Element {
 	return rows
 }
 
-func (b *bench) latency(ctx context.Context, size, rank int) (Latency, error) {
+func (b *bench) latency(ctx context.Context, session *runner.Session, size, rank int) (Latency, error) {
 	l := Latency{BatchSize: size, Length: b.lengths[b.sorted[rank]]}
 	b.say("latency of %d rows padded to %d", size, l.Length)
 	o := b.o.Predict
@@ -74,7 +84,7 @@ func (b *bench) latency(ctx context.Context, size, rank int) (Latency, error) {
 	if o.NoBatch {
 		o.BatchSize = 0
 	}
-	p, err := b.session.NewPredictor(o)
+	p, err := session.NewPredictor(o)
 	if err != nil {
 		return l, err
 	}

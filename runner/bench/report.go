@@ -39,6 +39,25 @@ type Report struct {
 	LeftOut    int          `json:"left_out"` // measurements for which there was no time
 	Problems   []string     `json:"problems"`
 	NoBatch    bool         `json:"no_batch"`
+	XLA        *XLA         `json:"xla"` // nil where nobody asked for it
+}
+
+// XLA is what XLA did for the measured session: throughput is with it, latency with and without.
+type XLA struct {
+	Mode      runner.XLA `json:"mode"`
+	Shapes    int        `json:"shapes"` // compiled ones
+	CompileMS Number     `json:"compile_ms"`
+	Runs      int64      `json:"runs"`
+	PlainRuns int64      `json:"plain_runs"` // of the same signature, uncompiled
+	Fallback  string     `json:"fallback,omitempty"`
+}
+
+func xlaOf(mode runner.XLA, r runner.XLAReport) *XLA {
+	x := &XLA{Mode: mode, Shapes: r.Shapes, CompileMS: ms(r.CompileTime), Runs: r.Runs, PlainRuns: r.PlainRuns}
+	if r.Fallback != nil {
+		x.Fallback = r.Fallback.Error()
+	}
+	return x
 }
 
 // Rows says what was run.
@@ -90,6 +109,7 @@ type Padding struct {
 type Latency struct {
 	BatchSize int    `json:"batch_size"`
 	Length    int64  `json:"length"` // that the batch is padded to
+	XLA       bool   `json:"xla"`
 	Calls     int    `json:"calls"`
 	P50       Number `json:"p50_ms"`
 	P95       Number `json:"p95_ms"`

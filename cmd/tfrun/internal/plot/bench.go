@@ -92,6 +92,9 @@ func latencyPanel(r *bench.Report) (*plot.Plot, error) {
 		if l.BatchSize == 1 {
 			name = "1 row"
 		}
+		if l.XLA {
+			name += ", XLA"
+		}
 		c := curves[name]
 		if c == nil {
 			c = &curve{name: name, best: l.BatchSize == 1}
