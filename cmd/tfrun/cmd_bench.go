@@ -33,6 +33,9 @@ type benchOptions struct {
 	flags      [][]string // those of modelFlags that were typed, each with its value
 }
 
+// benchFlags are the flags of tfrun predict that bench has too, and repeats in the command to type.
+var benchFlags = append(slices.Clone(modelFlags), "window", "max-tokens")
+
 const benchLong = `Measures MODEL on the path that tfrun predict takes, over the rows of the INPUT files (the first
 4,096), or without any over rows made up from the signature: cold start of a new process,
 loading, the first call, the latency of a batch by its size and length, rows per second by
@@ -58,7 +61,7 @@ func newBenchCmd(std stdio) *cobra.Command {
 		Args:    args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.predict.model, o.predict.inputs = args[0], args[1:]
-			o.flags = typedFlags(cmd)
+			o.flags = typedFlags(cmd, benchFlags)
 			if err := quietTensorFlow(cmd); err != nil {
 				return err
 			}
@@ -74,15 +77,15 @@ func newBenchCmd(std stdio) *cobra.Command {
 func (o *benchOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "table", "table, json or csv")
 	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
-	f.IntSliceVar(&o.batchSizes, "batch-size", nil, "rows of a batch, one or several (the best is looked for)")
-	f.IntSliceVar(&o.workers, "workers", nil, "batches that run at the same time, one or several (1, 2, 4, … up to the cores)")
-	f.StringSliceVar(&o.batchings, "batching", nil, "arrival, exact or bucket, one or several (those that make sense for the model)")
-	f.Int64SliceVar(&o.lengths, "lengths", nil, "lengths of made-up rows (16, 32, … 256)")
+	f.IntSliceVar(&o.batchSizes, "batch-size", nil, "`N,…`: rows of a batch, one or several (the best is looked for)")
+	f.IntSliceVar(&o.workers, "workers", nil, "`N,…`: batches that run at the same time, one or several (1, 2, 4, … up to the cores)")
+	f.StringSliceVar(&o.batchings, "batching", nil, "`WAY,…`: arrival, exact or bucket, one or several (those that make sense for the model)")
+	f.Int64SliceVar(&o.lengths, "lengths", nil, "`N,…`: lengths of made-up rows (16, 32, … 256)")
 	f.DurationVar(&o.duration, "duration", time.Minute, "about how long to measure")
 	f.BoolVar(&o.quick, "quick", false, "a few measurements of short windows: about 10 seconds")
 	f.StringVar(&o.plot, "plot", "", "draw throughput and latency to this `FILE`.svg or .png")
 	f.BoolVar(&o.noCold, "no-cold-start", false, "start no new processes")
-	o.predict.addSome(f, append(slices.Clone(modelFlags), "window", "max-tokens", "quiet")...)
+	o.predict.addSome(f, append(slices.Clone(benchFlags), "quiet")...)
 }
 
 // validate checks what can be checked before a model is loaded.

@@ -146,7 +146,7 @@ func runDoctorModel(cmd *cobra.Command, o doctorOptions, std stdio) error {
 	if err := o.validate(); err != nil {
 		return err
 	}
-	d, failure := doctorModel(cmd.Context(), o.model, quoted(typedFlags(cmd)), std)
+	d, failure := doctorModel(cmd.Context(), o.model, quoted(typedFlags(cmd, modelFlags)), std)
 	if d == nil {
 		return failure
 	}

@@ -63,10 +63,10 @@ func (m *loadedModel) start(ctx context.Context, o runner.Options) error {
 	return err
 }
 
-// typedFlags are the flags of modelFlags that were given, each with its value where it has one.
-func typedFlags(cmd *cobra.Command) [][]string {
+// typedFlags are those of the named flags that were given, each with its value where it has one.
+func typedFlags(cmd *cobra.Command, names []string) [][]string {
 	var flags [][]string
-	for _, name := range modelFlags {
+	for _, name := range names {
 		f := cmd.Flags().Lookup(name)
 		if f == nil || !f.Changed {
 			continue
