@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: padding %.3f", m.Batching, m.Waste)
 		}
 	}
-	if len(r.Choices) != 1 || r.Choices[0].Rate <= 0 {
+	if len(r.Choices) != 1 || r.Choices[0].Rate <= 0 || r.Choices[0].BatchSize != 4 {
 		t.Errorf("choices %+v", r.Choices)
 	}
 }

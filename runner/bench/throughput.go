@@ -24,8 +24,19 @@ type way struct {
 func (b *bench) search(ctx context.Context) error {
 	s := &searcher{bench: b, ctx: ctx, known: map[way]int{}}
 	batchings, workers := b.batchings(), b.workers()
-	// What predict does without flags, to compare with.
-	s.try(way{runner.Arrival, 1, b.usualSize()})
+	// What predict does without flags, to compare with: first where it is one of the ways to choose from, else last.
+	usual := way{runner.Arrival, 1, b.usualSize()}
+	if b.asked(usual) {
+		s.try(usual)
+	}
+	s.searchWays(batchings, workers)
+	s.try(usual)
+	return s.err
+}
+
+// searchWays measures all ways but the usual one.
+func (s *searcher) searchWays(batchings []runner.Batching, workers []int) {
+	b := s.bench
 	sizes := b.o.BatchSizes
 	switch {
 	case b.o.Predict.NoBatch:
@@ -48,7 +59,13 @@ func (b *bench) search(ctx context.Context) error {
 		// With several workers a smaller batch may do.
 		s.try(way{batchings[len(batchings)-1], workers[len(workers)-1], max(best[0]/2, 1)})
 	}
-	return s.err
+}
+
+// asked reports whether a way may be chosen: the lists in the options do not leave it out.
+func (b *bench) asked(w way) bool {
+	return (len(b.o.Batchings) == 0 || slices.Contains(b.o.Batchings, w.batching)) &&
+		(len(b.o.Workers) == 0 || slices.Contains(b.o.Workers, w.workers)) &&
+		(len(b.o.BatchSizes) == 0 || b.fixed > 0 || b.o.Predict.NoBatch || slices.Contains(b.o.BatchSizes, w.size))
 }
 
 // usualSize is the batch size of predict without flags.
@@ -277,7 +294,9 @@ func (c *counter) batch(info runner.BatchInfo) {
 
 // choose says what to take: the fastest of those whose answers are the same, and each batching whose answers are of its own kind.
 func (b *bench) choose() {
-	list := b.report.Throughput
+	list := slices.DeleteFunc(slices.Clone(b.report.Throughput), func(t Throughput) bool {
+		return !b.asked(way{t.Batching, t.Workers, t.BatchSize})
+	})
 	add := func(gives string, batchings ...runner.Batching) {
 		if at := Best(list, batchings...); at >= 0 {
 			c := Choice{Throughput: list[at], Gives: gives}
