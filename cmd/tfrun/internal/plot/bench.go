@@ -131,8 +131,9 @@ func placesOf(curves map[string]*curve) []float64 {
 		}
 	}
 	slices.Sort(all)
+	all = slices.Compact(all)
 	var places []float64
-	for i, x := range slices.Compact(all) {
+	for i, x := range all {
 		if i == 0 || x/places[len(places)-1] > math.Pow(all[len(all)-1]/all[0], 0.09) {
 			places = append(places, x)
 		}

@@ -7,9 +7,13 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"gonum.org/v1/plot/plotter"
 
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/bench"
@@ -112,6 +116,18 @@ func TestBenchFigure(t *testing.T) {
 	// What could not be measured is no curve.
 	if _, err := Bench(&bench.Report{}, "nothing"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPlaces: marks that would stand on each other are left out.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	curves := map[string]*curve{}
+	for i, x := range []float64{16, 54, 176, 180, 600, 600, 16} {
+		curves[strconv.Itoa(i)] = &curve{xys: plotter.XYs{{X: x}}}
+	}
+	if got, want := placesOf(curves), []float64{16, 54, 176, 600}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
