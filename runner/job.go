@@ -124,8 +124,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		out := &stdout{w: bufio.NewWriterSize(j.Stdout, 64<<10)}
 		err := p.writeRows(ctx, rows, form, out, j, &sum)
 		// What is finished is of use, whatever happened.
-		if flushErr := out.w.Flush(); err == nil {
-			err = flushErr
+		if flushErr := out.w.Flush(); err == nil || errors.Is(err, flushErr) {
+			err = flushErr // and not what a format's library says around it
 		}
 		return sum, err
 	}
@@ -138,6 +138,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if err != nil {
 		return sum, err
 	}
+	out.stop = ctx.Err
 	sum.Resumed = out.rows
 	if j.Began != nil && out.rows > 0 {
 		j.Began(out.rows)
@@ -148,10 +149,13 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	switch {
 	case err == nil:
 		return sum, out.commit()
-	case ctx.Err() != nil, errors.As(err, &full):
-		// The journal may not be writable either; then its last line counts.
+	case errors.As(err, &full):
+		// The journal may not be writable either; then its last line counts. What a format's library says around the error is of no use.
 		_ = out.leave()
-		return sum, err
+		return sum, full
+	case ctx.Err() != nil:
+		_ = out.leave()
+		return sum, ctx.Err()
 	}
 	return sum, errors.Join(err, out.remove())
 }

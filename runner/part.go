@@ -26,9 +26,10 @@ import (
 // is true of them.
 type part struct {
 	path    string
-	*spool           // becomes the output
-	sides   []*spool // help it on
-	taken   int      // of sides, by the writer
+	stop    func() error // says why the run has to end, or nil
+	*spool               // becomes the output
+	sides   []*spool     // help it on
+	taken   int          // of sides, by the writer
 	journal *os.File
 
 	rows  int64  // that the files hold
@@ -328,6 +329,16 @@ func orNothing(s string) string {
 	return s
 }
 
+// Write adds bytes, unless the run has to end.
+func (p *part) Write(b []byte) (int, error) {
+	if p.stop != nil {
+		if err := p.stop(); err != nil {
+			return 0, err
+		}
+	}
+	return p.spool.Write(b)
+}
+
 // spools lists the files in the order of the journal.
 func (p *part) spools() []*spool { return append([]*spool{p.spool}, p.sides...) }
 
@@ -347,6 +358,9 @@ func (p *part) due(now time.Time) bool {
 
 // wrote says that the files so far hold the given number of rows, and notes it in the journal.
 func (p *part) wrote(rows int64, state []byte) error {
+	if data, _ := partNames(p.path); !sameFile(p.file, data) {
+		return outputError(p.path, errGone)
+	}
 	p.rows, p.state = rows, state
 	n := partNote{rows: rows, state: state}
 	for _, s := range p.spools() {
@@ -362,6 +376,9 @@ func (p *part) wrote(rows int64, state []byte) error {
 	}
 	return nil
 }
+
+// errGone says that nobody would find the file in the end.
+var errGone = errors.New("its directory, or what was written of it, is gone")
 
 // commit gives the whole file its name.
 func (p *part) commit() error {
@@ -379,7 +396,7 @@ func (p *part) commit() error {
 	if err != nil {
 		return errors.Join(outputError(p.path, err), p.close())
 	}
-	return errors.Join(p.close(), p.removeHelpers())
+	return errors.Join(p.removeHelpers(), p.close())
 }
 
 // keepMode gives the file the mode of the one that it replaces.
@@ -417,14 +434,16 @@ func (p *part) leave() error { return p.close() }
 // remove takes away a run that has failed.
 func (p *part) remove() error {
 	data, _ := partNames(p.path)
-	return errors.Join(p.close(), os.Remove(data), p.removeHelpers())
+	return errors.Join(p.removeHelpers(), p.spool.Close(), os.Remove(data))
 }
 
 // removeHelpers takes away all but the output: first the journal, without which the others mean nothing.
 func (p *part) removeHelpers() error {
+	sides := len(p.sides)
 	_, journal := partNames(p.path)
-	err := os.Remove(journal)
-	for i := range p.taken {
+	err := errors.Join(p.journal.Close(), os.Remove(journal), p.closeSides())
+	p.journal = nil
+	for i := range sides {
 		err = errors.Join(err, os.Remove(sideName(p.path, i)))
 	}
 	return err

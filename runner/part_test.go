@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -174,5 +175,48 @@ func TestPartDamaged(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// A run whose directory is taken away ends soon, and not when all rows are done.
+func TestPartGone(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p, err := openPart(filepath.Join(dir, "out"), identity{"a": "1"}, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeRows(t, p, "one\n")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	var gone *OutputFileError
+	if err := p.wrote(2, nil); !errors.As(err, &gone) || gone.Hints() != nil {
+		t.Errorf("wrote = %v, want an *OutputFileError without hints", err)
+	}
+	if err := p.leave(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A run that is interrupted stops writing too, which may take its time where a file is put together in the end.
+func TestPartStops(t *testing.T) {
+	t.Parallel()
+	p, err := openPart(filepath.Join(t.TempDir(), "out"), identity{"a": "1"}, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	p.stop = ctx.Err
+	writeRows(t, p, "one\n")
+	cancel()
+	if _, err := p.Write([]byte("two\n")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Write = %v after the end", err)
+	}
+	if err := p.remove(); err != nil {
+		t.Error(err)
 	}
 }

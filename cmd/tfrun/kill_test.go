@@ -100,7 +100,7 @@ func writeKillRows(t *testing.T, name, input string, n int, bad bool) {
 // left alone. TFRUN_KILLS says how many kills; make kill-test does 200.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kills, dense, ids := 10, 100000, 800
+	kills, dense, ids := 10, 60000, 500
 	if s := os.Getenv("TFRUN_KILLS"); s != "" {
 		var err error
 		if kills, err = strconv.Atoi(s); err != nil {
@@ -112,7 +112,7 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // not for secrets
 	cases := killCases(t, dense, ids)
-	k := killer{rnd: rnd}
+	k := killer{rnd: rnd, most: kills}
 	for k.kills < kills {
 		rnd.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
 		for _, c := range cases {
@@ -130,6 +130,7 @@ func TestKill(t *testing.T) {
 // killer counts.
 type killer struct {
 	rnd                  *rand.Rand
+	most                 int
 	kills, runs, resumed int
 }
 
@@ -155,7 +156,11 @@ func (k *killer) run(t *testing.T, c killCase) {
 		}
 		cmd := c.command(t, out, args...)
 		startAndWait(t, cmd, out)
-		timer := time.AfterFunc(time.Duration(k.rnd.Float64()*1.2*float64(length)), func() { _ = cmd.Process.Kill() })
+		moment := time.Duration(k.rnd.Float64() * 1.2 * float64(length))
+		if k.kills == k.most {
+			moment = time.Hour
+		}
+		timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
 		err := cmd.Wait()
 		killed := !timer.Stop()
 		if strings.Contains(fmt.Sprint(cmd.Stderr), "going on after") {
