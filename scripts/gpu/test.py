@@ -13,7 +13,8 @@ in which the folders of this run have to be visible under the same names. Python
   throughput    rows per second, CPU and GPU, by batch size
   memory        what a process takes of the GPU: as needed, and with --gpu-memory 0.25
   sharing       two processes at the same time
-  exhausted     a batch that does not fit on the device: a clear error, or smaller batches; never a crash
+  spreading     where there are several GPUs: batches go to all of them, the results are those of one
+  exhausted     a batch that does not fit on the device is run in halves; a row that does not fit is a clear error; never a crash
 
 Tolerances, relative to the largest magnitude of an output: 1e-4 with NVIDIA_TF32_OVERRIDE=0, when GPU and CPU multiply float32 alike and differ by the order
 of sums alone; 1e-2 as TensorFlow runs by default, with the 10 bits of mantissa of TF32 in matrix products and convolutions, through up to twenty layers.
@@ -52,10 +53,10 @@ class Memory:
     class Info(ctypes.Structure):
         _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
 
-    def __init__(self):
+    def __init__(self, index=0):
         self.nvml = ctypes.CDLL("libnvidia-ml.so.1")
         self.device = ctypes.c_void_p()
-        if self.nvml.nvmlInit_v2() or self.nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(self.device)):
+        if self.nvml.nvmlInit_v2() or self.nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(self.device)):
             raise Failed("the driver's management library does not show a GPU")
 
     def read(self):
@@ -200,24 +201,57 @@ class Tests:
             if difference(alone, r) > EXACT:
                 raise Failed("two processes at once give other results than one alone")
 
+    def spreading(self):
+        gpus = self.report["doctor"]["gpu"]["gpus"]
+        if len(gpus) < 2:
+            print("        one GPU: nothing to spread over")
+            return
+        model = os.path.join(ROOT, "testdata/models/k3_resnet/model")
+        rows = self.file("spreading.jsonl", self.rows(model, 64, 64) * 32)
+        one = self.run("predict", model, rows, "--quiet", "--device", "gpu:0", "--batch-size", "32")
+        memories = [Memory(i) for i in range(len(gpus))]
+        before = [m.read().used for m in memories]
+        used, everywhere = [0] * len(gpus), threading.Event()
+
+        def watch():
+            while not everywhere.wait(0.02):
+                for i, m in enumerate(memories):
+                    used[i] = max(used[i], m.read().used - before[i])
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            every = self.run("predict", model, rows, "--quiet", "--device", "gpu", "--batch-size", "32")
+        finally:
+            everywhere.set()
+            watcher.join()
+        print("        %d GPUs: %.1f s, one: %.1f s; MiB used: %s" % (len(gpus), every.seconds, one.seconds, " ".join("%d" % (u >> 20) for u in used)))
+        self.report["spreading"] = {"gpus": len(gpus), "seconds": every.seconds, "one": one.seconds, "used": used}
+        if difference(one.stdout, every.stdout) > EXACT:
+            raise Failed("several GPUs give other results than one")
+        # An idle device of TensorFlow's takes some memory too; one with the model takes the model's workspace on top.
+        if min(used) < 0.5 * max(used):
+            raise Failed("not all GPUs were used alike")
+
     def exhausted(self):
-        """0.002 of the device's memory, and a batch that wants more."""
-        memory = Memory()
-        bound = 64 * 2**20
-        fraction = "%.5f" % (bound / memory.read().total)
+        """A part of the device's memory that holds the model and few rows, and a batch that wants more."""
+        fraction = "%.5f" % (96 * 2**20 / Memory().read().total)
         model = os.path.join(ROOT, "testdata/models/k3_resnet/model")
         rows = self.file("exhausted.jsonl", self.rows(model, 64, 64) * 64)
-        r = self.run("predict", model, rows, "--quiet", "--require-gpu", "--gpu-memory", fraction, "--batch-size", "4096", check=False)
-        print("        exit code %d; %s" % (r.returncode, r.stderr.strip().split("\n")[0][:200] or "no message"))
+        whole = self.predict(model, rows, "gpu", "--batch-size", "64").stdout
+        r = self.run("predict", model, rows, "--require-gpu", "--gpu-memory", fraction, "--batch-size", "4096", check=False)
+        said = [line for line in r.stderr.split("\n") if "in halves" in line]
+        print("        exit code %d; %s" % (r.returncode, (said or r.stderr.strip().split("\n"))[0][:200] or "no message"))
         self.report["exhausted"] = {"code": r.returncode, "message": r.stderr[-2000:]}
         if r.returncode == 0:
-            if len(r.stdout.splitlines()) != 4096:
-                raise Failed("%d rows, want 4096" % len(r.stdout.splitlines()))
+            if len(said) != 1:
+                raise Failed("the note about halves came %d times, want once" % len(said))
+            if difference(whole, r.stdout) > TF32:
+                raise Failed("batches in halves give other results")
             return
-        lines = r.stderr.strip().split("\n")
-        if r.returncode != 1 or not re.match(r"tfrun: error: .*memory", lines[0]) or not any("--batch-size" in line for line in lines[1:3]) or len(lines) > 3:
-            raise Failed("want exit code 1, one line that speaks of memory, and a hint with --batch-size")
-        self.run("predict", model, rows, "--quiet", "--require-gpu", "--gpu-memory", fraction, "--batch-size", "8")
+        lines = [line for line in r.stderr.strip().split("\n") if line.startswith(("tfrun: error", "tfrun: hint"))]
+        if r.returncode != 1 or not re.match(r"tfrun: error: .*memory", lines[0]) or not 1 < len(lines) <= 3:
+            raise Failed("want the results, or exit code 1, one line that speaks of memory, and a hint")
 
     # ---- all of it
 
@@ -229,7 +263,7 @@ class Tests:
         self.report["doctor"] = json.loads(doctor.stdout)
         for gpu in self.report["doctor"]["gpu"]["gpus"]:
             print("        %s, compute capability %s" % (gpu["name"], gpu["compute_capability"]))
-        for name in ("predictions", "throughput", "memory", "sharing", "exhausted"):
+        for name in ("predictions", "throughput", "memory", "sharing", "spreading", "exhausted"):
             if only and name != only:
                 continue
             start = time.monotonic()

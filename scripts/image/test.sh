@@ -73,8 +73,9 @@ compose() {
 
 # ---- building -------------------------------------------------------------------
 
+# build makes an image from the sources in the current folder, or in the one given.
 build() {
-  local target=$1 arch log
+  local target=$1 source=${2:-.} arch log
   arch=$(dpkg --print-architecture)
   log=$work/build-$target.log
   # This buildah knows nothing of the variables that BuildKit sets for platforms.
@@ -83,7 +84,7 @@ build() {
     ${GOPROXY:+--build-arg "GOPROXY=$GOPROXY"} \
     --build-arg "VERSION=$(git describe --tags --always --dirty 2>/dev/null || echo dev)" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
-    --ignorefile docker/Dockerfile.dockerignore --target "$target" -t "localhost/tfrun:$target" -f docker/Dockerfile . >"$log" 2>&1; then
+    --ignorefile "$source/docker/Dockerfile.dockerignore" --target "$target" -t "localhost/tfrun:${3:-$target}" -f "$source/docker/Dockerfile" "$source" >"$log" 2>&1; then
     tail -n 20 "$log"
     return 1
   fi
@@ -98,6 +99,30 @@ sizes() {
   find "$root" -xdev -type f -printf '%s /%P\n' | sort -rn | head -n 8 | awk '{ printf "        %9.1f MB  %s\n", $1 / 1e6, $2 }'
   podman image umount "localhost/tfrun:$target" >/dev/null
   [ "$mb" -le "${limit[$target]}" ]
+}
+
+# rebuild changes a line of the program and builds again: whoever has the image gets the layers above the libraries anew, and no other.
+rebuild() {
+  local target=$1 copy=$work/changed new old moved
+  rm -rf "$copy" && mkdir -p "$copy" && cp -r LICENSE go.mod go.sum cmd dataset runner savedmodel tensor docker "$copy/" &&
+    printf '\nfunc init() { version += "+changed" }\n' >>"$copy/cmd/tfrun/main.go" &&
+    build "$target" "$copy" "$target-changed" || return
+  [ "$(hard "$target-changed" version | head -n 1)" != "$(hard "$target" version | head -n 1)" ] || { say 'the change is not in the image' && return 1; }
+  old=$(podman image inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' "localhost/tfrun:$target")
+  new=$(podman image inspect -f '{{range .RootFS.Layers}}{{println .}}{{end}}' "localhost/tfrun:$target-changed")
+  moved=$(grep -c . <<<"$(grep -vxF "$old" <<<"$new")")
+  # What podman lists as history is the newest first; layers are the oldest first.
+  podman history --format json "localhost/tfrun:$target-changed" >"$work/history.json"
+  python3 - "$moved" "$work/history.json" <<'P'
+import json, sys
+sizes = [layer.get("size", 0) for layer in json.load(open(sys.argv[2])) if layer.get("size", 0)]
+moved = sum(sizes[: int(sys.argv[1])])
+print("        a change of the program moves %.1f MB in %s of %d layers" % (moved / 1e6, sys.argv[1], len(sizes)))
+sys.exit(not 0 < moved < 60e6)
+P
+  local status=$?
+  podman rmi -f "localhost/tfrun:$target-changed" >/dev/null
+  return $status
 }
 
 structure() {
@@ -154,6 +179,27 @@ output() {
   local status=$?
   OPTIONS=()
   [ $status = 0 ] && [ "$(ls -A "$work/out")" = out.jsonl ] && python3 scripts/image/compare.py "$example/expected.jsonl" "$work/out/out.jsonl"
+}
+
+# pods runs the command of the Indexed Job as its pods do, one of them twice: the retry changes nothing, and the files put together are the whole.
+pods() {
+  local target=$1 data=$work/pods args index count status=0 before files
+  rm -rf "$data" && mkdir -p "$data" && cp -r "$example/model" "$example/vocab.subwords" "$data/" && chmod -R a+rX "$data" && chown 65532:65532 "$data" || return
+  # The example's rows are text; and which rows share a batch differs by shard, so each is to be what it is alone.
+  cp "$example/reviews.jsonl" "$data/rows.jsonl"
+  args=$(sed -n 's/^ *args: \[\(.*\)\]$/\1/p' docker/kubernetes/job-shards.yaml | tr -d ',')
+  count=$(sed -n 's/^ *completions: \([0-9]*\).*/\1/p' docker/kubernetes/job-shards.yaml)
+  OPTIONS=(-v "$data:/data")
+  for index in $(seq 0 $((count - 1))) 3; do
+    before=$(sha256sum "$data/out-$index.jsonl" 2>/dev/null | cut -d' ' -f1)
+    # shellcheck disable=SC2086 # the words of the manifest
+    hard "$target" ${args//'$(INDEX)'/$index} --text text --vocab /data/vocab.subwords --batching exact -q || { status=1 && break; }
+    [ -z "$before" ] || [ "$before" = "$(sha256sum "$data/out-$index.jsonl" | cut -d' ' -f1)" ] || { say 'a retried pod wrote something else' && status=1; }
+  done
+  OPTIONS=()
+  files=("$data"/out-*.jsonl)
+  [ $status = 0 ] && [ ${#files[@]} = "$count" ] && [ "$(find "$data" -mindepth 1 -maxdepth 1 | wc -l)" = $((count + 3)) ] || { ls -A "$data" && return 1; }
+  (cd "$data" && paste -d '\n' out-*.jsonl | grep .) >"$work/got.jsonl" && python3 scripts/image/compare.py "$example/expected.jsonl" "$work/got.jsonl" 1e-5 alone
 }
 
 doctor() {
@@ -273,9 +319,14 @@ for target in "${targets[@]}"; do
   check "$target: size" sizes "$target"
   check "$target: structure" structure "$target"
   check "$target: the example's predictions" predictions "$target"
-  [ "$target" != cpu ] || say "        base images, build and first run took $((SECONDS - started)) s"
+  if [ "$target" = cpu ]; then
+    times >"$work/times"
+    say "        base images, build and first run took $((SECONDS - started)) s; processor time so far, user and system: $(sed -n 2p "$work/times")"
+    check 'cpu: a rebuild' rebuild cpu
+  fi
   [ "$target" = cpu-scratch ] || check "$target: the conditions hold" conditions "$target"
   check "$target: an output file in a volume" output "$target"
+  [ "$target" != cpu ] || check 'cpu: the pods of the Indexed Job, one of them twice' pods cpu
   check "$target: doctor" doctor "$target"
   check "$target: ends when it is told to" stops "$target"
   check "$target: ends when it ends itself" aborts "$target"

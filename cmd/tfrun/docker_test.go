@@ -1,0 +1,133 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const dockerDir = "../../docker"
+
+// TestDockerCommands: what the compose file and the manifests start is a command line that tfrun takes.
+func TestDockerCommands(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(dockerDir + "/kubernetes/*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d manifests, %v", len(files), err)
+	}
+	list := regexp.MustCompile(`(?m)^ *(?:args|command): \[(.*)\]$`)
+	for _, file := range append(files, dockerDir+"/compose.yaml") {
+		found := list.FindAllStringSubmatch(readText(t, file), -1)
+		if len(found) == 0 {
+			t.Errorf("%s starts nothing", file)
+		}
+		for _, m := range found {
+			words := strings.Split(strings.ReplaceAll(m[1], "$(INDEX)", "7"), ", ")
+			if words[0] != "predict" {
+				t.Errorf("%s: %q is not predict", file, words)
+				continue
+			}
+			cmd := newPredictCmd(stdio{})
+			if err := cmd.ParseFlags(words[1:]); err != nil {
+				t.Errorf("%s: %q: %v", file, words, err)
+			}
+			if got := cmd.Flags().Args(); len(got) != 2 {
+				t.Errorf("%s: %q names %q, want a model and a file", file, words, got)
+			}
+		}
+	}
+}
+
+// TestDockerfile: stages and files that the Dockerfile copies from are there, and let through by the ignore file.
+func TestDockerfile(t *testing.T) {
+	t.Parallel()
+	text := strings.ReplaceAll(readText(t, dockerDir+"/Dockerfile"), "\\\n", " ")
+	allowed := strings.Fields(readText(t, dockerDir+"/Dockerfile.dockerignore"))
+	var stages []string
+	for _, line := range strings.Split(text, "\n") {
+		words := slices.DeleteFunc(strings.Fields(line), func(w string) bool { return strings.HasPrefix(w, "--platform") })
+		switch {
+		case len(words) == 4 && words[0] == "FROM":
+			stages = append(stages, words[3])
+		case len(words) > 2 && words[0] == "COPY" && strings.HasPrefix(words[1], "--from="):
+			if from := strings.TrimPrefix(words[1], "--from="); !slices.Contains(stages, from) {
+				t.Errorf("%s: no stage %q before it", line, from)
+			}
+		case len(words) > 2 && words[0] == "COPY":
+			for _, name := range words[1 : len(words)-1] {
+				name = strings.ReplaceAll(name, "${TARGETARCH}", "amd64")
+				if _, err := os.Stat(filepath.Join("../..", name)); err != nil {
+					t.Errorf("%s: %v", line, err)
+				}
+				if top, _, _ := strings.Cut(name, "/"); !slices.Contains(allowed, "!"+top) {
+					t.Errorf("%s: %s is not let through by the ignore file", line, top)
+				}
+			}
+		}
+	}
+	for _, target := range []string{"cpu", "cpu-scratch", "gpu"} {
+		if !slices.Contains(stages, target) {
+			t.Errorf("no target %q", target)
+		}
+	}
+	if stages[len(stages)-1] != "cpu" {
+		t.Errorf("the default target is %q, want cpu", stages[len(stages)-1])
+	}
+}
+
+// TestWheels: all wheels are pinned by hash, and all targets have the TensorFlow that the rest of the project is built with.
+func TestWheels(t *testing.T) {
+	t.Parallel()
+	m := regexp.MustCompile(`\$\{TF:-([0-9.]+)\}`).FindStringSubmatch(readText(t, "../../scripts/libtensorflow.sh"))
+	if m == nil {
+		t.Fatal("scripts/libtensorflow.sh names no version")
+	}
+	pinned := regexp.MustCompile(`^([a-z0-9-]+)==([0-9.]+) --hash=sha256:[0-9a-f]{64}$`)
+	for name, count := range map[string]int{"cpu-amd64": 1, "cpu-arm64": 1, "gpu-amd64": 10} {
+		lines := strings.Split(strings.TrimSpace(readText(t, filepath.Join(dockerDir, "wheels", name+".txt"))), "\n")
+		if len(lines) != count {
+			t.Errorf("%s lists %d wheels, want %d", name, len(lines), count)
+		}
+		for _, line := range lines {
+			w := pinned.FindStringSubmatch(line)
+			if w == nil {
+				t.Errorf("%s: %q is not pinned", name, line)
+			} else if strings.HasPrefix(w[1], "tensorflow") && w[2] != m[1] {
+				t.Errorf("%s: TensorFlow %s, want %s", name, w[2], m[1])
+			}
+		}
+	}
+}
+
+// TestShellSyntax lets bash read every script of the images, the tarball and the GPU's tests.
+func TestShellSyntax(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("no bash")
+	}
+	for _, pattern := range []string{"docker/*.sh", "scripts/*.sh", "scripts/image/*.sh", "scripts/gpu/*.sh"} {
+		files, err := filepath.Glob(filepath.Join("../..", pattern))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			if out, err := exec.CommandContext(t.Context(), bash, "-n", file).CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", file, err, out)
+			}
+		}
+	}
+}
+
+func readText(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
