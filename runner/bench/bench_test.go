@@ -41,8 +41,8 @@ func TestBest(t *testing.T) {
 func TestCounter(t *testing.T) {
 	t.Parallel()
 	ended := 0
-	c := &counter{least: time.Second, rows: 20, most: 9, done: func() { ended++ }}
 	now := time.Unix(1000, 0)
+	c := &counter{least: time.Second, rows: 20, most: 9, until: now.Add(time.Hour), done: func() { ended++ }}
 	batch := func(rows int, after time.Duration) {
 		now = now.Add(after)
 		c.batch(runner.BatchInfo{Rows: rows, Real: int64(rows), Padded: 2 * int64(rows), Ended: now})
@@ -55,6 +55,21 @@ func TestCounter(t *testing.T) {
 	}
 	if len(c.rates) != 4 || c.rates[0] != 10 || math.Abs(c.rates[3]-100) > 1e-9 || ended != 1 || c.padded != 2*c.real {
 		t.Errorf("rates %v, ended %d times, %d of %d", c.rates, ended, c.real, c.padded)
+	}
+}
+
+// TestCounterIsLate: a slow model gets a window of what there is, once its time is over.
+func TestCounterIsLate(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	ended := 0
+	c := &counter{least: time.Second, rows: 1000, most: 9, until: now.Add(25 * time.Second), done: func() { ended++ }}
+	for range 9 {
+		now = now.Add(10 * time.Second)
+		c.batch(runner.BatchInfo{Rows: 5, Ended: now})
+	}
+	if len(c.rates) != 1 || c.rates[0] != 0.5 || ended != 1 {
+		t.Errorf("rates %v, ended %d times, want one window of 0.5 rows a second", c.rates, ended)
 	}
 }
 

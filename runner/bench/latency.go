@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -37,8 +38,12 @@ func (b *bench) latencies(ctx context.Context) error {
 					continue
 				}
 				l, err := b.latency(ctx, session, size, rank)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
 				if err != nil {
-					return err
+					b.report.Problems = append(b.report.Problems, fmt.Sprintf("latency of a batch of %d rows padded to %d: %v", size, l.Length, err))
+					continue
 				}
 				l.XLA = xla
 				b.report.Latency = append(b.report.Latency, l)
@@ -94,9 +99,10 @@ func (b *bench) latency(ctx context.Context, session *runner.Session, size, rank
 	}
 	var windows [][]float64
 	var medians []float64
-	for len(medians) < b.most && !Stable(medians) {
+	late := func() bool { return time.Now().After(b.until) }
+	for len(medians) == 0 || len(medians) < b.most && !Stable(medians) && !late() {
 		var window []float64
-		for start := time.Now(); time.Since(start) < b.window || len(window) < 3; {
+		for start := time.Now(); len(window) == 0 || (time.Since(start) < b.window || len(window) < 3) && !late(); {
 			call := time.Now()
 			if err := drain(ctx, p, rows); err != nil {
 				return l, err

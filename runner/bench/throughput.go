@@ -202,7 +202,8 @@ func (b *bench) throughput(ctx context.Context, w way) (Throughput, error) {
 	t := Throughput{Batching: w.batching, Workers: w.workers, BatchSize: w.size}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, done: cancel}
+	// One way must not take the time of all others.
+	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, until: time.Now().Add(b.o.Duration / 8), done: cancel}
 	o := b.o.Predict
 	o.Batching, o.Workers, o.BatchSize, o.Batch = w.batching, w.workers, w.size, c.batch
 	o.PaddingMayChangeResults = true // measured before
@@ -258,6 +259,7 @@ type counter struct {
 	least time.Duration // of a window
 	rows  int           // of a window, at least
 	most  int           // windows
+	until time.Time     // the last window ends then, however few rows it has
 	done  func()
 
 	mu           sync.Mutex
@@ -281,12 +283,18 @@ func (c *counter) batch(info runner.BatchInfo) {
 	c.seen += info.Rows
 	c.real, c.padded = c.real+info.Real, c.padded+info.Padded
 	took := info.Ended.Sub(c.start)
-	if c.seen < c.rows || took < c.least {
+	late := info.Ended.After(c.until) && took > 0
+	if !late && (c.seen < c.rows || took < c.least) {
+		return
+	}
+	if late && len(c.rates) > 0 && c.seen < c.rows/2 { // too little to say more than the windows before
+		c.ended = true
+		c.done()
 		return
 	}
 	c.rates = append(c.rates, float64(c.seen)/took.Seconds())
 	c.start, c.seen = info.Ended, 0
-	if Stable(c.rates) || len(c.rates) >= c.most {
+	if late || Stable(c.rates) || len(c.rates) >= c.most {
 		c.ended = true
 		c.done()
 	}
