@@ -4,6 +4,7 @@ package bench
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -23,5 +24,8 @@ func peakOf(p *os.ProcessState) int64 {
 	if !ok {
 		return 0
 	}
-	return int64(r.Maxrss) << 10 // Linux counts KiB
+	if runtime.GOOS == "darwin" {
+		return int64(r.Maxrss)
+	}
+	return int64(r.Maxrss) << 10 // others count KiB
 }
