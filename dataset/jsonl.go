@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -108,50 +107,9 @@ func jsonl(spec Spec, opts JSONLOptions, lines func() (lineReader, error)) *Data
 		if l.max = opts.MaxLine; l.max == 0 {
 			l.max = DefaultMaxLine
 		}
-		dec, err := newRowDecoder(spec, opts)
-		if err != nil {
-			return nil, err
-		}
-		dec.arena.keep = o.keep
-		return &jsonlRows{l: l, dec: dec}, nil
+		return newJSONLRows(l, spec, opts), nil
 	})
 }
-
-type jsonlRows struct {
-	l   lineReader
-	dec *rowDecoder
-	row int64
-}
-
-func (it *jsonlRows) next(ctx context.Context, e *Element) error {
-	for {
-		line, err := it.l.read()
-		if err == io.EOF { //nolint:errorlint // read returns it bare
-			return err
-		}
-		if err == nil && blank(line) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			continue
-		}
-		row := it.row
-		it.row++
-		if err == errLineTooLong { //nolint:errorlint // read returns it bare
-			return it.l.tooLong(row)
-		}
-		if err != nil {
-			return err
-		}
-		e.reset(row)
-		if err := it.dec.decode(line, e); err != nil {
-			return &SyntaxError{File: it.l.name, Line: it.l.line, Row: row, Field: it.dec.field, Msg: err.Error(), Err: limitOf(err)}
-		}
-		return nil
-	}
-}
-
-func (it *jsonlRows) close() { it.l.close() }
 
 func blank(line []byte) bool {
 	for _, c := range line {

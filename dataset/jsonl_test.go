@@ -379,3 +379,99 @@ func FuzzTextLines(f *testing.F) {
 		}
 	})
 }
+
+// rowsOfFour are lines of four numbers each; every 50th is bad, every 70th longer than 400 bytes, some are blank.
+func rowsOfFour(n int) string {
+	var b strings.Builder
+	for i := range n {
+		switch {
+		case i%50 == 7:
+			b.WriteString("[1, 2]\n")
+		case i%70 == 9:
+			b.WriteString("[" + strings.Repeat(" ", 500) + "1,2,3,4]\n")
+		default:
+			fmt.Fprintf(&b, "{\"x\": [%d, %d.5, -1, 1e3], \"id\": \"r%d\"}\n\n", i, i%10, i)
+		}
+	}
+	return b.String()
+}
+
+// TestJSONLByTheBlock reads rows that are all alike one by one and by the block: values, numbers, kept keys and errors are the same.
+func TestJSONLByTheBlock(t *testing.T) {
+	spec := dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32, 4)})
+	rows := func() *dataset.Dataset {
+		return dataset.JSONL(strings.NewReader(rowsOfFour(20_000)), spec, dataset.JSONLOptions{Keep: []string{"id"}, MaxLine: 400})
+	}
+	var want, got []string
+	for e, err := range rows().All(t.Context()) {
+		if err != nil {
+			want = append(want, err.Error())
+			continue
+		}
+		want = append(want, fmt.Sprint(e.Row, e.Tensors[0].Bytes(), string(e.Extra[0].JSON)))
+	}
+	r, ok, err := rows().Blocks()
+	if err != nil || !ok {
+		t.Fatalf("Blocks() = %v, %v", ok, err)
+	}
+	defer r.Close()
+	for limit := 1; ; limit = limit*2%1023 + 1 {
+		b, err := r.NextBlock(t.Context(), limit)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			got = append(got, err.Error())
+			continue
+		}
+		if n := b.Tensors[0].Dims()[0]; n < 1 || n > int64(limit) || len(b.Extra) != int(n) {
+			t.Fatalf("%d rows, %d with kept keys, limit %d", n, len(b.Extra), limit)
+		}
+		for i := range int(b.Tensors[0].Dims()[0]) {
+			got = append(got, fmt.Sprint(b.Row+int64(i), b.Tensors[0].Index(i).Bytes(), string(b.Extra[i][0].JSON)))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("row by row -, by the block +\n%s", diff)
+	}
+}
+
+// TestJSONLHandsOnWhatIsThere writes lines into a pipe slowly: none waits for the next.
+func TestJSONLHandsOnWhatIsThere(t *testing.T) {
+	r, w := io.Pipe()
+	it := dataset.JSONL(r, dataset.TensorSpec(tensor.Int64, tensor.Unknown)).Iterator()
+	defer it.Close()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(w, "[1]\n[7")
+		sent <- err
+	}()
+	if e, err := it.Next(t.Context()); err != nil || e.Row != 0 {
+		t.Fatalf("the first row: %v, %v", e, err)
+	}
+	if _, err := io.WriteString(w, ", 8]\n"); err != nil || <-sent != nil {
+		t.Fatal(err)
+	}
+	if e, err := it.Next(t.Context()); err != nil || e.Tensors[0].Len() != 2 {
+		t.Fatalf("the second row: %v, %v", e, err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := it.Next(t.Context()); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestJSONLLargeRows reads rows of which one alone is a job.
+func TestJSONLLargeRows(t *testing.T) {
+	big := "[" + strings.Repeat("1,", 3<<20) + "2]\n"
+	it := dataset.JSONL(strings.NewReader(strings.Repeat(big, 4)), dataset.TensorSpec(tensor.Int8, tensor.Unknown)).Iterator()
+	defer it.Close()
+	for i := range 3 {
+		e, err := it.Next(t.Context())
+		if err != nil || e.Tensors[0].Len() != 3<<20+1 {
+			t.Fatalf("row %d: %v", i, err)
+		}
+	}
+}

@@ -56,7 +56,6 @@ func (it *readRows) place() SyntaxError {
 	return SyntaxError{}
 }
 
-func (it *jsonlRows) place() SyntaxError { return SyntaxError{File: it.l.name, Line: it.l.line} }
 func (it *textLines) place() SyntaxError { return SyntaxError{File: it.l.name, Line: it.l.line} }
 
 type checked struct {

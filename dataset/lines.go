@@ -144,8 +144,12 @@ func (l *lineReader) readLine() ([]byte, error) {
 
 // tooLong is the error of a row whose line was too long.
 func (l *lineReader) tooLong(row int64) error {
-	limit := &LimitError{Limit: LimitRowBytes, Msg: fmt.Sprintf("the line is longer than %d bytes", l.max)}
-	return &SyntaxError{File: l.name, Line: l.line, Row: row, Msg: limit.Msg, Err: limit}
+	return tooLongLine(l.name, l.line, l.max, row)
+}
+
+func tooLongLine(file string, line int64, max int, row int64) error {
+	limit := &LimitError{Limit: LimitRowBytes, Msg: fmt.Sprintf("the line is longer than %d bytes", max)}
+	return &SyntaxError{File: file, Line: line, Row: row, Msg: limit.Msg, Err: limit}
 }
 
 // skipRest reads to the end of a line that was too long.

@@ -89,6 +89,10 @@ func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 			return b, true, nil
 		}
 	}
+	if rows, isJSON := it.(*jsonlRows); isJSON && rows.fixed != nil {
+		rows.blocks = true
+		return jsonlBlocks{rows}, true, nil
+	}
 	it.close()
 	return nil, false, nil
 }
