@@ -176,6 +176,9 @@ func (r *GPUReport) askDriver() {
 // findGPUs lists the GPUs that TensorFlow sees, before a model is loaded. Where a GPU is asked for and there is none it gives a *[GPUError]: TensorFlow
 // would take the CPU in silence.
 func findGPUs(o Options) ([]Device, error) {
+	if _, err := OpenLibrary(o.Library); err != nil {
+		return nil, err
+	}
 	devices, err := allDevices(o)
 	if err != nil {
 		return nil, err

@@ -63,6 +63,7 @@ type Summary struct {
 	BadRows  int64   // of these, rows with an error
 	Resumed  int64   // rows that an interrupted run had done
 	Waste    float64 // share of padding in what was fed, see [Progress.Waste]
+	Restarts int     // how often the process of an isolated model has died, see [Options.Isolate]
 	Duration time.Duration
 }
 
@@ -210,6 +211,9 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 	defer func() {
 		tell()
 		sum.Waste = Progress{Real: p.meter.real.Load(), Padded: p.meter.padded.Load()}.Waste()
+		if e, ok := p.f.session.engine.(*isolated); ok {
+			sum.Restarts = e.restarts()
+		}
 	}()
 	err = p.predict(ctx, rows, func(b *resultBatch) error {
 		if err := write(w, b, sum); err != nil {

@@ -3,6 +3,8 @@
 package runner
 
 // #cgo LDFLAGS: -ldl
+// #define _GNU_SOURCE
+// #include <dlfcn.h>
 // #include <fcntl.h>
 // #include <stdlib.h>
 // #include <unistd.h>
@@ -24,6 +26,19 @@ package runner
 //   }
 //   if (null >= 0) close(null);
 //   return reason;
+// }
+//
+// // TensorFlow 2.20 logs through Abseil, and does not tell it of TF_CPP_MIN_LOG_LEVEL: absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the
+// // Abseil in TensorFlow 2.15, 2.16 to 2.19, 2.20 and 2.21.
+// static void set_log_level(int level) {
+//   static const char *const names[] = {
+//     "_ZN4absl12lts_2023012514SetMinLogLevelENS0_18LogSeverityAtLeastE", "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//     "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", "_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//   };
+//   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+//     void (*set)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, names[i]);
+//     if (set != NULL) set(level < 3 ? level : 3);
+//   }
 // }
 import "C"
 
@@ -68,7 +83,8 @@ func OpenLibrary(named string) (Library, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	quiet := C.int(0)
-	if level, err := strconv.Atoi(os.Getenv("TF_CPP_MIN_LOG_LEVEL")); err == nil && level > 0 {
+	level, err := strconv.Atoi(os.Getenv("TF_CPP_MIN_LOG_LEVEL"))
+	if err == nil && level > 0 {
 		quiet = 1
 	}
 	var tried []LibraryTry
@@ -77,6 +93,9 @@ func OpenLibrary(named string) (Library, error) {
 		reason := C.shim_open(cPath, quiet)
 		C.free(unsafe.Pointer(cPath))
 		if reason == nil {
+			if quiet == 1 {
+				C.set_log_level(C.int(level))
+			}
 			library.open, library.Library = true, Library{Path: path, Version: tf.Version()}
 			return library.Library, nil
 		}

@@ -30,7 +30,7 @@ type Options struct {
 	XLAShapes int
 	// XLAFallback, if not nil, is told once why something is not compiled although XLA is on: *[savedmodel.CompileError]. The answers are there all the same.
 	// It may be called from another goroutine.
-	XLAFallback func(reason error)
+	XLAFallback func(reason error) `json:"-"`
 
 	// Device places the model: "" where TensorFlow likes, which is one device, "cpu", "gpu" for all GPUs, or some of them: "gpu:0", "gpu:0,2". On
 	// several GPUs the model is loaded once for each, and batches go to the one with the least to do. Sessions of one process have to agree
@@ -43,6 +43,14 @@ type Options struct {
 	// AllowOps are types of operations ("ReadFile") that the model may run although they do more than compute; see [savedmodel.MetaGraph.Scan].
 	// Without them such a model is refused with an *[UnsafeError].
 	AllowOps []string
+
+	// Isolate runs the model in a process of its own. TensorFlow ends the process on a failed internal check, and a model may ask for more memory than
+	// there is, or crash: then that process dies, the call returns a *[ProcessError], and the next one starts another. [Predictor.Predict] looks for the row
+	// that was to blame. The program has to call [IsolateMain]. What is fed and fetched travels over pipes. Of several GPUs one is used.
+	Isolate bool
+	// IsolateMemory bounds the bytes that an isolated model's process may allocate, once the model is loaded (Linux: RLIMIT_DATA). 0: no bound.
+	// A model that asks for more gets TensorFlow's "OOM when allocating", or dies; the rest of the machine does not notice.
+	IsolateMemory int64
 
 	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for the first model of a process only.
 	Library string
@@ -64,6 +72,8 @@ func (o Options) validate() error {
 		return &OptionError{Option: "XLAShapes", Msg: "want a number of shapes ≥ 0"}
 	case o.XLA.enabled() && o.NoPrune:
 		return &OptionError{Option: "XLA, NoPrune", Msg: "XLA needs marks in the graph, and NoPrune leaves the graph as it is"}
+	case o.IsolateMemory < 0 || o.IsolateMemory > 0 && !o.Isolate:
+		return &OptionError{Option: "IsolateMemory", Msg: "want a number of bytes ≥ 0, and the model isolated"}
 	case o.GPUMemoryFraction < 0 || o.GPUMemoryFraction > 1:
 		return &OptionError{Option: "GPUMemoryFraction", Msg: "want a share between 0 and 1"}
 	}

@@ -118,24 +118,34 @@ func (o overlay) name(err error, model string) error {
 
 // loadFiles loads the model, or a reduced copy of its graph; why says why there is none although there might be.
 func (s *Session) loadFiles(ctx context.Context, o Options) (e engine, why string, err error) {
+	why, err = s.withFiles(o, func(dir string) (err error) {
+		e, err = loadEngine(ctx, dir, s.graph.Tags, o)
+		return err
+	})
+	return e, why, err
+}
+
+// withFiles has load load what loadFiles does.
+func (s *Session) withFiles(o Options, load func(dir string) error) (why string, err error) {
 	over, err := newOverlay(s.graph, s.model, o)
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	defer over.remove()
 	dir := s.model.Dir
 	if over.dir != "" {
 		dir = over.dir
 	}
-	if e, err = loadEngine(ctx, dir, s.graph.Tags, o); err != nil {
+	if err = load(dir); err != nil {
 		var tfErr *Error
+		var died *ProcessError
 		if err = over.name(err, s.model.Dir); exhausted(err) {
 			err = &MemoryError{Err: err}
 		}
-		if errors.As(err, &tfErr) {
+		if errors.As(err, &tfErr) || errors.As(err, &died) {
 			err = fmt.Errorf("model %q: %w", s.model.Dir, err)
 		}
-		return nil, "", err
+		return "", err
 	}
-	return e, over.why, nil
+	return over.why, nil
 }

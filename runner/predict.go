@@ -325,12 +325,22 @@ func (p *Predictor) work(ctx context.Context, jobs <-chan *job, done chan<- *job
 // runJob runs a batch and checks that its outputs can be dealt to its rows.
 func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	started := time.Now()
-	tensors, err := j.call.run(ctx)
+	c := j.call
 	j.call = nil // its memory may go
+	tensors, err := c.run(ctx)
+	var died *ProcessError
+	if errors.As(err, &died) {
+		return p.salvage(ctx, j, c.loaded.(*isolatedCall), died)
+	}
 	if err != nil {
 		return rowsError(j, err)
 	}
 	p.tell(j.info, started)
+	return p.deal(j, tensors)
+}
+
+// deal gives the rows of a batch their values.
+func (p *Predictor) deal(j *job, tensors []tensor.Tensor) (err error) {
 	for i, out := range p.f.outputs {
 		if out.labels != nil {
 			if tensors[i], err = labelled(tensors[i], out.labels); err != nil {
@@ -354,7 +364,8 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 // rowsError says which rows an error of a run concerns.
 func rowsError(j *job, err error) error {
 	var tfErr *Error
-	if !errors.As(err, &tfErr) {
+	var died *ProcessError
+	if !errors.As(err, &tfErr) && !errors.As(err, &died) {
 		return err
 	}
 	first, last := j.row(0), j.row(0)

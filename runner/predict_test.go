@@ -22,6 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	IsolateMain()
 	goleak.VerifyTestMain(m)
 }
 

@@ -30,7 +30,7 @@ type Session struct {
 
 // Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads it into TensorFlow.
 // Errors of the model's files are those of package savedmodel, *[savedmodel.TagError] among them; a libtensorflow that is missing is a
-// *[LibraryError], a model that does more than compute an *[UnsafeError], and what TensorFlow itself says an *[Error].
+// *[LibraryError], a model that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the death of an isolated model's process a *[ProcessError].
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 	m, err := savedmodel.Open(dir)
 	if err != nil {
@@ -58,6 +58,12 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	}
 	if err := s.checkOps(""); err != nil {
 		return nil, err
+	}
+	if o.Isolate {
+		if s.engine, s.noTwins, err = s.isolate(ctx, o); err != nil {
+			return nil, err
+		}
+		return s, nil
 	}
 	on, err := places(o)
 	if err != nil {

@@ -6,12 +6,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/tfrun/tfrun/runner"
 )
 
 // version is set by the build.
 var version = "dev"
 
 func main() {
+	runner.IsolateMain() // the process of predict --isolate, which does nothing else
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in good order; after that the default is back, so that a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
