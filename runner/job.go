@@ -65,6 +65,8 @@ type Summary struct {
 	Waste    float64 // share of padding in what was fed, see [Progress.Waste]
 	Restarts int     // how often the process of an isolated model has died, see [Options.Isolate]
 	Duration time.Duration
+	// Kept says that a run that was interrupted, or failed in TensorFlow, can be gone on with, see [Job.Resume].
+	Kept bool
 }
 
 // ErrStdinResume says that stdin cannot be read again.
@@ -96,8 +98,8 @@ func (j Job) outputFormat() (format, error) {
 	return findFormat(j.Format, j.Output, writable)
 }
 
-// Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is when the output cannot be written on; any other
-// failure leaves nothing behind.
+// Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is when the output cannot be written on and when TensorFlow
+// fails after some rows; any other failure, such as a bad row, leaves nothing behind.
 func (p *Predictor) Run(ctx context.Context, j Job) (Summary, error) {
 	start := time.Now()
 	sum, err := p.run(ctx, j)
@@ -147,6 +149,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	p.o.From = out.rows
 	err = p.writeRows(ctx, rows, form, out, j, &sum)
 	var full *OutputFileError
+	var batch *BatchError
 	switch {
 	case err == nil:
 		return sum, out.commit()
@@ -155,8 +158,12 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		_ = out.leave()
 		return sum, full
 	case ctx.Err() != nil:
-		_ = out.leave()
+		sum.Kept = out.leave() == nil
 		return sum, ctx.Err()
+	case errors.As(err, &batch) && out.rows > 0:
+		// It may be a matter of the moment, such as memory that others have taken.
+		sum.Kept = out.leave() == nil
+		return sum, err
 	}
 	return sum, errors.Join(err, out.remove())
 }

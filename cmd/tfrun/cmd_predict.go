@@ -401,7 +401,7 @@ func (o *predictOptions) write(ctx context.Context, s *runner.Session, p *runner
 		},
 	})
 	bar.Done()
-	if errors.Is(err, context.Canceled) && o.output != "" && o.output != "-" {
+	if sum.Kept {
 		return &keptError{err}
 	}
 	if err == nil && !o.quiet {
