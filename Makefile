@@ -49,7 +49,7 @@ hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDAT
 
 bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_QUICK=1 shortens; bench/README.md)
 	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead
-	@$(tfbench) run --groups "$(BENCH)" $(if $(BENCH_QUICK),--quick) $(if $(BENCH_OUT),--out "$(BENCH_OUT)")
+	@$(tfbench) run --only "$(BENCH)" $(if $(BENCH_QUICK),--quick) $(if $(BENCH_ROUNDS),--rounds $(BENCH_ROUNDS)) $(if $(BENCH_OUT),--out "$(BENCH_OUT)")
 
 bench-compare: ## compare the last `make bench` with bench/baseline.json: fails where a ratio got worse
 	@$(tfbench) compare $(BENCH_OUT)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tfrun/tfrun/bench/internal/peer"
@@ -25,7 +26,9 @@ func main() {
 	tokens := flag.Int64("tokens", 256, "tokens of a row")
 	flag.IntVar(&o.IntraOp, "intra-op", 0, "threads inside an operation; 0: TensorFlow decides")
 	flag.IntVar(&o.InterOp, "inter-op", 0, "threads across operations; 0: TensorFlow decides")
+	xla := flag.String("xla", "off", "compile with XLA: on or off")
 	flag.Parse()
+	o.XLA = runner.XLA(*xla)
 	if err := run(*model, o, *rows, *tokens); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/latency:", err)
 		os.Exit(1)
@@ -34,6 +37,8 @@ func main() {
 
 func run(model string, o runner.Options, rows, tokens int64) error {
 	ctx := context.Background()
+	var uncompiled atomic.Pointer[error]
+	o.XLAFallback = func(reason error) { uncompiled.Store(&reason) }
 	s, err := runner.Load(ctx, model, o)
 	if err != nil {
 		return err
@@ -50,6 +55,9 @@ func run(model string, o runner.Options, rows, tokens int64) error {
 	call := func() ([]tensor.Tensor, error) { return f.Call(ctx, []runner.Feed{runner.FeedTensor(x)}) }
 	if _, err := call(); err != nil {
 		return err
+	}
+	if reason := uncompiled.Load(); reason != nil {
+		return *reason
 	}
 	return peer.Serve(os.Stdin, os.Stdout, map[string]peer.Job{"run": func(arguments json.RawMessage) (any, error) {
 		var a struct{ Seconds float64 }

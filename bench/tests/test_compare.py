@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tfbench import __main__ as command
 from tfbench import compare
+from tfbench.goals import BY_ID
 from tfbench.results import Results, Row, Spread
 
 TIME, RATE = "cold-keras3", "rows-arrival-keras"
@@ -91,10 +92,20 @@ class TestCommand(unittest.TestCase):
             self.assertFalse(base.exists())
 
     def test_no_such_file_or_group(self):
-        for argv in (("compare", "--baseline", "no.json", "no.json"), ("run", "--groups", "cold,warm")):
+        for argv in (("compare", "--baseline", "no.json", "no.json"), ("run", "--only", "cold,warm")):
             status, out = self.run_command(*argv)
             self.assertEqual(status, 2)
             self.assertTrue(out.startswith("bench: error: "), out)
+
+
+class TestChosen(unittest.TestCase):
+    def test_chosen(self):
+        def ids(names):
+            return [i for u in command.chosen(names) for i in u.ids]
+
+        self.assertEqual(ids(""), list(BY_ID), "each row of the table is measured, in its order")
+        self.assertEqual(ids("overhead"), ["overhead"])
+        self.assertEqual(ids("memory, cold-keras3"), ["cold-keras3", "memory-jsonl", "memory-npy"])
 
 
 if __name__ == "__main__":

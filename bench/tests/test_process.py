@@ -3,7 +3,7 @@
 import sys
 import unittest
 
-from tfbench.bench import attempt, checked
+from tfbench.bench import Unit, checked, net
 from tfbench.groups.cold import last_number
 from tfbench.process import Done, Peer, Problem, by_turns, reason, run
 from tfbench.results import Row, Spread
@@ -81,16 +81,25 @@ class TestPeer(unittest.TestCase):
                 Peer(program)
 
 
-class TestAttempt(unittest.TestCase):
+class TestMeasurement(unittest.TestCase):
     def test_every_row_is_there(self):
         good = Row("overhead", Spread(1, 1, 1))
 
-        def half():
+        def half(_):
             yield good
             raise Problem("the rest failed")
 
-        self.assertEqual(attempt(["overhead", "batch-onnx"], half), [good, Row("batch-onnx", problem="the rest failed")])
-        self.assertEqual(attempt(["overhead"], lambda: [])[0].problem, "the benchmark gave no such row")
+        self.assertEqual(Unit(("overhead", "batch-onnx"), half).run(None), [good, Row("batch-onnx", problem="the rest failed")])
+        self.assertEqual(Unit(("overhead",), lambda _: []).run(None)[0].problem, "the benchmark gave no such row")
+
+    def test_net(self):
+        def took(*seconds):
+            return [Done(s, "", "") for s in seconds]
+
+        ours, started = net(took(3, 2, 2.5), took(0.5, 0.4, 9))
+        self.assertEqual((ours, started), ([2.5, 1.5, 2], 0.5))
+        with self.assertRaisesRegex(Problem, "noise"):
+            net(took(3, 0.5), took(0.5))
 
     def test_checked(self):
         self.assertEqual(checked({"rows": 5, "worst": 1e-7, "of_allowed": 0.01})[1], "")

@@ -11,33 +11,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from . import compare, results, table, venv
-from .bench import Bench
-from .goals import BY_ID, GROUPS, TABLE
+from .bench import Bench, Unit
+from .goals import BY_ID, GROUPS
 from .groups import cold, dense, latency, memory, overhead, rows
 from .process import Problem, run, say
 from .results import Results, Row
 
-RUN: dict[str, Callable[[Bench], list[Row]]] = {
-    "cold": cold.run_group,
-    "rows": rows.run_group,
-    "latency": latency.run_group,
-    "overhead": overhead.run_group,
-    "dense": dense.run_group,
-    "memory": memory.run_group,
-}
+UNITS: tuple[Unit, ...] = tuple(u for m in (cold, rows, latency, overhead, dense, memory) for u in m.UNITS)
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     p = argparse.ArgumentParser(prog="tfbench", description="tfrun against others, by turns: rows, times and their ratios.")
     sub = p.add_subparsers(dest="command", required=True)
     r = sub.add_parser("run", help="measure, print the table, write the results")
-    r.add_argument("--groups", default="", help=f"some of {','.join(GROUPS)}; all without")
+    r.add_argument("--only", default="", metavar="NAME,…", help=f"some groups ({','.join(GROUPS)}) or rows; all without")
     r.add_argument("--quick", action="store_true", help="fewer rounds of fewer rows")
+    r.add_argument("--rounds", type=int, default=0, help="rounds of each measurement, instead of as many as it takes")
     r.add_argument("--tfrun", type=Path, default=venv.HERE.parent / "bin" / "tfrun")
     r.add_argument("--programs", type=Path, default=venv.HERE.parent / "bin" / "bench", help="folder of the built programs bench/latency and bench/overhead")
     r.add_argument("--out", type=Path, default=venv.HERE / "results" / "latest.json")
@@ -60,12 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def chosen(groups: str) -> list[str]:
-    want = [g for g in groups.replace(",", " ").split() if g] or list(GROUPS)
-    unknown = [g for g in want if g not in RUN]
-    if unknown:
-        raise Problem(f"no group is called {unknown[0]}: there are {', '.join(GROUPS)}")
-    return [g for g in GROUPS if g in want]
+def chosen(names: str) -> list[Unit]:
+    """The units of some groups or rows, all of them if none is named."""
+    want = names.replace(",", " ").split()
+    for name in want:
+        if name not in GROUPS and name not in BY_ID:
+            raise Problem(f"no group or row is called {name}: there are {', '.join((*GROUPS, *BY_ID))}")
+    return [u for u in UNITS if not want or any(i in want or BY_ID[i].group in want for i in u.ids)]
 
 
 def machine() -> str:
@@ -98,18 +93,17 @@ def python() -> venv.Python:
 
 
 def measure(o: argparse.Namespace) -> int:
-    groups = chosen(o.groups)
+    units = chosen(o.only)
     if not shutil.which(str(o.tfrun)):
         raise Problem(f"{o.tfrun} is no program: build it with make build")
     py = python()
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     r = Results(date, machine(), {"tfrun": run([str(o.tfrun), "version"]).out.split(",")[0].split()[-1]}, o.quick, [])
     with tempfile.TemporaryDirectory(prefix="tfbench-") as scratch:
-        b = Bench(o.tfrun.resolve(), o.programs.resolve(), py, data_folder(), Path(scratch), o.quick, versions=r.versions)
+        b = Bench(o.tfrun.resolve(), o.programs.resolve(), py, data_folder(), Path(scratch), o.quick, o.rounds, versions=r.versions)
         r.versions["Python"] = subprocess.run([str(py.path), "-c", "import platform; print(platform.python_version())"], capture_output=True, text=True).stdout.strip()
-        for g in groups:
-            say(f"{g}: {', '.join(w.id for w in TABLE if w.group == g)}")
-            got = RUN[g](b)
+        for u in units:
+            got = u.run(b)
             r.rows += got
             r.write(o.out)  # what there is, should a later group be interrupted
             for row in got:

@@ -26,11 +26,16 @@ class Bench:
     data: Path
     scratch: Path
     quick: bool
+    rounds: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     home: Path = HERE
 
     def pick(self, full: int, quick: int) -> int:
         return quick if self.quick else full
+
+    def turns(self, full: int, quick: int) -> int:
+        """The number of rounds: as it was asked for, or these."""
+        return self.rounds or self.pick(full, quick)
 
     def inputs(self, *names: str) -> list[Path]:
         """Makes inputs by name (see peers/make.py), unless an earlier run has made them."""
@@ -84,16 +89,32 @@ def measured(id: str, rounds: int, ours: Sequence[float], theirs: Sequence[float
     return r
 
 
-def attempt(ids: Iterable[str], measure: Callable[[], Iterable[Row]]) -> list[Row]:
-    """The rows that measure gives. What it does not get to is a row with the reason."""
-    got: dict[str, Row] = {}
-    why = "the benchmark gave no such row"
-    try:
-        for r in measure():
-            got[r.id] = r
-    except Problem as e:
-        why = str(e)
-    return [got.get(id) or Row(id, problem=why) for id in ids]
+def net(whole: Sequence[Done], start: Sequence[Done]) -> tuple[list[float], float]:
+    """Times of a process less the time that it takes to start, which is the median of its runs over one row; and that median."""
+    started = Spread.of(d.seconds for d in start).median
+    ours = [d.seconds - started for d in whole]
+    if min(ours) < 0.1 * Spread.of(ours).median:
+        raise Problem(f"too much noise: a run took {min(d.seconds for d in whole):.3g} s, and one over a single row {started:.3g} s")
+    return ours, started
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Rows of the table that are measured together."""
+
+    ids: tuple[str, ...]
+    measure: Callable[[Bench], Iterable[Row]]
+
+    def run(self, b: Bench) -> list[Row]:
+        """The rows that measure gives. One that it does not get to is there with the reason."""
+        got: dict[str, Row] = {}
+        why = "the benchmark gave no such row"
+        try:
+            for r in self.measure(b):
+                got[r.id] = r
+        except Problem as e:
+            why = str(e)
+        return [got.get(id) or Row(id, problem=why) for id in self.ids]
 
 
 def checked(compared: dict[str, float]) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""The groups of measurements: each module has a function `run` that gives rows of the table."""
+"""The groups of measurements: each module has UNITS, the rows of the table that it measures."""

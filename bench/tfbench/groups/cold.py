@@ -6,20 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from ..bench import KERAS2, KERAS3, Bench, attempt, measured
+from ..bench import KERAS2, KERAS3, Bench, Unit, measured
 from ..process import Problem, by_turns, run
 from ..results import Row
 
 TOKENS = [12, 7, 431, 88, 3, 1200, 5, 61]
-
-
-def run_group(b: Bench) -> list[Row]:
-    return (
-        attempt(["cold-keras3"], lambda: keras3(b))
-        + attempt(["cold-keras2"], lambda: keras2(b))
-        + attempt(["describe-keras3"], lambda: describe(b, "describe-keras3", str(KERAS3)))
-        + attempt(["describe-keras2"], lambda: describe(b, "describe-keras2", str(KERAS2)))
-    )
 
 
 def keras3(b: Bench) -> Iterable[Row]:
@@ -39,7 +30,7 @@ def one(b: Bench, id: str, model: str, other: Sequence[str], program: str) -> Ro
     row = b.scratch / "row.jsonl"
     row.write_text(json.dumps(TOKENS) + "\n")
     command = b.predict_command(model, row, "--quiet")
-    rounds = b.pick(11, 3)
+    rounds = b.turns(11, 3)
     ours, theirs = by_turns(rounds, lambda: run(command), lambda: run(other, cwd=b.home))
     answer = float(json.loads(ours[-1].out).popitem()[1][0])
     theirs_answer = last_number(theirs[-1].out)
@@ -59,7 +50,7 @@ def saved_model_cli(b: Bench) -> str:
 def describe(b: Bench, id: str, model: str) -> Iterable[Row]:
     b.python.need("tensorflow")
     command, other = [str(b.tfrun), "shapes", model], [saved_model_cli(b), "show", "--dir", model, "--all"]
-    rounds = b.pick(5, 2)
+    rounds = b.turns(5, 2)
     ours, theirs = by_turns(rounds, lambda: run(command), lambda: run(other))
     return [
         measured(
@@ -75,3 +66,11 @@ def last_number(text: str) -> float:
     if not numbers:
         raise Problem(f"no answer in {text!r}")
     return float(numbers[-1])
+
+
+UNITS = (
+    Unit(("cold-keras3",), keras3),
+    Unit(("cold-keras2",), keras2),
+    Unit(("describe-keras3",), lambda b: describe(b, "describe-keras3", str(KERAS3))),
+    Unit(("describe-keras2",), lambda b: describe(b, "describe-keras2", str(KERAS2))),
+)

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
-from ..bench import KERAS3, Bench, attempt, measured
+from ..bench import KERAS3, Bench, Unit, measured
 from ..process import Peer, by_turns
 from ..results import Row
 
 TOKENS = "256"
 
 
-def run_group(b: Bench) -> list[Row]:
-    return (
-        attempt(["one-python"], lambda: calls(b, 1, [], {"one-python": "tensorflow"}))
-        + attempt(["one-xla-python", "one-xla-onnx"], lambda: calls(b, 1, ["-xla", "on"], {"one-xla-python": "tensorflow", "one-xla-onnx": "onnxruntime"}))
-        + attempt(["batch-onnx"], lambda: calls(b, 64, [], {"batch-onnx": "onnxruntime"}))
-    )
-
-
 def calls(b: Bench, rows: int, flags: Sequence[str], against: dict[str, str]) -> Iterable[Row]:
     model = str(KERAS3)
-    rounds = b.pick(11, 3)
+    rounds = b.turns(11, 3)
     seconds = 1.0 if not b.quick else 0.3
     with ExitStack() as stack:
         command = ["-model", model, "-rows", str(rows), "-tokens", TOKENS, *flags]
@@ -46,3 +38,11 @@ def same(ours: list[float], theirs: list[float]) -> tuple[str, str]:
     worst = max(abs(x - y) for x, y in zip(ours, theirs))
     text = f"{len(ours)} answers compared, greatest difference {worst:.1g}"
     return text, "" if worst <= 1e-5 else f"the answers differ: {text}"
+
+
+XLA = {"one-xla-python": "tensorflow", "one-xla-onnx": "onnxruntime"}
+UNITS = (
+    Unit(("one-python",), lambda b: calls(b, 1, [], {"one-python": "tensorflow"})),
+    Unit(tuple(XLA), lambda b: calls(b, 1, ["-xla", "on"], XLA)),
+    Unit(("batch-onnx",), lambda b: calls(b, 64, [], {"batch-onnx": "onnxruntime"})),
+)

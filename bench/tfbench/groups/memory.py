@@ -9,16 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from ..bench import Bench, attempt
+from ..bench import Bench, Unit
 from ..process import QUIET, Problem, failed
 from ..results import Row, Spread
 
 FIRST = 100_000
 FLAGS = ("--batch-size", "4096", "--quiet")
-
-
-def run_group(b: Bench) -> list[Row]:
-    return attempt(["memory-jsonl"], lambda: pipe(b)) + attempt(["memory-npy"], lambda: file(b))
 
 
 def pipe(b: Bench) -> Iterable[Row]:
@@ -45,7 +41,7 @@ def file(b: Bench) -> Iterable[Row]:
 
 
 def growth(b: Bench, id: str, n: int, command: Sequence[str], feed: Callable[[BinaryIO], None]) -> Row:
-    rounds = b.pick(3, 1)
+    rounds = b.turns(3, 1)
     runs = [resident(command, n, feed) for _ in range(rounds)]
     first, most = [r[0] for r in runs], [r[1] for r in runs]
     return Row(
@@ -85,3 +81,6 @@ def rss(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+UNITS = (Unit(("memory-jsonl",), pipe), Unit(("memory-npy",), file))

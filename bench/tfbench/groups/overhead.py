@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..bench import KERAS3, Bench, attempt, measured
+from ..bench import KERAS3, Bench, Unit, measured
 from ..process import by_turns
 from ..results import Row
 
 
-def run_group(b: Bench) -> list[Row]:
-    return attempt(["overhead"], lambda: overhead(b))
-
-
 def overhead(b: Bench) -> Iterable[Row]:
     (rows,) = b.inputs(f"rows-{b.pick(2560, 640)}.jsonl")
-    rounds = b.pick(9, 3)
+    rounds = b.turns(9, 3)
     command = ["-model", str(KERAS3), "-rows", str(rows)]
     with b.program("overhead", *command) as p:
         ours, bare = by_turns(rounds, lambda: p.ask("predict"), lambda: p.ask("bare"))
@@ -24,3 +20,6 @@ def overhead(b: Bench) -> Iterable[Row]:
         "overhead", rounds, [x["seconds"] for x in ours], [x["seconds"] for x in bare], commands=[b.shown(p.command, "bin/bench/overhead")],
         check=f"the answers of both add up to {ours[-1]['sum']:.9g}", problem="" if same else f"the answers differ: sums {ours[-1]['sum']} and {bare[-1]['sum']}",
     )  # fmt: skip
+
+
+UNITS = (Unit(("overhead",), overhead),)

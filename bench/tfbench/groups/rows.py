@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..bench import KERAS3, Bench, attempt, checked, measured
+from ..bench import KERAS3, Bench, Unit, checked, measured, net
 from ..process import by_turns
 from ..results import Row, Spread
 
 # The flags that tfrun is at its best with. padded_batch(64) is what the answers of a model without a mask depend on.
 ARRIVAL = ("--batching", "arrival", "--batch-size", "64")
 AUTO = ("--batching", "auto")
-
-
-def run_group(b: Bench) -> list[Row]:
-    return attempt(["rows-arrival-signature", "rows-arrival-keras"], lambda: arrival(b)) + attempt(["rows-auto-masked"], lambda: masked(b))
 
 
 def arrival(b: Bench) -> Iterable[Row]:
@@ -40,14 +36,13 @@ def throughput(b: Bench, n: int, model: Path, rows: Path, flags: Sequence[str], 
     out, one = b.scratch / "out.jsonl", b.scratch / "one.jsonl"
     with rows.open(encoding="utf-8") as f:
         one.write_text(f.readline(), encoding="utf-8")
-    rounds = b.pick(7, 3)
+    rounds = b.turns(7, 3)
     command = b.predict_command(model, rows, *flags, "-o", out)
     whole, start, *others = by_turns(
         rounds, lambda: b.predict(model, rows, *flags, "-o", out), lambda: b.predict(model, one, *flags, "-o", b.scratch / "one.out.jsonl"),
         *(lambda p=p: p.ask("run")["seconds"] for p in peers.values()),
     )  # fmt: skip
-    started = Spread.of([d.seconds for d in start]).median
-    ours = [d.seconds - started for d in whole]
+    ours, started = net(whole, start)
     for (id, peer), theirs in zip(peers.items(), others):
         check, problem = checked(peer.ask("compare", file=str(out)))
         also = {
@@ -56,3 +51,6 @@ def throughput(b: Bench, n: int, model: Path, rows: Path, flags: Sequence[str], 
             "ratio with the duration in tfrun's summary": Spread.of(t / d.summary_seconds() for d, t in zip(whole, theirs)).median,
         }
         yield measured(id, rounds, ours, theirs, n, commands=[b.shown(command)], check=check, problem=problem, also=also)
+
+
+UNITS = (Unit(("rows-arrival-signature", "rows-arrival-keras"), arrival), Unit(("rows-auto-masked",), masked))
