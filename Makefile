@@ -48,7 +48,7 @@ hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDAT
 	@$(with_tf) && scripts/hostile.sh
 
 bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_QUICK=1 shortens; bench/README.md)
-	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead
+	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead ./bench/profile
 	@$(tfbench) run --only "$(BENCH)" $(if $(BENCH_QUICK),--quick) $(if $(BENCH_ROUNDS),--rounds $(BENCH_ROUNDS)) $(if $(BENCH_OUT),--out "$(BENCH_OUT)")
 
 bench-compare: ## compare the last `make bench` with bench/baseline.json: fails where a ratio got worse

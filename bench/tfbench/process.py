@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -103,10 +104,8 @@ class Peer:
 
     def ask(self, job: str, **arguments: Any) -> dict[str, Any]:
         """Sends a request and waits for its answer."""
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and _read says why
             print(json.dumps({"job": job, **arguments}), file=self._p.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # it has ended, and _read says why
         return self._read()
 
     def _read(self) -> dict[str, Any]:
@@ -122,7 +121,8 @@ class Peer:
 
     def close(self) -> None:
         """Ends the program: its input ends."""
-        self._p.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._p.stdin.close()
         self._p.stdout.close()
         self._p.wait()
         self._log.close()

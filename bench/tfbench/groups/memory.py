@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -24,12 +25,10 @@ def pipe(b: Bench) -> Iterable[Row]:
     times = b.pick(100, 10)
 
     def feed(to: BinaryIO) -> None:
-        try:
+        with contextlib.suppress(BrokenPipeError):  # the exit status says more
             for _ in range(times):
                 to.write(text)
             to.close()
-        except BrokenPipeError:
-            pass  # the exit status says more
 
     yield growth(b, "memory-jsonl", times * FIRST, b.predict_command(model, "-", "--input-format", "jsonl", *FLAGS), feed)
 
