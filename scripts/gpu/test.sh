@@ -24,6 +24,9 @@ if [ -n "${IMAGE:-}" ]; then
   export TMPDIR=$work
   tfrun="$engine run --rm ${gpus[*]} --network none --read-only --cap-drop ALL -e NVIDIA_TF32_OVERRIDE -v $PWD:$PWD:ro -v $work:$work:ro --user $(id -u):$(id -g) $IMAGE"
 else
+  # Before anything is downloaded.
+  python3 -c 'import ctypes; ctypes.CDLL("libcuda.so.1"); ctypes.CDLL("libnvidia-ml.so.1")' 2>/dev/null ||
+    { echo 'gpu test: no GPU here: there is no NVIDIA driver (libcuda.so.1, libnvidia-ml.so.1)' >&2 && exit 2; }
   unpacked=${UNPACKED:-${TMPDIR:-/var/tmp}/tfrun-gpu-test}
   if [ ! -x "$unpacked/bin/tfrun" ]; then
     if [ -n "${PIECES:-}" ]; then
