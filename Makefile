@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
+.PHONY: soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ image-test-gpu: go ## the same for the GPU image; needs no GPU (2.7 GB of downlo
 
 kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume makes of them (10 minutes; KILLS=20)
 	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -v -timeout 2h
+
+soak: go ## run millions of rows and look at what is left: memory, goroutines, files (ROWS=10000000)
+	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
+
+vuln: go ## look for known vulnerabilities with govulncheck; says so where its database cannot be reached
+	@$(with_tf) && scripts/vuln.sh
 
 gpu-test: go ## test predictions, speed and memory on this machine's GPU
 	@scripts/gpu/test.sh

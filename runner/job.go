@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -127,7 +128,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		out := &stdout{w: bufio.NewWriterSize(j.Stdout, 64<<10)}
 		err := p.writeRows(ctx, rows, form, out, j, &sum)
 		// What is finished is of use, whatever happened.
-		if flushErr := out.w.Flush(); err == nil || errors.Is(err, flushErr) {
+		if flushErr := out.flush(); err == nil || errors.Is(err, flushErr) {
 			err = flushErr // and not what a format's library says around it
 		}
 		return sum, err
@@ -178,20 +179,42 @@ type rowOutput interface {
 
 // stdout shows results soon, but not every row by itself.
 type stdout struct {
-	w       *bufio.Writer
 	flushed time.Time
+
+	mu    sync.Mutex // of what follows
+	w     *bufio.Writer
+	timer *time.Timer // will flush what no later result does; nil when nothing waits
 }
 
-func (s *stdout) Write(b []byte) (int, error) { return s.w.Write(b) }
+func (s *stdout) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.w.Write(b)
+	if s.timer == nil {
+		s.timer = time.AfterFunc(flushEvery, func() { _ = s.flush() }) // the writer keeps its error for the next call
+	}
+	return n, err
+}
 
 func (s *stdout) due(now time.Time) bool { return now.Sub(s.flushed) >= flushEvery }
 
 func (s *stdout) wrote(int64, []byte) error {
 	s.flushed = time.Now()
+	return s.flush()
+}
+
+// flush hands on what is collected.
+func (s *stdout) flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
 	return s.w.Flush()
 }
 
-// flushEvery is how long a result may wait before whoever reads stdout sees it, while others follow.
+// flushEvery is how long a result may wait before whoever reads stdout sees it.
 const flushEvery = 100 * time.Millisecond
 
 func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form format, out rowOutput, j Job, sum *Summary) error {
@@ -307,6 +330,10 @@ func (p *Predictor) identity(j Job) (identity, error) {
 		id["padding value of "+name] = string(text)
 	}
 	for i, name := range j.Source.Files {
+		if name == "-" {
+			id[fmt.Sprintf("input %d", i+1)] = "standard input"
+			continue
+		}
 		info, err := os.Stat(name)
 		if err != nil {
 			return nil, err

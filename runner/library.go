@@ -1,8 +1,13 @@
 package runner
 
 import (
+	"debug/elf"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 )
 
 // Library is the libtensorflow in use.
@@ -56,4 +61,28 @@ func libraryIn(dirs ...string) []string {
 		return wanted
 	}
 	return found
+}
+
+// tooOld reports whether a version is before 2.15, the oldest that was tried.
+func tooOld(version string) bool {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	x, err := strconv.Atoi(major)
+	y, err2 := strconv.Atoi(minor)
+	return err == nil && err2 == nil && (x < 2 || x == 2 && y < 15)
+}
+
+// whyNot says why a file is no library that can be opened, where the dynamic linker's reason leads astray: of one for another processor it says that
+// there is no such file.
+func whyNot(path, reason string) string {
+	f, err := elf.Open(path)
+	if err != nil {
+		return reason
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
+	if want != elf.EM_NONE && f.Machine != want {
+		return fmt.Sprintf("is built for another processor (%s, this is %s)", strings.TrimPrefix(f.Machine.String(), "EM_"), strings.TrimPrefix(want.String(), "EM_"))
+	}
+	return reason
 }

@@ -96,10 +96,13 @@ func OpenLibrary(named string) (Library, error) {
 			if quiet == 1 {
 				C.set_log_level(C.int(level))
 			}
+			if tooOld(tf.Version()) {
+				return Library{}, &LibraryError{Tried: []LibraryTry{{Path: path, Reason: "is TensorFlow " + tf.Version() + "; 2.15 or later is needed"}}}
+			}
 			library.open, library.Library = true, Library{Path: path, Version: tf.Version()}
 			return library.Library, nil
 		}
-		tried = append(tried, LibraryTry{Path: path, Reason: strings.TrimPrefix(C.GoString(reason), path+": ")})
+		tried = append(tried, LibraryTry{Path: path, Reason: whyNot(path, strings.TrimPrefix(C.GoString(reason), path+": "))})
 	}
 	return Library{}, &LibraryError{Tried: tried}
 }

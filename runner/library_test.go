@@ -1,0 +1,50 @@
+package runner
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestTooOld(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]bool{"1.15.5": true, "2.9.1": true, "2.14.1": true, "2.15.0": false, "2.21.0": false, "3.0.0": false, "": false, "dev": false} {
+		if got := tooOld(version); got != want {
+			t.Errorf("tooOld(%q) = %v", version, got)
+		}
+	}
+}
+
+func TestWhyNot(t *testing.T) {
+	t.Parallel()
+	file := func(machine elf.Machine) string {
+		head := elf.Header64{Type: uint16(elf.ET_DYN), Machine: uint16(machine), Version: 1, Ehsize: 64}
+		copy(head.Ident[:], "\x7fELF\x02\x01\x01")
+		data, err := binary.Append(nil, binary.LittleEndian, head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "lib.so")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	own, other := elf.EM_X86_64, elf.EM_AARCH64
+	if runtime.GOARCH == "arm64" {
+		own, other = other, own
+	}
+	if got := whyNot(file(other), "x"); !strings.HasPrefix(got, "is built for another processor (") {
+		t.Errorf("a library for another processor: %q", got)
+	}
+	if got := whyNot(file(own), "x"); got != "x" {
+		t.Errorf("a library for this one: %q", got)
+	}
+	if got := whyNot(os.DevNull, "x"); got != "x" {
+		t.Errorf("no library: %q", got)
+	}
+}
