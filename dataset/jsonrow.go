@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,12 +91,15 @@ func jsonTree(spec Spec, path string, keys map[string]string, n *int) jsonNode {
 	return node
 }
 
+// bareBytes matches a row that is a string's bytes and nothing else.
+var bareBytes = regexp.MustCompile(`^\s*\{\s*"b64"\s*:\s*"[^"\\]*"\s*\}\s*$`)
+
 // decode reads one row into e. On an error, d.field says where it is.
 func (d *rowDecoder) decode(line []byte, e *Element) error {
 	d.b, d.i, d.field = line, 0, ""
 	clear(d.extra)
 	root := &d.root
-	if d.single && d.peek() != '{' {
+	if d.single && (d.peek() != '{' || d.cols[0].DType == tensor.String && d.root.keys[0] != "b64" && bareBytes.Match(line)) {
 		root = &d.root.items[0]
 	}
 	if err := d.node(root, 1, root == &d.root); err != nil {

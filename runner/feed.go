@@ -225,9 +225,6 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 			continue
 		}
 		first, rows := rows.Peek(ctx, 1)
-		if len(first) == 0 {
-			return p, rows
-		}
 		q := *p
 		q.o.PaddedShapes = maps.Clone(p.o.PaddedShapes)
 		if q.o.PaddedShapes == nil {
@@ -235,7 +232,11 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 		}
 		for k := range p.components {
 			if open(k) {
-				q.o.PaddedShapes[p.spec.Paths()[k]] = slices.Repeat(dataset.Dims{dataset.None}, first[0].Tensors[k].Rank())
+				rank := 0 // of no rows, or of a bad one, whose error comes next
+				if len(first) > 0 {
+					rank = first[0].Tensors[k].Rank()
+				}
+				q.o.PaddedShapes[p.spec.Paths()[k]] = slices.Repeat(dataset.Dims{dataset.None}, rank)
 			}
 		}
 		return &q, rows
@@ -294,11 +295,11 @@ func (p *Predictor) notOurs(err error) bool {
 func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 	var syntax *dataset.SyntaxError
 	if errors.As(err, &syntax) {
-		if syntax.File == "-" {
-			named := *syntax
+		named := *syntax // without the steps that it came through
+		if named.File == "-" {
 			named.File = "stdin"
-			err = &named
 		}
+		err = &named
 		if p.o.SkipBadRows && syntax.Row >= 0 {
 			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}}, false
 		}

@@ -22,6 +22,8 @@ type format struct {
 	extensions []string
 	// read reads rows of a spec; nil where the format is only written.
 	read func(spec dataset.Spec, src Source) *dataset.Dataset
+	// columns lists the columns of a file; nil where a row has keys of its own.
+	columns func(src Source, name string) ([]dataset.Column, error)
 	// write returns a writer of results; nil where the format is only read.
 	write func(w io.Writer, t table) (rowWriter, error)
 	// lines says that a file is the rows one after the other, so that those that are there may be seen before the others come.
@@ -34,13 +36,13 @@ type format struct {
 var formats = []format{
 	{name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, write: writeJSONL, lines: true},
 	{name: "txt", extensions: []string{".txt", ".text"}},
-	{name: "csv", extensions: []string{".csv"}, read: readCSV(','), write: writeCSV(','), lines: true},
-	{name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), write: writeCSV('\t'), lines: true},
+	{name: "csv", extensions: []string{".csv"}, read: readCSV(','), columns: csvColumns(','), write: writeCSV(','), lines: true},
+	{name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), columns: csvColumns('\t'), write: writeCSV('\t'), lines: true},
 	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter), head: npy.HeaderSize},
-	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), write: writeNPY(npy.NewZipWriter)},
+	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns, write: writeNPY(npy.NewZipWriter)},
 	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord, lines: true},
-	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, write: writeParquet},
-	{name: "arrow", extensions: []string{".arrow", ".feather", ".ipc"}, read: readArrow, write: writeArrow},
+	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns, write: writeParquet},
+	{name: "arrow", extensions: []string{".arrow", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, write: writeArrow},
 }
 
 // formatNames lists the formats for which keep holds.

@@ -59,15 +59,17 @@ func NewPlan(m *savedmodel.Model, o Options, po PredictOptions) (*Predictor, err
 
 // Plan says what a run would do.
 type Plan struct {
-	Model     string       `json:"model"`
-	Signature string       `json:"signature"`
-	Files     []PlanFile   `json:"files"`
-	Inputs    []PlanInput  `json:"inputs"`
-	Outputs   []PlanOutput `json:"outputs"`
-	Batching  Batching     `json:"batching"`
-	BatchSize int          `json:"batch_size"`
-	Sample    PlanSample   `json:"sample"`
-	NoBatch   bool         `json:"no_batch"`
+	Model     string      `json:"model"`
+	Signature string      `json:"signature"`
+	Files     []PlanFile  `json:"files"`
+	Inputs    []PlanInput `json:"inputs"`
+	// Features say which columns make the tf.Examples of the only input; without any, the input is read as it is.
+	Features  []PlanFeature `json:"features,omitempty"`
+	Outputs   []PlanOutput  `json:"outputs"`
+	Batching  Batching      `json:"batching"`
+	BatchSize int           `json:"batch_size"`
+	Sample    PlanSample    `json:"sample"`
+	NoBatch   bool          `json:"no_batch"`
 	// State lists the operations that keep state between batches: there is one worker, and rows stay in order.
 	State []string `json:"state,omitempty"`
 }
@@ -89,6 +91,15 @@ type PlanInput struct {
 	Most  int64 `json:"most"`
 }
 
+// PlanFeature says what a feature of a tf.Example is made of.
+type PlanFeature struct {
+	Name string `json:"name"`
+	// Columns are empty where the file has none for it: the model's default is taken.
+	Columns []string     `json:"columns"`
+	DType   tensor.DType `json:"dtype"`
+	Shape   tensor.Shape `json:"shape"`
+}
+
 // PlanOutput is what a result holds.
 type PlanOutput struct {
 	Name  string       `json:"name"`
@@ -107,8 +118,8 @@ type PlanSample struct {
 }
 
 // Describe reads up to sample rows of a source and says what a run would do with it.
-func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (Plan, error) {
-	plan := Plan{
+func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (plan Plan, err error) {
+	plan = Plan{
 		Model: p.f.session.model.Dir, Signature: p.f.signature.Name, Batching: p.o.Batching, BatchSize: p.o.BatchSize, NoBatch: p.o.NoBatch,
 		State: p.state.Changes, Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},
 	}
@@ -134,6 +145,9 @@ func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (Pla
 		plan.Outputs = append(plan.Outputs, PlanOutput{Name: out.Name, DType: dtype, Shape: shape})
 	}
 	p.describeInputs(&plan, src)
+	if plan.Features, src, err = p.describeFeatures(src); err != nil {
+		return plan, err
+	}
 	rows, err := p.Rows(src)
 	if err != nil {
 		return plan, err

@@ -98,7 +98,8 @@ type Predictor struct {
 	fixed      int64 // the batch size that the signature fixes, or 0
 	outputs    []string
 	state      savedmodel.State
-	meter      *meter // nil where nobody counts
+	features   []savedmodel.ExampleFeature // that the only input's tf.Examples hold
+	meter      *meter                      // nil where nobody counts
 	fit        *fitter
 }
 
@@ -133,7 +134,7 @@ func (p *Predictor) plan() error {
 		return err
 	}
 	p.o.Limits = p.o.Limits.orDefaults()
-	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec} {
+	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec, p.findFeatures} {
 		if err := check(); err != nil {
 			return err
 		}

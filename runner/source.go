@@ -109,18 +109,20 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 		return nil, err
 	}
 	for name := range src.Columns {
-		if _, ok := p.f.signature.Inputs[name]; !ok {
-			return nil, &NameError{Kind: "input", Name: name, Have: p.f.signature.InputNames()}
+		if _, ok := p.f.signature.Inputs[name]; !ok && !p.hasFeature(name) {
+			return nil, &NameError{Kind: "input", Name: name, Have: append(p.f.signature.InputNames(), p.featureNames()...)}
 		}
 	}
 	if src.Encoder != nil && p.o.NoBatch {
 		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
 	src.limits, src.blockBytes = p.o.Limits, p.blockBytes()
-	var rows *dataset.Dataset
-	if format.read == nil {
+	rows, src, err := p.exampleRows(src, format)
+	switch {
+	case rows != nil || err != nil:
+	case format.read == nil:
 		rows, err = p.textRows(src)
-	} else {
+	default:
 		rows, err = p.columnRows(src, format)
 	}
 	if err != nil {

@@ -365,6 +365,7 @@ func FuzzScan(f *testing.F) {
 			_, _ = mg.Scan() // an error is as good as an answer
 			for _, sig := range mg.Signatures {
 				_, _ = mg.State(sig)
+				_, _ = mg.ExampleFeatures(sig)
 			}
 		}
 	})

@@ -57,6 +57,13 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 		}
 		line("feed", "%s%s: %s %s%s", in.Name, from, in.DType, in.Shape, sizes)
 	}
+	for _, f := range plan.Features {
+		from := "missing: the model's default"
+		if len(f.Columns) > 0 {
+			from = fmt.Sprintf("from column %q", strings.Join(f.Columns, ","))
+		}
+		line("", "· %s: %s %s, %s", f.Name, f.DType, f.Shape, from)
+	}
 	for _, out := range plan.Outputs {
 		line("give", "%s: %s %s", out.Name, out.DType, out.Shape)
 	}

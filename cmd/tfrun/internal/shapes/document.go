@@ -53,8 +53,18 @@ type Signature struct {
 	MethodName string             `json:"method_name"`
 	Inputs     map[string]*Tensor `json:"inputs"`
 	Outputs    map[string]*Tensor `json:"outputs"`
+	// Features are what the only input's serialized tf.Examples hold, by name.
+	Features map[string]*Feature `json:"features,omitempty"`
 
 	initOp bool
+}
+
+// Feature describes what a signature parses out of a tf.Example.
+type Feature struct {
+	Kind     savedmodel.FeatureKind `json:"kind"`
+	DType    tensor.DType           `json:"dtype"`
+	Shape    tensor.Shape           `json:"shape"`
+	Required bool                   `json:"required"` // the model has no default
 }
 
 // Tensor describes an input or an output of a signature.
@@ -176,6 +186,11 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		g.Signatures[name] = &Signature{
 			MethodName: s.MethodName, Inputs: describeTensors(s.Inputs, why.Inputs), Outputs: describeTensors(s.Outputs, why.Outputs), initOp: s.InitOp,
 		}
+		features, err := mg.ExampleFeatures(s)
+		if err != nil {
+			return nil, err
+		}
+		g.Signatures[name].describeFeatures(features)
 	}
 	table, err := mg.Layers()
 	if err != nil {
@@ -191,6 +206,15 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		return g, g.putIn(mg, table, sel)
 	}
 	return g, nil
+}
+
+func (s *Signature) describeFeatures(features []savedmodel.ExampleFeature) {
+	for _, f := range features {
+		if s.Features == nil {
+			s.Features = map[string]*Feature{}
+		}
+		s.Features[f.Name] = &Feature{Kind: f.Kind, DType: f.DType, Shape: f.Shape, Required: f.Required}
+	}
 }
 
 func describeAxes(axes []savedmodel.Axis) []Axis {

@@ -77,6 +77,14 @@ func (p *printer) signatures(g *Graph) {
 		p.line(head)
 		t := &grid{right: make([]bool, 5)}
 		p.tensors(t, "in", s.Inputs)
+		for _, name := range slices.Sorted(maps.Keys(s.Features)) {
+			f := s.Features[name]
+			note := string(f.Kind) + " feature"
+			if f.Required {
+				note += ", required"
+			}
+			t.add(nil, words(dim, "· "+clean(name)), words(dim, f.DType.String()), words(dim, f.Shape.String()), words(dim, note))
+		}
 		p.tensors(t, "out", s.Outputs)
 		t.write(p, 2, p.Width)
 	}

@@ -1,0 +1,299 @@
+package runner
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/arrow"
+	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/dataset/parquet"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Features lists what the signature parses out of its only input, a tf.Example for each row: rows of columns are made into Examples by it. It is empty for
+// signatures that take tensors. The slice is the Predictor's own.
+func (p *Predictor) Features() []savedmodel.ExampleFeature { return p.features }
+
+// findFeatures looks for features where a row holds one serialized Example: a scalar string.
+func (p *Predictor) findFeatures() (err error) {
+	if len(p.components) == 1 && p.components[0].DType == tensor.String && p.components[0].Shape.Admits(nil) {
+		p.features, err = p.f.session.graph.ExampleFeatures(p.f.signature)
+	}
+	return err
+}
+
+func (p *Predictor) hasFeature(name string) bool { return slices.Contains(p.featureNames(), name) }
+
+func (p *Predictor) featureNames() []string {
+	names := make([]string, len(p.features))
+	for i, f := range p.features {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// exampleRows returns the rows of a source as serialized Examples. It returns nil for a signature that takes none, and where the rows hold Examples
+// already; the source that it returns takes the place of src then.
+func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source, error) {
+	if len(p.features) == 0 || !makesExamples(src, f) {
+		return nil, src, nil
+	}
+	if f.name == "tfrecord" {
+		if len(src.Keep) > 0 {
+			return nil, src, &OptionError{Option: "Keep", Msg: "records go to the model as they are: there are no columns to keep"}
+		}
+		rows := tfrecord.Records(tfrecord.Options{Open: src.open, MaxRecord: src.limits.RowBytes}, src.Files...)
+		return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) { return e, nil }), src, nil
+	}
+	features, src, err := p.encodedFeatures(src, f)
+	if err != nil || features == nil {
+		return nil, src, err
+	}
+	encoder, err := tfrecord.NewEncoder(features)
+	if err != nil {
+		return nil, src, err
+	}
+	read := src
+	read.Columns, read.Keep = nil, nil
+	for _, x := range features {
+		read.Keep = append(read.Keep, x.Columns...)
+	}
+	read.Keep = append(read.Keep, src.Keep...)
+	slices.Sort(read.Keep)
+	read.Keep = slices.Compact(read.Keep)
+	rows := f.read(dataset.Dict(map[string]dataset.Spec{}), read)
+	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
+		example, err := encoder.Append(nil, e.Extra)
+		if err != nil {
+			return e, featureError(src, e.Row, err)
+		}
+		e.Tensors = []tensor.Tensor{tensor.Scalar(string(example))}
+		e.Extra = kept(e.Extra, src.Keep)
+		return e, nil
+	}), src, nil
+}
+
+// encodedFeatures says which columns make the features of the Examples; nil where rows hold Examples already. The source that it returns takes the place
+// of src.
+func (p *Predictor) encodedFeatures(src Source, f format) ([]tfrecord.Feature, Source, error) {
+	src, have, err := p.columnsOf(src, f)
+	if err != nil || have.ready {
+		return nil, src, err
+	}
+	features, err := p.encoded(src, f, have.names)
+	return features, src, err
+}
+
+// describeFeatures says what a plan's rows are made of.
+func (p *Predictor) describeFeatures(src Source) ([]PlanFeature, Source, error) {
+	f, err := src.format()
+	if err != nil || len(p.features) == 0 || !makesExamples(src, f) || f.name == "tfrecord" {
+		return nil, src, err
+	}
+	made, src, err := p.encodedFeatures(src, f)
+	if err != nil || made == nil {
+		return nil, src, err
+	}
+	list := make([]PlanFeature, 0, len(p.features))
+	for _, x := range p.features {
+		row := PlanFeature{Name: x.Name, Columns: []string{}, DType: x.DType, Shape: x.Shape}
+		for _, m := range made {
+			if m.Name == x.Name {
+				row.Columns = m.Columns
+			}
+		}
+		list = append(list, row)
+	}
+	return list, src, nil
+}
+
+// makesExamples reports whether a format's rows may be columns of features, or records that are Examples.
+func makesExamples(src Source, f format) bool {
+	return src.Encoder == nil && f.name != "txt" && f.name != "npy"
+}
+
+// featureError says which row an Example cannot be made of.
+func featureError(src Source, row int64, err error) error {
+	syntax := &dataset.SyntaxError{Row: row, Msg: err.Error(), Err: err}
+	if f, ok := errors.AsType[*tfrecord.FeatureError](err); ok {
+		syntax.Field, syntax.Msg = f.Feature, f.Msg
+	}
+	if len(src.Files) == 1 {
+		syntax.File, syntax.FileRow = src.Files[0], row+1
+	}
+	return syntax
+}
+
+// kept picks the columns to keep, in their order.
+func kept(columns []dataset.Field, keep []string) []dataset.Field {
+	var out []dataset.Field
+	for _, name := range keep {
+		for _, c := range columns {
+			if c.Key == name {
+				out = append(out, c)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// encoded says which columns make which features. have lists the columns there are; nil: each row has its own.
+func (p *Predictor) encoded(src Source, f format, have []string) ([]tfrecord.Feature, error) {
+	lists := src.columnLists()
+	var out []tfrecord.Feature
+	for _, x := range p.features {
+		e := tfrecord.Feature{
+			Name: x.Name, DType: x.DType, Shape: x.Shape, Required: x.Required, Columns: lists[x.Name],
+			EmptyIsMissing: f.name == "csv" || f.name == "tsv",
+		}
+		if x.Kind != savedmodel.DenseFeature {
+			e.Shape = tensor.UnknownShape()
+		}
+		mapped := len(e.Columns) > 0
+		if !mapped {
+			e.Columns = []string{x.Name}
+		}
+		if have != nil {
+			e.Columns = matchColumns(e.Columns, have)
+		}
+		for _, name := range e.Columns {
+			if have != nil && !slices.Contains(have, name) {
+				if !mapped && !x.Required {
+					e.Columns = nil
+					break
+				}
+				return nil, &dataset.ColumnError{File: src.Files[0], Component: x.Name, Column: name, Have: have}
+			}
+		}
+		if len(e.Columns) > 0 {
+			out = append(out, e)
+		}
+	}
+	if len(out) == 0 && have != nil {
+		return nil, &dataset.ColumnError{File: src.Files[0], Have: have, Msg: "no column is a feature of the model's tf.Examples: " + strings.Join(p.featureNames(), ", ")}
+	}
+	return out, nil
+}
+
+// matchColumns replaces patterns by the columns that match them.
+func matchColumns(names, have []string) []string {
+	var out []string
+	for _, name := range names {
+		found := false
+		for _, h := range have {
+			if ok, err := path.Match(name, h); err == nil && ok && !slices.Contains(have, name) {
+				out, found = append(out, h), true
+			}
+		}
+		if !found {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// sourceColumns is what is known of a source's columns.
+type sourceColumns struct {
+	names []string // nil: not known
+	ready bool     // rows hold serialized Examples
+}
+
+// columnsOf looks at the first file, or at the beginning of standard input, which the returned source still holds.
+func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, error) {
+	input := p.f.signature.InputNames()[0]
+	column := input
+	if c := src.Columns[input]; c != "" {
+		column = c
+	}
+	var have sourceColumns
+	name := src.Files[0]
+	look := src
+	switch {
+	case name == "-" && (f.columns == nil || f.name == "csv" || f.name == "tsv"):
+		in := bufio.NewReaderSize(src.Stdin, 64<<10)
+		src.Stdin = in
+		look.Stdin = bytes.NewReader(firstLine(in))
+	case name == "-":
+		return src, have, nil
+	}
+	if f.columns == nil {
+		r, err := look.open(name)
+		if err != nil {
+			return src, have, err
+		}
+		defer r.Close() //nolint:errcheck // nothing was written
+		have.ready = readyRow(firstLine(bufio.NewReaderSize(r, 64<<10)), column, p.hasFeature(input) && column == input)
+		return src, have, nil
+	}
+	columns, err := f.columns(look, name)
+	if err != nil {
+		return src, have, fmt.Errorf("%s: %w", name, err)
+	}
+	have.names = []string{}
+	for _, c := range columns {
+		have.names = append(have.names, c.Name)
+	}
+	have.ready = slices.Contains(have.names, column) && !p.hasFeature(column)
+	return src, have, nil
+}
+
+// firstLine returns what a reader holds up to the end of the first line that is not blank, without taking it; a part of it where it is long.
+func firstLine(r *bufio.Reader) []byte {
+	for n := 1; ; {
+		b, err := r.Peek(n)
+		text := bytes.TrimLeft(b, "\ufeff \t\r\n")
+		if i := bytes.IndexByte(text, '\n'); i >= 0 || err != nil || n == r.Size() {
+			return b
+		}
+		n = min(max(n+1, r.Buffered()), r.Size())
+	}
+}
+
+// readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds one under the input's key. ambiguous says that
+// the key is that of a feature too.
+func readyRow(text []byte, key string, ambiguous bool) bool {
+	text = bytes.TrimLeft(text, "\ufeff \t\r\n")
+	if len(text) == 0 || text[0] != '{' {
+		return true
+	}
+	var row map[string]json.RawMessage
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&row); err != nil {
+		return false // a long row, or a bad one, which is reported when it is read
+	}
+	_, b64 := row["b64"]
+	_, has := row[key]
+	return b64 && len(row) == 1 || has && !ambiguous
+}
+
+func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {
+	return func(src Source, name string) ([]dataset.Column, error) {
+		o := csv.Options{Open: src.open}
+		if comma == '\t' {
+			o.Comma = comma
+		}
+		return csv.Columns(o, name)
+	}
+}
+
+func npzColumns(src Source, name string) ([]dataset.Column, error) {
+	return npy.ZipColumns(npy.Options{Open: src.open}, name)
+}
+
+func parquetColumns(src Source, name string) ([]dataset.Column, error) {
+	return parquet.Columns(parquet.Options{Open: src.open}, name)
+}
+
+func arrowColumns(src Source, name string) ([]dataset.Column, error) {
+	return arrow.Columns(arrow.Options{Open: src.open}, name)
+}
