@@ -228,7 +228,7 @@ func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, erro
 		return src, have, nil
 	}
 	if f.columns == nil {
-		r, err := look.open(name)
+		r, err := look.openRows(p.featureNames())(name)
 		if err != nil {
 			return src, have, err
 		}
