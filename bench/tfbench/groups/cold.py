@@ -30,7 +30,7 @@ def one(b: Bench, id: str, model: str, other: Sequence[str], program: str) -> Ro
     row = b.scratch / "row.jsonl"
     row.write_text(json.dumps(TOKENS) + "\n")
     command = b.predict_command(model, row, "--quiet")
-    rounds = b.turns(11, 3)
+    rounds = b.turns(11, 2)
     ours, theirs = by_turns(rounds, lambda: run(command), lambda: run(other, cwd=b.home))
     answer = float(json.loads(ours[-1].out).popitem()[1][0])
     theirs_answer = last_number(theirs[-1].out)
@@ -50,7 +50,7 @@ def saved_model_cli(b: Bench) -> str:
 def describe(b: Bench, id: str, model: str) -> Iterable[Row]:
     b.python.need("tensorflow")
     command, other = [str(b.tfrun), "shapes", model], [saved_model_cli(b), "show", "--dir", model, "--all"]
-    rounds = b.turns(5, 2)
+    rounds = b.turns(5, 1)
     ours, theirs = by_turns(rounds, lambda: run(command), lambda: run(other))
     return [
         measured(
