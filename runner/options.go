@@ -24,6 +24,10 @@ type Options struct {
 	// It is TensorFlow's operation_timeout_in_ms: a run that passes it fails with an *Error.
 	Timeout time.Duration
 
+	// Optimizer says how much TensorFlow's graph optimizer does before the first run; "" is [OptimizerFunctions]. On GPUs it is always
+	// [OptimizerAll], which puts cuDNN's operations in place.
+	Optimizer Optimizer
+
 	// XLA says whether signatures are compiled; "" is [XLAOff].
 	XLA XLA
 	// XLAShapes is how many shapes are compiled at most; those that come later run uncompiled. 0 means [DefaultXLAShapes].
@@ -70,6 +74,10 @@ func (o Options) validate() error {
 		return &OptionError{Option: "XLA", Msg: strconv.Quote(string(o.XLA)) + ": want off, on or auto"}
 	case o.XLAShapes < 0:
 		return &OptionError{Option: "XLAShapes", Msg: "want a number of shapes ≥ 0"}
+	case !slices.Contains([]Optimizer{"", OptimizerNone, OptimizerFunctions, OptimizerAll}, o.Optimizer):
+		return &OptionError{Option: "Optimizer", Msg: strconv.Quote(string(o.Optimizer)) + ": want none, functions or all"}
+	case o.XLA.enabled() && o.Optimizer == OptimizerAll:
+		return &OptionError{Option: "XLA, Optimizer", Msg: "the graph optimizer turns loops into operations that XLA does not take"}
 	case o.XLA.enabled() && o.NoPrune:
 		return &OptionError{Option: "XLA, NoPrune", Msg: "XLA needs marks in the graph, and NoPrune leaves the graph as it is"}
 	case o.IsolateMemory < 0 || o.IsolateMemory > 0 && !o.Isolate:

@@ -31,7 +31,7 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overl
 	if err != nil {
 		return overlay{}, err
 	}
-	graph, err := mg.Reduced(savedmodel.Reduction{Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled()})
+	graph, err := mg.Reduced(savedmodel.Reduction{Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled(), NoOptimizer: o.optimizer() == OptimizerNone})
 	if err != nil {
 		return overlay{}, err
 	}
@@ -39,7 +39,7 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overl
 		if graph, err = placed(graph, o.place); err != nil {
 			return overlay{}, err
 		}
-	} else if int64(len(graph)) > info.Size()*3/4 && !o.XLA.enabled() {
+	} else if int64(len(graph)) > info.Size()*3/4 && !o.XLA.enabled() && o.optimizer() != OptimizerNone {
 		return overlay{}, nil
 	}
 	over := overlay{}

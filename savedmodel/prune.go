@@ -42,6 +42,9 @@ type Reduction struct {
 	// Compiled adds a twin, to be compiled by XLA, of every signature that [MetaGraph.CheckCompile] lets through: the same function over the
 	// same variables. [CompiledTensor] names its outputs; the inputs are shared.
 	Compiled bool
+	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each call carries settings of its own, which count more
+	// than the session's.
+	NoOptimizer bool
 }
 
 // Pruned is [MetaGraph.Reduced] to what the named signatures reach; all signatures when none is named.
@@ -61,7 +64,7 @@ func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pruner{g: g, cpuOnly: r.CPUOnly, nodes: map[string]bool{}, functions: map[string]bool{}}
+	p := &pruner{g: g, cpuOnly: r.CPUOnly, noOptimizer: r.NoOptimizer, nodes: map[string]bool{}, functions: map[string]bool{}}
 	for name, s := range mg.Signatures {
 		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
 			continue
@@ -107,6 +110,7 @@ func (mg *MetaGraph) loaderRoots() ([]string, error) {
 type pruner struct {
 	g                *graphIndex
 	cpuOnly          bool
+	noOptimizer      bool
 	nodes, functions map[string]bool
 	todo             []string        // functions that are marked and not followed yet
 	ops              map[string]bool // if not nil, takes the types of the operations in what is marked
@@ -332,6 +336,10 @@ func (p *pruner) graphDef(graph []byte) ([]byte, error) {
 			if err != nil || !p.nodes[name] {
 				return err
 			}
+			if p.noOptimizer {
+				out, err = appendUnoptimized(out, fieldNodes, f.data)
+				return err
+			}
 		case f.num == fieldLibrary && f.typ == protowire.BytesType:
 			library, err := p.library(f.data)
 			out = protowire.AppendTag(out, fieldLibrary, protowire.BytesType)
@@ -355,6 +363,12 @@ func (p *pruner) library(library []byte) ([]byte, error) {
 		case fieldFunctions:
 			name, err := functionName(f.data)
 			if err != nil || !p.functions[name] {
+				return err
+			}
+			if p.noOptimizer {
+				function, err := unoptimizedFunction(f.data)
+				out = protowire.AppendTag(out, fieldFunctions, protowire.BytesType)
+				out = protowire.AppendBytes(out, function)
 				return err
 			}
 		case fieldGradients:

@@ -42,6 +42,7 @@ type predictOptions struct {
 	batching    string
 	load        runner.Options
 	xla         string
+	optimizer   string
 	requireGPU  bool
 	gpuMemory   string
 	heads       []string
@@ -134,6 +135,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.plot, "plot", "", "draw lengths, padding and latency to this `FILE`.svg or .png when the run ends")
 	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
 	f.BoolVar(&o.load.NoPrune, "no-prune", false, "load the whole graph, not only what the signature reaches")
+	f.StringVar(&o.optimizer, "optimizer", "auto", "TensorFlow's graph optimizer: none, functions, all; `auto` is none for short jobs, else functions")
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
 	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
@@ -159,6 +161,8 @@ func (o *predictOptions) validate() error {
 		return usagef(command, "--xla %q: want off, on or auto", o.xla)
 	case o.xla != "off" && o.load.NoPrune:
 		return usagef(command, "--xla %s marks what to compile in a copy of the graph; --no-prune wants the graph as it is", o.xla)
+	case o.xla != "off" && o.optimizer == "all":
+		return usagef(command, "--xla and --optimizer all do not go together: the optimizer turns loops into operations that XLA does not take")
 	case o.xla == "auto" && o.resume:
 		return usagef(command, "--xla auto goes by measurements, and --resume promises the same bytes as one run; take --xla on or off")
 	}
@@ -201,6 +205,12 @@ func (o *predictOptions) validate() error {
 		return err
 	}
 	o.inputs = files
+	if o.load.Optimizer = runner.Optimizer(o.optimizer); o.optimizer == "auto" {
+		o.load.Optimizer = runner.OptimizerFunctions
+		if shortJob(files) {
+			o.load.Optimizer = runner.OptimizerNone
+		}
+	}
 	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
 	if err := job.Validate(); err != nil {
 		return err
@@ -211,6 +221,22 @@ func (o *predictOptions) validate() error {
 		}
 	}
 	return nil
+}
+
+// shortJobBytes is how much input, uncompressed or not, makes a short job. The optimizer takes as long as running some hundred rows of the tutorial's model.
+const shortJobBytes = 16 << 10
+
+// shortJob reports whether the files hold so little that the optimizer would not earn its time back.
+func shortJob(files []string) bool {
+	total := int64(0)
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+		total += info.Size()
+	}
+	return total <= shortJobBytes
 }
 
 // parseHeads reads --head and --labels.
