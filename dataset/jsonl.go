@@ -44,7 +44,7 @@ func (e *SyntaxError) Error() string {
 type JSONLOptions struct {
 	// Name is the name of a reader in error messages. "": "input".
 	Name string
-	// Open opens the files of [JSONLFiles]. nil: os.Open.
+	// Open opens the files of [JSONLFiles]. nil: [OpenFile].
 	Open Opener
 	// Keep lists keys whose values go, as they are written, to [Element.Extra], in this order. Keys that a row lacks are left out.
 	Keep []string

@@ -7,19 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Opener opens a file by its name. nil stands for os.Open.
+// Opener opens a file by its name. nil stands for [OpenFile].
 type Opener func(name string) (io.ReadCloser, error)
 
 func (o Opener) open(name string) (io.ReadCloser, error) {
 	if o != nil {
 		return o(name)
 	}
-	f, err := os.Open(name)
+	f, err := OpenFile(name)
 	if err != nil {
 		return nil, err
 	}

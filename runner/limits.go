@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"math"
@@ -70,12 +71,28 @@ func (l Limits) validate() error {
 	return nil
 }
 
+// mostValues returns the most values that any component of a row within the limits has.
+func (l Limits) mostValues(spec dataset.Spec) int64 {
+	most := int64(0)
+	for _, c := range spec.Flatten() {
+		n := int64(1)
+		for _, d := range c.Shape.Dims() {
+			if d == tensor.Unknown {
+				d = l.Length
+			}
+			n = times(n, d)
+		}
+		if !c.Shape.Ranked() {
+			n = l.Elements
+		}
+		most = max(most, min(n, l.Elements))
+	}
+	return most
+}
+
 // limited lets only rows within the limits through. They come as they were read, before anything is padded.
 func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	l := p.o.Limits
-	if n, ok := p.rowBytes(); ok && n <= l.BatchBytes && n <= l.Elements {
-		return rows // all alike, none of them too large
-	}
 	paths := p.spec.Paths()
 	return rows.Check(func(e dataset.Element) (string, error) {
 		total := int64(0)
@@ -90,21 +107,6 @@ func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 		}
 		return "", nil
 	})
-}
-
-// rowBytes returns the bytes that every row takes as it is fed; ok is false where rows differ, or a limit is left to be looked at.
-func (p *Predictor) rowBytes() (n int64, ok bool) {
-	if len(p.o.PadTo) > 0 || len(p.o.PaddedShapes) > 0 {
-		return 0, false
-	}
-	for _, c := range p.components {
-		size, ok := tensor.NumElements(c.Shape.Dims())
-		if !ok || !c.Shape.FullyKnown() || c.Ragged || c.DType == tensor.String {
-			return 0, false
-		}
-		n = plus(n, times(times(size, int64(c.DType.Size())), max(p.fixed, 1)))
-	}
-	return n, true
 }
 
 // checkSize checks component c of a row.
@@ -126,6 +128,17 @@ func (p *Predictor) checkSize(l Limits, c int, e *dataset.Element) error {
 	}
 	if longest > l.Length {
 		return &dataset.LimitError{Limit: dataset.LimitLength, Msg: fmt.Sprintf("a sequence of %d entries is longer than %d", longest, l.Length)}
+	}
+	return nil
+}
+
+// idBytes is how much text, in bytes, an id may stand for on average. Those of English words stand for four.
+const idBytes = 32
+
+// checkText refuses texts that would become sequences that are too long, before they are encoded.
+func (p *Predictor) checkText(texts []string) error {
+	if most := times(p.o.Limits.Length, idBytes); len(texts) > 0 && int64(len(texts[0])) > most {
+		return &dataset.LimitError{Limit: dataset.LimitLength, Msg: fmt.Sprintf("a text of %d bytes would become more than %d ids", len(texts[0]), p.o.Limits.Length)}
 	}
 	return nil
 }
@@ -189,10 +202,10 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	b.out += int64(n)
-	if b.out > ratioFrom && b.out/b.most > b.in.n {
+	if b.out > ratioFrom && b.out/b.most > b.in.taken() {
 		return 0, &dataset.LimitError{
 			Limit: LimitRatio,
-			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", b.name, b.in.n, b.out, b.most),
+			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", b.name, b.in.taken(), b.out, b.most),
 		}
 	}
 	return n, err
@@ -201,7 +214,16 @@ func (b *bounded) Read(p []byte) (int, error) {
 // countedReader counts what is read.
 type countedReader struct {
 	io.Reader
-	n int64
+	n     int64
+	ahead *bufio.Reader // between the reader and who reads, or nil
+}
+
+// taken returns how many bytes have left the buffer, too.
+func (c *countedReader) taken() int64 {
+	if c.ahead == nil {
+		return c.n
+	}
+	return c.n - int64(c.ahead.Buffered())
 }
 
 // Read reads and counts.

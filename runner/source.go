@@ -200,6 +200,7 @@ func (p *Predictor) convertText(rows *dataset.Dataset, c int, encoder TextEncode
 			return nil, fmt.Errorf("input %q: %w", name, err)
 		}
 		convert = func(s string) (tensor.Tensor, error) { return ids(encoder.Encode(s), want.DType) }
+		rows = rows.Check(func(e dataset.Element) (string, error) { return name, p.checkText(e.Tensors[c].Strings()) })
 	case want.DType != tensor.String:
 		return nil, &FeedError{Input: name, WantDType: want.DType, WantShape: want.Shape, GotDType: tensor.String, GotShape: tensor.MakeShape()}
 	default:
@@ -308,7 +309,7 @@ func (src Source) open(name string) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(src.Stdin), nil
 	}
-	file, err := openInput(name)
+	file, err := dataset.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +320,8 @@ func (src Source) open(name string) (io.ReadCloser, error) {
 	switch filepath.Ext(name) {
 	case ".gz":
 		in := &countedReader{Reader: f}
-		z, err := gzip.NewReader(bufio.NewReaderSize(in, 256<<10))
+		in.ahead = bufio.NewReaderSize(in, 256<<10)
+		z, err := gzip.NewReader(in.ahead)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
 		}

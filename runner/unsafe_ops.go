@@ -26,11 +26,17 @@ func (e *UnsafeError) Error() string {
 	if n := len(e.Findings) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
+	if f.Op == "" {
+		return fmt.Sprintf("model %q: %s runs %s in %q: it %s%s", e.Model, what, f.Kind, f.Where(), f.Detail, more)
+	}
 	return fmt.Sprintf("model %q: %s runs %s (%s) in %q%s", e.Model, what, f.Op, f.Kind, f.Where(), more)
 }
 
 // Hints says what to type next.
 func (e *UnsafeError) Hints() []string {
+	if e.Findings[0].Op == "" {
+		return []string{"see what it does: tfrun scan " + e.Model}
+	}
 	return []string{"see what it does: tfrun scan " + e.Model, "if you trust it: --allow-op " + e.Findings[0].Op}
 }
 
@@ -41,7 +47,7 @@ func (s *Session) checkOps(signature string) error {
 		if slices.Contains(s.allowOps, f.Op) {
 			continue
 		}
-		if signature == "" && f.Loading && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
+		if signature == "" && (f.Loading || f.Kind == savedmodel.EndlessCalls) && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
 			e.Findings = append(e.Findings, f)
 		}
 	}

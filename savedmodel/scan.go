@@ -12,7 +12,7 @@ import (
 type Finding struct {
 	Kind     FindingKind `json:"kind"`
 	Severity Severity    `json:"severity"`
-	// Op is the operation's type; "" for what stands in the Keras metadata or in the list of assets.
+	// Op is the operation's type; "" for what stands in the Keras metadata or in the list of assets, and for calls.
 	Op string `json:"op,omitempty"`
 	// Function holds the operation; "" stands for the main graph.
 	Function string `json:"function,omitempty"`
@@ -34,13 +34,14 @@ type FindingKind string
 const (
 	ReadsFiles     FindingKind = "reads-files"
 	WritesFiles    FindingKind = "writes-files"
-	UsesNetwork    FindingKind = "network"     // or other workers of a cluster
-	UsesProcess    FindingKind = "process"     // starts one, or ends this one
-	RunsPython     FindingKind = "python"      // needs the Python interpreter that made the graph
-	RunsNativeCode FindingKind = "native-code" // of a library that is no part of TensorFlow
-	LambdaLayer    FindingKind = "lambda"      // a Keras layer whose code is a Python function
-	Bytecode       FindingKind = "bytecode"    // Python bytecode, which Keras runs when it loads the model
-	AssetPath      FindingKind = "asset-path"  // an asset outside the model's directory
+	UsesNetwork    FindingKind = "network"       // or other workers of a cluster
+	UsesProcess    FindingKind = "process"       // starts one, or ends this one
+	RunsPython     FindingKind = "python"        // needs the Python interpreter that made the graph
+	RunsNativeCode FindingKind = "native-code"   // of a library that is no part of TensorFlow
+	LambdaLayer    FindingKind = "lambda"        // a Keras layer whose code is a Python function
+	Bytecode       FindingKind = "bytecode"      // Python bytecode, which Keras runs when it loads the model
+	EndlessCalls   FindingKind = "endless-calls" // functions that call themselves, or come to millions of calls: TensorFlow ends the process
+	AssetPath      FindingKind = "asset-path"    // an asset outside the model's directory
 )
 
 // Severity says what a [Finding] means to someone who loads the model and runs its signatures.
@@ -55,7 +56,7 @@ const (
 
 // RunsWith reports whether loading the model and running the signature runs into what was found. The empty name stands for any signature.
 func (f *Finding) RunsWith(signature string) bool {
-	return f.Severity == Unsafe && f.Op != "" && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
+	return f.Severity == Unsafe && (f.Op != "" || f.Kind == EndlessCalls) && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
 }
 
 // Where names the place of the finding for people: the layer, or the function, or the node.
@@ -83,7 +84,7 @@ func (mg *MetaGraph) Scan() ([]Finding, error) {
 	if err := s.reachAll(); err != nil {
 		return nil, err
 	}
-	findings := s.report()
+	findings := append(s.report(), s.endless()...)
 	metadata, err := mg.scanMetadata()
 	if err != nil {
 		return nil, err

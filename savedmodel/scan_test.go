@@ -278,7 +278,11 @@ func TestScanFollowsCalls(t *testing.T) {
 			"functions that call each other in a circle",
 			library(nodes(op("out", "PartitionedCall", "in", "fn=a")),
 				fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("a", "PartitionedCall", "x", "fn=a"), op("r", "ReadFile", "x"))),
-			[]string{`unsafe reads-files ReadFile by run: a path given by input "x"`},
+			[]string{"unsafe endless-calls  by run", `unsafe reads-files ReadFile by run: a path given by input "x"`},
+		},
+		{
+			"a circle that nothing reaches", library(nodes(op("out", "Identity", "in")), fn("a", "x", op("a", "PartitionedCall", "x", "fn=a"))),
+			[]string{"dormant endless-calls "},
 		},
 		{
 			"a call of a function that does not exist", library(nodes(op("out", "PartitionedCall", "in", "fn=gone"))), nil,

@@ -243,7 +243,7 @@ func shortJob(files []string) bool {
 func (o *predictOptions) parseHeads() error {
 	var labels []string
 	if o.labels != "" {
-		data, err := os.ReadFile(o.labels)
+		data, err := readLabels(o.labels)
 		if err != nil {
 			return fmt.Errorf("labels %q: %w", o.labels, cause(err))
 		}

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode"
 )
 
 // hostileCase is a limit, a fault or a hostile input that tfrun has to survive: a line of the table in SECURITY.md.
@@ -66,7 +67,15 @@ func (r hostileRun) outcome() string {
 	if r.code == 0 {
 		return "exit 0"
 	}
-	return fmt.Sprintf("exit %d: `%s`", r.code, strings.Join(r.errors, " "))
+	return fmt.Sprintf("exit %d: `%s`", r.code, strings.Map(printable, strings.Join(r.errors, " ")))
+}
+
+// printable puts U+FFFD in the place of what a table cannot show.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return unicode.ReplacementChar
 }
 
 // file writes a file and returns its name.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -43,6 +44,23 @@ func checkLimits(l runner.Limits) error {
 		return usagef("tfrun predict", "--max-…: want limits of at least 1")
 	}
 	return nil
+}
+
+// maxLabels bounds a file of labels, in bytes.
+const maxLabels = 64 << 20
+
+// readLabels reads a file of labels.
+func readLabels(name string) ([]byte, error) {
+	f, err := dataset.OpenFile(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxLabels+1))
+	if err == nil && len(data) > maxLabels {
+		err = fmt.Errorf("more than %d bytes", maxLabels)
+	}
+	return data, err
 }
 
 // splitNote says once that batches are split.

@@ -25,7 +25,7 @@ import (
 
 // Options says how files are read. The zero value is right for most.
 type Options struct {
-	// Open opens a file. nil: os.Open.
+	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
 	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the

@@ -32,7 +32,7 @@ const (
 
 // Options says how files are read. The zero value is right for most.
 type Options struct {
-	// Open opens a file. nil: os.Open.
+	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
 	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
@@ -213,6 +213,9 @@ func (s *source) begin(j *job) (ok bool, err error) {
 	}
 	d := s.file.d
 	first := d.split(b[i:])
+	if len(first) > maxColumns {
+		return false, tooManyColumns(s.file.name)
+	}
 	j.from = i
 	header := s.o.Header == WithHeader || s.o.Header == DetectHeader && isHeader(first)
 	names := first
@@ -225,6 +228,13 @@ func (s *source) begin(j *job) (ok bool, err error) {
 	}
 	s.parser, err = newParser(s.file.name, d, s.spec, names, s.o)
 	return true, err
+}
+
+// maxColumns bounds a file's columns: each takes a hundred bytes while rows are read.
+const maxColumns = 1 << 20
+
+func tooManyColumns(file string) error {
+	return fmt.Errorf("%s:1: more than %d columns", file, maxColumns)
 }
 
 // lineEnd returns the index after the row that begins at b[i].
@@ -382,6 +392,9 @@ func Columns(o Options, name string) ([]dataset.Column, error) {
 	}
 	d = c.d
 	first := d.split(b)
+	if len(first) > maxColumns {
+		return nil, tooManyColumns(name)
+	}
 	i := 0
 	names := numbered(len(first))
 	if o.Header == WithHeader || o.Header == DetectHeader && isHeader(first) {

@@ -108,7 +108,7 @@ func (d dialect) split(b []byte) []string {
 	for i := 0; ; i = f.end + 1 {
 		f, _ = d.field(b, i, nil)
 		out = append(out, string(f.text))
-		if b[f.end] == '\n' {
+		if b[f.end] == '\n' || len(out) > maxColumns {
 			return out
 		}
 	}

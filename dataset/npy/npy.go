@@ -17,7 +17,7 @@ import (
 
 // Options says how files are read. The zero value is right for most.
 type Options struct {
-	// Open opens a file. nil: os.Open. An archive, or an array in Fortran order, that cannot be read at any place is copied to a temporary file.
+	// Open opens a file. nil: [dataset.OpenFile]. An archive, or an array in Fortran order, that cannot be read at any place is copied to a temporary file.
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the array of an archive that it is read from, where that has another name; a list of one. Without
 	// an entry the only component is read from the only array.
@@ -59,6 +59,26 @@ type arrays struct {
 	comps []*array
 	keep  []*array
 	close func()
+
+	members []member // of an archive
+}
+
+// member is an array of an archive.
+type member struct {
+	name string
+	r    io.Reader
+}
+
+// whole checks that the arrays end where the archive says, with the right checksum, once their rows are read.
+func (out *arrays) whole() error {
+	for _, m := range out.members {
+		var rest [512]byte
+		if _, err := m.r.Read(rest[:]); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("%s: array %q: %w", out.name, m.name, err)
+		}
+	}
+	out.members = nil
+	return nil
 }
 
 func rows(spec dataset.Spec, o Options, open opener, names []string) *dataset.Dataset {
@@ -204,13 +224,14 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 		return nil, err
 	}
 	open := func(column string) (*array, error) {
-		member := byName[column]
-		r, err := member.Open()
+		entry := byName[column]
+		r, err := entry.Open()
 		if err != nil {
 			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
 		}
 		opened = append(opened, func() { _ = r.Close() }) // nothing was written
-		a, err := openArray(r, int64(min(member.UncompressedSize64, 1<<62)), o)
+		out.members = append(out.members, member{column, r})
+		a, err := openArray(r, int64(min(entry.UncompressedSize64, 1<<62)), o)
 		if err != nil {
 			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
 		}
@@ -289,6 +310,11 @@ func (s *source) Next(ctx context.Context) (*block.Block, error) {
 		return nil, err
 	}
 	for s.file == nil || s.file.done == s.file.rows {
+		if s.file != nil {
+			if err := s.file.whole(); err != nil {
+				return nil, err
+			}
+		}
 		s.Close()
 		if len(s.names) == 0 {
 			return nil, io.EOF

@@ -22,7 +22,7 @@ import (
 
 // Options says how files are read. The zero value is right for most.
 type Options struct {
-	// Open opens a file. nil: os.Open.
+	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
 	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
@@ -159,8 +159,11 @@ func checkFooter(f *files.File) error {
 		return errors.New("not a Parquet file, or one that is cut off: its last bytes are not PAR1")
 	case int64(size) > f.Size-least:
 		return errors.New("the file is damaged: its metadata is longer than itself")
+	case size > maxFooter:
+		return fmt.Errorf("its metadata takes %d bytes; at most %d are read", size, maxFooter)
+	default:
+		return checkSchema(io.NewSectionReader(f, f.Size-int64(len(end))-int64(size), int64(size)))
 	}
-	return nil
 }
 
 // newTable matches a file's columns with the components.
@@ -240,6 +243,9 @@ func (t *table) next(blockBytes int64) error {
 		chunks := g.ColumnChunks()
 		var size int64
 		for _, r := range t.all {
+			if err := checkLZ4(t.raw, &meta.Columns[r.index].MetaData); err != nil {
+				return fmt.Errorf("%s: column %q: %w", t.name, r.name, err)
+			}
 			r.open(chunks[r.index])
 			size += max(meta.Columns[r.index].MetaData.TotalUncompressedSize, 0)
 		}

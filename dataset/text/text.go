@@ -11,8 +11,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
 )
 
 // Encoder turns text into ids and back. Implementations are safe for use by many goroutines.
@@ -62,12 +63,12 @@ const (
 )
 
 // maxVocab bounds a vocabulary file's size in bytes.
-const maxVocab = 1 << 30
+const maxVocab = 64 << 20
 
 // Open reads a vocabulary file: one that tensorflow-datasets' SubwordTextEncoder or TokenTextEncoder wrote, told by its first line, or any
 // other text file, as a plain vocabulary of one token a line. A file of another sort is a *[FormatError].
 func Open(name string) (Encoder, error) {
-	f, err := os.Open(name)
+	f, err := dataset.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}

@@ -221,6 +221,8 @@ func (j *job) append(target int, value []byte) (msg string) {
 	switch {
 	case k == noValues:
 		return ""
+	case atLeast(k, list) > j.p.max:
+		return fmt.Sprintf("more values than the limit of %d", j.p.max)
 	case k == bytesList && dtype == tensor.String:
 		if j.bytes, err = appendStrings(j.bytes[:0], list); err != nil {
 			return err.Error()
@@ -246,6 +248,28 @@ func (j *job) append(target int, value []byte) (msg string) {
 		return j.convert(s, dtype, tensor.Vector(j.ints...))
 	}
 	return ""
+}
+
+// atLeast returns a number of values that a list has at least, half of what it has or more: so that no memory is asked for values that are too many.
+func atLeast(k kind, list []byte) int64 {
+	switch k {
+	case floatList:
+		return int64(len(list)) / 5 // four bytes each, or five where they are not packed
+	case int64List:
+		ends := 0
+		for _, b := range list {
+			if b < 0x80 {
+				ends++
+			}
+		}
+		return int64(ends-2) / 2 // each has a tag of its own where they are not packed
+	}
+	n := int64(0)
+	_ = eachField(list, func(uint64, byte, []byte) error { // what is wrong with it will be told when it is read
+		n++
+		return nil
+	})
+	return n
 }
 
 // raw stores values whose bytes stand in a single value of bytes: tf.io.decode_raw.

@@ -20,7 +20,7 @@ import (
 
 // Options says how files are read. The zero value is right for most.
 type Options struct {
-	// Open opens a file. nil: os.Open.
+	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the feature that it is read from, where that has another name; a list of one. Without an entry
 	// the only component is read from the only feature.
@@ -149,7 +149,10 @@ func (s *source) read(j *job) error {
 		}
 		if s.plan == nil {
 			p, err := newPlan(s.file, s.spec, s.o, j)
-			if err != nil {
+			switch {
+			case err != nil && len(j.corrupt) > 0:
+				return fmt.Errorf("%s: record %d: %w", s.file.name, j.first+int64(j.corrupt[0]), errChecksum)
+			case err != nil:
 				return err
 			}
 			s.plan = p

@@ -10,12 +10,12 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Open opens a file with the opener, or with os.Open where that is nil.
+// Open opens a file with the opener, or with dataset.OpenFile where that is nil.
 func Open(open dataset.Opener, name string) (io.ReadCloser, error) {
 	if open != nil {
 		return open(name)
 	}
-	f, err := os.Open(name)
+	f, err := dataset.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,9 @@ func OpenAt(open dataset.Opener, name string) (*File, error) {
 	if at, size, ok := RandomAccess(r); ok {
 		return &File{ReaderAt: at, Size: size, close: r.Close}, nil
 	}
+	if isDevice(r) {
+		return nil, errors.Join(fmt.Errorf("%s: is a device, not a file", name), r.Close())
+	}
 	f, err := Temp()
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
@@ -50,6 +53,16 @@ func OpenAt(open dataset.Opener, name string) (*File, error) {
 		return nil, errors.Join(fmt.Errorf("%s: copy to a temporary file: %w", name, err), f.Close())
 	}
 	return &File{ReaderAt: f, Size: size, close: f.Close}, nil
+}
+
+// isDevice reports whether r is a device, such as /dev/zero, of which there is no end to copy.
+func isDevice(r io.Reader) bool {
+	f, ok := r.(interface{ Stat() (os.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeDevice != 0
 }
 
 // RandomAccess reports whether r, just opened, can be read at any place, and how long it is.

@@ -1,4 +1,4 @@
-package runner
+package dataset
 
 import (
 	"errors"
@@ -14,8 +14,9 @@ const pipeWait = 5 * time.Second
 // ErrNoWriter says that a named pipe of rows was given, and nobody opened it for writing.
 var ErrNoWriter = errors.New("is a pipe that nobody writes to")
 
-// openInput opens a file of rows. A named pipe opens when somebody opens its other end: for that it waits a while, not for ever.
-func openInput(name string) (*os.File, error) {
+// OpenFile is os.Open for files of rows and of vocabularies. A named pipe opens when somebody opens its other end: for that it waits 5 seconds, not for
+// ever.
+func OpenFile(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err != nil || info.Mode()&fs.ModeNamedPipe == 0 {
 		return os.Open(name)
