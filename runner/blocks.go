@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -28,22 +27,19 @@ type blockFeeder struct {
 // blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a row's own number or length counts.
 func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	o := p.o
-	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil || len(o.PaddedShapes) > 0 {
+	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil {
 		return nil, nil
 	}
 	if _, measured, err := o.Batching.grouping(); err != nil || measured || o.Batching == Exact {
 		return nil, nil //nolint:nilerr // the caller comes upon it
 	}
 	for _, fd := range p.feeders {
-		if info := p.f.signature.Inputs[fd.in.Value]; info.Sparse() || info.Ragged != nil {
+		if fd.in.Role != "" {
 			return nil, nil
 		}
 	}
-	for _, c := range p.components {
-		n, ok := tensor.NumElements(c.Shape.Dims())
-		if !c.Shape.FullyKnown() || !ok || n > dataset.DefaultMaxBatchBytes/16/int64(o.BatchSize) {
-			return nil, nil
-		}
+	if n, ok := p.rowBytes(); !ok || n > o.Limits.BatchBytes/int64(o.BatchSize) {
+		return nil, nil
 	}
 	in, ok, err := rows.Blocks()
 	if err != nil || !ok {
@@ -207,19 +203,11 @@ func filledUp(t tensor.Tensor, size int64) Feed {
 
 // blockBytes is about how much a source that reads by the block is to read at a time: a batch where that is more than its habit.
 func (p *Predictor) blockBytes() int {
-	n := int64(0)
-	for _, c := range p.components {
-		size, ok := tensor.NumElements(c.Shape.Dims())
-		if !ok || !c.Shape.FullyKnown() {
-			return 0
-		}
-		n = max(n, size*int64(c.DType.Size()))
-	}
-	const most = 64 << 20
-	if n == 0 || n > most/int64(p.o.BatchSize) {
+	n, ok := p.rowBytes()
+	if !ok || p.o.NoBatch {
 		return 0
 	}
-	if n *= int64(p.o.BatchSize); n < 1<<20 || n > math.MaxInt32 {
+	if n = times(n, int64(p.o.BatchSize)); n < 1<<20 || n > 64<<20 {
 		return 0
 	}
 	return int(n)

@@ -48,7 +48,7 @@ func tableOf(t *testing.T, p *Predictor, rows int, bad bool) string {
 
 func TestBlocksGiveWhatRowsGive(t *testing.T) {
 	ran := 0
-	for _, model := range []string{"k3_autoencoder", "k3_wide_sequential", "k2_fixed_batch", "mod_fixed_batch", "mod_strings"} {
+	for _, model := range []string{"k3_autoencoder", "k3_wide_sequential", "k2_fixed_batch", "mod_fixed_batch"} {
 		s := load(t, filepath.Join(model, "model"))
 		for _, bad := range []bool{false, true} {
 			for _, o := range []PredictOptions{{}, {BatchSize: 5, Workers: 2}, {BatchSize: 64, From: 10}, {From: 1 << 20}} {
@@ -74,7 +74,7 @@ func TestBlocksGiveWhatRowsGive(t *testing.T) {
 			}
 		}
 	}
-	if ran < 30 {
+	if ran < 20 {
 		t.Errorf("only %d runs", ran)
 	}
 }

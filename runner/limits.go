@@ -93,6 +93,9 @@ func (l Limits) mostValues(spec dataset.Spec) int64 {
 // limited lets only rows within the limits through. They come as they were read, before anything is padded.
 func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	l := p.o.Limits
+	if n, ok := p.rowBytes(); ok && n <= l.BatchBytes && n <= l.Elements {
+		return rows // all alike, none of them too large
+	}
 	paths := p.spec.Paths()
 	return rows.Check(func(e dataset.Element) (string, error) {
 		total := int64(0)
@@ -107,6 +110,21 @@ func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 		}
 		return "", nil
 	})
+}
+
+// rowBytes returns the bytes that every row takes as it is fed; ok is false where rows differ, or a limit is left to be looked at.
+func (p *Predictor) rowBytes() (n int64, ok bool) {
+	if len(p.o.PadTo) > 0 || len(p.o.PaddedShapes) > 0 {
+		return 0, false
+	}
+	for _, c := range p.components {
+		size, ok := tensor.NumElements(c.Shape.Dims())
+		if !ok || !c.Shape.FullyKnown() || c.Ragged || c.DType == tensor.String {
+			return 0, false
+		}
+		n = plus(n, times(times(size, int64(c.DType.Size())), max(p.fixed, 1)))
+	}
+	return n, true
 }
 
 // checkSize checks component c of a row.
