@@ -59,8 +59,8 @@ type PredictOptions struct {
 	// keeps state: then what comes later depends on them.
 	From int64
 
-	// Workers is the number of batches that run at the same time, on each device where there are several; 0 means 1. A signature that keeps state
-	// ([Predictor.State]) takes no more.
+	// Workers is the number of batches that run at the same time, on each device where there are several. 0 means [DefaultWorkers], or 1 where the
+	// order of the runs shows in the answers: a signature that keeps state ([Predictor.State]), which takes no more, or draws random numbers.
 	Workers int
 	// Halved, if not nil, is told once that a batch of so many rows does not fit the device's memory; such batches are run in halves from then on, and
 	// the results are the same. It is called from another goroutine. A row that does not fit by itself is a *[MemoryError].
@@ -75,6 +75,11 @@ type PredictOptions struct {
 
 // DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's.
 const DefaultBatchSize = 64
+
+// DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second one fills the gaps that the operations of one leave on
+// the processors: of a recurrent model's steps each waits for the one before. On 2 cores it gave the tutorial's model 1.1 to 1.2 times the rows a
+// second, and a small dense model 1.3 times; a third gave nothing more and takes the memory of one more batch.
+const DefaultWorkers = 2
 
 // Result is what a signature gave for one row.
 type Result struct {
@@ -141,6 +146,12 @@ func (p *Predictor) plan() error {
 	}
 	if p.o.BatchSize == 0 {
 		p.o.BatchSize = DefaultBatchSize
+	}
+	if p.o.Workers == 0 {
+		p.o.Workers = DefaultWorkers
+		if p.state.Stateful() || len(p.state.Random) > 0 {
+			p.o.Workers = 1
+		}
 	}
 	return nil
 }
@@ -271,7 +282,7 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 		defer close(jobs)
 		return p.read(workCtx, rows, jobs)
 	})
-	for range max(p.o.Workers, 1) * width(p.f.program) {
+	for range p.o.Workers * width(p.f.program) {
 		workers.Go(func() error { return p.work(workCtx, jobs, done) })
 	}
 	go func() {

@@ -133,7 +133,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
 	f.StringVar(&o.plot, "plot", "", "draw lengths, padding and latency to this `FILE`.svg or .png when the run ends")
-	f.IntVar(&o.predict.Workers, "workers", 1, "batches that run at the same time")
+	f.IntVar(&o.predict.Workers, "workers", 0, "batches that run at the same time (2; 1 for a model with state or chance)")
 	f.BoolVar(&o.load.NoPrune, "no-prune", false, "load the whole graph, not only what the signature reaches")
 	f.StringVar(&o.optimizer, "optimizer", "auto", "TensorFlow's graph optimizer: none, functions, all; `auto` is none for short jobs, else functions")
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (one for each core)")
