@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# test.sh runs every check of the project; all of them run even when one fails. Its last line is
+# test.sh runs every check of the project; all of them run even when one fails. Its last lines are
 #
+#   FAILED: …        for each check that failed
+#   NOT CHECKED: …   for what could not be looked up: neither passed nor failed
 #   N passed, N failed[, N skipped]
 #
 # over all test runs together; a check that fails and is no test counts as one failed. The exit status is 0
@@ -11,18 +13,20 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 readonly go=${GO:-go}
 readonly pure=(./tensor/... ./savedmodel/... ./dataset/...) # packages that must do without cgo
 tools=$PWD/bin/tools
-counts=$(mktemp) || exit 1
-trap 'rm -f "$counts"' EXIT
+counts=$(mktemp) && said=$(mktemp) || exit 1
+trap 'rm -f "$counts" "$said"' EXIT
 trap 'exit 130' INT
 broken=()
+not_checked=()
 
 # check runs a check and remembers its name if it fails.
 check() {
-  local name=$1 start=$SECONDS
+  local name=$1 start=$SECONDS unchecked=${#not_checked[@]} outcome=ok
   shift
   printf '\n== %s\n' "$name"
   if "$@"; then
-    printf '== %s: ok, %d s\n' "$name" $((SECONDS - start))
+    [ ${#not_checked[@]} = "$unchecked" ] || outcome='NOT CHECKED'
+    printf '== %s: %s, %d s\n' "$name" "$outcome" $((SECONDS - start))
   else
     printf '== %s: FAILED, %d s\n' "$name" $((SECONDS - start))
     broken+=("$name")
@@ -35,6 +39,14 @@ other() { check "$@" || echo 0 1 0 >>"$counts"; }
 
 # tests runs go test under testsum.
 tests() { check "$1" "$tools/testsum" "$counts" -vet=off -ldflags "$TFRUN_LDFLAGS" "${@:2}"; }
+
+# vulnerabilities runs govulncheck. What could not be looked up has not passed: it is said before the last line.
+vulnerabilities() {
+  local line
+  scripts/vuln.sh 2>&1 | tee "$said" || return 1
+  line=$(tail -n 1 "$said")
+  case $line in *'NOT CHECKED'*) not_checked+=("$line") ;; esac
+}
 
 # install_tools fills bin/tools. Built without cgo, the tools need no TensorFlow.
 install_tools() {
@@ -73,12 +85,16 @@ other 'staticcheck' "$tools/staticcheck" ./...
 other 'go build without cgo' env CGO_ENABLED=0 "$go" build ./...
 tests 'go test' ./...
 CGO_ENABLED=0 tests 'go test without cgo' "${pure[@]}"
+other 'govulncheck' vulnerabilities
 mapfile -t packages < <(race_packages)
 tests 'go test -race' -race "${packages[@]}"
 
 printf '\n'
 for name in "${broken[@]}"; do
   printf 'FAILED: %s\n' "$name"
+done
+for line in "${not_checked[@]}"; do
+  printf 'NOT CHECKED: %s\n' "${line#vuln: NOT CHECKED: }"
 done
 awk '{ p += $1; f += $2; s += $3 }
   END { printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : ""; exit f > 0 }' "$counts" && [ ${#broken[@]} = 0 ]

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
 
 	"github.com/tfrun/tfrun/runner"
 )
@@ -17,7 +18,19 @@ var update = flag.Bool("update", false, "rewrite the golden parts of the scripts
 
 // TestMain lets the scripts in testdata run this very binary as tfrun.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tfrun": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"tfrun": main})
+}
+
+// leakChecked are the package's tests, which fail where they leave goroutines behind.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+		return 1
+	}
+	return code
 }
 
 // TestScripts runs the command lines of testdata/*.txtar: what is typed, the exit status, stdout, stderr, and the files that are left.
