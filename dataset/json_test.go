@@ -3,6 +3,9 @@ package dataset_test
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -77,4 +80,36 @@ func FuzzAppendJSONString(f *testing.F) {
 			t.Fatalf("%q is written %s, which reads back as %q", s, got, text)
 		}
 	})
+}
+
+// TestJSONFloat32Rounding compares numbers of up to 19 digits, many of them about halfway between two float32 values, with the exact rounding.
+func TestJSONFloat32Rounding(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var texts []string
+	for range 200_000 {
+		f := math.Float32frombits(uint32(rng.IntN(1<<16))<<16 | rng.Uint32()>>16&0x7fffffff)
+		if f != f || math.IsInf(float64(f), 0) || math.Abs(float64(f)) < 1e-10 || math.Abs(float64(f)) > 1e10 {
+			f = rng.Float32()
+		}
+		half := (float64(f) + float64(math.Nextafter32(f, 1e30))) / 2
+		for range rng.IntN(3) {
+			half = math.Nextafter(half, float64(rng.IntN(3)-1)*1e30)
+		}
+		texts = append(texts, strconv.FormatFloat(half, 'f', rng.IntN(20), 64), strconv.FormatFloat(float64(f), 'g', 17, 64))
+	}
+	ds := dataset.JSONL(strings.NewReader("["+strings.Join(texts, ",")+"]"), dataset.TensorSpec(tensor.Float32, tensor.Unknown))
+	rows, err := ds.Collect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := tensor.Values[float32](rows[0].Tensors[0])
+	for i, text := range texts {
+		want, err := strconv.ParseFloat(text, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[i] != float32(want) {
+			t.Fatalf("%s was read as %v, want %v", text, got[i], float32(want))
+		}
+	}
 }

@@ -199,9 +199,10 @@ func (s *scanner) smallInt() (v int64, ok bool) {
 // powers of ten that float64 holds exactly.
 var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-// decimal reads a number without exponent whose digits and power of ten float64 holds exactly, so that one division rounds it rightly (Clinger's
-// fast path). ok is false for anything else, and the scanner stays where it was.
-func (s *scanner) decimal() (v float64, ok bool) {
+// decimal reads a number without exponent, as a float32 where bits is 32, that one division rounds rightly: where float64 holds its digits and its power of ten
+// exactly (Clinger's fast path), or, for a float32, where the little that float64 is off cannot matter. ok is false for anything else, and the scanner stays
+// where it was.
+func (s *scanner) decimal(bits int) (v float64, ok bool) {
 	i, b := s.i, s.b
 	neg := i < len(b) && b[i] == '-'
 	if neg {
@@ -228,10 +229,17 @@ func (s *scanner) decimal() (v float64, ok bool) {
 			return 0, false
 		}
 	}
-	if whole+frac > 19 || m > 1<<53 || i < len(b) && (b[i]|0x20 == 'e') {
+	if whole+frac > 19 || i < len(b) && (b[i]|0x20 == 'e') {
 		return 0, false
 	}
 	v = float64(m) / powers[frac]
+	off := int64(0) // by how many units in its last place v may be off
+	if m > 1<<53 {
+		off = 2 // half a unit for m, and half a unit for the quotient
+	}
+	if bits == 64 && off > 0 || bits == 32 && nearHalfway(v, off) {
+		return 0, false
+	}
 	if neg {
 		v = -v
 	}
@@ -242,11 +250,9 @@ func (s *scanner) decimal() (v float64, ok bool) {
 // float reads a number as float64, or, rounded once, as a float32 when bits is 32.
 func (s *scanner) float(bits int) (float64, error) {
 	s.space()
-	start := s.i
-	if v, ok := s.decimal(); ok && (bits == 64 || !halfway(v)) {
+	if v, ok := s.decimal(bits); ok {
 		return v, nil
 	}
-	s.i = start
 	text, _, err := s.number()
 	if err != nil {
 		return 0, err
@@ -265,12 +271,12 @@ func (s *scanner) float(bits int) (float64, error) {
 	return v, nil
 }
 
-// halfway reports whether rounding v on to float32 could differ from rounding the number itself: v lies exactly between two
-// float32 values, or is too small or too large for an ordinary one.
-func halfway(v float64) bool {
-	const low = 1<<29 - 1
-	a := math.Abs(v)
-	return math.Float64bits(v)&low == 1<<28 || a != 0 && a < 0x1p-126 || a > math.MaxFloat32
+// nearHalfway reports whether rounding v ≥ 0, which may be off by a few units in its last place, on to float32 could differ from rounding the number itself:
+// v lies about halfway between two float32 values, or is too small or too large for an ordinary one.
+func nearHalfway(v float64, off int64) bool {
+	const half = 1 << 28
+	from := int64(math.Float64bits(v)&(1<<29-1)) - half //nolint:gosec // 29 bits
+	return -off <= from && from <= off || v != 0 && v < 0x1p-126 || v > math.MaxFloat32
 }
 
 // str reads a string and returns its bytes, valid until the next call.
