@@ -203,6 +203,10 @@ func (names endNames) Plot(c draw.Canvas, p *plot.Plot) {
 			s.Color = accent
 		}
 		s.XAlign = text.XLeft
+		// A line that passes behind must not cross the letters out.
+		back := vg.Rectangle{Min: vg.Point{X: l.at.X - 1, Y: l.at.Y - 5}, Max: vg.Point{X: l.at.X + s.Width(l.name) + 1, Y: l.at.Y + 5}}
+		c.SetColor(paper)
+		c.Fill(back.Path())
 		c.FillText(s, l.at, l.name)
 	}
 }
