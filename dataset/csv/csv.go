@@ -38,7 +38,8 @@ type Options struct {
 	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
 	// only column, or, where a row of it has as many values as columns are left, from all of them.
 	Columns map[string][]string
-	// Keep lists columns whose cells go to [dataset.Element.Extra] as JSON, in this order: as a number where the cell is one, otherwise as a string.
+	// Keep lists columns whose cells go to [dataset.Element.Extra] as JSON, in this order: as a number where the cell is one, as
+	// a boolean where it is true or false (True, TRUE), as null where it is empty and not quoted, otherwise as a string.
 	Keep []string
 	// Header: whether there is one.
 	Header Header

@@ -172,7 +172,7 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 		case cell.bad:
 			fail(p.fields[f].name, "text stands after the closing quote")
 		case good:
-			if msg := j.set(&p.fields[f], cell.text); msg != "" {
+			if msg := j.set(&p.fields[f], cell); msg != "" {
 				fail(p.fields[f].name, msg)
 			}
 		}
@@ -259,20 +259,21 @@ func (j *job) putInt(t *target, v int64) {
 }
 
 // set stores a cell by its text.
-func (j *job) set(t *target, text []byte) (msg string) {
+func (j *job) set(t *target, cell field) (msg string) {
+	text := cell.text
 	switch t.kind {
 	case skipCell:
 		return ""
 	case manyCell:
 		for i := range t.more {
-			if msg := j.set(&t.more[i], text); msg != "" {
+			if msg := j.set(&t.more[i], cell); msg != "" {
 				return msg
 			}
 		}
 		return ""
 	case keptCell:
 		lo := len(j.text)
-		j.text = appendKept(j.text, text)
+		j.text = appendKept(j.text, cell)
 		j.kept[len(j.kept)-len(j.p.keep)+t.store] = span{lo, len(j.text)}
 		return ""
 	}
@@ -314,6 +315,13 @@ func (s *store) parseJSON(comp *component, text []byte) (msg string) {
 		return "want a list, got an empty cell"
 	}
 	t, splits, err := s.parser.Parse(text)
+	if err != nil && (text[0] == '[' || text[0] == '(' && comp.DType != tensor.String) {
+		if list, ok := fromPython(text); ok {
+			if t, splits, again := s.parser.Parse(list); again == nil {
+				return s.put(comp, t, splits)
+			}
+		}
+	}
 	if err != nil && text[0] != '[' && comp.Shape.Admits([]int64{1}) && !comp.Ragged {
 		// A single value stands for a list of one. A string may stand without quotes.
 		if comp.DType == tensor.String {
@@ -327,6 +335,11 @@ func (s *store) parseJSON(comp *component, text []byte) (msg string) {
 	if err != nil {
 		return err.Error()
 	}
+	return s.put(comp, t, splits)
+}
+
+// put stores the value of the last row.
+func (s *store) put(comp *component, t tensor.Tensor, splits []tensor.Tensor) (msg string) {
 	s.values[len(s.values)-1] = t
 	if comp.Ragged {
 		s.splits[len(s.splits)-1] = splits
@@ -334,12 +347,23 @@ func (s *store) parseJSON(comp *component, text []byte) (msg string) {
 	return ""
 }
 
-// appendKept appends a kept cell as JSON: a number where it is one as JSON writes it, otherwise a string.
-func appendKept(dst, text []byte) []byte {
-	if jsontext.IsNumber(text) {
-		return append(dst, text...)
+// appendKept appends a kept cell as JSON: a number where it is one as JSON writes it, a boolean where it is the word for one, null where nothing stands between
+// the separators, otherwise a string. Quotes make a difference to the empty cell alone: some programs quote every cell, or every one but numbers.
+func appendKept(dst []byte, cell field) []byte {
+	switch string(cell.text) {
+	case "":
+		if !cell.quoted {
+			return append(dst, "null"...)
+		}
+	case "true", "True", "TRUE":
+		return append(dst, "true"...)
+	case "false", "False", "FALSE":
+		return append(dst, "false"...)
 	}
-	return jsontext.AppendString(dst, string(text))
+	if jsontext.IsNumber(cell.text) {
+		return append(dst, cell.text...)
+	}
+	return jsontext.AppendString(dst, string(cell.text))
 }
 
 // finish makes the block of what was read.

@@ -53,9 +53,10 @@ func (d dialect) closing(b []byte, i int) int {
 
 // field is a field of a line as it was found.
 type field struct {
-	text []byte // unquoted: within the chunk, or in the scratch memory
-	end  int    // the index of the separator or the line end after it
-	bad  bool   // text follows the closing quote
+	text   []byte // unquoted: within the chunk, or in the scratch memory
+	end    int    // the index of the separator or the line end after it
+	quoted bool
+	bad    bool // text follows the closing quote
 }
 
 // field reads the field that begins at b[i]. Unquoted text is written to scratch, which is returned. The last byte of b is a line end.
@@ -68,7 +69,7 @@ func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 	end := d.closing(b, start)
 	if end < 0 {
 		// A quote that does not end: the reader of chunks has seen to it that this cannot be.
-		return field{text: b[start:], end: len(b) - 1, bad: true}, scratch
+		return field{text: b[start:], end: len(b) - 1, quoted: true, bad: true}, scratch
 	}
 	text := b[start : end-1]
 	if bytes.IndexByte(text, d.quote) >= 0 {
@@ -82,7 +83,7 @@ func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 		text = scratch
 	}
 	after := d.separator(b, end)
-	return field{text: text, end: after, bad: len(trimCR(b, end, after)) > 0}, scratch
+	return field{text: text, end: after, quoted: true, bad: len(trimCR(b, end, after)) > 0}, scratch
 }
 
 // separator returns the index of the next separator or line end.
