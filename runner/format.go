@@ -42,7 +42,7 @@ var formats = []format{
 	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns, write: writeNPY(npy.NewZipWriter)},
 	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord, lines: true},
 	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns, write: writeParquet},
-	{name: "arrow", extensions: []string{".arrow", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, write: writeArrow},
+	{name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, write: writeArrow},
 }
 
 // formatNames lists the formats for which keep holds.

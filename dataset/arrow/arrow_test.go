@@ -59,7 +59,7 @@ func TestColumns(t *testing.T) {
 	}
 	want := []string{
 		"day date32 int32()", "d64 date64 int64()", "s timestamp[s] int64()", "us timestamp[us, tz=UTC] int64()", "time time64[us] int64()", "t32 time32[ms] int32()", "dur duration[ms] int64()",
-		"dec decimal(9, 2) float64()", "wide decimal256(60, 4) float64()", "deep.a int64 int64()", "deep.b.c list<item: float64> float64(None,)", "map map<utf8, int64, items_nullable> invalid()", "none null invalid()",
+		"dec decimal(9, 2) float64()", "wide decimal256(60, 4) float64()", "deep.a int64 int64()", "deep.b.c list<item: float64> float64(None,)", "map map<utf8, int64, items_nullable> invalid()", "none null int32()",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Columns (-want +got):\n%s", diff)

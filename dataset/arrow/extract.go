@@ -74,7 +74,7 @@ func leafType(t ar.DataType) (tensor.DType, nested.Text) {
 		ar.BOOL: tensor.Bool, ar.INT8: tensor.Int8, ar.INT16: tensor.Int16, ar.INT32: tensor.Int32, ar.INT64: tensor.Int64, ar.UINT8: tensor.Uint8, ar.UINT16: tensor.Uint16,
 		ar.UINT32: tensor.Uint32, ar.UINT64: tensor.Uint64, ar.FLOAT16: tensor.Float16, ar.FLOAT32: tensor.Float32, ar.FLOAT64: tensor.Float64,
 		ar.STRING: tensor.String, ar.LARGE_STRING: tensor.String, ar.BINARY: tensor.String, ar.LARGE_BINARY: tensor.String, ar.FIXED_SIZE_BINARY: tensor.String,
-		ar.STRING_VIEW: tensor.String, ar.BINARY_VIEW: tensor.String, ar.DURATION: tensor.Int64,
+		ar.NULL: tensor.Int32, ar.STRING_VIEW: tensor.String, ar.BINARY_VIEW: tensor.String, ar.DURATION: tensor.Int64,
 		ar.DECIMAL32: tensor.Float64, ar.DECIMAL64: tensor.Float64, ar.DECIMAL128: tensor.Float64, ar.DECIMAL256: tensor.Float64,
 	}
 	switch t := t.(type) {
@@ -188,6 +188,12 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 			if a.Value(from + i) {
 				out.Data[i] = 1
 			}
+		}
+		return nil
+	case *array.Null:
+		out.Data, out.NullSlots = make([]byte, n*out.Type.DType.Size()), make([]int, n)
+		for i := range n {
+			out.NullSlots[i] = i // the array does not say so itself
 		}
 		return nil
 	case *array.Dictionary:

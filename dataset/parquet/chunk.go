@@ -99,6 +99,9 @@ func (r *reader) more() error {
 
 // decode makes values of the page.
 func (r *reader) decode() error {
+	if r.code == none {
+		return r.levels()
+	}
 	values := r.page.Data()
 	dict := r.page.Dictionary()
 	if dict != nil {

@@ -34,6 +34,7 @@ const (
 	text                // byte arrays
 	fixed               // byte arrays of one length
 	decimal             // unscaled integers in any of these
+	none                // there are none: all is null
 )
 
 // leaves lists the columns of a file.
@@ -129,6 +130,8 @@ func (l *leaf) describe(t pq.Type, logical format.LogicalType) {
 			l.DType, l.code = tensor.Float16, plain
 			l.Name = strings.Replace(l.Name, "fixed_len_byte_array(2)", "float16", 1)
 		}
+	case *format.NullType: // a column without any value
+		l.DType, l.code, l.Name = tensor.Int32, none, "null"
 	case *format.DateType:
 		l.Text.Kind = nested.Date
 	case *format.TimeType:
