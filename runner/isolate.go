@@ -18,7 +18,7 @@ import (
 const isolateEnv = "TFRUN_ISOLATED"
 
 // IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the model's process is the program itself, started anew,
-// and there IsolateMain serves the model and does not return. Elsewhere it does nothing.
+// and there IsolateMain serves the model and does not return. Elsewhere it does nothing. Of a program that does not call it, [Load] says so, in 10 s at the most.
 func IsolateMain() {
 	if os.Getenv(isolateEnv) == "" {
 		return
@@ -28,7 +28,7 @@ func IsolateMain() {
 
 // ProcessError says that the process of an isolated model has died; see [Options.Isolate]. The session starts another one when it is used again.
 type ProcessError struct {
-	// While is what it was doing: "load", "prepare" or "run".
+	// While is what it was doing: "start", "load", "prepare" or "run".
 	While string
 	// Cause is how it ended: "SIGABRT", "SIGKILL (as when memory runs out)", "no answer in 5s", "exit status 1".
 	Cause string
@@ -57,6 +57,8 @@ const (
 	maxDeaths = 16
 	// isolateGrace is how long the process may take beyond a bound that TensorFlow itself is to keep.
 	isolateGrace = 2 * time.Second
+	// startWithin is how long the program may take to get to IsolateMain.
+	startWithin = 10 * time.Second
 	// prepareWithin bounds what takes no time: looking things up in the graph.
 	prepareWithin = 20 * time.Second
 )
@@ -320,6 +322,9 @@ func startIsolated(ctx context.Context, dir string, tags []string, o Options) (*
 	p, err := startProcess(isolateStderr)
 	if err != nil {
 		return nil, fmt.Errorf("start the model's process: %w", err)
+	}
+	if err := p.await(ctx, startWithin); err != nil {
+		return nil, err
 	}
 	o.Isolate = false
 	if err := p.ask(ctx, 0, "load", wireLoad, loadRequest{Dir: dir, Tags: tags, Options: o}, nil); err != nil {

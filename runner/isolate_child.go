@@ -27,7 +27,10 @@ func serveIsolated() int {
 		w:        bufio.NewWriterSize(os.NewFile(isolateAnswers, "answers"), wireBuffer),
 		programs: map[int]program{},
 	}
-	err := s.serve()
+	err := errors.Join(writeFrame(s.w, wireReady, 0), s.w.Flush())
+	if err == nil {
+		err = s.serve()
+	}
 	if errors.Is(err, io.EOF) {
 		return 0
 	}

@@ -35,7 +35,8 @@ type process struct {
 	killed  string // why we have ended it
 	cause   string // how it has died
 
-	dead chan struct{} // closed when it is gone, and nothing is pending any more
+	ready chan struct{} // closed when it has said that it serves
+	dead  chan struct{} // closed when it is gone, and nothing is pending any more
 }
 
 // request waits for its answer.
@@ -56,7 +57,7 @@ func startProcess(stderr io.Writer) (*process, error) {
 	}
 	p := &process{
 		requests: requests, stderr: &lastWords{to: stderr}, w: bufio.NewWriterSize(requests, wireBuffer),
-		pending: map[uint32]*request{}, dead: make(chan struct{}),
+		pending: map[uint32]*request{}, ready: make(chan struct{}), dead: make(chan struct{}),
 	}
 	growPipe(in)
 	growPipe(out)
@@ -79,10 +80,45 @@ func startProcess(stderr io.Writer) (*process, error) {
 	return p, nil
 }
 
+// await waits for the process to say that it serves. A program that does not call [IsolateMain] never does: it is ended.
+func (p *process) await(ctx context.Context, within time.Duration) error {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	why := fmt.Sprintf("has not called runner.IsolateMain within %v", within)
+	select {
+	case <-p.ready:
+		return nil
+	case <-ctx.Done():
+		p.kill("interrupted")
+		<-p.dead
+		return ctx.Err()
+	case <-late.C:
+		p.kill(why)
+		<-p.dead
+	case <-p.dead:
+		select {
+		case <-p.ready: // and died then: the first request will tell
+			return nil
+		default:
+		}
+		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return p.died("start")
+		}
+		why = fmt.Sprintf("ended (%v) without calling runner.IsolateMain", p.cmd.ProcessState)
+	}
+	return &OptionError{Option: "Isolate", Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
+}
+
 // read deals out the answers until the process is gone.
 func (p *process) read(answers *os.File) {
 	r := bufio.NewReaderSize(answers, wireBuffer)
-	var err error
+	kind, _, err := readFrame(r)
+	switch {
+	case err == nil && kind == wireReady:
+		close(p.ready)
+	case err == nil:
+		err = errWire
+	}
 	for err == nil {
 		err = p.answer(r)
 	}

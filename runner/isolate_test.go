@@ -66,6 +66,7 @@ func lines(t *testing.T, s *Session, o PredictOptions, rows string) ([]string, e
 func deathsOf(s *Session) int { return s.engine.(*isolated).restarts() }
 
 func TestIsolateNamesTheRowsThatKill(t *testing.T) {
+	t.Parallel()
 	fatal := "run: the model's process died: SIGABRT: Abort_op intentional failure; unlucky number"
 	clean := "run: the model's process died: exit status 0"
 	tests := []struct {
@@ -113,12 +114,13 @@ func TestIsolateNamesTheRowsThatKill(t *testing.T) {
 			[]string{`{"q":7,"u":"A","z":6}`, "row 2: " + fatal, `{"q":3,"u":"C","z":0}`},
 		},
 	}
-	s := isolatedSession(t, Options{})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			if underRace && tt.o.Workers < 2 {
 				t.Skip("one case is enough under the race detector")
 			}
+			s := isolatedSession(t, Options{})
 			rows := tt.rows
 			if !strings.Contains(rows, "\n") {
 				rows = strings.ReplaceAll(rows, " ", "\n")
@@ -147,6 +149,7 @@ func TestIsolateNamesTheRowsThatKill(t *testing.T) {
 
 // TestIsolateIsTheSame holds an isolated model against the same one in this process, in all dtypes.
 func TestIsolateIsTheSame(t *testing.T) {
+	t.Parallel()
 	for _, model := range []string{"mod_dtypes", "mod_strings", "k2_multi_io"} {
 		t.Run(model, func(t *testing.T) {
 			dir := filepath.Join("../testdata/models", model)
@@ -206,6 +209,7 @@ func TestIsolateIsTheSame(t *testing.T) {
 
 // An error of TensorFlow's stays one, and the process lives on.
 func TestIsolateErrors(t *testing.T) {
+	t.Parallel()
 	s, err := Load(t.Context(), "../testdata/models/mod_bad_reshape/model", Options{Isolate: true})
 	if err != nil {
 		t.Fatal(err)
@@ -236,6 +240,7 @@ func TestIsolateErrors(t *testing.T) {
 
 // A process that is ended from outside is replaced, heads and all.
 func TestIsolateRestarts(t *testing.T) {
+	t.Parallel()
 	s := isolatedSession(t, Options{Signatures: []string{"serving_default"}})
 	o := PredictOptions{Heads: []Head{{Activation: "sigmoid"}}}
 	if _, err := lines(t, s, PredictOptions{Heads: []Head{{ArgMax: true}}}, "[1]"); err == nil {
@@ -260,6 +265,7 @@ func TestIsolateRestarts(t *testing.T) {
 }
 
 func TestIsolateGivesUp(t *testing.T) {
+	t.Parallel()
 	s := isolatedSession(t, Options{})
 	p, err := s.NewPredictor(PredictOptions{SkipBadRows: true})
 	if err != nil {
@@ -285,6 +291,7 @@ func TestIsolateGivesUp(t *testing.T) {
 
 // A process that does not answer is ended: TensorFlow's own timeout cannot end it when it is stopped.
 func TestIsolateTimeout(t *testing.T) {
+	t.Parallel()
 	s := isolatedSession(t, Options{Timeout: 500 * time.Millisecond})
 	warmUp(t, s)
 	if err := syscall.Kill(s.engine.(*isolated).live.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
@@ -310,6 +317,7 @@ func warmUp(t *testing.T, s *Session) {
 }
 
 func TestIsolateInterrupted(t *testing.T) {
+	t.Parallel()
 	s := isolatedSession(t, Options{})
 	warmUp(t, s)
 	if err := syscall.Kill(s.engine.(*isolated).live.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
@@ -324,6 +332,7 @@ func TestIsolateInterrupted(t *testing.T) {
 }
 
 func TestIsolateMemory(t *testing.T) {
+	t.Parallel()
 	if lib, err := OpenLibrary(""); err == nil && lib.Version < "2.17" {
 		t.Skipf("TensorFlow %s makes no list until something is put into it", lib.Version)
 	}
@@ -340,6 +349,7 @@ func TestIsolateMemory(t *testing.T) {
 
 // A failed check of TensorFlow's own, where its convolutions are oneDNN's; an error elsewhere.
 func TestIsolateFailedCheck(t *testing.T) {
+	t.Parallel()
 	s := isolatedSession(t, Options{})
 	_, err := lines(t, s, PredictOptions{Signature: "checks"}, "[1]\n[16]")
 	if err == nil || !strings.Contains(err.Error(), "would have more than 2**63 - 1 elements") && !strings.Contains(err.Error(), "overflow") {
@@ -385,6 +395,7 @@ func TestIsolateStderr(t *testing.T) {
 
 // The model's process ends when the one that has started it is gone, whatever way.
 func TestIsolateEndsWithItsParent(t *testing.T) {
+	t.Parallel()
 	s := isolatedSession(t, Options{})
 	e := s.engine.(*isolated)
 	pid := e.live.cmd.Process.Pid

@@ -14,6 +14,7 @@ import (
 // The two processes of an isolated model talk over two pipes. A frame is a byte that says what it is and the number of the request, four bytes little-endian;
 // what follows depends on the kind. Answers may come in another order than the requests.
 const (
+	wireReady   = 'i' // nothing; the first thing that the model's process says, unasked
 	wireLoad    = 'L' // JSON loadRequest → nothing
 	wirePrepare = 'P' // JSON prepareRequest → nothing
 	wireHead    = 'H' // JSON headRequest → JSON []headReply

@@ -72,6 +72,19 @@ func tooOld(version string) bool {
 	return err == nil && err2 == nil && (x < 2 || x == 2 && y < 15)
 }
 
+// cannotRun says why a library of TensorFlow's must not even be opened here, "" where it may be. All builds for x86-64 use AVX from their first
+// instructions on: on a processor without it the whole process would end at once, by SIGILL or by TensorFlow's own check. Where the environment variable
+// TFRUN_NO_AVX is set, the library is one that was built to do without.
+func cannotRun(path string, avx bool) string {
+	if avx || runtime.GOARCH != "amd64" || os.Getenv("TFRUN_NO_AVX") != "" {
+		return ""
+	}
+	if _, err := os.Stat(path); err != nil && filepath.IsAbs(path) {
+		return "" // opening it gives the reason
+	}
+	return "needs a processor with AVX, which this one, or the virtual machine's, does not have (TFRUN_NO_AVX=1 opens a build that does without)"
+}
+
 // whyNot says why a file is no library that can be opened, where the dynamic linker's reason leads astray: of one for another processor it says that
 // there is no such file.
 func whyNot(path, reason string) string {

@@ -51,6 +51,7 @@ import (
 	"unsafe"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
+	"golang.org/x/sys/cpu"
 )
 
 // HasTensorFlow reports whether this program was built with libtensorflow.
@@ -89,6 +90,10 @@ func OpenLibrary(named string) (Library, error) {
 	}
 	var tried []LibraryTry
 	for _, path := range libraryFiles(named) {
+		if reason := cannotRun(path, cpu.X86.HasAVX); reason != "" {
+			tried = append(tried, LibraryTry{Path: path, Reason: reason})
+			continue
+		}
 		cPath := C.CString(path)
 		reason := C.shim_open(cPath, quiet)
 		C.free(unsafe.Pointer(cPath))

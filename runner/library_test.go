@@ -48,3 +48,28 @@ func TestWhyNot(t *testing.T) {
 		t.Errorf("no library: %q", got)
 	}
 }
+
+func TestCannotRun(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("AVX is of x86-64")
+	}
+	lib := filepath.Join(t.TempDir(), "libtensorflow_cc.so.2")
+	if got := cannotRun(lib, false); got != "" {
+		t.Errorf("no library: %q", got)
+	}
+	if err := os.WriteFile(lib, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{lib, "libtensorflow.so.2"} {
+		if got := cannotRun(path, true); got != "" {
+			t.Errorf("%s with AVX: %q", path, got)
+		}
+		if got := cannotRun(path, false); !strings.HasPrefix(got, "needs a processor with AVX") {
+			t.Errorf("%s without AVX: %q", path, got)
+		}
+	}
+	t.Setenv("TFRUN_NO_AVX", "1")
+	if got := cannotRun(lib, false); got != "" {
+		t.Errorf("a build that does without: %q", got)
+	}
+}

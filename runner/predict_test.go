@@ -22,6 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	forgetIsolateMain()
 	IsolateMain()
 	goleak.VerifyTestMain(m)
 }
