@@ -52,7 +52,7 @@ func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source,
 		if len(src.Keep) > 0 {
 			return nil, src, &OptionError{Option: "Keep", Msg: "records go to the model as they are: there are no columns to keep"}
 		}
-		rows := tfrecord.Records(tfrecord.Options{Open: src.open, MaxRecord: src.limits.RowBytes}, src.Files...)
+		rows := tfrecord.Records(tfrecord.Options{Open: src.openRecords, MaxRecord: src.limits.RowBytes}, src.Files...)
 		return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) { return e, nil }), src, nil
 	}
 	features, src, err := p.encodedFeatures(src, f)

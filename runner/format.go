@@ -111,7 +111,7 @@ func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) f
 }
 
 func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
-	o := tfrecord.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRecord: src.limits.RowBytes, MaxValues: src.limits.mostValues(spec)}
+	o := tfrecord.Options{Open: src.openRecords, Keep: src.Keep, Columns: src.columnLists(), MaxRecord: src.limits.RowBytes, MaxValues: src.limits.mostValues(spec)}
 	return tfrecord.Rows(spec, o, src.Files...)
 }
 

@@ -1,19 +1,13 @@
 package runner
 
 import (
-	"bufio"
-	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -21,7 +15,8 @@ import (
 
 // Source says where rows come from and how they become a signature's inputs.
 type Source struct {
-	// Files are read one after the other; "-" is Stdin. A name that ends in .gz or .zst is decompressed.
+	// Files are read one after the other; "-" is Stdin. What gzip or zstd compressed is decompressed, by its name or its first
+	// bytes; a TFRecord file also what zlib did, as TensorFlow may write it.
 	Files []string
 	Stdin io.Reader
 	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; "" goes by the files' names, which must then agree.
@@ -300,54 +295,3 @@ func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) 
 	}
 	return out, nil
 }
-
-// open opens a file of the source, decompressed.
-func (src Source) open(name string) (io.ReadCloser, error) {
-	if name == "-" {
-		if src.Stdin == nil {
-			return nil, &OptionError{Option: "Stdin", Msg: "there is no standard input"}
-		}
-		return io.NopCloser(src.Stdin), nil
-	}
-	file, err := dataset.OpenFile(name)
-	if err != nil {
-		return nil, err
-	}
-	var f io.ReadCloser = file
-	if src.read != nil {
-		f = counted{file, src.read}
-	}
-	switch filepath.Ext(name) {
-	case ".gz":
-		in := &countedReader{Reader: f}
-		in.ahead = bufio.NewReaderSize(in, 256<<10)
-		z, err := gzip.NewReader(in.ahead)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
-		}
-		return &decompressed{Reader: src.bounded(z, in, name), close: z.Close, file: f}, nil
-	case ".zst":
-		in := &countedReader{Reader: f}
-		z, err := zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27)) // the largest window that zstd itself takes unasked
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
-		}
-		return &decompressed{Reader: src.bounded(z, in, name), close: func() error { z.Close(); return nil }, file: f}, nil
-	}
-	return f, nil
-}
-
-// bounded returns a decompressor that holds its size against what it read of the file.
-func (src Source) bounded(z io.Reader, in *countedReader, name string) io.Reader {
-	return &bounded{Reader: z, name: name, in: in, most: src.limits.orDefaults().Ratio}
-}
-
-// decompressed reads a compressed file and closes both.
-type decompressed struct {
-	io.Reader
-	close func() error
-	file  io.Closer
-}
-
-// Close closes the decompressor and the file.
-func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Close()) }

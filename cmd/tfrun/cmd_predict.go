@@ -86,7 +86,7 @@ for each row, in the rows' order.
 
 A row of a .jsonl file is an object with a key for each input of the signature; where there is
 one input, a bare value will do. A row of a .txt file is a line of text. INPUT may be
-compressed (.gz, .zst), a quoted glob, or - for stdin.
+compressed (gzip, zstd), a quoted glob, or - for stdin.
 
 Rows are grouped as they come and padded with zeros to the longest of their batch, as
 tf.data's padded_batch does. A model without masking answers differently for padded rows,

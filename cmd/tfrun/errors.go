@@ -95,6 +95,7 @@ func hints(err error) []string {
 		signature *savedmodel.SignatureError
 		library   *runner.LibraryError
 		limit     *dataset.LimitError
+		column    *dataset.ColumnError
 		hinted    interface{ Hints() []string }
 	)
 	switch {
@@ -102,6 +103,8 @@ func hints(err error) []string {
 		return []string{fmt.Sprintf("a larger limit: --%s", limitFlags[limit.Limit])}
 	case errors.As(err, &hinted):
 		return hinted.Hints()
+	case errors.As(err, &column):
+		return columnHints(column)
 	case errors.As(err, &usage):
 		if usage.hint != "" {
 			return []string{usage.hint}
@@ -118,6 +121,17 @@ func hints(err error) []string {
 		return []string{"build it with cgo: make build"}
 	}
 	return nil
+}
+
+// columnHints says how an input is read from a column of another name.
+func columnHints(e *dataset.ColumnError) []string {
+	if e.Component == "" || e.Msg != "" || len(e.Have) == 0 {
+		return nil
+	}
+	if e.Near != "" {
+		return []string{fmt.Sprintf("read it from that column: --column %s=%s", e.Component, e.Near)}
+	}
+	return []string{fmt.Sprintf("say which column it is, or which stand side by side in it: --column %s=COLUMN, --column '%s=f*'", e.Component, e.Component)}
 }
 
 // cause drops the name from a file system's error, for messages that name the file themselves.

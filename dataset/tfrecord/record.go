@@ -28,6 +28,11 @@ func masked(data []byte) uint32 {
 	return (c>>15 | c<<17) + 0xa282ead8
 }
 
+// Begins reports whether a file with these first bytes, at least 12, begins with a record: whether they hold a length and its checksum.
+func Begins(head []byte) bool {
+	return len(head) >= headSize && masked(head[:8]) == binary.LittleEndian.Uint32(head[8:headSize])
+}
+
 // records reads the records of one file.
 type records struct {
 	name string
@@ -61,7 +66,7 @@ func (r *records) next(buf []byte) ([]byte, error) {
 		return buf, r.fail(err)
 	}
 	r.n++
-	if masked(head[:8]) != binary.LittleEndian.Uint32(head[8:]) {
+	if !Begins(head[:]) {
 		if r.n == 1 {
 			return buf, fmt.Errorf("%s: not a TFRecord file: its first bytes are no record's", r.name)
 		}
