@@ -46,9 +46,9 @@ func parseDevice(s string) (device, error) {
 // Optimizer says how much TensorFlow's graph optimizer (Grappler) does.
 //
 // Measured with TensorFlow 2.21 on 2 shared cores, in CPU time. Session-wide, beside the functions' own optimizer, it cost time at the start (loading and the first run
-// of one row: 454 ms with it, 307 without, for the tutorial's Keras 2 model; 269 and 217 for its Keras 3 export; 578 and 351 for a residual network), and later runs of that
-// model, a dense one, two convolutional ones, a GRU and a transformer took the same time with and without. The functions' own costs the first run of the tutorial's
-// model 70 to 90 ms more and makes full batches from 5 to 15 % faster: worth it for all but short jobs.
+// of one row: 454 ms with it, 307 without, for the tutorial's Keras 2 model; 578 and 351 for a residual network; no difference for the Keras 3 export), and later runs
+// of that model, a dense one, two convolutional ones, a GRU and a transformer took the same time with and without. The functions' own costs the first run of the
+// tutorial's model 70 to 80 ms more, and without it full batches took 5 to 15 % longer, those of a mobile network 37 %: worth it for all but short jobs.
 type Optimizer string
 
 const (
