@@ -3,11 +3,14 @@ package dataset
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/tfrun/tfrun/dataset/internal/digits"
 )
 
 // scanner reads JSON values off one line. Its errors say what was wanted and what was found; the caller adds the place.
@@ -221,6 +224,16 @@ func (s *scanner) decimal(bits int) (v float64, ok bool) {
 	if i < len(b) && b[i] == '.' {
 		i++
 		point := i
+		for i+8 <= cap(b) {
+			d, k := digits.Eight(binary.LittleEndian.Uint64(b[i : i+8]))
+			if i+k > len(b) {
+				break // what follows is not the line's
+			}
+			m = m*digits.Pow10[k] + d
+			if i += k; k < 8 {
+				break
+			}
+		}
 		for i < len(b) && b[i]-'0' <= 9 {
 			m = m*10 + uint64(b[i]-'0')
 			i++

@@ -200,7 +200,7 @@ func (c *intSink[T]) integral(text []byte) (T, error) {
 
 // newFloatSink returns a sink of real numbers.
 func newFloatSink[T tensor.Value](bits int, convert func(float64) T) sink {
-	c := &floatSink[T]{column: column[T]{name: "a number", many: "numbers"}}
+	c := &floatSink[T]{column: column[T]{name: "a number", many: "numbers"}, bits: bits, convert: convert}
 	c.read = func(s *scanner) (T, error) {
 		v, err := readFloat(s, bits, "a number")
 		return convert(v), err
@@ -208,16 +208,47 @@ func newFloatSink[T tensor.Value](bits int, convert func(float64) T) sink {
 	return c
 }
 
-type floatSink[T tensor.Value] struct{ column[T] }
+// floatSink reads real numbers.
+type floatSink[T tensor.Value] struct {
+	column[T]
+	bits    int
+	convert func(float64) T
+}
+
+// values is column's, with a tight loop for what most lists hold.
+func (c *floatSink[T]) values(s *scanner, limit int64) (int64, error) {
+	for n := int64(1); ; n++ {
+		if int64(len(c.vals)) >= limit {
+			return n - 1, errTooMany
+		}
+		if v, ok := s.decimal(c.bits); ok {
+			c.vals = append(c.vals, c.convert(v))
+		} else if err := c.scalar(s); err != nil {
+			return n - 1, err
+		}
+		if s.i+1 < len(s.b) && s.b[s.i] == ',' {
+			if s.i++; s.b[s.i] == ' ' {
+				s.i++
+			}
+			continue
+		}
+		if more, err := s.more(']'); !more {
+			return n, err
+		}
+	}
+}
 
 // readFloat reads a number. NaN and the infinities may stand in quotes too, as protocol buffers' JSON has them.
 func readFloat(s *scanner, bits int, want string) (float64, error) {
-	for i, word := range [...]string{`"NaN"`, `"Infinity"`, `"-Infinity"`} {
-		if s.peek() == '"' && s.literal(word) {
-			return [...]float64{math.NaN(), math.Inf(1), math.Inf(-1)}[i], nil
+	k := s.peek()
+	if k == '"' {
+		for i, word := range [...]string{`"NaN"`, `"Infinity"`, `"-Infinity"`} {
+			if s.literal(word) {
+				return [...]float64{math.NaN(), math.Inf(1), math.Inf(-1)}[i], nil
+			}
 		}
 	}
-	if k := s.peek(); k != '-' && (k < '0' || k > '9') && k != 'N' && k != 'I' {
+	if k != '-' && (k < '0' || k > '9') && k != 'N' && k != 'I' {
 		return 0, fmt.Errorf("want %s, got %s", want, s.found())
 	}
 	return s.float(bits)

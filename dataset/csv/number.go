@@ -3,9 +3,9 @@ package csv
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"strconv"
 
+	"github.com/tfrun/tfrun/dataset/internal/digits"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -47,8 +47,8 @@ func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
 		i++
 		from := i
 		for {
-			v, k := digits8(binary.LittleEndian.Uint64(b[i : i+8]))
-			m = m*pow10Int[k] + v
+			v, k := digits.Eight(binary.LittleEndian.Uint64(b[i : i+8]))
+			m = m*digits.Pow10[k] + v
 			i += k
 			if k < 8 {
 				break
@@ -69,23 +69,6 @@ func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
 	}
 	return d, i, true
 }
-
-// digits8 reads the digits that eight bytes of text begin with, and says how many there are. It has no branches: the number of digits of a float is as
-// good as random too.
-func digits8(v uint64) (value uint64, n int) {
-	const (
-		low7 = 0x7f7f7f7f7f7f7f7f
-		high = 0x8080808080808080
-	)
-	v ^= 0x3030303030303030 // digits become 0 to 9
-	other := (v&low7 + 0x7676767676767676 | v) & high
-	n = bits.TrailingZeros64(other) >> 3 // of no other byte: 64
-	v <<= uint(8*(8-n)) & 127            // zeros in front
-	v = v*10 + v>>8
-	return (v&0x000000ff000000ff*0x000f424000000064 + v>>16&0x000000ff000000ff*0x0000271000000001) >> 32, n
-}
-
-var pow10Int = [9]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 
 // recount reads the significant digits anew, 19 of them, and counts the others in the exponent. text may hold one point.
 func (d *decimal) recount(text []byte) {
