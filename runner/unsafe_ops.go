@@ -27,7 +27,7 @@ func (e *UnsafeError) Error() string {
 		more = fmt.Sprintf(" and %d more", n)
 	}
 	if f.Op == "" {
-		return fmt.Sprintf("model %q: %s runs %s in %q: it %s%s", e.Model, what, f.Kind, f.Where(), f.Detail, more)
+		return fmt.Sprintf("model %q: %s meets %s in %q: it %s%s", e.Model, what, f.Kind, f.Where(), f.Detail, more)
 	}
 	return fmt.Sprintf("model %q: %s runs %s (%s) in %q%s", e.Model, what, f.Op, f.Kind, f.Where(), more)
 }
@@ -47,7 +47,7 @@ func (s *Session) checkOps(signature string) error {
 		if slices.Contains(s.allowOps, f.Op) {
 			continue
 		}
-		if signature == "" && (f.Loading || f.Kind == savedmodel.EndlessCalls) && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
+		if signature == "" && (f.Loading || f.Kind.Deadly()) && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
 			e.Findings = append(e.Findings, f)
 		}
 	}

@@ -64,7 +64,7 @@ func (mg *MetaGraph) legacyMetadata(objs *objectGraph) kerasMetadata {
 		user := obj.GetUserObject()
 		//lint:ignore SA1019 deprecated for writers; old models have nothing else
 		text := user.GetMetadata()
-		if text == "" || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
+		if text == "" || tooManyValues([]byte(text)) || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
 			continue
 		}
 		o := &kerasObject{identifier: user.GetIdentifier()}

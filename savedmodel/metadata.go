@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -31,6 +32,14 @@ type kerasObject struct {
 	Config    json.RawMessage `json:"config"`
 	Trainable *bool           `json:"trainable"`
 	BuildArg  json.RawMessage `json:"build_input_shape"`
+}
+
+// maxMetadataValues bounds the values in an object's metadata, which take a hundred times the memory that their text does. Ten thousand layers have some 300,000.
+const maxMetadataValues = 1 << 20
+
+// tooManyValues counts what comes between values, or before the first.
+func tooManyValues(text []byte) bool {
+	return bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > maxMetadataValues
 }
 
 // readMetadata reads keras_metadata.pb. A model without one gives nil and no error.
@@ -88,6 +97,9 @@ func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
 	})
 	if err != nil {
 		return 0, nil, err
+	}
+	if tooManyValues(text) {
+		return 0, nil, formatError(path, "the metadata of %s has more than %d values", obj.path, maxMetadataValues)
 	}
 	if err := json.Unmarshal(text, obj); err != nil {
 		return 0, nil, formatError(path, "the metadata of %s is damaged: %v", obj.path, err)

@@ -31,6 +31,7 @@ const (
 	maxText        = 256 << 20
 	maxMetadata    = 512 << 20
 	maxFingerprint = 1 << 20
+	maxSignatures  = 10_000 // of a graph; honest ones have up to a few dozen
 )
 
 // Open reads the SavedModel in directory dir: saved_model.pb, or saved_model.pbtxt where there is only that. Where dir holds neither
@@ -227,6 +228,11 @@ func readFile(path string, limit int64, check func(head []byte) error) ([]byte, 
 	}
 	if err := check(head); err != nil {
 		return nil, err
+	}
+	if size > unframed && filepath.Base(path) == fileBinary {
+		if err := checkFrames(path, f, size); err != nil {
+			return nil, err
+		}
 	}
 	data := make([]byte, size)
 	copy(data, head)

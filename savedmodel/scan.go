@@ -12,7 +12,7 @@ import (
 type Finding struct {
 	Kind     FindingKind `json:"kind"`
 	Severity Severity    `json:"severity"`
-	// Op is the operation's type; "" for what stands in the Keras metadata or in the list of assets, and for calls.
+	// Op is the operation's type; "" for what stands in the Keras metadata or in the list of assets, for calls and for sizes.
 	Op string `json:"op,omitempty"`
 	// Function holds the operation; "" stands for the main graph.
 	Function string `json:"function,omitempty"`
@@ -41,8 +41,12 @@ const (
 	LambdaLayer    FindingKind = "lambda"        // a Keras layer whose code is a Python function
 	Bytecode       FindingKind = "bytecode"      // Python bytecode, which Keras runs when it loads the model
 	EndlessCalls   FindingKind = "endless-calls" // functions that call themselves, or come to millions of calls: TensorFlow ends the process
+	HugeTensor     FindingKind = "huge-tensor"   // the graph says how large: more values than there can be
 	AssetPath      FindingKind = "asset-path"    // an asset outside the model's directory
 )
+
+// Deadly reports whether TensorFlow ends the process, or does not come to an end, once it has such a thing loaded: running another signature is no way round it.
+func (k FindingKind) Deadly() bool { return k == EndlessCalls || k == HugeTensor }
 
 // Severity says what a [Finding] means to someone who loads the model and runs its signatures.
 type Severity string
@@ -56,7 +60,7 @@ const (
 
 // RunsWith reports whether loading the model and running the signature runs into what was found. The empty name stands for any signature.
 func (f *Finding) RunsWith(signature string) bool {
-	return f.Severity == Unsafe && (f.Op != "" || f.Kind == EndlessCalls) && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
+	return f.Severity == Unsafe && (f.Op != "" || f.Kind.Deadly()) && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
 }
 
 // Where names the place of the finding for people: the layer, or the function, or the node.
@@ -84,7 +88,7 @@ func (mg *MetaGraph) Scan() ([]Finding, error) {
 	if err := s.reachAll(); err != nil {
 		return nil, err
 	}
-	findings := append(s.report(), s.endless()...)
+	findings := slices.Concat(s.report(), s.endless(), s.impossible())
 	metadata, err := mg.scanMetadata()
 	if err != nil {
 		return nil, err

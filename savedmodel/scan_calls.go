@@ -3,8 +3,6 @@ package savedmodel
 import (
 	"fmt"
 	"math"
-	"slices"
-	"strings"
 )
 
 // mostCalls bounds how many calls running a function comes to when each function it calls is put in its place, as TensorFlow does before the first run.
@@ -17,15 +15,7 @@ func (s *scanner) endless() []Finding {
 	var findings []Finding
 	found := func(function string, c *scanCall, detail string) {
 		f := Finding{Kind: EndlessCalls, Severity: Dormant, Function: function, Node: c.node, Layer: s.layer(function, c.node), Detail: detail}
-		for label := range s.labels[function] {
-			if sig, ok := strings.CutPrefix(label, labelSignature); ok {
-				f.Signatures = append(f.Signatures, sig)
-			}
-		}
-		slices.Sort(f.Signatures)
-		if f.Loading = s.labels[function][labelLoading]; f.Loading || len(f.Signatures) > 0 {
-			f.Severity = Unsafe
-		}
+		f.reachedBy(s.labels[function])
 		findings = append(findings, f)
 	}
 	cost := map[string]float64{} // calls below a function; infinite while it is being looked at

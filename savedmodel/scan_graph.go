@@ -38,6 +38,7 @@ type scanner struct {
 type scanBody struct {
 	hits  []scanHit
 	calls []*scanCall
+	huge  []scanHuge
 }
 
 // scanNode is what is kept of a node of the main graph.
@@ -46,6 +47,7 @@ type scanNode struct {
 	inputs []string
 	calls  []*scanCall
 	origin scanOrigin
+	sizes  string // of a constant that would be an impossible shape: what is wrong with it
 	// assigned marks a read of a variable whose first input is what the variable holds.
 	assigned bool
 }
@@ -155,9 +157,13 @@ func (s *scanner) readMain() error {
 			return err
 		}
 		n := &scanNode{op: def.GetOp(), inputs: def.GetInput()}
-		n.origin = s.mainOrigin(def)
+		n.origin, n.sizes = s.mainOrigin(def), hugeShape(def)
+		if detail := hugeConst(def); detail != "" {
+			body.huge = append(body.huge, scanHuge{def.GetName(), detail})
+		}
 		s.main[def.GetName()] = n
 		callees, rule, hit := s.look(def)
+		_, sized := sizedBy[n.op]
 		// The inputs' own nodes may stand further down.
 		late = append(late, func() {
 			args := make([]scanOrigin, 0, len(n.inputs))
@@ -173,8 +179,9 @@ func (s *scanner) readMain() error {
 			if hit {
 				body.hits = append(body.hits, newHit(def, rule, args))
 			}
+			body.huge = append(body.huge, s.hugeMain(def)...)
 		})
-		if !hit && len(callees) == 0 {
+		if !hit && !sized && len(callees) == 0 {
 			late = late[:len(late)-1]
 		}
 	}
@@ -290,6 +297,7 @@ func (s *scanner) readFunction(f *function) {
 		s.implement[api] = append(s.implement[api], f.name)
 	}
 	for _, n := range f.nodes {
+		body.huge = append(body.huge, hugeInside(n)...)
 		callees, rule, hit := s.look(n.def)
 		if len(callees) == 0 && !hit {
 			continue

@@ -175,6 +175,9 @@ func (mg *MetaGraph) readSignature(entry []byte) error {
 	if err != nil {
 		return err
 	}
+	if len(mg.Signatures) == maxSignatures {
+		return formatError(mg.model.File, "has more than %d signatures", maxSignatures)
+	}
 	mg.Signatures[name] = newSignature(name, def)
 	return nil
 }

@@ -231,10 +231,11 @@ func hostileData() []hostileCase {
 			data := field(1, 6, field(1, 200, []byte("\x0a\x0ckeras_tensor")))
 			return tfrecord(uint64(len(data)), data)
 		}),
-		dataCase("tf.Example: messages nested 10,000 deep", "rows.tfrecord", 1, "", func(*hostile) []byte {
+		{"data", "tf.Example: messages nested 10,000 deep", func(h *hostile) string {
 			data := nestedFields(1, 10_000)
-			return tfrecord(uint64(len(data)), data)
-		}),
+			h.rowsRefused(1, "row 1: run: ", h.file("rows.tfrecord", tfrecord(uint64(len(data)), data)))
+			return "exit 1: an example without the model's input is an empty row, of which TensorFlow says what the model makes"
+		}},
 		dataCase("tf.Example: a packed list of 50 million values", "rows.tfrecord", 3, "rows.tfrecord", func(*hostile) []byte {
 			list := field(1, 50e6, make([]byte, 50e6))
 			value := field(3, uint64(len(list)), list)

@@ -150,6 +150,24 @@ func saved(model func() []byte) func(*hostile) {
 func hostileModels() []hostileCase {
 	y := identity("y", "x")
 	cases := []hostileCase{
+		modelCase("a function that calls itself", saved(func() []byte {
+			f := function("f", "c:output:0", call("c", "f", "a"))
+			return through(1, call("y", "f", "x"), 2, msg(1, f))
+		})),
+		modelCase("two functions that call each other", saved(func() []byte {
+			f := function("f", "c:output:0", call("c", "g", "a"))
+			g := function("g", "c:output:0", call("c", "f", "a"))
+			return through(1, call("y", "f", "x"), 2, msg(1, f, 1, g))
+		})),
+		modelCase("functions that call the next one twice, 60 levels: 2^60 calls", saved(func() []byte {
+			var library []byte
+			for i := range 60 {
+				next := fmt.Sprintf("f%d", i+1)
+				library = append(library, msg(1, function(fmt.Sprintf("f%d", i), "d:output:0", call("c", next, "a"), call("d", next, "c:output:0")))...)
+			}
+			library = append(library, msg(1, function("f60", "i:output:0", identity("i", "a")))...)
+			return through(1, call("y", "f0", "x"), 2, library)
+		})),
 		modelCase("a function that does not exist", saved(func() []byte { return through(1, call("y", "nowhere", "x")) })),
 		modelCase("functions of one name, twice", saved(func() []byte {
 			f := function("f", "i:output:0", identity("i", "a"))
@@ -195,6 +213,14 @@ func hostileModels() []hostileCase {
 			x := tensorInfo("x:0", 9999, shapeOf(-1, -1))
 			return graphModel(msg(1, node("x", "Placeholder", 5, dtype(9999)), 1, y), sig(x, tensorInfo("y:0", -1, shapeOf(-1))))
 		})),
+		modelCase("a constant that claims 2^60 values", saved(func() []byte {
+			c := constant("c", dtFloat, msg(1, dtFloat, 2, shapeOf(1<<30, 1<<30), 5, "\x00\x00\x80\x3f"))
+			return through(1, c, 1, node("y", "AddV2", 3, "x", 3, "c", 5, typeT(dtFloat)))
+		})),
+		modelCase("a constant whose dimensions overflow", saved(func() []byte {
+			c := constant("c", dtFloat, msg(1, dtFloat, 2, shapeOf(1<<40, 1<<40, 1<<40), 4, "\x00\x00\x80\x3f"))
+			return through(1, c, 1, node("y", "AddV2", 3, "x", 3, "c", 5, typeT(dtFloat)))
+		})),
 		modelCase("a constant with a dimension of -1", saved(func() []byte {
 			c := constant("c", dtFloat, msg(1, dtFloat, 2, shapeOf(-1), 4, "\x00\x00\x80\x3f"))
 			return through(1, c, 1, node("y", "AddV2", 3, "x", 3, "c", 5, typeT(dtFloat)))
@@ -203,6 +229,13 @@ func hostileModels() []hostileCase {
 			c := constant("c", dtString, msg(1, dtString, 2, shapeOf(1_000_000), 4, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
 			return through(1, c, 1, y)
 		})),
+		modelCase("an operation that allocates 2^50 values", saved(func() []byte {
+			dims := constant("dims", 9, msg(1, 9, 2, shapeOf(2), 4, string(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 1<<25), 1<<25))))
+			value := constant("v", dtFloat, msg(1, dtFloat, 2, nil, 5, "\x00\x00\x80\x3f"))
+			fill := node("f", "Fill", 3, "dims", 3, "v", 5, typeT(dtFloat), 5, attr("index_type", msg(6, 9)))
+			sum := node("y", "AddV2", 3, "x", 3, "f", 5, typeT(dtFloat))
+			return through(1, dims, 1, value, 1, fill, 1, sum)
+		})),
 		modelCase("attributes nested 60 deep", saved(func() []byte { return through(1, append(y, nestedAttr(60)...)) })),
 		modelCase("attributes nested 10,000 deep", saved(func() []byte { return through(1, append(y, nestedAttr(10_000)...)) })),
 		modelCase("16 MB of nested groups, in fields that nobody knows", saved(func() []byte {
@@ -210,6 +243,25 @@ func hostileModels() []hostileCase {
 		})),
 		modelCase("16 MB of nested messages, in the graph", saved(func() []byte {
 			return msg(1, 1, 2, msg(1, msg(4, "serve"), 2, bytes.Repeat(protowire.AppendTag(nil, 1, protowire.StartGroupType), 16<<20)))
+		})),
+		modelCase("a name of 16 MB, with newlines, escapes and bytes that are no UTF-8", saved(func() []byte {
+			name := strings.Repeat("\n\x1b[31m\xff\x00|", 2<<20)
+			return through(1, identity(name, "x"), 1, identity("y", name))
+		})),
+		modelCase("200,000 signatures", saved(func() []byte {
+			var all []any
+			s := plainSig("x:0", "y:0")
+			for i := range 200_000 {
+				all = append(all, 5, msg(1, fmt.Sprintf("s%d", i), 2, s))
+			}
+			return graphModel(msg(1, placeholder(-1, -1), 1, y), s, all...)
+		})),
+		modelCase("50,000 nodes in a chain", saved(func() []byte {
+			nodes := []any{1, identity("n0", "x")}
+			for i := 1; i < 50_000; i++ {
+				nodes = append(nodes, 1, identity(fmt.Sprintf("n%d", i), fmt.Sprintf("n%d", i-1)))
+			}
+			return through(append(nodes, 1, identity("y", "n49999"))...)
 		})),
 		modelCase("two graphs with the same tags", saved(func() []byte {
 			m := through(1, y)
@@ -237,6 +289,11 @@ func hostileModels() []hostileCase {
 			json := `{"class_name": "Functional", "config": {"layers": ` + strings.Repeat(`[{"config":`, 100_000)
 			h.file("m/keras_metadata.pb", msg(1, msg(2, 0, 3, "root", 4, "_tf_keras_network", 5, json)))
 		}),
+		modelCase("Keras metadata of 32 MB of numbers", func(h *hostile) {
+			h.file("m/saved_model.pb", kerasModel())
+			json := `{"class_name": "Functional", "config": {"name": "m", "layers": [` + strings.Repeat("1,", 16<<20) + `1]}}`
+			h.file("m/keras_metadata.pb", msg(1, msg(2, 0, 3, "root", 4, "_tf_keras_network", 5, json)))
+		}),
 		modelCase("Keras metadata that is a link to `/dev/zero`", func(h *hostile) {
 			h.file("m/saved_model.pb", kerasModel())
 			h.link("m/keras_metadata.pb", "/dev/zero")
@@ -246,6 +303,10 @@ func hostileModels() []hostileCase {
 		modelCase("`saved_model.pb` is a link to itself", func(h *hostile) { h.mkdir("m"); h.link("m/saved_model.pb", "saved_model.pb") }),
 		modelCase("the model's directory is a link to itself", func(h *hostile) { h.link("m", "m") }),
 		modelCase("`saved_model.pb` of 5 GB of zeros", func(h *hostile) { h.sparse("m/saved_model.pb", 5<<30) }),
+		modelCase("`saved_model.pb` of 2 GB - 1 that begins as a model does", func(h *hostile) {
+			h.file("m/saved_model.pb", through(1, y)[:2])
+			h.sparse("m/saved_model.pb", 1<<31-1)
+		}),
 		modelCase("`variables` is a link to itself", variables(func(h *hostile) { h.link("m/variables", "variables") })),
 		modelCase("`variables.index` is a FIFO", variables(func(h *hostile) { h.fifo("m/variables/variables.index") })),
 		modelCase("`variables.index` is a link to `/dev/zero`", variables(func(h *hostile) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -65,8 +66,26 @@ func message(err error) string {
 	return err.Error()
 }
 
-// oneLine keeps an error on the one line that it is promised to take.
-func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isLineBreak), "; ") }
+// oneLineMost is how many bytes of an error are shown: names of a model's nodes may be of any length.
+const oneLineMost = 2000
+
+// oneLine keeps an error on the one line that it is promised to take, and names in it from steering the terminal. Of a long one the middle is left out.
+func oneLine(s string) string {
+	s = strings.Map(visible, strings.Join(strings.FieldsFunc(s, isLineBreak), "; "))
+	if len(s) <= oneLineMost {
+		return s
+	}
+	head, tail := s[:oneLineMost*3/4], s[len(s)-oneLineMost/4:]
+	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(tail, "")
+}
+
+// visible puts U+FFFD in the place of control characters; that of bytes that are no UTF-8 is taken by [strings.Map].
+func visible(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return unicode.ReplacementChar
+	}
+	return r
+}
 
 func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }
 
