@@ -86,12 +86,15 @@ func (r hostileRun) outcome() string {
 	if r.code == 0 {
 		return "exit 0"
 	}
-	said := []rune(strings.Map(printable, strings.Join(r.errors, " ")))
+	said := []rune(strings.Map(printable, ratio.ReplaceAllString(strings.Join(r.errors, " "), "N bytes became M,")))
 	if most := 300; len(said) > most {
 		said = append(said[:most:most], []rune(" …")...)
 	}
 	return fmt.Sprintf("exit %d: `%s`", r.code, string(said))
 }
+
+// ratio finds how far a decompressor had come: several goroutines read, and it is never the same.
+var ratio = regexp.MustCompile(`\d+ bytes became \d+,`)
 
 // printable puts U+FFFD in the place of what a table cannot show. A bar would end a cell.
 func printable(r rune) rune {
