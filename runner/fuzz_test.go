@@ -1,0 +1,67 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+)
+
+// fuzzModels are small models of different inputs: sequences of ids, several dtypes, strings, several named inputs.
+var fuzzModels = []string{"full_seed/k3/model", "mod_dtypes/model", "mod_strings/model", "k3_multi_io/model", "tf1_half_plus_two/model"}
+
+// FuzzPredictRow puts bytes through a whole prediction: whatever they are, nothing panics, the rows that come out are numbered without gaps, no more of them come out than
+// there are lines, and each has either results or one error.
+func FuzzPredictRow(f *testing.F) {
+	predictors := make([]*Predictor, len(fuzzModels))
+	for i, name := range fuzzModels {
+		s, err := Load(context.Background(), filepath.Join("../testdata/models", name), Options{IntraOp: 1})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Cleanup(func() {
+			if err := s.Close(); err != nil {
+				f.Error(err)
+			}
+		})
+		limits := Limits{RowBytes: 1 << 16, Elements: 1 << 16, Length: 1 << 10, BatchBytes: 1 << 22}
+		if predictors[i], err = s.NewPredictor(PredictOptions{SkipBadRows: true, BatchSize: 4, Limits: limits}); err != nil {
+			f.Fatal(err)
+		}
+		for _, row := range []string{
+			"[1,2,3]", "[[1.5]]", "[]", "{}", `{"keras_tensor":[5]}`, `{"x":[NaN,Infinity,1e39]}`, `["a\u0000b"]`, `"\ud800"`, `{"b64":"AA=="}`, "[1]\n[\"x\"]\n\n[2,3]\nnonsense",
+			`{"a":[1],"b":[[2]]}`, "[[[[[[[[1]]]]]]]]", "[9223372036854775808]", "\xff\xfe[\x00", "null", "[1,[2]]", "[-1]",
+		} {
+			f.Add(byte(i), []byte(row))
+		}
+	}
+	f.Fuzz(func(t *testing.T, model byte, data []byte) {
+		p := predictors[int(model)%len(predictors)]
+		rows, err := p.Rows(jsonSource(string(data)))
+		if err != nil {
+			t.Fatalf("Rows: %v", err) // what is read later is nobody's fault yet
+		}
+		n := int64(0)
+		for r, err := range p.Predict(t.Context(), rows) {
+			if err != nil {
+				if e := (*Error)(nil); !errors.As(err, &e) { // TensorFlow's word for a whole batch ends the run, no other
+					t.Fatalf("after %d rows: %v", n, err)
+				}
+				return
+			}
+			if r.Row != n {
+				t.Fatalf("result %d is of row %d", n, r.Row)
+			}
+			n++
+			if (r.Err == nil) != (r.Values != nil) {
+				t.Fatalf("row %d: %d outputs beside error %v", r.Row, len(r.Values), r.Err)
+			}
+		}
+		if most := int64(bytes.Count(data, []byte("\n"))) + 1; n > most {
+			t.Fatalf("%d results of %d lines", n, most)
+		}
+	})
+}
