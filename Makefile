@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
+.PHONY: fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: ## run every check: format, vet, staticcheck, tests, the same with -race a
 
 hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
 	@$(with_tf) && scripts/hostile.sh
+
+fuzz: go ## run every fuzz target for a while (FUZZTIME=30s); what breaks one is kept in testdata/fuzz
+	@$(with_tf) && scripts/fuzz.sh
 
 bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_QUICK=1 shortens; bench/README.md)
 	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead ./bench/profile

@@ -88,6 +88,7 @@ CGO_ENABLED=0 tests 'go test without cgo' "${pure[@]}"
 other 'govulncheck' vulnerabilities
 mapfile -t packages < <(race_packages)
 tests 'go test -race' -race "${packages[@]}"
+other 'four fuzz targets, others each day' env FUZZ_COUNT=4 scripts/fuzz.sh
 
 printf '\n'
 for name in "${broken[@]}"; do
