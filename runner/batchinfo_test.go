@@ -19,7 +19,8 @@ func TestBatchInfo(t *testing.T) {
 	o := PredictOptions{BatchSize: 2, Batch: func(b BatchInfo) {
 		mu.Lock()
 		defer mu.Unlock()
-		if b.Duration <= 0 || b.Ended.IsZero() {
+		// A moment with a reading of the monotonic clock is not moved by who sets the time.
+		if b.Duration <= 0 || !strings.Contains(b.Ended.String(), " m=") {
 			t.Errorf("batch of %d rows: duration %v, ended %v", b.Rows, b.Duration, b.Ended)
 		}
 		got = append(got, b)

@@ -333,9 +333,7 @@ func TestIsolateInterrupted(t *testing.T) {
 
 func TestIsolateMemory(t *testing.T) {
 	t.Parallel()
-	if lib, err := OpenLibrary(""); err == nil && lib.Version < "2.17" {
-		t.Skipf("TensorFlow %s makes no list until something is put into it", lib.Version)
-	}
+	needTF(t, "2.17", "a list is not made before something is put into it")
 	s := isolatedSession(t, Options{IsolateMemory: 6 << 30})
 	got, err := lines(t, s, PredictOptions{Signature: "checks", SkipBadRows: true, BatchSize: 2}, "[1]\n[2]\n[15]\n[4]")
 	if err != nil {

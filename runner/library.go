@@ -63,13 +63,17 @@ func libraryIn(dirs ...string) []string {
 	return found
 }
 
-// tooOld reports whether a version is before 2.15, the oldest that was tried.
-func tooOld(version string) bool {
-	major, rest, _ := strings.Cut(version, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	x, err := strconv.Atoi(major)
-	y, err2 := strconv.Atoi(minor)
-	return err == nil && err2 == nil && (x < 2 || x == 2 && y < 15)
+// tooOld reports whether a version is before 2.15, the oldest that was tried. One that is newer than all that were tried is opened without a word:
+// the C API keeps its promises from release to release.
+func tooOld(version string) bool { return olderThan(version, 2, 15) }
+
+// olderThan compares the first two numbers of a version; one that has none is not older.
+func olderThan(version string, major, minor int) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	x, err := strconv.Atoi(first)
+	y, err2 := strconv.Atoi(second)
+	return err == nil && err2 == nil && (x < major || x == major && y < minor)
 }
 
 // cannotRun says why a library of TensorFlow's must not even be opened here, "" where it may be. All builds for x86-64 use AVX from their first

@@ -130,6 +130,10 @@ func testModels(t *testing.T, dirs []string, o Options) {
 	for _, dir := range dirs {
 		e := readExpectation(t, dir)
 		t.Run(strings.TrimPrefix(filepath.Base(filepath.Dir(dir))+"_"+filepath.Base(dir), "models_"), func(t *testing.T) {
+			switch filepath.Base(dir) {
+			case "k2_mixed_precision", "k3_mixed_precision", "own_k3_half_precision":
+				needTF(t, "2.16", "half precision is computed otherwise, up to 0.001 from the recorded answers")
+			}
 			switch err := runModel(t, filepath.Join(dir, "model"), e, o); {
 			case err == nil:
 				ran++

@@ -35,7 +35,7 @@ type hostileCase struct {
 
 // hostileCases lists the table's lines in their order.
 func hostileCases() []hostileCase {
-	return slices.Concat(hostileLimits(), hostileData(), hostileModels(), hostileFaults())
+	return slices.Concat(hostileLimits(), hostileData(), hostileModels(), hostileFaults(), hostileMoments())
 }
 
 // hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two of a sort, some 20 seconds in all. `make hostile` tries all.

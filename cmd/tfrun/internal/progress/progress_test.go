@@ -66,3 +66,14 @@ func TestNilBar(t *testing.T) {
 	b.Show(1, 1, 1, 0)
 	b.Done()
 }
+
+// The bar's moments have a reading of the monotonic clock, which does not jump when somebody sets the time.
+func TestMonotonic(t *testing.T) {
+	t.Parallel()
+	b := New(&strings.Builder{}, 80)
+	for _, m := range []time.Time{b.start, b.now()} {
+		if !strings.Contains(m.String(), " m=") {
+			t.Errorf("%v has no reading of the monotonic clock", m)
+		}
+	}
+}
