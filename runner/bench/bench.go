@@ -55,6 +55,7 @@ type bench struct {
 	sample   []dataset.Element // of rows: what is streamed
 	fixed    int               // batch size of the signature, or 0
 	stateful bool
+	random   bool
 	window   time.Duration // at least
 	most     int           // windows of one measurement
 	until    time.Time     // no measurement begins later
@@ -246,7 +247,7 @@ func drain(ctx context.Context, p *runner.Predictor, rows []dataset.Element) err
 func (b *bench) probe(ctx context.Context, p *runner.Predictor) error {
 	pad := &b.report.Padding
 	pad.Possible = !b.o.Predict.NoBatch && b.report.Rows.Lengths.Least != b.report.Rows.Lengths.Most
-	b.stateful = p.State().Stateful()
+	b.stateful, b.random = p.State().Stateful(), len(p.State().Random) > 0
 	switch {
 	case b.stateful:
 		pad.Depends, pad.Says = true, "the model keeps state: its rows run in order, with one worker"

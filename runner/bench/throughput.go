@@ -25,7 +25,7 @@ func (b *bench) search(ctx context.Context) error {
 	s := &searcher{bench: b, ctx: ctx, known: map[way]int{}}
 	batchings, workers := b.batchings(), b.workers()
 	// What predict does without flags, to compare with: first where it is one of the ways to choose from, else last.
-	usual := way{runner.Arrival, 1, b.usualSize()}
+	usual := way{runner.Arrival, b.usualWorkers(), b.usualSize()}
 	if b.asked(usual) {
 		s.try(usual)
 	}
@@ -77,6 +77,14 @@ func (b *bench) usualSize() int {
 		return b.fixed
 	}
 	return runner.DefaultBatchSize
+}
+
+// usualWorkers is the number of workers of predict without flags.
+func (b *bench) usualWorkers() int {
+	if b.stateful || b.random {
+		return 1
+	}
+	return runner.DefaultWorkers
 }
 
 // batchings are those to measure: arrival first; exact where the answers depend on padding, bucket where they do not.
@@ -327,7 +335,7 @@ func (b *bench) choose() {
 // usual is the rate of predict without flags.
 func (b *bench) usual() Number {
 	at := slices.IndexFunc(b.report.Throughput, func(t Throughput) bool {
-		return t.Batching == runner.Arrival && t.Workers == 1 && t.BatchSize == b.usualSize()
+		return t.Batching == runner.Arrival && t.Workers == b.usualWorkers() && t.BatchSize == b.usualSize()
 	})
 	if at < 0 {
 		return 0
