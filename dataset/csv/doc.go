@@ -14,6 +14,7 @@
 // is taken as it stands. Integers are exact, and may be written 3.0 or 1e3. A number that is too large for its type is an error, one that has too many digits
 // is rounded. A component with a list of values is read from a cell of JSON, [[1,2],[3,4]], or from several columns, one for each value. Such a cell may
 // also be as Python prints lists, ['a', True, nan], tuples of numbers and NumPy's arrays, [1. 2.].
+// A list of one may stand without its brackets.
 //
 // A row that does not fit is a *[dataset.SyntaxError], after which the iteration may go on with the next.
 package csv

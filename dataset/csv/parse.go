@@ -3,6 +3,7 @@ package csv
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -281,7 +282,7 @@ func (j *job) set(t *target, cell field) (msg string) {
 	switch t.kind {
 	case stringCell:
 		lo := len(s.text)
-		s.text = append(s.text, text...)
+		s.text = append(s.text, onlyString(comp, text)...)
 		s.spans[len(s.spans)-comp.n+t.at] = span{lo, len(s.text)}
 		return ""
 	case jsonCell:
@@ -294,11 +295,33 @@ func (j *job) set(t *target, cell field) (msg string) {
 	if err != nil {
 		return err.Error()
 	}
-	if msg := number(bytes.TrimSpace(text), one); msg != "" {
+	if msg := number(onlyNumber(comp, bytes.TrimSpace(text)), one); msg != "" {
 		return msg
 	}
 	copy(s.data[len(s.data)-t.back:], s.one)
 	return ""
+}
+
+// onlyNumber takes the brackets from the cell of a list of one: [[1.5]].
+func onlyNumber(comp *component, text []byte) []byte {
+	for range comp.dims {
+		if comp.n != 1 || len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
+			break
+		}
+		text = bytes.TrimSpace(text[1 : len(text)-1])
+	}
+	return text
+}
+
+// onlyString returns the string of a cell, or that of a JSON list of one string where one is wanted: ["a"].
+func onlyString(comp *component, text []byte) []byte {
+	if inner := onlyNumber(comp, text); len(inner) < len(text) && len(inner) > 1 && inner[0] == '"' {
+		var only string
+		if json.Unmarshal(inner, &only) == nil {
+			return []byte(only)
+		}
+	}
+	return text
 }
 
 // parseJSON reads a cell that holds a list.

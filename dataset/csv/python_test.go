@@ -67,6 +67,37 @@ func TestPythonListErrors(t *testing.T) {
 	}
 }
 
+// TestListsOfOne: where a row holds one value its cell may have the brackets that lists of other lengths have.
+func TestListsOfOne(t *testing.T) {
+	for _, test := range []struct {
+		spec       dataset.Spec
+		cell, want string
+	}{
+		{dataset.TensorSpec(tensor.Float32, 1), "1.5", "[1.5]"},
+		{dataset.TensorSpec(tensor.Float32, 1), "[1.5]", "[1.5]"},
+		{dataset.TensorSpec(tensor.Int64, 1, 1), "[[ 9007199254740993 ]]", "[[9007199254740993]]"},
+		{dataset.TensorSpec(tensor.Bool, 1), "[true]", "[true]"},
+		{dataset.TensorSpec(tensor.Float32, 1), "[[1.5]]", ""},
+		{dataset.TensorSpec(tensor.Float32, 1), "[]", ""},
+		{dataset.TensorSpec(tensor.Float32), "[1.5]", ""},
+		{dataset.TensorSpec(tensor.String, 1), `["a\n"]`, `["a\n"]`},
+		{dataset.TensorSpec(tensor.String, 1), "[a]", `["[a]"]`},
+		{dataset.TensorSpec(tensor.String, 1), "a", `["a"]`},
+		{dataset.TensorSpec(tensor.String), `["a"]`, `"[\"a\"]"`},
+	} {
+		file := []byte("x\n\"" + strings.ReplaceAll(test.cell, `"`, `""`) + "\"\n")
+		for e, err := range csv.Rows(dataset.Dict(map[string]dataset.Spec{"x": test.spec}), csv.Options{Open: opener(file)}, "f.csv").All(t.Context()) {
+			got := []byte(nil)
+			if err == nil {
+				got, err = dataset.AppendJSON(nil, e.Tensors[0], nil)
+			}
+			if string(got) != test.want || (err == nil) != (test.want != "") {
+				t.Errorf("%s of shape %v = %s, %v; want %s", test.cell, test.spec, got, err, test.want)
+			}
+		}
+	}
+}
+
 func TestKeptCells(t *testing.T) {
 	const file = "x,k\n1,a\n1,\n1,\"\"\n1,True\n1,\"false\"\n1,TRUE\n1,5\n1,\"-0.5e3\"\n1,01\n1,NaN\n1,null\n1,2024-01-02\n1,\"[1, 2]\"\n"
 	want := []string{`"a"`, `null`, `""`, `true`, `false`, `true`, `5`, `-0.5e3`, `"01"`, `"NaN"`, `"null"`, `"2024-01-02"`, `"[1, 2]"`}
