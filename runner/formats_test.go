@@ -1,0 +1,149 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tfrun/tfrun/dataset"
+)
+
+// TestEveryFormat runs models on made-up rows from files of each format into files of each format: what is read back are the values that JSON lines give.
+func TestEveryFormat(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		model string
+		o     PredictOptions
+		not   []string // formats that complex numbers are not read from
+	}{
+		{"k3_masked", PredictOptions{Batching: Exact}, nil},
+		{"k3_lstm_states", PredictOptions{}, nil},
+		{"own_k3_multi_io", PredictOptions{Outputs: []string{"churn", "age"}, Batching: Exact}, nil},
+		{"mod_strings", PredictOptions{}, nil},
+		{"mod_dtypes", PredictOptions{}, []string{"tfrecord", "parquet", "arrow"}},
+		{"mod_scalar", PredictOptions{NoBatch: true}, nil},
+		{"mod_ragged_out", PredictOptions{}, nil},
+	} {
+		t.Run(test.model, func(t *testing.T) {
+			t.Parallel()
+			p, err := load(t, test.model+"/model").NewPredictor(test.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			everyFormat(t, p, test.not)
+		})
+	}
+}
+
+// tables are the formats of files with columns.
+var tables = []string{"jsonl", "csv", "tsv", "npz", "tfrecord", "parquet", "arrow"}
+
+func everyFormat(t *testing.T, p *Predictor, not []string) {
+	dir := t.TempDir()
+	made, err := p.MakeUpRows(t.Context(), 5, []int64{3}) // of one length, as arrays want them
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	results := func(in, out string) []string {
+		t.Helper()
+		if _, err := p.Run(t.Context(), Job{Source: Source{Files: []string{in}}, Output: out}); err != nil {
+			t.Fatalf("%s to %s: %v", filepath.Base(in), filepath.Base(out), err)
+		}
+		return readBack(t, out, p)
+	}
+	for _, form := range tables {
+		if slices.Contains(not, form) {
+			continue
+		}
+		in := filepath.Join(dir, "in."+form)
+		writeRowsAs(t, in, p, made.Rows)
+		got := results(in, filepath.Join(dir, form+".jsonl"))
+		if want == nil {
+			want = got
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(got) != len(made.Rows) {
+			t.Errorf("from %s (-jsonl +%s):\n%s", form, form, diff)
+		}
+		if diff := cmp.Diff(want, results(filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out."+form))); diff != "" {
+			t.Errorf("to %s (-jsonl +%s):\n%s", form, form, diff)
+		}
+	}
+}
+
+// writeRowsAs writes rows of a predictor's inputs to a file.
+func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element) {
+	t.Helper()
+	form, err := findFormat("", name, writable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // the writer's errors tell
+	if form.name == "jsonl" {
+		for _, row := range rows {
+			line, err := p.AppendRowJSON(nil, row)
+			if err == nil {
+				_, err = f.Write(append(line, '\n'))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	w, err := form.write(f, table{names: p.spec.Paths(), spec: p.spec})
+	if err != nil {
+		t.Fatalf("%s: %v", form.name, err)
+	}
+	for i, row := range rows {
+		r := Result{Row: int64(i)}
+		for c, v := range row.Tensors {
+			value := Value{Tensor: v}
+			if row.Splits != nil {
+				value.Splits = row.Splits[c]
+			}
+			r.Values = append(r.Values, value)
+		}
+		if err := w.write(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readBack returns the rows of a file of results, as JSON with the outputs in the order of their names.
+func readBack(t *testing.T, name string, p *Predictor) []string {
+	t.Helper()
+	form, err := findFormat("", name, readable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := map[string]dataset.Spec{}
+	for i, c := range p.table(nil, nil).spec.Items() {
+		items[p.outputs[i]] = c
+	}
+	spec := dataset.Dict(items)
+	var out []string
+	for e, err := range form.read(spec, Source{Files: []string{name}}).All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, c := []byte(nil), 0
+		if line, err = appendNest(line, spec, e, &c); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(line))
+	}
+	return out
+}
