@@ -16,7 +16,7 @@ func TestBatchInfo(t *testing.T) {
 	s := load(t, "k3_masked/model")
 	var mu sync.Mutex
 	var got []BatchInfo
-	o := PredictOptions{BatchSize: 2, Batch: func(b BatchInfo) {
+	o := PredictOptions{BatchSize: 2, Workers: 1, Batch: func(b BatchInfo) {
 		mu.Lock()
 		defer mu.Unlock()
 		// A moment with a reading of the monotonic clock is not moved by who sets the time.
@@ -39,7 +39,7 @@ func TestBatchInfo(t *testing.T) {
 func TestBatchInfoOfWholeTensors(t *testing.T) {
 	s := load(t, "k3_masked/model")
 	var got []BatchInfo
-	o := PredictOptions{NoBatch: true, Batch: func(b BatchInfo) { got = append(got, b) }}
+	o := PredictOptions{NoBatch: true, Workers: 1, Batch: func(b BatchInfo) { got = append(got, b) }}
 	predict(t, s, o, Source{Files: []string{"-"}, Stdin: strings.NewReader("[[1,2,3],[4,5,6]]\n")})
 	want := []BatchInfo{{Rows: 1, Lengths: []int64{6}, PaddedTo: 6, Real: 6, Padded: 6}}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(BatchInfo{}, "Duration", "Ended")); diff != "" {
