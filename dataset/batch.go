@@ -18,6 +18,8 @@ type Batch struct {
 	dims []int64 // of all components, one after the other
 	off  []int   // where a component's sizes start in dims
 	max  int64   // most bytes a padded component may have
+	// round gives the size that an axis is padded to whose longest row has the given one; nil: just that.
+	round func(longest int64) int64
 }
 
 // DefaultMaxBatchBytes bounds one padded component of a batch unless its options say otherwise: one long row among many short ones asks for
@@ -42,6 +44,11 @@ func (b *Batch) set(rows []*Element) *Error {
 		}
 		if p.ragged {
 			continue
+		}
+		for i, d := range p.shape {
+			if at := b.off[c] + 1 + i; d < 0 && b.round != nil {
+				b.dims[at] = max(b.round(b.dims[at]), b.dims[at])
+			}
 		}
 		size := int64(max(p.size, stringHeader*btoi(p.size == 0)))
 		n, ok := tensor.NumElements(b.Dims(c))

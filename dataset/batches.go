@@ -37,6 +37,9 @@ type BatchOptions struct {
 	Budget int64
 	// Split, if not nil, is told of each group that Budget splits: its rows, and how many of them make the first batch.
 	Split func(rows, first int)
+	// RoundUp, if not nil, gives the size, at least as large, that an axis is padded to whose longest row has the given one: so that batches come in few shapes,
+	// where each has its cost. Exact, which pads nothing, does not use it.
+	RoundUp func(longest int64) int64
 	// Stats, if not nil, is told of every batch. See [Stats].
 	Stats *Stats
 }
@@ -207,6 +210,9 @@ func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOpti
 	}
 	if a, ok := g.(*arrival); ok && a.length == nil && a.size <= maxBulk {
 		it.bulk, _ = in.(rowsIterator)
+	}
+	if opts.Grouping != Exact {
+		it.b.round = opts.RoundUp
 	}
 	if opts.DropRemainder {
 		it.size = int(opts.Size)

@@ -191,7 +191,11 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	if err != nil {
 		return put(&job{err: err})
 	}
-	for b, err := range rows.Batches(ctx, p.batchOptions(grouping)) {
+	o := p.batchOptions(grouping)
+	if grouping == dataset.Similar && p.f.compiler != nil {
+		o.RoundUp = fewLengths // the answers do not depend on padding, and each shape has to be compiled
+	}
+	for b, err := range rows.Batches(ctx, o) {
 		if p.notOurs(err) {
 			continue
 		}

@@ -366,3 +366,12 @@ func (x *xlaState) count(f func(*XLAReport)) {
 	defer x.mu.Unlock()
 	f(&x.report)
 }
+
+// fewLengths rounds a length up so that there are at most four in each doubling: a quarter of padding at most, for as many shapes to compile.
+func fewLengths(n int64) int64 {
+	step := int64(8)
+	for step*8 <= n {
+		step *= 2
+	}
+	return (n + step - 1) / step * step
+}

@@ -4,6 +4,7 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -167,4 +168,45 @@ func nest(flat string, dims []int64) string {
 		values = groups
 	}
 	return values[0]
+}
+
+// Where answers do not depend on padding, rows of many lengths come in few shapes, and answer as they do one by one.
+func TestXLAFewLengths(t *testing.T) {
+	var rows strings.Builder
+	for n := 1; n <= 60; n++ {
+		rows.WriteString("[1")
+		for i := range n {
+			fmt.Fprintf(&rows, ",%d", 2+(7*i+n)%50)
+		}
+		rows.WriteString("]\n")
+	}
+	s, _ := loadXLA(t, "k3_masked", Options{XLA: XLAOn})
+	p := PredictOptions{Batching: Bucket, BatchSize: 3, PaddingMayChangeResults: true}
+	got, _ := predict(t, s, p, jsonSource(rows.String()))
+	if r := s.XLA(); r.Shapes > 8 || r.Runs < 10 {
+		t.Errorf("20 batches of up to 61 ids: %+v", r)
+	}
+	plain, _ := loadXLA(t, "k3_masked", Options{})
+	want, _ := predict(t, plain, PredictOptions{BatchSize: 1}, jsonSource(rows.String()))
+	for i := range want {
+		g, _ := tensor.Values[float32](got[i].Values[0].Tensor)
+		w, _ := tensor.Values[float32](want[i].Values[0].Tensor)
+		if got[i].Row != want[i].Row || math.Abs(float64(g[0]-w[0])) > 1e-5 {
+			t.Errorf("row %d: %v, want %v", i, g, w)
+		}
+	}
+}
+
+func TestFewLengths(t *testing.T) {
+	seen := map[int64]bool{}
+	for n := int64(0); n <= 1024; n++ {
+		got := fewLengths(n)
+		if got < n || n >= 32 && got > n+n/4 || fewLengths(got) != got {
+			t.Errorf("fewLengths(%d) = %d", n, got)
+		}
+		seen[got] = true
+	}
+	if len(seen) > 26 {
+		t.Errorf("%d lengths up to 1,024", len(seen))
+	}
 }
