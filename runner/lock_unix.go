@@ -4,9 +4,20 @@ package runner
 
 import (
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes the file for this process until it is closed, or fails at once.
-func lockFile(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+// lockFile takes the file for this process until it is closed, or fails soon. It tries for a moment: a process that is just being started holds copies of what
+// this one has open, until its own program begins.
+func lockFile(f *os.File) error {
+	const patience, pause = 200 * time.Millisecond, 10 * time.Millisecond
+	for waited := time.Duration(0); ; waited += pause {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil || waited >= patience {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}

@@ -2,7 +2,8 @@ package runner
 
 import "container/heap"
 
-// deliver hands on the results of jobs in the order of their rows, from a row number on. It returns the error of a job, or of emit, that ended it.
+// deliver hands on the results of jobs in the order of their rows, from a row number on. It returns the error of a job, or of emit, that ended it: what was handed
+// on until then is every row up to one.
 func deliver(done <-chan *job, from int64, emit func(*resultBatch) error) error {
 	rows := rowOrder{from: from, emit: emit}
 	waiting := map[int64]*job{} // finished before one that was read earlier
@@ -16,10 +17,7 @@ func deliver(done <-chan *job, from int64, emit func(*resultBatch) error) error 
 				j.err = rows.add(j)
 			}
 			if j.err != nil {
-				if err := rows.pass(true); err != nil {
-					return err
-				}
-				return j.err
+				return j.err // rows that wait for one that will not come are no results
 			}
 		}
 	}
