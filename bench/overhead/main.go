@@ -48,7 +48,7 @@ func run(ctx context.Context, model, file string) error {
 		return err
 	}
 	defer func() { _ = s.Close() }() // nothing is lost
-	p, err := s.NewPredictor(runner.PredictOptions{BatchSize: batchSize})
+	p, err := s.NewPredictor(runner.PredictOptions{BatchSize: batchSize, Workers: 1})
 	if err != nil {
 		return err
 	}
