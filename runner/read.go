@@ -1,0 +1,109 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+)
+
+// read groups the rows, feeds each group to TensorFlow's memory and sends it on. It returns the context's error alone: others travel as jobs.
+func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<- *job) error {
+	seq := int64(0)
+	put := func(j *job) error {
+		j.seq = seq
+		seq++
+		return send(ctx, jobs, j)
+	}
+	if err := p.f.checkRowSpec(rows.ElementSpec(), p.spec); err != nil && rows.Err() == nil {
+		return put(&job{err: err})
+	}
+	if p.o.Shards > 1 {
+		n := p.o.Shards
+		rows = rows.Shard(n, p.o.Shard).Map(dataset.Spec{}, func(e dataset.Element) (dataset.Element, error) {
+			e.Row /= n // without gaps
+			return e, nil
+		})
+	}
+	if p.o.NoBatch {
+		for row, err := range rows.All(ctx) {
+			if p.notOurs(err) {
+				continue
+			}
+			j, fatal := p.jobOf(err, func() (*job, error) { return p.feedRow(row) })
+			j.inOrder = true
+			if err := put(j); err != nil || fatal {
+				return err
+			}
+		}
+		return ctx.Err()
+	}
+	if blocks, err := p.blocks(rows); err != nil {
+		return put(&job{err: err})
+	} else if blocks != nil {
+		return blocks.read(ctx, put)
+	}
+	p, rows = p.inferRanks(ctx, rows)
+	grouping, rows, err := p.chooseGrouping(ctx, rows)
+	if err != nil {
+		return put(&job{err: err})
+	}
+	o := p.batchOptions(grouping)
+	if grouping == dataset.Similar && p.f.compiler != nil {
+		o.RoundUp = fewLengths // the answers do not depend on padding, and each shape has to be compiled
+	}
+	for b, err := range rows.Batches(ctx, o) {
+		if p.notOurs(err) {
+			continue
+		}
+		j, fatal := p.jobOf(err, func() (*job, error) { return p.feedBatch(b) })
+		j.inOrder = err == nil && grouping == dataset.Arrival
+		if err := put(j); err != nil || fatal {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// jobOf returns the job that feed makes, or that of an error of reading. fatal says that it ends the iteration.
+func (p *Predictor) jobOf(err error, feed func() (*job, error)) (j *job, fatal bool) {
+	if err != nil {
+		return p.badRow(err)
+	}
+	if j, err = feed(); err != nil {
+		return &job{err: err}, true
+	}
+	return j, false
+}
+
+// notOurs reports whether an error is that of a row of another shard.
+func (p *Predictor) notOurs(err error) bool {
+	var syntax *dataset.SyntaxError
+	return p.o.Shards > 1 && errors.As(err, &syntax) && syntax.Row%p.o.Shards != p.o.Shard
+}
+
+// badRow makes a job of an error of reading. fatal says that it ends the iteration.
+func (p *Predictor) badRow(err error) (j *job, fatal bool) {
+	var syntax *dataset.SyntaxError
+	if errors.As(err, &syntax) {
+		named := *syntax // without the steps that it came through
+		if named.File == "-" {
+			named.File = "stdin"
+		}
+		err = &named
+		if p.o.SkipBadRows && syntax.Row >= 0 {
+			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}}, false
+		}
+	}
+	return &job{err: err}, true
+}
+
+// resultOf begins the result of a row: the number and the extra fields, in memory of their own.
+func resultOf(row dataset.Element) Result {
+	r := Result{Row: row.Row}
+	for _, x := range row.Extra {
+		r.Extra = append(r.Extra, dataset.Field{Key: x.Key, JSON: slices.Clone(x.JSON)})
+	}
+	return r
+}
