@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -224,22 +221,6 @@ func (o *predictOptions) validate() error {
 	return nil
 }
 
-// shortJobBytes is how much input, uncompressed or not, makes a short job. The optimizer takes as long as running some hundred rows of the tutorial's model.
-const shortJobBytes = 16 << 10
-
-// shortJob reports whether the files hold so little that the optimizer would not earn its time back.
-func shortJob(files []string) bool {
-	total := int64(0)
-	for _, name := range files {
-		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
-			return false
-		}
-		total += info.Size()
-	}
-	return total <= shortJobBytes
-}
-
 // parseHeads reads --head and --labels.
 func (o *predictOptions) parseHeads() error {
 	var labels []string
@@ -265,40 +246,6 @@ func (o *predictOptions) parseHeads() error {
 		return usagef("tfrun predict", "--labels name the classes of --head argmax or topk=K; give one")
 	}
 	return nil
-}
-
-// expand replaces globs that the shell has left alone by the files they stand for.
-func expand(inputs []string) ([]string, error) {
-	var files []string
-	for _, in := range inputs {
-		if _, err := os.Stat(in); err == nil || in == "-" || !strings.ContainsAny(in, "*?[") {
-			files = append(files, in)
-			continue
-		}
-		found, err := filepath.Glob(in)
-		if err != nil || len(found) == 0 {
-			return nil, usagef("tfrun predict", "input %q: no file has a name like this", in)
-		}
-		files = append(files, found...)
-	}
-	for _, name := range files {
-		if name == "-" {
-			continue
-		}
-		switch info, err := os.Stat(name); {
-		case err != nil:
-			return nil, fmt.Errorf("input %q: %w", name, cause(err))
-		case info.IsDir():
-			return nil, fmt.Errorf("input %q: is a directory; name its files: '%s'", name, filepath.Join(name, "*.jsonl"))
-		}
-	}
-	return files, nil
-}
-
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	y, err2 := os.Stat(b)
-	return err == nil && err2 == nil && os.SameFile(x, y)
 }
 
 // split2 splits NAME=VALUE.
@@ -457,48 +404,4 @@ func (o *predictOptions) write(ctx context.Context, s *runner.Session, p *runner
 		std.note("%s%s", summary(sum), xlaSummary(s.XLA()))
 	}
 	return err
-}
-
-// summary is the line at the end of a run.
-func summary(sum runner.Summary) string {
-	s := fmt.Sprintf("%s in %s, %s rows/s", rowCount(sum.Rows), sum.Duration.Round(time.Millisecond), progress.Rate(sum.Rows, sum.Duration))
-	if sum.Waste >= 0.005 {
-		s += fmt.Sprintf(", padding %.0f %% of what was fed", 100*sum.Waste)
-	}
-	if sum.BadRows > 0 {
-		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
-	}
-	if sum.Restarts > 0 {
-		s += fmt.Sprintf("; the model's process died %s", times(sum.Restarts))
-	}
-	return s
-}
-
-// xlaSummary says what was compiled.
-func xlaSummary(r runner.XLAReport) string {
-	if r.Runs == 0 {
-		return ""
-	}
-	shapes := "1 shape"
-	if r.Shapes != 1 {
-		shapes = progress.Count(int64(r.Shapes)) + " shapes"
-	}
-	return fmt.Sprintf("; XLA compiled %s in %s for %s of %s batches", shapes, r.CompileTime.Round(time.Millisecond),
-		progress.Count(r.Runs), progress.Count(r.Runs+r.PlainRuns))
-}
-
-// times writes "once", "3 times".
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
-}
-
-// rowCount writes "1 row", "2,560 rows".
-func rowCount(n int64) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return progress.Count(n) + " rows"
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
@@ -289,4 +290,13 @@ func Columns(o Options, name string) ([]dataset.Column, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// typeName describes a feature for [Columns].
+func typeName(k kind, list bool) string {
+	name := strings.TrimPrefix(k.String(), "a list of ")
+	if list {
+		return "feature list of " + name
+	}
+	return name
 }

@@ -172,3 +172,8 @@ func appendStrings(dst [][]byte, list []byte) ([][]byte, error) {
 	})
 	return dst, err
 }
+
+// appendTag appends a field's number and wire type.
+func appendTag(dst []byte, number uint64, wire byte) []byte {
+	return binary.AppendUvarint(dst, number<<3|uint64(wire))
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// summary is the line at the end of a run.
+func summary(sum runner.Summary) string {
+	s := fmt.Sprintf("%s in %s, %s rows/s", rowCount(sum.Rows), sum.Duration.Round(time.Millisecond), progress.Rate(sum.Rows, sum.Duration))
+	if sum.Waste >= 0.005 {
+		s += fmt.Sprintf(", padding %.0f %% of what was fed", 100*sum.Waste)
+	}
+	if sum.BadRows > 0 {
+		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
+	}
+	if sum.Restarts > 0 {
+		s += fmt.Sprintf("; the model's process died %s", times(sum.Restarts))
+	}
+	return s
+}
+
+// xlaSummary says what was compiled.
+func xlaSummary(r runner.XLAReport) string {
+	if r.Runs == 0 {
+		return ""
+	}
+	shapes := "1 shape"
+	if r.Shapes != 1 {
+		shapes = progress.Count(int64(r.Shapes)) + " shapes"
+	}
+	return fmt.Sprintf("; XLA compiled %s in %s for %s of %s batches", shapes, r.CompileTime.Round(time.Millisecond),
+		progress.Count(r.Runs), progress.Count(r.Runs+r.PlainRuns))
+}
+
+// times writes "once", "3 times".
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// rowCount writes "1 row", "2,560 rows".
+func rowCount(n int64) string {
+	if n == 1 {
+		return "1 row"
+	}
+	return progress.Count(n) + " rows"
+}

@@ -1,0 +1,264 @@
+package parquet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/ahead"
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/nested"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// stripe is how many rows of side by side columns are read before the next column has its turn, for the sake of the processor's caches.
+const stripe = 1 << 11
+
+// job is a block of rows: first as columns of the file, then as components.
+type job struct {
+	t     *table
+	first int64 // the first row's number in the file, from 1
+	rows  int
+	nan   bool
+	comps []jobColumn
+	kept  []nested.Values
+	bad   []block.Bad
+	block block.Block
+	err   error
+}
+
+type jobColumn struct {
+	data  []byte  // of a direct component
+	nulls [][]int // by column
+	vals  []nested.Values
+	room  []byte
+}
+
+// source gives the blocks of the files.
+type source struct {
+	spec  dataset.Spec
+	o     Options
+	names []string
+	keep  bool
+
+	pipe *ahead.Pipe[job]
+	last *job
+	// table belongs to the reading goroutine.
+	table *table
+}
+
+// Next returns the next block.
+func (s *source) Next(ctx context.Context) (*block.Block, error) {
+	if s.pipe == nil {
+		s.pipe = ahead.Start(1, s.read, (*job).work, s.stop)
+	}
+	if s.last != nil && !s.keep {
+		s.pipe.Release(s.last)
+	}
+	s.last = nil
+	j, err := s.pipe.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if j.err != nil {
+		return nil, j.err
+	}
+	s.last = j
+	return &j.block, nil
+}
+
+// Close ends the reading.
+func (s *source) Close() {
+	if s.pipe != nil {
+		s.pipe.Close()
+	}
+}
+
+func (s *source) stop() {
+	if s.table != nil {
+		s.table.close()
+		s.table = nil
+	}
+}
+
+// read fills a job with the next rows of the files.
+func (s *source) read(j *job) error {
+	for {
+		if s.table == nil {
+			if len(s.names) == 0 {
+				return io.EOF
+			}
+			name := s.names[0]
+			s.names = s.names[1:]
+			raw, err := files.OpenAt(s.o.Open, name)
+			if err != nil {
+				return err
+			}
+			t, err := newTable(name, raw, s.spec, s.o)
+			if err != nil {
+				return unwrapped(errors.Join(err, raw.Close()))
+			}
+			s.table = t
+		}
+		err := files.Guard(s.table.name, func() error { return s.table.next(s.o.BlockBytes) })
+		if errors.Is(err, io.EOF) {
+			s.stop()
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return s.fill(j)
+	}
+}
+
+// fill reads the columns of the next rows.
+func (s *source) fill(j *job) error {
+	t := s.table
+	n := int(min(t.left, int64(t.rows)))
+	j.t, j.first, j.rows, j.nan, j.err, j.bad = t, t.done+1, n, s.o.NullIsNaN, nil, nil
+	if len(j.comps) != len(t.comps) {
+		j.comps = make([]jobColumn, len(t.comps))
+	}
+	var g errgroup.Group
+	g.SetLimit(s.o.Workers)
+	for c := range t.comps {
+		j.comps[c].fill(&g, t.name, &t.comps[c], n, s.o.Workers)
+	}
+	j.kept = slices.Grow(j.kept[:0], len(t.kept))[:len(t.kept)]
+	for k, r := range t.kept {
+		g.Go(func() error { return guarded(t.name, func() error { return r.read(n, &j.kept[k]) }) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	t.left -= int64(n)
+	t.done += int64(n)
+	return nil
+}
+
+// guarded is files.Guard for errors that do not name the file yet.
+func guarded(name string, f func() error) error {
+	return files.Guard(name, func() error {
+		if err := f(); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// fill reads the columns of a component, some in each goroutine.
+func (j *jobColumn) fill(g *errgroup.Group, name string, col *tableColumn, n, workers int) {
+	k := len(col.readers)
+	j.nulls = slices.Grow(j.nulls[:0], k)[:k]
+	j.vals = slices.Grow(j.vals[:0], k)[:k]
+	if !col.direct {
+		for i, r := range col.readers {
+			g.Go(func() error { return guarded(name, func() error { return r.read(n, &j.vals[i]) }) })
+		}
+		return
+	}
+	size := col.DType.Size()
+	j.data = slices.Grow(j.data[:0], n*k*size)[:n*k*size]
+	share := (k + workers - 1) / workers
+	for lo := 0; lo < k; lo += share {
+		hi := min(lo+share, k)
+		g.Go(func() error {
+			return guarded(name, func() error { return j.stripes(col, n, lo, hi) })
+		})
+	}
+}
+
+// stripes reads columns lo to hi of a component.
+func (j *jobColumn) stripes(col *tableColumn, n, lo, hi int) error {
+	k, size := len(col.readers), col.DType.Size()
+	for i := lo; i < hi; i++ {
+		j.nulls[i] = j.nulls[i][:0]
+	}
+	for from := 0; from < n; from += stripe {
+		part := min(stripe, n-from)
+		dst := j.data[from*k*size : (from+part)*k*size]
+		for i := lo; i < hi; i++ {
+			var err error
+			if j.nulls[i], err = col.readers[i].scatter(dst, part, k, i, j.nulls[i], from); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// work makes the block of the columns.
+func (j *job) work() {
+	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
+	for c := range j.comps {
+		col, bad := j.comps[c].column(&j.t.comps[c], j.rows, j.nan)
+		j.block.Columns = append(j.block.Columns, col)
+		j.bad = block.MergeBad(j.bad, bad)
+	}
+	j.block.Bad = j.bad
+	if len(j.kept) == 0 {
+		return
+	}
+	rows := make([]func([]byte, int) []byte, len(j.kept))
+	for k := range j.kept {
+		var err error
+		if rows[k], err = j.kept[k].JSON(); err != nil {
+			j.err = fmt.Errorf("%s: column %q: %w", j.t.name, j.t.keep[k], err)
+			return
+		}
+	}
+	keys := j.t.keep
+	j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
+		for k, row := range rows {
+			dst = append(dst, dataset.Field{Key: keys[k], JSON: row(nil, i)})
+		}
+		return dst
+	}
+}
+
+// column returns the rows of a component.
+func (j *jobColumn) column(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
+	if col.direct {
+		return j.directColumn(col, n, nan)
+	}
+	if len(col.readers) == 1 {
+		out, room, bad := j.vals[0].Column(col.Component, col.readers[0].name, col.dims, j.room, nan)
+		j.room = room
+		return out, bad
+	}
+	paths := make([]string, len(col.readers))
+	for i, r := range col.readers {
+		paths[i] = r.name
+	}
+	out, room, bad := nested.Stack(col.DType, j.vals, paths, col.dims, j.room, nan)
+	j.room = room
+	return out, bad
+}
+
+func (j *jobColumn) directColumn(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
+	k := len(col.readers)
+	var bad []block.Bad
+	for i, nulls := range j.nulls {
+		var here []block.Bad
+		for _, row := range nulls {
+			if nan && col.DType.IsFloat() {
+				nested.PutNaN(col.DType, j.data, row*k+i)
+				continue
+			}
+			here = append(here, block.Bad{Index: row, Field: col.readers[i].name, Msg: "the value is null"})
+		}
+		bad = block.MergeBad(bad, here)
+	}
+	flat, err := tensor.Share(col.DType, j.data, []int64{int64(n * k)})
+	if err != nil {
+		panic(err) // unreachable: the memory was made for it
+	}
+	return block.NewFixed(flat, col.dims), bad
+}

@@ -1,0 +1,130 @@
+package tfrecord
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// shape works out the sizes of the row's value. steps are the lengths of a feature list's features, nil for a feature.
+func (j *job) shape(target int, steps []int64) (msg string) {
+	s, comp := &j.stores[target], &j.p.comps[target]
+	n := int64(s.len(comp.DType.Size()) - s.starts[len(s.starts)-1])
+	if n > j.p.max {
+		return fmt.Sprintf("%d values are more than the limit of %d", n, j.p.max)
+	}
+	var dims []int64
+	ok := true
+	switch {
+	case comp.Ragged:
+		return j.ragged(s, comp, steps, n)
+	case steps != nil:
+		dims, ok = stepDims(comp, steps)
+	case n == 0:
+		dims, ok = emptyDims(comp)
+	case n > math.MaxInt32:
+		ok = false
+	default:
+		dims, ok = columns.Side(*comp, int(n))
+	}
+	if !ok {
+		if steps != nil {
+			return fmt.Sprintf("a feature list of %d steps does not fill the shape %v", len(steps), comp.Shape)
+		}
+		return fmt.Sprintf("%d values do not fill the shape %v", n, comp.Shape)
+	}
+	s.dims = append(s.dims, dims...)
+	return ""
+}
+
+// stepDims returns the sizes of a feature list whose features have equal lengths.
+func stepDims(comp *dataset.Component, steps []int64) ([]int64, bool) {
+	n := int64(len(steps))
+	each := int64(1)
+	if n > 0 {
+		each = steps[0]
+	}
+	for _, l := range steps {
+		if l != each {
+			return nil, false
+		}
+	}
+	inner := *comp
+	inner.Shape = comp.Shape.Drop(1)
+	rest, ok := emptyDims(&inner)
+	if n > 0 && each > 0 {
+		rest, ok = columns.Side(inner, int(each))
+	}
+	dims := append([]int64{n}, rest...)
+	return dims, ok && comp.Shape.Admits(dims)
+}
+
+// emptyDims returns the sizes of a value without values.
+func emptyDims(comp *dataset.Component) ([]int64, bool) {
+	if !comp.Shape.Ranked() {
+		return []int64{0}, true
+	}
+	dims, zero := comp.Shape.Dims(), false
+	for i, d := range dims {
+		dims[i] = max(d, 0)
+		zero = zero || dims[i] == 0
+	}
+	return dims, zero
+}
+
+func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) (msg string) {
+	splits := []tensor.Tensor{}
+	switch {
+	case comp.RaggedRank == 1 && steps != nil:
+		at := make([]int64, 1, len(steps)+1)
+		for _, l := range steps {
+			at = append(at, at[len(at)-1]+l)
+		}
+		split := tensor.Vector(at...)
+		if comp.SplitsDType == tensor.Int32 {
+			narrow, err := tensor.New(tensor.Int32, int64(len(at)))
+			if err != nil {
+				return err.Error()
+			}
+			lossless.Convert(narrow, split)
+			split = narrow
+		}
+		splits = append(splits, split)
+	case comp.RaggedRank == 0 && steps == nil:
+	default:
+		return fmt.Sprintf("a ragged value with %d levels of splits is no %s", comp.RaggedRank, map[bool]string{true: "feature list", false: "feature"}[steps != nil])
+	}
+	inner := *comp
+	inner.Ragged, inner.Shape = false, comp.Shape.Drop(comp.RaggedRank)
+	dims, ok := []int64{0}, true
+	if n > 0 {
+		dims, ok = columns.Side(inner, int(n))
+	}
+	if !ok || len(dims) == 0 {
+		return fmt.Sprintf("%d values do not fill the shape %v", n, comp.Shape)
+	}
+	s.splits = append(s.splits, splits)
+	s.dims = append(s.dims, dims...)
+	return ""
+}
+
+// complete looks after the features that the row lacks.
+func (j *job) complete() (path, msg string) {
+	for c := range j.stores {
+		if j.stores[c].seen {
+			continue
+		}
+		var steps []int64
+		if j.p.comps[c].Ragged && j.p.comps[c].RaggedRank == 1 {
+			steps = []int64{}
+		}
+		if msg := j.shape(c, steps); msg != "" {
+			return j.p.paths[c], fmt.Sprintf("the row has no feature %q, and the shape %v takes no empty value", j.p.names[c], j.p.comps[c].Shape)
+		}
+	}
+	return "", ""
+}

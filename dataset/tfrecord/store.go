@@ -1,0 +1,82 @@
+package tfrecord
+
+import (
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+type span struct{ lo, hi int }
+
+// store holds the values of one component.
+type store struct {
+	seen   bool // in this row
+	data   []byte
+	text   []byte
+	spans  []span
+	starts []int   // the first value of each row, and one more
+	dims   []int64 // of all rows
+	dimsAt []int   // where each row's sizes begin
+	splits [][]tensor.Tensor
+	strs   []string
+	values []tensor.Tensor
+}
+
+func (s *store) len(size int) int {
+	if size == 0 {
+		return len(s.spans)
+	}
+	return len(s.data) / size
+}
+
+// truncate drops the values from value n on.
+func (s *store) truncate(n, size int) {
+	if size == 0 {
+		s.spans = s.spans[:n]
+	} else {
+		s.data = s.data[:n*size]
+	}
+}
+
+// column returns the rows of a component.
+func (s *store) column(comp *dataset.Component) block.Column {
+	size := comp.DType.Size()
+	if size == 0 {
+		s.strs = s.strs[:0]
+		all := string(s.text)
+		for _, at := range s.spans {
+			s.strs = append(s.strs, all[at.lo:at.hi])
+		}
+	}
+	if n, ok := comp.Shape.NumElements(); ok && !comp.Ragged && int64(s.len(size)) == n*int64(len(s.starts)) {
+		flat := s.view(comp.DType, 0, s.len(size), []int64{int64(s.len(size))})
+		return block.NewFixed(flat, comp.Shape.Dims())
+	}
+	s.values = s.values[:0]
+	for i, from := range s.starts {
+		end, dimsEnd := s.len(size), len(s.dims)
+		if i+1 < len(s.starts) {
+			end, dimsEnd = s.starts[i+1], s.dimsAt[i+1]
+		}
+		dims := s.dims[s.dimsAt[i]:dimsEnd:dimsEnd]
+		s.values = append(s.values, s.view(comp.DType, from, end, dims))
+	}
+	if comp.Ragged {
+		return &block.Tensors{Values: s.values, Splits: s.splits}
+	}
+	return &block.Tensors{Values: s.values}
+}
+
+func (s *store) view(dtype tensor.DType, from, end int, dims []int64) tensor.Tensor {
+	var t tensor.Tensor
+	var err error
+	if size := dtype.Size(); size == 0 {
+		t, err = tensor.ShareSlice(s.strs[from:end:end], dims)
+	} else {
+		t, err = tensor.Share(dtype, s.data[from*size:end*size:end*size], dims)
+	}
+	if err != nil {
+		panic(err) // unreachable: the sizes were worked out from the number of values
+	}
+	return t
+}

@@ -1,0 +1,155 @@
+package tfrecord
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// append stores the values of a feature.
+func (j *job) append(target int, value []byte) (msg string) {
+	k, list, err := feature(value)
+	if err != nil {
+		return err.Error()
+	}
+	s, dtype := &j.stores[target], j.p.comps[target].DType
+	switch {
+	case k == noValues:
+		return ""
+	case atLeast(k, list) > j.p.max:
+		return fmt.Sprintf("more values than the limit of %d", j.p.max)
+	case k == bytesList && dtype == tensor.String:
+		if j.bytes, err = appendStrings(j.bytes[:0], list); err != nil {
+			return err.Error()
+		}
+		for _, v := range j.bytes {
+			lo := len(s.text)
+			s.text = append(s.text, v...)
+			s.spans = append(s.spans, span{lo, len(s.text)})
+		}
+	case k == bytesList:
+		return j.raw(target, list)
+	case dtype == tensor.String:
+		return "want strings, got " + k.String()
+	case k == floatList:
+		if j.floats, err = appendFloats(j.floats[:0], list); err != nil {
+			return err.Error()
+		}
+		return j.convert(s, dtype, tensor.Vector(j.floats...))
+	default:
+		if j.ints, err = appendInts(j.ints[:0], list); err != nil {
+			return err.Error()
+		}
+		return j.convert(s, dtype, tensor.Vector(j.ints...))
+	}
+	return ""
+}
+
+// atLeast returns a number of values that a list has at least, half of what it has or more: so that no memory is asked for values that are too many.
+func atLeast(k kind, list []byte) int64 {
+	switch k {
+	case floatList:
+		return int64(len(list)) / 5 // four bytes each, or five where they are not packed
+	case int64List:
+		ends := 0
+		for _, b := range list {
+			if b < 0x80 {
+				ends++
+			}
+		}
+		return int64(ends-2) / 2 // each has a tag of its own where they are not packed
+	}
+	n := int64(0)
+	_ = eachField(list, func(uint64, byte, []byte) error { // what is wrong with it will be told when it is read
+		n++
+		return nil
+	})
+	return n
+}
+
+// raw stores values whose bytes stand in a single value of bytes: tf.io.decode_raw.
+func (j *job) raw(target int, list []byte) (msg string) {
+	var err error
+	if j.bytes, err = appendStrings(j.bytes[:0], list); err != nil {
+		return err.Error()
+	}
+	s, dtype := &j.stores[target], j.p.comps[target].DType
+	size := dtype.Size()
+	switch {
+	case len(j.bytes) != 1:
+		return fmt.Sprintf("want %s, or their bytes in one value, got %d values of bytes", lossless.Want(dtype), len(j.bytes))
+	case len(j.bytes[0])%size != 0:
+		return fmt.Sprintf("want %s, got a value of %d bytes, which are no whole number of them", lossless.Want(dtype), len(j.bytes[0]))
+	}
+	s.data = append(s.data, j.bytes[0]...)
+	if dtype == tensor.Bool {
+		for _, v := range j.bytes[0] {
+			if v > 1 {
+				return "want booleans, got other bytes"
+			}
+		}
+	}
+	return ""
+}
+
+// convert appends values as the component's dtype.
+func (j *job) convert(s *store, dtype tensor.DType, src tensor.Tensor) (msg string) {
+	from, n := len(s.data), src.Len()*dtype.Size()
+	s.data = slices.Grow(s.data, n)[:from+n]
+	dst, err := tensor.Share(dtype, s.data[from:], src.Dims())
+	if err != nil {
+		return err.Error()
+	}
+	if bad := lossless.Convert(dst, src); bad >= 0 {
+		return lossless.Reason(dtype, src, bad)
+	}
+	return ""
+}
+
+// appendJSON appends a feature as JSON: a single value alone, others in a list; a feature list as a list of those.
+func (j *job) appendJSON(dst, value []byte, list bool) ([]byte, error) {
+	if list {
+		dst = append(dst, '[')
+		err := eachField(value, func(_ uint64, _ byte, data []byte) (err error) {
+			if dst[len(dst)-1] != '[' {
+				dst = append(dst, ',')
+			}
+			dst, err = j.appendJSON(dst, data, false)
+			return err
+		})
+		return append(dst, ']'), err
+	}
+	k, data, err := feature(value)
+	if err != nil {
+		return dst, err
+	}
+	var t tensor.Tensor
+	switch k {
+	case bytesList:
+		var values [][]byte
+		values, err = appendStrings(nil, data)
+		strs := make([]string, len(values))
+		for i, v := range values {
+			strs[i] = string(v)
+		}
+		t = tensor.Vector(strs...)
+	case floatList:
+		j.floats, err = appendFloats(j.floats[:0], data)
+		t = tensor.Vector(j.floats...)
+	case int64List:
+		j.ints, err = appendInts(j.ints[:0], data)
+		t = tensor.Vector(j.ints...)
+	default:
+		return append(dst, "null"...), nil
+	}
+	if err != nil {
+		return dst, err
+	}
+	if t.Len() == 1 {
+		t = t.Index(0)
+	}
+	return jsontext.Append(dst, t, nil)
+}
