@@ -3,6 +3,8 @@
 package runner
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -10,13 +12,20 @@ import (
 )
 
 // lockFile takes the file for this process until it is closed, or fails soon. It tries for a moment: a process that is just being started holds copies of what
-// this one has open, until its own program begins.
+// this one has open, until its own program begins. The error is errLocked where another process has the file.
 func lockFile(f *os.File) error {
 	const patience, pause = 200 * time.Millisecond, 10 * time.Millisecond
 	for waited := time.Duration(0); ; waited += pause {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil || waited >= patience {
-			return err
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.EINTR):
+			continue
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return fmt.Errorf("lock: %w", err)
+		case waited >= patience:
+			return errLocked
 		}
 		time.Sleep(pause)
 	}

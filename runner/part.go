@@ -76,7 +76,7 @@ func openPart(path string, id identity, resume bool, head int64) (_ *part, err e
 	}
 	data, journal := partNames(path)
 	p := &part{path: path}
-	if p.spool, err = openSpool(path, data, head); err != nil {
+	if p.spool, err = openLocked(path, data, head); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -84,14 +84,37 @@ func openPart(path string, id identity, resume bool, head int64) (_ *part, err e
 			err = errors.Join(err, p.close())
 		}
 	}()
-	if lockFile(p.file) != nil || !sameFile(p.file, data) {
-		return nil, fmt.Errorf("output %q: another run is writing it", path)
-	}
 	if p.journal, err = os.OpenFile(journal, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
 		return nil, outputError(path, err)
 	}
 	return p, p.begin(id, resume)
 }
+
+// openLocked opens the file and makes it this run's own. A file that has lost its name meanwhile is another run's that has just ended, or its directory is
+// gone: opening it again tells.
+func openLocked(path, data string, head int64) (*spool, error) {
+	const tries = 10 // runs that end one after the other
+	for range tries {
+		s, err := openSpool(path, data, head)
+		if err != nil {
+			return nil, err
+		}
+		if err = lockFile(s.file); err == nil && sameFile(s.file, data) {
+			return s, nil
+		}
+		closed := s.Close()
+		if err != nil && !errors.Is(err, errLocked) {
+			return nil, errors.Join(outputError(path, err), closed)
+		}
+		if err != nil {
+			break
+		}
+	}
+	return nil, fmt.Errorf("output %q: another run is writing it", path)
+}
+
+// errLocked says that another run has the file.
+var errLocked = errors.New("locked by another process")
 
 // side returns the next of the files that help the output on: as the last line of the journal says it was, or empty.
 func (p *part) side() (*spool, error) {
