@@ -137,13 +137,12 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	body := o.MaxBatch
+	in := &messages{maxMeta: maxMetadata, maxBody: o.MaxBatch, size: -1}
 	if _, size, ok := files.RandomAccess(f); ok {
-		body = min(body, size)
+		in.size = size
 	}
 	const buffer = 64 << 10
 	b := bufio.NewReaderSize(f, buffer)
-	isFile := false
 	head, err := b.Peek(8)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -154,14 +153,14 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 		return nil, nil, fmt.Errorf("%s: the first version of Feather is not read; write the file anew with pyarrow.feather.write_feather", name)
 	case bytes.HasPrefix(head, ipc.Magic):
 		// A file is a stream between magic bytes and a footer, which repeats where the batches are.
-		isFile = true
+		in.file, in.at = true, int64(len(head))
 		if _, err := b.Discard(len(head)); err != nil {
 			return nil, nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
+	in.r = b
 	var r *ipc.Reader
 	err = files.Guard(name, func() (err error) {
-		in := &messages{r: b, maxMeta: maxMetadata, maxBody: body, file: isFile}
 		r, err = ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(limited{memory.NewGoAllocator(), o.MaxBatch}))
 		if err != nil {
 			return fmt.Errorf("%s: not an Arrow file: %w", name, err)

@@ -18,7 +18,10 @@ type messages struct {
 	r       *bufio.Reader
 	maxMeta int64
 	maxBody int64
-	file    bool // it has an end mark; a stream may just end
+	file    bool  // it has an end mark; a stream may just end
+	at      int64 // the next byte's place in the file
+	size    int64 // of the file, -1 where that is not known
+	start   int64 // of the message that is being read
 }
 
 // Retain does nothing: the memory is Go's.
@@ -33,16 +36,17 @@ const continuation = 0xffffffff
 // Message returns the next message, or io.EOF.
 func (m *messages) Message() (*ipc.Message, error) {
 	var head [4]byte
-	if n, err := io.ReadFull(m.r, head[:]); err != nil {
+	m.start = m.at
+	if n, err := m.fill(head[:]); err != nil {
 		if n == 0 && !m.file && errors.Is(err, io.EOF) {
 			return nil, io.EOF
 		}
-		return nil, cut(err)
+		return nil, m.cut(err)
 	}
 	size := binary.LittleEndian.Uint32(head[:])
 	if size == continuation {
-		if _, err := io.ReadFull(m.r, head[:]); err != nil {
-			return nil, cut(err)
+		if _, err := m.fill(head[:]); err != nil {
+			return nil, m.cut(err)
 		}
 		size = binary.LittleEndian.Uint32(head[:])
 	}
@@ -59,6 +63,10 @@ func (m *messages) Message() (*ipc.Message, error) {
 	length, err := verify(meta)
 	if err != nil {
 		return nil, err
+	}
+	if m.size >= 0 && length > m.size-m.at {
+		m.at = m.size
+		return nil, m.cut(io.ErrUnexpectedEOF)
 	}
 	if length > m.maxBody {
 		return nil, fmt.Errorf("a message of %d bytes is more than the limit of %d", length, m.maxBody)
@@ -83,16 +91,24 @@ func (m *messages) read(n int64) ([]byte, error) {
 			buf = grown[:from]
 		}
 		buf = buf[:next]
-		if _, err := io.ReadFull(m.r, buf[from:]); err != nil {
-			return nil, cut(err)
+		if _, err := m.fill(buf[from:]); err != nil {
+			return nil, m.cut(err)
 		}
 	}
 	return slices.Clip(buf), nil
 }
 
-func cut(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the file is cut off")
+// fill reads as many bytes as b has.
+func (m *messages) fill(b []byte) (int, error) {
+	n, err := io.ReadFull(m.r, b)
+	m.at += int64(n)
+	return n, err
+}
+
+// cut says of an end that comes too early where it is.
+func (m *messages) cut(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
 	}
-	return err
+	return fmt.Errorf("the file is cut off at byte %d, in the message that begins at byte %d", m.at, m.start)
 }

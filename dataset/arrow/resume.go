@@ -25,7 +25,8 @@ func (w *Writer) resume(have *io.SectionReader) error {
 	if !w.o.Stream {
 		start = 8 // the magic bytes, and what fills them up
 	}
-	in := &messages{r: bufio.NewReaderSize(io.NewSectionReader(have, start, have.Size()-start), readAhead), maxMeta: maxMetadata, maxBody: math.MaxInt64}
+	rest := bufio.NewReaderSize(io.NewSectionReader(have, start, have.Size()-start), readAhead)
+	in := &messages{r: rest, maxMeta: maxMetadata, maxBody: math.MaxInt64, at: start, size: have.Size()}
 	r, err := ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(memory.NewGoAllocator()))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errResume, err)
