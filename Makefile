@@ -47,7 +47,7 @@ test: ## run every check: format, vet, staticcheck, tests, the same with -race a
 hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
 	@$(with_tf) && scripts/hostile.sh
 
-fuzz: go ## run every fuzz target for a while (FUZZTIME=30s); what breaks one is kept in testdata/fuzz
+fuzz: go ## run every fuzz target, or those that FUZZ=csv names, for FUZZTIME=30s; what breaks one is kept in testdata/fuzz
 	@$(with_tf) && scripts/fuzz.sh
 
 bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_QUICK=1 shortens; bench/README.md)

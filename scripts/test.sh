@@ -7,6 +7,8 @@
 #
 # over all test runs together; a check that fails and is no test counts as one failed. The exit status is 0
 # only if nothing failed. It does the set-up it needs; `make test` runs it.
+#
+# With TF=2.20.0, a libtensorflow that is not the pinned one, it runs what depends on the library: the build, and the tests of runner and cmd/tfrun.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -66,6 +68,24 @@ formatted() {
 # Python and C have no races that Go's detector can see: scripts/ is left out.
 race_packages() { "$go" list ./... | grep -v /scripts; }
 
+# pinned prints the version of libtensorflow that the project is developed with.
+pinned() { sed -En 's/.*version=\$\{TF:-([0-9.]+)\}$/\1/p' scripts/libtensorflow.sh; }
+
+# everything is what does not need doing for another version.
+everything() {
+  other 'gofumpt' formatted
+  other 'go mod tidy' "$go" mod tidy -diff
+  other 'go vet' "$go" vet ./...
+  other 'staticcheck' "$tools/staticcheck" ./...
+  other 'go build without cgo' env CGO_ENABLED=0 "$go" build ./...
+  tests 'go test' ./...
+  CGO_ENABLED=0 tests 'go test without cgo' "${pure[@]}"
+  other 'govulncheck' vulnerabilities
+  mapfile -t packages < <(race_packages)
+  tests 'go test -race' -race "${packages[@]}"
+  other 'every fuzz target for 30 s' env FUZZ= FUZZTIME=30s scripts/fuzz.sh
+}
+
 # set_up gets libtensorflow and puts cgo's variables into the environment.
 set_up() {
   local vars
@@ -78,17 +98,11 @@ if ! check 'set-up' set_up; then
 fi
 other 'make build' make --no-print-directory build
 other 'install testsum, gofumpt and staticcheck' install_tools
-other 'gofumpt' formatted
-other 'go mod tidy' "$go" mod tidy -diff
-other 'go vet' "$go" vet ./...
-other 'staticcheck' "$tools/staticcheck" ./...
-other 'go build without cgo' env CGO_ENABLED=0 "$go" build ./...
-tests 'go test' ./...
-CGO_ENABLED=0 tests 'go test without cgo' "${pure[@]}"
-other 'govulncheck' vulnerabilities
-mapfile -t packages < <(race_packages)
-tests 'go test -race' -race "${packages[@]}"
-other 'four fuzz targets, others each day' env FUZZ_COUNT=4 scripts/fuzz.sh
+if [ "${TF:-$(pinned)}" != "$(pinned)" ]; then
+  tests "go test on TensorFlow $TF" ./runner/... ./cmd/tfrun/...
+else
+  everything
+fi
 
 printf '\n'
 for name in "${broken[@]}"; do
