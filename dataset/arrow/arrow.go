@@ -3,7 +3,6 @@ package arrow
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +14,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/internal/ahead"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // Options says how files are read. The zero value is right for most.
@@ -56,52 +53,35 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 			return dataset.Failed(err)
 		}
 	}
-	return dataset.FromReader(spec, dataset.UnknownCardinality, func(ro dataset.ReadOptions) (dataset.RowReader, error) {
-		return block.NewReader(&source{spec: spec, o: o, names: names, keep: ro.Keep}, spec, ro.Keep), nil
+	return block.Dataset(spec, dataset.UnknownCardinality, func(keep bool) block.Source {
+		s := &source{spec: spec, o: o, names: names}
+		return s.blocks(keep)
 	})
 }
 
 // check looks at the columns of a file that can be read twice.
 func check(spec dataset.Spec, o Options, name string) error {
-	f, ok, err := files.Peek(o.Open, name)
-	if !ok || err != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	o.Open = func(string) (io.ReadCloser, error) { return section{io.NewSectionReader(f, 0, f.Size)}, nil }
-	t, err := openTable(name, spec, o)
-	if err != nil {
-		return err
-	}
-	t.close()
-	return nil
+	return files.Look(o.Open, name, func(open dataset.Opener) error {
+		o.Open = open
+		t, err := openTable(name, spec, o)
+		if err != nil {
+			return err
+		}
+		t.close()
+		return nil
+	})
 }
-
-// section is a part of a file that another owns.
-type section struct{ *io.SectionReader }
-
-func (section) Close() error { return nil }
 
 // table is an open file with the columns that are read.
 type table struct {
+	*nested.Table
 	name  string
 	file  io.Closer
 	r     *ipc.Reader
-	comps []tableColumn
-	kept  []column
-	keep  []string
+	cols  []column // of the file
 	batch ar.RecordBatch
 	at    int   // the next row of the batch
 	done  int64 // rows of the file
-}
-
-// tableColumn says what a component is read from.
-type tableColumn struct {
-	dataset.Component
-	path  string
-	dims  []int64
-	cols  []column
-	names []string
 }
 
 // limited is an allocator that refuses what no honest file asks for. Its panic becomes an error where the library is called.
@@ -176,7 +156,7 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, file: f, r: r, keep: o.Keep}
+	t := &table{name: name, file: f, r: r}
 	if err := files.Guard(name, func() error { return t.match(spec, o) }); err != nil {
 		t.close()
 		return nil, err
@@ -184,40 +164,15 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 	return t, nil
 }
 
-func (t *table) match(spec dataset.Spec, o Options) error {
-	all := schemaColumns(t.r.Schema())
-	have := make([]string, len(all))
-	for i, c := range all {
-		have[i] = c.name
+// match finds the columns of the components.
+func (t *table) match(spec dataset.Spec, o Options) (err error) {
+	t.cols = schemaColumns(t.r.Schema())
+	names, types := make([]string, len(t.cols)), make([]nested.Type, len(t.cols))
+	for i, c := range t.cols {
+		names[i], types[i] = c.name, c.Type
 	}
-	pick, err := columns.Match(t.name, spec, have, columns.Options{Map: o.Columns, Keep: o.Keep})
-	if err != nil {
-		return err
-	}
-	for c, comp := range spec.Flatten() {
-		col := tableColumn{Component: comp, path: spec.Paths()[c]}
-		var types []nested.Type
-		for _, i := range pick.Components[c] {
-			col.cols, col.names = append(col.cols, all[i]), append(col.names, all[i].name)
-			types = append(types, all[i].Type)
-		}
-		var msg string
-		if col.dims, msg = nested.Check(comp, types); msg != "" {
-			e := &dataset.ColumnError{File: t.name, Component: col.path, Msg: msg}
-			if len(types) == 1 {
-				e.Column = col.names[0]
-			}
-			return e
-		}
-		t.comps = append(t.comps, col)
-	}
-	for _, i := range pick.Keep {
-		if all[i].DType == tensor.Invalid {
-			return &dataset.ColumnError{File: t.name, Column: all[i].name, Msg: fmt.Sprintf("values of type %s are not read", all[i].Name)}
-		}
-		t.kept = append(t.kept, all[i])
-	}
-	return nil
+	t.Table, err = nested.Match(t.name, spec, names, types, columns.Options{Map: o.Columns, Keep: o.Keep})
+	return err
 }
 
 func (t *table) close() {
@@ -265,44 +220,21 @@ type job struct {
 	err   error
 }
 
-// source gives the blocks of the files.
+// source reads the rows of the files.
 type source struct {
 	spec  dataset.Spec
 	o     Options
 	names []string
-	keep  bool
-
-	pipe *ahead.Pipe[job]
-	last *job
-	// table belongs to the reading goroutine.
-	table *table
+	table *table // the one that is being read
 }
 
-// Next returns the next block.
-func (s *source) Next(ctx context.Context) (*block.Block, error) {
-	if s.pipe == nil {
-		s.pipe = ahead.Start(1, s.read, (*job).work, s.stop)
+// blocks returns the blocks of the rows.
+func (s *source) blocks(keep bool) block.Source {
+	out := &block.Ahead[job]{Workers: 1, Read: s.read, Work: (*job).work, Stop: s.stop, Block: (*job).result}
+	if keep {
+		out.Spare = func(*job) *job { return new(job) }
 	}
-	if s.last != nil && !s.keep {
-		s.pipe.Release(s.last)
-	}
-	s.last = nil
-	j, err := s.pipe.Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if j.err != nil {
-		return nil, j.err
-	}
-	s.last = j
-	return &j.block, nil
-}
-
-// Close ends the reading.
-func (s *source) Close() {
-	if s.pipe != nil {
-		s.pipe.Close()
-	}
+	return out
 }
 
 func (s *source) stop() {
@@ -355,65 +287,49 @@ func (j *job) work() {
 	j.batch = nil
 }
 
+// result returns the block.
+func (j *job) result() (*block.Block, error) { return &j.block, j.err }
+
+// extract takes the values of the columns from the batch.
 func (j *job) extract() error {
-	take := func(c *column, out *nested.Values) error {
+	take := func(i int, out *nested.Values) error {
+		c := &j.t.cols[i]
 		if err := c.extract(j.batch, j.from, j.rows, out); err != nil {
 			return fmt.Errorf("%s: column %q: the file is damaged: %w", j.t.name, c.name, err)
 		}
 		return nil
 	}
-	j.vals = slices.Grow(j.vals[:0], len(j.t.comps))[:len(j.t.comps)]
-	for c := range j.t.comps {
-		cols := j.t.comps[c].cols
+	j.vals = slices.Grow(j.vals[:0], len(j.t.Components))[:len(j.t.Components)]
+	for c := range j.t.Components {
+		cols := j.t.Components[c].Columns
 		j.vals[c] = slices.Grow(j.vals[c][:0], len(cols))[:len(cols)]
-		for i := range cols {
-			if err := take(&cols[i], &j.vals[c][i]); err != nil {
+		for k, i := range cols {
+			if err := take(i, &j.vals[c][k]); err != nil {
 				return err
 			}
 		}
 	}
-	j.kept = slices.Grow(j.kept[:0], len(j.t.kept))[:len(j.t.kept)]
-	for k := range j.t.kept {
-		if err := take(&j.t.kept[k], &j.kept[k]); err != nil {
+	j.kept = slices.Grow(j.kept[:0], len(j.t.Keep))[:len(j.t.Keep)]
+	for k, i := range j.t.Keep {
+		if err := take(i, &j.kept[k]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *job) build() error {
+// build makes the block of the values.
+func (j *job) build() (err error) {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
-	j.rooms = slices.Grow(j.rooms[:0], len(j.t.comps))[:len(j.t.comps)]
-	for c := range j.t.comps {
-		comp := &j.t.comps[c]
-		var col block.Column
-		var bad []block.Bad
-		if len(comp.cols) == 1 {
-			col, j.rooms[c], bad = j.vals[c][0].Column(comp.Component, comp.names[0], comp.dims, j.rooms[c], j.nan)
-		} else {
-			col, j.rooms[c], bad = nested.Stack(comp.DType, j.vals[c], comp.names, comp.dims, j.rooms[c], j.nan)
-		}
+	j.rooms = slices.Grow(j.rooms[:0], len(j.t.Components))[:len(j.t.Components)]
+	for c := range j.t.Components {
+		col, room, bad := j.t.Components[c].Column(j.vals[c], j.rooms[c], j.nan)
+		j.rooms[c] = room
 		j.block.Columns = append(j.block.Columns, col)
 		j.block.Bad = block.MergeBad(j.block.Bad, bad)
 	}
-	if len(j.kept) == 0 {
-		return nil
-	}
-	rows := make([]func([]byte, int) []byte, len(j.kept))
-	for k := range j.kept {
-		var err error
-		if rows[k], err = j.kept[k].JSON(); err != nil {
-			return fmt.Errorf("%s: column %q: %w", j.t.name, j.t.keep[k], err)
-		}
-	}
-	keys := j.t.keep
-	j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
-		for k, row := range rows {
-			dst = append(dst, dataset.Field{Key: keys[k], JSON: row(nil, i)})
-		}
-		return dst
-	}
-	return nil
+	j.block.Extra, err = j.t.Extra(j.kept)
+	return err
 }
 
 // Columns lists the columns of a file. Of o it uses Open.

@@ -409,22 +409,15 @@ func (j *job) finish() {
 				s.strs = append(s.strs, all[at.lo:at.hi])
 			}
 		}
-		var flat tensor.Tensor
-		var err error
-		if comp.DType == tensor.String {
-			flat, err = tensor.ShareSlice(s.strs, []int64{int64(len(s.strs))})
-		} else {
-			flat, err = tensor.Share(comp.DType, s.data, []int64{int64(len(s.data) / comp.size)})
-		}
-		if err != nil {
-			panic(err) // unreachable: whole values were written
-		}
-		j.block.Columns = append(j.block.Columns, block.NewFixed(flat, comp.dims))
+		j.block.Columns = append(j.block.Columns, block.NewFixed(block.Flat(comp.DType, s.data, s.strs), comp.dims))
 	}
 	if len(j.p.keep) > 0 {
 		j.block.Extra = j.extra
 	}
 }
+
+// result returns the block.
+func (j *job) result() (*block.Block, error) { return &j.block, nil }
 
 func (j *job) extra(i int, dst []dataset.Field) []dataset.Field {
 	for k, key := range j.p.keep {

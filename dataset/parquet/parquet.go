@@ -54,8 +54,9 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if err != nil {
 		return dataset.Failed(err)
 	}
-	return dataset.FromReader(spec, card, func(ro dataset.ReadOptions) (dataset.RowReader, error) {
-		return block.NewReader(&source{spec: spec, o: o, names: names, keep: ro.Keep}, spec, ro.Keep), nil
+	return block.Dataset(spec, card, func(keep bool) block.Source {
+		s := &source{spec: spec, o: o, names: names}
+		return s.blocks(keep)
 	})
 }
 
@@ -89,7 +90,7 @@ func count(spec dataset.Spec, o Options, names []string) (int64, error) {
 
 // unwrapped returns the error of a column alone.
 func unwrapped(err error) error {
-	if c, ok := errors.AsType[*dataset.ColumnError](err); ok {
+	if c := columns.Error(err); c != nil {
 		return c
 	}
 	return err
@@ -97,12 +98,12 @@ func unwrapped(err error) error {
 
 // table is an open file with the columns that are read.
 type table struct {
+	*nested.Table
 	name   string
 	raw    *files.File
 	file   *pq.File
 	groups []pq.RowGroup
 	comps  []tableColumn
-	keep   []string
 	kept   []*reader
 	all    []*reader
 
@@ -112,11 +113,9 @@ type table struct {
 	rows  int   // to read at a time
 }
 
-// tableColumn says what a component is read from.
+// tableColumn says how a component is read.
 type tableColumn struct {
-	dataset.Component
-	path    string
-	dims    []int64
+	*nested.Component
 	readers []*reader
 	direct  bool // the columns' values are the component's, and go straight to their places
 }
@@ -167,46 +166,42 @@ func newTable(name string, raw *files.File, spec dataset.Spec, o Options) (*tabl
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, raw: raw, file: f, groups: f.RowGroups(), keep: o.Keep}
+	t := &table{name: name, raw: raw, file: f, groups: f.RowGroups()}
 	return t, files.Guard(name, func() error { return t.match(spec, o) })
 }
 
+// match finds the columns of the components, and makes their readers.
 func (t *table) match(spec dataset.Spec, o Options) error {
 	all, have, err := find(t.file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	pick, err := columns.Match(t.name, spec, have, columns.Options{Map: o.Columns, Keep: o.Keep})
+	types := make([]nested.Type, len(all))
+	for i, l := range all {
+		types[i] = l.Type
+	}
+	t.Table, err = nested.Match(t.name, spec, have, types, columns.Options{Map: o.Columns, Keep: o.Keep})
 	if err != nil {
 		return err
 	}
-	for c, comp := range spec.Flatten() {
-		col := tableColumn{Component: comp, path: spec.Paths()[c], direct: comp.DType != tensor.String}
-		var types []nested.Type
-		for _, i := range pick.Components[c] {
-			r := &reader{leaf: all[i], limit: maxBlock}
+	read := func(i int) *reader {
+		r := &reader{leaf: all[i], limit: maxBlock}
+		t.all = append(t.all, r)
+		return r
+	}
+	for c := range t.Components {
+		col := tableColumn{Component: &t.Components[c]}
+		col.direct = col.DType != tensor.String
+		for _, i := range col.Columns {
+			r := read(i)
 			col.readers = append(col.readers, r)
-			types = append(types, r.Type)
-			col.direct = col.direct && r.DType == comp.DType && r.Depth == 0
+			col.direct = col.direct && r.DType == col.DType && r.Depth == 0
 		}
-		var msg string
-		if col.dims, msg = nested.Check(comp, types); msg != "" {
-			e := &dataset.ColumnError{File: t.name, Component: col.path, Msg: msg}
-			if len(types) == 1 {
-				e.Column = col.readers[0].name
-			}
-			return e
-		}
-		t.all = append(t.all, col.readers...)
 		t.comps = append(t.comps, col)
 	}
-	for _, i := range pick.Keep {
-		if all[i].DType == tensor.Invalid {
-			return &dataset.ColumnError{File: t.name, Column: all[i].name, Msg: fmt.Sprintf("values of type %s are not read", all[i].Name)}
-		}
-		t.kept = append(t.kept, &reader{leaf: all[i], limit: maxBlock})
+	for _, i := range t.Keep {
+		t.kept = append(t.kept, read(i))
 	}
-	t.all = append(t.all, t.kept...)
 	return nil
 }
 

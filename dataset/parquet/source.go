@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/internal/ahead"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // stripe is how many rows of side by side columns are read before the next column has its turn, for the sake of the processor's caches.
@@ -40,44 +37,21 @@ type jobColumn struct {
 	room  []byte
 }
 
-// source gives the blocks of the files.
+// source reads the rows of the files.
 type source struct {
 	spec  dataset.Spec
 	o     Options
 	names []string
-	keep  bool
-
-	pipe *ahead.Pipe[job]
-	last *job
-	// table belongs to the reading goroutine.
-	table *table
+	table *table // the one that is being read
 }
 
-// Next returns the next block.
-func (s *source) Next(ctx context.Context) (*block.Block, error) {
-	if s.pipe == nil {
-		s.pipe = ahead.Start(1, s.read, (*job).work, s.stop)
+// blocks returns the blocks of the rows.
+func (s *source) blocks(keep bool) block.Source {
+	out := &block.Ahead[job]{Workers: 1, Read: s.read, Work: (*job).work, Stop: s.stop, Block: (*job).result}
+	if keep {
+		out.Spare = func(*job) *job { return new(job) }
 	}
-	if s.last != nil && !s.keep {
-		s.pipe.Release(s.last)
-	}
-	s.last = nil
-	j, err := s.pipe.Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if j.err != nil {
-		return nil, j.err
-	}
-	s.last = j
-	return &j.block, nil
-}
-
-// Close ends the reading.
-func (s *source) Close() {
-	if s.pipe != nil {
-		s.pipe.Close()
-	}
+	return out
 }
 
 func (s *source) stop() {
@@ -203,45 +177,22 @@ func (j *job) work() {
 		j.bad = block.MergeBad(j.bad, bad)
 	}
 	j.block.Bad = j.bad
-	if len(j.kept) == 0 {
-		return
-	}
-	rows := make([]func([]byte, int) []byte, len(j.kept))
-	for k := range j.kept {
-		var err error
-		if rows[k], err = j.kept[k].JSON(); err != nil {
-			j.err = fmt.Errorf("%s: column %q: %w", j.t.name, j.t.keep[k], err)
-			return
-		}
-	}
-	keys := j.t.keep
-	j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
-		for k, row := range rows {
-			dst = append(dst, dataset.Field{Key: keys[k], JSON: row(nil, i)})
-		}
-		return dst
-	}
+	j.block.Extra, j.err = j.t.Extra(j.kept)
 }
 
+// result returns the block.
+func (j *job) result() (*block.Block, error) { return &j.block, j.err }
+
 // column returns the rows of a component.
-func (j *jobColumn) column(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
+func (j *jobColumn) column(col *tableColumn, n int, nan bool) (out block.Column, bad []block.Bad) {
 	if col.direct {
 		return j.directColumn(col, n, nan)
 	}
-	if len(col.readers) == 1 {
-		out, room, bad := j.vals[0].Column(col.Component, col.readers[0].name, col.dims, j.room, nan)
-		j.room = room
-		return out, bad
-	}
-	paths := make([]string, len(col.readers))
-	for i, r := range col.readers {
-		paths[i] = r.name
-	}
-	out, room, bad := nested.Stack(col.DType, j.vals, paths, col.dims, j.room, nan)
-	j.room = room
+	out, j.room, bad = col.Column(j.vals, j.room, nan)
 	return out, bad
 }
 
+// directColumn returns the rows of a component whose values have gone straight to their places.
 func (j *jobColumn) directColumn(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
 	k := len(col.readers)
 	var bad []block.Bad
@@ -256,9 +207,5 @@ func (j *jobColumn) directColumn(col *tableColumn, n int, nan bool) (block.Colum
 		}
 		bad = block.MergeBad(bad, here)
 	}
-	flat, err := tensor.Share(col.DType, j.data, []int64{int64(n * k)})
-	if err != nil {
-		panic(err) // unreachable: the memory was made for it
-	}
-	return block.NewFixed(flat, col.dims), bad
+	return block.NewFixed(block.Flat(col.DType, j.data[:n*k*col.DType.Size()], nil), col.Dims), bad
 }

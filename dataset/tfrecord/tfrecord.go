@@ -1,7 +1,6 @@
 package tfrecord
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,68 +55,39 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 			return dataset.Failed(err)
 		}
 	}
-	return dataset.FromReader(spec, dataset.UnknownCardinality, func(ro dataset.ReadOptions) (dataset.RowReader, error) {
-		return block.NewReader(&source{spec: spec, o: o, names: names, keep: ro.Keep}, spec, ro.Keep), nil
+	return block.Dataset(spec, dataset.UnknownCardinality, func(keep bool) block.Source {
+		s := &source{spec: spec, o: o, names: names}
+		return s.blocks(keep)
 	})
 }
 
 // check looks at the features of a file that can be read twice.
 func check(spec dataset.Spec, o Options, name string) error {
-	f, ok, err := files.Peek(o.Open, name)
-	if !ok || err != nil {
-		return err
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	s := &source{spec: spec, o: o, names: []string{name}}
-	s.o.Open = func(string) (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(f, 0, f.Size)), nil }
-	err = s.read(&job{})
-	s.stop()
-	if columnError, ok := errors.AsType[*dataset.ColumnError](err); ok {
-		return columnError
-	}
-	return nil // the iteration comes upon it again
+	return files.Look(o.Open, name, func(open dataset.Opener) error {
+		s := &source{spec: spec, o: o, names: []string{name}}
+		s.o.Open = open
+		defer s.stop()
+		return columns.Error(s.read(&job{})) // the iteration comes upon any other error again
+	})
 }
 
-// source gives the blocks of the files.
+// source reads the rows of the files.
 type source struct {
 	spec  dataset.Spec
 	o     Options
 	names []string
-	keep  bool
-
-	pipe *ahead.Pipe[job]
-	last *job
-	// What follows belongs to the reading goroutine.
-	file *records
-	plan *plan
-	err  error // that comes after the records read
+	file  *records // the one that is being read
+	plan  *plan
+	err   error // that comes after the records read
 }
 
-// Next returns the next block.
-func (s *source) Next(ctx context.Context) (*block.Block, error) {
-	if s.pipe == nil {
-		s.pipe = ahead.Start(s.o.Workers, s.read, (*job).parse, s.stop)
+// blocks returns the blocks of the rows.
+func (s *source) blocks(keep bool) block.Source {
+	out := &block.Ahead[job]{Workers: s.o.Workers, Read: s.read, Work: (*job).parse, Stop: s.stop, Block: (*job).result}
+	if keep {
+		out.Spare = func(j *job) *job { return &job{buf: j.buf[:0], ends: j.ends[:0]} } // the rest holds the rows
 	}
-	if s.last != nil {
-		if s.keep {
-			s.last = &job{buf: s.last.buf[:0], ends: s.last.ends[:0]} // its rows live on
-		}
-		s.pipe.Release(s.last)
-		s.last = nil
-	}
-	j, err := s.pipe.Next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.last = j
-	return &j.block, nil
-}
-
-// Close ends the reading.
-func (s *source) Close() {
-	if s.pipe != nil {
-		s.pipe.Close()
-	}
+	return out
 }
 
 func (s *source) stop() {

@@ -7,6 +7,21 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// Flat returns values as a vector that shares their memory: strs for strings, else data, which holds whole values.
+func Flat(dtype tensor.DType, data []byte, strs []string) tensor.Tensor {
+	var t tensor.Tensor
+	var err error
+	if dtype == tensor.String {
+		t, err = tensor.ShareSlice(strs, []int64{int64(len(strs))})
+	} else {
+		t, err = tensor.Share(dtype, data, []int64{int64(len(data) / dtype.Size())})
+	}
+	if err != nil {
+		panic(err) // unreachable: the length was counted
+	}
+	return t
+}
+
 // Fixed holds rows of one shape, one after the other.
 type Fixed struct {
 	flat   tensor.Tensor // the values of all rows, a vector

@@ -2,6 +2,7 @@
 package columns
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -155,6 +156,14 @@ func (m *matcher) rest(p Pick) []int {
 
 func (m *matcher) missing(component, name string) error {
 	return &dataset.ColumnError{File: m.file, Component: component, Column: name, Have: slices.Clone(m.have), Near: Near(name, m.have)}
+}
+
+// Error returns the error of a column that err is or holds, nil where there is none.
+func Error(err error) error {
+	if c, ok := errors.AsType[*dataset.ColumnError](err); ok {
+		return c
+	}
+	return nil
 }
 
 // Near returns the name most like the one that was looked for, or "" if none is like it.

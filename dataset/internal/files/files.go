@@ -1,4 +1,4 @@
-// Package files opens files of rows: for random access, whatever an [dataset.Opener] gives, and in runs of one file after the other.
+// Package files opens files of rows, for random access too, whatever a [dataset.Opener] gives, and guards against what reading a damaged one may do.
 package files
 
 import (
@@ -97,6 +97,22 @@ func Peek(open dataset.Opener, name string) (f *File, ok bool, err error) {
 	}
 	return &File{ReaderAt: at, Size: size, close: r.Close}, true, nil
 }
+
+// Look lets look at a file before the iteration, where it can be read at any place, by an opener of it. A file that can only be read once is left as it was.
+func Look(open dataset.Opener, name string, look func(dataset.Opener) error) error {
+	f, ok, err := Peek(open, name)
+	if !ok || err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	return look(func(string) (io.ReadCloser, error) { return section{io.NewSectionReader(f, 0, f.Size)}, nil })
+}
+
+// section is a part of a file that another owns.
+type section struct{ *io.SectionReader }
+
+// Close does nothing.
+func (section) Close() error { return nil }
 
 // TempFile is a file without a name that others could open; it is gone when closed.
 type TempFile struct{ *os.File }

@@ -101,20 +101,7 @@ func (v *Values) Len() int {
 }
 
 // flat returns the values as a vector.
-func (v *Values) flat() tensor.Tensor {
-	n := int64(v.Len())
-	var t tensor.Tensor
-	var err error
-	if v.Type.DType == tensor.String {
-		t, err = tensor.ShareSlice(v.Strings, []int64{n})
-	} else {
-		t, err = tensor.Share(v.Type.DType, v.Data, []int64{n})
-	}
-	if err != nil {
-		panic(err) // unreachable: the length was counted
-	}
-	return t
-}
+func (v *Values) flat() tensor.Tensor { return block.Flat(v.Type.DType, v.Data, v.Strings) }
 
 // row returns the row that holds a list of the given level, or a value: one level more than there are.
 func (v *Values) row(level, i int) int {
@@ -215,14 +202,7 @@ func Stack(dtype tensor.DType, vals []Values, paths []string, dims []int64, room
 			strs[row*k+i] = s
 		}
 	}
-	flat, err := tensor.ShareSlice(strs, []int64{int64(len(strs))})
-	if dtype != tensor.String {
-		flat, err = tensor.Share(dtype, room, []int64{int64(n * k)})
-	}
-	if err != nil {
-		panic(err) // unreachable: the memory was made for it
-	}
-	return block.NewFixed(flat, dims), room, bad
+	return block.NewFixed(block.Flat(dtype, room, strs), dims), room, bad
 }
 
 // PutNaN writes NaN as value i.
