@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/sample"
 )
 
 // errResume says that a file is not what a writer has left.
@@ -67,18 +68,18 @@ func (w *Writer) takeColumns(schema *ar.Schema) error {
 		if f.Name != name {
 			return errResume
 		}
-		c := outColumn{name: name, kept: i >= len(w.sample.Comps)}
+		c := sample.Column{Name: name, Kept: i >= len(w.sample.Comps)}
 		t := f.Type
 		for list, ok := t.(*ar.ListType); ok; list, ok = t.(*ar.ListType) {
-			c.depth++
+			c.Depth++
 			t = list.Elem()
 		}
-		if c.kept {
-			c.kind = map[ar.Type]jsontext.Kind{ar.BOOL: jsontext.Bool, ar.INT64: jsontext.Int, ar.FLOAT64: jsontext.Float, ar.STRING: jsontext.Text}[t.ID()]
+		if c.Kept {
+			c.Kind = map[ar.Type]jsontext.Kind{ar.BOOL: jsontext.Bool, ar.INT64: jsontext.Int, ar.FLOAT64: jsontext.Float, ar.STRING: jsontext.Text}[t.ID()]
 		} else {
-			c.dtype, c.text = w.sample.Comps[i].DType, t.ID() == ar.STRING
+			c.DType, c.Text = w.sample.Comps[i].DType, t.ID() == ar.STRING
 		}
-		w.cols = append(w.cols, c)
+		w.cols = append(w.cols, outColumn{Column: c})
 	}
 	w.schema = schema
 	return nil

@@ -1,10 +1,8 @@
 package arrow
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	ar "github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -68,12 +66,7 @@ type batchWriter interface {
 
 // outColumn is a column that is written.
 type outColumn struct {
-	name  string
-	depth int
-	text  bool
-	kept  bool
-	kind  jsontext.Kind // of a kept column
-	dtype tensor.DType
+	sample.Column
 	lists []*array.ListBuilder // outermost first
 	leaf  array.Builder
 }
@@ -120,29 +113,15 @@ func (w *Writer) Write(e dataset.Element) error {
 // begin makes the schema, and writes the rows of the sample.
 func (w *Writer) begin() error {
 	var fields []ar.Field
-	for i, name := range w.sample.Names {
-		c := outColumn{name: name, kept: i >= len(w.sample.Comps)}
-		var t ar.DataType
-		if c.kept {
-			c.kind = w.sample.Kind(i - len(w.sample.Comps))
-			t = map[jsontext.Kind]ar.DataType{jsontext.Bool: ar.FixedWidthTypes.Boolean, jsontext.Int: ar.PrimitiveTypes.Int64, jsontext.Float: ar.PrimitiveTypes.Float64, jsontext.Text: ar.BinaryTypes.String}[c.kind]
-		} else {
-			c.dtype, c.depth, c.text = w.sample.Comps[i].DType, w.sample.Depth(i), w.sample.Text(i)
-			t = arrowType(c.dtype, c.text)
-			for range c.depth {
-				t = ar.ListOf(t)
-			}
-		}
-		fields = append(fields, ar.Field{Name: name, Type: t, Nullable: true})
-		w.cols = append(w.cols, c)
+	for _, c := range w.sample.Columns() {
+		fields = append(fields, ar.Field{Name: c.Name, Type: arrowType(c), Nullable: true})
+		w.cols = append(w.cols, outColumn{Column: c})
 	}
 	w.schema = ar.NewSchema(fields, nil)
 	if err := w.open(); err != nil {
 		return err
 	}
-	rows := w.sample.Rows
-	w.sample.Rows = nil
-	for _, e := range rows {
+	for _, e := range w.sample.Take() {
 		if err := w.row(e); err != nil {
 			return err
 		}
@@ -157,7 +136,7 @@ func (w *Writer) open() error {
 	for i := range w.cols {
 		c := &w.cols[i]
 		c.leaf = w.build.Field(i)
-		for range c.depth {
+		for range c.Depth {
 			list := c.leaf.(*array.ListBuilder) //nolint:forcetypeassert // the schema above says so
 			c.lists, c.leaf = append(c.lists, list), list.ValueBuilder()
 		}
@@ -171,7 +150,22 @@ func (w *Writer) open() error {
 	return err
 }
 
-func arrowType(d tensor.DType, isText bool) ar.DataType {
+// arrowType returns the type of a column.
+func arrowType(c sample.Column) ar.DataType {
+	if c.Kept {
+		return map[jsontext.Kind]ar.DataType{
+			jsontext.Bool: ar.FixedWidthTypes.Boolean, jsontext.Int: ar.PrimitiveTypes.Int64, jsontext.Float: ar.PrimitiveTypes.Float64, jsontext.Text: ar.BinaryTypes.String,
+		}[c.Kind]
+	}
+	t := leafOf(c.DType, c.Text)
+	for range c.Depth {
+		t = ar.ListOf(t)
+	}
+	return t
+}
+
+// leafOf returns the type of the values of a component.
+func leafOf(d tensor.DType, isText bool) ar.DataType {
 	types := map[tensor.DType]ar.DataType{
 		tensor.Bool: ar.FixedWidthTypes.Boolean, tensor.Int8: ar.PrimitiveTypes.Int8, tensor.Int16: ar.PrimitiveTypes.Int16, tensor.Int32: ar.PrimitiveTypes.Int32, tensor.Int64: ar.PrimitiveTypes.Int64,
 		tensor.Uint8: ar.PrimitiveTypes.Uint8, tensor.Uint16: ar.PrimitiveTypes.Uint16, tensor.Uint32: ar.PrimitiveTypes.Uint32, tensor.Uint64: ar.PrimitiveTypes.Uint64,
@@ -189,27 +183,19 @@ func arrowType(d tensor.DType, isText bool) ar.DataType {
 // row adds a row to the batch, all of it or none.
 func (w *Writer) row(e dataset.Element) error {
 	for i := range w.cols {
-		c := &w.cols[i]
-		var err error
-		switch {
-		case c.kept:
-			err = sample.Fits(c.kind, columns.Extra(e, c.name))
-		case e.Tensors != nil:
-			err = c.check(e.Tensors[i], splitsOf(e, i))
-		}
-		if err != nil {
-			return fmt.Errorf("write arrow: row %d: column %q: %w", e.Row, c.name, err)
+		if err := w.cols[i].Check(e, i); err != nil {
+			return fmt.Errorf("write arrow: row %d: column %q: %w", e.Row, w.cols[i].Name, err)
 		}
 	}
 	w.err = files.GuardWrite("write arrow", func() error {
 		for i := range w.cols {
 			switch c := &w.cols[i]; {
-			case c.kept:
-				w.bytes += c.appendKept(columns.Extra(e, c.name))
+			case c.Kept:
+				w.bytes += c.appendKept(columns.Extra(e, c.Name))
 			case e.Tensors == nil:
 				w.build.Field(i).AppendNull()
 			default:
-				if err := c.append(e.Tensors[i], splitsOf(e, i)); err != nil {
+				if err := c.append(e.Tensors[i], columns.Splits(e, i)); err != nil {
 					return err
 				}
 				w.bytes += len(e.Tensors[i].Bytes())
@@ -227,13 +213,6 @@ func (w *Writer) row(e dataset.Element) error {
 	return w.err
 }
 
-func splitsOf(e dataset.Element, i int) []tensor.Tensor {
-	if e.Splits == nil {
-		return nil
-	}
-	return e.Splits[i]
-}
-
 // flush writes the batch.
 func (w *Writer) flush() error {
 	if w.rows == 0 {
@@ -244,25 +223,6 @@ func (w *Writer) flush() error {
 	batch := w.build.NewRecordBatch()
 	defer batch.Release()
 	return w.out.Write(batch)
-}
-
-// check says whether a value fits the column.
-func (c *outColumn) check(t tensor.Tensor, splits []tensor.Tensor) error {
-	rank := t.Rank() + len(splits)
-	if t.DType().IsComplex() {
-		rank++
-	}
-	if rank != c.depth {
-		return fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.depth)
-	}
-	if c.dtype == tensor.String && c.text {
-		for _, s := range t.Strings() {
-			if !utf8.ValidString(s) {
-				return errors.New("a string that is not UTF-8, after rows of text; write jsonl")
-			}
-		}
-	}
-	return nil
 }
 
 // appendKept adds a kept value and returns about how many bytes it takes.
@@ -288,45 +248,28 @@ func (c *outColumn) appendKept(text []byte) int {
 
 // append adds the value of a component.
 func (c *outColumn) append(t tensor.Tensor, splits []tensor.Tensor) error {
-	dims := t.Dims()
-	if t.DType().IsComplex() {
-		part := tensor.Float32
-		if t.DType() == tensor.Complex128 {
-			part = tensor.Float64
-		}
-		dims = append(append([]int64{}, dims...), 2)
-		var err error
-		if t, err = tensor.FromBytes(part, t.Bytes(), dims...); err != nil {
-			return err
-		}
+	t, err := sample.Parts(t)
+	if err != nil {
+		return err
 	}
-	c.level(t, dims, splits, 0, 0)
+	c.level(t, splits, 0, 0)
 	return nil
 }
 
 // level adds entry at of the lists of a level, or of the values.
-func (c *outColumn) level(t tensor.Tensor, dims []int64, splits []tensor.Tensor, level int, at int64) {
-	if level == c.depth {
+func (c *outColumn) level(t tensor.Tensor, splits []tensor.Tensor, level int, at int64) {
+	if level == c.Depth {
 		c.values(t, int(at), int(at)+1)
 		return
 	}
 	c.lists[level].Append(true)
-	lo, hi := int64(0), int64(0)
-	switch {
-	case len(splits) > 0 && level == 0:
-		hi = int64(splits[0].Len() - 1)
-	case level > 0 && level <= len(splits):
-		lo, hi = jsontext.Split(splits[level-1], at)
-	default:
-		d := dims[level-len(splits)]
-		lo, hi = at*d, (at+1)*d
-	}
-	if level+1 == c.depth {
+	lo, hi := sample.Entries(t.Dims(), splits, level, at)
+	if level+1 == c.Depth {
 		c.values(t, int(lo), int(hi))
 		return
 	}
 	for k := lo; k < hi; k++ {
-		c.level(t, dims, splits, level+1, k)
+		c.level(t, splits, level+1, k)
 	}
 }
 

@@ -50,9 +50,7 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	}
 	c := &Writer{w: w, o: o, comps: spec.Flatten()}
 	for i, comp := range c.comps {
-		if zero, err := tensor.New(comp.DType, 0); err != nil {
-			return nil, fmt.Errorf("write csv: column %q: %w", names[i], err)
-		} else if _, err := jsontext.Appender(zero); err != nil {
+		if err := jsontext.Check(comp.DType); err != nil {
 			return nil, fmt.Errorf("write csv: column %q: %w", names[i], err)
 		}
 	}
@@ -80,11 +78,7 @@ func (c *Writer) Write(e dataset.Element) error {
 			if t.DType() == tensor.String && t.Rank() == 0 {
 				c.cell = append(c.cell, t.Strings()[0]...)
 			} else {
-				var splits []tensor.Tensor
-				if e.Splits != nil {
-					splits = e.Splits[i]
-				}
-				c.cell, _ = jsontext.Append(c.cell, t, splits) // NewWriter has checked the dtype
+				c.cell, _ = jsontext.Append(c.cell, t, columns.Splits(e, i)) // NewWriter has checked the dtype
 			}
 		}
 		c.put(c.cell)

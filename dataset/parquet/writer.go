@@ -3,10 +3,8 @@ package parquet
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	pq "github.com/parquet-go/parquet-go"
 
@@ -61,14 +59,7 @@ type Writer struct {
 }
 
 // outColumn is a column that is written.
-type outColumn struct {
-	name  string
-	Depth int
-	Text  bool
-	Kept  bool
-	Kind  jsontext.Kind // of a kept column
-	DType tensor.DType
-}
+type outColumn struct{ sample.Column }
 
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
 // have.
@@ -99,7 +90,7 @@ func (w *Writer) resume(log []byte) error {
 		return errLog
 	}
 	for i, name := range w.sample.Names {
-		w.cols[i].name = name
+		w.cols[i].Name = name
 	}
 	if err := w.groups.recall(rest); err != nil {
 		return err
@@ -129,14 +120,8 @@ func (w *Writer) Write(e dataset.Element) error {
 
 // begin makes the schema, and writes the rows of the sample.
 func (w *Writer) begin() error {
-	for i, name := range w.sample.Names {
-		c := outColumn{name: name, Kept: i >= len(w.sample.Comps)}
-		if c.Kept {
-			c.Kind = w.sample.Kind(i - len(w.sample.Comps))
-		} else {
-			c.DType, c.Depth, c.Text = w.sample.Comps[i].DType, w.sample.Depth(i), w.sample.Text(i)
-		}
-		w.cols = append(w.cols, c)
+	for _, c := range w.sample.Columns() {
+		w.cols = append(w.cols, outColumn{c})
 	}
 	err := w.open()
 	if err == nil && w.o.Log != nil {
@@ -145,9 +130,7 @@ func (w *Writer) begin() error {
 			_, err = w.o.Log.Write(append(columns, '\n'))
 		}
 	}
-	rows := w.sample.Rows
-	w.sample.Rows = nil
-	for _, e := range rows {
+	for _, e := range w.sample.Take() {
 		if err == nil {
 			err = w.row(e)
 		}
@@ -168,7 +151,7 @@ func (w *Writer) open() error {
 				node = pq.List(node)
 			}
 		}
-		group[c.name] = pq.Optional(node)
+		group[c.Name] = pq.Optional(node)
 	}
 	return files.GuardWrite("write parquet", func() error {
 		w.schema = pq.NewSchema("rows", ordered(group, w.sample.Names))
@@ -246,26 +229,17 @@ func leafNode(d tensor.DType, isText bool) pq.Node {
 	return pq.Leaf(pq.FloatType)
 }
 
-// row adds a row.
+// row adds a row, all of it or none.
 func (w *Writer) row(e dataset.Element) error {
 	var row pq.Row
 	for i := range w.cols {
 		c := &w.cols[i]
-		var err error
-		switch {
-		case c.Kept:
-			row, err = c.appendKept(row, i, columns.Extra(e, c.name))
-		case e.Tensors == nil:
-			row = append(row, pq.NullValue().Level(0, 0, i))
-		default:
-			var splits []tensor.Tensor
-			if e.Splits != nil {
-				splits = e.Splits[i]
-			}
-			row, err = c.append(row, i, e.Tensors[i], splits)
+		err := c.Check(e, i)
+		if err == nil {
+			row, err = c.add(row, i, e)
 		}
 		if err != nil {
-			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, c.name, err)
+			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, c.Name, err)
 		}
 	}
 	const valueBytes = 24
@@ -315,13 +289,21 @@ func (w *Writer) endGroup() error {
 	return err
 }
 
-// appendKept adds the value of a kept column.
-func (c *outColumn) appendKept(row pq.Row, i int, text []byte) (pq.Row, error) {
-	if err := sample.Fits(c.Kind, text); err != nil {
-		return row, err
-	}
-	if jsontext.KindOf(text) == jsontext.Null {
+// add adds column i of an element, which has been checked.
+func (c *outColumn) add(row pq.Row, i int, e dataset.Element) (pq.Row, error) {
+	switch {
+	case c.Kept:
+		return c.appendKept(row, i, columns.Extra(e, c.Name)), nil
+	case e.Tensors == nil:
 		return append(row, pq.NullValue().Level(0, 0, i)), nil
+	}
+	return c.append(row, i, e.Tensors[i], columns.Splits(e, i))
+}
+
+// appendKept adds the value of a kept column.
+func (c *outColumn) appendKept(row pq.Row, i int, text []byte) pq.Row {
+	if jsontext.KindOf(text) == jsontext.Null {
+		return append(row, pq.NullValue().Level(0, 0, i))
 	}
 	var v pq.Value
 	switch c.Kind {
@@ -336,49 +318,28 @@ func (c *outColumn) appendKept(row pq.Row, i int, text []byte) (pq.Row, error) {
 	default:
 		v = pq.ByteArrayValue(append([]byte{}, jsontext.AsText(text)...))
 	}
-	return append(row, v.Level(0, 1, i)), nil
+	return append(row, v.Level(0, 1, i))
 }
 
 // append adds the value of a component. Its lists all lie within an optional column: a list that is empty has the definition level of its depth, counted from 1,
 // a value one more than the depth.
 func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.Tensor) (pq.Row, error) {
-	if c.DType == tensor.String && c.Text {
-		for _, s := range t.Strings() {
-			if !utf8.ValidString(s) {
-				return row, errors.New("a string that is not UTF-8, after rows of text; write jsonl")
-			}
-		}
-	}
-	rank := t.Rank() + len(splits)
-	value, per, err := valuer(t)
+	t, err := sample.Parts(t)
 	if err != nil {
 		return row, err
 	}
-	if per == 2 {
-		rank++
-	}
-	if rank != c.Depth {
-		return row, fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.Depth)
+	value, err := valuer(t)
+	if err != nil {
+		return row, err
 	}
 	dims := t.Dims()
-	if per == 2 {
-		dims = append(append([]int64{}, dims...), 2)
-	}
 	var list func(level, rep int, at int64)
 	list = func(level, rep int, at int64) {
 		if level == c.Depth {
 			row = append(row, value(int(at)).Level(rep, c.Depth+1, i))
 			return
 		}
-		lo, hi := at, at
-		switch d := level - len(splits); {
-		case level == 0 && len(splits) > 0:
-			lo, hi = 0, int64(splits[0].Len()-1)
-		case level < len(splits)+1 && level > 0 && len(splits) > 0:
-			lo, hi = jsontext.Split(splits[level-1], at)
-		default:
-			lo, hi = at*dims[d], (at+1)*dims[d]
-		}
+		lo, hi := sample.Entries(dims, splits, level, at)
 		if lo == hi {
 			row = append(row, pq.NullValue().Level(rep, level+1, i))
 			return
@@ -392,37 +353,25 @@ func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.T
 	return row, nil
 }
 
-// valuer returns a function that gives value i of a tensor; per is 2 for complex numbers, whose parts count as values.
-func valuer(t tensor.Tensor) (value func(int) pq.Value, per int, err error) {
-	d := lossless.Carrier(t.DType())
-	switch d {
-	case tensor.Complex64, tensor.Complex128:
-		part := tensor.Float32
-		if d == tensor.Complex128 {
-			part = tensor.Float64
-		}
-		flat, err := tensor.FromBytes(part, t.Bytes(), int64(2*t.Len()))
-		if err != nil {
-			return nil, 0, err
-		}
-		value, _, err = valuer(flat)
-		return value, 2, err
+// valuer returns a function that gives value i of a tensor, which is not complex.
+func valuer(t tensor.Tensor) (value func(int) pq.Value, err error) {
+	switch lossless.Carrier(t.DType()) {
 	case tensor.String:
-		return func(i int) pq.Value { return pq.ByteArrayValue([]byte(t.Strings()[i])) }, 1, nil
+		return func(i int) pq.Value { return pq.ByteArrayValue([]byte(t.Strings()[i])) }, nil
 	case tensor.Bool:
-		return func(i int) pq.Value { return pq.BooleanValue(t.Bytes()[i] != 0) }, 1, nil
+		return func(i int) pq.Value { return pq.BooleanValue(t.Bytes()[i] != 0) }, nil
 	case tensor.Int64:
 		v, _ := tensor.Values[int64](t)
-		return func(i int) pq.Value { return pq.Int64Value(v[i]) }, 1, nil
+		return func(i int) pq.Value { return pq.Int64Value(v[i]) }, nil
 	case tensor.Uint64:
 		v, _ := tensor.Values[uint64](t)
-		return func(i int) pq.Value { return pq.Int64Value(int64(v[i])) }, 1, nil //nolint:gosec // the bits are meant
+		return func(i int) pq.Value { return pq.Int64Value(int64(v[i])) }, nil //nolint:gosec // the bits are meant
 	case tensor.Uint32:
 		v, _ := tensor.Values[uint32](t)
-		return func(i int) pq.Value { return pq.Int32Value(int32(v[i])) }, 1, nil //nolint:gosec // the bits are meant
+		return func(i int) pq.Value { return pq.Int32Value(int32(v[i])) }, nil //nolint:gosec // the bits are meant
 	case tensor.Float64:
 		v, _ := tensor.Values[float64](t)
-		return func(i int) pq.Value { return pq.DoubleValue(v[i]) }, 1, nil
+		return func(i int) pq.Value { return pq.DoubleValue(v[i]) }, nil
 	case tensor.Float16, tensor.Bfloat16, tensor.Float32:
 		return widened(t, tensor.Float32, func(v float32) pq.Value { return pq.FloatValue(v) })
 	}
@@ -430,17 +379,17 @@ func valuer(t tensor.Tensor) (value func(int) pq.Value, per int, err error) {
 }
 
 // widened gives the values of a narrower type.
-func widened[T tensor.Value](t tensor.Tensor, d tensor.DType, value func(T) pq.Value) (func(int) pq.Value, int, error) {
+func widened[T tensor.Value](t tensor.Tensor, d tensor.DType, value func(T) pq.Value) (func(int) pq.Value, error) {
 	wide := t
 	if t.DType() != d {
 		var err error
 		if wide, err = tensor.New(d, int64(t.Len())); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		lossless.Convert(wide, t) // a wider type takes all
 	}
 	v, _ := tensor.Values[T](wide)
-	return func(i int) pq.Value { return value(v[i]) }, 1, nil
+	return func(i int) pq.Value { return value(v[i]) }, nil
 }
 
 // Close completes the file.

@@ -304,6 +304,14 @@ func CheckRow(comps []dataset.Component, e dataset.Element) error {
 	return nil
 }
 
+// Splits returns the row splits of component i of an element, nil where it is dense.
+func Splits(e dataset.Element, i int) []tensor.Tensor {
+	if e.Splits == nil {
+		return nil
+	}
+	return e.Splits[i]
+}
+
 // Extra returns the JSON text of a kept column, nil where the element has none.
 func Extra(e dataset.Element, key string) []byte {
 	for _, f := range e.Extra {

@@ -111,6 +111,15 @@ func Appender(t tensor.Tensor) (func(dst []byte, i int) []byte, error) {
 	return nil, fmt.Errorf("values of type %s are not written", t.DType())
 }
 
+// Check says whether values of a dtype can be written: nil, or an error that says that they are not.
+func Check(dtype tensor.DType) error {
+	zero, err := tensor.New(dtype, 0)
+	if err == nil {
+		_, err = Appender(zero)
+	}
+	return err
+}
+
 func each[T tensor.Value](t tensor.Tensor, put func([]byte, T) []byte) func([]byte, int) []byte {
 	values, _ := tensor.Values[T](t)
 	return func(dst []byte, i int) []byte { return put(dst, values[i]) }

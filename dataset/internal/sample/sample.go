@@ -1,5 +1,5 @@
 // Package sample finds out, from the first rows that are to be written, what the columns of a file with types hold: the depth of lists where the spec does
-// not tell, whether strings are text, and the types of kept columns.
+// not tell, whether strings are text, and the types of kept columns. It checks the rows after them, and finds the entries of their lists.
 package sample
 
 import (
@@ -9,7 +9,6 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // Rows and bytes that a sample holds at most.
@@ -35,11 +34,7 @@ func New(spec dataset.Spec, given, keep []string) (*Sample, error) {
 	}
 	s := &Sample{Comps: spec.Flatten(), Names: names, Keep: keep}
 	for i, c := range s.Comps {
-		zero, err := tensor.New(c.DType, 0)
-		if err == nil {
-			_, err = jsontext.Appender(zero)
-		}
-		if err != nil {
+		if err := jsontext.Check(c.DType); err != nil {
 			return nil, fmt.Errorf("column %q: %w", names[i], err)
 		}
 	}
@@ -62,8 +57,28 @@ func (s *Sample) Add(e dataset.Element) (full bool) {
 	return len(s.Rows) >= maxRows || s.bytes >= maxBytes
 }
 
-// Depth returns how many lists deep the values of component c are; complex numbers count as lists of two.
-func (s *Sample) Depth(c int) int {
+// Take hands out the rows, which the sample forgets.
+func (s *Sample) Take() []dataset.Element {
+	rows := s.Rows
+	s.Rows = nil
+	return rows
+}
+
+// Columns returns what the columns hold.
+func (s *Sample) Columns() []Column {
+	out := make([]Column, len(s.Names))
+	for i, name := range s.Names {
+		if k := i - len(s.Comps); k >= 0 {
+			out[i] = Column{Name: name, Kept: true, Kind: s.kind(k)}
+		} else {
+			out[i] = Column{Name: name, DType: s.Comps[i].DType, Depth: s.depth(i), Text: s.text(i)}
+		}
+	}
+	return out
+}
+
+// depth returns how many lists deep the values of component c are; complex numbers count as lists of two.
+func (s *Sample) depth(c int) int {
 	comp := s.Comps[c]
 	rank := comp.Shape.Rank()
 	for i := 0; rank < 0 && i < len(s.Rows); i++ {
@@ -81,8 +96,8 @@ func (s *Sample) Depth(c int) int {
 	return rank
 }
 
-// Text reports whether all strings of component c are UTF-8.
-func (s *Sample) Text(c int) bool {
+// text reports whether all strings of component c are UTF-8.
+func (s *Sample) text(c int) bool {
 	for _, e := range s.Rows {
 		if e.Tensors == nil {
 			continue
@@ -96,8 +111,8 @@ func (s *Sample) Text(c int) bool {
 	return true
 }
 
-// Kind returns the kind of kept column k: Bool, Int, Float, or Text for all else.
-func (s *Sample) Kind(k int) jsontext.Kind {
+// kind returns the kind of kept column k: Bool, Int, Float, or Text for all else.
+func (s *Sample) kind(k int) jsontext.Kind {
 	kind := jsontext.Null
 	for _, e := range s.Rows {
 		kind = jsontext.Widen(kind, jsontext.KindOf(columns.Extra(e, s.Keep[k])))
@@ -107,14 +122,4 @@ func (s *Sample) Kind(k int) jsontext.Kind {
 		return kind
 	}
 	return jsontext.Text
-}
-
-// Fits says whether a kept value can go to a column of a kind; a null can.
-func Fits(kind jsontext.Kind, text []byte) error {
-	k := jsontext.KindOf(text)
-	if k == jsontext.Null || kind == jsontext.Text || k == kind || kind == jsontext.Float && k == jsontext.Int {
-		return nil
-	}
-	name := map[jsontext.Kind]string{jsontext.Bool: "booleans", jsontext.Int: "integers", jsontext.Float: "numbers"}[kind]
-	return fmt.Errorf("%.40s is not of the type of the rows before, which are %s; write jsonl or csv, which have no types", text, name)
 }

@@ -1,0 +1,84 @@
+package sample
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Column says what a column of a file holds.
+type Column struct {
+	Name string `json:"-"`
+	// Depth is how many lists deep the values are; complex numbers are lists of two.
+	Depth int
+	Text  bool // strings are UTF-8
+	Kept  bool
+	Kind  jsontext.Kind // of a kept column
+	DType tensor.DType
+}
+
+// Check says whether the value of component i of e, or its kept value, can go to the column; that of a row without values, or a null, can.
+func (c *Column) Check(e dataset.Element, i int) error {
+	if c.Kept {
+		return fits(c.Kind, columns.Extra(e, c.Name))
+	}
+	if e.Tensors == nil {
+		return nil
+	}
+	t := e.Tensors[i]
+	rank := t.Rank() + len(columns.Splits(e, i))
+	if t.DType().IsComplex() {
+		rank++
+	}
+	if rank != c.Depth {
+		return fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.Depth)
+	}
+	if c.DType == tensor.String && c.Text {
+		for _, s := range t.Strings() {
+			if !utf8.ValidString(s) {
+				return errors.New("a string that is not UTF-8, after rows of text; write jsonl")
+			}
+		}
+	}
+	return nil
+}
+
+// fits says whether a kept value can go to a column of a kind; a null can.
+func fits(kind jsontext.Kind, text []byte) error {
+	k := jsontext.KindOf(text)
+	if k == jsontext.Null || kind == jsontext.Text || k == kind || kind == jsontext.Float && k == jsontext.Int {
+		return nil
+	}
+	name := map[jsontext.Kind]string{jsontext.Bool: "booleans", jsontext.Int: "integers", jsontext.Float: "numbers"}[kind]
+	return fmt.Errorf("%.40s is not of the type of the rows before, which are %s; write jsonl or csv, which have no types", text, name)
+}
+
+// Parts returns a complex tensor as its real and imaginary parts, which stand on one more axis; any other tensor as it is.
+func Parts(t tensor.Tensor) (tensor.Tensor, error) {
+	switch t.DType() {
+	case tensor.Complex64:
+		return tensor.FromBytes(tensor.Float32, t.Bytes(), append(slices.Clone(t.Dims()), 2)...)
+	case tensor.Complex128:
+		return tensor.FromBytes(tensor.Float64, t.Bytes(), append(slices.Clone(t.Dims()), 2)...)
+	}
+	return t, nil
+}
+
+// Entries returns the range of the entries of list at of a level of lists: in the next level, or among the values. The first levels are those of the row splits,
+// the others those of the sizes of the values.
+func Entries(dims []int64, splits []tensor.Tensor, level int, at int64) (lo, hi int64) {
+	switch {
+	case level == 0 && len(splits) > 0:
+		return 0, int64(splits[0].Len() - 1)
+	case level > 0 && level <= len(splits):
+		return jsontext.Split(splits[level-1], at)
+	}
+	d := dims[level-len(splits)]
+	return at * d, (at + 1) * d
+}
