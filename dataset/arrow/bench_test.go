@@ -2,12 +2,11 @@ package arrow_test
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/arrow"
+	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -40,34 +39,7 @@ func BenchmarkRows(b *testing.B) {
 		if err := w.Close(); err != nil {
 			b.Fatal(err)
 		}
-		ds := arrow.Rows(dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32, 32)}), arrow.Options{Open: opener(buf.Bytes())}, "f")
-		b.Run(name+"/by=row", func(b *testing.B) {
-			b.SetBytes(rows * 128)
-			for b.Loop() {
-				for _, err := range ds.All(context.Background()) {
-					if err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-		})
-		b.Run(name+"/by=block", func(b *testing.B) {
-			b.SetBytes(rows * 128)
-			for b.Loop() {
-				r, _, err := ds.Blocks()
-				if err != nil {
-					b.Fatal(err)
-				}
-				for err == nil {
-					_, err = r.NextBlock(context.Background(), 0)
-				}
-				r.Close()
-				if err != io.EOF {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-		})
+		ds := arrow.Rows(dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32, 32)}), arrow.Options{Open: rowtest.Stream(buf.Bytes())}, "f")
+		rowtest.Bench(b, name, ds, rows, rows*128)
 	}
 }

@@ -49,7 +49,7 @@ func TestColumns(t *testing.T) {
 	if err != nil || len(cols) != 4 || cols[3].Name != "3" {
 		t.Errorf("Columns without a header = %v, %v", cols, err)
 	}
-	if cols, err := csv.Columns(csv.Options{Open: opener(nil)}, "empty.csv"); err != nil || cols != nil {
+	if cols, err := csv.Columns(csv.Options{Open: rowtest.Stream(nil)}, "empty.csv"); err != nil || cols != nil {
 		t.Errorf("Columns of an empty file = %v, %v", cols, err)
 	}
 }
@@ -58,7 +58,7 @@ var xy = dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Int
 
 func read(t *testing.T, spec dataset.Spec, o csv.Options, text string) []rowtest.Row {
 	t.Helper()
-	o.Open = opener([]byte(text))
+	o.Open = rowtest.Stream([]byte(text))
 	return rowtest.Rows(t, csv.Rows(spec, o, "f.csv"))
 }
 
@@ -111,7 +111,7 @@ func TestErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.o.Open = opener([]byte(tt.text))
+			tt.o.Open = rowtest.Stream([]byte(tt.text))
 			var last error
 			for _, err := range csv.Rows(tt.spec, tt.o, "f.csv").All(t.Context()) {
 				last = err
@@ -181,7 +181,7 @@ func TestAgainstEncodingCSV(t *testing.T) {
 		w := stdcsv.NewWriter(&b)
 		_ = w.Write([]string{"a", "b"})
 		_ = w.WriteAll(rows)
-		ds := csv.Rows(dataset.TensorSpec(tensor.String, 2), csv.Options{Open: opener(b.Bytes()), Comma: ','}, "f")
+		ds := csv.Rows(dataset.TensorSpec(tensor.String, 2), csv.Options{Open: rowtest.Stream(b.Bytes()), Comma: ','}, "f")
 		var got [][]string
 		for e, err := range ds.All(t.Context()) {
 			if err != nil {
@@ -237,7 +237,7 @@ func TestWriter(t *testing.T) {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	whole := strings.TrimSuffix(b.String(), ",,,,,bad,\n")
-	got := rowtest.Rows(t, csv.Rows(spec, csv.Options{Open: opener([]byte(whole))}, "f.csv"))
+	got := rowtest.Rows(t, csv.Rows(spec, csv.Options{Open: rowtest.Stream([]byte(whole))}, "f.csv"))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
@@ -251,7 +251,7 @@ func TestWriterErrors(t *testing.T) {
 	if _, err := csv.NewWriter(io.Discard, dataset.TensorSpec(tensor.Resource), csv.WriterOptions{}); err == nil {
 		t.Error("a column of resources: no error")
 	}
-	w, err := csv.NewWriter(failing{}, x, csv.WriterOptions{})
+	w, err := csv.NewWriter(rowtest.FullDisk{}, x, csv.WriterOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,10 +265,6 @@ func TestWriterErrors(t *testing.T) {
 		t.Errorf("Write after an error = %v", err)
 	}
 }
-
-type failing struct{}
-
-func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 // What is written is read back, whatever it is.
 func TestRoundTrip(t *testing.T) {
@@ -292,7 +288,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		_ = w.Close()
 		var got []rowtest.Row
-		for e, err := range csv.Rows(spec, csv.Options{Open: opener(b.Bytes())}, "f").All(t.Context()) {
+		for e, err := range csv.Rows(spec, csv.Options{Open: rowtest.Stream(b.Bytes())}, "f").All(t.Context()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -311,7 +307,7 @@ func FuzzRows(f *testing.F) {
 	specs := []dataset.Spec{xy, dataset.TensorSpec(tensor.Float32, -1), dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32), "y": dataset.RaggedSpec(tensor.Int64, 1, -1, -1)})}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, spec := range specs {
-			ds := csv.Rows(spec, csv.Options{Open: opener([]byte(s))}, "f")
+			ds := csv.Rows(spec, csv.Options{Open: rowtest.Stream([]byte(s))}, "f")
 			for e, err := range ds.All(t.Context()) {
 				if bad, ok := errors.AsType[*dataset.SyntaxError](err); ok && (bad.Line < 1 || bad.Line > int64(strings.Count(s, "\n")+1)) {
 					t.Errorf("error at line %d: %v", bad.Line, err)

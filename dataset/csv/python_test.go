@@ -8,6 +8,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -16,7 +17,7 @@ func rowJSON(t *testing.T, d tensor.DType, cell string) (string, error) {
 	t.Helper()
 	file := "id,x\n1,\"" + strings.ReplaceAll(cell, `"`, `""`) + "\"\n"
 	spec := dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(d, tensor.Unknown)})
-	for e, err := range csv.Rows(spec, csv.Options{Open: opener([]byte(file))}, "f.csv").All(t.Context()) {
+	for e, err := range csv.Rows(spec, csv.Options{Open: rowtest.Stream([]byte(file))}, "f.csv").All(t.Context()) {
 		if err != nil {
 			return "", err
 		}
@@ -86,7 +87,7 @@ func TestListsOfOne(t *testing.T) {
 		{dataset.TensorSpec(tensor.String), `["a"]`, `"[\"a\"]"`},
 	} {
 		file := []byte("x\n\"" + strings.ReplaceAll(test.cell, `"`, `""`) + "\"\n")
-		for e, err := range csv.Rows(dataset.Dict(map[string]dataset.Spec{"x": test.spec}), csv.Options{Open: opener(file)}, "f.csv").All(t.Context()) {
+		for e, err := range csv.Rows(dataset.Dict(map[string]dataset.Spec{"x": test.spec}), csv.Options{Open: rowtest.Stream(file)}, "f.csv").All(t.Context()) {
 			got := []byte(nil)
 			if err == nil {
 				got, err = dataset.AppendJSON(nil, e.Tensors[0], nil)
@@ -103,7 +104,7 @@ func TestKeptCells(t *testing.T) {
 	want := []string{`"a"`, `null`, `""`, `true`, `false`, `true`, `5`, `-0.5e3`, `"01"`, `"NaN"`, `"null"`, `"2024-01-02"`, `"[1, 2]"`}
 	spec := dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32)})
 	var got []string
-	for e, err := range csv.Rows(spec, csv.Options{Open: opener([]byte(file)), Keep: []string{"k"}}, "f.csv").All(t.Context()) {
+	for e, err := range csv.Rows(spec, csv.Options{Open: rowtest.Stream([]byte(file)), Keep: []string{"k"}}, "f.csv").All(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

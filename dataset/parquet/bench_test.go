@@ -1,13 +1,12 @@
 package parquet_test
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"os"
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 	"github.com/tfrun/tfrun/dataset/parquet"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -25,36 +24,7 @@ func BenchmarkRows(b *testing.B) {
 				b.Fatal(err)
 			}
 			rows := ds.Cardinality()
-			b.Run(fmt.Sprintf("%s/workers=%d/by=row", file, workers), func(b *testing.B) {
-				b.SetBytes(rows * 128)
-				b.ReportAllocs()
-				for b.Loop() {
-					for _, err := range ds.All(context.Background()) {
-						if err != nil {
-							b.Fatal(err)
-						}
-					}
-				}
-				b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-			})
-			b.Run(fmt.Sprintf("%s/workers=%d/by=block", file, workers), func(b *testing.B) {
-				b.SetBytes(rows * 128)
-				b.ReportAllocs()
-				for b.Loop() {
-					r, _, err := ds.Blocks()
-					if err != nil {
-						b.Fatal(err)
-					}
-					for err == nil {
-						_, err = r.NextBlock(context.Background(), 0)
-					}
-					r.Close()
-					if err != io.EOF {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-			})
+			rowtest.Bench(b, fmt.Sprintf("%s/workers=%d", file, workers), ds, rows, rows*128)
 		}
 	}
 }

@@ -2,14 +2,11 @@ package parquet_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,16 +23,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func pipe(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
-	return struct{ io.ReadCloser }{f}, err
-}
-
 // What pyarrow, pandas, DuckDB and fastparquet write is read as they say, from files and from streams, in blocks of any size.
 func TestFiles(t *testing.T) {
 	for _, c := range rowtest.Load(t, "testdata") {
 		t.Run(c.Name, func(t *testing.T) {
-			for _, o := range []parquet.Options{{}, {Open: pipe, Workers: 3}, {BlockBytes: 1}, {BlockBytes: 200}} {
+			for _, o := range []parquet.Options{{}, {Open: rowtest.Pipe, Workers: 3}, {BlockBytes: 1}, {BlockBytes: 200}} {
 				o.Columns, o.Keep, o.NullIsNaN = c.Columns, c.Keep, c.Options["null_is_nan"] != ""
 				c.Check(t, parquet.Rows(c.RowSpec(), o, c.File))
 			}
@@ -83,192 +75,33 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-var written = dataset.Dict(map[string]dataset.Spec{
-	"b": dataset.TensorSpec(tensor.Bool), "c": dataset.TensorSpec(tensor.Complex64), "d": dataset.TensorSpec(tensor.Float64), "f": dataset.TensorSpec(tensor.Float32, -1, 2),
-	"h": dataset.TensorSpec(tensor.Float16), "i": dataset.TensorSpec(tensor.Int64), "r": dataset.RaggedSpec(tensor.Int32, 1, -1, -1), "raw": dataset.TensorSpec(tensor.String),
-	"s": dataset.TensorSpec(tensor.String, -1), "u": dataset.TensorSpec(tensor.Uint64), "u8": dataset.TensorSpec(tensor.Uint8, 2), "z": dataset.UnknownRankSpec(tensor.Int32),
-})
-
-const rowsText = `{"b": true, "c": [1, -2], "d": 0.5, "f": [[1, 2], [3, "NaN"]], "h": 0.25, "i": -9223372036854775808, "r": [[1], [], [2, 3]], "raw": {"b64": "/wA="}, "s": ["é", ""], "u": 18446744073709551615, "u8": [1, 255], "z": [1, 2], "id": 7, "name": "n", "more": [1], "score": 1}
-{"b": false, "c": [0, 0], "d": -2, "f": [], "h": -1, "i": 1, "r": [], "raw": "plain", "s": [], "u": 0, "u8": [0, 0], "z": [], "id": 8, "name": null, "more": {"a": 1}, "score": 0.5}
-`
-
-func write(t *testing.T, spec dataset.Spec, keep []string, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	w, err := parquet.NewWriter(&b, spec, parquet.WriterOptions{Keep: keep})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for e, err := range dataset.JSONL(strings.NewReader(text), spec, dataset.JSONLOptions{Keep: keep}).All(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Write(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Write(dataset.Element{Row: 2, Extra: []dataset.Field{{Key: "name", JSON: []byte(`"no values"`)}}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(w.Close(), w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+var format = rowtest.Columnar{
+	NewWriter: func(w io.Writer, spec dataset.Spec, keep []string) (rowtest.RowWriter, error) {
+		return parquet.NewWriter(w, spec, parquet.WriterOptions{Keep: keep})
+	},
+	Rows: func(spec dataset.Spec, open dataset.Opener, keep []string, name string) *dataset.Dataset {
+		return parquet.Rows(spec, parquet.Options{Open: open, Keep: keep}, name)
+	},
+	Columns: func(name string) ([]dataset.Column, error) { return parquet.Columns(parquet.Options{}, name) },
 }
 
 // A file that the writer writes, kept in testdata/written, is what check.py there finds right with pyarrow and DuckDB.
-func TestWritten(t *testing.T) {
-	keep := []string{"name", "id", "more", "score"}
-	data := write(t, written, keep, rowsText)
-	golden := filepath.Join("testdata", "written", "rows.parquet")
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(golden, data, 0o644); err != nil { //nolint:gosec // a test file
-			t.Fatal(err)
-		}
-	}
-	cols, err := parquet.Columns(parquet.Options{}, golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, c := range cols {
-		names = append(names, c.Name)
-	}
-	if diff := cmp.Diff([]string{"b", "c", "d", "f", "h", "i", "r", "raw", "s", "u", "u8", "z", "name", "id", "more", "score"}, names); diff != "" {
-		t.Errorf("columns (-want +got):\n%s", diff)
-	}
-	items := map[string]dataset.Spec{}
-	for i, k := range written.Keys() {
-		switch c := written.Items()[i]; k {
-		case "c":
-			items[k] = dataset.TensorSpec(tensor.Float32, 2)
-		case "z":
-			items[k] = dataset.TensorSpec(tensor.Int32, -1)
-		default:
-			items[k] = c
-		}
-	}
-	spec := dataset.Dict(items)
-	var want []rowtest.Row
-	for e, err := range dataset.JSONL(strings.NewReader(rowsText), spec, dataset.JSONLOptions{Keep: keep}).All(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.Extra[2].JSON, _ = json.Marshal(string(e.Extra[2].JSON)) // text, since the values differ in kind
-		want = append(want, rowtest.RowOf(e))
-	}
-	want = append(want, rowtest.Row{Err: "null"})
-	for name, open := range map[string]dataset.Opener{"now": opener(data), "kept": nil} {
-		got := rowtest.Rows(t, parquet.Rows(spec, parquet.Options{Open: open, Keep: keep}, golden))
-		for i := range got {
-			if strings.Contains(got[i].Err, "null") {
-				got[i].Err = "null"
-			}
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: read back (-want +got):\n%s", name, diff)
-		}
-	}
-}
+func TestWritten(t *testing.T) { format.CheckWritten(t, "testdata/written/rows.parquet") }
 
-func opener(data []byte) dataset.Opener {
-	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-}
-
-func TestWriterErrors(t *testing.T) {
-	x := dataset.Dict(map[string]dataset.Spec{"x": dataset.UnknownRankSpec(tensor.Int32), "t": dataset.TensorSpec(tensor.String)})
-	w, err := parquet.NewWriter(io.Discard, x, parquet.WriterOptions{Keep: []string{"k"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	row := func(i int64, x tensor.Tensor, s, kept string) dataset.Element {
-		return dataset.Element{Row: i, Tensors: []tensor.Tensor{tensor.Scalar(s), x}, Extra: []dataset.Field{{Key: "k", JSON: []byte(kept)}}}
-	}
-	for i := range int64(1024) {
-		if err := w.Write(row(i, tensor.Scalar[int32](1), "text", "1")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for want, e := range map[string]dataset.Element{
-		`row 5: column "x": a value of 1 dimensions, after rows of 0`:                row(5, tensor.Vector[int32](1), "", "1"),
-		`row 5: column "t": a string that is not UTF-8`:                              row(5, tensor.Scalar[int32](1), "\xff", "1"),
-		`row 5: column "k": "a" is not of the type of the rows before, which are in`: row(5, tensor.Scalar[int32](1), "", `"a"`),
-	} {
-		if err := w.Write(e); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("Write = %v, want %q", err, want)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Error(err)
-	}
-	if _, err := parquet.NewWriter(io.Discard, dataset.TensorSpec(tensor.Variant), parquet.WriterOptions{}); err == nil {
-		t.Error("a column of variants: no error")
-	}
-	full, err := parquet.NewWriter(failing{}, dataset.TensorSpec(tensor.Int32), parquet.WriterOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = full.Write(dataset.Element{Tensors: []tensor.Tensor{tensor.Scalar[int32](1)}})
-	if err := full.Close(); !errors.Is(err, io.ErrShortWrite) {
-		t.Errorf("Close = %v, want the writer's error", err)
-	}
-}
-
-type failing struct{}
-
-func (failing) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+func TestWriterErrors(t *testing.T) { format.CheckWriterErrors(t) }
 
 func TestRoundTrip(t *testing.T) {
-	spec := dataset.Dict(map[string]dataset.Spec{
-		"f": dataset.TensorSpec(tensor.Float32, -1), "i": dataset.TensorSpec(tensor.Int64), "r": dataset.RaggedSpec(tensor.Uint16, 2, -1, -1, -1), "s": dataset.TensorSpec(tensor.String, -1), "v": dataset.TensorSpec(tensor.Bool, -1, 2),
-	})
 	rapid.Check(t, func(t *rapid.T) {
-		var text []byte
-		for range rapid.IntRange(0, 30).Draw(t, "n") {
-			row := map[string]any{
-				"f": rapid.SliceOf(rapid.Float32()).Draw(t, "f"), "i": rapid.Int64().Draw(t, "i"), "s": rapid.SliceOf(rapid.String()).Draw(t, "s"),
-				"r": rapid.SliceOfN(rapid.SliceOfN(rapid.SliceOfN(rapid.Uint16(), 0, 3), 0, 3), 0, 3).Draw(t, "r"), "v": rapid.SliceOf(rapid.SliceOfN(rapid.Bool(), 2, 2)).Draw(t, "v"),
-			}
-			line, err := json.Marshal(row)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = append(append(text, line...), '\n')
-		}
-		in, err := dataset.JSONL(bytes.NewReader(text), spec).Collect(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
+		rows := rowtest.DrawLists(t)
 		var b bytes.Buffer
-		w, err := parquet.NewWriter(&b, spec, parquet.WriterOptions{GroupBytes: rapid.IntRange(1, 2000).Draw(t, "group")})
+		w, err := parquet.NewWriter(&b, rowtest.Lists, parquet.WriterOptions{GroupBytes: rapid.IntRange(1, 2000).Draw(t, "group")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, e := range in {
-			if err := w.Write(e); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		out, err := parquet.Rows(spec, parquet.Options{Open: opener(b.Bytes()), BlockBytes: rapid.Int64Range(1, 5000).Draw(t, "block")}, "f").Collect(context.Background())
-		if err != nil || len(out) != len(in) {
-			t.Fatalf("%d rows, want %d: %v", len(out), len(in), err)
-		}
-		for i := range in {
-			if diff := cmp.Diff(rowtest.RowOf(in[i]), rowtest.RowOf(out[i])); diff != "" {
-				t.Fatalf("row %d (-want +got):\n%s", i, diff)
-			}
-		}
+		rowtest.Write(t, w, rows...)
+		rowtest.CheckRead(t, parquet.Rows(rowtest.Lists, parquet.Options{Open: rowtest.Stream(b.Bytes()), BlockBytes: rapid.Int64Range(1, 5000).Draw(t, "block")}, "f"), rows)
 	})
 }
-
-// sized is a reader that can be read at any place.
-type sized struct{ *bytes.Reader }
-
-func (sized) Close() error { return nil }
 
 // FuzzRows damages files: there may be errors, but no panic.
 func FuzzRows(f *testing.F) {
@@ -283,7 +116,7 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for name, spec := range specs {
 			n := 0
-			o := parquet.Options{Open: func(string) (io.ReadCloser, error) { return sized{bytes.NewReader(data)}, nil }, Columns: map[string][]string{".": {name}}}
+			o := parquet.Options{Open: rowtest.Sized(data), Columns: map[string][]string{".": {name}}}
 			for _, err := range parquet.Rows(spec, o, "f").All(t.Context()) {
 				if n++; n > 10000 {
 					break
@@ -315,16 +148,7 @@ func TestResume(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		open := func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }
-		got := rowtest.Rows(t, parquet.Rows(spec, parquet.Options{Open: open, Keep: o.Keep}, "f"))
-		if len(got) != len(rows) {
-			t.Fatalf("%d rows, want %d", len(got), len(rows))
-		}
-		for i := range got {
-			if diff := cmp.Diff(rowtest.RowOf(rows[i]), got[i]); diff != "" {
-				t.Fatalf("row %d (-want +got):\n%s", i, diff)
-			}
-		}
+		rowtest.CheckRead(t, parquet.Rows(spec, parquet.Options{Open: rowtest.Stream(whole), Keep: o.Keep}, "f"), rows)
 		// The log after each group is one that a killed writer may have left.
 		all, done, end := log.Bytes(), int64(0), int64(0)
 		lines := bytes.IndexByte(all, '\n') + 1
@@ -358,13 +182,6 @@ func resumed(t *testing.T, spec dataset.Spec, o parquet.WriterOptions, have []by
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range rows {
-		if err := w.Write(e); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	rowtest.Write(t, w, rows...)
 	return b.Bytes()
 }

@@ -53,10 +53,6 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-func opener(data []byte) dataset.Opener {
-	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-}
-
 func TestHostile(t *testing.T) {
 	good, err := os.ReadFile("testdata/example.tfrecord")
 	if err != nil {
@@ -77,7 +73,7 @@ func TestHostile(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var last error
-			for _, err := range tfrecord.Rows(dataset.TensorSpec(tensor.Float32, 4), tfrecord.Options{Open: opener(tt.data), Columns: map[string][]string{".": {"x"}}}, "f").All(t.Context()) {
+			for _, err := range tfrecord.Rows(dataset.TensorSpec(tensor.Float32, 4), tfrecord.Options{Open: rowtest.Stream(tt.data), Columns: map[string][]string{".": {"x"}}}, "f").All(t.Context()) {
 				last = err
 			}
 			if last == nil || last.Error() != tt.want {
@@ -194,30 +190,16 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var want []rowtest.Row
+		var rows []dataset.Element
 		for range rapid.IntRange(0, 20).Draw(t, "n") {
 			strs := rapid.SliceOf(rapid.String()).Draw(t, "s")
-			e := dataset.Element{Tensors: []tensor.Tensor{
+			rows = append(rows, dataset.Element{Tensors: []tensor.Tensor{
 				tensor.Vector(rapid.SliceOf(rapid.Float32()).Draw(t, "f")...), tensor.Vector(rapid.SliceOf(rapid.Int64()).Draw(t, "i")...),
 				tensor.Vector(strs...), tensor.Vector(rapid.SliceOfN(rapid.Int32(), 2, 2).Draw(t, "x")...),
-			}}
-			want = append(want, rowtest.RowOf(e))
-			if err := w.Write(e); err != nil {
-				t.Fatal(err)
-			}
+			}})
 		}
-		_ = w.Close()
-		got, err := tfrecord.Rows(spec, tfrecord.Options{Open: opener(b.Bytes())}, "f").Collect(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rows []rowtest.Row
-		for _, e := range got {
-			rows = append(rows, rowtest.RowOf(e))
-		}
-		if diff := cmp.Diff(want, rows); diff != "" {
-			t.Fatalf("read back (-want +got):\n%s", diff)
-		}
+		rowtest.Write(t, w, rows...)
+		rowtest.CheckRead(t, tfrecord.Rows(spec, tfrecord.Options{Open: rowtest.Stream(b.Bytes())}, "f"), rows)
 	})
 }
 
@@ -240,7 +222,7 @@ var fuzzed = dataset.Dict(map[string]dataset.Spec{
 func readAll(t *testing.T, data []byte) {
 	t.Helper()
 	for i, spec := range fuzzed.Items() {
-		o := tfrecord.Options{Open: opener(data), Columns: map[string][]string{".": {fuzzed.Keys()[i]}}, Keep: []string{fuzzed.Keys()[i]}, MaxRecord: 1 << 20}
+		o := tfrecord.Options{Open: rowtest.Stream(data), Columns: map[string][]string{".": {fuzzed.Keys()[i]}}, Keep: []string{fuzzed.Keys()[i]}, MaxRecord: 1 << 20}
 		for _, err := range tfrecord.Rows(spec, o, "f").All(t.Context()) {
 			if err != nil && !strings.HasPrefix(err.Error(), "f: ") {
 				t.Errorf("error %v", err)
@@ -293,7 +275,7 @@ func BenchmarkRows(b *testing.B) {
 				b.SetBytes(int64(buf.Len()))
 				for b.Loop() {
 					n := 0
-					for _, err := range tfrecord.Rows(spec, tfrecord.Options{Open: opener(buf.Bytes()), Workers: workers}, "f").All(context.Background()) {
+					for _, err := range tfrecord.Rows(spec, tfrecord.Options{Open: rowtest.Stream(buf.Bytes()), Workers: workers}, "f").All(context.Background()) {
 						if err != nil {
 							b.Fatal(err)
 						}
