@@ -2,15 +2,11 @@ package parquet
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 
-	pq "github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-
-	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
 const (
@@ -41,57 +37,6 @@ func checkSchema(footer io.Reader) error {
 		}
 		if len(open) > maxDepth {
 			return fmt.Errorf("the schema nests deeper than %d levels", maxDepth)
-		}
-	}
-	return nil
-}
-
-// errLZ4 says that a page is no LZ4 block of the size that it is said to have.
-var errLZ4 = errors.New("a page is damaged: it is no LZ4 block of the size that its header tells")
-
-// checkLZ4 looks at the pages of a chunk of LZ4_RAW blocks. The library takes every error of LZ4 for a buffer that is too small, and doubles it until
-// there is no memory left.
-func checkLZ4(f *files.File, c *format.ColumnMetaData) error {
-	if c.Codec != pq.Lz4Raw.CompressionCodec() {
-		return nil
-	}
-	start := c.DataPageOffset
-	if d := c.DictionaryPageOffset; d > 0 && d < start {
-		start = d
-	}
-	left := c.TotalCompressedSize
-	if start < 0 || left < 0 || start > f.Size || left > f.Size-start {
-		return errors.New("the file is damaged: a column lies outside of it")
-	}
-	r := bufio.NewReader(io.NewSectionReader(f, start, left))
-	decoder := thrift.NewDecoder(new(thrift.CompactProtocol).NewReader(r))
-	var page []byte
-	for values := int64(0); values < c.NumValues; {
-		var h format.PageHeader
-		if err := decoder.Decode(&h); err != nil {
-			return nil //nolint:nilerr // the library comes upon it
-		}
-		size := int64(h.CompressedPageSize)
-		if size < 0 || size > left {
-			return errors.New("the file is damaged: a page is longer than its column")
-		}
-		if int64(cap(page)) < size {
-			page = make([]byte, size)
-		}
-		page = page[:size]
-		if _, err := io.ReadFull(r, page); err != nil {
-			return err
-		}
-		values += int64(h.DataPageHeader.V.NumValues) + int64(h.DataPageHeaderV2.V.NumValues)
-		levels := int64(0) // of a page of the second version, which are not compressed
-		if v2 := h.DataPageHeaderV2; v2.Valid {
-			levels = int64(v2.V.RepetitionLevelsByteLength) + int64(v2.V.DefinitionLevelsByteLength)
-			if v2.V.IsCompressed.Valid && !v2.V.IsCompressed.V {
-				continue
-			}
-		}
-		if levels < 0 || levels > size || lz4Size(page[levels:]) != int64(h.UncompressedPageSize)-levels {
-			return errLZ4
 		}
 	}
 	return nil

@@ -233,7 +233,7 @@ func (t *table) next(blockBytes int64) error {
 		chunks := g.ColumnChunks()
 		var size int64
 		for _, r := range t.all {
-			if err := checkLZ4(t.raw, &meta.Columns[r.index].MetaData); err != nil {
+			if err := checkPages(t.raw, &meta.Columns[r.index].MetaData); err != nil {
 				return fmt.Errorf("%s: column %q: %w", t.name, r.name, err)
 			}
 			r.open(chunks[r.index])
