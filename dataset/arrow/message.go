@@ -60,7 +60,7 @@ func (m *messages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	length, err := verify(meta)
+	length, packed, err := verify(meta)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,9 @@ func (m *messages) Message() (*ipc.Message, error) {
 	}
 	body, err := m.read(length)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkPacked(packed, body); err != nil {
 		return nil, err
 	}
 	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil

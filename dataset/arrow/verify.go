@@ -3,6 +3,7 @@ package arrow
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // The library trusts the metadata of messages: a list in it that claims a billion entries is given the memory for them before one is read. So
@@ -22,6 +23,8 @@ var errMetadata = errors.New("metadata that reaches beyond itself")
 type flat struct {
 	b      []byte
 	fields int // seen so far
+	// packed lists the buffers of a batch that are compressed: where each lies in the body, and how long it is.
+	packed []byte
 	err    error
 }
 
@@ -128,8 +131,8 @@ const (
 	headerBatch      = 3
 )
 
-// verify checks a message's metadata and returns the length of its body.
-func verify(meta []byte) (body int64, err error) {
+// verify checks a message's metadata and returns the length of its body, and which of its buffers are compressed.
+func verify(meta []byte) (body int64, packed []byte, err error) {
 	f := &flat{b: meta}
 	m := f.table(f.u32(0))
 	m.scalar(0, 2)
@@ -163,7 +166,7 @@ func verify(meta []byte) (body int64, err error) {
 	if f.err == nil && body < 0 {
 		f.fail()
 	}
-	return body, f.err
+	return body, f.packed, f.err
 }
 
 func keyValue(t flatTable) {
@@ -236,11 +239,46 @@ func typeTable(t, owner flatTable) {
 func recordBatch(t flatTable) {
 	t.scalar(0, 8)
 	t.vector(1, 16)
-	t.vector(2, 16)
+	buffers, n := t.vector(2, 16)
 	t.vector(4, 8)
 	if at, ok := t.ref(3); ok {
 		c := t.f.table(at)
 		c.scalar(0, 1)
 		c.scalar(1, 1)
+		t.f.packed = t.f.bytes(buffers, 16*n)
 	}
+}
+
+const (
+	// largeBatch bounds what the compressed buffers of a batch become together that is more than largeRatio times as large as they are stored.
+	largeBatch = 256 << 20
+	largeRatio = 16
+	// maxBuffer keeps the sum of what buffers claim a number.
+	maxBuffer = 1 << 40
+)
+
+// checkPacked looks at what compressed buffers say that they become. The library makes room for that, and reads no more.
+func checkPacked(packed, body []byte) error {
+	const length = 8 // before the compressed bytes; -1 stands for bytes that are not
+	var sum, stored int64
+	for ; len(packed) > 0; packed = packed[16:] {
+		at, size := int64(binary.LittleEndian.Uint64(packed)), int64(binary.LittleEndian.Uint64(packed[8:])) //nolint:gosec // negative ones are refused
+		if size == 0 {
+			continue
+		}
+		if at < 0 || size < length || at > int64(len(body))-size {
+			return errors.New("a buffer that lies outside its batch")
+		}
+		n := int64(binary.LittleEndian.Uint64(body[at:])) //nolint:gosec // negative ones are refused
+		if n < -1 || n > maxBuffer {
+			return fmt.Errorf("a compressed buffer that would become %d bytes", n)
+		}
+		if n > 0 {
+			sum, stored = sum+n, stored+size
+		}
+	}
+	if sum > largeBatch && sum/largeRatio > stored {
+		return fmt.Errorf("compressed buffers of %d bytes would become %d; at most %d are read in a batch, or %d times as many as are stored", stored, sum, int64(largeBatch), largeRatio)
+	}
+	return nil
 }
