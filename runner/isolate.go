@@ -57,8 +57,8 @@ const (
 	maxDeaths = 16
 	// isolateGrace is how long the process may take beyond a bound that TensorFlow itself is to keep.
 	isolateGrace = 2 * time.Second
-	// startWithin is how long the program may take to get to IsolateMain.
-	startWithin = 10 * time.Second
+	// startWithin is how long the program may take to get to IsolateMain: a moment, unless the machine has much else to do.
+	startWithin = 30 * time.Second
 	// prepareWithin bounds what takes no time: looking things up in the graph.
 	prepareWithin = 20 * time.Second
 )

@@ -100,6 +100,7 @@ func OpenLibrary(named string) (Library, error) {
 		if reason == nil {
 			if quiet == 1 {
 				C.set_log_level(C.int(level))
+				setHiddenLevel(tf.Version(), level)
 			}
 			if tooOld(tf.Version()) {
 				return Library{}, &LibraryError{Tried: []LibraryTry{{Path: path, Reason: "is TensorFlow " + tf.Version() + "; 2.15 or later is needed"}}}
