@@ -53,9 +53,9 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 			return dataset.Failed(err)
 		}
 	}
-	return block.Dataset(spec, dataset.UnknownCardinality, func(keep bool) block.Source {
-		s := &source{spec: spec, o: o, names: names}
-		return s.blocks(keep)
+	return block.Rows(spec, dataset.UnknownCardinality, func() *block.Files[job] {
+		open := func(name string) (block.File[job], error) { return openTable(name, spec, o) }
+		return &block.Files[job]{Names: names, Open: open, Workers: 1, Work: (*job).work, Block: (*job).result}
 	})
 }
 
@@ -67,8 +67,7 @@ func check(spec dataset.Spec, o Options, name string) error {
 		if err != nil {
 			return err
 		}
-		t.close()
-		return nil
+		return t.Close()
 	})
 }
 
@@ -79,6 +78,7 @@ type table struct {
 	file  io.Closer
 	r     *ipc.Reader
 	cols  []column // of the file
+	nan   bool     // nulls are
 	batch ar.RecordBatch
 	at    int   // the next row of the batch
 	done  int64 // rows of the file
@@ -156,10 +156,9 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, file: f, r: r}
+	t := &table{name: name, file: f, r: r, nan: o.NullIsNaN}
 	if err := files.Guard(name, func() error { return t.match(spec, o) }); err != nil {
-		t.close()
-		return nil, err
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
@@ -175,9 +174,11 @@ func (t *table) match(spec dataset.Spec, o Options) (err error) {
 	return err
 }
 
-func (t *table) close() {
+// Close closes the file. It returns no error: nothing was written.
+func (t *table) Close() error {
 	_ = files.Guard(t.name, func() error { t.r.Release(); return nil }) // nothing is lost
 	_ = t.file.Close()                                                  // nothing was written
+	return nil
 }
 
 // next makes sure that the batch has rows left. It returns io.EOF at the end of the file.
@@ -211,8 +212,7 @@ type job struct {
 	batch ar.RecordBatch
 	from  int
 	rows  int
-	first int64 // the first row's number in the file, from 1
-	nan   bool
+	first int64             // the first row's number in the file, from 1
 	vals  [][]nested.Values // by component and column
 	kept  []nested.Values
 	rooms [][]byte
@@ -220,59 +220,17 @@ type job struct {
 	err   error
 }
 
-// source reads the rows of the files.
-type source struct {
-	spec  dataset.Spec
-	o     Options
-	names []string
-	table *table // the one that is being read
-}
-
-// blocks returns the blocks of the rows.
-func (s *source) blocks(keep bool) block.Source {
-	out := &block.Ahead[job]{Workers: 1, Read: s.read, Work: (*job).work, Stop: s.stop, Block: (*job).result}
-	if keep {
-		out.Spare = func(*job) *job { return new(job) }
+// Read finds the next rows.
+func (t *table) Read(j *job) error {
+	if err := t.next(); err != nil {
+		return err
 	}
-	return out
-}
-
-func (s *source) stop() {
-	if s.table != nil {
-		s.table.close()
-		s.table = nil
-	}
-}
-
-// read finds the next rows.
-func (s *source) read(j *job) error {
-	for {
-		if s.table == nil {
-			if len(s.names) == 0 {
-				return io.EOF
-			}
-			t, err := openTable(s.names[0], s.spec, s.o)
-			if err != nil {
-				return err
-			}
-			s.table, s.names = t, s.names[1:]
-		}
-		err := s.table.next()
-		if errors.Is(err, io.EOF) {
-			s.stop()
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		t := s.table
-		n := min(int(t.batch.NumRows())-t.at, blockRows)
-		j.t, j.batch, j.from, j.rows, j.first, j.nan, j.err = t, t.batch, t.at, n, t.done+1, s.o.NullIsNaN, nil
-		j.batch.Retain() // until work is done: the reader releases it with its next batch
-		t.at += n
-		t.done += int64(n)
-		return nil
-	}
+	n := min(int(t.batch.NumRows())-t.at, blockRows)
+	j.t, j.batch, j.from, j.rows, j.first, j.err = t, t.batch, t.at, n, t.done+1, nil
+	j.batch.Retain() // until work is done: the reader releases it with its next batch
+	t.at += n
+	t.done += int64(n)
+	return nil
 }
 
 // work makes the block of the rows. What it takes from the batch stays valid without it: it is memory that Go's collector looks after.
@@ -323,7 +281,7 @@ func (j *job) build() (err error) {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	j.rooms = slices.Grow(j.rooms[:0], len(j.t.Components))[:len(j.t.Components)]
 	for c := range j.t.Components {
-		col, room, bad := j.t.Components[c].Column(j.vals[c], j.rooms[c], j.nan)
+		col, room, bad := j.t.Components[c].Column(j.vals[c], j.rooms[c], j.t.nan)
 		j.rooms[c] = room
 		j.block.Columns = append(j.block.Columns, col)
 		j.block.Bad = block.MergeBad(j.block.Bad, bad)

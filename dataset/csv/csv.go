@@ -66,79 +66,60 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 			return dataset.Failed(err)
 		}
 	}
-	return block.Dataset(spec, dataset.UnknownCardinality, func(keep bool) block.Source {
-		s := &source{spec: spec, o: o, names: names}
-		return s.blocks(keep)
+	return block.Rows(spec, dataset.UnknownCardinality, func() *block.Files[job] {
+		return &block.Files[job]{
+			Names: names, Open: func(name string) (block.File[job], error) { return open(name, spec, o) },
+			Workers: o.Workers, Work: (*job).parse, Block: (*job).result,
+			Spare: func(j *job) *job { return &job{buf: j.buf} }, // the rest holds the rows
+		}
 	})
 }
 
 // check looks at the columns of a file that can be read twice.
 func check(spec dataset.Spec, o Options, name string) error {
-	return files.Look(o.Open, name, func(open dataset.Opener) error {
-		s := &source{spec: spec, o: o, names: []string{name}}
-		s.o.Open = open
-		defer s.stop()
-		return columns.Error(s.read(&job{})) // the iteration comes upon any other error again
+	return files.Look(o.Open, name, func(again dataset.Opener) error {
+		o.Open = again
+		f, err := open(name, spec, o)
+		if err != nil {
+			return columns.Error(err)
+		}
+		return columns.Error(errors.Join(f.Read(&job{}), f.Close())) // the iteration comes upon any other error again
 	})
 }
 
-// source reads the rows of the files.
-type source struct {
+// file is an open file.
+type file struct {
+	*chunks
 	spec   dataset.Spec
 	o      Options
-	names  []string
-	file   *chunks // the one that is being read
-	parser *parser
+	parser *parser // nil before the first line
 }
 
-// blocks returns the blocks of the rows.
-func (s *source) blocks(keep bool) block.Source {
-	out := &block.Ahead[job]{Workers: s.o.Workers, Read: s.read, Work: (*job).parse, Stop: s.stop, Block: (*job).result}
-	if keep {
-		out.Spare = func(j *job) *job { return &job{buf: j.buf} } // the rest holds the rows
+func open(name string, spec dataset.Spec, o Options) (*file, error) {
+	c, err := openChunks(o.Open, name, o.dialect(name), o.MaxRow)
+	if err != nil {
+		return nil, err
 	}
-	return out
+	return &file{chunks: c, spec: spec, o: o}, nil
 }
 
-func (s *source) stop() {
-	if s.file != nil {
-		_ = s.file.close() // nothing was written
-		s.file = nil
+// Close closes the file.
+func (f *file) Close() error {
+	if err := f.close(); err != nil {
+		return fmt.Errorf("read %s: %w", f.name, err)
 	}
+	return nil
 }
 
-// read fills a job with the next chunk.
-func (s *source) read(j *job) error {
+// Read fills a job with the next chunk.
+func (f *file) Read(j *job) (err error) {
 	for {
-		if s.file == nil {
-			if len(s.names) == 0 {
-				return io.EOF
-			}
-			name := s.names[0]
-			s.names = s.names[1:]
-			f, err := openChunks(s.o.Open, name, s.dialect(name), s.o.MaxRow)
-			if err != nil {
-				return err
-			}
-			s.file, s.parser = f, nil
-		}
-		var err error
-		j.buf, j.line, err = s.file.next(j.buf)
-		if errors.Is(err, io.EOF) {
-			name := s.file.name
-			err := s.file.close()
-			s.file = nil
-			if err != nil {
-				return fmt.Errorf("read %s: %w", name, err)
-			}
-			continue
-		}
-		if err != nil {
+		if j.buf, j.line, err = f.next(j.buf); err != nil {
 			return err
 		}
 		j.from = 0
-		if s.parser == nil {
-			ok, err := s.begin(j)
+		if f.parser == nil {
+			ok, err := f.begin(j)
 			if err != nil {
 				return err
 			}
@@ -146,16 +127,17 @@ func (s *source) read(j *job) error {
 				continue // nothing but empty lines so far
 			}
 		}
-		if j.p != s.parser {
-			j.p, j.comps = s.parser, nil
+		if j.p != f.parser {
+			j.p, j.comps = f.parser, nil
 		}
 		return nil
 	}
 }
 
-func (s *source) dialect(name string) dialect {
-	d := dialect{comma: s.o.Comma, quote: '"'}
-	if s.o.NoQuotes {
+// dialect returns what the options say of a file's dialect, and its name.
+func (o Options) dialect(name string) dialect {
+	d := dialect{comma: o.Comma, quote: '"'}
+	if o.NoQuotes {
 		d.quote = 0
 	}
 	plain := strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".zst")
@@ -166,7 +148,7 @@ func (s *source) dialect(name string) dialect {
 }
 
 // begin reads a file's first line and makes the parser. ok is false where the chunk holds no line.
-func (s *source) begin(j *job) (ok bool, err error) {
+func (f *file) begin(j *job) (ok bool, err error) {
 	b, i := j.buf, 0
 	for i < len(b) && (b[i] == '\n' || b[i] == '\r') {
 		if b[i] == '\n' {
@@ -177,13 +159,13 @@ func (s *source) begin(j *job) (ok bool, err error) {
 	if i == len(b) {
 		return false, nil
 	}
-	d := s.file.d
+	d := f.d
 	first := d.split(b[i:])
 	if len(first) > maxColumns {
-		return false, tooManyColumns(s.file.name)
+		return false, tooManyColumns(f.name)
 	}
 	j.from = i
-	header := s.o.Header == WithHeader || s.o.Header == DetectHeader && isHeader(first)
+	header := f.o.Header == WithHeader || f.o.Header == DetectHeader && isHeader(first)
 	names := first
 	if header {
 		line := d.lineEnd(b, i)
@@ -192,7 +174,7 @@ func (s *source) begin(j *job) (ok bool, err error) {
 	} else {
 		names = numbered(len(first))
 	}
-	s.parser, err = newParser(s.file.name, d, s.spec, names, s.o)
+	f.parser, err = newParser(f.name, d, f.spec, names, f.o)
 	return true, err
 }
 
@@ -339,7 +321,7 @@ const sampleRows = 1000
 
 // Columns lists the columns of a file, with the types that its first rows have. Of o it uses Open, Header, Comma and NoQuotes.
 func Columns(o Options, name string) ([]dataset.Column, error) {
-	d := (&source{o: o}).dialect(name)
+	d := o.dialect(name)
 	c, err := openChunks(o.Open, name, d, dataset.DefaultMaxLine)
 	if err != nil {
 		return nil, err

@@ -54,9 +54,9 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if err != nil {
 		return dataset.Failed(err)
 	}
-	return block.Dataset(spec, card, func(keep bool) block.Source {
-		s := &source{spec: spec, o: o, names: names}
-		return s.blocks(keep)
+	return block.Rows(spec, card, func() *block.Files[job] {
+		open := func(name string) (block.File[job], error) { return openTable(name, spec, o) }
+		return &block.Files[job]{Names: names, Open: open, Workers: 1, Work: (*job).work, Block: (*job).result}
 	})
 }
 
@@ -100,6 +100,7 @@ func unwrapped(err error) error {
 type table struct {
 	*nested.Table
 	name   string
+	o      Options
 	raw    *files.File
 	file   *pq.File
 	groups []pq.RowGroup
@@ -160,18 +161,31 @@ func checkFooter(f *files.File) error {
 	}
 }
 
+// openTable opens a file, and matches its columns with the components.
+func openTable(name string, spec dataset.Spec, o Options) (*table, error) {
+	raw, err := files.OpenAt(o.Open, name)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newTable(name, raw, spec, o)
+	if err != nil {
+		return nil, unwrapped(errors.Join(err, raw.Close()))
+	}
+	return t, nil
+}
+
 // newTable matches a file's columns with the components.
 func newTable(name string, raw *files.File, spec dataset.Spec, o Options) (*table, error) {
 	f, err := open(name, raw)
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, raw: raw, file: f, groups: f.RowGroups()}
-	return t, files.Guard(name, func() error { return t.match(spec, o) })
+	t := &table{name: name, o: o, raw: raw, file: f, groups: f.RowGroups()}
+	return t, files.Guard(name, func() error { return t.match(spec) })
 }
 
 // match finds the columns of the components, and makes their readers.
-func (t *table) match(spec dataset.Spec, o Options) error {
+func (t *table) match(spec dataset.Spec) error {
 	all, have, err := find(t.file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
@@ -180,7 +194,7 @@ func (t *table) match(spec dataset.Spec, o Options) error {
 	for i, l := range all {
 		types[i] = l.Type
 	}
-	t.Table, err = nested.Match(t.name, spec, have, types, columns.Options{Map: o.Columns, Keep: o.Keep})
+	t.Table, err = nested.Match(t.name, spec, have, types, columns.Options{Map: t.o.Columns, Keep: t.o.Keep})
 	if err != nil {
 		return err
 	}
@@ -205,17 +219,17 @@ func (t *table) match(spec dataset.Spec, o Options) error {
 	return nil
 }
 
-func (t *table) close() {
+// Close closes the file. It returns no error: nothing was written.
+func (t *table) Close() error {
 	for _, r := range t.all {
 		_ = files.Guard(t.name, func() error { r.close(); return nil }) // nothing is lost
 	}
-	if t.raw != nil {
-		_ = t.raw.Close() // nothing was written
-	}
+	_ = t.raw.Close() // nothing was written
+	return nil
 }
 
 // next begins the next row group that has rows. It returns io.EOF after the last.
-func (t *table) next(blockBytes int64) error {
+func (t *table) next() error {
 	for t.left == 0 {
 		if t.group == len(t.groups) {
 			return io.EOF
@@ -239,7 +253,7 @@ func (t *table) next(blockBytes int64) error {
 			r.open(chunks[r.index])
 			size += max(meta.Columns[r.index].MetaData.TotalUncompressedSize, 0)
 		}
-		t.rows = int(min(max(blockBytes/max(size/t.left, 1), 1), maxRows))
+		t.rows = int(min(max(t.o.BlockBytes/max(size/t.left, 1), 1), maxRows))
 	}
 	return nil
 }

@@ -55,107 +55,81 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 			return dataset.Failed(err)
 		}
 	}
-	return block.Dataset(spec, dataset.UnknownCardinality, func(keep bool) block.Source {
-		s := &source{spec: spec, o: o, names: names}
-		return s.blocks(keep)
+	return block.Rows(spec, dataset.UnknownCardinality, func() *block.Files[job] {
+		return &block.Files[job]{
+			Names: names, Open: func(name string) (block.File[job], error) { return open(name, spec, o) },
+			Workers: o.Workers, Work: (*job).parse, Block: (*job).result,
+			Spare: func(j *job) *job { return &job{buf: j.buf[:0], ends: j.ends[:0]} }, // the rest holds the rows
+		}
 	})
 }
 
 // check looks at the features of a file that can be read twice.
 func check(spec dataset.Spec, o Options, name string) error {
-	return files.Look(o.Open, name, func(open dataset.Opener) error {
-		s := &source{spec: spec, o: o, names: []string{name}}
-		s.o.Open = open
-		defer s.stop()
-		return columns.Error(s.read(&job{})) // the iteration comes upon any other error again
+	return files.Look(o.Open, name, func(again dataset.Opener) error {
+		o.Open = again
+		f, err := open(name, spec, o)
+		if err != nil {
+			return columns.Error(err)
+		}
+		return columns.Error(errors.Join(f.Read(&job{}), f.Close())) // the iteration comes upon any other error again
 	})
 }
 
-// source reads the rows of the files.
-type source struct {
-	spec  dataset.Spec
-	o     Options
-	names []string
-	file  *records // the one that is being read
-	plan  *plan
-	err   error // that comes after the records read
+// file is an open file.
+type file struct {
+	*records
+	spec dataset.Spec
+	o    Options
+	plan *plan // nil before the first records
+	err  error // that comes after the records read
 }
 
-// blocks returns the blocks of the rows.
-func (s *source) blocks(keep bool) block.Source {
-	out := &block.Ahead[job]{Workers: s.o.Workers, Read: s.read, Work: (*job).parse, Stop: s.stop, Block: (*job).result}
-	if keep {
-		out.Spare = func(j *job) *job { return &job{buf: j.buf[:0], ends: j.ends[:0]} } // the rest holds the rows
+func open(name string, spec dataset.Spec, o Options) (*file, error) {
+	r, err := openRecords(o.Open, name, o.MaxRecord)
+	if err != nil {
+		return nil, err
 	}
-	return out
+	return &file{records: r, spec: spec, o: o}, nil
 }
 
-func (s *source) stop() {
-	if s.file != nil {
-		_ = s.file.close() // nothing was written
-		s.file = nil
-	}
-}
+// Close closes the file.
+func (f *file) Close() error { return f.close() }
 
-// read fills a job with the next records of a file.
-func (s *source) read(j *job) error {
+// Read fills a job with the next records.
+func (f *file) Read(j *job) error {
 	j.buf, j.ends, j.corrupt = j.buf[:0], j.ends[:0], nil
-	for {
-		if s.err != nil {
-			return s.err
-		}
-		if s.file == nil {
-			if len(s.names) == 0 {
-				return io.EOF
-			}
-			f, err := openRecords(s.o.Open, s.names[0], s.o.MaxRecord)
-			if err != nil {
-				return err
-			}
-			s.file, s.plan, s.names = f, nil, s.names[1:]
-		}
-		s.fill(j)
-		if len(j.ends) == 0 {
-			continue
-		}
-		if s.plan == nil {
-			p, err := newPlan(s.file, s.spec, s.o, j)
-			switch {
-			case err != nil && len(j.corrupt) > 0:
-				return fmt.Errorf("%s: record %d: %w", s.file.name, j.first+int64(j.corrupt[0]), errChecksum)
-			case err != nil:
-				return err
-			}
-			s.plan = p
-		}
-		j.p = s.plan
-		if errors.Is(s.err, io.EOF) { // of this file
-			s.err = s.file.close()
-			s.file = nil
-		}
-		return nil
+	if f.err == nil {
+		f.fill(j)
 	}
+	if len(j.ends) == 0 {
+		return f.err
+	}
+	if f.plan == nil {
+		p, err := newPlan(f.records, f.spec, f.o, j)
+		switch {
+		case err != nil && len(j.corrupt) > 0:
+			return fmt.Errorf("%s: record %d: %w", f.name, j.first+int64(j.corrupt[0]), errChecksum)
+		case err != nil:
+			return err
+		}
+		f.plan = p
+	}
+	j.p = f.plan
+	return nil
 }
 
 // fill reads records up to about [runBytes], or to an error, which is kept for later.
-func (s *source) fill(j *job) {
-	j.first = s.file.n + 1
+func (f *file) fill(j *job) {
+	j.first = f.n + 1
 	for len(j.buf) < runBytes && len(j.ends) < runBytes {
 		var err error
-		j.buf, err = s.file.next(j.buf)
+		j.buf, err = f.next(j.buf)
 		switch {
 		case errors.Is(err, errChecksum):
 			j.corrupt = append(j.corrupt, len(j.ends))
-		case errors.Is(err, io.EOF):
-			if len(j.ends) == 0 { // nothing is left
-				s.err = s.file.close()
-				s.file = nil
-			} else {
-				s.err = io.EOF
-			}
-			return
 		case err != nil:
-			s.err = err
+			f.err = err
 			return
 		}
 		j.ends = append(j.ends, len(j.buf))
@@ -242,11 +216,15 @@ func Columns(o Options, name string) ([]dataset.Column, error) {
 		return nil, err
 	}
 	defer r.close() //nolint:errcheck // nothing was written
-	s := &source{file: r}
+	f := &file{records: r}
 	var j job
-	s.fill(&j)
-	if len(j.ends) == 0 {
-		return nil, s.err
+	f.fill(&j)
+	switch {
+	case len(j.ends) > 0:
+	case errors.Is(f.err, io.EOF):
+		return nil, nil
+	default:
+		return nil, f.err
 	}
 	all := features(&j)
 	var out []dataset.Column

@@ -1,14 +1,11 @@
 package parquet
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
@@ -22,7 +19,6 @@ type job struct {
 	t     *table
 	first int64 // the first row's number in the file, from 1
 	rows  int
-	nan   bool
 	comps []jobColumn
 	kept  []nested.Values
 	bad   []block.Bad
@@ -37,73 +33,20 @@ type jobColumn struct {
 	room  []byte
 }
 
-// source reads the rows of the files.
-type source struct {
-	spec  dataset.Spec
-	o     Options
-	names []string
-	table *table // the one that is being read
-}
-
-// blocks returns the blocks of the rows.
-func (s *source) blocks(keep bool) block.Source {
-	out := &block.Ahead[job]{Workers: 1, Read: s.read, Work: (*job).work, Stop: s.stop, Block: (*job).result}
-	if keep {
-		out.Spare = func(*job) *job { return new(job) }
+// Read reads the columns of the next rows.
+func (t *table) Read(j *job) error {
+	if err := files.Guard(t.name, t.next); err != nil {
+		return err
 	}
-	return out
-}
-
-func (s *source) stop() {
-	if s.table != nil {
-		s.table.close()
-		s.table = nil
-	}
-}
-
-// read fills a job with the next rows of the files.
-func (s *source) read(j *job) error {
-	for {
-		if s.table == nil {
-			if len(s.names) == 0 {
-				return io.EOF
-			}
-			name := s.names[0]
-			s.names = s.names[1:]
-			raw, err := files.OpenAt(s.o.Open, name)
-			if err != nil {
-				return err
-			}
-			t, err := newTable(name, raw, s.spec, s.o)
-			if err != nil {
-				return unwrapped(errors.Join(err, raw.Close()))
-			}
-			s.table = t
-		}
-		err := files.Guard(s.table.name, func() error { return s.table.next(s.o.BlockBytes) })
-		if errors.Is(err, io.EOF) {
-			s.stop()
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		return s.fill(j)
-	}
-}
-
-// fill reads the columns of the next rows.
-func (s *source) fill(j *job) error {
-	t := s.table
 	n := int(min(t.left, int64(t.rows)))
-	j.t, j.first, j.rows, j.nan, j.err, j.bad = t, t.done+1, n, s.o.NullIsNaN, nil, nil
+	j.t, j.first, j.rows, j.err, j.bad = t, t.done+1, n, nil, nil
 	if len(j.comps) != len(t.comps) {
 		j.comps = make([]jobColumn, len(t.comps))
 	}
 	var g errgroup.Group
-	g.SetLimit(s.o.Workers)
+	g.SetLimit(t.o.Workers)
 	for c := range t.comps {
-		j.comps[c].fill(&g, t.name, &t.comps[c], n, s.o.Workers)
+		j.comps[c].fill(&g, t.name, &t.comps[c], n, t.o.Workers)
 	}
 	j.kept = slices.Grow(j.kept[:0], len(t.kept))[:len(t.kept)]
 	for k, r := range t.kept {
@@ -172,7 +115,7 @@ func (j *jobColumn) stripes(col *tableColumn, n, lo, hi int) error {
 func (j *job) work() {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	for c := range j.comps {
-		col, bad := j.comps[c].column(&j.t.comps[c], j.rows, j.nan)
+		col, bad := j.comps[c].column(&j.t.comps[c], j.rows, j.t.o.NullIsNaN)
 		j.block.Columns = append(j.block.Columns, col)
 		j.bad = block.MergeBad(j.bad, bad)
 	}
