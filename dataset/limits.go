@@ -46,6 +46,7 @@ type placed interface {
 
 // Placed is what a [RowReader] may have in addition: the file, and the line or the number within the file, of the row that Next returned last.
 type Placed interface {
+	// Place returns an error without a field or a message.
 	Place() SyntaxError
 }
 

@@ -137,7 +137,7 @@ func (n Nest[T]) write(b *strings.Builder) {
 	}
 }
 
-// Map returns the nest with the same structure whose leaves are f of n's, with their component numbers.
+// mapNest returns the nest with the same structure whose leaves are f of n's, with their component numbers.
 func mapNest[T, U any](n Nest[T], f func(i int, v T) U) Nest[U] {
 	i := 0
 	var rec func(n Nest[T]) Nest[U]

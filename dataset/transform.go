@@ -18,6 +18,19 @@ func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 	}
 	spec = mapNest(spec, func(_ int, c Component) Component { c.stacked, c.undecodable = false, false; return c })
 	comps := spec.Flatten()
+	return ds.mapped(spec, func(e *Element) error {
+		row := e.Row
+		out, err := fn(*e)
+		if err != nil {
+			return fmt.Errorf("map: row %d: %w", row, err)
+		}
+		*e = out
+		return checkElement("map", comps, e)
+	})
+}
+
+// mapped returns a dataset of the elements that change has changed.
+func (ds *Dataset) mapped(spec Spec, change func(*Element) error) *Dataset {
 	return newDataset(spec, ds.card, func(o openOptions) (iterator, error) {
 		in, err := ds.open(o)
 		if err != nil {
@@ -27,17 +40,12 @@ func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 			if err := ds.decodable(e); err != nil {
 				return err
 			}
-			row := e.Row
-			out, err := fn(*e)
-			if err != nil {
-				return fmt.Errorf("map: row %d: %w", row, err)
-			}
-			*e = out
-			return checkElement("map", comps, e)
+			return change(e)
 		}}, nil
 	})
 }
 
+// mapped is the iterator of [Dataset.mapped].
 type mapped struct {
 	in iterator
 	fn func(*Element) error

@@ -76,22 +76,13 @@ func (ds *Dataset) toRagged(splitsDType tensor.DType) *Dataset {
 		return c
 	})
 	was := ds.comps
-	return newDataset(spec, ds.card, func(o openOptions) (iterator, error) {
-		in, err := ds.open(o)
-		if err != nil {
-			return nil, err
+	return ds.mapped(spec, func(e *Element) error {
+		for i, c := range spec.Flatten() {
+			if c.Ragged && !was[i].Ragged && c.RaggedRank > 0 {
+				e.makeRagged(i, c)
+			}
 		}
-		return &mapped{in: in, fn: func(e *Element) error {
-			if err := ds.decodable(e); err != nil {
-				return err
-			}
-			for i, c := range spec.Flatten() {
-				if c.Ragged && !was[i].Ragged && c.RaggedRank > 0 {
-					e.makeRagged(i, c)
-				}
-			}
-			return nil
-		}}, nil
+		return nil
 	})
 }
 

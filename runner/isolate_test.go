@@ -25,16 +25,7 @@ import (
 func isolatedSession(t *testing.T, o Options) *Session {
 	t.Helper()
 	o.Isolate, o.AllowOps = true, []string{"Abort"}
-	s, err := Load(t.Context(), "testdata/deadly", o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return loadDir(t, "testdata/deadly", o)
 }
 
 // lines runs rows of JSON and returns a line for each result, and the error that ended the run.

@@ -37,7 +37,13 @@ type parity struct {
 // load loads a model of testdata for the length of a test.
 func load(t *testing.T, model string) *Session {
 	t.Helper()
-	s, err := Load(t.Context(), filepath.Join("../testdata/models", model), Options{})
+	return loadDir(t, filepath.Join("../testdata/models", model), Options{})
+}
+
+// loadDir loads a model for the length of a test.
+func loadDir(t *testing.T, dir string, o Options) *Session {
+	t.Helper()
+	s, err := Load(t.Context(), dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,19 @@ type exampleShapes struct {
 	}
 }
 
+// examples reads what expect.json says of runs.
+func (c modelCase) examples(t *testing.T) (out exampleShapes) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(c.dir, "expect.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // TestAtGivesTheShapesOfRuns puts the sizes of each recorded run into the layer table: what came out of the model must be among what the layers give.
 func TestAtGivesTheShapesOfRuns(t *testing.T) {
 	t.Parallel()
@@ -37,15 +50,7 @@ func TestAtGivesTheShapesOfRuns(t *testing.T) {
 		if err != nil || table == nil || table.Signature == "" {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join(c.dir, "expect.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ex exampleShapes
-		if err := json.Unmarshal(data, &ex); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range ex.Examples {
+		for _, e := range c.examples(t).Examples {
 			if e.Signature != table.Signature {
 				continue
 			}

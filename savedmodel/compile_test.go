@@ -2,8 +2,6 @@ package savedmodel
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,14 +18,7 @@ func TestReducedCompiled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	small, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	small := openBytes(t, data)
 	mg := small.MetaGraphs[0]
 	output := mg.Signatures["serving_default"].Outputs["dense_1"].Tensor
 	plain, err := mg.Node(nodeOf(output))

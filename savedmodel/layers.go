@@ -191,7 +191,7 @@ func (l *Layer) setWeights(vars []*variable, trainable func(*variable) bool) {
 	}
 }
 
-// addTotals counts the variables, each once.
+// add counts a variable.
 func (t *Totals) add(v *variable, trainable bool) {
 	t.Total += v.size()
 	t.TotalBytes += v.bytes()

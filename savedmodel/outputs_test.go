@@ -1,8 +1,6 @@
 package savedmodel
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,15 +18,7 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 		if err != nil {
 			continue // one that is broken on purpose
 		}
-		data, err := os.ReadFile(filepath.Join(c.dir, "expect.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var ex exampleShapes
-		if err := json.Unmarshal(data, &ex); err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range ex.Examples {
+		for _, e := range c.examples(t).Examples {
 			mg := m.MetaGraphs[0]
 			if len(e.Tags) > 0 {
 				if mg, err = m.MetaGraph(e.Tags...); err != nil {

@@ -25,14 +25,7 @@ func TestPruned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	small, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	small := openBytes(t, data)
 	after, err := small.MetaGraphs[0].FunctionNames()
 	if err != nil {
 		t.Fatal(err)

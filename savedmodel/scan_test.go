@@ -144,6 +144,12 @@ func openGraph(tb testing.TB, def *pb.MetaGraphDef) *MetaGraph {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return openBytes(tb, data).MetaGraphs[0]
+}
+
+// openBytes opens a SavedModel whose saved_model.pb holds data.
+func openBytes(tb testing.TB, data []byte) *Model {
+	tb.Helper()
 	dir := tb.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), data, 0o600); err != nil {
 		tb.Fatal(err)
@@ -152,7 +158,7 @@ func openGraph(tb testing.TB, def *pb.MetaGraphDef) *MetaGraph {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return m.MetaGraphs[0]
+	return m
 }
 
 func TestScanFollowsCalls(t *testing.T) {

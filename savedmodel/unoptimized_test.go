@@ -1,8 +1,6 @@
 package savedmodel
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
@@ -20,14 +18,7 @@ func TestReducedNoOptimizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	small, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	small := openBytes(t, data)
 	seen := 0
 	for f, err := range small.MetaGraphs[0].Functions() {
 		if err != nil {

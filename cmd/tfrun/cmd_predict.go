@@ -1,16 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/dataset/text"
@@ -102,161 +98,6 @@ dies of ends the run with its number; with --skip-bad-rows it gets {"error": …
 What it costs: 4 % of the rows a second of a model that has something to do, up to a third of one
 that does 250,000; the start takes as long.`
 
-func (o *predictOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.output, "output", "o", "", "write results to this file (stdout)")
-	f.StringVar(&o.format, "format", "", "of the results: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow (by -o's extension, else jsonl)")
-	f.StringVar(&o.inputFormat, "input-format", "", "jsonl, txt, csv, tsv, npy, npz, tfrecord, parquet, arrow (by extension)")
-	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
-	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
-	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
-	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "outputs to write, in this order (all)")
-	f.StringArrayVar(&o.heads, "head", nil, "`[OUTPUT=]HEAD` on logits: softmax, sigmoid, argmax, topk=K; softmax,topk=3")
-	f.StringVar(&o.labels, "labels", "", "`FILE` with the names of classes, one a line, for argmax and topk")
-	f.StringArrayVar(&o.columns, "column", nil, "`INPUT=COLUMN`: read an input from a column of another name")
-	f.StringSliceVar(&o.keep, "keep", nil, "columns to carry over into the results")
-	f.StringVar(&o.text, "text", "", "column with text to encode with --vocab")
-	f.StringVar(&o.vocab, "vocab", "", "vocabulary `FILE`: tfds subwords, or one token a line")
-	f.BoolVar(&o.predict.NoBatch, "no-batch", false, "each row holds whole tensors, batch axis included; one run a row")
-	f.IntVar(&o.predict.BatchSize, "batch-size", 0, "rows of a batch (64, or what the signature fixes)")
-	f.StringVar(&o.batching, "batching", "arrival", "which rows share a batch: `arrival`, exact, bucket or auto")
-	f.BoolVar(&o.predict.PaddingMayChangeResults, "padding-may-change-results", false, "let --batching bucket go ahead without a measurement")
-	f.IntVar(&o.predict.Window, "window", 0, "rows that exact, bucket and auto may hold back (4096)")
-	f.Int64Var(&o.predict.MaxTokens, "max-tokens", 0, "most rows × longest row of a batch (no bound)")
-	f.StringArrayVar(&o.padding.pad, "pad", nil, "`INPUT=VALUE`: the padding value (0, \"\", false)")
-	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
-	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]`: pad rows to exactly this shape, null for the longest")
-	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write {\"error\": …} for a row that cannot be read, and go on")
-	addLimitFlags(f, &o.predict.Limits)
-	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, from the first 1,000 rows, and run nothing")
-	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
-	f.StringVar(&o.shard, "shard", "", "`I/N`: only every Nth row, beginning with row I (from 0)")
-	f.StringVar(&o.plot, "plot", "", "draw lengths, padding and latency to this `FILE`.svg or .png when the run ends")
-	f.IntVar(&o.predict.Workers, "workers", 0, "batches that run at the same time (2; 1 for a model with state or chance)")
-	f.BoolVar(&o.load.NoPrune, "no-prune", false, "load the whole graph, not only what the signature reaches")
-	f.StringVar(&o.optimizer, "optimizer", "auto", "TensorFlow's graph optimizer: none, functions, all; `auto` is none for short jobs, else functions")
-	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (the cores, shared by the workers)")
-	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
-	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
-	f.StringVar(&o.xla, "xla", "off", "compile with XLA, for one row or few at a time: `off`, on, or auto, which measures and takes the quicker")
-	f.BoolVar(&o.load.Isolate, "isolate", false, "run the model in a process of its own, whose death costs the rows it died of and no more")
-	f.Var((*byteSize)(&o.load.IsolateMemory), "isolate-memory", "with --isolate: most memory that the model may take once it is loaded: 8GiB (no bound)")
-	f.StringVar(&o.load.Device, "device", "", "cpu, gpu for all GPUs, batches spread over them, or some: gpu:0,2 (one, as TensorFlow likes)")
-	f.BoolVar(&o.requireGPU, "require-gpu", false, "fail where TensorFlow would fall back to the CPU: --device gpu, with the reason")
-	f.StringVar(&o.gpuMemory, "gpu-memory", "grow", "of each GPU: `grow` takes memory as it is needed, 0.5 half of it at once")
-	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary")
-}
-
-// validate checks what can be checked before a model is loaded, and expands globs.
-func (o *predictOptions) validate() error {
-	const command = "tfrun predict"
-	switch o.predict.Batching = runner.Batching(o.batching); o.predict.Batching {
-	case runner.Arrival, runner.Exact, runner.Bucket, runner.Auto:
-	default:
-		return usagef(command, "--batching %q: want arrival, exact, bucket or auto", o.batching)
-	}
-	switch o.load.XLA = runner.XLA(o.xla); {
-	case o.xla != "off" && o.xla != "on" && o.xla != "auto":
-		return usagef(command, "--xla %q: want off, on or auto", o.xla)
-	case o.xla != "off" && o.load.NoPrune:
-		return usagef(command, "--xla %s marks what to compile in a copy of the graph; --no-prune wants the graph as it is", o.xla)
-	case o.xla != "off" && o.optimizer == "all":
-		return usagef(command, "--xla and --optimizer all do not go together: the optimizer turns loops into operations that XLA does not take")
-	case o.xla == "auto" && o.resume:
-		return usagef(command, "--xla auto goes by measurements, and --resume promises the same bytes as one run; take --xla on or off")
-	}
-	if o.text != "" && o.vocab == "" {
-		return usagef(command, "--text says which column to encode; --vocab FILE has to say how")
-	}
-	if o.shard != "" {
-		if _, err := fmt.Sscanf(o.shard+" ", "%d/%d ", &o.predict.Shard, &o.predict.Shards); err != nil ||
-			o.predict.Shard < 0 || o.predict.Shard >= o.predict.Shards {
-			return usagef(command, "--shard %q: want I/N with I from 0 to N-1, such as 0/4", o.shard)
-		}
-	}
-	if err := checkLimits(o.predict.Limits); err != nil {
-		return err
-	}
-	if err := checkPlot(command, o.plot); err != nil {
-		return err
-	}
-	if o.load.IsolateMemory > 0 && !o.load.Isolate {
-		return usagef(command, "--isolate-memory bounds the process that --isolate makes; give both")
-	}
-	if err := o.parseHeads(); err != nil {
-		return err
-	}
-	if o.gpuMemory != "grow" {
-		share, err := strconv.ParseFloat(o.gpuMemory, 64)
-		if err != nil || !(share > 0 && share <= 1) {
-			return usagef(command, "--gpu-memory %q: want grow, or a share of the memory such as 0.5", o.gpuMemory)
-		}
-		o.load.GPUMemoryFraction = share
-	}
-	if o.requireGPU {
-		if strings.HasPrefix(strings.ToLower(o.load.Device), "cpu") {
-			return usagef(command, "--require-gpu and --device %s contradict each other", o.load.Device)
-		}
-		o.load.Device = cmp.Or(o.load.Device, "gpu")
-	}
-	files, err := expand(o.inputs)
-	if err != nil {
-		return err
-	}
-	o.inputs = files
-	if o.load.Optimizer = runner.Optimizer(o.optimizer); o.optimizer == "auto" {
-		o.load.Optimizer = runner.OptimizerFunctions
-		if shortJob(files) {
-			o.load.Optimizer = runner.OptimizerNone
-		}
-	}
-	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
-	if err := job.Validate(); err != nil {
-		return err
-	}
-	for _, in := range files {
-		if sameFile(in, o.output) {
-			return usagef(command, "output %q is an input too", o.output)
-		}
-	}
-	return nil
-}
-
-// parseHeads reads --head and --labels.
-func (o *predictOptions) parseHeads() error {
-	var labels []string
-	if o.labels != "" {
-		data, err := readLabels(o.labels)
-		if err != nil {
-			return fmt.Errorf("labels %q: %w", o.labels, cause(err))
-		}
-		labels = strings.Split(strings.TrimRight(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
-	}
-	named := false
-	for _, s := range o.heads {
-		h, err := runner.ParseHead(s)
-		if err != nil {
-			return err
-		}
-		if h.ArgMax || h.TopK > 0 {
-			h.Labels, named = labels, true
-		}
-		o.predict.Heads = append(o.predict.Heads, h)
-	}
-	if labels != nil && !named {
-		return usagef("tfrun predict", "--labels name the classes of --head argmax or topk=K; give one")
-	}
-	return nil
-}
-
-// split2 splits NAME=VALUE.
-func split2(flag, s string) (name, value string, err error) {
-	name, value, ok := strings.Cut(s, "=")
-	if !ok || name == "" {
-		return "", "", usagef("tfrun predict", "--%s %q: want INPUT=VALUE", flag, s)
-	}
-	return name, value, nil
-}
-
 func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err := o.validate(); err != nil {
 		return err
@@ -268,15 +109,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if o.dryRun {
 		return runPlan(ctx, o, source, std)
 	}
-	// Opening the library takes longer than everything before the first run: it goes on beside the reading of the model.
-	opened := make(chan error, 1)
-	go func() {
-		var err error
-		if !o.load.Isolate {
-			_, err = runner.OpenLibrary(o.load.Library)
-		}
-		opened <- err
-	}()
+	opened := o.openLibrary()
 	model, sig, err := o.openModel(std)
 	if err != nil {
 		return err
@@ -286,12 +119,9 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		return err
 	}
 	if len(o.inputs) == 0 {
-		if len(sig.Inputs) > 0 {
-			return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
+		if err := o.askNothing(sig, &source); err != nil {
+			return err
 		}
-		// A signature without inputs has one answer.
-		o.predict.NoBatch = true
-		source.Files, source.Stdin = []string{"-"}, strings.NewReader("{}\n")
 	}
 	if err := <-opened; err != nil {
 		return err
@@ -321,6 +151,29 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		err = errors.Join(o.write(ctx, session, predictor, source, std), draw())
 	}
 	return errors.Join(err, session.Close())
+}
+
+// openLibrary opens TensorFlow, which takes longer than everything else before the first run: it goes on beside the reading of the model.
+func (o *predictOptions) openLibrary() <-chan error {
+	opened := make(chan error, 1)
+	go func() {
+		var err error
+		if !o.load.Isolate {
+			_, err = runner.OpenLibrary(o.load.Library)
+		}
+		opened <- err
+	}()
+	return opened
+}
+
+// askNothing makes a row of nothing for a signature without inputs, which has one answer. Others need inputs.
+func (o *predictOptions) askNothing(sig *savedmodel.Signature, source *runner.Source) error {
+	if len(sig.Inputs) > 0 {
+		return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
+	}
+	o.predict.NoBatch = true
+	source.Files, source.Stdin = []string{"-"}, strings.NewReader("{}\n")
+	return nil
 }
 
 // openModel reads the model's files, and finds the signature.

@@ -28,7 +28,7 @@ type flat struct {
 	err    error
 }
 
-// table is a table at b[at:], with its vtable.
+// flatTable is a table at b[at:], with its vtable.
 type flatTable struct {
 	f      *flat
 	at     uint64

@@ -43,6 +43,7 @@ type Column interface {
 type Source interface {
 	// Next returns the next block, valid until the following call unless the source was made to keep its blocks; io.EOF, bare, after the last.
 	Next(ctx context.Context) (*Block, error)
+	// Close ends the reading. Next is not called after it.
 	Close()
 }
 
