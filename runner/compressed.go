@@ -26,6 +26,11 @@ const (
 	zlibbed
 )
 
+// name is what people call it.
+func (c compression) name() string {
+	return [...]string{gzipped: "gzip", zstandard: "zstd", zlibbed: "zlib"}[c]
+}
+
 // The bytes that compressed files begin with.
 var (
 	gzipMagic = []byte{0x1f, 0x8b, 8}          // RFC 1952, deflated
@@ -112,12 +117,49 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 		} else {
 			d, err = gzip.NewReader(in.ahead)
 		}
-		z, end = d, func() error { return d.Close() }
+		if errors.Is(err, io.EOF) {
+			return in.ahead, func() error { return nil }, nil // nothing stands for nothing
+		}
+		z, end = d, func() error { return nil } // closing one only repeats the error of its last read
 	}
 	if err != nil {
+		if in.err == nil {
+			err = how.explain(err, true)
+		}
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return src.bounded(z, in, name), end, nil
+	return &bounded{Reader: z, name: name, how: how, in: in, most: src.limits.orDefaults().Ratio}, end, nil
+}
+
+// compressionError says what is wrong with compressed bytes.
+type compressionError struct {
+	msg string
+	err error
+}
+
+// Error says it.
+func (e *compressionError) Error() string { return e.msg }
+
+// Unwrap returns the decompressor's own word.
+func (e *compressionError) Unwrap() error { return e.err }
+
+// explain says what a decompressor's error means. first says that nothing had come of it yet.
+func (c compression) explain(err error, first bool) error {
+	msg := ""
+	switch name := c.name(); {
+	case errors.Is(err, io.ErrUnexpectedEOF) && c == gzipped && !first:
+		msg = "the gzip data is cut off, or bytes that are none stand behind it"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		msg = fmt.Sprintf("the %s data is cut off", name)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, zlib.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch):
+		msg = "bytes that are none stand behind the " + name + " data"
+		if first {
+			msg = fmt.Sprintf("is not compressed with %s", name)
+		}
+	default:
+		msg = fmt.Sprintf("the %s data is damaged: %v", name, err)
+	}
+	return &compressionError{msg, err}
 }
 
 // unknown is standard input, at whose first bytes nobody has looked yet: it is opened more than once, and read once.
@@ -169,11 +211,6 @@ func (u *unknown) Close() error {
 		return nil
 	}
 	return u.end()
-}
-
-// bounded returns a decompressor that holds its size against what it read of the file.
-func (src Source) bounded(z io.Reader, in *countedReader, name string) io.Reader {
-	return &bounded{Reader: z, name: name, in: in, most: src.limits.orDefaults().Ratio}
 }
 
 // decompressed reads a compressed file and closes both.

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -212,6 +213,7 @@ const ratioFrom = 64 << 20
 type bounded struct {
 	io.Reader
 	name      string
+	how       compression
 	in        *countedReader // of the compressed file
 	out, most int64          // bytes so far; the limit
 }
@@ -226,6 +228,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", b.name, b.in.taken(), b.out, b.most),
 		}
 	}
+	if err != nil && !errors.Is(err, io.EOF) && b.in.err == nil {
+		err = b.how.explain(err, b.out == 0)
+	}
 	return n, err
 }
 
@@ -233,6 +238,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 type countedReader struct {
 	io.Reader
 	n     int64
+	err   error         // of reading, and not its end
 	ahead *bufio.Reader // between the reader and who reads, or nil
 }
 
@@ -248,5 +254,8 @@ func (c *countedReader) taken() int64 {
 func (c *countedReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
 }

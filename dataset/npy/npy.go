@@ -195,9 +195,12 @@ func members(z *zip.Reader) (byName map[string]*zip.File, names []string) {
 	return byName, names
 }
 
+// zipFormat is an archive, an empty one too.
+var zipFormat = files.Format{Name: "npz", Magic: "PK"}
+
 // openZip opens the arrays of an archive that the components need.
 func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
-	f, err := files.OpenAt(o.Open, name)
+	f, err := files.OpenAt(o.Open, name, zipFormat)
 	if err != nil {
 		return nil, err
 	}
@@ -396,7 +399,7 @@ func Columns(o Options, name string) ([]dataset.Column, error) {
 
 // ZipColumns describes the arrays of a npz archive. Of o it uses Open.
 func ZipColumns(o Options, name string) ([]dataset.Column, error) {
-	f, err := files.OpenAt(o.Open, name)
+	f, err := files.OpenAt(o.Open, name, zipFormat)
 	if err != nil {
 		return nil, err
 	}

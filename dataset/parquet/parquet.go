@@ -163,7 +163,7 @@ func checkFooter(f *files.File) error {
 
 // openTable opens a file, and matches its columns with the components.
 func openTable(name string, spec dataset.Spec, o Options) (*table, error) {
-	raw, err := files.OpenAt(o.Open, name)
+	raw, err := files.OpenAt(o.Open, name, fileFormat)
 	if err != nil {
 		return nil, err
 	}
@@ -261,9 +261,12 @@ func (t *table) next() error {
 // maxRows bounds the rows that are read at a time.
 const maxRows = 1 << 16
 
+// fileFormat is what the files are.
+var fileFormat = files.Format{Name: "Parquet", Magic: magic}
+
 // Columns lists the columns of a file. Of o it uses Open.
 func Columns(o Options, name string) (out []dataset.Column, err error) {
-	raw, err := files.OpenAt(o.Open, name)
+	raw, err := files.OpenAt(o.Open, name, fileFormat)
 	if err != nil {
 		return nil, err
 	}

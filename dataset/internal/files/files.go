@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
 )
@@ -32,8 +33,16 @@ type File struct {
 // Close closes the file, and removes the copy that was made of it.
 func (f *File) Close() error { return f.close() }
 
+// Format is what a file is to be.
+type Format struct {
+	Name  string
+	Magic string // its first bytes
+}
+
 // OpenAt opens a file for reading at any place. What cannot be read so, a pipe or a compressed file, is copied to a temporary file first.
-func OpenAt(open dataset.Opener, name string) (*File, error) {
+//
+// Only of what begins as a file of the format does is a copy made: anything else may have no end.
+func OpenAt(open dataset.Opener, name string, format Format) (*File, error) {
 	r, err := Open(open, name)
 	if err != nil {
 		return nil, err
@@ -44,11 +53,18 @@ func OpenAt(open dataset.Opener, name string) (*File, error) {
 	if isDevice(r) {
 		return nil, errors.Join(fmt.Errorf("%s: is a device, not a file", name), r.Close())
 	}
+	head := make([]byte, len(format.Magic))
+	switch n, err := io.ReadFull(r, head); {
+	case err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errors.Join(fmt.Errorf("read %s: %w", name, err), r.Close())
+	case string(head) != format.Magic:
+		return nil, errors.Join(fmt.Errorf("%s: not a %s file: it begins with %q", name, format.Name, head[:n]), r.Close())
+	}
 	f, err := Temp()
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
-	size, err := io.Copy(f, r)
+	size, err := io.Copy(f, io.MultiReader(strings.NewReader(format.Magic), r))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: copy to a temporary file: %w", name, err), f.Close())
 	}
