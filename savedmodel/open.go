@@ -145,6 +145,8 @@ func noModelFile(dir string) error {
 		e.Msg, e.Err = cause(err), err
 	case len(others) == 0:
 		e.Msg = "the directory is empty: no saved_model.pb"
+	case has[fileBinary] || has[fileText]:
+		return notAFile(dir, has)
 	case has[dirVariables] || has[fileMetadata] || has[fileFingerprint]:
 		e.Msg = "saved_model.pb is missing; other parts of a SavedModel are there"
 	case has["config.json"] && has["model.weights.h5"]:
@@ -159,6 +161,18 @@ func noModelFile(dir string) error {
 			}
 		}
 		e.Msg = "no saved_model.pb or saved_model.pbtxt in this directory"
+	}
+	return e
+}
+
+// notAFile says what stands in the place of a model's file: a directory, or a link that leads nowhere.
+func notAFile(dir string, has map[string]bool) error {
+	e := &FileError{File: filepath.Join(dir, fileBinary), Msg: "is no regular file", Err: ErrNotFound}
+	if !has[fileBinary] {
+		e.File = filepath.Join(dir, fileText)
+	}
+	if _, err := os.Stat(e.File); err != nil {
+		e.Msg = cause(err)
 	}
 	return e
 }
@@ -196,6 +210,9 @@ func newModel(dir, path, version string, data []byte) (*Model, error) {
 // openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the reader waiting, and a device has no end.
 func openRegular(path string) (*os.File, int64, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, syscall.ENXIO) { // a socket, or a terminal that there is not
+		return nil, 0, formatError(path, "is no regular file")
+	}
 	if err != nil {
 		return nil, 0, &FileError{File: path, Msg: cause(err), Err: err}
 	}

@@ -58,10 +58,15 @@ func (mg *MetaGraph) verifyAssets() error {
 			return &FileError{File: path, Msg: cause(err), Err: err}
 		case !info.Mode().IsRegular():
 			return formatError(path, "is no regular file")
+		case info.Size() > maxAsset:
+			return formatError(path, "is %d bytes long; TensorFlow would read all of it, and at most %d are let it", info.Size(), int64(maxAsset))
 		}
 	}
 	return nil
 }
+
+// maxAsset bounds an asset: vocabularies of ten million words take 100 MB. TensorFlow reads it without a bound, a line at a time.
+const maxAsset = 1 << 30
 
 // verifyVariables checks that the checkpoint is there, whole as far as sizes tell, and has what the restore op asks for.
 func (mg *MetaGraph) verifyVariables() error {
