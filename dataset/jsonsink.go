@@ -257,6 +257,7 @@ func readFloat(s *scanner, bits int, want string) (float64, error) {
 // complexSink reads pairs [re, im], and real numbers.
 type complexSink[T tensor.Value] struct{ column[T] }
 
+// newComplexSink returns a sink of complex numbers, whose parts have so many bits.
 func newComplexSink[T tensor.Value](bits int, convert func(re, im float64) T) sink {
 	const want = "a complex number [re, im]"
 	c := &complexSink[T]{column[T]{name: want, many: "complex numbers [re, im]"}}

@@ -106,6 +106,7 @@ func (n Nest[T]) String() string {
 	return b.String()
 }
 
+// write writes the nest as Python shows it: leaves, tuples in parentheses, dictionaries in braces.
 func (n Nest[T]) write(b *strings.Builder) {
 	switch n.kind {
 	case nestNone:

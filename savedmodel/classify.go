@@ -89,6 +89,7 @@ func isDefaultName(name string) bool {
 	return whole || base
 }
 
+// newTraits collects what a call shows of its layer: operations, scopes, weights and ranks.
 func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
 	var text strings.Builder

@@ -57,6 +57,7 @@ func concatShapes(in []tensor.Shape, axis int) ([]tensor.Shape, bool) {
 	return []tensor.Shape{tensor.MakeShape(dims...)}, true
 }
 
+// dotShapes is the shape of Dot: the axes that are multiplied go, the batch stays in front.
 func dotShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if len(in) != 2 || !in[0].Ranked() || !in[1].Ranked() {
 		return nil, false
@@ -124,6 +125,7 @@ func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
 	return out, true
 }
 
+// bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one that runs backward.
 func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
 	class, inner := c.layer("layer")
 	forward, ok := inferShape(class, inner, in[:1], depth+1)

@@ -52,6 +52,7 @@ type layerCalls struct {
 // guess is a field that is likely but not held by the files, with the reason.
 type guess struct{ field, why string }
 
+// keras3Layers rebuilds the layer table of a Keras 3 export from the name scopes of its serving function and the variables. nil: there is nothing to go by.
 func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	objs, err := mg.objs()
 	if err != nil {

@@ -78,6 +78,7 @@ func parseMetadata(path string, data []byte) (kerasMetadata, error) {
 	return meta, nil
 }
 
+// parseMetadataNode reads a SavedObject of keras_metadata.pb: its number among the objects, and what it says.
 func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
 	obj := &kerasObject{}
 	id := 0

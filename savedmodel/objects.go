@@ -204,6 +204,7 @@ func flatten(v *pb.StructuredValue) []StructuredTensor {
 	return out
 }
 
+// flattenInto appends the tensors of a value with their paths, which begin with path.
 func flattenInto(v *pb.StructuredValue, path string, out *[]StructuredTensor, depth int) {
 	if depth > maxStructure {
 		return

@@ -281,6 +281,7 @@ type implementations struct {
 	of map[string][]string // interface → functions
 }
 
+// implementations finds the functions that implement an interface. Those for a GPU cannot be chosen where there is none.
 func (p *pruner) implementations() (implementations, error) {
 	m := implementations{by: map[string]string{}, of: map[string][]string{}}
 	for _, name := range p.g.funcNames {

@@ -227,6 +227,7 @@ func (p *pyParser) boolean() (bool, error) {
 	return false, errors.New("want True or False")
 }
 
+// tuple reads a tuple of integers.
 func (p *pyParser) tuple() ([]int64, error) {
 	if !p.take("(") {
 		return nil, errors.New("want a tuple")

@@ -186,6 +186,7 @@ func ordered(g pq.Group, names []string) pq.Node {
 	return out
 }
 
+// keptNode returns the type of a kept column.
 func keptNode(k jsontext.Kind) pq.Node {
 	switch k {
 	case jsontext.Bool:
@@ -198,6 +199,7 @@ func keptNode(k jsontext.Kind) pq.Node {
 	return pq.String()
 }
 
+// leafNode returns the type of the values of a component.
 func leafNode(d tensor.DType, isText bool) pq.Node {
 	switch lossless.Carrier(d) {
 	case tensor.Bool:

@@ -76,6 +76,7 @@ func emptyDims(comp *dataset.Component) ([]int64, bool) {
 	return dims, zero
 }
 
+// ragged works out the row splits and the sizes of a value of n values whose component is ragged; see [job.shape].
 func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) (msg string) {
 	splits := []tensor.Tensor{}
 	switch {

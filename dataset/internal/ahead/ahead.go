@@ -50,6 +50,7 @@ func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) 
 	return p
 }
 
+// reading is the goroutine that reads: it fills jobs, and gives each to those who wait for it in order and to those who work.
 func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J], stop func()) {
 	defer close(p.read)
 	defer stop()

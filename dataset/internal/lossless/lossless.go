@@ -134,6 +134,7 @@ func each[S, D tensor.Value](dst, src tensor.Tensor, convert func(S) (D, bool)) 
 	return -1
 }
 
+// fromInts converts integers, and returns the index of the first that does not fit, or -1.
 func fromInts[S integer](dst, src tensor.Tensor) int {
 	switch Carrier(dst.DType()) {
 	case tensor.Int8:
@@ -189,6 +190,7 @@ func exact[S integer](v S, f float64) bool {
 	return f >= -1<<63 && int64(f) == int64(v)
 }
 
+// fromFloats converts floats, which float makes float64s of, and returns the index of the first that does not fit, or -1.
 func fromFloats[S tensor.Value](dst, src tensor.Tensor, float func(S) float64) int {
 	switch Carrier(dst.DType()) {
 	case tensor.Int8:

@@ -228,6 +228,7 @@ func (r gridRow) writeNote(p *printer, pad string, limit int) {
 	}
 }
 
+// writeRow writes a row of cells, on as many lines as the highest of them takes.
 func (g *grid) writeRow(p *printer, pad string, cells []cell, widths []int) {
 	wrapped := make([][]cell, len(cells))
 	height := 1

@@ -165,6 +165,7 @@ func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	return d, nil
 }
 
+// describeGraph describes what is selected of a graph.
 func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 	g := &Graph{
 		Tags: append([]string{}, mg.Tags...), TensorFlowVersion: mg.TensorFlowVersion, Framework: mg.Framework,

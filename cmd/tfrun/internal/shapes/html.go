@@ -95,6 +95,7 @@ func lastParts(path string) string {
 	return strings.Join(parts[max(0, len(parts)-2):], "/")
 }
 
+// newPageGraph makes what the page shows of a graph, one of several by its number.
 func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), Warnings: cleanAll(g.Notes), At: g.atLine()}
 	for _, name := range g.signatureNames() {

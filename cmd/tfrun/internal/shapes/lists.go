@@ -48,6 +48,7 @@ func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
 	}
 }
 
+// markdownLayers writes the layers as a Markdown table.
 func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 	title := "Layers"
 	if g.ModelName != nil {

@@ -145,6 +145,7 @@ func (v *Variables) Write(w io.Writer, f Format, look Look) error {
 	return variableFormats[f.Name](v, w, look)
 }
 
+// writeText writes the list as a table for people.
 func (v *Variables) writeText(w io.Writer, look Look) error {
 	p := &printer{bufio.NewWriter(w), look}
 	p.line(p.paint(bold, clean(v.Model)))
