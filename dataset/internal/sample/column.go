@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Column says what a column of a file holds.
+// Column says what a column of a file holds. A Parquet writer's log keeps it as JSON.
 type Column struct {
 	Name string `json:"-"`
 	// Depth is how many lists deep the values are; complex numbers are lists of two.
