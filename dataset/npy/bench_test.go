@@ -1,14 +1,13 @@
 package npy_test
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 	"github.com/tfrun/tfrun/dataset/npy"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -24,46 +23,7 @@ func BenchmarkRows(b *testing.B) {
 		}
 		for _, dtype := range []tensor.DType{tensor.Float32, tensor.Float64} {
 			ds := npy.Rows(dataset.TensorSpec(dtype, 32), npy.Options{}, name)
-			b.Run(fmt.Sprintf("fortran=%s/to=%s/by=row", fortran, dtype), func(b *testing.B) {
-				b.SetBytes(rows * 128)
-				b.ReportAllocs()
-				for b.Loop() {
-					n := 0
-					for _, err := range ds.All(context.Background()) {
-						if err != nil {
-							b.Fatal(err)
-						}
-						n++
-					}
-					if n != rows {
-						b.Fatal(n)
-					}
-				}
-				b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
-			})
-			b.Run(fmt.Sprintf("fortran=%s/to=%s/by=block", fortran, dtype), func(b *testing.B) {
-				b.SetBytes(rows * 128)
-				b.ReportAllocs()
-				for b.Loop() {
-					r, _, err := ds.Blocks()
-					if err != nil {
-						b.Fatal(err)
-					}
-					n := int64(0)
-					for {
-						blk, err := r.NextBlock(context.Background(), 0)
-						if err == io.EOF {
-							break
-						}
-						n += blk.Tensors[0].Dims()[0]
-					}
-					r.Close()
-					if n != rows {
-						b.Fatal(n)
-					}
-				}
-				b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
-			})
+			rowtest.Bench(b, fmt.Sprintf("fortran=%s/to=%s", fortran, dtype), ds, rows, rows*128)
 		}
 	}
 }

@@ -34,17 +34,11 @@ func rowsOf(c rowtest.Case, o npy.Options) *dataset.Dataset {
 	return npy.Rows(c.RowSpec(), o, c.File)
 }
 
-// pipe opens files as streams that cannot be read at any place.
-func pipe(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
-	return struct{ io.ReadCloser }{f}, err
-}
-
 // What NumPy writes is read as it says, from files and from streams, in blocks of any size.
 func TestFiles(t *testing.T) {
 	for _, c := range rowtest.Load(t, "testdata") {
 		t.Run(c.Name, func(t *testing.T) {
-			for _, o := range []npy.Options{{}, {Open: pipe}, {BlockBytes: 1}, {BlockBytes: 30}} {
+			for _, o := range []npy.Options{{}, {Open: rowtest.Pipe}, {BlockBytes: 1}, {BlockBytes: 30}} {
 				c.Check(t, rowsOf(c, o))
 			}
 		})
@@ -88,15 +82,6 @@ func file(dict string, data string) []byte {
 	return append(append(b, dict...), data...)
 }
 
-func opener(data []byte) dataset.Opener {
-	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
-}
-
-// sized is a reader that can be read at any place.
-type sized struct{ *bytes.Reader }
-
-func (sized) Close() error { return nil }
-
 func TestHostile(t *testing.T) {
 	const ok = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 	tests := []struct {
@@ -136,7 +121,7 @@ func TestHostile(t *testing.T) {
 			if tt.name == "character" || tt.name == "strings too wide" {
 				spec = dataset.UnknownRankSpec(tensor.String)
 			}
-			for _, open := range []dataset.Opener{opener(tt.data), func(string) (io.ReadCloser, error) { return sized{bytes.NewReader(tt.data)}, nil }} {
+			for _, open := range []dataset.Opener{rowtest.Stream(tt.data), rowtest.Sized(tt.data)} {
 				_, err := npy.Rows(spec, npy.Options{Open: open}, "f.npy").Collect(t.Context())
 				if err == nil || !strings.HasPrefix(err.Error(), "f.npy: ") || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("error %v, want %q", err, tt.want)
@@ -306,7 +291,7 @@ func TestRoundTrip(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		check(npy.Rows(one, npy.Options{Open: opener(b.Bytes())}, "f"), first)
+		check(npy.Rows(one, npy.Options{Open: rowtest.Stream(b.Bytes())}, "f"), first)
 	})
 }
 
@@ -372,7 +357,7 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, d := range []tensor.DType{tensor.Float32, tensor.Int8, tensor.String, tensor.Complex64} {
 			n := 0
-			for _, err := range npy.Rows(dataset.UnknownRankSpec(d), npy.Options{Open: opener(data), MaxRow: 1 << 20}, "f").All(t.Context()) {
+			for _, err := range npy.Rows(dataset.UnknownRankSpec(d), npy.Options{Open: rowtest.Stream(data), MaxRow: 1 << 20}, "f").All(t.Context()) {
 				if n++; err != nil || n > 1000 {
 					break
 				}
@@ -398,7 +383,7 @@ func FuzzZip(f *testing.F) {
 	spec := dataset.Dict(map[string]dataset.Spec{"a": dataset.UnknownRankSpec(tensor.Float32)})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := 0
-		for _, err := range npy.ZipRows(spec, npy.Options{Open: opener(data), MaxRow: 1 << 20}, "f").All(t.Context()) {
+		for _, err := range npy.ZipRows(spec, npy.Options{Open: rowtest.Stream(data), MaxRow: 1 << 20}, "f").All(t.Context()) {
 			if n++; err != nil || n > 1000 {
 				break
 			}
