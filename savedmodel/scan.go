@@ -42,11 +42,12 @@ const (
 	Bytecode       FindingKind = "bytecode"      // Python bytecode, which Keras runs when it loads the model
 	EndlessCalls   FindingKind = "endless-calls" // functions that call themselves, or come to millions of calls: TensorFlow ends the process
 	HugeTensor     FindingKind = "huge-tensor"   // the graph says how large: more values than there can be
+	BrokenNode     FindingKind = "broken-node"   // contradicts itself, or counts what nobody can: TensorFlow ends the process
 	AssetPath      FindingKind = "asset-path"    // an asset outside the model's directory
 )
 
 // Deadly reports whether TensorFlow ends the process, or does not come to an end, once it has such a thing loaded: running another signature is no way round it.
-func (k FindingKind) Deadly() bool { return k == EndlessCalls || k == HugeTensor }
+func (k FindingKind) Deadly() bool { return k == EndlessCalls || k == HugeTensor || k == BrokenNode }
 
 // Severity says what a [Finding] means to someone who loads the model and runs its signatures.
 type Severity string

@@ -158,9 +158,7 @@ func (s *scanner) readMain() error {
 		}
 		n := &scanNode{op: def.GetOp(), inputs: def.GetInput()}
 		n.origin, n.sizes = s.mainOrigin(def), hugeShape(def)
-		if detail := hugeConst(def); detail != "" {
-			body.huge = append(body.huge, scanHuge{def.GetName(), detail})
-		}
+		body.huge = append(body.huge, hugeAlone(def)...)
 		s.main[def.GetName()] = n
 		callees, rule, hit := s.look(def)
 		_, sized := sizedBy[n.op]

@@ -24,8 +24,11 @@ var sizedBy = map[string]int{
 	"StatelessTruncatedNormal": 0, "StatelessTruncatedNormalV2": 0, "StatelessRandomUniformInt": 0, "StatelessRandomUniformIntV2": 0,
 }
 
-// scanHuge is an operation that makes a tensor of more than [mostValues].
-type scanHuge struct{ node, detail string }
+// scanHuge is an operation that makes a tensor of more than [mostValues], or one that TensorFlow does not survive for another reason.
+type scanHuge struct {
+	kind         FindingKind
+	node, detail string
+}
 
 // hugeMain finds those of the main graph.
 func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
@@ -40,7 +43,7 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 		case n == nil:
 			return nil
 		case n.sizes != "":
-			return []scanHuge{{def.GetName(), n.sizes}}
+			return []scanHuge{{HugeTensor, def.GetName(), n.sizes}}
 		case n.op != "Identity" || len(n.inputs) == 0:
 			return nil
 		}
@@ -51,8 +54,8 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 
 // hugeInside finds out whether a node of a function's body is one.
 func hugeInside(n *node) (huge []scanHuge) {
-	if detail := hugeConst(n.def); detail != "" {
-		return []scanHuge{{n.name, detail}}
+	if huge = hugeAlone(n.def); len(huge) > 0 {
+		return huge
 	}
 	at, ok := sizedBy[n.op]
 	if !ok || at >= len(n.inputs) {
@@ -65,13 +68,24 @@ func hugeInside(n *node) (huge []scanHuge) {
 			return nil
 		case from.op == "Const":
 			if detail := hugeShape(from.def); detail != "" {
-				return []scanHuge{{n.name, detail}}
+				return []scanHuge{{HugeTensor, n.name, detail}}
 			}
 			return nil
 		case from.op != "Identity" || len(from.inputs) == 0:
 			return nil
 		}
 		from = from.inputs[0].node
+	}
+	return nil
+}
+
+// hugeAlone finds out what a node says by itself.
+func hugeAlone(def *nodepb.NodeDef) []scanHuge {
+	if detail := hugeConst(def); detail != "" {
+		return []scanHuge{{HugeTensor, def.GetName(), detail}}
+	}
+	if detail := brokenNode(def); detail != "" {
+		return []scanHuge{{BrokenNode, def.GetName(), detail}}
 	}
 	return nil
 }
@@ -156,7 +170,7 @@ func (s *scanner) impossible() []Finding {
 			if name == "" {
 				labels = s.mainLabels[h.node]
 			}
-			f := Finding{Kind: HugeTensor, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
+			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
 			f.reachedBy(labels)
 			findings = append(findings, f)
 		}

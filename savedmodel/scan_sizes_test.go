@@ -89,6 +89,51 @@ func TestScanHugeTensors(t *testing.T) {
 	}
 }
 
+// TestScanBrokenNodes holds that what a node says of itself, and TensorFlow does not survive, is found in the main graph and in functions.
+func TestScanBrokenNodes(t *testing.T) {
+	t.Parallel()
+	constant := func(says, is typespb.DataType) *nodepb.NodeDef {
+		n := holds("c", &tensorpb.TensorProto{Dtype: is, FloatVal: []float32{1}, IntVal: []int32{1}})
+		n.Attr["dtype"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: says}}
+		return n
+	}
+	counts := func(op string, attr string, n int64, inputs ...string) *nodepb.NodeDef {
+		def := &nodepb.NodeDef{Name: "out", Op: op, Input: inputs, Attr: map[string]*attrpb.AttrValue{attr: {Value: &attrpb.AttrValue_I{I: n}}}}
+		return def
+	}
+	const float, whole = typespb.DataType_DT_FLOAT, typespb.DataType_DT_INT32
+	call := op("out", "PartitionedCall", "in", "fn=f")
+	for name, c := range map[string]struct {
+		main, body []*nodepb.NodeDef
+		want       string // of the only finding
+		detail     string
+	}{
+		"an honest constant":           {main: []*nodepb.NodeDef{constant(float, float), op("out", "Neg", "c")}},
+		"one of another dtype":         {main: []*nodepb.NodeDef{constant(whole, float), op("out", "Neg", "c")}, want: "unsafe broken-node  by run", detail: "is a constant of int32 that holds float32"},
+		"one that nothing reads":       {main: []*nodepb.NodeDef{constant(whole, float), op("out", "Neg", "in")}, want: "dormant broken-node ", detail: "holds float32"},
+		"one in a function":            {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{constant(whole, float)}, want: "unsafe broken-node  by run", detail: "holds float32"},
+		"two inputs":                   {main: []*nodepb.NodeDef{counts("Pack", "N", 2, "in", "in")}},
+		"2^31 - 1 inputs":              {main: []*nodepb.NodeDef{counts("Pack", "N", 1<<31-1, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists 2147483647 inputs or outputs (N): more than 65536"},
+		"-2 inputs":                    {main: []*nodepb.NodeDef{counts("Pack", "N", -2, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists -2 inputs or outputs (N)"},
+		"2^62 outputs":                 {main: []*nodepb.NodeDef{counts("Split", "num_split", 1<<62, "in", "in")}, want: "unsafe broken-node  by run", detail: "(num_split)"},
+		"a large number of what it is": {main: []*nodepb.NodeDef{counts("StringToHashBucketFast", "num_buckets", 1<<62, "in")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			findings, err := openGraph(t, library(c.main, fn("f", "x", c.body...))).Scan()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" && len(findings) == 0 {
+				return
+			}
+			if len(findings) != 1 || line(findings[0]) != c.want || !strings.Contains(findings[0].Detail, c.detail) || !findings[0].Kind.Deadly() {
+				t.Errorf("Scan = %+v, want %q with %q", findings, c.want, c.detail)
+			}
+		})
+	}
+}
+
 // TestFrames holds that a large file which is no SavedModel is not read.
 func TestFrames(t *testing.T) {
 	t.Parallel()

@@ -66,6 +66,7 @@ var scanWords = map[savedmodel.FindingKind]string{
 	savedmodel.UsesProcess: "starts or ends a process", savedmodel.RunsPython: "runs Python", savedmodel.RunsNativeCode: "runs a library's own code",
 	savedmodel.LambdaLayer: "Lambda layer", savedmodel.Bytecode: "Python bytecode", savedmodel.AssetPath: "asset outside the model",
 	savedmodel.EndlessCalls: "endless calls", savedmodel.HugeTensor: "a tensor too large",
+	savedmodel.BrokenNode: "a broken operation",
 }
 
 // WriteText writes the report for people; what is expected only when all is asked for.
