@@ -144,6 +144,15 @@ func openAxes(s tensor.Shape) int {
 // madeUpSize bounds the values of all rows that are made up.
 const madeUpSize = 8 << 20
 
+// tooLarge reports whether sizes come to more values than are made up for a row; empty lists count too.
+func tooLarge(sizes []int64) bool {
+	n := int64(1)
+	for _, d := range sizes {
+		n = times(n, max(d, 1))
+	}
+	return n > madeUpSize
+}
+
 // madeUpRows writes rows as JSON, which has every dtype and form there is, and reads them.
 func (p *Predictor) madeUpRows(n int, below int64, lengths []int64) ([]dataset.Element, error) {
 	w := &rowMaker{rng: rand.New(rand.NewPCG(1, 2)), below: below, noBatch: p.o.NoBatch} //nolint:gosec // the same rows every time are wanted
@@ -163,6 +172,9 @@ func (p *Predictor) madeUpRows(n int, below int64, lengths []int64) ([]dataset.E
 			}
 			c := p.components[p.spec.Index(name)]
 			w.dims(c)
+			if tooLarge(w.sizes) {
+				return nil, fmt.Errorf("make up rows: input %q: a value of shape %v has more values than the %d that are made up", name, w.sizes, madeUpSize)
+			}
 			w.value(c, w.sizes, i)
 		}
 		w.out.WriteString("}\n")

@@ -63,3 +63,23 @@ func TestMakeUpRowsRefused(t *testing.T) {
 		t.Errorf("got %v, want a *MadeUpError with what TensorFlow says of them", err)
 	}
 }
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		sizes []int64
+		want  bool
+	}{
+		{nil, false},
+		{[]int64{224, 224, 3}, false},
+		{[]int64{madeUpSize}, false},
+		{[]int64{madeUpSize, 2}, true},
+		{[]int64{1 << 40, 1 << 40}, true},
+		{[]int64{1 << 40, 0}, true},
+		{[]int64{0, 0, 0}, false},
+	} {
+		if got := tooLarge(tt.sizes); got != tt.want {
+			t.Errorf("tooLarge(%v) = %v", tt.sizes, got)
+		}
+	}
+}
