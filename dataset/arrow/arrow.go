@@ -143,6 +143,9 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 	err = files.Guard(name, func() (err error) {
 		r, err = ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(limited{memory.NewGoAllocator(), o.MaxBatch}))
 		if err != nil {
+			if errors.Is(err, io.EOF) { // it would be taken for the end of the rows
+				return fmt.Errorf("%s: not an Arrow file: it ends before its schema", name)
+			}
 			return fmt.Errorf("%s: not an Arrow file: %w", name, err)
 		}
 		return nil

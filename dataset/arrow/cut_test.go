@@ -50,3 +50,16 @@ func TestCutOff(t *testing.T) {
 		}
 	}
 }
+
+// What ends where a schema has to be is no file without rows, also where it cannot be looked at beforehand.
+func TestNoSchema(t *testing.T) {
+	t.Parallel()
+	for _, data := range []string{"\x00\x00\x00\x00\x00\x00\x00\x00", "ARROW1\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00"} {
+		open := func(string) (io.ReadCloser, error) {
+			return io.NopCloser(struct{ io.Reader }{strings.NewReader(data)}), nil
+		}
+		if _, err := arrow.Rows(dataset.TensorSpec(tensor.Int64), arrow.Options{Open: open}, "f").Collect(t.Context()); err == nil || !strings.Contains(err.Error(), "it ends before its schema") {
+			t.Errorf("%q: %v", data, err)
+		}
+	}
+}
