@@ -114,6 +114,8 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 		var d io.ReadCloser
 		if how == zlibbed {
 			d, err = zlib.NewReader(in.ahead)
+		} else if head, _ := in.ahead.Peek(len(gzipMagic)); !bytes.HasPrefix(gzipMagic, head) { // the reading comes upon an error again
+			err = gzip.ErrHeader
 		} else {
 			d, err = gzip.NewReader(in.ahead)
 		}

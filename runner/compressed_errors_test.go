@@ -51,6 +51,7 @@ func TestCompressionErrors(t *testing.T) {
 		"cut off in its head":   {".gz", packed[:5], "the gzip data is cut off"},
 		"cut off zstd":          {".zst", zpacked[:len(zpacked)/2], "the zstd data is cut off"},
 		"plain":                 {".gz", text, "is not compressed with gzip"},
+		"plain and short":       {".gz", []byte("[1]\n"), "is not compressed with gzip"},
 		"plain zstd":            {".zst", text, "is not compressed with zstd"},
 		"a line behind it":      {".gz", slices.Concat(packed, text), "bytes that are none stand behind the gzip data"},
 		"a byte behind it":      {".gz", slices.Concat(packed, []byte("x")), "the gzip data is cut off, or bytes that are none stand behind it"},

@@ -423,7 +423,7 @@ fast_library() {
     rm -rf "$dest"/fast-* # of another slim.py
     mv -T "$temp/lib" "$fast" 2>/dev/null || true # of two runs at once both have made the same
   else
-    say "that failed, so tfrun opens the library itself: $(tail -n1 "$temp/log")"
+    say "that failed, so tfrun opens the library itself: $(sed -n 's/^slim: error: [^ ]*: //p' "$temp/log" | grep . || tail -n1 "$temp/log")"
     fast=''
   fi
   rm -rf "$temp"
