@@ -123,8 +123,8 @@ func hostileLimits() []hostileCase {
 		{"limit", "`.npy.gz`: 100 GB of zeros", func(h *hostile) string {
 			return h.rowsRefused(1, "rows.npy.gz", bomb(h, "rows.npy.gz", "\x00", 100<<30))
 		}},
-		{"limit", "`.parquet.gz`: 100 GB of zeros, which would be copied to a temporary file", func(h *hostile) string {
-			return h.rowsRefused(3, "times as many", bomb(h, "rows.parquet.gz", "\x00", 100<<30))
+		{"limit", "`.parquet.gz`: 100 GB that begin as Parquet does, which would be copied to a temporary file", func(h *hostile) string {
+			return h.rowsRefused(3, "times as many", bomb(h, "rows.parquet.gz", "PAR1", 100<<30))
 		}},
 		{"limit", "text: a line of 1 GB", func(h *hostile) string {
 			rows := h.stream("rows.txt", func(w io.Writer) error { return repeat(w, "x", 1e9) })

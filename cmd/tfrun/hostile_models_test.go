@@ -110,7 +110,7 @@ func call(name, function, input string) []byte {
 func modelCase(name string, build func(h *hostile)) hostileCase {
 	return hostileCase{"model", name, func(h *hostile) string {
 		build(h)
-		rows := h.file("rows.jsonl", []byte("[1, 2, 3]\n"))
+		rows := h.eights(1)
 		var said []string
 		for _, args := range [][]string{
 			{"shapes", "m"}, {"shapes", "m", "--explain"}, {"shapes", "m", "--variables", "--stats"}, {"shapes", "m", "--format", "svg"}, {"scan", "m"},
@@ -118,8 +118,10 @@ func modelCase(name string, build func(h *hostile)) hostileCase {
 			r := h.run(nil, args...)
 			said = append(said, fmt.Sprintf("%s: %s", strings.Join(append(args[:1:1], args[2:]...), " "), h.want(r, r.code, "")))
 		}
-		r := h.run(nil, "predict", "m", rows, "-o", "out.jsonl")
-		said = append(said, fmt.Sprintf("predict: exit %d", r.code)) // the words may be TensorFlow's
+		for _, args := range [][]string{{"doctor", "m"}, {"predict", "m", rows, "-o", "out.jsonl"}} {
+			r := h.run(nil, args...)
+			said = append(said, fmt.Sprintf("%s: exit %d", args[0], r.code)) // the words may be TensorFlow's
+		}
 		return strings.Join(merge(said), "; ")
 	}}
 }
@@ -235,6 +237,22 @@ func hostileModels() []hostileCase {
 			fill := node("f", "Fill", 3, "dims", 3, "v", 5, typeT(dtFloat), 5, attr("index_type", msg(6, 9)))
 			sum := node("y", "AddV2", 3, "x", 3, "f", 5, typeT(dtFloat))
 			return through(1, dims, 1, value, 1, fill, 1, sum)
+		})),
+		modelCase("a constant of one dtype that holds another", saved(func() []byte {
+			c := node("axis", "Const", 5, dtype(3), 5, attr("value", msg(8, msg(1, dtFloat, 2, nil, 7, 0))))
+			join := node("y", "ConcatV2", 3, "x", 3, "x", 3, "axis", 5, typeT(dtFloat), 5, attr("N", msg(3, 2)), 5, attr("Tidx", msg(6, 3)))
+			return through(1, c, 1, join)
+		})),
+		modelCase("an operation that says it has 2^31 - 1 inputs", saved(func() []byte {
+			c := node("axis", "Const", 5, dtype(3), 5, attr("value", msg(8, msg(1, 3, 2, nil, 7, 0))))
+			join := node("y", "ConcatV2", 3, "x", 3, "x", 3, "axis", 5, typeT(dtFloat), 5, attr("N", msg(3, 1<<31-1)), 5, attr("Tidx", msg(6, 3)))
+			return through(1, c, 1, join)
+		})),
+		modelCase("an operation that says it has -2 inputs", saved(func() []byte {
+			return through(1, node("y", "AddN", 3, "x", 3, "x", 5, typeT(dtFloat), 5, attr("N", msg(3, -2))))
+		})),
+		modelCase("an operation that says it has 2^62 outputs", saved(func() []byte {
+			return through(1, node("y", "Unpack", 3, "x", 5, typeT(dtFloat), 5, attr("num", msg(3, 1<<62)), 5, attr("axis", msg(3, 0))))
 		})),
 		modelCase("attributes nested 60 deep", saved(func() []byte { return through(1, append(y, nestedAttr(60)...)) })),
 		modelCase("attributes nested 10,000 deep", saved(func() []byte { return through(1, append(y, nestedAttr(10_000)...)) })),

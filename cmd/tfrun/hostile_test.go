@@ -35,7 +35,7 @@ type hostileCase struct {
 
 // hostileCases lists the table's lines in their order.
 func hostileCases() []hostileCase {
-	return slices.Concat(hostileLimits(), hostileData(), hostileModels(), hostileFaults(), hostileMoments())
+	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFaults(), hostileMoments())
 }
 
 // hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two of a sort, some 20 seconds in all. `make hostile` tries all.
@@ -48,10 +48,12 @@ var hostileQuick = []string{
 	"data: tf.Example: a feature that says it has 2^60 bytes",
 	"data: JSONL: NaN and infinity",
 	"data: Parquet: 2^60 rows",
+	"data: Arrow: a compressed buffer that says it becomes 3 GB",
 	"model: two functions that call each other",
 	"model: a constant whose dimensions overflow",
 	"model: an asset called `../../../../etc/passwd`",
 	"model: `saved_model.pb` is a link to `/dev/zero`",
+	"model: an honest model whose `assets/vocab.txt` is 50 GB of zeros",
 	"model: checkpoint: a variable whose end overflows",
 	"fault: `--isolate`: TensorFlow aborts at a row",
 	"fault: two runs into one output",
