@@ -224,9 +224,12 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 	return nil
 }
 
-// source follows a tensor back through identities that only pass the function's results on.
+// source follows a tensor back through identities that only pass the function's results on. In a damaged graph they may go round in a circle.
 func (f *function) source(r ref) ref {
-	for r.node != nil && r.node.op == "Identity" && len(r.node.parts) == 1 && len(r.node.inputs) > 0 {
+	for range f.nodes {
+		if r.node == nil || r.node.op != "Identity" || len(r.node.parts) != 1 || len(r.node.inputs) == 0 {
+			break
+		}
 		r = r.node.inputs[0]
 	}
 	return r

@@ -314,7 +314,7 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
 	}
 	if s.after != nil && nth == 0 {
 		x := s.after.calls[len(s.after.calls)-1]
-		for {
+		for range k.scope.calls { // which may go round in a circle
 			u := k.takersBefore(x, s.before)
 			if len(u) != 1 || u[0] == target || len(u[0].vars) > 0 || len(u[0].ins) != 1 && !isConcat(u[0]) {
 				break

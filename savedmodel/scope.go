@@ -266,7 +266,10 @@ func (s *scope) mergeInputs(c *call) []edge {
 
 // throughCasts follows a tensor back through casts within a call.
 func (s *scope) throughCasts(c *call, r ref) ref {
-	for r.node != nil && r.node.op == "Cast" && s.owner[r.node] == c && len(r.node.inputs) > 0 {
+	for range s.b.nodes { // which may go round in a circle
+		if r.node == nil || r.node.op != "Cast" || s.owner[r.node] != c || len(r.node.inputs) == 0 {
+			break
+		}
 		r = r.node.inputs[0]
 	}
 	return r

@@ -1,0 +1,92 @@
+package savedmodel
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// rewiredModels are Keras models of many kinds, whose layers are told from their graphs.
+var rewiredModels = []string{
+	"k3_attn_dot", "k3_bidir_sum", "k3_cnn2d", "k3_gru", "k3_mha", "k3_nested", "k3_norms", "k3_seq2seq", "k3_shared_layer", "k3_unet", "k3_wide_deep", "k2_nested", "k2_lstm_states", "mod_control_flow",
+}
+
+func readProto(tb testing.TB, name string) *pb.SavedModel {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "testdata", "models", name, "model", fileBinary))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m := &pb.SavedModel{}
+	if err := proto.Unmarshal(data, m); err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+// rewire lets some operations of a graph's functions read what others make, themselves too, and calls some by another's name: circles come of it.
+func rewire(m *pb.SavedModel, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for range 1 + rng.IntN(6) {
+		graph := m.GetMetaGraphs()[0].GetGraphDef()
+		nodes := graph.GetNode()
+		if functions := graph.GetLibrary().GetFunction(); len(functions) > 0 && rng.IntN(8) > 0 {
+			nodes = functions[rng.IntN(len(functions))].GetNodeDef()
+		}
+		if len(nodes) == 0 {
+			continue
+		}
+		pick := func() *nodepb.NodeDef { return nodes[rng.IntN(len(nodes))] }
+		n, other := pick(), pick()
+		if rng.IntN(3) == 0 {
+			n.Op = []string{"Identity", "Cast", "ConcatV2", "Reshape", "AddV2", other.GetOp()}[rng.IntN(6)]
+		}
+		if len(n.GetInput()) == 0 {
+			continue
+		}
+		i := rng.IntN(len(n.GetInput()))
+		n.Input[i] = []string{other.GetName() + ":output:0", n.GetName() + ":output:0", other.GetName(), n.GetInput()[0]}[rng.IntN(4)]
+		if rng.IntN(3) == 0 && len(other.GetInput()) > 0 { // back
+			other.Input[0] = n.GetName() + ":output:0"
+			other.Op = n.GetOp()
+		}
+	}
+}
+
+// FuzzRewired describes models whose graphs were rewired: it comes to an end.
+func FuzzRewired(f *testing.F) {
+	models := make([]*pb.SavedModel, len(rewiredModels))
+	for i, name := range rewiredModels {
+		models[i] = readProto(f, name)
+		for seed := range uint64(20) {
+			f.Add(byte(i), seed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, model byte, seed uint64) {
+		m := proto.CloneOf(models[int(model)%len(models)])
+		rewire(m, seed)
+		data, err := proto.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := newModel("none", fileBinary, "", data)
+		if err != nil {
+			return
+		}
+		late := time.AfterFunc(20*time.Second, func() { panic("describing the model does not come to an end") })
+		defer late.Stop()
+		use(t, opened)
+		for _, mg := range opened.MetaGraphs {
+			if _, err := mg.Scan(); err != nil {
+				t.Logf("Scan: %v", err)
+			}
+			_, _ = mg.Pruned() // an error is fine
+		}
+	})
+}
