@@ -56,8 +56,10 @@ func (n *network) build(depth int) {
 		cfg := n.configs[name]
 		class := n.class(name)
 		if class == "InputLayer" && n.sequential {
-			if s, ok := parseConfig(cfg.Config).inputShape(); ok && !n.inner {
-				prev = oneShape(s)
+			if cfg != nil && !n.inner { // damaged metadata has layers without a configuration
+				if s, ok := parseConfig(cfg.Config).inputShape(); ok {
+					prev = oneShape(s)
+				}
 			}
 			continue
 		}
