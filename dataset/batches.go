@@ -22,7 +22,7 @@ type BatchOptions struct {
 	DropRemainder bool
 	// Grouping says which rows share a batch.
 	Grouping Grouping
-	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than so many rows after it came.
+	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than four times so many rows after it came.
 	// 0: [DefaultWindow].
 	Window int
 	// Length is what Similar compares and MaxTokens counts.

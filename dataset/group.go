@@ -35,6 +35,10 @@ func (g Grouping) String() string {
 // DefaultWindow is the number of rows that Exact and Similar may hold back unless told otherwise.
 const DefaultWindow = 4096
 
+// maxWait is how many windows of rows may come after a row before it leaves. The window alone is no bound: it never fills where all rows but one
+// make groups at once, and its oldest rows may have younger neighbours that leave first.
+const maxWait = 4
+
 // grouper collects rows and hands out groups.
 type grouper interface {
 	// slot returns where the next row is to be read into. It ends the validity of the group taken before.
@@ -153,13 +157,14 @@ func (g *arrival) slots() []*Element {
 
 func (g *arrival) reset() { g.recycle(); g.n, g.longest = 0, 0 }
 
-// exact groups rows of equal shapes. Once it holds a window of rows, the group of the oldest row is given up.
+// exact groups rows of equal shapes. Once it holds a window of rows, or maxWait windows have come after the oldest row, the group of that row is given up.
 type exact struct {
 	rowPool
 	limits
 	length lengthFunc
 	window int
 	held   int
+	seq    int64 // rows that came
 	groups map[string]*exactGroup
 	order  []*exactGroup // by the arrival of their first rows
 	spare  []*exactGroup
@@ -169,8 +174,9 @@ type exact struct {
 }
 
 type exactGroup struct {
-	key  string
-	rows []*Element
+	key   string
+	rows  []*Element
+	first int64 // when the first row came
 }
 
 func (g *exact) slot() *Element {
@@ -196,6 +202,7 @@ func (g *exact) commit() error {
 		grp = g.newGroup()
 	}
 	grp.rows = append(grp.rows, g.last)
+	g.seq++
 	if g.held++; g.full(len(grp.rows), l) {
 		g.ready = grp
 	}
@@ -207,7 +214,7 @@ func (g *exact) newGroup() *exactGroup {
 	if n := len(g.spare); n > 0 {
 		grp, g.spare = g.spare[n-1], g.spare[:n-1]
 	}
-	grp.key = string(g.key)
+	grp.key, grp.first = string(g.key), g.seq
 	g.groups[grp.key] = grp
 	g.order = append(g.order, grp)
 	return grp
@@ -216,7 +223,7 @@ func (g *exact) newGroup() *exactGroup {
 func (g *exact) take(end bool) []*Element {
 	grp := g.ready
 	g.ready = nil
-	if grp == nil && g.held > 0 && (end || g.held >= g.window) {
+	if grp == nil && g.held > 0 && (end || g.held >= g.window || g.seq-g.order[0].first >= maxWait*int64(g.window)) {
 		grp = g.order[0]
 	}
 	if grp == nil {
@@ -241,8 +248,8 @@ func (g *exact) reset() {
 	g.order, g.held, g.ready = nil, 0, nil
 }
 
-// similar groups rows of like length out of a window. When the window is full the oldest row leaves, together with those neighbours in
-// length that need the least padding; so no row is held back by more than the window.
+// similar groups rows of like length out of a window. When the window is full, or maxWait windows have come after the oldest row, that row leaves, together
+// with those neighbours in length that need the least padding.
 type similar struct {
 	rowPool
 	limits
@@ -250,7 +257,8 @@ type similar struct {
 	window int
 	sorted []similarRow // by length, then arrival
 	fresh  []similarRow // not sorted in yet
-	seq    int64
+	seq    int64        // rows that came
+	oldest int64        // when the oldest row that is held came
 	last   *Element
 }
 
@@ -282,7 +290,7 @@ func (g *similar) commit() error {
 
 func (g *similar) take(end bool) []*Element {
 	held := len(g.sorted) + len(g.fresh)
-	if held == 0 || !end && held < g.window {
+	if held == 0 || !end && held < g.window && g.seq-g.oldest < maxWait*int64(g.window) {
 		return nil
 	}
 	g.merge()
@@ -296,6 +304,10 @@ func (g *similar) take(end bool) []*Element {
 		g.taken = append(g.taken, r.e)
 	}
 	g.sorted = slices.Delete(g.sorted, lo, hi)
+	g.oldest = g.seq
+	for _, r := range g.sorted {
+		g.oldest = min(g.oldest, r.seq)
+	}
 	return g.taken
 }
 
@@ -366,5 +378,5 @@ func (g *similar) reset() {
 	for _, r := range slices.Concat(g.sorted, g.fresh) {
 		g.free = append(g.free, r.e)
 	}
-	g.sorted, g.fresh = g.sorted[:0], g.fresh[:0]
+	g.sorted, g.fresh, g.oldest = g.sorted[:0], g.fresh[:0], g.seq
 }

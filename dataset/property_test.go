@@ -83,7 +83,7 @@ func TestGroupBatchKeepsRows(t *testing.T) {
 				if o.Grouping == dataset.Arrival && row != done {
 					t.Fatalf("row %d came when %d was due", row, done)
 				}
-				if held := int64(o.Window) + max(o.Size, 1); o.Grouping != dataset.Arrival && o.MaxTokens == 0 && done-row > held {
+				if held := 4 * int64(o.Window); o.Grouping != dataset.Arrival && o.MaxTokens == 0 && done-row > held {
 					t.Fatalf("row %d was held back for %d rows, more than %d", row, done-row, held)
 				}
 				done++
@@ -96,6 +96,31 @@ func TestGroupBatchKeepsRows(t *testing.T) {
 			t.Fatalf("%d rows came out, %d were counted; want %d", len(seen), stats.Rows, len(rows))
 		}
 	})
+}
+
+// TestRareRowLeaves gives the groupings a first row that no other is like.
+func TestRareRowLeaves(t *testing.T) {
+	t.Parallel()
+	const window = 16
+	for _, grouping := range []dataset.Grouping{dataset.Exact, dataset.Similar} {
+		rows := make([]dataset.Element, 100*window)
+		for i := range rows {
+			rows[i] = dataset.Element{Row: int64(i), Tensors: []tensor.Tensor{tensor.Vector(make([]float32, 3)...)}}
+		}
+		rows[0].Tensors[0] = tensor.Vector(make([]float32, 70)...)
+		done := int64(0)
+		for b, err := range dataset.FromElements(dataset.TensorSpec(tensor.Float32, -1), rows...).Batches(t.Context(), dataset.BatchOptions{Size: 8, Window: window, Grouping: grouping}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range b.Len() {
+				if row := b.Row(i).Row; done-row > 4*window {
+					t.Fatalf("%v: row %d was held back for %d rows", grouping, row, done-row)
+				}
+				done++
+			}
+		}
+	}
 }
 
 // checkPadded checks that padded holds row in its corner and pad everywhere else.
