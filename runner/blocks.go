@@ -22,6 +22,8 @@ type blockFeeder struct {
 	strs  [][]string
 	n     int
 	which resultBatch
+
+	recycler *recycler
 }
 
 // blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a row's own number or length counts.
@@ -46,7 +48,11 @@ func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 		return nil, err
 	}
 	n := len(p.components)
-	return &blockFeeder{p: p, in: in, size: o.BatchSize, data: make([][]byte, n), strs: make([][]string, n)}, nil
+	f := &blockFeeder{p: p, in: in, size: o.BatchSize, data: make([][]byte, n), strs: make([][]string, n)}
+	if !p.state.Stateful() {
+		f.recycler = &recycler{}
+	}
+	return f, nil
 }
 
 // read feeds the blocks batch by batch.
@@ -139,7 +145,7 @@ func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error 
 		p.meter.real.Add(values)
 		p.meter.padded.Add(values)
 	}
-	j, err := p.loadJob(feeds, f.which, p.blockInfo(n, values))
+	j, err := p.loadJob(feeds, f.which, p.blockInfo(n, values), f.recycler)
 	if err != nil {
 		j = &job{err: err}
 	}

@@ -15,13 +15,16 @@ import (
 // cTensor holds a tensor of the binding and its place in the memory count.
 type cTensor struct {
 	t *tf.Tensor
+	// memory is the tensor's own, as long as the tensor lives: what was written there when it was made may be written over. nil where that is unknown.
+	memory []byte
+	bytes  int64 // in the memory count; 0 once they are given back
 }
 
 // holdC takes a tensor of the binding into the memory count.
 func holdC(t *tf.Tensor) *cTensor {
-	c := &cTensor{t: t}
 	n, _ := tensor.NumElements(t.Shape())
-	countC(c, n*int64(max(dtypeOf(t).Size(), 24))) // a TF_TString takes 24 bytes, and more for a long text
+	c := &cTensor{t: t, bytes: n * int64(max(dtypeOf(t).Size(), 24))} // a TF_TString takes 24 bytes, and more for a long text
+	countC(c, c.bytes)
 	return c
 }
 
@@ -42,6 +45,7 @@ func toC(f Feed) (*cTensor, error) {
 		return bitcast(c, want)
 	}
 	var t *tf.Tensor
+	r := fillReader{fill: f.Fill}
 	err := guard("feed", func() (err error) {
 		switch f.DType {
 		case tensor.String:
@@ -53,7 +57,7 @@ func toC(f Feed) (*cTensor, error) {
 		case tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16,
 			tensor.Bool, tensor.Complex64, tensor.Complex128:
 			// ReadTensor keeps the shape slice, and Shape hands it out.
-			t, err = tf.ReadTensor(tf.DataType(f.DType), slices.Clone(f.Dims), (*fillReader)(&f))
+			t, err = tf.ReadTensor(tf.DataType(f.DType), slices.Clone(f.Dims), &r)
 		default:
 			return &DTypeError{DType: f.DType}
 		}
@@ -62,16 +66,22 @@ func toC(f Feed) (*cTensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return holdC(t), nil
+	c := holdC(t)
+	c.memory = r.memory
+	return c, nil
 }
 
 // fillReader lets tf.ReadTensor, which reads into the tensor's own memory in one call, write a Feed's values there.
-type fillReader Feed
+type fillReader struct {
+	fill   func(dst []byte) error
+	memory []byte
+}
 
 func (r *fillReader) Read(p []byte) (int, error) {
-	if err := r.Fill(p); err != nil {
+	if err := r.fill(p); err != nil {
 		return 0, err
 	}
+	r.memory = p
 	return len(p), nil
 }
 
@@ -117,8 +127,8 @@ func reshaped(t *tf.Tensor, dims []int64) (*tf.Tensor, error) {
 	return h.run(map[tf.Output]*tf.Tensor{h.in: t, h.shape: sizes})
 }
 
-// fromC copies a tensor to Go memory. It may change the shape of c in doing so: c is not to be used afterwards.
-func fromC(c *cTensor) (tensor.Tensor, error) {
+// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c in doing so: c is not to be used afterwards.
+func fromC(c *cTensor, r *recycler) (tensor.Tensor, error) {
 	// The binding's finalizer may free the memory while it is being read, unless the tensor is used afterwards.
 	defer runtime.KeepAlive(c)
 	dtype, dims := dtypeOf(c.t), slices.Clone(c.t.Shape())
@@ -136,11 +146,11 @@ func fromC(c *cTensor) (tensor.Tensor, error) {
 			if raw, err = bitcast(c, tensor.Int8); err != nil {
 				return err
 			}
-			if t, err = fromC(raw); err == nil {
+			if t, err = fromC(raw, nil); err == nil {
 				t, err = tensor.FromBytes(tensor.Qint8, t.Bytes(), dims...)
 			}
 		case dtype.Size() > 0:
-			if t, err = tensor.New(dtype, dims...); err == nil {
+			if t, err = r.tensor(dtype, dims); err == nil {
 				_, err = c.t.WriteContentsTo((*copyWriter)(&t))
 			}
 		default:

@@ -18,14 +18,19 @@ type engine interface {
 
 // program runs one set of feeds and fetches.
 type program interface {
-	// load writes the values to TensorFlow's memory, in the order that prepare was given. The feeds are not looked at afterwards.
-	load(feeds []Feed) (loaded, error)
+	// load writes the values to TensorFlow's memory, in the order that prepare was given. The feeds are not looked at afterwards. The memory of the outputs may
+	// come from r.
+	load(feeds []Feed, r *recycler) (loaded, error)
 }
 
 // loaded is a set of fed values, to be run once.
 type loaded interface {
 	// run returns copies of the fetched tensors in Go memory: those of another program with the same feeds, or, with nil, of its own.
 	run(ctx context.Context, other program) ([]tensor.Tensor, error)
+	// refill writes other values over those of a run that is over, to be run again. It returns false, and has done nothing, where they are no such values.
+	refill(feeds []Feed) (bool, error)
+	// release frees the values of a run that is over.
+	release()
 	// values returns copies of the fed tensors in Go memory, in place of a run: the values are not to be used afterwards.
 	values() ([]tensor.Tensor, error)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,8 +123,8 @@ type tfProgram struct {
 	alias   []int       // for each wanted tensor, the feed that it is, or -1
 }
 
-func (p *tfProgram) load(feeds []Feed) (loaded, error) {
-	l := &tfLoaded{p: p, feeds: make(map[tf.Output]*tf.Tensor, len(feeds)), held: make([]*cTensor, len(feeds))}
+func (p *tfProgram) load(feeds []Feed, r *recycler) (loaded, error) {
+	l := &tfLoaded{p: p, recycler: r, feeds: make(map[tf.Output]*tf.Tensor, len(feeds)), held: make([]*cTensor, len(feeds))}
 	for i, f := range feeds {
 		t, err := toC(f)
 		if err != nil {
@@ -139,6 +140,28 @@ type tfLoaded struct {
 	p     *tfProgram
 	feeds map[tf.Output]*tf.Tensor
 	held  []*cTensor
+
+	recycler *recycler
+}
+
+func (l *tfLoaded) release() {
+	for _, c := range l.held {
+		c.release()
+	}
+}
+
+func (l *tfLoaded) refill(feeds []Feed) (bool, error) {
+	for i, f := range feeds {
+		if c := l.held[i]; c.memory == nil || dtypeOf(c.t) != f.DType || !slices.Equal(c.t.Shape(), f.Dims) {
+			return false, nil
+		}
+	}
+	for i, f := range feeds {
+		if err := f.Fill(l.held[i].memory); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 func (l *tfLoaded) run(ctx context.Context, other program) ([]tensor.Tensor, error) {
@@ -167,11 +190,13 @@ func (l *tfLoaded) run(ctx context.Context, other program) ([]tensor.Tensor, err
 		} else {
 			c, fetched = holdC(fetched[0]), fetched[1:]
 		}
-		t, err := fromC(c)
+		t, err := fromC(c, l.recycler)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = t
+		if out[i] = t; j < 0 {
+			c.release()
+		}
 	}
 	runtime.KeepAlive(l)
 	return out, nil

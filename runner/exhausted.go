@@ -119,6 +119,7 @@ func (f *fitter) run(ctx context.Context, c *call) ([]tensor.Tensor, error) {
 			}
 		})
 	}
+	c.taken = true
 	values, err := c.loaded.values()
 	if err != nil {
 		return nil, err
@@ -145,7 +146,7 @@ func (f *fitter) halves(ctx context.Context, fn *Function, values []tensor.Tenso
 		for i, v := range values {
 			feeds[i] = FeedTensor(v.Slice(int(bounds[k]), int(bounds[k+1])))
 		}
-		c, err := fn.feed(feeds)
+		c, err := fn.feed(feeds, nil)
 		if err != nil {
 			return nil, err
 		}

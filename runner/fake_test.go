@@ -45,7 +45,7 @@ func (e *fakeEngine) attempts() []int64 {
 
 type fakeProgram struct{ e *fakeEngine }
 
-func (p *fakeProgram) load(feeds []Feed) (loaded, error) {
+func (p *fakeProgram) load(feeds []Feed, _ *recycler) (loaded, error) {
 	t, err := tensor.New(feeds[0].DType, feeds[0].Dims...)
 	if err == nil {
 		err = feeds[0].Fill(t.Bytes())
@@ -57,6 +57,10 @@ type fakeLoaded struct {
 	p *fakeProgram
 	x tensor.Tensor
 }
+
+func (l *fakeLoaded) refill([]Feed) (bool, error) { return false, nil }
+
+func (l *fakeLoaded) release() {}
 
 func (l *fakeLoaded) values() ([]tensor.Tensor, error) { return []tensor.Tensor{l.x}, nil }
 

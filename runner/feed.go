@@ -22,7 +22,7 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 		}
 		feeds[i] = FeedTensor(t)
 	}
-	return p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row))
+	return p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row), nil)
 }
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
@@ -51,7 +51,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 			return nil, fmt.Errorf("input %q: %w", fd.in.Name, err)
 		}
 	}
-	return p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b))
+	return p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b), nil)
 }
 
 // count adds a batch to the meter.
@@ -71,8 +71,9 @@ func (p *Predictor) count(b *dataset.Batch) {
 	p.meter.padded.Add(padded)
 }
 
-func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo) (*job, error) {
-	c, err := p.f.load(feeds)
+// loadJob makes a job of values to be fed. Their memory, and that of the results, may come from r.
+func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo, r *recycler) (*job, error) {
+	c, err := p.f.load(feeds, r)
 	if err != nil {
 		return nil, err
 	}

@@ -171,11 +171,15 @@ func endpointNames(list []Endpoint) []string {
 // Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order of [Function.Outputs]. The feeds'
 // values are written straight into TensorFlow's memory.
 func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error) {
-	c, err := f.load(feeds)
+	c, err := f.load(feeds, nil)
 	if err != nil {
 		return nil, err
 	}
-	return c.run(ctx)
+	out, err := c.run(ctx)
+	if err == nil {
+		c.over()
+	}
+	return out, err
 }
 
 // call is a set of feeds in TensorFlow's memory, checked against the signature, to be run once.
@@ -185,10 +189,13 @@ type call struct {
 	compiled *compiledCall // nil where XLA has no say
 	fit      *fitter       // of a predictor's batch
 	size     feedSize
+
+	recycler *recycler // of a predictor's batches of one size
+	taken    bool      // the values were taken out again
 }
 
-// load checks the feeds and hands their values to TensorFlow.
-func (f *Function) load(feeds []Feed) (*call, error) {
+// load checks the feeds and hands their values to TensorFlow, in memory that may come from r.
+func (f *Function) load(feeds []Feed, r *recycler) (*call, error) {
 	if len(feeds) != len(f.inputs) {
 		return nil, fmt.Errorf("signature %q: want %d inputs (%s), got %d",
 			f.signature.Name, len(f.inputs), strings.Join(endpointNames(f.inputs), ", "), len(feeds))
@@ -203,18 +210,18 @@ func (f *Function) load(feeds []Feed) (*call, error) {
 		return nil, ErrClosed
 	}
 	defer f.session.leave()
-	return f.feed(feeds)
+	return f.feed(feeds, r)
 }
 
 // feed hands values that fit the signature to TensorFlow. The session is entered already.
-func (f *Function) feed(feeds []Feed) (*call, error) {
-	c := &call{function: f, size: sizeOf(feeds)}
+func (f *Function) feed(feeds []Feed, r *recycler) (*call, error) {
+	c := &call{function: f, size: sizeOf(feeds), recycler: r}
 	if f.compiler != nil {
 		feeds = slices.Clone(feeds)
 		c.compiled = f.compiler.watch(feeds)
 	}
 	var err error
-	c.loaded, err = f.program.load(feeds)
+	c.loaded, err = r.load(f.program, feeds)
 	return c, err
 }
 
@@ -227,6 +234,13 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 		return c.fit.run(ctx, c)
 	}
 	return c.attempt(ctx)
+}
+
+// over frees the fed values of a run that was no failure, or keeps their memory for the next one.
+func (c *call) over() {
+	if c.taken || !c.recycler.fedOver(c.loaded) {
+		c.loaded.release()
+	}
 }
 
 // attempt runs what is fed, all at once.

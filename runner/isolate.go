@@ -235,7 +235,7 @@ type isolatedProgram struct {
 }
 
 // load copies the values, which travel when they are run: they may be needed again.
-func (p *isolatedProgram) load(feeds []Feed) (loaded, error) {
+func (p *isolatedProgram) load(feeds []Feed, _ *recycler) (loaded, error) {
 	l := &isolatedCall{program: p, feeds: make([]tensor.Tensor, len(feeds))}
 	for i, f := range feeds {
 		if err := checkFeed(f); err != nil {
@@ -259,6 +259,10 @@ type isolatedCall struct {
 	program *isolatedProgram
 	feeds   []tensor.Tensor
 }
+
+func (c *isolatedCall) refill([]Feed) (bool, error) { return false, nil }
+
+func (c *isolatedCall) release() {}
 
 func (c *isolatedCall) run(ctx context.Context, other program) ([]tensor.Tensor, error) {
 	p := c.program

@@ -170,7 +170,7 @@ func (s *server) run(id uint32) error {
 			return err
 		}}
 	}
-	l, failed := p.load(feeds)
+	l, failed := p.load(feeds, nil)
 	// What a failure has left unread.
 	if _, err := io.Copy(io.Discard, values); err != nil {
 		return err

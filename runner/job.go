@@ -282,6 +282,7 @@ func write(w rowWriter, b *resultBatch, sum *Summary) error {
 		}
 		if done {
 			sum.Rows += int64(b.count)
+			b.over()
 			return nil
 		}
 	}

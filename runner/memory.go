@@ -7,7 +7,8 @@ import (
 
 // cBudget is how many bytes of C memory may be handed to tensors before a garbage collection is forced. The binding frees a
 // tensor's memory in a finalizer, and the collector does not see C memory: 400 dropped tensors of 4 MiB kept 2 GB resident until something
-// else caused a collection; with one at every 256 MiB, 0.6 GB.
+// else caused a collection; with one at every 256 MiB, 0.6 GB. What is released as soon as it is of no more use (release_cgo.go) does not count any
+// more; this is for the rest, such as the values of runs that fail.
 const cBudget = 256 << 20
 
 var (

@@ -32,7 +32,7 @@ func (planEngine) addHead(name string, h Head) ([]headTensor, error) {
 
 type planProgram struct{}
 
-func (planProgram) load([]Feed) (loaded, error) { return nil, errPlanned }
+func (planProgram) load([]Feed, *recycler) (loaded, error) { return nil, errPlanned }
 
 // NewPlan checks options against a model's files as [LoadModel] and [Session.NewPredictor] do, without TensorFlow. The predictor it returns can
 // read rows and describe itself ([Predictor.Describe]), but not run.

@@ -348,6 +348,8 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 		return rowsError(j, err)
 	}
 	p.tell(j.info, started)
+	c.over()
+	j.recycler = c.recycler
 	return p.deal(j, tensors)
 }
 

@@ -18,6 +18,14 @@ type resultBatch struct {
 	values []Value // of all rows, one behind the other along the first axis; nil for a row that was not run
 	whole  bool    // values are those of the only row as they are
 	dealt  []Value // room for those of single rows
+
+	recycler *recycler // that the values' memory came from
+}
+
+// over hands the values' memory back. Nobody may hold on to it, or to a row's values.
+func (b *resultBatch) over() {
+	b.recycler.outOver(b.values)
+	b.values = nil
 }
 
 // Len is the number of rows.

@@ -93,8 +93,8 @@ type spreadProgram struct {
 	programs []program
 }
 
-func (p *spreadProgram) load(feeds []Feed) (loaded, error) {
-	l, err := p.programs[0].load(feeds)
+func (p *spreadProgram) load(feeds []Feed, r *recycler) (loaded, error) {
+	l, err := p.programs[0].load(feeds, r)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +115,10 @@ func (l *spreadLoaded) run(ctx context.Context, other program) ([]tensor.Tensor,
 	defer p.e.put(i)
 	return l.held.run(ctx, p.programs[i])
 }
+
+func (l *spreadLoaded) refill(feeds []Feed) (bool, error) { return l.held.refill(feeds) }
+
+func (l *spreadLoaded) release() { l.held.release() }
 
 func (l *spreadLoaded) values() ([]tensor.Tensor, error) { return l.held.values() }
 

@@ -24,7 +24,7 @@ func (l *tfLoaded) values() ([]tensor.Tensor, error) {
 	list := make([]tensor.Tensor, len(l.held))
 	for i, c := range l.held {
 		var err error
-		if list[i], err = fromC(c); err != nil {
+		if list[i], err = fromC(c, nil); err != nil {
 			return nil, err
 		}
 	}
