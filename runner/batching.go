@@ -104,8 +104,8 @@ func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (
 	if err != nil || !measured || p.o.PaddingMayChangeResults {
 		return grouping, rows, err
 	}
-	first, rows := rows.Peek(ctx, probeRows)
-	report, err := p.ProbePadding(ctx, first)
+	first, rows := rows.Peek(ctx, probeOf)
+	report, err := p.ProbePadding(ctx, p.probed(first))
 	chosen := Bucket
 	switch {
 	case err != nil:

@@ -1,10 +1,12 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -108,8 +110,39 @@ func (e *PaddingError) Hints() []string {
 	}
 }
 
-// probeRows is how many of the first rows are measured.
-const probeRows = 16
+// A measurement before a run takes probeRows of the first probeOf rows, out of the shorter half: running rows by themselves takes long for long ones, and a
+// short row's answer is the one that padding changes most.
+const (
+	probeRows = 16
+	probeOf   = 64
+)
+
+// probed picks the rows to be measured, in their order.
+func (p *Predictor) probed(first []dataset.Element) []dataset.Element {
+	if len(first) <= probeRows {
+		return first
+	}
+	order := make([]int, len(first))
+	sizes := make([]int64, len(first))
+	for i, row := range first {
+		order[i] = i
+		for c, t := range row.Tensors {
+			sizes[i] = plus(sizes[i], p.padded(c, t))
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(sizes[a], sizes[b]) })
+	half := order[:max(len(order)/2, probeRows)]
+	var picked []int
+	for i := range probeRows {
+		picked = append(picked, half[i*len(half)/probeRows])
+	}
+	slices.Sort(picked)
+	rows := make([]dataset.Element, probeRows)
+	for i, k := range picked {
+		rows[i] = first[k]
+	}
+	return rows
+}
 
 // ProbePadding measures whether the signature's answers depend on padding: it runs each of the rows alone, and then all of them padded beyond
 // the longest. It needs a row at least, and a signature that keeps no state: else it returns an *[OptionError].
@@ -144,16 +177,34 @@ func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (P
 	if err != nil {
 		return report, fmt.Errorf("padding probe: %w", err)
 	}
+	alone, err := q.oneByOne(ctx, rows)
+	if err != nil {
+		return report, fmt.Errorf("padding probe: %w", err)
+	}
 	for i, row := range rows {
-		alone, err := q.collect(ctx, dataset.FromElements(p.spec, row))
-		if err != nil {
-			return report, fmt.Errorf("padding probe: %w", err)
-		}
 		for k := range report.Effects {
-			report.Effects[k].compare(row.Row, alone[0].Values[k], padded[i].Values[k])
+			report.Effects[k].compare(row.Row, alone[i].Values[k], padded[i].Values[k])
 		}
 	}
 	return report, nil
+}
+
+// oneByOne runs each row by itself, two at a time where a batch may be one row.
+func (p *Predictor) oneByOne(ctx context.Context, rows []dataset.Element) ([]Result, error) {
+	if p.fixed == 0 {
+		q := *p
+		q.o.BatchSize, q.o.Workers = 1, DefaultWorkers
+		return q.collect(ctx, dataset.FromElements(p.spec, rows...))
+	}
+	all := make([]Result, 0, len(rows))
+	for _, row := range rows {
+		r, err := p.collect(ctx, dataset.FromElements(p.spec, row))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r...)
+	}
+	return all, nil
 }
 
 // collect runs rows and returns their results.
