@@ -56,6 +56,9 @@ func (mg *MetaGraph) inputTakers(s *Signature) map[string]string {
 	}
 	inputs := map[tensorKey]string{}
 	for _, st := range table.steps {
+		if len(st.out) == 0 {
+			continue // a layer that damaged metadata leaves without outputs
+		}
 		if st.input != "" {
 			inputs[st.out[0]] = st.input
 			continue
