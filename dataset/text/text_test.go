@@ -49,10 +49,11 @@ func open(t testing.TB, name string) text.Encoder {
 	return e
 }
 
-// TestSubwordsInvert checks that decoding gives the text back, but for a text that says \&undsc itself.
+// TestSubwordsInvert checks that decoding gives the text back, but for a text that says \&undsc itself, and for underscores of which the vocabulary has
+// more than one in a piece: tensorflow-datasets encodes "__" as `\&undsc\&undsc` then, and decodes it as that.
 func TestSubwordsInvert(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"corpus.subwords", "bytes.subwords"} {
+	for name, without := range map[string]string{"corpus.subwords": `\_`, "bytes.subwords": `\`} {
 		e := open(t, name)
 		rapid.Check(t, func(t *rapid.T) {
 			s := rapid.String().Draw(t, "text")
@@ -62,7 +63,7 @@ func TestSubwordsInvert(t *testing.T) {
 					t.Fatalf("Encode(%q) has the id %d; want 1 to %d", s, id, e.VocabSize()-1)
 				}
 			}
-			if got := e.Decode(append(ids, 0, 0)); got != s && !strings.Contains(s, `\`) {
+			if got := e.Decode(append(ids, 0, 0)); got != s && !strings.ContainsAny(s, without) {
 				t.Fatalf("Decode(Encode(%q)) = %q", s, got)
 			}
 		})
