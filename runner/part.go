@@ -1,17 +1,13 @@
 package runner
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -50,23 +46,6 @@ func partNames(path string) (data, journal string) {
 	dir, base := filepath.Split(path)
 	return dir + "." + base + ".tfrun-part", dir + "." + base + ".tfrun-journal"
 }
-
-// identity is what has to be the same for a run to go on where another stopped: names with values, for people to read.
-type identity map[string]string
-
-// ResumeError says why an interrupted run cannot be gone on with.
-type ResumeError struct {
-	Output string
-	Msg    string
-}
-
-// Error names the output and the reason.
-func (e *ResumeError) Error() string {
-	return fmt.Sprintf("output %q: cannot resume: %s", e.Output, e.Msg)
-}
-
-// Hints says what to type instead.
-func (e *ResumeError) Hints() []string { return []string{"start anew: leave --resume out"} }
 
 // openPart begins a file, or goes on with one where resume is set and there is something to go on with; rows is then what it holds. The first head bytes of the
 // file are known last.
@@ -188,168 +167,6 @@ func (p *part) writeJournal(line []byte, at int64) error {
 	}
 	p.noted.size, p.noted.at = p.written(), time.Now()
 	return nil
-}
-
-// recall reads the journal of an interrupted run; found is false where there is none.
-func (p *part) recall(header []byte, id identity) (found bool, err error) {
-	journal, err := io.ReadAll(p.journal)
-	if err != nil {
-		return false, outputError(p.path, err)
-	}
-	first, rest, ok := bytes.Cut(journal, []byte("\n"))
-	if !ok {
-		return false, nil // killed before anything was written
-	}
-	if !bytes.Equal(first, bytes.TrimSuffix(header, []byte("\n"))) {
-		return false, &ResumeError{Output: p.path, Msg: difference(first, id)}
-	}
-	notes, err := p.parseNotes(rest)
-	if err != nil {
-		return false, err
-	}
-	k, err := p.lastTrue(notes)
-	if err != nil || k < 0 {
-		return false, err
-	}
-	n := notes[k]
-	p.rows, p.state = n.rows, n.state
-	for i, s := range p.spools() {
-		of := spoolNote{}
-		if i < len(n.files) {
-			of = n.files[i]
-		}
-		if err := s.cut(of); err != nil {
-			return false, err
-		}
-	}
-	return true, p.writeJournal(nil, int64(len(first)+1)+n.end)
-}
-
-// partNote is a line of the journal.
-type partNote struct {
-	rows  int64
-	files []spoolNote
-	state []byte
-	end   int64 // of the line, counted from the first
-}
-
-// append adds the line to b.
-func (n partNote) append(b []byte) []byte {
-	b = strconv.AppendInt(b, n.rows, 10)
-	for _, f := range n.files {
-		b = fmt.Appendf(b, " %d %08x", f.size, f.sum)
-	}
-	if len(n.state) > 0 {
-		b = append(append(b, ' '), n.state...)
-	}
-	return append(b, '\n')
-}
-
-// parseNote reads a line without its end.
-func parseNote(line []byte) (n partNote, ok bool) {
-	if i := bytes.IndexAny(line, "{["); i > 0 {
-		n.state = bytes.Clone(line[i:])
-		line = line[:i]
-	}
-	fields := strings.Fields(string(line))
-	if len(fields)%2 == 0 {
-		return n, false
-	}
-	rows, err := strconv.ParseInt(fields[0], 10, 64)
-	n.rows = rows
-	for i := 1; i < len(fields); i += 2 {
-		size, err1 := strconv.ParseInt(fields[i], 10, 64)
-		sum, err2 := strconv.ParseUint(fields[i+1], 16, 32)
-		err = errors.Join(err, err1, err2)
-		n.files = append(n.files, spoolNote{size: size, sum: uint32(sum)})
-	}
-	return n, err == nil && rows >= 0 && len(n.files) > 0
-}
-
-// parseNotes reads the lines of the journal after its first, and opens the files that they tell of.
-func (p *part) parseNotes(text []byte) ([]partNote, error) {
-	var notes []partNote
-	end := int64(0)
-	for line := range bytes.Lines(text) {
-		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // killed while it was written
-		}
-		end += int64(len(line))
-		n, ok := parseNote(line[:len(line)-1])
-		if !ok || len(n.files) > maxSides {
-			return nil, &ResumeError{Output: p.path, Msg: damaged}
-		}
-		n.end = end
-		notes = append(notes, n)
-		for len(p.sides) < len(n.files)-1 {
-			s, err := openSpool(p.path, sideName(p.path, len(p.sides)), 0)
-			if err != nil {
-				return nil, err
-			}
-			p.sides = append(p.sides, s)
-		}
-	}
-	return notes, nil
-}
-
-const (
-	damaged  = "what the interrupted run has left is damaged"
-	maxSides = 1 << 10
-)
-
-// lastTrue returns the last of the notes that is true of the files, or -1 where they are shorter than any says. Files that hold something else are an error.
-func (p *part) lastTrue(notes []partNote) (int, error) {
-	spools := p.spools()
-	have := make([]map[int64]uint32, len(spools))
-	for i, s := range spools {
-		var lengths []int64
-		for _, n := range notes {
-			if i < len(n.files) {
-				lengths = append(lengths, n.files[i].size)
-			}
-		}
-		var err error
-		if have[i], err = s.sums(lengths); err != nil {
-			return 0, err
-		}
-	}
-	other := false
-	for k := len(notes) - 1; k >= 0; k-- {
-		same, short := true, false
-		for i, f := range notes[k].files {
-			sum, ok := have[i][f.size]
-			same, short = same && ok && sum == f.sum, short || !ok
-		}
-		if same {
-			return k, nil
-		}
-		other = other || !short
-	}
-	if other {
-		return 0, &ResumeError{Output: p.path, Msg: damaged}
-	}
-	return -1, nil
-}
-
-// difference says what is not as it was.
-func difference(header []byte, now identity) string {
-	var before identity
-	if err := json.Unmarshal(header, &before); err != nil {
-		return damaged
-	}
-	for _, key := range slices.Sorted(maps.Keys(now)) {
-		if before[key] != now[key] {
-			return fmt.Sprintf("%s was %s, is %s", key, orNothing(before[key]), orNothing(now[key]))
-		}
-	}
-	return "it was begun by another version of tfrun"
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "not given"
-	}
-	return s
 }
 
 // Write adds bytes, unless the run has to end.
