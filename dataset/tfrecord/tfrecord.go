@@ -13,7 +13,6 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -66,13 +65,9 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 
 // check looks at the features of a file that can be read twice.
 func check(spec dataset.Spec, o Options, name string) error {
-	return files.Look(o.Open, name, func(again dataset.Opener) error {
+	return block.Look(o.Open, name, func(again dataset.Opener) (block.File[job], error) {
 		o.Open = again
-		f, err := open(name, spec, o)
-		if err != nil {
-			return columns.Error(err)
-		}
-		return columns.Error(errors.Join(f.Read(&job{}), f.Close())) // the iteration comes upon any other error again
+		return open(name, spec, o)
 	})
 }
 

@@ -2,10 +2,13 @@ package block
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
 // File is an open file of rows. A job J is a run of its rows, then their block.
@@ -42,6 +45,18 @@ func Rows[J any](spec dataset.Spec, cardinality int64, open func() *Files[J]) *d
 		f := open()
 		f.keep = o.Keep
 		return NewReader(f, spec, o.Keep), nil
+	})
+}
+
+// Look looks at a file that can be read twice, before the iteration: at its columns and its first job. open opens it once more. What is not wrong with the columns
+// is left to the iteration, which comes upon it again.
+func Look[J any](opener dataset.Opener, name string, open func(again dataset.Opener) (File[J], error)) error {
+	return files.Look(opener, name, func(again dataset.Opener) error {
+		f, err := open(again)
+		if err != nil {
+			return columns.Error(err)
+		}
+		return columns.Error(errors.Join(f.Read(new(J)), f.Close()))
 	})
 }
 
