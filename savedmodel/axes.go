@@ -29,7 +29,9 @@ type SizeError struct {
 }
 
 // Error says what does not fit.
-func (e *SizeError) Error() string { return fmt.Sprintf("signature %q: %s", e.Signature, e.Msg) }
+func (e *SizeError) Error() string {
+	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
+}
 
 // Axes names the open dimensions of a signature's inputs, in the order of the inputs' names. What an axis is follows from the rank
 // and from the layer that takes the input.

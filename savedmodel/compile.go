@@ -21,7 +21,9 @@ type CompileError struct {
 }
 
 // Error gives the reason.
-func (e *CompileError) Error() string { return fmt.Sprintf("signature %q: %s", e.Signature, e.Msg) }
+func (e *CompileError) Error() string {
+	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
+}
 
 // Operations lists the types of the operations that a signature reaches, those in the functions that it calls included, in alphabetical order.
 func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {

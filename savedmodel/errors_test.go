@@ -1,0 +1,33 @@
+package savedmodel
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestErrorsInLine puts names into errors that a model may hold: none breaks the line, and none that can be printed is changed.
+func TestErrorsInLine(t *testing.T) {
+	const odd = "a/\nb\x1b[31m\xff\u202e"
+	errs := []error{
+		&FileError{File: odd, Msg: "is missing"},
+		&FormatError{File: odd, Msg: odd, Offset: 3},
+		&FormatError{File: odd, Msg: odd, Offset: -1},
+		&TagError{Model: odd, Want: []string{odd}, Have: [][]string{{odd}}},
+		&TagError{Model: odd, Have: [][]string{{odd, odd}}},
+		&SignatureError{Model: odd, Want: odd, Have: []string{odd}},
+		&SignatureError{Model: odd, Have: []string{odd, odd}},
+		&SignatureError{Model: odd, Want: odd, Have: []string{odd}, DidYouMean: odd},
+		&SizeError{Signature: odd, Msg: odd},
+		&CompileError{Signature: odd, Msg: odd},
+		&UninitializedError{Signature: odd, Variables: []string{odd, odd}},
+	}
+	for _, err := range errs {
+		if got := err.Error(); strings.ContainsAny(got, "\n\x1b\xff\u202e") || !strings.Contains(got, `a/\nb\x1b[31m\xff\u202e`) {
+			t.Errorf("%T: %q", err, got)
+		}
+	}
+	const plain = "modèle/ünï 模型.pb"
+	if got, want := (&FileError{File: plain, Msg: "is missing"}).Error(), plain+": is missing"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
