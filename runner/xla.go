@@ -12,8 +12,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few, and often slower for full batches. Each combination of
-// the inputs' shapes is compiled by itself, which takes from 0.1 s to some seconds, and is kept as long as the session.
+// XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few, and often slower for full batches. Where a signature has
+// loops that do not wait for each other, such as the two directions of a bidirectional layer, these are what is compiled, each by itself, and full batches are
+// quicker, too: see [savedmodel.Reduction]. Each combination of the inputs' shapes is compiled by itself, which takes from 0.1 s to some seconds, and is kept
+// as long as the session.
 //
 // Answers agree up to rounding. What TensorFlow reports at run time about the values themselves, XLA does not see: a division of whole numbers by zero is no
 // error there, and an index beyond the end of a table takes the table's last row. Of the latter the session is wary: where a signature looks

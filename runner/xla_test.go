@@ -74,6 +74,33 @@ func TestXLAOn(t *testing.T) {
 	}
 }
 
+// Where loops are compiled one by one, all answers are what Python's TensorFlow gave, and no plain run makes up for a failure.
+func TestXLALoops(t *testing.T) {
+	for _, test := range []struct {
+		model     string
+		optimizer Optimizer
+	}{
+		{"k2_stacked", OptimizerNone},
+		{"k3_masked", OptimizerFunctions},
+		{"own_k3_siamese_shared_layers", OptimizerNone},
+		{"k2_bidir_none", OptimizerFunctions},
+	} {
+		e := readExpectation(t, "../testdata/models/"+test.model)
+		s, _ := loadXLA(t, test.model, Options{XLA: XLAOn, Optimizer: test.optimizer})
+		for round := range 2 { // ids that no plain run has seen are not given to XLA
+			before := s.XLA()
+			for i, x := range e.Examples {
+				if err := runExample(t, s, x, e, i); err != nil {
+					t.Errorf("%s: %v", test.model, err)
+				}
+			}
+			if r := s.XLA(); r.Fallback != nil || round == 1 && (r.Runs-before.Runs != int64(len(e.Examples)) || r.Shapes == 0) {
+				t.Errorf("%s: %+v", test.model, r)
+			}
+		}
+	}
+}
+
 // Auto takes one way or the other by measurement; the answers are the same.
 func TestXLAAuto(t *testing.T) {
 	s, f := loadXLA(t, "k3_seed", Options{XLA: XLAAuto})

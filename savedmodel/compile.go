@@ -107,9 +107,9 @@ func (g *graphIndex) call(tensor string) (*nodepb.NodeDef, error) {
 	return node, nil
 }
 
-// addTwins adds copies of the calls that a signature's outputs come from, and of the functions that they call, marked for XLA. The functions that those
-// call in turn are shared.
-func (p *pruner) addTwins(s *Signature) error {
+// addTwins adds copies of the calls that a signature's outputs come from, and of the functions that they call, with marks for XLA. The functions that those
+// call in turn are shared. Where the signature has loops that do not wait for each other, each of them is marked, else the whole.
+func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
 	for _, output := range s.tensorNames(s.Outputs) {
 		node, err := p.g.call(output)
@@ -122,17 +122,29 @@ func (p *pruner) addTwins(s *Signature) error {
 		}
 		p.nodes[twin] = true
 		called := node.Attr["f"].GetFunc()
-		f := &functionpb.FunctionDef{}
-		if err := proto.Unmarshal(p.g.functions[called.Name], f); err != nil {
-			return err
+		loops := &loopSplitter{mg: mg, twin: node.Name, copies: map[string]string{}, loops: map[string]bool{}}
+		copied := ""
+		if p.cpuOnly { // GPUs run the operations of one program at the same time
+			if copied, err = loops.split(called.Name, 0); err != nil {
+				return err
+			}
 		}
-		if f.Attr == nil {
-			f.Attr = map[string]*attrpb.AttrValue{}
+		functions := loops.functions
+		if copied == "" {
+			copied = twinFunction(called.Name, node.Name)
+			f := &functionpb.FunctionDef{}
+			if err := proto.Unmarshal(p.g.functions[called.Name], f); err != nil {
+				return err
+			}
+			if f.Attr == nil {
+				f.Attr = map[string]*attrpb.AttrValue{}
+			}
+			f.Attr[mustCompile], node.Attr[mustCompile] = yes, yes
+			f.Signature.Name = copied
+			functions = []*functionpb.FunctionDef{f}
 		}
-		f.Attr[mustCompile], node.Attr[mustCompile] = yes, yes
-		called.Name = twinFunction(called.Name, node.Name)
-		node.Name, f.Signature.Name = twin, called.Name
-		if err := p.addTwin(node, f); err != nil {
+		node.Name, called.Name = twin, copied
+		if err := p.addTwin(node, functions); err != nil {
 			return err
 		}
 	}
@@ -149,17 +161,32 @@ func twinFunction(function, node string) string {
 	}, node)
 }
 
-func (p *pruner) addTwin(node *nodepb.NodeDef, f *functionpb.FunctionDef) error {
+func (p *pruner) addTwin(node *nodepb.NodeDef, functions []*functionpb.FunctionDef) error {
 	inOrder := proto.MarshalOptions{Deterministic: true}
 	def, err := inOrder.Marshal(node)
 	if err != nil {
 		return err
 	}
-	p.twins = protowire.AppendTag(p.twins, fieldNodes, protowire.BytesType)
-	p.twins = protowire.AppendBytes(p.twins, def)
-	library, err := inOrder.Marshal(&functionpb.FunctionDefLibrary{Function: []*functionpb.FunctionDef{f}})
+	if p.noOptimizer {
+		p.twins, err = appendUnoptimized(p.twins, fieldNodes, def)
+	} else {
+		p.twins = protowire.AppendTag(p.twins, fieldNodes, protowire.BytesType)
+		p.twins = protowire.AppendBytes(p.twins, def)
+	}
 	if err != nil {
 		return err
+	}
+	var library []byte
+	for _, f := range functions {
+		function, err := inOrder.Marshal(f)
+		if err == nil && p.noOptimizer {
+			function, err = unoptimizedFunction(function)
+		}
+		if err != nil {
+			return err
+		}
+		library = protowire.AppendTag(library, fieldFunctions, protowire.BytesType)
+		library = protowire.AppendBytes(library, function)
 	}
 	// A message field that is there twice is merged: its lists are joined.
 	p.twins = protowire.AppendTag(p.twins, fieldLibrary, protowire.BytesType)

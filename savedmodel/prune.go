@@ -40,7 +40,8 @@ type Reduction struct {
 	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the LSTM with cuDNN.
 	CPUOnly bool
 	// Compiled adds a twin, to be compiled by XLA, of every signature that [MetaGraph.CheckCompile] lets through: the same function over the
-	// same variables. [CompiledTensor] names its outputs; the inputs are shared.
+	// same variables. [CompiledTensor] names its outputs; the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for each
+	// other, each of these is compiled by itself, and TensorFlow runs them side by side: what XLA makes for a CPU runs one operation after the other.
 	Compiled bool
 	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each call carries settings of its own, which count more
 	// than the session's.
@@ -71,7 +72,7 @@ func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 		}
 		roots = append(append(roots, s.tensorNames(s.Inputs)...), s.tensorNames(s.Outputs)...)
 		if r.Compiled && mg.CheckCompile(s) == nil {
-			if err := p.addTwins(s); err != nil {
+			if err := p.addTwins(mg, s); err != nil {
 				return nil, mg.damaged("its graph", err)
 			}
 		}

@@ -46,7 +46,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.load.IntraOp, "intra-op", 0, "threads inside an operation (the cores, shared by the workers)")
 	f.IntVar(&o.load.InterOp, "inter-op", 0, "threads across operations (one for each core)")
 	f.DurationVar(&o.load.Timeout, "timeout", 0, "bound on each run of a batch (none)")
-	f.StringVar(&o.xla, "xla", "off", "compile with XLA, for one row or few at a time: `off`, on, or auto, which measures and takes the quicker")
+	f.StringVar(&o.xla, "xla", "off", "compile with XLA, for few rows at a time or loops side by side: `off`, on, or auto, which measures and takes the quicker")
 	f.BoolVar(&o.load.Isolate, "isolate", false, "run the model in a process of its own, whose death costs the rows it died of and no more")
 	f.Var((*byteSize)(&o.load.IsolateMemory), "isolate-memory", "with --isolate: most memory that the model may take once it is loaded: 8GiB (no bound)")
 	f.StringVar(&o.load.Device, "device", "", "cpu, gpu for all GPUs, batches spread over them, or some: gpu:0,2 (one, as TensorFlow likes)")

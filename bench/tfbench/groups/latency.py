@@ -44,5 +44,5 @@ XLA = {"one-xla-python": "tensorflow", "one-xla-onnx": "onnxruntime"}
 UNITS = (
     Unit(("one-python",), lambda b: calls(b, 1, [], {"one-python": "tensorflow"})),
     Unit(tuple(XLA), lambda b: calls(b, 1, ["-xla", "on"], XLA)),
-    Unit(("batch-onnx",), lambda b: calls(b, 64, [], {"batch-onnx": "onnxruntime"})),
+    Unit(("batch-onnx",), lambda b: calls(b, 64, ["-xla", "on"], {"batch-onnx": "onnxruntime"})),
 )

@@ -1,0 +1,614 @@
+package savedmodel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// maxLoops bounds how many loops of one function are compiled by themselves.
+const maxLoops = 64
+
+// loopSplitter makes copies of functions in which loops stand in functions of their own, marked for XLA. What XLA compiles for a CPU runs one operation after
+// the other: the two loops of a bidirectional layer take twice the time of one. TensorFlow's executor runs at the same time what does not wait for each
+// other. So where a signature has such loops, each is compiled by itself, together with what only moves its values, and the rest stays TensorFlow's.
+type loopSplitter struct {
+	mg        *MetaGraph
+	twin      string // the node in whose name the copies are made
+	functions []*functionpb.FunctionDef
+	copies    map[string]string // function → its copy, "" where there is none
+	loops     map[string]bool   // whether a function has a loop, itself or in one that it calls
+}
+
+// split returns the name of a copy of a function whose loops are compiled one by one; "" where it has no two loops that do not wait for each other, or where
+// they cannot be taken out.
+func (s *loopSplitter) split(name string, depth int) (string, error) {
+	if copied, ok := s.copies[name]; ok {
+		return copied, nil
+	}
+	s.copies[name] = "" // one that calls itself is not copied
+	f, err := s.mg.resolveFunction(name)
+	if f == nil || err != nil || depth > maxUnwrap {
+		return "", err
+	}
+	b := newLoopBody(f)
+	if ok, err := s.findLoops(b); !ok || err != nil {
+		return "", err
+	}
+	inner := map[*node]string{} // the copies that calls are to call
+	if !b.parallel() {
+		for _, n := range b.loops {
+			if !isCall(n.op) {
+				continue
+			}
+			if inner[n], err = s.split(n.def.GetAttr()["f"].GetFunc().GetName(), depth+1); err != nil {
+				return "", err
+			}
+		}
+		maps.DeleteFunc(inner, func(_ *node, copied string) bool { return copied == "" })
+		if len(inner) == 0 {
+			return "", nil
+		}
+	}
+	copied := twinFunction(name, s.twin)
+	def, clusters, ok := b.split(copied, inner)
+	if !ok {
+		return "", nil
+	}
+	s.functions = append(append(s.functions, def), clusters...)
+	s.copies[name] = copied
+	return copied, nil
+}
+
+// findLoops finds the nodes of a body that loop. It reports false where there is none, or one of a kind that is not known here.
+func (s *loopSplitter) findLoops(b *loopBody) (bool, error) {
+	for _, n := range b.f.nodes {
+		if !b.live[n] {
+			continue
+		}
+		loops := isLoop(n)
+		if !loops {
+			var err error
+			if loops, err = s.calls(n.def, 0); err != nil {
+				return false, err
+			}
+		}
+		switch {
+		case !loops:
+		case !isLoop(n) && !isCall(n.op) || len(b.loops) == maxLoops:
+			return false, nil
+		default:
+			b.loops = append(b.loops, n)
+		}
+	}
+	return len(b.loops) > 0, nil
+}
+
+// calls reports whether a node calls a function that loops.
+func (s *loopSplitter) calls(n *nodepb.NodeDef, depth int) (loops bool, err error) {
+	eachFunction(n.GetAttr(), func(name string) {
+		if err == nil && !loops {
+			loops, err = s.hasLoop(name, depth)
+		}
+	})
+	return loops, err
+}
+
+func (s *loopSplitter) hasLoop(name string, depth int) (bool, error) {
+	if known, ok := s.loops[name]; ok || depth > maxUnwrap {
+		return known, nil
+	}
+	s.loops[name] = false // one that calls itself is asked no more
+	def, err := s.mg.Function(name)
+	if err != nil {
+		return false, err
+	}
+	for _, n := range def.GetNodeDef() {
+		loops := n.GetOp() == "While" || n.GetOp() == "StatelessWhile"
+		if !loops {
+			if loops, err = s.calls(n, depth+1); err != nil {
+				return false, err
+			}
+		}
+		if loops {
+			s.loops[name] = true
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// loopBody is a function out of which loops are taken.
+type loopBody struct {
+	f       *function
+	loops   []*node
+	live    map[*node]bool
+	users   map[*node][]*node // those that are live, by data
+	results map[*node]bool    // whose outputs the function returns
+	byShape map[*node]bool    // see shapeOnly
+	written map[ref]string    // how the function writes a reference
+	gone    map[*node]*loopCluster
+}
+
+func newLoopBody(f *function) *loopBody {
+	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}}
+	var roots []*node
+	for i, r := range f.rets {
+		b.written[r] = f.def.GetRet()[f.def.GetSignature().GetOutputArg()[i].GetName()]
+		if r.node != nil {
+			b.results[r.node] = true
+			roots = append(roots, r.node)
+		}
+	}
+	for _, name := range f.def.GetControlRet() {
+		roots = append(roots, f.byName[name])
+	}
+	b.live = b.ancestors(roots...)
+	for _, n := range f.nodes {
+		if !b.live[n] {
+			continue
+		}
+		data := slices.DeleteFunc(slices.Clone(n.def.GetInput()), func(in string) bool { return strings.HasPrefix(in, "^") })
+		for i, r := range n.inputs {
+			b.written[r] = data[i]
+			if r.node != nil {
+				b.users[r.node] = append(b.users[r.node], n)
+			}
+		}
+	}
+	return b
+}
+
+// ancestors are the nodes that some depend on, by data or order, and these themselves.
+func (b *loopBody) ancestors(of ...*node) map[*node]bool {
+	seen := map[*node]bool{}
+	for todo := slices.Clone(of); len(todo) > 0; {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if n == nil || seen[n] {
+			continue
+		}
+		seen[n] = true
+		for _, r := range n.inputs {
+			todo = append(todo, r.node)
+		}
+		for _, in := range n.orders() {
+			todo = append(todo, b.f.byName[in[1:]])
+		}
+	}
+	return seen
+}
+
+// parallel reports whether two of the loops do not wait for each other.
+func (b *loopBody) parallel() bool {
+	needs := make([]map[*node]bool, len(b.loops))
+	for i, n := range b.loops {
+		needs[i] = b.ancestors(n)
+	}
+	for i, n := range b.loops {
+		for j := range i {
+			if !needs[i][b.loops[j]] && !needs[j][n] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shapeOps compute what depends on shapes alone when what they take does.
+var shapeOps = opSets(map[bool]string{true: `Const Pack StridedSlice Slice Prod Mul Add AddV2 Sub FloorDiv Maximum Minimum Range Cast ConcatV2 Reshape ExpandDims Squeeze
+	Fill Identity GatherV2`})
+
+// sizeOps look at the shape of what they take, and at nothing else.
+var sizeOps = opSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"})
+
+// moveOps move values, and compute nothing. What stands before a loop for it alone, or takes its results alone, is compiled with it.
+var moveOps = opSets(map[bool]string{true: "Identity Transpose ReverseV2 StridedSlice Reshape ExpandDims Squeeze"})
+
+// listOps make or read lists of tensors, which XLA takes from nobody and gives to nobody.
+var listOps = opSets(map[bool]string{true: "TensorListFromTensor TensorListReserve TensorListStack TensorListGetItem"})
+
+// shapeOnly reports whether a node's value depends on the shapes of tensors alone: a copy of it costs nothing, and is a constant to XLA, which compiles
+// each shape by itself.
+func (b *loopBody) shapeOnly(n *node) bool {
+	if known, ok := b.byShape[n]; ok {
+		return known
+	}
+	b.byShape[n] = false // until it is known, against circles
+	ok := sizeOps[n.op] && !isVariant(n.def.GetAttr()["T"].GetType()) ||
+		shapeOps[n.op] && !slices.ContainsFunc(n.inputs, func(r ref) bool { return r.node == nil || !b.shapeOnly(r.node) })
+	b.byShape[n] = ok
+	return ok
+}
+
+// isVariant reports whether values of a type have no size and cannot be looked into.
+func isVariant(t typespb.DataType) bool {
+	return t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_RESOURCE
+}
+
+// loopCluster is what is compiled with one loop.
+type loopCluster struct {
+	b      *loopBody
+	loop   *node
+	nodes  map[*node]bool     // of the body; copies of those that the loop is made from, where others take them too
+	after  map[*node]bool     // those of nodes that take the loop's results, and the loop: they are gone from the body
+	shapes map[*node]bool     // copies of what depends on shapes alone
+	inputs []ref              // what comes from outside
+	types  []typespb.DataType // of inputs
+	outs   []ref              // what others take
+	name   string             // of the node that calls it
+}
+
+// grow collects the cluster. taken are the nodes of the clusters before it. It reports false for what cannot be taken out.
+func (c *loopCluster) grow(taken map[*node]bool) bool {
+	var todo []*node
+	add := func(n *node, after bool) {
+		c.nodes[n] = true
+		if after {
+			c.after[n] = true
+		}
+		todo = append(todo, n)
+	}
+	add(c.loop, true)
+	for ; len(todo) > 0; todo = todo[1:] {
+		n := todo[0]
+		if n != c.loop && !moveOps[n.op] && !listOps[n.op] || taken[n] && (c.after[n] || c.b.gone[n] != nil) {
+			return false
+		}
+		for i, r := range n.inputs {
+			p := r.node
+			if p == nil || c.nodes[p] || c.b.shapeOnly(p) {
+				continue
+			}
+			if inputType(n, i) == typespb.DataType_DT_VARIANT || !taken[p] && moveOps[p.op] && c.allUsersIn(p) {
+				add(p, false)
+			}
+		}
+		if !c.after[n] {
+			continue
+		}
+		for _, u := range c.b.users[n] {
+			if !c.nodes[u] && (takesList(u, n) || !taken[u] && moveOps[u.op] && c.allFromHere(u)) {
+				add(u, true)
+			}
+		}
+	}
+	return true
+}
+
+// takesList reports whether u takes a list of tensors that n makes.
+func takesList(u, n *node) bool {
+	for i, r := range u.inputs[:min(len(u.inputs), 1)] { // the list comes first
+		if r.node == n && listOps[u.op] && inputType(u, i) == typespb.DataType_DT_VARIANT {
+			return true
+		}
+	}
+	return false
+}
+
+// maxUsers bounds the search for neighbours that are compiled with a loop.
+const maxUsers = 64
+
+// allUsersIn reports whether nothing but the cluster takes what p makes.
+func (c *loopCluster) allUsersIn(p *node) bool {
+	users := c.b.users[p]
+	return !c.b.results[p] && len(users) <= maxUsers && !slices.ContainsFunc(users, func(u *node) bool { return !c.nodes[u] })
+}
+
+// allFromHere reports whether u takes results of the loop, and nothing else but what depends on shapes.
+func (c *loopCluster) allFromHere(u *node) bool {
+	return len(u.inputs) <= maxUsers && !slices.ContainsFunc(u.inputs, func(r ref) bool { return r.node == nil || !c.after[r.node] && !c.b.shapeOnly(r.node) })
+}
+
+// sorted lists nodes in the order of the function.
+func (c *loopCluster) sorted(sets ...map[*node]bool) []*node {
+	var list []*node
+	for _, nodes := range sets {
+		list = slices.AppendSeq(list, maps.Keys(nodes))
+	}
+	slices.SortFunc(list, func(x, y *node) int { return x.index - y.index })
+	return list
+}
+
+// bind finds what the cluster takes from outside.
+func (c *loopCluster) bind() bool {
+	for todo := c.sorted(c.nodes); len(todo) > 0; {
+		n := todo[0]
+		todo = todo[1:]
+		for i, r := range n.inputs {
+			switch at := slices.Index(c.inputs, r); {
+			case !r.ok():
+				return false
+			case r.node != nil && (c.nodes[r.node] || c.shapes[r.node]):
+			case r.node != nil && c.b.shapeOnly(r.node):
+				c.shapes[r.node] = true
+				todo = append(todo, r.node)
+			case at < 0:
+				c.inputs = append(c.inputs, r)
+				c.types = append(c.types, inputType(n, i))
+			case c.types[at] == typespb.DataType_DT_INVALID:
+				c.types[at] = inputType(n, i)
+			}
+		}
+	}
+	return true
+}
+
+// inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID where that is not known.
+func inputType(n *node, i int) typespb.DataType {
+	attr := n.def.GetAttr()
+	list := func(name string) typespb.DataType {
+		if types := attr[name].GetList().GetType(); i < len(types) {
+			return types[i]
+		}
+		return typespb.DataType_DT_INVALID
+	}
+	switch {
+	case isLoop(n):
+		return list("T")
+	case isCall(n.op):
+		return list("Tin")
+	case sizeOps[n.op] || moveOps[n.op] && i == 0:
+		return attr["T"].GetType()
+	case n.op == "TensorListFromTensor" && i == 0:
+		return attr["element_dtype"].GetType()
+	case n.op == "TensorListStack" && i == 0 || n.op == "TensorListGetItem" && i == 0:
+		return typespb.DataType_DT_VARIANT
+	}
+	return typespb.DataType_DT_INVALID
+}
+
+// outputType returns the type of an output of a node that may stand in a cluster; DT_INVALID where that is not known, or XLA cannot give it away.
+func outputType(r ref) typespb.DataType {
+	attr := r.node.def.GetAttr()
+	t := typespb.DataType_DT_INVALID
+	switch {
+	case isLoop(r.node):
+		if types := attr["T"].GetList().GetType(); r.out < len(types) {
+			t = types[r.out]
+		}
+	case isCall(r.node.op):
+		if types := attr["Tout"].GetList().GetType(); r.out < len(types) {
+			t = types[r.out]
+		}
+	case moveOps[r.node.op]:
+		t = attr["T"].GetType()
+	case r.node.op == "TensorListStack" || r.node.op == "TensorListGetItem":
+		t = attr["element_dtype"].GetType()
+	}
+	if isVariant(t) || t == typespb.DataType_DT_STRING {
+		return typespb.DataType_DT_INVALID
+	}
+	return t
+}
+
+// split makes the copy of the body, and the functions that are marked for XLA. It reports false where a loop cannot be taken out.
+func (b *loopBody) split(copied string, inner map[*node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
+	var clusters []*loopCluster
+	taken := map[*node]bool{}
+	for _, n := range b.loops {
+		if inner[n] != "" {
+			continue
+		}
+		c := &loopCluster{
+			b: b, loop: n, nodes: map[*node]bool{}, after: map[*node]bool{}, shapes: map[*node]bool{},
+			name: b.unused("tfrun_xla_" + strconv.Itoa(len(clusters))),
+		}
+		if !c.grow(taken) || !c.bind() {
+			return nil, nil, false
+		}
+		maps.Copy(taken, c.nodes)
+		for m := range c.after {
+			b.gone[m] = c
+		}
+		clusters = append(clusters, c)
+	}
+	b.findOutputs()
+	def = proto.CloneOf(b.f.def)
+	def.Signature.Name = copied
+	def.NodeDef = nil
+	for _, n := range b.f.nodes {
+		if b.gone[n] != nil || !b.live[n] {
+			continue
+		}
+		node, ok := b.moved(n)
+		if !ok {
+			return nil, nil, false
+		}
+		if inner[n] != "" {
+			node.Attr["f"].GetFunc().Name = inner[n]
+		}
+		def.NodeDef = append(def.NodeDef, node)
+	}
+	for i, c := range clusters {
+		f, call, ok := c.function(copied + "_loop_" + strconv.Itoa(i))
+		if !ok {
+			return nil, nil, false
+		}
+		made = append(made, f)
+		def.NodeDef = append(def.NodeDef, call)
+	}
+	for i, out := range def.GetSignature().GetOutputArg() {
+		if def.Ret[out.GetName()], ok = b.rewrite(b.f.rets[i]); !ok {
+			return nil, nil, false
+		}
+	}
+	for key, name := range def.GetControlRet() {
+		def.ControlRet[key] = strings.TrimPrefix(b.order("^"+name), "^")
+	}
+	return def, made, sweep(def)
+}
+
+// unused returns the name, or one like it that no node and no argument of the body has.
+func (b *loopBody) unused(name string) string {
+	for b.f.byName[name] != nil || slices.Contains(b.f.args, name) {
+		name += "_"
+	}
+	return name
+}
+
+// findOutputs finds which results of the clusters others take.
+func (b *loopBody) findOutputs() {
+	take := func(r ref, to *loopCluster) {
+		if c := b.gone[r.node]; r.node != nil && c != nil && c != to && !slices.Contains(c.outs, r) {
+			c.outs = append(c.outs, r)
+		}
+	}
+	for _, n := range b.f.nodes {
+		if b.live[n] {
+			for _, r := range n.inputs {
+				take(r, b.gone[n])
+			}
+		}
+	}
+	for _, r := range b.f.rets {
+		take(r, nil)
+	}
+}
+
+// rewrite writes a reference as it stands in the copy of the body.
+func (b *loopBody) rewrite(r ref) (string, bool) {
+	c := b.gone[r.node]
+	if r.node == nil || c == nil {
+		return b.written[r], r.ok()
+	}
+	at := slices.Index(c.outs, r)
+	return fmt.Sprintf("%s:output:%d", c.name, at), at >= 0
+}
+
+// order does the same for an input that is there for the order alone, "^node".
+func (b *loopBody) order(in string) string {
+	if c := b.gone[b.f.byName[in[1:]]]; c != nil {
+		return "^" + c.name
+	}
+	return in
+}
+
+// moved is a node as it stands in the copy of the body. It no longer wishes to stand on the device of another one, which may be gone.
+func (b *loopBody) moved(n *node) (*nodepb.NodeDef, bool) {
+	def := proto.CloneOf(n.def)
+	def.Input = nil
+	delete(def.Attr, "_class")
+	for _, r := range n.inputs {
+		in, ok := b.rewrite(r)
+		if !ok {
+			return nil, false
+		}
+		def.Input = append(def.Input, in)
+	}
+	for _, in := range n.orders() {
+		if in = b.order(in); !slices.Contains(def.Input, in) {
+			def.Input = append(def.Input, in)
+		}
+	}
+	return def, true
+}
+
+// orders are the inputs of a node that are there for the order alone, "^node".
+func (n *node) orders() []string {
+	return slices.DeleteFunc(slices.Clone(n.def.GetInput()), func(in string) bool { return !strings.HasPrefix(in, "^") })
+}
+
+// function makes the function that is marked for XLA, and the call of it.
+func (c *loopCluster) function(name string) (*functionpb.FunctionDef, *nodepb.NodeDef, bool) {
+	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
+	def := &functionpb.FunctionDef{
+		Signature: &opdefpb.OpDef{Name: name, IsStateful: true}, Ret: map[string]string{}, Attr: map[string]*attrpb.AttrValue{mustCompile: yes},
+	}
+	call := &nodepb.NodeDef{Name: c.name, Op: "StatefulPartitionedCall"}
+	args := map[ref]string{}
+	var in, out []typespb.DataType
+	for i, r := range c.inputs {
+		input, ok := c.b.rewrite(r)
+		if t := c.types[i]; !ok || t == typespb.DataType_DT_INVALID || t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_STRING {
+			return nil, nil, false
+		}
+		args[r] = c.b.unused("tfrun_in_" + strconv.Itoa(i))
+		def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: args[r], Type: c.types[i]})
+		call.Input = append(call.Input, input)
+		in = append(in, c.types[i])
+	}
+	for i, r := range c.outs {
+		t := outputType(r)
+		if t == typespb.DataType_DT_INVALID {
+			return nil, nil, false
+		}
+		arg := "tfrun_out_" + strconv.Itoa(i)
+		def.Signature.OutputArg = append(def.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: arg, Type: t})
+		def.Ret[arg] = c.b.written[r]
+		out = append(out, t)
+	}
+	for _, n := range c.sorted(c.nodes, c.shapes) {
+		node := proto.CloneOf(n.def)
+		node.Input = nil
+		delete(node.Attr, "_class")
+		for _, r := range n.inputs {
+			if arg, ok := args[r]; ok {
+				node.Input = append(node.Input, arg)
+			} else {
+				node.Input = append(node.Input, c.b.written[r])
+			}
+		}
+		for _, order := range n.orders() {
+			switch before := c.b.f.byName[order[1:]]; {
+			case c.nodes[before]:
+				node.Input = append(node.Input, order)
+			case c.after[n]:
+				if order = c.b.order(order); !slices.Contains(call.Input, order) {
+					call.Input = append(call.Input, order)
+				}
+			}
+		}
+		def.NodeDef = append(def.NodeDef, node)
+	}
+	types := func(list []typespb.DataType) *attrpb.AttrValue {
+		return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Type: list}}}
+	}
+	none := &attrpb.AttrValue{Value: &attrpb.AttrValue_S{}}
+	call.Attr = map[string]*attrpb.AttrValue{
+		"Tin": types(in), "Tout": types(out), "config": none, "config_proto": none, "executor_type": none, mustCompile: yes,
+		"f": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: name, Attr: map[string]*attrpb.AttrValue{mustCompile: yes}}}},
+	}
+	return def, call, len(out) > 0
+}
+
+// sweep leaves out the nodes of a function that nothing depends on any more. It reports false where nodes depend on each other in a circle.
+func sweep(def *functionpb.FunctionDef) bool {
+	nodes := map[string]*nodepb.NodeDef{}
+	for _, n := range def.GetNodeDef() {
+		nodes[n.GetName()] = n
+	}
+	todo := slices.Concat(slices.Collect(maps.Values(def.GetRet())), slices.Collect(maps.Values(def.GetControlRet())))
+	const entered, left = 1, 2
+	state := map[*nodepb.NodeDef]int{}
+	for len(todo) > 0 {
+		name, _, _ := strings.Cut(strings.TrimPrefix(todo[len(todo)-1], "^"), ":")
+		switch n := nodes[name]; {
+		case n == nil || state[n] == left:
+			todo = todo[:len(todo)-1]
+		case state[n] == entered:
+			state[n] = left
+			todo = todo[:len(todo)-1]
+		default:
+			state[n] = entered
+			for _, in := range n.GetInput() {
+				before, _, _ := strings.Cut(strings.TrimPrefix(in, "^"), ":")
+				if state[nodes[before]] == entered && nodes[before] != nil {
+					return false
+				}
+				todo = append(todo, in)
+			}
+		}
+	}
+	def.NodeDef = slices.DeleteFunc(def.GetNodeDef(), func(n *nodepb.NodeDef) bool { return state[n] == 0 })
+	return true
+}
