@@ -18,8 +18,9 @@ type overlay struct {
 }
 
 // newOverlay writes what is left of a graph when only the signatures of the options are to run, with twins for XLA where it is on. Where nothing is gained, or
-// there is no place for temporary files, the model is loaded as it is. A graph that is for one of several devices is written in any case.
-func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overlay, error) {
+// there is no place for temporary files, the model is loaded as it is. A graph that is for one of several devices is written in any case. lengths is
+// [savedmodel.Reduction]'s.
+func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, lengths bool) (overlay, error) {
 	switch {
 	case o.place != "":
 	case o.NoPrune:
@@ -31,7 +32,7 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overl
 	if err != nil {
 		return overlay{}, err
 	}
-	graph, err := mg.Reduced(savedmodel.Reduction{Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled(), NoOptimizer: o.optimizer() == OptimizerNone})
+	graph, err := mg.Reduced(o.reduction(lengths))
 	if err != nil {
 		return overlay{}, err
 	}
@@ -54,6 +55,13 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options) (overl
 		return overlay{why: err.Error()}, nil // slower, not wrong
 	}
 	return over, nil
+}
+
+// reduction says what is left of the graph.
+func (o Options) reduction(lengths bool) savedmodel.Reduction {
+	return savedmodel.Reduction{
+		Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled(), Lengths: lengths, NoOptimizer: o.optimizer() == OptimizerNone,
+	}
 }
 
 // TemporaryError says that a model cannot be put on several devices, because there is no place for the files that say so to TensorFlow.
@@ -127,7 +135,19 @@ func (s *Session) loadFiles(ctx context.Context, o Options) (e engine, why strin
 
 // withFiles has load load what loadFiles does.
 func (s *Session) withFiles(o Options, load func(dir string) error) (why string, err error) {
-	over, err := newOverlay(s.graph, s.model, o)
+	if s.xla == nil || s.xla.noLengths.Load() {
+		return s.withOverlay(o, false, load)
+	}
+	why, err = s.withOverlay(o, true, load)
+	if err != nil && strings.Contains(err.Error(), savedmodel.LengthsOp) { // which this libtensorflow does not know
+		s.xla.noLengths.Store(true)
+		return s.withOverlay(o, false, load)
+	}
+	return why, err
+}
+
+func (s *Session) withOverlay(o Options, lengths bool, load func(dir string) error) (why string, err error) {
+	over, err := newOverlay(s.graph, s.model, o, lengths)
 	if err != nil {
 		return "", err
 	}

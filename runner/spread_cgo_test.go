@@ -80,7 +80,7 @@ func TestPlacedIsHeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for device, ok := range map[string]bool{"/device:CPU:1": true, "/device:CPU:2": false} {
-		o, err := newOverlay(graph, m, Options{place: device})
+		o, err := newOverlay(graph, m, Options{place: device}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -13,12 +14,12 @@ import (
 )
 
 // XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few, and often slower for full batches. Where a signature has
-// loops that do not wait for each other, such as the two directions of a bidirectional layer, these are what is compiled, each by itself, and full batches are
-// quicker, too: see [savedmodel.Reduction]. Each combination of the inputs' shapes is compiled by itself, which takes from 0.1 s to some seconds, and is kept
-// as long as the session.
+// loops, such as recurrent layers, these alone are compiled, each by itself; full batches are quicker then, too, and what is compiled for one length serves others:
+// see [savedmodel.Compilation]. Each combination of the inputs' shapes, but for lengths that share a [savedmodel.CompiledSize], is compiled by itself, which
+// takes from 0.1 s to some seconds, and is kept as long as the session.
 //
 // Answers agree up to rounding. What TensorFlow reports at run time about the values themselves, XLA does not see: a division of whole numbers by zero is no
-// error there, and an index beyond the end of a table takes the table's last row. Of the latter the session is wary: where a signature looks
+// error there, and an index beyond the end of a table takes the table's last row. Of the latter the session is wary: where what is compiled looks
 // something up by index, values below or above all that went through uncompiled runs before are not given to XLA.
 type XLA string
 
@@ -27,7 +28,7 @@ const (
 	XLAOff XLA = "off"
 	// XLAOn compiles every shape when it comes for the first time, up to [Options.XLAShapes] of them.
 	XLAOn XLA = "on"
-	// XLAAuto compiles a shape that has come a few times, measures both ways on the data's own batches, and stays with the quicker one. It spends
+	// XLAAuto compiles a shape that has come a few times, runs the data's own batches both ways by turns, and stays with the quicker one. It spends
 	// a second and a quarter of the running time on compiling at most. Which of two roundings an answer has depends on the measurement.
 	XLAAuto XLA = "auto"
 )
@@ -69,10 +70,13 @@ func (s *Session) xlaMode() XLA {
 
 // xlaState is what the functions of a session share.
 type xlaState struct {
+	o        Options
 	mode     XLA
 	most     int // shapes
 	fellBack func(error)
 	start    time.Time
+
+	noLengths atomic.Bool // this libtensorflow compiles each length by itself
 
 	mu         sync.Mutex
 	report     XLAReport
@@ -83,7 +87,7 @@ func newXLAState(o Options) *xlaState {
 	if !o.XLA.enabled() {
 		return nil
 	}
-	x := &xlaState{mode: o.XLA, most: o.XLAShapes, fellBack: o.XLAFallback, start: time.Now(), signatures: map[string]*signatureXLA{}}
+	x := &xlaState{o: o, mode: o.XLA, most: o.XLAShapes, fellBack: o.XLAFallback, start: time.Now(), signatures: map[string]*signatureXLA{}}
 	if x.most == 0 {
 		x.most = DefaultXLAShapes
 	}
@@ -113,7 +117,8 @@ type compiler struct {
 type signatureXLA struct {
 	state   *xlaState
 	name    string
-	lookups bool // something is looked up by index
+	lookups bool // something that is compiled is looked up by index
+	lengths bool // what is compiled for one length serves those with the same [savedmodel.CompiledSize]
 
 	mu     sync.Mutex
 	off    bool // XLA failed
@@ -124,23 +129,24 @@ type signatureXLA struct {
 
 // shapeState is what is known of one combination of the inputs' shapes.
 type shapeState struct {
-	elements    int64
-	plain, xla  measure
-	tried, kept bool // XLA was asked to compile it; and is to run it
+	elements int64 // of the first that came
+	seen     int   // uncompiled runs before it was compiled
+	stage    shapeStage
+	turns    int       // runs that were given out in the trial
+	plain    []float64 // durations per element, in the trial
+	xla      []float64
 }
 
-// measure is the shortest of a number of runs.
-type measure struct {
-	runs  int
-	least time.Duration
-}
+// shapeStage is how far XLA is with a shape.
+type shapeStage int
 
-func (m *measure) add(d time.Duration) {
-	if m.runs == 0 || d < m.least {
-		m.least = d
-	}
-	m.runs++
-}
+const (
+	stageUntried   shapeStage = iota
+	stageCompiling            // the first compiled run is under way
+	stageTrial                // runs take turns, and are measured
+	stageKept                 // XLA runs it
+	stageDropped              // XLA does not
+)
 
 // lookupOps fail for an index that is out of range; compiled, they take the nearest one.
 var lookupOps = []string{
@@ -189,12 +195,12 @@ func (f *Function) signatureXLA() (*signatureXLA, error) {
 	if c := x.signatures[f.signature.Name]; c != nil {
 		return c, nil
 	}
-	ops, err := f.session.graph.Operations(f.signature)
+	compiled, err := f.session.graph.Compilation(f.signature, x.o.reduction(!x.noLengths.Load()))
 	if err != nil {
 		return nil, err
 	}
-	c := &signatureXLA{state: x, name: f.signature.Name, shapes: map[string]*shapeState{}, ranges: make([]valueRange, len(f.inputs))}
-	c.lookups = slices.ContainsFunc(ops, func(op string) bool { return slices.Contains(lookupOps, op) })
+	c := &signatureXLA{state: x, name: f.signature.Name, lengths: compiled.Lengths, shapes: map[string]*shapeState{}, ranges: make([]valueRange, len(f.inputs))}
+	c.lookups = slices.ContainsFunc(compiled.Ops, func(op string) bool { return slices.Contains(lookupOps, op) })
 	x.signatures[c.name] = c
 	return c, nil
 }
@@ -211,7 +217,14 @@ func (c *signatureXLA) watch(feeds []Feed) *compiledCall {
 	cc := &compiledCall{}
 	var key []byte
 	for _, f := range feeds {
-		key = fmt.Append(key, f.Dims)
+		dims := f.Dims
+		if c.lengths {
+			dims = slices.Clone(dims)
+			for i := 1; i < len(dims); i++ {
+				dims[i] = savedmodel.CompiledSize(dims[i])
+			}
+		}
+		key = fmt.Append(key, dims)
 		n, _ := tensor.NumElements(f.Dims)
 		cc.elements += n
 	}
@@ -252,7 +265,17 @@ func (c *compiler) run(ctx context.Context, l loaded, cc *compiledCall) ([]tenso
 			c.fail(reason)
 		}
 	}
+	if err != nil && first {
+		c.untry(cc)
+	}
 	return out, err
+}
+
+// untry lets another run try what this one could not: it was interrupted, or its values are at fault.
+func (c *signatureXLA) untry(cc *compiledCall) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shapes[cc.shape].stage = stageUntried
 }
 
 // choose decides on a run. first says that XLA has to compile it.
@@ -277,14 +300,21 @@ func (c *signatureXLA) choose(cc *compiledCall) (compiled, first bool) {
 		s = &shapeState{elements: cc.elements}
 		c.shapes[cc.shape] = s
 	}
-	if s.tried {
-		return s.kept, false
+	switch s.stage {
+	case stageUntried:
+		if !c.worthTrying(s) {
+			return false, false
+		}
+		s.stage = stageCompiling
+		if c.state.mode == XLAOn {
+			s.stage = stageKept // others wait for it: what has come once is compiled from then on
+		}
+		return true, true
+	case stageTrial:
+		s.turns++
+		return s.turns%2 == 1, false
 	}
-	if !c.worthTrying(s) {
-		return false, false
-	}
-	s.tried, s.kept = true, true
-	return true, true
+	return s.stage == stageKept, false
 }
 
 // maxShapeStates bounds the memory that shapes which come only once take.
@@ -293,7 +323,7 @@ const maxShapeStates = 1 << 14
 const (
 	// autoAfter is how many uncompiled runs of a shape auto waits for: the first of a session is no measure.
 	autoAfter = 3
-	// autoRuns is how many compiled runs of a shape auto measures.
+	// autoRuns is how many runs of a shape auto measures each way, by turns: what else the machine does, another batch above all, is then the same for both.
 	autoRuns = 3
 	// autoBudget and autoShare bound the time that auto spends on compiling.
 	autoBudget = time.Second
@@ -311,7 +341,7 @@ func (c *signatureXLA) worthTrying(s *shapeState) bool {
 	if x.mode == XLAOn {
 		return true
 	}
-	return s.plain.runs >= autoAfter && (c.lost == 0 || s.elements < c.lost) &&
+	return s.seen >= autoAfter && (c.lost == 0 || s.elements < c.lost) &&
 		x.report.CompileTime < autoBudget+time.Since(x.start)/autoShare
 }
 
@@ -323,12 +353,18 @@ func (c *signatureXLA) ranPlain(cc *compiledCall, d time.Duration) {
 	for i, r := range cc.ranges {
 		c.ranges[i].include(r)
 	}
-	if s := c.shapes[cc.shape]; s != nil {
-		s.plain.add(d)
+	s := c.shapes[cc.shape]
+	switch {
+	case s == nil:
+	case s.stage == stageUntried:
+		s.seen++
+	case s.stage == stageTrial:
+		s.plain = append(s.plain, cc.per(d))
+		c.decide(s)
 	}
 }
 
-// ranCompiled takes down a compiled run. Auto decides after a few.
+// ranCompiled takes down a compiled run that went well.
 func (c *signatureXLA) ranCompiled(cc *compiledCall, d time.Duration, first bool) {
 	c.state.count(func(r *XLAReport) {
 		r.Runs++
@@ -337,18 +373,36 @@ func (c *signatureXLA) ranCompiled(cc *compiledCall, d time.Duration, first bool
 			r.CompileTime += d
 		}
 	})
-	if first || c.state.mode != XLAAuto {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.shapes[cc.shape]
-	if s.xla.add(d); s.xla.runs == autoRuns && s.xla.least > s.plain.least {
-		s.kept = false
+	switch {
+	case first && s.stage == stageCompiling:
+		s.stage = stageTrial
+	case s.stage == stageTrial:
+		s.xla = append(s.xla, cc.per(d))
+		c.decide(s)
+	}
+}
+
+// decide ends a trial when there is enough to go by.
+func (c *signatureXLA) decide(s *shapeState) {
+	if len(s.plain) < autoRuns || len(s.xla) < autoRuns {
+		return
+	}
+	slices.Sort(s.plain)
+	slices.Sort(s.xla)
+	if s.stage = stageKept; s.xla[len(s.xla)/2] > s.plain[len(s.plain)/2] {
+		s.stage = stageDropped
 		if c.lost == 0 || s.elements < c.lost {
 			c.lost = s.elements
 		}
 	}
+}
+
+// per is a duration per element.
+func (cc *compiledCall) per(d time.Duration) float64 {
+	return float64(d) / float64(max(cc.elements, 1))
 }
 
 // fail gives XLA up for this function.

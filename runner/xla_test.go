@@ -3,9 +3,12 @@
 package runner
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,10 +32,17 @@ func loadXLA(t *testing.T, model string, o Options) (*Session, *Function) {
 	return s, f
 }
 
-// runIDs runs one row of ids through a model with one input and one output.
+// runIDs runs one row of ids through a model with one input and one output, and returns the output's first value.
 func runIDs(t *testing.T, f *Function, ids ...float32) (float32, error) {
 	t.Helper()
 	x, err := tensor.FromSlice(ids, 1, int64(len(ids)))
+	if err == nil && f.Inputs()[0].DType == tensor.Int32 {
+		whole := make([]int32, len(ids))
+		for i, id := range ids {
+			whole[i] = int32(id)
+		}
+		x, err = tensor.FromSlice(whole, 1, int64(len(ids)))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,30 +56,61 @@ func runIDs(t *testing.T, f *Function, ids ...float32) (float32, error) {
 
 // Compiled answers must be those of the plain run, from both forms of export, and an id beyond the table an error as it is without XLA.
 func TestXLAOn(t *testing.T) {
-	for _, model := range []string{"k2_seed", "k3_seed"} {
+	for _, model := range []string{"k2_cnn1d", "k3_cnn1d"} {
 		_, plain := loadXLA(t, model, Options{})
 		var reasons []error
-		s, f := loadXLA(t, model, Options{XLA: XLAOn, XLAShapes: 2, XLAFallback: func(err error) { reasons = append(reasons, err) }})
-		rows := [][]float32{{1, 900, 3}, {1, 2, 3}, {4, 5, 6}, {4, 5, 6, 7}, {1, 2, 3, 4, 5}, {7, 8, 9}}
-		for _, ids := range rows {
+		s, f := loadXLA(t, model, Options{XLA: XLAOn, XLAFallback: func(err error) { reasons = append(reasons, err) }})
+		row := func(high float32) []float32 { return append(slices.Repeat([]float32{1, 2, 3}, 6), 0, high) }
+		for _, high := range []float32{60, 50, 70, 65, 75} {
+			want, err := runIDs(t, plain, row(high)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := runIDs(t, f, row(high)...)
+			if err != nil || math.Abs(float64(got-want)) > 1e-6 {
+				t.Errorf("%s, %v: %v, %v, want %v", model, high, got, err, want)
+			}
+		}
+		_, wantErr := runIDs(t, plain, row(80)...)
+		_, err := runIDs(t, f, row(80)...)
+		if err == nil || wantErr == nil || err.Error() != wantErr.Error() {
+			t.Errorf("%s: an id beyond the table: %v, want %v", model, err, wantErr)
+		}
+		// The first, the third and the fifth row show which ids there are.
+		r := s.XLA()
+		if r.Shapes != 1 || r.Runs != 2 || r.PlainRuns != 3 || r.CompileTime <= 0 || r.Fallback != nil || reasons != nil {
+			t.Errorf("%s: %+v, %v", model, r, reasons)
+		}
+	}
+}
+
+// Loops that are compiled for one length serve those up to the next, and answer as they do uncompiled. Lookups are not compiled with them.
+func TestXLALengths(t *testing.T) {
+	for _, model := range []string{"k2_seed", "k3_seed", "k2_stacked", "k3_masked", "k2_gru"} {
+		_, plain := loadXLA(t, model, Options{})
+		s, f := loadXLA(t, model, Options{XLA: XLAOn, XLAShapes: 6})
+		for n := 1; n <= 15; n++ {
+			ids := make([]float32, n)
+			for i := range ids {
+				ids[i] = float32(1 + (7*i+n)%40)
+			}
 			want, err := runIDs(t, plain, ids...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got, err := runIDs(t, f, ids...)
 			if err != nil || math.Abs(float64(got-want)) > 1e-6 {
-				t.Errorf("%s%v = %v, %v, want %v", model, ids, got, err, want)
+				t.Errorf("%s, %d ids: %v, %v, want %v", model, n, got, err, want)
 			}
 		}
-		_, wantErr := runIDs(t, plain, 1, 8185, 3)
-		_, err := runIDs(t, f, 1, 8185, 3)
+		_, wantErr := runIDs(t, plain, 1, 1e6, 3)
+		_, err := runIDs(t, f, 1, 1e6, 3)
 		if err == nil || wantErr == nil || err.Error() != wantErr.Error() {
 			t.Errorf("%s: an id beyond the table: %v, want %v", model, err, wantErr)
 		}
-		// The first row shows which ids there are; the fifth is of a third shape.
-		r := s.XLA()
-		if r.Shapes != 2 || r.Runs != 4 || r.PlainRuns != 2 || r.CompileTime <= 0 || r.Fallback != nil || reasons != nil {
-			t.Errorf("%s: %+v, %v", model, r, reasons)
+		// Up to 2, 3, 4, 6, 8 and 12; what is longer is one shape too many.
+		if r := s.XLA(); r.Shapes != 6 || r.Runs != 12 || r.PlainRuns != 3 || r.Fallback != nil {
+			t.Errorf("%s: %+v", model, r)
 		}
 	}
 }
@@ -80,23 +121,21 @@ func TestXLALoops(t *testing.T) {
 		model     string
 		optimizer Optimizer
 	}{
-		{"k2_stacked", OptimizerNone},
-		{"k3_masked", OptimizerFunctions},
-		{"own_k3_siamese_shared_layers", OptimizerNone},
+		{"k2_simple_rnn", OptimizerNone},
+		{"k2_td_lstm", OptimizerFunctions},
+		{"own_k3_multi_io", OptimizerNone},
 		{"k2_bidir_none", OptimizerFunctions},
+		{"k3_bidir_ave", OptimizerNone},
 	} {
 		e := readExpectation(t, "../testdata/models/"+test.model)
 		s, _ := loadXLA(t, test.model, Options{XLA: XLAOn, Optimizer: test.optimizer})
-		for round := range 2 { // ids that no plain run has seen are not given to XLA
-			before := s.XLA()
-			for i, x := range e.Examples {
-				if err := runExample(t, s, x, e, i); err != nil {
-					t.Errorf("%s: %v", test.model, err)
-				}
+		for i, x := range e.Examples {
+			if err := runExample(t, s, x, e, i); err != nil {
+				t.Errorf("%s: %v", test.model, err)
 			}
-			if r := s.XLA(); r.Fallback != nil || round == 1 && (r.Runs-before.Runs != int64(len(e.Examples)) || r.Shapes == 0) {
-				t.Errorf("%s: %+v", test.model, r)
-			}
+		}
+		if r := s.XLA(); r.Fallback != nil || r.Runs != int64(len(e.Examples)) || r.Shapes == 0 {
+			t.Errorf("%s: %+v", test.model, r)
 		}
 	}
 }
@@ -207,20 +246,51 @@ func TestXLAFewLengths(t *testing.T) {
 		}
 		rows.WriteString("]\n")
 	}
-	s, _ := loadXLA(t, "k3_masked", Options{XLA: XLAOn})
-	p := PredictOptions{Batching: Bucket, BatchSize: 3, PaddingMayChangeResults: true}
-	got, _ := predict(t, s, p, jsonSource(rows.String()))
-	if r := s.XLA(); r.Shapes > 8 || r.Runs < 10 {
-		t.Errorf("20 batches of up to 61 ids: %+v", r)
-	}
 	plain, _ := loadXLA(t, "k3_masked", Options{})
 	want, _ := predict(t, plain, PredictOptions{BatchSize: 1}, jsonSource(rows.String()))
-	for i := range want {
-		g, _ := tensor.Values[float32](got[i].Values[0].Tensor)
-		w, _ := tensor.Values[float32](want[i].Values[0].Tensor)
-		if got[i].Row != want[i].Row || math.Abs(float64(g[0]-w[0])) > 1e-5 {
-			t.Errorf("row %d: %v, want %v", i, g, w)
+	for _, each := range []bool{false, true} {
+		s, err := Load(t.Context(), "../testdata/models/k3_masked/model", Options{XLA: XLAOn})
+		if err != nil {
+			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = s.Close() })
+		s.xla.noLengths.Store(each) // as if each length had to be compiled by itself
+		p := PredictOptions{Batching: Bucket, BatchSize: 3, PaddingMayChangeResults: true}
+		got, _ := predict(t, s, p, jsonSource(rows.String()))
+		if r := s.XLA(); r.Shapes > 8 || r.Runs < 10 {
+			t.Errorf("20 batches of up to 61 ids: %+v", r)
+		}
+		for i := range want {
+			g, _ := tensor.Values[float32](got[i].Values[0].Tensor)
+			w, _ := tensor.Values[float32](want[i].Values[0].Tensor)
+			if got[i].Row != want[i].Row || math.Abs(float64(g[0]-w[0])) > 1e-5 {
+				t.Errorf("row %d: %v, want %v", i, g, w)
+			}
+		}
+	}
+}
+
+// A libtensorflow that does not know the operation for lengths gets a graph without it.
+func TestXLAWithoutLengths(t *testing.T) {
+	m, err := savedmodel.Open("../testdata/models/k3_seed/model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{XLA: XLAOn}
+	s := &Session{model: m, graph: m.MetaGraphs[0], xla: newXLAState(o)}
+	var knows []bool
+	_, err = s.withFiles(o, func(dir string) error {
+		graph, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
+		if err != nil {
+			return err
+		}
+		if knows = append(knows, bytes.Contains(graph, []byte(savedmodel.LengthsOp))); knows[len(knows)-1] {
+			return &Error{Op: "load", Msg: "Op type not registered '" + savedmodel.LengthsOp + "' in binary running on here"}
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(knows, []bool{true, false}) || !s.xla.noLengths.Load() {
+		t.Errorf("%v, %v", knows, err)
 	}
 }
 

@@ -122,7 +122,7 @@ func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 		}
 		p.nodes[twin] = true
 		called := node.Attr["f"].GetFunc()
-		loops := &loopSplitter{mg: mg, twin: node.Name, copies: map[string]string{}, loops: map[string]bool{}}
+		loops := newLoopSplitter(mg, node.Name, p.lengths)
 		copied := ""
 		if p.cpuOnly { // GPUs run the operations of one program at the same time
 			if copied, err = loops.split(called.Name, 0); err != nil {
@@ -149,6 +149,58 @@ func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 		}
 	}
 	return nil
+}
+
+// Compilation says what XLA compiles of a signature.
+type Compilation struct {
+	// Ops are the types of the operations that are compiled, in alphabetical order.
+	Ops []string
+	// Lengths says that what is compiled for one size of an axis that is open, and not the first, serves all that have the same [CompiledSize].
+	Lengths bool
+}
+
+// Compilation says what of a signature is compiled in the twin that [MetaGraph.Reduced] makes of it, by the same choices. Only signatures that
+// [MetaGraph.CheckCompile] lets through have one.
+func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error) {
+	g, err := mg.graph()
+	if err != nil {
+		return Compilation{}, err
+	}
+	c := Compilation{Lengths: r.CPUOnly && r.Lengths}
+	ops := map[string]bool{}
+	for _, output := range s.tensorNames(s.Outputs) {
+		node, err := g.call(output)
+		if err != nil || node == nil {
+			return Compilation{}, err
+		}
+		called := node.Attr["f"].GetFunc().GetName()
+		compiled := []string{called}
+		loops := newLoopSplitter(mg, node.Name, r.Lengths)
+		if r.CPUOnly {
+			copied, err := loops.split(called, 0)
+			if err != nil {
+				return Compilation{}, err
+			}
+			if copied != "" {
+				compiled = loops.ops
+			} else {
+				c.Lengths = false
+			}
+		}
+		c.Lengths = c.Lengths && !loops.fixed
+		p := &pruner{g: g, cpuOnly: r.CPUOnly, nodes: map[string]bool{}, functions: map[string]bool{}, ops: ops}
+		for _, name := range compiled {
+			if g.functions[name] == nil {
+				ops[name] = true
+			}
+			p.need(name)
+		}
+		if err := p.followFunctions(); err != nil {
+			return Compilation{}, mg.damaged("its graph", err)
+		}
+	}
+	c.Ops = slices.Sorted(maps.Keys(ops))
+	return c, nil
 }
 
 // twinFunction names the copy of a function for one call of it.

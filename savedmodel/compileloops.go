@@ -27,46 +27,76 @@ type loopSplitter struct {
 	functions []*functionpb.FunctionDef
 	copies    map[string]string // function → its copy, "" where there is none
 	loops     map[string]bool   // whether a function has a loop, itself or in one that it calls
+	decoded   map[string]*function
+	users     map[*function]map[*node][]*node
+	asked     int // see maxTaken
+
+	lengths bool     // sizes of open axes may be values to what is compiled
+	fixed   bool     // in one of the copies they are not
+	ops     []string // types of the operations that are compiled, and the functions that these call
 }
 
-// split returns the name of a copy of a function whose loops are compiled one by one; "" where it has no two loops that do not wait for each other, or where
-// they cannot be taken out.
+func newLoopSplitter(mg *MetaGraph, twin string, lengths bool) *loopSplitter {
+	return &loopSplitter{
+		mg: mg, twin: twin, lengths: lengths,
+		copies: map[string]string{}, loops: map[string]bool{}, decoded: map[string]*function{}, users: map[*function]map[*node][]*node{},
+	}
+}
+
+// split returns the name of a copy of a function whose loops are compiled one by one; "" where that gains nothing, or where they cannot be taken out. It gains
+// where two loops do not wait for each other, and where what is compiled serves many lengths.
 func (s *loopSplitter) split(name string, depth int) (string, error) {
 	if copied, ok := s.copies[name]; ok {
 		return copied, nil
 	}
 	s.copies[name] = "" // one that calls itself is not copied
+	if depth > maxUnwrap {
+		return "", nil
+	}
 	f, err := s.mg.resolveFunction(name)
-	if f == nil || err != nil || depth > maxUnwrap {
+	if f == nil || err != nil {
 		return "", err
 	}
 	b := newLoopBody(f)
 	if ok, err := s.findLoops(b); !ok || err != nil {
 		return "", err
 	}
-	inner := map[*node]string{} // the copies that calls are to call
-	if !b.parallel() {
-		for _, n := range b.loops {
-			if !isCall(n.op) {
-				continue
-			}
-			if inner[n], err = s.split(n.def.GetAttr()["f"].GetFunc().GetName(), depth+1); err != nil {
-				return "", err
-			}
+	copied := twinFunction(name, s.twin)
+	def, clusters, ok := b.split(s, copied, nil)
+	if !ok {
+		inner, err := s.splitInner(b, depth)
+		if len(inner) == 0 || err != nil {
+			return "", err
 		}
-		maps.DeleteFunc(inner, func(_ *node, copied string) bool { return copied == "" })
-		if len(inner) == 0 {
+		b = newLoopBody(f)
+		if ok, err := s.findLoops(b); !ok || err != nil {
+			return "", err
+		}
+		if def, clusters, ok = b.split(s, copied, inner); !ok {
 			return "", nil
 		}
-	}
-	copied := twinFunction(name, s.twin)
-	def, clusters, ok := b.split(copied, inner)
-	if !ok {
-		return "", nil
 	}
 	s.functions = append(append(s.functions, def), clusters...)
 	s.copies[name] = copied
 	return copied, nil
+}
+
+// splitInner splits the functions that a body calls. It returns the names of the copies, by call.
+func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*node]string, error) {
+	inner := map[*node]string{}
+	for _, n := range b.loops {
+		if !isCall(n.op) {
+			continue
+		}
+		copied, err := s.split(n.def.GetAttr()["f"].GetFunc().GetName(), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		if copied != "" {
+			inner[n] = copied
+		}
+	}
+	return inner, nil
 }
 
 // findLoops finds the nodes of a body that loop. It reports false where there is none, or one of a kind that is not known here.
@@ -137,10 +167,11 @@ type loopBody struct {
 	byShape map[*node]bool    // see shapeOnly
 	written map[ref]string    // how the function writes a reference
 	gone    map[*node]*loopCluster
+	pads    map[ref]*paddedTensor // by what is padded
 }
 
 func newLoopBody(f *function) *loopBody {
-	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}}
+	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}, pads: map[ref]*paddedTensor{}}
 	var roots []*node
 	for i, r := range f.rets {
 		b.written[r] = f.def.GetRet()[f.def.GetSignature().GetOutputArg()[i].GetName()]
@@ -211,8 +242,20 @@ var shapeOps = opSets(map[bool]string{true: `Const Pack StridedSlice Slice Prod 
 // sizeOps look at the shape of what they take, and at nothing else.
 var sizeOps = opSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"})
 
-// moveOps move values, and compute nothing. What stands before a loop for it alone, or takes its results alone, is compiled with it.
-var moveOps = opSets(map[bool]string{true: "Identity Transpose ReverseV2 StridedSlice Reshape ExpandDims Squeeze"})
+// moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with it.
+var moveOps = opSets(map[bool]string{true: "Identity Transpose ReverseV2 ExpandDims"})
+
+// movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is compiled with the loop. Of two transpositions the second is
+// that of the loop that comes next, for which the batch shall come first.
+func movesOn(u, n *node) bool {
+	switch u.op {
+	case "Identity", "ReverseV2":
+		return true
+	case "Transpose":
+		return n.op == "TensorListStack" || isLoop(n) || isCall(n.op)
+	}
+	return takesStep(u)
+}
 
 // listOps make or read lists of tensors, which XLA takes from nobody and gives to nobody.
 var listOps = opSets(map[bool]string{true: "TensorListFromTensor TensorListReserve TensorListStack TensorListGetItem"})
@@ -243,6 +286,7 @@ type loopCluster struct {
 	after  map[*node]bool     // those of nodes that take the loop's results, and the loop: they are gone from the body
 	shapes map[*node]bool     // copies of what depends on shapes alone
 	inputs []ref              // what comes from outside
+	open   map[ref][]int      // axes of these whose sizes are values
 	types  []typespb.DataType // of inputs
 	outs   []ref              // what others take
 	name   string             // of the node that calls it
@@ -261,7 +305,7 @@ func (c *loopCluster) grow(taken map[*node]bool) bool {
 	add(c.loop, true)
 	for ; len(todo) > 0; todo = todo[1:] {
 		n := todo[0]
-		if n != c.loop && !moveOps[n.op] && !listOps[n.op] || taken[n] && (c.after[n] || c.b.gone[n] != nil) {
+		if n != c.loop && !moveOps[n.op] && !listOps[n.op] && !takesStep(n) || taken[n] && (c.after[n] || c.b.gone[n] != nil) {
 			return false
 		}
 		for i, r := range n.inputs {
@@ -277,7 +321,7 @@ func (c *loopCluster) grow(taken map[*node]bool) bool {
 			continue
 		}
 		for _, u := range c.b.users[n] {
-			if !c.nodes[u] && (takesList(u, n) || !taken[u] && moveOps[u.op] && c.allFromHere(u)) {
+			if !c.nodes[u] && (takesList(u, n) || !taken[u] && movesOn(u, n) && c.allFromHere(u)) {
 				add(u, true)
 			}
 		}
@@ -298,10 +342,10 @@ func takesList(u, n *node) bool {
 // maxUsers bounds the search for neighbours that are compiled with a loop.
 const maxUsers = 64
 
-// allUsersIn reports whether nothing but the cluster takes what p makes.
+// allUsersIn reports whether nothing but the cluster takes what p makes, or looks at its shape, or at a single step.
 func (c *loopCluster) allUsersIn(p *node) bool {
 	users := c.b.users[p]
-	return !c.b.results[p] && len(users) <= maxUsers && !slices.ContainsFunc(users, func(u *node) bool { return !c.nodes[u] })
+	return !c.b.results[p] && len(users) <= maxUsers && !slices.ContainsFunc(users, func(u *node) bool { return !c.nodes[u] && !sizeOps[u.op] && !takesStep(u) })
 }
 
 // allFromHere reports whether u takes results of the loop, and nothing else but what depends on shapes.
@@ -357,7 +401,7 @@ func inputType(n *node, i int) typespb.DataType {
 		return list("T")
 	case isCall(n.op):
 		return list("Tin")
-	case sizeOps[n.op] || moveOps[n.op] && i == 0:
+	case sizeOps[n.op] || (moveOps[n.op] || n.op == "StridedSlice") && i == 0:
 		return attr["T"].GetType()
 	case n.op == "TensorListFromTensor" && i == 0:
 		return attr["element_dtype"].GetType()
@@ -380,7 +424,7 @@ func outputType(r ref) typespb.DataType {
 		if types := attr["Tout"].GetList().GetType(); r.out < len(types) {
 			t = types[r.out]
 		}
-	case moveOps[r.node.op]:
+	case moveOps[r.node.op] || r.node.op == "StridedSlice":
 		t = attr["T"].GetType()
 	case r.node.op == "TensorListStack" || r.node.op == "TensorListGetItem":
 		t = attr["element_dtype"].GetType()
@@ -391,8 +435,9 @@ func outputType(r ref) typespb.DataType {
 	return t
 }
 
-// split makes the copy of the body, and the functions that are marked for XLA. It reports false where a loop cannot be taken out.
-func (b *loopBody) split(copied string, inner map[*node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
+// split makes the copy of the body, and the functions that are marked for XLA. inner are copies of functions that are called, whose loops stay where they are. It
+// reports false where a loop cannot be taken out, and where nothing is gained.
+func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
 	var clusters []*loopCluster
 	taken := map[*node]bool{}
 	for _, n := range b.loops {
@@ -412,6 +457,10 @@ func (b *loopBody) split(copied string, inner map[*node]string) (def *functionpb
 		}
 		clusters = append(clusters, c)
 	}
+	fixed := !b.openAxes(s, clusters)
+	if fixed && len(inner) == 0 && !b.parallel() {
+		return nil, nil, false
+	}
 	b.findOutputs()
 	def = proto.CloneOf(b.f.def)
 	def.Signature.Name = copied
@@ -430,7 +479,7 @@ func (b *loopBody) split(copied string, inner map[*node]string) (def *functionpb
 		def.NodeDef = append(def.NodeDef, node)
 	}
 	for i, c := range clusters {
-		f, call, ok := c.function(copied + "_loop_" + strconv.Itoa(i))
+		f, call, ok := c.function(def, copied+"_loop_"+strconv.Itoa(i))
 		if !ok {
 			return nil, nil, false
 		}
@@ -445,7 +494,35 @@ func (b *loopBody) split(copied string, inner map[*node]string) (def *functionpb
 	for key, name := range def.GetControlRet() {
 		def.ControlRet[key] = strings.TrimPrefix(b.order("^"+name), "^")
 	}
-	return def, made, sweep(def)
+	if !sweep(def) {
+		return nil, nil, false
+	}
+	s.fixed = s.fixed || fixed
+	for _, f := range made {
+		for _, n := range f.GetNodeDef() {
+			s.ops = append(s.ops, n.GetOp())
+			eachFunction(n.GetAttr(), func(name string) { s.ops = append(s.ops, name) })
+		}
+	}
+	return def, made, true
+}
+
+// openAxes finds which sizes are values to what is compiled. It reports false where some are not.
+func (b *loopBody) openAxes(s *loopSplitter, clusters []*loopCluster) bool {
+	open := make([]map[ref][]int, len(clusters))
+	for i, c := range clusters {
+		ok := s.lengths
+		if ok {
+			open[i], ok = c.openAxes(s)
+		}
+		if !ok || len(open[i]) == 0 {
+			return false
+		}
+	}
+	for i, c := range clusters {
+		c.open = open[i]
+	}
+	return true
 }
 
 // unused returns the name, or one like it that no node and no argument of the body has.
@@ -519,7 +596,7 @@ func (n *node) orders() []string {
 }
 
 // function makes the function that is marked for XLA, and the call of it.
-func (c *loopCluster) function(name string) (*functionpb.FunctionDef, *nodepb.NodeDef, bool) {
+func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*functionpb.FunctionDef, *nodepb.NodeDef, bool) {
 	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
 	def := &functionpb.FunctionDef{
 		Signature: &opdefpb.OpDef{Name: name, IsStateful: true}, Ret: map[string]string{}, Attr: map[string]*attrpb.AttrValue{mustCompile: yes},
@@ -527,15 +604,36 @@ func (c *loopCluster) function(name string) (*functionpb.FunctionDef, *nodepb.No
 	call := &nodepb.NodeDef{Name: c.name, Op: "StatefulPartitionedCall"}
 	args := map[ref]string{}
 	var in, out []typespb.DataType
+	arg := func(t typespb.DataType, input string) string {
+		name := c.b.unused("tfrun_in_" + strconv.Itoa(len(in)))
+		def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: t})
+		call.Input = append(call.Input, input)
+		in = append(in, t)
+		return name
+	}
 	for i, r := range c.inputs {
-		input, ok := c.b.rewrite(r)
-		if t := c.types[i]; !ok || t == typespb.DataType_DT_INVALID || t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_STRING {
+		t := c.types[i]
+		if t == typespb.DataType_DT_INVALID || t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_STRING {
 			return nil, nil, false
 		}
-		args[r] = c.b.unused("tfrun_in_" + strconv.Itoa(i))
-		def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: args[r], Type: c.types[i]})
-		call.Input = append(call.Input, input)
-		in = append(in, c.types[i])
+		if axes := c.open[r]; len(axes) > 0 {
+			p, ok := c.b.padded(body, r, t, axes)
+			if !ok {
+				return nil, nil, false
+			}
+			args[r] = arg(t, p.tensor)
+			var sizes []string
+			for _, size := range p.sizes {
+				sizes = append(sizes, arg(typespb.DataType_DT_INT32, size))
+			}
+			args[r] = bounded(def, args[r], t, axes, sizes)
+			continue
+		}
+		input, ok := c.b.rewrite(r)
+		if !ok {
+			return nil, nil, false
+		}
+		args[r] = arg(t, input)
 	}
 	for i, r := range c.outs {
 		t := outputType(r)

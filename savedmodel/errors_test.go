@@ -3,6 +3,7 @@ package savedmodel
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestErrorsInLine puts names into errors that a model may hold: none breaks the line, and none that can be printed is changed.
@@ -22,7 +23,7 @@ func TestErrorsInLine(t *testing.T) {
 		&UninitializedError{Signature: odd, Variables: []string{odd, odd}},
 	}
 	for _, err := range errs {
-		if got := err.Error(); strings.ContainsAny(got, "\n\x1b\xff\u202e") || !strings.Contains(got, `a/\nb\x1b[31m\xff\u202e`) {
+		if got := err.Error(); strings.ContainsAny(got, "\n\x1b\u202e") || !utf8.ValidString(got) || !strings.Contains(got, `a/\nb\x1b[31m\xff\u202e`) {
 			t.Errorf("%T: %q", err, got)
 		}
 	}

@@ -43,6 +43,8 @@ type Reduction struct {
 	// same variables. [CompiledTensor] names its outputs; the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for each
 	// other, each of these is compiled by itself, and TensorFlow runs them side by side: what XLA makes for a CPU runs one operation after the other.
 	Compiled bool
+	// Lengths has what is compiled of loops serve several sizes of open axes, as [Compilation] says. TensorFlow has to know [LengthsOp].
+	Lengths bool
 	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each call carries settings of its own, which count more
 	// than the session's.
 	NoOptimizer bool
@@ -65,7 +67,7 @@ func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pruner{g: g, cpuOnly: r.CPUOnly, noOptimizer: r.NoOptimizer, nodes: map[string]bool{}, functions: map[string]bool{}}
+	p := &pruner{g: g, cpuOnly: r.CPUOnly, lengths: r.Lengths, noOptimizer: r.NoOptimizer, nodes: map[string]bool{}, functions: map[string]bool{}}
 	for name, s := range mg.Signatures {
 		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
 			continue
@@ -111,6 +113,7 @@ func (mg *MetaGraph) loaderRoots() ([]string, error) {
 type pruner struct {
 	g                *graphIndex
 	cpuOnly          bool
+	lengths          bool
 	noOptimizer      bool
 	nodes, functions map[string]bool
 	todo             []string        // functions that are marked and not followed yet

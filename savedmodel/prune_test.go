@@ -57,7 +57,7 @@ func FuzzPruned(f *testing.F) {
 		}
 		for _, mg := range m.MetaGraphs {
 			_, _ = mg.Pruned() // an error is fine, a panic or a hang is not
-			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true})
+			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true, Lengths: true})
 		}
 	})
 }

@@ -1,0 +1,320 @@
+package savedmodel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
+	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+)
+
+// XLA compiles for one shape. A loop over the steps of a sequence is the same for all lengths, but for how often it runs, and XLA has tensors for that,
+// whose sizes are bounded, not fixed: the sequence is padded to a size of a few, and its own size goes along as a value. What is behind it is left
+// out of every answer.
+
+// LengthsOp is the operation that tells XLA a size by a value.
+const LengthsOp = "XlaSetDynamicDimensionSize"
+
+// sizeBounds are the sizes that one compiled program serves up to: two in each doubling. XLA cannot reshape where an axis is bounded by one. That nothing at all is
+// a bound of its own leaves the error to TensorFlow, which has one for a step of an empty sequence.
+var sizeBounds = func() []int32 {
+	bounds := []int32{0}
+	for n := int64(2); n < 1<<30; n *= 2 {
+		bounds = append(bounds, int32(n), int32(n+n/2))
+	}
+	return append(bounds, 1<<30, 1<<31-1)
+}()
+
+// CompiledSize is the size of an open axis, other than the batch, for which XLA compiles what serves n; see [Compilation]. Above 2^31-1 it is n.
+func CompiledSize(n int64) int64 {
+	if i, _ := slices.BinarySearchFunc(sizeBounds, n, func(bound int32, n int64) int { return int(max(min(int64(bound)-n, 1), -1)) }); i < len(sizeBounds) {
+		return int64(sizeBounds[i])
+	}
+	return n
+}
+
+// openAxes finds the axes of the cluster's inputs whose sizes may be given to XLA as values: all that are open but the first, which is the batch. It returns
+// nil where there are none, and reports false where there is one that does more than say how often the loop runs.
+func (c *loopCluster) openAxes(s *loopSplitter) (map[ref][]int, bool) {
+	open := map[ref][]int{}
+	for _, r := range c.inputs {
+		shape, ok := c.b.f.shape(r)
+		if !ok || !shape.Ranked() {
+			if t := c.types[slices.Index(c.inputs, r)]; t == typespb.DataType_DT_RESOURCE {
+				continue
+			}
+			return nil, false
+		}
+		for axis := 1; axis < shape.Rank(); axis++ {
+			if shape.Dim(axis) >= 0 {
+				continue
+			}
+			if !s.onlyLength(c.b.f, c.in, r, axis, 0) {
+				return nil, false
+			}
+			open[r] = append(open[r], axis)
+		}
+	}
+	for _, n := range c.sorted(c.nodes) {
+		if n.op == "TensorListStack" && !s.onlySequence(c.b.f, c.in, ref{node: n}) || isCall(n.op) && !s.sequencesInside(n, 0) {
+			return nil, false
+		}
+	}
+	return open, true
+}
+
+// in reports whether a node stands in the cluster.
+func (c *loopCluster) in(n *node) bool { return c.nodes[n] || c.shapes[n] }
+
+// usersOf returns the users of each node of a function.
+func (s *loopSplitter) usersOf(f *function) map[*node][]*node {
+	users := s.users[f]
+	if users == nil {
+		users = f.users()
+		s.users[f] = users
+	}
+	return users
+}
+
+// taken lists the inputs that a tensor is, among some of the nodes of a function.
+func (s *loopSplitter) taken(f *function, within func(*node) bool, r ref) []inputOf {
+	s.asked++
+	var list []inputOf
+	nodes := f.nodes
+	if r.node != nil {
+		nodes = s.usersOf(f)[r.node]
+	}
+	var last *node
+	for _, n := range nodes {
+		if n == last || within != nil && !within(n) {
+			continue
+		}
+		last = n
+		for i, in := range n.inputs {
+			if in == r {
+				list = append(list, inputOf{n, i})
+			}
+		}
+	}
+	return list
+}
+
+// inputOf is data input i of a node.
+type inputOf struct {
+	n *node
+	i int
+}
+
+// maxFollowed bounds how far a sequence is followed, and maxTaken how often it is asked who takes one: functions may call each other again and again.
+const (
+	maxFollowed = 200
+	maxTaken    = 10_000
+)
+
+// onlyLength reports whether an axis of a tensor does nothing but say how many elements a list of tensors has, and whether the tensor is taken by nothing
+// else than what moves it there.
+func (s *loopSplitter) onlyLength(f *function, within func(*node) bool, r ref, axis, depth int) bool {
+	type tensorAxis struct {
+		r    ref
+		axis int
+	}
+	todo := []tensorAxis{{r, axis}}
+	for i := 0; i < len(todo); i++ {
+		x := todo[i]
+		if len(todo) > maxFollowed || s.asked > maxTaken || depth > maxUnwrap || slices.Contains(f.rets, x.r) && within == nil {
+			return false
+		}
+		for _, u := range s.taken(f, within, x.r) {
+			next := tensorAxis{ref{node: u.n}, x.axis}
+			switch {
+			case u.n.op == "Shape" || u.n.op == "Size" || u.n.op == "Rank":
+				continue
+			case u.n.op == "Identity" || u.n.op == "ZerosLike" || u.n.op == "OnesLike" || u.n.op == "ReverseV2" && u.i == 0:
+			case u.n.op == "Transpose" && u.i == 0:
+				if next.axis = slices.Index(ints(u.n.in(1)), int64(x.axis)); next.axis < 0 {
+					return false
+				}
+			case u.n.op == "ExpandDims" && u.i == 0:
+				at := ints(u.n.in(1))
+				if len(at) != 1 || at[0] < -1 {
+					return false
+				}
+				if at[0] >= 0 && int(at[0]) <= x.axis {
+					next.axis++
+				}
+			case u.n.op == "TensorListFromTensor" && u.i == 0 && x.axis == 0, takesStep(u.n) && u.i == 0 && x.axis == 0:
+				continue
+			case isCall(u.n.op):
+				callee := s.function(u.n.def.GetAttr()["f"].GetFunc().GetName())
+				if callee == nil || u.i >= len(callee.args) || !s.onlyLength(callee, nil, ref{arg: u.i + 1}, x.axis, depth+1) {
+					return false
+				}
+				continue
+			default:
+				return false
+			}
+			if !slices.Contains(todo, next) {
+				todo = append(todo, next)
+			}
+		}
+	}
+	return true
+}
+
+// onlySequence reports whether a sequence that a loop made is only moved, looked at at its first or last step, and given away.
+func (s *loopSplitter) onlySequence(f *function, within func(*node) bool, r ref) bool {
+	todo := []ref{r}
+	for i := 0; i < len(todo); i++ {
+		if len(todo) > maxFollowed || s.asked > maxTaken {
+			return false
+		}
+		for _, u := range s.taken(f, within, todo[i]) {
+			next := ref{node: u.n}
+			switch {
+			case u.i != 0:
+				return false
+			case u.n.op == "Shape":
+				continue
+			case u.n.op == "Identity" || u.n.op == "ReverseV2" || u.n.op == "Transpose":
+			case takesStep(u.n):
+			default:
+				return false
+			}
+			if !slices.Contains(todo, next) {
+				todo = append(todo, next)
+			}
+		}
+	}
+	return true
+}
+
+// takesStep reports whether a node takes the first step of a sequence, or the last, which there are whatever its length.
+func takesStep(n *node) bool {
+	begin := ints(n.in(1))
+	return n.op == "StridedSlice" && n.def.GetAttr()["shrink_axis_mask"].GetI()&1 == 1 &&
+		len(begin) > 0 && !slices.ContainsFunc(begin, func(b int64) bool { return b != 0 && b != -1 })
+}
+
+// sequencesInside does the same for the sequences that are made in a function that a node calls.
+func (s *loopSplitter) sequencesInside(call *node, depth int) bool {
+	f := s.function(call.def.GetAttr()["f"].GetFunc().GetName())
+	if s.asked++; f == nil || s.asked > maxTaken || depth > maxUnwrap {
+		return false
+	}
+	for _, n := range f.nodes {
+		if n.op == "TensorListStack" && !s.onlySequence(f, nil, ref{node: n}) || isCall(n.op) && !s.sequencesInside(n, depth+1) {
+			return false
+		}
+	}
+	return true
+}
+
+// function returns a function, decoded once; nil where there is none.
+func (s *loopSplitter) function(name string) *function {
+	f, ok := s.decoded[name]
+	if !ok {
+		f, _ = s.mg.resolveFunction(name) // what is damaged is not there
+		s.decoded[name] = f
+	}
+	return f
+}
+
+// padded adds to a body what pads a tensor's open axes to the next of sizeBounds.
+func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType, axes []int) (*paddedTensor, bool) {
+	if p := b.pads[r]; p != nil {
+		return p, true
+	}
+	from, ok := b.rewrite(r)
+	if !ok {
+		return nil, false
+	}
+	shape, _ := b.f.shape(r)
+	rank := int64(shape.Rank())
+	scope := b.unused("tfrun_pad_"+strconv.Itoa(len(b.pads))) + "/"
+	// add adds an operation over int32, unless more says otherwise, and returns its output.
+	add := func(name, op, output string, inputs []string, more map[string]*attrpb.AttrValue) string {
+		attr := map[string]*attrpb.AttrValue{"T": int32Attr}
+		maps.Copy(attr, more)
+		def.NodeDef = append(def.NodeDef, &nodepb.NodeDef{Name: scope + name, Op: op, Input: inputs, Attr: attr})
+		return scope + name + ":" + output + ":0"
+	}
+	constant := func(name string, dims []int64, values []int32) string {
+		def.NodeDef = append(def.NodeDef, constNode(scope+name, dims, values))
+		return scope + name + ":output:0"
+	}
+	sizes := add("shape", "Shape", "output", []string{from}, map[string]*attrpb.AttrValue{"T": typeAttr(t), "out_type": int32Attr})
+	one := constant("one", nil, []int32{1})
+	column := add("sizes", "ExpandDims", "output", []string{sizes, one}, map[string]*attrpb.AttrValue{"Tdim": int32Attr})
+	n := int64(len(sizeBounds))
+	tables := constant("tables", []int64{rank, n}, slices.Repeat(sizeBounds, int(rank)))
+	at := add("at", "LowerBound", "output", []string{tables, column}, map[string]*attrpb.AttrValue{"out_type": int32Attr})
+	bounds := &nodepb.NodeDef{
+		Name: scope + "bounds", Op: "GatherV2", Input: []string{constant("table", []int64{n}, sizeBounds), at, constant("axis", nil, []int32{0})},
+		Attr: map[string]*attrpb.AttrValue{"Tparams": int32Attr, "Tindices": int32Attr, "Taxis": int32Attr, "batch_dims": intAttr(0)},
+	}
+	def.NodeDef = append(def.NodeDef, bounds)
+	room := add("room", "Sub", "z", []string{bounds.Name + ":output:0", column}, nil)
+	open := make([]int32, rank)
+	for _, axis := range axes {
+		open[axis] = 1
+	}
+	after := add("after", "Mul", "z", []string{room, constant("open", []int64{rank, 1}, open)}, nil)
+	paddings := add("paddings", "ConcatV2", "output", []string{constant("before", []int64{rank, 1}, make([]int32, rank)), after, one},
+		map[string]*attrpb.AttrValue{"N": intAttr(2), "Tidx": int32Attr})
+	p := &paddedTensor{tensor: add("padded", "Pad", "output", []string{from, paddings}, map[string]*attrpb.AttrValue{"T": typeAttr(t), "Tpaddings": int32Attr})}
+	stride := constant("stride", []int64{1}, []int32{1})
+	for _, axis := range axes {
+		name := fmt.Sprintf("size_%d", axis)
+		begin, end := constant(name+"_begin", []int64{1}, []int32{int32(axis)}), constant(name+"_end", []int64{1}, []int32{int32(axis) + 1})
+		p.sizes = append(p.sizes, add(name, "StridedSlice", "output", []string{sizes, begin, end, stride}, map[string]*attrpb.AttrValue{
+			"Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
+		}))
+	}
+	b.pads[r] = p
+	return p, true
+}
+
+// paddedTensor is a tensor whose open axes are padded, and their sizes before.
+type paddedTensor struct {
+	tensor string
+	sizes  []string
+}
+
+// bounded adds to a compiled function what tells XLA the sizes of an argument's open axes. It returns the tensor to take in the argument's place.
+func bounded(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes []int, sizes []string) string {
+	x := arg
+	for i, axis := range axes {
+		name := fmt.Sprintf("%s_axis_%d", arg, axis)
+		def.NodeDef = append(def.NodeDef, constNode(name, nil, []int32{int32(axis)}), &nodepb.NodeDef{
+			Name: name + "_size", Op: LengthsOp, Input: []string{x, name + ":output:0", sizes[i]}, Attr: map[string]*attrpb.AttrValue{"T": typeAttr(t)},
+		})
+		x = name + "_size:output:0"
+	}
+	return x
+}
+
+var int32Attr = typeAttr(typespb.DataType_DT_INT32)
+
+func intAttr(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: i}} }
+
+func typeAttr(t typespb.DataType) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: t}}
+}
+
+// constNode is a constant of int32; nil dims are a scalar's.
+func constNode(name string, dims []int64, values []int32) *nodepb.NodeDef {
+	shape := &shapepb.TensorShapeProto{}
+	for _, d := range dims {
+		shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
+	}
+	value := &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: shape, IntVal: values}
+	return &nodepb.NodeDef{Name: name, Op: "Const", Attr: map[string]*attrpb.AttrValue{
+		"dtype": int32Attr, "value": {Value: &attrpb.AttrValue_Tensor{Tensor: value}},
+	}}
+}
