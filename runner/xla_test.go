@@ -20,7 +20,12 @@ import (
 // loadXLA loads a model of testdata, and the function to run.
 func loadXLA(t *testing.T, model string, o Options) (*Session, *Function) {
 	t.Helper()
-	s, err := Load(t.Context(), "../testdata/models/"+model+"/model", o)
+	return loadXLADir(t, "../testdata/models/"+model+"/model", o)
+}
+
+func loadXLADir(t *testing.T, dir string, o Options) (*Session, *Function) {
+	t.Helper()
+	s, err := Load(t.Context(), dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,11 +89,14 @@ func TestXLAOn(t *testing.T) {
 	}
 }
 
-// Loops that are compiled for one length serve those up to the next, and answer as they do uncompiled. Lookups are not compiled with them.
+// Loops that are compiled for one length serve those up to the next, and answer as they do uncompiled, by sequences too: XLA does not always say how long
+// these are. Lookups are not compiled with them.
 func TestXLALengths(t *testing.T) {
-	for _, model := range []string{"k2_seed", "k3_seed", "k2_stacked", "k3_masked", "k2_gru"} {
-		_, plain := loadXLA(t, model, Options{})
-		s, f := loadXLA(t, model, Options{XLA: XLAOn, XLAShapes: 6})
+	for _, model := range []string{
+		"testdata/sequences", "../testdata/models/k3_seed/model", "../testdata/models/k2_stacked/model", "../testdata/models/k3_masked/model", "../testdata/models/k2_gru/model",
+	} {
+		_, plain := loadXLADir(t, model, Options{})
+		s, f := loadXLADir(t, model, Options{XLA: XLAOn, XLAShapes: 6})
 		for n := 1; n <= 15; n++ {
 			ids := make([]float32, n)
 			for i := range ids {

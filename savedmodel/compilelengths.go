@@ -12,6 +12,7 @@ import (
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // XLA compiles for one shape. A loop over the steps of a sequence is the same for all lengths, but for how often it runs, and XLA has tensors for that,
@@ -59,6 +60,11 @@ func (c *loopCluster) openAxes(s *loopSplitter) (map[ref][]int, bool) {
 				return nil, false
 			}
 			open[r] = append(open[r], axis)
+		}
+	}
+	for _, r := range c.outs {
+		if shape, ok := c.b.f.shape(r); !ok || !shape.Ranked() {
+			return nil, false
 		}
 	}
 	for _, n := range c.sorted(c.nodes) {
@@ -302,6 +308,60 @@ func bounded(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes [
 var int32Attr = typeAttr(typespb.DataType_DT_INT32)
 
 func intAttr(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: i}} }
+
+// cut reports whether an output of the cluster may have a size that is a value. XLA is not to give it away as that: for some operations it leaves the sizes
+// unwritten (seen with TensorFlow 2.21: a transposition whose result lies in memory as its operand does).
+func (c *loopCluster) cut(r ref) bool {
+	if len(c.open) == 0 || isLoop(r.node) || takesStep(r.node) {
+		return false
+	}
+	shape, _ := c.b.f.shape(r)
+	return len(openDims(shape)) > 0
+}
+
+// openDims lists the axes whose size is not known.
+func openDims(s tensor.Shape) []int {
+	var open []int
+	for i, d := range s.Dims() {
+		if d == tensor.Unknown {
+			open = append(open, i)
+		}
+	}
+	return open
+}
+
+func (c *loopCluster) cutName(i int) string { return fmt.Sprintf("%s_cut_%d", c.name, i) }
+
+// unbounded adds to a compiled function what gives an output away in the size up to which the program serves, and its own sizes beside it.
+func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, sizes string) {
+	r := c.outs[i]
+	shape, _ := c.b.f.shape(r)
+	t := typeAttr(outputType(r))
+	whole = c.b.written[r]
+	for _, axis := range openDims(shape) {
+		name := fmt.Sprintf("tfrun_out_%d_axis_%d", i, axis)
+		def.NodeDef = append(def.NodeDef, constNode(name, nil, []int32{int32(axis)}), &nodepb.NodeDef{
+			Name: name + "_whole", Op: "XlaRemoveDynamicDimensionSize", Input: []string{whole, name + ":output:0"}, Attr: map[string]*attrpb.AttrValue{"T": t},
+		})
+		whole = name + "_whole:output:0"
+	}
+	name := fmt.Sprintf("tfrun_out_%d_shape", i)
+	def.NodeDef = append(def.NodeDef, &nodepb.NodeDef{
+		Name: name, Op: "Shape", Input: []string{c.b.written[r]}, Attr: map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr},
+	})
+	return whole, name + ":output:0"
+}
+
+// cutOff adds to a body what cuts an output to its own sizes, which are another output.
+func (c *loopCluster) cutOff(body *functionpb.FunctionDef, i, sizes int) {
+	r := c.outs[i]
+	shape, _ := c.b.f.shape(r)
+	name := c.cutName(i)
+	body.NodeDef = append(body.NodeDef, constNode(name+"_begin", []int64{int64(shape.Rank())}, make([]int32, shape.Rank())), &nodepb.NodeDef{
+		Name: name, Op: "Slice", Input: []string{fmt.Sprintf("%s:output:%d", c.name, i), name + "_begin:output:0", fmt.Sprintf("%s:output:%d", c.name, sizes)},
+		Attr: map[string]*attrpb.AttrValue{"T": typeAttr(outputType(r)), "Index": int32Attr},
+	})
+}
 
 func typeAttr(t typespb.DataType) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: t}}

@@ -457,11 +457,11 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 		}
 		clusters = append(clusters, c)
 	}
+	b.findOutputs()
 	fixed := !b.openAxes(s, clusters)
 	if fixed && len(inner) == 0 && !b.parallel() {
 		return nil, nil, false
 	}
-	b.findOutputs()
 	def = proto.CloneOf(b.f.def)
 	def.Signature.Name = copied
 	def.NodeDef = nil
@@ -559,6 +559,9 @@ func (b *loopBody) rewrite(r ref) (string, bool) {
 		return b.written[r], r.ok()
 	}
 	at := slices.Index(c.outs, r)
+	if c.cut(r) {
+		return c.cutName(at) + ":output:0", at >= 0
+	}
 	return fmt.Sprintf("%s:output:%d", c.name, at), at >= 0
 }
 
@@ -635,15 +638,18 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 		}
 		args[r] = arg(t, input)
 	}
-	for i, r := range c.outs {
+	result := func(from string, t typespb.DataType) {
+		name := "tfrun_out_" + strconv.Itoa(len(out))
+		def.Signature.OutputArg = append(def.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: t})
+		def.Ret[name] = from
+		out = append(out, t)
+	}
+	for _, r := range c.outs {
 		t := outputType(r)
 		if t == typespb.DataType_DT_INVALID {
 			return nil, nil, false
 		}
-		arg := "tfrun_out_" + strconv.Itoa(i)
-		def.Signature.OutputArg = append(def.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: arg, Type: t})
-		def.Ret[arg] = c.b.written[r]
-		out = append(out, t)
+		result(c.b.written[r], t)
 	}
 	for _, n := range c.sorted(c.nodes, c.shapes) {
 		node := proto.CloneOf(n.def)
@@ -667,6 +673,14 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 			}
 		}
 		def.NodeDef = append(def.NodeDef, node)
+	}
+	for i, r := range c.outs {
+		if c.cut(r) {
+			whole, sizes := c.unbounded(def, i)
+			def.Ret[fmt.Sprintf("tfrun_out_%d", i)] = whole
+			result(sizes, typespb.DataType_DT_INT32)
+			c.cutOff(body, i, len(out)-1)
+		}
 	}
 	types := func(list []typespb.DataType) *attrpb.AttrValue {
 		return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Type: list}}}
