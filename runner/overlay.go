@@ -32,7 +32,9 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 	if err != nil {
 		return overlay{}, err
 	}
-	graph, err := mg.Reduced(o.reduction(lengths))
+	graph, err := mg.Reduced(savedmodel.Reduction{
+		Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled(), Lengths: lengths, NoOptimizer: o.optimizer() == OptimizerNone,
+	})
 	if err != nil {
 		return overlay{}, err
 	}
@@ -55,13 +57,6 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 		return overlay{why: err.Error()}, nil // slower, not wrong
 	}
 	return over, nil
-}
-
-// reduction says what is left of the graph.
-func (o Options) reduction(lengths bool) savedmodel.Reduction {
-	return savedmodel.Reduction{
-		Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled(), Lengths: lengths, NoOptimizer: o.optimizer() == OptimizerNone,
-	}
 }
 
 // TemporaryError says that a model cannot be put on several devices, because there is no place for the files that say so to TensorFlow.

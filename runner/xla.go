@@ -70,7 +70,7 @@ func (s *Session) xlaMode() XLA {
 
 // xlaState is what the functions of a session share.
 type xlaState struct {
-	o        Options
+	cpuOnly  bool
 	mode     XLA
 	most     int // shapes
 	fellBack func(error)
@@ -87,7 +87,7 @@ func newXLAState(o Options) *xlaState {
 	if !o.XLA.enabled() {
 		return nil
 	}
-	x := &xlaState{o: o, mode: o.XLA, most: o.XLAShapes, fellBack: o.XLAFallback, start: time.Now(), signatures: map[string]*signatureXLA{}}
+	x := &xlaState{cpuOnly: !o.mayUseGPU(), mode: o.XLA, most: o.XLAShapes, fellBack: o.XLAFallback, start: time.Now(), signatures: map[string]*signatureXLA{}}
 	if x.most == 0 {
 		x.most = DefaultXLAShapes
 	}
@@ -195,7 +195,7 @@ func (f *Function) signatureXLA() (*signatureXLA, error) {
 	if c := x.signatures[f.signature.Name]; c != nil {
 		return c, nil
 	}
-	compiled, err := f.session.graph.Compilation(f.signature, x.o.reduction(!x.noLengths.Load()))
+	compiled, err := f.session.graph.Compilation(f.signature, savedmodel.Reduction{CPUOnly: x.cpuOnly, Lengths: !x.noLengths.Load()})
 	if err != nil {
 		return nil, err
 	}

@@ -167,12 +167,16 @@ func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error)
 		return Compilation{}, err
 	}
 	c := Compilation{Lengths: r.CPUOnly && r.Lengths}
-	ops := map[string]bool{}
+	ops, seen := map[string]bool{}, map[string]bool{}
 	for _, output := range s.tensorNames(s.Outputs) {
 		node, err := g.call(output)
 		if err != nil || node == nil {
 			return Compilation{}, err
 		}
+		if seen[node.Name] {
+			continue // the call of another output
+		}
+		seen[node.Name] = true
 		called := node.Attr["f"].GetFunc().GetName()
 		compiled := []string{called}
 		loops := newLoopSplitter(mg, node.Name, r.Lengths)

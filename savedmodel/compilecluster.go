@@ -1,0 +1,310 @@
+package savedmodel
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// shapeOps compute what depends on shapes alone when what they take does.
+var shapeOps = opSets(map[bool]string{true: `Const Pack StridedSlice Slice Prod Mul Add AddV2 Sub FloorDiv Maximum Minimum Range Cast ConcatV2 Reshape ExpandDims Squeeze
+	Fill Identity GatherV2`})
+
+// sizeOps look at the shape of what they take, and at nothing else.
+var sizeOps = opSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"})
+
+// moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with it.
+var moveOps = opSets(map[bool]string{true: "Identity Transpose ReverseV2 ExpandDims"})
+
+// movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is compiled with the loop. Of two transpositions the second is
+// that of the loop that comes next, for which the batch shall come first.
+func movesOn(u, n *node) bool {
+	switch u.op {
+	case "Identity", "ReverseV2":
+		return true
+	case "Transpose":
+		return n.op == "TensorListStack" || isLoop(n) || isCall(n.op)
+	}
+	return takesStep(u)
+}
+
+// listOps make or read lists of tensors, which XLA takes from nobody and gives to nobody.
+var listOps = opSets(map[bool]string{true: "TensorListFromTensor TensorListReserve TensorListStack TensorListGetItem"})
+
+// shapeOnly reports whether a node's value depends on the shapes of tensors alone: a copy of it costs nothing, and is a constant to XLA, which compiles
+// each shape by itself.
+func (b *loopBody) shapeOnly(n *node) bool {
+	if known, ok := b.byShape[n]; ok {
+		return known
+	}
+	b.byShape[n] = false // until it is known, against circles
+	ok := sizeOps[n.op] && !isVariant(n.def.GetAttr()["T"].GetType()) ||
+		shapeOps[n.op] && !slices.ContainsFunc(n.inputs, func(r ref) bool { return r.node == nil || !b.shapeOnly(r.node) })
+	b.byShape[n] = ok
+	return ok
+}
+
+// isVariant reports whether values of a type have no size and cannot be looked into.
+func isVariant(t typespb.DataType) bool {
+	return t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_RESOURCE
+}
+
+// loopCluster is what is compiled with one loop.
+type loopCluster struct {
+	b      *loopBody
+	loop   *node
+	nodes  map[*node]bool     // of the body; copies of those that the loop is made from, where others take them too
+	after  map[*node]bool     // those of nodes that take the loop's results, and the loop: they are gone from the body
+	shapes map[*node]bool     // copies of what depends on shapes alone
+	inputs []ref              // what comes from outside
+	open   map[ref][]int      // axes of these whose sizes are values
+	types  []typespb.DataType // of inputs
+	outs   []ref              // what others take
+	name   string             // of the node that calls it
+}
+
+// grow collects the cluster. taken are the nodes of the clusters before it. It reports false for what cannot be taken out.
+func (c *loopCluster) grow(taken map[*node]bool) bool {
+	var todo []*node
+	add := func(n *node, after bool) {
+		c.nodes[n] = true
+		if after {
+			c.after[n] = true
+		}
+		todo = append(todo, n)
+	}
+	add(c.loop, true)
+	for ; len(todo) > 0; todo = todo[1:] {
+		n := todo[0]
+		if n != c.loop && !moveOps[n.op] && !listOps[n.op] && !takesStep(n) || taken[n] && (c.after[n] || c.b.gone[n] != nil) {
+			return false
+		}
+		for i, r := range n.inputs {
+			p := r.node
+			if p == nil || c.nodes[p] || c.b.shapeOnly(p) {
+				continue
+			}
+			if inputType(n, i) == typespb.DataType_DT_VARIANT || !taken[p] && moveOps[p.op] && c.allUsersIn(p) {
+				add(p, false)
+			}
+		}
+		if !c.after[n] {
+			continue
+		}
+		for _, u := range c.b.users[n] {
+			if !c.nodes[u] && (takesList(u, n) || !taken[u] && movesOn(u, n) && c.allFromHere(u)) {
+				add(u, true)
+			}
+		}
+	}
+	return true
+}
+
+// takesList reports whether u takes a list of tensors that n makes.
+func takesList(u, n *node) bool {
+	for i, r := range u.inputs[:min(len(u.inputs), 1)] { // the list comes first
+		if r.node == n && listOps[u.op] && inputType(u, i) == typespb.DataType_DT_VARIANT {
+			return true
+		}
+	}
+	return false
+}
+
+// maxUsers bounds the search for neighbours that are compiled with a loop.
+const maxUsers = 64
+
+// allUsersIn reports whether nothing but the cluster takes what p makes, or looks at its shape, or at a single step.
+func (c *loopCluster) allUsersIn(p *node) bool {
+	users := c.b.users[p]
+	return !c.b.results[p] && len(users) <= maxUsers && !slices.ContainsFunc(users, func(u *node) bool { return !c.nodes[u] && !sizeOps[u.op] && !takesStep(u) })
+}
+
+// allFromHere reports whether u takes results of the loop, and nothing else but what depends on shapes.
+func (c *loopCluster) allFromHere(u *node) bool {
+	return len(u.inputs) <= maxUsers && !slices.ContainsFunc(u.inputs, func(r ref) bool { return r.node == nil || !c.after[r.node] && !c.b.shapeOnly(r.node) })
+}
+
+// sorted lists nodes in the order of the function.
+func (c *loopCluster) sorted(sets ...map[*node]bool) []*node {
+	var list []*node
+	for _, nodes := range sets {
+		list = slices.AppendSeq(list, maps.Keys(nodes))
+	}
+	slices.SortFunc(list, func(x, y *node) int { return x.index - y.index })
+	return list
+}
+
+// bind finds what the cluster takes from outside.
+func (c *loopCluster) bind() bool {
+	for todo := c.sorted(c.nodes); len(todo) > 0; {
+		n := todo[0]
+		todo = todo[1:]
+		for i, r := range n.inputs {
+			switch at := slices.Index(c.inputs, r); {
+			case !r.ok():
+				return false
+			case r.node != nil && (c.nodes[r.node] || c.shapes[r.node]):
+			case r.node != nil && c.b.shapeOnly(r.node):
+				c.shapes[r.node] = true
+				todo = append(todo, r.node)
+			case at < 0:
+				c.inputs = append(c.inputs, r)
+				c.types = append(c.types, inputType(n, i))
+			case c.types[at] == typespb.DataType_DT_INVALID:
+				c.types[at] = inputType(n, i)
+			}
+		}
+	}
+	return true
+}
+
+// inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID where that is not known.
+func inputType(n *node, i int) typespb.DataType {
+	attr := n.def.GetAttr()
+	list := func(name string) typespb.DataType {
+		if types := attr[name].GetList().GetType(); i < len(types) {
+			return types[i]
+		}
+		return typespb.DataType_DT_INVALID
+	}
+	switch {
+	case isLoop(n):
+		return list("T")
+	case isCall(n.op):
+		return list("Tin")
+	case sizeOps[n.op] || (moveOps[n.op] || n.op == "StridedSlice") && i == 0:
+		return attr["T"].GetType()
+	case n.op == "TensorListFromTensor" && i == 0:
+		return attr["element_dtype"].GetType()
+	case n.op == "TensorListStack" && i == 0 || n.op == "TensorListGetItem" && i == 0:
+		return typespb.DataType_DT_VARIANT
+	}
+	return typespb.DataType_DT_INVALID
+}
+
+// outputType returns the type of an output of a node that may stand in a cluster; DT_INVALID where that is not known, or XLA cannot give it away.
+func outputType(r ref) typespb.DataType {
+	attr := r.node.def.GetAttr()
+	t := typespb.DataType_DT_INVALID
+	switch {
+	case isLoop(r.node):
+		if types := attr["T"].GetList().GetType(); r.out < len(types) {
+			t = types[r.out]
+		}
+	case isCall(r.node.op):
+		if types := attr["Tout"].GetList().GetType(); r.out < len(types) {
+			t = types[r.out]
+		}
+	case moveOps[r.node.op] || r.node.op == "StridedSlice":
+		t = attr["T"].GetType()
+	case r.node.op == "TensorListStack" || r.node.op == "TensorListGetItem":
+		t = attr["element_dtype"].GetType()
+	}
+	if isVariant(t) || t == typespb.DataType_DT_STRING {
+		return typespb.DataType_DT_INVALID
+	}
+	return t
+}
+
+// function makes the function that is marked for XLA, and the call of it.
+func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*functionpb.FunctionDef, *nodepb.NodeDef, bool) {
+	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
+	def := &functionpb.FunctionDef{
+		Signature: &opdefpb.OpDef{Name: name, IsStateful: true}, Ret: map[string]string{}, Attr: map[string]*attrpb.AttrValue{mustCompile: yes},
+	}
+	call := &nodepb.NodeDef{Name: c.name, Op: "StatefulPartitionedCall"}
+	args := map[ref]string{}
+	var in, out []typespb.DataType
+	arg := func(t typespb.DataType, input string) string {
+		name := c.b.unused("tfrun_in_" + strconv.Itoa(len(in)))
+		def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: t})
+		call.Input = append(call.Input, input)
+		in = append(in, t)
+		return name
+	}
+	for i, r := range c.inputs {
+		t := c.types[i]
+		if t == typespb.DataType_DT_INVALID || t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_STRING {
+			return nil, nil, false
+		}
+		if axes := c.open[r]; len(axes) > 0 {
+			p, ok := c.b.padded(body, r, t, axes)
+			if !ok {
+				return nil, nil, false
+			}
+			args[r] = arg(t, p.tensor)
+			var sizes []string
+			for _, size := range p.sizes {
+				sizes = append(sizes, arg(typespb.DataType_DT_INT32, size))
+			}
+			args[r] = bounded(def, args[r], t, axes, sizes)
+			continue
+		}
+		input, ok := c.b.rewrite(r)
+		if !ok {
+			return nil, nil, false
+		}
+		args[r] = arg(t, input)
+	}
+	result := func(from string, t typespb.DataType) {
+		name := "tfrun_out_" + strconv.Itoa(len(out))
+		def.Signature.OutputArg = append(def.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: t})
+		def.Ret[name] = from
+		out = append(out, t)
+	}
+	for _, r := range c.outs {
+		t := outputType(r)
+		if t == typespb.DataType_DT_INVALID {
+			return nil, nil, false
+		}
+		result(c.b.written[r], t)
+	}
+	for _, n := range c.sorted(c.nodes, c.shapes) {
+		node := proto.CloneOf(n.def)
+		node.Input = nil
+		delete(node.Attr, "_class")
+		for _, r := range n.inputs {
+			if arg, ok := args[r]; ok {
+				node.Input = append(node.Input, arg)
+			} else {
+				node.Input = append(node.Input, c.b.written[r])
+			}
+		}
+		for _, order := range n.orders() {
+			switch before := c.b.f.byName[order[1:]]; {
+			case c.nodes[before]:
+				node.Input = append(node.Input, order)
+			case c.after[n]:
+				if order = c.b.order(order); !slices.Contains(call.Input, order) {
+					call.Input = append(call.Input, order)
+				}
+			}
+		}
+		def.NodeDef = append(def.NodeDef, node)
+	}
+	for i, r := range c.outs {
+		if c.cut(r) {
+			whole, sizes := c.unbounded(def, i)
+			def.Ret[fmt.Sprintf("tfrun_out_%d", i)] = whole
+			result(sizes, typespb.DataType_DT_INT32)
+			c.cutOff(body, i, len(out)-1)
+		}
+	}
+	types := func(list []typespb.DataType) *attrpb.AttrValue {
+		return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Type: list}}}
+	}
+	none := &attrpb.AttrValue{Value: &attrpb.AttrValue_S{}}
+	call.Attr = map[string]*attrpb.AttrValue{
+		"Tin": types(in), "Tout": types(out), "config": none, "config_proto": none, "executor_type": none, mustCompile: yes,
+		"f": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: name, Attr: map[string]*attrpb.AttrValue{mustCompile: yes}}}},
+	}
+	return def, call, len(out) > 0
+}
