@@ -32,17 +32,22 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 	if err != nil {
 		return overlay{}, err
 	}
-	graph, err := mg.Reduced(savedmodel.Reduction{
-		Signatures: o.Signatures, CPUOnly: !o.mayUseGPU(), Compiled: o.XLA.enabled(), Lengths: lengths, NoOptimizer: o.optimizer() == OptimizerNone,
-	})
+	r := o.reduction(lengths)
+	graph, err := mg.Reduced(r)
 	if err != nil {
 		return overlay{}, err
+	}
+	changed := r.Compiled || r.NoOptimizer
+	if !changed && r.Lookups {
+		if changed, err = mg.HasLookups(o.Signatures...); err != nil {
+			return overlay{}, err
+		}
 	}
 	if o.place != "" {
 		if graph, err = placed(graph, o.place); err != nil {
 			return overlay{}, err
 		}
-	} else if int64(len(graph)) > info.Size()*3/4 && !o.XLA.enabled() && o.optimizer() != OptimizerNone {
+	} else if int64(len(graph)) > info.Size()*3/4 && !changed {
 		return overlay{}, nil
 	}
 	over := overlay{}
@@ -57,6 +62,15 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 		return overlay{why: err.Error()}, nil // slower, not wrong
 	}
 	return over, nil
+}
+
+// reduction says what is loaded of a graph.
+func (o Options) reduction(lengths bool) savedmodel.Reduction {
+	cpuOnly := !o.mayUseGPU()
+	return savedmodel.Reduction{
+		Signatures: o.Signatures, CPUOnly: cpuOnly, Compiled: o.XLA.enabled(), Lengths: lengths,
+		Lookups: cpuOnly && o.optimizer() == OptimizerFunctions, NoOptimizer: o.optimizer() == OptimizerNone,
+	}
 }
 
 // TemporaryError says that a model cannot be put on several devices, because there is no place for the files that say so to TensorFlow.

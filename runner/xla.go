@@ -15,7 +15,7 @@ import (
 
 // XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few, and often slower for full batches. Where a signature has
 // loops, such as recurrent layers, these alone are compiled, each by itself; full batches are quicker then, too, and what is compiled for one length serves others:
-// see [savedmodel.Compilation]. Each combination of the inputs' shapes, but for lengths that share a [savedmodel.CompiledSize], is compiled by itself, which
+// see [savedmodel.Compilation]. Each combination of the inputs' shapes, but for lengths that share a [savedmodel.Compilation.Size], is compiled by itself, which
 // takes from 0.1 s to some seconds, and is kept as long as the session.
 //
 // Answers agree up to rounding. What TensorFlow reports at run time about the values themselves, XLA does not see: a division of whole numbers by zero is no
@@ -70,9 +70,9 @@ func (s *Session) xlaMode() XLA {
 
 // xlaState is what the functions of a session share.
 type xlaState struct {
-	cpuOnly  bool
 	mode     XLA
 	most     int // shapes
+	options  Options
 	fellBack func(error)
 	start    time.Time
 
@@ -87,7 +87,7 @@ func newXLAState(o Options) *xlaState {
 	if !o.XLA.enabled() {
 		return nil
 	}
-	x := &xlaState{cpuOnly: !o.mayUseGPU(), mode: o.XLA, most: o.XLAShapes, fellBack: o.XLAFallback, start: time.Now(), signatures: map[string]*signatureXLA{}}
+	x := &xlaState{mode: o.XLA, most: o.XLAShapes, options: o, fellBack: o.XLAFallback, start: time.Now(), signatures: map[string]*signatureXLA{}}
 	if x.most == 0 {
 		x.most = DefaultXLAShapes
 	}
@@ -118,7 +118,7 @@ type signatureXLA struct {
 	state   *xlaState
 	name    string
 	lookups bool // something that is compiled is looked up by index
-	lengths bool // what is compiled for one length serves those with the same [savedmodel.CompiledSize]
+	sizes   savedmodel.Compilation
 
 	mu     sync.Mutex
 	off    bool // XLA failed
@@ -195,11 +195,11 @@ func (f *Function) signatureXLA() (*signatureXLA, error) {
 	if c := x.signatures[f.signature.Name]; c != nil {
 		return c, nil
 	}
-	compiled, err := f.session.graph.Compilation(f.signature, savedmodel.Reduction{CPUOnly: x.cpuOnly, Lengths: !x.noLengths.Load()})
+	compiled, err := f.session.graph.Compilation(f.signature, x.options.reduction(!x.noLengths.Load()))
 	if err != nil {
 		return nil, err
 	}
-	c := &signatureXLA{state: x, name: f.signature.Name, lengths: compiled.Lengths, shapes: map[string]*shapeState{}, ranges: make([]valueRange, len(f.inputs))}
+	c := &signatureXLA{state: x, name: f.signature.Name, sizes: compiled, shapes: map[string]*shapeState{}, ranges: make([]valueRange, len(f.inputs))}
 	c.lookups = slices.ContainsFunc(compiled.Ops, func(op string) bool { return slices.Contains(lookupOps, op) })
 	x.signatures[c.name] = c
 	return c, nil
@@ -218,10 +218,10 @@ func (c *signatureXLA) watch(feeds []Feed) *compiledCall {
 	var key []byte
 	for _, f := range feeds {
 		dims := f.Dims
-		if c.lengths {
+		if c.sizes.Lengths {
 			dims = slices.Clone(dims)
 			for i := 1; i < len(dims); i++ {
-				dims[i] = savedmodel.CompiledSize(dims[i])
+				dims[i] = c.sizes.Size(dims[i])
 			}
 		}
 		key = fmt.Append(key, dims)

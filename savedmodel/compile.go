@@ -153,20 +153,31 @@ func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 
 // Compilation says what XLA compiles of a signature.
 type Compilation struct {
-	// Ops are the types of the operations that are compiled, in alphabetical order.
+	// Ops are the types of the operations that are compiled, in alphabetical order, but for lookups of numbers that were found to be within the table.
 	Ops []string
-	// Lengths says that what is compiled for one size of an axis that is open, and not the first, serves all that have the same [CompiledSize].
+	// Lengths says that what is compiled for one size of an axis that is open, and not the first, serves all that have the same [Compilation.Size].
 	Lengths bool
+	// Loops is how many loops are compiled by themselves; 0 where the signature is compiled as one.
+	Loops int
+
+	wide bool
 }
 
 // Compilation says what of a signature is compiled in the twin that [MetaGraph.Reduced] makes of it, by the same choices. Only signatures that
 // [MetaGraph.CheckCompile] lets through have one.
 func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error) {
+	if r.Lookups {
+		other, err := mg.withLookups(r.Signatures)
+		if err != nil {
+			return Compilation{}, err
+		}
+		mg = other
+	}
 	g, err := mg.graph()
 	if err != nil {
 		return Compilation{}, err
 	}
-	c := Compilation{Lengths: r.CPUOnly && r.Lengths}
+	c := Compilation{Lengths: r.CPUOnly && r.Lengths, wide: true}
 	ops, seen := map[string]bool{}, map[string]bool{}
 	for _, output := range s.tensorNames(s.Outputs) {
 		node, err := g.call(output)
@@ -191,7 +202,7 @@ func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error)
 				c.Lengths = false
 			}
 		}
-		c.Lengths = c.Lengths && !loops.fixed
+		c.Lengths, c.wide, c.Loops = c.Lengths && !loops.fixed, c.wide && !loops.narrow, c.Loops+loops.apart
 		p := &pruner{g: g, cpuOnly: r.CPUOnly, nodes: map[string]bool{}, functions: map[string]bool{}, ops: ops}
 		for _, name := range compiled {
 			if g.functions[name] == nil {

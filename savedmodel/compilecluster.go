@@ -11,6 +11,7 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/tensor"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -21,8 +22,18 @@ var shapeOps = opSets(map[bool]string{true: `Const Pack StridedSlice Slice Prod 
 // sizeOps look at the shape of what they take, and at nothing else.
 var sizeOps = opSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"})
 
+// looksAtShape reports whether a node gives numbers that its input's shape alone says.
+func looksAtShape(n *node) bool { return n.op == "Shape" || n.op == "Size" || n.op == "Rank" }
+
 // moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with it.
 var moveOps = opSets(map[bool]string{true: "Identity Transpose ReverseV2 ExpandDims"})
+
+// turnsNumbers reports whether a node turns whole numbers round. That is quick anywhere, and left to TensorFlow: what is compiled for both directions of a
+// sequence is the same then, and compiled once.
+func turnsNumbers(n *node) bool {
+	t := newDType(n.def.GetAttr()["T"].GetType())
+	return n.op == "ReverseV2" && (t == tensor.Int32 || t == tensor.Int64)
+}
 
 // movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is compiled with the loop. Of two transpositions the second is
 // that of the loop that comes next, for which the batch shall come first.
@@ -65,6 +76,7 @@ type loopCluster struct {
 	after  map[*node]bool     // those of nodes that take the loop's results, and the loop: they are gone from the body
 	shapes map[*node]bool     // copies of what depends on shapes alone
 	inputs []ref              // what comes from outside
+	sized  map[ref]ref        // what is looked at for its shape alone → one of inputs that has the same
 	open   map[ref][]int      // axes of these whose sizes are values
 	types  []typespb.DataType // of inputs
 	outs   []ref              // what others take
@@ -92,7 +104,7 @@ func (c *loopCluster) grow(taken map[*node]bool) bool {
 			if p == nil || c.nodes[p] || c.b.shapeOnly(p) {
 				continue
 			}
-			if inputType(n, i) == typespb.DataType_DT_VARIANT || !taken[p] && moveOps[p.op] && c.allUsersIn(p) {
+			if inputType(n, i) == typespb.DataType_DT_VARIANT || !taken[p] && moveOps[p.op] && !turnsNumbers(p) && c.allUsersIn(p) {
 				add(p, false)
 			}
 		}
@@ -142,11 +154,19 @@ func (c *loopCluster) sorted(sets ...map[*node]bool) []*node {
 	return list
 }
 
-// bind finds what the cluster takes from outside.
+// bind finds what the cluster takes from outside: first for its values, then for its shape.
 func (c *loopCluster) bind() bool {
-	for todo := c.sorted(c.nodes); len(todo) > 0; {
-		n := todo[0]
-		todo = todo[1:]
+	var sizes []*node
+	for todo := c.sorted(c.nodes); len(todo) > 0 || len(sizes) > 0; {
+		var n *node
+		if len(todo) > 0 {
+			if n, todo = todo[0], todo[1:]; looksAtShape(n) {
+				sizes = append(sizes, n)
+				continue
+			}
+		} else {
+			n, sizes = sizes[0], sizes[1:]
+		}
 		for i, r := range n.inputs {
 			switch at := slices.Index(c.inputs, r); {
 			case !r.ok():
@@ -155,6 +175,7 @@ func (c *loopCluster) bind() bool {
 			case r.node != nil && c.b.shapeOnly(r.node):
 				c.shapes[r.node] = true
 				todo = append(todo, r.node)
+			case at < 0 && looksAtShape(n) && c.likeInput(r):
 			case at < 0:
 				c.inputs = append(c.inputs, r)
 				c.types = append(c.types, inputType(n, i))
@@ -164,6 +185,29 @@ func (c *loopCluster) bind() bool {
 		}
 	}
 	return true
+}
+
+// likeInput reports whether one of the inputs has the shape of a tensor whatever that is, and notes it.
+func (c *loopCluster) likeInput(r ref) bool {
+	root := sameShape(r)
+	for _, in := range c.inputs {
+		if sameShape(in) == root {
+			c.sized[r] = in
+			return true
+		}
+	}
+	return false
+}
+
+// sameShape follows a tensor back to where it got its shape.
+func sameShape(r ref) ref {
+	for range maxUnwrap {
+		if r.node == nil || r.node.op != "Identity" && r.node.op != "ReverseV2" || len(r.node.inputs) == 0 {
+			break
+		}
+		r = r.node.inputs[0]
+	}
+	return r
 }
 
 // inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID where that is not known.
@@ -236,7 +280,7 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 			return nil, nil, false
 		}
 		if axes := c.open[r]; len(axes) > 0 {
-			p, ok := c.b.padded(body, r, t, axes)
+			p, ok := c.b.padded(body, r, t, axes, c.bounds())
 			if !ok {
 				return nil, nil, false
 			}
@@ -272,6 +316,9 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 		node.Input = nil
 		delete(node.Attr, "_class")
 		for _, r := range n.inputs {
+			if in, ok := c.sized[r]; ok && looksAtShape(n) {
+				r = in
+			}
 			if arg, ok := args[r]; ok {
 				node.Input = append(node.Input, arg)
 			} else {

@@ -32,12 +32,44 @@ var sizeBounds = func() []int32 {
 	return append(bounds, 1<<30, 1<<31-1)
 }()
 
-// CompiledSize is the size of an open axis, other than the batch, for which XLA compiles what serves n; see [Compilation]. Above 2^31-1 it is n.
-func CompiledSize(n int64) int64 {
-	if i, _ := slices.BinarySearchFunc(sizeBounds, n, func(bound int32, n int64) int { return int(max(min(int64(bound)-n, 1), -1)) }); i < len(sizeBounds) {
-		return int64(sizeBounds[i])
+// wideBounds are the same where what is padded is nothing but numbers that are looked up, and no sequence is given away: padding costs next to nothing then.
+var wideBounds = append([]int32{0, 256, 4096}, sizeBounds[slices.Index(sizeBounds, 6144):]...)
+
+// boundOf is the least bound that n does not exceed; n itself where it exceeds all.
+func boundOf(bounds []int32, n int64) int64 {
+	if i, _ := slices.BinarySearchFunc(bounds, n, func(bound int32, n int64) int { return int(max(min(int64(bound)-n, 1), -1)) }); i < len(bounds) {
+		return int64(bounds[i])
 	}
 	return n
+}
+
+// Size is the size of an open axis, other than the batch, for which XLA compiles what serves n, if [Compilation.Lengths] is set. Above 2^31-1 it is n.
+func (c Compilation) Size(n int64) int64 {
+	switch {
+	case !c.Lengths:
+		return n
+	case c.wide:
+		return boundOf(wideBounds, n)
+	}
+	return boundOf(sizeBounds, n)
+}
+
+// bounds are the sizes up to which the cluster's program serves.
+func (c *loopCluster) bounds() []int32 {
+	if c.wide() {
+		return wideBounds
+	}
+	return sizeBounds
+}
+
+// wide reports whether what the cluster takes of open sizes is whole numbers alone, and it gives none away.
+func (c *loopCluster) wide() bool {
+	for i, r := range c.inputs {
+		if t := newDType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(c.outs, c.cut)
 }
 
 // openAxes finds the axes of the cluster's inputs whose sizes may be given to XLA as values: all that are open but the first, which is the batch. It returns
@@ -231,9 +263,10 @@ func (s *loopSplitter) function(name string) *function {
 	return f
 }
 
-// padded adds to a body what pads a tensor's open axes to the next of sizeBounds.
-func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType, axes []int) (*paddedTensor, bool) {
-	if p := b.pads[r]; p != nil {
+// padded adds to a body what pads a tensor's open axes to the next of some sizes.
+func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType, axes []int, to []int32) (*paddedTensor, bool) {
+	key := padding{r, len(to)}
+	if p := b.pads[key]; p != nil {
 		return p, true
 	}
 	from, ok := b.rewrite(r)
@@ -257,11 +290,11 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType
 	sizes := add("shape", "Shape", "output", []string{from}, map[string]*attrpb.AttrValue{"T": typeAttr(t), "out_type": int32Attr})
 	one := constant("one", nil, []int32{1})
 	column := add("sizes", "ExpandDims", "output", []string{sizes, one}, map[string]*attrpb.AttrValue{"Tdim": int32Attr})
-	n := int64(len(sizeBounds))
-	tables := constant("tables", []int64{rank, n}, slices.Repeat(sizeBounds, int(rank)))
+	n := int64(len(to))
+	tables := constant("tables", []int64{rank, n}, slices.Repeat(to, int(rank)))
 	at := add("at", "LowerBound", "output", []string{tables, column}, map[string]*attrpb.AttrValue{"out_type": int32Attr})
 	bounds := &nodepb.NodeDef{
-		Name: scope + "bounds", Op: "GatherV2", Input: []string{constant("table", []int64{n}, sizeBounds), at, constant("axis", nil, []int32{0})},
+		Name: scope + "bounds", Op: "GatherV2", Input: []string{constant("table", []int64{n}, to), at, constant("axis", nil, []int32{0})},
 		Attr: map[string]*attrpb.AttrValue{"Tparams": int32Attr, "Tindices": int32Attr, "Taxis": int32Attr, "batch_dims": intAttr(0)},
 	}
 	def.NodeDef = append(def.NodeDef, bounds)
@@ -282,8 +315,14 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType
 			"Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
 		}))
 	}
-	b.pads[r] = p
+	b.pads[key] = p
 	return p, true
+}
+
+// padding says what is padded, and to how many different sizes.
+type padding struct {
+	r     ref
+	sizes int
 }
 
 // paddedTensor is a tensor whose open axes are padded, and their sizes before.
@@ -312,7 +351,7 @@ func intAttr(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrp
 // cut reports whether an output of the cluster may have a size that is a value. XLA is not to give it away as that: for some operations it leaves the sizes
 // unwritten (seen with TensorFlow 2.21: a transposition whose result lies in memory as its operand does).
 func (c *loopCluster) cut(r ref) bool {
-	if len(c.open) == 0 || isLoop(r.node) || takesStep(r.node) {
+	if from := unmoved(r).node; len(c.open) == 0 || from == nil || isLoop(from) || takesStep(from) {
 		return false
 	}
 	shape, _ := c.b.f.shape(r)

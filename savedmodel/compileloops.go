@@ -27,16 +27,20 @@ type loopSplitter struct {
 	decoded   map[string]*function
 	users     map[*function]map[*node][]*node
 	asked     int // see maxTaken
+	programs  *programs
 
 	lengths bool     // sizes of open axes may be values to what is compiled
 	fixed   bool     // in one of the copies they are not
+	narrow  bool     // in one of the copies they are padded to sizeBounds
+	apart   int      // loops that are compiled by themselves
 	ops     []string // types of the operations that are compiled, and the functions that these call
 }
 
 func newLoopSplitter(mg *MetaGraph, twin string, lengths bool) *loopSplitter {
 	return &loopSplitter{
 		mg: mg, twin: twin, lengths: lengths,
-		copies: map[string]string{}, loops: map[string]bool{}, decoded: map[string]*function{}, users: map[*function]map[*node][]*node{},
+		programs: &programs{mg: mg, by: map[string]string{}, canonical: map[string]string{}},
+		copies:   map[string]string{}, loops: map[string]bool{}, decoded: map[string]*function{}, users: map[*function]map[*node][]*node{},
 	}
 }
 
@@ -164,11 +168,11 @@ type loopBody struct {
 	byShape map[*node]bool    // see shapeOnly
 	written map[ref]string    // how the function writes a reference
 	gone    map[*node]*loopCluster
-	pads    map[ref]*paddedTensor // by what is padded
+	pads    map[padding]*paddedTensor
 }
 
 func newLoopBody(f *function) *loopBody {
-	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}, pads: map[ref]*paddedTensor{}}
+	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}, pads: map[padding]*paddedTensor{}}
 	var roots []*node
 	for i, r := range f.rets {
 		b.written[r] = f.def.GetRet()[f.def.GetSignature().GetOutputArg()[i].GetName()]
@@ -242,7 +246,7 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 			continue
 		}
 		c := &loopCluster{
-			b: b, loop: n, nodes: map[*node]bool{}, after: map[*node]bool{}, shapes: map[*node]bool{},
+			b: b, loop: n, nodes: map[*node]bool{}, after: map[*node]bool{}, shapes: map[*node]bool{}, sized: map[ref]ref{},
 			name: b.unused("tfrun_xla_" + strconv.Itoa(len(clusters))),
 		}
 		if !c.grow(taken) || !c.bind() {
@@ -275,13 +279,15 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 		}
 		def.NodeDef = append(def.NodeDef, node)
 	}
+	var programs []*functionpb.FunctionDef
+	var calls []*nodepb.NodeDef
 	for i, c := range clusters {
 		f, call, ok := c.function(def, copied+"_loop_"+strconv.Itoa(i))
 		if !ok {
 			return nil, nil, false
 		}
-		made = append(made, f)
 		def.NodeDef = append(def.NodeDef, call)
+		programs, calls = append(programs, f), append(calls, call)
 	}
 	for i, out := range def.GetSignature().GetOutputArg() {
 		if def.Ret[out.GetName()], ok = b.rewrite(b.f.rets[i]); !ok {
@@ -294,7 +300,16 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 	if !sweep(def) {
 		return nil, nil, false
 	}
+	for i, f := range programs {
+		if other := s.programs.like(f); other != "" {
+			calls[i].Attr["f"].GetFunc().Name = other
+			continue
+		}
+		made = append(made, f)
+	}
 	s.fixed = s.fixed || fixed
+	s.narrow = s.narrow || slices.ContainsFunc(clusters, func(c *loopCluster) bool { return !c.wide() })
+	s.apart += len(clusters)
 	for _, f := range made {
 		for _, n := range f.GetNodeDef() {
 			s.ops = append(s.ops, n.GetOp())

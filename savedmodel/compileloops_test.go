@@ -54,7 +54,7 @@ func TestLoopsOneByOne(t *testing.T) {
 		{"k3_stacked", 4, 4},
 		{"k3_masked", 2, 2},
 		{"k2_bidir_none", 2, 2},
-		{"own_k3_siamese_shared_layers", 2, 2},
+		{"own_k3_siamese_shared_layers", 1, 1}, // both towers run the same program
 		{"k2_gru", 0, 1},
 		{"k2_cnn2d", 0, 0},
 		{"own_k3_seq2seq_lstm", 0, 2}, // the second loop waits for the first
@@ -116,15 +116,23 @@ func TestCompilation(t *testing.T) {
 	}
 }
 
-func TestCompiledSize(t *testing.T) {
+func TestCompilationSize(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]int64{0: 0, 1: 2, 2: 2, 3: 3, 5: 6, 256: 256, 257: 384, 1025: 1536, 1<<30 + 1: 1<<31 - 1, 1 << 31: 1 << 31} {
-		if got := CompiledSize(n); got != want {
-			t.Errorf("CompiledSize(%d) = %d, want %d", n, got, want)
+		if got := (Compilation{Lengths: true}).Size(n); got != want {
+			t.Errorf("Size(%d) = %d, want %d", n, got, want)
+		}
+		if got := (Compilation{}).Size(n); got != n {
+			t.Errorf("without lengths Size(%d) = %d", n, got)
 		}
 	}
-	if !slices.IsSorted(sizeBounds) {
-		t.Error(sizeBounds)
+	for n, want := range map[int64]int64{0: 0, 1: 256, 256: 256, 257: 4096, 4097: 6144, 1 << 31: 1 << 31} {
+		if got := (Compilation{Lengths: true, wide: true}).Size(n); got != want {
+			t.Errorf("of numbers Size(%d) = %d, want %d", n, got, want)
+		}
+	}
+	if !slices.IsSorted(sizeBounds) || !slices.IsSorted(wideBounds) {
+		t.Error(sizeBounds, wideBounds)
 	}
 }
 
@@ -209,7 +217,7 @@ func graphFunction(result string, nodes ...string) *function {
 	return f
 }
 
-// splitText splits a function and writes the copy, then what is compiled, a node a line.
+// splitText splits a function and writes the copy, then what is compiled, a node a line: a call of a program by its name.
 func splitText(f *function) (string, bool) {
 	b := newLoopBody(f)
 	for _, n := range f.nodes {
@@ -224,7 +232,11 @@ func splitText(f *function) (string, bool) {
 	var text strings.Builder
 	for _, f := range append([]*functionpb.FunctionDef{def}, made...) {
 		for _, n := range f.GetNodeDef() {
-			text.WriteString(n.GetName() + " = " + n.GetOp() + "(" + strings.Join(n.GetInput(), ", ") + ")\n")
+			op := n.GetOp()
+			if called := n.GetAttr()["f"].GetFunc().GetName(); called != "" {
+				op = called
+			}
+			text.WriteString(n.GetName() + " = " + op + "(" + strings.Join(n.GetInput(), ", ") + ")\n")
 		}
 		for _, out := range f.GetSignature().GetOutputArg() {
 			text.WriteString(out.GetName() + " = " + f.GetRet()[out.GetName()] + "\n")
@@ -241,17 +253,15 @@ func TestSplitLoops(t *testing.T) {
 		want         string // "": cannot be split
 	}{
 		{
-			"what stands around the loops stays", "y:z:0",
+			"what stands around the loops stays, two that are the same are one program", "y:z:0",
 			[]string{"e = Exp(x)", "a = While(e:y:0)", "b = While(e:y:0)", "y = AddV2(a:output:0, b:output:0)"},
 			`e = Exp(x)
 y = AddV2(tfrun_xla_0:output:0, tfrun_xla_1:output:0)
-tfrun_xla_0 = StatefulPartitionedCall(e:y:0)
-tfrun_xla_1 = StatefulPartitionedCall(e:y:0)
+tfrun_xla_0 = g_loop_0(e:y:0)
+tfrun_xla_1 = g_loop_0(e:y:0)
 y = y:z:0
 a = While(tfrun_in_0)
 tfrun_out_0 = a:output:0
-b = While(tfrun_in_0)
-tfrun_out_0 = b:output:0
 `,
 		},
 		{
@@ -263,8 +273,8 @@ tfrun_out_0 = b:output:0
 			`p = Const()
 o = Transpose(x, p:output:0)
 y = AddN(tfrun_xla_0:output:0, tfrun_xla_1:output:0, o:y:0)
-tfrun_xla_0 = StatefulPartitionedCall(x)
-tfrun_xla_1 = StatefulPartitionedCall(o:y:0)
+tfrun_xla_0 = g_loop_0(x)
+tfrun_xla_1 = g_loop_1(o:y:0)
 y = y:z:0
 p = Const()
 m = Transpose(tfrun_in_0, p:output:0)
@@ -284,8 +294,8 @@ tfrun_out_0 = b:output:0
 			`w = Save(x)
 n = NoOp(^tfrun_xla_0)
 y = AddV2(tfrun_xla_0:output:0, tfrun_xla_1:output:0, ^n)
-tfrun_xla_0 = StatefulPartitionedCall(x, ^w)
-tfrun_xla_1 = StatefulPartitionedCall(x)
+tfrun_xla_0 = g_loop_0(x, ^w)
+tfrun_xla_1 = g_loop_1(x)
 y = y:z:0
 s = Shape(tfrun_in_0)
 list1 = TensorListReserve(s:output:0, s:output:0)
@@ -300,14 +310,12 @@ tfrun_out_0 = b:output:1
 		{
 			"a third loop takes what two others make", "c:output:0",
 			[]string{"a = While(x)", "b = While(x)", "c = While(a:output:0, b:output:0)"},
-			`tfrun_xla_0 = StatefulPartitionedCall(x)
-tfrun_xla_1 = StatefulPartitionedCall(x)
-tfrun_xla_2 = StatefulPartitionedCall(tfrun_xla_0:output:0, tfrun_xla_1:output:0)
+			`tfrun_xla_0 = g_loop_0(x)
+tfrun_xla_1 = g_loop_0(x)
+tfrun_xla_2 = g_loop_2(tfrun_xla_0:output:0, tfrun_xla_1:output:0)
 y = tfrun_xla_2:output:0
 a = While(tfrun_in_0)
 tfrun_out_0 = a:output:0
-b = While(tfrun_in_0)
-tfrun_out_0 = b:output:0
 c = While(tfrun_in_0, tfrun_in_1)
 tfrun_out_0 = c:output:0
 `,
@@ -317,13 +325,11 @@ tfrun_out_0 = c:output:0
 			[]string{"tfrun_xla_0 = Exp(x)", "a = While(tfrun_xla_0:y:0)", "b = While(x)", "y = AddV2(a:output:0, b:output:0)"},
 			`tfrun_xla_0 = Exp(x)
 y = AddV2(tfrun_xla_0_:output:0, tfrun_xla_1:output:0)
-tfrun_xla_0_ = StatefulPartitionedCall(tfrun_xla_0:y:0)
-tfrun_xla_1 = StatefulPartitionedCall(x)
+tfrun_xla_0_ = g_loop_0(tfrun_xla_0:y:0)
+tfrun_xla_1 = g_loop_0(x)
 y = y:z:0
 a = While(tfrun_in_0)
 tfrun_out_0 = a:output:0
-b = While(tfrun_in_0)
-tfrun_out_0 = b:output:0
 `,
 		},
 		{"a list from elsewhere", "y:z:0", []string{"list = Other(x)", "a = While(list:handle:0, x)", "b = While(x)", "y = AddV2(a:output:1, b:output:0)"}, ""},

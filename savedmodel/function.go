@@ -81,7 +81,12 @@ func (mg *MetaGraph) resolveFunction(name string) (*function, error) {
 	if def == nil || err != nil {
 		return nil, err
 	}
-	f := &function{def: def, name: name, byName: make(map[string]*node, len(def.GetNodeDef())), argAt: map[string]int{}}
+	return mg.resolveDef(def)
+}
+
+// resolveDef resolves the references of a function that need not stand in the library.
+func (mg *MetaGraph) resolveDef(def *functionpb.FunctionDef) (*function, error) {
+	f := &function{def: def, name: def.GetSignature().GetName(), byName: make(map[string]*node, len(def.GetNodeDef())), argAt: map[string]int{}}
 	for i, a := range def.GetSignature().GetInputArg() {
 		f.args = append(f.args, a.GetName())
 		f.argAt[a.GetName()] = i

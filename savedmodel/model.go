@@ -40,7 +40,8 @@ type MetaGraph struct {
 	ops   func() (map[string][]outputArg, error)
 	table func() (*LayerTable, error)
 
-	loaded loadedFunctions
+	loaded    loadedFunctions
+	rewritten rewrittenGraphs
 }
 
 // Framework says what wrote a model, as far as it shows.

@@ -43,7 +43,7 @@ func TestPruned(t *testing.T) {
 }
 
 func FuzzPruned(f *testing.F) {
-	for _, model := range []string{"mod_control_flow", "tf1_while", "k3_dict_io", "k3_bidir_sum"} {
+	for _, model := range []string{"mod_control_flow", "tf1_while", "k3_dict_io", "k3_bidir_sum", "k3_gru"} {
 		data, err := os.ReadFile(filepath.Join("../testdata/models", model, "model", "saved_model.pb"))
 		if err != nil {
 			f.Fatal(err)
@@ -58,6 +58,7 @@ func FuzzPruned(f *testing.F) {
 		for _, mg := range m.MetaGraphs {
 			_, _ = mg.Pruned() // an error is fine, a panic or a hang is not
 			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true, Lengths: true})
+			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
 		}
 	})
 }

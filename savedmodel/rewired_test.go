@@ -14,7 +14,7 @@ import (
 
 // rewiredModels are Keras models of many kinds, whose layers are told from their graphs.
 var rewiredModels = []string{
-	"k3_attn_dot", "k3_bidir_sum", "k3_cnn2d", "k3_gru", "k3_mha", "k3_nested", "k3_norms", "k3_seq2seq", "k3_shared_layer", "k3_unet", "k3_wide_deep", "k2_nested", "k2_lstm_states", "mod_control_flow",
+	"k3_attn_dot", "k3_bidir_sum", "k3_cnn2d", "k3_gru", "k3_mha", "k3_nested", "k3_norms", "k3_seq2seq", "k3_shared_layer", "k3_unet", "k3_wide_deep", "k2_nested", "k2_lstm_states", "mod_control_flow", "k3_seed", "k2_seed",
 }
 
 func readProto(tb testing.TB, name string) *pb.SavedModel {
@@ -87,6 +87,7 @@ func FuzzRewired(f *testing.F) {
 				t.Logf("Scan: %v", err)
 			}
 			_, _ = mg.Pruned() // an error is fine
+			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
 		}
 	})
 }

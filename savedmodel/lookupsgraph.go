@@ -1,0 +1,279 @@
+package savedmodel
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// tableScope is where the tables of products stand in the graph.
+const tableScope = "tfrun_tables/"
+
+// rewrittenGraphs keeps what withLookups returns, by the names of the signatures.
+type rewrittenGraphs struct {
+	sync.Mutex
+	by map[string]*MetaGraph
+}
+
+// HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures when none is named.
+func (mg *MetaGraph) HasLookups(signatures ...string) (bool, error) {
+	other, err := mg.withLookups(signatures)
+	return other != mg, err
+}
+
+// withLookups returns the graph whose signatures look up products of rows where a loop multiplied looked-up rows; mg itself where there is no such
+// loop. The tables are variables of their own, filled by the init op, which loaders run when the model's variables are restored
+// (loader.cc, LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products would be those of old values.
+func (mg *MetaGraph) withLookups(signatures []string) (*MetaGraph, error) {
+	mg.rewritten.Lock()
+	defer mg.rewritten.Unlock()
+	key := strings.Join(signatures, "\x00")
+	if known := mg.rewritten.by[key]; known != nil {
+		return known, nil
+	}
+	other, err := mg.makeLookups(signatures)
+	if err != nil {
+		return mg, err
+	}
+	if mg.rewritten.by == nil {
+		mg.rewritten.by = map[string]*MetaGraph{}
+	}
+	mg.rewritten.by[key] = other
+	return other, nil
+}
+
+func (mg *MetaGraph) makeLookups(signatures []string) (*MetaGraph, error) {
+	g, err := mg.graph()
+	if err != nil {
+		return mg, err
+	}
+	x := &graphLookups{mg: mg, g: g, in: &inliner{mg: mg, loops: newLoopSplitter(mg, "", false)}, nodes: map[string]*nodepb.NodeDef{}}
+	if x.init, err = mg.initNode(); x.init == nil || err != nil {
+		return mg, err
+	}
+	restored, err := mg.restored()
+	if err != nil {
+		return mg, err
+	}
+	x.restored = restored.handles
+	for _, name := range mg.SignatureNames() {
+		s := mg.Signatures[name]
+		if len(signatures) > 0 && !slices.Contains(signatures, name) {
+			continue
+		}
+		if state, err := mg.State(s); err != nil || state.Stateful() {
+			return mg, err
+		}
+		for _, output := range s.tensorNames(s.Outputs) {
+			if err := x.call(output); err != nil {
+				return mg, err
+			}
+		}
+	}
+	if len(x.tables) == 0 {
+		return mg, nil
+	}
+	graph, err := x.graph()
+	if err != nil {
+		return mg, mg.damaged("its graph", err)
+	}
+	return mg.withOther(graph), nil
+}
+
+// withOther is the same with another GraphDef.
+func (mg *MetaGraph) withOther(graph []byte) *MetaGraph {
+	other := &MetaGraph{
+		Tags: mg.Tags, TensorFlowVersion: mg.TensorFlowVersion, Signatures: mg.Signatures, Assets: mg.Assets, Framework: mg.Framework,
+		model: mg.model, raw: mg.raw, objs: mg.objs, ops: mg.ops, table: mg.table,
+	}
+	other.raw.graph = graph
+	other.graph = once(other.indexGraph)
+	return other
+}
+
+// initNode returns the node that a loader runs after the variables are restored; nil where there is none.
+func (mg *MetaGraph) initNode() (*nodepb.NodeDef, error) {
+	for _, name := range mg.initOps() {
+		return mg.Node(nodeOf(name))
+	}
+	return nil, nil
+}
+
+// graphLookups collects the changes to a graph.
+type graphLookups struct {
+	mg       *MetaGraph
+	g        *graphIndex
+	in       *inliner
+	init     *nodepb.NodeDef
+	restored map[string]bool
+
+	tables []table
+	bytes  int64
+
+	nodes     map[string]*nodepb.NodeDef // those of the main graph that are changed; nil for one that was looked at
+	functions []*functionpb.FunctionDef
+}
+
+// call rewrites the function behind an output, and the call of it.
+func (x *graphLookups) call(output string) error {
+	call, err := x.g.call(output)
+	if call == nil || err != nil {
+		return err
+	}
+	if _, seen := x.nodes[call.GetName()]; seen {
+		return nil
+	}
+	x.nodes[call.GetName()] = nil
+	called := call.Attr["f"].GetFunc()
+	flat, err := x.in.flatten(called.GetName())
+	if flat == nil || err != nil {
+		return err
+	}
+	f, err := x.mg.resolveDef(flat)
+	if err != nil {
+		return err
+	}
+	data, orders := splitInputs(call)
+	find := &lookupFinder{mg: x.mg, b: newLoopBody(f), restored: x.restored}
+	for _, in := range data {
+		find.feeds = append(find.feeds, nodeOf(in))
+	}
+	found, err := find.find()
+	if err != nil {
+		return err
+	}
+	w := newLookupWriter(find.b, "_tfrun_lookups_"+strconv.Itoa(len(x.functions)))
+	for _, l := range found {
+		if x.admit(l) {
+			w.rewrite(l)
+		}
+	}
+	types := call.Attr["Tin"].GetList()
+	if len(w.tables) == 0 || len(types.GetType()) != len(data) || !sweep(w.def) {
+		return nil
+	}
+	for _, t := range w.tables {
+		data = append(data, tableName(x.index(t)))
+		types.Type = append(types.Type, typespb.DataType_DT_RESOURCE)
+	}
+	called.Name = w.def.GetSignature().GetName()
+	call.Input = append(data, orders...)
+	x.nodes[call.GetName()] = call
+	x.functions = append(append(x.functions, w.def), w.made...)
+	return nil
+}
+
+// admit reports whether there is room for the tables of a loop, and takes it.
+func (x *graphLookups) admit(l *loopLookup) bool {
+	size := x.bytes
+	var more []table
+	for _, t := range l.tables() {
+		if x.index(t) < 0 {
+			size += t.bytes()
+			more = append(more, t)
+		}
+		if size > maxTables {
+			return false
+		}
+	}
+	x.tables, x.bytes = append(x.tables, more...), size
+	return true
+}
+
+// index finds a table.
+func (x *graphLookups) index(t table) int {
+	return slices.IndexFunc(x.tables, func(have table) bool { return have.tableKey == t.tableKey })
+}
+
+func tableName(i int) string { return tableScope + strconv.Itoa(i) }
+
+// graph writes the GraphDef with the changes.
+func (x *graphLookups) graph() ([]byte, error) {
+	init := proto.CloneOf(x.init)
+	var added []*nodepb.NodeDef
+	for i, t := range x.tables {
+		added = append(added, t.nodes(tableName(i))...)
+		init.Input = append(init.Input, "^"+added[len(added)-1].GetName())
+	}
+	x.nodes[init.GetName()] = init
+	inOrder := proto.MarshalOptions{Deterministic: true}
+	var out []byte
+	put := func(to []byte, num protowire.Number, m proto.Message) ([]byte, error) {
+		data, err := inOrder.Marshal(m)
+		return protowire.AppendBytes(protowire.AppendTag(to, num, protowire.BytesType), data), err
+	}
+	err := eachRaw(x.mg.raw.graph, func(f field, raw []byte) error {
+		if f.num == fieldNodes && f.typ == protowire.BytesType {
+			name, err := stringField(f.data, fieldNodeName)
+			if err != nil {
+				return err
+			}
+			if changed := x.nodes[name]; changed != nil {
+				out, err = put(out, fieldNodes, changed)
+				return err
+			}
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range added {
+		if out, err = put(out, fieldNodes, n); err != nil {
+			return nil, err
+		}
+	}
+	var library []byte
+	for _, f := range x.functions {
+		if library, err = put(library, fieldFunctions, f); err != nil {
+			return nil, err
+		}
+	}
+	out = protowire.AppendTag(out, fieldLibrary, protowire.BytesType)
+	return protowire.AppendBytes(out, library), nil
+}
+
+// nodes are the nodes of the main graph that make a table. The last one fills it.
+func (t table) nodes(name string) []*nodepb.NodeDef {
+	dtype := typeAttr(t.dtype())
+	flag := func(b bool) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: b}} }
+	nodes := []*nodepb.NodeDef{{Name: name, Op: "VarHandleOp", Attr: map[string]*attrpb.AttrValue{
+		"dtype": dtype, "shape": {Value: &attrpb.AttrValue_Shape{Shape: t.shape()}}, "shared_name": {Value: &attrpb.AttrValue_S{S: []byte(name)}},
+		"container": {Value: &attrpb.AttrValue_S{}},
+	}}}
+	add := func(part, op string, attr map[string]*attrpb.AttrValue, inputs ...string) string {
+		nodes = append(nodes, &nodepb.NodeDef{Name: name + "/" + part, Op: op, Input: inputs, Attr: attr})
+		return name + "/" + part
+	}
+	read := func(part, variable string) string {
+		return add(part, "ReadVariableOp", map[string]*attrpb.AttrValue{"dtype": dtype}, variable)
+	}
+	number := func(part string, n int64) string {
+		nodes = append(nodes, constNode(name+"/"+part, nil, []int32{int32(n)}))
+		if t.numbers == typespb.DataType_DT_INT32 {
+			return name + "/" + part
+		}
+		return add(part+"_long", "Cast", map[string]*attrpb.AttrValue{"SrcT": int32Attr, "DstT": dtype, "Truncate": flag(false)}, name+"/"+part)
+	}
+	var value string
+	if t.numbers != typespb.DataType_DT_INVALID {
+		value = add("range", "Range", map[string]*attrpb.AttrValue{"Tidx": dtype}, number("start", 0), number("limit", t.count), number("step", 1))
+	} else {
+		attr := map[string]*attrpb.AttrValue{"T": dtype, "transpose_a": flag(false), "transpose_b": flag(t.transposed)}
+		value = add("product", "MatMul", attr, read("rows", t.rows), read("weights", t.weights))
+		if t.bias != "" {
+			value = add("sum", "BiasAdd", map[string]*attrpb.AttrValue{"T": dtype}, value, read("bias", t.bias))
+		}
+	}
+	add("fill", "AssignVariableOp", map[string]*attrpb.AttrValue{"dtype": dtype}, name, value)
+	return nodes
+}
