@@ -32,7 +32,7 @@ var sizeBounds = func() []int32 {
 	return append(bounds, 1<<30, 1<<31-1)
 }()
 
-// wideBounds are the same where what is padded is nothing but numbers that are looked up, and no sequence is given away: padding costs next to nothing then.
+// wideBounds are the same where what is padded is nothing but numbers that are looked up and masks, and no sequence is given away: padding costs next to nothing then.
 var wideBounds = append([]int32{0, 256, 4096}, sizeBounds[slices.Index(sizeBounds, 6144):]...)
 
 // boundOf is the least bound that n does not exceed; n itself where it exceeds all.
@@ -62,10 +62,10 @@ func (c *loopCluster) bounds() []int32 {
 	return sizeBounds
 }
 
-// wide reports whether what the cluster takes of open sizes is whole numbers alone, and it gives none away.
+// wide reports whether what the cluster takes of open sizes is whole numbers and masks alone, and it gives none away.
 func (c *loopCluster) wide() bool {
 	for i, r := range c.inputs {
-		if t := newDType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 {
+		if t := newDType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 && t != tensor.Bool {
 			return false
 		}
 	}
