@@ -283,13 +283,13 @@ func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *node) (bias *nod
 		if len(users) != 1 || body.results[n] {
 			return nil, "", nil
 		}
+		before := n
 		switch n = users[0]; {
-		case n.op == "BiasAdd" && len(n.inputs) == 2 && n.attrString("data_format") != "NCHW":
-			name, dims, ok := x.inLoop(l, body, n.inputs[1])
-			if !ok || n.in(0) == nil {
-				return nil, "", nil
+		case n.op == "BiasAdd" && len(n.inputs) == 2 && n.in(0) == before && n.attrString("data_format") != "NCHW":
+			if name, dims, ok := x.inLoop(l, body, n.inputs[1]); ok {
+				return n, name, dims
 			}
-			return n, name, dims
+			return nil, "", nil
 		case n.op != "AddV2" && n.op != "Add":
 			return nil, "", nil
 		}

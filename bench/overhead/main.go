@@ -43,7 +43,8 @@ func main() {
 }
 
 func run(ctx context.Context, model, file string) error {
-	s, err := runner.Load(ctx, model, runner.Options{})
+	// The graph as it is, which is what the bare loop runs: cut down, the same work is less.
+	s, err := runner.Load(ctx, model, runner.Options{NoPrune: true})
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ from ..process import by_turns
 from ..results import Row, Spread
 
 # The flags that tfrun is at its best with. padded_batch(64) is what the answers of a model without a mask depend on.
-ARRIVAL = ("--batching", "arrival", "--batch-size", "64", "--optimizer", "functions")  # which one row alone, a short job, would do without
+ARRIVAL = ("--batching", "arrival", "--batch-size", "64", "--xla", "on", "--optimizer", "functions")  # the last one alone, a short job, would do without
 AUTO = ("--batching", "auto", "--batch-size", "128", "--max-tokens", "32768", "--optimizer", "functions")
 
 
