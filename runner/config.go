@@ -90,6 +90,7 @@ func (o Options) config() ([]byte, error) {
 		IntraOpParallelismThreads: int32(o.IntraOp),
 		InterOpParallelismThreads: int32(o.InterOp),
 		OperationTimeoutInMs:      o.Timeout.Milliseconds(),
+		UsePerSessionThreads:      o.ownThreads,
 		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
 		GpuOptions:                &pb.GPUOptions{AllowGrowth: o.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: o.GPUMemoryFraction},
 	}

@@ -20,6 +20,8 @@ type tfEngine struct {
 	model *tf.SavedModel
 	place string // where operations that are added go; "" where TensorFlow likes
 	heads int    // added to the graph
+
+	warmed func() // waits for the warming up
 }
 
 // loadEngine loads the graph with the given tags of the SavedModel in dir.
@@ -34,7 +36,7 @@ func loadEngine(ctx context.Context, dir string, tags []string, o Options) (engi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	e := &tfEngine{place: o.place}
+	e := &tfEngine{place: o.place, warmed: beginWarmUp(o)}
 	err = guard("load", func() error {
 		e.model, err = tf.LoadSavedModel(dir, tags, &tf.SessionOptions{Config: config})
 		if err != nil {
@@ -43,12 +45,14 @@ func loadEngine(ctx context.Context, dir string, tags []string, o Options) (engi
 		return nil
 	})
 	if err != nil {
+		e.warmed()
 		return nil, err
 	}
 	return e, nil
 }
 
 func (e *tfEngine) close() error {
+	e.warmed()
 	return guard("close", e.model.Session.Close)
 }
 

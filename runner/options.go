@@ -28,6 +28,10 @@ type Options struct {
 	// [OptimizerAll], which puts cuDNN's operations in place.
 	Optimizer Optimizer
 
+	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the model is being loaded, where the signatures have such products
+	// and run on the processor, uncompiled. Else the first batch waits for it, some 25 ms. It is for jobs of many rows: a few do without most of that code.
+	WarmUp bool
+
 	// XLA says whether signatures are compiled; "" is [XLAOff].
 	XLA XLA
 	// XLAShapes is how many shapes are compiled at most; those that come later run uncompiled. 0 means [DefaultXLAShapes].
@@ -58,6 +62,8 @@ type Options struct {
 
 	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for the first model of a process only.
 	Library string
+
+	ownThreads bool // for the operations of this session alone
 
 	place string // of the several devices the one that this copy of the model is for: "/device:GPU:1"
 	cpus  int32  // CPU devices that TensorFlow is to make of the processor, for tests; 0 means one

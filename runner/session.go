@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -59,6 +60,8 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
+	// A bound on memory counts from what the loaded model takes: nothing else may go on beside it then.
+	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
 	if o.Isolate {
 		if s.engine, s.noTwins, err = s.isolate(ctx, o); err != nil {
 			return nil, err
@@ -73,6 +76,19 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 		return nil, err
 	}
 	return s, nil
+}
+
+// multiplies reports whether one of the signatures, or of all where none is named, reaches a product of matrices.
+func (s *Session) multiplies(signatures []string) bool {
+	for name, sig := range s.graph.Signatures {
+		if len(signatures) > 0 && !slices.Contains(signatures, name) {
+			continue
+		}
+		if ops, err := s.graph.Operations(sig); err == nil && slices.Contains(ops, "MatMul") {
+			return true
+		}
+	}
+	return false
 }
 
 // Model returns the files that the session was loaded from.

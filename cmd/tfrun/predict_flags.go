@@ -150,6 +150,7 @@ func (o *predictOptions) checkFiles() error {
 			o.load.Optimizer = runner.OptimizerNone
 		}
 	}
+	o.load.WarmUp = !shortJob(files)
 	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
 	if err := job.Validate(); err != nil {
 		return err
