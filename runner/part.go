@@ -209,6 +209,7 @@ func (p *part) wrote(rows int64, state []byte) error {
 		}
 		n.files = append(n.files, s.note())
 	}
+	p.writeBack(noteBytes)
 	_, err := p.journal.Write(n.append(nil))
 	p.noted.size, p.noted.at = p.written(), time.Now()
 	if err != nil {

@@ -220,3 +220,26 @@ func TestPartStops(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is long enough goes to the disk while the run goes on, once; what is shorter waits.
+func TestPartIsWrittenBack(t *testing.T) {
+	t.Parallel()
+	p, err := openPart(filepath.Join(t.TempDir(), "out"), identity{"a": "1"}, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close() //nolint:errcheck // nothing is read again
+	long := strings.Repeat("x", noteBytes)
+	for _, step := range []struct {
+		rows string
+		back int64
+	}{{"short\n", 0}, {long, noteBytes + 6}, {"short\n", noteBytes + 6}, {long, 2*noteBytes + 12}} {
+		writeRows(t, p, step.rows)
+		if p.back != step.back {
+			t.Fatalf("after %d bytes %d are on their way to the disk, want %d", p.size, p.back, step.back)
+		}
+	}
+	if err := p.cut(spoolNote{size: 3}); err != nil || p.back != 3 {
+		t.Errorf("cut to 3 bytes: %v, and %d are on their way", err, p.back)
+	}
+}

@@ -18,6 +18,7 @@ type spool struct {
 	size int64
 	sum  uint32
 	at   int64 // where the next bytes go: to the end, unless Seek has said otherwise
+	back int64 // bytes at the beginning that are on their way to the disk, or there
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -103,10 +104,18 @@ func (s *spool) flush() error {
 	return nil
 }
 
+// writeBack sends what was flushed on its way to the disk, where that is least bytes or more: whoever syncs the file in the end does not wait for all of it then.
+func (s *spool) writeBack(least int64) {
+	if n := s.size - s.back; n >= least {
+		beginWriteback(s.file, s.back, n)
+		s.back = s.size
+	}
+}
+
 // forget makes the next note say that the file is empty. It is so after cut.
 func (s *spool) forget() {
 	s.w.Reset(s.file)
-	s.size, s.sum, s.at = 0, 0, 0
+	s.size, s.sum, s.at, s.back = 0, 0, 0, 0
 }
 
 // cut shortens the file to what a note says it held.
@@ -118,7 +127,7 @@ func (s *spool) cut(n spoolNote) error {
 		return outputError(s.path, err)
 	}
 	s.w.Reset(s.file)
-	s.size, s.sum, s.at = n.size, n.sum, n.size
+	s.size, s.sum, s.at, s.back = n.size, n.sum, n.size, n.size
 	return nil
 }
 
