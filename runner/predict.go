@@ -73,7 +73,7 @@ type PredictOptions struct {
 	Batch func(BatchInfo)
 }
 
-// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's.
+// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's. See [FileBatchSize], too.
 const DefaultBatchSize = 64
 
 // DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second one fills the gaps that the operations of one leave on

@@ -114,6 +114,9 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err != nil {
 		return err
 	}
+	if err := o.sizeBatches(model, sig); err != nil {
+		return err
+	}
 	o.shareCores(model, sig)
 	if err := o.padding.apply(&o.predict, sig); err != nil {
 		return err
@@ -191,6 +194,24 @@ func (o *predictOptions) openModel(std stdio) (*savedmodel.Model, *savedmodel.Si
 	}
 	sig, err := mg.Signature(o.predict.Signature)
 	return m, sig, err
+}
+
+// sizeBatches makes the batches of files as large as suits the signature, unless a flag says how large they are, or what they depend on. What comes down a pipe
+// may come slowly: nobody is to wait until many rows are there.
+func (o *predictOptions) sizeBatches(m *savedmodel.Model, sig *savedmodel.Signature) error {
+	p := &o.predict
+	if p.BatchSize != 0 || p.NoBatch || p.MaxTokens > 0 || p.Batching != runner.Arrival || shortJob(o.inputs) || !regular(o.inputs) {
+		return nil
+	}
+	mg, err := m.MetaGraph(o.load.Tags...)
+	if err != nil {
+		return err
+	}
+	size, err := runner.FileBatchSize(mg, sig, p.Limits)
+	if err == nil && size != runner.DefaultBatchSize {
+		p.BatchSize = size
+	}
+	return err
 }
 
 // shareCores gives each of the batches that run at the same time its share of the cores: operations of two batches that each spread over all of them get in

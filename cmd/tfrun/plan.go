@@ -21,6 +21,9 @@ func runPlan(ctx context.Context, o predictOptions, source runner.Source, std st
 	if err := o.padding.apply(&o.predict, sig); err != nil {
 		return err
 	}
+	if err := o.sizeBatches(model, sig); err != nil {
+		return err
+	}
 	p, err := runner.NewPlan(model, o.load, o.predict)
 	if err != nil {
 		return err

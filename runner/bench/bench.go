@@ -54,6 +54,7 @@ type bench struct {
 	sorted   []int             // places in rows, the shortest first
 	sample   []dataset.Element // of rows: what is streamed
 	fixed    int               // batch size of the signature, or 0
+	free     int               // that of predict without flags, where the signature leaves it open
 	stateful bool
 	random   bool
 	window   time.Duration // at least
@@ -124,6 +125,9 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	b.report.Signature, b.report.NoBatch, b.fixed = p.Function().Signature().Name, b.o.Predict.NoBatch, int(p.FixedBatchSize())
+	if b.free, err = runner.FileBatchSize(b.session.MetaGraph(), p.Function().Signature(), b.o.Predict.Limits); err != nil {
+		return err
+	}
 	err = b.takeRows(ctx, p)
 	var output *runner.OutputError
 	if errors.As(err, &output) && len(b.o.Source.Files) == 0 && !b.o.Predict.NoBatch {

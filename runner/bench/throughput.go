@@ -76,7 +76,7 @@ func (b *bench) usualSize() int {
 	case b.fixed > 0:
 		return b.fixed
 	}
-	return runner.DefaultBatchSize
+	return b.free
 }
 
 // usualWorkers is the number of workers of predict without flags.

@@ -1,0 +1,96 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+func TestFileBatchSize(t *testing.T) {
+	for _, tt := range []struct {
+		model  string
+		limits Limits
+		want   int
+	}{
+		{"k3_autoencoder", Limits{}, 8192},
+		{"k3_autoencoder", Limits{BatchBytes: 1 << 20}, 1024},
+		{"k3_autoencoder", Limits{BatchBytes: 1}, DefaultBatchSize},
+		{"k3_seed", Limits{}, DefaultBatchSize},
+		{"mod_random", Limits{}, DefaultBatchSize},
+	} {
+		m, err := savedmodel.Open(filepath.Join("../testdata/models", tt.model, "model"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mg, err := m.MetaGraph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := mg.Signature("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := FileBatchSize(mg, sig, tt.limits); got != tt.want || err != nil {
+			t.Errorf("%s, %d bytes: FileBatchSize() = %d, %v, want %d", tt.model, tt.limits.BatchBytes, got, err, tt.want)
+		}
+	}
+}
+
+// Of whatever model it is said that its rows are apart: in a batch with others each gets the answers that it gets alone.
+func TestRowsApart(t *testing.T) {
+	ran := 0
+	for _, dir := range modelDirs(t) {
+		dir = filepath.Join(dir, "model")
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			continue
+		}
+		mg, err := m.MetaGraph()
+		if err != nil || mg.Verify() != nil {
+			continue
+		}
+		sig, err := mg.Signature("")
+		if err != nil {
+			continue
+		}
+		if _, ok, err := mg.RowValues(sig); !ok || err != nil {
+			continue
+		}
+		s := loadDir(t, dir, Options{})
+		collect := func(rows []dataset.Element, size int) []Result {
+			p, err := s.NewPredictor(PredictOptions{BatchSize: size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := p.collect(t.Context(), dataset.FromElements(p.spec, rows...))
+			if err != nil {
+				t.Fatalf("%s: %v", dir, err)
+			}
+			return out
+		}
+		p, err := s.NewPredictor(PredictOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := p.MakeUpRows(t.Context(), 33, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		effects := p.noEffects()
+		alone, together := collect(made.Rows, 1), collect(made.Rows, len(made.Rows))
+		for i := range alone {
+			compareAll(effects, int64(i), alone[i], together[i])
+		}
+		if (PaddingReport{Effects: effects}).Depends() {
+			t.Errorf("%s: %+v", dir, effects)
+		}
+		ran++
+	}
+	if ran < 20 {
+		t.Errorf("only %d models", ran)
+	}
+}
