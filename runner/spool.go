@@ -46,6 +46,12 @@ func (s *spool) Write(b []byte) (int, error) {
 		}
 		return n, nil
 	}
+	if len(b) >= s.w.Size() {
+		// So much is written as it is, once the buffer is empty.
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
 	n, err := s.w.Write(b)
 	s.add(b[:n])
 	if err != nil {

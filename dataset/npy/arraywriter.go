@@ -58,6 +58,12 @@ func (a *arrayWriter) write(t tensor.Tensor) error {
 	if t.DType() == tensor.Bfloat16 {
 		data = a.widened(t)
 	}
+	if len(data) >= arrayBuffer {
+		// So much is written as it is, once the buffer is empty.
+		if err := a.buf.Flush(); err != nil {
+			return err
+		}
+	}
 	n, err := a.buf.Write(data)
 	a.written += int64(n)
 	return err
