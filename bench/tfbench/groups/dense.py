@@ -9,8 +9,8 @@ from ..bench import Bench, Unit, checked, measured, net
 from ..process import Peer, by_turns
 from ..results import Row, Spread
 
-# The flags that tfrun is at its best with; Python takes slices of as many rows.
-FLAGS = ("--batch-size", "32768", "--optimizer", "functions")  # which one row alone, a short job, would do without
+# tfrun is at its best without flags; this one says what it does for so many rows, and one row alone, a short job, would do without.
+FLAGS = ("--optimizer", "functions")
 COLUMNS = "x=" + ",".join(f"c{i}" for i in range(32))
 
 
