@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
@@ -264,18 +263,35 @@ func (s *loopSplitter) function(name string) *function {
 }
 
 // padded adds to a body what pads a tensor's open axes to the next of some sizes.
-func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType, axes []int, to []int32) (*paddedTensor, bool) {
-	key := padding{r, len(to)}
-	if p := b.pads[key]; p != nil {
+func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType, axes []int, to []int32) (paddedTensor, bool) {
+	how := fmt.Sprint(len(to), axes)
+	if p, ok := b.pads[padding{r, how}]; ok {
 		return p, true
 	}
 	from, ok := b.rewrite(r)
 	if !ok {
-		return nil, false
+		return paddedTensor{}, false
 	}
+	alike := padding{sameShape(r), how}
+	p, ok := b.rooms[alike]
+	if !ok {
+		p = b.room(def, from, r, t, axes, to)
+		b.rooms[alike] = p
+	}
+	name := b.unused(fmt.Sprintf("tfrun_padded_%d", len(b.pads)))
+	def.NodeDef = append(def.NodeDef, &nodepb.NodeDef{
+		Name: name, Op: "Pad", Input: []string{from, p.paddings}, Attr: map[string]*attrpb.AttrValue{"T": typeAttr(t), "Tpaddings": int32Attr},
+	})
+	p.tensor = name + ":output:0"
+	b.pads[padding{r, how}] = p
+	return p, true
+}
+
+// room adds to a body what finds by how much a tensor is padded.
+func (b *loopBody) room(def *functionpb.FunctionDef, from string, r ref, t typespb.DataType, axes []int, to []int32) paddedTensor {
 	shape, _ := b.f.shape(r)
 	rank := int64(shape.Rank())
-	scope := b.unused("tfrun_pad_"+strconv.Itoa(len(b.pads))) + "/"
+	scope := b.unused(fmt.Sprintf("tfrun_pad_%d", len(b.rooms))) + "/"
 	// add adds an operation over int32, unless more says otherwise, and returns its output.
 	add := func(name, op, output string, inputs []string, more map[string]*attrpb.AttrValue) string {
 		attr := map[string]*attrpb.AttrValue{"T": int32Attr}
@@ -304,9 +320,8 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType
 		open[axis] = 1
 	}
 	after := add("after", "Mul", "z", []string{room, constant("open", []int64{rank, 1}, open)}, nil)
-	paddings := add("paddings", "ConcatV2", "output", []string{constant("before", []int64{rank, 1}, make([]int32, rank)), after, one},
-		map[string]*attrpb.AttrValue{"N": intAttr(2), "Tidx": int32Attr})
-	p := &paddedTensor{tensor: add("padded", "Pad", "output", []string{from, paddings}, map[string]*attrpb.AttrValue{"T": typeAttr(t), "Tpaddings": int32Attr})}
+	p := paddedTensor{paddings: add("paddings", "ConcatV2", "output", []string{constant("before", []int64{rank, 1}, make([]int32, rank)), after, one},
+		map[string]*attrpb.AttrValue{"N": intAttr(2), "Tidx": int32Attr})}
 	stride := constant("stride", []int64{1}, []int32{1})
 	for _, axis := range axes {
 		name := fmt.Sprintf("size_%d", axis)
@@ -315,20 +330,19 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType
 			"Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
 		}))
 	}
-	b.pads[key] = p
-	return p, true
+	return p
 }
 
-// padding says what is padded, and to how many different sizes.
+// padding says what is padded, or what has the shape of what is, and how.
 type padding struct {
-	r     ref
-	sizes int
+	r   ref
+	how string
 }
 
-// paddedTensor is a tensor whose open axes are padded, and their sizes before.
+// paddedTensor is a tensor whose open axes are padded, by how much, and their sizes before.
 type paddedTensor struct {
-	tensor string
-	sizes  []string
+	tensor, paddings string
+	sizes            []string
 }
 
 // bounded adds to a compiled function what tells XLA the sizes of an argument's open axes. It returns the tensor to take in the argument's place.

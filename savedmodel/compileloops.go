@@ -168,11 +168,12 @@ type loopBody struct {
 	byShape map[*node]bool    // see shapeOnly
 	written map[ref]string    // how the function writes a reference
 	gone    map[*node]*loopCluster
-	pads    map[padding]*paddedTensor
+	pads    map[padding]paddedTensor
+	rooms   map[padding]paddedTensor // by shape, without the tensor
 }
 
 func newLoopBody(f *function) *loopBody {
-	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}, pads: map[padding]*paddedTensor{}}
+	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}, pads: map[padding]paddedTensor{}, rooms: map[padding]paddedTensor{}}
 	var roots []*node
 	for i, r := range f.rets {
 		b.written[r] = f.def.GetRet()[f.def.GetSignature().GetOutputArg()[i].GetName()]

@@ -5,12 +5,12 @@ import unittest
 
 from tfbench.bench import Unit, checked, net
 from tfbench.groups.cold import last_number
-from tfbench.process import Done, Peer, Problem, by_turns, reason, run
+from tfbench.process import Done, Peer, Problem, by_turns, reason, run, shown
 from tfbench.results import Row, Spread
 
 ECHO = """
-import json, sys
-print(json.dumps({"ready": {"Echo": "1"}}), flush=True)
+import json, os, sys
+print(json.dumps({"ready": {"Echo": os.environ.get("ECHO", "1")}}), flush=True)
 for line in sys.stdin:
     r = json.loads(line)
     if r["job"] == "die":
@@ -70,6 +70,11 @@ class TestPeer(unittest.TestCase):
             self.assertEqual(p.ask("run", n=3), {"job": "run", "n": 3})
             with self.assertRaisesRegex(Problem, "no more"):
                 p.ask("error", error="no more")
+
+    def test_environment(self):
+        with Peer([sys.executable, "-c", ECHO], env={"ECHO": "2"}) as p:
+            self.assertEqual(p.ready, {"Echo": "2"})
+            self.assertEqual(shown(["a", "b c"], p.env), "ECHO=2 a 'b c'")
 
     def test_death(self):
         with Peer([sys.executable, "-c", ECHO]) as p, self.assertRaisesRegex(Problem, "exit status 1: ValueError: no more"):

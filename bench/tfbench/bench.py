@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,9 +58,9 @@ class Bench:
         self.python.need(*needs)
         return self._started(Peer(self.module(module, *arguments), cwd=self.home))
 
-    def program(self, name: str, *arguments: str) -> Peer:
+    def program(self, name: str, *arguments: str, env: Mapping[str, str] | None = None) -> Peer:
         """Starts one of the benchmark's Go programs."""
-        return self._started(Peer([str(self.programs / name), *arguments]))
+        return self._started(Peer([str(self.programs / name), *arguments], env=env))
 
     def _started(self, p: Peer) -> Peer:
         self.versions.update(p.ready)
@@ -72,9 +72,9 @@ class Bench:
     def predict_command(self, *arguments: str | Path) -> list[str]:
         return [str(self.tfrun), "predict", *map(str, arguments)]
 
-    def shown(self, command: Sequence[str], program: str = "") -> str:
+    def shown(self, command: Sequence[str], program: str = "", env: Mapping[str, str] | None = None) -> str:
         """A command as one would type it, without this machine's folders. program is what its first word is called."""
-        text = shown([program, *command[1:]] if program else command)
+        text = shown([program, *command[1:]] if program else command, env)
         for folder, short in ((str(self.tfrun), "tfrun"), (f"{self.data}/", ""), (f"{self.scratch}/", ""), (f"{HERE.parent}/", "")):
             text = text.replace(folder, short)
         return text

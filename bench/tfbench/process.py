@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,9 +66,9 @@ def run(command: Sequence[str], timeout: float = 600, cwd: Path | None = None) -
     return Done(took, done.stdout, done.stderr)
 
 
-def shown(command: Sequence[str]) -> str:
-    """A command as one would type it."""
-    return shlex.join(command)
+def shown(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """A command as one would type it, the variables of its environment before it."""
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in (env or {}).items()), shlex.join(command)])
 
 
 def by_turns(rounds: int, *runs: Callable[[], T]) -> list[list[T]]:
@@ -86,12 +86,12 @@ def by_turns(rounds: int, *runs: Callable[[], T]) -> list[list[T]]:
 class Peer:
     """A program that reads requests, a line of JSON each, and answers each with a line of JSON. It has said {"ready": …} when it can be asked."""
 
-    def __init__(self, command: Sequence[str], cwd: Path | None = None):
-        self.command = command
+    def __init__(self, command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None):
+        self.command, self.env = command, dict(env or {})
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115, closed by close
         try:
             self._p = subprocess.Popen(
-                command, env={**os.environ, **QUIET}, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
+                command, env={**os.environ, **QUIET, **self.env}, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
             )
         except OSError as e:
             self._log.close()
