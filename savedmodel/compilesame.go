@@ -3,11 +3,10 @@ package savedmodel
 import (
 	"crypto/sha256"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	"google.golang.org/protobuf/proto"
 )
@@ -40,60 +39,42 @@ func (p *programs) form(f *functionpb.FunctionDef, depth int) (string, bool) {
 		return "", false
 	}
 	f = proto.CloneOf(f)
-	numbers := map[string]string{}
-	for i, a := range f.GetSignature().GetInputArg() {
-		numbers[a.GetName()] = fmt.Sprint("a", i)
-		f.Signature.InputArg[i] = &opdefpb.OpDef_ArgDef{Name: numbers[a.GetName()], Type: a.GetType()}
-	}
-	for i, n := range f.GetNodeDef() {
-		numbers[n.GetName()] = fmt.Sprint("n", i)
-		n.Name = numbers[n.GetName()]
-		n.ExperimentalDebugInfo = nil
-	}
-	number := func(in string) string {
-		order := strings.HasPrefix(in, "^")
-		name, output, _ := strings.Cut(strings.TrimPrefix(in, "^"), ":")
-		if order {
-			return "^" + numbers[name]
+	n := numbering{}
+	n.define(f)
+	for _, node := range f.GetNodeDef() {
+		for i, in := range node.GetInput() {
+			node.Input[i] = n.ref(in)
 		}
-		return numbers[name] + ":" + output
-	}
-	for _, n := range f.GetNodeDef() {
-		for i, in := range n.GetInput() {
-			n.Input[i] = number(in)
-		}
-		delete(n.Attr, "_class")
-		for _, a := range n.GetAttr() {
-			if len(a.GetList().GetFunc()) > 0 {
-				return "", false
-			}
-			called := a.GetFunc()
-			if called == nil {
-				continue
-			}
-			form, ok := p.ofLibrary(called.GetName(), depth)
-			if !ok {
-				return "", false
-			}
-			called.Name = form
+		if !p.callsByForm(node, depth) {
+			return "", false
 		}
 	}
-	rets := map[string]string{}
-	for i, out := range f.GetSignature().GetOutputArg() {
-		rets[fmt.Sprint("o", i)] = number(f.GetRet()[out.GetName()])
-		f.Signature.OutputArg[i] = &opdefpb.OpDef_ArgDef{Name: fmt.Sprint("o", i), Type: out.GetType()}
-	}
-	orders := map[string]string{}
-	for _, name := range slices.Sorted(maps.Values(f.GetControlRet())) {
-		orders[numbers[name]] = numbers[name]
-	}
-	f.Signature.Name, f.Signature.ControlOutput = "", nil
-	f.Ret, f.ControlRet, f.ArgAttr, f.ResourceArgUniqueId = rets, orders, nil, nil
+	n.results(f)
+	f.Signature.Name, f.Signature.ControlOutput, f.ArgAttr, f.ResourceArgUniqueId = "", nil, nil, nil
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(f)
 	if err != nil {
 		return "", false
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(data)), true
+}
+
+// callsByForm puts forms in the place of the names of functions that a node calls.
+func (p *programs) callsByForm(n *nodepb.NodeDef, depth int) bool {
+	for _, a := range n.GetAttr() {
+		if len(a.GetList().GetFunc()) > 0 {
+			return false
+		}
+		called := a.GetFunc()
+		if called == nil {
+			continue
+		}
+		form, ok := p.ofLibrary(called.GetName(), depth)
+		if !ok {
+			return false
+		}
+		called.Name = form
+	}
+	return true
 }
 
 // ofLibrary is the form of a function of the library.
@@ -111,4 +92,43 @@ func (p *programs) ofLibrary(name string, depth int) (string, bool) {
 		p.canonical[name] = form
 	}
 	return form, ok
+}
+
+// numbering gives the arguments and nodes of a function numbers in the place of names.
+type numbering map[string]string
+
+// define numbers what a function defines, and leaves out what is for people.
+func (x numbering) define(f *functionpb.FunctionDef) {
+	for i, a := range f.GetSignature().GetInputArg() {
+		x[a.GetName()] = fmt.Sprint("a", i)
+		f.Signature.InputArg[i] = &opdefpb.OpDef_ArgDef{Name: x[a.GetName()], Type: a.GetType()}
+	}
+	for i, n := range f.GetNodeDef() {
+		x[n.GetName()] = fmt.Sprint("n", i)
+		n.Name, n.ExperimentalDebugInfo = x[n.GetName()], nil
+		delete(n.Attr, "_class")
+	}
+}
+
+// ref is a reference to what is defined, with its number.
+func (x numbering) ref(in string) string {
+	if order, ok := strings.CutPrefix(in, "^"); ok {
+		return "^" + x[order]
+	}
+	name, output, _ := strings.Cut(in, ":")
+	return x[name] + ":" + output
+}
+
+// results numbers what a function gives away.
+func (x numbering) results(f *functionpb.FunctionDef) {
+	rets, orders := map[string]string{}, map[string]string{}
+	for i, out := range f.GetSignature().GetOutputArg() {
+		name := fmt.Sprint("o", i)
+		rets[name] = x.ref(f.GetRet()[out.GetName()])
+		f.Signature.OutputArg[i] = &opdefpb.OpDef_ArgDef{Name: name, Type: out.GetType()}
+	}
+	for _, node := range f.GetControlRet() {
+		orders[x[node]] = x[node]
+	}
+	f.Ret, f.ControlRet = rets, orders
 }

@@ -73,12 +73,7 @@ func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef)
 	if len(called.GetSignature().GetAttr()) > 0 || len(args) != len(data) {
 		return false
 	}
-	names := namesOf(def)
-	prefix := call.GetName() + "/"
-	taken := func(n *nodepb.NodeDef) bool { return names[prefix+n.GetName()] }
-	for slices.ContainsFunc(called.GetNodeDef(), taken) || names[prefix+"tfrun_begin"] || names[prefix+"tfrun_end"] {
-		prefix += "_/"
-	}
+	prefix := freePrefix(namesOf(def), call.GetName()+"/", called)
 	fed := map[string]string{}
 	for i, a := range args {
 		if a.GetNumberAttr() != "" || a.GetTypeListAttr() != "" {
@@ -133,6 +128,15 @@ func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef)
 	return redirect(def, results, call.GetName(), end.Name)
 }
 
+// freePrefix returns the prefix, or one like it, with which no name in a function's body is taken.
+func freePrefix(taken nameSet, prefix string, called *functionpb.FunctionDef) string {
+	for slices.ContainsFunc(called.GetNodeDef(), func(n *nodepb.NodeDef) bool { return taken[prefix+n.GetName()] }) ||
+		taken[prefix+"tfrun_begin"] || taken[prefix+"tfrun_end"] {
+		prefix += "_/"
+	}
+	return prefix
+}
+
 // redirect has all that takes outputs of a node take others, and what comes after it in the order come after another. It reports false where an output is taken
 // that has no other.
 func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, after string) bool {
@@ -176,9 +180,21 @@ func splitInputs(n *nodepb.NodeDef) (data, orders []string) {
 	return data, orders
 }
 
+// nameSet holds the names that are taken in a function.
+type nameSet map[string]bool
+
+// unused returns the name, or one like it that is not taken, and takes it.
+func (s nameSet) unused(name string) string {
+	for s[name] {
+		name += "_"
+	}
+	s[name] = true
+	return name
+}
+
 // namesOf returns the names of a function's nodes and arguments.
-func namesOf(def *functionpb.FunctionDef) map[string]bool {
-	names := map[string]bool{}
+func namesOf(def *functionpb.FunctionDef) nameSet {
+	names := nameSet{}
 	for _, n := range def.GetNodeDef() {
 		names[n.GetName()] = true
 	}

@@ -14,25 +14,16 @@ import (
 // lookupBodyWriter rewrites the two functions of a loop, its body and its condition.
 type lookupBodyWriter struct {
 	def    *functionpb.FunctionDef
-	names  map[string]bool
+	names  nameSet
 	tables []table
 	args   []string // that are the tables
-}
-
-// unused returns the name, or one like it that nothing in the function has.
-func (w *lookupBodyWriter) unused(name string) string {
-	for w.names[name] {
-		name += "_"
-	}
-	w.names[name] = true
-	return name
 }
 
 // addTables gives the function tables as further arguments.
 func (w *lookupBodyWriter) addTables(tables []table) {
 	w.tables = tables
 	for i, t := range tables {
-		w.args = append(w.args, w.unused("tfrun_table_"+strconv.Itoa(i)))
+		w.args = append(w.args, w.names.unused("tfrun_table_"+strconv.Itoa(i)))
 		addArg(w.def, w.args[i], t.dtype(), t.shape())
 	}
 }
@@ -52,7 +43,7 @@ func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element 
 		nodes[n.GetName()] = n
 	}
 	constant := func(name string, dims []int64, values ...int32) string {
-		n := constNode(w.unused(name), dims, values)
+		n := constNode(w.names.unused(name), dims, values)
 		w.def.NodeDef = append(w.def.NodeDef, n)
 		return n.Name + ":output:0"
 	}

@@ -23,7 +23,7 @@ type lookupWriter struct {
 	b      *loopBody
 	def    *functionpb.FunctionDef // the copy
 	nodes  map[string]*nodepb.NodeDef
-	names  map[string]bool
+	names  nameSet
 	suffix string // of the names of functions that are made
 
 	tables []table           // whose resources are arguments, behind the function's own
@@ -44,25 +44,16 @@ func newLookupWriter(b *loopBody, suffix string) *lookupWriter {
 	return w
 }
 
-// unused returns the name, or one like it that nothing in the function has.
-func (w *lookupWriter) unused(name string) string {
-	for w.names[name] {
-		name += "_"
-	}
-	w.names[name] = true
-	return name
-}
-
 // add adds a node and returns its first output, which is called "output" unless more is given.
 func (w *lookupWriter) add(name, op string, attr map[string]*attrpb.AttrValue, output string, inputs ...string) string {
-	n := &nodepb.NodeDef{Name: w.unused(name), Op: op, Input: inputs, Attr: attr}
+	n := &nodepb.NodeDef{Name: w.names.unused(name), Op: op, Input: inputs, Attr: attr}
 	w.def.NodeDef = append(w.def.NodeDef, n)
 	return n.Name + ":" + output + ":0"
 }
 
 // constant adds a constant of int32; nil dims are a scalar's.
 func (w *lookupWriter) constant(name string, dims []int64, values ...int32) string {
-	n := constNode(w.unused(name), dims, values)
+	n := constNode(w.names.unused(name), dims, values)
 	w.def.NodeDef = append(w.def.NodeDef, n)
 	return n.Name + ":output:0"
 }
@@ -73,7 +64,7 @@ func (w *lookupWriter) table(t table) string {
 	if i >= 0 {
 		return w.read[i]
 	}
-	name := w.unused("tfrun_table_" + strconv.Itoa(len(w.tables)))
+	name := w.names.unused("tfrun_table_" + strconv.Itoa(len(w.tables)))
 	addArg(w.def, name, typespb.DataType_DT_RESOURCE, &shapepb.TensorShapeProto{})
 	attr := map[string]*attrpb.AttrValue{"dtype": typeAttr(t.dtype()), "_output_shapes": shapesAttr(t.shape())}
 	w.tables = append(w.tables, t)

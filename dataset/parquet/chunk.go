@@ -55,7 +55,7 @@ func (r *reader) release() {
 
 // left returns the number of entries, null or not, that are left of the page.
 func (r *reader) left() int {
-	if r.max > 0 {
+	if r.def != nil {
 		return len(r.def)
 	}
 	return r.count()

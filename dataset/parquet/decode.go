@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,12 +36,7 @@ func (r *reader) decode() error {
 	} else {
 		n := int(r.page.NumValues())
 		if def := r.page.DefinitionLevels(); len(def) > 0 {
-			n = 0
-			for _, d := range def {
-				if int(d) == r.max {
-					n++
-				}
-			}
+			n = bytes.Count(def, []byte{byte(r.max)})
 		}
 		if err := r.values(values, n); err != nil {
 			return err
@@ -59,14 +55,12 @@ func (r *reader) levels() error {
 	if len(r.def) == 0 && r.count() > 0 {
 		return errors.New("a page without definition levels")
 	}
-	n := 0
-	for _, d := range r.def {
-		if int(d) == r.max {
-			n++
-		}
-	}
+	n := bytes.Count(r.def, []byte{byte(r.max)})
 	if n != r.count() || len(r.lists) > 0 && len(r.rep) != len(r.def) {
 		return fmt.Errorf("a page of %d values has %d of them, and %d and %d levels", n, r.count(), len(r.def), len(r.rep))
+	}
+	if len(r.lists) == 0 && n == len(r.def) {
+		r.def = nil // no value is null
 	}
 	return nil
 }
@@ -90,11 +84,14 @@ func (r *reader) lookup(indices []int32) error {
 	r.data = r.scratch
 	switch size {
 	case 4:
-		for i, k := range indices {
+		dict, dst := r.dictData, r.scratch
+		for _, k := range indices {
 			if uint32(k) >= n { //nolint:gosec // a negative index is a large one
 				return errIndex
 			}
-			binary.LittleEndian.PutUint32(r.scratch[4*i:], binary.LittleEndian.Uint32(r.dictData[4*k:]))
+			at := 4 * int(uint32(k))
+			binary.LittleEndian.PutUint32(dst, binary.LittleEndian.Uint32(dict[at:at+4]))
+			dst = dst[4:]
 		}
 	case 8:
 		for i, k := range indices {

@@ -63,6 +63,6 @@ UNITS = (
     unit(".npy", {"dense-npy-slices": "slices", "dense-npy-tfdata": "tfdata"}),
     unit(".jsonl", {"dense-jsonl": "jsonl"}),
     unit(".csv", {"dense-csv": "csv"}, "--column", COLUMNS),
-    unit("-columns.parquet", {"dense-parquet-columns": "columns"}, "--column", COLUMNS),
+    unit("-columns.parquet", {"dense-parquet-columns": "columns"}, "--column", COLUMNS, "--batch-size", "32768"),  # reading takes most of the time here
     unit("-list.parquet", {"dense-parquet-list": "lists"}),
 )
