@@ -70,7 +70,7 @@ image-test-gpu: go ## the same for the GPU image; needs no GPU (2.7 GB of downlo
 	@scripts/image/test.sh gpu
 
 kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume makes of them (10 minutes; KILLS=20)
-	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -v -timeout 2h
+	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -count=1 -v -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
 
 soak: go ## run millions of rows and look at what is left: memory, goroutines, files (ROWS=10000000)
 	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
