@@ -166,12 +166,9 @@ type Compilation struct {
 // Compilation says what of a signature is compiled in the twin that [MetaGraph.Reduced] makes of it, by the same choices. Only signatures that
 // [MetaGraph.CheckCompile] lets through have one.
 func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error) {
-	if r.Lookups {
-		other, err := mg.withLookups(r.Signatures)
-		if err != nil {
-			return Compilation{}, err
-		}
-		mg = other
+	mg, err := mg.reducedBy(r)
+	if err != nil {
+		return Compilation{}, err
 	}
 	g, err := mg.graph()
 	if err != nil {

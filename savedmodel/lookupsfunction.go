@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
@@ -20,10 +19,8 @@ const inRangeAttr = "_tfrun_in_range"
 
 // lookupWriter rewrites a flat function so that its loops look up products.
 type lookupWriter struct {
+	functionWriter
 	b      *loopBody
-	def    *functionpb.FunctionDef // the copy
-	nodes  map[string]*nodepb.NodeDef
-	names  nameSet
 	suffix string // of the names of functions that are made
 
 	tables []table           // whose resources are arguments, behind the function's own
@@ -34,28 +31,10 @@ type lookupWriter struct {
 }
 
 func newLookupWriter(b *loopBody, suffix string) *lookupWriter {
-	w := &lookupWriter{b: b, def: proto.CloneOf(b.f.def), nodes: map[string]*nodepb.NodeDef{}, suffix: suffix, ids: map[*node]string{}, moves: map[string]string{}}
-	w.def.Signature.Name += suffix
-	w.names = namesOf(w.def)
-	w.def.NodeDef = slices.DeleteFunc(w.def.NodeDef, func(n *nodepb.NodeDef) bool { return !b.live[b.f.byName[n.GetName()]] })
-	for _, n := range w.def.NodeDef {
-		w.nodes[n.GetName()] = n
-	}
-	return w
-}
-
-// add adds a node and returns its first output, which is called "output" unless more is given.
-func (w *lookupWriter) add(name, op string, attr map[string]*attrpb.AttrValue, output string, inputs ...string) string {
-	n := &nodepb.NodeDef{Name: w.names.unused(name), Op: op, Input: inputs, Attr: attr}
-	w.def.NodeDef = append(w.def.NodeDef, n)
-	return n.Name + ":" + output + ":0"
-}
-
-// constant adds a constant of int32; nil dims are a scalar's.
-func (w *lookupWriter) constant(name string, dims []int64, values ...int32) string {
-	n := constNode(w.names.unused(name), dims, values)
-	w.def.NodeDef = append(w.def.NodeDef, n)
-	return n.Name + ":output:0"
+	def := proto.CloneOf(b.f.def)
+	def.Signature.Name += suffix
+	def.NodeDef = slices.DeleteFunc(def.NodeDef, func(n *nodepb.NodeDef) bool { return !b.live[b.f.byName[n.GetName()]] })
+	return &lookupWriter{functionWriter: newFunctionWriter(def), b: b, suffix: suffix, ids: map[*node]string{}, moves: map[string]string{}}
 }
 
 // table returns the value of a table in the function.
@@ -112,7 +91,7 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 		def = proto.CloneOf(def)
 		called.Name += w.suffix + "_" + strconv.Itoa(len(w.made))
 		def.Signature.Name = called.Name
-		b := &lookupBodyWriter{def: def, names: namesOf(def)}
+		b := &lookupBodyWriter{functionWriter: newFunctionWriter(def)}
 		b.addTables(tables)
 		if part == "body" {
 			b.lookUp(l, t, element)
@@ -252,25 +231,10 @@ func (w *lookupWriter) inRange(l *loopLookup) string {
 		}
 		name := lookup.name + "/tfrun_ids"
 		w.ids[lookup] = w.add(name, "GatherV2", attr, "output", w.table(l.numbers()), w.b.written[lookup.inputs[1]], w.constant(name+"/axis", nil, 0))
-		w.reorder(lookup.name, nodeOf(w.ids[lookup]))
+		// That the variable was read is all that Python's graph waits for.
+		w.rename("^"+lookup.name, "^"+nodeOf(w.ids[lookup]))
 	}
 	return w.ids[lookup]
-}
-
-// reorder has what comes after a node in the order of operations come after another: that a variable was read is all that Python's graph waits for.
-func (w *lookupWriter) reorder(node, other string) {
-	for _, n := range w.def.GetNodeDef() {
-		for i, in := range n.GetInput() {
-			if in == "^"+node {
-				n.Input[i] = "^" + other
-			}
-		}
-	}
-	for key, name := range w.def.GetControlRet() {
-		if name == node {
-			w.def.ControlRet[key] = other
-		}
-	}
 }
 
 // reshape has what looks at the shape of looked-up rows look at that of the numbers, so that the rows need not be there.
@@ -293,7 +257,7 @@ func (w *lookupWriter) reshape(n *node, ids string, l *loopLookup) {
 		sizes := w.add(u.name+"/tfrun_ids", "Shape", map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr}, "output", ids)
 		width := w.constant(u.name+"/tfrun_width", []int64{1}, int32(l.dims[1]))
 		axis := w.constant(u.name+"/tfrun_axis", nil, 0)
-		orders := slices.DeleteFunc(slices.Clone(shape.Input), func(in string) bool { return !strings.HasPrefix(in, "^") })
+		_, orders := splitInputs(shape)
 		shape.Op, shape.Input = "ConcatV2", append([]string{sizes, width, axis}, orders...)
 		shape.Attr = map[string]*attrpb.AttrValue{"N": intAttr(2), "T": int32Attr, "Tidx": int32Attr}
 	}

@@ -29,6 +29,14 @@ func (mg *MetaGraph) HasLookups(signatures ...string) (bool, error) {
 	return other != mg, err
 }
 
+// reducedBy returns the graph that a reduction is of: with lookups of products where it asks for them.
+func (mg *MetaGraph) reducedBy(r Reduction) (*MetaGraph, error) {
+	if !r.Lookups {
+		return mg, nil
+	}
+	return mg.withLookups(r.Signatures)
+}
+
 // withLookups returns the graph whose signatures look up products of rows where a loop multiplied looked-up rows; mg itself where there is no such
 // loop. The tables are variables of their own, filled by the init op, which loaders run when the model's variables are restored
 // (loader.cc, LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products would be those of old values.
@@ -78,7 +86,7 @@ func (mg *MetaGraph) makeLookups(signatures []string) (*MetaGraph, error) {
 			}
 		}
 	}
-	if len(x.tables) == 0 {
+	if len(x.functions) == 0 {
 		return mg, nil
 	}
 	graph, err := x.graph()
@@ -142,6 +150,10 @@ func (x *graphLookups) call(output string) error {
 		return err
 	}
 	data, orders := splitInputs(call)
+	types := call.Attr["Tin"].GetList()
+	if len(types.GetType()) != len(data) {
+		return nil // a call that TensorFlow refuses
+	}
 	find := &lookupFinder{mg: x.mg, b: newLoopBody(f), restored: x.restored}
 	for _, in := range data {
 		find.feeds = append(find.feeds, nodeOf(in))
@@ -156,8 +168,7 @@ func (x *graphLookups) call(output string) error {
 			w.rewrite(l)
 		}
 	}
-	types := call.Attr["Tin"].GetList()
-	if len(w.tables) == 0 || len(types.GetType()) != len(data) || !sweep(w.def) {
+	if len(w.tables) == 0 || !sweep(w.def) {
 		return nil
 	}
 	for _, t := range w.tables {

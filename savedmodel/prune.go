@@ -62,12 +62,9 @@ func (mg *MetaGraph) Pruned(signatures ...string) ([]byte, error) {
 // Restoring the variables, initializing tables and reading assets work as before. A Keras 2 model carries every function that
 // was ever traced, most of which no signature calls, and the tree of Python objects, which no C++ loader reads.
 func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
-	if r.Lookups {
-		other, err := mg.withLookups(r.Signatures)
-		if err != nil {
-			return nil, err
-		}
-		mg = other
+	mg, err := mg.reducedBy(r)
+	if err != nil {
+		return nil, err
 	}
 	g, err := mg.graph()
 	if err != nil {
