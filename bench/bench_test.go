@@ -1,4 +1,5 @@
-// Package bench_test runs the tests of the benchmark's harness, which is written in Python's standard library. They need no TensorFlow.
+// Package bench_test runs the tests of the benchmark's harness, which is written in Python's
+// standard library. They need no TensorFlow.
 package bench_test
 
 import (
@@ -14,7 +15,8 @@ func TestHarness(t *testing.T) {
 	if err != nil {
 		t.Skip("python3 is not there")
 	}
-	// go test takes a result out of its cache unless a file has changed that the test itself has looked at.
+	// go test takes a result out of its cache unless a file has changed that the test itself has
+	// looked at.
 	err = filepath.WalkDir(".", func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

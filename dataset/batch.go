@@ -9,8 +9,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Batch is a group of rows that are to be padded together, and not padded yet: its consumer says where the padded values go, be it memory of
-// another library. A Batch belongs to the iteration that yielded it and is valid until the next one is asked for.
+// Batch is a group of rows that are to be padded together, and not padded yet: its consumer says
+// where the padded values go, be it memory of another library. A Batch belongs to the iteration
+// that yielded it and is valid until the next one is asked for.
 type Batch struct {
 	plan *padPlan
 	op   string
@@ -18,12 +19,13 @@ type Batch struct {
 	dims []int64 // of all components, one after the other
 	off  []int   // where a component's sizes start in dims
 	max  int64   // most bytes a padded component may have
-	// round gives the size that an axis is padded to whose longest row has the given one; nil: just that.
+	// round gives the size that an axis is padded to whose longest row has the given one; nil: just
+	// that.
 	round func(longest int64) int64
 }
 
-// DefaultMaxBatchBytes bounds one padded component of a batch unless its options say otherwise: one long row among many short ones asks for
-// much more memory than the rows take.
+// DefaultMaxBatchBytes bounds one padded component of a batch unless its options say otherwise: one
+// long row among many short ones asks for much more memory than the rows take.
 const DefaultMaxBatchBytes int64 = 16 << 30
 
 // set makes b the batch of rows. Its slices are reused.
@@ -80,8 +82,8 @@ func (b *Batch) Row(i int) Element { return *b.rows[i] }
 // Spec returns the static spec of the padded batch.
 func (b *Batch) Spec() Spec { return b.plan.out }
 
-// Dims returns the sizes of component c of the padded batch, the number of rows first. The slice is the batch's own.
-// It is empty for a ragged component.
+// Dims returns the sizes of component c of the padded batch, the number of rows first. The slice is
+// the batch's own. It is empty for a ragged component.
 func (b *Batch) Dims(c int) []int64 {
 	lo, hi := b.off[c], len(b.dims)
 	if c+1 < len(b.off) {
@@ -96,7 +98,8 @@ func (b *Batch) Size(c int) int64 {
 	return n * int64(b.plan.comps[c].size)
 }
 
-// memory returns the bytes of all components of the padded batch: those of the tensors, of the strings in them, and of ragged values.
+// memory returns the bytes of all components of the padded batch: those of the tensors, of the
+// strings in them, and of ragged values.
 func (b *Batch) memory() int64 {
 	total := int64(0)
 	for c := range b.plan.comps {
@@ -127,8 +130,8 @@ func addUp(a, b int64) int64 {
 	return a + b
 }
 
-// PadInto writes component c of the padded batch, in row-major order as TensorFlow's tensors have it, to dst, which must have [Batch.Size] bytes.
-// Strings are written with [Batch.PadStrings].
+// PadInto writes component c of the padded batch, in row-major order as TensorFlow's tensors have
+// it, to dst, which must have [Batch.Size] bytes. Strings are written with [Batch.PadStrings].
 func (b *Batch) PadInto(c int, dst []byte) error {
 	p := &b.plan.comps[c]
 	if p.size == 0 || p.ragged {
@@ -141,7 +144,8 @@ func (b *Batch) PadInto(c int, dst []byte) error {
 	return nil
 }
 
-// shortRow is the size of a padded row, in bytes, up to which clearing all rows at once is quicker than the end of each.
+// shortRow is the size of a padded row, in bytes, up to which clearing all rows at once is quicker
+// than the end of each.
 const shortRow = 1 << 10
 
 func (b *Batch) padRows(c int, dst []byte) {
@@ -171,7 +175,8 @@ func (b *Batch) padRows(c int, dst []byte) {
 	}
 }
 
-// PadStrings writes component c of the padded batch, one of strings, to dst, which must have as many strings as the padded batch.
+// PadStrings writes component c of the padded batch, one of strings, to dst, which must have as
+// many strings as the padded batch.
 func (b *Batch) PadStrings(c int, dst []string) error {
 	p := &b.plan.comps[c]
 	if p.dtype != tensor.String || p.ragged {
@@ -188,8 +193,9 @@ func (b *Batch) PadStrings(c int, dst []string) error {
 	return nil
 }
 
-// Reader returns a reader of component c of the padded batch's bytes. It pads straight into the slices it is given, in whole rows; a slice
-// shorter than a row makes it fail with io.ErrShortBuffer. It is meant for a reader of tensors such as tf.ReadTensor, which hands it the
+// Reader returns a reader of component c of the padded batch's bytes. It pads straight into the
+// slices it is given, in whole rows; a slice shorter than a row makes it fail with
+// io.ErrShortBuffer. It is meant for a reader of tensors such as tf.ReadTensor, which hands it the
 // tensor's own memory.
 func (b *Batch) Reader(c int) io.Reader { return &batchReader{b: b, c: c} }
 
@@ -236,7 +242,8 @@ func (b *Batch) Element() (Element, error) {
 	return e, err
 }
 
-// RowNumbers appends the original numbers of the batch's rows to dst, to bring results back into order.
+// RowNumbers appends the original numbers of the batch's rows to dst, to bring results back into
+// order.
 func (b *Batch) RowNumbers(dst []int64) []int64 {
 	for _, r := range b.rows {
 		if r.Rows != nil {
@@ -248,7 +255,8 @@ func (b *Batch) RowNumbers(dst []int64) []int64 {
 	return dst
 }
 
-// batchMemory is what padded batches are written to. Reused, it makes no allocation once it has grown to the largest batch.
+// batchMemory is what padded batches are written to. Reused, it makes no allocation once it has
+// grown to the largest batch.
 type batchMemory struct {
 	data [][]byte
 	strs [][]string

@@ -11,19 +11,22 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// BatchOptions says how [Dataset.Batches] and [Dataset.GroupBatch] group rows and what they are padded to.
+// BatchOptions says how [Dataset.Batches] and [Dataset.GroupBatch] group rows and what they are
+// padded to.
 type BatchOptions struct {
 	// Size is the number of rows of a batch. It may be 0, no limit, where MaxTokens bounds a batch.
 	Size int64
-	// MaxTokens bounds the batch by its size after padding: the number of rows times the length of the longest. As many rows as fit are
-	// taken; a row longer than that is a batch of its own. 0: no bound.
+	// MaxTokens bounds the batch by its size after padding: the number of rows times the length of
+	// the longest. As many rows as fit are taken; a row longer than that is a batch of its own. 0:
+	// no bound.
 	MaxTokens int64
-	// DropRemainder drops batches of fewer than Size rows, of which Exact and Similar leave some too. It needs a Size.
+	// DropRemainder drops batches of fewer than Size rows, of which Exact and Similar leave some
+	// too. It needs a Size.
 	DropRemainder bool
 	// Grouping says which rows share a batch.
 	Grouping Grouping
-	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than four times so many rows after it came.
-	// 0: [DefaultWindow].
+	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than
+	// four times so many rows after it came. 0: [DefaultWindow].
 	Window int
 	// Length is what Similar compares and MaxTokens counts.
 	Length Length
@@ -32,23 +35,27 @@ type BatchOptions struct {
 	PaddingValues Values
 	// MaxBytes bounds the memory of one padded component. 0: [DefaultMaxBatchBytes].
 	MaxBytes int64
-	// Budget bounds the memory of all padded components of a batch together, strings counted as they are. A group of rows that would take more is
-	// split in its order into batches that do not, or of one row. 0: no bound. It does not go with DropRemainder.
+	// Budget bounds the memory of all padded components of a batch together, strings counted as
+	// they are. A group of rows that would take more is split in its order into batches that do
+	// not, or of one row. 0: no bound. It does not go with DropRemainder.
 	Budget int64
-	// Split, if not nil, is told of each group that Budget splits: its rows, and how many of them make the first batch.
+	// Split, if not nil, is told of each group that Budget splits: its rows, and how many of them
+	// make the first batch.
 	Split func(rows, first int)
-	// RoundUp, if not nil, gives the size, at least as large, that an axis is padded to whose longest row has the given one: so that batches come in few shapes,
-	// where each has its cost. Exact, which pads nothing, does not use it.
+	// RoundUp, if not nil, gives the size, at least as large, that an axis is padded to whose
+	// longest row has the given one: so that batches come in few shapes, where each has its cost.
+	// Exact, which pads nothing, does not use it.
 	RoundUp func(longest int64) int64
 	// Stats, if not nil, is told of every batch. See [Stats].
 	Stats *Stats
 }
 
-// Batches groups the rows and yields the groups unpadded, for a consumer that has its own memory to pad into. Each is valid until the
-// next one is asked for.
+// Batches groups the rows and yields the groups unpadded, for a consumer that has its own memory to
+// pad into. Each is valid until the next one is asked for.
 //
-// Nothing is lost: after an error of the dataset's the rows read so far wait for the next batch, and the consumer may go on. After an error of
-// padding (DataLoss, InvalidArgument) the batch at fault is left out, and the consumer may go on too.
+// Nothing is lost: after an error of the dataset's the rows read so far wait for the next batch,
+// and the consumer may go on. After an error of padding (DataLoss, InvalidArgument) the batch at
+// fault is left out, and the consumer may go on too.
 func (ds *Dataset) Batches(ctx context.Context, opts BatchOptions) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		plan, newGrouper, err := ds.planBatches("batches", opts)
@@ -166,7 +173,8 @@ type batcher struct {
 	rest   []*Element // of a group that the budget split
 }
 
-// over reports whether the batch of rows takes more than the budget, or more than can be said. What is wrong with the rows is for the batch to say.
+// over reports whether the batch of rows takes more than the budget, or more than can be said. What
+// is wrong with the rows is for the batch to say.
 func (it *batcher) over(rows []*Element) bool {
 	if err := it.b.set(rows); err != nil {
 		return err.Code == ResourceExhausted || err.Code == InvalidArgument
@@ -174,7 +182,8 @@ func (it *batcher) over(rows []*Element) bool {
 	return it.b.memory() > it.budget
 }
 
-// within returns the rows from the first on that are a batch within the budget, at least one, and leaves the others for the next batch.
+// within returns the rows from the first on that are a batch within the budget, at least one, and
+// leaves the others for the next batch.
 func (it *batcher) within(rows []*Element) []*Element {
 	if it.budget == 0 || len(rows) == 1 || !it.over(rows) {
 		return rows
@@ -284,9 +293,11 @@ func (it *paddedBatches) next(ctx context.Context, e *Element) error {
 	return it.mem.element(b, e)
 }
 
-// PaddedBatchOptions are the arguments of padded_batch beside the batch size. The zero value is tf.data's default.
+// PaddedBatchOptions are the arguments of padded_batch beside the batch size. The zero value is
+// tf.data's default.
 type PaddedBatchOptions struct {
-	// PaddedShapes says what each component is padded to, see [Shape]; not given, the elements' own static shapes.
+	// PaddedShapes says what each component is padded to, see [Shape]; not given, the elements' own
+	// static shapes.
 	PaddedShapes Shapes
 	// PaddingValues are the values to pad with, see [Value]; not given, 0, "" and false.
 	PaddingValues Values
@@ -298,12 +309,14 @@ type PaddedBatchOptions struct {
 	Stats *Stats
 }
 
-// PaddedBatch combines batchSize consecutive elements into one, each component padded to the longest of its batch or to the size that its padded
-// shape gives: tf.data's padded_batch. At most one options value may be given.
+// PaddedBatch combines batchSize consecutive elements into one, each component padded to the
+// longest of its batch or to the size that its padded shape gives: tf.data's padded_batch. At most
+// one options value may be given.
 //
-// A component larger than its padded shape is a DataLoss error when its batch is made, a ValueError of the dataset when its static shape
-// already tells. After an error the iteration goes on with the following batch; as in tf.data, an error of the input loses the rows that were
-// read for the batch it interrupts ([Dataset.Batches] and [Dataset.GroupBatch] keep them).
+// A component larger than its padded shape is a DataLoss error when its batch is made, a ValueError
+// of the dataset when its static shape already tells. After an error the iteration goes on with the
+// following batch; as in tf.data, an error of the input loses the rows that were read for the batch
+// it interrupts ([Dataset.Batches] and [Dataset.GroupBatch] keep them).
 func (ds *Dataset) PaddedBatch(batchSize int64, options ...PaddedBatchOptions) *Dataset {
 	const op = "padded_batch"
 	if ds.err != nil {
@@ -352,8 +365,8 @@ func checkBatchSize(op string, n int64, drop bool) error {
 	return nil
 }
 
-// batchCardinality is the number of batches of n elements. Here as elsewhere it is tf.data's formula, which goes on computing with the negative
-// numbers that take makes of negative counts.
+// batchCardinality is the number of batches of n elements. Here as elsewhere it is tf.data's
+// formula, which goes on computing with the negative numbers that take makes of negative counts.
 func batchCardinality(n, size int64, drop bool) int64 {
 	if n == InfiniteCardinality || n == UnknownCardinality {
 		return n
@@ -378,7 +391,8 @@ func (b *Batch) appendRagged(c int, e *Element) error {
 	return nil
 }
 
-// Ragged returns component c, one of ragged tensors, as a ragged tensor with one more row-splits vector in front, in new memory.
+// Ragged returns component c, one of ragged tensors, as a ragged tensor with one more row-splits
+// vector in front, in new memory.
 func (b *Batch) Ragged(c int) (Ragged, error) {
 	if !b.plan.comps[c].ragged {
 		return Ragged{}, fmt.Errorf("ragged component %d: its rows are dense", c)

@@ -13,7 +13,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// benchRows returns n rows whose lengths are spread evenly between lo and hi, one after the other in memory as a reader leaves them.
+// benchRows returns n rows whose lengths are spread evenly between lo and hi, one after the other
+// in memory as a reader leaves them.
 func benchRows[T float32 | int64](n, lo, hi int) [][]T {
 	rng := rand.New(rand.NewPCG(1, 2))
 	rows := make([][]T, n)
@@ -30,7 +31,8 @@ func benchRows[T float32 | int64](n, lo, hi int) [][]T {
 
 const benchBatch = 64
 
-// benchBytes is what the rows of the benchmarks against copy take: more than the caches hold, so that memory is what is measured.
+// benchBytes is what the rows of the benchmarks against copy take: more than the caches hold, so
+// that memory is what is measured.
 const benchBytes = 128 << 20
 
 // benchLengths are about the lengths of short and of long reviews in subwords.
@@ -68,8 +70,9 @@ func benchPaddedBatch[T float32 | int64](b *testing.B, size int, pad T) {
 	}
 }
 
-// BenchmarkAgainstCopy measures batching and copy() by turns, the same number of bytes each, and reports the median of how much of copy's speed batching has:
-// x-copy is 1 when padding a batch takes as long as copying as many bytes that are not in the caches.
+// BenchmarkAgainstCopy measures batching and copy() by turns, the same number of bytes each, and
+// reports the median of how much of copy's speed batching has: x-copy is 1 when padding a batch
+// takes as long as copying as many bytes that are not in the caches.
 func BenchmarkAgainstCopy(b *testing.B) {
 	for _, l := range benchLengths {
 		b.Run(fmt.Sprintf("float32/lengths=%d-%d", l.lo, l.hi), func(b *testing.B) { benchAgainstCopy[float32](b, 4, l.lo, l.hi) })

@@ -12,17 +12,19 @@ import (
 type BucketOptions struct {
 	// Length is element_length_func.
 	Length Length
-	// Boundaries are the buckets' upper ends, exclusive. A length equal to a boundary goes to the bucket above.
+	// Boundaries are the buckets' upper ends, exclusive. A length equal to a boundary goes to the
+	// bucket above.
 	Boundaries []int64
 	// BatchSizes holds one batch size per bucket, one more than there are boundaries.
 	BatchSizes []int64
-	// PaddedShapes says what each component is padded to; not given, the elements' own static shapes. Unknown sizes are [None] here: -1
-	// is a ValueError, as in tf.data.
+	// PaddedShapes says what each component is padded to; not given, the elements' own static
+	// shapes. Unknown sizes are [None] here: -1 is a ValueError, as in tf.data.
 	PaddedShapes Shapes
 	// PaddingValues are the values to pad with; not given, 0, "" and false.
 	PaddingValues Values
-	// PadToBucketBoundary pads unknown sizes to the bucket's boundary less 1 instead of the longest of the batch. An element beyond the last
-	// boundary is then an Internal error, once its batch is due.
+	// PadToBucketBoundary pads unknown sizes to the bucket's boundary less 1 instead of the longest
+	// of the batch. An element beyond the last boundary is then an Internal error, once its batch
+	// is due.
 	PadToBucketBoundary bool
 	// NoPadding batches without padding; elements of unequal shapes are an InvalidArgument error.
 	NoPadding bool
@@ -34,8 +36,9 @@ type BucketOptions struct {
 	Stats *Stats
 }
 
-// BucketBySequenceLength puts elements of like length into a batch: tf.data's bucket_by_sequence_length. A bucket's batch is made when the bucket holds as
-// many elements as its batch size; what is left at the end follows from the lowest bucket up.
+// BucketBySequenceLength puts elements of like length into a batch: tf.data's
+// bucket_by_sequence_length. A bucket's batch is made when the bucket holds as many elements as its
+// batch size; what is left at the end follows from the lowest bucket up.
 //
 // A batch size that is not positive fails when the first element comes to its bucket.
 func (ds *Dataset) BucketBySequenceLength(opts BucketOptions) *Dataset {
@@ -127,7 +130,8 @@ func (it *bucketed) next(ctx context.Context, e *Element) error {
 	}
 }
 
-// due reads elements until a bucket is full and returns it, or after the last element the lowest bucket that holds any.
+// due reads elements until a bucket is full and returns it, or after the last element the lowest
+// bucket that holds any.
 func (it *bucketed) due(ctx context.Context) (int, error) {
 	for !it.end {
 		e := it.pool.get()
@@ -157,7 +161,8 @@ func (it *bucketed) due(ctx context.Context) (int, error) {
 	return 0, io.EOF
 }
 
-// bucketOf returns the lowest bucket whose bounds hold the element's length. The buckets begin at the least int32 and end below the greatest.
+// bucketOf returns the lowest bucket whose bounds hold the element's length. The buckets begin at
+// the least int32 and end below the greatest.
 func (it *bucketed) bucketOf(e *Element) (int, error) {
 	n, err := it.length(e)
 	if err != nil {
@@ -230,7 +235,8 @@ func exactPlan(spec Spec, rows int64) *padPlan {
 	return plan
 }
 
-// measureExact is [padComp.measure] for a batch without padding: all rows must have the first one's shape.
+// measureExact is [padComp.measure] for a batch without padding: all rows must have the first one's
+// shape.
 func (p *padComp) measureExact(op string, c int, rows []*Element, dims []int64) ([]int64, *Error) {
 	if p.ragged && !p.stacked {
 		return dims, nil

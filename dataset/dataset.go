@@ -14,10 +14,12 @@ const (
 	UnknownCardinality  int64 = -2
 )
 
-// Dataset is a lazy sequence of elements of one [Spec]: tf.data.Dataset. Nothing is read before it is iterated, and each iteration
-// starts anew. A Dataset is immutable and may be used from many goroutines.
+// Dataset is a lazy sequence of elements of one [Spec]: tf.data.Dataset. Nothing is read before it
+// is iterated, and each iteration starts anew. A Dataset is immutable and may be used from many
+// goroutines.
 //
-// A method that cannot build what it is asked for returns a Dataset that holds the error: see [Dataset.Err].
+// A method that cannot build what it is asked for returns a Dataset that holds the error: see
+// [Dataset.Err].
 type Dataset struct {
 	spec  Spec
 	comps []Component // spec, flattened
@@ -28,23 +30,26 @@ type Dataset struct {
 
 // openOptions says what the consumer of an iterator does with its elements.
 type openOptions struct {
-	// keep: elements must stay valid after the following call of next. Without it an iterator may reuse their memory.
+	// keep: elements must stay valid after the following call of next. Without it an iterator may
+	// reuse their memory.
 	keep bool
 }
 
 // iterator is the pull side of a dataset.
 type iterator interface {
-	// next sets e to the next element, reusing e's Tensors slice but not what its tensors refer to. It returns io.EOF
-	// at the end; after any other error it may be called again and goes on where tf.data does.
+	// next sets e to the next element, reusing e's Tensors slice but not what its tensors refer to.
+	// It returns io.EOF at the end; after any other error it may be called again and goes on where
+	// tf.data does.
 	next(ctx context.Context, e *Element) error
 	// close ends the iterator and waits for what it started. It may be called once.
 	close()
 }
 
-// rowsIterator is an iterator that can give many elements in one call, which spares the calls where elements are small.
+// rowsIterator is an iterator that can give many elements in one call, which spares the calls where
+// elements are small.
 type rowsIterator interface {
-	// nextRows sets elements from the first on and returns their number. If it is less than asked for, the error says why; as with
-	// next, the call after an error goes on.
+	// nextRows sets elements from the first on and returns their number. If it is less than asked
+	// for, the error says why; as with next, the call after an error goes on.
 	nextRows(ctx context.Context, rows []*Element) (int, error)
 }
 
@@ -53,25 +58,31 @@ func newDataset(spec Spec, card int64, open func(openOptions) (iterator, error))
 	return &Dataset{spec: spec, comps: spec.Flatten(), card: card, open: open}
 }
 
-// Failed returns a dataset that is just an error, for functions that make datasets of their own to fail as the package's do.
+// Failed returns a dataset that is just an error, for functions that make datasets of their own to
+// fail as the package's do.
 func Failed(err error) *Dataset { return failed(err) }
 
 func failed(err error) *Dataset { return &Dataset{err: err, card: UnknownCardinality} }
 
-// Err returns the error met while the dataset was built, or nil. It is also what iterating the dataset yields.
+// Err returns the error met while the dataset was built, or nil. It is also what iterating the
+// dataset yields.
 func (ds *Dataset) Err() error { return ds.err }
 
-// ElementSpec returns the structure of the elements. It is the zero Spec when the dataset has an error.
+// ElementSpec returns the structure of the elements. It is the zero Spec when the dataset has an
+// error.
 func (ds *Dataset) ElementSpec() Spec { return ds.spec }
 
-// Cardinality returns the number of elements if it is known beforehand, otherwise [InfiniteCardinality] or [UnknownCardinality], by the
-// same static rules as tf.data's cardinality(). As there, take of a negative count other than -1 reports that count.
+// Cardinality returns the number of elements if it is known beforehand, otherwise
+// [InfiniteCardinality] or [UnknownCardinality], by the same static rules as tf.data's
+// cardinality(). As there, take of a negative count other than -1 reports that count.
 func (ds *Dataset) Cardinality() int64 { return ds.card }
 
-// All iterates over the elements. Each is valid until the next one is asked for: use [Element.Clone] to keep it, or [Dataset.Collect].
+// All iterates over the elements. Each is valid until the next one is asked for: use
+// [Element.Clone] to keep it, or [Dataset.Collect].
 //
-// A failure is yielded as an error with a zero Element. A consumer that goes on after it gets what follows, as far as tf.data can go
-// on too; one that only wants whole passes returns at the first error. When ctx is done its error is yielded and the iteration ends.
+// A failure is yielded as an error with a zero Element. A consumer that goes on after it gets what
+// follows, as far as tf.data can go on too; one that only wants whole passes returns at the first
+// error. When ctx is done its error is yielded and the iteration ends.
 func (ds *Dataset) All(ctx context.Context) iter.Seq2[Element, error] {
 	return func(yield func(Element, error) bool) {
 		it := ds.Iterator()
@@ -106,8 +117,8 @@ func (ds *Dataset) Collect(ctx context.Context) ([]Element, error) {
 	}
 }
 
-// Iterator is the explicit form of [Dataset.All], for a consumer that cannot be a loop body. It must be closed, and used by one goroutine
-// at a time.
+// Iterator is the explicit form of [Dataset.All], for a consumer that cannot be a loop body. It
+// must be closed, and used by one goroutine at a time.
 type Iterator struct {
 	ds     *Dataset
 	opts   openOptions
@@ -118,14 +129,15 @@ type Iterator struct {
 	closed bool
 }
 
-// Iterator returns an iterator at the first element. What can go wrong in creating it is reported by the first Next.
+// Iterator returns an iterator at the first element. What can go wrong in creating it is reported
+// by the first Next.
 func (ds *Dataset) Iterator() *Iterator { return ds.iterator(openOptions{}) }
 
 func (ds *Dataset) iterator(opts openOptions) *Iterator { return &Iterator{ds: ds, opts: opts} }
 
-// Next returns the next element, valid until Next is called again, or io.EOF after the last. After another error Next may be
-// called again to go on where tf.data can; an error of building the dataset, of creating the iterator or of ctx is final, and
-// io.EOF follows it.
+// Next returns the next element, valid until Next is called again, or io.EOF after the last. After
+// another error Next may be called again to go on where tf.data can; an error of building the
+// dataset, of creating the iterator or of ctx is final, and io.EOF follows it.
 func (it *Iterator) Next(ctx context.Context) (Element, error) {
 	if it.done || it.closed {
 		return Element{}, io.EOF

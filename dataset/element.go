@@ -6,16 +6,19 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Element is one item of a dataset: its components in the order of [Nest.Flatten], and where it came from.
+// Element is one item of a dataset: its components in the order of [Nest.Flatten], and where it
+// came from.
 //
-// Whether an element may be kept depends on how it was obtained, see the package's section on ownership; [Element.Clone] always may.
+// Whether an element may be kept depends on how it was obtained, see the package's section on
+// ownership; [Element.Clone] always may.
 type Element struct {
 	// Tensors holds one tensor per component. A ragged component has its flat values here.
 	Tensors []tensor.Tensor
-	// Splits holds the nested row splits of each ragged component, outermost first, each an int64 or int32 vector. It is nil when no component
-	// is ragged, as is the entry of a dense component.
+	// Splits holds the nested row splits of each ragged component, outermost first, each an int64
+	// or int32 vector. It is nil when no component is ragged, as is the entry of a dense component.
 	Splits [][]tensor.Tensor
-	// Row is the element's number in its source, counted from 0; for a batch, that of its first row.
+	// Row is the element's number in its source, counted from 0; for a batch, that of its first
+	// row.
 	Row int64
 	// Rows holds, for a batch, the numbers of its rows. It is nil for a single row.
 	Rows []int64
@@ -29,7 +32,8 @@ type Field struct {
 	JSON []byte
 }
 
-// Ragged is a ragged tensor as tf.RaggedTensor holds it: flat values and nested row splits, outermost first.
+// Ragged is a ragged tensor as tf.RaggedTensor holds it: flat values and nested row splits,
+// outermost first.
 type Ragged struct {
 	Values tensor.Tensor
 	Splits []tensor.Tensor
@@ -73,7 +77,8 @@ func cloneTensor(t tensor.Tensor) tensor.Tensor {
 	return c
 }
 
-// set makes e a shallow copy of src, keeping e's own Tensors slice. The tensors' values stay shared.
+// set makes e a shallow copy of src, keeping e's own Tensors slice. The tensors' values stay
+// shared.
 func (e *Element) set(src *Element) {
 	tensors := append(e.Tensors[:0], src.Tensors...)
 	*e = *src

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Code says what kind an [Error] is: a status code of TensorFlow's, or, for what tf.data refuses while a dataset is built, the Python
-// exception it raises.
+// Code says what kind an [Error] is: a status code of TensorFlow's, or, for what tf.data refuses
+// while a dataset is built, the Python exception it raises.
 type Code uint8
 
 // The codes that this package uses. ValueError and TypeError are Python's.
@@ -52,7 +52,8 @@ type Error struct {
 	Msg string
 }
 
-// Error returns the operation, the position and the message: "padded_batch: batch 2: component 0: …".
+// Error returns the operation, the position and the message: "padded_batch: batch 2: component 0:
+// …".
 func (e *Error) Error() string {
 	s := ""
 	if e.Op != "" {

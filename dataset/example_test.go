@@ -12,7 +12,8 @@ import (
 // The text-classification tutorial's input pipeline. In Python:
 //
 //	train_dataset = train_dataset.shuffle(10000)
-//	train_dataset = train_dataset.padded_batch(64, tf.compat.v1.data.get_output_shapes(train_dataset))
+//	train_dataset = train_dataset.padded_batch(
+//	    64, tf.compat.v1.data.get_output_shapes(train_dataset))
 func Example() {
 	reviews := dataset.JSONL(strings.NewReader(`[[12, 7, 99], 1]
 [[5], 0]

@@ -106,7 +106,8 @@ type goldenError struct {
 	MessageContains []string `json:"message_contains"`
 }
 
-// TestGolden runs every case recorded from tf.data, in testdata/golden and in the files that TFRUN_GOLDEN names.
+// TestGolden runs every case recorded from tf.data, in testdata/golden and in the files that
+// TFRUN_GOLDEN names.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.jsonl")
 	if err != nil || len(files) == 0 {
@@ -493,7 +494,8 @@ func checkBatches(t *testing.T, want, got []map[string]goldenTensor) {
 	}
 }
 
-// normal returns the tensor with its values in a form that can be compared: integers as text, floats by their bits.
+// normal returns the tensor with its values in a form that can be compared: integers as text,
+// floats by their bits.
 func normal(t *testing.T, g goldenTensor) any {
 	t.Helper()
 	if g.Ragged != nil {

@@ -35,18 +35,20 @@ func (g Grouping) String() string {
 // DefaultWindow is the number of rows that Exact and Similar may hold back unless told otherwise.
 const DefaultWindow = 4096
 
-// maxWait is how many windows of rows may come after a row before it leaves. The window alone is no bound: it never fills where all rows but one
-// make groups at once, and its oldest rows may have younger neighbours that leave first.
+// maxWait is how many windows of rows may come after a row before it leaves. The window alone is no
+// bound: it never fills where all rows but one make groups at once, and its oldest rows may have
+// younger neighbours that leave first.
 const maxWait = 4
 
 // grouper collects rows and hands out groups.
 type grouper interface {
-	// slot returns where the next row is to be read into. It ends the validity of the group taken before.
+	// slot returns where the next row is to be read into. It ends the validity of the group taken
+	// before.
 	slot() *Element
 	// commit says that the slot holds a row.
 	commit() error
-	// take returns the next group that is complete, or that must be given up because the window is full or the input
-	// has ended; nil if there is none.
+	// take returns the next group that is complete, or that must be given up because the window is
+	// full or the input has ended; nil if there is none.
 	take(end bool) []*Element
 	// reset forgets the rows that are in no complete group.
 	reset()
@@ -80,7 +82,8 @@ func (l limits) full(n int, longest int64) bool {
 	return n >= l.size || l.over(n+1, longest)
 }
 
-// over reports whether n rows padded to longest break the token budget. A single row never does: it has to go somewhere.
+// over reports whether n rows padded to longest break the token budget. A single row never does: it
+// has to go somewhere.
 func (l limits) over(n int, longest int64) bool {
 	return l.maxTokens > 0 && n > 1 && longest > 0 && int64(n) > l.maxTokens/longest
 }
@@ -146,7 +149,8 @@ func (g *arrival) take(end bool) []*Element {
 	return nil
 }
 
-// slots returns room for as many rows as the group lacks. It is only for groups without a token budget.
+// slots returns room for as many rows as the group lacks. It is only for groups without a token
+// budget.
 func (g *arrival) slots() []*Element {
 	g.recycle()
 	for len(g.rows) < g.size {
@@ -157,7 +161,8 @@ func (g *arrival) slots() []*Element {
 
 func (g *arrival) reset() { g.recycle(); g.n, g.longest = 0, 0 }
 
-// exact groups rows of equal shapes. Once it holds a window of rows, or maxWait windows have come after the oldest row, the group of that row is given up.
+// exact groups rows of equal shapes. Once it holds a window of rows, or maxWait windows have come
+// after the oldest row, the group of that row is given up.
 type exact struct {
 	rowPool
 	limits
@@ -248,8 +253,9 @@ func (g *exact) reset() {
 	g.order, g.held, g.ready = nil, 0, nil
 }
 
-// similar groups rows of like length out of a window. When the window is full, or maxWait windows have come after the oldest row, that row leaves, together
-// with those neighbours in length that need the least padding.
+// similar groups rows of like length out of a window. When the window is full, or maxWait windows
+// have come after the oldest row, that row leaves, together with those neighbours in length that
+// need the least padding.
 type similar struct {
 	rowPool
 	limits
@@ -337,7 +343,8 @@ func (g *similar) most(hi int) int {
 	return n
 }
 
-// best returns, of the full groups around the oldest row, the one that wastes the smallest share of its padded size.
+// best returns, of the full groups around the oldest row, the one that wastes the smallest share of
+// its padded size.
 func (g *similar) best() (lo, hi int) {
 	oldest := 0
 	for i, r := range g.sorted {

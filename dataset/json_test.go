@@ -82,7 +82,8 @@ func FuzzAppendJSONString(f *testing.F) {
 	})
 }
 
-// TestJSONFloat32Rounding compares numbers of up to 19 digits, many of them about halfway between two float32 values, with the exact rounding.
+// TestJSONFloat32Rounding compares numbers of up to 19 digits, many of them about halfway between
+// two float32 values, with the exact rounding.
 func TestJSONFloat32Rounding(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var texts []string

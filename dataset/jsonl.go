@@ -25,7 +25,8 @@ type SyntaxError struct {
 // Unwrap returns the cause.
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
-// Error returns file, line, field and what is wrong: `reviews.jsonl:17: field "text": want an array of numbers, got a string`.
+// Error returns file, line, field and what is wrong: `reviews.jsonl:17: field "text": want an array
+// of numbers, got a string`.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("%s:%d: ", e.File, e.Line)
 	switch {
@@ -46,9 +47,11 @@ type JSONLOptions struct {
 	Name string
 	// Open opens the files of [JSONLFiles]. nil: [OpenFile].
 	Open Opener
-	// Keep lists keys whose values go, as they are written, to [Element.Extra], in this order. Keys that a row lacks are left out.
+	// Keep lists keys whose values go, as they are written, to [Element.Extra], in this order. Keys
+	// that a row lacks are left out.
 	Keep []string
-	// Keys maps a component, by its name in the spec, to the key it is read from, where that is another one.
+	// Keys maps a component, by its name in the spec, to the key it is read from, where that is
+	// another one.
 	Keys map[string]string
 	// MaxLine bounds a row's bytes. 0: [DefaultMaxLine].
 	MaxLine int
@@ -56,20 +59,23 @@ type JSONLOptions struct {
 	MaxDepth int
 	// MaxValues bounds the values of one component of a row. 0: as many as MaxLine bytes hold.
 	MaxValues int64
-	// MaxLength bounds the size of an axis that the spec leaves open. 0: as many as MaxLine bytes hold.
+	// MaxLength bounds the size of an axis that the spec leaves open. 0: as many as MaxLine bytes
+	// hold.
 	MaxLength int64
 }
 
-// JSONL returns a dataset of the rows of JSON, one a line, that r holds. It can be iterated once; for files, which can be iterated again, see
-// [JSONLFiles].
+// JSONL returns a dataset of the rows of JSON, one a line, that r holds. It can be iterated once;
+// for files, which can be iterated again, see [JSONLFiles].
 //
-// A row of a dictionary spec is an object with a key per component; keys of no component are passed over, or kept, see [JSONLOptions]. If there
-// is a single component, a bare value will do too. A tuple is an array of its parts, a nested structure a nested value, and a row of a
-// bare spec just the value. Values are scalars or nested arrays, as deep as the component has dimensions and rectangular unless the
-// component is ragged. Integers are exact; NaN, Infinity and -Infinity are numbers; complex numbers are [re, im]; strings may be
-// {"b64": "…"}. Empty lines are skipped.
+// A row of a dictionary spec is an object with a key per component; keys of no component are passed
+// over, or kept, see [JSONLOptions]. If there is a single component, a bare value will do too. A
+// tuple is an array of its parts, a nested structure a nested value, and a row of a bare spec just
+// the value. Values are scalars or nested arrays, as deep as the component has dimensions and
+// rectangular unless the component is ragged. Integers are exact; NaN, Infinity and -Infinity are
+// numbers; complex numbers are [re, im]; strings may be {"b64": "…"}. Empty lines are skipped.
 //
-// A row that does not fit is a *[SyntaxError], after which the iteration may go on with the next row.
+// A row that does not fit is a *[SyntaxError], after which the iteration may go on with the next
+// row.
 func JSONL(r io.Reader, spec Spec, options ...JSONLOptions) *Dataset {
 	opts, err := one(options)
 	if err != nil {
@@ -120,7 +126,8 @@ func blank(line []byte) bool {
 	return true
 }
 
-// ParseTensor reads one value of the component from JSON, by the rules of [JSONL]: nested arrays, or a scalar. The component must be dense.
+// ParseTensor reads one value of the component from JSON, by the rules of [JSONL]: nested arrays,
+// or a scalar. The component must be dense.
 func ParseTensor(c Component, text []byte) (tensor.Tensor, error) {
 	if c.Ragged {
 		return tensor.Tensor{}, fmt.Errorf("parse %v: a ragged value is no single tensor", c)

@@ -252,7 +252,8 @@ func TestJSONLFiles(t *testing.T) {
 	}
 }
 
-// TestJSONLFloats checks that numbers are read as strconv and encoding/json read them, at full precision and as float32.
+// TestJSONLFloats checks that numbers are read as strconv and encoding/json read them, at full
+// precision and as float32.
 func TestJSONLFloats(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -277,7 +278,8 @@ func TestJSONLFloats(t *testing.T) {
 	})
 }
 
-// FuzzJSONL compares with encoding/json, and checks that what is kept of a row is the JSON that it was.
+// FuzzJSONL compares with encoding/json, and checks that what is kept of a row is the JSON that it
+// was.
 func FuzzJSONL(f *testing.F) {
 	for _, s := range []string{
 		`{"a": [1, 2], "b": ["x"], "c": 1.5, "d": {"e": null}}`, `{"a":[],"b":[],"c":-0,"d":1}`, `{"a":[-1],"b":["\ud83d\udc4d\n"],"c":1e5,"d":"\u0000"}`,
@@ -380,7 +382,8 @@ func FuzzTextLines(f *testing.F) {
 	})
 }
 
-// rowsOfFour are lines of four numbers each; every 50th is bad, every 70th longer than 400 bytes, some are blank.
+// rowsOfFour are lines of four numbers each; every 50th is bad, every 70th longer than 400 bytes,
+// some are blank.
 func rowsOfFour(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -396,7 +399,8 @@ func rowsOfFour(n int) string {
 	return b.String()
 }
 
-// TestJSONLByTheBlock reads rows that are all alike one by one and by the block: values, numbers, kept keys and errors are the same.
+// TestJSONLByTheBlock reads rows that are all alike one by one and by the block: values, numbers,
+// kept keys and errors are the same.
 func TestJSONLByTheBlock(t *testing.T) {
 	spec := dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32, 4)})
 	rows := func() *dataset.Dataset {

@@ -9,10 +9,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// jsonlRows reads lines in one goroutine, decodes them in several, many at a time, and gives the rows in their order.
+// jsonlRows reads lines in one goroutine, decodes them in several, many at a time, and gives the
+// rows in their order.
 type jsonlRows struct {
-	l     lineReader // of the reading goroutine
-	ended error      // likewise: what the reading ended with, when lines before it were still to be handed on
+	l lineReader // of the reading goroutine
+	// likewise: what the reading ended with, when lines before it were still to be handed on
+	ended error
 	spec  Spec
 	opts  JSONLOptions
 	fixed []int // bytes of a row by component, where all rows are alike; otherwise nil
@@ -31,7 +33,8 @@ type jsonlRows struct {
 	lists [][]Field
 }
 
-// A job ends when its lines have jobBytes, and is large beyond largeJob: of such ones only one is on its way.
+// A job ends when its lines have jobBytes, and is large beyond largeJob: of such ones only one is
+// on its way.
 const (
 	jobBytes = 256 << 10
 	largeJob = 4 << 20
@@ -74,7 +77,8 @@ func newJSONLRows(l lineReader, spec Spec, opts JSONLOptions) *jsonlRows {
 	return it
 }
 
-// read fills a job with lines: as many as there are at hand, so that nobody who writes them slowly waits for more.
+// read fills a job with lines: as many as there are at hand, so that nobody who writes them slowly
+// waits for more.
 func (it *jsonlRows) read(j *jsonJob) error {
 	if it.ended != nil {
 		return it.ended
@@ -162,7 +166,8 @@ func (it *jsonlRows) decode(j *jsonJob) {
 		l.extra = e.Extra
 		for c := range j.data {
 			if l.long || l.bad != nil {
-				j.data[c] = j.data[c][:len(j.data[c])+it.fixed[c]] // a row's place is its number times its size
+				// a row's place is its number times its size
+				j.data[c] = j.data[c][:len(j.data[c])+it.fixed[c]]
 			} else {
 				j.data[c] = append(j.data[c], e.Tensors[c].Bytes()...)
 			}

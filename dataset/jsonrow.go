@@ -370,7 +370,8 @@ func (c *jsonColumn) sized(level int, n int64) error {
 	return nil
 }
 
-// fillEmpty gives sizes to the dimensions that an empty array hides: [] is of shape (0, 64) where (None, 64) is wanted.
+// fillEmpty gives sizes to the dimensions that an empty array hides: [] is of shape (0, 64) where
+// (None, 64) is wanted.
 func (c *jsonColumn) fillEmpty() {
 	if c.sink.len() > 0 || len(c.dims) == 0 {
 		return
@@ -380,7 +381,8 @@ func (c *jsonColumn) fillEmpty() {
 	}
 }
 
-// checkRagged says whether the value of a ragged component has the right depth and the right sizes inside.
+// checkRagged says whether the value of a ragged component has the right depth and the right sizes
+// inside.
 func (c *jsonColumn) checkRagged() error {
 	if len(c.dims) <= c.RaggedRank || c.Shape.Ranked() && len(c.dims) != c.Shape.Rank() {
 		return fmt.Errorf("want %s, got %d", c.wanted(), len(c.dims))

@@ -13,7 +13,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/digits"
 )
 
-// scanner reads JSON values off one line. Its errors say what was wanted and what was found; the caller adds the place.
+// scanner reads JSON values off one line. Its errors say what was wanted and what was found; the
+// caller adds the place.
 type scanner struct {
 	b        []byte
 	i        int
@@ -117,7 +118,8 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
-// number returns the text of the number at the scanner's place, JSON's or one of NaN, Infinity and -Infinity, and whether it is written as an integer.
+// number returns the text of the number at the scanner's place, JSON's or one of NaN, Infinity and
+// -Infinity, and whether it is written as an integer.
 func (s *scanner) number() (text []byte, integer bool, err error) {
 	s.space()
 	start := s.i
@@ -168,8 +170,9 @@ func (s *scanner) digits() int {
 	return s.i - start
 }
 
-// smallInt reads an integer of up to 18 digits that is followed by a comma, a bracket or white space: what arrays of ids are made of. ok is false
-// for anything else, and the scanner stays where it was.
+// smallInt reads an integer of up to 18 digits that is followed by a comma, a bracket or white
+// space: what arrays of ids are made of. ok is false for anything else, and the scanner stays where
+// it was.
 func (s *scanner) smallInt() (v int64, ok bool) {
 	i, b := s.i, s.b
 	neg := i < len(b) && b[i] == '-'
@@ -202,9 +205,10 @@ func (s *scanner) smallInt() (v int64, ok bool) {
 // powers of ten that float64 holds exactly.
 var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-// decimal reads a number without exponent, as a float32 where bits is 32, that one division rounds rightly: where float64 holds its digits and its power of ten
-// exactly (Clinger's fast path), or, for a float32, where the little that float64 is off cannot matter. ok is false for anything else, and the scanner stays
-// where it was.
+// decimal reads a number without exponent, as a float32 where bits is 32, that one division rounds
+// rightly: where float64 holds its digits and its power of ten exactly (Clinger's fast path), or,
+// for a float32, where the little that float64 is off cannot matter. ok is false for anything else,
+// and the scanner stays where it was.
 func (s *scanner) decimal(bits int) (v float64, ok bool) {
 	i, b := s.i, s.b
 	neg := i < len(b) && b[i] == '-'
@@ -284,8 +288,9 @@ func (s *scanner) float(bits int) (float64, error) {
 	return v, nil
 }
 
-// nearHalfway reports whether rounding v ≥ 0, which may be off by a few units in its last place, on to float32 could differ from rounding the number itself:
-// v lies about halfway between two float32 values, or is too small or too large for an ordinary one.
+// nearHalfway reports whether rounding v ≥ 0, which may be off by a few units in its last place, on
+// to float32 could differ from rounding the number itself: v lies about halfway between two float32
+// values, or is too small or too large for an ordinary one.
 func nearHalfway(v float64, off int64) bool {
 	const half = 1 << 28
 	from := int64(math.Float64bits(v)&(1<<29-1)) - half //nolint:gosec // 29 bits
@@ -402,7 +407,8 @@ func (s *scanner) hex4() (rune, error) {
 	return r, nil
 }
 
-// bytesValue reads a string, or the object {"b64": "…"} that stands for bytes, and returns its bytes, valid until the next call.
+// bytesValue reads a string, or the object {"b64": "…"} that stands for bytes, and returns its
+// bytes, valid until the next call.
 func (s *scanner) bytesValue() ([]byte, error) {
 	if s.peek() != '{' {
 		return s.str()

@@ -13,9 +13,11 @@ import (
 type sink interface {
 	// scalar reads one value.
 	scalar(s *scanner) error
-	// values reads values up to the bracket that ends the list, the scanner standing at the first, and returns their number.
+	// values reads values up to the bracket that ends the list, the scanner standing at the first,
+	// and returns their number.
 	values(s *scanner, limit int64) (int64, error)
-	// isScalar reports whether the array at the scanner's place is one value, as that of a complex number is.
+	// isScalar reports whether the array at the scanner's place is one value, as that of a complex
+	// number is.
 	isScalar(s *scanner) bool
 	// want says what the values are, for error messages: "numbers".
 	want() string
@@ -186,7 +188,8 @@ func (c *intSink[T]) readInt(s *scanner) (T, error) {
 	return T(v), nil
 }
 
-// integral takes a whole number that is written with a point or an exponent (3.0, 1e3), where float64 holds it exactly.
+// integral takes a whole number that is written with a point or an exponent (3.0, 1e3), where
+// float64 holds it exactly.
 func (c *intSink[T]) integral(text []byte) (T, error) {
 	v, err := strconv.ParseFloat(stringOf(text), 64)
 	if err != nil || v != math.Trunc(v) || math.Abs(v) > 1<<53 {
@@ -238,7 +241,8 @@ func (c *floatSink[T]) values(s *scanner, limit int64) (int64, error) {
 	}
 }
 
-// readFloat reads a number. NaN and the infinities may stand in quotes too, as protocol buffers' JSON has them.
+// readFloat reads a number. NaN and the infinities may stand in quotes too, as protocol buffers'
+// JSON has them.
 func readFloat(s *scanner, bits int, want string) (float64, error) {
 	k := s.peek()
 	if k == '"' {
@@ -334,7 +338,8 @@ const (
 	arenaDims  = 1 << 10
 )
 
-// own returns t over memory that nothing else will write to while the row is valid. Its sizes are the arena's already.
+// own returns t over memory that nothing else will write to while the row is valid. Its sizes are
+// the arena's already.
 func (a *arena) own(t tensor.Tensor) tensor.Tensor {
 	switch {
 	case !a.keep:

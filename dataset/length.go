@@ -6,18 +6,22 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Length says what the length of an element is: element_length_func of bucket_by_sequence_length. The zero Length is the number of steps of the
-// longest component: its number of values, divided by the sizes that the spec knows.
+// Length says what the length of an element is: element_length_func of bucket_by_sequence_length.
+// The zero Length is the number of steps of the longest component: its number of values, divided by
+// the sizes that the spec knows.
 type Length struct {
-	// Component is the path of the component to look at, "." for a bare element. It goes with Axis or Value.
+	// Component is the path of the component to look at, "." for a bare element. It goes with Axis
+	// or Value.
 	Component string
 	// Axis: the length is the component's size along this axis, counted from the end if negative.
 	Axis int
 	// Value: the length is the component itself, a scalar.
 	Value bool
-	// DType is the dtype of the length in TensorFlow: int32 by default. tf.data refuses any other, as does BucketBySequenceLength.
+	// DType is the dtype of the length in TensorFlow: int32 by default. tf.data refuses any other,
+	// as does BucketBySequenceLength.
 	DType tensor.DType
-	// Func computes the length, in place of all the above. The element is only valid during the call.
+	// Func computes the length, in place of all the above. The element is only valid during the
+	// call.
 	Func func(Element) (int64, error)
 }
 
@@ -64,7 +68,8 @@ func axisLength(op string, c int, comp Component, axis int) (lengthFunc, *Error)
 	}, nil
 }
 
-// valueLength is the component itself, which tf.data takes as int32 alone: it compares it with int32 boundaries.
+// valueLength is the component itself, which tf.data takes as int32 alone: it compares it with
+// int32 boundaries.
 func valueLength(op string, c int, comp Component) (lengthFunc, *Error) {
 	if comp.DType != tensor.Int32 {
 		return nil, buildErr(TypeError, op, "length: component %d is of type %v, the boundaries of type int32", c, comp.DType)

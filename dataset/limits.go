@@ -5,9 +5,11 @@ import (
 	"errors"
 )
 
-// LimitError says that rows ask for more than a limit grants. It is the cause of a *[SyntaxError] where the place in the file is known.
+// LimitError says that rows ask for more than a limit grants. It is the cause of a *[SyntaxError]
+// where the place in the file is known.
 type LimitError struct {
-	// Limit is the name of the option that raises the limit: a field of the options of whoever set it.
+	// Limit is the name of the option that raises the limit: a field of the options of whoever set
+	// it.
 	Limit string
 	Msg   string
 }
@@ -15,7 +17,8 @@ type LimitError struct {
 // Error returns what was asked for and what the limit is.
 func (e *LimitError) Error() string { return e.Msg }
 
-// The limits that this package and the readers below it know, by the names that [LimitError] has for them.
+// The limits that this package and the readers below it know, by the names that [LimitError] has
+// for them.
 const (
 	LimitRowBytes = "RowBytes" // the bytes of a row as its file holds it
 	LimitDepth    = "Depth"    // how deep JSON nests
@@ -23,9 +26,10 @@ const (
 	LimitLength   = "Length"   // the size of an axis that the spec leaves open
 )
 
-// Check calls fn with each row as it comes from its reader, and passes on those for which it returns no error. The others become a *[SyntaxError] with the
-// row's place in its file, the field that fn names, and its error as the cause; the iteration may go on. The row is fn's only during the call. A dataset
-// that is no reader's has no file to name.
+// Check calls fn with each row as it comes from its reader, and passes on those for which it
+// returns no error. The others become a *[SyntaxError] with the row's place in its file, the field
+// that fn names, and its error as the cause; the iteration may go on. The row is fn's only during
+// the call. A dataset that is no reader's has no file to name.
 func (ds *Dataset) Check(fn func(e Element) (field string, err error)) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -44,7 +48,8 @@ type placed interface {
 	place() SyntaxError
 }
 
-// Placed is what a [RowReader] may have in addition: the file, and the line or the number within the file, of the row that Next returned last.
+// Placed is what a [RowReader] may have in addition: the file, and the line or the number within
+// the file, of the row that Next returned last.
 type Placed interface {
 	// Place returns an error without a field or a message.
 	Place() SyntaxError

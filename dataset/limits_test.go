@@ -13,8 +13,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// TestBudget checks that a budget splits batches and changes nothing else: all rows in order, no batch of several rows above the budget, and none that
-// could have taken the next row of its group.
+// TestBudget checks that a budget splits batches and changes nothing else: all rows in order, no
+// batch of several rows above the budget, and none that could have taken the next row of its group.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -106,7 +106,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestLimitsNameThemselves checks that each limit names itself, and that the row after the one that passes it is read.
+// TestLimitsNameThemselves checks that each limit names itself, and that the row after the one that
+// passes it is read.
 func TestLimitsNameThemselves(t *testing.T) {
 	t.Parallel()
 	long := "[" + strings.Repeat("1,", 300_000) + "1]"

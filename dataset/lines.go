@@ -28,8 +28,9 @@ func (o Opener) open(name string) (io.ReadCloser, error) {
 // DefaultMaxLine is the longest line, in bytes, that a reader of lines takes unless told otherwise.
 const DefaultMaxLine = 128 << 20
 
-// errLineTooLong is what lineReader returns for a line as soon as it is beyond the limit. What is left of the line is skipped when the next one is read, so
-// that a line without an end does no harm to who stops here.
+// errLineTooLong is what lineReader returns for a line as soon as it is beyond the limit. What is
+// left of the line is skipped when the next one is read, so that a line without an end does no harm
+// to who stops here.
 var errLineTooLong = errors.New("line too long")
 
 // lineReader reads the lines of one file after the other.
@@ -50,7 +51,8 @@ type lineReader struct {
 	skip bool   // the line returned last was too long, and its rest is still to be read
 }
 
-// read returns the next line without its end, valid until the next call; io.EOF after the last one of the last file.
+// read returns the next line without its end, valid until the next call; io.EOF after the last one
+// of the last file.
 func (l *lineReader) read() ([]byte, error) {
 	for {
 		if l.file == nil {
@@ -170,9 +172,10 @@ func (l *lineReader) close() {
 	}
 }
 
-// TextLines returns a dataset of the lines of the files, one after the other, without their ends: tf.data.TextLineDataset. As there, every carriage return is
-// left out, wherever it stands.
-// Elements are string scalars; row numbers go on from file to file. A line beyond [DefaultMaxLine] is a [SyntaxError].
+// TextLines returns a dataset of the lines of the files, one after the other, without their ends:
+// tf.data.TextLineDataset. As there, every carriage return is left out, wherever it stands.
+// Elements are string scalars; row numbers go on from file to file. A line beyond [DefaultMaxLine]
+// is a [SyntaxError].
 func TextLines(files ...string) *Dataset { return TextLinesFrom(nil, files...) }
 
 // TextLinesFrom is [TextLines] with files opened by open, for instance to decompress them.
@@ -213,7 +216,8 @@ func (it *textLines) next(_ context.Context, e *Element) error {
 	return nil
 }
 
-// line returns the next line without carriage returns. What is empty without them, after the last newline, is no line.
+// line returns the next line without carriage returns. What is empty without them, after the last
+// newline, is no line.
 func (it *textLines) line() ([]byte, error) {
 	for {
 		line, err := it.l.read()

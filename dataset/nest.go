@@ -8,10 +8,12 @@ import (
 	"strings"
 )
 
-// Nest is a structure of T in tf.nest's sense: a single leaf, a tuple of nests, or a dictionary of nests. Specs, padded shapes and
-// padding values are nests; an [Element] holds its components flat, in the order of [Nest.Flatten].
+// Nest is a structure of T in tf.nest's sense: a single leaf, a tuple of nests, or a dictionary of
+// nests. Specs, padded shapes and padding values are nests; an [Element] holds its components flat,
+// in the order of [Nest.Flatten].
 //
-// The zero Nest is "not given": where Python would take None for the whole argument or for a part of it. Nests are immutable.
+// The zero Nest is "not given": where Python would take None for the whole argument or for a part
+// of it. Nests are immutable.
 type Nest[T any] struct {
 	kind  nestKind
 	leaf  T
@@ -36,7 +38,8 @@ func Tuple[T any](items ...Nest[T]) Nest[T] {
 	return Nest[T]{kind: nestTuple, items: slices.Clone(items)}
 }
 
-// Dict returns a dictionary of nests. It is flattened in the order of its sorted keys, as tf.nest does.
+// Dict returns a dictionary of nests. It is flattened in the order of its sorted keys, as tf.nest
+// does.
 func Dict[T any](items map[string]Nest[T]) Nest[T] {
 	n := Nest[T]{kind: nestDict, keys: slices.Sorted(maps.Keys(items))}
 	for _, k := range n.keys {
@@ -57,19 +60,21 @@ func (n Nest[T]) Leaf() T { return n.leaf }
 // Keys returns the sorted keys of a dictionary, nil for any other nest.
 func (n Nest[T]) Keys() []string { return slices.Clone(n.keys) }
 
-// Items returns the parts of a tuple, or of a dictionary in the order of its sorted keys; nil for a leaf.
+// Items returns the parts of a tuple, or of a dictionary in the order of its sorted keys; nil for a
+// leaf.
 func (n Nest[T]) Items() []Nest[T] { return slices.Clone(n.items) }
 
-// Flatten returns the leaves: tuples left to right, dictionaries in the order of their sorted keys. The index of a leaf is the component
-// number that error messages use. A part that was not given counts as one leaf, the zero T.
+// Flatten returns the leaves: tuples left to right, dictionaries in the order of their sorted keys.
+// The index of a leaf is the component number that error messages use. A part that was not given
+// counts as one leaf, the zero T.
 func (n Nest[T]) Flatten() []T {
 	var out []T
 	n.walk("", func(_ string, leaf Nest[T]) { out = append(out, leaf.leaf) })
 	return out
 }
 
-// Paths returns the leaves' addresses in the order of [Nest.Flatten]: "." for a bare leaf, otherwise keys and indices joined
-// by slashes ("0", "1/x").
+// Paths returns the leaves' addresses in the order of [Nest.Flatten]: "." for a bare leaf,
+// otherwise keys and indices joined by slashes ("0", "1/x").
 func (n Nest[T]) Paths() []string {
 	var out []string
 	n.walk("", func(path string, _ Nest[T]) { out = append(out, path) })
@@ -138,7 +143,8 @@ func (n Nest[T]) write(b *strings.Builder) {
 	}
 }
 
-// mapNest returns the nest with the same structure whose leaves are f of n's, with their component numbers.
+// mapNest returns the nest with the same structure whose leaves are f of n's, with their component
+// numbers.
 func mapNest[T, U any](n Nest[T], f func(i int, v T) U) Nest[U] {
 	i := 0
 	var rec func(n Nest[T]) Nest[U]
@@ -173,7 +179,8 @@ func (n Nest[T]) typeName(leaf func(T) string) string {
 	return leaf(n.leaf)
 }
 
-// assertShallow is tf.nest's assert_shallow_structure: input must have shallow's structure, but may go deeper where shallow has a leaf.
+// assertShallow is tf.nest's assert_shallow_structure: input must have shallow's structure, but may
+// go deeper where shallow has a leaf.
 func assertShallow[S, T any](shallow Nest[S], input Nest[T], leafName func(T) string) *Error {
 	if !shallow.nested() {
 		return nil
@@ -199,7 +206,8 @@ func assertShallow[S, T any](shallow Nest[S], input Nest[T], leafName func(T) st
 	return nil
 }
 
-// flattenUpTo returns the parts of input that stand where shallow has its leaves; see [assertShallow].
+// flattenUpTo returns the parts of input that stand where shallow has its leaves; see
+// [assertShallow].
 func flattenUpTo[S, T any](shallow Nest[S], input Nest[T], leafName func(T) string) ([]Nest[T], *Error) {
 	if err := assertShallow(shallow, input, leafName); err != nil {
 		return nil, err

@@ -16,8 +16,8 @@ var ErrNoWriter = errors.New("is a pipe that nobody writes to")
 
 var errSocket = errors.New("is a socket, not a file")
 
-// OpenFile is os.Open for files of rows and of vocabularies. A named pipe opens when somebody opens its other end: for that it waits 5 seconds, not for
-// ever.
+// OpenFile is os.Open for files of rows and of vocabularies. A named pipe opens when somebody opens
+// its other end: for that it waits 5 seconds, not for ever.
 func OpenFile(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err == nil && info.Mode()&fs.ModeSocket != 0 {

@@ -89,7 +89,8 @@ func (it *skipped) next(ctx context.Context, e *Element) error {
 
 func (it *skipped) close() { it.in.close() }
 
-// skip reads n elements and forgets them; e is scratch. As in tf.data, an error forgets how many were read before it.
+// skip reads n elements and forgets them; e is scratch. As in tf.data, an error forgets how many
+// were read before it.
 func skip(ctx context.Context, in iterator, n int64, e *Element) (int64, error) {
 	for i := range n {
 		if i&1023 == 1023 && ctx.Err() != nil {
@@ -102,8 +103,9 @@ func skip(ctx context.Context, in iterator, n int64, e *Element) (int64, error) 
 	return n, nil
 }
 
-// Shard returns every numShards-th element, beginning with element index: tf.data's shard. numShards -1 is tf.data's hint for distribution
-// strategies to shard automatically: its iterator fails with FailedPrecondition.
+// Shard returns every numShards-th element, beginning with element index: tf.data's shard.
+// numShards -1 is tf.data's hint for distribution strategies to shard automatically: its iterator
+// fails with FailedPrecondition.
 func (ds *Dataset) Shard(numShards, index int64) *Dataset {
 	const op = "shard"
 	if ds.err != nil {
@@ -140,7 +142,8 @@ func (ds *Dataset) Shard(numShards, index int64) *Dataset {
 type sharded struct {
 	in            iterator
 	shards, index int64
-	at            int64 // elements read, as tf.data counts them: those read before an error in skipping are not
+	// elements read, as tf.data counts them: those read before an error in skipping are not
+	at int64
 }
 
 func (it *sharded) next(ctx context.Context, e *Element) error {
@@ -159,7 +162,8 @@ func (it *sharded) next(ctx context.Context, e *Element) error {
 
 func (it *sharded) close() { it.in.close() }
 
-// Repeat iterates over the dataset count times: tf.data's repeat. A negative count repeats for ever; a dataset without elements ends even so.
+// Repeat iterates over the dataset count times: tf.data's repeat. A negative count repeats for
+// ever; a dataset without elements ends even so.
 func (ds *Dataset) Repeat(count int64) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -246,7 +250,8 @@ func (it *repeated) close() {
 	}
 }
 
-// Enumerate numbers the elements from start on: tf.data's enumerate. Elements become pairs of an int64 scalar and what they were.
+// Enumerate numbers the elements from start on: tf.data's enumerate. Elements become pairs of an
+// int64 scalar and what they were.
 func (ds *Dataset) Enumerate(start int64) *Dataset {
 	return Zip(Tuple(Leaf(Range(start, math.MaxInt64, 1).endless()), Leaf(ds)))
 }
@@ -257,8 +262,9 @@ func (ds *Dataset) endless() *Dataset {
 	return ds
 }
 
-// Zip iterates over datasets side by side and ends with the shortest: tf.data.Dataset.zip. The elements have the structure of the datasets; their row
-// numbers are those of the last dataset, so that Enumerate keeps them.
+// Zip iterates over datasets side by side and ends with the shortest: tf.data.Dataset.zip. The
+// elements have the structure of the datasets; their row numbers are those of the last dataset, so
+// that Enumerate keeps them.
 func Zip(datasets Nest[*Dataset]) *Dataset {
 	flat := datasets.Flatten()
 	card := InfiniteCardinality

@@ -6,8 +6,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// measure appends to dims the sizes of the padded batch of component c of the rows, the number of rows first.
-// It fails as tf.data does: row by row, the rank before the sizes.
+// measure appends to dims the sizes of the padded batch of component c of the rows, the number of
+// rows first. It fails as tf.data does: row by row, the rank before the sizes.
 func (p *padComp) measure(op string, c int, rows []*Element, dims []int64) ([]int64, *Error) {
 	if p.ragged {
 		return dims, nil
@@ -41,7 +41,8 @@ func (p *padComp) measure(op string, c int, rows []*Element, dims []int64) ([]in
 	return dims, nil
 }
 
-// longestVector is measure's loop for rows that are vectors of any length. It reports whether they are.
+// longestVector is measure's loop for rows that are vectors of any length. It reports whether they
+// are.
 func (p *padComp) longestVector(rows []*Element, c int, longest *int64) bool {
 	n := int64(0)
 	for _, r := range rows {
@@ -55,7 +56,8 @@ func (p *padComp) longestVector(rows []*Element, c int, longest *int64) bool {
 	return true
 }
 
-// padRow writes one row of component c, padded to dims, to the start of dst and returns the number of bytes written.
+// padRow writes one row of component c, padded to dims, to the start of dst and returns the number
+// of bytes written.
 func (p *padComp) padRow(dst []byte, row tensor.Tensor, dims []int64) int {
 	return p.copyBytes(dst, row.Bytes(), row.Dims(), dims)
 }
@@ -96,7 +98,8 @@ func (p *padComp) pad(dst []byte) {
 	}
 }
 
-// padStrings writes one row of a string component, padded to dims, to the start of dst and returns the number of strings written.
+// padStrings writes one row of a string component, padded to dims, to the start of dst and returns
+// the number of strings written.
 func (p *padComp) padStrings(dst, src []string, sizes, dims []int64) int {
 	total := 1
 	for _, d := range dims {

@@ -28,15 +28,17 @@ type padComp struct {
 
 // padMode says which of tf.data's rules for padded shapes hold.
 type padMode struct {
-	op     string
-	bucket bool // bucket_by_sequence_length: -1 is no size, and an empty structure means the default
+	op string
+	// bucket_by_sequence_length: -1 is no size, and an empty structure means the default
+	bucket bool
 	// boundary: with bucket, unknown sizes will be numbers when a batch is made.
 	boundary bool
 	outRows  int64 // static batch size of the output, or -1
 	ragged   bool  // ragged components pass
 }
 
-// newPadPlan checks shapes and values against the spec in the order in which tf.data's padded_batch does.
+// newPadPlan checks shapes and values against the spec in the order in which tf.data's padded_batch
+// does.
 func newPadPlan(spec Spec, shapes Shapes, values Values, mode padMode) (*padPlan, *Error) {
 	fail := func(e *Error) (*padPlan, *Error) {
 		e.Op = mode.op
@@ -82,7 +84,8 @@ func newPadPlan(spec Spec, shapes Shapes, values Values, mode padMode) (*padPlan
 	return p, nil
 }
 
-// emptyShape reports what Python takes for a false value: [], or a shape of unknown rank, or a structure without parts.
+// emptyShape reports what Python takes for a false value: [], or a shape of unknown rank, or a
+// structure without parts.
 func emptyShape(s Shapes) bool {
 	if s.IsLeaf() {
 		return len(s.leaf) == 0
@@ -143,7 +146,8 @@ func hasNone(s Shapes) bool {
 	return slices.ContainsFunc(s.Flatten(), func(d Dims) bool { return d == nil || slices.Contains(d, None) })
 }
 
-// fits is _is_padded_shape_compatible_with: the same rank, and no known size smaller than a known size of the component.
+// fits is _is_padded_shape_compatible_with: the same rank, and no known size smaller than a known
+// size of the component.
 func fits(padded []int64, in tensor.Shape) bool {
 	if !in.Ranked() {
 		return true
@@ -159,7 +163,8 @@ func fits(padded []int64, in tensor.Shape) bool {
 	return true
 }
 
-// defaultValues fills in the padding values that were not given, keeping the values' own structure as _padding_values_or_default does.
+// defaultValues fills in the padding values that were not given, keeping the values' own structure
+// as _padding_values_or_default does.
 func defaultValues(spec Spec, values Values) (Values, *Error) {
 	defaults := mapNest(spec, func(_ int, c Component) tensor.Tensor {
 		zero, _ := tensor.New(c.DType)
@@ -224,7 +229,8 @@ func (p *padPlan) setValues(comps []Component, values Values) *Error {
 	return nil
 }
 
-// fillBlockBytes is the size of the block that padding is copied from: small enough for the first-level cache.
+// fillBlockBytes is the size of the block that padding is copied from: small enough for the
+// first-level cache.
 const fillBlockBytes = 1 << 10
 
 // fillBlock returns a block of copies of one value, or nil when all its bytes are zero.

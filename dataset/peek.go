@@ -6,10 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// Peek reads the first n elements, or all if there are fewer, and returns them in memory of their own, with a dataset that begins with
-// them and goes on with the rest. It serves a consumer that has to look at its rows before it can say what to do with them, and whose source (a pipe)
-// cannot be read twice. The returned dataset is iterated once at most; it must be iterated, or [Dataset.Iterator] closed on it, for the source to be
-// closed. An error met while peeking is not returned here but yielded in its place by the iteration.
+// Peek reads the first n elements, or all if there are fewer, and returns them in memory of their
+// own, with a dataset that begins with them and goes on with the rest. It serves a consumer that
+// has to look at its rows before it can say what to do with them, and whose source (a pipe) cannot
+// be read twice. The returned dataset is iterated once at most; it must be iterated, or
+// [Dataset.Iterator] closed on it, for the source to be closed. An error met while peeking is not
+// returned here but yielded in its place by the iteration.
 func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	if ds.err != nil {
 		return nil, ds

@@ -17,7 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pairSpec is that of drawRows' elements: a matrix of any size and a label that is the row's number.
+// pairSpec is that of drawRows' elements: a matrix of any size and a label that is the row's
+// number.
 var pairSpec = dataset.Dict(map[string]dataset.Spec{"label": dataset.TensorSpec(tensor.Int64), "x": dataset.TensorSpec(tensor.Float32, -1, -1)})
 
 func drawRows(t *rapid.T) []dataset.Element {
@@ -49,8 +50,8 @@ func drawOptions(t *rapid.T) dataset.BatchOptions {
 	return o
 }
 
-// TestGroupBatchKeepsRows checks, for all ways of grouping, that no row is lost or invented, that unpadding gives the rows back, that padding is the padding
-// value, and that the bounds hold.
+// TestGroupBatchKeepsRows checks, for all ways of grouping, that no row is lost or invented, that
+// unpadding gives the rows back, that padding is the padding value, and that the bounds hold.
 func TestGroupBatchKeepsRows(t *testing.T) {
 	t.Parallel()
 	const pad = float32(-7.5)
@@ -254,7 +255,8 @@ func TestInterleave(t *testing.T) {
 		v, _ := tensor.Values[int64](e.Tensors[0])
 		return dataset.Range(10*v[0], 10*v[0]+v[0]+1, 1)
 	}, dataset.InterleaveOptions{CycleLength: 2, BlockLength: 2})
-	// tf.data.Dataset.range(1, 4).interleave(lambda v: tf.data.Dataset.range(10 * v, 11 * v + 1), 2, 2)
+	// tf.data.Dataset.range(1, 4).interleave(lambda v: tf.data.Dataset.range(10 * v, 11 * v + 1),
+	// 2, 2)
 	if got, want := column(t, ds), []int64{10, 11, 20, 21, 22, 30, 31, 32, 33}; !slices.Equal(got, want) {
 		t.Errorf("interleave = %v, want %v", got, want)
 	}
@@ -300,7 +302,8 @@ func TestZipAndEnumerate(t *testing.T) {
 	}
 }
 
-// TestCancel checks that every way of iterating ends with the context, and leaves no goroutine (TestMain).
+// TestCancel checks that every way of iterating ends with the context, and leaves no goroutine
+// (TestMain).
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	endless := dataset.Range(0, 3, 1).Repeat(-1)
@@ -335,7 +338,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestOwnership checks that elements that are kept stay as they were, and that those that are not have their memory used again.
+// TestOwnership checks that elements that are kept stay as they were, and that those that are not
+// have their memory used again.
 func TestOwnership(t *testing.T) {
 	t.Parallel()
 	ds := dataset.Range(0, 8, 1).Batch(2)

@@ -77,7 +77,8 @@ func firstDim(t tensor.Tensor) int64 {
 	return t.Dims()[0]
 }
 
-// concat joins tensors along their first axis. Their other sizes, those inside the ragged part, must be equal.
+// concat joins tensors along their first axis. Their other sizes, those inside the ragged part,
+// must be equal.
 func concat(ts []tensor.Tensor, c Component) (tensor.Tensor, error) {
 	inner := append([]int64{}, c.Shape.Dims()...)
 	inner = inner[min(c.RaggedRank+1, len(inner)):]

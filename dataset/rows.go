@@ -11,9 +11,10 @@ import (
 
 // RowReader is the pull side of a source of rows, for [FromReader]: what a file format implements.
 type RowReader interface {
-	// Next sets e to the next row, which must fit the spec: Tensors, Row and, where there are any, Splits and Extra. e comes empty, its Tensors
-	// slice with the room of earlier rows. It returns io.EOF, bare, after the last row. After a *[SyntaxError] it may be called again and goes
-	// on with the next row; any other error is final.
+	// Next sets e to the next row, which must fit the spec: Tensors, Row and, where there are any,
+	// Splits and Extra. e comes empty, its Tensors slice with the room of earlier rows. It returns
+	// io.EOF, bare, after the last row. After a *[SyntaxError] it may be called again and goes on
+	// with the next row; any other error is final.
 	Next(ctx context.Context, e *Element) error
 	// Close releases what the reader holds. It is called once.
 	Close()
@@ -21,12 +22,14 @@ type RowReader interface {
 
 // ReadOptions says what the consumer of a [RowReader] does with its rows.
 type ReadOptions struct {
-	// Keep: rows must stay valid after the following call of Next. Without it a reader may use their memory again.
+	// Keep: rows must stay valid after the following call of Next. Without it a reader may use
+	// their memory again.
 	Keep bool
 }
 
-// FromReader returns a dataset of the rows that open's readers give, one reader for each iteration. cardinality is their number if it is known
-// beforehand, otherwise [UnknownCardinality]. Errors are passed on as they are.
+// FromReader returns a dataset of the rows that open's readers give, one reader for each iteration.
+// cardinality is their number if it is known beforehand, otherwise [UnknownCardinality]. Errors are
+// passed on as they are.
 func FromReader(spec Spec, cardinality int64, open func(ReadOptions) (RowReader, error)) *Dataset {
 	return newDataset(spec, cardinality, func(o openOptions) (iterator, error) {
 		r, err := open(ReadOptions{Keep: o.keep})
@@ -49,11 +52,13 @@ func (it *readRows) next(ctx context.Context, e *Element) error {
 
 func (it *readRows) close() { it.r.Close() }
 
-// BlockReader reads rows many at a time, from a source that holds them so. It is used by one goroutine at a time.
+// BlockReader reads rows many at a time, from a source that holds them so. It is used by one
+// goroutine at a time.
 type BlockReader interface {
-	// NextBlock returns the next rows, at least one and at most limit (0: as many as the source has at hand), or io.EOF, bare, after the last one.
-	// The block is valid until the next call. Rows before a bad one come first, then its *[SyntaxError], after which the reading may go on;
-	// any other error is final.
+	// NextBlock returns the next rows, at least one and at most limit (0: as many as the source has
+	// at hand), or io.EOF, bare, after the last one. The block is valid until the next call. Rows
+	// before a bad one come first, then its *[SyntaxError], after which the reading may go on; any
+	// other error is final.
 	NextBlock(ctx context.Context, limit int) (RowBlock, error)
 	// Close releases what the reader holds. It is called once.
 	Close()
@@ -69,8 +74,9 @@ type RowBlock struct {
 	Extra [][]Field
 }
 
-// Blocks returns a reader of the dataset's rows by the block. ok is false where there is none: the dataset is no file of rows but made out of one,
-// its source reads row by row, or a component of its spec is ragged or of unknown size. An error of opening the source is returned with ok true.
+// Blocks returns a reader of the dataset's rows by the block. ok is false where there is none: the
+// dataset is no file of rows but made out of one, its source reads row by row, or a component of
+// its spec is ragged or of unknown size. An error of opening the source is returned with ok true.
 func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 	if ds.err != nil {
 		return nil, false, ds.err
@@ -104,7 +110,8 @@ type Column struct {
 	Type string
 	// DType is the type of the values as a tensor holds them, Invalid where none does.
 	DType tensor.DType
-	// Shape is that of a row's value, unknown sizes where rows may differ; the zero Shape where it is not known.
+	// Shape is that of a row's value, unknown sizes where rows may differ; the zero Shape where it
+	// is not known.
 	Shape tensor.Shape
 }
 
@@ -160,8 +167,8 @@ func (e *ColumnError) Error() string {
 	return b.String()
 }
 
-// ValueParser reads values of one component from JSON texts, by the rules of [JSONL]: what a cell of a table holds. It is used by one goroutine
-// at a time.
+// ValueParser reads values of one component from JSON texts, by the rules of [JSONL]: what a cell
+// of a table holds. It is used by one goroutine at a time.
 type ValueParser struct {
 	d *rowDecoder
 	e Element
@@ -177,7 +184,8 @@ func NewValueParser(c Component, o ReadOptions) (*ValueParser, error) {
 	return &ValueParser{d: d}, nil
 }
 
-// Parse reads one value: its tensor and, for a ragged component, its splits. Without Keep they are valid until the next call.
+// Parse reads one value: its tensor and, for a ragged component, its splits. Without Keep they are
+// valid until the next call.
 func (p *ValueParser) Parse(text []byte) (t tensor.Tensor, splits []tensor.Tensor, err error) {
 	p.e.reset(0)
 	if err := p.d.decode(text, &p.e); err != nil {

@@ -12,7 +12,8 @@ import (
 
 // ShuffleOptions are the arguments of shuffle beside the buffer size.
 type ShuffleOptions struct {
-	// Seed makes the order the same for every dataset built alike: the very order that tf.data gives for this seed. nil: another order each time.
+	// Seed makes the order the same for every dataset built alike: the very order that tf.data
+	// gives for this seed. nil: another order each time.
 	Seed *int64
 	// KeepOrder gives every iteration the same order: reshuffle_each_iteration=False.
 	KeepOrder bool
@@ -21,8 +22,9 @@ type ShuffleOptions struct {
 // Seed returns a pointer to v, for [ShuffleOptions].
 func Seed(v int64) *int64 { return &v }
 
-// Shuffle takes elements at random from a buffer of bufferSize elements that it keeps filled: tf.data's shuffle. A size of -2 holds all elements.
-// With a seed the order is TensorFlow's own for that seed, in every iteration. At most one options value may be given.
+// Shuffle takes elements at random from a buffer of bufferSize elements that it keeps filled:
+// tf.data's shuffle. A size of -2 holds all elements. With a seed the order is TensorFlow's own for
+// that seed, in every iteration. At most one options value may be given.
 func (ds *Dataset) Shuffle(bufferSize int64, options ...ShuffleOptions) *Dataset {
 	const op = "shuffle"
 	if ds.err != nil {
@@ -72,7 +74,8 @@ func (it *shuffled) next(ctx context.Context, e *Element) error {
 	first := it.head % len(it.buf)
 	pick := (it.head + int(int64(it.rng.next())%int64(it.n))) % len(it.buf)
 	it.buf[first], it.buf[pick] = it.buf[pick], it.buf[first]
-	*e, it.buf[first] = it.buf[first], *e // the slice of tensors that e came with is used for a later element
+	// the slice of tensors that e came with is used for a later element
+	*e, it.buf[first] = it.buf[first], *e
 	it.head++
 	it.n--
 	return nil
@@ -121,7 +124,8 @@ type seedGenerator struct {
 	rng   philox
 }
 
-// defaultSeed is TensorFlow's DEFAULT_GRAPH_SEED, the first of the two seeds where only an operation has one.
+// defaultSeed is TensorFlow's DEFAULT_GRAPH_SEED, the first of the two seeds where only an
+// operation has one.
 const defaultSeed = 87654321
 
 // seedModulus is what TensorFlow's Python reduces seeds by, the greatest int32.
@@ -146,7 +150,8 @@ func (g *seedGenerator) next() philox {
 	return newPhilox(first, uint64(g.rng.next()))
 }
 
-// philox is the counter-based generator Philox4x32-10, as tensorflow::random::PhiloxRandom runs it, one 32-bit sample at a time.
+// philox is the counter-based generator Philox4x32-10, as tensorflow::random::PhiloxRandom runs it,
+// one 32-bit sample at a time.
 type philox struct {
 	counter [4]uint32
 	key     [2]uint32

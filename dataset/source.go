@@ -10,8 +10,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// FromTensorSlices returns a dataset whose elements are the slices of the tensors along their first axis:
-// tf.data.Dataset.from_tensor_slices. All tensors must have the same size there. The elements share the tensors' memory.
+// FromTensorSlices returns a dataset whose elements are the slices of the tensors along their first
+// axis: tf.data.Dataset.from_tensor_slices. All tensors must have the same size there. The elements
+// share the tensors' memory.
 func FromTensorSlices(tensors Nest[tensor.Tensor]) *Dataset {
 	const op = "from_tensor_slices"
 	flat := tensors.Flatten()
@@ -37,8 +38,9 @@ func FromTensorSlices(tensors Nest[tensor.Tensor]) *Dataset {
 	})
 }
 
-// FromElements returns a dataset of the given elements, whose components must fit spec (an InvalidArgument error when they are built into
-// the dataset, otherwise). The elements' row numbers become 0, 1, 2, …; their memory is shared.
+// FromElements returns a dataset of the given elements, whose components must fit spec (an
+// InvalidArgument error when they are built into the dataset, otherwise). The elements' row numbers
+// become 0, 1, 2, …; their memory is shared.
 func FromElements(spec Spec, elements ...Element) *Dataset {
 	comps := spec.Flatten()
 	for i := range elements {
@@ -57,7 +59,8 @@ func FromElements(spec Spec, elements ...Element) *Dataset {
 	})
 }
 
-// FromRows returns a dataset of vectors of any lengths, one per row: what tf.data makes of a ragged tensor's rows. The rows' memory is shared.
+// FromRows returns a dataset of vectors of any lengths, one per row: what tf.data makes of a ragged
+// tensor's rows. The rows' memory is shared.
 func FromRows[T tensor.Value](rows [][]T) *Dataset {
 	dtype := tensor.DTypeOf[T]()
 	dims, data := make([]int64, len(rows)), make([][]byte, len(rows))
@@ -94,7 +97,8 @@ func (it *vectors) nextRows(_ context.Context, rows []*Element) (int, error) {
 	for k, e := range rows[:n] {
 		e.reset(int64(it.i + k))
 		e.Tensors = slices.Grow(e.Tensors, 1)[:1]
-		_ = e.Tensors[0].SetShared(it.dtype, data[k], dims[k:k+1:k+1]) // cannot fail: both come from one slice
+		// cannot fail: both come from one slice
+		_ = e.Tensors[0].SetShared(it.dtype, data[k], dims[k:k+1:k+1])
 	}
 	it.i += n
 	if n < len(rows) {
@@ -105,7 +109,8 @@ func (it *vectors) nextRows(_ context.Context, rows []*Element) (int, error) {
 
 func (it *vectors) close() {}
 
-// Range returns a dataset of the int64 scalars start, start+step, … before stop. A step of 0 is an InvalidArgument error.
+// Range returns a dataset of the int64 scalars start, start+step, … before stop. A step of 0 is an
+// InvalidArgument error.
 func Range(start, stop, step int64) *Dataset {
 	if step == 0 {
 		return failed(buildErr(InvalidArgument, "range", "step cannot be zero"))
@@ -156,9 +161,11 @@ func (it *indexed) nextRows(_ context.Context, rows []*Element) (int, error) {
 
 func (it *indexed) close() {}
 
-// FromGenerator returns a dataset of what gen yields, of unknown cardinality: tf.data.Dataset.from_generator. gen is called anew for every
-// iteration. An element that does not fit spec is an InvalidArgument error, after which the iteration may go on; an error that
-// gen yields is passed on. Elements that gen yields must stay valid. Their row numbers become 0, 1, 2, ….
+// FromGenerator returns a dataset of what gen yields, of unknown cardinality:
+// tf.data.Dataset.from_generator. gen is called anew for every iteration. An element that does not
+// fit spec is an InvalidArgument error, after which the iteration may go on; an error that gen
+// yields is passed on. Elements that gen yields must stay valid. Their row numbers become 0, 1, 2,
+// ….
 func FromGenerator(spec Spec, gen func(ctx context.Context) iter.Seq2[Element, error]) *Dataset {
 	comps := spec.Flatten()
 	return newDataset(spec, UnknownCardinality, func(openOptions) (iterator, error) {
@@ -177,7 +184,8 @@ type generated struct {
 
 func (it *generated) next(ctx context.Context, e *Element) error {
 	if it.pull == nil {
-		// The sequence outlives this call, so its context ends with the iterator; each call's own context is watched besides.
+		// The sequence outlives this call, so its context ends with the iterator; each call's own
+		// context is watched besides.
 		seqCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		it.cancel = cancel
 		it.pull, it.stop = iter.Pull2(it.gen(seqCtx))

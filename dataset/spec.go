@@ -9,14 +9,16 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// None is an unknown size in a padded shape, Python's None: the batch's longest row decides. It is a number of its own because tf.data tells
-// None and -1 apart: padded_batch takes either (but not both in one shape), bucket_by_sequence_length None alone.
+// None is an unknown size in a padded shape, Python's None: the batch's longest row decides. It is
+// a number of its own because tf.data tells None and -1 apart: padded_batch takes either (but not
+// both in one shape), bucket_by_sequence_length None alone.
 const None int64 = math.MinInt64
 
 // Dims is one padded shape: sizes, [None] or -1 for an unknown one. The nil Dims has unknown rank.
 type Dims []int64
 
-// Shapes is a structure of padded shapes. The zero Shapes means "not given": the elements' own shapes.
+// Shapes is a structure of padded shapes. The zero Shapes means "not given": the elements' own
+// shapes.
 type Shapes = Nest[Dims]
 
 // Shape returns one padded shape. Shape() is a scalar's.
@@ -46,29 +48,35 @@ func (d Dims) String() string {
 	return b.String()
 }
 
-// Values is a structure of padding values, each a scalar tensor of its component's very dtype. A part that is not given, or a leaf that
-// is the zero [tensor.Tensor], takes the default: 0, "" or false. One leaf for a structure of components goes to all of them.
+// Values is a structure of padding values, each a scalar tensor of its component's very dtype. A
+// part that is not given, or a leaf that is the zero [tensor.Tensor], takes the default: 0, "" or
+// false. One leaf for a structure of components goes to all of them.
 type Values = Nest[tensor.Tensor]
 
 // Value returns one padding value: Value(int64(-1)), Value("<pad>").
 func Value[T tensor.Value](v T) Values { return Leaf(tensor.Scalar(v)) }
 
-// Component is what is known beforehand of one component of the elements: tf.TensorSpec, or tf.RaggedTensorSpec where Ragged is set.
+// Component is what is known beforehand of one component of the elements: tf.TensorSpec, or
+// tf.RaggedTensorSpec where Ragged is set.
 type Component struct {
 	DType tensor.DType
-	// Shape holds the sizes that all elements share; unknown where they may differ. The zero Shape has unknown rank.
+	// Shape holds the sizes that all elements share; unknown where they may differ. The zero Shape
+	// has unknown rank.
 	Shape tensor.Shape
-	// Ragged says that the component is a tf.RaggedTensor, of RaggedRank nested row splits of type SplitsDType.
+	// Ragged says that the component is a tf.RaggedTensor, of RaggedRank nested row splits of type
+	// SplitsDType.
 	Ragged      bool
 	RaggedRank  int
 	SplitsDType tensor.DType
-	// stacked: the elements are batches, which tf.data can only batch again when they have equal numbers of rows.
+	// stacked: the elements are batches, which tf.data can only batch again when they have equal
+	// numbers of rows.
 	stacked bool
 	// undecodable: tf.data fails to hand the elements over, see [Dataset.RaggedBatch].
 	undecodable bool
 }
 
-// String describes the component as Python's repr does, shortly: "int64(None,)", "ragged int64(None, None)".
+// String describes the component as Python's repr does, shortly: "int64(None,)", "ragged
+// int64(None, None)".
 func (c Component) String() string {
 	s := c.DType.String() + c.Shape.String()
 	if c.Ragged {
@@ -77,11 +85,12 @@ func (c Component) String() string {
 	return s
 }
 
-// Spec is the structure of a dataset's elements, with each component's dtype and static shape: tf.data's element_spec.
+// Spec is the structure of a dataset's elements, with each component's dtype and static shape:
+// tf.data's element_spec.
 type Spec = Nest[Component]
 
-// TensorSpec returns the spec of one dense component. A negative size is unknown; without sizes the component is a scalar.
-// For an unknown rank use [UnknownRankSpec].
+// TensorSpec returns the spec of one dense component. A negative size is unknown; without sizes the
+// component is a scalar. For an unknown rank use [UnknownRankSpec].
 func TensorSpec(dtype tensor.DType, dims ...int64) Spec {
 	return Leaf(Component{DType: dtype, Shape: tensor.MakeShape(dims...)})
 }
@@ -89,13 +98,15 @@ func TensorSpec(dtype tensor.DType, dims ...int64) Spec {
 // UnknownRankSpec returns the spec of one dense component of unknown rank.
 func UnknownRankSpec(dtype tensor.DType) Spec { return Leaf(Component{DType: dtype}) }
 
-// RaggedSpec returns the spec of one ragged component with the given number of nested row splits, of type int64.
+// RaggedSpec returns the spec of one ragged component with the given number of nested row splits,
+// of type int64.
 func RaggedSpec(dtype tensor.DType, raggedRank int, dims ...int64) Spec {
 	return Leaf(Component{DType: dtype, Shape: tensor.MakeShape(dims...), Ragged: true, RaggedRank: raggedRank, SplitsDType: tensor.Int64})
 }
 
-// OutputShapes returns the static shapes of the dataset's elements, as tf.compat.v1.data.get_output_shapes does: the padded shapes that
-// [Dataset.PaddedBatch] takes by itself.
+// OutputShapes returns the static shapes of the dataset's elements, as
+// tf.compat.v1.data.get_output_shapes does: the padded shapes that [Dataset.PaddedBatch] takes by
+// itself.
 func OutputShapes(ds *Dataset) Shapes {
 	return mapNest(ds.spec, func(_ int, c Component) Dims { return dimsOf(c.Shape) })
 }
@@ -125,7 +136,8 @@ func (c Component) check(t tensor.Tensor) error {
 	return nil
 }
 
-// batched returns the component's spec with one more axis of the given size in front (or unknown), as TensorSpec._batch does.
+// batched returns the component's spec with one more axis of the given size in front (or unknown),
+// as TensorSpec._batch does.
 func (c Component) batched(size int64) Component {
 	c.Shape = c.Shape.Prepend(size)
 	if c.Ragged {

@@ -8,18 +8,20 @@ import (
 	"slices"
 )
 
-// Stats sums up what padding costs. Zero to begin with, it is filled by the batching that it is given to; it is not safe to read while that
-// goes on.
+// Stats sums up what padding costs. Zero to begin with, it is filled by the batching that it is
+// given to; it is not safe to read while that goes on.
 type Stats struct {
 	Batches int64
 	Rows    int64
-	// Real is the number of values in the rows, Padded the number in the padded batches, of all components.
+	// Real is the number of values in the rows, Padded the number in the padded batches, of all
+	// components.
 	Real, Padded int64
 	// Lengths counts the rows of each length, the number of values of the row's longest component.
 	Lengths map[int64]int64
 }
 
-// Waste returns the share of padding in what was batched: 0 for none, 0.75 when three values out of four are padding.
+// Waste returns the share of padding in what was batched: 0 for none, 0.75 when three values out of
+// four are padding.
 func (s *Stats) Waste() float64 {
 	if s.Padded == 0 {
 		return 0
@@ -54,7 +56,8 @@ func (s *Stats) add(b *Batch) {
 	}
 }
 
-// Measure reads the whole dataset and counts the lengths of its elements. The result has no batches.
+// Measure reads the whole dataset and counts the lengths of its elements. The result has no
+// batches.
 func Measure(ctx context.Context, ds *Dataset, l Length) (*Stats, error) {
 	if ds.err != nil {
 		return nil, ds.err
@@ -81,7 +84,8 @@ func Measure(ctx context.Context, ds *Dataset, l Length) (*Stats, error) {
 	return s, nil
 }
 
-// Quantile returns the least length that a share q of the rows, between 0 and 1, does not exceed: Quantile(0.5) is the median. It is 0 without rows.
+// Quantile returns the least length that a share q of the rows, between 0 and 1, does not exceed:
+// Quantile(0.5) is the median. It is 0 without rows.
 func (s *Stats) Quantile(q float64) int64 {
 	sum, want := int64(0), q*float64(s.Rows)
 	lengths := slices.Sorted(maps.Keys(s.Lengths))
@@ -93,8 +97,9 @@ func (s *Stats) Quantile(q float64) int64 {
 	return 0
 }
 
-// PaddedTo returns the number of steps that the counted rows take when each is padded to the longest of its bucket: with the boundaries of
-// [BucketOptions], at most what bucketing takes. Without boundaries all rows are padded to the longest of all.
+// PaddedTo returns the number of steps that the counted rows take when each is padded to the
+// longest of its bucket: with the boundaries of [BucketOptions], at most what bucketing takes.
+// Without boundaries all rows are padded to the longest of all.
 func (s *Stats) PaddedTo(boundaries []int64) int64 {
 	total := int64(0)
 	lengths := slices.Sorted(maps.Keys(s.Lengths))
@@ -113,7 +118,8 @@ func (s *Stats) PaddedTo(boundaries []int64) int64 {
 	return total
 }
 
-// BestBoundaries returns the boundaries of the given number of buckets for which [Stats.PaddedTo] is least; fewer where there are not so many lengths.
+// BestBoundaries returns the boundaries of the given number of buckets for which [Stats.PaddedTo]
+// is least; fewer where there are not so many lengths.
 func (s *Stats) BestBoundaries(buckets int) []int64 {
 	lengths := slices.Sorted(maps.Keys(s.Lengths))
 	n := len(lengths)
@@ -147,8 +153,9 @@ func (s *Stats) BestBoundaries(buckets int) []int64 {
 	return out
 }
 
-// partition splits the sorted lengths into buckets, one bucket more in each step: next[i] is the least padded size of lengths[:i] with one bucket
-// more than best[i]. The best cut grows with i, so that halving the range finds all of them in n log n steps.
+// partition splits the sorted lengths into buckets, one bucket more in each step: next[i] is the
+// least padded size of lengths[:i] with one bucket more than best[i]. The best cut grows with i, so
+// that halving the range finds all of them in n log n steps.
 type partition struct {
 	lengths    []int64
 	rows       []int64

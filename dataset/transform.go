@@ -6,9 +6,10 @@ import (
 	"io"
 )
 
-// Map calls fn with each element and returns the elements that it returns, which must fit spec: tf.data's map. The zero spec stands for the dataset's
-// own. fn may change the element it is given, but not the values of its tensors. The row number, and Extra, stay unless fn sets a new one.
-// An error of fn is yielded with the row's number, and the iteration may go on.
+// Map calls fn with each element and returns the elements that it returns, which must fit spec:
+// tf.data's map. The zero spec stands for the dataset's own. fn may change the element it is given,
+// but not the values of its tensors. The row number, and Extra, stay unless fn sets a new one. An
+// error of fn is yielded with the row's number, and the iteration may go on.
 func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -60,8 +61,8 @@ func (it *mapped) next(ctx context.Context, e *Element) error {
 
 func (it *mapped) close() { it.in.close() }
 
-// Filter keeps the elements for which keep returns true: tf.data's filter. The element is valid during the call. An error of keep is yielded with the row's
-// number, and the iteration may go on.
+// Filter keeps the elements for which keep returns true: tf.data's filter. The element is valid
+// during the call. An error of keep is yielded with the row's number, and the iteration may go on.
 func (ds *Dataset) Filter(keep func(Element) (bool, error)) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -104,8 +105,9 @@ func (it *filtered) next(ctx context.Context, e *Element) error {
 
 func (it *filtered) close() { it.in.close() }
 
-// Prefetch reads up to bufferSize elements ahead in a goroutine of its own, while the consumer works on what it has: tf.data's prefetch. -1 lets the
-// library choose, as tf.data.AUTOTUNE does; 0 reads nothing ahead. Closing the iteration ends the goroutine and waits for it.
+// Prefetch reads up to bufferSize elements ahead in a goroutine of its own, while the consumer
+// works on what it has: tf.data's prefetch. -1 lets the library choose, as tf.data.AUTOTUNE does; 0
+// reads nothing ahead. Closing the iteration ends the goroutine and waits for it.
 func (ds *Dataset) Prefetch(bufferSize int64) *Dataset {
 	const op = "prefetch"
 	const autotune, autotuned = -1, 2
@@ -168,7 +170,8 @@ func (it *prefetched) next(ctx context.Context, e *Element) error {
 	}
 }
 
-// start begins reading. The goroutine outlives this call of next, so it has a context of its own, which close ends.
+// start begins reading. The goroutine outlives this call of next, so it has a context of its own,
+// which close ends.
 func (it *prefetched) start(ctx context.Context) {
 	ctx, it.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	it.items = make(chan prefetchItem, it.size)
@@ -203,13 +206,15 @@ func (it *prefetched) close() {
 type InterleaveOptions struct {
 	// CycleLength is the number of inputs that are open at a time. 0: 16.
 	CycleLength int
-	// BlockLength is the number of elements taken from one input before the next one has its turn. 0: 1.
+	// BlockLength is the number of elements taken from one input before the next one has its turn.
+	// 0: 1.
 	BlockLength int
 }
 
-// Interleave calls fn with each element, a file's name say, and takes elements from the datasets it returns by turns: tf.data's interleave.
-// spec is the spec of those datasets. Row numbers are counted anew in the order of the result. An input that cannot be opened is an error, after
-// which the iteration goes on with the others.
+// Interleave calls fn with each element, a file's name say, and takes elements from the datasets it
+// returns by turns: tf.data's interleave. spec is the spec of those datasets. Row numbers are
+// counted anew in the order of the result. An input that cannot be opened is an error, after which
+// the iteration goes on with the others.
 func (ds *Dataset) Interleave(spec Spec, fn func(Element) *Dataset, opts InterleaveOptions) *Dataset {
 	const op = "interleave"
 	if ds.err != nil {

@@ -13,8 +13,9 @@ type BatchOnlyOptions struct {
 	DropRemainder bool
 }
 
-// Batch combines batchSize consecutive elements of equal shapes into one: tf.data's batch. Elements of unequal shapes are an InvalidArgument error, after
-// which the iteration goes on with the following batch. At most one options value may be given.
+// Batch combines batchSize consecutive elements of equal shapes into one: tf.data's batch. Elements
+// of unequal shapes are an InvalidArgument error, after which the iteration goes on with the
+// following batch. At most one options value may be given.
 func (ds *Dataset) Batch(batchSize int64, options ...BatchOnlyOptions) *Dataset {
 	const op = "batch"
 	if ds.err != nil {
@@ -35,11 +36,13 @@ type RaggedBatchOptions struct {
 	RowSplitsDType tensor.DType
 }
 
-// RaggedBatch combines batchSize consecutive elements into one, without padding: components whose shape is not fully known become ragged tensors, see
-// [Element.Ragged]: tf.data's ragged_batch. At most one options value may be given.
+// RaggedBatch combines batchSize consecutive elements into one, without padding: components whose
+// shape is not fully known become ragged tensors, see [Element.Ragged]: tf.data's ragged_batch. At
+// most one options value may be given.
 //
-// As in TensorFlow, int32 row splits only work for components with a single ragged dimension: the inner splits are made as int64, and an element that has both
-// is an InvalidArgument error when it is handed over.
+// As in TensorFlow, int32 row splits only work for components with a single ragged dimension: the
+// inner splits are made as int64, and an element that has both is an InvalidArgument error when it
+// is handed over.
 func (ds *Dataset) RaggedBatch(batchSize int64, options ...RaggedBatchOptions) *Dataset {
 	const op = "ragged_batch"
 	if ds.err != nil {
@@ -59,7 +62,8 @@ func (ds *Dataset) RaggedBatch(batchSize int64, options ...RaggedBatchOptions) *
 	return ds.toRagged(opts.RowSplitsDType).plainBatch(op, batchSize, opts.DropRemainder)
 }
 
-// toRagged makes the components of not fully known shape ragged, with the ragged rank of the last unknown dimension, as dense_to_ragged does.
+// toRagged makes the components of not fully known shape ragged, with the ragged rank of the last
+// unknown dimension, as dense_to_ragged does.
 func (ds *Dataset) toRagged(splitsDType tensor.DType) *Dataset {
 	spec := mapNest(ds.spec, func(_ int, c Component) Component {
 		c.stacked = false
@@ -129,8 +133,9 @@ func (ds *Dataset) plainBatch(op string, batchSize int64, drop bool) *Dataset {
 	})
 }
 
-// Unbatch splits elements into their slices along the first axis: tf.data's unbatch. All components of an element must have the same size there: a
-// ValueError where the spec tells otherwise, an InvalidArgument error for the element where only its shapes do; the iteration can go on after it.
+// Unbatch splits elements into their slices along the first axis: tf.data's unbatch. All components
+// of an element must have the same size there: a ValueError where the spec tells otherwise, an
+// InvalidArgument error for the element where only its shapes do; the iteration can go on after it.
 func (ds *Dataset) Unbatch() *Dataset {
 	const op = "unbatch"
 	if ds.err != nil {

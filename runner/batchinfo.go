@@ -10,16 +10,18 @@ import (
 
 // BatchInfo is what [PredictOptions.Batch] is told of a batch that has run.
 type BatchInfo struct {
-	// Rows is the number of rows of the batch; Lengths has the length of each, its number of steps: the values of its longest input, divided by the
-	// sizes that the signature fixes. A row of 7 ids has 7 steps, as has one of 7 vectors of 64 numbers; a row whose shape is fixed has 1.
-	// The slice is the receiver's own.
+	// Rows is the number of rows of the batch; Lengths has the length of each, its number of steps:
+	// the values of its longest input, divided by the sizes that the signature fixes. A row of 7
+	// ids has 7 steps, as has one of 7 vectors of 64 numbers; a row whose shape is fixed has 1. The
+	// slice is the receiver's own.
 	Rows    int
 	Lengths []int64
 	// PaddedTo is the number of steps that every row was padded to.
 	PaddedTo int64
 	// Real values of the rows were padded to Padded ones.
 	Real, Padded int64
-	// Duration is that of TensorFlow's run, from fed tensors to outputs in Go's memory; Ended is when it was over.
+	// Duration is that of TensorFlow's run, from fed tensors to outputs in Go's memory; Ended is
+	// when it was over.
 	Duration time.Duration
 	Ended    time.Time
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestBatchInfo looks at what the hook is told: the rows' own lengths, what they were padded to, and how long TensorFlow took.
+// TestBatchInfo looks at what the hook is told: the rows' own lengths, what they were padded to,
+// and how long TensorFlow took.
 func TestBatchInfo(t *testing.T) {
 	s := load(t, "k3_masked/model")
 	var mu sync.Mutex

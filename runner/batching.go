@@ -28,7 +28,8 @@ func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions
 	}
 }
 
-// paddingOf returns the padding values of an input's components: v for a dense input, the default for the rest.
+// paddingOf returns the padding values of an input's components: v for a dense input, the default
+// for the rest.
 func paddingOf(spec dataset.Spec, v tensor.Tensor) dataset.Values {
 	if spec.IsLeaf() {
 		return dataset.Leaf(v)
@@ -40,7 +41,8 @@ func paddingOf(spec dataset.Spec, v tensor.Tensor) dataset.Values {
 	return dataset.Dict(items)
 }
 
-// paddedShapeOf returns the padded shape of an input's components: the one given, or the component's own.
+// paddedShapeOf returns the padded shape of an input's components: the one given, or the
+// component's own.
 func paddedShapeOf(spec dataset.Spec, given dataset.Dims) dataset.Shapes {
 	if spec.IsLeaf() {
 		if given != nil {
@@ -65,7 +67,8 @@ func paddedShapeOf(spec dataset.Spec, given dataset.Dims) dataset.Shapes {
 	return dataset.Dict(items)
 }
 
-// inferRanks takes the rank of inputs whose rank the signature leaves open from the first row: the rows of a batch have to share one.
+// inferRanks takes the rank of inputs whose rank the signature leaves open from the first row: the
+// rows of a batch have to share one.
 func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Predictor, *dataset.Dataset) {
 	open := func(i int) bool {
 		return !p.components[i].Shape.Ranked() && p.o.PaddedShapes[p.spec.Paths()[i]] == nil
@@ -94,8 +97,8 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 	return p, rows
 }
 
-// chooseGrouping decides how rows are grouped, after a measurement on the first of them where the batching asks for one. The dataset that it
-// returns takes the place of rows.
+// chooseGrouping decides how rows are grouped, after a measurement on the first of them where the
+// batching asks for one. The dataset that it returns takes the place of rows.
 func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (dataset.Grouping, *dataset.Dataset, error) {
 	grouping, measured, err := p.o.Batching.grouping()
 	if p.state.Stateful() {

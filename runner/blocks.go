@@ -11,7 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// blockFeeder makes batches of rows that come many at a time and all have one shape: nothing is padded, and no row is looked at by itself.
+// blockFeeder makes batches of rows that come many at a time and all have one shape: nothing is
+// padded, and no row is looked at by itself.
 type blockFeeder struct {
 	p    *Predictor
 	in   dataset.BlockReader
@@ -26,7 +27,8 @@ type blockFeeder struct {
 	recycler *recycler
 }
 
-// blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a row's own number or length counts.
+// blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a
+// row's own number or length counts.
 func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	o := p.o
 	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil {
@@ -124,7 +126,8 @@ func (f *blockFeeder) flush(put func(*job) error) error {
 	return f.send(tensors, put)
 }
 
-// send loads a batch into TensorFlow's memory and passes it on. One whose results an earlier run has delivered is not run.
+// send loads a batch into TensorFlow's memory and passes it on. One whose results an earlier run
+// has delivered is not run.
 func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error {
 	p := f.p
 	n := f.which.Len()
@@ -207,7 +210,8 @@ func filledUp(t tensor.Tensor, size int64) Feed {
 	return f
 }
 
-// blockBytes is about how much a source that reads by the block is to read at a time: a batch where that is more than its habit.
+// blockBytes is about how much a source that reads by the block is to read at a time: a batch where
+// that is more than its habit.
 func (p *Predictor) blockBytes() int {
 	n, ok := p.rowBytes()
 	if !ok || p.o.NoBatch {

@@ -17,7 +17,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// tableOf writes a CSV file of rows with an id and the values of the only input. Some rows cannot be read if bad is set.
+// tableOf writes a CSV file of rows with an id and the values of the only input. Some rows cannot
+// be read if bad is set.
 func tableOf(t *testing.T, p *Predictor, rows int, bad bool) string {
 	t.Helper()
 	n, _ := tensor.NumElements(p.components[0].Shape.Dims())

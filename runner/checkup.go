@@ -13,23 +13,27 @@ import (
 type Checkup struct {
 	// FirstRun is how long the first row took, TensorFlow's preparations included.
 	FirstRun time.Duration
-	// Repeated compares each row, run alone, with itself in a second run: what differs there is chance or state. Shared compares it with the same row in a
-	// batch of its copies: what differs there is the company of other rows. Both have an entry for each output.
+	// Repeated compares each row, run alone, with itself in a second run: what differs there is
+	// chance or state. Shared compares it with the same row in a batch of its copies: what differs
+	// there is the company of other rows. Both have an entry for each output.
 	Repeated, Shared []PaddingEffect
-	// Padding is what padding does. It says nothing where answers differ without any. Of a signature that keeps state neither it nor Shared is measured.
+	// Padding is what padding does. It says nothing where answers differ without any. Of a
+	// signature that keeps state neither it nor Shared is measured.
 	Padding PaddingReport
 }
 
 // Steady reports whether the answers are the same in every run.
 func (c Checkup) Steady() bool { return !PaddingReport{Effects: c.Repeated}.Depends() }
 
-// Alone reports whether a row's answers are the same whatever other rows are in its batch, padding apart.
+// Alone reports whether a row's answers are the same whatever other rows are in its batch, padding
+// apart.
 func (c Checkup) Alone() bool { return !PaddingReport{Effects: c.Shared}.Depends() }
 
 // checkRows is how many rows are run again and in company.
 const checkRows = 4
 
-// CheckUp runs the rows and says what their answers depend on. It needs a row at least; the first 16 will do.
+// CheckUp runs the rows and says what their answers depend on. It needs a row at least; the first
+// 16 will do.
 func (p *Predictor) CheckUp(ctx context.Context, rows []dataset.Element) (Checkup, error) {
 	var c Checkup
 	if len(rows) == 0 {

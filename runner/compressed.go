@@ -40,8 +40,9 @@ var (
 // compressionHead is how many bytes compressionOf looks at.
 const compressionHead = 12
 
-// compressionOf tells how a file is compressed by its first bytes, which no file of rows has. Only files of records are looked at for zlib, which TensorFlow
-// writes and whose two bytes a text may begin with.
+// compressionOf tells how a file is compressed by its first bytes, which no file of rows has. Only
+// files of records are looked at for zlib, which TensorFlow writes and whose two bytes a text may
+// begin with.
 func compressionOf(head []byte, records bool) compression {
 	switch {
 	case records && tfrecord.Begins(head):
@@ -50,7 +51,8 @@ func compressionOf(head []byte, records bool) compression {
 		return gzipped
 	case bytes.HasPrefix(head, zstdMagic):
 		return zstandard
-	case records && len(head) > 1 && head[0] == 0x78 && (int(head[0])<<8|int(head[1]))%31 == 0: // RFC 1950
+	// RFC 1950
+	case records && len(head) > 1 && head[0] == 0x78 && (int(head[0])<<8|int(head[1]))%31 == 0:
 		return zlibbed
 	}
 	return uncompressed
@@ -107,14 +109,16 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 	switch how {
 	case zstandard:
 		var d *zstd.Decoder
-		d, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27)) // the largest window that zstd itself takes unasked
+		// the largest window that zstd itself takes unasked
+		d, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27))
 		z, end = d, func() error { d.Close(); return nil }
 	default:
 		in.ahead = bufio.NewReaderSize(in, 256<<10)
 		var d io.ReadCloser
 		if how == zlibbed {
 			d, err = zlib.NewReader(in.ahead)
-		} else if head, _ := in.ahead.Peek(len(gzipMagic)); !bytes.HasPrefix(gzipMagic, head) { // the reading comes upon an error again
+			// the reading comes upon an error again
+		} else if head, _ := in.ahead.Peek(len(gzipMagic)); !bytes.HasPrefix(gzipMagic, head) {
 			err = gzip.ErrHeader
 		} else {
 			d, err = gzip.NewReader(in.ahead)
@@ -122,7 +126,8 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 		if errors.Is(err, io.EOF) {
 			return in.ahead, func() error { return nil }, nil // nothing stands for nothing
 		}
-		z, end = d, func() error { return nil } // closing one only repeats the error of its last read
+		// closing one only repeats the error of its last read
+		z, end = d, func() error { return nil }
 	}
 	if err != nil {
 		if in.err == nil {
@@ -164,7 +169,8 @@ func (c compression) explain(err error, first bool) error {
 	return &compressionError{msg, err}
 }
 
-// unknown is standard input, at whose first bytes nobody has looked yet: it is opened more than once, and read once.
+// unknown is standard input, at whose first bytes nobody has looked yet: it is opened more than
+// once, and read once.
 type unknown struct {
 	src     Source
 	name    string
@@ -187,7 +193,8 @@ func (u *unknown) Read(p []byte) (int, error) {
 	return u.r.Read(p)
 }
 
-// begin looks at the first bytes, no more of them than are those of a compressed file: rows may come slowly.
+// begin looks at the first bytes, no more of them than are those of a compressed file: rows may
+// come slowly.
 func (u *unknown) begin() {
 	b := bufio.NewReaderSize(u.r, 64<<10)
 	u.r = b

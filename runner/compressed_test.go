@@ -96,7 +96,8 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// TestStandardInputIsLeft: one that was opened and not read is whole for the next that opens it, and rows that come slowly are not waited for.
+// TestStandardInputIsLeft: one that was opened and not read is whole for the next that opens it,
+// and rows that come slowly are not waited for.
 func TestStandardInputIsLeft(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()

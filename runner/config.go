@@ -45,20 +45,24 @@ func parseDevice(s string) (device, error) {
 
 // Optimizer says how much TensorFlow's graph optimizer (Grappler) does.
 //
-// Measured with TensorFlow 2.21 on 2 shared cores, in CPU time. Session-wide, beside the functions' own optimizer, it cost time at the start (loading and the first run
-// of one row: 454 ms with it, 307 without, for the tutorial's Keras 2 model; 578 and 351 for a residual network; no difference for the Keras 3 export), and later runs
-// of that model, a dense one, two convolutional ones, a GRU and a transformer took the same time with and without. The functions' own costs the first run of the
-// tutorial's model 70 to 80 ms more, and without it full batches took 5 to 15 % longer, those of a mobile network 37 %: worth it for all but short jobs.
+// Measured with TensorFlow 2.21 on 2 shared cores, in CPU time. Session-wide, beside the functions'
+// own optimizer, it cost time at the start (loading and the first run of one row: 454 ms with it,
+// 307 without, for the tutorial's Keras 2 model; 578 and 351 for a residual network; no difference
+// for the Keras 3 export), and later runs of that model, a dense one, two convolutional ones, a GRU
+// and a transformer took the same time with and without. The functions' own costs the first run of
+// the tutorial's model 70 to 80 ms more, and without it full batches took 5 to 15 % longer, those
+// of a mobile network 37 %: worth it for all but short jobs.
 type Optimizer string
 
 const (
 	// OptimizerNone begins soonest.
 	OptimizerNone Optimizer = "none"
-	// OptimizerFunctions optimizes each function by itself, as its call in the model says. In TensorFlow 2 nearly everything is in functions. On CPUs
-	// [savedmodel.Reduction.Lookups] belongs to it, which takes some 40 ms more to load the tutorial's model.
+	// OptimizerFunctions optimizes each function by itself, as its call in the model says. In
+	// TensorFlow 2 nearly everything is in functions. On CPUs [savedmodel.Reduction.Lookups]
+	// belongs to it, which takes some 40 ms more to load the tutorial's model.
 	OptimizerFunctions Optimizer = "functions"
-	// OptimizerAll optimizes the graph across functions too: TensorFlow's own default. It does not go with XLA, which does not take the operations (Enter, Exit)
-	// that it makes of loops.
+	// OptimizerAll optimizes the graph across functions too: TensorFlow's own default. It does not
+	// go with XLA, which does not take the operations (Enter, Exit) that it makes of loops.
 	OptimizerAll Optimizer = "all"
 )
 

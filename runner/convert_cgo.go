@@ -15,7 +15,8 @@ import (
 // cTensor holds a tensor of the binding and its place in the memory count.
 type cTensor struct {
 	t *tf.Tensor
-	// memory is the tensor's own, as long as the tensor lives: what was written there when it was made may be written over. nil where that is unknown.
+	// memory is the tensor's own, as long as the tensor lives: what was written there when it was
+	// made may be written over. nil where that is unknown.
 	memory []byte
 	bytes  int64 // in the memory count; 0 once they are given back
 }
@@ -23,7 +24,8 @@ type cTensor struct {
 // holdC takes a tensor of the binding into the memory count.
 func holdC(t *tf.Tensor) *cTensor {
 	n, _ := tensor.NumElements(t.Shape())
-	c := &cTensor{t: t, bytes: n * int64(max(dtypeOf(t).Size(), 24))} // a TF_TString takes 24 bytes, and more for a long text
+	// a TF_TString takes 24 bytes, and more for a long text
+	c := &cTensor{t: t, bytes: n * int64(max(dtypeOf(t).Size(), 24))}
 	countC(c, c.bytes)
 	return c
 }
@@ -71,7 +73,8 @@ func toC(f Feed) (*cTensor, error) {
 	return c, nil
 }
 
-// fillReader lets tf.ReadTensor, which reads into the tensor's own memory in one call, write a Feed's values there.
+// fillReader lets tf.ReadTensor, which reads into the tensor's own memory in one call, write a
+// Feed's values there.
 type fillReader struct {
 	fill   func(dst []byte) error
 	memory []byte
@@ -95,7 +98,8 @@ func newFilled[T uint32 | uint64](f Feed) (*tf.Tensor, error) {
 	return newFlat(values, f.Dims)
 }
 
-// newFlat makes a tensor of a flat slice: nested ones are slow, and NewTensor cannot tell the sizes behind an empty axis.
+// newFlat makes a tensor of a flat slice: nested ones are slow, and NewTensor cannot tell the sizes
+// behind an empty axis.
 func newFlat[T string | uint32 | uint64](values []T, dims []int64) (*tf.Tensor, error) {
 	if len(dims) == 0 {
 		return tf.NewTensor(values[0])
@@ -127,9 +131,11 @@ func reshaped(t *tf.Tensor, dims []int64) (*tf.Tensor, error) {
 	return h.run(map[tf.Output]*tf.Tensor{h.in: t, h.shape: sizes})
 }
 
-// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c in doing so: c is not to be used afterwards.
+// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c in doing
+// so: c is not to be used afterwards.
 func fromC(c *cTensor, r *recycler) (tensor.Tensor, error) {
-	// The binding's finalizer may free the memory while it is being read, unless the tensor is used afterwards.
+	// The binding's finalizer may free the memory while it is being read, unless the tensor is used
+	// afterwards.
 	defer runtime.KeepAlive(c)
 	dtype, dims := dtypeOf(c.t), slices.Clone(c.t.Shape())
 	var t tensor.Tensor
@@ -161,7 +167,8 @@ func fromC(c *cTensor, r *recycler) (tensor.Tensor, error) {
 	return t, err
 }
 
-// copyWriter lets Tensor.WriteContentsTo, which writes its memory in one call, copy into a tensor of the same size.
+// copyWriter lets Tensor.WriteContentsTo, which writes its memory in one call, copy into a tensor
+// of the same size.
 type copyWriter tensor.Tensor
 
 func (w *copyWriter) Write(p []byte) (int, error) {
@@ -172,7 +179,8 @@ func (w *copyWriter) Write(p []byte) (int, error) {
 	return copy(dst, p), nil
 }
 
-// flatValue reads the types that WriteContentsTo does not know through Value, which is quick for vectors only.
+// flatValue reads the types that WriteContentsTo does not know through Value, which is quick for
+// vectors only.
 func flatValue[T string | uint32 | uint64](t *tf.Tensor, dims []int64) (tensor.Tensor, error) {
 	if len(dims) == 0 {
 		return tensor.Scalar(t.Value().(T)), nil

@@ -1,7 +1,8 @@
 // Package runner runs TensorFlow SavedModels through libtensorflow.
 //
-// [Load] opens a model and returns a [Session]; [Session.Run] runs one of its signatures on whole tensors, and
-// [Session.Predict] streams rows through it in padded batches, one result for each row, in the rows' order.
+// [Load] opens a model and returns a [Session]; [Session.Run] runs one of its signatures on whole
+// tensors, and [Session.Predict] streams rows through it in padded batches, one result for each
+// row, in the rows' order.
 //
 //	s, err := runner.Load(ctx, "model", runner.Options{})
 //	if err != nil { … }
@@ -10,22 +11,27 @@
 //
 // # The library
 //
-// The package is linked against libtensorflow, or against a small stand-in for it that opens the library when the first model is loaded (the
-// Makefile builds commands that way: a command that runs no model then starts in milliseconds). [OpenLibrary] does that ahead of time, and says
-// which library was found. Built without cgo, every function that needs the library returns [ErrNoTensorFlow].
+// The package is linked against libtensorflow, or against a small stand-in for it that opens the
+// library when the first model is loaded (the Makefile builds commands that way: a command that
+// runs no model then starts in milliseconds). [OpenLibrary] does that ahead of time, and says which
+// library was found. Built without cgo, every function that needs the library returns
+// [ErrNoTensorFlow].
 //
 // # Checks
 //
-// What is fed is checked against the signature first: names, dtypes, ranks and the sizes that the signature fixes. A mismatch is a
-// [*FeedError] or a [*NameError] and never reaches TensorFlow. What TensorFlow itself reports is an [*Error], without the prefixes that
-// repeat the graph's function names. No panic of the binding reaches a caller.
+// What is fed is checked against the signature first: names, dtypes, ranks and the sizes that the
+// signature fixes. A mismatch is a [*FeedError] or a [*NameError] and never reaches TensorFlow.
+// What TensorFlow itself reports is an [*Error], without the prefixes that repeat the graph's
+// function names. No panic of the binding reaches a caller.
 //
 // # Ownership
 //
-// The tensors that a caller feeds are only read, and only until the call returns. The tensors that are returned live in Go memory and are
-// the caller's. The caller closes a Session; after that every method returns [ErrClosed].
+// The tensors that a caller feeds are only read, and only until the call returns. The tensors that
+// are returned live in Go memory and are the caller's. The caller closes a Session; after that
+// every method returns [ErrClosed].
 //
 // # Concurrency
 //
-// A Session may be used from many goroutines at once. Models that keep state between runs see the calls in the order in which they happen.
+// A Session may be used from many goroutines at once. Models that keep state between runs see the
+// calls in the order in which they happen.
 package runner

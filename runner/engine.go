@@ -6,9 +6,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// engine is a loaded graph with its variables: libtensorflow's session in the cgo build. Everything above it is pure Go.
+// engine is a loaded graph with its variables: libtensorflow's session in the cgo build. Everything
+// above it is pure Go.
 type engine interface {
-	// prepare resolves the tensors of a signature, written "operation:index". The program may be run from many goroutines.
+	// prepare resolves the tensors of a signature, written "operation:index". The program may be
+	// run from many goroutines.
 	prepare(feeds, fetches []string) (program, error)
 	// addHead adds what a head computes from a tensor to the graph.
 	addHead(tensor string, h Head) ([]headTensor, error)
@@ -18,20 +20,23 @@ type engine interface {
 
 // program runs one set of feeds and fetches.
 type program interface {
-	// load writes the values to TensorFlow's memory, in the order that prepare was given. The feeds are not looked at afterwards. The memory of the outputs may
-	// come from r.
+	// load writes the values to TensorFlow's memory, in the order that prepare was given. The feeds
+	// are not looked at afterwards. The memory of the outputs may come from r.
 	load(feeds []Feed, r *recycler) (loaded, error)
 }
 
 // loaded is a set of fed values, to be run once.
 type loaded interface {
-	// run returns copies of the fetched tensors in Go memory: those of another program with the same feeds, or, with nil, of its own.
+	// run returns copies of the fetched tensors in Go memory: those of another program with the
+	// same feeds, or, with nil, of its own.
 	run(ctx context.Context, other program) ([]tensor.Tensor, error)
-	// refill writes other values over those of a run that is over, to be run again. It returns false, and has done nothing, where they are no such values.
+	// refill writes other values over those of a run that is over, to be run again. It returns
+	// false, and has done nothing, where they are no such values.
 	refill(feeds []Feed) (bool, error)
 	// release frees the values of a run that is over.
 	release()
-	// values returns copies of the fed tensors in Go memory, in place of a run: the values are not to be used afterwards.
+	// values returns copies of the fed tensors in Go memory, in place of a run: the values are not
+	// to be used afterwards.
 	values() ([]tensor.Tensor, error)
 }
 
@@ -39,7 +44,8 @@ type loaded interface {
 type Feed struct {
 	DType tensor.DType
 	Dims  []int64 // all sizes known; not changed and not kept
-	// Fill writes the values, row-major and little-endian, to dst, whose length is what DType and Dims ask for. Not used for strings.
+	// Fill writes the values, row-major and little-endian, to dst, whose length is what DType and
+	// Dims ask for. Not used for strings.
 	Fill func(dst []byte) error
 	// Strings holds the values of a String tensor, row-major.
 	Strings []string
@@ -65,7 +71,8 @@ type Device struct {
 // maxRank is TensorShape::MaxDimensions of tensor_shape.h; TensorFlow aborts the process on more.
 const maxRank = 254
 
-// checkFeed refuses what makes TensorFlow or the binding abort or misbehave: impossible shapes and too many axes.
+// checkFeed refuses what makes TensorFlow or the binding abort or misbehave: impossible shapes and
+// too many axes.
 func checkFeed(f Feed) error {
 	n, ok := tensor.NumElements(f.Dims)
 	switch {
@@ -81,10 +88,12 @@ func checkFeed(f Feed) error {
 	return nil
 }
 
-// maxFeedBytes bounds one fed tensor. TF_AllocateTensor ends the process when it cannot get what it is asked for.
+// maxFeedBytes bounds one fed tensor. TF_AllocateTensor ends the process when it cannot get what it
+// is asked for.
 const maxFeedBytes = 64 << 30
 
-// carriers are the types that travel as another one of the same width, through an op.Bitcast: the binding knows no values of them.
+// carriers are the types that travel as another one of the same width, through an op.Bitcast: the
+// binding knows no values of them.
 var carriers = map[tensor.DType]tensor.DType{
 	tensor.Float16:  tensor.Uint16,
 	tensor.Bfloat16: tensor.Uint16,

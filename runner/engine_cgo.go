@@ -15,7 +15,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// tfEngine is a SavedModel in libtensorflow. tf.Session.Run may be called from many goroutines, and Close waits for them.
+// tfEngine is a SavedModel in libtensorflow. tf.Session.Run may be called from many goroutines, and
+// Close waits for them.
 type tfEngine struct {
 	model *tf.SavedModel
 	place string // where operations that are added go; "" where TensorFlow likes
@@ -84,7 +85,8 @@ func (e *tfEngine) prepare(feeds, fetches []string) (program, error) {
 		if err != nil {
 			return nil, err
 		}
-		// TensorFlow refuses a tensor that is both fed and fetched; its value is the one that is fed.
+		// TensorFlow refuses a tensor that is both fed and fetched; its value is the one that is
+		// fed.
 		p.alias[i] = -1
 		for j, in := range p.feeds {
 			if in == out {

@@ -13,14 +13,16 @@ import (
 )
 
 var (
-	// ErrNoTensorFlow is returned by everything that needs libtensorflow in a program that was built without cgo.
+	// ErrNoTensorFlow is returned by everything that needs libtensorflow in a program that was
+	// built without cgo.
 	ErrNoTensorFlow = errors.New("this program was built without libtensorflow (CGO_ENABLED=0): it can describe models, not run them")
 
 	// ErrClosed is returned by the methods of a [Session] after [Session.Close].
 	ErrClosed = errors.New("the session is closed")
 )
 
-// LibraryError says that libtensorflow could not be opened: where it was looked for, and why each place failed.
+// LibraryError says that libtensorflow could not be opened: where it was looked for, and why each
+// place failed.
 type LibraryError struct {
 	Tried []LibraryTry // in the order of the search; never empty
 }
@@ -31,7 +33,8 @@ type LibraryTry struct {
 	Reason string // what the dynamic linker, or the file system, says
 }
 
-// Error gives the reason of the first place where there is a library, or lists the places where there is none.
+// Error gives the reason of the first place where there is a library, or lists the places where
+// there is none.
 func (e *LibraryError) Error() string {
 	var missing []string
 	for _, t := range e.Tried {
@@ -85,9 +88,10 @@ func (e *NameError) Error() string {
 
 // Error is what TensorFlow, or the binding, says of a call.
 type Error struct {
-	Op   string // what was being done: "load", "run", or with the cause: "feed", "fetch"
-	Msg  string // TensorFlow's message, shortened by [cleanMessage]
-	Code int    // TF_Code of tensorflow/c/tf_status.h: 8 is RESOURCE_EXHAUSTED; 0 where there is none
+	Op  string // what was being done: "load", "run", or with the cause: "feed", "fetch"
+	Msg string // TensorFlow's message, shortened by [cleanMessage]
+	// TF_Code of tensorflow/c/tf_status.h: 8 is RESOURCE_EXHAUSTED; 0 where there is none
+	Code int
 }
 
 // Error returns the operation and the message.
@@ -124,8 +128,9 @@ func shortReason(err error) string {
 	return msg
 }
 
-// cleanMessage makes one line of a message of TensorFlow: without the marks of function nodes, which repeat the names of the graph's functions,
-// without stack traces, and without what follows from the first error ("1 root error(s) found").
+// cleanMessage makes one line of a message of TensorFlow: without the marks of function nodes,
+// which repeat the names of the graph's functions, without stack traces, and without what follows
+// from the first error ("1 root error(s) found").
 func cleanMessage(msg string) string {
 	if i := strings.Index(msg, "root error(s) found."); i >= 0 {
 		msg = msg[i+len("root error(s) found."):]

@@ -20,8 +20,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Features lists what the signature parses out of its only input, a tf.Example for each row: rows of columns are made into Examples by it. It is empty for
-// signatures that take tensors. The slice is the Predictor's own.
+// Features lists what the signature parses out of its only input, a tf.Example for each row: rows
+// of columns are made into Examples by it. It is empty for signatures that take tensors. The slice
+// is the Predictor's own.
 func (p *Predictor) Features() []savedmodel.ExampleFeature { return p.features }
 
 // findFeatures looks for features where a row holds one serialized Example: a scalar string.
@@ -42,8 +43,9 @@ func (p *Predictor) featureNames() []string {
 	return names
 }
 
-// exampleRows returns the rows of a source as serialized Examples. It returns nil for a signature that takes none, and where the rows hold Examples
-// already; the source that it returns takes the place of src then.
+// exampleRows returns the rows of a source as serialized Examples. It returns nil for a signature
+// that takes none, and where the rows hold Examples already; the source that it returns takes the
+// place of src then.
 func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source, error) {
 	if len(p.features) == 0 || !makesExamples(src, f) {
 		return nil, src, nil
@@ -83,8 +85,8 @@ func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source,
 	}), src, nil
 }
 
-// encodedFeatures says which columns make the features of the Examples; nil where rows hold Examples already. The source that it returns takes the place
-// of src.
+// encodedFeatures says which columns make the features of the Examples; nil where rows hold
+// Examples already. The source that it returns takes the place of src.
 func (p *Predictor) encodedFeatures(src Source, f format) ([]tfrecord.Feature, Source, error) {
 	src, have, err := p.columnsOf(src, f)
 	if err != nil || have.ready {
@@ -117,7 +119,8 @@ func (p *Predictor) describeFeatures(src Source) ([]PlanFeature, Source, error) 
 	return list, src, nil
 }
 
-// makesExamples reports whether a format's rows may be columns of features, or records that are Examples.
+// makesExamples reports whether a format's rows may be columns of features, or records that are
+// Examples.
 func makesExamples(src Source, f format) bool {
 	return src.Encoder == nil && f.name != "txt" && f.name != "npy"
 }
@@ -148,7 +151,8 @@ func kept(columns []dataset.Field, keep []string) []dataset.Field {
 	return out
 }
 
-// encoded says which columns make which features. have lists the columns there are; nil: each row has its own.
+// encoded says which columns make which features. have lists the columns there are; nil: each row
+// has its own.
 func (p *Predictor) encoded(src Source, f format, have []string) ([]tfrecord.Feature, error) {
 	lists := src.columnLists()
 	var out []tfrecord.Feature
@@ -209,7 +213,8 @@ type sourceColumns struct {
 	ready bool     // rows hold serialized Examples
 }
 
-// columnsOf looks at the first file, or at the beginning of standard input, which the returned source still holds.
+// columnsOf looks at the first file, or at the beginning of standard input, which the returned
+// source still holds.
 func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, error) {
 	input := p.f.signature.InputNames()[0]
 	column := input
@@ -248,7 +253,8 @@ func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, erro
 	return src, have, nil
 }
 
-// firstLine returns what a reader holds up to the end of the first line that is not blank, without taking it; a part of it where it is long.
+// firstLine returns what a reader holds up to the end of the first line that is not blank, without
+// taking it; a part of it where it is long.
 func firstLine(r *bufio.Reader) []byte {
 	for n := 1; ; {
 		b, err := r.Peek(n)
@@ -260,8 +266,8 @@ func firstLine(r *bufio.Reader) []byte {
 	}
 }
 
-// readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds one under the input's key. ambiguous says that
-// the key is that of a feature too.
+// readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds
+// one under the input's key. ambiguous says that the key is that of a feature too.
 func readyRow(text []byte, key string, ambiguous bool) bool {
 	text = bytes.TrimLeft(text, "\ufeff \t\r\n")
 	if len(text) == 0 || text[0] != '{' {

@@ -30,8 +30,8 @@ func predictLines(t *testing.T, p *Predictor, src Source) string {
 	return string(lines)
 }
 
-// Rows of columns give what the serialized tf.Examples give that Python made of the same values. That TensorFlow in Python gives the same for these is
-// tested with all models.
+// Rows of columns give what the serialized tf.Examples give that Python made of the same values.
+// That TensorFlow in Python gives the same for these is tested with all models.
 func TestExamplesAgreeWithPython(t *testing.T) {
 	for _, model := range []string{"own_tf1_census", "own_mod_examples"} {
 		data, err := os.ReadFile(filepath.Join("../testdata/models", model, "expect.json"))

@@ -11,7 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// MemoryError says that the memory of a device does not hold what a run, or the model itself, needs.
+// MemoryError says that the memory of a device does not hold what a run, or the model itself,
+// needs.
 type MemoryError struct {
 	Rows int64 // of the batch; 0 when the model could not be loaded
 	Err  error // what TensorFlow says, an *[Error]
@@ -46,16 +47,18 @@ const (
 	codeInternal  = 13
 )
 
-// exhausted reports whether an error is that of a device without memory. Values that cannot be copied to a GPU for want of memory are an internal
-// error of a fixed text (gpu_util.cc); everything else has a code of its own.
+// exhausted reports whether an error is that of a device without memory. Values that cannot be
+// copied to a GPU for want of memory are an internal error of a fixed text (gpu_util.cc);
+// everything else has a code of its own.
 func exhausted(err error) bool {
 	var e *Error
 	return errors.As(err, &e) &&
 		(e.Code == codeExhausted || e.Code == codeInternal && strings.Contains(e.Msg, "Dst tensor is not initialized"))
 }
 
-// fitter runs the batches of a predictor, in halves where the whole does not fit the device's memory. An attempt that fails takes TensorFlow ten seconds,
-// in which it waits for memory; so what did not fit once is not tried again.
+// fitter runs the batches of a predictor, in halves where the whole does not fit the device's
+// memory. An attempt that fails takes TensorFlow ten seconds, in which it waits for memory; so what
+// did not fit once is not tried again.
 type fitter struct {
 	whole  bool // batches cannot be taken apart
 	halved func(rows int64, err error)
@@ -64,7 +67,8 @@ type fitter struct {
 	limit atomic.Int64 // bytes of fed values that are tried at once; 0: any
 }
 
-// newFitter makes the predictor's. Batches can be taken apart where every input and output is dense with the rows along its first axis.
+// newFitter makes the predictor's. Batches can be taken apart where every input and output is dense
+// with the rows along its first axis.
 func newFitter(p *Predictor) *fitter {
 	f := &fitter{whole: p.o.NoBatch || p.fixed > 0 || p.state.Stateful(), halved: p.o.Halved}
 	for _, list := range [][]Endpoint{p.f.inputs, p.f.outputs} {

@@ -10,8 +10,9 @@ import (
 	"runtime"
 )
 
-// statusCode returns the TF_Code of an error of the binding, or 0. The binding's type for errors holds the TF_Status and does not show it: a struct with
-// one pointer, *tensorflow.statusError in its status.go.
+// statusCode returns the TF_Code of an error of the binding, or 0. The binding's type for errors
+// holds the TF_Status and does not show it: a struct with one pointer, *tensorflow.statusError in
+// its status.go.
 func statusCode(err error) int {
 	v := reflect.ValueOf(err)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().String() != "*tensorflow.statusError" {

@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// fakeEngine stands in the place of TensorFlow: its only function takes rows of float32 and gives the sum of each. It has a memory, which a run's
-// values have to fit.
+// fakeEngine stands in the place of TensorFlow: its only function takes rows of float32 and gives
+// the sum of each. It has a memory, which a run's values have to fit.
 type fakeEngine struct {
 	memory int64 // bytes; 0: enough
 	scalar bool  // one sum for all rows, as a model does that is not made for batches
@@ -105,7 +105,8 @@ func fakeSession(t *testing.T, e engine) *Session {
 	return &Session{model: m, graph: graph, functions: map[string]*Function{}, engine: e}
 }
 
-// sums runs rows of the given lengths, row i of ones and an i at its end, and makes sure that row i gives its sum.
+// sums runs rows of the given lengths, row i of ones and an i at its end, and makes sure that row i
+// gives its sum.
 func sums(t *testing.T, s *Session, o PredictOptions, lengths ...int) error {
 	t.Helper()
 	p, err := s.NewPredictor(o)

@@ -81,8 +81,9 @@ func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo, r *
 	return &job{call: c, info: info, resultBatch: rows}, nil
 }
 
-// denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature fixes the batch size, a short batch is filled up with
-// copies of its last row, which no model can dislike more than the row itself.
+// denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature
+// fixes the batch size, a short batch is filled up with copies of its last row, which no model can
+// dislike more than the row itself.
 func (p *Predictor) denseFeed(c int, b *dataset.Batch) (Feed, error) {
 	dims := slices.Clone(b.Dims(c))
 	f := Feed{DType: p.components[c].DType, Dims: dims}

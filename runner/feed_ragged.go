@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// raggedFeed puts the rows of a ragged input together: their values one after the other, and the row splits. Nothing is padded.
+// raggedFeed puts the rows of a ragged input together: their values one after the other, and the
+// row splits. Nothing is padded.
 func (p *Predictor) raggedFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 	var r dataset.Ragged
 	var err error
@@ -75,8 +76,8 @@ func concat(parts []tensor.Tensor) (tensor.Tensor, error) {
 	return tensor.FromBytes(parts[0].DType(), data, dims...)
 }
 
-// sparseFeed puts the rows of a sparse input together, as tf.data's batch does: an index of the row in front of each index, and
-// the largest of the dense shapes.
+// sparseFeed puts the rows of a sparse input together, as tf.data's batch does: an index of the row
+// in front of each index, and the largest of the dense shapes.
 func (p *Predictor) sparseFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 	component := func(row dataset.Element, role string) tensor.Tensor {
 		return row.Tensors[p.spec.Index(fd.in.Value+"/"+role)]

@@ -40,7 +40,8 @@ func TestFileBatchSize(t *testing.T) {
 	}
 }
 
-// Of whatever model it is said that its rows are apart: in a batch with others each gets the answers that it gets alone.
+// Of whatever model it is said that its rows are apart: in a batch with others each gets the
+// answers that it gets alone.
 func TestRowsApart(t *testing.T) {
 	ran := 0
 	for _, dir := range modelDirs(t) {

@@ -26,7 +26,8 @@ type format struct {
 	columns func(src Source, name string) ([]dataset.Column, error)
 	// write returns a writer of results; nil where the format is only read.
 	write func(w io.Writer, t table) (rowWriter, error)
-	// lines says that a file is the rows one after the other, so that those that are there may be seen before the others come.
+	// lines says that a file is the rows one after the other, so that those that are there may be
+	// seen before the others come.
 	lines bool
 	// head is how many of a file's first bytes are known last.
 	head int64
@@ -128,7 +129,8 @@ type table struct {
 	names []string     // of the outputs, in their order
 	spec  dataset.Spec // of a row of them, a tuple; zero where an output is sparse
 	keep  []string     // the extra columns
-	// part is the file that is written, which may hold rows of an interrupted run; nil where the output is none.
+	// part is the file that is written, which may hold rows of an interrupted run; nil where the
+	// output is none.
 	part *part
 	// group is the most rows of a row group or record batch; 0: what is usual in the format.
 	group int
@@ -192,7 +194,8 @@ func (p *Predictor) outputComponent(out Endpoint) dataset.Component {
 // rowWriter writes results.
 type rowWriter interface {
 	write(r Result) error
-	// checkpoint hands on what is collected, as far as the format can, and returns what another writer has to know of the rows so far to go on with the next.
+	// checkpoint hands on what is collected, as far as the format can, and returns what another
+	// writer has to know of the rows so far to go on with the next.
 	checkpoint() (state []byte, err error)
 	// close makes the file whole, without closing what it is written to.
 	close() error
@@ -200,7 +203,8 @@ type rowWriter interface {
 
 // batchWriter is a rowWriter that can take a batch of dense values at once.
 type batchWriter interface {
-	// writeBatch writes the results of rows that follow each other, and reports false where they have to be written one by one.
+	// writeBatch writes the results of rows that follow each other, and reports false where they
+	// have to be written one by one.
 	writeBatch(b *resultBatch) (done bool, err error)
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// TestEveryFormat runs models on made-up rows from files of each format into files of each format: what is read back are the values that JSON lines give.
+// TestEveryFormat runs models on made-up rows from files of each format into files of each format:
+// what is read back are the values that JSON lines give.
 func TestEveryFormat(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -122,7 +123,8 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 	}
 }
 
-// readBack returns the rows of a file of results, as JSON with the outputs in the order of their names.
+// readBack returns the rows of a file of results, as JSON with the outputs in the order of their
+// names.
 func readBack(t *testing.T, name string, p *Predictor) []string {
 	t.Helper()
 	form, err := findFormat("", name, readable)

@@ -11,11 +11,14 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Function is a signature of a loaded model, ready to run. It may be used from many goroutines at once.
+// Function is a signature of a loaded model, ready to run. It may be used from many goroutines at
+// once.
 //
-// Its inputs and outputs are dense tensors. A composite value of a signature (ragged, sparse) stands there as its components, each named
-// after the value and its role: "x/values" and "x/row_splits" ("x/row_splits_1" for the second ragged axis) for a ragged x; "x/indices", "x/values"
-// and "x/dense_shape" for a sparse one; "x/0", "x/1", … where the file does not say what the components are.
+// Its inputs and outputs are dense tensors. A composite value of a signature (ragged, sparse)
+// stands there as its components, each named after the value and its role: "x/values" and
+// "x/row_splits" ("x/row_splits_1" for the second ragged axis) for a ragged x; "x/indices",
+// "x/values" and "x/dense_shape" for a sparse one; "x/0", "x/1", … where the file does not say what
+// the components are.
 type Function struct {
 	session   *Session
 	signature *savedmodel.Signature
@@ -27,9 +30,12 @@ type Function struct {
 
 // Endpoint is a dense tensor that a [Function] takes or gives.
 type Endpoint struct {
-	Name   string // as [Function] says
-	Value  string // the input or output of the signature that it belongs to; the same as Name for a dense one
-	Role   string // of a component: "values", "row_splits", "indices", "dense_shape", or its number; "" for a dense tensor
+	Name string // as [Function] says
+	// the input or output of the signature that it belongs to; the same as Name for a dense one
+	Value string
+	// of a component: "values", "row_splits", "indices", "dense_shape", or its number; "" for a
+	// dense tensor
+	Role   string
 	DType  tensor.DType
 	Shape  tensor.Shape // the batch axis included
 	Tensor string       // in the graph, "serving_default_x:0"
@@ -37,9 +43,9 @@ type Endpoint struct {
 	labels []string // names for the numbers that a head gives
 }
 
-// Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders the signature's outputs; without any, all are
-// returned in the order of their names. Errors are *[savedmodel.SignatureError],
-// *[savedmodel.UninitializedError] and *[NameError].
+// Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders
+// the signature's outputs; without any, all are returned in the order of their names. Errors are
+// *[savedmodel.SignatureError], *[savedmodel.UninitializedError] and *[NameError].
 func (s *Session) Function(signature string, outputs ...string) (*Function, error) {
 	return s.functionWith(signature, outputs, nil)
 }
@@ -123,14 +129,17 @@ func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
 // Signature returns what the model's file says of the signature.
 func (f *Function) Signature() *savedmodel.Signature { return f.signature }
 
-// Inputs lists the tensors that the function takes, in the order of their names. The slice is the Function's own.
+// Inputs lists the tensors that the function takes, in the order of their names. The slice is the
+// Function's own.
 func (f *Function) Inputs() []Endpoint { return f.inputs }
 
-// Outputs lists the tensors that the function gives, in the order that was asked for. The slice is the Function's own.
+// Outputs lists the tensors that the function gives, in the order that was asked for. The slice is
+// the Function's own.
 func (f *Function) Outputs() []Endpoint { return f.outputs }
 
-// Run feeds tensors by name and returns the outputs by name, in Go memory. Every input must be given. Errors are *[FeedError], *[NameError],
-// *[Error], [ErrClosed] and the context's; a run that has begun is not stopped by the context, only by [Options.Timeout].
+// Run feeds tensors by name and returns the outputs by name, in Go memory. Every input must be
+// given. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the context's; a run that
+// has begun is not stopped by the context, only by [Options.Timeout].
 func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
 	list := make([]Feed, len(f.inputs))
 	for i, in := range f.inputs {
@@ -168,8 +177,8 @@ func endpointNames(list []Endpoint) []string {
 	return names
 }
 
-// Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order of [Function.Outputs]. The feeds'
-// values are written straight into TensorFlow's memory.
+// Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order
+// of [Function.Outputs]. The feeds' values are written straight into TensorFlow's memory.
 func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error) {
 	c, err := f.load(feeds, nil)
 	if err != nil {

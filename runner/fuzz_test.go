@@ -10,11 +10,13 @@ import (
 	"testing"
 )
 
-// fuzzModels are small models of different inputs: sequences of ids, several dtypes, strings, several named inputs.
+// fuzzModels are small models of different inputs: sequences of ids, several dtypes, strings,
+// several named inputs.
 var fuzzModels = []string{"full_seed/k3/model", "mod_dtypes/model", "mod_strings/model", "k3_multi_io/model", "tf1_half_plus_two/model"}
 
-// FuzzPredictRow puts bytes through a whole prediction: whatever they are, nothing panics, the rows that come out are numbered without gaps, a line alone is
-// one row at most, and each row has either results or one error.
+// FuzzPredictRow puts bytes through a whole prediction: whatever they are, nothing panics, the rows
+// that come out are numbered without gaps, a line alone is one row at most, and each row has either
+// results or one error.
 func FuzzPredictRow(f *testing.F) {
 	predictors := make([]*Predictor, len(fuzzModels))
 	for i, name := range fuzzModels {
@@ -47,7 +49,8 @@ func FuzzPredictRow(f *testing.F) {
 		n := int64(0)
 		for r, err := range p.Predict(t.Context(), rows) {
 			if err != nil {
-				// TensorFlow's word for a whole batch ends the run, and damage to a JSON document of several lines; nothing that a row alone may be.
+				// TensorFlow's word for a whole batch ends the run, and damage to a JSON document
+				// of several lines; nothing that a row alone may be.
 				if e := (*Error)(nil); !errors.As(err, &e) && !bytes.Contains(data, []byte("\n")) {
 					t.Fatalf("after %d rows: %v", n, err)
 				}

@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// GPUReport is what stands between TensorFlow and the machine's GPUs. TensorFlow takes the CPU where anything is missing, and does not say what.
+// GPUReport is what stands between TensorFlow and the machine's GPUs. TensorFlow takes the CPU
+// where anything is missing, and does not say what.
 type GPUReport struct {
 	// Build says that libtensorflow has operations for GPUs.
 	Build bool
-	// Driver is the version of NVIDIA's driver ("550.54.15") and CUDA the newest one that it supports ("12.4"); "" where they are not known.
+	// Driver is the version of NVIDIA's driver ("550.54.15") and CUDA the newest one that it
+	// supports ("12.4"); "" where they are not known.
 	Driver, CUDA string
 	// GPUs are those that the driver shows to this process.
 	GPUs []GPU
@@ -69,8 +71,9 @@ const (
 	driverFile = "/proc/driver/nvidia/version"
 )
 
-// cudaLibraries are those that TensorFlow's GPU build opens when it looks for devices, and does without GPUs when one of them is missing
-// (tsl's DsoLoader, MaybeTryDlopenGPULibraries). All releases from 2.15 on are built with CUDA 12, those before 2.18 with cuDNN 8.
+// cudaLibraries are those that TensorFlow's GPU build opens when it looks for devices, and does
+// without GPUs when one of them is missing (tsl's DsoLoader, MaybeTryDlopenGPULibraries). All
+// releases from 2.15 on are built with CUDA 12, those before 2.18 with cuDNN 8.
 func cudaLibraries(version string) []string {
 	cudnn := "libcudnn.so.9"
 	if parts := strings.Split(version, "."); len(parts) > 1 && parts[0] == "2" {

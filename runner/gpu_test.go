@@ -118,7 +118,8 @@ func TestBesideLibrary(t *testing.T) {
 	}
 }
 
-// TestExamineGPU runs where there may or may not be a GPU: what it says has to fit what TensorFlow sees.
+// TestExamineGPU runs where there may or may not be a GPU: what it says has to fit what TensorFlow
+// sees.
 func TestExamineGPU(t *testing.T) {
 	if !HasTensorFlow {
 		t.Skip("built without libtensorflow")

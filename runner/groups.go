@@ -17,8 +17,9 @@ type groupedWriter interface {
 	Grouped() int64
 }
 
-// groupWriter writes a format of groups into a part. Where a group ends depends on its rows alone, so an interrupted run can only go on from the end of one; the
-// rows of a group that is not full yet are kept in a file of their own, the tail, from which they are written again.
+// groupWriter writes a format of groups into a part. Where a group ends depends on its rows alone,
+// so an interrupted run can only go on from the end of one; the rows of a group that is not full
+// yet are kept in a file of their own, the tail, from which they are written again.
 type groupWriter struct {
 	table   *tableWriter
 	grouped groupedWriter
@@ -30,14 +31,16 @@ type groupWriter struct {
 	buf     []byte
 }
 
-// groupState is what the journal keeps: how many rows the groups held, and the number of the tail's first row, which is a lower one where the last group
-// has ended among the rows that were held back to find out the columns' types.
+// groupState is what the journal keeps: how many rows the groups held, and the number of the tail's
+// first row, which is a lower one where the last group has ended among the rows that were held back
+// to find out the columns' types.
 type groupState struct {
 	Grouped int64 `json:"grouped"`
 	Tail    int64 `json:"tail"`
 }
 
-// newGroupWriter takes the next side of the part for the tail, and goes on where the part's run has stopped.
+// newGroupWriter takes the next side of the part for the tail, and goes on where the part's run has
+// stopped.
 func newGroupWriter(t table, open func() (groupedWriter, error)) (rowWriter, error) {
 	g := &groupWriter{part: t.part, rows: t.part.rows, codec: newRowCodec(t)}
 	w, err := newTableWriter(t, func() (elementWriter, error) {

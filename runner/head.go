@@ -9,7 +9,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Head is what is computed from an output of logits, inside the graph, before it is fetched. It works on the output's last axis.
+// Head is what is computed from an output of logits, inside the graph, before it is fetched. It
+// works on the output's last axis.
 type Head struct {
 	// Output is the output's name; "" is the only one.
 	Output string
@@ -17,13 +18,16 @@ type Head struct {
 	Activation string
 	// ArgMax asks for the number of the largest entry, an int64. The output keeps its name.
 	ArgMax bool
-	// TopK, if not 0, asks for the K largest entries: OUTPUT_scores holds them, largest first, and OUTPUT_indices (int32) says where they were.
+	// TopK, if not 0, asks for the K largest entries: OUTPUT_scores holds them, largest first, and
+	// OUTPUT_indices (int32) says where they were.
 	TopK int
-	// Labels name the entries: ArgMax then gives a string, and TopK has OUTPUT_labels in place of OUTPUT_indices.
+	// Labels name the entries: ArgMax then gives a string, and TopK has OUTPUT_labels in place of
+	// OUTPUT_indices.
 	Labels []string
 }
 
-// ParseHead reads [OUTPUT=]HEAD, where HEAD is softmax, sigmoid, argmax or topk=K, or an activation and one of the latter two: softmax,topk=3.
+// ParseHead reads [OUTPUT=]HEAD, where HEAD is softmax, sigmoid, argmax or topk=K, or an activation
+// and one of the latter two: softmax,topk=3.
 func ParseHead(s string) (Head, error) {
 	bad := &OptionError{Option: "Head", Msg: fmt.Sprintf("%q: want softmax, sigmoid, argmax, topk=K, or softmax,topk=K; OUTPUT=… where there are several", s)}
 	var h Head

@@ -12,7 +12,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// addHead adds a head's operations to the model's own graph; the session takes them up with its next run.
+// addHead adds a head's operations to the model's own graph; the session takes them up with its
+// next run.
 func (e *tfEngine) addHead(name string, h Head) (added []headTensor, err error) {
 	x, err := e.output(name)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// helper is a graph of one operation, built with tfgo, for what the binding cannot do to a tensor itself.
+// helper is a graph of one operation, built with tfgo, for what the binding cannot do to a tensor
+// itself.
 type helper struct {
 	session        *tf.Session
 	in, shape, out tf.Output // shape for Reshape alone

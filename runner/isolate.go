@@ -17,8 +17,10 @@ import (
 // isolateEnv marks the process that holds an isolated model.
 const isolateEnv = "TFRUN_ISOLATED"
 
-// IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the model's process is the program itself, started anew,
-// and there IsolateMain serves the model and does not return. Elsewhere it does nothing. Of a program that does not call it, [Load] says so, in 10 s at the most.
+// IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the
+// model's process is the program itself, started anew, and there IsolateMain serves the model and
+// does not return. Elsewhere it does nothing. Of a program that does not call it, [Load] says so,
+// in 10 s at the most.
 func IsolateMain() {
 	if os.Getenv(isolateEnv) == "" {
 		return
@@ -26,13 +28,16 @@ func IsolateMain() {
 	os.Exit(serveIsolated())
 }
 
-// ProcessError says that the process of an isolated model has died; see [Options.Isolate]. The session starts another one when it is used again.
+// ProcessError says that the process of an isolated model has died; see [Options.Isolate]. The
+// session starts another one when it is used again.
 type ProcessError struct {
 	// While is what it was doing: "start", "load", "prepare" or "run".
 	While string
-	// Cause is how it ended: "SIGABRT", "SIGKILL (as when memory runs out)", "no answer in 5s", "exit status 1".
+	// Cause is how it ended: "SIGABRT", "SIGKILL (as when memory runs out)", "no answer in 5s",
+	// "exit status 1".
 	Cause string
-	// Last is what it said last: the line of a failed check of TensorFlow's, or of the C++ runtime; "" where it said nothing.
+	// Last is what it said last: the line of a failed check of TensorFlow's, or of the C++ runtime;
+	// "" where it said nothing.
 	Last string
 	// Final says that no other one will be started: too many have died without an answer.
 	Final bool
@@ -55,20 +60,24 @@ func (e *ProcessError) Error() string {
 const (
 	// maxDeaths is how many processes in a row may die without having run anything to its end.
 	maxDeaths = 16
-	// isolateGrace is how long the process may take beyond a bound that TensorFlow itself is to keep.
+	// isolateGrace is how long the process may take beyond a bound that TensorFlow itself is to
+	// keep.
 	isolateGrace = 2 * time.Second
-	// startWithin is how long the program may take to get to IsolateMain: a moment, unless the machine has much else to do.
+	// startWithin is how long the program may take to get to IsolateMain: a moment, unless the
+	// machine has much else to do.
 	startWithin = 30 * time.Second
 	// prepareWithin bounds what takes no time: looking things up in the graph.
 	prepareWithin = 20 * time.Second
 )
 
-// isolated is an engine in another process. A process that dies is replaced when the engine is next used, by one that is told the same.
+// isolated is an engine in another process. A process that dies is replaced when the engine is next
+// used, by one that is told the same.
 type isolated struct {
 	start   func(ctx context.Context) (*process, error) // with the model loaded
 	timeout time.Duration
 
-	// turn is held for reading by each run, and for writing by who looks for the row that a process died of.
+	// turn is held for reading by each run, and for writing by who looks for the row that a process
+	// died of.
 	turn sync.RWMutex
 
 	mu     sync.Mutex // of what follows
@@ -139,7 +148,8 @@ func (e *isolated) process(ctx context.Context) (*process, error) {
 	}
 }
 
-// tell makes a request that a later process has to be told as well. A refused one too: it may have left something in the graph.
+// tell makes a request that a later process has to be told as well. A refused one too: it may have
+// left something in the graph.
 func (e *isolated) tell(request func(*process) error) error {
 	err := e.ask(request)
 	var died *ProcessError
@@ -338,5 +348,6 @@ func startIsolated(ctx context.Context, dir string, tags []string, o Options) (*
 	return p, nil
 }
 
-// isolateStderr is where the lines go that the model's process writes, as they would without it: TensorFlow's log and what tf.print says.
+// isolateStderr is where the lines go that the model's process writes, as they would without it:
+// TensorFlow's log and what tf.print says.
 var isolateStderr io.Writer = os.Stderr

@@ -14,6 +14,6 @@ package runner
 // }
 import "C"
 
-// quietDeath lets a fatal signal end the process at once, so that who waits for it sees which one it was. Go's handlers would print the stacks of all goroutines, and
-// exit with status 2.
+// quietDeath lets a fatal signal end the process at once, so that who waits for it sees which one
+// it was. Go's handlers would print the stacks of all goroutines, and exit with status 2.
 func quietDeath() { C.default_signals() }

@@ -18,7 +18,8 @@ const (
 	isolateAnswers  = 4
 )
 
-// serveIsolated is the model's process. It ends when the requests do: when the program that has started it closes the model, or is gone.
+// serveIsolated is the model's process. It ends when the requests do: when the program that has
+// started it closes the model, or is gone.
 func serveIsolated() int {
 	_ = os.Unsetenv(isolateEnv)
 	quietDeath()
@@ -38,7 +39,8 @@ func serveIsolated() int {
 	return 1
 }
 
-// server answers the requests for one model. Each is worked on in a goroutine of its own, so that the end of the requests is seen at once.
+// server answers the requests for one model. Each is worked on in a goroutine of its own, so that
+// the end of the requests is seen at once.
 type server struct {
 	r *bufio.Reader
 
@@ -142,7 +144,8 @@ func (s *server) addHead(q headRequest) ([]headReply, error) {
 	return list, err
 }
 
-// run reads the feeds of a run, straight into TensorFlow's memory, and runs it. The error is that of reading.
+// run reads the feeds of a run, straight into TensorFlow's memory, and runs it. The error is that
+// of reading.
 func (s *server) run(id uint32) error {
 	n, err := readUint(s.r, maxWireTensors)
 	if err != nil {
@@ -186,7 +189,8 @@ func (s *server) run(id uint32) error {
 	return nil
 }
 
-// answer writes an error, or else the body of an answer. Whoever does not read it is gone, and the requests end as well.
+// answer writes an error, or else the body of an answer. Whoever does not read it is gone, and the
+// requests end as well.
 func (s *server) answer(id uint32, err error, body func(*bufio.Writer) error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()

@@ -17,7 +17,8 @@ func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 
 // preferred makes a process the one that the kernel ends when memory runs out.
 func preferred(pid int) {
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0) // else the kernel decides
+	// else the kernel decides
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0)
 }
 
 // growPipe lets a pipe hold a batch.
@@ -27,7 +28,8 @@ func growPipe(f *os.File) {
 
 func signalName(s syscall.Signal) string { return unix.SignalName(s) }
 
-// limitMemory bounds what the process may allocate from here on, 0 for no bound: TensorFlow's heap, Go's, and the threads' stacks.
+// limitMemory bounds what the process may allocate from here on, 0 for no bound: TensorFlow's heap,
+// Go's, and the threads' stacks.
 func limitMemory(bytes int64) error {
 	if bytes <= 0 {
 		return nil

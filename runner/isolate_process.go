@@ -18,8 +18,8 @@ const wireBuffer = 64 << 10
 
 // process is the other end of an isolated engine: this program, started anew.
 //
-// It needs no PR_SET_PDEATHSIG, which is tied to the thread that has started it and not to this process: it ends when its requests do, and the kernel
-// closes that pipe whatever becomes of us.
+// It needs no PR_SET_PDEATHSIG, which is tied to the thread that has started it and not to this
+// process: it ends when its requests do, and the kernel closes that pipe whatever becomes of us.
 type process struct {
 	cmd      *exec.Cmd
 	requests *os.File
@@ -80,7 +80,8 @@ func startProcess(stderr io.Writer) (*process, error) {
 	return p, nil
 }
 
-// await waits for the process to say that it serves. A program that does not call [IsolateMain] never does: it is ended.
+// await waits for the process to say that it serves. A program that does not call [IsolateMain]
+// never does: it is ended.
 func (p *process) await(ctx context.Context, within time.Duration) error {
 	late := time.NewTimer(within)
 	defer late.Stop()
@@ -126,7 +127,8 @@ func (p *process) read(answers *os.File) {
 		p.kill(fmt.Sprintf("its answer makes no sense (%v)", err))
 	}
 	_ = answers.Close()
-	late := time.AfterFunc(isolateGrace, func() { _ = p.cmd.Process.Kill() }) // nothing more is to come of it
+	// nothing more is to come of it
+	late := time.AfterFunc(isolateGrace, func() { _ = p.cmd.Process.Kill() })
 	waited := p.cmd.Wait()
 	late.Stop()
 	_ = p.requests.Close() // a second close is no harm
@@ -175,8 +177,9 @@ func (p *process) answer(r *bufio.Reader) error {
 	return nil
 }
 
-// do makes a request and waits for its answer, which decode reads. A timeout (0: none) is one that the process itself is to keep: it is ended when it does
-// not, and when it does not answer some time after ctx is done.
+// do makes a request and waits for its answer, which decode reads. A timeout (0: none) is one that
+// the process itself is to keep: it is ended when it does not, and when it does not answer some
+// time after ctx is done.
 func (p *process) do(ctx context.Context, timeout time.Duration, while string, kind byte, encode func(*bufio.Writer) error, decode func(*bufio.Reader) error) error {
 	q := &request{decode: decode, done: make(chan error, 1)}
 	p.mu.Lock()
@@ -210,7 +213,8 @@ func (p *process) do(ctx context.Context, timeout time.Duration, while string, k
 	return p.died(while)
 }
 
-// watch ends the process when a request takes too long. The function that it returns ends the watch.
+// watch ends the process when a request takes too long. The function that it returns ends the
+// watch.
 func (p *process) watch(ctx context.Context, timeout time.Duration) (stop func()) {
 	var timers []*time.Timer
 	if timeout > 0 {

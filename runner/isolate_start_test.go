@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// forgetEnv makes the model's process one of a program whose main does not call IsolateMain: one that ends, that goes on or that dies.
+// forgetEnv makes the model's process one of a program whose main does not call IsolateMain: one
+// that ends, that goes on or that dies.
 const forgetEnv = "TFRUN_TEST_FORGETS"
 
 // forgetIsolateMain is the main of such a program.

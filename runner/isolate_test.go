@@ -235,7 +235,8 @@ func TestIsolateRestarts(t *testing.T) {
 	s := isolatedSession(t, Options{Signatures: []string{"serving_default"}})
 	o := PredictOptions{Heads: []Head{{Activation: "sigmoid"}}}
 	if _, err := lines(t, s, PredictOptions{Heads: []Head{{ArgMax: true}}}, "[1]"); err == nil {
-		t.Error("argmax over a batch of scalars is no error") // and must not confuse what the next process is told
+		// and must not confuse what the next process is told
+		t.Error("argmax over a batch of scalars is no error")
 	}
 	want, err := lines(t, s, o, "[0]\n[1]")
 	if err != nil {
@@ -280,7 +281,8 @@ func TestIsolateGivesUp(t *testing.T) {
 	}
 }
 
-// A process that does not answer is ended: TensorFlow's own timeout cannot end it when it is stopped.
+// A process that does not answer is ended: TensorFlow's own timeout cannot end it when it is
+// stopped.
 func TestIsolateTimeout(t *testing.T) {
 	t.Parallel()
 	s := isolatedSession(t, Options{Timeout: 500 * time.Millisecond})
@@ -388,7 +390,8 @@ func TestIsolateEndsWithItsParent(t *testing.T) {
 	s := isolatedSession(t, Options{})
 	e := s.engine.(*isolated)
 	pid := e.live.cmd.Process.Pid
-	if err := e.live.requests.Close(); err != nil { // as the kernel does for a process that was killed
+	// as the kernel does for a process that was killed
+	if err := e.live.requests.Close(); err != nil {
 		t.Fatal(err)
 	}
 	select {

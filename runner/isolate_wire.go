@@ -11,8 +11,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// The two processes of an isolated model talk over two pipes. A frame is a byte that says what it is and the number of the request, four bytes little-endian;
-// what follows depends on the kind. Answers may come in another order than the requests.
+// The two processes of an isolated model talk over two pipes. A frame is a byte that says what it
+// is and the number of the request, four bytes little-endian; what follows depends on the kind.
+// Answers may come in another order than the requests.
 const (
 	wireReady   = 'i' // nothing; the first thing that the model's process says, unasked
 	wireLoad    = 'L' // JSON loadRequest → nothing
@@ -113,7 +114,8 @@ func readUint(r *bufio.Reader, most uint64) (uint64, error) {
 // maxWireTensors bounds the tensors of a run.
 const maxWireTensors = 1 << 20
 
-// writeTensors writes what tensors are like and the texts of those that hold texts, then the bytes of the others.
+// writeTensors writes what tensors are like and the texts of those that hold texts, then the bytes
+// of the others.
 func writeTensors(w *bufio.Writer, list []tensor.Tensor) error {
 	if err := writeUint(w, uint64(len(list))); err != nil {
 		return err

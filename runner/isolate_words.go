@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// fatalLine matches the first line of what TensorFlow, C++ or the C library says before it ends the process:
+// fatalLine matches the first line of what TensorFlow, C++ or the C library says before it ends the
+// process:
 //
 //	2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: …
 //	F0000 00:00:1769860800.000000    1234 tensor.cc:1] Check failed: …
@@ -19,7 +20,8 @@ var fatalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\
 // logMark is what TensorFlow's log puts before a message.
 var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \S+\s+\d+ )`)
 
-// lastWords passes on the lines that a process writes, but for what it says when it dies: this it keeps.
+// lastWords passes on the lines that a process writes, but for what it says when it dies: this it
+// keeps.
 type lastWords struct {
 	to io.Writer
 

@@ -22,24 +22,30 @@ import (
 // Job is a run from files to a file: what tfrun predict does.
 type Job struct {
 	Source Source
-	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when it is whole.
+	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when
+	// it is whole.
 	Output string
 	Stdout io.Writer
-	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; "" goes by the name of Output, and is jsonl for Stdout.
+	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or
+	// "arrow"; "" goes by the name of Output, and is jsonl for Stdout.
 	Format string
-	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for byte that of an uninterrupted run. With
-	// nothing to go on with the run begins anew. A run with another model, other inputs or options is a *[ResumeError].
+	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for
+	// byte that of an uninterrupted run. With nothing to go on with the run begins anew. A run with
+	// another model, other inputs or options is a *[ResumeError].
 	Resume bool
-	// Began, if not nil, is told how many rows an interrupted run has done already, before the first row is read.
+	// Began, if not nil, is told how many rows an interrupted run has done already, before the
+	// first row is read.
 	Began func(done int64)
-	// Progress, if not nil, is told how far the run is, at most ten times a second, and once at the end.
+	// Progress, if not nil, is told how far the run is, at most ten times a second, and once at the
+	// end.
 	Progress func(Progress)
 }
 
 // Progress says how far a job is.
 type Progress struct {
 	Rows int64 // written by this run
-	// Read of Size bytes of the input files, compressed as they are. Size is 0 where it is not known, as that of a pipe.
+	// Read of Size bytes of the input files, compressed as they are. Size is 0 where it is not
+	// known, as that of a pipe.
 	Read, Size int64
 	// Real values of the rows were padded to Padded ones.
 	Real, Padded int64
@@ -66,14 +72,16 @@ type Summary struct {
 	Waste    float64 // share of padding in what was fed, see [Progress.Waste]
 	Restarts int     // how often the process of an isolated model has died, see [Options.Isolate]
 	Duration time.Duration
-	// Kept says that a run that was interrupted, or failed in TensorFlow, can be gone on with, see [Job.Resume].
+	// Kept says that a run that was interrupted, or failed in TensorFlow, can be gone on with, see
+	// [Job.Resume].
 	Kept bool
 }
 
 // ErrStdinResume says that stdin cannot be read again.
 var ErrStdinResume = &OptionError{Option: "Resume", Msg: "standard input cannot be read again, and standard output has nothing to go on with: name files"}
 
-// Validate checks what can be checked without a model: that the formats are known, and that there is something to resume.
+// Validate checks what can be checked without a model: that the formats are known, and that there
+// is something to resume.
 func (j Job) Validate() error {
 	toStdout := j.toStdout()
 	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
@@ -99,8 +107,9 @@ func (j Job) outputFormat() (format, error) {
 	return findFormat(j.Format, j.Output, writable)
 }
 
-// Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is when the output cannot be written on and when TensorFlow
-// fails after some rows; any other failure, such as a bad row, leaves nothing behind.
+// Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is
+// when the output cannot be written on and when TensorFlow fails after some rows; any other
+// failure, such as a bad row, leaves nothing behind.
 func (p *Predictor) Run(ctx context.Context, j Job) (Summary, error) {
 	start := time.Now()
 	sum, err := p.run(ctx, j)
@@ -155,7 +164,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	case err == nil:
 		return sum, out.commit()
 	case errors.As(err, &full):
-		// The journal may not be writable either; then its last line counts. What a format's library says around the error is of no use.
+		// The journal may not be writable either; then its last line counts. What a format's
+		// library says around the error is of no use.
 		_ = out.leave()
 		return sum, full
 	case ctx.Err() != nil:
@@ -172,7 +182,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 // rowOutput takes the bytes of rows.
 type rowOutput interface {
 	io.Writer
-	// due reports whether it is time to hand on what is collected; wrote then says how many rows the bytes so far hold.
+	// due reports whether it is time to hand on what is collected; wrote then says how many rows
+	// the bytes so far hold.
 	due(now time.Time) bool
 	wrote(rows int64, state []byte) error
 }
@@ -191,7 +202,8 @@ func (s *stdout) Write(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	n, err := s.w.Write(b)
 	if s.timer == nil {
-		s.timer = time.AfterFunc(flushEvery, func() { _ = s.flush() }) // the writer keeps its error for the next call
+		// the writer keeps its error for the next call
+		s.timer = time.AfterFunc(flushEvery, func() { _ = s.flush() })
 	}
 	return n, err
 }
@@ -349,7 +361,8 @@ func (p *Predictor) identity(j Job) (identity, error) {
 	return id, nil
 }
 
-// modelSum is a digest of a model's graph and of the index of its variables, which holds the checksum of each.
+// modelSum is a digest of a model's graph and of the index of its variables, which holds the
+// checksum of each.
 func modelSum(m *savedmodel.Model) (string, error) {
 	h := sha256.New()
 	for _, name := range []string{m.File, filepath.Join(m.Dir, "variables", "variables.index")} {

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// identity is what has to be the same for a run to go on where another stopped: names with values, for people to read.
+// identity is what has to be the same for a run to go on where another stopped: names with values,
+// for people to read.
 type identity map[string]string
 
 // ResumeError says why an interrupted run cannot be gone on with.
@@ -136,7 +137,8 @@ const (
 	maxSides = 1 << 10
 )
 
-// lastTrue returns the last of the notes that is true of the files, or -1 where they are shorter than any says. Files that hold something else are an error.
+// lastTrue returns the last of the notes that is true of the files, or -1 where they are shorter
+// than any says. Files that hold something else are an error.
 func (p *part) lastTrue(notes []partNote) (int, error) {
 	spools := p.spools()
 	have := make([]map[int64]uint32, len(spools))

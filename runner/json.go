@@ -6,8 +6,9 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// AppendRow appends a result as a line of JSON without its end: {"<output>": value, …} with the outputs in the order of names, then the
-// extra fields as they were read; or {"error": "…"} and the extra fields for a row that has no values.
+// AppendRow appends a result as a line of JSON without its end: {"<output>": value, …} with the
+// outputs in the order of names, then the extra fields as they were read; or {"error": "…"} and the
+// extra fields for a row that has no values.
 func AppendRow(dst []byte, names []string, r Result) ([]byte, error) {
 	dst = append(dst, '{')
 	if r.Err != nil {

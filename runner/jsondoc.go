@@ -12,11 +12,13 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// rowLists are the keys under which a JSON document holds its rows: TensorFlow Serving's requests, and what web interfaces answer.
+// rowLists are the keys under which a JSON document holds its rows: TensorFlow Serving's requests,
+// and what web interfaces answer.
 var rowLists = []string{"instances", "data", "rows", "records", "items", "results"}
 
-// openRows opens a file of JSON lines. Where it is one JSON document instead, an array of rows or an object that wraps one, it hands out the document's
-// rows, one a line. keys are those that a row has: a key of theirs wraps nothing.
+// openRows opens a file of JSON lines. Where it is one JSON document instead, an array of rows or
+// an object that wraps one, it hands out the document's rows, one a line. keys are those that a row
+// has: a key of theirs wraps nothing.
 func (src Source) openRows(keys []string) func(name string) (io.ReadCloser, error) {
 	return func(name string) (io.ReadCloser, error) {
 		f, err := src.open(name)
@@ -49,8 +51,9 @@ func rowKeys(spec dataset.Spec, src Source) []string {
 	return keys
 }
 
-// documentOf reports whether a text begins a document that is no lines of rows: an array or an object that goes on after the end of its first line, an array of
-// objects, or an object with a list of rows. list says that it is an array.
+// documentOf reports whether a text begins a document that is no lines of rows: an array or an
+// object that goes on after the end of its first line, an array of objects, or an object with a
+// list of rows. list says that it is an array.
 func documentOf(text []byte, keys []string) (list, document bool) {
 	text = bytes.TrimLeft(text, "\ufeff \t\r\n")
 	if len(text) == 0 || text[0] != '[' && text[0] != '{' {

@@ -16,15 +16,17 @@ type Library struct {
 	Version string // TensorFlow's version: "2.21.0"
 }
 
-// libraryDir lists the folders where the build found libtensorflow, the best first, separated by colons; set with -ldflags "-X github.com/tfrun/tfrun/runner.libraryDir=…".
+// libraryDir lists the folders where the build found libtensorflow, the best first, separated by
+// colons; set with -ldflags "-X github.com/tfrun/tfrun/runner.libraryDir=…".
 var libraryDir string
 
-// libraryNames are the files that hold the C API: the Python wheel's, then those of the C distribution.
+// libraryNames are the files that hold the C API: the Python wheel's, then those of the C
+// distribution.
 var libraryNames = []string{"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow.so"}
 
-// libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of the environment variable
-// TFRUN_LIBTENSORFLOW and nothing else; or what lies in ../lib beside the program, then in the folder that the build knew, then wherever the
-// dynamic linker looks.
+// libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of
+// the environment variable TFRUN_LIBTENSORFLOW and nothing else; or what lies in ../lib beside the
+// program, then in the folder that the build knew, then wherever the dynamic linker looks.
 func libraryFiles(named string) []string {
 	if named == "" {
 		named = os.Getenv("TFRUN_LIBTENSORFLOW")
@@ -45,7 +47,8 @@ func libraryFiles(named string) []string {
 	return append(libraryIn(dirs...), libraryNames...)
 }
 
-// libraryIn returns the libraries that exist in dirs, or, where there is none at all, the name that each of them should have had.
+// libraryIn returns the libraries that exist in dirs, or, where there is none at all, the name that
+// each of them should have had.
 func libraryIn(dirs ...string) []string {
 	var found, wanted []string
 	for _, dir := range dirs {
@@ -63,8 +66,9 @@ func libraryIn(dirs ...string) []string {
 	return found
 }
 
-// tooOld reports whether a version is before 2.15, the oldest that was tried. One that is newer than all that were tried is opened without a word:
-// the C API keeps its promises from release to release.
+// tooOld reports whether a version is before 2.15, the oldest that was tried. One that is newer
+// than all that were tried is opened without a word: the C API keeps its promises from release to
+// release.
 func tooOld(version string) bool { return olderThan(version, 2, 15) }
 
 // olderThan compares the first two numbers of a version; one that has none is not older.
@@ -76,9 +80,10 @@ func olderThan(version string, major, minor int) bool {
 	return err == nil && err2 == nil && (x < major || x == major && y < minor)
 }
 
-// cannotRun says why a library of TensorFlow's must not even be opened here, "" where it may be. All builds for x86-64 use AVX from their first
-// instructions on: on a processor without it the whole process would end at once, by SIGILL or by TensorFlow's own check. Where the environment variable
-// TFRUN_NO_AVX is set, the library is one that was built to do without.
+// cannotRun says why a library of TensorFlow's must not even be opened here, "" where it may be.
+// All builds for x86-64 use AVX from their first instructions on: on a processor without it the
+// whole process would end at once, by SIGILL or by TensorFlow's own check. Where the environment
+// variable TFRUN_NO_AVX is set, the library is one that was built to do without.
 func cannotRun(path string, avx bool) string {
 	if avx || runtime.GOARCH != "amd64" || os.Getenv("TFRUN_NO_AVX") != "" {
 		return ""
@@ -89,8 +94,8 @@ func cannotRun(path string, avx bool) string {
 	return "needs a processor with AVX, which this one, or the virtual machine's, does not have (TFRUN_NO_AVX=1 opens a build that does without)"
 }
 
-// whyNot says why a file is no library that can be opened, where the dynamic linker's reason leads astray: of one for another processor it says that
-// there is no such file.
+// whyNot says why a file is no library that can be opened, where the dynamic linker's reason leads
+// astray: of one for another processor it says that there is no such file.
 func whyNot(path, reason string) string {
 	f, err := elf.Open(path)
 	if err != nil {

@@ -63,13 +63,15 @@ var library struct {
 	Library
 }
 
-// OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first successful one found. named is a file, or a folder
-// that holds the library or a lib folder with it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known at
-// build time, then where the dynamic linker looks. The error is a [*LibraryError].
+// OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first
+// successful one found. named is a file, or a folder that holds the library or a lib folder with
+// it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known
+// at build time, then where the dynamic linker looks. The error is a [*LibraryError].
 //
-// [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening takes.
-// TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this call. TensorFlow writes two lines before it looks: where
-// the level is set, to 1 or more, file descriptor 2 leads nowhere while the library is opened.
+// [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
+// takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
+// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, file
+// descriptor 2 leads nowhere while the library is opened.
 func OpenLibrary(named string) (Library, error) {
 	library.Lock()
 	defer library.Unlock()

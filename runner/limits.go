@@ -12,27 +12,33 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Limits bounds what rows may ask for before TensorFlow sees them: a row from the internet can be a gigabyte long, or one that a few bytes of a compressed
-// file stand for. A field of 0 means its default. What goes beyond a limit is a *[dataset.LimitError] that names the field, most often as the cause of a
-// row's *[dataset.SyntaxError].
+// Limits bounds what rows may ask for before TensorFlow sees them: a row from the internet can be a
+// gigabyte long, or one that a few bytes of a compressed file stand for. A field of 0 means its
+// default. What goes beyond a limit is a *[dataset.LimitError] that names the field, most often as
+// the cause of a row's *[dataset.SyntaxError].
 type Limits struct {
-	// RowBytes bounds a row as its file holds it: a line, a record, the values of an npy row. 0: [DefaultRowBytes].
+	// RowBytes bounds a row as its file holds it: a line, a record, the values of an npy row. 0:
+	// [DefaultRowBytes].
 	RowBytes int64
 	// Depth bounds how deep a row's JSON nests. 0: [DefaultDepth].
 	Depth int
 	// Elements bounds the values of one tensor of a row. 0: [DefaultElements].
 	Elements int64
-	// Length bounds the axes whose size the signature leaves open: what a model's steps, and most of its memory, grow with. 0: [DefaultLength].
+	// Length bounds the axes whose size the signature leaves open: what a model's steps, and most
+	// of its memory, grow with. 0: [DefaultLength].
 	Length int64
-	// BatchBytes bounds the memory of the inputs of a padded batch. A batch of more is split; a single row of more is refused. What the model itself
-	// needs for a batch is its own affair and not known here. 0: [DefaultBatchBytes].
+	// BatchBytes bounds the memory of the inputs of a padded batch. A batch of more is split; a
+	// single row of more is refused. What the model itself needs for a batch is its own affair and
+	// not known here. 0: [DefaultBatchBytes].
 	BatchBytes int64
-	// Ratio bounds the size of a decompressed file by that of the compressed one, once there are 64 MiB of it. 0: [DefaultRatio].
+	// Ratio bounds the size of a decompressed file by that of the compressed one, once there are 64
+	// MiB of it. 0: [DefaultRatio].
 	Ratio int64
 }
 
-// The limits unless told otherwise. A photograph of 2,000 × 2,000 as text is 100 MB; a minute of speech at 16 kHz is 960,000 values; rows that are zeros but
-// for one value in 10,000 compress 780 times, and gzip reaches 1,030 where all bytes are equal.
+// The limits unless told otherwise. A photograph of 2,000 × 2,000 as text is 100 MB; a minute of
+// speech at 16 kHz is 960,000 values; rows that are zeros but for one value in 10,000 compress 780
+// times, and gzip reaches 1,030 where all bytes are equal.
 const (
 	DefaultRowBytes   = dataset.DefaultMaxLine
 	DefaultDepth      = 64
@@ -91,7 +97,8 @@ func (l Limits) mostValues(spec dataset.Spec) int64 {
 	return most
 }
 
-// limited lets only rows within the limits through. They come as they were read, before anything is padded.
+// limited lets only rows within the limits through. They come as they were read, before anything is
+// padded.
 func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	l := p.o.Limits
 	if n, ok := p.rowBytes(); ok && n <= l.BatchBytes && n <= l.Elements {
@@ -113,7 +120,8 @@ func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	})
 }
 
-// rowBytes returns the bytes that every row takes as it is fed; ok is false where rows differ, or a limit is left to be looked at.
+// rowBytes returns the bytes that every row takes as it is fed; ok is false where rows differ, or a
+// limit is left to be looked at.
 func (p *Predictor) rowBytes() (n int64, ok bool) {
 	if len(p.o.PadTo) > 0 || len(p.o.PaddedShapes) > 0 {
 		return 0, false
@@ -151,7 +159,8 @@ func (p *Predictor) checkSize(l Limits, c int, e *dataset.Element) error {
 	return nil
 }
 
-// idBytes is how much text, in bytes, an id may stand for on average. Those of English words stand for four.
+// idBytes is how much text, in bytes, an id may stand for on average. Those of English words stand
+// for four.
 const idBytes = 32
 
 // checkText refuses texts that would become sequences that are too long, before they are encoded.
@@ -162,8 +171,8 @@ func (p *Predictor) checkText(texts []string) error {
 	return nil
 }
 
-// padded returns the bytes of component c of a row as they are fed: padded to the sizes that the options give, and as often as the signature has rows where it
-// fixes their number.
+// padded returns the bytes of component c of a row as they are fed: padded to the sizes that the
+// options give, and as often as the signature has rows where it fixes their number.
 func (p *Predictor) padded(c int, t tensor.Tensor) int64 {
 	n := int64(1)
 	path := p.spec.Paths()[c]
@@ -206,7 +215,8 @@ func plus(a, b int64) int64 {
 	return a + b
 }
 
-// ratioFrom is how much of a decompressed file comes before its size is held against that of the compressed one.
+// ratioFrom is how much of a decompressed file comes before its size is held against that of the
+// compressed one.
 const ratioFrom = 64 << 20
 
 // bounded is a decompressor that stops where a small file becomes too large.

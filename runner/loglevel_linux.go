@@ -46,8 +46,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hiddenLevel is the variable of Abseil's log level in TensorFlow 2.18, where libtensorflow_cc has an Abseil of its own that it does not export. Its first run
-// would write two lines, whatever TF_CPP_MIN_LOG_LEVEL says.
+// hiddenLevel is the variable of Abseil's log level in TensorFlow 2.18, where libtensorflow_cc has
+// an Abseil of its own that it does not export. Its first run would write two lines, whatever
+// TF_CPP_MIN_LOG_LEVEL says.
 const hiddenLevel = "_ZN4absl12lts_2023080212_GLOBAL__N_113min_log_levelE"
 
 // setHiddenLevel sets it, where the open library is such a one.
@@ -64,7 +65,8 @@ func setHiddenLevel(version string, level int) {
 	}
 }
 
-// hiddenVariable finds a variable of four bytes, whose name begins so, by the symbols that only debuggers read. It returns 0 where the file has none.
+// hiddenVariable finds a variable of four bytes, whose name begins so, by the symbols that only
+// debuggers read. It returns 0 where the file has none.
 func hiddenVariable(path, name string) (at uint64) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -37,7 +37,8 @@ func elfFile(t *testing.T, symbols []elf.Sym64, names string) []byte {
 	return append(table.Bytes(), sectionNames+names...)
 }
 
-// A variable of four bytes is found by the symbols for debuggers, where a file has them; a file that is damaged has none.
+// A variable of four bytes is found by the symbols for debuggers, where a file has them; a file
+// that is damaged has none.
 func TestHiddenVariable(t *testing.T) {
 	t.Parallel()
 	object, code := byte(elf.STT_OBJECT), byte(elf.STT_FUNC)

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A loop that looks up products gives the answers of one that multiplies, and the same error for an id beyond the table, compiled or not.
+// A loop that looks up products gives the answers of one that multiplies, and the same error for an
+// id beyond the table, compiled or not.
 func TestLookups(t *testing.T) {
 	for _, model := range []string{"k3_seed", "k2_seed", "k2_stacked", "k3_masked", "k2_gru", "full_seed/k2"} {
 		_, plain := loadXLA(t, model, Options{Optimizer: OptimizerNone})

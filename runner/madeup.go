@@ -18,17 +18,19 @@ import (
 // MadeUp are rows that were made up from a signature, for want of real ones.
 type MadeUp struct {
 	Rows []dataset.Element
-	// Lengths are the sizes of the rows' open axes, in turn; nil where a signature leaves none open. Below is the bound of the whole numbers in
-	// them: ids of an embedding must be small.
+	// Lengths are the sizes of the rows' open axes, in turn; nil where a signature leaves none
+	// open. Below is the bound of the whole numbers in them: ids of an embedding must be small.
 	Lengths []int64
 	Below   int64
-	// Refused are lengths that the model could not run, as a convolution cannot run fewer steps than its kernel has.
+	// Refused are lengths that the model could not run, as a convolution cannot run fewer steps
+	// than its kernel has.
 	Refused []int64
 	// FirstRun is how long the very first row took, TensorFlow's preparations included.
 	FirstRun time.Duration
 }
 
-// MadeUpError says that the model runs none of the rows that were made up: it takes what cannot be guessed from its signature.
+// MadeUpError says that the model runs none of the rows that were made up: it takes what cannot be
+// guessed from its signature.
 type MadeUpError struct {
 	Err error // of the last attempt
 }
@@ -44,10 +46,11 @@ func (e *MadeUpError) Hints() []string {
 	return []string{"what the model takes cannot be guessed from its signature: name a file of real rows after it"}
 }
 
-// MakeUpRows makes up n rows that the signature runs. Whole numbers, and floats where an input is a list of any length and so may hold ids, are random
-// numbers of at least 1 below a bound, which is lowered until the model takes them; other floats lie between 0 and 1. A text has as many words as the
-// row is long. lengths are tried for open axes and kept where the model runs them; nil tries usual ones. The error is a *[MadeUpError]. The
-// same call makes the same rows.
+// MakeUpRows makes up n rows that the signature runs. Whole numbers, and floats where an input is a
+// list of any length and so may hold ids, are random numbers of at least 1 below a bound, which is
+// lowered until the model takes them; other floats lie between 0 and 1. A text has as many words as
+// the row is long. lengths are tried for open axes and kept where the model runs them; nil tries
+// usual ones. The error is a *[MadeUpError]. The same call makes the same rows.
 func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (MadeUp, error) {
 	if len(lengths) == 0 {
 		lengths = p.usualLengths()
@@ -100,7 +103,8 @@ func (p *Predictor) tryLength(ctx context.Context, below, length int64) error {
 	return err
 }
 
-// usualLengths are those of sentences and short texts; of pictures, where two axes are open; the only one where nothing is.
+// usualLengths are those of sentences and short texts; of pictures, where two axes are open; the
+// only one where nothing is.
 func (p *Predictor) usualLengths() []int64 {
 	switch most := p.openMost(); {
 	case most == 0:
@@ -111,7 +115,8 @@ func (p *Predictor) usualLengths() []int64 {
 	return []int64{16, 32, 64, 128, 256}
 }
 
-// openMost is the largest number of axes along which the rows of an input can be longer or shorter; a text counts for one.
+// openMost is the largest number of axes along which the rows of an input can be longer or shorter;
+// a text counts for one.
 func (p *Predictor) openMost() int {
 	most := 0
 	for _, info := range p.f.signature.Inputs {
@@ -144,7 +149,8 @@ func openAxes(s tensor.Shape) int {
 // madeUpSize bounds the values of all rows that are made up.
 const madeUpSize = 8 << 20
 
-// tooLarge reports whether sizes come to more values than are made up for a row; empty lists count too.
+// tooLarge reports whether sizes come to more values than are made up for a row; empty lists count
+// too.
 func tooLarge(sizes []int64) bool {
 	n := int64(1)
 	for _, d := range sizes {
@@ -228,7 +234,8 @@ func (w *rowMaker) dims(c dataset.Component) {
 	w.ids = open == 1 && axes == 1
 }
 
-// value writes nested lists of the sizes. Lists along a ragged axis below the first are of unequal lengths.
+// value writes nested lists of the sizes. Lists along a ragged axis below the first are of unequal
+// lengths.
 func (w *rowMaker) value(c dataset.Component, sizes []int64, seed int) {
 	if len(sizes) == 0 {
 		w.scalar(c)
@@ -284,7 +291,8 @@ func isFloat(d tensor.DType) bool {
 	return d == tensor.Float32 || d == tensor.Float64 || d == tensor.Float16 || d == tensor.Bfloat16
 }
 
-// sparse writes a sparse value with up to 16 entries along its last axis, at the beginning of the others.
+// sparse writes a sparse value with up to 16 entries along its last axis, at the beginning of the
+// others.
 func (w *rowMaker) sparse(info savedmodel.TensorInfo) {
 	dims := w.sparseDims(info.Shape)
 	n := int64(1)

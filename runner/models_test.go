@@ -75,7 +75,8 @@ func readExpectation(t *testing.T, dir string) expectation {
 	return e
 }
 
-// modelDirs lists the folders with an expect.json below testdata/models and those named in TFRUN_MODELS.
+// modelDirs lists the folders with an expect.json below testdata/models and those named in
+// TFRUN_MODELS.
 func modelDirs(t *testing.T) []string {
 	t.Helper()
 	roots := []string{"../testdata/models"}
@@ -101,8 +102,9 @@ func modelDirs(t *testing.T) []string {
 	return dirs
 }
 
-// TestModels loads every model and runs every example that TensorFlow in Python ran, and compares. A model that is broken, or one that TensorFlow's own
-// session cannot run, must end in an error of one line.
+// TestModels loads every model and runs every example that TensorFlow in Python ran, and compares.
+// A model that is broken, or one that TensorFlow's own session cannot run, must end in an error of
+// one line.
 func TestModels(t *testing.T) {
 	dirs := modelDirs(t)
 	if underRace {
@@ -199,7 +201,8 @@ func runModel(t *testing.T, dir string, e expectation, o Options) error {
 			err = runExample(t, s, x, e, i)
 		}
 		if err == nil && o.XLA == XLAOn {
-			err = runExample(t, s, x, e, i) // compiled now, even where something is looked up by index
+			// compiled now, even where something is looked up by index
+			err = runExample(t, s, x, e, i)
 		}
 		switch {
 		case err != nil && (x.Error != nil || e.CAPIRuns != nil && !*e.CAPIRuns):
@@ -256,7 +259,8 @@ func component(v exampleValue, e Endpoint) exampleValue {
 	return v
 }
 
-// exampleTensor builds the tensor of an example by way of numbers, independently of the reader of rows.
+// exampleTensor builds the tensor of an example by way of numbers, independently of the reader of
+// rows.
 func exampleTensor(t *testing.T, v exampleValue) tensor.Tensor {
 	t.Helper()
 	x, err := buildTensor(v)

@@ -10,7 +10,8 @@ import (
 // newestTried is the TensorFlow that all tests must hold on.
 const newestTried = "2.21"
 
-// needTF skips a test that cannot hold on a TensorFlow before version ("2.17"), and says why. It skips nothing on the newest that was tried.
+// needTF skips a test that cannot hold on a TensorFlow before version ("2.17"), and says why. It
+// skips nothing on the newest that was tried.
 func needTF(t *testing.T, version, why string) {
 	t.Helper()
 	lib, err := OpenLibrary("")

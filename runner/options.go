@@ -8,65 +8,81 @@ import (
 
 // Options says how a model is loaded. The zero value works.
 type Options struct {
-	// Tags picks one of the model's graphs. nil takes the only one, or the one tagged "serve" alone.
+	// Tags picks one of the model's graphs. nil takes the only one, or the one tagged "serve"
+	// alone.
 	Tags []string
 
-	// Signatures are those that will be run; nil means any. Only what they, and loading, reach of the graph is handed to TensorFlow: a Keras 2
-	// model loads and runs its first batch in half the time.
+	// Signatures are those that will be run; nil means any. Only what they, and loading, reach of
+	// the graph is handed to TensorFlow: a Keras 2 model loads and runs its first batch in half the
+	// time.
 	Signatures []string
 	// NoPrune hands the whole graph to TensorFlow.
 	NoPrune bool
 
-	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves them to TensorFlow: one for each core.
+	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves
+	// them to TensorFlow: one for each core.
 	IntraOp, InterOp int
 
 	// Timeout bounds each run of the session. 0 means none.
 	// It is TensorFlow's operation_timeout_in_ms: a run that passes it fails with an *Error.
 	Timeout time.Duration
 
-	// Optimizer says how much TensorFlow's graph optimizer does before the first run; "" is [OptimizerFunctions]. On GPUs it is always
-	// [OptimizerAll], which puts cuDNN's operations in place.
+	// Optimizer says how much TensorFlow's graph optimizer does before the first run; "" is
+	// [OptimizerFunctions]. On GPUs it is always [OptimizerAll], which puts cuDNN's operations in
+	// place.
 	Optimizer Optimizer
 
-	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the model is being loaded, where the signatures have such products
-	// and run on the processor, uncompiled. Else the first batch waits for it, some 25 ms. It is for jobs of many rows: a few do without most of that code.
+	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the
+	// model is being loaded, where the signatures have such products and run on the processor,
+	// uncompiled. Else the first batch waits for it, some 25 ms. It is for jobs of many rows: a few
+	// do without most of that code.
 	WarmUp bool
 
 	// XLA says whether signatures are compiled; "" is [XLAOff].
 	XLA XLA
-	// XLAShapes is how many shapes are compiled at most; those that come later run uncompiled. 0 means [DefaultXLAShapes].
+	// XLAShapes is how many shapes are compiled at most; those that come later run uncompiled. 0
+	// means [DefaultXLAShapes].
 	XLAShapes int
-	// XLAFallback, if not nil, is told once why something is not compiled although XLA is on: *[savedmodel.CompileError]. The answers are there all the same.
-	// It may be called from another goroutine.
+	// XLAFallback, if not nil, is told once why something is not compiled although XLA is on:
+	// *[savedmodel.CompileError]. The answers are there all the same. It may be called from another
+	// goroutine.
 	XLAFallback func(reason error) `json:"-"`
 
-	// Device places the model: "" where TensorFlow likes, which is one device, "cpu", "gpu" for all GPUs, or some of them: "gpu:0", "gpu:0,2". On
-	// several GPUs the model is loaded once for each, and batches go to the one with the least to do. Sessions of one process have to agree
-	// about their GPUs: TensorFlow numbers them once.
+	// Device places the model: "" where TensorFlow likes, which is one device, "cpu", "gpu" for all
+	// GPUs, or some of them: "gpu:0", "gpu:0,2". On several GPUs the model is loaded once for each,
+	// and batches go to the one with the least to do. Sessions of one process have to agree about
+	// their GPUs: TensorFlow numbers them once.
 	Device string
 
-	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is taken as it is needed.
+	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is
+	// taken as it is needed.
 	GPUMemoryFraction float64
 
-	// AllowOps are types of operations ("ReadFile") that the model may run although they do more than compute; see [savedmodel.MetaGraph.Scan].
-	// Without them such a model is refused with an *[UnsafeError].
+	// AllowOps are types of operations ("ReadFile") that the model may run although they do more
+	// than compute; see [savedmodel.MetaGraph.Scan]. Without them such a model is refused with an
+	// *[UnsafeError].
 	AllowOps []string
 
-	// Isolate runs the model in a process of its own. TensorFlow ends the process on a failed internal check, and a model may ask for more memory than
-	// there is, or crash: then that process dies, the call returns a *[ProcessError], and the next one starts another. [Predictor.Predict] looks for the row
-	// that was to blame. The program has to call [IsolateMain]. What is fed and fetched travels over pipes. Of several GPUs one is used.
+	// Isolate runs the model in a process of its own. TensorFlow ends the process on a failed
+	// internal check, and a model may ask for more memory than there is, or crash: then that
+	// process dies, the call returns a *[ProcessError], and the next one starts another.
+	// [Predictor.Predict] looks for the row that was to blame. The program has to call
+	// [IsolateMain]. What is fed and fetched travels over pipes. Of several GPUs one is used.
 	Isolate bool
-	// IsolateMemory bounds the bytes that an isolated model's process may allocate, once the model is loaded (Linux: RLIMIT_DATA). 0: no bound.
-	// A model that asks for more gets TensorFlow's "OOM when allocating", or dies; the rest of the machine does not notice.
+	// IsolateMemory bounds the bytes that an isolated model's process may allocate, once the model
+	// is loaded (Linux: RLIMIT_DATA). 0: no bound. A model that asks for more gets TensorFlow's
+	// "OOM when allocating", or dies; the rest of the machine does not notice.
 	IsolateMemory int64
 
-	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for the first model of a process only.
+	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for
+	// the first model of a process only.
 	Library string
 
 	ownThreads bool // for the operations of this session alone
 
-	place string // of the several devices the one that this copy of the model is for: "/device:GPU:1"
-	cpus  int32  // CPU devices that TensorFlow is to make of the processor, for tests; 0 means one
+	// of the several devices the one that this copy of the model is for: "/device:GPU:1"
+	place string
+	cpus  int32 // CPU devices that TensorFlow is to make of the processor, for tests; 0 means one
 }
 
 // validate checks what can be checked without TensorFlow.

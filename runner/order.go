@@ -2,8 +2,9 @@ package runner
 
 import "container/heap"
 
-// deliver hands on the results of jobs in the order of their rows, from a row number on. It returns the error of a job, or of emit, that ended it: what was handed
-// on until then is every row up to one.
+// deliver hands on the results of jobs in the order of their rows, from a row number on. It returns
+// the error of a job, or of emit, that ended it: what was handed on until then is every row up to
+// one.
 func deliver(done <-chan *job, from int64, emit func(*resultBatch) error) error {
 	rows := rowOrder{from: from, emit: emit}
 	waiting := map[int64]*job{} // finished before one that was read earlier

@@ -11,22 +11,25 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// overlay is a folder with a reduced copy of a model's graph beside links to its own variables and assets. TensorFlow loads it in the model's place.
+// overlay is a folder with a reduced copy of a model's graph beside links to its own variables and
+// assets. TensorFlow loads it in the model's place.
 type overlay struct {
 	dir string // "" where the model itself is loaded
 	why string // there is none although there might be
 }
 
-// newOverlay writes what is left of a graph when only the signatures of the options are to run, with twins for XLA where it is on. Where nothing is gained, or
-// there is no place for temporary files, the model is loaded as it is. A graph that is for one of several devices is written in any case. lengths is
-// [savedmodel.Reduction]'s.
+// newOverlay writes what is left of a graph when only the signatures of the options are to run,
+// with twins for XLA where it is on. Where nothing is gained, or there is no place for temporary
+// files, the model is loaded as it is. A graph that is for one of several devices is written in any
+// case. lengths is [savedmodel.Reduction]'s.
 func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, lengths bool) (overlay, error) {
 	switch {
 	case o.place != "":
 	case o.NoPrune:
 		return overlay{why: "the whole graph is loaded, as it is"}, nil
 	case filepath.Ext(m.File) != ".pb":
-		return overlay{why: "the model is in text form"}, nil // which is for small graphs and people
+		// which is for small graphs and people
+		return overlay{why: "the model is in text form"}, nil
 	}
 	info, err := os.Stat(m.File)
 	if err != nil {
@@ -73,7 +76,8 @@ func (o Options) reduction(lengths bool) savedmodel.Reduction {
 	}
 }
 
-// TemporaryError says that a model cannot be put on several devices, because there is no place for the files that say so to TensorFlow.
+// TemporaryError says that a model cannot be put on several devices, because there is no place for
+// the files that say so to TensorFlow.
 type TemporaryError struct {
 	Err error // of the file system
 }
@@ -91,7 +95,8 @@ func (e *TemporaryError) Hints() []string {
 	return []string{"give one: export TMPDIR=…; a container takes --tmpfs /tmp", "or take one GPU: --device gpu:0"}
 }
 
-// temporaryFolder makes a folder of its own, in memory where the usual place cannot be written: a container with a read-only root has /dev/shm.
+// temporaryFolder makes a folder of its own, in memory where the usual place cannot be written: a
+// container with a read-only root has /dev/shm.
 func temporaryFolder() (string, error) {
 	dir, err := os.MkdirTemp("", "tfrun-")
 	if err != nil {
@@ -117,7 +122,8 @@ func (o overlay) fill(model string, graph []byte) error {
 	return err
 }
 
-// remove takes the folder away; the links' targets stay. The graph is in TensorFlow's memory once it is loaded, and assets are read while it is.
+// remove takes the folder away; the links' targets stay. The graph is in TensorFlow's memory once
+// it is loaded, and assets are read while it is.
 func (o overlay) remove() {
 	if o.dir != "" {
 		_ = os.RemoveAll(o.dir) // a temporary folder that stays is no failure
@@ -133,7 +139,8 @@ func (o overlay) name(err error, model string) error {
 	return &Error{Op: tfErr.Op, Code: tfErr.Code, Msg: strings.ReplaceAll(tfErr.Msg, o.dir, strings.TrimSuffix(model, "/"))}
 }
 
-// loadFiles loads the model, or a reduced copy of its graph; why says why there is none although there might be.
+// loadFiles loads the model, or a reduced copy of its graph; why says why there is none although
+// there might be.
 func (s *Session) loadFiles(ctx context.Context, o Options) (e engine, why string, err error) {
 	why, err = s.withFiles(o, func(dir string) (err error) {
 		e, err = loadEngine(ctx, dir, s.graph.Tags, o)
@@ -148,7 +155,8 @@ func (s *Session) withFiles(o Options, load func(dir string) error) (why string,
 		return s.withOverlay(o, false, load)
 	}
 	why, err = s.withOverlay(o, true, load)
-	if err != nil && strings.Contains(err.Error(), savedmodel.LengthsOp) { // which this libtensorflow does not know
+	// which this libtensorflow does not know
+	if err != nil && strings.Contains(err.Error(), savedmodel.LengthsOp) {
 		s.xla.noLengths.Store(true)
 		return s.withOverlay(o, false, load)
 	}

@@ -12,14 +12,16 @@ import (
 	"time"
 )
 
-// part is an output file on its way. Until it is whole it has another name in the same directory, ".NAME.tfrun-part", beside a journal,
-// ".NAME.tfrun-journal". After a line that says what the run is, the journal has lines
+// part is an output file on its way. Until it is whole it has another name in the same directory,
+// ".NAME.tfrun-part", beside a journal, ".NAME.tfrun-journal". After a line that says what the run
+// is, the journal has lines
 //
 //	ROWS SIZE SUM [SIZE SUM…] [STATE]
 //
-// that say how many rows the first SIZE bytes hold, with their checksum, for the file and for those that help it on: values or rows that wait for others
-// (".NAME.tfrun-part1", …). STATE is JSON, for the writer of the format. A process that is killed leaves all of them, and a later one goes on from the last line that
-// is true of them.
+// that say how many rows the first SIZE bytes hold, with their checksum, for the file and for those
+// that help it on: values or rows that wait for others (".NAME.tfrun-part1", …). STATE is JSON, for
+// the writer of the format. A process that is killed leaves all of them, and a later one goes on
+// from the last line that is true of them.
 type part struct {
 	path    string
 	stop    func() error // says why the run has to end, or nil
@@ -47,8 +49,8 @@ func partNames(path string) (data, journal string) {
 	return dir + "." + base + ".tfrun-part", dir + "." + base + ".tfrun-journal"
 }
 
-// openPart begins a file, or goes on with one where resume is set and there is something to go on with; rows is then what it holds. The first head bytes of the
-// file are known last.
+// openPart begins a file, or goes on with one where resume is set and there is something to go on
+// with; rows is then what it holds. The first head bytes of the file are known last.
 func openPart(path string, id identity, resume bool, head int64) (_ *part, err error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("output %q: is a directory; name a file", path)
@@ -69,8 +71,8 @@ func openPart(path string, id identity, resume bool, head int64) (_ *part, err e
 	return p, p.begin(id, resume)
 }
 
-// openLocked opens the file and makes it this run's own. A file that has lost its name meanwhile is another run's that has just ended, or its directory is
-// gone: opening it again tells.
+// openLocked opens the file and makes it this run's own. A file that has lost its name meanwhile is
+// another run's that has just ended, or its directory is gone: opening it again tells.
 func openLocked(path, data string, head int64) (*spool, error) {
 	const tries = 10 // runs that end one after the other
 	for range tries {
@@ -95,7 +97,8 @@ func openLocked(path, data string, head int64) (*spool, error) {
 // errLocked says that another run has the file.
 var errLocked = errors.New("locked by another process")
 
-// side returns the next of the files that help the output on: as the last line of the journal says it was, or empty.
+// side returns the next of the files that help the output on: as the last line of the journal says
+// it was, or empty.
 func (p *part) side() (*spool, error) {
 	if p.taken == len(p.sides) {
 		s, err := openSpool(p.path, sideName(p.path, p.taken), 0)
@@ -117,7 +120,8 @@ func sideName(path string, i int) string {
 	return fmt.Sprint(data, i+1)
 }
 
-// sameFile reports whether an open file still has its name: a run that ended meanwhile has renamed its own.
+// sameFile reports whether an open file still has its name: a run that ended meanwhile has renamed
+// its own.
 func sameFile(f *os.File, name string) bool {
 	a, err := f.Stat()
 	b, err2 := os.Stat(name)
@@ -278,7 +282,8 @@ func (p *part) remove() error {
 	return errors.Join(p.removeHelpers(), p.spool.Close(), os.Remove(data))
 }
 
-// removeHelpers takes away all but the output: first the journal, without which the others mean nothing.
+// removeHelpers takes away all but the output: first the journal, without which the others mean
+// nothing.
 func (p *part) removeHelpers() error {
 	sides := len(p.sides)
 	_, journal := partNames(p.path)

@@ -124,7 +124,8 @@ func TestPartRefusesAnotherRun(t *testing.T) {
 	}
 }
 
-// Bytes that are not those that were written do not go into a result: the run goes on from before them, or not at all.
+// Bytes that are not those that were written do not go into a result: the run goes on from before
+// them, or not at all.
 func TestPartDamaged(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
@@ -202,7 +203,8 @@ func TestPartGone(t *testing.T) {
 	}
 }
 
-// A run that is interrupted stops writing too, which may take its time where a file is put together in the end.
+// A run that is interrupted stops writing too, which may take its time where a file is put together
+// in the end.
 func TestPartStops(t *testing.T) {
 	t.Parallel()
 	p, err := openPart(filepath.Join(t.TempDir(), "out"), identity{"a": "1"}, false, 0)

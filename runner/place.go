@@ -9,9 +9,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// placed writes a device into every operation of a SavedModel's graphs, those in functions included, unless the model itself wants the CPU for it.
-// TensorFlow has one numbering of GPUs in a process, and sessions cannot be given different ones; so each session sees all GPUs, and
-// its graph says which. Operations that the device does not have go to the CPU: the session's configuration allows it (allow_soft_placement).
+// placed writes a device into every operation of a SavedModel's graphs, those in functions
+// included, unless the model itself wants the CPU for it. TensorFlow has one numbering of GPUs in a
+// process, and sessions cannot be given different ones; so each session sees all GPUs, and its
+// graph says which. Operations that the device does not have go to the CPU: the session's
+// configuration allows it (allow_soft_placement).
 func placed(savedModel []byte, device string) ([]byte, error) {
 	m := &pb.SavedModel{}
 	if err := proto.Unmarshal(savedModel, m); err != nil {

@@ -34,8 +34,9 @@ type planProgram struct{}
 
 func (planProgram) load([]Feed, *recycler) (loaded, error) { return nil, errPlanned }
 
-// NewPlan checks options against a model's files as [LoadModel] and [Session.NewPredictor] do, without TensorFlow. The predictor it returns can
-// read rows and describe itself ([Predictor.Describe]), but not run.
+// NewPlan checks options against a model's files as [LoadModel] and [Session.NewPredictor] do,
+// without TensorFlow. The predictor it returns can read rows and describe itself
+// ([Predictor.Describe]), but not run.
 func NewPlan(m *savedmodel.Model, o Options, po PredictOptions) (*Predictor, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -63,14 +64,16 @@ type Plan struct {
 	Signature string      `json:"signature"`
 	Files     []PlanFile  `json:"files"`
 	Inputs    []PlanInput `json:"inputs"`
-	// Features say which columns make the tf.Examples of the only input; without any, the input is read as it is.
+	// Features say which columns make the tf.Examples of the only input; without any, the input is
+	// read as it is.
 	Features  []PlanFeature `json:"features,omitempty"`
 	Outputs   []PlanOutput  `json:"outputs"`
 	Batching  Batching      `json:"batching"`
 	BatchSize int           `json:"batch_size"`
 	Sample    PlanSample    `json:"sample"`
 	NoBatch   bool          `json:"no_batch"`
-	// State lists the operations that keep state between batches: there is one worker, and rows stay in order.
+	// State lists the operations that keep state between batches: there is one worker, and rows
+	// stay in order.
 	State []string `json:"state,omitempty"`
 }
 
@@ -86,7 +89,8 @@ type PlanInput struct {
 	Column string       `json:"column"`
 	DType  tensor.DType `json:"dtype"`
 	Shape  tensor.Shape `json:"row_shape"`
-	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 where rows are scalars.
+	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 where
+	// rows are scalars.
 	Least int64 `json:"least"`
 	Most  int64 `json:"most"`
 }
@@ -111,7 +115,8 @@ type PlanOutput struct {
 type PlanSample struct {
 	Rows int64 `json:"rows"`
 	All  bool  `json:"all"` // these are all rows there are
-	// Batches were made of them in the order of arrival; the largest takes BatchBytes in TensorFlow's memory. Waste is the share of padding.
+	// Batches were made of them in the order of arrival; the largest takes BatchBytes in
+	// TensorFlow's memory. Waste is the share of padding.
 	Batches    int64   `json:"batches"`
 	BatchBytes int64   `json:"largest_batch_bytes"`
 	Waste      float64 `json:"padding"`

@@ -15,7 +15,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// PredictOptions says how rows are run through a signature. The zero value runs serving_default in padded batches of 64 rows.
+// PredictOptions says how rows are run through a signature. The zero value runs serving_default in
+// padded batches of 64 rows.
 type PredictOptions struct {
 	// Signature is the signature to run; "" is serving_default, or the only one.
 	Signature string
@@ -24,61 +25,75 @@ type PredictOptions struct {
 	// Heads are computed from outputs inside the graph, and take their places.
 	Heads []Head
 
-	// NoBatch runs one row at a time: each row holds whole tensors as the signature takes them, batch axis included, and each result
-	// holds whole outputs.
+	// NoBatch runs one row at a time: each row holds whole tensors as the signature takes them,
+	// batch axis included, and each result holds whole outputs.
 	NoBatch bool
-	// BatchSize is the number of rows of a batch. 0 means 64, or the size that the signature fixes; any other size is then an error.
+	// BatchSize is the number of rows of a batch. 0 means 64, or the size that the signature fixes;
+	// any other size is then an error.
 	BatchSize int
 	// Batching says which rows share a batch; "" is [Arrival].
 	Batching Batching
 	// PaddingMayChangeResults lets [Bucket] and [Auto] go ahead without a measurement.
 	PaddingMayChangeResults bool
-	// Measured, if not nil, is told what [Bucket] and [Auto] measured and chose. It is called before the first result, from another goroutine.
+	// Measured, if not nil, is told what [Bucket] and [Auto] measured and chose. It is called
+	// before the first result, from another goroutine.
 	Measured func(report PaddingReport, chosen Batching)
 	// MaxTokens bounds a batch by its rows times its longest row; 0: no bound.
 	MaxTokens int64
-	// Window is how many rows a batching other than arrival may hold back; 0 means [dataset.DefaultWindow].
+	// Window is how many rows a batching other than arrival may hold back; 0 means
+	// [dataset.DefaultWindow].
 	Window int
 
 	// Pad gives the padding value of an input, in its dtype; 0, "" or false for the others.
 	Pad map[string]tensor.Tensor
-	// PadTo is the least size that the first unknown axis of an input's rows is padded to: the tutorial's pad_to_size. Longer rows stay as they are.
+	// PadTo is the least size that the first unknown axis of an input's rows is padded to: the
+	// tutorial's pad_to_size. Longer rows stay as they are.
 	PadTo map[string]int64
-	// PaddedShapes gives the padded shape of an input's rows, as padded_batch takes it: a size is exact, [dataset.None] the longest row's.
+	// PaddedShapes gives the padded shape of an input's rows, as padded_batch takes it: a size is
+	// exact, [dataset.None] the longest row's.
 	PaddedShapes map[string]dataset.Dims
 
 	// Limits bounds what rows may ask for.
 	Limits Limits
-	// Split, if not nil, is told once that a batch was split to keep within [Limits.BatchBytes]: how many rows it would have had, and how many the first
-	// part has. It is called from another goroutine.
+	// Split, if not nil, is told once that a batch was split to keep within [Limits.BatchBytes]:
+	// how many rows it would have had, and how many the first part has. It is called from another
+	// goroutine.
 	Split func(rows, first int)
 
-	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all rows. Result rows are then numbered anew.
+	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all
+	// rows. Result rows are then numbered anew.
 	Shard, Shards int64
-	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that hold no other rows are not run, unless the signature
-	// keeps state: then what comes later depends on them.
+	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that
+	// hold no other rows are not run, unless the signature keeps state: then what comes later
+	// depends on them.
 	From int64
 
-	// Workers is the number of batches that run at the same time, on each device where there are several. 0 means [DefaultWorkers], or 1 where the
-	// order of the runs shows in the answers: a signature that keeps state ([Predictor.State]), which takes no more, or draws random numbers.
+	// Workers is the number of batches that run at the same time, on each device where there are
+	// several. 0 means [DefaultWorkers], or 1 where the order of the runs shows in the answers: a
+	// signature that keeps state ([Predictor.State]), which takes no more, or draws random numbers.
 	Workers int
-	// Halved, if not nil, is told once that a batch of so many rows does not fit the device's memory; such batches are run in halves from then on, and
-	// the results are the same. It is called from another goroutine. A row that does not fit by itself is a *[MemoryError].
+	// Halved, if not nil, is told once that a batch of so many rows does not fit the device's
+	// memory; such batches are run in halves from then on, and the results are the same. It is
+	// called from another goroutine. A row that does not fit by itself is a *[MemoryError].
 	Halved func(rows int64, err error)
 	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
 	SkipBadRows bool
 	// Stats, if not nil, is told of every batch. It must not be read before the iteration ends.
 	Stats *dataset.Stats
-	// Batch, if not nil, is told of every batch that has run, by the worker that ran it: with several workers, by several goroutines at a time.
+	// Batch, if not nil, is told of every batch that has run, by the worker that ran it: with
+	// several workers, by several goroutines at a time.
 	Batch func(BatchInfo)
 }
 
-// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's. See [FileBatchSize], too.
+// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's. See
+// [FileBatchSize], too.
 const DefaultBatchSize = 64
 
-// DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second one fills the gaps that the operations of one leave on
-// the processors: of a recurrent model's steps each waits for the one before. On 2 cores it gave the tutorial's model 1.1 to 1.2 times the rows a
-// second, and a small dense model 1.3 times; a third gave nothing more and takes the memory of one more batch.
+// DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second
+// one fills the gaps that the operations of one leave on the processors: of a recurrent model's
+// steps each waits for the one before. On 2 cores it gave the tutorial's model 1.1 to 1.2 times the
+// rows a second, and a small dense model 1.3 times; a third gave nothing more and takes the memory
+// of one more batch.
 const DefaultWorkers = 2
 
 // Result is what a signature gave for one row.
@@ -108,7 +123,8 @@ type Predictor struct {
 	fit        *fitter
 }
 
-// NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError], *[BatchAxisError] and those of [Session.Function].
+// NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError],
+// *[BatchAxisError] and those of [Session.Function].
 func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	f, err := s.functionWith(o.Signature, o.Outputs, o.Heads)
 	if err != nil {
@@ -126,8 +142,9 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 // Function returns the signature that is run.
 func (p *Predictor) Function() *Function { return p.f }
 
-// RowSpec is what rows must look like: a dictionary with a component for each input of the signature, without the batch axis unless
-// NoBatch is set. A sparse input is a dictionary of its indices, values and dense_shape.
+// RowSpec is what rows must look like: a dictionary with a component for each input of the
+// signature, without the batch axis unless NoBatch is set. A sparse input is a dictionary of its
+// indices, values and dense_shape.
 func (p *Predictor) RowSpec() dataset.Spec { return p.spec }
 
 // OutputNames lists the outputs in the order of [Result.Values]. The slice is the Predictor's own.
@@ -195,7 +212,8 @@ func (p *Predictor) checkNames() error {
 	return nil
 }
 
-// BatchAxisError says that rows cannot be batched for a signature: an input has no batch axis, or its inputs fix different sizes of it.
+// BatchAxisError says that rows cannot be batched for a signature: an input has no batch axis, or
+// its inputs fix different sizes of it.
 type BatchAxisError struct {
 	Input string
 	Shape tensor.Shape
@@ -243,11 +261,13 @@ func (p *Predictor) fixBatchSize() error {
 	return nil
 }
 
-// Predict runs the rows and yields one result for each, in the order of their row numbers, as batches finish. The rows must be as
-// [Predictor.RowSpec] says; where a batching other than arrival is used, their numbers must be without gaps for results to flow before the end.
+// Predict runs the rows and yields one result for each, in the order of their row numbers, as
+// batches finish. The rows must be as [Predictor.RowSpec] says; where a batching other than arrival
+// is used, their numbers must be without gaps for results to flow before the end.
 //
-// An error ends the iteration, unless it is a row's own and SkipBadRows is set. A bad row is whatever error the dataset has for it, such as a
-// *[dataset.SyntaxError]. When ctx is done, batches that have begun are finished and dropped, and the context's error is yielded.
+// An error ends the iteration, unless it is a row's own and SkipBadRows is set. A bad row is
+// whatever error the dataset has for it, such as a *[dataset.SyntaxError]. When ctx is done,
+// batches that have begun are finished and dropped, and the context's error is yielded.
 func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
 		more := true
@@ -272,7 +292,8 @@ func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq
 // errEnough ends an iteration whose consumer wants no more.
 var errEnough = errors.New("enough")
 
-// predict runs the rows and hands on the results in their order, many at a time where they come so. An error of emit's ends it and is returned.
+// predict runs the rows and hands on the results in their order, many at a time where they come so.
+// An error of emit's ends it and is returned.
 func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit func(*resultBatch) error) error {
 	workCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -300,8 +321,8 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 	return err
 }
 
-// job is a batch on its way: read, then fed, run, and delivered. One without a call carries a row that could not be read, or the error that
-// ends the iteration.
+// job is a batch on its way: read, then fed, run, and delivered. One without a call carries a row
+// that could not be read, or the error that ends the iteration.
 type job struct {
 	seq     int64 // the order of reading
 	inOrder bool  // no lower row comes in a later job, but for bad ones

@@ -165,7 +165,8 @@ func near(got, want any) error {
 	return nil
 }
 
-// A model without masking answers differently for padded rows: were it not so, the tests above could not tell arrival from exact.
+// A model without masking answers differently for padded rows: were it not so, the tests above
+// could not tell arrival from exact.
 func TestFixturesTellPaddedFromAlone(t *testing.T) {
 	data, err := os.ReadFile("testdata/parity/seed_k3.want.json")
 	if err != nil {

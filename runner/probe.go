@@ -18,16 +18,18 @@ type Batching string
 const (
 	// Arrival takes rows as they come and pads each batch to its longest row: padded_batch.
 	Arrival Batching = "arrival"
-	// Exact lets only rows of equal shapes share a batch: nothing is padded, and each row gets the answer that it would get alone.
+	// Exact lets only rows of equal shapes share a batch: nothing is padded, and each row gets the
+	// answer that it would get alone.
 	Exact Batching = "exact"
-	// Bucket lets rows of like length share a batch, for speed. It is refused with a *[PaddingError] when the model's answers depend on padding, as
-	// measured on the first rows.
+	// Bucket lets rows of like length share a batch, for speed. It is refused with a
+	// *[PaddingError] when the model's answers depend on padding, as measured on the first rows.
 	Bucket Batching = "bucket"
 	// Auto is Bucket where that measurement allows it, otherwise Arrival.
 	Auto Batching = "auto"
 )
 
-// grouping returns how the dataset groups rows, and whether that has to be measured first. "" is arrival.
+// grouping returns how the dataset groups rows, and whether that has to be measured first. "" is
+// arrival.
 func (b Batching) grouping() (g dataset.Grouping, measured bool, err error) {
 	switch b {
 	case "", Arrival:
@@ -40,27 +42,33 @@ func (b Batching) grouping() (g dataset.Grouping, measured bool, err error) {
 	return 0, false, &OptionError{Option: "Batching", Msg: fmt.Sprintf("%q: want arrival, exact, bucket or auto", string(b))}
 }
 
-// PaddingReport says whether a signature's answers depend on how far its rows are padded, as measured.
+// PaddingReport says whether a signature's answers depend on how far its rows are padded, as
+// measured.
 type PaddingReport struct {
 	// Rows were run, each alone and unpadded, then all of them padded to PaddedTo entries.
 	Rows     int
 	PaddedTo int64
-	// Effects has an entry for each output, in their order. It is empty where nothing can be padded: no input has an open axis.
+	// Effects has an entry for each output, in their order. It is empty where nothing can be
+	// padded: no input has an open axis.
 	Effects []PaddingEffect
 }
 
 // PaddingEffect is what padding did to one output.
 type PaddingEffect struct {
 	Output string
-	// MaxAbs is the largest absolute difference that padding made to a number; infinite where an integer, a string, a bool, an infinity or a NaN
-	// changed. Scale is the largest finite number, without its sign, among the answers that were compared, to set it beside.
+	// MaxAbs is the largest absolute difference that padding made to a number; infinite where an
+	// integer, a string, a bool, an infinity or a NaN changed. Scale is the largest finite number,
+	// without its sign, among the answers that were compared, to set it beside.
 	MaxAbs, Scale float64
-	// Rows are the numbers of the rows whose answers depend on padding; Worst is the one with the largest difference, or -1.
+	// Rows are the numbers of the rows whose answers depend on padding; Worst is the one with the
+	// largest difference, or -1.
 	Rows  []int64
 	Worst int64
-	// Shape says that the output's own shape grew with the padding, as that of an answer for each time step does.
+	// Shape says that the output's own shape grew with the padding, as that of an answer for each
+	// time step does.
 	Shape bool
-	// Depends says that the difference is more than rounding: above 1e-5 + 1e-4 of the value, or 1e-2 of it for 16-bit floats.
+	// Depends says that the difference is more than rounding: above 1e-5 + 1e-4 of the value, or
+	// 1e-2 of it for 16-bit floats.
 	Depends bool
 }
 
@@ -94,7 +102,8 @@ func (r PaddingReport) String() string {
 	return fmt.Sprintf("padding does not change the answers (%d rows alone, then padded to %d: within %.1g)", r.Rows, r.PaddedTo, worst.MaxAbs)
 }
 
-// PaddingError says that rows of like length may not share batches, because the model's answers depend on padding.
+// PaddingError says that rows of like length may not share batches, because the model's answers
+// depend on padding.
 type PaddingError struct {
 	Report PaddingReport
 }
@@ -110,8 +119,9 @@ func (e *PaddingError) Hints() []string {
 	}
 }
 
-// A measurement before a run takes probeRows of the first probeOf rows, out of the shorter half: running rows by themselves takes long for long ones, and a
-// short row's answer is the one that padding changes most.
+// A measurement before a run takes probeRows of the first probeOf rows, out of the shorter half:
+// running rows by themselves takes long for long ones, and a short row's answer is the one that
+// padding changes most.
 const (
 	probeRows = 16
 	probeOf   = 64
@@ -144,8 +154,9 @@ func (p *Predictor) probed(first []dataset.Element) []dataset.Element {
 	return rows
 }
 
-// ProbePadding measures whether the signature's answers depend on padding: it runs each of the rows alone, and then all of them padded beyond
-// the longest. It needs a row at least, and a signature that keeps no state: else it returns an *[OptionError].
+// ProbePadding measures whether the signature's answers depend on padding: it runs each of the rows
+// alone, and then all of them padded beyond the longest. It needs a row at least, and a signature
+// that keeps no state: else it returns an *[OptionError].
 func (p *Predictor) ProbePadding(ctx context.Context, rows []dataset.Element) (PaddingReport, error) {
 	report := PaddingReport{Rows: len(rows)}
 	if p.state.Stateful() {
@@ -300,7 +311,8 @@ func (d *gap) number(x, y, tolerance float64) {
 	}
 }
 
-// numbers returns floating-point values as float64; ok is false for dtypes that are compared bit for bit.
+// numbers returns floating-point values as float64; ok is false for dtypes that are compared bit
+// for bit.
 func numbers(t tensor.Tensor) (values []float64, ok bool) {
 	switch t.DType() {
 	case tensor.Float64:

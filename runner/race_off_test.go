@@ -2,5 +2,6 @@
 
 package runner
 
-// underRace says that the race detector is on: what TensorFlow computes is then looked at in a sample of the models alone.
+// underRace says that the race detector is on: what TensorFlow computes is then looked at in a
+// sample of the models alone.
 const underRace = false

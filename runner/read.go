@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// read groups the rows, feeds each group to TensorFlow's memory and sends it on. It returns the context's error alone: others travel as jobs.
+// read groups the rows, feeds each group to TensorFlow's memory and sends it on. It returns the
+// context's error alone: others travel as jobs.
 func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<- *job) error {
 	seq := int64(0)
 	put := func(j *job) error {
@@ -51,7 +52,8 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	}
 	o := p.batchOptions(grouping)
 	if grouping == dataset.Similar && p.f.compiler != nil && !p.f.compiler.sizes.Lengths {
-		o.RoundUp = fewLengths // the answers do not depend on padding, and each length has to be compiled
+		// the answers do not depend on padding, and each length has to be compiled
+		o.RoundUp = fewLengths
 	}
 	for b, err := range rows.Batches(ctx, o) {
 		if p.notOurs(err) {
@@ -66,7 +68,8 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	return ctx.Err()
 }
 
-// jobOf returns the job that feed makes, or that of an error of reading. fatal says that it ends the iteration.
+// jobOf returns the job that feed makes, or that of an error of reading. fatal says that it ends
+// the iteration.
 func (p *Predictor) jobOf(err error, feed func() (*job, error)) (j *job, fatal bool) {
 	if err != nil {
 		return p.badRow(err)

@@ -7,8 +7,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// recycler keeps the memory of batches that are over for those that come. Where all batches of a run are of one size, their memory is asked for, and its
-// pages are made, a few times only: of ten million small rows that took a tenth of the time, most of it in garbage collections.
+// recycler keeps the memory of batches that are over for those that come. Where all batches of a
+// run are of one size, their memory is asked for, and its pages are made, a few times only: of ten
+// million small rows that took a tenth of the time, most of it in garbage collections.
 //
 // A nil recycler keeps nothing.
 type recycler struct {
@@ -17,7 +18,8 @@ type recycler struct {
 	out [][]byte // outputs that have been written
 }
 
-// maxRecycled bounds what is kept of each kind: the batches that are read, run and written at one time.
+// maxRecycled bounds what is kept of each kind: the batches that are read, run and written at one
+// time.
 const maxRecycled = 2*DefaultWorkers + 2
 
 // load writes the values into memory that an earlier batch has had, and else into new memory.
@@ -40,8 +42,8 @@ func (r *recycler) load(p program, feeds []Feed) (loaded, error) {
 	return p.load(feeds, r)
 }
 
-// fedOver takes the values of a run that was no failure, and reports whether it wants them. It must not be one that keeps any of them: TensorFlow
-// may hold on to those that a variable was set to.
+// fedOver takes the values of a run that was no failure, and reports whether it wants them. It must
+// not be one that keeps any of them: TensorFlow may hold on to those that a variable was set to.
 func (r *recycler) fedOver(l loaded) bool {
 	if r == nil {
 		return false

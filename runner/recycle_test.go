@@ -14,7 +14,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Batches that share memory one after the other must not see each other's values: neither in what is fed nor in what is written.
+// Batches that share memory one after the other must not see each other's values: neither in what
+// is fed nor in what is written.
 func TestMemoryOfEarlierBatches(t *testing.T) {
 	s := load(t, "k3_autoencoder/model")
 	in := filepath.Join(t.TempDir(), "in.npy")

@@ -32,7 +32,8 @@ import (
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 )
 
-// handle is where a tf.Tensor has its TF_Tensor: the field "c", a pointer. -1 if there is none in this version of the binding.
+// handle is where a tf.Tensor has its TF_Tensor: the field "c", a pointer. -1 if there is none in
+// this version of the binding.
 var handle = func() int {
 	field, ok := reflect.TypeFor[tf.Tensor]().FieldByName("c")
 	if !ok || field.Type.Kind() != reflect.Pointer || len(field.Index) != 1 {
@@ -41,8 +42,9 @@ var handle = func() int {
 	return field.Index[0]
 }()
 
-// release frees the tensor's memory now, and not in some garbage collection to come: the binding has no way to, but TF_TensorBitcastFrom gives up what its
-// target held. TensorFlow counts references, so what it still uses itself stays. c is not to be used afterwards.
+// release frees the tensor's memory now, and not in some garbage collection to come: the binding
+// has no way to, but TF_TensorBitcastFrom gives up what its target held. TensorFlow counts
+// references, so what it still uses itself stays. c is not to be used afterwards.
 func (c *cTensor) release() {
 	if c.bytes == 0 || handle < 0 {
 		return

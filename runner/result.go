@@ -6,16 +6,19 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// resultBatch holds the results of the rows of a batch, as yet undealt: for whoever writes many rows at a time there is nothing to deal.
+// resultBatch holds the results of the rows of a batch, as yet undealt: for whoever writes many
+// rows at a time there is nothing to deal.
 type resultBatch struct {
-	// Which rows these are. Where rows is nil they are count rows from first on, with their extra fields in extra, if they have any.
+	// Which rows these are. Where rows is nil they are count rows from first on, with their extra
+	// fields in extra, if they have any.
 	rows  []Result // each with Row, Extra and, for bad rows, Err
 	first int64
 	count int
 	extra [][]dataset.Field
 
-	names  []string
-	values []Value // of all rows, one behind the other along the first axis; nil for a row that was not run
+	names []string
+	// of all rows, one behind the other along the first axis; nil for a row that was not run
+	values []Value
 	whole  bool    // values are those of the only row as they are
 	dealt  []Value // room for those of single rows
 

@@ -56,7 +56,8 @@ func resultsFor(form string, n int) (table, []Result) {
 	return t, rows
 }
 
-// writeSome writes rows to a part, notes some of them in the journal as told, and ends the file or leaves it as a kill would.
+// writeSome writes rows to a part, notes some of them in the journal as told, and ends the file or
+// leaves it as a kill would.
 func writeSome(p *part, t table, form format, rows []Result, noted func() bool, finish bool) error {
 	t.part = p
 	w, err := form.write(p, t)
@@ -88,7 +89,8 @@ func writeSome(p *part, t table, form format, rows []Result, noted func() bool, 
 	return p.commit()
 }
 
-// However often a run is killed, and wherever, the file of every format is that of a run that was not.
+// However often a run is killed, and wherever, the file of every format is that of a run that was
+// not.
 func TestResumeEveryFormat(t *testing.T) {
 	t.Parallel()
 	formed := map[string]string{"npy of text": "npy"}
@@ -124,7 +126,8 @@ func TestResumeEveryFormat(t *testing.T) {
 	}
 }
 
-// writeKilled writes rows to a file in one or, if it may be killed, several runs, and returns what the file holds.
+// writeKilled writes rows to a file in one or, if it may be killed, several runs, and returns what
+// the file holds.
 func writeKilled(t *testing.T, rnd *rand.Rand, path string, tab table, form format, rows []Result, killed bool) []byte {
 	t.Helper()
 	every := 1 + rnd.IntN(400)

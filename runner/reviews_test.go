@@ -13,8 +13,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// The example's reviews, from their text to the answer, agree with what TensorFlow in Python said: alone, padded to 64, and in two sizes of
-// padded_batch. Nearly all come out on the side that their author meant.
+// The example's reviews, from their text to the answer, agree with what TensorFlow in Python said:
+// alone, padded to 64, and in two sizes of padded_batch. Nearly all come out on the side that their
+// author meant.
 func TestReviewsAgreeWithPython(t *testing.T) {
 	type review struct {
 		Label    int

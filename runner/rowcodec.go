@@ -11,10 +11,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// rowCodec writes and reads the rows of a table in a form of its own, each behind its length. Numbers without a type are varints.
+// rowCodec writes and reads the rows of a table in a form of its own, each behind its length.
+// Numbers without a type are varints.
 //
-//	row: length, then row number, 1 (0: it has no values), components, a field for each kept column
-//	component: for each row splits: count, values; rank, sizes, then the values, strings each behind its length
+//	row: length, then row number, 1 (0: it has no values), components,
+//		a field for each kept column
+//	component: for each row splits: count, values; rank, sizes,
+//		then the values, strings each behind its length
 //	field: 0 where there is none, else one more than the length, and the text
 type rowCodec struct {
 	comps []dataset.Component

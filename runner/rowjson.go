@@ -5,7 +5,8 @@ import "github.com/tfrun/tfrun/dataset"
 // FixedBatchSize is the batch size that the signature fixes, or 0 where it takes any.
 func (p *Predictor) FixedBatchSize() int64 { return p.fixed }
 
-// AppendRowJSON appends a row as the JSON object that a .jsonl file of such rows has, without a line break.
+// AppendRowJSON appends a row as the JSON object that a .jsonl file of such rows has, without a
+// line break.
 func (p *Predictor) AppendRowJSON(dst []byte, row dataset.Element) ([]byte, error) {
 	c := 0
 	return appendNest(dst, p.spec, row, &c)

@@ -15,7 +15,8 @@ type feeder struct {
 	split     int // of a ragged component: -1 for its values, else the number of the row splits
 }
 
-// buildSpec works out the rows' spec and, for each endpoint, the component of it that it is fed from.
+// buildSpec works out the rows' spec and, for each endpoint, the component of it that it is fed
+// from.
 func (p *Predictor) buildSpec() error {
 	items := map[string]dataset.Spec{}
 	for name, info := range p.f.signature.Inputs {
@@ -71,7 +72,8 @@ func (p *Predictor) inputSpec(name string, info savedmodel.TensorInfo) (dataset.
 	}), nil
 }
 
-// sparseSpec is a dictionary of the three tensors of a sparse value, those of a row without the batch axis.
+// sparseSpec is a dictionary of the three tensors of a sparse value, those of a row without the
+// batch axis.
 func (p *Predictor) sparseSpec(info savedmodel.TensorInfo, drop int) dataset.Spec {
 	rank := tensor.Unknown
 	if info.Shape.Ranked() && info.Shape.Rank() >= drop {

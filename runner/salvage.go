@@ -8,8 +8,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// salvage finds out which rows of a batch the model's process has died of, and gets the results of the others. Each row is run by itself, padded as it was in
-// the batch, while nothing else runs. With SkipBadRows the deadly rows get an error; without it the first one ends the run.
+// salvage finds out which rows of a batch the model's process has died of, and gets the results of
+// the others. Each row is run by itself, padded as it was in the batch, while nothing else runs.
+// With SkipBadRows the deadly rows get an error; without it the first one ends the run.
 func (p *Predictor) salvage(ctx context.Context, j *job, c *isolatedCall, died *ProcessError) error {
 	if !p.f.session.enter() {
 		return ErrClosed
@@ -63,7 +64,8 @@ func (p *Predictor) salvage(ctx context.Context, j *job, c *isolatedCall, died *
 	return nil
 }
 
-// alone runs row i of what was fed by itself, and gives its only result the values. died says that the process dies of it.
+// alone runs row i of what was fed by itself, and gives its only result the values. died says that
+// the process dies of it.
 func (p *Predictor) alone(ctx context.Context, row *job, c *isolatedCall, i int) (died *ProcessError, err error) {
 	feeds, err := p.rowFeeds(c.feeds, i)
 	if err != nil {
@@ -94,7 +96,8 @@ func (p *Predictor) dividable() bool {
 	return true
 }
 
-// rowFeeds takes row i out of the tensors that were fed for a batch: a batch of one row, or of copies of it where the signature fixes their number.
+// rowFeeds takes row i out of the tensors that were fed for a batch: a batch of one row, or of
+// copies of it where the signature fixes their number.
 func (p *Predictor) rowFeeds(batch []tensor.Tensor, i int) ([]tensor.Tensor, error) {
 	_, values := assemble(p.f.inputs, batch)
 	feeds := make([]tensor.Tensor, 0, len(batch))
@@ -112,7 +115,8 @@ func (p *Predictor) rowFeeds(batch []tensor.Tensor, i int) ([]tensor.Tensor, err
 	return feeds, nil
 }
 
-// batchOfOne returns entry i along the first axis with that axis; a dense one as often as copies says.
+// batchOfOne returns entry i along the first axis with that axis; a dense one as often as copies
+// says.
 func (v Value) batchOfOne(i, copies int) (Value, error) {
 	row, err := v.row(i)
 	if err != nil {

@@ -12,15 +12,16 @@ import (
 	tg "github.com/galeone/tfgo"
 )
 
-// testSize is the side of the self-test's matrices, and tolerance what their product may differ by: float32 sums of 64
-// terms, which a GPU may compute in TF32 with a mantissa of 10 bits.
+// testSize is the side of the self-test's matrices, and tolerance what their product may differ by:
+// float32 sums of 64 terms, which a GPU may compute in TF32 with a mantissa of 10 bits.
 const (
 	testSize  = 64
 	tolerance = 5e-3
 )
 
-// SelfTest runs a small graph, built with tfgo, on every device that TensorFlow sees: relu(a × b + c) for matrices of 64 × 64, compared with the
-// same computed in Go. The error is for what kept the test from running at all; what a device did wrong is in its DeviceTest.
+// SelfTest runs a small graph, built with tfgo, on every device that TensorFlow sees: relu(a × b +
+// c) for matrices of 64 × 64, compared with the same computed in Go. The error is for what kept the
+// test from running at all; what a device did wrong is in its DeviceTest.
 func SelfTest(ctx context.Context, o Options) ([]DeviceTest, error) {
 	if err := o.validate(); err != nil {
 		return nil, err

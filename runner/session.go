@@ -9,7 +9,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Session is a model loaded into TensorFlow, with its variables. [Load] makes one, and the caller closes it.
+// Session is a model loaded into TensorFlow, with its variables. [Load] makes one, and the caller
+// closes it.
 type Session struct {
 	model    *savedmodel.Model
 	graph    *savedmodel.MetaGraph
@@ -29,9 +30,11 @@ type Session struct {
 	functions   map[string]*Function // by signature, with all outputs
 }
 
-// Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads it into TensorFlow.
-// Errors of the model's files are those of package savedmodel, *[savedmodel.TagError] among them; a libtensorflow that is missing is a
-// *[LibraryError], a model that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the death of an isolated model's process a *[ProcessError].
+// Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads
+// it into TensorFlow. Errors of the model's files are those of package savedmodel,
+// *[savedmodel.TagError] among them; a libtensorflow that is missing is a *[LibraryError], a model
+// that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the
+// death of an isolated model's process a *[ProcessError].
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 	m, err := savedmodel.Open(dir)
 	if err != nil {
@@ -60,7 +63,8 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
-	// A bound on memory counts from what the loaded model takes: nothing else may go on beside it then.
+	// A bound on memory counts from what the loaded model takes: nothing else may go on beside it
+	// then.
 	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
 	if o.Isolate {
 		if s.engine, s.noTwins, err = s.isolate(ctx, o); err != nil {
@@ -78,7 +82,8 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	return s, nil
 }
 
-// multiplies reports whether one of the signatures, or of all where none is named, reaches a product of matrices.
+// multiplies reports whether one of the signatures, or of all where none is named, reaches a
+// product of matrices.
 func (s *Session) multiplies(signatures []string) bool {
 	for name, sig := range s.graph.Signatures {
 		if len(signatures) > 0 && !slices.Contains(signatures, name) {
@@ -129,8 +134,9 @@ func (s *Session) Close() error {
 	return s.engine.close()
 }
 
-// Run runs a signature ("" for serving_default, or the only one) on one set of whole tensors: batch axis included, keyed by input name.
-// It returns all outputs, keyed by name, in Go memory. See [Function] for the names of composite values, and for running many times.
+// Run runs a signature ("" for serving_default, or the only one) on one set of whole tensors: batch
+// axis included, keyed by input name. It returns all outputs, keyed by name, in Go memory. See
+// [Function] for the names of composite values, and for running many times.
 func (s *Session) Run(ctx context.Context, signature string, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
 	f, err := s.function(signature)
 	if err != nil {

@@ -17,8 +17,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// TestSoak runs rows through a small model, from JSON to JSON and from npy to npy, and looks at what is left over: tensors in C memory, goroutines and open files.
-// `make soak` sets TFRUN_SOAK to millions of rows; then the resident memory must be flat as well, once the first tenth has gone through.
+// TestSoak runs rows through a small model, from JSON to JSON and from npy to npy, and looks at
+// what is left over: tensors in C memory, goroutines and open files. `make soak` sets TFRUN_SOAK to
+// millions of rows; then the resident memory must be flat as well, once the first tenth has gone
+// through.
 func TestSoak(t *testing.T) {
 	rows, long := int64(50_000), false
 	if v := os.Getenv("TFRUN_SOAK"); v != "" {

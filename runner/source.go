@@ -15,24 +15,29 @@ import (
 
 // Source says where rows come from and how they become a signature's inputs.
 type Source struct {
-	// Files are read one after the other; "-" is Stdin. What gzip or zstd compressed is decompressed, by its name or its first
-	// bytes; a TFRecord file also what zlib did, as TensorFlow may write it.
+	// Files are read one after the other; "-" is Stdin. What gzip or zstd compressed is
+	// decompressed, by its name or its first bytes; a TFRecord file also what zlib did, as
+	// TensorFlow may write it.
 	Files []string
 	Stdin io.Reader
-	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; "" goes by the files' names, which must then agree.
+	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; ""
+	// goes by the files' names, which must then agree.
 	Format string
-	// Columns maps an input to the column that it is read from, where that has another name. In files of plain columns (csv, tsv, parquet, arrow) it may be
-	// several, separated by commas, whose values stand side by side.
+	// Columns maps an input to the column that it is read from, where that has another name. In
+	// files of plain columns (csv, tsv, parquet, arrow) it may be several, separated by commas,
+	// whose values stand side by side.
 	Columns map[string]string
 	// Keep lists columns that go to [Result.Extra] as they are, in this order.
 	Keep []string
-	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows it encodes column Text, of lines of text all.
+	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows
+	// it encodes column Text, of lines of text all.
 	Encoder TextEncoder
 	Text    string
 
-	limits     Limits
-	read       *atomic.Int64 // counts the bytes that are read of the files, or nil
-	blockBytes int           // about how much a reader by the block is to read at a time; 0: its habit
+	limits Limits
+	read   *atomic.Int64 // counts the bytes that are read of the files, or nil
+	// about how much a reader by the block is to read at a time; 0: its habit
+	blockBytes int
 }
 
 // size returns the bytes of all files, or 0 where that of one is not known.
@@ -96,8 +101,9 @@ func (src Source) format() (format, error) {
 	return first, nil
 }
 
-// Rows returns the rows of a source as the signature takes them. What is wrong with the source itself is an error here: *[OptionError] and *[NameError].
-// What is wrong with a row comes with the iteration, as a *[dataset.SyntaxError].
+// Rows returns the rows of a source as the signature takes them. What is wrong with the source
+// itself is an error here: *[OptionError] and *[NameError]. What is wrong with a row comes with the
+// iteration, as a *[dataset.SyntaxError].
 func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	format, err := src.format()
 	if err != nil {
@@ -167,7 +173,8 @@ func (p *Predictor) columnRows(src Source, f format) (*dataset.Dataset, error) {
 	return p.convertText(f.read(read, src), read.Index(input), src.Encoder)
 }
 
-// textInput returns the input that encoded text goes to: the one that is mapped to the column, or the only one.
+// textInput returns the input that encoded text goes to: the one that is mapped to the column, or
+// the only one.
 func (p *Predictor) textInput(src Source) (string, error) {
 	names := p.f.signature.InputNames()
 	for _, name := range names {
@@ -181,7 +188,8 @@ func (p *Predictor) textInput(src Source) (string, error) {
 	return "", &OptionError{Option: "Text", Msg: fmt.Sprintf("say which input column %q feeds: one of %s", src.Text, strings.Join(names, ", "))}
 }
 
-// convertText turns component c of the rows, a text, into what the input takes: ids, or the text in the input's shape.
+// convertText turns component c of the rows, a text, into what the input takes: ids, or the text in
+// the input's shape.
 func (p *Predictor) convertText(rows *dataset.Dataset, c int, encoder TextEncoder) (*dataset.Dataset, error) {
 	want := p.spec.Flatten()[c]
 	name := p.spec.Paths()[c]
@@ -226,7 +234,8 @@ func oneElement(s tensor.Shape) ([]int64, bool) {
 	return append([]int64{}, dims...), true
 }
 
-// ids returns a vector of ids in the dtype of an input: an integer, or a float as models that cast for themselves take them.
+// ids returns a vector of ids in the dtype of an input: an integer, or a float as models that cast
+// for themselves take them.
 func ids(v []int64, dtype tensor.DType) (tensor.Tensor, error) {
 	switch dtype {
 	case tensor.Int64:
@@ -273,7 +282,8 @@ func (p *Predictor) padTo(rows *dataset.Dataset) *dataset.Dataset {
 	})
 }
 
-// extend returns t with its first axis padded to n entries, or t itself where it has as many: pad_to_size.
+// extend returns t with its first axis padded to n entries, or t itself where it has as many:
+// pad_to_size.
 func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) {
 	if t.Rank() == 0 || t.Dims()[0] >= n {
 		return t, nil

@@ -110,7 +110,8 @@ func (s *spool) flush() error {
 	return nil
 }
 
-// writeBack sends what was flushed on its way to the disk, where that is least bytes or more: whoever syncs the file in the end does not wait for all of it then.
+// writeBack sends what was flushed on its way to the disk, where that is least bytes or more:
+// whoever syncs the file in the end does not wait for all of it then.
 func (s *spool) writeBack(least int64) {
 	if n := s.size - s.back; n >= least {
 		beginWriteback(s.file, s.back, n)

@@ -12,8 +12,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// spreadEngine is a model that is loaded once for each of several devices. A run goes to the device with the fewest runs under way; what is fed lies
-// in the host's memory until then, so any device can take it.
+// spreadEngine is a model that is loaded once for each of several devices. A run goes to the device
+// with the fewest runs under way; what is fed lies in the host's memory until then, so any device
+// can take it.
 type spreadEngine struct {
 	engines []engine
 
@@ -60,7 +61,8 @@ func (e *spreadEngine) prepare(feeds, fetches []string) (program, error) {
 	return p, nil
 }
 
-// addHead adds the head to each graph, where it gets the same names: the graphs and the heads before it are the same.
+// addHead adds the head to each graph, where it gets the same names: the graphs and the heads
+// before it are the same.
 func (e *spreadEngine) addHead(name string, h Head) ([]headTensor, error) {
 	var added []headTensor
 	for i, each := range e.engines {
@@ -130,8 +132,9 @@ func width(p program) int {
 	return 1
 }
 
-// places lists the devices that a model is to be loaded for, as a graph names them; nil leaves the device to TensorFlow. Devices are numbered as
-// TensorFlow does after [Options.Device] has picked some.
+// places lists the devices that a model is to be loaded for, as a graph names them; nil leaves the
+// device to TensorFlow. Devices are numbered as TensorFlow does after [Options.Device] has picked
+// some.
 func places(o Options) ([]string, error) {
 	d, err := parseDevice(o.Device)
 	if err != nil {
@@ -155,7 +158,8 @@ func places(o Options) ([]string, error) {
 	return list, nil
 }
 
-// loadEngines loads the model, for each of the places where there are any. Where one cannot be loaded, none is.
+// loadEngines loads the model, for each of the places where there are any. Where one cannot be
+// loaded, none is.
 func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (err error) {
 	if len(places) > 0 {
 		one, err := s.changesState(o)
@@ -192,8 +196,8 @@ func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (
 	return nil
 }
 
-// changesState reports whether one of the signatures that may be run changes what a later run reads: each device has variables of its own, so such a model
-// goes on one.
+// changesState reports whether one of the signatures that may be run changes what a later run
+// reads: each device has variables of its own, so such a model goes on one.
 func (s *Session) changesState(o Options) (bool, error) {
 	for name, sig := range s.graph.Signatures {
 		if sig.InitOp || len(o.Signatures) > 0 && !slices.Contains(o.Signatures, name) {

@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// feedsOf returns the fed values by the tensors of a program, which may be that of another graph: the same model on another device.
+// feedsOf returns the fed values by the tensors of a program, which may be that of another graph:
+// the same model on another device.
 func (l *tfLoaded) feedsOf(p *tfProgram) map[tf.Output]*tf.Tensor {
 	if p.session == l.p.session {
 		return l.feeds

@@ -19,7 +19,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// TestSpreadOverCPUs loads models for two devices, which TensorFlow makes of one processor, and compares with one.
+// TestSpreadOverCPUs loads models for two devices, which TensorFlow makes of one processor, and
+// compares with one.
 func TestSpreadOverCPUs(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -127,7 +128,8 @@ func TestStatefulIsNotSpread(t *testing.T) {
 	}
 }
 
-// TestNoTemporaryFolder: where a graph cannot be written down, the reason is given before the model is loaded.
+// TestNoTemporaryFolder: where a graph cannot be written down, the reason is given before the model
+// is loaded.
 func TestNoTemporaryFolder(t *testing.T) {
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		t.Skip("/dev/shm takes the files")
@@ -140,8 +142,9 @@ func TestNoTemporaryFolder(t *testing.T) {
 	}
 }
 
-// TestMemoryOfTheDevice runs a model that asks for more memory than there is; TensorFlow says so of a processor as it does of a GPU. It waits ten seconds
-// for memory first, and lets nobody else have any meanwhile: this test has no others beside it.
+// TestMemoryOfTheDevice runs a model that asks for more memory than there is; TensorFlow says so of
+// a processor as it does of a GPU. It waits ten seconds for memory first, and lets nobody else have
+// any meanwhile: this test has no others beside it.
 func TestMemoryOfTheDevice(t *testing.T) {
 	if underRace || testing.Short() {
 		t.Skip("takes ten seconds")

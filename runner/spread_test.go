@@ -12,7 +12,8 @@ func TestSpreadTakesTheIdlest(t *testing.T) {
 	t.Parallel()
 	e := newSpreadEngine(make([]engine, 3))
 	var got []int
-	for _, step := range []int{'t', 't', 't', 't', 1, 't', 2, 't', 0, 0, 't', 't'} { // a run begins, or that of a device ends
+	// a run begins, or that of a device ends
+	for _, step := range []int{'t', 't', 't', 't', 1, 't', 2, 't', 0, 0, 't', 't'} {
 		if step == 't' {
 			got = append(got, e.take())
 		} else {
@@ -39,7 +40,8 @@ func TestSpread(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			// The first run of each device waits for those of the others: none of them does the work alone.
+			// The first run of each device waits for those of the others: none of them does the
+			// work alone.
 			var all sync.WaitGroup
 			engines := make([]engine, len(tt.engines))
 			for i, e := range tt.engines {

@@ -7,12 +7,13 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// State says which operations of the signature change what a later run sees. Where there are some, batches run one after the other in the rows' order
-// ([Auto] is [Arrival] then), and a resumed run begins with the first row, without delivering what an earlier run has delivered.
+// State says which operations of the signature change what a later run sees. Where there are some,
+// batches run one after the other in the rows' order ([Auto] is [Arrival] then), and a resumed run
+// begins with the first row, without delivering what an earlier run has delivered.
 func (p *Predictor) State() savedmodel.State { return p.state }
 
-// checkState looks for what the signature keeps from one run to the next, and refuses options under which rows would not meet the state
-// that the model's author had in mind.
+// checkState looks for what the signature keeps from one run to the next, and refuses options under
+// which rows would not meet the state that the model's author had in mind.
 func (p *Predictor) checkState() error {
 	var err error
 	if p.state, err = p.f.session.graph.State(p.f.signature); err != nil || !p.state.Stateful() {

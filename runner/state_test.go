@@ -17,7 +17,8 @@ const countRows = `{"by":[2]}
 {"by":[6,3]}
 `
 
-// A model that counts gives the same answers to the rows that are left when it is begun anew in the middle.
+// A model that counts gives the same answers to the rows that are left when it is begun anew in the
+// middle.
 func TestStateIsThereAfterResuming(t *testing.T) {
 	for from, want := range [][]int64{{12, 35, 44}, {35, 44}, {44}, nil} {
 		s := load(t, "mod_counter/model")

@@ -7,8 +7,9 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// UnsafeError says that a model does more than compute: loading it or running the signature reads or writes files, starts processes, reaches the network or
-// runs other code. [Options.AllowOps] lets named operations through.
+// UnsafeError says that a model does more than compute: loading it or running the signature reads
+// or writes files, starts processes, reaches the network or runs other code. [Options.AllowOps]
+// lets named operations through.
 type UnsafeError struct {
 	Model     string
 	Signature string // "" when loading the model does it

@@ -23,8 +23,8 @@ type Sparse struct {
 	DenseShape tensor.Tensor // int64 (rank,)
 }
 
-// AppendJSON appends the value as JSON: nested lists of unequal length for a ragged one; for a sparse one
-// {"indices": [[…]], "values": […], "dense_shape": […]}.
+// AppendJSON appends the value as JSON: nested lists of unequal length for a ragged one; for a
+// sparse one {"indices": [[…]], "values": […], "dense_shape": […]}.
 func (v Value) AppendJSON(dst []byte) ([]byte, error) {
 	if v.Sparse != nil {
 		return v.appendSparse(dst)
@@ -50,7 +50,8 @@ func (v Value) appendSparse(dst []byte) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// raggedSplits returns the row splits as int64, checked: each begins with 0, never falls, and ends at the length of the next level.
+// raggedSplits returns the row splits as int64, checked: each begins with 0, never falls, and ends
+// at the length of the next level.
 func raggedSplits(v Value) ([][]int64, error) {
 	splits := make([][]int64, len(v.Splits))
 	for i, t := range v.Splits {
@@ -180,7 +181,8 @@ func gather(t tensor.Tensor, at []int) (tensor.Tensor, error) {
 	return out, nil
 }
 
-// assemble puts the tensors of a function's outputs together to values, one for each output of the signature.
+// assemble puts the tensors of a function's outputs together to values, one for each output of the
+// signature.
 func assemble(list []Endpoint, tensors []tensor.Tensor) ([]string, []Value) {
 	var names []string
 	var values []Value

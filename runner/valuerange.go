@@ -30,8 +30,9 @@ func (r *valueRange) include(o valueRange) {
 	}
 }
 
-// rangeOf returns the range of a tensor's values, given as little-endian bytes. Values of dtypes that are no plain numbers, which no model takes for an index,
-// have none. A float64 is exact enough: tables end before 2^53.
+// rangeOf returns the range of a tensor's values, given as little-endian bytes. Values of dtypes
+// that are no plain numbers, which no model takes for an index, have none. A float64 is exact
+// enough: tables end before 2^53.
 func rangeOf(dtype tensor.DType, b []byte) valueRange {
 	le := binary.LittleEndian
 	switch dtype {

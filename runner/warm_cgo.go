@@ -12,9 +12,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// beginWarmUp multiplies two small matrices in a goroutine of its own, where [Options.WarmUp] asks for it and a core is free: oneDNN makes the machine code of all
-// products of matrices then, for which the first batch would wait. What it returns waits for the end of that. An error is no matter: the model will
-// come upon its cause, or do without.
+// beginWarmUp multiplies two small matrices in a goroutine of its own, where [Options.WarmUp] asks
+// for it and a core is free: oneDNN makes the machine code of all products of matrices then, for
+// which the first batch would wait. What it returns waits for the end of that. An error is no
+// matter: the model will come upon its cause, or do without.
 func beginWarmUp(o Options) (wait func()) {
 	if !o.WarmUp || runtime.GOMAXPROCS(0) < 2 || o.mayUseGPU() {
 		return func() {}
@@ -39,8 +40,9 @@ func multiply(o Options) error {
 	if err != nil {
 		return err
 	}
-	// Threads inside operations are the process's, as many as its first session asks for: this may be it. Those across operations are this session's own;
-	// of the process's it would keep the loading from one.
+	// Threads inside operations are the process's, as many as its first session asks for: this may
+	// be it. Those across operations are this session's own; of the process's it would keep the
+	// loading from one.
 	config, err := Options{Device: "cpu", IntraOp: o.IntraOp, InterOp: 1, ownThreads: true}.config()
 	if err != nil {
 		return err

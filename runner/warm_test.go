@@ -35,7 +35,8 @@ func TestMultiplies(t *testing.T) {
 	}
 }
 
-// A model is the same whether it was warmed up or not, and neither Close nor a load that fails leaves anything behind: goleak looks.
+// A model is the same whether it was warmed up or not, and neither Close nor a load that fails
+// leaves anything behind: goleak looks.
 func TestWarmUp(t *testing.T) {
 	const dir = "../testdata/models/k3_autoencoder/model"
 	x, err := tensor.New(tensor.Float32, 3, 8)

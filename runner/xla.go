@@ -13,35 +13,45 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few, and often slower for full batches. Where a signature has
-// loops, such as recurrent layers, these alone are compiled, each by itself; full batches are quicker then, too, and what is compiled for one length serves others:
-// see [savedmodel.Compilation]. Each combination of the inputs' shapes, but for lengths that share a [savedmodel.Compilation.Size], is compiled by itself, which
-// takes from 0.1 s to some seconds, and is kept as long as the session.
+// XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few,
+// and often slower for full batches. Where a signature has loops, such as recurrent layers, these
+// alone are compiled, each by itself; full batches are quicker then, too, and what is compiled for
+// one length serves others: see [savedmodel.Compilation]. Each combination of the inputs' shapes,
+// but for lengths that share a [savedmodel.Compilation.Size], is compiled by itself, which takes
+// from 0.1 s to some seconds, and is kept as long as the session.
 //
-// Two loops that run side by side take two cores: where a program runs one batch at a time, and has no more cores than that, [Options.IntraOp] 1 makes full batches half as
-// quick again, as operations do not divide themselves then. A program that runs one row at a time may set XLA_FLAGS to
-// "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000" in its environment, which XLA reads once in a process: loops with few weights are
-// then compiled whole, not step by step, and take three quarters of the time. It is not for small models' batches, whose loops take many times as long so.
+// Two loops that run side by side take two cores: where a program runs one batch at a time, and has
+// no more cores than that, [Options.IntraOp] 1 makes full batches half as quick again, as
+// operations do not divide themselves then. A program that runs one row at a time may set XLA_FLAGS
+// to "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000" in its
+// environment, which XLA reads once in a process: loops with few weights are then compiled whole,
+// not step by step, and take three quarters of the time. It is not for small models' batches, whose
+// loops take many times as long so.
 //
-// Answers agree up to rounding. What TensorFlow reports at run time about the values themselves, XLA does not see: a division of whole numbers by zero is no
-// error there, and an index beyond the end of a table takes the table's last row. Of the latter the session is wary: where what is compiled looks
-// something up by index, values below or above all that went through uncompiled runs before are not given to XLA.
+// Answers agree up to rounding. What TensorFlow reports at run time about the values themselves,
+// XLA does not see: a division of whole numbers by zero is no error there, and an index beyond the
+// end of a table takes the table's last row. Of the latter the session is wary: where what is
+// compiled looks something up by index, values below or above all that went through uncompiled runs
+// before are not given to XLA.
 type XLA string
 
 const (
 	// XLAOff compiles nothing; "" is the same.
 	XLAOff XLA = "off"
-	// XLAOn compiles every shape when it comes for the first time, up to [Options.XLAShapes] of them.
+	// XLAOn compiles every shape when it comes for the first time, up to [Options.XLAShapes] of
+	// them.
 	XLAOn XLA = "on"
-	// XLAAuto compiles a shape that has come a few times, runs the data's own batches both ways by turns, and stays with the quicker one. It spends
-	// a second and a quarter of the running time on compiling at most. Which of two roundings an answer has depends on the measurement.
+	// XLAAuto compiles a shape that has come a few times, runs the data's own batches both ways by
+	// turns, and stays with the quicker one. It spends a second and a quarter of the running time
+	// on compiling at most. Which of two roundings an answer has depends on the measurement.
 	XLAAuto XLA = "auto"
 )
 
 // enabled reports whether anything is to be compiled.
 func (x XLA) enabled() bool { return x != "" && x != XLAOff }
 
-// DefaultXLAShapes is how many shapes are compiled at most unless told otherwise. The code of one takes about a megabyte.
+// DefaultXLAShapes is how many shapes are compiled at most unless told otherwise. The code of one
+// takes about a megabyte.
 const DefaultXLAShapes = 64
 
 // XLAReport says what XLA did for a session.
@@ -51,7 +61,8 @@ type XLAReport struct {
 	CompileTime time.Duration
 	// Runs were compiled ones, and PlainRuns were not, of signatures that may be compiled.
 	Runs, PlainRuns int64
-	// Fallback says why a signature is not compiled: a *[savedmodel.CompileError], or an *[Error] of XLA's. nil where all are.
+	// Fallback says why a signature is not compiled: a *[savedmodel.CompileError], or an *[Error]
+	// of XLA's. nil where all are.
 	Fallback error
 }
 
@@ -112,7 +123,8 @@ func (x *xlaState) fallback(reason error) {
 	}
 }
 
-// compiler chooses, for each run of a Function, between the program as it is and the one that XLA compiles.
+// compiler chooses, for each run of a Function, between the program as it is and the one that XLA
+// compiles.
 type compiler struct {
 	*signatureXLA
 	program program
@@ -159,7 +171,8 @@ var lookupOps = []string{
 	"ScatterNd", "TensorScatterAdd", "TensorScatterUpdate",
 }
 
-// newCompiler prepares the compiled twin of f, whose heads are given. It returns nil where XLA is off, or cannot compile the signature.
+// newCompiler prepares the compiled twin of f, whose heads are given. It returns nil where XLA is
+// off, or cannot compile the signature.
 func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*compiler, error) {
 	s := f.session
 	if s.xla == nil {
@@ -276,7 +289,8 @@ func (c *compiler) run(ctx context.Context, l loaded, cc *compiledCall) ([]tenso
 	return out, err
 }
 
-// untry lets another run try what this one could not: it was interrupted, or its values are at fault.
+// untry lets another run try what this one could not: it was interrupted, or its values are at
+// fault.
 func (c *signatureXLA) untry(cc *compiledCall) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -326,9 +340,11 @@ func (c *signatureXLA) choose(cc *compiledCall) (compiled, first bool) {
 const maxShapeStates = 1 << 14
 
 const (
-	// autoAfter is how many uncompiled runs of a shape auto waits for: the first of a session is no measure.
+	// autoAfter is how many uncompiled runs of a shape auto waits for: the first of a session is no
+	// measure.
 	autoAfter = 3
-	// autoRuns is how many runs of a shape auto measures each way, by turns: what else the machine does, another batch above all, is then the same for both.
+	// autoRuns is how many runs of a shape auto measures each way, by turns: what else the machine
+	// does, another batch above all, is then the same for both.
 	autoRuns = 3
 	// autoBudget and autoShare bound the time that auto spends on compiling.
 	autoBudget = time.Second
@@ -428,7 +444,8 @@ func (x *xlaState) count(f func(*XLAReport)) {
 	f(&x.report)
 }
 
-// fewLengths rounds a length up so that there are at most four in each doubling: a quarter of padding at most, for as many shapes to compile.
+// fewLengths rounds a length up so that there are at most four in each doubling: a quarter of
+// padding at most, for as many shapes to compile.
 func fewLengths(n int64) int64 {
 	step := int64(8)
 	for step*8 <= n {

@@ -37,7 +37,8 @@ func loadXLADir(t *testing.T, dir string, o Options) (*Session, *Function) {
 	return s, f
 }
 
-// runIDs runs one row of ids through a model with one input and one output, and returns the output's first value.
+// runIDs runs one row of ids through a model with one input and one output, and returns the
+// output's first value.
 func runIDs(t *testing.T, f *Function, ids ...float32) (float32, error) {
 	t.Helper()
 	x, err := tensor.FromSlice(ids, 1, int64(len(ids)))
@@ -59,7 +60,8 @@ func runIDs(t *testing.T, f *Function, ids ...float32) (float32, error) {
 	return values[0], nil
 }
 
-// Compiled answers must be those of the plain run, from both forms of export, and an id beyond the table an error as it is without XLA.
+// Compiled answers must be those of the plain run, from both forms of export, and an id beyond the
+// table an error as it is without XLA.
 func TestXLAOn(t *testing.T) {
 	for _, model := range []string{"k2_cnn1d", "k3_cnn1d"} {
 		_, plain := loadXLA(t, model, Options{})
@@ -89,8 +91,9 @@ func TestXLAOn(t *testing.T) {
 	}
 }
 
-// Loops that are compiled for one length serve those up to the next, and answer as they do uncompiled, by sequences too: XLA does not always say how long
-// these are. Lookups are not compiled with them.
+// Loops that are compiled for one length serve those up to the next, and answer as they do
+// uncompiled, by sequences too: XLA does not always say how long these are. Lookups are not
+// compiled with them.
 func TestXLALengths(t *testing.T) {
 	for _, model := range []string{
 		"testdata/sequences", "../testdata/models/k3_seed/model", "../testdata/models/k2_stacked/model", "../testdata/models/k3_masked/model", "../testdata/models/k2_gru/model",
@@ -116,7 +119,8 @@ func TestXLALengths(t *testing.T) {
 		if err == nil || wantErr == nil || err.Error() != wantErr.Error() {
 			t.Errorf("%s: an id beyond the table: %v, want %v", model, err, wantErr)
 		}
-		// Up to 2, 3, 4, 6, 8 and 12; what is longer is one shape too many. Where ids and masks alone are padded, all that are shorter than 256 are one.
+		// Up to 2, 3, 4, 6, 8 and 12; what is longer is one shape too many. Where ids and masks
+		// alone are padded, all that are shorter than 256 are one.
 		want := XLAReport{Shapes: 6, Runs: 12, PlainRuns: 3}
 		if strings.Contains(model, "seed") || strings.Contains(model, "gru") || strings.Contains(model, "masked") {
 			want = XLAReport{Shapes: 1, Runs: 15}
@@ -127,7 +131,8 @@ func TestXLALengths(t *testing.T) {
 	}
 }
 
-// Where loops are compiled one by one, all answers are what Python's TensorFlow gave, and no plain run makes up for a failure.
+// Where loops are compiled one by one, all answers are what Python's TensorFlow gave, and no plain
+// run makes up for a failure.
 func TestXLALoops(t *testing.T) {
 	for _, test := range []struct {
 		model     string
@@ -173,7 +178,8 @@ func TestXLAAuto(t *testing.T) {
 	}
 }
 
-// Where XLA cannot compile a signature, the reason is told once, before or at the first run, and the answers are there all the same.
+// Where XLA cannot compile a signature, the reason is told once, before or at the first run, and
+// the answers are there all the same.
 func TestXLAFallback(t *testing.T) {
 	for _, test := range []struct{ model, reason string }{
 		{"mod_strings", "XLA has no strings"},
@@ -248,7 +254,8 @@ func nest(flat string, dims []int64) string {
 	return values[0]
 }
 
-// Where answers do not depend on padding, rows of many lengths come in few shapes, and answer as they do one by one.
+// Where answers do not depend on padding, rows of many lengths come in few shapes, and answer as
+// they do one by one.
 func TestXLAFewLengths(t *testing.T) {
 	var rows strings.Builder
 	for n := 1; n <= 60; n++ {

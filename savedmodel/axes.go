@@ -12,10 +12,12 @@ import (
 type Axis struct {
 	Input string // the signature's name for the input
 	Dim   int    // which of its dimensions
-	Name  string // "batch", "time", "height", "width", "depth", "channels", or "axis2" where nothing tells
+	// "batch", "time", "height", "width", "depth", "channels", or "axis2" where nothing tells
+	Name string
 }
 
-// Sizes puts numbers in for axes: for all that bear a name, or for all dimensions of one input, which goes first.
+// Sizes puts numbers in for axes: for all that bear a name, or for all dimensions of one input,
+// which goes first.
 type Sizes struct {
 	Axes   map[string]int64   // "batch": 64
 	Inputs map[string][]int64 // "x": {64, 120}; Unknown leaves a dimension open
@@ -33,8 +35,8 @@ func (e *SizeError) Error() string {
 	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
-// Axes names the open dimensions of a signature's inputs, in the order of the inputs' names. What an axis is follows from the rank
-// and from the layer that takes the input.
+// Axes names the open dimensions of a signature's inputs, in the order of the inputs' names. What
+// an axis is follows from the rank and from the layer that takes the input.
 func (mg *MetaGraph) Axes(s *Signature) []Axis {
 	takers := mg.inputTakers(s)
 	var axes []Axis
@@ -49,7 +51,8 @@ func (mg *MetaGraph) Axes(s *Signature) []Axis {
 	return axes
 }
 
-// inputTakers returns the class of the layer that takes each input, as far as the layer table knows.
+// inputTakers returns the class of the layer that takes each input, as far as the layer table
+// knows.
 func (mg *MetaGraph) inputTakers(s *Signature) map[string]string {
 	takers := map[string]string{}
 	table, err := mg.Layers()
@@ -99,8 +102,8 @@ func axisName(rank, i int, class string) string {
 	return "axis" + strconv.Itoa(i)
 }
 
-// Put returns the shapes of the signature's inputs with sizes put in. A *[SizeError] says that a name or an input does not exist, or that
-// a fixed dimension is to become another.
+// Put returns the shapes of the signature's inputs with sizes put in. A *[SizeError] says that a
+// name or an input does not exist, or that a fixed dimension is to become another.
 func (mg *MetaGraph) Put(s *Signature, sizes Sizes) (map[string]tensor.Shape, error) {
 	axes := mg.Axes(s)
 	bad := func(format string, args ...any) error {
@@ -159,8 +162,9 @@ type LayerAt struct {
 	Exact  bool        // false: some size is still open, and Bytes counts the rest
 }
 
-// At returns the table's rows with sizes put in for the open dimensions of the inputs: shapes as [MetaGraph.Put] returns them. The
-// shapes of layers whose rule is not known follow their inputs' open dimensions where these can be told.
+// At returns the table's rows with sizes put in for the open dimensions of the inputs: shapes as
+// [MetaGraph.Put] returns them. The shapes of layers whose rule is not known follow their inputs'
+// open dimensions where these can be told.
 func (t *LayerTable) At(inputs map[string]tensor.Shape) []LayerAt {
 	byLayer, _ := t.run(inputs)
 	rows := make([]LayerAt, 0, len(t.Layers))
@@ -199,7 +203,8 @@ func (t *LayerTable) run(inputs map[string]tensor.Shape) (map[*Layer]*LayerAt, m
 	return byLayer, env
 }
 
-// tensorKey identifies a tensor between layers: a [ref] of the function, or an [inbound] of a config.
+// tensorKey identifies a tensor between layers: a [ref] of the function, or an [inbound] of a
+// config.
 type tensorKey any
 
 // step is one call of a layer in the order in which a model can be computed.
@@ -230,7 +235,8 @@ func (s *step) dtype(i int) tensor.DType {
 	return tensor.Float32
 }
 
-// run computes the outputs' shapes from those of the inputs in env, and puts them there. static has the shapes with open dimensions.
+// run computes the outputs' shapes from those of the inputs in env, and puts them there. static has
+// the shapes with open dimensions.
 func (s *step) run(inputs map[string]tensor.Shape, env, static map[tensorKey]tensor.Shape) []tensor.Shape {
 	now := slices.Clone(s.shapes)
 	switch {
@@ -264,7 +270,8 @@ func (s *step) run(inputs map[string]tensor.Shape, env, static map[tensorKey]ten
 	return now
 }
 
-// compute returns the outputs' shapes: known sizes stand, open ones follow by the class's rule or else from the inputs' open ones.
+// compute returns the outputs' shapes: known sizes stand, open ones follow by the class's rule or
+// else from the inputs' open ones.
 func (s *step) compute(before, after []tensor.Shape) []tensor.Shape {
 	out, ok := inferShape(s.class, s.config, after, 0)
 	if !ok && s.eval != nil {
@@ -281,8 +288,9 @@ func (s *step) compute(before, after []tensor.Shape) []tensor.Shape {
 	return now
 }
 
-// carry fills the open sizes of a shape from the inputs: the first axis from a first axis, others from an open axis in the same place of an input of the
-// same rank, or from the only other open axis there is.
+// carry fills the open sizes of a shape from the inputs: the first axis from a first axis, others
+// from an open axis in the same place of an input of the same rank, or from the only other open
+// axis there is.
 func carry(shape tensor.Shape, before, after []tensor.Shape) tensor.Shape {
 	if !shape.Ranked() || shape.FullyKnown() {
 		return shape

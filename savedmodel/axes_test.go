@@ -33,7 +33,8 @@ func (c modelCase) examples(t *testing.T) (out exampleShapes) {
 	return out
 }
 
-// TestAtGivesTheShapesOfRuns puts the sizes of each recorded run into the layer table: what came out of the model must be among what the layers give.
+// TestAtGivesTheShapesOfRuns puts the sizes of each recorded run into the layer table: what came
+// out of the model must be among what the layers give.
 func TestAtGivesTheShapesOfRuns(t *testing.T) {
 	t.Parallel()
 	runs, outputs, right := 0, 0, 0

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkDescribe reads the tutorial's model from its files to all that is known of it, as `tfrun shapes` does.
+// BenchmarkDescribe reads the tutorial's model from its files to all that is known of it, as `tfrun
+// shapes` does.
 func BenchmarkDescribe(b *testing.B) {
 	for _, form := range []string{"k2", "k3"} {
 		dir := filepath.Join("..", "testdata", "models", "full_seed", form, "model")

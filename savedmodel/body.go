@@ -6,7 +6,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxUnwrap bounds how many functions that only call another are stepped through: a hostile library may call in a circle.
+// maxUnwrap bounds how many functions that only call another are stepped through: a hostile library
+// may call in a circle.
 const maxUnwrap = 100
 
 // body is the function that does a signature's work, without the wrappers around it.
@@ -20,12 +21,14 @@ type body struct {
 	// inputs gives the signature's name for each argument that is fed, by the argument's place.
 	inputs  map[int]string
 	usersOf func() map[*node][]*node
-	// call is the node of the main graph that calls the function; results maps its outputs to the function's results, -1 where they cannot be told.
+	// call is the node of the main graph that calls the function; results maps its outputs to the
+	// function's results, -1 where they cannot be told.
 	call    string
 	results []int
 }
 
-// variable is a variable of the model, as the object graph or the main graph's VarHandleOp names it.
+// variable is a variable of the model, as the object graph or the main graph's VarHandleOp names
+// it.
 type variable struct {
 	id        int // in the object graph, or -1
 	name      string
@@ -43,13 +46,15 @@ func (v *variable) size() int64 {
 // bytes returns what the values weigh in memory.
 func (v *variable) bytes() int64 { return v.size() * int64(v.dtype.Size()) }
 
-// feed is what a caller gives to an argument: a node of the main graph, an object of the object graph, or neither.
+// feed is what a caller gives to an argument: a node of the main graph, an object of the object
+// graph, or neither.
 type feed struct {
 	node   string
 	object int // -1: none
 }
 
-// body finds the function behind a signature; nil when the signature's outputs are made by the main graph itself, as in TensorFlow 1.
+// body finds the function behind a signature; nil when the signature's outputs are made by the main
+// graph itself, as in TensorFlow 1.
 func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 	if sig == nil {
 		return nil, nil
@@ -127,8 +132,9 @@ func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
 	return nil, nil
 }
 
-// unwrap steps into the only call of a function that does nothing else, carrying along what feeds the arguments, and which result becomes which.
-// The function is nil when no work is found within maxUnwrap calls.
+// unwrap steps into the only call of a function that does nothing else, carrying along what feeds
+// the arguments, and which result becomes which. The function is nil when no work is found within
+// maxUnwrap calls.
 func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int, error) {
 	results := make([]int, len(f.rets))
 	for i := range results {
@@ -224,7 +230,8 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 	return nil
 }
 
-// source follows a tensor back through identities that only pass the function's results on. In a damaged graph they may go round in a circle.
+// source follows a tensor back through identities that only pass the function's results on. In a
+// damaged graph they may go round in a circle.
 func (f *function) source(r ref) ref {
 	for range f.nodes {
 		if r.node == nil || r.node.op != "Identity" || len(r.node.parts) != 1 || len(r.node.inputs) == 0 {

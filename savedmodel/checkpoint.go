@@ -13,31 +13,36 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxIndex bounds the size of variables.index. An entry takes some 50 bytes, so this is room for tens of millions of variables.
+// maxIndex bounds the size of variables.index. An entry takes some 50 bytes, so this is room for
+// tens of millions of variables.
 const maxIndex = 1 << 30
 
-// objectGraphKey is the entry with the serialized TrackableObjectGraph, which gives the variables' names (OBJECT_GRAPH_PROTO_KEY).
+// objectGraphKey is the entry with the serialized TrackableObjectGraph, which gives the variables'
+// names (OBJECT_GRAPH_PROTO_KEY).
 const objectGraphKey = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 // Checkpoint is the index of a model's variables: a tensor bundle ("checkpoint v2").
 type Checkpoint struct {
-	Prefix  string // ".../variables/variables": files are this and ".index" or ".data-00000-of-00001"
-	Shards  int    // the number of data files
+	// ".../variables/variables": files are this and ".index" or ".data-00000-of-00001"
+	Prefix  string
+	Shards  int // the number of data files
 	Tensors []*CheckpointTensor
 	byKey   map[string]*CheckpointTensor
 }
 
 // CheckpointTensor is one entry of a checkpoint.
 type CheckpointTensor struct {
-	Key   string // as the restore op names it
-	Name  string // the variable's own name where the checkpoint gives it, else the key without its ending
+	Key string // as the restore op names it
+	// the variable's own name where the checkpoint gives it, else the key without its ending
+	Name  string
 	DType tensor.DType
 	Shape tensor.Shape
 
 	Shard  int
 	Offset int64 // in the shard's file
 	Size   int64 // in bytes, as stored
-	// Slices are the parts of a partitioned variable, each an entry with its own place; nil for a tensor in one piece.
+	// Slices are the parts of a partitioned variable, each an entry with its own place; nil for a
+	// tensor in one piece.
 	Slices []*CheckpointSlice
 
 	crc uint32
@@ -49,13 +54,15 @@ type CheckpointSlice struct {
 	Entry         *CheckpointTensor
 }
 
-// Internal reports whether the entry is the checkpoint's own bookkeeping, not a variable of the model.
+// Internal reports whether the entry is the checkpoint's own bookkeeping, not a variable of the
+// model.
 func (t *CheckpointTensor) Internal() bool {
 	return t.Key == objectGraphKey || strings.HasSuffix(t.Key, "/.OPTIMIZER_SLOT") || t.Key == "save_counter/.ATTRIBUTES/VARIABLE_VALUE"
 }
 
-// Checkpoint reads variables/variables.index. A model that has no such file gives a *[FileError] that wraps [fs.ErrNotExist].
-// The values stay on disk: see [Checkpoint.Stats] and [Checkpoint.Read].
+// Checkpoint reads variables/variables.index. A model that has no such file gives a *[FileError]
+// that wraps [fs.ErrNotExist]. The values stay on disk: see [Checkpoint.Stats] and
+// [Checkpoint.Read].
 func (m *Model) Checkpoint() (*Checkpoint, error) {
 	prefix := filepath.Join(m.Dir, dirVariables, dirVariables)
 	path := prefix + ".index"
@@ -211,8 +218,8 @@ func (c *Checkpoint) CheckShards() error {
 	return nil
 }
 
-// nameVariables gives the entries the names that the checkpoint's object graph has for them. Without one (TensorFlow 1) keys are names.
-// A damaged one leaves the keys.
+// nameVariables gives the entries the names that the checkpoint's object graph has for them.
+// Without one (TensorFlow 1) keys are names. A damaged one leaves the keys.
 func (c *Checkpoint) nameVariables() {
 	t := c.byKey[objectGraphKey]
 	if t == nil || t.Size > maxMetadata {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// kerasClasses lists the classes of Keras' layers, whose names in snake case are the layers' default names.
+// kerasClasses lists the classes of Keras' layers, whose names in snake case are the layers'
+// default names.
 var kerasClasses = strings.Fields(`
 	Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D
 	AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
@@ -31,7 +32,8 @@ var classByDefault = func() map[string]string {
 	return classes
 }()
 
-// classOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default name.
+// classOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default
+// name.
 func classOfName(name string) (class string, ok bool) {
 	for _, b := range bases(name) {
 		if class, ok = classByDefault[b]; ok {
@@ -43,8 +45,10 @@ func classOfName(name string) (class string, ok bool) {
 
 // traits is what the graph shows of a layer's call.
 type traits struct {
-	ops     map[string]bool // op types
-	text    string          // the nodes that do work, each " name:op" below the layer's scope, without numbers at their ends
+	ops map[string]bool // op types
+	// the nodes that do work, each " name:op" below the layer's scope, without numbers at their
+	// ends
+	text    string
 	direct  int             // nodes that do work and stand in no scope within the layer's
 	scopes  map[string]bool // the scopes directly within the layer's, without numbers
 	weights map[string]int  // ranks of the variables, by the last component of their paths
@@ -59,8 +63,8 @@ type traits struct {
 	multiple bool
 }
 
-// classify returns a layer's class as its operations, variables and name suggest it. sure is false when several classes would look alike
-// or the class is the user's own.
+// classify returns a layer's class as its operations, variables and name suggest it. sure is false
+// when several classes would look alike or the class is the user's own.
 func classify(s *scope, c *call, name string, vars []*variable) (class string, sure bool) {
 	t := newTraits(s, c, name, vars)
 	byName, known := classOfName(name)
@@ -82,7 +86,8 @@ func classify(s *scope, c *call, name string, vars []*variable) (class string, s
 	return candidates[0], len(candidates) == 1
 }
 
-// isDefaultName reports whether a name is a class's default name with at most one number: Keras would not make "dense_1_1".
+// isDefaultName reports whether a name is a class's default name with at most one number: Keras
+// would not make "dense_1_1".
 func isDefaultName(name string) bool {
 	_, whole := classByDefault[name]
 	_, base := classByDefault[defaultBase(name)]
@@ -145,7 +150,8 @@ func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	return t
 }
 
-// grows reports whether each size of a call's output is a multiple of the input's, as far as they are known.
+// grows reports whether each size of a call's output is a multiple of the input's, as far as they
+// are known.
 func (s *scope) grows(c *call) bool {
 	if len(c.ins) == 0 || len(c.shapes) == 0 {
 		return false
@@ -202,7 +208,8 @@ func anyPrefix(set map[string]bool, prefix string) bool {
 	return false
 }
 
-// weighted returns the classes that a layer with such variables may be; nil when it has none, empty when it is of no class of Keras.
+// weighted returns the classes that a layer with such variables may be; nil when it has none, empty
+// when it is of no class of Keras.
 func (t *traits) weighted() []string {
 	if len(t.weights) == 0 {
 		return nil
@@ -276,7 +283,8 @@ func (t *traits) compound() []string {
 // loops reports whether the layer's work is a loop over time, with the cell in the loop's body.
 func (t *traits) loops() bool { return t.ops["While"] || t.ops["StatelessWhile"] }
 
-// isTimeDistributed recognizes the wrapper: it maps the layer over the time axis by a vectorized loop body, or step by step.
+// isTimeDistributed recognizes the wrapper: it maps the layer over the time axis by a vectorized
+// loop body, or step by step.
 func (t *traits) isTimeDistributed() bool {
 	if t.scopes["loop_body"] {
 		return true
@@ -302,8 +310,8 @@ func (t *traits) nestedModel() bool {
 	return false
 }
 
-// modelClass tells the kinds of nested models: the variables of a Sequential's layers have its name in their paths, those of a Functional's, which were
-// made before the model was, do not.
+// modelClass tells the kinds of nested models: the variables of a Sequential's layers have its name
+// in their paths, those of a Functional's, which were made before the model was, do not.
 func (t *traits) modelClass() []string {
 	if t.parts[defaultBase(t.name)] || t.parts[t.name] {
 		return []string{"Sequential", camelCase(defaultBase(t.name)), "Functional"}
@@ -370,7 +378,8 @@ func (t *traits) weightless() []string {
 	return nil
 }
 
-// isSeed reports whether a variable is the state of a random number generator, which Keras does not count among the weights.
+// isSeed reports whether a variable is the state of a random number generator, which Keras does not
+// count among the weights.
 func isSeed(v *variable) bool {
 	last := v.name[strings.LastIndexByte(v.name, '/')+1:]
 	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state"

@@ -25,7 +25,8 @@ func (e *CompileError) Error() string {
 	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
-// Operations lists the types of the operations that a signature reaches, those in the functions that it calls included, in alphabetical order.
+// Operations lists the types of the operations that a signature reaches, those in the functions
+// that it calls included, in alphabetical order.
 func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
 	g, err := mg.graph()
 	if err != nil {
@@ -38,11 +39,13 @@ func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
 	return slices.Sorted(maps.Keys(p.ops)), nil
 }
 
-// silentInXLA are operations whose errors XLA leaves out: it compiles them to nothing, or to their input (tf2xla/kernels/no_op.cc, identity_op.cc).
+// silentInXLA are operations whose errors XLA leaves out: it compiles them to nothing, or to their
+// input (tf2xla/kernels/no_op.cc, identity_op.cc).
 var silentInXLA = []string{"Assert", "CheckNumerics", "CheckNumericsV2"}
 
-// CheckCompile looks for what keeps a signature from being compiled by XLA, or from giving the same answers then. It returns a *CompileError, or
-// the error of a damaged file. nil is no promise: XLA itself may refuse an operation, or a shape that depends on values, at the first run.
+// CheckCompile looks for what keeps a signature from being compiled by XLA, or from giving the same
+// answers then. It returns a *CompileError, or the error of a damaged file. nil is no promise: XLA
+// itself may refuse an operation, or a shape that depends on values, at the first run.
 func (mg *MetaGraph) CheckCompile(s *Signature) error {
 	refuse := func(format string, args ...any) error {
 		return &CompileError{Signature: s.Name, Msg: fmt.Sprintf(format, args...)}
@@ -89,13 +92,16 @@ func (mg *MetaGraph) CheckCompile(s *Signature) error {
 // compiledScope is where the twins stand in the graph.
 const compiledScope = "tfrun_xla/"
 
-// CompiledTensor names the tensor of a signature's compiled twin that stands for one of its outputs; see [Reduction].
+// CompiledTensor names the tensor of a signature's compiled twin that stands for one of its
+// outputs; see [Reduction].
 func CompiledTensor(output string) string { return compiledScope + output }
 
-// mustCompile is the attribute by which TensorFlow's XLA devices know a call, and the function that it calls (tf2xla/tf2xla_defs.h).
+// mustCompile is the attribute by which TensorFlow's XLA devices know a call, and the function that
+// it calls (tf2xla/tf2xla_defs.h).
 const mustCompile = "_XlaMustCompile"
 
-// call returns the node that a tensor of the main graph comes from when it calls a function of the library; nil when it does not.
+// call returns the node that a tensor of the main graph comes from when it calls a function of the
+// library; nil when it does not.
 func (g *graphIndex) call(tensor string) (*nodepb.NodeDef, error) {
 	node := &nodepb.NodeDef{}
 	if err := proto.Unmarshal(g.nodes[nodeOf(tensor)], node); err != nil {
@@ -107,8 +113,9 @@ func (g *graphIndex) call(tensor string) (*nodepb.NodeDef, error) {
 	return node, nil
 }
 
-// addTwins adds copies of the calls that a signature's outputs come from, and of the functions that they call, with marks for XLA. The functions that those
-// call in turn are shared. Where the signature has loops that do not wait for each other, each of them is marked, else the whole.
+// addTwins adds copies of the calls that a signature's outputs come from, and of the functions that
+// they call, with marks for XLA. The functions that those call in turn are shared. Where the
+// signature has loops that do not wait for each other, each of them is marked, else the whole.
 func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
 	for _, output := range s.tensorNames(s.Outputs) {
@@ -153,9 +160,11 @@ func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 
 // Compilation says what XLA compiles of a signature.
 type Compilation struct {
-	// Ops are the types of the operations that are compiled, in alphabetical order, but for lookups of numbers that were found to be within the table.
+	// Ops are the types of the operations that are compiled, in alphabetical order, but for lookups
+	// of numbers that were found to be within the table.
 	Ops []string
-	// Lengths says that what is compiled for one size of an axis that is open, and not the first, serves all that have the same [Compilation.Size].
+	// Lengths says that what is compiled for one size of an axis that is open, and not the first,
+	// serves all that have the same [Compilation.Size].
 	Lengths bool
 	// Loops is how many loops are compiled by themselves; 0 where the signature is compiled as one.
 	Loops int
@@ -163,8 +172,8 @@ type Compilation struct {
 	wide bool
 }
 
-// Compilation says what of a signature is compiled in the twin that [MetaGraph.Reduced] makes of it, by the same choices. Only signatures that
-// [MetaGraph.CheckCompile] lets through have one.
+// Compilation says what of a signature is compiled in the twin that [MetaGraph.Reduced] makes of
+// it, by the same choices. Only signatures that [MetaGraph.CheckCompile] lets through have one.
 func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error) {
 	mg, err := mg.reducedBy(r)
 	if err != nil {

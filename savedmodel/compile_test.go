@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The twin stands beside the call as it is, and calls a function of its own. That it gives the same answers is tested in runner.
+// The twin stands beside the call as it is, and calls a function of its own. That it gives the same
+// answers is tested in runner.
 func TestReducedCompiled(t *testing.T) {
 	t.Parallel()
 	m, err := Open("../testdata/models/k2_gru/model")

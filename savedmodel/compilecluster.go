@@ -25,18 +25,21 @@ var sizeOps = opSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"}
 // looksAtShape reports whether a node gives numbers that its input's shape alone says.
 func looksAtShape(n *node) bool { return n.op == "Shape" || n.op == "Size" || n.op == "Rank" }
 
-// moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with it.
+// moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with
+// it.
 var moveOps = opSets(map[bool]string{true: "Identity Transpose ReverseV2 ExpandDims"})
 
-// turnsNumbers reports whether a node turns whole numbers round. That is quick anywhere, and left to TensorFlow: what is compiled for both directions of a
-// sequence is the same then, and compiled once.
+// turnsNumbers reports whether a node turns whole numbers round. That is quick anywhere, and left
+// to TensorFlow: what is compiled for both directions of a sequence is the same then, and compiled
+// once.
 func turnsNumbers(n *node) bool {
 	t := newDType(n.def.GetAttr()["T"].GetType())
 	return n.op == "ReverseV2" && (t == tensor.Int32 || t == tensor.Int64)
 }
 
-// movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is compiled with the loop. Of two transpositions the second is
-// that of the loop that comes next, for which the batch shall come first.
+// movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is
+// compiled with the loop. Of two transpositions the second is that of the loop that comes next, for
+// which the batch shall come first.
 func movesOn(u, n *node) bool {
 	switch u.op {
 	case "Identity", "ReverseV2":
@@ -50,8 +53,8 @@ func movesOn(u, n *node) bool {
 // listOps make or read lists of tensors, which XLA takes from nobody and gives to nobody.
 var listOps = opSets(map[bool]string{true: "TensorListFromTensor TensorListReserve TensorListStack TensorListGetItem"})
 
-// shapeOnly reports whether a node's value depends on the shapes of tensors alone: a copy of it costs nothing, and is a constant to XLA, which compiles
-// each shape by itself.
+// shapeOnly reports whether a node's value depends on the shapes of tensors alone: a copy of it
+// costs nothing, and is a constant to XLA, which compiles each shape by itself.
 func (b *loopBody) shapeOnly(n *node) bool {
 	if known, ok := b.byShape[n]; ok {
 		return known
@@ -70,20 +73,24 @@ func isVariant(t typespb.DataType) bool {
 
 // loopCluster is what is compiled with one loop.
 type loopCluster struct {
-	b      *loopBody
-	loop   *node
-	nodes  map[*node]bool     // of the body; copies of those that the loop is made from, where others take them too
-	after  map[*node]bool     // those of nodes that take the loop's results, and the loop: they are gone from the body
-	shapes map[*node]bool     // copies of what depends on shapes alone
-	inputs []ref              // what comes from outside
-	sized  map[ref]ref        // what is looked at for its shape alone → one of inputs that has the same
-	open   map[ref][]int      // axes of these whose sizes are values
-	types  []typespb.DataType // of inputs
-	outs   []ref              // what others take
-	name   string             // of the node that calls it
+	b    *loopBody
+	loop *node
+	// of the body; copies of those that the loop is made from, where others take them too
+	nodes map[*node]bool
+	// those of nodes that take the loop's results, and the loop: they are gone from the body
+	after  map[*node]bool
+	shapes map[*node]bool // copies of what depends on shapes alone
+	inputs []ref          // what comes from outside
+	// what is looked at for its shape alone → one of inputs that has the same
+	sized map[ref]ref
+	open  map[ref][]int      // axes of these whose sizes are values
+	types []typespb.DataType // of inputs
+	outs  []ref              // what others take
+	name  string             // of the node that calls it
 }
 
-// grow collects the cluster. taken are the nodes of the clusters before it. It reports false for what cannot be taken out.
+// grow collects the cluster. taken are the nodes of the clusters before it. It reports false for
+// what cannot be taken out.
 func (c *loopCluster) grow(taken map[*node]bool) bool {
 	var todo []*node
 	add := func(n *node, after bool) {
@@ -133,13 +140,15 @@ func takesList(u, n *node) bool {
 // maxUsers bounds the search for neighbours that are compiled with a loop.
 const maxUsers = 64
 
-// allUsersIn reports whether nothing but the cluster takes what p makes, or looks at its shape, or at a single step.
+// allUsersIn reports whether nothing but the cluster takes what p makes, or looks at its shape, or
+// at a single step.
 func (c *loopCluster) allUsersIn(p *node) bool {
 	users := c.b.users[p]
 	return !c.b.results[p] && len(users) <= maxUsers && !slices.ContainsFunc(users, func(u *node) bool { return !c.nodes[u] && !sizeOps[u.op] && !takesStep(u) })
 }
 
-// allFromHere reports whether u takes results of the loop, and nothing else but what depends on shapes.
+// allFromHere reports whether u takes results of the loop, and nothing else but what depends on
+// shapes.
 func (c *loopCluster) allFromHere(u *node) bool {
 	return len(u.inputs) <= maxUsers && !slices.ContainsFunc(u.inputs, func(r ref) bool { return r.node == nil || !c.after[r.node] && !c.b.shapeOnly(r.node) })
 }
@@ -187,7 +196,8 @@ func (c *loopCluster) bind() bool {
 	return true
 }
 
-// likeInput reports whether one of the inputs has the shape of a tensor whatever that is, and notes it.
+// likeInput reports whether one of the inputs has the shape of a tensor whatever that is, and notes
+// it.
 func (c *loopCluster) likeInput(r ref) bool {
 	root := sameShape(r)
 	for _, in := range c.inputs {
@@ -210,7 +220,8 @@ func sameShape(r ref) ref {
 	return r
 }
 
-// inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID where that is not known.
+// inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID
+// where that is not known.
 func inputType(n *node, i int) typespb.DataType {
 	attr := n.def.GetAttr()
 	list := func(name string) typespb.DataType {
@@ -234,7 +245,8 @@ func inputType(n *node, i int) typespb.DataType {
 	return typespb.DataType_DT_INVALID
 }
 
-// outputType returns the type of an output of a node that may stand in a cluster; DT_INVALID where that is not known, or XLA cannot give it away.
+// outputType returns the type of an output of a node that may stand in a cluster; DT_INVALID where
+// that is not known, or XLA cannot give it away.
 func outputType(r ref) typespb.DataType {
 	attr := r.node.def.GetAttr()
 	t := typespb.DataType_DT_INVALID

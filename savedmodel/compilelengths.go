@@ -14,15 +14,17 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// XLA compiles for one shape. A loop over the steps of a sequence is the same for all lengths, but for how often it runs, and XLA has tensors for that,
-// whose sizes are bounded, not fixed: the sequence is padded to a size of a few, and its own size goes along as a value. What is behind it is left
-// out of every answer.
+// XLA compiles for one shape. A loop over the steps of a sequence is the same for all lengths, but
+// for how often it runs, and XLA has tensors for that, whose sizes are bounded, not fixed: the
+// sequence is padded to a size of a few, and its own size goes along as a value. What is behind it
+// is left out of every answer.
 
 // LengthsOp is the operation that tells XLA a size by a value.
 const LengthsOp = "XlaSetDynamicDimensionSize"
 
-// sizeBounds are the sizes that one compiled program serves up to: two in each doubling. XLA cannot reshape where an axis is bounded by one. That nothing at all is
-// a bound of its own leaves the error to TensorFlow, which has one for a step of an empty sequence.
+// sizeBounds are the sizes that one compiled program serves up to: two in each doubling. XLA cannot
+// reshape where an axis is bounded by one. That nothing at all is a bound of its own leaves the
+// error to TensorFlow, which has one for a step of an empty sequence.
 var sizeBounds = func() []int32 {
 	bounds := []int32{0}
 	for n := int64(2); n < 1<<30; n *= 2 {
@@ -31,7 +33,8 @@ var sizeBounds = func() []int32 {
 	return append(bounds, 1<<30, 1<<31-1)
 }()
 
-// wideBounds are the same where what is padded is nothing but numbers that are looked up and masks, and no sequence is given away: padding costs next to nothing then.
+// wideBounds are the same where what is padded is nothing but numbers that are looked up and masks,
+// and no sequence is given away: padding costs next to nothing then.
 var wideBounds = append([]int32{0, 256, 4096}, sizeBounds[slices.Index(sizeBounds, 6144):]...)
 
 // boundOf is the least bound that n does not exceed; n itself where it exceeds all.
@@ -42,7 +45,8 @@ func boundOf(bounds []int32, n int64) int64 {
 	return n
 }
 
-// Size is the size of an open axis, other than the batch, for which XLA compiles what serves n, if [Compilation.Lengths] is set. Above 2^31-1 it is n.
+// Size is the size of an open axis, other than the batch, for which XLA compiles what serves n, if
+// [Compilation.Lengths] is set. Above 2^31-1 it is n.
 func (c Compilation) Size(n int64) int64 {
 	switch {
 	case !c.Lengths:
@@ -61,7 +65,8 @@ func (c *loopCluster) bounds() []int32 {
 	return sizeBounds
 }
 
-// wide reports whether what the cluster takes of open sizes is whole numbers and masks alone, and it gives none away.
+// wide reports whether what the cluster takes of open sizes is whole numbers and masks alone, and
+// it gives none away.
 func (c *loopCluster) wide() bool {
 	for i, r := range c.inputs {
 		if t := newDType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 && t != tensor.Bool {
@@ -71,8 +76,9 @@ func (c *loopCluster) wide() bool {
 	return !slices.ContainsFunc(c.outs, c.cut)
 }
 
-// openAxes finds the axes of the cluster's inputs whose sizes may be given to XLA as values: all that are open but the first, which is the batch. It returns
-// nil where there are none, and reports false where there is one that does more than say how often the loop runs.
+// openAxes finds the axes of the cluster's inputs whose sizes may be given to XLA as values: all
+// that are open but the first, which is the batch. It returns nil where there are none, and reports
+// false where there is one that does more than say how often the loop runs.
 func (c *loopCluster) openAxes(s *loopSplitter) (map[ref][]int, bool) {
 	open := map[ref][]int{}
 	for _, r := range c.inputs {
@@ -148,14 +154,15 @@ type inputOf struct {
 	i int
 }
 
-// maxFollowed bounds how far a sequence is followed, and maxTaken how often it is asked who takes one: functions may call each other again and again.
+// maxFollowed bounds how far a sequence is followed, and maxTaken how often it is asked who takes
+// one: functions may call each other again and again.
 const (
 	maxFollowed = 200
 	maxTaken    = 10_000
 )
 
-// onlyLength reports whether an axis of a tensor does nothing but say how many elements a list of tensors has, and whether the tensor is taken by nothing
-// else than what moves it there.
+// onlyLength reports whether an axis of a tensor does nothing but say how many elements a list of
+// tensors has, and whether the tensor is taken by nothing else than what moves it there.
 func (s *loopSplitter) onlyLength(f *function, within func(*node) bool, r ref, axis, depth int) bool {
 	type tensorAxis struct {
 		r    ref
@@ -204,7 +211,8 @@ func (s *loopSplitter) onlyLength(f *function, within func(*node) bool, r ref, a
 	return true
 }
 
-// onlySequence reports whether a sequence that a loop made is only moved, looked at at its first or last step, and given away.
+// onlySequence reports whether a sequence that a loop made is only moved, looked at at its first or
+// last step, and given away.
 func (s *loopSplitter) onlySequence(f *function, within func(*node) bool, r ref) bool {
 	todo := []ref{r}
 	for i := 0; i < len(todo); i++ {
@@ -231,7 +239,8 @@ func (s *loopSplitter) onlySequence(f *function, within func(*node) bool, r ref)
 	return true
 }
 
-// takesStep reports whether a node takes the first step of a sequence, or the last, which there are whatever its length.
+// takesStep reports whether a node takes the first step of a sequence, or the last, which there are
+// whatever its length.
 func takesStep(n *node) bool {
 	begin := ints(n.in(1))
 	return n.op == "StridedSlice" && n.def.GetAttr()["shrink_axis_mask"].GetI()&1 == 1 &&
@@ -345,7 +354,8 @@ type paddedTensor struct {
 	sizes            []string
 }
 
-// bounded adds to a compiled function what tells XLA the sizes of an argument's open axes. It returns the tensor to take in the argument's place.
+// bounded adds to a compiled function what tells XLA the sizes of an argument's open axes. It
+// returns the tensor to take in the argument's place.
 func bounded(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes []int, sizes []string) string {
 	x := arg
 	for i, axis := range axes {
@@ -362,8 +372,9 @@ var int32Attr = typeAttr(typespb.DataType_DT_INT32)
 
 func intAttr(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: i}} }
 
-// cut reports whether an output of the cluster may have a size that is a value. XLA is not to give it away as that: for some operations it leaves the sizes
-// unwritten (seen with TensorFlow 2.21: a transposition whose result lies in memory as its operand does).
+// cut reports whether an output of the cluster may have a size that is a value. XLA is not to give
+// it away as that: for some operations it leaves the sizes unwritten (seen with TensorFlow 2.21: a
+// transposition whose result lies in memory as its operand does).
 func (c *loopCluster) cut(r ref) bool {
 	if from := unmoved(r).node; len(c.open) == 0 || from == nil || isLoop(from) || takesStep(from) {
 		return false
@@ -385,7 +396,8 @@ func openDims(s tensor.Shape) []int {
 
 func (c *loopCluster) cutName(i int) string { return fmt.Sprintf("%s_cut_%d", c.name, i) }
 
-// unbounded adds to a compiled function what gives an output away in the size up to which the program serves, and its own sizes beside it.
+// unbounded adds to a compiled function what gives an output away in the size up to which the
+// program serves, and its own sizes beside it.
 func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, sizes string) {
 	r := c.outs[i]
 	shape, _ := c.b.f.shape(r)

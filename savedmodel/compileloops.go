@@ -15,9 +15,11 @@ import (
 // maxLoops bounds how many loops of one function are compiled by themselves.
 const maxLoops = 64
 
-// loopSplitter makes copies of functions in which loops stand in functions of their own, marked for XLA. What XLA compiles for a CPU runs one operation after
-// the other: the two loops of a bidirectional layer take twice the time of one. TensorFlow's executor runs at the same time what does not wait for each
-// other. So where a signature has such loops, each is compiled by itself, together with what only moves its values, and the rest stays TensorFlow's.
+// loopSplitter makes copies of functions in which loops stand in functions of their own, marked for
+// XLA. What XLA compiles for a CPU runs one operation after the other: the two loops of a
+// bidirectional layer take twice the time of one. TensorFlow's executor runs at the same time what
+// does not wait for each other. So where a signature has such loops, each is compiled by itself,
+// together with what only moves its values, and the rest stays TensorFlow's.
 type loopSplitter struct {
 	mg        *MetaGraph
 	twin      string // the node in whose name the copies are made
@@ -44,8 +46,9 @@ func newLoopSplitter(mg *MetaGraph, twin string, lengths bool) *loopSplitter {
 	}
 }
 
-// split returns the name of a copy of a function whose loops are compiled one by one; "" where that gains nothing, or where they cannot be taken out. It gains
-// where two loops do not wait for each other, and where what is compiled serves many lengths.
+// split returns the name of a copy of a function whose loops are compiled one by one; "" where that
+// gains nothing, or where they cannot be taken out. It gains where two loops do not wait for each
+// other, and where what is compiled serves many lengths.
 func (s *loopSplitter) split(name string, depth int) (string, error) {
 	if copied, ok := s.copies[name]; ok {
 		return copied, nil
@@ -100,7 +103,8 @@ func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*node]string, err
 	return inner, nil
 }
 
-// findLoops finds the nodes of a body that loop. It reports false where there is none, or one of a kind that is not known here.
+// findLoops finds the nodes of a body that loop. It reports false where there is none, or one of a
+// kind that is not known here.
 func (s *loopSplitter) findLoops(b *loopBody) (bool, error) {
 	for _, n := range b.f.nodes {
 		if !b.live[n] {
@@ -237,8 +241,9 @@ func (b *loopBody) parallel() bool {
 	return false
 }
 
-// split makes the copy of the body, and the functions that are marked for XLA. inner are copies of functions that are called, whose loops stay where they are. It
-// reports false where a loop cannot be taken out, and where nothing is gained.
+// split makes the copy of the body, and the functions that are marked for XLA. inner are copies of
+// functions that are called, whose loops stay where they are. It reports false where a loop cannot
+// be taken out, and where nothing is gained.
 func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
 	var clusters []*loopCluster
 	taken := map[*node]bool{}
@@ -386,7 +391,8 @@ func (b *loopBody) order(in string) string {
 	return in
 }
 
-// moved is a node as it stands in the copy of the body. It no longer wishes to stand on the device of another one, which may be gone.
+// moved is a node as it stands in the copy of the body. It no longer wishes to stand on the device
+// of another one, which may be gone.
 func (b *loopBody) moved(n *node) (*nodepb.NodeDef, bool) {
 	def := proto.CloneOf(n.def)
 	def.Input = nil
@@ -411,7 +417,8 @@ func (n *node) orders() []string {
 	return slices.DeleteFunc(slices.Clone(n.def.GetInput()), func(in string) bool { return !strings.HasPrefix(in, "^") })
 }
 
-// sweep leaves out the nodes of a function that nothing depends on any more. It reports false where nodes depend on each other in a circle.
+// sweep leaves out the nodes of a function that nothing depends on any more. It reports false where
+// nodes depend on each other in a circle.
 func sweep(def *functionpb.FunctionDef) bool {
 	nodes := map[string]*nodepb.NodeDef{}
 	for _, n := range def.GetNodeDef() {

@@ -12,7 +12,8 @@ import (
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 )
 
-// compiledFunctions reduces a model and returns the functions that are marked for XLA, and the twin's node.
+// compiledFunctions reduces a model and returns the functions that are marked for XLA, and the
+// twin's node.
 func compiledFunctions(t *testing.T, model string, r Reduction) (marked []*functionpb.FunctionDef, twin *nodepb.NodeDef) {
 	t.Helper()
 	m, err := Open("../testdata/models/" + model + "/model")
@@ -40,8 +41,8 @@ func compiledFunctions(t *testing.T, model string, r Reduction) (marked []*funct
 	return marked, twin
 }
 
-// Loops that do not wait for each other are compiled one by one, wherever they stand, and those that serve many lengths in any case. That the answers are
-// the same is tested in runner.
+// Loops that do not wait for each other are compiled one by one, wherever they stand, and those
+// that serve many lengths in any case. That the answers are the same is tested in runner.
 func TestLoopsOneByOne(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -136,8 +137,8 @@ func TestCompilationSize(t *testing.T) {
 	}
 }
 
-// What only moves values before or after a loop is compiled with it; lists of tensors never leave what is compiled, and a sequence that nobody takes
-// is not given away.
+// What only moves values before or after a loop is compiled with it; lists of tensors never leave
+// what is compiled, and a sequence that nobody takes is not given away.
 func TestLoopsNeighbours(t *testing.T) {
 	t.Parallel()
 	marked, _ := compiledFunctions(t, "k3_seed", Reduction{CPUOnly: true})
@@ -171,7 +172,8 @@ func TestLoopsOnGPU(t *testing.T) {
 	}
 }
 
-// graphFunction builds a function of one float argument "x". A node is written "name = Op(input, …)"; loops carry floats, and lists of tensors.
+// graphFunction builds a function of one float argument "x". A node is written "name = Op(input,
+// …)"; loops carry floats, and lists of tensors.
 func graphFunction(result string, nodes ...string) *function {
 	float := &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_FLOAT}}
 	arg := func(name string) *opdefpb.OpDef_ArgDef {
@@ -217,7 +219,8 @@ func graphFunction(result string, nodes ...string) *function {
 	return f
 }
 
-// splitText splits a function and writes the copy, then what is compiled, a node a line: a call of a program by its name.
+// splitText splits a function and writes the copy, then what is compiled, a node a line: a call of
+// a program by its name.
 func splitText(f *function) (string, bool) {
 	b := newLoopBody(f)
 	for _, n := range f.nodes {

@@ -11,15 +11,17 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// programs knows the functions that are marked for XLA. What XLA compiles is kept by the function's name and the arguments' shapes: two loops that differ in names
-// alone, as the directions of a bidirectional layer do, are compiled once when both are calls of one function.
+// programs knows the functions that are marked for XLA. What XLA compiles is kept by the function's
+// name and the arguments' shapes: two loops that differ in names alone, as the directions of a
+// bidirectional layer do, are compiled once when both are calls of one function.
 type programs struct {
 	mg        *MetaGraph
 	by        map[string]string // function by canonical form
 	canonical map[string]string // of functions of the library, "" while it is sought
 }
 
-// like returns the name of a function that is the same but for names; "" where there is none yet, and f is noted as the first.
+// like returns the name of a function that is the same but for names; "" where there is none yet,
+// and f is noted as the first.
 func (p *programs) like(f *functionpb.FunctionDef) string {
 	form, ok := p.form(f, 0)
 	if !ok {
@@ -32,8 +34,9 @@ func (p *programs) like(f *functionpb.FunctionDef) string {
 	return ""
 }
 
-// form is a digest of all that a function does. Names give way to numbers, in the order in which they are defined, and names of functions to their forms. It
-// reports false for functions that call each other in a circle, and damaged ones.
+// form is a digest of all that a function does. Names give way to numbers, in the order in which
+// they are defined, and names of functions to their forms. It reports false for functions that call
+// each other in a circle, and damaged ones.
 func (p *programs) form(f *functionpb.FunctionDef, depth int) (string, bool) {
 	if depth > maxUnwrap {
 		return "", false

@@ -5,13 +5,16 @@ import (
 	"slices"
 )
 
-// ConcreteFunction is what the object graph says of one traced function: the structure of its arguments and results, and what it captures.
+// ConcreteFunction is what the object graph says of one traced function: the structure of its
+// arguments and results, and what it captures.
 type ConcreteFunction struct {
 	Name string
-	// Inputs and Outputs are the tensors in the order of tf.nest, each with its place in the structure: the arguments begin with
-	// [0] for the positional ones and [1] for those given by name.
+	// Inputs and Outputs are the tensors in the order of tf.nest, each with its place in the
+	// structure: the arguments begin with [0] for the positional ones and [1] for those given by
+	// name.
 	Inputs, Outputs []StructuredTensor
-	// Captures names the variables that the function reads or writes; other captured objects (tables, constants) are "".
+	// Captures names the variables that the function reads or writes; other captured objects
+	// (tables, constants) are "".
 	Captures []string
 }
 

@@ -16,7 +16,8 @@ const maxNesting = 32
 // config is the dictionary that a Keras layer's get_config returned, as JSON has it.
 type config map[string]any
 
-// layerConfig is one layer in the config of a model: its class, its own config, and what it is called with.
+// layerConfig is one layer in the config of a model: its class, its own config, and what it is
+// called with.
 type layerConfig struct {
 	Name         string          `json:"name"`
 	ClassName    string          `json:"class_name"`
@@ -33,7 +34,8 @@ type modelConfig struct {
 	OutputLayers json.RawMessage `json:"output_layers"`
 }
 
-// class returns the class name without the package that Keras puts before registered classes ("Custom>Scale").
+// class returns the class name without the package that Keras puts before registered classes
+// ("Custom>Scale").
 func (l *layerConfig) class() string { return l.ClassName[strings.LastIndexByte(l.ClassName, '>')+1:] }
 
 // isModel reports whether the layer is a model of known structure.
@@ -53,7 +55,8 @@ func (l *layerConfig) model() *modelConfig {
 	return m
 }
 
-// parseModelConfig decodes a model's config and gives each of its layers the name that stands in the layer's own config.
+// parseModelConfig decodes a model's config and gives each of its layers the name that stands in
+// the layer's own config.
 func parseModelConfig(data json.RawMessage) (*modelConfig, error) {
 	m := &modelConfig{}
 	if len(data) == 0 {
@@ -113,7 +116,8 @@ func (c config) num(key string, otherwise int64) int64 {
 	return otherwise
 }
 
-// nums returns a list of numbers with [tensor.Unknown] for null; a lone number is a list of one. Nil when it is neither.
+// nums returns a list of numbers with [tensor.Unknown] for null; a lone number is a list of one.
+// Nil when it is neither.
 func (c config) nums(key string) []int64 { return numbers(c[key]) }
 
 func numbers(v any) []int64 {
@@ -151,7 +155,8 @@ func (c config) spread(key string, n int, otherwise int64) []int64 {
 	return nil
 }
 
-// pairs returns n pairs of numbers, as paddings and croppings are written: 1, [1, 2], or [[1, 2], [0, 1]].
+// pairs returns n pairs of numbers, as paddings and croppings are written: 1, [1, 2], or [[1, 2],
+// [0, 1]].
 func (c config) pairs(key string, n int) [][2]int64 {
 	pairs := make([][2]int64, n)
 	v := plain(c[key])
@@ -181,7 +186,8 @@ func (c config) pairs(key string, n int) [][2]int64 {
 	return pairs
 }
 
-// layer returns the class and the config of a layer that is a part of this one, such as a wrapper's.
+// layer returns the class and the config of a layer that is a part of this one, such as a
+// wrapper's.
 func (c config) layer(key string) (class string, inner config) {
 	m, _ := c[key].(map[string]any)
 	class, _ = m["class_name"].(string)
@@ -205,8 +211,9 @@ type inbound struct {
 	node, tensor int
 }
 
-// inboundNodes returns, for each call of a layer, the tensors it was called with, in order. Keras writes a call as a list of
-// [name, node, tensor, keyword arguments], or as one such list, or with them as the values of a dictionary; keyword arguments may hold more.
+// inboundNodes returns, for each call of a layer, the tensors it was called with, in order. Keras
+// writes a call as a list of [name, node, tensor, keyword arguments], or as one such list, or with
+// them as the values of a dictionary; keyword arguments may hold more.
 func inboundNodes(data json.RawMessage) [][]inbound {
 	var nodes []json.RawMessage
 	if json.Unmarshal(data, &nodes) != nil {
@@ -270,7 +277,8 @@ func eachMember(object json.RawMessage, f func(key string, value json.RawMessage
 	return nil
 }
 
-// layerTensors returns the [name, node, tensor] entries of a model's input_layers or output_layers, however they are nested.
+// layerTensors returns the [name, node, tensor] entries of a model's input_layers or output_layers,
+// however they are nested.
 func layerTensors(data json.RawMessage) []inbound {
 	var out []inbound
 	walkInbound(data, &out, 0)

@@ -1,5 +1,6 @@
-// Package savedmodel reads TensorFlow SavedModels in pure Go, without libtensorflow: [Open] a directory, pick a [MetaGraph] by its
-// tags, and look at its [Signature]s, its layers ([MetaGraph.Layers]), its functions and its checkpoint ([Model.Checkpoint]).
+// Package savedmodel reads TensorFlow SavedModels in pure Go, without libtensorflow: [Open] a
+// directory, pick a [MetaGraph] by its tags, and look at its [Signature]s, its layers
+// ([MetaGraph.Layers]), its functions and its checkpoint ([Model.Checkpoint]).
 //
 //	m, err := savedmodel.Open("models/reviews")
 //	mg, err := m.MetaGraph()          // the only tag set, or "serve"
@@ -8,18 +9,20 @@
 //
 // # What is read when
 //
-// Open reads saved_model.pb once and splits it along the protobuf wire format. Only what names the model (tags, signatures, assets) is decoded
-// then; the object graph, each function and the Keras metadata are decoded when they are asked for. So reading the signatures of a
-// model costs little more than reading its file, whatever the size of its graph.
+// Open reads saved_model.pb once and splits it along the protobuf wire format. Only what names the
+// model (tags, signatures, assets) is decoded then; the object graph, each function and the Keras
+// metadata are decoded when they are asked for. So reading the signatures of a model costs little
+// more than reading its file, whatever the size of its graph.
 //
 // # Trust
 //
-// The files of a SavedModel may come from anywhere. Every length is checked before memory is taken for it, walks over graphs and
-// objects are iterative or bounded in depth, and whatever is truncated, corrupt or refers to itself ends in a [*FormatError] that names the
-// file. Nothing in a model is ever run.
+// The files of a SavedModel may come from anywhere. Every length is checked before memory is taken
+// for it, walks over graphs and objects are iterative or bounded in depth, and whatever is
+// truncated, corrupt or refers to itself ends in a [*FormatError] that names the file. Nothing in a
+// model is ever run.
 //
 // # Concurrency
 //
-// A Model is immutable once opened: all methods may be called from several goroutines. What they return is shared and must not
-// be changed.
+// A Model is immutable once opened: all methods may be called from several goroutines. What they
+// return is shared and must not be changed.
 package savedmodel

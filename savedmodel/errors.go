@@ -8,14 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// ErrNotFound says that there is no SavedModel at a path: no such directory, or one without saved_model.pb and saved_model.pbtxt.
-// It is always wrapped in a [*FileError] that says which of these it is.
+// ErrNotFound says that there is no SavedModel at a path: no such directory, or one without
+// saved_model.pb and saved_model.pbtxt. It is always wrapped in a [*FileError] that says which of
+// these it is.
 var ErrNotFound = errors.New("not a SavedModel")
 
-// ErrNoSignatures says that a meta graph has no signature to run. It is wrapped in a [*SignatureError].
+// ErrNoSignatures says that a meta graph has no signature to run. It is wrapped in a
+// [*SignatureError].
 var ErrNoSignatures = errors.New("no signatures")
 
-// inLine keeps an error on one line: names out of a model may hold line breaks, and whatever steers a terminal. Such are written as Go's escapes.
+// inLine keeps an error on one line: names out of a model may hold line breaks, and whatever steers
+// a terminal. Such are written as Go's escapes.
 func inLine(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
 		return s
@@ -89,7 +92,8 @@ func (e *TagError) Error() string {
 	return fmt.Sprintf("model %q: no graph with tags [%s]; the model has %s", e.Model, inLine(strings.Join(e.Want, " ")), have)
 }
 
-// SignatureError says that a meta graph has no signature of the wanted name, or none that can be taken by default.
+// SignatureError says that a meta graph has no signature of the wanted name, or none that can be
+// taken by default.
 type SignatureError struct {
 	Model      string   // the model's directory
 	Want       string   // "": none was asked for, and no choice is obvious
@@ -125,7 +129,8 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
-// editDistance is Levenshtein's. Names longer than 200 bytes are cut, which bounds the work on hostile ones.
+// editDistance is Levenshtein's. Names longer than 200 bytes are cut, which bounds the work on
+// hostile ones.
 func editDistance(a, b string) int {
 	a, b = a[:min(len(a), 200)], b[:min(len(b), 200)]
 	row := make([]int, len(b)+1)

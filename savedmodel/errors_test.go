@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestErrorsInLine puts names into errors that a model may hold: none breaks the line, and none that can be printed is changed.
+// TestErrorsInLine puts names into errors that a model may hold: none breaks the line, and none
+// that can be printed is changed.
 func TestErrorsInLine(t *testing.T) {
 	const odd = "a/\nb\x1b[31m\xff\u202e"
 	errs := []error{

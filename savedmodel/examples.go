@@ -14,8 +14,9 @@ type ExampleFeature struct {
 	Name  string
 	Kind  FeatureKind
 	DType tensor.DType // float32, int64 or string: what a tf.Example can hold
-	// Shape is that of one example's value. Its first size is unknown where a list of any length will do: of a sparse and a ragged feature, and of a
-	// dense one that is padded to the longest (tf.io.FixedLenSequenceFeature).
+	// Shape is that of one example's value. Its first size is unknown where a list of any length
+	// will do: of a sparse and a ragged feature, and of a dense one that is padded to the longest
+	// (tf.io.FixedLenSequenceFeature).
 	Shape tensor.Shape
 	// Required says that the parse op has no default for an example without the feature, and fails.
 	Required bool
@@ -31,8 +32,9 @@ const (
 	RaggedFeature FeatureKind = "ragged" // tf.io.RaggedFeature
 )
 
-// ExampleFeatures lists the features, by their names, that the signature parses out of its only input, a string tensor of serialized tf.Examples: signatures
-// to classify and regress, and any other that hands its input to a ParseExample op. The list is empty for other signatures.
+// ExampleFeatures lists the features, by their names, that the signature parses out of its only
+// input, a string tensor of serialized tf.Examples: signatures to classify and regress, and any
+// other that hands its input to a ParseExample op. The list is empty for other signatures.
 func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 	var input TensorInfo
 	for _, input = range sig.Inputs {
@@ -78,8 +80,8 @@ func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 
 var parseOps = map[string]bool{"ParseExample": true, "ParseExampleV2": true, "ParseSingleExample": true}
 
-// origin follows a tensor back through what hands it on unchanged, or in another shape. It stops at an operation of another kind, or at an
-// argument of the main graph: what is fed.
+// origin follows a tensor back through what hands it on unchanged, or in another shape. It stops at
+// an operation of another kind, or at an argument of the main graph: what is fed.
 func (d *dataFlow) origin(p place) place {
 	for range 10_000 {
 		if i, isArg := p.r.isArg(); isArg {
@@ -103,13 +105,15 @@ func (d *dataFlow) origin(p place) place {
 	return place{}
 }
 
-// handsOn are the ops whose result is their first input, element for element; those of tensor lists are how tf.map_fn takes a tensor apart.
+// handsOn are the ops whose result is their first input, element for element; those of tensor lists
+// are how tf.map_fn takes a tensor apart.
 var handsOn = map[string]bool{
 	"Identity": true, "StopGradient": true, "PlaceholderWithDefault": true, "Reshape": true, "Squeeze": true, "ExpandDims": true,
 	"TensorListFromTensor": true, "TensorListGetItem": true,
 }
 
-// features reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order of its inputs.
+// features reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order of
+// its inputs.
 func (d *dataFlow) features(f *function, n *node) []ExampleFeature {
 	var sparse, dense, ragged []string
 	attr := n.def.GetAttr()
@@ -120,7 +124,8 @@ func (d *dataFlow) features(f *function, n *node) []ExampleFeature {
 		sparse = keys[:min(int(max(attr["Nsparse"].GetI(), 0)), len(keys))]
 		dense = keys[len(sparse):min(len(sparse)+int(max(attr["Ndense"].GetI(), 0)), len(keys))]
 		defaults = n.inputs[min(2+len(sparse)+len(dense), len(n.inputs)):]
-	case "ParseExampleV2": // serialized, names, the sparse, the dense and the ragged keys, the defaults
+	// serialized, names, the sparse, the dense and the ragged keys, the defaults
+	case "ParseExampleV2":
 		if len(n.inputs) < 5 {
 			return nil
 		}
@@ -175,7 +180,8 @@ func (d *dataFlow) constant(p place) *nodepb.NodeDef {
 	return nil
 }
 
-// hasNoValues reports whether a constant is empty, which is how a parse op is told that there is no default.
+// hasNoValues reports whether a constant is empty, which is how a parse op is told that there is no
+// default.
 func hasNoValues(def *nodepb.NodeDef) bool {
 	for _, dim := range def.GetAttr()["value"].GetTensor().GetTensorShape().GetDim() {
 		if dim.GetSize() == 0 {

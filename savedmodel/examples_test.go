@@ -24,7 +24,8 @@ func TestExampleFeatures(t *testing.T) {
 			"age dense float32 () false", "city sparse string (None,) false", "ids ragged int64 (None,) false", "n dense int64 () false",
 			"score dense float32 (2,) true", "tags ragged string (None,) false",
 		}},
-		{"own_mod_examples", "one_by_one", []string{"age dense float32 () false", "score dense float32 (2,) true"}}, // ParseSingleExample inside tf.map_fn
+		// ParseSingleExample inside tf.map_fn
+		{"own_mod_examples", "one_by_one", []string{"age dense float32 () false", "score dense float32 (2,) true"}},
 		{"tf1_half_plus_two", "regress_x_to_y", []string{"x dense float32 (1,) true"}},
 		{"tf1_half_plus_two", "serving_default", nil},
 		{"mod_strings", "serving_default", nil},

@@ -374,7 +374,8 @@ func explainMerge(l *Layer, _, out tensor.Shape, d int, _ bool) string {
 	return ""
 }
 
-// timeDistributed explains a size by the rules of the layer that is applied to each step, where its class is known.
+// timeDistributed explains a size by the rules of the layer that is applied to each step, where its
+// class is known.
 func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last bool) string {
 	if d == 1 {
 		return ": the layer is applied to each step; as in the input"

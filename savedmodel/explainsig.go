@@ -8,13 +8,15 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// SignatureWhy says why the dimensions of a signature's tensors are what they are: a sentence for each, by the tensors' names.
+// SignatureWhy says why the dimensions of a signature's tensors are what they are: a sentence for
+// each, by the tensors' names.
 type SignatureWhy struct {
 	Inputs, Outputs map[string][]string
 }
 
-// Why explains a signature's shapes: open dimensions by what they are, sizes of outputs by the layer that gives them or, where the model holds
-// no layers, by the operation in the graph at which TensorFlow's shape inference knew them.
+// Why explains a signature's shapes: open dimensions by what they are, sizes of outputs by the
+// layer that gives them or, where the model holds no layers, by the operation in the graph at which
+// TensorFlow's shape inference knew them.
 func (mg *MetaGraph) Why(s *Signature) (SignatureWhy, error) {
 	w := SignatureWhy{Inputs: map[string][]string{}, Outputs: map[string][]string{}}
 	names := map[string]map[int]string{}

@@ -12,7 +12,8 @@ type spaceRule struct {
 	padding                                 string
 }
 
-// spatialRule returns the arithmetic that a layer does to axis d of its output; nil when d is no spatial axis of it.
+// spatialRule returns the arithmetic that a layer does to axis d of its output; nil when d is no
+// spatial axis of it.
 func spatialRule(l *Layer, d int) *spaceRule {
 	rank := 0
 	for i := 1; i <= 3; i++ {

@@ -32,7 +32,8 @@ func readFingerprint(path string) (*Fingerprint, error) {
 	return parseFingerprint(path, data)
 }
 
-// parseFingerprint decodes a FingerprintDef. The binding's own message is older than most of the fields.
+// parseFingerprint decodes a FingerprintDef. The binding's own message is older than most of the
+// fields.
 func parseFingerprint(path string, data []byte) (*Fingerprint, error) {
 	p := &Fingerprint{}
 	hashes := map[protowire.Number]*uint64{
@@ -50,7 +51,8 @@ func parseFingerprint(path string, data []byte) (*Fingerprint, error) {
 	return p, nil
 }
 
-// String returns the hashes as one name for the model, as tf.saved_model.experimental.Fingerprint.singleprint does.
+// String returns the hashes as one name for the model, as
+// tf.saved_model.experimental.Fingerprint.singleprint does.
 func (f *Fingerprint) String() string {
 	return fmt.Sprintf("%d/%d/%d/%d", f.GraphDefProgramHash, f.SignatureDefHash, f.SavedObjectGraphHash, f.CheckpointHash)
 }

@@ -21,7 +21,8 @@ func group(n int64) string {
 	return sign + digits
 }
 
-// formula writes a layer's number of parameters as what it is made of: "66,048 = 2 × 4 × ((64 + 64) × 64 + 64)". It is "" for a layer without.
+// formula writes a layer's number of parameters as what it is made of: "66,048 = 2 × 4 × ((64 + 64)
+// × 64 + 64)". It is "" for a layer without.
 func formula(l *Layer) string {
 	if len(l.Weights) == 0 {
 		return ""
@@ -53,7 +54,8 @@ type formulaWriter struct {
 	note string // what the terms are
 }
 
-// short returns the last component of a variable's path, without the number that TensorFlow 1 puts behind a colon.
+// short returns the last component of a variable's path, without the number that TensorFlow 1 puts
+// behind a colon.
 func short(name string) string {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	name, _, _ = strings.Cut(name, ":")
@@ -85,7 +87,8 @@ func (f *formulaWriter) recurrent(weights []Weight) (string, int64) {
 	what := "(inputs + units) × units"
 	switch bias := find(weights, "bias"); {
 	case bias == nil:
-	case bias.Shape.Rank() == 2: // GRU with reset_after has one bias for the inputs and one for the state
+	// GRU with reset_after has one bias for the inputs and one for the state
+	case bias.Shape.Rank() == 2:
 		inner, sum, what = inner+fmt.Sprintf(" + 2 × %s", group(units)), sum+2*units, what+" + two biases"
 	default:
 		inner, sum, what = inner+" + "+group(units), sum+units, what+" + bias"

@@ -21,14 +21,15 @@ type frames struct {
 	left int
 }
 
-// checkFrames looks whether a large file can be a SavedModel at all, before memory is taken for it: whether the lengths of its graphs, and of their nodes, fit into each
-// other. Little is read.
+// checkFrames looks whether a large file can be a SavedModel at all, before memory is taken for it:
+// whether the lengths of its graphs, and of their nodes, fit into each other. Little is read.
 func checkFrames(path string, file io.ReaderAt, size int64) error {
 	w := &frames{path, file, size, mostFrames}
 	return w.walk(0, size, fieldMetaGraphs, fieldGraphDef)
 }
 
-// walk goes over the fields from at to end, and into the length-delimited ones with the number inside[0], the same way.
+// walk goes over the fields from at to end, and into the length-delimited ones with the number
+// inside[0], the same way.
 func (w *frames) walk(at, end int64, inside ...protowire.Number) error {
 	for ; at < end && w.left > 0; w.left-- {
 		var b [20]byte // a tag and a length take ten bytes each at most

@@ -12,7 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// function is a FunctionDef whose references are resolved: each input of a node is a [ref] to what produces it.
+// function is a FunctionDef whose references are resolved: each input of a node is a [ref] to what
+// produces it.
 type function struct {
 	def    *functionpb.FunctionDef
 	name   string
@@ -48,8 +49,8 @@ func (r ref) ok() bool { return r.node != nil || r.arg > 0 }
 // isArg returns the argument's place when r is one.
 func (r ref) isArg() (int, bool) { return r.arg - 1, r.node == nil && r.arg > 0 }
 
-// loadFunction returns a function of the library with its references resolved; nil when there is none of that name. Those of the signatures are kept:
-// several signatures often call the same one.
+// loadFunction returns a function of the library with its references resolved; nil when there is
+// none of that name. Those of the signatures are kept: several signatures often call the same one.
 func (mg *MetaGraph) loadFunction(name string) (*function, error) {
 	mg.loaded.Lock()
 	defer mg.loaded.Unlock()
@@ -113,7 +114,8 @@ func (mg *MetaGraph) resolveDef(def *functionpb.FunctionDef) (*function, error) 
 	return f, nil
 }
 
-// resolve reads a tensor's name as a function body writes it: "arg", "node:output_arg:i", or "node:i".
+// resolve reads a tensor's name as a function body writes it: "arg", "node:output_arg:i", or
+// "node:i".
 func (f *function) resolve(name string, ops map[string][]outputArg) ref {
 	head, rest, _ := strings.Cut(name, ":")
 	n := f.byName[head]
@@ -132,7 +134,8 @@ func (f *function) resolve(name string, ops map[string][]outputArg) ref {
 	return ref{node: n, out: max(i, 0) + flatOutput(n.def, ops[n.op], arg)}
 }
 
-// outputArg is one output of an op's definition. It stands for several tensors when one of the attributes gives a number or a list of types.
+// outputArg is one output of an op's definition. It stands for several tensors when one of the
+// attributes gives a number or a list of types.
 type outputArg struct{ name, numberAttr, typeListAttr string }
 
 // flatOutput returns the number of tensors before the output arg of the given name.
@@ -154,7 +157,8 @@ func flatOutput(n *nodepb.NodeDef, args []outputArg, name string) int {
 	return 0
 }
 
-// readOpOutputs returns the outputs of the ops that have more than one, from the list of op definitions that a model carries for the ops it uses.
+// readOpOutputs returns the outputs of the ops that have more than one, from the list of op
+// definitions that a model carries for the ops it uses.
 func (mg *MetaGraph) readOpOutputs() (map[string][]outputArg, error) {
 	const fieldStrippedOpList, fieldOps, fieldOutputArg = 2, 1, 3
 	ops := map[string][]outputArg{}
@@ -194,7 +198,8 @@ func (mg *MetaGraph) readOpOutputs() (map[string][]outputArg, error) {
 	return ops, nil
 }
 
-// shape returns what the graph knows of a tensor's shape (the attribute _output_shapes); ok is false when it says nothing.
+// shape returns what the graph knows of a tensor's shape (the attribute _output_shapes); ok is
+// false when it says nothing.
 func (f *function) shape(r ref) (s tensor.Shape, ok bool) {
 	if i, isArg := r.isArg(); isArg {
 		if a := f.def.GetArgAttr()[uint32(i)].GetAttr()["_output_shapes"]; a != nil && len(a.GetList().GetShape()) > 0 {
@@ -239,7 +244,8 @@ func (n *node) in(i int) *node {
 	return n.inputs[i].node
 }
 
-// outputDType returns the type of a node's output, as the attributes that most ops have for it say; Invalid when none does.
+// outputDType returns the type of a node's output, as the attributes that most ops have for it say;
+// Invalid when none does.
 func outputDType(r ref) tensor.DType {
 	if r.node == nil || r.node.def == nil {
 		return tensor.Invalid

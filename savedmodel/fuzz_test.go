@@ -12,7 +12,8 @@ import (
 // fuzzModels are small models whose files begin the search.
 var fuzzModels = []string{"k2_fixed_batch", "k3_fixed_batch", "k2_nested", "tf1_sparse", "mod_ragged_out", "mod_vocab_asset", "k2_lambda_layer"}
 
-// describe asks for all that is known of a model: why each shape of its signatures is what it is, and the tables of its layers.
+// describe asks for all that is known of a model: why each shape of its signatures is what it is,
+// and the tables of its layers.
 func describe(m *Model) error {
 	for _, mg := range m.MetaGraphs {
 		for _, s := range mg.Signatures {
@@ -27,7 +28,8 @@ func describe(m *Model) error {
 	return nil
 }
 
-// use does all that is done with a model, and fails the test unless every error says which file is wrong.
+// use does all that is done with a model, and fails the test unless every error says which file is
+// wrong.
 func use(t *testing.T, m *Model) {
 	t.Helper()
 	check := func(err error) {
@@ -141,7 +143,8 @@ func FuzzFingerprint(f *testing.F) {
 	})
 }
 
-// FuzzCheckpoint reads an index beside a data file of another, and then all the values that it speaks of.
+// FuzzCheckpoint reads an index beside a data file of another, and then all the values that it
+// speaks of.
 func FuzzCheckpoint(f *testing.F) {
 	addModelFiles(f, filepath.Join("variables", "variables.index"))
 	for _, name := range []string{"dtypes", "partitioned"} {

@@ -20,7 +20,8 @@ const (
 	fieldNodeName          = 1 // NodeDef
 )
 
-// graphIndex finds the nodes and the functions of a GraphDef by name. All values are serialized messages in the file's memory.
+// graphIndex finds the nodes and the functions of a GraphDef by name. All values are serialized
+// messages in the file's memory.
 type graphIndex struct {
 	nodes     map[string][]byte
 	nodeNames []string // in the file's order
@@ -108,7 +109,8 @@ func (mg *MetaGraph) FunctionNames() ([]string, error) {
 	return g.funcNames, nil
 }
 
-// Function decodes one function of the library; nil when there is none of that name. It is not kept: each call decodes anew.
+// Function decodes one function of the library; nil when there is none of that name. It is not
+// kept: each call decodes anew.
 func (mg *MetaGraph) Function(name string) (*functionpb.FunctionDef, error) {
 	g, err := mg.graph()
 	if err != nil {
@@ -125,8 +127,8 @@ func (mg *MetaGraph) Function(name string) (*functionpb.FunctionDef, error) {
 	return def, nil
 }
 
-// Functions decodes the functions of the library one by one, in the file's order, so that memory stays that of the largest.
-// An error ends the sequence.
+// Functions decodes the functions of the library one by one, in the file's order, so that memory
+// stays that of the largest. An error ends the sequence.
 func (mg *MetaGraph) Functions() iter.Seq2[*functionpb.FunctionDef, error] {
 	return func(yield func(*functionpb.FunctionDef, error) bool) {
 		names, err := mg.FunctionNames()
@@ -143,7 +145,8 @@ func (mg *MetaGraph) Functions() iter.Seq2[*functionpb.FunctionDef, error] {
 	}
 }
 
-// Node decodes one node of the main graph; nil when there is none of that name. It is not kept: each call decodes anew.
+// Node decodes one node of the main graph; nil when there is none of that name. It is not kept:
+// each call decodes anew.
 func (mg *MetaGraph) Node(name string) (*nodepb.NodeDef, error) {
 	g, err := mg.graph()
 	if err != nil {
@@ -160,7 +163,8 @@ func (mg *MetaGraph) Node(name string) (*nodepb.NodeDef, error) {
 	return def, nil
 }
 
-// Nodes decodes the nodes of the main graph one by one, in the file's order. An error ends the sequence.
+// Nodes decodes the nodes of the main graph one by one, in the file's order. An error ends the
+// sequence.
 func (mg *MetaGraph) Nodes() iter.Seq2[*nodepb.NodeDef, error] {
 	return func(yield func(*nodepb.NodeDef, error) bool) {
 		g, err := mg.graph()

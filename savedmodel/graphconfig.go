@@ -9,8 +9,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// graphConfig reads from the graph what the config of a layer would say, in the terms of Keras 2's configs: an export of Keras 3 has the
-// operations but no configs. What the graph does not show is left out.
+// graphConfig reads from the graph what the config of a layer would say, in the terms of Keras 2's
+// configs: an export of Keras 3 has the operations but no configs. What the graph does not show is
+// left out.
 func graphConfig(s *scope, class string, c *call, vars []*variable) config {
 	g := &configReader{s: s, c: c, vars: vars, conf: config{}}
 	switch class {
@@ -109,7 +110,8 @@ func (g *configReader) recurrent() {
 	g.conf["return_state"] = len(g.c.shapes) > 1
 }
 
-// bidirectional reads the way in which the directions' outputs are put together off the operations that stand in the layer's own scope.
+// bidirectional reads the way in which the directions' outputs are put together off the operations
+// that stand in the layer's own scope.
 func (g *configReader) bidirectional() {
 	inner := map[string]any{"return_sequences": len(g.c.shapes) > 0 && g.c.shapes[0].Rank() == 3, "return_state": len(g.c.shapes) > 2}
 	class := ""
@@ -142,7 +144,8 @@ func (g *configReader) bidirectional() {
 	}
 }
 
-// reshape takes the target from the constants of the new shape; a size that is not known there is the one that follows from the others.
+// reshape takes the target from the constants of the new shape; a size that is not known there is
+// the one that follows from the others.
 func (g *configReader) reshape() {
 	if len(g.c.shapes) == 0 || !g.c.shapes[0].Ranked() || g.c.shapes[0].Rank() == 0 {
 		return
@@ -199,7 +202,8 @@ func (g *configReader) spatial(class string) {
 	}
 }
 
-// setPairs sets pairs of numbers for the spatial axes from a flat list with a pair for each axis of the tensor.
+// setPairs sets pairs of numbers for the spatial axes from a flat list with a pair for each axis of
+// the tensor.
 func (g *configReader) setPairs(key string, flat []int64, rank int64) {
 	if int64(len(flat)) != 2*(rank+2) {
 		return
@@ -236,7 +240,8 @@ func (g *configReader) cropping(rank int64) {
 	g.setPairs("cropping", flat, rank)
 }
 
-// upSampling takes the factors from the sizes where they are known; unknown axes get Keras' default of 2.
+// upSampling takes the factors from the sizes where they are known; unknown axes get Keras' default
+// of 2.
 func (g *configReader) upSampling(rank int64) {
 	if len(g.c.ins) == 0 || len(g.c.shapes) == 0 {
 		return
@@ -290,7 +295,8 @@ func (g *configReader) convolution(class string, rank int64) {
 	}
 }
 
-// dilation returns the rate: an attribute, or the block of the SpaceToBatchND that TensorFlow puts around a dilated convolution.
+// dilation returns the rate: an attribute, or the block of the SpaceToBatchND that TensorFlow puts
+// around a dilated convolution.
 func (g *configReader) dilation(n *node, rank int64) []int64 {
 	rate := window(n, "dilations", rank)
 	if len(rate) == 0 {
@@ -308,7 +314,8 @@ func (g *configReader) dilation(n *node, rank int64) []int64 {
 	return rate
 }
 
-// window returns the spatial part of an attribute with a number for each axis, of which 1-D layers use the last.
+// window returns the spatial part of an attribute with a number for each axis, of which 1-D layers
+// use the last.
 func window(n *node, attr string, rank int64) []int64 {
 	list := n.attrInts(attr)
 	if len(list) < 4 {
@@ -321,7 +328,8 @@ func window(n *node, attr string, rank int64) []int64 {
 	if int64(len(space)) < rank {
 		return nil
 	}
-	// Conv1D and its like widen the time axis by one before it or after it; strides of the added axis are those of the other.
+	// Conv1D and its like widen the time axis by one before it or after it; strides of the added
+	// axis are those of the other.
 	return space[int64(len(space))-rank:]
 }
 

@@ -22,7 +22,8 @@ func mutations() int {
 	return 12
 }
 
-// many is how large hostile models are: a tenth of it under the race detector, which is ten times slower.
+// many is how large hostile models are: a tenth of it under the race detector, which is ten times
+// slower.
 func many() int {
 	if raceEnabled && os.Getenv("TFRUN_MUTATIONS") == "" {
 		return 10_000
@@ -148,7 +149,8 @@ func callNode(name, function string) []byte {
 	return message(1, name, 2, "PartitionedCall", 5, attr)
 }
 
-// hostileModel puts a library and an object graph into a model with one signature, whose output calls function f0.
+// hostileModel puts a library and an object graph into a model with one signature, whose output
+// calls function f0.
 func hostileModel(library, objects []byte) []byte {
 	graph := message(1, callNode("out", "f0"), 2, library)
 	sig := message(1, "serving_default", 2, message(2, message(1, "y", 2, message(1, "out:0"))))

@@ -6,8 +6,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// inferShape computes a layer's output shapes from its config and the shapes it is called with, by the rules of the classes'
-// compute_output_shape in tf_keras. ok is false for classes whose shapes only their code knows.
+// inferShape computes a layer's output shapes from its config and the shapes it is called with, by
+// the rules of the classes' compute_output_shape in tf_keras. ok is false for classes whose shapes
+// only their code knows.
 func inferShape(class string, c config, in []tensor.Shape, depth int) (out []tensor.Shape, ok bool) {
 	if c == nil || depth > maxNesting || len(in) == 0 {
 		return nil, false
@@ -197,7 +198,8 @@ func convLength(n, kernel, stride, dilation int64, padding string) int64 {
 	return max(0, (n+stride-1)/max(stride, 1))
 }
 
-// convRule is the rule of convolutions over rank axes; channels names what gives the filters, or their number for each channel.
+// convRule is the rule of convolutions over rank axes; channels names what gives the filters, or
+// their number for each channel.
 func convRule(rank int, channels string) shapeRule {
 	return func(c config, x tensor.Shape) tensor.Shape {
 		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)

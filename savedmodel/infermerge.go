@@ -7,8 +7,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// mergeShapes is the rule of Add and its like: sizes broadcast from the right. As in TensorFlow's own inference, an unknown size
-// beside one above 1 must be that size.
+// mergeShapes is the rule of Add and its like: sizes broadcast from the right. As in TensorFlow's
+// own inference, an unknown size beside one above 1 must be that size.
 func mergeShapes(in []tensor.Shape) ([]tensor.Shape, bool) {
 	out := in[0]
 	for _, s := range in[1:] {
@@ -125,7 +125,8 @@ func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
 	return out, true
 }
 
-// bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one that runs backward.
+// bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one
+// that runs backward.
 func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
 	class, inner := c.layer("layer")
 	forward, ok := inferShape(class, inner, in[:1], depth+1)

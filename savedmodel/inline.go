@@ -11,7 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxInlined bounds the nodes of a function into which others are put: functions may call each other again and again.
+// maxInlined bounds the nodes of a function into which others are put: functions may call each
+// other again and again.
 const maxInlined = 20_000
 
 // inliner puts functions in the place of their calls.
@@ -20,8 +21,9 @@ type inliner struct {
 	loops *loopSplitter
 }
 
-// flatten returns a function with the bodies of all functions that it calls and that loop in the place of the calls, so that a loop and what feeds it stand in
-// one body. It returns nil where there is no loop, and where a call is of a kind that cannot be replaced.
+// flatten returns a function with the bodies of all functions that it calls and that loop in the
+// place of the calls, so that a loop and what feeds it stand in one body. It returns nil where
+// there is no loop, and where a call is of a kind that cannot be replaced.
 func (in *inliner) flatten(name string) (*functionpb.FunctionDef, error) {
 	if loops, err := in.loops.hasLoop(name, 0); !loops || err != nil {
 		return nil, err
@@ -64,9 +66,10 @@ func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functi
 	return 0, nil, nil
 }
 
-// inline puts the body of a function in the place of the call at place `at`, as TensorFlow's InlineFunctionBody does: names are led by the call's, and two
-// nodes that do nothing stand for the call's beginning and end in the order of operations. It reports false for functions with attributes or lists of
-// arguments, which Python's tf.function does not make.
+// inline puts the body of a function in the place of the call at place `at`, as TensorFlow's
+// InlineFunctionBody does: names are led by the call's, and two nodes that do nothing stand for the
+// call's beginning and end in the order of operations. It reports false for functions with
+// attributes or lists of arguments, which Python's tf.function does not make.
 func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef) bool {
 	call := def.NodeDef[at]
 	data, orders := splitInputs(call)
@@ -138,8 +141,8 @@ func freePrefix(taken nameSet, prefix string, called *functionpb.FunctionDef) st
 	return prefix
 }
 
-// redirect has all that takes outputs of a node take others, and what comes after it in the order come after another. It reports false where an output is taken
-// that has no other.
+// redirect has all that takes outputs of a node take others, and what comes after it in the order
+// come after another. It reports false where an output is taken that has no other.
 func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, after string) bool {
 	ok := true
 	other := func(in string) string {
@@ -157,7 +160,8 @@ func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, afte
 	return ok
 }
 
-// replaceRefs has another reference stand for each that a function's nodes and results have: an output as the function writes it, or "^node" for the order alone.
+// replaceRefs has another reference stand for each that a function's nodes and results have: an
+// output as the function writes it, or "^node" for the order alone.
 func replaceRefs(def *functionpb.FunctionDef, other func(string) string) {
 	for _, n := range def.GetNodeDef() {
 		for i, in := range n.GetInput() {

@@ -18,7 +18,8 @@ func calledFunction() *functionpb.FunctionDef {
 	return f
 }
 
-// A function in the place of its call takes what the call took, and gives what it gave; what came before and after the call still does.
+// A function in the place of its call takes what the call took, and gives what it gave; what came
+// before and after the call still does.
 func TestInline(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -8,8 +8,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keras2 rebuilds the table of a model that tf_keras saved. The metadata has the layers' classes, configs and connections; output shapes
-// follow from these, or are read off the serving function or the layers' own traces.
+// keras2 rebuilds the table of a model that tf_keras saved. The metadata has the layers' classes,
+// configs and connections; output shapes follow from these, or are read off the serving function or
+// the layers' own traces.
 type keras2 struct {
 	mg    *MetaGraph
 	objs  *objectGraph
@@ -18,7 +19,8 @@ type keras2 struct {
 	table *LayerTable
 	// trainable says which variables Keras counts as trainable.
 	trainable map[*variable]bool
-	// built counts the nested models that were gone through: each is for its own rows and for each of its calls, and those within it each time again.
+	// built counts the nested models that were gone through: each is for its own rows and for each
+	// of its calls, and those within it each time again.
 	built int
 }
 
@@ -29,7 +31,8 @@ func (mg *MetaGraph) keras2Layers() (*LayerTable, error) {
 	}
 	k := &keras2{mg: mg, objs: objs, table: &LayerTable{}}
 	if k.meta, err = mg.model.metadata(); err != nil {
-		k.table.Notes = append(k.table.Notes, err.Error()) // TensorFlow loads such a model all the same
+		// TensorFlow loads such a model all the same
+		k.table.Notes = append(k.table.Notes, err.Error())
 		k.meta = nil
 	}
 	if k.meta == nil {
@@ -48,7 +51,8 @@ func (mg *MetaGraph) keras2Layers() (*LayerTable, error) {
 	return k.table, nil
 }
 
-// tableSignature returns the signature whose function shows the layers: serving_default, else the first by name.
+// tableSignature returns the signature whose function shows the layers: serving_default, else the
+// first by name.
 func (mg *MetaGraph) tableSignature() (*Signature, error) {
 	sig, err := mg.Signature("")
 	if names := mg.SignatureNames(); err != nil && len(names) > 0 {
@@ -57,7 +61,8 @@ func (mg *MetaGraph) tableSignature() (*Signature, error) {
 	return sig, err
 }
 
-// legacyMetadata reads what releases up to TensorFlow 2.4 kept in the object graph instead of in keras_metadata.pb.
+// legacyMetadata reads what releases up to TensorFlow 2.4 kept in the object graph instead of in
+// keras_metadata.pb.
 func (mg *MetaGraph) legacyMetadata(objs *objectGraph) kerasMetadata {
 	meta := kerasMetadata{}
 	for id, obj := range objs.nodes {
@@ -78,8 +83,8 @@ func (mg *MetaGraph) legacyMetadata(objs *objectGraph) kerasMetadata {
 	return meta
 }
 
-// findTrainable reads the lists that Keras keeps of the model's variables. A model saved without traces has none:
-// there the flags of variables and layers say it.
+// findTrainable reads the lists that Keras keeps of the model's variables. A model saved without
+// traces has none: there the flags of variables and layers say it.
 func (k *keras2) findTrainable() {
 	k.trainable = map[*variable]bool{}
 	lists := k.objs.child(0, "trainable_variables")
@@ -136,7 +141,8 @@ func (k *keras2) variables(id int) []*variable {
 	return found
 }
 
-// layerObjects returns the objects that are the layers of the model that object id is, in the model's order.
+// layerObjects returns the objects that are the layers of the model that object id is, in the
+// model's order.
 func (k *keras2) layerObjects(id int) []int {
 	if list := k.objs.items(k.objs.child(id, "keras_api", "layers")); len(list) > 0 {
 		return list
@@ -184,7 +190,8 @@ func (k *keras2) build() error {
 // traceName finds the layer's name in the names of the functions that were traced from it.
 var traceName = regexp.MustCompile(`^__inference_(.+?)_layer_call_(?:fn|and_return_conditional_losses)_\d+$`)
 
-// trace returns the name and the output shapes that a layer's own traced function shows. Less is known there than in the whole model's.
+// trace returns the name and the output shapes that a layer's own traced function shows. Less is
+// known there than in the whole model's.
 func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
 	for _, child := range []string{"__call__", "call_and_return_all_conditional_losses"} {
 		f := k.objs.child(id, child)

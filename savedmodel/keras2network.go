@@ -22,16 +22,18 @@ type network struct {
 	subclassed bool
 	scope      *scope         // of the serving function, or nil
 	inputs     []tensor.Shape // what the model is called with, as far as known
-	inner      bool           // the model is nested in another, and inputs are in the order of its input layers
-	rows       []*Layer
-	steps      []*step
-	byName     map[string]*Layer
-	objects    map[string]int           // by layer name
-	configs    map[string]*layerConfig  // by layer name
-	outs       map[string][]OutputShape // of each call of a layer
-	skip       map[string]int           // how many nodes of a nested model stand before its first call
-	called     map[string][]*call       // in the graph
-	inbound    map[string][][]inbound   // what each call of a layer takes
+	// the model is nested in another, and inputs are in the order of its input layers
+	inner   bool
+	rows    []*Layer
+	steps   []*step
+	byName  map[string]*Layer
+	objects map[string]int           // by layer name
+	configs map[string]*layerConfig  // by layer name
+	outs    map[string][]OutputShape // of each call of a layer
+	// how many nodes of a nested model stand before its first call
+	skip    map[string]int
+	called  map[string][]*call     // in the graph
+	inbound map[string][][]inbound // what each call of a layer takes
 }
 
 // shown returns the layer's output shape, also where Keras prints a word in its place.
@@ -124,7 +126,8 @@ func (n *network) findLayers() []string {
 	return names
 }
 
-// findCalls matches the calls in the graph to the layers' names. Keras 2 opens one name scope for each call.
+// findCalls matches the calls in the graph to the layers' names. Keras 2 opens one name scope for
+// each call.
 func (n *network) findCalls(names []string) {
 	n.called = map[string][]*call{}
 	if n.scope == nil {
@@ -145,8 +148,8 @@ func (n *network) findCalls(names []string) {
 	}
 }
 
-// callName returns the name of the layer that c is a call of: the one that a variable's path names, else one that is still to be
-// called and whose scope may be called so.
+// callName returns the name of the layer that c is a call of: the one that a variable's path names,
+// else one that is still to be called and whose scope may be called so.
 func callName(c *call, left map[string]int, used scopeNames) string {
 	owners := map[string]bool{}
 	names := bases(c.raw)
@@ -268,7 +271,8 @@ func (n *network) inputsOf(name string, prev OutputShape) [][]tensor.Shape {
 	return shapes
 }
 
-// callOutput returns the shapes of one call's results: by the class's rule, else from the nested model, else as the graph has them.
+// callOutput returns the shapes of one call's results: by the class's rule, else from the nested
+// model, else as the graph has them.
 func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) OutputShape {
 	if out, ok := inferShape(l.Class, l.info.config, in, 0); ok {
 		return n.refine(l, OutputShape{Shapes: out}, i, calls)
@@ -314,7 +318,8 @@ func fullyKnown(o OutputShape) bool {
 	return len(o.Shapes) > 0
 }
 
-// mergeKnown returns a with the sizes that only b knows. Where they contradict each other, a stands.
+// mergeKnown returns a with the sizes that only b knows. Where they contradict each other, a
+// stands.
 func mergeKnown(a, b OutputShape) OutputShape {
 	if len(a.Shapes) != len(b.Shapes) || a.Word != "" {
 		return a
@@ -369,7 +374,8 @@ func (n *network) graphInput(name string) OutputShape {
 	return OutputShape{}
 }
 
-// nextInput returns the input shape that a later layer of a stack was built with, if nothing between changes shapes.
+// nextInput returns the input shape that a later layer of a stack was built with, if nothing
+// between changes shapes.
 func (n *network) nextInput(next []string) (tensor.Shape, bool) {
 	for _, name := range next {
 		if o := n.k.meta[n.objects[name]]; o != nil && len(o.BuildArg) > 0 {
@@ -456,7 +462,8 @@ func connection(layer string, node, tensor int) string {
 	return layer + "[" + strconv.Itoa(node) + "][" + strconv.Itoa(tensor) + "]"
 }
 
-// chain reports whether the layers form a chain: one input, each layer called once with the one before. Then Keras prints no connections.
+// chain reports whether the layers form a chain: one input, each layer called once with the one
+// before. Then Keras prints no connections.
 func (n *network) chain() bool {
 	previous := ""
 	for i, l := range n.rows {

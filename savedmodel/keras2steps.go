@@ -43,7 +43,8 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 	}
 }
 
-// fresh returns a copy with a count of its own, so that shapes may be computed by several goroutines once the table is built.
+// fresh returns a copy with a count of its own, so that shapes may be computed by several
+// goroutines once the table is built.
 func (n *network) fresh() *network {
 	k, c := *n.k, *n
 	k.built, c.k = 0, &k
@@ -60,7 +61,8 @@ func (n *network) previousKeys(prev OutputShape) []tensorKey {
 	return n.steps[len(n.steps)-1].out
 }
 
-// signatureInput returns the signature's name for an input layer; for "" its only input's. A name that the signature does not have stands for itself.
+// signatureInput returns the signature's name for an input layer; for "" its only input's. A name
+// that the signature does not have stands for itself.
 func (n *network) signatureInput(layer string) string {
 	if b := n.k.body; b != nil {
 		for i := range b.args {

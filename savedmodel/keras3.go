@@ -7,8 +7,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keras3 rebuilds the table of a model that Keras 3 exported. The files hold no layers: they show in the name scopes of the serving function,
-// in the variables' paths, and in the order of the lists of variables.
+// keras3 rebuilds the table of a model that Keras 3 exported. The files hold no layers: they show
+// in the name scopes of the serving function, in the variables' paths, and in the order of the
+// lists of variables.
 type keras3 struct {
 	mg    *MetaGraph
 	objs  *objectGraph
@@ -19,7 +20,8 @@ type keras3 struct {
 	listed    []*variable // all variables of the model in its own order, seed generators among them
 	weights   []*variable // those that count
 	trainable map[*variable]bool
-	prefix    string // what the variables' paths begin with: the model's name, "" for a functional model
+	// what the variables' paths begin with: the model's name, "" for a functional model
+	prefix string
 
 	layers []*layerCalls // in the order of their first calls
 	byName map[string]*layerCalls
@@ -32,7 +34,8 @@ type keras3 struct {
 	owner     map[*variable]*layerCalls
 }
 
-// Limits on what is rebuilt as a table: some of the work grows with the product of its parts. Models that people read have a hundredth of it.
+// Limits on what is rebuilt as a table: some of the work grows with the product of its parts.
+// Models that people read have a hundredth of it.
 const (
 	maxCalls     = 10_000
 	maxVariables = 200_000
@@ -52,7 +55,8 @@ type layerCalls struct {
 // guess is a field that is likely but not held by the files, with the reason.
 type guess struct{ field, why string }
 
-// keras3Layers rebuilds the layer table of a Keras 3 export from the name scopes of its serving function and the variables. nil: there is nothing to go by.
+// keras3Layers rebuilds the layer table of a Keras 3 export from the name scopes of its serving
+// function and the variables. nil: there is nothing to go by.
 func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	objs, err := mg.objs()
 	if err != nil {
@@ -86,8 +90,8 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	return k.table, nil
 }
 
-// listVariables reads the lists of the exported archive. A model saved with tf.saved_model.save has none: there each variable
-// stands once in the object graph.
+// listVariables reads the lists of the exported archive. A model saved with tf.saved_model.save has
+// none: there each variable stands once in the object graph.
 func (k *keras3) listVariables() {
 	var trainable []int
 	ids := k.objs.items(k.objs.child(0, "variables"))
@@ -199,8 +203,9 @@ func (k *keras3) collect() {
 	}
 }
 
-// callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice, so the name has to be found from how the
-// names of scopes are made unique; where a variable's path has it, that settles it.
+// callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,
+// so the name has to be found from how the names of scopes are made unique; where a variable's path
+// has it, that settles it.
 func (k *keras3) callName(c *call, used scopeNames) string {
 	names := bases(c.raw)
 	owners := map[string]bool{}
@@ -224,8 +229,8 @@ func (k *keras3) callName(c *call, used scopeNames) string {
 	return defaultBase(c.raw)
 }
 
-// nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and the first default name of it that
-// is still free: Keras numbers operations and layers together.
+// nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and
+// the first default name of it that is still free: Keras numbers operations and layers together.
 func (k *keras3) nameOperation(l *layerCalls) {
 	c := l.calls[0]
 	op := c.nodes[len(c.nodes)-1].op
@@ -240,7 +245,8 @@ func (k *keras3) nameOperation(l *layerCalls) {
 	k.byName[l.name] = l
 }
 
-// assignVariables gives each layer the variables that it reads, and those that only their paths tie to it.
+// assignVariables gives each layer the variables that it reads, and those that only their paths tie
+// to it.
 func (k *keras3) assignVariables() {
 	counts := map[*variable]bool{}
 	named := map[string][]*variable{}
@@ -275,8 +281,9 @@ func (k *keras3) assignVariables() {
 	}
 }
 
-// classify finds the layers' classes. A class of one's own has its default name only for the layers that were given none: others of the same
-// make are taken to be of the class that the first such name tells.
+// classify finds the layers' classes. A class of one's own has its default name only for the layers
+// that were given none: others of the same make are taken to be of the class that the first such
+// name tells.
 func (k *keras3) classify() {
 	own := map[string]string{}
 	for _, l := range k.layers {
@@ -297,8 +304,9 @@ func (k *keras3) classify() {
 	}
 }
 
-// orderModelOutputs sorts the results of a nested functional model. Keras runs the layers at one distance from the outputs in the reverse of the
-// outputs' order, and what others of the outputs are made from before these.
+// orderModelOutputs sorts the results of a nested functional model. Keras runs the layers at one
+// distance from the outputs in the reverse of the outputs' order, and what others of the outputs
+// are made from before these.
 func (k *keras3) orderModelOutputs(l *layerCalls) {
 	if l.class != "Functional" {
 		return
@@ -345,7 +353,8 @@ func (l *layerCalls) custom() bool {
 	return l.class == camelCase(defaultBase(l.name)) && !slices.Contains(kerasClasses, l.class)
 }
 
-// fingerprint tells layers of one's own apart by the names of their variables and the types of their operations.
+// fingerprint tells layers of one's own apart by the names of their variables and the types of
+// their operations.
 func (l *layerCalls) fingerprint() string {
 	var marks []string
 	for _, v := range l.vars {
@@ -399,7 +408,8 @@ func (k *keras3) rows() {
 	k.graphRows()
 }
 
-// noteExport says what an export loses of every model, and takes back guesses about a column that is not there.
+// noteExport says what an export loses of every model, and takes back guesses about a column that
+// is not there.
 func (k *keras3) noteExport() {
 	if len(k.table.Layers) == 0 {
 		return

@@ -2,8 +2,8 @@ package savedmodel
 
 import "math"
 
-// drift is a hidden layer, and the nearest layers with weights around it, nil where there are none. Its place is a guess unless these follow each
-// other directly.
+// drift is a hidden layer, and the nearest layers with weights around it, nil where there are none.
+// Its place is a guess unless these follow each other directly.
 type drift struct {
 	layer, after, before *layerCalls
 	direct               bool
@@ -11,9 +11,10 @@ type drift struct {
 
 const whyAdrift = "several places between the layers that are known would fit a layer that leaves nothing"
 
-// markAdrift marks the connections of all layers that may be the ones to take what a hidden layer gives. The model's variables are listed in the order of
-// the table, which is that of the distance from the outputs: a hidden layer stands there between its neighbours, and one that takes its output
-// comes next.
+// markAdrift marks the connections of all layers that may be the ones to take what a hidden layer
+// gives. The model's variables are listed in the order of the table, which is that of the distance
+// from the outputs: a hidden layer stands there between its neighbours, and one that takes its
+// output comes next.
 func (k *keras3) markAdrift(g *mapGraph, depths map[string]int) {
 	for _, d := range k.adrift {
 		nearest, farthest := 0, math.MaxInt

@@ -45,7 +45,8 @@ func (k *keras3) inputVertices() map[int]*vertex {
 // unnamedInput matches what Keras calls the tensor of an input whose layer was given no name.
 var unnamedInput = regexp.MustCompile(`^(?:keras_tensor(?:_(\d+))?|args_(\d+)|inputs)$`)
 
-// nameInputs gives unnamed inputs the default names of InputLayer, in the order of the tensors' numbers.
+// nameInputs gives unnamed inputs the default names of InputLayer, in the order of the tensors'
+// numbers.
 func (k *keras3) nameInputs(inputs map[int]*vertex) {
 	type unnamed struct {
 		v *vertex
@@ -68,8 +69,8 @@ func (k *keras3) nameInputs(inputs map[int]*vertex) {
 	}
 }
 
-// nestedInputs counts the nested models: each has an input of its own, which took a default name before the model's, if its
-// tensors were made before.
+// nestedInputs counts the nested models: each has an input of its own, which took a default name
+// before the model's, if its tensors were made before.
 func (k *keras3) nestedInputs() int {
 	n := 0
 	for _, l := range k.layers {
@@ -80,7 +81,8 @@ func (k *keras3) nestedInputs() int {
 	return n
 }
 
-// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph of keras/src/models/functional.py).
+// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph
+// of keras/src/models/functional.py).
 func (k *keras3) graphRows() {
 	inputs := k.inputVertices()
 	vertices := map[*call]*vertex{}
@@ -201,7 +203,8 @@ func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inp
 	return from
 }
 
-// argumentOrder returns a call's inputs in the order of the layer's arguments where that is not the order in which the graph uses them.
+// argumentOrder returns a call's inputs in the order of the layer's arguments where that is not the
+// order in which the graph uses them.
 func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
 	if len(c.ins) < 2 {
 		return c.ins
@@ -209,7 +212,8 @@ func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
 	var first ref
 	switch l.class {
 	case "Attention", "AdditiveAttention":
-		// The query is the left factor of the first product; of the additive kind, the first to be widened.
+		// The query is the left factor of the first product; of the additive kind, the first to be
+		// widened.
 		for _, n := range c.nodes {
 			if n.op == "BatchMatMulV2" || n.op == "ExpandDims" {
 				first = k.through(c, n.inputs[0])
@@ -256,7 +260,8 @@ func (k *keras3) through(c *call, r ref) ref {
 	return r
 }
 
-// lastPhantom returns the vertex that stands between v and the model's output: a layer that leaves no operation, if there is one.
+// lastPhantom returns the vertex that stands between v and the model's output: a layer that leaves
+// no operation, if there is one.
 func (k *keras3) lastPhantom(v *vertex, vertices map[*call]*vertex) *vertex {
 	for _, l := range k.layers {
 		for _, c := range l.calls {
@@ -276,7 +281,8 @@ type mapGraph struct {
 	calls    map[string][]*vertex
 }
 
-// visit walks from v to what it is made from. It keeps its own stack: a hostile graph may be deep, or circular.
+// visit walks from v to what it is made from. It keeps its own stack: a hostile graph may be deep,
+// or circular.
 func (g *mapGraph) visit(v *vertex) {
 	type frame struct {
 		v    *vertex
@@ -360,7 +366,8 @@ func (g *mapGraph) behind(layer string) map[string]bool {
 	return all
 }
 
-// chain reports whether Keras prints no connections: at each depth there is one vertex with at most one input, and no layer is called twice.
+// chain reports whether Keras prints no connections: at each depth there is one vertex with at most
+// one input, and no layer is called twice.
 func (g *mapGraph) chain() bool {
 	perDepth := map[int]int{}
 	calls := map[string]int{}

@@ -8,9 +8,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Layers that do nothing when a model predicts, such as Dropout, leave no operation in an export. Two traces remain: a layer that computes
-// something which nobody takes (RandomFlip draws its numbers all the same), and the state of a random number generator among the model's
-// variables, whose place in their order says between which layers with weights the layer stood.
+// Layers that do nothing when a model predicts, such as Dropout, leave no operation in an export.
+// Two traces remain: a layer that computes something which nobody takes (RandomFlip draws its
+// numbers all the same), and the state of a random number generator among the model's variables,
+// whose place in their order says between which layers with weights the layer stood.
 
 // findHidden adds the layers that compute nothing when a model predicts.
 func (k *keras3) findHidden() {
@@ -25,7 +26,8 @@ func (k *keras3) findHidden() {
 	}
 }
 
-// linkPhantoms puts layers whose work nobody takes between what they take and those who take the same later.
+// linkPhantoms puts layers whose work nobody takes between what they take and those who take the
+// same later.
 func (k *keras3) linkPhantoms() {
 	for i, l := range k.layers {
 		for _, c := range l.calls {
@@ -70,10 +72,11 @@ func (k *keras3) shapeOf(r ref) tensor.Shape {
 
 // looseSeed is the state of a generator that belongs to no layer in the graph.
 type looseSeed struct {
-	number        int         // in the name that Keras gave it, -1 when it has none
-	after, before *layerCalls // the nearest layers with weights around it in the order of the variables
-	dropout       bool        // false for one that is known not to be a Dropout's
-	inner         bool        // it is a part of a layer that shows
+	number int // in the name that Keras gave it, -1 when it has none
+	// the nearest layers with weights around it in the order of the variables
+	after, before *layerCalls
+	dropout       bool // false for one that is known not to be a Dropout's
+	inner         bool // it is a part of a layer that shows
 }
 
 // looseSeeds goes through the variables in the model's order.
@@ -119,7 +122,8 @@ func (k *keras3) nextOwner(i int) *layerCalls {
 	return nil
 }
 
-// wrapsSeed reports whether a generator is that of the layer which a Bidirectional copies: releases before 3.3 list it first.
+// wrapsSeed reports whether a generator is that of the layer which a Bidirectional copies: releases
+// before 3.3 list it first.
 func (k *keras3) wrapsSeed(s *looseSeed, v *variable) bool {
 	return s.before != nil && s.before.class == "Bidirectional" && s.after != s.before && !strings.Contains(v.name, "/") && k.nextIsFirst(s.before, v)
 }
@@ -139,7 +143,8 @@ func cellOf(v *variable) string {
 	return ""
 }
 
-// seedNumber returns the number in "seed_generator_4/seed_generator_state", which counts generators as they were made.
+// seedNumber returns the number in "seed_generator_4/seed_generator_state", which counts generators
+// as they were made.
 func seedNumber(v *variable) int {
 	path := strings.Split(v.name, "/")
 	if len(path) < 2 {
@@ -155,8 +160,9 @@ func seedNumber(v *variable) int {
 	return -1
 }
 
-// dropoutNames gives the hidden layers the default names of Dropout. Keras numbers layers as they are made, and so do the generators count. The Dropout
-// within each MultiHeadAttention has a number too, also where it has no generator. The result is in the order of seeds; the inner ones have "".
+// dropoutNames gives the hidden layers the default names of Dropout. Keras numbers layers as they
+// are made, and so do the generators count. The Dropout within each MultiHeadAttention has a number
+// too, also where it has no generator. The result is in the order of seeds; the inner ones have "".
 func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 	order := k.withAttention(seeds)
 	slices.SortStableFunc(order, func(a, b *looseSeed) int { return a.number - b.number })
@@ -181,8 +187,8 @@ func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 	return list
 }
 
-// firstNumber returns the number that default names begin with: above 0 when Keras had made other models before in the same session. It is known
-// when layers of two classes at least agree on it.
+// firstNumber returns the number that default names begin with: above 0 when Keras had made other
+// models before in the same session. It is known when layers of two classes at least agree on it.
 func (k *keras3) firstNumber() int {
 	first := map[string]int{}
 	for _, l := range k.layers {
@@ -238,7 +244,8 @@ func (k *keras3) withAttention(seeds []*looseSeed) []*looseSeed {
 	return append(all, seeds[next:]...)
 }
 
-// insertHidden puts a layer into the gap that its generator's place shows; nth counts the layers of the gap.
+// insertHidden puts a layer into the gap that its generator's place shows; nth counts the layers of
+// the gap.
 func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	if s.inner || name == "" {
 		return
@@ -278,7 +285,8 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	k.layers = slices.Insert(k.layers, at, l)
 }
 
-// onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around it follow each other directly.
+// onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around
+// it follow each other directly.
 func (k *keras3) onlyPlace(s *looseSeed, target *call, from edge) bool {
 	if s.after == nil || s.before == nil || target != s.before.calls[0] || from.from != s.after.calls[len(s.after.calls)-1] {
 		return false
@@ -306,8 +314,9 @@ func (k *keras3) usersOf(e edge, but *call) []*call {
 	return users
 }
 
-// hiddenPlace finds the call before which a hidden layer stands, and the tensor that passes through it. The first layer of a gap is taken to stand
-// at the end of the chain of layers without weights that follows the last weights; others before the next weights.
+// hiddenPlace finds the call before which a hidden layer stands, and the tensor that passes through
+// it. The first layer of a gap is taken to stand at the end of the chain of layers without weights
+// that follows the last weights; others before the next weights.
 func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
 	if s.before != nil {
 		target = s.before.calls[0]
@@ -339,12 +348,13 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
 	return target, nil
 }
 
-// isConcat reports whether a call only joins its inputs. A dropout around one stands behind it as a rule, unlike one before the sum that closes a
-// residual branch.
+// isConcat reports whether a call only joins its inputs. A dropout around one stands behind it as a
+// rule, unlike one before the sum that closes a residual branch.
 func isConcat(c *call) bool { return lastOp(c) == "ConcatV2" && len(c.vars) == 0 }
 
-// takersBefore returns the calls that take something from c and do not come after the layer: the layers' order is that of the variables, so
-// a layer between two of them is on the way from one to the other.
+// takersBefore returns the calls that take something from c and do not come after the layer: the
+// layers' order is that of the variables, so a layer between two of them is on the way from one to
+// the other.
 func (k *keras3) takersBefore(c *call, before *layerCalls) []*call {
 	last := slices.Index(k.layers, before)
 	if last < 0 {
@@ -377,7 +387,8 @@ func (k *keras3) lastCall() *call {
 	return l.calls[len(l.calls)-1]
 }
 
-// hiddenClass tells what kind of layer stands in a place by convention, and whether its neighbours' names suggest one for it.
+// hiddenClass tells what kind of layer stands in a place by convention, and whether its neighbours'
+// names suggest one for it.
 func (k *keras3) hiddenClass(s *looseSeed, target *call, from *edge, name string) (class, newName string) {
 	class = "Dropout"
 	if s.after != nil && s.before != nil && s.after.class == "Embedding" && s.before.class == "Conv1D" {
@@ -402,8 +413,9 @@ func (k *keras3) hiddenClass(s *looseSeed, target *call, from *edge, name string
 	return class, name
 }
 
-// stagePrefix returns what the names of a stage's layers begin with, "enc0_" of "enc0_pool", in a model whose layers were all given names; "" where there is
-// no such custom. A hidden layer of the stage is likely to follow it.
+// stagePrefix returns what the names of a stage's layers begin with, "enc0_" of "enc0_pool", in a
+// model whose layers were all given names; "" where there is no such custom. A hidden layer of the
+// stage is likely to follow it.
 func (k *keras3) stagePrefix(name string) string {
 	prefix := name[:strings.LastIndexByte(name, '_')+1]
 	if _, err := strconv.Atoi(name[len(prefix):]); prefix == "" || err == nil {
@@ -445,8 +457,9 @@ func lastOp(c *call) string {
 	return c.nodes[len(c.nodes)-1].op
 }
 
-// unnamedObjects finds hidden layers in a model that tf.saved_model.save wrote. Its objects are there, in order, but without names: those that
-// have no variables are matched to the layers that show, if there is none of these, all but the first, the input, are hidden.
+// unnamedObjects finds hidden layers in a model that tf.saved_model.save wrote. Its objects are
+// there, in order, but without names: those that have no variables are matched to the layers that
+// show, if there is none of these, all but the first, the input, are hidden.
 func (k *keras3) unnamedObjects() []*looseSeed {
 	if k.objs.child(0, "variables") >= 0 || slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return len(l.vars) == 0 }) {
 		return nil
@@ -477,7 +490,8 @@ func (k *keras3) unnamedObjects() []*looseSeed {
 	return found
 }
 
-// ownerOf returns the layer that an object of the object graph is, by the first variable found below it.
+// ownerOf returns the layer that an object of the object graph is, by the first variable found
+// below it.
 func (k *keras3) ownerOf(id int) *layerCalls {
 	seen := map[int]bool{id: true}
 	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {

@@ -6,8 +6,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// nested makes the builder of a model within the model, or of a layer that is made of others: its calls are the scopes within the last call's scope.
-// Nil when there are none.
+// nested makes the builder of a model within the model, or of a layer that is made of others: its
+// calls are the scopes within the last call's scope. Nil when there are none.
 func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
 	if l.op || c.phantom || k.scope.depth >= maxNesting || len(c.nodes) == 0 {
 		return nil
@@ -52,8 +52,8 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 	}
 }
 
-// addSteps notes the calls for [LayerTable.At], in the order in which the graph made them. Those within a nested model come before the
-// model's own.
+// addSteps notes the calls for [LayerTable.At], in the order in which the graph made them. Those
+// within a nested model come before the model's own.
 func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 	var steps []*step
 	for i := range k.body.args {
@@ -85,7 +85,8 @@ func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 	return steps
 }
 
-// place returns where in the graph the call's first node is; a call that leaves nothing stands right behind what it takes.
+// place returns where in the graph the call's first node is; a call that leaves nothing stands
+// right behind what it takes.
 func (c *call) place() int {
 	for range maxUnwrap {
 		if len(c.nodes) > 0 && !c.phantom {
@@ -129,8 +130,9 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 	return append(steps, st)
 }
 
-// stepsByRows reports whether a TimeDistributed over an open time axis goes over as many steps as there are rows. Some releases of Keras 3 trace it so when
-// the shape is not known: the loop's range ends at the size of the first axis.
+// stepsByRows reports whether a TimeDistributed over an open time axis goes over as many steps as
+// there are rows. Some releases of Keras 3 trace it so when the shape is not known: the loop's
+// range ends at the size of the first axis.
 func (k *keras3) stepsByRows(c *call) bool {
 	for _, s := range c.shapes {
 		if s.Rank() < 2 || s.Dim(1) != tensor.Unknown {

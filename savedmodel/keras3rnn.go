@@ -7,12 +7,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Inputs and outputs of the While op that the loop of a recurrent layer is: a counter, its limit, the time, the list of outputs; then,
-// where the layer has a mask, zeros in the place of masked outputs; then the states (rnn of keras/src/backend/tensorflow/rnn.py).
+// Inputs and outputs of the While op that the loop of a recurrent layer is: a counter, its limit,
+// the time, the list of outputs; then, where the layer has a mask, zeros in the place of masked
+// outputs; then the states (rnn of keras/src/backend/tensorflow/rnn.py).
 const firstLoopState = 4
 
-// completeStates gives a recurrent layer whose states are taken all its results, in their order: the output, then the states. The graph shows
-// only those that are taken, and Keras lists all.
+// completeStates gives a recurrent layer whose states are taken all its results, in their order:
+// the output, then the states. The graph shows only those that are taken, and Keras lists all.
 func (k *keras3) completeStates(l *layerCalls) {
 	if !isRecurrent(l.class) {
 		return
@@ -68,7 +69,8 @@ func stateCount(loop *node) int {
 	return 1
 }
 
-// sharesLSTMCell reports whether the loop begins with two states of the same shape: zeros made one after the other, or two tensors given.
+// sharesLSTMCell reports whether the loop begins with two states of the same shape: zeros made one
+// after the other, or two tensors given.
 func sharesLSTMCell(loop *node) bool {
 	first := firstState(loop)
 	shapes := loop.def.GetAttr()["_output_shapes"].GetList().GetShape()
@@ -79,8 +81,9 @@ func sharesLSTMCell(loop *node) bool {
 	return a.Rank() == 2 && a.Equal(b)
 }
 
-// loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last node that nobody takes, the whole
-// sequence where the loop keeps all steps, the last step where it keeps one.
+// loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last
+// node that nobody takes, the whole sequence where the loop keeps all steps, the last step where it
+// keeps one.
 func (k *keras3) loopOutput(c *call) (ref, bool) {
 	for _, r := range c.outs {
 		if !isLoopState(r) {

@@ -9,8 +9,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// stackRows makes the rows of a Sequential model in the order of the calls, and those of a model of a class of one's own in the order of its variables,
-// which is that of its attributes.
+// stackRows makes the rows of a Sequential model in the order of the calls, and those of a model of
+// a class of one's own in the order of its variables, which is that of its attributes.
 func (k *keras3) stackRows() {
 	k.table.ModelClass = "Sequential"
 	own := k.scope.prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
@@ -42,7 +42,8 @@ func (k *keras3) stackRows() {
 	}
 }
 
-// positional reports whether the function's arguments were given no names: the inputs of a Sequential or Functional model have some.
+// positional reports whether the function's arguments were given no names: the inputs of a
+// Sequential or Functional model have some.
 func (k *keras3) positional() bool {
 	for i := range k.body.args {
 		if _, fed := k.body.inputs[i]; fed && positionalArg.MatchString(k.body.argName(i)) {
@@ -55,8 +56,9 @@ func (k *keras3) positional() bool {
 // positionalArg matches what tf.function calls an argument without a name.
 var positionalArg = regexp.MustCompile(`^args_\d+$`)
 
-// ownModelShape turns a shape into what Keras prints of a layer in a model of one's own: "?" for layers that have nothing to build, since they
-// remember no shapes; else the shape of the model's first call, whose batch size the files do not hold.
+// ownModelShape turns a shape into what Keras prints of a layer in a model of one's own: "?" for
+// layers that have nothing to build, since they remember no shapes; else the shape of the model's
+// first call, whose batch size the files do not hold.
 func (k *keras3) ownModelShape(r *Layer) {
 	if len(r.Weights) == 0 && forgetsShapes(k.mg.TensorFlowVersion) {
 		r.info.shape, r.Output = r.Output, OutputShape{Word: "?"}
@@ -66,8 +68,8 @@ func (k *keras3) ownModelShape(r *Layer) {
 	r.guess("output_shape", "in a model of one's own class, Keras prints the batch size of the first call, which the files do not hold")
 }
 
-// forgetsShapes reports whether a model was written by releases whose layers remember no shapes when they have nothing to build: Keras since 3.10,
-// which came with TensorFlow 2.20.
+// forgetsShapes reports whether a model was written by releases whose layers remember no shapes
+// when they have nothing to build: Keras since 3.10, which came with TensorFlow 2.20.
 func forgetsShapes(version string) bool {
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -93,7 +95,8 @@ func (k *keras3) isChain() bool {
 	return true
 }
 
-// sortByVariables sorts the layers by their first variable; one without comes behind the layer before it.
+// sortByVariables sorts the layers by their first variable; one without comes behind the layer
+// before it.
 func (k *keras3) sortByVariables() {
 	first := map[*layerCalls]int{}
 	for i, v := range slices.Backward(k.listed) {
@@ -112,8 +115,9 @@ func (k *keras3) sortByVariables() {
 	slices.SortStableFunc(k.layers, func(a, b *layerCalls) int { return place[a] - place[b] })
 }
 
-// fillGaps adds the Activation layers of a stack that must be there because a default name is missing in their sequence: a linear one
-// leaves nothing in the graph. It is taken to follow the layer with weights after the one before it.
+// fillGaps adds the Activation layers of a stack that must be there because a default name is
+// missing in their sequence: a linear one leaves nothing in the graph. It is taken to follow the
+// layer with weights after the one before it.
 func (k *keras3) fillGaps() {
 	next := 0
 	for i := 0; i < len(k.layers); i++ {

@@ -10,8 +10,9 @@ import (
 
 // LayerTable holds what Keras' model.summary() prints of a model, rebuilt from the model's files.
 type LayerTable struct {
-	ModelName  string // "" when the files do not say
-	ModelClass string // "Sequential", "Functional", a class of one's own; "" when the files do not say
+	ModelName string // "" when the files do not say
+	// "Sequential", "Functional", a class of one's own; "" when the files do not say
+	ModelClass string
 	// Connected says that Keras prints the column of connections: the layers form no simple chain.
 	Connected bool
 	Layers    []*Layer // in the summary's order
@@ -24,7 +25,8 @@ type LayerTable struct {
 	steps []*step // the calls, in an order in which they can be computed
 }
 
-// Totals are the parameters of a whole model. Each variable is counted once, however many layers share it.
+// Totals are the parameters of a whole model. Each variable is counted once, however many layers
+// share it.
 type Totals struct {
 	Total, Trainable, NonTrainable                int64
 	TotalBytes, TrainableBytes, NonTrainableBytes int64
@@ -39,12 +41,14 @@ type Layer struct {
 	// TrainableParams of Params are changed by training.
 	TrainableParams int64
 	Bytes           int64 // of all parameters
-	// ConnectedTo names the tensors that the layer is called with, as Keras prints them: "layer[call][tensor]".
+	// ConnectedTo names the tensors that the layer is called with, as Keras prints them:
+	// "layer[call][tensor]".
 	ConnectedTo []string
-	// Guessed names the fields that the files make likely but do not hold: "name", "class", "output_shape", "connected_to".
+	// Guessed names the fields that the files make likely but do not hold: "name", "class",
+	// "output_shape", "connected_to".
 	Guessed []string
-	// Why has a sentence for each dimension of the output, then what else is to be said: the formula of the parameters, and
-	// the reason for each guess and each unknown.
+	// Why has a sentence for each dimension of the output, then what else is to be said: the
+	// formula of the parameters, and the reason for each guess and each unknown.
 	Why []string
 	// Weights are the variables below the layer.
 	Weights []Weight
@@ -147,8 +151,9 @@ func (o *OutputShape) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Layers rebuilds the table of the model's layers; nil when the model holds none: it is no Keras model, or was saved without traces,
-// signatures and metadata. The table is built once and shared: it must not be changed.
+// Layers rebuilds the table of the model's layers; nil when the model holds none: it is no Keras
+// model, or was saved without traces, signatures and metadata. The table is built once and shared:
+// it must not be changed.
 func (mg *MetaGraph) Layers() (*LayerTable, error) { return mg.table() }
 
 // buildLayers picks the way by which the table can be rebuilt.

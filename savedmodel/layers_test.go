@@ -70,9 +70,10 @@ func compareRows(want expectation, got *LayerTable) rowScore {
 	return s
 }
 
-// shortfalls counts, by model, the rows that are not as Keras printed them, because an export of Keras 3 does not hold what they say: names and classes
-// of layers that leave no operation (Dropout and its like) and with them who is connected to them, classes of one's own under another name,
-// a fixed batch size, results that nobody takes.
+// shortfalls counts, by model, the rows that are not as Keras printed them, because an export of
+// Keras 3 does not hold what they say: names and classes of layers that leave no operation (Dropout
+// and its like) and with them who is connected to them, classes of one's own under another name, a
+// fixed batch size, results that nobody takes.
 var shortfalls = map[string]int{
 	"k3_activations":             1,
 	"k3_custom_layer":            1,
@@ -133,8 +134,8 @@ func TestLayersOfEveryModel(t *testing.T) {
 	t.Logf("shapes: %d of %d models, %d of %d rows", models, allModels, rows, allRows)
 }
 
-// TestGuessesAreMarked checks that a row which is not as Keras printed it says so: its field is marked as a guess, or it is a fixed batch size, or it
-// follows from another guess.
+// TestGuessesAreMarked checks that a row which is not as Keras printed it says so: its field is
+// marked as a guess, or it is a fixed batch size, or it follows from another guess.
 func TestGuessesAreMarked(t *testing.T) {
 	t.Parallel()
 	for _, c := range modelCases(t) {

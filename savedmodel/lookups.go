@@ -10,15 +10,19 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// A recurrent layer over an embedding looks up a row of a table for each token, and multiplies it with the same matrix in each step. The product of a
-// row is the same wherever it stands. So the table is multiplied with the matrix once, when the model is loaded, and the loop looks up products by the tokens:
-// of an LSTM that is as wide as its embedding half the arithmetic is left, and the tokens travel in place of their vectors.
+// A recurrent layer over an embedding looks up a row of a table for each token, and multiplies it
+// with the same matrix in each step. The product of a row is the same wherever it stands. So the
+// table is multiplied with the matrix once, when the model is loaded, and the loop looks up
+// products by the tokens: of an LSTM that is as wide as its embedding half the arithmetic is left,
+// and the tokens travel in place of their vectors.
 
 // maxTables bounds the bytes of the products of one graph. They are kept as long as the session.
 const maxTables = 128 << 20
 
-// tableKey names what a table is made of. That of products is made of variables, by the nodes of the main graph: rows·weights + bias, or rows·weightsᵀ + bias.
-// That of numbers holds each row's own, in the type of those that are looked up: a look there says whether they are within the table.
+// tableKey names what a table is made of. That of products is made of variables, by the nodes of
+// the main graph: rows·weights + bias, or rows·weightsᵀ + bias. That of numbers holds each row's
+// own, in the type of those that are looked up: a look there says whether they are within the
+// table.
 type tableKey struct {
 	rows, weights, bias string // bias may be ""
 	transposed          bool
@@ -65,16 +69,20 @@ func (t table) shape() *shapepb.TensorShapeProto {
 // product is a multiplication in a loop's body that becomes a lookup.
 type product struct {
 	matmul *node
-	bias   *node // the BiasAdd that adds the bias to the product, or to its sum with another; nil where there is none
-	table  table
+	// the BiasAdd that adds the bias to the product, or to its sum with another; nil where there is
+	// none
+	bias  *node
+	table table
 }
 
-// loopLookup is a sequence of looked-up rows that a loop goes through, and does nothing but multiply.
+// loopLookup is a sequence of looked-up rows that a loop goes through, and does nothing but
+// multiply.
 type loopLookup struct {
-	loop     *node
-	at       int // which of the loop's inputs the list of rows is
-	list     *node
-	path     []*node // what moves the looked-up rows on their way to the list, beginning with the lookup
+	loop *node
+	at   int // which of the loop's inputs the list of rows is
+	list *node
+	// what moves the looked-up rows on their way to the list, beginning with the lookup
+	path     []*node
 	rank     int     // of the looked-up values
 	dims     []int64 // of the table that they come from
 	body     *function
@@ -86,7 +94,8 @@ type loopLookup struct {
 // lookup returns the node at which the path begins.
 func (l *loopLookup) lookup() *node { return l.path[0] }
 
-// numbers is the table in which numbers are looked up to see whether they are within the table of rows.
+// numbers is the table in which numbers are looked up to see whether they are within the table of
+// rows.
 func (l *loopLookup) numbers() table {
 	return table{tableKey: tableKey{numbers: idsType(l.lookup()), count: l.dims[0]}, dims: l.dims[:1]}
 }
@@ -144,7 +153,8 @@ func (x *lookupFinder) find() ([]*loopLookup, error) {
 	return found, nil
 }
 
-// sequence reports whether an input of the loop is a list of looked-up rows, and finds the way from the lookup to there.
+// sequence reports whether an input of the loop is a list of looked-up rows, and finds the way from
+// the lookup to there.
 func (x *lookupFinder) sequence(l *loopLookup) bool {
 	l.list = l.loop.in(l.at)
 	if l.list == nil || l.list.op != "TensorListFromTensor" || len(l.list.inputs) != 2 || !slices.Equal(x.b.users[l.list], []*node{l.loop}) {
@@ -178,7 +188,8 @@ func isLookup(n *node) bool {
 	return n.op == "ResourceGather" && len(n.inputs) == 2
 }
 
-// keepsRows reports whether what moves the looked-up values leaves each row whole, in the last axis.
+// keepsRows reports whether what moves the looked-up values leaves each row whole, in the last
+// axis.
 func (x *lookupFinder) keepsRows(l *loopLookup) bool {
 	rank, known := -1, false
 	if shape, ok := x.b.f.shape(ref{node: l.lookup()}); ok && shape.Ranked() {
@@ -214,7 +225,8 @@ func eachOnce(axes []int64, n int) bool {
 	return true
 }
 
-// multiplied reports whether the loop does nothing with its rows but multiply them with weights, and finds where.
+// multiplied reports whether the loop does nothing with its rows but multiply them with weights,
+// and finds where.
 func (x *lookupFinder) multiplied(l *loopLookup, body *loopBody) bool {
 	arg := ref{arg: l.at + 1}
 	if unmoved(l.body.rets[l.at]) != arg {

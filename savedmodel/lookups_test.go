@@ -71,8 +71,9 @@ func countOps(g *graphpb.GraphDef, ops ...string) (outside, inLoops int) {
 	return outside, inLoops
 }
 
-// The loops of recurrent layers over an embedding look up products: one multiplication in each is gone, and its weights are in a table. That the
-// answers are the same is tested in runner, on every model.
+// The loops of recurrent layers over an embedding look up products: one multiplication in each is
+// gone, and its weights are in a table. That the answers are the same is tested in runner, on every
+// model.
 func TestLookups(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -87,7 +88,8 @@ func TestLookups(t *testing.T) {
 		{"k3_gru", 2, 2, 1, 0},
 		{"k3_masked", 3, 4, 2, 0},
 		{"own_k3_siamese_shared_layers", 2, 4, 2, 0}, // both towers take the same table
-		{"k3_seq2seq", 3, 4, 2, 0},                   // two embeddings as long as each other: one table of numbers
+		// two embeddings as long as each other: one table of numbers
+		{"k3_seq2seq", 3, 4, 2, 0},
 	} {
 		m, err := Open("../testdata/models/" + test.model + "/model")
 		if err != nil {
@@ -165,8 +167,9 @@ func eachNode(g *graphpb.GraphDef, f func(fn *functionpb.FunctionDef, n *nodepb.
 	}
 }
 
-// Where a loop does anything else with its rows than multiply them with weights that stay the same, where rows are not moved whole, or where the values of
-// variables are not known when the model is loaded, nothing is changed.
+// Where a loop does anything else with its rows than multiply them with weights that stay the same,
+// where rows are not moved whole, or where the values of variables are not known when the model is
+// loaded, nothing is changed.
 func TestLookupsNotTaken(t *testing.T) {
 	t.Parallel()
 	setInts := func(g *graphpb.GraphDef, part string, values ...int32) {
@@ -266,7 +269,8 @@ func TestLookupsNotTaken(t *testing.T) {
 	}
 }
 
-// Both directions of a layer are compiled as one program, and its length is padded to few sizes, as nothing but numbers is padded.
+// Both directions of a layer are compiled as one program, and its length is padded to few sizes, as
+// nothing but numbers is padded.
 func TestLookupsCompiled(t *testing.T) {
 	t.Parallel()
 	for _, model := range []string{"full_seed/k2", "full_seed/k3"} {

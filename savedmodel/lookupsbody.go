@@ -25,7 +25,8 @@ func (w *lookupBodyWriter) addTables(tables []table) {
 	}
 }
 
-// lookUp puts lookups in the place of the body's products, and hands the tables on to the next step.
+// lookUp puts lookups in the place of the body's products, and hands the tables on to the next
+// step.
 func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element []int32) {
 	for _, table := range w.args {
 		name := "tfrun_next_" + table

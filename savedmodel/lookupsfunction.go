@@ -57,7 +57,8 @@ func addArg(def *functionpb.FunctionDef, name string, t typespb.DataType, shape 
 	addShape(def.GetAttr()["_input_shapes"], len(def.Signature.InputArg)-1, shape)
 }
 
-// addShape adds a shape to a list that has one for each of n tensors. A list of fewer says nothing of most, and is left alone.
+// addShape adds a shape to a list that has one for each of n tensors. A list of fewer says nothing
+// of most, and is left alone.
 func addShape(attr *attrpb.AttrValue, n int, shape *shapepb.TensorShapeProto) {
 	if list := attr.GetList(); n > 0 && len(list.GetShape()) == n {
 		list.Shape = append(list.Shape, shape)
@@ -68,7 +69,8 @@ func addShape(attr *attrpb.AttrValue, n int, shape *shapepb.TensorShapeProto) {
 func (w *lookupWriter) rewrite(l *loopLookup) {
 	t := typeAttr(idsType(l.lookup()))
 	list := w.nodes[l.list.name]
-	element := slices.Repeat([]int32{-1}, l.rank-2) // the shape of what the list holds: all axes of the numbers but the first
+	// the shape of what the list holds: all axes of the numbers but the first
+	element := slices.Repeat([]int32{-1}, l.rank-2)
 	list.Input[0], list.Input[1] = w.moved(l), w.constant(l.list.name+"/tfrun_shape", []int64{int64(len(element))}, element...)
 	list.Attr["element_dtype"], list.Attr["shape_type"] = t, int32Attr
 
@@ -103,8 +105,9 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 // idsType is the type of the numbers that a node looks up.
 func idsType(lookup *node) typespb.DataType { return lookup.def.GetAttr()["Tindices"].GetType() }
 
-// moved returns the numbers that are looked up, moved as the rows were that they stand for: first turned round, then transposed. So two directions of one sequence
-// differ in nothing else than the numbers that they begin with.
+// moved returns the numbers that are looked up, moved as the rows were that they stand for: first
+// turned round, then transposed. So two directions of one sequence differ in nothing else than the
+// numbers that they begin with.
 func (w *lookupWriter) moved(l *loopLookup) string {
 	ids := w.inRange(l)
 	w.reshape(l.lookup(), ids, l)
@@ -121,7 +124,8 @@ func (w *lookupWriter) moved(l *loopLookup) string {
 	return w.transposed(l, ids, way.perm)
 }
 
-// moves is what a sequence of operations does to the axes of a tensor: axis i of the result is axis perm[i] of what came in, and some of these are turned round.
+// moves is what a sequence of operations does to the axes of a tensor: axis i of the result is axis
+// perm[i] of what came in, and some of these are turned round.
 type moves struct {
 	perm   []int32
 	turned []bool
@@ -135,7 +139,8 @@ func newMoves(rank int) *moves {
 	return m
 }
 
-// add adds an operation of a [loopLookup]'s path. The last axis of a transposition, that of the rows, is not among those here.
+// add adds an operation of a [loopLookup]'s path. The last axis of a transposition, that of the
+// rows, is not among those here.
 func (m *moves) add(n *node) {
 	switch n.op {
 	case "ReverseV2":
@@ -197,7 +202,8 @@ func (w *lookupWriter) movedAttr(l *loopLookup, perm []int32, index string) map[
 	return attr
 }
 
-// shapeOfIDs is the attribute for the shape of the numbers that a node looks up, with their axes in another order; nil where it is not known.
+// shapeOfIDs is the attribute for the shape of the numbers that a node looks up, with their axes in
+// another order; nil where it is not known.
 func (w *lookupWriter) shapeOfIDs(lookup *node, perm []int32) *attrpb.AttrValue {
 	shape, ok := w.b.f.shape(ref{node: lookup})
 	if !ok || !shape.Ranked() || shape.Rank() == 0 {
@@ -219,8 +225,8 @@ func shapesAttr(s *shapepb.TensorShapeProto) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Shape: []*shapepb.TensorShapeProto{s}}}}
 }
 
-// inRange returns the numbers that are looked up after they were looked up themselves, in 0, 1, 2, …: what is out of the table is an error that names it
-// by its place among all, as it was.
+// inRange returns the numbers that are looked up after they were looked up themselves, in 0, 1, 2,
+// …: what is out of the table is an error that names it by its place among all, as it was.
 func (w *lookupWriter) inRange(l *loopLookup) string {
 	lookup := l.lookup()
 	if w.ids[lookup] == "" {
@@ -237,7 +243,8 @@ func (w *lookupWriter) inRange(l *loopLookup) string {
 	return w.ids[lookup]
 }
 
-// reshape has what looks at the shape of looked-up rows look at that of the numbers, so that the rows need not be there.
+// reshape has what looks at the shape of looked-up rows look at that of the numbers, so that the
+// rows need not be there.
 func (w *lookupWriter) reshape(n *node, ids string, l *loopLookup) {
 	t := typeAttr(idsType(l.lookup()))
 	for _, u := range w.b.users[n] {

@@ -23,13 +23,15 @@ type rewrittenGraphs struct {
 	by map[string]*MetaGraph
 }
 
-// HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures when none is named.
+// HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures
+// when none is named.
 func (mg *MetaGraph) HasLookups(signatures ...string) (bool, error) {
 	other, err := mg.withLookups(signatures)
 	return other != mg, err
 }
 
-// reducedBy returns the graph that a reduction is of: with lookups of products where it asks for them.
+// reducedBy returns the graph that a reduction is of: with lookups of products where it asks for
+// them.
 func (mg *MetaGraph) reducedBy(r Reduction) (*MetaGraph, error) {
 	if !r.Lookups {
 		return mg, nil
@@ -37,9 +39,11 @@ func (mg *MetaGraph) reducedBy(r Reduction) (*MetaGraph, error) {
 	return mg.withLookups(r.Signatures)
 }
 
-// withLookups returns the graph whose signatures look up products of rows where a loop multiplied looked-up rows; mg itself where there is no such
-// loop. The tables are variables of their own, filled by the init op, which loaders run when the model's variables are restored
-// (loader.cc, LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products would be those of old values.
+// withLookups returns the graph whose signatures look up products of rows where a loop multiplied
+// looked-up rows; mg itself where there is no such loop. The tables are variables of their own,
+// filled by the init op, which loaders run when the model's variables are restored (loader.cc,
+// LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products
+// would be those of old values.
 func (mg *MetaGraph) withLookups(signatures []string) (*MetaGraph, error) {
 	mg.rewritten.Lock()
 	defer mg.rewritten.Unlock()
@@ -107,7 +111,8 @@ func (mg *MetaGraph) withOther(graph []byte) *MetaGraph {
 	return other
 }
 
-// initNode returns the node that a loader runs after the variables are restored; nil where there is none.
+// initNode returns the node that a loader runs after the variables are restored; nil where there is
+// none.
 func (mg *MetaGraph) initNode() (*nodepb.NodeDef, error) {
 	for _, name := range mg.initOps() {
 		return mg.Node(nodeOf(name))
@@ -126,7 +131,8 @@ type graphLookups struct {
 	tables []table
 	bytes  int64
 
-	nodes     map[string]*nodepb.NodeDef // those of the main graph that are changed; nil for one that was looked at
+	// those of the main graph that are changed; nil for one that was looked at
+	nodes     map[string]*nodepb.NodeDef
 	functions []*functionpb.FunctionDef
 }
 

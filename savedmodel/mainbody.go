@@ -7,11 +7,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxMainNodes bounds how much of a main graph is looked at for the shapes of a signature's outputs.
+// maxMainNodes bounds how much of a main graph is looked at for the shapes of a signature's
+// outputs.
 const maxMainNodes = 20_000
 
-// bodyOrMain returns the function that does a signature's work or, where the main graph does it itself, as in TensorFlow 1, that part of the main
-// graph as if it were one: what the signature feeds are its arguments.
+// bodyOrMain returns the function that does a signature's work or, where the main graph does it
+// itself, as in TensorFlow 1, that part of the main graph as if it were one: what the signature
+// feeds are its arguments.
 func (mg *MetaGraph) bodyOrMain(s *Signature) (*body, error) {
 	b, err := mg.body(s)
 	if b != nil || err != nil {
@@ -94,7 +96,8 @@ func (b *body) result(info TensorInfo) (ref, bool) {
 	return r, r.ok()
 }
 
-// shape returns what is known of a tensor's shape; of an argument that the graph says nothing of, it is what the signature or the variable has.
+// shape returns what is known of a tensor's shape; of an argument that the graph says nothing of,
+// it is what the signature or the variable has.
 func (b *body) shape(r ref) (tensor.Shape, bool) {
 	s, ok := b.function.shape(r)
 	if i, isArg := r.isArg(); isArg && !ok {

@@ -19,7 +19,8 @@ const (
 	fieldObjectMetadata = 5
 )
 
-// kerasMetadata holds what Keras 2 wrote about its objects, by their number in the object graph. Object 0 is the model.
+// kerasMetadata holds what Keras 2 wrote about its objects, by their number in the object graph.
+// Object 0 is the model.
 type kerasMetadata map[int]*kerasObject
 
 // kerasObject is the metadata of one layer or model. Only the parts that are used here are decoded.
@@ -34,7 +35,8 @@ type kerasObject struct {
 	BuildArg  json.RawMessage `json:"build_input_shape"`
 }
 
-// maxMetadataValues bounds the values in an object's metadata, which take a hundred times the memory that their text does. Ten thousand layers have some 300,000.
+// maxMetadataValues bounds the values in an object's metadata, which take a hundred times the
+// memory that their text does. Ten thousand layers have some 300,000.
 const maxMetadataValues = 1 << 20
 
 // tooManyValues counts what comes between values, or before the first.
@@ -54,7 +56,8 @@ func readMetadata(path string) (kerasMetadata, error) {
 	return parseMetadata(path, data)
 }
 
-// parseMetadata decodes a SavedMetadata message. There is no generated code for it in the TensorFlow binding: it is Keras' own.
+// parseMetadata decodes a SavedMetadata message. There is no generated code for it in the
+// TensorFlow binding: it is Keras' own.
 func parseMetadata(path string, data []byte) (kerasMetadata, error) {
 	meta := kerasMetadata{}
 	err := eachField(data, func(f field) error {
@@ -78,7 +81,8 @@ func parseMetadata(path string, data []byte) (kerasMetadata, error) {
 	return meta, nil
 }
 
-// parseMetadataNode reads a SavedObject of keras_metadata.pb: its number among the objects, and what it says.
+// parseMetadataNode reads a SavedObject of keras_metadata.pb: its number among the objects, and
+// what it says.
 func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
 	obj := &kerasObject{}
 	id := 0

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Metadata that says little of a model's layers, or belongs to another model, leaves a description with less in it, and no more.
+// Metadata that says little of a model's layers, or belongs to another model, leaves a description
+// with less in it, and no more.
 func TestDamagedMetadata(t *testing.T) {
 	t.Parallel()
 	read := func(model, file string) []byte {
@@ -22,7 +23,8 @@ func TestDamagedMetadata(t *testing.T) {
 		graph := read(model, fileBinary)
 		for _, from := range []string{"k2_fixed_batch", "k2_nested", "k2_activations"} {
 			for _, word := range []string{`"layers"`, `"class_name"`, `"config"`, `"name"`, `"inbound_nodes"`, `"InputLayer"`} {
-				text := bytes.ReplaceAll(read(from, fileMetadata), []byte(word), append([]byte(`"_`), word[2:]...)) // as long
+				// as long
+				text := bytes.ReplaceAll(read(from, fileMetadata), []byte(word), append([]byte(`"_`), word[2:]...))
 				meta, err := parseMetadata(fileMetadata, text)
 				if err != nil {
 					t.Fatalf("%s without %s: %v", from, word, err)

@@ -11,9 +11,11 @@ import (
 
 // Model is an opened SavedModel. It holds no file open: there is nothing to close.
 type Model struct {
-	// Dir is the directory that holds saved_model.pb. Where [Open] was given a folder of versions, it is the version's.
+	// Dir is the directory that holds saved_model.pb. Where [Open] was given a folder of versions,
+	// it is the version's.
 	Dir string
-	// Version is the name of the version that was taken from a folder of numbered versions ("3"), or "".
+	// Version is the name of the version that was taken from a folder of numbered versions ("3"),
+	// or "".
 	Version string
 	// File is the path of saved_model.pb or saved_model.pbtxt.
 	File string
@@ -28,7 +30,8 @@ type Model struct {
 type MetaGraph struct {
 	Tags              []string // sorted
 	TensorFlowVersion string   // of the release that wrote the model
-	// Signatures by name, as in the file: with "__saved_model_init_op", which is no signature to run ([Signature.InitOp]).
+	// Signatures by name, as in the file: with "__saved_model_init_op", which is no signature to
+	// run ([Signature.InitOp]).
 	Signatures map[string]*Signature
 	Assets     []Asset
 	Framework  Framework
@@ -49,8 +52,10 @@ type Framework string
 
 // The frameworks that leave their marks in a SavedModel.
 const (
-	Keras2   Framework = "keras2"    // tf_keras or tf.keras: model.save, or tf.saved_model.save of a model
-	Keras3   Framework = "keras3"    // model.export, keras.export.ExportArchive, or tf.saved_model.save of a model
+	// tf_keras or tf.keras: model.save, or tf.saved_model.save of a model
+	Keras2 Framework = "keras2"
+	// model.export, keras.export.ExportArchive, or tf.saved_model.save of a model
+	Keras3   Framework = "keras3"
 	TFModule Framework = "tf.Module" // tf.saved_model.save of any other object
 	TF1      Framework = "tf1"       // tf.compat.v1.saved_model: no object graph
 )
@@ -67,7 +72,8 @@ type Signature struct {
 	MethodName string // "tensorflow/serving/predict" for most
 	Inputs     map[string]TensorInfo
 	Outputs    map[string]TensorInfo
-	// InitOp marks an entry that names the operation that a loader runs ("__saved_model_init_op", "__saved_model_train_op"): it has no tensors.
+	// InitOp marks an entry that names the operation that a loader runs ("__saved_model_init_op",
+	// "__saved_model_train_op"): it has no tensors.
 	InitOp bool
 }
 
@@ -82,9 +88,10 @@ type Encoding string
 
 // The encodings of TensorInfo's oneof.
 const (
-	Dense     Encoding = ""           // one tensor
-	CooSparse Encoding = "coo_sparse" // values, indices and dense_shape: a tf.SparseTensor of TensorFlow 1
-	Composite Encoding = "composite"  // the components of a tf.CompositeTensor, ragged for most
+	Dense Encoding = "" // one tensor
+	// values, indices and dense_shape: a tf.SparseTensor of TensorFlow 1
+	CooSparse Encoding = "coo_sparse"
+	Composite Encoding = "composite" // the components of a tf.CompositeTensor, ragged for most
 )
 
 // TensorInfo describes an input or an output of a signature.
@@ -97,7 +104,8 @@ type TensorInfo struct {
 	// Class is the Python class of a composite's spec: "RaggedTensorSpec", "SparseTensorSpec".
 	Class string
 	// Components are the tensors that make up the value, in the order that TensorFlow packs them:
-	// values, indices, dense_shape of a coo_sparse; of a ragged the flat values, then the row splits from the outermost axis inwards.
+	// values, indices, dense_shape of a coo_sparse; of a ragged the flat values, then the row
+	// splits from the outermost axis inwards.
 	Components []Component
 	// Ragged is set for a RaggedTensorSpec whose layout the file gives.
 	Ragged *Ragged
@@ -105,7 +113,8 @@ type TensorInfo struct {
 
 // Component is one tensor of a composite value.
 type Component struct {
-	Role   string // "values", "indices", "dense_shape", "row_splits", or "" when the layout is not known
+	// "values", "indices", "dense_shape", "row_splits", or "" when the layout is not known
+	Role   string
 	DType  tensor.DType
 	Shape  tensor.Shape
 	Tensor string
@@ -124,11 +133,12 @@ func (t *TensorInfo) Sparse() bool {
 	return t.Encoding == CooSparse || t.Encoding == Composite && t.Class == "SparseTensorSpec"
 }
 
-// initOpNames are the entries of the signature map that are not signatures (constants.py of TensorFlow's saved_model).
+// initOpNames are the entries of the signature map that are not signatures (constants.py of
+// TensorFlow's saved_model).
 var initOpNames = map[string]bool{"__saved_model_init_op": true, "__saved_model_train_op": true}
 
-// MetaGraph returns the graph with exactly the given tags, in any order. Without tags it is the only graph there is, or the one tagged
-// "serve" alone. A *[TagError] says that there is none such.
+// MetaGraph returns the graph with exactly the given tags, in any order. Without tags it is the
+// only graph there is, or the one tagged "serve" alone. A *[TagError] says that there is none such.
 func (m *Model) MetaGraph(tags ...string) (*MetaGraph, error) {
 	want := slices.Sorted(slices.Values(tags))
 	if len(tags) == 0 {
@@ -152,8 +162,8 @@ func (m *Model) MetaGraph(tags ...string) (*MetaGraph, error) {
 	return nil, e
 }
 
-// Signature returns the signature with the given name; for "" the one called "serving_default", or the only one there is.
-// A *[SignatureError] says that there is none such.
+// Signature returns the signature with the given name; for "" the one called "serving_default", or
+// the only one there is. A *[SignatureError] says that there is none such.
 func (mg *MetaGraph) Signature(name string) (*Signature, error) {
 	names := mg.SignatureNames()
 	switch {
@@ -176,7 +186,8 @@ func (mg *MetaGraph) Signature(name string) (*Signature, error) {
 // DefaultSignature is the name of the signature that is run when none is named.
 const DefaultSignature = "serving_default"
 
-// SignatureNames returns the names of the signatures that can be run, sorted: the init op is not among them.
+// SignatureNames returns the names of the signatures that can be run, sorted: the init op is not
+// among them.
 func (mg *MetaGraph) SignatureNames() []string {
 	var names []string
 	for name, s := range mg.Signatures {

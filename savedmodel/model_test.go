@@ -252,7 +252,8 @@ func TestConcreteFunctions(t *testing.T) {
 	t.Error("no signature wrapper among the concrete functions")
 }
 
-// TestUndoFindsTheName checks that a layer's name comes back from its scope's, whatever else was named before.
+// TestUndoFindsTheName checks that a layer's name comes back from its scope's, whatever else was
+// named before.
 func TestUndoFindsTheName(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -265,7 +266,8 @@ func TestUndoFindsTheName(t *testing.T) {
 			if !ok {
 				t.Fatalf("undo(%q) finds no name, want %q", scope, name)
 			}
-			// Where two names would come out alike, either is an answer: taking it must lead to the same scope.
+			// Where two names would come out alike, either is an answer: taking it must lead to the
+			// same scope.
 			if got != name {
 				t.Skip("ambiguous")
 			}

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// scopeNames replays Graph.unique_name of TensorFlow inside one name scope: what has been handed out, without regard to case.
+// scopeNames replays Graph.unique_name of TensorFlow inside one name scope: what has been handed
+// out, without regard to case.
 type scopeNames map[string]int
 
 // take returns the name that opening a scope, or making an operation, called name comes out with.
@@ -40,8 +41,9 @@ func (used scopeNames) mark(name string) {
 	}
 }
 
-// undo returns the name of the layer whose scope, opened the given number of times, came out as scope, and takes these names. Keras 3 opens
-// a layer's scope twice, to build and to call it. ok is false when no name comes out so.
+// undo returns the name of the layer whose scope, opened the given number of times, came out as
+// scope, and takes these names. Keras 3 opens a layer's scope twice, to build and to call it. ok is
+// false when no name comes out so.
 func (used scopeNames) undo(scope string, opens int) (name string, ok bool) {
 	candidates := bases(scope)
 	for i := len(candidates) - 1; i >= 0; i-- {
@@ -86,7 +88,8 @@ func newTrial(used scopeNames, name string) scopeNames {
 	}
 }
 
-// bases returns a name, and the name without one, two, … of the numbers at its end: "a_1_2", "a_1", "a".
+// bases returns a name, and the name without one, two, … of the numbers at its end: "a_1_2", "a_1",
+// "a".
 func bases(name string) []string {
 	all := []string{name}
 	for {
@@ -123,14 +126,16 @@ var (
 	notWord    = regexp.MustCompile(`\W+`)
 )
 
-// snakeCase returns the name that Keras gives to an unnamed object of a class (to_snake_case of keras/src/utils/naming.py).
+// snakeCase returns the name that Keras gives to an unnamed object of a class (to_snake_case of
+// keras/src/utils/naming.py).
 func snakeCase(class string) string {
 	s := notWord.ReplaceAllString(class, "")
 	s = snakeWord.ReplaceAllString(s, "${1}_${2}")
 	return strings.ToLower(snakeUpper.ReplaceAllString(s, "${1}_${2}"))
 }
 
-// camelCase returns the class name that a default name most likely came from: "residual_block" from "ResidualBlock".
+// camelCase returns the class name that a default name most likely came from: "residual_block" from
+// "ResidualBlock".
 func camelCase(name string) string {
 	var b strings.Builder
 	for _, word := range strings.Split(name, "_") {

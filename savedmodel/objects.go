@@ -21,7 +21,8 @@ const (
 	fieldChildren   = 1 // SavedObject
 )
 
-// objectGraph is the graph of Python objects that tf.saved_model.save wrote: node 0 is the model. Children may form cycles.
+// objectGraph is the graph of Python objects that tf.saved_model.save wrote: node 0 is the model.
+// Children may form cycles.
 type objectGraph struct {
 	nodes    []*pb.SavedObject
 	concrete map[string][]byte // serialized SavedConcreteFunctions by function name
@@ -42,7 +43,8 @@ func (mg *MetaGraph) ObjectGraph() (*pb.SavedObjectGraph, error) {
 	return def, nil
 }
 
-// readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do not exist are refused.
+// readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do
+// not exist are refused.
 func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 	g := &objectGraph{concrete: map[string][]byte{}, vars: map[int]*variable{}, mg: mg}
 	err := eachField(mg.raw.objectGraph, func(f field) error {
@@ -89,7 +91,8 @@ func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 	return g, nil
 }
 
-// rootObject returns the identifier of the object graph's root and the names of its children, decoding no other object.
+// rootObject returns the identifier of the object graph's root and the names of its children,
+// decoding no other object.
 func (mg *MetaGraph) rootObject() (identifier string, children []string) {
 	stop := &FormatError{}
 	_ = eachField(mg.raw.objectGraph, func(f field) error {
@@ -122,7 +125,8 @@ func (mg *MetaGraph) findFramework() Framework {
 	switch {
 	case strings.HasPrefix(id, "_tf_keras"):
 		return Keras2
-	case has("_misc_assets") && has("variables") && has("trainable_variables"), // keras.export.ExportArchive
+	// keras.export.ExportArchive
+	case has("_misc_assets") && has("variables") && has("trainable_variables"),
 		has("_layers") && has("_inbound_nodes"): // tf.saved_model.save
 		return Keras3
 	}
@@ -151,7 +155,8 @@ func (g *objectGraph) items(id int) []int {
 	return g.numbered(id, "")
 }
 
-// numbered returns the children of id whose names are prefix and a number, in the order of the numbers.
+// numbered returns the children of id whose names are prefix and a number, in the order of the
+// numbers.
 func (g *objectGraph) numbered(id int, prefix string) []int {
 	if id < 0 || id >= len(g.nodes) {
 		return nil
@@ -185,7 +190,8 @@ func (g *objectGraph) concreteFunction(name string) (*pb.SavedConcreteFunction, 
 	return def, nil
 }
 
-// StructuredTensor is a leaf of a structured value: where it stands in the structure, and the tensor's spec.
+// StructuredTensor is a leaf of a structured value: where it stands in the structure, and the
+// tensor's spec.
 type StructuredTensor struct {
 	Path  string // such as [0]["image"]; "" for a value that is one tensor
 	Name  string // of the tensor's spec; "" for most outputs
@@ -197,7 +203,8 @@ type StructuredTensor struct {
 // maxStructure bounds how deep structured values are followed.
 const maxStructure = 100
 
-// flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their sorted keys.
+// flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their
+// sorted keys.
 func flatten(v *pb.StructuredValue) []StructuredTensor {
 	var out []StructuredTensor
 	flattenInto(v, "", &out, 0)

@@ -25,7 +25,8 @@ const (
 	dirAssetsExtra  = "assets.extra"
 )
 
-// Limits on what is read into memory. A protobuf message ends at 2 GiB; text takes some twenty times its size once parsed.
+// Limits on what is read into memory. A protobuf message ends at 2 GiB; text takes some twenty
+// times its size once parsed.
 const (
 	maxBinary      = 1<<31 - 1
 	maxText        = 256 << 20
@@ -34,11 +35,13 @@ const (
 	maxSignatures  = 10_000 // of a graph; honest ones have up to a few dozen
 )
 
-// Open reads the SavedModel in directory dir: saved_model.pb, or saved_model.pbtxt where there is only that. Where dir holds neither
-// but folders with numbers for names, as TensorFlow Serving has them, the highest is taken and [Model.Version] says which.
+// Open reads the SavedModel in directory dir: saved_model.pb, or saved_model.pbtxt where there is
+// only that. Where dir holds neither but folders with numbers for names, as TensorFlow Serving has
+// them, the highest is taken and [Model.Version] says which.
 //
-// It fails with a *[FileError] (which wraps [ErrNotFound] when there is no SavedModel at all) or a *[FormatError]. Whether the
-// files beside saved_model.pb are whole is not looked at here: see [Model.Verify].
+// It fails with a *[FileError] (which wraps [ErrNotFound] when there is no SavedModel at all) or a
+// *[FormatError]. Whether the files beside saved_model.pb are whole is not looked at here: see
+// [Model.Verify].
 func Open(dir string) (*Model, error) {
 	info, err := os.Stat(dir)
 	switch {
@@ -68,7 +71,8 @@ func Open(dir string) (*Model, error) {
 	return openFile(sub, file, version)
 }
 
-// modelFile returns the path of the model's file in dir, or "". Like TensorFlow's loaders it prefers the binary form.
+// modelFile returns the path of the model's file in dir, or "". Like TensorFlow's loaders it
+// prefers the binary form.
 func modelFile(dir string) string {
 	for _, name := range []string{fileBinary, fileText} {
 		path := filepath.Join(dir, name)
@@ -79,7 +83,8 @@ func modelFile(dir string) string {
 	return ""
 }
 
-// highestVersion returns the name of the subdirectory of dir with the highest number for a name, or "".
+// highestVersion returns the name of the subdirectory of dir with the highest number for a name, or
+// "".
 func highestVersion(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -165,7 +170,8 @@ func noModelFile(dir string) error {
 	return e
 }
 
-// notAFile says what stands in the place of a model's file: a directory, or a link that leads nowhere.
+// notAFile says what stands in the place of a model's file: a directory, or a link that leads
+// nowhere.
 func notAFile(dir string, has map[string]bool) error {
 	e := &FileError{File: filepath.Join(dir, fileBinary), Msg: "is no regular file", Err: ErrNotFound}
 	if !has[fileBinary] {
@@ -177,7 +183,8 @@ func notAFile(dir string, has map[string]bool) error {
 	return e
 }
 
-// openFile reads the model's file. Its first bytes are looked at before the rest is read, so that a wrong file of any size fails at once.
+// openFile reads the model's file. Its first bytes are looked at before the rest is read, so that a
+// wrong file of any size fails at once.
 func openFile(dir, path, version string) (*Model, error) {
 	text := filepath.Base(path) == fileText
 	limit := int64(maxBinary)
@@ -207,7 +214,8 @@ func newModel(dir, path, version string, data []byte) (*Model, error) {
 	return m, nil
 }
 
-// openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the reader waiting, and a device has no end.
+// openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the
+// reader waiting, and a device has no end.
 func openRegular(path string) (*os.File, int64, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, syscall.ENXIO) { // a socket, or a terminal that there is not
@@ -229,7 +237,8 @@ func openRegular(path string) (*os.File, int64, error) {
 	return nil, 0, err
 }
 
-// readFile reads a whole file of at most limit bytes. check sees its first bytes before the rest is read.
+// readFile reads a whole file of at most limit bytes. check sees its first bytes before the rest is
+// read.
 func readFile(path string, limit int64, check func(head []byte) error) ([]byte, error) {
 	f, size, err := openRegular(path)
 	if err != nil {
@@ -288,7 +297,8 @@ func isTextModel(text []byte) bool {
 	return bytes.HasPrefix(text, []byte("saved_model_schema_version")) || bytes.HasPrefix(text, []byte("meta_graphs"))
 }
 
-// cause returns what went wrong with a file operation, without the path that the caller names anyway.
+// cause returns what went wrong with a file operation, without the path that the caller names
+// anyway.
 func cause(err error) string {
 	var pathErr *fs.PathError
 	switch {

@@ -69,7 +69,8 @@ type modelCase struct {
 	want expectation
 }
 
-// modelCases returns the models in testdata/models and in the folders that TFRUN_MODELS lists, with commas or as PATH does.
+// modelCases returns the models in testdata/models and in the folders that TFRUN_MODELS lists, with
+// commas or as PATH does.
 func modelCases(tb testing.TB) []modelCase {
 	tb.Helper()
 	folders := []string{filepath.Join("..", "testdata", "models")}
@@ -190,8 +191,9 @@ func (e *expectedTensor) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// brokenModels holds a part of the one line that says what is wrong with each broken model: the file, then how.
-// TensorFlow loads those with an empty text, or finds the fault in the values, which Verify does not read.
+// brokenModels holds a part of the one line that says what is wrong with each broken model: the
+// file, then how. TensorFlow loads those with an empty text, or finds the fault in the values,
+// which Verify does not read.
 var brokenModels = map[string][2]string{
 	"bad_asset_missing":          {"assets/labels.txt", "is missing"},
 	"bad_data_empty":             {"variables.data-00000-of-00001", "cut off: 0 bytes"},

@@ -1,7 +1,7 @@
 package savedmodel
 
-// operationClasses gives the class of keras.ops that an operation of a functional graph is an instance of, by the TensorFlow op that it leaves.
-// Its default name is the class in snake case.
+// operationClasses gives the class of keras.ops that an operation of a functional graph is an
+// instance of, by the TensorFlow op that it leaves. Its default name is the class in snake case.
 var operationClasses = map[string]string{
 	"Abs": "Absolute", "Add": "Add", "AddV2": "Add", "All": "All", "Any": "Any", "ArgMax": "Argmax", "ArgMin": "Argmin", "BatchMatMulV2": "Matmul", "BroadcastTo": "BroadcastTo",
 	"Ceil": "Ceil", "ConcatV2": "Concatenate", "Cos": "Cos", "Cumsum": "Cumsum", "Einsum": "Einsum", "Elu": "Elu", "Equal": "Equal", "Erf": "Erf", "Exp": "Exp",

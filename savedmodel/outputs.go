@@ -7,9 +7,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// OutputsAt returns the shapes of a signature's outputs when its inputs have the given ones, as [MetaGraph.Put] returns them. A size that is open in the
-// signature is that of the layer which gives the output or else follows from the operations in the graph; where neither tells, it stays open.
-// A value of several tensors is left out.
+// OutputsAt returns the shapes of a signature's outputs when its inputs have the given ones, as
+// [MetaGraph.Put] returns them. A size that is open in the signature is that of the layer which
+// gives the output or else follows from the operations in the graph; where neither tells, it stays
+// open. A value of several tensors is left out.
 func (mg *MetaGraph) OutputsAt(s *Signature, inputs map[string]tensor.Shape) (map[string]tensor.Shape, error) {
 	b, err := mg.bodyOrMain(s)
 	if err != nil {
@@ -54,7 +55,8 @@ type layerOutput struct {
 	key   tensorKey
 }
 
-// outputLayers finds the layers that give a signature's outputs: an output that is further computed on is not among them.
+// outputLayers finds the layers that give a signature's outputs: an output that is further computed
+// on is not among them.
 func (mg *MetaGraph) outputLayers(s *Signature, b *body) (map[string]layerOutput, error) {
 	table, err := mg.Layers()
 	if table == nil || b == nil || err != nil {
@@ -115,7 +117,8 @@ func (l *Layer) shapes() []tensor.Shape {
 	return l.Output.Shapes
 }
 
-// why returns the layer's reason for size d of dimension i of the result, "" when the layer says otherwise.
+// why returns the layer's reason for size d of dimension i of the result, "" when the layer says
+// otherwise.
 func (o *layerOutput) why(i int, d int64) string {
 	shapes := o.layer.shapes()
 	if s := o.shape(); i >= s.Rank() || s.Dim(i) != d {
@@ -138,7 +141,8 @@ func (o *layerOutput) why(i int, d int64) string {
 	return text + " (layer " + strconv.Quote(o.layer.Name) + ")"
 }
 
-// text names a tensor of a function: the node's name, and which of its outputs it is; "" for an argument.
+// text names a tensor of a function: the node's name, and which of its outputs it is; "" for an
+// argument.
 func (r ref) text() string {
 	if r.node == nil {
 		return ""

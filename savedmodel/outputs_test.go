@@ -8,8 +8,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// TestOutputsAtGivesTheShapesOfRuns puts the sizes of each recorded run into its signature: a size that OutputsAt gives must be the one that came out. Sizes
-// that depend on the values, such as how many words a text has, stay open.
+// TestOutputsAtGivesTheShapesOfRuns puts the sizes of each recorded run into its signature: a size
+// that OutputsAt gives must be the one that came out. Sizes that depend on the values, such as how
+// many words a text has, stay open.
 func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 	t.Parallel()
 	outputs, whole, other, otherWhole := 0, 0, 0, 0
@@ -75,7 +76,8 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 	}
 }
 
-// TestWhyOfLayersOutputs checks that the reasons for the shape of an output are those of the layer that gives it.
+// TestWhyOfLayersOutputs checks that the reasons for the shape of an output are those of the layer
+// that gives it.
 func TestWhyOfLayersOutputs(t *testing.T) {
 	t.Parallel()
 	outputs, batch := 0, 0

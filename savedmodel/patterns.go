@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// pattern ties what a layer without variables leaves in the graph to the classes that would leave it, the likeliest first.
+// pattern ties what a layer without variables leaves in the graph to the classes that would leave
+// it, the likeliest first.
 type pattern struct {
 	text    *regexp.Regexp
 	classes func(*traits) []string
@@ -74,7 +75,8 @@ var patterns = []pattern{
 	{regexp.MustCompile(`^` + strings.TrimSuffix(activationText, `|(?: \S+)+)`) + `)$`), classes("Activation")},
 }
 
-// mergeOf returns the class of a merge where there is more than one input; of one input it would be something else.
+// mergeOf returns the class of a merge where there is more than one input; of one input it would be
+// something else.
 func mergeOf(class string) func(*traits) []string {
 	return func(t *traits) []string {
 		if t.ins > 1 {
@@ -84,7 +86,8 @@ func mergeOf(class string) func(*traits) []string {
 	}
 }
 
-// applicationsRelu matches the names that keras.applications' ResNets and DenseNets give to their Activation layers.
+// applicationsRelu matches the names that keras.applications' ResNets and DenseNets give to their
+// Activation layers.
 var applicationsRelu = regexp.MustCompile(`^(?:conv\d+(?:_block\d+)?(?:_\w+)?_relu|(?:post_|pool\d_)?relu|conv\d+_block\d+_out)$`)
 
 // reluClasses tells ReLU from Activation("relu"), which do the same, by the words in the name.
@@ -152,7 +155,8 @@ func lookupClasses(t *traits) []string {
 	return []string{"IntegerLookup"}
 }
 
-// plainReshape matches a reshape whose new shape is made of nothing but the batch size and constants.
+// plainReshape matches a reshape whose new shape is made of nothing but the batch size and
+// constants.
 var plainReshape = regexp.MustCompile(`^(?: Shape:Shape strided_slice:StridedSlice)?(?: Reshape/shape:Pack)? Reshape:Reshape$`)
 
 func reshapeClasses(t *traits) []string {

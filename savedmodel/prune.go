@@ -37,30 +37,38 @@ const (
 type Reduction struct {
 	// Signatures are those that will be run; without any, all.
 	Signatures []string
-	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the LSTM with cuDNN.
+	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the
+	// LSTM with cuDNN.
 	CPUOnly bool
-	// Compiled adds a twin, to be compiled by XLA, of every signature that [MetaGraph.CheckCompile] lets through: the same function over the
-	// same variables. [CompiledTensor] names its outputs; the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for each
-	// other, each of these is compiled by itself, and TensorFlow runs them side by side: what XLA makes for a CPU runs one operation after the other.
+	// Compiled adds a twin, to be compiled by XLA, of every signature that [MetaGraph.CheckCompile]
+	// lets through: the same function over the same variables. [CompiledTensor] names its outputs;
+	// the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for
+	// each other, each of these is compiled by itself, and TensorFlow runs them side by side: what
+	// XLA makes for a CPU runs one operation after the other.
 	Compiled bool
-	// Lengths has what is compiled of loops serve several sizes of open axes, as [Compilation] says. TensorFlow has to know [LengthsOp].
+	// Lengths has what is compiled of loops serve several sizes of open axes, as [Compilation]
+	// says. TensorFlow has to know [LengthsOp].
 	Lengths bool
-	// Lookups multiplies tables whose rows a loop looks up, such as an embedding's, with the weights that the loop multiplies the rows with, once, when the
-	// model is loaded: the loop looks up products then. Answers agree up to rounding. The tables take 128 MiB at most. It is for CPUs.
+	// Lookups multiplies tables whose rows a loop looks up, such as an embedding's, with the
+	// weights that the loop multiplies the rows with, once, when the model is loaded: the loop
+	// looks up products then. Answers agree up to rounding. The tables take 128 MiB at most. It is
+	// for CPUs.
 	Lookups bool
-	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each call carries settings of its own, which count more
-	// than the session's.
+	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each
+	// call carries settings of its own, which count more than the session's.
 	NoOptimizer bool
 }
 
-// Pruned is [MetaGraph.Reduced] to what the named signatures reach; all signatures when none is named.
+// Pruned is [MetaGraph.Reduced] to what the named signatures reach; all signatures when none is
+// named.
 func (mg *MetaGraph) Pruned(signatures ...string) ([]byte, error) {
 	return mg.Reduced(Reduction{Signatures: signatures})
 }
 
-// Reduced returns a serialized SavedModel with this graph alone, of which only what a loader and the signatures reach is left.
-// Restoring the variables, initializing tables and reading assets work as before. A Keras 2 model carries every function that
-// was ever traced, most of which no signature calls, and the tree of Python objects, which no C++ loader reads.
+// Reduced returns a serialized SavedModel with this graph alone, of which only what a loader and
+// the signatures reach is left. Restoring the variables, initializing tables and reading assets
+// work as before. A Keras 2 model carries every function that was ever traced, most of which no
+// signature calls, and the tree of Python objects, which no C++ loader reads.
 func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 	mg, err := mg.reducedBy(r)
 	if err != nil {
@@ -96,7 +104,8 @@ func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 	return mg.withGraph(graph, p.nodes)
 }
 
-// loaderRoots lists the nodes that loading runs or feeds: the saver's, the init ops, the tables' initializers, the assets' paths.
+// loaderRoots lists the nodes that loading runs or feeds: the saver's, the init ops, the tables'
+// initializers, the assets' paths.
 func (mg *MetaGraph) loaderRoots() ([]string, error) {
 	saver := &pb.SaverDef{}
 	if mg.raw.saver != nil {
@@ -123,15 +132,18 @@ type pruner struct {
 	lengths          bool
 	noOptimizer      bool
 	nodes, functions map[string]bool
-	todo             []string        // functions that are marked and not followed yet
-	ops              map[string]bool // if not nil, takes the types of the operations in what is marked, but for lookups within range
-	twins            []byte          // fields of a GraphDef to add
+	todo             []string // functions that are marked and not followed yet
+	// if not nil, takes the types of the operations in what is marked, but for lookups within range
+	ops   map[string]bool
+	twins []byte // fields of a GraphDef to add
 
-	// For what a run reaches, not what a file has to hold: these tensors are fed, and the nodes that stand beside others are left out.
+	// For what a run reaches, not what a file has to hold: these tensors are fed, and the nodes
+	// that stand beside others are left out.
 	fed map[string]bool
 }
 
-// mark marks the nodes that roots depend on, and the functions that these call, and so on. It does not recurse.
+// mark marks the nodes that roots depend on, and the functions that these call, and so on. It does
+// not recurse.
 func (p *pruner) mark(roots []string) error {
 	todo := slices.Clone(roots)
 	for len(todo) > 0 {
@@ -152,7 +164,8 @@ func (p *pruner) mark(roots []string) error {
 	return p.followFunctions()
 }
 
-// followNode marks the functions that a node names, and returns the nodes that it depends on: its inputs and those it has to stand beside.
+// followNode marks the functions that a node names, and returns the nodes that it depends on: its
+// inputs and those it has to stand beside.
 func (p *pruner) followNode(def []byte) (needs []string, err error) {
 	op, inRange := "", false
 	err = eachField(def, func(f field) error {
@@ -179,7 +192,8 @@ func (p *pruner) followNode(def []byte) (needs []string, err error) {
 	return needs, err
 }
 
-// followAttr looks at an entry of a map of attributes. It returns its key, and the nodes that the attribute _class names ("loc:@node").
+// followAttr looks at an entry of a map of attributes. It returns its key, and the nodes that the
+// attribute _class names ("loc:@node").
 func (p *pruner) followAttr(entry []byte) (key string, beside []string, err error) {
 	if key, err = stringField(entry, fieldMapKey); err != nil {
 		return "", nil, err
@@ -197,7 +211,8 @@ func (p *pruner) followAttr(entry []byte) (key string, beside []string, err erro
 	return key, beside, err
 }
 
-// followValue marks the functions that an AttrValue names, those in the attributes of functions included, and calls text with its strings.
+// followValue marks the functions that an AttrValue names, those in the attributes of functions
+// included, and calls text with its strings.
 func (p *pruner) followValue(value []byte, text func([]byte)) error {
 	todo := [][]byte{value}
 	function := func(nameAttrList []byte) error {
@@ -256,8 +271,9 @@ func (p *pruner) need(name string) {
 	}
 }
 
-// followFunctions marks what the marked functions call. Functions that implement the same interface (the attribute api_implements) belong together:
-// TensorFlow's optimizer puts one in the place of another, such as the LSTM for GPUs.
+// followFunctions marks what the marked functions call. Functions that implement the same interface
+// (the attribute api_implements) belong together: TensorFlow's optimizer puts one in the place of
+// another, such as the LSTM for GPUs.
 func (p *pruner) followFunctions() error {
 	implementations, err := p.implementations()
 	if err != nil {
@@ -294,7 +310,8 @@ type implementations struct {
 	of map[string][]string // interface → functions
 }
 
-// implementations finds the functions that implement an interface. Those for a GPU cannot be chosen where there is none.
+// implementations finds the functions that implement an interface. Those for a GPU cannot be chosen
+// where there is none.
 func (p *pruner) implementations() (implementations, error) {
 	m := implementations{by: map[string]string{}, of: map[string][]string{}}
 	for _, name := range p.g.funcNames {
@@ -424,8 +441,9 @@ func eachRaw(b []byte, f func(fd field, raw []byte) error) error {
 	return emit(len(b))
 }
 
-// withGraph writes a SavedModel of this graph alone with another GraphDef. It leaves out the tree of objects, the list of op definitions, which loaders
-// in C++ do not read, and the signatures whose tensors are gone.
+// withGraph writes a SavedModel of this graph alone with another GraphDef. It leaves out the tree
+// of objects, the list of op definitions, which loaders in C++ do not read, and the signatures
+// whose tensors are gone.
 func (mg *MetaGraph) withGraph(graph []byte, nodes map[string]bool) ([]byte, error) {
 	var meta []byte
 	wroteGraph := false

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is left must be a SavedModel with the same signatures, and a Keras 2 model must become much smaller. That it still runs and
-// gives the same answers is tested in runner, on every model.
+// What is left must be a SavedModel with the same signatures, and a Keras 2 model must become much
+// smaller. That it still runs and gives the same answers is tested in runner, on every model.
 func TestPruned(t *testing.T) {
 	t.Parallel()
 	m, err := Open("../testdata/models/full_seed/k2/model")

@@ -30,7 +30,8 @@ func readProto(tb testing.TB, name string) *pb.SavedModel {
 	return m
 }
 
-// rewire lets some operations of a graph's functions read what others make, themselves too, and calls some by another's name: circles come of it.
+// rewire lets some operations of a graph's functions read what others make, themselves too, and
+// calls some by another's name: circles come of it.
 func rewire(m *pb.SavedModel, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	for range 1 + rng.IntN(6) {

@@ -6,8 +6,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// RowValues returns how many values a signature computes for one row of a batch, where it can be told that it computes them from that row alone, whatever
-// other rows the batch has: a network of dense layers does. ok is false for every signature of which that does not follow from its operations.
+// RowValues returns how many values a signature computes for one row of a batch, where it can be
+// told that it computes them from that row alone, whatever other rows the batch has: a network of
+// dense layers does. ok is false for every signature of which that does not follow from its
+// operations.
 func (mg *MetaGraph) RowValues(s *Signature) (values int64, ok bool, err error) {
 	ops, err := mg.Operations(s)
 	if err != nil || slices.ContainsFunc(ops, func(op string) bool { return !knownByRow(op) }) {
@@ -45,7 +47,8 @@ type rowKind int
 const (
 	mixed    rowKind = iota // of several rows, or that cannot be told
 	constant                // of no row
-	perRow                  // along its first axis it has an entry for each row, made of that row alone
+	// along its first axis it has an entry for each row, made of that row alone
+	perRow
 )
 
 type kindKey struct {
@@ -153,7 +156,8 @@ func (w *rowwise) node(fr *frame, r ref) rowKind {
 	return mixed
 }
 
-// sideBySide reports whether the first axis of the result of an operation that stretches its inputs is that of the rows among them.
+// sideBySide reports whether the first axis of the result of an operation that stretches its inputs
+// is that of the rows among them.
 func (w *rowwise) sideBySide(fr *frame, n *node, kinds []rowKind) bool {
 	rank := 0
 	for _, in := range n.inputs {

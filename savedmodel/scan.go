@@ -12,16 +12,19 @@ import (
 type Finding struct {
 	Kind     FindingKind `json:"kind"`
 	Severity Severity    `json:"severity"`
-	// Op is the operation's type; "" for what stands in the Keras metadata or in the list of assets, for calls and for sizes.
+	// Op is the operation's type; "" for what stands in the Keras metadata or in the list of
+	// assets, for calls and for sizes.
 	Op string `json:"op,omitempty"`
 	// Function holds the operation; "" stands for the main graph.
 	Function string `json:"function,omitempty"`
 	Node     string `json:"node,omitempty"`
-	// Layer is the name scope that the operation stands in, or that the function is called from; of metadata the layer's name.
+	// Layer is the name scope that the operation stands in, or that the function is called from; of
+	// metadata the layer's name.
 	Layer string `json:"layer,omitempty"`
 	// Signatures are those that reach the operation when they run, sorted.
 	Signatures []string `json:"signatures,omitempty"`
-	// Loading says that loading the model runs the operation: the restore op or the init op reaches it.
+	// Loading says that loading the model runs the operation: the restore op or the init op reaches
+	// it.
 	Loading bool `json:"loading,omitempty"`
 	// Detail says what is known beyond that: which file, or why the finding is expected.
 	Detail string `json:"detail,omitempty"`
@@ -34,19 +37,24 @@ type FindingKind string
 const (
 	ReadsFiles     FindingKind = "reads-files"
 	WritesFiles    FindingKind = "writes-files"
-	UsesNetwork    FindingKind = "network"       // or other workers of a cluster
-	UsesProcess    FindingKind = "process"       // starts one, or ends this one
-	RunsPython     FindingKind = "python"        // needs the Python interpreter that made the graph
-	RunsNativeCode FindingKind = "native-code"   // of a library that is no part of TensorFlow
-	LambdaLayer    FindingKind = "lambda"        // a Keras layer whose code is a Python function
-	Bytecode       FindingKind = "bytecode"      // Python bytecode, which Keras runs when it loads the model
-	EndlessCalls   FindingKind = "endless-calls" // functions that call themselves, or come to millions of calls: TensorFlow ends the process
-	HugeTensor     FindingKind = "huge-tensor"   // the graph says how large: more values than there can be
-	BrokenNode     FindingKind = "broken-node"   // contradicts itself, or counts what nobody can: TensorFlow ends the process
-	AssetPath      FindingKind = "asset-path"    // an asset outside the model's directory
+	UsesNetwork    FindingKind = "network"     // or other workers of a cluster
+	UsesProcess    FindingKind = "process"     // starts one, or ends this one
+	RunsPython     FindingKind = "python"      // needs the Python interpreter that made the graph
+	RunsNativeCode FindingKind = "native-code" // of a library that is no part of TensorFlow
+	LambdaLayer    FindingKind = "lambda"      // a Keras layer whose code is a Python function
+	// Python bytecode, which Keras runs when it loads the model
+	Bytecode FindingKind = "bytecode"
+	// functions that call themselves, or come to millions of calls: TensorFlow ends the process
+	EndlessCalls FindingKind = "endless-calls"
+	// the graph says how large: more values than there can be
+	HugeTensor FindingKind = "huge-tensor"
+	// contradicts itself, or counts what nobody can: TensorFlow ends the process
+	BrokenNode FindingKind = "broken-node"
+	AssetPath  FindingKind = "asset-path" // an asset outside the model's directory
 )
 
-// Deadly reports whether TensorFlow ends the process, or does not come to an end, once it has such a thing loaded: running another signature is no way round it.
+// Deadly reports whether TensorFlow ends the process, or does not come to an end, once it has such
+// a thing loaded: running another signature is no way round it.
 func (k FindingKind) Deadly() bool { return k == EndlessCalls || k == HugeTensor || k == BrokenNode }
 
 // Severity says what a [Finding] means to someone who loads the model and runs its signatures.
@@ -54,12 +62,14 @@ type Severity string
 
 // The severities, the worst first.
 const (
-	Unsafe   Severity = "unsafe"   // happens when the model is loaded, or when a signature is run
-	Dormant  Severity = "dormant"  // no signature and no loader's step reaches it; other functions of the model may
+	Unsafe Severity = "unsafe" // happens when the model is loaded, or when a signature is run
+	// no signature and no loader's step reaches it; other functions of the model may
+	Dormant  Severity = "dormant"
 	Expected Severity = "expected" // part of every such model: its own checkpoint and vocabularies
 )
 
-// RunsWith reports whether loading the model and running the signature runs into what was found. The empty name stands for any signature.
+// RunsWith reports whether loading the model and running the signature runs into what was found.
+// The empty name stands for any signature.
 func (f *Finding) RunsWith(signature string) bool {
 	return f.Severity == Unsafe && (f.Op != "" || f.Kind.Deadly()) && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
 }
@@ -75,12 +85,13 @@ func (f *Finding) Where() string {
 	return f.Node
 }
 
-// Scan looks through the whole of a graph, its function library and the Keras metadata for what does more than compute: operations that read
-// or write files, start processes, reach the network or run Python, wherever they hide (the branches of tf.cond, the functions of
-// tf.data), layers with Python code, and assets outside the model. Nothing is run. The worst findings stand first.
+// Scan looks through the whole of a graph, its function library and the Keras metadata for what
+// does more than compute: operations that read or write files, start processes, reach the network
+// or run Python, wherever they hide (the branches of tf.cond, the functions of tf.data), layers
+// with Python code, and assets outside the model. Nothing is run. The worst findings stand first.
 //
-// Each operation is traced back to the signatures that reach it. What the model's own saver does, and tables that are filled from the
-// model's own assets, is [Expected].
+// Each operation is traced back to the signatures that reach it. What the model's own saver does,
+// and tables that are filled from the model's own assets, is [Expected].
 func (mg *MetaGraph) Scan() ([]Finding, error) {
 	s := &scanner{mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{}}
 	if err := s.read(); err != nil {
@@ -138,7 +149,8 @@ func (s *scanner) report() []Finding {
 	return findings
 }
 
-// judge sets the severity and the detail of a finding. It is false for an operation that turns out to be harmless.
+// judge sets the severity and the detail of a finding. It is false for an operation that turns out
+// to be harmless.
 func (s *scanner) judge(f *Finding, hit scanHit) bool {
 	paths := s.trace(f.Function, hit.path)
 	f.Detail = describePaths(hit, paths)
@@ -160,7 +172,8 @@ func (s *scanner) judge(f *Finding, hit scanHit) bool {
 	return true
 }
 
-// harmless tells the uses of an op that stay in memory or on the standard streams from those that touch files.
+// harmless tells the uses of an op that stay in memory or on the standard streams from those that
+// touch files.
 func harmless(hit scanHit, paths []scanOrigin) bool {
 	switch hit.op {
 	case "CacheDataset", "CacheDatasetV2": // an empty name caches in memory

@@ -7,11 +7,13 @@ import (
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 )
 
-// mostListed bounds the inputs or outputs that an attribute counts: TensorFlow makes the list before it looks whether they are there.
+// mostListed bounds the inputs or outputs that an attribute counts: TensorFlow makes the list
+// before it looks whether they are there.
 const mostListed = 1 << 16
 
-// countAttrs are the attributes by which operations tell how many inputs or outputs a list of them has (number_attr of TensorFlow's op definitions). Where other
-// operations have one of the name, it is a small number too.
+// countAttrs are the attributes by which operations tell how many inputs or outputs a list of them
+// has (number_attr of TensorFlow's op definitions). Where other operations have one of the name, it
+// is a small number too.
 var countAttrs = map[string]bool{
 	"M": true, "N": true, "NN": true, "Ncontext_dense": true, "Ncontext_sparse": true, "Ndense": true, "Nfeature_list_dense": true, "Nfeature_list_sparse": true,
 	"Nordering_token": true, "Nresources": true, "Nsparse": true, "NumDynamicShapes": true, "NumLearningRateTags": true, "NumTables": true, "NumVariables": true,
@@ -23,7 +25,8 @@ var countAttrs = map[string]bool{
 	"task_count": true, "top_paths": true,
 }
 
-// brokenNode says what of a node would end TensorFlow's process, or take all memory, while it puts the graph together; "" of others.
+// brokenNode says what of a node would end TensorFlow's process, or take all memory, while it puts
+// the graph together; "" of others.
 func brokenNode(def *nodepb.NodeDef) string {
 	attrs := def.GetAttr()
 	if def.GetOp() == "Const" {

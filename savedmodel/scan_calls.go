@@ -5,12 +5,14 @@ import (
 	"math"
 )
 
-// mostCalls bounds how many calls running a function comes to when each function it calls is put in its place, as TensorFlow does before the first run.
-// Models of a thousand layers have some 100,000.
+// mostCalls bounds how many calls running a function comes to when each function it calls is put in
+// its place, as TensorFlow does before the first run. Models of a thousand layers have some
+// 100,000.
 const mostCalls = 1 << 24
 
-// endless finds functions that call themselves, by whatever detour, and those that come to more than [mostCalls] calls. TensorFlow replaces calls by what is
-// called until it has used up the stack, or the day.
+// endless finds functions that call themselves, by whatever detour, and those that come to more
+// than [mostCalls] calls. TensorFlow replaces calls by what is called until it has used up the
+// stack, or the day.
 func (s *scanner) endless() []Finding {
 	var findings []Finding
 	found := func(function string, c *scanCall, detail string) {

@@ -19,10 +19,12 @@ const (
 	labelSignature = "signature:" // and its name
 )
 
-// scanner goes through a graph once, keeps of each node what the scan needs, and then follows the calls.
+// scanner goes through a graph once, keeps of each node what the scan needs, and then follows the
+// calls.
 type scanner struct {
-	mg        *MetaGraph
-	order     []string             // function names in the file's order, after "" for the main graph
+	mg *MetaGraph
+	// function names in the file's order, after "" for the main graph
+	order     []string
 	functions map[string]*scanBody // by name
 	callers   map[string][]scanCaller
 	implement map[string][]string // the functions of each interface (the attribute api_implements)
@@ -60,7 +62,8 @@ type scanHit struct {
 	attr     string
 }
 
-// scanCall is a use of a function. args says where its arguments come from; nil when the op passes them in a way of its own.
+// scanCall is a use of a function. args says where its arguments come from; nil when the op passes
+// them in a way of its own.
 type scanCall struct {
 	node   string
 	callee string
@@ -126,7 +129,8 @@ func (s *scanner) read() error {
 			s.readFunction(f)
 		}
 	}
-	for _, group := range s.implement { // TensorFlow's optimizer may put one in the place of another
+	// TensorFlow's optimizer may put one in the place of another
+	for _, group := range s.implement {
 		for _, name := range group[1:] {
 			first, other := s.functions[group[0]], s.functions[name]
 			first.calls = append(first.calls, &scanCall{callee: name})
@@ -190,10 +194,11 @@ func (s *scanner) readMain() error {
 	return nil
 }
 
-// readVariables finds the variables of the main graph that hold what one node assigns, and nothing else: TensorFlow 2 passes the paths of assets
-// through such. Reading one gives what was assigned.
+// readVariables finds the variables of the main graph that hold what one node assigns, and nothing
+// else: TensorFlow 2 passes the paths of assets through such. Reading one gives what was assigned.
 func (s *scanner) readVariables() {
-	assigned := map[string][]string{} // by variable; more than one entry where others may assign too
+	// by variable; more than one entry where others may assign too
+	assigned := map[string][]string{}
 	for _, n := range s.main {
 		for i, in := range n.inputs {
 			name := nodeOf(in)
@@ -341,7 +346,8 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit 
 	}
 	eachFunction(def.GetAttr(), add)
 	rule, hit = ruleOf(def.GetOp())
-	if g, err := s.mg.graph(); err == nil && g.functions[def.GetOp()] != nil { // a function called by its name, as in TensorFlow 1
+	// a function called by its name, as in TensorFlow 1
+	if g, err := s.mg.graph(); err == nil && g.functions[def.GetOp()] != nil {
 		add(def.GetOp())
 		hit = false
 	}
@@ -349,7 +355,8 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit 
 	return callees, rule, hit
 }
 
-// eachFunction calls add with the functions that attributes name, also in the attributes of those. It does not recurse.
+// eachFunction calls add with the functions that attributes name, also in the attributes of those.
+// It does not recurse.
 func eachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
 	for todo := []map[string]*attrpb.AttrValue{attrs}; len(todo) > 0; {
 		last := todo[len(todo)-1]

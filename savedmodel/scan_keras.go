@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions that were written as bytecode.
-// Metadata that cannot be read holds nothing that Keras could run.
+// scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions that
+// were written as bytecode. Metadata that cannot be read holds nothing that Keras could run.
 func (mg *MetaGraph) scanMetadata() ([]Finding, error) {
 	if mg.Framework != Keras2 {
 		return nil, nil
@@ -22,7 +22,8 @@ func (mg *MetaGraph) scanMetadata() ([]Finding, error) {
 		meta = mg.legacyMetadata(objs)
 	}
 	m := &metadataScan{seen: map[string]bool{}}
-	for _, id := range slices.Backward(slices.Sorted(maps.Keys(meta))) { // layers before the model that lists them again
+	// layers before the model that lists them again
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(meta))) {
 		obj := meta[id]
 		var config any
 		if json.Unmarshal(obj.Config, &config) != nil {
@@ -59,7 +60,8 @@ func (m *metadataScan) layer(class, name string, config any) {
 	m.add(LambdaLayer, Expected, name, "a Lambda layer: its Python function is traced into the graph; Keras needs the function itself to load the model")
 }
 
-// walk looks for serialized functions in a config. Its depth is bounded by the JSON decoder's own limit.
+// walk looks for serialized functions in a config. Its depth is bounded by the JSON decoder's own
+// limit.
 func (m *metadataScan) walk(v any, layer, class string) {
 	switch v := v.(type) {
 	case []any:
@@ -83,7 +85,8 @@ func (m *metadataScan) walk(v any, layer, class string) {
 	}
 }
 
-// bytecode notes a function that was written as bytecode: Keras 2 says so in "function_type", Keras 3 by the class "__lambda__".
+// bytecode notes a function that was written as bytecode: Keras 2 says so in "function_type", Keras
+// 3 by the class "__lambda__".
 func (m *metadataScan) bytecode(v map[string]any, layer, class string) {
 	for _, key := range []string{"function", "output_shape", "mask", "arguments"} {
 		if v[key+"_type"] == "lambda" {

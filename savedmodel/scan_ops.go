@@ -2,7 +2,8 @@ package savedmodel
 
 import "strings"
 
-// opRule says what an op does beyond computing on its inputs, and which of its inputs or attributes names the file.
+// opRule says what an op does beyond computing on its inputs, and which of its inputs or attributes
+// names the file.
 type opRule struct {
 	kind FindingKind
 	path int    // the data input that is a path; -1: none
@@ -19,8 +20,9 @@ var (
 	calls = opRule{kind: RunsPython, path: -1}
 )
 
-// scanRules are the ops of TensorFlow 2.21 that reach beyond the graph, found by going through all that it registers. ReaderRead and its kin
-// are left out: they take a reader that one of the ops here makes.
+// scanRules are the ops of TensorFlow 2.21 that reach beyond the graph, found by going through all
+// that it registers. ReaderRead and its kin are left out: they take a reader that one of the ops
+// here makes.
 var scanRules = map[string]opRule{
 	"ReadFile": reads(0), "MatchingFiles": reads(0), "WholeFileReader": reads(-1), "WholeFileReaderV2": reads(-1),
 	"TextLineReader": reads(-1), "TextLineReaderV2": reads(-1), "FixedLengthRecordReader": reads(-1), "FixedLengthRecordReaderV2": reads(-1),
@@ -57,9 +59,10 @@ var scanRules = map[string]opRule{
 	"CollectiveAllToAllV2": talks, "CollectiveAllToAllV3": talks,
 
 	"PyFunc": calls, "PyFuncStateless": calls, "EagerPyFunc": calls,
-	"Abort":                    {kind: UsesProcess, path: -1},
-	"RemoteFusedGraphExecute":  {kind: UsesProcess, path: -1},
-	"DecodeAudio":              {kind: UsesProcess, path: -1}, // of tf.contrib.ffmpeg: starts ffmpeg
+	"Abort":                   {kind: UsesProcess, path: -1},
+	"RemoteFusedGraphExecute": {kind: UsesProcess, path: -1},
+	// of tf.contrib.ffmpeg: starts ffmpeg
+	"DecodeAudio":              {kind: UsesProcess, path: -1},
 	"EncodeAudio":              {kind: UsesProcess, path: -1},
 	"DecodeAudioV2":            {kind: UsesProcess, path: -1},
 	"DecodeVideo":              {kind: UsesProcess, path: -1},
@@ -77,8 +80,8 @@ var scanRules = map[string]opRule{
 	"GcsConfigureBlockCache":   talks,
 }
 
-// ruleOf returns what there is to say of an op. Ops with a namespace ("Addons>Gelu") are none of TensorFlow's own: their code comes from a
-// library that has to be loaded beside the model.
+// ruleOf returns what there is to say of an op. Ops with a namespace ("Addons>Gelu") are none of
+// TensorFlow's own: their code comes from a library that has to be loaded beside the model.
 func ruleOf(op string) (opRule, bool) {
 	if r, ok := scanRules[op]; ok {
 		return r, true

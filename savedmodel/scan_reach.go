@@ -23,7 +23,8 @@ func (s *scanner) reachAll() error {
 	return err
 }
 
-// reach labels the nodes of the main graph that the roots depend on, and the functions that these call. It does not recurse.
+// reach labels the nodes of the main graph that the roots depend on, and the functions that these
+// call. It does not recurse.
 func (s *scanner) reach(roots []string, label string) {
 	var called []string
 	for todo := roots; len(todo) > 0; {
@@ -63,7 +64,8 @@ func mark(labels map[string]map[string]bool, name, label string) bool {
 	return true
 }
 
-// layer returns the name scope of a node; where it has none, the scope of the node that calls its function, and so on outwards.
+// layer returns the name scope of a node; where it has none, the scope of the node that calls its
+// function, and so on outwards.
 func (s *scanner) layer(function, node string) string {
 	for range 100 {
 		if i := strings.LastIndexByte(node, '/'); i > 0 {

@@ -12,8 +12,9 @@ import (
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 )
 
-// mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say "two" and a shape of any size. TensorFlow's kernels count in 32
-// bits for the most part, and a shape whose product overflows 64 ends its process.
+// mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say
+// "two" and a shape of any size. TensorFlow's kernels count in 32 bits for the most part, and a
+// shape whose product overflows 64 ends its process.
 const mostValues = 1<<31 - 1
 
 // sizedBy tells of operations that make tensors which input is the shape.
@@ -24,7 +25,8 @@ var sizedBy = map[string]int{
 	"StatelessTruncatedNormal": 0, "StatelessTruncatedNormalV2": 0, "StatelessRandomUniformInt": 0, "StatelessRandomUniformIntV2": 0,
 }
 
-// scanHuge is an operation that makes a tensor of more than [mostValues], or one that TensorFlow does not survive for another reason.
+// scanHuge is an operation that makes a tensor of more than [mostValues], or one that TensorFlow
+// does not survive for another reason.
 type scanHuge struct {
 	kind         FindingKind
 	node, detail string
@@ -137,7 +139,8 @@ func shapeValues(t *tensorpb.TensorProto) []int64 {
 	default:
 		return nil
 	}
-	if n := len(values); n > 0 && len(t.GetTensorShape().GetDim()) == 1 { // the last of them stands for all that are not written down
+	// the last of them stands for all that are not written down
+	if n := len(values); n > 0 && len(t.GetTensorShape().GetDim()) == 1 {
 		for want := t.GetTensorShape().GetDim()[0].GetSize(); int64(len(values)) < min(want, maxRank); {
 			values = append(values, values[n-1])
 		}
@@ -145,7 +148,8 @@ func shapeValues(t *tensorpb.TensorProto) []int64 {
 	return values
 }
 
-// hugeDims says what is wrong with dimensions that come to more than [mostValues]. Those below zero it leaves to TensorFlow, which refuses them.
+// hugeDims says what is wrong with dimensions that come to more than [mostValues]. Those below zero
+// it leaves to TensorFlow, which refuses them.
 func hugeDims(dims []int64) string {
 	if len(dims) == 0 || slices.Min(dims) <= 0 {
 		return ""

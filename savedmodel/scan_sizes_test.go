@@ -40,7 +40,8 @@ func shapeOf64(name string, dims ...int64) *nodepb.NodeDef {
 	return holds(name, &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT64, TensorShape: protoShape(int64(len(dims))), TensorContent: b})
 }
 
-// TestScanHugeTensors holds that sizes which the graph itself tells are looked at, in the main graph and in functions.
+// TestScanHugeTensors holds that sizes which the graph itself tells are looked at, in the main
+// graph and in functions.
 func TestScanHugeTensors(t *testing.T) {
 	t.Parallel()
 	splat := func(dims ...int64) *nodepb.NodeDef {
@@ -89,7 +90,8 @@ func TestScanHugeTensors(t *testing.T) {
 	}
 }
 
-// TestScanBrokenNodes holds that what a node says of itself, and TensorFlow does not survive, is found in the main graph and in functions.
+// TestScanBrokenNodes holds that what a node says of itself, and TensorFlow does not survive, is
+// found in the main graph and in functions.
 func TestScanBrokenNodes(t *testing.T) {
 	t.Parallel()
 	constant := func(says, is typespb.DataType) *nodepb.NodeDef {

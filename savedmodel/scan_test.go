@@ -93,7 +93,8 @@ func TestScanOfTestModels(t *testing.T) {
 	}
 }
 
-// op makes a node. An input that begins with "fn=" is not one: it names the function that the node calls.
+// op makes a node. An input that begins with "fn=" is not one: it names the function that the node
+// calls.
 func op(name, kind string, inputs ...string) *nodepb.NodeDef {
 	n := &nodepb.NodeDef{Name: name, Op: kind, Attr: map[string]*attrpb.AttrValue{}}
 	for _, in := range inputs {
@@ -124,7 +125,8 @@ func fn(name, args string, nodes ...*nodepb.NodeDef) *functionpb.FunctionDef {
 	return def
 }
 
-// library makes a graph with a signature "run" whose output is the node "out" and whose input is "in".
+// library makes a graph with a signature "run" whose output is the node "out" and whose input is
+// "in".
 func library(main []*nodepb.NodeDef, functions ...*functionpb.FunctionDef) *pb.MetaGraphDef {
 	return &pb.MetaGraphDef{
 		MetaInfoDef: &pb.MetaGraphDef_MetaInfoDef{Tags: []string{"serve"}},
@@ -333,7 +335,8 @@ func TestFindingRunsWith(t *testing.T) {
 	}
 }
 
-// TestScanOfDeepCalls holds that neither the depth nor the number of functions makes the scan recurse or slow down out of proportion.
+// TestScanOfDeepCalls holds that neither the depth nor the number of functions makes the scan
+// recurse or slow down out of proportion.
 func TestScanOfDeepCalls(t *testing.T) {
 	t.Parallel()
 	depth := many()
@@ -356,7 +359,8 @@ func TestScanOfDeepCalls(t *testing.T) {
 	}
 }
 
-// FuzzScan holds that no graph, however damaged, makes the scan, or the look for state, panic or hang.
+// FuzzScan holds that no graph, however damaged, makes the scan, or the look for state, panic or
+// hang.
 func FuzzScan(f *testing.F) {
 	def := library([]*nodepb.NodeDef{text("c", "/p"), op("out", "If", "in", "c", "fn=a", "fn=b"), op("v", "VarHandleOp"), op("w", "AssignVariableOp", "v", "c")},
 		fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("i", "Identity", "x"), op("r", "ReadFile", "i:output:0"), op("a", "b", "x")))

@@ -8,14 +8,17 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// A call is one visit of one layer: the nodes under its name scope; or, in op, an operation of a functional graph that is no layer.
+// A call is one visit of one layer: the nodes under its name scope; or, in op, an operation of a
+// functional graph that is no layer.
 type call struct {
 	raw   string // the scope's name
 	name  string // the layer's name
 	op    bool
 	nodes []*node
 
-	ins   []edge // the tensors it takes from outside in order of first use, each once, but as often as a merge takes it; without masks
+	// the tensors it takes from outside in order of first use, each once, but as often as a merge
+	// takes it; without masks
+	ins   []edge
 	masks []edge // the truth values it takes, where it takes anything else
 	outs  []ref  // the tensors it gives to others, in the order of the layer's results
 	vars  []*variable
@@ -31,7 +34,8 @@ type edge struct {
 	ref  ref
 }
 
-// scope is a model's function, or the part of it that is one nested model, cut into calls by the names of its nodes.
+// scope is a model's function, or the part of it that is one nested model, cut into calls by the
+// names of its nodes.
 type scope struct {
 	b      *body
 	depth  int    // the number of name components above the layers'
@@ -98,7 +102,8 @@ func (f *function) users() map[*node][]*node {
 	return users
 }
 
-// mergeConstants gives scopes that hold nothing but constants, such as "mul/y", to the operation that takes them.
+// mergeConstants gives scopes that hold nothing but constants, such as "mul/y", to the operation
+// that takes them.
 func (s *scope) mergeConstants() {
 	ops := map[string]*call{}
 	for _, c := range s.calls {
@@ -159,7 +164,8 @@ func isBool(n *node) bool {
 	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.op != "Placeholder"
 }
 
-// unused reports whether nobody takes what a node gives. Keras computes masks that the layers after do not ask for.
+// unused reports whether nobody takes what a node gives. Keras computes masks that the layers after
+// do not ask for.
 func (s *scope) unused(n *node) bool { return len(s.users[n]) == 0 }
 
 // onlyForMasks reports whether all that a node gives goes to operations that were dropped.
@@ -194,7 +200,9 @@ func (s *scope) connect(rets []ref) {
 	for _, c := range s.calls {
 		for _, n := range c.nodes {
 			if n.op == "Cast" && len(s.users[n]) > 0 {
-				continue // its input counts where the result is used, which is what the order of the arguments goes by
+				// its input counts where the result is used, which is what the order of the
+				// arguments goes by
+				continue
 			}
 			for _, in := range n.inputs {
 				s.connectInput(c, s.throughCasts(c, in))
@@ -244,7 +252,8 @@ func (s *scope) sortInputs(c *call) {
 // mergingOps combine tensors of equal standing.
 var mergingOps = map[string]bool{"AddV2": true, "Add": true, "Sub": true, "Mul": true, "Maximum": true, "Minimum": true, "ConcatV2": true, "RealDiv": true}
 
-// mergeInputs returns all tensors that a merge takes, as often as it takes each; nil when c is no merge.
+// mergeInputs returns all tensors that a merge takes, as often as it takes each; nil when c is no
+// merge.
 func (s *scope) mergeInputs(c *call) []edge {
 	var all []edge
 	for _, n := range c.nodes {
@@ -313,8 +322,9 @@ func (c *call) give(r ref) {
 	}
 }
 
-// orderOutputs leaves out masks where there is anything else, and sorts the rest in the order of the layer's results: as the graph
-// made them, but the states of a loop after what comes of its sequence.
+// orderOutputs leaves out masks where there is anything else, and sorts the rest in the order of
+// the layer's results: as the graph made them, but the states of a loop after what comes of its
+// sequence.
 func (c *call) orderOutputs() {
 	data := slices.DeleteFunc(slices.Clone(c.outs), func(r ref) bool { return isBool(r.node) })
 	if len(data) > 0 {
@@ -354,8 +364,8 @@ func (s *scope) consumers(c *call) []*call {
 	return all
 }
 
-// modelScope cuts the function's body into the model's layers. The names of all nodes begin with the model's own scope, unless the
-// function is one layer's, or does more than call the model.
+// modelScope cuts the function's body into the model's layers. The names of all nodes begin with
+// the model's own scope, unless the function is one layer's, or does more than call the model.
 func (b *body) modelScope() *scope {
 	var nodes []*node
 	for _, n := range b.nodes {
@@ -374,11 +384,12 @@ func (s *scope) within(c *call) *scope {
 // partOfLayer matches scopes that layers open within their own.
 var partOfLayer = regexp.MustCompile(`^(?:[A-Z].*|.*_cell|forward_.*|backward_.*|query|key|value|attention_output|batchnorm|moments|while|convolution|conv_transpose|separable_conv2d|depthwise)(?:_\d+)?$`)
 
-// modelDepth tells whether the first component of the nodes' names is the model's scope (1) or a layer's (0): by where in
-// the names of the variables that the nodes read the layer stands.
+// modelDepth tells whether the first component of the nodes' names is the model's scope (1) or a
+// layer's (0): by where in the names of the variables that the nodes read the layer stands.
 func (b *body) modelDepth(nodes []*node) int {
 	votes, deep := 0, false
-	readers := map[string]bool{} // the scopes within the first that read variables, and look like layers
+	// the scopes within the first that read variables, and look like layers
+	readers := map[string]bool{}
 	first := ""
 	for _, n := range nodes {
 		if first == "" {
@@ -404,8 +415,9 @@ func (b *body) modelDepth(nodes []*node) int {
 	return 0
 }
 
-// depthVote compares a node's scopes with the path of a variable that it reads: 1 when the layer that holds the variable is not
-// the outermost scope, -1 when it is, 0 when they have nothing in common.
+// depthVote compares a node's scopes with the path of a variable that it reads: 1 when the layer
+// that holds the variable is not the outermost scope, -1 when it is, 0 when they have nothing in
+// common.
 func depthVote(scopes, path []string) int {
 	path = path[max(0, len(path)-3) : len(path)-1]
 	for j := len(scopes) - 1; j >= 0; j-- {

@@ -49,7 +49,8 @@ func newTensorInfo(info *pb.TensorInfo) TensorInfo {
 	return t
 }
 
-// setComposite fills in the components of a composite tensor, and what its type spec says of how they belong together.
+// setComposite fills in the components of a composite tensor, and what its type spec says of how
+// they belong together.
 func (t *TensorInfo) setComposite(c *pb.TensorInfo_CompositeTensor) {
 	spec := c.GetTypeSpec()
 	t.Class = spec.GetTypeSpecClassName()
@@ -73,7 +74,8 @@ func (t *TensorInfo) setComposite(c *pb.TensorInfo_CompositeTensor) {
 	}
 }
 
-// specClasses names TypeSpecProto's enum as Python names the classes, for files that give the number alone.
+// specClasses names TypeSpecProto's enum as Python names the classes, for files that give the
+// number alone.
 var specClasses = map[pb.TypeSpecProto_TypeSpecClass]string{
 	pb.TypeSpecProto_SPARSE_TENSOR_SPEC:  "SparseTensorSpec",
 	pb.TypeSpecProto_INDEXED_SLICES_SPEC: "IndexedSlicesSpec",
@@ -83,8 +85,9 @@ var specClasses = map[pb.TypeSpecProto_TypeSpecClass]string{
 	pb.TypeSpecProto_VARIABLE_SPEC:       "VariableSpec",
 }
 
-// setRagged reads RaggedTensorSpec._serialize: the tuple (shape, dtype, ragged_rank, row_splits_dtype, …).
-// _to_components flattens a ragged tensor to its flat values, then one row-splits vector for each ragged axis, outermost first.
+// setRagged reads RaggedTensorSpec._serialize: the tuple (shape, dtype, ragged_rank,
+// row_splits_dtype, …). _to_components flattens a ragged tensor to its flat values, then one
+// row-splits vector for each ragged axis, outermost first.
 func (t *TensorInfo) setRagged(state *pb.StructuredValue) {
 	values := state.GetTupleValue().GetValues()
 	if len(values) < 4 {

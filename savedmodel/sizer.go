@@ -7,7 +7,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// sizer works out sizes in a graph from those of a signature's inputs, backwards from what is asked for.
+// sizer works out sizes in a graph from those of a signature's inputs, backwards from what is asked
+// for.
 type sizer struct {
 	mg     *MetaGraph
 	inputs map[string]tensor.Shape
@@ -102,7 +103,8 @@ func (z *sizer) argument(fr *frame, arg, i int) int64 {
 	return tensor.Unknown
 }
 
-// compute works out a dimension by what the operation does. rank is that of its output, -1 when it is not known.
+// compute works out a dimension by what the operation does. rank is that of its output, -1 when it
+// is not known.
 func (z *sizer) compute(fr *frame, r ref, i, rank int) int64 {
 	n := r.node
 	in := func(k, axis int) int64 {
@@ -237,7 +239,8 @@ func (z *sizer) concat(fr *frame, n *node, i, rank int) int64 {
 	return sum
 }
 
-// gather returns a size of rows taken from a table: its sizes before the axis, those of the indices, its sizes behind.
+// gather returns a size of rows taken from a table: its sizes before the axis, those of the
+// indices, its sizes behind.
 func (z *sizer) gather(fr *frame, n *node, i int) int64 {
 	axis := []int64{0}
 	if n.op == "GatherV2" {
@@ -356,7 +359,8 @@ func sliceLength(n, begin, end, stride int64, fromStart, toEnd bool) int64 {
 	return max(0, (to-from+stride-1)/stride)
 }
 
-// window returns a size behind a convolution or a pooling over two axes, in the order of axes that TensorFlow has by default.
+// window returns a size behind a convolution or a pooling over two axes, in the order of axes that
+// TensorFlow has by default.
 func (z *sizer) window(fr *frame, n *node, i int) int64 {
 	if len(n.inputs) == 0 || strings.HasPrefix(n.attrString("data_format"), "NC") {
 		return tensor.Unknown

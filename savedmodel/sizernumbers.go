@@ -41,8 +41,8 @@ func (z *sizer) reshaped(fr *frame, n *node, i int) int64 {
 // maxElements bounds products of sizes.
 const maxElements = 1 << 50
 
-// numbers returns the values of a list of sizes that the graph computes from shapes; nil when they do not follow. In it, -1 is what a new shape leaves to be
-// counted.
+// numbers returns the values of a list of sizes that the graph computes from shapes; nil when they
+// do not follow. In it, -1 is what a new shape leaves to be counted.
 func (z *sizer) numbers(fr *frame, r ref) []int64 {
 	n := r.node
 	if n == nil || z.budget <= 0 {
@@ -78,7 +78,8 @@ func (z *sizer) numbers(fr *frame, r ref) []int64 {
 	return nil
 }
 
-// unknownNumber stands for a size that does not follow; a shape may have it where it does not matter.
+// unknownNumber stands for a size that does not follow; a shape may have it where it does not
+// matter.
 const unknownNumber = -2
 
 // enterDepth counts a step down; false when there were too many.

@@ -27,8 +27,9 @@ const (
 	fieldTensorFlowVersion = 5
 )
 
-// rawMetaGraph holds the serialized parts of a MetaGraphDef that are decoded on demand. All are slices of the file's memory, nil when absent.
-// A message field that a file gives more than once is one message in several pieces, which protobuf merges: so does concatenation.
+// rawMetaGraph holds the serialized parts of a MetaGraphDef that are decoded on demand. All are
+// slices of the file's memory, nil when absent. A message field that a file gives more than once is
+// one message in several pieces, which protobuf merges: so does concatenation.
 type rawMetaGraph struct {
 	all         []byte
 	metaInfo    []byte
@@ -38,7 +39,8 @@ type rawMetaGraph struct {
 	collections [][]byte
 }
 
-// split fills m.MetaGraphs from a serialized SavedModel. It decodes the tags, the signatures and the assets only.
+// split fills m.MetaGraphs from a serialized SavedModel. It decodes the tags, the signatures and
+// the assets only.
 func (m *Model) split(data []byte) error {
 	err := eachField(data, func(f field) error {
 		switch {
@@ -69,7 +71,8 @@ func (m *Model) split(data []byte) error {
 	return nil
 }
 
-// startsLikeSavedModel tells a truncated SavedModel, whose first field is whole or begins a MetaGraphDef, from garbage.
+// startsLikeSavedModel tells a truncated SavedModel, whose first field is whole or begins a
+// MetaGraphDef, from garbage.
 func startsLikeSavedModel(data []byte) bool {
 	num, typ, n := protowire.ConsumeTag(data)
 	if n > 0 && num == fieldSchemaVersion && typ == protowire.VarintType {
@@ -138,7 +141,8 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	return mg, nil
 }
 
-// join returns the concatenation of two pieces of one message, without copying in the usual case of a single piece.
+// join returns the concatenation of two pieces of one message, without copying in the usual case of
+// a single piece.
 func join(a, b []byte) []byte {
 	if a == nil {
 		return b[:len(b):len(b)]
@@ -146,7 +150,8 @@ func join(a, b []byte) []byte {
 	return append(a, b...)
 }
 
-// readMetaInfo reads the tags and the version of a MetaInfoDef. Its list of op definitions, the largest part, is left alone.
+// readMetaInfo reads the tags and the version of a MetaInfoDef. Its list of op definitions, the
+// largest part, is left alone.
 func (mg *MetaGraph) readMetaInfo(data []byte) error {
 	return eachField(data, func(f field) error {
 		switch {
@@ -192,8 +197,8 @@ func (mg *MetaGraph) readAsset(data []byte) error {
 	return nil
 }
 
-// readLegacyAssets reads the assets from the collection where releases before asset_file_def put them, as TensorFlow's loader does
-// when there are no others (util::GetAssetFileDefs).
+// readLegacyAssets reads the assets from the collection where releases before asset_file_def put
+// them, as TensorFlow's loader does when there are no others (util::GetAssetFileDefs).
 func (mg *MetaGraph) readLegacyAssets() error {
 	def, err := mg.collection("saved_model_assets")
 	if err != nil {
@@ -236,7 +241,8 @@ func (mg *MetaGraph) unmarshal(data []byte, to proto.Message, what string) error
 	return unmarshal(mg.model.File, data, to, what)
 }
 
-// unmarshal decodes a part of a file; what says which, for the error. Protobuf bounds the depth of the messages.
+// unmarshal decodes a part of a file; what says which, for the error. Protobuf bounds the depth of
+// the messages.
 func unmarshal(file string, data []byte, to proto.Message, what string) error {
 	if err := (proto.UnmarshalOptions{RecursionLimit: maxMessageDepth}).Unmarshal(data, to); err != nil {
 		return formatError(file, "%s in it cannot be decoded: %v", what, protoCause(err))
@@ -247,7 +253,8 @@ func unmarshal(file string, data []byte, to proto.Message, what string) error {
 // maxMessageDepth bounds how deep messages nest. TensorFlow's own parsers stop at 100.
 const maxMessageDepth = 200
 
-// protoCause returns a protobuf error's text without the package's prefix, whose first space is not always the same character.
+// protoCause returns a protobuf error's text without the package's prefix, whose first space is not
+// always the same character.
 func protoCause(err error) string {
 	text := err.Error()
 	if len(text) > len("proto:") && text[:len("proto:")] == "proto:" {
@@ -261,7 +268,8 @@ func protoCause(err error) string {
 	return text
 }
 
-// Proto decodes the whole graph, as TensorFlow's own message. It takes some 40 times as long as [Open] and is not kept: each call decodes anew.
+// Proto decodes the whole graph, as TensorFlow's own message. It takes some 40 times as long as
+// [Open] and is not kept: each call decodes anew.
 func (mg *MetaGraph) Proto() (*pb.MetaGraphDef, error) {
 	def := &pb.MetaGraphDef{}
 	if err := mg.unmarshal(mg.raw.all, def, fmt.Sprintf("the graph [%v]", mg)); err != nil {

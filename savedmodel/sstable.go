@@ -8,9 +8,10 @@ import (
 	"hash/crc32"
 )
 
-// The index of a checkpoint is a table of sorted keys in LevelDB's format (tensorflow/core/lib/io/table_format.txt): data blocks, an
-// index block with a handle to each, and a footer with a handle to the index block. A handle is two varints, offset and size; behind
-// each block stand a byte for its compression and a masked CRC-32C of both.
+// The index of a checkpoint is a table of sorted keys in LevelDB's format
+// (tensorflow/core/lib/io/table_format.txt): data blocks, an index block with a handle to each, and
+// a footer with a handle to the index block. A handle is two varints, offset and size; behind each
+// block stand a byte for its compression and a masked CRC-32C of both.
 const (
 	tableFooterSize  = 48
 	tableTrailerSize = 5
@@ -19,12 +20,14 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maskedCRC returns the checksum of b as TensorFlow stores it: masked, so that a checksum over data with checksums stays sound (crc32c::Mask).
+// maskedCRC returns the checksum of b as TensorFlow stores it: masked, so that a checksum over data
+// with checksums stays sound (crc32c::Mask).
 func maskedCRC(crc uint32) uint32 { return (crc>>15 | crc<<17) + 0xa282ead8 }
 
 var errNotATable = errors.New("not a checkpoint index, or cut off: it does not end with the table format's mark")
 
-// eachEntry calls f with every key and value of the table, in the file's order. Neither may be kept: they are reused.
+// eachEntry calls f with every key and value of the table, in the file's order. Neither may be
+// kept: they are reused.
 func eachEntry(table []byte, f func(key, value []byte) error) error {
 	if len(table) < tableFooterSize {
 		return errNotATable
@@ -80,7 +83,8 @@ func readBlock(table []byte, h handle) ([]byte, error) {
 	if h.offset > limit || h.size > limit-h.offset || limit-h.offset-h.size < tableTrailerSize {
 		return nil, fmt.Errorf("damaged: a block of %d bytes at byte %d lies outside the file", h.size, h.offset)
 	}
-	block := table[h.offset : h.offset+h.size+1] // with the compression's byte, which the checksum covers
+	// with the compression's byte, which the checksum covers
+	block := table[h.offset : h.offset+h.size+1]
 	stored := binary.LittleEndian.Uint32(table[h.offset+h.size+1:])
 	if maskedCRC(crc32.Checksum(block, castagnoli)) != stored {
 		return nil, fmt.Errorf("damaged: the checksum of the block at byte %d does not match", h.offset)
@@ -91,7 +95,8 @@ func readBlock(table []byte, h handle) ([]byte, error) {
 	return block[:h.size], nil
 }
 
-// eachInBlock walks a block's entries. A key is stored as what it shares with the key before it, and what it does not.
+// eachInBlock walks a block's entries. A key is stored as what it shares with the key before it,
+// and what it does not.
 func eachInBlock(block []byte, f func(key, value []byte) error) error {
 	if len(block) < 4 {
 		return errors.New("damaged: a block is too short")
@@ -124,8 +129,9 @@ func eachInBlock(block []byte, f func(key, value []byte) error) error {
 	return nil
 }
 
-// sliceKey decodes the key of one slice of a partitioned variable (checkpoint::EncodeTensorNameSlice): the number 0, the name, the rank and
-// a pair of start and length for each axis, in the ordered code. ok is false for any other key.
+// sliceKey decodes the key of one slice of a partitioned variable
+// (checkpoint::EncodeTensorNameSlice): the number 0, the name, the rank and a pair of start and
+// length for each axis, in the ordered code. ok is false for any other key.
 func sliceKey(key []byte) (name string, extents []extent, ok bool) {
 	rest, found := bytes.CutPrefix(key, []byte{0})
 	if !found || len(rest) == 0 {
@@ -174,7 +180,8 @@ func orderedString(b []byte) (s, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// orderedUint reads OrderedCode::WriteNumIncreasing: a byte with the number of bytes, then these, highest first.
+// orderedUint reads OrderedCode::WriteNumIncreasing: a byte with the number of bytes, then these,
+// highest first.
 func orderedUint(b []byte) (v uint64, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] > 8 || int(b[0]) >= len(b)+0 && b[0] != 0 || len(b) < int(b[0])+1 {
 		return 0, nil, false
@@ -185,8 +192,9 @@ func orderedUint(b []byte) (v uint64, rest []byte, ok bool) {
 	return v, b[1+b[0]:], true
 }
 
-// orderedInt reads OrderedCode::WriteSignedNumIncreasing: a big-endian two's complement number whose length is written in its
-// leading bits, as in UTF-8: n bytes have n-1 ones after the sign, inverted for negative numbers.
+// orderedInt reads OrderedCode::WriteSignedNumIncreasing: a big-endian two's complement number
+// whose length is written in its leading bits, as in UTF-8: n bytes have n-1 ones after the sign,
+// inverted for negative numbers.
 func orderedInt(b []byte) (v int64, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return 0, nil, false

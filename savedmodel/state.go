@@ -10,24 +10,29 @@ import (
 
 // State says which operations of a signature make one run differ from the next on the same inputs.
 //
-// TensorFlow marks an op as stateful (OpDef.is_stateful) when it "depends on some state beyond its input tensors" or has a side effect. Reading a
-// variable is such an op, and so is calling a function, so that mark alone says nothing of a model. Told apart here is what a later run's answers
-// depend on.
+// TensorFlow marks an op as stateful (OpDef.is_stateful) when it "depends on some state beyond its
+// input tensors" or has a side effect. Reading a variable is such an op, and so is calling a
+// function, so that mark alone says nothing of a model. Told apart here is what a later run's
+// answers depend on.
 type State struct {
-	// Changes are the types of the operations that change what the answers of a later run are computed from, sorted: assignments of variables,
-	// insertions into tables, queues, iterators. Runs have to come one after the other, in order, for their answers to be those of the model.
+	// Changes are the types of the operations that change what the answers of a later run are
+	// computed from, sorted: assignments of variables, insertions into tables, queues, iterators.
+	// Runs have to come one after the other, in order, for their answers to be those of the model.
 	Changes []string
-	// Random are the types of the operations that draw random numbers or read the clock, sorted. Answers may differ from run to run, in any order.
+	// Random are the types of the operations that draw random numbers or read the clock, sorted.
+	// Answers may differ from run to run, in any order.
 	Random []string
 }
 
 // Stateful reports whether the order of runs matters.
 func (s State) Stateful() bool { return len(s.Changes) > 0 }
 
-// State finds the operations that running the signature reaches, through functions, branches and loops, and that leave something behind. What a loader
-// alone runs does not count: restoring variables, filling tables. Neither does what other functions of the model hold, such as the
-// moving averages that training a batch normalization updates; nor what is made anew in each run, such as an anonymous table or a tf.TensorArray; nor
-// what no answer of the signature is computed from, such as the seed that a Keras 3 LSTM draws for a dropout that is idle outside of training.
+// State finds the operations that running the signature reaches, through functions, branches and
+// loops, and that leave something behind. What a loader alone runs does not count: restoring
+// variables, filling tables. Neither does what other functions of the model hold, such as the
+// moving averages that training a batch normalization updates; nor what is made anew in each run,
+// such as an anonymous table or a tf.TensorArray; nor what no answer of the signature is computed
+// from, such as the seed that a Keras 3 LSTM draws for a dropout that is idle outside of training.
 func (mg *MetaGraph) State(sig *Signature) (State, error) {
 	g, err := mg.graph()
 	if err != nil {
@@ -103,7 +108,8 @@ func (s *Signature) tensorNames(infos map[string]TensorInfo) []string {
 	return names
 }
 
-// outputOf writes a node's input as the tensor that it is: "n" is "n:0". A control input stays "^n".
+// outputOf writes a node's input as the tensor that it is: "n" is "n:0". A control input stays
+// "^n".
 func outputOf(input string) string {
 	if strings.HasPrefix(input, "^") || strings.Contains(input, ":") {
 		return input
@@ -111,8 +117,8 @@ func outputOf(input string) string {
 	return input + ":0"
 }
 
-// handleInput reports whether an op changes what a later run reads, and which of its inputs is the handle of what it changes; -1 where the op itself, or
-// the session, keeps that.
+// handleInput reports whether an op changes what a later run reads, and which of its inputs is the
+// handle of what it changes; -1 where the op itself, or the session, keeps that.
 func handleInput(op string) (at int, changes bool) {
 	if at, changes = stateOps[op]; changes {
 		return at, true

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// dataFlow follows tensors back to what they are made from, through the functions of a graph. Where a function is called from several places, its
-// arguments come from all of them.
+// dataFlow follows tensors back to what they are made from, through the functions of a graph. Where
+// a function is called from several places, its arguments come from all of them.
 type dataFlow struct {
 	main      *function
 	functions map[string]*function
@@ -33,13 +33,14 @@ type callSite struct {
 
 // change is an operation that changes what a handle stands for.
 type change struct {
-	op      string
-	inputs  []place
-	holders map[*node]bool // what the handle may be; true for what runs share. Empty where that cannot be followed.
+	op     string
+	inputs []place
+	// what the handle may be; true for what runs share. Empty where that cannot be followed.
+	holders map[*node]bool
 }
 
-// seenChanges returns the types of the operations that change what an answer of the signature is computed from, in this run or a later one. p has marked
-// what the signature runs.
+// seenChanges returns the types of the operations that change what an answer of the signature is
+// computed from, in this run or a later one. p has marked what the signature runs.
 func (mg *MetaGraph) seenChanges(p *pruner, sig *Signature) (map[string]bool, error) {
 	flow, err := mg.dataFlow(p, sig)
 	if err != nil {
@@ -52,7 +53,8 @@ func (mg *MetaGraph) seenChanges(p *pruner, sig *Signature) (map[string]bool, er
 	}
 	seen := map[string]bool{}
 	made := flow.back(map[place]bool{}, answers...)
-	for size := -1; size != len(made) && flow.steps < maxSteps; { // what is put into a variable that answers are made from may come from another one
+	// what is put into a variable that answers are made from may come from another one
+	for size := -1; size != len(made) && flow.steps < maxSteps; {
 		size = len(made)
 		flow.steps += size
 		holders := holdersIn(made)
@@ -92,7 +94,8 @@ func (d *dataFlow) changes() []change {
 	return list
 }
 
-// holdersIn picks the nodes that make a variable, a table or an iterator. It says which of these are found again by later runs.
+// holdersIn picks the nodes that make a variable, a table or an iterator. It says which of these
+// are found again by later runs.
 func holdersIn(places map[place]bool) map[*node]bool {
 	holders := map[*node]bool{}
 	for p := range places {
@@ -125,7 +128,8 @@ func (mg *MetaGraph) dataFlow(p *pruner, sig *Signature) (*dataFlow, error) {
 	for _, f := range d.all() {
 		for _, n := range f.nodes {
 			add := func(name string) {
-				for _, callee := range append([]string{name}, implementations.of[implementations.by[name]]...) { // one may run in the place of another
+				// one may run in the place of another
+				for _, callee := range append([]string{name}, implementations.of[implementations.by[name]]...) {
 					if d.functions[callee] != nil && !slices.Contains(d.calls[n], callee) {
 						d.calls[n] = append(d.calls[n], callee)
 						d.callers[callee] = append(d.callers[callee], callSite{f, n})
@@ -139,7 +143,8 @@ func (mg *MetaGraph) dataFlow(p *pruner, sig *Signature) (*dataFlow, error) {
 	return d, nil
 }
 
-// readMain decodes the main graph's part. What the signature feeds are its arguments, which come from nowhere.
+// readMain decodes the main graph's part. What the signature feeds are its arguments, which come
+// from nowhere.
 func (d *dataFlow) readMain(mg *MetaGraph, p *pruner, sig *Signature) error {
 	d.main = &function{byName: map[string]*node{}, argAt: map[string]int{}}
 	for _, name := range sig.tensorNames(sig.Inputs) {
@@ -169,7 +174,8 @@ func (d *dataFlow) all() []*function {
 	return append([]*function{d.main}, slices.Collect(maps.Values(d.functions))...)
 }
 
-// back adds to seen all that the given places are made from, these included. It does not recurse, and stops after maxSteps.
+// back adds to seen all that the given places are made from, these included. It does not recurse,
+// and stops after maxSteps.
 func (d *dataFlow) back(seen map[place]bool, from ...place) map[place]bool {
 	for todo := slices.Clone(from); len(todo) > 0 && d.steps < maxSteps; d.steps++ {
 		p := todo[len(todo)-1]
@@ -190,8 +196,8 @@ func (d *dataFlow) back(seen map[place]bool, from ...place) map[place]bool {
 	return seen
 }
 
-// firstArgument returns which input of a node is the first argument of the functions that it calls; ok is false where it passes arguments in a way
-// of its own.
+// firstArgument returns which input of a node is the first argument of the functions that it calls;
+// ok is false where it passes arguments in a way of its own.
 func (d *dataFlow) firstArgument(n *node) (at int, ok bool) {
 	switch n.op {
 	case "If", "StatelessIf", "Case", "StatelessCase": // the first input chooses the branch
@@ -227,7 +233,8 @@ func (d *dataFlow) sources(p place) []place {
 	case !ok:
 		return append(d.results(n, -1), placesOf(p.f, n.inputs)...)
 	case isLoop(n):
-		from := append(d.results(n, p.r.out), d.results(n, 0)...) // a loop's condition gives one result
+		// a loop's condition gives one result
+		from := append(d.results(n, p.r.out), d.results(n, 0)...)
 		return append(from, d.argument(callSite{p.f, n}, p.r.out)...)
 	}
 	return append(d.results(n, p.r.out), placesOf(p.f, n.inputs[:min(first, len(n.inputs))])...)

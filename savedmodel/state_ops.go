@@ -2,13 +2,16 @@ package savedmodel
 
 import "strings"
 
-// anonymousName is the shared_name of a resource that no other run finds (ResourceHandle::ANONYMOUS_NAME).
+// anonymousName is the shared_name of a resource that no other run finds
+// (ResourceHandle::ANONYMOUS_NAME).
 const anonymousName = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
-// stateOps are the ops of TensorFlow 2.21 that change what is kept from one run to the next, with the input that is the handle of it, or -1 where
-// the op or the session keeps it. They were found by going through all ops that are registered as stateful or take a reference. Left out: what only reads, what
-// fills a table that is filled already (InitializeTable), optimizers, which go by their prefixes, and what the scan refuses (files, the network, Python).
-// Stacks live as long as one run; they are here because what is popped was pushed.
+// stateOps are the ops of TensorFlow 2.21 that change what is kept from one run to the next, with
+// the input that is the handle of it, or -1 where the op or the session keeps it. They were found
+// by going through all ops that are registered as stateful or take a reference. Left out: what only
+// reads, what fills a table that is filled already (InitializeTable), optimizers, which go by their
+// prefixes, and what the scan refuses (files, the network, Python). Stacks live as long as one run;
+// they are here because what is popped was pushed.
 var stateOps = opSets(map[int]string{
 	0: `AssignVariableOp AssignAddVariableOp AssignSubVariableOp AssignVariableXlaConcatND ResourceCountUpTo ResourceStridedSliceAssign
 		ResourceScatterAdd ResourceScatterDiv ResourceScatterMax ResourceScatterMin ResourceScatterMul ResourceScatterSub ResourceScatterUpdate
@@ -33,7 +36,8 @@ var stateOps = opSets(map[int]string{
 		BoostedTreesQuantileStreamResourceFlush BoostedTreesUpdateEnsemble BoostedTreesUpdateEnsembleV2`,
 })
 
-// holderOps make what a handle stands for: true for what later runs find again under its name, false for what each run has for itself.
+// holderOps make what a handle stands for: true for what later runs find again under its name,
+// false for what each run has for itself.
 var holderOps = opSets(map[bool]string{
 	true: `VarHandleOp Variable VariableV2
 		HashTable HashTableV2 MutableHashTable MutableHashTableV2 MutableHashTableOfTensors MutableHashTableOfTensorsV2
@@ -44,7 +48,8 @@ var holderOps = opSets(map[bool]string{
 		AnonymousIterator AnonymousIteratorV2 AnonymousIteratorV3 AnonymousMultiDeviceIterator AnonymousMultiDeviceIteratorV3`,
 })
 
-// randomOps draw numbers from a generator that the session or the kernel keeps, or read the clock. Those named Stateless take their seed as an input.
+// randomOps draw numbers from a generator that the session or the kernel keeps, or read the clock.
+// Those named Stateless take their seed as an input.
 var randomOps = opSets(map[bool]string{
 	true: `RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal ParameterizedTruncatedNormal Multinomial RandomGamma
 		RandomPoisson RandomPoissonV2 RandomShuffle RandomCrop SampleDistortedBoundingBox SampleDistortedBoundingBoxV2

@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Stats sums up the values of a variable. Complex numbers count by their magnitude, and truth values as 0 and 1. Min, Max and Mean leave NaNs out;
-// infinities count.
+// Stats sums up the values of a variable. Complex numbers count by their magnitude, and truth
+// values as 0 and 1. Min, Max and Mean leave NaNs out; infinities count.
 type Stats struct {
 	Count    int64 // values, NaNs included
 	Zeros    int64
@@ -22,11 +22,12 @@ type Stats struct {
 	Mean     float64
 }
 
-// statsChunk is the size of the pieces in which values are read. It is a multiple of every dtype's size.
+// statsChunk is the size of the pieces in which values are read. It is a multiple of every dtype's
+// size.
 const statsChunk = 1 << 18
 
-// Stats reads a variable's values piece by piece, so that memory stays small whatever its size, and checks their checksum. It fails for
-// strings and other types that are no numbers.
+// Stats reads a variable's values piece by piece, so that memory stays small whatever its size, and
+// checks their checksum. It fails for strings and other types that are no numbers.
 func (c *Checkpoint) Stats(ctx context.Context, t *CheckpointTensor) (Stats, error) {
 	a := &accumulator{}
 	value := decoderOf(t.DType)
@@ -81,7 +82,8 @@ func (c *Checkpoint) scan(ctx context.Context, t *CheckpointTensor, value func([
 	return nil
 }
 
-// accumulator sums up numbers. Sums are kept with Neumaier's compensation, so that the mean of millions of values does not drift.
+// accumulator sums up numbers. Sums are kept with Neumaier's compensation, so that the mean of
+// millions of values does not drift.
 type accumulator struct {
 	n, zeros, nans, infs int64
 	min, max             float64
@@ -124,7 +126,8 @@ func (a *accumulator) stats() Stats {
 	return s
 }
 
-// decoderOf returns what reads a value of the type from the front of its little-endian bytes, nil for types without numbers.
+// decoderOf returns what reads a value of the type from the front of its little-endian bytes, nil
+// for types without numbers.
 func decoderOf(d tensor.DType) func([]byte) float64 {
 	le := binary.LittleEndian
 	switch d {

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// textToBinary turns a saved_model.pbtxt into the binary form, so that all else reads one form only.
-// Fields that came with later releases than the message definitions here are dropped.
+// textToBinary turns a saved_model.pbtxt into the binary form, so that all else reads one form
+// only. Fields that came with later releases than the message definitions here are dropped.
 func textToBinary(path string, text []byte) ([]byte, error) {
 	if err := boundTextDepth(path, text); err != nil {
 		return nil, err

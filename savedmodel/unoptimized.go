@@ -25,8 +25,8 @@ func unoptimizedFunction(def []byte) ([]byte, error) {
 	return out, err
 }
 
-// appendUnoptimized appends a NodeDef as a field. Where it is a call of a function (tensorflow/core/ops/functional_ops.cc), its ConfigProto asks for no
-// optimizer.
+// appendUnoptimized appends a NodeDef as a field. Where it is a call of a function
+// (tensorflow/core/ops/functional_ops.cc), its ConfigProto asks for no optimizer.
 func appendUnoptimized(out []byte, num protowire.Number, node []byte) ([]byte, error) {
 	var changed []byte
 	err := eachRaw(node, func(f field, raw []byte) error {

@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Every call that carries a ConfigProto asks for no optimizer, and keeps what else the ConfigProto says.
+// Every call that carries a ConfigProto asks for no optimizer, and keeps what else the ConfigProto
+// says.
 func TestReducedNoOptimizer(t *testing.T) {
 	t.Parallel()
 	m, err := Open("../testdata/models/full_seed/k2/model")

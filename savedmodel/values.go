@@ -29,8 +29,8 @@ func (c *Checkpoint) section(t *CheckpointTensor) (*io.SectionReader, *os.File, 
 	return io.NewSectionReader(f, t.Offset, t.Size), f, nil
 }
 
-// Read returns an entry's values after a look at their checksum. Slices of a partitioned variable are put together.
-// Entries above 8 GiB are refused.
+// Read returns an entry's values after a look at their checksum. Slices of a partitioned variable
+// are put together. Entries above 8 GiB are refused.
 func (c *Checkpoint) Read(t *CheckpointTensor) (tensor.Tensor, error) {
 	if t.Slices != nil {
 		return c.readSlices(t)
@@ -125,8 +125,8 @@ func placeSlice(whole []byte, dims []int64, size int64, part tensor.Tensor, star
 	return nil
 }
 
-// readStrings reads a string tensor: the lengths as varints, a checksum of the lengths, then the strings, end to end
-// (tensor_bundle.cc, ReadStringTensor).
+// readStrings reads a string tensor: the lengths as varints, a checksum of the lengths, then the
+// strings, end to end (tensor_bundle.cc, ReadStringTensor).
 func (c *Checkpoint) readStrings(t *CheckpointTensor) ([]string, error) {
 	n, ok := t.Shape.NumElements()
 	if !ok || t.DType != tensor.String || n > t.Size || t.Size > maxMetadata {

@@ -13,8 +13,9 @@ import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 )
 
-// UninitializedError says that a signature reads variables that loading leaves without a value, so that every run of it would fail.
-// tf.saved_model.save of a Keras 3 model writes such graphs: the restore op fills copies of the variables that no signature reads.
+// UninitializedError says that a signature reads variables that loading leaves without a value, so
+// that every run of it would fail. tf.saved_model.save of a Keras 3 model writes such graphs: the
+// restore op fills copies of the variables that no signature reads.
 type UninitializedError struct {
 	Signature string
 	Variables []string // their names, sorted
@@ -30,8 +31,9 @@ func (e *UninitializedError) Error() string {
 		e.Signature, e.Variables[0], more)
 }
 
-// Verify looks at the files that loading the graph needs, and returns one clear error for the first that is missing or too short. TensorFlow's
-// own loader reports success for a model whose variables.index is missing. Values are not read: see [Checkpoint.Read] for their checksums.
+// Verify looks at the files that loading the graph needs, and returns one clear error for the first
+// that is missing or too short. TensorFlow's own loader reports success for a model whose
+// variables.index is missing. Values are not read: see [Checkpoint.Read] for their checksums.
 func (mg *MetaGraph) Verify() error {
 	if err := mg.verifyAssets(); err != nil {
 		return err
@@ -65,10 +67,12 @@ func (mg *MetaGraph) verifyAssets() error {
 	return nil
 }
 
-// maxAsset bounds an asset: vocabularies of ten million words take 100 MB. TensorFlow reads it without a bound, a line at a time.
+// maxAsset bounds an asset: vocabularies of ten million words take 100 MB. TensorFlow reads it
+// without a bound, a line at a time.
 const maxAsset = 1 << 30
 
-// verifyVariables checks that the checkpoint is there, whole as far as sizes tell, and has what the restore op asks for.
+// verifyVariables checks that the checkpoint is there, whole as far as sizes tell, and has what the
+// restore op asks for.
 func (mg *MetaGraph) verifyVariables() error {
 	restore, err := mg.restored()
 	if err != nil || len(restore.keys) == 0 {
@@ -89,7 +93,8 @@ func (mg *MetaGraph) verifyVariables() error {
 	return c.CheckShards()
 }
 
-// missingIndex says that variables.index is missing, unless the model has no variable whose value it could hold.
+// missingIndex says that variables.index is missing, unless the model has no variable whose value
+// it could hold.
 func (mg *MetaGraph) missingIndex(restore *restoreOps, err error) error {
 	if !slices.ContainsFunc(restore.keys, func(key string) bool { return key != objectGraphKey }) {
 		return nil
@@ -132,7 +137,8 @@ func (mg *MetaGraph) restored() (*restoreOps, error) {
 	return r, err
 }
 
-// readRestoreKeys collects the keys that n reads, if it is a RestoreV2 with constant names or a call of a function with some.
+// readRestoreKeys collects the keys that n reads, if it is a RestoreV2 with constant names or a
+// call of a function with some.
 func (mg *MetaGraph) readRestoreKeys(n *nodepb.NodeDef, node func(string) (*nodepb.NodeDef, error), r *restoreOps) error {
 	switch {
 	case n.GetOp() == "RestoreV2" && len(n.GetInput()) > 1:
@@ -166,7 +172,8 @@ func (mg *MetaGraph) readRestoreKeys(n *nodepb.NodeDef, node func(string) (*node
 	return nil
 }
 
-// walkBack calls f with every node of the main graph that the named ones depend on, these included. It does not recurse.
+// walkBack calls f with every node of the main graph that the named ones depend on, these included.
+// It does not recurse.
 func (mg *MetaGraph) walkBack(from []string, seen map[string]bool, f func(*nodepb.NodeDef) error) error {
 	todo := slices.Clone(from)
 	for len(todo) > 0 {
@@ -206,8 +213,9 @@ func resourceName(n *nodepb.NodeDef) string {
 	return string(n.GetAttr()["container"].GetS()) + "\x00" + name
 }
 
-// CheckSignature returns an *[UninitializedError] when the signature reads variables that neither the restore op nor the init op
-// reaches. Variables of TensorFlow 1's reference kind are not looked at.
+// CheckSignature returns an *[UninitializedError] when the signature reads variables that neither
+// the restore op nor the init op reaches. Variables of TensorFlow 1's reference kind are not looked
+// at.
 func (mg *MetaGraph) CheckSignature(s *Signature) error {
 	restore, err := mg.restored()
 	if err != nil {
@@ -250,8 +258,9 @@ func (mg *MetaGraph) CheckSignature(s *Signature) error {
 	return e
 }
 
-// initOps returns the names of the nodes that a loader runs after restoring: the init op's entry among the signatures, or the collections
-// of TensorFlow 1 (constants.h: kSavedModelInitOpSignatureKey, kSavedModelMainOpKey, kSavedModelLegacyInitOpKey).
+// initOps returns the names of the nodes that a loader runs after restoring: the init op's entry
+// among the signatures, or the collections of TensorFlow 1 (constants.h:
+// kSavedModelInitOpSignatureKey, kSavedModelMainOpKey, kSavedModelLegacyInitOpKey).
 func (mg *MetaGraph) initOps() []string {
 	var ops []string
 	if s := mg.Signatures["__saved_model_init_op"]; s != nil {

@@ -28,8 +28,9 @@ type wireError struct {
 func (e *wireError) Error() string { return fmt.Sprintf("byte %d: %v", e.off, e.err) }
 func (e *wireError) Unwrap() error { return e.err }
 
-// eachField calls f with every field of the message b, in order, without copying. It stops at the first error, f's own or a *wireError.
-// It does not descend into messages, so it cannot be made to recurse.
+// eachField calls f with every field of the message b, in order, without copying. It stops at the
+// first error, f's own or a *wireError. It does not descend into messages, so it cannot be made to
+// recurse.
 func eachField(b []byte, f func(field) error) error {
 	for off := 0; off < len(b); {
 		num, typ, n := protowire.ConsumeTag(b[off:])
@@ -73,7 +74,8 @@ func wireFault(off, code int) error {
 	return &wireError{off, err}
 }
 
-// stringField returns the last value of the length-delimited field num as a string, as protobuf does.
+// stringField returns the last value of the length-delimited field num as a string, as protobuf
+// does.
 func stringField(b []byte, num protowire.Number) (s string, err error) {
 	err = eachField(b, func(f field) error {
 		if f.num == num && f.typ == protowire.BytesType {

@@ -24,8 +24,9 @@ type clone struct {
 	command    string
 }
 
-// newClone makes a clone that pip serves the small wheel to. It skips the test where the
-// programs are missing that the script itself asks for, and on machines that the small wheel is not named for.
+// newClone makes a clone that pip serves the small wheel to. It skips the test where the programs
+// are missing that the script itself asks for, and on machines that the small wheel is not named
+// for.
 func newClone(t *testing.T) *clone {
 	t.Helper()
 	if system := runtime.GOOS + "/" + runtime.GOARCH; system != "linux/amd64" {
@@ -97,8 +98,8 @@ func (c *clone) run(t *testing.T, env ...string) string {
 	return stderr.String()
 }
 
-// assertFails runs the script, which must fail with status 1 and a last line that starts as an error and matches
-// want. It returns all that was said.
+// assertFails runs the script, which must fail with status 1 and a last line that starts as an
+// error and matches want. It returns all that was said.
 func (c *clone) assertFails(t *testing.T, want *regexp.Regexp, env ...string) string {
 	t.Helper()
 	cmd := c.cmd(env...)
@@ -125,7 +126,8 @@ int main(void) { return puts(TF_Version()) < 0; }
 	c.assertBuilds(t, dir, `eval "gcc -o m $CGO_CFLAGS main.c $CGO_LDFLAGS -ltensorflow"`)
 }
 
-// assertGoWorks is assertWorks with a Go program; it is slow, as Go builds runtime/cgo for each set of flags.
+// assertGoWorks is assertWorks with a Go program; it is slow, as Go builds runtime/cgo for each set
+// of flags.
 func (c *clone) assertGoWorks(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
@@ -230,7 +232,8 @@ func pathWithout(t *testing.T, missing string) string {
 		if err != nil || name == missing {
 			continue
 		}
-		// Not a link: some of these find their parts through PATH, which is the full one again for them.
+		// Not a link: some of these find their parts through PATH, which is the full one again for
+		// them.
 		writeFile(t, filepath.Join(dir, name), "#!/bin/sh\nPATH='"+os.Getenv("PATH")+"' exec '"+file+"' \"$@\"\n", 0o755)
 	}
 	return dir

@@ -1,8 +1,9 @@
-// Package scripts tests libtensorflow.sh the way a user runs it: as a command, in a clone of its own.
+// Package scripts tests libtensorflow.sh the way a user runs it: as a command, in a clone of its
+// own.
 //
-// TensorFlow's wheel is 274 MB, so the tests build a small one of the same layout whose library
-// has TF_Version and nothing else. pip gets it from a folder, as it would from a mirror. Variables that the
-// script documents (TFRUN_SHA256, TFRUN_CACHE, PYTHON) are all that it is told.
+// TensorFlow's wheel is 274 MB, so the tests build a small one of the same layout whose library has
+// TF_Version and nothing else. pip gets it from a folder, as it would from a mirror. Variables that
+// the script documents (TFRUN_SHA256, TFRUN_CACHE, PYTHON) are all that it is told.
 package scripts
 
 import (
@@ -206,7 +207,8 @@ func TestRefusesWheel(t *testing.T) {
 	}
 }
 
-// TestUnpinnedVersion takes a version that the script has no hash for, and keeps a record of its hash.
+// TestUnpinnedVersion takes a version that the script has no hash for, and keeps a record of its
+// hash.
 func TestUnpinnedVersion(t *testing.T) {
 	t.Parallel()
 	c := newClone(t)
@@ -354,7 +356,8 @@ func TestRefusesExistingLibrary(t *testing.T) {
 	}
 }
 
-// TestEnv builds and runs a cgo program with nothing but what env prints, from a cache with a space in its name.
+// TestEnv builds and runs a cgo program with nothing but what env prints, from a cache with a space
+// in its name.
 func TestEnv(t *testing.T) {
 	t.Parallel()
 	c := newClone(t)

@@ -3,8 +3,8 @@ package tensor
 import "fmt"
 
 // DType is the type of a tensor's values. Its numbers are those of TensorFlow's DataType enum
-// (tensorflow/core/framework/types.proto), so a DType may be converted to and from the enum of any binding.
-// The zero DType is [Invalid].
+// (tensorflow/core/framework/types.proto), so a DType may be converted to and from the enum of any
+// binding. The zero DType is [Invalid].
 type DType uint8
 
 // The data types of TensorFlow, named as tf.dtypes names them.
@@ -91,7 +91,8 @@ func (d DType) String() string {
 // refOffset is kDataTypeRefOffset of types.h: DT_FLOAT_REF is DT_FLOAT + 100.
 const refOffset = 100
 
-// Base returns the type behind one of TensorFlow 1's reference types (DT_FLOAT_REF), and any other type as it is.
+// Base returns the type behind one of TensorFlow 1's reference types (DT_FLOAT_REF), and any other
+// type as it is.
 func (d DType) Base() DType {
 	if d > refOffset {
 		return d - refOffset
@@ -118,7 +119,8 @@ func (d DType) IsFloat() bool {
 	return false
 }
 
-// IsInteger reports whether d is a signed or unsigned integer type. As in tf.DType.is_integer, quantized types and bool are none.
+// IsInteger reports whether d is a signed or unsigned integer type. As in tf.DType.is_integer,
+// quantized types and bool are none.
 func (d DType) IsInteger() bool {
 	switch d {
 	case Int8, Int16, Int32, Int64, Uint8, Uint16, Uint32, Uint64, Int4, Uint4:
@@ -130,8 +132,8 @@ func (d DType) IsInteger() bool {
 // IsComplex reports whether d is complex64 or complex128.
 func (d DType) IsComplex() bool { return d == Complex64 || d == Complex128 }
 
-// ParseDType returns the type with the given name, as [DType.String] writes it. "half", "float" and "double" are
-// understood too, as in tf.as_dtype.
+// ParseDType returns the type with the given name, as [DType.String] writes it. "half", "float" and
+// "double" are understood too, as in tf.as_dtype.
 func ParseDType(name string) (DType, error) {
 	switch name {
 	case "half":

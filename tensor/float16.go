@@ -23,8 +23,8 @@ func (h F16) Float32() float32 {
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
 
-// ToF16 returns the half-precision number nearest to f, ties to even. What is too large becomes an infinity; a NaN stays a NaN.
-// A float64 is rounded once: no double rounding through float32.
+// ToF16 returns the half-precision number nearest to f, ties to even. What is too large becomes an
+// infinity; a NaN stays a NaN. A float64 is rounded once: no double rounding through float32.
 func ToF16(f float64) F16 {
 	sign := F16(math.Float64bits(f) >> 48 & 0x8000)
 	a := math.Abs(f)
@@ -34,7 +34,8 @@ func ToF16(f float64) F16 {
 	case a >= 65520: // halfway between the largest half, 65504, and 65536
 		return sign | 0x7c00
 	case a < 1.0/(1<<14):
-		// Subnormal: multiples of 2^-24. A result of 1024 is the smallest normal number, whose bits follow on.
+		// Subnormal: multiples of 2^-24. A result of 1024 is the smallest normal number, whose bits
+		// follow on.
 		return sign | F16(math.RoundToEven(a*(1<<24)))
 	}
 	frac, exp := math.Frexp(a) // frac in [0.5, 1)
@@ -46,8 +47,8 @@ func ToF16(f float64) F16 {
 // Float32 returns the value of b, exactly.
 func (b BF16) Float32() float32 { return math.Float32frombits(uint32(b) << 16) }
 
-// ToBF16 returns the bfloat16 nearest to float32(f), ties to even: TensorFlow's cast from float64 goes through float32 as well.
-// What is too large becomes an infinity; a NaN stays a NaN.
+// ToBF16 returns the bfloat16 nearest to float32(f), ties to even: TensorFlow's cast from float64
+// goes through float32 as well. What is too large becomes an infinity; a NaN stays a NaN.
 func ToBF16(f float64) BF16 {
 	bits := math.Float32bits(float32(f))
 	if math.IsNaN(f) {

@@ -9,17 +9,20 @@ import (
 	"strings"
 )
 
-// Unknown is the size of a dimension that is not known before the model runs: None in Python, -1 in TensorShapeProto.
+// Unknown is the size of a dimension that is not known before the model runs: None in Python, -1 in
+// TensorShapeProto.
 const Unknown int64 = -1
 
-// Shape is a static shape: a list of dimensions, each a size or [Unknown], or no list at all where even the rank is unknown.
-// It plays tf.TensorShape's part. The zero Shape has unknown rank. Shapes are immutable; compare them with [Shape.Equal].
+// Shape is a static shape: a list of dimensions, each a size or [Unknown], or no list at all where
+// even the rank is unknown. It plays tf.TensorShape's part. The zero Shape has unknown rank. Shapes
+// are immutable; compare them with [Shape.Equal].
 type Shape struct {
 	dims   []int64
 	ranked bool
 }
 
-// MakeShape returns the shape with the given sizes. Any negative size means [Unknown]. MakeShape() is the shape of a scalar.
+// MakeShape returns the shape with the given sizes. Any negative size means [Unknown]. MakeShape()
+// is the shape of a scalar.
 func MakeShape(dims ...int64) Shape {
 	s := Shape{dims: slices.Clone(dims), ranked: true}
 	for i, d := range s.dims {
@@ -66,8 +69,8 @@ func (s Shape) FullyKnown() bool {
 	return s.ranked && !slices.Contains(s.dims, Unknown)
 }
 
-// NumElements returns the product of the sizes (1 for a scalar). ok is false when the shape is not fully known or the product
-// does not fit an int64.
+// NumElements returns the product of the sizes (1 for a scalar). ok is false when the shape is not
+// fully known or the product does not fit an int64.
 func (s Shape) NumElements() (n int64, ok bool) {
 	if !s.FullyKnown() {
 		return 0, false
@@ -75,9 +78,10 @@ func (s Shape) NumElements() (n int64, ok bool) {
 	return NumElements(s.dims)
 }
 
-// NumElements returns the product of dims, 1 for none. ok is false when a size is negative or the product does not fit an int64.
-// A shape with a 0 has no elements, whatever its other sizes, so long as they multiply to something that fits: TensorFlow
-// aborts on shapes whose non-zero sizes overflow.
+// NumElements returns the product of dims, 1 for none. ok is false when a size is negative or the
+// product does not fit an int64. A shape with a 0 has no elements, whatever its other sizes, so
+// long as they multiply to something that fits: TensorFlow aborts on shapes whose non-zero sizes
+// overflow.
 func NumElements(dims []int64) (n int64, ok bool) {
 	n, zero := 1, false
 	for _, d := range dims {
@@ -103,8 +107,8 @@ func (s Shape) Equal(t Shape) bool {
 	return s.ranked == t.ranked && slices.Equal(s.dims, t.dims)
 }
 
-// Admits reports whether a value with the given dims fits the shape: the same rank, and equal sizes wherever the shape knows one
-// (tf.TensorShape.is_compatible_with).
+// Admits reports whether a value with the given dims fits the shape: the same rank, and equal sizes
+// wherever the shape knows one (tf.TensorShape.is_compatible_with).
 func (s Shape) Admits(dims []int64) bool {
 	if !s.ranked {
 		return true
@@ -120,8 +124,9 @@ func (s Shape) Admits(dims []int64) bool {
 	return true
 }
 
-// Drop returns the shape without its first n dimensions, for instance a row's shape from its batch's.
-// A shape of unknown rank stays as it is; one with fewer than n dimensions becomes a scalar.
+// Drop returns the shape without its first n dimensions, for instance a row's shape from its
+// batch's. A shape of unknown rank stays as it is; one with fewer than n dimensions becomes a
+// scalar.
 func (s Shape) Drop(n int) Shape {
 	if !s.ranked {
 		return s
@@ -129,7 +134,8 @@ func (s Shape) Drop(n int) Shape {
 	return MakeShape(s.dims[min(n, len(s.dims)):]...)
 }
 
-// Prepend returns the shape with one more dimension in front. A shape of unknown rank stays as it is.
+// Prepend returns the shape with one more dimension in front. A shape of unknown rank stays as it
+// is.
 func (s Shape) Prepend(dim int64) Shape {
 	if !s.ranked {
 		return s
@@ -137,7 +143,8 @@ func (s Shape) Prepend(dim int64) Shape {
 	return MakeShape(append([]int64{dim}, s.dims...)...)
 }
 
-// String writes the shape as Keras' summary does: "(None, 64)", "(None,)", "()", or "<unknown>" for an unknown rank.
+// String writes the shape as Keras' summary does: "(None, 64)", "(None,)", "()", or "<unknown>" for
+// an unknown rank.
 func (s Shape) String() string {
 	if !s.ranked {
 		return "<unknown>"

@@ -1,12 +1,15 @@
-// Package tensor holds the vocabulary that every part of tfrun shares: [DType], [Shape] and [Tensor].
+// Package tensor holds the vocabulary that every part of tfrun shares: [DType], [Shape] and
+// [Tensor].
 //
-// A [DType] is one of TensorFlow's data types, a [Shape] a static shape whose sizes or rank may be unknown, and a [Tensor]
-// a dense array of values in Go's memory. The package is pure Go and imports nothing of the project.
+// A [DType] is one of TensorFlow's data types, a [Shape] a static shape whose sizes or rank may be
+// unknown, and a [Tensor] a dense array of values in Go's memory. The package is pure Go and
+// imports nothing of the project.
 //
 // # Ownership
 //
-// A [Tensor] is a small value that refers to its values' memory, as a slice does: copying it copies no values, and [FromSlice]
-// and [Values] share memory with the caller's slice. Nothing in this package writes to a Tensor's values after it was built.
+// A [Tensor] is a small value that refers to its values' memory, as a slice does: copying it copies
+// no values, and [FromSlice] and [Values] share memory with the caller's slice. Nothing in this
+// package writes to a Tensor's values after it was built.
 package tensor
 
 import (
@@ -14,8 +17,8 @@ import (
 	"slices"
 )
 
-// Tensor is a dense array: a dtype, a shape whose sizes are all known, and the values in row-major order.
-// The zero Tensor has dtype [Invalid] and no values.
+// Tensor is a dense array: a dtype, a shape whose sizes are all known, and the values in row-major
+// order. The zero Tensor has dtype [Invalid] and no values.
 type Tensor struct {
 	dtype DType
 	shape []int64
@@ -23,7 +26,8 @@ type Tensor struct {
 	strs  []string // values of String
 }
 
-// Value is the set of Go types that a tensor's values may have. Strings hold arbitrary bytes, as in TensorFlow.
+// Value is the set of Go types that a tensor's values may have. Strings hold arbitrary bytes, as in
+// TensorFlow.
 type Value interface {
 	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 |
 		bool | complex64 | complex128 | string | F16 | BF16
@@ -68,8 +72,8 @@ func DTypeOf[T Value]() DType {
 	}
 }
 
-// New returns a tensor of zeros (empty strings, false) with the given sizes.
-// It fails when dtype has no values in Go memory ([Resource], [Variant]), a size is negative, or the sizes overflow.
+// New returns a tensor of zeros (empty strings, false) with the given sizes. It fails when dtype
+// has no values in Go memory ([Resource], [Variant]), a size is negative, or the sizes overflow.
 func New(dtype DType, dims ...int64) (Tensor, error) {
 	n, ok := NumElements(dims)
 	if !ok {
@@ -92,8 +96,9 @@ func New(dtype DType, dims ...int64) (Tensor, error) {
 // maxBytes bounds one tensor's memory, well below what an int64 can count.
 const maxBytes = 1 << 46
 
-// FromSlice returns a tensor over values, which it shares: the caller must not change them while the tensor is in use.
-// Without dims the tensor is a vector. A *[ShapeError] says that dims ask for another number of values.
+// FromSlice returns a tensor over values, which it shares: the caller must not change them while
+// the tensor is in use. Without dims the tensor is a vector. A *[ShapeError] says that dims ask for
+// another number of values.
 func FromSlice[T Value](values []T, dims ...int64) (Tensor, error) {
 	if dims == nil {
 		dims = []int64{int64(len(values))}
@@ -126,9 +131,10 @@ func Scalar[T Value](v T) Tensor {
 	return t
 }
 
-// FromBytes returns a tensor over data, the values' little-endian bytes, which it shares. len(data) must be what dtype and dims
-// ask for (a *[ShapeError] otherwise). data of a type with more than one byte must be aligned for it if [Values] is to be used; memory
-// that make([]byte, n) returned for the whole tensor is.
+// FromBytes returns a tensor over data, the values' little-endian bytes, which it shares. len(data)
+// must be what dtype and dims ask for (a *[ShapeError] otherwise). data of a type with more than
+// one byte must be aligned for it if [Values] is to be used; memory that make([]byte, n) returned
+// for the whole tensor is.
 func FromBytes(dtype DType, data []byte, dims ...int64) (Tensor, error) {
 	size := dtype.Size()
 	if size == 0 {
@@ -173,14 +179,16 @@ func (t Tensor) Len() int {
 	return 0
 }
 
-// Bytes returns the values as little-endian bytes in row-major order, nil for [String]. The memory is the tensor's own.
+// Bytes returns the values as little-endian bytes in row-major order, nil for [String]. The memory
+// is the tensor's own.
 func (t Tensor) Bytes() []byte { return t.data }
 
-// Strings returns the values of a [String] tensor in row-major order, nil for any other. The slice is the tensor's own.
+// Strings returns the values of a [String] tensor in row-major order, nil for any other. The slice
+// is the tensor's own.
 func (t Tensor) Strings() []string { return t.strs }
 
-// Values returns the values in row-major order as Go's type for the dtype; the slice shares the tensor's memory.
-// ok is false when T is not the Go type of the tensor's dtype ([DTypeOf]).
+// Values returns the values in row-major order as Go's type for the dtype; the slice shares the
+// tensor's memory. ok is false when T is not the Go type of the tensor's dtype ([DTypeOf]).
 func Values[T Value](t Tensor) (values []T, ok bool) {
 	if DTypeOf[T]() != t.dtype {
 		return nil, false
@@ -234,8 +242,8 @@ func (t Tensor) Slice(lo, hi int) Tensor {
 	return r
 }
 
-// Equal reports whether both tensors have the same dtype, shape and values, bit for bit: NaNs with the same bits are equal,
-// 0 and -0 are not.
+// Equal reports whether both tensors have the same dtype, shape and values, bit for bit: NaNs with
+// the same bits are equal, 0 and -0 are not.
 func (t Tensor) Equal(u Tensor) bool {
 	return t.dtype == u.dtype && slices.Equal(t.shape, u.shape) && slices.Equal(t.data, u.data) && slices.Equal(t.strs, u.strs)
 }
@@ -243,14 +251,15 @@ func (t Tensor) Equal(u Tensor) bool {
 // String describes the tensor without its values: "float32(2, 3)".
 func (t Tensor) String() string { return t.dtype.String() + t.Shape().String() }
 
-// Share is [FromBytes] for code that makes many tensors: the tensor keeps dims itself too, so nothing is allocated. Neither data nor dims may
-// change while the tensor is in use.
+// Share is [FromBytes] for code that makes many tensors: the tensor keeps dims itself too, so
+// nothing is allocated. Neither data nor dims may change while the tensor is in use.
 func Share(dtype DType, data []byte, dims []int64) (t Tensor, err error) {
 	err = t.SetShared(dtype, data, dims)
 	return t, err
 }
 
-// SetShared makes t the tensor that [Share] returns. It is for loops over many small rows, where handing a Tensor over takes longer than making it.
+// SetShared makes t the tensor that [Share] returns. It is for loops over many small rows, where
+// handing a Tensor over takes longer than making it.
 func (t *Tensor) SetShared(dtype DType, data []byte, dims []int64) error {
 	size := dtype.Size()
 	n, ok := NumElements(dims)

@@ -1,9 +1,11 @@
-// Command dataset runs the same pipelines in tf.data and in package dataset, by turns, and prints rows per second and their ratio.
+// Command dataset runs the same pipelines in tf.data and in package dataset, by turns, and prints
+// rows per second and their ratio.
 //
 //	go run ./bench/dataset -python python
 //
-// The Python needs the packages of bench/requirements.txt. tf.data runs in two ways, as the pipeline reads and with parallel maps and
-// prefetching; the ratio is to the quicker one of each round.
+// The Python needs the packages of bench/requirements.txt. tf.data runs in two ways, as the
+// pipeline reads and with parallel maps and prefetching; the ratio is to the quicker one of each
+// round.
 package main
 
 import (

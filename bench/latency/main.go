@@ -1,7 +1,8 @@
-// Command latency calls a warm model again and again with one batch of tokens, as long as it is told, and answers with the median time of a call.
-// bench/tfbench starts it; by hand:
+// Command latency calls a warm model again and again with one batch of tokens, as long as it is
+// told, and answers with the median time of a call. bench/tfbench starts it; by hand:
 //
-//	echo '{"job":"run","seconds":1}' | go run ./bench/latency -model testdata/models/full_seed/k3/model -rows 1 -tokens 256
+//	echo '{"job":"run","seconds":1}' |
+//		go run ./bench/latency -model testdata/models/full_seed/k3/model -rows 1 -tokens 256
 package main
 
 import (

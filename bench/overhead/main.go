@@ -1,12 +1,15 @@
 //go:build cgo
 
-// Command overhead runs the same padded batches of token rows through the binding's bare Session.Run and through runner's Predictor, once on each request.
-// bench/tfbench starts it; by hand:
+// Command overhead runs the same padded batches of token rows through the binding's bare
+// Session.Run and through runner's Predictor, once on each request. bench/tfbench starts it; by
+// hand:
 //
-//	printf '%s\n' '{"job":"bare"}' '{"job":"predict"}' | go run ./bench/overhead -model testdata/models/full_seed/k3/model -rows rows.jsonl
+//	printf '%s\n' '{"job":"bare"}' '{"job":"predict"}' |
+//		go run ./bench/overhead -model testdata/models/full_seed/k3/model -rows rows.jsonl
 //
-// The bare loop is given tensors that lie ready in TensorFlow's memory and looks at no answer but to add them up. The Predictor is given rows in Go's memory: it
-// groups, pads and feeds them, and deals the answers to the rows.
+// The bare loop is given tensors that lie ready in TensorFlow's memory and looks at no answer but
+// to add them up. The Predictor is given rows in Go's memory: it groups, pads and feeds them, and
+// deals the answers to the rows.
 package main
 
 import (

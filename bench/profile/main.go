@@ -1,6 +1,8 @@
-// Command profile does what tfrun predict does, in this process, and writes a CPU profile, or one of what is allocated:
+// Command profile does what tfrun predict does, in this process, and writes a CPU profile, or one
+// of what is allocated:
 //
-//	go run ./bench/profile -model dense -batch-size 65536 -workers 2 -o out.npy -cpu cpu.prof rows.npy
+//	go run ./bench/profile -model dense -batch-size 65536 -workers 2 \
+//		-o out.npy -cpu cpu.prof rows.npy
 //	go tool pprof -top cpu.prof
 //
 // The profile begins when the model is loaded and has run its first batch.

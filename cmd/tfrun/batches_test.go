@@ -9,7 +9,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Batches are large where many rows of little work lie in files, and nothing says how large they are to be.
+// Batches are large where many rows of little work lie in files, and nothing says how large they
+// are to be.
 func TestSizeBatches(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -38,7 +38,8 @@ func benchReport() *bench.Report {
 	}
 }
 
-// TestBenchText: what must be said is there, and fits a terminal; commands alone may be longer, since a broken one cannot be copied.
+// TestBenchText: what must be said is there, and fits a terminal; commands alone may be longer,
+// since a broken one cannot be copied.
 func TestBenchText(t *testing.T) {
 	t.Parallel()
 	o := benchOptions{predict: predictOptions{model: "my model", inputs: []string{"rows.jsonl"}}, flags: [][]string{{"--pad", "x=1"}}}

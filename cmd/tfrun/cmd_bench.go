@@ -235,8 +235,8 @@ func (o *benchOptions) commands(report *bench.Report) []string {
 	return list
 }
 
-// coldStart is the command line that runs one row from stdin in a new process of this program. The row is as the model takes it: flags that say how to
-// read files stay away.
+// coldStart is the command line that runs one row from stdin in a new process of this program. The
+// row is as the model takes it: flags that say how to read files stay away.
 func (o *benchOptions) coldStart(ctx context.Context, noBatch bool) *exec.Cmd {
 	args := []string{"predict", o.predict.model, "-", "--quiet"}
 	for _, f := range o.flags {

@@ -64,12 +64,13 @@ to type. The rows are the first 16 of the INPUT files; without one they are made
 
 // diagnosis is what tfrun doctor found.
 type diagnosis struct {
-	Version string            `json:"tfrun"`
-	Go      string            `json:"go"`
-	System  string            `json:"system"`
-	CPU     []string          `json:"cpu_features"`
-	Cores   int               `json:"cores"`
-	Memory  int64             `json:"memory_bytes"` // of the machine, or what the container may take; 0 where it is not known
+	Version string   `json:"tfrun"`
+	Go      string   `json:"go"`
+	System  string   `json:"system"`
+	CPU     []string `json:"cpu_features"`
+	Cores   int      `json:"cores"`
+	// of the machine, or what the container may take; 0 where it is not known
+	Memory  int64             `json:"memory_bytes"`
 	Library *libraryDiagnosis `json:"libtensorflow"`
 	Devices []deviceDiagnosis `json:"devices"`
 	GPU     *gpuDiagnosis     `json:"gpu"`
@@ -258,7 +259,8 @@ func (l *libraryDiagnosis) text() string {
 	return l.Version + " (CPU build)"
 }
 
-// lines describes the GPUs; where there is neither a driver nor a build that could use one, there is nothing to say.
+// lines describes the GPUs; where there is neither a driver nor a build that could use one, there
+// is nothing to say.
 func (g *gpuDiagnosis) lines(build bool) [][2]string {
 	if g.Driver == "" && !build {
 		return nil
@@ -280,7 +282,8 @@ func (g *gpuDiagnosis) lines(build bool) [][2]string {
 	return lines
 }
 
-// systemMemory returns how much memory the process may take: the machine's, or the limit of its container.
+// systemMemory returns how much memory the process may take: the machine's, or the limit of its
+// container.
 func systemMemory() int64 {
 	var least int64
 	smaller := func(text string) {

@@ -156,7 +156,8 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	return errors.Join(err, session.Close())
 }
 
-// openLibrary opens TensorFlow, which takes longer than everything else before the first run: it goes on beside the reading of the model.
+// openLibrary opens TensorFlow, which takes longer than everything else before the first run: it
+// goes on beside the reading of the model.
 func (o *predictOptions) openLibrary() <-chan error {
 	opened := make(chan error, 1)
 	go func() {
@@ -169,7 +170,8 @@ func (o *predictOptions) openLibrary() <-chan error {
 	return opened
 }
 
-// askNothing makes a row of nothing for a signature without inputs, which has one answer. Others need inputs.
+// askNothing makes a row of nothing for a signature without inputs, which has one answer. Others
+// need inputs.
 func (o *predictOptions) askNothing(sig *savedmodel.Signature, source *runner.Source) error {
 	if len(sig.Inputs) > 0 {
 		return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
@@ -196,8 +198,9 @@ func (o *predictOptions) openModel(std stdio) (*savedmodel.Model, *savedmodel.Si
 	return m, sig, err
 }
 
-// sizeBatches makes the batches of files as large as suits the signature, unless a flag says how large they are, or what they depend on. What comes down a pipe
-// may come slowly: nobody is to wait until many rows are there.
+// sizeBatches makes the batches of files as large as suits the signature, unless a flag says how
+// large they are, or what they depend on. What comes down a pipe may come slowly: nobody is to wait
+// until many rows are there.
 func (o *predictOptions) sizeBatches(m *savedmodel.Model, sig *savedmodel.Signature) error {
 	p := &o.predict
 	if p.BatchSize != 0 || p.NoBatch || p.MaxTokens > 0 || p.Batching != runner.Arrival || shortJob(o.inputs) || !regular(o.inputs) {
@@ -214,9 +217,10 @@ func (o *predictOptions) sizeBatches(m *savedmodel.Model, sig *savedmodel.Signat
 	return err
 }
 
-// shareCores gives each of the batches that run at the same time its share of the cores: operations of two batches that each spread over all of them get in
-// each other's way. On 2 cores one thread for each of two batches gave the tutorial's model 1.05 times the rows a second, a small dense model 1.15 times.
-// A short job has one batch, which may have them all.
+// shareCores gives each of the batches that run at the same time its share of the cores: operations
+// of two batches that each spread over all of them get in each other's way. On 2 cores one thread
+// for each of two batches gave the tutorial's model 1.05 times the rows a second, a small dense
+// model 1.15 times. A short job has one batch, which may have them all.
 func (o *predictOptions) shareCores(m *savedmodel.Model, sig *savedmodel.Signature) {
 	if o.load.IntraOp != 0 || shortJob(o.inputs) {
 		return

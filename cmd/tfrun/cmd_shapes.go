@@ -62,8 +62,10 @@ func newShapesCmd(std stdio) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	completeModel(cmd)
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(shapes.FormatNames(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
-	_ = cmd.RegisterFlagCompletionFunc("signature", completeSignature)                                                             // so does this one
+	// the flag exists
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(shapes.FormatNames(), cobra.ShellCompDirectiveNoFileComp))
+	// so does this one
+	_ = cmd.RegisterFlagCompletionFunc("signature", completeSignature)
 	return cmd
 }
 
@@ -252,7 +254,8 @@ func parseDims(list string) (dims []int64, ok bool) {
 	return dims, true
 }
 
-// sizeHint turns sizes that do not fit the model into an error of usage that lists the open dimensions.
+// sizeHint turns sizes that do not fit the model into an error of usage that lists the open
+// dimensions.
 func sizeHint(err error) error {
 	var size *savedmodel.SizeError
 	if !errors.As(err, &size) {

@@ -9,7 +9,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// completeModelFlags lets the shell complete flags whose values are names of the model that stands first on the command line: signatures, outputs, inputs.
+// completeModelFlags lets the shell complete flags whose values are names of the model that stands
+// first on the command line: signatures, outputs, inputs.
 func completeModelFlags(cmd *cobra.Command) {
 	signature := func(mg *savedmodel.MetaGraph) *savedmodel.Signature {
 		name, err := cmd.Flags().GetString("signature")
@@ -85,7 +86,8 @@ func complete(model, typed string, list func(*savedmodel.MetaGraph) []string) []
 	return found
 }
 
-// must is for what can only fail when the program itself is wrong: a completion for a flag that there is not.
+// must is for what can only fail when the program itself is wrong: a completion for a flag that
+// there is not.
 func must(err error) {
 	if err != nil {
 		panic(err)

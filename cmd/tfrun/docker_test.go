@@ -12,7 +12,8 @@ import (
 
 const dockerDir = "../../docker"
 
-// TestDockerCommands: what the compose file and the manifests start is a command line that tfrun takes.
+// TestDockerCommands: what the compose file and the manifests start is a command line that tfrun
+// takes.
 func TestDockerCommands(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(dockerDir + "/kubernetes/*.yaml")
@@ -42,7 +43,8 @@ func TestDockerCommands(t *testing.T) {
 	}
 }
 
-// TestDockerfile: stages and files that the Dockerfile copies from are there, and let through by the ignore file.
+// TestDockerfile: stages and files that the Dockerfile copies from are there, and let through by
+// the ignore file.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(readText(t, dockerDir+"/Dockerfile"), "\\\n", " ")
@@ -79,7 +81,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestWheels: all wheels are pinned by hash, and all targets have the TensorFlow that the rest of the project is built with.
+// TestWheels: all wheels are pinned by hash, and all targets have the TensorFlow that the rest of
+// the project is built with.
 func TestWheels(t *testing.T) {
 	t.Parallel()
 	m := regexp.MustCompile(`\$\{TF:-([0-9.]+)\}`).FindStringSubmatch(readText(t, "../../scripts/libtensorflow.sh"))

@@ -27,16 +27,21 @@ type modelDiagnosis struct {
 	Others     []string             `json:"other_signatures"`
 	Inputs     []endpointDiagnosis  `json:"inputs"`
 	Outputs    []endpointDiagnosis  `json:"outputs"`
-	Unsafe     []string             `json:"unsafe_operations"` // that loading the model or the signature runs
-	Changes    []string             `json:"state_changes"`     // operations that change what a later run sees
-	Random     []string             `json:"random"`            // operations that draw random numbers
-	NoBatch    bool                 `json:"no_batch"`          // rows hold whole tensors, one run a row
-	Rows       *rowsDiagnosis       `json:"rows"`
-	LoadMS     float64              `json:"load_ms"`
-	FirstMS    float64              `json:"first_run_ms"`
-	Runs       bool                 `json:"runs"`
-	Problem    string               `json:"problem,omitempty"`
-	// Steady and Alone are nil where nothing was run: the same row gives the same answer again; and among other rows, padding apart.
+	// that loading the model or the signature runs
+	Unsafe []string `json:"unsafe_operations"`
+	// operations that change what a later run sees
+	Changes []string `json:"state_changes"`
+	// operations that draw random numbers
+	Random []string `json:"random"`
+	// rows hold whole tensors, one run a row
+	NoBatch bool           `json:"no_batch"`
+	Rows    *rowsDiagnosis `json:"rows"`
+	LoadMS  float64        `json:"load_ms"`
+	FirstMS float64        `json:"first_run_ms"`
+	Runs    bool           `json:"runs"`
+	Problem string         `json:"problem,omitempty"`
+	// Steady and Alone are nil where nothing was run: the same row gives the same answer again; and
+	// among other rows, padding apart.
 	Steady  *bool             `json:"same_again"`
 	Alone   *bool             `json:"same_among_others"`
 	Padding *paddingDiagnosis `json:"padding"`
@@ -55,7 +60,8 @@ type rowsDiagnosis struct {
 	Count    int      `json:"count"`
 	Shortest int64    `json:"shortest"`
 	Longest  int64    `json:"longest"`
-	Refused  []int64  `json:"refused_lengths,omitempty"` // made-up lengths that the model could not run
+	// made-up lengths that the model could not run
+	Refused []int64 `json:"refused_lengths,omitempty"`
 }
 
 // paddingDiagnosis is a [runner.PaddingReport].

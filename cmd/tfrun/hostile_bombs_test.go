@@ -46,7 +46,8 @@ func hostileBombs() []hostileCase {
 		dataCase("Arrow: a compressed buffer that says it becomes 3 GB", "rows.arrow", 1, "would become", func(h *hostile) []byte {
 			b := packedArrow(h, 1<<20)
 			honest := binary.LittleEndian.AppendUint64(nil, 4<<20)
-			at := bytes.Index(b, append(honest, 0x28, 0xb5, 0x2f, 0xfd)) // before a frame of Zstandard
+			// before a frame of Zstandard
+			at := bytes.Index(b, append(honest, 0x28, 0xb5, 0x2f, 0xfd))
 			if at < 0 {
 				h.Fatal("no compressed buffer of 4 MiB")
 			}

@@ -160,7 +160,8 @@ func arrowFile(h *hostile) []byte {
 	return b.Bytes()
 }
 
-// dataCase is a file of rows that the example's classifier must be spared: it is refused with an error that holds says.
+// dataCase is a file of rows that the example's classifier must be spared: it is refused with an
+// error that holds says.
 func dataCase(name, file string, code int, says string, data func(h *hostile) []byte) hostileCase {
 	return hostileCase{"data", name, func(h *hostile) string {
 		return h.rowsRefused(code, says, h.file(file, data(h)))

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// hostileFaults lists bad moments: what is pulled from under a run, and models that end their process.
+// hostileFaults lists bad moments: what is pulled from under a run, and models that end their
+// process.
 func hostileFaults() []hostileCase {
 	return []hostileCase{
 		{"fault", "`--isolate`: TensorFlow aborts at a row", (*hostile).abortIsolated},
@@ -43,8 +44,9 @@ func (h *hostile) deadly() string {
 	return h.link("deadly", dir)
 }
 
-// unlucky writes three rows, of which the second makes the model abort. Empty lines follow, for a job that is not short: without its graph optimizer, which
-// short ones leave out, TensorFlow drops the operation, on whose result nothing depends.
+// unlucky writes three rows, of which the second makes the model abort. Empty lines follow, for a
+// job that is not short: without its graph optimizer, which short ones leave out, TensorFlow drops
+// the operation, on whose result nothing depends.
 func (h *hostile) unlucky() string {
 	h.Helper()
 	return h.file("rows.jsonl", []byte("[1]\n[13]\n[2]\n"+strings.Repeat("\n", 20<<10)))
@@ -171,7 +173,8 @@ func (h *hostile) diskFull() string {
 	return h.refused(1, "no space left on device", "predict", h.model("k3_autoencoder"), rows, "-o", "disk/out.jsonl", "-q")
 }
 
-// inputRemoved takes the name of the input away while rows of it are being run: an open file stays readable.
+// inputRemoved takes the name of the input away while rows of it are being run: an open file stays
+// readable.
 func (h *hostile) inputRemoved() string {
 	rows := h.file("rows.jsonl", bytes.Repeat([]byte("[1,2,3,4,5,6,7,8]\n"), 300_000))
 	path := filepath.Join(h.dir, rows)

@@ -16,7 +16,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// msg builds a protobuf message of fields: numbers, each with a number, a text or the bytes of a message, of which nil is an empty one.
+// msg builds a protobuf message of fields: numbers, each with a number, a text or the bytes of a
+// message, of which nil is an empty one.
 func msg(parts ...any) []byte {
 	var b []byte
 	for i := 0; i < len(parts); i += 2 {
@@ -80,7 +81,8 @@ func graphModel(graph []byte, signature []byte, more ...any) []byte {
 	return msg(1, 1, 2, meta)
 }
 
-// through is a model of nodes between a placeholder x of shape [?, ?] and an output y, a float of the same shape.
+// through is a model of nodes between a placeholder x of shape [?, ?] and an output y, a float of
+// the same shape.
 func through(more ...any) []byte {
 	graph := msg(append([]any{1, placeholder(-1, -1)}, more...)...)
 	return graphModel(graph, plainSig("x:0", "y:0"))
@@ -120,7 +122,8 @@ func modelCase(name string, build func(h *hostile)) hostileCase {
 		}
 		for _, args := range [][]string{{"doctor", "m"}, {"predict", "m", rows, "-o", "out.jsonl"}} {
 			r := h.run(nil, args...)
-			said = append(said, fmt.Sprintf("%s: exit %d", args[0], r.code)) // the words may be TensorFlow's
+			// the words may be TensorFlow's
+			said = append(said, fmt.Sprintf("%s: exit %d", args[0], r.code))
 		}
 		return strings.Join(merge(said), "; ")
 	}}

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// hostileMoments lists more bad moments: files that end too early, signals, a directory that goes away; and what is no number, in every format.
+// hostileMoments lists more bad moments: files that end too early, signals, a directory that goes
+// away; and what is no number, in every format.
 func hostileMoments() []hostileCase {
 	cases := []hostileCase{
 		{"fault", "SIGINT twice while rows come slowly", (*hostile).interruptedTwice},
@@ -84,7 +85,8 @@ func (h *hostile) interruptedTwice() string {
 	return r.outcome()
 }
 
-// killedResumed kills a run that has written something, and holds what --resume makes of it against a run that was left alone.
+// killedResumed kills a run that has written something, and holds what --resume makes of it against
+// a run that was left alone.
 func (h *hostile) killedResumed() string {
 	model, rows := h.model("k3_autoencoder"), h.eights(200_000)
 	h.want(h.run(nil, "predict", model, rows, "-o", "whole.jsonl", "-q"), 0, "")
@@ -143,7 +145,8 @@ func (h *hostile) directoryGone() string {
 	return h.want(r, 1, "results")
 }
 
-// notNumbersThrough writes NaN and infinities in a format other than JSON, reads them back, and compares them with what went in.
+// notNumbersThrough writes NaN and infinities in a format other than JSON, reads them back, and
+// compares them with what went in.
 func (h *hostile) notNumbersThrough(format string) string {
 	rows := h.file("rows.jsonl", []byte("[NaN]\n[Infinity]\n[-Infinity]\n[-0.0]\n[1.5]\n"))
 	model := h.deadly()

@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// placeCase is an honest model of which something is not what it has to be: change gets its files, below m.
+// placeCase is an honest model of which something is not what it has to be: change gets its files,
+// below m.
 func placeCase(name, model string, change func(h *hostile)) hostileCase {
 	return modelCase(name, func(h *hostile) {
 		from, err := filepath.Abs(filepath.Join("..", "..", "testdata", "models", model, "model"))
@@ -80,7 +81,8 @@ var places = map[string]func(h *hostile, name string){
 	"a link to the model itself": func(h *hostile, name string) { h.link(name, filepath.Join(h.dir, "m")) },
 }
 
-// hostilePlaces lists honest models in bad places: pipes, directories, links and enormous files where files have to be.
+// hostilePlaces lists honest models in bad places: pipes, directories, links and enormous files
+// where files have to be.
 func hostilePlaces() []hostileCase {
 	const (
 		graph  = "m/saved_model.pb"
@@ -172,7 +174,8 @@ func hostilePlaces() []hostileCase {
 	)
 }
 
-// eachDamage damages a file of an honest model in n ways, and looks at what is left with every command.
+// eachDamage damages a file of an honest model in n ways, and looks at what is left with every
+// command.
 func (h *hostile) eachDamage(model, file string, n int, damage func(b []byte, i int) []byte) string {
 	h.Helper()
 	whole, err := os.ReadFile(filepath.Join("..", "..", "testdata", "models", model, "model", strings.TrimPrefix(file, "m/")))

@@ -25,11 +25,13 @@ import (
 	"unicode"
 )
 
-// hostileCase is a limit, a fault or a hostile input that tfrun has to survive: a line of the table in SECURITY.md.
+// hostileCase is a limit, a fault or a hostile input that tfrun has to survive: a line of the table
+// in SECURITY.md.
 type hostileCase struct {
 	kind string // "limit", "model", "data" or "fault"
 	name string // what is tried, as the table says it
-	// try does it, with the methods of h that run tfrun, and returns what came of it, as the table says it. It must be the same in each run.
+	// try does it, with the methods of h that run tfrun, and returns what came of it, as the table
+	// says it. It must be the same in each run.
 	try func(h *hostile) string
 }
 
@@ -38,7 +40,8 @@ func hostileCases() []hostileCase {
 	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFaults(), hostileMoments())
 }
 
-// hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two of a sort, some 20 seconds in all. `make hostile` tries all.
+// hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two
+// of a sort, some 20 seconds in all. `make hostile` tries all.
 var hostileQuick = []string{
 	"limit: JSONL: arrays nested 500,000 deep",
 	"limit: CSV: 10 million columns",
@@ -60,7 +63,8 @@ var hostileQuick = []string{
 }
 
 const (
-	// hostileTime is how long a run may take, hostileMemory what it may keep resident: TensorFlow with a small model has 350 MiB.
+	// hostileTime is how long a run may take, hostileMemory what it may keep resident: TensorFlow
+	// with a small model has 350 MiB.
 	hostileTime   = 10 * time.Second
 	hostileMemory = 1 << 30
 )
@@ -164,8 +168,9 @@ func (h *hostile) link(name, dir string) string {
 	return name
 }
 
-// run runs tfrun to its end and checks what holds for every run: it ends by itself within the time and the memory, no panic, one line of error where
-// it fails, and no file under the name of an output that did not become whole.
+// run runs tfrun to its end and checks what holds for every run: it ends by itself within the time
+// and the memory, no panic, one line of error where it fails, and no file under the name of an
+// output that did not become whole.
 func (h *hostile) run(stdin io.Reader, args ...string) hostileRun {
 	h.Helper()
 	output := ""
@@ -238,7 +243,8 @@ func (h *hostile) check(cmd *exec.Cmd, r hostileRun, took time.Duration) {
 	}
 }
 
-// watch samples how much memory the process has had resident, until stop is closed, and kills it beyond the limits.
+// watch samples how much memory the process has had resident, until stop is closed, and kills it
+// beyond the limits.
 func watch(p *os.Process, limit time.Duration, memory int64, stop <-chan struct{}) (peak int64) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -257,7 +263,8 @@ func watch(p *os.Process, limit time.Duration, memory int64, stop <-chan struct{
 	}
 }
 
-// resident returns the most memory that a process has had resident. The kernel's count for children (ru_maxrss) would hold this process' own, too.
+// resident returns the most memory that a process has had resident. The kernel's count for children
+// (ru_maxrss) would hold this process' own, too.
 func resident(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -306,8 +313,10 @@ func (h *hostile) passes(what string, args ...string) string {
 	return "exit 0: " + what
 }
 
-// TestHostile tries what SECURITY.md's table lists, and checks the table. With -update it rewrites it. TFRUN_HOSTILE names the command to try; without it only
-// [hostileQuick] is tried, on the command as the test has it. TFRUN_HOSTILE_SUMMARY names a file for the line that `make hostile` ends with.
+// TestHostile tries what SECURITY.md's table lists, and checks the table. With -update it rewrites
+// it. TFRUN_HOSTILE names the command to try; without it only [hostileQuick] is tried, on the
+// command as the test has it. TFRUN_HOSTILE_SUMMARY names a file for the line that `make hostile`
+// ends with.
 func TestHostile(t *testing.T) {
 	table := readHostileTable(t)
 	cases := hostileCases()

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// shortJobBytes is how much input, uncompressed or not, makes a short job. The optimizer takes as long as running some hundred rows of the tutorial's model.
+// shortJobBytes is how much input, uncompressed or not, makes a short job. The optimizer takes as
+// long as running some hundred rows of the tutorial's model.
 const shortJobBytes = 16 << 10
 
 // regular reports whether all inputs are files, and none a pipe.
@@ -19,7 +20,8 @@ func regular(files []string) bool {
 	})
 }
 
-// shortJob reports whether the files hold so little that the optimizer would not earn its time back.
+// shortJob reports whether the files hold so little that the optimizer would not earn its time
+// back.
 func shortJob(files []string) bool {
 	total := int64(0)
 	for _, name := range files {

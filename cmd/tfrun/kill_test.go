@@ -23,7 +23,8 @@ type killCase struct {
 	args             []string
 }
 
-// killCases are all formats, from plain and from compressed rows, in their order and in buckets, with bad rows and without.
+// killCases are all formats, from plain and from compressed rows, in their order and in buckets,
+// with bad rows and without.
 func killCases(t *testing.T, dense, ids int) []killCase {
 	t.Helper()
 	dir := t.TempDir()
@@ -59,8 +60,8 @@ func killCases(t *testing.T, dense, ids int) []killCase {
 	return cases
 }
 
-// writeKillRows writes NAME.jsonl and NAME.jsonl.gz, or, with bad rows, NAME_bad.jsonl and NAME_bad.jsonl.gz.
-// A row has eight numbers for the dense model, up to forty for the other.
+// writeKillRows writes NAME.jsonl and NAME.jsonl.gz, or, with bad rows, NAME_bad.jsonl and
+// NAME_bad.jsonl.gz. A row has eight numbers for the dense model, up to forty for the other.
 func writeKillRows(t *testing.T, name, input string, n int, bad bool) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not for secrets
@@ -96,8 +97,9 @@ func writeKillRows(t *testing.T, name, input string, n int, bad bool) {
 	}
 }
 
-// TestKill ends runs with kill -9 at moments that chance picks, goes on with --resume until one is whole, and compares the file with that of a run that was
-// left alone. TFRUN_KILLS says how many kills; make kill-test does 200.
+// TestKill ends runs with kill -9 at moments that chance picks, goes on with --resume until one is
+// whole, and compares the file with that of a run that was left alone. TFRUN_KILLS says how many
+// kills; make kill-test does 200.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kills, dense, ids := 10, 60000, 500
@@ -200,7 +202,8 @@ func (c killCase) command(t *testing.T, out string, more ...string) *exec.Cmd {
 	return cmd
 }
 
-// startAndWait starts a command and returns when it has begun to write: when its journal is there, or touched anew.
+// startAndWait starts a command and returns when it has begun to write: when its journal is there,
+// or touched anew.
 func startAndWait(t *testing.T, cmd *exec.Cmd, out string) time.Time {
 	t.Helper()
 	journal := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".tfrun-journal")

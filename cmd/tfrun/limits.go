@@ -38,7 +38,8 @@ func addLimitFlags(f *pflag.FlagSet, l *runner.Limits) {
 	f.Int64Var(&l.Ratio, limitFlags[runner.LimitRatio], l.Ratio, "most bytes that a byte of a compressed file may become")
 }
 
-// checkLimits refuses limits that let nothing through. That 0 means the default is for programs, not for people.
+// checkLimits refuses limits that let nothing through. That 0 means the default is for programs,
+// not for people.
 func checkLimits(l runner.Limits) error {
 	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 1 {
 		return usagef("tfrun predict", "--max-…: want limits of at least 1")

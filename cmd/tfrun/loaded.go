@@ -38,7 +38,8 @@ type loadedModel struct {
 	took    time.Duration // to load it, the opening of libtensorflow apart
 }
 
-// openFiles reads the model's files, finds the signature, and turns the flags that speak of its inputs into options.
+// openFiles reads the model's files, finds the signature, and turns the flags that speak of its
+// inputs into options.
 func (o *predictOptions) openFiles(std stdio) (*loadedModel, error) {
 	model, sig, err := o.openModel(std)
 	if err != nil {

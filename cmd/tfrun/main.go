@@ -1,4 +1,5 @@
-// Command tfrun runs TensorFlow SavedModels and explains their shapes. `tfrun help` lists what it can do.
+// Command tfrun runs TensorFlow SavedModels and explains their shapes. `tfrun help` lists what it
+// can do.
 package main
 
 import (
@@ -16,7 +17,8 @@ var version = "dev"
 func main() {
 	runner.IsolateMain() // the process of predict --isolate, which does nothing else
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the work in good order; after that the default is back, so that a second one ends the process at once.
+	// The first signal ends the work in good order; after that the default is back, so that a
+	// second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, ownStderr()})
 	stop()

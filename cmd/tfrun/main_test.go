@@ -33,7 +33,8 @@ func (m leakChecked) Run() int {
 	return code
 }
 
-// TestScripts runs the command lines of testdata/*.txtar: what is typed, the exit status, stdout, stderr, and the files that are left.
+// TestScripts runs the command lines of testdata/*.txtar: what is typed, the exit status, stdout,
+// stderr, and the files that are left.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	models, err := filepath.Abs(filepath.Join("..", "..", "testdata", "models"))
@@ -63,7 +64,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// wantCode is the script command "code N tfrun …": it runs a command that must end with exit code N.
+// wantCode is the script command "code N tfrun …": it runs a command that must end with exit code
+// N.
 func wantCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N COMMAND [ARG…]")

@@ -17,7 +17,8 @@ type output struct {
 	closed bool
 }
 
-// createOutput opens the output: "" and "-" are stdout. A file is written under a temporary name in its own directory.
+// createOutput opens the output: "" and "-" are stdout. A file is written under a temporary name in
+// its own directory.
 func createOutput(path string, stdout io.Writer) (*output, error) {
 	if path == "" || path == "-" {
 		return &output{Writer: bufio.NewWriterSize(stdout, 64<<10)}, nil
@@ -56,7 +57,8 @@ func (o *output) commit() error {
 	return nil
 }
 
-// abandon takes away what was written of a file that did not become whole. After commit it does nothing.
+// abandon takes away what was written of a file that did not become whole. After commit it does
+// nothing.
 func (o *output) abandon() {
 	if o.file == nil || o.closed {
 		return

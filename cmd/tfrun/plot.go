@@ -15,7 +15,8 @@ func checkPlot(command, name string) error {
 	return nil
 }
 
-// collect makes the run be drawn, where --plot asks for it. The function that it returns draws what has run by then: an interrupted run has a plot too.
+// collect makes the run be drawn, where --plot asks for it. The function that it returns draws what
+// has run by then: an interrupted run has a plot too.
 func (o *predictOptions) collect(std stdio) func() error {
 	if o.plot == "" {
 		return func() error { return nil }

@@ -137,7 +137,8 @@ func (o *predictOptions) parseGPU() error {
 	return nil
 }
 
-// checkFiles finds the inputs, whose size decides on the optimizer, and makes sure that the output is none of them.
+// checkFiles finds the inputs, whose size decides on the optimizer, and makes sure that the output
+// is none of them.
 func (o *predictOptions) checkFiles() error {
 	files, err := expand(o.inputs)
 	if err != nil {

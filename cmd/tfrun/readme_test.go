@@ -31,7 +31,8 @@ func sameText(got, want string) bool {
 	return true
 }
 
-// TestReadme runs what README.md shows in a console: each command must print, on stdout, what follows it there.
+// TestReadme runs what README.md shows in a console: each command must print, on stdout, what
+// follows it there.
 func TestReadme(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {

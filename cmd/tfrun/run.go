@@ -15,7 +15,8 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// stdio holds the streams that a command may use. Results go to out; progress, warnings and errors go to err.
+// stdio holds the streams that a command may use. Results go to out; progress, warnings and errors
+// go to err.
 type stdio struct {
 	in  io.Reader
 	out io.Writer
@@ -57,7 +58,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 	return exitCode(err)
 }
 
-// message is an error's text for people who type flags: they know nothing of the names of Go's options.
+// message is an error's text for people who type flags: they know nothing of the names of Go's
+// options.
 func message(err error) string {
 	var option *runner.OptionError
 	if errors.As(err, &option) {
@@ -66,10 +68,12 @@ func message(err error) string {
 	return err.Error()
 }
 
-// oneLineMost is how many bytes of an error are shown: names of a model's nodes may be of any length.
+// oneLineMost is how many bytes of an error are shown: names of a model's nodes may be of any
+// length.
 const oneLineMost = 2000
 
-// oneLine keeps an error on the one line that it is promised to take, and names in it from steering the terminal. Of a long one the middle is left out.
+// oneLine keeps an error on the one line that it is promised to take, and names in it from steering
+// the terminal. Of a long one the middle is left out.
 func oneLine(s string) string {
 	s = strings.Map(visible, strings.Join(strings.FieldsFunc(s, isLineBreak), "; "))
 	if len(s) <= oneLineMost {
@@ -79,7 +83,8 @@ func oneLine(s string) string {
 	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(tail, "")
 }
 
-// visible puts U+FFFD in the place of control characters; that of bytes that are no UTF-8 is taken by [strings.Map].
+// visible puts U+FFFD in the place of control characters; that of bytes that are no UTF-8 is taken
+// by [strings.Map].
 func visible(r rune) rune {
 	if unicode.IsControl(r) && r != '\t' {
 		return unicode.ReplacementChar
@@ -131,7 +136,8 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return e
 }
 
-// args returns a check of the number of arguments, with a message in the words of the command's own usage line.
+// args returns a check of the number of arguments, with a message in the words of the command's own
+// usage line.
 func args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) >= least && (most < 0 || len(args) <= most) {

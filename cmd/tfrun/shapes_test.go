@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wantModel is what expect.json says of a model, as far as `tfrun shapes` has something to say of it.
+// wantModel is what expect.json says of a model, as far as `tfrun shapes` has something to say of
+// it.
 type wantModel struct {
 	Kind       string                   `json:"kind"`
 	Framework  string                   `json:"framework"`
@@ -69,10 +70,11 @@ type jsonTotals struct {
 	NonTrainable int64 `json:"non_trainable"`
 }
 
-// TestShapesOfEveryModel runs `tfrun shapes --format json` on each model in testdata/models and in the folders that TFRUN_MODELS names, and
-// compares the answer with expect.json, field by field. Rows that the files of a Keras 3 export do not fully hold may differ, so long as they
-// say that they are guesses, or that they do not know (a size that the export made None). Of what is given as certain, 999 of 1000 rows must be right,
-// and every signature and every total.
+// TestShapesOfEveryModel runs `tfrun shapes --format json` on each model in testdata/models and in
+// the folders that TFRUN_MODELS names, and compares the answer with expect.json, field by field.
+// Rows that the files of a Keras 3 export do not fully hold may differ, so long as they say that
+// they are guesses, or that they do not know (a size that the export made None). Of what is given
+// as certain, 999 of 1000 rows must be right, and every signature and every total.
 func TestShapesOfEveryModel(t *testing.T) {
 	t.Parallel()
 	models, good, rows, goodRows, wrongRows := 0, 0, 0, 0, 0

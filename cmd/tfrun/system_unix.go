@@ -15,8 +15,8 @@ func umask() os.FileMode {
 	return os.FileMode(mask)
 }
 
-// ownStderr returns stderr on a descriptor of its own. runner.OpenLibrary keeps descriptor 2 from TensorFlow for a while, and
-// what tfrun has to say meanwhile must not be lost.
+// ownStderr returns stderr on a descriptor of its own. runner.OpenLibrary keeps descriptor 2 from
+// TensorFlow for a while, and what tfrun has to say meanwhile must not be lost.
 func ownStderr() *os.File {
 	fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {

@@ -24,15 +24,20 @@ import (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
-	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
-	// only column, or, where a row of it has as many values as columns are left, from all of them.
+	// Columns gives a component, by its path in the spec, the column that it is read from, or
+	// several, whose values stand side by side in it; a name with * stands for all columns that
+	// match. A component without an entry is read from the column of its name. Failing that, the
+	// only component is read from the only column, or, where a row of it has as many values as
+	// columns are left, from all of them.
 	Columns map[string][]string
-	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates and times as ISO 8601 has them.
+	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates
+	// and times as ISO 8601 has them.
 	Keep []string
-	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as they are for all other components.
+	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as
+	// they are for all other components.
 	NullIsNaN bool
-	// MaxBatch bounds the bytes of one buffer of a record batch, and of the batch as it is stored. 0: 4 GiB.
+	// MaxBatch bounds the bytes of one buffer of a record batch, and of the batch as it is stored.
+	// 0: 4 GiB.
 	MaxBatch int64
 }
 
@@ -42,8 +47,9 @@ const (
 	blockRows       = 1 << 16
 )
 
-// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from file to file. What is wrong with the columns of the first
-// file, if it is one that can be read twice, is an error of the dataset: a *[dataset.ColumnError].
+// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from
+// file to file. What is wrong with the columns of the first file, if it is one that can be read
+// twice, is an error of the dataset: a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxBatch <= 0 {
 		o.MaxBatch = defaultMaxBatch
@@ -84,7 +90,8 @@ type table struct {
 	done  int64 // rows of the file
 }
 
-// limited is an allocator that refuses what no honest file asks for. Its panic becomes an error where the library is called.
+// limited is an allocator that refuses what no honest file asks for. Its panic becomes an error
+// where the library is called.
 type limited struct {
 	memory.Allocator
 	max int64
@@ -236,7 +243,8 @@ func (t *table) Read(j *job) error {
 	return nil
 }
 
-// work makes the block of the rows. What it takes from the batch stays valid without it: it is memory that Go's collector looks after.
+// work makes the block of the rows. What it takes from the batch stays valid without it: it is
+// memory that Go's collector looks after.
 func (j *job) work() {
 	j.err = files.Guard(j.t.name, func() error {
 		defer j.batch.Release()

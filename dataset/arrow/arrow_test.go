@@ -116,7 +116,8 @@ var format = rowtest.Columnar{
 	Columns: func(name string) ([]dataset.Column, error) { return arrow.Columns(arrow.Options{}, name) },
 }
 
-// A file that the writer writes, kept in testdata/written, is what check.py there finds right with pyarrow.
+// A file that the writer writes, kept in testdata/written, is what check.py there finds right with
+// pyarrow.
 func TestWritten(t *testing.T) { format.CheckWritten(t, "testdata/written/rows.arrow") }
 
 func TestWriterErrors(t *testing.T) {

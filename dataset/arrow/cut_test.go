@@ -14,7 +14,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// A file that is cut off anywhere is said to be cut off there, whether or not its length is known; a stream may end between two messages, and none of these places is one.
+// A file that is cut off anywhere is said to be cut off there, whether or not its length is known;
+// a stream may end between two messages, and none of these places is one.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	spec := dataset.Dict(map[string]dataset.Spec{"int64": dataset.TensorSpec(tensor.Int64)})
@@ -51,7 +52,8 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// What ends where a schema has to be is no file without rows, also where it cannot be looked at beforehand.
+// What ends where a schema has to be is no file without rows, also where it cannot be looked at
+// beforehand.
 func TestNoSchema(t *testing.T) {
 	t.Parallel()
 	for _, data := range []string{"\x00\x00\x00\x00\x00\x00\x00\x00", "ARROW1\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00"} {

@@ -1,17 +1,22 @@
-// Package arrow reads and writes rows as Arrow's IPC files (.arrow, .feather) and streams: [Rows] makes a dataset of them, [NewWriter] writes one. The format
-// itself is the work of github.com/apache/arrow-go.
+// Package arrow reads and writes rows as Arrow's IPC files (.arrow, .feather) and streams: [Rows]
+// makes a dataset of them, [NewWriter] writes one. The format itself is the work of
+// github.com/apache/arrow-go.
 //
 // # Reading
 //
-// Both forms are read from beginning to end, one record batch at a time: a batch is what has to fit the memory. Columns of booleans, integers, floats (half
-// precision too), decimals, strings and bytes are read, plain or encoded by a dictionary, alone or in lists of any depth, of fixed or of any length; a field of a
-// structure is a column with a dotted name. Dates, times and durations are the integers that they are stored as. Several columns may stand side by side in one
-// component. Where no value has to be converted rows are views of the batch.
+// Both forms are read from beginning to end, one record batch at a time: a batch is what has to fit
+// the memory. Columns of booleans, integers, floats (half precision too), decimals, strings and
+// bytes are read, plain or encoded by a dictionary, alone or in lists of any depth, of fixed or of
+// any length; a field of a structure is a column with a dotted name. Dates, times and durations are
+// the integers that they are stored as. Several columns may stand side by side in one component.
+// Where no value has to be converted rows are views of the batch.
 //
-// Values go to the component's type by the rule of the other formats: integers where they are exact, floats and decimals rounded, what does not fit is an
-// error that names the row. A null is one too, unless it is asked to be NaN.
+// Values go to the component's type by the rule of the other formats: integers where they are
+// exact, floats and decimals rounded, what does not fit is an error that names the row. A null is
+// one too, unless it is asked to be NaN.
 //
 // # Writing
 //
-// A scalar becomes a column of its type, a value of n dimensions lists n deep, a ragged value lists too.
+// A scalar becomes a column of its type, a value of n dimensions lists n deep, a ragged value lists
+// too.
 package arrow

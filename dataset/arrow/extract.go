@@ -227,7 +227,8 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 	return nil
 }
 
-// stringsOf reads an array of strings or bytes. The strings share the memory of one, which is a copy.
+// stringsOf reads an array of strings or bytes. The strings share the memory of one, which is a
+// copy.
 func stringsOf(arr ar.Array, from, n int, out *nested.Values) error {
 	out.Strings = make([]string, n)
 	switch a := arr.(type) {

@@ -12,8 +12,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// messages reads the messages of a stream for the library, which does so itself, but asks for all the memory that a message claims before its bytes have come,
-// and does not check the metadata.
+// messages reads the messages of a stream for the library, which does so itself, but asks for all
+// the memory that a message claims before its bytes have come, and does not check the metadata.
 type messages struct {
 	r       *bufio.Reader
 	maxMeta int64
@@ -84,7 +84,8 @@ func (m *messages) Message() (*ipc.Message, error) {
 // read reads n bytes. It asks for memory as the bytes come, however many are promised.
 func (m *messages) read(n int64) ([]byte, error) {
 	const step = 16 << 20
-	buf := memory.NewGoAllocator().Allocate(int(min(n, step)))[:0] // aligned, as buffers of values have to be
+	// aligned, as buffers of values have to be
+	buf := memory.NewGoAllocator().Allocate(int(min(n, step)))[:0]
 	for int64(len(buf)) < n {
 		from := len(buf)
 		next := int(min(n, max(int64(2*from), step)))

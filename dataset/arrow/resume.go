@@ -19,8 +19,10 @@ import (
 // errResume says that a file is not what a writer has left.
 var errResume = errors.New("the batches written before are not as they were left")
 
-// resume brings the writer to where an earlier one of the same spec and options was. The library can only write a file from its beginning to its end, and its
-// footer tells where each batch is: so it is given the batches of the earlier writer again, and what it writes of them must be what is there.
+// resume brings the writer to where an earlier one of the same spec and options was. The library
+// can only write a file from its beginning to its end, and its footer tells where each batch is: so
+// it is given the batches of the earlier writer again, and what it writes of them must be what is
+// there.
 func (w *Writer) resume(have *io.SectionReader) error {
 	start := int64(0)
 	if !w.o.Stream {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// The library trusts the metadata of messages: a list in it that claims a billion entries is given the memory for them before one is read. So
-// everything that messages hold is checked first: that tables, strings and vectors lie within the metadata, as a FlatBuffers verifier does.
+// The library trusts the metadata of messages: a list in it that claims a billion entries is given
+// the memory for them before one is read. So everything that messages hold is checked first: that
+// tables, strings and vectors lie within the metadata, as a FlatBuffers verifier does.
 //
 // Layouts are those of Message.fbs and Schema.fbs of the Arrow format; fields are counted from 0.
 
@@ -23,7 +24,8 @@ var errMetadata = errors.New("metadata that reaches beyond itself")
 type flat struct {
 	b      []byte
 	fields int // seen so far
-	// packed lists the buffers of a batch that are compressed: where each lies in the body, and how long it is.
+	// packed lists the buffers of a batch that are compressed: where each lies in the body, and how
+	// long it is.
 	packed []byte
 	err    error
 }
@@ -71,7 +73,8 @@ func (f *flat) table(at uint64) flatTable {
 	return t
 }
 
-// field returns the place of field i, which has the given size; ok is false where the table lacks it.
+// field returns the place of field i, which has the given size; ok is false where the table lacks
+// it.
 func (t flatTable) field(i, size int) (at uint64, ok bool) {
 	o := 4 + 2*i
 	if t.f.err != nil || o+2 > len(t.vtable) {
@@ -94,7 +97,8 @@ func (t flatTable) ref(i int) (at uint64, ok bool) {
 	return at + t.f.u32(at), t.f.err == nil
 }
 
-// vector checks a vector of values of the given size and returns the first one's place and their number.
+// vector checks a vector of values of the given size and returns the first one's place and their
+// number.
 func (t flatTable) vector(i int, size uint64) (at, n uint64) {
 	at, ok := t.ref(i)
 	if !ok {
@@ -131,7 +135,8 @@ const (
 	headerBatch      = 3
 )
 
-// verify checks a message's metadata and returns the length of its body, and which of its buffers are compressed.
+// verify checks a message's metadata and returns the length of its body, and which of its buffers
+// are compressed.
 func verify(meta []byte) (body int64, packed []byte, err error) {
 	f := &flat{b: meta}
 	m := f.table(f.u32(0))
@@ -214,7 +219,8 @@ const (
 	typeUnion     = 14
 )
 
-// typeTable checks the table of a type. All that hold scalars have at most three of at most four bytes.
+// typeTable checks the table of a type. All that hold scalars have at most three of at most four
+// bytes.
 func typeTable(t, owner flatTable) {
 	kind := byte(0)
 	if at, ok := owner.field(2, 1); ok {
@@ -250,14 +256,16 @@ func recordBatch(t flatTable) {
 }
 
 const (
-	// largeBatch bounds what the compressed buffers of a batch become together that is more than largeRatio times as large as they are stored.
+	// largeBatch bounds what the compressed buffers of a batch become together that is more than
+	// largeRatio times as large as they are stored.
 	largeBatch = 256 << 20
 	largeRatio = 16
 	// maxBuffer keeps the sum of what buffers claim a number.
 	maxBuffer = 1 << 40
 )
 
-// checkPacked looks at what compressed buffers say that they become. The library makes room for that, and reads no more.
+// checkPacked looks at what compressed buffers say that they become. The library makes room for
+// that, and reads no more.
 func checkPacked(packed, body []byte) error {
 	const length = 8 // before the compressed bytes; -1 stands for bytes that are not
 	var sum, stored int64

@@ -23,15 +23,18 @@ import (
 type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components. Their types follow from the first thousand
-	// rows: integers, floats, booleans, or text for all else, which is JSON where it is no string.
+	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
+	// components. Their types follow from the first thousand rows: integers, floats, booleans, or
+	// text for all else, which is JSON where it is no string.
 	Keep []string
 	// Stream writes a stream, without the footer that a file has.
 	Stream bool
-	// BatchRows is the number of rows of a record batch. 0: 16,384, or as many as hold about 16 MiB.
+	// BatchRows is the number of rows of a record batch. 0: 16,384, or as many as hold about 16
+	// MiB.
 	BatchRows int
-	// Resume, if not nil, is what a writer of the same spec and options has written up to the end of a batch; w stands behind it. The new writer goes on with
-	// the row after those that [Writer.Grouped] counts. Its time is that of reading what is there.
+	// Resume, if not nil, is what a writer of the same spec and options has written up to the end
+	// of a batch; w stands behind it. The new writer goes on with the row after those that
+	// [Writer.Grouped] counts. Its time is that of reading what is there.
 	Resume *io.SectionReader
 }
 
@@ -40,8 +43,10 @@ const (
 	batchBytes       = 16 << 20
 )
 
-// Writer writes rows with a column for each component, named by its path, then one for each kept key. bfloat16 is written as float32, which holds it, and a
-// complex number as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An element without tensors is a row of nulls.
+// Writer writes rows with a column for each component, named by its path, then one for each kept
+// key. bfloat16 is written as float32, which holds it, and a complex number as a list of two.
+// Strings are text if those of the first thousand rows are, otherwise bytes. An element without
+// tensors is a row of nulls.
 type Writer struct {
 	w      io.Writer
 	o      WriterOptions
@@ -71,8 +76,8 @@ type outColumn struct {
 	leaf  array.Builder
 }
 
-// NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
-// have.
+// NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written
+// before the first thousand rows have shown what types columns have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	s, err := sample.New(spec, o.Names, o.Keep)
 	if err != nil {
@@ -90,7 +95,8 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	return out, nil
 }
 
-// Grouped returns how many rows the batches hold that are written. The rows after them wait in memory.
+// Grouped returns how many rows the batches hold that are written. The rows after them wait in
+// memory.
 func (w *Writer) Grouped() int64 { return w.grouped }
 
 // Write writes a row. An error of the underlying writer is final.
@@ -331,7 +337,8 @@ func carried(t tensor.Tensor) tensor.Tensor {
 	return t
 }
 
-// Flush writes the rows so far as a batch. The types of columns follow from those rows if no more were written before.
+// Flush writes the rows so far as a batch. The types of columns follow from those rows if no more
+// were written before.
 func (w *Writer) Flush() error {
 	if w.err == nil && w.out == nil {
 		w.err = w.begin()

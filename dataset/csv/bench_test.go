@@ -12,7 +12,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// table returns rows of 32 floats, as pandas writes them: the shortest text of a float of so many bits.
+// table returns rows of 32 floats, as pandas writes them: the shortest text of a float of so many
+// bits.
 func table(rows, bits int) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var b []byte

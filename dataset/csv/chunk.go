@@ -36,8 +36,9 @@ func openChunks(open dataset.Opener, name string, d dialect, limit int) (*chunks
 
 func (c *chunks) close() error { return c.r.Close() }
 
-// next reads the next rows into buf, whose memory it uses again, and returns them with the number of the first line. They end in a line end and have
-// slack bytes of room after it, which are zero. It returns io.EOF after the last row.
+// next reads the next rows into buf, whose memory it uses again, and returns them with the number
+// of the first line. They end in a line end and have slack bytes of room after it, which are zero.
+// It returns io.EOF after the last row.
 func (c *chunks) next(buf []byte) ([]byte, int64, error) {
 	buf = append(buf[:0], c.rest...)
 	c.rest = c.rest[:0]

@@ -32,16 +32,20 @@ const (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
-	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
-	// only column, or, where a row of it has as many values as columns are left, from all of them.
+	// Columns gives a component, by its path in the spec, the column that it is read from, or
+	// several, whose values stand side by side in it; a name with * stands for all columns that
+	// match. A component without an entry is read from the column of its name. Failing that, the
+	// only component is read from the only column, or, where a row of it has as many values as
+	// columns are left, from all of them.
 	Columns map[string][]string
-	// Keep lists columns whose cells go to [dataset.Element.Extra] as JSON, in this order: as a number where the cell is one, as
-	// a boolean where it is true or false (True, TRUE), as null where it is empty and not quoted, otherwise as a string.
+	// Keep lists columns whose cells go to [dataset.Element.Extra] as JSON, in this order: as a
+	// number where the cell is one, as a boolean where it is true or false (True, TRUE), as null
+	// where it is empty and not quoted, otherwise as a string.
 	Keep []string
 	// Header: whether there is one.
 	Header Header
-	// Comma separates the fields. 0: a tab in files named .tsv or .tab, otherwise what the first line has: a comma, a tab or a semicolon.
+	// Comma separates the fields. 0: a tab in files named .tsv or .tab, otherwise what the first
+	// line has: a comma, a tab or a semicolon.
 	Comma byte
 	// NoQuotes takes quotes as text: every line is a row, and its separators separate.
 	NoQuotes bool
@@ -51,8 +55,9 @@ type Options struct {
 	Workers int
 }
 
-// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from file to file. What is wrong with the columns of the first
-// file, if it is one that can be read twice, is an error of the dataset: a *[dataset.ColumnError].
+// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from
+// file to file. What is wrong with the columns of the first file, if it is one that can be read
+// twice, is an error of the dataset: a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxRow == 0 {
 		o.MaxRow = dataset.DefaultMaxLine
@@ -191,7 +196,8 @@ func (d dialect) lineEnd(b []byte, i int) int {
 	}
 }
 
-// isHeader reports whether a file's first line holds names: it is not all numbers, or the numbers that pandas gives to columns without names.
+// isHeader reports whether a file's first line holds names: it is not all numbers, or the numbers
+// that pandas gives to columns without names.
 func isHeader(cells []string) bool {
 	counting := true
 	for i, c := range cells {
@@ -314,7 +320,8 @@ func cellOf(d tensor.DType) (t target, ok bool) {
 // sampleRows is how many rows [Columns] looks at.
 const sampleRows = 1000
 
-// Columns lists the columns of a file, with the types that its first rows have. Of o it uses Open, Header, Comma and NoQuotes.
+// Columns lists the columns of a file, with the types that its first rows have. Of o it uses Open,
+// Header, Comma and NoQuotes.
 func Columns(o Options, name string) ([]dataset.Column, error) {
 	d := o.dialect(name)
 	c, err := openChunks(o.Open, name, d, dataset.DefaultMaxLine)

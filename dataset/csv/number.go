@@ -19,11 +19,12 @@ type decimal struct {
 	cut bool
 }
 
-// slack is the number of readable bytes that must follow a chunk's last line, for [scanDecimal] to look at eight bytes at once.
+// slack is the number of readable bytes that must follow a chunk's last line, for [scanDecimal] to
+// look at eight bytes at once.
 const slack = 8
 
-// scanDecimal reads a number that begins at b[i] and returns the index after it; ok is false where no plain number stands there. b must go on for
-// slack bytes after the number.
+// scanDecimal reads a number that begins at b[i] and returns the index after it; ok is false where
+// no plain number stands there. b must go on for slack bytes after the number.
 func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
 	// The sign is as good as random: it is taken without a branch.
 	sign := uint32(0)
@@ -70,7 +71,8 @@ func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
 	return d, i, true
 }
 
-// recount reads the significant digits anew, 19 of them, and counts the others in the exponent. text may hold one point.
+// recount reads the significant digits anew, 19 of them, and counts the others in the exponent.
+// text may hold one point.
 func (d *decimal) recount(text []byte) {
 	d.mant, d.exp = 0, 0
 	n, point := 0, false
@@ -113,8 +115,8 @@ func (d decimal) exponent(b []byte, i int) (decimal, int, bool) {
 // powers of ten that float64 holds exactly.
 var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-// float64 returns the number rounded to the nearest float64. exact is false where that takes more than one operation to find out: v is then within two
-// units in the last place, or ok is false.
+// float64 returns the number rounded to the nearest float64. exact is false where that takes more
+// than one operation to find out: v is then within two units in the last place, or ok is false.
 func (d decimal) float64() (v float64, exact, ok bool) {
 	v = float64(d.mant)
 	switch e := d.exp; {
@@ -134,8 +136,8 @@ func (d decimal) float64() (v float64, exact, ok bool) {
 // float32 returns the number rounded to the nearest float32, once. text is how it was written.
 func (d decimal) float32(text []byte) (float32, bool) {
 	if v, exact, ok := d.float64(); ok {
-		// Rounding v again gives the right float32 unless v lies halfway between two of them, or is so near to that, and not exact, that the number
-		// itself may lie on the other side.
+		// Rounding v again gives the right float32 unless v lies halfway between two of them, or is
+		// so near to that, and not exact, that the number itself may lie on the other side.
 		const low = 1<<29 - 1
 		distance := uint64(math.Float64bits(v)&low) - (1<<28 - 4)
 		a := math.Abs(v)
@@ -196,7 +198,8 @@ func readInt(b []byte, i int) (v int64, end int, ok bool) {
 	return v, i, i > start && i-start <= 18
 }
 
-// parseFloat reads a whole cell as a number; infinities and NaN have words. ok is false where it is none, or one beyond float64.
+// parseFloat reads a whole cell as a number; infinities and NaN have words. ok is false where it is
+// none, or one beyond float64.
 func parseFloat(text []byte, size int) (float64, bool) {
 	for _, c := range text {
 		// Go's parser knows more notations than tables have: hexadecimal, underscores.

@@ -13,7 +13,8 @@ import (
 
 func chunkOf(s string) []byte { return append([]byte(s+"\n"), make([]byte, slack)...) }
 
-// checkNumber compares the readers with strconv's on a text that is a number for both, or for neither.
+// checkNumber compares the readers with strconv's on a text that is a number for both, or for
+// neither.
 func checkNumber(t interface{ Fatalf(string, ...any) }, text string) {
 	b := chunkOf(text)
 	want32, err32 := strconv.ParseFloat(text, 32)

@@ -193,8 +193,9 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 	}
 }
 
-// plain reads cells that are nothing but numbers, from field f at b[i] on, up to the end of a row with the right number of fields, or to
-// the first cell of any other kind. It returns where that is.
+// plain reads cells that are nothing but numbers, from field f at b[i] on, up to the end of a row
+// with the right number of fields, or to the first cell of any other kind. It returns where that
+// is.
 func (j *job) plain(b []byte, i, f int) (at, next int, end bool) {
 	p := j.p
 	for ; f < len(p.fields); f++ {
@@ -313,7 +314,8 @@ func onlyNumber(comp *component, text []byte) []byte {
 	return text
 }
 
-// onlyString returns the string of a cell, or that of a JSON list of one string where one is wanted: ["a"].
+// onlyString returns the string of a cell, or that of a JSON list of one string where one is
+// wanted: ["a"].
 func onlyString(comp *component, text []byte) []byte {
 	if inner := onlyNumber(comp, text); len(inner) < len(text) && len(inner) > 1 && inner[0] == '"' {
 		var only string
@@ -370,8 +372,10 @@ func (s *store) put(comp *component, t tensor.Tensor, splits []tensor.Tensor) (m
 	return ""
 }
 
-// appendKept appends a kept cell as JSON: a number where it is one as JSON writes it, a boolean where it is the word for one, null where nothing stands between
-// the separators, otherwise a string. Quotes make a difference to the empty cell alone: some programs quote every cell, or every one but numbers.
+// appendKept appends a kept cell as JSON: a number where it is one as JSON writes it, a boolean
+// where it is the word for one, null where nothing stands between the separators, otherwise a
+// string. Quotes make a difference to the empty cell alone: some programs quote every cell, or
+// every one but numbers.
 func appendKept(dst []byte, cell field) []byte {
 	switch string(cell.text) {
 	case "":

@@ -8,8 +8,10 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
-// fromPython rewrites a list as Python prints it, which is what pandas writes into a cell, as JSON: ['a', "it's"], [True, None], [nan, -inf], (1, 2), and NumPy's
-// arrays without commas, [1. 2.\n 3.]. ok is false where it is no such list. What it returns need not be right JSON either: the parser says so.
+// fromPython rewrites a list as Python prints it, which is what pandas writes into a cell, as JSON:
+// ['a', "it's"], [True, None], [nan, -inf], (1, 2), and NumPy's arrays without commas, [1. 2.\n
+// 3.]. ok is false where it is no such list. What it returns need not be right JSON either: the
+// parser says so.
 func fromPython(text []byte) (list []byte, ok bool) {
 	out := make([]byte, 0, 2*len(text))
 	for i := 0; i < len(text); {

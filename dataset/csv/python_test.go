@@ -68,7 +68,8 @@ func TestPythonListErrors(t *testing.T) {
 	}
 }
 
-// TestListsOfOne: where a row holds one value its cell may have the brackets that lists of other lengths have.
+// TestListsOfOne: where a row holds one value its cell may have the brackets that lists of other
+// lengths have.
 func TestListsOfOne(t *testing.T) {
 	for _, test := range []struct {
 		spec       dataset.Spec

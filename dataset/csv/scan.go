@@ -8,7 +8,8 @@ type dialect struct {
 	quote byte // 0: quotes are nothing special
 }
 
-// lastEnd returns the index after the last line end of chunk that no quotes enclose, or 0 if there is none. chunk begins at the start of a line.
+// lastEnd returns the index after the last line end of chunk that no quotes enclose, or 0 if there
+// is none. chunk begins at the start of a line.
 func (d dialect) lastEnd(chunk []byte) int {
 	if d.quote == 0 || bytes.IndexByte(chunk, d.quote) < 0 {
 		return bytes.LastIndexByte(chunk, '\n') + 1
@@ -33,7 +34,8 @@ func (d dialect) lastEnd(chunk []byte) int {
 	}
 }
 
-// closing returns the index after the quote that ends the field whose text begins at b[i], or -1. A quote at the very end of b may be the first of two.
+// closing returns the index after the quote that ends the field whose text begins at b[i], or -1. A
+// quote at the very end of b may be the first of two.
 func (d dialect) closing(b []byte, i int) int {
 	for {
 		q := bytes.IndexByte(b[i:], d.quote)
@@ -59,7 +61,8 @@ type field struct {
 	bad    bool // text follows the closing quote
 }
 
-// field reads the field that begins at b[i]. Unquoted text is written to scratch, which is returned. The last byte of b is a line end.
+// field reads the field that begins at b[i]. Unquoted text is written to scratch, which is
+// returned. The last byte of b is a line end.
 func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 	if b[i] != d.quote || d.quote == 0 {
 		end := d.separator(b, i)

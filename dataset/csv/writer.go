@@ -15,7 +15,8 @@ import (
 type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components.
+	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
+	// components.
 	Keep []string
 	// Comma separates the fields. 0: a comma.
 	Comma byte
@@ -23,9 +24,10 @@ type WriterOptions struct {
 	NoHeader bool
 }
 
-// Writer writes rows, a line each: a column for each component, named by its path, then one for each kept key. A scalar is written as plain text, a
-// string as it is; lists and complex numbers are JSON text in the cell. Of a kept value strings are written as they are, null as an empty cell, the rest as
-// JSON. An element without tensors has empty cells.
+// Writer writes rows, a line each: a column for each component, named by its path, then one for
+// each kept key. A scalar is written as plain text, a string as it is; lists and complex numbers
+// are JSON text in the cell. Of a kept value strings are written as they are, null as an empty
+// cell, the rest as JSON. An element without tensors has empty cells.
 type Writer struct {
 	w     io.Writer
 	o     WriterOptions
@@ -78,7 +80,8 @@ func (c *Writer) Write(e dataset.Element) error {
 			if t.DType() == tensor.String && t.Rank() == 0 {
 				c.cell = append(c.cell, t.Strings()[0]...)
 			} else {
-				c.cell, _ = jsontext.Append(c.cell, t, columns.Splits(e, i)) // NewWriter has checked the dtype
+				// NewWriter has checked the dtype
+				c.cell, _ = jsontext.Append(c.cell, t, columns.Splits(e, i))
 			}
 		}
 		c.put(c.cell)
@@ -115,8 +118,8 @@ func (c *Writer) put(cell []byte) {
 	c.buf = append(append(c.buf, cell...), '"')
 }
 
-// quotes reports whether a cell must be quoted: for its bytes, for space at its ends that readers may trim, or because an empty cell alone would make an
-// empty line.
+// quotes reports whether a cell must be quoted: for its bytes, for space at its ends that readers
+// may trim, or because an empty cell alone would make an empty line.
 func (c *Writer) quotes(cell []byte) bool {
 	if len(cell) == 0 {
 		return len(c.comps)+len(c.o.Keep) == 1

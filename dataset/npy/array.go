@@ -41,7 +41,8 @@ type array struct {
 	col  []byte // a stretch of one column, in Fortran order
 }
 
-// openArray reads the header and prepares to read rows. size is the number of bytes that follow from r's place on, or -1.
+// openArray reads the header and prepares to read rows. size is the number of bytes that follow
+// from r's place on, or -1.
 func openArray(r io.Reader, size int64, o Options) (*array, error) {
 	h, err := readHeader(r)
 	if err != nil {
@@ -102,7 +103,8 @@ func (a *array) bind(file, path, column string, comp dataset.Component) error {
 	return nil
 }
 
-// prepare makes sure that an array in Fortran order can be read anywhere. file, where it is not nil, can be, and holds the values from offset on.
+// prepare makes sure that an array in Fortran order can be read anywhere. file, where it is not
+// nil, can be, and holds the values from offset on.
 func (a *array) prepare(file io.ReaderAt, offset int64) error {
 	if !a.h.fortran || len(a.h.dims) < 2 {
 		return nil
@@ -132,7 +134,8 @@ func (a *array) close() {
 	}
 }
 
-// next reads n rows. keep says that they must stay valid. The rows that hold values of no use are returned beside them.
+// next reads n rows. keep says that they must stay valid. The rows that hold values of no use are
+// returned beside them.
 func (a *array) next(n int, keep bool) (block.Column, []block.Bad, error) {
 	if keep {
 		a.raw, a.room, a.strs = nil, nil, nil
@@ -157,7 +160,8 @@ func (a *array) next(n int, keep bool) (block.Column, []block.Bad, error) {
 	return block.NewFixed(flat, a.dims), bad, nil
 }
 
-// readGrowing reads size bytes into buf's memory. It asks for memory as the bytes come, however many are promised.
+// readGrowing reads size bytes into buf's memory. It asks for memory as the bytes come, however
+// many are promised.
 func readGrowing(r io.Reader, buf []byte, size int64) ([]byte, error) {
 	const step = 16 << 20
 	buf = buf[:0]
@@ -172,8 +176,8 @@ func readGrowing(r io.Reader, buf []byte, size int64) ([]byte, error) {
 	return buf, nil
 }
 
-// readFortran reads n rows of an array whose first axis varies fastest, into C order: for each place within a row, a stretch of the file holds that
-// place's values of all rows.
+// readFortran reads n rows of an array whose first axis varies fastest, into C order: for each
+// place within a row, a stretch of the file holds that place's values of all rows.
 func (a *array) readFortran(n int) error {
 	size := a.h.size
 	a.raw = slices.Grow(a.raw[:0], n*int(a.row))[:n*int(a.row)]

@@ -133,7 +133,8 @@ func (a *arrayWriter) reread() (io.Reader, error) {
 	return a.spool.Reader()
 }
 
-// HeaderSize is that of the header of an array. Where one is written directly, its first bytes are known last.
+// HeaderSize is that of the header of an array. Where one is written directly, its first bytes are
+// known last.
 const HeaderSize = 256
 
 // header returns a header of [HeaderSize] bytes, which has room for any shape of few axes.

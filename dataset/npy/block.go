@@ -6,7 +6,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// WriteBlock writes many rows at once, as that many calls of Write would. An error of the underlying writer is final.
+// WriteBlock writes many rows at once, as that many calls of Write would. An error of the
+// underlying writer is final.
 func (w *Writer) WriteBlock(b dataset.RowBlock) error {
 	if w.err != nil {
 		return w.err

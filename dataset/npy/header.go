@@ -75,7 +75,8 @@ func short(err error) error {
 	return err
 }
 
-// parse reads the dictionary of the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
+// parse reads the dictionary of the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3,
+// 4), }.
 func (h *header) parse(text string) error {
 	p := pyParser{s: text}
 	if !p.take("{") {

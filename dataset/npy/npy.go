@@ -17,10 +17,12 @@ import (
 
 // Options says how files are read. The zero value is right for most.
 type Options struct {
-	// Open opens a file. nil: [dataset.OpenFile]. An archive, or an array in Fortran order, that cannot be read at any place is copied to a temporary file.
+	// Open opens a file. nil: [dataset.OpenFile]. An archive, or an array in Fortran order, that
+	// cannot be read at any place is copied to a temporary file.
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the array of an archive that it is read from, where that has another name; a list of one. Without
-	// an entry the only component is read from the only array.
+	// Columns gives a component, by its path in the spec, the array of an archive that it is read
+	// from, where that has another name; a list of one. Without an entry the only component is read
+	// from the only array.
 	Columns map[string][]string
 	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] as JSON.
 	Keep []string
@@ -37,13 +39,15 @@ const (
 	defaultMaxRow = 1 << 30
 )
 
-// Rows returns a dataset of the entries along the first axis of the arrays in npy files, one file after the other. The spec must have one component.
-// What is wrong with the first file, if it is one that can be read twice, is an error of the dataset.
+// Rows returns a dataset of the entries along the first axis of the arrays in npy files, one file
+// after the other. The spec must have one component. What is wrong with the first file, if it is
+// one that can be read twice, is an error of the dataset.
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	return rows(spec, o, openNpy, names)
 }
 
-// ZipRows is [Rows] for npz archives, which hold an array for each component, all with as many entries.
+// ZipRows is [Rows] for npz archives, which hold an array for each component, all with as many
+// entries.
 func ZipRows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	return rows(spec, o, openZip, names)
 }
@@ -69,7 +73,8 @@ type member struct {
 	r    io.Reader
 }
 
-// whole checks that the arrays end where the archive says, with the right checksum, once their rows are read.
+// whole checks that the arrays end where the archive says, with the right checksum, once their rows
+// are read.
 func (out *arrays) whole() error {
 	for _, m := range out.members {
 		var rest [512]byte

@@ -188,7 +188,8 @@ func write(t interface{ Fatal(...any) }, dir, format string, spec dataset.Spec, 
 	return name
 }
 
-// Files that the writers write, kept in testdata/written, are what check.py there finds right with NumPy.
+// Files that the writers write, kept in testdata/written, are what check.py there finds right with
+// NumPy.
 func TestWritten(t *testing.T) {
 	spec := dataset.Dict(map[string]dataset.Spec{
 		"bf": dataset.TensorSpec(tensor.Bfloat16, 2), "c": dataset.TensorSpec(tensor.Complex64), "f": dataset.TensorSpec(tensor.Float32, -1, 2),

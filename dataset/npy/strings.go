@@ -34,7 +34,8 @@ func (s *stringStats) add(v string) {
 	s.Zeros = s.Zeros || strings.HasSuffix(v, "\x00")
 }
 
-// widen notes that there is a value of a kind. An array of numbers has no place for null, except as NaN.
+// widen notes that there is a value of a kind. An array of numbers has no place for null, except as
+// NaN.
 func (s *stringStats) widen(k jsontext.Kind) {
 	s.Null = s.Null || k == jsontext.Null
 	s.Kind = jsontext.Widen(s.Kind, k)
@@ -60,7 +61,8 @@ func (a *arrayWriter) writeStrings(buf *bufio.Writer, strs []string) error {
 	return nil
 }
 
-// maxGrowth bounds how much longer than its strings an array of them may be: one long string among millions of short ones makes all as long.
+// maxGrowth bounds how much longer than its strings an array of them may be: one long string among
+// millions of short ones makes all as long.
 const maxGrowth = 64 << 30
 
 // copyStrings writes the array of the strings that were kept.

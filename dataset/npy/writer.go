@@ -20,14 +20,15 @@ import (
 type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. One is of integers, floats or booleans if all its values are,
-	// otherwise of strings.
+	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. One is of
+	// integers, floats or booleans if all its values are, otherwise of strings.
 	Keep []string
-	// Spool makes a place for the values of an array that have to wait until all are known; it is called once for each such array, in their order.
-	// nil: temporary files.
+	// Spool makes a place for the values of an array that have to wait until all are known; it is
+	// called once for each such array, in their order. nil: temporary files.
 	Spool func() (Spool, error)
-	// Resume is what [Writer.State] returned of a writer of the same spec and options. The new writer goes on with the next row: its w and its
-	// spools are as the other has left them, and w stands at its end.
+	// Resume is what [Writer.State] returned of a writer of the same spec and options. The new
+	// writer goes on with the next row: its w and its spools are as the other has left them, and w
+	// stands at its end.
 	Resume []byte
 }
 
@@ -38,10 +39,12 @@ type Spool interface {
 	Reader() (io.Reader, error)
 }
 
-// Writer writes rows as arrays whose first axis is the rows. All rows of a component must have the shape of its first.
+// Writer writes rows as arrays whose first axis is the rows. All rows of a component must have the
+// shape of its first.
 //
-// bfloat16, which NumPy does not have, is written as float32, which holds it. Strings become an array of type 'U', or of 'S' if they are not all UTF-8; as
-// their longest decides on its size, they wait in a temporary file.
+// bfloat16, which NumPy does not have, is written as float32, which holds it. Strings become an
+// array of type 'U', or of 'S' if they are not all UTF-8; as their longest decides on its size,
+// they wait in a temporary file.
 type Writer struct {
 	comps  []dataset.Component
 	keep   []string
@@ -51,8 +54,9 @@ type Writer struct {
 	closed bool
 }
 
-// NewWriter returns a writer of one array, for a spec of one component. w is given a header that tells the number of rows in the end: where it cannot
-// seek, the values wait in a temporary file. It must be closed, which does not close w.
+// NewWriter returns a writer of one array, for a spec of one component. w is given a header that
+// tells the number of rows in the end: where it cannot seek, the values wait in a temporary file.
+// It must be closed, which does not close w.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	if len(o.Keep) > 0 {
 		return nil, fmt.Errorf("write npy: there is no room for the kept column %q; use npz", o.Keep[0])
@@ -79,8 +83,8 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	return out, out.openSpools(o)
 }
 
-// NewZipWriter returns a writer of an archive with an array for each component, named by its path. The values wait in temporary files. It must be
-// closed, which does not close w.
+// NewZipWriter returns a writer of an archive with an array for each component, named by its path.
+// The values wait in temporary files. It must be closed, which does not close w.
 func NewZipWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	out, err := newWriter(spec, o)
 	if err != nil {
@@ -170,7 +174,8 @@ type arrayState struct {
 	Strings *stringStats `json:",omitempty"`
 }
 
-// State hands all values on to where they wait, and returns what another writer needs to know of them to go on with the next row.
+// State hands all values on to where they wait, and returns what another writer needs to know of
+// them to go on with the next row.
 func (w *Writer) State() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err

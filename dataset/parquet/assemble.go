@@ -10,7 +10,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// scatter reads n rows of a column without lists to the places at, at+k, … of dst. It returns the rows that are null.
+// scatter reads n rows of a column without lists to the places at, at+k, … of dst. It returns the
+// rows that are null.
 func (r *reader) scatter(dst []byte, n, k, at int, nulls []int, from int) ([]int, error) {
 	size := r.DType.Size()
 	for row := 0; row < n; {
@@ -110,7 +111,8 @@ func (r *reader) slot(def int) {
 	}
 }
 
-// readLists reads n rows of lists. The repetition level of an entry says in which list it goes on, its definition level which lists it begins.
+// readLists reads n rows of lists. The repetition level of an entry says in which list it goes on,
+// its definition level which lists it begins.
 func (r *reader) readLists(n int) error {
 	o, depth := r.out, len(r.lists)
 	o.Offsets = slices.Grow(o.Offsets[:0], depth)[:depth]
@@ -158,7 +160,8 @@ func (r *reader) readLists(n int) error {
 	return nil
 }
 
-// begin begins the lists inside the one that an entry goes on in, and adds its value where it reaches one.
+// begin begins the lists inside the one that an entry goes on in, and adds its value where it
+// reaches one.
 func (r *reader) begin(rep, def int, counts []int64) {
 	o := r.out
 	for l := rep; l < len(r.lists); l++ {
@@ -174,7 +177,8 @@ func (r *reader) begin(rep, def int, counts []int64) {
 	r.slot(def)
 }
 
-// listRun takes what most pages of simple lists hold: entries that are all there. It reports whether the rows are complete.
+// listRun takes what most pages of simple lists hold: entries that are all there. It reports
+// whether the rows are complete.
 func (r *reader) listRun(n int, rows *int, count *int64) bool {
 	here := run(r.def, byte(r.max))
 	rep := r.rep[:here]

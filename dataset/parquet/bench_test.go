@@ -11,7 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// The files that testdata/bench.py makes: a million rows of 32 floats, in 32 columns and in one column of lists.
+// The files that testdata/bench.py makes: a million rows of 32 floats, in 32 columns and in one
+// column of lists.
 func BenchmarkRows(b *testing.B) {
 	dir := os.Getenv("PARQUET_BENCH")
 	if dir == "" {

@@ -16,7 +16,8 @@ type reader struct {
 	leaf
 	pages pq.Pages
 	page  pq.Page
-	// What is left of the page: definition and repetition levels, where the column has them, and the values that are there.
+	// What is left of the page: definition and repetition levels, where the column has them, and
+	// the values that are there.
 	def, rep []byte
 	data     []byte
 	strs     []string
@@ -69,7 +70,8 @@ func (r *reader) count() int {
 	return len(r.data) / r.DType.Size()
 }
 
-// more makes sure that entries are left, reading pages as needed. It returns io.EOF at the end of the chunk.
+// more makes sure that entries are left, reading pages as needed. It returns io.EOF at the end of
+// the chunk.
 func (r *reader) more() error {
 	for r.left() == 0 {
 		r.release()

@@ -27,7 +27,8 @@ func (r *reader) decode() error {
 			}
 			r.dict, r.dictData, r.dictStrs = dict, r.data, slices.Clone(r.strs)
 			if r.code == bitmap {
-				r.dictData = slices.Clone(r.data) // the others are the dictionary's own memory, or new
+				// the others are the dictionary's own memory, or new
+				r.dictData = slices.Clone(r.data)
 			}
 		}
 		if err := r.lookup(values.Int32()); err != nil {

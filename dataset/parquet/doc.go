@@ -1,17 +1,21 @@
-// Package parquet reads and writes rows as Parquet files: [Rows] makes a dataset of files, [NewWriter] writes one. The format itself is the work of
-// github.com/parquet-go/parquet-go.
+// Package parquet reads and writes rows as Parquet files: [Rows] makes a dataset of files,
+// [NewWriter] writes one. The format itself is the work of github.com/parquet-go/parquet-go.
 //
 // # Reading
 //
-// Only the columns that are needed are read, some thousand rows at a time, page by page; a file that cannot be read at any place, a pipe or a compressed
-// one, is copied to a temporary file first. Columns of booleans, integers, floats (half precision too), decimals, strings and bytes are read, alone or in lists of
-// any depth; a field of a structure is a column with a dotted name. Dates and times are the integers that they are stored as. Several columns may stand side by
-// side in one component.
+// Only the columns that are needed are read, some thousand rows at a time, page by page; a file
+// that cannot be read at any place, a pipe or a compressed one, is copied to a temporary file
+// first. Columns of booleans, integers, floats (half precision too), decimals, strings and bytes
+// are read, alone or in lists of any depth; a field of a structure is a column with a dotted name.
+// Dates and times are the integers that they are stored as. Several columns may stand side by side
+// in one component.
 //
-// Values go to the component's type by the rule of the other formats: integers where they are exact, floats and decimals rounded, what does not fit is an
-// error that names the row. A null is one too, unless it is asked to be NaN: pandas writes NaN as null.
+// Values go to the component's type by the rule of the other formats: integers where they are
+// exact, floats and decimals rounded, what does not fit is an error that names the row. A null is
+// one too, unless it is asked to be NaN: pandas writes NaN as null.
 //
 // # Writing
 //
-// A scalar becomes a column of its type, a value of n dimensions lists n deep, a ragged value lists too. All columns may hold nulls.
+// A scalar becomes a column of its type, a value of n dimensions lists n deep, a ragged value lists
+// too. All columns may hold nulls.
 package parquet

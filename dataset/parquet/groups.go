@@ -12,8 +12,10 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// groups puts a file together from row groups. The library can only write a file from its beginning to its end; so it writes each group as a file of its
-// own, whose pages are copied and whose footer is kept. What is kept of the groups so far is all that a later process needs to write the next ones.
+// groups puts a file together from row groups. The library can only write a file from its beginning
+// to its end; so it writes each group as a file of its own, whose pages are copied and whose footer
+// is kept. What is kept of the groups so far is all that a later process needs to write the next
+// ones.
 type groups struct {
 	w       io.Writer
 	log     io.Writer // is given the footers; may be nil
@@ -90,8 +92,9 @@ func (g *groups) recall(log []byte) error {
 // errLog says that what was kept of groups is not what a writer keeps.
 var errLog = errors.New("the groups written before are not as they were left")
 
-// keep reads the footer at the end of a file of one group, of which the bytes from the place start on are given; it holds on to none of them. It returns
-// the place where the group's pages end, or 0 where there is none.
+// keep reads the footer at the end of a file of one group, of which the bytes from the place start
+// on are given; it holds on to none of them. It returns the place where the group's pages end, or 0
+// where there is none.
 func (g *groups) keep(tail []byte, start int64) (end int64, err error) {
 	if len(tail) < footerTail {
 		return 0, errLog

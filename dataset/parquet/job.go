@@ -11,7 +11,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
 
-// stripe is how many rows of side by side columns are read before the next column has its turn, for the sake of the processor's caches.
+// stripe is how many rows of side by side columns are read before the next column has its turn, for
+// the sake of the processor's caches.
 const stripe = 1 << 11
 
 // job is a block of rows: first as columns of the file, then as components.

@@ -10,13 +10,16 @@ import (
 )
 
 const (
-	// maxFooter bounds a file's metadata, which takes some twenty times as much once parsed: 250,000 columns of row groups.
+	// maxFooter bounds a file's metadata, which takes some twenty times as much once parsed:
+	// 250,000 columns of row groups.
 	maxFooter = 32 << 20
-	// maxDepth bounds how deep a schema nests: the library gives each column all the names above it.
+	// maxDepth bounds how deep a schema nests: the library gives each column all the names above
+	// it.
 	maxDepth = 128
 )
 
-// checkSchema looks at how deep the schema in a file's metadata nests, before the library does with recursion.
+// checkSchema looks at how deep the schema in a file's metadata nests, before the library does with
+// recursion.
 func checkSchema(footer io.Reader) error {
 	var meta struct {
 		Schema []format.SchemaElement `thrift:"2"`

@@ -17,14 +17,17 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
-// The library gives a page what its header asks for, and what it really becomes where that is more. So every page of a chunk is looked at before: what it
-// says that it becomes must be in proportion, and true. Where that takes decompressing, what comes out is counted only.
+// The library gives a page what its header asks for, and what it really becomes where that is more.
+// So every page of a chunk is looked at before: what it says that it becomes must be in proportion,
+// and true. Where that takes decompressing, what comes out is counted only.
 
 const (
-	// largePage bounds what a page becomes that is more than largeRatio times as large as it is stored. Writers end a page at about 1 MB, or after one row.
+	// largePage bounds what a page becomes that is more than largeRatio times as large as it is
+	// stored. Writers end a page at about 1 MB, or after one row.
 	largePage  = 256 << 20
 	largeRatio = 4
-	// maxPageValues bounds the values of a page, which a run of equal ones stores in a few bytes. They take up to 16 bytes each.
+	// maxPageValues bounds the values of a page, which a run of equal ones stores in a few bytes.
+	// They take up to 16 bytes each.
 	maxPageValues = 32 << 20
 	// smallPage bounds what a page may become whatever its header tells.
 	smallPage = 128 << 20
@@ -106,7 +109,8 @@ func checkHeader(h *format.PageHeader, codec format.CompressionCodec) error {
 	return nil
 }
 
-// packedPart returns where the compressed part of a page begins: levels stand before it in a page of the second version.
+// packedPart returns where the compressed part of a page begins: levels stand before it in a page
+// of the second version.
 func packedPart(h *format.PageHeader) (begin int64, packed bool) {
 	v2 := h.DataPageHeaderV2
 	if !v2.Valid {
@@ -124,7 +128,9 @@ func within(codec format.CompressionCodec, data []byte, says, small int64) bool 
 		n, _ := binary.Uvarint(data)
 		return n <= uint64(most) //nolint:gosec // most is positive
 	case format.Lz4Raw:
-		return lz4Size(data) == says // the library takes every error for a buffer that is too small, and doubles it until there is no memory left
+		// the library takes every error for a buffer that is too small, and doubles it until there
+		// is no memory left
+		return lz4Size(data) == says
 	case format.Zstd:
 		n, exact := zstdSize(data)
 		return n <= most || !exact && counted(codec, data, most)
@@ -137,7 +143,8 @@ func within(codec format.CompressionCodec, data []byte, says, small int64) bool 
 	}
 }
 
-// counted reports whether data becomes at most so many bytes. Data that is damaged does: the library says what is wrong with it.
+// counted reports whether data becomes at most so many bytes. Data that is damaged does: the
+// library says what is wrong with it.
 func counted(codec format.CompressionCodec, data []byte, most int64) bool {
 	in := bytes.NewReader(data)
 	var r io.Reader
@@ -158,11 +165,13 @@ func counted(codec format.CompressionCodec, data []byte, most int64) bool {
 		defer z.Close()
 		r = z
 	}
-	n, _ := io.Copy(io.Discard, io.LimitReader(r, most+1)) // an error of the data is the library's to tell
+	// an error of the data is the library's to tell
+	n, _ := io.Copy(io.Discard, io.LimitReader(r, most+1))
 	return n <= most
 }
 
-// zstdSize returns the most that frames of Zstandard stand for, and whether it is what they stand for. It goes by their headers and those of their blocks.
+// zstdSize returns the most that frames of Zstandard stand for, and whether it is what they stand
+// for. It goes by their headers and those of their blocks.
 func zstdSize(b []byte) (most int64, exact bool) {
 	exact = true
 	for len(b) > 0 {

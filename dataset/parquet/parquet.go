@@ -21,13 +21,17 @@ import (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the column that it is read from, or several, whose values stand side by side in it; a name with *
-	// stands for all columns that match. A component without an entry is read from the column of its name. Failing that, the only component is read from the
-	// only column, or, where a row of it has as many values as columns are left, from all of them.
+	// Columns gives a component, by its path in the spec, the column that it is read from, or
+	// several, whose values stand side by side in it; a name with * stands for all columns that
+	// match. A component without an entry is read from the column of its name. Failing that, the
+	// only component is read from the only column, or, where a row of it has as many values as
+	// columns are left, from all of them.
 	Columns map[string][]string
-	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates and times as ISO 8601 has them.
+	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates
+	// and times as ISO 8601 has them.
 	Keep []string
-	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as they are for all other components.
+	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as
+	// they are for all other components.
 	NullIsNaN bool
 	// BlockBytes is about how much is read at a time, at least one row. 0: 4 MiB.
 	BlockBytes int64
@@ -41,8 +45,9 @@ const (
 	maxBlock = 2 << 30
 )
 
-// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from file to file. What is wrong with the columns of the first
-// file, if it is one that can be read twice, is an error of the dataset: a *[dataset.ColumnError].
+// Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from
+// file to file. What is wrong with the columns of the first file, if it is one that can be read
+// twice, is an error of the dataset: a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.BlockBytes <= 0 {
 		o.BlockBytes = defaultBlock
@@ -137,7 +142,8 @@ func open(name string, f *files.File) (out *pq.File, err error) {
 	return out, err
 }
 
-// checkFooter looks at the end of a file, which holds the length of its metadata: the library trusts it.
+// checkFooter looks at the end of a file, which holds the length of its metadata: the library
+// trusts it.
 func checkFooter(f *files.File) error {
 	var end [8]byte
 	const least = 12 // with the magic bytes at the beginning

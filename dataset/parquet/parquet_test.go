@@ -23,7 +23,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// What pyarrow, pandas, DuckDB and fastparquet write is read as they say, from files and from streams, in blocks of any size.
+// What pyarrow, pandas, DuckDB and fastparquet write is read as they say, from files and from
+// streams, in blocks of any size.
 func TestFiles(t *testing.T) {
 	for _, c := range rowtest.Load(t, "testdata") {
 		t.Run(c.Name, func(t *testing.T) {
@@ -85,7 +86,8 @@ var format = rowtest.Columnar{
 	Columns: func(name string) ([]dataset.Column, error) { return parquet.Columns(parquet.Options{}, name) },
 }
 
-// A file that the writer writes, kept in testdata/written, is what check.py there finds right with pyarrow and DuckDB.
+// A file that the writer writes, kept in testdata/written, is what check.py there finds right with
+// pyarrow and DuckDB.
 func TestWritten(t *testing.T) { format.CheckWritten(t, "testdata/written/rows.parquet") }
 
 func TestWriterErrors(t *testing.T) { format.CheckWriterErrors(t) }
@@ -129,7 +131,8 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-// A file of several row groups holds their rows, and a writer that goes on after any of them makes the same file.
+// A file of several row groups holds their rows, and a writer that goes on after any of them makes
+// the same file.
 func TestResume(t *testing.T) {
 	spec := dataset.Dict(map[string]dataset.Spec{"f": dataset.TensorSpec(tensor.Float32, -1), "s": dataset.TensorSpec(tensor.String)})
 	var rows []dataset.Element

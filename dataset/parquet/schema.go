@@ -70,7 +70,8 @@ func leaves(f *pq.File) []leaf {
 	return out
 }
 
-// names returns the path of a child. The repeated group of a list, and what is in it, have names that say nothing.
+// names returns the path of a child. The repeated group of a list, and what is in it, have names
+// that say nothing.
 func names(c, child *pq.Column, path []string) []string {
 	if isList(c) && child.Repeated() || c.Repeated() && len(c.Columns()) == 1 && (child.Name() == "element" || child.Name() == "item" || child.Name() == "array" || child.Name() == "array_element") {
 		return path
@@ -110,7 +111,8 @@ func (l *leaf) describe(t pq.Type, logical format.LogicalType) {
 	case pq.FixedLenByteArray:
 		l.DType, l.code = tensor.String, fixed
 	}
-	// The library makes no type of its own of half precision, and makes logical types of some, but not all, of the older ones.
+	// The library makes no type of its own of half precision, and makes logical types of some, but
+	// not all, of the older ones.
 	if logical.Value == nil && t.LogicalType() != nil {
 		logical = *t.LogicalType()
 	}

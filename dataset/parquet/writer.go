@@ -21,17 +21,22 @@ import (
 type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the components. Their types follow from the first thousand
-	// rows: integers, floats, booleans, or text for all else, which is JSON where it is no string.
+	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
+	// components. Their types follow from the first thousand rows: integers, floats, booleans, or
+	// text for all else, which is JSON where it is no string.
 	Keep []string
-	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0: 64 MiB.
+	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0:
+	// 64 MiB.
 	GroupBytes int
-	// GroupRows is the most rows of a row group, so that readers that share a file out have groups to share. 0: 131,072.
+	// GroupRows is the most rows of a row group, so that readers that share a file out have groups
+	// to share. 0: 131,072.
 	GroupRows int
-	// Log, if not nil, is given what a later writer needs to go on after the row groups that are written: a little for each.
+	// Log, if not nil, is given what a later writer needs to go on after the row groups that are
+	// written: a little for each.
 	Log io.Writer
-	// Resume is what the Log of a writer of the same spec and options was given, whose groups are in the file already. The new writer goes on with the
-	// row after those that [Writer.Grouped] counts, and its w stands behind their bytes.
+	// Resume is what the Log of a writer of the same spec and options was given, whose groups are
+	// in the file already. The new writer goes on with the row after those that [Writer.Grouped]
+	// counts, and its w stands behind their bytes.
 	Resume []byte
 }
 
@@ -40,9 +45,10 @@ const (
 	defaultGroupRows = 1 << 17
 )
 
-// Writer writes rows with a column for each component, named by its path, then one for each kept key. Half precision and bfloat16 are written as float32,
-// which holds them, and a complex number as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An element without
-// tensors is a row of nulls.
+// Writer writes rows with a column for each component, named by its path, then one for each kept
+// key. Half precision and bfloat16 are written as float32, which holds them, and a complex number
+// as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An
+// element without tensors is a row of nulls.
 type Writer struct {
 	o      WriterOptions
 	sample *sample.Sample
@@ -61,8 +67,8 @@ type Writer struct {
 // outColumn is a column that is written.
 type outColumn struct{ sample.Column }
 
-// NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written before the first thousand rows have shown what types columns
-// have.
+// NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written
+// before the first thousand rows have shown what types columns have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	s, err := sample.New(spec, o.Names, o.Keep)
 	if err != nil {
@@ -98,7 +104,8 @@ func (w *Writer) resume(log []byte) error {
 	return w.open()
 }
 
-// Grouped returns how many rows the row groups hold that are written. The rows after them wait in memory.
+// Grouped returns how many rows the row groups hold that are written. The rows after them wait in
+// memory.
 func (w *Writer) Grouped() int64 { return w.groups.rows }
 
 // Write writes a row. An error of the underlying writer is final.
@@ -165,7 +172,8 @@ func (w *Writer) beginGroup() {
 	w.pw = pq.NewGenericWriter[any](&w.group, w.schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
 }
 
-// orderedGroup is a group whose fields stand in the order they were given, not in that of their names.
+// orderedGroup is a group whose fields stand in the order they were given, not in that of their
+// names.
 type orderedGroup struct {
 	pq.Group
 	fields []pq.Field
@@ -323,8 +331,8 @@ func (c *outColumn) appendKept(row pq.Row, i int, text []byte) pq.Row {
 	return append(row, v.Level(0, 1, i))
 }
 
-// append adds the value of a component. Its lists all lie within an optional column: a list that is empty has the definition level of its depth, counted from 1,
-// a value one more than the depth.
+// append adds the value of a component. Its lists all lie within an optional column: a list that is
+// empty has the definition level of its depth, counted from 1, a value one more than the depth.
 func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.Tensor) (pq.Row, error) {
 	t, err := sample.Parts(t)
 	if err != nil {

@@ -1,11 +1,14 @@
-// Package pipeline describes operations on a dataset as data: a list of stages in JSON, each the name of an operation of tf.data with its arguments by
-// their Python names. [Parse] reads such a list and [Apply] applies it.
+// Package pipeline describes operations on a dataset as data: a list of stages in JSON, each the
+// name of an operation of tf.data with its arguments by their Python names. [Parse] reads such a
+// list and [Apply] applies it.
 //
-//	[{"op": "shuffle", "buffer_size": 10000}, {"op": "padded_batch", "batch_size": 64, "padded_shapes": {"tuple": [[null], []]}}]
+//	[{"op": "shuffle", "buffer_size": 10000},
+//	 {"op": "padded_batch", "batch_size": 64, "padded_shapes": {"tuple": [[null], []]}}]
 //
-// A leaf of padded_shapes is a list of sizes, null for an unknown one (in place of the list, for an unknown rank), or a single size for a vector; a leaf
-// of padding_values is {"dtype": "int64", "value": 7}, or null for the default. Both nest as {"tuple": […]} and {"dict": {…}} do.
-// Arguments of a wrong type are errors of code TypeError or ValueError, as in Python.
+// A leaf of padded_shapes is a list of sizes, null for an unknown one (in place of the list, for an
+// unknown rank), or a single size for a vector; a leaf of padding_values is {"dtype": "int64",
+// "value": 7}, or null for the default. Both nest as {"tuple": […]} and {"dict": {…}} do. Arguments
+// of a wrong type are errors of code TypeError or ValueError, as in Python.
 package pipeline
 
 import (
@@ -40,7 +43,8 @@ func Parse(data []byte) ([]Stage, error) {
 	return []Stage{stage}, nil
 }
 
-// Apply applies the stages one after the other. What is wrong with one is the error of the dataset that is returned.
+// Apply applies the stages one after the other. What is wrong with one is the error of the dataset
+// that is returned.
 func Apply(ds *dataset.Dataset, stages ...Stage) *dataset.Dataset {
 	for _, s := range stages {
 		if ds.Err() != nil {
@@ -296,7 +300,8 @@ func (a *args) value(name string, v any) dataset.Values {
 	return dataset.Leaf(t)
 }
 
-// Tensor returns the tensor that a value {"dtype", "value"} or {"dtype", "shape", "values"} with flat values describes.
+// Tensor returns the tensor that a value {"dtype", "value"} or {"dtype", "shape", "values"} with
+// flat values describes.
 func Tensor(v any) (tensor.Tensor, error) {
 	m, _ := v.(map[string]any)
 	name, _ := m["dtype"].(string)

@@ -30,7 +30,8 @@ func Example() {
 	// Output: (2, 2) [1 -1 2 3]
 }
 
-// TestArguments checks arguments of wrong types; the golden cases of package dataset check the right ones.
+// TestArguments checks arguments of wrong types; the golden cases of package dataset check the
+// right ones.
 func TestArguments(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -105,8 +106,9 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-// asksForMuch reports whether the sizes in a description may come to more than ten million values, which padded_batch makes as tf.data does. Sizes that
-// no memory has room for are refused, and are to be tried.
+// asksForMuch reports whether the sizes in a description may come to more than ten million values,
+// which padded_batch makes as tf.data does. Sizes that no memory has room for are refused, and are
+// to be tried.
 func asksForMuch(text []byte) bool {
 	product := 1.0
 	for _, digits := range numbers.FindAllString(string(text), -1) {

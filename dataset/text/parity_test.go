@@ -16,7 +16,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/text"
 )
 
-// parityCase is what tensorflow-datasets makes of a text, or of ids; testdata/make_parity.py writes them.
+// parityCase is what tensorflow-datasets makes of a text, or of ids; testdata/make_parity.py writes
+// them.
 type parityCase struct {
 	Vocab       string
 	Text        *string
@@ -28,7 +29,8 @@ type parityCase struct {
 	VocabSize   int  `json:"vocab_size"`
 }
 
-// TestParity compares with tensorflow-datasets, on testdata and on the directory that TFRUN_PARITY names.
+// TestParity compares with tensorflow-datasets, on testdata and on the directory that TFRUN_PARITY
+// names.
 func TestParity(t *testing.T) {
 	dirs := []string{"testdata"}
 	if d := os.Getenv("TFRUN_PARITY"); d != "" {

@@ -11,11 +11,13 @@ import (
 // numBytes is the number of ids that stand for single bytes. They follow the subwords'.
 const numBytes = 256
 
-// underscore is what an underscore of the text becomes before it is looked up: an underscore in a subword stands for the space that ends a word.
+// underscore is what an underscore of the text becomes before it is looked up: an underscore in a
+// subword stands for the space that ends a word.
 const underscore = `\&undsc`
 
-// Subwords is tensorflow-datasets' SubwordTextEncoder: an invertible encoding by word pieces, with single bytes for what no piece covers. Ids are 1 for the
-// first subword and so on, then the 256 bytes.
+// Subwords is tensorflow-datasets' SubwordTextEncoder: an invertible encoding by word pieces, with
+// single bytes for what no piece covers. Ids are 1 for the first subword and so on, then the 256
+// bytes.
 type Subwords struct {
 	subwords []string
 	trie     *trie
@@ -92,7 +94,9 @@ func (p *preparer) flush() {
 
 // encode adds the ids of a token. space says that a single space follows it.
 func (p *preparer) encode(t string, space bool) {
-	if t == underscore { // the text itself says \&undsc: encoded in two halves, so that it is not taken for an underscore
+	// the text itself says \&undsc: encoded in two halves, so that it is not taken for an
+	// underscore
+	if t == underscore {
 		p.pieces(append(p.buf[:0], underscore[:2]...))
 		t = underscore[2:]
 	}
@@ -138,7 +142,8 @@ func (e *Subwords) Decode(ids []int64) string {
 	return text
 }
 
-// DecodeStrict is Decode, but fails where tensorflow-datasets does: at an id that the vocabulary does not have, and at padding that is not at the end.
+// DecodeStrict is Decode, but fails where tensorflow-datasets does: at an id that the vocabulary
+// does not have, and at padding that is not at the end.
 func (e *Subwords) DecodeStrict(ids []int64) (string, error) {
 	text, bad := e.decode(ids)
 	if bad >= 0 {

@@ -1,8 +1,10 @@
-// Package text turns text into ids and back with the vocabularies of the tensorflow-datasets library: [Subwords] is its
-// SubwordTextEncoder, the encoder of imdb_reviews/subwords8k and of the text-classification tutorials, and [Tokens] its TokenTextEncoder, a plain
-// vocabulary of one token a line. [Open] reads either from its file.
+// Package text turns text into ids and back with the vocabularies of the tensorflow-datasets
+// library: [Subwords] is its SubwordTextEncoder, the encoder of imdb_reviews/subwords8k and of the
+// text-classification tutorials, and [Tokens] its TokenTextEncoder, a plain vocabulary of one token
+// a line. [Open] reads either from its file.
 //
-// Both agree with tensorflow-datasets id by id. Id 0 is always padding: Encode never gives it, and Decode ignores it.
+// Both agree with tensorflow-datasets id by id. Id 0 is always padding: Encode never gives it, and
+// Decode ignores it.
 package text
 
 import (
@@ -18,15 +20,18 @@ import (
 
 // Encoder turns text into ids and back. Implementations are safe for use by many goroutines.
 type Encoder interface {
-	// Encode returns the ids of the text. Bytes that are not UTF-8 are read as U+FFFD, as Python's "replace" does.
+	// Encode returns the ids of the text. Bytes that are not UTF-8 are read as U+FFFD, as Python's
+	// "replace" does.
 	Encode(text string) []int64
-	// Decode returns the text of the ids. Padding, and ids that the vocabulary does not have, are left out.
+	// Decode returns the text of the ids. Padding, and ids that the vocabulary does not have, are
+	// left out.
 	Decode(ids []int64) string
 	// VocabSize returns one more than the largest id: padding counts.
 	VocabSize() int
 }
 
-// EncodingError says that a text is not UTF-8, which tensorflow-datasets refuses (UnicodeDecodeError).
+// EncodingError says that a text is not UTF-8, which tensorflow-datasets refuses
+// (UnicodeDecodeError).
 type EncodingError struct {
 	Offset int // of the first byte at fault
 }
@@ -34,7 +39,8 @@ type EncodingError struct {
 // Error returns the offset of the byte at fault.
 func (e *EncodingError) Error() string { return fmt.Sprintf("text: byte %d is not UTF-8", e.Offset) }
 
-// Check returns a *[EncodingError] if the text is not UTF-8: where tensorflow-datasets would refuse to encode it and Encode reads U+FFFD.
+// Check returns a *[EncodingError] if the text is not UTF-8: where tensorflow-datasets would refuse
+// to encode it and Encode reads U+FFFD.
 func Check(text string) error {
 	for i := 0; i < len(text); {
 		n, ok := sequence(text[i:])
@@ -65,8 +71,9 @@ const (
 // maxVocab bounds a vocabulary file's size in bytes.
 const maxVocab = 64 << 20
 
-// Open reads a vocabulary file: one that tensorflow-datasets' SubwordTextEncoder or TokenTextEncoder wrote, told by its first line, or any
-// other text file, as a plain vocabulary of one token a line. A file of another sort is a *[FormatError].
+// Open reads a vocabulary file: one that tensorflow-datasets' SubwordTextEncoder or
+// TokenTextEncoder wrote, told by its first line, or any other text file, as a plain vocabulary of
+// one token a line. A file of another sort is a *[FormatError].
 func Open(name string) (Encoder, error) {
 	f, err := dataset.OpenFile(name)
 	if err != nil {
@@ -106,7 +113,8 @@ func Read(r io.Reader, name string) (Encoder, error) {
 	return NewTokens(lines, TokenOptions{})
 }
 
-// fileLines returns the lines without their newlines. As in Python's iteration over a file of bytes, only "\n" ends a line.
+// fileLines returns the lines without their newlines. As in Python's iteration over a file of
+// bytes, only "\n" ends a line.
 func fileLines(data []byte) []string {
 	var lines []string
 	s := bufio.NewScanner(bytes.NewReader(data))
@@ -126,7 +134,8 @@ func fileLines(data []byte) []string {
 	return lines
 }
 
-// unquote takes the first and the last character off each line: the quotes that SubwordTextEncoder puts around a subword.
+// unquote takes the first and the last character off each line: the quotes that SubwordTextEncoder
+// puts around a subword.
 func unquote(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	for _, l := range lines {

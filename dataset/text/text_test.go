@@ -49,8 +49,9 @@ func open(t testing.TB, name string) text.Encoder {
 	return e
 }
 
-// TestSubwordsInvert checks that decoding gives the text back, but for a text that says \&undsc itself, and for underscores of which the vocabulary has
-// more than one in a piece: tensorflow-datasets encodes "__" as `\&undsc\&undsc` then, and decodes it as that.
+// TestSubwordsInvert checks that decoding gives the text back, but for a text that says \&undsc
+// itself, and for underscores of which the vocabulary has more than one in a piece:
+// tensorflow-datasets encodes "__" as `\&undsc\&undsc` then, and decodes it as that.
 func TestSubwordsInvert(t *testing.T) {
 	t.Parallel()
 	for name, without := range map[string]string{"corpus.subwords": `\_`, "bytes.subwords": `\`} {

@@ -5,16 +5,16 @@ import (
 	"unicode/utf8"
 )
 
-// tokenizer splits text into tokens as tensorflow-datasets' Tokenizer does: runs of word characters and runs of others, with reserved tokens, which
-// mix both, taken out first.
+// tokenizer splits text into tokens as tensorflow-datasets' Tokenizer does: runs of word characters
+// and runs of others, with reserved tokens, which mix both, taken out first.
 type tokenizer struct {
 	reserved *trie
 	first    [256]bool // bytes that a reserved token begins with
 	wordOnly bool      // drop what is between words
 }
 
-// newTokenizer returns a tokenizer with the given reserved tokens. Where one begins another, the longer one is taken; tensorflow-datasets takes the one
-// that Python's set happens to list first.
+// newTokenizer returns a tokenizer with the given reserved tokens. Where one begins another, the
+// longer one is taken; tensorflow-datasets takes the one that Python's set happens to list first.
 func newTokenizer(reserved []string, wordOnly bool) *tokenizer {
 	t := &tokenizer{reserved: newTrie(), wordOnly: wordOnly}
 	for i, r := range reserved {

@@ -12,7 +12,8 @@ const NoOOV = -1
 
 // TokenOptions says how [NewTokens] encodes. The zero value is TokenTextEncoder's default.
 type TokenOptions struct {
-	// OOVBuckets is the number of ids, after the vocabulary's, that tokens outside the vocabulary are spread over. 0: 1. [NoOOV]: none.
+	// OOVBuckets is the number of ids, after the vocabulary's, that tokens outside the vocabulary
+	// are spread over. 0: 1. [NoOOV]: none.
 	OOVBuckets int
 	// OOVToken is what such ids decode to. "": "UNK".
 	OOVToken string
@@ -22,8 +23,9 @@ type TokenOptions struct {
 	KeepSpace bool
 }
 
-// Tokens is tensorflow-datasets' TokenTextEncoder: a vocabulary of whole tokens. Text is split into words, and what is between words is dropped. Ids are 1 for the
-// first token and so on, then the OOV buckets.
+// Tokens is tensorflow-datasets' TokenTextEncoder: a vocabulary of whole tokens. Text is split into
+// words, and what is between words is dropped. Ids are 1 for the first token and so on, then the
+// OOV buckets.
 type Tokens struct {
 	tokens   []string
 	ids      map[string]int64
@@ -31,7 +33,8 @@ type Tokens struct {
 	splitter *tokenizer
 }
 
-// NewTokens returns the encoder with the given vocabulary. It fails when a token that mixes word characters with others stands in it twice.
+// NewTokens returns the encoder with the given vocabulary. It fails when a token that mixes word
+// characters with others stands in it twice.
 func NewTokens(vocab []string, opts TokenOptions) (*Tokens, error) {
 	if opts.OOVBuckets == 0 {
 		opts.OOVBuckets = 1

@@ -50,7 +50,8 @@ func (t *trie) step(n int32, b byte) int32 {
 	return 0
 }
 
-// longest returns the id and the length of the longest string of the set that s begins with; a length of 0 if there is none.
+// longest returns the id and the length of the longest string of the set that s begins with; a
+// length of 0 if there is none.
 func longest[S string | []byte](t *trie, s S) (id int32, length int) {
 	if len(s) == 0 {
 		return -1, 0

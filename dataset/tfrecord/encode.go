@@ -17,11 +17,13 @@ type Feature struct {
 	Name string
 	// DType is float32, int64 or string.
 	DType tensor.DType
-	// Shape is that of the value. A row may give nested lists, or the values one after the other; only their number counts.
+	// Shape is that of the value. A row may give nested lists, or the values one after the other;
+	// only their number counts.
 	Shape tensor.Shape
 	// Required: a row without a value is an error, not an Example without the feature.
 	Required bool
-	// EmptyIsMissing: an empty text is no value, as in a file of comma-separated values. Of numbers it never is one.
+	// EmptyIsMissing: an empty text is no value, as in a file of comma-separated values. Of numbers
+	// it never is one.
 	EmptyIsMissing bool
 	// Columns are the columns that hold the values, side by side where they are several.
 	Columns []string
@@ -36,7 +38,8 @@ type FeatureError struct {
 // Error names the feature and what is wrong.
 func (e *FeatureError) Error() string { return fmt.Sprintf("feature %q: %s", e.Feature, e.Msg) }
 
-// Encoder makes serialized tf.train.Examples of rows whose columns are JSON texts, as [dataset.Element.Extra] has them. It is used by one goroutine at a time.
+// Encoder makes serialized tf.train.Examples of rows whose columns are JSON texts, as
+// [dataset.Element.Extra] has them. It is used by one goroutine at a time.
 type Encoder struct {
 	features []Feature
 	values   []*dataset.ValueParser // of each feature: one value, or lists of any depth
@@ -60,8 +63,8 @@ func NewEncoder(features []Feature) (*Encoder, error) {
 	return e, nil
 }
 
-// Append appends the Example of a row. A column that is missing, null or an empty cell holds no value; neither does NaN where no float is wanted.
-// An error is a *[FeatureError].
+// Append appends the Example of a row. A column that is missing, null or an empty cell holds no
+// value; neither does NaN where no float is wanted. An error is a *[FeatureError].
 func (e *Encoder) Append(dst []byte, columns []dataset.Field) ([]byte, error) {
 	e.enc.features = e.enc.features[:0]
 	for i := range e.features {
@@ -123,7 +126,8 @@ func column(columns []dataset.Field, name string) []byte {
 	return nil
 }
 
-// missing reports whether a text stands for no value: null, an empty cell, NaN where no float is wanted.
+// missing reports whether a text stands for no value: null, an empty cell, NaN where no float is
+// wanted.
 func (f *Feature) missing(text []byte) bool {
 	switch jsontext.KindOf(text) {
 	case jsontext.Null:
@@ -143,7 +147,8 @@ func (e *Encoder) parse(i int, text []byte) (tensor.Tensor, error) {
 		switch {
 		case kind == jsontext.Bool || kind == jsontext.Int || kind == jsontext.Float:
 			text = jsontext.AppendString(nil, string(text))
-		case kind == jsontext.Text && f.Shape.Rank() != 0 && bytes.HasPrefix(text, []byte(`"[`)): // a list in a cell
+		// a list in a cell
+		case kind == jsontext.Text && f.Shape.Rank() != 0 && bytes.HasPrefix(text, []byte(`"[`)):
 			list := jsontext.AsText(text)
 			for _, list := range [][]byte{list, pythonList(list)} {
 				if t, _, err := e.values[i].Parse(list); err == nil {
@@ -158,7 +163,8 @@ func (e *Encoder) parse(i int, text []byte) (tensor.Tensor, error) {
 	return t, err
 }
 
-// pythonList writes a list of strings as Python prints it, and pandas into a cell, as JSON: each in single quotes, or in double ones where it holds a single.
+// pythonList writes a list of strings as Python prints it, and pandas into a cell, as JSON: each in
+// single quotes, or in double ones where it holds a single.
 func pythonList(text []byte) []byte {
 	var out, s []byte
 	quote := byte(0)

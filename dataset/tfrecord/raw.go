@@ -10,8 +10,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Records returns a dataset of the files' records as they are, each a scalar string: tf.data.TFRecordDataset. Of the options it uses Open and MaxRecord.
-// A record whose checksum is wrong is a *[dataset.SyntaxError], after which the iteration may go on.
+// Records returns a dataset of the files' records as they are, each a scalar string:
+// tf.data.TFRecordDataset. Of the options it uses Open and MaxRecord. A record whose checksum is
+// wrong is a *[dataset.SyntaxError], after which the iteration may go on.
 func Records(o Options, names ...string) *dataset.Dataset {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = dataset.DefaultMaxLine

@@ -13,8 +13,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
-// A record is length uint64, mask(crc(length)) uint32, data, mask(crc(data)) uint32, all little-endian
-// (tensorflow/core/lib/io/record_writer.h).
+// A record is length uint64, mask(crc(length)) uint32, data, mask(crc(data)) uint32, all
+// little-endian (tensorflow/core/lib/io/record_writer.h).
 const (
 	headSize = 12
 	tailSize = 4
@@ -28,7 +28,8 @@ func masked(data []byte) uint32 {
 	return (c>>15 | c<<17) + 0xa282ead8
 }
 
-// Begins reports whether a file with these first bytes, at least 12, begins with a record: whether they hold a length and its checksum.
+// Begins reports whether a file with these first bytes, at least 12, begins with a record: whether
+// they hold a length and its checksum.
 func Begins(head []byte) bool {
 	return len(head) >= headSize && masked(head[:8]) == binary.LittleEndian.Uint32(head[8:headSize])
 }
@@ -55,7 +56,8 @@ func openRecords(open dataset.Opener, name string, limit int64) (*records, error
 // errChecksum says that a record's bytes are not those that were written.
 var errChecksum = errors.New("the record's checksum is wrong: its bytes were changed")
 
-// next appends the next record's bytes to buf. It returns errChecksum for one that can be passed over, io.EOF after the last.
+// next appends the next record's bytes to buf. It returns errChecksum for one that can be passed
+// over, io.EOF after the last.
 func (r *records) next(buf []byte) ([]byte, error) {
 	var head [headSize]byte
 	if n, err := io.ReadFull(r.r, head[:]); err != nil {
@@ -90,7 +92,8 @@ func (r *records) next(buf []byte) ([]byte, error) {
 	return buf[:len(buf)-tailSize], nil
 }
 
-// read appends n bytes of the file. It asks for memory as the bytes come, however many are promised.
+// read appends n bytes of the file. It asks for memory as the bytes come, however many are
+// promised.
 func (r *records) read(buf []byte, n int64) ([]byte, error) {
 	const step = 16 << 20
 	for n > 0 {

@@ -10,7 +10,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// shape works out the sizes of the row's value. steps are the lengths of a feature list's features, nil for a feature.
+// shape works out the sizes of the row's value. steps are the lengths of a feature list's features,
+// nil for a feature.
 func (j *job) shape(target int, steps []int64) (msg string) {
 	s, comp := &j.stores[target], &j.p.comps[target]
 	n := int64(s.len(comp.DType.Size()) - s.starts[len(s.starts)-1])
@@ -76,7 +77,8 @@ func emptyDims(comp *dataset.Component) ([]int64, bool) {
 	return dims, zero
 }
 
-// ragged works out the row splits and the sizes of a value of n values whose component is ragged; see [job.shape].
+// ragged works out the row splits and the sizes of a value of n values whose component is ragged;
+// see [job.shape].
 func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) (msg string) {
 	splits := []tensor.Tensor{}
 	switch {

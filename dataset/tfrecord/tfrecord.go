@@ -21,10 +21,12 @@ import (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the feature that it is read from, where that has another name; a list of one. Without an entry
-	// the only component is read from the only feature.
+	// Columns gives a component, by its path in the spec, the feature that it is read from, where
+	// that has another name; a list of one. Without an entry the only component is read from the
+	// only feature.
 	Columns map[string][]string
-	// Keep lists features whose values go to [dataset.Element.Extra] as JSON: a single value alone, several as a list.
+	// Keep lists features whose values go to [dataset.Element.Extra] as JSON: a single value alone,
+	// several as a list.
 	Keep []string
 	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultMaxLine].
 	MaxRecord int64
@@ -37,8 +39,9 @@ type Options struct {
 // runBytes is about how much of a file is parsed at a time.
 const runBytes = 256 << 10
 
-// Rows returns a dataset of the Examples in the files, read one after the other. Row numbers go on from file to file. What is wrong with the features of the
-// first file, if it is one that can be read twice, is an error of the dataset: a *[dataset.ColumnError].
+// Rows returns a dataset of the Examples in the files, read one after the other. Row numbers go on
+// from file to file. What is wrong with the features of the first file, if it is one that can be
+// read twice, is an error of the dataset: a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = dataset.DefaultMaxLine
@@ -58,7 +61,8 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 		return &block.Files[job]{
 			Names: names, Open: func(name string) (block.File[job], error) { return open(name, spec, o) },
 			Workers: o.Workers, Work: (*job).parse, Block: (*job).result,
-			Spare: func(j *job) *job { return &job{buf: j.buf[:0], ends: j.ends[:0]} }, // the rest holds the rows
+			// the rest holds the rows
+			Spare: func(j *job) *job { return &job{buf: j.buf[:0], ends: j.ends[:0]} },
 		}
 	})
 }
@@ -172,7 +176,8 @@ func features(j *job) map[string]found {
 	out := map[string]found{}
 	from := 0
 	for _, end := range j.ends {
-		_ = eachField(j.buf[from:end], func(number uint64, wire byte, data []byte) error { // a bad record is reported when it is parsed
+		// a bad record is reported when it is parsed
+		_ = eachField(j.buf[from:end], func(number uint64, wire byte, data []byte) error {
 			if number > 2 || wire != wireBytes {
 				return nil
 			}

@@ -124,7 +124,8 @@ var written = dataset.Dict(map[string]dataset.Spec{
 	"i": dataset.TensorSpec(tensor.Int64), "s": dataset.TensorSpec(tensor.String, -1), "u": dataset.TensorSpec(tensor.Uint8, -1),
 })
 
-// Records that the writer writes, kept in testdata/written, are what check.py there finds right with TensorFlow.
+// Records that the writer writes, kept in testdata/written, are what check.py there finds right
+// with TensorFlow.
 func TestWritten(t *testing.T) {
 	const text = `{"b": true, "d": 0.5, "f": [[1, 2], [3, "NaN"]], "h": [0.5, -1], "i": -9223372036854775808, "s": ["é", {"b64": "/wA="}], "u": [1, 255], "id": 7, "name": "n", "z": null, "q": 0.25}
 {"b": false, "d": -2, "f": [], "h": [0, 1], "i": 1, "s": [], "u": [], "id": true, "name": [1, 2], "z": 1}

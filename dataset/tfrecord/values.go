@@ -48,7 +48,8 @@ func (j *job) append(target int, value []byte) (msg string) {
 	return ""
 }
 
-// atLeast returns a number of values that a list has at least, half of what it has or more: so that no memory is asked for values that are too many.
+// atLeast returns a number of values that a list has at least, half of what it has or more: so that
+// no memory is asked for values that are too many.
 func atLeast(k kind, list []byte) int64 {
 	switch k {
 	case floatList:
@@ -63,7 +64,8 @@ func atLeast(k kind, list []byte) int64 {
 		return int64(ends-2) / 2 // each has a tag of its own where they are not packed
 	}
 	n := int64(0)
-	_ = eachField(list, func(uint64, byte, []byte) error { // what is wrong with it will be told when it is read
+	// what is wrong with it will be told when it is read
+	_ = eachField(list, func(uint64, byte, []byte) error {
 		n++
 		return nil
 	})
@@ -109,7 +111,8 @@ func (j *job) convert(s *store, dtype tensor.DType, src tensor.Tensor) (msg stri
 	return ""
 }
 
-// appendJSON appends a feature as JSON: a single value alone, others in a list; a feature list as a list of those.
+// appendJSON appends a feature as JSON: a single value alone, others in a list; a feature list as a
+// list of those.
 func (j *job) appendJSON(dst, value []byte, list bool) ([]byte, error) {
 	if list {
 		dst = append(dst, '[')

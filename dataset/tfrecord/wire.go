@@ -28,7 +28,8 @@ func uvarint(b []byte) (v uint64, rest []byte, ok bool) {
 	return v, b[n:], true
 }
 
-// field reads the next field of a message. Of a field of bytes, data is what it holds; of any other, its encoding.
+// field reads the next field of a message. Of a field of bytes, data is what it holds; of any
+// other, its encoding.
 func field(b []byte) (number uint64, wire byte, data, rest []byte, ok bool) {
 	tag, b, ok := uvarint(b)
 	if !ok {
@@ -57,8 +58,9 @@ func field(b []byte) (number uint64, wire byte, data, rest []byte, ok bool) {
 	return number, wire, b[:n], b[n:], true
 }
 
-// eachField calls f with the fields of a message that are messages, strings or packed lists; the others, which example.proto has none of but single
-// values of lists, go to f too, with their wire type.
+// eachField calls f with the fields of a message that are messages, strings or packed lists; the
+// others, which example.proto has none of but single values of lists, go to f too, with their wire
+// type.
 func eachField(b []byte, f func(number uint64, wire byte, data []byte) error) error {
 	for len(b) > 0 {
 		number, wire, data, rest, ok := field(b)
@@ -87,7 +89,8 @@ func (k kind) String() string {
 	return [...]string{"no values", "a list of bytes", "a list of floats", "a list of int64"}[k]
 }
 
-// feature is a Feature: the kind of its list and the list's message. The last kind counts, as of any oneof.
+// feature is a Feature: the kind of its list and the list's message. The last kind counts, as of
+// any oneof.
 func feature(b []byte) (k kind, list []byte, err error) {
 	err = eachField(b, func(number uint64, wire byte, data []byte) error {
 		if number >= 1 && number <= 3 {

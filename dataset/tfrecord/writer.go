@@ -13,9 +13,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// AppendExample appends a serialized tf.train.Example with a feature for each tensor, named by names, in their order. Integers and booleans are int64,
-// floats of any size float32, rounded where they have more digits, and strings bytes. A tensor's values stand in row-major order; its shape is not told. It
-// fails for complex numbers, and for integers beyond int64.
+// AppendExample appends a serialized tf.train.Example with a feature for each tensor, named by
+// names, in their order. Integers and booleans are int64, floats of any size float32, rounded where
+// they have more digits, and strings bytes. A tensor's values stand in row-major order; its shape
+// is not told. It fails for complex numbers, and for integers beyond int64.
 func AppendExample(dst []byte, names []string, tensors []tensor.Tensor) ([]byte, error) {
 	var e exampleEncoder
 	for i, t := range tensors {
@@ -126,11 +127,13 @@ func (e *exampleEncoder) appendTo(dst []byte) []byte {
 type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become features: integers and booleans int64, other numbers float32, anything else bytes.
+	// Keep lists the keys of [dataset.Element.Extra] that become features: integers and booleans
+	// int64, other numbers float32, anything else bytes.
 	Keep []string
 }
 
-// Writer writes rows as records of tf.train.Example, with a feature for each component, named by its path; see [AppendExample] for their types.
+// Writer writes rows as records of tf.train.Example, with a feature for each component, named by
+// its path; see [AppendExample] for their types.
 type Writer struct {
 	w       io.Writer
 	comps   []dataset.Component

@@ -17,20 +17,24 @@ import (
 // Options say what is measured. The zero value takes a minute over rows that are made up.
 type Options struct {
 	Load runner.Options
-	// Predict are the options that all measurements share; batch size, workers and batching are what is measured.
+	// Predict are the options that all measurements share; batch size, workers and batching are
+	// what is measured.
 	Predict runner.PredictOptions
-	// Source is where rows come from: the first 4,096 are taken. Without Files rows are made up, of Lengths or usual ones.
+	// Source is where rows come from: the first 4,096 are taken. Without Files rows are made up, of
+	// Lengths or usual ones.
 	Source  runner.Source
 	Lengths []int64
-	// BatchSizes, Workers and Batchings are measured in all combinations; where one of them is empty the best is looked for.
+	// BatchSizes, Workers and Batchings are measured in all combinations; where one of them is
+	// empty the best is looked for.
 	BatchSizes []int
 	Workers    []int
 	Batchings  []runner.Batching
-	// Duration is about how long it may all take; 0 means a minute. Quick measures a few things only.
+	// Duration is about how long it may all take; 0 means a minute. Quick measures a few things
+	// only.
 	Duration time.Duration
 	Quick    bool
-	// ColdStart returns a command that runs the row of JSON given on its standard input, with [runner.PredictOptions.NoBatch] or not, and prints the
-	// answer; nil leaves that out.
+	// ColdStart returns a command that runs the row of JSON given on its standard input, with
+	// [runner.PredictOptions.NoBatch] or not, and prints the answer; nil leaves that out.
 	ColdStart func(ctx context.Context, noBatch bool) *exec.Cmd
 	// Progress, if not nil, is told what is being measured.
 	Progress func(what string)
@@ -62,9 +66,10 @@ type bench struct {
 	until    time.Time     // no measurement begins later
 }
 
-// Run measures a model. What a single measurement runs into (memory, a batch that the model does not take) stands beside it in the report; an error means
-// that nothing could be measured. Files of the model are those of m; errors are those of [runner.LoadModel], [runner.Session.NewPredictor] and
-// [runner.Predictor.MakeUpRows], and the context's.
+// Run measures a model. What a single measurement runs into (memory, a batch that the model does
+// not take) stands beside it in the report; an error means that nothing could be measured. Files of
+// the model are those of m; errors are those of [runner.LoadModel], [runner.Session.NewPredictor]
+// and [runner.Predictor.MakeUpRows], and the context's.
 func Run(ctx context.Context, m *savedmodel.Model, o Options) (*Report, error) {
 	if o.Duration <= 0 {
 		o.Duration = time.Minute
@@ -163,7 +168,8 @@ func (b *bench) run(ctx context.Context) error {
 	return nil
 }
 
-// predictor makes a predictor with the options that all measurements share. A signature without a batch axis runs row by row.
+// predictor makes a predictor with the options that all measurements share. A signature without a
+// batch axis runs row by row.
 func (b *bench) predictor() (*runner.Predictor, error) {
 	o := b.o.Predict
 	o.BatchSize, o.Workers, o.Batching = 0, 0, runner.Arrival
@@ -247,7 +253,8 @@ func drain(ctx context.Context, p *runner.Predictor, rows []dataset.Element) err
 	return nil
 }
 
-// probe asks whether the answers depend on padding: that says which batchings are the same to a user.
+// probe asks whether the answers depend on padding: that says which batchings are the same to a
+// user.
 func (b *bench) probe(ctx context.Context, p *runner.Predictor) error {
 	pad := &b.report.Padding
 	pad.Possible = !b.o.Predict.NoBatch && b.report.Rows.Lengths.Least != b.report.Rows.Lengths.Most

@@ -37,7 +37,8 @@ func TestBest(t *testing.T) {
 	}
 }
 
-// TestCounter: windows hold the rows that they must, the first batch counts for nothing, and agreement ends the stream.
+// TestCounter: windows hold the rows that they must, the first batch counts for nothing, and
+// agreement ends the stream.
 func TestCounter(t *testing.T) {
 	t.Parallel()
 	ended := 0

@@ -10,7 +10,8 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// latencies measures single batches: of each size, of short, usual and long rows; where XLA is asked for, without and with it.
+// latencies measures single batches: of each size, of short, usual and long rows; where XLA is
+// asked for, without and with it.
 func (b *bench) latencies(ctx context.Context) error {
 	sizes := []int{1, 8, 64}
 	switch {
@@ -53,7 +54,8 @@ func (b *bench) latencies(ctx context.Context) error {
 	return nil
 }
 
-// ranks are the places of a short, a usual, a long and the longest row among the sorted ones; places of the same length are named once.
+// ranks are the places of a short, a usual, a long and the longest row among the sorted ones;
+// places of the same length are named once.
 func (b *bench) ranks() []int {
 	shares := []float64{0.05, 0.5, 0.95, 1}
 	if b.o.Quick {
@@ -71,7 +73,8 @@ func (b *bench) ranks() []int {
 	return ranks
 }
 
-// upTo returns n rows of which the longest is the one at the rank: those next below it, again and again where they are too few.
+// upTo returns n rows of which the longest is the one at the rank: those next below it, again and
+// again where they are too few.
 func (b *bench) upTo(rank, n int) []dataset.Element {
 	first := max(rank-n+1, 0)
 	rows := make([]dataset.Element, n)

@@ -11,9 +11,10 @@ import (
 
 // Machine is what was measured on.
 type Machine struct {
-	Processor string  `json:"processor"` // "" where the system does not say
-	Cores     int     `json:"cores"`
-	Load      float64 `json:"load_average"` // of the last minute, before the measurement; -1 where it is not known
+	Processor string `json:"processor"` // "" where the system does not say
+	Cores     int    `json:"cores"`
+	// of the last minute, before the measurement; -1 where it is not known
+	Load float64 `json:"load_average"`
 }
 
 func thisMachine() Machine {
@@ -46,7 +47,8 @@ func firstField(file string) string {
 	return f[0]
 }
 
-// eachLine hands the lines of a file to f until that says no. A file that cannot be read has none: what it would say is then not known.
+// eachLine hands the lines of a file to f until that says no. A file that cannot be read has none:
+// what it would say is then not known.
 func eachLine(file string, f func(line string) bool) {
 	data, err := os.Open(file)
 	if err != nil {
@@ -58,7 +60,8 @@ func eachLine(file string, f func(line string) bool) {
 	}
 }
 
-// resident returns the process's resident memory in bytes, now and at its peak; 0 where the system does not say.
+// resident returns the process's resident memory in bytes, now and at its peak; 0 where the system
+// does not say.
 func resident() (now, peak int64) {
 	eachLine("/proc/self/status", func(line string) bool {
 		key, value, _ := strings.Cut(line, ":")
@@ -112,7 +115,8 @@ func usageNow() usage {
 type Noise struct {
 	Own    float64 `json:"own_cores"`
 	Others float64 `json:"other_cores"` // other programs; -1 where it is not known
-	Steal  float64 `json:"steal_cores"` // the hypervisor gave to other machines; -1 where it is not known
+	// the hypervisor gave to other machines; -1 where it is not known
+	Steal float64 `json:"steal_cores"`
 }
 
 // since returns the noise between two looks at the processors.

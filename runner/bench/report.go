@@ -21,16 +21,17 @@ func (n Number) MarshalJSON() ([]byte, error) {
 
 // Report is what [Run] measured. Times are in milliseconds, sizes in bytes.
 type Report struct {
-	Model      string       `json:"model"`
-	Signature  string       `json:"signature"`
-	Machine    Machine      `json:"machine"`
-	Rows       Rows         `json:"rows"`
-	ColdStart  *ColdStart   `json:"cold_start"` // nil where nobody asked for it
-	LibraryMS  Number       `json:"open_library_ms"`
-	LoadMS     Number       `json:"load_ms"`
-	FirstMS    Number       `json:"first_call_ms"`
-	Memory     Memory       `json:"memory"`
-	Reading    Number       `json:"reading_rows_per_second"` // of the source, without running them; NaN for made-up rows
+	Model     string     `json:"model"`
+	Signature string     `json:"signature"`
+	Machine   Machine    `json:"machine"`
+	Rows      Rows       `json:"rows"`
+	ColdStart *ColdStart `json:"cold_start"` // nil where nobody asked for it
+	LibraryMS Number     `json:"open_library_ms"`
+	LoadMS    Number     `json:"load_ms"`
+	FirstMS   Number     `json:"first_call_ms"`
+	Memory    Memory     `json:"memory"`
+	// of the source, without running them; NaN for made-up rows
+	Reading    Number       `json:"reading_rows_per_second"`
 	Padding    Padding      `json:"padding"`
 	Latency    []Latency    `json:"latency"`
 	Throughput []Throughput `json:"throughput"`
@@ -81,7 +82,8 @@ func lengthsOf(sorted []int64) Lengths {
 	return Lengths{Least: sorted[0], Median: at(0.5), P95: at(0.95), Most: sorted[n-1]}
 }
 
-// ColdStart is how long a new process takes for one row, from its start to its answer, with files in the system's memory.
+// ColdStart is how long a new process takes for one row, from its start to its answer, with files
+// in the system's memory.
 type ColdStart struct {
 	Runs     int    `json:"runs"`
 	MedianMS Number `json:"median_ms"`
@@ -105,7 +107,8 @@ type Padding struct {
 	Says     string `json:"says"`
 }
 
-// Latency is how long one batch takes, from rows in memory to answers: padded, fed, run and dealt to its rows.
+// Latency is how long one batch takes, from rows in memory to answers: padded, fed, run and dealt
+// to its rows.
 type Latency struct {
 	BatchSize int    `json:"batch_size"`
 	Length    int64  `json:"length"` // that the batch is padded to
@@ -146,8 +149,9 @@ type Choice struct {
 // near is how much a rate may be below the best one and still count as the same.
 const near = 0.03
 
-// Best returns the place of the best measurement among those of the batchings: the highest rate and, among rates within 3 % of that, the one with the fewest
-// workers, then the smallest batch. It is -1 where there is none.
+// Best returns the place of the best measurement among those of the batchings: the highest rate
+// and, among rates within 3 % of that, the one with the fewest workers, then the smallest batch. It
+// is -1 where there is none.
 func Best(list []Throughput, batchings ...runner.Batching) int {
 	best := -1
 	highest := 0.0

@@ -30,7 +30,8 @@ func measure(t *testing.T, model string, o Options) *Report {
 	return r
 }
 
-// TestRun measures a masked model over rows of two lengths: the batches' lengths, the padding and the choices are what the rows ask for.
+// TestRun measures a masked model over rows of two lengths: the batches' lengths, the padding and
+// the choices are what the rows ask for.
 func TestRun(t *testing.T) {
 	rows := strings.Repeat("[1,2,3,4]\n[5]\n", 20)
 	r := measure(t, "k3_masked/model", Options{
@@ -52,7 +53,8 @@ func TestRun(t *testing.T) {
 		if m.Problem != "" || m.Rate <= 0 || m.Windows == 0 {
 			t.Errorf("throughput %+v", m)
 		}
-		// Arrival mixes both lengths in each batch: 6 of 16 values are padding. Buckets pad nothing, but where a window of held-back rows ends.
+		// Arrival mixes both lengths in each batch: 6 of 16 values are padding. Buckets pad
+		// nothing, but where a window of held-back rows ends.
 		if m.Batching == runner.Arrival && m.BatchSize == 4 && (m.Waste < 0.37 || m.Waste > 0.38) || m.Batching == runner.Bucket && m.Waste > 0.1 {
 			t.Errorf("%s: padding %.3f", m.Batching, m.Waste)
 		}

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// Percentile returns the least of the sorted samples that a share q of them, between 0 and 1, does not exceed: the nearest-rank method. It is NaN where the
-// samples are too few to tell, that is, fewer than one in 1-q: the 99.9th percentile of 500 samples is not known.
+// Percentile returns the least of the sorted samples that a share q of them, between 0 and 1, does
+// not exceed: the nearest-rank method. It is NaN where the samples are too few to tell, that is,
+// fewer than one in 1-q: the 99.9th percentile of 500 samples is not known.
 func Percentile(sorted []float64, q float64) float64 {
 	n := len(sorted)
 	// 1/(1-q) is not exact: a little less than a whole sample is enough.
@@ -38,7 +39,8 @@ func Stable(windows []float64) bool {
 	return true
 }
 
-// Settled is the value that windows give: the mean of the last three, or of all where there are fewer.
+// Settled is the value that windows give: the mean of the last three, or of all where there are
+// fewer.
 func Settled(windows []float64) float64 {
 	return Mean(windows[max(len(windows)-stableWindows, 0):])
 }

@@ -35,7 +35,8 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-// TestPercentileCounts: a share q of the samples does not exceed the percentile, and no smaller sample has that property.
+// TestPercentileCounts: a share q of the samples does not exceed the percentile, and no smaller
+// sample has that property.
 func TestPercentileCounts(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -19,12 +19,13 @@ type way struct {
 	size     int
 }
 
-// search measures the combinations that were asked for; where a list is empty it climbs: larger batches while they are faster, then more workers, then the
-// other batchings.
+// search measures the combinations that were asked for; where a list is empty it climbs: larger
+// batches while they are faster, then more workers, then the other batchings.
 func (b *bench) search(ctx context.Context) error {
 	s := &searcher{bench: b, ctx: ctx, known: map[way]int{}}
 	batchings, workers := b.batchings(), b.workers()
-	// What predict does without flags, to compare with: first where it is one of the ways to choose from, else last.
+	// What predict does without flags, to compare with: first where it is one of the ways to choose
+	// from, else last.
 	usual := way{runner.Arrival, b.usualWorkers(), b.usualSize()}
 	if b.asked(usual) {
 		s.try(usual)
@@ -87,7 +88,8 @@ func (b *bench) usualWorkers() int {
 	return runner.DefaultWorkers
 }
 
-// batchings are those to measure: arrival first; exact where the answers depend on padding, bucket where they do not.
+// batchings are those to measure: arrival first; exact where the answers depend on padding, bucket
+// where they do not.
 func (b *bench) batchings() []runner.Batching {
 	switch pad := b.report.Padding; {
 	case len(b.o.Batchings) > 0:
@@ -123,7 +125,8 @@ type searcher struct {
 	err   error
 }
 
-// climb doubles and redoubles the batch while that gives more rows a second, with one worker, and returns the best size.
+// climb doubles and redoubles the batch while that gives more rows a second, with one worker, and
+// returns the best size.
 func (s *searcher) climb(batching runner.Batching) int {
 	ladder := []int{16, 64, 256, 1024, 4096}
 	if s.o.Quick {
@@ -188,7 +191,8 @@ func (b *bench) takes(w way) time.Duration {
 	return stableWindows * max(b.window, time.Duration(rows/rate*float64(time.Second)))
 }
 
-// windowRows is how many rows a window holds at least: each of the sample once, and two batches of each worker.
+// windowRows is how many rows a window holds at least: each of the sample once, and two batches of
+// each worker.
 func (b *bench) windowRows(w way) int { return max(len(b.sample), 2*w.size*w.workers) }
 
 // rate is the best number of rows a second that was seen so far.
@@ -295,7 +299,8 @@ func (c *counter) batch(info runner.BatchInfo) {
 	if !late && (c.seen < c.rows || took < c.least) {
 		return
 	}
-	if late && len(c.rates) > 0 && c.seen < c.rows/2 { // too little to say more than the windows before
+	// too little to say more than the windows before
+	if late && len(c.rates) > 0 && c.seen < c.rows/2 {
 		c.ended = true
 		c.done()
 		return
@@ -308,7 +313,8 @@ func (c *counter) batch(info runner.BatchInfo) {
 	}
 }
 
-// choose says what to take: the fastest of those whose answers are the same, and each batching whose answers are of its own kind.
+// choose says what to take: the fastest of those whose answers are the same, and each batching
+// whose answers are of its own kind.
 func (b *bench) choose() {
 	list := slices.DeleteFunc(slices.Clone(b.report.Throughput), func(t Throughput) bool {
 		return !b.asked(way{t.Batching, t.Workers, t.BatchSize})

@@ -18,7 +18,8 @@ func processTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// peakOf is the largest resident memory of a process that has ended, in bytes; 0 where the system does not say.
+// peakOf is the largest resident memory of a process that has ended, in bytes; 0 where the system
+// does not say.
 func peakOf(p *os.ProcessState) int64 {
 	r, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -3,9 +3,9 @@
 //	testsum COUNTS [go test flags and packages]
 //
 // It prints a line for each package, the output of failed tests and the reason of skipped ones, and
-// appends "passed failed skipped" to the file COUNTS. Tests are counted as go test -v lists
-// them, subtests included; a package that does not build, or fails outside its tests, is one failure.
-// The exit status is go test's.
+// appends "passed failed skipped" to the file COUNTS. Tests are counted as go test -v lists them,
+// subtests included; a package that does not build, or fails outside its tests, is one failure. The
+// exit status is go test's.
 package main
 
 import (

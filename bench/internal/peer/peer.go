@@ -1,4 +1,5 @@
-// Package peer is how the benchmark's harness asks a program for measurements: a line of JSON with a job and its arguments, answered by a line of JSON.
+// Package peer is how the benchmark's harness asks a program for measurements: a line of JSON with
+// a job and its arguments, answered by a line of JSON.
 package peer
 
 import (
@@ -13,7 +14,8 @@ import (
 // Job does what a request asks for. arguments is the whole request; the answer is written as JSON.
 type Job func(arguments json.RawMessage) (answer any, err error)
 
-// Serve says that the program is ready, and answers requests until r ends. An error of a job ends it too, once the other side was told.
+// Serve says that the program is ready, and answers requests until r ends. An error of a job ends
+// it too, once the other side was told.
 func Serve(r io.Reader, w io.Writer, jobs map[string]Job) error {
 	out := json.NewEncoder(w)
 	if err := out.Encode(map[string]any{"ready": map[string]string{"Go": strings.TrimPrefix(runtime.Version(), "go")}}); err != nil {
@@ -23,7 +25,8 @@ func Serve(r io.Reader, w io.Writer, jobs map[string]Job) error {
 	for lines.Scan() {
 		answer, err := do(jobs, lines.Bytes())
 		if err != nil {
-			_ = out.Encode(map[string]string{"error": err.Error()}) // err is returned, and says more
+			// err is returned, and says more
+			_ = out.Encode(map[string]string{"error": err.Error()})
 			return err
 		}
 		if err := out.Encode(answer); err != nil {

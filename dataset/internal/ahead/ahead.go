@@ -1,4 +1,5 @@
-// Package ahead reads jobs in one goroutine, works on them in several, and gives them back in the order they were read.
+// Package ahead reads jobs in one goroutine, works on them in several, and gives them back in the
+// order they were read.
 package ahead
 
 import (
@@ -28,8 +29,8 @@ type item[J any] struct {
 // Workers is the number of goroutines that work unless told otherwise.
 func Workers() int { return min(runtime.GOMAXPROCS(0), 4) }
 
-// Start begins to read. read fills a job, new or released, and returns io.EOF after the last one; work finishes it; stop is called when the reading
-// has ended.
+// Start begins to read. read fills a job, new or released, and returns io.EOF after the last one;
+// work finishes it; stop is called when the reading has ended.
 func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) *Pipe[J] {
 	p := &Pipe[J]{
 		free:  make(chan *J, 2*workers+2),
@@ -50,7 +51,8 @@ func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) 
 	return p
 }
 
-// reading is the goroutine that reads: it fills jobs, and gives each to those who wait for it in order and to those who work.
+// reading is the goroutine that reads: it fills jobs, and gives each to those who wait for it in
+// order and to those who work.
 func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J], stop func()) {
 	defer close(p.read)
 	defer stop()
@@ -81,7 +83,8 @@ func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J], stop func()
 	}
 }
 
-// Next returns the next job, worked on. After an error, io.EOF for the end, there is no further job.
+// Next returns the next job, worked on. After an error, io.EOF for the end, there is no further
+// job.
 func (p *Pipe[J]) Next(ctx context.Context) (*J, error) {
 	if p.end != nil {
 		return nil, p.end
@@ -113,7 +116,8 @@ func (p *Pipe[J]) Release(j *J) {
 	}
 }
 
-// patience is how long Close waits for a read that has begun. One that hangs, on a pipe that nobody writes to, ends by itself later.
+// patience is how long Close waits for a read that has begun. One that hangs, on a pipe that nobody
+// writes to, ends by itself later.
 const patience = 100 * time.Millisecond
 
 // Close ends the goroutines and waits for them.

@@ -1,5 +1,6 @@
-// Package block turns columns, read many rows at a time, into the rows of a dataset: its [Reader] is the dataset.RowReader, and where rows have one
-// shape the dataset.BlockReader, of every format that has columns.
+// Package block turns columns, read many rows at a time, into the rows of a dataset: its [Reader]
+// is the dataset.RowReader, and where rows have one shape the dataset.BlockReader, of every format
+// that has columns.
 package block
 
 import (
@@ -41,7 +42,8 @@ type Column interface {
 
 // Source gives blocks, none of them without rows.
 type Source interface {
-	// Next returns the next block, valid until the following call unless the source was made to keep its blocks; io.EOF, bare, after the last.
+	// Next returns the next block, valid until the following call unless the source was made to
+	// keep its blocks; io.EOF, bare, after the last.
 	Next(ctx context.Context) (*Block, error)
 	// Close ends the reading. Next is not called after it.
 	Close()
@@ -62,7 +64,8 @@ type Reader struct {
 	lists [][]dataset.Field
 }
 
-// NewReader returns a reader of the rows of src, which it closes. keep says that rows must stay valid; src must then keep its blocks.
+// NewReader returns a reader of the rows of src, which it closes. keep says that rows must stay
+// valid; src must then keep its blocks.
 func NewReader(src Source, spec dataset.Spec, keep bool) *Reader {
 	return &Reader{src: src, paths: spec.Paths(), arena: Arena{keep: keep}}
 }
@@ -146,7 +149,8 @@ func (r *Reader) Place() dataset.SyntaxError {
 	return r.place(r.i - 1)
 }
 
-// NextBlock returns the next rows at once. The shapes of the spec must be known; rows that are no part of a [Fixed] column are copied.
+// NextBlock returns the next rows at once. The shapes of the spec must be known; rows that are no
+// part of a [Fixed] column are copied.
 func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, error) {
 	if err := ctx.Err(); err != nil {
 		return dataset.RowBlock{}, err

@@ -7,7 +7,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Flat returns values as a vector that shares their memory: strs for strings, else data, which holds whole values.
+// Flat returns values as a vector that shares their memory: strs for strings, else data, which
+// holds whole values.
 func Flat(dtype tensor.DType, data []byte, strs []string) tensor.Tensor {
 	var t tensor.Tensor
 	var err error
@@ -58,7 +59,8 @@ func (c *Fixed) rows(lo, hi int) tensor.Tensor {
 	return view(c.flat, at, at+(hi-lo)*c.n, dims)
 }
 
-// view returns values lo ≤ i < hi of a vector as a tensor of the given sizes, whose product is hi - lo. It shares both.
+// view returns values lo ≤ i < hi of a vector as a tensor of the given sizes, whose product is hi -
+// lo. It shares both.
 func view(flat tensor.Tensor, lo, hi int, dims []int64) tensor.Tensor {
 	var t tensor.Tensor
 	var err error
@@ -76,21 +78,25 @@ func view(flat tensor.Tensor, lo, hi int, dims []int64) tensor.Tensor {
 
 // Lists holds rows that are lists, maybe lists of lists, of unequal lengths.
 type Lists struct {
-	comp    dataset.Component
-	flat    tensor.Tensor // the innermost values, a vector
-	offsets [][]int64     // by depth: list i reaches from offsets[d][i] to offsets[d][i+1] in the next depth's lists, at last in flat
-	inner   []int64       // the fixed sizes of what the innermost lists hold
-	size    int64         // values of that
+	comp dataset.Component
+	flat tensor.Tensor // the innermost values, a vector
+	// by depth: list i reaches from offsets[d][i] to offsets[d][i+1] in the next depth's lists, at
+	// last in flat
+	offsets [][]int64
+	inner   []int64 // the fixed sizes of what the innermost lists hold
+	size    int64   // values of that
 }
 
-// NewLists returns the column of the rows whose values lie in flat. offsets[0] has an entry more than there are rows.
-// inner are the fixed sizes of an entry of the innermost lists, none for plain values.
+// NewLists returns the column of the rows whose values lie in flat. offsets[0] has an entry more
+// than there are rows. inner are the fixed sizes of an entry of the innermost lists, none for plain
+// values.
 func NewLists(comp dataset.Component, flat tensor.Tensor, offsets [][]int64, inner []int64) *Lists {
 	n, _ := tensor.NumElements(inner)
 	return &Lists{comp: comp, flat: flat, offsets: offsets, inner: inner, size: n}
 }
 
-// CheckDepth says whether values that lie so many lists deep, fixed sizes included, can be rows of the component: an error message, or "".
+// CheckDepth says whether values that lie so many lists deep, fixed sizes included, can be rows of
+// the component: an error message, or "".
 func CheckDepth(comp dataset.Component, depth int) string {
 	switch rank := comp.Shape.Rank(); {
 	case rank >= 0 && rank != depth && rank == 0:
@@ -147,7 +153,8 @@ func equalLengths(off []int64, lo, hi int64) (n int64, msg string) {
 	return n, ""
 }
 
-// ragged returns row i with the splits of its lists. Lists deeper than those must have equal lengths.
+// ragged returns row i with the splits of its lists. Lists deeper than those must have equal
+// lengths.
 func (c *Lists) ragged(i int, a *Arena) (t tensor.Tensor, splits []tensor.Tensor, msg string) {
 	splits = make([]tensor.Tensor, 0, c.comp.RaggedRank)
 	depth := len(c.offsets)
@@ -191,7 +198,8 @@ func rebased(off []int64, dtype tensor.DType) tensor.Tensor {
 	return tensor.Vector(out...)
 }
 
-// Fix returns the rows as a column of one shape, which is the component's and known. Rows of other shapes are added to bad.
+// Fix returns the rows as a column of one shape, which is the component's and known. Rows of other
+// shapes are added to bad.
 func (c *Lists) Fix(rows int, path string, bad []Bad) (*Fixed, []Bad) {
 	var a Arena
 	var wrong []Bad

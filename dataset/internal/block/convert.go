@@ -7,8 +7,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Convert returns the values of src, a vector, as values of dtype, and the rows that hold values that cannot be such. room is memory to use, or nil.
-// rowOf says which row a value belongs to, and where the next row's values begin.
+// Convert returns the values of src, a vector, as values of dtype, and the rows that hold values
+// that cannot be such. room is memory to use, or nil. rowOf says which row a value belongs to, and
+// where the next row's values begin.
 func Convert(dtype tensor.DType, src tensor.Tensor, room []byte, path string, rowOf func(value int) (row, end int)) (tensor.Tensor, []byte, []Bad) {
 	if dtype == src.DType() || dtype == tensor.String {
 		return src, room, nil

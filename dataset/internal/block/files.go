@@ -13,13 +13,14 @@ import (
 
 // File is an open file of rows. A job J is a run of its rows, then their block.
 type File[J any] interface {
-	// Read fills a job, new or used before, with the next rows. It returns io.EOF, bare, after the last.
+	// Read fills a job, new or used before, with the next rows. It returns io.EOF, bare, after the
+	// last.
 	Read(j *J) error
 	Close() error
 }
 
-// Files is a [Source] of the rows of files, one after the other. It reads jobs in one goroutine, makes blocks of them in others, and gives these in the order
-// of the rows.
+// Files is a [Source] of the rows of files, one after the other. It reads jobs in one goroutine,
+// makes blocks of them in others, and gives these in the order of the rows.
 type Files[J any] struct {
 	Names []string
 	Open  func(name string) (File[J], error)
@@ -27,9 +28,11 @@ type Files[J any] struct {
 	Workers int
 	// Work makes the block of a job that was read.
 	Work func(j *J)
-	// Block returns what Work has made, or the error that it came upon. A block without rows is passed over.
+	// Block returns what Work has made, or the error that it came upon. A block without rows is
+	// passed over.
 	Block func(j *J) (*Block, error)
-	// Spare returns a job with the memory of a used one that may be read into again although its block must stay valid. nil: there is none.
+	// Spare returns a job with the memory of a used one that may be read into again although its
+	// block must stay valid. nil: there is none.
 	Spare func(j *J) *J
 
 	keep bool
@@ -39,7 +42,8 @@ type Files[J any] struct {
 	file File[J]
 }
 
-// Rows returns a dataset of the rows of files. open returns the files, as they are at the beginning of an iteration.
+// Rows returns a dataset of the rows of files. open returns the files, as they are at the beginning
+// of an iteration.
 func Rows[J any](spec dataset.Spec, cardinality int64, open func() *Files[J]) *dataset.Dataset {
 	return dataset.FromReader(spec, cardinality, func(o dataset.ReadOptions) (dataset.RowReader, error) {
 		f := open()
@@ -48,8 +52,9 @@ func Rows[J any](spec dataset.Spec, cardinality int64, open func() *Files[J]) *d
 	})
 }
 
-// Look looks at a file that can be read twice, before the iteration: at its columns and its first job. open opens it once more. What is not wrong with the columns
-// is left to the iteration, which comes upon it again.
+// Look looks at a file that can be read twice, before the iteration: at its columns and its first
+// job. open opens it once more. What is not wrong with the columns is left to the iteration, which
+// comes upon it again.
 func Look[J any](opener dataset.Opener, name string, open func(again dataset.Opener) (File[J], error)) error {
 	return files.Look(opener, name, func(again dataset.Opener) error {
 		f, err := open(again)

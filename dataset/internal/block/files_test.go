@@ -69,7 +69,8 @@ func iterate(t *testing.T, ds *dataset.Dataset) (out []dataset.Element, err erro
 	return out, nil
 }
 
-// Rows come in their order, from one file after the other, until one has an error; whatever happens, each file that was opened is closed.
+// Rows come in their order, from one file after the other, until one has an error; whatever
+// happens, each file that was opened is closed.
 func TestFiles(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -15,8 +15,9 @@ import (
 
 // Options says which columns are read.
 type Options struct {
-	// Map gives a component, by its path in the spec, the column it is read from, or several, whose values stand side by side in it.
-	// A name with *, ? or [ that no column has is a pattern for all that match it, in the order of the file.
+	// Map gives a component, by its path in the spec, the column it is read from, or several, whose
+	// values stand side by side in it. A name with *, ? or [ that no column has is a pattern for
+	// all that match it, in the order of the file.
 	Map map[string][]string
 	// Keep lists the columns whose values go to Element.Extra.
 	Keep []string
@@ -30,9 +31,10 @@ type Pick struct {
 	Keep []int
 }
 
-// Match finds the columns of a file. A component without an entry in Map is read from the column of its name. Failing that, a spec of one component is
-// read from a file's only column, or, where its shape holds as many values as there are columns left, from all of them in their order.
-// Errors are of type *[dataset.ColumnError].
+// Match finds the columns of a file. A component without an entry in Map is read from the column of
+// its name. Failing that, a spec of one component is read from a file's only column, or, where its
+// shape holds as many values as there are columns left, from all of them in their order. Errors are
+// of type *[dataset.ColumnError].
 func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, error) {
 	paths := spec.Paths()
 	p := Pick{Components: make([][]int, len(paths))}
@@ -79,7 +81,8 @@ func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, erro
 	return p, nil
 }
 
-// fill reports whether a component whose name no column has is meant to take the columns that are left.
+// fill reports whether a component whose name no column has is meant to take the columns that are
+// left.
 func fill(c dataset.Component, rest []int, components int) bool {
 	if len(rest) == 1 && components == 1 {
 		return true
@@ -215,8 +218,8 @@ func distance(a, b string, most int) int {
 	return row[len(b)]
 }
 
-// Side returns the sizes of a component's row that is made of n scalar columns: its shape, with the one unknown size worked out; ok is false where n
-// values do not fill it.
+// Side returns the sizes of a component's row that is made of n scalar columns: its shape, with the
+// one unknown size worked out; ok is false where n values do not fill it.
 func Side(c dataset.Component, n int) (dims []int64, ok bool) {
 	if c.Ragged {
 		return nil, false
@@ -260,8 +263,8 @@ func CheckSide(file, component string, c dataset.Component, n int) ([]int64, err
 	return nil, &dataset.ColumnError{File: file, Component: component, Msg: fmt.Sprintf("%s values do not fill the shape %v of a row", strconv.Itoa(n), c.Shape)}
 }
 
-// Names returns the names of the columns that a writer makes of the components, as given or else by their paths, and of the kept columns; no two may be
-// equal.
+// Names returns the names of the columns that a writer makes of the components, as given or else by
+// their paths, and of the kept columns; no two may be equal.
 func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
 	names := spec.Paths()
 	if given != nil {
@@ -282,7 +285,8 @@ func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
 	return names, nil
 }
 
-// CheckRow says what is wrong with an element that is to be written, or nil. An element without tensors is a row without values.
+// CheckRow says what is wrong with an element that is to be written, or nil. An element without
+// tensors is a row without values.
 func CheckRow(comps []dataset.Component, e dataset.Element) error {
 	if e.Tensors == nil {
 		return nil
@@ -322,8 +326,9 @@ func Extra(e dataset.Element, key string) []byte {
 	return nil
 }
 
-// Fit returns the sizes of a component's row whose value has the given sizes: the same, or, of a single value, those that its shape has for one. ok is
-// false where the component does not take such values.
+// Fit returns the sizes of a component's row whose value has the given sizes: the same, or, of a
+// single value, those that its shape has for one. ok is false where the component does not take
+// such values.
 func Fit(c dataset.Component, dims []int64) (fit []int64, ok bool) {
 	if c.Shape.Admits(dims) {
 		return dims, true

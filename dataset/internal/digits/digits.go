@@ -3,8 +3,8 @@ package digits
 
 import "math/bits"
 
-// Eight reads the digits that eight bytes of text begin with, and says how many there are. It has no branches: the number of digits of a float is as
-// good as random too.
+// Eight reads the digits that eight bytes of text begin with, and says how many there are. It has
+// no branches: the number of digits of a float is as good as random too.
 func Eight(v uint64) (value uint64, n int) {
 	const (
 		low7 = 0x7f7f7f7f7f7f7f7f

@@ -1,4 +1,5 @@
-// Package files opens files of rows, for random access too, whatever a [dataset.Opener] gives, and guards against what reading a damaged one may do.
+// Package files opens files of rows, for random access too, whatever a [dataset.Opener] gives, and
+// guards against what reading a damaged one may do.
 package files
 
 import (
@@ -39,7 +40,8 @@ type Format struct {
 	Magic string // its first bytes
 }
 
-// OpenAt opens a file for reading at any place. What cannot be read so, a pipe or a compressed file, is copied to a temporary file first.
+// OpenAt opens a file for reading at any place. What cannot be read so, a pipe or a compressed
+// file, is copied to a temporary file first.
 //
 // Only of what begins as a file of the format does is a copy made: anything else may have no end.
 func OpenAt(open dataset.Opener, name string, format Format) (*File, error) {
@@ -100,8 +102,8 @@ func RandomAccess(r io.Reader) (at io.ReaderAt, size int64, ok bool) {
 	return nil, 0, false
 }
 
-// Peek opens a file that can be read at any place, to look at it before the iteration. ok is false for one that can only be read once, which is
-// left as it was. The caller closes the file.
+// Peek opens a file that can be read at any place, to look at it before the iteration. ok is false
+// for one that can only be read once, which is left as it was. The caller closes the file.
 func Peek(open dataset.Opener, name string) (f *File, ok bool, err error) {
 	r, err := Open(open, name)
 	if err != nil {
@@ -114,7 +116,8 @@ func Peek(open dataset.Opener, name string) (f *File, ok bool, err error) {
 	return &File{ReaderAt: at, Size: size, close: r.Close}, true, nil
 }
 
-// Look lets look at a file before the iteration, where it can be read at any place, by an opener of it. A file that can only be read once is left as it was.
+// Look lets look at a file before the iteration, where it can be read at any place, by an opener of
+// it. A file that can only be read once is left as it was.
 func Look(open dataset.Opener, name string, look func(dataset.Opener) error) error {
 	f, ok, err := Peek(open, name)
 	if !ok || err != nil {
@@ -153,7 +156,8 @@ func (f *TempFile) Close() error {
 	return err
 }
 
-// Guard runs f and turns a panic into an error that names the file: readers of third parties may panic on a damaged one.
+// Guard runs f and turns a panic into an error that names the file: readers of third parties may
+// panic on a damaged one.
 func Guard(name string, f func() error) error { return guard(name+": the file is damaged", f) }
 
 // GuardWrite is Guard for a writer.

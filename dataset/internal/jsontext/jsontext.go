@@ -1,4 +1,5 @@
-// Package jsontext writes tensors as JSON, by the rules that JSON lines are read by, and tells what kept JSON texts hold.
+// Package jsontext writes tensors as JSON, by the rules that JSON lines are read by, and tells what
+// kept JSON texts hold.
 package jsontext
 
 import (
@@ -13,9 +14,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Append appends a value as JSON: a scalar, or nested lists; the lists of a ragged value (splits not nil) are of unequal length. Integers are
-// exact and floats the shortest text that reads back (16-bit floats as the float32 of the same value); NaN, Infinity and -Infinity stand for themselves; a complex number is [re, im] and a string
-// that is not UTF-8 {"b64": "…"}.
+// Append appends a value as JSON: a scalar, or nested lists; the lists of a ragged value (splits
+// not nil) are of unequal length. Integers are exact and floats the shortest text that reads back
+// (16-bit floats as the float32 of the same value); NaN, Infinity and -Infinity stand for
+// themselves; a complex number is [re, im] and a string that is not UTF-8 {"b64": "…"}.
 func Append(dst []byte, t tensor.Tensor, splits []tensor.Tensor) ([]byte, error) {
 	put, err := Appender(t)
 	if err != nil {
@@ -111,7 +113,8 @@ func Appender(t tensor.Tensor) (func(dst []byte, i int) []byte, error) {
 	return nil, fmt.Errorf("values of type %s are not written", t.DType())
 }
 
-// Check says whether values of a dtype can be written: nil, or an error that says that they are not.
+// Check says whether values of a dtype can be written: nil, or an error that says that they are
+// not.
 func Check(dtype tensor.DType) error {
 	zero, err := tensor.New(dtype, 0)
 	if err == nil {
@@ -188,7 +191,8 @@ func AppendString(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
-// IsNumber reports whether text is a number as JSON writes it: no leading zeros, no plus sign, no bare point.
+// IsNumber reports whether text is a number as JSON writes it: no leading zeros, no plus sign, no
+// bare point.
 func IsNumber[T string | []byte](text T) bool {
 	i, n := 0, len(text)
 	digits := func() bool {
@@ -225,7 +229,8 @@ func IsNumber[T string | []byte](text T) bool {
 // Kind is what a JSON text holds.
 type Kind uint8
 
-// The kinds of values that columns can be made of, from the narrowest to the widest: a column of several kinds is of the last that fits all.
+// The kinds of values that columns can be made of, from the narrowest to the widest: a column of
+// several kinds is of the last that fits all.
 const (
 	Null Kind = iota
 	Bool
@@ -268,7 +273,8 @@ func Widen(a, b Kind) Kind {
 	return Other
 }
 
-// AsText returns a JSON text as plain text: a string without its quotes and escapes, null as the empty text, anything else as it is.
+// AsText returns a JSON text as plain text: a string without its quotes and escapes, null as the
+// empty text, anything else as it is.
 func AsText(text []byte) []byte {
 	switch KindOf(text) {
 	case Null:

@@ -1,8 +1,11 @@
-// Package lossless converts the values of a file's columns to the dtype of a component, by one rule for every format:
+// Package lossless converts the values of a file's columns to the dtype of a component, by one rule
+// for every format:
 //
-//   - integers go to another integer type where they fit it, and to a float type where it holds them exactly (any |x| ≤ 2^24 is exact in float32);
+//   - integers go to another integer type where they fit it, and to a float type where it holds
+//     them exactly (any |x| ≤ 2^24 is exact in float32);
 //   - floats go to an integer type where they are whole numbers that fit it;
-//   - floats go to another float type rounded to the nearest value, as NumPy and TensorFlow do, unless a finite number would become infinite;
+//   - floats go to another float type rounded to the nearest value, as NumPy and TensorFlow do,
+//     unless a finite number would become infinite;
 //   - booleans are 0 and 1, and only 0 and 1 are booleans;
 //   - real numbers are complex numbers; complex numbers go to no real type;
 //   - strings are strings.
@@ -15,7 +18,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Carrier returns the dtype whose Go values hold those of d: that of the plain integers for the quantized types, d itself for all others.
+// Carrier returns the dtype whose Go values hold those of d: that of the plain integers for the
+// quantized types, d itself for all others.
 func Carrier(d tensor.DType) tensor.DType {
 	switch d {
 	case tensor.Qint8:
@@ -32,7 +36,8 @@ func Carrier(d tensor.DType) tensor.DType {
 	return d
 }
 
-// Can reports whether values of type src may go to dst at all; whether each one does is for [Convert] to say.
+// Can reports whether values of type src may go to dst at all; whether each one does is for
+// [Convert] to say.
 func Can(dst, src tensor.DType) bool {
 	dst, src = Carrier(dst), Carrier(src)
 	switch {
@@ -67,8 +72,9 @@ func Want(d tensor.DType) string {
 	return d.String() + " numbers"
 }
 
-// Convert writes the values of src to dst, which has as many. It returns the index of the first value that dst's dtype cannot take, or -1 if all
-// went over. src and dst must be of dtypes that [Can] allows.
+// Convert writes the values of src to dst, which has as many. It returns the index of the first
+// value that dst's dtype cannot take, or -1 if all went over. src and dst must be of dtypes that
+// [Can] allows.
 func Convert(dst, src tensor.Tensor) int {
 	switch Carrier(src.DType()) {
 	case tensor.String:
@@ -182,7 +188,8 @@ func intToInt[S, D integer](dst, src tensor.Tensor) int {
 	})
 }
 
-// exact reports whether the float f, near v, is v. 2^63 and 2^64 are floats near integers that a conversion back to them would overflow.
+// exact reports whether the float f, near v, is v. 2^63 and 2^64 are floats near integers that a
+// conversion back to them would overflow.
 func exact[S integer](v S, f float64) bool {
 	if f >= 1<<63 {
 		return f < 1<<64 && v > 0 && uint64(f) == uint64(v)
@@ -190,7 +197,8 @@ func exact[S integer](v S, f float64) bool {
 	return f >= -1<<63 && int64(f) == int64(v)
 }
 
-// fromFloats converts floats, which float makes float64s of, and returns the index of the first that does not fit, or -1.
+// fromFloats converts floats, which float makes float64s of, and returns the index of the first
+// that does not fit, or -1.
 func fromFloats[S tensor.Value](dst, src tensor.Tensor, float func(S) float64) int {
 	switch Carrier(dst.DType()) {
 	case tensor.Int8:

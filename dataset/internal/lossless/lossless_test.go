@@ -113,7 +113,8 @@ func TestCan(t *testing.T) {
 	}
 }
 
-// Every value that goes over is the value it was, as math/big sees it; every value that does not is really lost.
+// Every value that goes over is the value it was, as math/big sees it; every value that does not is
+// really lost.
 func TestIntegersAgainstBig(t *testing.T) {
 	dtypes := []tensor.DType{tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Float32, tensor.Float64}
 	rapid.Check(t, func(t *rapid.T) {

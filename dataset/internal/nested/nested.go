@@ -1,5 +1,6 @@
-// Package nested holds a column of a table as the columnar formats have it: flat values, the offsets of lists, and what is null. It makes rows of a
-// component of it, or JSON for a column that is kept.
+// Package nested holds a column of a table as the columnar formats have it: flat values, the
+// offsets of lists, and what is null. It makes rows of a component of it, or JSON for a column that
+// is kept.
 package nested
 
 import (
@@ -54,7 +55,8 @@ func (t Type) Column(name string) dataset.Column {
 	return dataset.Column{Name: name, Type: t.Name, DType: t.DType, Shape: tensor.MakeShape(dims...)}
 }
 
-// Check says whether columns of the given types can be read for a component: an error message, or "".
+// Check says whether columns of the given types can be read for a component: an error message, or
+// "".
 func Check(comp dataset.Component, types []Type) (dims []int64, msg string) {
 	for _, t := range types {
 		switch {
@@ -85,9 +87,11 @@ type Values struct {
 	Rows    int
 	Data    []byte   // of fixed-size values, as tensors hold them
 	Strings []string // of strings
-	// Offsets holds, by level, where each list begins in the next level, and one entry more; at last in the values.
+	// Offsets holds, by level, where each list begins in the next level, and one entry more; at
+	// last in the values.
 	Offsets [][]int64
-	// NullSlots lists the values that are null; they have a place among the values. NullLists lists the lists that are, by level; they are empty.
+	// NullSlots lists the values that are null; they have a place among the values. NullLists lists
+	// the lists that are, by level; they are empty.
 	NullSlots []int
 	NullLists [][]int
 }
@@ -103,7 +107,8 @@ func (v *Values) Len() int {
 // flat returns the values as a vector.
 func (v *Values) flat() tensor.Tensor { return block.Flat(v.Type.DType, v.Data, v.Strings) }
 
-// row returns the row that holds a list of the given level, or a value: one level more than there are.
+// row returns the row that holds a list of the given level, or a value: one level more than there
+// are.
 func (v *Values) row(level, i int) int {
 	for l := level - 1; l >= 0; l-- {
 		off := v.Offsets[l]
@@ -144,8 +149,8 @@ func (v *Values) nulls(path string) []block.Bad {
 	return bad
 }
 
-// Flat returns the values as a vector of dtype, and the rows that hold a value, or a null, that is none. room is memory to use, or nil; it is returned. With
-// nullIsNaN a null among floats is NaN.
+// Flat returns the values as a vector of dtype, and the rows that hold a value, or a null, that is
+// none. room is memory to use, or nil; it is returned. With nullIsNaN a null among floats is NaN.
 func (v *Values) Flat(dtype tensor.DType, path string, room []byte, nullIsNaN bool) (tensor.Tensor, []byte, []block.Bad) {
 	flat, room, bad := block.Convert(dtype, v.flat(), room, path, func(i int) (int, int) {
 		row := v.row(len(v.Offsets), i)
@@ -166,7 +171,8 @@ func (v *Values) Flat(dtype tensor.DType, path string, room []byte, nullIsNaN bo
 	return flat, room, block.MergeBad(bad, lists.nulls(path))
 }
 
-// Column returns the values as rows of a component, and the rows that are none; see Flat. dims are the sizes of a row that is no list.
+// Column returns the values as rows of a component, and the rows that are none; see Flat. dims are
+// the sizes of a row that is no list.
 func (v *Values) Column(comp dataset.Component, path string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
 	flat, room, bad := v.Flat(comp.DType, path, room, nullIsNaN)
 	if len(v.Offsets) == 0 {
@@ -180,7 +186,8 @@ func (v *Values) Column(comp dataset.Component, path string, dims []int64, room 
 	return fixed, room, bad
 }
 
-// Stack returns the values of several columns without lists, side by side, as rows of the given sizes; see Flat.
+// Stack returns the values of several columns without lists, side by side, as rows of the given
+// sizes; see Flat.
 func Stack(dtype tensor.DType, vals []Values, paths []string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
 	k, n := len(vals), vals[0].Rows
 	var bad []block.Bad
@@ -239,7 +246,8 @@ func Scatter(dst, src []byte, size, k, at int) {
 	}
 }
 
-// JSON returns a function that appends row i as JSON, null where it is, valid as long as the values are.
+// JSON returns a function that appends row i as JSON, null where it is, valid as long as the values
+// are.
 func (v *Values) JSON() (func(dst []byte, i int) []byte, error) {
 	put, err := v.Type.Text.appender(v.flat())
 	if err != nil {
@@ -289,7 +297,8 @@ func (x Text) appender(t tensor.Tensor) (func([]byte, int) []byte, error) {
 	return func(dst []byte, i int) []byte { return x.append(dst, values[i]) }, nil
 }
 
-// append appends a date or a time as ISO 8601 has it; as a number where it is beyond the years that have four digits.
+// append appends a date or a time as ISO 8601 has it; as a number where it is beyond the years that
+// have four digits.
 func (x Text) append(dst []byte, v int64) []byte {
 	const day = 86400
 	var t time.Time

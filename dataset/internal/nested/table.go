@@ -28,7 +28,8 @@ type Component struct {
 	Dims []int64
 }
 
-// Match finds the columns of a file, which has columns of the given names and types. Errors are of type *[dataset.ColumnError].
+// Match finds the columns of a file, which has columns of the given names and types. Errors are of
+// type *[dataset.ColumnError].
 func Match(file string, spec dataset.Spec, names []string, types []Type, o columns.Options) (*Table, error) {
 	pick, err := columns.Match(file, spec, names, o)
 	if err != nil {
@@ -59,7 +60,8 @@ func Match(file string, spec dataset.Spec, names []string, types []Type, o colum
 	return t, nil
 }
 
-// Column returns the values of the component's columns as its rows, and the rows that are none; see [Values.Flat].
+// Column returns the values of the component's columns as its rows, and the rows that are none; see
+// [Values.Flat].
 func (c *Component) Column(vals []Values, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
 	if len(vals) == 1 {
 		return vals[0].Column(c.Component, c.Names[0], c.Dims, room, nullIsNaN)
@@ -67,7 +69,8 @@ func (c *Component) Column(vals []Values, room []byte, nullIsNaN bool) (block.Co
 	return Stack(c.DType, vals, c.Names, c.Dims, room, nullIsNaN)
 }
 
-// Extra returns the function of a block that appends a row's kept columns, whose values are given; nil where none are kept.
+// Extra returns the function of a block that appends a row's kept columns, whose values are given;
+// nil where none are kept.
 func (t *Table) Extra(kept []Values) (func(i int, dst []dataset.Field) []dataset.Field, error) {
 	if len(kept) == 0 {
 		return nil, nil

@@ -67,8 +67,9 @@ const allTypesRows = `{"b": true, "c": [1, -2], "d": 0.5, "f": [[1, 2], [3, "NaN
 {"b": false, "c": [0, 0], "d": -2, "f": [], "h": -1, "i": 1, "r": [], "raw": "plain", "s": [], "u": 0, "u8": [0, 0], "z": [], "id": 8, "name": null, "more": {"a": 1}, "score": 0.5}
 `
 
-// CheckWritten writes rows of all types, and one without values, and reads them back; and those of the file golden, which were written by the same rows. With
-// UPDATE in the environment it writes golden anew.
+// CheckWritten writes rows of all types, and one without values, and reads them back; and those of
+// the file golden, which were written by the same rows. With UPDATE in the environment it writes
+// golden anew.
 func (f Columnar) CheckWritten(t *testing.T, golden string) {
 	t.Helper()
 	keep := []string{"name", "id", "more", "score"}
@@ -101,7 +102,8 @@ func (f Columnar) CheckWritten(t *testing.T, golden string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Extra[2].JSON, _ = json.Marshal(string(e.Extra[2].JSON)) // text, since the values differ in kind
+		// text, since the values differ in kind
+		e.Extra[2].JSON, _ = json.Marshal(string(e.Extra[2].JSON))
 		want = append(want, RowOf(e))
 	}
 	want = append(want, Row{Err: "null"})

@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Stream returns an opener of a stream of data, which can be read once, from its beginning to its end.
+// Stream returns an opener of a stream of data, which can be read once, from its beginning to its
+// end.
 func Stream(data []byte) dataset.Opener {
 	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 }

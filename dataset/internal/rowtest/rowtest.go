@@ -1,7 +1,8 @@
 // Package rowtest compares the rows of a file with what the program that wrote it says of them.
 //
-// A cases.json beside the files, written by the same script, is a list of cases: a file, the spec that it is read by, and its rows as JSON, which
-// dataset.JSONL reads by the same spec. A row {"$error": "text"} must be a *dataset.SyntaxError with that text.
+// A cases.json beside the files, written by the same script, is a list of cases: a file, the spec
+// that it is read by, and its rows as JSON, which dataset.JSONL reads by the same spec. A row
+// {"$error": "text"} must be a *dataset.SyntaxError with that text.
 package rowtest
 
 import (
@@ -36,7 +37,8 @@ type Case struct {
 	Options map[string]string
 }
 
-// Component is a component of a spec; a negative size in Shape is unknown, and no Shape an unknown rank.
+// Component is a component of a spec; a negative size in Shape is unknown, and no Shape an unknown
+// rank.
 type Component struct {
 	DType      tensor.DType
 	Shape      *tensor.Shape
@@ -89,7 +91,8 @@ type Row struct {
 	Err    string
 }
 
-// Rows iterates over a dataset, going on after bad rows, and returns what it gives. Any other error fails the test.
+// Rows iterates over a dataset, going on after bad rows, and returns what it gives. Any other error
+// fails the test.
 func Rows(t *testing.T, ds *dataset.Dataset) []Row {
 	t.Helper()
 	var out []Row
@@ -145,7 +148,8 @@ func Text(v tensor.Tensor) string {
 	return v.String() + " " + string(data)
 }
 
-// Check compares the dataset, made by the case's spec, with the case, in all ways that it can be iterated.
+// Check compares the dataset, made by the case's spec, with the case, in all ways that it can be
+// iterated.
 func (c Case) Check(t *testing.T, ds *dataset.Dataset) {
 	t.Helper()
 	if c.Error != "" {

@@ -23,7 +23,8 @@ type Column struct {
 	DType tensor.DType
 }
 
-// Check says whether the value of component i of e, or its kept value, can go to the column; that of a row without values, or a null, can.
+// Check says whether the value of component i of e, or its kept value, can go to the column; that
+// of a row without values, or a null, can.
 func (c *Column) Check(e dataset.Element, i int) error {
 	if c.Kept {
 		return fits(c.Kind, columns.Extra(e, c.Name))
@@ -59,7 +60,8 @@ func fits(kind jsontext.Kind, text []byte) error {
 	return fmt.Errorf("%.40s is not of the type of the rows before, which are %s; write jsonl or csv, which have no types", text, name)
 }
 
-// Parts returns a complex tensor as its real and imaginary parts, which stand on one more axis; any other tensor as it is.
+// Parts returns a complex tensor as its real and imaginary parts, which stand on one more axis; any
+// other tensor as it is.
 func Parts(t tensor.Tensor) (tensor.Tensor, error) {
 	switch t.DType() {
 	case tensor.Complex64:
@@ -70,8 +72,9 @@ func Parts(t tensor.Tensor) (tensor.Tensor, error) {
 	return t, nil
 }
 
-// Entries returns the range of the entries of list at of a level of lists: in the next level, or among the values. The first levels are those of the row splits,
-// the others those of the sizes of the values.
+// Entries returns the range of the entries of list at of a level of lists: in the next level, or
+// among the values. The first levels are those of the row splits, the others those of the sizes of
+// the values.
 func Entries(dims []int64, splits []tensor.Tensor, level int, at int64) (lo, hi int64) {
 	switch {
 	case level == 0 && len(splits) > 0:

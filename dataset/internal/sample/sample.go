@@ -1,5 +1,6 @@
-// Package sample finds out, from the first rows that are to be written, what the columns of a file with types hold: the depth of lists where the spec does
-// not tell, whether strings are text, and the types of kept columns. It checks the rows after them, and finds the entries of their lists.
+// Package sample finds out, from the first rows that are to be written, what the columns of a file
+// with types hold: the depth of lists where the spec does not tell, whether strings are text, and
+// the types of kept columns. It checks the rows after them, and finds the entries of their lists.
 package sample
 
 import (
@@ -77,7 +78,8 @@ func (s *Sample) Columns() []Column {
 	return out
 }
 
-// depth returns how many lists deep the values of component c are; complex numbers count as lists of two.
+// depth returns how many lists deep the values of component c are; complex numbers count as lists
+// of two.
 func (s *Sample) depth(c int) int {
 	comp := s.Comps[c]
 	rank := comp.Shape.Rank()

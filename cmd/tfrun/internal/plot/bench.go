@@ -51,7 +51,8 @@ type curve struct {
 	best bool
 }
 
-// ratePanel has a line for each batching and number of workers; the one with the best point is in colour.
+// ratePanel has a line for each batching and number of workers; the one with the best point is in
+// colour.
 func ratePanel(r *bench.Report) (*plot.Plot, error) {
 	p := panel("Throughput", "rows of a batch", "rows per second")
 	curves := map[string]*curve{}
@@ -80,7 +81,8 @@ func ratePanel(r *bench.Report) (*plot.Plot, error) {
 	return p, nil
 }
 
-// latencyPanel has a line for each batch size: the median by length, with the 95th percentile above it.
+// latencyPanel has a line for each batch size: the median by length, with the 95th percentile above
+// it.
 func latencyPanel(r *bench.Report) (*plot.Plot, error) {
 	p := panel("Latency of one batch: median, and 95th percentile above it", "entries that rows are padded to", "ms")
 	curves := map[string]*curve{}
@@ -141,7 +143,8 @@ func placesOf(curves map[string]*curve) []float64 {
 	return places
 }
 
-// addCurves draws lines with dots, and the lines' names at their right ends, one above the other where they would overlap.
+// addCurves draws lines with dots, and the lines' names at their right ends, one above the other
+// where they would overlap.
 func addCurves(p *plot.Plot, curves map[string]*curve) error {
 	list := make([]*curve, 0, len(curves))
 	for _, c := range curves {

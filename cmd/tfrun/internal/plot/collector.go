@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// Collector sums up the batches of a run for its figure, in memory that does not grow with the run. Its Add may be called by several goroutines.
+// Collector sums up the batches of a run for its figure, in memory that does not grow with the run.
+// Its Add may be called by several goroutines.
 type Collector struct {
 	mu      sync.Mutex
 	start   time.Time
@@ -75,7 +76,8 @@ func (c *Collector) Batches() int64 {
 	return c.batches
 }
 
-// bins counts numbers in at most mostBins bins of one width, which doubles when a number is beyond the last.
+// bins counts numbers in at most mostBins bins of one width, which doubles when a number is beyond
+// the last.
 type bins struct {
 	width  int64
 	counts []int64
@@ -118,7 +120,8 @@ func (b *bin) merge(o bin) {
 	b.n, b.sum, b.low, b.high = b.n+o.n, b.sum+o.sum, min(b.low, o.low), max(b.high, o.high)
 }
 
-// series sums up values along an axis in at most mostBins bins of one width, which doubles when the axis grows beyond the last.
+// series sums up values along an axis in at most mostBins bins of one width, which doubles when the
+// axis grows beyond the last.
 type series struct {
 	width float64
 	bins  []bin

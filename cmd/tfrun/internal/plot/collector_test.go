@@ -9,7 +9,8 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// TestBins: however the numbers come, each is counted once, in the bin where it belongs, and there are never too many bins.
+// TestBins: however the numbers come, each is counted once, in the bin where it belongs, and there
+// are never too many bins.
 func TestBins(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -47,7 +47,8 @@ func write(t *testing.T, f *Figure, format string) []byte {
 	return b.Bytes()
 }
 
-// TestPredictFigure: the axes have names and units, whatever ran: one batch, rows without length, many batches.
+// TestPredictFigure: the axes have names and units, whatever ran: one batch, rows without length,
+// many batches.
 func TestPredictFigure(t *testing.T) {
 	t.Parallel()
 	for name, batches := range map[string][]runner.BatchInfo{

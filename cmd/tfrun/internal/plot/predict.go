@@ -12,7 +12,8 @@ import (
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 )
 
-// Figure draws the run so far: the rows' lengths, the padding of each batch, and how long batches took, over time and by what was fed.
+// Figure draws the run so far: the rows' lengths, the padding of each batch, and how long batches
+// took, over time and by what was fed.
 func (c *Collector) Figure(title string) (*Figure, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +103,8 @@ func (c *Collector) timePanel() (*plot.Plot, error) {
 	return p, nil
 }
 
-// addSeries draws the means of a series as a line, in a band from the least to the largest value of each bin.
+// addSeries draws the means of a series as a line, in a band from the least to the largest value of
+// each bin.
 func addSeries(p *plot.Plot, s series) error {
 	var mean, low, high plotter.XYs
 	for i, b := range s.bins {

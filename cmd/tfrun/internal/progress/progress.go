@@ -21,7 +21,8 @@ func New(w io.Writer, columns int) *Bar {
 	return &Bar{w: w, columns: columns, start: time.Now(), now: time.Now}
 }
 
-// Show draws the line: so many rows done; read of size bytes of the input, where size is known (not 0); and the share of padding in what was fed.
+// Show draws the line: so many rows done; read of size bytes of the input, where size is known (not
+// 0); and the share of padding in what was fed.
 func (b *Bar) Show(rows, read, size int64, waste float64) {
 	if b == nil {
 		return

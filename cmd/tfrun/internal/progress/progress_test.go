@@ -67,7 +67,8 @@ func TestNilBar(t *testing.T) {
 	b.Done()
 }
 
-// The bar's moments have a reading of the monotonic clock, which does not jump when somebody sets the time.
+// The bar's moments have a reading of the monotonic clock, which does not jump when somebody sets
+// the time.
 func TestMonotonic(t *testing.T) {
 	t.Parallel()
 	b := New(&strings.Builder{}, 80)

@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// align gives the boxes their horizontal positions, after "Fast and Simple Horizontal Coordinate Assignment" of Brandes and Köpf: four
-// layouts, each of which puts as many boxes as it can straight below a neighbour (upwards or downwards, the left one or the right one first),
-// and then for each box the mean of the middle two. Edges that pass several ranks come out straight.
+// align gives the boxes their horizontal positions, after "Fast and Simple Horizontal Coordinate
+// Assignment" of Brandes and Köpf: four layouts, each of which puts as many boxes as it can
+// straight below a neighbour (upwards or downwards, the left one or the right one first), and then
+// for each box the mean of the middle two. Edges that pass several ranks come out straight.
 func (l *layout) align() {
 	conflicts := l.conflicts()
 	var all [4]map[*box]float64
@@ -31,7 +32,8 @@ func (l *layout) align() {
 	}
 }
 
-// level moves the layouts to where the narrowest one is: those that lean left by their left sides, the others by their right sides.
+// level moves the layouts to where the narrowest one is: those that lean left by their left sides,
+// the others by their right sides.
 func level(all []map[*box]float64) {
 	type span struct{ left, right float64 }
 	spans := make([]span, len(all))
@@ -70,7 +72,8 @@ func (l *layout) oriented(up, right bool) [][]*box {
 	return ranks
 }
 
-// conflicts finds the edges between neighbouring ranks that cross a piece of a long edge: these give way.
+// conflicts finds the edges between neighbouring ranks that cross a piece of a long edge: these
+// give way.
 func (l *layout) conflicts() map[[2]*box]bool {
 	found := map[[2]*box]bool{}
 	for i := 1; i < len(l.ranks); i++ {
@@ -98,7 +101,8 @@ func (l *layout) conflicts() map[[2]*box]bool {
 	return found
 }
 
-// innerEnd returns the upper end of the piece of a long edge that ends in b, when both are stand-ins.
+// innerEnd returns the upper end of the piece of a long edge that ends in b, when both are
+// stand-ins.
 func innerEnd(b *box) *box {
 	if b.v == nil {
 		for _, u := range b.up {
@@ -148,7 +152,8 @@ func (a *alignment) neighbours(b *box) []*box {
 	return near
 }
 
-// alignBox puts b into the block of its middle neighbour, if none to the right of it has been taken. It returns the place of the last taken.
+// alignBox puts b into the block of its middle neighbour, if none to the right of it has been
+// taken. It returns the place of the last taken.
 func (a *alignment) alignBox(b *box, last int) int {
 	near := a.neighbours(b)
 	if len(near) == 0 {
@@ -166,7 +171,8 @@ func (a *alignment) alignBox(b *box, last int) int {
 	return last
 }
 
-// compact moves the blocks together: each as far to the left as those beside it allow, then to the right where it can without widening.
+// compact moves the blocks together: each as far to the left as those beside it allow, then to the
+// right where it can without widening.
 func (a *alignment) compact() map[*box]float64 {
 	type side struct {
 		block *box

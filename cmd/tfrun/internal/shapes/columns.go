@@ -29,7 +29,8 @@ func (s style) paint(text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// word is a piece of a cell that lines are broken between, not inside of unless it is wider than its column.
+// word is a piece of a cell that lines are broken between, not inside of unless it is wider than
+// its column.
 type word struct {
 	text  string
 	style style
@@ -106,7 +107,8 @@ func (c cell) wrap(limit int) []cell {
 	return append(lines, line)
 }
 
-// breakWord splits a word that is wider than limit columns, behind a character where a reader would.
+// breakWord splits a word that is wider than limit columns, behind a character where a reader
+// would.
 func breakWord(s string, limit int) (head, tail string) {
 	end, best, used := 0, 0, 0
 	for i, r := range s {
@@ -152,7 +154,8 @@ func (g *grid) note(s style, text string) {
 	g.rows = append(g.rows, gridRow{note: true, cells: []cell{words(s, strings.Fields(text)...)}})
 }
 
-// widths returns the columns' widths: natural, or where these do not fit the space, with the widest of the breakable ones cut down.
+// widths returns the columns' widths: natural, or where these do not fit the space, with the widest
+// of the breakable ones cut down.
 func (g *grid) widths(space int) []int {
 	w := make([]int, len(g.right))
 	for _, r := range g.rows {

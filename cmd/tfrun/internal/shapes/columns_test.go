@@ -59,7 +59,8 @@ func TestGrid(t *testing.T) {
 	}
 }
 
-// TestGridFits holds that no line is wider than the terminal, unless the numbers alone are, and that no letter is lost.
+// TestGridFits holds that no line is wider than the terminal, unless the numbers alone are, and
+// that no letter is lost.
 func TestGridFits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// Difference says what differs between two models. Its JSON form is the one that users script against.
+// Difference says what differs between two models. Its JSON form is the one that users script
+// against.
 type Difference struct {
 	A       string   `json:"a"`
 	B       string   `json:"b"`
@@ -21,7 +22,8 @@ type Difference struct {
 type Change struct {
 	Tags    []string `json:"tags,omitempty"` // of the graph, where a model has several
 	Section Section  `json:"section"`
-	// Name of the signature, the layer, or the tensor as "signature:input"; "" for what is the graph's own.
+	// Name of the signature, the layer, or the tensor as "signature:input"; "" for what is the
+	// graph's own.
 	Name   string        `json:"name,omitempty"`
 	Kind   ChangeKind    `json:"change"`
 	Fields []FieldChange `json:"fields,omitempty"` // of what is in both
@@ -59,8 +61,8 @@ type FieldChange struct {
 	B     any    `json:"b"`
 }
 
-// Compare says what differs between two documents: the graphs with equal tags, or where each has one graph alone, these.
-// The names of the graph's own tensors are left aside, as are explanations.
+// Compare says what differs between two documents: the graphs with equal tags, or where each has
+// one graph alone, these. The names of the graph's own tensors are left aside, as are explanations.
 func Compare(a, b *Document) *Difference {
 	d := &Difference{A: a.Model, B: b.Model, Changes: []Change{}}
 	if len(a.MetaGraphs) == 1 && len(b.MetaGraphs) == 1 {
@@ -199,8 +201,8 @@ type pair struct{ a, b *Layer }
 // mostCompared bounds the table of the longest common subsequence, in cells.
 const mostCompared = 16 << 20
 
-// pairs matches the rows of two tables, in order: those with equal names along the longest common subsequence, and between these the rows of one
-// class, which were renamed.
+// pairs matches the rows of two tables, in order: those with equal names along the longest common
+// subsequence, and between these the rows of one class, which were renamed.
 func pairs(a, b []*Layer) []pair {
 	var all []pair
 	i, j := 0, 0

@@ -9,10 +9,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Document is what `tfrun shapes` knows of a model. Its JSON form is the one that users script against.
+// Document is what `tfrun shapes` knows of a model. Its JSON form is the one that users script
+// against.
 type Document struct {
-	Model      string   `json:"model"`             // the directory with saved_model.pb
-	Version    string   `json:"version,omitempty"` // its name, where it was picked from a folder of versions
+	Model string `json:"model"` // the directory with saved_model.pb
+	// its name, where it was picked from a folder of versions
+	Version    string   `json:"version,omitempty"`
 	MetaGraphs []*Graph `json:"meta_graphs"`
 }
 
@@ -24,12 +26,17 @@ type Graph struct {
 	Framework         savedmodel.Framework  `json:"framework"`
 	ModelName         *string               `json:"model_name,omitempty"`
 	ModelClass        *string               `json:"model_class,omitempty"`
-	Connected         *bool                 `json:"connected,omitempty"` // Keras prints the column of connections
-	Layers            []*Layer              `json:"layers"`              // nil: the model holds none
-	Totals            *Totals               `json:"totals"`
-	Axes              []Axis                `json:"axes,omitempty"`  // the open dimensions of the default signature's inputs
-	At                *At                   `json:"at,omitempty"`    // the sizes that were put in for them
-	Notes             []string              `json:"notes,omitempty"` // what could not be read, and what follows from that
+	// Keras prints the column of connections
+	Connected *bool `json:"connected,omitempty"`
+	// nil: the model holds none
+	Layers []*Layer `json:"layers"`
+	Totals *Totals  `json:"totals"`
+	// the open dimensions of the default signature's inputs
+	Axes []Axis `json:"axes,omitempty"`
+	// the sizes that were put in for them
+	At *At `json:"at,omitempty"`
+	// what could not be read, and what follows from that
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Axis is a dimension of an input that is open until the model runs.
@@ -39,13 +46,15 @@ type Axis struct {
 	Name  string `json:"name"` // "batch", "time", …: what it is, as far as it shows
 }
 
-// At says that the shapes are those for given sizes of the open dimensions, and what the layers' outputs then weigh.
+// At says that the shapes are those for given sizes of the open dimensions, and what the layers'
+// outputs then weigh.
 type At struct {
 	Signature     string                  `json:"signature"`
 	Inputs        map[string]tensor.Shape `json:"inputs"`
 	OutputBytes   int64                   `json:"output_bytes"`   // of all layers together
 	LargestOutput int64                   `json:"largest_output"` // of one layer
-	Exact         bool                    `json:"exact"`          // false: some sizes are still open, and the bytes are those of the rest
+	// false: some sizes are still open, and the bytes are those of the rest
+	Exact bool `json:"exact"`
 }
 
 // Signature describes one signature.
@@ -69,16 +78,18 @@ type Feature struct {
 
 // Tensor describes an input or an output of a signature.
 type Tensor struct {
-	DType      tensor.DType `json:"dtype"`
-	Shape      tensor.Shape `json:"shape"`
-	Tensor     string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
-	Encoding   string       `json:"encoding,omitempty"`
-	Class      string       `json:"class,omitempty"`
-	Tensors    []string     `json:"tensors,omitempty"`    // of a coo_sparse: values, indices, dense_shape
-	Components []Component  `json:"components,omitempty"` // of a composite
-	Roles      []string     `json:"roles,omitempty"`      // that the tensors or components play, in their order
-	Ragged     *Ragged      `json:"ragged,omitempty"`
-	Why        []string     `json:"why,omitempty"`
+	DType    tensor.DType `json:"dtype"`
+	Shape    tensor.Shape `json:"shape"`
+	Tensor   string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
+	Encoding string       `json:"encoding,omitempty"`
+	Class    string       `json:"class,omitempty"`
+	// of a coo_sparse: values, indices, dense_shape
+	Tensors    []string    `json:"tensors,omitempty"`
+	Components []Component `json:"components,omitempty"` // of a composite
+	// that the tensors or components play, in their order
+	Roles  []string `json:"roles,omitempty"`
+	Ragged *Ragged  `json:"ragged,omitempty"`
+	Why    []string `json:"why,omitempty"`
 
 	parts []savedmodel.Component
 }
@@ -90,7 +101,8 @@ type Component struct {
 	Tensor string       `json:"tensor"`
 }
 
-// Ragged says how the components of a ragged value belong together: the flat values, then one vector of row splits for each ragged axis.
+// Ragged says how the components of a ragged value belong together: the flat values, then one
+// vector of row splits for each ragged axis.
 type Ragged struct {
 	DType          tensor.DType `json:"dtype"`
 	Shape          tensor.Shape `json:"shape"`
@@ -109,9 +121,10 @@ type Layer struct {
 	ConnectedTo []string               `json:"connected_to,omitzero"`
 	Guessed     []string               `json:"guessed,omitempty"`
 	Why         []string               `json:"why"`
-	OutputBytes *int64                 `json:"output_bytes,omitempty"` // with sizes put in; nil where some size is still open
-	Weights     []Weight               `json:"weights,omitempty"`
-	Layers      []*Layer               `json:"layers,omitempty"` // of a nested model, when expanded
+	// with sizes put in; nil where some size is still open
+	OutputBytes *int64   `json:"output_bytes,omitempty"`
+	Weights     []Weight `json:"weights,omitempty"`
+	Layers      []*Layer `json:"layers,omitempty"` // of a nested model, when expanded
 
 	wiring []string
 }
@@ -143,8 +156,9 @@ type Selection struct {
 	At *savedmodel.Sizes
 }
 
-// Describe makes the document of a model. It fails with a *[savedmodel.TagError] or a *[savedmodel.SignatureError] when the model lacks
-// what was selected, a *[savedmodel.SizeError] when sizes do not fit, and a *[savedmodel.FormatError] when a part that it needs is damaged.
+// Describe makes the document of a model. It fails with a *[savedmodel.TagError] or a
+// *[savedmodel.SignatureError] when the model lacks what was selected, a *[savedmodel.SizeError]
+// when sizes do not fit, and a *[savedmodel.FormatError] when a part that it needs is damaged.
 func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	graphs := m.MetaGraphs
 	if sel.Tags != nil {
@@ -235,7 +249,8 @@ func (g *Graph) describeTable(table *savedmodel.LayerTable, sel Selection) {
 	g.Totals = &Totals{t.Total, t.Trainable, t.NonTrainable, t.TotalBytes, t.TrainableBytes, t.NonTrainableBytes}
 }
 
-// putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. Other signatures that they fit follow.
+// putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. Other
+// signatures that they fit follow.
 func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, sel Selection) error {
 	main, err := mg.Signature(sel.Signature)
 	if err != nil {
@@ -287,7 +302,8 @@ func (t *Tensor) setShape(s tensor.Shape) {
 	t.Shape = s
 }
 
-// whyAt rewrites the reasons of open dimensions that were given a size. The reasons begin with one for each dimension of each shape.
+// whyAt rewrites the reasons of open dimensions that were given a size. The reasons begin with one
+// for each dimension of each shape.
 func whyAt(why []string, before, after []tensor.Shape) []string {
 	why = slices.Clone(why)
 	i := 0

@@ -44,7 +44,8 @@ func FormatNamed(name string) (Format, bool) {
 	return formats[i], true
 }
 
-// FormatOf returns the format that a file's name asks for by its extension; text when it asks for none.
+// FormatOf returns the format that a file's name asks for by its extension; text when it asks for
+// none.
 func FormatOf(file string) Format {
 	ext := strings.ToLower(filepath.Ext(file))
 	for _, f := range formats {

@@ -23,7 +23,8 @@ var nasty = []string{
 	"a\u202eb", strings.Repeat("long_", 60), "; end", "%s%d",
 }
 
-// nastyDocument has every name where a name can stand, two graphs, nested models, guesses and unknowns.
+// nastyDocument has every name where a name can stand, two graphs, nested models, guesses and
+// unknowns.
 func nastyDocument() *Document {
 	str := func(s string) *string { return &s }
 	shape := tensor.MakeShape(tensor.Unknown, 64)

@@ -61,7 +61,8 @@ func connect(from, to *vertex) {
 	}
 }
 
-// entry returns vertices for the inputs of the default signature, for models whose table has no row for them.
+// entry returns vertices for the inputs of the default signature, for models whose table has no row
+// for them.
 func (b *diagramBuilder) entry(g *Graph) []*vertex {
 	if slices.ContainsFunc(g.Layers, func(l *Layer) bool { return l.Class != nil && *l.Class == "InputLayer" }) {
 		return nil

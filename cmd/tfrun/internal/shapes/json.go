@@ -28,7 +28,8 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// escapeControls writes what would move a terminal's cursor or turn its text around as JSON's escapes; such characters stand in strings alone.
+// escapeControls writes what would move a terminal's cursor or turn its text around as JSON's
+// escapes; such characters stand in strings alone.
 func escapeControls(text []byte) []byte {
 	odd := func(r rune) bool { return r != '\n' && unprintable(r) && r != unicode.ReplacementChar }
 	if bytes.IndexFunc(text, odd) < 0 {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// The layout follows Sugiyama's steps: ranks by the longest path, stand-ins for edges that cross ranks, an order in each rank with few
-// crossings, and positions that keep edges straight.
+// The layout follows Sugiyama's steps: ranks by the longest path, stand-ins for edges that cross
+// ranks, an order in each rank with few crossings, and positions that keep edges straight.
 const (
 	rankGap     = 36.0
 	boxGap      = 26.0
@@ -57,7 +57,8 @@ func arrange(vertices []*vertex, measure func(*vertex) (w, h float64)) *layout {
 	return l
 }
 
-// backEdges finds the edges that close a circle, as a layer that is called again on what came of it makes one. It does not recurse.
+// backEdges finds the edges that close a circle, as a layer that is called again on what came of it
+// makes one. It does not recurse.
 func backEdges(vertices []*vertex) map[[2]*vertex]bool {
 	const entered, left = 1, 2
 	back, state := map[[2]*vertex]bool{}, map[*vertex]int{}
@@ -91,7 +92,8 @@ func backEdges(vertices []*vertex) map[[2]*vertex]bool {
 	return back
 }
 
-// rank gives each vertex the length of the longest path to it; what has nothing before it moves down to what takes it.
+// rank gives each vertex the length of the longest path to it; what has nothing before it moves
+// down to what takes it.
 func (l *layout) rank(vertices []*vertex, of map[*vertex]*box, back map[[2]*vertex]bool) {
 	waiting := map[*vertex]int{}
 	for _, v := range vertices {
@@ -186,7 +188,8 @@ func (l *layout) number() {
 	}
 }
 
-// order sorts each rank by the middle of its neighbours, downwards and upwards in turn, and keeps the order with the fewest crossings.
+// order sorts each rank by the middle of its neighbours, downwards and upwards in turn, and keeps
+// the order with the fewest crossings.
 func (l *layout) order() {
 	best, fewest := l.snapshot(), l.crossings()
 	for sweep := 0; sweep < orderSweeps && fewest > 0; sweep++ {

@@ -24,8 +24,8 @@ func randomDiagram(t *rapid.T) []*vertex {
 	return vs
 }
 
-// TestArrange holds what makes a drawing readable: no box overlaps another or lies outside, every edge is drawn, and all but those that
-// close a circle lead downwards.
+// TestArrange holds what makes a drawing readable: no box overlaps another or lies outside, every
+// edge is drawn, and all but those that close a circle lead downwards.
 func TestArrange(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -108,7 +108,8 @@ func TestLongEdgesRunStraight(t *testing.T) {
 	}
 }
 
-// TestRails holds that each edge between rows is on the rail: as a line in every row that it passes.
+// TestRails holds that each edge between rows is on the rail: as a line in every row that it
+// passes.
 func TestRails(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

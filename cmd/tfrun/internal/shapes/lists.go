@@ -128,7 +128,8 @@ func markdownCode(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "|", "\\|").Replace(clean(s)) + "`"
 }
 
-// WriteCSV writes the layer table, or where there is none the tensors of the signatures, a row each.
+// WriteCSV writes the layer table, or where there is none the tensors of the signatures, a row
+// each.
 func (d *Document) WriteCSV(w io.Writer, _ Look) error {
 	c := csv.NewWriter(w)
 	var rows [][]string

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// The rail is the column of lines beside the rows of the page's layer table: a layer graph that needs no more room than the table has.
+// The rail is the column of lines beside the rows of the page's layer table: a layer graph that
+// needs no more room than the table has.
 const (
 	railStep   = 16 // between lanes
 	railMargin = 10
@@ -24,8 +25,8 @@ type railRow struct {
 	Below  []int         // the x of the lines that run on below it
 }
 
-// rails works out the rail of rows that stand in an order in which edges lead down; others are left out.
-// It returns nil when the edges would take too many lanes.
+// rails works out the rail of rows that stand in an order in which edges lead down; others are left
+// out. It returns nil when the edges would take too many lanes.
 func rails(rows []*vertex) []railRow {
 	r := &railBuilder{last: make([]int, len(rows))}
 	at := make(map[*vertex]int, len(rows))
@@ -98,7 +99,8 @@ func (r *railBuilder) row(i int, ends []int) railRow {
 	return row
 }
 
-// ownLane picks the lane of a dot: one that ends here, else one in which nothing runs, so that no other line goes through the dot.
+// ownLane picks the lane of a dot: one that ends here, else one in which nothing runs, so that no
+// other line goes through the dot.
 func (r *railBuilder) ownLane(ends []int) int {
 	for _, lane := range ends {
 		if r.lanes[lane] == free {

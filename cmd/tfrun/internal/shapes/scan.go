@@ -10,7 +10,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// ScanReport is what `tfrun scan` says of a model. Its JSON form is the one that users script against.
+// ScanReport is what `tfrun scan` says of a model. Its JSON form is the one that users script
+// against.
 type ScanReport struct {
 	Model    string        `json:"model"`
 	Version  string        `json:"version,omitempty"`

@@ -25,7 +25,8 @@ const (
 	codeWidth   = 6.8 // of a character at 11 px, fixed width
 )
 
-// WriteSVG draws the layers, as a picture that stands alone and follows the reader's light or dark scheme.
+// WriteSVG draws the layers, as a picture that stands alone and follows the reader's light or dark
+// scheme.
 func (d *Document) WriteSVG(w io.Writer, _ Look) error {
 	x := d.diagramOf()
 	if n := count(x); n > mostDrawn {
@@ -54,7 +55,8 @@ func svgElement(body string, width, height float64) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // drawAll escapes all text
 }
 
-// drawAll draws a diagram and below it those of its nested models. link returns what a box leads to in a page, "" for nothing; it may be nil.
+// drawAll draws a diagram and below it those of its nested models. link returns what a box leads to
+// in a page, "" for nothing; it may be nil.
 func drawAll(x *diagram, link func(*vertex) string) (body string, width, height float64) {
 	var b strings.Builder
 	width, height = 320, svgMargin

@@ -16,7 +16,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Variables lists the tensors of a model's checkpoint. Its JSON form is the one that users script against.
+// Variables lists the tensors of a model's checkpoint. Its JSON form is the one that users script
+// against.
 type Variables struct {
 	Model     string     `json:"model"`
 	Version   string     `json:"version,omitempty"`
@@ -37,7 +38,8 @@ type Variable struct {
 	Stats *Stats       `json:"stats,omitempty"` // when asked for; nil for what is no number
 }
 
-// Stats sums up the values of a variable. Zeros, NaNs and Infinities are shares of all values, from 0 to 1.
+// Stats sums up the values of a variable. Zeros, NaNs and Infinities are shares of all values, from
+// 0 to 1.
 type Stats struct {
 	Min        jsonFloat `json:"min"`
 	Max        jsonFloat `json:"max"`
@@ -47,7 +49,8 @@ type Stats struct {
 	Infinities float64   `json:"infinities"`
 }
 
-// jsonFloat is a number that JSON has no way to write when it is not finite: NaN is null there, an infinity a string.
+// jsonFloat is a number that JSON has no way to write when it is not finite: NaN is null there, an
+// infinity a string.
 type jsonFloat float64
 
 // MarshalJSON writes the number.
@@ -78,7 +81,8 @@ func isNumber(d tensor.DType) bool {
 	return d.IsFloat() || d.IsInteger() || d.IsComplex() || d == tensor.Bool
 }
 
-// ListVariables reads the checkpoint's index, and with stats the values too. The bookkeeping of the checkpoint itself is left out.
+// ListVariables reads the checkpoint's index, and with stats the values too. The bookkeeping of the
+// checkpoint itself is left out.
 func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Variables, error) {
 	c, err := m.Checkpoint()
 	if err != nil {
@@ -107,7 +111,8 @@ func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Varia
 	return v, nil
 }
 
-// compareNames compares names that hold numbers as people count: "variables/2" stands before "variables/10".
+// compareNames compares names that hold numbers as people count: "variables/2" stands before
+// "variables/10".
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
 		x, y := digits(a), digits(b)
@@ -234,7 +239,8 @@ func (v *Variables) writeCSV(w io.Writer, _ Look) error {
 	return c.Error()
 }
 
-// repeats reports whether two variables have one name, as in an export of Keras 3, which holds a second copy of each: then the keys tell them apart.
+// repeats reports whether two variables have one name, as in an export of Keras 3, which holds a
+// second copy of each: then the keys tell them apart.
 func (v *Variables) repeats() bool {
 	seen := map[string]bool{}
 	for _, x := range v.Variables {

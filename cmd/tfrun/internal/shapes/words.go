@@ -38,8 +38,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.2f PiB", f/1024)
 }
 
-// clean makes a name from a model safe to print: control characters, and those that turn the direction of text around, are
-// written as escapes.
+// clean makes a name from a model safe to print: control characters, and those that turn the
+// direction of text around, are written as escapes.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, string(unicode.ReplacementChar))
 	if strings.IndexFunc(s, unprintable) < 0 {
@@ -99,7 +99,8 @@ var frameworks = map[savedmodel.Framework]string{
 	savedmodel.Keras2: "Keras 2", savedmodel.Keras3: "Keras 3", savedmodel.TFModule: "tf.Module", savedmodel.TF1: "TensorFlow 1 graph",
 }
 
-// facts returns the lines that say what a graph is: the framework, the release that wrote it, the tags.
+// facts returns the lines that say what a graph is: the framework, the release that wrote it, the
+// tags.
 func (g *Graph) facts() []string {
 	facts := []string{frameworks[g.Framework]}
 	if g.TensorFlowVersion != "" {
@@ -112,7 +113,8 @@ func (g *Graph) facts() []string {
 	return append(facts, tags)
 }
 
-// typed returns a tensor's type as a user thinks of it: "float32", "ragged string", "sparse float32".
+// typed returns a tensor's type as a user thinks of it: "float32", "ragged string", "sparse
+// float32".
 func (t *Tensor) typed() string {
 	switch {
 	case t.Ragged != nil:
