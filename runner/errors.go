@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -51,6 +52,16 @@ func (e *LibraryError) Error() string {
 	}
 	return "libtensorflow is not in " + strings.Join(missing, ", ") + ", nor where the dynamic linker looks"
 }
+
+// The errors of output files.
+type (
+	// OutputFileError is an error of writing an output: a disk that is full, a directory that is
+	// gone. Its fields are Path, the output, and Err, the cause.
+	OutputFileError = partfile.OutputFileError
+	// ResumeError says why an interrupted run cannot be gone on with. Its fields are Output, and
+	// Msg, the reason.
+	ResumeError = partfile.ResumeError
+)
 
 // FeedError says that a tensor does not fit an input of the signature.
 type FeedError struct {

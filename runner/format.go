@@ -13,6 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/npy"
 	"github.com/tfrun/tfrun/dataset/parquet"
 	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -131,13 +132,13 @@ type table struct {
 	keep  []string     // the extra columns
 	// part is the file that is written, which may hold rows of an interrupted run; nil where the
 	// output is none.
-	part *part
+	part *partfile.File
 	// group is the most rows of a row group or record batch; 0: what is usual in the format.
 	group int
 }
 
 // begun reports whether the output holds rows of an interrupted run already.
-func (t table) begun() bool { return t.part != nil && t.part.rows > 0 }
+func (t table) begun() bool { return t.part != nil && t.part.Rows() > 0 }
 
 // errorColumn holds what is wrong with a row, where such rows are skipped.
 const errorColumn = "error"
@@ -145,7 +146,7 @@ const errorColumn = "error"
 // table describes the results of a run with the given kept columns, into a part or something else.
 func (p *Predictor) table(keep []string, out rowOutput) table {
 	t := table{names: p.outputs, keep: slices.Clone(keep)}
-	t.part, _ = out.(*part)
+	t.part, _ = out.(*partfile.File)
 	if p.o.SkipBadRows {
 		t.keep = append(t.keep, errorColumn)
 	}
@@ -318,9 +319,9 @@ func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer
 	return func(w io.Writer, t table) (rowWriter, error) {
 		o := npy.WriterOptions{Names: t.names, Keep: t.keep}
 		if t.part != nil {
-			o.Resume = t.part.state
+			o.Resume = t.part.State()
 			o.Spool = func() (npy.Spool, error) {
-				s, err := t.part.side()
+				s, err := t.part.Side()
 				return arraySpool{s}, err
 			}
 		}
@@ -328,11 +329,48 @@ func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer
 	}
 }
 
-// arraySpool is a side of a part, which closes it.
-type arraySpool struct{ *spool }
+// arraySpool is a side file of the output, which closes it.
+type arraySpool struct{ *partfile.Spool }
 
 // Close does nothing.
 func (arraySpool) Close() error { return nil }
+
+func writeParquet(w io.Writer, t table) (rowWriter, error) {
+	o := parquet.WriterOptions{Names: t.names, Keep: t.keep, GroupRows: t.group}
+	if t.part != nil {
+		log, err := t.part.Side()
+		if err != nil {
+			return nil, err
+		}
+		if o.Resume, err = log.Bytes(); err != nil {
+			return nil, err
+		}
+		o.Log = log
+	}
+	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return parquet.NewWriter(w, t.spec, o) })
+}
+
+func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
+	o := arrow.WriterOptions{Names: t.names, Keep: t.keep, BatchRows: t.group}
+	if t.part != nil {
+		if o.Resume, err = t.part.Section(); err != nil {
+			return nil, err
+		}
+	}
+	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return arrow.NewWriter(w, t.spec, o) })
+}
+
+// newGroupWriter is newTableWriter for a format of groups, which a file that may be gone on with
+// needs help for.
+func newGroupWriter(t table, open func() (partfile.GroupedWriter, error)) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		w, err := open()
+		if err != nil || t.part == nil {
+			return w, err
+		}
+		return partfile.NewGroups(t.part, w, t.spec, t.keep)
+	})
+}
 
 func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
 	return newTableWriter(t, func() (elementWriter, error) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -147,45 +148,44 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		return sum, err
 	}
 	id["output format"] = form.name
-	out, err := openPart(j.Output, id, j.Resume, form.head)
+	out, err := partfile.Open(ctx, j.Output, id, j.Resume, form.head)
 	if err != nil {
 		return sum, err
 	}
-	out.stop = ctx.Err
-	sum.Resumed = out.rows
-	if j.Began != nil && out.rows > 0 {
-		j.Began(out.rows)
+	sum.Resumed = out.Rows()
+	if j.Began != nil && out.Rows() > 0 {
+		j.Began(out.Rows())
 	}
-	p.o.From = out.rows
+	p.o.From = out.Rows()
 	err = p.writeRows(ctx, rows, form, out, j, &sum)
 	var full *OutputFileError
 	var batch *BatchError
 	switch {
 	case err == nil:
-		return sum, out.commit()
+		return sum, out.Commit()
 	case errors.As(err, &full):
 		// The journal may not be writable either; then its last line counts. What a format's
 		// library says around the error is of no use.
-		_ = out.leave()
+		_ = out.Leave()
 		return sum, full
 	case ctx.Err() != nil:
-		sum.Kept = out.leave() == nil
+		sum.Kept = out.Leave() == nil
 		return sum, ctx.Err()
-	case errors.As(err, &batch) && out.rows > 0:
+	case errors.As(err, &batch) && out.Rows() > 0:
 		// It may be a matter of the moment, such as memory that others have taken.
-		sum.Kept = out.leave() == nil
+		sum.Kept = out.Leave() == nil
 		return sum, err
 	}
-	return sum, errors.Join(err, out.remove())
+	return sum, errors.Join(err, out.Remove())
 }
 
 // rowOutput takes the bytes of rows.
 type rowOutput interface {
 	io.Writer
-	// due reports whether it is time to hand on what is collected; wrote then says how many rows
-	// the bytes so far hold.
-	due(now time.Time) bool
-	wrote(rows int64, state []byte) error
+	// CheckpointDue reports whether it is time to hand on what is collected; Checkpoint then says
+	// how many rows the bytes so far hold, and what their writer has to know to go on.
+	CheckpointDue(now time.Time) bool
+	Checkpoint(rows int64, state []byte) error
 }
 
 // stdout shows results soon, but not every row by itself.
@@ -197,6 +197,7 @@ type stdout struct {
 	timer *time.Timer // will flush what no later result does; nil when nothing waits
 }
 
+// Write collects bytes, which are flushed soon.
 func (s *stdout) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,9 +209,11 @@ func (s *stdout) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (s *stdout) due(now time.Time) bool { return now.Sub(s.flushed) >= flushEvery }
+// CheckpointDue reports whether the last flush was long enough ago.
+func (s *stdout) CheckpointDue(now time.Time) bool { return now.Sub(s.flushed) >= flushEvery }
 
-func (s *stdout) wrote(int64, []byte) error {
+// Checkpoint flushes.
+func (s *stdout) Checkpoint(int64, []byte) error {
 	s.flushed = time.Now()
 	return s.flush()
 }
@@ -240,7 +243,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 		if err != nil {
 			return err
 		}
-		return out.wrote(sum.Resumed+sum.Rows, state)
+		return out.Checkpoint(sum.Resumed+sum.Rows, state)
 	}
 	size := j.Source.size()
 	told := time.Now()
@@ -262,7 +265,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 			return err
 		}
 		now := time.Now()
-		if (form.lines || t.part != nil) && out.due(now) {
+		if (form.lines || t.part != nil) && out.CheckpointDue(now) {
 			if err := note(); err != nil {
 				return err
 			}
@@ -315,9 +318,9 @@ func write(w rowWriter, b *resultBatch, sum *Summary) error {
 }
 
 // identity says what a run's output depends on.
-func (p *Predictor) identity(j Job) (identity, error) {
+func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 	o := p.o
-	id := identity{
+	id := partfile.Identity{
 		"heads":         fmt.Sprint(o.Heads),
 		"signature":     p.f.signature.Name,
 		"outputs":       strings.Join(p.outputs, ","),

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -58,16 +59,16 @@ func resultsFor(form string, n int) (table, []Result) {
 
 // writeSome writes rows to a part, notes some of them in the journal as told, and ends the file or
 // leaves it as a kill would.
-func writeSome(p *part, t table, form format, rows []Result, noted func() bool, finish bool) error {
+func writeSome(p *partfile.File, t table, form format, rows []Result, noted func() bool, finish bool) error {
 	t.part = p
 	w, err := form.write(p, t)
 	if err != nil {
 		return err
 	}
-	done := p.rows
+	done := p.Rows()
 	note := func() error {
 		state, err := w.checkpoint()
-		return errors.Join(err, p.wrote(done, state))
+		return errors.Join(err, p.Checkpoint(done, state))
 	}
 	for _, r := range rows[done:] {
 		if err := w.write(r); err != nil {
@@ -81,12 +82,12 @@ func writeSome(p *part, t table, form format, rows []Result, noted func() bool, 
 		}
 	}
 	if !finish {
-		return p.close()
+		return p.Leave()
 	}
 	if err := errors.Join(note(), w.close()); err != nil {
 		return err
 	}
-	return p.commit()
+	return p.Commit()
 }
 
 // However often a run is killed, and wherever, the file of every format is that of a run that was
@@ -133,14 +134,14 @@ func writeKilled(t *testing.T, rnd *rand.Rand, path string, tab table, form form
 	every := 1 + rnd.IntN(400)
 	at := 0
 	for again := false; ; again = true {
-		p, err := openPart(path, identity{"a": "b"}, again, form.head)
+		p, err := partfile.Open(t.Context(), path, partfile.Identity{"a": "b"}, again, form.head)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if int(p.rows) > at || int(p.rows) < at-every {
-			t.Fatalf("killed after %d rows with a note every %d, goes on after %d", at, every, p.rows)
+		if int(p.Rows()) > at || int(p.Rows()) < at-every {
+			t.Fatalf("killed after %d rows with a note every %d, goes on after %d", at, every, p.Rows())
 		}
-		k := int(p.rows)
+		k := int(p.Rows())
 		at = k + rnd.IntN(len(rows)-k+1)
 		finish := !killed || rnd.IntN(4) == 0
 		if finish {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,31 +24,31 @@ func TestLayers(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join("..", "..")
 	files := 0
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != root && d.Name() != ".." || d.Name() == "third_party" || d.Name() == "testdata"):
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != root && d.Name() != ".." || d.Name() == "third_party" || d.Name() == "testdata"):
 			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, ".go"):
+		case d.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
 		}
-		rel, err := filepath.Rel(root, path)
+		rel, err := filepath.Rel(root, name)
 		if err != nil {
 			return err
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 		if err != nil {
 			return err
 		}
 		files++
-		layer, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+		from := filepath.ToSlash(filepath.Dir(rel))
 		for _, spec := range f.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
 				return err
 			}
-			if why := forbidden(layer, imported); why != "" {
+			if why := forbidden(from, imported); why != "" {
 				t.Errorf("%s imports %q: %s", rel, imported, why)
 			}
 		}
@@ -59,33 +62,43 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// forbidden says why a layer may not import a package, or "".
-func forbidden(layer, imported string) string {
+// mayImport lists the layers, each a folder with all below it that is no layer of its own, and the
+// layers that each may import beside itself. Others, such as the commands, may import all.
+var mayImport = map[string][]string{
+	"tensor":            {},
+	"dataset":           {"tensor"},
+	"savedmodel":        {"tensor"},
+	"internal/partfile": {"tensor", "dataset"},
+	"runner":            {"tensor", "dataset", "savedmodel", "internal/partfile"},
+}
+
+// layerOf returns the layer of a folder of the repository, "" where it is in none.
+func layerOf(dir string) string {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if _, ok := mayImport[dir]; ok {
+			return dir
+		}
+	}
+	return ""
+}
+
+// forbidden says why the files of a folder may not import a package, or "".
+func forbidden(dir, imported string) string {
+	layer := layerOf(dir)
 	if layer != "runner" {
 		switch {
-		case imported == binding && layer == "bench": // what runner is measured against
+		// what runner is measured against
+		case imported == binding && (dir == "bench" || strings.HasPrefix(dir, "bench/")):
 		case imported == "C", imported == tfgo, imported == binding, strings.HasPrefix(imported, binding+"/op"):
 			return "only runner touches libtensorflow"
 		}
 	}
 	inner, ok := strings.CutPrefix(imported, module)
-	if !ok {
+	if !ok || layer == "" {
 		return ""
 	}
-	to, _, _ := strings.Cut(inner, "/")
-	allowed := map[string][]string{
-		"tensor":     {"tensor"},
-		"dataset":    {"tensor", "dataset"},
-		"savedmodel": {"tensor", "savedmodel"},
-		"runner":     {"tensor", "dataset", "savedmodel", "runner"},
-	}
-	if list, ok := allowed[layer]; ok {
-		for _, a := range list {
-			if a == to {
-				return ""
-			}
-		}
-		return layer + " may import " + strings.Join(list, ", ") + " alone"
+	if to := layerOf(inner); to != layer && !slices.Contains(mayImport[layer], to) {
+		return fmt.Sprintf("%s may import, beside itself, %v alone", layer, mayImport[layer])
 	}
 	return ""
 }
@@ -93,22 +106,27 @@ func forbidden(layer, imported string) string {
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		layer, imported string
-		want            bool
+		dir, imported string
+		want          bool
 	}{
 		{"dataset", module + "tensor", false},
-		{"dataset", module + "savedmodel", true},
+		{"dataset/csv", module + "savedmodel", true},
 		{"tensor", module + "dataset", true},
 		{"savedmodel", binding + "/core/protobuf/for_core_protos_go_proto", false},
 		{"savedmodel", binding, true},
-		{"cmd", "C", true},
-		{"cmd", module + "runner", false},
+		{"savedmodel", module + "internal/partfile", true},
+		{"internal/partfile", module + "dataset/csv", false},
+		{"internal/partfile", module + "runner", true},
+		{"cmd/tfrun", "C", true},
+		{"cmd/tfrun", module + "runner", false},
 		{"runner", tfgo, false},
-		{"bench", binding + "/op", true},
-		{"bench", binding, false},
+		{"runner/bench", module + "runner", false},
+		{"bench/latency", binding + "/op", true},
+		{"bench/latency", binding, false},
+		{".", module + "runner", false},
 	} {
-		if got := forbidden(tt.layer, tt.imported) != ""; got != tt.want {
-			t.Errorf("forbidden(%q, %q) = %v, want %v", tt.layer, tt.imported, got, tt.want)
+		if got := forbidden(tt.dir, tt.imported) != ""; got != tt.want {
+			t.Errorf("forbidden(%q, %q) = %v, want %v", tt.dir, tt.imported, got, tt.want)
 		}
 	}
 }

@@ -8,13 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// umask returns the bits that new files are created without.
-func umask() os.FileMode {
-	mask := unix.Umask(0)
-	unix.Umask(mask)
-	return os.FileMode(mask)
-}
-
 // ownStderr returns stderr on a descriptor of its own. runner.OpenLibrary keeps descriptor 2 from
 // TensorFlow for a while, and what tfrun has to say meanwhile must not be lost.
 func ownStderr() *os.File {

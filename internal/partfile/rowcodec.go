@@ -1,4 +1,4 @@
-package runner
+package partfile
 
 import (
 	"bufio"
@@ -24,8 +24,6 @@ type rowCodec struct {
 	keep  []string
 	body  []byte
 }
-
-func newRowCodec(t table) rowCodec { return rowCodec{comps: t.spec.Flatten(), keep: t.keep} }
 
 // append adds a row to b.
 func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {

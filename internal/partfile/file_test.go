@@ -1,4 +1,4 @@
-package runner
+package partfile
 
 import (
 	"context"
@@ -9,22 +9,22 @@ import (
 	"testing"
 )
 
-func writeRows(t *testing.T, p *part, rows ...string) {
+func writeRows(t *testing.T, p *File, rows ...string) {
 	t.Helper()
 	for _, r := range rows {
 		if _, err := p.Write([]byte(r)); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.wrote(p.rows+1, nil); err != nil {
+		if err := p.Checkpoint(p.rows+1, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func TestPartAppearsWhole(t *testing.T) {
+func TestFileAppearsWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
-	p, err := openPart(path, identity{"a": "1"}, false, 0)
+	p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,10 +32,10 @@ func TestPartAppearsWhole(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("the file has its name before it is whole")
 	}
-	if _, err := openPart(path, identity{"a": "1"}, false, 0); err == nil {
+	if _, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0); err == nil {
 		t.Error("a second run into the same output was let in")
 	}
-	if err := p.commit(); err != nil {
+	if err := p.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -48,21 +48,21 @@ func TestPartAppearsWhole(t *testing.T) {
 }
 
 // A run that is cut off at any byte of either file goes on to the same result.
-func TestPartResumesFromEveryCut(t *testing.T) {
+func TestFileResumesFromEveryCut(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
 	rows := []string{"one\n", "two\n", "three\n", "four\n"}
 	whole := strings.Join(rows, "")
-	data, journal := partNames(path)
-	p, err := openPart(path, identity{"a": "1"}, false, 0)
+	data, journal := workNames(path)
+	p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range rows[:3] {
 		writeRows(t, p, r)
 	}
-	if err := p.leave(); err != nil {
+	if err := p.Leave(); err != nil {
 		t.Fatal(err)
 	}
 	fullData, _ := os.ReadFile(data)
@@ -76,7 +76,7 @@ func TestPartResumesFromEveryCut(t *testing.T) {
 			if err := errors.Join(os.WriteFile(data, fullData[:cutData], 0o600), os.WriteFile(journal, fullJournal[:cutJournal], 0o600)); err != nil {
 				t.Fatal(err)
 			}
-			p, err := openPart(path, identity{"a": "1"}, true, 0)
+			p, err := Open(t.Context(), path, Identity{"a": "1"}, true, 0)
 			if err != nil {
 				t.Fatalf("cut at %d and %d: %v", cutData, cutJournal, err)
 			}
@@ -84,7 +84,7 @@ func TestPartResumesFromEveryCut(t *testing.T) {
 				resumed++
 			}
 			writeRows(t, p, rows[p.rows:]...)
-			if err := p.commit(); err != nil {
+			if err := p.Commit(); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := os.ReadFile(path); err != nil || string(got) != whole {
@@ -97,26 +97,26 @@ func TestPartResumesFromEveryCut(t *testing.T) {
 	}
 }
 
-func TestPartRefusesAnotherRun(t *testing.T) {
+func TestFileRefusesAnotherRun(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
-	p, err := openPart(path, identity{"batch size": "64"}, false, 0)
+	p, err := Open(t.Context(), path, Identity{"batch size": "64"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	writeRows(t, p, "one\n")
-	if err := p.leave(); err != nil {
+	if err := p.Leave(); err != nil {
 		t.Fatal(err)
 	}
 	var resume *ResumeError
-	if _, err := openPart(path, identity{"batch size": "32"}, true, 0); !errors.As(err, &resume) || !strings.Contains(err.Error(), "batch size was 64, is 32") {
+	if _, err := Open(t.Context(), path, Identity{"batch size": "32"}, true, 0); !errors.As(err, &resume) || !strings.Contains(err.Error(), "batch size was 64, is 32") {
 		t.Errorf("resume with other options = %v, want a *ResumeError that says so", err)
 	}
-	p, err = openPart(path, identity{"batch size": "32"}, false, 0)
+	p, err = Open(t.Context(), path, Identity{"batch size": "32"}, false, 0)
 	if err != nil || p.rows != 0 {
 		t.Fatalf("a new run began with %v rows, %v", p, err)
 	}
-	if err := p.remove(); err != nil {
+	if err := p.Remove(); err != nil {
 		t.Error(err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
@@ -126,17 +126,17 @@ func TestPartRefusesAnotherRun(t *testing.T) {
 
 // Bytes that are not those that were written do not go into a result: the run goes on from before
 // them, or not at all.
-func TestPartDamaged(t *testing.T) {
+func TestFileDamaged(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "out")
-	data, journal := partNames(path)
+	data, journal := workNames(path)
 	begin := func() {
-		p, err := openPart(path, identity{"a": "1"}, false, 0)
+		p, err := Open(t.Context(), path, Identity{"a": "1"}, false, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		writeRows(t, p, "one\n", "two\n", "three\n")
-		if err := p.leave(); err != nil {
+		if err := p.Leave(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -163,7 +163,7 @@ func TestPartDamaged(t *testing.T) {
 		if err := os.WriteFile(c.file, c.change(b), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := openPart(path, identity{"a": "1"}, true, 0)
+		p, err := Open(t.Context(), path, Identity{"a": "1"}, true, 0)
 		var resume *ResumeError
 		switch {
 		case c.rows < 0 && !errors.As(err, &resume):
@@ -172,7 +172,7 @@ func TestPartDamaged(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want to go on after %d rows", c.name, p, err, c.rows)
 		}
 		if err == nil {
-			if err := p.leave(); err != nil {
+			if err := p.Leave(); err != nil {
 				t.Error(err)
 			}
 		}
@@ -180,13 +180,13 @@ func TestPartDamaged(t *testing.T) {
 }
 
 // A run whose directory is taken away ends soon, and not when all rows are done.
-func TestPartGone(t *testing.T) {
+func TestFileGone(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "dir")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p, err := openPart(filepath.Join(dir, "out"), identity{"a": "1"}, false, 0)
+	p, err := Open(t.Context(), filepath.Join(dir, "out"), Identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,53 +195,52 @@ func TestPartGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	var gone *OutputFileError
-	if err := p.wrote(2, nil); !errors.As(err, &gone) || gone.Hints() != nil {
+	if err := p.Checkpoint(2, nil); !errors.As(err, &gone) || gone.Hints() != nil {
 		t.Errorf("wrote = %v, want an *OutputFileError without hints", err)
 	}
-	if err := p.leave(); err != nil {
+	if err := p.Leave(); err != nil {
 		t.Error(err)
 	}
 }
 
 // A run that is interrupted stops writing too, which may take its time where a file is put together
 // in the end.
-func TestPartStops(t *testing.T) {
+func TestFileStops(t *testing.T) {
 	t.Parallel()
-	p, err := openPart(filepath.Join(t.TempDir(), "out"), identity{"a": "1"}, false, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	p, err := Open(ctx, filepath.Join(t.TempDir(), "out"), Identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	p.stop = ctx.Err
 	writeRows(t, p, "one\n")
 	cancel()
 	if _, err := p.Write([]byte("two\n")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Write = %v after the end", err)
 	}
-	if err := p.remove(); err != nil {
+	if err := p.Remove(); err != nil {
 		t.Error(err)
 	}
 }
 
 // What is long enough goes to the disk while the run goes on, once; what is shorter waits.
-func TestPartIsWrittenBack(t *testing.T) {
+func TestFileIsWrittenBack(t *testing.T) {
 	t.Parallel()
-	p, err := openPart(filepath.Join(t.TempDir(), "out"), identity{"a": "1"}, false, 0)
+	p, err := Open(t.Context(), filepath.Join(t.TempDir(), "out"), Identity{"a": "1"}, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.close() //nolint:errcheck // nothing is read again
-	long := strings.Repeat("x", noteBytes)
+	long := strings.Repeat("x", lineBytes)
 	for _, step := range []struct {
 		rows string
 		back int64
-	}{{"short\n", 0}, {long, noteBytes + 6}, {"short\n", noteBytes + 6}, {long, 2*noteBytes + 12}} {
+	}{{"short\n", 0}, {long, lineBytes + 6}, {"short\n", lineBytes + 6}, {long, 2*lineBytes + 12}} {
 		writeRows(t, p, step.rows)
 		if p.back != step.back {
 			t.Fatalf("after %d bytes %d are on their way to the disk, want %d", p.size, p.back, step.back)
 		}
 	}
-	if err := p.cut(spoolNote{size: 3}); err != nil || p.back != 3 {
+	if err := p.truncate(spoolMark{size: 3}); err != nil || p.back != 3 {
 		t.Errorf("cut to 3 bytes: %v, and %d are on their way", err, p.back)
 	}
 }

@@ -1,4 +1,4 @@
-package runner
+package partfile
 
 import (
 	"bytes"
@@ -12,9 +12,9 @@ import (
 	"strings"
 )
 
-// identity is what has to be the same for a run to go on where another stopped: names with values,
+// Identity is what has to be the same for a run to go on where another stopped: names with values,
 // for people to read.
-type identity map[string]string
+type Identity map[string]string
 
 // ResumeError says why an interrupted run cannot be gone on with.
 type ResumeError struct {
@@ -30,8 +30,8 @@ func (e *ResumeError) Error() string {
 // Hints says what to type instead.
 func (e *ResumeError) Hints() []string { return []string{"start anew: leave --resume out"} }
 
-// recall reads the journal of an interrupted run; found is false where there is none.
-func (p *part) recall(header []byte, id identity) (found bool, err error) {
+// resume reads the journal of an interrupted run; found is false where there is none.
+func (p *File) resume(header []byte, id Identity) (found bool, err error) {
 	journal, err := io.ReadAll(p.journal)
 	if err != nil {
 		return false, outputError(p.path, err)
@@ -43,38 +43,38 @@ func (p *part) recall(header []byte, id identity) (found bool, err error) {
 	if !bytes.Equal(first, bytes.TrimSuffix(header, []byte("\n"))) {
 		return false, &ResumeError{Output: p.path, Msg: difference(first, id)}
 	}
-	notes, err := p.parseNotes(rest)
+	lines, err := p.parseLines(rest)
 	if err != nil {
 		return false, err
 	}
-	k, err := p.lastTrue(notes)
+	k, err := p.lastTrue(lines)
 	if err != nil || k < 0 {
 		return false, err
 	}
-	n := notes[k]
+	n := lines[k]
 	p.rows, p.state = n.rows, n.state
 	for i, s := range p.spools() {
-		of := spoolNote{}
+		of := spoolMark{}
 		if i < len(n.files) {
 			of = n.files[i]
 		}
-		if err := s.cut(of); err != nil {
+		if err := s.truncate(of); err != nil {
 			return false, err
 		}
 	}
 	return true, p.writeJournal(nil, int64(len(first)+1)+n.end)
 }
 
-// partNote is a line of the journal.
-type partNote struct {
+// journalLine is a line of the journal.
+type journalLine struct {
 	rows  int64
-	files []spoolNote
+	files []spoolMark
 	state []byte
 	end   int64 // of the line, counted from the first
 }
 
 // append adds the line to b.
-func (n partNote) append(b []byte) []byte {
+func (n journalLine) append(b []byte) []byte {
 	b = strconv.AppendInt(b, n.rows, 10)
 	for _, f := range n.files {
 		b = fmt.Appendf(b, " %d %08x", f.size, f.sum)
@@ -85,8 +85,8 @@ func (n partNote) append(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// parseNote reads a line without its end.
-func parseNote(line []byte) (n partNote, ok bool) {
+// parseLine reads a line without its end.
+func parseLine(line []byte) (n journalLine, ok bool) {
 	if i := bytes.IndexAny(line, "{["); i > 0 {
 		n.state = bytes.Clone(line[i:])
 		line = line[:i]
@@ -101,26 +101,26 @@ func parseNote(line []byte) (n partNote, ok bool) {
 		size, err1 := strconv.ParseInt(fields[i], 10, 64)
 		sum, err2 := strconv.ParseUint(fields[i+1], 16, 32)
 		err = errors.Join(err, err1, err2)
-		n.files = append(n.files, spoolNote{size: size, sum: uint32(sum)})
+		n.files = append(n.files, spoolMark{size: size, sum: uint32(sum)})
 	}
 	return n, err == nil && rows >= 0 && len(n.files) > 0
 }
 
-// parseNotes reads the lines of the journal after its first, and opens the files that they tell of.
-func (p *part) parseNotes(text []byte) ([]partNote, error) {
-	var notes []partNote
+// parseLines reads the lines of the journal after its first, and opens the files that they tell of.
+func (p *File) parseLines(text []byte) ([]journalLine, error) {
+	var lines []journalLine
 	end := int64(0)
 	for line := range bytes.Lines(text) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
 			break // killed while it was written
 		}
 		end += int64(len(line))
-		n, ok := parseNote(line[:len(line)-1])
+		n, ok := parseLine(line[:len(line)-1])
 		if !ok || len(n.files) > maxSides {
 			return nil, &ResumeError{Output: p.path, Msg: damaged}
 		}
 		n.end = end
-		notes = append(notes, n)
+		lines = append(lines, n)
 		for len(p.sides) < len(n.files)-1 {
 			s, err := openSpool(p.path, sideName(p.path, len(p.sides)), 0)
 			if err != nil {
@@ -129,7 +129,7 @@ func (p *part) parseNotes(text []byte) ([]partNote, error) {
 			p.sides = append(p.sides, s)
 		}
 	}
-	return notes, nil
+	return lines, nil
 }
 
 const (
@@ -137,14 +137,14 @@ const (
 	maxSides = 1 << 10
 )
 
-// lastTrue returns the last of the notes that is true of the files, or -1 where they are shorter
+// lastTrue returns the last of the lines that is true of the files, or -1 where they are shorter
 // than any says. Files that hold something else are an error.
-func (p *part) lastTrue(notes []partNote) (int, error) {
+func (p *File) lastTrue(lines []journalLine) (int, error) {
 	spools := p.spools()
 	have := make([]map[int64]uint32, len(spools))
 	for i, s := range spools {
 		var lengths []int64
-		for _, n := range notes {
+		for _, n := range lines {
 			if i < len(n.files) {
 				lengths = append(lengths, n.files[i].size)
 			}
@@ -155,9 +155,9 @@ func (p *part) lastTrue(notes []partNote) (int, error) {
 		}
 	}
 	other := false
-	for k := len(notes) - 1; k >= 0; k-- {
+	for k := len(lines) - 1; k >= 0; k-- {
 		same, short := true, false
-		for i, f := range notes[k].files {
+		for i, f := range lines[k].files {
 			sum, ok := have[i][f.size]
 			same, short = same && ok && sum == f.sum, short || !ok
 		}
@@ -173,8 +173,8 @@ func (p *part) lastTrue(notes []partNote) (int, error) {
 }
 
 // difference says what is not as it was.
-func difference(header []byte, now identity) string {
-	var before identity
+func difference(header []byte, now Identity) string {
+	var before Identity
 	if err := json.Unmarshal(header, &before); err != nil {
 		return damaged
 	}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package runner
+package partfile
 
 import "os"
 

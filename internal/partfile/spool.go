@@ -1,4 +1,4 @@
-package runner
+package partfile
 
 import (
 	"bufio"
@@ -9,8 +9,9 @@ import (
 	"slices"
 )
 
-// spool is a file of a run that grows at its end. The journal notes how long it is, and a checksum.
-type spool struct {
+// Spool is one of the files of a run: the output itself or a side file. It grows at its end, and
+// the journal says how long it is and with which checksum.
+type Spool struct {
 	path string // of the output, which errors name
 	file *os.File
 	w    *bufio.Writer
@@ -24,16 +25,16 @@ type spool struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // openSpool opens a file, as it is.
-func openSpool(path, name string, head int64) (*spool, error) {
+func openSpool(path, name string, head int64) (*Spool, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, outputError(path, err)
 	}
-	return &spool{path: path, file: f, w: bufio.NewWriterSize(f, 256<<10), head: head}, nil
+	return &Spool{path: path, file: f, w: bufio.NewWriterSize(f, 256<<10), head: head}, nil
 }
 
 // Write adds bytes, or replaces some after Seek has gone back.
-func (s *spool) Write(b []byte) (int, error) {
+func (s *Spool) Write(b []byte) (int, error) {
 	if s.at < s.size {
 		n, err := s.file.WriteAt(b[:min(int64(len(b)), s.size-s.at)], s.at)
 		s.at += int64(n)
@@ -61,7 +62,7 @@ func (s *spool) Write(b []byte) (int, error) {
 }
 
 // add counts bytes at the end.
-func (s *spool) add(b []byte) {
+func (s *Spool) add(b []byte) {
 	summed := b
 	if s.size < s.head {
 		summed = b[min(int64(len(b)), s.head-s.size):]
@@ -72,7 +73,7 @@ func (s *spool) add(b []byte) {
 }
 
 // Seek moves to a place in the file, for formats whose header is known last.
-func (s *spool) Seek(offset int64, whence int) (int64, error) {
+func (s *Spool) Seek(offset int64, whence int) (int64, error) {
 	if err := s.flush(); err != nil {
 		return 0, err
 	}
@@ -90,20 +91,33 @@ func (s *spool) Seek(offset int64, whence int) (int64, error) {
 }
 
 // Reader returns a reader of all that was written.
-func (s *spool) Reader() (io.Reader, error) {
-	r, err := s.section()
+func (s *Spool) Reader() (io.Reader, error) {
+	r, err := s.Section()
 	return r, err
 }
 
-// section is Reader, as a part of the file.
-func (s *spool) section() (*io.SectionReader, error) {
+// Bytes returns all that was written.
+func (s *Spool) Bytes() ([]byte, error) {
+	r, err := s.Section()
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, outputError(s.path, err)
+	}
+	return b, nil
+}
+
+// Section is [Spool.Reader] for readers that seek in what was written.
+func (s *Spool) Section() (*io.SectionReader, error) {
 	if err := s.flush(); err != nil {
 		return nil, err
 	}
 	return io.NewSectionReader(s.file, 0, s.size), nil
 }
 
-func (s *spool) flush() error {
+func (s *Spool) flush() error {
 	if err := s.w.Flush(); err != nil {
 		return outputError(s.path, err)
 	}
@@ -112,21 +126,22 @@ func (s *spool) flush() error {
 
 // writeBack sends what was flushed on its way to the disk, where that is least bytes or more:
 // whoever syncs the file in the end does not wait for all of it then.
-func (s *spool) writeBack(least int64) {
+func (s *Spool) writeBack(least int64) {
 	if n := s.size - s.back; n >= least {
 		beginWriteback(s.file, s.back, n)
 		s.back = s.size
 	}
 }
 
-// forget makes the next note say that the file is empty. It is so after cut.
-func (s *spool) forget() {
+// restart makes the next line of the journal say that the file is empty. Its bytes stay until
+// truncate takes them: the line before needs them.
+func (s *Spool) restart() {
 	s.w.Reset(s.file)
 	s.size, s.sum, s.at, s.back = 0, 0, 0, 0
 }
 
-// cut shortens the file to what a note says it held.
-func (s *spool) cut(n spoolNote) error {
+// truncate shortens the file to what a line of the journal says it held.
+func (s *Spool) truncate(n spoolMark) error {
 	if err := s.file.Truncate(n.size); err != nil {
 		return outputError(s.path, err)
 	}
@@ -138,25 +153,25 @@ func (s *spool) cut(n spoolNote) error {
 	return nil
 }
 
-// Close closes the file. Nothing that is not flushed is written.
-func (s *spool) Close() error { return s.file.Close() }
+// close closes the file. Bytes that are not flushed are lost.
+func (s *Spool) close() error { return s.file.Close() }
 
-// spoolNote is what the journal says of a spool.
-type spoolNote struct {
+// spoolMark is what a line of the journal says of a file.
+type spoolMark struct {
 	size int64
 	sum  uint32
 }
 
-func (s *spool) note() spoolNote { return spoolNote{s.size, s.sum} }
+func (s *Spool) mark() spoolMark { return spoolMark{s.size, s.sum} }
 
 // sums returns the checksums of the file's first bytes, for each of the given lengths that it has.
-func (s *spool) sums(lengths []int64) (map[int64]uint32, error) {
+func (s *Spool) sums(lengths []int64) (map[int64]uint32, error) {
 	info, err := s.file.Stat()
 	if err != nil {
 		return nil, outputError(s.path, err)
 	}
 	sums := map[int64]uint32{}
-	done := spool{head: s.head}
+	done := Spool{head: s.head}
 	buf := make([]byte, 1<<20)
 	for _, n := range slices.Sorted(slices.Values(lengths)) {
 		if n > info.Size() {

@@ -1,0 +1,49 @@
+package partfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// outputError names the output in an error of the file system, and not the temporary name.
+func outputError(path string, err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	var linkErr *os.LinkError
+	if errors.As(err, &linkErr) {
+		err = linkErr.Err
+	}
+	return &OutputFileError{Path: path, Err: err}
+}
+
+// OutputFileError is an error of writing an output: a disk that is full, a directory that is gone.
+type OutputFileError struct {
+	Path string
+	Err  error
+}
+
+// Error names the output and the cause.
+func (e *OutputFileError) Error() string {
+	return fmt.Sprintf("output %q: %s", e.Path, strings.TrimSpace(e.Err.Error()))
+}
+
+// Hints says what to type next, where the run has begun.
+func (e *OutputFileError) Hints() []string {
+	if data, _ := workNames(e.Path); exists(data) {
+		return []string{"what is finished is kept: mend that and go on with --resume"}
+	}
+	return nil
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// Unwrap returns the cause.
+func (e *OutputFileError) Unwrap() error { return e.Err }

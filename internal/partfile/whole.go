@@ -1,0 +1,90 @@
+package partfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Whole is a file that appears under its name only when it is whole. Unlike a [File] it keeps
+// nothing of a run that was interrupted, and two processes may write the same output: the last one
+// to end wins.
+type Whole struct {
+	*bufio.Writer
+	file *os.File
+	path string
+	done bool
+}
+
+// Create begins a file, under a temporary name in its own directory.
+func Create(path string) (*Whole, error) {
+	if err := refuseDirectory(path); err != nil {
+		return nil, err
+	}
+	dir, base := filepath.Split(path)
+	for try := 0; ; try++ {
+		name := fmt.Sprintf("%s.%s.%d-%d.part", dir, base, os.Getpid(), try)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		switch {
+		case err == nil:
+			return &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: path}, nil
+		case !errors.Is(err, fs.ErrExist):
+			return nil, outputError(path, err)
+		}
+	}
+}
+
+// Commit makes the file whole: it writes out what is buffered and gives the file its name.
+func (w *Whole) Commit() error {
+	err := w.Flush()
+	if err == nil {
+		err = finish(w.file, w.file.Name(), w.path)
+	}
+	if err != nil {
+		w.Abandon()
+		return outputError(w.path, err)
+	}
+	w.done = true
+	return w.file.Close()
+}
+
+// Abandon takes away what was written of a file that did not become whole. After Commit it does
+// nothing.
+func (w *Whole) Abandon() {
+	if w.done {
+		return
+	}
+	w.done = true
+	_ = w.file.Close()           // its content is not wanted
+	_ = os.Remove(w.file.Name()) // an error has nobody to go to
+}
+
+// refuseDirectory says that an output is a directory.
+func refuseDirectory(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("output %q: is a directory; name a file", path)
+	}
+	return nil
+}
+
+// finish gives a file that is written, under the name of temporary, the name and the mode of the
+// one that it replaces.
+func finish(f *os.File, temporary, path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil:
+		err = f.Chmod(info.Mode().Perm())
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	return err
+}
