@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -26,10 +27,36 @@ type Element struct {
 	Extra []Field
 }
 
-// Field is a key of a JSON row with its value as it was written.
+// Field is a value that a source keeps beside the components: a key of a JSON row, or a column.
 type Field struct {
-	Key  string
-	JSON []byte
+	Key string
+	// Type is what the source's file says that its values are. It is nil where files do not say, as
+	// those of JSON and CSV.
+	Type FieldType
+	// Value is, with a Type, the value in a form of the type's own, nil for null; without one it is
+	// JSON text.
+	Value []byte
+}
+
+// FieldType is the type of kept values in a file that has types. The types of package dataset's
+// readers are written by its writers as they are, decimals, dates and structures among them.
+type FieldType interface {
+	// String is the type in the words of Apache Arrow: "decimal(10, 2)".
+	String() string
+	// AppendJSON appends a value as JSON: integers and decimals with all their digits, dates and
+	// times as ISO 8601 has them, bytes that are not UTF-8 as {"b64": "…"}.
+	AppendJSON(dst, value []byte) []byte
+}
+
+// Clone returns a copy with memory of its own.
+func (f Field) Clone() Field { return Field{Key: f.Key, Type: f.Type, Value: bytes.Clone(f.Value)} }
+
+// AppendJSON appends the field's value as JSON. Null is null.
+func (f Field) AppendJSON(dst []byte) []byte {
+	if f.Type == nil {
+		return append(dst, f.Value...)
+	}
+	return f.Type.AppendJSON(dst, f.Value)
 }
 
 // Ragged is a ragged tensor as tf.RaggedTensor holds it: flat values and nested row splits,
@@ -62,7 +89,7 @@ func (e Element) Clone() Element {
 		}
 	}
 	for _, f := range e.Extra {
-		c.Extra = append(c.Extra, Field{Key: f.Key, JSON: slices.Clone(f.JSON)})
+		c.Extra = append(c.Extra, f.Clone())
 	}
 	return c
 }

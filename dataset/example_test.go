@@ -150,7 +150,7 @@ func ExampleJSONL() {
 			fmt.Println(err)
 			continue
 		}
-		fmt.Printf("%v %s\n", row.Tensors[0], row.Extra[0].JSON)
+		fmt.Printf("%v %s\n", row.Tensors[0], row.Extra[0].Value)
 	}
 	// Output:
 	// int32(2,) "a"

@@ -172,7 +172,7 @@ func TestJSONLKeepsAndSkips(t *testing.T) {
 			}
 			line := fmt.Sprint("row ", e.Row, ":")
 			for _, f := range e.Extra {
-				line += fmt.Sprintf(" %s=%s", f.Key, f.JSON)
+				line += fmt.Sprintf(" %s=%s", f.Key, f.Value)
 			}
 			got = append(got, line)
 		}
@@ -299,8 +299,8 @@ func FuzzJSONL(f *testing.F) {
 				continue
 			}
 			for _, x := range e.Extra {
-				if !json.Valid(x.JSON) && !bytes.Contains(x.JSON, []byte("N")) && !bytes.Contains(x.JSON, []byte("I")) {
-					t.Fatalf("%q: kept %s=%s, which is not JSON", data, x.Key, x.JSON)
+				if !json.Valid(x.Value) && !bytes.Contains(x.Value, []byte("N")) && !bytes.Contains(x.Value, []byte("I")) {
+					t.Fatalf("%q: kept %s=%s, which is not JSON", data, x.Key, x.Value)
 				}
 			}
 			if len(lines) == 1 {
@@ -412,7 +412,7 @@ func TestJSONLByTheBlock(t *testing.T) {
 			want = append(want, err.Error())
 			continue
 		}
-		want = append(want, fmt.Sprint(e.Row, e.Tensors[0].Bytes(), string(e.Extra[0].JSON)))
+		want = append(want, fmt.Sprint(e.Row, e.Tensors[0].Bytes(), string(e.Extra[0].Value)))
 	}
 	r, ok, err := rows().Blocks()
 	if err != nil || !ok {
@@ -432,7 +432,7 @@ func TestJSONLByTheBlock(t *testing.T) {
 			t.Fatalf("%d rows, %d with kept keys, limit %d", n, len(b.Extra), limit)
 		}
 		for i := range int(b.Tensors[0].Dims()[0]) {
-			got = append(got, fmt.Sprint(b.Row+int64(i), b.Tensors[0].Index(i).Bytes(), string(b.Extra[i][0].JSON)))
+			got = append(got, fmt.Sprint(b.Row+int64(i), b.Tensors[0].Index(i).Bytes(), string(b.Extra[i][0].Value)))
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

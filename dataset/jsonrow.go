@@ -114,7 +114,7 @@ func (d *rowDecoder) decode(line []byte, e *Element) error {
 	}
 	for i, raw := range d.extra {
 		if raw != nil {
-			e.Extra = append(e.Extra, Field{Key: d.keep[i], JSON: slices.Clone(raw)})
+			e.Extra = append(e.Extra, Field{Key: d.keep[i], Value: slices.Clone(raw)})
 		}
 	}
 	return nil

@@ -177,16 +177,19 @@ func ownExtra(extra [][]dataset.Field) [][]dataset.Field {
 	for _, list := range extra {
 		fields += len(list)
 		for _, x := range list {
-			size += len(x.JSON)
+			size += len(x.Value)
 		}
 	}
 	own, room, text := make([][]dataset.Field, len(extra)), make([]dataset.Field, 0, fields), make([]byte, 0, size)
 	for i, list := range extra {
 		at := len(room)
 		for _, x := range list {
-			start := len(text)
-			text = append(text, x.JSON...)
-			room = append(room, dataset.Field{Key: x.Key, JSON: text[start:len(text):len(text)]})
+			if x.Value != nil {
+				start := len(text)
+				text = append(text, x.Value...)
+				x.Value = text[start:len(text):len(text)]
+			}
+			room = append(room, x)
 		}
 		own[i] = room[at:len(room):len(room)]
 	}

@@ -258,7 +258,7 @@ func (t *tableWriter) write(r Result) error { return t.w.Write(t.element(r)) }
 func (t *tableWriter) element(r Result) dataset.Element {
 	e := dataset.Element{Row: r.Row, Extra: r.Extra}
 	if r.Err != nil {
-		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, JSON: dataset.AppendJSONString(nil, r.Err.Error())})
+		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, Value: dataset.AppendJSONString(nil, r.Err.Error())})
 		return e
 	}
 	e.Tensors = make([]tensor.Tensor, len(r.Values))

@@ -30,7 +30,7 @@ func AppendRow(dst []byte, names []string, r Result) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = append(dataset.AppendJSONString(dst, x.Key), ':')
-		dst = append(dst, x.JSON...)
+		dst = x.AppendJSON(dst)
 	}
 	return append(dst, '}'), nil
 }

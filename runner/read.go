@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 )
@@ -106,7 +105,7 @@ func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 func resultOf(row dataset.Element) Result {
 	r := Result{Row: row.Row}
 	for _, x := range row.Extra {
-		r.Extra = append(r.Extra, dataset.Field{Key: x.Key, JSON: slices.Clone(x.JSON)})
+		r.Extra = append(r.Extra, x.Clone())
 	}
 	return r
 }

@@ -35,7 +35,7 @@ func resultsFor(form string, n int) (table, []Result) {
 	for i := range n {
 		r := Result{Row: int64(i)}
 		if t.keep != nil {
-			r.Extra = []dataset.Field{{Key: "id", JSON: fmt.Append(nil, i)}, {Key: "name", JSON: fmt.Appendf(nil, "%q", fmt.Sprint("row ", i*i))}}
+			r.Extra = []dataset.Field{{Key: "id", Value: fmt.Append(nil, i)}, {Key: "name", Value: fmt.Appendf(nil, "%q", fmt.Sprint("row ", i*i))}}
 		}
 		if i%13 == 5 && len(t.keep) == 3 {
 			r.Err = fmt.Errorf("row %d is bad", i)

@@ -22,7 +22,7 @@ func TestResume(t *testing.T) {
 	spec := dataset.Dict(map[string]dataset.Spec{"f": dataset.TensorSpec(tensor.Float32, -1), "s": dataset.TensorSpec(tensor.String), "b": dataset.TensorSpec(tensor.Bool)})
 	var rows []dataset.Element
 	for i := range int64(3000) {
-		e := dataset.Element{Row: i, Extra: []dataset.Field{{Key: "k", JSON: fmt.Append(nil, i)}}}
+		e := dataset.Element{Row: i, Extra: []dataset.Field{{Key: "k", Value: fmt.Append(nil, i)}}}
 		if i%7 > 0 {
 			e.Tensors = []tensor.Tensor{tensor.Scalar(i%2 == 0), tensor.Vector(float32(i), 0.5), tensor.Scalar(fmt.Sprint("row ", i))}
 		}

@@ -197,7 +197,7 @@ func (w *Writer) row(e dataset.Element) error {
 		for i := range w.cols {
 			switch c := &w.cols[i]; {
 			case c.Kept:
-				w.bytes += c.appendKept(columns.Extra(e, c.Name))
+				w.bytes += c.appendKept(columns.ExtraText(e, c.Name))
 			case e.Tensors == nil:
 				w.build.Field(i).AppendNull()
 			default:

@@ -223,7 +223,7 @@ func TestWriter(t *testing.T) {
 		e.Extra = nil
 		want = append(want, rowtest.RowOf(e))
 	}
-	if err := w.Write(dataset.Element{Extra: []dataset.Field{{Key: "id", JSON: []byte(`"bad"`)}}}); err != nil {
+	if err := w.Write(dataset.Element{Extra: []dataset.Field{{Key: "id", Value: []byte(`"bad"`)}}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -313,8 +313,8 @@ func FuzzRows(f *testing.F) {
 					t.Errorf("error at line %d: %v", bad.Line, err)
 				}
 				for _, f := range e.Extra {
-					if !json.Valid(f.JSON) {
-						t.Errorf("%s is no JSON", f.JSON)
+					if !json.Valid(f.Value) {
+						t.Errorf("%s is no JSON", f.Value)
 					}
 				}
 			}

@@ -426,7 +426,7 @@ func (j *job) result() (*block.Block, error) { return &j.block, nil }
 func (j *job) extra(i int, dst []dataset.Field) []dataset.Field {
 	for k, key := range j.p.keep {
 		at := j.kept[i*len(j.p.keep)+k]
-		dst = append(dst, dataset.Field{Key: key, JSON: j.text[at.lo:at.hi:at.hi]})
+		dst = append(dst, dataset.Field{Key: key, Value: j.text[at.lo:at.hi:at.hi]})
 	}
 	return dst
 }

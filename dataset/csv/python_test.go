@@ -109,7 +109,7 @@ func TestKeptCells(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, string(e.Extra[0].JSON))
+		got = append(got, string(e.Extra[0].Value))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)

@@ -87,7 +87,7 @@ func (c *Writer) Write(e dataset.Element) error {
 		c.put(c.cell)
 	}
 	for _, key := range c.o.Keep {
-		c.put(jsontext.AsText(columns.Extra(e, key)))
+		c.put(jsontext.AsText(columns.ExtraText(e, key)))
 	}
 	c.endRow()
 	if len(c.buf) >= writerBuffer {

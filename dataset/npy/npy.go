@@ -372,7 +372,7 @@ func (s *source) fill() error {
 		keys := s.o.Keep
 		s.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
 			for k, row := range kept {
-				dst = append(dst, dataset.Field{Key: keys[k], JSON: row(i)})
+				dst = append(dst, dataset.Field{Key: keys[k], Value: row(i)})
 			}
 			return dst
 		}

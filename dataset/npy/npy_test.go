@@ -404,7 +404,7 @@ func TestResume(t *testing.T) {
 	row := func(i int64) dataset.Element {
 		return dataset.Element{
 			Row: i, Tensors: []tensor.Tensor{tensor.Vector(float32(i), 0.5), tensor.Scalar(strings.Repeat("é", int(i%5)))},
-			Extra: []dataset.Field{{Key: "k", JSON: []byte(strings.Repeat("1", int(1+i%3)))}},
+			Extra: []dataset.Field{{Key: "k", Value: []byte(strings.Repeat("1", int(1+i%3)))}},
 		}
 	}
 	const n = 20

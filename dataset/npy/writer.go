@@ -233,7 +233,7 @@ func (w *Writer) Write(e dataset.Element) error {
 		if i < len(e.Tensors) {
 			t = e.Tensors[i]
 		} else {
-			t = tensor.Scalar(string(columns.Extra(e, a.name)))
+			t = tensor.Scalar(string(columns.ExtraText(e, a.name)))
 		}
 		if w.err = a.write(t); w.err != nil {
 			return w.err

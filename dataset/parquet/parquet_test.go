@@ -139,7 +139,7 @@ func TestResume(t *testing.T) {
 	for i := range int64(3000) {
 		rows = append(rows, dataset.Element{
 			Row: i, Tensors: []tensor.Tensor{tensor.Vector(float32(i), 0.5), tensor.Scalar(fmt.Sprint("row ", i%100))},
-			Extra: []dataset.Field{{Key: "k", JSON: fmt.Append(nil, i)}},
+			Extra: []dataset.Field{{Key: "k", Value: fmt.Append(nil, i)}},
 		})
 	}
 	for _, o := range []parquet.WriterOptions{{GroupRows: 700}, {GroupBytes: 40000}, {GroupRows: 1024}, {}} {

@@ -303,7 +303,7 @@ func (w *Writer) endGroup() error {
 func (c *outColumn) add(row pq.Row, i int, e dataset.Element) (pq.Row, error) {
 	switch {
 	case c.Kept:
-		return c.appendKept(row, i, columns.Extra(e, c.Name)), nil
+		return c.appendKept(row, i, columns.ExtraText(e, c.Name)), nil
 	case e.Tensors == nil:
 		return append(row, pq.NullValue().Level(0, 0, i)), nil
 	}

@@ -120,7 +120,7 @@ func (e *Encoder) feature(i int, columns []dataset.Field) error {
 func column(columns []dataset.Field, name string) []byte {
 	for _, c := range columns {
 		if c.Key == name {
-			return c.JSON
+			return c.AppendJSON(nil)
 		}
 	}
 	return nil

@@ -55,7 +55,7 @@ func TestEncoder(t *testing.T) {
 			for i, text := range strings.Split(test.columns, "|") {
 				name := string(rune('a' + i))
 				f.Columns = append(f.Columns, name)
-				row = append(row, dataset.Field{Key: name, JSON: []byte(text)})
+				row = append(row, dataset.Field{Key: name, Value: []byte(text)})
 			}
 			e, err := NewEncoder([]Feature{f})
 			if err != nil {
@@ -86,7 +86,7 @@ func TestEncoder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got = append(got, string(row.Extra[0].JSON))
+				got = append(got, string(row.Extra[0].Value))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

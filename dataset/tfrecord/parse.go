@@ -181,7 +181,7 @@ func (j *job) finish() {
 		j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
 			for k, key := range j.p.keep {
 				if at := j.kept[i*len(j.p.keep)+k]; at.hi > at.lo {
-					dst = append(dst, dataset.Field{Key: key, JSON: j.text[at.lo:at.hi:at.hi]})
+					dst = append(dst, dataset.Field{Key: key, Value: j.text[at.lo:at.hi:at.hi]})
 				}
 			}
 			return dst

@@ -178,7 +178,7 @@ func (w *Writer) Write(e dataset.Element) error {
 		}
 	}
 	for _, key := range w.keep {
-		if t, ok := keptValue(columns.Extra(e, key)); ok {
+		if t, ok := keptValue(columns.ExtraText(e, key)); ok {
 			if err := w.enc.add(key, t); err != nil {
 				return fmt.Errorf("write tfrecord: row %d: feature %q: %w", e.Row, key, err)
 			}

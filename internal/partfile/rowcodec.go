@@ -47,7 +47,7 @@ func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
 			body = append(body, 0)
 			continue
 		}
-		body = append(binary.AppendUvarint(body, uint64(len(e.Extra[i].JSON)+1)), e.Extra[i].JSON...) //nolint:gosec // see above
+		body = append(binary.AppendUvarint(body, uint64(len(e.Extra[i].Value)+1)), e.Extra[i].Value...) //nolint:gosec // see above
 	}
 	c.body = body
 	return append(binary.AppendUvarint(b, uint64(len(body))), body...), nil
@@ -106,7 +106,7 @@ func (c *rowCodec) read(r *bufio.Reader) (e dataset.Element, err error) {
 	}
 	for _, key := range c.keep {
 		if n := in.count(); n > 0 {
-			e.Extra = append(e.Extra, dataset.Field{Key: key, JSON: in.take(n - 1)})
+			e.Extra = append(e.Extra, dataset.Field{Key: key, Value: in.take(n - 1)})
 		}
 	}
 	if in.bad || len(in.b) > 0 {

@@ -316,15 +316,18 @@ func Splits(e dataset.Element, i int) []tensor.Tensor {
 	return e.Splits[i]
 }
 
-// Extra returns the JSON text of a kept column, nil where the element has none.
-func Extra(e dataset.Element, key string) []byte {
+// Extra returns a kept column of an element; one without a value where the element has none.
+func Extra(e dataset.Element, key string) dataset.Field {
 	for _, f := range e.Extra {
 		if f.Key == key {
-			return f.JSON
+			return f
 		}
 	}
-	return nil
+	return dataset.Field{Key: key}
 }
+
+// ExtraText returns the JSON text of a kept column, empty where the element has none.
+func ExtraText(e dataset.Element, key string) []byte { return Extra(e, key).AppendJSON(nil) }
 
 // Fit returns the sizes of a component's row whose value has the given sizes: the same, or, of a
 // single value, those that its shape has for one. ok is false where the component does not take

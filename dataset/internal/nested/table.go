@@ -84,7 +84,7 @@ func (t *Table) Extra(kept []Values) (func(i int, dst []dataset.Field) []dataset
 	}
 	return func(i int, dst []dataset.Field) []dataset.Field {
 		for k, row := range rows {
-			dst = append(dst, dataset.Field{Key: t.keys[k], JSON: row(nil, i)})
+			dst = append(dst, dataset.Field{Key: t.keys[k], Value: row(nil, i)})
 		}
 		return dst
 	}, nil

@@ -103,7 +103,7 @@ func (f Columnar) CheckWritten(t *testing.T, golden string) {
 			t.Fatal(err)
 		}
 		// text, since the values differ in kind
-		e.Extra[2].JSON, _ = json.Marshal(string(e.Extra[2].JSON))
+		e.Extra[2].Value, _ = json.Marshal(string(e.Extra[2].Value))
 		want = append(want, RowOf(e))
 	}
 	want = append(want, Row{Err: "null"})
@@ -132,7 +132,7 @@ func (f Columnar) writeAllTypes(t *testing.T, keep []string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	Write(t, w, append(rows, dataset.Element{Row: 2, Extra: []dataset.Field{{Key: "name", JSON: []byte(`"no values"`)}}})...)
+	Write(t, w, append(rows, dataset.Element{Row: 2, Extra: []dataset.Field{{Key: "name", Value: []byte(`"no values"`)}}})...)
 	return b.Bytes()
 }
 
@@ -145,7 +145,7 @@ func (f Columnar) CheckWriterErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := func(i int64, x tensor.Tensor, s, kept string) dataset.Element {
-		return dataset.Element{Row: i, Tensors: []tensor.Tensor{tensor.Scalar(s), x}, Extra: []dataset.Field{{Key: "k", JSON: []byte(kept)}}}
+		return dataset.Element{Row: i, Tensors: []tensor.Tensor{tensor.Scalar(s), x}, Extra: []dataset.Field{{Key: "k", Value: []byte(kept)}}}
 	}
 	for i := range int64(1024) {
 		if err := w.Write(row(i, tensor.Scalar[int32](1), "text", "1")); err != nil {

@@ -128,8 +128,9 @@ func RowOf(e dataset.Element) Row {
 	}
 	for _, f := range e.Extra {
 		var b bytes.Buffer
-		if json.Compact(&b, f.JSON) != nil {
-			b.Write(f.JSON) // NaN
+		text := f.AppendJSON(nil)
+		if json.Compact(&b, text) != nil {
+			b.Write(text) // NaN
 		}
 		r.Extra = append(r.Extra, f.Key+"="+b.String())
 	}

@@ -27,7 +27,7 @@ type Column struct {
 // of a row without values, or a null, can.
 func (c *Column) Check(e dataset.Element, i int) error {
 	if c.Kept {
-		return fits(c.Kind, columns.Extra(e, c.Name))
+		return fits(c.Kind, columns.ExtraText(e, c.Name))
 	}
 	if e.Tensors == nil {
 		return nil

@@ -117,7 +117,7 @@ func (s *Sample) text(c int) bool {
 func (s *Sample) kind(k int) jsontext.Kind {
 	kind := jsontext.Null
 	for _, e := range s.Rows {
-		kind = jsontext.Widen(kind, jsontext.KindOf(columns.Extra(e, s.Keep[k])))
+		kind = jsontext.Widen(kind, jsontext.KindOf(columns.ExtraText(e, s.Keep[k])))
 	}
 	switch kind {
 	case jsontext.Bool, jsontext.Int, jsontext.Float:
