@@ -32,6 +32,16 @@
 //
 // # Concurrency
 //
-// A Session may be used from many goroutines at once. Models that keep state between runs see the
-// calls in the order in which they happen.
+// A Session may be used from many goroutines at once, and each run gives what it gives alone.
+// Models that keep state between runs see the calls in the order in which they happen.
+//
+// TensorFlow promises that much of its sessions, and does not keep it: the kernel that computes a
+// convolution, its bias and a sum in one keeps two pointers of the run in itself, and two runs at
+// a time give wrong numbers, or end the process, where the tensor that is added is needed
+// elsewhere as well, as over a long skip connection (TensorFlow 2.15 to 2.21 on processors, with
+// oneDNN, which is on by default). [Load] hands TensorFlow a copy of the graph of which its
+// optimizer makes no such kernel: [savedmodel.Sharing] says how. Where there is no such copy
+// ([Options.NoPrune], a model in text form, no place for temporary files), and where the file
+// itself names kernels of that kind (quantized convolutions and products), runs wait for each
+// other: [Options.InTurn].
 package runner

@@ -49,6 +49,9 @@ func loadEngine(ctx context.Context, dir string, tags []string, o Options) (engi
 		e.warmed()
 		return nil, err
 	}
+	if o.InTurn {
+		return &turnEngine{engine: e, turn: make(chan struct{}, 1)}, nil
+	}
 	return e, nil
 }
 

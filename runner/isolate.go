@@ -93,7 +93,7 @@ func (s *Session) isolate(ctx context.Context, o Options) (e engine, why string,
 	start := func(ctx context.Context) (*process, error) {
 		var p *process
 		var err error
-		why, err = s.withFiles(o, func(dir string) (err error) {
+		why, err = s.withFiles(o, func(dir string, o Options) (err error) {
 			p, err = startIsolated(ctx, dir, s.graph.Tags, o)
 			return err
 		})

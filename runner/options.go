@@ -74,6 +74,10 @@ type Options struct {
 	// "OOM when allocating", or dies; the rest of the machine does not notice.
 	IsolateMemory int64
 
+	// InTurn lets one run at a time use the model; the others wait. [Load] sees to that by itself
+	// where TensorFlow would give wrong numbers otherwise; see the package's "Concurrency".
+	InTurn bool
+
 	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for
 	// the first model of a process only.
 	Library string

@@ -16,6 +16,8 @@ import (
 type overlay struct {
 	dir string // "" where the model itself is loaded
 	why string // there is none although there might be
+	// inTurn says that one run at a time is to use what is loaded: see [savedmodel.Sharing].
+	inTurn bool
 }
 
 // newOverlay writes what is left of a graph when only the signatures of the options are to run,
@@ -26,21 +28,21 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 	switch {
 	case o.place != "":
 	case o.NoPrune:
-		return overlay{why: "the whole graph is loaded, as it is"}, nil
+		return asItIs(mg, o, "the whole graph is loaded, as it is")
 	case filepath.Ext(m.File) != ".pb":
 		// which is for small graphs and people
-		return overlay{why: "the model is in text form"}, nil
+		return asItIs(mg, o, "the model is in text form")
 	}
 	info, err := os.Stat(m.File)
 	if err != nil {
 		return overlay{}, err
 	}
 	r := o.reduction(lengths)
-	graph, err := mg.Reduced(r)
+	graph, sharing, err := mg.ReducedApart(r)
 	if err != nil {
 		return overlay{}, err
 	}
-	changed := r.Compiled || r.NoOptimizer
+	changed := r.Compiled || r.NoOptimizer || sharing.Sums > 0
 	if !changed && r.Lookups {
 		if changed, err = mg.HasLookups(o.Signatures...); err != nil {
 			return overlay{}, err
@@ -51,9 +53,9 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 			return overlay{}, err
 		}
 	} else if int64(len(graph)) > info.Size()*3/4 && !changed {
-		return overlay{}, nil
+		return overlay{inTurn: len(sharing.Kernels) > 0}, nil
 	}
-	over := overlay{}
+	over := overlay{inTurn: len(sharing.Kernels) > 0}
 	if over.dir, err = temporaryFolder(); err == nil {
 		err = over.fill(m.Dir, graph)
 	}
@@ -62,9 +64,16 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 		if o.place != "" {
 			return overlay{}, &TemporaryError{Err: err}
 		}
-		return overlay{why: err.Error()}, nil // slower, not wrong
+		// slower, not wrong
+		return overlay{why: err.Error(), inTurn: over.inTurn || sharing.Sums > 0}, nil
 	}
 	return over, nil
+}
+
+// asItIs is no overlay, for the reason why.
+func asItIs(mg *savedmodel.MetaGraph, o Options, why string) (overlay, error) {
+	_, sharing, err := mg.ReducedApart(o.reduction(false))
+	return overlay{why: why, inTurn: sharing.Sums > 0 || len(sharing.Kernels) > 0}, err
 }
 
 // reduction says what is loaded of a graph.
@@ -142,15 +151,15 @@ func (o overlay) name(err error, model string) error {
 // loadFiles loads the model, or a reduced copy of its graph; why says why there is none although
 // there might be.
 func (s *Session) loadFiles(ctx context.Context, o Options) (e engine, why string, err error) {
-	why, err = s.withFiles(o, func(dir string) (err error) {
+	why, err = s.withFiles(o, func(dir string, o Options) (err error) {
 		e, err = loadEngine(ctx, dir, s.graph.Tags, o)
 		return err
 	})
 	return e, why, err
 }
 
-// withFiles has load load what loadFiles does.
-func (s *Session) withFiles(o Options, load func(dir string) error) (why string, err error) {
+// withFiles has load load what loadFiles does, with the options to load it with.
+func (s *Session) withFiles(o Options, load func(dir string, o Options) error) (why string, err error) {
 	if s.xla == nil || s.xla.noLengths.Load() {
 		return s.withOverlay(o, false, load)
 	}
@@ -163,7 +172,7 @@ func (s *Session) withFiles(o Options, load func(dir string) error) (why string,
 	return why, err
 }
 
-func (s *Session) withOverlay(o Options, lengths bool, load func(dir string) error) (why string, err error) {
+func (s *Session) withOverlay(o Options, lengths bool, load func(dir string, o Options) error) (why string, err error) {
 	over, err := newOverlay(s.graph, s.model, o, lengths)
 	if err != nil {
 		return "", err
@@ -173,7 +182,8 @@ func (s *Session) withOverlay(o Options, lengths bool, load func(dir string) err
 	if over.dir != "" {
 		dir = over.dir
 	}
-	if err = load(dir); err != nil {
+	o.InTurn = o.InTurn || over.inTurn
+	if err = load(dir, o); err != nil {
 		var tfErr *Error
 		var died *ProcessError
 		if err = over.name(err, s.model.Dir); exhausted(err) {

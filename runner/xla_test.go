@@ -298,7 +298,7 @@ func TestXLAWithoutLengths(t *testing.T) {
 	o := Options{XLA: XLAOn}
 	s := &Session{model: m, graph: m.MetaGraphs[0], xla: newXLAState(o)}
 	var knows []bool
-	_, err = s.withFiles(o, func(dir string) error {
+	_, err = s.withFiles(o, func(dir string, _ Options) error {
 		graph, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
 		if err != nil {
 			return err

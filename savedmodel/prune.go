@@ -69,18 +69,22 @@ func (mg *MetaGraph) Pruned(signatures ...string) ([]byte, error) {
 // the signatures reach is left. Restoring the variables, initializing tables and reading assets
 // work as before. A Keras 2 model carries every function that was ever traced, most of which no
 // signature calls, and the tree of Python objects, which no C++ loader reads.
+//
+// No kernel of it is shared by runs at the same time unless [MetaGraph.ReducedApart] says so.
 func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
-	mg, err := mg.reducedBy(r)
-	if err != nil {
-		return nil, err
-	}
+	data, _, err := mg.ReducedApart(r)
+	return data, err
+}
+
+// reducedGraph returns the GraphDef of Reduced before sums are taken apart, and its nodes' names.
+func (mg *MetaGraph) reducedGraph(r Reduction) (graph []byte, nodes map[string]bool, err error) {
 	g, err := mg.graph()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	roots, err := mg.loaderRoots()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p := &pruner{g: g, cpuOnly: r.CPUOnly, lengths: r.Lengths, noOptimizer: r.NoOptimizer, nodes: map[string]bool{}, functions: map[string]bool{}}
 	for name, s := range mg.Signatures {
@@ -90,18 +94,18 @@ func (mg *MetaGraph) Reduced(r Reduction) ([]byte, error) {
 		roots = append(append(roots, s.tensorNames(s.Inputs)...), s.tensorNames(s.Outputs)...)
 		if r.Compiled && mg.CheckCompile(s) == nil {
 			if err := p.addTwins(mg, s); err != nil {
-				return nil, mg.damaged("its graph", err)
+				return nil, nil, mg.damaged("its graph", err)
 			}
 		}
 	}
 	if err := p.mark(roots); err != nil {
-		return nil, mg.damaged("its graph", err)
+		return nil, nil, mg.damaged("its graph", err)
 	}
-	graph, err := p.graphDef(mg.raw.graph)
+	graph, err = p.graphDef(mg.raw.graph)
 	if err != nil {
-		return nil, mg.damaged("its graph", err)
+		return nil, nil, mg.damaged("its graph", err)
 	}
-	return mg.withGraph(graph, p.nodes)
+	return graph, p.nodes, nil
 }
 
 // loaderRoots lists the nodes that loading runs or feeds: the saver's, the init ops, the tables'
