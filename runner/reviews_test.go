@@ -38,7 +38,7 @@ func TestReviewsAgreeWithPython(t *testing.T) {
 		}
 		want = append(want, r)
 	}
-	encoder, err := vocabulary.Open(dir + "vocab.subwords")
+	encoder, err := vocabulary.Open(dir+"vocab.subwords", vocabulary.Auto)
 	if err != nil {
 		t.Fatal(err)
 	}

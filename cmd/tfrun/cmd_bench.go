@@ -241,7 +241,7 @@ func (o *benchOptions) coldStart(ctx context.Context, noBatch bool) *exec.Cmd {
 	args := []string{"predict", o.predict.model, "-", "--quiet"}
 	for _, f := range o.flags {
 		switch f[0] {
-		case "--text", "--vocab", "--column", "--input-format":
+		case "--text", "--vocab", "--vocab-format", "--column", "--input-format":
 		default:
 			args = append(args, f...)
 		}

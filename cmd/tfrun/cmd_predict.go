@@ -31,6 +31,7 @@ type predictOptions struct {
 	keep        []string
 	text        string
 	vocab       string
+	vocabFormat string
 	padding     paddingOptions
 	predict     runner.PredictOptions
 	batching    string
@@ -250,9 +251,12 @@ func (o *predictOptions) source(std stdio) (runner.Source, error) {
 		src.Columns[name] = column
 	}
 	if o.vocab != "" {
-		encoder, err := text.Open(o.vocab)
+		encoder, err := text.Open(o.vocab, text.Format(o.vocabFormat))
 		if err != nil {
 			return src, err
+		}
+		if o.vocabFormat == string(text.Auto) && !o.quiet {
+			std.note("vocabulary %s: %s; --vocab-format takes it for something else", o.vocab, encoder)
 		}
 		src.Encoder = encoder
 	}

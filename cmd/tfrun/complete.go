@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -61,6 +62,8 @@ func completeModelFlags(cmd *cobra.Command) {
 		"batching": {"arrival", "exact", "bucket", "auto"},
 		"head":     {"softmax", "sigmoid", "argmax", "topk="},
 		"device":   {"cpu", "gpu", "gpu:0"},
+
+		"vocab-format": append([]string{string(text.Auto)}, strings.Split(vocabFormats(), ", ")...),
 	} {
 		if cmd.Flags().Lookup(flag) != nil {
 			must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))

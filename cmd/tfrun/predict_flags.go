@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -24,7 +26,8 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.columns, "column", nil, "`INPUT=COLUMN`: read an input from a column of another name")
 	f.StringSliceVar(&o.keep, "keep", nil, "columns to carry over into the results")
 	f.StringVar(&o.text, "text", "", "column with text to encode with --vocab")
-	f.StringVar(&o.vocab, "vocab", "", "vocabulary `FILE`: tfds subwords, or one token a line")
+	f.StringVar(&o.vocab, "vocab", "", "vocabulary `FILE`: of tfds, Keras or BERT, or one token a line")
+	f.StringVar(&o.vocabFormat, "vocab-format", "auto", "what --vocab is: `auto` goes by the file; else "+vocabFormats())
 	f.BoolVar(&o.predict.NoBatch, "no-batch", false, "each row holds whole tensors, batch axis included; one run a row")
 	f.IntVar(&o.predict.BatchSize, "batch-size", 0, "rows of a batch (64, or what the signature fixes; from files up to 8,192, where each is little work and none depends on another)")
 	f.StringVar(&o.batching, "batching", "arrival", "which rows share a batch: `arrival`, exact, bucket or auto")
@@ -55,6 +58,15 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary")
 }
 
+// vocabFormats lists the formats of vocabularies beside auto.
+func vocabFormats() string {
+	var names []string
+	for _, f := range text.Formats()[1:] {
+		names = append(names, string(f))
+	}
+	return strings.Join(names, ", ")
+}
+
 // validate checks what can be checked before a model is loaded, and expands globs.
 func (o *predictOptions) validate() error {
 	const command = "tfrun predict"
@@ -65,6 +77,9 @@ func (o *predictOptions) validate() error {
 	}
 	if err := o.parseXLA(); err != nil {
 		return err
+	}
+	if !slices.Contains(text.Formats(), text.Format(o.vocabFormat)) {
+		return usagef(command, "--vocab-format %q: want auto, %s", o.vocabFormat, vocabFormats())
 	}
 	if o.text != "" && o.vocab == "" {
 		return usagef(command, "--text says which column to encode; --vocab FILE has to say how")

@@ -56,7 +56,7 @@ func TestParity(t *testing.T) {
 				t.Fatal(err)
 			}
 			if encoders[c.Vocab] == nil {
-				if encoders[c.Vocab], err = text.Open(filepath.Join(dir, c.Vocab)); err != nil {
+				if encoders[c.Vocab], err = text.Open(filepath.Join(dir, c.Vocab), text.Auto); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -106,7 +106,7 @@ func TestWriteTo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := text.Open(filepath.Join("testdata", name))
+		e, err := text.Open(filepath.Join("testdata", name), text.Auto)
 		if err != nil {
 			t.Fatal(err)
 		}

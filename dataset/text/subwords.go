@@ -53,6 +53,11 @@ func (e *Subwords) Subwords() []string { return slices.Clone(e.subwords) }
 // VocabSize returns the number of ids: padding, the subwords and the 256 bytes.
 func (e *Subwords) VocabSize() int { return 1 + len(e.subwords) + numBytes }
 
+// String names the encoder and the size of its vocabulary.
+func (e *Subwords) String() string {
+	return fmt.Sprintf("tensorflow-datasets SubwordTextEncoder, %d ids", e.VocabSize())
+}
+
 // Encode returns the ids of the text; see [Encoder].
 func (e *Subwords) Encode(text string) []int64 { return e.AppendEncode(nil, text) }
 

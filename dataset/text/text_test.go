@@ -42,7 +42,7 @@ func ExampleNewTokens() {
 
 func open(t testing.TB, name string) text.Encoder {
 	t.Helper()
-	e, err := text.Open(filepath.Join("testdata", name))
+	e, err := text.Open(filepath.Join("testdata", name), text.Auto)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		e, err := text.Read(strings.NewReader(s), "vocab")
+		e, err := text.Read(strings.NewReader(s), "vocab", text.Auto)
 		if err != nil {
 			return
 		}
@@ -129,23 +129,23 @@ func TestReadRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := text.Read(strings.NewReader(tt.file), "v")
+			_, err := text.Read(strings.NewReader(tt.file), "v", text.Auto)
 			if _, ok := errors.AsType[*text.FormatError](err); !ok || err.Error() != tt.want {
 				t.Errorf("Read(%q): %v, want %s", tt.file, err, tt.want)
 			}
 		})
 	}
-	if _, err := text.Read(iotest.ErrReader(iotest.ErrTimeout), "v"); !errors.Is(err, iotest.ErrTimeout) {
+	if _, err := text.Read(iotest.ErrReader(iotest.ErrTimeout), "v", text.Auto); !errors.Is(err, iotest.ErrTimeout) {
 		t.Errorf("Read of a failing reader: %v, want %v", err, iotest.ErrTimeout)
 	}
-	if _, err := text.Open(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := text.Open(filepath.Join(t.TempDir(), "none"), text.Auto); err == nil {
 		t.Error("Open of no file: no error")
 	}
 }
 
 func TestReadPlain(t *testing.T) {
 	t.Parallel()
-	e, err := text.Read(iotest.OneByteReader(strings.NewReader("the\r\nmovie\n was \n")), "vocab.txt")
+	e, err := text.Read(iotest.OneByteReader(strings.NewReader("the\r\nmovie\n was \n")), "vocab.txt", text.Auto)
 	if err != nil {
 		t.Fatal(err)
 	}

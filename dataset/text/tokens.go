@@ -68,6 +68,11 @@ func NewTokens(vocab []string, opts TokenOptions) (*Tokens, error) {
 // VocabSize returns the number of ids: padding, the tokens and the OOV buckets.
 func (e *Tokens) VocabSize() int { return 1 + len(e.tokens) + max(e.opts.OOVBuckets, 0) }
 
+// String names the encoder and the size of its vocabulary.
+func (e *Tokens) String() string {
+	return fmt.Sprintf("tensorflow-datasets TokenTextEncoder (words, one token a line), %d tokens", len(e.tokens))
+}
+
 // Encode returns the ids of the text; see [Encoder].
 func (e *Tokens) Encode(text string) []int64 {
 	text = toValid(text)

@@ -101,10 +101,10 @@ func finalSigma(runes []rune, i int) bool {
 	for after < len(runes) && caseIgnorable(runes[after]) {
 		after++
 	}
-	return before >= 0 && cased(runes[before]) && (after == len(runes) || !cased(runes[after]))
+	return before >= 0 && isCased(runes[before]) && (after == len(runes) || !isCased(runes[after]))
 }
 
-func cased(r rune) bool {
+func isCased(r rune) bool {
 	return unicode.In(r, unicode.Lu, unicode.Ll, unicode.Lt, unicode.Other_Lowercase, unicode.Other_Uppercase)
 }
 
@@ -113,6 +113,7 @@ func caseIgnorable(r rune) bool {
 }
 
 // strip is Python's str.strip.
-func strip(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r >= 0x1C && r <= 0x1F })
-}
+func strip(s string) string { return strings.TrimFunc(s, isSpace) }
+
+// isSpace is Python's str.isspace of one character.
+func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1C && r <= 0x1F }

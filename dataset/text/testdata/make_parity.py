@@ -13,47 +13,15 @@ import random
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import nasty
 from tensorflow_datasets.core.deprecated.text import subword_text_encoder, text_encoder
 
 COUNT, SEED, OUT = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 R = random.Random(SEED)
-WORDS = """the a movie film was is not very good bad I it and of plot actor's scenes don't well-made 10/10 2001 great, really... (sigh) "ok" end. No! why?
-naïve café façade Straße Ærø ΑΣΑΣ σίγμα İstanbul ILIK привет мир фильм שלום مرحبا हिन्दी ภาษาไทย 日本語 映画 テレビ 中文 한국어 영화 x_y __init__ snake_case_ _ __ \\ \\& \\&undsc \\&und undsc
-&undsc a\\b \\n \\; \\\\ <EOS> <br /> <br/> <UNK> e.g. i.e. U.S.A. C++ C# $5.00 50% #tag @user http://a.b/c?d=e&f a@b.com 1,234.5 ½ Ⅷ ² ٣ ๓ 一 〇 𝟘 𐍈""".split()
-ODD = ["👍", "👩‍👩‍👧", "🏳️‍🌈", "❤️", "☕️", "🇩🇪", "e\u0301", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u2028", "\u2029", "\x00", "\x01", "\x1c", "\x1f", "\x7f", "\x85", "\xa0", "\t", "\n", "\r", "\r\n", "\v", "\f",
-       "\u3000", "\u2003", "  ", "   ", " ", " ", "\ufffd", "\ufffe", "\uffff", "\U0010ffff", "\ue000", "ß", "ǅ", "ﬁ", "ª", "·", "ˈ", "ʰ", "_", "\\", "'", '"', "<", ">", "0", "9"]
-
-
-def char():
-    k = R.random()
-    if k < 0.35:
-        return chr(R.randint(0x20, 0x7e))
-    if k < 0.5:
-        return R.choice(ODD)
-    while True:
-        c = R.randint(0, R.choice([0xff, 0x7ff, 0xffff, 0x1ffff, 0x10ffff]))
-        if not 0xD800 <= c < 0xE000:
-            return chr(c)
-
-
-def text():
-    k = R.random()
-    if k < 0.03:
-        return ""
-    if k < 0.45:
-        return "".join(R.choice(WORDS) + R.choice([" ", " ", " ", " ", "", "  ", ", ", "\n", "_"]) for _ in range(R.randint(1, 12)))
-    if k < 0.65:
-        return "".join(R.choice(WORDS + ODD) + R.choice([" ", " ", ""]) for _ in range(R.randint(1, 10)))
-    if k < 0.9:
-        return "".join(char() for _ in range(R.randint(1, 24)))
-    if k < 0.95:
-        return R.choice("aZé映_\\ .👍") * R.randint(20, 120)
-    return "".join(R.choice(["_", "\\", "&", "undsc", "\\&undsc", " ", "a", ";", "\\&", "<EOS>", "<EO"]) for _ in range(R.randint(1, 14)))
-
-
+WORDS = nasty.WORDS
 def broken():
     """Bytes that are mostly not UTF-8."""
-    b = bytearray(text().encode("utf-8"))
+    b = bytearray(nasty.text(R).encode("utf-8"))
     for _ in range(R.randint(1, 4)):
         k = R.random()
         at = R.randint(0, len(b))
@@ -106,7 +74,7 @@ def main():
         e, case = made[name], {"vocab": name}
         k = R.random()
         if k < 0.75:
-            case["text"] = s = text()
+            case["text"] = s = nasty.text(R)
             case["ids"] = e.encode(s)
         elif k < 0.88:
             b = broken()
