@@ -17,6 +17,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
 
@@ -30,8 +31,8 @@ type Options struct {
 	// only component is read from the only column, or, where a row of it has as many values as
 	// columns are left, from all of them.
 	Columns map[string][]string
-	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates
-	// and times as ISO 8601 has them.
+	// Keep lists columns whose values go to [dataset.Element.Extra] with their types, in this
+	// order; also structures, whole.
 	Keep []string
 	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as
 	// they are for all other components.
@@ -84,7 +85,8 @@ type table struct {
 	file  io.Closer
 	r     *ipc.Reader
 	cols  []column // of the file
-	nan   bool     // nulls are
+	kept  []keptColumn
+	nan   bool // nulls are
 	batch ar.RecordBatch
 	at    int   // the next row of the batch
 	done  int64 // rows of the file
@@ -175,13 +177,28 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 
 // match finds the columns of the components.
 func (t *table) match(spec dataset.Spec, o Options) (err error) {
-	t.cols = schemaColumns(t.r.Schema())
+	nodes := schemaNodes(t.r.Schema())
+	t.cols = schemaColumns(nodes)
 	names, types := make([]string, len(t.cols)), make([]nested.Type, len(t.cols))
 	for i, c := range t.cols {
 		names[i], types[i] = c.name, c.Type
 	}
-	t.Table, err = nested.Match(t.name, spec, names, types, columns.Options{Map: o.Columns, Keep: o.Keep})
-	return err
+	keepable := make([]string, len(nodes))
+	for i, n := range nodes {
+		keepable[i] = n.name
+	}
+	t.Table, err = nested.Match(t.name, spec, names, types, columns.Options{Map: o.Columns, Keep: o.Keep, Keepable: keepable})
+	if err != nil {
+		return err
+	}
+	for _, i := range t.Keep {
+		own, err := kept.Of(nodes[i].field)
+		if err != nil {
+			return &dataset.ColumnError{File: t.name, Column: nodes[i].name, Msg: err.Error()}
+		}
+		t.kept = append(t.kept, keptColumn{node: nodes[i], t: own})
+	}
+	return nil
 }
 
 // Close closes the file. It returns no error: nothing was written.
@@ -224,7 +241,7 @@ type job struct {
 	rows  int
 	first int64             // the first row's number in the file, from 1
 	vals  [][]nested.Values // by component and column
-	kept  []nested.Values
+	kept  []nested.Kept
 	rooms [][]byte
 	block block.Block
 	err   error
@@ -251,7 +268,8 @@ func (j *job) work() {
 		if err := j.extract(); err != nil {
 			return err
 		}
-		return j.build()
+		j.build()
+		return nil
 	})
 	j.batch = nil
 }
@@ -278,17 +296,19 @@ func (j *job) extract() error {
 			}
 		}
 	}
-	j.kept = slices.Grow(j.kept[:0], len(j.t.Keep))[:len(j.t.Keep)]
-	for k, i := range j.t.Keep {
-		if err := take(i, &j.kept[k]); err != nil {
-			return err
+	j.kept = j.kept[:0]
+	for _, c := range j.t.kept {
+		values, err := c.extract(j.batch, j.from, j.rows)
+		if err != nil {
+			return fmt.Errorf("%s: column %q: the file is damaged: %w", j.t.name, c.name, err)
 		}
+		j.kept = append(j.kept, nested.Kept{Type: c.t, Values: values})
 	}
 	return nil
 }
 
 // build makes the block of the values.
-func (j *job) build() (err error) {
+func (j *job) build() {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	j.rooms = slices.Grow(j.rooms[:0], len(j.t.Components))[:len(j.t.Components)]
 	for c := range j.t.Components {
@@ -297,8 +317,7 @@ func (j *job) build() (err error) {
 		j.block.Columns = append(j.block.Columns, col)
 		j.block.Bad = block.MergeBad(j.block.Bad, bad)
 	}
-	j.block.Extra, err = j.t.Extra(j.kept)
-	return err
+	j.block.Extra = j.t.Extra(j.kept)
 }
 
 // Columns lists the columns of a file. Of o it uses Open.
@@ -311,7 +330,7 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 	defer f.Close() //nolint:errcheck // nothing was written
 	err = files.Guard(name, func() error {
 		defer r.Release()
-		for _, c := range schemaColumns(r.Schema()) {
+		for _, c := range schemaColumns(schemaNodes(r.Schema())) {
 			out = append(out, c.Column(c.name))
 		}
 		return nil

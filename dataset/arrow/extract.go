@@ -6,11 +6,11 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"time"
 
 	ar "github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -22,23 +22,90 @@ type column struct {
 	path []int // of fields, from the batch down
 }
 
-// schemaColumns lists the columns of a schema.
-func schemaColumns(s *ar.Schema) []column {
-	var out []column
-	var walk func(f ar.Field, name string, path []int)
-	walk = func(f ar.Field, name string, path []int) {
-		if st, ok := storage(f.Type).(*ar.StructType); ok {
+// node is a field of a schema, or of a structure in it.
+type node struct {
+	name  string // with those of the structures around it
+	path  []int  // of fields, from the batch down
+	field ar.Field
+}
+
+// isGroup reports whether the node is a structure, whose fields are nodes too.
+func (n node) isGroup() bool {
+	_, ok := storage(n.field.Type).(*ar.StructType)
+	return ok
+}
+
+// schemaNodes lists the nodes of a schema.
+func schemaNodes(s *ar.Schema) []node {
+	var out []node
+	var walk func(n node)
+	walk = func(n node) {
+		out = append(out, n)
+		if st, ok := storage(n.field.Type).(*ar.StructType); ok {
 			for i, child := range st.Fields() {
-				walk(child, name+"."+child.Name, append(slices.Clone(path), i))
+				walk(node{name: n.name + "." + child.Name, path: append(slices.Clone(n.path), i), field: child})
 			}
-			return
 		}
-		out = append(out, column{Type: typeOf(f.Type), name: name, path: path})
 	}
 	for i, f := range s.Fields() {
-		walk(f, f.Name, []int{i})
+		walk(node{name: f.Name, path: []int{i}, field: f})
 	}
 	return out
+}
+
+// schemaColumns lists the columns among nodes, which are all but structures.
+func schemaColumns(nodes []node) []column {
+	var out []column
+	for _, n := range nodes {
+		if !n.isGroup() {
+			out = append(out, column{Type: typeOf(n.field.Type), name: n.name, path: n.path})
+		}
+	}
+	return out
+}
+
+// keptColumn is a node that is kept.
+type keptColumn struct {
+	node
+	t *kept.Type
+}
+
+// extract returns the values of rows from ≤ i < from+n of a batch, nil for null.
+func (c *keptColumn) extract(batch ar.RecordBatch, from, n int) ([][]byte, error) {
+	arr, nulls, err := descend(batch, c.path, from, n)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.t.Read(arr)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]byte, n)
+	for i := range out {
+		out[i] = r.Value(from + i)
+	}
+	for _, i := range nulls {
+		out[i] = nil
+	}
+	return out, nil
+}
+
+// descend returns the array of the field at a path, and the places of rows for which a structure
+// around it is null, counted from from.
+func descend(batch ar.RecordBatch, path []int, from, n int) (arr ar.Array, nulls []int, err error) {
+	arr = batch.Column(path[0])
+	for _, i := range path[1:] {
+		nulls = appendNulls(nulls, arr, from, n)
+		st, ok := underlying(arr).(*array.Struct)
+		if !ok || i >= st.NumField() {
+			return nil, nil, errors.New("an array that is no structure")
+		}
+		arr = st.Field(i)
+	}
+	if arr.Len() < from+n {
+		return nil, nil, fmt.Errorf("an array of %d values, for %d rows", arr.Len(), from+n)
+	}
+	return arr, nulls, nil
 }
 
 // storage returns the type behind an extension.
@@ -65,52 +132,28 @@ func typeOf(t ar.DataType) nested.Type {
 		}
 		break
 	}
-	out.DType, out.Text = leafType(t)
+	out.DType = leafTypes[t.ID()]
 	return out
 }
 
-func leafType(t ar.DataType) (tensor.DType, nested.Text) {
-	plain := map[ar.Type]tensor.DType{
-		ar.BOOL: tensor.Bool, ar.INT8: tensor.Int8, ar.INT16: tensor.Int16, ar.INT32: tensor.Int32, ar.INT64: tensor.Int64, ar.UINT8: tensor.Uint8, ar.UINT16: tensor.Uint16,
-		ar.UINT32: tensor.Uint32, ar.UINT64: tensor.Uint64, ar.FLOAT16: tensor.Float16, ar.FLOAT32: tensor.Float32, ar.FLOAT64: tensor.Float64,
-		ar.STRING: tensor.String, ar.LARGE_STRING: tensor.String, ar.BINARY: tensor.String, ar.LARGE_BINARY: tensor.String, ar.FIXED_SIZE_BINARY: tensor.String,
-		ar.NULL: tensor.Int32, ar.STRING_VIEW: tensor.String, ar.BINARY_VIEW: tensor.String, ar.DURATION: tensor.Int64,
-		ar.DECIMAL32: tensor.Float64, ar.DECIMAL64: tensor.Float64, ar.DECIMAL128: tensor.Float64, ar.DECIMAL256: tensor.Float64,
-	}
-	switch t := t.(type) {
-	case *ar.Date32Type:
-		return tensor.Int32, nested.Text{Kind: nested.Date}
-	case *ar.Date64Type:
-		return tensor.Int64, nested.Text{Kind: nested.Timestamp, Unit: time.Millisecond}
-	case *ar.Time32Type:
-		return tensor.Int32, nested.Text{Kind: nested.Time, Unit: t.Unit.Multiplier()}
-	case *ar.Time64Type:
-		return tensor.Int64, nested.Text{Kind: nested.Time, Unit: t.Unit.Multiplier()}
-	case *ar.TimestampType:
-		text := nested.Text{Kind: nested.Timestamp, Unit: t.Unit.Multiplier()}
-		if t.TimeZone != "" {
-			text.Kind = nested.TimestampUTC
-		}
-		return tensor.Int64, text
-	}
-	return plain[t.ID()], nested.Text{}
+// leafTypes are the types of values as tensors hold them. Dates and times are the integers that
+// they are stored as.
+var leafTypes = map[ar.Type]tensor.DType{
+	ar.BOOL: tensor.Bool, ar.INT8: tensor.Int8, ar.INT16: tensor.Int16, ar.INT32: tensor.Int32, ar.INT64: tensor.Int64, ar.UINT8: tensor.Uint8, ar.UINT16: tensor.Uint16,
+	ar.UINT32: tensor.Uint32, ar.UINT64: tensor.Uint64, ar.FLOAT16: tensor.Float16, ar.FLOAT32: tensor.Float32, ar.FLOAT64: tensor.Float64,
+	ar.STRING: tensor.String, ar.LARGE_STRING: tensor.String, ar.STRING_VIEW: tensor.String,
+	ar.BINARY: tensor.String, ar.LARGE_BINARY: tensor.String, ar.BINARY_VIEW: tensor.String, ar.FIXED_SIZE_BINARY: tensor.String,
+	ar.DECIMAL32: tensor.Float64, ar.DECIMAL64: tensor.Float64, ar.DECIMAL128: tensor.Float64, ar.DECIMAL256: tensor.Float64,
+	ar.DATE32: tensor.Int32, ar.TIME32: tensor.Int32, ar.DATE64: tensor.Int64, ar.TIME64: tensor.Int64, ar.TIMESTAMP: tensor.Int64, ar.DURATION: tensor.Int64,
+	ar.NULL: tensor.Int32,
 }
 
 // extract reads rows from ≤ i < from+n of a column of a batch into out, as views where that can be.
 func (c *column) extract(batch ar.RecordBatch, from, n int, out *nested.Values) error {
 	*out = nested.Values{Type: c.Type, Rows: n}
-	arr := batch.Column(c.path[0])
-	var nulls []int // of the structures around it
-	for _, i := range c.path[1:] {
-		nulls = appendNulls(nulls, arr, from, n)
-		st, ok := underlying(arr).(*array.Struct)
-		if !ok || i >= st.NumField() {
-			return errors.New("an array that is no structure")
-		}
-		arr = st.Field(i)
-	}
-	if arr.Len() < from+n {
-		return fmt.Errorf("an array of %d values, for %d rows", arr.Len(), from+n)
+	arr, nulls, err := descend(batch, c.path, from, n)
+	if err != nil {
+		return err
 	}
 	if err := values(arr, from, n, out); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
 )
 
@@ -70,17 +70,21 @@ func (w *Writer) takeColumns(schema *ar.Schema) error {
 		if f.Name != name {
 			return errResume
 		}
-		c := sample.Column{Name: name, Kept: i >= len(w.sample.Comps)}
+		c := sample.Column{Name: name}
+		if i >= len(w.sample.Comps) {
+			var err error
+			if c.Type, err = kept.Of(f); err != nil {
+				return fmt.Errorf("%w: %w", errResume, err)
+			}
+			w.cols = append(w.cols, outColumn{Column: c})
+			continue
+		}
 		t := f.Type
 		for list, ok := t.(*ar.ListType); ok; list, ok = t.(*ar.ListType) {
 			c.Depth++
 			t = list.Elem()
 		}
-		if c.Kept {
-			c.Kind = map[ar.Type]jsontext.Kind{ar.BOOL: jsontext.Bool, ar.INT64: jsontext.Int, ar.FLOAT64: jsontext.Float, ar.STRING: jsontext.Text}[t.ID()]
-		} else {
-			c.DType, c.Text = w.sample.Comps[i].DType, t.ID() == ar.STRING
-		}
+		c.DType, c.Text = w.sample.Comps[i].DType, t.ID() == ar.STRING
 		w.cols = append(w.cols, outColumn{Column: c})
 	}
 	w.schema = schema

@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
 	"github.com/tfrun/tfrun/tensor"
@@ -24,8 +24,9 @@ type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
-	// components. Their types follow from the first thousand rows: integers, floats, booleans, or
-	// text for all else, which is JSON where it is no string.
+	// components. They are of the type that their source has for them. Where it has none, as JSON
+	// and CSV, types follow from the first thousand rows: integers, floats, booleans, or text for
+	// all else, which is JSON where it is no string.
 	Keep []string
 	// Stream writes a stream, without the footer that a file has.
 	Stream bool
@@ -53,7 +54,6 @@ type Writer struct {
 	sample *sample.Sample
 	out    batchWriter
 	schema *ar.Schema
-	build  *array.RecordBuilder
 	cols   []outColumn
 	rows   int
 	bytes  int
@@ -72,6 +72,8 @@ type batchWriter interface {
 // outColumn is a column that is written.
 type outColumn struct {
 	sample.Column
+	kept  *kept.Builder // of a kept column; the others have builders of the library
+	root  array.Builder
 	lists []*array.ListBuilder // outermost first
 	leaf  array.Builder
 }
@@ -120,7 +122,7 @@ func (w *Writer) Write(e dataset.Element) error {
 func (w *Writer) begin() error {
 	var fields []ar.Field
 	for _, c := range w.sample.Columns() {
-		fields = append(fields, ar.Field{Name: c.Name, Type: arrowType(c), Nullable: true})
+		fields = append(fields, fieldOf(c))
 		w.cols = append(w.cols, outColumn{Column: c})
 	}
 	w.schema = ar.NewSchema(fields, nil)
@@ -138,10 +140,14 @@ func (w *Writer) begin() error {
 // open makes the builders of the schema's columns, and the library's writer.
 func (w *Writer) open() error {
 	mem := memory.NewGoAllocator()
-	w.build = array.NewRecordBuilder(mem, w.schema)
 	for i := range w.cols {
 		c := &w.cols[i]
-		c.leaf = w.build.Field(i)
+		if c.Type != nil {
+			c.kept = kept.NewBuilder(c.Type)
+			continue
+		}
+		c.root = array.NewBuilder(mem, w.schema.Field(i).Type)
+		c.leaf = c.root
 		for range c.Depth {
 			list := c.leaf.(*array.ListBuilder) //nolint:forcetypeassert // the schema above says so
 			c.lists, c.leaf = append(c.lists, list), list.ValueBuilder()
@@ -156,18 +162,17 @@ func (w *Writer) open() error {
 	return err
 }
 
-// arrowType returns the type of a column.
-func arrowType(c sample.Column) ar.DataType {
-	if c.Kept {
-		return map[jsontext.Kind]ar.DataType{
-			jsontext.Bool: ar.FixedWidthTypes.Boolean, jsontext.Int: ar.PrimitiveTypes.Int64, jsontext.Float: ar.PrimitiveTypes.Float64, jsontext.Text: ar.BinaryTypes.String,
-		}[c.Kind]
+// fieldOf returns the field of a column.
+func fieldOf(c sample.Column) ar.Field {
+	f := ar.Field{Type: leafOf(c.DType, c.Text)}
+	if c.Type != nil {
+		f = c.Type.Written()
 	}
-	t := leafOf(c.DType, c.Text)
 	for range c.Depth {
-		t = ar.ListOf(t)
+		f.Type = ar.ListOf(f.Type)
 	}
-	return t
+	f.Name, f.Nullable = c.Name, true
+	return f
 }
 
 // leafOf returns the type of the values of a component.
@@ -196,10 +201,11 @@ func (w *Writer) row(e dataset.Element) error {
 	w.err = files.GuardWrite("write arrow", func() error {
 		for i := range w.cols {
 			switch c := &w.cols[i]; {
-			case c.Kept:
-				w.bytes += c.appendKept(columns.ExtraText(e, c.Name))
+			case c.kept != nil:
+				c.kept.Append(c.Value)
+				w.bytes += len(c.Value) + 1
 			case e.Tensors == nil:
-				w.build.Field(i).AppendNull()
+				c.root.AppendNull()
 			default:
 				if err := c.append(e.Tensors[i], columns.Splits(e, i)); err != nil {
 					return err
@@ -224,32 +230,21 @@ func (w *Writer) flush() error {
 	if w.rows == 0 {
 		return nil
 	}
-	w.grouped += int64(w.rows)
+	n := int64(w.rows)
+	w.grouped += n
 	w.rows, w.bytes = 0, 0
-	batch := w.build.NewRecordBatch()
+	arrays := make([]ar.Array, len(w.cols))
+	for i := range w.cols {
+		if c := &w.cols[i]; c.kept != nil {
+			arrays[i] = c.kept.Array()
+		} else {
+			arrays[i] = c.root.NewArray()
+		}
+		defer arrays[i].Release()
+	}
+	batch := array.NewRecordBatch(w.schema, arrays, n)
 	defer batch.Release()
 	return w.out.Write(batch)
-}
-
-// appendKept adds a kept value and returns about how many bytes it takes.
-func (c *outColumn) appendKept(text []byte) int {
-	if jsontext.KindOf(text) == jsontext.Null {
-		c.leaf.AppendNull()
-		return 1
-	}
-	switch b := c.leaf.(type) {
-	case *array.BooleanBuilder:
-		b.Append(string(text) == "true")
-	case *array.Int64Builder:
-		v, _ := jsontext.AsInt(text)
-		b.Append(v)
-	case *array.Float64Builder:
-		v, _ := jsontext.AsFloat(text)
-		b.Append(v)
-	case *array.StringBuilder:
-		b.BinaryBuilder.Append(jsontext.AsText(text))
-	}
-	return len(text)
 }
 
 // append adds the value of a component.
@@ -359,6 +354,5 @@ func (w *Writer) Close() error {
 		return err
 	}
 	w.err = files.GuardWrite("write arrow", w.out.Close)
-	w.build.Release()
 	return w.err
 }

@@ -121,7 +121,18 @@ func (j *job) work() {
 		j.bad = block.MergeBad(j.bad, bad)
 	}
 	j.block.Bad = j.bad
-	j.block.Extra, j.err = j.t.Extra(j.kept)
+	kept := make([]nested.Kept, len(j.kept))
+	for k := range j.kept {
+		put, err := j.kept[k].JSON()
+		if err != nil {
+			j.err = err
+			return
+		}
+		for i := range j.rows {
+			kept[k].Values = append(kept[k].Values, put(nil, i))
+		}
+	}
+	j.block.Extra = j.t.Extra(kept)
 }
 
 // result returns the block.

@@ -2,16 +2,19 @@ package parquet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 
+	ar "github.com/apache/arrow-go/v18/arrow"
 	pq "github.com/parquet-go/parquet-go"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
 	"github.com/tfrun/tfrun/tensor"
@@ -128,6 +131,9 @@ func (w *Writer) Write(e dataset.Element) error {
 // begin makes the schema, and writes the rows of the sample.
 func (w *Writer) begin() error {
 	for _, c := range w.sample.Columns() {
+		if c.Type != nil && !c.Type.Equal(kept.Bool) && !c.Type.Equal(kept.Int64) && !c.Type.Equal(kept.Float64) {
+			c.Type = kept.Text
+		}
 		w.cols = append(w.cols, outColumn{c})
 	}
 	err := w.open()
@@ -150,8 +156,8 @@ func (w *Writer) open() error {
 	group := pq.Group{}
 	for _, c := range w.cols {
 		var node pq.Node
-		if c.Kept {
-			node = keptNode(c.Kind)
+		if c.Type != nil {
+			node = keptNode(c.Type)
 		} else {
 			node = leafNode(c.DType, c.Text)
 			for range c.Depth {
@@ -195,13 +201,13 @@ func ordered(g pq.Group, names []string) pq.Node {
 }
 
 // keptNode returns the type of a kept column.
-func keptNode(k jsontext.Kind) pq.Node {
-	switch k {
-	case jsontext.Bool:
+func keptNode(t *kept.Type) pq.Node {
+	switch t.Field().Type.ID() {
+	case ar.BOOL:
 		return pq.Leaf(pq.BooleanType)
-	case jsontext.Int:
+	case ar.INT64:
 		return pq.Int(64)
-	case jsontext.Float:
+	case ar.FLOAT64:
 		return pq.Leaf(pq.DoubleType)
 	}
 	return pq.String()
@@ -302,8 +308,8 @@ func (w *Writer) endGroup() error {
 // add adds column i of an element, which has been checked.
 func (c *outColumn) add(row pq.Row, i int, e dataset.Element) (pq.Row, error) {
 	switch {
-	case c.Kept:
-		return c.appendKept(row, i, columns.ExtraText(e, c.Name)), nil
+	case c.Type != nil:
+		return c.appendKept(row, i), nil
 	case e.Tensors == nil:
 		return append(row, pq.NullValue().Level(0, 0, i)), nil
 	}
@@ -311,22 +317,20 @@ func (c *outColumn) add(row pq.Row, i int, e dataset.Element) (pq.Row, error) {
 }
 
 // appendKept adds the value of a kept column.
-func (c *outColumn) appendKept(row pq.Row, i int, text []byte) pq.Row {
-	if jsontext.KindOf(text) == jsontext.Null {
+func (c *outColumn) appendKept(row pq.Row, i int) pq.Row {
+	if c.Value == nil {
 		return append(row, pq.NullValue().Level(0, 0, i))
 	}
 	var v pq.Value
-	switch c.Kind {
-	case jsontext.Bool:
-		v = pq.BooleanValue(string(text) == "true")
-	case jsontext.Int:
-		n, _ := jsontext.AsInt(text)
-		v = pq.Int64Value(n)
-	case jsontext.Float:
-		f, _ := jsontext.AsFloat(text)
-		v = pq.DoubleValue(f)
+	switch c.Type.Field().Type.ID() {
+	case ar.BOOL:
+		v = pq.BooleanValue(c.Value[0] != 0)
+	case ar.INT64:
+		v = pq.Int64Value(int64(binary.LittleEndian.Uint64(c.Value)))
+	case ar.FLOAT64:
+		v = pq.DoubleValue(math.Float64frombits(binary.LittleEndian.Uint64(c.Value)))
 	default:
-		v = pq.ByteArrayValue(append([]byte{}, jsontext.AsText(text)...))
+		v = pq.ByteArrayValue(append([]byte{}, c.Value...))
 	}
 	return append(row, v.Level(0, 1, i))
 }

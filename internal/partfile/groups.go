@@ -42,7 +42,7 @@ type groupState struct {
 // NewGroups takes the next side file for the tail, and goes on where the file's run has stopped.
 // The rows that w takes have the components of spec and the extra columns named in keep.
 func NewGroups(f *File, w GroupedWriter, spec dataset.Spec, keep []string) (_ *Groups, err error) {
-	g := &Groups{w: w, file: f, rows: f.rows, codec: rowCodec{comps: spec.Flatten(), keep: keep}}
+	g := &Groups{w: w, file: f, rows: f.rows, codec: newRowCodec(spec, keep)}
 	if g.tail, err = f.Side(); err != nil {
 		return nil, err
 	}
@@ -116,6 +116,7 @@ func (g *Groups) endTail() error {
 	if err := g.file.Checkpoint(g.rows, state); err != nil {
 		return err
 	}
+	g.codec.restart()
 	return g.tail.truncate(spoolMark{})
 }
 

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/arrow"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -18,12 +20,23 @@ import (
 //		a field for each kept column
 //	component: for each row splits: count, values; rank, sizes,
 //		then the values, strings each behind its length
-//	field: 0 where there is none, else one more than the length, and the text
+//	field: 0 where there is none, else 1, its type, and the value
+//	type: 0: none; 1: that of the row before; 2: the type follows, as Arrow has it, behind its
+//		length
+//	value: 0 where it is null, else one more than the length, and the bytes
 type rowCodec struct {
 	comps []dataset.Component
 	keep  []string
+	types []dataset.FieldType // of kept columns, in the rows before
 	body  []byte
 }
+
+func newRowCodec(spec dataset.Spec, keep []string) rowCodec {
+	return rowCodec{comps: spec.Flatten(), keep: keep, types: make([]dataset.FieldType, len(keep))}
+}
+
+// restart forgets the rows before.
+func (c *rowCodec) restart() { clear(c.types) }
 
 // append adds a row to b.
 func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
@@ -41,16 +54,40 @@ func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
 			body = appendTensor(body, t)
 		}
 	}
-	for _, key := range c.keep {
+	for k, key := range c.keep {
 		i := slices.IndexFunc(e.Extra, func(f dataset.Field) bool { return f.Key == key })
 		if i < 0 {
 			body = append(body, 0)
 			continue
 		}
-		body = append(binary.AppendUvarint(body, uint64(len(e.Extra[i].Value)+1)), e.Extra[i].Value...) //nolint:gosec // see above
+		var err error
+		if body, err = c.appendField(append(body, 1), k, e.Extra[i]); err != nil {
+			return b, err
+		}
 	}
 	c.body = body
 	return append(binary.AppendUvarint(b, uint64(len(body))), body...), nil
+}
+
+// appendField adds the type and the value of kept column k.
+func (c *rowCodec) appendField(b []byte, k int, f dataset.Field) ([]byte, error) {
+	switch f.Type {
+	case nil:
+		b = append(b, 0)
+	case c.types[k]:
+		b = append(b, 1)
+	default:
+		text, err := arrow.MarshalType(f.Type)
+		if err != nil {
+			return b, fmt.Errorf("kept column %q: %w", f.Key, err)
+		}
+		c.types[k] = f.Type
+		b = append(binary.AppendUvarint(append(b, 2), uint64(len(text))), text...)
+	}
+	if f.Value == nil {
+		return append(b, 0), nil
+	}
+	return append(binary.AppendUvarint(b, uint64(len(f.Value)+1)), f.Value...), nil //nolint:gosec // a length is not negative
 }
 
 func appendTensor(b []byte, t tensor.Tensor) []byte {
@@ -104,15 +141,32 @@ func (c *rowCodec) read(r *bufio.Reader) (e dataset.Element, err error) {
 			e.Tensors[i] = in.tensor(comp.DType)
 		}
 	}
-	for _, key := range c.keep {
-		if n := in.count(); n > 0 {
-			e.Extra = append(e.Extra, dataset.Field{Key: key, Value: in.take(n - 1)})
+	for k, key := range c.keep {
+		if in.byte() == 1 {
+			e.Extra = append(e.Extra, c.readField(in, k, key))
 		}
 	}
 	if in.bad || len(in.b) > 0 {
 		return e, errRow
 	}
 	return e, nil
+}
+
+// readField reads kept column k.
+func (c *rowCodec) readField(in *rowBytes, k int, key string) dataset.Field {
+	f := dataset.Field{Key: key}
+	switch in.byte() {
+	case 1:
+		f.Type = c.types[k]
+	case 2:
+		t, err := arrow.UnmarshalType(in.take(in.count()))
+		in.bad = in.bad || err != nil
+		c.types[k], f.Type = t, t
+	}
+	if n := in.count(); n > 0 {
+		f.Value = in.take(n - 1)
+	}
+	return f
 }
 
 // rowBytes reads the parts of a row. After something that is not there it is bad, and gives zeros.

@@ -21,13 +21,16 @@ type Options struct {
 	Map map[string][]string
 	// Keep lists the columns whose values go to Element.Extra.
 	Keep []string
+	// Keepable lists what may be kept, where that is more than the columns: structures too, by the
+	// names that their columns begin with. nil: the columns.
+	Keepable []string
 }
 
 // Pick is what [Match] finds.
 type Pick struct {
 	// Components holds for each component the indices of its columns.
 	Components [][]int
-	// Keep holds the indices of the columns to keep.
+	// Keep holds the indices of the columns to keep, in Keepable where there is one.
 	Keep []int
 }
 
@@ -44,8 +47,12 @@ func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, erro
 		}
 	}
 	m := matcher{file: file, have: have}
+	keepable := m
+	if o.Keepable != nil {
+		keepable.have = o.Keepable
+	}
 	for _, name := range o.Keep {
-		i, err := m.find("", name)
+		i, err := keepable.find("", name)
 		if err != nil {
 			return p, err
 		}
@@ -72,7 +79,7 @@ func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, erro
 		}
 	}
 	if missing >= 0 {
-		rest := m.rest(p)
+		rest := m.rest(p, o.Keep)
 		if !fill(spec.Flatten()[missing], rest, len(paths)) {
 			return p, m.missing(paths[missing], paths[missing])
 		}
@@ -143,10 +150,13 @@ func (m *matcher) matching(pattern string) []int {
 }
 
 // rest returns the columns that are neither picked nor an index that pandas wrote.
-func (m *matcher) rest(p Pick) []int {
+func (m *matcher) rest(p Pick, keep []string) []int {
 	var out []int
 	for i, name := range m.have {
-		taken := slices.Contains(p.Keep, i) || name == "" || name == "__index_level_0__"
+		taken := name == "" || name == "__index_level_0__"
+		for _, k := range keep {
+			taken = taken || name == k || strings.HasPrefix(name, k+".")
+		}
 		for _, c := range p.Components {
 			taken = taken || slices.Contains(c, i)
 		}

@@ -1,19 +1,18 @@
 package nested
 
 import (
-	"fmt"
+	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // Table says which columns of a file its rows are made of.
 type Table struct {
 	File       string
 	Components []Component
-	// Keep holds the indices of the columns to keep.
+	// Keep holds the indices of the columns to keep, among those that can be.
 	Keep []int
 	keys []string
 }
@@ -52,11 +51,6 @@ func Match(file string, spec dataset.Spec, names []string, types []Type, o colum
 		}
 		t.Components = append(t.Components, out)
 	}
-	for _, i := range t.Keep {
-		if types[i].DType == tensor.Invalid {
-			return nil, &dataset.ColumnError{File: file, Column: names[i], Msg: fmt.Sprintf("values of type %s are not read", types[i].Name)}
-		}
-	}
 	return t, nil
 }
 
@@ -69,23 +63,22 @@ func (c *Component) Column(vals []Values, room []byte, nullIsNaN bool) (block.Co
 	return Stack(c.DType, vals, c.Names, c.Dims, room, nullIsNaN)
 }
 
-// Extra returns the function of a block that appends a row's kept columns, whose values are given;
-// nil where none are kept.
-func (t *Table) Extra(kept []Values) (func(i int, dst []dataset.Field) []dataset.Field, error) {
+// Kept is a kept column's part of a block: its type, and its values by row, nil for null.
+type Kept struct {
+	Type   dataset.FieldType
+	Values [][]byte
+}
+
+// Extra returns the function of a block that appends a row's kept columns; nil where none are kept.
+func (t *Table) Extra(kept []Kept) func(i int, dst []dataset.Field) []dataset.Field {
 	if len(kept) == 0 {
-		return nil, nil
+		return nil
 	}
-	rows := make([]func([]byte, int) []byte, len(kept))
-	for k := range kept {
-		var err error
-		if rows[k], err = kept[k].JSON(); err != nil {
-			return nil, fmt.Errorf("%s: column %q: %w", t.File, t.keys[k], err)
-		}
-	}
+	kept = slices.Clone(kept)
 	return func(i int, dst []dataset.Field) []dataset.Field {
-		for k, row := range rows {
-			dst = append(dst, dataset.Field{Key: t.keys[k], Value: row(nil, i)})
+		for k, c := range kept {
+			dst = append(dst, dataset.Field{Key: t.keys[k], Type: c.Type, Value: c.Values[i]})
 		}
 		return dst
-	}, nil
+	}
 }

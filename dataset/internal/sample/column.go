@@ -9,6 +9,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -18,16 +19,20 @@ type Column struct {
 	// Depth is how many lists deep the values are; complex numbers are lists of two.
 	Depth int
 	Text  bool // strings are UTF-8
-	Kept  bool
-	Kind  jsontext.Kind // of a kept column
 	DType tensor.DType
+	// Type is that of a kept column, nil for all others.
+	Type *kept.Type `json:",omitempty"`
+	// Value is the kept value of the row that Check has looked at.
+	Value []byte `json:"-"`
 }
 
 // Check says whether the value of component i of e, or its kept value, can go to the column; that
 // of a row without values, or a null, can.
 func (c *Column) Check(e dataset.Element, i int) error {
-	if c.Kept {
-		return fits(c.Kind, columns.ExtraText(e, c.Name))
+	if c.Type != nil {
+		var err error
+		c.Value, err = c.Type.Take(columns.Extra(e, c.Name))
+		return err
 	}
 	if e.Tensors == nil {
 		return nil
@@ -48,16 +53,6 @@ func (c *Column) Check(e dataset.Element, i int) error {
 		}
 	}
 	return nil
-}
-
-// fits says whether a kept value can go to a column of a kind; a null can.
-func fits(kind jsontext.Kind, text []byte) error {
-	k := jsontext.KindOf(text)
-	if k == jsontext.Null || kind == jsontext.Text || k == kind || kind == jsontext.Float && k == jsontext.Int {
-		return nil
-	}
-	name := map[jsontext.Kind]string{jsontext.Bool: "booleans", jsontext.Int: "integers", jsontext.Float: "numbers"}[kind]
-	return fmt.Errorf("%.40s is not of the type of the rows before, which are %s; write jsonl or csv, which have no types", text, name)
 }
 
 // Parts returns a complex tensor as its real and imaginary parts, which stand on one more axis; any

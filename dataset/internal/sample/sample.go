@@ -10,6 +10,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 )
 
 // Rows and bytes that a sample holds at most.
@@ -70,7 +71,7 @@ func (s *Sample) Columns() []Column {
 	out := make([]Column, len(s.Names))
 	for i, name := range s.Names {
 		if k := i - len(s.Comps); k >= 0 {
-			out[i] = Column{Name: name, Kept: true, Kind: s.kind(k)}
+			out[i] = Column{Name: name, Type: s.keptType(k)}
 		} else {
 			out[i] = Column{Name: name, DType: s.Comps[i].DType, Depth: s.depth(i), Text: s.text(i)}
 		}
@@ -113,15 +114,24 @@ func (s *Sample) text(c int) bool {
 	return true
 }
 
-// kind returns the kind of kept column k: Bool, Int, Float, or Text for all else.
-func (s *Sample) kind(k int) jsontext.Kind {
+// keptType returns the type of kept column k: what the rows' source says, or what their JSON texts
+// are: integers, floats, booleans, or text for all else, which is JSON where it is no string.
+func (s *Sample) keptType(k int) *kept.Type {
 	kind := jsontext.Null
 	for _, e := range s.Rows {
-		kind = jsontext.Widen(kind, jsontext.KindOf(columns.ExtraText(e, s.Keep[k])))
+		f := columns.Extra(e, s.Keep[k])
+		if own, ok := f.Type.(*kept.Type); ok {
+			return own
+		}
+		kind = jsontext.Widen(kind, jsontext.KindOf(f.Value))
 	}
 	switch kind {
-	case jsontext.Bool, jsontext.Int, jsontext.Float:
-		return kind
+	case jsontext.Bool:
+		return kept.Bool
+	case jsontext.Int:
+		return kept.Int64
+	case jsontext.Float:
+		return kept.Float64
 	}
-	return jsontext.Text
+	return kept.Text
 }

@@ -1,0 +1,217 @@
+package kept
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+)
+
+// Reader gives the values of an array of a type.
+type Reader struct {
+	null func(i int) bool
+	// view returns a value that is the array's own memory; nil where values have parts, which
+	// parts appends then.
+	view  func(i int) []byte
+	parts func(dst []byte, i int) []byte
+}
+
+// Value returns value i, nil for null. It may be the array's own memory.
+func (r *Reader) Value(i int) []byte {
+	switch {
+	case r.null(i):
+		return nil
+	case r.view != nil:
+		return r.view(i)
+	}
+	return r.parts([]byte{}, i)
+}
+
+// appendPart appends value i as a part of another one.
+func (r *Reader) appendPart(dst []byte, i int) []byte {
+	at := len(dst)
+	dst = Begin(dst)
+	switch {
+	case r.null(i):
+		return dst
+	case r.view != nil:
+		dst = append(dst, r.view(i)...)
+	default:
+		dst = r.parts(dst, i)
+	}
+	End(dst, at)
+	return dst
+}
+
+// Read returns a reader of an array whose type t was made of. An array that is damaged is an error
+// here, or a panic later.
+func (t *Type) Read(arr arrow.Array) (*Reader, error) {
+	switch a := arr.(type) {
+	case array.ExtensionArray:
+		return t.Read(a.Storage())
+	case *array.Dictionary:
+		return t.readDictionary(a)
+	case *array.RunEndEncoded:
+		values, err := t.Read(a.Values())
+		if err != nil {
+			return nil, err
+		}
+		return values.at(func(int) bool { return false }, a.GetPhysicalIndex), nil
+	}
+	r := &Reader{null: func(int) bool { return false }}
+	if arr.NullN() > 0 {
+		r.null = arr.IsNull
+	}
+	var err error
+	switch t.form {
+	case null:
+		r.null = func(int) bool { return true }
+	case bit:
+		a, ok := arr.(*array.Boolean)
+		if !ok {
+			return nil, wrongArray(arr)
+		}
+		r.view = func(i int) []byte { return bits[b2i(a.Value(i))] }
+	case fixed:
+		r.view, err = t.readFixed(arr)
+	case text:
+		r.view, err = readText(arr)
+	case list, vector, pairs:
+		r.parts, err = t.readLists(arr)
+	case group:
+		r.parts, err = t.readGroup(arr)
+	}
+	return r, err
+}
+
+var bits = [2][]byte{{0}, {1}}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func wrongArray(arr arrow.Array) error { return fmt.Errorf("an array of type %s", arr.DataType()) }
+
+// at returns a reader of the values at the places that index gives.
+func (r *Reader) at(null func(int) bool, index func(int) int) *Reader {
+	out := &Reader{null: func(i int) bool { return null(i) || r.null(index(i)) }}
+	if r.view != nil {
+		out.view = func(i int) []byte { return r.view(index(i)) }
+	} else {
+		out.parts = func(dst []byte, i int) []byte { return r.parts(dst, index(i)) }
+	}
+	return out
+}
+
+func (t *Type) readDictionary(a *array.Dictionary) (*Reader, error) {
+	values, err := t.Read(a.Dictionary())
+	if err != nil {
+		return nil, fmt.Errorf("dictionary: %w", err)
+	}
+	n := a.Dictionary().Len()
+	for i := range a.Len() {
+		if k := 0; !a.IsNull(i) {
+			if k = a.GetValueIndex(i); k < 0 || k >= n {
+				return nil, errors.New("an index beyond the dictionary")
+			}
+		}
+	}
+	return values.at(a.IsNull, a.GetValueIndex), nil
+}
+
+// readFixed reads values of one size.
+func (t *Type) readFixed(arr arrow.Array) (func(int) []byte, error) {
+	w, n := t.width, arr.Len()
+	if n == 0 {
+		return func(int) []byte { return nil }, nil
+	}
+	buffers := arr.Data().Buffers()
+	if len(buffers) < 2 || buffers[1] == nil {
+		return nil, errors.New("an array without values")
+	}
+	from := arr.Data().Offset()
+	data := buffers[1].Bytes()
+	if from < 0 || w > 0 && from+n > len(data)/w {
+		return nil, errors.New("an array with fewer values than it says")
+	}
+	data = data[from*w : (from+n)*w : (from+n)*w]
+	return func(i int) []byte { return data[i*w : (i+1)*w : (i+1)*w] }, nil
+}
+
+// readText reads strings or bytes.
+func readText(arr arrow.Array) (func(int) []byte, error) {
+	switch a := arr.(type) {
+	case *array.StringView:
+		return func(i int) []byte { return []byte(a.Value(i)) }, nil
+	case *array.BinaryView:
+		return a.Value, nil
+	case array.BinaryLike:
+		buffers := arr.Data().Buffers()
+		if len(buffers) < 3 || buffers[2] == nil {
+			return func(int) []byte { return []byte{} }, nil
+		}
+		data := buffers[2].Bytes()
+		return func(i int) []byte {
+			lo := a.ValueOffset64(i)
+			hi := lo + int64(a.ValueLen(i))
+			return data[lo:hi:hi]
+		}, nil
+	}
+	return nil, wrongArray(arr)
+}
+
+// readLists reads lists of any kind, and maps.
+func (t *Type) readLists(arr arrow.Array) (func([]byte, int) []byte, error) {
+	a, ok := arr.(array.ListLike)
+	if !ok {
+		return nil, wrongArray(arr)
+	}
+	items := make([]*Reader, len(t.parts))
+	var err error
+	if m, ok := arr.(*array.Map); ok {
+		items[0], err = t.parts[0].Read(m.Keys())
+		if err == nil {
+			items[1], err = t.parts[1].Read(m.Items())
+		}
+	} else {
+		items[0], err = t.parts[0].Read(a.ListValues())
+	}
+	most := int64(a.ListValues().Len())
+	return func(dst []byte, i int) []byte {
+		lo, hi := a.ValueOffsets(i)
+		if lo < 0 || hi < lo || hi > most {
+			panic(errors.New("lists that reach beyond their values"))
+		}
+		for k := int(lo); k < int(hi); k++ {
+			for _, r := range items {
+				dst = r.appendPart(dst, k)
+			}
+		}
+		return dst
+	}, err
+}
+
+// readGroup reads structures.
+func (t *Type) readGroup(arr arrow.Array) (func([]byte, int) []byte, error) {
+	a, ok := arr.(*array.Struct)
+	if !ok || a.NumField() != len(t.parts) {
+		return nil, wrongArray(arr)
+	}
+	fields := make([]*Reader, len(t.parts))
+	for k, p := range t.parts {
+		var err error
+		if fields[k], err = p.Read(a.Field(k)); err != nil {
+			return nil, err
+		}
+	}
+	return func(dst []byte, i int) []byte {
+		for _, r := range fields {
+			dst = r.appendPart(dst, i)
+		}
+		return dst
+	}, nil
+}

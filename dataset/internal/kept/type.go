@@ -1,0 +1,144 @@
+// Package kept holds the types of kept columns, in Arrow's words, and the form of their values:
+// bytes that a row carries from a file with types to another one, or to text.
+//
+// # Form
+//
+// The value of a number, a date, a time, a decimal or bytes of one length is its bytes in an Arrow
+// array; a boolean is a byte, 0 or 1; a string or bytes are themselves. The value of a list is its
+// entries, that of a map its keys and values in turn, that of a structure its fields. Each of them
+// stands behind the length of its value plus one, four bytes, so that null is a zero alone. The
+// value null is nil.
+package kept
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// Type is the type of a kept column, or of a part of one. It is a dataset.FieldType.
+type Type struct {
+	field arrow.Field // its name is that of a part
+	form  form
+	width int       // of fixed values
+	parts []*Type   // of a list its entries, of a map keys and values, of a structure its fields
+	leaf  putString // appends a value that has no parts as JSON
+}
+
+type putString func(dst, value []byte) []byte
+
+// form says what the bytes of a value are.
+type form uint8
+
+const (
+	null   form = iota // there are none
+	bit                // one byte, 0 or 1
+	fixed              // width bytes
+	text               // any number of bytes
+	list               // entries
+	vector             // a fixed number of entries, width
+	pairs              // keys and values
+	group              // fields
+)
+
+// Of returns the type of a field's values. What cannot be kept is an error.
+func Of(f arrow.Field) (*Type, error) {
+	t := &Type{field: f}
+	err := t.describe(f.Type, 0)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// maxDepth bounds how deep parts lie in each other.
+const maxDepth = 128
+
+// describe works out the form of values of d.
+func (t *Type) describe(d arrow.DataType, depth int) error {
+	if depth > maxDepth {
+		return fmt.Errorf("values nested deeper than %d levels are not kept", maxDepth)
+	}
+	part := func(fields ...arrow.Field) error {
+		for _, f := range fields {
+			p := &Type{field: f}
+			if err := p.describe(f.Type, depth+1); err != nil {
+				return err
+			}
+			t.parts = append(t.parts, p)
+		}
+		return nil
+	}
+	switch d := d.(type) {
+	case arrow.ExtensionType:
+		return t.describe(d.StorageType(), depth)
+	case *arrow.DictionaryType:
+		return t.describe(d.ValueType, depth+1)
+	case *arrow.RunEndEncodedType:
+		return t.describe(d.Encoded(), depth+1)
+	case *arrow.NullType:
+		t.form = null
+	case *arrow.BooleanType:
+		t.form = bit
+	case *arrow.MapType:
+		t.form = pairs
+		return part(d.KeyField(), d.ItemField())
+	case *arrow.FixedSizeListType:
+		t.form, t.width = vector, int(d.Len())
+		return part(d.ElemField())
+	case arrow.ListLikeType:
+		t.form = list
+		return part(d.ElemField())
+	case *arrow.StructType:
+		t.form = group
+		return part(d.Fields()...)
+	case arrow.BinaryDataType, *arrow.StringViewType, *arrow.BinaryViewType:
+		t.form = text
+	case arrow.FixedWidthDataType:
+		t.form, t.width = fixed, d.Bytes()
+	default:
+		return fmt.Errorf("values of type %s are not kept", d)
+	}
+	t.leaf = t.putLeaf(d)
+	if t.leaf == nil && t.form != null {
+		return fmt.Errorf("values of type %s are not kept", d)
+	}
+	return nil
+}
+
+// String is the type in Arrow's words.
+func (t *Type) String() string { return t.field.Type.String() }
+
+// Field returns the field that the type was made of.
+func (t *Type) Field() arrow.Field { return t.field }
+
+// Equal reports whether values of both types have one form and one meaning.
+func (t *Type) Equal(other *Type) bool {
+	return t == other || arrow.TypeEqual(t.field.Type, other.field.Type) && t.extension() == other.extension()
+}
+
+const (
+	extensionKey = "ARROW:extension:name"
+	uuidName     = "arrow.uuid"
+)
+
+// extension returns the name of the extension type that the field's values are of.
+func (t *Type) extension() string {
+	if e, ok := t.field.Type.(arrow.ExtensionType); ok {
+		return e.ExtensionName()
+	}
+	name, _ := t.field.Metadata.GetValue(extensionKey)
+	return name
+}
+
+// UUID is the metadata of a field whose 16 bytes are a UUID.
+func UUID() arrow.Metadata {
+	return arrow.NewMetadata([]string{extensionKey, "ARROW:extension:metadata"}, []string{uuidName, ""})
+}
+
+// IsUUID reports whether values are UUIDs.
+func (t *Type) IsUUID() bool { return t.form == fixed && t.width == 16 && t.extension() == uuidName }
+
+// Parts returns the types of the parts of a value: of a list its entries, of a map keys and values,
+// of a structure its fields.
+func (t *Type) Parts() []*Type { return t.parts }
