@@ -33,10 +33,6 @@ type Sharing struct {
 
 // ReducedApart is [MetaGraph.Reduced], and says which sums it took apart.
 func (mg *MetaGraph) ReducedApart(r Reduction) ([]byte, Sharing, error) {
-	mg, err := mg.reducedBy(r)
-	if err != nil {
-		return nil, Sharing{}, err
-	}
 	graph, nodes, err := mg.reducedGraph(r)
 	if err != nil {
 		return nil, Sharing{}, err

@@ -15,6 +15,7 @@ import (
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/internal/graph"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -87,13 +88,13 @@ func heldIn(g *graphpb.GraphDef) []string {
 			var users []string
 			for _, u := range nodes {
 				for i, in := range u.Input {
-					if nodeOf(in) == n.Name {
+					if graph.NodeOf(in) == n.Name {
 						users = append(users, fmt.Sprintf("%s.%d", u.Name, i))
 					}
 				}
 			}
 			for key, tensor := range results {
-				if nodeOf(tensor) == n.Name {
+				if graph.NodeOf(tensor) == n.Name {
 					users = append(users, key)
 				}
 			}
@@ -269,14 +270,14 @@ func putTogether(g *graphpb.GraphDef) {
 				continue
 			}
 			for i, in := range n.Input {
-				if was := held[nodeOf(in)]; was != "" {
+				if was := held[graph.NodeOf(in)]; was != "" {
 					n.Input[i] = was
 				}
 			}
 			left = append(left, n)
 		}
 		for key, tensor := range results {
-			if was := held[nodeOf(tensor)]; was != "" {
+			if was := held[graph.NodeOf(tensor)]; was != "" {
 				results[key] = was
 			}
 		}

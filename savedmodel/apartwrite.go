@@ -10,6 +10,8 @@ import (
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -24,20 +26,20 @@ const (
 // readScopes reads the main graph and the functions that hold a convolution or a sum, in the file's
 // order, and notes the operations whose kernels are shared whatever stands around them. Values of
 // constants are not looked at: they may be most of the file.
-func (a *apart) readScopes(graph []byte) ([]*apartScope, error) {
+func (a *apart) readScopes(def []byte) ([]*apartScope, error) {
 	main := &apartScope{}
 	scopes := []*apartScope{main}
-	err := eachField(graph, func(f field) error {
+	err := wire.Each(def, func(f wire.Field) error {
 		switch {
-		case f.typ != protowire.BytesType:
-		case f.num == fieldNodes:
-			return a.readNode(main, f.data)
-		case f.num == fieldLibrary:
-			return eachField(f.data, func(f field) error {
-				if f.num != fieldFunctions || f.typ != protowire.BytesType {
+		case f.Type != protowire.BytesType:
+		case f.Num == graph.FieldNodes:
+			return a.readNode(main, f.Data)
+		case f.Num == graph.FieldLibrary:
+			return wire.Each(f.Data, func(f wire.Field) error {
+				if f.Num != graph.FieldFunctions || f.Type != protowire.BytesType {
 					return nil
 				}
-				s, err := a.readFunction(f.data)
+				s, err := a.readFunction(f.Data)
 				scopes = append(scopes, s)
 				return err
 			})
@@ -55,14 +57,14 @@ func (a *apart) readScopes(graph []byte) ([]*apartScope, error) {
 
 func (a *apart) readFunction(def []byte) (*apartScope, error) {
 	s := &apartScope{function: true, results: map[string]string{}}
-	err := eachField(def, func(f field) (err error) {
+	err := wire.Each(def, func(f wire.Field) (err error) {
 		switch {
-		case f.typ != protowire.BytesType:
-		case f.num == fieldFunctionNodes:
-			err = a.readNode(s, f.data)
-		case f.num == fieldFunctionResult:
+		case f.Type != protowire.BytesType:
+		case f.Num == graph.FieldFunctionNodes:
+			err = a.readNode(s, f.Data)
+		case f.Num == fieldFunctionResult:
 			var key, value string
-			if key, value, err = stringPair(f.data); err == nil {
+			if key, value, err = stringPair(f.Data); err == nil {
 				s.results[key] = value
 			}
 		}
@@ -73,8 +75,8 @@ func (a *apart) readFunction(def []byte) (*apartScope, error) {
 
 // stringPair reads an entry of a map of strings to strings.
 func stringPair(entry []byte) (key, value string, err error) {
-	if key, err = stringField(entry, fieldMapKey); err == nil {
-		value, err = stringField(entry, fieldMapValue)
+	if key, err = wire.String(entry, graph.FieldMapKey); err == nil {
+		value, err = wire.String(entry, graph.FieldMapValue)
 	}
 	return key, value, err
 }
@@ -82,21 +84,21 @@ func stringPair(entry []byte) (key, value string, err error) {
 func (a *apart) readNode(s *apartScope, def []byte) error {
 	n := &apartNode{}
 	var waits []string
-	err := eachField(def, func(f field) error {
+	err := wire.Each(def, func(f wire.Field) error {
 		switch {
-		case f.typ != protowire.BytesType:
-		case f.num == fieldNodeName:
-			n.name = string(f.data)
-		case f.num == fieldNodeOp:
-			n.op = string(f.data)
-		case f.num == fieldNodeDevice:
-			n.device = string(f.data)
-		case f.num == fieldNodeInputs && bytes.HasPrefix(f.data, []byte("^")):
-			waits = append(waits, string(f.data))
-		case f.num == fieldNodeInputs:
-			n.inputs = append(n.inputs, string(f.data))
-		case f.num == fieldNodeAttrs && n.op != "Const":
-			return n.readAttr(f.data)
+		case f.Type != protowire.BytesType:
+		case f.Num == graph.FieldNodeName:
+			n.name = string(f.Data)
+		case f.Num == graph.FieldNodeOp:
+			n.op = string(f.Data)
+		case f.Num == fieldNodeDevice:
+			n.device = string(f.Data)
+		case f.Num == graph.FieldNodeInputs && bytes.HasPrefix(f.Data, []byte("^")):
+			waits = append(waits, string(f.Data))
+		case f.Num == graph.FieldNodeInputs:
+			n.inputs = append(n.inputs, string(f.Data))
+		case f.Num == graph.FieldNodeAttrs && n.op != "Const":
+			return n.readAttr(f.Data)
 		}
 		return nil
 	})
@@ -111,30 +113,30 @@ func (a *apart) readNode(s *apartScope, def []byte) error {
 
 // readAttr looks at an entry of a node's map of attributes.
 func (n *apartNode) readAttr(entry []byte) error {
-	key, err := stringField(entry, fieldMapKey)
+	key, err := wire.String(entry, graph.FieldMapKey)
 	if err != nil {
 		return err
 	}
-	return eachField(entry, func(f field) error {
-		if f.num != fieldMapValue || f.typ != protowire.BytesType {
+	return wire.Each(entry, func(f wire.Field) error {
+		if f.Num != graph.FieldMapValue || f.Type != protowire.BytesType {
 			return nil
 		}
 		switch {
 		case key == "T" && n.op == "Bitcast", key == "SrcT":
-			n.was = f.data
+			n.was = f.Data
 		case key == "T", key == "DstT", key == "type" && n.op == "Bitcast":
-			n.dtype = f.data
+			n.dtype = f.Data
 		}
-		return eachField(f.data, func(f field) error {
+		return wire.Each(f.Data, func(f wire.Field) error {
 			switch {
-			case f.typ != protowire.BytesType:
-			case f.num == fieldAttrFunc:
+			case f.Type != protowire.BytesType:
+			case f.Num == graph.FieldAttrFunc:
 				n.calls = true
-			case f.num == fieldAttrList:
-				n.squeezes = n.squeezes || key == "squeeze_dims" && len(f.data) > 0
-				return eachField(f.data, func(f field) error {
-					n.calls = n.calls || f.num == fieldListFuncs
-					n.fused = n.fused || key == "fused_ops" && (string(f.data) == "Add" || string(f.data) == "Sum")
+			case f.Num == graph.FieldAttrList:
+				n.squeezes = n.squeezes || key == "squeeze_dims" && len(f.Data) > 0
+				return wire.Each(f.Data, func(f wire.Field) error {
+					n.calls = n.calls || f.Num == graph.FieldListFuncs
+					n.fused = n.fused || key == "fused_ops" && (string(f.Data) == "Add" || string(f.Data) == "Sum")
 					return nil
 				})
 			}
@@ -145,9 +147,9 @@ func (n *apartNode) readAttr(entry []byte) error {
 
 // attrType is the type in a serialized AttrValue.
 func attrType(value []byte) (t typespb.DataType) {
-	_ = eachField(value, func(f field) error {
-		if f.num == fieldAttrType {
-			t = typespb.DataType(f.n)
+	_ = wire.Each(value, func(f wire.Field) error {
+		if f.Num == fieldAttrType {
+			t = typespb.DataType(f.N)
 		}
 		return nil
 	})
@@ -173,7 +175,7 @@ func (s *apartScope) connect() {
 // IdentityN, which hands several tensors on.
 func (s *apartScope) resolve(tensor string) (*apartNode, string) {
 	for range maxHandedOn {
-		n := s.byName[nodeOf(tensor)]
+		n := s.byName[graph.NodeOf(tensor)]
 		if n == nil || n.op != "IdentityN" {
 			return n, tensor
 		}
@@ -189,39 +191,39 @@ func (s *apartScope) resolve(tensor string) (*apartNode, string) {
 
 // write returns the graph with an operation at each place where a convolution and a sum are to stay
 // apart; those at the borders of functions only where across is true.
-func (a *apart) write(graph []byte, scopes []*apartScope, across bool) ([]byte, error) {
+func (a *apart) write(def []byte, scopes []*apartScope, across bool) ([]byte, error) {
 	main := newApartWriter(scopes[0], across)
 	var out []byte
 	next := 1
-	err := eachRaw(graph, func(f field, raw []byte) error {
+	err := wire.EachRaw(def, func(f wire.Field, raw []byte) error {
 		switch {
-		case f.num == fieldNodes && f.typ == protowire.BytesType:
+		case f.Num == graph.FieldNodes && f.Type == protowire.BytesType:
 			var err error
-			out, err = main.node(out, fieldNodes, f.data, raw)
+			out, err = main.node(out, graph.FieldNodes, f.Data, raw)
 			return err
-		case f.num == fieldLibrary && f.typ == protowire.BytesType:
+		case f.Num == graph.FieldLibrary && f.Type == protowire.BytesType:
 			var library []byte
-			err := eachRaw(f.data, func(f field, raw []byte) error {
-				if f.num == fieldFunctions && f.typ == protowire.BytesType {
+			err := wire.EachRaw(f.Data, func(f wire.Field, raw []byte) error {
+				if f.Num == graph.FieldFunctions && f.Type == protowire.BytesType {
 					w := newApartWriter(scopes[next], across)
 					next++
 					if len(w.changed) > 0 || len(w.results) > 0 {
-						function, err := w.function(f.data)
-						library = appendField(library, fieldFunctions, function)
+						function, err := w.function(f.Data)
+						library = appendField(library, graph.FieldFunctions, function)
 						return err
 					}
 				}
 				library = append(library, raw...)
 				return nil
 			})
-			out = appendField(out, fieldLibrary, library)
+			out = appendField(out, graph.FieldLibrary, library)
 			return err
 		}
 		out = append(out, raw...)
 		return nil
 	})
 	for _, n := range main.added {
-		out = appendField(out, fieldNodes, n)
+		out = appendField(out, graph.FieldNodes, n)
 	}
 	return out, err
 }
@@ -232,7 +234,7 @@ func appendField(out []byte, num protowire.Number, data []byte) []byte {
 }
 
 func mapEntry(key string, value []byte) []byte {
-	return appendField(appendField(nil, fieldMapKey, []byte(key)), fieldMapValue, value)
+	return appendField(appendField(nil, graph.FieldMapKey, []byte(key)), graph.FieldMapValue, value)
 }
 
 // apartWriter writes one scope anew.
@@ -287,12 +289,12 @@ func (w *apartWriter) hold(n *apartNode, tensor string) string {
 		op, dtype, shape.UnknownRank = "PlaceholderWithDefault", "dtype", true
 	}
 	value, _ := proto.Marshal(&attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: shape}})
-	def := appendField(nil, fieldNodeName, []byte(name))
-	def = appendField(def, fieldNodeOp, []byte(op))
-	def = appendField(def, fieldNodeInputs, []byte(tensor))
+	def := appendField(nil, graph.FieldNodeName, []byte(name))
+	def = appendField(def, graph.FieldNodeOp, []byte(op))
+	def = appendField(def, graph.FieldNodeInputs, []byte(tensor))
 	def = appendField(def, fieldNodeDevice, []byte(n.device))
-	def = appendField(def, fieldNodeAttrs, mapEntry(dtype, n.dtype))
-	def = appendField(def, fieldNodeAttrs, mapEntry("shape", value))
+	def = appendField(def, graph.FieldNodeAttrs, mapEntry(dtype, n.dtype))
+	def = appendField(def, graph.FieldNodeAttrs, mapEntry("shape", value))
 	w.added = append(w.added, def)
 	held := name
 	if w.s.function {
@@ -304,20 +306,20 @@ func (w *apartWriter) hold(n *apartNode, tensor string) string {
 
 // node appends a NodeDef as a field, with its new inputs where it has some.
 func (w *apartWriter) node(out []byte, num protowire.Number, def, raw []byte) ([]byte, error) {
-	name, err := stringField(def, fieldNodeName)
+	name, err := wire.String(def, graph.FieldNodeName)
 	inputs, ok := w.changed[name]
 	if err != nil || !ok {
 		return append(out, raw...), err
 	}
 	var node []byte
-	err = eachRaw(def, func(f field, raw []byte) error {
-		if f.num != fieldNodeInputs {
+	err = wire.EachRaw(def, func(f wire.Field, raw []byte) error {
+		if f.Num != graph.FieldNodeInputs {
 			node = append(node, raw...)
 		}
 		return nil
 	})
 	for _, in := range inputs {
-		node = appendField(node, fieldNodeInputs, []byte(in))
+		node = appendField(node, graph.FieldNodeInputs, []byte(in))
 	}
 	return appendField(out, num, node), err
 }
@@ -325,13 +327,13 @@ func (w *apartWriter) node(out []byte, num protowire.Number, def, raw []byte) ([
 // function returns a FunctionDef with its new nodes, inputs and results.
 func (w *apartWriter) function(def []byte) ([]byte, error) {
 	var out []byte
-	err := eachRaw(def, func(f field, raw []byte) (err error) {
+	err := wire.EachRaw(def, func(f wire.Field, raw []byte) (err error) {
 		switch {
-		case f.num == fieldFunctionNodes && f.typ == protowire.BytesType:
-			out, err = w.node(out, fieldFunctionNodes, f.data, raw)
+		case f.Num == graph.FieldFunctionNodes && f.Type == protowire.BytesType:
+			out, err = w.node(out, graph.FieldFunctionNodes, f.Data, raw)
 			return err
-		case f.num == fieldFunctionResult && f.typ == protowire.BytesType:
-			key, err := stringField(f.data, fieldMapKey)
+		case f.Num == fieldFunctionResult && f.Type == protowire.BytesType:
+			key, err := wire.String(f.Data, graph.FieldMapKey)
 			if held, ok := w.results[key]; ok && err == nil {
 				raw = appendField(nil, fieldFunctionResult, mapEntry(key, []byte(held)))
 			}
@@ -342,7 +344,7 @@ func (w *apartWriter) function(def []byte) ([]byte, error) {
 		return nil
 	})
 	for _, n := range w.added {
-		out = appendField(out, fieldFunctionNodes, n)
+		out = appendField(out, graph.FieldFunctionNodes, n)
 	}
 	return out, err
 }

@@ -3,16 +3,17 @@ package savedmodel
 import (
 	"sync"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // maxUnwrap bounds how many functions that only call another are stepped through: a hostile library
 // may call in a circle.
-const maxUnwrap = 100
+const MaxUnwrap = 100
 
 // body is the function that does a signature's work, without the wrappers around it.
 type body struct {
-	*function
+	*graph.Function
 	mg   *MetaGraph
 	sig  *Signature
 	vars map[int]*variable // the variables among the arguments, by the argument's place
@@ -20,7 +21,7 @@ type body struct {
 	captured map[int]bool
 	// inputs gives the signature's name for each argument that is fed, by the argument's place.
 	inputs  map[int]string
-	usersOf func() map[*node][]*node
+	usersOf func() map[*graph.Node][]*graph.Node
 	// call is the node of the main graph that calls the function; results maps its outputs to the
 	// function's results, -1 where they cannot be told.
 	call    string
@@ -67,18 +68,18 @@ func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 	if call == nil || err != nil {
 		return nil, err
 	}
-	f, err := mg.loadFunction(call.attrFunc())
+	f, err := mg.graph.Load(call.attrFunc())
 	if f == nil || err != nil {
 		return nil, err
 	}
-	feeds := make([]feed, len(f.args))
+	feeds := make([]feed, len(f.Args))
 	for i := range feeds {
 		feeds[i].object = -1
 		if i < len(call.mainInputs) {
 			feeds[i].node = call.mainInputs[i]
 		}
 	}
-	if c, err := objs.concreteFunction(f.name); err != nil {
+	if c, err := objs.concreteFunction(f.Name); err != nil {
 		return nil, err
 	} else if bound := c.GetBoundInputs(); len(bound) > 0 && len(bound) <= len(feeds) {
 		for i, id := range bound {
@@ -90,19 +91,19 @@ func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 		return nil, err
 	}
 	b := &body{
-		function: f, call: call.name, results: results, mg: mg, sig: sig, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{},
+		Function: f, call: call.Name, results: results, mg: mg, sig: sig, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{},
 	}
-	b.usersOf = sync.OnceValue(f.users)
+	b.usersOf = sync.OnceValue(f.Users)
 	return b, b.bind(objs, feeds)
 }
 
 // mainCall is a node of the main graph that calls a function.
 type mainCall struct {
-	node
+	graph.Node
 	mainInputs []string
 }
 
-func (c *mainCall) attrFunc() string { return c.def.GetAttr()["f"].GetFunc().GetName() }
+func (c *mainCall) attrFunc() string { return c.Def.GetAttr()["f"].GetFunc().GetName() }
 
 // callOf returns the call that makes the signature's outputs; nil when there is none.
 func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
@@ -113,17 +114,17 @@ func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
 			tensors = append(tensors, c.Tensor)
 		}
 		for _, t := range tensors {
-			n, err := mg.Node(nodeOf(t))
+			n, err := mg.graph.Node(graph.NodeOf(t))
 			if err != nil {
 				return nil, err
 			}
-			if n == nil || !isCall(n.GetOp()) {
+			if n == nil || !graph.IsCall(n.GetOp()) {
 				continue
 			}
-			c := &mainCall{node: node{name: n.GetName(), op: n.GetOp(), def: n}}
+			c := &mainCall{Node: *graph.NewNode(n)}
 			for _, in := range n.GetInput() {
 				if in != "" && in[0] != '^' {
-					c.mainInputs = append(c.mainInputs, nodeOf(in))
+					c.mainInputs = append(c.mainInputs, graph.NodeOf(in))
 				}
 			}
 			return c, nil
@@ -135,39 +136,39 @@ func (mg *MetaGraph) callOf(sig *Signature) (*mainCall, error) {
 // unwrap steps into the only call of a function that does nothing else, carrying along what feeds
 // the arguments, and which result becomes which. The function is nil when no work is found within
 // maxUnwrap calls.
-func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int, error) {
-	results := make([]int, len(f.rets))
+func (mg *MetaGraph) unwrap(f *graph.Function, feeds []feed) (*graph.Function, []feed, []int, error) {
+	results := make([]int, len(f.Rets))
 	for i := range results {
 		results[i] = i
 	}
-	for range maxUnwrap {
-		call := f.onlyCall()
+	for range MaxUnwrap {
+		call := f.OnlyCall()
 		if call == nil {
 			return f, feeds, results, nil
 		}
-		inner, err := mg.loadFunction(call.def.GetAttr()["f"].GetFunc().GetName())
+		inner, err := mg.graph.Load(call.Def.GetAttr()["f"].GetFunc().GetName())
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		if inner == nil {
 			return f, feeds, results, nil
 		}
-		next := make([]feed, len(inner.args))
+		next := make([]feed, len(inner.Args))
 		for i := range next {
 			next[i].object = -1
-			if i < len(call.inputs) {
-				if arg, ok := call.inputs[i].isArg(); ok {
+			if i < len(call.Inputs) {
+				if arg, ok := call.Inputs[i].IsArg(); ok {
 					next[i] = feeds[arg]
 				}
 			}
 		}
 		for i, r := range results {
 			results[i] = -1
-			if r < 0 || r >= len(f.rets) {
+			if r < 0 || r >= len(f.Rets) {
 				continue
 			}
-			if from := f.source(f.rets[r]); from.node == call {
-				results[i] = from.out
+			if from := f.Source(f.Rets[r]); from.Node == call {
+				results[i] = from.Out
 			}
 		}
 		f, feeds = inner, next
@@ -175,28 +176,13 @@ func (mg *MetaGraph) unwrap(f *function, feeds []feed) (*function, []feed, []int
 	return nil, nil, nil, nil
 }
 
-// onlyCall returns the call that a function consists of; nil when it does anything else.
-func (f *function) onlyCall() *node {
-	var call *node
-	for _, n := range f.nodes {
-		switch {
-		case n.op == "Identity" || n.op == "NoOp":
-		case isCall(n.op) && call == nil:
-			call = n
-		default:
-			return nil
-		}
-	}
-	return call
-}
-
 // bind works out which arguments are the caller's and which are variables.
 func (b *body) bind(objs *objectGraph, feeds []feed) error {
 	placeholder := map[string]string{}
 	for name, in := range b.sig.Inputs {
-		placeholder[nodeOf(in.Tensor)] = name
+		placeholder[graph.NodeOf(in.Tensor)] = name
 		for _, c := range in.Components {
-			placeholder[nodeOf(c.Tensor)] = name
+			placeholder[graph.NodeOf(c.Tensor)] = name
 		}
 	}
 	for i, fd := range feeds {
@@ -211,7 +197,7 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 			b.inputs[i] = name
 			continue
 		}
-		n, err := b.mg.Node(fd.node)
+		n, err := b.mg.graph.Node(fd.node)
 		if err != nil {
 			return err
 		}
@@ -224,30 +210,18 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 			if name == "" {
 				name = n.GetName()
 			}
-			b.vars[i] = &variable{id: -1, name: name, dtype: newDType(n.GetAttr()["dtype"].GetType()), shape: newShape(n.GetAttr()["shape"].GetShape()), trainable: true}
+			b.vars[i] = &variable{id: -1, name: name, dtype: graph.DType(n.GetAttr()["dtype"].GetType()), shape: graph.Shape(n.GetAttr()["shape"].GetShape()), trainable: true}
 		}
 	}
 	return nil
 }
 
-// source follows a tensor back through identities that only pass the function's results on. In a
-// damaged graph they may go round in a circle.
-func (f *function) source(r ref) ref {
-	for range f.nodes {
-		if r.node == nil || r.node.op != "Identity" || len(r.node.parts) != 1 || len(r.node.inputs) == 0 {
-			break
-		}
-		r = r.node.inputs[0]
-	}
-	return r
-}
-
 // inputShapes returns the shapes of the arguments that are fed, in their order.
 func (b *body) inputShapes() []tensor.Shape {
 	var shapes []tensor.Shape
-	for i := range b.args {
+	for i := range b.Args {
 		if _, ok := b.inputs[i]; ok {
-			s, _ := b.shape(ref{arg: i + 1})
+			s, _ := b.shape(graph.Ref{Arg: i + 1})
 			shapes = append(shapes, s)
 		}
 	}

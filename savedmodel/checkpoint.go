@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -153,7 +154,7 @@ func newCheckpointTensor(path, key string, value []byte) (*CheckpointTensor, err
 	}
 	return &CheckpointTensor{
 		Key: key, Name: strings.TrimSuffix(key, "/.ATTRIBUTES/VARIABLE_VALUE"),
-		DType: newDType(entry.GetDtype()), Shape: newShape(entry.GetShape()),
+		DType: graph.DType(entry.GetDtype()), Shape: graph.Shape(entry.GetShape()),
 		Shard: int(entry.GetShardId()), Offset: entry.GetOffset(), Size: entry.GetSize(), crc: entry.GetCrc32C(),
 	}, nil
 }

@@ -99,15 +99,15 @@ func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
 	var text strings.Builder
 	for _, n := range c.nodes {
-		rel := n.parts[min(s.depth+1, len(n.parts)):]
+		rel := n.Parts[min(s.depth+1, len(n.Parts)):]
 		if c.op {
-			rel = n.parts[s.depth:]
+			rel = n.Parts[s.depth:]
 		}
-		t.ops[n.op] = true
+		t.ops[n.Op] = true
 		if len(rel) > 1 {
 			t.scopes[defaultBase(rel[0])] = true
 		}
-		if quietOps[n.op] || n.op == "Cast" || n.op == "DisableCopyOnRead" {
+		if quietOps[n.Op] || n.Op == "Cast" || n.Op == "DisableCopyOnRead" {
 			continue
 		}
 		if len(rel) == 1 {
@@ -121,7 +121,7 @@ func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 			}
 			text.WriteString(defaultBase(part))
 		}
-		text.WriteString(":" + n.op)
+		text.WriteString(":" + n.Op)
 	}
 	t.text = text.String()
 	for _, v := range vars {
@@ -145,7 +145,7 @@ func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	}
 	t.multiple = s.grows(c)
 	for _, n := range c.nodes {
-		t.textIn = t.textIn || n.op == "LookupTableFindV2" && n.def.GetAttr()["Tin"].GetType() == 7
+		t.textIn = t.textIn || n.Op == "LookupTableFindV2" && n.Def.GetAttr()["Tin"].GetType() == 7
 	}
 	return t
 }

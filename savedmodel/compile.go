@@ -9,6 +9,7 @@ import (
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -28,15 +29,15 @@ func (e *CompileError) Error() string {
 // Operations lists the types of the operations that a signature reaches, those in the functions
 // that it calls included, in alphabetical order.
 func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
-	g, err := mg.graph()
+	p, err := mg.graph.Reach()
 	if err != nil {
 		return nil, err
 	}
-	p := &pruner{g: g, cpuOnly: true, nodes: map[string]bool{}, functions: map[string]bool{}, ops: map[string]bool{}}
-	if err := p.mark(s.tensorNames(s.Outputs)); err != nil {
-		return nil, mg.damaged("its graph", err)
+	p.CPUOnly, p.Ops = true, map[string]bool{}
+	if err := p.Mark(s.tensorNames(s.Outputs)); err != nil {
+		return nil, err
 	}
-	return slices.Sorted(maps.Keys(p.ops)), nil
+	return slices.Sorted(maps.Keys(p.Ops)), nil
 }
 
 // silentInXLA are operations whose errors XLA leaves out: it compiles them to nothing, or to their
@@ -57,17 +58,13 @@ func (mg *MetaGraph) CheckCompile(s *Signature) error {
 			}
 		}
 	}
-	g, err := mg.graph()
-	if err != nil {
-		return err
-	}
 	if len(s.Outputs) == 0 {
 		return refuse("it has no outputs")
 	}
 	for _, name := range s.OutputNames() {
 		for _, t := range s.tensorNames(map[string]TensorInfo{name: s.Outputs[name]}) {
-			if call, err := g.call(t); err != nil {
-				return mg.damaged("its graph", err)
+			if call, err := mg.graph.Call(t); err != nil {
+				return err
 			} else if call == nil {
 				return refuse("output %q does not come from a function, which is what XLA compiles; TensorFlow 1 has none", name)
 			}
@@ -100,38 +97,25 @@ func CompiledTensor(output string) string { return compiledScope + output }
 // it calls (tf2xla/tf2xla_defs.h).
 const mustCompile = "_XlaMustCompile"
 
-// call returns the node that a tensor of the main graph comes from when it calls a function of the
-// library; nil when it does not.
-func (g *graphIndex) call(tensor string) (*nodepb.NodeDef, error) {
-	node := &nodepb.NodeDef{}
-	if err := proto.Unmarshal(g.nodes[nodeOf(tensor)], node); err != nil {
-		return nil, err
-	}
-	if op := node.GetOp(); op != "StatefulPartitionedCall" && op != "PartitionedCall" || g.functions[node.GetAttr()["f"].GetFunc().GetName()] == nil {
-		return nil, nil
-	}
-	return node, nil
-}
-
 // addTwins adds copies of the calls that a signature's outputs come from, and of the functions that
 // they call, with marks for XLA. The functions that those call in turn are shared. Where the
 // signature has loops that do not wait for each other, each of them is marked, else the whole.
-func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
+func (p *pruner) addTwins(s *Signature) error {
 	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
 	for _, output := range s.tensorNames(s.Outputs) {
-		node, err := p.g.call(output)
+		node, err := p.g.Call(output)
 		if err != nil {
 			return err
 		}
 		twin := compiledScope + node.Name
-		if p.nodes[twin] {
+		if p.reach.Nodes[twin] {
 			continue // that of another output
 		}
-		p.nodes[twin] = true
+		p.reach.Nodes[twin] = true
 		called := node.Attr["f"].GetFunc()
-		loops := newLoopSplitter(mg, node.Name, p.lengths)
+		loops := newLoopSplitter(p.g, node.Name, p.lengths)
 		copied := ""
-		if p.cpuOnly { // GPUs run the operations of one program at the same time
+		if p.reach.CPUOnly { // GPUs run the operations of one program at the same time
 			if copied, err = loops.split(called.Name, 0); err != nil {
 				return err
 			}
@@ -139,8 +123,8 @@ func (p *pruner) addTwins(mg *MetaGraph, s *Signature) error {
 		functions := loops.functions
 		if copied == "" {
 			copied = twinFunction(called.Name, node.Name)
-			f := &functionpb.FunctionDef{}
-			if err := proto.Unmarshal(p.g.functions[called.Name], f); err != nil {
+			f, err := p.g.Function(called.Name)
+			if err != nil {
 				return err
 			}
 			if f.Attr == nil {
@@ -175,18 +159,14 @@ type Compilation struct {
 // Compilation says what of a signature is compiled in the twin that [MetaGraph.Reduced] makes of
 // it, by the same choices. Only signatures that [MetaGraph.CheckCompile] lets through have one.
 func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error) {
-	mg, err := mg.reducedBy(r)
-	if err != nil {
-		return Compilation{}, err
-	}
-	g, err := mg.graph()
+	g, err := mg.reducedBy(r)
 	if err != nil {
 		return Compilation{}, err
 	}
 	c := Compilation{Lengths: r.CPUOnly && r.Lengths, wide: true}
 	ops, seen := map[string]bool{}, map[string]bool{}
 	for _, output := range s.tensorNames(s.Outputs) {
-		node, err := g.call(output)
+		node, err := g.Call(output)
 		if err != nil || node == nil {
 			return Compilation{}, err
 		}
@@ -196,7 +176,7 @@ func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error)
 		seen[node.Name] = true
 		called := node.Attr["f"].GetFunc().GetName()
 		compiled := []string{called}
-		loops := newLoopSplitter(mg, node.Name, r.Lengths)
+		loops := newLoopSplitter(g, node.Name, r.Lengths)
 		if r.CPUOnly {
 			copied, err := loops.split(called, 0)
 			if err != nil {
@@ -209,15 +189,18 @@ func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error)
 			}
 		}
 		c.Lengths, c.wide, c.Loops = c.Lengths && !loops.fixed, c.wide && !loops.narrow, c.Loops+loops.apart
-		p := &pruner{g: g, cpuOnly: r.CPUOnly, nodes: map[string]bool{}, functions: map[string]bool{}, ops: ops}
 		for _, name := range compiled {
-			if g.functions[name] == nil {
+			if !g.HasFunction(name) {
 				ops[name] = true
 			}
-			p.need(name)
 		}
-		if err := p.followFunctions(); err != nil {
-			return Compilation{}, mg.damaged("its graph", err)
+		p, err := g.Reach()
+		if err != nil {
+			return Compilation{}, err
+		}
+		p.CPUOnly, p.Ops, p.Unnamed = r.CPUOnly, ops, inRangeAttr
+		if err := p.MarkFunctions(compiled...); err != nil {
+			return Compilation{}, err
 		}
 	}
 	c.Ops = slices.Sorted(maps.Keys(ops))
@@ -241,9 +224,9 @@ func (p *pruner) addTwin(node *nodepb.NodeDef, functions []*functionpb.FunctionD
 		return err
 	}
 	if p.noOptimizer {
-		p.twins, err = appendUnoptimized(p.twins, fieldNodes, def)
+		p.twins, err = appendUnoptimized(p.twins, graph.FieldNodes, def)
 	} else {
-		p.twins = protowire.AppendTag(p.twins, fieldNodes, protowire.BytesType)
+		p.twins = protowire.AppendTag(p.twins, graph.FieldNodes, protowire.BytesType)
 		p.twins = protowire.AppendBytes(p.twins, def)
 	}
 	if err != nil {
@@ -258,11 +241,11 @@ func (p *pruner) addTwin(node *nodepb.NodeDef, functions []*functionpb.FunctionD
 		if err != nil {
 			return err
 		}
-		library = protowire.AppendTag(library, fieldFunctions, protowire.BytesType)
+		library = protowire.AppendTag(library, graph.FieldFunctions, protowire.BytesType)
 		library = protowire.AppendBytes(library, function)
 	}
 	// A message field that is there twice is merged: its lists are joined.
-	p.twins = protowire.AppendTag(p.twins, fieldLibrary, protowire.BytesType)
+	p.twins = protowire.AppendTag(p.twins, graph.FieldLibrary, protowire.BytesType)
 	p.twins = protowire.AppendBytes(p.twins, library)
 	return nil
 }

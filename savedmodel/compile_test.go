@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // The twin stands beside the call as it is, and calls a function of its own. That it gives the same
@@ -23,22 +25,22 @@ func TestReducedCompiled(t *testing.T) {
 	mg := small.MetaGraphs[0]
 	sig := mg.Signatures["serving_default"]
 	output := sig.Outputs[sig.OutputNames()[0]].Tensor
-	plain, err := mg.Node(nodeOf(output))
+	plain, err := mg.graph.Node(graph.NodeOf(output))
 	if err != nil || plain == nil {
 		t.Fatalf("%v, %v", plain, err)
 	}
-	twin, err := mg.Node(nodeOf(CompiledTensor(output)))
+	twin, err := mg.graph.Node(graph.NodeOf(CompiledTensor(output)))
 	if err != nil || twin == nil {
 		t.Fatalf("%v, %v", twin, err)
 	}
 	if plain.Attr[mustCompile].GetB() || !twin.Attr[mustCompile].GetB() || !slices.Equal(plain.Input, twin.Input) {
 		t.Errorf("plain: %v, twin: %v", plain, twin)
 	}
-	f, err := mg.Function(twin.Attr["f"].GetFunc().GetName())
+	f, err := mg.graph.Function(twin.Attr["f"].GetFunc().GetName())
 	if err != nil || f == nil || !f.Attr[mustCompile].GetB() {
 		t.Errorf("the twin's function: %v, %v", f, err)
 	}
-	names, err := mg.FunctionNames()
+	names, err := mg.graph.FunctionNames()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -69,7 +70,7 @@ func (c *loopCluster) bounds() []int32 {
 // it gives none away.
 func (c *loopCluster) wide() bool {
 	for i, r := range c.inputs {
-		if t := newDType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 && t != tensor.Bool {
+		if t := graph.DType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 && t != tensor.Bool {
 			return false
 		}
 	}
@@ -79,10 +80,10 @@ func (c *loopCluster) wide() bool {
 // openAxes finds the axes of the cluster's inputs whose sizes may be given to XLA as values: all
 // that are open but the first, which is the batch. It returns nil where there are none, and reports
 // false where there is one that does more than say how often the loop runs.
-func (c *loopCluster) openAxes(s *loopSplitter) (map[ref][]int, bool) {
-	open := map[ref][]int{}
+func (c *loopCluster) openAxes(s *loopSplitter) (map[graph.Ref][]int, bool) {
+	open := map[graph.Ref][]int{}
 	for _, r := range c.inputs {
-		shape, ok := c.b.f.shape(r)
+		shape, ok := c.b.f.Shape(r)
 		if !ok || !shape.Ranked() {
 			if t := c.types[slices.Index(c.inputs, r)]; t == typespb.DataType_DT_RESOURCE {
 				continue
@@ -100,12 +101,12 @@ func (c *loopCluster) openAxes(s *loopSplitter) (map[ref][]int, bool) {
 		}
 	}
 	for _, r := range c.outs {
-		if shape, ok := c.b.f.shape(r); !ok || !shape.Ranked() {
+		if shape, ok := c.b.f.Shape(r); !ok || !shape.Ranked() {
 			return nil, false
 		}
 	}
 	for _, n := range c.sorted(c.nodes) {
-		if n.op == "TensorListStack" && !s.onlySequence(c.b.f, c.in, ref{node: n}) || isCall(n.op) && !s.sequencesInside(n, 0) {
+		if n.Op == "TensorListStack" && !s.onlySequence(c.b.f, c.in, graph.Ref{Node: n}) || graph.IsCall(n.Op) && !s.sequencesInside(n, 0) {
 			return nil, false
 		}
 	}
@@ -113,33 +114,33 @@ func (c *loopCluster) openAxes(s *loopSplitter) (map[ref][]int, bool) {
 }
 
 // in reports whether a node stands in the cluster.
-func (c *loopCluster) in(n *node) bool { return c.nodes[n] || c.shapes[n] }
+func (c *loopCluster) in(n *graph.Node) bool { return c.nodes[n] || c.shapes[n] }
 
 // usersOf returns the users of each node of a function.
-func (s *loopSplitter) usersOf(f *function) map[*node][]*node {
+func (s *loopSplitter) usersOf(f *graph.Function) map[*graph.Node][]*graph.Node {
 	users := s.users[f]
 	if users == nil {
-		users = f.users()
+		users = f.Users()
 		s.users[f] = users
 	}
 	return users
 }
 
 // taken lists the inputs that a tensor is, among some of the nodes of a function.
-func (s *loopSplitter) taken(f *function, within func(*node) bool, r ref) []inputOf {
+func (s *loopSplitter) taken(f *graph.Function, within func(*graph.Node) bool, r graph.Ref) []inputOf {
 	s.asked++
 	var list []inputOf
-	nodes := f.nodes
-	if r.node != nil {
-		nodes = s.usersOf(f)[r.node]
+	nodes := f.Nodes
+	if r.Node != nil {
+		nodes = s.usersOf(f)[r.Node]
 	}
-	var last *node
+	var last *graph.Node
 	for _, n := range nodes {
 		if n == last || within != nil && !within(n) {
 			continue
 		}
 		last = n
-		for i, in := range n.inputs {
+		for i, in := range n.Inputs {
 			if in == r {
 				list = append(list, inputOf{n, i})
 			}
@@ -150,7 +151,7 @@ func (s *loopSplitter) taken(f *function, within func(*node) bool, r ref) []inpu
 
 // inputOf is data input i of a node.
 type inputOf struct {
-	n *node
+	n *graph.Node
 	i int
 }
 
@@ -163,40 +164,40 @@ const (
 
 // onlyLength reports whether an axis of a tensor does nothing but say how many elements a list of
 // tensors has, and whether the tensor is taken by nothing else than what moves it there.
-func (s *loopSplitter) onlyLength(f *function, within func(*node) bool, r ref, axis, depth int) bool {
+func (s *loopSplitter) onlyLength(f *graph.Function, within func(*graph.Node) bool, r graph.Ref, axis, depth int) bool {
 	type tensorAxis struct {
-		r    ref
+		r    graph.Ref
 		axis int
 	}
 	todo := []tensorAxis{{r, axis}}
 	for i := 0; i < len(todo); i++ {
 		x := todo[i]
-		if len(todo) > maxFollowed || s.asked > maxTaken || depth > maxUnwrap || slices.Contains(f.rets, x.r) && within == nil {
+		if len(todo) > maxFollowed || s.asked > maxTaken || depth > MaxUnwrap || slices.Contains(f.Rets, x.r) && within == nil {
 			return false
 		}
 		for _, u := range s.taken(f, within, x.r) {
-			next := tensorAxis{ref{node: u.n}, x.axis}
+			next := tensorAxis{graph.Ref{Node: u.n}, x.axis}
 			switch {
-			case u.n.op == "Shape" || u.n.op == "Size" || u.n.op == "Rank":
+			case u.n.Op == "Shape" || u.n.Op == "Size" || u.n.Op == "Rank":
 				continue
-			case u.n.op == "Identity" || u.n.op == "ZerosLike" || u.n.op == "OnesLike" || u.n.op == "ReverseV2" && u.i == 0:
-			case u.n.op == "Transpose" && u.i == 0:
-				if next.axis = slices.Index(ints(u.n.in(1)), int64(x.axis)); next.axis < 0 {
+			case u.n.Op == "Identity" || u.n.Op == "ZerosLike" || u.n.Op == "OnesLike" || u.n.Op == "ReverseV2" && u.i == 0:
+			case u.n.Op == "Transpose" && u.i == 0:
+				if next.axis = slices.Index(graph.Ints(u.n.In(1)), int64(x.axis)); next.axis < 0 {
 					return false
 				}
-			case u.n.op == "ExpandDims" && u.i == 0:
-				at := ints(u.n.in(1))
+			case u.n.Op == "ExpandDims" && u.i == 0:
+				at := graph.Ints(u.n.In(1))
 				if len(at) != 1 || at[0] < -1 {
 					return false
 				}
 				if at[0] >= 0 && int(at[0]) <= x.axis {
 					next.axis++
 				}
-			case u.n.op == "TensorListFromTensor" && u.i == 0 && x.axis == 0, takesStep(u.n) && u.i == 0 && x.axis == 0:
+			case u.n.Op == "TensorListFromTensor" && u.i == 0 && x.axis == 0, takesStep(u.n) && u.i == 0 && x.axis == 0:
 				continue
-			case isCall(u.n.op):
-				callee := s.function(u.n.def.GetAttr()["f"].GetFunc().GetName())
-				if callee == nil || u.i >= len(callee.args) || !s.onlyLength(callee, nil, ref{arg: u.i + 1}, x.axis, depth+1) {
+			case graph.IsCall(u.n.Op):
+				callee := s.function(u.n.Def.GetAttr()["f"].GetFunc().GetName())
+				if callee == nil || u.i >= len(callee.Args) || !s.onlyLength(callee, nil, graph.Ref{Arg: u.i + 1}, x.axis, depth+1) {
 					return false
 				}
 				continue
@@ -213,20 +214,20 @@ func (s *loopSplitter) onlyLength(f *function, within func(*node) bool, r ref, a
 
 // onlySequence reports whether a sequence that a loop made is only moved, looked at at its first or
 // last step, and given away.
-func (s *loopSplitter) onlySequence(f *function, within func(*node) bool, r ref) bool {
-	todo := []ref{r}
+func (s *loopSplitter) onlySequence(f *graph.Function, within func(*graph.Node) bool, r graph.Ref) bool {
+	todo := []graph.Ref{r}
 	for i := 0; i < len(todo); i++ {
 		if len(todo) > maxFollowed || s.asked > maxTaken {
 			return false
 		}
 		for _, u := range s.taken(f, within, todo[i]) {
-			next := ref{node: u.n}
+			next := graph.Ref{Node: u.n}
 			switch {
 			case u.i != 0:
 				return false
-			case u.n.op == "Shape":
+			case u.n.Op == "Shape":
 				continue
-			case u.n.op == "Identity" || u.n.op == "ReverseV2" || u.n.op == "Transpose":
+			case u.n.Op == "Identity" || u.n.Op == "ReverseV2" || u.n.Op == "Transpose":
 			case takesStep(u.n):
 			default:
 				return false
@@ -241,20 +242,20 @@ func (s *loopSplitter) onlySequence(f *function, within func(*node) bool, r ref)
 
 // takesStep reports whether a node takes the first step of a sequence, or the last, which there are
 // whatever its length.
-func takesStep(n *node) bool {
-	begin := ints(n.in(1))
-	return n.op == "StridedSlice" && n.def.GetAttr()["shrink_axis_mask"].GetI()&1 == 1 &&
+func takesStep(n *graph.Node) bool {
+	begin := graph.Ints(n.In(1))
+	return n.Op == "StridedSlice" && n.Def.GetAttr()["shrink_axis_mask"].GetI()&1 == 1 &&
 		len(begin) > 0 && !slices.ContainsFunc(begin, func(b int64) bool { return b != 0 && b != -1 })
 }
 
 // sequencesInside does the same for the sequences that are made in a function that a node calls.
-func (s *loopSplitter) sequencesInside(call *node, depth int) bool {
-	f := s.function(call.def.GetAttr()["f"].GetFunc().GetName())
-	if s.asked++; f == nil || s.asked > maxTaken || depth > maxUnwrap {
+func (s *loopSplitter) sequencesInside(call *graph.Node, depth int) bool {
+	f := s.function(call.Def.GetAttr()["f"].GetFunc().GetName())
+	if s.asked++; f == nil || s.asked > maxTaken || depth > MaxUnwrap {
 		return false
 	}
-	for _, n := range f.nodes {
-		if n.op == "TensorListStack" && !s.onlySequence(f, nil, ref{node: n}) || isCall(n.op) && !s.sequencesInside(n, depth+1) {
+	for _, n := range f.Nodes {
+		if n.Op == "TensorListStack" && !s.onlySequence(f, nil, graph.Ref{Node: n}) || graph.IsCall(n.Op) && !s.sequencesInside(n, depth+1) {
 			return false
 		}
 	}
@@ -262,17 +263,17 @@ func (s *loopSplitter) sequencesInside(call *node, depth int) bool {
 }
 
 // function returns a function, decoded once; nil where there is none.
-func (s *loopSplitter) function(name string) *function {
+func (s *loopSplitter) function(name string) *graph.Function {
 	f, ok := s.decoded[name]
 	if !ok {
-		f, _ = s.mg.resolveFunction(name) // what is damaged is not there
+		f, _ = s.g.Resolve(name) // what is damaged is not there
 		s.decoded[name] = f
 	}
 	return f
 }
 
 // padded adds to a body what pads a tensor's open axes to the next of some sizes.
-func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType, axes []int, to []int32) (paddedTensor, bool) {
+func (b *loopBody) padded(def *functionpb.FunctionDef, r graph.Ref, t typespb.DataType, axes []int, to []int32) (paddedTensor, bool) {
 	how := fmt.Sprint(len(to), axes)
 	if p, ok := b.pads[padding{r, how}]; ok {
 		return p, true
@@ -297,8 +298,8 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r ref, t typespb.DataType
 }
 
 // room adds to a body what finds by how much a tensor is padded.
-func (b *loopBody) room(def *functionpb.FunctionDef, from string, r ref, t typespb.DataType, axes []int, to []int32) paddedTensor {
-	shape, _ := b.f.shape(r)
+func (b *loopBody) room(def *functionpb.FunctionDef, from string, r graph.Ref, t typespb.DataType, axes []int, to []int32) paddedTensor {
+	shape, _ := b.f.Shape(r)
 	rank := int64(shape.Rank())
 	scope := b.unused(fmt.Sprintf("tfrun_pad_%d", len(b.rooms))) + "/"
 	// add adds an operation over int32, unless more says otherwise, and returns its output.
@@ -344,7 +345,7 @@ func (b *loopBody) room(def *functionpb.FunctionDef, from string, r ref, t types
 
 // padding says what is padded, or what has the shape of what is, and how.
 type padding struct {
-	r   ref
+	r   graph.Ref
 	how string
 }
 
@@ -375,11 +376,11 @@ func intAttr(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrp
 // cut reports whether an output of the cluster may have a size that is a value. XLA is not to give
 // it away as that: for some operations it leaves the sizes unwritten (seen with TensorFlow 2.21: a
 // transposition whose result lies in memory as its operand does).
-func (c *loopCluster) cut(r ref) bool {
-	if from := unmoved(r).node; len(c.open) == 0 || from == nil || isLoop(from) || takesStep(from) {
+func (c *loopCluster) cut(r graph.Ref) bool {
+	if from := unmoved(r).Node; len(c.open) == 0 || from == nil || graph.IsLoop(from) || takesStep(from) {
 		return false
 	}
-	shape, _ := c.b.f.shape(r)
+	shape, _ := c.b.f.Shape(r)
 	return len(openDims(shape)) > 0
 }
 
@@ -400,7 +401,7 @@ func (c *loopCluster) cutName(i int) string { return fmt.Sprintf("%s_cut_%d", c.
 // program serves, and its own sizes beside it.
 func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, sizes string) {
 	r := c.outs[i]
-	shape, _ := c.b.f.shape(r)
+	shape, _ := c.b.f.Shape(r)
 	t := typeAttr(outputType(r))
 	whole = c.b.written[r]
 	for _, axis := range openDims(shape) {
@@ -420,7 +421,7 @@ func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, size
 // cutOff adds to a body what cuts an output to its own sizes, which are another output.
 func (c *loopCluster) cutOff(body *functionpb.FunctionDef, i, sizes int) {
 	r := c.outs[i]
-	shape, _ := c.b.f.shape(r)
+	shape, _ := c.b.f.Shape(r)
 	name := c.cutName(i)
 	body.NodeDef = append(body.NodeDef, constNode(name+"_begin", []int64{int64(shape.Rank())}, make([]int32, shape.Rank())), &nodepb.NodeDef{
 		Name: name, Op: "Slice", Input: []string{fmt.Sprintf("%s:output:%d", c.name, i), name + "_begin:output:0", fmt.Sprintf("%s:output:%d", c.name, sizes)},

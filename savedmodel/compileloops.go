@@ -9,6 +9,7 @@ import (
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -21,13 +22,13 @@ const maxLoops = 64
 // does not wait for each other. So where a signature has such loops, each is compiled by itself,
 // together with what only moves its values, and the rest stays TensorFlow's.
 type loopSplitter struct {
-	mg        *MetaGraph
+	g         *graph.Graph
 	twin      string // the node in whose name the copies are made
 	functions []*functionpb.FunctionDef
 	copies    map[string]string // function → its copy, "" where there is none
 	loops     map[string]bool   // whether a function has a loop, itself or in one that it calls
-	decoded   map[string]*function
-	users     map[*function]map[*node][]*node
+	decoded   map[string]*graph.Function
+	users     map[*graph.Function]map[*graph.Node][]*graph.Node
 	asked     int // see maxTaken
 	programs  *programs
 
@@ -38,11 +39,11 @@ type loopSplitter struct {
 	ops     []string // types of the operations that are compiled, and the functions that these call
 }
 
-func newLoopSplitter(mg *MetaGraph, twin string, lengths bool) *loopSplitter {
+func newLoopSplitter(g *graph.Graph, twin string, lengths bool) *loopSplitter {
 	return &loopSplitter{
-		mg: mg, twin: twin, lengths: lengths,
-		programs: &programs{mg: mg, by: map[string]string{}, canonical: map[string]string{}},
-		copies:   map[string]string{}, loops: map[string]bool{}, decoded: map[string]*function{}, users: map[*function]map[*node][]*node{},
+		g: g, twin: twin, lengths: lengths,
+		programs: &programs{g: g, by: map[string]string{}, canonical: map[string]string{}},
+		copies:   map[string]string{}, loops: map[string]bool{}, decoded: map[string]*graph.Function{}, users: map[*graph.Function]map[*graph.Node][]*graph.Node{},
 	}
 }
 
@@ -54,10 +55,10 @@ func (s *loopSplitter) split(name string, depth int) (string, error) {
 		return copied, nil
 	}
 	s.copies[name] = "" // one that calls itself is not copied
-	if depth > maxUnwrap {
+	if depth > MaxUnwrap {
 		return "", nil
 	}
-	f, err := s.mg.resolveFunction(name)
+	f, err := s.g.Resolve(name)
 	if f == nil || err != nil {
 		return "", err
 	}
@@ -86,13 +87,13 @@ func (s *loopSplitter) split(name string, depth int) (string, error) {
 }
 
 // splitInner splits the functions that a body calls. It returns the names of the copies, by call.
-func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*node]string, error) {
-	inner := map[*node]string{}
+func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*graph.Node]string, error) {
+	inner := map[*graph.Node]string{}
 	for _, n := range b.loops {
-		if !isCall(n.op) {
+		if !graph.IsCall(n.Op) {
 			continue
 		}
-		copied, err := s.split(n.def.GetAttr()["f"].GetFunc().GetName(), depth+1)
+		copied, err := s.split(n.Def.GetAttr()["f"].GetFunc().GetName(), depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -106,20 +107,20 @@ func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*node]string, err
 // findLoops finds the nodes of a body that loop. It reports false where there is none, or one of a
 // kind that is not known here.
 func (s *loopSplitter) findLoops(b *loopBody) (bool, error) {
-	for _, n := range b.f.nodes {
+	for _, n := range b.f.Nodes {
 		if !b.live[n] {
 			continue
 		}
-		loops := isLoop(n)
+		loops := graph.IsLoop(n)
 		if !loops {
 			var err error
-			if loops, err = s.calls(n.def, 0); err != nil {
+			if loops, err = s.calls(n.Def, 0); err != nil {
 				return false, err
 			}
 		}
 		switch {
 		case !loops:
-		case !isLoop(n) && !isCall(n.op) || len(b.loops) == maxLoops:
+		case !graph.IsLoop(n) && !graph.IsCall(n.Op) || len(b.loops) == maxLoops:
 			return false, nil
 		default:
 			b.loops = append(b.loops, n)
@@ -130,7 +131,7 @@ func (s *loopSplitter) findLoops(b *loopBody) (bool, error) {
 
 // calls reports whether a node calls a function that loops.
 func (s *loopSplitter) calls(n *nodepb.NodeDef, depth int) (loops bool, err error) {
-	eachFunction(n.GetAttr(), func(name string) {
+	graph.EachFunction(n.GetAttr(), func(name string) {
 		if err == nil && !loops {
 			loops, err = s.hasLoop(name, depth)
 		}
@@ -139,11 +140,11 @@ func (s *loopSplitter) calls(n *nodepb.NodeDef, depth int) (loops bool, err erro
 }
 
 func (s *loopSplitter) hasLoop(name string, depth int) (bool, error) {
-	if known, ok := s.loops[name]; ok || depth > maxUnwrap {
+	if known, ok := s.loops[name]; ok || depth > MaxUnwrap {
 		return known, nil
 	}
 	s.loops[name] = false // one that calls itself is asked no more
-	def, err := s.mg.Function(name)
+	def, err := s.g.Function(name)
 	if err != nil {
 		return false, err
 	}
@@ -164,41 +165,41 @@ func (s *loopSplitter) hasLoop(name string, depth int) (bool, error) {
 
 // loopBody is a function out of which loops are taken.
 type loopBody struct {
-	f       *function
-	loops   []*node
-	live    map[*node]bool
-	users   map[*node][]*node // those that are live, by data
-	results map[*node]bool    // whose outputs the function returns
-	byShape map[*node]bool    // see shapeOnly
-	written map[ref]string    // how the function writes a reference
-	gone    map[*node]*loopCluster
+	f       *graph.Function
+	loops   []*graph.Node
+	live    map[*graph.Node]bool
+	users   map[*graph.Node][]*graph.Node // those that are live, by data
+	results map[*graph.Node]bool          // whose outputs the function returns
+	byShape map[*graph.Node]bool          // see shapeOnly
+	written map[graph.Ref]string          // how the function writes a reference
+	gone    map[*graph.Node]*loopCluster
 	pads    map[padding]paddedTensor
 	rooms   map[padding]paddedTensor // by shape, without the tensor
 }
 
-func newLoopBody(f *function) *loopBody {
-	b := &loopBody{f: f, users: map[*node][]*node{}, results: map[*node]bool{}, byShape: map[*node]bool{}, written: map[ref]string{}, gone: map[*node]*loopCluster{}, pads: map[padding]paddedTensor{}, rooms: map[padding]paddedTensor{}}
-	var roots []*node
-	for i, r := range f.rets {
-		b.written[r] = f.def.GetRet()[f.def.GetSignature().GetOutputArg()[i].GetName()]
-		if r.node != nil {
-			b.results[r.node] = true
-			roots = append(roots, r.node)
+func newLoopBody(f *graph.Function) *loopBody {
+	b := &loopBody{f: f, users: map[*graph.Node][]*graph.Node{}, results: map[*graph.Node]bool{}, byShape: map[*graph.Node]bool{}, written: map[graph.Ref]string{}, gone: map[*graph.Node]*loopCluster{}, pads: map[padding]paddedTensor{}, rooms: map[padding]paddedTensor{}}
+	var roots []*graph.Node
+	for i, r := range f.Rets {
+		b.written[r] = f.Def.GetRet()[f.Def.GetSignature().GetOutputArg()[i].GetName()]
+		if r.Node != nil {
+			b.results[r.Node] = true
+			roots = append(roots, r.Node)
 		}
 	}
-	for _, name := range f.def.GetControlRet() {
-		roots = append(roots, f.byName[name])
+	for _, name := range f.Def.GetControlRet() {
+		roots = append(roots, f.ByName[name])
 	}
 	b.live = b.ancestors(roots...)
-	for _, n := range f.nodes {
+	for _, n := range f.Nodes {
 		if !b.live[n] {
 			continue
 		}
-		data := slices.DeleteFunc(slices.Clone(n.def.GetInput()), func(in string) bool { return strings.HasPrefix(in, "^") })
-		for i, r := range n.inputs {
+		data := slices.DeleteFunc(slices.Clone(n.Def.GetInput()), func(in string) bool { return strings.HasPrefix(in, "^") })
+		for i, r := range n.Inputs {
 			b.written[r] = data[i]
-			if r.node != nil {
-				b.users[r.node] = append(b.users[r.node], n)
+			if r.Node != nil {
+				b.users[r.Node] = append(b.users[r.Node], n)
 			}
 		}
 	}
@@ -206,8 +207,8 @@ func newLoopBody(f *function) *loopBody {
 }
 
 // ancestors are the nodes that some depend on, by data or order, and these themselves.
-func (b *loopBody) ancestors(of ...*node) map[*node]bool {
-	seen := map[*node]bool{}
+func (b *loopBody) ancestors(of ...*graph.Node) map[*graph.Node]bool {
+	seen := map[*graph.Node]bool{}
 	for todo := slices.Clone(of); len(todo) > 0; {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -215,11 +216,11 @@ func (b *loopBody) ancestors(of ...*node) map[*node]bool {
 			continue
 		}
 		seen[n] = true
-		for _, r := range n.inputs {
-			todo = append(todo, r.node)
+		for _, r := range n.Inputs {
+			todo = append(todo, r.Node)
 		}
-		for _, in := range n.orders() {
-			todo = append(todo, b.f.byName[in[1:]])
+		for _, in := range n.Orders() {
+			todo = append(todo, b.f.ByName[in[1:]])
 		}
 	}
 	return seen
@@ -227,7 +228,7 @@ func (b *loopBody) ancestors(of ...*node) map[*node]bool {
 
 // parallel reports whether two of the loops do not wait for each other.
 func (b *loopBody) parallel() bool {
-	needs := make([]map[*node]bool, len(b.loops))
+	needs := make([]map[*graph.Node]bool, len(b.loops))
 	for i, n := range b.loops {
 		needs[i] = b.ancestors(n)
 	}
@@ -244,15 +245,15 @@ func (b *loopBody) parallel() bool {
 // split makes the copy of the body, and the functions that are marked for XLA. inner are copies of
 // functions that are called, whose loops stay where they are. It reports false where a loop cannot
 // be taken out, and where nothing is gained.
-func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
+func (b *loopBody) split(s *loopSplitter, copied string, inner map[*graph.Node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
 	var clusters []*loopCluster
-	taken := map[*node]bool{}
+	taken := map[*graph.Node]bool{}
 	for _, n := range b.loops {
 		if inner[n] != "" {
 			continue
 		}
 		c := &loopCluster{
-			b: b, loop: n, nodes: map[*node]bool{}, after: map[*node]bool{}, shapes: map[*node]bool{}, sized: map[ref]ref{},
+			b: b, loop: n, nodes: map[*graph.Node]bool{}, after: map[*graph.Node]bool{}, shapes: map[*graph.Node]bool{}, sized: map[graph.Ref]graph.Ref{},
 			name: b.unused("tfrun_xla_" + strconv.Itoa(len(clusters))),
 		}
 		if !c.grow(taken) || !c.bind() {
@@ -269,10 +270,10 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 	if fixed && len(inner) == 0 && !b.parallel() {
 		return nil, nil, false
 	}
-	def = proto.CloneOf(b.f.def)
+	def = proto.CloneOf(b.f.Def)
 	def.Signature.Name = copied
 	def.NodeDef = nil
-	for _, n := range b.f.nodes {
+	for _, n := range b.f.Nodes {
 		if b.gone[n] != nil || !b.live[n] {
 			continue
 		}
@@ -296,7 +297,7 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 		programs, calls = append(programs, f), append(calls, call)
 	}
 	for i, out := range def.GetSignature().GetOutputArg() {
-		if def.Ret[out.GetName()], ok = b.rewrite(b.f.rets[i]); !ok {
+		if def.Ret[out.GetName()], ok = b.rewrite(b.f.Rets[i]); !ok {
 			return nil, nil, false
 		}
 	}
@@ -319,7 +320,7 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 	for _, f := range made {
 		for _, n := range f.GetNodeDef() {
 			s.ops = append(s.ops, n.GetOp())
-			eachFunction(n.GetAttr(), func(name string) { s.ops = append(s.ops, name) })
+			graph.EachFunction(n.GetAttr(), func(name string) { s.ops = append(s.ops, name) })
 		}
 	}
 	return def, made, true
@@ -327,7 +328,7 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*node]string)
 
 // openAxes finds which sizes are values to what is compiled. It reports false where some are not.
 func (b *loopBody) openAxes(s *loopSplitter, clusters []*loopCluster) bool {
-	open := make([]map[ref][]int, len(clusters))
+	open := make([]map[graph.Ref][]int, len(clusters))
 	for i, c := range clusters {
 		ok := s.lengths
 		if ok {
@@ -345,7 +346,7 @@ func (b *loopBody) openAxes(s *loopSplitter, clusters []*loopCluster) bool {
 
 // unused returns the name, or one like it that no node and no argument of the body has.
 func (b *loopBody) unused(name string) string {
-	for b.f.byName[name] != nil || slices.Contains(b.f.args, name) {
+	for b.f.ByName[name] != nil || slices.Contains(b.f.Args, name) {
 		name += "_"
 	}
 	return name
@@ -353,28 +354,28 @@ func (b *loopBody) unused(name string) string {
 
 // findOutputs finds which results of the clusters others take.
 func (b *loopBody) findOutputs() {
-	take := func(r ref, to *loopCluster) {
-		if c := b.gone[r.node]; r.node != nil && c != nil && c != to && !slices.Contains(c.outs, r) {
+	take := func(r graph.Ref, to *loopCluster) {
+		if c := b.gone[r.Node]; r.Node != nil && c != nil && c != to && !slices.Contains(c.outs, r) {
 			c.outs = append(c.outs, r)
 		}
 	}
-	for _, n := range b.f.nodes {
+	for _, n := range b.f.Nodes {
 		if b.live[n] {
-			for _, r := range n.inputs {
+			for _, r := range n.Inputs {
 				take(r, b.gone[n])
 			}
 		}
 	}
-	for _, r := range b.f.rets {
+	for _, r := range b.f.Rets {
 		take(r, nil)
 	}
 }
 
 // rewrite writes a reference as it stands in the copy of the body.
-func (b *loopBody) rewrite(r ref) (string, bool) {
-	c := b.gone[r.node]
-	if r.node == nil || c == nil {
-		return b.written[r], r.ok()
+func (b *loopBody) rewrite(r graph.Ref) (string, bool) {
+	c := b.gone[r.Node]
+	if r.Node == nil || c == nil {
+		return b.written[r], r.OK()
 	}
 	at := slices.Index(c.outs, r)
 	if c.cut(r) {
@@ -385,7 +386,7 @@ func (b *loopBody) rewrite(r ref) (string, bool) {
 
 // order does the same for an input that is there for the order alone, "^node".
 func (b *loopBody) order(in string) string {
-	if c := b.gone[b.f.byName[in[1:]]]; c != nil {
+	if c := b.gone[b.f.ByName[in[1:]]]; c != nil {
 		return "^" + c.name
 	}
 	return in
@@ -393,28 +394,23 @@ func (b *loopBody) order(in string) string {
 
 // moved is a node as it stands in the copy of the body. It no longer wishes to stand on the device
 // of another one, which may be gone.
-func (b *loopBody) moved(n *node) (*nodepb.NodeDef, bool) {
-	def := proto.CloneOf(n.def)
+func (b *loopBody) moved(n *graph.Node) (*nodepb.NodeDef, bool) {
+	def := proto.CloneOf(n.Def)
 	def.Input = nil
 	delete(def.Attr, "_class")
-	for _, r := range n.inputs {
+	for _, r := range n.Inputs {
 		in, ok := b.rewrite(r)
 		if !ok {
 			return nil, false
 		}
 		def.Input = append(def.Input, in)
 	}
-	for _, in := range n.orders() {
+	for _, in := range n.Orders() {
 		if in = b.order(in); !slices.Contains(def.Input, in) {
 			def.Input = append(def.Input, in)
 		}
 	}
 	return def, true
-}
-
-// orders are the inputs of a node that are there for the order alone, "^node".
-func (n *node) orders() []string {
-	return slices.DeleteFunc(slices.Clone(n.def.GetInput()), func(in string) bool { return !strings.HasPrefix(in, "^") })
 }
 
 // sweep leaves out the nodes of a function that nothing depends on any more. It reports false where

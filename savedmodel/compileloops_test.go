@@ -10,6 +10,8 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"google.golang.org/protobuf/proto"
 )
 
 // compiledFunctions reduces a model and returns the functions that are marked for XLA, and the
@@ -27,10 +29,10 @@ func compiledFunctions(t *testing.T, model string, r Reduction) (marked []*funct
 	}
 	mg := openBytes(t, data).MetaGraphs[0]
 	sig := mg.Signatures[DefaultSignature]
-	if twin, err = mg.Node(nodeOf(CompiledTensor(sig.Outputs[sig.OutputNames()[0]].Tensor))); err != nil || twin == nil {
+	if twin, err = mg.graph.Node(graph.NodeOf(CompiledTensor(sig.Outputs[sig.OutputNames()[0]].Tensor))); err != nil || twin == nil {
 		t.Fatalf("%v, %v", twin, err)
 	}
-	for f, err := range mg.Functions() {
+	for f, err := range mg.graph.Functions() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +77,7 @@ func TestLoopsOneByOne(t *testing.T) {
 			for _, f := range marked {
 				found, bounded := 0, false
 				for _, n := range f.GetNodeDef() {
-					if n.GetOp() == "While" || n.GetOp() == "StatelessWhile" || isCall(n.GetOp()) {
+					if n.GetOp() == "While" || n.GetOp() == "StatelessWhile" || graph.IsCall(n.GetOp()) {
 						found++
 					}
 					bounded = bounded || n.GetOp() == "XlaSetDynamicDimensionSize"
@@ -174,15 +176,15 @@ func TestLoopsOnGPU(t *testing.T) {
 
 // graphFunction builds a function of one float argument "x". A node is written "name = Op(input,
 // …)"; loops carry floats, and lists of tensors.
-func graphFunction(result string, nodes ...string) *function {
+func graphFunction(result string, nodes ...string) *graph.Function {
 	float := &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_FLOAT}}
 	arg := func(name string) *opdefpb.OpDef_ArgDef {
 		return &opdefpb.OpDef_ArgDef{Name: name, Type: typespb.DataType_DT_FLOAT}
 	}
-	f := &function{byName: map[string]*node{}, args: []string{"x"}, argAt: map[string]int{"x": 0}, def: &functionpb.FunctionDef{
+	def := &functionpb.FunctionDef{
 		Signature: &opdefpb.OpDef{Name: "f", InputArg: []*opdefpb.OpDef_ArgDef{arg("x")}, OutputArg: []*opdefpb.OpDef_ArgDef{arg("y")}},
 		Ret:       map[string]string{"y": result},
-	}}
+	}
 	for _, text := range nodes {
 		name, rest, _ := strings.Cut(text, " = ")
 		op, inputs, _ := strings.Cut(strings.TrimSuffix(rest, ")"), "(")
@@ -203,28 +205,27 @@ func graphFunction(result string, nodes ...string) *function {
 			}
 			n.Attr["T"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Type: types}}}
 		}
-		f.def.NodeDef = append(f.def.NodeDef, n)
-		f.nodes = append(f.nodes, &node{name: name, op: op, def: n, index: len(f.nodes)})
-		f.byName[name] = f.nodes[len(f.nodes)-1]
+		def.NodeDef = append(def.NodeDef, n)
 	}
-	outputs := map[string][]outputArg{"While": {{name: "output", typeListAttr: "T"}, {name: "none"}}}
-	for _, n := range f.nodes {
-		for _, in := range n.def.Input {
-			if !strings.HasPrefix(in, "^") {
-				n.inputs = append(n.inputs, f.resolve(in, outputs))
-			}
-		}
+	ops, err := proto.Marshal(&opdefpb.OpList{Op: []*opdefpb.OpDef{{Name: "While", OutputArg: []*opdefpb.OpDef_ArgDef{
+		{Name: "output", TypeListAttr: "T"}, {Name: "none"},
+	}}}})
+	if err != nil {
+		panic(err)
 	}
-	f.rets = []ref{f.resolve(result, outputs)}
+	f, err := graph.New(nil, ops, fileFaults("none")).ResolveDef(def)
+	if err != nil {
+		panic(err)
+	}
 	return f
 }
 
 // splitText splits a function and writes the copy, then what is compiled, a node a line: a call of
 // a program by its name.
-func splitText(f *function) (string, bool) {
+func splitText(f *graph.Function) (string, bool) {
 	b := newLoopBody(f)
-	for _, n := range f.nodes {
-		if isLoop(n) && b.live[n] {
+	for _, n := range f.Nodes {
+		if graph.IsLoop(n) && b.live[n] {
 			b.loops = append(b.loops, n)
 		}
 	}

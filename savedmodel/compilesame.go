@@ -8,6 +8,7 @@ import (
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -15,7 +16,7 @@ import (
 // name and the arguments' shapes: two loops that differ in names alone, as the directions of a
 // bidirectional layer do, are compiled once when both are calls of one function.
 type programs struct {
-	mg        *MetaGraph
+	g         *graph.Graph
 	by        map[string]string // function by canonical form
 	canonical map[string]string // of functions of the library, "" while it is sought
 }
@@ -38,7 +39,7 @@ func (p *programs) like(f *functionpb.FunctionDef) string {
 // they are defined, and names of functions to their forms. It reports false for functions that call
 // each other in a circle, and damaged ones.
 func (p *programs) form(f *functionpb.FunctionDef, depth int) (string, bool) {
-	if depth > maxUnwrap {
+	if depth > MaxUnwrap {
 		return "", false
 	}
 	f = proto.CloneOf(f)
@@ -86,7 +87,7 @@ func (p *programs) ofLibrary(name string, depth int) (string, bool) {
 		return known, known != ""
 	}
 	p.canonical[name] = ""
-	f, err := p.mg.Function(name)
+	f, err := p.g.Function(name)
 	if f == nil || err != nil {
 		return "", false
 	}

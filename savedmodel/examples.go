@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -42,30 +43,34 @@ func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 	if len(sig.Inputs) != 1 || input.Encoding != Dense || input.DType != tensor.String {
 		return nil, nil
 	}
-	g, err := mg.graph()
+	p, err := mg.graph.Reach()
 	if err != nil {
 		return nil, err
 	}
-	p := &pruner{g: g, nodes: map[string]bool{}, functions: map[string]bool{}, fed: map[string]bool{outputOf(input.Tensor): true}}
-	if err := p.mark(sig.tensorNames(sig.Outputs)); err != nil {
-		return nil, mg.damaged("its graph", err)
-	}
-	parses := false
-	if err := p.eachOp(func(op string) { parses = parses || parseOps[op] }); err != nil || !parses {
+	p.Ops = map[string]bool{}
+	p.Feed([]string{input.Tensor})
+	if err := p.Mark(sig.tensorNames(sig.Outputs)); err != nil {
 		return nil, err
 	}
-	flow, err := mg.dataFlow(p, sig)
+	parses := false
+	for op := range p.Ops {
+		parses = parses || parseOps[op]
+	}
+	if !parses {
+		return nil, nil
+	}
+	flow, err := p.Flow([]string{input.Tensor})
 	if err != nil {
 		return nil, err
 	}
 	features := map[string]ExampleFeature{}
-	for _, f := range flow.all() {
-		for _, n := range f.nodes {
-			if !parseOps[n.op] || len(n.inputs) == 0 {
+	for _, f := range flow.All() {
+		for _, n := range f.Nodes {
+			if !parseOps[n.Op] || len(n.Inputs) == 0 {
 				continue
 			}
-			if _, fed := flow.origin(place{f, n.inputs[0]}).r.isArg(); fed {
-				for _, x := range flow.features(f, n) {
+			if _, fed := flow.Origin(graph.Place{F: f, Ref: n.Inputs[0]}).Ref.IsArg(); fed {
+				for _, x := range readFeatures(flow, f, n) {
 					features[x.Name] = x
 				}
 			}
@@ -80,57 +85,25 @@ func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 
 var parseOps = map[string]bool{"ParseExample": true, "ParseExampleV2": true, "ParseSingleExample": true}
 
-// origin follows a tensor back through what hands it on unchanged, or in another shape. It stops at
-// an operation of another kind, or at an argument of the main graph: what is fed.
-func (d *dataFlow) origin(p place) place {
-	for range 10_000 {
-		if i, isArg := p.r.isArg(); isArg {
-			sites := d.callers[p.f.name]
-			if p.f == d.main || len(sites) == 0 {
-				return p
-			}
-			first, ok := d.firstArgument(sites[0].n)
-			if i += first; !ok || i >= len(sites[0].n.inputs) {
-				return place{}
-			}
-			p = place{sites[0].f, sites[0].n.inputs[i]}
-			continue
-		}
-		n := p.r.node
-		if n == nil || !handsOn[n.op] || len(n.inputs) == 0 {
-			return p
-		}
-		p = place{p.f, n.inputs[0]}
-	}
-	return place{}
-}
-
-// handsOn are the ops whose result is their first input, element for element; those of tensor lists
-// are how tf.map_fn takes a tensor apart.
-var handsOn = map[string]bool{
-	"Identity": true, "StopGradient": true, "PlaceholderWithDefault": true, "Reshape": true, "Squeeze": true, "ExpandDims": true,
-	"TensorListFromTensor": true, "TensorListGetItem": true,
-}
-
-// features reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order of
+// readFeatures reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order of
 // its inputs.
-func (d *dataFlow) features(f *function, n *node) []ExampleFeature {
+func readFeatures(d *graph.Flow, f *graph.Function, n *graph.Node) []ExampleFeature {
 	var sparse, dense, ragged []string
-	attr := n.def.GetAttr()
-	defaults := n.inputs[1:]
-	switch n.op {
+	attr := n.Def.GetAttr()
+	defaults := n.Inputs[1:]
+	switch n.Op {
 	case "ParseExample": // serialized, names, each sparse key, each dense key, the defaults
-		keys := d.keys(f, n.inputs[min(2, len(n.inputs)):])
+		keys := keysOf(d, f, n.Inputs[min(2, len(n.Inputs)):])
 		sparse = keys[:min(int(max(attr["Nsparse"].GetI(), 0)), len(keys))]
 		dense = keys[len(sparse):min(len(sparse)+int(max(attr["Ndense"].GetI(), 0)), len(keys))]
-		defaults = n.inputs[min(2+len(sparse)+len(dense), len(n.inputs)):]
+		defaults = n.Inputs[min(2+len(sparse)+len(dense), len(n.Inputs)):]
 	// serialized, names, the sparse, the dense and the ragged keys, the defaults
 	case "ParseExampleV2":
-		if len(n.inputs) < 5 {
+		if len(n.Inputs) < 5 {
 			return nil
 		}
-		sparse, dense, ragged = d.keys(f, n.inputs[2:3]), d.keys(f, n.inputs[3:4]), d.keys(f, n.inputs[4:5])
-		defaults = n.inputs[5:]
+		sparse, dense, ragged = keysOf(d, f, n.Inputs[2:3]), keysOf(d, f, n.Inputs[3:4]), keysOf(d, f, n.Inputs[4:5])
+		defaults = n.Inputs[5:]
 	default:
 		sparse, dense = textsOf(attr["sparse_keys"].GetList().GetS()), textsOf(attr["dense_keys"].GetList().GetS())
 	}
@@ -139,7 +112,7 @@ func (d *dataFlow) features(f *function, n *node) []ExampleFeature {
 		for i, name := range names {
 			x := ExampleFeature{Name: name, Kind: kind, Shape: tensor.MakeShape(tensor.Unknown)}
 			if t := attr[types].GetList().GetType(); i < len(t) {
-				x.DType = newDType(t[i])
+				x.DType = graph.DType(t[i])
 			}
 			list = append(list, x)
 		}
@@ -150,32 +123,32 @@ func (d *dataFlow) features(f *function, n *node) []ExampleFeature {
 	for i := range dense {
 		x := &list[len(list)-len(dense)+i]
 		if shapes := attr["dense_shapes"].GetList().GetShape(); i < len(shapes) {
-			x.Shape = newShape(shapes[i])
+			x.Shape = graph.Shape(shapes[i])
 		}
 		variable := x.Shape.Rank() > 0 && x.Shape.Dim(0) == tensor.Unknown
 		if i < len(defaults) && !variable {
-			value := d.constant(place{f, defaults[i]})
+			value := constantOf(d, graph.Place{F: f, Ref: defaults[i]})
 			x.Required = value != nil && hasNoValues(value)
 		}
 	}
 	return list
 }
 
-// keys returns the texts of constants, one after the other.
-func (d *dataFlow) keys(f *function, inputs []ref) []string {
+// keysOf returns the texts of constants, one after the other.
+func keysOf(d *graph.Flow, f *graph.Function, inputs []graph.Ref) []string {
 	var keys []string
 	for _, in := range inputs {
-		if value := d.constant(place{f, in}); value != nil {
+		if value := constantOf(d, graph.Place{F: f, Ref: in}); value != nil {
 			keys = append(keys, textsOf(value.GetAttr()["value"].GetTensor().GetStringVal())...)
 		}
 	}
 	return keys
 }
 
-// constant returns the constant that a tensor is, or nil.
-func (d *dataFlow) constant(p place) *nodepb.NodeDef {
-	if n := d.origin(p).r.node; n != nil && n.op == "Const" {
-		return n.def
+// constantOf returns the constant that a tensor is, or nil.
+func constantOf(d *graph.Flow, p graph.Place) *nodepb.NodeDef {
+	if n := d.Origin(p).Ref.Node; n != nil && n.Op == "Const" {
+		return n.Def
 	}
 	return nil
 }

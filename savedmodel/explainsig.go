@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -83,17 +84,17 @@ func (o *origins) explain(info TensorInfo, i int, d int64) string {
 }
 
 // trace follows a dimension back to what determines it.
-func (o *origins) trace(r ref, i int, d int64) string {
+func (o *origins) trace(r graph.Ref, i int, d int64) string {
 	for range maxTrace {
-		if arg, ok := r.isArg(); ok {
+		if arg, ok := r.IsArg(); ok {
 			return o.argument(arg, i, d)
 		}
-		if r.node == nil {
+		if r.Node == nil {
 			break
 		}
 		next, axis, ok := o.step(r, i, d)
 		if !ok {
-			return o.at(r.node, i, d)
+			return o.at(r.Node, i, d)
 		}
 		r, i = next, axis
 	}
@@ -115,23 +116,23 @@ func (o *origins) argument(arg, i int, d int64) string {
 }
 
 // at says at which operation a size comes up.
-func (o *origins) at(n *node, i int, d int64) string {
-	where := fmt.Sprintf("%s (%s)", n.name, n.op)
+func (o *origins) at(n *graph.Node, i int, d int64) string {
+	where := fmt.Sprintf("%s (%s)", n.Name, n.Op)
 	switch {
 	case d == tensor.Unknown:
 		return "not known before the model runs: it comes up at " + where
-	case (n.op == "MatMul" || strings.HasPrefix(n.op, "BatchMatMul")) && len(n.inputs) > 1:
-		if s, ok := o.b.shape(n.inputs[1]); ok && s.FullyKnown() {
+	case (n.Op == "MatMul" || strings.HasPrefix(n.Op, "BatchMatMul")) && len(n.Inputs) > 1:
+		if s, ok := o.b.shape(n.Inputs[1]); ok && s.FullyKnown() {
 			return fmt.Sprintf("the width of the %s matrix that %s multiplies with", factors(s), where)
 		}
-	case n.op == "ConcatV2":
+	case n.Op == "ConcatV2":
 		return "the sizes of what " + where + " puts side by side"
-	case n.op == "Reshape":
+	case n.Op == "Reshape":
 		return "the new shape that " + where + " gives"
-	case n.op == "ReadVariableOp":
-		return fmt.Sprintf("as dimension %d of variable %q", i, n.in(0).name)
-	case n.op == "Const":
-		return "the shape of the constant " + n.name
+	case n.Op == "ReadVariableOp":
+		return fmt.Sprintf("as dimension %d of variable %q", i, n.In(0).Name)
+	case n.Op == "Const":
+		return "the shape of the constant " + n.Name
 	}
 	return "as TensorFlow's shape inference has it at " + where
 }
@@ -155,50 +156,50 @@ var broadcastOps = map[string]bool{
 }
 
 // step goes from a dimension of a node's output to the dimension of an input that determines it.
-func (o *origins) step(r ref, i int, d int64) (next ref, axis int, ok bool) {
-	n := r.node
+func (o *origins) step(r graph.Ref, i int, d int64) (next graph.Ref, axis int, ok bool) {
+	n := r.Node
 	out, known := o.b.shape(r)
 	switch {
-	case keepingOps[n.op] && r.out < len(n.inputs) && !(n.op == "ReadVariableOp" && n.inputs[0].node != nil):
-		return n.inputs[r.out], i, true
-	case broadcastOps[n.op] && known:
-		for _, in := range n.inputs {
+	case keepingOps[n.Op] && r.Out < len(n.Inputs) && !(n.Op == "ReadVariableOp" && n.Inputs[0].Node != nil):
+		return n.Inputs[r.Out], i, true
+	case broadcastOps[n.Op] && known:
+		for _, in := range n.Inputs {
 			if s, ok := o.b.shape(in); ok && s.Rank()-(out.Rank()-i) >= 0 && s.Rank() > 0 {
 				if at := s.Rank() - (out.Rank() - i); s.Dim(at) == d {
 					return in, at, true
 				}
 			}
 		}
-	case n.op == "MatMul" && i == 0 && len(n.inputs) > 0 && !n.def.GetAttr()["transpose_a"].GetB():
-		return n.inputs[0], 0, true
-	case strings.HasPrefix(n.op, "BatchMatMul") && known && i < out.Rank()-1 && len(n.inputs) > 0 && !n.def.GetAttr()["adj_x"].GetB():
-		return n.inputs[0], i, true
-	case n.op == "Transpose" && len(n.inputs) > 1:
-		if perm := ints(n.in(1)); i < len(perm) && perm[i] >= 0 {
-			return n.inputs[0], int(perm[i]), true
+	case n.Op == "MatMul" && i == 0 && len(n.Inputs) > 0 && !n.Def.GetAttr()["transpose_a"].GetB():
+		return n.Inputs[0], 0, true
+	case strings.HasPrefix(n.Op, "BatchMatMul") && known && i < out.Rank()-1 && len(n.Inputs) > 0 && !n.Def.GetAttr()["adj_x"].GetB():
+		return n.Inputs[0], i, true
+	case n.Op == "Transpose" && len(n.Inputs) > 1:
+		if perm := graph.Ints(n.In(1)); i < len(perm) && perm[i] >= 0 {
+			return n.Inputs[0], int(perm[i]), true
 		}
-	case n.op == "ConcatV2" && known && len(n.inputs) > 1:
-		if axis := ints(n.in(len(n.inputs) - 1)); len(axis) == 1 && (axis[0]+int64(out.Rank()))%int64(max(out.Rank(), 1)) != int64(i) {
-			for _, in := range n.inputs[:len(n.inputs)-1] {
+	case n.Op == "ConcatV2" && known && len(n.Inputs) > 1:
+		if axis := graph.Ints(n.In(len(n.Inputs) - 1)); len(axis) == 1 && (axis[0]+int64(out.Rank()))%int64(max(out.Rank(), 1)) != int64(i) {
+			for _, in := range n.Inputs[:len(n.Inputs)-1] {
 				if s, ok := o.b.shape(in); ok && s.Rank() == out.Rank() && s.Dim(i) == d {
 					return in, i, true
 				}
 			}
 		}
-	case slices.Contains(reducingOps, n.op) && len(n.inputs) > 1:
-		if in, ok := o.b.shape(n.inputs[0]); ok {
+	case slices.Contains(reducingOps, n.Op) && len(n.Inputs) > 1:
+		if in, ok := o.b.shape(n.Inputs[0]); ok {
 			axis, ok = reducedAxis(n, in, i)
-			return n.inputs[0], axis, ok
+			return n.Inputs[0], axis, ok
 		}
-	case i == 0 && (n.op == "Conv2D" || n.op == "Conv3D" || n.op == "MaxPool" || n.op == "AvgPool" || n.op == "DepthwiseConv2dNative") && len(n.inputs) > 0:
-		return n.inputs[0], 0, true
+	case i == 0 && (n.Op == "Conv2D" || n.Op == "Conv3D" || n.Op == "MaxPool" || n.Op == "AvgPool" || n.Op == "DepthwiseConv2dNative") && len(n.Inputs) > 0:
+		return n.Inputs[0], 0, true
 	}
-	return ref{}, 0, false
+	return graph.Ref{}, 0, false
 }
 
 // reducedAxis finds the axis of a reduction's input that became axis i.
-func reducedAxis(n *node, in tensor.Shape, i int) (axis int, ok bool) {
-	gone := ints(n.in(1))
+func reducedAxis(n *graph.Node, in tensor.Shape, i int) (axis int, ok bool) {
+	gone := graph.Ints(n.In(1))
 	if gone == nil || !in.Ranked() {
 		return 0, false
 	}
@@ -207,7 +208,7 @@ func reducedAxis(n *node, in tensor.Shape, i int) (axis int, ok bool) {
 			gone[k] += int64(in.Rank())
 		}
 	}
-	if n.def.GetAttr()["keep_dims"].GetB() {
+	if n.Def.GetAttr()["keep_dims"].GetB() {
 		return i, !slices.Contains(gone, int64(i))
 	}
 	for axis := range in.Rank() {

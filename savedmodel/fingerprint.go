@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -39,9 +40,9 @@ func parseFingerprint(path string, data []byte) (*Fingerprint, error) {
 	hashes := map[protowire.Number]*uint64{
 		1: &p.SavedModelChecksum, 2: &p.GraphDefProgramHash, 3: &p.SignatureDefHash, 4: &p.SavedObjectGraphHash, 5: &p.CheckpointHash,
 	}
-	err := eachField(data, func(f field) error {
-		if hash := hashes[f.num]; hash != nil && f.typ == protowire.VarintType {
-			*hash = f.n
+	err := wire.Each(data, func(f wire.Field) error {
+		if hash := hashes[f.Num]; hash != nil && f.Type == protowire.VarintType {
+			*hash = f.N
 		}
 		return nil
 	})

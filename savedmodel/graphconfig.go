@@ -1,11 +1,11 @@
 package savedmodel
 
 import (
-	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -24,14 +24,14 @@ func graphConfig(s *scope, class string, c *call, vars []*variable) config {
 	case "Bidirectional":
 		g.bidirectional()
 	case "Concatenate":
-		if n := g.find("ConcatV2"); n != nil && len(n.inputs) > 0 {
-			if axis := ints(n.in(len(n.inputs) - 1)); len(axis) == 1 {
+		if n := g.find("ConcatV2"); n != nil && len(n.Inputs) > 0 {
+			if axis := graph.Ints(n.In(len(n.Inputs) - 1)); len(axis) == 1 {
 				g.conf["axis"] = float64(axis[0])
 			}
 		}
 	case "Permute":
 		if n := g.find("Transpose"); n != nil {
-			if perm := ints(n.in(1)); len(perm) > 1 {
+			if perm := graph.Ints(n.In(1)); len(perm) > 1 {
 				g.set("dims", perm[1:])
 			}
 		}
@@ -43,7 +43,7 @@ func graphConfig(s *scope, class string, c *call, vars []*variable) config {
 		g.reshape()
 	case "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalAveragePooling3D", "GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D":
 		if n := g.findAny("Mean", "Max"); n != nil {
-			g.conf["keepdims"] = n.def.GetAttr()["keep_dims"].GetB()
+			g.conf["keepdims"] = n.Def.GetAttr()["keep_dims"].GetB()
 		}
 	case "Resizing", "CenterCrop", "RandomCrop":
 		if len(c.shapes) > 0 && c.shapes[0].Rank() >= 3 {
@@ -65,11 +65,11 @@ type configReader struct {
 	conf config
 }
 
-func (g *configReader) find(op string) *node { return g.findAny(op) }
+func (g *configReader) find(op string) *graph.Node { return g.findAny(op) }
 
-func (g *configReader) findAny(ops ...string) *node {
+func (g *configReader) findAny(ops ...string) *graph.Node {
 	for _, n := range g.c.nodes {
-		if slices.Contains(ops, n.op) {
+		if slices.Contains(ops, n.Op) {
 			return n
 		}
 	}
@@ -128,8 +128,8 @@ func (g *configReader) bidirectional() {
 	g.conf["layer"] = map[string]any{"class_name": class, "config": inner}
 	ops := map[string]bool{}
 	for _, n := range g.c.nodes {
-		if len(n.parts) == g.s.depth+2 {
-			ops[n.op] = true
+		if len(n.Parts) == g.s.depth+2 {
+			ops[n.Op] = true
 		}
 	}
 	switch {
@@ -185,7 +185,7 @@ func (g *configReader) spatial(class string) {
 	case rank == 0:
 	case strings.HasPrefix(class, "ZeroPadding"):
 		if n := g.findAny("Pad", "PadV2", "MirrorPad"); n != nil {
-			g.setPairs("padding", ints(n.in(1)), rank)
+			g.setPairs("padding", graph.Ints(n.In(1)), rank)
 		}
 	case strings.HasPrefix(class, "Cropping"):
 		g.cropping(rank)
@@ -195,7 +195,7 @@ func (g *configReader) spatial(class string) {
 		if n := g.findAny("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D"); n != nil {
 			g.set("pool_size", window(n, "ksize", rank))
 			g.set("strides", window(n, "strides", rank))
-			g.conf["padding"] = strings.ToLower(n.attrString("padding"))
+			g.conf["padding"] = strings.ToLower(n.AttrString("padding"))
 		}
 	case strings.Contains(class, "Conv"):
 		g.convolution(class, rank)
@@ -225,7 +225,7 @@ func (g *configReader) cropping(rank int64) {
 	if n == nil {
 		return
 	}
-	begin, end := ints(n.in(1)), ints(n.in(2))
+	begin, end := graph.Ints(n.In(1)), graph.Ints(n.In(2))
 	if int64(len(begin)) < rank+1 || len(begin) != len(end) {
 		return
 	}
@@ -233,7 +233,7 @@ func (g *configReader) cropping(rank int64) {
 	for i := 1; i < len(begin) && int64(i) <= rank; i++ {
 		flat[2*i] = begin[i]
 		flat[2*i+1] = -min(end[i], 0)
-		if in, _ := g.s.b.shape(n.inputs[0]); end[i] > 0 && in.Rank() > i && in.Dim(i) != tensor.Unknown {
+		if in, _ := g.s.b.shape(n.Inputs[0]); end[i] > 0 && in.Rank() > i && in.Dim(i) != tensor.Unknown {
 			flat[2*i+1] = max(0, in.Dim(i)-end[i])
 		}
 	}
@@ -278,7 +278,7 @@ func (g *configReader) convolution(class string, rank int64) {
 	k := kernel.shape.Dims()
 	g.set("kernel_size", k[:rank])
 	g.set("strides", window(n, "strides", rank))
-	g.conf["padding"] = strings.ToLower(n.attrString("padding"))
+	g.conf["padding"] = strings.ToLower(n.AttrString("padding"))
 	g.set("dilation_rate", g.dilation(n, rank))
 	switch {
 	case strings.HasPrefix(class, "Depthwise"):
@@ -297,16 +297,16 @@ func (g *configReader) convolution(class string, rank int64) {
 
 // dilation returns the rate: an attribute, or the block of the SpaceToBatchND that TensorFlow puts
 // around a dilated convolution.
-func (g *configReader) dilation(n *node, rank int64) []int64 {
+func (g *configReader) dilation(n *graph.Node, rank int64) []int64 {
 	rate := window(n, "dilations", rank)
 	if len(rate) == 0 {
 		rate = slices.Repeat([]int64{1}, int(rank))
 	}
 	if b := g.find("SpaceToBatchND"); b != nil {
-		if block := ints(b.in(1)); int64(len(block)) == rank {
+		if block := graph.Ints(b.In(1)); int64(len(block)) == rank {
 			// With blocks the convolution is always valid; what pads it stands beside the blocks.
 			rate = block
-			if pads := ints(b.in(2)); slices.ContainsFunc(pads, func(p int64) bool { return p != 0 }) || len(pads) == 0 {
+			if pads := graph.Ints(b.In(2)); slices.ContainsFunc(pads, func(p int64) bool { return p != 0 }) || len(pads) == 0 {
 				g.conf["padding"] = "same"
 			}
 		}
@@ -316,13 +316,13 @@ func (g *configReader) dilation(n *node, rank int64) []int64 {
 
 // window returns the spatial part of an attribute with a number for each axis, of which 1-D layers
 // use the last.
-func window(n *node, attr string, rank int64) []int64 {
-	list := n.attrInts(attr)
+func window(n *graph.Node, attr string, rank int64) []int64 {
+	list := n.AttrInts(attr)
 	if len(list) < 4 {
 		return nil
 	}
 	space := list[1 : len(list)-1]
-	if strings.HasPrefix(n.attrString("data_format"), "NC") {
+	if strings.HasPrefix(n.AttrString("data_format"), "NC") {
 		space = list[2:]
 	}
 	if int64(len(space)) < rank {
@@ -331,39 +331,4 @@ func window(n *node, attr string, rank int64) []int64 {
 	// Conv1D and its like widen the time axis by one before it or after it; strides of the added
 	// axis are those of the other.
 	return space[int64(len(space))-rank:]
-}
-
-// ints returns the values of a constant of whole numbers; nil when the node is none.
-func ints(n *node) []int64 {
-	if n == nil || n.op != "Const" {
-		return nil
-	}
-	t := n.def.GetAttr()["value"].GetTensor()
-	size, ok := newShape(t.GetTensorShape()).NumElements()
-	if !ok || size > 64 {
-		return nil
-	}
-	var list []int64
-	switch raw := t.GetTensorContent(); {
-	case len(raw) > 0 && newDType(t.GetDtype()) == tensor.Int32:
-		for ; len(raw) >= 4; raw = raw[4:] {
-			list = append(list, int64(int32(binary.LittleEndian.Uint32(raw))))
-		}
-	case len(raw) > 0 && newDType(t.GetDtype()) == tensor.Int64:
-		for ; len(raw) >= 8; raw = raw[8:] {
-			list = append(list, int64(binary.LittleEndian.Uint64(raw)))
-		}
-	default:
-		for _, v := range t.GetIntVal() {
-			list = append(list, int64(v))
-		}
-		list = append(list, t.GetInt64Val()...)
-	}
-	if len(list) == 1 && size > 1 { // one value stands for all
-		list = slices.Repeat(list, int(size))
-	}
-	if int64(len(list)) != size {
-		return nil
-	}
-	return list
 }

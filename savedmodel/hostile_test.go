@@ -185,7 +185,7 @@ func TestHundredThousandNestedFunctions(t *testing.T) {
 					}
 					use(t, m)
 					count := 0
-					for _, err := range m.MetaGraphs[0].Functions() {
+					for _, err := range m.MetaGraphs[0].graph.Functions() {
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -8,6 +8,7 @@ import (
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -17,7 +18,7 @@ const maxInlined = 20_000
 
 // inliner puts functions in the place of their calls.
 type inliner struct {
-	mg    *MetaGraph
+	g     *graph.Graph
 	loops *loopSplitter
 }
 
@@ -28,11 +29,11 @@ func (in *inliner) flatten(name string) (*functionpb.FunctionDef, error) {
 	if loops, err := in.loops.hasLoop(name, 0); !loops || err != nil {
 		return nil, err
 	}
-	def, err := in.mg.Function(name)
+	def, err := in.g.Function(name)
 	if def == nil || err != nil {
 		return nil, err
 	}
-	for range maxUnwrap {
+	for range MaxUnwrap {
 		at, called, err := in.nextCall(def)
 		if err != nil {
 			return nil, err
@@ -50,7 +51,7 @@ func (in *inliner) flatten(name string) (*functionpb.FunctionDef, error) {
 // nextCall finds a call of a function that loops.
 func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functionpb.FunctionDef, err error) {
 	for i, n := range def.GetNodeDef() {
-		if !isCall(n.GetOp()) {
+		if !graph.IsCall(n.GetOp()) {
 			continue
 		}
 		name := n.GetAttr()["f"].GetFunc().GetName()
@@ -59,7 +60,7 @@ func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functi
 			return 0, nil, err
 		}
 		if loops {
-			called, err := in.mg.Function(name)
+			called, err := in.g.Function(name)
 			return i, called, err
 		}
 	}
@@ -88,7 +89,7 @@ func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef)
 	outer := func(in string) string { // an input as the outer function writes it
 		if order, ok := strings.CutPrefix(in, "^"); ok {
 			if from, ok := fed[order]; ok {
-				return "^" + nodeOf(from)
+				return "^" + graph.NodeOf(from)
 			}
 			return "^" + prefix + order
 		}
@@ -121,7 +122,7 @@ func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef)
 		}
 		result := outer(called.GetRet()[out.GetName()])
 		results[fmt.Sprintf("%s:output:%d", call.GetName(), i)] = result
-		end.Input = append(end.Input, "^"+nodeOf(result))
+		end.Input = append(end.Input, "^"+graph.NodeOf(result))
 	}
 	for _, name := range called.GetControlRet() {
 		end.Input = append(end.Input, "^"+prefix+name)
@@ -149,7 +150,7 @@ func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, afte
 		switch {
 		case in == "^"+node:
 			return "^" + after
-		case strings.HasPrefix(in, "^") || nodeOf(in) != node:
+		case strings.HasPrefix(in, "^") || graph.NodeOf(in) != node:
 			return in
 		}
 		to := outputs[in]

@@ -6,11 +6,12 @@ import (
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // calledFunction is a function of two arguments that gives its second one away as it is.
 func calledFunction() *functionpb.FunctionDef {
-	f := graphFunction("e:y:0", "w = Save(x)", "e = Exp(x, ^z, ^w)").def
+	f := graphFunction("e:y:0", "w = Save(x)", "e = Exp(x, ^z, ^w)").Def
 	f.Signature.InputArg = append(f.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: "z"})
 	f.Signature.OutputArg = append(f.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: "same"})
 	f.Ret["same"] = "z"
@@ -53,10 +54,10 @@ y = x
 		{"an argument too few", "c:output:0", []string{"c = PartitionedCall(x)"}, ""},
 		{"an output that there is not", "c:output:2", []string{"c = PartitionedCall(x, x)"}, ""},
 	} {
-		def := graphFunction(test.result, test.nodes...).def
+		def := graphFunction(test.result, test.nodes...).Def
 		at := -1
 		for i, n := range def.GetNodeDef() {
-			if isCall(n.GetOp()) {
+			if graph.IsCall(n.GetOp()) {
 				at = i
 			}
 		}
@@ -77,7 +78,7 @@ y = x
 	} {
 		called := calledFunction()
 		change(called)
-		if inline(graphFunction("c:output:0", "c = PartitionedCall(x, x)").def, 0, called) {
+		if inline(graphFunction("c:output:0", "c = PartitionedCall(x, x)").Def, 0, called) {
 			t.Errorf("a function with %s was put in the place of its call", name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -363,9 +364,9 @@ func (n *network) graphInput(name string) OutputShape {
 	if n.k.body == nil {
 		return OutputShape{}
 	}
-	for i := range n.k.body.args {
-		if _, fed := n.k.body.inputs[i]; fed && (n.k.body.argName(i) == name || n.k.body.inputs[i] == name) {
-			if s, ok := n.k.body.shape(ref{arg: i + 1}); ok {
+	for i := range n.k.body.Args {
+		if _, fed := n.k.body.inputs[i]; fed && (n.k.body.ArgName(i) == name || n.k.body.inputs[i] == name) {
+			if s, ok := n.k.body.shape(graph.Ref{Arg: i + 1}); ok {
 				n.outs[name] = []OutputShape{oneShape(s)}
 				return oneShape(s)
 			}

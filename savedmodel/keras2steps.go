@@ -1,6 +1,7 @@
 package savedmodel
 
 import (
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -18,8 +19,8 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 		}
 		if calls := n.called[l.Name]; i < len(calls) && len(calls[i].outs) == len(out.Shapes) {
 			for j, r := range calls[i].outs {
-				st.dtypes[j] = outputDType(r)
-				st.tensors = append(st.tensors, r.text())
+				st.dtypes[j] = graph.OutputDType(r)
+				st.tensors = append(st.tensors, r.String())
 			}
 		}
 		switch calls := n.inbound[l.Name]; {
@@ -65,8 +66,8 @@ func (n *network) previousKeys(prev OutputShape) []tensorKey {
 // that the signature does not have stands for itself.
 func (n *network) signatureInput(layer string) string {
 	if b := n.k.body; b != nil {
-		for i := range b.args {
-			if name, fed := b.inputs[i]; fed && (layer == "" || name == layer || b.argName(i) == layer) {
+		for i := range b.Args {
+			if name, fed := b.inputs[i]; fed && (layer == "" || name == layer || b.ArgName(i) == layer) {
 				return name
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -27,10 +28,10 @@ type keras3 struct {
 	byName map[string]*layerCalls
 	// inputRows are the rows of the inputs of a functional model, by the argument's place.
 	inputRows map[int]*Layer
-	phantoms  map[*node]tensor.Shape // what passes through layers that leave nothing
-	numbers   map[string]int         // how far default names have been handed out
-	adrift    []*drift               // the hidden layers whose place is a guess
-	made      map[*layerCalls]*Layer // the rows
+	phantoms  map[*graph.Node]tensor.Shape // what passes through layers that leave nothing
+	numbers   map[string]int               // how far default names have been handed out
+	adrift    []*drift                     // the hidden layers whose place is a guess
+	made      map[*layerCalls]*Layer       // the rows
 	owner     map[*variable]*layerCalls
 }
 
@@ -73,7 +74,7 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	k := &keras3{
 		mg: mg, objs: objs, body: b, scope: b.modelScope(), table: &LayerTable{Signature: sig.Name},
 		trainable: map[*variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
-		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*node]tensor.Shape{}, numbers: map[string]int{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}
 	if len(k.scope.calls) == 0 || len(k.scope.calls) > maxCalls || len(objs.vars) > maxVariables {
 		return nil, nil
@@ -233,7 +234,7 @@ func (k *keras3) callName(c *call, used scopeNames) string {
 // the first default name of it that is still free: Keras numbers operations and layers together.
 func (k *keras3) nameOperation(l *layerCalls) {
 	c := l.calls[0]
-	op := c.nodes[len(c.nodes)-1].op
+	op := c.nodes[len(c.nodes)-1].Op
 	class, ok := operationClasses[op]
 	if !ok {
 		class = op
@@ -316,7 +317,7 @@ func (k *keras3) orderModelOutputs(l *layerCalls) {
 			continue
 		}
 		slices.Reverse(c.outs)
-		slices.SortStableFunc(c.outs, func(a, b ref) int {
+		slices.SortStableFunc(c.outs, func(a, b graph.Ref) int {
 			switch {
 			case k.feeds(c, a, b):
 				return -1
@@ -332,16 +333,16 @@ func (k *keras3) orderModelOutputs(l *layerCalls) {
 }
 
 // feeds reports whether a is among what b is made from, within a call.
-func (k *keras3) feeds(c *call, a, b ref) bool {
-	seen := map[*node]bool{b.node: true}
-	for todo := []*node{b.node}; len(todo) > 0; todo = todo[1:] {
-		for _, in := range todo[0].inputs {
+func (k *keras3) feeds(c *call, a, b graph.Ref) bool {
+	seen := map[*graph.Node]bool{b.Node: true}
+	for todo := []*graph.Node{b.Node}; len(todo) > 0; todo = todo[1:] {
+		for _, in := range todo[0].Inputs {
 			if in == a {
 				return true
 			}
-			if in.node != nil && !seen[in.node] && k.scope.owner[in.node] == c {
-				seen[in.node] = true
-				todo = append(todo, in.node)
+			if in.Node != nil && !seen[in.Node] && k.scope.owner[in.Node] == c {
+				seen[in.Node] = true
+				todo = append(todo, in.Node)
 			}
 		}
 	}
@@ -361,10 +362,10 @@ func (l *layerCalls) fingerprint() string {
 		marks = append(marks, v.name[strings.LastIndexByte(v.name, '/')+1:])
 	}
 	for _, n := range l.calls[0].nodes {
-		if n.op == "BatchMatMulV2" {
+		if n.Op == "BatchMatMulV2" {
 			marks = append(marks, "MatMul")
-		} else if !quietOps[n.op] {
-			marks = append(marks, n.op)
+		} else if !quietOps[n.Op] {
+			marks = append(marks, n.Op)
 		}
 	}
 	slices.Sort(marks)

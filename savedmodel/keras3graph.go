@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // numbered returns the i-th of the names that Keras makes of a base: "dense", "dense_1", …
@@ -33,9 +35,9 @@ type vertexEdge struct {
 // inputVertices makes the vertices of the inputs, with their names.
 func (k *keras3) inputVertices() map[int]*vertex {
 	inputs := map[int]*vertex{}
-	for i := range k.body.args {
+	for i := range k.body.Args {
 		if _, ok := k.body.inputs[i]; ok {
-			inputs[i] = &vertex{input: i, layer: k.body.argName(i)}
+			inputs[i] = &vertex{input: i, layer: k.body.ArgName(i)}
 		}
 	}
 	k.nameInputs(inputs)
@@ -98,9 +100,9 @@ func (k *keras3) graphRows() {
 	}
 	g := &mapGraph{finished: map[*vertex]bool{}, index: map[string]int{}}
 	for _, r := range k.scope.rets {
-		if o := k.scope.owner[r.node]; o != nil && vertices[o] != nil {
+		if o := k.scope.owner[r.Node]; o != nil && vertices[o] != nil {
 			g.visit(k.lastPhantom(vertices[o], vertices))
-		} else if i, ok := r.isArg(); ok && inputs[i] != nil {
+		} else if i, ok := r.IsArg(); ok && inputs[i] != nil {
 			g.visit(inputs[i])
 		}
 	}
@@ -134,13 +136,13 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 		i := back[name]
 		r := &Layer{Name: name, Class: "InputLayer"}
 		k.inputRows[i] = r
-		if s, ok := k.body.shape(ref{arg: i + 1}); ok {
+		if s, ok := k.body.shape(graph.Ref{Arg: i + 1}); ok {
 			r.Output = oneShape(s)
 		}
 		if k.table.Connected {
 			r.ConnectedTo = []string{}
 		}
-		if unnamedInput.MatchString(k.body.argName(i)) {
+		if unnamedInput.MatchString(k.body.ArgName(i)) {
 			r.guess("name", "an input without a name of its own is called so by default; the number is counted from the inputs that show")
 		}
 		return r
@@ -183,7 +185,7 @@ func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
 func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inputs map[int]*vertex) []vertexEdge {
 	var from []vertexEdge
 	for _, e := range k.argumentOrder(l, c) {
-		switch i, isArg := e.ref.isArg(); {
+		switch i, isArg := e.ref.IsArg(); {
 		case e.from != nil:
 			from = append(from, vertexEdge{vertices[e.from], max(0, e.from.output(e.ref))})
 		case isArg && inputs[i] != nil:
@@ -209,28 +211,28 @@ func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
 	if len(c.ins) < 2 {
 		return c.ins
 	}
-	var first ref
+	var first graph.Ref
 	switch l.class {
 	case "Attention", "AdditiveAttention":
 		// The query is the left factor of the first product; of the additive kind, the first to be
 		// widened.
 		for _, n := range c.nodes {
-			if n.op == "BatchMatMulV2" || n.op == "ExpandDims" {
-				first = k.through(c, n.inputs[0])
+			if n.Op == "BatchMatMulV2" || n.Op == "ExpandDims" {
+				first = k.through(c, n.Inputs[0])
 				break
 			}
 		}
 	case "Dot":
 		for _, n := range c.nodes {
-			if n.op == "BatchMatMulV2" || n.op == "MatMul" {
-				first = k.through(c, n.inputs[0])
+			if n.Op == "BatchMatMulV2" || n.Op == "MatMul" {
+				first = k.through(c, n.Inputs[0])
 			}
 		}
 	case "LSTM", "GRU", "SimpleRNN", "RNN":
 		// The sequence is what the loop unstacks; states come after it.
 		for _, n := range c.nodes {
-			if n.op == "Transpose" || n.op == "TensorListFromTensor" || n.op == "Unpack" {
-				first = k.through(c, n.inputs[0])
+			if n.Op == "Transpose" || n.Op == "TensorListFromTensor" || n.Op == "Unpack" {
+				first = k.through(c, n.Inputs[0])
 				break
 			}
 		}
@@ -249,13 +251,13 @@ func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
 }
 
 // through follows a tensor back within a call to what it took from outside.
-func (k *keras3) through(c *call, r ref) ref {
+func (k *keras3) through(c *call, r graph.Ref) graph.Ref {
 	for range len(c.nodes) {
 		r = k.scope.source(r)
-		if r.node == nil || k.scope.owner[r.node] != c || len(r.node.inputs) == 0 {
+		if r.Node == nil || k.scope.owner[r.Node] != c || len(r.Node.Inputs) == 0 {
 			return r
 		}
-		r = r.node.inputs[0]
+		r = r.Node.Inputs[0]
 	}
 	return r
 }

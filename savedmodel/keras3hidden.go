@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -49,9 +50,9 @@ func (k *keras3) linkPhantoms() {
 func (k *keras3) makePhantom(c *call, in edge) {
 	c.phantom = true
 	c.ins = []edge{in}
-	c.outs = []ref{{node: &node{name: c.name, index: -1}}}
+	c.outs = []graph.Ref{{Node: &graph.Node{Name: c.name, Index: -1}}}
 	c.shapes = []tensor.Shape{k.shapeOf(in.ref)}
-	k.phantoms[c.outs[0].node] = c.shapes[0]
+	k.phantoms[c.outs[0].Node] = c.shapes[0]
 }
 
 // redirect replaces an input: the first, where a merge takes it twice.
@@ -62,8 +63,8 @@ func (c *call) redirect(from, to edge) {
 }
 
 // shapeOf returns the shape of a tensor, also of one that a phantom gives.
-func (k *keras3) shapeOf(r ref) tensor.Shape {
-	if s, ok := k.phantoms[r.node]; ok && r.node != nil {
+func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
+	if s, ok := k.phantoms[r.Node]; ok && r.Node != nil {
 		return s
 	}
 	s, _ := k.body.shape(r)
@@ -454,7 +455,7 @@ func lastOp(c *call) string {
 	if len(c.nodes) == 0 {
 		return ""
 	}
-	return c.nodes[len(c.nodes)-1].op
+	return c.nodes[len(c.nodes)-1].Op
 }
 
 // unnamedObjects finds hidden layers in a model that tf.saved_model.save wrote. Its objects are

@@ -3,6 +3,7 @@ package savedmodel
 import (
 	"slices"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -15,7 +16,7 @@ func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
 	inner := &keras3{
 		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.within(c), table: &LayerTable{},
 		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
-		listed: l.vars, weights: l.vars, phantoms: map[*node]tensor.Shape{}, numbers: map[string]int{},
+		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}
 	inner.scope.calls = slices.DeleteFunc(inner.scope.calls, func(c *call) bool { return !c.op && helperScopes[defaultBase(c.raw)] })
 	layers := 0
@@ -56,15 +57,15 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 // within a nested model come before the model's own.
 func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 	var steps []*step
-	for i := range k.body.args {
+	for i := range k.body.Args {
 		if name, ok := k.body.inputs[i]; ok && rows != nil {
-			s, _ := k.body.shape(ref{arg: i + 1})
+			s, _ := k.body.shape(graph.Ref{Arg: i + 1})
 			dtype := tensor.Invalid
 			if in, ok := k.body.sig.Inputs[name]; ok {
 				dtype = in.DType
 			}
 			steps = append(steps, &step{
-				layer: k.inputRows[i], class: "InputLayer", input: name, out: []tensorKey{ref{arg: i + 1}}, shapes: []tensor.Shape{s}, dtypes: []tensor.DType{dtype},
+				layer: k.inputRows[i], class: "InputLayer", input: name, out: []tensorKey{graph.Ref{Arg: i + 1}}, shapes: []tensor.Shape{s}, dtypes: []tensor.DType{dtype},
 			})
 		}
 	}
@@ -88,9 +89,9 @@ func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 // place returns where in the graph the call's first node is; a call that leaves nothing stands
 // right behind what it takes.
 func (c *call) place() int {
-	for range maxUnwrap {
+	for range MaxUnwrap {
 		if len(c.nodes) > 0 && !c.phantom {
-			return c.nodes[0].index
+			return c.nodes[0].Index
 		}
 		if len(c.ins) == 0 {
 			return 0
@@ -117,8 +118,8 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 		st.in = append(st.in, e.ref)
 	}
 	for _, r := range c.outs {
-		st.out, st.tensors = append(st.out, r), append(st.tensors, r.text())
-		st.dtypes = append(st.dtypes, outputDType(r))
+		st.out, st.tensors = append(st.out, r), append(st.tensors, r.String())
+		st.dtypes = append(st.dtypes, graph.OutputDType(r))
 	}
 	st.byRows = l.class == "TimeDistributed" && k.stepsByRows(c)
 	if isModel(l.class) {
@@ -140,9 +141,9 @@ func (k *keras3) stepsByRows(c *call) bool {
 		}
 	}
 	for _, n := range c.nodes {
-		if n.op == "Range" && len(n.parts) == k.scope.depth+2 {
-			limit := n.in(1)
-			return limit != nil && limit.op == "StridedSlice" && limit.in(0) != nil && limit.in(0).op == "Shape" && slices.Equal(ints(limit.in(1)), []int64{0})
+		if n.Op == "Range" && len(n.Parts) == k.scope.depth+2 {
+			limit := n.In(1)
+			return limit != nil && limit.Op == "StridedSlice" && limit.In(0) != nil && limit.In(0).Op == "Shape" && slices.Equal(graph.Ints(limit.In(1)), []int64{0})
 		}
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -22,9 +23,9 @@ func (k *keras3) completeStates(l *layerCalls) {
 		if !slices.ContainsFunc(c.outs, isLoopState) {
 			continue
 		}
-		var outs []ref
+		var outs []graph.Ref
 		var shapes []tensor.Shape
-		add := func(r ref) {
+		add := func(r graph.Ref) {
 			s, _ := k.body.shape(r)
 			outs, shapes = append(outs, r), append(shapes, s)
 		}
@@ -32,13 +33,13 @@ func (k *keras3) completeStates(l *layerCalls) {
 			add(y)
 		}
 		for _, n := range c.nodes {
-			if isLoop(n) {
+			if graph.IsLoop(n) {
 				for i := range stateCount(n) {
-					add(ref{node: n, out: firstState(n) + i})
+					add(graph.Ref{Node: n, Out: firstState(n) + i})
 				}
 			}
 		}
-		if len(outs) > len(c.outs) && !slices.ContainsFunc(c.outs, func(r ref) bool { return !slices.Contains(outs, r) }) {
+		if len(outs) > len(c.outs) && !slices.ContainsFunc(c.outs, func(r graph.Ref) bool { return !slices.Contains(outs, r) }) {
 			c.outs, c.shapes = outs, shapes
 		}
 	}
@@ -49,21 +50,21 @@ func isRecurrent(class string) bool {
 	return slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"}, class)
 }
 
-func isLoop(n *node) bool { return n.op == "While" || n.op == "StatelessWhile" }
-
-func isLoopState(r ref) bool { return r.node != nil && isLoop(r.node) && r.out >= firstLoopState }
+func isLoopState(r graph.Ref) bool {
+	return r.Node != nil && graph.IsLoop(r.Node) && r.Out >= firstLoopState
+}
 
 // firstState returns the place of the first state among the loop's outputs.
-func firstState(loop *node) int {
-	if n := loop.in(firstLoopState); n != nil && n.op == "ZerosLike" {
+func firstState(loop *graph.Node) int {
+	if n := loop.In(firstLoopState); n != nil && n.Op == "ZerosLike" {
 		return firstLoopState + 1
 	}
 	return firstLoopState
 }
 
 // stateCount returns how many states the loop carries: two of an LSTM, one of any other.
-func stateCount(loop *node) int {
-	if strings.Contains(strings.ToLower(loop.def.GetAttr()["body"].GetFunc().GetName()), "lstm") || sharesLSTMCell(loop) {
+func stateCount(loop *graph.Node) int {
+	if strings.Contains(strings.ToLower(loop.Def.GetAttr()["body"].GetFunc().GetName()), "lstm") || sharesLSTMCell(loop) {
 		return 2
 	}
 	return 1
@@ -71,20 +72,20 @@ func stateCount(loop *node) int {
 
 // sharesLSTMCell reports whether the loop begins with two states of the same shape: zeros made one
 // after the other, or two tensors given.
-func sharesLSTMCell(loop *node) bool {
+func sharesLSTMCell(loop *graph.Node) bool {
 	first := firstState(loop)
-	shapes := loop.def.GetAttr()["_output_shapes"].GetList().GetShape()
+	shapes := loop.Def.GetAttr()["_output_shapes"].GetList().GetShape()
 	if first+1 >= len(shapes) {
 		return false
 	}
-	a, b := newShape(shapes[first]), newShape(shapes[first+1])
+	a, b := graph.Shape(shapes[first]), graph.Shape(shapes[first+1])
 	return a.Rank() == 2 && a.Equal(b)
 }
 
 // loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last
 // node that nobody takes, the whole sequence where the loop keeps all steps, the last step where it
 // keeps one.
-func (k *keras3) loopOutput(c *call) (ref, bool) {
+func (k *keras3) loopOutput(c *call) (graph.Ref, bool) {
 	for _, r := range c.outs {
 		if !isLoopState(r) {
 			return r, true
@@ -92,18 +93,18 @@ func (k *keras3) loopOutput(c *call) (ref, bool) {
 	}
 	keepsAll := true
 	for _, n := range c.nodes {
-		if n.op == "TensorListReserve" && strings.HasSuffix(n.name, "TensorArrayV2_1") {
-			size := n.in(1)
-			keepsAll = !slices.Equal(ints(size), []int64{1})
+		if n.Op == "TensorListReserve" && strings.HasSuffix(n.Name, "TensorArrayV2_1") {
+			size := n.In(1)
+			keepsAll = !slices.Equal(graph.Ints(size), []int64{1})
 		}
 	}
 	for _, n := range slices.Backward(c.nodes) {
-		if len(n.parts) != k.scope.depth+2 || len(k.scope.users[n]) > 0 {
+		if len(n.Parts) != k.scope.depth+2 || len(k.scope.users[n]) > 0 {
 			continue
 		}
-		if n.op == "Transpose" && keepsAll || n.op == "StridedSlice" && !keepsAll || n.op == "ConcatV2" {
-			return ref{node: n}, true
+		if n.Op == "Transpose" && keepsAll || n.Op == "StridedSlice" && !keepsAll || n.Op == "ConcatV2" {
+			return graph.Ref{Node: n}, true
 		}
 	}
-	return ref{}, false
+	return graph.Ref{}, false
 }

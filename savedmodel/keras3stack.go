@@ -45,8 +45,8 @@ func (k *keras3) stackRows() {
 // positional reports whether the function's arguments were given no names: the inputs of a
 // Sequential or Functional model have some.
 func (k *keras3) positional() bool {
-	for i := range k.body.args {
-		if _, fed := k.body.inputs[i]; fed && positionalArg.MatchString(k.body.argName(i)) {
+	for i := range k.body.Args {
+		if _, fed := k.body.inputs[i]; fed && positionalArg.MatchString(k.body.ArgName(i)) {
 			return true
 		}
 	}

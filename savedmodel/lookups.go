@@ -7,6 +7,7 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -47,7 +48,7 @@ type table struct {
 
 // bytes is what the values of a table take; more than maxTables where that is not to be had.
 func (t table) bytes() int64 {
-	size := int64(newDType(t.dtype()).Size())
+	size := int64(graph.DType(t.dtype()).Size())
 	for _, d := range t.dims {
 		if d <= 0 || d > maxTables/size {
 			return maxTables + 1
@@ -68,31 +69,31 @@ func (t table) shape() *shapepb.TensorShapeProto {
 
 // product is a multiplication in a loop's body that becomes a lookup.
 type product struct {
-	matmul *node
+	matmul *graph.Node
 	// the BiasAdd that adds the bias to the product, or to its sum with another; nil where there is
 	// none
-	bias  *node
+	bias  *graph.Node
 	table table
 }
 
 // loopLookup is a sequence of looked-up rows that a loop goes through, and does nothing but
 // multiply.
 type loopLookup struct {
-	loop *node
+	loop *graph.Node
 	at   int // which of the loop's inputs the list of rows is
-	list *node
+	list *graph.Node
 	// what moves the looked-up rows on their way to the list, beginning with the lookup
-	path     []*node
+	path     []*graph.Node
 	rank     int     // of the looked-up values
 	dims     []int64 // of the table that they come from
-	body     *function
+	body     *graph.Function
 	cond     *functionpb.FunctionDef
-	items    []*node // in the body
+	items    []*graph.Node // in the body
 	products []product
 }
 
 // lookup returns the node at which the path begins.
-func (l *loopLookup) lookup() *node { return l.path[0] }
+func (l *loopLookup) lookup() *graph.Node { return l.path[0] }
 
 // numbers is the table in which numbers are looked up to see whether they are within the table of
 // rows.
@@ -113,7 +114,7 @@ func (l *loopLookup) tables() []table {
 
 // lookupFinder finds such sequences in a flat function.
 type lookupFinder struct {
-	mg       *MetaGraph
+	g        *graph.Graph
 	b        *loopBody
 	feeds    []string // the nodes of the main graph that the arguments come from
 	restored map[string]bool
@@ -122,27 +123,27 @@ type lookupFinder struct {
 // find returns what can be rewritten, in the order of the function.
 func (x *lookupFinder) find() ([]*loopLookup, error) {
 	var found []*loopLookup
-	for _, n := range x.b.f.nodes {
-		if !x.b.live[n] || !isLoop(n) || len(found) == maxLoops {
+	for _, n := range x.b.f.Nodes {
+		if !x.b.live[n] || !graph.IsLoop(n) || len(found) == maxLoops {
 			continue
 		}
-		body, err := x.mg.resolveFunction(n.def.GetAttr()["body"].GetFunc().GetName())
+		body, err := x.g.Resolve(n.Def.GetAttr()["body"].GetFunc().GetName())
 		if err != nil {
 			return nil, err
 		}
-		types := n.def.GetAttr()["T"].GetList().GetType()
-		if body == nil || len(body.args) != len(n.inputs) || len(body.rets) != len(n.inputs) || len(types) != len(n.inputs) {
+		types := n.Def.GetAttr()["T"].GetList().GetType()
+		if body == nil || len(body.Args) != len(n.Inputs) || len(body.Rets) != len(n.Inputs) || len(types) != len(n.Inputs) {
 			continue
 		}
-		cond, err := x.mg.Function(n.def.GetAttr()["cond"].GetFunc().GetName())
+		cond, err := x.g.Function(n.Def.GetAttr()["cond"].GetFunc().GetName())
 		if err != nil {
 			return nil, err
 		}
-		if cond == nil || len(cond.GetSignature().GetInputArg()) != len(n.inputs) {
+		if cond == nil || len(cond.GetSignature().GetInputArg()) != len(n.Inputs) {
 			continue
 		}
 		inBody := newLoopBody(body)
-		for i := range n.inputs {
+		for i := range n.Inputs {
 			l := &loopLookup{loop: n, at: i, body: body, cond: cond}
 			if x.sequence(l) && x.multiplied(l, inBody) {
 				found = append(found, l)
@@ -156,17 +157,17 @@ func (x *lookupFinder) find() ([]*loopLookup, error) {
 // sequence reports whether an input of the loop is a list of looked-up rows, and finds the way from
 // the lookup to there.
 func (x *lookupFinder) sequence(l *loopLookup) bool {
-	l.list = l.loop.in(l.at)
-	if l.list == nil || l.list.op != "TensorListFromTensor" || len(l.list.inputs) != 2 || !slices.Equal(x.b.users[l.list], []*node{l.loop}) {
+	l.list = l.loop.In(l.at)
+	if l.list == nil || l.list.Op != "TensorListFromTensor" || len(l.list.Inputs) != 2 || !slices.Equal(x.b.users[l.list], []*graph.Node{l.loop}) {
 		return false
 	}
-	for n := l.list.in(0); n != nil && len(l.path) < maxUnwrap; n = n.in(0) {
+	for n := l.list.In(0); n != nil && len(l.path) < MaxUnwrap; n = n.In(0) {
 		l.path = append(l.path, n)
 		switch {
 		case isLookup(n):
 			slices.Reverse(l.path)
 			return x.keepsRows(l)
-		case n.op != "Identity" && n.op != "Transpose" && n.op != "ReverseV2":
+		case n.Op != "Identity" && n.Op != "Transpose" && n.Op != "ReverseV2":
 			return false
 		}
 	}
@@ -174,37 +175,37 @@ func (x *lookupFinder) sequence(l *loopLookup) bool {
 }
 
 // isLookup reports whether a node looks up rows of a table by numbers.
-func isLookup(n *node) bool {
-	attr := n.def.GetAttr()
+func isLookup(n *graph.Node) bool {
+	attr := n.Def.GetAttr()
 	if t := idsType(n); t != typespb.DataType_DT_INT32 && t != typespb.DataType_DT_INT64 {
 		return false
 	}
 	switch {
 	case attr["batch_dims"].GetI() != 0:
 		return false
-	case n.op == "GatherV2":
-		return len(n.inputs) == 3 && slices.Equal(ints(n.in(2)), []int64{0})
+	case n.Op == "GatherV2":
+		return len(n.Inputs) == 3 && slices.Equal(graph.Ints(n.In(2)), []int64{0})
 	}
-	return n.op == "ResourceGather" && len(n.inputs) == 2
+	return n.Op == "ResourceGather" && len(n.Inputs) == 2
 }
 
 // keepsRows reports whether what moves the looked-up values leaves each row whole, in the last
 // axis.
 func (x *lookupFinder) keepsRows(l *loopLookup) bool {
 	rank, known := -1, false
-	if shape, ok := x.b.f.shape(ref{node: l.lookup()}); ok && shape.Ranked() {
+	if shape, ok := x.b.f.Shape(graph.Ref{Node: l.lookup()}); ok && shape.Ranked() {
 		rank, known = shape.Rank(), true
 	}
 	for _, n := range l.path[1:] {
-		switch n.op {
+		switch n.Op {
 		case "Transpose":
-			perm := ints(n.in(1))
+			perm := graph.Ints(n.In(1))
 			if known && len(perm) != rank || len(perm) < 2 || perm[len(perm)-1] != int64(len(perm)-1) || !eachOnce(perm, len(perm)) {
 				return false
 			}
 			rank, known = len(perm), true
 		case "ReverseV2":
-			if axes := ints(n.in(1)); axes == nil || !known || !eachOnce(axes, rank-1) {
+			if axes := graph.Ints(n.In(1)); axes == nil || !known || !eachOnce(axes, rank-1) {
 				return false
 			}
 		}
@@ -228,17 +229,17 @@ func eachOnce(axes []int64, n int) bool {
 // multiplied reports whether the loop does nothing with its rows but multiply them with weights,
 // and finds where.
 func (x *lookupFinder) multiplied(l *loopLookup, body *loopBody) bool {
-	arg := ref{arg: l.at + 1}
-	if unmoved(l.body.rets[l.at]) != arg {
+	arg := graph.Ref{Arg: l.at + 1}
+	if unmoved(l.body.Rets[l.at]) != arg {
 		return false
 	}
-	for _, n := range l.body.nodes {
-		for i, r := range n.inputs {
+	for _, n := range l.body.Nodes {
+		for i, r := range n.Inputs {
 			switch {
 			case r != arg || !body.live[n]:
-			case n.op == "TensorListGetItem" && i == 0 && len(n.inputs) == 3:
+			case n.Op == "TensorListGetItem" && i == 0 && len(n.Inputs) == 3:
 				l.items = append(l.items, n)
-			case n.op != "Identity" || !body.results[n] || len(body.users[n]) > 0:
+			case n.Op != "Identity" || !body.results[n] || len(body.users[n]) > 0:
 				return false
 			}
 		}
@@ -259,17 +260,17 @@ func (x *lookupFinder) multiplied(l *loopLookup, body *loopBody) bool {
 }
 
 // product reports whether m multiplies a looked-up row with weights that no step changes.
-func (x *lookupFinder) product(l *loopLookup, body *loopBody, item, m *node) (product, bool) {
-	attr := m.def.GetAttr()
+func (x *lookupFinder) product(l *loopLookup, body *loopBody, item, m *graph.Node) (product, bool) {
+	attr := m.Def.GetAttr()
 	p := product{matmul: m, table: table{tableKey: tableKey{transposed: attr["transpose_b"].GetB()}}}
-	if m.op != "MatMul" || len(m.inputs) != 2 || m.in(0) != item || m.in(1) == item || attr["transpose_a"].GetB() || attr["T"].GetType() != typespb.DataType_DT_FLOAT || body.results[m] {
+	if m.Op != "MatMul" || len(m.Inputs) != 2 || m.In(0) != item || m.In(1) == item || attr["transpose_a"].GetB() || attr["T"].GetType() != typespb.DataType_DT_FLOAT || body.results[m] {
 		return p, false
 	}
 	rows, rowDims, ok := x.rowsOf(l.lookup())
 	if !ok || len(rowDims) != 2 {
 		return p, false
 	}
-	weights, dims, ok := x.inLoop(l, body, m.inputs[1])
+	weights, dims, ok := x.inLoop(l, body, m.Inputs[1])
 	if !ok || len(dims) != 2 {
 		return p, false
 	}
@@ -288,7 +289,7 @@ func (x *lookupFinder) product(l *loopLookup, body *loopBody, item, m *node) (pr
 }
 
 // biasOf finds the BiasAdd behind a product, where nothing else takes the values before it.
-func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *node) (bias *node, variable string, dims []int64) {
+func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *graph.Node) (bias *graph.Node, variable string, dims []int64) {
 	n := m
 	for range 2 {
 		users := body.users[n]
@@ -297,12 +298,12 @@ func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *node) (bias *nod
 		}
 		before := n
 		switch n = users[0]; {
-		case n.op == "BiasAdd" && len(n.inputs) == 2 && n.in(0) == before && n.attrString("data_format") != "NCHW":
-			if name, dims, ok := x.inLoop(l, body, n.inputs[1]); ok {
+		case n.Op == "BiasAdd" && len(n.Inputs) == 2 && n.In(0) == before && n.AttrString("data_format") != "NCHW":
+			if name, dims, ok := x.inLoop(l, body, n.Inputs[1]); ok {
 				return n, name, dims
 			}
 			return nil, "", nil
-		case n.op != "AddV2" && n.op != "Add":
+		case n.Op != "AddV2" && n.Op != "Add":
 			return nil, "", nil
 		}
 	}
@@ -310,55 +311,55 @@ func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *node) (bias *nod
 }
 
 // rowsOf returns the variable that a lookup takes rows from.
-func (x *lookupFinder) rowsOf(lookup *node) (name string, dims []int64, ok bool) {
-	if lookup.op == "ResourceGather" {
-		return x.variable(lookup.inputs[0])
+func (x *lookupFinder) rowsOf(lookup *graph.Node) (name string, dims []int64, ok bool) {
+	if lookup.Op == "ResourceGather" {
+		return x.variable(lookup.Inputs[0])
 	}
-	return x.value(lookup.inputs[0])
+	return x.value(lookup.Inputs[0])
 }
 
 // inLoop returns the variable whose value a tensor of the loop's body is, in every step.
-func (x *lookupFinder) inLoop(l *loopLookup, body *loopBody, r ref) (name string, dims []int64, ok bool) {
+func (x *lookupFinder) inLoop(l *loopLookup, body *loopBody, r graph.Ref) (name string, dims []int64, ok bool) {
 	read := false
-	if r = unmoved(r); r.node != nil && r.node.op == "ReadVariableOp" && len(r.node.inputs) == 1 {
-		r, read = unmoved(r.node.inputs[0]), true
+	if r = unmoved(r); r.Node != nil && r.Node.Op == "ReadVariableOp" && len(r.Node.Inputs) == 1 {
+		r, read = unmoved(r.Node.Inputs[0]), true
 	}
-	at, isArg := r.isArg()
-	if !isArg || at >= len(l.loop.inputs) || unmoved(body.f.rets[at]) != r {
+	at, isArg := r.IsArg()
+	if !isArg || at >= len(l.loop.Inputs) || unmoved(body.f.Rets[at]) != r {
 		return "", nil, false
 	}
 	if read {
-		return x.variable(l.loop.inputs[at])
+		return x.variable(l.loop.Inputs[at])
 	}
-	return x.value(l.loop.inputs[at])
+	return x.value(l.loop.Inputs[at])
 }
 
 // unmoved follows a tensor back through identities.
-func unmoved(r ref) ref {
-	for range maxUnwrap {
-		if r.node == nil || r.node.op != "Identity" || len(r.node.inputs) != 1 {
+func unmoved(r graph.Ref) graph.Ref {
+	for range MaxUnwrap {
+		if r.Node == nil || r.Node.Op != "Identity" || len(r.Node.Inputs) != 1 {
 			break
 		}
-		r = r.node.inputs[0]
+		r = r.Node.Inputs[0]
 	}
 	return r
 }
 
 // value returns the variable whose value a tensor is.
-func (x *lookupFinder) value(r ref) (name string, dims []int64, ok bool) {
-	if r = unmoved(r); r.node == nil || r.node.op != "ReadVariableOp" || len(r.node.inputs) != 1 {
+func (x *lookupFinder) value(r graph.Ref) (name string, dims []int64, ok bool) {
+	if r = unmoved(r); r.Node == nil || r.Node.Op != "ReadVariableOp" || len(r.Node.Inputs) != 1 {
 		return "", nil, false
 	}
-	return x.variable(unmoved(r.node.inputs[0]))
+	return x.variable(unmoved(r.Node.Inputs[0]))
 }
 
 // variable returns the variable that a resource is, if the model's files hold its value.
-func (x *lookupFinder) variable(r ref) (name string, dims []int64, ok bool) {
-	at, isArg := r.isArg()
+func (x *lookupFinder) variable(r graph.Ref) (name string, dims []int64, ok bool) {
+	at, isArg := r.IsArg()
 	if !isArg || at >= len(x.feeds) {
 		return "", nil, false
 	}
-	n, err := x.mg.Node(x.feeds[at])
+	n, err := x.g.Node(x.feeds[at])
 	if err != nil || n == nil || n.GetOp() != "VarHandleOp" || !x.restored[resourceName(n)] || n.GetAttr()["dtype"].GetType() != typespb.DataType_DT_FLOAT {
 		return "", nil, false
 	}
@@ -368,7 +369,7 @@ func (x *lookupFinder) variable(r ref) (name string, dims []int64, ok bool) {
 
 // fixedDims returns the shape of a variable, if all of it is known.
 func fixedDims(n *nodepb.NodeDef) ([]int64, bool) {
-	shape := newShape(n.GetAttr()["shape"].GetShape())
+	shape := graph.Shape(n.GetAttr()["shape"].GetShape())
 	if !shape.Ranked() || slices.Contains(shape.Dims(), tensor.Unknown) {
 		return nil, false
 	}

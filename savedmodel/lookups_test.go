@@ -27,7 +27,7 @@ func reducedGraph(t *testing.T, mg *MetaGraph, r Reduction) *graphpb.GraphDef {
 func graphOf(t *testing.T, mg *MetaGraph) *graphpb.GraphDef {
 	t.Helper()
 	g := &graphpb.GraphDef{}
-	if err := proto.Unmarshal(mg.raw.graph, g); err != nil {
+	if err := proto.Unmarshal(mg.graph.Raw(), g); err != nil {
 		t.Fatal(err)
 	}
 	return g
@@ -40,13 +40,12 @@ func changedGraph(t *testing.T, model string, change func(g *graphpb.GraphDef)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := graphOf(t, m.MetaGraphs[0])
-	change(g)
-	data, err := proto.Marshal(g)
+	def, err := m.MetaGraphs[0].Proto()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.MetaGraphs[0].withOther(data)
+	change(def.GraphDef)
+	return openGraph(t, def)
 }
 
 // countOps counts operations of some types in the functions of a graph, those of its loops apart.

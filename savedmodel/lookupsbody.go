@@ -37,13 +37,13 @@ func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element 
 		w.def.Ret[name] = table
 	}
 	for _, item := range l.items {
-		n := w.nodes[item.name]
+		n := w.nodes[item.Name]
 		n.Attr["element_dtype"] = ids
-		n.Input[2] = w.constant(item.name+"/tfrun_shape", []int64{int64(len(element))}, element...)
+		n.Input[2] = w.constant(item.Name+"/tfrun_shape", []int64{int64(len(element))}, element...)
 		delete(n.Attr, "_output_shapes")
 	}
 	for _, p := range l.products {
-		n := w.nodes[p.matmul.name]
+		n := w.nodes[p.matmul.Name]
 		data, orders := splitInputs(n)
 		products := w.args[slices.IndexFunc(w.tables, func(t table) bool { return t.tableKey == p.table.tableKey })]
 		n.Op, n.Input = "GatherV2", append([]string{products, data[0], w.constant(n.Name+"/tfrun_axis", nil, 0)}, orders...)
@@ -53,7 +53,7 @@ func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element 
 		}
 		w.rename(n.Name+":product:0", n.Name+":output:0")
 		if p.bias != nil {
-			w.rename(p.bias.name+":output:0", w.nodes[p.bias.name].Input[0])
+			w.rename(p.bias.Name+":output:0", w.nodes[p.bias.Name].Input[0])
 		}
 	}
 	sweep(w.def)

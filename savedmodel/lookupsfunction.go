@@ -11,6 +11,7 @@ import (
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -23,18 +24,18 @@ type lookupWriter struct {
 	b      *loopBody
 	suffix string // of the names of functions that are made
 
-	tables []table           // whose resources are arguments, behind the function's own
-	read   []string          // the values of these
-	ids    map[*node]string  // by lookup, what inRange returned
-	moves  map[string]string // by what is moved, and how
+	tables []table                // whose resources are arguments, behind the function's own
+	read   []string               // the values of these
+	ids    map[*graph.Node]string // by lookup, what inRange returned
+	moves  map[string]string      // by what is moved, and how
 	made   []*functionpb.FunctionDef
 }
 
 func newLookupWriter(b *loopBody, suffix string) *lookupWriter {
-	def := proto.CloneOf(b.f.def)
+	def := proto.CloneOf(b.f.Def)
 	def.Signature.Name += suffix
-	def.NodeDef = slices.DeleteFunc(def.NodeDef, func(n *nodepb.NodeDef) bool { return !b.live[b.f.byName[n.GetName()]] })
-	return &lookupWriter{functionWriter: newFunctionWriter(def), b: b, suffix: suffix, ids: map[*node]string{}, moves: map[string]string{}}
+	def.NodeDef = slices.DeleteFunc(def.NodeDef, func(n *nodepb.NodeDef) bool { return !b.live[b.f.ByName[n.GetName()]] })
+	return &lookupWriter{functionWriter: newFunctionWriter(def), b: b, suffix: suffix, ids: map[*graph.Node]string{}, moves: map[string]string{}}
 }
 
 // table returns the value of a table in the function.
@@ -68,13 +69,13 @@ func addShape(attr *attrpb.AttrValue, n int, shape *shapepb.TensorShapeProto) {
 // rewrite has a loop look up products.
 func (w *lookupWriter) rewrite(l *loopLookup) {
 	t := typeAttr(idsType(l.lookup()))
-	list := w.nodes[l.list.name]
+	list := w.nodes[l.list.Name]
 	// the shape of what the list holds: all axes of the numbers but the first
 	element := slices.Repeat([]int32{-1}, l.rank-2)
-	list.Input[0], list.Input[1] = w.moved(l), w.constant(l.list.name+"/tfrun_shape", []int64{int64(len(element))}, element...)
+	list.Input[0], list.Input[1] = w.moved(l), w.constant(l.list.Name+"/tfrun_shape", []int64{int64(len(element))}, element...)
 	list.Attr["element_dtype"], list.Attr["shape_type"] = t, int32Attr
 
-	loop := w.nodes[l.loop.name]
+	loop := w.nodes[l.loop.Name]
 	data, orders := splitInputs(loop)
 	tables := l.tables()[1:]
 	for _, t := range tables {
@@ -86,7 +87,7 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 	loop.Input = append(data, orders...)
 	for _, part := range []string{"body", "cond"} {
 		called := loop.Attr[part].GetFunc()
-		def := l.body.def
+		def := l.body.Def
 		if part == "cond" {
 			def = l.cond
 		}
@@ -103,7 +104,7 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 }
 
 // idsType is the type of the numbers that a node looks up.
-func idsType(lookup *node) typespb.DataType { return lookup.def.GetAttr()["Tindices"].GetType() }
+func idsType(lookup *graph.Node) typespb.DataType { return lookup.Def.GetAttr()["Tindices"].GetType() }
 
 // moved returns the numbers that are looked up, moved as the rows were that they stand for: first
 // turned round, then transposed. So two directions of one sequence differ in nothing else than the
@@ -141,15 +142,15 @@ func newMoves(rank int) *moves {
 
 // add adds an operation of a [loopLookup]'s path. The last axis of a transposition, that of the
 // rows, is not among those here.
-func (m *moves) add(n *node) {
-	switch n.op {
+func (m *moves) add(n *graph.Node) {
+	switch n.Op {
 	case "ReverseV2":
-		for _, axis := range ints(n.in(1)) {
+		for _, axis := range graph.Ints(n.In(1)) {
 			m.turned[m.perm[axis]] = !m.turned[m.perm[axis]]
 		}
 	case "Transpose":
 		var perm []int32
-		for _, axis := range ints(n.in(1))[:len(m.perm)] {
+		for _, axis := range graph.Ints(n.In(1))[:len(m.perm)] {
 			perm = append(perm, m.perm[axis])
 		}
 		m.perm = perm
@@ -168,7 +169,7 @@ func (w *lookupWriter) turned(l *loopLookup, ids string, way *moves) string {
 		return ids
 	}
 	return w.move(ids, fmt.Sprint("turned", axes), func() string {
-		name := l.list.name + "/tfrun_turned"
+		name := l.list.Name + "/tfrun_turned"
 		return w.add(name, "ReverseV2", w.movedAttr(l, nil, "Tidx"), "output", ids, w.constant(name+"/axis", []int64{int64(len(axes))}, axes...))
 	})
 }
@@ -179,7 +180,7 @@ func (w *lookupWriter) transposed(l *loopLookup, ids string, perm []int32) strin
 		return ids
 	}
 	return w.move(ids, fmt.Sprint("transposed", perm), func() string {
-		name := l.list.name + "/tfrun_transposed"
+		name := l.list.Name + "/tfrun_transposed"
 		return w.add(name, "Transpose", w.movedAttr(l, perm, "Tperm"), "y", ids, w.constant(name+"/perm", []int64{int64(len(perm))}, perm...))
 	})
 }
@@ -204,8 +205,8 @@ func (w *lookupWriter) movedAttr(l *loopLookup, perm []int32, index string) map[
 
 // shapeOfIDs is the attribute for the shape of the numbers that a node looks up, with their axes in
 // another order; nil where it is not known.
-func (w *lookupWriter) shapeOfIDs(lookup *node, perm []int32) *attrpb.AttrValue {
-	shape, ok := w.b.f.shape(ref{node: lookup})
+func (w *lookupWriter) shapeOfIDs(lookup *graph.Node, perm []int32) *attrpb.AttrValue {
+	shape, ok := w.b.f.Shape(graph.Ref{Node: lookup})
 	if !ok || !shape.Ranked() || shape.Rank() == 0 {
 		return nil
 	}
@@ -235,24 +236,24 @@ func (w *lookupWriter) inRange(l *loopLookup) string {
 		if shape := w.shapeOfIDs(lookup, nil); shape != nil {
 			attr["_output_shapes"] = shape
 		}
-		name := lookup.name + "/tfrun_ids"
-		w.ids[lookup] = w.add(name, "GatherV2", attr, "output", w.table(l.numbers()), w.b.written[lookup.inputs[1]], w.constant(name+"/axis", nil, 0))
+		name := lookup.Name + "/tfrun_ids"
+		w.ids[lookup] = w.add(name, "GatherV2", attr, "output", w.table(l.numbers()), w.b.written[lookup.Inputs[1]], w.constant(name+"/axis", nil, 0))
 		// That the variable was read is all that Python's graph waits for.
-		w.rename("^"+lookup.name, "^"+nodeOf(w.ids[lookup]))
+		w.rename("^"+lookup.Name, "^"+graph.NodeOf(w.ids[lookup]))
 	}
 	return w.ids[lookup]
 }
 
 // reshape has what looks at the shape of looked-up rows look at that of the numbers, so that the
 // rows need not be there.
-func (w *lookupWriter) reshape(n *node, ids string, l *loopLookup) {
+func (w *lookupWriter) reshape(n *graph.Node, ids string, l *loopLookup) {
 	t := typeAttr(idsType(l.lookup()))
 	for _, u := range w.b.users[n] {
-		shape := w.nodes[u.name]
-		if u.op != "Shape" || shape.Op != "Shape" || shape.Attr["T"].GetType() == t.GetType() && shape.Input[0] == ids {
+		shape := w.nodes[u.Name]
+		if u.Op != "Shape" || shape.Op != "Shape" || shape.Attr["T"].GetType() == t.GetType() && shape.Input[0] == ids {
 			continue
 		}
-		if !w.b.results[u] && !slices.ContainsFunc(w.b.users[u], func(s *node) bool { return !takesSize(s, l.rank-1) }) {
+		if !w.b.results[u] && !slices.ContainsFunc(w.b.users[u], func(s *graph.Node) bool { return !takesSize(s, l.rank-1) }) {
 			shape.Input[0], shape.Attr["T"] = ids, t
 			delete(shape.Attr, "_output_shapes")
 			continue
@@ -261,9 +262,9 @@ func (w *lookupWriter) reshape(n *node, ids string, l *loopLookup) {
 		if out.GetType() == typespb.DataType_DT_INT64 {
 			continue // nothing that is met; the rows stay
 		}
-		sizes := w.add(u.name+"/tfrun_ids", "Shape", map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr}, "output", ids)
-		width := w.constant(u.name+"/tfrun_width", []int64{1}, int32(l.dims[1]))
-		axis := w.constant(u.name+"/tfrun_axis", nil, 0)
+		sizes := w.add(u.Name+"/tfrun_ids", "Shape", map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr}, "output", ids)
+		width := w.constant(u.Name+"/tfrun_width", []int64{1}, int32(l.dims[1]))
+		axis := w.constant(u.Name+"/tfrun_axis", nil, 0)
 		_, orders := splitInputs(shape)
 		shape.Op, shape.Input = "ConcatV2", append([]string{sizes, width, axis}, orders...)
 		shape.Attr = map[string]*attrpb.AttrValue{"N": intAttr(2), "T": int32Attr, "Tidx": int32Attr}
@@ -271,10 +272,10 @@ func (w *lookupWriter) reshape(n *node, ids string, l *loopLookup) {
 }
 
 // takesSize reports whether a node takes one of the first n sizes of a shape, and no more.
-func takesSize(n *node, first int) bool {
-	begin, end, step := ints(n.in(1)), ints(n.in(2)), ints(n.in(3))
-	attr := n.def.GetAttr()
+func takesSize(n *graph.Node, first int) bool {
+	begin, end, step := graph.Ints(n.In(1)), graph.Ints(n.In(2)), graph.Ints(n.In(3))
+	attr := n.Def.GetAttr()
 	masked := attr["begin_mask"].GetI() | attr["end_mask"].GetI() | attr["ellipsis_mask"].GetI() | attr["new_axis_mask"].GetI()
-	return n.op == "StridedSlice" && masked == 0 && len(begin) == 1 && len(end) == 1 && slices.Equal(step, []int64{1}) &&
+	return n.Op == "StridedSlice" && masked == 0 && len(begin) == 1 && len(end) == 1 && slices.Equal(step, []int64{1}) &&
 		begin[0] >= 0 && end[0] == begin[0]+1 && end[0] <= int64(first)
 }

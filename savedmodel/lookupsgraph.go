@@ -10,6 +10,8 @@ import (
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -20,21 +22,21 @@ const tableScope = "tfrun_tables/"
 // rewrittenGraphs keeps what withLookups returns, by the names of the signatures.
 type rewrittenGraphs struct {
 	sync.Mutex
-	by map[string]*MetaGraph
+	by map[string]*graph.Graph
 }
 
 // HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures
 // when none is named.
 func (mg *MetaGraph) HasLookups(signatures ...string) (bool, error) {
 	other, err := mg.withLookups(signatures)
-	return other != mg, err
+	return other != mg.graph, err
 }
 
 // reducedBy returns the graph that a reduction is of: with lookups of products where it asks for
 // them.
-func (mg *MetaGraph) reducedBy(r Reduction) (*MetaGraph, error) {
+func (mg *MetaGraph) reducedBy(r Reduction) (*graph.Graph, error) {
 	if !r.Lookups {
-		return mg, nil
+		return mg.graph, nil
 	}
 	return mg.withLookups(r.Signatures)
 }
@@ -44,7 +46,7 @@ func (mg *MetaGraph) reducedBy(r Reduction) (*MetaGraph, error) {
 // filled by the init op, which loaders run when the model's variables are restored (loader.cc,
 // LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products
 // would be those of old values.
-func (mg *MetaGraph) withLookups(signatures []string) (*MetaGraph, error) {
+func (mg *MetaGraph) withLookups(signatures []string) (*graph.Graph, error) {
 	mg.rewritten.Lock()
 	defer mg.rewritten.Unlock()
 	key := strings.Join(signatures, "\x00")
@@ -53,27 +55,24 @@ func (mg *MetaGraph) withLookups(signatures []string) (*MetaGraph, error) {
 	}
 	other, err := mg.makeLookups(signatures)
 	if err != nil {
-		return mg, err
+		return mg.graph, err
 	}
 	if mg.rewritten.by == nil {
-		mg.rewritten.by = map[string]*MetaGraph{}
+		mg.rewritten.by = map[string]*graph.Graph{}
 	}
 	mg.rewritten.by[key] = other
 	return other, nil
 }
 
-func (mg *MetaGraph) makeLookups(signatures []string) (*MetaGraph, error) {
-	g, err := mg.graph()
-	if err != nil {
-		return mg, err
-	}
-	x := &graphLookups{mg: mg, g: g, in: &inliner{mg: mg, loops: newLoopSplitter(mg, "", false)}, nodes: map[string]*nodepb.NodeDef{}}
+func (mg *MetaGraph) makeLookups(signatures []string) (_ *graph.Graph, err error) {
+	g := mg.graph
+	x := &graphLookups{g: g, in: &inliner{g: g, loops: newLoopSplitter(g, "", false)}, nodes: map[string]*nodepb.NodeDef{}}
 	if x.init, err = mg.initNode(); x.init == nil || err != nil {
-		return mg, err
+		return g, err
 	}
 	restored, err := mg.restored()
 	if err != nil {
-		return mg, err
+		return g, err
 	}
 	x.restored = restored.handles
 	for _, name := range mg.SignatureNames() {
@@ -82,48 +81,36 @@ func (mg *MetaGraph) makeLookups(signatures []string) (*MetaGraph, error) {
 			continue
 		}
 		if state, err := mg.State(s); err != nil || state.Stateful() {
-			return mg, err
+			return g, err
 		}
 		for _, output := range s.tensorNames(s.Outputs) {
 			if err := x.call(output); err != nil {
-				return mg, err
+				return g, err
 			}
 		}
 	}
 	if len(x.functions) == 0 {
-		return mg, nil
+		return g, nil
 	}
 	graph, err := x.graph()
 	if err != nil {
-		return mg, mg.damaged("its graph", err)
+		return g, mg.damaged("its graph", err)
 	}
-	return mg.withOther(graph), nil
-}
-
-// withOther is the same with another GraphDef.
-func (mg *MetaGraph) withOther(graph []byte) *MetaGraph {
-	other := &MetaGraph{
-		Tags: mg.Tags, TensorFlowVersion: mg.TensorFlowVersion, Signatures: mg.Signatures, Assets: mg.Assets, Framework: mg.Framework,
-		model: mg.model, raw: mg.raw, objs: mg.objs, ops: mg.ops, table: mg.table,
-	}
-	other.raw.graph = graph
-	other.graph = once(other.indexGraph)
-	return other
+	return g.With(graph), nil
 }
 
 // initNode returns the node that a loader runs after the variables are restored; nil where there is
 // none.
 func (mg *MetaGraph) initNode() (*nodepb.NodeDef, error) {
 	for _, name := range mg.initOps() {
-		return mg.Node(nodeOf(name))
+		return mg.graph.Node(graph.NodeOf(name))
 	}
 	return nil, nil
 }
 
 // graphLookups collects the changes to a graph.
 type graphLookups struct {
-	mg       *MetaGraph
-	g        *graphIndex
+	g        *graph.Graph
 	in       *inliner
 	init     *nodepb.NodeDef
 	restored map[string]bool
@@ -138,7 +125,7 @@ type graphLookups struct {
 
 // call rewrites the function behind an output, and the call of it.
 func (x *graphLookups) call(output string) error {
-	call, err := x.g.call(output)
+	call, err := x.g.Call(output)
 	if call == nil || err != nil {
 		return err
 	}
@@ -151,7 +138,7 @@ func (x *graphLookups) call(output string) error {
 	if flat == nil || err != nil {
 		return err
 	}
-	f, err := x.mg.resolveDef(flat)
+	f, err := x.g.ResolveDef(flat)
 	if err != nil {
 		return err
 	}
@@ -160,9 +147,9 @@ func (x *graphLookups) call(output string) error {
 	if len(types.GetType()) != len(data) {
 		return nil // a call that TensorFlow refuses
 	}
-	find := &lookupFinder{mg: x.mg, b: newLoopBody(f), restored: x.restored}
+	find := &lookupFinder{g: x.g, b: newLoopBody(f), restored: x.restored}
 	for _, in := range data {
-		find.feeds = append(find.feeds, nodeOf(in))
+		find.feeds = append(find.feeds, graph.NodeOf(in))
 	}
 	found, err := find.find()
 	if err != nil {
@@ -227,14 +214,14 @@ func (x *graphLookups) graph() ([]byte, error) {
 		data, err := inOrder.Marshal(m)
 		return protowire.AppendBytes(protowire.AppendTag(to, num, protowire.BytesType), data), err
 	}
-	err := eachRaw(x.mg.raw.graph, func(f field, raw []byte) error {
-		if f.num == fieldNodes && f.typ == protowire.BytesType {
-			name, err := stringField(f.data, fieldNodeName)
+	err := wire.EachRaw(x.g.Raw(), func(f wire.Field, raw []byte) error {
+		if f.Num == graph.FieldNodes && f.Type == protowire.BytesType {
+			name, err := wire.String(f.Data, graph.FieldNodeName)
 			if err != nil {
 				return err
 			}
 			if changed := x.nodes[name]; changed != nil {
-				out, err = put(out, fieldNodes, changed)
+				out, err = put(out, graph.FieldNodes, changed)
 				return err
 			}
 		}
@@ -245,17 +232,17 @@ func (x *graphLookups) graph() ([]byte, error) {
 		return nil, err
 	}
 	for _, n := range added {
-		if out, err = put(out, fieldNodes, n); err != nil {
+		if out, err = put(out, graph.FieldNodes, n); err != nil {
 			return nil, err
 		}
 	}
 	var library []byte
 	for _, f := range x.functions {
-		if library, err = put(library, fieldFunctions, f); err != nil {
+		if library, err = put(library, graph.FieldFunctions, f); err != nil {
 			return nil, err
 		}
 	}
-	out = protowire.AppendTag(out, fieldLibrary, protowire.BytesType)
+	out = protowire.AppendTag(out, graph.FieldLibrary, protowire.BytesType)
 	return protowire.AppendBytes(out, library), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -24,83 +25,71 @@ func (mg *MetaGraph) bodyOrMain(s *Signature) (*body, error) {
 
 // mainBody makes a function of the nodes that a signature's outputs are made from.
 func (mg *MetaGraph) mainBody(s *Signature) (*body, error) {
-	f := &function{byName: map[string]*node{}, argAt: map[string]int{}}
-	b := &body{function: f, mg: mg, sig: s, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{}}
+	f := &graph.Function{ByName: map[string]*graph.Node{}, ArgAt: map[string]int{}}
+	b := &body{Function: f, mg: mg, sig: s, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{}}
 	for i, name := range s.InputNames() {
-		f.args = append(f.args, name)
+		f.Args = append(f.Args, name)
 		b.inputs[i] = name
 		if info := s.Inputs[name]; info.Encoding == "" {
-			f.argAt[strings.TrimSuffix(info.Tensor, ":0")] = i
+			f.ArgAt[strings.TrimSuffix(info.Tensor, ":0")] = i
 		}
 	}
 	var todo []string
 	for _, name := range s.OutputNames() {
-		todo = append(todo, nodeOf(s.Outputs[name].Tensor))
+		todo = append(todo, graph.NodeOf(s.Outputs[name].Tensor))
 	}
-	for ; len(todo) > 0 && len(f.nodes) < maxMainNodes; todo = todo[1:] {
+	for ; len(todo) > 0 && len(f.Nodes) < maxMainNodes; todo = todo[1:] {
 		name := todo[0]
-		if _, fed := f.argAt[name]; fed || f.byName[name] != nil {
+		if _, fed := f.ArgAt[name]; fed || f.ByName[name] != nil {
 			continue
 		}
-		def, err := mg.Node(name)
+		def, err := mg.graph.Node(name)
 		if err != nil {
 			return nil, err
 		}
 		if def == nil {
 			continue
 		}
-		n := &node{name: name, op: def.GetOp(), def: def, index: len(f.nodes), parts: strings.SplitN(name, "/", maxScopes)}
-		f.nodes = append(f.nodes, n)
-		f.byName[name] = n
+		n := graph.NewNode(def)
+		n.Index = len(f.Nodes)
+		f.Nodes = append(f.Nodes, n)
+		f.ByName[name] = n
 		for _, in := range def.GetInput() {
 			if !strings.HasPrefix(in, "^") {
-				todo = append(todo, nodeOf(in))
+				todo = append(todo, graph.NodeOf(in))
 			}
 		}
 	}
-	for _, n := range f.nodes {
-		for _, in := range n.def.GetInput() {
+	for _, n := range f.Nodes {
+		for _, in := range n.Def.GetInput() {
 			if !strings.HasPrefix(in, "^") {
-				n.inputs = append(n.inputs, f.mainRef(in))
+				n.Inputs = append(n.Inputs, f.MainRef(in))
 			}
 		}
 	}
 	return b, nil
 }
 
-// mainRef reads a tensor's name as a main graph writes it: "node" or "node:i".
-func (f *function) mainRef(name string) ref {
-	head, place, _ := strings.Cut(name, ":")
-	out, _ := strconv.Atoi(place)
-	if i, ok := f.argAt[head]; ok && out == 0 {
-		return ref{arg: i + 1}
-	}
-	if n := f.byName[head]; n != nil {
-		return ref{node: n, out: max(out, 0)}
-	}
-	return ref{}
-}
-
 // result returns the tensor of the function that an output of the signature is.
-func (b *body) result(info TensorInfo) (ref, bool) {
+func (b *body) result(info TensorInfo) (graph.Ref, bool) {
 	if b.call == "" {
-		r := b.mainRef(info.Tensor)
-		return r, r.ok()
+		r := b.MainRef(info.Tensor)
+		return r, r.OK()
 	}
 	_, place, _ := strings.Cut(info.Tensor, ":")
 	k, err := strconv.Atoi(place)
-	if err != nil || k < 0 || nodeOf(info.Tensor) != b.call || k >= len(b.results) || b.results[k] < 0 || b.results[k] >= len(b.rets) {
-		return ref{}, false
+	if err != nil || k < 0 || graph.NodeOf(info.Tensor) != b.call || k >= len(b.results) || b.results[k] < 0 || b.results[k] >= len(b.Rets) {
+		return graph.Ref{}, false
 	}
-	r := b.source(b.rets[b.results[k]])
-	return r, r.ok()
+	r := b.Source(b.Rets[b.results[k]])
+	return r, r.OK()
 }
 
 // shape returns what is known of a tensor's shape; of an argument that the graph says nothing of,
 // it is what the signature or the variable has.
-func (b *body) shape(r ref) (tensor.Shape, bool) {
-	s, ok := b.function.shape(r)
-	if i, isArg := r.isArg(); isArg && !ok {
+func (b *body) shape(r graph.Ref) (tensor.Shape, bool) {
+	s, ok := b.Function.Shape(r)
+	if i, isArg := r.IsArg(); isArg && !ok {
 		if name, fed := b.inputs[i]; fed && b.call == "" {
 			return b.sig.Inputs[name].Shape, true
 		}

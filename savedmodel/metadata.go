@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -60,11 +61,11 @@ func readMetadata(path string) (kerasMetadata, error) {
 // TensorFlow binding: it is Keras' own.
 func parseMetadata(path string, data []byte) (kerasMetadata, error) {
 	meta := kerasMetadata{}
-	err := eachField(data, func(f field) error {
-		if f.num != fieldMetadataNodes || f.typ != protowire.BytesType {
-			return &FormatError{File: path, Msg: "is not Keras metadata: no such field in its protobuf message", Offset: int64(f.off)}
+	err := wire.Each(data, func(f wire.Field) error {
+		if f.Num != fieldMetadataNodes || f.Type != protowire.BytesType {
+			return &FormatError{File: path, Msg: "is not Keras metadata: no such field in its protobuf message", Offset: int64(f.Offset)}
 		}
-		id, obj, err := parseMetadataNode(path, f.data)
+		id, obj, err := parseMetadataNode(path, f.Data)
 		if err != nil {
 			return err
 		}
@@ -87,16 +88,16 @@ func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
 	obj := &kerasObject{}
 	id := 0
 	var text []byte
-	err := eachField(node, func(f field) error {
-		switch f.num {
+	err := wire.Each(node, func(f wire.Field) error {
+		switch f.Num {
 		case fieldObjectID:
-			id = int(f.n)
+			id = int(f.N)
 		case fieldObjectPath:
-			obj.path = string(f.data)
+			obj.path = string(f.Data)
 		case fieldObjectKind:
-			obj.identifier = string(f.data)
+			obj.identifier = string(f.Data)
 		case fieldObjectMetadata:
-			text = f.data
+			text = f.Data
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -38,12 +39,10 @@ type MetaGraph struct {
 
 	model *Model
 	raw   rawMetaGraph
-	graph func() (*graphIndex, error)
+	graph *graph.Graph
 	objs  func() (*objectGraph, error)
-	ops   func() (map[string][]outputArg, error)
 	table func() (*LayerTable, error)
 
-	loaded    loadedFunctions
 	rewritten rewrittenGraphs
 }
 

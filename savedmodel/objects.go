@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"github.com/tfrun/tfrun/tensor"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -47,24 +49,24 @@ func (mg *MetaGraph) ObjectGraph() (*pb.SavedObjectGraph, error) {
 // not exist are refused.
 func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 	g := &objectGraph{concrete: map[string][]byte{}, vars: map[int]*variable{}, mg: mg}
-	err := eachField(mg.raw.objectGraph, func(f field) error {
+	err := wire.Each(mg.raw.objectGraph, func(f wire.Field) error {
 		switch {
-		case f.typ != protowire.BytesType:
-		case f.num == fieldObjects:
+		case f.Type != protowire.BytesType:
+		case f.Num == fieldObjects:
 			obj := &pb.SavedObject{}
-			if err := mg.unmarshal(f.data, obj, "the object graph"); err != nil {
+			if err := mg.unmarshal(f.Data, obj, "the object graph"); err != nil {
 				return err
 			}
 			g.nodes = append(g.nodes, obj)
-		case f.num == fieldConcreteFunctions:
+		case f.Num == fieldConcreteFunctions:
 			var name string
 			var def []byte
-			err := eachField(f.data, func(e field) error {
-				switch e.num {
+			err := wire.Each(f.Data, func(e wire.Field) error {
+				switch e.Num {
 				case 1:
-					name = string(e.data)
+					name = string(e.Data)
 				case 2:
-					def = e.data
+					def = e.Data
 				}
 				return nil
 			})
@@ -80,7 +82,7 @@ func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 	}
 	for id, obj := range g.nodes {
 		if v := obj.GetVariable(); v != nil {
-			g.vars[id] = &variable{id: id, name: v.GetName(), dtype: newDType(v.GetDtype()), shape: newShape(v.GetShape()), trainable: v.GetTrainable()}
+			g.vars[id] = &variable{id: id, name: v.GetName(), dtype: graph.DType(v.GetDtype()), shape: graph.Shape(v.GetShape()), trainable: v.GetTrainable()}
 		}
 		for _, c := range obj.GetChildren() {
 			if c.GetNodeId() < 0 || int(c.GetNodeId()) >= len(g.nodes) {
@@ -95,16 +97,16 @@ func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 // decoding no other object.
 func (mg *MetaGraph) rootObject() (identifier string, children []string) {
 	stop := &FormatError{}
-	_ = eachField(mg.raw.objectGraph, func(f field) error {
-		if f.num != fieldObjects || f.typ != protowire.BytesType {
+	_ = wire.Each(mg.raw.objectGraph, func(f wire.Field) error {
+		if f.Num != fieldObjects || f.Type != protowire.BytesType {
 			return nil
 		}
-		_ = eachField(f.data, func(f field) error {
-			switch f.num {
+		_ = wire.Each(f.Data, func(f wire.Field) error {
+			switch f.Num {
 			case fieldUserObject:
-				identifier, _ = stringField(f.data, fieldIdentifier)
+				identifier, _ = wire.String(f.Data, fieldIdentifier)
 			case fieldChildren:
-				if name, err := stringField(f.data, 2); err == nil {
+				if name, err := wire.String(f.Data, 2); err == nil {
 					children = append(children, name)
 				}
 			}
@@ -224,10 +226,10 @@ func flattenInto(v *pb.StructuredValue, path string, out *[]StructuredTensor, de
 	switch v := v.GetKind().(type) {
 	case *pb.StructuredValue_TensorSpecValue:
 		s := v.TensorSpecValue
-		*out = append(*out, StructuredTensor{Path: path, Name: s.GetName(), DType: newDType(s.GetDtype()), Shape: newShape(s.GetShape())})
+		*out = append(*out, StructuredTensor{Path: path, Name: s.GetName(), DType: graph.DType(s.GetDtype()), Shape: graph.Shape(s.GetShape())})
 	case *pb.StructuredValue_BoundedTensorSpecValue:
 		s := v.BoundedTensorSpecValue
-		*out = append(*out, StructuredTensor{Path: path, Name: s.GetName(), DType: newDType(s.GetDtype()), Shape: newShape(s.GetShape())})
+		*out = append(*out, StructuredTensor{Path: path, Name: s.GetName(), DType: graph.DType(s.GetDtype()), Shape: graph.Shape(s.GetShape())})
 	case *pb.StructuredValue_ListValue:
 		list(v.ListValue.GetValues())
 	case *pb.StructuredValue_TupleValue:

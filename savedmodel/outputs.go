@@ -24,7 +24,7 @@ func (mg *MetaGraph) OutputsAt(s *Signature, inputs map[string]tensor.Shape) (ma
 	if table, err := mg.Layers(); err == nil && len(layers) > 0 {
 		_, env = table.run(inputs)
 	}
-	z := &sizer{mg: mg, inputs: inputs, budget: maxSizerSteps, known: map[dimKey]int64{}}
+	z := &sizer{g: mg.graph, inputs: inputs, budget: maxSizerSteps, known: map[dimKey]int64{}}
 	all := map[string]tensor.Shape{}
 	for name, info := range s.Outputs {
 		if info.Encoding != "" || !info.Shape.Ranked() {
@@ -84,13 +84,13 @@ func (mg *MetaGraph) outputLayers(s *Signature, b *body) (map[string]layerOutput
 		if !ok {
 			continue
 		}
-		for range len(b.nodes) {
-			if r.node == nil || !passesOn(r.node) || len(r.node.inputs) == 0 || given[r.text()].layer != nil {
+		for range len(b.Nodes) {
+			if r.Node == nil || !passesOn(r.Node) || len(r.Node.Inputs) == 0 || given[r.String()].layer != nil {
 				break
 			}
-			r = r.node.inputs[0]
+			r = r.Node.Inputs[0]
 		}
-		o, ok := given[r.text()]
+		o, ok := given[r.String()]
 		if !ok && mg.Framework == Keras2 {
 			o, ok = named[name] // the outputs of Keras 2 bear the names of their layers
 		}
@@ -139,13 +139,4 @@ func (o *layerOutput) why(i int, d int64) string {
 		return text
 	}
 	return text + " (layer " + strconv.Quote(o.layer.Name) + ")"
-}
-
-// text names a tensor of a function: the node's name, and which of its outputs it is; "" for an
-// argument.
-func (r ref) text() string {
-	if r.node == nil {
-		return ""
-	}
-	return r.node.name + ":" + strconv.Itoa(r.out)
 }

@@ -17,7 +17,7 @@ func TestPruned(t *testing.T) {
 		t.Fatal(err)
 	}
 	mg := m.MetaGraphs[0]
-	before, err := mg.FunctionNames()
+	before, err := mg.graph.FunctionNames()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestPruned(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := openBytes(t, data)
-	after, err := small.MetaGraphs[0].FunctionNames()
+	after, err := small.MetaGraphs[0].graph.FunctionNames()
 	if err != nil {
 		t.Fatal(err)
 	}

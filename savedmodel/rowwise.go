@@ -3,6 +3,7 @@ package savedmodel
 import (
 	"slices"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -30,7 +31,7 @@ func (mg *MetaGraph) RowValues(s *Signature) (values int64, ok bool, err error) 
 	if err != nil || b == nil {
 		return 0, false, err
 	}
-	w := rowwise{z: &sizer{mg: mg, inputs: one, budget: maxSizerSteps, known: map[dimKey]int64{}}, kinds: map[kindKey]rowKind{}}
+	w := rowwise{z: &sizer{g: mg.graph, inputs: one, budget: maxSizerSteps, known: map[dimKey]int64{}}, kinds: map[kindKey]rowKind{}}
 	fr := b.frame()
 	for _, info := range s.Outputs {
 		r, found := b.result(info)
@@ -53,7 +54,7 @@ const (
 
 type kindKey struct {
 	fr *frame
-	r  ref
+	r  graph.Ref
 }
 
 // rowwise follows rows through a graph, backwards from what is asked for.
@@ -76,12 +77,12 @@ func knownByRow(op string) bool {
 	case "Placeholder", "Const", "VarHandleOp", "ReadVariableOp", "NoOp", "BiasAdd", "Softmax", "LogSoftmax", "MatMul", "ConcatV2":
 		return true
 	}
-	return isCall(op) || broadcastOps[op] || slices.Contains(valueOps, op)
+	return graph.IsCall(op) || broadcastOps[op] || slices.Contains(valueOps, op)
 }
 
 // kind returns what a tensor is made of.
-func (w *rowwise) kind(fr *frame, r ref) rowKind {
-	if i, ok := r.isArg(); ok {
+func (w *rowwise) kind(fr *frame, r graph.Ref) rowKind {
+	if i, ok := r.IsArg(); ok {
 		switch {
 		case fr.up != nil && i < len(fr.args):
 			return w.kind(fr.up, fr.args[i])
@@ -93,14 +94,14 @@ func (w *rowwise) kind(fr *frame, r ref) rowKind {
 		return mixed
 	}
 	key := kindKey{fr, r}
-	if k, ok := w.kinds[key]; ok || r.node == nil || w.depth >= maxSizerDepth {
+	if k, ok := w.kinds[key]; ok || r.Node == nil || w.depth >= maxSizerDepth {
 		return k
 	}
 	w.kinds[key] = mixed // in a circle
 	w.depth++
 	k := w.node(fr, r)
 	w.depth--
-	if k == perRow && !isCall(r.node.op) && !w.count(fr, r) {
+	if k == perRow && !graph.IsCall(r.Node.Op) && !w.count(fr, r) {
 		k = mixed
 	}
 	w.kinds[key] = k
@@ -108,7 +109,7 @@ func (w *rowwise) kind(fr *frame, r ref) rowKind {
 }
 
 // count adds the values of a row of a tensor, and reports false where their number is not known.
-func (w *rowwise) count(fr *frame, r ref) bool {
+func (w *rowwise) count(fr *frame, r graph.Ref) bool {
 	n := int64(1)
 	for i := 1; i < fr.shape(r).Rank(); i++ {
 		d := w.z.dim(fr, r, i)
@@ -122,35 +123,35 @@ func (w *rowwise) count(fr *frame, r ref) bool {
 }
 
 // node is kind for a result of an operation.
-func (w *rowwise) node(fr *frame, r ref) rowKind {
-	n := r.node
-	if isCall(n.op) {
-		if inner := w.z.enter(fr, n); inner != nil && r.out < len(inner.f.rets) {
-			return w.kind(inner, inner.f.rets[r.out])
+func (w *rowwise) node(fr *frame, r graph.Ref) rowKind {
+	n := r.Node
+	if graph.IsCall(n.Op) {
+		if inner := w.z.enter(fr, n); inner != nil && r.Out < len(inner.f.Rets) {
+			return w.kind(inner, inner.f.Rets[r.Out])
 		}
 		return mixed
 	}
-	if n.op == "Const" || n.op == "VarHandleOp" {
+	if n.Op == "Const" || n.Op == "VarHandleOp" {
 		return constant
 	}
-	kinds := make([]rowKind, len(n.inputs))
-	for i, in := range n.inputs {
+	kinds := make([]rowKind, len(n.Inputs))
+	for i, in := range n.Inputs {
 		kinds[i] = w.kind(fr, in)
 	}
-	attr := n.def.GetAttr()
+	attr := n.Def.GetAttr()
 	switch {
 	case len(kinds) == 0 || slices.Contains(kinds, mixed):
 		return mixed
 	case !slices.Contains(kinds, perRow):
 		return constant
-	case slices.Contains(valueOps, n.op):
+	case slices.Contains(valueOps, n.Op):
 		return perRow
-	case broadcastOps[n.op] && w.sideBySide(fr, n, kinds):
+	case broadcastOps[n.Op] && w.sideBySide(fr, n, kinds):
 		return perRow
-	case n.op == "BiasAdd" && kinds[0] == perRow && kinds[1] == constant && fr.shape(n.inputs[0]).Rank() == 2,
-		n.op == "MatMul" && kinds[0] == perRow && kinds[1] == constant && !attr["transpose_a"].GetB(),
-		(n.op == "Softmax" || n.op == "LogSoftmax") && fr.shape(n.inputs[0]).Rank() >= 2,
-		n.op == "ConcatV2" && !slices.Contains(kinds[:len(kinds)-1], constant) && w.acrossRows(fr, n):
+	case n.Op == "BiasAdd" && kinds[0] == perRow && kinds[1] == constant && fr.shape(n.Inputs[0]).Rank() == 2,
+		n.Op == "MatMul" && kinds[0] == perRow && kinds[1] == constant && !attr["transpose_a"].GetB(),
+		(n.Op == "Softmax" || n.Op == "LogSoftmax") && fr.shape(n.Inputs[0]).Rank() >= 2,
+		n.Op == "ConcatV2" && !slices.Contains(kinds[:len(kinds)-1], constant) && w.acrossRows(fr, n):
 		return perRow
 	}
 	return mixed
@@ -158,15 +159,15 @@ func (w *rowwise) node(fr *frame, r ref) rowKind {
 
 // sideBySide reports whether the first axis of the result of an operation that stretches its inputs
 // is that of the rows among them.
-func (w *rowwise) sideBySide(fr *frame, n *node, kinds []rowKind) bool {
+func (w *rowwise) sideBySide(fr *frame, n *graph.Node, kinds []rowKind) bool {
 	rank := 0
-	for _, in := range n.inputs {
+	for _, in := range n.Inputs {
 		if !fr.shape(in).Ranked() {
 			return false
 		}
 		rank = max(rank, fr.shape(in).Rank())
 	}
-	for i, in := range n.inputs {
+	for i, in := range n.Inputs {
 		s := fr.shape(in)
 		if s.Rank() == rank && kinds[i] == constant && s.Dim(0) != 1 || s.Rank() < rank && kinds[i] == perRow {
 			return false
@@ -176,8 +177,8 @@ func (w *rowwise) sideBySide(fr *frame, n *node, kinds []rowKind) bool {
 }
 
 // acrossRows reports whether tensors are joined along another axis than that of the rows.
-func (w *rowwise) acrossRows(fr *frame, n *node) bool {
-	axis := ints(n.in(len(n.inputs) - 1))
-	rank := fr.shape(n.inputs[0]).Rank()
+func (w *rowwise) acrossRows(fr *frame, n *graph.Node) bool {
+	axis := graph.Ints(n.In(len(n.Inputs) - 1))
+	rank := fr.shape(n.Inputs[0]).Rank()
 	return len(axis) == 1 && rank > 0 && axis[0] != 0 && axis[0] != int64(-rank)
 }

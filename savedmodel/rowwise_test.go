@@ -8,6 +8,7 @@ import (
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // shaped says which shape a node's result has.
@@ -63,7 +64,7 @@ func TestRowValues(t *testing.T) {
 			t.Parallel()
 			f := giving(fn("f", "x w", shaped(op("p", "MatMul", "x", "w"), -1, 5)), "p:product:0")
 			for _, n := range tt.nodes {
-				if isCall(n.GetOp()) {
+				if graph.IsCall(n.GetOp()) {
 					n.Attr["f"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "f"}}}
 				}
 			}

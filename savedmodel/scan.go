@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // Finding is something in a model that does more than compute, or that makes a loader do so.
@@ -109,7 +111,7 @@ func (mg *MetaGraph) Scan() ([]Finding, error) {
 	for _, a := range mg.Assets {
 		if !filepath.IsLocal(filepath.FromSlash(a.Filename)) {
 			findings = append(findings, Finding{
-				Kind: AssetPath, Severity: Unsafe, Node: nodeOf(a.Tensor), Loading: true,
+				Kind: AssetPath, Severity: Unsafe, Node: graph.NodeOf(a.Tensor), Loading: true,
 				Detail: fmt.Sprintf("asset %q lies outside the model's directory", a.Filename),
 			})
 		}

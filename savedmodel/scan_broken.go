@@ -5,6 +5,7 @@ import (
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // mostListed bounds the inputs or outputs that an attribute counts: TensorFlow makes the list
@@ -32,7 +33,7 @@ func brokenNode(def *nodepb.NodeDef) string {
 	if def.GetOp() == "Const" {
 		says, holds := attrs["dtype"].GetType(), attrs["value"].GetTensor().GetDtype()
 		if says != typespb.DataType_DT_INVALID && attrs["value"].GetTensor() != nil && says != holds {
-			return fmt.Sprintf("is a constant of %v that holds %v", newDType(says), newDType(holds))
+			return fmt.Sprintf("is a constant of %v that holds %v", graph.DType(says), graph.DType(holds))
 		}
 	}
 	for name, v := range attrs {

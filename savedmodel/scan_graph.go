@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // maxOrigins bounds how many places a path is traced back to.
@@ -111,17 +111,17 @@ func (o scanOrigin) String() string {
 // read decodes the main graph and each function once.
 func (s *scanner) read() error {
 	for _, a := range s.mg.Assets {
-		s.assets[nodeOf(a.Tensor)] = a.Filename
+		s.assets[graph.NodeOf(a.Tensor)] = a.Filename
 	}
 	if err := s.readMain(); err != nil {
 		return err
 	}
-	names, err := s.mg.FunctionNames()
+	names, err := s.mg.graph.FunctionNames()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		f, err := s.mg.loadFunction(name)
+		f, err := s.mg.graph.Load(name)
 		if err != nil {
 			return err
 		}
@@ -151,12 +151,12 @@ func (s *scanner) readMain() error {
 	if err != nil {
 		return err
 	}
-	s.saver = nodeOf(saver.GetFilenameTensorName())
+	s.saver = graph.NodeOf(saver.GetFilenameTensorName())
 	s.main = map[string]*scanNode{}
 	body := &scanBody{}
 	s.order, s.functions[""] = append(s.order, ""), body
 	var late []func()
-	for def, err := range s.mg.Nodes() {
+	for def, err := range s.mg.graph.Nodes() {
 		if err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func (s *scanner) readVariables() {
 	assigned := map[string][]string{}
 	for _, n := range s.main {
 		for i, in := range n.inputs {
-			name := nodeOf(in)
+			name := graph.NodeOf(in)
 			if v := s.main[name]; v == nil || v.op != "VarHandleOp" || in[0] == '^' {
 				continue
 			}
@@ -216,7 +216,7 @@ func (s *scanner) readVariables() {
 	}
 	for _, n := range s.main {
 		if n.op == "ReadVariableOp" && len(n.inputs) > 0 {
-			if from := assigned[nodeOf(n.inputs[0])]; len(from) == 1 {
+			if from := assigned[graph.NodeOf(n.inputs[0])]; len(from) == 1 {
 				n.inputs = append([]string{from[0]}, n.inputs...)
 				n.assigned = true
 			}
@@ -254,7 +254,7 @@ func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
 func (s *scanner) inputName(node string) string {
 	for _, sig := range s.mg.Signatures {
 		for name, in := range sig.Inputs {
-			if nodeOf(in.Tensor) == node {
+			if graph.NodeOf(in.Tensor) == node {
 				return name
 			}
 		}
@@ -273,7 +273,7 @@ func constOrigin(def *nodepb.NodeDef) scanOrigin {
 // followMain follows an input of the main graph back through identities.
 func (s *scanner) followMain(input string) scanOrigin {
 	seen := map[string]bool{}
-	for name := nodeOf(input); ; {
+	for name := graph.NodeOf(input); ; {
 		n := s.main[name]
 		if n == nil || seen[name] {
 			return scanOrigin{}
@@ -282,57 +282,57 @@ func (s *scanner) followMain(input string) scanOrigin {
 		if n.origin != (scanOrigin{}) || n.op != "Identity" && !n.assigned || len(n.inputs) == 0 {
 			return n.origin
 		}
-		name = nodeOf(n.inputs[0])
+		name = graph.NodeOf(n.inputs[0])
 	}
 }
 
 // readFunction goes through a function's body.
-func (s *scanner) readFunction(f *function) {
+func (s *scanner) readFunction(f *graph.Function) {
 	body := &scanBody{}
-	s.order = append(s.order, f.name)
-	s.functions[f.name] = body
-	eachFunction(f.def.GetAttr(), func(callee string) {
+	s.order = append(s.order, f.Name)
+	s.functions[f.Name] = body
+	graph.EachFunction(f.Def.GetAttr(), func(callee string) {
 		if callee != "" {
 			body.calls = append(body.calls, &scanCall{callee: callee})
 		}
 	})
-	if api := string(f.def.GetAttr()["api_implements"].GetS()); api != "" {
-		s.implement[api] = append(s.implement[api], f.name)
+	if api := string(f.Def.GetAttr()["api_implements"].GetS()); api != "" {
+		s.implement[api] = append(s.implement[api], f.Name)
 	}
-	for _, n := range f.nodes {
+	for _, n := range f.Nodes {
 		body.huge = append(body.huge, hugeInside(n)...)
-		callees, rule, hit := s.look(n.def)
+		callees, rule, hit := s.look(n.Def)
 		if len(callees) == 0 && !hit {
 			continue
 		}
-		args := make([]scanOrigin, len(n.inputs))
-		for i, in := range n.inputs {
+		args := make([]scanOrigin, len(n.Inputs))
+		for i, in := range n.Inputs {
 			args[i] = followFunction(f, in)
 		}
 		for _, callee := range callees {
-			body.calls = append(body.calls, &scanCall{n.name, callee, passed(n.op, callee, args)})
+			body.calls = append(body.calls, &scanCall{n.Name, callee, passed(n.Op, callee, args)})
 		}
 		if hit {
-			body.hits = append(body.hits, newHit(n.def, rule, args))
+			body.hits = append(body.hits, newHit(n.Def, rule, args))
 		}
 	}
 }
 
 // followFunction follows a tensor back through the identities of a function's body.
-func followFunction(f *function, r ref) scanOrigin {
-	for range len(f.nodes) + 1 {
-		if arg, ok := r.isArg(); ok {
+func followFunction(f *graph.Function, r graph.Ref) scanOrigin {
+	for range len(f.Nodes) + 1 {
+		if arg, ok := r.IsArg(); ok {
 			return scanOrigin{kind: fromArg, arg: arg}
 		}
 		switch {
-		case r.node == nil:
+		case r.Node == nil:
 			return scanOrigin{}
-		case r.node.op == "Const":
-			return constOrigin(r.node.def)
-		case r.node.op != "Identity" || len(r.node.inputs) == 0:
+		case r.Node.Op == "Const":
+			return constOrigin(r.Node.Def)
+		case r.Node.Op != "Identity" || len(r.Node.Inputs) == 0:
 			return scanOrigin{}
 		}
-		r = r.node.inputs[0]
+		r = r.Node.Inputs[0]
 	}
 	return scanOrigin{}
 }
@@ -344,32 +344,15 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit 
 			callees = append(callees, name)
 		}
 	}
-	eachFunction(def.GetAttr(), add)
+	graph.EachFunction(def.GetAttr(), add)
 	rule, hit = ruleOf(def.GetOp())
 	// a function called by its name, as in TensorFlow 1
-	if g, err := s.mg.graph(); err == nil && g.functions[def.GetOp()] != nil {
+	if s.mg.graph.HasFunction(def.GetOp()) {
 		add(def.GetOp())
 		hit = false
 	}
 	slices.Sort(callees)
 	return callees, rule, hit
-}
-
-// eachFunction calls add with the functions that attributes name, also in the attributes of those.
-// It does not recurse.
-func eachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
-	for todo := []map[string]*attrpb.AttrValue{attrs}; len(todo) > 0; {
-		last := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, a := range last {
-			for _, f := range append(a.GetList().GetFunc(), a.GetFunc()) {
-				add(f.GetName())
-				if len(f.GetAttr()) > 0 {
-					todo = append(todo, f.GetAttr())
-				}
-			}
-		}
-	}
 }
 
 // passed returns the origins of a callee's arguments, for the ops that pass on their own inputs.

@@ -1,6 +1,10 @@
 package savedmodel
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+)
 
 // reachAll works out what each signature and the loader reach.
 func (s *scanner) reachAll() error {
@@ -28,7 +32,7 @@ func (s *scanner) reachAll() error {
 func (s *scanner) reach(roots []string, label string) {
 	var called []string
 	for todo := roots; len(todo) > 0; {
-		name := nodeOf(todo[len(todo)-1])
+		name := graph.NodeOf(todo[len(todo)-1])
 		todo = todo[:len(todo)-1]
 		n := s.main[name]
 		if n == nil || !mark(s.mainLabels, name, label) {

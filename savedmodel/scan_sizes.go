@@ -10,6 +10,7 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say
@@ -38,8 +39,8 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 	if !ok || at >= len(def.GetInput()) {
 		return nil
 	}
-	name := nodeOf(def.GetInput()[at])
-	for range maxUnwrap {
+	name := graph.NodeOf(def.GetInput()[at])
+	for range MaxUnwrap {
 		n := s.main[name]
 		switch {
 		case n == nil:
@@ -49,34 +50,34 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 		case n.op != "Identity" || len(n.inputs) == 0:
 			return nil
 		}
-		name = nodeOf(n.inputs[0])
+		name = graph.NodeOf(n.inputs[0])
 	}
 	return nil
 }
 
 // hugeInside finds out whether a node of a function's body is one.
-func hugeInside(n *node) (huge []scanHuge) {
-	if huge = hugeAlone(n.def); len(huge) > 0 {
+func hugeInside(n *graph.Node) (huge []scanHuge) {
+	if huge = hugeAlone(n.Def); len(huge) > 0 {
 		return huge
 	}
-	at, ok := sizedBy[n.op]
-	if !ok || at >= len(n.inputs) {
+	at, ok := sizedBy[n.Op]
+	if !ok || at >= len(n.Inputs) {
 		return nil
 	}
-	from := n.inputs[at].node
-	for range maxUnwrap {
+	from := n.Inputs[at].Node
+	for range MaxUnwrap {
 		switch {
 		case from == nil:
 			return nil
-		case from.op == "Const":
-			if detail := hugeShape(from.def); detail != "" {
-				return []scanHuge{{HugeTensor, n.name, detail}}
+		case from.Op == "Const":
+			if detail := hugeShape(from.Def); detail != "" {
+				return []scanHuge{{HugeTensor, n.Name, detail}}
 			}
 			return nil
-		case from.op != "Identity" || len(from.inputs) == 0:
+		case from.Op != "Identity" || len(from.Inputs) == 0:
 			return nil
 		}
-		from = from.inputs[0].node
+		from = from.Inputs[0].Node
 	}
 	return nil
 }

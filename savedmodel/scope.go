@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -14,13 +15,13 @@ type call struct {
 	raw   string // the scope's name
 	name  string // the layer's name
 	op    bool
-	nodes []*node
+	nodes []*graph.Node
 
 	// the tensors it takes from outside in order of first use, each once, but as often as a merge
 	// takes it; without masks
 	ins   []edge
-	masks []edge // the truth values it takes, where it takes anything else
-	outs  []ref  // the tensors it gives to others, in the order of the layer's results
+	masks []edge      // the truth values it takes, where it takes anything else
+	outs  []graph.Ref // the tensors it gives to others, in the order of the layer's results
 	vars  []*variable
 	// shapes of outs
 	shapes []tensor.Shape
@@ -31,7 +32,7 @@ type call struct {
 // edge is a tensor that a call takes: from another call, or from outside the scope.
 type edge struct {
 	from *call // nil: an input of the scope
-	ref  ref
+	ref  graph.Ref
 }
 
 // scope is a model's function, or the part of it that is one nested model, cut into calls by the
@@ -41,10 +42,10 @@ type scope struct {
 	depth  int    // the number of name components above the layers'
 	prefix string // these components, joined: "" at depth 0
 	calls  []*call
-	owner  map[*node]*call
-	inside map[*node]bool
-	users  map[*node][]*node // within the function
-	rets   []ref             // what the scope gives to the outside, in order
+	owner  map[*graph.Node]*call
+	inside map[*graph.Node]bool
+	users  map[*graph.Node][]*graph.Node // within the function
+	rets   []graph.Ref                   // what the scope gives to the outside, in order
 	gone   map[*call]bool
 }
 
@@ -58,25 +59,25 @@ var maskOps = map[string]bool{
 }
 
 // newScope cuts nodes, which share the first depth components of their names, into calls.
-func newScope(b *body, depth int, nodes []*node, rets []ref) *scope {
-	s := &scope{b: b, depth: depth, owner: map[*node]*call{}, inside: map[*node]bool{}, users: b.usersOf(), gone: map[*call]bool{}}
+func newScope(b *body, depth int, nodes []*graph.Node, rets []graph.Ref) *scope {
+	s := &scope{b: b, depth: depth, owner: map[*graph.Node]*call{}, inside: map[*graph.Node]bool{}, users: b.usersOf(), gone: map[*call]bool{}}
 	if depth > 0 && len(nodes) > 0 {
-		s.prefix = strings.Join(nodes[0].parts[:depth], "/")
+		s.prefix = strings.Join(nodes[0].Parts[:depth], "/")
 	}
 	byKey := map[string]*call{}
 	for _, n := range nodes {
 		s.inside[n] = true
-		op := len(n.parts) == depth+1
-		if op && quietOps[n.op] {
+		op := len(n.Parts) == depth+1
+		if op && quietOps[n.Op] {
 			continue
 		}
-		key := n.parts[depth] + "/"
+		key := n.Parts[depth] + "/"
 		if op {
-			key = n.name
+			key = n.Name
 		}
 		c := byKey[key]
 		if c == nil {
-			c = &call{raw: n.parts[depth], op: op}
+			c = &call{raw: n.Parts[depth], op: op}
 			byKey[key] = c
 			s.calls = append(s.calls, c)
 		}
@@ -89,19 +90,6 @@ func newScope(b *body, depth int, nodes []*node, rets []ref) *scope {
 	return s
 }
 
-// users returns the nodes that take each node's outputs.
-func (f *function) users() map[*node][]*node {
-	users := map[*node][]*node{}
-	for _, n := range f.nodes {
-		for _, in := range n.inputs {
-			if in.node != nil {
-				users[in.node] = append(users[in.node], n)
-			}
-		}
-	}
-	return users
-}
-
 // mergeConstants gives scopes that hold nothing but constants, such as "mul/y", to the operation
 // that takes them.
 func (s *scope) mergeConstants() {
@@ -112,7 +100,7 @@ func (s *scope) mergeConstants() {
 		}
 	}
 	s.calls = slices.DeleteFunc(s.calls, func(c *call) bool {
-		if c.op || slices.ContainsFunc(c.nodes, func(n *node) bool { return !quietOps[n.op] && n.op != "Pack" }) {
+		if c.op || slices.ContainsFunc(c.nodes, func(n *graph.Node) bool { return !quietOps[n.Op] && n.Op != "Pack" }) {
 			return false
 		}
 		to := ops[strings.ToLower(c.raw)]
@@ -130,7 +118,7 @@ func (s *scope) mergeConstants() {
 			s.owner[n] = to
 		}
 		to.nodes = append(to.nodes, c.nodes...)
-		slices.SortFunc(to.nodes, func(a, b *node) int { return a.index - b.index })
+		slices.SortFunc(to.nodes, func(a, b *graph.Node) int { return a.Index - b.Index })
 		return true
 	})
 }
@@ -149,27 +137,29 @@ func (s *scope) dropMasks() {
 }
 
 // passesOn reports whether a node gives on its input's values.
-func passesOn(n *node) bool { return n.op == "Cast" || n.op == "Identity" || n.op == "StopGradient" }
+func passesOn(n *graph.Node) bool {
+	return n.Op == "Cast" || n.Op == "Identity" || n.Op == "StopGradient"
+}
 
 // isBool reports whether a node makes truth values.
-func isBool(n *node) bool {
+func isBool(n *graph.Node) bool {
 	const dtBool = 10
-	attr := n.def.GetAttr()
+	attr := n.Def.GetAttr()
 	switch {
-	case maskOps[n.op]:
+	case maskOps[n.Op]:
 		return true
-	case n.op == "Cast":
+	case n.Op == "Cast":
 		return attr["DstT"].GetType() == dtBool
 	}
-	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.op != "Placeholder"
+	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.Op != "Placeholder"
 }
 
 // unused reports whether nobody takes what a node gives. Keras computes masks that the layers after
 // do not ask for.
-func (s *scope) unused(n *node) bool { return len(s.users[n]) == 0 }
+func (s *scope) unused(n *graph.Node) bool { return len(s.users[n]) == 0 }
 
 // onlyForMasks reports whether all that a node gives goes to operations that were dropped.
-func (s *scope) onlyForMasks(n *node) bool {
+func (s *scope) onlyForMasks(n *graph.Node) bool {
 	users := s.users[n]
 	for _, u := range users {
 		if c := s.owner[u]; c == nil || !s.gone[c] || passesOn(u) && !isBool(u) {
@@ -180,37 +170,37 @@ func (s *scope) onlyForMasks(n *node) bool {
 }
 
 // source follows a tensor back through what only passes it on between the layers.
-func (s *scope) source(r ref) ref {
-	for range len(s.b.nodes) {
-		r = s.b.source(r)
-		c := s.owner[r.node]
-		if r.node == nil || c == nil || !s.gone[c] || isBool(r.node) || !passesOn(r.node) || len(r.node.inputs) == 0 {
+func (s *scope) source(r graph.Ref) graph.Ref {
+	for range len(s.b.Nodes) {
+		r = s.b.Source(r)
+		c := s.owner[r.Node]
+		if r.Node == nil || c == nil || !s.gone[c] || isBool(r.Node) || !passesOn(r.Node) || len(r.Node.Inputs) == 0 {
 			return r
 		}
-		r = r.node.inputs[0]
+		r = r.Node.Inputs[0]
 	}
 	return r
 }
 
 // connect works out what the calls take from each other, and what they read.
-func (s *scope) connect(rets []ref) {
+func (s *scope) connect(rets []graph.Ref) {
 	for _, r := range rets {
 		s.rets = append(s.rets, s.source(r))
 	}
 	for _, c := range s.calls {
 		for _, n := range c.nodes {
-			if n.op == "Cast" && len(s.users[n]) > 0 {
+			if n.Op == "Cast" && len(s.users[n]) > 0 {
 				// its input counts where the result is used, which is what the order of the
 				// arguments goes by
 				continue
 			}
-			for _, in := range n.inputs {
+			for _, in := range n.Inputs {
 				s.connectInput(c, s.throughCasts(c, in))
 			}
 		}
 	}
 	for _, r := range s.rets {
-		if o := s.owner[r.node]; o != nil && !s.gone[o] {
+		if o := s.owner[r.Node]; o != nil && !s.gone[o] {
 			o.give(r)
 		}
 	}
@@ -231,7 +221,7 @@ func (s *scope) sortInputs(c *call) {
 	var data []edge
 	for _, e := range c.ins {
 		switch {
-		case e.ref.node != nil && isBool(e.ref.node):
+		case e.ref.Node != nil && isBool(e.ref.Node):
 			if e.from != nil && e.from.op {
 				c.masks = append(c.masks, e)
 			}
@@ -257,13 +247,13 @@ var mergingOps = map[string]bool{"AddV2": true, "Add": true, "Sub": true, "Mul":
 func (s *scope) mergeInputs(c *call) []edge {
 	var all []edge
 	for _, n := range c.nodes {
-		if quietOps[n.op] || n.op == "Cast" {
+		if quietOps[n.Op] || n.Op == "Cast" {
 			continue
 		}
-		if !mergingOps[n.op] || len(c.vars) > 0 {
+		if !mergingOps[n.Op] || len(c.vars) > 0 {
 			return nil
 		}
-		for _, in := range n.inputs {
+		for _, in := range n.Inputs {
 			r := s.source(s.throughCasts(c, in))
 			if i := slices.IndexFunc(c.ins, func(e edge) bool { return e.ref == r }); i >= 0 {
 				all = append(all, c.ins[i])
@@ -274,20 +264,20 @@ func (s *scope) mergeInputs(c *call) []edge {
 }
 
 // throughCasts follows a tensor back through casts within a call.
-func (s *scope) throughCasts(c *call, r ref) ref {
-	for range s.b.nodes { // which may go round in a circle
-		if r.node == nil || r.node.op != "Cast" || s.owner[r.node] != c || len(r.node.inputs) == 0 {
+func (s *scope) throughCasts(c *call, r graph.Ref) graph.Ref {
+	for range s.b.Nodes { // which may go round in a circle
+		if r.Node == nil || r.Node.Op != "Cast" || s.owner[r.Node] != c || len(r.Node.Inputs) == 0 {
 			break
 		}
-		r = r.node.inputs[0]
+		r = r.Node.Inputs[0]
 	}
 	return r
 }
 
 // connectInput notes that a node of c takes in.
-func (s *scope) connectInput(c *call, in ref) {
+func (s *scope) connectInput(c *call, in graph.Ref) {
 	r := s.source(in)
-	if i, ok := r.isArg(); ok {
+	if i, ok := r.IsArg(); ok {
 		switch v := s.b.vars[i]; {
 		case v != nil:
 			if !slices.Contains(c.vars, v) {
@@ -298,10 +288,10 @@ func (s *scope) connectInput(c *call, in ref) {
 		}
 		return
 	}
-	o := s.owner[r.node]
+	o := s.owner[r.Node]
 	switch {
-	case r.node == nil || o == c:
-	case !s.inside[r.node]:
+	case r.Node == nil || o == c:
+	case !s.inside[r.Node]:
 		c.take(edge{nil, r})
 	case o == nil || s.gone[o]:
 	default:
@@ -316,7 +306,7 @@ func (c *call) take(e edge) {
 	}
 }
 
-func (c *call) give(r ref) {
+func (c *call) give(r graph.Ref) {
 	if !slices.Contains(c.outs, r) {
 		c.outs = append(c.outs, r)
 	}
@@ -326,29 +316,29 @@ func (c *call) give(r ref) {
 // the layer's results: as the graph made them, but the states of a loop after what comes of its
 // sequence.
 func (c *call) orderOutputs() {
-	data := slices.DeleteFunc(slices.Clone(c.outs), func(r ref) bool { return isBool(r.node) })
+	data := slices.DeleteFunc(slices.Clone(c.outs), func(r graph.Ref) bool { return isBool(r.Node) })
 	if len(data) > 0 {
 		c.outs = data
 	}
-	loop := func(r ref) int {
-		if r.node.op == "While" || r.node.op == "StatelessWhile" {
+	loop := func(r graph.Ref) int {
+		if r.Node.Op == "While" || r.Node.Op == "StatelessWhile" {
 			return 1
 		}
 		return 0
 	}
-	slices.SortFunc(c.outs, func(a, b ref) int {
+	slices.SortFunc(c.outs, func(a, b graph.Ref) int {
 		if d := loop(a) - loop(b); d != 0 {
 			return d
 		}
-		if d := a.node.index - b.node.index; d != 0 {
+		if d := a.Node.Index - b.Node.Index; d != 0 {
 			return d
 		}
-		return a.out - b.out
+		return a.Out - b.Out
 	})
 }
 
 // output returns the place of r among the call's results, or -1.
-func (c *call) output(r ref) int { return slices.Index(c.outs, r) }
+func (c *call) output(r graph.Ref) int { return slices.Index(c.outs, r) }
 
 // shape returns the call's output shapes.
 func (c *call) shape() OutputShape { return OutputShape{Shapes: c.shapes} }
@@ -367,13 +357,13 @@ func (s *scope) consumers(c *call) []*call {
 // modelScope cuts the function's body into the model's layers. The names of all nodes begin with
 // the model's own scope, unless the function is one layer's, or does more than call the model.
 func (b *body) modelScope() *scope {
-	var nodes []*node
-	for _, n := range b.nodes {
-		if len(n.parts) > 1 || n.op != "Identity" && n.op != "NoOp" {
+	var nodes []*graph.Node
+	for _, n := range b.Nodes {
+		if len(n.Parts) > 1 || n.Op != "Identity" && n.Op != "NoOp" {
 			nodes = append(nodes, n)
 		}
 	}
-	return newScope(b, b.modelDepth(nodes), nodes, b.rets)
+	return newScope(b, b.modelDepth(nodes), nodes, b.Rets)
 }
 
 // within cuts the nodes of a call into the calls of the model that it is.
@@ -386,26 +376,26 @@ var partOfLayer = regexp.MustCompile(`^(?:[A-Z].*|.*_cell|forward_.*|backward_.*
 
 // modelDepth tells whether the first component of the nodes' names is the model's scope (1) or a
 // layer's (0): by where in the names of the variables that the nodes read the layer stands.
-func (b *body) modelDepth(nodes []*node) int {
+func (b *body) modelDepth(nodes []*graph.Node) int {
 	votes, deep := 0, false
 	// the scopes within the first that read variables, and look like layers
 	readers := map[string]bool{}
 	first := ""
 	for _, n := range nodes {
 		if first == "" {
-			first = n.parts[0]
+			first = n.Parts[0]
 		}
-		if n.parts[0] != first {
+		if n.Parts[0] != first {
 			return 0
 		}
-		deep = deep || len(n.parts) > 2
-		for _, in := range n.inputs {
-			i, ok := in.isArg()
+		deep = deep || len(n.Parts) > 2
+		for _, in := range n.Inputs {
+			i, ok := in.IsArg()
 			if v := b.vars[i]; ok && v != nil {
-				if len(n.parts) > 2 && !partOfLayer.MatchString(n.parts[1]) {
-					readers[n.parts[1]] = true
+				if len(n.Parts) > 2 && !partOfLayer.MatchString(n.Parts[1]) {
+					readers[n.Parts[1]] = true
 				}
-				votes += depthVote(n.parts[:len(n.parts)-1], strings.Split(v.name, "/"))
+				votes += depthVote(n.Parts[:len(n.Parts)-1], strings.Split(v.name, "/"))
 			}
 		}
 	}

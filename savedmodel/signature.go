@@ -3,9 +3,8 @@ package savedmodel
 import (
 	"fmt"
 
-	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
-	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -29,7 +28,7 @@ func newSignature(name string, def *pb.SignatureDef) *Signature {
 
 // newTensorInfo converts a TensorInfo.
 func newTensorInfo(info *pb.TensorInfo) TensorInfo {
-	t := TensorInfo{DType: newDType(info.GetDtype()), Shape: newShape(info.GetTensorShape()), Tensor: info.GetName()}
+	t := TensorInfo{DType: graph.DType(info.GetDtype()), Shape: graph.Shape(info.GetTensorShape()), Tensor: info.GetName()}
 	switch enc := info.GetEncoding().(type) {
 	case *pb.TensorInfo_CooSparse_:
 		t.Encoding = CooSparse
@@ -59,7 +58,7 @@ func (t *TensorInfo) setComposite(c *pb.TensorInfo_CompositeTensor) {
 	}
 	for _, info := range c.GetComponents() {
 		t.Components = append(t.Components, Component{
-			DType: newDType(info.GetDtype()), Shape: newShape(info.GetTensorShape()), Tensor: info.GetName(),
+			DType: graph.DType(info.GetDtype()), Shape: graph.Shape(info.GetTensorShape()), Tensor: info.GetName(),
 		})
 	}
 	switch t.Class {
@@ -94,10 +93,10 @@ func (t *TensorInfo) setRagged(state *pb.StructuredValue) {
 		return
 	}
 	r := &Ragged{
-		Shape:          newShape(values[0].GetTensorShapeValue()),
-		DType:          newDType(values[1].GetTensorDtypeValue()),
+		Shape:          graph.Shape(values[0].GetTensorShapeValue()),
+		DType:          graph.DType(values[1].GetTensorDtypeValue()),
 		RaggedRank:     int(values[2].GetInt64Value()),
-		RowSplitsDType: newDType(values[3].GetTensorDtypeValue()),
+		RowSplitsDType: graph.DType(values[3].GetTensorDtypeValue()),
 	}
 	if r.RaggedRank < 0 || r.RaggedRank+1 != len(t.Components) {
 		return
@@ -109,26 +108,6 @@ func (t *TensorInfo) setRagged(state *pb.StructuredValue) {
 			t.Components[i].Role = "values"
 		}
 	}
-}
-
-// newShape converts a TensorShapeProto. As in TensorFlow, one that is absent is a scalar's.
-func newShape(p *shapepb.TensorShapeProto) tensor.Shape {
-	if p.GetUnknownRank() {
-		return tensor.UnknownShape()
-	}
-	dims := make([]int64, len(p.GetDim()))
-	for i, d := range p.GetDim() {
-		dims[i] = max(d.GetSize(), tensor.Unknown)
-	}
-	return tensor.MakeShape(dims...)
-}
-
-// newDType converts a DataType. Numbers that TensorFlow does not define become [tensor.Invalid].
-func newDType(d typespb.DataType) tensor.DType {
-	if d < 0 || d > 255 {
-		return tensor.Invalid
-	}
-	return tensor.DType(d)
 }
 
 // String describes the tensor as "float32 (None, 64)".

@@ -4,13 +4,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // sizer works out sizes in a graph from those of a signature's inputs, backwards from what is asked
 // for.
 type sizer struct {
-	mg     *MetaGraph
+	g      *graph.Graph
 	inputs map[string]tensor.Shape
 	budget int
 	depth  int
@@ -27,42 +28,42 @@ const (
 
 type dimKey struct {
 	fr *frame
-	r  ref
+	r  graph.Ref
 	i  int
 }
 
 // frame is a function as it is called: from another, or by the signature.
 type frame struct {
 	b     *body
-	f     *function
-	up    *frame // nil for the signature's own
-	args  []ref  // in up
-	calls map[*node]*frame
+	f     *graph.Function
+	up    *frame      // nil for the signature's own
+	args  []graph.Ref // in up
+	calls map[*graph.Node]*frame
 }
 
 // frame makes the frame of the signature's own function.
 func (b *body) frame() *frame {
-	return &frame{b: b, f: b.function, calls: map[*node]*frame{}}
+	return &frame{b: b, f: b.Function, calls: map[*graph.Node]*frame{}}
 }
 
 // shape returns what the graph knows of a tensor's shape.
-func (fr *frame) shape(r ref) tensor.Shape {
+func (fr *frame) shape(r graph.Ref) tensor.Shape {
 	if fr.up == nil {
 		s, _ := fr.b.shape(r)
-		if i, ok := r.isArg(); ok && !s.Ranked() && fr.b.vars[i] != nil {
+		if i, ok := r.IsArg(); ok && !s.Ranked() && fr.b.vars[i] != nil {
 			return fr.b.vars[i].shape
 		}
 		return s
 	}
-	s, _ := fr.f.shape(r)
-	if i, ok := r.isArg(); ok && !s.Ranked() && i < len(fr.args) {
+	s, _ := fr.f.Shape(r)
+	if i, ok := r.IsArg(); ok && !s.Ranked() && i < len(fr.args) {
 		return fr.up.shape(fr.args[i])
 	}
 	return s
 }
 
 // dim returns dimension i of a tensor, Unknown when it does not follow.
-func (z *sizer) dim(fr *frame, r ref, i int) int64 {
+func (z *sizer) dim(fr *frame, r graph.Ref, i int) int64 {
 	s := fr.shape(r)
 	if i < 0 || s.Ranked() && i >= s.Rank() {
 		return tensor.Unknown
@@ -70,11 +71,11 @@ func (z *sizer) dim(fr *frame, r ref, i int) int64 {
 	if s.Ranked() && s.Dim(i) != tensor.Unknown {
 		return s.Dim(i)
 	}
-	if arg, ok := r.isArg(); ok {
+	if arg, ok := r.IsArg(); ok {
 		return z.argument(fr, arg, i)
 	}
 	key := dimKey{fr, r, i}
-	if d, ok := z.known[key]; ok || r.node == nil || z.budget <= 0 || z.depth >= maxSizerDepth {
+	if d, ok := z.known[key]; ok || r.Node == nil || z.budget <= 0 || z.depth >= maxSizerDepth {
 		if ok {
 			return d
 		}
@@ -105,21 +106,21 @@ func (z *sizer) argument(fr *frame, arg, i int) int64 {
 
 // compute works out a dimension by what the operation does. rank is that of its output, -1 when it
 // is not known.
-func (z *sizer) compute(fr *frame, r ref, i, rank int) int64 {
-	n := r.node
+func (z *sizer) compute(fr *frame, r graph.Ref, i, rank int) int64 {
+	n := r.Node
 	in := func(k, axis int) int64 {
-		if k >= len(n.inputs) {
+		if k >= len(n.Inputs) {
 			return tensor.Unknown
 		}
-		return z.dim(fr, n.inputs[k], axis)
+		return z.dim(fr, n.Inputs[k], axis)
 	}
-	switch op := n.op; {
-	case isCall(op):
-		if inner := z.enter(fr, n); inner != nil && r.out < len(inner.f.rets) {
-			return z.dim(inner, inner.f.rets[r.out], i)
+	switch op := n.Op; {
+	case graph.IsCall(op):
+		if inner := z.enter(fr, n); inner != nil && r.Out < len(inner.f.Rets) {
+			return z.dim(inner, inner.f.Rets[r.Out], i)
 		}
 	case keepingOps[op]:
-		return in(r.out, i)
+		return in(r.Out, i)
 	case broadcastOps[op]:
 		return z.broadcast(fr, n, rank-i)
 	case op == "MatMul" || op == "BatchMatMulV2" || op == "BatchMatMul":
@@ -129,7 +130,7 @@ func (z *sizer) compute(fr *frame, r ref, i, rank int) int64 {
 	case op == "StringToHashBucketFast" || op == "StringLength":
 		return in(0, i)
 	case op == "Transpose":
-		if perm := ints(n.in(1)); i < len(perm) {
+		if perm := graph.Ints(n.In(1)); i < len(perm) {
 			return in(0, int(perm[i]))
 		}
 	case op == "ConcatV2":
@@ -145,8 +146,8 @@ func (z *sizer) compute(fr *frame, r ref, i, rank int) int64 {
 	case op == "Reshape":
 		return z.reshaped(fr, n, i)
 	case slices.Contains(reducingOps, op):
-		if len(n.inputs) > 0 {
-			if axis, ok := reducedAxis(n, fr.shape(n.inputs[0]), i); ok {
+		if len(n.Inputs) > 0 {
+			if axis, ok := reducedAxis(n, fr.shape(n.Inputs[0]), i); ok {
 				return in(0, axis)
 			}
 		}
@@ -162,23 +163,23 @@ var (
 )
 
 // enter returns the frame of a function that a node calls; nil when it is not there.
-func (z *sizer) enter(fr *frame, n *node) *frame {
+func (z *sizer) enter(fr *frame, n *graph.Node) *frame {
 	if inner, ok := fr.calls[n]; ok || z.budget <= 0 {
 		return inner
 	}
 	var inner *frame
-	if f, err := z.mg.loadFunction(n.def.GetAttr()["f"].GetFunc().GetName()); err == nil && f != nil {
-		z.budget -= callCost + len(f.nodes)/16
-		inner = &frame{b: fr.b, f: f, up: fr, args: n.inputs, calls: map[*node]*frame{}}
+	if f, err := z.g.Load(n.Def.GetAttr()["f"].GetFunc().GetName()); err == nil && f != nil {
+		z.budget -= callCost + len(f.Nodes)/16
+		inner = &frame{b: fr.b, f: f, up: fr, args: n.Inputs, calls: map[*graph.Node]*frame{}}
 	}
 	fr.calls[n] = inner
 	return inner
 }
 
 // broadcast returns the size that stands fromEnd places from the end of the shapes.
-func (z *sizer) broadcast(fr *frame, n *node, fromEnd int) int64 {
+func (z *sizer) broadcast(fr *frame, n *graph.Node, fromEnd int) int64 {
 	size := int64(1)
-	for _, in := range n.inputs {
+	for _, in := range n.Inputs {
 		s := fr.shape(in)
 		if !s.Ranked() {
 			return tensor.Unknown
@@ -197,32 +198,32 @@ func (z *sizer) broadcast(fr *frame, n *node, fromEnd int) int64 {
 }
 
 // product returns a size of a product of matrices.
-func (z *sizer) product(fr *frame, n *node, i, rank int) int64 {
-	if len(n.inputs) < 2 || rank < 2 {
+func (z *sizer) product(fr *frame, n *graph.Node, i, rank int) int64 {
+	if len(n.Inputs) < 2 || rank < 2 {
 		return tensor.Unknown
 	}
-	attr := n.def.GetAttr()
+	attr := n.Def.GetAttr()
 	flip := [2]bool{attr["transpose_a"].GetB() || attr["adj_x"].GetB(), attr["transpose_b"].GetB() || attr["adj_y"].GetB()}
 	if i < rank-2 {
 		return z.broadcast(fr, n, rank-i)
 	}
 	side := i - (rank - 2) // the rows of the first, or the columns of the second
-	s := fr.shape(n.inputs[side])
+	s := fr.shape(n.Inputs[side])
 	axis := s.Rank() - 2 + side
 	if flip[side] {
 		axis = s.Rank() - 1 - side
 	}
-	return z.dim(fr, n.inputs[side], axis)
+	return z.dim(fr, n.Inputs[side], axis)
 }
 
-func (z *sizer) concat(fr *frame, n *node, i, rank int) int64 {
-	axis := ints(n.in(len(n.inputs) - 1))
+func (z *sizer) concat(fr *frame, n *graph.Node, i, rank int) int64 {
+	axis := graph.Ints(n.In(len(n.Inputs) - 1))
 	if len(axis) != 1 || rank < 1 {
 		return tensor.Unknown
 	}
 	along := (int(axis[0])+rank)%rank == i
 	sum := int64(0)
-	for _, in := range n.inputs[:len(n.inputs)-1] {
+	for _, in := range n.Inputs[:len(n.Inputs)-1] {
 		d := z.dim(fr, in, i)
 		switch {
 		case d == tensor.Unknown && along:
@@ -241,40 +242,40 @@ func (z *sizer) concat(fr *frame, n *node, i, rank int) int64 {
 
 // gather returns a size of rows taken from a table: its sizes before the axis, those of the
 // indices, its sizes behind.
-func (z *sizer) gather(fr *frame, n *node, i int) int64 {
+func (z *sizer) gather(fr *frame, n *graph.Node, i int) int64 {
 	axis := []int64{0}
-	if n.op == "GatherV2" {
-		axis = ints(n.in(2))
+	if n.Op == "GatherV2" {
+		axis = graph.Ints(n.In(2))
 	}
-	if len(n.inputs) < 2 || len(axis) != 1 || axis[0] < 0 || n.def.GetAttr()["batch_dims"].GetI() != 0 {
+	if len(n.Inputs) < 2 || len(axis) != 1 || axis[0] < 0 || n.Def.GetAttr()["batch_dims"].GetI() != 0 {
 		return tensor.Unknown
 	}
-	at, indices := int(axis[0]), fr.shape(n.inputs[1])
+	at, indices := int(axis[0]), fr.shape(n.Inputs[1])
 	switch {
 	case i < at:
-		return z.dim(fr, n.inputs[0], i)
+		return z.dim(fr, n.Inputs[0], i)
 	case !indices.Ranked():
 		return tensor.Unknown
 	case i < at+indices.Rank():
-		return z.dim(fr, n.inputs[1], i-at)
+		return z.dim(fr, n.Inputs[1], i-at)
 	}
-	return z.dim(fr, n.inputs[0], i-indices.Rank()+1)
+	return z.dim(fr, n.Inputs[0], i-indices.Rank()+1)
 }
 
 // widened returns a size of a tensor that has one axis more than what it is made of.
-func (z *sizer) widened(fr *frame, n *node, i, rank int) int64 {
+func (z *sizer) widened(fr *frame, n *graph.Node, i, rank int) int64 {
 	at := int64(-1)
 	switch {
-	case rank < 1 || len(n.inputs) == 0:
+	case rank < 1 || len(n.Inputs) == 0:
 		return tensor.Unknown
-	case n.op == "ExpandDims":
-		axis := ints(n.in(1))
+	case n.Op == "ExpandDims":
+		axis := graph.Ints(n.In(1))
 		if len(axis) != 1 {
 			return tensor.Unknown
 		}
 		at = axis[0]
 	default:
-		at = n.def.GetAttr()["axis"].GetI()
+		at = n.Def.GetAttr()["axis"].GetI()
 	}
 	if at < 0 {
 		at += int64(rank)
@@ -285,15 +286,15 @@ func (z *sizer) widened(fr *frame, n *node, i, rank int) int64 {
 	case int64(i) > at:
 		i--
 	}
-	return z.dim(fr, n.inputs[0], i)
+	return z.dim(fr, n.Inputs[0], i)
 }
 
-func (z *sizer) squeezed(fr *frame, n *node, i int) int64 {
-	if len(n.inputs) == 0 {
+func (z *sizer) squeezed(fr *frame, n *graph.Node, i int) int64 {
+	if len(n.Inputs) == 0 {
 		return tensor.Unknown
 	}
-	gone := n.attrInts("squeeze_dims")
-	s := fr.shape(n.inputs[0])
+	gone := n.AttrInts("squeeze_dims")
+	s := fr.shape(n.Inputs[0])
 	if len(gone) == 0 || !s.Ranked() {
 		return tensor.Unknown
 	}
@@ -302,7 +303,7 @@ func (z *sizer) squeezed(fr *frame, n *node, i int) int64 {
 			continue
 		}
 		if i == 0 {
-			return z.dim(fr, n.inputs[0], axis)
+			return z.dim(fr, n.Inputs[0], axis)
 		}
 		i--
 	}
@@ -310,9 +311,9 @@ func (z *sizer) squeezed(fr *frame, n *node, i int) int64 {
 }
 
 // sliced returns a size of x[begin:end:stride, …] with constant bounds.
-func (z *sizer) sliced(fr *frame, n *node, i int) int64 {
-	begin, end, stride := ints(n.in(1)), ints(n.in(2)), ints(n.in(3))
-	attr := n.def.GetAttr()
+func (z *sizer) sliced(fr *frame, n *graph.Node, i int) int64 {
+	begin, end, stride := graph.Ints(n.In(1)), graph.Ints(n.In(2)), graph.Ints(n.In(3))
+	attr := n.Def.GetAttr()
 	if len(begin) != len(end) || len(begin) != len(stride) || begin == nil || attr["ellipsis_mask"].GetI() != 0 || attr["new_axis_mask"].GetI() != 0 {
 		return tensor.Unknown
 	}
@@ -325,7 +326,7 @@ func (z *sizer) sliced(fr *frame, n *node, i int) int64 {
 			i--
 			continue
 		}
-		d := z.dim(fr, n.inputs[0], axis)
+		d := z.dim(fr, n.Inputs[0], axis)
 		if axis >= len(begin) || d == tensor.Unknown {
 			return d
 		}
@@ -361,26 +362,26 @@ func sliceLength(n, begin, end, stride int64, fromStart, toEnd bool) int64 {
 
 // window returns a size behind a convolution or a pooling over two axes, in the order of axes that
 // TensorFlow has by default.
-func (z *sizer) window(fr *frame, n *node, i int) int64 {
-	if len(n.inputs) == 0 || strings.HasPrefix(n.attrString("data_format"), "NC") {
+func (z *sizer) window(fr *frame, n *graph.Node, i int) int64 {
+	if len(n.Inputs) == 0 || strings.HasPrefix(n.AttrString("data_format"), "NC") {
 		return tensor.Unknown
 	}
-	d := z.dim(fr, n.inputs[0], i)
+	d := z.dim(fr, n.Inputs[0], i)
 	if i == 0 || d == tensor.Unknown {
 		return d
 	}
-	strides, kernel := n.attrInts("strides"), n.attrInts("ksize")
-	if len(kernel) == 0 && len(n.inputs) > 1 {
-		if s := fr.shape(n.inputs[1]); s.FullyKnown() && s.Rank() == 4 {
+	strides, kernel := n.AttrInts("strides"), n.AttrInts("ksize")
+	if len(kernel) == 0 && len(n.Inputs) > 1 {
+		if s := fr.shape(n.Inputs[1]); s.FullyKnown() && s.Rank() == 4 {
 			kernel = []int64{1, s.Dim(0), s.Dim(1), 1}
 		}
 	}
-	padding := strings.ToLower(n.attrString("padding"))
+	padding := strings.ToLower(n.AttrString("padding"))
 	if i > 2 || len(strides) != 4 || len(kernel) != 4 || padding != "same" && padding != "valid" {
 		return tensor.Unknown
 	}
 	dilation := int64(1)
-	if list := n.attrInts("dilations"); len(list) == 4 {
+	if list := n.AttrInts("dilations"); len(list) == 4 {
 		dilation = list[i]
 	}
 	return convLength(d, kernel[i], strides[i], dilation, padding)

@@ -1,13 +1,16 @@
 package savedmodel
 
-import "github.com/tfrun/tfrun/tensor"
+import (
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/tensor"
+)
 
 // reshaped returns a size of a new shape: as it is written, or what is left of the elements.
-func (z *sizer) reshaped(fr *frame, n *node, i int) int64 {
-	if len(n.inputs) < 2 {
+func (z *sizer) reshaped(fr *frame, n *graph.Node, i int) int64 {
+	if len(n.Inputs) < 2 {
 		return tensor.Unknown
 	}
-	target := z.numbers(fr, n.inputs[1])
+	target := z.numbers(fr, n.Inputs[1])
 	if i >= len(target) {
 		return tensor.Unknown
 	}
@@ -15,12 +18,12 @@ func (z *sizer) reshaped(fr *frame, n *node, i int) int64 {
 		return target[i]
 	}
 	left := int64(1)
-	s := fr.shape(n.inputs[0])
+	s := fr.shape(n.Inputs[0])
 	if !s.Ranked() {
 		return tensor.Unknown
 	}
 	for axis := range s.Rank() {
-		d := z.dim(fr, n.inputs[0], axis)
+		d := z.dim(fr, n.Inputs[0], axis)
 		if d < 0 || d > 0 && left > maxElements/d {
 			return tensor.Unknown
 		}
@@ -43,27 +46,27 @@ const maxElements = 1 << 50
 
 // numbers returns the values of a list of sizes that the graph computes from shapes; nil when they
 // do not follow. In it, -1 is what a new shape leaves to be counted.
-func (z *sizer) numbers(fr *frame, r ref) []int64 {
-	n := r.node
+func (z *sizer) numbers(fr *frame, r graph.Ref) []int64 {
+	n := r.Node
 	if n == nil || z.budget <= 0 {
 		return nil
 	}
 	z.budget--
-	switch n.op {
+	switch n.Op {
 	case "Const":
-		return ints(n)
+		return graph.Ints(n)
 	case "Identity", "Cast":
-		if len(n.inputs) > 0 && z.enterDepth() {
+		if len(n.Inputs) > 0 && z.enterDepth() {
 			defer func() { z.depth-- }()
-			return z.numbers(fr, n.inputs[0])
+			return z.numbers(fr, n.Inputs[0])
 		}
 	case "Shape":
-		if len(n.inputs) == 0 || !fr.shape(n.inputs[0]).Ranked() {
+		if len(n.Inputs) == 0 || !fr.shape(n.Inputs[0]).Ranked() {
 			return nil
 		}
-		list := make([]int64, min(fr.shape(n.inputs[0]).Rank(), maxRank))
+		list := make([]int64, min(fr.shape(n.Inputs[0]).Rank(), maxRank))
 		for i := range list {
-			if list[i] = z.dim(fr, n.inputs[0], i); list[i] < 0 {
+			if list[i] = z.dim(fr, n.Inputs[0], i); list[i] < 0 {
 				list[i] = unknownNumber
 			}
 		}
@@ -71,9 +74,9 @@ func (z *sizer) numbers(fr *frame, r ref) []int64 {
 	case "StridedSlice":
 		return z.pick(fr, n)
 	case "Pack":
-		return z.gathered(fr, n.inputs)
+		return z.gathered(fr, n.Inputs)
 	case "ConcatV2":
-		return z.gathered(fr, n.inputs[:max(0, len(n.inputs)-1)])
+		return z.gathered(fr, n.Inputs[:max(0, len(n.Inputs)-1)])
 	}
 	return nil
 }
@@ -92,7 +95,7 @@ func (z *sizer) enterDepth() bool {
 }
 
 // gathered returns the lists of several tensors, one behind the other.
-func (z *sizer) gathered(fr *frame, from []ref) []int64 {
+func (z *sizer) gathered(fr *frame, from []graph.Ref) []int64 {
 	if !z.enterDepth() {
 		return nil
 	}
@@ -109,17 +112,17 @@ func (z *sizer) gathered(fr *frame, from []ref) []int64 {
 }
 
 // pick returns a part of a list: list[i], or list[i:j].
-func (z *sizer) pick(fr *frame, n *node) []int64 {
-	if len(n.inputs) < 4 || !z.enterDepth() {
+func (z *sizer) pick(fr *frame, n *graph.Node) []int64 {
+	if len(n.Inputs) < 4 || !z.enterDepth() {
 		return nil
 	}
 	defer func() { z.depth-- }()
-	list := z.numbers(fr, n.inputs[0])
-	begin, end, stride := ints(n.in(1)), ints(n.in(2)), ints(n.in(3))
+	list := z.numbers(fr, n.Inputs[0])
+	begin, end, stride := graph.Ints(n.In(1)), graph.Ints(n.In(2)), graph.Ints(n.In(3))
 	if len(list) == 0 || len(begin) != 1 || len(end) != 1 || len(stride) != 1 || stride[0] != 1 {
 		return nil
 	}
-	attr, size := n.def.GetAttr(), int64(len(list))
+	attr, size := n.Def.GetAttr(), int64(len(list))
 	from, to := begin[0], end[0]
 	if from < 0 {
 		from += size

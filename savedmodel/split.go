@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -23,7 +25,8 @@ const (
 	fieldAssetFiles  = 6
 	fieldObjectGraph = 7
 
-	fieldTags              = 4 // MetaInfoDef
+	fieldStrippedOps       = 2 // MetaInfoDef
+	fieldTags              = 4
 	fieldTensorFlowVersion = 5
 )
 
@@ -32,7 +35,7 @@ const (
 // one message in several pieces, which protobuf merges: so does concatenation.
 type rawMetaGraph struct {
 	all         []byte
-	metaInfo    []byte
+	ops         []byte // the list of op definitions in the MetaInfoDef
 	graph       []byte
 	saver       []byte
 	objectGraph []byte
@@ -42,27 +45,27 @@ type rawMetaGraph struct {
 // split fills m.MetaGraphs from a serialized SavedModel. It decodes the tags, the signatures and
 // the assets only.
 func (m *Model) split(data []byte) error {
-	err := eachField(data, func(f field) error {
+	err := wire.Each(data, func(f wire.Field) error {
 		switch {
-		case f.num == fieldSchemaVersion && f.typ == protowire.VarintType:
-		case f.num == fieldMetaGraphs && f.typ == protowire.BytesType:
-			mg, err := m.splitMetaGraph(f.data)
+		case f.Num == fieldSchemaVersion && f.Type == protowire.VarintType:
+		case f.Num == fieldMetaGraphs && f.Type == protowire.BytesType:
+			mg, err := m.splitMetaGraph(f.Data)
 			if err != nil {
 				return err
 			}
 			m.MetaGraphs = append(m.MetaGraphs, mg)
 		default:
-			return &FormatError{File: m.File, Msg: "is not a SavedModel: no such field in its protobuf message", Offset: int64(f.off)}
+			return &FormatError{File: m.File, Msg: "is not a SavedModel: no such field in its protobuf message", Offset: int64(f.Offset)}
 		}
 		return nil
 	})
-	switch wire := (*wireError)(nil); {
-	case errors.As(err, &wire) && wire.off < 32 && !startsLikeSavedModel(data):
+	switch bad := (*wire.Error)(nil); {
+	case errors.As(err, &bad) && bad.Offset < 32 && !startsLikeSavedModel(data):
 		return formatError(m.File, "is not a SavedModel: the bytes are no protobuf message")
-	case errors.Is(err, errCut):
+	case errors.Is(err, wire.ErrCut):
 		return formatError(m.File, "is cut off: it ends after %d bytes in the middle of a message; copy it again", len(data))
-	case errors.As(err, &wire):
-		return formatError(m.File, "is not a SavedModel, or is damaged: %v", wire)
+	case errors.As(err, &bad):
+		return formatError(m.File, "is not a SavedModel, or is damaged: %v", bad)
 	case err != nil:
 		return err
 	case len(m.MetaGraphs) == 0:
@@ -98,31 +101,30 @@ func startsLikeSavedModel(data []byte) bool {
 // splitMetaGraph decodes what names a MetaGraphDef and keeps the rest serialized.
 func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	mg := &MetaGraph{model: m, Signatures: map[string]*Signature{}, raw: rawMetaGraph{all: data}}
-	err := eachField(data, func(f field) error {
-		if f.typ != protowire.BytesType {
+	err := wire.Each(data, func(f wire.Field) error {
+		if f.Type != protowire.BytesType {
 			return nil
 		}
-		switch f.num {
+		switch f.Num {
 		case fieldMetaInfo:
-			mg.raw.metaInfo = join(mg.raw.metaInfo, f.data)
-			return mg.readMetaInfo(f.data)
+			return mg.readMetaInfo(f.Data)
 		case fieldGraphDef:
-			mg.raw.graph = join(mg.raw.graph, f.data)
+			mg.raw.graph = join(mg.raw.graph, f.Data)
 		case fieldSaverDef:
-			mg.raw.saver = join(mg.raw.saver, f.data)
+			mg.raw.saver = join(mg.raw.saver, f.Data)
 		case fieldCollections:
-			mg.raw.collections = append(mg.raw.collections, f.data)
+			mg.raw.collections = append(mg.raw.collections, f.Data)
 		case fieldObjectGraph:
-			mg.raw.objectGraph = join(mg.raw.objectGraph, f.data)
+			mg.raw.objectGraph = join(mg.raw.objectGraph, f.Data)
 		case fieldSignatures:
-			return mg.readSignature(f.data)
+			return mg.readSignature(f.Data)
 		case fieldAssetFiles:
-			return mg.readAsset(f.data)
+			return mg.readAsset(f.Data)
 		}
 		return nil
 	})
 	if err != nil {
-		if errors.Is(err, errCut) {
+		if errors.Is(err, wire.ErrCut) {
 			return nil, formatError(m.File, "is damaged: a length inside its graph reaches beyond the graph's end")
 		}
 		return nil, err
@@ -133,9 +135,8 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 		}
 	}
 	slices.Sort(mg.Tags)
-	mg.graph = once(mg.indexGraph)
+	mg.graph = graph.New(mg.raw.graph, mg.raw.ops, fileFaults(m.File))
 	mg.objs = once(mg.readObjectGraph)
-	mg.ops = once(mg.readOpOutputs)
 	mg.table = once(mg.buildLayers)
 	mg.Framework = mg.findFramework()
 	return mg, nil
@@ -151,14 +152,16 @@ func join(a, b []byte) []byte {
 }
 
 // readMetaInfo reads the tags and the version of a MetaInfoDef. Its list of op definitions, the
-// largest part, is left alone.
+// largest part, is not decoded.
 func (mg *MetaGraph) readMetaInfo(data []byte) error {
-	return eachField(data, func(f field) error {
+	return wire.Each(data, func(f wire.Field) error {
 		switch {
-		case f.num == fieldTags && f.typ == protowire.BytesType:
-			mg.Tags = append(mg.Tags, string(f.data))
-		case f.num == fieldTensorFlowVersion && f.typ == protowire.BytesType:
-			mg.TensorFlowVersion = string(f.data)
+		case f.Num == fieldTags && f.Type == protowire.BytesType:
+			mg.Tags = append(mg.Tags, string(f.Data))
+		case f.Num == fieldStrippedOps && f.Type == protowire.BytesType:
+			mg.raw.ops = join(mg.raw.ops, f.Data)
+		case f.Num == fieldTensorFlowVersion && f.Type == protowire.BytesType:
+			mg.TensorFlowVersion = string(f.Data)
 		}
 		return nil
 	})
@@ -168,12 +171,12 @@ func (mg *MetaGraph) readMetaInfo(data []byte) error {
 func (mg *MetaGraph) readSignature(entry []byte) error {
 	var name string
 	def := &pb.SignatureDef{}
-	err := eachField(entry, func(f field) error {
+	err := wire.Each(entry, func(f wire.Field) error {
 		switch {
-		case f.num == 1 && f.typ == protowire.BytesType:
-			name = string(f.data)
-		case f.num == 2 && f.typ == protowire.BytesType:
-			return mg.unmarshal(f.data, def, "a signature")
+		case f.Num == 1 && f.Type == protowire.BytesType:
+			name = string(f.Data)
+		case f.Num == 2 && f.Type == protowire.BytesType:
+			return mg.unmarshal(f.Data, def, "a signature")
 		}
 		return nil
 	})
@@ -216,16 +219,16 @@ func (mg *MetaGraph) readLegacyAssets() error {
 func (mg *MetaGraph) collection(name string) (*pb.CollectionDef, error) {
 	def := &pb.CollectionDef{}
 	for _, entry := range mg.raw.collections {
-		key, err := stringField(entry, 1)
+		key, err := wire.String(entry, 1)
 		if err != nil {
 			return nil, err
 		}
 		if key != name {
 			continue
 		}
-		err = eachField(entry, func(f field) error {
-			if f.num == 2 && f.typ == protowire.BytesType {
-				return mg.unmarshal(f.data, def, "collection "+name)
+		err = wire.Each(entry, func(f wire.Field) error {
+			if f.Num == 2 && f.Type == protowire.BytesType {
+				return mg.unmarshal(f.Data, def, "collection "+name)
 			}
 			return nil
 		})
@@ -236,22 +239,40 @@ func (mg *MetaGraph) collection(name string) (*pb.CollectionDef, error) {
 	return def, nil
 }
 
+// fileFaults is the path of a model's file, as the errors of its graph name it.
+type fileFaults string
+
+// Damaged says that a part of the file is damaged; a *[FormatError] says so already.
+func (f fileFaults) Damaged(part string, err error) error {
+	var fe *FormatError
+	if errors.As(err, &fe) {
+		return err
+	}
+	return formatError(string(f), "%s is damaged: %v", part, err)
+}
+
+// Undecodable says that protobuf cannot decode a part of the file.
+func (f fileFaults) Undecodable(part string, err error) error {
+	return formatError(string(f), "%s in it cannot be decoded: %v", part, protoCause(err))
+}
+
+// damaged turns an error of the wire format into a FormatError about a part of saved_model.pb.
+func (mg *MetaGraph) damaged(part string, err error) error {
+	return fileFaults(mg.model.File).Damaged(part, err)
+}
+
 // unmarshal decodes a part of saved_model.pb; what says which, for the error.
 func (mg *MetaGraph) unmarshal(data []byte, to proto.Message, what string) error {
 	return unmarshal(mg.model.File, data, to, what)
 }
 
-// unmarshal decodes a part of a file; what says which, for the error. Protobuf bounds the depth of
-// the messages.
+// unmarshal decodes a part of a file; what says which, for the error.
 func unmarshal(file string, data []byte, to proto.Message, what string) error {
-	if err := (proto.UnmarshalOptions{RecursionLimit: maxMessageDepth}).Unmarshal(data, to); err != nil {
-		return formatError(file, "%s in it cannot be decoded: %v", what, protoCause(err))
+	if err := graph.Unmarshal(data, to); err != nil {
+		return fileFaults(file).Undecodable(what, err)
 	}
 	return nil
 }
-
-// maxMessageDepth bounds how deep messages nest. TensorFlow's own parsers stop at 100.
-const maxMessageDepth = 200
 
 // protoCause returns a protobuf error's text without the package's prefix, whose first space is not
 // always the same character.

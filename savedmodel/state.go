@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // State says which operations of a signature make one run differ from the next on the same inputs.
@@ -34,27 +32,21 @@ func (s State) Stateful() bool { return len(s.Changes) > 0 }
 // such as an anonymous table or a tf.TensorArray; nor what no answer of the signature is computed
 // from, such as the seed that a Keras 3 LSTM draws for a dropout that is idle outside of training.
 func (mg *MetaGraph) State(sig *Signature) (State, error) {
-	g, err := mg.graph()
+	p, err := mg.graph.Reach()
 	if err != nil {
 		return State{}, err
 	}
-	p := &pruner{g: g, nodes: map[string]bool{}, functions: map[string]bool{}, fed: map[string]bool{}}
-	for _, name := range sig.tensorNames(sig.Inputs) {
-		p.fed[outputOf(name)] = true
-	}
-	if err := p.mark(sig.tensorNames(sig.Outputs)); err != nil {
-		return State{}, mg.damaged("its graph", err)
-	}
-	found := map[string]bool{}
-	if err := p.eachOp(func(op string) { found[op] = true }); err != nil {
-		return State{}, mg.damaged("its graph", err)
+	p.Ops = map[string]bool{}
+	p.Feed(sig.tensorNames(sig.Inputs))
+	if err := p.Mark(sig.tensorNames(sig.Outputs)); err != nil {
+		return State{}, err
 	}
 	var s State
 	var seen map[string]bool
-	for _, op := range slices.Sorted(maps.Keys(found)) {
+	for _, op := range slices.Sorted(maps.Keys(p.Ops)) {
 		at, changes := handleInput(op)
 		if changes && at >= 0 && seen == nil {
-			if seen, err = mg.seenChanges(p, sig); err != nil {
+			if seen, err = seenChanges(p, sig); err != nil {
 				return State{}, err
 			}
 		}
@@ -66,32 +58,6 @@ func (mg *MetaGraph) State(sig *Signature) (State, error) {
 		}
 	}
 	return s, nil
-}
-
-// eachOp calls f with the type of every marked operation.
-func (p *pruner) eachOp(f func(op string)) error {
-	look := func(def []byte) error {
-		op, err := stringField(def, fieldNodeOp)
-		f(op)
-		return err
-	}
-	for name := range p.nodes {
-		if err := look(p.g.nodes[name]); err != nil {
-			return err
-		}
-	}
-	for name := range p.functions {
-		err := eachField(p.g.functions[name], func(fd field) error {
-			if fd.num != fieldFunctionNodes || fd.typ != protowire.BytesType {
-				return nil
-			}
-			return look(fd.data)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tensorNames lists the graph's tensors of inputs or outputs, those of composite values included.
@@ -106,15 +72,6 @@ func (s *Signature) tensorNames(infos map[string]TensorInfo) []string {
 		}
 	}
 	return names
-}
-
-// outputOf writes a node's input as the tensor that it is: "n" is "n:0". A control input stays
-// "^n".
-func outputOf(input string) string {
-	if strings.HasPrefix(input, "^") || strings.Contains(input, ":") {
-		return input
-	}
-	return input + ":0"
 }
 
 // handleInput reports whether an op changes what a later run reads, and which of its inputs is the

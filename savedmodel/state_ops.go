@@ -1,6 +1,6 @@
 package savedmodel
 
-import "strings"
+import "github.com/tfrun/tfrun/internal/graph"
 
 // anonymousName is the shared_name of a resource that no other run finds
 // (ResourceHandle::ANONYMOUS_NAME).
@@ -12,7 +12,7 @@ const anonymousName = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 // reads, what fills a table that is filled already (InitializeTable), optimizers, which go by their
 // prefixes, and what the scan refuses (files, the network, Python). Stacks live as long as one run;
 // they are here because what is popped was pushed.
-var stateOps = opSets(map[int]string{
+var stateOps = graph.OpSets(map[int]string{
 	0: `AssignVariableOp AssignAddVariableOp AssignSubVariableOp AssignVariableXlaConcatND ResourceCountUpTo ResourceStridedSliceAssign
 		ResourceScatterAdd ResourceScatterDiv ResourceScatterMax ResourceScatterMin ResourceScatterMul ResourceScatterSub ResourceScatterUpdate
 		ResourceScatterNdAdd ResourceScatterNdMax ResourceScatterNdMin ResourceScatterNdSub ResourceScatterNdUpdate
@@ -38,7 +38,7 @@ var stateOps = opSets(map[int]string{
 
 // holderOps make what a handle stands for: true for what later runs find again under its name,
 // false for what each run has for itself.
-var holderOps = opSets(map[bool]string{
+var holderOps = graph.OpSets(map[bool]string{
 	true: `VarHandleOp Variable VariableV2
 		HashTable HashTableV2 MutableHashTable MutableHashTableV2 MutableHashTableOfTensors MutableHashTableOfTensorsV2
 		MutableDenseHashTable MutableDenseHashTableV2
@@ -50,7 +50,7 @@ var holderOps = opSets(map[bool]string{
 
 // randomOps draw numbers from a generator that the session or the kernel keeps, or read the clock.
 // Those named Stateless take their seed as an input.
-var randomOps = opSets(map[bool]string{
+var randomOps = graph.OpSets(map[bool]string{
 	true: `RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal ParameterizedTruncatedNormal Multinomial RandomGamma
 		RandomPoisson RandomPoissonV2 RandomShuffle RandomCrop SampleDistortedBoundingBox SampleDistortedBoundingBoxV2
 		StatefulUniform StatefulUniformFullInt StatefulUniformInt StatefulStandardNormal StatefulStandardNormalV2 StatefulTruncatedNormal
@@ -59,14 +59,3 @@ var randomOps = opSets(map[bool]string{
 		UniformCandidateSampler RandomDataset RandomDatasetV2 ExperimentalRandomDataset ShuffleDataset ShuffleDatasetV2 ShuffleDatasetV3
 		ShuffleAndRepeatDataset ShuffleAndRepeatDatasetV2 Timestamp`,
 })
-
-// opSets spells out lists of ops.
-func opSets[T comparable](lists map[T]string) map[string]T {
-	byOp := map[string]T{}
-	for value, list := range lists {
-		for op := range strings.FieldsSeq(list) {
-			byOp[op] = value
-		}
-	}
-	return byOp
-}

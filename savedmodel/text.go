@@ -2,6 +2,7 @@ package savedmodel
 
 import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 )
@@ -30,7 +31,7 @@ func boundTextDepth(path string, text []byte) error {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case '{', '<', '[':
-			if depth++; depth > maxMessageDepth {
+			if depth++; depth > graph.MaxMessageDepth {
 				return &FormatError{File: path, Msg: "messages nest too deeply", Offset: int64(i)}
 			}
 		case '}', '>', ']':

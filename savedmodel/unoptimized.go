@@ -2,6 +2,8 @@ package savedmodel
 
 import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -14,9 +16,9 @@ var optimizerOff, _ = proto.Marshal(&pb.ConfigProto{
 // unoptimizedFunction returns a FunctionDef whose calls of functions ask for no optimizer.
 func unoptimizedFunction(def []byte) ([]byte, error) {
 	out := make([]byte, 0, len(def)+len(def)/8)
-	err := eachRaw(def, func(f field, raw []byte) (err error) {
-		if f.num == fieldFunctionNodes && f.typ == protowire.BytesType {
-			out, err = appendUnoptimized(out, fieldFunctionNodes, f.data)
+	err := wire.EachRaw(def, func(f wire.Field, raw []byte) (err error) {
+		if f.Num == graph.FieldFunctionNodes && f.Type == protowire.BytesType {
+			out, err = appendUnoptimized(out, graph.FieldFunctionNodes, f.Data)
 			return err
 		}
 		out = append(out, raw...)
@@ -29,15 +31,15 @@ func unoptimizedFunction(def []byte) ([]byte, error) {
 // (tensorflow/core/ops/functional_ops.cc), its ConfigProto asks for no optimizer.
 func appendUnoptimized(out []byte, num protowire.Number, node []byte) ([]byte, error) {
 	var changed []byte
-	err := eachRaw(node, func(f field, raw []byte) error {
-		if f.num == fieldNodeAttrs && f.typ == protowire.BytesType {
-			key, err := stringField(f.data, fieldMapKey)
+	err := wire.EachRaw(node, func(f wire.Field, raw []byte) error {
+		if f.Num == graph.FieldNodeAttrs && f.Type == protowire.BytesType {
+			key, err := wire.String(f.Data, graph.FieldMapKey)
 			if err != nil {
 				return err
 			}
 			if key == "config_proto" {
-				config, err := entryString(f.data)
-				changed = protowire.AppendTag(changed, fieldNodeAttrs, protowire.BytesType)
+				config, err := graph.EntryString(f.Data)
+				changed = protowire.AppendTag(changed, graph.FieldNodeAttrs, protowire.BytesType)
 				changed = protowire.AppendBytes(changed, stringEntry(key, config+string(optimizerOff)))
 				return err
 			}
@@ -51,10 +53,10 @@ func appendUnoptimized(out []byte, num protowire.Number, node []byte) ([]byte, e
 
 // stringEntry is an entry of a map of attributes whose value is a string.
 func stringEntry(key, value string) []byte {
-	attr := protowire.AppendTag(nil, fieldAttrString, protowire.BytesType)
+	attr := protowire.AppendTag(nil, graph.FieldAttrString, protowire.BytesType)
 	attr = protowire.AppendString(attr, value)
-	entry := protowire.AppendTag(nil, fieldMapKey, protowire.BytesType)
+	entry := protowire.AppendTag(nil, graph.FieldMapKey, protowire.BytesType)
 	entry = protowire.AppendString(entry, key)
-	entry = protowire.AppendTag(entry, fieldMapValue, protowire.BytesType)
+	entry = protowire.AppendTag(entry, graph.FieldMapValue, protowire.BytesType)
 	return protowire.AppendBytes(entry, attr)
 }

@@ -21,11 +21,11 @@ func TestReducedNoOptimizer(t *testing.T) {
 	}
 	small := openBytes(t, data)
 	seen := 0
-	for f, err := range small.MetaGraphs[0].Functions() {
+	for f, err := range small.MetaGraphs[0].graph.Functions() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := m.MetaGraphs[0].Function(f.Signature.Name)
+		before, err := m.MetaGraphs[0].graph.Function(f.Signature.Name)
 		if err != nil {
 			t.Fatal(err)
 		}

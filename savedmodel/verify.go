@@ -11,6 +11,7 @@ import (
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // UninitializedError says that a signature reads variables that loading leaves without a value, so
@@ -132,7 +133,7 @@ func (mg *MetaGraph) restored() (*restoreOps, error) {
 			r.handles[resourceName(n)] = true
 			return nil
 		}
-		return mg.readRestoreKeys(n, mg.Node, r)
+		return mg.readRestoreKeys(n, mg.graph.Node, r)
 	})
 	return r, err
 }
@@ -151,7 +152,7 @@ func (mg *MetaGraph) readRestoreKeys(n *nodepb.NodeDef, node func(string) (*node
 			r.keys = append(r.keys, string(key))
 		}
 	case strings.HasSuffix(n.GetOp(), "PartitionedCall"):
-		f, err := mg.Function(n.GetAttr()["f"].GetFunc().GetName())
+		f, err := mg.graph.Function(n.GetAttr()["f"].GetFunc().GetName())
 		if err != nil || f == nil {
 			return err
 		}
@@ -177,13 +178,13 @@ func (mg *MetaGraph) readRestoreKeys(n *nodepb.NodeDef, node func(string) (*node
 func (mg *MetaGraph) walkBack(from []string, seen map[string]bool, f func(*nodepb.NodeDef) error) error {
 	todo := slices.Clone(from)
 	for len(todo) > 0 {
-		name := nodeOf(todo[len(todo)-1])
+		name := graph.NodeOf(todo[len(todo)-1])
 		todo = todo[:len(todo)-1]
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		n, err := mg.Node(name)
+		n, err := mg.graph.Node(name)
 		if err != nil {
 			return err
 		}
@@ -196,12 +197,6 @@ func (mg *MetaGraph) walkBack(from []string, seen map[string]bool, f func(*nodep
 		todo = append(todo, n.GetInput()...)
 	}
 	return nil
-}
-
-// nodeOf returns the node that a main graph's input refers to: "^n", "n:1" and "n" are all n.
-func nodeOf(input string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(input, "^"), ":")
-	return name
 }
 
 // resourceName returns what tells the resource of a VarHandleOp from others.

@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// NodeOf returns the node that a main graph's input refers to: "^n", "n:1" and "n" are all n.
+func NodeOf(input string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(input, "^"), ":")
+	return name
+}
+
+// OutputOf writes a node's input as the tensor that it is: "n" is "n:0". A control input stays
+// "^n".
+func OutputOf(input string) string {
+	if strings.HasPrefix(input, "^") || strings.Contains(input, ":") {
+		return input
+	}
+	return input + ":0"
+}
+
+// Shape converts a TensorShapeProto. As in TensorFlow, one that is absent is a scalar's.
+func Shape(p *shapepb.TensorShapeProto) tensor.Shape {
+	if p.GetUnknownRank() {
+		return tensor.UnknownShape()
+	}
+	dims := make([]int64, len(p.GetDim()))
+	for i, d := range p.GetDim() {
+		dims[i] = max(d.GetSize(), tensor.Unknown)
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// DType converts a DataType. Numbers that TensorFlow does not define become [tensor.Invalid].
+func DType(d typespb.DataType) tensor.DType {
+	if d < 0 || d > 255 {
+		return tensor.Invalid
+	}
+	return tensor.DType(d)
+}
+
+// EachFunction calls add with the functions that attributes name, also in the attributes of those.
+// It does not recurse.
+func EachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
+	for todo := []map[string]*attrpb.AttrValue{attrs}; len(todo) > 0; {
+		last := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, a := range last {
+			for _, f := range append(a.GetList().GetFunc(), a.GetFunc()) {
+				add(f.GetName())
+				if len(f.GetAttr()) > 0 {
+					todo = append(todo, f.GetAttr())
+				}
+			}
+		}
+	}
+}
+
+// Ints returns the values of a constant of whole numbers; nil when the node is none.
+func Ints(n *Node) []int64 {
+	if n == nil || n.Op != "Const" {
+		return nil
+	}
+	t := n.Def.GetAttr()["value"].GetTensor()
+	size, ok := Shape(t.GetTensorShape()).NumElements()
+	if !ok || size > 64 {
+		return nil
+	}
+	var list []int64
+	switch raw := t.GetTensorContent(); {
+	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int32:
+		for ; len(raw) >= 4; raw = raw[4:] {
+			list = append(list, int64(int32(binary.LittleEndian.Uint32(raw))))
+		}
+	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int64:
+		for ; len(raw) >= 8; raw = raw[8:] {
+			list = append(list, int64(binary.LittleEndian.Uint64(raw)))
+		}
+	default:
+		for _, v := range t.GetIntVal() {
+			list = append(list, int64(v))
+		}
+		list = append(list, t.GetInt64Val()...)
+	}
+	if len(list) == 1 && size > 1 { // one value stands for all
+		list = slices.Repeat(list, int(size))
+	}
+	if int64(len(list)) != size {
+		return nil
+	}
+	return list
+}
+
+// OpSets spells out lists of ops.
+func OpSets[T comparable](lists map[T]string) map[string]T {
+	byOp := map[string]T{}
+	for value, list := range lists {
+		for op := range strings.FieldsSeq(list) {
+			byOp[op] = value
+		}
+	}
+	return byOp
+}

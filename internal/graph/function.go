@@ -1,0 +1,334 @@
+package graph
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
+	"github.com/tfrun/tfrun/internal/wire"
+	"github.com/tfrun/tfrun/tensor"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Function is a FunctionDef whose references are resolved: each input of a node is a [ref] to what
+// produces it.
+type Function struct {
+	Def    *functionpb.FunctionDef
+	Name   string
+	Nodes  []*Node // in the order in which they were made
+	ByName map[string]*Node
+	Args   []string
+	ArgAt  map[string]int
+	Rets   []Ref // the results, in the signature's order
+}
+
+// Node is an operation in a function's body.
+type Node struct {
+	Name   string
+	Op     string
+	Def    *nodepb.NodeDef
+	Index  int      // its place in function.nodes
+	Parts  []string // the name, cut at slashes: its name scopes, then its own name
+	Inputs []Ref    // data inputs
+}
+
+// maxScopes bounds how many name scopes a node's name is cut into; the rest stays in one piece.
+const maxScopes = 64
+
+// NewNode returns a node whose inputs are not resolved yet.
+func NewNode(def *nodepb.NodeDef) *Node {
+	return &Node{Name: def.GetName(), Op: def.GetOp(), Def: def, Parts: strings.SplitN(def.GetName(), "/", maxScopes)}
+}
+
+// Ref names a tensor in a function: an output of a node, or an argument. The zero ref is no tensor.
+type Ref struct {
+	Node *Node
+	Arg  int // 1 + the argument's place when node is nil; 0 for no tensor
+	Out  int // which of the node's outputs, counted flat
+}
+
+func (r Ref) OK() bool { return r.Node != nil || r.Arg > 0 }
+
+// IsArg returns the argument's place when r is one.
+func (r Ref) IsArg() (int, bool) { return r.Arg - 1, r.Node == nil && r.Arg > 0 }
+
+// Load returns a function of the library with its references resolved; nil when there is
+// none of that name. Those of the signatures are kept: several signatures often call the same one.
+func (g *Graph) Load(name string) (*Function, error) {
+	g.loaded.Lock()
+	defer g.loaded.Unlock()
+	if f := g.loaded.functions[name]; f != nil {
+		return f, nil
+	}
+	f, err := g.Resolve(name)
+	if f != nil && len(g.loaded.functions) < maxLoaded {
+		if g.loaded.functions == nil {
+			g.loaded.functions = map[string]*Function{}
+		}
+		g.loaded.functions[name] = f
+	}
+	return f, err
+}
+
+// maxLoaded bounds how many decoded functions are kept.
+const maxLoaded = 16
+
+// Resolve decodes a function and resolves its references.
+func (g *Graph) Resolve(name string) (*Function, error) {
+	def, err := g.Function(name)
+	if def == nil || err != nil {
+		return nil, err
+	}
+	return g.ResolveDef(def)
+}
+
+// ResolveDef resolves the references of a function that need not stand in the library.
+func (g *Graph) ResolveDef(def *functionpb.FunctionDef) (*Function, error) {
+	f := &Function{Def: def, Name: def.GetSignature().GetName(), ByName: make(map[string]*Node, len(def.GetNodeDef())), ArgAt: map[string]int{}}
+	for i, a := range def.GetSignature().GetInputArg() {
+		f.Args = append(f.Args, a.GetName())
+		f.ArgAt[a.GetName()] = i
+	}
+	for i, n := range def.GetNodeDef() {
+		x := NewNode(n)
+		x.Index = i
+		f.Nodes = append(f.Nodes, x)
+		f.ByName[x.Name] = x
+	}
+	ops, err := g.ops()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range f.Nodes {
+		for _, in := range n.Def.GetInput() {
+			if !strings.HasPrefix(in, "^") {
+				n.Inputs = append(n.Inputs, f.resolve(in, ops))
+			}
+		}
+	}
+	for _, out := range def.GetSignature().GetOutputArg() {
+		f.Rets = append(f.Rets, f.resolve(def.GetRet()[out.GetName()], ops))
+	}
+	return f, nil
+}
+
+// resolve reads a tensor's name as a function body writes it: "arg", "node:output_arg:i", or
+// "node:i".
+func (f *Function) resolve(name string, ops map[string][]outputArg) Ref {
+	head, rest, _ := strings.Cut(name, ":")
+	n := f.ByName[head]
+	if n == nil {
+		if i, ok := f.ArgAt[head]; ok {
+			return Ref{Arg: i + 1}
+		}
+		return Ref{}
+	}
+	arg, number, found := strings.Cut(rest, ":")
+	if !found {
+		i, _ := strconv.Atoi(arg)
+		return Ref{Node: n, Out: max(i, 0)}
+	}
+	i, _ := strconv.Atoi(number)
+	return Ref{Node: n, Out: max(i, 0) + flatOutput(n.Def, ops[n.Op], arg)}
+}
+
+// outputArg is one output of an op's definition. It stands for several tensors when one of the
+// attributes gives a number or a list of types.
+type outputArg struct{ name, numberAttr, typeListAttr string }
+
+// flatOutput returns the number of tensors before the output arg of the given name.
+func flatOutput(n *nodepb.NodeDef, args []outputArg, name string) int {
+	before := 0
+	for _, a := range args {
+		if a.name == name {
+			return before
+		}
+		switch {
+		case a.typeListAttr != "":
+			before += len(n.GetAttr()[a.typeListAttr].GetList().GetType())
+		case a.numberAttr != "":
+			before += int(n.GetAttr()[a.numberAttr].GetI())
+		default:
+			before++
+		}
+	}
+	return 0
+}
+
+// readOpOutputs returns the outputs of the ops that have more than one, from the list of op
+// definitions that a model carries for the ops it uses.
+func (g *Graph) readOpOutputs() (map[string][]outputArg, error) {
+	const fieldOps, fieldOutputArg = 1, 3
+	ops := map[string][]outputArg{}
+	err := wire.Each(g.opList, func(f wire.Field) error {
+		if f.Num != fieldOps || f.Type != protowire.BytesType {
+			return nil
+		}
+		name, err := wire.String(f.Data, fieldOpName)
+		if err != nil {
+			return err
+		}
+		var args []outputArg
+		err = wire.Each(f.Data, func(f wire.Field) error {
+			if f.Num != fieldOutputArg || f.Type != protowire.BytesType {
+				return nil
+			}
+			def := &opdefpb.OpDef_ArgDef{}
+			if err := g.unmarshal(f.Data, def, "an op's definition"); err != nil {
+				return err
+			}
+			args = append(args, outputArg{def.GetName(), def.GetNumberAttr(), def.GetTypeListAttr()})
+			return nil
+		})
+		if len(args) > 1 {
+			ops[name] = args
+		}
+		return err
+	})
+	if err != nil {
+		return nil, g.Damaged("its list of ops", err)
+	}
+	return ops, nil
+}
+
+// Shape returns what the graph knows of a tensor's shape (the attribute _output_shapes); ok is
+// false when it says nothing.
+func (f *Function) Shape(r Ref) (s tensor.Shape, ok bool) {
+	if i, isArg := r.IsArg(); isArg {
+		if a := f.Def.GetArgAttr()[uint32(i)].GetAttr()["_output_shapes"]; a != nil && len(a.GetList().GetShape()) > 0 {
+			return Shape(a.GetList().GetShape()[0]), true
+		}
+		if list := f.Def.GetAttr()["_input_shapes"].GetList().GetShape(); i < len(list) {
+			return Shape(list[i]), true
+		}
+		return tensor.UnknownShape(), false
+	}
+	if r.Node == nil {
+		return tensor.UnknownShape(), false
+	}
+	if list := r.Node.Def.GetAttr()["_output_shapes"].GetList().GetShape(); r.Out < len(list) {
+		return Shape(list[r.Out]), true
+	}
+	return tensor.UnknownShape(), false
+}
+
+// ArgName returns the name that the Python function's user gave an argument, or the argument's own.
+func (f *Function) ArgName(i int) string {
+	if name := f.Def.GetArgAttr()[uint32(i)].GetAttr()["_user_specified_name"].GetS(); len(name) > 0 {
+		return string(name)
+	}
+	return f.Args[i]
+}
+
+// IsLoop reports whether a node repeats a function of the library.
+func IsLoop(n *Node) bool { return n.Op == "While" || n.Op == "StatelessWhile" }
+
+// IsCall reports whether an op calls one function of the library and is nothing else.
+func IsCall(op string) bool { return op == "PartitionedCall" || op == "StatefulPartitionedCall" }
+
+// AttrInts returns a list attribute of integers.
+func (n *Node) AttrInts(name string) []int64 { return n.Def.GetAttr()[name].GetList().GetI() }
+
+// AttrString returns a string attribute.
+func (n *Node) AttrString(name string) string { return string(n.Def.GetAttr()[name].GetS()) }
+
+// In returns the node that makes data input i, or nil.
+func (n *Node) In(i int) *Node {
+	if i < 0 || i >= len(n.Inputs) {
+		return nil
+	}
+	return n.Inputs[i].Node
+}
+
+// OutputDType returns the type of a node's output, as the attributes that most ops have for it say;
+// Invalid when none does.
+func OutputDType(r Ref) tensor.DType {
+	if r.Node == nil || r.Node.Def == nil {
+		return tensor.Invalid
+	}
+	attr := r.Node.Def.GetAttr()
+	for _, list := range []string{"Tout", "output_types"} {
+		if types := attr[list].GetList().GetType(); r.Out < len(types) {
+			return DType(types[r.Out])
+		}
+	}
+	if types := attr["T"].GetList().GetType(); IsLoop(r.Node) && r.Out < len(types) {
+		return DType(types[r.Out])
+	}
+	for _, key := range []string{"DstT", "out_type", "output_type", "dtype", "element_dtype", "Tparams", "T"} {
+		if t := attr[key].GetType(); t != 0 {
+			return DType(t)
+		}
+	}
+	return tensor.Invalid
+}
+
+// Users returns the nodes that take each node's outputs.
+func (f *Function) Users() map[*Node][]*Node {
+	users := map[*Node][]*Node{}
+	for _, n := range f.Nodes {
+		for _, in := range n.Inputs {
+			if in.Node != nil {
+				users[in.Node] = append(users[in.Node], n)
+			}
+		}
+	}
+	return users
+}
+
+// Source follows a tensor back through identities that only pass the function's results on. In a
+// damaged graph they may go round in a circle.
+func (f *Function) Source(r Ref) Ref {
+	for range f.Nodes {
+		if r.Node == nil || r.Node.Op != "Identity" || len(r.Node.Parts) != 1 || len(r.Node.Inputs) == 0 {
+			break
+		}
+		r = r.Node.Inputs[0]
+	}
+	return r
+}
+
+// OnlyCall returns the call that a function consists of; nil when it does anything else.
+func (f *Function) OnlyCall() *Node {
+	var call *Node
+	for _, n := range f.Nodes {
+		switch {
+		case n.Op == "Identity" || n.Op == "NoOp":
+		case IsCall(n.Op) && call == nil:
+			call = n
+		default:
+			return nil
+		}
+	}
+	return call
+}
+
+// MainRef reads a tensor's name as a main graph writes it: "node" or "node:i".
+func (f *Function) MainRef(name string) Ref {
+	head, place, _ := strings.Cut(name, ":")
+	out, _ := strconv.Atoi(place)
+	if i, ok := f.ArgAt[head]; ok && out == 0 {
+		return Ref{Arg: i + 1}
+	}
+	if n := f.ByName[head]; n != nil {
+		return Ref{Node: n, Out: max(out, 0)}
+	}
+	return Ref{}
+}
+
+// Orders are the inputs of a node that are there for the order alone, "^node".
+func (n *Node) Orders() []string {
+	return slices.DeleteFunc(slices.Clone(n.Def.GetInput()), func(in string) bool { return !strings.HasPrefix(in, "^") })
+}
+
+// String names a tensor of a function: the node's name, and which of its outputs it is; "" for an
+// argument.
+func (r Ref) String() string {
+	if r.Node == nil {
+		return ""
+	}
+	return r.Node.Name + ":" + strconv.Itoa(r.Out)
+}

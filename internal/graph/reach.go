@@ -1,0 +1,288 @@
+package graph
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/wire"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of node_def.proto, attr_value.proto and function.proto that reachability follows.
+const (
+	FieldNodeOp     = 2 // NodeDef
+	FieldNodeInputs = 3
+	FieldNodeAttrs  = 5
+
+	FieldMapKey   = 1 // of any map's entry
+	FieldMapValue = 2
+
+	FieldAttrList     = 1 // AttrValue
+	FieldAttrString   = 2
+	FieldAttrFunc     = 10
+	fieldListStrings  = 2 // AttrValue.ListValue
+	FieldListFuncs    = 9
+	fieldNameAttrName = 1 // NameAttrList
+	fieldNameAttrs    = 2
+
+	FieldFunctionNodes = 3 // FunctionDef
+	fieldFunctionAttrs = 5
+)
+
+// Reach says what of a graph is reached: the nodes of the main graph that others depend on, and the
+// functions that these call, and so on. Nothing is decoded, and nothing recurses.
+type Reach struct {
+	Nodes, Functions map[string]bool
+	// Ops takes the types of the operations in what is marked, if it is not nil.
+	Ops map[string]bool
+	// Unnamed is an attribute; the operations that have it are left out of Ops.
+	Unnamed string
+	// CPUOnly leaves out functions that are there to take another's place on a GPU.
+	CPUOnly bool
+	// Fed is for what a run reaches, not for what a file has to hold: these tensors are fed, and
+	// nodes that others stand beside are left out. It is nil where a file is asked for.
+	Fed map[string]bool
+
+	g    *Graph
+	x    *index
+	todo []string // functions that are marked and not followed yet
+}
+
+// Reach returns an empty one.
+func (g *Graph) Reach() (*Reach, error) {
+	x, err := g.index()
+	if err != nil {
+		return nil, err
+	}
+	return &Reach{g: g, x: x, Nodes: map[string]bool{}, Functions: map[string]bool{}}, nil
+}
+
+// Feed says that a run feeds these tensors.
+func (p *Reach) Feed(tensors []string) {
+	p.Fed = map[string]bool{}
+	for _, name := range tensors {
+		p.Fed[OutputOf(name)] = true
+	}
+}
+
+// Mark marks the nodes that roots depend on, tensors or nodes, and the functions that these call.
+func (p *Reach) Mark(roots []string) error {
+	todo := slices.Clone(roots)
+	for len(todo) > 0 {
+		input := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		name := NodeOf(input)
+		node, ok := p.x.nodes[name]
+		if !ok || p.Nodes[name] || p.Fed[OutputOf(input)] {
+			continue
+		}
+		p.Nodes[name] = true
+		inputs, err := p.followNode(node)
+		if err != nil {
+			return p.g.Damaged("its graph", err)
+		}
+		todo = append(todo, inputs...)
+	}
+	return p.followFunctions()
+}
+
+// MarkFunctions marks functions, and those that they call.
+func (p *Reach) MarkFunctions(names ...string) error {
+	for _, name := range names {
+		p.need(name)
+	}
+	return p.followFunctions()
+}
+
+// followNode marks the functions that a node names, and returns the nodes that it depends on: its
+// inputs and those it has to stand beside.
+func (p *Reach) followNode(def []byte) (needs []string, err error) {
+	op, unnamed := "", false
+	err = wire.Each(def, func(f wire.Field) error {
+		switch {
+		case f.Type != protowire.BytesType:
+		case f.Num == FieldNodeOp:
+			op = string(f.Data)
+			p.need(op) // TensorFlow 1 calls a function by an op of its name
+		case f.Num == FieldNodeInputs:
+			needs = append(needs, string(f.Data))
+		case f.Num == FieldNodeAttrs:
+			key, beside, err := p.followAttr(f.Data)
+			unnamed = unnamed || key == p.Unnamed
+			if p.Fed == nil {
+				needs = append(needs, beside...)
+			}
+			return err
+		}
+		return nil
+	})
+	if p.Ops != nil && !unnamed {
+		p.Ops[op] = true
+	}
+	return needs, err
+}
+
+// followAttr looks at an entry of a map of attributes. It returns its key, and the nodes that the
+// attribute _class names ("loc:@node").
+func (p *Reach) followAttr(entry []byte) (key string, beside []string, err error) {
+	if key, err = wire.String(entry, FieldMapKey); err != nil {
+		return "", nil, err
+	}
+	err = wire.Each(entry, func(f wire.Field) error {
+		if f.Num != FieldMapValue || f.Type != protowire.BytesType {
+			return nil
+		}
+		return p.followValue(f.Data, func(s []byte) {
+			if name, ok := strings.CutPrefix(string(s), "loc:@"); ok && key == "_class" {
+				beside = append(beside, name)
+			}
+		})
+	})
+	return key, beside, err
+}
+
+// followValue marks the functions that an AttrValue names, those in the attributes of functions
+// included, and calls text with its strings.
+func (p *Reach) followValue(value []byte, text func([]byte)) error {
+	todo := [][]byte{value}
+	function := func(nameAttrList []byte) error {
+		return wire.Each(nameAttrList, func(f wire.Field) error {
+			switch {
+			case f.Type != protowire.BytesType:
+			case f.Num == fieldNameAttrName:
+				p.need(string(f.Data))
+			case f.Num == fieldNameAttrs:
+				return wire.Each(f.Data, func(f wire.Field) error {
+					if f.Num == FieldMapValue && f.Type == protowire.BytesType {
+						todo = append(todo, f.Data)
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+	}
+	for len(todo) > 0 {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		err := wire.Each(v, func(f wire.Field) error {
+			switch {
+			case f.Type != protowire.BytesType:
+			case f.Num == FieldAttrString:
+				text(f.Data)
+			case f.Num == FieldAttrFunc:
+				return function(f.Data)
+			case f.Num == FieldAttrList:
+				return wire.Each(f.Data, func(f wire.Field) error {
+					switch {
+					case f.Type != protowire.BytesType:
+					case f.Num == fieldListStrings:
+						text(f.Data)
+					case f.Num == FieldListFuncs:
+						return function(f.Data)
+					}
+					return nil
+				})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// need marks a function of the library.
+func (p *Reach) need(name string) {
+	if _, ok := p.x.functions[name]; ok && !p.Functions[name] {
+		p.Functions[name] = true
+		p.todo = append(p.todo, name)
+	}
+}
+
+// followFunctions marks what the marked functions call. Functions that implement the same interface
+// (the attribute api_implements) belong together: TensorFlow's optimizer puts one in the place of
+// another, such as the LSTM for GPUs.
+func (p *Reach) followFunctions() error {
+	implementations, err := p.implementations()
+	if err != nil {
+		return p.g.Damaged("its graph", err)
+	}
+	for len(p.todo) > 0 {
+		name := p.todo[len(p.todo)-1]
+		p.todo = p.todo[:len(p.todo)-1]
+		err := wire.Each(p.x.functions[name], func(f wire.Field) error {
+			switch {
+			case f.Type != protowire.BytesType:
+			case f.Num == FieldFunctionNodes:
+				_, err := p.followNode(f.Data)
+				return err
+			case f.Num == fieldFunctionAttrs:
+				_, _, err := p.followAttr(f.Data)
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return p.g.Damaged("its graph", err)
+		}
+		for _, other := range implementations.of[implementations.by[name]] {
+			p.need(other)
+		}
+	}
+	return nil
+}
+
+// implementations groups functions by the interface that they implement.
+type implementations struct {
+	by map[string]string   // function → interface
+	of map[string][]string // interface → functions
+}
+
+// implementations finds the functions that implement an interface. Those for a GPU cannot be chosen
+// where there is none.
+func (p *Reach) implementations() (implementations, error) {
+	m := implementations{by: map[string]string{}, of: map[string][]string{}}
+	for _, name := range p.x.funcNames {
+		api, device := "", ""
+		err := wire.Each(p.x.functions[name], func(f wire.Field) (err error) {
+			if f.Num != fieldFunctionAttrs || f.Type != protowire.BytesType {
+				return nil
+			}
+			switch key, err := wire.String(f.Data, FieldMapKey); {
+			case err != nil:
+				return err
+			case key == "api_implements":
+				api, err = EntryString(f.Data)
+				return err
+			case key == "api_preferred_device":
+				device, err = EntryString(f.Data)
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return m, err
+		}
+		if api != "" {
+			m.by[name] = api
+			if device != "GPU" || !p.CPUOnly {
+				m.of[api] = append(m.of[api], name)
+			}
+		}
+	}
+	return m, nil
+}
+
+// EntryString returns the value of an entry of a map of attributes when that is a string.
+func EntryString(entry []byte) (value string, err error) {
+	err = wire.Each(entry, func(f wire.Field) error {
+		if f.Num != FieldMapValue || f.Type != protowire.BytesType {
+			return nil
+		}
+		value, err = wire.String(f.Data, FieldAttrString)
+		return err
+	})
+	return value, err
+}
