@@ -43,7 +43,7 @@ fuzz() {
 export -f fuzz
 
 # Of the targets that the files name, a build tag may leave some out: the binary knows.
-grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd dataset runner savedmodel tensor |
+grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' cmd dataset internal runner savedmodel tensor |
   sed -E 's|/[^/:]*:func | |' | sort -u | grep -E "${FUZZ:-.}" >"$work/named"
 cut -d ' ' -f 1 "$work/named" | uniq | while read -r package; do
   if build "$package"; then

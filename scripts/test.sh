@@ -13,7 +13,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 readonly go=${GO:-go}
-readonly pure=(./tensor/... ./savedmodel/... ./dataset/...) # packages that must do without cgo
+readonly pure=(./tensor/... ./internal/... ./savedmodel/... ./dataset/...) # packages that must do without cgo
 tools=$PWD/bin/tools
 counts=$(mktemp) && said=$(mktemp) || exit 1
 trap 'rm -f "$counts" "$said"' EXIT

@@ -67,7 +67,9 @@ func TestLayers(t *testing.T) {
 var mayImport = map[string][]string{
 	"tensor":            {},
 	"dataset":           {"tensor"},
-	"savedmodel":        {"tensor"},
+	"internal/wire":     {},
+	"internal/graph":    {"tensor", "internal/wire"},
+	"savedmodel":        {"tensor", "internal/wire", "internal/graph"},
 	"internal/partfile": {"tensor", "dataset"},
 	"runner":            {"tensor", "dataset", "savedmodel", "internal/partfile"},
 }
@@ -115,6 +117,7 @@ func TestForbidden(t *testing.T) {
 		{"savedmodel", binding + "/core/protobuf/for_core_protos_go_proto", false},
 		{"savedmodel", binding, true},
 		{"savedmodel", module + "internal/partfile", true},
+		{"internal/graph", module + "savedmodel", true},
 		{"internal/partfile", module + "dataset/csv", false},
 		{"internal/partfile", module + "runner", true},
 		{"cmd/tfrun", "C", true},
