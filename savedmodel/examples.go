@@ -85,8 +85,8 @@ func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 
 var parseOps = map[string]bool{"ParseExample": true, "ParseExampleV2": true, "ParseSingleExample": true}
 
-// readFeatures reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order of
-// its inputs.
+// readFeatures reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order
+// of its inputs.
 func readFeatures(d *graph.Flow, f *graph.Function, n *graph.Node) []ExampleFeature {
 	var sparse, dense, ragged []string
 	attr := n.Def.GetAttr()
