@@ -53,18 +53,19 @@ type Op struct {
 	Stateful bool     // TensorFlow does not fold it into a constant
 	Calls    []string // the attributes that name functions
 	Path     int      // the data input that names a file, counted from 0; -1 where none does
-	Attr     string   // the attribute that names a file; "" where none does
+	Attr     string   // the attribute that names a file, or says what is done; "" where none does
+	Unset    bool     // where the attribute is not set, nothing is touched
 	Own      Own
 	Why      string // what it does, for people; "" of most that compute
 
-	harmless []string // values of the path with which it touches no file
+	harmless []string // values of the path or the attribute with which nothing is touched
 }
 
 // Pure reports whether the operation touches nothing but the session's memory.
 func (o *Op) Pure() bool { return o.Class == Compute || o.Class == State }
 
-// Harmless reports whether the operation touches no file where its path is the given one: PrintV2
-// prints on "stderr", and CacheDataset caches in memory where the name is "".
+// Harmless reports whether the operation touches nothing where its path, or its attribute, is the
+// given one: PrintV2 prints on "stderr", and CacheDataset caches in memory where the name is "".
 func (o *Op) Harmless(path string) bool {
 	return slices.ContainsFunc(o.harmless, func(h string) bool {
 		prefix, open := strings.CutSuffix(h, "*")
@@ -130,6 +131,8 @@ func parseLine(line string) (*Op, error) {
 			o.Path = int(n)
 		case "attr":
 			o.Attr = value
+		case "unset":
+			o.Unset = true
 		case "ok":
 			o.harmless = strings.Split(strings.Trim(value, `"`), "|")
 		case "own":

@@ -32,7 +32,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%s has a path, and is said to touch no file", name)
 		case o.Path >= 0 && o.Attr != "":
 			t.Errorf("%s has two paths", name)
-		case o.harmless != nil && o.Path < 0 && o.Attr == "":
+		case (o.harmless != nil && o.Path < 0 || o.Unset) && o.Attr == "":
 			t.Errorf("%s has harmless paths, and no path", name)
 		case o.Own != Nothing && (o.Class != Reads || o.Path < 0 || o.Own != Checkpoint && o.Own != Asset):
 			t.Errorf("%s: own=%s wants an operation that reads, and an input with the path", name, o.Own)

@@ -1,0 +1,63 @@
+package admit
+
+import (
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// cleanConfig writes the configuration anew that a call of a function carries. A ConfigProto can
+// name optimizers by name, with programs of passes as parameters; what is kept are numbers and
+// switches. The older attribute "config", an optimizer's configuration alone, goes.
+func cleanConfig(n *nodepb.NodeDef) {
+	attrs := n.GetAttr()
+	if op := n.GetOp(); op == "PartitionedCall" || op == "StatefulPartitionedCall" {
+		delete(attrs, "config")
+	}
+	if v := attrs["config_proto"]; v != nil {
+		attrs["config_proto"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: cleanedConfig(v.GetS())}}
+	}
+}
+
+// cleanedConfig returns the harmless part of a serialized ConfigProto: nothing of one that cannot be
+// read.
+func cleanedConfig(config []byte) []byte {
+	if len(config) == 0 {
+		return nil
+	}
+	in := &pb.ConfigProto{}
+	if proto.Unmarshal(config, in) != nil {
+		return nil
+	}
+	out := &pb.ConfigProto{
+		DeviceCount:               in.GetDeviceCount(),
+		IntraOpParallelismThreads: in.GetIntraOpParallelismThreads(),
+		InterOpParallelismThreads: in.GetInterOpParallelismThreads(),
+		AllowSoftPlacement:        in.GetAllowSoftPlacement(),
+	}
+	if r := in.GetGraphOptions().GetRewriteOptions(); r != nil {
+		out.GraphOptions = &pb.GraphOptions{RewriteOptions: switches(r)}
+	}
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(out)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// switches returns the numbers and switches of an optimizer's configuration: which of TensorFlow's
+// own passes run, and how often.
+func switches(in *pb.RewriterConfig) *pb.RewriterConfig {
+	out := &pb.RewriterConfig{}
+	in.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.IsList() || fd.IsMap():
+		case fd.Kind() == protoreflect.BoolKind, fd.Kind() == protoreflect.EnumKind, fd.Kind() == protoreflect.Int32Kind, fd.Kind() == protoreflect.Int64Kind:
+			out.ProtoReflect().Set(fd, v)
+		}
+		return true
+	})
+	return out
+}
