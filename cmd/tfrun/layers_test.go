@@ -68,10 +68,13 @@ var mayImport = map[string][]string{
 	"tensor":            {},
 	"dataset":           {"tensor"},
 	"internal/wire":     {},
+	"internal/ops":      {},
+	"internal/strict":   {},
+	"internal/admit":    {"internal/ops", "internal/strict"},
 	"internal/graph":    {"tensor", "internal/wire"},
-	"savedmodel":        {"tensor", "internal/wire", "internal/graph"},
+	"savedmodel":        {"tensor", "internal/wire", "internal/graph", "internal/ops", "internal/strict", "internal/admit"},
 	"internal/partfile": {"tensor", "dataset"},
-	"runner":            {"tensor", "dataset", "savedmodel", "internal/partfile"},
+	"runner":            {"tensor", "dataset", "savedmodel", "internal/partfile", "internal/ops", "internal/admit"},
 }
 
 // layerOf returns the layer of a folder of the repository, "" where it is in none.

@@ -21,8 +21,8 @@ func cleanConfig(n *nodepb.NodeDef) {
 	}
 }
 
-// cleanedConfig returns the harmless part of a serialized ConfigProto: nothing of one that cannot be
-// read.
+// cleanedConfig returns the harmless part of a serialized ConfigProto: nothing of one that cannot
+// be read.
 func cleanedConfig(config []byte) []byte {
 	if len(config) == 0 {
 		return nil

@@ -1,7 +1,7 @@
 // Package strict finds protobuf messages that can be read in two ways.
 //
-// A field of a message that stands twice is merged by one reader and overwritten by another; a key of
-// a map that stands twice keeps its first value here and its last one there; a field that this
+// A field of a message that stands twice is merged by one reader and overwritten by another; a key
+// of a map that stands twice keeps its first value here and its last one there; a field that this
 // program does not know may mean something to the next. TensorFlow writes none of these. [Check]
 // refuses them, so that what was looked at here is what any other reader sees.
 package strict
