@@ -29,7 +29,7 @@ func TestAppendJSON(t *testing.T) {
 		{"scalar", tensor.Scalar(float32(0.1)), `0.1`},
 		{"float64 keeps its digits", tensor.Scalar(math.Nextafter(0.3, 1)), `0.30000000000000004`},
 		{"not finite", tensor.Vector(math.NaN(), math.Inf(1), math.Inf(-1)), `[NaN,Infinity,-Infinity]`},
-		{"minus zero", tensor.Scalar(math.Copysign(0, -1)), `-0`},
+		{"minus zero", tensor.Scalar(math.Copysign(0, -1)), `-0.0`},
 		{"large and small", tensor.Vector(1e21, 1e20, 1e-7, 1e-6), `[1e+21,100000000000000000000,1e-07,0.000001]`},
 		{"int64 is exact", tensor.Vector[int64](math.MaxInt64, math.MinInt64), `[9223372036854775807,-9223372036854775808]`},
 		{"uint64 is exact", tensor.Scalar[uint64](math.MaxUint64), `18446744073709551615`},

@@ -51,8 +51,10 @@ type JSONLOptions struct {
 	// that a row lacks are left out.
 	Keep []string
 	// Keys maps a component, by its name in the spec, to the key it is read from, where that is
-	// another one.
-	Keys map[string]string
+	// another one, or to several, whose values stand side by side in it.
+	Keys map[string][]string
+	// Nulls holds what stands in for null, and for keys that a row lacks.
+	Nulls Nulls
 	// MaxLine bounds a row's bytes. 0: [DefaultMaxLine].
 	MaxLine int
 	// MaxDepth bounds how deep arrays and objects may nest. 0: 64.
@@ -71,8 +73,11 @@ type JSONLOptions struct {
 // over, or kept, see [JSONLOptions]. If there is a single component, a bare value will do too. A
 // tuple is an array of its parts, a nested structure a nested value, and a row of a bare spec just
 // the value. Values are scalars or nested arrays, as deep as the component has dimensions and
-// rectangular unless the component is ragged. Integers are exact; NaN, Infinity and -Infinity are
-// numbers; complex numbers are [re, im]; strings may be {"b64": "…"}. Empty lines are skipped.
+// rectangular unless the component is ragged; one value, bare or in an array, will do wherever a
+// row has room for one. Integers are exact, floats rounded to the nearest; NaN, Infinity and
+// -Infinity are numbers, true and false 1 and 0 and the other way round; a number beyond the range
+// of its type is an error; complex numbers are [re, im]; strings may be {"b64": "…"}. Empty lines
+// are skipped.
 //
 // A row that does not fit is a *[SyntaxError], after which the iteration may go on with the next
 // row.

@@ -34,7 +34,10 @@ func TestJSONLErrors(t *testing.T) {
 		want      string
 	}{
 		{"string for numbers", `{"text": "good"}`, text, `f:1: field "text": want an array of numbers, got a string`},
-		{"scalar for a vector", `{"text": 3}`, text, `f:1: field "text": want an array of numbers, got a number`},
+		{"scalar for a matrix", `[[[1, 2]]]`, dataset.TensorSpec(tensor.Int32, -1, 2, 2), `f:1: field ".": want the shape (None, 2, 2), got (1, 1, 2)`},
+		{"fraction for a vector", `{"text": 3.5}`, dataset.Dict(map[string]dataset.Spec{"text": dataset.TensorSpec(tensor.Int32, -1)}), `f:1: field "text": want an integer, got 3.5`},
+		{"several for a scalar", `{"a": [1, 2], "b": ""}`, two, `f:1: field "a": want a single value, got an array of 2`},
+		{"none for a scalar", `{"a": [], "b": ""}`, two, `f:1: field "a": want a single value, got an array of 0`},
 		{"too deep", `{"text": [[1]]}`, text, `f:1: field "text": want an array of numbers, got arrays nested deeper`},
 		{"string in a list", `{"text": [1, "x"]}`, text, `f:1: field "text": want a number, got a string`},
 		{"null", `{"text": null}`, text, `f:1: field "text": want an array of numbers, got null`},
@@ -45,7 +48,7 @@ func TestJSONLErrors(t *testing.T) {
 		{"no object", `[1]`, two, `f:1: want an object with the keys "a", "b", got an array`},
 		{"out of range", `{"a": 300, "b": ""}`, two, `f:1: field "a": 300 does not fit int8`},
 		{"no integer", `{"a": 1.5, "b": ""}`, two, `f:1: field "a": want an integer, got 1.5`},
-		{"list for a scalar", `{"a": [1], "b": ""}`, two, `f:1: field "a": want a single value, got an array`},
+		{"lists for a scalar", `{"a": [[1]], "b": ""}`, two, `f:1: field "a": want a single value, got arrays`},
 		{"number for a string", `{"a": 1, "b": 7}`, two, `f:1: field "b": want a string, got a number`},
 		{"base64", `{"a": 1, "b": {"b64": "?"}}`, two, `f:1: field "b": base64: illegal base64 data at input byte 0`},
 		{"surrogate", `{"a": 1, "b": "\ud800"}`, two, `f:1: field "b": half a surrogate pair (\ud800) in a string`},
@@ -56,7 +59,14 @@ func TestJSONLErrors(t *testing.T) {
 		{"leading zero", `[[01, 2]]`, matrix, `f:1: field ".": number "01": a leading zero`},
 		{"too few parts", `[true]`, pair, `f:1: want an array of 2 parts, got 1`},
 		{"half a complex number", `[true, [[1]]]`, pair, `f:1: field "1": want a complex number [re, im], got a list of 1 numbers`},
-		{"no boolean", `[1, []]`, pair, `f:1: field "0": want true or false, got a number`},
+		{"no boolean", `[2, []]`, pair, `f:1: field "0": want true, false, 0 or 1, got 2`},
+		{"string for a boolean", `["true", []]`, pair, `f:1: field "0": want true or false, got a string`},
+		{"too large", `[1, [1e39]]`, pair, `f:1: field "1": 1e39 does not fit complex64`},
+		{"too large for a float", `1e39`, dataset.TensorSpec(tensor.Float32), `f:1: field ".": 1e39 does not fit float32`},
+		{"too large for a double", `[-1e400]`, dataset.TensorSpec(tensor.Float64, 1), `f:1: field ".": -1e400 does not fit float64`},
+		{"too large for half", `[1, 65520]`, dataset.TensorSpec(tensor.Float16, 2), `f:1: field ".": 65520 does not fit float16`},
+		{"too large an integer", `1e19`, dataset.TensorSpec(tensor.Int64), `f:1: field ".": 1e19 does not fit int64`},
+		{"NaN for an integer", `NaN`, dataset.TensorSpec(tensor.Int64), `f:1: field ".": want an integer, got NaN`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,22 +101,24 @@ func TestJSONLValues(t *testing.T) {
 		{
 			tensor.Int64,
 			[]int64{-1},
-			`[9223372036854775807, -9223372036854775808, 9007199254740993, 3.0, 1e3, -0]`,
-			tensor.Vector[int64](math.MaxInt64, math.MinInt64, 1<<53+1, 3, 1000, 0),
+			`[9223372036854775807, -9223372036854775808, 9007199254740993, 9007199254740993.0, 3.0, 1e3, 1e18, -0, true, false]`,
+			tensor.Vector[int64](math.MaxInt64, math.MinInt64, 1<<53+1, 1<<53+1, 3, 1000, 1e18, 0, 1, 0),
 		},
 		{tensor.Uint64, []int64{-1}, `[18446744073709551615,0]`, tensor.Vector[uint64](math.MaxUint64, 0)},
 		{
 			tensor.Float64,
 			[]int64{-1},
-			`[0.1, -0.0, 1e400, NaN, -Infinity, "Infinity", 123456789012345678901234567890]`,
-			tensor.Vector(0.1, math.Copysign(0, -1), math.Inf(1), math.NaN(), math.Inf(-1), math.Inf(1), 123456789012345678901234567890),
+			`[0.1, -0.0, -0, NaN, -Infinity, "Infinity", 123456789012345678901234567890]`,
+			tensor.Vector(0.1, math.Copysign(0, -1), math.Copysign(0, -1), math.NaN(), math.Inf(-1), math.Inf(1), 123456789012345678901234567890),
 		},
 		{tensor.Float32, []int64{-1}, `[1.00000005960464477540, 16777217, 3.4028235e38]`, tensor.Vector[float32](1.0000001, 16777216, math.MaxFloat32)},
 		{tensor.Bool, []int64{}, ` true `, tensor.Scalar(true)},
+		{tensor.Bool, []int64{-1}, `[1, 0, 1.0, 0e5, true]`, tensor.Vector(true, false, true, false, true)},
+		{tensor.Float32, []int64{-1}, `[true, 1, false]`, tensor.Vector[float32](1, 1, 0)},
 		{tensor.Complex128, []int64{-1}, `[[1, -2.5], 3]`, tensor.Vector(complex(1, -2.5), 3)},
 		{tensor.Complex64, []int64{}, `[1, 2]`, tensor.Scalar(complex64(complex(1, 2)))},
 		{tensor.String, []int64{-1}, `["a\n\u00e9\ud83d\udc4d\/", {"b64": "/w=="}, {"b64":"gIE"}, ""]`, tensor.Vector("a\né👍/", "\xff", "\x80\x81", "")},
-		{tensor.Float16, []int64{-1}, `[1, 65504, 1e9]`, tensor.Vector(tensor.F16(0x3c00), 0x7bff, 0x7c00)},
+		{tensor.Float16, []int64{-1}, `[1, 65504, -Infinity]`, tensor.Vector(tensor.F16(0x3c00), 0x7bff, 0xfc00)},
 	}
 	for _, tt := range tests {
 		got, err := dataset.ParseTensor(dataset.Component{DType: tt.dtype, Shape: tensor.MakeShape(tt.dims...)}, []byte(tt.text))
@@ -162,7 +174,7 @@ func TestJSONLKeepsAndSkips(t *testing.T) {
 	t.Parallel()
 	in := "\ufeff{\"id\": \"a\\u00e9\", \"x\": 1, \"more\": {\"y\": [1, null, {}]}}\r\n\n  \n{\"x\": \"bad\"}\n{\"X\": 3, \"x\": 2,\"id\":\tnull}"
 	spec := dataset.Dict(map[string]dataset.Spec{"v": dataset.TensorSpec(tensor.Int64)})
-	opts := dataset.JSONLOptions{Name: "in.jsonl", Keep: []string{"more", "id", "none"}, Keys: map[string]string{"v": "x"}}
+	opts := dataset.JSONLOptions{Name: "in.jsonl", Keep: []string{"more", "id", "none"}, Keys: map[string][]string{"v": {"x"}}}
 	for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in)), iotest.HalfReader(strings.NewReader(in)), iotest.DataErrReader(strings.NewReader(in))} {
 		var got []string
 		for e, err := range dataset.JSONL(r, spec, opts).All(t.Context()) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -30,9 +31,17 @@ type jsonNode struct {
 	col   int // of a leaf, otherwise -1
 	path  string
 	dict  bool
-	keys  []string // of a dictionary
+	keys  []jsonKey // of a dictionary
 	items []jsonNode
-	seen  []bool
+	seen  []bool // by key of a dictionary
+}
+
+// jsonKey is a key of an object.
+type jsonKey struct {
+	name  string
+	path  string
+	item  int // of the node's items
+	place int // of the key's value in the item's row, one of several; -1: it is the row
 }
 
 // jsonColumn is a component while it is read.
@@ -41,6 +50,11 @@ type jsonColumn struct {
 	sink   sink
 	dims   []int64
 	splits [][]int64 // of a ragged component, by depth
+	one    []int64   // the sizes of a row of one value; nil: it has more
+	// of a component whose values stand under keys of their own: the sizes of its row, and where
+	// each value that was read belongs
+	side   []int64
+	places []int
 }
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
@@ -54,22 +68,41 @@ func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
 	if d.length == 0 {
 		d.length = 1 << 62
 	}
+	fill, err := opts.Nulls.For(spec)
+	if err != nil {
+		return nil, err
+	}
 	for i, c := range spec.Flatten() {
-		s, err := newSink(c.DType)
+		s, err := newSink(c.DType, fill[i])
 		if err != nil {
 			return nil, fmt.Errorf("component %q: %w", spec.Paths()[i], err)
 		}
-		d.cols = append(d.cols, jsonColumn{Component: c, sink: s})
+		one, _ := c.Side(1)
+		d.cols = append(d.cols, jsonColumn{Component: c, sink: s, one: one})
 	}
 	n := 0
 	d.root = jsonTree(spec, "", opts.Keys, &n)
+	for _, k := range d.root.keys {
+		if k.place < 0 {
+			continue
+		}
+		item, names := d.root.items[k.item], opts.Keys[spec.keys[k.item]]
+		if item.col < 0 {
+			return nil, fmt.Errorf("component %q: a structure is not made of several keys", item.path)
+		}
+		c, ok := &d.cols[item.col], false
+		if c.side, ok = c.Side(len(names)); !ok {
+			return nil, fmt.Errorf("component %q: %d values do not fill the shape %v of a row", item.path, len(names), c.Shape)
+		}
+	}
 	d.single = d.root.dict && len(d.root.items) == 1 && d.root.items[0].col == 0
 	return d, nil
 }
 
-// jsonTree lays out the spec, numbering its leaves from *n on.
-func jsonTree(spec Spec, path string, keys map[string]string, n *int) jsonNode {
-	node := jsonNode{col: -1, path: path, dict: spec.kind == nestDict, seen: make([]bool, len(spec.items))}
+// jsonTree lays out the spec, numbering its leaves from *n on. keys are those that the components
+// at the top are read from, where they have other names, or several.
+func jsonTree(spec Spec, path string, keys map[string][]string, n *int) jsonNode {
+	node := jsonNode{col: -1, path: path, dict: spec.kind == nestDict}
 	if !spec.nested() {
 		node.col = *n
 		*n++
@@ -79,15 +112,21 @@ func jsonTree(spec Spec, path string, keys map[string]string, n *int) jsonNode {
 		name := strconv.Itoa(i)
 		if node.dict {
 			name = spec.keys[i]
-			key := name
-			if k, ok := keys[name]; ok && path == "" {
-				key = k
+			own, ok := keys[name]
+			if !ok || path != "" {
+				own = []string{name}
 			}
-			node.keys = append(node.keys, key)
-			name = key
+			for place, key := range own {
+				if len(own) == 1 {
+					place = -1
+				}
+				node.keys = append(node.keys, jsonKey{name: key, path: strings.TrimPrefix(path+"/"+key, "/"), item: i, place: place})
+			}
+			name = strings.Join(own, ",")
 		}
 		node.items = append(node.items, jsonTree(item, strings.TrimPrefix(path+"/"+name, "/"), keys, n))
 	}
+	node.seen = make([]bool, len(node.keys))
 	return node
 }
 
@@ -99,7 +138,7 @@ func (d *rowDecoder) decode(line []byte, e *Element) error {
 	d.b, d.i, d.field = line, 0, ""
 	clear(d.extra)
 	root := &d.root
-	if d.single && (d.peek() != '{' || d.cols[0].DType == tensor.String && d.root.keys[0] != "b64" && bareBytes.Match(line)) {
+	if d.single && (d.peek() != '{' || d.cols[0].DType == tensor.String && d.root.keys[0].name != "b64" && bareBytes.Match(line)) {
 		root = &d.root.items[0]
 	}
 	if err := d.node(root, 1, root == &d.root); err != nil {
@@ -112,10 +151,21 @@ func (d *rowDecoder) decode(line []byte, e *Element) error {
 	for i := range d.cols {
 		d.finish(i, e)
 	}
+	return d.kept(e)
+}
+
+// kept adds the kept values to e, as they are written.
+func (d *rowDecoder) kept(e *Element) error {
 	for i, raw := range d.extra {
-		if raw != nil {
-			e.Extra = append(e.Extra, Field{Key: d.keep[i], Value: slices.Clone(raw)})
+		if raw == nil {
+			continue
 		}
+		valid, ok := jsontext.ValidUTF8(raw)
+		if !ok {
+			d.field = d.keep[i]
+			return fmt.Errorf("a key that is not UTF-8")
+		}
+		e.Extra = append(e.Extra, Field{Key: d.keep[i], Value: slices.Clone(valid)})
 	}
 	return nil
 }
@@ -156,32 +206,31 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 	if d.peek() != '{' {
 		return fmt.Errorf("want an object with the %s, got %s", keysText(n.keys), d.found())
 	}
-	err := d.scanner.object(func(key []byte) error {
-		part, keep := -1, -1
-		for i, k := range n.keys {
-			if k == string(key) {
-				part = i
-			}
+	for _, k := range n.keys {
+		if k.place == 0 {
+			c := &d.cols[n.items[k.item].col]
+			c.sink.reset()
+			c.places = c.places[:0]
 		}
+	}
+	next := 0 // keys mostly stand in one order
+	err := d.scanner.object(func(key []byte) error {
+		k, keep := n.find(key, next), -1
 		if top {
 			keep = d.keepIndex(key)
 		}
 		d.peek()
 		start := d.i
-		switch {
-		case part < 0:
+		if k < 0 {
 			if keep >= 0 {
 				d.field = d.keep[keep]
 			}
 			if err := d.skip(depth + 1); err != nil {
 				return err
 			}
-		case n.seen[part]:
-			d.field = n.items[part].path
-			return fmt.Errorf("the key stands twice in the row")
-		default:
-			n.seen[part] = true
-			if err := d.node(&n.items[part], depth+1, false); err != nil {
+		} else {
+			next = k + 1
+			if err := d.part(n, k, depth); err != nil {
 				return err
 			}
 		}
@@ -194,10 +243,77 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 	if err != nil {
 		return err
 	}
+	return d.missing(n)
+}
+
+// find returns the index of a key, or -1. It looks at the one that is expected first.
+func (n *jsonNode) find(key []byte, expected int) int {
+	if expected < len(n.keys) && n.keys[expected].name == string(key) {
+		return expected
+	}
+	for i := range n.keys {
+		if n.keys[i].name == string(key) {
+			return i
+		}
+	}
+	return -1
+}
+
+// part reads the value of key k of an object.
+func (d *rowDecoder) part(n *jsonNode, k, depth int) error {
+	key := &n.keys[k]
+	item := &n.items[key.item]
+	if n.seen[k] {
+		d.field = key.path
+		return fmt.Errorf("the key stands twice in the row")
+	}
+	n.seen[k] = true
+	if key.place < 0 {
+		return d.node(item, depth+1, false)
+	}
+	d.field = key.path
+	c := &d.cols[item.col]
+	if d.peek() == '[' && !c.sink.isScalar(&d.scanner) {
+		return fmt.Errorf("want a single value to stand beside the others, got an array")
+	}
+	c.places = append(c.places, key.place)
+	return c.sink.scalar(&d.scanner)
+}
+
+// missing fills in the keys that an object lacks, and puts the values that stand under keys of
+// their own into their order.
+func (d *rowDecoder) missing(n *jsonNode) error {
 	for i, seen := range n.seen {
-		if !seen {
-			d.field = n.items[i].path
+		if seen {
+			continue
+		}
+		key := &n.keys[i]
+		d.field = key.path
+		item := &n.items[key.item]
+		if item.col < 0 {
 			return fmt.Errorf("the row has no such key")
+		}
+		c := &d.cols[item.col]
+		if key.place < 0 {
+			c.begin()
+		}
+		if !c.sink.null() {
+			return fmt.Errorf("the row has no such key")
+		}
+		if key.place >= 0 {
+			c.places = append(c.places, key.place)
+		} else if err := c.end(); err != nil {
+			return err
+		}
+	}
+	for _, key := range n.keys {
+		if key.place != 0 {
+			continue
+		}
+		c := &d.cols[n.items[key.item].col]
+		c.dims = append(c.dims[:0], c.side...)
+		if !slices.IsSorted(c.places) {
+			c.sink.arrange(c.places)
 		}
 	}
 	return nil
@@ -212,38 +328,51 @@ func (d *rowDecoder) keepIndex(key []byte) int {
 	return -1
 }
 
-func keysText(keys []string) string {
+func keysText(keys []jsonKey) string {
 	if len(keys) == 1 {
-		return fmt.Sprintf("key %q", keys[0])
+		return fmt.Sprintf("key %q", keys[0].name)
 	}
 	quoted := make([]string, len(keys))
 	for i, k := range keys {
-		quoted[i] = strconv.Quote(k)
+		quoted[i] = strconv.Quote(k.name)
 	}
 	return "keys " + strings.Join(quoted, ", ")
 }
 
 // column reads one component's value.
 func (d *rowDecoder) column(c *jsonColumn, depth int) error {
+	c.begin()
+	if err := d.value(c, 0, depth); err != nil {
+		return err
+	}
+	return c.end()
+}
+
+// begin forgets the row before.
+func (c *jsonColumn) begin() {
 	c.sink.reset()
 	c.dims = c.dims[:0]
 	for i := range c.splits {
 		c.splits[i] = c.splits[i][:0]
 	}
-	if err := d.value(c, 0, depth); err != nil {
-		return err
-	}
+}
+
+// end says whether what was read is a value of the component.
+func (c *jsonColumn) end() error {
 	c.fillEmpty()
 	if c.Ragged {
 		return c.checkRagged()
 	}
-	if !c.Shape.Admits(c.dims) {
-		if c.Shape.Ranked() && c.Shape.Rank() > 0 && len(c.dims) == 0 {
-			return fmt.Errorf("want %s, got a single value", c.wanted())
-		}
-		return fmt.Errorf("want the shape %v, got %v", c.Shape, tensor.MakeShape(c.dims...))
+	switch {
+	case c.Shape.Admits(c.dims):
+		return nil
+	case c.one != nil && (len(c.dims) == 0 || len(c.dims) == 1 && c.dims[0] == 1):
+		c.dims = append(c.dims[:0], c.one...)
+		return nil
+	case c.Shape.Rank() == 0:
+		return fmt.Errorf("want a single value, got an array of %d", c.dims[0])
 	}
-	return nil
+	return fmt.Errorf("want the shape %v, got %v", c.Shape, tensor.MakeShape(c.dims...))
 }
 
 // wanted describes the component's value: "an array of numbers".
@@ -265,9 +394,9 @@ func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
 	if depth+level > d.maxDepth {
 		return tooDeep(d.maxDepth)
 	}
-	if rank := c.Shape.Rank(); rank >= 0 && level >= rank {
+	if rank := c.Shape.Rank(); rank >= 0 && level >= max(rank, 1) { // [5] may stand for 5
 		if rank == 0 {
-			return fmt.Errorf("want a single value, got an array")
+			return fmt.Errorf("want a single value, got arrays")
 		}
 		return fmt.Errorf("want %s, got arrays nested deeper", c.wanted())
 	}
@@ -280,13 +409,21 @@ func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
 
 // leaf reads a value that is no array.
 func (d *rowDecoder) leaf(c *jsonColumn, level int) error {
-	if rank := c.Shape.Rank(); rank >= 0 && level < rank && level == 0 {
-		return fmt.Errorf("want %s, got %s", c.wanted(), d.found())
-	}
 	if level < len(c.dims) {
 		return fmt.Errorf("a value stands beside an array")
 	}
-	return c.sink.scalar(&d.scanner)
+	if level > 0 || c.Shape.Rank() <= 0 {
+		return c.sink.scalar(&d.scanner)
+	}
+	found, at := d.found(), d.i
+	if c.one == nil {
+		return fmt.Errorf("want %s, got %s", c.wanted(), found)
+	}
+	err := c.sink.scalar(&d.scanner)
+	if err != nil && d.i == at {
+		return fmt.Errorf("want %s, got %s", c.wanted(), found)
+	}
+	return err
 }
 
 // array reads the array at the scanner's place and returns its length.

@@ -66,7 +66,7 @@ func (s *scanner) found() string {
 		return "an array"
 	case c == '{':
 		return "an object"
-	case c == '-', c >= '0' && c <= '9', c == 'N', c == 'I':
+	case c == '-', c >= '0' && c <= '9', bytes.HasPrefix(s.b[s.i:], []byte("NaN")), bytes.HasPrefix(s.b[s.i:], []byte("Inf")):
 		return "a number"
 	case c == 't' || c == 'f':
 		return "a boolean"
@@ -158,6 +158,23 @@ func (s *scanner) number() (text []byte, integer bool, err error) {
 		return nil, false, fmt.Errorf("number %q: a leading zero", s.b[start:s.i+1])
 	}
 	return s.b[start:s.i], integer, nil
+}
+
+// boolean reads the word true or false; ok is false where neither stands.
+func (s *scanner) boolean() (v, ok bool) {
+	switch s.peek() {
+	case 't':
+		return true, s.literal("true")
+	case 'f':
+		return false, s.literal("false")
+	}
+	return false, false
+}
+
+// atNumber reports whether a number seems to begin at the scanner's place.
+func (s *scanner) atNumber() bool {
+	c := s.peek()
+	return c == '-' || c >= '0' && c <= '9' || c == 'N' || c == 'I'
 }
 
 func (s *scanner) at(c byte) bool { return s.i < len(s.b) && s.b[s.i] == c }

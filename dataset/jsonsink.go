@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -19,6 +20,10 @@ type sink interface {
 	// isScalar reports whether the array at the scanner's place is one value, as that of a complex
 	// number is.
 	isScalar(s *scanner) bool
+	// null adds the value that stands in for a null, and reports false where there is none.
+	null() bool
+	// arrange moves the values, of which the i-th was read for places[i], to their places.
+	arrange(places []int)
 	// want says what the values are, for error messages: "numbers".
 	want() string
 	len() int64
@@ -27,41 +32,41 @@ type sink interface {
 	tensor(dims []int64, a *arena) tensor.Tensor
 }
 
-// newSink returns the sink for a dtype.
-func newSink(d tensor.DType) (sink, error) {
+// newSink returns the sink for a dtype. fill stands in for nulls; the zero Tensor: nothing does.
+func newSink(d tensor.DType, fill tensor.Tensor) (sink, error) {
 	switch d {
 	case tensor.Int8:
-		return newIntSink[int8](math.MinInt8, math.MaxInt8), nil
+		return newIntSink[int8](fill), nil
 	case tensor.Int16:
-		return newIntSink[int16](math.MinInt16, math.MaxInt16), nil
+		return newIntSink[int16](fill), nil
 	case tensor.Int32:
-		return newIntSink[int32](math.MinInt32, math.MaxInt32), nil
+		return newIntSink[int32](fill), nil
 	case tensor.Int64:
-		return newIntSink[int64](math.MinInt64, math.MaxInt64), nil
+		return newIntSink[int64](fill), nil
 	case tensor.Uint8:
-		return newIntSink[uint8](0, math.MaxUint8), nil
+		return newIntSink[uint8](fill), nil
 	case tensor.Uint16:
-		return newIntSink[uint16](0, math.MaxUint16), nil
+		return newIntSink[uint16](fill), nil
 	case tensor.Uint32:
-		return newIntSink[uint32](0, math.MaxUint32), nil
+		return newIntSink[uint32](fill), nil
 	case tensor.Uint64:
-		return newIntSink[uint64](0, math.MaxUint64), nil
+		return newIntSink[uint64](fill), nil
 	case tensor.Float32:
-		return newFloatSink(32, func(v float64) float32 { return float32(v) }), nil
+		return newFloatSink(fill, 32, func(v float64) (float32, bool) { return float32(v), true }), nil
 	case tensor.Float64:
-		return newFloatSink(64, func(v float64) float64 { return v }), nil
+		return newFloatSink(fill, 64, func(v float64) (float64, bool) { return v, true }), nil
 	case tensor.Float16:
-		return newFloatSink(64, tensor.ToF16), nil
+		return newFloatSink(fill, 64, lossless.Float16), nil
 	case tensor.Bfloat16:
-		return newFloatSink(64, tensor.ToBF16), nil
+		return newFloatSink(fill, 64, lossless.Bfloat16), nil
 	case tensor.Complex64:
-		return newComplexSink(32, func(re, im float64) complex64 { return complex(float32(re), float32(im)) }), nil
+		return newComplexSink(fill, 32, func(re, im float64) complex64 { return complex(float32(re), float32(im)) }), nil
 	case tensor.Complex128:
-		return newComplexSink(64, func(re, im float64) complex128 { return complex(re, im) }), nil
+		return newComplexSink(fill, 64, func(re, im float64) complex128 { return complex(re, im) }), nil
 	case tensor.Bool:
-		return newBoolSink(), nil
+		return newBoolSink(fill), nil
 	case tensor.String:
-		return newStringSink(), nil
+		return newStringSink(fill), nil
 	}
 	return nil, fmt.Errorf("values of type %v are not read from JSON", d)
 }
@@ -72,6 +77,14 @@ type column[T tensor.Value] struct {
 	name string // of one value: "a number"
 	many string // of several: "numbers"
 	read func(s *scanner) (T, error)
+	fill []T // nothing, or the one value that stands in for nulls
+}
+
+// newColumn returns a column whose read is still to be set.
+func newColumn[T tensor.Value](name, many string, fill tensor.Tensor) column[T] {
+	c := column[T]{name: name, many: many}
+	c.fill, _ = tensor.Values[T](fill)
+	return c
 }
 
 func (c *column[T]) want() string           { return c.many }
@@ -79,12 +92,29 @@ func (c *column[T]) len() int64             { return int64(len(c.vals)) }
 func (c *column[T]) reset()                 { c.vals = c.vals[:0] }
 func (c *column[T]) isScalar(*scanner) bool { return false }
 
+func (c *column[T]) null() bool {
+	c.vals = append(c.vals, c.fill...)
+	return len(c.fill) > 0
+}
+
 func (c *column[T]) scalar(s *scanner) error {
+	if len(c.fill) > 0 && s.peek() == 'n' && s.literal("null") {
+		c.null()
+		return nil
+	}
 	v, err := c.read(s)
 	if err == nil {
 		c.vals = append(c.vals, v)
 	}
 	return err
+}
+
+func (c *column[T]) arrange(places []int) {
+	vals := make([]T, len(c.vals))
+	for i, at := range places {
+		vals[at] = c.vals[i]
+	}
+	copy(c.vals, vals)
 }
 
 func (c *column[T]) values(s *scanner, limit int64) (int64, error) {
@@ -116,14 +146,10 @@ type integer interface {
 }
 
 // intSink reads integers, exactly.
-type intSink[T integer] struct {
-	column[T]
-	lo int64
-	hi uint64
-}
+type intSink[T integer] struct{ column[T] }
 
-func newIntSink[T integer](lo int64, hi uint64) *intSink[T] {
-	c := &intSink[T]{column: column[T]{name: "an integer", many: "integers"}, lo: lo, hi: hi}
+func newIntSink[T integer](fill tensor.Tensor) *intSink[T] {
+	c := &intSink[T]{newColumn[T]("an integer", "integers", fill)}
 	c.read = c.readInt
 	return c
 }
@@ -136,8 +162,8 @@ func (c *intSink[T]) values(s *scanner, limit int64) (int64, error) {
 			return n, errTooMany
 		}
 		v, ok := s.smallInt()
-		if ok && v >= c.lo && (v < 0 || uint64(v) <= c.hi) {
-			c.vals = append(c.vals, T(v))
+		if t := T(v); ok && int64(t) == v && (t < 0) == (v < 0) {
+			c.vals = append(c.vals, t)
 		} else {
 			if ok {
 				return n, c.outOfRange(strconv.FormatInt(v, 10))
@@ -163,59 +189,58 @@ func (c *intSink[T]) outOfRange(text string) error {
 	return fmt.Errorf("%s does not fit %s", text, tensor.DTypeOf[T]())
 }
 
+// readInt reads a whole number, however it is written: 3, 3.0, 1e3. A boolean is 0 or 1.
 func (c *intSink[T]) readInt(s *scanner) (T, error) {
-	if k := s.peek(); k != '-' && (k < '0' || k > '9') && k != 'N' && k != 'I' {
+	if one, ok := s.boolean(); ok {
+		return T(btoi(one)), nil
+	}
+	if !s.atNumber() {
 		return 0, c.wrong(s)
 	}
-	text, isInt, err := s.number()
+	text, _, err := s.number()
 	if err != nil {
 		return 0, err
 	}
-	if !isInt {
-		return c.integral(text)
+	if len(c.fill) > 0 && string(text) == "NaN" {
+		return c.fill[0], nil
 	}
-	if text[0] == '-' {
-		v, err := strconv.ParseInt(stringOf(text), 10, 64)
-		if err != nil || v < c.lo {
-			return 0, c.outOfRange(string(text))
+	switch v, reason := lossless.ParseInteger(text); reason {
+	case lossless.NoError:
+		if t, ok := lossless.As[T](v); ok {
+			return t, nil
 		}
-		return T(v), nil
-	}
-	v, err := strconv.ParseUint(stringOf(text), 10, 64)
-	if err != nil || v > c.hi {
+		return 0, c.outOfRange(string(text))
+	case lossless.TooLarge:
 		return 0, c.outOfRange(string(text))
 	}
-	return T(v), nil
+	return 0, fmt.Errorf("want an integer, got %s", text)
 }
 
-// integral takes a whole number that is written with a point or an exponent (3.0, 1e3), where
-// float64 holds it exactly.
-func (c *intSink[T]) integral(text []byte) (T, error) {
-	v, err := strconv.ParseFloat(stringOf(text), 64)
-	if err != nil || v != math.Trunc(v) || math.Abs(v) > 1<<53 {
-		return 0, fmt.Errorf("want an integer, got %s", text)
-	}
-	if v < float64(c.lo) || v > float64(c.hi) {
-		return 0, c.outOfRange(string(text))
-	}
-	return T(int64(v)), nil
-}
-
-// newFloatSink returns a sink of real numbers.
-func newFloatSink[T tensor.Value](bits int, convert func(float64) T) sink {
-	c := &floatSink[T]{column: column[T]{name: "a number", many: "numbers"}, bits: bits, convert: convert}
+// newFloatSink returns a sink of real numbers. convert reports false for a finite number that is
+// beyond the range of T.
+func newFloatSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(float64) (T, bool)) sink {
+	c := &floatSink[T]{newColumn[T]("a number", "numbers", fill), bits, convert}
 	c.read = func(s *scanner) (T, error) {
+		s.space()
+		from := s.i
 		v, err := readFloat(s, bits, "a number")
-		return convert(v), err
+		t, ok := convert(v)
+		if err == nil && (!ok || s.beyond(v)) {
+			err = fmt.Errorf("%s does not fit %s", s.b[from:s.i], tensor.DTypeOf[T]())
+		}
+		return t, err
 	}
 	return c
 }
+
+// beyond reports whether v, read last, is infinite although it was not written so.
+func (s *scanner) beyond(v float64) bool { return math.IsInf(v, 0) && s.b[s.i-1]-'0' <= 9 }
 
 // floatSink reads real numbers.
 type floatSink[T tensor.Value] struct {
 	column[T]
 	bits    int
-	convert func(float64) T
+	convert func(float64) (T, bool)
 }
 
 // values is column's, with a tight loop for what most lists hold.
@@ -224,8 +249,13 @@ func (c *floatSink[T]) values(s *scanner, limit int64) (int64, error) {
 		if int64(len(c.vals)) >= limit {
 			return n - 1, errTooMany
 		}
+		from := s.i
 		if v, ok := s.decimal(c.bits); ok {
-			c.vals = append(c.vals, c.convert(v))
+			t, fits := c.convert(v)
+			if !fits {
+				return n - 1, fmt.Errorf("%s does not fit %s", s.b[from:s.i], tensor.DTypeOf[T]())
+			}
+			c.vals = append(c.vals, t)
 		} else if err := c.scalar(s); err != nil {
 			return n - 1, err
 		}
@@ -241,8 +271,8 @@ func (c *floatSink[T]) values(s *scanner, limit int64) (int64, error) {
 	}
 }
 
-// readFloat reads a number. NaN and the infinities may stand in quotes too, as protocol buffers'
-// JSON has them.
+// readFloat reads a number; a boolean is 0 or 1. NaN and the infinities may stand in quotes too, as
+// protocol buffers' JSON has them.
 func readFloat(s *scanner, bits int, want string) (float64, error) {
 	k := s.peek()
 	if k == '"' {
@@ -252,7 +282,10 @@ func readFloat(s *scanner, bits int, want string) (float64, error) {
 			}
 		}
 	}
-	if k != '-' && (k < '0' || k > '9') && k != 'N' && k != 'I' {
+	if one, ok := s.boolean(); ok {
+		return float64(btoi(one)), nil
+	}
+	if !s.atNumber() {
 		return 0, fmt.Errorf("want %s, got %s", want, s.found())
 	}
 	return s.float(bits)
@@ -262,13 +295,22 @@ func readFloat(s *scanner, bits int, want string) (float64, error) {
 type complexSink[T tensor.Value] struct{ column[T] }
 
 // newComplexSink returns a sink of complex numbers, whose parts have so many bits.
-func newComplexSink[T tensor.Value](bits int, convert func(re, im float64) T) sink {
+func newComplexSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(re, im float64) T) sink {
 	const want = "a complex number [re, im]"
-	c := &complexSink[T]{column[T]{name: want, many: "complex numbers [re, im]"}}
+	c := &complexSink[T]{newColumn[T](want, "complex numbers [re, im]", fill)}
+	part := func(s *scanner, want string) (float64, error) {
+		s.space()
+		from := s.i
+		v, err := readFloat(s, bits, want)
+		if err == nil && s.beyond(v) {
+			err = fmt.Errorf("%s does not fit %s", s.b[from:s.i], tensor.DTypeOf[T]())
+		}
+		return v, err
+	}
 	c.read = func(s *scanner) (T, error) {
 		var zero T
 		if s.peek() != '[' {
-			re, err := readFloat(s, bits, want)
+			re, err := part(s, want)
 			return convert(re, 0), err
 		}
 		var parts [2]float64
@@ -277,7 +319,7 @@ func newComplexSink[T tensor.Value](bits int, convert func(re, im float64) T) si
 			if i == 2 {
 				return fmt.Errorf("want %s, got a list of more numbers", want)
 			}
-			v, err := readFloat(s, bits, "a number")
+			v, err := part(s, "a number")
 			parts[i] = v
 			i++
 			return err
@@ -302,27 +344,39 @@ func (c *complexSink[T]) isScalar(s *scanner) bool {
 	return next != '[' && next != ']'
 }
 
-func newBoolSink() sink {
-	c := &column[bool]{name: "true or false", many: "booleans"}
+// newBoolSink returns a sink of booleans, which may be written 0 and 1.
+func newBoolSink(fill tensor.Tensor) sink {
+	c := newColumn[bool]("true or false", "booleans", fill)
 	c.read = func(s *scanner) (bool, error) {
-		switch s.space(); {
-		case s.literal("true"):
-			return true, nil
-		case s.literal("false"):
-			return false, nil
+		if v, ok := s.boolean(); ok {
+			return v, nil
 		}
-		return false, c.wrong(s)
+		if !s.atNumber() {
+			return false, c.wrong(s)
+		}
+		text, _, err := s.number()
+		if err != nil {
+			return false, err
+		}
+		if len(c.fill) > 0 && string(text) == "NaN" {
+			return c.fill[0], nil
+		}
+		v, reason := lossless.ParseInteger(text)
+		if reason != lossless.NoError || v.Mag > 1 || v.Neg && v.Mag > 0 {
+			return false, fmt.Errorf("want true, false, 0 or 1, got %s", text)
+		}
+		return v.Mag == 1, nil
 	}
-	return c
+	return &c
 }
 
-func newStringSink() sink {
-	c := &column[string]{name: "a string", many: "strings"}
+func newStringSink(fill tensor.Tensor) sink {
+	c := newColumn[string]("a string", "strings", fill)
 	c.read = func(s *scanner) (string, error) {
 		b, err := s.bytesValue()
 		return string(b), err
 	}
-	return c
+	return &c
 }
 
 // arena hands out memory for rows in blocks, so that a row costs no allocation of its own.

@@ -120,7 +120,7 @@ func (l *lineReader) readLine() ([]byte, error) {
 	if err == bufio.ErrBufferFull { //nolint:errorlint // ReadSlice returns it bare
 		l.long = l.long[:0]
 		for err == bufio.ErrBufferFull { //nolint:errorlint // as above
-			if len(l.long)+len(line) > l.max {
+			if len(l.long)+len(line) > l.max+1 { // the last byte may belong to the line's end
 				l.long, l.skip = nil, true
 				return nil, errLineTooLong
 			}

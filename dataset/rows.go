@@ -174,9 +174,14 @@ type ValueParser struct {
 	e Element
 }
 
-// NewValueParser returns a parser of the component's values.
-func NewValueParser(c Component, o ReadOptions) (*ValueParser, error) {
-	d, err := newRowDecoder(Leaf(c), JSONLOptions{})
+// NewValueParser returns a parser of the component's values. null stands in for nulls; the zero
+// Tensor: nothing does.
+func NewValueParser(c Component, null tensor.Tensor, o ReadOptions) (*ValueParser, error) {
+	var nulls Nulls
+	if null.DType() != tensor.Invalid {
+		nulls = Nulls{".": null}
+	}
+	d, err := newRowDecoder(Leaf(c), JSONLOptions{Nulls: nulls})
 	if err != nil {
 		return nil, err
 	}

@@ -176,7 +176,7 @@ func TestColumnError(t *testing.T) {
 }
 
 func TestValueParser(t *testing.T) {
-	p, err := dataset.NewValueParser(dataset.RaggedSpec(tensor.Int64, 1, -1, -1).Leaf(), dataset.ReadOptions{Keep: true})
+	p, err := dataset.NewValueParser(dataset.RaggedSpec(tensor.Int64, 1, -1, -1).Leaf(), tensor.Tensor{}, dataset.ReadOptions{Keep: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestValueParser(t *testing.T) {
 	if _, _, err := p.Parse([]byte("[[1], 2]")); err == nil {
 		t.Error("Parse of a value beside a list: no error")
 	}
-	p, err = dataset.NewValueParser(dataset.TensorSpec(tensor.Float32, -1).Leaf(), dataset.ReadOptions{Keep: true})
+	p, err = dataset.NewValueParser(dataset.TensorSpec(tensor.Float32, -1).Leaf(), tensor.Tensor{}, dataset.ReadOptions{Keep: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestValueParser(t *testing.T) {
 	if !a.Equal(tensor.Vector[float32](1)) || !b.Equal(tensor.Vector[float32](2, 3)) {
 		t.Errorf("kept values: %v, %v", a, b)
 	}
-	if _, err := dataset.NewValueParser(dataset.TensorSpec(tensor.Variant).Leaf(), dataset.ReadOptions{}); err == nil {
+	if _, err := dataset.NewValueParser(dataset.TensorSpec(tensor.Variant).Leaf(), tensor.Tensor{}, dataset.ReadOptions{}); err == nil {
 		t.Error("a parser of variants: no error")
 	}
 }

@@ -92,7 +92,7 @@ func (src Source) columnLists() map[string][]string {
 
 func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
 	l := src.limits
-	o := dataset.JSONLOptions{Open: src.openRows(rowKeys(spec, src)), Keep: src.Keep, Keys: src.Columns, MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length}
+	o := dataset.JSONLOptions{Open: src.openRows(rowKeys(spec, src)), Keep: src.Keep, Keys: src.columnLists(), MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length}
 	return dataset.JSONLFiles(spec, o, src.Files...)
 }
 

@@ -211,61 +211,21 @@ func parseFloat(text []byte, size int) (float64, bool) {
 	return v, err == nil
 }
 
-// parseInt reads a whole cell as an integer, which may be written as a float that is exact.
-func parseInt(text []byte) (v int64, u uint64, msg string) {
-	s := string(text)
-	if v, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return v, uint64(max(v, 0)), ""
-	}
-	if u, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return math.MaxInt64, u, ""
-	}
-	f, ok := parseFloat(text, 64)
-	switch {
-	case !ok:
-		return 0, 0, "want an integer, got " + quoted(text)
-	case f != math.Trunc(f) || math.Abs(f) > 1<<53:
-		return 0, 0, "want an integer, got " + s
-	}
-	return int64(f), uint64(max(f, 0)), ""
-}
-
 // number reads a whole cell as one value of the dtype and writes it to dst, a tensor of one value.
-func number(text []byte, dst tensor.Tensor) (msg string) {
+// fill, if it is one, stands in for NaN where the dtype has none.
+func number(text []byte, dst, fill tensor.Tensor) (msg string) {
 	dtype := dst.DType()
 	if len(text) == 0 {
 		return "want " + lossless.Article(dtype) + ", got an empty cell"
 	}
-	var src tensor.Tensor
-	switch {
-	case dtype == tensor.Bool:
-		b, ok := parseBool(text)
-		if !ok {
-			return "want true or false, got " + quoted(text)
+	src, msg := parse(text, dtype)
+	if msg != "" && fill.DType() == dtype {
+		if v, ok := parseFloat(text, 64); ok && math.IsNaN(v) {
+			src, msg = fill, ""
 		}
-		src = tensor.Vector(b)
-	case lossless.Carrier(dtype).IsInteger():
-		v, u, msg := parseInt(text)
-		if msg != "" {
-			return msg
-		}
-		src = tensor.Vector(v)
-		if v == math.MaxInt64 {
-			src = tensor.Vector(u)
-		}
-	default:
-		size := 64
-		if dtype == tensor.Float32 {
-			size = 32
-		}
-		f, ok := parseFloat(text, size)
-		if !ok {
-			if f != 0 {
-				return string(text) + " does not fit " + dtype.String()
-			}
-			return "want " + lossless.Article(dtype) + ", got " + quoted(text)
-		}
-		src = tensor.Vector(f)
+	}
+	if msg != "" {
+		return msg
 	}
 	if bad := lossless.Convert(dst, src); bad >= 0 {
 		return string(text) + " does not fit " + dtype.String()
@@ -273,11 +233,61 @@ func number(text []byte, dst tensor.Tensor) (msg string) {
 	return ""
 }
 
+// parse reads a whole cell as a value for a dtype, of any type that can be converted to it.
+func parse(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
+	word, isWord := parseBool(text)
+	switch {
+	case isWord:
+		return tensor.Vector(word), ""
+	case dtype == tensor.Bool:
+		v, reason := lossless.ParseInteger(text)
+		switch {
+		case reason == lossless.NoNumber:
+			return src, "want true or false, got " + quoted(text)
+		case reason != lossless.NoError || v.Mag > 1 || v.Neg && v.Mag > 0:
+			return src, "want true, false, 0 or 1, got " + string(text)
+		}
+		return tensor.Vector(v.Mag == 1), ""
+	case lossless.Carrier(dtype).IsInteger():
+		return parseInt(text, dtype)
+	}
+	size := 64
+	if dtype == tensor.Float32 || dtype == tensor.Complex64 {
+		size = 32
+	}
+	v, ok := parseFloat(text, size)
+	switch {
+	case ok:
+		return tensor.Vector(v), ""
+	case v != 0:
+		return src, string(text) + " does not fit " + dtype.String()
+	}
+	return src, "want " + lossless.Article(dtype) + ", got " + quoted(text)
+}
+
+// parseInt reads a whole cell as an integer of 64 bits, however it is written.
+func parseInt(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
+	v, reason := lossless.ParseInteger(text)
+	signed, isSigned := lossless.As[int64](v)
+	unsigned, isUnsigned := lossless.As[uint64](v)
+	switch {
+	case reason == lossless.NoNumber:
+		return src, "want an integer, got " + quoted(text)
+	case reason == lossless.Fraction:
+		return src, "want an integer, got " + string(text)
+	case reason == lossless.NoError && isSigned:
+		return tensor.Vector(signed), ""
+	case reason == lossless.NoError && isUnsigned:
+		return tensor.Vector(unsigned), ""
+	}
+	return src, string(text) + " does not fit " + dtype.String()
+}
+
 func parseBool(text []byte) (v, ok bool) {
 	switch string(text) {
-	case "true", "True", "TRUE", "1":
+	case "true", "True", "TRUE":
 		return true, true
-	case "false", "False", "FALSE", "0":
+	case "false", "False", "FALSE":
 		return false, true
 	}
 	return false, false

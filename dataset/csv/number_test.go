@@ -75,7 +75,7 @@ func FuzzNumber(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			number([]byte(s), dst)
+			number([]byte(s), dst, tensor.Tensor{})
 		}
 	})
 }
@@ -96,7 +96,7 @@ func TestNumber(t *testing.T) {
 		{"3.5", tensor.Int32, "want an integer, got 3.5"},
 		{"2147483648", tensor.Int32, "2147483648 does not fit int32"},
 		{"18446744073709551615", tensor.Uint64, ""},
-		{"18446744073709551616", tensor.Uint64, "want an integer, got 18446744073709551616"},
+		{"18446744073709551616", tensor.Uint64, "18446744073709551616 does not fit uint64"},
 		{"-1", tensor.Uint8, "-1 does not fit uint8"},
 		{"9223372036854775808", tensor.Int64, "9223372036854775808 does not fit int64"},
 		{"", tensor.Float32, "want a float32, got an empty cell"},
@@ -110,7 +110,7 @@ func TestNumber(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := number([]byte(tt.text), dst); got != tt.want {
+		if got := number([]byte(tt.text), dst, tensor.Tensor{}); got != tt.want {
 			t.Errorf("number(%q, %v) = %q, want %q", tt.text, tt.to, got, tt.want)
 		}
 	}

@@ -1,16 +1,13 @@
 package csv
 
 import (
-	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -47,6 +44,8 @@ type parser struct {
 	fields []target
 	comps  []component
 	keep   []string
+	null   []string // texts of cells that are missing
+	slow   bool     // such a text may look like a number: plain is not to read it
 }
 
 // component is how rows of one component are stored.
@@ -56,13 +55,14 @@ type component struct {
 	n    int     // values of such a row
 	size int     // bytes of one
 	json bool
+	// fill stands in for missing cells, a scalar; the zero Tensor: nothing does
+	fill tensor.Tensor
 }
 
 // job is a chunk of a file, then the block of its rows.
 type job struct {
 	p     *parser
 	buf   []byte // the chunk
-	from  int    // where its rows begin
 	line  int64
 	rows  int
 	lines []int64
@@ -92,25 +92,18 @@ type span struct{ lo, hi int }
 func (j *job) parse() {
 	j.reset()
 	b, line := j.buf, j.line
-	for i := j.from; i < len(b); {
-		if b[i] == '\n' || b[i] == '\r' && b[i+1] == '\n' {
-			i += 1 + btoi(b[i] == '\r')
-			line++
-			continue
+	for i := 0; ; {
+		at, lines := j.p.d.skip(b, i)
+		if at == len(b) {
+			break
 		}
+		i, line = at, line+int64(lines)
 		j.lines = append(j.lines, line)
 		j.grow()
 		i, line = j.row(b, i, line)
 		j.rows++
 	}
 	j.finish()
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 func (j *job) reset() {
@@ -165,7 +158,7 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 		var cell field
 		cell, j.field = p.d.field(b, i, j.field)
 		if b[i] == p.d.quote && p.d.quote != 0 {
-			line += int64(bytes.Count(b[i:cell.end], []byte("\n")))
+			line += int64(countEnds(b[i:cell.end]))
 		}
 		i = cell.end
 		switch {
@@ -177,11 +170,11 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 				fail(p.fields[f].name, msg)
 			}
 		}
-		if b[i] == '\n' {
+		if isEnd(b[i]) {
 			if f+1 != len(p.fields) {
 				fail("", fmt.Sprintf("want %d fields, got %d", len(p.fields), f+1))
 			}
-			return i + 1, line + 1
+			return afterEnd(b, i), line + 1
 		}
 		i++
 		f++
@@ -198,6 +191,9 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 // is.
 func (j *job) plain(b []byte, i, f int) (at, next int, end bool) {
 	p := j.p
+	if p.slow {
+		return i, f, false
+	}
 	for ; f < len(p.fields); f++ {
 		t := &p.fields[f]
 		var stop int
@@ -230,17 +226,15 @@ func (j *job) plain(b []byte, i, f int) (at, next int, end bool) {
 		if !ok {
 			return i, f, false
 		}
-		c := b[stop]
-		if c == '\r' && b[stop+1] == '\n' {
-			stop, c = stop+1, '\n'
-		}
-		switch {
-		case c == '\n' && f+1 == len(p.fields):
-			return stop + 1, f + 1, true
-		case c != p.d.comma || f+1 == len(p.fields):
+		last := f+1 == len(p.fields)
+		switch c := b[stop]; {
+		case c == p.d.comma && !last:
+			i = stop + 1
+		case isEnd(c) && last:
+			return afterEnd(b, stop), f + 1, true
+		default:
 			return i, f, false // it is read again, for the error
 		}
-		i = stop + 1
 	}
 	return i, f, false
 }
@@ -258,139 +252,6 @@ func (j *job) putInt(t *target, v int64) {
 	default:
 		dst[0] = byte(v)
 	}
-}
-
-// set stores a cell by its text.
-func (j *job) set(t *target, cell field) (msg string) {
-	text := cell.text
-	switch t.kind {
-	case skipCell:
-		return ""
-	case manyCell:
-		for i := range t.more {
-			if msg := j.set(&t.more[i], cell); msg != "" {
-				return msg
-			}
-		}
-		return ""
-	case keptCell:
-		lo := len(j.text)
-		j.text = appendKept(j.text, cell)
-		j.kept[len(j.kept)-len(j.p.keep)+t.store] = span{lo, len(j.text)}
-		return ""
-	}
-	s, comp := &j.comps[t.store], &j.p.comps[t.store]
-	switch t.kind {
-	case stringCell:
-		lo := len(s.text)
-		s.text = append(s.text, onlyString(comp, text)...)
-		s.spans[len(s.spans)-comp.n+t.at] = span{lo, len(s.text)}
-		return ""
-	case jsonCell:
-		return s.parseJSON(comp, text)
-	}
-	if s.one == nil {
-		s.one = make([]byte, comp.size)
-	}
-	one, err := tensor.Share(comp.DType, s.one, []int64{1})
-	if err != nil {
-		return err.Error()
-	}
-	if msg := number(onlyNumber(comp, bytes.TrimSpace(text)), one); msg != "" {
-		return msg
-	}
-	copy(s.data[len(s.data)-t.back:], s.one)
-	return ""
-}
-
-// onlyNumber takes the brackets from the cell of a list of one: [[1.5]].
-func onlyNumber(comp *component, text []byte) []byte {
-	for range comp.dims {
-		if comp.n != 1 || len(text) < 2 || text[0] != '[' || text[len(text)-1] != ']' {
-			break
-		}
-		text = bytes.TrimSpace(text[1 : len(text)-1])
-	}
-	return text
-}
-
-// onlyString returns the string of a cell, or that of a JSON list of one string where one is
-// wanted: ["a"].
-func onlyString(comp *component, text []byte) []byte {
-	if inner := onlyNumber(comp, text); len(inner) < len(text) && len(inner) > 1 && inner[0] == '"' {
-		var only string
-		if json.Unmarshal(inner, &only) == nil {
-			return []byte(only)
-		}
-	}
-	return text
-}
-
-// parseJSON reads a cell that holds a list.
-func (s *store) parseJSON(comp *component, text []byte) (msg string) {
-	if s.parser == nil {
-		p, err := dataset.NewValueParser(comp.Component, dataset.ReadOptions{Keep: true})
-		if err != nil {
-			return err.Error()
-		}
-		s.parser = p
-	}
-	text = bytes.TrimSpace(text)
-	if len(text) == 0 {
-		return "want a list, got an empty cell"
-	}
-	t, splits, err := s.parser.Parse(text)
-	if err != nil && (text[0] == '[' || text[0] == '(' && comp.DType != tensor.String) {
-		if list, ok := fromPython(text); ok {
-			if t, splits, again := s.parser.Parse(list); again == nil {
-				return s.put(comp, t, splits)
-			}
-		}
-	}
-	if err != nil && text[0] != '[' && comp.Shape.Admits([]int64{1}) && !comp.Ragged {
-		// A single value stands for a list of one. A string may stand without quotes.
-		if comp.DType == tensor.String {
-			text = jsontext.AppendString(nil, string(text))
-		}
-		var again error
-		if t, splits, again = s.parser.Parse(slices.Concat([]byte("["), text, []byte("]"))); again == nil {
-			err = nil
-		}
-	}
-	if err != nil {
-		return err.Error()
-	}
-	return s.put(comp, t, splits)
-}
-
-// put stores the value of the last row.
-func (s *store) put(comp *component, t tensor.Tensor, splits []tensor.Tensor) (msg string) {
-	s.values[len(s.values)-1] = t
-	if comp.Ragged {
-		s.splits[len(s.splits)-1] = splits
-	}
-	return ""
-}
-
-// appendKept appends a kept cell as JSON: a number where it is one as JSON writes it, a boolean
-// where it is the word for one, null where nothing stands between the separators, otherwise a
-// string. Quotes make a difference to the empty cell alone: some programs quote every cell, or
-// every one but numbers.
-func appendKept(dst []byte, cell field) []byte {
-	switch string(cell.text) {
-	case "":
-		if !cell.quoted {
-			return append(dst, "null"...)
-		}
-	case "true", "True", "TRUE":
-		return append(dst, "true"...)
-	case "false", "False", "FALSE":
-		return append(dst, "false"...)
-	}
-	if jsontext.IsNumber(cell.text) {
-		return append(dst, cell.text...)
-	}
-	return jsontext.AppendString(dst, string(cell.text))
 }
 
 // finish makes the block of what was read.

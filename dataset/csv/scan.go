@@ -4,32 +4,74 @@ import "bytes"
 
 // dialect is how a file separates and quotes its fields.
 type dialect struct {
-	comma byte
-	quote byte // 0: quotes are nothing special
+	comma   byte
+	quote   byte // 0: quotes are nothing special
+	comment byte // begins a line that is no row; 0: there are no such lines
 }
 
-// lastEnd returns the index after the last line end of chunk that no quotes enclose, or 0 if there
-// is none. chunk begins at the start of a line.
-func (d dialect) lastEnd(chunk []byte) int {
-	if d.quote == 0 || bytes.IndexByte(chunk, d.quote) < 0 {
-		return bytes.LastIndexByte(chunk, '\n') + 1
+// A row ends, outside of quotes, in "\n", "\r\n" or "\r", as for Python's csv module and pandas.
+func isEnd(c byte) bool { return c == '\n' || c == '\r' }
+
+// afterEnd returns the index after the line end that begins at b[i].
+func afterEnd(b []byte, i int) int {
+	if b[i] == '\r' && i+1 < len(b) && b[i+1] == '\n' {
+		return i + 2
+	}
+	return i + 1
+}
+
+// countEnds returns how many line ends b holds.
+func countEnds(b []byte) int {
+	n := bytes.Count(b, []byte("\n"))
+	if bytes.IndexByte(b, '\r') >= 0 {
+		n += bytes.Count(b, []byte("\r")) - bytes.Count(b, []byte("\r\n"))
+	}
+	return n
+}
+
+// afterLast returns the index after the last line end of b, or 0 if there is none. A "\r" at the
+// very end of b counts only where whole says that no "\n" can follow.
+func afterLast(b []byte, whole bool) int {
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] == '\n' || b[i] == '\r' && (whole || i+1 < len(b)) {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// lastEnd returns the index after the last row that chunk holds whole, or 0 if there is none. chunk
+// begins at the start of a row; whole says that it is the end of the file.
+func (d dialect) lastEnd(chunk []byte, whole bool) int {
+	if d.quote == 0 {
+		return afterLast(chunk, whole)
 	}
 	end := 0
 	for i := 0; ; {
 		q := bytes.IndexByte(chunk[i:], d.quote)
 		if q < 0 {
-			return max(end, i+bytes.LastIndexByte(chunk[i:], '\n')+1)
+			if n := afterLast(chunk[i:], whole); n > 0 {
+				end = i + n
+			}
+			return end
 		}
-		if nl := bytes.LastIndexByte(chunk[i:i+q], '\n'); nl >= 0 {
-			end = i + nl + 1
+		if n := afterLast(chunk[i:i+q], true); n > 0 {
+			end = i + n
 		}
 		i += q
-		if i > 0 && chunk[i-1] != d.comma && chunk[i-1] != '\n' {
+		switch {
+		case d.comment != 0 && chunk[end] == d.comment:
+			n := bytes.IndexAny(chunk[i:], "\r\n")
+			if n < 0 {
+				return end
+			}
+			i += n
+		case i > end && chunk[i-1] != d.comma:
 			i++ // inside a field: nothing special
-			continue
-		}
-		if i = d.closing(chunk, i+1); i < 0 {
-			return end
+		default:
+			if i = d.closing(chunk, i+1); i < 0 {
+				return end
+			}
 		}
 	}
 }
@@ -53,7 +95,7 @@ func (d dialect) closing(b []byte, i int) int {
 	}
 }
 
-// field is a field of a line as it was found.
+// field is a field of a row as it was found.
 type field struct {
 	text   []byte // unquoted: within the chunk, or in the scratch memory
 	end    int    // the index of the separator or the line end after it
@@ -66,7 +108,7 @@ type field struct {
 func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 	if b[i] != d.quote || d.quote == 0 {
 		end := d.separator(b, i)
-		return field{text: trimCR(b, i, end), end: end}, scratch
+		return field{text: b[i:end], end: end}, scratch
 	}
 	start := i + 1
 	end := d.closing(b, start)
@@ -86,34 +128,53 @@ func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 		text = scratch
 	}
 	after := d.separator(b, end)
-	return field{text: text, end: after, quoted: true, bad: len(trimCR(b, end, after)) > 0}, scratch
+	return field{text: text, end: after, quoted: true, bad: after > end}, scratch
 }
 
 // separator returns the index of the next separator or line end.
 func (d dialect) separator(b []byte, i int) int {
-	for b[i] != d.comma && b[i] != '\n' {
+	for {
+		c := b[i]
+		if c == d.comma || c <= '\r' && isEnd(c) {
+			return i
+		}
 		i++
 	}
-	return i
 }
 
-// trimCR returns b[i:end] without the carriage return of a line end.
-func trimCR(b []byte, i, end int) []byte {
-	if end > i && b[end] == '\n' && b[end-1] == '\r' {
-		end--
-	}
-	return b[i:end]
-}
-
-// split returns the fields of the line that begins b, which ends in a line end.
-func (d dialect) split(b []byte) []string {
-	var out []string
+// split returns the fields of the row that begins b, which ends in a line end, and the index after
+// the row.
+func (d dialect) split(b []byte) (cells []string, end int) {
 	var f field
 	for i := 0; ; i = f.end + 1 {
 		f, _ = d.field(b, i, nil)
-		out = append(out, string(f.text))
-		if b[f.end] == '\n' || len(out) > maxColumns {
-			return out
+		cells = append(cells, string(f.text))
+		if isEnd(b[f.end]) {
+			return cells, afterEnd(b, f.end)
+		}
+		if len(cells) > maxColumns {
+			return cells, 0
 		}
 	}
+}
+
+// skip returns the index of the first row at b[i] or after it, over empty lines and comments, and
+// how many lines that were. It is len(b) where there is none, or where a comment does not end.
+func (d dialect) skip(b []byte, i int) (at, lines int) {
+	for i < len(b) {
+		switch {
+		case isEnd(b[i]):
+		case d.comment != 0 && b[i] == d.comment:
+			n := bytes.IndexAny(b[i:], "\r\n")
+			if n < 0 {
+				return len(b), lines
+			}
+			i += n
+		default:
+			return i, lines
+		}
+		i = afterEnd(b, i)
+		lines++
+	}
+	return i, lines
 }

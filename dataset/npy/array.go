@@ -12,7 +12,6 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
-	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
@@ -95,7 +94,7 @@ func (a *array) bind(file, path, column string, comp dataset.Component) error {
 		}
 		return nil
 	}
-	dims, ok := columns.Fit(comp, a.dims)
+	dims, ok := comp.Fit(a.dims)
 	if !ok {
 		return fail("want rows of shape %v, the array's are %v", comp.Shape, tensor.MakeShape(a.dims...))
 	}

@@ -54,7 +54,7 @@ func NewEncoder(features []Feature) (*Encoder, error) {
 		if f.DType != tensor.Float32 && f.DType != tensor.Int64 && f.DType != tensor.String {
 			return nil, &FeatureError{Feature: f.Name, Msg: fmt.Sprintf("an Example holds float32, int64 and string, not %s", f.DType)}
 		}
-		p, err := dataset.NewValueParser(dataset.Component{DType: f.DType, Shape: tensor.UnknownShape()}, dataset.ReadOptions{Keep: true})
+		p, err := dataset.NewValueParser(dataset.Component{DType: f.DType, Shape: tensor.UnknownShape()}, tensor.Tensor{}, dataset.ReadOptions{Keep: true})
 		if err != nil {
 			return nil, err
 		}

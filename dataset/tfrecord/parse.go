@@ -2,20 +2,34 @@ package tfrecord
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // plan says where features go.
 type plan struct {
 	file    string
-	comps   []dataset.Component
-	paths   []string
-	names   []string // of each component's feature
+	comps   []component
 	keep    []string
-	targets map[string][]int // by feature: components, then len(comps) + kept columns
-	max     int64            // values of a component
+	targets map[string][]target // by feature
+	max     int64               // values of a component
+}
+
+// component is a component with the features that it is read from.
+type component struct {
+	dataset.Component
+	path  string
+	names []string      // of its features; of several, the single values stand side by side
+	fill  tensor.Tensor // stands in for what a row lacks; the zero Tensor: nothing does
+}
+
+// target is where a feature goes.
+type target struct {
+	to    int // a component, or len(comps) + a kept column
+	place int // of the feature among those of the component; -1: it is the only one
 }
 
 // job is a run of records, then the block of their rows.
@@ -71,7 +85,7 @@ func (j *job) parse() {
 func (j *job) begin() {
 	for c := range j.stores {
 		s := &j.stores[c]
-		s.seen = false
+		s.seen, s.places = false, s.places[:0]
 		s.starts = append(s.starts, s.len(j.p.comps[c].DType.Size()))
 		s.dimsAt = append(s.dimsAt, len(s.dims))
 	}
@@ -128,8 +142,8 @@ func (j *job) record(b []byte) (path, msg string) {
 var errRow = fmt.Errorf("row")
 
 // set stores a feature, or a list of features, in a component or a kept column.
-func (j *job) set(target int, value []byte, list bool) (path, msg string) {
-	if k := target - len(j.p.comps); k >= 0 {
+func (j *job) set(t target, value []byte, list bool) (path, msg string) {
+	if k := t.to - len(j.p.comps); k >= 0 {
 		lo := len(j.text)
 		var err error
 		if j.text, err = j.appendJSON(j.text, value, list); err != nil {
@@ -138,44 +152,81 @@ func (j *job) set(target int, value []byte, list bool) (path, msg string) {
 		j.kept[len(j.kept)-len(j.p.keep)+k] = span{lo, len(j.text)}
 		return "", ""
 	}
-	s, path := &j.stores[target], j.p.paths[target]
+	comp := &j.p.comps[t.to]
+	if t.place >= 0 {
+		return comp.names[t.place], j.beside(t, value, list)
+	}
+	s := &j.stores[t.to]
 	if s.seen {
-		return path, "the feature stands twice in the row"
+		return comp.path, "the feature stands twice in the row"
 	}
 	s.seen = true
-	var steps []int64
 	if list {
-		err := eachField(value, func(number uint64, wire byte, data []byte) error {
-			if number != 1 || wire != wireBytes {
-				return errWire
-			}
-			before := s.len(j.p.comps[target].DType.Size())
-			if msg = j.append(target, data); msg != "" {
-				return errRow
-			}
-			steps = append(steps, int64(s.len(j.p.comps[target].DType.Size())-before))
-			return nil
-		})
-		if err != nil && msg == "" {
-			msg = err.Error()
+		return comp.path, j.steps(t.to, value)
+	}
+	before := s.len(comp.DType.Size())
+	if msg := j.append(t.to, value); msg != "" {
+		return comp.path, msg
+	}
+	msg = j.shape(t.to, nil)
+	if msg != "" && s.len(comp.DType.Size()) == before && s.putFill(comp) {
+		msg = j.shape(t.to, nil)
+	}
+	return comp.path, msg
+}
+
+// steps stores a list of features.
+func (j *job) steps(target int, value []byte) (msg string) {
+	s, size := &j.stores[target], j.p.comps[target].DType.Size()
+	steps := []int64{}
+	err := eachField(value, func(number uint64, wire byte, data []byte) error {
+		if number != 1 || wire != wireBytes {
+			return errWire
 		}
-		if steps == nil {
-			steps = []int64{}
+		before := s.len(size)
+		if msg = j.append(target, data); msg != "" {
+			return errRow
 		}
-	} else {
-		msg = j.append(target, value)
+		steps = append(steps, int64(s.len(size)-before))
+		return nil
+	})
+	if err != nil && msg == "" {
+		msg = err.Error()
 	}
 	if msg != "" {
-		return path, msg
+		return msg
 	}
-	return path, j.shape(target, steps)
+	return j.shape(target, steps)
+}
+
+// beside stores the single value of a feature that stands beside others.
+func (j *job) beside(t target, value []byte, list bool) (msg string) {
+	s, size := &j.stores[t.to], j.p.comps[t.to].DType.Size()
+	if slices.Contains(s.places, t.place) {
+		return "the feature stands twice in the row"
+	}
+	if list {
+		return "want a single value to stand beside the others, got a feature list"
+	}
+	before := s.len(size)
+	if msg := j.append(t.to, value); msg != "" {
+		return msg
+	}
+	switch n := s.len(size) - before; n {
+	case 0: // as if there were none
+	case 1:
+		s.places = append(s.places, t.place)
+	default:
+		return fmt.Sprintf("want a single value to stand beside the others, got %d", n)
+	}
+	return ""
 }
 
 // finish makes the block.
 func (j *job) finish() {
 	j.block = block.Block{File: j.p.file, Rows: len(j.ends), FileRow: j.first, Bad: j.bad, Columns: j.block.Columns[:0]}
 	for c := range j.stores {
-		j.block.Columns = append(j.block.Columns, j.stores[c].column(&j.p.comps[c]))
+		j.block.Columns = append(j.block.Columns, j.stores[c].column(&j.p.comps[c].Component))
 	}
 	if len(j.p.keep) > 0 {
 		j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {

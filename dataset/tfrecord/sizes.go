@@ -3,9 +3,9 @@ package tfrecord
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -13,7 +13,7 @@ import (
 // shape works out the sizes of the row's value. steps are the lengths of a feature list's features,
 // nil for a feature.
 func (j *job) shape(target int, steps []int64) (msg string) {
-	s, comp := &j.stores[target], &j.p.comps[target]
+	s, comp := &j.stores[target], &j.p.comps[target].Component
 	n := int64(s.len(comp.DType.Size()) - s.starts[len(s.starts)-1])
 	if n > j.p.max {
 		return fmt.Sprintf("%d values are more than the limit of %d", n, j.p.max)
@@ -30,7 +30,7 @@ func (j *job) shape(target int, steps []int64) (msg string) {
 	case n > math.MaxInt32:
 		ok = false
 	default:
-		dims, ok = columns.Side(*comp, int(n))
+		dims, ok = comp.Side(int(n))
 	}
 	if !ok {
 		if steps != nil {
@@ -58,7 +58,7 @@ func stepDims(comp *dataset.Component, steps []int64) ([]int64, bool) {
 	inner.Shape = comp.Shape.Drop(1)
 	rest, ok := emptyDims(&inner)
 	if n > 0 && each > 0 {
-		rest, ok = columns.Side(inner, int(each))
+		rest, ok = inner.Side(int(each))
 	}
 	dims := append([]int64{n}, rest...)
 	return dims, ok && comp.Shape.Admits(dims)
@@ -105,7 +105,7 @@ func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) 
 	inner.Ragged, inner.Shape = false, comp.Shape.Drop(comp.RaggedRank)
 	dims, ok := []int64{0}, true
 	if n > 0 {
-		dims, ok = columns.Side(inner, int(n))
+		dims, ok = inner.Side(int(n))
 	}
 	if !ok || len(dims) == 0 {
 		return fmt.Sprintf("%d values do not fill the shape %v", n, comp.Shape)
@@ -118,16 +118,56 @@ func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) 
 // complete looks after the features that the row lacks.
 func (j *job) complete() (path, msg string) {
 	for c := range j.stores {
-		if j.stores[c].seen {
+		s, comp := &j.stores[c], &j.p.comps[c]
+		if len(comp.names) > 1 {
+			if path, msg := j.sideBySide(c); msg != "" {
+				return path, msg
+			}
+			continue
+		}
+		if s.seen {
 			continue
 		}
 		var steps []int64
-		if j.p.comps[c].Ragged && j.p.comps[c].RaggedRank == 1 {
+		if comp.Ragged && comp.RaggedRank == 1 {
 			steps = []int64{}
 		}
-		if msg := j.shape(c, steps); msg != "" {
-			return j.p.paths[c], fmt.Sprintf("the row has no feature %q, and the shape %v takes no empty value", j.p.names[c], j.p.comps[c].Shape)
+		if j.shape(c, steps) == "" || s.putFill(comp) && j.shape(c, nil) == "" {
+			continue
 		}
+		return comp.path, fmt.Sprintf("the row has no feature %q, and the shape %v takes no empty value", comp.names[0], comp.Shape)
 	}
 	return "", ""
+}
+
+// putFill adds what stands in for a missing value, and reports false where nothing does.
+func (s *store) putFill(comp *component) bool {
+	switch {
+	case comp.fill.DType() == tensor.Invalid:
+		return false
+	case comp.DType == tensor.String:
+		s.putString([]byte(comp.fill.Strings()[0]))
+	default:
+		s.data = append(s.data, comp.fill.Bytes()...)
+	}
+	return true
+}
+
+// sideBySide puts the values of several features into the order of their component, whatever their
+// order in the record.
+func (j *job) sideBySide(c int) (path, msg string) {
+	s, comp := &j.stores[c], &j.p.comps[c]
+	for place, name := range comp.names {
+		if slices.Contains(s.places, place) {
+			continue
+		}
+		if !s.putFill(comp) {
+			return name, "the row has no value of the feature"
+		}
+		s.places = append(s.places, place)
+	}
+	if !slices.IsSorted(s.places) {
+		s.arrange(s.places, comp.DType.Size())
+	}
+	return comp.path, j.shape(c, nil)
 }

@@ -1,6 +1,8 @@
 package tfrecord
 
 import (
+	"slices"
+
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/tensor"
@@ -18,6 +20,7 @@ type store struct {
 	dims   []int64 // of all rows
 	dimsAt []int   // where each row's sizes begin
 	splits [][]tensor.Tensor
+	places []int // of this row's values, where they come from several features
 	strs   []string
 	values []tensor.Tensor
 }
@@ -35,6 +38,29 @@ func (s *store) truncate(n, size int) {
 		s.spans = s.spans[:n]
 	} else {
 		s.data = s.data[:n*size]
+	}
+}
+
+// putString adds a string.
+func (s *store) putString(v []byte) {
+	lo := len(s.text)
+	s.text = append(s.text, v...)
+	s.spans = append(s.spans, span{lo, len(s.text)})
+}
+
+// arrange moves the last values, of which the i-th belongs to places[i], to their places.
+func (s *store) arrange(places []int, size int) {
+	n := len(places)
+	if size == 0 {
+		last := s.spans[len(s.spans)-n:]
+		for i, v := range slices.Clone(last) {
+			last[places[i]] = v
+		}
+		return
+	}
+	last := s.data[len(s.data)-n*size:]
+	for i, v := range slices.Collect(slices.Chunk(slices.Clone(last), size)) {
+		copy(last[places[i]*size:], v)
 	}
 }
 

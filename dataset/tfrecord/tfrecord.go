@@ -22,9 +22,12 @@ type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the feature that it is read from, where
-	// that has another name; a list of one. Without an entry the only component is read from the
-	// only feature.
+	// that has another name, or several, whose single values stand side by side in it. Without an
+	// entry the only component is read from the only feature.
 	Columns map[string][]string
+	// Nulls holds what stands in for features that a record lacks, or that hold no value, where the
+	// component takes no empty list.
+	Nulls dataset.Nulls
 	// Keep lists features whose values go to [dataset.Element.Extra] as JSON: a single value alone,
 	// several as a list.
 	Keep []string
@@ -146,21 +149,37 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{file: file.name, comps: spec.Flatten(), paths: spec.Paths(), keep: o.Keep, targets: map[string][]int{}, max: o.MaxValues}
-	for c, cols := range pick.Components {
-		path := p.paths[c]
-		if len(cols) != 1 {
-			return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("it is read from one feature, not from %d", len(cols))}
-		}
-		d := p.comps[c].DType
+	fill, err := o.Nulls.For(spec)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{file: file.name, keep: o.Keep, targets: map[string][]target{}, max: o.MaxValues}
+	for c, comp := range spec.Flatten() {
+		cols, path := pick.Components[c], spec.Paths()[c]
+		d := comp.DType
 		if d != tensor.String && !lossless.Can(d, tensor.Float32) {
 			return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("values of type %s are not read from features", d)}
 		}
-		p.names = append(p.names, names[cols[0]])
-		p.targets[names[cols[0]]] = append(p.targets[names[cols[0]]], c)
+		out := component{Component: comp, path: path, fill: fill[c]}
+		for place, col := range cols {
+			out.names = append(out.names, names[col])
+			if len(cols) == 1 {
+				place = -1
+			}
+			p.targets[names[col]] = append(p.targets[names[col]], target{c, place})
+		}
+		if len(cols) > 1 {
+			if len(cols) != len(o.Columns[path]) {
+				return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("the features of a record have no order: name each of the %d", len(cols))}
+			}
+			if _, err := columns.CheckSide(file.name, path, comp, len(cols)); err != nil {
+				return nil, err
+			}
+		}
+		p.comps = append(p.comps, out)
 	}
 	for k, col := range pick.Keep {
-		p.targets[names[col]] = append(p.targets[names[col]], len(p.comps)+k)
+		p.targets[names[col]] = append(p.targets[names[col]], target{len(p.comps) + k, -1})
 	}
 	return p, nil
 }

@@ -26,9 +26,7 @@ func (j *job) append(target int, value []byte) (msg string) {
 			return err.Error()
 		}
 		for _, v := range j.bytes {
-			lo := len(s.text)
-			s.text = append(s.text, v...)
-			s.spans = append(s.spans, span{lo, len(s.text)})
+			s.putString(v)
 		}
 	case k == bytesList:
 		return j.raw(target, list)

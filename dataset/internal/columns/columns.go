@@ -228,45 +228,9 @@ func distance(a, b string, most int) int {
 	return row[len(b)]
 }
 
-// Side returns the sizes of a component's row that is made of n scalar columns: its shape, with the
-// one unknown size worked out; ok is false where n values do not fill it.
-func Side(c dataset.Component, n int) (dims []int64, ok bool) {
-	if c.Ragged {
-		return nil, false
-	}
-	if !c.Shape.Ranked() {
-		if n == 1 {
-			return []int64{}, true
-		}
-		return []int64{int64(n)}, true
-	}
-	dims = c.Shape.Dims()
-	unknown, product := -1, int64(1)
-	for i, d := range dims {
-		switch {
-		case d == tensor.Unknown && unknown >= 0:
-			return nil, false
-		case d == tensor.Unknown:
-			unknown = i
-		case d > int64(n):
-			return nil, false
-		default:
-			product *= d
-			if product > int64(n) {
-				return nil, false
-			}
-		}
-	}
-	if unknown >= 0 && product > 0 && int64(n)%product == 0 {
-		dims[unknown] = int64(n) / product
-		product = int64(n)
-	}
-	return dims, product == int64(n)
-}
-
-// CheckSide is Side with an error that says what does not fit.
+// CheckSide is [dataset.Component.Side] with an error that says what does not fit.
 func CheckSide(file, component string, c dataset.Component, n int) ([]int64, error) {
-	dims, ok := Side(c, n)
+	dims, ok := c.Side(n)
 	if ok {
 		return dims, nil
 	}
@@ -338,16 +302,3 @@ func Extra(e dataset.Element, key string) dataset.Field {
 
 // ExtraText returns the JSON text of a kept column, empty where the element has none.
 func ExtraText(e dataset.Element, key string) []byte { return Extra(e, key).AppendJSON(nil) }
-
-// Fit returns the sizes of a component's row whose value has the given sizes: the same, or, of a
-// single value, those that its shape has for one. ok is false where the component does not take
-// such values.
-func Fit(c dataset.Component, dims []int64) (fit []int64, ok bool) {
-	if c.Shape.Admits(dims) {
-		return dims, true
-	}
-	if n, ok := tensor.NumElements(dims); ok && n == 1 && len(dims) <= 1 && !slices.Contains(dims, tensor.Unknown) {
-		return Side(c, 1)
-	}
-	return nil, false
-}

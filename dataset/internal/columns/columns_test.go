@@ -129,7 +129,7 @@ func TestSide(t *testing.T) {
 		{dataset.UnknownRankSpec(tensor.Float32), 1, []int64{}, true},
 		{dataset.RaggedSpec(tensor.Float32, 1, -1, -1), 1, nil, false},
 	} {
-		got, ok := columns.Side(tt.spec.Leaf(), tt.n)
+		got, ok := tt.spec.Leaf().Side(tt.n)
 		if ok != tt.ok || ok && cmp.Diff(tt.want, got) != "" {
 			t.Errorf("Side(%v, %d) = %v, %v; want %v, %v", tt.spec, tt.n, got, ok, tt.want, tt.ok)
 		}

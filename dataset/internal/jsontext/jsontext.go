@@ -3,10 +3,12 @@
 package jsontext
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -142,9 +144,12 @@ func pair(dst []byte, re, im float64, bits int) []byte {
 	return append(dst, ']')
 }
 
-// AppendFloat appends the shortest text that reads back to v as a float of so many bits.
+// AppendFloat appends the shortest text that reads back to v as a float of so many bits. Whole
+// numbers have no point, but for -0.0: as an integer that would be 0.
 func AppendFloat(dst []byte, v float64, bits int) []byte {
 	switch a := math.Abs(v); {
+	case a == 0 && math.Signbit(v):
+		return append(dst, "-0.0"...)
 	case math.IsNaN(v):
 		return append(dst, "NaN"...)
 	case math.IsInf(v, 1):
@@ -189,6 +194,68 @@ func AppendString(dst []byte, s string) []byte {
 		}
 	}
 	return append(append(dst, s[from:]...), '"')
+}
+
+// ValidUTF8 returns a JSON value in which each string that is not UTF-8 is {"b64": "…"}; ok is
+// false where that cannot be, as a key is one.
+func ValidUTF8(text []byte) (valid []byte, ok bool) {
+	if utf8.Valid(text) {
+		return text, true
+	}
+	for i := 0; i < len(text); {
+		q := bytes.IndexByte(text[i:], '"')
+		if q < 0 {
+			return append(valid, text[i:]...), utf8.Valid(text[i:])
+		}
+		valid = append(valid, text[i:i+q]...)
+		i += q
+		end := stringEnd(text, i)
+		s := text[i:end]
+		i = end
+		if utf8.Valid(s) {
+			valid = append(valid, s...)
+			continue
+		}
+		if next := bytes.TrimLeft(text[i:], " \t\r\n"); len(next) > 0 && next[0] == ':' {
+			return nil, false
+		}
+		valid = AppendString(valid, unescape(s))
+	}
+	return valid, true
+}
+
+// stringEnd returns the index after the string that begins at text[i].
+func stringEnd(text []byte, i int) int {
+	for i++; i < len(text) && text[i] != '"'; i++ {
+		if text[i] == '\\' {
+			i++
+		}
+	}
+	return min(i+1, len(text))
+}
+
+// unescape returns the bytes that a JSON string stands for. Those that are not UTF-8 stay as they
+// are.
+func unescape(s []byte) string {
+	var out []byte
+	s = s[1 : len(s)-1]
+	for len(s) > 0 {
+		if s[0] != '\\' {
+			out, s = append(out, s[0]), s[1:]
+			continue
+		}
+		n := 2
+		if len(s) > 1 && s[1] == 'u' {
+			n = 6
+			if len(s) > 6 && s[6] == '\\' && s[2]|0x20 == 'd' && s[3] > '7' {
+				n = 12 // half a surrogate pair, and the other half
+			}
+		}
+		n = min(n, len(s))
+		part, _ := Unquote(slices.Concat([]byte{'"'}, s[:n], []byte{'"'}))
+		out, s = append(out, part...), s[n:]
+	}
+	return string(out)
 }
 
 // IsNumber reports whether text is a number as JSON writes it: no leading zeros, no plus sign, no

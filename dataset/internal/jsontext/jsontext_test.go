@@ -116,3 +116,19 @@ func TestKinds(t *testing.T) {
 		t.Errorf("AsFloat(-Infinity) = %v, %v", v, ok)
 	}
 }
+
+// What is kept is JSON: a string that is not UTF-8 is its bytes, wherever it stands.
+func TestValidUTF8(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{`{"é": "\ud83d\ude00"}`, `{"é": "\ud83d\ude00"}`},
+		{"\"\xff\"", `{"b64":"/w=="}`},
+		{"[1, \"a\\\"b\", \"\\n\\\"\\ud83d\\ude00\\u00e9\xff\", null]", `[1, "a\"b", {"b64":"CiLwn5iAw6n/"}, null]`},
+		{"{\"k\" : \"\xc3\", \"\\\\\": \"\\\\\"}", `{"k" : {"b64":"ww=="}, "\\": "\\"}`},
+		{"{\"\xff\" : 1}", ""},
+	} {
+		got, ok := jsontext.ValidUTF8([]byte(tt.text))
+		if ok != (tt.want != "") || ok && string(got) != tt.want {
+			t.Errorf("ValidUTF8(%q) = %s, %v, want %s", tt.text, got, ok, tt.want)
+		}
+	}
+}

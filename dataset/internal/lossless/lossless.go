@@ -1,11 +1,9 @@
 // Package lossless converts the values of a file's columns to the dtype of a component, by one rule
 // for every format:
 //
-//   - integers go to another integer type where they fit it, and to a float type where it holds
-//     them exactly (any |x| ≤ 2^24 is exact in float32);
-//   - floats go to an integer type where they are whole numbers that fit it;
-//   - floats go to another float type rounded to the nearest value, as NumPy and TensorFlow do,
-//     unless a finite number would become infinite;
+//   - numbers go to an integer type where they are whole and fit it;
+//   - numbers go to a float type rounded to the nearest value, as NumPy and TensorFlow do, unless a
+//     finite number would become infinite;
 //   - booleans are 0 and 1, and only 0 and 1 are booleans;
 //   - real numbers are complex numbers; complex numbers go to no real type;
 //   - strings are strings.
@@ -160,25 +158,19 @@ func fromInts[S integer](dst, src tensor.Tensor) int {
 	case tensor.Uint64:
 		return intToInt[S, uint64](dst, src)
 	case tensor.Float32:
-		return each(dst, src, func(v S) (float32, bool) { return float32(v), exact(v, float64(float32(v))) })
+		return each(dst, src, func(v S) (float32, bool) { return float32(v), true })
 	case tensor.Float64:
-		return each(dst, src, func(v S) (float64, bool) { return float64(v), exact(v, float64(v)) })
+		return each(dst, src, func(v S) (float64, bool) { return float64(v), true })
 	case tensor.Float16:
-		return each(dst, src, func(v S) (tensor.F16, bool) {
-			h := tensor.ToF16(float64(v))
-			return h, exact(v, float64(h.Float32()))
-		})
+		return each(dst, src, func(v S) (tensor.F16, bool) { return Float16(float64(v)) })
 	case tensor.Bfloat16:
-		return each(dst, src, func(v S) (tensor.BF16, bool) {
-			h := tensor.ToBF16(float64(v))
-			return h, exact(v, float64(h.Float32()))
-		})
+		return each(dst, src, func(v S) (tensor.BF16, bool) { return Bfloat16(float64(v)) })
 	case tensor.Bool:
 		return each(dst, src, func(v S) (bool, bool) { return v == 1, v == 0 || v == 1 })
 	case tensor.Complex64:
-		return each(dst, src, func(v S) (complex64, bool) { return complex(float32(v), 0), exact(v, float64(float32(v))) })
+		return each(dst, src, func(v S) (complex64, bool) { return complex(float32(v), 0), true })
 	}
-	return each(dst, src, func(v S) (complex128, bool) { return complex(float64(v), 0), exact(v, float64(v)) })
+	return each(dst, src, func(v S) (complex128, bool) { return complex(float64(v), 0), true })
 }
 
 func intToInt[S, D integer](dst, src tensor.Tensor) int {
@@ -186,15 +178,6 @@ func intToInt[S, D integer](dst, src tensor.Tensor) int {
 		d := D(v)
 		return d, S(d) == v && (d < 0) == (v < 0)
 	})
-}
-
-// exact reports whether the float f, near v, is v. 2^63 and 2^64 are floats near integers that a
-// conversion back to them would overflow.
-func exact[S integer](v S, f float64) bool {
-	if f >= 1<<63 {
-		return f < 1<<64 && v > 0 && uint64(f) == uint64(v)
-	}
-	return f >= -1<<63 && int64(f) == int64(v)
 }
 
 // fromFloats converts floats, which float makes float64s of, and returns the index of the first
@@ -328,8 +311,6 @@ func Reason(dtype tensor.DType, src tensor.Tensor, i int) string {
 	switch {
 	case dtype == tensor.Bool:
 		return fmt.Sprintf("want true, false, 0 or 1, got %s", text)
-	case dtype.IsFloat() && !src.DType().IsFloat():
-		return fmt.Sprintf("%s is not exact in %s", text, dtype)
 	case src.DType().IsFloat() && Carrier(dtype).IsInteger() && !whole(src, i):
 		return fmt.Sprintf("want %s, got %s", Article(dtype), text)
 	}

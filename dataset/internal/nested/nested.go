@@ -14,7 +14,6 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
-	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
@@ -71,7 +70,7 @@ func Check(comp dataset.Component, types []Type) (dims []int64, msg string) {
 	if depth := types[0].Depth; depth > 0 {
 		return nil, block.CheckDepth(comp, depth)
 	}
-	dims, ok := columns.Side(comp, len(types))
+	dims, ok := comp.Side(len(types))
 	switch {
 	case ok:
 		return dims, ""

@@ -1,0 +1,146 @@
+package lossless
+
+import (
+	"math"
+	"math/bits"
+	"strconv"
+)
+
+// Integer is a whole number of at most 64 bits, read from a text: Mag, or -Mag.
+type Integer struct {
+	Neg bool
+	Mag uint64
+}
+
+// IntegerError says why a text is no [Integer].
+type IntegerError uint8
+
+// The reasons.
+const (
+	NoError  IntegerError = iota
+	NoNumber              // it is no decimal number at all
+	Fraction              // it is none that is whole
+	TooLarge              // it is whole, and beyond 64 bits
+)
+
+// ParseInteger reads a whole number, exactly, however it is written: 12, -3.0, 1e18,
+// 9007199254740993.0.
+func ParseInteger(text []byte) (Integer, IntegerError) {
+	var v Integer
+	d, ok := split(text)
+	if !ok {
+		return v, NoNumber
+	}
+	v.Neg = d.neg
+	// Only the digits from the first to the last that is not 0 count.
+	first, last := -1, -1
+	for i := range d.len() {
+		if d.at(i) != 0 {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if first < 0 {
+		return Integer{}, NoError
+	}
+	// The last one stands for d.at(last) · 10^exp.
+	exp := d.exp + int64(len(d.whole)-1-last)
+	if exp < 0 {
+		return v, Fraction
+	}
+	if int64(last-first)+exp > 19 {
+		return v, TooLarge
+	}
+	for i := first; i <= last+int(exp); i++ {
+		digit := uint64(0)
+		if i <= last {
+			digit = d.at(i)
+		}
+		high, low := bits.Mul64(v.Mag, 10)
+		sum, carry := bits.Add64(low, digit, 0)
+		if high+carry > 0 {
+			return v, TooLarge
+		}
+		v.Mag = sum
+	}
+	return v, NoError
+}
+
+// decimal is a decimal number as it is written.
+type decimal struct {
+	neg              bool
+	whole, fractions []byte // the digits before the point and after it
+	exp              int64
+}
+
+func (d decimal) len() int { return len(d.whole) + len(d.fractions) }
+
+// at returns digit i.
+func (d decimal) at(i int) uint64 {
+	if i < len(d.whole) {
+		return uint64(d.whole[i] - '0')
+	}
+	return uint64(d.fractions[i-len(d.whole)] - '0')
+}
+
+// split finds the parts of a decimal number: -12.50e+3, 1., .5.
+func split(text []byte) (d decimal, ok bool) {
+	i := 0
+	digits := func() []byte {
+		from := i
+		for i < len(text) && text[i]-'0' <= 9 {
+			i++
+		}
+		return text[from:i]
+	}
+	sign := func() (neg bool) {
+		if i < len(text) && (text[i] == '-' || text[i] == '+') {
+			neg = text[i] == '-'
+			i++
+		}
+		return neg
+	}
+	d.neg = sign()
+	d.whole = digits()
+	if i < len(text) && text[i] == '.' {
+		i++
+		d.fractions = digits()
+	}
+	if d.len() == 0 {
+		return d, false
+	}
+	if i < len(text) && text[i]|0x20 == 'e' {
+		i++
+		neg := sign()
+		e := digits()
+		for _, c := range e {
+			d.exp = min(d.exp*10+int64(c-'0'), 1<<40) // far beyond any text
+		}
+		if neg {
+			d.exp = -d.exp
+		}
+		if len(e) == 0 {
+			return d, false
+		}
+	}
+	return d, i == len(text)
+}
+
+// As returns the number as T; ok is false where it does not fit.
+func As[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](v Integer) (T, bool) {
+	if v.Neg {
+		t := T(-v.Mag) // in two's complement, as uint64(t) is
+		return t, t <= 0 && uint64(t) == -v.Mag && (t < 0 || v.Mag == 0)
+	}
+	t := T(v.Mag)
+	return t, t >= 0 && uint64(t) == v.Mag
+}
+
+// ParseFloat reads a decimal number as a float of 32 or 64 bits, rounded once to the nearest. ok is
+// false for a text that is none, and for a number beyond the type's range.
+func ParseFloat(text []byte, size int) (v float64, ok bool) {
+	v, err := strconv.ParseFloat(string(text), size)
+	return v, err == nil && !math.IsInf(v, 0)
+}

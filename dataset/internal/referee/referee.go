@@ -1,0 +1,89 @@
+// Package referee asks Python what it makes of bytes that a fuzzer has thought of, and compares
+// nothing itself: what is recorded once cannot answer for inputs that nobody knows yet.
+package referee
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// Python is a running interpreter.
+type Python struct {
+	mu  sync.Mutex
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// loop hands questions to the script's function answer, bytes to bytes, each behind its length.
+const loop = `
+import sys as _sys
+while True:
+    _n = _sys.stdin.buffer.read(4)
+    if len(_n) < 4:
+        break
+    _a = answer(_sys.stdin.buffer.read(int.from_bytes(_n, "little")))
+    _sys.stdout.buffer.write(len(_a).to_bytes(4, "little") + _a)
+    _sys.stdout.buffer.flush()
+`
+
+// Start starts Python 3 with a script of the standard library alone that defines answer(bytes) ->
+// bytes. The interpreter ends with the test. PYTHON names another than python3; where there is
+// none, the test is skipped and says so.
+func Start(t testing.TB, script string) *Python {
+	t.Helper()
+	name := os.Getenv("PYTHON")
+	if name == "" {
+		name = "python3"
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("NOT TRIED: no %s to ask", name)
+	}
+	cmd := exec.Command(path, "-I", "-c", script+loop)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Python{in: in, out: bufio.NewReader(out)}
+}
+
+// Ask returns the script's answer.
+func (p *Python) Ask(t testing.TB, question []byte) []byte {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := binary.LittleEndian.AppendUint32(nil, uint32(len(question))) //nolint:gosec // a fuzzer's input
+	if _, err := p.in.Write(append(size, question...)); err != nil {
+		t.Fatal(err)
+	}
+	var n [4]byte
+	if _, err := io.ReadFull(p.out, n[:]); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, binary.LittleEndian.Uint32(n[:]))
+	if _, err := io.ReadFull(p.out, answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}

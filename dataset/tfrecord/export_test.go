@@ -1,0 +1,4 @@
+package tfrecord
+
+// AppendRecord appends a record that holds data.
+var AppendRecord = appendRecord
