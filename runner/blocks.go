@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -24,7 +25,7 @@ type blockFeeder struct {
 	n     int
 	which resultBatch
 
-	recycler *recycler
+	recycler *tf.Recycler
 }
 
 // blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a
@@ -52,7 +53,7 @@ func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	n := len(p.components)
 	f := &blockFeeder{p: p, in: in, size: o.BatchSize, data: make([][]byte, n), strs: make([][]string, n)}
 	if !p.state.Stateful() {
-		f.recycler = &recycler{}
+		f.recycler = &tf.Recycler{}
 	}
 	return f, nil
 }
@@ -134,11 +135,11 @@ func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error 
 	if f.which.row(n-1) < p.o.From && !p.state.Stateful() {
 		return put(&job{resultBatch: f.which, inOrder: true})
 	}
-	feeds := make([]Feed, len(p.feeders))
+	feeds := make([]tf.Feed, len(p.feeders))
 	values := int64(0)
 	for i, fd := range p.feeders {
 		t := tensors[fd.component]
-		feeds[i] = FeedTensor(t)
+		feeds[i] = tf.FeedTensor(t)
 		if p.fixed > int64(n) {
 			feeds[i] = filledUp(t, p.fixed)
 		}
@@ -198,7 +199,7 @@ func ownExtra(extra [][]dataset.Field) [][]dataset.Field {
 
 // filledUp is the feed of a batch with copies of its last row up to size rows.
 func filledUp(t tensor.Tensor, size int64) Feed {
-	f := FeedTensor(t)
+	f := tf.FeedTensor(t)
 	rows := t.Dims()[0]
 	f.Dims = append([]int64{size}, t.Dims()[1:]...)
 	if t.DType() == tensor.String {

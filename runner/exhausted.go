@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -85,7 +86,7 @@ type feedSize struct {
 	bytes int64
 }
 
-func sizeOf(feeds []Feed) feedSize {
+func sizeOf(feeds []tf.Feed) feedSize {
 	s := feedSize{rows: 1}
 	for i, f := range feeds {
 		switch {
@@ -124,7 +125,7 @@ func (f *fitter) run(ctx context.Context, c *call) ([]tensor.Tensor, error) {
 		})
 	}
 	c.taken = true
-	values, err := c.loaded.values()
+	values, err := c.loaded.Values()
 	if err != nil {
 		return nil, err
 	}
@@ -146,9 +147,9 @@ func (f *fitter) halves(ctx context.Context, fn *Function, values []tensor.Tenso
 	var parts [2][]tensor.Tensor
 	bounds := []int64{0, rows / 2, rows}
 	for k := range parts {
-		feeds := make([]Feed, len(values))
+		feeds := make([]tf.Feed, len(values))
 		for i, v := range values {
-			feeds[i] = FeedTensor(v.Slice(int(bounds[k]), int(bounds[k+1])))
+			feeds[i] = tf.FeedTensor(v.Slice(int(bounds[k]), int(bounds[k+1])))
 		}
 		c, err := fn.feed(feeds, nil)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -24,16 +25,16 @@ type fakeEngine struct {
 	closed bool
 }
 
-func (e *fakeEngine) prepare(_, _ []string) (program, error) { return &fakeProgram{e}, nil }
-func (e *fakeEngine) devices() ([]Device, error)             { return []Device{{Name: "fake", Type: "GPU"}}, nil }
+func (e *fakeEngine) Prepare(_, _ []string) (tf.Program, error) { return &fakeProgram{e}, nil }
+func (e *fakeEngine) Devices() ([]Device, error)                { return []Device{{Name: "fake", Type: "GPU"}}, nil }
 
-func (e *fakeEngine) close() error {
+func (e *fakeEngine) Close() error {
 	e.closed = true
 	return nil
 }
 
-func (e *fakeEngine) addHead(name string, _ Head) ([]headTensor, error) {
-	return []headTensor{{tensor: name + e.suffix, dtype: tensor.Float32}}, nil
+func (e *fakeEngine) AddHead(name string, _ tf.Head) ([]tf.HeadTensor, error) {
+	return []tf.HeadTensor{{Tensor: name + e.suffix, DType: tensor.Float32}}, nil
 }
 
 // attempts returns the rows of each run.
@@ -45,7 +46,7 @@ func (e *fakeEngine) attempts() []int64 {
 
 type fakeProgram struct{ e *fakeEngine }
 
-func (p *fakeProgram) load(feeds []Feed, _ *recycler) (loaded, error) {
+func (p *fakeProgram) Load(feeds []tf.Feed, _ *tf.Recycler) (tf.Loaded, error) {
 	t, err := tensor.New(feeds[0].DType, feeds[0].Dims...)
 	if err == nil {
 		err = feeds[0].Fill(t.Bytes())
@@ -58,13 +59,13 @@ type fakeLoaded struct {
 	x tensor.Tensor
 }
 
-func (l *fakeLoaded) refill([]Feed) (bool, error) { return false, nil }
+func (l *fakeLoaded) Refill([]tf.Feed) (bool, error) { return false, nil }
 
-func (l *fakeLoaded) release() {}
+func (l *fakeLoaded) Release() {}
 
-func (l *fakeLoaded) values() ([]tensor.Tensor, error) { return []tensor.Tensor{l.x}, nil }
+func (l *fakeLoaded) Values() ([]tensor.Tensor, error) { return []tensor.Tensor{l.x}, nil }
 
-func (l *fakeLoaded) run(_ context.Context, other program) ([]tensor.Tensor, error) {
+func (l *fakeLoaded) Run(_ context.Context, other tf.Program) ([]tensor.Tensor, error) {
 	p := l.p
 	if other != nil {
 		p = other.(*fakeProgram)
@@ -92,7 +93,7 @@ func (l *fakeLoaded) run(_ context.Context, other program) ([]tensor.Tensor, err
 }
 
 // fakeSession is a model of testdata, of rows of unknown length, on another engine.
-func fakeSession(t *testing.T, e engine) *Session {
+func fakeSession(t *testing.T, e tf.Engine) *Session {
 	t.Helper()
 	m, err := savedmodel.Open("../testdata/models/full_seed/k3/model")
 	if err != nil {

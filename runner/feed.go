@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -13,14 +14,14 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 	if row.Row < p.o.From && !p.state.Stateful() {
 		return &job{resultBatch: resultBatch{rows: []Result{resultOf(row)}}}, nil
 	}
-	feeds := make([]Feed, len(p.feeders))
+	feeds := make([]tf.Feed, len(p.feeders))
 	for i, fd := range p.feeders {
 		t := row.Tensors[fd.component]
 		if fd.split >= 0 {
 			r, _ := row.Ragged(fd.component)
 			t = r.Splits[fd.split]
 		}
-		feeds[i] = FeedTensor(t)
+		feeds[i] = tf.FeedTensor(t)
 	}
 	return p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row), nil)
 }
@@ -36,7 +37,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 		return &job{resultBatch: resultBatch{rows: results}}, nil
 	}
 	p.count(b)
-	feeds := make([]Feed, len(p.feeders))
+	feeds := make([]tf.Feed, len(p.feeders))
 	for i, fd := range p.feeders {
 		var err error
 		switch info := p.f.signature.Inputs[fd.in.Value]; {
@@ -72,7 +73,7 @@ func (p *Predictor) count(b *dataset.Batch) {
 }
 
 // loadJob makes a job of values to be fed. Their memory, and that of the results, may come from r.
-func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo, r *recycler) (*job, error) {
+func (p *Predictor) loadJob(feeds []tf.Feed, rows resultBatch, info *BatchInfo, r *tf.Recycler) (*job, error) {
 	c, err := p.f.load(feeds, r)
 	if err != nil {
 		return nil, err
@@ -84,9 +85,9 @@ func (p *Predictor) loadJob(feeds []Feed, rows resultBatch, info *BatchInfo, r *
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature
 // fixes the batch size, a short batch is filled up with copies of its last row, which no model can
 // dislike more than the row itself.
-func (p *Predictor) denseFeed(c int, b *dataset.Batch) (Feed, error) {
+func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 	dims := slices.Clone(b.Dims(c))
-	f := Feed{DType: p.components[c].DType, Dims: dims}
+	f := tf.Feed{DType: p.components[c].DType, Dims: dims}
 	rows, _ := tensor.NumElements(dims[1:])
 	if p.fixed > 0 {
 		dims[0] = p.fixed

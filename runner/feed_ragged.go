@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // raggedFeed puts the rows of a ragged input together: their values one after the other, and the
 // row splits. Nothing is padded.
-func (p *Predictor) raggedFeed(fd feeder, b *dataset.Batch) (Feed, error) {
+func (p *Predictor) raggedFeed(fd feeder, b *dataset.Batch) (tf.Feed, error) {
 	var r dataset.Ragged
 	var err error
 	if p.components[fd.component].Ragged {
@@ -20,11 +21,11 @@ func (p *Predictor) raggedFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 	}
 	switch {
 	case err != nil:
-		return Feed{}, err
+		return tf.Feed{}, err
 	case fd.split < 0:
-		return FeedTensor(r.Values), nil
+		return tf.FeedTensor(r.Values), nil
 	}
-	return FeedTensor(r.Splits[fd.split]), nil
+	return tf.FeedTensor(r.Splits[fd.split]), nil
 }
 
 // stackDense makes a ragged tensor with one ragged axis of dense rows.
@@ -78,7 +79,7 @@ func concat(parts []tensor.Tensor) (tensor.Tensor, error) {
 
 // sparseFeed puts the rows of a sparse input together, as tf.data's batch does: an index of the row
 // in front of each index, and the largest of the dense shapes.
-func (p *Predictor) sparseFeed(fd feeder, b *dataset.Batch) (Feed, error) {
+func (p *Predictor) sparseFeed(fd feeder, b *dataset.Batch) (tf.Feed, error) {
 	component := func(row dataset.Element, role string) tensor.Tensor {
 		return row.Tensors[p.spec.Index(fd.in.Value+"/"+role)]
 	}
@@ -88,7 +89,7 @@ func (p *Predictor) sparseFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 			parts[i] = component(b.Row(i), "values")
 		}
 		t, err := concat(parts)
-		return FeedTensor(t), err
+		return tf.FeedTensor(t), err
 	}
 	var indices, shape []int64
 	rank := 0
@@ -100,7 +101,7 @@ func (p *Predictor) sparseFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 			rank, shape = len(size), slices.Clone(size)
 		}
 		if n := component(row, "values").Len(); len(size) != rank || len(at) != n*rank {
-			return Feed{}, fmt.Errorf("row %d: want an index of %d numbers for each of the %d values, and a dense shape of %d, got %d numbers and a shape of %d",
+			return tf.Feed{}, fmt.Errorf("row %d: want an index of %d numbers for each of the %d values, and a dense shape of %d, got %d numbers and a shape of %d",
 				row.Row+1, rank, n, rank, len(at), len(size))
 		}
 		for k := range component(row, "values").Len() {
@@ -111,8 +112,8 @@ func (p *Predictor) sparseFeed(fd feeder, b *dataset.Batch) (Feed, error) {
 		}
 	}
 	if fd.in.Role == "dense_shape" {
-		return FeedTensor(tensor.Vector(append([]int64{int64(b.Len())}, shape...)...)), nil
+		return tf.FeedTensor(tensor.Vector(append([]int64{int64(b.Len())}, shape...)...)), nil
 	}
 	t, err := tensor.FromSlice(indices, int64(len(indices)/(rank+1)), int64(rank+1))
-	return FeedTensor(t), err
+	return tf.FeedTensor(t), err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -24,7 +25,7 @@ type Function struct {
 	signature *savedmodel.Signature
 	inputs    []Endpoint
 	outputs   []Endpoint
-	program   program
+	program   tf.Program
 	compiler  *compiler // nil where XLA is off, or does not take the signature
 }
 
@@ -86,7 +87,7 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 	if err = f.addHeads(heads); err != nil {
 		return nil, err
 	}
-	f.program, err = s.engine.prepare(tensorNames(f.inputs), tensorNames(f.outputs))
+	f.program, err = s.engine.Prepare(tensorNames(f.inputs), tensorNames(f.outputs))
 	if err == nil {
 		f.compiler, err = f.newCompiler(bare, heads)
 	}
@@ -141,13 +142,13 @@ func (f *Function) Outputs() []Endpoint { return f.outputs }
 // given. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the context's; a run that
 // has begun is not stopped by the context, only by [Options.Timeout].
 func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
-	list := make([]Feed, len(f.inputs))
+	list := make([]tf.Feed, len(f.inputs))
 	for i, in := range f.inputs {
 		t, ok := feeds[in.Name]
 		if !ok {
 			return nil, &NameError{Kind: "input", Name: in.Name, Missing: true, Have: endpointNames(f.inputs)}
 		}
-		list[i] = FeedTensor(t)
+		list[i] = tf.FeedTensor(t)
 	}
 	if len(feeds) > len(f.inputs) {
 		have := endpointNames(f.inputs)
@@ -179,7 +180,7 @@ func endpointNames(list []Endpoint) []string {
 
 // Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order
 // of [Function.Outputs]. The feeds' values are written straight into TensorFlow's memory.
-func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, error) {
+func (f *Function) Call(ctx context.Context, feeds []tf.Feed) ([]tensor.Tensor, error) {
 	c, err := f.load(feeds, nil)
 	if err != nil {
 		return nil, err
@@ -194,17 +195,17 @@ func (f *Function) Call(ctx context.Context, feeds []Feed) ([]tensor.Tensor, err
 // call is a set of feeds in TensorFlow's memory, checked against the signature, to be run once.
 type call struct {
 	function *Function
-	loaded   loaded
+	loaded   tf.Loaded
 	compiled *compiledCall // nil where XLA has no say
 	fit      *fitter       // of a predictor's batch
 	size     feedSize
 
-	recycler *recycler // of a predictor's batches of one size
-	taken    bool      // the values were taken out again
+	recycler *tf.Recycler // of a predictor's batches of one size
+	taken    bool         // the values were taken out again
 }
 
 // load checks the feeds and hands their values to TensorFlow, in memory that may come from r.
-func (f *Function) load(feeds []Feed, r *recycler) (*call, error) {
+func (f *Function) load(feeds []tf.Feed, r *tf.Recycler) (*call, error) {
 	if len(feeds) != len(f.inputs) {
 		return nil, fmt.Errorf("signature %q: want %d inputs (%s), got %d",
 			f.signature.Name, len(f.inputs), strings.Join(endpointNames(f.inputs), ", "), len(feeds))
@@ -223,14 +224,14 @@ func (f *Function) load(feeds []Feed, r *recycler) (*call, error) {
 }
 
 // feed hands values that fit the signature to TensorFlow. The session is entered already.
-func (f *Function) feed(feeds []Feed, r *recycler) (*call, error) {
+func (f *Function) feed(feeds []tf.Feed, r *tf.Recycler) (*call, error) {
 	c := &call{function: f, size: sizeOf(feeds), recycler: r}
 	if f.compiler != nil {
 		feeds = slices.Clone(feeds)
 		c.compiled = f.compiler.watch(feeds)
 	}
 	var err error
-	c.loaded, err = r.load(f.program, feeds)
+	c.loaded, err = r.Load(f.program, feeds)
 	return c, err
 }
 
@@ -247,8 +248,8 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 
 // over frees the fed values of a run that was no failure, or keeps their memory for the next one.
 func (c *call) over() {
-	if c.taken || !c.recycler.fedOver(c.loaded) {
-		c.loaded.release()
+	if c.taken || !c.recycler.GiveFed(c.loaded) {
+		c.loaded.Release()
 	}
 }
 
@@ -257,5 +258,5 @@ func (c *call) attempt(ctx context.Context) ([]tensor.Tensor, error) {
 	if c.compiled != nil {
 		return c.function.compiler.run(ctx, c.loaded, c.compiled)
 	}
-	return c.loaded.run(ctx, nil)
+	return c.loaded.Run(ctx, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -55,14 +56,6 @@ func ParseHead(s string) (Head, error) {
 	return h, nil
 }
 
-// headTensor is a tensor that a head adds to the graph.
-type headTensor struct {
-	suffix string // of the output's name
-	tensor string // "operation:index"
-	dtype  tensor.DType
-	label  bool // its values are numbers of entries
-}
-
 // addHeads puts heads in the place of the outputs that they work on.
 func (f *Function) addHeads(heads []Head) error {
 	for _, h := range heads {
@@ -74,15 +67,15 @@ func (f *Function) addHeads(heads []Head) error {
 		if !out.DType.IsFloat() || out.Shape.Rank() == 0 {
 			return &OptionError{Option: "Head", Msg: fmt.Sprintf("output %q is %s %s: want numbers with an axis of classes", out.Name, out.DType, out.Shape)}
 		}
-		added, err := f.session.engine.addHead(out.Tensor, h)
+		added, err := f.session.engine.AddHead(out.Tensor, tf.Head{Activation: h.Activation, ArgMax: h.ArgMax, TopK: h.TopK})
 		if err != nil {
 			return fmt.Errorf("head of output %q: %w", out.Name, err)
 		}
 		list := make([]Endpoint, len(added))
 		for k, t := range added {
-			name := out.Name + t.suffix
-			list[k] = Endpoint{Name: name, Value: name, DType: t.dtype, Shape: headShape(out.Shape, h), Tensor: t.tensor}
-			if t.label && h.Labels != nil {
+			name := out.Name + t.Suffix
+			list[k] = Endpoint{Name: name, Value: name, DType: t.DType, Shape: headShape(out.Shape, h), Tensor: t.Tensor}
+			if t.Label && h.Labels != nil {
 				list[k].labels = h.Labels
 				if h.TopK > 0 {
 					list[k].Name = out.Name + "_labels"

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -22,7 +23,7 @@ func TestInTurn(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		now.Add(-1)
 	}}
-	s := fakeSession(t, &turnEngine{engine: e, turn: make(chan struct{}, 1)})
+	s := fakeSession(t, tf.InTurn(e))
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
@@ -36,20 +37,38 @@ func TestInTurn(t *testing.T) {
 		t.Errorf("%d runs, up to %d at a time, want 18 and 1", len(e.attempts()), n)
 	}
 
-	s.engine.(*turnEngine).turn <- struct{}{} // as if a run did not end
+	// A run that does not end keeps the others waiting, until they are given up.
+	release := make(chan struct{})
+	var hang atomic.Bool
+	stuck := fakeSession(t, tf.InTurn(&fakeEngine{begin: func() {
+		if hang.Swap(false) {
+			<-release
+		}
+	}}))
+	hang.Store(true)
+	wg.Go(func() {
+		if err := sums(t, stuck, PredictOptions{}, 1); err != nil {
+			t.Error(err)
+		}
+	})
+	for hang.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	p, err := stuck.engine.Prepare(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := p.Load([]Feed{FeedTensor(tensor.Vector(float32(1)))}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	p, err := s.engine.prepare(nil, nil)
-	if err != nil {
-		t.Fatal(err)
+	if _, err := l.Run(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Run: %v, want the context's error", err)
 	}
-	l, err := p.load([]Feed{FeedTensor(tensor.Scalar(float32(1)))}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.run(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("run: %v, want the context's error", err)
-	}
+	close(release)
+	wg.Wait()
 }
 
 // What TensorFlow is handed has no sum that it would fuse with a convolution, or is used by one run
@@ -59,17 +78,18 @@ func TestLoadKeepsRunsApart(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		o      Options
+		place  string
 		inTurn bool
 		writes bool // there is a place for temporary files
 	}{
-		{"default", Options{}, false, true},
-		{"all", Options{Optimizer: OptimizerAll}, false, true},
-		{"none", Options{Optimizer: OptimizerNone}, false, true},
-		{"xla", Options{XLA: XLAOn}, false, true},
-		{"a device", Options{place: "/device:CPU:0"}, false, true},
-		{"whole", Options{NoPrune: true}, true, true},
-		{"asked for", Options{InTurn: true}, true, true},
-		{"no place", Options{}, true, false},
+		{"default", Options{}, "", false, true},
+		{"all", Options{Optimizer: OptimizerAll}, "", false, true},
+		{"none", Options{Optimizer: OptimizerNone}, "", false, true},
+		{"xla", Options{XLA: XLAOn}, "", false, true},
+		{"a device", Options{}, "/device:CPU:0", false, true},
+		{"whole", Options{NoPrune: true}, "", true, true},
+		{"asked for", Options{InTurn: true}, "", true, true},
+		{"no place", Options{}, "", true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m, err := savedmodel.Open(model)
@@ -83,16 +103,16 @@ func TestLoadKeepsRunsApart(t *testing.T) {
 				}
 				t.Setenv("TMPDIR", "/nonexistent")
 			}
-			_, err = s.withFiles(tt.o, func(dir string, o Options) error {
-				if o.InTurn != tt.inTurn {
-					t.Errorf("in turn: %v, want %v", o.InTurn, tt.inTurn)
+			_, err = s.withFiles(tt.o, tt.place, func(dir string, c tf.Config) error {
+				if c.InTurn != tt.inTurn {
+					t.Errorf("in turn: %v, want %v", c.InTurn, tt.inTurn)
 				}
 				loads, err := savedmodel.Open(dir)
 				if err != nil {
 					return err
 				}
 				_, sharing, err := loads.MetaGraphs[0].ReducedApart(savedmodel.Reduction{})
-				if err == nil && sharing.Sums > 0 && !o.InTurn {
+				if err == nil && sharing.Sums > 0 && !c.InTurn {
 					t.Errorf("%d sums may be fused", sharing.Sums)
 				}
 				return err

@@ -6,11 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -54,7 +52,17 @@ func lines(t *testing.T, s *Session, o PredictOptions, rows string) ([]string, e
 }
 
 // deaths of the process that a session has seen.
-func deathsOf(s *Session) int { return s.engine.(*isolated).restarts() }
+func deathsOf(s *Session) int { return s.engine.(*isolate.Engine).Restarts() }
+
+// A program that does not call IsolateMain is told so.
+func TestIsolateWithoutMain(t *testing.T) {
+	t.Setenv(forgetEnv, "1")
+	_, err := Load(t.Context(), "testdata/deadly", Options{Isolate: true, AllowOps: []string{"Abort"}})
+	var option *OptionError
+	if !errors.As(err, &option) || option.Option != "Isolate" {
+		t.Errorf("Load: %T %v, want an error of the option", err, err)
+	}
+}
 
 func TestIsolateNamesTheRowsThatKill(t *testing.T) {
 	t.Parallel()
@@ -243,7 +251,7 @@ func TestIsolateRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		if err := syscall.Kill(s.engine.(*isolated).live.cmd.Process.Pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(s.engine.(*isolate.Engine).PID(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		got, err := lines(t, s, o, "[0]\n[1]")
@@ -256,38 +264,13 @@ func TestIsolateRestarts(t *testing.T) {
 	}
 }
 
-func TestIsolateGivesUp(t *testing.T) {
-	t.Parallel()
-	s := isolatedSession(t, Options{})
-	p, err := s.NewPredictor(PredictOptions{SkipBadRows: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	starts := 0
-	e := s.engine.(*isolated)
-	e.start = func(context.Context) (*process, error) {
-		starts++
-		return nil, &ProcessError{While: "load", Cause: "SIGSEGV"}
-	}
-	if err := syscall.Kill(e.live.cmd.Process.Pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	<-e.live.dead
-	for _, err = range p.Predict(t.Context(), mustRows(t, p, jsonSource("[1]\n[2]"))) {
-	}
-	var died *ProcessError
-	if !errors.As(err, &died) || !died.Final || starts > maxDeaths {
-		t.Errorf("after %d starts: %v", starts, err)
-	}
-}
-
 // A process that does not answer is ended: TensorFlow's own timeout cannot end it when it is
 // stopped.
 func TestIsolateTimeout(t *testing.T) {
 	t.Parallel()
 	s := isolatedSession(t, Options{Timeout: 500 * time.Millisecond})
 	warmUp(t, s)
-	if err := syscall.Kill(s.engine.(*isolated).live.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(s.engine.(*isolate.Engine).PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
@@ -313,7 +296,7 @@ func TestIsolateInterrupted(t *testing.T) {
 	t.Parallel()
 	s := isolatedSession(t, Options{})
 	warmUp(t, s)
-	if err := syscall.Kill(s.engine.(*isolated).live.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
+	if err := syscall.Kill(s.engine.(*isolate.Engine).PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -349,60 +332,6 @@ func TestIsolateFailedCheck(t *testing.T) {
 	if got, err := lines(t, s, PredictOptions{Signature: "checks"}, "[1]"); err != nil || len(got) != 1 {
 		t.Errorf("afterwards: %v, %v", got, err)
 	}
-}
-
-func TestIsolateStderr(t *testing.T) {
-	var passed strings.Builder
-	l := &lastWords{to: &passed}
-	for _, part := range []string{
-		"a line\nhalf of", " another\n", "2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n",
-		"2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: 0 <= new_num_elements (0 vs. -1)\n", "*** stack\n", "the end",
-	} {
-		if _, err := io.WriteString(l, part); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := passed.String(), "a line\nhalf of another\n2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n"; got != want {
-		t.Errorf("passed on %q, want %q", got, want)
-	}
-	for _, tt := range []struct{ said, want string }{
-		{"", ""},
-		{"nothing of interest\n", ""},
-		{"2026-01-31 12:00:00.000000: F tensorflow/a.cc:356] Check failed: a < b\n*** x\n", "Check failed: a < b"},
-		{"F0000 00:00:1795458034.671302   23060 mkl.cc:610] Check failed: x is OK \n", "Check failed: x is OK"},
-		{"2026-01-31 12:00:00.000000: F a.cc:610] Non-OK-status: MakeShape(a, &b)\nStatus: INVALID_ARGUMENT: too large\n", "Check failed: INVALID_ARGUMENT: too large"},
-		{"terminate called after throwing an instance of 'std::length_error'\n  what():  vector::reserve\n", "C++ exception std::length_error: vector::reserve"},
-		{"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n", "C++ exception std::bad_alloc"},
-		{"double free or corruption (out)", "double free or corruption (out)"},
-		{"free(): invalid pointer\n", "free(): invalid pointer"},
-	} {
-		l := &lastWords{to: io.Discard}
-		_, _ = io.WriteString(l, tt.said)
-		if got := l.words(); got != tt.want {
-			t.Errorf("words of %q: %q, want %q", tt.said, got, tt.want)
-		}
-	}
-}
-
-// The model's process ends when the one that has started it is gone, whatever way.
-func TestIsolateEndsWithItsParent(t *testing.T) {
-	t.Parallel()
-	s := isolatedSession(t, Options{})
-	e := s.engine.(*isolated)
-	pid := e.live.cmd.Process.Pid
-	// as the kernel does for a process that was killed
-	if err := e.live.requests.Close(); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-e.live.dead:
-	case <-time.After(10 * time.Second):
-		t.Error("process " + strconv.Itoa(pid) + " is still there")
-	}
-	if _, err := lines(t, s, PredictOptions{}, "[1]"); err != nil {
-		t.Error(err)
-	}
-	runtime.GC()
 }
 
 func mustTensor[T tensor.Value](t *testing.T, values []T, dims ...int64) tensor.Tensor {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -256,8 +257,8 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 	defer func() {
 		tell()
 		sum.Waste = Progress{Real: p.meter.real.Load(), Padded: p.meter.padded.Load()}.Waste()
-		if e, ok := p.f.session.engine.(*isolated); ok {
-			sum.Restarts = e.restarts()
+		if e, ok := p.f.session.engine.(*isolate.Engine); ok {
+			sum.Restarts = e.Restarts()
 		}
 	}()
 	err = p.predict(ctx, rows, func(b *resultBatch) error {

@@ -5,6 +5,8 @@ package runner
 import (
 	"fmt"
 	"testing"
+
+	"github.com/tfrun/tfrun/runner/internal/tf"
 )
 
 // newestTried is the TensorFlow that all tests must hold on.
@@ -33,7 +35,7 @@ func needs(t *testing.T, have, version string) bool {
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
 		t.Fatalf("needTF(%q): %v", version, err)
 	}
-	return olderThan(have, major, minor)
+	return tf.OlderThan(have, major, minor)
 }
 
 func TestNeeds(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -24,9 +25,9 @@ type overlay struct {
 // with twins for XLA where it is on. Where nothing is gained, or there is no place for temporary
 // files, the model is loaded as it is. A graph that is for one of several devices is written in any
 // case. lengths is [savedmodel.Reduction]'s.
-func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, lengths bool) (overlay, error) {
+func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, place string, lengths bool) (overlay, error) {
 	switch {
-	case o.place != "":
+	case place != "":
 	case o.NoPrune:
 		return asItIs(mg, o, "the whole graph is loaded, as it is")
 	case filepath.Ext(m.File) != ".pb":
@@ -48,8 +49,8 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 			return overlay{}, err
 		}
 	}
-	if o.place != "" {
-		if graph, err = placed(graph, o.place); err != nil {
+	if place != "" {
+		if graph, err = tf.PlaceGraph(graph, place); err != nil {
 			return overlay{}, err
 		}
 	} else if int64(len(graph)) > info.Size()*3/4 && !changed {
@@ -61,7 +62,7 @@ func newOverlay(mg *savedmodel.MetaGraph, m *savedmodel.Model, o Options, length
 	}
 	if err != nil {
 		over.remove()
-		if o.place != "" {
+		if place != "" {
 			return overlay{}, &TemporaryError{Err: err}
 		}
 		// slower, not wrong
@@ -78,10 +79,11 @@ func asItIs(mg *savedmodel.MetaGraph, o Options, why string) (overlay, error) {
 
 // reduction says what is loaded of a graph.
 func (o Options) reduction(lengths bool) savedmodel.Reduction {
-	cpuOnly := !o.mayUseGPU()
+	mayUseGPU := o.config().MayUseGPU()
+	optimizer := o.optimizer(mayUseGPU)
 	return savedmodel.Reduction{
-		Signatures: o.Signatures, CPUOnly: cpuOnly, Compiled: o.XLA.enabled(), Lengths: lengths,
-		Lookups: cpuOnly && o.optimizer() == OptimizerFunctions, NoOptimizer: o.optimizer() == OptimizerNone,
+		Signatures: o.Signatures, CPUOnly: !mayUseGPU, Compiled: o.XLA.enabled(), Lengths: lengths,
+		Lookups: !mayUseGPU && optimizer == OptimizerFunctions, NoOptimizer: optimizer == OptimizerNone,
 	}
 }
 
@@ -150,30 +152,30 @@ func (o overlay) name(err error, model string) error {
 
 // loadFiles loads the model, or a reduced copy of its graph; why says why there is none although
 // there might be.
-func (s *Session) loadFiles(ctx context.Context, o Options) (e engine, why string, err error) {
-	why, err = s.withFiles(o, func(dir string, o Options) (err error) {
-		e, err = loadEngine(ctx, dir, s.graph.Tags, o)
+func (s *Session) loadFiles(ctx context.Context, o Options, place string) (e tf.Engine, why string, err error) {
+	why, err = s.withFiles(o, place, func(dir string, c tf.Config) (err error) {
+		e, err = tf.Load(ctx, dir, s.graph.Tags, c)
 		return err
 	})
 	return e, why, err
 }
 
-// withFiles has load load what loadFiles does, with the options to load it with.
-func (s *Session) withFiles(o Options, load func(dir string, o Options) error) (why string, err error) {
+// withFiles has load load what loadFiles does, with the configuration to load it with.
+func (s *Session) withFiles(o Options, place string, load func(dir string, c tf.Config) error) (why string, err error) {
 	if s.xla == nil || s.xla.noLengths.Load() {
-		return s.withOverlay(o, false, load)
+		return s.withOverlay(o, place, false, load)
 	}
-	why, err = s.withOverlay(o, true, load)
+	why, err = s.withOverlay(o, place, true, load)
 	// which this libtensorflow does not know
 	if err != nil && strings.Contains(err.Error(), savedmodel.LengthsOp) {
 		s.xla.noLengths.Store(true)
-		return s.withOverlay(o, false, load)
+		return s.withOverlay(o, place, false, load)
 	}
 	return why, err
 }
 
-func (s *Session) withOverlay(o Options, lengths bool, load func(dir string, o Options) error) (why string, err error) {
-	over, err := newOverlay(s.graph, s.model, o, lengths)
+func (s *Session) withOverlay(o Options, place string, lengths bool, load func(dir string, c tf.Config) error) (why string, err error) {
+	over, err := newOverlay(s.graph, s.model, o, place, lengths)
 	if err != nil {
 		return "", err
 	}
@@ -182,8 +184,9 @@ func (s *Session) withOverlay(o Options, lengths bool, load func(dir string, o O
 	if over.dir != "" {
 		dir = over.dir
 	}
-	o.InTurn = o.InTurn || over.inTurn
-	if err = load(dir, o); err != nil {
+	c := o.config()
+	c.Place, c.InTurn = place, o.InTurn || over.inTurn
+	if err = load(dir, c); err != nil {
 		var tfErr *Error
 		var died *ProcessError
 		if err = over.name(err, s.model.Dir); exhausted(err) {

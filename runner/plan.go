@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -16,23 +17,23 @@ var errPlanned = errors.New("this predictor is a plan: its model is not loaded")
 // planEngine stands in the place of TensorFlow in a plan.
 type planEngine struct{}
 
-func (planEngine) prepare(_, _ []string) (program, error) { return planProgram{}, nil }
-func (planEngine) devices() ([]Device, error)             { return nil, errPlanned }
-func (planEngine) close() error                           { return nil }
+func (planEngine) Prepare(_, _ []string) (tf.Program, error) { return planProgram{}, nil }
+func (planEngine) Devices() ([]Device, error)                { return nil, errPlanned }
+func (planEngine) Close() error                              { return nil }
 
-func (planEngine) addHead(name string, h Head) ([]headTensor, error) {
+func (planEngine) AddHead(name string, h tf.Head) ([]tf.HeadTensor, error) {
 	switch {
 	case h.ArgMax:
-		return []headTensor{{tensor: name, dtype: tensor.Int64, label: true}}, nil
+		return []tf.HeadTensor{{Tensor: name, DType: tensor.Int64, Label: true}}, nil
 	case h.TopK > 0:
-		return []headTensor{{suffix: "_scores", tensor: name, dtype: tensor.Float32}, {suffix: "_indices", tensor: name, dtype: tensor.Int32, label: true}}, nil
+		return []tf.HeadTensor{{Suffix: "_scores", Tensor: name, DType: tensor.Float32}, {Suffix: "_indices", Tensor: name, DType: tensor.Int32, Label: true}}, nil
 	}
-	return []headTensor{{tensor: name, dtype: tensor.Float32}}, nil
+	return []tf.HeadTensor{{Tensor: name, DType: tensor.Float32}}, nil
 }
 
 type planProgram struct{}
 
-func (planProgram) load([]Feed, *recycler) (loaded, error) { return nil, errPlanned }
+func (planProgram) Load([]tf.Feed, *tf.Recycler) (tf.Loaded, error) { return nil, errPlanned }
 
 // NewPlan checks options against a model's files as [LoadModel] and [Session.NewPredictor] do,
 // without TensorFlow. The predictor it returns can read rows and describe itself

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/isolate"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -303,7 +305,7 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 		defer close(jobs)
 		return p.read(workCtx, rows, jobs)
 	})
-	for range p.o.Workers * width(p.f.program) {
+	for range p.o.Workers * tf.Width(p.f.program) {
 		workers.Go(func() error { return p.work(workCtx, jobs, done) })
 	}
 	go func() {
@@ -363,7 +365,7 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	tensors, err := c.run(ctx)
 	var died *ProcessError
 	if errors.As(err, &died) {
-		return p.salvage(ctx, j, c.loaded.(*isolatedCall), died)
+		return p.salvage(ctx, j, c.loaded.(*isolate.Call), died)
 	}
 	if err != nil {
 		return rowsError(j, err)

@@ -18,11 +18,18 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// forgetEnv makes the model's process forget to call IsolateMain.
+const forgetEnv = "TFRUN_TEST_FORGETS"
+
 func TestMain(m *testing.M) {
-	forgetIsolateMain()
+	// the model's process of a program that does not call IsolateMain
+	if os.Getenv(forgetEnv) != "" && os.Getenv("TFRUN_ISOLATED") != "" {
+		os.Exit(3)
+	}
 	IsolateMain()
 	goleak.VerifyTestMain(m)
 }
@@ -451,11 +458,11 @@ func TestNoTensorLeaks(t *testing.T) {
 		t.Fatalf("%d results", len(got))
 	}
 	deadline := time.Now().Add(10 * time.Second)
-	for cLive.Load() > 0 && time.Now().Before(deadline) {
+	for tf.LiveTensors() > 0 && time.Now().Before(deadline) {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
-	if n := cLive.Load(); n != 0 {
+	if n := tf.LiveTensors(); n != 0 {
 		t.Errorf("%d tensors of C memory are still held", n)
 	}
 }

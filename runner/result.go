@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // resultBatch holds the results of the rows of a batch, as yet undealt: for whoever writes many
@@ -22,12 +24,18 @@ type resultBatch struct {
 	whole  bool    // values are those of the only row as they are
 	dealt  []Value // room for those of single rows
 
-	recycler *recycler // that the values' memory came from
+	recycler *tf.Recycler // that the values' memory came from
 }
 
 // over hands the values' memory back. Nobody may hold on to it, or to a row's values.
 func (b *resultBatch) over() {
-	b.recycler.outOver(b.values)
+	var dense []tensor.Tensor
+	for _, v := range b.values {
+		if v.Splits == nil && v.Sparse == nil {
+			dense = append(dense, v.Tensor)
+		}
+	}
+	b.recycler.GiveOutputs(dense)
 	b.values = nil
 }
 

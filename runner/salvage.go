@@ -5,27 +5,38 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/tensor"
 )
+
+// runFeeds runs a set of feeds in a model's process, while nothing else runs there.
+type runFeeds func(ctx context.Context, feeds []tensor.Tensor) ([]tensor.Tensor, error)
 
 // salvage finds out which rows of a batch the model's process has died of, and gets the results of
 // the others. Each row is run by itself, padded as it was in the batch, while nothing else runs.
 // With SkipBadRows the deadly rows get an error; without it the first one ends the run.
-func (p *Predictor) salvage(ctx context.Context, j *job, c *isolatedCall, died *ProcessError) error {
+func (p *Predictor) salvage(ctx context.Context, j *job, c *isolate.Call, died *ProcessError) error {
 	if !p.f.session.enter() {
 		return ErrClosed
 	}
 	defer p.f.session.leave()
-	e := c.program.engine
-	e.turn.Lock()
-	defer e.turn.Unlock()
+	feeds, err := c.Values()
+	if err != nil {
+		return err
+	}
+	return c.Alone(func(run func(context.Context, []tensor.Tensor) ([]tensor.Tensor, error)) error {
+		return p.salvageAlone(ctx, j, feeds, run, died)
+	})
+}
+
+func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Tensor, run runFeeds, died *ProcessError) error {
 	// What a model has kept from run to run has died with it.
 	if died.Final || p.state.Stateful() {
 		return rowsError(j, died)
 	}
 	// With others under way it may have been one of them.
-	if !died.alone {
-		tensors, err := c.program.runWith(ctx, c.feeds)
+	if !died.Alone {
+		tensors, err := run(ctx, feeds)
 		if !errors.As(err, &died) {
 			if err != nil {
 				return rowsError(j, err)
@@ -50,7 +61,7 @@ func (p *Predictor) salvage(ctx context.Context, j *job, c *isolatedCall, died *
 	}
 	for i := range rows {
 		row := &job{resultBatch: resultBatch{rows: rows[i : i+1]}}
-		died, err := p.alone(ctx, row, c, i)
+		died, err := p.runAlone(ctx, row, feeds, i, run)
 		if err != nil {
 			return err
 		}
@@ -64,14 +75,14 @@ func (p *Predictor) salvage(ctx context.Context, j *job, c *isolatedCall, died *
 	return nil
 }
 
-// alone runs row i of what was fed by itself, and gives its only result the values. died says that
-// the process dies of it.
-func (p *Predictor) alone(ctx context.Context, row *job, c *isolatedCall, i int) (died *ProcessError, err error) {
-	feeds, err := p.rowFeeds(c.feeds, i)
+// runAlone runs row i of what was fed for a batch by itself, and gives its only result the values.
+// died says that the process dies of it.
+func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tensor, i int, run runFeeds) (died *ProcessError, err error) {
+	feeds, err := p.rowFeeds(batch, i)
 	if err != nil {
 		return nil, err
 	}
-	tensors, err := c.program.runWith(ctx, feeds)
+	tensors, err := run(ctx, feeds)
 	switch {
 	case errors.As(err, &died):
 		return died, nil

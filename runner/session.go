@@ -2,9 +2,14 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tfrun/tfrun/runner/internal/isolate"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -20,7 +25,7 @@ type Session struct {
 	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
 	mu     sync.RWMutex
 	closed bool
-	engine engine
+	engine tf.Engine
 
 	xla     *xlaState // nil where it is off
 	noTwins string    // why the graph that was loaded has no twins for XLA
@@ -67,12 +72,12 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	// then.
 	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
 	if o.Isolate {
-		if s.engine, s.noTwins, err = s.isolate(ctx, o); err != nil {
+		if s.engine, s.noTwins, err = s.isolated(ctx, o); err != nil {
 			return nil, err
 		}
 		return s, nil
 	}
-	on, err := places(o)
+	on, err := tf.Places(o.config())
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +85,23 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 		return nil, err
 	}
 	return s, nil
+}
+
+// isolated loads the model in a process of its own; why is that of loadFiles.
+func (s *Session) isolated(ctx context.Context, o Options) (e tf.Engine, why string, err error) {
+	start := func(ctx context.Context) (p *isolate.Process, err error) {
+		why, err = s.withFiles(o, "", func(dir string, c tf.Config) (err error) {
+			p, err = isolate.Start(ctx, dir, s.graph.Tags, c, o.IsolateMemory)
+			return err
+		})
+		return p, err
+	}
+	e, err = isolate.New(ctx, start, o.Timeout)
+	var main *isolate.MainError
+	if errors.As(err, &main) {
+		err = &OptionError{Option: "Isolate", Msg: main.Msg}
+	}
+	return e, why, err
 }
 
 // multiplies reports whether one of the signatures, or of all where none is named, reaches a
@@ -96,6 +118,58 @@ func (s *Session) multiplies(signatures []string) bool {
 	return false
 }
 
+// loadEngines loads the model, for each of the places where there are any. Where one cannot be
+// loaded, none is.
+func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (err error) {
+	if len(places) > 0 {
+		one, err := s.changesState(o)
+		if err != nil {
+			return err
+		}
+		if one {
+			places = nil
+		}
+	}
+	if len(places) == 0 {
+		s.engine, s.noTwins, err = s.loadFiles(ctx, o, "")
+		return err
+	}
+	engines := make([]tf.Engine, len(places))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, place := range places {
+		group.Go(func() (err error) {
+			// a graph with a place is always a copy
+			engines[i], _, err = s.loadFiles(groupCtx, o, place)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		for _, e := range engines {
+			if e != nil {
+				err = errors.Join(err, e.Close())
+			}
+		}
+		return err
+	}
+	s.engine = tf.Spread(engines)
+	return nil
+}
+
+// changesState reports whether one of the signatures that may be run changes what a later run
+// reads: each device has variables of its own, so such a model goes on one.
+func (s *Session) changesState(o Options) (bool, error) {
+	for name, sig := range s.graph.Signatures {
+		if sig.InitOp || len(o.Signatures) > 0 && !slices.Contains(o.Signatures, name) {
+			continue
+		}
+		state, err := s.graph.State(sig)
+		if err != nil || state.Stateful() {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // Model returns the files that the session was loaded from.
 func (s *Session) Model() *savedmodel.Model { return s.model }
 
@@ -108,7 +182,7 @@ func (s *Session) Devices() ([]Device, error) {
 		return nil, ErrClosed
 	}
 	defer s.leave()
-	return s.engine.devices()
+	return s.engine.Devices()
 }
 
 // enter begins a use of the engine, which leave ends; it reports false when the session is closed.
@@ -131,7 +205,7 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	return s.engine.close()
+	return s.engine.Close()
 }
 
 // Run runs a signature ("" for serving_default, or the only one) on one set of whole tensors: batch

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/tensor"
+
+	"github.com/tfrun/tfrun/runner/internal/tf"
 )
 
 // TestSoak runs rows through a small model, from JSON to JSON and from npy to npy, and looks at
@@ -73,12 +75,12 @@ func TestSoak(t *testing.T) {
 				t.Errorf("resident memory grew from %d to %d MiB", warm>>20, most>>20)
 			}
 			for range 200 { // finalizers and cleanups run in goroutines of their own
-				if runtime.GC(); cLive.Load() == 0 && runtime.NumGoroutine() <= goroutines {
+				if runtime.GC(); tf.LiveTensors() == 0 && runtime.NumGoroutine() <= goroutines {
 					break
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			if n := cLive.Load(); n != 0 {
+			if n := tf.LiveTensors(); n != 0 {
 				t.Errorf("%d tensors are left in C memory", n)
 			}
 			if n := runtime.NumGoroutine(); n > goroutines {

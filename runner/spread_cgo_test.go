@@ -11,12 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
-	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 )
 
 // TestSpreadOverCPUs loads models for two devices, which TensorFlow makes of one processor, and
@@ -62,63 +59,29 @@ func TestSpreadOverCPUs(t *testing.T) {
 	}
 }
 
-// TestPlacedIsHeeded loads a placed graph where TensorFlow may not choose another device.
-func TestPlacedIsHeeded(t *testing.T) {
-	t.Parallel()
-	if _, err := OpenLibrary(""); err != nil {
-		t.Fatal(err)
-	}
-	m, err := savedmodel.Open("../testdata/models/full_seed/k3/model")
-	if err != nil {
-		t.Fatal(err)
-	}
-	graph, err := m.MetaGraph()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := proto.Marshal(&pb.ConfigProto{DeviceCount: map[string]int32{"GPU": 0, "CPU": 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for device, ok := range map[string]bool{"/device:CPU:1": true, "/device:CPU:2": false} {
-		o, err := newOverlay(graph, m, Options{place: device}, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer o.remove()
-		loaded, err := tf.LoadSavedModel(o.dir, graph.Tags, &tf.SessionOptions{Config: config})
-		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "CPU:2") {
-			t.Errorf("loading for %s = %v", device, err)
-		}
-		if err == nil {
-			if err := loaded.Session.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-}
-
 // TestStatefulIsNotSpread: each device would have variables of its own.
 func TestStatefulIsNotSpread(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		model      string
 		signatures []string
+		run        string
 		want       int
 	}{
-		{"mod_counter/model", nil, 1},
-		{"mod_counter/model", []string{"serving_default"}, 1},
-		{"mod_counter/model", []string{"peek"}, 2},
-		{"mod_lookup_table/model", nil, 2},
+		{"mod_counter/model", nil, "", 1},
+		{"mod_counter/model", []string{"serving_default"}, "serving_default", 1},
+		{"mod_counter/model", []string{"peek"}, "peek", 2},
+		{"mod_lookup_table/model", nil, "", 2},
 	} {
 		s, err := Load(t.Context(), filepath.Join("../testdata/models", tt.model), Options{cpus: 2, Signatures: tt.signatures})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := 1
-		if e, ok := s.engine.(*spreadEngine); ok {
-			got = len(e.engines)
+		f, err := s.Function(tt.run)
+		if err != nil {
+			t.Fatal(err)
 		}
+		got := tf.Width(f.program)
 		if got != tt.want {
 			t.Errorf("%s %q is on %d devices, want %d", tt.model, tt.signatures, got, tt.want)
 		}

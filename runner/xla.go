@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -127,7 +129,7 @@ func (x *xlaState) fallback(reason error) {
 // compiles.
 type compiler struct {
 	*signatureXLA
-	program program
+	program tf.Program
 }
 
 // signatureXLA is what the functions of one signature share.
@@ -197,7 +199,7 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*compiler, err
 	if err := twin.addHeads(heads); err != nil {
 		return nil, err
 	}
-	program, err := s.engine.prepare(tensorNames(f.inputs), tensorNames(twin.outputs))
+	program, err := s.engine.Prepare(tensorNames(f.inputs), tensorNames(twin.outputs))
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +233,7 @@ type compiledCall struct {
 }
 
 // watch looks at feeds on their way to TensorFlow.
-func (c *signatureXLA) watch(feeds []Feed) *compiledCall {
+func (c *signatureXLA) watch(feeds []tf.Feed) *compiledCall {
 	cc := &compiledCall{}
 	var key []byte
 	for _, f := range feeds {
@@ -262,24 +264,24 @@ func (c *signatureXLA) watch(feeds []Feed) *compiledCall {
 }
 
 // run runs the fed values one way or the other. What XLA fails at is run as it is.
-func (c *compiler) run(ctx context.Context, l loaded, cc *compiledCall) ([]tensor.Tensor, error) {
+func (c *compiler) run(ctx context.Context, l tf.Loaded, cc *compiledCall) ([]tensor.Tensor, error) {
 	compiled, first := c.choose(cc)
 	start := time.Now()
 	if !compiled {
-		out, err := l.run(ctx, nil)
+		out, err := l.Run(ctx, nil)
 		if err == nil {
 			c.ranPlain(cc, time.Since(start))
 		}
 		return out, err
 	}
-	out, err := l.run(ctx, c.program)
+	out, err := l.Run(ctx, c.program)
 	var failed *Error
 	switch {
 	case err == nil:
 		c.ranCompiled(cc, time.Since(start), first)
 	case errors.As(err, &failed):
 		reason := err
-		if out, err = l.run(ctx, nil); err == nil {
+		if out, err = l.Run(ctx, nil); err == nil {
 			c.fail(reason)
 		}
 	}
@@ -452,4 +454,18 @@ func fewLengths(n int64) int64 {
 		step *= 2
 	}
 	return (n + step - 1) / step * step
+}
+
+// shortReason is the first sentence of an error of TensorFlow's, of which XLA's are pages long.
+func shortReason(err error) string {
+	msg := err.Error()
+	var tfErr *Error
+	if errors.As(err, &tfErr) {
+		msg = tfErr.Msg
+	}
+	msg, _, _ = strings.Cut(msg, "; ")
+	if r := []rune(msg); len(r) > 300 {
+		msg = string(r[:300]) + "…"
+	}
+	return msg
 }

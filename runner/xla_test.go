@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -52,7 +53,7 @@ func runIDs(t *testing.T, f *Function, ids ...float32) (float32, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := f.Call(t.Context(), []Feed{FeedTensor(x)})
+	out, err := f.Call(t.Context(), []tf.Feed{tf.FeedTensor(x)})
 	if err != nil {
 		return 0, err
 	}
@@ -298,7 +299,7 @@ func TestXLAWithoutLengths(t *testing.T) {
 	o := Options{XLA: XLAOn}
 	s := &Session{model: m, graph: m.MetaGraphs[0], xla: newXLAState(o)}
 	var knows []bool
-	_, err = s.withFiles(o, func(dir string, _ Options) error {
+	_, err = s.withFiles(o, "", func(dir string, _ tf.Config) error {
 		graph, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
 		if err != nil {
 			return err

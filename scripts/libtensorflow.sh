@@ -429,13 +429,13 @@ fast_library() {
   rm -rf "$temp"
 }
 
-# print_build_env prints what building tfrun needs: cgo's variables, and where the library is for runner's libraryDir.
+# print_build_env prints what building tfrun needs: cgo's variables, and where the library is for the libraryDir of runner/internal/tf.
 print_build_env() {
   local cflags=${CGO_CFLAGS:--g -O2} ldflags=${CGO_LDFLAGS:-} add_c="'-I$include'" add_ld="'-L$shim' -ldl"
   [[ $cflags == *"$add_c"* ]] || cflags+=" $add_c"
   [[ $ldflags == *"$add_ld"* ]] || ldflags+="${ldflags:+ }$add_ld"
   printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
-  printf 'export TFRUN_LDFLAGS="-X '"'"'github.com/tfrun/tfrun/runner.libraryDir=%s'"'"'"\n' "${fast:+$fast:}$lib"
+  printf 'export TFRUN_LDFLAGS="-X '"'"'github.com/tfrun/tfrun/runner/internal/tf.libraryDir=%s'"'"'"\n' "${fast:+$fast:}$lib"
 }
 
 main() {

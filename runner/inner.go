@@ -1,0 +1,97 @@
+package runner
+
+import (
+	"context"
+
+	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner/internal/isolate"
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// What the packages below make and callers hold or look for.
+type (
+	// Feed is a tensor about to be fed, see [Function.Call]: its DType and Dims, and Fill, which
+	// writes the values, row-major and little-endian, straight into TensorFlow's memory; or
+	// Strings, those of a String tensor. [FeedTensor] makes one of a tensor.
+	Feed = tf.Feed
+	// Device is a processor that TensorFlow may place operations on: its Name
+	// ("/job:localhost/replica:0/task:0/device:CPU:0"), its Type ("CPU", "GPU"), and MemoryBytes,
+	// what TensorFlow may take of it; ≤ 0 when it does not say.
+	Device = tf.Device
+	// DeviceTest is what [SelfTest] found on a Device: MaxError is the largest relative difference
+	// between the device's numbers and Go's own in a matrix product, Err why the test failed, or
+	// nil.
+	DeviceTest = tf.DeviceTest
+	// Library is the libtensorflow in use: the file's Path, "" where the program is linked with the
+	// library itself, and TensorFlow's Version ("2.21.0").
+	Library = tf.Library
+
+	// Error is what TensorFlow, or the binding, says of a call. Op is what was being done ("load",
+	// "run", or with the cause: "feed", "fetch"), Msg TensorFlow's message in one line, Code its
+	// TF_Code (tensorflow/c/tf_status.h: 8 is RESOURCE_EXHAUSTED; 0 where there is none).
+	Error = tf.Error
+	// DTypeError says that a tensor's DType cannot be moved into or out of TensorFlow.
+	DTypeError = tf.DTypeError
+	// LibraryError says that libtensorflow could not be opened. Tried lists where it was looked
+	// for, each a Path and the Reason why that failed.
+	LibraryError = tf.LibraryError
+	// GPUError says that a GPU was asked for and TensorFlow sees none: its Report says why.
+	GPUError = tf.GPUError
+	// GPUReport is what stands between TensorFlow and the machine's GPUs, see [ExamineGPU]: whether
+	// the library's Build has operations for GPUs, the versions of Driver and CUDA, the GPUs that
+	// the driver shows, the Libraries that TensorFlow opens by name, and the Problems, each with
+	// What is missing and its Fix, in the order in which they are to be solved.
+	GPUReport = tf.GPUReport
+	// ProcessError says that the process of an isolated model has died, see [Options.Isolate]:
+	// While it did what, of which Cause, and the Last that it said. Final says that no other one
+	// will be started. Else the session starts another one when it is used again.
+	ProcessError = isolate.ProcessError
+	// OutputFileError is an error of writing an output, such as a disk that is full. Path is the
+	// output, Err the cause.
+	OutputFileError = partfile.OutputFileError
+	// ResumeError says why an interrupted run cannot be gone on with: its Output, and the reason,
+	// Msg.
+	ResumeError = partfile.ResumeError
+)
+
+// HasTensorFlow reports whether this program was built with libtensorflow.
+const HasTensorFlow = tf.HasTensorFlow
+
+// ErrNoTensorFlow is returned by everything that needs libtensorflow in a program that was built
+// without cgo.
+var ErrNoTensorFlow = tf.ErrNoTensorFlow
+
+// FeedTensor returns a Feed of a whole tensor.
+func FeedTensor(t tensor.Tensor) Feed { return tf.FeedTensor(t) }
+
+// OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first
+// successful one found. named is a file, or a folder that holds the library or a lib folder with
+// it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known
+// at build time, then where the dynamic linker looks. The error is a [*LibraryError].
+//
+// [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
+// takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
+// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, file
+// descriptor 2 leads nowhere while the library is opened.
+func OpenLibrary(named string) (Library, error) { return tf.OpenLibrary(named) }
+
+// SelfTest runs a small graph on every device that TensorFlow sees: relu(a × b + c) for matrices of
+// 64 × 64, compared with the same computed in Go. The error is for what kept the test from running
+// at all; what a device did wrong is in its DeviceTest.
+func SelfTest(ctx context.Context, o Options) ([]DeviceTest, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return tf.SelfTest(ctx, o.config())
+}
+
+// ExamineGPU looks at everything that TensorFlow needs to use a GPU. The error is that of opening
+// the library.
+func ExamineGPU(library string) (GPUReport, error) { return tf.ExamineGPU(library) }
+
+// IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the
+// model's process is the program itself, started anew, and there IsolateMain serves the model and
+// does not return. Elsewhere it does nothing. Of a program that does not call it, [Load] says so,
+// in 30 s at the most.
+func IsolateMain() { isolate.Main() }

@@ -1,0 +1,369 @@
+package isolate
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// markEnv marks the process that holds an isolated model.
+const markEnv = "TFRUN_ISOLATED"
+
+// Main serves a model and does not return, in the process that was started for one; elsewhere it
+// does nothing. It is to be called first thing in main.
+func Main() {
+	if os.Getenv(markEnv) == "" {
+		return
+	}
+	os.Exit(serveIsolated())
+}
+
+// MainError says that the program does not call [Main] where it has to.
+type MainError struct{ Msg string }
+
+// Error says what to do.
+func (e *MainError) Error() string { return e.Msg }
+
+// ProcessError says that the process of an isolated model has died; see [Engine]. The
+// session starts another one when it is used again.
+type ProcessError struct {
+	// While is what it was doing: "start", "load", "prepare" or "run".
+	While string
+	// Cause is how it ended: "SIGABRT", "SIGKILL (as when memory runs out)", "no answer in 5s",
+	// "exit status 1".
+	Cause string
+	// Last is what it said last: the line of a failed check of TensorFlow's, or of the C++ runtime;
+	// "" where it said nothing.
+	Last string
+	// Final says that no other one will be started: too many have died without an answer.
+	Final bool
+
+	// Alone says that nothing else was being run in it.
+	Alone bool
+}
+
+// Error gives the cause and the last words.
+func (e *ProcessError) Error() string {
+	s := e.While + ": the model's process died: " + e.Cause
+	if e.Last != "" {
+		s += ": " + e.Last
+	}
+	if e.Final {
+		s += fmt.Sprintf(" (given up after %d deaths in a row)", maxDeaths)
+	}
+	return s
+}
+
+const (
+	// maxDeaths is how many processes in a row may die without having run anything to its end.
+	maxDeaths = 16
+	// grace is how long the process may take beyond a bound that TensorFlow itself is to
+	// keep.
+	grace = 2 * time.Second
+	// startWithin is how long the program may take to get to IsolateMain: a moment, unless the
+	// machine has much else to do.
+	startWithin = 30 * time.Second
+	// prepareWithin bounds what takes no time: looking things up in the graph.
+	prepareWithin = 20 * time.Second
+)
+
+// Engine is a [tf.Engine] in another process. A process that dies is replaced when the engine is
+// next used, by one that is told the same.
+type Engine struct {
+	start   func(ctx context.Context) (*Process, error) // with the model loaded
+	timeout time.Duration
+
+	// turn is held for reading by each run, and for writing by who looks for the row that a process
+	// died of.
+	turn sync.RWMutex
+
+	mu     sync.Mutex // of what follows
+	live   *Process
+	told   []func(*Process) error // what a new process has to be told
+	ids    int                    // of programs
+	deaths int                    // since the last run that came to its end
+	total  int
+}
+
+// New starts a process with start, which has it load the model with [Start], and does so again
+// whenever one has died. timeout is that of a run, which TensorFlow in that process keeps itself; 0
+// means none.
+func New(ctx context.Context, start func(ctx context.Context) (*Process, error), timeout time.Duration) (*Engine, error) {
+	p, err := start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{start: start, timeout: timeout, live: p}, nil
+}
+
+// process returns the live process, or a new one.
+func (e *Engine) process(ctx context.Context) (*Process, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for {
+		if e.live != nil && !e.live.isDead() {
+			return e.live, nil
+		}
+		if e.live != nil {
+			e.deaths++
+			e.total++
+			died := e.live.died("run")
+			e.live = nil
+			if died.Final = e.deaths >= maxDeaths; died.Final {
+				return nil, died
+			}
+		} else if e.deaths >= maxDeaths {
+			return nil, &ProcessError{While: "run", Cause: "it is not started again", Final: true}
+		}
+		p, err := e.start(ctx)
+		for i := 0; err == nil && i < len(e.told); i++ {
+			err = e.told[i](p)
+		}
+		var died *ProcessError
+		switch {
+		case err == nil:
+			e.live = p
+		case errors.As(err, &died) && ctx.Err() == nil:
+			e.deaths++
+			e.total++
+			if died.Final = e.deaths >= maxDeaths; died.Final {
+				return nil, died
+			}
+		default:
+			if p != nil {
+				p.stop()
+			}
+			return nil, err
+		}
+	}
+}
+
+// tell makes a request that a later process has to be told as well. A refused one too: it may have
+// left something in the graph.
+func (e *Engine) tell(request func(*Process) error) error {
+	err := e.ask(request)
+	var died *ProcessError
+	if errors.As(err, &died) {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.told = append(e.told, func(p *Process) error {
+		again := request(p)
+		if err != nil && !errors.As(again, &died) {
+			return nil
+		}
+		return again
+	})
+	return err
+}
+
+// ask makes a request, once more where the process dies of it: it may have died before.
+func (e *Engine) ask(request func(*Process) error) (err error) {
+	for range 2 {
+		p, startErr := e.process(context.Background())
+		if startErr != nil {
+			return startErr
+		}
+		err = request(p)
+		var died *ProcessError
+		if !errors.As(err, &died) {
+			break
+		}
+	}
+	return err
+}
+
+// Restarts is how many processes have died.
+func (e *Engine) Restarts() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.live != nil && e.live.isDead() {
+		return e.total + 1 // and none has been needed since
+	}
+	return e.total
+}
+
+// PID is the id of the live process, for who looks at it from outside; 0 where there is none.
+func (e *Engine) PID() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.live == nil {
+		return 0
+	}
+	return e.live.cmd.Process.Pid
+}
+
+// Prepare implements [tf.Engine].
+func (e *Engine) Prepare(feeds, fetches []string) (tf.Program, error) {
+	e.mu.Lock()
+	e.ids++
+	id := e.ids
+	e.mu.Unlock()
+	err := e.tell(func(p *Process) error {
+		return p.ask(context.Background(), prepareWithin, "prepare", wirePrepare, prepareRequest{ID: id, Feeds: feeds, Fetches: fetches}, nil)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &remoteProgram{engine: e, id: id}, nil
+}
+
+// AddHead implements [tf.Engine].
+func (e *Engine) AddHead(name string, h tf.Head) ([]tf.HeadTensor, error) {
+	var added []tf.HeadTensor
+	err := e.tell(func(p *Process) error {
+		added = nil
+		return p.ask(context.Background(), prepareWithin, "prepare", wireHead, headRequest{Tensor: name, Head: h}, &added)
+	})
+	return added, err
+}
+
+// Devices implements [tf.Engine].
+func (e *Engine) Devices() (list []tf.Device, err error) {
+	err = e.ask(func(p *Process) error {
+		return p.ask(context.Background(), prepareWithin, "prepare", wireDevices, struct{}{}, &list)
+	})
+	return list, err
+}
+
+// Close ends the process.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.live != nil {
+		e.live.stop()
+	}
+	return nil
+}
+
+// remoteProgram is a program whose number the process knows.
+type remoteProgram struct {
+	engine *Engine
+	id     int
+}
+
+// Load copies the values, which travel when they are run: they may be needed again.
+func (p *remoteProgram) Load(feeds []tf.Feed, _ *tf.Recycler) (tf.Loaded, error) {
+	l := &Call{program: p, feeds: make([]tensor.Tensor, len(feeds))}
+	for i, f := range feeds {
+		if err := tf.CheckFeed(f); err != nil {
+			return nil, err
+		}
+		var err error
+		if f.DType == tensor.String {
+			l.feeds[i], err = tensor.FromSlice(f.Strings, f.Dims...)
+		} else if l.feeds[i], err = tensor.New(f.DType, f.Dims...); err == nil {
+			err = f.Fill(l.feeds[i].Bytes())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Call is a [tf.Loaded] of an [Engine]: the values of one run.
+type Call struct {
+	program *remoteProgram
+	feeds   []tensor.Tensor
+}
+
+// Refill returns false: the values of a run may be needed again.
+func (c *Call) Refill([]tf.Feed) (bool, error) { return false, nil }
+
+// Release does nothing: the values are in Go's memory.
+func (c *Call) Release() {}
+
+// Run sends the values to the process and waits for the outputs.
+func (c *Call) Run(ctx context.Context, other tf.Program) ([]tensor.Tensor, error) {
+	p := c.program
+	if other != nil {
+		p = other.(*remoteProgram)
+	}
+	p.engine.turn.RLock()
+	defer p.engine.turn.RUnlock()
+	return p.run(ctx, c.feeds)
+}
+
+// Values returns the fed tensors. Unlike those of other engines the call may be run afterwards.
+func (c *Call) Values() ([]tensor.Tensor, error) { return c.feeds, nil }
+
+// Alone has do run any feeds of the call's program while nothing else runs in the process: of what
+// it dies then is certain.
+func (c *Call) Alone(do func(run func(ctx context.Context, feeds []tensor.Tensor) ([]tensor.Tensor, error)) error) error {
+	e := c.program.engine
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	return do(c.program.run)
+}
+
+// run runs a set of feeds. The engine's turn must be held.
+func (p *remoteProgram) run(ctx context.Context, feeds []tensor.Tensor) ([]tensor.Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	e := p.engine
+	proc, err := e.process(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []tensor.Tensor
+	err = proc.do(ctx, e.timeout, "run", wireRun,
+		func(w *bufio.Writer) error { return writeRun(w, p.id, feeds) },
+		func(r *bufio.Reader) (err error) {
+			out, err = readTensors(r)
+			return err
+		})
+	var died *ProcessError
+	if !errors.As(err, &died) {
+		e.mu.Lock()
+		e.deaths = 0
+		e.mu.Unlock()
+	}
+	return out, err
+}
+
+// ask makes a request whose body and answer are JSON.
+func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, kind byte, request, reply any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return p.do(ctx, timeout, while, kind,
+		func(w *bufio.Writer) error { return writeBytes(w, body) },
+		func(r *bufio.Reader) error {
+			if reply == nil {
+				return nil
+			}
+			return readJSON(r, reply)
+		})
+}
+
+// Start starts a process and has it load the model in dir. memory bounds the bytes that the process
+// may allocate once the model is loaded; 0: no bound.
+func Start(ctx context.Context, dir string, tags []string, c tf.Config, memory int64) (*Process, error) {
+	if os.Getenv(markEnv) != "" {
+		return nil, &MainError{Msg: "this is the model's process: call runner.IsolateMain at the start of main"}
+	}
+	p, err := startProcess(os.Stderr)
+	if err != nil {
+		return nil, fmt.Errorf("start the model's process: %w", err)
+	}
+	if err := p.await(ctx, startWithin); err != nil {
+		return nil, err
+	}
+	if err := p.ask(ctx, 0, "load", wireLoad, loadRequest{Dir: dir, Tags: tags, Config: c, Memory: memory}, nil); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}

@@ -1,0 +1,108 @@
+//go:build cgo && !notf && linux
+
+package isolate
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// deadly loads testdata/deadly and prepares its default signature, of one input.
+func deadly(t *testing.T) (*Engine, tf.Program) {
+	t.Helper()
+	m, err := savedmodel.Open("../../testdata/deadly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := m.MetaGraph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := graph.Signature("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := New(t.Context(), func(ctx context.Context) (*Process, error) {
+		return Start(ctx, m.Dir, graph.Tags, tf.Config{}, 0)
+	}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p, err := e.Prepare([]string{sig.Inputs[sig.InputNames()[0]].Tensor}, []string{sig.Outputs[sig.OutputNames()[0]].Tensor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, p
+}
+
+// run runs one row of one number.
+func run(t *testing.T, p tf.Program) error {
+	t.Helper()
+	x, err := tensor.FromSlice([]float32{1}, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := p.Load([]tf.Feed{tf.FeedTensor(x)}, nil)
+	if err != nil {
+		return err
+	}
+	_, err = l.Run(t.Context(), nil)
+	return err
+}
+
+// A model whose process dies again and again is given up.
+func TestGivesUp(t *testing.T) {
+	t.Parallel()
+	e, p := deadly(t)
+	starts := 0
+	e.start = func(context.Context) (*Process, error) {
+		starts++
+		return nil, &ProcessError{While: "load", Cause: "SIGSEGV"}
+	}
+	if err := syscall.Kill(e.PID(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-e.live.dead
+	for range 2 {
+		err := run(t, p)
+		var died *ProcessError
+		if !errors.As(err, &died) || !died.Final || starts > maxDeaths {
+			t.Errorf("after %d starts: %v", starts, err)
+		}
+	}
+}
+
+// The model's process ends when the one that has started it is gone, whatever way, and another one
+// takes its place.
+func TestEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	e, p := deadly(t)
+	pid := e.PID()
+	// as the kernel does for a process that was killed
+	if err := e.live.requests.Close(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-e.live.dead:
+	case <-time.After(10 * time.Second):
+		t.Errorf("process %d is still there", pid)
+	}
+	if err := run(t, p); err != nil {
+		t.Error(err)
+	}
+	if e.Restarts() != 1 {
+		t.Errorf("%d processes have died, want 1", e.Restarts())
+	}
+}

@@ -1,0 +1,295 @@
+package isolate
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// wireBuffer is for frames and short messages; the values of tensors pass by it.
+const wireBuffer = 64 << 10
+
+// process is the other end of an isolated engine: this program, started anew.
+//
+// It needs no PR_SET_PDEATHSIG, which is tied to the thread that has started it and not to this
+// process: it ends when its requests do, and the kernel closes that pipe whatever becomes of us.
+type Process struct {
+	cmd      *exec.Cmd
+	requests *os.File
+	stderr   *lastWords
+
+	writing sync.Mutex // of w
+	w       *bufio.Writer
+
+	mu      sync.Mutex // of what follows
+	pending map[uint32]*request
+	next    uint32
+	crowded bool   // several runs were under way when it died
+	killed  string // why we have ended it
+	cause   string // how it has died
+
+	ready chan struct{} // closed when it has said that it serves
+	dead  chan struct{} // closed when it is gone, and nothing is pending any more
+}
+
+// request waits for its answer.
+type request struct {
+	decode func(*bufio.Reader) error
+	done   chan error
+}
+
+// startProcess starts the program anew; see [IsolateMain].
+func startProcess(stderr io.Writer) (*Process, error) {
+	in, requests, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	answers, out, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, in.Close(), requests.Close())
+	}
+	p := &Process{
+		requests: requests, stderr: &lastWords{to: stderr}, w: bufio.NewWriterSize(requests, wireBuffer),
+		pending: map[uint32]*request{}, ready: make(chan struct{}), dead: make(chan struct{}),
+	}
+	growPipe(in)
+	growPipe(out)
+	p.cmd = exec.Command(self()) //nolint:noctx // it outlives the call that starts it
+	p.cmd.Args[0] = os.Args[0]
+	p.cmd.Env = append(os.Environ(), markEnv+"=1")
+	p.cmd.ExtraFiles = []*os.File{in, out}
+	// What it prints must not come between the results.
+	p.cmd.Stdout, p.cmd.Stderr = p.stderr, p.stderr
+	// Who may have inherited its stderr is not waited for.
+	p.cmd.WaitDelay = time.Second
+	ownGroup(p.cmd)
+	err = p.cmd.Start()
+	closed := errors.Join(in.Close(), out.Close())
+	if err != nil {
+		return nil, errors.Join(err, closed, requests.Close(), answers.Close())
+	}
+	preferred(p.cmd.Process.Pid)
+	go p.read(answers)
+	return p, nil
+}
+
+// await waits for the process to say that it serves. A program that does not call [IsolateMain]
+// never does: it is ended.
+func (p *Process) await(ctx context.Context, within time.Duration) error {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	why := fmt.Sprintf("has not called runner.IsolateMain within %v", within)
+	select {
+	case <-p.ready:
+		return nil
+	case <-ctx.Done():
+		p.kill("interrupted")
+		<-p.dead
+		return ctx.Err()
+	case <-late.C:
+		p.kill(why)
+		<-p.dead
+	case <-p.dead:
+		select {
+		case <-p.ready: // and died then: the first request will tell
+			return nil
+		default:
+		}
+		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return p.died("start")
+		}
+		why = fmt.Sprintf("ended (%v) without calling runner.IsolateMain", p.cmd.ProcessState)
+	}
+	return &MainError{Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
+}
+
+// read deals out the answers until the process is gone.
+func (p *Process) read(answers *os.File) {
+	r := bufio.NewReaderSize(answers, wireBuffer)
+	kind, _, err := readFrame(r)
+	switch {
+	case err == nil && kind == wireReady:
+		close(p.ready)
+	case err == nil:
+		err = errWire
+	}
+	for err == nil {
+		err = p.answer(r)
+	}
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		p.kill(fmt.Sprintf("its answer makes no sense (%v)", err))
+	}
+	_ = answers.Close()
+	// nothing more is to come of it
+	late := time.AfterFunc(grace, func() { _ = p.cmd.Process.Kill() })
+	waited := p.cmd.Wait()
+	late.Stop()
+	_ = p.requests.Close() // a second close is no harm
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cause = howEnded(p.cmd.ProcessState, waited)
+	if p.killed != "" {
+		p.cause = p.killed
+	}
+	p.crowded = len(p.pending) > 1
+	clear(p.pending)
+	close(p.dead)
+}
+
+// answer reads one answer and hands it to who waits for it.
+func (p *Process) answer(r *bufio.Reader) error {
+	kind, id, err := readFrame(r)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	q := p.pending[id]
+	p.mu.Unlock()
+	if q == nil {
+		return errWire
+	}
+	var result error
+	switch kind {
+	case wireOK:
+		err = q.decode(r)
+	case wireError:
+		var f wireFault
+		if err = readJSON(r, &f); err == nil {
+			result = f.err()
+		}
+	default:
+		err = errWire
+	}
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	delete(p.pending, id)
+	p.mu.Unlock()
+	q.done <- result
+	return nil
+}
+
+// do makes a request and waits for its answer, which decode reads. A timeout (0: none) is one that
+// the process itself is to keep: it is ended when it does not, and when it does not answer some
+// time after ctx is done.
+func (p *Process) do(ctx context.Context, timeout time.Duration, while string, kind byte, encode func(*bufio.Writer) error, decode func(*bufio.Reader) error) error {
+	q := &request{decode: decode, done: make(chan error, 1)}
+	p.mu.Lock()
+	if p.isDead() {
+		p.mu.Unlock()
+		return p.died(while)
+	}
+	p.next++
+	id := p.next
+	p.pending[id] = q
+	p.mu.Unlock()
+	defer p.watch(ctx, timeout)()
+
+	p.writing.Lock()
+	// When it is gone before it has read everything, that is seen below.
+	_ = errors.Join(writeFrame(p.w, kind, id), encode(p.w), p.w.Flush())
+	p.writing.Unlock()
+	select {
+	case err := <-q.done:
+		return err
+	case <-p.dead:
+	}
+	select {
+	case err := <-q.done:
+		return err
+	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return p.died(while)
+}
+
+// watch ends the process when a request takes too long. The function that it returns ends the
+// watch.
+func (p *Process) watch(ctx context.Context, timeout time.Duration) (stop func()) {
+	var timers []*time.Timer
+	if timeout > 0 {
+		limit := timeout + max(grace, timeout/4)
+		timers = append(timers, time.AfterFunc(limit, func() { p.kill(fmt.Sprintf("no answer in %v", limit)) }))
+	}
+	var mu sync.Mutex
+	over := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		timers = append(timers, time.AfterFunc(grace, func() { p.kill("interrupted") }))
+	})
+	return func() {
+		over()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, t := range timers {
+			t.Stop()
+		}
+	}
+}
+
+func (p *Process) isDead() bool {
+	select {
+	case <-p.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+// died describes the death of a dead process.
+func (p *Process) died(while string) *ProcessError {
+	<-p.dead
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := &ProcessError{While: while, Cause: p.cause, Alone: !p.crowded}
+	if p.killed == "" {
+		e.Last = p.stderr.words()
+	}
+	return e
+}
+
+// kill ends the process at once.
+func (p *Process) kill(why string) {
+	p.mu.Lock()
+	if p.killed == "" {
+		p.killed = why
+	}
+	p.mu.Unlock()
+	_ = p.cmd.Process.Kill() // gone already: as well
+}
+
+// stop ends the process in good order, and waits for it.
+func (p *Process) stop() {
+	_ = p.requests.Close()
+	select {
+	case <-p.dead:
+	case <-time.After(grace):
+		p.kill("closed")
+		<-p.dead
+	}
+}
+
+// howEnded says how a process has ended.
+func howEnded(state *os.ProcessState, err error) string {
+	if state == nil {
+		return err.Error()
+	}
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		name := signalName(status.Signal())
+		if status.Signal() == syscall.SIGKILL {
+			name += " (as when memory runs out)"
+		}
+		return name
+	}
+	return state.String()
+}

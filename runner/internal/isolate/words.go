@@ -1,0 +1,95 @@
+package isolate
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// fatalLine matches the first line of what TensorFlow, C++ or the C library says before it ends the
+// process:
+//
+//	2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: …
+//	F0000 00:00:1769860800.000000    1234 tensor.cc:1] Check failed: …
+//	terminate called after throwing an instance of 'std::bad_alloc'
+//	double free or corruption (out)
+var fatalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \d\d:\d\d:|terminate called |(double )?free\(?\)?(:| or )|malloc\(?\)?:|munmap_chunk\(\)|corrupted |realloc\(\)|\*\*\* |fatal error: |SIG[A-Z]+: |panic: )`)
+
+// logMark is what TensorFlow's log puts before a message.
+var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \S+\s+\d+ )`)
+
+// lastWords passes on the lines that a process writes, but for what it says when it dies: this it
+// keeps.
+type lastWords struct {
+	to io.Writer
+
+	mu    sync.Mutex
+	line  []byte   // not whole yet
+	fatal []string // from the first fatal line on
+}
+
+// maxWord bounds a line, and maxWords how many fatal ones are kept.
+const (
+	maxWord  = 8 << 10
+	maxWords = 4
+)
+
+func (l *lastWords) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(b)
+	for len(b) > 0 {
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		l.line = append(l.line, line...)
+		if b = rest; whole || len(l.line) >= maxWord {
+			l.pass()
+		}
+	}
+	return n, nil
+}
+
+// pass takes a line.
+func (l *lastWords) pass() {
+	line := strings.TrimRight(string(l.line), "\r")
+	l.line = l.line[:0]
+	if l.fatal == nil && !fatalLine.MatchString(line) {
+		_, _ = io.WriteString(l.to, line+"\n") // whoever does not listen misses it
+		return
+	}
+	if len(l.fatal) < maxWords && strings.TrimSpace(line) != "" {
+		l.fatal = append(l.fatal, line)
+	}
+}
+
+// words returns what was said last, as one line.
+func (l *lastWords) words() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.line) > 0 {
+		l.pass()
+	}
+	if len(l.fatal) == 0 {
+		return ""
+	}
+	first := logMark.ReplaceAllString(l.fatal[0], "")
+	// The file and line in TensorFlow's source say nothing to who runs a model.
+	if _, msg, ok := strings.Cut(first, "] "); ok && first != l.fatal[0] {
+		first = msg
+	}
+	if strings.HasPrefix(first, "Non-OK-status: ") && len(l.fatal) > 1 {
+		if status, ok := strings.CutPrefix(strings.TrimSpace(l.fatal[1]), "Status: "); ok {
+			first = "Check failed: " + status
+		}
+	}
+	if rest, ok := strings.CutPrefix(first, "terminate called after throwing an instance of "); ok {
+		first = "C++ exception " + strings.Trim(rest, "'")
+		if len(l.fatal) > 1 {
+			if what, ok := strings.CutPrefix(strings.TrimSpace(l.fatal[1]), "what():"); ok && !strings.Contains(first, strings.TrimSpace(what)) {
+				first += ": " + strings.TrimSpace(what)
+			}
+		}
+	}
+	return strings.TrimSpace(first)
+}

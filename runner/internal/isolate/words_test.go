@@ -1,0 +1,40 @@
+package isolate
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestLastWords(t *testing.T) {
+	var passed strings.Builder
+	l := &lastWords{to: &passed}
+	for _, part := range []string{
+		"a line\nhalf of", " another\n", "2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n",
+		"2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: 0 <= new_num_elements (0 vs. -1)\n", "*** stack\n", "the end",
+	} {
+		if _, err := io.WriteString(l, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := passed.String(), "a line\nhalf of another\n2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n"; got != want {
+		t.Errorf("passed on %q, want %q", got, want)
+	}
+	for _, tt := range []struct{ said, want string }{
+		{"", ""},
+		{"nothing of interest\n", ""},
+		{"2026-01-31 12:00:00.000000: F tensorflow/a.cc:356] Check failed: a < b\n*** x\n", "Check failed: a < b"},
+		{"F0000 00:00:1795458034.671302   23060 mkl.cc:610] Check failed: x is OK \n", "Check failed: x is OK"},
+		{"2026-01-31 12:00:00.000000: F a.cc:610] Non-OK-status: MakeShape(a, &b)\nStatus: INVALID_ARGUMENT: too large\n", "Check failed: INVALID_ARGUMENT: too large"},
+		{"terminate called after throwing an instance of 'std::length_error'\n  what():  vector::reserve\n", "C++ exception std::length_error: vector::reserve"},
+		{"terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n", "C++ exception std::bad_alloc"},
+		{"double free or corruption (out)", "double free or corruption (out)"},
+		{"free(): invalid pointer\n", "free(): invalid pointer"},
+	} {
+		l := &lastWords{to: io.Discard}
+		_, _ = io.WriteString(l, tt.said)
+		if got := l.words(); got != tt.want {
+			t.Errorf("words of %q: %q, want %q", tt.said, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package tf
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// Config says how a graph is loaded. The zero value works.
+type Config struct {
+	// Device places the graph: "" where TensorFlow likes, "cpu", "gpu" for all GPUs, or some of
+	// them: "gpu:0", "gpu:0,2".
+	Device string
+	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves
+	// them to TensorFlow: one for each core.
+	IntraOp, InterOp int
+	// Timeout bounds each run of the session. 0 means none. It is TensorFlow's
+	// operation_timeout_in_ms.
+	Timeout time.Duration
+	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is
+	// taken as it is needed.
+	GPUMemoryFraction float64
+	// Optimize lets Grappler optimize the graph as a whole, beside each function by itself.
+	Optimize bool
+	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the
+	// graph is being loaded.
+	WarmUp bool
+	// InTurn lets one run at a time use the graph; the others wait.
+	InTurn bool
+	// Library is the libtensorflow to open; see [OpenLibrary].
+	Library string
+
+	// Place is, of several devices, the one that the graph was written for with [PlaceGraph]:
+	// "/device:GPU:1". Operations that are added later go there too.
+	Place string
+	// CPUs is how many CPU devices TensorFlow is to make of the processor, for tests; 0 means one.
+	CPUs int32
+
+	ownThreads bool // for the operations of this session alone
+}
+
+// device is a parsed [Config.Device].
+type device struct {
+	kind    string   // "", "cpu" or "gpu"
+	indices []string // of GPUs, as written; nil for all
+}
+
+func parseDevice(s string) (device, error) {
+	kind, index, numbered := strings.Cut(strings.ToLower(s), ":")
+	d := device{kind: kind}
+	bad := fmt.Errorf(`%q: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`, s)
+	switch kind {
+	case "", "cpu":
+		if numbered && (kind == "" || index != "0") {
+			return d, bad
+		}
+	case "gpu":
+		if !numbered {
+			break
+		}
+		for _, i := range strings.Split(index, ",") {
+			n, err := strconv.ParseUint(i, 10, 16)
+			name := strconv.FormatUint(n, 10)
+			if err != nil || slices.Contains(d.indices, name) {
+				return d, bad
+			}
+			d.indices = append(d.indices, name)
+		}
+	default:
+		return d, bad
+	}
+	return d, nil
+}
+
+// Validate checks what can be checked without TensorFlow: that Device makes sense.
+func (c Config) Validate() error {
+	_, err := parseDevice(c.Device)
+	return err
+}
+
+// MayUseGPU reports whether TensorFlow may place the graph on a GPU.
+func (c Config) MayUseGPU() bool {
+	d, err := parseDevice(c.Device)
+	if err != nil || d.kind != "" {
+		return d.kind == "gpu"
+	}
+	_, driver := kernelDriver()
+	_, err = os.Stat("/dev/dxg") // Windows' own driver, as Linux below it sees it
+	return driver || err == nil
+}
+
+// proto returns the serialized ConfigProto, of a Config that must be valid.
+func (c Config) proto() ([]byte, error) {
+	p := &pb.ConfigProto{
+		IntraOpParallelismThreads: int32(c.IntraOp),
+		InterOpParallelismThreads: int32(c.InterOp),
+		OperationTimeoutInMs:      c.Timeout.Milliseconds(),
+		UsePerSessionThreads:      c.ownThreads,
+		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
+		GpuOptions:                &pb.GPUOptions{AllowGrowth: c.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: c.GPUMemoryFraction},
+	}
+	if c.Timeout > 0 && p.OperationTimeoutInMs == 0 {
+		p.OperationTimeoutInMs = 1
+	}
+	if !c.Optimize {
+		p.GraphOptions = &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{DisableMetaOptimizer: true}}
+	}
+	d, err := parseDevice(c.Device)
+	if err != nil {
+		return nil, err
+	}
+	if d.kind == "cpu" {
+		p.DeviceCount = map[string]int32{"GPU": 0}
+	}
+	if c.CPUs > 0 {
+		p.DeviceCount = map[string]int32{"GPU": 0, "CPU": c.CPUs}
+	}
+	p.GpuOptions.VisibleDeviceList = strings.Join(d.indices, ",")
+	return proto.Marshal(p)
+}

@@ -1,0 +1,216 @@
+//go:build cgo && !notf
+
+package tf
+
+import (
+	"io"
+	"runtime"
+	"slices"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// cTensor holds a tensor of the binding and its place in the memory count.
+type cTensor struct {
+	t *tf.Tensor
+	// memory is the tensor's own, as long as the tensor lives: what was written there when it was
+	// made may be written over. nil where that is unknown.
+	memory []byte
+	bytes  int64 // in the memory count; 0 once they are given back
+}
+
+// holdC takes a tensor of the binding into the memory count.
+func holdC(t *tf.Tensor) *cTensor {
+	n, _ := tensor.NumElements(t.Shape())
+	// a TF_TString takes 24 bytes, and more for a long text
+	c := &cTensor{t: t, bytes: n * int64(max(dtypeOf(t).Size(), 24))}
+	countC(c, c.bytes)
+	return c
+}
+
+func dtypeOf(t *tf.Tensor) tensor.DType { return tensor.DType(t.DataType()) }
+
+// toC makes a tensor of f in C memory. Its values are written there once.
+func toC(f Feed) (*cTensor, error) {
+	if err := CheckFeed(f); err != nil {
+		return nil, err
+	}
+	if carrier, ok := carriers[f.DType]; ok {
+		want := f.DType
+		f.DType = carrier
+		c, err := toC(f)
+		if err != nil {
+			return nil, err
+		}
+		return bitcast(c, want)
+	}
+	var t *tf.Tensor
+	r := fillReader{fill: f.Fill}
+	err := guard("feed", func() (err error) {
+		switch f.DType {
+		case tensor.String:
+			t, err = newFlat(f.Strings, f.Dims)
+		case tensor.Uint32:
+			t, err = newFilled[uint32](f)
+		case tensor.Uint64:
+			t, err = newFilled[uint64](f)
+		case tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16,
+			tensor.Bool, tensor.Complex64, tensor.Complex128:
+			// ReadTensor keeps the shape slice, and Shape hands it out.
+			t, err = tf.ReadTensor(tf.DataType(f.DType), slices.Clone(f.Dims), &r)
+		default:
+			return &DTypeError{DType: f.DType}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := holdC(t)
+	c.memory = r.memory
+	return c, nil
+}
+
+// fillReader lets tf.ReadTensor, which reads into the tensor's own memory in one call, write a
+// Feed's values there.
+type fillReader struct {
+	fill   func(dst []byte) error
+	memory []byte
+}
+
+func (r *fillReader) Read(p []byte) (int, error) {
+	if err := r.fill(p); err != nil {
+		return 0, err
+	}
+	r.memory = p
+	return len(p), nil
+}
+
+// newFilled makes a tensor of the types that tf.ReadTensor does not take, by way of Go memory.
+func newFilled[T uint32 | uint64](f Feed) (*tf.Tensor, error) {
+	n, _ := tensor.NumElements(f.Dims)
+	values := make([]T, n)
+	if err := f.Fill(tensor.Vector(values...).Bytes()); err != nil {
+		return nil, err
+	}
+	return newFlat(values, f.Dims)
+}
+
+// newFlat makes a tensor of a flat slice: nested ones are slow, and NewTensor cannot tell the sizes
+// behind an empty axis.
+func newFlat[T string | uint32 | uint64](values []T, dims []int64) (*tf.Tensor, error) {
+	if len(dims) == 0 {
+		return tf.NewTensor(values[0])
+	}
+	if values == nil {
+		values = []T{}
+	}
+	t, err := tf.NewTensor(values)
+	if err != nil || len(dims) == 1 {
+		return t, err
+	}
+	return reshaped(t, dims)
+}
+
+// reshaped gives t other sizes. It may change t itself.
+func reshaped(t *tf.Tensor, dims []int64) (*tf.Tensor, error) {
+	if dtypeOf(t) != tensor.String {
+		return t, t.Reshape(slices.Clone(dims))
+	}
+	// TF_TensorBitcastFrom, behind Tensor.Reshape, refuses strings.
+	h, err := helperFor(helperKey{op: "Reshape", from: tensor.String})
+	if err != nil {
+		return nil, err
+	}
+	sizes, err := tf.NewTensor(dims)
+	if err != nil {
+		return nil, err
+	}
+	return h.run(map[tf.Output]*tf.Tensor{h.in: t, h.shape: sizes})
+}
+
+// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c in doing
+// so: c is not to be used afterwards.
+func fromC(c *cTensor, r *Recycler) (tensor.Tensor, error) {
+	// The binding's finalizer may free the memory while it is being read, unless the tensor is used
+	// afterwards.
+	defer runtime.KeepAlive(c)
+	dtype, dims := dtypeOf(c.t), slices.Clone(c.t.Shape())
+	var t tensor.Tensor
+	err := guard("fetch", func() (err error) {
+		switch {
+		case dtype == tensor.String:
+			t, err = flatValue[string](c.t, dims)
+		case dtype == tensor.Uint32:
+			t, err = flatValue[uint32](c.t, dims)
+		case dtype == tensor.Uint64:
+			t, err = flatValue[uint64](c.t, dims)
+		case dtype == tensor.Qint8:
+			var raw *cTensor
+			if raw, err = bitcast(c, tensor.Int8); err != nil {
+				return err
+			}
+			if t, err = fromC(raw, nil); err == nil {
+				t, err = tensor.FromBytes(tensor.Qint8, t.Bytes(), dims...)
+			}
+		case dtype.Size() > 0:
+			if t, err = r.tensor(dtype, dims); err == nil {
+				_, err = c.t.WriteContentsTo((*copyWriter)(&t))
+			}
+		default:
+			return &DTypeError{DType: dtype}
+		}
+		return err
+	})
+	return t, err
+}
+
+// copyWriter lets Tensor.WriteContentsTo, which writes its memory in one call, copy into a tensor
+// of the same size.
+type copyWriter tensor.Tensor
+
+func (w *copyWriter) Write(p []byte) (int, error) {
+	dst := tensor.Tensor(*w).Bytes()
+	if len(p) != len(dst) {
+		return 0, io.ErrShortWrite
+	}
+	return copy(dst, p), nil
+}
+
+// flatValue reads the types that WriteContentsTo does not know through Value, which is quick for
+// vectors only.
+func flatValue[T string | uint32 | uint64](t *tf.Tensor, dims []int64) (tensor.Tensor, error) {
+	if len(dims) == 0 {
+		return tensor.Scalar(t.Value().(T)), nil
+	}
+	if len(dims) > 1 {
+		n, _ := tensor.NumElements(dims)
+		var err error
+		if t, err = reshaped(t, []int64{n}); err != nil {
+			return tensor.Tensor{}, err
+		}
+	}
+	values := t.Value().([]T)
+	runtime.KeepAlive(t)
+	return tensor.FromSlice(values, dims...)
+}
+
+// bitcast returns a tensor of another dtype of the same width over the same bits.
+func bitcast(c *cTensor, to tensor.DType) (*cTensor, error) {
+	defer runtime.KeepAlive(c)
+	var t *tf.Tensor
+	err := guard("cast to "+to.String(), func() error {
+		h, err := helperFor(helperKey{op: "Bitcast", from: dtypeOf(c.t), to: to})
+		if err != nil {
+			return err
+		}
+		t, err = h.run(map[tf.Output]*tf.Tensor{h.in: c.t})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return holdC(t), nil
+}

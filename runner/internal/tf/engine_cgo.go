@@ -1,0 +1,220 @@
+//go:build cgo && !notf
+
+package tf
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// tfEngine is a SavedModel in libtensorflow. tf.Session.Run may be called from many goroutines, and
+// Close waits for them.
+type tfEngine struct {
+	model *tf.SavedModel
+	place string // where operations that are added go; "" where TensorFlow likes
+	heads int    // added to the graph
+
+	warmed func() // waits for the warming up
+}
+
+// loadEngine loads the graph with the given tags of the SavedModel in dir.
+func Load(ctx context.Context, dir string, tags []string, c Config) (Engine, error) {
+	if _, err := OpenLibrary(c.Library); err != nil {
+		return nil, err
+	}
+	config, err := c.proto()
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	e := &tfEngine{place: c.Place, warmed: beginWarmUp(c)}
+	err = guard("load", func() error {
+		e.model, err = tf.LoadSavedModel(dir, tags, &tf.SessionOptions{Config: config})
+		if err != nil {
+			return &Error{Op: "load", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
+		}
+		return nil
+	})
+	if err != nil {
+		e.warmed()
+		return nil, err
+	}
+	if c.InTurn {
+		return InTurn(e), nil
+	}
+	return e, nil
+}
+
+func (e *tfEngine) Close() error {
+	e.warmed()
+	return guard("close", e.model.Session.Close)
+}
+
+func (e *tfEngine) Devices() ([]Device, error) { return listDevices(e.model.Session) }
+
+func listDevices(s *tf.Session) ([]Device, error) {
+	var list []Device
+	err := guard("devices", func() error {
+		devices, err := s.ListDevices()
+		for _, d := range devices {
+			list = append(list, Device{Name: d.Name, Type: d.Type, MemoryBytes: d.MemoryLimitBytes})
+		}
+		return err
+	})
+	return list, err
+}
+
+func (e *tfEngine) Prepare(feeds, fetches []string) (Program, error) {
+	p := &tfProgram{session: e.model.Session, alias: make([]int, len(fetches))}
+	for _, name := range feeds {
+		out, err := e.output(name)
+		if err != nil {
+			return nil, err
+		}
+		p.feeds = append(p.feeds, out)
+	}
+	for i, name := range fetches {
+		out, err := e.output(name)
+		if err != nil {
+			return nil, err
+		}
+		// TensorFlow refuses a tensor that is both fed and fetched; its value is the one that is
+		// fed.
+		p.alias[i] = -1
+		for j, in := range p.feeds {
+			if in == out {
+				p.alias[i] = j
+			}
+		}
+		if p.alias[i] < 0 {
+			p.fetches = append(p.fetches, out)
+		}
+	}
+	return p, nil
+}
+
+// output finds the tensor "operation:index" in the graph; "operation" alone means index 0.
+func (e *tfEngine) output(name string) (tf.Output, error) {
+	opName, index := name, 0
+	if i := strings.LastIndexByte(name, ':'); i >= 0 {
+		n, err := strconv.Atoi(name[i+1:])
+		if err != nil || n < 0 {
+			return tf.Output{}, fmt.Errorf("tensor %q: want a name like \"operation:0\"", name)
+		}
+		opName, index = name[:i], n
+	}
+	op := e.model.Graph.Operation(opName)
+	if op == nil {
+		return tf.Output{}, fmt.Errorf("tensor %q: the graph has no operation of that name", name)
+	}
+	// Operation.Output does not check the index, and a wrong one ends the process.
+	if n := op.NumOutputs(); index >= n {
+		return tf.Output{}, fmt.Errorf("tensor %q: the operation has %d outputs", name, n)
+	}
+	return op.Output(index), nil
+}
+
+// tfProgram is a set of feeds and fetches with their graph tensors resolved.
+type tfProgram struct {
+	session *tf.Session
+	feeds   []tf.Output
+	fetches []tf.Output // without those that are feeds as well
+	alias   []int       // for each wanted tensor, the feed that it is, or -1
+}
+
+func (p *tfProgram) Load(feeds []Feed, r *Recycler) (Loaded, error) {
+	l := &tfLoaded{p: p, recycler: r, feeds: make(map[tf.Output]*tf.Tensor, len(feeds)), held: make([]*cTensor, len(feeds))}
+	for i, f := range feeds {
+		t, err := toC(f)
+		if err != nil {
+			return nil, err
+		}
+		l.held[i], l.feeds[p.feeds[i]] = t, t.t
+	}
+	return l, nil
+}
+
+// tfLoaded holds the tensors of one run.
+type tfLoaded struct {
+	p     *tfProgram
+	feeds map[tf.Output]*tf.Tensor
+	held  []*cTensor
+
+	recycler *Recycler
+}
+
+func (l *tfLoaded) Release() {
+	for _, c := range l.held {
+		c.release()
+	}
+}
+
+func (l *tfLoaded) Refill(feeds []Feed) (bool, error) {
+	for i, f := range feeds {
+		if c := l.held[i]; c.memory == nil || dtypeOf(c.t) != f.DType || !slices.Equal(c.t.Shape(), f.Dims) {
+			return false, nil
+		}
+	}
+	for i, f := range feeds {
+		if err := f.Fill(l.held[i].memory); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, error) {
+	p := l.p
+	if other != nil {
+		p = other.(*tfProgram)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var fetched []*tf.Tensor
+	if len(p.fetches) > 0 {
+		err := guard("run", func() (err error) {
+			fetched, err = p.session.Run(l.feedsOf(p), p.fetches, nil)
+			return err
+		})
+		if err != nil {
+			return nil, runError(err)
+		}
+	}
+	out := make([]tensor.Tensor, len(p.alias))
+	for i, j := range p.alias {
+		var c *cTensor
+		if j >= 0 {
+			c = l.held[j]
+		} else {
+			c, fetched = holdC(fetched[0]), fetched[1:]
+		}
+		t, err := fromC(c, l.recycler)
+		if err != nil {
+			return nil, err
+		}
+		if out[i] = t; j < 0 {
+			c.release()
+		}
+	}
+	runtime.KeepAlive(l)
+	return out, nil
+}
+
+// runError gives an error of Session.Run our form.
+func runError(err error) error {
+	if e, ok := err.(*Error); ok { //nolint:errorlint // guard's own, never wrapped
+		return e
+	}
+	return &Error{Op: "run", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
+}

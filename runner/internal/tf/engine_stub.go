@@ -1,0 +1,19 @@
+//go:build !cgo || notf
+
+package tf
+
+import "context"
+
+// HasTensorFlow reports whether this program was built with libtensorflow.
+const HasTensorFlow = false
+
+// OpenLibrary returns [ErrNoTensorFlow].
+func OpenLibrary(string) (Library, error) { return Library{}, ErrNoTensorFlow }
+
+// Load returns [ErrNoTensorFlow].
+func Load(context.Context, string, []string, Config) (Engine, error) {
+	return nil, ErrNoTensorFlow
+}
+
+// SelfTest returns [ErrNoTensorFlow].
+func SelfTest(context.Context, Config) ([]DeviceTest, error) { return nil, ErrNoTensorFlow }

@@ -1,0 +1,175 @@
+//go:build cgo && !notf
+
+package tf
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// openModel returns the graph of a model of testdata.
+func openModel(t *testing.T, name string) (*savedmodel.Model, *savedmodel.MetaGraph) {
+	t.Helper()
+	m, err := savedmodel.Open(filepath.Join("../../../testdata/models", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := m.MetaGraph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, graph
+}
+
+// loadModel loads a model of testdata as it is, and returns its default signature beside it.
+func loadModel(t *testing.T, name string, c Config) (Engine, *savedmodel.Signature) {
+	t.Helper()
+	m, graph := openModel(t, name)
+	sig, err := graph.Signature("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := Load(t.Context(), m.Dir, graph.Tags, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e, sig
+}
+
+// What was fed and fetched is given back without a garbage collection.
+func TestMemoryIsFreedAtOnce(t *testing.T) {
+	for _, model := range []string{"k3_autoencoder/model", "full_seed/k3/model", "k3_textvec/model"} {
+		e, sig := loadModel(t, model, Config{})
+		var in, out []string
+		var feeds []Feed
+		for _, name := range sig.InputNames() {
+			info := sig.Inputs[name]
+			dims := info.Shape.Dims()
+			for k, n := range dims {
+				if n == tensor.Unknown {
+					dims[k] = 3
+				}
+			}
+			x, err := tensor.New(info.DType, dims...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, feeds = append(in, info.Tensor), append(feeds, FeedTensor(x))
+		}
+		for _, name := range sig.OutputNames() {
+			out = append(out, sig.Outputs[name].Tensor)
+		}
+		p, err := e.Prepare(in, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call := func() {
+			l, err := p.Load(feeds, nil)
+			if err == nil {
+				_, err = l.Run(t.Context(), nil)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", model, err)
+			}
+			l.Release()
+		}
+		call() // helper graphs keep a tensor or two
+		before := cAllocated.Load()
+		for range 20 {
+			call()
+		}
+		if more := cAllocated.Load() - before; more != 0 {
+			t.Errorf("%s: %d bytes of C memory wait for a garbage collection", model, more)
+		}
+	}
+}
+
+// TestPlacedIsHeeded loads a placed graph where TensorFlow may not choose another device.
+func TestPlacedIsHeeded(t *testing.T) {
+	if _, err := OpenLibrary(""); err != nil {
+		t.Fatal(err)
+	}
+	m, graph := openModel(t, "full_seed/k3/model")
+	whole, err := os.ReadFile(m.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	variables, err := filepath.Abs(filepath.Join(m.Dir, "variables"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := proto.Marshal(&pb.ConfigProto{DeviceCount: map[string]int32{"GPU": 0, "CPU": 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for device, ok := range map[string]bool{"/device:CPU:1": true, "/device:CPU:2": false} {
+		placed, err := PlaceGraph(whole, device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), placed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(variables, filepath.Join(dir, "variables")); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := tf.LoadSavedModel(dir, graph.Tags, &tf.SessionOptions{Config: config})
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "CPU:2") {
+			t.Errorf("loading for %s = %v", device, err)
+		}
+		if err == nil {
+			if err := loaded.Session.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Nobody is told of an error of the warming up.
+func TestMultiply(t *testing.T) {
+	if _, err := OpenLibrary(""); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Config{{}, {IntraOp: 1}} {
+		if err := multiply(c); err != nil {
+			t.Errorf("multiply(%+v) = %v", c, err)
+		}
+	}
+}
+
+// A load that fails leaves nothing of the warming up behind: goleak looks.
+func TestWarmUpOfNothing(t *testing.T) {
+	if _, err := Load(t.Context(), t.TempDir(), []string{"serve"}, Config{WarmUp: true}); err == nil {
+		t.Error("Load of an empty folder gave no error")
+	}
+}
+
+// One core has enough to do with the loading.
+func TestNoWarmUpOnOneCore(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	start := time.Now()
+	beginWarmUp(Config{WarmUp: true})()
+	if took := time.Since(start); took > time.Millisecond {
+		t.Errorf("beginWarmUp on one core took %v", took)
+	}
+}

@@ -1,0 +1,110 @@
+package tf
+
+import (
+	"debug/elf"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// Library is the libtensorflow in use.
+type Library struct {
+	Path    string // the file; "" where the program is linked with the library itself
+	Version string // TensorFlow's version: "2.21.0"
+}
+
+// libraryDir lists the folders where the build found libtensorflow, the best first, separated by
+// colons; set with -ldflags "-X github.com/tfrun/tfrun/runner/internal/tf.libraryDir=…".
+var libraryDir string
+
+// libraryNames are the files that hold the C API: the Python wheel's, then those of the C
+// distribution.
+var libraryNames = []string{"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow.so"}
+
+// libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of
+// the environment variable TFRUN_LIBTENSORFLOW and nothing else; or what lies in ../lib beside the
+// program, then in the folder that the build knew, then wherever the dynamic linker looks.
+func libraryFiles(named string) []string {
+	if named == "" {
+		named = os.Getenv("TFRUN_LIBTENSORFLOW")
+	}
+	if named != "" {
+		if info, err := os.Stat(named); err == nil && !info.IsDir() {
+			return []string{named}
+		}
+		return libraryIn(named, filepath.Join(named, "lib"))
+	}
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		if exe, err = filepath.EvalSymlinks(exe); err == nil {
+			dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "lib"))
+		}
+	}
+	dirs = append(dirs, filepath.SplitList(libraryDir)...)
+	return append(libraryIn(dirs...), libraryNames...)
+}
+
+// libraryIn returns the libraries that exist in dirs, or, where there is none at all, the name that
+// each of them should have had.
+func libraryIn(dirs ...string) []string {
+	var found, wanted []string
+	for _, dir := range dirs {
+		for _, name := range libraryNames {
+			path := filepath.Join(dir, name)
+			if _, err := os.Stat(path); err == nil {
+				found = append(found, path)
+			}
+		}
+		wanted = append(wanted, filepath.Join(dir, libraryNames[0]))
+	}
+	if len(found) == 0 {
+		return wanted
+	}
+	return found
+}
+
+// tooOld reports whether a version is before 2.15, the oldest that was tried. One that is newer
+// than all that were tried is opened without a word: the C API keeps its promises from release to
+// release.
+func tooOld(version string) bool { return OlderThan(version, 2, 15) }
+
+// OlderThan compares the first two numbers of a version; one that has none is not older.
+func OlderThan(version string, major, minor int) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	x, err := strconv.Atoi(first)
+	y, err2 := strconv.Atoi(second)
+	return err == nil && err2 == nil && (x < major || x == major && y < minor)
+}
+
+// cannotRun says why a library of TensorFlow's must not even be opened here, "" where it may be.
+// All builds for x86-64 use AVX from their first instructions on: on a processor without it the
+// whole process would end at once, by SIGILL or by TensorFlow's own check. Where the environment
+// variable TFRUN_NO_AVX is set, the library is one that was built to do without.
+func cannotRun(path string, avx bool) string {
+	if avx || runtime.GOARCH != "amd64" || os.Getenv("TFRUN_NO_AVX") != "" {
+		return ""
+	}
+	if _, err := os.Stat(path); err != nil && filepath.IsAbs(path) {
+		return "" // opening it gives the reason
+	}
+	return "needs a processor with AVX, which this one, or the virtual machine's, does not have (TFRUN_NO_AVX=1 opens a build that does without)"
+}
+
+// whyNot says why a file is no library that can be opened, where the dynamic linker's reason leads
+// astray: of one for another processor it says that there is no such file.
+func whyNot(path, reason string) string {
+	f, err := elf.Open(path)
+	if err != nil {
+		return reason
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	want := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[runtime.GOARCH]
+	if want != elf.EM_NONE && f.Machine != want {
+		return fmt.Sprintf("is built for another processor (%s, this is %s)", strings.TrimPrefix(f.Machine.String(), "EM_"), strings.TrimPrefix(want.String(), "EM_"))
+	}
+	return reason
+}

@@ -1,0 +1,116 @@
+//go:build cgo && !notf
+
+package tf
+
+// #cgo LDFLAGS: -ldl
+// #define _GNU_SOURCE
+// #include <dlfcn.h>
+// #include <fcntl.h>
+// #include <stdlib.h>
+// #include <unistd.h>
+//
+// // In shim/shim.c. Missing, and so NULL, where the program is linked with libtensorflow itself.
+// __attribute__((weak)) const char *tfrun_shim_open(const char *path);
+//
+// static int has_shim(void) { return tfrun_shim_open != NULL; }
+//
+// static const char *shim_open(const char *path, int quiet) {
+//   // TensorFlow's initializers log at a level that they have no way of knowing yet.
+//   int null = quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+//   int saved = null >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0) : -1;
+//   if (saved >= 0) dup2(null, STDERR_FILENO);
+//   const char *reason = tfrun_shim_open(path);
+//   if (saved >= 0) {
+//     dup2(saved, STDERR_FILENO);
+//     close(saved);
+//   }
+//   if (null >= 0) close(null);
+//   return reason;
+// }
+//
+// // TensorFlow 2.20 logs through Abseil, and does not tell it of TF_CPP_MIN_LOG_LEVEL: absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the
+// // Abseil in TensorFlow 2.15, 2.16 to 2.19, 2.20 and 2.21.
+// static void set_log_level(int level) {
+//   static const char *const names[] = {
+//     "_ZN4absl12lts_2023012514SetMinLogLevelENS0_18LogSeverityAtLeastE", "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//     "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", "_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//   };
+//   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+//     void (*set)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, names[i]);
+//     if (set != NULL) set(level < 3 ? level : 3);
+//   }
+// }
+import "C"
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"unsafe"
+
+	tf "github.com/galeone/tensorflow/tensorflow/go"
+	"golang.org/x/sys/cpu"
+)
+
+// HasTensorFlow reports whether this program was built with libtensorflow.
+const HasTensorFlow = true
+
+var library struct {
+	sync.Mutex
+	open bool
+	Library
+}
+
+// OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first
+// successful one found. named is a file, or a folder that holds the library or a lib folder with
+// it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known
+// at build time, then where the dynamic linker looks. The error is a [*LibraryError].
+//
+// [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
+// takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
+// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, file
+// descriptor 2 leads nowhere while the library is opened.
+func OpenLibrary(named string) (Library, error) {
+	library.Lock()
+	defer library.Unlock()
+	if library.open {
+		return library.Library, nil
+	}
+	if C.has_shim() == 0 {
+		library.open, library.Version = true, tf.Version()
+		return library.Library, nil
+	}
+	// dlerror's text belongs to the thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	quiet := C.int(0)
+	level, err := strconv.Atoi(os.Getenv("TF_CPP_MIN_LOG_LEVEL"))
+	if err == nil && level > 0 {
+		quiet = 1
+	}
+	var tried []LibraryTry
+	for _, path := range libraryFiles(named) {
+		if reason := cannotRun(path, cpu.X86.HasAVX); reason != "" {
+			tried = append(tried, LibraryTry{Path: path, Reason: reason})
+			continue
+		}
+		cPath := C.CString(path)
+		reason := C.shim_open(cPath, quiet)
+		C.free(unsafe.Pointer(cPath))
+		if reason == nil {
+			if quiet == 1 {
+				C.set_log_level(C.int(level))
+				setHiddenLevel(tf.Version(), level)
+			}
+			if tooOld(tf.Version()) {
+				return Library{}, &LibraryError{Tried: []LibraryTry{{Path: path, Reason: "is TensorFlow " + tf.Version() + "; 2.15 or later is needed"}}}
+			}
+			library.open, library.Library = true, Library{Path: path, Version: tf.Version()}
+			return library.Library, nil
+		}
+		tried = append(tried, LibraryTry{Path: path, Reason: whyNot(path, strings.TrimPrefix(C.GoString(reason), path+": "))})
+	}
+	return Library{}, &LibraryError{Tried: tried}
+}

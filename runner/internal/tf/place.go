@@ -1,0 +1,63 @@
+package tf
+
+import (
+	"fmt"
+	"strings"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/proto"
+)
+
+// PlaceGraph writes a device into every operation of a SavedModel's graphs, those in functions
+// included, unless the model itself wants the CPU for it. TensorFlow has one numbering of GPUs in a
+// process, and sessions cannot be given different ones; so each session sees all GPUs, and its
+// graph says which. Operations that the device does not have go to the CPU: the session's
+// configuration allows it (allow_soft_placement).
+func PlaceGraph(savedModel []byte, device string) ([]byte, error) {
+	m := &pb.SavedModel{}
+	if err := proto.Unmarshal(savedModel, m); err != nil {
+		return nil, fmt.Errorf("place the graph on %s: %w", device, err)
+	}
+	for _, mg := range m.GetMetaGraphs() {
+		placeNodes(mg.GetGraphDef().GetNode(), device)
+		for _, f := range mg.GetGraphDef().GetLibrary().GetFunction() {
+			placeNodes(f.GetNodeDef(), device)
+		}
+	}
+	return proto.Marshal(m)
+}
+
+func placeNodes(nodes []*nodepb.NodeDef, device string) {
+	for _, n := range nodes {
+		if !strings.Contains(strings.ToUpper(n.GetDevice()), "CPU:") {
+			n.Device = device
+		}
+	}
+}
+
+// Places lists the devices that a model is to be loaded for, as a graph names them; nil leaves the
+// device to TensorFlow. Devices are numbered as TensorFlow does after [Config.Device] has picked
+// some.
+func Places(c Config) ([]string, error) {
+	d, err := parseDevice(c.Device)
+	if err != nil {
+		return nil, err
+	}
+	kind, count := "CPU", int(c.CPUs)
+	if d.kind == "gpu" {
+		gpus, err := findGPUs(c)
+		if err != nil {
+			return nil, err
+		}
+		kind, count = "GPU", len(gpus)
+	}
+	if count < 2 {
+		return nil, nil
+	}
+	list := make([]string, count)
+	for i := range list {
+		list[i] = fmt.Sprintf("/device:%s:%d", kind, i)
+	}
+	return list, nil
+}

@@ -1,0 +1,27 @@
+//go:build cgo && !notf
+
+package tf
+
+// #include "tensorflow/c/c_api.h"
+import "C"
+
+import (
+	"reflect"
+	"runtime"
+)
+
+// statusCode returns the TF_Code of an error of the binding, or 0. The binding's type for errors
+// holds the TF_Status and does not show it: a struct with one pointer, *tensorflow.statusError in
+// its status.go.
+func statusCode(err error) int {
+	v := reflect.ValueOf(err)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().String() != "*tensorflow.statusError" {
+		return 0
+	}
+	if v = v.Elem(); v.Kind() != reflect.Struct || v.NumField() != 1 || v.Field(0).Kind() != reflect.Pointer {
+		return 0
+	}
+	code := int(C.TF_GetCode((*C.TF_Status)(v.Field(0).UnsafePointer())))
+	runtime.KeepAlive(err) // its finalizer frees the status
+	return code
+}

@@ -1,6 +1,0 @@
-//go:build !cgo || notf
-
-package runner
-
-// quietDeath does nothing where there is no TensorFlow to die of.
-func quietDeath() {}

@@ -1,6 +1,0 @@
-//go:build cgo && !notf && !linux
-
-package runner
-
-// setHiddenLevel does nothing where TensorFlow 2.18 hides nothing that is known.
-func setHiddenLevel(string, int) {}
