@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -26,7 +27,7 @@ type Function struct {
 	inputs    []Endpoint
 	outputs   []Endpoint
 	program   tf.Program
-	compiler  *compiler // nil where XLA is off, or does not take the signature
+	compiler  *xla.Compiler // nil where XLA is off, or does not take the signature
 }
 
 // Endpoint is a dense tensor that a [Function] takes or gives.
@@ -196,8 +197,8 @@ func (f *Function) Call(ctx context.Context, feeds []tf.Feed) ([]tensor.Tensor, 
 type call struct {
 	function *Function
 	loaded   tf.Loaded
-	compiled *compiledCall // nil where XLA has no say
-	fit      *fitter       // of a predictor's batch
+	compiled *xla.Call // nil where XLA has no say
+	fit      *fitter   // of a predictor's batch
 	size     feedSize
 
 	recycler *tf.Recycler // of a predictor's batches of one size
@@ -228,7 +229,7 @@ func (f *Function) feed(feeds []tf.Feed, r *tf.Recycler) (*call, error) {
 	c := &call{function: f, size: sizeOf(feeds), recycler: r}
 	if f.compiler != nil {
 		feeds = slices.Clone(feeds)
-		c.compiled = f.compiler.watch(feeds)
+		c.compiled = f.compiler.Watch(feeds)
 	}
 	var err error
 	c.loaded, err = r.Load(f.program, feeds)
@@ -256,7 +257,7 @@ func (c *call) over() {
 // attempt runs what is fed, all at once.
 func (c *call) attempt(ctx context.Context) ([]tensor.Tensor, error) {
 	if c.compiled != nil {
-		return c.function.compiler.run(ctx, c.loaded, c.compiled)
+		return c.function.compiler.Run(ctx, c.loaded, c.compiled)
 	}
 	return c.loaded.Run(ctx, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -47,6 +48,11 @@ type (
 	// While it did what, of which Cause, and the Last that it said. Final says that no other one
 	// will be started. Else the session starts another one when it is used again.
 	ProcessError = isolate.ProcessError
+	// XLAReport says what XLA did for a session, see [Session.XLA]. Shapes were compiled, which
+	// took CompileTime together with the first run of each; Runs were compiled ones, and PlainRuns
+	// were not, of signatures that may be compiled. Fallback says why a signature is not compiled:
+	// a *[savedmodel.CompileError], or an *[Error] of XLA's; nil where all are.
+	XLAReport = xla.Report
 	// OutputFileError is an error of writing an output, such as a disk that is full. Path is the
 	// output, Err the cause.
 	OutputFileError = partfile.OutputFileError

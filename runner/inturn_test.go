@@ -96,7 +96,7 @@ func TestLoadKeepsRunsApart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &Session{model: m, graph: m.MetaGraphs[0], xla: newXLAState(tt.o)}
+			s := &Session{model: m, graph: m.MetaGraphs[0], o: tt.o, xla: newXLA(tt.o)}
 			if !tt.writes {
 				if _, err := os.Stat("/dev/shm"); err == nil {
 					t.Skip("/dev/shm takes the files")

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -337,7 +338,7 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		"kept columns":  strings.Join(j.Source.Keep, ","),
 		"text column":   j.Source.Text,
 		"input format":  j.Source.Format,
-		"xla":           string(p.f.session.xlaMode()),
+		"xla":           string(cmp.Or(p.f.session.o.XLA, XLAOff)),
 	}
 	for name, v := range o.Pad {
 		text, err := dataset.AppendJSON(nil, v, nil)

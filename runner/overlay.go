@@ -162,13 +162,13 @@ func (s *Session) loadFiles(ctx context.Context, o Options, place string) (e tf.
 
 // withFiles has load load what loadFiles does, with the configuration to load it with.
 func (s *Session) withFiles(o Options, place string, load func(dir string, c tf.Config) error) (why string, err error) {
-	if s.xla == nil || s.xla.noLengths.Load() {
+	if s.xla == nil || s.noLengths.Load() {
 		return s.withOverlay(o, place, false, load)
 	}
 	why, err = s.withOverlay(o, place, true, load)
 	// which this libtensorflow does not know
 	if err != nil && strings.Contains(err.Error(), savedmodel.LengthsOp) {
-		s.xla.noLengths.Store(true)
+		s.noLengths.Store(true)
 		return s.withOverlay(o, place, false, load)
 	}
 	return why, err

@@ -49,7 +49,7 @@ func NewPlan(m *savedmodel.Model, o Options, po PredictOptions) (*Predictor, err
 	if err := graph.Verify(); err != nil {
 		return nil, err
 	}
-	s := &Session{model: m, graph: graph, allowOps: o.AllowOps, functions: map[string]*Function{}, engine: planEngine{}}
+	s := &Session{model: m, graph: graph, o: o, functions: map[string]*Function{}, engine: planEngine{}}
 	if s.findings, err = graph.Scan(); err != nil {
 		return nil, err
 	}

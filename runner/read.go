@@ -50,7 +50,7 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 		return put(&job{err: err})
 	}
 	o := p.batchOptions(grouping)
-	if grouping == dataset.Similar && p.f.compiler != nil && !p.f.compiler.sizes.Lengths {
+	if grouping == dataset.Similar && p.f.compiler != nil && !p.f.compiler.Sizes.Lengths {
 		// the answers do not depend on padding, and each length has to be compiled
 		o.RoundUp = fewLengths
 	}

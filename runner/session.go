@@ -5,11 +5,13 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -17,18 +19,19 @@ import (
 // Session is a model loaded into TensorFlow, with its variables. [Load] makes one, and the caller
 // closes it.
 type Session struct {
+	o        Options
 	model    *savedmodel.Model
 	graph    *savedmodel.MetaGraph
 	findings []savedmodel.Finding // of the scan for what does more than compute
-	allowOps []string
 
 	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
 	mu     sync.RWMutex
 	closed bool
 	engine tf.Engine
 
-	xla     *xlaState // nil where it is off
-	noTwins string    // why the graph that was loaded has no twins for XLA
+	xla       *xla.State  // nil where it is off
+	noLengths atomic.Bool // this libtensorflow compiles each length by itself
+	noTwins   string      // why the graph that was loaded has no twins for XLA
 
 	headsMu     sync.Mutex // one goroutine at a time changes the graph
 	functionsMu sync.Mutex
@@ -61,7 +64,7 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err := graph.Verify(); err != nil {
 		return nil, err
 	}
-	s := &Session{model: m, graph: graph, allowOps: o.AllowOps, functions: map[string]*Function{}, xla: newXLAState(o)}
+	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
 	if s.findings, err = graph.Scan(); err != nil {
 		return nil, err
 	}

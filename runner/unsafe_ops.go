@@ -45,7 +45,7 @@ func (e *UnsafeError) Hints() []string {
 func (s *Session) checkOps(signature string) error {
 	e := &UnsafeError{Model: s.model.Dir, Signature: signature}
 	for _, f := range s.findings {
-		if slices.Contains(s.allowOps, f.Op) {
+		if slices.Contains(s.o.AllowOps, f.Op) {
 			continue
 		}
 		if signature == "" && (f.Loading || f.Kind.Deadly()) && f.RunsWith("") || signature != "" && f.RunsWith(signature) {

@@ -69,16 +69,20 @@ func TestLayers(t *testing.T) {
 // mayImport lists the layers, each a folder with all below it that is no layer of its own, and the
 // layers that each may import beside itself. Others, such as the commands, may import all.
 var mayImport = map[string][]string{
-	"tensor":                  {},
-	"dataset":                 {"tensor"},
-	"internal/wire":           {},
-	"internal/ops":            {},
-	"internal/strict":         {},
-	"internal/admit":          {"internal/ops", "internal/strict"},
-	"internal/graph":          {"tensor", "internal/wire"},
-	"savedmodel":              {"tensor", "internal/wire", "internal/graph", "internal/ops", "internal/strict", "internal/admit"},
-	"internal/partfile":       {"tensor", "dataset"},
-	"runner":                  {"tensor", "dataset", "savedmodel", "internal/partfile", "runner/internal/tf", "runner/internal/isolate"},
+	"tensor":              {},
+	"dataset":             {"tensor"},
+	"internal/wire":       {},
+	"internal/ops":        {},
+	"internal/strict":     {},
+	"internal/admit":      {"internal/ops", "internal/strict"},
+	"internal/graph":      {"tensor", "internal/wire"},
+	"savedmodel":          {"tensor", "internal/wire", "internal/graph", "internal/ops", "internal/strict", "internal/admit"},
+	"internal/partfile":   {"tensor", "dataset"},
+	"runner/internal/xla": {"tensor", "savedmodel", "runner/internal/tf"},
+	"runner": {
+		"tensor", "dataset", "savedmodel", "internal/ops", "internal/admit", "internal/partfile",
+		"runner/internal/tf", "runner/internal/isolate", "runner/internal/xla",
+	},
 	"runner/internal/tf":      {"tensor"},
 	"runner/internal/isolate": {"tensor", "runner/internal/tf"},
 }
