@@ -34,9 +34,8 @@ type Options struct {
 	// Keep lists columns whose values go to [dataset.Element.Extra] with their types, in this
 	// order; also structures, whole.
 	Keep []string
-	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as
-	// they are for all other components.
-	NullIsNaN bool
+	// Nulls holds what stands in for nulls. Without it they are errors, as TensorFlow has none.
+	Nulls dataset.Nulls
 	// MaxBatch bounds the bytes of one buffer of a record batch, and of the batch as it is stored.
 	// 0: 4 GiB.
 	MaxBatch int64
@@ -86,7 +85,6 @@ type table struct {
 	r     *ipc.Reader
 	cols  []column // of the file
 	kept  []keptColumn
-	nan   bool // nulls are
 	batch ar.RecordBatch
 	at    int   // the next row of the batch
 	done  int64 // rows of the file
@@ -168,7 +166,7 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, file: f, r: r, nan: o.NullIsNaN}
+	t := &table{name: name, file: f, r: r}
 	if err := files.Guard(name, func() error { return t.match(spec, o) }); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -187,7 +185,7 @@ func (t *table) match(spec dataset.Spec, o Options) (err error) {
 	for i, n := range nodes {
 		keepable[i] = n.name
 	}
-	t.Table, err = nested.Match(t.name, spec, names, types, columns.Options{Map: o.Columns, Keep: o.Keep, Keepable: keepable})
+	t.Table, err = nested.Match(t.name, spec, names, types, columns.Options{Map: o.Columns, Keep: o.Keep, Keepable: keepable, Nulls: o.Nulls})
 	if err != nil {
 		return err
 	}
@@ -312,7 +310,7 @@ func (j *job) build() {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	j.rooms = slices.Grow(j.rooms[:0], len(j.t.Components))[:len(j.t.Components)]
 	for c := range j.t.Components {
-		col, room, bad := j.t.Components[c].Column(j.vals[c], j.rooms[c], j.t.nan)
+		col, room, bad := j.t.Components[c].Column(j.vals[c], j.rooms[c])
 		j.rooms[c] = room
 		j.block.Columns = append(j.block.Columns, col)
 		j.block.Bad = block.MergeBad(j.block.Bad, bad)

@@ -25,7 +25,7 @@ func TestFiles(t *testing.T) {
 	for _, c := range rowtest.Load(t, "testdata") {
 		t.Run(c.Name, func(t *testing.T) {
 			for _, o := range []arrow.Options{{}, {Open: rowtest.Pipe}} {
-				o.Columns, o.Keep, o.NullIsNaN = c.Columns, c.Keep, c.Options["null_is_nan"] != ""
+				o.Columns, o.Keep, o.Nulls = c.Columns, c.Keep, c.NullValues(t)
 				c.Check(t, arrow.Rows(c.RowSpec(), o, c.File))
 			}
 		})
@@ -62,8 +62,8 @@ func TestColumns(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	ds := arrow.Rows(dataset.Dict(map[string]dataset.Spec{"list": dataset.TensorSpec(tensor.Int64)}), arrow.Options{}, "testdata/file.arrow")
-	want := `testdata/file.arrow: column "list": want a single value, the column holds lists`
+	ds := arrow.Rows(dataset.Dict(map[string]dataset.Spec{"list": dataset.TensorSpec(tensor.Int64, -1, -1)}), arrow.Options{}, "testdata/file.arrow")
+	want := `testdata/file.arrow: column "list": want 2 levels of lists, the column has 1`
 	if !errors.As(ds.Err(), new(*dataset.ColumnError)) || ds.Err().Error() != want {
 		t.Errorf("Err() = %v, want %s", ds.Err(), want)
 	}

@@ -12,8 +12,8 @@
 // Where no value has to be converted rows are views of the batch.
 //
 // Values go to the component's type by the rule of the other formats: integers where they are
-// exact, floats and decimals rounded, what does not fit is an error that names the row. A null is
-// one too, unless it is asked to be NaN.
+// whole, floats and decimals rounded, what does not fit is an error that names the row. A null is
+// one too, unless [Options.Nulls] stand in for it.
 //
 // # Writing
 //

@@ -32,9 +32,10 @@ type array struct {
 
 	path string
 	comp dataset.Component
-	held tensor.DType // what the file's values are
-	dims []int64      // of a row
-	raw  []byte       // memory that is used again
+	fill tensor.Tensor // stands in for NaN that the component does not have
+	held tensor.DType  // what the file's values are
+	dims []int64       // of a row
+	raw  []byte        // memory that is used again
 	room []byte
 	strs []string
 	col  []byte // a stretch of one column, in Fortran order
@@ -76,7 +77,7 @@ func openArray(r io.Reader, size int64, o Options) (*array, error) {
 const maxEmptyRows = 1 << 24
 
 // bind says which component the array is read for.
-func (a *array) bind(file, path, column string, comp dataset.Component) error {
+func (a *array) bind(file, path, column string, comp dataset.Component, fill tensor.Tensor) error {
 	fail := func(format string, args ...any) error {
 		return &dataset.ColumnError{File: file, Component: path, Column: column, Msg: fmt.Sprintf(format, args...)}
 	}
@@ -87,7 +88,7 @@ func (a *array) bind(file, path, column string, comp dataset.Component) error {
 	if held != comp.DType && !lossless.Can(comp.DType, held) {
 		return fail("want %s, the array holds %s", lossless.Want(comp.DType), lossless.Want(held))
 	}
-	a.path, a.comp, a.held = path, comp, held
+	a.path, a.comp, a.held, a.fill = path, comp, held, fill
 	if comp.Ragged {
 		if msg := block.CheckDepth(comp, len(a.dims)); msg != "" {
 			return fail("%s", msg)
@@ -136,6 +137,18 @@ func (a *array) close() {
 // next reads n rows. keep says that they must stay valid. The rows that hold values of no use are
 // returned beside them.
 func (a *array) next(n int, keep bool) (block.Column, []block.Bad, error) {
+	flat, bad, err := a.values(n, keep)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.comp.Ragged {
+		return a.lists(flat, n), bad, nil
+	}
+	return block.NewFixed(flat, a.dims), bad, nil
+}
+
+// values reads the values of n rows; see next.
+func (a *array) values(n int, keep bool) (tensor.Tensor, []block.Bad, error) {
 	if keep {
 		a.raw, a.room, a.strs = nil, nil, nil
 	}
@@ -146,17 +159,10 @@ func (a *array) next(n int, keep bool) (block.Column, []block.Bad, error) {
 		a.raw, err = readGrowing(a.r, a.raw, int64(n)*a.row)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("row %d: %w", a.done+1, err)
+		return tensor.Tensor{}, nil, fmt.Errorf("row %d: %w", a.done+1, err)
 	}
 	a.done += int64(n)
-	flat, bad, err := a.decode(n)
-	if err != nil {
-		return nil, nil, err
-	}
-	if a.comp.Ragged {
-		return a.lists(flat, n), bad, nil
-	}
-	return block.NewFixed(flat, a.dims), bad, nil
+	return a.decode(n)
 }
 
 // readGrowing reads size bytes into buf's memory. It asks for memory as the bytes come, however
@@ -234,7 +240,7 @@ func (a *array) decode(n int) (tensor.Tensor, []block.Bad, error) {
 	if err != nil {
 		return flat, nil, err
 	}
-	flat, room, bad := block.Convert(a.comp.DType, flat, a.room, a.path, block.Each(max(a.n, 1)))
+	flat, room, bad := block.Convert(a.comp.DType, flat, a.fill, a.room, a.path, block.Each(max(a.n, 1)))
 	a.room = room
 	return flat, bad, nil
 }

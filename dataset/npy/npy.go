@@ -21,9 +21,11 @@ type Options struct {
 	// cannot be read at any place is copied to a temporary file.
 	Open dataset.Opener
 	// Columns gives a component, by its path in the spec, the array of an archive that it is read
-	// from, where that has another name; a list of one. Without an entry the only component is read
-	// from the only array.
+	// from, where that has another name, or several, whose single values stand side by side in it.
+	// Without an entry the only component is read from the only array.
 	Columns map[string][]string
+	// Nulls holds what stands in for NaN where integers or booleans are wanted.
+	Nulls dataset.Nulls
 	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] as JSON.
 	Keep []string
 	// Whole makes each file one row, which holds its whole arrays.
@@ -60,7 +62,7 @@ type arrays struct {
 	name  string
 	rows  int64
 	done  int64
-	comps []*array
+	comps []component
 	keep  []*array
 	close func()
 
@@ -171,14 +173,18 @@ func openNpy(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := a.bind(name, paths[0], "", comps[0]); err != nil {
+	fill, err := o.Nulls.For(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.bind(name, paths[0], "", comps[0], fill[0]); err != nil {
 		return nil, err
 	}
 	if err := a.prepare(at, a.h.length); err != nil {
 		a.close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	out.rows, out.comps = a.rows, []*array{a}
+	out.rows, out.comps = a.rows, []component{{arrays: []*array{a}}}
 	out.close = func() {
 		a.close()
 		_ = r.Close() // nothing was written
@@ -249,14 +255,18 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 		}
 		return a, nil
 	}
-	if err := out.pick(spec, pick, names, open); err != nil {
+	if err := out.pick(spec, pick, names, o.Nulls, open); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
 // pick opens the arrays of the components and those to keep, which must have as many rows.
-func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, open func(string) (*array, error)) error {
+func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, nulls dataset.Nulls, open func(string) (*array, error)) error {
+	fill, err := nulls.For(spec)
+	if err != nil {
+		return err
+	}
 	out.rows = -1
 	first := ""
 	add := func(column string) (*array, error) {
@@ -272,18 +282,25 @@ func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, op
 	}
 	for c, comp := range spec.Flatten() {
 		path := spec.Paths()[c]
-		if len(pick.Components[c]) != 1 {
-			return &dataset.ColumnError{File: out.name, Component: path, Msg: fmt.Sprintf("it is read from one array, not from %d", len(pick.Components[c]))}
+		part := comp // what each array is read for
+		var own component
+		if n := len(pick.Components[c]); n > 1 {
+			if own.dims, err = columns.CheckSide(out.name, path, comp, n); err != nil {
+				return err
+			}
+			part = dataset.Component{DType: comp.DType, Shape: tensor.MakeShape()}
 		}
-		column := names[pick.Components[c][0]]
-		a, err := add(column)
-		if err != nil {
-			return err
+		for _, i := range pick.Components[c] {
+			a, err := add(names[i])
+			if err != nil {
+				return err
+			}
+			if err := a.bind(out.name, path, names[i], part, fill[c]); err != nil {
+				return err
+			}
+			own.arrays = append(own.arrays, a)
 		}
-		if err := a.bind(out.name, path, column, comp); err != nil {
-			return err
-		}
-		out.comps = append(out.comps, a)
+		out.comps = append(out.comps, own)
 	}
 	for _, k := range pick.Keep {
 		a, err := add(names[k])
@@ -348,13 +365,13 @@ func (s *source) Next(ctx context.Context) (*block.Block, error) {
 func (s *source) fill() error {
 	f := s.file
 	largest := int64(1)
-	for _, a := range f.comps {
-		largest = max(largest, a.row)
+	for _, c := range f.comps {
+		largest = max(largest, c.row())
 	}
 	n := int(min(max(int64(s.o.BlockBytes)/largest, 1), f.rows-f.done, 1<<20))
 	s.block = block.Block{File: f.name, Rows: n, FileRow: f.done + 1, Columns: s.block.Columns[:0]}
-	for _, a := range f.comps {
-		col, bad, err := a.next(n, s.keep)
+	for i := range f.comps {
+		col, bad, err := f.comps[i].next(n, s.keep)
 		if err != nil {
 			return err
 		}

@@ -26,8 +26,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func rowsOf(c rowtest.Case, o npy.Options) *dataset.Dataset {
-	o.Columns, o.Keep = c.Columns, c.Keep
+func rowsOf(t *testing.T, c rowtest.Case, o npy.Options) *dataset.Dataset {
+	o.Columns, o.Keep, o.Nulls = c.Columns, c.Keep, c.NullValues(t)
 	if strings.HasSuffix(c.File, ".npz") {
 		return npy.ZipRows(c.RowSpec(), o, c.File)
 	}
@@ -39,7 +39,7 @@ func TestFiles(t *testing.T) {
 	for _, c := range rowtest.Load(t, "testdata") {
 		t.Run(c.Name, func(t *testing.T) {
 			for _, o := range []npy.Options{{}, {Open: rowtest.Pipe}, {BlockBytes: 1}, {BlockBytes: 30}} {
-				c.Check(t, rowsOf(c, o))
+				c.Check(t, rowsOf(t, c, o))
 			}
 		})
 	}
@@ -134,7 +134,7 @@ func TestHostile(t *testing.T) {
 		"use npz":                   npy.Rows(two, npy.Options{}, "testdata/vector.npy"),
 		"no columns to keep":        npy.Rows(dataset.TensorSpec(tensor.Float32), npy.Options{Keep: []string{"id"}}, "testdata/vector.npy"),
 		"not a npz file":            npy.ZipRows(two, npy.Options{}, "testdata/vector.npy"),
-		"from one array, not from":  npy.ZipRows(dataset.TensorSpec(tensor.Float32), npy.Options{Columns: map[string][]string{".": {"a", "b"}}}, "testdata/named.npz"),
+		"2 values do not fill":      npy.ZipRows(dataset.TensorSpec(tensor.Float32), npy.Options{Columns: map[string][]string{".": {"a", "b"}}}, "testdata/named.npz"),
 		"no such file or directory": npy.Rows(dataset.TensorSpec(tensor.Float32), npy.Options{}, "testdata/nothing.npy"),
 	} {
 		if err := ds.Err(); err == nil || !strings.Contains(err.Error(), want) {

@@ -11,8 +11,8 @@
 // in one component.
 //
 // Values go to the component's type by the rule of the other formats: integers where they are
-// exact, floats and decimals rounded, what does not fit is an error that names the row. A null is
-// one too, unless it is asked to be NaN: pandas writes NaN as null.
+// whole, floats and decimals rounded, what does not fit is an error that names the row. A null is
+// one too, unless [Options.Nulls] stand in for it: pandas writes NaN as null.
 //
 // # Writing
 //

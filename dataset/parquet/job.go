@@ -116,7 +116,7 @@ func (j *jobColumn) stripes(col *tableColumn, n, lo, hi int) error {
 func (j *job) work() {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	for c := range j.comps {
-		col, bad := j.comps[c].column(&j.t.comps[c], j.rows, j.t.o.NullIsNaN)
+		col, bad := j.comps[c].column(&j.t.comps[c], j.rows)
 		j.block.Columns = append(j.block.Columns, col)
 		j.bad = block.MergeBad(j.bad, bad)
 	}
@@ -139,28 +139,29 @@ func (j *job) work() {
 func (j *job) result() (*block.Block, error) { return &j.block, j.err }
 
 // column returns the rows of a component.
-func (j *jobColumn) column(col *tableColumn, n int, nan bool) (out block.Column, bad []block.Bad) {
+func (j *jobColumn) column(col *tableColumn, n int) (out block.Column, bad []block.Bad) {
 	if col.direct {
-		return j.directColumn(col, n, nan)
+		return j.directColumn(col, n)
 	}
-	out, j.room, bad = col.Column(j.vals, j.room, nan)
+	out, j.room, bad = col.Column(j.vals, j.room)
 	return out, bad
 }
 
 // directColumn returns the rows of a component whose values have gone straight to their places.
-func (j *jobColumn) directColumn(col *tableColumn, n int, nan bool) (block.Column, []block.Bad) {
+func (j *jobColumn) directColumn(col *tableColumn, n int) (block.Column, []block.Bad) {
 	k := len(col.readers)
+	flat := block.Flat(col.DType, j.data[:n*k*col.DType.Size()], nil)
 	var bad []block.Bad
 	for i, nulls := range j.nulls {
 		var here []block.Bad
 		for _, row := range nulls {
-			if nan && col.DType.IsFloat() {
-				nested.PutNaN(col.DType, j.data, row*k+i)
+			if col.Fill.DType() == col.DType {
+				block.Put(flat, row*k+i, col.Fill)
 				continue
 			}
 			here = append(here, block.Bad{Index: row, Field: col.readers[i].name, Msg: "the value is null"})
 		}
 		bad = block.MergeBad(bad, here)
 	}
-	return block.NewFixed(block.Flat(col.DType, j.data[:n*k*col.DType.Size()], nil), col.Dims), bad
+	return block.NewFixed(flat, col.Dims), bad
 }

@@ -30,9 +30,8 @@ type Options struct {
 	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates
 	// and times as ISO 8601 has them.
 	Keep []string
-	// NullIsNaN makes nulls in the columns of float components NaN. Without it they are errors, as
-	// they are for all other components.
-	NullIsNaN bool
+	// Nulls holds what stands in for nulls. Without it they are errors, as TensorFlow has none.
+	Nulls dataset.Nulls
 	// BlockBytes is about how much is read at a time, at least one row. 0: 4 MiB.
 	BlockBytes int64
 	// Workers is the number of goroutines that decode columns. 0: one for each processor, up to 4.
@@ -200,7 +199,7 @@ func (t *table) match(spec dataset.Spec) error {
 	for i, l := range all {
 		types[i] = l.Type
 	}
-	t.Table, err = nested.Match(t.name, spec, have, types, columns.Options{Map: t.o.Columns, Keep: t.o.Keep})
+	t.Table, err = nested.Match(t.name, spec, have, types, columns.Options{Map: t.o.Columns, Keep: t.o.Keep, Nulls: t.o.Nulls})
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func TestFiles(t *testing.T) {
 	for _, c := range rowtest.Load(t, "testdata") {
 		t.Run(c.Name, func(t *testing.T) {
 			for _, o := range []parquet.Options{{}, {Open: rowtest.Pipe, Workers: 3}, {BlockBytes: 1}, {BlockBytes: 200}} {
-				o.Columns, o.Keep, o.NullIsNaN = c.Columns, c.Keep, c.Options["null_is_nan"] != ""
+				o.Columns, o.Keep, o.Nulls = c.Columns, c.Keep, c.NullValues(t)
 				c.Check(t, parquet.Rows(c.RowSpec(), o, c.File))
 			}
 		})

@@ -82,7 +82,7 @@ null = "the value is null"
 case("nulls.arrow", {"v": spec("float64")}, [{"v": 1.5}, {"$error": f'nulls.arrow: row 2: field "v": {null}'}, {"v": 2.5}, {"v": 1e300}])
 case("nulls.arrow", {"v": spec("float32"), "n": spec("int32")},
      [{"v": 1.5, "n": 1}, {"$error": "row 2: "}, {"$error": f'row 3: field "n": {null}'}, {"$error": 'row 4: field "v": 1e+300 does not fit float32'}], name="to narrower types")
-case("nulls.arrow", {"v": spec("float64"), "s.a": spec("float32")}, [{"v": "NaN" if v is None else v, "s.a": a} for v, a in zip([1.5, None, 2.5, 1e300], [1, "NaN", "NaN", 4])], name="null is NaN", options={"null_is_nan": "true"})
+case("nulls.arrow", {"v": spec("float64"), "s.a": spec("float32")}, [{"v": "NaN" if v is None else v, "s.a": a} for v, a in zip([1.5, None, 2.5, 1e300], [1, "NaN", "NaN", 4])], name="null is NaN", nulls={"v": "NaN", "s.a": "NaN"})
 case("nulls.arrow", {"l": spec("int64", -1)}, [{"l": [1]}, {"$error": 'row 2: field "l": the list is null'}, {"$error": 'row 3: field "l": the list is null, or holds a null'}, {"l": []}], name="lists")
 case("nulls.arrow", {"t": spec("string"), "c": spec("string")}, [{"t": "a", "c": "x"}, {"$error": null}, {"t": "c", "c": "y"}, {"t": "d", "c": "x"}], name="strings")
 case("nulls.arrow", {"id": spec("int64")}, [{"id": 0, "v": 1.5, "l": [1], "t": "a", "s.a": 1, "c": "x"}, {"id": 1, "v": None, "l": None, "t": None, "s.a": None, "c": None},

@@ -98,6 +98,9 @@ func NewLists(comp dataset.Component, flat tensor.Tensor, offsets [][]int64, inn
 // CheckDepth says whether values that lie so many lists deep, fixed sizes included, can be rows of
 // the component: an error message, or "".
 func CheckDepth(comp dataset.Component, depth int) string {
+	if _, one := comp.Side(1); one && depth == 1 {
+		return "" // a list of one will do, whatever the rank
+	}
 	switch rank := comp.Shape.Rank(); {
 	case rank >= 0 && rank != depth && rank == 0:
 		return "want a single value, the column holds lists"
@@ -127,8 +130,14 @@ func (c *Lists) Row(i int, a *Arena) (t tensor.Tensor, splits []tensor.Tensor, m
 		}
 		lo, hi = off[lo], off[hi]
 	}
-	if !c.comp.Shape.Admits(dims) {
+	fit, ok := c.comp.Fit(dims)
+	switch {
+	case !ok && c.comp.Shape.Rank() == 0:
+		return t, nil, fmt.Sprintf("want a single value, got a list of %d", dims[0])
+	case !ok:
 		return t, nil, fmt.Sprintf("want the shape %v, got %v", c.comp.Shape, tensor.MakeShape(dims...))
+	case len(fit) != len(dims):
+		dims = append(a.Dims(len(fit))[:0], fit...)
 	}
 	return view(c.flat, int(lo*c.size), int(hi*c.size), dims), nil, ""
 }

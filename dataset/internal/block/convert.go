@@ -8,9 +8,10 @@ import (
 )
 
 // Convert returns the values of src, a vector, as values of dtype, and the rows that hold values
-// that cannot be such. room is memory to use, or nil. rowOf says which row a value belongs to, and
-// where the next row's values begin.
-func Convert(dtype tensor.DType, src tensor.Tensor, room []byte, path string, rowOf func(value int) (row, end int)) (tensor.Tensor, []byte, []Bad) {
+// that cannot be such. room is memory to use, or nil. fill, where it is one value of dtype, stands
+// in for NaN that dtype does not have. rowOf says which row a value belongs to, and where the next
+// row's values begin.
+func Convert(dtype tensor.DType, src, fill tensor.Tensor, room []byte, path string, rowOf func(value int) (row, end int)) (tensor.Tensor, []byte, []Bad) {
 	if dtype == src.DType() || dtype == tensor.String {
 		return src, room, nil
 	}
@@ -25,14 +26,29 @@ func Convert(dtype tensor.DType, src tensor.Tensor, room []byte, path string, ro
 		n := int64(src.Len() - from)
 		part, to := view(src, from, src.Len(), []int64{n}), view(dst, from, dst.Len(), []int64{n})
 		at := lossless.Convert(to, part)
-		if at < 0 {
-			break
+		switch {
+		case at < 0:
+			return dst, room, bad
+		case fill.DType() == dtype && lossless.IsNaN(part, at):
+			Put(dst, from+at, fill)
+			from += at + 1
+		default:
+			row, end := rowOf(from + at)
+			bad = append(bad, Bad{Index: row, Field: path, Msg: lossless.Reason(dtype, part, at)})
+			from = end
 		}
-		row, end := rowOf(from + at)
-		bad = append(bad, Bad{Index: row, Field: path, Msg: lossless.Reason(dtype, part, at)})
-		from = end
 	}
 	return dst, room, bad
+}
+
+// Put writes v, one value of t's type, as value i of t.
+func Put(t tensor.Tensor, i int, v tensor.Tensor) {
+	if t.DType() == tensor.String {
+		t.Strings()[i] = v.Strings()[0]
+		return
+	}
+	size := t.DType().Size()
+	copy(t.Bytes()[i*size:(i+1)*size], v.Bytes())
 }
 
 // Each returns a rowOf for rows of n values.

@@ -21,6 +21,8 @@ type Options struct {
 	Map map[string][]string
 	// Keep lists the columns whose values go to Element.Extra.
 	Keep []string
+	// Nulls holds what stands in for nulls.
+	Nulls dataset.Nulls
 	// Keepable lists what may be kept, where that is more than the columns: structures too, by the
 	// names that their columns begin with. nil: the columns.
 	Keepable []string

@@ -325,10 +325,19 @@ func Article(d tensor.DType) string {
 	return "a " + d.String()
 }
 
+// IsNaN reports whether value i of t is a float that is not a number.
+func IsNaN(t tensor.Tensor, i int) bool { return t.DType().IsFloat() && math.IsNaN(float(t, i)) }
+
 func whole(t tensor.Tensor, i int) bool {
+	v := float(t, i)
+	return v == math.Trunc(v) && !math.IsInf(v, 0)
+}
+
+// float returns value i of a tensor of floats.
+func float(t tensor.Tensor, i int) float64 {
 	var v [1]float64
 	dst, _ := tensor.ShareSlice(v[:], []int64{1})
 	one, _ := tensor.Share(t.DType(), t.Bytes()[i*t.DType().Size():(i+1)*t.DType().Size()], []int64{1})
 	Convert(dst, one)
-	return v[0] == math.Trunc(v[0]) && !math.IsInf(v[0], 0)
+	return v[0]
 }

@@ -6,7 +6,6 @@ package nested
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"strconv"
@@ -149,21 +148,26 @@ func (v *Values) nulls(path string) []block.Bad {
 }
 
 // Flat returns the values as a vector of dtype, and the rows that hold a value, or a null, that is
-// none. room is memory to use, or nil; it is returned. With nullIsNaN a null among floats is NaN.
-func (v *Values) Flat(dtype tensor.DType, path string, room []byte, nullIsNaN bool) (tensor.Tensor, []byte, []block.Bad) {
-	flat, room, bad := block.Convert(dtype, v.flat(), room, path, func(i int) (int, int) {
+// none. room is memory to use, or nil; it is returned. fill, where it is one value of dtype, stands
+// in for values that are null, and for NaN where dtype has none.
+func (v *Values) Flat(dtype tensor.DType, fill tensor.Tensor, path string, room []byte) (tensor.Tensor, []byte, []block.Bad) {
+	flat, room, bad := block.Convert(dtype, v.flat(), fill, room, path, func(i int) (int, int) {
 		row := v.row(len(v.Offsets), i)
 		return row, v.end(row)
 	})
-	if !nullIsNaN || !dtype.IsFloat() || len(v.NullSlots) == 0 {
+	if fill.DType() != dtype {
 		return flat, room, block.MergeBad(bad, v.nulls(path))
 	}
-	if flat.DType() == v.Type.DType { // it is the column's own memory
-		room = append(room[:0], flat.Bytes()...)
-		flat, _ = tensor.Share(dtype, room, flat.Dims())
+	if len(v.NullSlots) > 0 {
+		if flat.DType() == tensor.String {
+			flat, _ = tensor.ShareSlice(slices.Clone(flat.Strings()), flat.Dims())
+		} else if flat.DType() == v.Type.DType { // it is the column's own memory
+			room = append(room[:0], flat.Bytes()...)
+			flat, _ = tensor.Share(dtype, room, flat.Dims())
+		}
 	}
 	for _, i := range v.NullSlots {
-		PutNaN(dtype, flat.Bytes(), i)
+		block.Put(flat, i, fill)
 	}
 	lists := *v
 	lists.NullSlots = nil
@@ -172,8 +176,13 @@ func (v *Values) Flat(dtype tensor.DType, path string, room []byte, nullIsNaN bo
 
 // Column returns the values as rows of a component, and the rows that are none; see Flat. dims are
 // the sizes of a row that is no list.
-func (v *Values) Column(comp dataset.Component, path string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
-	flat, room, bad := v.Flat(comp.DType, path, room, nullIsNaN)
+func (v *Values) Column(comp dataset.Component, fill tensor.Tensor, path string, dims []int64, room []byte) (block.Column, []byte, []block.Bad) {
+	if fill.DType() == comp.DType && len(v.NullLists) > 0 && len(v.NullLists[0]) > 0 {
+		if _, one := comp.Side(1); one {
+			v = v.withoutNulls()
+		}
+	}
+	flat, room, bad := v.Flat(comp.DType, fill, path, room)
 	if len(v.Offsets) == 0 {
 		return block.NewFixed(flat, dims), room, bad
 	}
@@ -185,9 +194,60 @@ func (v *Values) Column(comp dataset.Component, path string, dims []int64, room 
 	return fixed, room, bad
 }
 
+// withoutNulls returns the values with a list of one null in the place of each row that is null.
+func (v *Values) withoutNulls() *Values {
+	out := &Values{Type: v.Type, Rows: v.Rows, NullLists: make([][]int, len(v.NullLists))}
+	size := v.Type.DType.Size()
+	out.Offsets = make([][]int64, len(v.Offsets))
+	for level := range out.Offsets {
+		out.Offsets[level] = make([]int64, 1, len(v.Offsets[level])+len(v.NullLists[0]))
+	}
+	add := func(level int, n int64) {
+		off := out.Offsets[level]
+		out.Offsets[level] = append(off, off[len(off)-1]+n)
+	}
+	nulls := v.NullLists[0]
+	at := make([]int, len(v.NullLists)) // the next null list of each level
+	slot := 0
+	for row := range v.Rows {
+		if len(nulls) > 0 && nulls[0] == row {
+			nulls = nulls[1:]
+			for level := range v.Offsets {
+				add(level, 1)
+			}
+			out.NullSlots = append(out.NullSlots, out.Len())
+			out.Data = append(out.Data, make([]byte, size)...)
+			if size == 0 {
+				out.Strings = append(out.Strings, "")
+			}
+			continue
+		}
+		lo, hi := row, row+1
+		for level, off := range v.Offsets {
+			for ; level > 0 && level < len(at) && at[level] < len(v.NullLists[level]) && v.NullLists[level][at[level]] < hi; at[level]++ {
+				shift := len(out.Offsets[level]) - 1 - lo
+				out.NullLists[level] = append(out.NullLists[level], v.NullLists[level][at[level]]+shift)
+			}
+			for i := lo; i < hi; i++ {
+				add(level, off[i+1]-off[i])
+			}
+			lo, hi = int(off[lo]), int(off[hi])
+		}
+		for ; slot < len(v.NullSlots) && v.NullSlots[slot] < hi; slot++ {
+			out.NullSlots = append(out.NullSlots, v.NullSlots[slot]-lo+out.Len())
+		}
+		if size == 0 {
+			out.Strings = append(out.Strings, v.Strings[lo:hi]...)
+		} else {
+			out.Data = append(out.Data, v.Data[lo*size:hi*size]...)
+		}
+	}
+	return out
+}
+
 // Stack returns the values of several columns without lists, side by side, as rows of the given
 // sizes; see Flat.
-func Stack(dtype tensor.DType, vals []Values, paths []string, dims []int64, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
+func Stack(dtype tensor.DType, fill tensor.Tensor, vals []Values, paths []string, dims []int64, room []byte) (block.Column, []byte, []block.Bad) {
 	k, n := len(vals), vals[0].Rows
 	var bad []block.Bad
 	var strs []string
@@ -198,7 +258,7 @@ func Stack(dtype tensor.DType, vals []Values, paths []string, dims []int64, room
 	}
 	var part []byte
 	for i := range vals {
-		flat, memory, here := vals[i].Flat(dtype, paths[i], part, nullIsNaN)
+		flat, memory, here := vals[i].Flat(dtype, fill, paths[i], part)
 		part = memory
 		bad = block.MergeBad(bad, here)
 		if dtype != tensor.String {
@@ -209,20 +269,6 @@ func Stack(dtype tensor.DType, vals []Values, paths []string, dims []int64, room
 		}
 	}
 	return block.NewFixed(block.Flat(dtype, room, strs), dims), room, bad
-}
-
-// PutNaN writes NaN as value i.
-func PutNaN(d tensor.DType, data []byte, i int) {
-	switch d {
-	case tensor.Float32:
-		binary.LittleEndian.PutUint32(data[4*i:], math.Float32bits(float32(math.NaN())))
-	case tensor.Float64:
-		binary.LittleEndian.PutUint64(data[8*i:], math.Float64bits(math.NaN()))
-	case tensor.Float16:
-		binary.LittleEndian.PutUint16(data[2*i:], uint16(tensor.ToF16(math.NaN())))
-	case tensor.Bfloat16:
-		binary.LittleEndian.PutUint16(data[2*i:], uint16(tensor.ToBF16(math.NaN())))
-	}
 }
 
 // Scatter writes values of the given size to the places at, at+k, at+2k, … of dst.

@@ -1,6 +1,8 @@
 package nested_test
 
 import (
+	"bytes"
+	"math"
 	"testing"
 	"time"
 
@@ -34,7 +36,7 @@ func TestJSON(t *testing.T) {
 
 func TestColumn(t *testing.T) {
 	comp := dataset.RaggedSpec(tensor.Int32, 1, -1, -1).Leaf()
-	col, _, bad := lists.Column(comp, "x", nil, nil, false)
+	col, _, bad := lists.Column(comp, tensor.Tensor{}, "x", nil, nil)
 	want := []block.Bad{
 		{Index: 1, Field: "x", Msg: "the list is null, or holds a null"},
 		{Index: 2, Field: "x", Msg: "the list is null, or holds a null"},
@@ -49,27 +51,73 @@ func TestColumn(t *testing.T) {
 	}
 }
 
-func TestNullIsNaN(t *testing.T) {
-	v := nested.Values{Type: nested.Type{DType: tensor.Int64}, Rows: 2, Data: ints(5, 0), NullSlots: []int{1}}
-	for _, d := range []tensor.DType{tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16} {
-		col, _, bad := v.Column(dataset.TensorSpec(d).Leaf(), "x", []int64{}, nil, true)
-		x, _, _ := col.Row(1, nil)
-		wide, err := tensor.New(tensor.Float64, 1)
-		if err != nil || len(bad) > 0 {
-			t.Fatal(err, bad)
+// jsonOf returns the rows of a column as JSON, and the messages of the bad ones.
+func jsonOf(t *testing.T, v nested.Values, comp dataset.Component, fill tensor.Tensor) []string {
+	t.Helper()
+	col, _, bad := v.Column(comp, fill, "x", comp.Shape.Dims(), nil)
+	var out []string
+	for i := range v.Rows {
+		if len(bad) > 0 && bad[0].Index == i {
+			out, bad = append(out, bad[0].Msg), bad[1:]
+			continue
 		}
-		if d == tensor.Float64 {
-			wide = x
+		row, _, msg := col.Row(i, new(block.Arena))
+		if msg != "" {
+			out = append(out, msg)
+			continue
 		}
-		if f, ok := tensor.Values[float64](wide); ok && d == tensor.Float64 && f[0] == f[0] {
-			t.Errorf("null as %v = %v, want NaN", d, f[0])
+		text, err := dataset.AppendJSON(nil, row, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if five, _, _ := col.Row(0, nil); five.Len() != 1 {
-			t.Errorf("row 0 = %v", five)
+		out = append(out, string(text))
+	}
+	return out
+}
+
+// What stands in for nulls stands in the place of values, and as a list of one in that of lists.
+func TestFill(t *testing.T) {
+	scalars := nested.Values{Type: nested.Type{DType: tensor.Int64}, Rows: 2, Data: ints(5, 0), NullSlots: []int{1}}
+	nans := nested.Values{Type: nested.Type{DType: tensor.Float64}, Rows: 4, Data: tensor.Vector(1, math.NaN(), 2.5, 0).Bytes(), NullSlots: []int{3}}
+	words := nested.Values{Type: nested.Type{DType: tensor.String}, Rows: 2, Strings: []string{"a", ""}, NullSlots: []int{1}}
+	// null, [1, null], [], null, [2]
+	lists := nested.Values{
+		Type: nested.Type{DType: tensor.Int64, Depth: 1}, Rows: 5, Data: ints(1, 0, 2), NullSlots: []int{1},
+		Offsets: [][]int64{{0, 0, 2, 2, 2, 3}}, NullLists: [][]int{{0, 3}},
+	}
+	// [[null]], null, [[1], null], null
+	deep := nested.Values{
+		Type: nested.Type{DType: tensor.Int64, Depth: 2}, Rows: 4, Data: ints(0, 1), NullSlots: []int{0},
+		Offsets: [][]int64{{0, 1, 1, 3, 3}, {0, 1, 2, 2}}, NullLists: [][]int{{1, 3}, {2}},
+	}
+	none, seven := tensor.Tensor{}, tensor.Scalar[int64](7)
+	for _, tt := range []struct {
+		name string
+		v    nested.Values
+		spec dataset.Spec
+		fill tensor.Tensor
+		want []string
+	}{
+		{"nothing", scalars, dataset.TensorSpec(tensor.Float32), none, []string{"5", "the value is null"}},
+		{"NaN", scalars, dataset.TensorSpec(tensor.Float16, 1), tensor.Scalar(tensor.ToF16(math.NaN())), []string{"[5]", "[NaN]"}},
+		{"the same type", scalars, dataset.TensorSpec(tensor.Int64), seven, []string{"5", "7"}},
+		{"NaN for an integer", nans, dataset.TensorSpec(tensor.Int64), seven, []string{"1", "7", "want an int64, got 2.5", "7"}},
+		{"NaN for a boolean", nans, dataset.TensorSpec(tensor.Bool), tensor.Scalar(false), []string{"true", "false", "want true, false, 0 or 1, got 2.5", "false"}},
+		{"NaN for a float", nans, dataset.TensorSpec(tensor.Float64), tensor.Scalar(7.0), []string{"1", "NaN", "2.5", "7"}},
+		{"strings", words, dataset.TensorSpec(tensor.String), tensor.Scalar("none"), []string{`"a"`, `"none"`}},
+		{"no lists", lists, dataset.TensorSpec(tensor.Int64, -1), none, []string{"the list is null, or holds a null", "the list is null, or holds a null", "[]", "the list is null, or holds a null", "[2]"}},
+		{"lists", lists, dataset.TensorSpec(tensor.Int64, -1), seven, []string{"[7]", "[1,7]", "[]", "[7]", "[2]"}},
+		{"lists of one", lists, dataset.TensorSpec(tensor.Int64, 1, 1), seven, []string{"[[7]]", "want the shape (1, 1), got (2,)", "want the shape (1, 1), got (0,)", "[[7]]", "[[2]]"}},
+		{"lists for single values", lists, dataset.TensorSpec(tensor.Int64), seven, []string{"7", "want a single value, got a list of 2", "want a single value, got a list of 0", "7", "2"}},
+		{"lists of two", lists, dataset.TensorSpec(tensor.Int64, 2), seven, []string{"the list is null, or holds a null", "[1,7]", "want the shape (2,), got (0,)", "the list is null, or holds a null", "want the shape (2,), got (1,)"}},
+		{"lists of lists", deep, dataset.TensorSpec(tensor.Int64, -1, 1), seven, []string{"[[7]]", "[[7]]", "the list is null, or holds a null", "[[7]]"}},
+	} {
+		if diff := cmp.Diff(tt.want, jsonOf(t, tt.v, tt.spec.Leaf(), tt.fill)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}
-	if _, _, bad := v.Column(dataset.TensorSpec(tensor.Int64).Leaf(), "x", []int64{}, nil, true); len(bad) != 1 {
-		t.Errorf("bad rows %v, want the null", bad)
+	if string(words.Strings[1]) != "" || !bytes.Equal(scalars.Data, ints(5, 0)) {
+		t.Error("the column's own values were changed")
 	}
 }
 
@@ -127,7 +175,9 @@ func TestCheck(t *testing.T) {
 		{dataset.TensorSpec(tensor.Float32, -1), []nested.Type{list}, ""},
 		{dataset.TensorSpec(tensor.Float32, 3), []nested.Type{scalar, scalar}, "2 values do not fill the shape (3,) of a row"},
 		{dataset.TensorSpec(tensor.Float32, 2), []nested.Type{scalar}, "want values of shape (2,), the column holds single ones of type int64"},
-		{dataset.TensorSpec(tensor.Float32), []nested.Type{list}, "want a single value, the column holds lists"},
+		{dataset.TensorSpec(tensor.Float32), []nested.Type{list}, ""},
+		{dataset.TensorSpec(tensor.Float32, 1, 1), []nested.Type{list}, ""},
+		{dataset.TensorSpec(tensor.Float32), []nested.Type{lists.Type}, "want a single value, the column holds lists"},
 		{dataset.TensorSpec(tensor.Float32, 2), []nested.Type{list, list}, "want single values to stand side by side, the column's type is list<int64>"},
 		{dataset.TensorSpec(tensor.String), []nested.Type{scalar}, "want strings, the column's type is int64"},
 		{dataset.TensorSpec(tensor.Int64), []nested.Type{{Name: "map"}}, "values of type map are not read"},

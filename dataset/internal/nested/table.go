@@ -6,6 +6,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // Table says which columns of a file its rows are made of.
@@ -25,6 +26,8 @@ type Component struct {
 	Names   []string
 	// Dims are the sizes of a row whose columns hold no lists.
 	Dims []int64
+	// Fill stands in for nulls; the zero Tensor: nothing does.
+	Fill tensor.Tensor
 }
 
 // Match finds the columns of a file, which has columns of the given names and types. Errors are of
@@ -34,9 +37,13 @@ func Match(file string, spec dataset.Spec, names []string, types []Type, o colum
 	if err != nil {
 		return nil, err
 	}
+	fill, err := o.Nulls.For(spec)
+	if err != nil {
+		return nil, err
+	}
 	t := &Table{File: file, Keep: pick.Keep, keys: o.Keep}
 	for c, comp := range spec.Flatten() {
-		out := Component{Component: comp, Columns: pick.Components[c]}
+		out := Component{Component: comp, Columns: pick.Components[c], Fill: fill[c]}
 		var own []Type
 		for _, i := range out.Columns {
 			out.Names, own = append(out.Names, names[i]), append(own, types[i])
@@ -56,11 +63,11 @@ func Match(file string, spec dataset.Spec, names []string, types []Type, o colum
 
 // Column returns the values of the component's columns as its rows, and the rows that are none; see
 // [Values.Flat].
-func (c *Component) Column(vals []Values, room []byte, nullIsNaN bool) (block.Column, []byte, []block.Bad) {
+func (c *Component) Column(vals []Values, room []byte) (block.Column, []byte, []block.Bad) {
 	if len(vals) == 1 {
-		return vals[0].Column(c.Component, c.Names[0], c.Dims, room, nullIsNaN)
+		return vals[0].Column(c.Component, c.Fill, c.Names[0], c.Dims, room)
 	}
-	return Stack(c.DType, vals, c.Names, c.Dims, room, nullIsNaN)
+	return Stack(c.DType, c.Fill, vals, c.Names, c.Dims, room)
 }
 
 // Kept is a kept column's part of a block: its type, and its values by row, nil for null.

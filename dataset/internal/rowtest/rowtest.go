@@ -33,6 +33,8 @@ type Case struct {
 	Rows    []json.RawMessage
 	// Error, if not empty, is part of the error that reading the file gives.
 	Error string
+	// Nulls hold what stands in for nulls, as JSON.
+	Nulls map[string]json.RawMessage
 	// Options are the format's own.
 	Options map[string]string
 }
@@ -82,6 +84,21 @@ func (c Case) RowSpec() dataset.Spec {
 		items[name] = dataset.Leaf(out)
 	}
 	return dataset.Dict(items)
+}
+
+// NullValues returns what stands in for nulls.
+func (c Case) NullValues(t *testing.T) dataset.Nulls {
+	t.Helper()
+	nulls := dataset.Nulls{}
+	for path, text := range c.Nulls {
+		comp := dataset.Component{DType: c.Spec[path].DType, Shape: tensor.MakeShape()}
+		v, err := dataset.ParseTensor(comp, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nulls[path] = v
+	}
+	return nulls
 }
 
 // Row is an element, or the error that stands for it.

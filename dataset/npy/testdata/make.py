@@ -128,6 +128,16 @@ def archives():
              [{"t": words[i], "f": value(a[i]), "b": int(b[i]), "words": words[i]} for i in range(4)],
              columns={"t": ["words"]}, keep=["b", "words"], name=name + " mapped and kept")
     case("named.npz", {"wrds": spec("string")}, [], error='did you mean "words"?', name="missing")
+    u, v, w = np.array([1, 2, 3]), np.array([[0.5], [np.nan], [2.0]]), np.array([True, False, True])
+    np.savez("side.npz", u=u, v=v, w=w, s=np.array(["a", "b", "c"]), t=np.array(["x", "y", "z"]))
+    case("side.npz", {"x": spec("float32", 3), "text": spec("string", -1)},
+         [{"x": [1, 0.5, 1], "text": ["a", "x"]}, {"x": [2, "NaN", 0], "text": ["b", "y"]}, {"x": [3, 2, 1], "text": ["c", "z"]}],
+         columns={"x": ["u", "v", "w"], "text": ["s", "t"]}, name="side by side")
+    case("side.npz", {"v": spec("int64"), "w": spec("bool", 2)},
+         [{"$error": 'row 1: field "v": want an int64, got 0.5'}, {"v": -1, "w": [False, False]}, {"$error": 'row 3: field "w": want true, false, 0 or 1, got 2'}],
+         columns={"w": ["w", "v"]}, nulls={"v": -1, "w": False}, name="NaN for an integer")
+    case("side.npz", {"x": spec("float32", 2)}, [], columns={"x": ["u", "v", "w"]}, error="3 values do not fill the shape (2,) of a row", name="too many")
+    case("named.npz", {"x": spec("float32", 2)}, [], columns={"x": ["a", "b"]}, error="want rows of shape (), the array's are (3,)", name="arrays side by side")
     np.savez("positional.npz", a)
     case("positional.npz", {"x": spec("float32", 3)}, [{"x": value(r)} for r in a])
     np.savez("unequal.npz", a=a, b=b[:3])

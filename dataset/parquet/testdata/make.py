@@ -87,7 +87,7 @@ def nulls_and_conversions():
     case("nulls.parquet", {"v": spec("float64")}, [{"v": 1.5}, {"$error": f'nulls.parquet: row 2: field "v": {null}'}, {"v": 2.5}, {"v": 1e300}])
     case("nulls.parquet", {"v": spec("float32"), "n": spec("int32")},
          [{"v": 1.5, "n": 1}, {"$error": "row 2: "}, {"$error": f'row 3: field "n": {null}'}, {"$error": 'row 4: field "v": 1e+300 does not fit float32'}], name="to narrower types")
-    case("nulls.parquet", {"v": spec("float64")}, [{"v": "NaN" if v is None else v} for v in [1.5, None, 2.5, 1e300]], name="null is NaN", options={"null_is_nan": "true"})
+    case("nulls.parquet", {"v": spec("float64")}, [{"v": "NaN" if v is None else v} for v in [1.5, None, 2.5, 1e300]], name="null is NaN", nulls={"v": "NaN"})
     case("nulls.parquet", {"l": spec("int64", -1)}, [{"l": [1]}, {"$error": 'row 2: field "l": the list is null'}, {"$error": 'row 3: field "l": the list is null, or holds a null'}, {"l": []}], name="lists")
     case("nulls.parquet", {"t": spec("string")}, [{"t": "a"}, {"$error": null}, {"t": "c"}, {"t": "d"}], name="strings")
     pq.write_table(pa.table({"id": list(range(4)), "v": table["v"], "l": table["l"], "t": table["t"]}), "kept.parquet")
@@ -122,7 +122,7 @@ def others():
     frame = pd.DataFrame({"x": [1.5, np.nan, 2.5], "n": [1, 2, 3], "text": ["a", "b", "c"], "emb": [np.array([1.0, 2.0]), np.array([]), np.array([3.0])]}, index=pd.Index([10, 20, 30]))
     frame.to_parquet("pandas.parquet")
     case("pandas.parquet", {"n": spec("int64"), "text": spec("string"), "emb": spec("float32", -1)}, [{"n": i + 1, "text": t, "emb": e} for i, (t, e) in enumerate(zip("abc", [[1, 2], [], [3]]))])
-    case("pandas.parquet", {"x": spec("float32")}, [{"x": 1.5}, {"x": "NaN"}, {"x": 2.5}], name="pandas' NaN", options={"null_is_nan": "true"})
+    case("pandas.parquet", {"x": spec("float32")}, [{"x": 1.5}, {"x": "NaN"}, {"x": 2.5}], name="pandas' NaN", nulls={"x": "NaN"})
     frame[["n"]].to_parquet("pandas_index.parquet")
     case("pandas_index.parquet", {"whatever": spec("int32")}, [{"whatever": i + 1} for i in range(3)], name="the only column beside the index")
     pd.DataFrame({"n": [1, 2, 3], "x": [0.5, 1.5, 2.5], "text": ["a", "b", "é"]}).to_parquet("fastparquet.parquet", engine="fastparquet", index=False)
