@@ -98,7 +98,7 @@ func (ds *Dataset) GroupBatch(opts BatchOptions) *Dataset {
 	if err != nil {
 		return failed(err)
 	}
-	return newDataset(plan.out, UnknownCardinality, func(o openOptions) (iterator, error) {
+	return newDataset(plan.out, regrouped(ds.card), func(o openOptions) (iterator, error) {
 		in, err := ds.open(openOptions{keep: true})
 		if err != nil {
 			return nil, err
@@ -363,6 +363,14 @@ func checkBatchSize(op string, n int64, drop bool) error {
 		return buildErr(InvalidArgument, op, "batch size must be greater than zero, got %d", n)
 	}
 	return nil
+}
+
+// regrouped is the cardinality of batches that the rows' lengths decide on.
+func regrouped(n int64) int64 {
+	if n == InfiniteCardinality {
+		return n
+	}
+	return UnknownCardinality
 }
 
 // batchCardinality is the number of batches of n elements. Here as elsewhere it is tf.data's

@@ -64,7 +64,7 @@ func (ds *Dataset) BucketBySequenceLength(opts BucketOptions) *Dataset {
 	if err != nil {
 		return failed(err)
 	}
-	return newDataset(plan.out, UnknownCardinality, func(o openOptions) (iterator, error) {
+	return newDataset(plan.out, regrouped(ds.card), func(o openOptions) (iterator, error) {
 		in, err := ds.open(openOptions{keep: true})
 		if err != nil {
 			return nil, err

@@ -206,7 +206,8 @@ func checkElement(op string, comps []Component, e *Element) error {
 		if err := c.check(e.Tensors[i]); err != nil {
 			return runErr(InvalidArgument, op, i, e.Row, "component %d: %v", i, err)
 		}
-		if c.Ragged && (e.Splits == nil || len(e.Splits[i]) != c.RaggedRank) {
+		r, _ := e.Ragged(i) // a list that is all that is left of a ragged tensor has no splits
+		if c.Ragged && len(r.Splits) != c.RaggedRank {
 			return runErr(InvalidArgument, op, i, e.Row, "component %d: want %d nested row splits", i, c.RaggedRank)
 		}
 	}

@@ -163,7 +163,7 @@ func (it *sharded) next(ctx context.Context, e *Element) error {
 func (it *sharded) close() { it.in.close() }
 
 // Repeat iterates over the dataset count times: tf.data's repeat. A negative count repeats for
-// ever; a dataset without elements ends even so.
+// ever; a dataset without elements, or with nothing but errors, ends even so.
 func (ds *Dataset) Repeat(count int64) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -189,7 +189,7 @@ type repeated struct {
 	opts openOptions
 	in   iterator
 	left int64 // passes still to begin; negative: no end
-	some bool  // the pass has given something
+	some bool  // the pass has given an element
 }
 
 func (it *repeated) next(ctx context.Context, e *Element) error {
@@ -207,7 +207,7 @@ func (it *repeated) next(ctx context.Context, e *Element) error {
 		}
 		err := it.in.next(ctx, e)
 		if err != io.EOF { //nolint:errorlint // iterators return it bare
-			it.some = true
+			it.some = it.some || err == nil
 			return err
 		}
 		it.in.close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -110,20 +111,23 @@ func (it *vectors) nextRows(_ context.Context, rows []*Element) (int, error) {
 func (it *vectors) close() {}
 
 // Range returns a dataset of the int64 scalars start, start+step, … before stop. A step of 0 is an
-// InvalidArgument error.
+// InvalidArgument error. Its cardinality is at most the largest int64, however many numbers there
+// are.
 func Range(start, stop, step int64) *Dataset {
 	if step == 0 {
 		return failed(buildErr(InvalidArgument, "range", "step cannot be zero"))
 	}
-	var n int64
+	// The numbers are counted as unsigned ones: there may be more of them than an int64 holds.
+	var n uint64
 	switch {
 	case step > 0 && stop > start:
-		n = int64((uint64(stop) - uint64(start) + uint64(step) - 1) / uint64(step))
+		n = (uint64(stop)-uint64(start)-1)/uint64(step) + 1
 	case step < 0 && stop < start:
-		n = int64((uint64(start) - uint64(stop) + uint64(-step) - 1) / uint64(-step))
+		n = (uint64(start)-uint64(stop)-1)/uint64(-step) + 1
 	}
-	return newDataset(TensorSpec(tensor.Int64), n, func(openOptions) (iterator, error) {
-		return &indexed{n: n, at: func(i int64, e *Element) {
+	most := int64(min(n, math.MaxInt64))
+	return newDataset(TensorSpec(tensor.Int64), most, func(openOptions) (iterator, error) {
+		return &indexed{n: most, at: func(i int64, e *Element) {
 			e.Tensors = append(e.Tensors, tensor.Scalar(start+i*step))
 		}}, nil
 	})

@@ -275,7 +275,7 @@ func CheckRow(comps []dataset.Component, e dataset.Element) error {
 		switch {
 		case t.DType() != c.DType:
 			return fmt.Errorf("row %d: component %d: want %s, got %s", e.Row, i, c.DType, t.DType())
-		case c.Ragged && (e.Splits == nil || len(e.Splits[i]) != c.RaggedRank):
+		case c.Ragged && len(Splits(e, i)) != c.RaggedRank:
 			return fmt.Errorf("row %d: component %d: want %d row splits", e.Row, i, c.RaggedRank)
 		case !c.Ragged && !c.Shape.Admits(t.Dims()):
 			return fmt.Errorf("row %d: component %d: want the shape %v, got %v", e.Row, i, c.Shape, t.Shape())
