@@ -61,7 +61,7 @@ type Options struct {
 	GPUMemoryFraction float64
 
 	// AllowOps are types of operations ("ReadFile") that the model may run although they do more
-	// than compute; see [savedmodel.MetaGraph.Scan]. Without them such a model is refused with an
+	// than compute; see [scan.Scan]. Without them such a model is refused with an
 	// *[UnsafeError].
 	AllowOps []string
 

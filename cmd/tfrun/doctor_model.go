@@ -13,6 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -126,7 +127,7 @@ func (d *modelDiagnosis) readFiles(m *loadedModel) error {
 		}
 	}
 	d.Inputs, d.Outputs = endpointsOf(m.sig.Inputs), endpointsOf(m.sig.Outputs)
-	findings, err := m.graph.Scan()
+	findings, err := scan.Scan(m.graph)
 	if err != nil {
 		return err
 	}

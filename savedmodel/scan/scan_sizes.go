@@ -1,4 +1,4 @@
-package savedmodel
+package scan
 
 import (
 	"encoding/binary"
@@ -11,6 +11,7 @@ import (
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say
@@ -40,7 +41,7 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 		return nil
 	}
 	name := graph.NodeOf(def.GetInput()[at])
-	for range MaxUnwrap {
+	for range savedmodel.MaxUnwrap {
 		n := s.main[name]
 		switch {
 		case n == nil:
@@ -65,7 +66,7 @@ func hugeInside(n *graph.Node) (huge []scanHuge) {
 		return nil
 	}
 	from := n.Inputs[at].Node
-	for range MaxUnwrap {
+	for range savedmodel.MaxUnwrap {
 		switch {
 		case from == nil:
 			return nil

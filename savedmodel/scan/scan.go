@@ -1,4 +1,4 @@
-package savedmodel
+package scan
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // Finding is something in a model that does more than compute, or that makes a loader do so.
@@ -94,7 +95,7 @@ func (f *Finding) Where() string {
 //
 // Each operation is traced back to the signatures that reach it. What the model's own saver does,
 // and tables that are filled from the model's own assets, is [Expected].
-func (mg *MetaGraph) Scan() ([]Finding, error) {
+func Scan(mg *savedmodel.MetaGraph) ([]Finding, error) {
 	s := &scanner{mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{}}
 	if err := s.read(); err != nil {
 		return nil, err
@@ -103,11 +104,15 @@ func (mg *MetaGraph) Scan() ([]Finding, error) {
 		return nil, err
 	}
 	findings := slices.Concat(s.report(), s.endless(), s.impossible())
-	metadata, err := mg.scanMetadata()
-	if err != nil {
-		return nil, err
+	if mg.Framework == savedmodel.Keras2 {
+		meta, err := mg.KerasMetadata()
+		if err != nil && meta == nil {
+			if _, err := mg.Objects(); err != nil {
+				return nil, err
+			}
+		}
+		findings = append(findings, scanMetadata(meta)...)
 	}
-	findings = append(findings, metadata...)
 	for _, a := range mg.Assets {
 		if !filepath.IsLocal(filepath.FromSlash(a.Filename)) {
 			findings = append(findings, Finding{

@@ -1,9 +1,10 @@
-package savedmodel
+package scan
 
 import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // reachAll works out what each signature and the loader reach.
@@ -12,7 +13,7 @@ func (s *scanner) reachAll() error {
 	for _, name := range s.mg.SignatureNames() {
 		var roots []string
 		sig := s.mg.Signatures[name]
-		for _, infos := range []map[string]TensorInfo{sig.Outputs, sig.Inputs} {
+		for _, infos := range []map[string]savedmodel.TensorInfo{sig.Outputs, sig.Inputs} {
 			for _, t := range infos {
 				roots = append(roots, t.Tensor)
 				for _, c := range t.Components {
@@ -22,7 +23,7 @@ func (s *scanner) reachAll() error {
 		}
 		s.reach(roots, labelSignature+name)
 	}
-	roots, err := s.mg.loaderRoots()
+	roots, err := s.mg.LoaderRoots()
 	s.reach(roots, labelLoading)
 	return err
 }

@@ -1,8 +1,7 @@
-package savedmodel
+package scan
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,13 +9,10 @@ import (
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
-	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
-	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
-	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/savedmodel"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -73,94 +69,24 @@ func TestScanOfTestModels(t *testing.T) {
 			`expected reads-files InitializeTableFromTextFileV2 in text_file_init when loading: the model's asset "labels.txt"`,
 		},
 	}
-	for _, c := range modelCases(t) {
-		t.Run(c.want.Name, func(t *testing.T) {
+	for _, c := range savedmodel.Cases(t) {
+		t.Run(c.Want.Name, func(t *testing.T) {
 			t.Parallel()
-			m, err := Open(filepath.Join(c.dir, "model"))
+			m, err := savedmodel.Open(filepath.Join(c.Dir, "model"))
 			if err != nil {
 				t.Skipf("the model is broken: %v", err)
 			}
 			for _, mg := range m.MetaGraphs {
-				findings, err := mg.Scan()
+				findings, err := Scan(mg)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(want[c.want.Name], found(findings)); diff != "" && strings.HasPrefix(c.dir, filepath.Join("..", "testdata")) {
+				if diff := cmp.Diff(want[c.Want.Name], found(findings)); diff != "" && strings.HasPrefix(c.Dir, savedmodel.Models()) {
 					t.Errorf("Scan (-want +got):\n%s", diff)
 				}
 			}
 		})
 	}
-}
-
-// op makes a node. An input that begins with "fn=" is not one: it names the function that the node
-// calls.
-func op(name, kind string, inputs ...string) *nodepb.NodeDef {
-	n := &nodepb.NodeDef{Name: name, Op: kind, Attr: map[string]*attrpb.AttrValue{}}
-	for _, in := range inputs {
-		if f, ok := strings.CutPrefix(in, "fn="); ok {
-			n.Attr["f"+fmt.Sprint(len(n.Attr))] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: f}}}
-			continue
-		}
-		n.Input = append(n.Input, in)
-	}
-	return n
-}
-
-// text makes a constant string.
-func text(name, value string) *nodepb.NodeDef {
-	n := op(name, "Const")
-	n.Attr["value"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Tensor{Tensor: &tensorpb.TensorProto{
-		Dtype: typespb.DataType_DT_STRING, StringVal: [][]byte{[]byte(value)},
-	}}}
-	return n
-}
-
-// fn makes a function with the named arguments.
-func fn(name, args string, nodes ...*nodepb.NodeDef) *functionpb.FunctionDef {
-	def := &functionpb.FunctionDef{Signature: &opdefpb.OpDef{Name: name}, NodeDef: nodes}
-	for _, a := range strings.Fields(args) {
-		def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: a})
-	}
-	return def
-}
-
-// library makes a graph with a signature "run" whose output is the node "out" and whose input is
-// "in".
-func library(main []*nodepb.NodeDef, functions ...*functionpb.FunctionDef) *pb.MetaGraphDef {
-	return &pb.MetaGraphDef{
-		MetaInfoDef: &pb.MetaGraphDef_MetaInfoDef{Tags: []string{"serve"}},
-		GraphDef:    &graphpb.GraphDef{Node: append(main, op("in", "Placeholder")), Library: &functionpb.FunctionDefLibrary{Function: functions}},
-		SignatureDef: map[string]*pb.SignatureDef{"run": {
-			Inputs:  map[string]*pb.TensorInfo{"x": {Encoding: &pb.TensorInfo_Name{Name: "in:0"}}},
-			Outputs: map[string]*pb.TensorInfo{"y": {Encoding: &pb.TensorInfo_Name{Name: "out:0"}}},
-		}},
-		SaverDef: &pb.SaverDef{FilenameTensorName: "saver_filename:0", RestoreOpName: "restore", SaveTensorName: "save:0"},
-	}
-}
-
-// openGraph writes the graph as a SavedModel and opens it.
-func openGraph(tb testing.TB, def *pb.MetaGraphDef) *MetaGraph {
-	tb.Helper()
-	data, err := proto.Marshal(&pb.SavedModel{SavedModelSchemaVersion: 1, MetaGraphs: []*pb.MetaGraphDef{def}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return openBytes(tb, data).MetaGraphs[0]
-}
-
-// openBytes opens a SavedModel whose saved_model.pb holds data.
-func openBytes(tb testing.TB, data []byte) *Model {
-	tb.Helper()
-	dir := tb.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), data, 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	m, err := Open(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return m
 }
 
 func TestScanFollowsCalls(t *testing.T) {
@@ -181,33 +107,33 @@ func TestScanFollowsCalls(t *testing.T) {
 		def  *pb.MetaGraphDef
 		want []string
 	}{
-		{"clean", library(nodes(op("out", "Identity", "in"))), nil},
+		{"clean", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"))), nil},
 		{
 			"a constant path, in a branch of a branch, in a layer's scope",
-			library(nodes(op("out", "StatefulPartitionedCall", "in", "fn=serve")),
-				fn("serve", "x", text("c", "/etc/passwd"), op("model/lambda/cond", "If", "x", "c:output:0", "fn=then", "fn=else")),
-				fn("then", "p", op("again", "StatelessIf", "p", "p", "fn=inner", "fn=else")),
-				fn("else", "p"),
-				fn("inner", "p", op("i", "Identity", "p"), op("ReadFile", "ReadFile", "i:output:0"))),
+			savedmodel.Library(nodes(savedmodel.Op("out", "StatefulPartitionedCall", "in", "fn=serve")),
+				savedmodel.Func("serve", "x", savedmodel.Text("c", "/etc/passwd"), savedmodel.Op("model/lambda/cond", "If", "x", "c:output:0", "fn=then", "fn=else")),
+				savedmodel.Func("then", "p", savedmodel.Op("again", "StatelessIf", "p", "p", "fn=inner", "fn=else")),
+				savedmodel.Func("else", "p"),
+				savedmodel.Func("inner", "p", savedmodel.Op("i", "Identity", "p"), savedmodel.Op("ReadFile", "ReadFile", "i:output:0"))),
 			[]string{`unsafe reads-files ReadFile in model/lambda by run: the path "/etc/passwd"`},
 		},
 		{
 			"several paths",
-			library(nodes(text("a", "/a"), text("b", "/b"), op("one", "PartitionedCall", "a", "fn=w"), op("two", "PartitionedCall", "b", "fn=w"),
-				op("three", "PartitionedCall", "in", "fn=w"), op("out", "Pack", "one", "two", "three")),
-				fn("w", "p", op("WriteFile", "WriteFile", "p"))),
+			savedmodel.Library(nodes(savedmodel.Text("a", "/a"), savedmodel.Text("b", "/b"), savedmodel.Op("one", "PartitionedCall", "a", "fn=w"), savedmodel.Op("two", "PartitionedCall", "b", "fn=w"),
+				savedmodel.Op("three", "PartitionedCall", "in", "fn=w"), savedmodel.Op("out", "Pack", "one", "two", "three")),
+				savedmodel.Func("w", "p", savedmodel.Op("WriteFile", "WriteFile", "p"))),
 			[]string{`unsafe writes-files WriteFile by run: a path given by input "x", the path "/a", the path "/b"`},
 		},
 		{
 			"functions in a list, and one called by its name",
-			library(nodes(op("out", "outer", "in")), fn("outer", "x", op("d", "GeneratorDataset", "x", "fn=gen")), fn("gen", "", op("p", "PyFunc"))),
+			savedmodel.Library(nodes(savedmodel.Op("out", "outer", "in")), savedmodel.Func("outer", "x", savedmodel.Op("d", "GeneratorDataset", "x", "fn=gen")), savedmodel.Func("gen", "", savedmodel.Op("p", "PyFunc"))),
 			[]string{`unsafe python PyFunc by run`},
 		},
 		{
 			"by the init op's control input alone",
 			func() *pb.MetaGraphDef {
-				def := library(nodes(op("out", "Identity", "in"), op("init", "NoOp", "^evil"), op("evil", "StatefulPartitionedCall", "fn=evil")),
-					fn("evil", "", text("c", "a\nb"), op("w", "WriteFile", "c:output:0")))
+				def := savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"), savedmodel.Op("init", "NoOp", "^evil"), savedmodel.Op("evil", "StatefulPartitionedCall", "fn=evil")),
+					savedmodel.Func("evil", "", savedmodel.Text("c", "a\nb"), savedmodel.Op("w", "WriteFile", "c:output:0")))
 				def.SignatureDef["__saved_model_init_op"] = &pb.SignatureDef{
 					Outputs: map[string]*pb.TensorInfo{"__saved_model_init_op": {Encoding: &pb.TensorInfo_Name{Name: "init"}}},
 				}
@@ -216,56 +142,56 @@ func TestScanFollowsCalls(t *testing.T) {
 			[]string{`unsafe writes-files WriteFile when loading: the path "a\nb"`},
 		},
 		{
-			"dormant", library(nodes(op("out", "Identity", "in"), op("debug", "RpcClient")), fn("unused", "x", op("r", "ReadFile", "x"))),
+			"dormant", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"), savedmodel.Op("debug", "RpcClient")), savedmodel.Func("unused", "x", savedmodel.Op("r", "ReadFile", "x"))),
 			[]string{`dormant network RpcClient`, `dormant reads-files ReadFile`},
 		},
 		{
 			"a checkpoint of its own choice",
-			library(nodes(text("c", "/tmp/other"), op("restore", "RestoreV2", "c"), op("saver_filename", "Placeholder"), op("out", "Identity", "in"))),
+			savedmodel.Library(nodes(savedmodel.Text("c", "/tmp/other"), savedmodel.Op("restore", "RestoreV2", "c"), savedmodel.Op("saver_filename", "Placeholder"), savedmodel.Op("out", "Identity", "in"))),
 			[]string{`unsafe reads-files RestoreV2 when loading: the path "/tmp/other"`},
 		},
 		{
-			"restoring in a signature", library(nodes(op("saver_filename", "Placeholder"), op("out", "RestoreV2", "saver_filename"))),
+			"restoring in a signature", savedmodel.Library(nodes(savedmodel.Op("saver_filename", "Placeholder"), savedmodel.Op("out", "RestoreV2", "saver_filename"))),
 			[]string{`unsafe reads-files RestoreV2 by run: the model's checkpoint`},
 		},
 		{
 			"an asset read by a signature, whose path the loader does not fill in",
-			withAsset(library(nodes(text("a", "/etc/passwd"), op("out", "ReadFile", "a"))), "a:0", "vocab.txt"),
+			withAsset(savedmodel.Library(nodes(savedmodel.Text("a", "/etc/passwd"), savedmodel.Op("out", "ReadFile", "a"))), "a:0", "vocab.txt"),
 			[]string{`unsafe reads-files ReadFile by run: the model's asset "vocab.txt"`},
 		},
 		{
-			"an asset outside", withAsset(library(nodes(text("a", "x"), op("out", "Identity", "in"))), "a:0", "../../etc/passwd"),
+			"an asset outside", withAsset(savedmodel.Library(nodes(savedmodel.Text("a", "x"), savedmodel.Op("out", "Identity", "in"))), "a:0", "../../etc/passwd"),
 			[]string{`unsafe asset-path  when loading`},
 		},
 		{
 			"a variable with an asset's path that something else may change",
-			withAsset(library(nodes(op("path", "Placeholder"), op("v", "VarHandleOp"), op("assign", "AssignVariableOp", "v", "path"), op("read", "ReadVariableOp", "v"),
-				op("restore", "NoOp", "^table"), op("table", "InitializeTableFromTextFileV2", "in", "read"), op("change", "PartitionedCall", "v", "fn=f"), op("out", "Identity", "in")),
-				fn("f", "v")), "path:0", "vocab.txt"),
+			withAsset(savedmodel.Library(nodes(savedmodel.Op("path", "Placeholder"), savedmodel.Op("v", "VarHandleOp"), savedmodel.Op("assign", "AssignVariableOp", "v", "path"), savedmodel.Op("read", "ReadVariableOp", "v"),
+				savedmodel.Op("restore", "NoOp", "^table"), savedmodel.Op("table", "InitializeTableFromTextFileV2", "in", "read"), savedmodel.Op("change", "PartitionedCall", "v", "fn=f"), savedmodel.Op("out", "Identity", "in")),
+				savedmodel.Func("f", "v")), "path:0", "vocab.txt"),
 			[]string{`unsafe reads-files InitializeTableFromTextFileV2 when loading: a path made in the graph`},
 		},
 		{
 			"what looks worse than it is",
-			library(nodes(text("empty", ""), op("cache", "CacheDataset", "in", "empty"), withAttr(op("print", "PrintV2", "in"), "output_stream", "stderr"),
-				withAttr(op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", ""), op("out", "Pack", "cache", "print", "sample"))),
+			savedmodel.Library(nodes(savedmodel.Text("empty", ""), savedmodel.Op("cache", "CacheDataset", "in", "empty"), withAttr(savedmodel.Op("print", "PrintV2", "in"), "output_stream", "stderr"),
+				withAttr(savedmodel.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", ""), savedmodel.Op("out", "Pack", "cache", "print", "sample"))),
 			nil,
 		},
 		{
 			"and its worse forms",
-			library(nodes(text("file", "/tmp/c"), op("cache", "CacheDataset", "in", "file"), withAttr(op("print", "PrintV2", "in"), "output_stream", "file:///tmp/p"),
-				withAttr(op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", "/tmp/v"), op("out", "Pack", "cache", "print", "sample"))),
+			savedmodel.Library(nodes(savedmodel.Text("file", "/tmp/c"), savedmodel.Op("cache", "CacheDataset", "in", "file"), withAttr(savedmodel.Op("print", "PrintV2", "in"), "output_stream", "file:///tmp/p"),
+				withAttr(savedmodel.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", "/tmp/v"), savedmodel.Op("out", "Pack", "cache", "print", "sample"))),
 			[]string{
 				`unsafe writes-files CacheDataset by run: the path "/tmp/c"`, `unsafe writes-files PrintV2 by run: the path "file:///tmp/p"`,
 				`unsafe reads-files FixedUnigramCandidateSampler by run: the path "/tmp/v"`,
 			},
 		},
 		{
-			"an op of another library", library(nodes(op("out", "Addons>Gelu", "in"))), []string{`unsafe native-code Addons>Gelu by run`},
+			"an op of another library", savedmodel.Library(nodes(savedmodel.Op("out", "Addons>Gelu", "in"))), []string{`unsafe native-code Addons>Gelu by run`},
 		},
 		{
 			"in the function that the optimizer may put in another's place",
 			func() *pb.MetaGraphDef {
-				def := library(nodes(op("out", "PartitionedCall", "in", "fn=cpu")), fn("cpu", "x"), fn("gpu", "x", op("p", "EagerPyFunc", "x")))
+				def := savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=cpu")), savedmodel.Func("cpu", "x"), savedmodel.Func("gpu", "x", savedmodel.Op("p", "EagerPyFunc", "x")))
 				for _, f := range def.GraphDef.Library.Function {
 					f.Attr = map[string]*attrpb.AttrValue{"api_implements": {Value: &attrpb.AttrValue_S{S: []byte("lstm")}}}
 				}
@@ -276,30 +202,30 @@ func TestScanFollowsCalls(t *testing.T) {
 		{
 			"in a function named by an attribute of a function's name",
 			func() *pb.MetaGraphDef {
-				call := op("out", "PartitionedCall", "in", "fn=outer")
+				call := savedmodel.Op("out", "PartitionedCall", "in", "fn=outer")
 				call.Attr["f0"].GetFunc().Attr = map[string]*attrpb.AttrValue{"g": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "inner"}}}}
-				return library(nodes(call), fn("outer", "x"), fn("inner", "x", op("p", "PyFunc", "x")))
+				return savedmodel.Library(nodes(call), savedmodel.Func("outer", "x"), savedmodel.Func("inner", "x", savedmodel.Op("p", "PyFunc", "x")))
 			}(),
 			[]string{`unsafe python PyFunc by run`},
 		},
 		{
 			"functions that call each other in a circle",
-			library(nodes(op("out", "PartitionedCall", "in", "fn=a")),
-				fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("a", "PartitionedCall", "x", "fn=a"), op("r", "ReadFile", "x"))),
+			savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=a")),
+				savedmodel.Func("a", "x", savedmodel.Op("b", "PartitionedCall", "x", "fn=b")), savedmodel.Func("b", "x", savedmodel.Op("a", "PartitionedCall", "x", "fn=a"), savedmodel.Op("r", "ReadFile", "x"))),
 			[]string{"unsafe endless-calls  by run", `unsafe reads-files ReadFile by run: a path given by input "x"`},
 		},
 		{
-			"a circle that nothing reaches", library(nodes(op("out", "Identity", "in")), fn("a", "x", op("a", "PartitionedCall", "x", "fn=a"))),
+			"a circle that nothing reaches", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in")), savedmodel.Func("a", "x", savedmodel.Op("a", "PartitionedCall", "x", "fn=a"))),
 			[]string{"dormant endless-calls "},
 		},
 		{
-			"a call of a function that does not exist", library(nodes(op("out", "PartitionedCall", "in", "fn=gone"))), nil,
+			"a call of a function that does not exist", savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=gone"))), nil,
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			findings, err := openGraph(t, tt.def).Scan()
+			findings, err := Scan(savedmodel.OpenGraph(t, tt.def))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -339,15 +265,15 @@ func TestFindingRunsWith(t *testing.T) {
 // recurse or slow down out of proportion.
 func TestScanOfDeepCalls(t *testing.T) {
 	t.Parallel()
-	depth := many()
+	depth := savedmodel.Many()
 	functions := make([]*functionpb.FunctionDef, depth)
 	for i := range functions {
-		functions[i] = fn(fmt.Sprint("f", i), "x", op("call", "PartitionedCall", "x", fmt.Sprint("fn=f", i+1)))
+		functions[i] = savedmodel.Func(fmt.Sprint("f", i), "x", savedmodel.Op("call", "PartitionedCall", "x", fmt.Sprint("fn=f", i+1)))
 	}
-	functions = append(functions, fn(fmt.Sprint("f", depth), "x", op("r", "ReadFile", "x")))
-	mg := openGraph(t, library([]*nodepb.NodeDef{op("out", "PartitionedCall", "in", "fn=f0")}, functions...))
+	functions = append(functions, savedmodel.Func(fmt.Sprint("f", depth), "x", savedmodel.Op("r", "ReadFile", "x")))
+	mg := savedmodel.OpenGraph(t, savedmodel.Library([]*nodepb.NodeDef{savedmodel.Op("out", "PartitionedCall", "in", "fn=f0")}, functions...))
 	start := time.Now()
-	findings, err := mg.Scan()
+	findings, err := Scan(mg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,21 +288,20 @@ func TestScanOfDeepCalls(t *testing.T) {
 // FuzzScan holds that no graph, however damaged, makes the scan, or the look for state, panic or
 // hang.
 func FuzzScan(f *testing.F) {
-	def := library([]*nodepb.NodeDef{text("c", "/p"), op("out", "If", "in", "c", "fn=a", "fn=b"), op("v", "VarHandleOp"), op("w", "AssignVariableOp", "v", "c")},
-		fn("a", "x", op("b", "PartitionedCall", "x", "fn=b")), fn("b", "x", op("i", "Identity", "x"), op("r", "ReadFile", "i:output:0"), op("a", "b", "x")))
+	def := savedmodel.Library([]*nodepb.NodeDef{savedmodel.Text("c", "/p"), savedmodel.Op("out", "If", "in", "c", "fn=a", "fn=b"), savedmodel.Op("v", "VarHandleOp"), savedmodel.Op("w", "AssignVariableOp", "v", "c")},
+		savedmodel.Func("a", "x", savedmodel.Op("b", "PartitionedCall", "x", "fn=b")), savedmodel.Func("b", "x", savedmodel.Op("i", "Identity", "x"), savedmodel.Op("r", "ReadFile", "i:output:0"), savedmodel.Op("a", "b", "x")))
 	data, err := proto.Marshal(&pb.SavedModel{MetaGraphs: []*pb.MetaGraphDef{def}})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		m := &Model{Dir: "model", File: "saved_model.pb"}
-		m.metadata = func() (kerasMetadata, error) { return nil, nil }
-		if m.split(data) != nil {
+		m, err := savedmodel.FromBytes("model", data)
+		if err != nil {
 			return
 		}
 		for _, mg := range m.MetaGraphs {
-			_, _ = mg.Scan() // an error is as good as an answer
+			_, _ = Scan(mg) // an error is as good as an answer
 			for _, sig := range mg.Signatures {
 				_, _ = mg.State(sig)
 				_, _ = mg.ExampleFeatures(sig)
@@ -390,12 +315,7 @@ func FuzzScanMetadata(f *testing.F) {
 	f.Add("Lambda", `{"name": "l", "function": {"class_name": "__lambda__", "config": {"code": "4w=="}}, "function_type": "lambda"}`)
 	f.Add("Sequential", `{"layers": [{"class_name": "Lambda", "config": {"name": "x", "function_type": "lambda"}}, [], 1, null]}`)
 	f.Add("Lambda", `[1]`)
-	f.Fuzz(func(t *testing.T, class, config string) {
-		mg := &MetaGraph{Framework: Keras2, model: &Model{metadata: func() (kerasMetadata, error) {
-			return kerasMetadata{0: {ClassName: class, Config: []byte(config)}}, nil
-		}}}
-		if _, err := mg.scanMetadata(); err != nil {
-			t.Error(err)
-		}
+	f.Fuzz(func(_ *testing.T, class, config string) {
+		scanMetadata(savedmodel.KerasMetadata{0: {ClassName: class, Config: []byte(config)}})
 	})
 }

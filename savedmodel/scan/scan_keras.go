@@ -1,26 +1,17 @@
-package savedmodel
+package scan
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions that
 // were written as bytecode. Metadata that cannot be read holds nothing that Keras could run.
-func (mg *MetaGraph) scanMetadata() ([]Finding, error) {
-	if mg.Framework != Keras2 {
-		return nil, nil
-	}
-	meta, err := mg.model.metadata()
-	if err != nil || meta == nil {
-		objs, err := mg.objs()
-		if err != nil {
-			return nil, err
-		}
-		meta = mg.legacyMetadata(objs)
-	}
+func scanMetadata(meta savedmodel.KerasMetadata) []Finding {
 	m := &metadataScan{seen: map[string]bool{}}
 	// layers before the model that lists them again
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(meta))) {
@@ -32,7 +23,7 @@ func (mg *MetaGraph) scanMetadata() ([]Finding, error) {
 		m.layer(obj.ClassName, obj.Name, config)
 		m.walk(config, obj.Name, obj.ClassName)
 	}
-	return m.findings, nil
+	return m.findings
 }
 
 // metadataScan collects findings, each layer's once: a model's config lists its layers' again.

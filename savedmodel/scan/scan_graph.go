@@ -1,4 +1,4 @@
-package savedmodel
+package scan
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // maxOrigins bounds how many places a path is traced back to.
@@ -22,7 +22,7 @@ const (
 // scanner goes through a graph once, keeps of each node what the scan needs, and then follows the
 // calls.
 type scanner struct {
-	mg *MetaGraph
+	mg *savedmodel.MetaGraph
 	// function names in the file's order, after "" for the main graph
 	order     []string
 	functions map[string]*scanBody // by name
@@ -116,12 +116,12 @@ func (s *scanner) read() error {
 	if err := s.readMain(); err != nil {
 		return err
 	}
-	names, err := s.mg.graph.FunctionNames()
+	names, err := s.mg.Graph().FunctionNames()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		f, err := s.mg.graph.Load(name)
+		f, err := s.mg.Graph().Load(name)
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (s *scanner) read() error {
 
 // readMain goes through the main graph.
 func (s *scanner) readMain() error {
-	saver, err := s.saverDef()
+	saver, err := s.mg.Saver()
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *scanner) readMain() error {
 	body := &scanBody{}
 	s.order, s.functions[""] = append(s.order, ""), body
 	var late []func()
-	for def, err := range s.mg.graph.Nodes() {
+	for def, err := range s.mg.Graph().Nodes() {
 		if err != nil {
 			return err
 		}
@@ -222,15 +222,6 @@ func (s *scanner) readVariables() {
 			}
 		}
 	}
-}
-
-// saverDef decodes the saver's part of the meta graph.
-func (s *scanner) saverDef() (*pb.SaverDef, error) {
-	saver := &pb.SaverDef{}
-	if s.mg.raw.saver == nil {
-		return saver, nil
-	}
-	return saver, s.mg.unmarshal(s.mg.raw.saver, saver, "the saver")
 }
 
 // mainOrigin says what a node of the main graph is as the source of a path.
@@ -347,7 +338,7 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit 
 	graph.EachFunction(def.GetAttr(), add)
 	rule, hit = ruleOf(def.GetOp())
 	// a function called by its name, as in TensorFlow 1
-	if s.mg.graph.HasFunction(def.GetOp()) {
+	if s.mg.Graph().HasFunction(def.GetOp()) {
 		add(def.GetOp())
 		hit = false
 	}
