@@ -84,9 +84,9 @@ func TestRowsApart(t *testing.T) {
 		effects := p.noEffects()
 		alone, together := collect(made.Rows, 1), collect(made.Rows, len(made.Rows))
 		for i := range alone {
-			compareAll(effects, int64(i), alone[i], together[i])
+			compareAll(effects, trial{row: int64(i)}, alone[i].Values, together[i].Values)
 		}
-		if (PaddingReport{Effects: effects}).Depends() {
+		if depends(effects) {
 			t.Errorf("%s: %+v", dir, effects)
 		}
 		ran++
