@@ -14,10 +14,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Bounds of the work that trials make: the rows of the data that are tried, what is run of them, the
-// rows of a batch and its values, the values of a row that is padded beyond the longest, and the
-// time. The first batches of either kind are run whatever time they take, with as few rows as that
-// takes.
+// Bounds of the work that trials make: the rows of the data that are tried, what is run of them,
+// the rows of a batch and its values, the values of a row that is padded beyond the longest, and
+// the time. The first batches of either kind are run whatever time they take, with as few rows as
+// that takes.
 const (
 	trialRows     = 8
 	trialSubjects = 96
@@ -461,8 +461,8 @@ func (t *trials) beyond(ctx context.Context, times int64) error {
 	return nil
 }
 
-// paddedBeyond returns a predictor that pads the open axes to several times the longest of the batch, or
-// nil where that would be too much.
+// paddedBeyond returns a predictor that pads the open axes to several times the longest of the
+// batch, or nil where that would be too much.
 func (p *Predictor) paddedBeyond(batch []subject, times int64) *Predictor {
 	q := *p
 	q.o.PaddedShapes = map[string]dataset.Dims{}

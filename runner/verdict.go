@@ -36,8 +36,8 @@ type Effect struct {
 	// bool, an infinity or a NaN changed. Scale is the largest finite number, without its sign,
 	// among the answers that were compared, to set it beside.
 	MaxAbs, Scale float64
-	// Rows are the numbers of the rows whose answers changed, in order, from 0. Worst is the one with
-	// the largest difference, or -1: as it is, or the beginning of it that has Steps steps of
+	// Rows are the numbers of the rows whose answers changed, in order, from 0. Worst is the one
+	// with the largest difference, or -1: as it is, or the beginning of it that has Steps steps of
 	// WorstSteps, padded to PaddedTo.
 	Rows              []int64
 	Worst             int64
@@ -53,8 +53,8 @@ type Effect struct {
 // Depends reports whether a difference was seen.
 func (f Finding) Depends() bool { return depends(f.Effects) }
 
-// Free reports whether there is reason to take the answers for free of the effect: trials were made,
-// and none shows it.
+// Free reports whether there is reason to take the answers for free of the effect: trials were
+// made, and none shows it.
 func (f Finding) Free() bool { return f.Trials > 0 && !f.Depends() }
 
 func depends(effects []Effect) bool {
