@@ -84,7 +84,9 @@ type Options struct {
 	// the first model of a process only.
 	Library string
 
-	cpus int32 // CPU devices that TensorFlow is to make of the processor, for tests; 0 means one
+	// for tests
+	cpus       int32 // CPU devices that TensorFlow is to make of the processor; 0 means one
+	ownThreads bool  // for the operations of this session alone
 }
 
 // validate checks what can be checked without TensorFlow.
@@ -119,7 +121,7 @@ func (o Options) validate() error {
 func (o Options) config() tf.Config {
 	c := tf.Config{
 		Device: o.Device, IntraOp: o.IntraOp, InterOp: o.InterOp, Timeout: o.Timeout, GPUMemoryFraction: o.GPUMemoryFraction,
-		WarmUp: o.WarmUp, Library: o.Library, CPUs: o.cpus,
+		WarmUp: o.WarmUp, Library: o.Library, CPUs: o.cpus, OwnThreads: o.ownThreads,
 	}
 	c.Optimize = o.optimizer(c.MayUseGPU()) == OptimizerAll
 	return c

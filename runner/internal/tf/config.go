@@ -42,7 +42,8 @@ type Config struct {
 	// CPUs is how many CPU devices TensorFlow is to make of the processor, for tests; 0 means one.
 	CPUs int32
 
-	ownThreads bool // for the operations of this session alone
+	// OwnThreads has TensorFlow make threads for the operations of this session alone.
+	OwnThreads bool
 }
 
 // device is a parsed [Config.Device].
@@ -101,7 +102,7 @@ func (c Config) proto() ([]byte, error) {
 		IntraOpParallelismThreads: int32(c.IntraOp),
 		InterOpParallelismThreads: int32(c.InterOp),
 		OperationTimeoutInMs:      c.Timeout.Milliseconds(),
-		UsePerSessionThreads:      c.ownThreads,
+		UsePerSessionThreads:      c.OwnThreads,
 		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
 		GpuOptions:                &pb.GPUOptions{AllowGrowth: c.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: c.GPUMemoryFraction},
 	}
