@@ -111,10 +111,7 @@ func (o Options) validate() error {
 	case o.GPUMemoryFraction < 0 || o.GPUMemoryFraction > 1:
 		return &OptionError{Option: "GPUMemoryFraction", Msg: "want a share between 0 and 1"}
 	}
-	if err := o.config().Validate(); err != nil {
-		return &OptionError{Option: "Device", Msg: err.Error()}
-	}
-	return nil
+	return o.config().Validate()
 }
 
 // config is what package tf has to know of the options.
@@ -160,12 +157,3 @@ func (o Options) optimizer(mayUseGPU bool) Optimizer {
 	}
 	return o.Optimizer
 }
-
-// OptionError says that a field of an options struct has a value that makes no sense.
-type OptionError struct {
-	Option string
-	Msg    string
-}
-
-// Error names the option and what was wanted.
-func (e *OptionError) Error() string { return "option " + e.Option + ": " + e.Msg }

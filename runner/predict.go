@@ -56,10 +56,10 @@ type PredictOptions struct {
 	PaddedShapes map[string]dataset.Dims
 
 	// Limits bounds what rows may ask for.
-	Limits Limits
-	// Split, if not nil, is told once that a batch was split to keep within [Limits.BatchBytes]:
-	// how many rows it would have had, and how many the first part has. It is called from another
-	// goroutine.
+	Limits dataset.Limits
+	// Split, if not nil, is told once that a batch was split to keep within
+	// [dataset.Limits].BatchBytes: how many rows it would have had, and how many the first part
+	// has. It is called from another goroutine.
 	Split func(rows, first int)
 
 	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all
@@ -154,10 +154,10 @@ func (p *Predictor) OutputNames() []string { return p.outputs }
 
 // plan works out the rows' spec, the batch size and how inputs are fed.
 func (p *Predictor) plan() error {
-	if err := p.o.Limits.validate(); err != nil {
-		return err
+	if err := p.o.Limits.Validate(); err != nil {
+		return &OptionError{Option: "Limits", Msg: err.Error()}
 	}
-	p.o.Limits = p.o.Limits.orDefaults()
+	p.o.Limits = p.o.Limits.OrDefaults()
 	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec, p.findFeatures} {
 		if err := check(); err != nil {
 			return err

@@ -101,10 +101,6 @@ func (s *Session) isolated(ctx context.Context, o Options) (e tf.Engine, why str
 		return p, err
 	}
 	e, err = isolate.New(ctx, start, o.Timeout)
-	var main *isolate.MainError
-	if errors.As(err, &main) {
-		err = &OptionError{Option: "Isolate", Msg: main.Msg}
-	}
 	return e, why, err
 }
 

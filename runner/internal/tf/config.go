@@ -1,7 +1,6 @@
 package tf
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -10,6 +9,8 @@ import (
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // Config says how a graph is loaded. The zero value works.
@@ -55,7 +56,7 @@ type device struct {
 func parseDevice(s string) (device, error) {
 	kind, index, numbered := strings.Cut(strings.ToLower(s), ":")
 	d := device{kind: kind}
-	bad := fmt.Errorf(`%q: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`, s)
+	bad := &option.Error{Option: "Device", Msg: strconv.Quote(s) + `: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`}
 	switch kind {
 	case "", "cpu":
 		if numbered && (kind == "" || index != "0") {

@@ -1,4 +1,4 @@
-package runner
+package source
 
 import (
 	"bufio"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // compression is how a file is compressed.
@@ -58,16 +59,17 @@ func compressionOf(head []byte, records bool) compression {
 	return uncompressed
 }
 
-// open opens a file of the source, decompressed.
-func (src Source) open(name string) (io.ReadCloser, error) { return src.openFile(name, false) }
+// Open opens a file of the source, decompressed.
+func (src Source) Open(name string) (io.ReadCloser, error) { return src.openFile(name, false) }
 
-// openRecords is open for TFRecord files, which TensorFlow compresses without a word in the name.
-func (src Source) openRecords(name string) (io.ReadCloser, error) { return src.openFile(name, true) }
+// OpenRecords is [Source.Open] for TFRecord files, which TensorFlow compresses without a word in
+// the name.
+func (src Source) OpenRecords(name string) (io.ReadCloser, error) { return src.openFile(name, true) }
 
 func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 	if name == "-" {
 		if src.Stdin == nil {
-			return nil, &OptionError{Option: "Stdin", Msg: "there is no standard input"}
+			return nil, &option.Error{Option: "Stdin", Msg: "there is no standard input"}
 		}
 		return &unknown{src: src, name: name, r: src.Stdin, records: records}, nil
 	}
@@ -76,8 +78,8 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		return nil, err
 	}
 	var f io.ReadCloser = file
-	if src.read != nil {
-		f = counted{file, src.read}
+	if src.Read != nil {
+		f = counted{file, src.Read}
 	}
 	how := uncompressed
 	switch info, err := file.Stat(); {
@@ -135,7 +137,7 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 		}
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &bounded{Reader: z, name: name, how: how, in: in, most: src.limits.orDefaults().Ratio}, end, nil
+	return &bounded{Reader: z, name: name, how: how, in: in, most: src.Limits.OrDefaults().Ratio}, end, nil
 }
 
 // compressionError says what is wrong with compressed bytes.
@@ -231,3 +233,58 @@ type decompressed struct {
 
 // Close closes the decompressor and the file.
 func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Close()) }
+
+// ratioFrom is how much of a decompressed file comes before its size is held against that of the
+// compressed one.
+const ratioFrom = 64 << 20
+
+// bounded is a decompressor that stops where a small file becomes too large.
+type bounded struct {
+	io.Reader
+	name      string
+	how       compression
+	in        *countedReader // of the compressed file
+	out, most int64          // bytes so far; the limit
+}
+
+// Read decompresses.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.out += int64(n)
+	if b.out > ratioFrom && b.out/b.most > b.in.taken() {
+		return 0, &dataset.LimitError{
+			Limit: dataset.LimitRatio,
+			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", b.name, b.in.taken(), b.out, b.most),
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) && b.in.err == nil {
+		err = b.how.explain(err, b.out == 0)
+	}
+	return n, err
+}
+
+// countedReader counts what is read.
+type countedReader struct {
+	io.Reader
+	n     int64
+	err   error         // of reading, and not its end
+	ahead *bufio.Reader // between the reader and who reads, or nil
+}
+
+// taken returns how many bytes have left the buffer, too.
+func (c *countedReader) taken() int64 {
+	if c.ahead == nil {
+		return c.n
+	}
+	return c.n - int64(c.ahead.Buffered())
+}
+
+// Read reads and counts.
+func (c *countedReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
+	return n, err
+}

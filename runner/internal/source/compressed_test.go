@@ -1,4 +1,4 @@
-package runner
+package source
 
 import (
 	"bytes"
@@ -103,7 +103,7 @@ func TestStandardInputIsLeft(t *testing.T) {
 	r, w := io.Pipe()
 	src := Source{Stdin: r}
 	for range 2 {
-		f, err := src.open("-")
+		f, err := src.Open("-")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestStandardInputIsLeft(t *testing.T) {
 		}
 	}
 	go func() { _, _ = w.Write([]byte("1\n")) }() // and no more
-	f, err := src.open("-")
+	f, err := src.Open("-")
 	if err != nil {
 		t.Fatal(err)
 	}

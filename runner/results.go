@@ -1,9 +1,7 @@
 package runner
 
 import (
-	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,116 +12,18 @@ import (
 	"github.com/tfrun/tfrun/dataset/parquet"
 	"github.com/tfrun/tfrun/dataset/tfrecord"
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// format is a kind of files of rows.
-type format struct {
-	name       string
-	extensions []string
-	// read reads rows of a spec; nil where the format is only written.
-	read func(spec dataset.Spec, src Source) *dataset.Dataset
-	// columns lists the columns of a file; nil where a row has keys of its own.
-	columns func(src Source, name string) ([]dataset.Column, error)
-	// write returns a writer of results; nil where the format is only read.
-	write func(w io.Writer, t table) (rowWriter, error)
-	// lines says that a file is the rows one after the other, so that those that are there may be
-	// seen before the others come.
-	lines bool
-	// head is how many of a file's first bytes are known last.
-	head int64
+// writers are the formats that results are written to, by name: each returns a writer into w.
+var writers = map[string]func(w io.Writer, t table) (rowWriter, error){
+	"jsonl": writeJSONL, "csv": writeCSV(','), "tsv": writeCSV('\t'), "npy": writeNPY(npy.NewWriter), "npz": writeNPY(npy.NewZipWriter),
+	"tfrecord": writeTFRecord, "parquet": writeParquet, "arrow": writeArrow,
 }
 
-// formats are the files that rows are read from and results are written to.
-var formats = []format{
-	{name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, write: writeJSONL, lines: true},
-	{name: "txt", extensions: []string{".txt", ".text"}},
-	{name: "csv", extensions: []string{".csv"}, read: readCSV(','), columns: csvColumns(','), write: writeCSV(','), lines: true},
-	{name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), columns: csvColumns('\t'), write: writeCSV('\t'), lines: true},
-	{name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), write: writeNPY(npy.NewWriter), head: npy.HeaderSize},
-	{name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns, write: writeNPY(npy.NewZipWriter)},
-	{name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, write: writeTFRecord, lines: true},
-	{name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns, write: writeParquet},
-	{name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, write: writeArrow},
-}
-
-// formatNames lists the formats for which keep holds.
-func formatNames(keep func(format) bool) string {
-	var names []string
-	for _, f := range formats {
-		if keep(f) {
-			names = append(names, f.name)
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
-func readable(f format) bool { return f.read != nil || f.name == "txt" }
-func writable(f format) bool { return f.write != nil }
-
-// findFormat returns the format of a name, or, where that is "", the one that a file's name tells.
-func findFormat(name, file string, usable func(format) bool) (format, error) {
-	if name != "" {
-		for _, f := range formats {
-			if f.name == name && usable(f) {
-				return f, nil
-			}
-		}
-		return format{}, &OptionError{Option: "Format", Msg: fmt.Sprintf("format %q: want one of %s", name, formatNames(usable))}
-	}
-	plain := strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst")
-	ext := strings.ToLower(filepath.Ext(plain))
-	for _, f := range formats {
-		if slices.Contains(f.extensions, ext) && usable(f) {
-			return f, nil
-		}
-	}
-	return format{}, &OptionError{Option: "Format", Msg: fmt.Sprintf("%q: the name does not tell the format; name it one of %s", file, formatNames(usable))}
-}
-
-// columnLists gives the columns of each input; a comma separates several that stand side by side.
-func (src Source) columnLists() map[string][]string {
-	lists := map[string][]string{}
-	for input, column := range src.Columns {
-		lists[input] = strings.Split(column, ",")
-	}
-	return lists
-}
-
-func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
-	l := src.limits
-	o := dataset.JSONLOptions{Open: src.openRows(rowKeys(spec, src)), Keep: src.Keep, Keys: src.columnLists(), MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length}
-	return dataset.JSONLFiles(spec, o, src.Files...)
-}
-
-func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
-	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		o := csv.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRow: int(src.limits.RowBytes)}
-		if comma == '\t' {
-			o.Comma = comma
-		}
-		return csv.Rows(spec, o, src.Files...)
-	}
-}
-
-func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
-	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		return rows(spec, npy.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), MaxRow: src.limits.RowBytes, BlockBytes: src.blockBytes}, src.Files...)
-	}
-}
-
-func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
-	o := tfrecord.Options{Open: src.openRecords, Keep: src.Keep, Columns: src.columnLists(), MaxRecord: src.limits.RowBytes, MaxValues: src.limits.mostValues(spec)}
-	return tfrecord.Rows(spec, o, src.Files...)
-}
-
-func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
-	return parquet.Rows(spec, parquet.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists(), BlockBytes: int64(src.blockBytes)}, src.Files...)
-}
-
-func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
-	return arrow.Rows(spec, arrow.Options{Open: src.open, Keep: src.Keep, Columns: src.columnLists()}, src.Files...)
-}
+// writable reports whether results can be written to a format.
+func writable(f source.Format) bool { return writers[f.Name] != nil }
 
 // table is what results consist of.
 type table struct {

@@ -1,4 +1,4 @@
-package runner
+package source
 
 import (
 	"bufio"
@@ -16,26 +16,35 @@ import (
 // and what web interfaces answer.
 var rowLists = []string{"instances", "data", "rows", "records", "items", "results"}
 
-// openRows opens a file of JSON lines. Where it is one JSON document instead, an array of rows or
+// OpenRows opens a file of JSON lines. Where it is one JSON document instead, an array of rows or
 // an object that wraps one, it hands out the document's rows, one a line. keys are those that a row
 // has: a key of theirs wraps nothing.
-func (src Source) openRows(keys []string) func(name string) (io.ReadCloser, error) {
+func (src Source) OpenRows(keys []string) func(name string) (io.ReadCloser, error) {
 	return func(name string) (io.ReadCloser, error) {
-		f, err := src.open(name)
+		f, err := src.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		r := bufio.NewReaderSize(f, 64<<10)
-		list, wrapped := documentOf(firstLine(r), keys)
+		list, wrapped := documentOf(FirstLine(r), keys)
 		if !wrapped {
 			return &decompressed{Reader: r, close: func() error { return nil }, file: f}, nil
 		}
-		limit := src.limits.RowBytes
-		if limit <= 0 {
-			limit = dataset.DefaultMaxLine
-		}
-		most := &rowLimit{r: r, most: limit + int64(r.Size())}
+		most := &rowLimit{r: r, most: src.Limits.OrDefaults().RowBytes + int64(r.Size())}
 		return &documentRows{d: json.NewDecoder(most), limit: most, file: f, list: list, keys: keys}, nil
+	}
+}
+
+// FirstLine returns what a reader holds up to the end of the first line that is not blank, without
+// taking it; a part of it where it is long.
+func FirstLine(r *bufio.Reader) []byte {
+	for n := 1; ; {
+		b, err := r.Peek(n)
+		text := bytes.TrimLeft(b, "\ufeff \t\r\n")
+		if i := bytes.IndexByte(text, '\n'); i >= 0 || err != nil || n == r.Size() {
+			return b
+		}
+		n = min(max(n+1, r.Buffered()), r.Size())
 	}
 }
 

@@ -1,10 +1,12 @@
-package runner
+package source
 
 import (
 	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/tfrun/tfrun/dataset"
 )
 
 func TestJSONDocuments(t *testing.T) {
@@ -28,8 +30,8 @@ func TestJSONDocuments(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			src := Source{Files: []string{"-"}, Stdin: iotest.OneByteReader(strings.NewReader(test.in)), limits: Limits{RowBytes: 1 << 10}}
-			f, err := src.openRows([]string{"rows"})("-")
+			src := Source{Files: []string{"-"}, Stdin: iotest.OneByteReader(strings.NewReader(test.in)), Limits: dataset.Limits{RowBytes: 1 << 10}}
+			f, err := src.OpenRows([]string{"rows"})("-")
 			if err != nil {
 				t.Fatal(err)
 			}
