@@ -18,6 +18,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/dataset/internal/message"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
 
@@ -43,7 +44,6 @@ type Options struct {
 
 const (
 	defaultMaxBatch = 4 << 30
-	maxMetadata     = 64 << 20
 	blockRows       = 1 << 16
 )
 
@@ -60,7 +60,13 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 		}
 	}
 	return block.Rows(spec, dataset.UnknownCardinality, func() *block.Files[job] {
-		open := func(name string) (block.File[job], error) { return openTable(name, spec, o) }
+		open := func(name string) (block.File[job], error) {
+			t, err := openTable(name, spec, o)
+			if errors.Is(err, errNothing) {
+				return noRows{}, nil
+			}
+			return t, err
+		}
 		return &block.Files[job]{Names: names, Open: open, Workers: 1, Work: (*job).work, Block: (*job).result}
 	})
 }
@@ -113,7 +119,7 @@ func (l limited) check(size int) {
 	}
 }
 
-// openReader opens a file or a stream.
+// openReader opens a file or a stream. It returns errNothing for a stream without a byte.
 func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) {
 	f, err := files.Open(o.Open, name)
 	if err != nil {
@@ -124,28 +130,10 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	in := &messages{maxMeta: maxMetadata, maxBody: o.MaxBatch, size: -1}
-	if _, size, ok := files.RandomAccess(f); ok {
-		in.size = size
+	in, err := openMessages(name, &f, o.MaxBatch)
+	if err != nil {
+		return nil, nil, err
 	}
-	const buffer = 64 << 10
-	b := bufio.NewReaderSize(f, buffer)
-	head, err := b.Peek(8)
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil, nil, fmt.Errorf("%s: not an Arrow file: it is too short", name)
-	case err != nil:
-		return nil, nil, fmt.Errorf("read %s: %w", name, err)
-	case bytes.HasPrefix(head, []byte("FEA1")):
-		return nil, nil, fmt.Errorf("%s: the first version of Feather is not read; write the file anew with pyarrow.feather.write_feather", name)
-	case bytes.HasPrefix(head, ipc.Magic):
-		// A file is a stream between magic bytes and a footer, which repeats where the batches are.
-		in.file, in.at = true, int64(len(head))
-		if _, err := b.Discard(len(head)); err != nil {
-			return nil, nil, fmt.Errorf("read %s: %w", name, err)
-		}
-	}
-	in.r = b
 	var r *ipc.Reader
 	err = files.Guard(name, func() (err error) {
 		r, err = ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(limited{memory.NewGoAllocator(), o.MaxBatch}))
@@ -159,6 +147,60 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 	})
 	return r, f, err
 }
+
+// openMessages opens the messages of f: by the footer where it is a file, which takes the place of
+// f where it has to be copied for that.
+func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageReader, error) {
+	at, size, random := files.RandomAccess(*f)
+	if !random {
+		size = -1
+	}
+	const buffer = 64 << 10
+	b := bufio.NewReaderSize(*f, buffer)
+	head, err := b.Peek(8)
+	switch {
+	case errors.Is(err, io.EOF) && len(head) == 0 && !random:
+		return nil, errNothing
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s: not an Arrow file: it is too short", name)
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	case bytes.HasPrefix(head, []byte("FEA1")):
+		return nil, fmt.Errorf("%s: the first version of Feather is not read; write the file anew with pyarrow.feather.write_feather", name)
+	case !bytes.HasPrefix(head, ipc.Magic):
+		return message.NewStream(b, 0, size, maxBody), nil
+	}
+	if !random {
+		own, err := files.Copy(name, b)
+		if err != nil {
+			return nil, err
+		}
+		if err := (*f).Close(); err != nil {
+			return nil, errors.Join(err, own.Close())
+		}
+		at, size, *f = own, own.Size, struct {
+			io.Reader
+			io.Closer
+		}{nil, own}
+	}
+	in, err := message.NewFile(at, size, maxBody)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return in, nil
+}
+
+// errNothing says that a stream ends before it begins, as that of a program without rows may.
+var errNothing = errors.New("nothing to read")
+
+// noRows is a file of nothing.
+type noRows struct{}
+
+// Read finds no rows.
+func (noRows) Read(*job) error { return io.EOF }
+
+// Close does nothing.
+func (noRows) Close() error { return nil }
 
 // openTable opens a file and matches its columns with the components.
 func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) {
@@ -322,6 +364,9 @@ func (j *job) build() {
 func Columns(o Options, name string) (out []dataset.Column, err error) {
 	o.MaxBatch = defaultMaxBatch
 	r, f, err := openReader(name, o)
+	if errors.Is(err, errNothing) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

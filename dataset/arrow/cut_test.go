@@ -1,7 +1,6 @@
 package arrow_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -25,11 +24,7 @@ func TestCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "f.arrow")
-		end := len(data)
-		if name == "file" { // its footer is not read
-			end = bytes.LastIndex(data, []byte("\xff\xff\xff\xff\x00\x00\x00\x00")) + 8
-		}
-		for n := 9; n < end; n += max(len(data)/101, 1) {
+		for n := 9; n < len(data); n += max(len(data)/101, 1) {
 			if err := os.WriteFile(path, data[:n], 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +37,11 @@ func TestCutOff(t *testing.T) {
 			}
 			_, err := arrow.Rows(spec, arrow.Options{}, path).Collect(t.Context())
 			_, sizeless := arrow.Rows(spec, arrow.Options{Open: unsized}, path).Collect(t.Context())
-			if want := fmt.Sprintf("the file is cut off at byte %d, in the message that begins at byte ", n); err == nil || !strings.Contains(err.Error(), want) {
+			want := fmt.Sprintf("the file is cut off at byte %d, in the message that begins at byte ", n)
+			if name == "file" {
+				want = "the file is cut off: "
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s of %d bytes: %v, want %q", name, n, err, want)
 			}
 			if fmt.Sprint(sizeless) != fmt.Sprint(err) {
@@ -56,12 +55,37 @@ func TestCutOff(t *testing.T) {
 // beforehand.
 func TestNoSchema(t *testing.T) {
 	t.Parallel()
-	for _, data := range []string{"\x00\x00\x00\x00\x00\x00\x00\x00", "ARROW1\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00"} {
+	for data, want := range map[string]string{
+		"\x00\x00\x00\x00\x00\x00\x00\x00":               "it ends before its schema",
+		"ARROW1\x00\x00\xff\xff\xff\xff\x00\x00\x00\x00": "the file is cut off",
+		"ARROW1\x00\x00\x00\x00\x00\x00ARROW1":           "metadata that reaches beyond itself",
+		"\x00":                                           "it is too short",
+	} {
 		open := func(string) (io.ReadCloser, error) {
 			return io.NopCloser(struct{ io.Reader }{strings.NewReader(data)}), nil
 		}
-		if _, err := arrow.Rows(dataset.TensorSpec(tensor.Int64), arrow.Options{Open: open}, "f").Collect(t.Context()); err == nil || !strings.Contains(err.Error(), "it ends before its schema") {
-			t.Errorf("%q: %v", data, err)
+		if _, err := arrow.Rows(dataset.TensorSpec(tensor.Int64), arrow.Options{Open: open}, "f").Collect(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", data, err, want)
 		}
+	}
+}
+
+// A stream of no bytes, as of a program that has no rows, is no rows; a file of no bytes is none.
+func TestNothing(t *testing.T) {
+	t.Parallel()
+	spec := dataset.TensorSpec(tensor.Int64)
+	open := func(string) (io.ReadCloser, error) {
+		return io.NopCloser(struct{ io.Reader }{strings.NewReader("")}), nil
+	}
+	rows, err := arrow.Rows(spec, arrow.Options{Open: open, Keep: []string{"k"}}, "f").Collect(t.Context())
+	if err != nil || len(rows) > 0 {
+		t.Errorf("a stream of no bytes: %d rows, %v", len(rows), err)
+	}
+	path := filepath.Join(t.TempDir(), "f.arrow")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ds := arrow.Rows(spec, arrow.Options{}, path); ds.Err() == nil || !strings.Contains(ds.Err().Error(), "it is too short") {
+		t.Errorf("a file of no bytes: %v", ds.Err())
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/dataset/internal/message"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
 )
 
@@ -29,7 +30,7 @@ func (w *Writer) resume(have *io.SectionReader) error {
 		start = 8 // the magic bytes, and what fills them up
 	}
 	rest := bufio.NewReaderSize(io.NewSectionReader(have, start, have.Size()-start), readAhead)
-	in := &messages{r: rest, maxMeta: maxMetadata, maxBody: math.MaxInt64, at: start, size: have.Size()}
+	in := message.NewStream(rest, start, have.Size(), math.MaxInt64)
 	r, err := ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(memory.NewGoAllocator()))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errResume, err)

@@ -62,12 +62,21 @@ func OpenAt(open dataset.Opener, name string, format Format) (*File, error) {
 	case string(head) != format.Magic:
 		return nil, errors.Join(fmt.Errorf("%s: not a %s file: it begins with %q", name, format.Name, head[:n]), r.Close())
 	}
+	f, err := Copy(name, io.MultiReader(strings.NewReader(format.Magic), r))
+	if closed := r.Close(); err != nil || closed != nil {
+		return nil, errors.Join(err, closed)
+	}
+	return f, nil
+}
+
+// Copy copies what r gives to a temporary file.
+func Copy(name string, r io.Reader) (*File, error) {
 	f, err := Temp()
 	if err != nil {
-		return nil, errors.Join(err, r.Close())
+		return nil, err
 	}
-	size, err := io.Copy(f, io.MultiReader(strings.NewReader(format.Magic), r))
-	if err = errors.Join(err, r.Close()); err != nil {
+	size, err := io.Copy(f, r)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: copy to a temporary file: %w", name, err), f.Close())
 	}
 	return &File{ReaderAt: f, Size: size, close: f.Close}, nil

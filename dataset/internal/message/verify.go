@@ -1,4 +1,4 @@
-package arrow
+package message
 
 import (
 	"encoding/binary"

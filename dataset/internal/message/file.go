@@ -1,0 +1,170 @@
+package message
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// Magic is what a file begins and ends with.
+const Magic = "ARROW1"
+
+const (
+	lengthBytes = 4
+	blockBytes  = 24 // of a footer's entry for a message
+)
+
+// File gives the messages of a file, as an ipc.MessageReader, by the footer that says where they
+// are: the schema, dictionaries, record batches. What lies between them is not looked at: some
+// writers leave a schema there that is none.
+type File struct {
+	r       io.ReaderAt
+	size    int64
+	maxBody int64
+	schema  []byte
+	blocks  []byte // of dictionaries, then of record batches
+}
+
+// NewFile reads the footer of a file.
+func NewFile(r io.ReaderAt, size, maxBody int64) (*File, error) {
+	const tail = lengthBytes + int64(len(Magic))
+	if size < tail+int64(len(Magic)) {
+		return nil, errors.New("the file is cut off: it ends before its footer")
+	}
+	var end [tail]byte
+	if n, err := r.ReadAt(end[:], size-tail); n < len(end) {
+		return nil, err
+	}
+	length := int64(binary.LittleEndian.Uint32(end[:]))
+	switch {
+	case string(end[lengthBytes:]) != Magic:
+		return nil, errors.New("the file is cut off: its last bytes are not ARROW1")
+	case length > size-tail:
+		return nil, errors.New("the file is damaged: its footer is longer than itself")
+	case length > maxMetadata:
+		return nil, fmt.Errorf("a footer of %d bytes is more than the limit of %d", length, int64(maxMetadata))
+	}
+	footer := make([]byte, length)
+	if n, err := r.ReadAt(footer, size-tail-length); n < len(footer) {
+		return nil, err
+	}
+	f := &File{r: r, size: size, maxBody: maxBody}
+	return f, f.footer(footer)
+}
+
+// footer takes what a footer says.
+func (f *File) footer(b []byte) error {
+	v := &flat{b: b}
+	t := v.table(v.u32(0))
+	t.scalar(0, 2)
+	at, ok := t.ref(1)
+	if !ok {
+		return errMetadata
+	}
+	schema(v.table(at))
+	for _, field := range []int{2, 3} {
+		from, n := t.vector(field, blockBytes)
+		f.blocks = append(f.blocks, v.bytes(from, blockBytes*n)...)
+	}
+	f.schema = schemaMessage(b, at)
+	return v.err
+}
+
+// schemaMessage returns a message whose header is the schema at a place of a footer: a table before
+// the footer's bytes, which refers to the schema in them.
+func schemaMessage(footer []byte, at uint64) []byte {
+	const (
+		table  = 16 // its place, behind its vtable
+		header = table + 4
+		size   = 32 // of all, so that what follows stays aligned
+	)
+	b := binary.LittleEndian.AppendUint32(nil, table)
+	for _, v := range []uint16{10, 12, 8, 10, 4} { // sizes of vtable and table; version, kind, header
+		b = binary.LittleEndian.AppendUint16(b, v)
+	}
+	b = append(b, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, table-lengthBytes) // back to the vtable
+	b = binary.LittleEndian.AppendUint32(b, uint32(size+at-header))
+	b = binary.LittleEndian.AppendUint16(b, 4) // version V5
+	b = append(b, headerSchema)
+	return append(append(b, make([]byte, size-len(b))...), footer...)
+}
+
+// Retain does nothing: the memory is Go's.
+func (f *File) Retain() {}
+
+// Release does nothing.
+func (f *File) Release() {}
+
+// Message returns the next message, or io.EOF.
+func (f *File) Message() (*ipc.Message, error) {
+	if f.schema != nil {
+		meta := f.schema
+		f.schema = nil
+		return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(nil)), nil
+	}
+	if len(f.blocks) == 0 {
+		return nil, io.EOF
+	}
+	at := int64(binary.LittleEndian.Uint64(f.blocks))                //nolint:gosec // a negative one is refused
+	length := int64(int32(binary.LittleEndian.Uint32(f.blocks[8:]))) //nolint:gosec // a negative one is refused
+	f.blocks = f.blocks[blockBytes:]
+	if at < 0 || length < lengthBytes || at > f.size-length {
+		return nil, errors.New("a message that lies outside of the file")
+	}
+	if length > maxMetadata {
+		return nil, fmt.Errorf("metadata of %d bytes is more than the limit of %d", length, int64(maxMetadata))
+	}
+	meta, err := f.read(at, length)
+	if err != nil {
+		return nil, err
+	}
+	if meta = unwrap(meta); meta == nil {
+		return nil, errors.New("a message that is longer than the footer says")
+	}
+	body, packed, err := verify(meta)
+	switch {
+	case err != nil:
+		return nil, err
+	case body > f.size-at-length:
+		return nil, errors.New("a message that lies outside of the file")
+	case body > f.maxBody:
+		return nil, tooLarge(body, f.maxBody)
+	}
+	data, err := f.read(at+length, body)
+	if err != nil {
+		return nil, err
+	}
+	return message(meta, data, packed)
+}
+
+// unwrap returns the metadata of a message behind its length, nil where that is longer.
+func unwrap(b []byte) []byte {
+	n := uint64(binary.LittleEndian.Uint32(b))
+	b = b[lengthBytes:]
+	if n == continuation {
+		if len(b) < lengthBytes {
+			return nil
+		}
+		n = uint64(binary.LittleEndian.Uint32(b))
+		b = b[lengthBytes:]
+	}
+	if n > uint64(len(b)) {
+		return nil
+	}
+	return slices.Clone(b[:n]) // aligned
+}
+
+// read reads bytes that the file is long enough for, in memory aligned as buffers have to be.
+func (f *File) read(at, n int64) ([]byte, error) {
+	b := memory.NewGoAllocator().Allocate(int(n))
+	if read, err := f.r.ReadAt(b, at); read < len(b) {
+		return nil, err
+	}
+	return b, nil
+}

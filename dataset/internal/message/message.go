@@ -1,0 +1,149 @@
+// Package message reads the messages that Arrow's files and streams consist of, for the library,
+// which does so itself, but asks for all the memory that a message claims before its bytes have
+// come, and does not check the metadata.
+package message
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// maxMetadata bounds the metadata of a message, and of a file.
+const maxMetadata = 64 << 20
+
+// Stream gives the messages of a stream, as an ipc.MessageReader.
+type Stream struct {
+	r       *bufio.Reader
+	maxBody int64
+	at      int64 // the next byte's place in the file
+	size    int64 // of the file, -1 where that is not known
+	start   int64 // of the message that is being read
+}
+
+// NewStream returns the messages that r gives, from the place at of a file on. size is the file's,
+// -1 where that is not known; maxBody bounds a message.
+func NewStream(r *bufio.Reader, at, size, maxBody int64) *Stream {
+	return &Stream{r: r, maxBody: maxBody, at: at, size: size}
+}
+
+// Schema reads a stream that is no more than a schema, as Parquet files may hold one.
+func Schema(b []byte) (*arrow.Schema, error) {
+	in := NewStream(bufio.NewReader(bytes.NewReader(b)), 0, int64(len(b)), 0)
+	r, err := ipc.NewReaderFromMessageReader(in)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	return r.Schema(), nil
+}
+
+// Retain does nothing: the memory is Go's.
+func (s *Stream) Retain() {}
+
+// Release does nothing.
+func (s *Stream) Release() {}
+
+// continuation begins a message since version 0.15 of the format.
+const continuation = 0xffffffff
+
+// Message returns the next message, or io.EOF.
+func (s *Stream) Message() (*ipc.Message, error) {
+	var head [4]byte
+	s.start = s.at
+	if n, err := s.fill(head[:]); err != nil {
+		if n == 0 && errors.Is(err, io.EOF) {
+			return nil, io.EOF
+		}
+		return nil, s.cut(err)
+	}
+	size := binary.LittleEndian.Uint32(head[:])
+	if size == continuation {
+		if _, err := s.fill(head[:]); err != nil {
+			return nil, s.cut(err)
+		}
+		size = binary.LittleEndian.Uint32(head[:])
+	}
+	if size == 0 {
+		return nil, io.EOF
+	}
+	if int64(size) > maxMetadata {
+		return nil, fmt.Errorf("metadata of %d bytes is more than the limit of %d", size, maxMetadata)
+	}
+	meta, err := s.read(int64(size))
+	if err != nil {
+		return nil, err
+	}
+	length, packed, err := verify(meta)
+	if err != nil {
+		return nil, err
+	}
+	if s.size >= 0 && length > s.size-s.at {
+		s.at = s.size
+		return nil, s.cut(io.ErrUnexpectedEOF)
+	}
+	if length > s.maxBody {
+		return nil, tooLarge(length, s.maxBody)
+	}
+	body, err := s.read(length)
+	if err != nil {
+		return nil, err
+	}
+	return message(meta, body, packed)
+}
+
+func tooLarge(n, most int64) error {
+	return fmt.Errorf("a message of %d bytes is more than the limit of %d", n, most)
+}
+
+// message returns a message for the library.
+func message(meta, body, packed []byte) (*ipc.Message, error) {
+	if err := checkPacked(packed, body); err != nil {
+		return nil, err
+	}
+	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
+}
+
+// read reads n bytes. It asks for memory as the bytes come, however many are promised.
+func (s *Stream) read(n int64) ([]byte, error) {
+	const step = 16 << 20
+	// aligned, as buffers of values have to be
+	buf := memory.NewGoAllocator().Allocate(int(min(n, step)))[:0]
+	for int64(len(buf)) < n {
+		from := len(buf)
+		next := int(min(n, max(int64(2*from), step)))
+		if next > cap(buf) {
+			grown := memory.NewGoAllocator().Allocate(next)
+			copy(grown, buf)
+			buf = grown[:from]
+		}
+		buf = buf[:next]
+		if _, err := s.fill(buf[from:]); err != nil {
+			return nil, s.cut(err)
+		}
+	}
+	return slices.Clip(buf), nil
+}
+
+// fill reads as many bytes as b has.
+func (s *Stream) fill(b []byte) (int, error) {
+	n, err := io.ReadFull(s.r, b)
+	s.at += int64(n)
+	return n, err
+}
+
+// cut says of an end that comes too early where it is.
+func (s *Stream) cut(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("the file is cut off at byte %d, in the message that begins at byte %d", s.at, s.start)
+}
