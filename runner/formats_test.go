@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/runner/internal/source"
 )
 
 // TestEveryFormat runs models on made-up rows from files of each format into files of each format:
@@ -81,7 +80,7 @@ func everyFormat(t *testing.T, p *Predictor, not []string) {
 // writeRowsAs writes rows of a predictor's inputs to a file.
 func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element) {
 	t.Helper()
-	form, err := source.FindFormat("", name, writable)
+	form, err := findFormat("", name, writable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +89,7 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 		t.Fatal(err)
 	}
 	defer f.Close() //nolint:errcheck // the writer's errors tell
-	if form.Name == "jsonl" {
+	if form.name == "jsonl" {
 		for _, row := range rows {
 			line, err := p.AppendRowJSON(nil, row)
 			if err == nil {
@@ -102,9 +101,9 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 		}
 		return
 	}
-	w, err := writers[form.Name](f, table{names: p.spec.Paths(), spec: p.spec})
+	w, err := form.write(f, table{names: p.spec.Paths(), spec: p.spec})
 	if err != nil {
-		t.Fatalf("%s: %v", form.Name, err)
+		t.Fatalf("%s: %v", form.name, err)
 	}
 	for i, row := range rows {
 		r := Result{Row: int64(i)}
@@ -128,7 +127,7 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 // names.
 func readBack(t *testing.T, name string, p *Predictor) []string {
 	t.Helper()
-	form, err := source.FindFormat("", name, func(source.Format) bool { return true })
+	form, err := findFormat("", name, readable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,8 +137,7 @@ func readBack(t *testing.T, name string, p *Predictor) []string {
 	}
 	spec := dataset.Dict(items)
 	var out []string
-	rows := source.Source{Files: []string{name}}.Rows(form, spec)
-	for e, err := range rows.All(t.Context()) {
+	for e, err := range form.read(spec, Source{Files: []string{name}}).All(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

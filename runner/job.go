@@ -19,7 +19,6 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
-	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -97,18 +96,18 @@ func (j Job) Validate() error {
 	if len(j.Source.Files) == 0 {
 		return nil
 	}
-	_, err := j.Source.files().Find()
+	_, err := j.Source.format()
 	return err
 }
 
 func (j Job) toStdout() bool { return j.Output == "" || j.Output == "-" }
 
 // outputFormat returns the format of the results.
-func (j Job) outputFormat() (source.Format, error) {
+func (j Job) outputFormat() (format, error) {
 	if j.toStdout() && j.Format == "" {
 		j.Format = "jsonl"
 	}
-	return source.FindFormat(j.Format, j.Output, writable)
+	return findFormat(j.Format, j.Output, writable)
 }
 
 // Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is
@@ -150,8 +149,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if err != nil {
 		return sum, err
 	}
-	id["output format"] = form.Name
-	out, err := partfile.Open(ctx, j.Output, id, j.Resume, form.Head)
+	id["output format"] = form.name
+	out, err := partfile.Open(ctx, j.Output, id, j.Resume, form.head)
 	if err != nil {
 		return sum, err
 	}
@@ -235,9 +234,9 @@ func (s *stdout) flush() error {
 // flushEvery is how long a result may wait before whoever reads stdout sees it.
 const flushEvery = 100 * time.Millisecond
 
-func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form source.Format, out rowOutput, j Job, sum *Summary) error {
+func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form format, out rowOutput, j Job, sum *Summary) error {
 	t := p.table(j.Source.Keep, out)
-	w, err := writers[form.Name](out, t)
+	w, err := form.write(out, t)
 	if err != nil {
 		return err
 	}
@@ -248,7 +247,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 		}
 		return out.Checkpoint(sum.Resumed+sum.Rows, state)
 	}
-	size := j.Source.files().Size()
+	size := j.Source.size()
 	told := time.Now()
 	tell := func() {
 		if j.Progress != nil {
@@ -268,7 +267,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 			return err
 		}
 		now := time.Now()
-		if (form.Lines || t.part != nil) && out.CheckpointDue(now) {
+		if (form.lines || t.part != nil) && out.CheckpointDue(now) {
 			if err := note(); err != nil {
 				return err
 			}

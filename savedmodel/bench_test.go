@@ -1,10 +1,8 @@
-package savedmodel_test
+package savedmodel
 
 import (
 	"path/filepath"
 	"testing"
-
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // BenchmarkDescribe reads the tutorial's model from its files to all that is known of it, as `tfrun
@@ -15,11 +13,11 @@ func BenchmarkDescribe(b *testing.B) {
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				m, err := savedmodel.Open(dir)
+				m, err := Open(dir)
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := Describe(m); err != nil {
+				if err := describe(m); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -34,7 +32,7 @@ func BenchmarkOpen(b *testing.B) {
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := savedmodel.Open(dir); err != nil {
+				if _, err := Open(dir); err != nil {
 					b.Fatal(err)
 				}
 			}

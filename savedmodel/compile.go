@@ -10,7 +10,6 @@ import (
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
-	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -24,7 +23,7 @@ type CompileError struct {
 
 // Error gives the reason.
 func (e *CompileError) Error() string {
-	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
+	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
 // Operations lists the types of the operations that a signature reaches, those in the functions
@@ -35,7 +34,7 @@ func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
 		return nil, err
 	}
 	p.CPUOnly, p.Ops = true, map[string]bool{}
-	if err := p.Mark(s.Tensors(s.Outputs)); err != nil {
+	if err := p.Mark(s.tensorNames(s.Outputs)); err != nil {
 		return nil, err
 	}
 	return slices.Sorted(maps.Keys(p.Ops)), nil
@@ -63,7 +62,7 @@ func (mg *MetaGraph) CheckCompile(s *Signature) error {
 		return refuse("it has no outputs")
 	}
 	for _, name := range s.OutputNames() {
-		for _, t := range s.Tensors(map[string]TensorInfo{name: s.Outputs[name]}) {
+		for _, t := range s.tensorNames(map[string]TensorInfo{name: s.Outputs[name]}) {
 			if call, err := mg.graph.Call(t); err != nil {
 				return err
 			} else if call == nil {
@@ -103,7 +102,7 @@ const mustCompile = "_XlaMustCompile"
 // signature has loops that do not wait for each other, each of them is marked, else the whole.
 func (p *pruner) addTwins(s *Signature) error {
 	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
-	for _, output := range s.Tensors(s.Outputs) {
+	for _, output := range s.tensorNames(s.Outputs) {
 		node, err := p.g.Call(output)
 		if err != nil {
 			return err
@@ -166,7 +165,7 @@ func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error)
 	}
 	c := Compilation{Lengths: r.CPUOnly && r.Lengths, wide: true}
 	ops, seen := map[string]bool{}, map[string]bool{}
-	for _, output := range s.Tensors(s.Outputs) {
+	for _, output := range s.tensorNames(s.Outputs) {
 		node, err := g.Call(output)
 		if err != nil || node == nil {
 			return Compilation{}, err

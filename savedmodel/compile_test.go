@@ -21,7 +21,7 @@ func TestReducedCompiled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := OpenBytes(t, data)
+	small := openBytes(t, data)
 	mg := small.MetaGraphs[0]
 	sig := mg.Signatures["serving_default"]
 	output := sig.Outputs[sig.OutputNames()[0]].Tensor

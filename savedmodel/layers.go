@@ -185,26 +185,26 @@ func (l *Layer) guess(field, why string) {
 }
 
 // setWeights fills in what follows from the layer's variables.
-func (l *Layer) setWeights(vars []*Variable, trainable func(*Variable) bool) {
+func (l *Layer) setWeights(vars []*variable, trainable func(*variable) bool) {
 	for _, v := range vars {
-		l.Weights = append(l.Weights, Weight{v.Name, v.DType, v.Shape, trainable(v)})
-		l.Params += v.Size()
-		l.Bytes += v.Bytes()
+		l.Weights = append(l.Weights, Weight{v.name, v.dtype, v.shape, trainable(v)})
+		l.Params += v.size()
+		l.Bytes += v.bytes()
 		if trainable(v) {
-			l.TrainableParams += v.Size()
+			l.TrainableParams += v.size()
 		}
 	}
 }
 
 // add counts a variable.
-func (t *Totals) add(v *Variable, trainable bool) {
-	t.Total += v.Size()
-	t.TotalBytes += v.Bytes()
+func (t *Totals) add(v *variable, trainable bool) {
+	t.Total += v.size()
+	t.TotalBytes += v.bytes()
 	if trainable {
-		t.Trainable += v.Size()
-		t.TrainableBytes += v.Bytes()
+		t.Trainable += v.size()
+		t.TrainableBytes += v.bytes()
 	} else {
-		t.NonTrainable += v.Size()
-		t.NonTrainableBytes += v.Bytes()
+		t.NonTrainable += v.size()
+		t.NonTrainableBytes += v.bytes()
 	}
 }

@@ -1,4 +1,4 @@
-package savedmodel_test
+package savedmodel
 
 import (
 	"bytes"
@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // Metadata that says little of a model's layers, or belongs to another model, leaves a description
@@ -22,23 +20,23 @@ func TestDamagedMetadata(t *testing.T) {
 		return b
 	}
 	for _, model := range []string{"k2_fixed_batch", "k2_nested"} {
-		graph := read(model, savedmodel.FileBinary)
+		graph := read(model, fileBinary)
 		for _, from := range []string{"k2_fixed_batch", "k2_nested", "k2_activations"} {
 			for _, word := range []string{`"layers"`, `"class_name"`, `"config"`, `"name"`, `"inbound_nodes"`, `"InputLayer"`} {
 				// as long
-				text := bytes.ReplaceAll(read(from, savedmodel.FileMetadata), []byte(word), append([]byte(`"_`), word[2:]...))
-				meta, err := savedmodel.ParseMetadata(savedmodel.FileMetadata, text)
+				text := bytes.ReplaceAll(read(from, fileMetadata), []byte(word), append([]byte(`"_`), word[2:]...))
+				meta, err := parseMetadata(fileMetadata, text)
 				if err != nil {
 					t.Fatalf("%s without %s: %v", from, word, err)
 				}
 				for id := range meta {
 					fewer := maps.Clone(meta)
 					delete(fewer, id)
-					m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", graph)
+					m, err := newModel("none", fileBinary, "", graph)
 					if err != nil {
 						t.Fatal(err)
 					}
-					m.SetMetadata(fewer, nil)
+					m.metadata = func() (kerasMetadata, error) { return fewer, nil }
 					use(t, m)
 				}
 			}

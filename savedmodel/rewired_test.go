@@ -1,4 +1,4 @@
-package savedmodel_test
+package savedmodel
 
 import (
 	"math/rand/v2"
@@ -9,8 +9,6 @@ import (
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
-	"github.com/tfrun/tfrun/savedmodel"
-	"github.com/tfrun/tfrun/savedmodel/scan"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -21,7 +19,7 @@ var rewiredModels = []string{
 
 func readProto(tb testing.TB, name string) *pb.SavedModel {
 	tb.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "testdata", "models", name, "model", savedmodel.FileBinary))
+	data, err := os.ReadFile(filepath.Join("..", "testdata", "models", name, "model", fileBinary))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -78,7 +76,7 @@ func FuzzRewired(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opened, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", data)
+		opened, err := newModel("none", fileBinary, "", data)
 		if err != nil {
 			return
 		}
@@ -86,11 +84,11 @@ func FuzzRewired(f *testing.F) {
 		defer late.Stop()
 		use(t, opened)
 		for _, mg := range opened.MetaGraphs {
-			if _, err := scan.Scan(mg); err != nil {
+			if _, err := mg.Scan(); err != nil {
 				t.Logf("Scan: %v", err)
 			}
 			_, _ = mg.Pruned() // an error is fine
-			_, _ = mg.Reduced(savedmodel.Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
+			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
 		}
 	})
 }

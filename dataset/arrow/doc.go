@@ -5,13 +5,13 @@
 // # Reading
 //
 // A file is read by its footer, as other readers do, a stream from beginning to end, one record
-// batch at a time: a batch is what has to fit the memory. A file that cannot be read at any place is
-// copied to a temporary one first. Columns of booleans, integers, floats (half precision too), decimals, strings and
-// bytes are read, plain or encoded by a dictionary, alone or in lists of any depth, of fixed or of
-// any length; a field of a structure is a column with a dotted name. Dates, times and durations are
-// the integers that they are stored as. Several columns may stand side by side in one component.
-// Where no value has to be converted rows are views of the batch. Kept columns, structures and maps
-// among them, have the types that the file says.
+// batch at a time: a batch is what has to fit the memory. A file that cannot be read at any place
+// is copied to a temporary one first. Columns of booleans, integers, floats (half precision too),
+// decimals, strings and bytes are read, plain or encoded by a dictionary, alone or in lists of any
+// depth, of fixed or of any length; a field of a structure is a column with a dotted name. Dates,
+// times and durations are the integers that they are stored as. Several columns may stand side by
+// side in one component. Where no value has to be converted rows are views of the batch. Kept
+// columns, structures and maps among them, have the types that the file says.
 //
 // Values go to the component's type by the rule of the other formats: integers where they are
 // whole, floats and decimals rounded, what does not fit is an error that names the row. A null is

@@ -7,13 +7,12 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset/internal/nested"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // scatter reads n rows of a column without lists to the places at, at+k, … of dst. It returns the
 // rows that are null.
 func (r *reader) scatter(dst []byte, n, k, at int, nulls []int, from int) ([]int, error) {
-	size := r.DType.Size()
+	size := r.width
 	for row := 0; row < n; {
 		if err := r.more(); err != nil {
 			return nulls, r.early(err)
@@ -21,7 +20,7 @@ func (r *reader) scatter(dst []byte, n, k, at int, nulls []int, from int) ([]int
 		part := min(r.left(), n-row)
 		here := part
 		if r.def != nil {
-			here = run(r.def[:part], byte(r.max))
+			here = run(r.def[:part], byte(r.max()))
 			if here == 0 {
 				nulls = append(nulls, from+row)
 				r.def = r.def[1:]
@@ -85,28 +84,28 @@ func (r *reader) read(n int, out *nested.Values) error {
 
 // take moves values from the page to the result.
 func (r *reader) take(n int) {
-	if r.DType == tensor.String {
+	if r.width == 0 {
 		r.out.Strings = append(r.out.Strings, r.strs[:n]...)
 		r.strs = r.strs[n:]
 		return
 	}
-	n *= r.DType.Size()
+	n *= r.width
 	r.out.Data = append(r.out.Data, r.data[:n]...)
 	r.data = r.data[n:]
 }
 
 // slot adds a value, or a null, by its definition level.
 func (r *reader) slot(def int) {
-	if def == r.max {
+	if def == r.max() {
 		r.take(1)
 		return
 	}
 	r.out.NullSlots = append(r.out.NullSlots, r.out.Len())
-	if r.DType == tensor.String {
+	if r.width == 0 {
 		r.out.Strings = append(r.out.Strings, "")
 		return
 	}
-	for range r.DType.Size() {
+	for range r.width {
 		r.out.Data = append(r.out.Data, 0)
 	}
 }
@@ -180,7 +179,7 @@ func (r *reader) begin(rep, def int, counts []int64) {
 // listRun takes what most pages of simple lists hold: entries that are all there. It reports
 // whether the rows are complete.
 func (r *reader) listRun(n int, rows *int, count *int64) bool {
-	here := run(r.def, byte(r.max))
+	here := run(r.def, byte(r.max()))
 	rep := r.rep[:here]
 	i := 0
 	for ; i < len(rep); i++ {

@@ -1,56 +1,26 @@
 package parquet
 
 import (
-	"fmt"
+	"encoding/binary"
+	"errors"
 	"math"
 	"math/big"
-
-	"github.com/parquet-go/parquet-go/encoding"
-
-	"github.com/tfrun/tfrun/tensor"
 )
 
-// decimals makes floats of unscaled integers, rounded once.
-func (r *reader) decimals(v encoding.Values, n int) error {
-	out := make([]float64, n)
-	r.data = tensor.Vector(out...).Bytes()
-	switch v.Kind() {
-	case encoding.Int32:
-		values := v.Int32()
-		if len(values) < n {
-			return errShort
+// decimals returns what appends a decimal, an unscaled integer, as a float64, rounded once.
+func decimals(p physical, scale int) func(dst, v []byte) ([]byte, error) {
+	return func(dst, v []byte) ([]byte, error) {
+		var f float64
+		switch p {
+		case int32s:
+			f = scaled(int64(int32(binary.LittleEndian.Uint32(v))), scale) //nolint:gosec // the bits are meant
+		case int64s:
+			f = scaled(int64(binary.LittleEndian.Uint64(v)), scale) //nolint:gosec // the bits are meant
+		default:
+			f = bigScaled(v, scale)
 		}
-		for i := range out {
-			out[i] = scaled(int64(values[i]), r.scale)
-		}
-	case encoding.Int64:
-		values := v.Int64()
-		if len(values) < n {
-			return errShort
-		}
-		for i := range out {
-			out[i] = scaled(values[i], r.scale)
-		}
-	case encoding.FixedLenByteArray:
-		data, size := v.FixedLenByteArray()
-		if size <= 0 || len(data)/size < n {
-			return errShort
-		}
-		for i := range out {
-			out[i] = bigScaled(data[i*size:(i+1)*size], r.scale)
-		}
-	case encoding.ByteArray:
-		strs, err := byteArrays(v, n, nil)
-		if err != nil {
-			return err
-		}
-		for i := range out {
-			out[i] = bigScaled([]byte(strs[i]), r.scale)
-		}
-	default:
-		return fmt.Errorf("decimals of kind %v", v.Kind())
+		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(f)), nil
 	}
-	return nil
 }
 
 // scaled returns v · 10^-scale, rounded once: both are exact up to 2^53 and 10^22.
@@ -61,16 +31,19 @@ func scaled(v int64, scale int) float64 {
 	return ratio(big.NewInt(v), scale)
 }
 
-// bigScaled reads a big-endian integer in two's complement.
-func bigScaled(b []byte, scale int) float64 {
+// bigInt reads a big-endian integer in two's complement.
+func bigInt(b []byte) *big.Int {
 	v := new(big.Int).SetBytes(b)
 	if len(b) > 0 && b[0] >= 0x80 {
 		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
 	}
+	return v
+}
+
+func bigScaled(b []byte, scale int) float64 {
+	v := bigInt(b)
 	if v.IsInt64() {
-		if i := v.Int64(); i > -1<<53 && i < 1<<53 {
-			return scaled(i, scale)
-		}
+		return scaled(v.Int64(), scale)
 	}
 	return ratio(v, scale)
 }
@@ -82,4 +55,39 @@ func ratio(v *big.Int, scale int) float64 {
 	scale = min(max(scale, 0), maxScale)
 	f, _ := new(big.Rat).SetFrac(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)).Float64()
 	return f
+}
+
+// errMoment says that a time of 12 bytes is none that 64 bits count.
+var errMoment = errors.New("a time beyond the years 1677 to 2262, which nanoseconds do not reach")
+
+// oldTime reads a time of the old 12 bytes: nanoseconds of a day, and the day, counted from 1970.
+func oldTime(v []byte) (days, nanos int64) {
+	const epoch = 2440588 // the Julian number of 1970-01-01
+
+	days = int64(int32(binary.LittleEndian.Uint32(v[8:]))) - epoch //nolint:gosec // the bits are meant
+	return days, int64(binary.LittleEndian.Uint64(v))              //nolint:gosec // the bits are meant
+}
+
+// nanoseconds appends a time of the old 12 bytes as nanoseconds since 1970.
+func nanoseconds(dst, v []byte) ([]byte, error) {
+	const day = 86400 * 1_000_000_000
+	days, nanos := oldTime(v)
+	sum := days*day + nanos
+	if days > math.MaxInt64/day || days < math.MinInt64/day || (sum > days*day) != (nanos > 0) && nanos != 0 {
+		return dst, errMoment
+	}
+	return binary.LittleEndian.AppendUint64(dst, uint64(sum)), nil //nolint:gosec // the bits are meant
+}
+
+// microseconds appends a time of the old 12 bytes as microseconds since 1970.
+func microseconds(dst, v []byte) ([]byte, error) {
+	const day = 86400 * 1_000_000
+	days, nanos := oldTime(v)
+	switch {
+	case nanos%1000 != 0:
+		return dst, errors.New("a time with nanoseconds in a file of whose writer times have microseconds")
+	case days > math.MaxInt64/day-1 || days < math.MinInt64/day+1 || nanos/1000 > day || nanos < 0:
+		return dst, errors.New("a time beyond those that microseconds reach")
+	}
+	return binary.LittleEndian.AppendUint64(dst, uint64(days*day+nanos/1000)), nil //nolint:gosec // the bits are meant
 }

@@ -1,197 +1,361 @@
 package parquet
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
-
-	"github.com/parquet-go/parquet-go/encoding"
-
-	"github.com/tfrun/tfrun/tensor"
 )
 
-// decode makes values of the page.
-func (r *reader) decode() error {
-	if r.code == none {
-		return r.levels()
+// encoding is a way to store values.
+type encoding int32
+
+const (
+	plain                 encoding = 0
+	plainDictionary       encoding = 2
+	runLength             encoding = 3
+	bitPacked             encoding = 4
+	deltaBinaryPacked     encoding = 5
+	deltaLengthByteArray  encoding = 6
+	deltaByteArray        encoding = 7
+	dictionaryEncoding    encoding = 8
+	byteStreamSplit       encoding = 9
+	firstEncodingNotKnown encoding = 10
+)
+
+// dictionaryPage takes a page of the values that later pages have the places of.
+func (r *reader) dictionaryPage(p *page) error {
+	if p.encoding != plain && p.encoding != plainDictionary {
+		return fmt.Errorf("a dictionary with the encoding %d", p.encoding)
 	}
-	values := r.page.Data()
-	dict := r.page.Dictionary()
-	if dict != nil {
-		if dict != r.dict {
-			page := dict.Page()
-			if err := r.values(page.Data(), int(page.NumValues())); err != nil {
-				return fmt.Errorf("dictionary: %w", err)
-			}
-			r.dict, r.dictData, r.dictStrs = dict, r.data, slices.Clone(r.strs)
-			if r.code == bitmap {
-				// the others are the dictionary's own memory, or new
-				r.dictData = slices.Clone(r.data)
-			}
-		}
-		if err := r.lookup(values.Int32()); err != nil {
-			return err
-		}
-	} else {
-		n := int(r.page.NumValues())
-		if def := r.page.DefinitionLevels(); len(def) > 0 {
-			n = bytes.Count(def, []byte{byte(r.max)})
-		}
-		if err := r.values(values, n); err != nil {
-			return err
-		}
+	if err := r.decode(plain, p.data, p.values); err != nil {
+		return fmt.Errorf("dictionary: %w", err)
 	}
-	return r.levels()
+	r.dictSize = p.values
+	r.dictData, r.dictStrs = append(r.dictData[:0], r.data...), append(r.dictStrs[:0], r.strs...)
+	r.data, r.strs = nil, nil
+	return nil
 }
 
-// levels takes the page's levels, which must agree with its values.
-func (r *reader) levels() error {
-	r.def, r.rep = r.page.DefinitionLevels(), r.page.RepetitionLevels()
-	if r.max == 0 {
-		r.def, r.rep = nil, nil
-		return nil
+// dataPage takes a page of values, with their levels.
+func (r *reader) dataPage(p *page) error {
+	data, n, err := r.levels(p)
+	if err != nil {
+		return err
 	}
-	if len(r.def) == 0 && r.count() > 0 {
-		return errors.New("a page without definition levels")
+	return r.decode(p.encoding, data, n)
+}
+
+// levels reads the levels of a page, and returns the bytes after them and how many values are
+// there.
+func (r *reader) levels(p *page) (data []byte, n int, err error) {
+	data, n = p.data, p.values
+	r.def, r.rep = nil, nil
+	if r.leaf.rep > 0 {
+		r.repRoom = slices.Grow(r.repRoom[:0], p.values)[:p.values]
+		if data, _, err = readLevels(r.repRoom, p.rep, data, p.repEncoding, r.leaf.rep); err != nil {
+			return nil, 0, fmt.Errorf("repetition levels: %w", err)
+		}
+		r.rep = r.repRoom
 	}
-	n := bytes.Count(r.def, []byte{byte(r.max)})
-	if n != r.count() || len(r.lists) > 0 && len(r.rep) != len(r.def) {
-		return fmt.Errorf("a page of %d values has %d of them, and %d and %d levels", n, r.count(), len(r.def), len(r.rep))
+	if r.max() > 0 {
+		r.defRoom = slices.Grow(r.defRoom[:0], p.values)[:p.values]
+		if data, n, err = readLevels(r.defRoom, p.def, data, p.defEncoding, r.max()); err != nil {
+			return nil, 0, fmt.Errorf("definition levels: %w", err)
+		}
+		if r.rep != nil || n < p.values {
+			r.def = r.defRoom // otherwise no value is null
+		}
 	}
-	if len(r.lists) == 0 && n == len(r.def) {
-		r.def = nil // no value is null
+	return data, n, nil
+}
+
+// readLevels reads levels from a part of their own, or, where that is nil, from the beginning of
+// data, whose rest it returns. full is how many of them are the highest.
+func readLevels(dst, own, data []byte, e encoding, most int) (rest []byte, full int, err error) {
+	width := bitsFor(most)
+	switch {
+	case own != nil:
+	case e == bitPacked:
+		full, rest, err = bitPackedLevels(dst, data, width, most)
+		return rest, full, err
+	case e != runLength:
+		return nil, 0, fmt.Errorf("levels with the encoding %d", e)
+	default:
+		const length = 4
+		if len(data) < length {
+			return nil, 0, errShort
+		}
+		n := int64(binary.LittleEndian.Uint32(data))
+		if n > int64(len(data)-length) {
+			return nil, 0, errShort
+		}
+		own, data = data[length:length+n], data[length+n:]
+	}
+	full, err = (&runs{b: own, width: width}).levels(dst, most)
+	return data, full, err
+}
+
+// bitsFor returns how many bits levels of at most the given value have.
+func bitsFor(most int) int {
+	n := 0
+	for ; most > 0; most >>= 1 {
+		n++
+	}
+	return n
+}
+
+// decode makes n values of bytes of an encoding.
+func (r *reader) decode(e encoding, b []byte, n int) error {
+	if e == plainDictionary || e == dictionaryEncoding {
+		return r.lookup(b, n)
+	}
+	r.strings = r.strings[:0]
+	raw, err := r.physicalValues(e, b, n)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.convert != nil:
+		err = r.converted(raw, n)
+	case r.width == 0 && r.physical == fixedArrays && e != deltaByteArray:
+		r.fixedStrings(raw, n)
+	default:
+		r.data = raw
+	}
+	r.strs = r.strings
+	return err
+}
+
+// physicalValues reads n physical values: strings go to r.strings, others one behind the other.
+func (r *reader) physicalValues(e encoding, b []byte, n int) ([]byte, error) {
+	size := r.size()
+	switch {
+	case e == plain && r.physical == boolean:
+		return r.bitmap(b, n)
+	case e == plain && r.physical == byteArrays:
+		return nil, r.plainStrings(b, n)
+	case e == plain:
+		if size > 0 && n > len(b)/size {
+			return nil, errShort
+		}
+		return b[:n*size], nil
+	case e == runLength && r.physical == boolean:
+		return r.runBooleans(b, n)
+	case e == deltaBinaryPacked && (r.physical == int32s || r.physical == int64s):
+		return r.deltaIntegers(b, n)
+	case e == deltaLengthByteArray && r.physical == byteArrays:
+		return nil, r.deltaLengths(b, n)
+	case e == deltaByteArray && r.physical == byteArrays:
+		return nil, r.deltaStrings(b, n)
+	case e == deltaByteArray && r.physical == fixedArrays:
+		return r.deltaFixed(b, n)
+	case e == byteStreamSplit && size > 0 && r.physical != boolean:
+		return r.streams(b, n, size)
+	case e < 0 || e >= firstEncodingNotKnown:
+		return nil, fmt.Errorf("the encoding %d is not known", e)
+	}
+	return nil, fmt.Errorf("values of type %s with the encoding %d", r.physical, e)
+}
+
+// size returns the bytes of a physical value, 0 where they differ.
+func (r *reader) size() int {
+	switch r.physical {
+	case boolean:
+		return 1
+	case int32s, floats:
+		return 4
+	case int64s, doubles:
+		return 8
+	case int96s:
+		return 12
+	case fixedArrays:
+		return int(r.length)
+	}
+	return 0
+}
+
+// room returns memory for n bytes.
+func (r *reader) room(n int) []byte {
+	r.scratch = slices.Grow(r.scratch[:0], n)[:n]
+	return r.scratch
+}
+
+// bitmap reads booleans of a bit each.
+func (r *reader) bitmap(b []byte, n int) ([]byte, error) {
+	if n > 8*len(b) {
+		return nil, errShort
+	}
+	out := r.room(n)
+	for i := range out {
+		out[i] = b[i/8] >> (i % 8) & 1
+	}
+	return out, nil
+}
+
+// runBooleans reads booleans in runs, whose length stands before them.
+func (r *reader) runBooleans(b []byte, n int) ([]byte, error) {
+	const length = 4
+	if n == 0 {
+		return nil, nil
+	}
+	if len(b) < length || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)-length) {
+		return nil, errShort
+	}
+	b = b[length : length+binary.LittleEndian.Uint32(b)]
+	out := r.room(n)
+	_, err := (&runs{b: b, width: 1}).levels(out, 1)
+	return out, err
+}
+
+// plainStrings reads strings that stand behind their lengths. They share the memory of one.
+func (r *reader) plainStrings(b []byte, n int) error {
+	const length = 4
+	all := string(b)
+	for range n {
+		if len(all) < length {
+			return errShort
+		}
+		size := int64(binary.LittleEndian.Uint32(b))
+		if size > int64(len(all)-length) {
+			return errShort
+		}
+		r.strings = append(r.strings, all[length:length+size])
+		all, b = all[length+size:], b[length+size:]
 	}
 	return nil
 }
 
-// lookup makes values of indices of the dictionary.
-func (r *reader) lookup(indices []int32) error {
-	if r.DType == tensor.String {
-		r.strings = slices.Grow(r.strings[:0], len(indices))[:len(indices)]
-		for i, k := range indices {
-			if uint32(k) >= uint32(len(r.dictStrs)) { //nolint:gosec // a negative index is a large one
-				return errIndex
-			}
+// fixedStrings makes strings of byte arrays of one length.
+func (r *reader) fixedStrings(b []byte, n int) {
+	size := int(r.length)
+	all := string(b)
+	for i := range n {
+		r.strings = append(r.strings, all[i*size:(i+1)*size])
+	}
+}
+
+func (r *reader) deltaIntegers(b []byte, n int) (_ []byte, err error) {
+	if r.ints, _, err = deltas(r.ints[:0], b, n); err != nil {
+		return nil, err
+	}
+	if len(r.ints) < n {
+		return nil, errShort
+	}
+	if r.physical == int64s {
+		out := r.room(8 * n)
+		for i, v := range r.ints {
+			binary.LittleEndian.PutUint64(out[8*i:], uint64(v)) //nolint:gosec // the bits are meant
+		}
+		return out, nil
+	}
+	out := r.room(4 * n)
+	for i, v := range r.ints {
+		binary.LittleEndian.PutUint32(out[4*i:], uint32(v)) //nolint:gosec // sums wrap around
+	}
+	return out, nil
+}
+
+// deltaFixed reads byte arrays of one length that are stored as strings.
+func (r *reader) deltaFixed(b []byte, n int) ([]byte, error) {
+	if err := r.deltaStrings(b, n); err != nil {
+		return nil, err
+	}
+	for _, s := range r.strings {
+		if len(s) != int(r.length) {
+			return nil, fmt.Errorf("a value of %d bytes, where all have %d", len(s), r.length)
+		}
+	}
+	if r.width == 0 {
+		return nil, nil
+	}
+	out := r.room(n * int(r.length))[:0]
+	for _, s := range r.strings {
+		out = append(out, s...)
+	}
+	r.strings = r.strings[:0]
+	return out, nil
+}
+
+// streams reads values of which first all first bytes stand, then all second ones.
+func (r *reader) streams(b []byte, n, size int) ([]byte, error) {
+	all := len(b) / size // of which some may be no more than filling
+	if n > all {
+		return nil, errShort
+	}
+	out := r.room(n * size)
+	for k := range size {
+		stream := b[k*all : k*all+n]
+		for i, v := range stream {
+			out[i*size+k] = v
+		}
+	}
+	return out, nil
+}
+
+// converted makes values of physical ones: of those in raw, or of strings.
+func (r *reader) converted(raw []byte, n int) (err error) {
+	out := make([]byte, 0, n*r.width)
+	size := r.size()
+	for i := range n {
+		if r.physical == byteArrays {
+			out, err = r.convert(out, []byte(r.strings[i]))
+		} else {
+			out, err = r.convert(out, raw[i*size:(i+1)*size])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.data, r.strings = out, r.strings[:0]
+	return nil
+}
+
+// lookup makes values of places in the dictionary.
+func (r *reader) lookup(b []byte, n int) error {
+	r.data, r.strs = nil, nil
+	if n == 0 {
+		return nil
+	}
+	if len(b) == 0 || b[0] > 32 {
+		return errors.New("places in the dictionary of more than 32 bits")
+	}
+	if r.dictSize < 0 {
+		return errors.New("places in a dictionary that there is not")
+	}
+	r.places = slices.Grow(r.places[:0], n)[:n]
+	if err := (&runs{b: b[1:], width: int(b[0])}).indices(r.places, uint32(r.dictSize)); err != nil { //nolint:gosec // pages hold fewer
+		return err
+	}
+	if r.width == 0 {
+		r.strings = slices.Grow(r.strings[:0], n)[:n]
+		for i, k := range r.places {
 			r.strings[i] = r.dictStrs[k]
 		}
 		r.strs = r.strings
 		return nil
 	}
-	size := r.DType.Size()
-	n := uint32(len(r.dictData) / size) //nolint:gosec // pages hold fewer
-	r.scratch = slices.Grow(r.scratch[:0], len(indices)*size)[:len(indices)*size]
-	r.data = r.scratch
-	switch size {
-	case 4:
-		dict, dst := r.dictData, r.scratch
-		for _, k := range indices {
-			if uint32(k) >= n { //nolint:gosec // a negative index is a large one
-				return errIndex
-			}
-			at := 4 * int(uint32(k))
-			binary.LittleEndian.PutUint32(dst, binary.LittleEndian.Uint32(dict[at:at+4]))
-			dst = dst[4:]
-		}
-	case 8:
-		for i, k := range indices {
-			if uint32(k) >= n { //nolint:gosec // see above
-				return errIndex
-			}
-			binary.LittleEndian.PutUint64(r.scratch[8*i:], binary.LittleEndian.Uint64(r.dictData[8*k:]))
-		}
-	default:
-		for i, k := range indices {
-			if uint32(k) >= n { //nolint:gosec // see above
-				return errIndex
-			}
-			copy(r.scratch[i*size:(i+1)*size], r.dictData[int(k)*size:])
-		}
-	}
+	r.data = r.room(n * r.width)
+	gather(r.data, r.dictData, r.places, r.width)
 	return nil
 }
 
-var errIndex = errors.New("an index beyond the dictionary")
-
-// values makes the first n values of a page, or of a dictionary, what tensors hold.
-func (r *reader) values(v encoding.Values, n int) error {
-	var err error
-	switch r.code {
-	case bitmap:
-		bits := v.Boolean()
-		if n > 8*len(bits) {
-			return errShort
+// gather copies values of the given size from their places.
+func gather(dst, src []byte, places []uint32, size int) {
+	switch size {
+	case 4:
+		for i, k := range places {
+			at := 4 * int(k)
+			binary.LittleEndian.PutUint32(dst[4*i:4*i+4], binary.LittleEndian.Uint32(src[at:at+4]))
 		}
-		r.scratch = slices.Grow(r.scratch[:0], n)[:n]
-		for i := range n {
-			r.scratch[i] = bits[i/8] >> (i % 8) & 1
+	case 8:
+		for i, k := range places {
+			at := 8 * int(k)
+			binary.LittleEndian.PutUint64(dst[8*i:8*i+8], binary.LittleEndian.Uint64(src[at:at+8]))
 		}
-		r.data = r.scratch
-	case text:
-		r.strings, err = byteArrays(v, n, r.strings[:0])
-		r.strs = r.strings
-	case fixed:
-		data, size := v.FixedLenByteArray()
-		if size <= 0 || n > len(data)/size {
-			return errShort
-		}
-		all := string(data[:n*size])
-		r.strings = r.strings[:0]
-		for i := range n {
-			r.strings = append(r.strings, all[i*size:(i+1)*size])
-		}
-		r.strs = r.strings
-	case decimal:
-		err = r.decimals(v, n)
 	default:
-		r.data, err = numbers(v, n)
-	}
-	return err
-}
-
-var errShort = errors.New("a page with fewer values than it says")
-
-// numbers returns the memory of n values of a plain type.
-func numbers(v encoding.Values, n int) ([]byte, error) {
-	var b []byte
-	size := 4
-	switch v.Kind() {
-	case encoding.Int32:
-		b = tensor.Vector(v.Int32()...).Bytes()
-	case encoding.Int64:
-		b, size = tensor.Vector(v.Int64()...).Bytes(), 8
-	case encoding.Float:
-		b = tensor.Vector(v.Float()...).Bytes()
-	case encoding.Double:
-		b, size = tensor.Vector(v.Double()...).Bytes(), 8
-	case encoding.FixedLenByteArray:
-		b, size = v.FixedLenByteArray()
-	default:
-		return nil, fmt.Errorf("values of kind %v", v.Kind())
-	}
-	if n*size > len(b) {
-		return nil, errShort
-	}
-	return b[:n*size], nil
-}
-
-// byteArrays appends n strings. They share the memory of one.
-func byteArrays(v encoding.Values, n int, dst []string) ([]string, error) {
-	data, offsets := v.ByteArray()
-	if n == 0 {
-		return dst, nil
-	}
-	if len(offsets) < n+1 {
-		return nil, errShort
-	}
-	all := string(data)
-	for i := range n {
-		lo, hi := offsets[i], offsets[i+1]
-		if lo > hi || int64(hi) > int64(len(all)) {
-			return nil, errShort
+		for i, k := range places {
+			copy(dst[i*size:(i+1)*size], src[int(k)*size:])
 		}
-		dst = append(dst, all[lo:hi])
 	}
-	return dst, nil
 }

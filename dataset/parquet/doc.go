@@ -1,5 +1,7 @@
 // Package parquet reads and writes rows as Parquet files: [Rows] makes a dataset of files,
-// [NewWriter] writes one. The format itself is the work of github.com/parquet-go/parquet-go.
+// [NewWriter] writes one. Pages are decoded here, by every encoding and codec of the format but
+// LZO; testdata/make_matrix.py has the writers, versions, codecs and encodings that this is tried
+// on. What writes is github.com/parquet-go/parquet-go.
 //
 // # Reading
 //
@@ -7,8 +9,11 @@
 // that cannot be read at any place, a pipe or a compressed one, is copied to a temporary file
 // first. Columns of booleans, integers, floats (half precision too), decimals, strings and bytes
 // are read, alone or in lists of any depth; a field of a structure is a column with a dotted name.
-// Dates and times are the integers that they are stored as. Several columns may stand side by side
-// in one component.
+// Dates and times are the integers that they are stored as, those of 12 bytes as nanoseconds.
+// Several columns may stand side by side in one component. Kept columns, structures and maps among
+// them, have the types that the file says, as its schema of Arrow's does where it has one.
+//
+// A page whose checksum is wrong is an error. Encrypted columns are not read.
 //
 // Values go to the component's type by the rule of the other formats: integers where they are
 // whole, floats and decimals rounded, what does not fit is an error that names the row. A null is

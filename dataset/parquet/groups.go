@@ -26,11 +26,6 @@ type groups struct {
 	offsets []format.OffsetIndex
 }
 
-const (
-	magic      = "PAR1"
-	footerTail = 4 + len(magic) // its length and the magic
-)
-
 var compact = new(thrift.CompactProtocol)
 
 // add takes a group, as a file. A file without rows has no group, but a schema.

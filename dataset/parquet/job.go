@@ -21,7 +21,7 @@ type job struct {
 	first int64 // the first row's number in the file, from 1
 	rows  int
 	comps []jobColumn
-	kept  []nested.Values
+	kept  []nested.Kept
 	bad   []block.Bad
 	block block.Block
 	err   error
@@ -51,7 +51,13 @@ func (t *table) Read(j *job) error {
 	}
 	j.kept = slices.Grow(j.kept[:0], len(t.kept))[:len(t.kept)]
 	for k, r := range t.kept {
-		g.Go(func() error { return guarded(t.name, func() error { return r.read(n, &j.kept[k]) }) })
+		g.Go(func() error {
+			return guarded(t.name, func() error {
+				values, err := r.read(n)
+				j.kept[k] = nested.Kept{Type: r.t, Values: values}
+				return err
+			})
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -121,18 +127,7 @@ func (j *job) work() {
 		j.bad = block.MergeBad(j.bad, bad)
 	}
 	j.block.Bad = j.bad
-	kept := make([]nested.Kept, len(j.kept))
-	for k := range j.kept {
-		put, err := j.kept[k].JSON()
-		if err != nil {
-			j.err = err
-			return
-		}
-		for i := range j.rows {
-			kept[k].Values = append(kept[k].Values, put(nil, i))
-		}
-	}
-	j.block.Extra = j.t.Extra(kept)
+	j.block.Extra = j.t.Extra(j.kept)
 }
 
 // result returns the block.

@@ -1,12 +1,10 @@
 package parquet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-
-	pq "github.com/parquet-go/parquet-go"
+	"regexp"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
@@ -27,8 +25,8 @@ type Options struct {
 	// only component is read from the only column, or, where a row of it has as many values as
 	// columns are left, from all of them.
 	Columns map[string][]string
-	// Keep lists columns whose values go to [dataset.Element.Extra] as JSON, in this order; dates
-	// and times as ISO 8601 has them.
+	// Keep lists columns whose values go to [dataset.Element.Extra] with their types, in this
+	// order; also structures, whole.
 	Keep []string
 	// Nulls holds what stands in for nulls. Without it they are errors, as TensorFlow has none.
 	Nulls dataset.Nulls
@@ -78,7 +76,7 @@ func count(spec dataset.Spec, o Options, names []string) (int64, error) {
 		if err == nil && ok {
 			var t *table
 			if t, err = newTable(name, f, spec, o); err == nil {
-				sum += t.file.NumRows()
+				sum += t.meta.rows
 			}
 			err = errors.Join(err, f.Close())
 		}
@@ -103,14 +101,15 @@ func unwrapped(err error) error {
 // table is an open file with the columns that are read.
 type table struct {
 	*nested.Table
-	name   string
-	o      Options
-	raw    *files.File
-	file   *pq.File
-	groups []pq.RowGroup
-	comps  []tableColumn
-	kept   []*reader
-	all    []*reader
+	name  string
+	o     Options
+	raw   *files.File
+	meta  *metadata
+	comps []tableColumn
+	kept  []*keptReader
+	all   []*reader
+	// always: see pages
+	always bool
 
 	group int   // the next row group
 	left  int64 // rows of the open one
@@ -123,47 +122,6 @@ type tableColumn struct {
 	*nested.Component
 	readers []*reader
 	direct  bool // the columns' values are the component's, and go straight to their places
-}
-
-// open reads the metadata of a file. Panics of the library become errors.
-func open(name string, f *files.File) (out *pq.File, err error) {
-	if err := checkFooter(f); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	err = files.Guard(name, func() error {
-		const buffer = 64 << 10
-		out, err = pq.OpenFile(f, f.Size, &pq.FileConfig{SkipPageIndex: true, SkipBloomFilters: true, ReadBufferSize: buffer, ReadMode: pq.ReadModeSync})
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		return nil
-	})
-	return out, err
-}
-
-// checkFooter looks at the end of a file, which holds the length of its metadata: the library
-// trusts it.
-func checkFooter(f *files.File) error {
-	var end [8]byte
-	const least = 12 // with the magic bytes at the beginning
-	if f.Size < least {
-		return errors.New("not a Parquet file: it is too short")
-	}
-	if n, err := f.ReadAt(end[:], f.Size-int64(len(end))); n < len(end) {
-		return err
-	}
-	switch size := binary.LittleEndian.Uint32(end[:4]); {
-	case string(end[4:]) == "PARE":
-		return errors.New("the file is encrypted, and not read")
-	case string(end[4:]) != "PAR1":
-		return errors.New("not a Parquet file, or one that is cut off: its last bytes are not PAR1")
-	case int64(size) > f.Size-least:
-		return errors.New("the file is damaged: its metadata is longer than itself")
-	case size > maxFooter:
-		return fmt.Errorf("its metadata takes %d bytes; at most %d are read", size, maxFooter)
-	default:
-		return checkSchema(io.NewSectionReader(f, f.Size-int64(len(end))-int64(size), int64(size)))
-	}
 }
 
 // openTable opens a file, and matches its columns with the components.
@@ -181,54 +139,71 @@ func openTable(name string, spec dataset.Spec, o Options) (*table, error) {
 
 // newTable matches a file's columns with the components.
 func newTable(name string, raw *files.File, spec dataset.Spec, o Options) (*table, error) {
-	f, err := open(name, raw)
+	m, err := readFooter(raw)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	t := &table{name: name, o: o, raw: raw, file: f, groups: f.RowGroups()}
-	return t, files.Guard(name, func() error { return t.match(spec) })
+	t := &table{name: name, o: o, raw: raw, meta: m, always: alwaysPacked.MatchString(m.createdBy)}
+	return t, t.match(spec)
 }
+
+// alwaysPacked are the writers whose pages of the second version are compressed, although their
+// headers say that they are not.
+var alwaysPacked = regexp.MustCompile(`^parquet-cpp version [01]\.`)
 
 // match finds the columns of the components, and makes their readers.
 func (t *table) match(spec dataset.Spec) error {
-	all, have, err := find(t.file)
+	root, leaves, err := tree(t.meta.schema)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	types := make([]nested.Type, len(all))
-	for i, l := range all {
-		types[i] = l.Type
+	for i, g := range t.meta.groups {
+		if len(g.chunks) != len(leaves) {
+			return fmt.Errorf("%s: the file is damaged: row group %d has %d columns, the schema %d", t.name, i+1, len(g.chunks), len(leaves))
+		}
 	}
-	t.Table, err = nested.Match(t.name, spec, have, types, columns.Options{Map: t.o.Columns, Keep: t.o.Keep, Nulls: t.o.Nulls})
+	names, types := make([]string, len(leaves)), make([]nested.Type, len(leaves))
+	for i, l := range leaves {
+		names[i], types[i] = l.name, l.Type
+	}
+	nodes, keepable := root.named()
+	t.Table, err = nested.Match(t.name, spec, names, types, columns.Options{Map: t.o.Columns, Keep: t.o.Keep, Keepable: keepable, Nulls: t.o.Nulls})
 	if err != nil {
 		return err
-	}
-	read := func(i int) *reader {
-		r := &reader{leaf: all[i], limit: maxBlock}
-		t.all = append(t.all, r)
-		return r
 	}
 	for c := range t.Components {
 		col := tableColumn{Component: &t.Components[c]}
 		col.direct = col.DType != tensor.String
 		for _, i := range col.Columns {
-			r := read(i)
+			r := newReader(leaves[i], leaves[i].values)
+			t.all = append(t.all, r)
 			col.readers = append(col.readers, r)
 			col.direct = col.direct && r.DType == col.DType && r.Depth == 0
 		}
 		t.comps = append(t.comps, col)
 	}
+	return t.matchKept(nodes)
+}
+
+// matchKept makes the readers of the kept columns.
+func (t *table) matchKept(nodes []*node) error {
+	if len(t.Keep) == 0 {
+		return nil
+	}
+	schema := t.meta.arrowSchema()
 	for _, i := range t.Keep {
-		t.kept = append(t.kept, read(i))
+		k, err := newKept(nodes[i], nodes[i].original(schema))
+		if err != nil {
+			return &dataset.ColumnError{File: t.name, Column: nodes[i].name, Msg: err.Error()}
+		}
+		t.kept = append(t.kept, k)
+		t.all = append(t.all, k.readers...)
 	}
 	return nil
 }
 
 // Close closes the file. It returns no error: nothing was written.
 func (t *table) Close() error {
-	for _, r := range t.all {
-		_ = files.Guard(t.name, func() error { r.close(); return nil }) // nothing is lost
-	}
 	_ = t.raw.Close() // nothing was written
 	return nil
 }
@@ -236,27 +211,21 @@ func (t *table) Close() error {
 // next begins the next row group that has rows. It returns io.EOF after the last.
 func (t *table) next() error {
 	for t.left == 0 {
-		if t.group == len(t.groups) {
+		if t.group == len(t.meta.groups) {
 			return io.EOF
 		}
-		g := t.groups[t.group]
-		meta := t.file.Metadata().RowGroups[t.group]
+		g := &t.meta.groups[t.group]
 		t.group++
-		t.left = g.NumRows()
-		if t.left < 0 {
-			return fmt.Errorf("%s: row group %d promises %d rows", t.name, t.group, t.left)
-		}
-		if t.left == 0 {
+		if t.left = g.rows; t.left == 0 {
 			continue
 		}
-		chunks := g.ColumnChunks()
 		var size int64
 		for _, r := range t.all {
-			if err := checkPages(t.raw, &meta.Columns[r.index].MetaData); err != nil {
-				return fmt.Errorf("%s: column %q: %w", t.name, r.name, err)
+			c := &g.chunks[r.index]
+			if err := r.open(t.raw, c, t.always); err != nil {
+				return fmt.Errorf("%s: %w", t.name, err)
 			}
-			r.open(chunks[r.index])
-			size += max(meta.Columns[r.index].MetaData.TotalUncompressedSize, 0)
+			size += min(max(c.uncompressed, 0), 1<<40)
 		}
 		t.rows = int(min(max(t.o.BlockBytes/max(size/t.left, 1), 1), maxRows))
 	}
@@ -276,15 +245,16 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 		return nil, err
 	}
 	defer raw.Close() //nolint:errcheck // nothing was written
-	f, err := open(name, raw)
+	m, err := readFooter(raw)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	err = files.Guard(name, func() error {
-		for _, l := range leaves(f) {
-			out = append(out, l.Column(l.name))
-		}
-		return nil
-	})
-	return out, err
+	_, leaves, err := tree(m.schema)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, l := range leaves {
+		out = append(out, l.Column(l.name))
+	}
+	return out, nil
 }

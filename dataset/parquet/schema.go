@@ -1,196 +1,254 @@
 package parquet
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/deprecated"
-	"github.com/parquet-go/parquet-go/format"
+	ar "github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// node is an element of the schema's tree.
+type node struct {
+	*element
+	// name is the path of its name from the root down, without the groups that lists are made of.
+	name   string
+	parent *node
+	parts  []*node
+	leaf   *leaf // where it has no parts
+	// def and rep are the levels of a value that is there: how many of the nodes down to this one
+	// are optional or repeated, and how many are repeated.
+	def, rep int
+	lists    []int // the definition level of an entry of each list around it
+}
+
 // leaf is a column of a file.
 type leaf struct {
 	nested.Type
-	name  string // its path without the groups that lists are made of
-	index int    // in a row group's chunks
-	max   int    // the definition level of a value that is there
-	lists []int  // the definition level of an entry of each list
-	scale int    // of a decimal: how many digits stand behind the point
-	code  code
+	*node
+	index int // in a row group's chunks
+	values
 }
 
-// code says how pages hold the values.
-type code uint8
-
-const (
-	plain   code = iota // as tensors do
-	bitmap              // booleans
-	text                // byte arrays
-	fixed               // byte arrays of one length
-	decimal             // unscaled integers in any of these
-	none                // there are none: all is null
-)
-
-// leaves lists the columns of a file.
-func leaves(f *pq.File) []leaf {
-	var out []leaf
-	var elements []format.SchemaElement // of the leaves, in the order of their indices
-	for _, e := range f.Metadata().Schema[1:] {
-		if !e.NumChildren.Valid || e.NumChildren.V == 0 {
-			elements = append(elements, e)
-		}
-	}
-	var walk func(c *pq.Column, path []string, l leaf)
-	walk = func(c *pq.Column, path []string, l leaf) {
-		if c.Optional() || c.Repeated() {
-			l.max++
-		}
-		if c.Repeated() {
-			l.lists = append(slices.Clone(l.lists), l.max)
-		}
-		if c.Leaf() {
-			l.name, l.index, l.Depth = strings.Join(path, "."), c.Index(), len(l.lists)
-			l.describe(c.Type(), elements[c.Index()].LogicalType)
-			out = append(out, l)
-			return
-		}
-		for _, child := range c.Columns() {
-			walk(child, names(c, child, path), l)
-		}
-	}
-	for _, c := range f.Root().Columns() {
-		walk(c, []string{c.Name()}, leaf{})
-	}
-	return out
+// values says what a page's values are made of a column's physical ones. Without a width they are
+// strings.
+type values struct {
+	width int
+	// convert appends the value that a physical one stands for. nil: they are the same.
+	convert func(dst, physical []byte) ([]byte, error)
 }
 
-// names returns the path of a child. The repeated group of a list, and what is in it, have names
-// that say nothing.
-func names(c, child *pq.Column, path []string) []string {
-	if isList(c) && child.Repeated() || c.Repeated() && len(c.Columns()) == 1 && (child.Name() == "element" || child.Name() == "item" || child.Name() == "array" || child.Name() == "array_element") {
-		return path
+// maxDepth bounds how deep a schema nests.
+const maxDepth = 128
+
+// tree makes the tree of a schema, and lists its leaves in the order of their chunks.
+func tree(schema []element) (root *node, leaves []*leaf, err error) {
+	if len(schema) == 0 {
+		return nil, nil, errors.New("the file is damaged: it has no schema")
 	}
-	return append(slices.Clone(path), child.Name())
+	root = &node{element: &schema[0]}
+	rest := schema[1:]
+	var grow func(n *node, depth int) error
+	grow = func(n *node, depth int) error {
+		if depth > maxDepth {
+			return fmt.Errorf("the schema nests deeper than %d levels", maxDepth)
+		}
+		if n.children < 0 || int(n.children) > len(rest) {
+			return fmt.Errorf("the file is damaged: group %q has %d children, and there are %d more elements", n.element.name, n.children, len(rest))
+		}
+		for range n.children {
+			if len(rest) == 0 {
+				return fmt.Errorf("the file is damaged: group %q has %d children, and there are no more elements", n.element.name, n.children)
+			}
+			child := &node{element: &rest[0], parent: n, def: n.def, rep: n.rep, lists: n.lists}
+			rest = rest[1:]
+			n.parts = append(n.parts, child)
+			child.place(n)
+			if child.physical == noPhysical || child.children > 0 {
+				if err := grow(child, depth+1); err != nil {
+					return err
+				}
+				continue
+			}
+			l := &leaf{node: child, index: len(leaves)}
+			child.leaf = l
+			if err := l.describe(); err != nil {
+				return err
+			}
+			leaves = append(leaves, l)
+		}
+		return nil
+	}
+	if err := grow(root, 0); err != nil {
+		return nil, nil, err
+	}
+	if len(leaves) == 0 {
+		return nil, nil, errors.New("the file has no columns")
+	}
+	return root, leaves, nil
 }
 
-func isList(c *pq.Column) bool {
-	if len(c.Columns()) != 1 {
+// place gives a node its levels and its name.
+func (n *node) place(parent *node) {
+	if n.repetition != required {
+		n.def++
+	}
+	if n.repetition == repeated {
+		n.rep++
+		n.lists = append(slices.Clone(n.lists), n.def)
+	}
+	entry := parent.repetition == repeated && parent.children == 1 && isEntry(n.element.name)
+	switch {
+	case parent.name == "":
+		n.name = n.element.name
+	case entry, n.repetition == repeated && parent.isList():
+		n.name = parent.name
+	default:
+		n.name = parent.name + "." + n.element.name
+	}
+}
+
+// isEntry reports whether a name says no more than that something is an entry of a list.
+func isEntry(name string) bool {
+	return slices.Contains([]string{"element", "item", "array", "array_element"}, name)
+}
+
+// isList reports whether a group of one part is a list: it says so, or the name of its part does.
+func (n *node) isList() bool {
+	if n.children != 1 {
 		return false
 	}
-	if t := c.Type(); t != nil && t.LogicalType() != nil {
-		if _, ok := t.LogicalType().Value.(*format.ListType); ok {
-			return true
-		}
-	}
-	name := c.Columns()[0].Name()
-	return c.Columns()[0].Repeated() && (name == "list" || name == "bag" || name == "array")
+	byName := n.parts[0].repetition == repeated && slices.Contains([]string{"list", "bag", "array"}, n.parts[0].element.name)
+	return byName || n.saysList()
 }
+
+// saysList reports whether a group is annotated as a list.
+func (e *element) saysList() bool {
+	return e.logical.kind == logicalList || e.logical.kind == 0 && e.converted == convertedList
+}
+
+// max returns the definition level of a value that is there.
+func (l *leaf) max() int { return l.def }
 
 // describe works out the type of the values.
-func (l *leaf) describe(t pq.Type, logical format.LogicalType) {
-	l.Name = strings.Repeat("list<", l.Depth) + strings.ToLower(t.String()) + strings.Repeat(">", l.Depth)
-	switch t.Kind() {
-	case pq.Boolean:
-		l.DType, l.code = tensor.Bool, bitmap
-	case pq.Int32:
-		l.DType = tensor.Int32
-	case pq.Int64:
-		l.DType = tensor.Int64
-	case pq.Float:
-		l.DType = tensor.Float32
-	case pq.Double:
-		l.DType = tensor.Float64
-	case pq.ByteArray:
-		l.DType, l.code = tensor.String, text
-	case pq.FixedLenByteArray:
-		l.DType, l.code = tensor.String, fixed
-	}
-	// The library makes no type of its own of half precision, and makes logical types of some, but
-	// not all, of the older ones.
-	if logical.Value == nil && t.LogicalType() != nil {
-		logical = *t.LogicalType()
-	}
-	if logical.Value == nil {
-		l.converted(t)
-		return
-	}
-	switch v := logical.Value.(type) {
-	case *format.IntType:
-		if !v.IsSigned {
-			l.unsigned()
+func (l *leaf) describe() error {
+	l.Depth = len(l.lists)
+	l.Name = strings.Repeat("list<", l.Depth) + l.typeName() + strings.Repeat(">", l.Depth)
+	switch l.physical {
+	case boolean:
+		l.DType, l.width = tensor.Bool, 1
+	case int32s:
+		l.DType, l.width = tensor.Int32, 4
+	case int64s:
+		l.DType, l.width = tensor.Int64, 8
+	case int96s:
+		l.DType, l.width, l.convert = tensor.Int64, 8, nanoseconds
+	case floats:
+		l.DType, l.width = tensor.Float32, 4
+	case doubles:
+		l.DType, l.width = tensor.Float64, 8
+	case byteArrays:
+		l.DType = tensor.String
+	case fixedArrays:
+		l.DType = tensor.String
+		if l.length < 0 {
+			return fmt.Errorf("the file is damaged: column %q holds byte arrays of %d bytes", l.node.name, l.length)
 		}
-	case *format.DecimalType:
-		l.DType, l.code, l.scale = tensor.Float64, decimal, int(v.Scale)
-	case *format.Float16Type:
-		if t.Length() == 2 {
-			l.DType, l.code = tensor.Float16, plain
-			l.Name = strings.Replace(l.Name, "fixed_len_byte_array(2)", "float16", 1)
-		}
-	case *format.NullType: // a column without any value
-		l.DType, l.code, l.Name = tensor.Int32, none, "null"
-	case *format.DateType:
-		l.Text.Kind = nested.Date
-	case *format.TimeType:
-		l.Text = nested.Text{Kind: nested.Time, Unit: unit(v.Unit)}
-	case *format.TimestampType:
-		l.Text = nested.Text{Kind: nested.Timestamp, Unit: unit(v.Unit)}
-		if v.IsAdjustedToUTC {
-			l.Text.Kind = nested.TimestampUTC
-		}
+	default:
+		return fmt.Errorf("column %q: values of %s are not known", l.node.name, l.physical)
 	}
-}
-
-func (l *leaf) unsigned() {
-	switch l.DType {
-	case tensor.Int32:
+	switch scale, decimal := l.decimal(); {
+	case decimal && l.physical != boolean && l.physical != int96s:
+		l.DType, l.width, l.convert = tensor.Float64, 8, decimals(l.physical, scale)
+	case l.logical.kind == logicalFloat16 && l.physical == fixedArrays && l.length == 2:
+		l.DType, l.width = tensor.Float16, 2
+	case l.logical.kind == logicalNull:
+		l.DType, l.width = tensor.Int32, 4
+		l.convert = func(dst, _ []byte) ([]byte, error) { return append(dst, 0, 0, 0, 0), nil }
+	case l.unsigned() && l.physical == int32s:
 		l.DType = tensor.Uint32
-	case tensor.Int64:
+	case l.unsigned() && l.physical == int64s:
 		l.DType = tensor.Uint64
 	}
+	return nil
 }
 
-// converted reads the older way to say what a type means.
-func (l *leaf) converted(t pq.Type) {
-	c := t.ConvertedType()
-	if c == nil {
-		return
+func (e *element) typeName() string {
+	switch {
+	case e.logical.kind == logicalFloat16:
+		return "float16"
+	case e.logical.kind == logicalNull:
+		return "null"
+	case e.physical == fixedArrays:
+		return fmt.Sprintf("%s(%d)", e.physical, e.length)
 	}
-	switch *c {
-	case deprecated.Uint8, deprecated.Uint16, deprecated.Uint32, deprecated.Uint64:
-		l.unsigned()
-	case deprecated.Date:
-		l.Text.Kind = nested.Date
-	case deprecated.TimestampMillis:
-		l.Text = nested.Text{Kind: nested.TimestampUTC, Unit: time.Millisecond}
-	case deprecated.TimestampMicros:
-		l.Text = nested.Text{Kind: nested.TimestampUTC, Unit: time.Microsecond}
+	return e.physical.String()
+}
+
+// decimal returns the scale of a decimal.
+func (e *element) decimal() (scale int, ok bool) {
+	if e.logical.kind == logicalDecimal {
+		return int(e.logical.scale), true
+	}
+	return int(e.scale), e.logical.kind == 0 && e.converted == convertedDecimal
+}
+
+// unsigned reports whether integers are.
+func (e *element) unsigned() bool {
+	if e.logical.kind != 0 {
+		return e.logical.kind == logicalInteger && !e.logical.signed
+	}
+	return e.converted >= convertedUint8 && e.converted <= convertedUint64
+}
+
+// named lists the nodes below the root that have a name of their own, which the groups that lists
+// are made of have not, and their names.
+func (n *node) named() (nodes []*node, names []string) {
+	var walk func(n *node)
+	walk = func(n *node) {
+		for _, p := range n.parts {
+			if n.parent == nil || p.name != n.name {
+				nodes, names = append(nodes, p), append(names, p.name)
+			}
+			walk(p)
+		}
+	}
+	walk(n)
+	return nodes, names
+}
+
+// original returns what the schema of Arrow's that a file was written from says of a node that has
+// no list around it, nil where it says nothing.
+func (n *node) original(s *ar.Schema) *ar.Field {
+	if s == nil {
+		return nil
+	}
+	path := n.path()
+	fields := s.Fields()
+	for {
+		i := slices.IndexFunc(fields, func(f ar.Field) bool { return f.Name == path[0] })
+		if i < 0 {
+			return nil
+		}
+		if path = path[1:]; len(path) == 0 {
+			return &fields[i]
+		}
+		st, ok := fields[i].Type.(*ar.StructType)
+		if !ok {
+			return nil
+		}
+		fields = st.Fields()
 	}
 }
 
-func unit(u format.TimeUnit) time.Duration {
-	switch u.Value.(type) {
-	case *format.MilliSeconds:
-		return time.Millisecond
-	case *format.MicroSeconds:
-		return time.Microsecond
+// path returns the names of the nodes from the root, which is left out, down.
+func (n *node) path() []string {
+	if n.parent == nil {
+		return nil
 	}
-	return time.Nanosecond
-}
-
-// find returns the leaves of a file by their names.
-func find(f *pq.File) (byName []leaf, have []string, err error) {
-	byName = leaves(f)
-	for _, l := range byName {
-		have = append(have, l.name)
-	}
-	if len(byName) == 0 {
-		return nil, nil, fmt.Errorf("the file has no columns")
-	}
-	return byName, have, nil
+	return append(n.parent.path(), n.element.name)
 }

@@ -157,7 +157,7 @@ func (w *Writer) open() error {
 	for _, c := range w.cols {
 		var node pq.Node
 		if c.Type != nil {
-			node = keptNode(c.Type)
+			node = keptLeaf(c.Type)
 		} else {
 			node = leafNode(c.DType, c.Text)
 			for range c.Depth {
@@ -200,8 +200,8 @@ func ordered(g pq.Group, names []string) pq.Node {
 	return out
 }
 
-// keptNode returns the type of a kept column.
-func keptNode(t *kept.Type) pq.Node {
+// keptLeaf returns the type of a kept column.
+func keptLeaf(t *kept.Type) pq.Node {
 	switch t.Field().Type.ID() {
 	case ar.BOOL:
 		return pq.Leaf(pq.BooleanType)

@@ -139,6 +139,14 @@ func UUID() arrow.Metadata {
 // IsUUID reports whether values are UUIDs.
 func (t *Type) IsUUID() bool { return t.form == fixed && t.width == 16 && t.extension() == uuidName }
 
+// Size returns how many entries every list of the type has, -1 where they differ.
+func (t *Type) Size() int {
+	if t.form == vector {
+		return t.width
+	}
+	return -1
+}
+
 // Parts returns the types of the parts of a value: of a list its entries, of a map keys and values,
 // of a structure its fields.
 func (t *Type) Parts() []*Type { return t.parts }

@@ -84,7 +84,8 @@ func schemaMessage(footer []byte, at uint64) []byte {
 		size   = 32 // of all, so that what follows stays aligned
 	)
 	b := binary.LittleEndian.AppendUint32(nil, table)
-	for _, v := range []uint16{10, 12, 8, 10, 4} { // sizes of vtable and table; version, kind, header
+	// the sizes of vtable and table; the places of version, kind and header
+	for _, v := range []uint16{10, 12, 8, 10, 4} {
 		b = binary.LittleEndian.AppendUint16(b, v)
 	}
 	b = append(b, 0, 0)

@@ -1,6 +1,5 @@
 // Package nested holds a column of a table as the columnar formats have it: flat values, the
-// offsets of lists, and what is null. It makes rows of a component of it, or JSON for a column that
-// is kept.
+// offsets of lists, and what is null. It makes rows of a component of it.
 package nested
 
 import (
@@ -8,12 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strconv"
-	"time"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -23,26 +19,7 @@ type Type struct {
 	Name  string // in the file's words
 	DType tensor.DType
 	Depth int // levels of lists
-	Text  Text
 }
-
-// Text says what integers stand for, when they are written as text.
-type Text struct {
-	Kind Kind
-	Unit time.Duration // of a time or a timestamp
-}
-
-// Kind is the meaning of integers.
-type Kind uint8
-
-// The kinds.
-const (
-	Plain Kind = iota
-	Date
-	Time
-	Timestamp    // without a zone
-	TimestampUTC // a point in time
-)
 
 // Column describes the type for the public.
 func (t Type) Column(name string) dataset.Column {
@@ -289,82 +266,4 @@ func Scatter(dst, src []byte, size, k, at int) {
 			copy(dst[o:o+size], src[i:i+size])
 		}
 	}
-}
-
-// JSON returns a function that appends row i as JSON, null where it is, valid as long as the values
-// are.
-func (v *Values) JSON() (func(dst []byte, i int) []byte, error) {
-	put, err := v.Type.Text.appender(v.flat())
-	if err != nil {
-		return nil, err
-	}
-	null := func(list []int, i int) bool {
-		_, ok := slices.BinarySearch(list, i)
-		return ok
-	}
-	var value func(dst []byte, level, i int) []byte
-	value = func(dst []byte, level, i int) []byte {
-		if level == len(v.Offsets) {
-			if null(v.NullSlots, i) {
-				return append(dst, "null"...)
-			}
-			return put(dst, i)
-		}
-		if level < len(v.NullLists) && null(v.NullLists[level], i) {
-			return append(dst, "null"...)
-		}
-		dst = append(dst, '[')
-		lo, hi := v.Offsets[level][i], v.Offsets[level][i+1]
-		for k := lo; k < hi; k++ {
-			if k > lo {
-				dst = append(dst, ',')
-			}
-			dst = value(dst, level+1, int(k))
-		}
-		return append(dst, ']')
-	}
-	return func(dst []byte, i int) []byte { return value(dst, 0, i) }, nil
-}
-
-// appender returns a function that appends value i of t.
-func (x Text) appender(t tensor.Tensor) (func([]byte, int) []byte, error) {
-	if x.Kind == Plain {
-		return jsontext.Appender(t)
-	}
-	wide, err := tensor.New(tensor.Int64, int64(t.Len()))
-	if err != nil {
-		return nil, err
-	}
-	if bad := lossless.Convert(wide, t); bad >= 0 {
-		return nil, fmt.Errorf("%s", lossless.Reason(tensor.Int64, t, bad))
-	}
-	values, _ := tensor.Values[int64](wide)
-	return func(dst []byte, i int) []byte { return x.append(dst, values[i]) }, nil
-}
-
-// append appends a date or a time as ISO 8601 has it; as a number where it is beyond the years that
-// have four digits.
-func (x Text) append(dst []byte, v int64) []byte {
-	const day = 86400
-	var t time.Time
-	layout := "2006-01-02"
-	if x.Kind == Date {
-		if v < -719162 || v > 2932896 {
-			return strconv.AppendInt(dst, v, 10)
-		}
-		t = time.Unix(v*day, 0).UTC()
-	} else {
-		per := int64(time.Second / x.Unit)
-		sec, rest := v/per, v%per
-		if rest < 0 {
-			sec, rest = sec-1, rest+per
-		}
-		if sec < -719162*day || sec >= 2932897*day {
-			return strconv.AppendInt(dst, v, 10)
-		}
-		t = time.Unix(sec, rest*int64(x.Unit)).UTC()
-		layout = map[Kind]string{Time: "15:04:05.999999999", Timestamp: "2006-01-02T15:04:05.999999999", TimestampUTC: "2006-01-02T15:04:05.999999999Z"}[x.Kind]
-	}
-	dst = append(dst, '"')
-	return append(t.AppendFormat(dst, layout), '"')
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,18 +19,6 @@ func ints(v ...int64) []byte { return tensor.Vector(v...).Bytes() }
 var lists = nested.Values{
 	Type: nested.Type{Name: "list<list<int64>>", DType: tensor.Int64, Depth: 2}, Rows: 4, Data: ints(1, 2, 0, 7, 1<<40),
 	Offsets: [][]int64{{0, 2, 2, 3, 5}, {0, 2, 2, 3, 5, 5}}, NullSlots: []int{2}, NullLists: [][]int{{1}, {4}},
-}
-
-func TestJSON(t *testing.T) {
-	put, err := lists.JSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range []string{"[[1,2],[]]", "null", "[[null]]", "[[7,1099511627776],null]"} {
-		if got := string(put(nil, i)); got != want {
-			t.Errorf("row %d: %s, want %s", i, got, want)
-		}
-	}
 }
 
 func TestColumn(t *testing.T) {
@@ -118,31 +105,6 @@ func TestFill(t *testing.T) {
 	}
 	if string(words.Strings[1]) != "" || !bytes.Equal(scalars.Data, ints(5, 0)) {
 		t.Error("the column's own values were changed")
-	}
-}
-
-func TestText(t *testing.T) {
-	for _, tt := range []struct {
-		text nested.Text
-		v    int64
-		want string
-	}{
-		{nested.Text{Kind: nested.Date}, 19723, `"2024-01-01"`},
-		{nested.Text{Kind: nested.Date}, 1 << 40, `1099511627776`},
-		{nested.Text{Kind: nested.Time, Unit: time.Millisecond}, 3723004, `"01:02:03.004"`},
-		{nested.Text{Kind: nested.Timestamp, Unit: time.Second}, -1, `"1969-12-31T23:59:59"`},
-		{nested.Text{Kind: nested.TimestampUTC, Unit: time.Microsecond}, -1, `"1969-12-31T23:59:59.999999Z"`},
-		{nested.Text{Kind: nested.Timestamp, Unit: time.Nanosecond}, 1704067200000000001, `"2024-01-01T00:00:00.000000001"`},
-		{nested.Text{Kind: nested.Timestamp, Unit: time.Second}, 1 << 62, `4611686018427387904`},
-	} {
-		v := nested.Values{Type: nested.Type{DType: tensor.Int64, Text: tt.text}, Rows: 1, Data: ints(tt.v)}
-		put, err := v.JSON()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := string(put(nil, 0)); got != tt.want {
-			t.Errorf("%v %d = %s, want %s", tt.text, tt.v, got, tt.want)
-		}
 	}
 }
 

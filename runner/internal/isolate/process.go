@@ -11,8 +11,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // wireBuffer is for frames and short messages; the values of tensors pass by it.
@@ -109,7 +107,7 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 		}
 		why = fmt.Sprintf("ended (%v) without calling runner.IsolateMain", p.cmd.ProcessState)
 	}
-	return &option.Error{Option: "Isolate", Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
+	return &MainError{Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
 }
 
 // read deals out the answers until the process is gone.

@@ -1,6 +1,7 @@
 package tf
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -9,8 +10,6 @@ import (
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // Config says how a graph is loaded. The zero value works.
@@ -43,8 +42,7 @@ type Config struct {
 	// CPUs is how many CPU devices TensorFlow is to make of the processor, for tests; 0 means one.
 	CPUs int32
 
-	// OwnThreads has TensorFlow make threads for the operations of this session alone.
-	OwnThreads bool
+	ownThreads bool // for the operations of this session alone
 }
 
 // device is a parsed [Config.Device].
@@ -56,7 +54,7 @@ type device struct {
 func parseDevice(s string) (device, error) {
 	kind, index, numbered := strings.Cut(strings.ToLower(s), ":")
 	d := device{kind: kind}
-	bad := &option.Error{Option: "Device", Msg: strconv.Quote(s) + `: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`}
+	bad := fmt.Errorf(`%q: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`, s)
 	switch kind {
 	case "", "cpu":
 		if numbered && (kind == "" || index != "0") {
@@ -103,7 +101,7 @@ func (c Config) proto() ([]byte, error) {
 		IntraOpParallelismThreads: int32(c.IntraOp),
 		InterOpParallelismThreads: int32(c.InterOp),
 		OperationTimeoutInMs:      c.Timeout.Milliseconds(),
-		UsePerSessionThreads:      c.OwnThreads,
+		UsePerSessionThreads:      c.ownThreads,
 		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
 		GpuOptions:                &pb.GPUOptions{AllowGrowth: c.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: c.GPUMemoryFraction},
 	}

@@ -1,0 +1,279 @@
+package kept_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"pgregory.net/rapid"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
+)
+
+// of returns the type of a field.
+func of(t interface{ Fatal(...any) }, f arrow.Field) *kept.Type {
+	own, err := kept.Of(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return own
+}
+
+// array1 returns an array of a type, of values as the library reads them from JSON.
+func array1(t interface{ Fatal(...any) }, d arrow.DataType, text string) arrow.Array {
+	arr, _, err := array.FromJSON(memory.NewGoAllocator(), d, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return arr
+}
+
+// A value of an array becomes JSON with all that it holds.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	scaled := func(scale int32) arrow.DataType { return &arrow.Decimal128Type{Precision: 38, Scale: scale} }
+	moment := func(u arrow.TimeUnit, zone string) arrow.DataType {
+		return &arrow.TimestampType{Unit: u, TimeZone: zone}
+	}
+	type1, type2 := arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int8, Nullable: true}, arrow.Field{Name: `b"`, Type: arrow.ListOf(arrow.BinaryTypes.String), Nullable: true}
+	for _, tt := range []struct {
+		d        arrow.DataType
+		in, want string
+	}{
+		{arrow.FixedWidthTypes.Boolean, `[true, null]`, `true null`},
+		{arrow.PrimitiveTypes.Int8, `[-128]`, `-128`},
+		{arrow.PrimitiveTypes.Int64, `[-9223372036854775808]`, `-9223372036854775808`},
+		{arrow.PrimitiveTypes.Uint64, `[18446744073709551615]`, `18446744073709551615`},
+		{arrow.PrimitiveTypes.Float32, `[0.1, 16777216]`, `0.1 16777216`},
+		{arrow.PrimitiveTypes.Float64, `[0.1]`, `0.1`},
+		{scaled(2), `["1.50", "-0.01", "0.00"]`, `1.50 -0.01 0.00`},
+		{scaled(0), `["-12345678901234567890123456789012345678"]`, `-12345678901234567890123456789012345678`},
+		{scaled(-3), `["5000"]`, `5000`},
+		{&arrow.Decimal32Type{Precision: 5, Scale: 4}, `["-1.2345"]`, `-1.2345`},
+		{arrow.BinaryTypes.String, `["é\"\n", ""]`, `"é\"\n" ""`},
+		{arrow.BinaryTypes.Binary, `["/wA=", "YQ=="]`, `{"b64":"/wA="} "a"`},
+		{arrow.FixedWidthTypes.Date32, `["2020-02-29", "0001-01-01"]`, `"2020-02-29" "0001-01-01"`},
+		{moment(arrow.Second, ""), `["1969-12-31 23:59:59"]`, `"1969-12-31T23:59:59"`},
+		{moment(arrow.Nanosecond, "Europe/Berlin"), `[1000000000000000001]`, `"2001-09-09T01:46:40.000000001Z"`},
+		{arrow.FixedWidthTypes.Time64ns, `["23:59:59.000000001"]`, `"23:59:59.000000001"`},
+		{arrow.FixedWidthTypes.Duration_s, `["5s"]`, `5`},
+		{arrow.Null, `[null]`, `null`},
+		{arrow.ListOf(arrow.PrimitiveTypes.Int64), `[[1, null], [], null]`, `[1,null] [] null`},
+		{arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int64), `[[1, null]]`, `[1,null]`},
+		{arrow.StructOf(type1, type2), `[{"a": 1, "b\"": ["x", null]}, {}, null]`, `{"a":1,"b\"":["x",null]} {"a":null,"b\"":null} null`},
+		{arrow.MapOf(arrow.BinaryTypes.String, arrow.PrimitiveTypes.Int64), `[[{"key": "k", "value": 1}, {"key": "l", "value": null}], []]`, `{"k":1,"l":null} {}`},
+		{arrow.MapOf(arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int64), `[[{"key": 1, "value": 2}]]`, `[{"key":1,"value":2}]`},
+		{&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, `["a", null, "a"]`, `"a" null "a"`},
+	} {
+		own := of(t, arrow.Field{Type: tt.d, Nullable: true})
+		arr := array1(t, tt.d, tt.in)
+		r, err := own.Read(arr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range arr.Len() {
+			got = append(got, string(own.AppendJSON(nil, r.Value(i))))
+		}
+		if text := strings.Join(got, " "); text != tt.want {
+			t.Errorf("%s of %s: %s, want %s", tt.d, tt.in, text, tt.want)
+		}
+	}
+}
+
+// Times beyond the years of four digits, and bytes that are a UUID.
+func TestJSONOfOthers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		f     arrow.Field
+		value []byte
+		want  string
+	}{
+		{arrow.Field{Type: arrow.FixedWidthTypes.Date32}, []byte{0, 0, 0, 0x40}, `1073741824`},
+		{arrow.Field{Type: arrow.FixedWidthTypes.Timestamp_s}, []byte{0, 0, 0, 0, 0, 0, 0, 0x40}, `4611686018427387904`},
+		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.UUID()}, []byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"), `"00112233-4455-6677-8899-aabbccddeeff"`},
+		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 2}}, []byte("ab"), `"ab"`},
+		{arrow.Field{Type: arrow.FixedWidthTypes.MonthDayNanoInterval}, []byte("\x01\x00\x00\x00\xff\xff\xff\xff\x02\x00\x00\x00\x00\x00\x00\x00"), `{"months":1,"days":-1,"nanoseconds":2}`},
+		{arrow.Field{Type: arrow.FixedWidthTypes.DayTimeInterval}, []byte("\x01\x00\x00\x00\xff\xff\xff\xff"), `{"days":1,"milliseconds":-1}`},
+	} {
+		if got := string(of(t, tt.f).AppendJSON(nil, tt.value)); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.f.Type, got, tt.want)
+		}
+	}
+}
+
+func TestNotKept(t *testing.T) {
+	t.Parallel()
+	deep := arrow.DataType(arrow.PrimitiveTypes.Int8)
+	for range 200 {
+		deep = arrow.ListOf(deep)
+	}
+	union := arrow.SparseUnionOf([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int8}}, []arrow.UnionTypeCode{0})
+	for _, d := range []arrow.DataType{deep, union, arrow.ListOf(union)} {
+		if _, err := kept.Of(arrow.Field{Type: d}); err == nil {
+			t.Errorf("%.40s: no error", d)
+		}
+	}
+}
+
+// drawType draws a type, of parts up to a depth.
+func drawType(t *rapid.T, depth int) arrow.DataType {
+	leaves := []arrow.DataType{
+		arrow.FixedWidthTypes.Boolean, arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Uint64, arrow.PrimitiveTypes.Float32, arrow.BinaryTypes.String, arrow.BinaryTypes.LargeBinary,
+		arrow.BinaryTypes.StringView, &arrow.Decimal128Type{Precision: 20, Scale: 3}, &arrow.FixedSizeBinaryType{ByteWidth: 3}, arrow.Null, arrow.FixedWidthTypes.Timestamp_us,
+	}
+	kind := rapid.IntRange(0, 14).Draw(t, "kind")
+	if depth == 0 || kind < len(leaves) {
+		return leaves[kind%len(leaves)]
+	}
+	part := func(name string) arrow.Field {
+		return arrow.Field{Name: name, Type: drawType(t, depth-1), Nullable: true}
+	}
+	switch kind {
+	case 11:
+		return arrow.ListOfField(part("item"))
+	case 12:
+		return arrow.FixedSizeListOfField(2, part("item"))
+	case 13:
+		return arrow.MapOfFields(arrow.Field{Name: "key", Type: arrow.PrimitiveTypes.Int8}, part("value"))
+	}
+	return arrow.StructOf(part("a"), part("b"))
+}
+
+// drawValue draws a value of a type as the library reads it from JSON.
+func drawValue(t *rapid.T, d arrow.DataType) any {
+	if rapid.IntRange(0, 4).Draw(t, "null") == 0 {
+		return nil
+	}
+	list := func(e arrow.DataType, least, most int) []any {
+		out := []any{}
+		for range rapid.IntRange(least, most).Draw(t, "n") {
+			out = append(out, drawValue(t, e))
+		}
+		return out
+	}
+	switch d := d.(type) {
+	case *arrow.BooleanType:
+		return rapid.Bool().Draw(t, "v")
+	case *arrow.Int8Type:
+		return rapid.Int8().Draw(t, "v")
+	case *arrow.Uint64Type:
+		return rapid.Uint64().Draw(t, "v")
+	case *arrow.Float32Type:
+		return rapid.Float32().Draw(t, "v")
+	case *arrow.StringType, *arrow.StringViewType:
+		return rapid.String().Draw(t, "v")
+	case *arrow.LargeBinaryType:
+		return rapid.SliceOf(rapid.Byte()).Draw(t, "v")
+	case *arrow.FixedSizeBinaryType:
+		return rapid.SliceOfN(rapid.Byte(), 3, 3).Draw(t, "v")
+	case *arrow.Decimal128Type:
+		return json.Number(rapid.StringMatching(`-?[1-9][0-9]{0,14}\.[0-9]{3}`).Draw(t, "v")).String()
+	case *arrow.TimestampType:
+		return rapid.Int64Range(-1<<50, 1<<50).Draw(t, "v")
+	case *arrow.FixedSizeListType:
+		return list(d.Elem(), 2, 2)
+	case *arrow.ListType:
+		return list(d.Elem(), 0, 3)
+	case *arrow.MapType:
+		out := []any{}
+		for range rapid.IntRange(0, 2).Draw(t, "n") {
+			out = append(out, map[string]any{"key": rapid.Int8().Draw(t, "key"), "value": drawValue(t, d.ItemType())})
+		}
+		return out
+	case *arrow.StructType:
+		return map[string]any{"a": drawValue(t, d.Field(0).Type), "b": drawValue(t, d.Field(1).Type)}
+	}
+	return nil
+}
+
+// What is read from an array and built again is the array.
+func TestBuild(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawType(t, 3)
+		values := []any{}
+		for range rapid.IntRange(0, 20).Draw(t, "rows") {
+			values = append(values, drawValue(t, d))
+		}
+		text, err := json.Marshal(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		arr := array1(t, d, string(text))
+		from := rapid.IntRange(0, arr.Len()).Draw(t, "from")
+		part := array.NewSlice(arr, int64(from), int64(arr.Len()))
+		own := of(t, arrow.Field{Type: d, Nullable: true})
+		r, err := own.Read(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := kept.NewBuilder(own)
+		for range 2 { // it begins anew
+			for i := range part.Len() {
+				b.Append(r.Value(i))
+			}
+			if got := b.Array(); !array.Equal(part, got) {
+				t.Fatalf("%s built of %s: %s", d, part, got)
+			}
+		}
+	})
+}
+
+// A type survives the form in which it is stored, and equals itself alone.
+func TestStored(t *testing.T) {
+	t.Parallel()
+	uuid := of(t, arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.UUID(), Nullable: true})
+	plain := of(t, arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}})
+	text, err := uuid.MarshalText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back kept.Type
+	if err := back.UnmarshalText(text); err != nil || !back.Equal(uuid) || !back.IsUUID() || back.Equal(plain) {
+		t.Errorf("stored: %v, %v", &back, err)
+	}
+	for _, bad := range []string{"", "AAAA", "!"} {
+		if err := new(kept.Type).UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("UnmarshalText(%q): no error", bad)
+		}
+	}
+}
+
+// A field of another type, or of none, goes by its text where that can be.
+func TestTake(t *testing.T) {
+	t.Parallel()
+	int8s := of(t, arrow.Field{Type: arrow.PrimitiveTypes.Int8, Nullable: true})
+	for _, tt := range []struct {
+		t    *kept.Type
+		f    dataset.Field
+		want string // as JSON; "": an error
+	}{
+		{kept.Int64, dataset.Field{Value: []byte("9007199254740993")}, "9007199254740993"},
+		{kept.Int64, dataset.Field{Value: []byte("1.5")}, ""},
+		{kept.Int64, dataset.Field{Value: []byte("null")}, "null"},
+		{kept.Int64, dataset.Field{}, "null"},
+		{kept.Int64, dataset.Field{Type: int8s, Value: []byte{5}}, "5"},
+		{kept.Int64, dataset.Field{Type: int8s}, "null"},
+		{int8s, dataset.Field{Type: int8s, Value: []byte{5}}, "5"},
+		{int8s, dataset.Field{Value: []byte("5")}, ""},
+		{kept.Uint64, dataset.Field{Value: []byte("18446744073709551615")}, "18446744073709551615"},
+		{kept.Uint64, dataset.Field{Value: []byte("-1")}, ""},
+		{kept.Float64, dataset.Field{Value: []byte("-0.0")}, "-0.0"},
+		{kept.Float64, dataset.Field{Value: []byte("NaN")}, "NaN"},
+		{kept.Bool, dataset.Field{Value: []byte("true")}, "true"},
+		{kept.Bool, dataset.Field{Value: []byte("1")}, ""},
+		{kept.Text, dataset.Field{Value: []byte(`"a\n"`)}, `"a\n"`},
+		{kept.Text, dataset.Field{Value: []byte(`{"a": 1}`)}, `"{\"a\": 1}"`},
+		{kept.Text, dataset.Field{Type: int8s, Value: []byte{5}}, `"5"`},
+	} {
+		v, err := tt.t.Take(tt.f)
+		if got := string(tt.t.AppendJSON(nil, v)); (err == nil) != (tt.want != "") || err == nil && got != tt.want {
+			t.Errorf("%s takes %s: %s, %v; want %s", tt.t, tt.f.AppendJSON(nil), got, err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,449 @@
+package parquet
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	ar "github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/dataset/internal/message"
+)
+
+// shape is how the values of a part of the schema are made up, by the rules of the format for lists
+// and maps, the older ones too.
+type shape struct {
+	kind     shapeKind
+	name     string
+	nullable bool
+	def      int     // the definition level of a value that is there
+	leaf     *leaf   // of a single value
+	entryDef int     // the levels of an entry of a list or a map
+	entryRep int     //
+	parts    []shape // a list's entry, a map's key and value, a structure's fields
+}
+
+type shapeKind uint8
+
+const (
+	single shapeKind = iota
+	listShape
+	mapShape
+	groupShape
+)
+
+// shape returns the shape of a node's values.
+func (n *node) shape() shape {
+	if n.repetition == repeated { // a list that does not say so
+		entry := n.value()
+		return shape{kind: listShape, name: n.element.name, def: n.def - 1, entryDef: n.def, entryRep: n.rep, parts: []shape{entry}}
+	}
+	s := n.value()
+	s.nullable = n.repetition == optional
+	return s
+}
+
+// value returns the shape of a value that is there.
+func (n *node) value() shape {
+	s := shape{name: n.element.name, def: n.def, leaf: n.leaf}
+	switch {
+	case n.leaf != nil:
+	case n.entries() && n.saysList():
+		n.parts[0].list(&s, n)
+	case n.entries() && n.saysMap() && n.parts[0].leaf == nil && len(n.parts[0].parts) == 2:
+		s.kind, s.entryDef, s.entryRep = mapShape, n.parts[0].def, n.parts[0].rep
+		s.parts = []shape{n.parts[0].parts[0].shape(), n.parts[0].parts[1].shape()}
+	case n.entries() && n.saysMap():
+		n.parts[0].list(&s, n) // a map without values
+	default:
+		s.kind = groupShape
+		for _, p := range n.parts {
+			s.parts = append(s.parts, p.shape())
+		}
+	}
+	return s
+}
+
+// entries reports whether a group holds nothing but repeated entries.
+func (n *node) entries() bool { return len(n.parts) == 1 && n.parts[0].repetition == repeated }
+
+// saysMap reports whether a group is annotated as a map.
+func (e *element) saysMap() bool {
+	return e.logical.kind == logicalMap || e.logical.kind == 0 && (e.converted == convertedMap || e.converted == convertedMapKeyValue)
+}
+
+// list makes s the shape of a list whose entries are the node's. In old files the node is the entry
+// itself.
+func (n *node) list(s *shape, around *node) {
+	s.kind, s.entryDef, s.entryRep = listShape, n.def, n.rep
+	itself := n.leaf != nil || len(n.parts) != 1 || n.saysList() || n.saysMap() || n.parts[0].repetition == repeated ||
+		n.element.name == "array" || n.element.name == around.element.name+"_tuple"
+	if itself {
+		s.parts = []shape{n.value()}
+	} else {
+		s.parts = []shape{n.parts[0].shape()}
+	}
+}
+
+// projected returns the shape of a node by itself: where lists lie around it, lists of its values.
+func (n *node) projected() shape {
+	s := n.shape()
+	lists := n.lists
+	if n.repetition == repeated {
+		lists = lists[:len(lists)-1]
+	}
+	for i, def := range slices.Backward(lists) {
+		if i == len(lists)-1 {
+			s.nullable = s.nullable || n.def > def
+		}
+		s = shape{kind: listShape, name: n.element.name, nullable: true, def: def - 1, entryDef: def, entryRep: i + 1, parts: []shape{s}}
+	}
+	return s
+}
+
+// field returns the field of Arrow's for the values of a shape.
+func (s *shape) field() ar.Field {
+	f := ar.Field{Name: s.name, Nullable: s.nullable}
+	switch s.kind {
+	case listShape:
+		f.Type = ar.ListOfField(s.parts[0].field())
+	case mapShape:
+		key, value := s.parts[0].field(), s.parts[1].field()
+		key.Nullable = false
+		f.Type = ar.MapOfFields(key, value)
+	case groupShape:
+		var fields []ar.Field
+		for i := range s.parts {
+			fields = append(fields, s.parts[i].field())
+		}
+		f.Type = ar.StructOf(fields...)
+	default:
+		f.Type, f.Metadata = s.leaf.arrowType()
+	}
+	return f
+}
+
+// keptReader reads the values of a kept column.
+type keptReader struct {
+	name    string
+	t       *kept.Type
+	root    keptNode
+	readers []*reader
+}
+
+// keptNode is a part of a kept column, with the readers of its columns.
+type keptNode struct {
+	*shape
+	readers []*reader // the first one's levels tell what is there
+	parts   []keptNode
+	size    int // the number of entries that each list has; -1: any
+}
+
+// newKept returns a reader of a node. original is what the file's schema of Arrow's says of it, if
+// it does.
+func newKept(n *node, original *ar.Field) (*keptReader, error) {
+	s := n.projected()
+	f := s.field()
+	if original != nil {
+		f = restored(f, *original)
+	}
+	t, err := kept.Of(f)
+	if err != nil {
+		return nil, err
+	}
+	k := &keptReader{name: n.name, t: t}
+	k.root, err = k.node(&s, t)
+	return k, err
+}
+
+// node makes the readers of a part.
+func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
+	n := keptNode{shape: s, size: t.Size()}
+	if s.kind == single {
+		v, err := s.leaf.keptValues(t.Field().Type)
+		if err != nil {
+			return n, err
+		}
+		r := newReader(s.leaf, v)
+		n.readers = []*reader{r}
+		k.readers = append(k.readers, r)
+		return n, nil
+	}
+	parts := t.Parts()
+	for i := range s.parts {
+		p, err := k.node(&s.parts[i], parts[i])
+		if err != nil {
+			return n, err
+		}
+		n.parts, n.readers = append(n.parts, p), append(n.readers, p.readers...)
+	}
+	return n, nil
+}
+
+var errLevels = errors.New("levels that make no values")
+
+// read reads the values of n rows, nil for null.
+func (k *keptReader) read(n int) ([][]byte, error) {
+	out := make([][]byte, n)
+	all := make([]byte, 0, 8*n)
+	ends := make([]int, n)
+	for i := range out {
+		for _, r := range k.readers {
+			err := r.more()
+			if errors.Is(err, io.EOF) {
+				return nil, r.early(err)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if len(r.rep) > 0 && r.rep[0] != 0 {
+				return nil, fmt.Errorf("column %q: %w", k.name, errLevels)
+			}
+		}
+		before := len(all)
+		var null bool
+		var err error
+		if all, null, err = k.root.value(all); err != nil {
+			return nil, fmt.Errorf("column %q: %w", k.name, err)
+		}
+		if len(all)-before > maxBlock {
+			return nil, fmt.Errorf("column %q: a value of more than %d bytes", k.name, maxBlock)
+		}
+		ends[i] = len(all)
+		if null {
+			ends[i] = -1
+		}
+	}
+	at := 0
+	for i, end := range ends {
+		if end >= 0 {
+			out[i], at = all[at:end:end], end
+		}
+	}
+	return out, nil
+}
+
+// value appends the next value; null says that there is none.
+func (n *keptNode) value(dst []byte) (_ []byte, null bool, err error) {
+	lead := n.readers[0]
+	if lead.left() == 0 {
+		return dst, false, errLevels
+	}
+	if n.nullable && lead.level() < n.def {
+		return dst, true, n.pass()
+	}
+	switch n.kind {
+	case listShape, mapShape:
+		dst, err = n.entries(dst, lead)
+	case groupShape:
+		for i := range n.parts {
+			if dst, err = n.parts[i].part(dst); err != nil {
+				return dst, false, err
+			}
+		}
+	default:
+		dst, null = lead.next(dst)
+	}
+	return dst, null, err
+}
+
+// entries appends the entries of a list or a map.
+func (n *keptNode) entries(dst []byte, lead *reader) (_ []byte, err error) {
+	if lead.level() < n.entryDef {
+		if n.size > 0 {
+			return dst, fmt.Errorf("a list without entries, where each has %d", n.size)
+		}
+		return dst, n.pass()
+	}
+	for count := 1; ; count++ {
+		for i := range n.parts {
+			if dst, err = n.parts[i].part(dst); err != nil {
+				return dst, err
+			}
+		}
+		again, err := lead.goesOn(n.entryRep)
+		if err != nil {
+			return dst, err
+		}
+		for _, r := range n.readers[1:] {
+			if same, err := r.goesOn(n.entryRep); err != nil || same != again {
+				return dst, errors.Join(err, errLevels)
+			}
+		}
+		switch {
+		case again:
+		case n.size >= 0 && n.size != count:
+			return dst, fmt.Errorf("a list of %d entries, where each has %d", count, n.size)
+		default:
+			return dst, nil
+		}
+	}
+}
+
+// part appends the next value as a part of another.
+func (n *keptNode) part(dst []byte) ([]byte, error) {
+	at := len(dst)
+	dst, null, err := n.value(kept.Begin(dst))
+	if err == nil && !null {
+		kept.End(dst, at)
+	}
+	return dst, err
+}
+
+// pass passes over the entry of each column that stands for a value that is not there.
+func (n *keptNode) pass() error {
+	for _, r := range n.readers {
+		if r.left() == 0 || r.def == nil || int(r.def[0]) == r.max() {
+			return errLevels
+		}
+		r.skip()
+	}
+	return nil
+}
+
+// level returns the definition level of the next entry.
+func (r *reader) level() int {
+	if r.def == nil {
+		return r.max()
+	}
+	return int(r.def[0])
+}
+
+// skip passes over the levels of an entry.
+func (r *reader) skip() {
+	if r.def != nil {
+		r.def = r.def[1:]
+	}
+	if r.rep != nil {
+		r.rep = r.rep[1:]
+	}
+}
+
+// next appends the value of the next entry; null says that there is none.
+func (r *reader) next(dst []byte) (_ []byte, null bool) {
+	null = r.level() < r.max()
+	r.skip()
+	switch {
+	case null:
+		return dst, true
+	case r.width == 0:
+		dst, r.strs = append(dst, r.strs[0]...), r.strs[1:]
+	default:
+		dst, r.data = append(dst, r.data[:r.width]...), r.data[r.width:]
+	}
+	return dst, false
+}
+
+// goesOn reports whether the next entry goes on with the list of a repetition level.
+func (r *reader) goesOn(rep int) (bool, error) {
+	err := r.more()
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	if err != nil || len(r.rep) == 0 {
+		return false, err
+	}
+	return int(r.rep[0]) >= rep, nil
+}
+
+// arrowSchema returns the schema of Arrow's that the file was written from, nil where it says
+// nothing, or nothing that can be read.
+func (m *metadata) arrowSchema() *ar.Schema {
+	b, err := base64.StdEncoding.AppendDecode(nil, m.arrow)
+	if len(m.arrow) == 0 || err != nil {
+		return nil
+	}
+	var s *ar.Schema
+	if files.Guard("", func() (err error) { s, err = message.Schema(b); return err }) != nil {
+		return nil
+	}
+	return s
+}
+
+// keptValues returns what makes values of a type of Arrow's of the physical ones.
+func (l *leaf) keptValues(d ar.DataType) (values, error) {
+	if dict, ok := d.(*ar.DictionaryType); ok {
+		d = dict.ValueType
+	}
+	own := values{width: (&reader{leaf: l}).size()}
+	switch d := d.(type) {
+	case *ar.NullType:
+		return values{width: 1, convert: func(dst, _ []byte) ([]byte, error) { return append(dst, 0), nil }}, nil
+	case ar.DecimalType:
+		return l.keptDecimal(d)
+	case *ar.TimestampType:
+		return l.keptTime(d.Unit, own), nil
+	case *ar.Time32Type:
+		return l.keptTime(d.Unit, own), nil
+	case *ar.Date64Type:
+		const day = 86400000
+		return values{width: 8, convert: func(dst, v []byte) ([]byte, error) {
+			n := int64(int32(binary.LittleEndian.Uint32(v))) * day       //nolint:gosec // the bits are meant
+			return binary.LittleEndian.AppendUint64(dst, uint64(n)), nil //nolint:gosec // the bits are meant
+		}}, nil
+	}
+	fixed, ok := d.(ar.FixedWidthDataType)
+	switch {
+	case !ok || l.physical == byteArrays:
+		return values{}, nil // strings
+	case l.physical == boolean:
+		return own, nil
+	case fixed.Bytes() < own.width:
+		n := fixed.Bytes() // small integers are stored as large ones
+		return values{width: n, convert: func(dst, v []byte) ([]byte, error) { return append(dst, v[:n]...), nil }}, nil
+	}
+	return own, nil
+}
+
+// keptDecimal returns what makes decimals of Arrow's: unscaled integers, the lowest byte first.
+func (l *leaf) keptDecimal(d ar.DecimalType) (values, error) {
+	fixed, ok := d.(ar.FixedWidthDataType)
+	if !ok {
+		return values{}, fmt.Errorf("decimals of type %s", d)
+	}
+	n := fixed.Bytes()
+	little := l.physical == int32s || l.physical == int64s
+	return values{width: n, convert: func(dst, v []byte) ([]byte, error) {
+		v = slices.Clone(v)
+		if !little {
+			slices.Reverse(v)
+		}
+		sign := byte(0)
+		if len(v) > 0 && v[len(v)-1] >= 0x80 {
+			sign = 0xff
+		}
+		for len(v) > n && v[len(v)-1] == sign && (v[len(v)-2] >= 0x80) == (sign != 0) {
+			v = v[:len(v)-1]
+		}
+		if len(v) > n {
+			return dst, fmt.Errorf("a decimal of more digits than its type, %s, has", d)
+		}
+		return append(append(dst, v...), slices.Repeat([]byte{sign}, n-len(v))...), nil
+	}}, nil
+}
+
+// keptTime returns what makes times of a unit; seconds are stored as milliseconds.
+func (l *leaf) keptTime(unit ar.TimeUnit, own values) values {
+	switch {
+	case l.physical == int96s && unit == ar.Microsecond:
+		return values{width: 8, convert: microseconds}
+	case l.physical == int96s:
+		return values{width: 8, convert: nanoseconds}
+	case unit == ar.Second && l.physical == int32s:
+		return values{width: 4, convert: func(dst, v []byte) ([]byte, error) {
+			n := int32(binary.LittleEndian.Uint32(v)) / 1000             //nolint:gosec // the bits are meant
+			return binary.LittleEndian.AppendUint32(dst, uint32(n)), nil //nolint:gosec // the bits are meant
+		}}
+	case unit == ar.Second:
+		return values{width: 8, convert: func(dst, v []byte) ([]byte, error) {
+			n := int64(binary.LittleEndian.Uint64(v)) / 1000             //nolint:gosec // the bits are meant
+			return binary.LittleEndian.AppendUint64(dst, uint64(n)), nil //nolint:gosec // the bits are meant
+		}}
+	}
+	return own
+}
