@@ -3,6 +3,8 @@ package dataset
 import (
 	"context"
 	"errors"
+
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // LimitError says that rows ask for more than a limit grants. It is the cause of a *[SyntaxError]
@@ -17,14 +19,99 @@ type LimitError struct {
 // Error returns what was asked for and what the limit is.
 func (e *LimitError) Error() string { return e.Msg }
 
-// The limits that this package and the readers below it know, by the names that [LimitError] has
-// for them.
+// The limits by the names that [LimitError] has for them: the fields of [Limits].
 const (
 	LimitRowBytes = "RowBytes" // the bytes of a row as its file holds it
 	LimitDepth    = "Depth"    // how deep JSON nests
 	LimitElements = "Elements" // the values of one component of a row
 	LimitLength   = "Length"   // the size of an axis that the spec leaves open
+
+	LimitBatchBytes = "BatchBytes" // the memory of a padded batch
+	LimitRatio      = "Ratio"      // of a decompressed file's size to that of the compressed one
 )
+
+// Limits bounds what rows may ask for before TensorFlow sees them: a row from the internet can be a
+// gigabyte long, or one that a few bytes of a compressed file stand for. A field of 0 means its
+// default. What goes beyond a limit is a *[LimitError] that names the field, most often as
+// the cause of a row's *[SyntaxError].
+type Limits struct {
+	// RowBytes bounds a row as its file holds it: a line, a record, the values of an npy row. 0:
+	// [DefaultRowBytes].
+	RowBytes int64
+	// Depth bounds how deep a row's JSON nests. 0: [DefaultDepth].
+	Depth int
+	// Elements bounds the values of one tensor of a row. 0: [DefaultElements].
+	Elements int64
+	// Length bounds the axes whose size the signature leaves open: what a model's steps, and most
+	// of its memory, grow with. 0: [DefaultLength].
+	Length int64
+	// BatchBytes bounds the memory of the inputs of a padded batch. A batch of more is split; a
+	// single row of more is refused. What the model itself needs for a batch is its own affair and
+	// not known here. 0: [DefaultBatchBytes].
+	BatchBytes int64
+	// Ratio bounds the size of a decompressed file by that of the compressed one, once there are 64
+	// MiB of it. 0: [DefaultRatio].
+	Ratio int64
+}
+
+// The limits unless told otherwise. A photograph of 2,000 × 2,000 as text is 100 MB; a minute of
+// speech at 16 kHz is 960,000 values; rows that are zeros but for one value in 10,000 compress 780
+// times, and gzip reaches 1,030 where all bytes are equal.
+const (
+	DefaultRowBytes   = DefaultMaxLine
+	DefaultDepth      = 64
+	DefaultElements   = 1 << 27
+	DefaultLength     = 1 << 20
+	DefaultBatchBytes = 512 << 20
+	DefaultRatio      = 1000
+)
+
+// OrDefaults puts the defaults in the place of zeros.
+func (l Limits) OrDefaults() Limits {
+	for _, f := range []struct {
+		field *int64
+		or    int64
+	}{{&l.RowBytes, DefaultRowBytes}, {&l.Elements, DefaultElements}, {&l.Length, DefaultLength}, {&l.BatchBytes, DefaultBatchBytes}, {&l.Ratio, DefaultRatio}} {
+		if *f.field == 0 {
+			*f.field = f.or
+		}
+	}
+	if l.Depth == 0 {
+		l.Depth = DefaultDepth
+	}
+	return l
+}
+
+// Validate refuses what makes no sense.
+func (l Limits) Validate() error {
+	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 0 {
+		return errors.New("want limits ≥ 0")
+	}
+	return nil
+}
+
+// MostValues returns the most values that any component of a row within the limits has.
+func (l Limits) MostValues(spec Spec) int64 {
+	most := int64(0)
+	for _, c := range spec.Flatten() {
+		n := int64(1)
+		for _, d := range c.Shape.Dims() {
+			if d == tensor.Unknown {
+				d = l.Length
+			}
+			if d > 0 && n > l.Elements/d {
+				n = l.Elements
+				continue
+			}
+			n *= d
+		}
+		if !c.Shape.Ranked() {
+			n = l.Elements
+		}
+		most = max(most, min(n, l.Elements))
+	}
+	return most
+}
 
 // Check calls fn with each row as it comes from its reader, and passes on those for which it
 // returns no error. The others become a *[SyntaxError] with the row's place in its file, the field

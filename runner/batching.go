@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -97,29 +98,79 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 	return p, rows
 }
 
-// chooseGrouping decides how rows are grouped, after a measurement on the first of them where the
-// batching asks for one. The dataset that it returns takes the place of rows.
-func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (dataset.Grouping, *dataset.Dataset, error) {
-	grouping, measured, err := p.o.Batching.grouping()
-	if p.state.Stateful() {
-		grouping, measured = dataset.Arrival, false
-	}
-	if err != nil || !measured || p.o.PaddingMayChangeResults {
-		return grouping, rows, err
+// probeOf is how many of the first rows are looked at before a run.
+const probeOf = 64
+
+// chooseGrouping decides how rows are grouped and padded, after trials on the first of them where
+// the batching asks for that. The dataset that it returns takes the place of rows.
+func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (dataset.BatchOptions, *dataset.Dataset, error) {
+	batching := p.o.Batching
+	switch {
+	case batching == "", batching == Arrival, p.state.Stateful(), p.o.BatchSize == 1:
+		return p.batchOptions(dataset.Arrival), rows, nil
+	case batching != Exact && p.o.PaddingMayChangeResults:
+		return p.batchOptions(dataset.Similar), rows, nil
 	}
 	first, rows := rows.Peek(ctx, probeOf)
-	report, err := p.ProbePadding(ctx, p.probed(first))
-	chosen := Bucket
+	if len(first) == 0 {
+		return p.batchOptions(dataset.Arrival), rows, nil
+	}
+	verdict, err := p.try(ctx, first, batching != Exact)
+	if err != nil {
+		return dataset.BatchOptions{}, rows, err
+	}
+	options, chosen, err := p.choose(batching, verdict)
+	if err == nil && p.o.Measured != nil {
+		p.o.Measured(verdict, chosen)
+	}
+	return options, rows, err
+}
+
+// choose says what a verdict makes of a batching. Rows that may share a batch with any others and
+// are never padded stay in their order: there is nothing to gain by another one.
+func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, Batching, error) {
 	switch {
-	case err != nil:
-		return grouping, rows, err
-	case report.Depends() && p.o.Batching == Bucket:
-		return grouping, rows, &PaddingError{Report: report}
-	case report.Depends():
-		grouping, chosen = dataset.Arrival, Arrival
+	case batching == Exact && v.Alone():
+		return p.batchOptions(dataset.Exact), Exact, nil
+	case batching == Exact:
+		single := p.batchOptions(dataset.Arrival)
+		single.Size = 1
+		return single, Exact, nil
+	case v.Paddable() && !v.Fixed:
+		similar := p.batchOptions(dataset.Similar)
+		// rows of no steps come together, and many models run none
+		similar.RoundUp = func(longest int64) int64 { return max(longest, 1) }
+		return similar, Bucket, nil
+	case batching == Bucket && !v.Paddable():
+		return dataset.BatchOptions{}, "", &PaddingError{Verdict: v}
 	}
-	if p.o.Measured != nil {
-		p.o.Measured(report, chosen)
+	return p.batchOptions(dataset.Arrival), Arrival, nil
+}
+
+// Batching says which rows share a batch.
+type Batching string
+
+const (
+	// Arrival takes rows as they come and pads each batch to its longest row: padded_batch.
+	Arrival Batching = "arrival"
+	// Exact lets only rows of equal shapes share a batch, so that nothing is padded, and each row
+	// gets the answer that it would get alone: where trials on the first rows show that other rows
+	// change an answer, each row runs by itself.
+	Exact Batching = "exact"
+	// Bucket lets rows of like length share a batch, for speed. It is refused with a
+	// *[PaddingError] where trials on the first rows show that answers depend on padding or on
+	// other rows.
+	Bucket Batching = "bucket"
+	// Auto is Bucket where these trials show no effect, otherwise Arrival. Rows that are never
+	// padded stay in their order.
+	Auto Batching = "auto"
+)
+
+// check reports whether there is such a batching.
+func (b Batching) check() error {
+	switch b {
+	case "", Arrival, Exact, Bucket, Auto:
+		return nil
 	}
-	return grouping, rows, nil
+	return &OptionError{Option: "Batching", Msg: fmt.Sprintf("%q: want arrival, exact, bucket or auto", string(b))}
 }

@@ -35,8 +35,8 @@ func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil {
 		return nil, nil
 	}
-	if _, measured, err := o.Batching.grouping(); err != nil || measured || o.Batching == Exact {
-		return nil, nil //nolint:nilerr // the caller comes upon it
+	if o.Batching != "" && o.Batching != Arrival {
+		return nil, nil
 	}
 	for _, fd := range p.feeders {
 		if fd.in.Role != "" {

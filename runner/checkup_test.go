@@ -44,18 +44,18 @@ func TestCheckUp(t *testing.T) {
 	} {
 		t.Run(tt.model, func(t *testing.T) {
 			c := checkUp(t, tt.model, tt.rows, tt.o)
-			if c.Steady() != tt.steady || c.Alone() != tt.alone || c.Padding.Depends() != tt.depends || c.FirstRun <= 0 {
-				t.Errorf("steady %v, alone %v, padding %v, first run %v; want %v, %v, %v", c.Steady(), c.Alone(), c.Padding, c.FirstRun, tt.steady, tt.alone, tt.depends)
+			if c.Steady() != tt.steady || (c.Verdict.Company.Depends() == tt.alone) || c.Verdict.Padding.Depends() != tt.depends || c.FirstRun <= 0 {
+				t.Errorf("steady %v, alone %v, padding %v, first run %v; want %v, %v, %v", c.Steady(), !c.Verdict.Company.Depends(), c.Verdict, c.FirstRun, tt.steady, tt.alone, tt.depends)
 			}
-			if len(c.Padding.Effects) > 0 && !slices.Equal(c.Padding.Effects[0].Rows, tt.rowsThat) {
-				t.Errorf("rows %v depend on padding, want %v", c.Padding.Effects[0].Rows, tt.rowsThat)
+			if len(c.Verdict.Padding.Effects) > 0 && !slices.Equal(c.Verdict.Padding.Effects[0].Rows, tt.rowsThat) {
+				t.Errorf("rows %v depend on padding, want %v", c.Verdict.Padding.Effects[0].Rows, tt.rowsThat)
 			}
 		})
 	}
 }
 
-// TestProbePaddingNamesRows: of rows whose padding cannot show, none is named.
-func TestProbePaddingNamesRows(t *testing.T) {
+// TestTryNamesRows: of rows whose padding cannot show, none is named.
+func TestTryNamesRows(t *testing.T) {
 	p, err := load(t, "full_seed/k3/model").NewPredictor(PredictOptions{From: 100})
 	if err != nil {
 		t.Fatal(err)
@@ -65,11 +65,11 @@ func TestProbePaddingNamesRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows[0].Row, rows[1].Row = 100, 101
-	report, err := p.ProbePadding(t.Context(), rows)
+	report, err := p.Try(t.Context(), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := report.Effects[0]
+	e := report.Padding.Effects[0]
 	if !slices.Equal(e.Rows, []int64{100, 101}) || e.Worst < 100 || e.Scale < 0.3 || e.Scale > 0.7 {
 		t.Errorf("rows %v, the worst %d, scale %g; want rows 100 and 101 and a scale near 0.5", e.Rows, e.Worst, e.Scale)
 	}

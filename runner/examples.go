@@ -11,11 +11,8 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/arrow"
-	"github.com/tfrun/tfrun/dataset/csv"
-	"github.com/tfrun/tfrun/dataset/npy"
-	"github.com/tfrun/tfrun/dataset/parquet"
 	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -46,15 +43,15 @@ func (p *Predictor) featureNames() []string {
 // exampleRows returns the rows of a source as serialized Examples. It returns nil for a signature
 // that takes none, and where the rows hold Examples already; the source that it returns takes the
 // place of src then.
-func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source, error) {
+func (p *Predictor) exampleRows(src Source, f source.Format) (*dataset.Dataset, Source, error) {
 	if len(p.features) == 0 || !makesExamples(src, f) {
 		return nil, src, nil
 	}
-	if f.name == "tfrecord" {
+	if f.Name == "tfrecord" {
 		if len(src.Keep) > 0 {
 			return nil, src, &OptionError{Option: "Keep", Msg: "records go to the model as they are: there are no columns to keep"}
 		}
-		rows := tfrecord.Records(tfrecord.Options{Open: src.openRecords, MaxRecord: src.limits.RowBytes}, src.Files...)
+		rows := tfrecord.Records(tfrecord.Options{Open: p.files(src).OpenRecords, MaxRecord: p.o.Limits.RowBytes}, src.Files...)
 		return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) { return e, nil }), src, nil
 	}
 	features, src, err := p.encodedFeatures(src, f)
@@ -73,7 +70,7 @@ func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source,
 	read.Keep = append(read.Keep, src.Keep...)
 	slices.Sort(read.Keep)
 	read.Keep = slices.Compact(read.Keep)
-	rows := f.read(dataset.Dict(map[string]dataset.Spec{}), read)
+	rows := p.files(read).Rows(f, dataset.Dict(map[string]dataset.Spec{}))
 	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
 		example, err := encoder.Append(nil, e.Extra)
 		if err != nil {
@@ -87,7 +84,7 @@ func (p *Predictor) exampleRows(src Source, f format) (*dataset.Dataset, Source,
 
 // encodedFeatures says which columns make the features of the Examples; nil where rows hold
 // Examples already. The source that it returns takes the place of src.
-func (p *Predictor) encodedFeatures(src Source, f format) ([]tfrecord.Feature, Source, error) {
+func (p *Predictor) encodedFeatures(src Source, f source.Format) ([]tfrecord.Feature, Source, error) {
 	src, have, err := p.columnsOf(src, f)
 	if err != nil || have.ready {
 		return nil, src, err
@@ -98,8 +95,8 @@ func (p *Predictor) encodedFeatures(src Source, f format) ([]tfrecord.Feature, S
 
 // describeFeatures says what a plan's rows are made of.
 func (p *Predictor) describeFeatures(src Source) ([]PlanFeature, Source, error) {
-	f, err := src.format()
-	if err != nil || len(p.features) == 0 || !makesExamples(src, f) || f.name == "tfrecord" {
+	f, err := src.files().Find()
+	if err != nil || len(p.features) == 0 || !makesExamples(src, f) || f.Name == "tfrecord" {
 		return nil, src, err
 	}
 	made, src, err := p.encodedFeatures(src, f)
@@ -121,8 +118,8 @@ func (p *Predictor) describeFeatures(src Source) ([]PlanFeature, Source, error) 
 
 // makesExamples reports whether a format's rows may be columns of features, or records that are
 // Examples.
-func makesExamples(src Source, f format) bool {
-	return src.Encoder == nil && f.name != "txt" && f.name != "npy"
+func makesExamples(src Source, f source.Format) bool {
+	return src.Encoder == nil && f.Name != "txt" && f.Name != "npy"
 }
 
 // featureError says which row an Example cannot be made of.
@@ -153,13 +150,13 @@ func kept(columns []dataset.Field, keep []string) []dataset.Field {
 
 // encoded says which columns make which features. have lists the columns there are; nil: each row
 // has its own.
-func (p *Predictor) encoded(src Source, f format, have []string) ([]tfrecord.Feature, error) {
-	lists := src.columnLists()
+func (p *Predictor) encoded(src Source, f source.Format, have []string) ([]tfrecord.Feature, error) {
+	lists := src.files().ColumnLists()
 	var out []tfrecord.Feature
 	for _, x := range p.features {
 		e := tfrecord.Feature{
 			Name: x.Name, DType: x.DType, Shape: x.Shape, Required: x.Required, Columns: lists[x.Name],
-			EmptyIsMissing: f.name == "csv" || f.name == "tsv",
+			EmptyIsMissing: f.Name == "csv" || f.Name == "tsv",
 		}
 		if x.Kind != savedmodel.DenseFeature {
 			e.Shape = tensor.UnknownShape()
@@ -215,7 +212,7 @@ type sourceColumns struct {
 
 // columnsOf looks at the first file, or at the beginning of standard input, which the returned
 // source still holds.
-func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, error) {
+func (p *Predictor) columnsOf(src Source, f source.Format) (Source, sourceColumns, error) {
 	input := p.f.signature.InputNames()[0]
 	column := input
 	if c := src.Columns[input]; c != "" {
@@ -225,23 +222,23 @@ func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, erro
 	name := src.Files[0]
 	look := src
 	switch {
-	case name == "-" && (f.columns == nil || f.name == "csv" || f.name == "tsv"):
+	case name == "-" && (!f.HasColumns() || f.Name == "csv" || f.Name == "tsv"):
 		in := bufio.NewReaderSize(src.Stdin, 64<<10)
 		src.Stdin = in
-		look.Stdin = bytes.NewReader(firstLine(in))
+		look.Stdin = bytes.NewReader(source.FirstLine(in))
 	case name == "-":
 		return src, have, nil
 	}
-	if f.columns == nil {
-		r, err := look.openRows(p.featureNames())(name)
+	if !f.HasColumns() {
+		r, err := p.files(look).OpenRows(p.featureNames())(name)
 		if err != nil {
 			return src, have, err
 		}
 		defer r.Close() //nolint:errcheck // nothing was written
-		have.ready = readyRow(firstLine(bufio.NewReaderSize(r, 64<<10)), column, p.hasFeature(input) && column == input)
+		have.ready = readyRow(source.FirstLine(bufio.NewReaderSize(r, 64<<10)), column, p.hasFeature(input) && column == input)
 		return src, have, nil
 	}
-	columns, err := f.columns(look, name)
+	columns, err := f.Columns(p.files(look), name)
 	if err != nil {
 		return src, have, fmt.Errorf("%s: %w", name, err)
 	}
@@ -251,19 +248,6 @@ func (p *Predictor) columnsOf(src Source, f format) (Source, sourceColumns, erro
 	}
 	have.ready = slices.Contains(have.names, column) && !p.hasFeature(column)
 	return src, have, nil
-}
-
-// firstLine returns what a reader holds up to the end of the first line that is not blank, without
-// taking it; a part of it where it is long.
-func firstLine(r *bufio.Reader) []byte {
-	for n := 1; ; {
-		b, err := r.Peek(n)
-		text := bytes.TrimLeft(b, "\ufeff \t\r\n")
-		if i := bytes.IndexByte(text, '\n'); i >= 0 || err != nil || n == r.Size() {
-			return b
-		}
-		n = min(max(n+1, r.Buffered()), r.Size())
-	}
 }
 
 // readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds
@@ -280,26 +264,4 @@ func readyRow(text []byte, key string, ambiguous bool) bool {
 	_, b64 := row["b64"]
 	_, has := row[key]
 	return b64 && len(row) == 1 || has && !ambiguous
-}
-
-func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {
-	return func(src Source, name string) ([]dataset.Column, error) {
-		o := csv.Options{Open: src.open}
-		if comma == '\t' {
-			o.Comma = comma
-		}
-		return csv.Columns(o, name)
-	}
-}
-
-func npzColumns(src Source, name string) ([]dataset.Column, error) {
-	return npy.ZipColumns(npy.Options{Open: src.open}, name)
-}
-
-func parquetColumns(src Source, name string) ([]dataset.Column, error) {
-	return parquet.Columns(parquet.Options{Open: src.open}, name)
-}
-
-func arrowColumns(src Source, name string) ([]dataset.Column, error) {
-	return arrow.Columns(arrow.Options{Open: src.open}, name)
 }

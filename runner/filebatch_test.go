@@ -13,14 +13,14 @@ import (
 func TestFileBatchSize(t *testing.T) {
 	for _, tt := range []struct {
 		model  string
-		limits Limits
+		limits dataset.Limits
 		want   int
 	}{
-		{"k3_autoencoder", Limits{}, 8192},
-		{"k3_autoencoder", Limits{BatchBytes: 1 << 20}, 1024},
-		{"k3_autoencoder", Limits{BatchBytes: 1}, DefaultBatchSize},
-		{"k3_seed", Limits{}, DefaultBatchSize},
-		{"mod_random", Limits{}, DefaultBatchSize},
+		{"k3_autoencoder", dataset.Limits{}, 8192},
+		{"k3_autoencoder", dataset.Limits{BatchBytes: 1 << 20}, 1024},
+		{"k3_autoencoder", dataset.Limits{BatchBytes: 1}, DefaultBatchSize},
+		{"k3_seed", dataset.Limits{}, DefaultBatchSize},
+		{"mod_random", dataset.Limits{}, DefaultBatchSize},
 	} {
 		m, err := savedmodel.Open(filepath.Join("../testdata/models", tt.model, "model"))
 		if err != nil {
@@ -84,9 +84,9 @@ func TestRowsApart(t *testing.T) {
 		effects := p.noEffects()
 		alone, together := collect(made.Rows, 1), collect(made.Rows, len(made.Rows))
 		for i := range alone {
-			compareAll(effects, int64(i), alone[i], together[i])
+			compareAll(effects, trial{row: int64(i)}, alone[i].Values, together[i].Values)
 		}
-		if (PaddingReport{Effects: effects}).Depends() {
+		if depends(effects) {
 			t.Errorf("%s: %+v", dir, effects)
 		}
 		ran++

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/source"
 )
 
 // TestEveryFormat runs models on made-up rows from files of each format into files of each format:
@@ -80,7 +81,7 @@ func everyFormat(t *testing.T, p *Predictor, not []string) {
 // writeRowsAs writes rows of a predictor's inputs to a file.
 func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element) {
 	t.Helper()
-	form, err := findFormat("", name, writable)
+	form, err := source.FindFormat("", name, writable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 		t.Fatal(err)
 	}
 	defer f.Close() //nolint:errcheck // the writer's errors tell
-	if form.name == "jsonl" {
+	if form.Name == "jsonl" {
 		for _, row := range rows {
 			line, err := p.AppendRowJSON(nil, row)
 			if err == nil {
@@ -101,9 +102,9 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 		}
 		return
 	}
-	w, err := form.write(f, table{names: p.spec.Paths(), spec: p.spec})
+	w, err := writers[form.Name](f, table{names: p.spec.Paths(), spec: p.spec})
 	if err != nil {
-		t.Fatalf("%s: %v", form.name, err)
+		t.Fatalf("%s: %v", form.Name, err)
 	}
 	for i, row := range rows {
 		r := Result{Row: int64(i)}
@@ -127,7 +128,7 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 // names.
 func readBack(t *testing.T, name string, p *Predictor) []string {
 	t.Helper()
-	form, err := findFormat("", name, readable)
+	form, err := source.FindFormat("", name, func(source.Format) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,8 @@ func readBack(t *testing.T, name string, p *Predictor) []string {
 	}
 	spec := dataset.Dict(items)
 	var out []string
-	for e, err := range form.read(spec, Source{Files: []string{name}}).All(t.Context()) {
+	rows := source.Source{Files: []string{name}}.Rows(form, spec)
+	for e, err := range rows.All(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}

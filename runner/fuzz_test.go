@@ -8,6 +8,8 @@ import (
 	"errors"
 	"path/filepath"
 	"testing"
+
+	"github.com/tfrun/tfrun/dataset"
 )
 
 // fuzzModels are small models of different inputs: sequences of ids, several dtypes, strings,
@@ -29,7 +31,7 @@ func FuzzPredictRow(f *testing.F) {
 				f.Error(err)
 			}
 		})
-		limits := Limits{RowBytes: 1 << 16, Elements: 1 << 16, Length: 1 << 10, BatchBytes: 1 << 22}
+		limits := dataset.Limits{RowBytes: 1 << 16, Elements: 1 << 16, Length: 1 << 10, BatchBytes: 1 << 22}
 		if predictors[i], err = s.NewPredictor(PredictOptions{SkipBadRows: true, BatchSize: 4, Limits: limits}); err != nil {
 			f.Fatal(err)
 		}

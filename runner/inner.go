@@ -5,6 +5,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
+	"github.com/tfrun/tfrun/runner/internal/option"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/tensor"
@@ -12,6 +13,10 @@ import (
 
 // What the packages below make and callers hold or look for.
 type (
+	// OptionError says that a field of an options struct, Option, has a value that makes no sense:
+	// Msg says what was wanted.
+	OptionError = option.Error
+
 	// Feed is a tensor about to be fed, see [Function.Call]: its DType and Dims, and Fill, which
 	// writes the values, row-major and little-endian, straight into TensorFlow's memory; or
 	// Strings, those of a String tensor. [FeedTensor] makes one of a tensor.

@@ -19,6 +19,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
+	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -96,18 +97,18 @@ func (j Job) Validate() error {
 	if len(j.Source.Files) == 0 {
 		return nil
 	}
-	_, err := j.Source.format()
+	_, err := j.Source.files().Find()
 	return err
 }
 
 func (j Job) toStdout() bool { return j.Output == "" || j.Output == "-" }
 
 // outputFormat returns the format of the results.
-func (j Job) outputFormat() (format, error) {
+func (j Job) outputFormat() (source.Format, error) {
 	if j.toStdout() && j.Format == "" {
 		j.Format = "jsonl"
 	}
-	return findFormat(j.Format, j.Output, writable)
+	return source.FindFormat(j.Format, j.Output, writable)
 }
 
 // Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is
@@ -149,8 +150,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if err != nil {
 		return sum, err
 	}
-	id["output format"] = form.name
-	out, err := partfile.Open(ctx, j.Output, id, j.Resume, form.head)
+	id["output format"] = form.Name
+	out, err := partfile.Open(ctx, j.Output, id, j.Resume, form.Head)
 	if err != nil {
 		return sum, err
 	}
@@ -234,9 +235,9 @@ func (s *stdout) flush() error {
 // flushEvery is how long a result may wait before whoever reads stdout sees it.
 const flushEvery = 100 * time.Millisecond
 
-func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form format, out rowOutput, j Job, sum *Summary) error {
+func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form source.Format, out rowOutput, j Job, sum *Summary) error {
 	t := p.table(j.Source.Keep, out)
-	w, err := form.write(out, t)
+	w, err := writers[form.Name](out, t)
 	if err != nil {
 		return err
 	}
@@ -247,7 +248,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 		}
 		return out.Checkpoint(sum.Resumed+sum.Rows, state)
 	}
-	size := j.Source.size()
+	size := j.Source.files().Size()
 	told := time.Now()
 	tell := func() {
 		if j.Progress != nil {
@@ -267,7 +268,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form f
 			return err
 		}
 		now := time.Now()
-		if (form.lines || t.part != nil) && out.CheckpointDue(now) {
+		if (form.Lines || t.part != nil) && out.CheckpointDue(now) {
 			if err := note(); err != nil {
 				return err
 			}

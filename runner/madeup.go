@@ -49,11 +49,12 @@ func (e *MadeUpError) Hints() []string {
 // MakeUpRows makes up n rows that the signature runs. Whole numbers, and floats where an input is a
 // list of any length and so may hold ids, are random numbers of at least 1 below a bound, which is
 // lowered until the model takes them; other floats lie between 0 and 1. A text has as many words as
-// the row is long. lengths are tried for open axes and kept where the model runs them; nil tries
-// usual ones. The error is a *[MadeUpError]. The same call makes the same rows.
+// the row is long. lengths, in ascending order, are tried for open axes, and kept where the model
+// runs them in good time; nil tries usual ones that do not make large rows. The error is a
+// *[MadeUpError]. The same call makes the same rows.
 func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (MadeUp, error) {
 	if len(lengths) == 0 {
-		lengths = p.usualLengths()
+		lengths = p.affordable(p.usualLengths())
 	}
 	quiet := *p
 	quiet.o.Batch, quiet.o.Stats, quiet.o.Batching, quiet.o.SkipBadRows = nil, nil, Arrival, false
@@ -62,7 +63,8 @@ func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (Mad
 	err := errors.New("make up rows: no length to try")
 	for _, below := range []int64{100, 10, 3, 2, 1} {
 		m := MadeUp{Below: below}
-		for _, length := range lengths {
+		for i, length := range lengths {
+			began := time.Now()
 			if err2 := quiet.tryLength(ctx, below, length); err2 != nil {
 				err = err2
 				m.Refused = append(m.Refused, length)
@@ -71,6 +73,9 @@ func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (Mad
 			m.Lengths = append(m.Lengths, length)
 			if firstRun == 0 {
 				firstRun = time.Since(start)
+			} else if time.Since(began) > madeUpTime {
+				lengths = lengths[:i+1] // longer ones take longer
+				break
 			}
 		}
 		if len(m.Lengths) > len(best.Lengths) {
@@ -146,8 +151,33 @@ func openAxes(s tensor.Shape) int {
 	return n
 }
 
-// madeUpSize bounds the values of all rows that are made up.
-const madeUpSize = 8 << 20
+// madeUpSize bounds the values of all rows that are made up, and openSize those of one that has
+// open axes. A row that takes longer than madeUpTime is the longest that is made up.
+const (
+	madeUpSize = 8 << 20
+	openSize   = 1 << 16
+	madeUpTime = 2 * time.Second
+)
+
+// affordable leaves out lengths that make large rows, but for the smallest: a model may make
+// hundreds of values of each. They are sorted.
+func (p *Predictor) affordable(lengths []int64) []int64 {
+	for i, length := range lengths {
+		for _, c := range p.components {
+			values, open := int64(1), false
+			for _, d := range c.Shape.Dims() {
+				if d == tensor.Unknown {
+					d, open = length, true
+				}
+				values = times(values, max(d, 1))
+			}
+			if open && values > openSize {
+				return lengths[:max(i, 1)]
+			}
+		}
+	}
+	return lengths
+}
 
 // tooLarge reports whether sizes come to more values than are made up for a row; empty lists count
 // too.

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // TestMakeUpRows makes up rows for signatures of every form, and runs them.
@@ -80,6 +83,28 @@ func TestTooLarge(t *testing.T) {
 	} {
 		if got := tooLarge(tt.sizes); got != tt.want {
 			t.Errorf("tooLarge(%v) = %v", tt.sizes, got)
+		}
+	}
+}
+
+// TestMadeUpRowsAreAffordable: along several open axes rows stay small, and those of fixed sizes
+// are as large as the signature says.
+func TestMadeUpRowsAreAffordable(t *testing.T) {
+	t.Parallel()
+	open := tensor.Unknown
+	for _, tt := range []struct {
+		shape tensor.Shape
+		want  []int64
+	}{
+		{tensor.MakeShape(open), []int64{16, 64, 256}},
+		{tensor.MakeShape(open, 300), []int64{16, 64}},
+		{tensor.MakeShape(open, open, open, 3), []int64{16}}, // as of ConvLSTM2D
+		{tensor.MakeShape(open, 1<<20), []int64{16}},         // there has to be one
+		{tensor.MakeShape(1 << 20), []int64{16, 64, 256}},
+	} {
+		p := &Predictor{components: []dataset.Component{{DType: tensor.Float32, Shape: tt.shape}}}
+		if diff := cmp.Diff(tt.want, p.affordable([]int64{16, 64, 256})); diff != "" {
+			t.Errorf("%v: %s", tt.shape, diff)
 		}
 	}
 }

@@ -61,7 +61,7 @@ type Options struct {
 	GPUMemoryFraction float64
 
 	// AllowOps are types of operations ("ReadFile") that the model may run although they do more
-	// than compute; see [savedmodel.MetaGraph.Scan]. Without them such a model is refused with an
+	// than compute; see [scan.Scan]. Without them such a model is refused with an
 	// *[UnsafeError].
 	AllowOps []string
 
@@ -84,7 +84,9 @@ type Options struct {
 	// the first model of a process only.
 	Library string
 
-	cpus int32 // CPU devices that TensorFlow is to make of the processor, for tests; 0 means one
+	// for tests
+	cpus       int32 // CPU devices that TensorFlow is to make of the processor; 0 means one
+	ownThreads bool  // for the operations of this session alone
 }
 
 // validate checks what can be checked without TensorFlow.
@@ -109,17 +111,14 @@ func (o Options) validate() error {
 	case o.GPUMemoryFraction < 0 || o.GPUMemoryFraction > 1:
 		return &OptionError{Option: "GPUMemoryFraction", Msg: "want a share between 0 and 1"}
 	}
-	if err := o.config().Validate(); err != nil {
-		return &OptionError{Option: "Device", Msg: err.Error()}
-	}
-	return nil
+	return o.config().Validate()
 }
 
 // config is what package tf has to know of the options.
 func (o Options) config() tf.Config {
 	c := tf.Config{
 		Device: o.Device, IntraOp: o.IntraOp, InterOp: o.InterOp, Timeout: o.Timeout, GPUMemoryFraction: o.GPUMemoryFraction,
-		WarmUp: o.WarmUp, Library: o.Library, CPUs: o.cpus,
+		WarmUp: o.WarmUp, Library: o.Library, CPUs: o.cpus, OwnThreads: o.ownThreads,
 	}
 	c.Optimize = o.optimizer(c.MayUseGPU()) == OptimizerAll
 	return c
@@ -158,12 +157,3 @@ func (o Options) optimizer(mayUseGPU bool) Optimizer {
 	}
 	return o.Optimizer
 }
-
-// OptionError says that a field of an options struct has a value that makes no sense.
-type OptionError struct {
-	Option string
-	Msg    string
-}
-
-// Error names the option and what was wanted.
-func (e *OptionError) Error() string { return "option " + e.Option + ": " + e.Msg }

@@ -8,6 +8,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -50,7 +51,7 @@ func NewPlan(m *savedmodel.Model, o Options, po PredictOptions) (*Predictor, err
 		return nil, err
 	}
 	s := &Session{model: m, graph: graph, o: o, functions: map[string]*Function{}, engine: planEngine{}}
-	if s.findings, err = graph.Scan(); err != nil {
+	if s.findings, err = scan.Scan(graph); err != nil {
 		return nil, err
 	}
 	if err := s.checkOps(""); err != nil {

@@ -35,11 +35,11 @@ type PredictOptions struct {
 	BatchSize int
 	// Batching says which rows share a batch; "" is [Arrival].
 	Batching Batching
-	// PaddingMayChangeResults lets [Bucket] and [Auto] go ahead without a measurement.
+	// PaddingMayChangeResults lets [Bucket] and [Auto] go ahead without trials.
 	PaddingMayChangeResults bool
-	// Measured, if not nil, is told what [Bucket] and [Auto] measured and chose. It is called
-	// before the first result, from another goroutine.
-	Measured func(report PaddingReport, chosen Batching)
+	// Measured, if not nil, is told what was found before a run with [Exact], [Bucket] or [Auto],
+	// and which of them it is. It is called before the first result, from another goroutine.
+	Measured func(found Verdict, chosen Batching)
 	// MaxTokens bounds a batch by its rows times its longest row; 0: no bound.
 	MaxTokens int64
 	// Window is how many rows a batching other than arrival may hold back; 0 means
@@ -56,10 +56,10 @@ type PredictOptions struct {
 	PaddedShapes map[string]dataset.Dims
 
 	// Limits bounds what rows may ask for.
-	Limits Limits
-	// Split, if not nil, is told once that a batch was split to keep within [Limits.BatchBytes]:
-	// how many rows it would have had, and how many the first part has. It is called from another
-	// goroutine.
+	Limits dataset.Limits
+	// Split, if not nil, is told once that a batch was split to keep within
+	// [dataset.Limits].BatchBytes: how many rows it would have had, and how many the first part
+	// has. It is called from another goroutine.
 	Split func(rows, first int)
 
 	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all
@@ -154,10 +154,10 @@ func (p *Predictor) OutputNames() []string { return p.outputs }
 
 // plan works out the rows' spec, the batch size and how inputs are fed.
 func (p *Predictor) plan() error {
-	if err := p.o.Limits.validate(); err != nil {
-		return err
+	if err := p.o.Limits.Validate(); err != nil {
+		return &OptionError{Option: "Limits", Msg: err.Error()}
 	}
-	p.o.Limits = p.o.Limits.orDefaults()
+	p.o.Limits = p.o.Limits.OrDefaults()
 	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec, p.findFeatures} {
 		if err := check(); err != nil {
 			return err
@@ -183,7 +183,7 @@ func (p *Predictor) checkNames() error {
 	if p.o.From < 0 || p.o.Shards < 0 || p.o.Shard < 0 || p.o.Shards > 0 && p.o.Shard >= p.o.Shards {
 		return &OptionError{Option: "Shard", Msg: fmt.Sprintf("%d of %d: want a number from 0 to one below the count", p.o.Shard, p.o.Shards)}
 	}
-	if _, _, err := p.o.Batching.grouping(); err != nil {
+	if err := p.o.Batching.check(); err != nil {
 		return err
 	}
 	have := p.f.signature.InputNames()

@@ -489,7 +489,7 @@ func TestOptions(t *testing.T) {
 }
 
 // The seed's model has no mask and its answers depend on padding; the masked model's do not.
-func TestProbePadding(t *testing.T) {
+func TestChooseBatching(t *testing.T) {
 	const rows = "[1,2,3]\n[4,5,6,7,8]\n[9]\n[5,4]\n[1,1,1,1]\n[2]\n"
 	tests := []struct {
 		model    string
@@ -508,7 +508,7 @@ func TestProbePadding(t *testing.T) {
 			s := load(t, tt.model)
 			chosen := Batching("unmeasured")
 			o := PredictOptions{Batching: tt.batching, BatchSize: 2, PaddingMayChangeResults: tt.may}
-			o.Measured = func(_ PaddingReport, c Batching) { chosen = c }
+			o.Measured = func(_ Verdict, c Batching) { chosen = c }
 			p, err := s.NewPredictor(o)
 			if err != nil {
 				t.Fatal(err)

@@ -45,21 +45,20 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 		return blocks.read(ctx, put)
 	}
 	p, rows = p.inferRanks(ctx, rows)
-	grouping, rows, err := p.chooseGrouping(ctx, rows)
+	o, rows, err := p.chooseGrouping(ctx, rows)
 	if err != nil {
 		return put(&job{err: err})
 	}
-	o := p.batchOptions(grouping)
-	if grouping == dataset.Similar && p.f.compiler != nil && !p.f.compiler.Sizes.Lengths {
+	if o.Grouping == dataset.Similar && p.f.compiler != nil && !p.f.compiler.Sizes.Lengths {
 		// the answers do not depend on padding, and each length has to be compiled
-		o.RoundUp = fewLengths
+		o.RoundUp = func(longest int64) int64 { return fewLengths(max(longest, 1)) }
 	}
 	for b, err := range rows.Batches(ctx, o) {
 		if p.notOurs(err) {
 			continue
 		}
 		j, fatal := p.jobOf(err, func() (*job, error) { return p.feedBatch(b) })
-		j.inOrder = err == nil && grouping == dataset.Arrival
+		j.inOrder = err == nil && o.Grouping == dataset.Arrival
 		if err := put(j); err != nil || fatal {
 			return err
 		}

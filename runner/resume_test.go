@@ -10,6 +10,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -59,9 +60,9 @@ func resultsFor(form string, n int) (table, []Result) {
 
 // writeSome writes rows to a part, notes some of them in the journal as told, and ends the file or
 // leaves it as a kill would.
-func writeSome(p *partfile.File, t table, form format, rows []Result, noted func() bool, finish bool) error {
+func writeSome(p *partfile.File, t table, form source.Format, rows []Result, noted func() bool, finish bool) error {
 	t.part = p
-	w, err := form.write(p, t)
+	w, err := writers[form.Name](p, t)
 	if err != nil {
 		return err
 	}
@@ -95,16 +96,14 @@ func writeSome(p *partfile.File, t table, form format, rows []Result, noted func
 func TestResumeEveryFormat(t *testing.T) {
 	t.Parallel()
 	formed := map[string]string{"npy of text": "npy"}
-	for _, f := range formats {
-		if f.write != nil {
-			formed[f.name] = f.name
-		}
+	for name := range writers {
+		formed[name] = name
 	}
 	const most = 3000 // more than the rows that columns' types follow from
 	for name, as := range formed {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			form, err := findFormat(as, "", writable)
+			form, err := source.FindFormat(as, "", writable)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,12 +128,12 @@ func TestResumeEveryFormat(t *testing.T) {
 
 // writeKilled writes rows to a file in one or, if it may be killed, several runs, and returns what
 // the file holds.
-func writeKilled(t *testing.T, rnd *rand.Rand, path string, tab table, form format, rows []Result, killed bool) []byte {
+func writeKilled(t *testing.T, rnd *rand.Rand, path string, tab table, form source.Format, rows []Result, killed bool) []byte {
 	t.Helper()
 	every := 1 + rnd.IntN(400)
 	at := 0
 	for again := false; ; again = true {
-		p, err := partfile.Open(t.Context(), path, partfile.Identity{"a": "b"}, again, form.head)
+		p, err := partfile.Open(t.Context(), path, partfile.Identity{"a": "b"}, again, form.Head)
 		if err != nil {
 			t.Fatal(err)
 		}

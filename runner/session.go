@@ -13,6 +13,7 @@ import (
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -22,7 +23,7 @@ type Session struct {
 	o        Options
 	model    *savedmodel.Model
 	graph    *savedmodel.MetaGraph
-	findings []savedmodel.Finding // of the scan for what does more than compute
+	findings []scan.Finding // of the scan for what does more than compute
 
 	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
 	mu     sync.RWMutex
@@ -65,7 +66,7 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 		return nil, err
 	}
 	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
-	if s.findings, err = graph.Scan(); err != nil {
+	if s.findings, err = scan.Scan(graph); err != nil {
 		return nil, err
 	}
 	if err := s.checkOps(""); err != nil {
@@ -100,10 +101,6 @@ func (s *Session) isolated(ctx context.Context, o Options) (e tf.Engine, why str
 		return p, err
 	}
 	e, err = isolate.New(ctx, start, o.Timeout)
-	var main *isolate.MainError
-	if errors.As(err, &main) {
-		err = &OptionError{Option: "Isolate", Msg: main.Msg}
-	}
 	return e, why, err
 }
 

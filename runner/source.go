@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -34,43 +34,19 @@ type Source struct {
 	Encoder TextEncoder
 	Text    string
 
-	limits Limits
-	read   *atomic.Int64 // counts the bytes that are read of the files, or nil
-	// about how much a reader by the block is to read at a time; 0: its habit
-	blockBytes int
+	read *atomic.Int64 // counts the bytes that are read of the files, or nil
 }
 
-// size returns the bytes of all files, or 0 where that of one is not known.
-func (src Source) size() int64 {
-	total := int64(0)
-	for _, name := range src.Files {
-		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
-			return 0
-		}
-		total += info.Size()
-	}
-	return total
+// files is the source as package source knows it.
+func (src Source) files() source.Source {
+	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Read: src.read}
 }
 
-// counted counts what is read of a file.
-type counted struct {
-	*os.File
-	n *atomic.Int64
-}
-
-// Read reads and counts.
-func (c counted) Read(p []byte) (int, error) {
-	n, err := c.File.Read(p)
-	c.n.Add(int64(n))
-	return n, err
-}
-
-// ReadAt reads and counts.
-func (c counted) ReadAt(p []byte, off int64) (int, error) {
-	n, err := c.File.ReadAt(p, off)
-	c.n.Add(int64(n))
-	return n, err
+// files is the source within the predictor's limits.
+func (p *Predictor) files(src Source) source.Source {
+	in := src.files()
+	in.Limits, in.BlockBytes = p.o.Limits, p.blockBytes()
+	return in
 }
 
 // TextEncoder turns a text into ids.
@@ -78,34 +54,11 @@ type TextEncoder interface {
 	Encode(text string) []int64
 }
 
-// format returns the one format of all files.
-func (src Source) format() (format, error) {
-	if len(src.Files) == 0 {
-		return format{}, &OptionError{Option: "Files", Msg: "name at least one file of rows"}
-	}
-	var first format
-	for i, name := range src.Files {
-		wanted := src.Format
-		if wanted == "" && name == "-" {
-			wanted = "jsonl"
-		}
-		f, err := findFormat(wanted, name, readable)
-		switch {
-		case err != nil:
-			return format{}, err
-		case i > 0 && f.name != first.name:
-			return format{}, &OptionError{Option: "Format", Msg: fmt.Sprintf("the files are of different types, %s and %s; run them one after the other", first.name, f.name)}
-		}
-		first = f
-	}
-	return first, nil
-}
-
 // Rows returns the rows of a source as the signature takes them. What is wrong with the source
 // itself is an error here: *[OptionError] and *[NameError]. What is wrong with a row comes with the
 // iteration, as a *[dataset.SyntaxError].
 func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
-	format, err := src.format()
+	format, err := src.files().Find()
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +70,10 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	if src.Encoder != nil && p.o.NoBatch {
 		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
-	src.limits, src.blockBytes = p.o.Limits, p.blockBytes()
 	rows, src, err := p.exampleRows(src, format)
 	switch {
 	case rows != nil || err != nil:
-	case format.read == nil:
+	case format.Name == source.Text:
 		rows, err = p.textRows(src)
 	default:
 		rows, err = p.columnRows(src, format)
@@ -144,14 +96,14 @@ func (p *Predictor) textRows(src Source) (*dataset.Dataset, error) {
 	if len(names) != 1 {
 		return nil, &OptionError{Option: "Format", Msg: fmt.Sprintf("lines of text feed one input, the signature has %d: %s", len(names), strings.Join(names, ", "))}
 	}
-	lines := dataset.TextLinesUpTo(int(src.limits.RowBytes), src.open, src.Files...)
+	lines := p.files(src).TextLines()
 	return p.convertText(lines, 0, src.Encoder)
 }
 
 // columnRows reads rows that have a column, or a key, for each input.
-func (p *Predictor) columnRows(src Source, f format) (*dataset.Dataset, error) {
+func (p *Predictor) columnRows(src Source, f source.Format) (*dataset.Dataset, error) {
 	if src.Encoder == nil {
-		return f.read(p.spec, src), nil
+		return p.files(src).Rows(f, p.spec), nil
 	}
 	input, err := p.textInput(src)
 	if err != nil {
@@ -170,7 +122,7 @@ func (p *Predictor) columnRows(src Source, f format) (*dataset.Dataset, error) {
 	}
 	items[input] = dataset.TensorSpec(tensor.String)
 	read := dataset.Dict(items)
-	return p.convertText(f.read(read, src), read.Index(input), src.Encoder)
+	return p.convertText(p.files(src).Rows(f, read), read.Index(input), src.Encoder)
 }
 
 // textInput returns the input that encoded text goes to: the one that is mapped to the column, or

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
 // UnsafeError says that a model does more than compute: loading it or running the signature reads
@@ -13,7 +13,7 @@ import (
 type UnsafeError struct {
 	Model     string
 	Signature string // "" when loading the model does it
-	Findings  []savedmodel.Finding
+	Findings  []scan.Finding
 }
 
 // Error names the first operation and where it sits.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -32,7 +33,7 @@ type SizeError struct {
 
 // Error says what does not fit.
 func (e *SizeError) Error() string {
-	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
+	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
 // Axes names the open dimensions of a signature's inputs, in the order of the inputs' names. What

@@ -21,9 +21,9 @@ type exampleShapes struct {
 }
 
 // examples reads what expect.json says of runs.
-func (c modelCase) examples(t *testing.T) (out exampleShapes) {
+func (c Case) examples(t *testing.T) (out exampleShapes) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(c.dir, "expect.json"))
+	data, err := os.ReadFile(filepath.Join(c.Dir, "expect.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func (c modelCase) examples(t *testing.T) (out exampleShapes) {
 func TestAtGivesTheShapesOfRuns(t *testing.T) {
 	t.Parallel()
 	runs, outputs, right := 0, 0, 0
-	for _, c := range modelCases(t) {
-		if c.want.Rows == nil {
+	for _, c := range Cases(t) {
+		if c.Want.Rows == nil {
 			continue
 		}
-		m, err := Open(c.model())
+		m, err := Open(c.Model())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestAtGivesTheShapesOfRuns(t *testing.T) {
 			}
 			shapes, err := mg.Put(mg.Signatures[e.Signature], sizes)
 			if err != nil {
-				t.Errorf("%s: %v", c.dir, err)
+				t.Errorf("%s: %v", c.Dir, err)
 				continue
 			}
 			given := map[string]bool{}
@@ -76,7 +76,7 @@ func TestAtGivesTheShapesOfRuns(t *testing.T) {
 				if given[tensor.MakeShape(out.Shape...).String()] {
 					right++
 				} else {
-					t.Logf("%s: output %q has shape %v for %v; no layer gives that", filepath.Base(c.dir), name, out.Shape, sizes.Inputs)
+					t.Logf("%s: output %q has shape %v for %v; no layer gives that", filepath.Base(c.Dir), name, out.Shape, sizes.Inputs)
 				}
 			}
 		}
@@ -91,15 +91,15 @@ func TestAtGivesTheShapesOfRuns(t *testing.T) {
 func TestConcurrentUse(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"k2_nested", "k3_nested"} {
-		m := openTest(t, name)
+		m := OpenNamed(t, name)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if err := describe(m); err != nil {
-					t.Error(err)
-				}
 				mg := m.MetaGraphs[0]
 				s := mg.Signatures[DefaultSignature]
+				if _, err := mg.Why(s); err != nil {
+					t.Error(err)
+				}
 				shapes, err := mg.Put(s, Sizes{Axes: map[string]int64{"batch": 5}})
 				if err != nil {
 					t.Error(err)

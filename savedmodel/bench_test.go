@@ -1,8 +1,10 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // BenchmarkDescribe reads the tutorial's model from its files to all that is known of it, as `tfrun
@@ -13,11 +15,11 @@ func BenchmarkDescribe(b *testing.B) {
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				m, err := Open(dir)
+				m, err := savedmodel.Open(dir)
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := describe(m); err != nil {
+				if err := Describe(m); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -32,7 +34,7 @@ func BenchmarkOpen(b *testing.B) {
 		b.Run(form, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Open(dir); err != nil {
+				if _, err := savedmodel.Open(dir); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -7,7 +7,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxUnwrap bounds how many functions that only call another are stepped through: a hostile library
+// MaxUnwrap bounds how many functions that only call another are stepped through: a hostile library
 // may call in a circle.
 const MaxUnwrap = 100
 
@@ -16,7 +16,7 @@ type body struct {
 	*graph.Function
 	mg   *MetaGraph
 	sig  *Signature
-	vars map[int]*variable // the variables among the arguments, by the argument's place
+	vars map[int]*Variable // the variables among the arguments, by the argument's place
 	// captured marks the arguments that the caller does not feed: variables, tables, constants.
 	captured map[int]bool
 	// inputs gives the signature's name for each argument that is fed, by the argument's place.
@@ -27,25 +27,6 @@ type body struct {
 	call    string
 	results []int
 }
-
-// variable is a variable of the model, as the object graph or the main graph's VarHandleOp names
-// it.
-type variable struct {
-	id        int // in the object graph, or -1
-	name      string
-	dtype     tensor.DType
-	shape     tensor.Shape
-	trainable bool
-}
-
-// size returns the number of elements, 0 when the shape is not known.
-func (v *variable) size() int64 {
-	n, _ := v.shape.NumElements()
-	return n
-}
-
-// bytes returns what the values weigh in memory.
-func (v *variable) bytes() int64 { return v.size() * int64(v.dtype.Size()) }
 
 // feed is what a caller gives to an argument: a node of the main graph, an object of the object
 // graph, or neither.
@@ -79,7 +60,7 @@ func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 			feeds[i].node = call.mainInputs[i]
 		}
 	}
-	if c, err := objs.concreteFunction(f.Name); err != nil {
+	if c, err := objs.ConcreteFunction(f.Name); err != nil {
 		return nil, err
 	} else if bound := c.GetBoundInputs(); len(bound) > 0 && len(bound) <= len(feeds) {
 		for i, id := range bound {
@@ -91,7 +72,7 @@ func (mg *MetaGraph) body(sig *Signature) (*body, error) {
 		return nil, err
 	}
 	b := &body{
-		Function: f, call: call.Name, results: results, mg: mg, sig: sig, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{},
+		Function: f, call: call.Name, results: results, mg: mg, sig: sig, vars: map[int]*Variable{}, captured: map[int]bool{}, inputs: map[int]string{},
 	}
 	b.usersOf = sync.OnceValue(f.Users)
 	return b, b.bind(objs, feeds)
@@ -177,7 +158,7 @@ func (mg *MetaGraph) unwrap(f *graph.Function, feeds []feed) (*graph.Function, [
 }
 
 // bind works out which arguments are the caller's and which are variables.
-func (b *body) bind(objs *objectGraph, feeds []feed) error {
+func (b *body) bind(objs *ObjectGraph, feeds []feed) error {
 	placeholder := map[string]string{}
 	for name, in := range b.sig.Inputs {
 		placeholder[graph.NodeOf(in.Tensor)] = name
@@ -188,7 +169,7 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 	for i, fd := range feeds {
 		if fd.object >= 0 {
 			b.captured[i] = true
-			if v := objs.vars[fd.object]; v != nil {
+			if v := objs.Variables[fd.object]; v != nil {
 				b.vars[i] = v
 			}
 			continue
@@ -210,7 +191,7 @@ func (b *body) bind(objs *objectGraph, feeds []feed) error {
 			if name == "" {
 				name = n.GetName()
 			}
-			b.vars[i] = &variable{id: -1, name: name, dtype: graph.DType(n.GetAttr()["dtype"].GetType()), shape: graph.Shape(n.GetAttr()["shape"].GetShape()), trainable: true}
+			b.vars[i] = &Variable{ID: -1, Name: name, DType: graph.DType(n.GetAttr()["dtype"].GetType()), Shape: graph.Shape(n.GetAttr()["shape"].GetShape()), Trainable: true}
 		}
 	}
 	return nil

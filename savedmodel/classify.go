@@ -65,7 +65,7 @@ type traits struct {
 
 // classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
-func classify(s *scope, c *call, name string, vars []*variable) (class string, sure bool) {
+func classify(s *scope, c *call, name string, vars []*Variable) (class string, sure bool) {
 	t := newTraits(s, c, name, vars)
 	byName, known := classOfName(name)
 	if !isDefaultName(name) {
@@ -95,7 +95,7 @@ func isDefaultName(name string) bool {
 }
 
 // newTraits collects what a call shows of its layer: operations, scopes, weights and ranks.
-func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
+func newTraits(s *scope, c *call, name string, vars []*Variable) *traits {
 	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
 	var text strings.Builder
 	for _, n := range c.nodes {
@@ -125,12 +125,12 @@ func newTraits(s *scope, c *call, name string, vars []*variable) *traits {
 	}
 	t.text = text.String()
 	for _, v := range vars {
-		path := strings.Split(v.name, "/")
+		path := strings.Split(v.Name, "/")
 		last := path[len(path)-1]
 		if isSeed(v) {
 			continue
 		}
-		t.weights[last] = v.shape.Rank()
+		t.weights[last] = v.Shape.Rank()
 		for _, p := range path[:len(path)-1] {
 			t.parts[defaultBase(p)] = true
 		}
@@ -380,7 +380,7 @@ func (t *traits) weightless() []string {
 
 // isSeed reports whether a variable is the state of a random number generator, which Keras does not
 // count among the weights.
-func isSeed(v *variable) bool {
-	last := v.name[strings.LastIndexByte(v.name, '/')+1:]
+func isSeed(v *Variable) bool {
+	last := v.Name[strings.LastIndexByte(v.Name, '/')+1:]
 	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state"
 }

@@ -10,6 +10,7 @@ import (
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -23,7 +24,7 @@ type CompileError struct {
 
 // Error gives the reason.
 func (e *CompileError) Error() string {
-	return inLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
+	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
 // Operations lists the types of the operations that a signature reaches, those in the functions
@@ -34,7 +35,7 @@ func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
 		return nil, err
 	}
 	p.CPUOnly, p.Ops = true, map[string]bool{}
-	if err := p.Mark(s.tensorNames(s.Outputs)); err != nil {
+	if err := p.Mark(s.Tensors(s.Outputs)); err != nil {
 		return nil, err
 	}
 	return slices.Sorted(maps.Keys(p.Ops)), nil
@@ -62,7 +63,7 @@ func (mg *MetaGraph) CheckCompile(s *Signature) error {
 		return refuse("it has no outputs")
 	}
 	for _, name := range s.OutputNames() {
-		for _, t := range s.tensorNames(map[string]TensorInfo{name: s.Outputs[name]}) {
+		for _, t := range s.Tensors(map[string]TensorInfo{name: s.Outputs[name]}) {
 			if call, err := mg.graph.Call(t); err != nil {
 				return err
 			} else if call == nil {
@@ -102,7 +103,7 @@ const mustCompile = "_XlaMustCompile"
 // signature has loops that do not wait for each other, each of them is marked, else the whole.
 func (p *pruner) addTwins(s *Signature) error {
 	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
-	for _, output := range s.tensorNames(s.Outputs) {
+	for _, output := range s.Tensors(s.Outputs) {
 		node, err := p.g.Call(output)
 		if err != nil {
 			return err
@@ -165,7 +166,7 @@ func (mg *MetaGraph) Compilation(s *Signature, r Reduction) (Compilation, error)
 	}
 	c := Compilation{Lengths: r.CPUOnly && r.Lengths, wide: true}
 	ops, seen := map[string]bool{}, map[string]bool{}
-	for _, output := range s.tensorNames(s.Outputs) {
+	for _, output := range s.Tensors(s.Outputs) {
 		node, err := g.Call(output)
 		if err != nil || node == nil {
 			return Compilation{}, err

@@ -21,7 +21,7 @@ func TestReducedCompiled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := openBytes(t, data)
+	small := OpenBytes(t, data)
 	mg := small.MetaGraphs[0]
 	sig := mg.Signatures["serving_default"]
 	output := sig.Outputs[sig.OutputNames()[0]].Tensor

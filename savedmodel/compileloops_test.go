@@ -27,7 +27,7 @@ func compiledFunctions(t *testing.T, model string, r Reduction) (marked []*funct
 	if err != nil {
 		t.Fatal(err)
 	}
-	mg := openBytes(t, data).MetaGraphs[0]
+	mg := OpenBytes(t, data).MetaGraphs[0]
 	sig := mg.Signatures[DefaultSignature]
 	if twin, err = mg.graph.Node(graph.NodeOf(CompiledTensor(sig.Outputs[sig.OutputNames()[0]].Tensor))); err != nil || twin == nil {
 		t.Fatalf("%v, %v", twin, err)

@@ -33,15 +33,15 @@ func (mg *MetaGraph) ConcreteFunction(name string) (*ConcreteFunction, error) {
 	if err != nil {
 		return nil, err
 	}
-	def, err := objs.concreteFunction(name)
+	def, err := objs.ConcreteFunction(name)
 	if def == nil || err != nil {
 		return nil, err
 	}
-	f := &ConcreteFunction{Name: name, Inputs: flatten(def.GetCanonicalizedInputSignature()), Outputs: flatten(def.GetOutputSignature())}
+	f := &ConcreteFunction{Name: name, Inputs: structuredTensors(def.GetCanonicalizedInputSignature()), Outputs: structuredTensors(def.GetOutputSignature())}
 	for _, id := range def.GetBoundInputs() {
 		capture := ""
-		if v := objs.vars[int(id)]; v != nil {
-			capture = v.name
+		if v := objs.Variables[int(id)]; v != nil {
+			capture = v.Name
 		}
 		f.Captures = append(f.Captures, capture)
 	}

@@ -49,7 +49,7 @@ func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 	}
 	p.Ops = map[string]bool{}
 	p.Feed([]string{input.Tensor})
-	if err := p.Mark(sig.tensorNames(sig.Outputs)); err != nil {
+	if err := p.Mark(sig.Tensors(sig.Outputs)); err != nil {
 		return nil, err
 	}
 	parses := false

@@ -110,7 +110,7 @@ func (o *origins) argument(arg, i int, d int64) string {
 	case fed:
 		return fmt.Sprintf("as dimension %d of input %q", i, name)
 	case o.b.vars[arg] != nil:
-		return fmt.Sprintf("as dimension %d of variable %q", i, o.b.vars[arg].name)
+		return fmt.Sprintf("as dimension %d of variable %q", i, o.b.vars[arg].Name)
 	}
 	return "as a tensor that the model holds has it"
 }

@@ -12,7 +12,7 @@ import (
 // graphConfig reads from the graph what the config of a layer would say, in the terms of Keras 2's
 // configs: an export of Keras 3 has the operations but no configs. What the graph does not show is
 // left out.
-func graphConfig(s *scope, class string, c *call, vars []*variable) config {
+func graphConfig(s *scope, class string, c *call, vars []*Variable) config {
 	g := &configReader{s: s, c: c, vars: vars, conf: config{}}
 	switch class {
 	case "Dense":
@@ -61,7 +61,7 @@ func graphConfig(s *scope, class string, c *call, vars []*variable) config {
 type configReader struct {
 	s    *scope
 	c    *call
-	vars []*variable
+	vars []*Variable
 	conf config
 }
 
@@ -86,9 +86,9 @@ func (g *configReader) set(key string, values []int64) {
 }
 
 // weight returns the variable whose path ends with the name.
-func (g *configReader) weight(name string) *variable {
+func (g *configReader) weight(name string) *Variable {
 	for _, v := range g.vars {
-		if v.name[strings.LastIndexByte(v.name, '/')+1:] == name {
+		if v.Name[strings.LastIndexByte(v.Name, '/')+1:] == name {
 			return v
 		}
 	}
@@ -97,14 +97,14 @@ func (g *configReader) weight(name string) *variable {
 
 // setLast sets a key to the last size of a variable.
 func (g *configReader) setLast(key, weight string) {
-	if v := g.weight(weight); v != nil && v.shape.Rank() > 0 {
-		g.conf[key] = float64(v.shape.Dim(-1))
+	if v := g.weight(weight); v != nil && v.Shape.Rank() > 0 {
+		g.conf[key] = float64(v.Shape.Dim(-1))
 	}
 }
 
 func (g *configReader) recurrent() {
-	if v := g.weight("recurrent_kernel"); v != nil && v.shape.Rank() == 2 {
-		g.conf["units"] = float64(v.shape.Dim(0))
+	if v := g.weight("recurrent_kernel"); v != nil && v.Shape.Rank() == 2 {
+		g.conf["units"] = float64(v.Shape.Dim(0))
 	}
 	g.conf["return_sequences"] = len(g.c.shapes) > 0 && g.c.shapes[0].Rank() == 3
 	g.conf["return_state"] = len(g.c.shapes) > 1
@@ -117,12 +117,12 @@ func (g *configReader) bidirectional() {
 	class := ""
 	for _, v := range g.vars {
 		for _, cell := range [][2]string{{"lstm_cell", "LSTM"}, {"gru_cell", "GRU"}, {"simple_rnn_cell", "SimpleRNN"}} {
-			if strings.Contains(v.name, cell[0]) && class == "" {
+			if strings.Contains(v.Name, cell[0]) && class == "" {
 				class = cell[1]
 			}
 		}
-		if strings.HasSuffix(v.name, "/recurrent_kernel") && inner["units"] == nil && v.shape.Rank() == 2 {
-			inner["units"] = float64(v.shape.Dim(0))
+		if strings.HasSuffix(v.Name, "/recurrent_kernel") && inner["units"] == nil && v.Shape.Rank() == 2 {
+			inner["units"] = float64(v.Shape.Dim(0))
 		}
 	}
 	g.conf["layer"] = map[string]any{"class_name": class, "config": inner}
@@ -267,7 +267,7 @@ func (g *configReader) convolution(class string, rank int64) {
 		kernel = g.weight("depthwise_kernel")
 	}
 	n := g.findAny("Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2")
-	if kernel == nil || n == nil || int64(kernel.shape.Rank()) != rank+2 {
+	if kernel == nil || n == nil || int64(kernel.Shape.Rank()) != rank+2 {
 		return
 	}
 	if class == "SeparableConv1D" || class == "SeparableConv2D" {
@@ -275,7 +275,7 @@ func (g *configReader) convolution(class string, rank int64) {
 			n = d
 		}
 	}
-	k := kernel.shape.Dims()
+	k := kernel.Shape.Dims()
 	g.set("kernel_size", k[:rank])
 	g.set("strides", window(n, "strides", rank))
 	g.conf["padding"] = strings.ToLower(n.AttrString("padding"))

@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tfrun/tfrun/savedmodel"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -20,15 +21,6 @@ func mutations() int {
 		return n
 	}
 	return 12
-}
-
-// many is how large hostile models are: a tenth of it under the race detector, which is ten times
-// slower.
-func many() int {
-	if raceEnabled && os.Getenv("TFRUN_MUTATIONS") == "" {
-		return 10_000
-	}
-	return 100_000
 }
 
 // mutate damages a few bytes of data: values, lengths, pieces cut out, doubled or exchanged.
@@ -63,43 +55,33 @@ func mutate(r *rand.Rand, data []byte) []byte {
 
 func TestMutatedModels(t *testing.T) {
 	t.Parallel()
-	names := append([]string{"k3_seq2seq", "k3_mha", "k3_string_lookup", "k2_mha", "k3_masked", "own_k3_nested_deep", "own_k3_random_42", "tf1_main_op", "mod_ragged"}, fuzzModels...)
+	names := append([]string{"k3_seq2seq", "k3_mha", "k3_string_lookup", "k2_mha", "k3_masked", "own_k3_nested_deep", "own_k3_random_42", "tf1_main_op", "mod_ragged"}, savedmodel.FuzzModels...)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join("..", "testdata", "models", name, "model")
-			data, err := os.ReadFile(filepath.Join(dir, fileBinary))
+			data, err := os.ReadFile(filepath.Join(dir, savedmodel.FileBinary))
 			if err != nil {
 				t.Fatal(err)
 			}
-			meta, _ := os.ReadFile(filepath.Join(dir, fileMetadata))
+			meta, _ := os.ReadFile(filepath.Join(dir, savedmodel.FileMetadata))
 			r := rand.New(rand.NewPCG(1, 2))
 			for range mutations() {
-				if m, err := newModel(dir, fileBinary, "", mutate(r, data)); err == nil {
+				if m, err := savedmodel.NewModel(dir, savedmodel.FileBinary, "", mutate(r, data)); err == nil {
 					use(t, m)
 				}
 				if len(meta) == 0 {
 					continue
 				}
-				bad, err := parseMetadata(fileMetadata, mutate(r, meta))
-				m, openErr := newModel(dir, fileBinary, "", data)
+				bad, err := savedmodel.ParseMetadata(savedmodel.FileMetadata, mutate(r, meta))
+				m, openErr := savedmodel.NewModel(dir, savedmodel.FileBinary, "", data)
 				if openErr != nil {
 					t.Fatal(openErr)
 				}
-				m.metadata = func() (kerasMetadata, error) { return bad, err }
+				m.SetMetadata(bad, err)
 				use(t, m)
 			}
 		})
-	}
-}
-
-// within fails the test when f takes longer than a hostile file may.
-func within(t *testing.T, limit time.Duration, f func()) {
-	t.Helper()
-	start := time.Now()
-	f()
-	if d := time.Since(start); d > limit {
-		t.Errorf("took %v, want at most %v", d, limit)
 	}
 }
 
@@ -107,7 +89,7 @@ func TestTwoGigabytes(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int64{1<<31 - 1, 1 << 31, 5 << 30} {
 		dir := t.TempDir()
-		f, err := os.Create(filepath.Join(dir, fileBinary))
+		f, err := os.Create(filepath.Join(dir, savedmodel.FileBinary))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,8 +97,8 @@ func TestTwoGigabytes(t *testing.T) {
 			t.Skipf("the file system holds no file of %d bytes: %v", size, err)
 		}
 		f.Close()
-		within(t, time.Second, func() {
-			if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), fileBinary) {
+		savedmodel.Within(t, time.Second, func() {
+			if _, err := savedmodel.Open(dir); err == nil || !strings.Contains(err.Error(), savedmodel.FileBinary) {
 				t.Errorf("Open of %d zeros = %v, want an error with the file's name", size, err)
 			}
 		})
@@ -163,7 +145,7 @@ func hostileModel(library, objects []byte) []byte {
 
 func TestHundredThousandNestedFunctions(t *testing.T) {
 	t.Parallel()
-	n := many()
+	n := savedmodel.Many()
 	keras := message(1, message(4, message(1, "_generic_user_object"), 1, message(2, "_misc_assets"), 1, message(2, "variables"), 1, message(2, "trainable_variables")))
 	for name, target := range map[string]func(i int) int{
 		"chain":  func(i int) int { return i + 1 },
@@ -178,14 +160,14 @@ func TestHundredThousandNestedFunctions(t *testing.T) {
 				library = append(library, message(1, def)...)
 			}
 			for _, objects := range [][]byte{nil, keras} {
-				within(t, time.Minute, func() {
-					m, err := newModel("none", fileBinary, "", hostileModel(library, objects))
+				savedmodel.Within(t, time.Minute, func() {
+					m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(library, objects))
 					if err != nil {
 						t.Fatal(err)
 					}
 					use(t, m)
 					count := 0
-					for _, err := range m.MetaGraphs[0].graph.Functions() {
+					for _, err := range m.MetaGraphs[0].Graph().Functions() {
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -203,7 +185,7 @@ func TestHundredThousandNestedFunctions(t *testing.T) {
 func TestManyNodesInOneScope(t *testing.T) {
 	t.Parallel()
 	keras := message(1, message(4, message(1, "_generic_user_object"), 1, message(2, "_misc_assets"), 1, message(2, "variables"), 1, message(2, "trainable_variables")))
-	n := many()
+	n := savedmodel.Many()
 	if os.Getenv("TFRUN_MUTATIONS") == "" {
 		n /= 10
 	}
@@ -215,8 +197,8 @@ func TestManyNodesInOneScope(t *testing.T) {
 		}
 		def := append(message(1, message(1, "f0", 3, message(1, "y"))), nodes...)
 		def = append(def, message(4, message(1, "y", 2, fmt.Sprintf(name+":activations:0", n-1)))...)
-		within(t, time.Minute, func() {
-			m, err := newModel("none", fileBinary, "", hostileModel(message(1, def), keras))
+		savedmodel.Within(t, time.Minute, func() {
+			m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(message(1, def), keras))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,13 +218,13 @@ func TestDeepMessages(t *testing.T) {
 		value = message(53, message(1, value))
 	}
 	objects := message(2, message(1, "f0", 2, message(4, value)))
-	m, err := newModel("none", fileBinary, "", hostileModel(nil, objects))
+	m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(nil, objects))
 	if err != nil {
 		t.Fatal(err)
 	}
 	use(t, m)
 	text := strings.Repeat("meta_graphs { ", 1_000_000)
-	if _, err := textToBinary(fileText, []byte(text)); err == nil {
+	if _, err := savedmodel.TextToBinary(savedmodel.FileText, []byte(text)); err == nil {
 		t.Error("a text that nests a million messages was accepted")
 	}
 }
@@ -251,12 +233,12 @@ func TestObjectsThatHoldThemselves(t *testing.T) {
 	t.Parallel()
 	root := message(4, message(1, "_tf_keras_network"), 1, message(1, 0, 2, "layer-0"), 1, message(1, 1, 2, "layer-1"), 1, message(1, 0, 2, "keras_api"), 1, message(1, 0, 2, "layers"), 1, message(1, 1, 2, "0"))
 	other := message(4, message(1, "_tf_keras_layer"), 1, message(1, 0, 2, "self"), 1, message(1, 1, 2, "me"))
-	m, err := newModel("none", fileBinary, "", hostileModel(nil, message(1, root, 1, other)))
+	m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(nil, message(1, root, 1, other)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	use(t, m)
-	m, err = newModel("none", fileBinary, "", hostileModel(nil, message(1, message(4, message(1, "_tf_keras_network"), 1, message(1, 99, 2, "x")))))
+	m, err = savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(nil, message(1, message(4, message(1, "_tf_keras_network"), 1, message(1, 99, 2, "x")))))
 	if err != nil {
 		t.Fatal(err)
 	}

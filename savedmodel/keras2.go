@@ -1,9 +1,7 @@
 package savedmodel
 
 import (
-	"encoding/json"
 	"regexp"
-	"strings"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -13,12 +11,12 @@ import (
 // the layers' own traces.
 type keras2 struct {
 	mg    *MetaGraph
-	objs  *objectGraph
-	meta  kerasMetadata
+	objs  *ObjectGraph
+	meta  KerasMetadata
 	body  *body
 	table *LayerTable
 	// trainable says which variables Keras counts as trainable.
-	trainable map[*variable]bool
+	trainable map[*Variable]bool
 	// built counts the nested models that were gone through: each is for its own rows and for each
 	// of its calls, and those within it each time again.
 	built int
@@ -30,13 +28,9 @@ func (mg *MetaGraph) keras2Layers() (*LayerTable, error) {
 		return nil, err
 	}
 	k := &keras2{mg: mg, objs: objs, table: &LayerTable{}}
-	if k.meta, err = mg.model.metadata(); err != nil {
+	if k.meta, err = mg.KerasMetadata(); err != nil {
 		// TensorFlow loads such a model all the same
 		k.table.Notes = append(k.table.Notes, err.Error())
-		k.meta = nil
-	}
-	if k.meta == nil {
-		k.meta = mg.legacyMetadata(objs)
 	}
 	if sig, err := mg.tableSignature(); err == nil {
 		if k.body, err = mg.body(sig); err != nil {
@@ -61,38 +55,16 @@ func (mg *MetaGraph) tableSignature() (*Signature, error) {
 	return sig, err
 }
 
-// legacyMetadata reads what releases up to TensorFlow 2.4 kept in the object graph instead of in
-// keras_metadata.pb.
-func (mg *MetaGraph) legacyMetadata(objs *objectGraph) kerasMetadata {
-	meta := kerasMetadata{}
-	for id, obj := range objs.nodes {
-		user := obj.GetUserObject()
-		//lint:ignore SA1019 deprecated for writers; old models have nothing else
-		text := user.GetMetadata()
-		if text == "" || tooManyValues([]byte(text)) || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
-			continue
-		}
-		o := &kerasObject{identifier: user.GetIdentifier()}
-		if json.Unmarshal([]byte(text), o) == nil && o.ClassName != "" {
-			meta[id] = o
-		}
-	}
-	if meta[0] == nil {
-		return nil
-	}
-	return meta
-}
-
 // findTrainable reads the lists that Keras keeps of the model's variables. A model saved without
 // traces has none: there the flags of variables and layers say it.
 func (k *keras2) findTrainable() {
-	k.trainable = map[*variable]bool{}
-	lists := k.objs.child(0, "trainable_variables")
+	k.trainable = map[*Variable]bool{}
+	lists := k.objs.Child(0, "trainable_variables")
 	if lists < 0 {
 		for _, id := range k.layerObjects(0) {
 			frozen := k.meta[id] != nil && k.meta[id].Trainable != nil && !*k.meta[id].Trainable
 			for _, v := range k.variables(id) {
-				k.trainable[v] = v.trainable && !frozen
+				k.trainable[v] = v.Trainable && !frozen
 			}
 		}
 		for v, t := range k.trainable {
@@ -100,13 +72,13 @@ func (k *keras2) findTrainable() {
 		}
 		return
 	}
-	counted := map[*variable]bool{}
+	counted := map[*Variable]bool{}
 	for _, list := range []struct {
 		id        int
 		trainable bool
-	}{{lists, true}, {k.objs.child(0, "keras_api", "non_trainable_variables"), false}} {
-		for _, id := range k.objs.items(list.id) {
-			if v := k.objs.vars[id]; v != nil && !counted[v] {
+	}{{lists, true}, {k.objs.Child(0, "keras_api", "non_trainable_variables"), false}} {
+		for _, id := range k.objs.Items(list.id) {
+			if v := k.objs.Variables[id]; v != nil && !counted[v] {
 				counted[v] = true
 				k.trainable[v] = list.trainable
 				k.table.Totals.add(v, list.trainable)
@@ -123,15 +95,15 @@ var bookkeeping = map[string]bool{
 }
 
 // variables returns the variables below an object, each once.
-func (k *keras2) variables(id int) []*variable {
-	var found []*variable
+func (k *keras2) variables(id int) []*Variable {
+	var found []*Variable
 	seen := map[int]bool{id: true}
 	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
-		if v := k.objs.vars[todo[0]]; v != nil {
+		if v := k.objs.Variables[todo[0]]; v != nil {
 			found = append(found, v)
 			continue
 		}
-		for _, c := range k.objs.nodes[todo[0]].GetChildren() {
+		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
 			if next := int(c.GetNodeId()); !seen[next] && !bookkeeping[c.GetLocalName()] {
 				seen[next] = true
 				todo = append(todo, next)
@@ -144,18 +116,18 @@ func (k *keras2) variables(id int) []*variable {
 // layerObjects returns the objects that are the layers of the model that object id is, in the
 // model's order.
 func (k *keras2) layerObjects(id int) []int {
-	if list := k.objs.items(k.objs.child(id, "keras_api", "layers")); len(list) > 0 {
+	if list := k.objs.Items(k.objs.Child(id, "keras_api", "layers")); len(list) > 0 {
 		return list
 	}
-	return k.objs.numbered(id, "layer-")
+	return k.objs.Numbered(id, "layer-")
 }
 
 // build fills in the table.
 func (k *keras2) build() error {
 	root := k.meta[0]
 	rootID := ""
-	if len(k.objs.nodes) > 0 {
-		rootID = k.objs.nodes[0].GetUserObject().GetIdentifier()
+	if len(k.objs.Nodes) > 0 {
+		rootID = k.objs.Nodes[0].GetUserObject().GetIdentifier()
 	}
 	model := &modelConfig{}
 	if root != nil {
@@ -194,19 +166,19 @@ var traceName = regexp.MustCompile(`^__inference_(.+?)_layer_call_(?:fn|and_retu
 // known there than in the whole model's.
 func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
 	for _, child := range []string{"__call__", "call_and_return_all_conditional_losses"} {
-		f := k.objs.child(id, child)
+		f := k.objs.Child(id, child)
 		if f < 0 {
 			continue
 		}
-		names := k.objs.nodes[f].GetFunction().GetConcreteFunctions()
+		names := k.objs.Nodes[f].GetFunction().GetConcreteFunctions()
 		if len(names) == 0 {
 			continue
 		}
 		if m := traceName.FindStringSubmatch(names[0]); m != nil {
 			name = m[1]
 		}
-		if c, err := k.objs.concreteFunction(names[0]); err == nil && c != nil {
-			for _, t := range flatten(c.GetOutputSignature()) {
+		if c, err := k.objs.ConcreteFunction(names[0]); err == nil && c != nil {
+			for _, t := range structuredTensors(c.GetOutputSignature()) {
 				shapes = append(shapes, t.Shape)
 			}
 		}

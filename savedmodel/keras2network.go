@@ -85,7 +85,7 @@ func (n *network) build(depth int) {
 		n.addSteps(l, prev, depth)
 		prev = n.shown(l)
 		if id, ok := n.objects[name]; ok && class != "InputLayer" {
-			l.setWeights(n.k.variables(id), func(v *variable) bool { return n.k.trainable[v] })
+			l.setWeights(n.k.variables(id), func(v *Variable) bool { return n.k.trainable[v] })
 		}
 		n.addChildren(l, cfg, depth)
 	}
@@ -155,7 +155,7 @@ func callName(c *call, left map[string]int, used scopeNames) string {
 	owners := map[string]bool{}
 	names := bases(c.raw)
 	for _, v := range c.vars {
-		for _, part := range strings.Split(v.name, "/") {
+		for _, part := range strings.Split(v.Name, "/") {
 			if _, known := left[part]; known && slices.Contains(names, part) {
 				owners[part] = true
 			}
@@ -187,7 +187,7 @@ func (n *network) class(name string) string {
 	if cfg := n.configs[name]; cfg != nil && cfg.ClassName != "" {
 		return cfg.class()
 	}
-	if id, ok := n.objects[name]; ok && n.k.objs.nodes[id].GetUserObject().GetIdentifier() == "_tf_keras_input_layer" {
+	if id, ok := n.objects[name]; ok && n.k.objs.Nodes[id].GetUserObject().GetIdentifier() == "_tf_keras_input_layer" {
 		return "InputLayer"
 	}
 	if calls := n.called[name]; len(calls) > 0 {

@@ -13,14 +13,14 @@ import (
 // lists of variables.
 type keras3 struct {
 	mg    *MetaGraph
-	objs  *objectGraph
+	objs  *ObjectGraph
 	body  *body
 	scope *scope
 	table *LayerTable
 
-	listed    []*variable // all variables of the model in its own order, seed generators among them
-	weights   []*variable // those that count
-	trainable map[*variable]bool
+	listed    []*Variable // all variables of the model in its own order, seed generators among them
+	weights   []*Variable // those that count
+	trainable map[*Variable]bool
 	// what the variables' paths begin with: the model's name, "" for a functional model
 	prefix string
 
@@ -32,7 +32,7 @@ type keras3 struct {
 	numbers   map[string]int               // how far default names have been handed out
 	adrift    []*drift                     // the hidden layers whose place is a guess
 	made      map[*layerCalls]*Layer       // the rows
-	owner     map[*variable]*layerCalls
+	owner     map[*Variable]*layerCalls
 }
 
 // Limits on what is rebuilt as a table: some of the work grows with the product of its parts.
@@ -49,7 +49,7 @@ type layerCalls struct {
 	sure  bool // of the class
 	op    bool
 	calls []*call
-	vars  []*variable
+	vars  []*Variable
 	notes []guess
 }
 
@@ -73,10 +73,10 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 	}
 	k := &keras3{
 		mg: mg, objs: objs, body: b, scope: b.modelScope(), table: &LayerTable{Signature: sig.Name},
-		trainable: map[*variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
+		trainable: map[*Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*Variable]*layerCalls{},
 		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}
-	if len(k.scope.calls) == 0 || len(k.scope.calls) > maxCalls || len(objs.vars) > maxVariables {
+	if len(k.scope.calls) == 0 || len(k.scope.calls) > maxCalls || len(objs.Variables) > maxVariables {
 		return nil, nil
 	}
 	k.listVariables()
@@ -95,27 +95,27 @@ func (mg *MetaGraph) keras3Layers() (*LayerTable, error) {
 // none: there each variable stands once in the object graph.
 func (k *keras3) listVariables() {
 	var trainable []int
-	ids := k.objs.items(k.objs.child(0, "variables"))
+	ids := k.objs.Items(k.objs.Child(0, "variables"))
 	if len(ids) > 0 {
-		trainable = k.objs.items(k.objs.child(0, "trainable_variables"))
+		trainable = k.objs.Items(k.objs.Child(0, "trainable_variables"))
 	} else {
-		for id := range k.objs.nodes {
-			if v := k.objs.vars[id]; v != nil {
+		for id := range k.objs.Nodes {
+			if v := k.objs.Variables[id]; v != nil {
 				ids = append(ids, id)
-				if v.trainable {
+				if v.Trainable {
 					trainable = append(trainable, id)
 				}
 			}
 		}
 	}
 	for _, id := range trainable {
-		if v := k.objs.vars[id]; v != nil {
+		if v := k.objs.Variables[id]; v != nil {
 			k.trainable[v] = true
 		}
 	}
-	seen := map[*variable]bool{}
+	seen := map[*Variable]bool{}
 	for _, id := range ids {
-		v := k.objs.vars[id]
+		v := k.objs.Variables[id]
 		if v == nil || seen[v] {
 			continue
 		}
@@ -141,7 +141,7 @@ func (k *keras3) nameModel() {
 	for _, c := range k.scope.calls {
 		names := bases(c.raw)
 		for _, v := range c.vars {
-			path := strings.Split(v.name, "/")
+			path := strings.Split(v.Name, "/")
 			if len(path) > 2 && slices.Contains(names, path[1]) && !slices.Contains(names, path[0]) {
 				votes[path[0]]++
 			}
@@ -156,7 +156,7 @@ func (k *keras3) nameModel() {
 	if k.prefix == "" && k.table.ModelName != "" {
 		n := 0
 		for _, v := range k.weights {
-			if strings.HasPrefix(v.name, k.table.ModelName+"/") {
+			if strings.HasPrefix(v.Name, k.table.ModelName+"/") {
 				n++
 			}
 		}
@@ -167,8 +167,8 @@ func (k *keras3) nameModel() {
 }
 
 // layerOf returns the component of a variable's path that is its layer's name, or "".
-func (k *keras3) layerOf(v *variable) string {
-	path := strings.Split(v.name, "/")
+func (k *keras3) layerOf(v *Variable) string {
+	path := strings.Split(v.Name, "/")
 	if len(path) > 2 && path[0] == k.prefix {
 		path = path[1:]
 	}
@@ -249,15 +249,15 @@ func (k *keras3) nameOperation(l *layerCalls) {
 // assignVariables gives each layer the variables that it reads, and those that only their paths tie
 // to it.
 func (k *keras3) assignVariables() {
-	counts := map[*variable]bool{}
-	named := map[string][]*variable{}
+	counts := map[*Variable]bool{}
+	named := map[string][]*Variable{}
 	for _, v := range k.weights {
 		counts[v] = true
 		named[k.layerOf(v)] = append(named[k.layerOf(v)], v)
 	}
 	for _, l := range k.layers {
-		has := map[*variable]bool{}
-		add := func(v *variable) {
+		has := map[*Variable]bool{}
+		add := func(v *Variable) {
 			if !has[v] {
 				has[v] = true
 				l.vars = append(l.vars, v)
@@ -274,7 +274,7 @@ func (k *keras3) assignVariables() {
 		for _, c := range l.calls {
 			for _, v := range c.vars {
 				name := k.layerOf(v)
-				if (counts[v] || v.id < 0 && !isSeed(v)) && (name == "" || name == l.name || k.byName[name] == nil) {
+				if (counts[v] || v.ID < 0 && !isSeed(v)) && (name == "" || name == l.name || k.byName[name] == nil) {
 					add(v)
 				}
 			}
@@ -359,7 +359,7 @@ func (l *layerCalls) custom() bool {
 func (l *layerCalls) fingerprint() string {
 	var marks []string
 	for _, v := range l.vars {
-		marks = append(marks, v.name[strings.LastIndexByte(v.name, '/')+1:])
+		marks = append(marks, v.Name[strings.LastIndexByte(v.Name, '/')+1:])
 	}
 	for _, n := range l.calls[0].nodes {
 		if n.Op == "BatchMatMulV2" {
@@ -376,7 +376,7 @@ func (l *layerCalls) fingerprint() string {
 func (k *keras3) row(l *layerCalls) *Layer {
 	last := l.calls[len(l.calls)-1]
 	r := &Layer{Name: l.name, Class: l.class, Output: last.shape()}
-	r.setWeights(l.vars, func(v *variable) bool { return k.trainable[v] })
+	r.setWeights(l.vars, func(v *Variable) bool { return k.trainable[v] })
 	for _, e := range last.ins {
 		r.info.in = append(r.info.in, k.shapeOf(e.ref))
 	}
@@ -421,7 +421,7 @@ func (k *keras3) noteExport() {
 			r.Guessed = slices.DeleteFunc(r.Guessed, func(field string) bool { return field == "connected_to" })
 		}
 		open := r.Output.first().Rank() > 0 && r.Output.first().Dim(0) == tensor.Unknown
-		if open && (r == first || r.Class == "InputLayer") && k.objs.child(0, "variables") >= 0 {
+		if open && (r == first || r.Class == "InputLayer") && k.objs.Child(0, "variables") >= 0 {
 			r.info.notes = append(r.info.notes, "an export of Keras 3 leaves the batch axis open, also where the model fixes it")
 		}
 	}

@@ -82,7 +82,7 @@ type looseSeed struct {
 
 // looseSeeds goes through the variables in the model's order.
 func (k *keras3) looseSeeds() []*looseSeed {
-	read := map[*variable]bool{}
+	read := map[*Variable]bool{}
 	for _, l := range k.layers {
 		for _, c := range l.calls {
 			for _, v := range c.vars {
@@ -125,19 +125,19 @@ func (k *keras3) nextOwner(i int) *layerCalls {
 
 // wrapsSeed reports whether a generator is that of the layer which a Bidirectional copies: releases
 // before 3.3 list it first.
-func (k *keras3) wrapsSeed(s *looseSeed, v *variable) bool {
-	return s.before != nil && s.before.class == "Bidirectional" && s.after != s.before && !strings.Contains(v.name, "/") && k.nextIsFirst(s.before, v)
+func (k *keras3) wrapsSeed(s *looseSeed, v *Variable) bool {
+	return s.before != nil && s.before.class == "Bidirectional" && s.after != s.before && !strings.Contains(v.Name, "/") && k.nextIsFirst(s.before, v)
 }
 
 // nextIsFirst reports whether the variable right behind v is the first of the layer.
-func (k *keras3) nextIsFirst(l *layerCalls, v *variable) bool {
+func (k *keras3) nextIsFirst(l *layerCalls, v *Variable) bool {
 	i := slices.Index(k.listed, v)
 	return i+1 < len(k.listed) && k.owner[k.listed[i+1]] == l
 }
 
 // cellOf returns the path of the recurrent cell that a variable is a weight of, or "".
-func cellOf(v *variable) string {
-	path := v.name[:max(0, strings.LastIndexByte(v.name, '/'))]
+func cellOf(v *Variable) string {
+	path := v.Name[:max(0, strings.LastIndexByte(v.Name, '/'))]
 	if strings.Contains(path, "_cell") {
 		return path
 	}
@@ -146,8 +146,8 @@ func cellOf(v *variable) string {
 
 // seedNumber returns the number in "seed_generator_4/seed_generator_state", which counts generators
 // as they were made.
-func seedNumber(v *variable) int {
-	path := strings.Split(v.name, "/")
+func seedNumber(v *Variable) int {
+	path := strings.Split(v.Name, "/")
 	if len(path) < 2 {
 		return -1
 	}
@@ -462,12 +462,12 @@ func lastOp(c *call) string {
 // there, in order, but without names: those that have no variables are matched to the layers that
 // show, if there is none of these, all but the first, the input, are hidden.
 func (k *keras3) unnamedObjects() []*looseSeed {
-	if k.objs.child(0, "variables") >= 0 || slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return len(l.vars) == 0 }) {
+	if k.objs.Child(0, "variables") >= 0 || slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return len(l.vars) == 0 }) {
 		return nil
 	}
 	var found []*looseSeed
 	var last *layerCalls
-	items := k.objs.items(k.objs.child(0, "_layers"))
+	items := k.objs.Items(k.objs.Child(0, "_layers"))
 	owners := make([]*layerCalls, len(items))
 	for i, id := range items {
 		owners[i] = k.ownerOf(id)
@@ -496,10 +496,10 @@ func (k *keras3) unnamedObjects() []*looseSeed {
 func (k *keras3) ownerOf(id int) *layerCalls {
 	seen := map[int]bool{id: true}
 	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
-		if o := k.owner[k.objs.vars[todo[0]]]; o != nil {
+		if o := k.owner[k.objs.Variables[todo[0]]]; o != nil {
 			return o
 		}
-		for _, c := range k.objs.nodes[todo[0]].GetChildren() {
+		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
 			if next := int(c.GetNodeId()); !seen[next] {
 				seen[next] = true
 				todo = append(todo, next)

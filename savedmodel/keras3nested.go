@@ -15,7 +15,7 @@ func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
 	}
 	inner := &keras3{
 		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.within(c), table: &LayerTable{},
-		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*variable]*layerCalls{},
+		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*Variable]*layerCalls{},
 		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}
 	inner.scope.calls = slices.DeleteFunc(inner.scope.calls, func(c *call) bool { return !c.op && helperScopes[defaultBase(c.raw)] })

@@ -185,26 +185,26 @@ func (l *Layer) guess(field, why string) {
 }
 
 // setWeights fills in what follows from the layer's variables.
-func (l *Layer) setWeights(vars []*variable, trainable func(*variable) bool) {
+func (l *Layer) setWeights(vars []*Variable, trainable func(*Variable) bool) {
 	for _, v := range vars {
-		l.Weights = append(l.Weights, Weight{v.name, v.dtype, v.shape, trainable(v)})
-		l.Params += v.size()
-		l.Bytes += v.bytes()
+		l.Weights = append(l.Weights, Weight{v.Name, v.DType, v.Shape, trainable(v)})
+		l.Params += v.Size()
+		l.Bytes += v.Bytes()
 		if trainable(v) {
-			l.TrainableParams += v.size()
+			l.TrainableParams += v.Size()
 		}
 	}
 }
 
 // add counts a variable.
-func (t *Totals) add(v *variable, trainable bool) {
-	t.Total += v.size()
-	t.TotalBytes += v.bytes()
+func (t *Totals) add(v *Variable, trainable bool) {
+	t.Total += v.Size()
+	t.TotalBytes += v.Bytes()
 	if trainable {
-		t.Trainable += v.size()
-		t.TrainableBytes += v.bytes()
+		t.Trainable += v.Size()
+		t.TrainableBytes += v.Bytes()
 	} else {
-		t.NonTrainable += v.size()
-		t.NonTrainableBytes += v.bytes()
+		t.NonTrainable += v.Size()
+		t.NonTrainableBytes += v.Bytes()
 	}
 }

@@ -18,7 +18,7 @@ type rowScore struct {
 }
 
 // compareRows compares a table with Keras' own, field by field.
-func compareRows(want expectation, got *LayerTable) rowScore {
+func compareRows(want Expectation, got *LayerTable) rowScore {
 	s := rowScore{wantRows: len(want.Rows)}
 	if got == nil {
 		s.wrong = append(s.wrong, "no table")
@@ -102,29 +102,29 @@ func TestLayersOfEveryModel(t *testing.T) {
 	t.Parallel()
 	only := os.Getenv("ONLY")
 	models, allModels, rows, allRows := 0, 0, 0, 0
-	for _, c := range modelCases(t) {
-		if c.want.Rows == nil || only != "" && !strings.Contains(c.dir, only) {
+	for _, c := range Cases(t) {
+		if c.Want.Rows == nil || only != "" && !strings.Contains(c.Dir, only) {
 			continue
 		}
-		m, err := Open(c.model())
+		m, err := Open(c.Model())
 		if err != nil {
-			t.Errorf("%s: %v", c.dir, err)
+			t.Errorf("%s: %v", c.Dir, err)
 			continue
 		}
 		table, err := m.MetaGraphs[0].Layers()
 		if err != nil {
-			t.Errorf("%s: %v", c.dir, err)
+			t.Errorf("%s: %v", c.Dir, err)
 			continue
 		}
-		s := compareRows(c.want, table)
+		s := compareRows(c.Want, table)
 		allModels++
 		rows, allRows = rows+s.rows, allRows+s.wantRows
 		if len(s.wrong) == 0 {
 			models++
 		}
-		name := filepath.Base(c.dir)
+		name := filepath.Base(c.Dir)
 		missing := s.wantRows - s.rows
-		switch shipped := strings.HasPrefix(c.dir, filepath.Join("..", "testdata")); {
+		switch shipped := strings.HasPrefix(c.Dir, filepath.Join("..", "testdata")); {
 		case shipped && (missing > shortfalls[name] || missing == 0 && len(s.wrong) > 0 || s.totals):
 			t.Errorf("%s: %d of %d rows, want all but %d\n    %s", name, s.rows, s.wantRows, shortfalls[name], strings.Join(s.wrong, "\n    "))
 		case len(s.wrong) > 0:
@@ -138,26 +138,26 @@ func TestLayersOfEveryModel(t *testing.T) {
 // marked as a guess, or it is a fixed batch size, or it follows from another guess.
 func TestGuessesAreMarked(t *testing.T) {
 	t.Parallel()
-	for _, c := range modelCases(t) {
-		m, err := Open(c.model())
-		if c.want.Rows == nil || err != nil {
+	for _, c := range Cases(t) {
+		m, err := Open(c.Model())
+		if c.Want.Rows == nil || err != nil {
 			continue
 		}
 		table, err := m.MetaGraphs[0].Layers()
 		if err != nil || table == nil {
 			continue
 		}
-		want := map[string]expectedRow{}
-		for _, w := range c.want.Rows {
+		want := map[string]ExpectedRow{}
+		for _, w := range c.Want.Rows {
 			want[w.Name] = w
 		}
 		for _, l := range table.Layers {
 			w, ok := want[l.Name]
 			if !ok && !slices.Contains(l.Guessed, "name") {
-				t.Errorf("%s: Keras has no layer %q, and the name is not marked as a guess", filepath.Base(c.dir), l.Name)
+				t.Errorf("%s: Keras has no layer %q, and the name is not marked as a guess", filepath.Base(c.Dir), l.Name)
 			}
 			if ok && w.Class != l.Class && !slices.Contains(l.Guessed, "class") {
-				t.Errorf("%s: layer %q is a %s, not a %s, and the class is not marked as a guess", filepath.Base(c.dir), l.Name, w.Class, l.Class)
+				t.Errorf("%s: layer %q is a %s, not a %s, and the class is not marked as a guess", filepath.Base(c.Dir), l.Name, w.Class, l.Class)
 			}
 		}
 	}
@@ -169,7 +169,7 @@ func TestTableOfTheTutorial(t *testing.T) {
 	const want = `[["embedding","Embedding",[null,null,64],523840],["bidirectional","Bidirectional",[null,128],66048],` +
 		`["dense","Dense",[null,64],8256],["dense_1","Dense",[null,1],65]]`
 	for _, form := range []string{"k2", "k3"} {
-		table, err := openTest(t, filepath.Join("full_seed", form)).MetaGraphs[0].Layers()
+		table, err := OpenNamed(t, filepath.Join("full_seed", form)).MetaGraphs[0].Layers()
 		if err != nil || table == nil {
 			t.Fatalf("%s: Layers() = %v, %v", form, table, err)
 		}

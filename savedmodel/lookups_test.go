@@ -21,7 +21,7 @@ func reducedGraph(t *testing.T, mg *MetaGraph, r Reduction) *graphpb.GraphDef {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return graphOf(t, openBytes(t, data).MetaGraphs[0])
+	return graphOf(t, OpenBytes(t, data).MetaGraphs[0])
 }
 
 func graphOf(t *testing.T, mg *MetaGraph) *graphpb.GraphDef {
@@ -45,7 +45,7 @@ func changedGraph(t *testing.T, model string, change func(g *graphpb.GraphDef)) 
 		t.Fatal(err)
 	}
 	change(def.GraphDef)
-	return openGraph(t, def)
+	return OpenGraph(t, def)
 }
 
 // countOps counts operations of some types in the functions of a graph, those of its loops apart.

@@ -83,7 +83,7 @@ func (mg *MetaGraph) makeLookups(signatures []string) (_ *graph.Graph, err error
 		if state, err := mg.State(s); err != nil || state.Stateful() {
 			return g, err
 		}
-		for _, output := range s.tensorNames(s.Outputs) {
+		for _, output := range s.Tensors(s.Outputs) {
 			if err := x.call(output); err != nil {
 				return g, err
 			}

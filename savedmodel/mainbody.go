@@ -26,7 +26,7 @@ func (mg *MetaGraph) bodyOrMain(s *Signature) (*body, error) {
 // mainBody makes a function of the nodes that a signature's outputs are made from.
 func (mg *MetaGraph) mainBody(s *Signature) (*body, error) {
 	f := &graph.Function{ByName: map[string]*graph.Node{}, ArgAt: map[string]int{}}
-	b := &body{Function: f, mg: mg, sig: s, vars: map[int]*variable{}, captured: map[int]bool{}, inputs: map[int]string{}}
+	b := &body{Function: f, mg: mg, sig: s, vars: map[int]*Variable{}, captured: map[int]bool{}, inputs: map[int]string{}}
 	for i, name := range s.InputNames() {
 		f.Args = append(f.Args, name)
 		b.inputs[i] = name

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -20,14 +21,14 @@ const (
 	fieldObjectMetadata = 5
 )
 
-// kerasMetadata holds what Keras 2 wrote about its objects, by their number in the object graph.
+// KerasMetadata holds what Keras 2 wrote about its objects, by their number in the object graph.
 // Object 0 is the model.
-type kerasMetadata map[int]*kerasObject
+type KerasMetadata map[int]*KerasObject
 
-// kerasObject is the metadata of one layer or model. Only the parts that are used here are decoded.
-type kerasObject struct {
-	path       string // "root.layer-1"
-	identifier string // "_tf_keras_layer"
+// KerasObject is the metadata of one layer or model. Only the parts that are used here are decoded.
+type KerasObject struct {
+	Path       string // "root.layer-1"
+	Identifier string // "_tf_keras_layer"
 
 	Name      string          `json:"name"`
 	ClassName string          `json:"class_name"`
@@ -46,7 +47,7 @@ func tooManyValues(text []byte) bool {
 }
 
 // readMetadata reads keras_metadata.pb. A model without one gives nil and no error.
-func readMetadata(path string) (kerasMetadata, error) {
+func readMetadata(path string) (KerasMetadata, error) {
 	data, err := readFile(path, maxMetadata, func(head []byte) error { return sniff(path, head, true) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -59,8 +60,8 @@ func readMetadata(path string) (kerasMetadata, error) {
 
 // parseMetadata decodes a SavedMetadata message. There is no generated code for it in the
 // TensorFlow binding: it is Keras' own.
-func parseMetadata(path string, data []byte) (kerasMetadata, error) {
-	meta := kerasMetadata{}
+func parseMetadata(path string, data []byte) (KerasMetadata, error) {
+	meta := KerasMetadata{}
 	err := wire.Each(data, func(f wire.Field) error {
 		if f.Num != fieldMetadataNodes || f.Type != protowire.BytesType {
 			return &FormatError{File: path, Msg: "is not Keras metadata: no such field in its protobuf message", Offset: int64(f.Offset)}
@@ -84,8 +85,8 @@ func parseMetadata(path string, data []byte) (kerasMetadata, error) {
 
 // parseMetadataNode reads a SavedObject of keras_metadata.pb: its number among the objects, and
 // what it says.
-func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
-	obj := &kerasObject{}
+func parseMetadataNode(path string, node []byte) (int, *KerasObject, error) {
+	obj := &KerasObject{}
 	id := 0
 	var text []byte
 	err := wire.Each(node, func(f wire.Field) error {
@@ -93,9 +94,9 @@ func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
 		case fieldObjectID:
 			id = int(f.N)
 		case fieldObjectPath:
-			obj.path = string(f.Data)
+			obj.Path = string(f.Data)
 		case fieldObjectKind:
-			obj.identifier = string(f.Data)
+			obj.Identifier = string(f.Data)
 		case fieldObjectMetadata:
 			text = f.Data
 		}
@@ -105,10 +106,47 @@ func parseMetadataNode(path string, node []byte) (int, *kerasObject, error) {
 		return 0, nil, err
 	}
 	if tooManyValues(text) {
-		return 0, nil, formatError(path, "the metadata of %s has more than %d values", obj.path, maxMetadataValues)
+		return 0, nil, formatError(path, "the metadata of %s has more than %d values", obj.Path, maxMetadataValues)
 	}
 	if err := json.Unmarshal(text, obj); err != nil {
-		return 0, nil, formatError(path, "the metadata of %s is damaged: %v", obj.path, err)
+		return 0, nil, formatError(path, "the metadata of %s is damaged: %v", obj.Path, err)
 	}
 	return id, obj, nil
+}
+
+// KerasMetadata returns what Keras 2 wrote about the model's objects: in keras_metadata.pb or, up
+// to TensorFlow 2.4, in the object graph. It is nil where there is none. An error says that
+// keras_metadata.pb is damaged; what the object graph has is returned beside it.
+func (mg *MetaGraph) KerasMetadata() (KerasMetadata, error) {
+	meta, damage := mg.model.metadata()
+	if damage == nil && meta != nil {
+		return meta, nil
+	}
+	objs, err := mg.objs()
+	if err != nil {
+		return nil, err
+	}
+	return legacyMetadata(objs), damage
+}
+
+// legacyMetadata reads what releases up to TensorFlow 2.4 kept in the object graph instead of in
+// keras_metadata.pb.
+func legacyMetadata(objs *ObjectGraph) KerasMetadata {
+	meta := KerasMetadata{}
+	for id, obj := range objs.Nodes {
+		user := obj.GetUserObject()
+		//lint:ignore SA1019 deprecated for writers; old models have nothing else
+		text := user.GetMetadata()
+		if text == "" || tooManyValues([]byte(text)) || !strings.HasPrefix(user.GetIdentifier(), "_tf_keras") {
+			continue
+		}
+		o := &KerasObject{Identifier: user.GetIdentifier()}
+		if json.Unmarshal([]byte(text), o) == nil && o.ClassName != "" {
+			meta[id] = o
+		}
+	}
+	if meta[0] == nil {
+		return nil
+	}
+	return meta
 }

@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // Metadata that says little of a model's layers, or belongs to another model, leaves a description
@@ -20,23 +22,23 @@ func TestDamagedMetadata(t *testing.T) {
 		return b
 	}
 	for _, model := range []string{"k2_fixed_batch", "k2_nested"} {
-		graph := read(model, fileBinary)
+		graph := read(model, savedmodel.FileBinary)
 		for _, from := range []string{"k2_fixed_batch", "k2_nested", "k2_activations"} {
 			for _, word := range []string{`"layers"`, `"class_name"`, `"config"`, `"name"`, `"inbound_nodes"`, `"InputLayer"`} {
 				// as long
-				text := bytes.ReplaceAll(read(from, fileMetadata), []byte(word), append([]byte(`"_`), word[2:]...))
-				meta, err := parseMetadata(fileMetadata, text)
+				text := bytes.ReplaceAll(read(from, savedmodel.FileMetadata), []byte(word), append([]byte(`"_`), word[2:]...))
+				meta, err := savedmodel.ParseMetadata(savedmodel.FileMetadata, text)
 				if err != nil {
 					t.Fatalf("%s without %s: %v", from, word, err)
 				}
 				for id := range meta {
 					fewer := maps.Clone(meta)
 					delete(fewer, id)
-					m, err := newModel("none", fileBinary, "", graph)
+					m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", graph)
 					if err != nil {
 						t.Fatal(err)
 					}
-					m.metadata = func() (kerasMetadata, error) { return fewer, nil }
+					m.SetMetadata(fewer, nil)
 					use(t, m)
 				}
 			}

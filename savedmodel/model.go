@@ -6,7 +6,9 @@ import (
 	"strings"
 	"sync"
 
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -24,7 +26,7 @@ type Model struct {
 	MetaGraphs []*MetaGraph
 
 	fingerprint func() (*Fingerprint, error)
-	metadata    func() (kerasMetadata, error)
+	metadata    func() (KerasMetadata, error)
 }
 
 // MetaGraph is one graph of a SavedModel: what one set of tags stands for.
@@ -40,7 +42,8 @@ type MetaGraph struct {
 	model *Model
 	raw   rawMetaGraph
 	graph *graph.Graph
-	objs  func() (*objectGraph, error)
+	objs  func() (*ObjectGraph, error)
+	saver func() (*pb.SaverDef, error)
 	table func() (*LayerTable, error)
 
 	rewritten rewrittenGraphs
@@ -175,7 +178,7 @@ func (mg *MetaGraph) Signature(name string) (*Signature, error) {
 	case len(names) == 1:
 		return mg.Signatures[names[0]], nil
 	}
-	e := &SignatureError{Model: mg.model.Dir, Want: name, Have: names, DidYouMean: nearest(name, names)}
+	e := &SignatureError{Model: mg.model.Dir, Want: name, Have: names, DidYouMean: words.Nearest(name, names)}
 	if len(names) == 0 {
 		e.Err = ErrNoSignatures
 	}
@@ -203,3 +206,9 @@ func (mg *MetaGraph) String() string { return strings.Join(mg.Tags, ",") }
 
 // once wraps a load that is done at most once, whose result or error is kept.
 func once[T any](load func() (T, error)) func() (T, error) { return sync.OnceValues(load) }
+
+// Graph returns the GraphDef, for the packages of this module.
+func (mg *MetaGraph) Graph() *graph.Graph { return mg.graph }
+
+// Serialized returns the MetaGraphDef as the file has it. It must not be changed.
+func (mg *MetaGraph) Serialized() []byte { return mg.raw.all }

@@ -14,16 +14,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// openTest opens a model of testdata/models.
-func openTest(tb testing.TB, name string) *Model {
-	tb.Helper()
-	m, err := Open(filepath.Join("..", "testdata", "models", name, "model"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return m
-}
-
 func ExampleOpen() {
 	m, err := Open(filepath.Join("..", "testdata", "models", "full_seed", "k3", "model"))
 	if err != nil {
@@ -54,7 +44,7 @@ func ExampleOpen() {
 
 func TestTags(t *testing.T) {
 	t.Parallel()
-	m := openTest(t, "tf1_multi_tags")
+	m := OpenNamed(t, "tf1_multi_tags")
 	for _, tags := range [][]string{nil, {"serve"}, {"gpu", "serve"}, {"serve", "gpu"}, {"train"}} {
 		mg, err := m.MetaGraph(tags...)
 		if err != nil {
@@ -90,7 +80,7 @@ func TestSignatureErrors(t *testing.T) {
 		{"mod_no_signature", "", "", "has no signatures", true},
 	}
 	for _, tt := range tests {
-		s, err := openTest(t, tt.model).MetaGraphs[0].Signature(tt.name)
+		s, err := OpenNamed(t, tt.model).MetaGraphs[0].Signature(tt.name)
 		if tt.want != "" {
 			if err != nil || s.Name != tt.want {
 				t.Errorf("%s: Signature(%q) = %v, %v, want %q", tt.model, tt.name, s, err, tt.want)
@@ -173,11 +163,11 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 
 func TestCompositesSayHowTheyBelongTogether(t *testing.T) {
 	t.Parallel()
-	words := openTest(t, "mod_ragged_out").MetaGraphs[0].Signatures[DefaultSignature].Outputs["words"]
+	words := OpenNamed(t, "mod_ragged_out").MetaGraphs[0].Signatures[DefaultSignature].Outputs["words"]
 	if words.Ragged == nil || words.Ragged.RaggedRank != 1 || words.Ragged.DType != tensor.String || words.Components[0].Role != "values" || words.Components[1].Role != "row_splits" {
 		t.Errorf("words = %+v, ragged %+v", words, words.Ragged)
 	}
-	x := openTest(t, "tf1_sparse").MetaGraphs[0].Signatures[DefaultSignature].Inputs["x"]
+	x := OpenNamed(t, "tf1_sparse").MetaGraphs[0].Signatures[DefaultSignature].Inputs["x"]
 	var roles []string
 	for _, c := range x.Components {
 		roles = append(roles, c.Role)
@@ -189,7 +179,7 @@ func TestCompositesSayHowTheyBelongTogether(t *testing.T) {
 
 func TestPut(t *testing.T) {
 	t.Parallel()
-	mg := openTest(t, "full_seed/k2").MetaGraphs[0]
+	mg := OpenNamed(t, "full_seed/k2").MetaGraphs[0]
 	s, err := mg.Signature("")
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +216,7 @@ func TestPut(t *testing.T) {
 
 func TestConcreteFunctions(t *testing.T) {
 	t.Parallel()
-	mg := openTest(t, "k2_multi_io").MetaGraphs[0]
+	mg := OpenNamed(t, "k2_multi_io").MetaGraphs[0]
 	names, err := mg.ConcreteFunctions()
 	if err != nil || len(names) == 0 {
 		t.Fatalf("ConcreteFunctions() = %v, %v", names, err)

@@ -23,32 +23,42 @@ const (
 	fieldChildren   = 1 // SavedObject
 )
 
-// objectGraph is the graph of Python objects that tf.saved_model.save wrote: node 0 is the model.
+// ObjectGraph is the graph of Python objects that tf.saved_model.save wrote: node 0 is the model.
 // Children may form cycles.
-type objectGraph struct {
-	nodes    []*pb.SavedObject
-	concrete map[string][]byte // serialized SavedConcreteFunctions by function name
-	vars     map[int]*variable // the objects that are variables
-	mg       *MetaGraph
+type ObjectGraph struct {
+	Nodes     []*pb.SavedObject
+	concrete  map[string][]byte // serialized SavedConcreteFunctions by function name
+	Variables map[int]*Variable // the objects that are variables
+	mg        *MetaGraph
 }
 
-// ObjectGraph decodes the object graph; nil for a model of TensorFlow 1, which has none.
-// It is not kept: each call decodes anew.
-func (mg *MetaGraph) ObjectGraph() (*pb.SavedObjectGraph, error) {
-	if mg.raw.objectGraph == nil {
-		return nil, nil
-	}
-	def := &pb.SavedObjectGraph{}
-	if err := mg.unmarshal(mg.raw.objectGraph, def, "the object graph"); err != nil {
-		return nil, err
-	}
-	return def, nil
+// Variable is a variable of the model, as the object graph or the main graph's VarHandleOp names
+// it.
+type Variable struct {
+	ID        int // in the object graph, or -1
+	Name      string
+	DType     tensor.DType
+	Shape     tensor.Shape
+	Trainable bool
 }
+
+// Size returns the number of elements, 0 when the shape is not known.
+func (v *Variable) Size() int64 {
+	n, _ := v.Shape.NumElements()
+	return n
+}
+
+// Bytes returns what the values weigh in memory.
+func (v *Variable) Bytes() int64 { return v.Size() * int64(v.DType.Size()) }
+
+// Objects returns the tree of Python objects that the graph was saved from. It has no objects where
+// the file has none, as with TensorFlow 1. It is decoded once and shared: it must not be changed.
+func (mg *MetaGraph) Objects() (*ObjectGraph, error) { return mg.objs() }
 
 // readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do
 // not exist are refused.
-func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
-	g := &objectGraph{concrete: map[string][]byte{}, vars: map[int]*variable{}, mg: mg}
+func (mg *MetaGraph) readObjectGraph() (*ObjectGraph, error) {
+	g := &ObjectGraph{concrete: map[string][]byte{}, Variables: map[int]*Variable{}, mg: mg}
 	err := wire.Each(mg.raw.objectGraph, func(f wire.Field) error {
 		switch {
 		case f.Type != protowire.BytesType:
@@ -57,7 +67,7 @@ func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 			if err := mg.unmarshal(f.Data, obj, "the object graph"); err != nil {
 				return err
 			}
-			g.nodes = append(g.nodes, obj)
+			g.Nodes = append(g.Nodes, obj)
 		case f.Num == fieldConcreteFunctions:
 			var name string
 			var def []byte
@@ -80,13 +90,13 @@ func (mg *MetaGraph) readObjectGraph() (*objectGraph, error) {
 	if err != nil {
 		return nil, mg.damaged("the object graph", err)
 	}
-	for id, obj := range g.nodes {
+	for id, obj := range g.Nodes {
 		if v := obj.GetVariable(); v != nil {
-			g.vars[id] = &variable{id: id, name: v.GetName(), dtype: graph.DType(v.GetDtype()), shape: graph.Shape(v.GetShape()), trainable: v.GetTrainable()}
+			g.Variables[id] = &Variable{ID: id, Name: v.GetName(), DType: graph.DType(v.GetDtype()), Shape: graph.Shape(v.GetShape()), Trainable: v.GetTrainable()}
 		}
 		for _, c := range obj.GetChildren() {
-			if c.GetNodeId() < 0 || int(c.GetNodeId()) >= len(g.nodes) {
-				return nil, formatError(mg.model.File, "the object graph is damaged: %q points to object %d of %d", c.GetLocalName(), c.GetNodeId(), len(g.nodes))
+			if c.GetNodeId() < 0 || int(c.GetNodeId()) >= len(g.Nodes) {
+				return nil, formatError(mg.model.File, "the object graph is damaged: %q points to object %d of %d", c.GetLocalName(), c.GetNodeId(), len(g.Nodes))
 			}
 		}
 	}
@@ -135,12 +145,12 @@ func (mg *MetaGraph) findFramework() Framework {
 	return TFModule
 }
 
-// child follows names from object id, or returns -1.
-func (g *objectGraph) child(id int, names ...string) int {
+// Child follows names from object id, or returns -1.
+func (g *ObjectGraph) Child(id int, names ...string) int {
 	for _, name := range names {
 		next := -1
-		if id >= 0 && id < len(g.nodes) {
-			for _, c := range g.nodes[id].GetChildren() {
+		if id >= 0 && id < len(g.Nodes) {
+			for _, c := range g.Nodes[id].GetChildren() {
 				if c.GetLocalName() == name {
 					next = int(c.GetNodeId())
 					break
@@ -152,20 +162,20 @@ func (g *objectGraph) child(id int, names ...string) int {
 	return id
 }
 
-// items returns the members of a tracked list, in its order.
-func (g *objectGraph) items(id int) []int {
-	return g.numbered(id, "")
+// Items returns the members of a tracked list, in its order.
+func (g *ObjectGraph) Items(id int) []int {
+	return g.Numbered(id, "")
 }
 
-// numbered returns the children of id whose names are prefix and a number, in the order of the
+// Numbered returns the children of id whose names are prefix and a number, in the order of the
 // numbers.
-func (g *objectGraph) numbered(id int, prefix string) []int {
-	if id < 0 || id >= len(g.nodes) {
+func (g *ObjectGraph) Numbered(id int, prefix string) []int {
+	if id < 0 || id >= len(g.Nodes) {
 		return nil
 	}
 	type item struct{ n, id int }
 	var found []item
-	for _, c := range g.nodes[id].GetChildren() {
+	for _, c := range g.Nodes[id].GetChildren() {
 		digits, ok := strings.CutPrefix(c.GetLocalName(), prefix)
 		if n, err := strconv.Atoi(digits); ok && err == nil && n >= 0 {
 			found = append(found, item{n, int(c.GetNodeId())})
@@ -179,8 +189,8 @@ func (g *objectGraph) numbered(id int, prefix string) []int {
 	return ids
 }
 
-// concreteFunction decodes what the object graph says of a function; nil when it says nothing.
-func (g *objectGraph) concreteFunction(name string) (*pb.SavedConcreteFunction, error) {
+// ConcreteFunction decodes what the object graph says of a function; nil when it says nothing.
+func (g *ObjectGraph) ConcreteFunction(name string) (*pb.SavedConcreteFunction, error) {
 	data, ok := g.concrete[name]
 	if !ok {
 		return nil, nil
@@ -207,7 +217,7 @@ const maxStructure = 100
 
 // flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their
 // sorted keys.
-func flatten(v *pb.StructuredValue) []StructuredTensor {
+func structuredTensors(v *pb.StructuredValue) []StructuredTensor {
 	var out []StructuredTensor
 	flattenInto(v, "", &out, 0)
 	return out

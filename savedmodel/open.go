@@ -203,11 +203,17 @@ func openFile(dir, path, version string) (*Model, error) {
 	return newModel(dir, path, version, data)
 }
 
+// FromBytes reads a serialized SavedModel as if it were the saved_model.pb of directory dir. Files
+// beside it, which need not be there, are read when they are asked for.
+func FromBytes(dir string, data []byte) (*Model, error) {
+	return newModel(dir, filepath.Join(dir, fileBinary), "", data)
+}
+
 // newModel splits a serialized SavedModel. What lies beside it in dir is read when it is asked for.
 func newModel(dir, path, version string, data []byte) (*Model, error) {
 	m := &Model{Dir: dir, Version: version, File: path}
 	m.fingerprint = once(func() (*Fingerprint, error) { return readFingerprint(filepath.Join(dir, fileFingerprint)) })
-	m.metadata = once(func() (kerasMetadata, error) { return readMetadata(filepath.Join(dir, fileMetadata)) })
+	m.metadata = once(func() (KerasMetadata, error) { return readMetadata(filepath.Join(dir, fileMetadata)) })
 	if err := m.split(data); err != nil {
 		return nil, err
 	}

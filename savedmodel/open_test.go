@@ -2,7 +2,6 @@ package savedmodel
 
 import (
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,129 +10,37 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// expectation is what expect.json says of a test model, as far as these tests look at it.
-type expectation struct {
-	Name       string                       `json:"name"`
-	Kind       string                       `json:"kind"`
-	Framework  string                       `json:"framework"`
-	TFVersion  string                       `json:"tf_version"`
-	TagSets    [][]string                   `json:"tag_sets"`
-	Signatures map[string]expectedSignature `json:"signatures"`
-	Rows       []expectedRow                `json:"summary_rows"`
-	Totals     *expectedTotals              `json:"totals"`
-	Connected  bool                         `json:"connected"`
-	CAPIRuns   *bool                        `json:"c_api_runs"`
-	Load       map[string]expectedLoad      `json:"load"`
-	SavedWith  string                       `json:"saved_with"`
-	ModelName  string                       `json:"model_name"`
-	NotInFiles map[string][]string          `json:"not_in_files"`
-}
-
-type expectedSignature struct {
-	Inputs     map[string]expectedTensor `json:"inputs"`
-	Outputs    map[string]expectedTensor `json:"outputs"`
-	MethodName string                    `json:"method_name"`
-}
-
-type expectedTensor struct {
-	DType      string           `json:"dtype"`
-	Shape      json.RawMessage  `json:"shape"`
-	Tensor     string           `json:"tensor"`
-	Encoding   string           `json:"encoding"`
-	Class      string           `json:"class"`
-	Tensors    []string         `json:"tensors"`
-	Components []expectedTensor `json:"components"`
-}
-
-type expectedRow struct {
-	Name        string          `json:"name"`
-	Class       string          `json:"class"`
-	OutputShape json.RawMessage `json:"output_shape"`
-	Params      int64           `json:"params"`
-	ConnectedTo []string        `json:"connected_to"`
-}
-
-type expectedTotals struct {
-	Total        int64 `json:"total"`
-	Trainable    int64 `json:"trainable"`
-	NonTrainable int64 `json:"non_trainable"`
-}
-
-type expectedLoad struct {
-	OK bool `json:"ok"`
-}
-
-// modelCase is a directory with model/ and expect.json.
-type modelCase struct {
-	dir  string
-	want expectation
-}
-
-// modelCases returns the models in testdata/models and in the folders that TFRUN_MODELS lists, with
-// commas or as PATH does.
-func modelCases(tb testing.TB) []modelCase {
-	tb.Helper()
-	folders := []string{filepath.Join("..", "testdata", "models")}
-	folders = append(folders, strings.FieldsFunc(os.Getenv("TFRUN_MODELS"), func(r rune) bool { return r == ',' || r == filepath.ListSeparator })...)
-	var cases []modelCase
-	for _, folder := range folders {
-		for _, pattern := range []string{"*/expect.json", "*/*/expect.json"} {
-			files, err := filepath.Glob(filepath.Join(folder, pattern))
-			if err != nil {
-				tb.Fatal(err)
-			}
-			for _, file := range files {
-				data, err := os.ReadFile(file)
-				if err != nil {
-					tb.Fatal(err)
-				}
-				c := modelCase{dir: filepath.Dir(file)}
-				if err := json.Unmarshal(data, &c.want); err != nil {
-					tb.Fatalf("%s: %v", file, err)
-				}
-				cases = append(cases, c)
-			}
-		}
-	}
-	if len(cases) == 0 {
-		tb.Fatal("no models found")
-	}
-	return cases
-}
-
-func (c modelCase) model() string { return filepath.Join(c.dir, "model") }
-
 func TestSignaturesOfEveryModel(t *testing.T) {
 	t.Parallel()
-	for _, c := range modelCases(t) {
-		if c.want.Kind == "corrupt" {
+	for _, c := range Cases(t) {
+		if c.Want.Kind == "corrupt" {
 			continue
 		}
-		t.Run(filepath.Base(c.dir), func(t *testing.T) {
+		t.Run(filepath.Base(c.Dir), func(t *testing.T) {
 			t.Parallel()
-			m, err := Open(c.model())
+			m, err := Open(c.Model())
 			if err != nil {
 				t.Fatal(err)
 			}
 			mg := m.MetaGraphs[0]
-			if string(mg.Framework) != c.want.Framework {
-				t.Errorf("framework %q, want %q", mg.Framework, c.want.Framework)
+			if string(mg.Framework) != c.Want.Framework {
+				t.Errorf("framework %q, want %q", mg.Framework, c.Want.Framework)
 			}
-			if mg.TensorFlowVersion != c.want.TFVersion && c.want.TFVersion != "" {
-				t.Errorf("version %q, want %q", mg.TensorFlowVersion, c.want.TFVersion)
+			if mg.TensorFlowVersion != c.Want.TFVersion && c.Want.TFVersion != "" {
+				t.Errorf("version %q, want %q", mg.TensorFlowVersion, c.Want.TFVersion)
 			}
 			var tags [][]string
 			for _, mg := range m.MetaGraphs {
 				tags = append(tags, mg.Tags)
 			}
-			if diff := cmp.Diff(c.want.TagSets, tags); diff != "" {
+			if diff := cmp.Diff(c.Want.TagSets, tags); diff != "" {
 				t.Errorf("tag sets (-want +got):\n%s", diff)
 			}
-			got := map[string]expectedSignature{}
+			got := map[string]ExpectedSignature{}
 			for name, s := range mg.Signatures {
-				got[name] = expectedSignature{Inputs: asExpected(t, s.Inputs), Outputs: asExpected(t, s.Outputs), MethodName: s.MethodName}
+				got[name] = ExpectedSignature{Inputs: asExpected(t, s.Inputs), Outputs: asExpected(t, s.Outputs), MethodName: s.MethodName}
 			}
-			if diff := cmp.Diff(c.want.Signatures, got); diff != "" {
+			if diff := cmp.Diff(c.Want.Signatures, got); diff != "" {
 				t.Errorf("signatures (-want +got):\n%s", diff)
 			}
 			if err := mg.Verify(); err != nil {
@@ -143,28 +50,28 @@ func TestSignaturesOfEveryModel(t *testing.T) {
 			for _, name := range mg.SignatureNames() {
 				if err := mg.CheckSignature(mg.Signatures[name]); err != nil {
 					runs = false
-					if c.want.CAPIRuns == nil {
+					if c.Want.CAPIRuns == nil {
 						t.Errorf("CheckSignature(%s) = %v, want nil", name, err)
 					}
 				}
 			}
-			if c.want.CAPIRuns != nil && runs != *c.want.CAPIRuns {
-				t.Errorf("CheckSignature says the signatures run: %v, want %v", runs, *c.want.CAPIRuns)
+			if c.Want.CAPIRuns != nil && runs != *c.Want.CAPIRuns {
+				t.Errorf("CheckSignature says the signatures run: %v, want %v", runs, *c.Want.CAPIRuns)
 			}
 		})
 	}
 }
 
 // asExpected writes tensors as expect.json does.
-func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]expectedTensor {
+func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]ExpectedTensor {
 	t.Helper()
-	out := map[string]expectedTensor{}
+	out := map[string]ExpectedTensor{}
 	for name, info := range infos {
 		shape, err := json.Marshal(info.Shape)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := expectedTensor{DType: info.DType.String(), Shape: shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
+		e := ExpectedTensor{DType: info.DType.String(), Shape: shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
 		for _, c := range info.Components {
 			if info.Encoding == CooSparse {
 				e.Tensors = append(e.Tensors, c.Tensor)
@@ -174,7 +81,7 @@ func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]expectedTe
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Components = append(e.Components, expectedTensor{DType: c.DType.String(), Shape: shape, Tensor: c.Tensor})
+			e.Components = append(e.Components, ExpectedTensor{DType: c.DType.String(), Shape: shape, Tensor: c.Tensor})
 		}
 		out[name] = e
 	}
@@ -182,8 +89,8 @@ func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]expectedTe
 }
 
 // UnmarshalJSON takes the spaces out of shapes, which are compared as text.
-func (e *expectedTensor) UnmarshalJSON(data []byte) error {
-	type plain expectedTensor
+func (e *ExpectedTensor) UnmarshalJSON(data []byte) error {
+	type plain ExpectedTensor
 	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
 		return err
 	}
@@ -222,18 +129,18 @@ var brokenModels = map[string][2]string{
 
 func TestBrokenModels(t *testing.T) {
 	t.Parallel()
-	for _, c := range modelCases(t) {
-		if c.want.Kind != "corrupt" {
+	for _, c := range Cases(t) {
+		if c.Want.Kind != "corrupt" {
 			continue
 		}
-		t.Run(filepath.Base(c.dir), func(t *testing.T) {
+		t.Run(filepath.Base(c.Dir), func(t *testing.T) {
 			t.Parallel()
-			m, err := Open(c.model())
+			m, err := Open(c.Model())
 			if err == nil {
 				err = m.MetaGraphs[0].Verify()
 			}
-			want, known := brokenModels[filepath.Base(c.dir)]
-			loads := known && want[0] == "" || !known && c.want.Load["c_api"].OK
+			want, known := brokenModels[filepath.Base(c.Dir)]
+			loads := known && want[0] == "" || !known && c.Want.Load["c_api"].OK
 			switch {
 			case loads && err != nil:
 				t.Errorf("error %v, want none", err)

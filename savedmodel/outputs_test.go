@@ -14,8 +14,8 @@ import (
 func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 	t.Parallel()
 	outputs, whole, other, otherWhole := 0, 0, 0, 0
-	for _, c := range modelCases(t) {
-		m, err := Open(c.model())
+	for _, c := range Cases(t) {
+		m, err := Open(c.Model())
 		if err != nil {
 			continue // one that is broken on purpose
 		}
@@ -36,7 +36,7 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 			}
 			got, err := mg.OutputsAt(s, inputs)
 			if err != nil {
-				t.Errorf("%s: OutputsAt: %v", c.dir, err)
+				t.Errorf("%s: OutputsAt: %v", c.Dir, err)
 				continue
 			}
 			features, err := mg.ExampleFeatures(s)
@@ -48,7 +48,7 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 					continue
 				}
 				if !got[name].Admits(out.Shape) {
-					t.Errorf("%s: output %q has shape %v for %v, not %v", filepath.Base(c.dir), name, out.Shape, inputs, got[name])
+					t.Errorf("%s: output %q has shape %v for %v, not %v", filepath.Base(c.Dir), name, out.Shape, inputs, got[name])
 				}
 				if len(features) > 0 {
 					continue // sizes behind a parse op are in the Examples' values
@@ -58,14 +58,14 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 				if known {
 					whole++
 				}
-				if c.want.Rows == nil {
+				if c.Want.Rows == nil {
 					other++
 					if known {
 						otherWhole++
 					}
 				}
 				if !known {
-					t.Logf("%s: output %q: %v for %v", filepath.Base(c.dir), name, got[name], inputs)
+					t.Logf("%s: output %q: %v for %v", filepath.Base(c.Dir), name, got[name], inputs)
 				}
 			}
 		}
@@ -81,22 +81,22 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 func TestWhyOfLayersOutputs(t *testing.T) {
 	t.Parallel()
 	outputs, batch := 0, 0
-	for _, c := range modelCases(t) {
-		m, err := Open(c.model())
-		if c.want.Rows == nil || err != nil {
+	for _, c := range Cases(t) {
+		m, err := Open(c.Model())
+		if c.Want.Rows == nil || err != nil {
 			continue
 		}
 		for _, mg := range m.MetaGraphs {
 			for _, s := range mg.Signatures {
 				why, err := mg.Why(s)
 				if err != nil {
-					t.Errorf("%s: %v", c.dir, err)
+					t.Errorf("%s: %v", c.Dir, err)
 					continue
 				}
 				for name, info := range s.Outputs {
 					texts := why.Outputs[name]
 					if len(texts) != max(info.Shape.Rank(), 0) {
-						t.Errorf("%s: output %q of shape %v has %d reasons", c.dir, name, info.Shape, len(texts))
+						t.Errorf("%s: output %q of shape %v has %d reasons", c.Dir, name, info.Shape, len(texts))
 					}
 					if len(texts) == 0 || info.Shape.Dim(0) != tensor.Unknown {
 						continue
@@ -105,7 +105,7 @@ func TestWhyOfLayersOutputs(t *testing.T) {
 					if strings.HasPrefix(texts[0], "None: the batch axis") {
 						batch++
 					} else {
-						t.Logf("%s: %s", filepath.Base(c.dir), texts[0])
+						t.Logf("%s: %s", filepath.Base(c.Dir), texts[0])
 					}
 				}
 			}

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -66,7 +65,7 @@ func (mg *MetaGraph) reducedGraph(r Reduction) (graph []byte, nodes map[string]b
 	if err != nil {
 		return nil, nil, err
 	}
-	roots, err := mg.loaderRoots()
+	roots, err := mg.LoaderRoots()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,7 +79,7 @@ func (mg *MetaGraph) reducedGraph(r Reduction) (graph []byte, nodes map[string]b
 		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
 			continue
 		}
-		roots = append(append(roots, s.tensorNames(s.Inputs)...), s.tensorNames(s.Outputs)...)
+		roots = append(append(roots, s.Tensors(s.Inputs)...), s.Tensors(s.Outputs)...)
 		if r.Compiled && mg.CheckCompile(s) == nil {
 			if err := p.addTwins(s); err != nil {
 				return nil, nil, mg.damaged("its graph", err)
@@ -95,27 +94,6 @@ func (mg *MetaGraph) reducedGraph(r Reduction) (graph []byte, nodes map[string]b
 		return nil, nil, mg.damaged("its graph", err)
 	}
 	return graph, p.reach.Nodes, nil
-}
-
-// loaderRoots lists the nodes that loading runs or feeds: the saver's, the init ops, the tables'
-// initializers, the assets' paths.
-func (mg *MetaGraph) loaderRoots() ([]string, error) {
-	saver := &pb.SaverDef{}
-	if mg.raw.saver != nil {
-		if err := mg.unmarshal(mg.raw.saver, saver, "the saver"); err != nil {
-			return nil, err
-		}
-	}
-	roots := append(mg.initOps(), saver.GetRestoreOpName(), saver.GetFilenameTensorName())
-	tables, err := mg.collection("table_initializer")
-	if err != nil {
-		return nil, mg.damaged("its collections", err)
-	}
-	roots = append(roots, tables.GetNodeList().GetValue()...)
-	for _, a := range mg.Assets {
-		roots = append(roots, a.Tensor)
-	}
-	return roots, nil
 }
 
 // pruner writes what is reached.

@@ -25,7 +25,7 @@ func TestPruned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := openBytes(t, data)
+	small := OpenBytes(t, data)
 	after, err := small.MetaGraphs[0].graph.FunctionNames()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"math/rand/v2"
@@ -9,6 +9,8 @@ import (
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -19,7 +21,7 @@ var rewiredModels = []string{
 
 func readProto(tb testing.TB, name string) *pb.SavedModel {
 	tb.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "testdata", "models", name, "model", fileBinary))
+	data, err := os.ReadFile(filepath.Join("..", "testdata", "models", name, "model", savedmodel.FileBinary))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func FuzzRewired(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opened, err := newModel("none", fileBinary, "", data)
+		opened, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", data)
 		if err != nil {
 			return
 		}
@@ -84,11 +86,11 @@ func FuzzRewired(f *testing.F) {
 		defer late.Stop()
 		use(t, opened)
 		for _, mg := range opened.MetaGraphs {
-			if _, err := mg.Scan(); err != nil {
+			if _, err := scan.Scan(mg); err != nil {
 				t.Logf("Scan: %v", err)
 			}
 			_, _ = mg.Pruned() // an error is fine
-			_, _ = mg.Reduced(Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
+			_, _ = mg.Reduced(savedmodel.Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
 		}
 	})
 }

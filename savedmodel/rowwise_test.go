@@ -13,7 +13,7 @@ import (
 
 // shaped says which shape a node's result has.
 func shaped(n *nodepb.NodeDef, dims ...int64) *nodepb.NodeDef {
-	list := &attrpb.AttrValue_ListValue{Shape: []*shapepb.TensorShapeProto{protoShape(dims...)}}
+	list := &attrpb.AttrValue_ListValue{Shape: []*shapepb.TensorShapeProto{ProtoShape(dims...)}}
 	n.Attr["_output_shapes"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: list}}
 	return n
 }
@@ -28,50 +28,50 @@ func flagged(n *nodepb.NodeDef, name string) *nodepb.NodeDef {
 func TestRowValues(t *testing.T) {
 	t.Parallel()
 	axis := func(i int32) *nodepb.NodeDef {
-		return holds("axis", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: protoShape(), IntVal: []int32{i}})
+		return Const("axis", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: ProtoShape(), IntVal: []int32{i}})
 	}
-	weights := func(dims ...int64) *nodepb.NodeDef { return shaped(op("w", "Const"), dims...) }
+	weights := func(dims ...int64) *nodepb.NodeDef { return shaped(Op("w", "Const"), dims...) }
 	for _, tt := range []struct {
 		name  string
 		nodes []*nodepb.NodeDef
 		want  int64 // values of a row; 0: rows are not apart
 	}{
-		{"values", []*nodepb.NodeDef{shaped(op("r", "Relu", "in"), -1, 3), shaped(op("out", "Identity", "r"), -1, 3)}, 9},
-		{"a product", []*nodepb.NodeDef{weights(3, 5), shaped(op("out", "MatMul", "in", "w"), -1, 5)}, 8},
-		{"a product the other way round", []*nodepb.NodeDef{weights(5, 3), shaped(op("out", "MatMul", "w", "in"), 5, 3)}, 0},
-		{"a product of turned rows", []*nodepb.NodeDef{weights(4, 5), shaped(flagged(op("out", "MatMul", "in", "w"), "transpose_a"), 3, 5)}, 0},
-		{"a product of rows", []*nodepb.NodeDef{shaped(flagged(op("out", "MatMul", "in", "in"), "transpose_b"), -1, -1)}, 0},
-		{"a variable", []*nodepb.NodeDef{shaped(op("v", "VarHandleOp")), shaped(op("w", "ReadVariableOp", "v"), 3), shaped(op("out", "BiasAdd", "in", "w"), -1, 3)}, 6},
-		{"rows side by side", []*nodepb.NodeDef{shaped(op("out", "AddV2", "in", "in"), -1, 3)}, 6},
-		{"one row for all", []*nodepb.NodeDef{weights(1, 3), shaped(op("out", "Mul", "w", "in"), -1, 3)}, 6},
-		{"a row for each", []*nodepb.NodeDef{weights(4, 3), shaped(op("out", "Mul", "w", "in"), 4, 3)}, 0},
-		{"rows along another axis", []*nodepb.NodeDef{weights(2, 4, 3), shaped(op("out", "Mul", "w", "in"), 2, 4, 3)}, 0},
-		{"probabilities", []*nodepb.NodeDef{shaped(op("out", "Softmax", "in"), -1, 3)}, 6},
-		{"joined", []*nodepb.NodeDef{axis(-1), shaped(op("out", "ConcatV2", "in", "in", "axis"), -1, 6)}, 9},
-		{"put one below the other", []*nodepb.NodeDef{axis(0), shaped(op("out", "ConcatV2", "in", "in", "axis"), -1, 3)}, 0},
-		{"put one below the other, from the end", []*nodepb.NodeDef{axis(-2), shaped(op("out", "ConcatV2", "in", "in", "axis"), -1, 3)}, 0},
-		{"joined with what is no row", []*nodepb.NodeDef{axis(1), weights(4, 3), shaped(op("out", "ConcatV2", "in", "w", "axis"), 4, 6)}, 0},
-		{"a mean", []*nodepb.NodeDef{axis(0), shaped(op("out", "Mean", "in", "axis"), 3)}, 0},
-		{"what is checked beside it", []*nodepb.NodeDef{op("a", "Assert", "in"), shaped(op("out", "Identity", "in", "^a"), -1, 3)}, 0},
-		{"a random number", []*nodepb.NodeDef{shaped(op("n", "RandomUniform", "in"), 3), shaped(op("out", "AddV2", "in", "n"), -1, 3)}, 0},
-		{"the same for every batch", []*nodepb.NodeDef{weights(4, 3), shaped(op("out", "Identity", "w"), 4, 3)}, 0},
-		{"of unknown size", []*nodepb.NodeDef{op("w", "Const"), op("out", "MatMul", "in", "w")}, 0},
-		{"a circle", []*nodepb.NodeDef{shaped(op("a", "Relu", "out"), -1, 3), shaped(op("out", "AddV2", "in", "a"), -1, 3)}, 0},
-		{"a function", []*nodepb.NodeDef{weights(3, 5), shaped(op("out", "PartitionedCall", "in", "w", "fn=f"), -1, 5)}, 8},
-		{"a function among others", []*nodepb.NodeDef{weights(3, 5), op("c", "PartitionedCall", "in", "w", "fn=f"), shaped(op("out", "Relu", "c"), -1, 5)}, 13},
+		{"values", []*nodepb.NodeDef{shaped(Op("r", "Relu", "in"), -1, 3), shaped(Op("out", "Identity", "r"), -1, 3)}, 9},
+		{"a product", []*nodepb.NodeDef{weights(3, 5), shaped(Op("out", "MatMul", "in", "w"), -1, 5)}, 8},
+		{"a product the other way round", []*nodepb.NodeDef{weights(5, 3), shaped(Op("out", "MatMul", "w", "in"), 5, 3)}, 0},
+		{"a product of turned rows", []*nodepb.NodeDef{weights(4, 5), shaped(flagged(Op("out", "MatMul", "in", "w"), "transpose_a"), 3, 5)}, 0},
+		{"a product of rows", []*nodepb.NodeDef{shaped(flagged(Op("out", "MatMul", "in", "in"), "transpose_b"), -1, -1)}, 0},
+		{"a variable", []*nodepb.NodeDef{shaped(Op("v", "VarHandleOp")), shaped(Op("w", "ReadVariableOp", "v"), 3), shaped(Op("out", "BiasAdd", "in", "w"), -1, 3)}, 6},
+		{"rows side by side", []*nodepb.NodeDef{shaped(Op("out", "AddV2", "in", "in"), -1, 3)}, 6},
+		{"one row for all", []*nodepb.NodeDef{weights(1, 3), shaped(Op("out", "Mul", "w", "in"), -1, 3)}, 6},
+		{"a row for each", []*nodepb.NodeDef{weights(4, 3), shaped(Op("out", "Mul", "w", "in"), 4, 3)}, 0},
+		{"rows along another axis", []*nodepb.NodeDef{weights(2, 4, 3), shaped(Op("out", "Mul", "w", "in"), 2, 4, 3)}, 0},
+		{"probabilities", []*nodepb.NodeDef{shaped(Op("out", "Softmax", "in"), -1, 3)}, 6},
+		{"joined", []*nodepb.NodeDef{axis(-1), shaped(Op("out", "ConcatV2", "in", "in", "axis"), -1, 6)}, 9},
+		{"put one below the other", []*nodepb.NodeDef{axis(0), shaped(Op("out", "ConcatV2", "in", "in", "axis"), -1, 3)}, 0},
+		{"put one below the other, from the end", []*nodepb.NodeDef{axis(-2), shaped(Op("out", "ConcatV2", "in", "in", "axis"), -1, 3)}, 0},
+		{"joined with what is no row", []*nodepb.NodeDef{axis(1), weights(4, 3), shaped(Op("out", "ConcatV2", "in", "w", "axis"), 4, 6)}, 0},
+		{"a mean", []*nodepb.NodeDef{axis(0), shaped(Op("out", "Mean", "in", "axis"), 3)}, 0},
+		{"what is checked beside it", []*nodepb.NodeDef{Op("a", "Assert", "in"), shaped(Op("out", "Identity", "in", "^a"), -1, 3)}, 0},
+		{"a random number", []*nodepb.NodeDef{shaped(Op("n", "RandomUniform", "in"), 3), shaped(Op("out", "AddV2", "in", "n"), -1, 3)}, 0},
+		{"the same for every batch", []*nodepb.NodeDef{weights(4, 3), shaped(Op("out", "Identity", "w"), 4, 3)}, 0},
+		{"of unknown size", []*nodepb.NodeDef{Op("w", "Const"), Op("out", "MatMul", "in", "w")}, 0},
+		{"a circle", []*nodepb.NodeDef{shaped(Op("a", "Relu", "out"), -1, 3), shaped(Op("out", "AddV2", "in", "a"), -1, 3)}, 0},
+		{"a function", []*nodepb.NodeDef{weights(3, 5), shaped(Op("out", "PartitionedCall", "in", "w", "fn=f"), -1, 5)}, 8},
+		{"a function among others", []*nodepb.NodeDef{weights(3, 5), Op("c", "PartitionedCall", "in", "w", "fn=f"), shaped(Op("out", "Relu", "c"), -1, 5)}, 13},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := giving(fn("f", "x w", shaped(op("p", "MatMul", "x", "w"), -1, 5)), "p:product:0")
+			f := Returning(Func("f", "x w", shaped(Op("p", "MatMul", "x", "w"), -1, 5)), "p:product:0")
 			for _, n := range tt.nodes {
 				if graph.IsCall(n.GetOp()) {
 					n.Attr["f"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "f"}}}
 				}
 			}
-			def := library(tt.nodes, f)
-			def.SignatureDef["run"].Inputs["x"].TensorShape = protoShape(-1, 3)
+			def := Library(tt.nodes, f)
+			def.SignatureDef["run"].Inputs["x"].TensorShape = ProtoShape(-1, 3)
 			shaped(def.GraphDef.Node[len(def.GraphDef.Node)-1], -1, 3)
-			mg := openGraph(t, def)
+			mg := OpenGraph(t, def)
 			sig, err := mg.Signature("run")
 			if err != nil {
 				t.Fatal(err)
@@ -88,9 +88,9 @@ func TestRowValues(t *testing.T) {
 func TestRowValuesOfInputs(t *testing.T) {
 	t.Parallel()
 	for _, dims := range [][]int64{{4, 3}, {-1, -1}, {}} {
-		def := library([]*nodepb.NodeDef{shaped(op("out", "Identity", "in"), dims...)})
-		def.SignatureDef["run"].Inputs["x"].TensorShape = protoShape(dims...)
-		mg := openGraph(t, def)
+		def := Library([]*nodepb.NodeDef{shaped(Op("out", "Identity", "in"), dims...)})
+		def.SignatureDef["run"].Inputs["x"].TensorShape = ProtoShape(dims...)
+		mg := OpenGraph(t, def)
 		sig, err := mg.Signature("run")
 		if err != nil {
 			t.Fatal(err)

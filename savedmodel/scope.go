@@ -22,7 +22,7 @@ type call struct {
 	ins   []edge
 	masks []edge      // the truth values it takes, where it takes anything else
 	outs  []graph.Ref // the tensors it gives to others, in the order of the layer's results
-	vars  []*variable
+	vars  []*Variable
 	// shapes of outs
 	shapes []tensor.Shape
 	// phantom marks a layer that leaves nothing in the graph.
@@ -395,7 +395,7 @@ func (b *body) modelDepth(nodes []*graph.Node) int {
 				if len(n.Parts) > 2 && !partOfLayer.MatchString(n.Parts[1]) {
 					readers[n.Parts[1]] = true
 				}
-				votes += depthVote(n.Parts[:len(n.Parts)-1], strings.Split(v.name, "/"))
+				votes += depthVote(n.Parts[:len(n.Parts)-1], strings.Split(v.Name, "/"))
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func (fr *frame) shape(r graph.Ref) tensor.Shape {
 	if fr.up == nil {
 		s, _ := fr.b.shape(r)
 		if i, ok := r.IsArg(); ok && !s.Ranked() && fr.b.vars[i] != nil {
-			return fr.b.vars[i].shape
+			return fr.b.vars[i].Shape
 		}
 		return s
 	}

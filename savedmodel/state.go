@@ -37,8 +37,8 @@ func (mg *MetaGraph) State(sig *Signature) (State, error) {
 		return State{}, err
 	}
 	p.Ops = map[string]bool{}
-	p.Feed(sig.tensorNames(sig.Inputs))
-	if err := p.Mark(sig.tensorNames(sig.Outputs)); err != nil {
+	p.Feed(sig.Tensors(sig.Inputs))
+	if err := p.Mark(sig.Tensors(sig.Outputs)); err != nil {
 		return State{}, err
 	}
 	var s State
@@ -61,7 +61,7 @@ func (mg *MetaGraph) State(sig *Signature) (State, error) {
 }
 
 // tensorNames lists the graph's tensors of inputs or outputs, those of composite values included.
-func (s *Signature) tensorNames(infos map[string]TensorInfo) []string {
+func (s *Signature) Tensors(infos map[string]TensorInfo) []string {
 	var names []string
 	for _, t := range infos {
 		if t.Tensor != "" {

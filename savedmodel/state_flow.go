@@ -13,13 +13,13 @@ type change struct {
 // seenChanges returns the types of the operations that change what an answer of the signature is
 // computed from, in this run or a later one. p has marked what the signature runs.
 func seenChanges(p *graph.Reach, sig *Signature) (map[string]bool, error) {
-	flow, err := p.Flow(sig.tensorNames(sig.Inputs))
+	flow, err := p.Flow(sig.Tensors(sig.Inputs))
 	if err != nil {
 		return nil, err
 	}
 	changes := changesOf(flow)
 	var answers []graph.Place
-	for _, name := range sig.tensorNames(sig.Outputs) {
+	for _, name := range sig.Tensors(sig.Outputs) {
 		answers = append(answers, graph.Place{F: flow.Main, Ref: flow.Main.MainRef(name)})
 	}
 	seen := map[string]bool{}

@@ -19,7 +19,7 @@ func TestReducedNoOptimizer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	small := openBytes(t, data)
+	small := OpenBytes(t, data)
 	seen := 0
 	for f, err := range small.MetaGraphs[0].graph.Functions() {
 		if err != nil {

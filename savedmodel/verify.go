@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
@@ -117,18 +116,16 @@ type restoreOps struct {
 
 // restored follows the graph from the saver's restore op.
 func (mg *MetaGraph) restored() (*restoreOps, error) {
-	saver := &pb.SaverDef{}
-	if mg.raw.saver != nil {
-		if err := mg.unmarshal(mg.raw.saver, saver, "the saver"); err != nil {
-			return nil, err
-		}
+	saver, err := mg.Saver()
+	if err != nil {
+		return nil, err
 	}
 	r := &restoreOps{handles: map[string]bool{}}
 	if saver.GetRestoreOpName() == "" {
 		return r, nil
 	}
 	seen := map[string]bool{}
-	err := mg.walkBack([]string{saver.GetRestoreOpName()}, seen, func(n *nodepb.NodeDef) error {
+	err = mg.walkBack([]string{saver.GetRestoreOpName()}, seen, func(n *nodepb.NodeDef) error {
 		if n.GetOp() == "VarHandleOp" {
 			r.handles[resourceName(n)] = true
 			return nil
@@ -251,22 +248,4 @@ func (mg *MetaGraph) CheckSignature(s *Signature) error {
 	}
 	slices.Sort(e.Variables)
 	return e
-}
-
-// initOps returns the names of the nodes that a loader runs after restoring: the init op's entry
-// among the signatures, or the collections of TensorFlow 1 (constants.h:
-// kSavedModelInitOpSignatureKey, kSavedModelMainOpKey, kSavedModelLegacyInitOpKey).
-func (mg *MetaGraph) initOps() []string {
-	var ops []string
-	if s := mg.Signatures["__saved_model_init_op"]; s != nil {
-		for _, t := range s.Outputs {
-			ops = append(ops, t.Tensor)
-		}
-	}
-	for _, name := range []string{"saved_model_main_op", "legacy_init_op"} {
-		if def, err := mg.collection(name); err == nil {
-			ops = append(ops, def.GetNodeList().GetValue()...)
-		}
-	}
-	return ops
 }

@@ -87,10 +87,11 @@ tf.data's padded_batch does. A model without masking answers differently for pad
 so there is a choice (--batching):
 
   arrival  rows as they come: exactly padded_batch
-  exact    only rows of equal length together: what each row would give alone
-  bucket   rows of like length together, for speed; refused where a measurement on the
-           first rows shows that the answers depend on padding
-  auto     bucket where that measurement allows it, else arrival; says which
+  exact    only rows of equal length together: what each row would give alone; each row
+           by itself where trials on the first rows show that other rows change an answer
+  bucket   rows of like length together, for speed; refused where these trials show an
+           effect of padding or of other rows
+  auto     bucket where they show none, else arrival; says which
 
 TensorFlow ends its process on a failed internal check. With --isolate that is not this one:
 the model runs in a second process, which is started anew when it dies, crashes or does not
@@ -140,9 +141,13 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err != nil {
 		return err
 	}
-	o.predict.Measured = func(report runner.PaddingReport, chosen runner.Batching) {
-		if !o.quiet {
-			std.note("batching %s: %s", chosen, report)
+	o.predict.Measured = func(found runner.Verdict, chosen runner.Batching) {
+		switch {
+		case o.quiet:
+		case chosen == runner.Exact && !found.Alone():
+			std.note("batching exact: one row at a time: %s", found)
+		case chosen != runner.Exact:
+			std.note("batching %s: %s", chosen, found)
 		}
 	}
 	o.predict.Split = splitNote(o.quiet, std)

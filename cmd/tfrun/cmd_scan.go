@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
-	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
 // scanOptions are the flags of tfrun scan.
@@ -97,7 +97,7 @@ func verdict(r *shapes.ScanReport) error {
 		if name == "" {
 			name = string(f.Kind)
 		}
-		if f.Severity != savedmodel.Expected && !strings.Contains(" "+strings.Join(what, " ")+" ", " "+name+" ") {
+		if f.Severity != scan.Expected && !strings.Contains(" "+strings.Join(what, " ")+" ", " "+name+" ") {
 			what = append(what, name)
 		}
 	}

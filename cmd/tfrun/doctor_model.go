@@ -13,6 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -42,10 +43,13 @@ type modelDiagnosis struct {
 	Problem string         `json:"problem,omitempty"`
 	// Steady and Alone are nil where nothing was run: the same row gives the same answer again; and
 	// among other rows, padding apart.
-	Steady  *bool             `json:"same_again"`
-	Alone   *bool             `json:"same_among_others"`
-	Padding *paddingDiagnosis `json:"padding"`
-	Advice  []advice          `json:"advice"`
+	Steady  *bool            `json:"same_again"`
+	Alone   *bool            `json:"same_among_others"`
+	Company *effectDiagnosis `json:"company"`
+	Padding *effectDiagnosis `json:"padding"`
+	Advice  []advice         `json:"advice"`
+
+	verdict runner.Verdict
 }
 
 type endpointDiagnosis struct {
@@ -62,13 +66,22 @@ type rowsDiagnosis struct {
 	Longest  int64    `json:"longest"`
 	// made-up lengths that the model could not run
 	Refused []int64 `json:"refused_lengths,omitempty"`
+	// rows, of the first, that it does not run alone, counted from 1, and why not the first of them
+	Failed []int64 `json:"refused_rows,omitempty"`
+	Why    string  `json:"refused_rows_why,omitempty"`
 }
 
-// paddingDiagnosis is a [runner.PaddingReport].
-type paddingDiagnosis struct {
+// effectDiagnosis is a [runner.Finding].
+type effectDiagnosis struct {
 	Depends  bool               `json:"depends"`
+	Trials   int                `json:"trials"`  // answers that were compared
+	Refused  int                `json:"refused"` // batches that the model does not run
+	Why      string             `json:"refused_why,omitempty"`
+	Rows     int                `json:"rows"`      // that were tried, with their beginnings
 	PaddedTo int64              `json:"padded_to"` // 0: no input has an open axis
 	Outputs  []outputDifference `json:"outputs"`
+
+	found runner.Finding
 }
 
 type outputDifference struct {
@@ -79,6 +92,8 @@ type outputDifference struct {
 	Scale   float64  `json:"largest_answer"`
 	Rows    []int64  `json:"rows"`      // whose answers depend on padding, counted from 1
 	Worst   int64    `json:"worst_row"` // 0: none
+
+	effect runner.Effect
 }
 
 // advice is a command with what it gives.
@@ -87,8 +102,11 @@ type advice struct {
 	Gives   string `json:"gives"`
 }
 
-// doctorRows is how many rows of the data are run.
-const doctorRows = 16
+// doctorRows is how many rows of the data are looked at, and madeRows how many are made up.
+const (
+	doctorRows = 64
+	madeRows   = 16
+)
 
 // doctorModel examines a model: what its files say, and what running a few rows shows.
 func doctorModel(ctx context.Context, o predictOptions, flags []string, std stdio) (*modelDiagnosis, error) {
@@ -126,7 +144,7 @@ func (d *modelDiagnosis) readFiles(m *loadedModel) error {
 		}
 	}
 	d.Inputs, d.Outputs = endpointsOf(m.sig.Inputs), endpointsOf(m.sig.Outputs)
-	findings, err := m.graph.Scan()
+	findings, err := scan.Scan(m.graph)
 	if err != nil {
 		return err
 	}
@@ -192,14 +210,21 @@ func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *pred
 	if err != nil {
 		return err
 	}
-	steady, alone := check.Steady(), check.Alone()
+	steady, alone := check.Steady(), !check.Verdict.Company.Depends()
 	d.Runs, d.Steady = true, &steady
+	for _, row := range check.Refused {
+		d.Rows.Failed = append(d.Rows.Failed, row+1)
+	}
+	if check.Err != nil {
+		d.Rows.Why = oneLine(message(check.Err))
+	}
 	if d.FirstMS == 0 {
 		d.FirstMS = milliseconds(check.FirstRun)
 	}
 	if !d.NoBatch && len(d.Changes) == 0 {
 		d.Alone = &alone
-		d.Padding = diagnosePadding(check.Padding)
+		d.Company, d.Padding = diagnose(check.Verdict.Company), diagnose(check.Verdict.Padding)
+		d.verdict = check.Verdict
 	}
 	return nil
 }
@@ -209,7 +234,7 @@ func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, sour
 	d.Rows = &rowsDiagnosis{Files: append([]string{}, source.Files...)}
 	var rows []dataset.Element
 	if len(source.Files) == 0 {
-		made, err := p.MakeUpRows(ctx, doctorRows, nil)
+		made, err := p.MakeUpRows(ctx, madeRows, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -237,10 +262,15 @@ func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, sour
 	return rows, nil
 }
 
-func diagnosePadding(r runner.PaddingReport) *paddingDiagnosis {
-	d := &paddingDiagnosis{Depends: r.Depends(), PaddedTo: r.PaddedTo, Outputs: []outputDifference{}}
-	for _, e := range r.Effects {
-		out := outputDifference{Output: e.Output, Depends: e.Depends, Grows: e.Shape, Scale: e.Scale, Rows: []int64{}, Worst: e.Worst + 1}
+func diagnose(f runner.Finding) *effectDiagnosis {
+	d := &effectDiagnosis{
+		Depends: f.Depends(), Trials: f.Trials, Refused: f.Refused, Rows: f.Rows, PaddedTo: f.PaddedTo, Outputs: []outputDifference{}, found: f,
+	}
+	if f.Err != nil {
+		d.Why = oneLine(message(f.Err))
+	}
+	for _, e := range f.Effects {
+		out := outputDifference{Output: e.Output, Depends: e.Depends, Grows: e.Shape, Scale: e.Scale, Rows: []int64{}, Worst: e.Worst + 1, effect: e}
 		if !math.IsInf(e.MaxAbs, 0) {
 			out.MaxAbs = &e.MaxAbs
 		}
@@ -278,13 +308,16 @@ func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 	case !*d.Alone:
 		add("", "answers that depend on which rows share a batch, 64 as they come")
 		add(" --batch-size 1", "what each row gives alone; slower")
-	case d.Padding.PaddedTo == 0:
+	case d.verdict.Fixed:
 		add("", "what each row gives alone: nothing is ever padded, so that every batching gives the same")
+	case !d.verdict.Paddable() && !d.Padding.Depends:
+		add("", "what tf.data's padded_batch and the signature give in Python")
+		add(" --batching exact", "what each row gives alone, whatever rows come with it: only rows of equal length share a batch")
 	case d.Padding.Depends:
 		add("", "what tf.data's padded_batch and the signature give in Python: a row's answer depends on the longest row of its batch")
 		add(" --batching exact", "what each row gives alone, whatever rows come with it: only rows of equal length share a batch")
 	default:
-		add(" --batching bucket", "the same answers as any other batching, soonest: rows of like length share a batch, once the data's own first rows have shown that they may")
+		add(" --batching bucket", "the same answers as any other batching, soonest: rows of like length share a batch, once trials on the data's own first rows have shown no effect")
 	}
 }
 
@@ -382,6 +415,9 @@ func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)
 	if len(d.Rows.Refused) > 0 {
 		line("", "It does not run rows of %s entries.", numbers(d.Rows.Refused))
 	}
+	if len(d.Rows.Failed) > 0 {
+		line("", "IT DOES NOT RUN row %s alone: %s", numbers(d.Rows.Failed), d.Rows.Why)
+	}
 	if *d.Steady {
 		line("again", "the same row gives the same answer in every run")
 	} else {
@@ -395,45 +431,62 @@ func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)
 		line("padding", "cannot be told: each run changes the state that the next one begins with")
 		return
 	}
-	if *d.Alone {
-		line("company", "other rows in its batch do not change a row's answer, padding apart")
-	} else if *d.Steady {
-		line("company", "OTHER ROWS in its batch change a row's answer, even without padding")
-	}
-	switch p := d.Padding; {
-	case p.PaddedTo == 0:
+	d.Company.describe(line, "company", "other rows in its batch", "without padding", *d.Steady)
+	switch {
+	case d.verdict.Fixed:
 		line("padding", "nothing to pad: every row has the same shape")
 	case !*d.Steady || !*d.Alone:
 		line("padding", "cannot be told from what differs without it")
 	default:
-		p.describe(line)
+		d.Padding.describe(line, "padding", "padding", "", true)
 	}
 }
 
-// describe writes what padding does to each output.
-func (p *paddingDiagnosis) describe(line func(what, format string, args ...any)) {
-	if p.Depends {
-		line("padding", "CHANGES THE ANSWERS: each row alone against all padded to %s entries", progress.Count(p.PaddedTo))
-	} else {
-		line("padding", "does not change the answers: each row alone against all padded to %s entries", progress.Count(p.PaddedTo))
+// describe writes what an effect, such as that of padding, does to each output.
+func (f *effectDiagnosis) describe(line func(what, format string, args ...any), what, cause, how string, told bool) {
+	tried := fmt.Sprintf("in %s trials", progress.Count(int64(f.Trials)))
+	switch {
+	case f.Depends && !told:
+		line(what, "cannot be told from what differs without it")
+		return
+	case f.Depends:
+		line(what, "%s the answers, %s", strings.ToUpper(cause+" changes"), strings.TrimLeft(strings.Join([]string{how, tried}, ", "), ", "))
+	case f.Trials == 0:
+		line(what, "cannot be tried: the model runs no batch of these rows (%s)", f.Why)
+		return
+	case f.PaddedTo > 0:
+		line(what, "no effect %s: %s and beginnings of them, padded up to %s entries", tried, rowCount(int64(f.Rows)), progress.Count(f.PaddedTo))
+	default:
+		line(what, "no effect of %s %s", cause, tried)
 	}
-	for _, o := range p.Outputs {
-		rows := fmt.Sprintf("in row %s", numbers(o.Rows))
-		if len(o.Rows) > 1 {
-			rows = fmt.Sprintf("in %d rows (%s), most in row %d", len(o.Rows), numbers(o.Rows), o.Worst)
-		}
-		switch {
-		case o.Grows:
-			line("", "%s has an entry for each padded step, %s", o.Output, rows)
-		case o.MaxAbs == nil && o.Depends:
-			line("", "%s has values that are not the same, %s", o.Output, rows)
-		case o.Depends:
-			line("", "%s by up to %.2g, where answers reach %.2g, %s", o.Output, *o.MaxAbs, o.Scale, rows)
-		case *o.MaxAbs == 0:
-			line("", "%s not at all", o.Output)
-		default:
-			line("", "%s by %.1g at most, which is rounding", o.Output, *o.MaxAbs)
-		}
+	for _, o := range f.Outputs {
+		o.describe(line)
+	}
+	if f.Refused > 0 {
+		line("", "%d batches were refused: %s", f.Refused, f.Why)
+	}
+}
+
+// describe writes the difference to one output.
+func (o outputDifference) describe(line func(what, format string, args ...any)) {
+	rows := fmt.Sprintf("in row %s", numbers(o.Rows))
+	if len(o.Rows) > 1 {
+		rows = fmt.Sprintf("in %d rows (%s)", len(o.Rows), numbers(o.Rows))
+	}
+	if o.Depends {
+		rows += ", most in " + o.effect.Where()
+	}
+	switch {
+	case o.Grows:
+		line("", "%s has another shape, %s", o.Output, rows)
+	case o.MaxAbs == nil && o.Depends:
+		line("", "%s has values that are not the same, %s", o.Output, rows)
+	case o.Depends:
+		line("", "%s by up to %.2g, where answers reach %.2g, %s", o.Output, *o.MaxAbs, o.Scale, rows)
+	case *o.MaxAbs == 0:
+		line("", "%s not at all", o.Output)
+	default:
+		line("", "%s by %.1g at most, which is rounding", o.Output, *o.MaxAbs)
 	}
 }
 

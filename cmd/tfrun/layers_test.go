@@ -66,26 +66,45 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// mayImport lists the layers, each a folder with all below it that is no layer of its own, and the
-// layers that each may import beside itself. Others, such as the commands, may import all.
-var mayImport = map[string][]string{
-	"tensor":              {},
-	"dataset":             {"tensor"},
-	"internal/wire":       {},
-	"internal/ops":        {},
-	"internal/strict":     {},
-	"internal/admit":      {"internal/ops", "internal/strict"},
-	"internal/graph":      {"tensor", "internal/wire"},
-	"savedmodel":          {"tensor", "internal/wire", "internal/graph", "internal/ops", "internal/strict", "internal/admit"},
-	"internal/partfile":   {"tensor", "dataset"},
-	"runner/internal/xla": {"tensor", "savedmodel", "runner/internal/tf"},
-	"runner": {
-		"tensor", "dataset", "savedmodel", "internal/ops", "internal/admit", "internal/partfile",
-		"runner/internal/tf", "runner/internal/isolate", "runner/internal/xla",
-	},
-	"runner/internal/tf":      {"tensor"},
-	"runner/internal/isolate": {"tensor", "runner/internal/tf"},
-}
+// arrows lists the layers, each a folder with all below it that is no layer of its own, and those
+// that it may import beside itself, in one or more lines each. What is in no layer, such as the
+// commands, may import all.
+const arrows = `
+tensor:
+dataset: tensor
+
+internal/wire:
+internal/words:
+internal/ops:
+internal/strict:
+internal/admit: internal/ops internal/strict
+internal/graph: tensor internal/wire
+savedmodel: tensor internal/wire internal/graph internal/words
+savedmodel: internal/ops internal/strict internal/admit
+savedmodel/scan: savedmodel internal/graph
+
+internal/partfile: tensor dataset
+runner/internal/option:
+runner/internal/tf: tensor runner/internal/option
+runner/internal/isolate: tensor runner/internal/option runner/internal/tf
+runner/internal/source: dataset runner/internal/option
+runner/internal/xla: tensor savedmodel runner/internal/tf
+runner: tensor dataset internal/partfile
+runner: savedmodel savedmodel/scan internal/ops internal/admit
+runner: runner/internal/option runner/internal/tf runner/internal/isolate
+runner: runner/internal/source runner/internal/xla
+`
+
+// mayImport is arrows by layer.
+var mayImport = func() map[string][]string {
+	m := map[string][]string{}
+	for line := range strings.Lines(arrows) {
+		if layer, to, ok := strings.Cut(line, ":"); ok {
+			m[layer] = append(m[layer], strings.Fields(to)...)
+		}
+	}
+	return m
+}()
 
 // layerOf returns the layer of a folder of the repository, "" where it is in none.
 func layerOf(dir string) string {

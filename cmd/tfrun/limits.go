@@ -11,36 +11,35 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/runner"
 )
 
 // limitFlags are the flags that raise limits, by the names that errors have for them.
 var limitFlags = map[string]string{
-	dataset.LimitRowBytes:  "max-row-bytes",
-	dataset.LimitDepth:     "max-depth",
-	dataset.LimitElements:  "max-elements",
-	dataset.LimitLength:    "max-length",
-	runner.LimitBatchBytes: "max-batch-memory",
-	runner.LimitRatio:      "max-ratio",
+	dataset.LimitRowBytes:   "max-row-bytes",
+	dataset.LimitDepth:      "max-depth",
+	dataset.LimitElements:   "max-elements",
+	dataset.LimitLength:     "max-length",
+	dataset.LimitBatchBytes: "max-batch-memory",
+	dataset.LimitRatio:      "max-ratio",
 }
 
 // addLimitFlags adds the flags of what rows may ask for.
-func addLimitFlags(f *pflag.FlagSet, l *runner.Limits) {
-	*l = runner.Limits{
-		RowBytes: runner.DefaultRowBytes, Depth: runner.DefaultDepth, Elements: runner.DefaultElements, Length: runner.DefaultLength,
-		BatchBytes: runner.DefaultBatchBytes, Ratio: runner.DefaultRatio,
+func addLimitFlags(f *pflag.FlagSet, l *dataset.Limits) {
+	*l = dataset.Limits{
+		RowBytes: dataset.DefaultRowBytes, Depth: dataset.DefaultDepth, Elements: dataset.DefaultElements, Length: dataset.DefaultLength,
+		BatchBytes: dataset.DefaultBatchBytes, Ratio: dataset.DefaultRatio,
 	}
 	f.Var((*byteSize)(&l.RowBytes), limitFlags[dataset.LimitRowBytes], "most bytes of a row as its file holds it: 500MB, 2GiB")
 	f.IntVar(&l.Depth, limitFlags[dataset.LimitDepth], l.Depth, "how deep a row's JSON may nest")
 	f.Int64Var(&l.Elements, limitFlags[dataset.LimitElements], l.Elements, "most values of one tensor of a row")
 	f.Int64Var(&l.Length, limitFlags[dataset.LimitLength], l.Length, "longest sequence: the axes whose size the signature leaves open")
-	f.Var((*byteSize)(&l.BatchBytes), limitFlags[runner.LimitBatchBytes], "most memory of a padded batch's inputs; larger ones are split")
-	f.Int64Var(&l.Ratio, limitFlags[runner.LimitRatio], l.Ratio, "most bytes that a byte of a compressed file may become")
+	f.Var((*byteSize)(&l.BatchBytes), limitFlags[dataset.LimitBatchBytes], "most memory of a padded batch's inputs; larger ones are split")
+	f.Int64Var(&l.Ratio, limitFlags[dataset.LimitRatio], l.Ratio, "most bytes that a byte of a compressed file may become")
 }
 
 // checkLimits refuses limits that let nothing through. That 0 means the default is for programs,
 // not for people.
-func checkLimits(l runner.Limits) error {
+func checkLimits(l dataset.Limits) error {
 	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 1 {
 		return usagef("tfrun predict", "--max-…: want limits of at least 1")
 	}

@@ -268,12 +268,12 @@ func (b *bench) probe(ctx context.Context, p *runner.Predictor) error {
 		return nil
 	}
 	b.say("measuring what padding does")
-	check, err := p.CheckUp(ctx, b.rows[:min(len(b.rows), 16)])
+	check, err := p.CheckUp(ctx, b.rows[:min(len(b.rows), 64)])
 	if err != nil {
 		return err
 	}
-	pad.Says = check.Padding.String()
-	pad.Depends = check.Padding.Depends() || !check.Alone() || !check.Steady()
+	pad.Says = check.Verdict.String()
+	pad.Depends = !check.Verdict.Paddable() || !check.Steady()
 	if !check.Steady() {
 		pad.Says = "the answers differ from run to run, padded or not"
 	}

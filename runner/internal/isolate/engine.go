@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tfrun/tfrun/runner/internal/option"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -25,12 +26,6 @@ func Main() {
 	}
 	os.Exit(serveIsolated())
 }
-
-// MainError says that the program does not call [Main] where it has to.
-type MainError struct{ Msg string }
-
-// Error says what to do.
-func (e *MainError) Error() string { return e.Msg }
 
 // ProcessError says that the process of an isolated model has died; see [Engine]. The
 // session starts another one when it is used again.
@@ -352,7 +347,7 @@ func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, 
 // may allocate once the model is loaded; 0: no bound.
 func Start(ctx context.Context, dir string, tags []string, c tf.Config, memory int64) (*Process, error) {
 	if os.Getenv(markEnv) != "" {
-		return nil, &MainError{Msg: "this is the model's process: call runner.IsolateMain at the start of main"}
+		return nil, &option.Error{Option: "Isolate", Msg: "this is the model's process: call runner.IsolateMain at the start of main"}
 	}
 	p, err := startProcess(os.Stderr)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // wireBuffer is for frames and short messages; the values of tensors pass by it.
@@ -107,7 +109,7 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 		}
 		why = fmt.Sprintf("ended (%v) without calling runner.IsolateMain", p.cmd.ProcessState)
 	}
-	return &MainError{Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
+	return &option.Error{Option: "Isolate", Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
 }
 
 // read deals out the answers until the process is gone.

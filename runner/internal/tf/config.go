@@ -1,7 +1,6 @@
 package tf
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -10,6 +9,8 @@ import (
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // Config says how a graph is loaded. The zero value works.
@@ -42,7 +43,8 @@ type Config struct {
 	// CPUs is how many CPU devices TensorFlow is to make of the processor, for tests; 0 means one.
 	CPUs int32
 
-	ownThreads bool // for the operations of this session alone
+	// OwnThreads has TensorFlow make threads for the operations of this session alone.
+	OwnThreads bool
 }
 
 // device is a parsed [Config.Device].
@@ -54,7 +56,7 @@ type device struct {
 func parseDevice(s string) (device, error) {
 	kind, index, numbered := strings.Cut(strings.ToLower(s), ":")
 	d := device{kind: kind}
-	bad := fmt.Errorf(`%q: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`, s)
+	bad := &option.Error{Option: "Device", Msg: strconv.Quote(s) + `: want "cpu", "gpu", "gpu:N" or "gpu:N,M"`}
 	switch kind {
 	case "", "cpu":
 		if numbered && (kind == "" || index != "0") {
@@ -101,7 +103,7 @@ func (c Config) proto() ([]byte, error) {
 		IntraOpParallelismThreads: int32(c.IntraOp),
 		InterOpParallelismThreads: int32(c.InterOp),
 		OperationTimeoutInMs:      c.Timeout.Milliseconds(),
-		UsePerSessionThreads:      c.ownThreads,
+		UsePerSessionThreads:      c.OwnThreads,
 		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
 		GpuOptions:                &pb.GPUOptions{AllowGrowth: c.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: c.GPUMemoryFraction},
 	}

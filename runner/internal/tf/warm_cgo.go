@@ -43,7 +43,7 @@ func multiply(c Config) error {
 	// Threads inside operations are the process's, as many as its first session asks for: this may
 	// be it. Those across operations are this session's own; of the process's it would keep the
 	// loading from one.
-	config, err := Config{Device: "cpu", IntraOp: c.IntraOp, InterOp: 1, ownThreads: true}.proto()
+	config, err := Config{Device: "cpu", IntraOp: c.IntraOp, InterOp: 1, OwnThreads: true}.proto()
 	if err != nil {
 		return err
 	}

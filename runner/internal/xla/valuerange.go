@@ -37,34 +37,34 @@ func rangeOf(dtype tensor.DType, b []byte) valueRange {
 	le := binary.LittleEndian
 	switch dtype {
 	case tensor.Float32:
-		return scan(b, 4, func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) })
+		return scanValues(b, 4, func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) })
 	case tensor.Float64:
-		return scan(b, 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) })
+		return scanValues(b, 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) })
 	case tensor.Int64:
-		return scan(b, 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) })
+		return scanValues(b, 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) })
 	case tensor.Int32:
-		return scan(b, 4, func(b []byte) float64 { return float64(int32(le.Uint32(b))) })
+		return scanValues(b, 4, func(b []byte) float64 { return float64(int32(le.Uint32(b))) })
 	case tensor.Int16:
-		return scan(b, 2, func(b []byte) float64 { return float64(int16(le.Uint16(b))) })
+		return scanValues(b, 2, func(b []byte) float64 { return float64(int16(le.Uint16(b))) })
 	case tensor.Int8:
-		return scan(b, 1, func(b []byte) float64 { return float64(int8(b[0])) })
+		return scanValues(b, 1, func(b []byte) float64 { return float64(int8(b[0])) })
 	case tensor.Uint64:
-		return scan(b, 8, func(b []byte) float64 { return float64(le.Uint64(b)) })
+		return scanValues(b, 8, func(b []byte) float64 { return float64(le.Uint64(b)) })
 	case tensor.Uint32:
-		return scan(b, 4, func(b []byte) float64 { return float64(le.Uint32(b)) })
+		return scanValues(b, 4, func(b []byte) float64 { return float64(le.Uint32(b)) })
 	case tensor.Uint16:
-		return scan(b, 2, func(b []byte) float64 { return float64(le.Uint16(b)) })
+		return scanValues(b, 2, func(b []byte) float64 { return float64(le.Uint16(b)) })
 	case tensor.Uint8:
-		return scan(b, 1, func(b []byte) float64 { return float64(b[0]) })
+		return scanValues(b, 1, func(b []byte) float64 { return float64(b[0]) })
 	case tensor.Float16:
-		return scan(b, 2, func(b []byte) float64 { return float64(tensor.F16(le.Uint16(b)).Float32()) })
+		return scanValues(b, 2, func(b []byte) float64 { return float64(tensor.F16(le.Uint16(b)).Float32()) })
 	case tensor.Bfloat16:
-		return scan(b, 2, func(b []byte) float64 { return float64(tensor.BF16(le.Uint16(b)).Float32()) })
+		return scanValues(b, 2, func(b []byte) float64 { return float64(tensor.BF16(le.Uint16(b)).Float32()) })
 	}
 	return valueRange{}
 }
 
-func scan(b []byte, size int, number func([]byte) float64) valueRange {
+func scanValues(b []byte, size int, number func([]byte) float64) valueRange {
 	r := valueRange{any: len(b) >= size, low: math.Inf(1), top: math.Inf(-1)}
 	for ; len(b) >= size; b = b[size:] {
 		v := number(b)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
 // ScanReport is what `tfrun scan` says of a model. Its JSON form is the one that users script
@@ -24,7 +25,7 @@ type ScanReport struct {
 // ScanFinding is a finding and the tags of the graph that it is in.
 type ScanFinding struct {
 	Tags []string `json:"tags"`
-	savedmodel.Finding
+	scan.Finding
 }
 
 // Scan scans the graph with the given tags, or all graphs.
@@ -39,15 +40,15 @@ func Scan(m *savedmodel.Model, tags []string) (*ScanReport, error) {
 	}
 	r := &ScanReport{Model: m.Dir, Version: m.Version, Findings: []ScanFinding{}}
 	for _, mg := range graphs {
-		findings, err := mg.Scan()
+		findings, err := scan.Scan(mg)
 		if err != nil {
 			return nil, err
 		}
 		for _, f := range findings {
 			switch f.Severity {
-			case savedmodel.Unsafe:
+			case scan.Unsafe:
 				r.Unsafe++
-			case savedmodel.Dormant:
+			case scan.Dormant:
 				r.Dormant++
 			default:
 				r.Expected++
@@ -62,12 +63,12 @@ func Scan(m *savedmodel.Model, tags []string) (*ScanReport, error) {
 func (r *ScanReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
 
 // scanWords say what a kind of finding can do.
-var scanWords = map[savedmodel.FindingKind]string{
-	savedmodel.ReadsFiles: "reads files", savedmodel.WritesFiles: "writes files", savedmodel.UsesNetwork: "reaches other machines",
-	savedmodel.UsesProcess: "starts or ends a process", savedmodel.RunsPython: "runs Python", savedmodel.RunsNativeCode: "runs a library's own code",
-	savedmodel.LambdaLayer: "Lambda layer", savedmodel.Bytecode: "Python bytecode", savedmodel.AssetPath: "asset outside the model",
-	savedmodel.EndlessCalls: "endless calls", savedmodel.HugeTensor: "a tensor too large",
-	savedmodel.BrokenNode: "a broken operation",
+var scanWords = map[scan.FindingKind]string{
+	scan.ReadsFiles: "reads files", scan.WritesFiles: "writes files", scan.UsesNetwork: "reaches other machines",
+	scan.UsesProcess: "starts or ends a process", scan.RunsPython: "runs Python", scan.RunsNativeCode: "runs a library's own code",
+	scan.LambdaLayer: "Lambda layer", scan.Bytecode: "Python bytecode", scan.AssetPath: "asset outside the model",
+	scan.EndlessCalls: "endless calls", scan.HugeTensor: "a tensor too large",
+	scan.BrokenNode: "a broken operation",
 }
 
 // WriteText writes the report for people; what is expected only when all is asked for.
@@ -76,7 +77,7 @@ func (r *ScanReport) WriteText(w io.Writer, look Look, all bool) error {
 	p.line(p.paint(bold, clean(r.Model)))
 	t := &grid{right: make([]bool, 4)}
 	for _, f := range r.Findings {
-		if f.Severity == savedmodel.Expected && !all {
+		if f.Severity == scan.Expected && !all {
 			continue
 		}
 		p.finding(t, f, len(r.tagSets()) > 1)
@@ -101,7 +102,7 @@ func (r *ScanReport) tagSets() []string {
 }
 
 func (p *printer) finding(t *grid, f ScanFinding, tagged bool) {
-	color := map[savedmodel.Severity]style{savedmodel.Unsafe: red, savedmodel.Dormant: yellow, savedmodel.Expected: dim}[f.Severity]
+	color := map[scan.Severity]style{scan.Unsafe: red, scan.Dormant: yellow, scan.Expected: dim}[f.Severity]
 	name := f.Op
 	if name == "" {
 		name = "-"
@@ -126,7 +127,7 @@ func (p *printer) finding(t *grid, f ScanFinding, tagged bool) {
 }
 
 // reachedBy says what runs into a finding.
-func reachedBy(f savedmodel.Finding) string {
+func reachedBy(f scan.Finding) string {
 	var by []string
 	if f.Loading && f.Op != "" {
 		by = append(by, "loading the model")

@@ -1,0 +1,67 @@
+// Package words has what texts for people share: names on one line, and names that are near to
+// others.
+package words
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// OneLine keeps a text on one line: names out of a model may hold line breaks, and whatever steers
+// a terminal. Such are written as Go's escapes.
+func OneLine(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if c := s[:n]; unprintable(r) || r == utf8.RuneError && n == 1 {
+			quoted := strconv.Quote(c)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteString(c)
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+func unprintable(r rune) bool { return !strconv.IsPrint(r) }
+
+// Nearest returns the candidate with the smallest edit distance to name, or "" when none is close.
+func Nearest(name string, candidates []string) string {
+	name = name[:min(len(name), maxCompared)]
+	best, limit := "", max(2, len(name)/3)+1
+	for _, c := range candidates {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); d < limit {
+			best, limit = c, d
+		}
+	}
+	return best
+}
+
+// maxCompared bounds the bytes of a name that are compared, and so the work on hostile ones.
+const maxCompared = 200
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	a, b = a[:min(len(a), maxCompared)], b[:min(len(b), maxCompared)]
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diag := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diag, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diag+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,39 @@
+package words
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// TestOneLine writes what breaks a line or steers a terminal as escapes, and changes nothing else.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"a/\nb\x1b[31m\xff\u202e": `a/\nb\x1b[31m\xff\u202e`,
+		"modèle/ünï 模型.pb":        "modèle/ünï 模型.pb",
+		"":                        "",
+	} {
+		got := OneLine(in)
+		if got != want || !utf8.ValidString(got) || strings.Contains(got, "\n") {
+			t.Errorf("OneLine(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestNearest takes the name with the fewest letters to change, if they are few.
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, want string }{
+		{"serving_defualt", "serving_default"},
+		{"SERVE", "serve"},
+		{"SERVING", ""},
+		{"clasify", "classify"},
+		{"x", ""},
+		{strings.Repeat("z", 1<<20), ""},
+	} {
+		if got := Nearest(tt.name, []string{"serving_default", "serve", "classify"}); got != tt.want {
+			t.Errorf("Nearest(%.20q) = %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

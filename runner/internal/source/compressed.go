@@ -1,0 +1,290 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/runner/internal/option"
+)
+
+// compression is how a file is compressed.
+type compression uint8
+
+const (
+	uncompressed compression = iota
+	gzipped
+	zstandard
+	zlibbed
+)
+
+// name is what people call it.
+func (c compression) name() string {
+	return [...]string{gzipped: "gzip", zstandard: "zstd", zlibbed: "zlib"}[c]
+}
+
+// The bytes that compressed files begin with.
+var (
+	gzipMagic = []byte{0x1f, 0x8b, 8}          // RFC 1952, deflated
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd} // RFC 8878
+)
+
+// compressionHead is how many bytes compressionOf looks at.
+const compressionHead = 12
+
+// compressionOf tells how a file is compressed by its first bytes, which no file of rows has. Only
+// files of records are looked at for zlib, which TensorFlow writes and whose two bytes a text may
+// begin with.
+func compressionOf(head []byte, records bool) compression {
+	switch {
+	case records && tfrecord.Begins(head):
+		return uncompressed
+	case bytes.HasPrefix(head, gzipMagic):
+		return gzipped
+	case bytes.HasPrefix(head, zstdMagic):
+		return zstandard
+	// RFC 1950
+	case records && len(head) > 1 && head[0] == 0x78 && (int(head[0])<<8|int(head[1]))%31 == 0:
+		return zlibbed
+	}
+	return uncompressed
+}
+
+// Open opens a file of the source, decompressed.
+func (src Source) Open(name string) (io.ReadCloser, error) { return src.openFile(name, false) }
+
+// OpenRecords is [Source.Open] for TFRecord files, which TensorFlow compresses without a word in
+// the name.
+func (src Source) OpenRecords(name string) (io.ReadCloser, error) { return src.openFile(name, true) }
+
+func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
+	if name == "-" {
+		if src.Stdin == nil {
+			return nil, &option.Error{Option: "Stdin", Msg: "there is no standard input"}
+		}
+		return &unknown{src: src, name: name, r: src.Stdin, records: records}, nil
+	}
+	file, err := dataset.OpenFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var f io.ReadCloser = file
+	if src.Read != nil {
+		f = counted{file, src.Read}
+	}
+	how := uncompressed
+	switch info, err := file.Stat(); {
+	case filepath.Ext(name) == ".gz":
+		how = gzipped
+	case filepath.Ext(name) == ".zst":
+		how = zstandard
+	case err == nil && info.Mode().IsRegular():
+		var head [compressionHead]byte
+		n, _ := file.ReadAt(head[:], 0) // the reading comes upon the error again
+		how = compressionOf(head[:n], records)
+	default:
+		return f, nil // a device or a named pipe, of which nothing is read before its time
+	}
+	if how == uncompressed {
+		return f, nil
+	}
+	z, end, err := src.decompress(name, f, how)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &decompressed{Reader: z, close: end, file: f}, nil
+}
+
+// decompress returns a reader of what a compressed one holds, and what ends it.
+func (src Source) decompress(name string, f io.Reader, how compression) (r io.Reader, end func() error, err error) {
+	in := &countedReader{Reader: f}
+	var z io.Reader
+	switch how {
+	case zstandard:
+		var d *zstd.Decoder
+		// the largest window that zstd itself takes unasked
+		d, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27))
+		z, end = d, func() error { d.Close(); return nil }
+	default:
+		in.ahead = bufio.NewReaderSize(in, 256<<10)
+		var d io.ReadCloser
+		if how == zlibbed {
+			d, err = zlib.NewReader(in.ahead)
+			// the reading comes upon an error again
+		} else if head, _ := in.ahead.Peek(len(gzipMagic)); !bytes.HasPrefix(gzipMagic, head) {
+			err = gzip.ErrHeader
+		} else {
+			d, err = gzip.NewReader(in.ahead)
+		}
+		if errors.Is(err, io.EOF) {
+			return in.ahead, func() error { return nil }, nil // nothing stands for nothing
+		}
+		// closing one only repeats the error of its last read
+		z, end = d, func() error { return nil }
+	}
+	if err != nil {
+		if in.err == nil {
+			err = how.explain(err, true)
+		}
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &bounded{Reader: z, name: name, how: how, in: in, most: src.Limits.OrDefaults().Ratio}, end, nil
+}
+
+// compressionError says what is wrong with compressed bytes.
+type compressionError struct {
+	msg string
+	err error
+}
+
+// Error says it.
+func (e *compressionError) Error() string { return e.msg }
+
+// Unwrap returns the decompressor's own word.
+func (e *compressionError) Unwrap() error { return e.err }
+
+// explain says what a decompressor's error means. first says that nothing had come of it yet.
+func (c compression) explain(err error, first bool) error {
+	msg := ""
+	switch name := c.name(); {
+	case errors.Is(err, io.ErrUnexpectedEOF) && c == gzipped && !first:
+		msg = "the gzip data is cut off, or bytes that are none stand behind it"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		msg = fmt.Sprintf("the %s data is cut off", name)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, zlib.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch):
+		msg = "bytes that are none stand behind the " + name + " data"
+		if first {
+			msg = fmt.Sprintf("is not compressed with %s", name)
+		}
+	default:
+		msg = fmt.Sprintf("the %s data is damaged: %v", name, err)
+	}
+	return &compressionError{msg, err}
+}
+
+// unknown is standard input, at whose first bytes nobody has looked yet: it is opened more than
+// once, and read once.
+type unknown struct {
+	src     Source
+	name    string
+	r       io.Reader
+	records bool
+	opened  bool
+	end     func() error
+	err     error
+}
+
+// Read decompresses what is compressed.
+func (u *unknown) Read(p []byte) (int, error) {
+	if !u.opened {
+		u.opened = true
+		u.begin()
+	}
+	if u.err != nil {
+		return 0, u.err
+	}
+	return u.r.Read(p)
+}
+
+// begin looks at the first bytes, no more of them than are those of a compressed file: rows may
+// come slowly.
+func (u *unknown) begin() {
+	b := bufio.NewReaderSize(u.r, 64<<10)
+	u.r = b
+	most := len(zstdMagic)
+	if u.records {
+		most = compressionHead
+	}
+	for n := 1; n <= most; n++ {
+		head, err := b.Peek(n) // the reading comes upon the error again
+		if how := compressionOf(head, u.records && n == most); how != uncompressed {
+			u.r, u.end, u.err = u.src.decompress(u.name, b, how)
+			return
+		}
+		if err != nil || !u.records && !bytes.HasPrefix(gzipMagic, head) && !bytes.HasPrefix(zstdMagic, head) {
+			return
+		}
+	}
+}
+
+// Close ends the decompressing.
+func (u *unknown) Close() error {
+	if u.end == nil {
+		return nil
+	}
+	return u.end()
+}
+
+// decompressed reads a compressed file and closes both.
+type decompressed struct {
+	io.Reader
+	close func() error
+	file  io.Closer
+}
+
+// Close closes the decompressor and the file.
+func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Close()) }
+
+// ratioFrom is how much of a decompressed file comes before its size is held against that of the
+// compressed one.
+const ratioFrom = 64 << 20
+
+// bounded is a decompressor that stops where a small file becomes too large.
+type bounded struct {
+	io.Reader
+	name      string
+	how       compression
+	in        *countedReader // of the compressed file
+	out, most int64          // bytes so far; the limit
+}
+
+// Read decompresses.
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.out += int64(n)
+	if b.out > ratioFrom && b.out/b.most > b.in.taken() {
+		return 0, &dataset.LimitError{
+			Limit: dataset.LimitRatio,
+			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", b.name, b.in.taken(), b.out, b.most),
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) && b.in.err == nil {
+		err = b.how.explain(err, b.out == 0)
+	}
+	return n, err
+}
+
+// countedReader counts what is read.
+type countedReader struct {
+	io.Reader
+	n     int64
+	err   error         // of reading, and not its end
+	ahead *bufio.Reader // between the reader and who reads, or nil
+}
+
+// taken returns how many bytes have left the buffer, too.
+func (c *countedReader) taken() int64 {
+	if c.ahead == nil {
+		return c.n
+	}
+	return c.n - int64(c.ahead.Buffered())
+}
+
+// Read reads and counts.
+func (c *countedReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
+	return n, err
+}

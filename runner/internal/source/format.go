@@ -1,0 +1,154 @@
+package source
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/arrow"
+	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/dataset/parquet"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/runner/internal/option"
+)
+
+// Format is a kind of files of rows.
+type Format struct {
+	Name string
+	// Lines says that a file is the rows one after the other, so that those that are there may be
+	// seen before the others come.
+	Lines bool
+	// Head is how many of a file's first bytes are known last, when it is written.
+	Head int64
+
+	extensions []string
+	// read reads rows of a spec; nil for lines of text.
+	read func(spec dataset.Spec, src Source) *dataset.Dataset
+	// columns lists the columns of a file; nil where a row has keys of its own.
+	columns func(src Source, name string) ([]dataset.Column, error)
+}
+
+// Text is the name of the format of lines of text, which have no columns.
+const Text = "txt"
+
+// formats are the files that rows are read from.
+var formats = []Format{
+	{Name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, Lines: true},
+	{Name: Text, extensions: []string{".txt", ".text"}},
+	{Name: "csv", extensions: []string{".csv"}, read: readCSV(','), columns: csvColumns(','), Lines: true},
+	{Name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), columns: csvColumns('\t'), Lines: true},
+	{Name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), Head: npy.HeaderSize},
+	{Name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns},
+	{Name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, Lines: true},
+	{Name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns},
+	{Name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns},
+}
+
+// HasColumns reports whether the columns of a file can be listed before its rows are read.
+func (f Format) HasColumns() bool { return f.columns != nil }
+
+// Columns lists the columns of a file of a format that has them.
+func (f Format) Columns(src Source, name string) ([]dataset.Column, error) {
+	return f.columns(src, name)
+}
+
+// FindFormat returns the format of a name, or, where that is "", the one that a file's name tells,
+// among those that are usable. The error is an *[option.Error].
+func FindFormat(name, file string, usable func(Format) bool) (Format, error) {
+	if name != "" {
+		for _, f := range formats {
+			if f.Name == name && usable(f) {
+				return f, nil
+			}
+		}
+		return Format{}, &option.Error{Option: "Format", Msg: fmt.Sprintf("format %q: want one of %s", name, names(usable))}
+	}
+	plain := strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst")
+	ext := strings.ToLower(filepath.Ext(plain))
+	for _, f := range formats {
+		if slices.Contains(f.extensions, ext) && usable(f) {
+			return f, nil
+		}
+	}
+	return Format{}, &option.Error{Option: "Format", Msg: fmt.Sprintf("%q: the name does not tell the format; name it one of %s", file, names(usable))}
+}
+
+// names lists the formats that are usable.
+func names(usable func(Format) bool) string {
+	var list []string
+	for _, f := range formats {
+		if usable(f) {
+			list = append(list, f.Name)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// ColumnLists gives the columns of each input; a comma separates several that stand side by side.
+func (src Source) ColumnLists() map[string][]string {
+	lists := map[string][]string{}
+	for input, column := range src.Columns {
+		lists[input] = strings.Split(column, ",")
+	}
+	return lists
+}
+
+func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
+	l := src.Limits
+	o := dataset.JSONLOptions{Open: src.OpenRows(rowKeys(spec, src)), Keep: src.Keep, Keys: src.ColumnLists(), MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length}
+	return dataset.JSONLFiles(spec, o, src.Files...)
+}
+
+func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
+	return func(spec dataset.Spec, src Source) *dataset.Dataset {
+		o := csv.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), MaxRow: int(src.Limits.RowBytes)}
+		if comma == '\t' {
+			o.Comma = comma
+		}
+		return csv.Rows(spec, o, src.Files...)
+	}
+}
+
+func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
+	return func(spec dataset.Spec, src Source) *dataset.Dataset {
+		return rows(spec, npy.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), MaxRow: src.Limits.RowBytes, BlockBytes: src.BlockBytes}, src.Files...)
+	}
+}
+
+func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
+	o := tfrecord.Options{Open: src.OpenRecords, Keep: src.Keep, Columns: src.ColumnLists(), MaxRecord: src.Limits.RowBytes, MaxValues: src.Limits.MostValues(spec)}
+	return tfrecord.Rows(spec, o, src.Files...)
+}
+
+func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
+	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), BlockBytes: int64(src.BlockBytes)}, src.Files...)
+}
+
+func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
+	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists()}, src.Files...)
+}
+
+func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {
+	return func(src Source, name string) ([]dataset.Column, error) {
+		o := csv.Options{Open: src.Open}
+		if comma == '\t' {
+			o.Comma = comma
+		}
+		return csv.Columns(o, name)
+	}
+}
+
+func npzColumns(src Source, name string) ([]dataset.Column, error) {
+	return npy.ZipColumns(npy.Options{Open: src.Open}, name)
+}
+
+func parquetColumns(src Source, name string) ([]dataset.Column, error) {
+	return parquet.Columns(parquet.Options{Open: src.Open}, name)
+}
+
+func arrowColumns(src Source, name string) ([]dataset.Column, error) {
+	return arrow.Columns(arrow.Options{Open: src.Open}, name)
+}

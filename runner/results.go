@@ -1,0 +1,279 @@
+package runner
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/arrow"
+	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/dataset/parquet"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner/internal/source"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// writers are the formats that results are written to, by name: each returns a writer into w.
+var writers = map[string]func(w io.Writer, t table) (rowWriter, error){
+	"jsonl": writeJSONL, "csv": writeCSV(','), "tsv": writeCSV('\t'), "npy": writeNPY(npy.NewWriter), "npz": writeNPY(npy.NewZipWriter),
+	"tfrecord": writeTFRecord, "parquet": writeParquet, "arrow": writeArrow,
+}
+
+// writable reports whether results can be written to a format.
+func writable(f source.Format) bool { return writers[f.Name] != nil }
+
+// table is what results consist of.
+type table struct {
+	names []string     // of the outputs, in their order
+	spec  dataset.Spec // of a row of them, a tuple; zero where an output is sparse
+	keep  []string     // the extra columns
+	// part is the file that is written, which may hold rows of an interrupted run; nil where the
+	// output is none.
+	part *partfile.File
+	// group is the most rows of a row group or record batch; 0: what is usual in the format.
+	group int
+}
+
+// begun reports whether the output holds rows of an interrupted run already.
+func (t table) begun() bool { return t.part != nil && t.part.Rows() > 0 }
+
+// errorColumn holds what is wrong with a row, where such rows are skipped.
+const errorColumn = "error"
+
+// table describes the results of a run with the given kept columns, into a part or something else.
+func (p *Predictor) table(keep []string, out rowOutput) table {
+	t := table{names: p.outputs, keep: slices.Clone(keep)}
+	t.part, _ = out.(*partfile.File)
+	if p.o.SkipBadRows {
+		t.keep = append(t.keep, errorColumn)
+	}
+	var items []dataset.Spec
+	for _, out := range p.f.outputs {
+		switch out.Role {
+		case "", "values":
+			items = append(items, dataset.Leaf(p.outputComponent(out)))
+		case "indices":
+			return t
+		}
+	}
+	t.spec = dataset.Tuple(items...)
+	return t
+}
+
+// outputComponent describes an output's value in a row.
+func (p *Predictor) outputComponent(out Endpoint) dataset.Component {
+	drop := 1
+	if p.o.NoBatch {
+		drop = 0
+	}
+	c := dataset.Component{DType: out.DType, Shape: out.Shape.Drop(drop)}
+	if out.labels != nil {
+		c.DType = tensor.String
+	}
+	if out.Role == "" {
+		return c
+	}
+	c.Shape = tensor.UnknownShape()
+	c.SplitsDType = tensor.Int64
+	for _, e := range p.f.outputs {
+		if e.Value == out.Value && strings.HasPrefix(e.Role, "row_splits") {
+			c.RaggedRank++
+			c.SplitsDType = e.DType
+		}
+	}
+	if c.RaggedRank -= drop; c.RaggedRank > 0 {
+		c.Ragged = true
+	} else {
+		c.Shape = out.Shape
+	}
+	return c
+}
+
+// rowWriter writes results.
+type rowWriter interface {
+	write(r Result) error
+	// checkpoint hands on what is collected, as far as the format can, and returns what another
+	// writer has to know of the rows so far to go on with the next.
+	checkpoint() (state []byte, err error)
+	// close makes the file whole, without closing what it is written to.
+	close() error
+}
+
+// batchWriter is a rowWriter that can take a batch of dense values at once.
+type batchWriter interface {
+	// writeBatch writes the results of rows that follow each other, and reports false where they
+	// have to be written one by one.
+	writeBatch(b *resultBatch) (done bool, err error)
+}
+
+// jsonlWriter writes a line of JSON for each result.
+type jsonlWriter struct {
+	w     io.Writer
+	names []string
+	line  []byte
+}
+
+func writeJSONL(w io.Writer, t table) (rowWriter, error) {
+	return &jsonlWriter{w: w, names: t.names}, nil
+}
+
+func (j *jsonlWriter) write(r Result) (err error) {
+	if j.line, err = AppendRow(j.line[:0], j.names, r); err != nil {
+		return err
+	}
+	_, err = j.w.Write(append(j.line, '\n'))
+	return err
+}
+
+func (j *jsonlWriter) checkpoint() ([]byte, error) { return nil, nil }
+func (j *jsonlWriter) close() error                { return nil }
+
+// elementWriter is what the writers of package dataset have in common.
+type elementWriter interface {
+	Write(e dataset.Element) error
+	Close() error
+}
+
+// tableWriter turns results into elements.
+type tableWriter struct{ w elementWriter }
+
+// newTableWriter checks that results are a table.
+func newTableWriter(t table, open func() (elementWriter, error)) (*tableWriter, error) {
+	if t.spec.IsZero() {
+		return nil, &OptionError{Option: "Format", Msg: "sparse outputs are written as JSON lines only; name the output .jsonl, or leave them out with --outputs"}
+	}
+	w, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return &tableWriter{w: w}, nil
+}
+
+func (t *tableWriter) write(r Result) error { return t.w.Write(t.element(r)) }
+
+// element returns a result as an element of the spec.
+func (t *tableWriter) element(r Result) dataset.Element {
+	e := dataset.Element{Row: r.Row, Extra: r.Extra}
+	if r.Err != nil {
+		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, Value: dataset.AppendJSONString(nil, r.Err.Error())})
+		return e
+	}
+	e.Tensors = make([]tensor.Tensor, len(r.Values))
+	for i, v := range r.Values {
+		e.Tensors[i] = v.Tensor
+		if v.Splits != nil {
+			if e.Splits == nil {
+				e.Splits = make([][]tensor.Tensor, len(r.Values))
+			}
+			e.Splits[i] = v.Splits
+		}
+	}
+	return e
+}
+
+// writeBatch hands the values on as they are, where the file's writer takes them so.
+func (t *tableWriter) writeBatch(b *resultBatch) (done bool, err error) {
+	w, ok := t.w.(interface {
+		WriteBlock(b dataset.RowBlock) error
+	})
+	if !ok || b.extra != nil || b.whole || b.values == nil {
+		return false, nil
+	}
+	block := dataset.RowBlock{Row: b.first, Tensors: make([]tensor.Tensor, len(b.values))}
+	for i, v := range b.values {
+		if v.Splits != nil || v.Sparse != nil {
+			return false, nil
+		}
+		block.Tensors[i] = v.Tensor
+		if v.Tensor.Dims()[0] != int64(b.count) {
+			block.Tensors[i] = v.Tensor.Slice(0, b.count) // a fixed batch size: the rest is filling
+		}
+	}
+	return true, w.WriteBlock(block)
+}
+
+func (t *tableWriter) checkpoint() ([]byte, error) {
+	switch w := t.w.(type) {
+	case interface{ Flush() error }:
+		return nil, w.Flush()
+	case interface{ State() ([]byte, error) }:
+		return w.State()
+	}
+	return nil, nil
+}
+
+func (t *tableWriter) close() error { return t.w.Close() }
+
+func writeCSV(comma byte) func(io.Writer, table) (rowWriter, error) {
+	return func(w io.Writer, t table) (rowWriter, error) {
+		return newTableWriter(t, func() (elementWriter, error) {
+			return csv.NewWriter(w, t.spec, csv.WriterOptions{Names: t.names, Keep: t.keep, Comma: comma, NoHeader: t.begun()})
+		})
+	}
+}
+
+func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer, error)) func(io.Writer, table) (rowWriter, error) {
+	return func(w io.Writer, t table) (rowWriter, error) {
+		o := npy.WriterOptions{Names: t.names, Keep: t.keep}
+		if t.part != nil {
+			o.Resume = t.part.State()
+			o.Spool = func() (npy.Spool, error) {
+				s, err := t.part.Side()
+				return arraySpool{s}, err
+			}
+		}
+		return newTableWriter(t, func() (elementWriter, error) { return open(w, t.spec, o) })
+	}
+}
+
+// arraySpool is a side file of the output, which closes it.
+type arraySpool struct{ *partfile.Spool }
+
+// Close does nothing.
+func (arraySpool) Close() error { return nil }
+
+func writeParquet(w io.Writer, t table) (rowWriter, error) {
+	o := parquet.WriterOptions{Names: t.names, Keep: t.keep, GroupRows: t.group}
+	if t.part != nil {
+		log, err := t.part.Side()
+		if err != nil {
+			return nil, err
+		}
+		if o.Resume, err = log.Bytes(); err != nil {
+			return nil, err
+		}
+		o.Log = log
+	}
+	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return parquet.NewWriter(w, t.spec, o) })
+}
+
+func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
+	o := arrow.WriterOptions{Names: t.names, Keep: t.keep, BatchRows: t.group}
+	if t.part != nil {
+		if o.Resume, err = t.part.Section(); err != nil {
+			return nil, err
+		}
+	}
+	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return arrow.NewWriter(w, t.spec, o) })
+}
+
+// newGroupWriter is newTableWriter for a format of groups, which a file that may be gone on with
+// needs help for.
+func newGroupWriter(t table, open func() (partfile.GroupedWriter, error)) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		w, err := open()
+		if err != nil || t.part == nil {
+			return w, err
+		}
+		return partfile.NewGroups(t.part, w, t.spec, t.keep)
+	})
+}
+
+func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		return tfrecord.NewWriter(w, t.spec, tfrecord.WriterOptions{Names: t.names, Keep: t.keep})
+	})
+}

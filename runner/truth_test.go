@@ -1,0 +1,87 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// truth is what testdata/padding/make_padding.py found out about a model by running it.
+type truth struct {
+	Outputs map[string]struct {
+		Padding *bool // nil: nothing can be padded
+		Company bool
+	}
+	Rows []json.RawMessage
+}
+
+const truthDir = "../testdata/padding"
+
+func readTruth(t *testing.T) map[string]truth {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(truthDir, "truth.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]truth{}
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// lines writes the rows as a file of JSON has them.
+func (c truth) lines() string {
+	var b strings.Builder
+	for _, row := range c.Rows {
+		b.Write(row)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// TestTrialsFindTheTruth: for each model whose truth is known, trials on its rows show an effect of
+// padding, and of other rows, where there is one, and none where there is none.
+func TestTrialsFindTheTruth(t *testing.T) {
+	for name, c := range readTruth(t) {
+		if len(c.Rows) == 0 {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			p, err := load(t, "../padding/"+name).NewPredictor(PredictOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := mustRows(t, p, jsonSource(c.lines())).Collect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := p.Try(t.Context(), rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, out := range slices.Sorted(maps.Keys(c.Outputs)) {
+				want := c.Outputs[out]
+				if got := v.Company.Effects[i]; v.Company.Trials == 0 || got.Depends == want.Company {
+					t.Errorf("output %s: %d trials: other rows change it: %v (%v), want %v", out, v.Company.Trials, got.Depends, got, !want.Company)
+				}
+				if want.Padding == nil {
+					if !v.Fixed {
+						t.Errorf("output %s: something can be padded", out)
+					}
+					continue
+				}
+				if got := v.Padding.Effects[i]; v.Padding.Trials == 0 || got.Depends == *want.Padding {
+					t.Errorf("output %s: %d trials: padding changes it: %v (%v), want %v", out, v.Padding.Trials, got.Depends, got, !*want.Padding)
+				}
+			}
+			t.Log(v)
+		})
+	}
+}

@@ -1,0 +1,50 @@
+package scan
+
+import (
+	"fmt"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+)
+
+// mostListed bounds the inputs or outputs that an attribute counts: TensorFlow makes the list
+// before it looks whether they are there.
+const mostListed = 1 << 16
+
+// countAttrs are the attributes by which operations tell how many inputs or outputs a list of them
+// has (number_attr of TensorFlow's op definitions). Where other operations have one of the name, it
+// is a small number too.
+var countAttrs = map[string]bool{
+	"M": true, "N": true, "NN": true, "Ncontext_dense": true, "Ncontext_sparse": true, "Ndense": true, "Nfeature_list_dense": true, "Nfeature_list_sparse": true,
+	"Nordering_token": true, "Nresources": true, "Nsparse": true, "NumDynamicShapes": true, "NumLearningRateTags": true, "NumTables": true, "NumVariables": true,
+	"OUTPUT_RAGGED_RANK": true, "PARAMS_RAGGED_RANK": true, "RAGGED_RANK": true, "num": true, "num_args": true, "num_bucketized_features": true,
+	"num_computations": true, "num_dense_features": true, "num_devices": true, "num_features": true, "num_groups": true, "num_host_args": true, "num_outputs": true,
+	"num_outs": true, "num_params": true, "num_params_biases": true, "num_params_weights": true, "num_partitions": true, "num_replicas": true,
+	"num_row_partition_tensors": true, "num_sc_per_chip": true, "num_side_inputs": true, "num_sparse": true, "num_sparse_features": true,
+	"num_sparse_features_with_values": true, "num_split": true, "num_splits": true, "num_streams": true, "num_tables": true, "output_ragged_rank": true,
+	"task_count": true, "top_paths": true,
+}
+
+// brokenNode says what of a node would end TensorFlow's process, or take all memory, while it puts
+// the graph together; "" of others.
+func brokenNode(def *nodepb.NodeDef) string {
+	attrs := def.GetAttr()
+	if def.GetOp() == "Const" {
+		says, holds := attrs["dtype"].GetType(), attrs["value"].GetTensor().GetDtype()
+		if says != typespb.DataType_DT_INVALID && attrs["value"].GetTensor() != nil && says != holds {
+			return fmt.Sprintf("is a constant of %v that holds %v", graph.DType(says), graph.DType(holds))
+		}
+	}
+	for name, v := range attrs {
+		n := v.GetI()
+		if n >= 0 && n <= mostListed || !countAttrs[name] {
+			continue
+		}
+		if n < 0 {
+			return fmt.Sprintf("lists %d inputs or outputs (%s)", n, name)
+		}
+		return fmt.Sprintf("lists %d inputs or outputs (%s): more than %d", n, name, mostListed)
+	}
+	return ""
+}

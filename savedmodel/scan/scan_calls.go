@@ -1,0 +1,68 @@
+package scan
+
+import (
+	"fmt"
+	"math"
+)
+
+// mostCalls bounds how many calls running a function comes to when each function it calls is put in
+// its place, as TensorFlow does before the first run. Models of a thousand layers have some
+// 100,000.
+const mostCalls = 1 << 24
+
+// endless finds functions that call themselves, by whatever detour, and those that come to more
+// than [mostCalls] calls. TensorFlow replaces calls by what is called until it has used up the
+// stack, or the day.
+func (s *scanner) endless() []Finding {
+	var findings []Finding
+	found := func(function string, c *scanCall, detail string) {
+		f := Finding{Kind: EndlessCalls, Severity: Dormant, Function: function, Node: c.node, Layer: s.layer(function, c.node), Detail: detail}
+		f.reachedBy(s.labels[function])
+		findings = append(findings, f)
+	}
+	cost := map[string]float64{} // calls below a function; infinite while it is being looked at
+	type frame struct {
+		name string
+		next int
+	}
+	for _, root := range s.order {
+		if _, done := cost[root]; done || root == "" {
+			continue
+		}
+		cost[root] = math.Inf(1)
+		for stack := []frame{{name: root}}; len(stack) > 0; {
+			at := &stack[len(stack)-1]
+			body := s.functions[at.name]
+			if at.next == len(body.calls) {
+				sum := float64(len(body.calls))
+				for _, c := range body.calls {
+					if c.node == "" {
+						continue // one of two that do the same
+					}
+					if below := cost[c.callee]; !math.IsInf(below, 1) {
+						sum += below
+					}
+				}
+				if sum > mostCalls && len(body.calls) > 0 {
+					found(at.name, body.calls[0], fmt.Sprintf("comes to more than %d calls", mostCalls))
+					sum = 0 // those that call it are none the worse
+				}
+				cost[at.name] = sum
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			c := body.calls[at.next]
+			at.next++
+			below, seen := cost[c.callee]
+			switch {
+			case c.node == "" || s.functions[c.callee] == nil:
+			case !seen:
+				cost[c.callee] = math.Inf(1)
+				stack = append(stack, frame{name: c.callee})
+			case math.IsInf(below, 1):
+				found(at.name, c, fmt.Sprintf("calls %q, which calls it", c.callee))
+			}
+		}
+	}
+	return findings
+}

@@ -1,0 +1,402 @@
+package scan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// maxOrigins bounds how many places a path is traced back to.
+const maxOrigins = 64
+
+// Labels say what reaches a function or a node.
+const (
+	labelLoading   = "loading"
+	labelSignature = "signature:" // and its name
+)
+
+// scanner goes through a graph once, keeps of each node what the scan needs, and then follows the
+// calls.
+type scanner struct {
+	mg *savedmodel.MetaGraph
+	// function names in the file's order, after "" for the main graph
+	order     []string
+	functions map[string]*scanBody // by name
+	callers   map[string][]scanCaller
+	implement map[string][]string // the functions of each interface (the attribute api_implements)
+	assets    map[string]string   // the main graph's nodes that name assets
+	saver     string              // the main graph's node that names the checkpoint
+	main      map[string]*scanNode
+
+	labels     map[string]map[string]bool // of functions
+	mainLabels map[string]map[string]bool // of the main graph's nodes
+}
+
+// scanBody is what is kept of a function.
+type scanBody struct {
+	hits  []scanHit
+	calls []*scanCall
+	huge  []scanHuge
+}
+
+// scanNode is what is kept of a node of the main graph.
+type scanNode struct {
+	op     string
+	inputs []string
+	calls  []*scanCall
+	origin scanOrigin
+	sizes  string // of a constant that would be an impossible shape: what is wrong with it
+	// assigned marks a read of a variable whose first input is what the variable holds.
+	assigned bool
+}
+
+// scanHit is an operation with a rule.
+type scanHit struct {
+	op, node string
+	rule     opRule
+	path     scanOrigin
+	attr     string
+}
+
+// scanCall is a use of a function. args says where its arguments come from; nil when the op passes
+// them in a way of its own.
+type scanCall struct {
+	node   string
+	callee string
+	args   []scanOrigin
+}
+
+// scanCaller is a call as its callee sees it.
+type scanCaller struct {
+	function string
+	call     *scanCall
+}
+
+// scanOrigin says where a tensor comes from.
+type scanOrigin struct {
+	kind  originKind
+	value string // a constant's string, an asset's file name, or an input's name
+	arg   int
+}
+
+type originKind int
+
+const (
+	fromGraph originKind = iota // computed, or not followed
+	fromConst
+	fromArg // of the function
+	fromAsset
+	fromInput // of a signature
+	fromSaver
+)
+
+func (o scanOrigin) String() string {
+	switch o.kind {
+	case fromConst:
+		return fmt.Sprintf("the path %q", o.value)
+	case fromAsset:
+		return fmt.Sprintf("the model's asset %q", o.value)
+	case fromInput:
+		return fmt.Sprintf("a path given by input %q", o.value)
+	case fromSaver:
+		return "the model's checkpoint"
+	}
+	return "a path made in the graph"
+}
+
+// read decodes the main graph and each function once.
+func (s *scanner) read() error {
+	for _, a := range s.mg.Assets {
+		s.assets[graph.NodeOf(a.Tensor)] = a.Filename
+	}
+	if err := s.readMain(); err != nil {
+		return err
+	}
+	names, err := s.mg.Graph().FunctionNames()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		f, err := s.mg.Graph().Load(name)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			s.readFunction(f)
+		}
+	}
+	// TensorFlow's optimizer may put one in the place of another
+	for _, group := range s.implement {
+		for _, name := range group[1:] {
+			first, other := s.functions[group[0]], s.functions[name]
+			first.calls = append(first.calls, &scanCall{callee: name})
+			other.calls = append(other.calls, &scanCall{callee: group[0]})
+		}
+	}
+	for _, name := range s.order {
+		for _, c := range s.functions[name].calls {
+			s.callers[c.callee] = append(s.callers[c.callee], scanCaller{name, c})
+		}
+	}
+	return nil
+}
+
+// readMain goes through the main graph.
+func (s *scanner) readMain() error {
+	saver, err := s.mg.Saver()
+	if err != nil {
+		return err
+	}
+	s.saver = graph.NodeOf(saver.GetFilenameTensorName())
+	s.main = map[string]*scanNode{}
+	body := &scanBody{}
+	s.order, s.functions[""] = append(s.order, ""), body
+	var late []func()
+	for def, err := range s.mg.Graph().Nodes() {
+		if err != nil {
+			return err
+		}
+		n := &scanNode{op: def.GetOp(), inputs: def.GetInput()}
+		n.origin, n.sizes = s.mainOrigin(def), hugeShape(def)
+		body.huge = append(body.huge, hugeAlone(def)...)
+		s.main[def.GetName()] = n
+		callees, rule, hit := s.look(def)
+		_, sized := sizedBy[n.op]
+		// The inputs' own nodes may stand further down.
+		late = append(late, func() {
+			args := make([]scanOrigin, 0, len(n.inputs))
+			for _, in := range n.inputs {
+				if in != "" && in[0] != '^' {
+					args = append(args, s.followMain(in))
+				}
+			}
+			for _, callee := range callees {
+				n.calls = append(n.calls, &scanCall{def.GetName(), callee, passed(def.GetOp(), callee, args)})
+			}
+			body.calls = append(body.calls, n.calls...)
+			if hit {
+				body.hits = append(body.hits, newHit(def, rule, args))
+			}
+			body.huge = append(body.huge, s.hugeMain(def)...)
+		})
+		if !hit && !sized && len(callees) == 0 {
+			late = late[:len(late)-1]
+		}
+	}
+	s.readVariables()
+	for _, f := range late {
+		f()
+	}
+	return nil
+}
+
+// readVariables finds the variables of the main graph that hold what one node assigns, and nothing
+// else: TensorFlow 2 passes the paths of assets through such. Reading one gives what was assigned.
+func (s *scanner) readVariables() {
+	// by variable; more than one entry where others may assign too
+	assigned := map[string][]string{}
+	for _, n := range s.main {
+		for i, in := range n.inputs {
+			name := graph.NodeOf(in)
+			if v := s.main[name]; v == nil || v.op != "VarHandleOp" || in[0] == '^' {
+				continue
+			}
+			switch {
+			case n.op == "ReadVariableOp" || n.op == "VarIsInitializedOp":
+			case n.op == "AssignVariableOp" && i == 0 && len(n.inputs) > 1:
+				assigned[name] = append(assigned[name], n.inputs[1])
+			default:
+				assigned[name] = append(assigned[name], "", "")
+			}
+		}
+	}
+	for _, n := range s.main {
+		if n.op == "ReadVariableOp" && len(n.inputs) > 0 {
+			if from := assigned[graph.NodeOf(n.inputs[0])]; len(from) == 1 {
+				n.inputs = append([]string{from[0]}, n.inputs...)
+				n.assigned = true
+			}
+		}
+	}
+}
+
+// mainOrigin says what a node of the main graph is as the source of a path.
+func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
+	name := def.GetName()
+	if file, ok := s.assets[name]; ok {
+		return scanOrigin{kind: fromAsset, value: file}
+	}
+	switch op := def.GetOp(); {
+	case name == s.saver && s.saver != "":
+		return scanOrigin{kind: fromSaver}
+	case op == "Const":
+		return constOrigin(def)
+	case strings.HasPrefix(op, "Placeholder"):
+		return scanOrigin{kind: fromInput, value: s.inputName(name)}
+	}
+	return scanOrigin{}
+}
+
+// inputName returns the signature's name for a placeholder, or the placeholder's own.
+func (s *scanner) inputName(node string) string {
+	for _, sig := range s.mg.Signatures {
+		for name, in := range sig.Inputs {
+			if graph.NodeOf(in.Tensor) == node {
+				return name
+			}
+		}
+	}
+	return node
+}
+
+func constOrigin(def *nodepb.NodeDef) scanOrigin {
+	values := def.GetAttr()["value"].GetTensor().GetStringVal()
+	if len(values) == 0 {
+		return scanOrigin{}
+	}
+	return scanOrigin{kind: fromConst, value: string(values[0])}
+}
+
+// followMain follows an input of the main graph back through identities.
+func (s *scanner) followMain(input string) scanOrigin {
+	seen := map[string]bool{}
+	for name := graph.NodeOf(input); ; {
+		n := s.main[name]
+		if n == nil || seen[name] {
+			return scanOrigin{}
+		}
+		seen[name] = true
+		if n.origin != (scanOrigin{}) || n.op != "Identity" && !n.assigned || len(n.inputs) == 0 {
+			return n.origin
+		}
+		name = graph.NodeOf(n.inputs[0])
+	}
+}
+
+// readFunction goes through a function's body.
+func (s *scanner) readFunction(f *graph.Function) {
+	body := &scanBody{}
+	s.order = append(s.order, f.Name)
+	s.functions[f.Name] = body
+	graph.EachFunction(f.Def.GetAttr(), func(callee string) {
+		if callee != "" {
+			body.calls = append(body.calls, &scanCall{callee: callee})
+		}
+	})
+	if api := string(f.Def.GetAttr()["api_implements"].GetS()); api != "" {
+		s.implement[api] = append(s.implement[api], f.Name)
+	}
+	for _, n := range f.Nodes {
+		body.huge = append(body.huge, hugeInside(n)...)
+		callees, rule, hit := s.look(n.Def)
+		if len(callees) == 0 && !hit {
+			continue
+		}
+		args := make([]scanOrigin, len(n.Inputs))
+		for i, in := range n.Inputs {
+			args[i] = followFunction(f, in)
+		}
+		for _, callee := range callees {
+			body.calls = append(body.calls, &scanCall{n.Name, callee, passed(n.Op, callee, args)})
+		}
+		if hit {
+			body.hits = append(body.hits, newHit(n.Def, rule, args))
+		}
+	}
+}
+
+// followFunction follows a tensor back through the identities of a function's body.
+func followFunction(f *graph.Function, r graph.Ref) scanOrigin {
+	for range len(f.Nodes) + 1 {
+		if arg, ok := r.IsArg(); ok {
+			return scanOrigin{kind: fromArg, arg: arg}
+		}
+		switch {
+		case r.Node == nil:
+			return scanOrigin{}
+		case r.Node.Op == "Const":
+			return constOrigin(r.Node.Def)
+		case r.Node.Op != "Identity" || len(r.Node.Inputs) == 0:
+			return scanOrigin{}
+		}
+		r = r.Node.Inputs[0]
+	}
+	return scanOrigin{}
+}
+
+// look returns the functions that a node calls in any of its attributes, and the rule of its op.
+func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit bool) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(callees, name) {
+			callees = append(callees, name)
+		}
+	}
+	graph.EachFunction(def.GetAttr(), add)
+	rule, hit = ruleOf(def.GetOp())
+	// a function called by its name, as in TensorFlow 1
+	if s.mg.Graph().HasFunction(def.GetOp()) {
+		add(def.GetOp())
+		hit = false
+	}
+	slices.Sort(callees)
+	return callees, rule, hit
+}
+
+// passed returns the origins of a callee's arguments, for the ops that pass on their own inputs.
+func passed(op, callee string, args []scanOrigin) []scanOrigin {
+	switch op {
+	case "PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile", callee:
+		return args
+	case "If", "StatelessIf", "Case", "StatelessCase": // the first input chooses the branch
+		return args[min(1, len(args)):]
+	}
+	return nil
+}
+
+func newHit(def *nodepb.NodeDef, rule opRule, args []scanOrigin) scanHit {
+	h := scanHit{op: def.GetOp(), node: def.GetName(), rule: rule}
+	if rule.path >= 0 && rule.path < len(args) {
+		h.path = args[rule.path]
+	}
+	if rule.attr != "" {
+		h.attr = string(def.GetAttr()[rule.attr].GetS())
+	}
+	return h
+}
+
+// trace follows a path's origin through the callers of the function.
+func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
+	type place struct {
+		function string
+		origin   scanOrigin
+	}
+	todo := []place{{function, from}}
+	seen := map[place]bool{}
+	var found []scanOrigin
+	for len(todo) > 0 && len(found) < maxOrigins && len(seen) < 64*maxOrigins {
+		p := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[p] {
+			continue
+		}
+		seen[p] = true
+		if p.origin.kind != fromArg {
+			if !slices.Contains(found, p.origin) {
+				found = append(found, p.origin)
+			}
+			continue
+		}
+		for _, c := range s.callers[p.function] {
+			next := scanOrigin{}
+			if p.origin.arg < len(c.call.args) {
+				next = c.call.args[p.origin.arg]
+			}
+			todo = append(todo, place{c.function, next})
+		}
+	}
+	return found
+}

@@ -1,0 +1,90 @@
+package scan
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions that
+// were written as bytecode. Metadata that cannot be read holds nothing that Keras could run.
+func scanMetadata(meta savedmodel.KerasMetadata) []Finding {
+	m := &metadataScan{seen: map[string]bool{}}
+	// layers before the model that lists them again
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(meta))) {
+		obj := meta[id]
+		var config any
+		if json.Unmarshal(obj.Config, &config) != nil {
+			continue
+		}
+		m.layer(obj.ClassName, obj.Name, config)
+		m.walk(config, obj.Name, obj.ClassName)
+	}
+	return m.findings
+}
+
+// metadataScan collects findings, each layer's once: a model's config lists its layers' again.
+type metadataScan struct {
+	findings []Finding
+	seen     map[string]bool
+}
+
+func (m *metadataScan) add(kind FindingKind, severity Severity, layer, detail string) {
+	key := string(kind) + "\x00" + layer
+	if !m.seen[key] {
+		m.seen[key] = true
+		m.findings = append(m.findings, Finding{Kind: kind, Severity: severity, Layer: layer, Detail: detail})
+	}
+}
+
+// layer notes a layer whose class is Lambda.
+func (m *metadataScan) layer(class, name string, config any) {
+	if class != "Lambda" {
+		return
+	}
+	if fields, ok := config.(map[string]any); ok && name == "" {
+		name, _ = fields["name"].(string)
+	}
+	m.add(LambdaLayer, Expected, name, "a Lambda layer: its Python function is traced into the graph; Keras needs the function itself to load the model")
+}
+
+// walk looks for serialized functions in a config. Its depth is bounded by the JSON decoder's own
+// limit.
+func (m *metadataScan) walk(v any, layer, class string) {
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			m.walk(x, layer, class)
+		}
+	case map[string]any:
+		m.bytecode(v, layer, class)
+		name, class := layer, class
+		if c, ok := v["class_name"].(string); ok {
+			if config, ok := v["config"].(map[string]any); ok {
+				if s, ok := config["name"].(string); ok {
+					name, class = s, c
+				}
+				m.layer(c, name, config)
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			m.walk(v[key], name, class)
+		}
+	}
+}
+
+// bytecode notes a function that was written as bytecode: Keras 2 says so in "function_type", Keras
+// 3 by the class "__lambda__".
+func (m *metadataScan) bytecode(v map[string]any, layer, class string) {
+	for _, key := range []string{"function", "output_shape", "mask", "arguments"} {
+		if v[key+"_type"] == "lambda" {
+			m.add(Bytecode, Unsafe, layer, fmt.Sprintf("Python bytecode in the %s of a %s layer: Keras runs it when it loads the model", key, class))
+		}
+	}
+	if v["class_name"] == "__lambda__" {
+		m.add(Bytecode, Unsafe, layer, fmt.Sprintf("Python bytecode in the config of a %s layer: Keras runs it when it loads the model", class))
+	}
+}

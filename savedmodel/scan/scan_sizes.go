@@ -1,0 +1,198 @@
+package scan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say
+// "two" and a shape of any size. TensorFlow's kernels count in 32 bits for the most part, and a
+// shape whose product overflows 64 ends its process.
+const mostValues = 1<<31 - 1
+
+// sizedBy tells of operations that make tensors which input is the shape.
+var sizedBy = map[string]int{
+	"Fill": 0, "Empty": 0, "BroadcastTo": 1,
+	"RandomUniform": 0, "RandomUniformInt": 0, "RandomStandardNormal": 0, "TruncatedNormal": 0, "ParameterizedTruncatedNormal": 0,
+	"StatelessRandomUniform": 0, "StatelessRandomUniformV2": 0, "StatelessRandomNormal": 0, "StatelessRandomNormalV2": 0,
+	"StatelessTruncatedNormal": 0, "StatelessTruncatedNormalV2": 0, "StatelessRandomUniformInt": 0, "StatelessRandomUniformIntV2": 0,
+}
+
+// scanHuge is an operation that makes a tensor of more than [mostValues], or one that TensorFlow
+// does not survive for another reason.
+type scanHuge struct {
+	kind         FindingKind
+	node, detail string
+}
+
+// hugeMain finds those of the main graph.
+func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
+	at, ok := sizedBy[def.GetOp()]
+	if !ok || at >= len(def.GetInput()) {
+		return nil
+	}
+	name := graph.NodeOf(def.GetInput()[at])
+	for range savedmodel.MaxUnwrap {
+		n := s.main[name]
+		switch {
+		case n == nil:
+			return nil
+		case n.sizes != "":
+			return []scanHuge{{HugeTensor, def.GetName(), n.sizes}}
+		case n.op != "Identity" || len(n.inputs) == 0:
+			return nil
+		}
+		name = graph.NodeOf(n.inputs[0])
+	}
+	return nil
+}
+
+// hugeInside finds out whether a node of a function's body is one.
+func hugeInside(n *graph.Node) (huge []scanHuge) {
+	if huge = hugeAlone(n.Def); len(huge) > 0 {
+		return huge
+	}
+	at, ok := sizedBy[n.Op]
+	if !ok || at >= len(n.Inputs) {
+		return nil
+	}
+	from := n.Inputs[at].Node
+	for range savedmodel.MaxUnwrap {
+		switch {
+		case from == nil:
+			return nil
+		case from.Op == "Const":
+			if detail := hugeShape(from.Def); detail != "" {
+				return []scanHuge{{HugeTensor, n.Name, detail}}
+			}
+			return nil
+		case from.Op != "Identity" || len(from.Inputs) == 0:
+			return nil
+		}
+		from = from.Inputs[0].Node
+	}
+	return nil
+}
+
+// hugeAlone finds out what a node says by itself.
+func hugeAlone(def *nodepb.NodeDef) []scanHuge {
+	if detail := hugeConst(def); detail != "" {
+		return []scanHuge{{HugeTensor, def.GetName(), detail}}
+	}
+	if detail := brokenNode(def); detail != "" {
+		return []scanHuge{{BrokenNode, def.GetName(), detail}}
+	}
+	return nil
+}
+
+// hugeConst says so of a constant whose own shape is impossible; "" of others.
+func hugeConst(def *nodepb.NodeDef) string {
+	if def.GetOp() != "Const" {
+		return ""
+	}
+	var dims []int64
+	for _, d := range def.GetAttr()["value"].GetTensor().GetTensorShape().GetDim() {
+		dims = append(dims, d.GetSize())
+	}
+	return hugeDims(dims)
+}
+
+// hugeShape says so of a constant that would be an impossible shape.
+func hugeShape(def *nodepb.NodeDef) string {
+	if def.GetOp() != "Const" {
+		return ""
+	}
+	return hugeDims(shapeValues(def.GetAttr()["value"].GetTensor()))
+}
+
+// shapeValues returns the numbers of a constant that may be a shape; nil of others.
+func shapeValues(t *tensorpb.TensorProto) []int64 {
+	const maxRank = 254 // tensor_shape.h of TensorFlow
+	content := t.GetTensorContent()
+	var values []int64
+	switch t.GetDtype() {
+	case typespb.DataType_DT_INT32:
+		if len(content) > 4*maxRank || len(t.GetIntVal()) > maxRank {
+			return nil
+		}
+		for ; len(content) >= 4; content = content[4:] {
+			values = append(values, int64(int32(binary.LittleEndian.Uint32(content)))) //nolint:gosec // the bits of a signed number
+		}
+		for _, v := range t.GetIntVal() {
+			values = append(values, int64(v))
+		}
+	case typespb.DataType_DT_INT64:
+		if len(content) > 8*maxRank || len(t.GetInt64Val()) > maxRank {
+			return nil
+		}
+		for ; len(content) >= 8; content = content[8:] {
+			values = append(values, int64(binary.LittleEndian.Uint64(content))) //nolint:gosec // the bits of a signed number
+		}
+		values = append(values, t.GetInt64Val()...)
+	default:
+		return nil
+	}
+	// the last of them stands for all that are not written down
+	if n := len(values); n > 0 && len(t.GetTensorShape().GetDim()) == 1 {
+		for want := t.GetTensorShape().GetDim()[0].GetSize(); int64(len(values)) < min(want, maxRank); {
+			values = append(values, values[n-1])
+		}
+	}
+	return values
+}
+
+// hugeDims says what is wrong with dimensions that come to more than [mostValues]. Those below zero
+// it leaves to TensorFlow, which refuses them.
+func hugeDims(dims []int64) string {
+	if len(dims) == 0 || slices.Min(dims) <= 0 {
+		return ""
+	}
+	n := uint64(1)
+	for _, d := range dims {
+		hi, lo := bits.Mul64(n, uint64(d)) //nolint:gosec // not negative
+		if hi > 0 || lo > mostValues {
+			return fmt.Sprintf("makes a tensor of shape %s: more than %d values", strings.Join(strings.Fields(fmt.Sprint(dims[:min(len(dims), 8)])), ", "), mostValues)
+		}
+		n = lo
+	}
+	return ""
+}
+
+// impossible reports what [scanHuge] found, each with what reaches it.
+func (s *scanner) impossible() []Finding {
+	var findings []Finding
+	for _, name := range s.order {
+		for _, h := range s.functions[name].huge {
+			labels := s.labels[name]
+			if name == "" {
+				labels = s.mainLabels[h.node]
+			}
+			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
+			f.reachedBy(labels)
+			findings = append(findings, f)
+		}
+	}
+	return findings
+}
+
+// reachedBy notes who runs what was found, and makes it [Unsafe] where anybody does.
+func (f *Finding) reachedBy(labels map[string]bool) {
+	for label := range labels {
+		if sig, ok := strings.CutPrefix(label, labelSignature); ok {
+			f.Signatures = append(f.Signatures, sig)
+		}
+	}
+	slices.Sort(f.Signatures)
+	if f.Loading = labels[labelLoading]; f.Loading || len(f.Signatures) > 0 {
+		f.Severity = Unsafe
+	}
+}

@@ -1,0 +1,119 @@
+package scan
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// shapeOf64 makes a constant that is a shape.
+func shapeOf64(name string, dims ...int64) *nodepb.NodeDef {
+	var b []byte
+	for _, d := range dims {
+		b = binary.LittleEndian.AppendUint64(b, uint64(d))
+	}
+	return savedmodel.Const(name, &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT64, TensorShape: savedmodel.ProtoShape(int64(len(dims))), TensorContent: b})
+}
+
+// TestScanHugeTensors holds that sizes which the graph itself tells are looked at, in the main
+// graph and in functions.
+func TestScanHugeTensors(t *testing.T) {
+	t.Parallel()
+	splat := func(dims ...int64) *nodepb.NodeDef {
+		return savedmodel.Const("c", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_FLOAT, TensorShape: savedmodel.ProtoShape(dims...), FloatVal: []float32{1}})
+	}
+	fill := savedmodel.Op("out", "Fill", "s", "v")
+	call := savedmodel.Op("out", "PartitionedCall", "in", "fn=f")
+	for name, c := range map[string]struct {
+		main []*nodepb.NodeDef
+		body []*nodepb.NodeDef
+		want []string
+	}{
+		"a constant":                {main: []*nodepb.NodeDef{splat(1<<30, 1<<30), savedmodel.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
+		"one that overflows":        {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), savedmodel.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
+		"one that nothing reads":    {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), savedmodel.Op("out", "Neg", "in")}, want: []string{"dormant huge-tensor "}},
+		"one as large as can be":    {main: []*nodepb.NodeDef{splat(1<<31 - 1), savedmodel.Op("out", "Neg", "c")}},
+		"nothing of a great length": {main: []*nodepb.NodeDef{splat(1<<40, 0, 1<<40), savedmodel.Op("out", "Neg", "c")}},
+		"a fill":                    {main: []*nodepb.NodeDef{shapeOf64("s", 1<<25, 1<<25), fill}, want: []string{"unsafe huge-tensor  by run"}},
+		"a fill of a sane size":     {main: []*nodepb.NodeDef{shapeOf64("s", 1<<10, 1<<10), fill}},
+		"a fill behind an identity": {main: []*nodepb.NodeDef{shapeOf64("k", 1<<62), savedmodel.Op("s", "Identity", "k"), fill}, want: []string{"unsafe huge-tensor  by run"}},
+		"identities in a circle":    {main: []*nodepb.NodeDef{savedmodel.Op("s", "Identity", "s"), fill}},
+		"a constant in a function":  {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{splat(1 << 60)}, want: []string{"unsafe huge-tensor  by run"}},
+		"a fill in a function":      {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{shapeOf64("s", 1<<60), savedmodel.Op("f", "Fill", "s:output:0", "x")}, want: []string{"unsafe huge-tensor  by run"}},
+		"a shape of one number, 4 times": {
+			main: []*nodepb.NodeDef{savedmodel.Const("s", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: savedmodel.ProtoShape(4), IntVal: []int32{1 << 10}}), fill},
+			want: []string{"unsafe huge-tensor  by run"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			findings, err := Scan(savedmodel.OpenGraph(t, savedmodel.Library(c.main, savedmodel.Func("f", "x", c.body...))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, f := range findings {
+				got = append(got, line(f))
+				if !f.Kind.Deadly() || !strings.Contains(f.Detail, "more than 2147483647 values") {
+					t.Errorf("finding %+v", f)
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("Scan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestScanBrokenNodes holds that what a node says of itself, and TensorFlow does not survive, is
+// found in the main graph and in functions.
+func TestScanBrokenNodes(t *testing.T) {
+	t.Parallel()
+	constant := func(says, is typespb.DataType) *nodepb.NodeDef {
+		n := savedmodel.Const("c", &tensorpb.TensorProto{Dtype: is, FloatVal: []float32{1}, IntVal: []int32{1}})
+		n.Attr["dtype"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: says}}
+		return n
+	}
+	counts := func(op string, attr string, n int64, inputs ...string) *nodepb.NodeDef {
+		def := &nodepb.NodeDef{Name: "out", Op: op, Input: inputs, Attr: map[string]*attrpb.AttrValue{attr: {Value: &attrpb.AttrValue_I{I: n}}}}
+		return def
+	}
+	const float, whole = typespb.DataType_DT_FLOAT, typespb.DataType_DT_INT32
+	call := savedmodel.Op("out", "PartitionedCall", "in", "fn=f")
+	for name, c := range map[string]struct {
+		main, body []*nodepb.NodeDef
+		want       string // of the only finding
+		detail     string
+	}{
+		"an honest constant":           {main: []*nodepb.NodeDef{constant(float, float), savedmodel.Op("out", "Neg", "c")}},
+		"one of another dtype":         {main: []*nodepb.NodeDef{constant(whole, float), savedmodel.Op("out", "Neg", "c")}, want: "unsafe broken-node  by run", detail: "is a constant of int32 that holds float32"},
+		"one that nothing reads":       {main: []*nodepb.NodeDef{constant(whole, float), savedmodel.Op("out", "Neg", "in")}, want: "dormant broken-node ", detail: "holds float32"},
+		"one in a function":            {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{constant(whole, float)}, want: "unsafe broken-node  by run", detail: "holds float32"},
+		"two inputs":                   {main: []*nodepb.NodeDef{counts("Pack", "N", 2, "in", "in")}},
+		"2^31 - 1 inputs":              {main: []*nodepb.NodeDef{counts("Pack", "N", 1<<31-1, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists 2147483647 inputs or outputs (N): more than 65536"},
+		"-2 inputs":                    {main: []*nodepb.NodeDef{counts("Pack", "N", -2, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists -2 inputs or outputs (N)"},
+		"2^62 outputs":                 {main: []*nodepb.NodeDef{counts("Split", "num_split", 1<<62, "in", "in")}, want: "unsafe broken-node  by run", detail: "(num_split)"},
+		"a large number of what it is": {main: []*nodepb.NodeDef{counts("StringToHashBucketFast", "num_buckets", 1<<62, "in")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			findings, err := Scan(savedmodel.OpenGraph(t, savedmodel.Library(c.main, savedmodel.Func("f", "x", c.body...))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want == "" && len(findings) == 0 {
+				return
+			}
+			if len(findings) != 1 || line(findings[0]) != c.want || !strings.Contains(findings[0].Detail, c.detail) || !findings[0].Kind.Deadly() {
+				t.Errorf("Scan = %+v, want %q with %q", findings, c.want, c.detail)
+			}
+		})
+	}
+}

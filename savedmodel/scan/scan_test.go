@@ -1,0 +1,321 @@
+package scan
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/savedmodel"
+	"google.golang.org/protobuf/proto"
+)
+
+// line writes a finding in one line, without the names that TensorFlow numbers as it likes.
+func line(f Finding) string {
+	s := fmt.Sprintf("%s %s %s", f.Severity, f.Kind, f.Op)
+	if f.Layer != "" {
+		s += " in " + f.Layer
+	}
+	if len(f.Signatures) > 0 {
+		s += " by " + strings.Join(f.Signatures, ",")
+	}
+	if f.Loading {
+		s += " when loading"
+	}
+	if f.Detail != "" && f.Op != "" {
+		s += ": " + f.Detail
+	}
+	return s
+}
+
+// found returns the findings as lines, but not what every model's saver does.
+func found(findings []Finding) []string {
+	var lines []string
+	for _, f := range findings {
+		if r := scanRules[f.Op]; f.Severity != Expected || !r.checkpoint {
+			lines = append(lines, line(f))
+		}
+	}
+	return lines
+}
+
+func TestScanOfTestModels(t *testing.T) {
+	t.Parallel()
+	// What is not listed here must come out clean.
+	want := map[string][]string{
+		"mod_file_io": {
+			`unsafe reads-files ReadFile by serving_default: a path given by input "path"`,
+			`unsafe writes-files WriteFile by write: a path given by input "path"`,
+		},
+		"mod_file_io_nested": {`unsafe reads-files ReadFile in cond by serving_default: a path given by input "path"`},
+		"mod_py_function":    {`unsafe python PyFunc by serving_default`},
+		"k2_lambda_layer":    {`unsafe bytecode  in lambda`, `expected lambda  in lambda`},
+		"mod_vocab_asset": {
+			`expected reads-files InitializeTableFromTextFileV2 in text_file_init when loading: the model's asset "vocab.txt"`,
+		},
+		"bad_asset_missing": {
+			`expected reads-files InitializeTableFromTextFileV2 in text_file_init when loading: the model's asset "labels.txt"`,
+		},
+		"tf1_main_op": {
+			`expected reads-files InitializeTableFromTextFileV2 in text_file_init when loading: the model's asset "labels.txt"`,
+		},
+		"tf1_legacy_init_op": {
+			`expected reads-files InitializeTableFromTextFileV2 in text_file_init when loading: the model's asset "labels.txt"`,
+		},
+	}
+	for _, c := range savedmodel.Cases(t) {
+		t.Run(c.Want.Name, func(t *testing.T) {
+			t.Parallel()
+			m, err := savedmodel.Open(filepath.Join(c.Dir, "model"))
+			if err != nil {
+				t.Skipf("the model is broken: %v", err)
+			}
+			for _, mg := range m.MetaGraphs {
+				findings, err := Scan(mg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want[c.Want.Name], found(findings)); diff != "" && strings.HasPrefix(c.Dir, savedmodel.Models()) {
+					t.Errorf("Scan (-want +got):\n%s", diff)
+				}
+			}
+		})
+	}
+}
+
+func TestScanFollowsCalls(t *testing.T) {
+	t.Parallel()
+	nodes := func(n ...*nodepb.NodeDef) []*nodepb.NodeDef { return n }
+	withAttr := func(n *nodepb.NodeDef, name, value string) *nodepb.NodeDef {
+		n.Attr[name] = &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(value)}}
+		return n
+	}
+	withAsset := func(def *pb.MetaGraphDef, tensor, file string) *pb.MetaGraphDef {
+		def.AssetFileDef = append(def.AssetFileDef, &pb.AssetFileDef{
+			TensorInfo: &pb.TensorInfo{Encoding: &pb.TensorInfo_Name{Name: tensor}}, Filename: file,
+		})
+		return def
+	}
+	tests := []struct {
+		name string
+		def  *pb.MetaGraphDef
+		want []string
+	}{
+		{"clean", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"))), nil},
+		{
+			"a constant path, in a branch of a branch, in a layer's scope",
+			savedmodel.Library(nodes(savedmodel.Op("out", "StatefulPartitionedCall", "in", "fn=serve")),
+				savedmodel.Func("serve", "x", savedmodel.Text("c", "/etc/passwd"), savedmodel.Op("model/lambda/cond", "If", "x", "c:output:0", "fn=then", "fn=else")),
+				savedmodel.Func("then", "p", savedmodel.Op("again", "StatelessIf", "p", "p", "fn=inner", "fn=else")),
+				savedmodel.Func("else", "p"),
+				savedmodel.Func("inner", "p", savedmodel.Op("i", "Identity", "p"), savedmodel.Op("ReadFile", "ReadFile", "i:output:0"))),
+			[]string{`unsafe reads-files ReadFile in model/lambda by run: the path "/etc/passwd"`},
+		},
+		{
+			"several paths",
+			savedmodel.Library(nodes(savedmodel.Text("a", "/a"), savedmodel.Text("b", "/b"), savedmodel.Op("one", "PartitionedCall", "a", "fn=w"), savedmodel.Op("two", "PartitionedCall", "b", "fn=w"),
+				savedmodel.Op("three", "PartitionedCall", "in", "fn=w"), savedmodel.Op("out", "Pack", "one", "two", "three")),
+				savedmodel.Func("w", "p", savedmodel.Op("WriteFile", "WriteFile", "p"))),
+			[]string{`unsafe writes-files WriteFile by run: a path given by input "x", the path "/a", the path "/b"`},
+		},
+		{
+			"functions in a list, and one called by its name",
+			savedmodel.Library(nodes(savedmodel.Op("out", "outer", "in")), savedmodel.Func("outer", "x", savedmodel.Op("d", "GeneratorDataset", "x", "fn=gen")), savedmodel.Func("gen", "", savedmodel.Op("p", "PyFunc"))),
+			[]string{`unsafe python PyFunc by run`},
+		},
+		{
+			"by the init op's control input alone",
+			func() *pb.MetaGraphDef {
+				def := savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"), savedmodel.Op("init", "NoOp", "^evil"), savedmodel.Op("evil", "StatefulPartitionedCall", "fn=evil")),
+					savedmodel.Func("evil", "", savedmodel.Text("c", "a\nb"), savedmodel.Op("w", "WriteFile", "c:output:0")))
+				def.SignatureDef["__saved_model_init_op"] = &pb.SignatureDef{
+					Outputs: map[string]*pb.TensorInfo{"__saved_model_init_op": {Encoding: &pb.TensorInfo_Name{Name: "init"}}},
+				}
+				return def
+			}(),
+			[]string{`unsafe writes-files WriteFile when loading: the path "a\nb"`},
+		},
+		{
+			"dormant", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"), savedmodel.Op("debug", "RpcClient")), savedmodel.Func("unused", "x", savedmodel.Op("r", "ReadFile", "x"))),
+			[]string{`dormant network RpcClient`, `dormant reads-files ReadFile`},
+		},
+		{
+			"a checkpoint of its own choice",
+			savedmodel.Library(nodes(savedmodel.Text("c", "/tmp/other"), savedmodel.Op("restore", "RestoreV2", "c"), savedmodel.Op("saver_filename", "Placeholder"), savedmodel.Op("out", "Identity", "in"))),
+			[]string{`unsafe reads-files RestoreV2 when loading: the path "/tmp/other"`},
+		},
+		{
+			"restoring in a signature", savedmodel.Library(nodes(savedmodel.Op("saver_filename", "Placeholder"), savedmodel.Op("out", "RestoreV2", "saver_filename"))),
+			[]string{`unsafe reads-files RestoreV2 by run: the model's checkpoint`},
+		},
+		{
+			"an asset read by a signature, whose path the loader does not fill in",
+			withAsset(savedmodel.Library(nodes(savedmodel.Text("a", "/etc/passwd"), savedmodel.Op("out", "ReadFile", "a"))), "a:0", "vocab.txt"),
+			[]string{`unsafe reads-files ReadFile by run: the model's asset "vocab.txt"`},
+		},
+		{
+			"an asset outside", withAsset(savedmodel.Library(nodes(savedmodel.Text("a", "x"), savedmodel.Op("out", "Identity", "in"))), "a:0", "../../etc/passwd"),
+			[]string{`unsafe asset-path  when loading`},
+		},
+		{
+			"a variable with an asset's path that something else may change",
+			withAsset(savedmodel.Library(nodes(savedmodel.Op("path", "Placeholder"), savedmodel.Op("v", "VarHandleOp"), savedmodel.Op("assign", "AssignVariableOp", "v", "path"), savedmodel.Op("read", "ReadVariableOp", "v"),
+				savedmodel.Op("restore", "NoOp", "^table"), savedmodel.Op("table", "InitializeTableFromTextFileV2", "in", "read"), savedmodel.Op("change", "PartitionedCall", "v", "fn=f"), savedmodel.Op("out", "Identity", "in")),
+				savedmodel.Func("f", "v")), "path:0", "vocab.txt"),
+			[]string{`unsafe reads-files InitializeTableFromTextFileV2 when loading: a path made in the graph`},
+		},
+		{
+			"what looks worse than it is",
+			savedmodel.Library(nodes(savedmodel.Text("empty", ""), savedmodel.Op("cache", "CacheDataset", "in", "empty"), withAttr(savedmodel.Op("print", "PrintV2", "in"), "output_stream", "stderr"),
+				withAttr(savedmodel.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", ""), savedmodel.Op("out", "Pack", "cache", "print", "sample"))),
+			nil,
+		},
+		{
+			"and its worse forms",
+			savedmodel.Library(nodes(savedmodel.Text("file", "/tmp/c"), savedmodel.Op("cache", "CacheDataset", "in", "file"), withAttr(savedmodel.Op("print", "PrintV2", "in"), "output_stream", "file:///tmp/p"),
+				withAttr(savedmodel.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", "/tmp/v"), savedmodel.Op("out", "Pack", "cache", "print", "sample"))),
+			[]string{
+				`unsafe writes-files CacheDataset by run: the path "/tmp/c"`, `unsafe writes-files PrintV2 by run: the path "file:///tmp/p"`,
+				`unsafe reads-files FixedUnigramCandidateSampler by run: the path "/tmp/v"`,
+			},
+		},
+		{
+			"an op of another library", savedmodel.Library(nodes(savedmodel.Op("out", "Addons>Gelu", "in"))), []string{`unsafe native-code Addons>Gelu by run`},
+		},
+		{
+			"in the function that the optimizer may put in another's place",
+			func() *pb.MetaGraphDef {
+				def := savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=cpu")), savedmodel.Func("cpu", "x"), savedmodel.Func("gpu", "x", savedmodel.Op("p", "EagerPyFunc", "x")))
+				for _, f := range def.GraphDef.Library.Function {
+					f.Attr = map[string]*attrpb.AttrValue{"api_implements": {Value: &attrpb.AttrValue_S{S: []byte("lstm")}}}
+				}
+				return def
+			}(),
+			[]string{`unsafe python EagerPyFunc by run`},
+		},
+		{
+			"in a function named by an attribute of a function's name",
+			func() *pb.MetaGraphDef {
+				call := savedmodel.Op("out", "PartitionedCall", "in", "fn=outer")
+				call.Attr["f0"].GetFunc().Attr = map[string]*attrpb.AttrValue{"g": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "inner"}}}}
+				return savedmodel.Library(nodes(call), savedmodel.Func("outer", "x"), savedmodel.Func("inner", "x", savedmodel.Op("p", "PyFunc", "x")))
+			}(),
+			[]string{`unsafe python PyFunc by run`},
+		},
+		{
+			"functions that call each other in a circle",
+			savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=a")),
+				savedmodel.Func("a", "x", savedmodel.Op("b", "PartitionedCall", "x", "fn=b")), savedmodel.Func("b", "x", savedmodel.Op("a", "PartitionedCall", "x", "fn=a"), savedmodel.Op("r", "ReadFile", "x"))),
+			[]string{"unsafe endless-calls  by run", `unsafe reads-files ReadFile by run: a path given by input "x"`},
+		},
+		{
+			"a circle that nothing reaches", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in")), savedmodel.Func("a", "x", savedmodel.Op("a", "PartitionedCall", "x", "fn=a"))),
+			[]string{"dormant endless-calls "},
+		},
+		{
+			"a call of a function that does not exist", savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=gone"))), nil,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			findings, err := Scan(savedmodel.OpenGraph(t, tt.def))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, found(findings)); diff != "" {
+				t.Errorf("Scan (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFindingRunsWith(t *testing.T) {
+	t.Parallel()
+	unsafe := Finding{Severity: Unsafe, Op: "ReadFile", Signatures: []string{"a"}}
+	loading := Finding{Severity: Unsafe, Op: "ReadFile", Loading: true}
+	bytecode := Finding{Severity: Unsafe, Kind: Bytecode}
+	dormant := Finding{Severity: Dormant, Op: "ReadFile"}
+	for _, tt := range []struct {
+		f         Finding
+		signature string
+		want      bool
+	}{
+		{unsafe, "a", true},
+		{unsafe, "b", false},
+		{unsafe, "", true},
+		{loading, "b", true},
+		{loading, "", true},
+		{bytecode, "a", false},
+		{dormant, "", false},
+	} {
+		if got := tt.f.RunsWith(tt.signature); got != tt.want {
+			t.Errorf("(%+v).RunsWith(%q) = %v, want %v", tt.f, tt.signature, got, tt.want)
+		}
+	}
+}
+
+// TestScanOfDeepCalls holds that neither the depth nor the number of functions makes the scan
+// recurse or slow down out of proportion.
+func TestScanOfDeepCalls(t *testing.T) {
+	t.Parallel()
+	depth := savedmodel.Many()
+	functions := make([]*functionpb.FunctionDef, depth)
+	for i := range functions {
+		functions[i] = savedmodel.Func(fmt.Sprint("f", i), "x", savedmodel.Op("call", "PartitionedCall", "x", fmt.Sprint("fn=f", i+1)))
+	}
+	functions = append(functions, savedmodel.Func(fmt.Sprint("f", depth), "x", savedmodel.Op("r", "ReadFile", "x")))
+	mg := savedmodel.OpenGraph(t, savedmodel.Library([]*nodepb.NodeDef{savedmodel.Op("out", "PartitionedCall", "in", "fn=f0")}, functions...))
+	start := time.Now()
+	findings, err := Scan(mg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(findings) != 1 || findings[0].Severity != Unsafe {
+		t.Errorf("Scan = %+v, want one unsafe ReadFile", findings)
+	}
+	if d := time.Since(start); d > 20*time.Second {
+		t.Errorf("Scan took %v", d)
+	}
+}
+
+// FuzzScan holds that no graph, however damaged, makes the scan, or the look for state, panic or
+// hang.
+func FuzzScan(f *testing.F) {
+	def := savedmodel.Library([]*nodepb.NodeDef{savedmodel.Text("c", "/p"), savedmodel.Op("out", "If", "in", "c", "fn=a", "fn=b"), savedmodel.Op("v", "VarHandleOp"), savedmodel.Op("w", "AssignVariableOp", "v", "c")},
+		savedmodel.Func("a", "x", savedmodel.Op("b", "PartitionedCall", "x", "fn=b")), savedmodel.Func("b", "x", savedmodel.Op("i", "Identity", "x"), savedmodel.Op("r", "ReadFile", "i:output:0"), savedmodel.Op("a", "b", "x")))
+	data, err := proto.Marshal(&pb.SavedModel{MetaGraphs: []*pb.MetaGraphDef{def}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		m, err := savedmodel.FromBytes("model", data)
+		if err != nil {
+			return
+		}
+		for _, mg := range m.MetaGraphs {
+			_, _ = Scan(mg) // an error is as good as an answer
+			for _, sig := range mg.Signatures {
+				_, _ = mg.State(sig)
+				_, _ = mg.ExampleFeatures(sig)
+			}
+		}
+	})
+}
+
+// FuzzScanMetadata does the same for the config of a layer.
+func FuzzScanMetadata(f *testing.F) {
+	f.Add("Lambda", `{"name": "l", "function": {"class_name": "__lambda__", "config": {"code": "4w=="}}, "function_type": "lambda"}`)
+	f.Add("Sequential", `{"layers": [{"class_name": "Lambda", "config": {"name": "x", "function_type": "lambda"}}, [], 1, null]}`)
+	f.Add("Lambda", `[1]`)
+	f.Fuzz(func(_ *testing.T, class, config string) {
+		scanMetadata(savedmodel.KerasMetadata{0: {ClassName: class, Config: []byte(config)}})
+	})
+}
