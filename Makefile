@@ -60,6 +60,9 @@ bench: build ## measure against Python and others (BENCH=cold,rows picks, BENCH_
 	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/bench/ ./bench/latency ./bench/overhead ./bench/profile
 	@$(tfbench) run --only "$(BENCH)" $(if $(BENCH_QUICK),--quick) $(if $(BENCH_ROUNDS),--rounds $(BENCH_ROUNDS)) $(if $(BENCH_OUT),--out "$(BENCH_OUT)")
 
+speed: go ## compare the time of a Go program of 20 lines with the command's (ROUNDS=9)
+	@$(with_tf) && export TFRUN_LDFLAGS && TFRUN_SPEED=$${ROUNDS:-9} $(GO) test ./examples/predict -run TestAsFast -count=1 -v -vet=off
+
 bench-compare: ## compare the last `make bench` with bench/baseline.json: fails where a ratio got worse
 	@$(tfbench) compare $(BENCH_OUT)
 

@@ -79,10 +79,9 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 			continue
 		}
 		first, rows := rows.Peek(ctx, 1)
-		q := *p
-		q.o.PaddedShapes = maps.Clone(p.o.PaddedShapes)
-		if q.o.PaddedShapes == nil {
-			q.o.PaddedShapes = map[string]dataset.Dims{}
+		shapes := maps.Clone(p.o.PaddedShapes)
+		if shapes == nil {
+			shapes = map[string]dataset.Dims{}
 		}
 		for k := range p.components {
 			if open(k) {
@@ -90,10 +89,10 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 				if len(first) > 0 {
 					rank = first[0].Tensors[k].Rank()
 				}
-				q.o.PaddedShapes[p.spec.Paths()[k]] = slices.Repeat(dataset.Dims{dataset.None}, rank)
+				shapes[p.spec.Paths()[k]] = slices.Repeat(dataset.Dims{dataset.None}, rank)
 			}
 		}
-		return &q, rows
+		return p.with(func(o *PredictOptions) { o.PaddedShapes = shapes }), rows
 	}
 	return p, rows
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/tfrun/tfrun/runner"
@@ -31,6 +33,27 @@ func ExampleLoad() {
 	}
 	fmt.Println(out["output_0"])
 	// Output: float32(1, 1)
+}
+
+// A whole job: a file of rows in, a file of results out, with all that is left open chosen to suit.
+func ExampleRun() {
+	dir, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	in, out := filepath.Join(dir, "rows.jsonl"), filepath.Join(dir, "scores.csv")
+	if err := os.WriteFile(in, []byte("[12, 7, 431]\n[5]\n[88, 3]\n"), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	job := runner.Job{Source: runner.Source{Files: []string{in}}, Output: out}
+	sum, err := runner.Run(context.Background(), "../testdata/models/full_seed/k3/model", runner.Options{}, runner.PredictOptions{}, job)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(sum.Rows, "rows")
+	// Output: 3 rows
 }
 
 // A stream of rows of unequal length, in padded batches, one result a row.

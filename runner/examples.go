@@ -95,8 +95,11 @@ func (p *Predictor) encodedFeatures(src Source, f source.Format) ([]tfrecord.Fea
 
 // describeFeatures says what a plan's rows are made of.
 func (p *Predictor) describeFeatures(src Source) ([]PlanFeature, Source, error) {
+	if len(p.features) == 0 {
+		return nil, src, nil
+	}
 	f, err := src.files().Find()
-	if err != nil || len(p.features) == 0 || !makesExamples(src, f) || f.Name == "tfrecord" {
+	if err != nil || !makesExamples(src, f) || f.Name == "tfrecord" {
 		return nil, src, err
 	}
 	made, src, err := p.encodedFeatures(src, f)

@@ -122,13 +122,16 @@ func (p *Predictor) Run(ctx context.Context, j Job) (Summary, error) {
 }
 
 func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
-	q := *p
-	q.meter = &meter{}
-	p = &q
-	j.Source.read = &p.meter.read
 	if err := j.Validate(); err != nil {
 		return sum, err
 	}
+	if p, err = p.sizedFor(j.Source); err != nil {
+		return sum, err
+	}
+	count := &meter{}
+	j.Source.read = &count.read
+	p = p.with(func(*PredictOptions) {})
+	p.meter = count
 	form, err := j.outputFormat()
 	if err != nil {
 		return sum, err

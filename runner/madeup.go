@@ -56,8 +56,7 @@ func (p *Predictor) MakeUpRows(ctx context.Context, n int, lengths []int64) (Mad
 	if len(lengths) == 0 {
 		lengths = p.affordable(p.usualLengths())
 	}
-	quiet := *p
-	quiet.o.Batch, quiet.o.Stats, quiet.o.Batching, quiet.o.SkipBadRows = nil, nil, Arrival, false
+	quiet := p.with(func(o *PredictOptions) { o.Batch, o.Stats, o.Batching, o.SkipBadRows = nil, nil, Arrival, false })
 	var best MadeUp
 	start, firstRun := time.Now(), time.Duration(0)
 	err := errors.New("make up rows: no length to try")

@@ -8,7 +8,6 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
-	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -40,23 +39,11 @@ func (planProgram) Load([]tf.Feed, *tf.Recycler) (tf.Loaded, error) { return nil
 // without TensorFlow. The predictor it returns can read rows and describe itself
 // ([Predictor.Describe]), but not run.
 func NewPlan(m *savedmodel.Model, o Options, po PredictOptions) (*Predictor, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	graph, err := m.MetaGraph(o.Tags...)
+	s, err := newSession(m, o)
 	if err != nil {
 		return nil, err
 	}
-	if err := graph.Verify(); err != nil {
-		return nil, err
-	}
-	s := &Session{model: m, graph: graph, o: o, functions: map[string]*Function{}, engine: planEngine{}}
-	if s.findings, err = scan.Scan(graph); err != nil {
-		return nil, err
-	}
-	if err := s.checkOps(""); err != nil {
-		return nil, err
-	}
+	s.engine, s.xla = planEngine{}, nil
 	return s.NewPredictor(po)
 }
 
@@ -126,6 +113,9 @@ type PlanSample struct {
 
 // Describe reads up to sample rows of a source and says what a run would do with it.
 func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (plan Plan, err error) {
+	if p, err = p.sizedFor(src); err != nil {
+		return plan, err
+	}
 	plan = Plan{
 		Model: p.f.session.model.Dir, Signature: p.f.signature.Name, Batching: p.o.Batching, BatchSize: p.o.BatchSize, NoBatch: p.o.NoBatch,
 		State: p.state.Changes, Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},

@@ -28,10 +28,12 @@ type PredictOptions struct {
 	Heads []Head
 
 	// NoBatch runs one row at a time: each row holds whole tensors as the signature takes them,
-	// batch axis included, and each result holds whole outputs.
+	// batch axis included, and each result holds whole outputs. Of a signature without inputs it is
+	// always set.
 	NoBatch bool
-	// BatchSize is the number of rows of a batch. 0 means 64, or the size that the signature fixes;
-	// any other size is then an error.
+	// BatchSize is the number of rows of a batch. 0 means the size that the signature fixes, or 64;
+	// [Predictor.Run] takes more rows of a file where each is little work, see
+	// [Predictor.FileBatchSize]. A size that the signature does not fix is an error.
 	BatchSize int
 	// Batching says which rows share a batch; "" is [Arrival].
 	Batching Batching
@@ -88,7 +90,7 @@ type PredictOptions struct {
 }
 
 // DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's. See
-// [FileBatchSize], too.
+// [Predictor.FileBatchSize], too.
 const DefaultBatchSize = 64
 
 // DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second
@@ -121,6 +123,7 @@ type Predictor struct {
 	outputs    []string
 	state      savedmodel.State
 	features   []savedmodel.ExampleFeature // that the only input's tf.Examples hold
+	sized      bool                        // options or signature fix the batch size
 	meter      *meter                      // nil where nobody counts
 	fit        *fitter
 }
@@ -141,6 +144,13 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	return p, nil
 }
 
+// with returns a copy of the predictor with other options.
+func (p *Predictor) with(change func(o *PredictOptions)) *Predictor {
+	q := *p
+	change(&q.o)
+	return &q
+}
+
 // Function returns the signature that is run.
 func (p *Predictor) Function() *Function { return p.f }
 
@@ -158,19 +168,19 @@ func (p *Predictor) plan() error {
 		return &OptionError{Option: "Limits", Msg: err.Error()}
 	}
 	p.o.Limits = p.o.Limits.OrDefaults()
+	if len(p.f.signature.Inputs) == 0 {
+		p.o.NoBatch = true // there is one answer, and no rows
+	}
 	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec, p.findFeatures} {
 		if err := check(); err != nil {
 			return err
 		}
 	}
-	if p.o.BatchSize == 0 {
+	if p.sized = p.o.BatchSize != 0; !p.sized {
 		p.o.BatchSize = DefaultBatchSize
 	}
 	if p.o.Workers == 0 {
-		p.o.Workers = DefaultWorkers
-		if p.state.Stateful() || len(p.state.Random) > 0 {
-			p.o.Workers = 1
-		}
+		p.o.Workers = defaultWorkers(p.state)
 	}
 	return nil
 }

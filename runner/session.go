@@ -45,6 +45,7 @@ type Session struct {
 // that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the
 // death of an isolated model's process a *[ProcessError].
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
+	defer openAhead(o)()
 	m, err := savedmodel.Open(dir)
 	if err != nil {
 		return nil, err
@@ -54,22 +55,9 @@ func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 
 // LoadModel is [Load] for a model that is open already.
 func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	graph, err := m.MetaGraph(o.Tags...)
+	defer openAhead(o)()
+	s, err := newSession(m, o)
 	if err != nil {
-		return nil, err
-	}
-	// TensorFlow loads a model without its variables and says OK; only a run fails.
-	if err := graph.Verify(); err != nil {
-		return nil, err
-	}
-	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
-	if s.findings, err = scan.Scan(graph); err != nil {
-		return nil, err
-	}
-	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
 	// A bound on memory counts from what the loaded model takes: nothing else may go on beside it
@@ -86,6 +74,29 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 		return nil, err
 	}
 	if err := s.loadEngines(ctx, o, on); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newSession checks the options and the model's files, as far as that goes without TensorFlow.
+func newSession(m *savedmodel.Model, o Options) (*Session, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	graph, err := m.MetaGraph(o.Tags...)
+	if err != nil {
+		return nil, err
+	}
+	// TensorFlow loads a model without its variables and says OK; only a run fails.
+	if err := graph.Verify(); err != nil {
+		return nil, err
+	}
+	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
+	if s.findings, err = scan.Scan(graph); err != nil {
+		return nil, err
+	}
+	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -15,9 +15,9 @@ import (
 
 // Source says where rows come from and how they become a signature's inputs.
 type Source struct {
-	// Files are read one after the other; "-" is Stdin. What gzip or zstd compressed is
-	// decompressed, by its name or its first bytes; a TFRecord file also what zlib did, as
-	// TensorFlow may write it.
+	// Files are read one after the other; "-" is Stdin. A signature without inputs needs none. What
+	// gzip or zstd compressed is decompressed, by its name or its first bytes; a TFRecord file also
+	// what zlib did, as TensorFlow may write it.
 	Files []string
 	Stdin io.Reader
 	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; ""
@@ -58,6 +58,9 @@ type TextEncoder interface {
 // itself is an error here: *[OptionError] and *[NameError]. What is wrong with a row comes with the
 // iteration, as a *[dataset.SyntaxError].
 func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
+	if len(src.Files) == 0 && len(p.f.signature.Inputs) == 0 {
+		return dataset.FromElements(p.spec, dataset.Element{}), nil // the one answer there is
+	}
 	format, err := src.files().Find()
 	if err != nil {
 		return nil, err

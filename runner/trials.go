@@ -79,14 +79,14 @@ func (p *Predictor) try(ctx context.Context, rows []dataset.Element, padding boo
 // quiet returns a copy of p for rows that are none of the run's: nobody is told of them, none is
 // left out, and nothing is compiled for them.
 func (p *Predictor) quiet() *Predictor {
-	q := *p
-	q.o.Batching, q.o.SkipBadRows, q.o.Stats, q.o.Batch, q.o.Split, q.o.MaxTokens = Arrival, false, nil, nil, nil, 0
-	q.o.From, q.o.Shard, q.o.Shards, q.meter = 0, 0, 0, nil
-	q.o.Workers = 1
+	q := p.with(func(o *PredictOptions) {
+		o.Batching, o.SkipBadRows, o.Stats, o.Batch, o.Split, o.MaxTokens = Arrival, false, nil, nil, nil, 0
+		o.From, o.Shard, o.Shards, o.Workers = 0, 0, 0, 1
+	})
 	f := *p.f
 	f.compiler = nil
-	q.f = &f
-	return &q
+	q.f, q.meter = &f, nil
+	return q
 }
 
 // padsRows reports whether rows can have different shapes, so that some are padded. rows tell of
@@ -279,9 +279,9 @@ func (t *trials) compare(ctx context.Context, p *Predictor, f *Finding, batch []
 	if !slices.ContainsFunc(batch, func(s subject) bool { return s.alone != nil }) {
 		return nil
 	}
-	q := *p
-	if q.fixed == 0 {
-		q.o.BatchSize = len(batch)
+	q := p
+	if p.fixed == 0 {
+		q = p.with(func(o *PredictOptions) { o.BatchSize = len(batch) })
 	}
 	elements, longest := make([]dataset.Element, len(batch)), p.widest()
 	for i, s := range batch {
@@ -464,11 +464,10 @@ func (t *trials) beyond(ctx context.Context, times int64) error {
 // paddedBeyond returns a predictor that pads the open axes to several times the longest of the
 // batch, or nil where that would be too much.
 func (p *Predictor) paddedBeyond(batch []subject, times int64) *Predictor {
-	q := *p
-	q.o.PaddedShapes = map[string]dataset.Dims{}
+	shapes := map[string]dataset.Dims{}
 	for c, name := range p.spec.Paths() {
 		if given := p.o.PaddedShapes[name]; given != nil {
-			q.o.PaddedShapes[name] = given
+			shapes[name] = given
 			continue
 		}
 		open := p.openAxes(c, batch[0].row.Tensors[c])
@@ -488,9 +487,9 @@ func (p *Predictor) paddedBeyond(batch []subject, times int64) *Predictor {
 				return nil
 			}
 		}
-		q.o.PaddedShapes[name] = dims
+		shapes[name] = dims
 	}
-	return &q
+	return p.with(func(o *PredictOptions) { o.PaddedShapes = shapes })
 }
 
 // widest is the longest axis that batches are padded to by their options; 0 where the rows say.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -111,35 +110,22 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if o.dryRun {
 		return runPlan(ctx, o, source, std)
 	}
-	opened := o.openLibrary()
-	model, sig, err := o.openModel(std)
+	if !o.load.Isolate {
+		// It takes longer than everything else before the first run, and goes on beside the reading
+		// of the model. An error is that of loading.
+		go runner.OpenLibrary(o.load.Library) //nolint:errcheck // see above
+	}
+	m, err := o.openFiles(std)
 	if err != nil {
 		return err
 	}
-	if err := o.sizeBatches(model, sig); err != nil {
+	if err := o.checkInputs(m.sig); err != nil {
 		return err
 	}
-	o.shareCores(model, sig)
-	if err := o.padding.apply(&o.predict, sig); err != nil {
-		return err
-	}
-	if len(o.inputs) == 0 {
-		if err := o.askNothing(sig, &source); err != nil {
-			return err
-		}
-	}
-	if err := <-opened; err != nil {
-		return err
-	}
-	o.load.Signatures = []string{sig.Name}
 	o.load.XLAFallback = func(reason error) {
 		if !o.quiet {
 			std.note("running without XLA: %v", reason)
 		}
-	}
-	session, err := runner.LoadModel(ctx, model, o.load)
-	if err != nil {
-		return err
 	}
 	o.predict.Measured = func(found runner.Verdict, chosen runner.Batching) {
 		switch {
@@ -152,97 +138,15 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	}
 	o.predict.Split = splitNote(o.quiet, std)
 	draw := o.collect(std)
-	predictor, err := session.NewPredictor(o.predict)
-	if err == nil {
-		if state := predictor.State(); state.Stateful() && !o.quiet {
-			std.note("%s", stateNote(state.Changes))
-		}
-		err = errors.Join(o.write(ctx, session, predictor, source, std), draw())
-	}
-	return errors.Join(err, session.Close())
-}
-
-// openLibrary opens TensorFlow, which takes longer than everything else before the first run: it
-// goes on beside the reading of the model.
-func (o *predictOptions) openLibrary() <-chan error {
-	opened := make(chan error, 1)
-	go func() {
-		var err error
-		if !o.load.Isolate {
-			_, err = runner.OpenLibrary(o.load.Library)
-		}
-		opened <- err
-	}()
-	return opened
-}
-
-// askNothing makes a row of nothing for a signature without inputs, which has one answer. Others
-// need inputs.
-func (o *predictOptions) askNothing(sig *savedmodel.Signature, source *runner.Source) error {
-	if len(sig.Inputs) > 0 {
-		return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
-	}
-	o.predict.NoBatch = true
-	source.Files, source.Stdin = []string{"-"}, strings.NewReader("{}\n")
-	return nil
-}
-
-// openModel reads the model's files, and finds the signature.
-func (o *predictOptions) openModel(std stdio) (*savedmodel.Model, *savedmodel.Signature, error) {
-	m, err := savedmodel.Open(o.model)
-	if err != nil {
-		return nil, nil, err
-	}
-	if m.Version != "" && !o.quiet {
-		std.note("model %s: version %s", o.model, m.Version)
-	}
-	mg, err := m.MetaGraph(o.load.Tags...)
-	if err != nil {
-		return nil, nil, err
-	}
-	sig, err := mg.Signature(o.predict.Signature)
-	return m, sig, err
-}
-
-// sizeBatches makes the batches of files as large as suits the signature, unless a flag says how
-// large they are, or what they depend on. What comes down a pipe may come slowly: nobody is to wait
-// until many rows are there.
-func (o *predictOptions) sizeBatches(m *savedmodel.Model, sig *savedmodel.Signature) error {
-	p := &o.predict
-	if p.BatchSize != 0 || p.NoBatch || p.MaxTokens > 0 || p.Batching != runner.Arrival || shortJob(o.inputs) || !regular(o.inputs) {
-		return nil
-	}
-	mg, err := m.MetaGraph(o.load.Tags...)
+	job := o.job(source, std)
+	session, predictor, err := job.Load(ctx, m.model, o.load, o.predict)
 	if err != nil {
 		return err
 	}
-	size, err := runner.FileBatchSize(mg, sig, p.Limits)
-	if err == nil && size != runner.DefaultBatchSize {
-		p.BatchSize = size
+	if state := predictor.State(); state.Stateful() && !o.quiet {
+		std.note("%s", stateNote(state.Changes))
 	}
-	return err
-}
-
-// shareCores gives each of the batches that run at the same time its share of the cores: operations
-// of two batches that each spread over all of them get in each other's way. On 2 cores one thread
-// for each of two batches gave the tutorial's model 1.05 times the rows a second, a small dense
-// model 1.15 times. A short job has one batch, which may have them all.
-func (o *predictOptions) shareCores(m *savedmodel.Model, sig *savedmodel.Signature) {
-	if o.load.IntraOp != 0 || shortJob(o.inputs) {
-		return
-	}
-	workers := o.predict.Workers
-	if workers == 0 {
-		workers = runner.DefaultWorkers
-		if mg, err := m.MetaGraph(o.load.Tags...); err == nil {
-			if state, err := mg.State(sig); err != nil || state.Stateful() || len(state.Random) > 0 {
-				return // one batch after the other
-			}
-		}
-	}
-	if workers > 1 {
-		o.load.IntraOp = max(runtime.GOMAXPROCS(0)/workers, 1)
-	}
+	return errors.Join(o.run(ctx, session, predictor, job, std), draw(), session.Close())
 }
 
 // source puts together where rows come from.
@@ -268,21 +172,35 @@ func (o *predictOptions) source(std stdio) (runner.Source, error) {
 	return src, nil
 }
 
-// write runs the rows and writes their results.
-func (o *predictOptions) write(ctx context.Context, s *runner.Session, p *runner.Predictor, source runner.Source, std stdio) error {
-	var bar *progress.Bar
-	if columns, ok := terminal(std.err); ok && !o.quiet {
-		bar = progress.New(std.err, columns)
+// checkInputs makes sure that there are rows for a signature with inputs. Another one has one
+// answer.
+func (o *predictOptions) checkInputs(sig *savedmodel.Signature) error {
+	if len(o.inputs) > 0 || len(sig.Inputs) == 0 {
+		return nil
 	}
-	sum, err := p.Run(ctx, runner.Job{
+	return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
+}
+
+// job puts together what is run.
+func (o *predictOptions) job(source runner.Source, std stdio) runner.Job {
+	return runner.Job{
 		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume,
-		Progress: func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) },
 		Began: func(done int64) {
 			if !o.quiet {
 				std.note("going on after %s", rowCount(done))
 			}
 		},
-	})
+	}
+}
+
+// run runs the job, with progress on a terminal and a summary.
+func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
+	var bar *progress.Bar
+	if columns, ok := terminal(std.err); ok && !o.quiet {
+		bar = progress.New(std.err, columns)
+	}
+	job.Progress = func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) }
+	sum, err := p.Run(ctx, job)
 	bar.Done()
 	if sum.Kept {
 		return &keptError{err}

@@ -178,7 +178,7 @@ func endpointsOf(infos map[string]savedmodel.TensorInfo) []endpointDiagnosis {
 
 // run loads the model and runs rows: the data's first, or some that are made up.
 func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOptions, source runner.Source) error {
-	if err := m.start(ctx, o.load); err != nil {
+	if err := m.start(ctx, o, source); err != nil {
 		return err
 	}
 	d.LoadMS = milliseconds(m.took)

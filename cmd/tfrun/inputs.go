@@ -4,35 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
-
-// shortJobBytes is how much input, uncompressed or not, makes a short job. The optimizer takes as
-// long as running some hundred rows of the tutorial's model.
-const shortJobBytes = 16 << 10
-
-// regular reports whether all inputs are files, and none a pipe.
-func regular(files []string) bool {
-	return !slices.ContainsFunc(files, func(name string) bool {
-		info, err := os.Stat(name)
-		return err != nil || !info.Mode().IsRegular()
-	})
-}
-
-// shortJob reports whether the files hold so little that the optimizer would not earn its time
-// back.
-func shortJob(files []string) bool {
-	total := int64(0)
-	for _, name := range files {
-		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
-			return false
-		}
-		total += info.Size()
-	}
-	return total <= shortJobBytes
-}
 
 // expand replaces globs that the shell has left alone by the files they stand for.
 func expand(inputs []string) ([]string, error) {

@@ -41,25 +41,35 @@ type loadedModel struct {
 // openFiles reads the model's files, finds the signature, and turns the flags that speak of its
 // inputs into options.
 func (o *predictOptions) openFiles(std stdio) (*loadedModel, error) {
-	model, sig, err := o.openModel(std)
+	m, err := savedmodel.Open(o.model)
 	if err != nil {
 		return nil, err
 	}
-	graph, err := model.MetaGraph(o.load.Tags...)
+	if m.Version != "" && !o.quiet {
+		std.note("model %s: version %s", o.model, m.Version)
+	}
+	graph, err := m.MetaGraph(o.load.Tags...)
 	if err != nil {
 		return nil, err
 	}
-	o.load.Signatures = []string{sig.Name}
-	return &loadedModel{model: model, graph: graph, sig: sig}, o.padding.apply(&o.predict, sig)
+	sig, err := graph.Signature(o.predict.Signature)
+	if err != nil {
+		return nil, err
+	}
+	return &loadedModel{model: m, graph: graph, sig: sig}, o.padding.apply(&o.predict, sig)
 }
 
-// start loads the model. The caller closes the session.
-func (m *loadedModel) start(ctx context.Context, o runner.Options) error {
-	if _, err := runner.OpenLibrary(o.Library); err != nil {
+// start loads the model as predict would for the source. The caller closes the session.
+func (m *loadedModel) start(ctx context.Context, o *predictOptions, source runner.Source) error {
+	load, err := runner.Job{Source: source}.Options(m.model, o.load, o.predict)
+	if err != nil {
+		return err
+	}
+	if _, err := runner.OpenLibrary(load.Library); err != nil {
 		return err
 	}
 	start := time.Now()
-	session, err := runner.LoadModel(ctx, m.model, o)
+	session, err := runner.LoadModel(ctx, m.model, load)
 	m.session, m.took = session, time.Since(start)
 	return err
 }

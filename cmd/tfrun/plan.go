@@ -14,17 +14,14 @@ const planRows = 1000
 
 // runPlan is predict --dry-run.
 func runPlan(ctx context.Context, o predictOptions, source runner.Source, std stdio) error {
-	model, sig, err := o.openModel(std)
+	m, err := o.openFiles(std)
 	if err != nil {
 		return err
 	}
-	if err := o.padding.apply(&o.predict, sig); err != nil {
+	if err := o.checkInputs(m.sig); err != nil {
 		return err
 	}
-	if err := o.sizeBatches(model, sig); err != nil {
-		return err
-	}
-	p, err := runner.NewPlan(model, o.load, o.predict)
+	p, err := runner.NewPlan(m.model, o.load, o.predict)
 	if err != nil {
 		return err
 	}

@@ -152,21 +152,16 @@ func (o *predictOptions) parseGPU() error {
 	return nil
 }
 
-// checkFiles finds the inputs, whose size decides on the optimizer, and makes sure that the output
-// is none of them.
+// checkFiles finds the inputs, and makes sure that the output is none of them.
 func (o *predictOptions) checkFiles() error {
 	files, err := expand(o.inputs)
 	if err != nil {
 		return err
 	}
 	o.inputs = files
-	if o.load.Optimizer = runner.Optimizer(o.optimizer); o.optimizer == "auto" {
-		o.load.Optimizer = runner.OptimizerFunctions
-		if shortJob(files) {
-			o.load.Optimizer = runner.OptimizerNone
-		}
+	if o.optimizer != "auto" {
+		o.load.Optimizer = runner.Optimizer(o.optimizer)
 	}
-	o.load.WarmUp = !shortJob(files)
 	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
 	if err := job.Validate(); err != nil {
 		return err

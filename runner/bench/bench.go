@@ -130,7 +130,7 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	b.report.Signature, b.report.NoBatch, b.fixed = p.Function().Signature().Name, b.o.Predict.NoBatch, int(p.FixedBatchSize())
-	if b.free, err = runner.FileBatchSize(b.session.MetaGraph(), p.Function().Signature(), b.o.Predict.Limits); err != nil {
+	if b.free, err = p.FileBatchSize(); err != nil {
 		return err
 	}
 	err = b.takeRows(ctx, p)

@@ -1,0 +1,219 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// plan returns a predictor that does not run, of a model of testdata.
+func plan(t *testing.T, model string, o PredictOptions) *Predictor {
+	t.Helper()
+	m, err := savedmodel.Open(filepath.Join("../testdata/models", model, "model"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPlan(m, Options{}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestFileBatchSize(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		model  string
+		limits dataset.Limits
+		want   int
+	}{
+		{"k3_autoencoder", dataset.Limits{}, 8192},
+		{"k3_autoencoder", dataset.Limits{BatchBytes: 1 << 20}, 1024},
+		{"k3_autoencoder", dataset.Limits{BatchBytes: 1}, DefaultBatchSize},
+		{"k3_seed", dataset.Limits{}, DefaultBatchSize},
+		{"mod_random", dataset.Limits{}, DefaultBatchSize},
+		{"mod_fixed_batch", dataset.Limits{}, 4},
+	} {
+		if got, err := plan(t, tt.model, PredictOptions{Limits: tt.limits}).FileBatchSize(); got != tt.want || err != nil {
+			t.Errorf("%s, %d bytes: FileBatchSize() = %d, %v, want %d", tt.model, tt.limits.BatchBytes, got, err, tt.want)
+		}
+	}
+}
+
+// longAndShort are files of rows, of which one makes no short job.
+func longAndShort(t *testing.T) (long, short string) {
+	t.Helper()
+	dir := t.TempDir()
+	long, short = filepath.Join(dir, "long.npy"), filepath.Join(dir, "short.npy")
+	if err := errors.Join(os.WriteFile(long, make([]byte, shortJobBytes+1), 0o600), os.WriteFile(short, []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return long, short
+}
+
+// Batches are large where many rows of little work lie in files, and nothing says how large they
+// are to be.
+func TestSizedFor(t *testing.T) {
+	t.Parallel()
+	long, short := longAndShort(t)
+	for _, tt := range []struct {
+		name   string
+		model  string
+		inputs []string
+		o      PredictOptions
+		want   int
+	}{
+		{"files", "k3_autoencoder", []string{short, long}, PredictOptions{}, 8192},
+		{"few rows", "k3_autoencoder", []string{short}, PredictOptions{}, 64},
+		{"a pipe", "k3_autoencoder", []string{long, "-"}, PredictOptions{}, 64},
+		{"a size", "k3_autoencoder", []string{long}, PredictOptions{BatchSize: 5}, 5},
+		{"the usual size", "k3_autoencoder", []string{long}, PredictOptions{BatchSize: 64}, 64},
+		{"a budget", "k3_autoencoder", []string{long}, PredictOptions{MaxTokens: 5}, 64},
+		{"no batches", "k3_autoencoder", []string{long}, PredictOptions{NoBatch: true}, 64},
+		{"a batching by lengths", "k3_autoencoder", []string{long}, PredictOptions{Batching: Exact}, 64},
+		{"a recurrent model", "k3_seed", []string{long}, PredictOptions{}, 64},
+		{"a fixed size", "mod_fixed_batch", []string{long}, PredictOptions{}, 4},
+	} {
+		p, err := plan(t, tt.model, tt.o).sizedFor(Source{Files: tt.inputs})
+		if err != nil || p.o.BatchSize != tt.want {
+			t.Errorf("%s: a batch size of %d, %v, want %d", tt.name, p.o.BatchSize, err, tt.want)
+		}
+	}
+}
+
+// What the options leave open is chosen by the files and the signature; what they say stays.
+func TestJobOptions(t *testing.T) {
+	t.Parallel()
+	long, short := longAndShort(t)
+	half := max(runtime.GOMAXPROCS(0)/2, 1)
+	serve := []string{"serving_default"}
+	for _, tt := range []struct {
+		name  string
+		model string
+		files []string
+		o     Options
+		po    PredictOptions
+		want  Options
+	}{
+		{"long", "k3_seed", []string{long}, Options{}, PredictOptions{}, Options{Signatures: serve, WarmUp: true, IntraOp: half}},
+		{"short", "k3_seed", []string{short}, Options{}, PredictOptions{}, Options{Signatures: serve, Optimizer: OptimizerNone}},
+		{"a pipe", "k3_seed", []string{"-"}, Options{}, PredictOptions{}, Options{Signatures: serve, WarmUp: true, IntraOp: half}},
+		{"one worker", "k3_seed", []string{long}, Options{}, PredictOptions{Workers: 1}, Options{Signatures: serve, WarmUp: true}},
+		{"state", "mod_counter", []string{long}, Options{}, PredictOptions{}, Options{Signatures: serve, WarmUp: true}},
+		{"chance", "mod_random", []string{long}, Options{}, PredictOptions{}, Options{Signatures: serve, WarmUp: true}},
+		{"another signature", "mod_counter", []string{short}, Options{}, PredictOptions{Signature: "peek"}, Options{Signatures: []string{"peek"}, Optimizer: OptimizerNone}},
+		{
+			"all said", "k3_seed",
+			[]string{short},
+			Options{Signatures: []string{}, Optimizer: OptimizerAll, IntraOp: 3},
+			PredictOptions{},
+			Options{Signatures: []string{}, Optimizer: OptimizerAll, IntraOp: 3},
+		},
+		{"threads said", "k3_seed", []string{long}, Options{IntraOp: 7}, PredictOptions{}, Options{Signatures: serve, WarmUp: true, IntraOp: 7}},
+	} {
+		m, err := savedmodel.Open(filepath.Join("../testdata/models", tt.model, "model"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Job{Source: Source{Files: tt.files}}.Options(m, tt.o, tt.po)
+		if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(Options{})); diff != "" || err != nil {
+			t.Errorf("%s: %v, -want +got\n%s", tt.name, err, diff)
+		}
+	}
+}
+
+// A whole job gives the results that its parts give; a signature without inputs has one.
+func TestRun(t *testing.T) {
+	in, dir := filepath.Join(t.TempDir(), "in.npy"), "../testdata/models/k3_autoencoder/model"
+	writeRandomRows(t, in, 1000, 8)
+	var want, got strings.Builder
+	p, err := load(t, "k3_autoencoder/model").NewPredictor(PredictOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := Job{Source: Source{Files: []string{in}}, Stdout: &want}
+	if sum, err := p.Run(t.Context(), job); err != nil || sum.Rows != 1000 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	job.Stdout = &got
+	if sum, err := Run(t.Context(), dir, Options{}, PredictOptions{}, job); err != nil || sum.Rows != 1000 || got.String() != want.String() {
+		t.Errorf("Run: %+v, %v, or other results", sum, err)
+	}
+
+	got.Reset()
+	po := PredictOptions{Signature: "peek"}
+	if sum, err := Run(t.Context(), "../testdata/models/mod_counter/model", Options{}, po, Job{Stdout: &got}); err != nil || sum.Rows != 1 || got.String() != "{\"count\":10}\n" {
+		t.Errorf("a signature without inputs: %+v, %v, %q", sum, err, got.String())
+	}
+	var option *OptionError
+	if _, err := Run(t.Context(), dir, Options{}, PredictOptions{}, Job{Stdout: &got}); !errors.As(err, &option) {
+		t.Errorf("no rows: %v, want an *OptionError", err)
+	}
+}
+
+// Of whatever model it is said that its rows are apart: in a batch with others each gets the
+// answers that it gets alone.
+func TestRowsApart(t *testing.T) {
+	ran := 0
+	for _, dir := range modelDirs(t) {
+		dir = filepath.Join(dir, "model")
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			continue
+		}
+		mg, err := m.MetaGraph()
+		if err != nil || mg.Verify() != nil {
+			continue
+		}
+		sig, err := mg.Signature("")
+		if err != nil {
+			continue
+		}
+		if _, ok, err := mg.RowValues(sig); !ok || err != nil {
+			continue
+		}
+		s := loadDir(t, dir, Options{})
+		collect := func(rows []dataset.Element, size int) []Result {
+			p, err := s.NewPredictor(PredictOptions{BatchSize: size})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := p.collect(t.Context(), dataset.FromElements(p.spec, rows...))
+			if err != nil {
+				t.Fatalf("%s: %v", dir, err)
+			}
+			return out
+		}
+		p, err := s.NewPredictor(PredictOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := p.MakeUpRows(t.Context(), 33, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		effects := p.noEffects()
+		alone, together := collect(made.Rows, 1), collect(made.Rows, len(made.Rows))
+		for i := range alone {
+			compareAll(effects, trial{row: int64(i)}, alone[i].Values, together[i].Values)
+		}
+		if depends(effects) {
+			t.Errorf("%s: %+v", dir, effects)
+		}
+		ran++
+	}
+	if ran < 20 {
+		t.Errorf("only %d models", ran)
+	}
+}
