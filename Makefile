@@ -84,8 +84,8 @@ kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume
 soak: go ## run millions of rows and look at what is left: memory, goroutines, files (ROWS=10000000)
 	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
 
-stress: go ## run every model with 2, 4 and 8 runs at a time, and compare with one (hours; ROUNDS=50; TFRUN_MODELS adds folders)
-	@$(with_tf) && TFRUN_STRESS=$${ROUNDS:-50} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run 'TestStress$$' -count=1 -v -vet=off -timeout 24h -ldflags "$$TFRUN_LDFLAGS"
+stress: go ## run every model with 2, 4 and 8 runs at a time, and compare with one (hours; ROUNDS=50; MODEL=stress_ picks; TFRUN_MODELS adds folders)
+	@$(with_tf) && TFRUN_STRESS=$${ROUNDS:-50} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run 'TestStress$$/$(MODEL)' -count=1 -v -vet=off -timeout 24h -ldflags "$$TFRUN_LDFLAGS"
 
 vuln: go ## look for known vulnerabilities with govulncheck; says so where its database cannot be reached
 	@$(with_tf) && scripts/vuln.sh

@@ -4,6 +4,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,36 +73,53 @@ func TestStress(t *testing.T) {
 	} else if underRace {
 		modes = modes[:1]
 	}
-	var total stressResult
-	crashed, skipped := 0, 0
+	var total stressTotal
 	for _, dir := range dirs {
-		for _, mode := range modes {
-			work.Dir, work.Optimizer, work.XLA = dir, mode.Optimizer, mode.XLA
-			if !strings.Contains(dir, "stress") {
-				work.Fresh = min(work.Rounds, 5) // there are many
+		name := strings.ReplaceAll(strings.TrimPrefix(filepath.Dir(dir), "../testdata/"), "/", "_")
+		t.Run(name, func(t *testing.T) {
+			for _, mode := range modes {
+				work.Dir, work.Optimizer, work.XLA = dir, mode.Optimizer, mode.XLA
+				if !strings.HasPrefix(name, "stress_") {
+					work.Fresh = min(work.Rounds, 5) // there are many
+				}
+				total.add(t, work)
 			}
-			name := fmt.Sprintf("%s optimizer %s xla %s", strings.TrimPrefix(filepath.Dir(dir), "../testdata/"), mode.Optimizer, mode.XLA)
-			r, err := stress(t.Context(), work)
-			switch {
-			case err != nil:
-				crashed++
-				t.Errorf("%s: %v", name, err)
-				continue
-			case r.Skipped != "":
-				skipped++
-				t.Logf("%s: not run: %s", name, r.Skipped)
-				continue
-			case r.Different > 0:
-				t.Errorf("%s: %d of %d runs differ, up to %.3g times the tolerance", name, r.Different, r.Runs, r.Worst)
-			}
-			t.Logf("%s: %d runs%s", name, r.Runs, map[bool]string{true: ", cut short"}[r.Cut])
-			total.Runs += r.Runs
-			total.Different += r.Different
-		}
+		})
 	}
-	fmt.Printf("stress: %d models, %d runs side by side, crashed %d, different %d (%d not run)\n", len(dirs), total.Runs, crashed, total.Different, skipped)
-	if total.Runs == 0 {
+	fmt.Printf("stress: %d runs side by side of %d models, crashed %d, different %d (%d not run)\n",
+		total.runs, total.models, total.crashed, total.different, total.skipped)
+	if total.runs == 0 {
 		t.Error("nothing was run")
+	}
+}
+
+// stressTotal is what came of all the work.
+type stressTotal struct {
+	models, runs, crashed, different, skipped int
+
+	last string
+}
+
+// add has a process do the work, and counts.
+func (total *stressTotal) add(t *testing.T, work stressWork) {
+	mode := fmt.Sprintf("optimizer %s, xla %s", work.Optimizer, cmp.Or(work.XLA, XLAOff))
+	r, err := stress(t.Context(), work)
+	switch {
+	case err != nil:
+		total.crashed++
+		t.Errorf("%s: %v", mode, err)
+	case r.Skipped != "":
+		total.skipped++
+		t.Logf("%s: not run: %s", mode, r.Skipped)
+	case r.Different > 0:
+		t.Errorf("%s: %d of %d runs differ, up to %.3g times the tolerance", mode, r.Different, r.Runs, r.Worst)
+	default:
+		t.Logf("%s: %d runs%s", mode, r.Runs, map[bool]string{true: ", cut short"}[r.Cut])
+	}
+	total.runs += r.Runs
+	total.different += r.Different
+	if work.Dir != total.last {
+		total.models, total.last = total.models+1, work.Dir
 	}
 }
 
