@@ -3,6 +3,7 @@ package dataset
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -41,6 +42,26 @@ func (e *SyntaxError) Error() string {
 	return s + e.Msg
 }
 
+// FileError says from where on a file of rows cannot be read: the reading ends there.
+type FileError struct {
+	File string
+	Line int64 // from 1; 0: the whole file
+	Msg  string
+	// Err is the cause, or nil; Msg has its text.
+	Err error
+}
+
+// Unwrap returns the cause.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Error returns file, line and what is wrong: `rows.json:3: the JSON document ends in the middle`.
+func (e *FileError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Msg)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg)
+}
+
 // JSONLOptions says how rows of JSON are read. The zero value is right for most.
 type JSONLOptions struct {
 	// Name is the name of a reader in error messages. "": "input".
@@ -55,6 +76,10 @@ type JSONLOptions struct {
 	Keys map[string][]string
 	// Nulls holds what stands in for null, and for keys that a row lacks.
 	Nulls Nulls
+	// Envelope, if not nil, is told what stands beside the rows in an object that wraps them, such
+	// as the signature_name of a request: a key, and its value as JSON, valid during the call. An
+	// error ends the reading. It may be called on any goroutine.
+	Envelope func(key string, value []byte) error
 	// MaxLine bounds a row's bytes. 0: [DefaultMaxLine].
 	MaxLine int
 	// MaxDepth bounds how deep arrays and objects may nest. 0: 64.
@@ -66,8 +91,13 @@ type JSONLOptions struct {
 	MaxLength int64
 }
 
-// JSONL returns a dataset of the rows of JSON, one a line, that r holds. It can be iterated once;
-// for files, which can be iterated again, see [JSONLFiles].
+// JSONL returns a dataset of the rows of JSON that r holds. It can be iterated once; for files,
+// which can be iterated again, see [JSONLFiles].
+//
+// Rows stand one a line, or in documents: values that are spread over lines, one after the other to
+// the end of the file, each a row, an array of rows, or an object that wraps one, such as a request
+// of TensorFlow Serving, {"instances": [row, …]}, in columns too, {"inputs": {"a": […], "b": […]}}.
+// A document that is damaged or cut off is a *[FileError], after the rows before that place.
 //
 // A row of a dictionary spec is an object with a key per component; keys of no component are passed
 // over, or kept, see [JSONLOptions]. If there is a single component, a bare value will do too. A
@@ -106,15 +136,20 @@ func JSONLFiles(spec Spec, opts JSONLOptions, files ...string) *Dataset {
 }
 
 func jsonl(spec Spec, opts JSONLOptions, lines func() (lineReader, error)) *Dataset {
-	if _, err := newRowDecoder(spec, opts); err != nil {
+	d, err := newRowDecoder(spec, opts)
+	if err != nil {
 		return failed(buildErr(InvalidArgument, "jsonl", "%v", err))
+	}
+	docs := &documents{keys: slices.Clone(opts.Keep), envelope: opts.Envelope}
+	for _, key := range d.root.keys {
+		docs.keys = append(docs.keys, key.name)
 	}
 	return newDataset(spec, UnknownCardinality, func(o openOptions) (iterator, error) {
 		l, err := lines()
 		if err != nil {
 			return nil, err
 		}
-		l.skipBOM = true
+		l.skipBOM, l.docs = true, docs
 		if l.max = opts.MaxLine; l.max == 0 {
 			l.max = DefaultMaxLine
 		}

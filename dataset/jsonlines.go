@@ -118,12 +118,16 @@ func (it *jsonlRows) admit(j *jsonJob) error {
 	}
 }
 
-// more reports whether a whole line can be read without waiting.
+// more reports whether a whole line can be read without waiting; of a document, whether that is
+// likely.
 func (l *lineReader) more() bool {
 	if l.file == nil || l.skip {
 		return false
 	}
 	b, _ := l.buf.Peek(l.buf.Buffered())
+	if l.doc != nil {
+		return l.doc.cols.left > 0 || bytes.IndexByte(b, '}') >= 0 || bytes.IndexByte(b, ']') >= 0
+	}
 	return bytes.IndexByte(b, '\n') >= 0
 }
 

@@ -40,15 +40,18 @@ type lineReader struct {
 	reader  io.Reader // in place of files, once
 	max     int
 	skipBOM bool // a byte-order mark at the start of a file is no part of its first line
+	// docs says how rows are read that are not one a line; nil: there are no such files
+	docs *documents
 
 	next int // index of the file to open next
 	file io.ReadCloser
 	name string
 	line int64 // number of the line returned last, from 1
 	buf  *bufio.Reader
-	long []byte // a line longer than buf
-	open bool   // the line returned last has no end
-	skip bool   // the line returned last was too long, and its rest is still to be read
+	doc  *documents // of this file
+	long []byte     // a line longer than buf
+	open bool       // the line returned last has no end
+	skip bool       // the line returned last was too long, and its rest is still to be read
 }
 
 // read returns the next line without its end, valid until the next call; io.EOF after the last one
@@ -60,7 +63,7 @@ func (l *lineReader) read() ([]byte, error) {
 				return nil, err
 			}
 		}
-		line, err := l.readLine()
+		line, err := l.readRow()
 		switch {
 		case err == io.EOF: //nolint:errorlint // readLine returns it bare
 			if err := l.closeFile(); err != nil {
@@ -70,6 +73,9 @@ func (l *lineReader) read() ([]byte, error) {
 			return nil, err
 		case err != nil:
 			_ = l.closeFile() // the read error says more
+			if l.doc != nil {
+				return nil, err
+			}
 			return nil, fmt.Errorf("read %s: line %d: %w", l.name, l.line, err)
 		default:
 			if l.line == 1 && l.skipBOM {
@@ -101,7 +107,22 @@ func (l *lineReader) openNext() error {
 	} else {
 		l.buf.Reset(l.file)
 	}
+	if l.doc = nil; l.docs != nil {
+		var err error
+		if l.doc, err = l.detect(); err != nil {
+			return errors.Join(err, l.closeFile())
+		}
+	}
 	return nil
+}
+
+// readRow reads the next row of the open file: a line, where it is no document.
+func (l *lineReader) readRow() (row []byte, err error) {
+	if l.doc == nil {
+		return l.readLine()
+	}
+	row, l.line, err = l.doc.next()
+	return row, err
 }
 
 func (l *lineReader) closeFile() error {

@@ -228,17 +228,17 @@ func (p *Predictor) columnsOf(src Source, f source.Format) (Source, sourceColumn
 	case name == "-" && (!f.HasColumns() || f.Name == "csv" || f.Name == "tsv"):
 		in := bufio.NewReaderSize(src.Stdin, 64<<10)
 		src.Stdin = in
-		look.Stdin = bytes.NewReader(source.FirstLine(in))
+		look.Stdin = bytes.NewReader(dataset.FirstLine(in))
 	case name == "-":
 		return src, have, nil
 	}
 	if !f.HasColumns() {
-		r, err := p.files(look).OpenRows(p.featureNames())(name)
+		r, err := p.files(look).Open(name)
 		if err != nil {
 			return src, have, err
 		}
 		defer r.Close() //nolint:errcheck // nothing was written
-		have.ready = readyRow(source.FirstLine(bufio.NewReaderSize(r, 64<<10)), column, p.hasFeature(input) && column == input)
+		have.ready = readyRow(dataset.FirstJSON(r, append(p.featureNames(), column)), column, p.hasFeature(input) && column == input)
 		return src, have, nil
 	}
 	columns, err := f.Columns(p.files(look), name)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -27,6 +29,11 @@ type Source struct {
 	// files of plain columns (csv, tsv, parquet, arrow) it may be several, separated by commas,
 	// whose values stand side by side.
 	Columns map[string]string
+	// Nulls holds what stands in for missing values, by input.
+	Nulls dataset.Nulls
+	// CSV says how files of cells are read: of it count Header, Comma, Quote, NoQuotes, Comment and
+	// Null, and Sniffed is told what was found out.
+	CSV csv.Options
 	// Keep lists columns that go to [Result.Extra] as they are, in this order.
 	Keep []string
 	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows
@@ -39,13 +46,20 @@ type Source struct {
 
 // files is the source as package source knows it.
 func (src Source) files() source.Source {
-	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Read: src.read}
+	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Read: src.read}
 }
 
 // files is the source within the predictor's limits.
 func (p *Predictor) files(src Source) source.Source {
 	in := src.files()
 	in.Limits, in.BlockBytes = p.o.Limits, p.blockBytes()
+	in.Envelope = func(key string, value []byte) error {
+		var name string
+		if key != "signature_name" || json.Unmarshal(value, &name) != nil || name == p.f.signature.Name {
+			return nil
+		}
+		return &RequestError{Signature: name, Run: p.f.signature.Name}
+	}
 	return in
 }
 

@@ -73,13 +73,14 @@ func exitCode(err error) int {
 		row       *dataset.Error
 		column    *dataset.ColumnError
 		limit     *dataset.LimitError
+		request   *runner.RequestError
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &stopped):
 		return exitInterrupted
-	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed):
+	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed), errors.As(err, &request):
 		return exitData
 	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output), errors.As(err, &padding),
 		errors.As(err, &signature), errors.As(err, &tags):

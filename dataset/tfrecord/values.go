@@ -36,12 +36,12 @@ func (j *job) append(target int, value []byte) (msg string) {
 		if j.floats, err = appendFloats(j.floats[:0], list); err != nil {
 			return err.Error()
 		}
-		return j.convert(s, dtype, tensor.Vector(j.floats...))
+		return j.convert(s, &j.p.comps[target], tensor.Vector(j.floats...))
 	default:
 		if j.ints, err = appendInts(j.ints[:0], list); err != nil {
 			return err.Error()
 		}
-		return j.convert(s, dtype, tensor.Vector(j.ints...))
+		return j.convert(s, &j.p.comps[target], tensor.Vector(j.ints...))
 	}
 	return ""
 }
@@ -96,14 +96,15 @@ func (j *job) raw(target int, list []byte) (msg string) {
 }
 
 // convert appends values as the component's dtype.
-func (j *job) convert(s *store, dtype tensor.DType, src tensor.Tensor) (msg string) {
+func (j *job) convert(s *store, comp *component, src tensor.Tensor) (msg string) {
+	dtype := comp.DType
 	from, n := len(s.data), src.Len()*dtype.Size()
 	s.data = slices.Grow(s.data, n)[:from+n]
 	dst, err := tensor.Share(dtype, s.data[from:], src.Dims())
 	if err != nil {
 		return err.Error()
 	}
-	if bad := lossless.Convert(dst, src); bad >= 0 {
+	if bad := lossless.ConvertOr(dst, src, comp.fill); bad >= 0 {
 		return lossless.Reason(dtype, src, bad)
 	}
 	return ""

@@ -25,18 +25,13 @@ func Convert(dtype tensor.DType, src, fill tensor.Tensor, room []byte, path stri
 	for from := 0; from < src.Len(); {
 		n := int64(src.Len() - from)
 		part, to := view(src, from, src.Len(), []int64{n}), view(dst, from, dst.Len(), []int64{n})
-		at := lossless.Convert(to, part)
-		switch {
-		case at < 0:
-			return dst, room, bad
-		case fill.DType() == dtype && lossless.IsNaN(part, at):
-			Put(dst, from+at, fill)
-			from += at + 1
-		default:
-			row, end := rowOf(from + at)
-			bad = append(bad, Bad{Index: row, Field: path, Msg: lossless.Reason(dtype, part, at)})
-			from = end
+		at := lossless.ConvertOr(to, part, fill)
+		if at < 0 {
+			break
 		}
+		row, end := rowOf(from + at)
+		bad = append(bad, Bad{Index: row, Field: path, Msg: lossless.Reason(dtype, part, at)})
+		from = end
 	}
 	return dst, room, bad
 }

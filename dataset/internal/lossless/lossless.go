@@ -111,6 +111,26 @@ func Convert(dst, src tensor.Tensor) int {
 	return fromComplex(dst, src)
 }
 
+// ConvertOr is [Convert], of vectors, with fill in the place of NaN where dst's dtype has none.
+// fill is one value of that dtype; any other tensor stands in for nothing.
+func ConvertOr(dst, src, fill tensor.Tensor) int {
+	for from := 0; ; {
+		bad := Convert(dst.Slice(from, dst.Len()), src.Slice(from, src.Len()))
+		if bad < 0 {
+			return -1
+		}
+		at := from + bad
+		if fill.DType() != dst.DType() || !isNaN(src, at) {
+			return at
+		}
+		size := dst.DType().Size()
+		copy(dst.Bytes()[at*size:(at+1)*size], fill.Bytes())
+		if from = at + 1; from == src.Len() {
+			return -1
+		}
+	}
+}
+
 // integer is the set of Go's integer types that tensors have.
 type integer interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
@@ -325,8 +345,8 @@ func Article(d tensor.DType) string {
 	return "a " + d.String()
 }
 
-// IsNaN reports whether value i of t is a float that is not a number.
-func IsNaN(t tensor.Tensor, i int) bool { return t.DType().IsFloat() && math.IsNaN(float(t, i)) }
+// isNaN reports whether value i of t is a float that is not a number.
+func isNaN(t tensor.Tensor, i int) bool { return t.DType().IsFloat() && math.IsNaN(float(t, i)) }
 
 func whole(t tensor.Tensor, i int) bool {
 	v := float(t, i)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"iter"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,5 +75,12 @@ func SameCuts(t *testing.T, data []byte, read func(dataset.Opener) *dataset.Data
 		if diff := cmp.Diff(want, All(t, read(open))); diff != "" {
 			t.Fatalf("cut at %d (-whole +cut):\n%s", at, diff)
 		}
+	}
+}
+
+// Pieces returns an opener of a stream of data of which each Read gives so many bytes.
+func Pieces(data []byte, size int) dataset.Opener {
+	return func(string) (io.ReadCloser, error) {
+		return io.NopCloser(&parts{parts: slices.Collect(slices.Chunk(data, size))}), nil
 	}
 }

@@ -98,46 +98,54 @@ func (src Source) ColumnLists() map[string][]string {
 
 func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
 	l := src.Limits
-	o := dataset.JSONLOptions{Open: src.OpenRows(rowKeys(spec, src)), Keep: src.Keep, Keys: src.ColumnLists(), MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length}
+	o := dataset.JSONLOptions{
+		Open: src.Open, Keep: src.Keep, Keys: src.ColumnLists(), Nulls: src.Nulls, Envelope: src.Envelope,
+		MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length,
+	}
 	return dataset.JSONLFiles(spec, o, src.Files...)
 }
 
 func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		o := csv.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), MaxRow: int(src.Limits.RowBytes)}
-		if comma == '\t' {
-			o.Comma = comma
-		}
+		o := src.csvOptions(comma)
+		o.Keep, o.Columns, o.Nulls, o.MaxRow = src.Keep, src.ColumnLists(), src.Nulls, int(src.Limits.RowBytes)
 		return csv.Rows(spec, o, src.Files...)
 	}
 }
 
+// csvOptions says how files of cells are read: as the source has it, but for the separator that a
+// format has.
+func (src Source) csvOptions(comma byte) csv.Options {
+	o := src.CSV
+	o.Open = src.Open
+	if comma == '\t' && o.Comma == 0 {
+		o.Comma = comma
+	}
+	return o
+}
+
 func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		return rows(spec, npy.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), MaxRow: src.Limits.RowBytes, BlockBytes: src.BlockBytes}, src.Files...)
+		return rows(spec, npy.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRow: src.Limits.RowBytes, BlockBytes: src.BlockBytes}, src.Files...)
 	}
 }
 
 func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
-	o := tfrecord.Options{Open: src.OpenRecords, Keep: src.Keep, Columns: src.ColumnLists(), MaxRecord: src.Limits.RowBytes, MaxValues: src.Limits.MostValues(spec)}
+	o := tfrecord.Options{Open: src.OpenRecords, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRecord: src.Limits.RowBytes, MaxValues: src.Limits.MostValues(spec)}
 	return tfrecord.Rows(spec, o, src.Files...)
 }
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
-	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), BlockBytes: int64(src.BlockBytes)}, src.Files...)
+	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, BlockBytes: int64(src.BlockBytes)}, src.Files...)
 }
 
 func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
-	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists()}, src.Files...)
+	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls}, src.Files...)
 }
 
 func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {
 	return func(src Source, name string) ([]dataset.Column, error) {
-		o := csv.Options{Open: src.Open}
-		if comma == '\t' {
-			o.Comma = comma
-		}
-		return csv.Columns(o, name)
+		return csv.Columns(src.csvOptions(comma), name)
 	}
 }
 

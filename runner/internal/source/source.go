@@ -1,5 +1,5 @@
-// Package source opens files and streams of rows: it finds their format, decompresses them, takes
-// JSON documents for lines of rows, and bounds what a row may ask for.
+// Package source opens files and streams of rows: it finds their format, decompresses them, and
+// bounds what a row may ask for.
 //
 // A [Source] names the files; [Source.Find] says which [Format] they have, and [Source.Rows] reads
 // them.
@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
@@ -24,8 +25,12 @@ type Source struct {
 	// name, or to several, separated by commas, whose values stand side by side.
 	Columns map[string]string
 	Keep    []string // columns that a row keeps as they are
-	Limits  dataset.Limits
-	Read    *atomic.Int64 // counts the bytes that are read of the files, or nil
+	Nulls   dataset.Nulls
+	CSV     csv.Options // of which what says how a file is read counts
+	// Envelope is told what stands beside the rows of a JSON document; see [dataset.JSONLOptions].
+	Envelope func(key string, value []byte) error
+	Limits   dataset.Limits
+	Read     *atomic.Int64 // counts the bytes that are read of the files, or nil
 	// BlockBytes is about how much a reader by the block is to read at a time; 0: its habit.
 	BlockBytes int
 }

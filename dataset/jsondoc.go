@@ -1,0 +1,413 @@
+package dataset
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// rowLists are the keys under which a document may hold its rows: a request of TensorFlow Serving
+// ("instances"), and what web interfaces answer.
+var rowLists = []string{"instances", "data", "rows", "records", "items", "results"}
+
+// documents reads the rows of JSON that are no lines: values one after the other, each of them a
+// row, an array of rows, or an object that wraps one, spread over lines as their writer liked. It
+// holds one row at a time, but all of a request in columns.
+type documents struct {
+	r    *bufio.Reader
+	name string
+	max  int      // bytes of a row
+	keys []string // that a row has: a key of theirs wraps nothing
+	// envelope is told what stands beside the rows in an object that wraps them; nil: nobody is
+	envelope func(key string, value []byte) error
+
+	line  int64 // of the next byte, from 1
+	at    int64 // the line in which the row begins
+	where docPlace
+	first bool       // no value of the list was read yet
+	in    bool       // the list stands in an object
+	cols  docColumns // of a request in columns, while its rows are given out
+
+	text  []byte // of the value that is being read, without white space
+	long  bool   // it is longer than max, and left out
+	stack []byte // the brackets that are open in it
+}
+
+// docPlace is where the next row is looked for.
+type docPlace uint8
+
+const (
+	docTop  docPlace = iota // among the values of the file
+	docList                 // in an array of rows
+	docRest                 // after the array, in the object that wraps it
+)
+
+// next returns the next row and the line that it begins in. It is valid until the next call. A row
+// that is too long is errLineTooLong, after which the reading goes on; io.EOF, bare, comes after
+// the last one, and any other error is final.
+func (d *documents) next() (row []byte, line int64, err error) {
+	for {
+		if d.cols.left > 0 {
+			d.text = d.cols.row(d.text[:0])
+			return d.text, d.line, nil
+		}
+		c, err := d.space()
+		if err != nil {
+			if err == io.EOF && d.where != docTop { //nolint:errorlint // space returns it bare
+				err = d.cut()
+			}
+			return nil, d.line, err
+		}
+		d.text, d.long = d.text[:0], false
+		ok := false
+		switch d.where {
+		case docTop:
+			ok, err = d.top(c)
+		case docList:
+			ok, err = d.item(c)
+		default:
+			err = d.rest(c)
+		}
+		switch {
+		case err != nil:
+			return nil, d.line, err
+		case ok && d.long:
+			return nil, d.at, errLineTooLong
+		case ok:
+			return d.text, d.at, nil
+		}
+	}
+}
+
+// top reads a value of the file, which begins with c; ok says that it is a row.
+func (d *documents) top(c byte) (ok bool, err error) {
+	switch c {
+	case '[':
+		d.skip()
+		d.where, d.first, d.in = docList, true, false
+		return false, nil
+	case '{':
+		d.at = d.line
+		return d.object()
+	}
+	return false, d.wrong("another row, or the end", c)
+}
+
+// item reads the next value of the array, or its end.
+func (d *documents) item(c byte) (ok bool, err error) {
+	switch {
+	case c == ']':
+		d.skip()
+		d.where = docTop
+		if d.in {
+			d.where = docRest
+		}
+		return false, nil
+	case !d.first && c != ',':
+		return false, d.wrong("',' or ']' after a row", c)
+	case !d.first:
+		d.skip()
+		if c, err = d.must(); err != nil {
+			return false, err
+		}
+	}
+	d.first = false
+	if c == ']' || c == '}' || c == ',' || c == ':' {
+		return false, d.wrong("a row", c)
+	}
+	d.at = d.line
+	return true, d.value()
+}
+
+// rest reads the next key after the rows, or the end of the object.
+func (d *documents) rest(c byte) error {
+	if c == '}' {
+		d.skip()
+		d.where = docTop
+		return nil
+	}
+	if c != ',' {
+		return d.wrong("',' or '}' after the rows", c)
+	}
+	d.skip()
+	key, err := d.key()
+	if err != nil {
+		return err
+	}
+	at := len(d.text)
+	if err := d.value(); err != nil {
+		return err
+	}
+	return d.tell([]docField{{key, at, len(d.text)}})
+}
+
+// docField is a key of an object with the place of its value in the text.
+type docField struct {
+	key    string
+	lo, hi int
+}
+
+// tell hands on what stands beside the rows.
+func (d *documents) tell(fields []docField) error {
+	for _, f := range fields {
+		if d.envelope == nil || d.long {
+			break
+		}
+		if err := d.envelope(f.key, d.text[f.lo:f.hi]); err != nil {
+			return d.fail(err)
+		}
+	}
+	return nil
+}
+
+// fail is the error of what is wrong at the reader's place.
+func (d *documents) fail(err error) error {
+	return &FileError{File: d.name, Line: d.line, Msg: err.Error(), Err: err}
+}
+
+// object reads an object of the file: ok says that it is a row. Otherwise it is one that wraps
+// rows, which come next.
+func (d *documents) object() (ok bool, err error) {
+	d.skip()
+	d.put('{')
+	var fields []docField
+	row, columns := false, -1
+	for first := true; ; first = false {
+		c, err := d.must()
+		switch {
+		case err != nil:
+			return false, err
+		case c == '}' && columns >= 0:
+			d.skip()
+			f := fields[columns]
+			if d.long {
+				return true, nil // it is too long, whatever it is
+			}
+			return false, errors.Join(d.tell(slices.Delete(fields, columns, columns+1)), d.columns(d.text[f.lo:f.hi]))
+		case c == '}':
+			d.skip()
+			d.put('}')
+			return true, nil
+		case !first && c != ',':
+			return false, d.wrong("',' or '}' after a value", c)
+		case !first:
+			d.skip()
+			d.put(',')
+		}
+		key, err := d.key()
+		if err != nil {
+			return false, err
+		}
+		row = row || slices.Contains(d.keys, key)
+		if first, second := d.twoBytes(); !row && holdsRows(key, first, second) {
+			d.skip()
+			d.where, d.first, d.in = docList, true, true
+			return false, d.tell(fields)
+		}
+		at := len(d.text)
+		if err := d.value(); err != nil {
+			return false, err
+		}
+		if !row && key == "inputs" {
+			columns = len(fields)
+		}
+		fields = append(fields, docField{key, at, len(d.text)})
+	}
+}
+
+// key reads a key and the colon after it.
+func (d *documents) key() (string, error) {
+	c, err := d.must()
+	if err == nil && c != '"' {
+		err = d.wrong("a key", c)
+	}
+	if err != nil {
+		return "", err
+	}
+	at := len(d.text)
+	if err := d.value(); err != nil {
+		return "", err
+	}
+	var key string
+	if !d.long && json.Unmarshal(d.text[at:], &key) != nil {
+		return "", d.fail(fmt.Errorf("want a key, got %.40q", d.text[at:]))
+	}
+	if c, err = d.must(); err == nil && c != ':' {
+		err = d.wrong("':' after a key", c)
+	}
+	if err != nil {
+		return "", err
+	}
+	d.skip()
+	d.put(':')
+	_, err = d.must()
+	return key, err
+}
+
+// put adds a byte to the text of the value.
+func (d *documents) put(c byte) {
+	switch {
+	case d.long:
+	case len(d.text) >= d.max:
+		d.text, d.long = d.text[:0], true
+	default:
+		d.text = append(d.text, c)
+	}
+}
+
+// value reads the value at the reader's place, of any kind, and adds it to the text. What it holds
+// is looked at when the row is read: here brackets and strings count.
+func (d *documents) value() error {
+	d.stack = d.stack[:0]
+	begun, gap, str, escape := false, false, false, false
+	for {
+		window, err := d.window()
+		if err == io.EOF && begun && !str && len(d.stack) == 0 { //nolint:errorlint // window returns it bare
+			return nil
+		}
+		if err == io.EOF { //nolint:errorlint // as above
+			err = d.cut()
+		}
+		if err != nil {
+			return err
+		}
+		for i, c := range window {
+			switch {
+			case str:
+				d.put(c)
+				if c == '\n' {
+					d.line++
+				}
+				str = escape || c != '"'
+				escape = !escape && c == '\\'
+				if !str && len(d.stack) == 0 {
+					d.take(i + 1)
+					return nil
+				}
+				continue
+			case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+				if begun && len(d.stack) == 0 {
+					d.take(i)
+					return nil
+				}
+				if c == '\n' {
+					d.line++
+				}
+				gap = true
+				continue
+			case len(d.stack) == 0 && begun && ends(c):
+				d.take(i)
+				return nil
+			}
+			if gap && wordByte(c) && len(d.text) > 0 && wordByte(d.text[len(d.text)-1]) {
+				d.put(' ') // two words do not become one
+			}
+			begun, gap = true, false
+			d.put(c)
+			switch c {
+			case '"':
+				str = true
+			case '[', '{':
+				if len(d.stack) > d.max {
+					return d.fail(tooDeep(d.max))
+				}
+				d.stack = append(d.stack, c)
+			case ']', '}':
+				// The codes of [ and ], and of { and }, are two apart.
+				if n := len(d.stack); n == 0 || d.stack[n-1] != c-2 {
+					d.take(i)
+					return d.wrong("the end of what was begun", c)
+				}
+				if d.stack = d.stack[:len(d.stack)-1]; len(d.stack) == 0 {
+					d.take(i + 1)
+					return nil
+				}
+			}
+		}
+		d.take(len(window))
+	}
+}
+
+// ends reports whether a byte ends a value that is no list, object or string.
+func ends(c byte) bool {
+	return c == ',' || c == ':' || c == ']' || c == '}' || c == '[' || c == '{' || c == '"'
+}
+
+// wordByte reports whether a byte is part of a number or a word.
+func wordByte(c byte) bool { return c > ' ' && !ends(c) }
+
+// window returns bytes that are at hand, at least one, without taking them.
+func (d *documents) window() ([]byte, error) {
+	if _, err := d.r.Peek(1); err != nil {
+		if err != io.EOF { //nolint:errorlint // Peek returns it bare
+			err = fmt.Errorf("read %s: line %d: %w", d.name, d.line, err)
+		}
+		return nil, err
+	}
+	return d.r.Peek(d.r.Buffered())
+}
+
+// take takes bytes that window has shown.
+func (d *documents) take(n int) { _, _ = d.r.Discard(n) }
+
+// skip takes a byte that was looked at.
+func (d *documents) skip() { d.take(1) }
+
+// space passes over white space and returns the byte after it, which it does not take.
+func (d *documents) space() (byte, error) {
+	for {
+		window, err := d.window()
+		if err != nil {
+			return 0, err
+		}
+		for i, c := range window {
+			switch c {
+			case '\n':
+				d.line++
+			case ' ', '\t', '\r':
+			default:
+				d.take(i)
+				return c, nil
+			}
+		}
+		d.take(len(window))
+	}
+}
+
+// must is space where something has to follow.
+func (d *documents) must() (byte, error) {
+	c, err := d.space()
+	if err == io.EOF { //nolint:errorlint // space returns it bare
+		err = d.cut()
+	}
+	return c, err
+}
+
+// twoBytes returns the byte at the reader's place, and the next one that is no white space, without
+// taking them; 0 where the buffer ends before it.
+func (d *documents) twoBytes() (first, second byte) {
+	for n := 2; ; n++ {
+		b, err := d.r.Peek(n)
+		switch {
+		case err != nil && len(b) == 0:
+			return 0, 0
+		case err != nil:
+			return b[0], 0
+		case b[n-1] > ' ':
+			return b[0], b[n-1]
+		}
+	}
+}
+
+// cut is the error of a document that is not whole.
+func (d *documents) cut() error {
+	return d.fail(errors.New("the JSON document ends in the middle"))
+}
+
+// wrong is the error of a byte that cannot stand where it does.
+func (d *documents) wrong(want string, c byte) error {
+	return d.fail(fmt.Errorf("the JSON document is damaged: want %s, got %q", want, c))
+}
