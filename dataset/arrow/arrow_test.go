@@ -142,6 +142,9 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// Kept values of any type come back as they were.
+func TestKept(t *testing.T) { rapid.Check(t, format.CheckKept) }
+
 // FuzzRows damages files: there may be errors, but no panic.
 func FuzzRows(f *testing.F) {
 	for _, name := range []string{"nulls", "stream", "file_lz4", "empty"} {

@@ -20,5 +20,5 @@
 // # Writing
 //
 // A scalar becomes a column of its type, a value of n dimensions lists n deep, a ragged value lists
-// too.
+// too. Kept columns have the types of their source, those of Parquet and npz too.
 package arrow

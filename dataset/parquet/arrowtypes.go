@@ -31,7 +31,10 @@ func (e *element) arrowType() (ar.DataType, ar.Metadata) {
 	case doubles:
 		return ar.PrimitiveTypes.Float64, none
 	case byteArrays:
-		if e.isText() {
+		switch {
+		case e.logical.kind == logicalJSON || e.logical.kind == 0 && e.converted == convertedJSON:
+			return ar.BinaryTypes.String, kept.Extension(kept.JSON, "")
+		case e.isText():
 			return ar.BinaryTypes.String, none
 		}
 		return ar.BinaryTypes.Binary, none
@@ -40,7 +43,7 @@ func (e *element) arrowType() (ar.DataType, ar.Metadata) {
 	case e.logical.kind == logicalFloat16 && e.length == 2:
 		return ar.FixedWidthTypes.Float16, none
 	case e.logical.kind == logicalUUID && e.length == 16:
-		return &ar.FixedSizeBinaryType{ByteWidth: 16}, kept.UUID()
+		return &ar.FixedSizeBinaryType{ByteWidth: 16}, kept.Extension(kept.UUID, "")
 	}
 	return &ar.FixedSizeBinaryType{ByteWidth: int(e.length)}, none
 }
@@ -48,10 +51,10 @@ func (e *element) arrowType() (ar.DataType, ar.Metadata) {
 // isText reports whether bytes are text.
 func (e *element) isText() bool {
 	switch e.logical.kind {
-	case logicalString, logicalEnum, logicalJSON:
+	case logicalString, logicalEnum:
 		return true
 	case 0:
-		return e.converted == convertedUTF8 || e.converted == convertedEnum || e.converted == convertedJSON
+		return e.converted == convertedUTF8 || e.converted == convertedEnum
 	}
 	return false
 }
@@ -138,9 +141,8 @@ func (e *element) meaning() (kind, unit int16, utc bool, width int64, signed boo
 func restored(own, original ar.Field) ar.Field {
 	if t, ok := restoredType(own.Type, original.Type); ok {
 		own.Type = t
-		if name, ok := original.Metadata.GetValue("ARROW:extension:name"); ok {
-			text, _ := original.Metadata.GetValue("ARROW:extension:metadata")
-			own.Metadata = ar.NewMetadata([]string{"ARROW:extension:name", "ARROW:extension:metadata"}, []string{name, text})
+		if name, parameters, ok := kept.ExtensionOf(original); ok {
+			own.Metadata = kept.Extension(name, parameters)
 		}
 	}
 	return own
@@ -164,6 +166,12 @@ func restoredType(own, original ar.DataType) (ar.DataType, bool) {
 		return own, false
 	case *ar.StructType:
 		return restoredStruct(own, o)
+	case *ar.TimestampType: // the file knows no zones
+		t, ok := own.(*ar.TimestampType)
+		if !ok || t.TimeZone == "" || o.TimeZone == "" {
+			return own, false
+		}
+		return &ar.TimestampType{Unit: t.Unit, TimeZone: o.TimeZone}, true
 	case ar.ListLikeType:
 		l, ok := own.(*ar.ListType)
 		if !ok {
@@ -205,18 +213,10 @@ func storedAs(own, original ar.DataType) bool {
 		return own.ID() == ar.STRING
 	case *ar.LargeBinaryType, *ar.BinaryViewType:
 		return own.ID() == ar.BINARY
-	case *ar.Date64Type:
-		return own.ID() == ar.DATE32
 	case *ar.DurationType:
 		return own.ID() == ar.INT64
 	case *ar.Uint32Type:
 		return own.ID() == ar.INT64 // in files of the first version
-	case *ar.Time32Type:
-		t, ok := own.(*ar.Time32Type)
-		return ok && o.Unit == ar.Second && t.Unit == ar.Millisecond
-	case *ar.TimestampType:
-		t, ok := own.(*ar.TimestampType)
-		return ok && (o.Unit == t.Unit || o.Unit == ar.Second && t.Unit == ar.Millisecond)
 	case *ar.Decimal32Type:
 		return sameDigits(own, o)
 	case *ar.Decimal64Type:

@@ -1,7 +1,6 @@
 // Package parquet reads and writes rows as Parquet files: [Rows] makes a dataset of files,
-// [NewWriter] writes one. Pages are decoded here, by every encoding and codec of the format but
-// LZO; testdata/make_matrix.py has the writers, versions, codecs and encodings that this is tried
-// on. What writes is github.com/parquet-go/parquet-go.
+// [NewWriter] writes one. Every encoding of the format is read, and every codec but LZO;
+// testdata/make_matrix.py has the writers, versions, codecs and encodings that this is tried on.
 //
 // # Reading
 //
@@ -22,5 +21,5 @@
 // # Writing
 //
 // A scalar becomes a column of its type, a value of n dimensions lists n deep, a ragged value lists
-// too. All columns may hold nulls.
+// too. Kept columns have the types of their source. All columns may hold nulls.
 package parquet

@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -377,15 +376,12 @@ func (l *leaf) keptValues(d ar.DataType) (values, error) {
 	case ar.DecimalType:
 		return l.keptDecimal(d)
 	case *ar.TimestampType:
-		return l.keptTime(d.Unit, own), nil
-	case *ar.Time32Type:
-		return l.keptTime(d.Unit, own), nil
-	case *ar.Date64Type:
-		const day = 86400000
-		return values{width: 8, convert: func(dst, v []byte) ([]byte, error) {
-			n := int64(int32(binary.LittleEndian.Uint32(v))) * day       //nolint:gosec // the bits are meant
-			return binary.LittleEndian.AppendUint64(dst, uint64(n)), nil //nolint:gosec // the bits are meant
-		}}, nil
+		switch {
+		case l.physical == int96s && d.Unit == ar.Microsecond:
+			return values{width: 8, convert: microseconds}, nil
+		case l.physical == int96s:
+			return values{width: 8, convert: nanoseconds}, nil
+		}
 	}
 	fixed, ok := d.(ar.FixedWidthDataType)
 	switch {
@@ -425,25 +421,4 @@ func (l *leaf) keptDecimal(d ar.DecimalType) (values, error) {
 		}
 		return append(append(dst, v...), slices.Repeat([]byte{sign}, n-len(v))...), nil
 	}}, nil
-}
-
-// keptTime returns what makes times of a unit; seconds are stored as milliseconds.
-func (l *leaf) keptTime(unit ar.TimeUnit, own values) values {
-	switch {
-	case l.physical == int96s && unit == ar.Microsecond:
-		return values{width: 8, convert: microseconds}
-	case l.physical == int96s:
-		return values{width: 8, convert: nanoseconds}
-	case unit == ar.Second && l.physical == int32s:
-		return values{width: 4, convert: func(dst, v []byte) ([]byte, error) {
-			n := int32(binary.LittleEndian.Uint32(v)) / 1000             //nolint:gosec // the bits are meant
-			return binary.LittleEndian.AppendUint32(dst, uint32(n)), nil //nolint:gosec // the bits are meant
-		}}
-	case unit == ar.Second:
-		return values{width: 8, convert: func(dst, v []byte) ([]byte, error) {
-			n := int64(binary.LittleEndian.Uint64(v)) / 1000             //nolint:gosec // the bits are meant
-			return binary.LittleEndian.AppendUint64(dst, uint64(n)), nil //nolint:gosec // the bits are meant
-		}}
-	}
-	return own
 }

@@ -105,6 +105,45 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// Kept values of any type come back as they were.
+func TestKept(t *testing.T) { rapid.Check(t, format.CheckKept) }
+
+// Columns of many pages hold their rows, which do not go on from page to page.
+func TestPages(t *testing.T) {
+	spec := dataset.Dict(map[string]dataset.Spec{"l": dataset.TensorSpec(tensor.Float64, -1), "s": dataset.TensorSpec(tensor.String)})
+	var rows []dataset.Element
+	for i := range int64(30_000) {
+		rows = append(rows, dataset.Element{Row: i, Tensors: []tensor.Tensor{tensor.Vector(make([]float64, i%13)...), tensor.Scalar(fmt.Sprint("row ", i))}})
+	}
+	var b bytes.Buffer
+	w, err := parquet.NewWriter(&b, spec, parquet.WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rowtest.Write(t, w, rows...)
+	rowtest.CheckRead(t, parquet.Rows(spec, parquet.Options{Open: rowtest.Sized(b.Bytes())}, "f"), rows)
+	file, err := pq.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := file.RowGroups()[0].ColumnChunks()[0].Pages()
+	defer pages.Close() //nolint:errcheck // nothing was written
+	n, count := int64(0), 0
+	for ; ; count++ {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += page.NumRows()
+	}
+	if n != int64(len(rows)) || count < 2 {
+		t.Errorf("%d pages of %d rows, for %d", count, n, len(rows))
+	}
+}
+
 // FuzzRows damages files: there may be errors, but no panic.
 func FuzzRows(f *testing.F) {
 	for _, name := range []string{"nulls", "unequal", "duckdb", "pandas_index"} {

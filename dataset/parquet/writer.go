@@ -2,22 +2,20 @@ package parquet
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	ar "github.com/apache/arrow-go/v18/arrow"
-	pq "github.com/parquet-go/parquet-go"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/dataset/internal/files"
-	"github.com/tfrun/tfrun/dataset/internal/kept"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
-	"github.com/tfrun/tfrun/tensor"
+	"github.com/tfrun/tfrun/dataset/internal/thrift"
 )
 
 // WriterOptions says how rows are written.
@@ -25,8 +23,9 @@ type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
-	// components. Their types follow from the first thousand rows: integers, floats, booleans, or
-	// text for all else, which is JSON where it is no string.
+	// components. They are of the type that their source has for them. Where it has none, as JSON
+	// and CSV, types follow from the first thousand rows: integers, floats, booleans, or text for
+	// all else, which is JSON where it is no string.
 	Keep []string
 	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0:
 	// 64 MiB.
@@ -52,23 +51,31 @@ const (
 // key. Half precision and bfloat16 are written as float32, which holds them, and a complex number
 // as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An
 // element without tensors is a row of nulls.
+//
+// Pages are of the first version, compressed by Snappy, their values as they are. A schema of
+// Arrow's says of kept columns what the types of Parquet cannot: zones, durations, categories.
 type Writer struct {
+	w      io.Writer
 	o      WriterOptions
 	sample *sample.Sample
-	groups groups
-	group  bytes.Buffer // the row group that is being written, a file of its own
-	schema *pq.Schema
-	pw     *pq.GenericWriter[any]
+	schema []element
 	cols   []outColumn
-	rows   []pq.Row
-	bytes  int // of the row group
-	size   int // its rows
+	leaves []*leafWriter
+	groups [][]byte // that are written, as the footer has them
+	at     int64    // the place in the file
+	done   int64    // rows of the groups
+	size   int      // rows of the group that is being filled
+	bytes  int      // of its values
 	err    error
 	closed bool
 }
 
 // outColumn is a column that is written.
-type outColumn struct{ sample.Column }
+type outColumn struct {
+	sample.Column
+	leaf *leafWriter // of a component
+	kept shredder
+}
 
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written
 // before the first thousand rows have shown what types columns have.
@@ -83,7 +90,7 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	if o.GroupRows <= 0 {
 		o.GroupRows = defaultGroupRows
 	}
-	out := &Writer{o: o, sample: s, groups: groups{w: w, log: o.Log}}
+	out := &Writer{w: w, o: o, sample: s}
 	if len(o.Resume) > 0 {
 		if err := out.resume(o.Resume); err != nil {
 			return nil, fmt.Errorf("write parquet: %w", err)
@@ -91,6 +98,9 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	}
 	return out, nil
 }
+
+// errLog says that what was kept of groups is not what a writer keeps.
+var errLog = errors.New("the groups written before are not as they were left")
 
 // resume takes up the columns and groups of an earlier writer.
 func (w *Writer) resume(log []byte) error {
@@ -100,16 +110,31 @@ func (w *Writer) resume(log []byte) error {
 	}
 	for i, name := range w.sample.Names {
 		w.cols[i].Name = name
+		if (w.cols[i].Type != nil) != (i >= len(w.sample.Comps)) {
+			return errLog
+		}
 	}
-	if err := w.groups.recall(rest); err != nil {
-		return err
+	for len(rest) > 0 {
+		end, n := binary.Uvarint(rest)
+		size, m := binary.Uvarint(rest[max(n, 0):])
+		if n <= 0 || m <= 0 || size > uint64(len(rest)-n-m) || end < uint64(w.at) || end > 1<<62 { //nolint:gosec // a place is not negative
+			return errLog
+		}
+		group := rest[n+m : n+m+int(size)] //nolint:gosec // bounded above
+		rest = rest[n+m+int(size):]        //nolint:gosec // bounded above
+		r := thrift.NewReader(group)
+		g := readGroup(r)
+		if r.Err != nil || r.At() != len(group) || g.rows < 0 {
+			return errLog
+		}
+		w.groups, w.done, w.at = append(w.groups, group), w.done+g.rows, int64(end)
 	}
 	return w.open()
 }
 
 // Grouped returns how many rows the row groups hold that are written. The rows after them wait in
 // memory.
-func (w *Writer) Grouped() int64 { return w.groups.rows }
+func (w *Writer) Grouped() int64 { return w.done }
 
 // Write writes a row. An error of the underlying writer is final.
 func (w *Writer) Write(e dataset.Element) error {
@@ -119,7 +144,7 @@ func (w *Writer) Write(e dataset.Element) error {
 	if err := columns.CheckRow(w.sample.Comps, e); err != nil {
 		return fmt.Errorf("write parquet: %w", err)
 	}
-	if w.pw == nil {
+	if w.leaves == nil {
 		if w.sample.Add(e) {
 			w.err = w.begin()
 		}
@@ -131,10 +156,7 @@ func (w *Writer) Write(e dataset.Element) error {
 // begin makes the schema, and writes the rows of the sample.
 func (w *Writer) begin() error {
 	for _, c := range w.sample.Columns() {
-		if c.Type != nil && !c.Type.Equal(kept.Bool) && !c.Type.Equal(kept.Int64) && !c.Type.Equal(kept.Float64) {
-			c.Type = kept.Text
-		}
-		w.cols = append(w.cols, outColumn{c})
+		w.cols = append(w.cols, outColumn{Column: c})
 	}
 	err := w.open()
 	if err == nil && w.o.Log != nil {
@@ -151,259 +173,203 @@ func (w *Writer) begin() error {
 	return err
 }
 
-// open makes the schema, and a writer of row groups.
+// open makes the schema, and the writers of its columns.
 func (w *Writer) open() error {
-	group := pq.Group{}
+	w.schema = []element{{physical: noPhysical, converted: -1, name: "rows", children: int32(len(w.cols))}} //nolint:gosec // far fewer
 	for _, c := range w.cols {
-		var node pq.Node
-		if c.Type != nil {
-			node = keptLeaf(c.Type)
-		} else {
-			node = leafNode(c.DType, c.Text)
-			for range c.Depth {
-				node = pq.List(node)
-			}
+		var err error
+		if w.schema, err = elements(w.schema, fieldOf(c.Column)); err != nil {
+			return fmt.Errorf("write parquet: column %q: %w", c.Name, err)
 		}
-		group[c.Name] = pq.Optional(node)
 	}
-	return files.GuardWrite("write parquet", func() error {
-		w.schema = pq.NewSchema("rows", ordered(group, w.sample.Names))
-		w.beginGroup()
-		return nil
-	})
-}
-
-// beginGroup makes the library's writer of the next row group.
-func (w *Writer) beginGroup() {
-	w.pw = pq.NewGenericWriter[any](&w.group, w.schema, pq.Compression(&pq.Snappy), pq.CreatedBy("tfrun", "", ""))
-}
-
-// orderedGroup is a group whose fields stand in the order they were given, not in that of their
-// names.
-type orderedGroup struct {
-	pq.Group
-	fields []pq.Field
-}
-
-// Fields returns the fields in their order.
-func (g orderedGroup) Fields() []pq.Field { return g.fields }
-
-func ordered(g pq.Group, names []string) pq.Node {
-	out := orderedGroup{Group: g}
-	byName := map[string]pq.Field{}
-	for _, f := range g.Fields() {
-		byName[f.Name()] = f
+	root, leaves, err := tree(w.schema)
+	if err != nil {
+		return fmt.Errorf("write parquet: %w", err)
 	}
-	for _, name := range names {
-		out.fields = append(out.fields, byName[name])
+	w.leaves = make([]*leafWriter, len(leaves))
+	for i, l := range leaves {
+		w.leaves[i] = &leafWriter{leaf: l, stats: newExtremes(l.element)}
 	}
-	return out
-}
-
-// keptLeaf returns the type of a kept column.
-func keptLeaf(t *kept.Type) pq.Node {
-	switch t.Field().Type.ID() {
-	case ar.BOOL:
-		return pq.Leaf(pq.BooleanType)
-	case ar.INT64:
-		return pq.Int(64)
-	case ar.FLOAT64:
-		return pq.Leaf(pq.DoubleType)
-	}
-	return pq.String()
-}
-
-// leafNode returns the type of the values of a component.
-func leafNode(d tensor.DType, isText bool) pq.Node {
-	switch lossless.Carrier(d) {
-	case tensor.Bool:
-		return pq.Leaf(pq.BooleanType)
-	case tensor.Int8:
-		return pq.Int(8)
-	case tensor.Int16:
-		return pq.Int(16)
-	case tensor.Int32:
-		return pq.Int(32)
-	case tensor.Int64:
-		return pq.Int(64)
-	case tensor.Uint8:
-		return pq.Uint(8)
-	case tensor.Uint16:
-		return pq.Uint(16)
-	case tensor.Uint32:
-		return pq.Uint(32)
-	case tensor.Uint64:
-		return pq.Uint(64)
-	case tensor.Float64, tensor.Complex128:
-		return pq.Leaf(pq.DoubleType)
-	case tensor.String:
-		if isText {
-			return pq.String()
+	for i, n := range root.parts {
+		c := &w.cols[i]
+		if c.Type == nil {
+			c.leaf = w.leaves[firstLeaf(n).index]
+			continue
 		}
-		return pq.Leaf(pq.ByteArrayType)
+		if c.kept, err = newShredder(n.shape(), c.Type, w.leaves); err != nil {
+			return fmt.Errorf("write parquet: column %q: %w", c.Name, err)
+		}
 	}
-	return pq.Leaf(pq.FloatType)
+	return nil
+}
+
+// firstLeaf returns the first column of a node.
+func firstLeaf(n *node) *leaf {
+	for n.leaf == nil {
+		n = n.parts[0]
+	}
+	return n.leaf
 }
 
 // row adds a row, all of it or none.
 func (w *Writer) row(e dataset.Element) error {
-	var row pq.Row
 	for i := range w.cols {
-		c := &w.cols[i]
-		err := c.Check(e, i)
-		if err == nil {
-			row, err = c.add(row, i, e)
-		}
-		if err != nil {
-			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, c.Name, err)
+		if err := w.cols[i].Check(e, i); err != nil {
+			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, w.cols[i].Name, err)
 		}
 	}
-	const valueBytes = 24
-	for _, v := range row {
-		if v.Kind() == pq.ByteArray {
-			w.bytes += len(v.ByteArray())
+	for _, l := range w.leaves {
+		l.beginRow()
+	}
+	for i := range w.cols {
+		if err := w.cols[i].add(e, i); err != nil {
+			for _, l := range w.leaves {
+				l.dropRow()
+			}
+			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, w.cols[i].Name, err)
 		}
 	}
-	w.bytes += valueBytes * len(row)
-	w.rows = append(w.rows, row)
+	for _, l := range w.leaves {
+		w.bytes += l.endRow()
+	}
 	w.size++
-	if len(w.rows) >= batchRows || w.full() {
-		w.err = w.flush()
+	if w.bytes >= w.o.GroupBytes || w.size >= w.o.GroupRows {
+		w.err = w.endGroup()
 	}
 	return w.err
 }
 
-// batchRows is how many rows are handed to the library at a time.
-const batchRows = 256
+// add adds the column's value of a row, which is component i if it is none that is kept.
+func (c *outColumn) add(e dataset.Element, i int) error {
+	switch {
+	case c.Type != nil:
+		return c.kept.add(c.Value, 0)
+	case e.Tensors == nil:
+		c.leaf.entry(0, 0)
+		return nil
+	}
+	return c.leaf.tensor(e.Tensors[i], columns.Splits(e, i), c.Depth)
+}
 
-// full reports whether the row group is.
-func (w *Writer) full() bool { return w.bytes >= w.o.GroupBytes || w.size >= w.o.GroupRows }
-
-func (w *Writer) flush() error {
-	return files.GuardWrite("write parquet", func() error {
-		if _, err := w.pw.WriteRows(w.rows); err != nil {
-			return err
-		}
-		w.rows = w.rows[:0]
-		if !w.full() {
-			return nil
-		}
-		return w.endGroup()
-	})
+// write writes bytes to the file.
+func (w *Writer) write(b []byte) error {
+	n, err := w.w.Write(b)
+	w.at += int64(n)
+	return err
 }
 
 // endGroup writes the row group, and begins the next one.
 func (w *Writer) endGroup() error {
-	w.bytes, w.size = 0, 0
-	if err := w.pw.Close(); err != nil {
-		return err
+	if w.at == 0 {
+		if err := w.write([]byte(magic)); err != nil {
+			return err
+		}
 	}
-	err := w.groups.add(w.group.Bytes())
-	w.group.Reset()
-	// Not Reset, which forgets the columns' paths.
-	w.beginGroup()
+	start := w.at
+	var group thrift.Writer
+	var unpacked int64
+	var metas []func(*thrift.Writer)
+	for _, l := range w.leaves {
+		unpacked += l.unpacked
+		at := w.at
+		pages, meta := l.take()
+		if err := w.write(pages); err != nil {
+			return err
+		}
+		metas = append(metas, func(t *thrift.Writer) { meta(t, at) })
+	}
+	group.ListStruct(func() {
+		group.List(1, thrift.Struct, len(metas))
+		for _, meta := range metas {
+			group.ListStruct(func() { meta(&group) })
+		}
+		group.Int(2, thrift.I64, unpacked)
+		group.Int(3, thrift.I64, int64(w.size))
+		group.Int(5, thrift.I64, start)
+		group.Int(6, thrift.I64, w.at-start)
+		if n := len(w.groups); n <= maxOrdinal {
+			group.Int(7, thrift.I16, int64(n))
+		}
+	})
+	w.groups = append(w.groups, group.Bytes)
+	w.done += int64(w.size)
+	w.size, w.bytes = 0, 0
+	if w.o.Log == nil {
+		return nil
+	}
+	record := binary.AppendUvarint(nil, uint64(w.at))               //nolint:gosec // a place is not negative
+	record = binary.AppendUvarint(record, uint64(len(group.Bytes))) //nolint:gosec // a length is not negative
+	_, err := w.o.Log.Write(append(record, group.Bytes...))
 	return err
 }
 
-// add adds column i of an element, which has been checked.
-func (c *outColumn) add(row pq.Row, i int, e dataset.Element) (pq.Row, error) {
-	switch {
-	case c.Type != nil:
-		return c.appendKept(row, i), nil
-	case e.Tensors == nil:
-		return append(row, pq.NullValue().Level(0, 0, i)), nil
-	}
-	return c.append(row, i, e.Tensors[i], columns.Splits(e, i))
-}
+// maxOrdinal is the number of the last row group that the format has a number for.
+const maxOrdinal = 1<<15 - 1
 
-// appendKept adds the value of a kept column.
-func (c *outColumn) appendKept(row pq.Row, i int) pq.Row {
-	if c.Value == nil {
-		return append(row, pq.NullValue().Level(0, 0, i))
-	}
-	var v pq.Value
-	switch c.Type.Field().Type.ID() {
-	case ar.BOOL:
-		v = pq.BooleanValue(c.Value[0] != 0)
-	case ar.INT64:
-		v = pq.Int64Value(int64(binary.LittleEndian.Uint64(c.Value)))
-	case ar.FLOAT64:
-		v = pq.DoubleValue(math.Float64frombits(binary.LittleEndian.Uint64(c.Value)))
-	default:
-		v = pq.ByteArrayValue(append([]byte{}, c.Value...))
-	}
-	return append(row, v.Level(0, 1, i))
-}
-
-// append adds the value of a component. Its lists all lie within an optional column: a list that is
-// empty has the definition level of its depth, counted from 1, a value one more than the depth.
-func (c *outColumn) append(row pq.Row, i int, t tensor.Tensor, splits []tensor.Tensor) (pq.Row, error) {
-	t, err := sample.Parts(t)
+// footer writes what the file is.
+func (w *Writer) footer() error {
+	arrow, err := w.arrowSchema()
 	if err != nil {
-		return row, err
+		return err
 	}
-	value, err := valuer(t)
-	if err != nil {
-		return row, err
-	}
-	dims := t.Dims()
-	var list func(level, rep int, at int64)
-	list = func(level, rep int, at int64) {
-		if level == c.Depth {
-			row = append(row, value(int(at)).Level(rep, c.Depth+1, i))
-			return
-		}
-		lo, hi := sample.Entries(dims, splits, level, at)
-		if lo == hi {
-			row = append(row, pq.NullValue().Level(rep, level+1, i))
-			return
-		}
-		for k := lo; k < hi; k++ {
-			list(level+1, rep, k)
-			rep = level + 1
+	if w.at == 0 {
+		if err := w.write([]byte(magic)); err != nil {
+			return err
 		}
 	}
-	list(0, 0, 0)
-	return row, nil
+	var t thrift.Writer
+	t.ListStruct(func() {
+		t.Int(1, thrift.I32, 2)
+		t.List(2, thrift.Struct, len(w.schema))
+		for i := range w.schema {
+			t.ListStruct(func() { w.schema[i].write(&t) })
+		}
+		t.Int(3, thrift.I64, w.done)
+		t.List(4, thrift.Struct, len(w.groups))
+		for _, g := range w.groups {
+			t.Bytes = append(t.Bytes, g...)
+		}
+		if arrow != "" {
+			t.List(5, thrift.Struct, 1)
+			t.ListStruct(func() {
+				t.Binary(1, arrowKey)
+				t.Binary(2, arrow)
+			})
+		}
+		t.Binary(6, "tfrun")
+		t.List(7, thrift.Struct, len(w.leaves)) // values are compared by their types
+		for range w.leaves {
+			t.ListStruct(func() { t.Struct(1, func() {}) })
+		}
+	})
+	const most = 1<<31 - 1
+	if len(t.Bytes) > most {
+		return errors.New("write parquet: the footer of so many row groups is larger than a file can have")
+	}
+	return w.write(append(binary.LittleEndian.AppendUint32(t.Bytes, uint32(len(t.Bytes))), magic...)) //nolint:gosec // see above
 }
 
-// valuer returns a function that gives value i of a tensor, which is not complex.
-func valuer(t tensor.Tensor) (value func(int) pq.Value, err error) {
-	switch lossless.Carrier(t.DType()) {
-	case tensor.String:
-		return func(i int) pq.Value { return pq.ByteArrayValue([]byte(t.Strings()[i])) }, nil
-	case tensor.Bool:
-		return func(i int) pq.Value { return pq.BooleanValue(t.Bytes()[i] != 0) }, nil
-	case tensor.Int64:
-		v, _ := tensor.Values[int64](t)
-		return func(i int) pq.Value { return pq.Int64Value(v[i]) }, nil
-	case tensor.Uint64:
-		v, _ := tensor.Values[uint64](t)
-		return func(i int) pq.Value { return pq.Int64Value(int64(v[i])) }, nil //nolint:gosec // the bits are meant
-	case tensor.Uint32:
-		v, _ := tensor.Values[uint32](t)
-		return func(i int) pq.Value { return pq.Int32Value(int32(v[i])) }, nil //nolint:gosec // the bits are meant
-	case tensor.Float64:
-		v, _ := tensor.Values[float64](t)
-		return func(i int) pq.Value { return pq.DoubleValue(v[i]) }, nil
-	case tensor.Float16, tensor.Bfloat16, tensor.Float32:
-		return widened(t, tensor.Float32, func(v float32) pq.Value { return pq.FloatValue(v) })
+// arrowSchema returns the schema of Arrow's that says what kept columns were, "" where there are
+// none.
+func (w *Writer) arrowSchema() (string, error) {
+	if len(w.sample.Keep) == 0 {
+		return "", nil
 	}
-	return widened(t, tensor.Int32, func(v int32) pq.Value { return pq.Int32Value(v) })
-}
-
-// widened gives the values of a narrower type.
-func widened[T tensor.Value](t tensor.Tensor, d tensor.DType, value func(T) pq.Value) (func(int) pq.Value, error) {
-	wide := t
-	if t.DType() != d {
-		var err error
-		if wide, err = tensor.New(d, int64(t.Len())); err != nil {
-			return nil, err
+	var fields []ar.Field
+	for _, c := range w.cols {
+		f := fieldOf(c.Column)
+		if c.Type != nil {
+			f = c.Type.Original()
+			f.Name, f.Nullable = c.Name, true
 		}
-		lossless.Convert(wide, t) // a wider type takes all
+		fields = append(fields, f)
 	}
-	v, _ := tensor.Values[T](wide)
-	return func(i int) pq.Value { return value(v[i]) }, nil
+	var b bytes.Buffer
+	iw := ipc.NewWriter(&b, ipc.WithSchema(ar.NewSchema(fields, nil)))
+	if err := iw.Close(); err != nil {
+		return "", err
+	}
+	return base64.StdEncoding.EncodeToString(b.Bytes()), nil
 }
 
 // Close completes the file.
@@ -412,17 +378,14 @@ func (w *Writer) Close() error {
 		return w.err
 	}
 	w.closed = true
-	if w.err == nil && w.pw == nil {
+	if w.err == nil && w.leaves == nil {
 		w.err = w.begin()
 	}
-	if w.err == nil {
-		w.err = w.flush()
-	}
-	if w.err == nil && (w.size > 0 || w.groups.size == 0) {
-		w.err = files.GuardWrite("write parquet", w.endGroup)
+	if w.err == nil && w.size > 0 {
+		w.err = w.endGroup()
 	}
 	if w.err == nil {
-		w.err = files.GuardWrite("write parquet", w.groups.finish)
+		w.err = w.footer()
 	}
 	return w.err
 }

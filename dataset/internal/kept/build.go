@@ -17,6 +17,16 @@ func (t *Type) Written() arrow.Field {
 	return f
 }
 
+// Original returns the field that the type was made of, for files that say it beside the types that
+// they have themselves. Views and runs are ways of storing alone.
+func (t *Type) Original() arrow.Field {
+	// the order of categories is that of their dictionary, which values do not tell
+	if d, ok := t.field.Type.(*arrow.DictionaryType); ok && !d.Ordered {
+		return t.field
+	}
+	return t.Written()
+}
+
 func (t *Type) written() arrow.DataType {
 	return written(t.field.Type, t.parts)
 }

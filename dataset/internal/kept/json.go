@@ -88,7 +88,7 @@ func (t *Type) putLeaf(d arrow.DataType) putString {
 		scale := int(d.GetScale())
 		return func(dst, v []byte) []byte { return appendDecimal(dst, v, scale) }
 	case *arrow.Date32Type:
-		return func(dst, v []byte) []byte { return appendDate(dst, signed(v)) }
+		return func(dst, v []byte) []byte { return appendDate(dst, Signed(v)) }
 	case *arrow.Date64Type:
 		return moment(time.Millisecond, isoMoment)
 	case *arrow.Time32Type:
@@ -103,7 +103,7 @@ func (t *Type) putLeaf(d arrow.DataType) putString {
 	}
 	switch d.ID() {
 	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.DURATION, arrow.INTERVAL_MONTHS:
-		return func(dst, v []byte) []byte { return strconv.AppendInt(dst, signed(v), 10) }
+		return func(dst, v []byte) []byte { return strconv.AppendInt(dst, Signed(v), 10) }
 	case arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64:
 		return func(dst, v []byte) []byte { return strconv.AppendUint(dst, unsigned(v), 10) }
 	case arrow.FLOAT16, arrow.FLOAT32, arrow.FLOAT64:
@@ -131,7 +131,8 @@ func unsigned(v []byte) uint64 {
 	return binary.LittleEndian.Uint64(all[:])
 }
 
-func signed(v []byte) int64 {
+// Signed returns an integer of at most eight bytes, in two's complement.
+func Signed(v []byte) int64 {
 	shift := 64 - 8*len(v)
 	return int64(unsigned(v)<<shift) >> shift //nolint:gosec // the bits are meant
 }
@@ -151,12 +152,12 @@ func appendFloat(dst, v []byte) []byte {
 // nanoseconds.
 func appendInterval(dst, v []byte) []byte {
 	if len(v) == 8 {
-		dst = strconv.AppendInt(append(dst, `{"days":`...), signed(v[:4]), 10)
-		return append(strconv.AppendInt(append(dst, `,"milliseconds":`...), signed(v[4:]), 10), '}')
+		dst = strconv.AppendInt(append(dst, `{"days":`...), Signed(v[:4]), 10)
+		return append(strconv.AppendInt(append(dst, `,"milliseconds":`...), Signed(v[4:]), 10), '}')
 	}
-	dst = strconv.AppendInt(append(dst, `{"months":`...), signed(v[:4]), 10)
-	dst = strconv.AppendInt(append(dst, `,"days":`...), signed(v[4:8]), 10)
-	return append(strconv.AppendInt(append(dst, `,"nanoseconds":`...), signed(v[8:]), 10), '}')
+	dst = strconv.AppendInt(append(dst, `{"months":`...), Signed(v[:4]), 10)
+	dst = strconv.AppendInt(append(dst, `,"days":`...), Signed(v[4:8]), 10)
+	return append(strconv.AppendInt(append(dst, `,"nanoseconds":`...), Signed(v[8:]), 10), '}')
 }
 
 // appendUUID appends 16 bytes as UUIDs are written: 8-4-4-4-12 hexadecimal digits.
@@ -194,7 +195,7 @@ func appendDecimal(dst, v []byte, scale int) []byte {
 // Unscaled returns the integer of a decimal's bytes.
 func Unscaled(v []byte) *big.Int {
 	if len(v) <= 8 {
-		return big.NewInt(signed(v))
+		return big.NewInt(Signed(v))
 	}
 	be := slices.Clone(v)
 	slices.Reverse(be)
@@ -203,6 +204,17 @@ func Unscaled(v []byte) *big.Int {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(be))))
 	}
 	return n
+}
+
+// Fixed returns the bytes of an integer in two's complement, as a decimal of so many bytes has
+// them.
+func Fixed(n *big.Int, size int) []byte {
+	if n.Sign() < 0 {
+		n = new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
+	}
+	b := n.FillBytes(make([]byte, size))
+	slices.Reverse(b)
+	return b
 }
 
 const (
@@ -227,7 +239,7 @@ func appendDate(dst []byte, days int64) []byte {
 func moment(unit time.Duration, layout string) putString {
 	per := int64(time.Second / unit)
 	return func(dst, v []byte) []byte {
-		n := signed(v)
+		n := Signed(v)
 		sec, rest := n/per, n%per
 		if rest < 0 {
 			sec, rest = sec-1, rest+per

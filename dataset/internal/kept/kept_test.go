@@ -1,36 +1,17 @@
 package kept_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 	"pgregory.net/rapid"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 )
-
-// of returns the type of a field.
-func of(t interface{ Fatal(...any) }, f arrow.Field) *kept.Type {
-	own, err := kept.Of(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return own
-}
-
-// array1 returns an array of a type, of values as the library reads them from JSON.
-func array1(t interface{ Fatal(...any) }, d arrow.DataType, text string) arrow.Array {
-	arr, _, err := array.FromJSON(memory.NewGoAllocator(), d, strings.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return arr
-}
 
 // A value of an array becomes JSON with all that it holds.
 func TestJSON(t *testing.T) {
@@ -69,8 +50,8 @@ func TestJSON(t *testing.T) {
 		{arrow.MapOf(arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int64), `[[{"key": 1, "value": 2}]]`, `[{"key":1,"value":2}]`},
 		{&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, `["a", null, "a"]`, `"a" null "a"`},
 	} {
-		own := of(t, arrow.Field{Type: tt.d, Nullable: true})
-		arr := array1(t, tt.d, tt.in)
+		own := rowtest.KeptType(t, arrow.Field{Type: tt.d, Nullable: true})
+		arr := rowtest.Array(t, tt.d, tt.in)
 		r, err := own.Read(arr)
 		if err != nil {
 			t.Fatal(err)
@@ -95,12 +76,12 @@ func TestJSONOfOthers(t *testing.T) {
 	}{
 		{arrow.Field{Type: arrow.FixedWidthTypes.Date32}, []byte{0, 0, 0, 0x40}, `1073741824`},
 		{arrow.Field{Type: arrow.FixedWidthTypes.Timestamp_s}, []byte{0, 0, 0, 0, 0, 0, 0, 0x40}, `4611686018427387904`},
-		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.UUID()}, []byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"), `"00112233-4455-6677-8899-aabbccddeeff"`},
+		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.Extension(kept.UUID, "")}, []byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"), `"00112233-4455-6677-8899-aabbccddeeff"`},
 		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 2}}, []byte("ab"), `"ab"`},
 		{arrow.Field{Type: arrow.FixedWidthTypes.MonthDayNanoInterval}, []byte("\x01\x00\x00\x00\xff\xff\xff\xff\x02\x00\x00\x00\x00\x00\x00\x00"), `{"months":1,"days":-1,"nanoseconds":2}`},
 		{arrow.Field{Type: arrow.FixedWidthTypes.DayTimeInterval}, []byte("\x01\x00\x00\x00\xff\xff\xff\xff"), `{"days":1,"milliseconds":-1}`},
 	} {
-		if got := string(of(t, tt.f).AppendJSON(nil, tt.value)); got != tt.want {
+		if got := string(rowtest.KeptType(t, tt.f).AppendJSON(nil, tt.value)); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.f.Type, got, tt.want)
 		}
 	}
@@ -120,94 +101,15 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
-// drawType draws a type, of parts up to a depth.
-func drawType(t *rapid.T, depth int) arrow.DataType {
-	leaves := []arrow.DataType{
-		arrow.FixedWidthTypes.Boolean, arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Uint64, arrow.PrimitiveTypes.Float32, arrow.BinaryTypes.String, arrow.BinaryTypes.LargeBinary,
-		arrow.BinaryTypes.StringView, &arrow.Decimal128Type{Precision: 20, Scale: 3}, &arrow.FixedSizeBinaryType{ByteWidth: 3}, arrow.Null, arrow.FixedWidthTypes.Timestamp_us,
-	}
-	kind := rapid.IntRange(0, 14).Draw(t, "kind")
-	if depth == 0 || kind < len(leaves) {
-		return leaves[kind%len(leaves)]
-	}
-	part := func(name string) arrow.Field {
-		return arrow.Field{Name: name, Type: drawType(t, depth-1), Nullable: true}
-	}
-	switch kind {
-	case 11:
-		return arrow.ListOfField(part("item"))
-	case 12:
-		return arrow.FixedSizeListOfField(2, part("item"))
-	case 13:
-		return arrow.MapOfFields(arrow.Field{Name: "key", Type: arrow.PrimitiveTypes.Int8}, part("value"))
-	}
-	return arrow.StructOf(part("a"), part("b"))
-}
-
-// drawValue draws a value of a type as the library reads it from JSON.
-func drawValue(t *rapid.T, d arrow.DataType) any {
-	if rapid.IntRange(0, 4).Draw(t, "null") == 0 {
-		return nil
-	}
-	list := func(e arrow.DataType, least, most int) []any {
-		out := []any{}
-		for range rapid.IntRange(least, most).Draw(t, "n") {
-			out = append(out, drawValue(t, e))
-		}
-		return out
-	}
-	switch d := d.(type) {
-	case *arrow.BooleanType:
-		return rapid.Bool().Draw(t, "v")
-	case *arrow.Int8Type:
-		return rapid.Int8().Draw(t, "v")
-	case *arrow.Uint64Type:
-		return rapid.Uint64().Draw(t, "v")
-	case *arrow.Float32Type:
-		return rapid.Float32().Draw(t, "v")
-	case *arrow.StringType, *arrow.StringViewType:
-		return rapid.String().Draw(t, "v")
-	case *arrow.LargeBinaryType:
-		return rapid.SliceOf(rapid.Byte()).Draw(t, "v")
-	case *arrow.FixedSizeBinaryType:
-		return rapid.SliceOfN(rapid.Byte(), 3, 3).Draw(t, "v")
-	case *arrow.Decimal128Type:
-		return json.Number(rapid.StringMatching(`-?[1-9][0-9]{0,14}\.[0-9]{3}`).Draw(t, "v")).String()
-	case *arrow.TimestampType:
-		return rapid.Int64Range(-1<<50, 1<<50).Draw(t, "v")
-	case *arrow.FixedSizeListType:
-		return list(d.Elem(), 2, 2)
-	case *arrow.ListType:
-		return list(d.Elem(), 0, 3)
-	case *arrow.MapType:
-		out := []any{}
-		for range rapid.IntRange(0, 2).Draw(t, "n") {
-			out = append(out, map[string]any{"key": rapid.Int8().Draw(t, "key"), "value": drawValue(t, d.ItemType())})
-		}
-		return out
-	case *arrow.StructType:
-		return map[string]any{"a": drawValue(t, d.Field(0).Type), "b": drawValue(t, d.Field(1).Type)}
-	}
-	return nil
-}
-
 // What is read from an array and built again is the array.
 func TestBuild(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		d := drawType(t, 3)
-		values := []any{}
-		for range rapid.IntRange(0, 20).Draw(t, "rows") {
-			values = append(values, drawValue(t, d))
-		}
-		text, err := json.Marshal(values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		arr := array1(t, d, string(text))
+		arr := rowtest.DrawArray(t, 20)
+		d := arr.DataType()
 		from := rapid.IntRange(0, arr.Len()).Draw(t, "from")
 		part := array.NewSlice(arr, int64(from), int64(arr.Len()))
-		own := of(t, arrow.Field{Type: d, Nullable: true})
+		own := rowtest.KeptType(t, arrow.Field{Type: d, Nullable: true})
 		r, err := own.Read(part)
 		if err != nil {
 			t.Fatal(err)
@@ -227,8 +129,8 @@ func TestBuild(t *testing.T) {
 // A type survives the form in which it is stored, and equals itself alone.
 func TestStored(t *testing.T) {
 	t.Parallel()
-	uuid := of(t, arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.UUID(), Nullable: true})
-	plain := of(t, arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}})
+	uuid := rowtest.KeptType(t, arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.Extension(kept.UUID, ""), Nullable: true})
+	plain := rowtest.KeptType(t, arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}})
 	text, err := uuid.MarshalText()
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +149,7 @@ func TestStored(t *testing.T) {
 // A field of another type, or of none, goes by its text where that can be.
 func TestTake(t *testing.T) {
 	t.Parallel()
-	int8s := of(t, arrow.Field{Type: arrow.PrimitiveTypes.Int8, Nullable: true})
+	int8s := rowtest.KeptType(t, arrow.Field{Type: arrow.PrimitiveTypes.Int8, Nullable: true})
 	for _, tt := range []struct {
 		t    *kept.Type
 		f    dataset.Field

@@ -134,12 +134,20 @@ func (t *Type) readFixed(arr arrow.Array) (func(int) []byte, error) {
 		return nil, errors.New("an array without values")
 	}
 	from := arr.Data().Offset()
-	data := buffers[1].Bytes()
+	data := present(buffers[1].Bytes())
 	if from < 0 || w > 0 && from+n > len(data)/w {
 		return nil, errors.New("an array with fewer values than it says")
 	}
 	data = data[from*w : (from+n)*w : (from+n)*w]
 	return func(i int) []byte { return data[i*w : (i+1)*w : (i+1)*w] }, nil
+}
+
+// present returns memory that is not nil, so that a value of no bytes is not null.
+func present(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
 }
 
 // readText reads strings or bytes.
@@ -148,13 +156,13 @@ func readText(arr arrow.Array) (func(int) []byte, error) {
 	case *array.StringView:
 		return func(i int) []byte { return []byte(a.Value(i)) }, nil
 	case *array.BinaryView:
-		return a.Value, nil
+		return func(i int) []byte { return present(a.Value(i)) }, nil
 	case array.BinaryLike:
 		buffers := arr.Data().Buffers()
 		if len(buffers) < 3 || buffers[2] == nil {
 			return func(int) []byte { return []byte{} }, nil
 		}
-		data := buffers[2].Bytes()
+		data := present(buffers[2].Bytes())
 		return func(i int) []byte {
 			lo := a.ValueOffset64(i)
 			hi := lo + int64(a.ValueLen(i))

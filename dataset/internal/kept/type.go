@@ -118,26 +118,36 @@ func (t *Type) Equal(other *Type) bool {
 }
 
 const (
-	extensionKey = "ARROW:extension:name"
-	uuidName     = "arrow.uuid"
+	extensionName       = "ARROW:extension:name"
+	extensionParameters = "ARROW:extension:metadata"
+	// UUID is the name of the extension type of 16 bytes that are a UUID.
+	UUID = "arrow.uuid"
+	// JSON is the name of the extension type of strings that are JSON.
+	JSON = "arrow.json"
 )
 
-// extension returns the name of the extension type that the field's values are of.
-func (t *Type) extension() string {
-	if e, ok := t.field.Type.(arrow.ExtensionType); ok {
-		return e.ExtensionName()
+// Extension returns the metadata of a field whose values are of an extension type.
+func Extension(name, parameters string) arrow.Metadata {
+	return arrow.NewMetadata([]string{extensionName, extensionParameters}, []string{name, parameters})
+}
+
+// ExtensionOf returns the extension type that a field's values are of, if they are of one.
+func ExtensionOf(f arrow.Field) (name, parameters string, ok bool) {
+	if e, is := f.Type.(arrow.ExtensionType); is {
+		return e.ExtensionName(), e.Serialize(), true
 	}
-	name, _ := t.field.Metadata.GetValue(extensionKey)
+	name, ok = f.Metadata.GetValue(extensionName)
+	parameters, _ = f.Metadata.GetValue(extensionParameters)
+	return name, parameters, ok
+}
+
+func (t *Type) extension() string {
+	name, _, _ := ExtensionOf(t.field)
 	return name
 }
 
-// UUID is the metadata of a field whose 16 bytes are a UUID.
-func UUID() arrow.Metadata {
-	return arrow.NewMetadata([]string{extensionKey, "ARROW:extension:metadata"}, []string{uuidName, ""})
-}
-
 // IsUUID reports whether values are UUIDs.
-func (t *Type) IsUUID() bool { return t.form == fixed && t.width == 16 && t.extension() == uuidName }
+func (t *Type) IsUUID() bool { return t.form == fixed && t.width == 16 && t.extension() == UUID }
 
 // Size returns how many entries every list of the type has, -1 where they differ.
 func (t *Type) Size() int {
