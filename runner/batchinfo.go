@@ -85,8 +85,8 @@ func (p *Predictor) staticSize(c int) int64 {
 	return n
 }
 
-// tell hands the measured batch to who asked for it.
-func (p *Predictor) tell(info *BatchInfo, started time.Time) {
+// reportBatch hands the measured batch to who asked for it.
+func (p *Predictor) reportBatch(info *BatchInfo, started time.Time) {
 	if info == nil {
 		return
 	}

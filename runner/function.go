@@ -188,7 +188,7 @@ func (f *Function) Call(ctx context.Context, feeds []tf.Feed) ([]tensor.Tensor, 
 	}
 	out, err := c.run(ctx)
 	if err == nil {
-		c.over()
+		c.recycle()
 	}
 	return out, err
 }
@@ -247,8 +247,9 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 	return c.attempt(ctx)
 }
 
-// over frees the fed values of a run that was no failure, or keeps their memory for the next one.
-func (c *call) over() {
+// recycle frees the fed values of a run that was no failure, or keeps their memory for the next
+// one.
+func (c *call) recycle() {
 	if c.taken || !c.recycler.GiveFed(c.loaded) {
 		c.loaded.Release()
 	}

@@ -303,7 +303,7 @@ func write(w rowWriter, b *resultBatch, sum *Summary) error {
 		}
 		if done {
 			sum.Rows += int64(b.count)
-			b.over()
+			b.recycle()
 			return nil
 		}
 	}

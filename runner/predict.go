@@ -380,14 +380,14 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	if err != nil {
 		return rowsError(j, err)
 	}
-	p.tell(j.info, started)
-	c.over()
+	p.reportBatch(j.info, started)
+	c.recycle()
 	j.recycler = c.recycler
-	return p.deal(j, tensors)
+	return p.splitRows(j, tensors)
 }
 
-// deal gives the rows of a batch their values.
-func (p *Predictor) deal(j *job, tensors []tensor.Tensor) (err error) {
+// splitRows gives the rows of a batch their values.
+func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
 	for i, out := range p.f.outputs {
 		if out.labels != nil {
 			if tensors[i], err = labelled(tensors[i], out.labels); err != nil {

@@ -28,7 +28,7 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	}
 	if p.o.NoBatch {
 		for row, err := range rows.All(ctx) {
-			if p.notOurs(err) {
+			if p.rowOfOtherShard(err) {
 				continue
 			}
 			j, fatal := p.jobOf(err, func() (*job, error) { return p.feedRow(row) })
@@ -54,7 +54,7 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 		o.RoundUp = func(longest int64) int64 { return fewLengths(max(longest, 1)) }
 	}
 	for b, err := range rows.Batches(ctx, o) {
-		if p.notOurs(err) {
+		if p.rowOfOtherShard(err) {
 			continue
 		}
 		j, fatal := p.jobOf(err, func() (*job, error) { return p.feedBatch(b) })
@@ -78,8 +78,8 @@ func (p *Predictor) jobOf(err error, feed func() (*job, error)) (j *job, fatal b
 	return j, false
 }
 
-// notOurs reports whether an error is that of a row of another shard.
-func (p *Predictor) notOurs(err error) bool {
+// rowOfOtherShard reports whether an error is that of a row of another shard.
+func (p *Predictor) rowOfOtherShard(err error) bool {
 	var syntax *dataset.SyntaxError
 	return p.o.Shards > 1 && errors.As(err, &syntax) && syntax.Row%p.o.Shards != p.o.Shard
 }

@@ -27,8 +27,8 @@ type resultBatch struct {
 	recycler *tf.Recycler // that the values' memory came from
 }
 
-// over hands the values' memory back. Nobody may hold on to it, or to a row's values.
-func (b *resultBatch) over() {
+// recycle hands the values' memory back. Nobody may hold on to it, or to a row's values.
+func (b *resultBatch) recycle() {
 	var dense []tensor.Tensor
 	for _, v := range b.values {
 		if v.Splits == nil && v.Sparse == nil {

@@ -41,7 +41,7 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 			if err != nil {
 				return rowsError(j, err)
 			}
-			return p.deal(j, tensors)
+			return p.splitRows(j, tensors)
 		}
 	}
 	rows := make([]Result, j.Len())
@@ -89,7 +89,7 @@ func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tenso
 	case err != nil:
 		return nil, rowsError(row, err)
 	}
-	if err := p.deal(row, tensors); err != nil {
+	if err := p.splitRows(row, tensors); err != nil {
 		return nil, err
 	}
 	row.rows[0], err = row.result(0)

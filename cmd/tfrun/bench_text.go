@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner/bench"
 )
 
@@ -72,7 +72,7 @@ func (t *benchWriter) facts(r *bench.Report) {
 	}
 	t.line("padding", "%s", r.Padding.Says)
 	if x := r.XLA; x != nil {
-		t.line("xla", "%s: %d shapes compiled in %s ms, for %s of %s batches", x.Mode, x.Shapes, milli(x.CompileMS), progress.Count(x.Runs), progress.Count(x.Runs+x.PlainRuns))
+		t.line("xla", "%s: %d shapes compiled in %s ms, for %s of %s batches", x.Mode, x.Shapes, milli(x.CompileMS), words.Thousands(x.Runs), words.Thousands(x.Runs+x.PlainRuns))
 	}
 }
 
@@ -84,7 +84,7 @@ func benchRows(rows bench.Rows) string {
 		s += " that were made up, for want of a file of rows"
 	}
 	if l := rows.Lengths; l.Most > 1 {
-		s += fmt.Sprintf("; %s to %s entries long, median %s", progress.Count(l.Least), progress.Count(l.Most), progress.Count(l.Median))
+		s += fmt.Sprintf("; %s to %s entries long, median %s", words.Thousands(l.Least), words.Thousands(l.Most), words.Thousands(l.Median))
 	}
 	return s
 }
@@ -95,7 +95,7 @@ func milli(n bench.Number) string {
 	case math.IsNaN(v):
 		return "–"
 	case v >= 99.95:
-		return progress.Count(int64(v + 0.5))
+		return words.Thousands(int64(v + 0.5))
 	case v >= 9.995:
 		return fmt.Sprintf("%.1f", v)
 	case v >= 0.9995:
@@ -109,7 +109,7 @@ func count(n bench.Number) string {
 	if n < 100 {
 		return fmt.Sprintf("%.3g", float64(n))
 	}
-	return progress.Count(int64(n + 0.5))
+	return words.Thousands(int64(n + 0.5))
 }
 
 // unstable marks a figure whose windows did not agree.
@@ -131,8 +131,8 @@ func (t *benchWriter) latency(r *bench.Report) {
 		if l.XLA {
 			how = "  XLA" + how
 		}
-		fmt.Fprintf(t, "%6d %9s %9s %9s %9s %9s %8s%s\n", l.BatchSize, progress.Count(l.Length),
-			milli(l.P50), milli(l.P95), milli(l.P99), milli(l.P999), progress.Count(int64(l.Calls)), how)
+		fmt.Fprintf(t, "%6d %9s %9s %9s %9s %9s %8s%s\n", l.BatchSize, words.Thousands(l.Length),
+			milli(l.P50), milli(l.P95), milli(l.P99), milli(l.P999), words.Thousands(int64(l.Calls)), how)
 	}
 }
 
@@ -195,7 +195,7 @@ func (t *benchWriter) remarks(r *bench.Report) {
 		list = append(list, fmt.Sprintf("%d of %d figures are not stable: their windows differ by more than 10 %%. Measure for longer with --duration, or on a quieter machine.", shaky, len(r.Latency)+len(r.Throughput)))
 	}
 	if outliers > 0 {
-		list = append(list, fmt.Sprintf("%s of %s calls took more than three times the median of their kind.", progress.Count(int64(outliers)), progress.Count(int64(calls))))
+		list = append(list, fmt.Sprintf("%s of %s calls took more than three times the median of their kind.", words.Thousands(int64(outliers)), words.Thousands(int64(calls))))
 	}
 	if r.LeftOut > 0 {
 		list = append(list, fmt.Sprintf("There was no time for %d more measurements; --duration gives it.", r.LeftOut))

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
@@ -444,7 +444,7 @@ func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)
 
 // describe writes what an effect, such as that of padding, does to each output.
 func (f *effectDiagnosis) describe(line func(what, format string, args ...any), what, cause, how string, told bool) {
-	tried := fmt.Sprintf("in %s trials", progress.Count(int64(f.Trials)))
+	tried := fmt.Sprintf("in %s trials", words.Thousands(int64(f.Trials)))
 	switch {
 	case f.Depends && !told:
 		line(what, "cannot be told from what differs without it")
@@ -455,7 +455,7 @@ func (f *effectDiagnosis) describe(line func(what, format string, args ...any), 
 		line(what, "cannot be tried: the model runs no batch of these rows (%s)", f.Why)
 		return
 	case f.PaddedTo > 0:
-		line(what, "no effect %s: %s and beginnings of them, padded up to %s entries", tried, rowCount(int64(f.Rows)), progress.Count(f.PaddedTo))
+		line(what, "no effect %s: %s and beginnings of them, padded up to %s entries", tried, rowCount(int64(f.Rows)), words.Thousands(f.PaddedTo))
 	default:
 		line(what, "no effect of %s %s", cause, tried)
 	}
@@ -494,7 +494,7 @@ func (o outputDifference) describe(line func(what, format string, args ...any)) 
 func (r *rowsDiagnosis) text() string {
 	s := rowCount(int64(r.Count))
 	if r.Longest > 1 {
-		s += fmt.Sprintf(" of %s to %s entries", progress.Count(r.Shortest), progress.Count(r.Longest))
+		s += fmt.Sprintf(" of %s to %s entries", words.Thousands(r.Shortest), words.Thousands(r.Longest))
 	}
 	if len(r.Files) == 0 {
 		return s + " that were made up, for want of a file of rows"

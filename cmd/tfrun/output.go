@@ -2,7 +2,11 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
+	"strings"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/plot"
 
 	"github.com/tfrun/tfrun/internal/partfile"
 )
@@ -39,4 +43,47 @@ func (o *output) abandon() {
 	if o.file != nil {
 		o.file.Abandon()
 	}
+}
+
+// checkPlot makes sure that the name of --plot says what to draw.
+func checkPlot(command, name string) error {
+	if name != "" && plot.Format(name) == "" {
+		return usagef(command, "--plot %q: want a name that ends in .%s", name, strings.Join(plot.Formats, " or ."))
+	}
+	return nil
+}
+
+// collect makes the run be drawn, where --plot asks for it. The function that it returns draws what
+// has run by then: an interrupted run has a plot too.
+func (o *predictOptions) collect(std stdio) func() error {
+	if o.plot == "" {
+		return func() error { return nil }
+	}
+	c := plot.NewCollector()
+	o.predict.Batch = c.Add
+	title := fmt.Sprintf("tfrun predict %s, batching %s", o.model, o.batching)
+	return func() error {
+		if c.Batches() == 0 {
+			std.note("no batch has run: there is nothing to plot")
+			return nil
+		}
+		figure, err := c.Figure(title)
+		if err != nil {
+			return err
+		}
+		return writeFigure(o.plot, figure)
+	}
+}
+
+// writeFigure writes a figure to a file, which appears when it is whole.
+func writeFigure(name string, figure *plot.Figure) error {
+	out, err := createOutput(name, nil)
+	if err != nil {
+		return err
+	}
+	defer out.abandon()
+	if err := figure.Write(out, plot.Format(name)); err != nil {
+		return fmt.Errorf("plot %q: %w", name, err)
+	}
+	return out.commit()
 }

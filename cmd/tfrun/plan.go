@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -53,7 +53,7 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 		}
 		sizes := ""
 		if in.Most >= 0 {
-			sizes = fmt.Sprintf(", rows of %s to %s entries", progress.Count(in.Least), progress.Count(in.Most))
+			sizes = fmt.Sprintf(", rows of %s to %s entries", words.Thousands(in.Least), words.Thousands(in.Most))
 		}
 		line("feed", "%s%s: %s %s%s", in.Name, from, in.DType, in.Shape, sizes)
 	}
@@ -97,7 +97,7 @@ func batchCount(n int64) string {
 	if n == 1 {
 		return "1 batch"
 	}
-	return progress.Count(n) + " batches"
+	return words.Thousands(n) + " batches"
 }
 
 // byteCount writes a size in the unit that fits.

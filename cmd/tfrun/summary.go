@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -30,10 +31,10 @@ func xlaSummary(r runner.XLAReport) string {
 	}
 	shapes := "1 shape"
 	if r.Shapes != 1 {
-		shapes = progress.Count(int64(r.Shapes)) + " shapes"
+		shapes = words.Thousands(int64(r.Shapes)) + " shapes"
 	}
 	return fmt.Sprintf("; XLA compiled %s in %s for %s of %s batches", shapes, r.CompileTime.Round(time.Millisecond),
-		progress.Count(r.Runs), progress.Count(r.Runs+r.PlainRuns))
+		words.Thousands(r.Runs), words.Thousands(r.Runs+r.PlainRuns))
 }
 
 // times writes "once", "3 times".
@@ -49,5 +50,5 @@ func rowCount(n int64) string {
 	if n == 1 {
 		return "1 row"
 	}
-	return progress.Count(n) + " rows"
+	return words.Thousands(n) + " rows"
 }

@@ -1,5 +1,5 @@
-// Package words has what texts for people share: names on one line, and names that are near to
-// others.
+// Package words has what texts for people share: names on one line, names that are near to others,
+// and large numbers.
 package words
 
 import (
@@ -64,4 +64,17 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Thousands writes a number with commas between its thousands: 523,840.
+func Thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	first := 0
+	if n < 0 {
+		first = 1
+	}
+	for i := len(digits) - 3; i > first; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }

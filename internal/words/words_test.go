@@ -1,6 +1,7 @@
 package words
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -34,6 +35,15 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := Nearest(tt.name, []string{"serving_default", "serve", "classify"}); got != tt.want {
 			t.Errorf("Nearest(%.20q) = %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestThousands(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 7: "7", -7: "-7", 999: "999", -999: "-999", 1000: "1,000", -1000: "-1,000", 523840: "523,840", math.MinInt64: "-9,223,372,036,854,775,808"} {
+		if got := Thousands(n); got != want {
+			t.Errorf("Thousands(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

@@ -141,9 +141,9 @@ func (e *Engine) process(ctx context.Context) (*Process, error) {
 	}
 }
 
-// tell makes a request that a later process has to be told as well. A refused one too: it may have
-// left something in the graph.
-func (e *Engine) tell(request func(*Process) error) error {
+// askLasting makes a request that a later process has to be told as well. A refused one too: it may
+// have left something in the graph.
+func (e *Engine) askLasting(request func(*Process) error) error {
 	err := e.ask(request)
 	var died *ProcessError
 	if errors.As(err, &died) {
@@ -203,7 +203,7 @@ func (e *Engine) Prepare(feeds, fetches []string) (tf.Program, error) {
 	e.ids++
 	id := e.ids
 	e.mu.Unlock()
-	err := e.tell(func(p *Process) error {
+	err := e.askLasting(func(p *Process) error {
 		return p.ask(context.Background(), prepareWithin, "prepare", wirePrepare, prepareRequest{ID: id, Feeds: feeds, Fetches: fetches}, nil)
 	})
 	if err != nil {
@@ -215,7 +215,7 @@ func (e *Engine) Prepare(feeds, fetches []string) (tf.Program, error) {
 // AddHead implements [tf.Engine].
 func (e *Engine) AddHead(name string, h tf.Head) ([]tf.HeadTensor, error) {
 	var added []tf.HeadTensor
-	err := e.tell(func(p *Process) error {
+	err := e.askLasting(func(p *Process) error {
 		added = nil
 		return p.ask(context.Background(), prepareWithin, "prepare", wireHead, headRequest{Tensor: name, Head: h}, &added)
 	})

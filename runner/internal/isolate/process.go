@@ -18,7 +18,7 @@ import (
 // wireBuffer is for frames and short messages; the values of tensors pass by it.
 const wireBuffer = 64 << 10
 
-// process is the other end of an isolated engine: this program, started anew.
+// Process is the other end of an isolated engine: this program, started anew.
 //
 // It needs no PR_SET_PDEATHSIG, which is tied to the thread that has started it and not to this
 // process: it ends when its requests do, and the kernel closes that pipe whatever becomes of us.
@@ -77,7 +77,7 @@ func startProcess(stderr io.Writer) (*Process, error) {
 	if err != nil {
 		return nil, errors.Join(err, closed, requests.Close(), answers.Close())
 	}
-	preferred(p.cmd.Process.Pid)
+	oomVictim(p.cmd.Process.Pid)
 	go p.read(answers)
 	return p, nil
 }

@@ -15,8 +15,8 @@ func self() string { return "/proc/self/exe" }
 // ownGroup keeps Ctrl-C from the process: it is for us to end it.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// preferred makes a process the one that the kernel ends when memory runs out.
-func preferred(pid int) {
+// oomVictim makes a process the one that the kernel ends when memory runs out.
+func oomVictim(pid int) {
 	// else the kernel decides
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0)
 }

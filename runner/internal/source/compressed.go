@@ -137,7 +137,7 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 		}
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &bounded{Reader: z, name: name, how: how, in: in, most: src.Limits.OrDefaults().Ratio}, end, nil
+	return &ratioReader{Reader: z, name: name, how: how, in: in, most: src.Limits.OrDefaults().Ratio}, end, nil
 }
 
 // compressionError says what is wrong with compressed bytes.
@@ -238,8 +238,8 @@ func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Clos
 // compressed one.
 const ratioFrom = 64 << 20
 
-// bounded is a decompressor that stops where a small file becomes too large.
-type bounded struct {
+// ratioReader is a decompressor that stops where a small file becomes too large.
+type ratioReader struct {
 	io.Reader
 	name      string
 	how       compression
@@ -248,7 +248,7 @@ type bounded struct {
 }
 
 // Read decompresses.
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *ratioReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	b.out += int64(n)
 	if b.out > ratioFrom && b.out/b.most > b.in.taken() {

@@ -120,3 +120,12 @@ var carriers = map[tensor.DType]tensor.DType{
 	tensor.Qint8:    tensor.Int8,
 	tensor.Qint32:   tensor.Int32,
 }
+
+// DeviceTest is what the self-test found on one device.
+type DeviceTest struct {
+	Device Device
+	// MaxError is the largest relative difference between the device's numbers and Go's own in the
+	// test's matrix product.
+	MaxError float64
+	Err      error // why the test failed, or nil
+}

@@ -25,7 +25,7 @@ type tfEngine struct {
 	warmed func() // waits for the warming up
 }
 
-// loadEngine loads the graph with the given tags of the SavedModel in dir.
+// Load loads the graph with the given tags of the SavedModel in dir.
 func Load(ctx context.Context, dir string, tags []string, c Config) (Engine, error) {
 	if _, err := OpenLibrary(c.Library); err != nil {
 		return nil, err
@@ -217,4 +217,28 @@ func runError(err error) error {
 		return e
 	}
 	return &Error{Op: "run", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
+}
+
+// feedsOf returns the fed values by the tensors of a program, which may be that of another graph:
+// the same model on another device.
+func (l *tfLoaded) feedsOf(p *tfProgram) map[tf.Output]*tf.Tensor {
+	if p.session == l.p.session {
+		return l.feeds
+	}
+	feeds := make(map[tf.Output]*tf.Tensor, len(l.held))
+	for i, c := range l.held {
+		feeds[p.feeds[i]] = c.t
+	}
+	return feeds
+}
+
+func (l *tfLoaded) Values() ([]tensor.Tensor, error) {
+	list := make([]tensor.Tensor, len(l.held))
+	for i, c := range l.held {
+		var err error
+		if list[i], err = fromC(c, nil); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// addHead adds a head's operations to the model's own graph; the session takes them up with its
+// AddHead adds a head's operations to the model's own graph; the session takes them up with its
 // next run.
 func (e *tfEngine) AddHead(name string, h Head) (added []HeadTensor, err error) {
 	x, err := e.output(name)

@@ -63,7 +63,7 @@ func (e *spreadEngine) Prepare(feeds, fetches []string) (Program, error) {
 	return p, nil
 }
 
-// addHead adds the head to each graph, where it gets the same names: the graphs and the heads
+// AddHead adds the head to each graph, where it gets the same names: the graphs and the heads
 // before it are the same.
 func (e *spreadEngine) AddHead(name string, h Head) ([]HeadTensor, error) {
 	var added []HeadTensor
@@ -80,7 +80,7 @@ func (e *spreadEngine) AddHead(name string, h Head) ([]HeadTensor, error) {
 	return added, nil
 }
 
-// devices are the same for every engine: each sees all, and its graph says which one it runs on.
+// Devices are the same for every engine: each sees all, and its graph says which one it runs on.
 func (e *spreadEngine) Devices() ([]Device, error) { return e.engines[0].Devices() }
 
 func (e *spreadEngine) Close() error {

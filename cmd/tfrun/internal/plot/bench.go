@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner/bench"
 )
 
@@ -33,9 +33,9 @@ func Bench(r *bench.Report, title string) (*Figure, error) {
 }
 
 func benchSubtitle(r *bench.Report) string {
-	s := fmt.Sprintf("signature %s, %s rows", r.Signature, progress.Count(int64(r.Rows.Count)))
+	s := fmt.Sprintf("signature %s, %s rows", r.Signature, words.Thousands(int64(r.Rows.Count)))
 	if r.Rows.Lengths.Most > 1 {
-		s += fmt.Sprintf(" of %s to %s entries", progress.Count(r.Rows.Lengths.Least), progress.Count(r.Rows.Lengths.Most))
+		s += fmt.Sprintf(" of %s to %s entries", words.Thousands(r.Rows.Lengths.Least), words.Thousands(r.Rows.Lengths.Most))
 	}
 	if len(r.Choices) > 0 {
 		c := r.Choices[0]

@@ -19,7 +19,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // Formats are the extensions of files that a figure can be written to.
@@ -111,7 +111,7 @@ func (ticks) Ticks(low, high float64) []plot.Tick {
 // number writes a value of an axis.
 func number(v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-		return progress.Count(int64(v))
+		return words.Thousands(int64(v))
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }

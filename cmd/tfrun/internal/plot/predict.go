@@ -10,6 +10,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // Figure draws the run so far: the rows' lengths, the padding of each batch, and how long batches
@@ -44,7 +45,7 @@ func many(n int64, one, more string) string {
 	if n == 1 {
 		more = one
 	}
-	return progress.Count(n) + " " + more
+	return words.Thousands(n) + " " + more
 }
 
 // lengthPanel is the histogram of the rows' lengths.

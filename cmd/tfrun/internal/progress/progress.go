@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // Bar is a line of progress. A nil Bar shows nothing.
@@ -29,7 +31,7 @@ func (b *Bar) Show(rows, read, size int64, waste float64) {
 	}
 	b.drawn = true
 	took := b.now().Sub(b.start)
-	line := fmt.Sprintf("%s rows, %s rows/s", Count(rows), Rate(rows, took))
+	line := fmt.Sprintf("%s rows, %s rows/s", words.Thousands(rows), Rate(rows, took))
 	if size > 0 {
 		done := min(float64(read)/float64(size), 1)
 		line = fmt.Sprintf("%3.0f %%  %s", 100*done, line)
@@ -54,19 +56,6 @@ func (b *Bar) Done() {
 	}
 }
 
-// Count writes a number with its thousands apart: 598,209.
-func Count(n int64) string {
-	s := fmt.Sprint(n)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for i := len(s) - 3; i > first; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // Rate writes rows per second with three digits that matter.
 func Rate(rows int64, d time.Duration) string {
 	if d <= 0 {
@@ -75,7 +64,7 @@ func Rate(rows int64, d time.Duration) string {
 	r := float64(rows) / d.Seconds()
 	switch {
 	case r >= 100:
-		return Count(int64(r + 0.5))
+		return words.Thousands(int64(r + 0.5))
 	case r >= 10:
 		return fmt.Sprintf("%.1f", r)
 	}

@@ -4,13 +4,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 func TestCount(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 7: "7", 999: "999", 1000: "1,000", 598209: "598,209", -1234567: "-1,234,567", -123: "-123"} {
-		if got := Count(n); got != want {
-			t.Errorf("Count(%d) = %q, want %q", n, got, want)
+		if got := words.Thousands(n); got != want {
+			t.Errorf("words.Thousands(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

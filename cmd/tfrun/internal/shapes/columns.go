@@ -39,8 +39,8 @@ type word struct {
 // cell is the words of a table's cell.
 type cell []word
 
-// words makes a cell of words in one style.
-func words(s style, texts ...string) cell {
+// cellOf makes a cell of words in one style.
+func cellOf(s style, texts ...string) cell {
 	c := make(cell, 0, len(texts))
 	for _, t := range texts {
 		c = append(c, word{t, s})
@@ -151,7 +151,7 @@ func (g *grid) add(cells ...cell) { g.rows = append(g.rows, gridRow{cells: cells
 func (g *grid) rule() { g.rows = append(g.rows, gridRow{rule: true}) }
 
 func (g *grid) note(s style, text string) {
-	g.rows = append(g.rows, gridRow{note: true, cells: []cell{words(s, strings.Fields(text)...)}})
+	g.rows = append(g.rows, gridRow{note: true, cells: []cell{cellOf(s, strings.Fields(text)...)}})
 }
 
 // widths returns the columns' widths: natural, or where these do not fit the space, with the widest

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // layOut writes a grid into lines.
@@ -21,11 +23,11 @@ func layOut(g *grid, indent, space int) []string {
 func TestGrid(t *testing.T) {
 	t.Parallel()
 	g := &grid{right: []bool{false, false, true}}
-	g.add(words(bold, "Layer", "(type)"), words(plain, "Output shape"), words(plain, "Params"))
+	g.add(cellOf(bold, "Layer", "(type)"), cellOf(plain, "Output shape"), cellOf(plain, "Params"))
 	g.rule()
-	g.add(words(plain, "dense", "(Dense)"), words(plain, "(None, 64)"), words(plain, "8,256"))
+	g.add(cellOf(plain, "dense", "(Dense)"), cellOf(plain, "(None, 64)"), cellOf(plain, "8,256"))
 	g.note(dim, "· 64: the layer's units")
-	g.add(words(plain, "層", "(Dense)"), nil, words(plain, "65"))
+	g.add(cellOf(plain, "層", "(Dense)"), nil, cellOf(plain, "65"))
 	tests := []struct {
 		name  string
 		space int
@@ -69,9 +71,9 @@ func TestGridFits(t *testing.T) {
 		var letters string
 		for range rapid.IntRange(1, 6).Draw(t, "rows") {
 			a, b := name.Draw(t, "name"), name.Draw(t, "class")
-			n := number(rapid.Int64Range(0, 1<<40).Draw(t, "params"))
+			n := words.Thousands(rapid.Int64Range(0, 1<<40).Draw(t, "params"))
 			from := rapid.SliceOfN(name, 0, 4).Draw(t, "from")
-			g.add(cell{{a, plain}, {b, dim}}, words(plain, "(None, 64)"), words(plain, n), words(dim, from...))
+			g.add(cell{{a, plain}, {b, dim}}, cellOf(plain, "(None, 64)"), cellOf(plain, n), cellOf(dim, from...))
 			letters += a + b + strings.Join(from, "")
 		}
 		space := rapid.IntRange(64, 200).Draw(t, "space")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -61,9 +62,9 @@ func (p *printer) change(g *grid, c Change) {
 	}
 	switch c.Kind {
 	case Added:
-		g.add(words(green, "+"), words(bold, name), c.Section.kind(c.B), words(plain, c.Section.describe(c.B)))
+		g.add(cellOf(green, "+"), cellOf(bold, name), c.Section.kind(c.B), cellOf(plain, c.Section.describe(c.B)))
 	case Removed:
-		g.add(words(red, "-"), words(bold, name), c.Section.kind(c.A), words(plain, c.Section.describe(c.A)))
+		g.add(cellOf(red, "-"), cellOf(bold, name), c.Section.kind(c.A), cellOf(plain, c.Section.describe(c.A)))
 	default:
 		for i, f := range c.Fields {
 			mark, label, field := "~", name, strings.ReplaceAll(f.Field, "_", " ")
@@ -73,7 +74,7 @@ func (p *printer) change(g *grid, c Change) {
 			if name == "" {
 				mark, label, field = "~", field, ""
 			}
-			g.add(words(yellow, mark), words(bold, label), words(dim, field),
+			g.add(cellOf(yellow, mark), cellOf(bold, label), cellOf(dim, field),
 				cell{{f.text(f.A), red}, {"→", dim}, {f.text(f.B), green}, {f.delta(), dim}}.compact())
 		}
 	}
@@ -94,16 +95,16 @@ func (c cell) compact() cell {
 func (s Section) kind(v any) cell {
 	if l, ok := v.(*Layer); ok {
 		_, class := l.title()
-		return words(dim, class)
+		return cellOf(dim, class)
 	}
-	return words(dim, string(s))
+	return cellOf(dim, string(s))
 }
 
 // describe puts what one side alone has into words.
 func (s Section) describe(v any) string {
 	switch v := v.(type) {
 	case *Layer:
-		return v.shape() + ", " + number(v.Params) + " params"
+		return v.shape() + ", " + words.Thousands(v.Params) + " params"
 	case *Tensor:
 		return v.typed() + " " + v.shape()
 	case *Signature:
@@ -119,7 +120,7 @@ func (f FieldChange) text(v any) string {
 		if strings.HasSuffix(f.Field, "bytes") {
 			return size(v)
 		}
-		return number(v)
+		return words.Thousands(v)
 	case string:
 		return clean(v)
 	case *string:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -310,7 +311,7 @@ func whyAt(why []string, before, after []tensor.Shape) []string {
 	for k, b := range before {
 		for d := range max(b.Rank(), 0) {
 			if i < len(why) && k < len(after) && after[k].Rank() == b.Rank() && b.Dim(d) == tensor.Unknown && after[k].Dim(d) != tensor.Unknown {
-				why[i] = strings.Replace(why[i], "None:", fmt.Sprintf("%s, put in for None:", number(after[k].Dim(d))), 1)
+				why[i] = strings.Replace(why[i], "None:", fmt.Sprintf("%s, put in for None:", words.Thousands(after[k].Dim(d))), 1)
 			}
 			i++
 		}

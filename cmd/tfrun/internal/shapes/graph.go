@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // diagram is a graph to draw: a model's layers, or where it has none its signatures.
@@ -203,5 +205,5 @@ func (v *vertex) paramText() string {
 	if v.params <= 0 {
 		return ""
 	}
-	return number(v.params) + " params"
+	return words.Thousands(v.params) + " params"
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -77,7 +78,7 @@ type pageRow struct {
 
 // WriteHTML writes a page that stands alone: no network, no scripts.
 func (d *Document) WriteHTML(w io.Writer, _ Look) error {
-	t, err := template.New("page").Funcs(template.FuncMap{"number": number, "size": size, "clean": clean}).Parse(pageHTML)
+	t, err := template.New("page").Funcs(template.FuncMap{"number": words.Thousands, "size": size, "clean": clean}).Parse(pageHTML)
 	if err != nil {
 		return err
 	}
@@ -219,5 +220,5 @@ func numberOrDash(n int64) string {
 	if n == 0 {
 		return "–"
 	}
-	return number(n)
+	return words.Thousands(n)
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // WriteMarkdown writes the signatures and the layer table as Markdown's tables.
@@ -67,7 +69,7 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 	var why []string
 	walk(g.Layers, 0, func(l *Layer, depth int) {
 		name, class := l.title()
-		fmt.Fprintf(b, "| %s%s | %s | %s | %s |", nested(depth), markdownText(name), markdownText(strings.Trim(class, "()")), markdownText(l.shape()), number(l.Params))
+		fmt.Fprintf(b, "| %s%s | %s | %s | %s |", nested(depth), markdownText(name), markdownText(strings.Trim(class, "()")), markdownText(l.shape()), words.Thousands(l.Params))
 		if g.At != nil {
 			fmt.Fprintf(b, " %s |", l.outputSize())
 		}
@@ -80,8 +82,8 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 		}
 	})
 	if t := g.Totals; t != nil {
-		fmt.Fprintf(b, "\nTotal params %s (%s), trainable %s (%s), non-trainable %s (%s).\n", number(t.Total), size(t.TotalBytes),
-			number(t.Trainable), size(t.TrainableBytes), number(t.NonTrainable), size(t.NonTrainableBytes))
+		fmt.Fprintf(b, "\nTotal params %s (%s), trainable %s (%s), non-trainable %s (%s).\n", words.Thousands(t.Total), size(t.TotalBytes),
+			words.Thousands(t.Trainable), size(t.TrainableBytes), words.Thousands(t.NonTrainable), size(t.NonTrainableBytes))
 	}
 	if notes := g.notes(); len(notes) > 0 {
 		b.WriteString("\n~ marks what is likely but not in the files:\n")

@@ -107,7 +107,7 @@ func (p *printer) finding(t *grid, f ScanFinding, tagged bool) {
 	if name == "" {
 		name = "-"
 	}
-	t.add(words(color, string(f.Severity)), words(bold, clean(name)), words(plain, scanWords[f.Kind]), words(plain, clean(f.Where())))
+	t.add(cellOf(color, string(f.Severity)), cellOf(bold, clean(name)), cellOf(plain, scanWords[f.Kind]), cellOf(plain, clean(f.Where())))
 	if tagged {
 		t.note(dim, "in the graph with tags "+clean(strings.Join(f.Tags, ",")))
 	}

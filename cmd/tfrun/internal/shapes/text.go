@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // Look says how text is laid out.
@@ -83,7 +85,7 @@ func (p *printer) signatures(g *Graph) {
 			if f.Required {
 				note += ", required"
 			}
-			t.add(nil, words(dim, "· "+clean(name)), words(dim, f.DType.String()), words(dim, f.Shape.String()), words(dim, note))
+			t.add(nil, cellOf(dim, "· "+clean(name)), cellOf(dim, f.DType.String()), cellOf(dim, f.Shape.String()), cellOf(dim, note))
 		}
 		p.tensors(t, "out", s.Outputs)
 		t.write(p, 2, p.Width)
@@ -113,17 +115,17 @@ func (g *Graph) signatureNames() []string {
 // tensors adds a row for each tensor of a signature.
 func (p *printer) tensors(t *grid, side string, all map[string]*Tensor) {
 	if len(all) == 0 {
-		t.add(words(dim, side), words(dim, "none"), nil, nil, nil)
+		t.add(cellOf(dim, side), cellOf(dim, "none"), nil, nil, nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		x := all[name]
-		t.add(words(dim, side), words(cyan, clean(name)), words(plain, x.typed()), words(plain, x.shape()), words(dim, clean(x.Tensor)))
+		t.add(cellOf(dim, side), cellOf(cyan, clean(name)), cellOf(plain, x.typed()), cellOf(plain, x.shape()), cellOf(dim, clean(x.Tensor)))
 		for _, c := range x.parts {
 			role := c.Role
 			if role == "" {
 				role = "part"
 			}
-			t.add(nil, words(dim, "· "+role), words(dim, c.DType.String()), words(dim, c.Shape.String()), words(dim, clean(c.Tensor)))
+			t.add(nil, cellOf(dim, "· "+role), cellOf(dim, c.DType.String()), cellOf(dim, c.Shape.String()), cellOf(dim, clean(c.Tensor)))
 		}
 		p.why(t, x.Why)
 	}
@@ -148,14 +150,14 @@ func (p *printer) layers(g *Graph) {
 	}
 	p.line(p.modelLine(g))
 	t := &grid{right: []bool{false, false, true}}
-	head := []cell{words(bold, "Layer", "(type)"), words(bold, "Output shape"), words(bold, "Params")}
+	head := []cell{cellOf(bold, "Layer", "(type)"), cellOf(bold, "Output shape"), cellOf(bold, "Params")}
 	if g.At != nil {
 		t.right = append(t.right, true)
-		head = append(head, words(bold, "Output size"))
+		head = append(head, cellOf(bold, "Output size"))
 	}
 	if g.connected() {
 		t.right = append(t.right, false)
-		head = append(head, words(bold, "Connected to"))
+		head = append(head, cellOf(bold, "Connected to"))
 	}
 	t.add(head...)
 	t.rule()
@@ -195,13 +197,13 @@ func (p *printer) rows(t *grid, g *Graph, layers []*Layer, depth int) {
 			nameStyle = bold
 		}
 		first := cell{{nested(depth) + name, nameStyle}, {class, dim}}
-		params := words(plain, number(l.Params))
+		params := cellOf(plain, words.Thousands(l.Params))
 		if l.Params == 0 {
 			params[0].style = dim
 		}
 		cells := []cell{first, l.shapeCell(), params}
 		if g.At != nil {
-			cells = append(cells, words(cyan, l.outputSize()))
+			cells = append(cells, cellOf(cyan, l.outputSize()))
 		}
 		if g.connected() {
 			cells = append(cells, l.connections())
@@ -227,9 +229,9 @@ func (l *Layer) shapeCell() cell {
 		s = yellow
 	}
 	if len(l.OutputShape.Shapes) < 2 {
-		return words(s, l.shape())
+		return cellOf(s, l.shape())
 	}
-	return words(s, strings.SplitAfter(strings.ReplaceAll(l.shape(), "), ", "),\x00"), "\x00")...).trimmed()
+	return cellOf(s, strings.SplitAfter(strings.ReplaceAll(l.shape(), "), ", "),\x00"), "\x00")...).trimmed()
 }
 
 // trimmed takes the marks of shapeCell off its words.
@@ -254,7 +256,7 @@ func (l *Layer) connections() cell {
 		c[i] = word{from, dim}
 	}
 	if len(c) == 0 {
-		return words(dim, "-")
+		return cellOf(dim, "-")
 	}
 	return c
 }
@@ -266,12 +268,12 @@ func (p *printer) totals(g *Graph) {
 		return
 	}
 	sums := &grid{right: []bool{false, true, true}}
-	sums.add(words(plain, "Total params"), words(bold, number(t.Total)), words(dim, size(t.TotalBytes)))
-	sums.add(words(plain, "Trainable"), words(plain, number(t.Trainable)), words(dim, size(t.TrainableBytes)))
-	sums.add(words(plain, "Non-trainable"), words(plain, number(t.NonTrainable)), words(dim, size(t.NonTrainableBytes)))
+	sums.add(cellOf(plain, "Total params"), cellOf(bold, words.Thousands(t.Total)), cellOf(dim, size(t.TotalBytes)))
+	sums.add(cellOf(plain, "Trainable"), cellOf(plain, words.Thousands(t.Trainable)), cellOf(dim, size(t.TrainableBytes)))
+	sums.add(cellOf(plain, "Non-trainable"), cellOf(plain, words.Thousands(t.NonTrainable)), cellOf(dim, size(t.NonTrainableBytes)))
 	if g.At != nil {
-		sums.add(words(plain, "All outputs"), nil, words(cyan, g.At.atLeast(g.At.OutputBytes)))
-		sums.add(words(plain, "Largest output"), nil, words(cyan, g.At.atLeast(g.At.LargestOutput)))
+		sums.add(cellOf(plain, "All outputs"), nil, cellOf(cyan, g.At.atLeast(g.At.OutputBytes)))
+		sums.add(cellOf(plain, "Largest output"), nil, cellOf(cyan, g.At.atLeast(g.At.LargestOutput)))
 	}
 	sums.write(p, 2, 0)
 }

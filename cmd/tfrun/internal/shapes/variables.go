@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -156,30 +157,30 @@ func (v *Variables) writeText(w io.Writer, look Look) error {
 	p.line(p.paint(bold, clean(v.Model)))
 	p.line("")
 	t := &grid{right: []bool{false, false, false, true}}
-	head := []cell{words(bold, "Variable"), words(bold, "Type"), words(bold, "Shape"), words(bold, "Size")}
+	head := []cell{cellOf(bold, "Variable"), cellOf(bold, "Type"), cellOf(bold, "Shape"), cellOf(bold, "Size")}
 	stats := v.summed()
 	if stats {
 		t.right = append(t.right, true, true, true, true, true)
-		head = append(head, words(bold, "Min"), words(bold, "Max"), words(bold, "Mean"), words(bold, "Zeros"), words(bold, "NaNs"))
+		head = append(head, cellOf(bold, "Min"), cellOf(bold, "Max"), cellOf(bold, "Mean"), cellOf(bold, "Zeros"), cellOf(bold, "NaNs"))
 	}
 	keys := v.repeats()
 	if keys {
-		t.right, head = append(t.right, false), append(head, words(bold, "Key"))
+		t.right, head = append(t.right, false), append(head, cellOf(bold, "Key"))
 	}
 	t.add(head...)
 	t.rule()
 	for _, x := range v.Variables {
-		row := []cell{words(plain, clean(x.Name)), words(dim, x.DType.String()), words(plain, x.Shape.String()), words(plain, size(x.Bytes))}
+		row := []cell{cellOf(plain, clean(x.Name)), cellOf(dim, x.DType.String()), cellOf(plain, x.Shape.String()), cellOf(plain, size(x.Bytes))}
 		if stats {
 			row = append(row, x.Stats.cells()...)
 		}
 		if keys {
-			row = append(row, words(dim, clean(x.Key)))
+			row = append(row, cellOf(dim, clean(x.Key)))
 		}
 		t.add(row...)
 	}
 	t.rule()
-	t.add(words(bold, number(int64(len(v.Variables))), "variables"), nil, nil, words(bold, size(v.Bytes)))
+	t.add(cellOf(bold, words.Thousands(int64(len(v.Variables))), "variables"), nil, nil, cellOf(bold, size(v.Bytes)))
 	t.write(p, 2, p.Width)
 	return p.Flush()
 }
@@ -192,14 +193,14 @@ func (v *Variables) summed() bool {
 // cells writes the columns of a variable's values.
 func (s *Stats) cells() []cell {
 	if s == nil {
-		return []cell{words(dim, "-"), words(dim, "-"), words(dim, "-"), words(dim, "-"), words(dim, "-")}
+		return []cell{cellOf(dim, "-"), cellOf(dim, "-"), cellOf(dim, "-"), cellOf(dim, "-"), cellOf(dim, "-")}
 	}
 	bad := plain
 	if s.NaNs > 0 {
 		bad = red
 	}
 	return []cell{
-		words(plain, short(s.Min)), words(plain, short(s.Max)), words(plain, short(s.Mean)), words(plain, percent(s.Zeros)), words(bad, percent(s.NaNs)),
+		cellOf(plain, short(s.Min)), cellOf(plain, short(s.Max)), cellOf(plain, short(s.Mean)), cellOf(plain, percent(s.Zeros)), cellOf(bad, percent(s.NaNs)),
 	}
 }
 

@@ -11,19 +11,6 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// number writes n with thousands separators: 523,840.
-func number(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if digits[0] == '-' {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
-}
-
 // size writes a number of bytes as people read it: "216 B", "2.28 MiB".
 func size(n int64) string {
 	if n < 1024 && n > -1024 {

@@ -1,12 +1,16 @@
 package shapes
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/tfrun/tfrun/internal/words"
+)
 
 func TestNumber(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 65: "65", 999: "999", 1000: "1,000", 523840: "523,840", 598209: "598,209", -1234567: "-1,234,567"} {
-		if got := number(n); got != want {
-			t.Errorf("number(%d) = %q, want %q", n, got, want)
+		if got := words.Thousands(n); got != want {
+			t.Errorf("words.Thousands(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

@@ -17,3 +17,11 @@ func Load(context.Context, string, []string, Config) (Engine, error) {
 
 // SelfTest returns [ErrNoTensorFlow].
 func SelfTest(context.Context, Config) ([]DeviceTest, error) { return nil, ErrNoTensorFlow }
+
+// ExamineGPU returns [ErrNoTensorFlow].
+func ExamineGPU(string) (GPUReport, error) { return GPUReport{}, ErrNoTensorFlow }
+
+func findGPUs(Config) ([]Device, error) { return nil, ErrNoTensorFlow }
+
+// DefaultSignals does nothing where there is no TensorFlow to die of.
+func DefaultSignals() {}
