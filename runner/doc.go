@@ -1,13 +1,30 @@
 // Package runner runs TensorFlow SavedModels through libtensorflow.
 //
 // [Load] opens a model and returns a [Session]; [Session.Run] runs one of its signatures on whole
-// tensors, and [Session.Predict] streams rows through it in padded batches, one result for each
-// row, in the rows' order.
+// tensors. [Session.NewPredictor] streams rows through a signature in padded batches, one result
+// for each row, in the rows' order. [Run] does a whole job, from files to a file.
 //
 //	s, err := runner.Load(ctx, "model", runner.Options{})
 //	if err != nil { … }
 //	defer s.Close()
 //	out, err := s.Run(ctx, "serving_default", map[string]tensor.Tensor{"x": x})
+//
+// # Doors
+//
+//   - To load: [Load], [LoadModel], [Options] with [Optimizer] and [XLA]; [IsolateMain].
+//   - To call: [Session.Run]; [Function] with [Feed] and [Endpoint] for many calls.
+//   - To stream rows: [Predictor] with [PredictOptions], [Batching] and [Head]; each row gives a
+//     [Result] of [Value]s.
+//   - To run files: [Run], [Job] with [Source]; [Progress] on the way, a [Summary] at the end.
+//   - To ask before: [NewPlan] and [Predictor.Describe], [Predictor.Try], [Predictor.CheckUp],
+//     [Predictor.MakeUpRows].
+//   - To look at the machine: [OpenLibrary], [ExamineGPU], [SelfTest].
+//
+// Errors are types that name what was wanted: those of options and names ([OptionError],
+// [NameError], [BatchAxisError]), of what is fed and given ([FeedError], [DTypeError],
+// [OutputError]), of the model ([UnsafeError], [PaddingError]), of TensorFlow and its process
+// ([Error], [BatchError], [MemoryError], [ProcessError]), of the machine ([LibraryError],
+// [GPUError], [TemporaryError]) and of files ([OutputFileError], [ResumeError]).
 //
 // # The library
 //
