@@ -18,7 +18,7 @@ type Options struct {
 	// the graph is handed to TensorFlow: a Keras 2 model loads and runs its first batch in half the
 	// time.
 	Signatures []string
-	// NoPrune hands the whole graph to TensorFlow.
+	// NoPrune hands TensorFlow what no signature reaches too.
 	NoPrune bool
 
 	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves
@@ -104,8 +104,6 @@ func (o Options) validate() error {
 		return &OptionError{Option: "Optimizer", Msg: strconv.Quote(string(o.Optimizer)) + ": want none, functions or all"}
 	case o.XLA.enabled() && o.Optimizer == OptimizerAll:
 		return &OptionError{Option: "XLA, Optimizer", Msg: "the graph optimizer turns loops into operations that XLA does not take"}
-	case o.XLA.enabled() && o.NoPrune:
-		return &OptionError{Option: "XLA, NoPrune", Msg: "XLA needs marks in the graph, and NoPrune leaves the graph as it is"}
 	case o.IsolateMemory < 0 || o.IsolateMemory > 0 && !o.Isolate:
 		return &OptionError{Option: "IsolateMemory", Msg: "want a number of bytes ≥ 0, and the model isolated"}
 	case o.GPUMemoryFraction < 0 || o.GPUMemoryFraction > 1:

@@ -32,7 +32,6 @@ type Session struct {
 
 	xla       *xla.State  // nil where it is off
 	noLengths atomic.Bool // this libtensorflow compiles each length by itself
-	noTwins   string      // why the graph that was loaded has no twins for XLA
 
 	headsMu     sync.Mutex // one goroutine at a time changes the graph
 	functionsMu sync.Mutex
@@ -64,7 +63,7 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	// then.
 	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
 	if o.Isolate {
-		if s.engine, s.noTwins, err = s.isolated(ctx, o); err != nil {
+		if s.engine, err = s.isolated(ctx, o); err != nil {
 			return nil, err
 		}
 		return s, nil
@@ -102,17 +101,16 @@ func newSession(m *savedmodel.Model, o Options) (*Session, error) {
 	return s, nil
 }
 
-// isolated loads the model in a process of its own; why is that of loadFiles.
-func (s *Session) isolated(ctx context.Context, o Options) (e tf.Engine, why string, err error) {
+// isolated loads the model in a process of its own.
+func (s *Session) isolated(ctx context.Context, o Options) (tf.Engine, error) {
 	start := func(ctx context.Context) (p *isolate.Process, err error) {
-		why, err = s.withFiles(o, "", func(dir string, c tf.Config) (err error) {
-			p, err = isolate.Start(ctx, dir, s.graph.Tags, c, o.IsolateMemory)
+		err = s.withModel(o, "", func(m tf.Model, c tf.Config) (err error) {
+			p, err = isolate.Start(ctx, m, c, o.IsolateMemory)
 			return err
 		})
 		return p, err
 	}
-	e, err = isolate.New(ctx, start, o.Timeout)
-	return e, why, err
+	return isolate.New(ctx, start, o.Timeout)
 }
 
 // multiplies reports whether one of the signatures, or of all where none is named, reaches a
@@ -142,7 +140,7 @@ func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (
 		}
 	}
 	if len(places) == 0 {
-		s.engine, s.noTwins, err = s.loadFiles(ctx, o, "")
+		s.engine, err = s.loadModel(ctx, o, "")
 		return err
 	}
 	engines := make([]tf.Engine, len(places))
@@ -150,7 +148,7 @@ func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (
 	for i, place := range places {
 		group.Go(func() (err error) {
 			// a graph with a place is always a copy
-			engines[i], _, err = s.loadFiles(groupCtx, o, place)
+			engines[i], err = s.loadModel(groupCtx, o, place)
 			return err
 		})
 	}

@@ -3,9 +3,7 @@
 package runner
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,20 +86,6 @@ func TestStatefulIsNotSpread(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// TestNoTemporaryFolder: where a graph cannot be written down, the reason is given before the model
-// is loaded.
-func TestNoTemporaryFolder(t *testing.T) {
-	if _, err := os.Stat("/dev/shm"); err == nil {
-		t.Skip("/dev/shm takes the files")
-	}
-	t.Setenv("TMPDIR", "/nonexistent")
-	_, err := Load(t.Context(), "../testdata/models/full_seed/k3/model", Options{cpus: 2})
-	var temporary *TemporaryError
-	if !errors.As(err, &temporary) || len(temporary.Hints()) != 2 {
-		t.Errorf("Load = %v, want a *TemporaryError", err)
 	}
 }
 

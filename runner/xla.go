@@ -77,9 +77,6 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*xla.Compiler,
 		return nil, nil
 	}
 	err := s.graph.CheckCompile(f.signature)
-	if s.noTwins != "" {
-		err = &savedmodel.CompileError{Signature: f.signature.Name, Msg: "XLA needs marks in the graph, and there is no copy of it: " + s.noTwins}
-	}
 	var refused *savedmodel.CompileError
 	if errors.As(err, &refused) {
 		s.xla.Fallback(err)

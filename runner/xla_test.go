@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -188,7 +186,7 @@ func TestXLAFallback(t *testing.T) {
 		{"tf1_half_plus_two", "does not come from a function"},
 		{"mod_assert_positive", "leave out its checks (Assert)"},
 		{"mod_random", "other random numbers"},
-		{"tf1_pbtxt", "text form"},
+		{"tf1_pbtxt", "does not come from a function"},
 		{"mod_sparse", "XLA: Detected unsupported operations"},
 	} {
 		var reasons []error
@@ -300,12 +298,8 @@ func TestXLAWithoutLengths(t *testing.T) {
 	o := Options{XLA: XLAOn}
 	s := &Session{model: m, graph: m.MetaGraphs[0], o: o, xla: newXLA(o)}
 	var knows []bool
-	_, err = s.withFiles(o, "", func(dir string, _ tf.Config) error {
-		graph, err := os.ReadFile(filepath.Join(dir, "saved_model.pb"))
-		if err != nil {
-			return err
-		}
-		if knows = append(knows, bytes.Contains(graph, []byte(savedmodel.LengthsOp))); knows[len(knows)-1] {
+	err = s.withModel(o, "", func(m tf.Model, _ tf.Config) error {
+		if knows = append(knows, bytes.Contains(m.Graph, []byte(savedmodel.LengthsOp))); knows[len(knows)-1] {
 			return &Error{Op: "load", Msg: "Op type not registered '" + savedmodel.LengthsOp + "' in binary running on here"}
 		}
 		return nil

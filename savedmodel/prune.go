@@ -20,6 +20,8 @@ const (
 type Reduction struct {
 	// Signatures are those that will be run; without any, all.
 	Signatures []string
+	// Whole keeps what neither loading nor a signature reaches.
+	Whole bool
 	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the
 	// LSTM with cuDNN.
 	CPUOnly bool
@@ -88,6 +90,9 @@ func (mg *MetaGraph) reducedGraph(r Reduction) (graph []byte, nodes map[string]b
 	}
 	if err := p.reach.Mark(roots); err != nil {
 		return nil, nil, err
+	}
+	if r.Whole {
+		p.reach.MarkAll()
 	}
 	graph, err = p.graphDef()
 	if err != nil {

@@ -111,8 +111,6 @@ func (o *predictOptions) parseXLA() error {
 	switch o.load.XLA = runner.XLA(o.xla); {
 	case o.xla != "off" && o.xla != "on" && o.xla != "auto":
 		return usagef(command, "--xla %q: want off, on or auto", o.xla)
-	case o.xla != "off" && o.load.NoPrune:
-		return usagef(command, "--xla %s marks what to compile in a copy of the graph; --no-prune wants the graph as it is", o.xla)
 	case o.xla != "off" && o.optimizer == "all":
 		return usagef(command, "--xla and --optimizer all do not go together: the optimizer turns loops into operations that XLA does not take")
 	case o.xla == "auto" && o.resume:

@@ -86,6 +86,16 @@ func (p *Reach) Mark(roots []string) error {
 	return p.followFunctions()
 }
 
+// MarkAll marks all nodes and functions.
+func (p *Reach) MarkAll() {
+	for name := range p.x.nodes {
+		p.Nodes[name] = true
+	}
+	for name := range p.x.functions {
+		p.Functions[name] = true
+	}
+}
+
 // MarkFunctions marks functions, and those that they call.
 func (p *Reach) MarkFunctions(names ...string) error {
 	for _, name := range names {

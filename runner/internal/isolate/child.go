@@ -77,8 +77,11 @@ func (s *server) control(kind byte, id uint32) error {
 	switch kind {
 	case wireLoad:
 		var q loadRequest
-		err = readJSON(s.r, &q)
-		work = func() (any, error) { return nil, s.load(q) }
+		var graph []byte
+		if err = readJSON(s.r, &q); err == nil {
+			graph, err = readBytes(s.r, maxWireGraph)
+		}
+		work = func() (any, error) { return nil, s.load(q, graph) }
 	case wirePrepare:
 		var q prepareRequest
 		err = readJSON(s.r, &q)
@@ -112,13 +115,13 @@ func (s *server) control(kind byte, id uint32) error {
 	return nil
 }
 
-func (s *server) load(q loadRequest) error {
+func (s *server) load(q loadRequest, graph []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, err := tf.Places(q.Config); err != nil { // a GPU is asked for, and there is none
 		return err
 	}
-	e, err := tf.Load(context.Background(), q.Dir, q.Tags, q.Config)
+	e, err := tf.Load(context.Background(), tf.Model{Graph: graph, Steps: q.Steps}, q.Config)
 	if err != nil {
 		return err
 	}

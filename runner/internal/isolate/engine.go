@@ -327,14 +327,21 @@ func (p *remoteProgram) run(ctx context.Context, feeds []tensor.Tensor) ([]tenso
 	return out, err
 }
 
-// ask makes a request whose body and answer are JSON.
-func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, kind byte, request, reply any) error {
+// ask makes a request whose body and answer are JSON; more bytes may follow the body.
+func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, kind byte, request, reply any, more ...[]byte) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
 	return p.do(ctx, timeout, while, kind,
-		func(w *bufio.Writer) error { return writeBytes(w, body) },
+		func(w *bufio.Writer) error {
+			for _, b := range append([][]byte{body}, more...) {
+				if err := writeBytes(w, b); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		func(r *bufio.Reader) error {
 			if reply == nil {
 				return nil
@@ -343,9 +350,9 @@ func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, 
 		})
 }
 
-// Start starts a process and has it load the model in dir. memory bounds the bytes that the process
-// may allocate once the model is loaded; 0: no bound.
-func Start(ctx context.Context, dir string, tags []string, c tf.Config, memory int64) (*Process, error) {
+// Start starts a process and has it load a model. memory bounds the bytes that the process may
+// allocate once the model is loaded; 0: no bound.
+func Start(ctx context.Context, m tf.Model, c tf.Config, memory int64) (*Process, error) {
 	if os.Getenv(markEnv) != "" {
 		return nil, &option.Error{Option: "Isolate", Msg: "this is the model's process: call runner.IsolateMain at the start of main"}
 	}
@@ -356,7 +363,7 @@ func Start(ctx context.Context, dir string, tags []string, c tf.Config, memory i
 	if err := p.await(ctx, startWithin); err != nil {
 		return nil, err
 	}
-	if err := p.ask(ctx, 0, "load", wireLoad, loadRequest{Dir: dir, Tags: tags, Config: c, Memory: memory}, nil); err != nil {
+	if err := p.ask(ctx, 0, "load", wireLoad, loadRequest{Steps: m.Steps, Config: c, Memory: memory}, nil, m.Graph); err != nil {
 		p.stop()
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -29,8 +31,9 @@ func deadly(t *testing.T) (*Engine, tf.Program) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	model := wholeModel(t, graph)
 	e, err := New(t.Context(), func(ctx context.Context) (*Process, error) {
-		return Start(ctx, m.Dir, graph.Tags, tf.Config{}, 0)
+		return Start(ctx, model, tf.Config{}, 0)
 	}, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -105,4 +108,26 @@ func TestEndsWithItsParent(t *testing.T) {
 	if e.Restarts() != 1 {
 		t.Errorf("%d processes have died, want 1", e.Restarts())
 	}
+}
+
+// wholeModel is a graph as it is, with what loading it runs.
+func wholeModel(t *testing.T, graph *savedmodel.MetaGraph) tf.Model {
+	t.Helper()
+	def, err := graph.Proto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := proto.Marshal(def.GetGraphDef())
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := graph.Loading()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := tf.Model{Graph: data}
+	for _, s := range steps {
+		m.Steps = append(m.Steps, tf.Step(s))
+	}
+	return m
 }

@@ -17,7 +17,7 @@ import (
 // Answers may come in another order than the requests.
 const (
 	wireReady   = 'i' // nothing; the first thing that the model's process says, unasked
-	wireLoad    = 'L' // JSON loadRequest → nothing
+	wireLoad    = 'L' // JSON loadRequest, the bytes of the graph → nothing
 	wirePrepare = 'P' // JSON prepareRequest → nothing
 	wireHead    = 'H' // JSON headRequest → JSON []tf.HeadTensor
 	wireDevices = 'D' // JSON {} → JSON []tf.Device
@@ -27,8 +27,7 @@ const (
 )
 
 type loadRequest struct {
-	Dir    string
-	Tags   []string
+	Steps  []tf.Step // of the model whose graph follows
 	Config tf.Config
 	Memory int64
 }
@@ -79,15 +78,24 @@ func writeBytes(w *bufio.Writer, data []byte) error {
 }
 
 func readJSON(r *bufio.Reader, v any) error {
-	n, err := readUint(r, maxWireJSON)
+	data, err := readBytes(r, maxWireJSON)
 	if err != nil {
 		return err
 	}
-	data := make([]byte, n)
-	if _, err := io.ReadFull(r, data); err != nil {
-		return err
-	}
 	return json.Unmarshal(data, v)
+}
+
+// maxWireGraph bounds a graph: a protobuf message ends at 2 GiB.
+const maxWireGraph = 1<<31 - 1
+
+func readBytes(r *bufio.Reader, most uint64) ([]byte, error) {
+	n, err := readUint(r, most)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, n)
+	_, err = io.ReadFull(r, data)
+	return data, err
 }
 
 func writeUint(w *bufio.Writer, n uint64) error {

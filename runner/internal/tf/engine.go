@@ -78,6 +78,18 @@ type HeadTensor struct {
 	Label  bool // its values are numbers of entries
 }
 
+// Model is what a session is made of: a graph, and what is run in it before all else.
+type Model struct {
+	Graph []byte // a serialized GraphDef
+	Steps []Step // in their order
+}
+
+// Step runs an operation of a graph once, such as the one that restores the variables.
+type Step struct {
+	Run   string            // the operation
+	Feeds map[string]string // paths, by the tensors that are fed with them
+}
+
 // Device is a processor that TensorFlow may place operations on.
 type Device struct {
 	Name        string // "/job:localhost/replica:0/task:0/device:CPU:0"

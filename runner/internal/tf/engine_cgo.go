@@ -15,18 +15,21 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// tfEngine is a SavedModel in libtensorflow. tf.Session.Run may be called from many goroutines, and
-// Close waits for them.
+// tfEngine is a graph in libtensorflow, and a session that runs it. tf.Session.Run may be called
+// from many goroutines, and Close waits for them.
 type tfEngine struct {
-	model *tf.SavedModel
-	place string // where operations that are added go; "" where TensorFlow likes
-	heads int    // added to the graph
+	graph   *tf.Graph
+	session *tf.Session
+	place   string // where operations that are added go; "" where TensorFlow likes
+	heads   int    // added to the graph
 
 	warmed func() // waits for the warming up
 }
 
-// Load loads the graph with the given tags of the SavedModel in dir.
-func Load(ctx context.Context, dir string, tags []string, c Config) (Engine, error) {
+// Load makes a session of a model's graph and runs the steps that fill it. TensorFlow's own loader
+// of SavedModels does the same with the files in a folder (cc/saved_model/loader.cc); here it is
+// given what was looked at before, and reads nothing but what the graph's operations read.
+func Load(ctx context.Context, m Model, c Config) (Engine, error) {
 	if _, err := OpenLibrary(c.Library); err != nil {
 		return nil, err
 	}
@@ -38,14 +41,10 @@ func Load(ctx context.Context, dir string, tags []string, c Config) (Engine, err
 		return nil, err
 	}
 	e := &tfEngine{place: c.Place, warmed: beginWarmUp(c)}
-	err = guard("load", func() error {
-		e.model, err = tf.LoadSavedModel(dir, tags, &tf.SessionOptions{Config: config})
-		if err != nil {
-			return &Error{Op: "load", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
+	if err = guard("load", func() error { return e.load(ctx, m, config) }); err != nil {
+		if e.session != nil {
+			_ = guard("close", e.session.Close) // the error that counts is there already
 		}
-		return nil
-	})
-	if err != nil {
 		e.warmed()
 		return nil, err
 	}
@@ -55,12 +54,52 @@ func Load(ctx context.Context, dir string, tags []string, c Config) (Engine, err
 	return e, nil
 }
 
-func (e *tfEngine) Close() error {
-	e.warmed()
-	return guard("close", e.model.Session.Close)
+// load makes the session and runs the model's steps.
+func (e *tfEngine) load(ctx context.Context, m Model, config []byte) (err error) {
+	e.graph = tf.NewGraph()
+	if err = e.graph.Import(m.Graph, ""); err == nil {
+		e.session, err = tf.NewSession(e.graph, &tf.SessionOptions{Config: config})
+	}
+	for _, step := range m.Steps {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = e.step(step)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		return &Error{Op: "load", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
+	}
+	return err
 }
 
-func (e *tfEngine) Devices() ([]Device, error) { return listDevices(e.model.Session) }
+// step runs one step of loading.
+func (e *tfEngine) step(s Step) error {
+	feeds := map[tf.Output]*tf.Tensor{}
+	for name, path := range s.Feeds {
+		out, err := e.output(name)
+		if err != nil {
+			return err
+		}
+		if feeds[out], err = tf.NewTensor(path); err != nil {
+			return err
+		}
+	}
+	op := e.graph.Operation(s.Run)
+	if op == nil {
+		return fmt.Errorf("the graph has no operation %q", s.Run)
+	}
+	_, err := e.session.Run(feeds, nil, []*tf.Operation{op})
+	return err
+}
+
+func (e *tfEngine) Close() error {
+	e.warmed()
+	return guard("close", e.session.Close)
+}
+
+func (e *tfEngine) Devices() ([]Device, error) { return listDevices(e.session) }
 
 func listDevices(s *tf.Session) ([]Device, error) {
 	var list []Device
@@ -75,7 +114,7 @@ func listDevices(s *tf.Session) ([]Device, error) {
 }
 
 func (e *tfEngine) Prepare(feeds, fetches []string) (Program, error) {
-	p := &tfProgram{session: e.model.Session, alias: make([]int, len(fetches))}
+	p := &tfProgram{session: e.session, alias: make([]int, len(fetches))}
 	for _, name := range feeds {
 		out, err := e.output(name)
 		if err != nil {
@@ -113,7 +152,7 @@ func (e *tfEngine) output(name string) (tf.Output, error) {
 		}
 		opName, index = name[:i], n
 	}
-	op := e.model.Graph.Operation(opName)
+	op := e.graph.Operation(opName)
 	if op == nil {
 		return tf.Output{}, fmt.Errorf("tensor %q: the graph has no operation of that name", name)
 	}

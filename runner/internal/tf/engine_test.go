@@ -3,14 +3,12 @@
 package tf
 
 import (
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	tf "github.com/galeone/tensorflow/tensorflow/go"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
@@ -38,12 +36,12 @@ func openModel(t *testing.T, name string) (*savedmodel.Model, *savedmodel.MetaGr
 // loadModel loads a model of testdata as it is, and returns its default signature beside it.
 func loadModel(t *testing.T, name string, c Config) (Engine, *savedmodel.Signature) {
 	t.Helper()
-	m, graph := openModel(t, name)
+	_, graph := openModel(t, name)
 	sig, err := graph.Signature("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := Load(t.Context(), m.Dir, graph.Tags, c)
+	e, err := Load(t.Context(), wholeModel(t, graph), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,39 +106,28 @@ func TestPlacedIsHeeded(t *testing.T) {
 	if _, err := OpenLibrary(""); err != nil {
 		t.Fatal(err)
 	}
-	m, graph := openModel(t, "full_seed/k3/model")
-	whole, err := os.ReadFile(m.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	variables, err := filepath.Abs(filepath.Join(m.Dir, "variables"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, graph := openModel(t, "full_seed/k3/model")
 	config, err := proto.Marshal(&pb.ConfigProto{DeviceCount: map[string]int32{"GPU": 0, "CPU": 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for device, ok := range map[string]bool{"/device:CPU:1": true, "/device:CPU:2": false} {
-		placed, err := PlaceGraph(whole, device)
+		def, err := graph.Proto()
 		if err != nil {
 			t.Fatal(err)
 		}
-		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "saved_model.pb"), placed, 0o600); err != nil {
+		PlaceGraph(def.GetGraphDef(), device)
+		m := wholeModel(t, graph)
+		if m.Graph, err = proto.Marshal(def.GetGraphDef()); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink(variables, filepath.Join(dir, "variables")); err != nil {
-			t.Fatal(err)
-		}
-		loaded, err := tf.LoadSavedModel(dir, graph.Tags, &tf.SessionOptions{Config: config})
+		e := &tfEngine{warmed: func() {}}
+		err = e.load(t.Context(), m, config)
 		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "CPU:2") {
 			t.Errorf("loading for %s = %v", device, err)
 		}
-		if err == nil {
-			if err := loaded.Session.Close(); err != nil {
-				t.Error(err)
-			}
+		if err := e.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -159,8 +146,8 @@ func TestMultiply(t *testing.T) {
 
 // A load that fails leaves nothing of the warming up behind: goleak looks.
 func TestWarmUpOfNothing(t *testing.T) {
-	if _, err := Load(t.Context(), t.TempDir(), []string{"serve"}, Config{WarmUp: true}); err == nil {
-		t.Error("Load of an empty folder gave no error")
+	if _, err := Load(t.Context(), Model{Graph: []byte("none")}, Config{WarmUp: true}); err == nil {
+		t.Error("Load of no graph gave no error")
 	}
 }
 
@@ -172,4 +159,26 @@ func TestNoWarmUpOnOneCore(t *testing.T) {
 	if took := time.Since(start); took > time.Millisecond {
 		t.Errorf("beginWarmUp on one core took %v", took)
 	}
+}
+
+// wholeModel is a graph as it is, with what loading it runs.
+func wholeModel(t *testing.T, graph *savedmodel.MetaGraph) Model {
+	t.Helper()
+	def, err := graph.Proto()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := proto.Marshal(def.GetGraphDef())
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := graph.Loading()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Model{Graph: data}
+	for _, s := range steps {
+		m.Steps = append(m.Steps, Step(s))
+	}
+	return m
 }

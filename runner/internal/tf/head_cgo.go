@@ -20,7 +20,7 @@ func (e *tfEngine) AddHead(name string, h Head) (added []HeadTensor, err error) 
 		return nil, err
 	}
 	e.heads++
-	scope := op.NewScopeWithGraph(e.model.Graph).SubScope(fmt.Sprintf("tfrun_head_%d", e.heads))
+	scope := op.NewScopeWithGraph(e.graph).SubScope(fmt.Sprintf("tfrun_head_%d", e.heads))
 	if e.place != "" {
 		scope = scope.WithDevice(e.place)
 	}

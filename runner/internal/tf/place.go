@@ -4,28 +4,20 @@ import (
 	"fmt"
 	"strings"
 
+	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
-	"google.golang.org/protobuf/proto"
 )
 
-// PlaceGraph writes a device into every operation of a SavedModel's graphs, those in functions
-// included, unless the model itself wants the CPU for it. TensorFlow has one numbering of GPUs in a
+// PlaceGraph writes a device into every operation of a graph, those in functions included, unless
+// the model itself wants the CPU for it. TensorFlow has one numbering of GPUs in a
 // process, and sessions cannot be given different ones; so each session sees all GPUs, and its
 // graph says which. Operations that the device does not have go to the CPU: the session's
 // configuration allows it (allow_soft_placement).
-func PlaceGraph(savedModel []byte, device string) ([]byte, error) {
-	m := &pb.SavedModel{}
-	if err := proto.Unmarshal(savedModel, m); err != nil {
-		return nil, fmt.Errorf("place the graph on %s: %w", device, err)
+func PlaceGraph(g *graphpb.GraphDef, device string) {
+	placeNodes(g.GetNode(), device)
+	for _, f := range g.GetLibrary().GetFunction() {
+		placeNodes(f.GetNodeDef(), device)
 	}
-	for _, mg := range m.GetMetaGraphs() {
-		placeNodes(mg.GetGraphDef().GetNode(), device)
-		for _, f := range mg.GetGraphDef().GetLibrary().GetFunction() {
-			placeNodes(f.GetNodeDef(), device)
-		}
-	}
-	return proto.Marshal(m)
 }
 
 func placeNodes(nodes []*nodepb.NodeDef, device string) {

@@ -11,7 +11,7 @@ const HasTensorFlow = false
 func OpenLibrary(string) (Library, error) { return Library{}, ErrNoTensorFlow }
 
 // Load returns [ErrNoTensorFlow].
-func Load(context.Context, string, []string, Config) (Engine, error) {
+func Load(context.Context, Model, Config) (Engine, error) {
 	return nil, ErrNoTensorFlow
 }
 
