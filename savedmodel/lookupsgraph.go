@@ -102,10 +102,11 @@ func (mg *MetaGraph) makeLookups(signatures []string) (_ *graph.Graph, err error
 // initNode returns the node that a loader runs after the variables are restored; nil where there is
 // none.
 func (mg *MetaGraph) initNode() (*nodepb.NodeDef, error) {
-	for _, name := range mg.initOps() {
-		return mg.graph.Node(graph.NodeOf(name))
+	name, err := mg.InitOp()
+	if name == "" || err != nil {
+		return nil, err
 	}
-	return nil, nil
+	return mg.graph.Node(name)
 }
 
 // graphLookups collects the changes to a graph.

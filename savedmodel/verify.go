@@ -222,7 +222,11 @@ func (mg *MetaGraph) CheckSignature(s *Signature) error {
 			return nil
 		}
 	}
-	if err := mg.walkBack(mg.initOps(), map[string]bool{}, collect(filled)); err != nil {
+	init, err := mg.InitOp()
+	if err != nil {
+		return err
+	}
+	if err := mg.walkBack([]string{init}, map[string]bool{}, collect(filled)); err != nil {
 		return err
 	}
 	var outputs []string
