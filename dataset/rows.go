@@ -113,6 +113,8 @@ type Column struct {
 	// Shape is that of a row's value, unknown sizes where rows may differ; the zero Shape where it
 	// is not known.
 	Shape tensor.Shape
+	// Of is the column of the file that holds it as a field, where it is a part of one.
+	Of string
 }
 
 // ColumnError says that a file of columns does not hold what a component is read from.

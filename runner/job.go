@@ -79,6 +79,8 @@ type Summary struct {
 	// Kept says that a run that was interrupted, or failed in TensorFlow, can be gone on with, see
 	// [Job.Resume].
 	Kept bool
+	// Missing says how many rows lack a key that is to be kept, for each that rows lack.
+	Missing map[string]int64
 }
 
 // ErrStdinResume says that stdin cannot be read again.
@@ -128,6 +130,10 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if p, err = p.sizedFor(j.Source); err != nil {
 		return sum, err
 	}
+	if j, err = p.keeping(j); err != nil {
+		return sum, err
+	}
+	sum.Missing = map[string]int64{}
 	count := &meter{}
 	j.Source.read = &count.read
 	p = p.with(func(*PredictOptions) {})
@@ -267,7 +273,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 		}
 	}()
 	err = p.predict(ctx, rows, func(b *resultBatch) error {
-		if err := write(w, b, sum); err != nil {
+		if err := write(w, b, j.Source.Keep, sum); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -295,7 +301,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 }
 
 // write writes the results of a batch, all at once where the writer can.
-func write(w rowWriter, b *resultBatch, sum *Summary) error {
+func write(w rowWriter, b *resultBatch, keep []string, sum *Summary) error {
 	if many, ok := w.(batchWriter); ok && b.rows == nil {
 		done, err := many.writeBatch(b)
 		if err != nil {
@@ -319,6 +325,7 @@ func write(w rowWriter, b *resultBatch, sum *Summary) error {
 		if r.Err != nil {
 			sum.BadRows++
 		}
+		missing(sum.Missing).count(keep, &r)
 	}
 	return nil
 }

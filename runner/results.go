@@ -256,6 +256,8 @@ func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
 		if o.Resume, err = t.part.Section(); err != nil {
 			return nil, err
 		}
+	} else {
+		o.Stream = true // of whose reader nobody knows whether it can look at the end first
 	}
 	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return arrow.NewWriter(w, t.spec, o) })
 }

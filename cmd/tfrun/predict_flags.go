@@ -24,7 +24,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.heads, "head", nil, "`[OUTPUT=]HEAD` on logits: softmax, sigmoid, argmax, topk=K; softmax,topk=3")
 	f.StringVar(&o.labels, "labels", "", "`FILE` with the names of classes, one a line, for argmax and topk")
 	f.StringArrayVar(&o.columns, "column", nil, "`INPUT=COLUMN`: read an input from a column of another name")
-	f.StringSliceVar(&o.keep, "keep", nil, "columns to carry over into the results")
+	f.StringSliceVar(&o.keep, "keep", nil, "columns to carry over into the results; names or patterns such as *")
 	f.StringVar(&o.text, "text", "", "column with text to encode with --vocab")
 	f.StringVar(&o.vocab, "vocab", "", "vocabulary `FILE`: of tfds, Keras or BERT, or one token a line")
 	f.StringVar(&o.vocabFormat, "vocab-format", "auto", "what --vocab is: `auto` goes by the file; else "+vocabFormats())

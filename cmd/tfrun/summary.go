@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
@@ -17,6 +19,9 @@ func summary(sum runner.Summary) string {
 	}
 	if sum.BadRows > 0 {
 		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
+	}
+	for _, key := range slices.Sorted(maps.Keys(sum.Missing)) {
+		s += fmt.Sprintf("; kept %q is missing in %s", key, rowCount(sum.Missing[key]))
 	}
 	if sum.Restarts > 0 {
 		s += fmt.Sprintf("; the model's process died %s", times(sum.Restarts))

@@ -374,7 +374,11 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 	err = files.Guard(name, func() error {
 		defer r.Release()
 		for _, c := range schemaColumns(schemaNodes(r.Schema())) {
-			out = append(out, c.Column(c.name))
+			column := c.Column(c.name)
+			if len(c.path) > 1 {
+				column.Of = r.Schema().Field(c.path[0]).Name
+			}
+			out = append(out, column)
 		}
 		return nil
 	})

@@ -254,7 +254,11 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	for _, l := range leaves {
-		out = append(out, l.Column(l.name))
+		c := l.Column(l.name)
+		if top := l.path()[0]; top != l.name {
+			c.Of = top
+		}
+		out = append(out, c)
 	}
 	return out, nil
 }

@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/runner/internal/source"
+)
+
+// keeping returns a job whose kept columns have names that no other column of the output has:
+// patterns give way to the columns of the first file that match them, structures whole.
+func (p *Predictor) keeping(j Job) (Job, error) {
+	keep, err := p.matchKeep(j.Source)
+	if err != nil {
+		return j, err
+	}
+	taken := slices.Clone(p.outputs)
+	if p.o.SkipBadRows {
+		taken = append(taken, errorColumn)
+	}
+	for i, name := range keep {
+		switch {
+		case slices.Contains(taken, name):
+			return j, &OptionError{Option: "Keep", Msg: fmt.Sprintf("column %q has the name of an output; rename it in the file, or leave one of them out", name)}
+		case slices.Contains(keep[:i], name):
+			return j, &OptionError{Option: "Keep", Msg: fmt.Sprintf("column %q is named twice", name)}
+		}
+	}
+	j.Source.Keep = keep
+	return j, nil
+}
+
+// matchKeep returns the names of the columns that a source keeps.
+func (p *Predictor) matchKeep(src Source) ([]string, error) {
+	if !slices.ContainsFunc(src.Keep, isPattern) {
+		return src.Keep, nil
+	}
+	f, err := src.files().Find()
+	switch {
+	case err != nil:
+		return nil, err
+	case !f.HasColumns():
+		return nil, &OptionError{Option: "Keep", Msg: fmt.Sprintf("each row of %s has columns of its own: name those to keep, without *", f.Name)}
+	case src.Files[0] == "-":
+		return nil, &OptionError{Option: "Keep", Msg: "standard input can be read once: name the columns to keep, without *"}
+	}
+	columns, err := columnNames(f, p.files(src))
+	if err != nil {
+		return nil, err
+	}
+	var keep []string
+	for _, name := range src.Keep {
+		if !isPattern(name) || slices.Contains(columns, name) {
+			keep = append(keep, name)
+			continue
+		}
+		before := len(keep)
+		for _, column := range columns {
+			if ok, err := path.Match(name, strings.ReplaceAll(column, "/", ".")); ok && err == nil && !slices.Contains(keep, column) {
+				keep = append(keep, column)
+			}
+		}
+		if len(keep) == before {
+			return nil, &OptionError{Option: "Keep", Msg: fmt.Sprintf("no column of %s matches %q", src.Files[0], name)}
+		}
+	}
+	return keep, nil
+}
+
+func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
+
+// columnNames lists the columns of a source's first file, structures whole.
+func columnNames(f source.Format, src source.Source) ([]string, error) {
+	columns, err := f.Columns(src, src.Files[0])
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, c := range columns {
+		name := c.Name
+		if c.Of != "" {
+			name = c.Of
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// missing counts the rows of results that lack a kept key: those of JSON and of records may, and a
+// key that is spelled wrong is in none.
+type missing map[string]int64
+
+func (m missing) count(keep []string, r *Result) {
+	if r.Err != nil || len(r.Extra) == len(keep) {
+		return
+	}
+	has := map[string]bool{}
+	for _, f := range r.Extra {
+		has[f.Key] = true
+	}
+	for _, key := range keep {
+		if !has[key] {
+			m[key]++
+		}
+	}
+}
