@@ -57,7 +57,7 @@
 // a time give wrong numbers, or end the process, where the tensor that is added is needed
 // elsewhere as well, as over a long skip connection (TensorFlow 2.15 to 2.21 on processors, with
 // oneDNN, which is on by default). [Load] hands TensorFlow a copy of the graph of which its
-// optimizer makes no such kernel: [savedmodel.Sharing] says how. Where the file itself names
+// optimizer makes no such kernel: [rewrite.Sharing] says how. Where the file itself names
 // kernels of that kind (quantized convolutions and products), runs wait for each other:
 // [Options.InTurn].
 package runner

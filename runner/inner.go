@@ -56,7 +56,7 @@ type (
 	// XLAReport says what XLA did for a session, see [Session.XLA]. Shapes were compiled, which
 	// took CompileTime together with the first run of each; Runs were compiled ones, and PlainRuns
 	// were not, of signatures that may be compiled. Fallback says why a signature is not compiled:
-	// a *[savedmodel.CompileError], or an *[Error] of XLA's; nil where all are.
+	// a *[rewrite.CompileError], or an *[Error] of XLA's; nil where all are.
 	XLAReport = xla.Report
 	// OutputFileError is an error of writing an output, such as a disk that is full. Path is the
 	// output, Err the cause.

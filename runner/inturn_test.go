@@ -14,6 +14,7 @@ import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -104,7 +105,7 @@ func TestLoadKeepsRunsApart(t *testing.T) {
 				if c.InTurn != tt.inTurn {
 					t.Errorf("in turn: %v, want %v", c.InTurn, tt.inTurn)
 				}
-				_, sharing, err := reopen(t, m).ReducedApart(savedmodel.Reduction{Whole: true})
+				_, sharing, err := rewrite.ReducedApart(reopen(t, m), rewrite.Reduction{Whole: true})
 				if err == nil && sharing.Sums > 0 {
 					t.Errorf("%d sums may be fused", sharing.Sums)
 				}

@@ -9,8 +9,8 @@ import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/tf"
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // loadModel loads the model into TensorFlow, for one of several devices where a place is given.
@@ -27,7 +27,7 @@ func (s *Session) loadModel(ctx context.Context, o Options, place string) (e tf.
 func (s *Session) withModel(o Options, place string, load func(tf.Model, tf.Config) error) error {
 	lengths := s.xla != nil && !s.noLengths.Load()
 	err := s.loadWith(o, place, lengths, load)
-	if lengths && err != nil && strings.Contains(err.Error(), savedmodel.LengthsOp) {
+	if lengths && err != nil && strings.Contains(err.Error(), rewrite.LengthsOp) {
 		s.noLengths.Store(true)
 		err = s.loadWith(o, place, false, load)
 	}
@@ -58,9 +58,9 @@ func (s *Session) loadWith(o Options, place string, lengths bool, load func(tf.M
 // tfModel makes what TensorFlow is given of the model: the graph, of which only what the signatures
 // of the options and loading reach is left unless all is asked for, with twins for XLA where it is
 // on; and the steps of loading. inTurn says that one run at a time is to use it: see
-// [savedmodel.Sharing]. lengths is [savedmodel.Reduction]'s.
+// [rewrite.Sharing]. lengths is [rewrite.Reduction]'s.
 func (s *Session) tfModel(o Options, place string, lengths bool) (m tf.Model, inTurn bool, err error) {
-	data, sharing, err := s.graph.ReducedApart(o.reduction(lengths))
+	data, sharing, err := rewrite.ReducedApart(s.graph, o.reduction(lengths))
 	if err != nil {
 		return m, false, err
 	}
@@ -83,10 +83,10 @@ func (s *Session) tfModel(o Options, place string, lengths bool) (m tf.Model, in
 }
 
 // reduction says what is loaded of a graph.
-func (o Options) reduction(lengths bool) savedmodel.Reduction {
+func (o Options) reduction(lengths bool) rewrite.Reduction {
 	mayUseGPU := o.config().MayUseGPU()
 	optimizer := o.optimizer(mayUseGPU)
-	return savedmodel.Reduction{
+	return rewrite.Reduction{
 		Signatures: o.Signatures, Whole: o.NoPrune, CPUOnly: !mayUseGPU, Compiled: o.XLA.enabled(), Lengths: lengths,
 		Lookups: !mayUseGPU && optimizer == OptimizerFunctions, NoOptimizer: optimizer == OptimizerNone,
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/tfrun/tfrun/internal/rewrite"
 )
 
 // A loop that looks up products gives the answers of one that multiplies, and the same error for an
@@ -15,7 +17,7 @@ func TestLookups(t *testing.T) {
 		_, plain := loadXLA(t, model, Options{Optimizer: OptimizerNone})
 		for _, o := range []Options{{}, {XLA: XLAOn}} {
 			s, f := loadXLA(t, model, o)
-			if has, err := s.MetaGraph().HasLookups(); err != nil || !has {
+			if has, err := rewrite.HasLookups(s.MetaGraph()); err != nil || !has {
 				t.Fatalf("%s has lookups: %v, %v", model, has, err)
 			}
 			for _, n := range []int{1, 2, 7, 40} {

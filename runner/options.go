@@ -46,7 +46,7 @@ type Options struct {
 	// means [DefaultXLAShapes].
 	XLAShapes int
 	// XLAFallback, if not nil, is told once why something is not compiled although XLA is on:
-	// *[savedmodel.CompileError]. The answers are there all the same. It may be called from another
+	// *[rewrite.CompileError]. The answers are there all the same. It may be called from another
 	// goroutine.
 	XLAFallback func(reason error) `json:"-"`
 
@@ -137,7 +137,7 @@ const (
 	// OptimizerNone begins soonest.
 	OptimizerNone Optimizer = "none"
 	// OptimizerFunctions optimizes each function by itself, as its call in the model says. In
-	// TensorFlow 2 nearly everything is in functions. On CPUs [savedmodel.Reduction.Lookups]
+	// TensorFlow 2 nearly everything is in functions. On CPUs [rewrite.Reduction.Lookups]
 	// belongs to it, which takes some 40 ms more to load the tutorial's model.
 	OptimizerFunctions Optimizer = "functions"
 	// OptimizerAll optimizes the graph across functions too: TensorFlow's own default. It does not

@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
 // Run does a whole job: it loads the model in dir as suits the job, runs it, and closes the model.
@@ -165,13 +166,13 @@ const (
 // FileBatchSize returns how many rows of files [Predictor.Run] takes for a batch where the options
 // do not say, unless they are few: the size that the signature fixes, [DefaultBatchSize], or more
 // of a signature that computes little for a row, and that from the row alone
-// ([savedmodel.MetaGraph.RowValues]). Each run has a cost of its own: of a million rows of 32
+// ([sizes.RowValues]). Each run has a cost of its own: of a million rows of 32
 // numbers, through two small dense layers, 64 at a time took 6 times as long as 4,096.
 func (p *Predictor) FileBatchSize() (int, error) {
 	if p.fixed > 0 {
 		return int(p.fixed), nil
 	}
-	values, ok, err := p.f.session.graph.RowValues(p.f.signature)
+	values, ok, err := sizes.RowValues(p.f.session.graph, p.f.signature)
 	if err != nil || !ok {
 		return DefaultBatchSize, err
 	}

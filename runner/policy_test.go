@@ -15,6 +15,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
 // plan returns a predictor that does not run, of a model of testdata.
@@ -180,7 +181,7 @@ func TestRowsApart(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if _, ok, err := mg.RowValues(sig); !ok || err != nil {
+		if _, ok, err := sizes.RowValues(mg, sig); !ok || err != nil {
 			continue
 		}
 		s := loadDir(t, dir, Options{})

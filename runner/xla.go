@@ -4,15 +4,15 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/xla"
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few,
 // and often slower for full batches. Where a signature has loops, such as recurrent layers, these
 // alone are compiled, each by itself; full batches are quicker then, too, and what is compiled for
-// one length serves others: see [savedmodel.Compilation]. Each combination of the inputs' shapes,
-// but for lengths that share a [savedmodel.Compilation.Size], is compiled by itself, which takes
+// one length serves others: see [rewrite.Compilation]. Each combination of the inputs' shapes,
+// but for lengths that share a [rewrite.Compilation.Size], is compiled by itself, which takes
 // from 0.1 s to some seconds, and is kept as long as the session.
 //
 // Two loops that run side by side take two cores: where a program runs one batch at a time, and has
@@ -76,8 +76,8 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*xla.Compiler,
 	if s.xla == nil {
 		return nil, nil
 	}
-	err := s.graph.CheckCompile(f.signature)
-	var refused *savedmodel.CompileError
+	err := rewrite.CheckCompile(s.graph, f.signature)
+	var refused *rewrite.CompileError
 	if errors.As(err, &refused) {
 		s.xla.Fallback(err)
 		return nil, nil
@@ -87,7 +87,7 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*xla.Compiler,
 	}
 	twin := &Function{session: s, signature: f.signature, outputs: slices.Clone(outputs)}
 	for i := range twin.outputs {
-		twin.outputs[i].Tensor = savedmodel.CompiledTensor(twin.outputs[i].Tensor)
+		twin.outputs[i].Tensor = rewrite.CompiledTensor(twin.outputs[i].Tensor)
 	}
 	if err := twin.addHeads(heads); err != nil {
 		return nil, err
@@ -96,8 +96,8 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*xla.Compiler,
 	if err != nil {
 		return nil, err
 	}
-	shared, err := s.xla.Signature(f.signature.Name, len(f.inputs), func() (savedmodel.Compilation, error) {
-		return s.graph.Compilation(f.signature, s.o.reduction(!s.noLengths.Load()))
+	shared, err := s.xla.Signature(f.signature.Name, len(f.inputs), func() (rewrite.Compilation, error) {
+		return rewrite.CompilationOf(s.graph, f.signature, s.o.reduction(!s.noLengths.Load()))
 	})
 	if err != nil {
 		return nil, err

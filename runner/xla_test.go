@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -202,7 +203,7 @@ func TestXLAFallback(t *testing.T) {
 				t.Errorf("%s: %v", test.model, err)
 			}
 		}
-		var compile *savedmodel.CompileError
+		var compile *rewrite.CompileError
 		if len(reasons) != 1 || !errors.As(reasons[0], &compile) || !strings.Contains(reasons[0].Error(), test.reason) ||
 			strings.Contains(reasons[0].Error(), "\n") || !errors.Is(s.XLA().Fallback, reasons[0]) {
 			t.Errorf("%s: the reasons are %v, want %q", test.model, reasons, test.reason)
@@ -299,8 +300,8 @@ func TestXLAWithoutLengths(t *testing.T) {
 	s := &Session{model: m, graph: m.MetaGraphs[0], o: o, xla: newXLA(o)}
 	var knows []bool
 	err = s.withModel(o, "", func(m tf.Model, _ tf.Config) error {
-		if knows = append(knows, bytes.Contains(m.Graph, []byte(savedmodel.LengthsOp))); knows[len(knows)-1] {
-			return &Error{Op: "load", Msg: "Op type not registered '" + savedmodel.LengthsOp + "' in binary running on here"}
+		if knows = append(knows, bytes.Contains(m.Graph, []byte(rewrite.LengthsOp))); knows[len(knows)-1] {
+			return &Error{Op: "load", Msg: "Op type not registered '" + rewrite.LengthsOp + "' in binary running on here"}
 		}
 		return nil
 	})

@@ -163,16 +163,6 @@ func TestVariablesHaveTheirNames(t *testing.T) {
 	}
 }
 
-// copyModel copies a test model so that a test may damage it.
-func copyModel(t *testing.T, name string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "testdata", "models", name, "model"))); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 func TestDamagedValuesAreFound(t *testing.T) {
 	t.Parallel()
 	m, err := Open(filepath.Join("..", "testdata", "models", "bad_data_flipped", "model"))

@@ -37,7 +37,7 @@ func (mg *MetaGraph) ConcreteFunction(name string) (*ConcreteFunction, error) {
 	if def == nil || err != nil {
 		return nil, err
 	}
-	f := &ConcreteFunction{Name: name, Inputs: structuredTensors(def.GetCanonicalizedInputSignature()), Outputs: structuredTensors(def.GetOutputSignature())}
+	f := &ConcreteFunction{Name: name, Inputs: StructuredTensors(def.GetCanonicalizedInputSignature()), Outputs: StructuredTensors(def.GetOutputSignature())}
 	for _, id := range def.GetBoundInputs() {
 		capture := ""
 		if v := objs.Variables[int(id)]; v != nil {

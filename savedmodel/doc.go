@@ -1,11 +1,12 @@
 // Package savedmodel reads TensorFlow SavedModels in pure Go, without libtensorflow: [Open] a
-// directory, pick a [MetaGraph] by its tags, and look at its [Signature]s, its layers
-// ([MetaGraph.Layers]), its functions and its checkpoint ([Model.Checkpoint]).
+// directory, pick a [MetaGraph] by its tags, and look at its [Signature]s, its functions and its
+// checkpoint ([Model.Checkpoint]). The packages below this one tell the layers of a Keras model
+// (layers), the sizes of tensors (sizes), and what a model does beside computing (scan).
 //
 //	m, err := savedmodel.Open("models/reviews")
 //	mg, err := m.MetaGraph()          // the only tag set, or "serve"
 //	sig, err := mg.Signature("")      // serving_default
-//	table, err := mg.Layers()         // the rows of Keras' model.summary()
+//	table, err := layers.Of(mg)       // the rows of Keras' model.summary()
 //
 // # What is read when
 //

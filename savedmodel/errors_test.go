@@ -1,9 +1,13 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/tfrun/tfrun/internal/rewrite"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
 // TestErrorsInLine puts names into errors that a model may hold: none breaks the line, and none
@@ -11,17 +15,17 @@ import (
 func TestErrorsInLine(t *testing.T) {
 	const odd = "a/\nb\x1b[31m\xff\u202e"
 	errs := []error{
-		&FileError{File: odd, Msg: "is missing"},
-		&FormatError{File: odd, Msg: odd, Offset: 3},
-		&FormatError{File: odd, Msg: odd, Offset: -1},
-		&TagError{Model: odd, Want: []string{odd}, Have: [][]string{{odd}}},
-		&TagError{Model: odd, Have: [][]string{{odd, odd}}},
-		&SignatureError{Model: odd, Want: odd, Have: []string{odd}},
-		&SignatureError{Model: odd, Have: []string{odd, odd}},
-		&SignatureError{Model: odd, Want: odd, Have: []string{odd}, DidYouMean: odd},
-		&SizeError{Signature: odd, Msg: odd},
-		&CompileError{Signature: odd, Msg: odd},
-		&UninitializedError{Signature: odd, Variables: []string{odd, odd}},
+		&savedmodel.FileError{File: odd, Msg: "is missing"},
+		&savedmodel.FormatError{File: odd, Msg: odd, Offset: 3},
+		&savedmodel.FormatError{File: odd, Msg: odd, Offset: -1},
+		&savedmodel.TagError{Model: odd, Want: []string{odd}, Have: [][]string{{odd}}},
+		&savedmodel.TagError{Model: odd, Have: [][]string{{odd, odd}}},
+		&savedmodel.SignatureError{Model: odd, Want: odd, Have: []string{odd}},
+		&savedmodel.SignatureError{Model: odd, Have: []string{odd, odd}},
+		&savedmodel.SignatureError{Model: odd, Want: odd, Have: []string{odd}, DidYouMean: odd},
+		&sizes.SizeError{Signature: odd, Msg: odd},
+		&rewrite.CompileError{Signature: odd, Msg: odd},
+		&savedmodel.UninitializedError{Signature: odd, Variables: []string{odd, odd}},
 	}
 	for _, err := range errs {
 		if got := err.Error(); strings.ContainsAny(got, "\n\x1b\u202e") || !utf8.ValidString(got) || !strings.Contains(got, `a/\nb\x1b[31m\xff\u202e`) {
@@ -29,7 +33,7 @@ func TestErrorsInLine(t *testing.T) {
 		}
 	}
 	const plain = "modèle/ünï 模型.pb"
-	if got, want := (&FileError{File: plain, Msg: "is missing"}).Error(), plain+": is missing"; got != want {
+	if got, want := (&savedmodel.FileError{File: plain, Msg: "is missing"}).Error(), plain+": is missing"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

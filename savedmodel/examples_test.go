@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 func TestExampleFeatures(t *testing.T) {
@@ -30,7 +31,7 @@ func TestExampleFeatures(t *testing.T) {
 		{"tf1_half_plus_two", "serving_default", nil},
 		{"mod_strings", "serving_default", nil},
 	} {
-		m, err := Open(filepath.Join("../testdata/models", test.model, "model"))
+		m, err := savedmodel.Open(filepath.Join("../testdata/models", test.model, "model"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ const (
 	FileMetadata    = fileMetadata
 	FileText        = fileText
 	FileFingerprint = fileFingerprint
+	AnonymousName   = anonymousName
 )
 
 var (

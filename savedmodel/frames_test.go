@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"os"
@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/modeltest"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // TestFrames holds that a large file which is no SavedModel is not read.
@@ -27,15 +30,15 @@ func TestFrames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			path := filepath.Join(dir, fileBinary)
+			path := filepath.Join(dir, savedmodel.FileBinary)
 			if err := os.WriteFile(path, []byte(c.head), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Truncate(path, size); err != nil {
 				t.Skipf("the file system holds no file of %d bytes: %v", size, err)
 			}
-			Within(t, time.Second, func() {
-				if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), c.want) {
+			modeltest.Within(t, time.Second, func() {
+				if _, err := savedmodel.Open(dir); err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("Open = %v, want an error with %q", err, c.want)
 				}
 			})

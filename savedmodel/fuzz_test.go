@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
 // Describe asks for all that is known of a model: why each shape of its signatures is what it is,
@@ -15,11 +17,11 @@ import (
 func Describe(m *savedmodel.Model) error {
 	for _, mg := range m.MetaGraphs {
 		for _, s := range mg.Signatures {
-			if _, err := mg.Why(s); err != nil {
+			if _, err := sizes.Why(mg, s); err != nil {
 				return err
 			}
 		}
-		if _, err := mg.Layers(); err != nil {
+		if _, err := layers.Of(mg); err != nil {
 			return err
 		}
 	}
@@ -47,18 +49,18 @@ func use(t *testing.T, m *savedmodel.Model) {
 		for _, name := range mg.SignatureNames() {
 			s := mg.Signatures[name]
 			check(mg.CheckSignature(s))
-			sizes := savedmodel.Sizes{Axes: map[string]int64{}}
-			for _, a := range mg.Axes(s) {
-				sizes.Axes[a.Name] = 3
+			at := sizes.Sizes{Axes: map[string]int64{}}
+			for _, a := range sizes.Axes(mg, s) {
+				at.Axes[a.Name] = 3
 			}
-			shapes, err := mg.Put(s, sizes)
+			shapes, err := sizes.Put(mg, s, at)
 			if err != nil {
 				t.Fatalf("Put of the signature's own axes: %v", err)
 			}
-			if table, err := mg.Layers(); err == nil && table != nil {
+			if table, err := layers.Of(mg); err == nil && table != nil {
 				table.At(shapes)
 			}
-			_, err = mg.OutputsAt(s, shapes)
+			_, err = sizes.OutputsAt(mg, s, shapes)
 			check(err)
 		}
 	}

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -97,7 +99,7 @@ func TestTwoGigabytes(t *testing.T) {
 			t.Skipf("the file system holds no file of %d bytes: %v", size, err)
 		}
 		f.Close()
-		savedmodel.Within(t, time.Second, func() {
+		modeltest.Within(t, time.Second, func() {
 			if _, err := savedmodel.Open(dir); err == nil || !strings.Contains(err.Error(), savedmodel.FileBinary) {
 				t.Errorf("Open of %d zeros = %v, want an error with the file's name", size, err)
 			}
@@ -145,7 +147,7 @@ func hostileModel(library, objects []byte) []byte {
 
 func TestHundredThousandNestedFunctions(t *testing.T) {
 	t.Parallel()
-	n := savedmodel.Many()
+	n := modeltest.Many()
 	keras := message(1, message(4, message(1, "_generic_user_object"), 1, message(2, "_misc_assets"), 1, message(2, "variables"), 1, message(2, "trainable_variables")))
 	for name, target := range map[string]func(i int) int{
 		"chain":  func(i int) int { return i + 1 },
@@ -160,7 +162,7 @@ func TestHundredThousandNestedFunctions(t *testing.T) {
 				library = append(library, message(1, def)...)
 			}
 			for _, objects := range [][]byte{nil, keras} {
-				savedmodel.Within(t, time.Minute, func() {
+				modeltest.Within(t, time.Minute, func() {
 					m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(library, objects))
 					if err != nil {
 						t.Fatal(err)
@@ -185,7 +187,7 @@ func TestHundredThousandNestedFunctions(t *testing.T) {
 func TestManyNodesInOneScope(t *testing.T) {
 	t.Parallel()
 	keras := message(1, message(4, message(1, "_generic_user_object"), 1, message(2, "_misc_assets"), 1, message(2, "variables"), 1, message(2, "trainable_variables")))
-	n := savedmodel.Many()
+	n := modeltest.Many()
 	if os.Getenv("TFRUN_MUTATIONS") == "" {
 		n /= 10
 	}
@@ -197,7 +199,7 @@ func TestManyNodesInOneScope(t *testing.T) {
 		}
 		def := append(message(1, message(1, "f0", 3, message(1, "y"))), nodes...)
 		def = append(def, message(4, message(1, "y", 2, fmt.Sprintf(name+":activations:0", n-1)))...)
-		savedmodel.Within(t, time.Minute, func() {
+		modeltest.Within(t, time.Minute, func() {
 			m, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", hostileModel(message(1, def), keras))
 			if err != nil {
 				t.Fatal(err)
@@ -242,7 +244,7 @@ func TestObjectsThatHoldThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.MetaGraphs[0].Layers(); err == nil {
+	if _, err := layers.Of(m.MetaGraphs[0]); err == nil {
 		t.Error("an edge to an object that does not exist was accepted")
 	}
 }

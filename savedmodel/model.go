@@ -44,9 +44,6 @@ type MetaGraph struct {
 	graph *graph.Graph
 	objs  func() (*ObjectGraph, error)
 	saver func() (*pb.SaverDef, error)
-	table func() (*LayerTable, error)
-
-	rewritten rewrittenGraphs
 }
 
 // Framework says what wrote a model, as far as it shows.
@@ -209,6 +206,3 @@ func once[T any](load func() (T, error)) func() (T, error) { return sync.OnceVal
 
 // Graph returns the GraphDef, for the packages of this module.
 func (mg *MetaGraph) Graph() *graph.Graph { return mg.graph }
-
-// Serialized returns the MetaGraphDef as the file has it. It must not be changed.
-func (mg *MetaGraph) Serialized() []byte { return mg.raw.all }

@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"errors"
@@ -10,41 +10,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/internal/modeltest"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
-	"pgregory.net/rapid"
 )
-
-func ExampleOpen() {
-	m, err := Open(filepath.Join("..", "testdata", "models", "full_seed", "k3", "model"))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	mg, err := m.MetaGraph()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	table, err := mg.Layers()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for _, l := range table.Layers {
-		fmt.Println(l.Name, l.Output, l.Params)
-	}
-	fmt.Println(table.Layers[1].Why[len(table.Layers[1].Why)-1])
-	// Output:
-	// embedding (None, None, 64) 523840
-	// bidirectional (None, 128) 66048
-	// dense (None, 64) 8256
-	// dense_1 (None, 1) 65
-	// parameters: 66,048 = 2 × 4 × ((64 + 64) × 64 + 64): 2 directions × 4 gates × ((inputs + units) × units + bias)
-}
 
 func TestTags(t *testing.T) {
 	t.Parallel()
-	m := OpenNamed(t, "tf1_multi_tags")
+	m := modeltest.Open(t, "tf1_multi_tags")
 	for _, tags := range [][]string{nil, {"serve"}, {"gpu", "serve"}, {"serve", "gpu"}, {"train"}} {
 		mg, err := m.MetaGraph(tags...)
 		if err != nil {
@@ -60,7 +33,7 @@ func TestTags(t *testing.T) {
 		}
 	}
 	_, err := m.MetaGraph("serve", "npu")
-	var te *TagError
+	var te *savedmodel.TagError
 	if !errors.As(err, &te) || len(te.Have) != 4 || !strings.Contains(err.Error(), "no graph with tags [npu serve]; the model has [serve], [gpu serve]") {
 		t.Errorf("MetaGraph(serve, npu) = %v, want a *TagError with the four tag sets", err)
 	}
@@ -72,7 +45,7 @@ func TestSignatureErrors(t *testing.T) {
 		model, name, want, text string
 		none                    bool
 	}{
-		{"mod_multi_signature", "", DefaultSignature, "", false},
+		{"mod_multi_signature", "", savedmodel.DefaultSignature, "", false},
 		{"k3_seed", "serve", "serve", "", false},
 		{"k3_seed", "serving_defualt", "", `has no signature "serving_defualt"; did you mean "serving_default"?`, false},
 		{"k3_seed", "zzz", "", `has no signature "zzz"; it has: serve, serving_default`, false},
@@ -80,15 +53,15 @@ func TestSignatureErrors(t *testing.T) {
 		{"mod_no_signature", "", "", "has no signatures", true},
 	}
 	for _, tt := range tests {
-		s, err := OpenNamed(t, tt.model).MetaGraphs[0].Signature(tt.name)
+		s, err := modeltest.Open(t, tt.model).MetaGraphs[0].Signature(tt.name)
 		if tt.want != "" {
 			if err != nil || s.Name != tt.want {
 				t.Errorf("%s: Signature(%q) = %v, %v, want %q", tt.model, tt.name, s, err, tt.want)
 			}
 			continue
 		}
-		var se *SignatureError
-		if !errors.As(err, &se) || !strings.Contains(err.Error(), tt.text) || errors.Is(err, ErrNoSignatures) != tt.none {
+		var se *savedmodel.SignatureError
+		if !errors.As(err, &se) || !strings.Contains(err.Error(), tt.text) || errors.Is(err, savedmodel.ErrNoSignatures) != tt.none {
 			t.Errorf("%s: Signature(%q) = %v, want a *SignatureError with %q", tt.model, tt.name, err, tt.text)
 		}
 	}
@@ -102,14 +75,14 @@ func TestOpenVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m, err := Open(dir)
+	m, err := savedmodel.Open(dir)
 	if err != nil || m.Version != "10" || m.Dir != filepath.Join(dir, "10") {
 		t.Errorf("Open = %+v, %v, want version 10", m, err)
 	}
-	if err := os.Remove(filepath.Join(dir, "10", fileBinary)); err != nil {
+	if err := os.Remove(filepath.Join(dir, "10", savedmodel.FileBinary)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), filepath.Join(dir, "10")) {
+	if _, err := savedmodel.Open(dir); !errors.Is(err, savedmodel.ErrNotFound) || !strings.Contains(err.Error(), filepath.Join(dir, "10")) {
 		t.Errorf("Open with a broken highest version = %v, want ErrNotFound about it", err)
 	}
 }
@@ -154,8 +127,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{filepath.Join(dir, "badtext"), "text form", false},
 	}
 	for _, tt := range tests {
-		_, err := Open(tt.path)
-		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrNotFound) != tt.notFound || strings.Contains(err.Error(), "\n") {
+		_, err := savedmodel.Open(tt.path)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, savedmodel.ErrNotFound) != tt.notFound || strings.Contains(err.Error(), "\n") {
 			t.Errorf("Open(%s) = %v, want one line with %q", tt.path, err, tt.want)
 		}
 	}
@@ -163,11 +136,11 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 
 func TestCompositesSayHowTheyBelongTogether(t *testing.T) {
 	t.Parallel()
-	words := OpenNamed(t, "mod_ragged_out").MetaGraphs[0].Signatures[DefaultSignature].Outputs["words"]
+	words := modeltest.Open(t, "mod_ragged_out").MetaGraphs[0].Signatures[savedmodel.DefaultSignature].Outputs["words"]
 	if words.Ragged == nil || words.Ragged.RaggedRank != 1 || words.Ragged.DType != tensor.String || words.Components[0].Role != "values" || words.Components[1].Role != "row_splits" {
 		t.Errorf("words = %+v, ragged %+v", words, words.Ragged)
 	}
-	x := OpenNamed(t, "tf1_sparse").MetaGraphs[0].Signatures[DefaultSignature].Inputs["x"]
+	x := modeltest.Open(t, "tf1_sparse").MetaGraphs[0].Signatures[savedmodel.DefaultSignature].Inputs["x"]
 	var roles []string
 	for _, c := range x.Components {
 		roles = append(roles, c.Role)
@@ -177,46 +150,9 @@ func TestCompositesSayHowTheyBelongTogether(t *testing.T) {
 	}
 }
 
-func TestPut(t *testing.T) {
-	t.Parallel()
-	mg := OpenNamed(t, "full_seed/k2").MetaGraphs[0]
-	s, err := mg.Signature("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []Axis{{s.InputNames()[0], 0, "batch"}, {s.InputNames()[0], 1, "time"}}
-	if diff := cmp.Diff(want, mg.Axes(s)); diff != "" {
-		t.Fatalf("axes (-want +got):\n%s", diff)
-	}
-	shapes, err := mg.Put(s, Sizes{Axes: map[string]int64{"batch": 64, "time": 120}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := mg.Layers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, at := range table.At(shapes) {
-		got = append(got, fmt.Sprintf("%s %v %d %v", at.Layer.Name, at.Output, at.Bytes, at.Exact))
-	}
-	rows := []string{"embedding (64, 120, 64) 1966080 true", "bidirectional (64, 128) 32768 true", "dense (64, 64) 16384 true", "dense_1 (64, 1) 256 true"}
-	if diff := cmp.Diff(rows, got); diff != "" {
-		t.Errorf("rows at batch 64, time 120 (-want +got):\n%s", diff)
-	}
-	for _, bad := range []Sizes{
-		{Axes: map[string]int64{"height": 3}}, {Axes: map[string]int64{"batch": -2}}, {Inputs: map[string][]int64{"nothing": {1}}}, {Inputs: map[string][]int64{s.InputNames()[0]: {1, 2, 3}}},
-	} {
-		var se *SizeError
-		if _, err := mg.Put(s, bad); !errors.As(err, &se) || len(se.Have) != 2 {
-			t.Errorf("Put(%+v) = %v, want a *SizeError", bad, err)
-		}
-	}
-}
-
 func TestConcreteFunctions(t *testing.T) {
 	t.Parallel()
-	mg := OpenNamed(t, "k2_multi_io").MetaGraphs[0]
+	mg := modeltest.Open(t, "k2_multi_io").MetaGraphs[0]
 	names, err := mg.ConcreteFunctions()
 	if err != nil || len(names) == 0 {
 		t.Fatalf("ConcreteFunctions() = %v, %v", names, err)
@@ -242,51 +178,17 @@ func TestConcreteFunctions(t *testing.T) {
 	t.Error("no signature wrapper among the concrete functions")
 }
 
-// TestUndoFindsTheName checks that a layer's name comes back from its scope's, whatever else was
-// named before.
-func TestUndoFindsTheName(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		names := rapid.SliceOfNDistinct(rapid.StringMatching(`(dense|Dense|a)(_[1-3]){0,2}`), 1, 8, strings.ToLower).Draw(t, "names")
-		made, undone := scopeNames{}, scopeNames{}
-		for _, name := range names {
-			made.take(name)
-			scope := made.take(name)
-			got, ok := undone.undo(scope, 2)
-			if !ok {
-				t.Fatalf("undo(%q) finds no name, want %q", scope, name)
-			}
-			// Where two names would come out alike, either is an answer: taking it must lead to the
-			// same scope.
-			if got != name {
-				t.Skip("ambiguous")
-			}
-		}
-	})
-}
-
-func TestSnakeCase(t *testing.T) {
-	t.Parallel()
-	for class, want := range map[string]string{
-		"Dense": "dense", "LSTM": "lstm", "GRU": "gru", "PReLU": "p_re_lu", "ReLU": "re_lu", "LeakyReLU": "leaky_re_lu", "ELU": "elu", "Conv2DTranspose": "conv2d_transpose",
-		"GlobalAveragePooling1D": "global_average_pooling1d", "MultiHeadAttention": "multi_head_attention", "SimpleRNN": "simple_rnn", "TrueDivide": "true_divide", "GetItem": "get_item",
-	} {
-		if got := snakeCase(class); got != want {
-			t.Errorf("snakeCase(%s) = %s, want %s", class, got, want)
-		}
-	}
-}
-
 func TestVerifyRefusesAssetsOutside(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"../../etc/passwd", "/etc/passwd", "a/../../b"} {
-		mg := &MetaGraph{model: &Model{Dir: t.TempDir(), File: fileBinary}, Assets: []Asset{{Tensor: "x:0", Filename: name}}}
+		mg := modeltest.Open(t, "mod_vocab_asset").MetaGraphs[0]
+		mg.Assets = []savedmodel.Asset{{Tensor: "x:0", Filename: name}}
 		if err := mg.Verify(); err == nil || !strings.Contains(err.Error(), "outside") {
 			t.Errorf("Verify with asset %q = %v, want an error", name, err)
 		}
 	}
-	dir := copyModel(t, "mod_vocab_asset")
-	m, err := Open(dir)
+	dir := modeltest.Copy(t, "mod_vocab_asset")
+	m, err := savedmodel.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -217,7 +217,7 @@ const maxStructure = 100
 
 // flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their
 // sorted keys.
-func structuredTensors(v *pb.StructuredValue) []StructuredTensor {
+func StructuredTensors(v *pb.StructuredValue) []StructuredTensor {
 	var out []StructuredTensor
 	flattenInto(v, "", &out, 0)
 	return out

@@ -1,4 +1,4 @@
-package savedmodel
+package savedmodel_test
 
 import (
 	"encoding/json"
@@ -8,17 +8,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/internal/modeltest"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 func TestSignaturesOfEveryModel(t *testing.T) {
 	t.Parallel()
-	for _, c := range Cases(t) {
+	for _, c := range modeltest.Cases(t) {
 		if c.Want.Kind == "corrupt" {
 			continue
 		}
 		t.Run(filepath.Base(c.Dir), func(t *testing.T) {
 			t.Parallel()
-			m, err := Open(c.Model())
+			m, err := savedmodel.Open(c.Model())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,9 +38,9 @@ func TestSignaturesOfEveryModel(t *testing.T) {
 			if diff := cmp.Diff(c.Want.TagSets, tags); diff != "" {
 				t.Errorf("tag sets (-want +got):\n%s", diff)
 			}
-			got := map[string]ExpectedSignature{}
+			got := map[string]modeltest.ExpectedSignature{}
 			for name, s := range mg.Signatures {
-				got[name] = ExpectedSignature{Inputs: asExpected(t, s.Inputs), Outputs: asExpected(t, s.Outputs), MethodName: s.MethodName}
+				got[name] = modeltest.ExpectedSignature{Inputs: asExpected(t, s.Inputs), Outputs: asExpected(t, s.Outputs), MethodName: s.MethodName}
 			}
 			if diff := cmp.Diff(c.Want.Signatures, got); diff != "" {
 				t.Errorf("signatures (-want +got):\n%s", diff)
@@ -63,17 +65,17 @@ func TestSignaturesOfEveryModel(t *testing.T) {
 }
 
 // asExpected writes tensors as expect.json does.
-func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]ExpectedTensor {
+func asExpected(t *testing.T, infos map[string]savedmodel.TensorInfo) map[string]modeltest.ExpectedTensor {
 	t.Helper()
-	out := map[string]ExpectedTensor{}
+	out := map[string]modeltest.ExpectedTensor{}
 	for name, info := range infos {
 		shape, err := json.Marshal(info.Shape)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := ExpectedTensor{DType: info.DType.String(), Shape: shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
+		e := modeltest.ExpectedTensor{DType: info.DType.String(), Shape: shape, Tensor: info.Tensor, Encoding: string(info.Encoding), Class: info.Class}
 		for _, c := range info.Components {
-			if info.Encoding == CooSparse {
+			if info.Encoding == savedmodel.CooSparse {
 				e.Tensors = append(e.Tensors, c.Tensor)
 				continue
 			}
@@ -81,7 +83,7 @@ func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]ExpectedTe
 			if err != nil {
 				t.Fatal(err)
 			}
-			e.Components = append(e.Components, ExpectedTensor{DType: c.DType.String(), Shape: shape, Tensor: c.Tensor})
+			e.Components = append(e.Components, modeltest.ExpectedTensor{DType: c.DType.String(), Shape: shape, Tensor: c.Tensor})
 		}
 		out[name] = e
 	}
@@ -89,8 +91,8 @@ func asExpected(t *testing.T, infos map[string]TensorInfo) map[string]ExpectedTe
 }
 
 // UnmarshalJSON takes the spaces out of shapes, which are compared as text.
-func (e *ExpectedTensor) UnmarshalJSON(data []byte) error {
-	type plain ExpectedTensor
+func UnmarshalJSON(e *modeltest.ExpectedTensor, data []byte) error {
+	type plain modeltest.ExpectedTensor
 	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
 		return err
 	}
@@ -129,13 +131,13 @@ var brokenModels = map[string][2]string{
 
 func TestBrokenModels(t *testing.T) {
 	t.Parallel()
-	for _, c := range Cases(t) {
+	for _, c := range modeltest.Cases(t) {
 		if c.Want.Kind != "corrupt" {
 			continue
 		}
 		t.Run(filepath.Base(c.Dir), func(t *testing.T) {
 			t.Parallel()
-			m, err := Open(c.Model())
+			m, err := savedmodel.Open(c.Model())
 			if err == nil {
 				err = m.MetaGraphs[0].Verify()
 			}

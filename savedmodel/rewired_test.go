@@ -9,6 +9,7 @@ import (
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 	"google.golang.org/protobuf/proto"
@@ -89,8 +90,8 @@ func FuzzRewired(f *testing.F) {
 			if _, err := scan.Scan(mg); err != nil {
 				t.Logf("Scan: %v", err)
 			}
-			_, _ = mg.Pruned() // an error is fine
-			_, _ = mg.Reduced(savedmodel.Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
+			_, _ = rewrite.Pruned(mg) // an error is fine
+			_, _ = rewrite.Reduced(mg, rewrite.Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
 		}
 	})
 }

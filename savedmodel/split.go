@@ -138,7 +138,6 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	mg.graph = graph.New(mg.raw.graph, mg.raw.ops, fileFaults(m.File))
 	mg.objs = once(mg.readObjectGraph)
 	mg.saver = once(mg.readSaver)
-	mg.table = once(mg.buildLayers)
 	mg.Framework = mg.findFramework()
 	return mg, nil
 }

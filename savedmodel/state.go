@@ -87,3 +87,17 @@ func handleInput(op string) (at int, changes bool) {
 	}
 	return 0, false
 }
+
+// Operations lists the types of the operations that a signature reaches, those in the functions
+// that it calls included, in alphabetical order.
+func (mg *MetaGraph) Operations(s *Signature) ([]string, error) {
+	p, err := mg.graph.Reach()
+	if err != nil {
+		return nil, err
+	}
+	p.CPUOnly, p.Ops = true, map[string]bool{}
+	if err := p.Mark(s.Tensors(s.Outputs)); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(p.Ops)), nil
+}

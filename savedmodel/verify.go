@@ -127,12 +127,21 @@ func (mg *MetaGraph) restored() (*restoreOps, error) {
 	seen := map[string]bool{}
 	err = mg.walkBack([]string{saver.GetRestoreOpName()}, seen, func(n *nodepb.NodeDef) error {
 		if n.GetOp() == "VarHandleOp" {
-			r.handles[resourceName(n)] = true
+			r.handles[graph.ResourceName(n)] = true
 			return nil
 		}
 		return mg.readRestoreKeys(n, mg.graph.Node, r)
 	})
 	return r, err
+}
+
+// RestoredVariables returns the [graph.ResourceName]s of the variables that loading restores.
+func (mg *MetaGraph) RestoredVariables() (map[string]bool, error) {
+	r, err := mg.restored()
+	if err != nil {
+		return nil, err
+	}
+	return r.handles, nil
 }
 
 // readRestoreKeys collects the keys that n reads, if it is a RestoreV2 with constant names or a
@@ -196,15 +205,6 @@ func (mg *MetaGraph) walkBack(from []string, seen map[string]bool, f func(*nodep
 	return nil
 }
 
-// resourceName returns what tells the resource of a VarHandleOp from others.
-func resourceName(n *nodepb.NodeDef) string {
-	name := string(n.GetAttr()["shared_name"].GetS())
-	if name == "" {
-		name = n.GetName()
-	}
-	return string(n.GetAttr()["container"].GetS()) + "\x00" + name
-}
-
 // CheckSignature returns an *[UninitializedError] when the signature reads variables that neither
 // the restore op nor the init op reaches. Variables of TensorFlow 1's reference kind are not looked
 // at.
@@ -217,7 +217,7 @@ func (mg *MetaGraph) CheckSignature(s *Signature) error {
 	collect := func(into map[string]bool) func(*nodepb.NodeDef) error {
 		return func(n *nodepb.NodeDef) error {
 			if n.GetOp() == "VarHandleOp" {
-				into[resourceName(n)] = true
+				into[graph.ResourceName(n)] = true
 			}
 			return nil
 		}

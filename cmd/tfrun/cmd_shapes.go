@@ -15,6 +15,7 @@ import (
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -183,11 +184,11 @@ func (o *shapesOptions) listVariables(ctx context.Context, f shapes.Format, std 
 }
 
 // parseAt reads the sizes of --at; nil when none are given.
-func parseAt(texts []string) (*savedmodel.Sizes, error) {
+func parseAt(texts []string) (*sizes.Sizes, error) {
 	if len(texts) == 0 {
 		return nil, nil
 	}
-	sizes := &savedmodel.Sizes{Axes: map[string]int64{}, Inputs: map[string][]int64{}}
+	sizes := &sizes.Sizes{Axes: map[string]int64{}, Inputs: map[string][]int64{}}
 	for _, text := range texts {
 		for _, part := range splitSizes(text) {
 			// An input's name may hold an equals sign, a list of sizes does not.
@@ -257,7 +258,7 @@ func parseDims(list string) (dims []int64, ok bool) {
 // sizeHint turns sizes that do not fit the model into an error of usage that lists the open
 // dimensions.
 func sizeHint(err error) error {
-	var size *savedmodel.SizeError
+	var size *sizes.SizeError
 	if !errors.As(err, &size) {
 		return err
 	}

@@ -82,15 +82,20 @@ internal/graph: tensor internal/wire
 savedmodel: tensor internal/wire internal/graph internal/words
 savedmodel: internal/ops internal/strict internal/admit
 savedmodel/scan: savedmodel internal/graph
+savedmodel/internal/body: tensor savedmodel internal/graph
+savedmodel/layers: tensor savedmodel savedmodel/internal/body internal/graph internal/words
+savedmodel/sizes: savedmodel/layers
+savedmodel/sizes: tensor savedmodel savedmodel/internal/body internal/graph internal/words
+internal/rewrite: tensor savedmodel internal/graph internal/wire internal/words
 
 internal/partfile: tensor dataset
 runner/internal/option:
 runner/internal/tf: tensor runner/internal/option
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
 runner/internal/source: dataset runner/internal/option
-runner/internal/xla: tensor savedmodel runner/internal/tf
+runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf
 runner: tensor dataset internal/partfile
-runner: savedmodel savedmodel/scan internal/ops internal/admit
+runner: savedmodel savedmodel/scan savedmodel/sizes internal/rewrite internal/ops internal/admit
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/source runner/internal/xla
 `

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/tensor"
@@ -107,4 +108,13 @@ func OpSets[T comparable](lists map[T]string) map[string]T {
 		}
 	}
 	return byOp
+}
+
+// ResourceName returns what tells the resource of a VarHandleOp from others.
+func ResourceName(n *nodepb.NodeDef) string {
+	name := string(n.GetAttr()["shared_name"].GetS())
+	if name == "" {
+		name = n.GetName()
+	}
+	return string(n.GetAttr()["container"].GetS()) + "\x00" + name
 }

@@ -332,3 +332,7 @@ func (r Ref) String() string {
 	}
 	return r.Node.Name + ":" + strconv.Itoa(r.Out)
 }
+
+// MaxUnwrap bounds how many functions that only call another are stepped through: a hostile library
+// may call in a circle.
+const MaxUnwrap = 100

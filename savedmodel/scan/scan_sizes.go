@@ -11,7 +11,6 @@ import (
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say
@@ -41,7 +40,7 @@ func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 		return nil
 	}
 	name := graph.NodeOf(def.GetInput()[at])
-	for range savedmodel.MaxUnwrap {
+	for range graph.MaxUnwrap {
 		n := s.main[name]
 		switch {
 		case n == nil:
@@ -66,7 +65,7 @@ func hugeInside(n *graph.Node) (huge []scanHuge) {
 		return nil
 	}
 	from := n.Inputs[at].Node
-	for range savedmodel.MaxUnwrap {
+	for range graph.MaxUnwrap {
 		switch {
 		case from == nil:
 			return nil

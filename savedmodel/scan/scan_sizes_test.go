@@ -10,7 +10,7 @@ import (
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/google/go-cmp/cmp"
-	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/internal/modeltest"
 )
 
 // shapeOf64 makes a constant that is a shape.
@@ -19,7 +19,7 @@ func shapeOf64(name string, dims ...int64) *nodepb.NodeDef {
 	for _, d := range dims {
 		b = binary.LittleEndian.AppendUint64(b, uint64(d))
 	}
-	return savedmodel.Const(name, &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT64, TensorShape: savedmodel.ProtoShape(int64(len(dims))), TensorContent: b})
+	return modeltest.Const(name, &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT64, TensorShape: modeltest.Shape(int64(len(dims))), TensorContent: b})
 }
 
 // TestScanHugeTensors holds that sizes which the graph itself tells are looked at, in the main
@@ -27,34 +27,34 @@ func shapeOf64(name string, dims ...int64) *nodepb.NodeDef {
 func TestScanHugeTensors(t *testing.T) {
 	t.Parallel()
 	splat := func(dims ...int64) *nodepb.NodeDef {
-		return savedmodel.Const("c", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_FLOAT, TensorShape: savedmodel.ProtoShape(dims...), FloatVal: []float32{1}})
+		return modeltest.Const("c", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_FLOAT, TensorShape: modeltest.Shape(dims...), FloatVal: []float32{1}})
 	}
-	fill := savedmodel.Op("out", "Fill", "s", "v")
-	call := savedmodel.Op("out", "PartitionedCall", "in", "fn=f")
+	fill := modeltest.Op("out", "Fill", "s", "v")
+	call := modeltest.Op("out", "PartitionedCall", "in", "fn=f")
 	for name, c := range map[string]struct {
 		main []*nodepb.NodeDef
 		body []*nodepb.NodeDef
 		want []string
 	}{
-		"a constant":                {main: []*nodepb.NodeDef{splat(1<<30, 1<<30), savedmodel.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
-		"one that overflows":        {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), savedmodel.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
-		"one that nothing reads":    {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), savedmodel.Op("out", "Neg", "in")}, want: []string{"dormant huge-tensor "}},
-		"one as large as can be":    {main: []*nodepb.NodeDef{splat(1<<31 - 1), savedmodel.Op("out", "Neg", "c")}},
-		"nothing of a great length": {main: []*nodepb.NodeDef{splat(1<<40, 0, 1<<40), savedmodel.Op("out", "Neg", "c")}},
+		"a constant":                {main: []*nodepb.NodeDef{splat(1<<30, 1<<30), modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
+		"one that overflows":        {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), modeltest.Op("out", "Neg", "c")}, want: []string{"unsafe huge-tensor  by run"}},
+		"one that nothing reads":    {main: []*nodepb.NodeDef{splat(1<<40, 1<<40), modeltest.Op("out", "Neg", "in")}, want: []string{"dormant huge-tensor "}},
+		"one as large as can be":    {main: []*nodepb.NodeDef{splat(1<<31 - 1), modeltest.Op("out", "Neg", "c")}},
+		"nothing of a great length": {main: []*nodepb.NodeDef{splat(1<<40, 0, 1<<40), modeltest.Op("out", "Neg", "c")}},
 		"a fill":                    {main: []*nodepb.NodeDef{shapeOf64("s", 1<<25, 1<<25), fill}, want: []string{"unsafe huge-tensor  by run"}},
 		"a fill of a sane size":     {main: []*nodepb.NodeDef{shapeOf64("s", 1<<10, 1<<10), fill}},
-		"a fill behind an identity": {main: []*nodepb.NodeDef{shapeOf64("k", 1<<62), savedmodel.Op("s", "Identity", "k"), fill}, want: []string{"unsafe huge-tensor  by run"}},
-		"identities in a circle":    {main: []*nodepb.NodeDef{savedmodel.Op("s", "Identity", "s"), fill}},
+		"a fill behind an identity": {main: []*nodepb.NodeDef{shapeOf64("k", 1<<62), modeltest.Op("s", "Identity", "k"), fill}, want: []string{"unsafe huge-tensor  by run"}},
+		"identities in a circle":    {main: []*nodepb.NodeDef{modeltest.Op("s", "Identity", "s"), fill}},
 		"a constant in a function":  {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{splat(1 << 60)}, want: []string{"unsafe huge-tensor  by run"}},
-		"a fill in a function":      {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{shapeOf64("s", 1<<60), savedmodel.Op("f", "Fill", "s:output:0", "x")}, want: []string{"unsafe huge-tensor  by run"}},
+		"a fill in a function":      {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{shapeOf64("s", 1<<60), modeltest.Op("f", "Fill", "s:output:0", "x")}, want: []string{"unsafe huge-tensor  by run"}},
 		"a shape of one number, 4 times": {
-			main: []*nodepb.NodeDef{savedmodel.Const("s", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: savedmodel.ProtoShape(4), IntVal: []int32{1 << 10}}), fill},
+			main: []*nodepb.NodeDef{modeltest.Const("s", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: modeltest.Shape(4), IntVal: []int32{1 << 10}}), fill},
 			want: []string{"unsafe huge-tensor  by run"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			findings, err := Scan(savedmodel.OpenGraph(t, savedmodel.Library(c.main, savedmodel.Func("f", "x", c.body...))))
+			findings, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func TestScanHugeTensors(t *testing.T) {
 func TestScanBrokenNodes(t *testing.T) {
 	t.Parallel()
 	constant := func(says, is typespb.DataType) *nodepb.NodeDef {
-		n := savedmodel.Const("c", &tensorpb.TensorProto{Dtype: is, FloatVal: []float32{1}, IntVal: []int32{1}})
+		n := modeltest.Const("c", &tensorpb.TensorProto{Dtype: is, FloatVal: []float32{1}, IntVal: []int32{1}})
 		n.Attr["dtype"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: says}}
 		return n
 	}
@@ -86,15 +86,15 @@ func TestScanBrokenNodes(t *testing.T) {
 		return def
 	}
 	const float, whole = typespb.DataType_DT_FLOAT, typespb.DataType_DT_INT32
-	call := savedmodel.Op("out", "PartitionedCall", "in", "fn=f")
+	call := modeltest.Op("out", "PartitionedCall", "in", "fn=f")
 	for name, c := range map[string]struct {
 		main, body []*nodepb.NodeDef
 		want       string // of the only finding
 		detail     string
 	}{
-		"an honest constant":           {main: []*nodepb.NodeDef{constant(float, float), savedmodel.Op("out", "Neg", "c")}},
-		"one of another dtype":         {main: []*nodepb.NodeDef{constant(whole, float), savedmodel.Op("out", "Neg", "c")}, want: "unsafe broken-node  by run", detail: "is a constant of int32 that holds float32"},
-		"one that nothing reads":       {main: []*nodepb.NodeDef{constant(whole, float), savedmodel.Op("out", "Neg", "in")}, want: "dormant broken-node ", detail: "holds float32"},
+		"an honest constant":           {main: []*nodepb.NodeDef{constant(float, float), modeltest.Op("out", "Neg", "c")}},
+		"one of another dtype":         {main: []*nodepb.NodeDef{constant(whole, float), modeltest.Op("out", "Neg", "c")}, want: "unsafe broken-node  by run", detail: "is a constant of int32 that holds float32"},
+		"one that nothing reads":       {main: []*nodepb.NodeDef{constant(whole, float), modeltest.Op("out", "Neg", "in")}, want: "dormant broken-node ", detail: "holds float32"},
 		"one in a function":            {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{constant(whole, float)}, want: "unsafe broken-node  by run", detail: "holds float32"},
 		"two inputs":                   {main: []*nodepb.NodeDef{counts("Pack", "N", 2, "in", "in")}},
 		"2^31 - 1 inputs":              {main: []*nodepb.NodeDef{counts("Pack", "N", 1<<31-1, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists 2147483647 inputs or outputs (N): more than 65536"},
@@ -104,7 +104,7 @@ func TestScanBrokenNodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			findings, err := Scan(savedmodel.OpenGraph(t, savedmodel.Library(c.main, savedmodel.Func("f", "x", c.body...))))
+			findings, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/google/go-cmp/cmp"
+	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/savedmodel"
 	"google.golang.org/protobuf/proto"
 )
@@ -69,7 +70,7 @@ func TestScanOfTestModels(t *testing.T) {
 			`expected reads-files InitializeTableFromTextFileV2 in text_file_init when loading: the model's asset "labels.txt"`,
 		},
 	}
-	for _, c := range savedmodel.Cases(t) {
+	for _, c := range modeltest.Cases(t) {
 		t.Run(c.Want.Name, func(t *testing.T) {
 			t.Parallel()
 			m, err := savedmodel.Open(filepath.Join(c.Dir, "model"))
@@ -81,7 +82,7 @@ func TestScanOfTestModels(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(want[c.Want.Name], found(findings)); diff != "" && strings.HasPrefix(c.Dir, savedmodel.Models()) {
+				if diff := cmp.Diff(want[c.Want.Name], found(findings)); diff != "" && strings.HasPrefix(c.Dir, modeltest.Models()) {
 					t.Errorf("Scan (-want +got):\n%s", diff)
 				}
 			}
@@ -107,33 +108,33 @@ func TestScanFollowsCalls(t *testing.T) {
 		def  *pb.MetaGraphDef
 		want []string
 	}{
-		{"clean", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"))), nil},
+		{"clean", modeltest.Library(nodes(modeltest.Op("out", "Identity", "in"))), nil},
 		{
 			"a constant path, in a branch of a branch, in a layer's scope",
-			savedmodel.Library(nodes(savedmodel.Op("out", "StatefulPartitionedCall", "in", "fn=serve")),
-				savedmodel.Func("serve", "x", savedmodel.Text("c", "/etc/passwd"), savedmodel.Op("model/lambda/cond", "If", "x", "c:output:0", "fn=then", "fn=else")),
-				savedmodel.Func("then", "p", savedmodel.Op("again", "StatelessIf", "p", "p", "fn=inner", "fn=else")),
-				savedmodel.Func("else", "p"),
-				savedmodel.Func("inner", "p", savedmodel.Op("i", "Identity", "p"), savedmodel.Op("ReadFile", "ReadFile", "i:output:0"))),
+			modeltest.Library(nodes(modeltest.Op("out", "StatefulPartitionedCall", "in", "fn=serve")),
+				modeltest.Func("serve", "x", modeltest.Text("c", "/etc/passwd"), modeltest.Op("model/lambda/cond", "If", "x", "c:output:0", "fn=then", "fn=else")),
+				modeltest.Func("then", "p", modeltest.Op("again", "StatelessIf", "p", "p", "fn=inner", "fn=else")),
+				modeltest.Func("else", "p"),
+				modeltest.Func("inner", "p", modeltest.Op("i", "Identity", "p"), modeltest.Op("ReadFile", "ReadFile", "i:output:0"))),
 			[]string{`unsafe reads-files ReadFile in model/lambda by run: the path "/etc/passwd"`},
 		},
 		{
 			"several paths",
-			savedmodel.Library(nodes(savedmodel.Text("a", "/a"), savedmodel.Text("b", "/b"), savedmodel.Op("one", "PartitionedCall", "a", "fn=w"), savedmodel.Op("two", "PartitionedCall", "b", "fn=w"),
-				savedmodel.Op("three", "PartitionedCall", "in", "fn=w"), savedmodel.Op("out", "Pack", "one", "two", "three")),
-				savedmodel.Func("w", "p", savedmodel.Op("WriteFile", "WriteFile", "p"))),
+			modeltest.Library(nodes(modeltest.Text("a", "/a"), modeltest.Text("b", "/b"), modeltest.Op("one", "PartitionedCall", "a", "fn=w"), modeltest.Op("two", "PartitionedCall", "b", "fn=w"),
+				modeltest.Op("three", "PartitionedCall", "in", "fn=w"), modeltest.Op("out", "Pack", "one", "two", "three")),
+				modeltest.Func("w", "p", modeltest.Op("WriteFile", "WriteFile", "p"))),
 			[]string{`unsafe writes-files WriteFile by run: a path given by input "x", the path "/a", the path "/b"`},
 		},
 		{
 			"functions in a list, and one called by its name",
-			savedmodel.Library(nodes(savedmodel.Op("out", "outer", "in")), savedmodel.Func("outer", "x", savedmodel.Op("d", "GeneratorDataset", "x", "fn=gen")), savedmodel.Func("gen", "", savedmodel.Op("p", "PyFunc"))),
+			modeltest.Library(nodes(modeltest.Op("out", "outer", "in")), modeltest.Func("outer", "x", modeltest.Op("d", "GeneratorDataset", "x", "fn=gen")), modeltest.Func("gen", "", modeltest.Op("p", "PyFunc"))),
 			[]string{`unsafe python PyFunc by run`},
 		},
 		{
 			"by the init op's control input alone",
 			func() *pb.MetaGraphDef {
-				def := savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"), savedmodel.Op("init", "NoOp", "^evil"), savedmodel.Op("evil", "StatefulPartitionedCall", "fn=evil")),
-					savedmodel.Func("evil", "", savedmodel.Text("c", "a\nb"), savedmodel.Op("w", "WriteFile", "c:output:0")))
+				def := modeltest.Library(nodes(modeltest.Op("out", "Identity", "in"), modeltest.Op("init", "NoOp", "^evil"), modeltest.Op("evil", "StatefulPartitionedCall", "fn=evil")),
+					modeltest.Func("evil", "", modeltest.Text("c", "a\nb"), modeltest.Op("w", "WriteFile", "c:output:0")))
 				def.SignatureDef["__saved_model_init_op"] = &pb.SignatureDef{
 					Outputs: map[string]*pb.TensorInfo{"__saved_model_init_op": {Encoding: &pb.TensorInfo_Name{Name: "init"}}},
 				}
@@ -142,56 +143,56 @@ func TestScanFollowsCalls(t *testing.T) {
 			[]string{`unsafe writes-files WriteFile when loading: the path "a\nb"`},
 		},
 		{
-			"dormant", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in"), savedmodel.Op("debug", "RpcClient")), savedmodel.Func("unused", "x", savedmodel.Op("r", "ReadFile", "x"))),
+			"dormant", modeltest.Library(nodes(modeltest.Op("out", "Identity", "in"), modeltest.Op("debug", "RpcClient")), modeltest.Func("unused", "x", modeltest.Op("r", "ReadFile", "x"))),
 			[]string{`dormant network RpcClient`, `dormant reads-files ReadFile`},
 		},
 		{
 			"a checkpoint of its own choice",
-			savedmodel.Library(nodes(savedmodel.Text("c", "/tmp/other"), savedmodel.Op("restore", "RestoreV2", "c"), savedmodel.Op("saver_filename", "Placeholder"), savedmodel.Op("out", "Identity", "in"))),
+			modeltest.Library(nodes(modeltest.Text("c", "/tmp/other"), modeltest.Op("restore", "RestoreV2", "c"), modeltest.Op("saver_filename", "Placeholder"), modeltest.Op("out", "Identity", "in"))),
 			[]string{`unsafe reads-files RestoreV2 when loading: the path "/tmp/other"`},
 		},
 		{
-			"restoring in a signature", savedmodel.Library(nodes(savedmodel.Op("saver_filename", "Placeholder"), savedmodel.Op("out", "RestoreV2", "saver_filename"))),
+			"restoring in a signature", modeltest.Library(nodes(modeltest.Op("saver_filename", "Placeholder"), modeltest.Op("out", "RestoreV2", "saver_filename"))),
 			[]string{`unsafe reads-files RestoreV2 by run: the model's checkpoint`},
 		},
 		{
 			"an asset read by a signature, whose path the loader does not fill in",
-			withAsset(savedmodel.Library(nodes(savedmodel.Text("a", "/etc/passwd"), savedmodel.Op("out", "ReadFile", "a"))), "a:0", "vocab.txt"),
+			withAsset(modeltest.Library(nodes(modeltest.Text("a", "/etc/passwd"), modeltest.Op("out", "ReadFile", "a"))), "a:0", "vocab.txt"),
 			[]string{`unsafe reads-files ReadFile by run: the model's asset "vocab.txt"`},
 		},
 		{
-			"an asset outside", withAsset(savedmodel.Library(nodes(savedmodel.Text("a", "x"), savedmodel.Op("out", "Identity", "in"))), "a:0", "../../etc/passwd"),
+			"an asset outside", withAsset(modeltest.Library(nodes(modeltest.Text("a", "x"), modeltest.Op("out", "Identity", "in"))), "a:0", "../../etc/passwd"),
 			[]string{`unsafe asset-path  when loading`},
 		},
 		{
 			"a variable with an asset's path that something else may change",
-			withAsset(savedmodel.Library(nodes(savedmodel.Op("path", "Placeholder"), savedmodel.Op("v", "VarHandleOp"), savedmodel.Op("assign", "AssignVariableOp", "v", "path"), savedmodel.Op("read", "ReadVariableOp", "v"),
-				savedmodel.Op("restore", "NoOp", "^table"), savedmodel.Op("table", "InitializeTableFromTextFileV2", "in", "read"), savedmodel.Op("change", "PartitionedCall", "v", "fn=f"), savedmodel.Op("out", "Identity", "in")),
-				savedmodel.Func("f", "v")), "path:0", "vocab.txt"),
+			withAsset(modeltest.Library(nodes(modeltest.Op("path", "Placeholder"), modeltest.Op("v", "VarHandleOp"), modeltest.Op("assign", "AssignVariableOp", "v", "path"), modeltest.Op("read", "ReadVariableOp", "v"),
+				modeltest.Op("restore", "NoOp", "^table"), modeltest.Op("table", "InitializeTableFromTextFileV2", "in", "read"), modeltest.Op("change", "PartitionedCall", "v", "fn=f"), modeltest.Op("out", "Identity", "in")),
+				modeltest.Func("f", "v")), "path:0", "vocab.txt"),
 			[]string{`unsafe reads-files InitializeTableFromTextFileV2 when loading: a path made in the graph`},
 		},
 		{
 			"what looks worse than it is",
-			savedmodel.Library(nodes(savedmodel.Text("empty", ""), savedmodel.Op("cache", "CacheDataset", "in", "empty"), withAttr(savedmodel.Op("print", "PrintV2", "in"), "output_stream", "stderr"),
-				withAttr(savedmodel.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", ""), savedmodel.Op("out", "Pack", "cache", "print", "sample"))),
+			modeltest.Library(nodes(modeltest.Text("empty", ""), modeltest.Op("cache", "CacheDataset", "in", "empty"), withAttr(modeltest.Op("print", "PrintV2", "in"), "output_stream", "stderr"),
+				withAttr(modeltest.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", ""), modeltest.Op("out", "Pack", "cache", "print", "sample"))),
 			nil,
 		},
 		{
 			"and its worse forms",
-			savedmodel.Library(nodes(savedmodel.Text("file", "/tmp/c"), savedmodel.Op("cache", "CacheDataset", "in", "file"), withAttr(savedmodel.Op("print", "PrintV2", "in"), "output_stream", "file:///tmp/p"),
-				withAttr(savedmodel.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", "/tmp/v"), savedmodel.Op("out", "Pack", "cache", "print", "sample"))),
+			modeltest.Library(nodes(modeltest.Text("file", "/tmp/c"), modeltest.Op("cache", "CacheDataset", "in", "file"), withAttr(modeltest.Op("print", "PrintV2", "in"), "output_stream", "file:///tmp/p"),
+				withAttr(modeltest.Op("sample", "FixedUnigramCandidateSampler", "in"), "vocab_file", "/tmp/v"), modeltest.Op("out", "Pack", "cache", "print", "sample"))),
 			[]string{
 				`unsafe writes-files CacheDataset by run: the path "/tmp/c"`, `unsafe writes-files PrintV2 by run: the path "file:///tmp/p"`,
 				`unsafe reads-files FixedUnigramCandidateSampler by run: the path "/tmp/v"`,
 			},
 		},
 		{
-			"an op of another library", savedmodel.Library(nodes(savedmodel.Op("out", "Addons>Gelu", "in"))), []string{`unsafe native-code Addons>Gelu by run`},
+			"an op of another library", modeltest.Library(nodes(modeltest.Op("out", "Addons>Gelu", "in"))), []string{`unsafe native-code Addons>Gelu by run`},
 		},
 		{
 			"in the function that the optimizer may put in another's place",
 			func() *pb.MetaGraphDef {
-				def := savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=cpu")), savedmodel.Func("cpu", "x"), savedmodel.Func("gpu", "x", savedmodel.Op("p", "EagerPyFunc", "x")))
+				def := modeltest.Library(nodes(modeltest.Op("out", "PartitionedCall", "in", "fn=cpu")), modeltest.Func("cpu", "x"), modeltest.Func("gpu", "x", modeltest.Op("p", "EagerPyFunc", "x")))
 				for _, f := range def.GraphDef.Library.Function {
 					f.Attr = map[string]*attrpb.AttrValue{"api_implements": {Value: &attrpb.AttrValue_S{S: []byte("lstm")}}}
 				}
@@ -202,30 +203,30 @@ func TestScanFollowsCalls(t *testing.T) {
 		{
 			"in a function named by an attribute of a function's name",
 			func() *pb.MetaGraphDef {
-				call := savedmodel.Op("out", "PartitionedCall", "in", "fn=outer")
+				call := modeltest.Op("out", "PartitionedCall", "in", "fn=outer")
 				call.Attr["f0"].GetFunc().Attr = map[string]*attrpb.AttrValue{"g": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: "inner"}}}}
-				return savedmodel.Library(nodes(call), savedmodel.Func("outer", "x"), savedmodel.Func("inner", "x", savedmodel.Op("p", "PyFunc", "x")))
+				return modeltest.Library(nodes(call), modeltest.Func("outer", "x"), modeltest.Func("inner", "x", modeltest.Op("p", "PyFunc", "x")))
 			}(),
 			[]string{`unsafe python PyFunc by run`},
 		},
 		{
 			"functions that call each other in a circle",
-			savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=a")),
-				savedmodel.Func("a", "x", savedmodel.Op("b", "PartitionedCall", "x", "fn=b")), savedmodel.Func("b", "x", savedmodel.Op("a", "PartitionedCall", "x", "fn=a"), savedmodel.Op("r", "ReadFile", "x"))),
+			modeltest.Library(nodes(modeltest.Op("out", "PartitionedCall", "in", "fn=a")),
+				modeltest.Func("a", "x", modeltest.Op("b", "PartitionedCall", "x", "fn=b")), modeltest.Func("b", "x", modeltest.Op("a", "PartitionedCall", "x", "fn=a"), modeltest.Op("r", "ReadFile", "x"))),
 			[]string{"unsafe endless-calls  by run", `unsafe reads-files ReadFile by run: a path given by input "x"`},
 		},
 		{
-			"a circle that nothing reaches", savedmodel.Library(nodes(savedmodel.Op("out", "Identity", "in")), savedmodel.Func("a", "x", savedmodel.Op("a", "PartitionedCall", "x", "fn=a"))),
+			"a circle that nothing reaches", modeltest.Library(nodes(modeltest.Op("out", "Identity", "in")), modeltest.Func("a", "x", modeltest.Op("a", "PartitionedCall", "x", "fn=a"))),
 			[]string{"dormant endless-calls "},
 		},
 		{
-			"a call of a function that does not exist", savedmodel.Library(nodes(savedmodel.Op("out", "PartitionedCall", "in", "fn=gone"))), nil,
+			"a call of a function that does not exist", modeltest.Library(nodes(modeltest.Op("out", "PartitionedCall", "in", "fn=gone"))), nil,
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			findings, err := Scan(savedmodel.OpenGraph(t, tt.def))
+			findings, err := Scan(modeltest.OpenGraph(t, tt.def))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -265,13 +266,13 @@ func TestFindingRunsWith(t *testing.T) {
 // recurse or slow down out of proportion.
 func TestScanOfDeepCalls(t *testing.T) {
 	t.Parallel()
-	depth := savedmodel.Many()
+	depth := modeltest.Many()
 	functions := make([]*functionpb.FunctionDef, depth)
 	for i := range functions {
-		functions[i] = savedmodel.Func(fmt.Sprint("f", i), "x", savedmodel.Op("call", "PartitionedCall", "x", fmt.Sprint("fn=f", i+1)))
+		functions[i] = modeltest.Func(fmt.Sprint("f", i), "x", modeltest.Op("call", "PartitionedCall", "x", fmt.Sprint("fn=f", i+1)))
 	}
-	functions = append(functions, savedmodel.Func(fmt.Sprint("f", depth), "x", savedmodel.Op("r", "ReadFile", "x")))
-	mg := savedmodel.OpenGraph(t, savedmodel.Library([]*nodepb.NodeDef{savedmodel.Op("out", "PartitionedCall", "in", "fn=f0")}, functions...))
+	functions = append(functions, modeltest.Func(fmt.Sprint("f", depth), "x", modeltest.Op("r", "ReadFile", "x")))
+	mg := modeltest.OpenGraph(t, modeltest.Library([]*nodepb.NodeDef{modeltest.Op("out", "PartitionedCall", "in", "fn=f0")}, functions...))
 	start := time.Now()
 	findings, err := Scan(mg)
 	if err != nil {
@@ -288,8 +289,8 @@ func TestScanOfDeepCalls(t *testing.T) {
 // FuzzScan holds that no graph, however damaged, makes the scan, or the look for state, panic or
 // hang.
 func FuzzScan(f *testing.F) {
-	def := savedmodel.Library([]*nodepb.NodeDef{savedmodel.Text("c", "/p"), savedmodel.Op("out", "If", "in", "c", "fn=a", "fn=b"), savedmodel.Op("v", "VarHandleOp"), savedmodel.Op("w", "AssignVariableOp", "v", "c")},
-		savedmodel.Func("a", "x", savedmodel.Op("b", "PartitionedCall", "x", "fn=b")), savedmodel.Func("b", "x", savedmodel.Op("i", "Identity", "x"), savedmodel.Op("r", "ReadFile", "i:output:0"), savedmodel.Op("a", "b", "x")))
+	def := modeltest.Library([]*nodepb.NodeDef{modeltest.Text("c", "/p"), modeltest.Op("out", "If", "in", "c", "fn=a", "fn=b"), modeltest.Op("v", "VarHandleOp"), modeltest.Op("w", "AssignVariableOp", "v", "c")},
+		modeltest.Func("a", "x", modeltest.Op("b", "PartitionedCall", "x", "fn=b")), modeltest.Func("b", "x", modeltest.Op("i", "Identity", "x"), modeltest.Op("r", "ReadFile", "i:output:0"), modeltest.Op("a", "b", "x")))
 	data, err := proto.Marshal(&pb.SavedModel{MetaGraphs: []*pb.MetaGraphDef{def}})
 	if err != nil {
 		f.Fatal(err)

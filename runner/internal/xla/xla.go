@@ -15,8 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/tf"
-	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -27,7 +27,7 @@ type Report struct {
 	CompileTime time.Duration
 	// Runs were compiled ones, and PlainRuns were not, of signatures that may be compiled.
 	Runs, PlainRuns int64
-	// Fallback says why a signature is not compiled: a *[savedmodel.CompileError], or a *[tf.Error]
+	// Fallback says why a signature is not compiled: a *[rewrite.CompileError], or a *[tf.Error]
 	// of XLA's. nil where all are.
 	Fallback error
 }
@@ -81,7 +81,7 @@ func (x *State) Fallback(reason error) {
 
 // Signature returns what is known of a signature of so many inputs. compilation is asked for what
 // is compiled of it, once.
-func (x *State) Signature(name string, inputs int, compilation func() (savedmodel.Compilation, error)) (*Signature, error) {
+func (x *State) Signature(name string, inputs int, compilation func() (rewrite.Compilation, error)) (*Signature, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if s := x.signatures[name]; s != nil {
@@ -106,7 +106,7 @@ type Compiler struct {
 
 // Signature is what the functions of one signature share.
 type Signature struct {
-	Sizes savedmodel.Compilation // what is compiled, and for which lengths
+	Sizes rewrite.Compilation // what is compiled, and for which lengths
 
 	state   *State
 	name    string
@@ -357,7 +357,7 @@ func (c *Signature) fail(reason error) {
 	c.off = true
 	c.mu.Unlock()
 	if !was {
-		c.state.Fallback(&savedmodel.CompileError{Signature: c.name, Msg: "XLA: " + shortReason(reason)})
+		c.state.Fallback(&rewrite.CompileError{Signature: c.name, Msg: "XLA: " + shortReason(reason)})
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 	"os"
 	"slices"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
 func main() {
@@ -38,7 +41,7 @@ func main() {
 // reductions prints the checksums of what each switch of a reduction leaves of a graph. Twins for
 // XLA are added in the order of a map: with several signatures these switches are left out.
 func reductions(mg *savedmodel.MetaGraph, title string, names []string) {
-	for _, r := range []savedmodel.Reduction{
+	for _, r := range []rewrite.Reduction{
 		{},
 		{CPUOnly: true},
 		{NoOptimizer: true},
@@ -55,14 +58,14 @@ func reductions(mg *savedmodel.MetaGraph, title string, names []string) {
 		}
 		fmt.Printf("reduced %q cpu=%t compiled=%t lengths=%t lookups=%t plain=%t: ", title, r.CPUOnly, r.Compiled, r.Lengths, r.Lookups, r.NoOptimizer)
 		r.Signatures = slices.Clone(names)
-		data, err := mg.Reduced(r)
+		data, err := rewrite.Reduced(mg, r)
 		if err != nil {
 			fmt.Println(err)
 			continue
 		}
 		fmt.Printf("%d bytes %x\n", len(data), sha256.Sum256(data))
 	}
-	has, err := mg.HasLookups(names...)
+	has, err := rewrite.HasLookups(mg, names...)
 	fmt.Printf("lookups %q: %t %v\n", title, has, err)
 }
 
@@ -70,32 +73,32 @@ func reductions(mg *savedmodel.MetaGraph, title string, names []string) {
 func signature(mg *savedmodel.MetaGraph, s *savedmodel.Signature) {
 	show := func(what string, value any, err error) { fmt.Printf("%q %s: %+v %v\n", s.Name, what, value, err) }
 	show("check", "", mg.CheckSignature(s))
-	show("check compile", "", mg.CheckCompile(s))
-	for _, r := range []savedmodel.Reduction{{}, {CPUOnly: true, Lengths: true}, {CPUOnly: true, Lengths: true, Lookups: true}} {
-		c, err := mg.Compilation(s, r)
+	show("check compile", "", rewrite.CheckCompile(mg, s))
+	for _, r := range []rewrite.Reduction{{}, {CPUOnly: true, Lengths: true}, {CPUOnly: true, Lengths: true, Lookups: true}} {
+		c, err := rewrite.CompilationOf(mg, s, r)
 		show("compilation", fmt.Sprint(c.Ops, c.Lengths, c.Loops, c.Size(100)), err)
 	}
 	state, err := mg.State(s)
 	show("state", state, err)
 	ops, err := mg.Operations(s)
 	show("operations", ops, err)
-	values, ok, err := mg.RowValues(s)
+	values, ok, err := sizes.RowValues(mg, s)
 	show("row", fmt.Sprint(values, ok), err)
 	features, err := mg.ExampleFeatures(s)
 	show("features", features, err)
-	show("axes", mg.Axes(s), nil)
-	sizes := savedmodel.Sizes{Axes: map[string]int64{}}
-	for i, axis := range mg.Axes(s) {
-		sizes.Axes[axis.Name] = int64(5 + 2*i)
+	show("axes", sizes.Axes(mg, s), nil)
+	at := sizes.Sizes{Axes: map[string]int64{}}
+	for i, axis := range sizes.Axes(mg, s) {
+		at.Axes[axis.Name] = int64(5 + 2*i)
 	}
-	put, err := mg.Put(s, sizes)
+	put, err := sizes.Put(mg, s, at)
 	show("put", put, err)
 	if err != nil {
 		return
 	}
-	outputs, err := mg.OutputsAt(s, put)
+	outputs, err := sizes.OutputsAt(mg, s, put)
 	show("outputs", outputs, err)
-	table, err := mg.Layers()
+	table, err := layers.Of(mg)
 	if table == nil || err != nil {
 		return
 	}

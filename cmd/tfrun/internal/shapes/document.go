@@ -7,6 +7,8 @@ import (
 
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+	"github.com/tfrun/tfrun/savedmodel/sizes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -113,15 +115,15 @@ type Ragged struct {
 
 // Layer is one row of the layer table. A nil Name or Class is one that the files do not hold.
 type Layer struct {
-	Name        *string                `json:"name"`
-	Class       *string                `json:"class"`
-	OutputShape savedmodel.OutputShape `json:"output_shape"`
-	Params      int64                  `json:"params"`
-	Trainable   int64                  `json:"trainable_params"`
-	Bytes       int64                  `json:"bytes"` // of the parameters
-	ConnectedTo []string               `json:"connected_to,omitzero"`
-	Guessed     []string               `json:"guessed,omitempty"`
-	Why         []string               `json:"why"`
+	Name        *string            `json:"name"`
+	Class       *string            `json:"class"`
+	OutputShape layers.OutputShape `json:"output_shape"`
+	Params      int64              `json:"params"`
+	Trainable   int64              `json:"trainable_params"`
+	Bytes       int64              `json:"bytes"` // of the parameters
+	ConnectedTo []string           `json:"connected_to,omitzero"`
+	Guessed     []string           `json:"guessed,omitempty"`
+	Why         []string           `json:"why"`
 	// with sizes put in; nil where some size is still open
 	OutputBytes *int64   `json:"output_bytes,omitempty"`
 	Weights     []Weight `json:"weights,omitempty"`
@@ -154,11 +156,11 @@ type Selection struct {
 	Signature string   // "": all signatures
 	Expand    bool     // with the rows of nested models
 	// At puts in sizes for the open dimensions of the signature's inputs; nil: none.
-	At *savedmodel.Sizes
+	At *sizes.Sizes
 }
 
 // Describe makes the document of a model. It fails with a *[savedmodel.TagError] or a
-// *[savedmodel.SignatureError] when the model lacks what was selected, a *[savedmodel.SizeError]
+// *[savedmodel.SignatureError] when the model lacks what was selected, a *[sizes.SizeError]
 // when sizes do not fit, and a *[savedmodel.FormatError] when a part that it needs is damaged.
 func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	graphs := m.MetaGraphs
@@ -195,7 +197,7 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		signatures = map[string]*savedmodel.Signature{sel.Signature: s}
 	}
 	for name, s := range signatures {
-		why, err := mg.Why(s)
+		why, err := sizes.Why(mg, s)
 		if err != nil {
 			return nil, err
 		}
@@ -208,7 +210,7 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		}
 		g.Signatures[name].describeFeatures(features)
 	}
-	table, err := mg.Layers()
+	table, err := layers.Of(mg)
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +218,7 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		g.describeTable(table, sel)
 	}
 	if main, err := mg.Signature(sel.Signature); err == nil {
-		g.Axes = describeAxes(mg.Axes(main))
+		g.Axes = describeAxes(sizes.Axes(mg, main))
 	}
 	if sel.At != nil {
 		return g, g.putIn(mg, table, sel)
@@ -233,7 +235,7 @@ func (s *Signature) describeFeatures(features []savedmodel.ExampleFeature) {
 	}
 }
 
-func describeAxes(axes []savedmodel.Axis) []Axis {
+func describeAxes(axes []sizes.Axis) []Axis {
 	var all []Axis
 	for _, a := range axes {
 		all = append(all, Axis(a))
@@ -242,7 +244,7 @@ func describeAxes(axes []savedmodel.Axis) []Axis {
 }
 
 // describeTable fills in what the layer table says.
-func (g *Graph) describeTable(table *savedmodel.LayerTable, sel Selection) {
+func (g *Graph) describeTable(table *layers.Table, sel Selection) {
 	g.ModelName, g.ModelClass, g.Connected = known(table.ModelName), known(table.ModelClass), &table.Connected
 	g.Notes = table.Notes
 	g.Layers = describeLayers(table.Layers, table.Connected, sel.Expand)
@@ -252,22 +254,22 @@ func (g *Graph) describeTable(table *savedmodel.LayerTable, sel Selection) {
 
 // putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. Other
 // signatures that they fit follow.
-func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *savedmodel.LayerTable, sel Selection) error {
+func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selection) error {
 	main, err := mg.Signature(sel.Signature)
 	if err != nil {
 		return err
 	}
-	inputs, err := mg.Put(main, *sel.At)
+	inputs, err := sizes.Put(mg, main, *sel.At)
 	if err != nil {
 		return err
 	}
 	g.At = &At{Signature: main.Name, Inputs: inputs, Exact: true}
 	for name, s := range g.Signatures {
-		shapes, err := mg.Put(mg.Signatures[name], *sel.At)
+		shapes, err := sizes.Put(mg, mg.Signatures[name], *sel.At)
 		if err != nil {
 			continue // a signature of other inputs
 		}
-		outputs, err := mg.OutputsAt(mg.Signatures[name], shapes)
+		outputs, err := sizes.OutputsAt(mg, mg.Signatures[name], shapes)
 		if err != nil {
 			return err
 		}
@@ -342,7 +344,7 @@ func describeTensors(infos map[string]savedmodel.TensorInfo, why map[string][]st
 	return all
 }
 
-func describeLayers(layers []*savedmodel.Layer, connected, expand bool) []*Layer {
+func describeLayers(layers []*layers.Layer, connected, expand bool) []*Layer {
 	all := make([]*Layer, 0, len(layers))
 	for _, l := range layers {
 		row := &Layer{

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -41,7 +42,7 @@ func nastyDocument() *Document {
 				Outputs:    map[string]*Tensor{name: {Encoding: "composite", Class: name, parts: []savedmodel.Component{{Role: "values", Tensor: name}}}},
 			}
 			l := &Layer{
-				Name: str(name), Class: str(nasty[(i+3)%len(nasty)]), OutputShape: savedmodel.OutputShape{Shapes: []tensor.Shape{shape, tensor.UnknownShape()}},
+				Name: str(name), Class: str(nasty[(i+3)%len(nasty)]), OutputShape: layers.OutputShape{Shapes: []tensor.Shape{shape, tensor.UnknownShape()}},
 				Params: int64(i) * 1000, ConnectedTo: []string{}, Guessed: []string{"class"}, Why: []string{name},
 			}
 			if i > 0 {
@@ -50,7 +51,7 @@ func nastyDocument() *Document {
 			l.wiring = l.ConnectedTo
 			g.Layers = append(g.Layers, l)
 		}
-		g.Layers = append(g.Layers, &Layer{ConnectedTo: []string{}, Layers: []*Layer{{Name: str(nasty[1]), OutputShape: savedmodel.OutputShape{Word: "multiple"}}}})
+		g.Layers = append(g.Layers, &Layer{ConnectedTo: []string{}, Layers: []*Layer{{Name: str(nasty[1]), OutputShape: layers.OutputShape{Word: "multiple"}}}})
 		return g
 	}
 	return &Document{Model: "models/" + nasty[1], MetaGraphs: []*Graph{graph(), graph()}}

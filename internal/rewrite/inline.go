@@ -1,0 +1,253 @@
+package rewrite
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"google.golang.org/protobuf/proto"
+)
+
+// maxInlined bounds the nodes of a function into which others are put: functions may call each
+// other again and again.
+const maxInlined = 20_000
+
+// inliner puts functions in the place of their calls.
+type inliner struct {
+	g     *graph.Graph
+	loops *loopSplitter
+}
+
+// flatten returns a function with the bodies of all functions that it calls and that loop in the
+// place of the calls, so that a loop and what feeds it stand in one body. It returns nil where
+// there is no loop, and where a call is of a kind that cannot be replaced.
+func (in *inliner) flatten(name string) (*functionpb.FunctionDef, error) {
+	if loops, err := in.loops.hasLoop(name, 0); !loops || err != nil {
+		return nil, err
+	}
+	def, err := in.g.Function(name)
+	if def == nil || err != nil {
+		return nil, err
+	}
+	for range graph.MaxUnwrap {
+		at, called, err := in.nextCall(def)
+		if err != nil {
+			return nil, err
+		}
+		if called == nil {
+			return def, nil
+		}
+		if len(def.GetNodeDef())+len(called.GetNodeDef()) > maxInlined || !inline(def, at, called) {
+			return nil, nil
+		}
+	}
+	return nil, nil
+}
+
+// nextCall finds a call of a function that loops.
+func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functionpb.FunctionDef, err error) {
+	for i, n := range def.GetNodeDef() {
+		if !graph.IsCall(n.GetOp()) {
+			continue
+		}
+		name := n.GetAttr()["f"].GetFunc().GetName()
+		loops, err := in.loops.hasLoop(name, 0)
+		if err != nil {
+			return 0, nil, err
+		}
+		if loops {
+			called, err := in.g.Function(name)
+			return i, called, err
+		}
+	}
+	return 0, nil, nil
+}
+
+// inline puts the body of a function in the place of the call at place `at`, as TensorFlow's
+// InlineFunctionBody does: names are led by the call's, and two nodes that do nothing stand for the
+// call's beginning and end in the order of operations. It reports false for functions with
+// attributes or lists of arguments, which Python's tf.function does not make.
+func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef) bool {
+	call := def.NodeDef[at]
+	data, orders := splitInputs(call)
+	args := called.GetSignature().GetInputArg()
+	if len(called.GetSignature().GetAttr()) > 0 || len(args) != len(data) {
+		return false
+	}
+	prefix := freePrefix(namesOf(def), call.GetName()+"/", called)
+	fed := map[string]string{}
+	for i, a := range args {
+		if a.GetNumberAttr() != "" || a.GetTypeListAttr() != "" {
+			return false
+		}
+		fed[a.GetName()] = data[i]
+	}
+	outer := func(in string) string { // an input as the outer function writes it
+		if order, ok := strings.CutPrefix(in, "^"); ok {
+			if from, ok := fed[order]; ok {
+				return "^" + graph.NodeOf(from)
+			}
+			return "^" + prefix + order
+		}
+		if from, ok := fed[in]; ok {
+			return from
+		}
+		return prefix + in
+	}
+	var body []*nodepb.NodeDef
+	if len(orders) > 0 {
+		body = append(body, &nodepb.NodeDef{Name: prefix + "tfrun_begin", Op: "NoOp", Input: orders})
+	}
+	for _, n := range called.GetNodeDef() {
+		n = proto.CloneOf(n)
+		n.Name = prefix + n.GetName()
+		delete(n.Attr, "_class")
+		for i, in := range n.GetInput() {
+			n.Input[i] = outer(in)
+		}
+		if len(orders) > 0 {
+			n.Input = append(n.Input, "^"+prefix+"tfrun_begin")
+		}
+		body = append(body, n)
+	}
+	end := &nodepb.NodeDef{Name: prefix + "tfrun_end", Op: "NoOp"}
+	results := map[string]string{}
+	for i, out := range called.GetSignature().GetOutputArg() {
+		if out.GetNumberAttr() != "" || out.GetTypeListAttr() != "" {
+			return false
+		}
+		result := outer(called.GetRet()[out.GetName()])
+		results[fmt.Sprintf("%s:output:%d", call.GetName(), i)] = result
+		end.Input = append(end.Input, "^"+graph.NodeOf(result))
+	}
+	for _, name := range called.GetControlRet() {
+		end.Input = append(end.Input, "^"+prefix+name)
+	}
+	slices.Sort(end.Input)
+	end.Input = slices.Compact(end.Input)
+	def.NodeDef = slices.Concat(def.NodeDef[:at], body, []*nodepb.NodeDef{end}, def.NodeDef[at+1:])
+	return redirect(def, results, call.GetName(), end.Name)
+}
+
+// freePrefix returns the prefix, or one like it, with which no name in a function's body is taken.
+func freePrefix(taken nameSet, prefix string, called *functionpb.FunctionDef) string {
+	for slices.ContainsFunc(called.GetNodeDef(), func(n *nodepb.NodeDef) bool { return taken[prefix+n.GetName()] }) ||
+		taken[prefix+"tfrun_begin"] || taken[prefix+"tfrun_end"] {
+		prefix += "_/"
+	}
+	return prefix
+}
+
+// redirect has all that takes outputs of a node take others, and what comes after it in the order
+// come after another. It reports false where an output is taken that has no other.
+func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, after string) bool {
+	ok := true
+	other := func(in string) string {
+		switch {
+		case in == "^"+node:
+			return "^" + after
+		case strings.HasPrefix(in, "^") || graph.NodeOf(in) != node:
+			return in
+		}
+		to := outputs[in]
+		ok = ok && to != ""
+		return to
+	}
+	replaceRefs(def, other)
+	return ok
+}
+
+// replaceRefs has another reference stand for each that a function's nodes and results have: an
+// output as the function writes it, or "^node" for the order alone.
+func replaceRefs(def *functionpb.FunctionDef, other func(string) string) {
+	for _, n := range def.GetNodeDef() {
+		for i, in := range n.GetInput() {
+			n.Input[i] = other(in)
+		}
+	}
+	for key, from := range def.GetRet() {
+		def.Ret[key] = other(from)
+	}
+	for key, name := range def.GetControlRet() {
+		def.ControlRet[key] = strings.TrimPrefix(other("^"+name), "^")
+	}
+}
+
+// splitInputs tells the data inputs of a node from those that are there for the order alone.
+func splitInputs(n *nodepb.NodeDef) (data, orders []string) {
+	for _, in := range n.GetInput() {
+		if strings.HasPrefix(in, "^") {
+			orders = append(orders, in)
+		} else {
+			data = append(data, in)
+		}
+	}
+	return data, orders
+}
+
+// functionWriter changes a function.
+type functionWriter struct {
+	def   *functionpb.FunctionDef
+	nodes map[string]*nodepb.NodeDef // by name, those that it had
+	names nameSet
+}
+
+func newFunctionWriter(def *functionpb.FunctionDef) functionWriter {
+	w := functionWriter{def: def, nodes: map[string]*nodepb.NodeDef{}, names: namesOf(def)}
+	for _, n := range def.GetNodeDef() {
+		w.nodes[n.GetName()] = n
+	}
+	return w
+}
+
+// add adds a node and returns one of its outputs, ":0" of the given name.
+func (w *functionWriter) add(name, op string, attr map[string]*attrpb.AttrValue, output string, inputs ...string) string {
+	n := &nodepb.NodeDef{Name: w.names.unused(name), Op: op, Input: inputs, Attr: attr}
+	w.def.NodeDef = append(w.def.NodeDef, n)
+	return n.Name + ":" + output + ":0"
+}
+
+// constant adds a constant of int32; nil dims are a scalar's.
+func (w *functionWriter) constant(name string, dims []int64, values ...int32) string {
+	n := constNode(w.names.unused(name), dims, values)
+	w.def.NodeDef = append(w.def.NodeDef, n)
+	return n.Name + ":output:0"
+}
+
+// rename has all that takes a tensor, or comes after a node ("^node"), take another.
+func (w *functionWriter) rename(from, to string) {
+	replaceRefs(w.def, func(in string) string {
+		if in == from {
+			return to
+		}
+		return in
+	})
+}
+
+// nameSet holds the names that are taken in a function.
+type nameSet map[string]bool
+
+// unused returns the name, or one like it that is not taken, and takes it.
+func (s nameSet) unused(name string) string {
+	for s[name] {
+		name += "_"
+	}
+	s[name] = true
+	return name
+}
+
+// namesOf returns the names of a function's nodes and arguments.
+func namesOf(def *functionpb.FunctionDef) nameSet {
+	names := nameSet{}
+	for _, n := range def.GetNodeDef() {
+		names[n.GetName()] = true
+	}
+	for _, a := range def.GetSignature().GetInputArg() {
+		names[a.GetName()] = true
+	}
+	return names
+}

@@ -1,0 +1,377 @@
+package rewrite
+
+import (
+	"slices"
+
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// A recurrent layer over an embedding looks up a row of a table for each token, and multiplies it
+// with the same matrix in each step. The product of a row is the same wherever it stands. So the
+// table is multiplied with the matrix once, when the model is loaded, and the loop looks up
+// products by the tokens: of an LSTM that is as wide as its embedding half the arithmetic is left,
+// and the tokens travel in place of their vectors.
+
+// maxTables bounds the bytes of the products of one graph. They are kept as long as the session.
+const maxTables = 128 << 20
+
+// tableKey names what a table is made of. That of products is made of variables, by the nodes of
+// the main graph: rows·weights + bias, or rows·weightsᵀ + bias. That of numbers holds each row's
+// own, in the type of those that are looked up: a look there says whether they are within the
+// table.
+type tableKey struct {
+	rows, weights, bias string // bias may be ""
+	transposed          bool
+
+	numbers typespb.DataType // DT_INVALID for products
+	count   int64
+}
+
+// dtype is the type of what a table holds.
+func (k tableKey) dtype() typespb.DataType {
+	if k.numbers != typespb.DataType_DT_INVALID {
+		return k.numbers
+	}
+	return typespb.DataType_DT_FLOAT
+}
+
+// table is a table and its shape.
+type table struct {
+	tableKey
+	dims []int64
+}
+
+// bytes is what the values of a table take; more than maxTables where that is not to be had.
+func (t table) bytes() int64 {
+	size := int64(graph.DType(t.dtype()).Size())
+	for _, d := range t.dims {
+		if d <= 0 || d > maxTables/size {
+			return maxTables + 1
+		}
+		size *= d
+	}
+	return size
+}
+
+// shape is the shape of a table.
+func (t table) shape() *shapepb.TensorShapeProto {
+	s := &shapepb.TensorShapeProto{}
+	for _, d := range t.dims {
+		s.Dim = append(s.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
+	}
+	return s
+}
+
+// product is a multiplication in a loop's body that becomes a lookup.
+type product struct {
+	matmul *graph.Node
+	// the BiasAdd that adds the bias to the product, or to its sum with another; nil where there is
+	// none
+	bias  *graph.Node
+	table table
+}
+
+// loopLookup is a sequence of looked-up rows that a loop goes through, and does nothing but
+// multiply.
+type loopLookup struct {
+	loop *graph.Node
+	at   int // which of the loop's inputs the list of rows is
+	list *graph.Node
+	// what moves the looked-up rows on their way to the list, beginning with the lookup
+	path     []*graph.Node
+	rank     int     // of the looked-up values
+	dims     []int64 // of the table that they come from
+	body     *graph.Function
+	cond     *functionpb.FunctionDef
+	items    []*graph.Node // in the body
+	products []product
+}
+
+// lookup returns the node at which the path begins.
+func (l *loopLookup) lookup() *graph.Node { return l.path[0] }
+
+// numbers is the table in which numbers are looked up to see whether they are within the table of
+// rows.
+func (l *loopLookup) numbers() table {
+	return table{tableKey: tableKey{numbers: idsType(l.lookup()), count: l.dims[0]}, dims: l.dims[:1]}
+}
+
+// tables are all that the loop needs, each once.
+func (l *loopLookup) tables() []table {
+	list := []table{l.numbers()}
+	for _, p := range l.products {
+		if !slices.ContainsFunc(list, func(t table) bool { return t.tableKey == p.table.tableKey }) {
+			list = append(list, p.table)
+		}
+	}
+	return list
+}
+
+// lookupFinder finds such sequences in a flat function.
+type lookupFinder struct {
+	g        *graph.Graph
+	b        *loopBody
+	feeds    []string // the nodes of the main graph that the arguments come from
+	restored map[string]bool
+}
+
+// find returns what can be rewritten, in the order of the function.
+func (x *lookupFinder) find() ([]*loopLookup, error) {
+	var found []*loopLookup
+	for _, n := range x.b.f.Nodes {
+		if !x.b.live[n] || !graph.IsLoop(n) || len(found) == maxLoops {
+			continue
+		}
+		body, err := x.g.Resolve(n.Def.GetAttr()["body"].GetFunc().GetName())
+		if err != nil {
+			return nil, err
+		}
+		types := n.Def.GetAttr()["T"].GetList().GetType()
+		if body == nil || len(body.Args) != len(n.Inputs) || len(body.Rets) != len(n.Inputs) || len(types) != len(n.Inputs) {
+			continue
+		}
+		cond, err := x.g.Function(n.Def.GetAttr()["cond"].GetFunc().GetName())
+		if err != nil {
+			return nil, err
+		}
+		if cond == nil || len(cond.GetSignature().GetInputArg()) != len(n.Inputs) {
+			continue
+		}
+		inBody := newLoopBody(body)
+		for i := range n.Inputs {
+			l := &loopLookup{loop: n, at: i, body: body, cond: cond}
+			if x.sequence(l) && x.multiplied(l, inBody) {
+				found = append(found, l)
+				break // one for each loop: those with two tables are rare
+			}
+		}
+	}
+	return found, nil
+}
+
+// sequence reports whether an input of the loop is a list of looked-up rows, and finds the way from
+// the lookup to there.
+func (x *lookupFinder) sequence(l *loopLookup) bool {
+	l.list = l.loop.In(l.at)
+	if l.list == nil || l.list.Op != "TensorListFromTensor" || len(l.list.Inputs) != 2 || !slices.Equal(x.b.users[l.list], []*graph.Node{l.loop}) {
+		return false
+	}
+	for n := l.list.In(0); n != nil && len(l.path) < graph.MaxUnwrap; n = n.In(0) {
+		l.path = append(l.path, n)
+		switch {
+		case isLookup(n):
+			slices.Reverse(l.path)
+			return x.keepsRows(l)
+		case n.Op != "Identity" && n.Op != "Transpose" && n.Op != "ReverseV2":
+			return false
+		}
+	}
+	return false
+}
+
+// isLookup reports whether a node looks up rows of a table by numbers.
+func isLookup(n *graph.Node) bool {
+	attr := n.Def.GetAttr()
+	if t := idsType(n); t != typespb.DataType_DT_INT32 && t != typespb.DataType_DT_INT64 {
+		return false
+	}
+	switch {
+	case attr["batch_dims"].GetI() != 0:
+		return false
+	case n.Op == "GatherV2":
+		return len(n.Inputs) == 3 && slices.Equal(graph.Ints(n.In(2)), []int64{0})
+	}
+	return n.Op == "ResourceGather" && len(n.Inputs) == 2
+}
+
+// keepsRows reports whether what moves the looked-up values leaves each row whole, in the last
+// axis.
+func (x *lookupFinder) keepsRows(l *loopLookup) bool {
+	rank, known := -1, false
+	if shape, ok := x.b.f.Shape(graph.Ref{Node: l.lookup()}); ok && shape.Ranked() {
+		rank, known = shape.Rank(), true
+	}
+	for _, n := range l.path[1:] {
+		switch n.Op {
+		case "Transpose":
+			perm := graph.Ints(n.In(1))
+			if known && len(perm) != rank || len(perm) < 2 || perm[len(perm)-1] != int64(len(perm)-1) || !eachOnce(perm, len(perm)) {
+				return false
+			}
+			rank, known = len(perm), true
+		case "ReverseV2":
+			if axes := graph.Ints(n.In(1)); axes == nil || !known || !eachOnce(axes, rank-1) {
+				return false
+			}
+		}
+	}
+	l.rank = rank
+	return known && rank >= 2
+}
+
+// eachOnce reports whether all axes are among the first n, and none is there twice.
+func eachOnce(axes []int64, n int) bool {
+	seen := map[int64]bool{}
+	for _, a := range axes {
+		if a < 0 || a >= int64(n) || seen[a] {
+			return false
+		}
+		seen[a] = true
+	}
+	return true
+}
+
+// multiplied reports whether the loop does nothing with its rows but multiply them with weights,
+// and finds where.
+func (x *lookupFinder) multiplied(l *loopLookup, body *loopBody) bool {
+	arg := graph.Ref{Arg: l.at + 1}
+	if unmoved(l.body.Rets[l.at]) != arg {
+		return false
+	}
+	for _, n := range l.body.Nodes {
+		for i, r := range n.Inputs {
+			switch {
+			case r != arg || !body.live[n]:
+			case n.Op == "TensorListGetItem" && i == 0 && len(n.Inputs) == 3:
+				l.items = append(l.items, n)
+			case n.Op != "Identity" || !body.results[n] || len(body.users[n]) > 0:
+				return false
+			}
+		}
+	}
+	for _, item := range l.items {
+		if body.results[item] {
+			return false
+		}
+		for _, m := range body.users[item] {
+			p, ok := x.product(l, body, item, m)
+			if !ok {
+				return false
+			}
+			l.products = append(l.products, p)
+		}
+	}
+	return len(l.products) > 0
+}
+
+// product reports whether m multiplies a looked-up row with weights that no step changes.
+func (x *lookupFinder) product(l *loopLookup, body *loopBody, item, m *graph.Node) (product, bool) {
+	attr := m.Def.GetAttr()
+	p := product{matmul: m, table: table{tableKey: tableKey{transposed: attr["transpose_b"].GetB()}}}
+	if m.Op != "MatMul" || len(m.Inputs) != 2 || m.In(0) != item || m.In(1) == item || attr["transpose_a"].GetB() || attr["T"].GetType() != typespb.DataType_DT_FLOAT || body.results[m] {
+		return p, false
+	}
+	rows, rowDims, ok := x.rowsOf(l.lookup())
+	if !ok || len(rowDims) != 2 {
+		return p, false
+	}
+	weights, dims, ok := x.inLoop(l, body, m.Inputs[1])
+	if !ok || len(dims) != 2 {
+		return p, false
+	}
+	if p.table.transposed {
+		slices.Reverse(dims)
+	}
+	if dims[0] != rowDims[1] {
+		return p, false
+	}
+	l.dims = rowDims
+	p.table.rows, p.table.weights, p.table.dims = rows, weights, []int64{rowDims[0], dims[1]}
+	if bias, name, dims := x.biasOf(l, body, m); bias != nil && slices.Equal(dims, p.table.dims[1:]) {
+		p.bias, p.table.bias = bias, name
+	}
+	return p, true
+}
+
+// biasOf finds the BiasAdd behind a product, where nothing else takes the values before it.
+func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *graph.Node) (bias *graph.Node, variable string, dims []int64) {
+	n := m
+	for range 2 {
+		users := body.users[n]
+		if len(users) != 1 || body.results[n] {
+			return nil, "", nil
+		}
+		before := n
+		switch n = users[0]; {
+		case n.Op == "BiasAdd" && len(n.Inputs) == 2 && n.In(0) == before && n.AttrString("data_format") != "NCHW":
+			if name, dims, ok := x.inLoop(l, body, n.Inputs[1]); ok {
+				return n, name, dims
+			}
+			return nil, "", nil
+		case n.Op != "AddV2" && n.Op != "Add":
+			return nil, "", nil
+		}
+	}
+	return nil, "", nil
+}
+
+// rowsOf returns the variable that a lookup takes rows from.
+func (x *lookupFinder) rowsOf(lookup *graph.Node) (name string, dims []int64, ok bool) {
+	if lookup.Op == "ResourceGather" {
+		return x.variable(lookup.Inputs[0])
+	}
+	return x.value(lookup.Inputs[0])
+}
+
+// inLoop returns the variable whose value a tensor of the loop's body is, in every step.
+func (x *lookupFinder) inLoop(l *loopLookup, body *loopBody, r graph.Ref) (name string, dims []int64, ok bool) {
+	read := false
+	if r = unmoved(r); r.Node != nil && r.Node.Op == "ReadVariableOp" && len(r.Node.Inputs) == 1 {
+		r, read = unmoved(r.Node.Inputs[0]), true
+	}
+	at, isArg := r.IsArg()
+	if !isArg || at >= len(l.loop.Inputs) || unmoved(body.f.Rets[at]) != r {
+		return "", nil, false
+	}
+	if read {
+		return x.variable(l.loop.Inputs[at])
+	}
+	return x.value(l.loop.Inputs[at])
+}
+
+// unmoved follows a tensor back through identities.
+func unmoved(r graph.Ref) graph.Ref {
+	for range graph.MaxUnwrap {
+		if r.Node == nil || r.Node.Op != "Identity" || len(r.Node.Inputs) != 1 {
+			break
+		}
+		r = r.Node.Inputs[0]
+	}
+	return r
+}
+
+// value returns the variable whose value a tensor is.
+func (x *lookupFinder) value(r graph.Ref) (name string, dims []int64, ok bool) {
+	if r = unmoved(r); r.Node == nil || r.Node.Op != "ReadVariableOp" || len(r.Node.Inputs) != 1 {
+		return "", nil, false
+	}
+	return x.variable(unmoved(r.Node.Inputs[0]))
+}
+
+// variable returns the variable that a resource is, if the model's files hold its value.
+func (x *lookupFinder) variable(r graph.Ref) (name string, dims []int64, ok bool) {
+	at, isArg := r.IsArg()
+	if !isArg || at >= len(x.feeds) {
+		return "", nil, false
+	}
+	n, err := x.g.Node(x.feeds[at])
+	if err != nil || n == nil || n.GetOp() != "VarHandleOp" || !x.restored[graph.ResourceName(n)] || n.GetAttr()["dtype"].GetType() != typespb.DataType_DT_FLOAT {
+		return "", nil, false
+	}
+	dims, ok = fixedDims(n)
+	return n.GetName(), dims, ok
+}
+
+// fixedDims returns the shape of a variable, if all of it is known.
+func fixedDims(n *nodepb.NodeDef) ([]int64, bool) {
+	shape := graph.Shape(n.GetAttr()["shape"].GetShape())
+	if !shape.Ranked() || slices.Contains(shape.Dims(), tensor.Unknown) {
+		return nil, false
+	}
+	return slices.Clone(shape.Dims()), true
+}

@@ -1,0 +1,257 @@
+package rewrite
+
+import (
+	"slices"
+	"strconv"
+
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
+	"github.com/tfrun/tfrun/savedmodel"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// tableScope is where the tables of products stand in the graph.
+const tableScope = "tfrun_tables/"
+
+// HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures
+// when none is named.
+func HasLookups(mg *savedmodel.MetaGraph, signatures ...string) (bool, error) {
+	other, err := withLookups(mg, signatures)
+	return other != mg.Graph(), err
+}
+
+// reducedBy returns the graph that a reduction is of: with lookups of products where it asks for
+// them.
+func reducedBy(mg *savedmodel.MetaGraph, r Reduction) (*graph.Graph, error) {
+	if !r.Lookups {
+		return mg.Graph(), nil
+	}
+	return withLookups(mg, r.Signatures)
+}
+
+// withLookups returns the graph whose signatures look up products of rows where a loop multiplied
+// looked-up rows; mg itself where there is no such loop. The tables are variables of their own,
+// filled by the init op, which loaders run when the model's variables are restored (loader.cc,
+// LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products
+// would be those of old values.
+func withLookups(mg *savedmodel.MetaGraph, signatures []string) (_ *graph.Graph, err error) {
+	g := mg.Graph()
+	x := &graphLookups{g: g, in: &inliner{g: g, loops: newLoopSplitter(g, "", false)}, nodes: map[string]*nodepb.NodeDef{}}
+	if x.init, err = initNode(mg); x.init == nil || err != nil {
+		return g, err
+	}
+	if x.restored, err = mg.RestoredVariables(); err != nil {
+		return g, err
+	}
+	for _, name := range mg.SignatureNames() {
+		s := mg.Signatures[name]
+		if len(signatures) > 0 && !slices.Contains(signatures, name) {
+			continue
+		}
+		if state, err := mg.State(s); err != nil || state.Stateful() {
+			return g, err
+		}
+		for _, output := range s.Tensors(s.Outputs) {
+			if err := x.call(output); err != nil {
+				return g, err
+			}
+		}
+	}
+	if len(x.functions) == 0 {
+		return g, nil
+	}
+	graph, err := x.graph()
+	if err != nil {
+		return g, mg.Graph().Damaged("its graph", err)
+	}
+	return g.With(graph), nil
+}
+
+// initNode returns the node that a loader runs after the variables are restored; nil where there is
+// none.
+func initNode(mg *savedmodel.MetaGraph) (*nodepb.NodeDef, error) {
+	name, err := mg.InitOp()
+	if name == "" || err != nil {
+		return nil, err
+	}
+	return mg.Graph().Node(name)
+}
+
+// graphLookups collects the changes to a graph.
+type graphLookups struct {
+	g        *graph.Graph
+	in       *inliner
+	init     *nodepb.NodeDef
+	restored map[string]bool
+
+	tables []table
+	bytes  int64
+
+	// those of the main graph that are changed; nil for one that was looked at
+	nodes     map[string]*nodepb.NodeDef
+	functions []*functionpb.FunctionDef
+}
+
+// call rewrites the function behind an output, and the call of it.
+func (x *graphLookups) call(output string) error {
+	call, err := x.g.Call(output)
+	if call == nil || err != nil {
+		return err
+	}
+	if _, seen := x.nodes[call.GetName()]; seen {
+		return nil
+	}
+	x.nodes[call.GetName()] = nil
+	called := call.Attr["f"].GetFunc()
+	flat, err := x.in.flatten(called.GetName())
+	if flat == nil || err != nil {
+		return err
+	}
+	f, err := x.g.ResolveDef(flat)
+	if err != nil {
+		return err
+	}
+	data, orders := splitInputs(call)
+	types := call.Attr["Tin"].GetList()
+	if len(types.GetType()) != len(data) {
+		return nil // a call that TensorFlow refuses
+	}
+	find := &lookupFinder{g: x.g, b: newLoopBody(f), restored: x.restored}
+	for _, in := range data {
+		find.feeds = append(find.feeds, graph.NodeOf(in))
+	}
+	found, err := find.find()
+	if err != nil {
+		return err
+	}
+	w := newLookupWriter(find.b, "_tfrun_lookups_"+strconv.Itoa(len(x.functions)))
+	for _, l := range found {
+		if x.admit(l) {
+			w.rewrite(l)
+		}
+	}
+	if len(w.tables) == 0 || !sweep(w.def) {
+		return nil
+	}
+	for _, t := range w.tables {
+		data = append(data, tableName(x.index(t)))
+		types.Type = append(types.Type, typespb.DataType_DT_RESOURCE)
+	}
+	called.Name = w.def.GetSignature().GetName()
+	call.Input = append(data, orders...)
+	x.nodes[call.GetName()] = call
+	x.functions = append(append(x.functions, w.def), w.made...)
+	return nil
+}
+
+// admit reports whether there is room for the tables of a loop, and takes it.
+func (x *graphLookups) admit(l *loopLookup) bool {
+	size := x.bytes
+	var more []table
+	for _, t := range l.tables() {
+		if x.index(t) < 0 {
+			size += t.bytes()
+			more = append(more, t)
+		}
+		if size > maxTables {
+			return false
+		}
+	}
+	x.tables, x.bytes = append(x.tables, more...), size
+	return true
+}
+
+// index finds a table.
+func (x *graphLookups) index(t table) int {
+	return slices.IndexFunc(x.tables, func(have table) bool { return have.tableKey == t.tableKey })
+}
+
+func tableName(i int) string { return tableScope + strconv.Itoa(i) }
+
+// graph writes the GraphDef with the changes.
+func (x *graphLookups) graph() ([]byte, error) {
+	init := proto.CloneOf(x.init)
+	var added []*nodepb.NodeDef
+	for i, t := range x.tables {
+		added = append(added, t.nodes(tableName(i))...)
+		init.Input = append(init.Input, "^"+added[len(added)-1].GetName())
+	}
+	x.nodes[init.GetName()] = init
+	inOrder := proto.MarshalOptions{Deterministic: true}
+	var out []byte
+	put := func(to []byte, num protowire.Number, m proto.Message) ([]byte, error) {
+		data, err := inOrder.Marshal(m)
+		return protowire.AppendBytes(protowire.AppendTag(to, num, protowire.BytesType), data), err
+	}
+	err := wire.EachRaw(x.g.Raw(), func(f wire.Field, raw []byte) error {
+		if f.Num == graph.FieldNodes && f.Type == protowire.BytesType {
+			name, err := wire.String(f.Data, graph.FieldNodeName)
+			if err != nil {
+				return err
+			}
+			if changed := x.nodes[name]; changed != nil {
+				out, err = put(out, graph.FieldNodes, changed)
+				return err
+			}
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range added {
+		if out, err = put(out, graph.FieldNodes, n); err != nil {
+			return nil, err
+		}
+	}
+	var library []byte
+	for _, f := range x.functions {
+		if library, err = put(library, graph.FieldFunctions, f); err != nil {
+			return nil, err
+		}
+	}
+	out = protowire.AppendTag(out, graph.FieldLibrary, protowire.BytesType)
+	return protowire.AppendBytes(out, library), nil
+}
+
+// nodes are the nodes of the main graph that make a table. The last one fills it.
+func (t table) nodes(name string) []*nodepb.NodeDef {
+	dtype := typeAttr(t.dtype())
+	flag := func(b bool) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: b}} }
+	nodes := []*nodepb.NodeDef{{Name: name, Op: "VarHandleOp", Attr: map[string]*attrpb.AttrValue{
+		"dtype": dtype, "shape": {Value: &attrpb.AttrValue_Shape{Shape: t.shape()}}, "shared_name": {Value: &attrpb.AttrValue_S{S: []byte(name)}},
+		"container": {Value: &attrpb.AttrValue_S{}},
+	}}}
+	add := func(part, op string, attr map[string]*attrpb.AttrValue, inputs ...string) string {
+		nodes = append(nodes, &nodepb.NodeDef{Name: name + "/" + part, Op: op, Input: inputs, Attr: attr})
+		return name + "/" + part
+	}
+	read := func(part, variable string) string {
+		return add(part, "ReadVariableOp", map[string]*attrpb.AttrValue{"dtype": dtype}, variable)
+	}
+	number := func(part string, n int64) string {
+		nodes = append(nodes, constNode(name+"/"+part, nil, []int32{int32(n)}))
+		if t.numbers == typespb.DataType_DT_INT32 {
+			return name + "/" + part
+		}
+		return add(part+"_long", "Cast", map[string]*attrpb.AttrValue{"SrcT": int32Attr, "DstT": dtype, "Truncate": flag(false)}, name+"/"+part)
+	}
+	var value string
+	if t.numbers != typespb.DataType_DT_INVALID {
+		value = add("range", "Range", map[string]*attrpb.AttrValue{"Tidx": dtype}, number("start", 0), number("limit", t.count), number("step", 1))
+	} else {
+		attr := map[string]*attrpb.AttrValue{"T": dtype, "transpose_a": flag(false), "transpose_b": flag(t.transposed)}
+		value = add("product", "MatMul", attr, read("rows", t.rows), read("weights", t.weights))
+		if t.bias != "" {
+			value = add("sum", "BiasAdd", map[string]*attrpb.AttrValue{"T": dtype}, value, read("bias", t.bias))
+		}
+	}
+	add("fill", "AssignVariableOp", map[string]*attrpb.AttrValue{"dtype": dtype}, name, value)
+	return nodes
+}

@@ -1,0 +1,173 @@
+package rewrite
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
+	"github.com/tfrun/tfrun/savedmodel"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Field numbers of function.proto that pruning follows.
+const (
+	fieldGradients        = 2 // FunctionDefLibrary
+	fieldGradientFunction = 1 // GradientDef
+	fieldGradientOf       = 2
+)
+
+// Reduction says what is left of a graph, and what is added to it; see [Reduced].
+type Reduction struct {
+	// Signatures are those that will be run; without any, all.
+	Signatures []string
+	// Whole keeps what neither loading nor a signature reaches.
+	Whole bool
+	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the
+	// LSTM with cuDNN.
+	CPUOnly bool
+	// Compiled adds a twin, to be compiled by XLA, of every signature that [CheckCompile]
+	// lets through: the same function over the same variables. [CompiledTensor] names its outputs;
+	// the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for
+	// each other, each of these is compiled by itself, and TensorFlow runs them side by side: what
+	// XLA makes for a CPU runs one operation after the other.
+	Compiled bool
+	// Lengths has what is compiled of loops serve several sizes of open axes, as [Compilation]
+	// says. TensorFlow has to know [LengthsOp].
+	Lengths bool
+	// Lookups multiplies tables whose rows a loop looks up, such as an embedding's, with the
+	// weights that the loop multiplies the rows with, once, when the model is loaded: the loop
+	// looks up products then. Answers agree up to rounding. The tables take 128 MiB at most. It is
+	// for CPUs.
+	Lookups bool
+	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each
+	// call carries settings of its own, which count more than the session's.
+	NoOptimizer bool
+}
+
+// Pruned is [Reduced] to what the named signatures reach; all signatures when none is
+// named.
+func Pruned(mg *savedmodel.MetaGraph, signatures ...string) ([]byte, error) {
+	return Reduced(mg, Reduction{Signatures: signatures})
+}
+
+// Reduced returns a serialized SavedModel with this graph alone, of which only what a loader and
+// the signatures reach is left. Restoring the variables, initializing tables and reading assets
+// work as before. A Keras 2 model carries every function that was ever traced, most of which no
+// signature calls, and the tree of Python objects, which no C++ loader reads.
+//
+// No kernel of it is shared by runs at the same time unless [ReducedApart] says so.
+func Reduced(mg *savedmodel.MetaGraph, r Reduction) ([]byte, error) {
+	data, _, err := ReducedApart(mg, r)
+	return data, err
+}
+
+// reducedGraph returns the GraphDef of Reduced before sums are taken apart, and its nodes' names.
+func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes map[string]bool, err error) {
+	g, err := reducedBy(mg, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	roots, err := mg.LoaderRoots()
+	if err != nil {
+		return nil, nil, err
+	}
+	p := &pruner{g: g, lengths: r.Lengths, noOptimizer: r.NoOptimizer}
+	if p.reach, err = g.Reach(); err != nil {
+		return nil, nil, err
+	}
+	p.reach.CPUOnly = r.CPUOnly
+	for _, name := range slices.Sorted(maps.Keys(mg.Signatures)) {
+		s := mg.Signatures[name]
+		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
+			continue
+		}
+		roots = append(append(roots, s.Tensors(s.Inputs)...), s.Tensors(s.Outputs)...)
+		if r.Compiled && CheckCompile(mg, s) == nil {
+			if err := p.addTwins(s); err != nil {
+				return nil, nil, mg.Graph().Damaged("its graph", err)
+			}
+		}
+	}
+	if err := p.reach.Mark(roots); err != nil {
+		return nil, nil, err
+	}
+	if r.Whole {
+		p.reach.MarkAll()
+	}
+	graph, err = p.graphDef()
+	if err != nil {
+		return nil, nil, mg.Graph().Damaged("its graph", err)
+	}
+	return graph, p.reach.Nodes, nil
+}
+
+// pruner writes what is reached.
+type pruner struct {
+	g           *graph.Graph
+	reach       *graph.Reach
+	lengths     bool
+	noOptimizer bool
+	twins       []byte // fields of a GraphDef to add
+}
+
+// graphDef writes the GraphDef with the marked nodes and functions, everything else as it is.
+func (p *pruner) graphDef() ([]byte, error) {
+	var out []byte
+	err := wire.EachRaw(p.g.Raw(), func(f wire.Field, raw []byte) error {
+		switch {
+		case f.Num == graph.FieldNodes && f.Type == protowire.BytesType:
+			name, err := wire.String(f.Data, graph.FieldNodeName)
+			if err != nil || !p.reach.Nodes[name] {
+				return err
+			}
+			if p.noOptimizer {
+				out, err = appendUnoptimized(out, graph.FieldNodes, f.Data)
+				return err
+			}
+		case f.Num == graph.FieldLibrary && f.Type == protowire.BytesType:
+			library, err := p.library(f.Data)
+			out = protowire.AppendTag(out, graph.FieldLibrary, protowire.BytesType)
+			out = protowire.AppendBytes(out, library)
+			return err
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	return append(out, p.twins...), err
+}
+
+// library writes the FunctionDefLibrary with the marked functions, and the gradients among them.
+func (p *pruner) library(library []byte) ([]byte, error) {
+	var out []byte
+	err := wire.EachRaw(library, func(f wire.Field, raw []byte) error {
+		if f.Type != protowire.BytesType {
+			return nil
+		}
+		switch f.Num {
+		case graph.FieldFunctions:
+			name, err := graph.FunctionName(f.Data)
+			if err != nil || !p.reach.Functions[name] {
+				return err
+			}
+			if p.noOptimizer {
+				function, err := unoptimizedFunction(f.Data)
+				out = protowire.AppendTag(out, graph.FieldFunctions, protowire.BytesType)
+				out = protowire.AppendBytes(out, function)
+				return err
+			}
+		case fieldGradients:
+			of, err := wire.String(f.Data, fieldGradientFunction)
+			if err != nil {
+				return err
+			}
+			gradient, err := wire.String(f.Data, fieldGradientOf)
+			if err != nil || !p.reach.Functions[of] || !p.reach.Functions[gradient] {
+				return err
+			}
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	return out, err
+}

@@ -1,0 +1,208 @@
+package body
+
+import (
+	"sync"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Body is the function that does a signature's work, without the wrappers around it.
+type Body struct {
+	*graph.Function
+	mg        *savedmodel.MetaGraph
+	Signature *savedmodel.Signature
+	// the variables among the arguments, by the argument's place
+	Variables map[int]*savedmodel.Variable
+	// Captured marks the arguments that the caller does not feed: variables, tables, constants.
+	Captured map[int]bool
+	// Inputs gives the signature's name for each argument that is fed, by the argument's place.
+	Inputs  map[int]string
+	UsersOf func() map[*graph.Node][]*graph.Node
+	// call is the node of the main graph that calls the function; results maps its outputs to the
+	// function's results, -1 where they cannot be told.
+	call    string
+	results []int
+}
+
+// feed is what a caller gives to an argument: a node of the main graph, an object of the object
+// graph, or neither.
+type feed struct {
+	node   string
+	object int // -1: none
+}
+
+// body finds the function behind a signature; nil when the signature's outputs are made by the main
+// graph itself, as in TensorFlow 1.
+func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature) (*Body, error) {
+	if sig == nil {
+		return nil, nil
+	}
+	objs, err := mg.Objects()
+	if err != nil {
+		return nil, err
+	}
+	call, err := callOf(mg, sig)
+	if call == nil || err != nil {
+		return nil, err
+	}
+	f, err := mg.Graph().Load(call.attrFunc())
+	if f == nil || err != nil {
+		return nil, err
+	}
+	feeds := make([]feed, len(f.Args))
+	for i := range feeds {
+		feeds[i].object = -1
+		if i < len(call.mainInputs) {
+			feeds[i].node = call.mainInputs[i]
+		}
+	}
+	if c, err := objs.ConcreteFunction(f.Name); err != nil {
+		return nil, err
+	} else if bound := c.GetBoundInputs(); len(bound) > 0 && len(bound) <= len(feeds) {
+		for i, id := range bound {
+			feeds[len(feeds)-len(bound)+i].object = int(id)
+		}
+	}
+	f, feeds, results, err := unwrap(mg, f, feeds)
+	if f == nil || err != nil {
+		return nil, err
+	}
+	b := &Body{
+		Function: f, call: call.Name, results: results, mg: mg, Signature: sig, Variables: map[int]*savedmodel.Variable{}, Captured: map[int]bool{}, Inputs: map[int]string{},
+	}
+	b.UsersOf = sync.OnceValue(f.Users)
+	return b, b.bind(objs, feeds)
+}
+
+// mainCall is a node of the main graph that calls a function.
+type mainCall struct {
+	graph.Node
+	mainInputs []string
+}
+
+func (c *mainCall) attrFunc() string { return c.Def.GetAttr()["f"].GetFunc().GetName() }
+
+// callOf returns the call that makes the signature's outputs; nil when there is none.
+func callOf(mg *savedmodel.MetaGraph, sig *savedmodel.Signature) (*mainCall, error) {
+	for _, name := range sig.OutputNames() {
+		out := sig.Outputs[name]
+		tensors := []string{out.Tensor}
+		for _, c := range out.Components {
+			tensors = append(tensors, c.Tensor)
+		}
+		for _, t := range tensors {
+			n, err := mg.Graph().Node(graph.NodeOf(t))
+			if err != nil {
+				return nil, err
+			}
+			if n == nil || !graph.IsCall(n.GetOp()) {
+				continue
+			}
+			c := &mainCall{Node: *graph.NewNode(n)}
+			for _, in := range n.GetInput() {
+				if in != "" && in[0] != '^' {
+					c.mainInputs = append(c.mainInputs, graph.NodeOf(in))
+				}
+			}
+			return c, nil
+		}
+	}
+	return nil, nil
+}
+
+// unwrap steps into the only call of a function that does nothing else, carrying along what feeds
+// the arguments, and which result becomes which. The function is nil when no work is found within
+// maxUnwrap calls.
+func unwrap(mg *savedmodel.MetaGraph, f *graph.Function, feeds []feed) (*graph.Function, []feed, []int, error) {
+	results := make([]int, len(f.Rets))
+	for i := range results {
+		results[i] = i
+	}
+	for range graph.MaxUnwrap {
+		call := f.OnlyCall()
+		if call == nil {
+			return f, feeds, results, nil
+		}
+		inner, err := mg.Graph().Load(call.Def.GetAttr()["f"].GetFunc().GetName())
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		if inner == nil {
+			return f, feeds, results, nil
+		}
+		next := make([]feed, len(inner.Args))
+		for i := range next {
+			next[i].object = -1
+			if i < len(call.Inputs) {
+				if arg, ok := call.Inputs[i].IsArg(); ok {
+					next[i] = feeds[arg]
+				}
+			}
+		}
+		for i, r := range results {
+			results[i] = -1
+			if r < 0 || r >= len(f.Rets) {
+				continue
+			}
+			if from := f.Source(f.Rets[r]); from.Node == call {
+				results[i] = from.Out
+			}
+		}
+		f, feeds = inner, next
+	}
+	return nil, nil, nil, nil
+}
+
+// bind works out which arguments are the caller's and which are variables.
+func (b *Body) bind(objs *savedmodel.ObjectGraph, feeds []feed) error {
+	placeholder := map[string]string{}
+	for name, in := range b.Signature.Inputs {
+		placeholder[graph.NodeOf(in.Tensor)] = name
+		for _, c := range in.Components {
+			placeholder[graph.NodeOf(c.Tensor)] = name
+		}
+	}
+	for i, fd := range feeds {
+		if fd.object >= 0 {
+			b.Captured[i] = true
+			if v := objs.Variables[fd.object]; v != nil {
+				b.Variables[i] = v
+			}
+			continue
+		}
+		if name, ok := placeholder[fd.node]; ok {
+			b.Inputs[i] = name
+			continue
+		}
+		n, err := b.mg.Graph().Node(fd.node)
+		if err != nil {
+			return err
+		}
+		if n == nil {
+			continue
+		}
+		b.Captured[i] = true
+		if n.GetOp() == "VarHandleOp" {
+			name := string(n.GetAttr()["shared_name"].GetS())
+			if name == "" {
+				name = n.GetName()
+			}
+			b.Variables[i] = &savedmodel.Variable{ID: -1, Name: name, DType: graph.DType(n.GetAttr()["dtype"].GetType()), Shape: graph.Shape(n.GetAttr()["shape"].GetShape()), Trainable: true}
+		}
+	}
+	return nil
+}
+
+// InputShapes returns the shapes of the arguments that are fed, in their order.
+func (b *Body) InputShapes() []tensor.Shape {
+	var shapes []tensor.Shape
+	for i := range b.Args {
+		if _, ok := b.Inputs[i]; ok {
+			s, _ := b.Shape(graph.Ref{Arg: i + 1})
+			shapes = append(shapes, s)
+		}
+	}
+	return shapes
+}

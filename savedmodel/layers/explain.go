@@ -1,0 +1,424 @@
+package layers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// explainer writes the reasons for the sizes in a layer table.
+type explainer struct {
+	mg    *savedmodel.MetaGraph
+	axes  map[tensorKey][]string // the names of the open axes of each tensor
+	steps map[*Layer]*step       // the last call of each layer
+}
+
+// explain fills in why each size is what it is.
+func (t *Table) explain(mg *savedmodel.MetaGraph) {
+	e := &explainer{mg: mg, axes: map[tensorKey][]string{}, steps: map[*Layer]*step{}}
+	takers := map[string]string{}
+	inputs := map[tensorKey]string{}
+	for _, st := range t.steps {
+		if st.input != "" && len(st.out) > 0 {
+			inputs[st.out[0]] = st.input
+		}
+		for _, key := range st.in {
+			if name := inputs[key]; name != "" && takers[name] == "" {
+				takers[name] = st.class
+			}
+		}
+	}
+	for _, st := range t.steps {
+		e.nameAxes(st, takers)
+		if st.layer != nil {
+			e.steps[st.layer] = st
+		}
+	}
+	for _, l := range t.Layers {
+		e.layer(l)
+	}
+}
+
+// nameAxes carries the names of open axes from a call's inputs to its outputs.
+func (e *explainer) nameAxes(st *step, takers map[string]string) {
+	for i, key := range st.out {
+		if i >= len(st.shapes) {
+			break
+		}
+		s := st.shapes[i]
+		names := make([]string, max(s.Rank(), 0))
+		for d := range names {
+			switch {
+			case s.Dim(d) != tensor.Unknown:
+			case st.input != "":
+				names[d] = AxisName(s.Rank(), d, takers[st.input])
+			case d == 0:
+				names[d] = "batch"
+			default:
+				names[d] = e.axisBefore(st, s.Rank(), d)
+			}
+		}
+		e.axes[key] = names
+	}
+}
+
+// axisBefore names an open axis after the inputs' axis that it comes from.
+func (e *explainer) axisBefore(st *step, rank, d int) string {
+	var others []string
+	for _, key := range st.in {
+		names := e.axes[key]
+		if len(names) == rank && names[d] != "" {
+			return names[d]
+		}
+		for i, name := range names {
+			if i > 0 && name != "" && !slices.Contains(others, name) {
+				others = append(others, name)
+			}
+		}
+	}
+	if len(others) == 1 {
+		return others[0]
+	}
+	return ""
+}
+
+// layer writes the reasons of one row, and of the rows below it.
+func (e *explainer) layer(l *Layer) {
+	shapes := l.Output.Shapes
+	if l.Output.Word != "" {
+		shapes = l.info.shape.Shapes
+	}
+	st := e.steps[l]
+	for i, s := range shapes {
+		for d := range max(s.Rank(), 0) {
+			text := e.dim(l, st, s, i, d)
+			if len(shapes) > 1 {
+				text = fmt.Sprintf("output %d: %s", i, text)
+			}
+			l.Why = append(l.Why, text)
+		}
+	}
+	if l.Output.Word != "" {
+		l.Why = append(l.Why, e.word(l))
+	}
+	if gone := timeGone(l); gone != "" {
+		l.Why = append(l.Why, gone)
+	}
+	if text := formula(l); text != "" {
+		l.Why = append(l.Why, text)
+	}
+	l.Why = append(l.Why, l.info.notes...)
+	for _, inner := range l.Layers {
+		e.layer(inner)
+	}
+}
+
+// word explains one of Keras' own words in the place of a shape.
+func (e *explainer) word(l *Layer) string {
+	real := l.info.shape.String()
+	switch {
+	case l.Output.Word == "?":
+		return "Keras prints ? for a layer of a model of one's own class that has nothing to build; it is " + real + " here"
+	case l.info.shape.known():
+		return "Keras prints the word for all layers of a model of one's own class; it is " + real + " here"
+	}
+	return "the layer is called several times, with results of different shapes"
+}
+
+// dim explains size d of output i.
+func (e *explainer) dim(l *Layer, st *step, s tensor.Shape, i, d int) string {
+	if s.Dim(d) == tensor.Unknown {
+		return e.open(l, st, i, d)
+	}
+	size := words.Thousands(s.Dim(d))
+	if reason := e.known(l, s, d); reason != "" {
+		return size + reason
+	}
+	return size + ": as the graph has it"
+}
+
+// open explains a size that is not known.
+func (e *explainer) open(l *Layer, st *step, i, d int) string {
+	name := ""
+	if st != nil && i < len(st.out) {
+		if names := e.axes[st.out[i]]; d < len(names) {
+			name = names[d]
+		}
+	}
+	switch {
+	case d == 0:
+		return "None: the batch axis, left open by the signature"
+	case name == "":
+		return "None: not known before the model runs"
+	case l.Class == "InputLayer":
+		return "None: the " + name + " axis, left open by the signature"
+	}
+	if how := e.openRule(l, d); how != "" {
+		return "None: the " + name + " axis, left open by the signature; of n it makes " + how
+	}
+	return "None: the " + name + " axis, left open by the signature"
+}
+
+// openRule says what a layer does to an axis whose size is not known.
+func (e *explainer) openRule(l *Layer, d int) string {
+	rule := spatialRule(l, d)
+	if rule == nil || len(l.info.in) == 0 || rule.keeps() {
+		return ""
+	}
+	return rule.text("n")
+}
+
+// known explains a size that is known: ": …" or " = …".
+func (e *explainer) known(l *Layer, s tensor.Shape, d int) string {
+	in := tensor.UnknownShape()
+	if len(l.info.in) > 0 {
+		in = l.info.in[0]
+	}
+	last := d == s.Rank()-1
+	if l.Class == "TimeDistributed" {
+		return e.timeDistributed(l, in, s, d, last)
+	}
+	if f := explainers[l.Class]; f != nil {
+		if text := f(l, in, s, d, last); text != "" {
+			return text
+		}
+	}
+	if rule := spatialRule(l, d); rule != nil && in.Rank() == s.Rank() && in.Dim(d) != tensor.Unknown {
+		if in.Dim(d) == s.Dim(d) && rule.keeps() {
+			return ": as in the input; " + rule.text("")
+		}
+		return " = " + rule.text(words.Thousands(in.Dim(d)))
+	}
+	switch {
+	case l.Class == "InputLayer":
+		return ": fixed by the model's input"
+	case in.Rank() == s.Rank() && in.Dim(d) == s.Dim(d):
+		return ": as in the input"
+	case len(l.Layers) > 0:
+		return e.fromInside(l, s, d)
+	}
+	return ""
+}
+
+// fromInside explains a nested model's size by its last layer.
+func (e *explainer) fromInside(l *Layer, s tensor.Shape, d int) string {
+	for _, inner := range slices.Backward(l.Layers) {
+		if t := inner.Output.First(); t.Rank() == s.Rank() && t.Dim(d) == s.Dim(d) {
+			return fmt.Sprintf(": what %q gives, a layer of this model", inner.Name)
+		}
+	}
+	return ""
+}
+
+// timeGone says why a recurrent layer's output has no time axis.
+func timeGone(l *Layer) string {
+	if len(l.info.in) == 0 || l.info.in[0].Rank() != 3 || l.Output.First().Rank() != 2 {
+		return ""
+	}
+	switch l.Class {
+	case "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional":
+		return "the time axis is gone because return_sequences is off: only the last step's output is given"
+	case "GlobalAveragePooling1D":
+		return "the time axis is gone: its mean is taken"
+	case "GlobalMaxPooling1D":
+		return "the time axis is gone: its maximum is taken"
+	}
+	return ""
+}
+
+// dimExplainer explains a known size of a class's output, or returns "".
+type dimExplainer func(l *Layer, in, out tensor.Shape, d int, last bool) string
+
+// lastIs explains the last size by a name for it.
+func lastIs(text string) dimExplainer {
+	return func(_ *Layer, _, _ tensor.Shape, _ int, last bool) string {
+		if last {
+			return text
+		}
+		return ""
+	}
+}
+
+var explainers = map[string]dimExplainer{
+	"Dense":              lastIs(": the layer's units"),
+	"EinsumDense":        lastIs(": the size that the layer's kernel gives"),
+	"Embedding":          lastIs(": numbers for each token, the embedding's width"),
+	"LSTM":               lastIs(": the layer's units"),
+	"GRU":                lastIs(": the layer's units"),
+	"SimpleRNN":          lastIs(": the layer's units"),
+	"RNN":                lastIs(": the cell's units"),
+	"MultiHeadAttention": lastIs(": as wide as the query, to which the heads' results are projected"),
+	"Attention":          lastIs(": the width of the values"),
+	"AdditiveAttention":  lastIs(": the width of the values"),
+	"Conv1D":             lastIs(": the layer's filters"), "Conv2D": lastIs(": the layer's filters"), "Conv3D": lastIs(": the layer's filters"),
+	"Conv1DTranspose": lastIs(": the layer's filters"), "Conv2DTranspose": lastIs(": the layer's filters"), "Conv3DTranspose": lastIs(": the layer's filters"),
+	"SeparableConv1D": lastIs(": the layer's filters"), "SeparableConv2D": lastIs(": the layer's filters"),
+	"ConvLSTM1D": lastIs(": the layer's filters"), "ConvLSTM2D": lastIs(": the layer's filters"), "ConvLSTM3D": lastIs(": the layer's filters"),
+	"DepthwiseConv1D": explainDepthwise, "DepthwiseConv2D": explainDepthwise,
+	"Bidirectional": explainBidirectional,
+	"Flatten":       explainFlatten,
+	"Reshape":       explainReshape,
+	"Permute":       explainPermute,
+	"RepeatVector":  explainRepeat,
+	"Concatenate":   explainConcat,
+	"Resizing":      explainImage, "CenterCrop": explainImage, "RandomCrop": explainImage,
+	"GlobalAveragePooling1D": explainGlobal("mean"), "GlobalAveragePooling2D": explainGlobal("mean"), "GlobalAveragePooling3D": explainGlobal("mean"),
+	"GlobalMaxPooling1D": explainGlobal("maximum"), "GlobalMaxPooling2D": explainGlobal("maximum"), "GlobalMaxPooling3D": explainGlobal("maximum"),
+	"CategoryEncoding":  lastIs(": the number of categories"),
+	"StringLookup":      explainLookup,
+	"IntegerLookup":     explainLookup,
+	"TextVectorization": lastIs(": the layer's output_sequence_length"),
+	"Dot": func(_ *Layer, _, out tensor.Shape, _ int, last bool) string {
+		if last && out.Rank() == 2 && out.Dim(1) == 1 {
+			return ": one product for each pair of rows"
+		}
+		return ""
+	},
+	"Add": explainMerge, "Subtract": explainMerge, "Multiply": explainMerge, "Average": explainMerge, "Maximum": explainMerge, "Minimum": explainMerge,
+}
+
+func explainDepthwise(l *Layer, in, out tensor.Shape, _ int, last bool) string {
+	if !last || in.Rank() != out.Rank() || in.Dim(-1) <= 0 {
+		return ""
+	}
+	if m := out.Dim(-1) / in.Dim(-1); m > 1 {
+		return fmt.Sprintf(" = %s channels × %d, the depth_multiplier", words.Thousands(in.Dim(-1)), m)
+	}
+	return ": a filter for each channel of the input"
+}
+
+func explainBidirectional(l *Layer, _, out tensor.Shape, _ int, last bool) string {
+	if !last {
+		return ""
+	}
+	_, inner := l.info.config.layer("layer")
+	units := inner.num("units", 0)
+	switch mode := l.info.config.str("merge_mode"); mode {
+	case "concat":
+		if units > 0 && out.Dim(-1) > units {
+			return fmt.Sprintf(" = %s forward + %s backward, concatenated (merge_mode \"concat\")", words.Thousands(units), words.Thousands(out.Dim(-1)-units))
+		}
+		return ": the forward layer's units (a state of one direction)"
+	case "":
+		return ": the units of one direction, given apart (no merge_mode)"
+	case "ave":
+		return ": the units of either direction, averaged (merge_mode \"ave\")"
+	case "sum":
+		return ": the units of either direction, added (merge_mode \"sum\")"
+	default:
+		return fmt.Sprintf(": the units of either direction, put together by merge_mode %q", mode)
+	}
+}
+
+func explainFlatten(_ *Layer, in, _ tensor.Shape, d int, _ bool) string {
+	if d != 1 || in.Rank() < 3 {
+		return ""
+	}
+	return " = " + Factors(in.Drop(1)) + ": all axes but the batch, flattened"
+}
+
+func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
+	if d == 0 {
+		return ""
+	}
+	if n, ok := in.Drop(1).NumElements(); ok {
+		return fmt.Sprintf(": given by target_shape; %s = %s numbers in each row, as in the input", Factors(out.Drop(1)), words.Thousands(n))
+	}
+	return ": given by target_shape"
+}
+
+func explainPermute(l *Layer, _, _ tensor.Shape, d int, _ bool) string {
+	if dims := l.info.config.nums("dims"); d > 0 && d <= len(dims) {
+		return fmt.Sprintf(": axis %d of the input", dims[d-1])
+	}
+	return ""
+}
+
+func explainRepeat(_ *Layer, _, _ tensor.Shape, d int, last bool) string {
+	switch {
+	case d == 1:
+		return ": the vector is repeated so many times"
+	case last:
+		return ": the size of the vector"
+	}
+	return ""
+}
+
+func explainConcat(l *Layer, in, out tensor.Shape, d int, _ bool) string {
+	var sizes []string
+	sum := int64(0)
+	for _, s := range l.info.in {
+		if s.Rank() != out.Rank() || s.Dim(d) == tensor.Unknown {
+			return ""
+		}
+		sizes = append(sizes, words.Thousands(s.Dim(d)))
+		sum += s.Dim(d)
+	}
+	if len(sizes) < 2 || sum != out.Dim(d) || in.Dim(d) == out.Dim(d) {
+		return ""
+	}
+	return " = " + strings.Join(sizes, " + ") + ": the inputs side by side"
+}
+
+func explainMerge(l *Layer, _, out tensor.Shape, d int, _ bool) string {
+	for _, s := range l.info.in {
+		if s.Rank() == out.Rank() && s.Dim(d) != out.Dim(d) {
+			return ": the inputs are stretched to one size (broadcast)"
+		}
+	}
+	if len(l.info.in) > 1 {
+		return ": as in all inputs"
+	}
+	return ""
+}
+
+// timeDistributed explains a size by the rules of the layer that is applied to each step, where its
+// class is known.
+func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	if d == 1 {
+		return ": the layer is applied to each step; as in the input"
+	}
+	class, inner := l.info.config.layer("layer")
+	if class != "" && class != "TimeDistributed" && d > 1 && in.Rank() > 2 && out.Rank() > 2 {
+		row := &Layer{Class: class, Weights: l.Weights, info: layerInfo{config: inner, in: []tensor.Shape{tensor.MakeShape(slices.Delete(in.Dims(), 1, 2)...)}}}
+		return e.known(row, tensor.MakeShape(slices.Delete(out.Dims(), 1, 2)...), d-1)
+	}
+	if last && find(l.Weights, "kernel") != nil {
+		return ": the units or filters of the layer that is applied to each step"
+	}
+	return ""
+}
+
+func explainImage(_ *Layer, _, out tensor.Shape, d int, _ bool) string {
+	switch d {
+	case out.Rank() - 3:
+		return ": the layer's height"
+	case out.Rank() - 2:
+		return ": the layer's width"
+	}
+	return ""
+}
+
+func explainLookup(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	if last && (in.Rank() != out.Rank() || in.Dim(d) != out.Dim(d)) {
+		return ": a place for each entry of the vocabulary"
+	}
+	return ""
+}
+
+// explainGlobal explains pooling over all of space.
+func explainGlobal(what string) dimExplainer {
+	return func(_ *Layer, in, out tensor.Shape, d int, last bool) string {
+		switch {
+		case last && in.Rank() > 2:
+			return fmt.Sprintf(": the channels; of each, the %s over all places is taken", what)
+		case d > 0 && out.Dim(d) == 1 && in.Rank() == out.Rank():
+			return fmt.Sprintf(": the %s over the axis, which is kept (keepdims)", what)
+		}
+		return ""
+	}
+}

@@ -1,0 +1,100 @@
+package layers
+
+import (
+	"fmt"
+	"strings"
+)
+
+// spaceRule is the arithmetic of a spatial axis.
+type spaceRule struct {
+	class                                   string
+	kernel, stride, dilation, before, after int64
+	padding                                 string
+}
+
+// spatialRule returns the arithmetic that a layer does to axis d of its output; nil when d is no
+// spatial axis of it.
+func spatialRule(l *Layer, d int) *spaceRule {
+	rank := 0
+	for i := 1; i <= 3; i++ {
+		if strings.Contains(l.Class, fmt.Sprintf("%dD", i)) {
+			rank = i
+		}
+	}
+	c := l.info.config
+	at := d - 1
+	if c.str("data_format") == "channels_first" {
+		at = d - 2
+	}
+	if rank == 0 || c == nil || at < 0 || at >= rank || strings.HasPrefix(l.Class, "Global") || strings.HasPrefix(l.Class, "Spatial") {
+		return nil
+	}
+	r := &spaceRule{class: l.Class, padding: c.str("padding"), kernel: 1, stride: 1, dilation: 1}
+	pick := func(key string, otherwise int64) int64 {
+		if list := c.spread(key, rank, otherwise); list != nil {
+			return list[at]
+		}
+		return otherwise
+	}
+	switch {
+	case strings.HasPrefix(l.Class, "ZeroPadding"), strings.HasPrefix(l.Class, "Cropping"):
+		key := map[bool]string{true: "padding", false: "cropping"}[strings.HasPrefix(l.Class, "ZeroPadding")]
+		pairs := c.pairs(key, rank)
+		if pairs == nil || !c.has(key) {
+			return nil
+		}
+		r.before, r.after = pairs[at][0], pairs[at][1]
+	case strings.HasPrefix(l.Class, "UpSampling"):
+		r.stride = pick("size", 2)
+	case strings.Contains(l.Class, "Pooling"):
+		r.kernel = pick("pool_size", 2)
+		r.stride = r.kernel
+		if c.has("strides") {
+			r.stride = pick("strides", 1)
+		}
+	case strings.Contains(l.Class, "Conv"):
+		if !c.has("kernel_size") {
+			return nil
+		}
+		r.kernel, r.stride, r.dilation = pick("kernel_size", 1), pick("strides", 1), pick("dilation_rate", 1)
+	default:
+		return nil
+	}
+	return r
+}
+
+// keeps reports whether the padding makes up for the kernel.
+func (r *spaceRule) keeps() bool {
+	return r.stride == 1 && (r.padding == "same" || r.padding == "causal") && !strings.HasPrefix(r.class, "UpSampling")
+}
+
+// text writes the arithmetic for an input of size n, and what its numbers are.
+func (r *spaceRule) text(n string) string {
+	reach := (r.kernel-1)*r.dilation + 1 // how far the kernel reaches
+	kernel := fmt.Sprintf("kernel %d", r.kernel)
+	if strings.Contains(r.class, "Pooling") {
+		kernel = fmt.Sprintf("pool %d", r.kernel)
+	}
+	if r.dilation > 1 {
+		kernel += fmt.Sprintf(", dilation %d", r.dilation)
+	}
+	switch {
+	case strings.HasPrefix(r.class, "ZeroPadding"):
+		return fmt.Sprintf("%d + %s + %d: zeros put before and behind", r.before, n, r.after)
+	case strings.HasPrefix(r.class, "Cropping"):
+		return fmt.Sprintf("%s − %d − %d: cut off before and behind", n, r.before, r.after)
+	case strings.HasPrefix(r.class, "UpSampling"):
+		return fmt.Sprintf("%s × %d: each place is repeated", n, r.stride)
+	case strings.HasSuffix(r.class, "Transpose") && r.padding == "same":
+		return fmt.Sprintf("%s × %d: %s, stride %d, padding \"same\"", n, r.stride, kernel, r.stride)
+	case strings.HasSuffix(r.class, "Transpose"):
+		return fmt.Sprintf("%s × %d + %d: %s, stride %d, no padding", n, r.stride, max(reach-r.stride, 0), kernel, r.stride)
+	case r.padding == "valid" && r.stride == 1:
+		return fmt.Sprintf("%s − %d + 1: %s, stride 1, no padding", n, reach, kernel)
+	case r.padding == "valid":
+		return fmt.Sprintf("⌊(%s − %d) / %d⌋ + 1: %s, stride %d, no padding", n, reach, r.stride, kernel, r.stride)
+	case r.keeps():
+		return fmt.Sprintf("%s, stride 1, and padding %q keep the size", kernel, r.padding)
+	}
+	return fmt.Sprintf("⌈%s / %d⌉: %s, stride %d, padding %q", n, r.stride, kernel, r.stride, r.padding)
+}

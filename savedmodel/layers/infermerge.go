@@ -1,0 +1,171 @@
+package layers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// mergeShapes is the rule of Add and its like: sizes broadcast from the right. As in TensorFlow's
+// own inference, an unknown size beside one above 1 must be that size.
+func mergeShapes(in []tensor.Shape) ([]tensor.Shape, bool) {
+	out := in[0]
+	for _, s := range in[1:] {
+		if !out.Ranked() || !s.Ranked() {
+			return nil, false
+		}
+		a, b := out.Dims(), s.Dims()
+		if len(a) < len(b) {
+			a, b = b, a
+		}
+		for i, d := range b {
+			j := len(a) - len(b) + i
+			if a[j] == 1 || a[j] == tensor.Unknown && d > 1 {
+				a[j] = d
+			}
+		}
+		out = tensor.MakeShape(a...)
+	}
+	return []tensor.Shape{out}, out.Ranked()
+}
+
+func concatShapes(in []tensor.Shape, axis int) ([]tensor.Shape, bool) {
+	rank := in[0].Rank()
+	if axis < 0 {
+		axis += rank
+	}
+	if axis < 0 || axis >= rank {
+		return nil, false
+	}
+	dims := in[0].Dims()
+	for _, s := range in[1:] {
+		if s.Rank() != rank {
+			return nil, false
+		}
+		for i := range dims {
+			switch d := s.Dim(i); {
+			case i == axis && (d == tensor.Unknown || dims[i] == tensor.Unknown):
+				dims[i] = tensor.Unknown
+			case i == axis:
+				dims[i] += d
+			case dims[i] == tensor.Unknown:
+				dims[i] = d
+			}
+		}
+	}
+	return []tensor.Shape{tensor.MakeShape(dims...)}, true
+}
+
+// dotShapes is the shape of Dot: the axes that are multiplied go, the batch stays in front.
+func dotShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	if len(in) != 2 || !in[0].Ranked() || !in[1].Ranked() {
+		return nil, false
+	}
+	axes := c.nums("axes")
+	if len(axes) == 1 {
+		axes = []int64{axes[0], axes[0]}
+	}
+	if len(axes) != 2 {
+		return nil, false
+	}
+	var dims []int64
+	for k, s := range in {
+		axis := int(axes[k])
+		if axis < 0 {
+			axis += s.Rank()
+		}
+		if axis < 1 || axis >= s.Rank() {
+			return nil, false
+		}
+		rest := slices.Delete(s.Dims(), axis, axis+1)
+		if k == 1 {
+			rest = rest[1:]
+		}
+		dims = append(dims, rest...)
+	}
+	if len(dims) == 1 {
+		dims = append(dims, 1)
+	}
+	return []tensor.Shape{tensor.MakeShape(dims...)}, true
+}
+
+// rnnShapes is the rule of recurrent layers: the sequence or its last step, then the states.
+func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
+	if x.Rank() != 3 {
+		return nil, false
+	}
+	units, states := c.num("units", 0), 1
+	if class == "LSTM" {
+		states = 2
+	}
+	if class == "RNN" {
+		cell, inner := c.layer("cell")
+		if units = inner.num("units", 0); units == 0 || !strings.HasSuffix(cell, "Cell") {
+			return nil, false
+		}
+		if cell == "LSTMCell" {
+			states = 2
+		}
+	}
+	if units == 0 {
+		return nil, false
+	}
+	state := tensor.MakeShape(x.Dim(0), units)
+	out := []tensor.Shape{state}
+	if c.flag("return_sequences") {
+		out[0] = tensor.MakeShape(x.Dim(0), x.Dim(1), units)
+	}
+	if c.flag("time_major") && c.flag("return_sequences") {
+		return nil, false
+	}
+	if c.flag("return_state") {
+		out = append(out, slices.Repeat([]tensor.Shape{state}, states)...)
+	}
+	return out, true
+}
+
+// bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one
+// that runs backward.
+func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	class, inner := c.layer("layer")
+	forward, ok := inferShape(class, inner, in[:1], depth+1)
+	if !ok {
+		return nil, false
+	}
+	backward := forward
+	if c.has("backward_layer") {
+		class, inner := c.layer("backward_layer")
+		if backward, ok = inferShape(class, inner, in[:1], depth+1); !ok {
+			return nil, false
+		}
+	}
+	var out []tensor.Shape
+	switch mode := c.str("merge_mode"); mode {
+	case "concat":
+		both, ok := concatShapes([]tensor.Shape{forward[0], backward[0]}, -1)
+		if !ok {
+			return nil, false
+		}
+		out = both
+	case "":
+		out = []tensor.Shape{forward[0], backward[0]}
+	default:
+		out = []tensor.Shape{forward[0]}
+	}
+	return append(append(out, forward[1:]...), backward[1:]...), true
+}
+
+func timeDistributedShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	class, inner := c.layer("layer")
+	x := in[0]
+	if x.Rank() < 2 {
+		return nil, false
+	}
+	dims := slices.Delete(x.Dims(), 1, 2)
+	out, ok := inferShape(class, inner, []tensor.Shape{tensor.MakeShape(dims...)}, depth+1)
+	if !ok || len(out) != 1 || out[0].Rank() < 1 {
+		return nil, false
+	}
+	return []tensor.Shape{tensor.MakeShape(slices.Insert(out[0].Dims(), 1, x.Dim(1))...)}, true
+}

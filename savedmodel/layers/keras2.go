@@ -1,0 +1,190 @@
+package layers
+
+import (
+	"regexp"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// keras2 rebuilds the table of a model that tf_keras saved. The metadata has the layers' classes,
+// configs and connections; output shapes follow from these, or are read off the serving function or
+// the layers' own traces.
+type keras2 struct {
+	mg    *savedmodel.MetaGraph
+	objs  *savedmodel.ObjectGraph
+	meta  savedmodel.KerasMetadata
+	body  *body.Body
+	table *Table
+	// trainable says which variables Keras counts as trainable.
+	trainable map[*savedmodel.Variable]bool
+	// built counts the nested models that were gone through: each is for its own rows and for each
+	// of its calls, and those within it each time again.
+	built int
+}
+
+func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
+	objs, err := mg.Objects()
+	if err != nil {
+		return nil, err
+	}
+	k := &keras2{mg: mg, objs: objs, table: &Table{}}
+	if k.meta, err = mg.KerasMetadata(); err != nil {
+		// TensorFlow loads such a model all the same
+		k.table.Notes = append(k.table.Notes, err.Error())
+	}
+	if sig, err := tableSignature(mg); err == nil {
+		if k.body, err = body.Of(mg, sig); err != nil {
+			return nil, err
+		}
+		k.table.Signature = sig.Name
+	}
+	k.findTrainable()
+	if err := k.build(); err != nil || len(k.table.Layers) == 0 {
+		return nil, err
+	}
+	return k.table, nil
+}
+
+// tableSignature returns the signature whose function shows the layers: serving_default, else the
+// first by name.
+func tableSignature(mg *savedmodel.MetaGraph) (*savedmodel.Signature, error) {
+	sig, err := mg.Signature("")
+	if names := mg.SignatureNames(); err != nil && len(names) > 0 {
+		return mg.Signatures[names[0]], nil
+	}
+	return sig, err
+}
+
+// findTrainable reads the lists that Keras keeps of the model's variables. A model saved without
+// traces has none: there the flags of variables and layers say it.
+func (k *keras2) findTrainable() {
+	k.trainable = map[*savedmodel.Variable]bool{}
+	lists := k.objs.Child(0, "trainable_variables")
+	if lists < 0 {
+		for _, id := range k.layerObjects(0) {
+			frozen := k.meta[id] != nil && k.meta[id].Trainable != nil && !*k.meta[id].Trainable
+			for _, v := range k.variables(id) {
+				k.trainable[v] = v.Trainable && !frozen
+			}
+		}
+		for v, t := range k.trainable {
+			k.table.Totals.add(v, t)
+		}
+		return
+	}
+	counted := map[*savedmodel.Variable]bool{}
+	for _, list := range []struct {
+		id        int
+		trainable bool
+	}{{lists, true}, {k.objs.Child(0, "keras_api", "non_trainable_variables"), false}} {
+		for _, id := range k.objs.Items(list.id) {
+			if v := k.objs.Variables[id]; v != nil && !counted[v] {
+				counted[v] = true
+				k.trainable[v] = list.trainable
+				k.table.Totals.add(v, list.trainable)
+			}
+		}
+	}
+}
+
+// bookkeeping names the children of a layer that lead away from it.
+var bookkeeping = map[string]bool{
+	"keras_api": true, "signatures": true, "variables": true, "trainable_variables": true, "regularization_losses": true, "__call__": true, "optimizer": true,
+	"call_and_return_all_conditional_losses": true, "_default_save_signature": true, "_adapt_function": true, "keras_metric": true,
+	"_random_generator": true,
+}
+
+// variables returns the variables below an object, each once.
+func (k *keras2) variables(id int) []*savedmodel.Variable {
+	var found []*savedmodel.Variable
+	seen := map[int]bool{id: true}
+	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
+		if v := k.objs.Variables[todo[0]]; v != nil {
+			found = append(found, v)
+			continue
+		}
+		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
+			if next := int(c.GetNodeId()); !seen[next] && !bookkeeping[c.GetLocalName()] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
+		}
+	}
+	return found
+}
+
+// layerObjects returns the objects that are the layers of the model that object id is, in the
+// model's order.
+func (k *keras2) layerObjects(id int) []int {
+	if list := k.objs.Items(k.objs.Child(id, "keras_api", "layers")); len(list) > 0 {
+		return list
+	}
+	return k.objs.Numbered(id, "layer-")
+}
+
+// build fills in the table.
+func (k *keras2) build() error {
+	root := k.meta[0]
+	rootID := ""
+	if len(k.objs.Nodes) > 0 {
+		rootID = k.objs.Nodes[0].GetUserObject().GetIdentifier()
+	}
+	model := &modelConfig{}
+	if root != nil {
+		var err error
+		if model, err = parseModelConfig(root.Config); err != nil {
+			model = &modelConfig{} // a subclassed model's config may be anything
+		}
+		k.table.ModelName, k.table.ModelClass = root.Name, root.ClassName
+	}
+	n := &network{k: k, id: 0, config: model, sequential: rootID == "_tf_keras_sequential" || root != nil && root.ClassName == "Sequential"}
+	n.functional = !n.sequential && len(model.Layers) > 0 && model.InputLayers != nil
+	n.subclassed = !n.sequential && !n.functional && (root == nil || rootID == "_tf_keras_model" || len(model.Layers) == 0) && rootID != "_tf_keras_network"
+	if k.table.ModelClass == "" {
+		k.table.ModelClass = map[bool]string{true: "Sequential"}[n.sequential]
+	}
+	if k.body != nil {
+		n.scope = modelScope(k.body)
+		n.inputs = k.body.InputShapes()
+	}
+	n.build(0)
+	k.table.Layers = n.rows
+	k.table.steps = n.steps
+	k.table.Connected = n.functional && !n.chain()
+	if !k.table.Connected {
+		for _, r := range n.rows {
+			r.ConnectedTo = nil
+		}
+	}
+	return nil
+}
+
+// traceName finds the layer's name in the names of the functions that were traced from it.
+var traceName = regexp.MustCompile(`^__inference_(.+?)_layer_call_(?:fn|and_return_conditional_losses)_\d+$`)
+
+// trace returns the name and the output shapes that a layer's own traced function shows. Less is
+// known there than in the whole model's.
+func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
+	for _, child := range []string{"__call__", "call_and_return_all_conditional_losses"} {
+		f := k.objs.Child(id, child)
+		if f < 0 {
+			continue
+		}
+		names := k.objs.Nodes[f].GetFunction().GetConcreteFunctions()
+		if len(names) == 0 {
+			continue
+		}
+		if m := traceName.FindStringSubmatch(names[0]); m != nil {
+			name = m[1]
+		}
+		if c, err := k.objs.ConcreteFunction(names[0]); err == nil && c != nil {
+			for _, t := range savedmodel.StructuredTensors(c.GetOutputSignature()) {
+				shapes = append(shapes, t.Shape)
+			}
+		}
+		return name, shapes
+	}
+	return "", nil
+}

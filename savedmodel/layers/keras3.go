@@ -1,0 +1,431 @@
+package layers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// keras3 rebuilds the table of a model that Keras 3 exported. The files hold no layers: they show
+// in the name scopes of the serving function, in the variables' paths, and in the order of the
+// lists of variables.
+type keras3 struct {
+	mg    *savedmodel.MetaGraph
+	objs  *savedmodel.ObjectGraph
+	body  *body.Body
+	scope *scope
+	table *Table
+
+	// all variables of the model in its own order, seed generators among them
+	listed    []*savedmodel.Variable
+	weights   []*savedmodel.Variable // those that count
+	trainable map[*savedmodel.Variable]bool
+	// what the variables' paths begin with: the model's name, "" for a functional model
+	prefix string
+
+	layers []*layerCalls // in the order of their first calls
+	byName map[string]*layerCalls
+	// inputRows are the rows of the inputs of a functional model, by the argument's place.
+	inputRows map[int]*Layer
+	phantoms  map[*graph.Node]tensor.Shape // what passes through layers that leave nothing
+	numbers   map[string]int               // how far default names have been handed out
+	adrift    []*drift                     // the hidden layers whose place is a guess
+	made      map[*layerCalls]*Layer       // the rows
+	owner     map[*savedmodel.Variable]*layerCalls
+}
+
+// Limits on what is rebuilt as a table: some of the work grows with the product of its parts.
+// Models that people read have a hundredth of it.
+const (
+	maxCalls     = 10_000
+	maxVariables = 200_000
+)
+
+// layerCalls is a layer, and its calls in the order in which the graph made them.
+type layerCalls struct {
+	name  string
+	class string
+	sure  bool // of the class
+	op    bool
+	calls []*call
+	vars  []*savedmodel.Variable
+	notes []guess
+}
+
+// guess is a field that is likely but not held by the files, with the reason.
+type guess struct{ field, why string }
+
+// keras3Layers rebuilds the layer table of a Keras 3 export from the name scopes of its serving
+// function and the variables. nil: there is nothing to go by.
+func keras3Layers(mg *savedmodel.MetaGraph) (*Table, error) {
+	objs, err := mg.Objects()
+	if err != nil {
+		return nil, err
+	}
+	sig, err := tableSignature(mg)
+	if err != nil {
+		return nil, nil //nolint:nilerr // without a signature nothing shows the layers
+	}
+	b, err := body.Of(mg, sig)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	k := &keras3{
+		mg: mg, objs: objs, body: b, scope: modelScope(b), table: &Table{Signature: sig.Name},
+		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
+	}
+	if len(k.scope.calls) == 0 || len(k.scope.calls) > maxCalls || len(objs.Variables) > maxVariables {
+		return nil, nil
+	}
+	k.listVariables()
+	k.nameModel()
+	k.collect()
+	k.assignVariables()
+	k.classify()
+	k.findHidden()
+	k.rows()
+	k.noteExport()
+	k.table.steps = k.addSteps(k.made)
+	return k.table, nil
+}
+
+// listVariables reads the lists of the exported archive. A model saved with tf.saved_model.save has
+// none: there each variable stands once in the object graph.
+func (k *keras3) listVariables() {
+	var trainable []int
+	ids := k.objs.Items(k.objs.Child(0, "variables"))
+	if len(ids) > 0 {
+		trainable = k.objs.Items(k.objs.Child(0, "trainable_variables"))
+	} else {
+		for id := range k.objs.Nodes {
+			if v := k.objs.Variables[id]; v != nil {
+				ids = append(ids, id)
+				if v.Trainable {
+					trainable = append(trainable, id)
+				}
+			}
+		}
+	}
+	for _, id := range trainable {
+		if v := k.objs.Variables[id]; v != nil {
+			k.trainable[v] = true
+		}
+	}
+	seen := map[*savedmodel.Variable]bool{}
+	for _, id := range ids {
+		v := k.objs.Variables[id]
+		if v == nil || seen[v] {
+			continue
+		}
+		seen[v] = true
+		k.listed = append(k.listed, v)
+		if !isSeed(v) {
+			k.weights = append(k.weights, v)
+			k.table.Totals.add(v, k.trainable[v])
+		}
+	}
+}
+
+// nameModel finds the model's name, and whether the variables' paths begin with it.
+func (k *keras3) nameModel() {
+	if k.scope.prefix != "" {
+		name, ok := scopeNames{}.undo(k.scope.prefix, 2)
+		if !ok {
+			name = defaultBase(k.scope.prefix)
+		}
+		k.table.ModelName = name
+	}
+	votes := map[string]int{}
+	for _, c := range k.scope.calls {
+		names := bases(c.raw)
+		for _, v := range c.vars {
+			path := strings.Split(v.Name, "/")
+			if len(path) > 2 && slices.Contains(names, path[1]) && !slices.Contains(names, path[0]) {
+				votes[path[0]]++
+			}
+		}
+	}
+	most := 0
+	for name, n := range votes {
+		if n > most || n == most && name < k.prefix {
+			k.prefix, most = name, n
+		}
+	}
+	if k.prefix == "" && k.table.ModelName != "" {
+		n := 0
+		for _, v := range k.weights {
+			if strings.HasPrefix(v.Name, k.table.ModelName+"/") {
+				n++
+			}
+		}
+		if 2*n > len(k.weights) {
+			k.prefix = k.table.ModelName // a model of a class of one's own: "tower/kernel"
+		}
+	}
+}
+
+// layerOf returns the component of a variable's path that is its layer's name, or "".
+func (k *keras3) layerOf(v *savedmodel.Variable) string {
+	path := strings.Split(v.Name, "/")
+	if len(path) > 2 && path[0] == k.prefix {
+		path = path[1:]
+	}
+	if len(path) < 2 {
+		return ""
+	}
+	return path[0]
+}
+
+// collect names the calls and gathers them by layer.
+func (k *keras3) collect() {
+	used := scopeNames{}
+	var ops []*layerCalls
+	for _, c := range k.scope.calls {
+		if c.op {
+			used.mark(c.raw)
+			l := &layerCalls{op: true, sure: true, calls: []*call{c}}
+			ops = append(ops, l)
+			k.layers = append(k.layers, l)
+			continue
+		}
+		c.name = k.callName(c, used)
+		l := k.byName[c.name]
+		if l == nil {
+			l = &layerCalls{name: c.name}
+			k.byName[c.name] = l
+			k.layers = append(k.layers, l)
+		}
+		l.calls = append(l.calls, c)
+	}
+	for _, l := range ops {
+		k.nameOperation(l)
+	}
+}
+
+// callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,
+// so the name has to be found from how the names of scopes are made unique; where a variable's path
+// has it, that settles it.
+func (k *keras3) callName(c *call, used scopeNames) string {
+	names := bases(c.raw)
+	owners := map[string]bool{}
+	for _, v := range c.vars {
+		if name := k.layerOf(v); name != "" && slices.Contains(names, name) {
+			owners[name] = true
+		}
+	}
+	if len(owners) == 1 {
+		for name := range owners {
+			used.takeAll(name, 2)
+			return name
+		}
+	}
+	for _, opens := range []int{2, 1} {
+		if name, ok := used.undo(c.raw, opens); ok {
+			return name
+		}
+	}
+	used.mark(c.raw)
+	return defaultBase(c.raw)
+}
+
+// nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and
+// the first default name of it that is still free: Keras numbers operations and layers together.
+func (k *keras3) nameOperation(l *layerCalls) {
+	c := l.calls[0]
+	op := c.nodes[len(c.nodes)-1].Op
+	class, ok := operationClasses[op]
+	if !ok {
+		class = op
+	}
+	l.class = class
+	base := snakeCase(class)
+	l.name = k.freeName(base)
+	c.name = l.name
+	k.byName[l.name] = l
+}
+
+// assignVariables gives each layer the variables that it reads, and those that only their paths tie
+// to it.
+func (k *keras3) assignVariables() {
+	counts := map[*savedmodel.Variable]bool{}
+	named := map[string][]*savedmodel.Variable{}
+	for _, v := range k.weights {
+		counts[v] = true
+		named[k.layerOf(v)] = append(named[k.layerOf(v)], v)
+	}
+	for _, l := range k.layers {
+		has := map[*savedmodel.Variable]bool{}
+		add := func(v *savedmodel.Variable) {
+			if !has[v] {
+				has[v] = true
+				l.vars = append(l.vars, v)
+				if k.owner[v] == nil {
+					k.owner[v] = l
+				}
+			}
+		}
+		if !l.op {
+			for _, v := range named[l.name] {
+				add(v)
+			}
+		}
+		for _, c := range l.calls {
+			for _, v := range c.vars {
+				name := k.layerOf(v)
+				if (counts[v] || v.ID < 0 && !isSeed(v)) && (name == "" || name == l.name || k.byName[name] == nil) {
+					add(v)
+				}
+			}
+		}
+	}
+}
+
+// classify finds the layers' classes. A class of one's own has its default name only for the layers
+// that were given none: others of the same make are taken to be of the class that the first such
+// name tells.
+func (k *keras3) classify() {
+	own := map[string]string{}
+	for _, l := range k.layers {
+		if l.op {
+			continue
+		}
+		l.class, l.sure = classify(k.scope, l.calls[0], l.name, slices.Concat(l.vars, l.calls[0].vars))
+		k.completeStates(l)
+		k.orderModelOutputs(l)
+		if l.sure || !l.custom() {
+			continue
+		}
+		make := l.fingerprint()
+		if own[make] == "" {
+			own[make] = l.class
+		}
+		l.class = own[make]
+	}
+}
+
+// orderModelOutputs sorts the results of a nested functional model. Keras runs the layers at one
+// distance from the outputs in the reverse of the outputs' order, and what others of the outputs
+// are made from before these.
+func (k *keras3) orderModelOutputs(l *layerCalls) {
+	if l.class != "Functional" {
+		return
+	}
+	for _, c := range l.calls {
+		if len(c.outs) < 2 {
+			continue
+		}
+		slices.Reverse(c.outs)
+		slices.SortStableFunc(c.outs, func(a, b graph.Ref) int {
+			switch {
+			case k.feeds(c, a, b):
+				return -1
+			case k.feeds(c, b, a):
+				return 1
+			}
+			return 0
+		})
+		for i, r := range c.outs {
+			c.shapes[i], _ = k.body.Shape(r)
+		}
+	}
+}
+
+// feeds reports whether a is among what b is made from, within a call.
+func (k *keras3) feeds(c *call, a, b graph.Ref) bool {
+	seen := map[*graph.Node]bool{b.Node: true}
+	for todo := []*graph.Node{b.Node}; len(todo) > 0; todo = todo[1:] {
+		for _, in := range todo[0].Inputs {
+			if in == a {
+				return true
+			}
+			if in.Node != nil && !seen[in.Node] && k.scope.owner[in.Node] == c {
+				seen[in.Node] = true
+				todo = append(todo, in.Node)
+			}
+		}
+	}
+	return false
+}
+
+// custom reports whether the class is a guess from the layer's name.
+func (l *layerCalls) custom() bool {
+	return l.class == camelCase(defaultBase(l.name)) && !slices.Contains(kerasClasses, l.class)
+}
+
+// fingerprint tells layers of one's own apart by the names of their variables and the types of
+// their operations.
+func (l *layerCalls) fingerprint() string {
+	var marks []string
+	for _, v := range l.vars {
+		marks = append(marks, v.Name[strings.LastIndexByte(v.Name, '/')+1:])
+	}
+	for _, n := range l.calls[0].nodes {
+		if n.Op == "BatchMatMulV2" {
+			marks = append(marks, "MatMul")
+		} else if !quietOps[n.Op] {
+			marks = append(marks, n.Op)
+		}
+	}
+	slices.Sort(marks)
+	return strings.Join(slices.Compact(marks), " ")
+}
+
+// row makes the row of a layer.
+func (k *keras3) row(l *layerCalls) *Layer {
+	last := l.calls[len(l.calls)-1]
+	r := &Layer{Name: l.name, Class: l.class, Output: last.shape()}
+	r.setWeights(l.vars, func(v *savedmodel.Variable) bool { return k.trainable[v] })
+	for _, e := range last.ins {
+		r.info.in = append(r.info.in, k.shapeOf(e.ref))
+	}
+	if !l.op && !last.phantom {
+		r.info.config = graphConfig(k.scope, l.class, last, l.vars)
+	}
+	if k.made != nil {
+		k.made[l] = r
+	}
+	k.addNested(r, l)
+	for _, g := range l.notes {
+		r.guess(g.field, g.why)
+	}
+	if l.op {
+		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
+	}
+	if !l.sure {
+		r.guess("class", "an export of Keras 3 holds no classes; "+l.class+" is what the layer's name and operations suggest")
+	}
+	return r
+}
+
+// rows fills in the table.
+func (k *keras3) rows() {
+	if k.prefix != "" || strings.HasPrefix(k.table.ModelName, "sequential") || k.scope.prefix == "" {
+		k.stackRows()
+		return
+	}
+	k.table.ModelClass = "Functional"
+	k.graphRows()
+}
+
+// noteExport says what an export loses of every model, and takes back guesses about a column that
+// is not there.
+func (k *keras3) noteExport() {
+	if len(k.table.Layers) == 0 {
+		return
+	}
+	first := k.table.Layers[0]
+	for _, r := range k.table.Layers {
+		if !k.table.Connected {
+			r.Guessed = slices.DeleteFunc(r.Guessed, func(field string) bool { return field == "connected_to" })
+		}
+		open := r.Output.First().Rank() > 0 && r.Output.First().Dim(0) == tensor.Unknown
+		if open && (r == first || r.Class == "InputLayer") && k.objs.Child(0, "variables") >= 0 {
+			r.info.notes = append(r.info.notes, "an export of Keras 3 leaves the batch axis open, also where the model fixes it")
+		}
+	}
+}

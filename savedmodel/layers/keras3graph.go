@@ -1,0 +1,393 @@
+package layers
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/tfrun/tfrun/internal/graph"
+)
+
+// numbered returns the i-th of the names that Keras makes of a base: "dense", "dense_1", …
+func numbered(base string, i int) string {
+	if i == 0 {
+		return base
+	}
+	return base + "_" + strconv.Itoa(i)
+}
+
+// vertex is a node of Keras' own graph of a functional model: a call of a layer, or an input.
+type vertex struct {
+	layer  string
+	call   *call // nil for an input
+	input  int   // the argument's place, for an input
+	from   []vertexEdge
+	depth  int
+	number int // which of its layer's calls
+}
+
+type vertexEdge struct {
+	to     *vertex
+	tensor int
+}
+
+// inputVertices makes the vertices of the inputs, with their names.
+func (k *keras3) inputVertices() map[int]*vertex {
+	inputs := map[int]*vertex{}
+	for i := range k.body.Args {
+		if _, ok := k.body.Inputs[i]; ok {
+			inputs[i] = &vertex{input: i, layer: k.body.ArgName(i)}
+		}
+	}
+	k.nameInputs(inputs)
+	return inputs
+}
+
+// unnamedInput matches what Keras calls the tensor of an input whose layer was given no name.
+var unnamedInput = regexp.MustCompile(`^(?:keras_tensor(?:_(\d+))?|args_(\d+)|inputs)$`)
+
+// nameInputs gives unnamed inputs the default names of InputLayer, in the order of the tensors'
+// numbers.
+func (k *keras3) nameInputs(inputs map[int]*vertex) {
+	type unnamed struct {
+		v *vertex
+		n int
+	}
+	var list []unnamed
+	for _, v := range inputs {
+		if m := unnamedInput.FindStringSubmatch(v.layer); m != nil {
+			n, _ := strconv.Atoi(m[1] + m[2])
+			list = append(list, unnamed{v, n})
+		}
+	}
+	slices.SortFunc(list, func(a, b unnamed) int { return cmp.Or(cmp.Compare(a.n, b.n), cmp.Compare(a.v.input, b.v.input)) })
+	first := 0
+	if len(list) > 0 && list[0].n > 0 {
+		first = k.nestedInputs()
+	}
+	for i, u := range list {
+		u.v.layer = numbered("input_layer", first+i)
+	}
+}
+
+// nestedInputs counts the nested models: each has an input of its own, which took a default name
+// before the model's, if its tensors were made before.
+func (k *keras3) nestedInputs() int {
+	n := 0
+	for _, l := range k.layers {
+		if isModel(l.class) {
+			n++
+		}
+	}
+	return n
+}
+
+// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph
+// of keras/src/models/functional.py).
+func (k *keras3) graphRows() {
+	inputs := k.inputVertices()
+	vertices := map[*call]*vertex{}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			vertices[c] = &vertex{layer: l.name, call: c}
+		}
+	}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			vertices[c].from = k.parents(l, c, vertices, inputs)
+		}
+	}
+	g := &mapGraph{finished: map[*vertex]bool{}, index: map[string]int{}}
+	for _, r := range k.scope.rets {
+		if o := k.scope.owner[r.Node]; o != nil && vertices[o] != nil {
+			g.visit(k.lastPhantom(vertices[o], vertices))
+		} else if i, ok := r.IsArg(); ok && inputs[i] != nil {
+			g.visit(inputs[i])
+		}
+	}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			g.visit(vertices[c])
+		}
+	}
+	depths := g.depths()
+	for _, i := range sortedKeys(inputs) {
+		if name := inputs[i].layer; !g.finished[inputs[i]] {
+			depths[name], g.index[name] = 0, -1
+		}
+	}
+	g.number()
+	k.table.Connected = !g.chain()
+	back := map[string]int{}
+	for i, v := range inputs {
+		back[v.layer] = i
+	}
+	for _, name := range g.order(depths) {
+		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
+	}
+	k.markAdrift(g, depths)
+}
+
+// graphRow makes the row of a layer or an input.
+func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vertex, g *mapGraph) *Layer {
+	l := k.byName[name]
+	if l == nil {
+		i := back[name]
+		r := &Layer{Name: name, Class: "InputLayer"}
+		k.inputRows[i] = r
+		if s, ok := k.body.Shape(graph.Ref{Arg: i + 1}); ok {
+			r.Output = oneShape(s)
+		}
+		if k.table.Connected {
+			r.ConnectedTo = []string{}
+		}
+		if unnamedInput.MatchString(k.body.ArgName(i)) {
+			r.guess("name", "an input without a name of its own is called so by default; the number is counted from the inputs that show")
+		}
+		return r
+	}
+	calls := g.calls[name]
+	if len(calls) > 0 {
+		l.calls = l.calls[:0]
+		for _, v := range calls {
+			l.calls = append(l.calls, v.call)
+		}
+	}
+	r := k.row(l)
+	k.markUnseen(r, l)
+	if k.table.Connected {
+		r.ConnectedTo = []string{}
+		for _, v := range calls {
+			for _, e := range v.from {
+				r.ConnectedTo = append(r.ConnectedTo, connection(e.to.layer, e.to.number, e.tensor))
+			}
+		}
+	}
+	return r
+}
+
+// attentionClasses take a query, a value and, if it is not the value, a key.
+var attentionClasses = []string{"MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"}
+
+// markUnseen marks what of a layer's arguments and results does not show in a graph.
+func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
+	last := l.calls[len(l.calls)-1]
+	switch {
+	case slices.Contains(attentionClasses, l.class) && len(last.ins) < 3:
+		r.guess("connected_to", "whether a key was given, the same tensor as the value, or none does not show")
+	case isRecurrent(l.class) && len(last.outs) == 1 && len(last.ins) > 1:
+		r.guess("output_shape", "the layer is given its first state, as in a decoder; whether it returns states that nobody takes does not show")
+	}
+}
+
+// parents returns what a call is connected to, in the order of the layer's arguments.
+func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inputs map[int]*vertex) []vertexEdge {
+	var from []vertexEdge
+	for _, e := range k.argumentOrder(l, c) {
+		switch i, isArg := e.ref.IsArg(); {
+		case e.from != nil:
+			from = append(from, vertexEdge{vertices[e.from], max(0, e.from.output(e.ref))})
+		case isArg && inputs[i] != nil:
+			from = append(from, vertexEdge{inputs[i], 0})
+		}
+	}
+	if l.class != "Attention" && l.class != "AdditiveAttention" {
+		for _, e := range c.masks {
+			if v := vertices[e.from]; v != nil {
+				from = append(from, vertexEdge{v, 0})
+			}
+		}
+	}
+	if len(from) == 1 && slices.Contains(attentionClasses, l.class) {
+		from = append(from, from[0]) // self-attention: one tensor is the query and the value
+	}
+	return from
+}
+
+// argumentOrder returns a call's inputs in the order of the layer's arguments where that is not the
+// order in which the graph uses them.
+func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
+	if len(c.ins) < 2 {
+		return c.ins
+	}
+	var first graph.Ref
+	switch l.class {
+	case "Attention", "AdditiveAttention":
+		// The query is the left factor of the first product; of the additive kind, the first to be
+		// widened.
+		for _, n := range c.nodes {
+			if n.Op == "BatchMatMulV2" || n.Op == "ExpandDims" {
+				first = k.through(c, n.Inputs[0])
+				break
+			}
+		}
+	case "Dot":
+		for _, n := range c.nodes {
+			if n.Op == "BatchMatMulV2" || n.Op == "MatMul" {
+				first = k.through(c, n.Inputs[0])
+			}
+		}
+	case "LSTM", "GRU", "SimpleRNN", "RNN":
+		// The sequence is what the loop unstacks; states come after it.
+		for _, n := range c.nodes {
+			if n.Op == "Transpose" || n.Op == "TensorListFromTensor" || n.Op == "Unpack" {
+				first = k.through(c, n.Inputs[0])
+				break
+			}
+		}
+	}
+	ins := slices.Clone(c.ins)
+	slices.SortStableFunc(ins, func(a, b edge) int {
+		switch {
+		case a.ref == first && b.ref != first:
+			return -1
+		case b.ref == first && a.ref != first:
+			return 1
+		}
+		return 0
+	})
+	return ins
+}
+
+// through follows a tensor back within a call to what it took from outside.
+func (k *keras3) through(c *call, r graph.Ref) graph.Ref {
+	for range len(c.nodes) {
+		r = k.scope.source(r)
+		if r.Node == nil || k.scope.owner[r.Node] != c || len(r.Node.Inputs) == 0 {
+			return r
+		}
+		r = r.Node.Inputs[0]
+	}
+	return r
+}
+
+// lastPhantom returns the vertex that stands between v and the model's output: a layer that leaves
+// no operation, if there is one.
+func (k *keras3) lastPhantom(v *vertex, vertices map[*call]*vertex) *vertex {
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			if c.phantom && len(k.scope.consumers(c)) == 0 && len(vertices[c].from) > 0 && vertices[c].from[0].to == v {
+				return vertices[c]
+			}
+		}
+	}
+	return v
+}
+
+// mapGraph orders the vertices as Keras does: by their distance from the outputs.
+type mapGraph struct {
+	finished map[*vertex]bool
+	index    map[string]int // of a layer, in the order of the walk
+	sequence []*vertex
+	calls    map[string][]*vertex
+}
+
+// visit walks from v to what it is made from. It keeps its own stack: a hostile graph may be deep,
+// or circular.
+func (g *mapGraph) visit(v *vertex) {
+	type frame struct {
+		v    *vertex
+		next int
+	}
+	if v == nil || g.finished[v] {
+		return
+	}
+	open := map[*vertex]bool{v: true}
+	g.enter(v)
+	for stack := []frame{{v, 0}}; len(stack) > 0; {
+		top := &stack[len(stack)-1]
+		if top.next < len(top.v.from) {
+			to := top.v.from[top.next].to
+			top.next++
+			if to != nil && !g.finished[to] && !open[to] {
+				open[to] = true
+				g.enter(to)
+				stack = append(stack, frame{to, 0})
+			}
+			continue
+		}
+		g.finished[top.v] = true
+		g.sequence = append(g.sequence, top.v)
+		stack = stack[:len(stack)-1]
+	}
+}
+
+func (g *mapGraph) enter(v *vertex) {
+	if _, ok := g.index[v.layer]; !ok {
+		g.index[v.layer] = len(g.index)
+	}
+}
+
+// depths returns each layer's distance from the outputs.
+func (g *mapGraph) depths() map[string]int {
+	byLayer := map[string]int{}
+	for _, v := range slices.Backward(g.sequence) {
+		v.depth = max(v.depth, byLayer[v.layer])
+		byLayer[v.layer] = v.depth
+		for _, e := range v.from {
+			if e.to != nil {
+				e.to.depth = max(e.to.depth, v.depth+1)
+			}
+		}
+	}
+	return byLayer
+}
+
+// number numbers the calls of each layer as the walk found them.
+func (g *mapGraph) number() {
+	g.calls = map[string][]*vertex{}
+	for _, v := range g.sequence {
+		if v.call != nil {
+			v.number = len(g.calls[v.layer])
+			g.calls[v.layer] = append(g.calls[v.layer], v)
+		}
+	}
+}
+
+// order returns the layers, the farthest from the outputs first.
+func (g *mapGraph) order(depths map[string]int) []string {
+	names := make([]string, 0, len(depths))
+	for name := range depths {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(depths[b], depths[a]), cmp.Compare(g.index[a], g.index[b]), cmp.Compare(a, b))
+	})
+	return names
+}
+
+// behind returns a layer and those that are made from what it gives.
+func (g *mapGraph) behind(layer string) map[string]bool {
+	all := map[string]bool{layer: true}
+	for _, v := range g.sequence { // which has each vertex behind those that it is made from
+		if slices.ContainsFunc(v.from, func(e vertexEdge) bool { return e.to != nil && all[e.to.layer] }) {
+			all[v.layer] = true
+		}
+	}
+	return all
+}
+
+// chain reports whether Keras prints no connections: at each depth there is one vertex with at most
+// one input, and no layer is called twice.
+func (g *mapGraph) chain() bool {
+	perDepth := map[int]int{}
+	calls := map[string]int{}
+	for _, v := range g.sequence {
+		perDepth[v.depth]++
+		calls[v.layer]++
+		if perDepth[v.depth] > 1 || calls[v.layer] > 1 || len(v.from) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+func sortedKeys[V any](m map[int]V) []int {
+	keys := make([]int, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,511 @@
+package layers
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Layers that do nothing when a model predicts, such as Dropout, leave no operation in an export.
+// Two traces remain: a layer that computes something which nobody takes (RandomFlip draws its
+// numbers all the same), and the state of a random number generator among the model's variables,
+// whose place in their order says between which layers with weights the layer stood.
+
+// findHidden adds the layers that compute nothing when a model predicts.
+func (k *keras3) findHidden() {
+	k.linkPhantoms()
+	seeds := append(k.looseSeeds(), k.unnamedObjects()...)
+	names := k.dropoutNames(seeds)
+	inGap := map[[2]*layerCalls]int{}
+	for i, s := range seeds {
+		gap := [2]*layerCalls{s.after, s.before}
+		k.insertHidden(s, names[i], inGap[gap])
+		inGap[gap]++
+	}
+}
+
+// linkPhantoms puts layers whose work nobody takes between what they take and those who take the
+// same later.
+func (k *keras3) linkPhantoms() {
+	for i, l := range k.layers {
+		for _, c := range l.calls {
+			if len(c.outs) > 0 || l.op || len(c.ins) == 0 {
+				continue
+			}
+			in := c.ins[0]
+			k.makePhantom(c, in)
+			for _, later := range k.layers[i+1:] {
+				for _, u := range later.calls {
+					u.redirect(in, edge{c, c.outs[0]})
+				}
+			}
+		}
+	}
+}
+
+// makePhantom gives a call that leaves nothing an output of its own, with the shape of its input.
+func (k *keras3) makePhantom(c *call, in edge) {
+	c.phantom = true
+	c.ins = []edge{in}
+	c.outs = []graph.Ref{{Node: &graph.Node{Name: c.name, Index: -1}}}
+	c.shapes = []tensor.Shape{k.shapeOf(in.ref)}
+	k.phantoms[c.outs[0].Node] = c.shapes[0]
+}
+
+// redirect replaces an input: the first, where a merge takes it twice.
+func (c *call) redirect(from, to edge) {
+	if i := slices.Index(c.ins, from); i >= 0 {
+		c.ins[i] = to
+	}
+}
+
+// shapeOf returns the shape of a tensor, also of one that a phantom gives.
+func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
+	if s, ok := k.phantoms[r.Node]; ok && r.Node != nil {
+		return s
+	}
+	s, _ := k.body.Shape(r)
+	return s
+}
+
+// looseSeed is the state of a generator that belongs to no layer in the graph.
+type looseSeed struct {
+	number int // in the name that Keras gave it, -1 when it has none
+	// the nearest layers with weights around it in the order of the variables
+	after, before *layerCalls
+	dropout       bool // false for one that is known not to be a Dropout's
+	inner         bool // it is a part of a layer that shows
+}
+
+// looseSeeds goes through the variables in the model's order.
+func (k *keras3) looseSeeds() []*looseSeed {
+	read := map[*savedmodel.Variable]bool{}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			for _, v := range c.vars {
+				read[v] = true
+			}
+		}
+	}
+	var all []*looseSeed
+	var last *layerCalls
+	cell := "" // of the last variable, when it is a recurrent cell's that has had no generator yet
+	for i, v := range k.listed {
+		if !isSeed(v) {
+			if o := k.owner[v]; o != nil {
+				last = o
+			}
+			cell = cellOf(v)
+			continue
+		}
+		s := &looseSeed{number: seedNumber(v), after: last, before: k.nextOwner(i), dropout: cell == ""}
+		named := k.byName[k.layerOf(v)]
+		s.inner = read[v] || cell != "" || named != nil || s.after != nil && s.after == s.before || k.wrapsSeed(s, v)
+		if s.inner && named == nil && (read[v] || k.wrapsSeed(s, v)) {
+			s.dropout = false
+		}
+		cell = ""
+		all = append(all, s)
+	}
+	return all
+}
+
+// nextOwner returns the layer of the first weight behind variable i.
+func (k *keras3) nextOwner(i int) *layerCalls {
+	for _, v := range k.listed[i+1:] {
+		if o := k.owner[v]; o != nil && !isSeed(v) {
+			return o
+		}
+	}
+	return nil
+}
+
+// wrapsSeed reports whether a generator is that of the layer which a Bidirectional copies: releases
+// before 3.3 list it first.
+func (k *keras3) wrapsSeed(s *looseSeed, v *savedmodel.Variable) bool {
+	return s.before != nil && s.before.class == "Bidirectional" && s.after != s.before && !strings.Contains(v.Name, "/") && k.nextIsFirst(s.before, v)
+}
+
+// nextIsFirst reports whether the variable right behind v is the first of the layer.
+func (k *keras3) nextIsFirst(l *layerCalls, v *savedmodel.Variable) bool {
+	i := slices.Index(k.listed, v)
+	return i+1 < len(k.listed) && k.owner[k.listed[i+1]] == l
+}
+
+// cellOf returns the path of the recurrent cell that a variable is a weight of, or "".
+func cellOf(v *savedmodel.Variable) string {
+	path := v.Name[:max(0, strings.LastIndexByte(v.Name, '/'))]
+	if strings.Contains(path, "_cell") {
+		return path
+	}
+	return ""
+}
+
+// seedNumber returns the number in "seed_generator_4/seed_generator_state", which counts generators
+// as they were made.
+func seedNumber(v *savedmodel.Variable) int {
+	path := strings.Split(v.Name, "/")
+	if len(path) < 2 {
+		return -1
+	}
+	part := path[len(path)-2]
+	if part == "seed_generator" {
+		return 0
+	}
+	if n, err := strconv.Atoi(strings.TrimPrefix(part, "seed_generator_")); err == nil {
+		return n
+	}
+	return -1
+}
+
+// dropoutNames gives the hidden layers the default names of Dropout. Keras numbers layers as they
+// are made, and so do the generators count. The Dropout within each MultiHeadAttention has a number
+// too, also where it has no generator. The result is in the order of seeds; the inner ones have "".
+func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
+	order := k.withAttention(seeds)
+	slices.SortStableFunc(order, func(a, b *looseSeed) int { return a.number - b.number })
+	names := map[*looseSeed]string{}
+	next := k.firstNumber()
+	for _, s := range order {
+		if !s.dropout {
+			continue
+		}
+		for k.byName[numbered("dropout", next)] != nil {
+			next++
+		}
+		names[s] = numbered("dropout", next)
+		next++
+	}
+	list := make([]string, len(seeds))
+	for i, s := range seeds {
+		if !s.inner {
+			list[i] = names[s]
+		}
+	}
+	return list
+}
+
+// firstNumber returns the number that default names begin with: above 0 when Keras had made other
+// models before in the same session. It is known when layers of two classes at least agree on it.
+func (k *keras3) firstNumber() int {
+	first := map[string]int{}
+	for _, l := range k.layers {
+		if !isDefaultName(l.name) || l.op {
+			continue
+		}
+		base, n, ok := cutNumber(l.name)
+		if !ok || classByDefault[l.name] != "" {
+			base, n = l.name, 0
+		}
+		if old, seen := first[base]; !seen || n < old {
+			first[base] = n
+		}
+	}
+	common := -1
+	for _, n := range first {
+		if common >= 0 && n != common {
+			return 0
+		}
+		common = n
+	}
+	if len(first) < 2 {
+		return 0
+	}
+	return common
+}
+
+// withAttention adds an inner seed for each MultiHeadAttention without a generator, in its place.
+func (k *keras3) withAttention(seeds []*looseSeed) []*looseSeed {
+	drops := map[*layerCalls]bool{}
+	for _, s := range seeds {
+		if s.inner && s.dropout {
+			drops[s.after] = true
+		}
+	}
+	var all []*looseSeed
+	number, next := -1, 0
+	for _, l := range k.layers {
+		for next < len(seeds) && seeds[next].before == l && seeds[next].after != l {
+			number = seeds[next].number
+			all = append(all, seeds[next])
+			next++
+		}
+		if l.class == "MultiHeadAttention" && !drops[l] {
+			all = append(all, &looseSeed{number: number, dropout: true, inner: true})
+		}
+		for next < len(seeds) && seeds[next].after == l {
+			number = seeds[next].number
+			all = append(all, seeds[next])
+			next++
+		}
+	}
+	return append(all, seeds[next:]...)
+}
+
+// insertHidden puts a layer into the gap that its generator's place shows; nth counts the layers of
+// the gap.
+func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
+	if s.inner || name == "" {
+		return
+	}
+	target, from := k.hiddenPlace(s, nth)
+	class, name := k.hiddenClass(s, target, from, name)
+	c := &call{raw: name, name: name}
+	l := &layerCalls{name: name, class: class, sure: true, calls: []*call{c}}
+	l.notes = []guess{
+		{"name", "the layer leaves no operation; only a random generator's place among the variables shows it, not its name"},
+		{"class", "what leaves a generator and no operation is a Dropout or one of its kind"},
+	}
+	at := len(k.layers)
+	if target != nil {
+		at = slices.IndexFunc(k.layers, func(l *layerCalls) bool { return slices.Contains(l.calls, target) })
+	}
+	switch {
+	case from != nil:
+		sure := k.onlyPlace(s, target, *from)
+		k.adrift = append(k.adrift, &drift{l, s.after, s.before, sure})
+		if !sure {
+			l.notes = append(l.notes, guess{"connected_to", whyAdrift}, guess{"output_shape", whyAdrift})
+			for _, u := range k.usersOf(*from, c) {
+				if o := k.byName[u.name]; o != nil {
+					o.notes = append(o.notes, guess{"connected_to", whyAdrift})
+				}
+			}
+		}
+		k.makePhantom(c, *from)
+		k.redirectAll(*from, edge{c, c.outs[0]}, c)
+	default:
+		l.notes = append(l.notes, guess{"connected_to", "which of several tensors passes through it does not show"})
+		k.adrift = append(k.adrift, &drift{l, s.after, s.before, false})
+		c.phantom = true
+	}
+	k.byName[name] = l
+	k.layers = slices.Insert(k.layers, at, l)
+}
+
+// onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around
+// it follow each other directly.
+func (k *keras3) onlyPlace(s *looseSeed, target *call, from edge) bool {
+	if s.after == nil || s.before == nil || target != s.before.calls[0] || from.from != s.after.calls[len(s.after.calls)-1] {
+		return false
+	}
+	return len(k.usersOf(from, nil)) == 1 && len(target.ins) == 1
+}
+
+// redirectAll lets all who take from take to instead.
+func (k *keras3) redirectAll(from, to edge, self *call) {
+	for _, u := range k.usersOf(from, self) {
+		u.redirect(from, to)
+	}
+}
+
+// usersOf returns the calls that take an edge.
+func (k *keras3) usersOf(e edge, but *call) []*call {
+	var users []*call
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			if c != but && slices.Contains(c.ins, e) {
+				users = append(users, c)
+			}
+		}
+	}
+	return users
+}
+
+// hiddenPlace finds the call before which a hidden layer stands, and the tensor that passes through
+// it. The first layer of a gap is taken to stand at the end of the chain of layers without weights
+// that follows the last weights; others before the next weights.
+func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
+	if s.before != nil {
+		target = s.before.calls[0]
+	}
+	if s.after != nil && nth == 0 {
+		x := s.after.calls[len(s.after.calls)-1]
+		for range k.scope.calls { // which may go round in a circle
+			u := k.takersBefore(x, s.before)
+			if len(u) != 1 || u[0] == target || len(u[0].vars) > 0 || len(u[0].ins) != 1 && !isConcat(u[0]) {
+				break
+			}
+			x = u[0]
+		}
+		u := k.takers(x)
+		if len(u) > 0 && (len(u) == 1 || !slices.Contains(u, target)) {
+			target = u[0]
+		}
+		if len(x.outs) > 0 {
+			return target, &edge{x, x.outs[0]}
+		}
+		return target, nil
+	}
+	if target != nil && len(target.ins) >= 1 {
+		return target, &target.ins[0]
+	}
+	if last := k.lastCall(); target == nil && last != nil && len(last.outs) > 0 {
+		return nil, &edge{last, last.outs[0]}
+	}
+	return target, nil
+}
+
+// isConcat reports whether a call only joins its inputs. A dropout around one stands behind it as a
+// rule, unlike one before the sum that closes a residual branch.
+func isConcat(c *call) bool { return lastOp(c) == "ConcatV2" && len(c.vars) == 0 }
+
+// takersBefore returns the calls that take something from c and do not come after the layer: the
+// layers' order is that of the variables, so a layer between two of them is on the way from one to
+// the other.
+func (k *keras3) takersBefore(c *call, before *layerCalls) []*call {
+	last := slices.Index(k.layers, before)
+	if last < 0 {
+		return k.takers(c)
+	}
+	return slices.DeleteFunc(k.takers(c), func(u *call) bool {
+		return !slices.ContainsFunc(k.layers[:last+1], func(l *layerCalls) bool { return slices.Contains(l.calls, u) })
+	})
+}
+
+// takers returns the calls that take something from c, phantoms among them.
+func (k *keras3) takers(c *call) []*call {
+	var all []*call
+	for _, l := range k.layers {
+		for _, u := range l.calls {
+			if slices.ContainsFunc(u.ins, func(e edge) bool { return e.from == c }) {
+				all = append(all, u)
+			}
+		}
+	}
+	return all
+}
+
+// lastCall returns the last call of the last layer.
+func (k *keras3) lastCall() *call {
+	if len(k.layers) == 0 {
+		return nil
+	}
+	l := k.layers[len(k.layers)-1]
+	return l.calls[len(l.calls)-1]
+}
+
+// hiddenClass tells what kind of layer stands in a place by convention, and whether its neighbours'
+// names suggest one for it.
+func (k *keras3) hiddenClass(s *looseSeed, target *call, from *edge, name string) (class, newName string) {
+	class = "Dropout"
+	if s.after != nil && s.before != nil && s.after.class == "Embedding" && s.before.class == "Conv1D" {
+		class = "SpatialDropout1D"
+		name = k.freeName("spatial_dropout1d")
+	}
+	if s.after != nil && from != nil && from.from != nil && from.from == s.after.calls[len(s.after.calls)-1] && lastOp(from.from) == "Selu" {
+		class = "AlphaDropout"
+		name = k.freeName("alpha_dropout")
+	}
+	if from != nil && from.from != nil && target != nil {
+		if prefix, ok := strings.CutSuffix(from.from.name, "project_bn"); ok && target.name == prefix+"add" {
+			return class, prefix + "drop" // as in EfficientNet of keras.applications
+		}
+		if from.from.name == "avg_pool" && target.name == "predictions" && k.byName["top_activation"] != nil {
+			return class, "top_dropout"
+		}
+		if prefix := k.stagePrefix(from.from.name); prefix != "" && k.byName[prefix+"drop"] == nil {
+			return class, prefix + "drop"
+		}
+	}
+	return class, name
+}
+
+// stagePrefix returns what the names of a stage's layers begin with, "enc0_" of "enc0_pool", in a
+// model whose layers were all given names; "" where there is no such custom. A hidden layer of the
+// stage is likely to follow it.
+func (k *keras3) stagePrefix(name string) string {
+	prefix := name[:strings.LastIndexByte(name, '_')+1]
+	if _, err := strconv.Atoi(name[len(prefix):]); prefix == "" || err == nil {
+		return "" // "down_2" is the second of its kind, no stage
+	}
+	same := 0
+	for _, l := range k.layers {
+		if l.calls[0].phantom {
+			continue
+		}
+		if l.op || isDefaultName(l.name) {
+			return ""
+		}
+		if strings.HasPrefix(l.name, prefix) {
+			same++
+		}
+	}
+	if same < 2 {
+		return ""
+	}
+	return prefix
+}
+
+// freeName returns the first default name of a base that no layer bears.
+func (k *keras3) freeName(base string) string {
+	for i := k.numbers[base]; ; i++ {
+		if name := numbered(base, i); k.byName[name] == nil {
+			k.numbers[base] = i
+			return name
+		}
+	}
+}
+
+// lastOp returns the type of the last node of a call.
+func lastOp(c *call) string {
+	if len(c.nodes) == 0 {
+		return ""
+	}
+	return c.nodes[len(c.nodes)-1].Op
+}
+
+// unnamedObjects finds hidden layers in a model that tf.saved_model.save wrote. Its objects are
+// there, in order, but without names: those that have no variables are matched to the layers that
+// show, if there is none of these, all but the first, the input, are hidden.
+func (k *keras3) unnamedObjects() []*looseSeed {
+	if k.objs.Child(0, "variables") >= 0 || slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return len(l.vars) == 0 }) {
+		return nil
+	}
+	var found []*looseSeed
+	var last *layerCalls
+	items := k.objs.Items(k.objs.Child(0, "_layers"))
+	owners := make([]*layerCalls, len(items))
+	for i, id := range items {
+		owners[i] = k.ownerOf(id)
+	}
+	for i, o := range owners {
+		if o != nil {
+			last = o
+			continue
+		}
+		if i == 0 {
+			continue
+		}
+		s := &looseSeed{number: -1, after: last, dropout: true}
+		for _, next := range owners[i:] {
+			if s.before == nil {
+				s.before = next
+			}
+		}
+		found = append(found, s)
+	}
+	return found
+}
+
+// ownerOf returns the layer that an object of the object graph is, by the first variable found
+// below it.
+func (k *keras3) ownerOf(id int) *layerCalls {
+	seen := map[int]bool{id: true}
+	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
+		if o := k.owner[k.objs.Variables[todo[0]]]; o != nil {
+			return o
+		}
+		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
+			if next := int(c.GetNodeId()); !seen[next] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package layers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Inputs and outputs of the While op that the loop of a recurrent layer is: a counter, its limit,
+// the time, the list of outputs; then, where the layer has a mask, zeros in the place of masked
+// outputs; then the states (rnn of keras/src/backend/tensorflow/rnn.py).
+const firstLoopState = 4
+
+// completeStates gives a recurrent layer whose states are taken all its results, in their order:
+// the output, then the states. The graph shows only those that are taken, and Keras lists all.
+func (k *keras3) completeStates(l *layerCalls) {
+	if !isRecurrent(l.class) {
+		return
+	}
+	for _, c := range l.calls {
+		if !slices.ContainsFunc(c.outs, isLoopState) {
+			continue
+		}
+		var outs []graph.Ref
+		var shapes []tensor.Shape
+		add := func(r graph.Ref) {
+			s, _ := k.body.Shape(r)
+			outs, shapes = append(outs, r), append(shapes, s)
+		}
+		if y, ok := k.loopOutput(c); ok {
+			add(y)
+		}
+		for _, n := range c.nodes {
+			if graph.IsLoop(n) {
+				for i := range stateCount(n) {
+					add(graph.Ref{Node: n, Out: firstState(n) + i})
+				}
+			}
+		}
+		if len(outs) > len(c.outs) && !slices.ContainsFunc(c.outs, func(r graph.Ref) bool { return !slices.Contains(outs, r) }) {
+			c.outs, c.shapes = outs, shapes
+		}
+	}
+}
+
+// isRecurrent reports whether a class goes over time step by step, and can return its states.
+func isRecurrent(class string) bool {
+	return slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"}, class)
+}
+
+func isLoopState(r graph.Ref) bool {
+	return r.Node != nil && graph.IsLoop(r.Node) && r.Out >= firstLoopState
+}
+
+// firstState returns the place of the first state among the loop's outputs.
+func firstState(loop *graph.Node) int {
+	if n := loop.In(firstLoopState); n != nil && n.Op == "ZerosLike" {
+		return firstLoopState + 1
+	}
+	return firstLoopState
+}
+
+// stateCount returns how many states the loop carries: two of an LSTM, one of any other.
+func stateCount(loop *graph.Node) int {
+	if strings.Contains(strings.ToLower(loop.Def.GetAttr()["body"].GetFunc().GetName()), "lstm") || sharesLSTMCell(loop) {
+		return 2
+	}
+	return 1
+}
+
+// sharesLSTMCell reports whether the loop begins with two states of the same shape: zeros made one
+// after the other, or two tensors given.
+func sharesLSTMCell(loop *graph.Node) bool {
+	first := firstState(loop)
+	shapes := loop.Def.GetAttr()["_output_shapes"].GetList().GetShape()
+	if first+1 >= len(shapes) {
+		return false
+	}
+	a, b := graph.Shape(shapes[first]), graph.Shape(shapes[first+1])
+	return a.Rank() == 2 && a.Equal(b)
+}
+
+// loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last
+// node that nobody takes, the whole sequence where the loop keeps all steps, the last step where it
+// keeps one.
+func (k *keras3) loopOutput(c *call) (graph.Ref, bool) {
+	for _, r := range c.outs {
+		if !isLoopState(r) {
+			return r, true
+		}
+	}
+	keepsAll := true
+	for _, n := range c.nodes {
+		if n.Op == "TensorListReserve" && strings.HasSuffix(n.Name, "TensorArrayV2_1") {
+			size := n.In(1)
+			keepsAll = !slices.Equal(graph.Ints(size), []int64{1})
+		}
+	}
+	for _, n := range slices.Backward(c.nodes) {
+		if len(n.Parts) != k.scope.depth+2 || len(k.scope.users[n]) > 0 {
+			continue
+		}
+		if n.Op == "Transpose" && keepsAll || n.Op == "StridedSlice" && !keepsAll || n.Op == "ConcatV2" {
+			return graph.Ref{Node: n}, true
+		}
+	}
+	return graph.Ref{}, false
+}

@@ -1,0 +1,152 @@
+package layers
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// stackRows makes the rows of a Sequential model in the order of the calls, and those of a model of
+// a class of one's own in the order of its variables, which is that of its attributes.
+func (k *keras3) stackRows() {
+	k.table.ModelClass = "Sequential"
+	own := k.scope.prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
+	if own {
+		k.table.ModelClass = camelCase(defaultBase(k.table.ModelName))
+		k.sortByVariables()
+	} else {
+		k.fillGaps()
+	}
+	prev := tensor.UnknownShape()
+	if shapes := k.body.InputShapes(); len(shapes) > 0 {
+		prev = shapes[0]
+	}
+	for _, l := range k.layers {
+		if l.op {
+			continue // no layer of the model's own
+		}
+		r := k.row(l)
+		if !r.Output.known() {
+			r.Output = oneShape(prev)
+		}
+		if len(r.Output.Shapes) > 0 {
+			prev = r.Output.Shapes[0]
+		}
+		if own {
+			k.ownModelShape(r)
+		}
+		k.table.Layers = append(k.table.Layers, r)
+	}
+}
+
+// positional reports whether the function's arguments were given no names: the inputs of a
+// Sequential or Functional model have some.
+func (k *keras3) positional() bool {
+	for i := range k.body.Args {
+		if _, fed := k.body.Inputs[i]; fed && positionalArg.MatchString(k.body.ArgName(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// positionalArg matches what tf.function calls an argument without a name.
+var positionalArg = regexp.MustCompile(`^args_\d+$`)
+
+// ownModelShape turns a shape into what Keras prints of a layer in a model of one's own: "?" for
+// layers that have nothing to build, since they remember no shapes; else the shape of the model's
+// first call, whose batch size the files do not hold.
+func (k *keras3) ownModelShape(r *Layer) {
+	if len(r.Weights) == 0 && forgetsShapes(k.mg.TensorFlowVersion) {
+		r.info.shape, r.Output = r.Output, OutputShape{Word: "?"}
+		r.guess("output_shape", "in a model of one's own class, Keras prints no shape for a layer that has nothing to build; here it is "+r.info.shape.String())
+		return
+	}
+	r.guess("output_shape", "in a model of one's own class, Keras prints the batch size of the first call, which the files do not hold")
+}
+
+// forgetsShapes reports whether a model was written by releases whose layers remember no shapes
+// when they have nothing to build: Keras since 3.10, which came with TensorFlow 2.20.
+func forgetsShapes(version string) bool {
+	major, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	m, err := strconv.Atoi(minor)
+	return err == nil && (major == "2" && m >= 20 || major > "2")
+}
+
+// isChain reports whether each layer takes what the one before gives, and nothing else happens.
+func (k *keras3) isChain() bool {
+	var prev *call
+	for _, l := range k.layers {
+		if l.op {
+			if n := l.calls[0].nodes[len(l.calls[0].nodes)-1]; !isBool(n) {
+				return false
+			}
+			continue
+		}
+		if len(l.calls) != 1 || len(l.calls[0].ins) != 1 || l.calls[0].ins[0].from != prev {
+			return false
+		}
+		prev = l.calls[0]
+	}
+	return true
+}
+
+// sortByVariables sorts the layers by their first variable; one without comes behind the layer
+// before it.
+func (k *keras3) sortByVariables() {
+	first := map[*layerCalls]int{}
+	for i, v := range slices.Backward(k.listed) {
+		if o := k.owner[v]; o != nil {
+			first[o] = i
+		}
+	}
+	place := map[*layerCalls]int{}
+	last := -1
+	for _, l := range k.layers {
+		if i, ok := first[l]; ok {
+			last = i
+		}
+		place[l] = last
+	}
+	slices.SortStableFunc(k.layers, func(a, b *layerCalls) int { return place[a] - place[b] })
+}
+
+// fillGaps adds the Activation layers of a stack that must be there because a default name is
+// missing in their sequence: a linear one leaves nothing in the graph. It is taken to follow the
+// layer with weights after the one before it.
+func (k *keras3) fillGaps() {
+	next := 0
+	for i := 0; i < len(k.layers); i++ {
+		base, n, ok := cutNumber(k.layers[i].name)
+		if k.layers[i].name == "activation" {
+			base, n, ok = "activation", 0, true
+		}
+		if !ok || base != "activation" || n < next {
+			continue
+		}
+		if n == next+1 && next > 0 {
+			k.insertActivation(next, i)
+		}
+		next = n + 1
+	}
+}
+
+// insertActivation adds the Activation of the given number before layer i.
+func (k *keras3) insertActivation(number, i int) {
+	at := i
+	for j := i - 1; j > 0 && defaultBase(k.layers[j].name) != "activation"; j-- {
+		if len(k.layers[j].vars) > 0 {
+			at = j + 1
+		}
+	}
+	l := &layerCalls{name: numbered("activation", number), class: "Activation", sure: true, calls: []*call{{phantom: true}}}
+	l.notes = []guess{
+		{"class", "the layer leaves nothing in the files but the gap in the numbers of the default names, which a linear Activation would leave"},
+		{"output_shape", "where in the model the layer stands does not show for sure"},
+	}
+	k.layers = slices.Insert(k.layers, at, l)
+}

@@ -1,0 +1,207 @@
+package layers
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// LayerTable holds what Keras' model.summary() prints of a model, rebuilt from the model's files.
+type Table struct {
+	ModelName string // "" when the files do not say
+	// "Sequential", "Functional", a class of one's own; "" when the files do not say
+	ModelClass string
+	// Connected says that Keras prints the column of connections: the layers form no simple chain.
+	Connected bool
+	Layers    []*Layer // in the summary's order
+	Totals    Totals
+	// Notes say what stood in the way of reading more, such as damaged metadata.
+	Notes []string
+	// Signature is the one whose function was looked at, "" when none was.
+	Signature string
+
+	steps []*step // the calls, in an order in which they can be computed
+}
+
+// Totals are the parameters of a whole model. Each variable is counted once, however many layers
+// share it.
+type Totals struct {
+	Total, Trainable, NonTrainable                int64
+	TotalBytes, TrainableBytes, NonTrainableBytes int64
+}
+
+// Layer is one row of a summary.
+type Layer struct {
+	Name   string
+	Class  string
+	Output OutputShape
+	Params int64
+	// TrainableParams of Params are changed by training.
+	TrainableParams int64
+	Bytes           int64 // of all parameters
+	// ConnectedTo names the tensors that the layer is called with, as Keras prints them:
+	// "layer[call][tensor]".
+	ConnectedTo []string
+	// Guessed names the fields that the files make likely but do not hold: "name", "class",
+	// "output_shape", "connected_to".
+	Guessed []string
+	// Why has a sentence for each dimension of the output, then what else is to be said: the
+	// formula of the parameters, and the reason for each guess and each unknown.
+	Why []string
+	// Weights are the variables below the layer.
+	Weights []Weight
+	// Layers are the rows of a nested model.
+	Layers []*Layer
+
+	info layerInfo
+}
+
+// Weight is a variable of a layer.
+type Weight struct {
+	Name      string
+	DType     tensor.DType
+	Shape     tensor.Shape
+	Trainable bool
+}
+
+// OutputShape is the column of that name: one shape, several, or one of Keras' own words.
+type OutputShape struct {
+	Shapes []tensor.Shape
+	Word   string // "multiple" or "?", where Keras prints that
+}
+
+// oneShape returns the OutputShape of a single tensor.
+func oneShape(s tensor.Shape) OutputShape { return OutputShape{Shapes: []tensor.Shape{s}} }
+
+// known reports whether anything is known.
+func (o OutputShape) known() bool { return o.Word != "" || len(o.Shapes) > 0 }
+
+// First returns the first of the shapes, of unknown rank when there is none.
+func (o OutputShape) First() tensor.Shape {
+	if len(o.Shapes) == 0 {
+		return tensor.UnknownShape()
+	}
+	return o.Shapes[0]
+}
+
+// equal reports whether both would print alike.
+func (o OutputShape) equal(p OutputShape) bool {
+	if o.Word != p.Word || len(o.Shapes) != len(p.Shapes) {
+		return false
+	}
+	for i := range o.Shapes {
+		if !o.Shapes[i].Equal(p.Shapes[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// String writes the shapes as Keras does: "(None, 64)", "[(None, 4), (None, 4)]", "multiple".
+func (o OutputShape) String() string {
+	switch {
+	case o.Word != "":
+		return o.Word
+	case len(o.Shapes) == 0:
+		return "<unknown>"
+	case len(o.Shapes) == 1:
+		return o.Shapes[0].String()
+	}
+	texts := make([]string, len(o.Shapes))
+	for i, s := range o.Shapes {
+		texts[i] = s.String()
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+// MarshalJSON writes a list of sizes, a list of such lists, a word, or null.
+func (o OutputShape) MarshalJSON() ([]byte, error) {
+	switch {
+	case o.Word != "":
+		return json.Marshal(o.Word)
+	case len(o.Shapes) == 0:
+		return []byte("null"), nil
+	case len(o.Shapes) == 1:
+		return json.Marshal(o.Shapes[0])
+	}
+	return json.Marshal(o.Shapes)
+}
+
+// UnmarshalJSON reads what [OutputShape.MarshalJSON] writes.
+func (o *OutputShape) UnmarshalJSON(data []byte) error {
+	*o = OutputShape{}
+	data = bytes.TrimSpace(data)
+	if bytes.HasPrefix(data, []byte(`"`)) {
+		return json.Unmarshal(data, &o.Word)
+	}
+	var list []json.RawMessage
+	if err := json.Unmarshal(data, &list); err != nil || list == nil {
+		return err
+	}
+	if len(list) > 0 && bytes.HasPrefix(bytes.TrimSpace(list[0]), []byte("[")) {
+		return json.Unmarshal(data, &o.Shapes)
+	}
+	var s tensor.Shape
+	if err := json.Unmarshal(data, &s); err != nil {
+		return err
+	}
+	o.Shapes = []tensor.Shape{s}
+	return nil
+}
+
+// Of rebuilds the table of a model's layers; nil when the model holds none: it is no Keras model,
+// or was saved without traces, signatures and metadata.
+func Of(mg *savedmodel.MetaGraph) (*Table, error) {
+	var t *Table
+	var err error
+	switch mg.Framework {
+	case savedmodel.Keras2:
+		t, err = keras2Layers(mg)
+	case savedmodel.Keras3:
+		t, err = keras3Layers(mg)
+	}
+	if t == nil || err != nil {
+		return nil, err
+	}
+	t.explain(mg)
+	return t, nil
+}
+
+// guess marks a field as likely but not held by the files, and says why.
+func (l *Layer) guess(field, why string) {
+	for _, f := range l.Guessed {
+		if f == field {
+			return
+		}
+	}
+	l.Guessed = append(l.Guessed, field)
+	l.info.notes = append(l.info.notes, why)
+}
+
+// setWeights fills in what follows from the layer's variables.
+func (l *Layer) setWeights(vars []*savedmodel.Variable, trainable func(*savedmodel.Variable) bool) {
+	for _, v := range vars {
+		l.Weights = append(l.Weights, Weight{v.Name, v.DType, v.Shape, trainable(v)})
+		l.Params += v.Size()
+		l.Bytes += v.Bytes()
+		if trainable(v) {
+			l.TrainableParams += v.Size()
+		}
+	}
+}
+
+// add counts a variable.
+func (t *Totals) add(v *savedmodel.Variable, trainable bool) {
+	t.Total += v.Size()
+	t.TotalBytes += v.Bytes()
+	if trainable {
+		t.Trainable += v.Size()
+		t.TrainableBytes += v.Bytes()
+	} else {
+		t.NonTrainable += v.Size()
+		t.NonTrainableBytes += v.Bytes()
+	}
+}

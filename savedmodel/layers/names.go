@@ -1,0 +1,148 @@
+package layers
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// scopeNames replays Graph.unique_name of TensorFlow inside one name scope: what has been handed
+// out, without regard to case.
+type scopeNames map[string]int
+
+// take returns the name that opening a scope, or making an operation, called name comes out with.
+func (used scopeNames) take(name string) string {
+	key := strings.ToLower(name)
+	i := used[key]
+	used[key] = i + 1
+	if i == 0 {
+		return name
+	}
+	base := key
+	for {
+		if _, taken := used[key]; !taken {
+			break
+		}
+		key = base + "_" + strconv.Itoa(i)
+		i++
+	}
+	used[key] = 1
+	return name + "_" + strconv.Itoa(i-1)
+}
+
+// mark notes that a name was handed out, for one whose own request is not known.
+func (used scopeNames) mark(name string) {
+	key := strings.ToLower(name)
+	if used[key] == 0 {
+		used[key] = 1
+	}
+	if base, n, ok := cutNumber(key); ok && used[base] > 0 {
+		used[base] = max(used[base], n+1)
+	}
+}
+
+// undo returns the name of the layer whose scope, opened the given number of times, came out as
+// scope, and takes these names. Keras 3 opens a layer's scope twice, to build and to call it. ok is
+// false when no name comes out so.
+func (used scopeNames) undo(scope string, opens int) (name string, ok bool) {
+	candidates := bases(scope)
+	for i := len(candidates) - 1; i >= 0; i-- {
+		trial := newTrial(used, candidates[i])
+		got := ""
+		for range opens {
+			got = trial.take(candidates[i])
+		}
+		if got == scope {
+			for k, v := range trial {
+				used[k] = v
+			}
+			return candidates[i], true
+		}
+	}
+	return "", false
+}
+
+// takeAll hands out the names of one call of a layer whose name is known.
+func (used scopeNames) takeAll(name string, opens int) {
+	for range opens {
+		used.take(name)
+	}
+}
+
+// newTrial copies what used says of a name and of the names that take would try for it.
+func newTrial(used scopeNames, name string) scopeNames {
+	key := strings.ToLower(name)
+	trial := scopeNames{}
+	if n, ok := used[key]; ok {
+		trial[key] = n
+	}
+	for i := max(used[key], 1); ; i++ {
+		k := key + "_" + strconv.Itoa(i)
+		n, ok := used[k]
+		if !ok && i > used[key]+4 {
+			return trial
+		}
+		if ok {
+			trial[k] = n
+		}
+	}
+}
+
+// bases returns a name, and the name without one, two, … of the numbers at its end: "a_1_2", "a_1",
+// "a".
+func bases(name string) []string {
+	all := []string{name}
+	for {
+		base, _, ok := cutNumber(name)
+		if !ok {
+			return all
+		}
+		name = base
+		all = append(all, name)
+	}
+}
+
+// cutNumber splits "a_12" into "a" and 12.
+func cutNumber(name string) (base string, n int, ok bool) {
+	i := strings.LastIndexByte(name, '_')
+	if i <= 0 || i+1 == len(name) || strings.Trim(name[i+1:], "0123456789") != "" {
+		return "", 0, false
+	}
+	n, err := strconv.Atoi(name[i+1:])
+	return name[:i], n, err == nil
+}
+
+// defaultBase returns a name without its last number, if there is one.
+func defaultBase(name string) string {
+	if base, _, ok := cutNumber(name); ok {
+		return base
+	}
+	return name
+}
+
+var (
+	snakeWord  = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
+	snakeUpper = regexp.MustCompile(`([a-z])([A-Z])`)
+	notWord    = regexp.MustCompile(`\W+`)
+)
+
+// snakeCase returns the name that Keras gives to an unnamed object of a class (to_snake_case of
+// keras/src/utils/naming.py).
+func snakeCase(class string) string {
+	s := notWord.ReplaceAllString(class, "")
+	s = snakeWord.ReplaceAllString(s, "${1}_${2}")
+	return strings.ToLower(snakeUpper.ReplaceAllString(s, "${1}_${2}"))
+}
+
+// camelCase returns the class name that a default name most likely came from: "residual_block" from
+// "ResidualBlock".
+func camelCase(name string) string {
+	var b strings.Builder
+	for _, word := range strings.Split(name, "_") {
+		if word == "" {
+			continue
+		}
+		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return b.String()
+}

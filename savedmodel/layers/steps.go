@@ -1,0 +1,233 @@
+package layers
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// LayerAt is a row of the layer table with sizes put in.
+type At struct {
+	Layer  *Layer
+	Output OutputShape // as far as it follows from the sizes
+	Bytes  int64       // of what the layer gives, over all its calls
+	Exact  bool        // false: some size is still open, and Bytes counts the rest
+}
+
+// At returns the table's rows with sizes put in for the open dimensions of the inputs: shapes as
+// sizes.Put returns them. The shapes of layers whose rule is not known follow their inputs'
+// open dimensions where these can be told.
+func (t *Table) At(inputs map[string]tensor.Shape) []At {
+	byLayer, _ := t.run(inputs)
+	rows := make([]At, 0, len(t.Layers))
+	for _, l := range t.Layers {
+		if at := byLayer[l]; at != nil {
+			rows = append(rows, *at)
+		} else {
+			rows = append(rows, At{Layer: l, Output: l.Output})
+		}
+	}
+	return rows
+}
+
+// run computes what each layer gives, and the shapes of all tensors between layers.
+func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorKey]tensor.Shape) {
+	env := map[tensorKey]tensor.Shape{}
+	static := map[tensorKey]tensor.Shape{}
+	byLayer := map[*Layer]*At{}
+	for _, st := range t.steps {
+		now := st.run(inputs, env, static)
+		at := byLayer[st.layer]
+		if st.layer == nil {
+			continue
+		}
+		if at == nil {
+			at = &At{Layer: st.layer, Exact: true}
+			byLayer[st.layer] = at
+		}
+		at.Output = OutputShape{Shapes: now}
+		for i, s := range now {
+			n, ok := s.NumElements()
+			at.Exact = at.Exact && ok
+			at.Bytes += n * int64(st.dtype(i).Size())
+		}
+	}
+	return byLayer, env
+}
+
+// tensorKey identifies a tensor between layers: a [ref] of the function, or an [inbound] of a
+// config.
+type tensorKey any
+
+// step is one call of a layer in the order in which a model can be computed.
+type step struct {
+	layer  *Layer // nil for the inside of a nested model
+	class  string
+	config config
+	input  string // the signature's name, when the step is an input
+	in     []tensorKey
+	out    []tensorKey
+	shapes []tensor.Shape // of out, with open dimensions
+	// tensors are the names that out has in the function, where they are known.
+	tensors []string
+	dtypes  []tensor.DType // of out
+	// eval computes the outputs where neither the class's rule nor the steps of a nested model do.
+	eval func(in []tensor.Shape) ([]tensor.Shape, bool)
+	// byRows says that the second axis is as long as the first: see [keras3.stepsByRows].
+	byRows bool
+	// inner says that the steps before have computed the outputs.
+	inner bool
+}
+
+// dtype returns the type of output i; float32 where it is not known.
+func (s *step) dtype(i int) tensor.DType {
+	if i < len(s.dtypes) && s.dtypes[i] != tensor.Invalid {
+		return s.dtypes[i].Base()
+	}
+	return tensor.Float32
+}
+
+// run computes the outputs' shapes from those of the inputs in env, and puts them there. static has
+// the shapes with open dimensions.
+func (s *step) run(inputs map[string]tensor.Shape, env, static map[tensorKey]tensor.Shape) []tensor.Shape {
+	now := slices.Clone(s.shapes)
+	switch {
+	case s.input != "":
+		if shape, ok := inputs[s.input]; ok && len(now) > 0 {
+			now[0] = shape
+		}
+	case s.inner:
+		for i, key := range s.out {
+			if shape, ok := env[key]; ok {
+				now[i] = shape
+			}
+		}
+	default:
+		var before, after []tensor.Shape
+		for _, key := range s.in {
+			before, after = append(before, static[key]), append(after, env[key])
+		}
+		now = s.compute(before, after)
+	}
+	if s.byRows {
+		for i := range now {
+			now[i] = WithDim(now[i], 1, now[i].Dim(0))
+		}
+	}
+	for i, key := range s.out {
+		if i < len(s.shapes) {
+			static[key], env[key] = s.shapes[i], now[i]
+		}
+	}
+	return now
+}
+
+// compute returns the outputs' shapes: known sizes stand, open ones follow by the class's rule or
+// else from the inputs' open ones.
+func (s *step) compute(before, after []tensor.Shape) []tensor.Shape {
+	out, ok := inferShape(s.class, s.config, after, 0)
+	if !ok && s.eval != nil {
+		out, ok = s.eval(after)
+	}
+	if ok && len(out) == len(s.shapes) {
+		merged := mergeKnown(OutputShape{Shapes: s.shapes}, OutputShape{Shapes: out})
+		return merged.Shapes
+	}
+	now := slices.Clone(s.shapes)
+	for i, shape := range now {
+		now[i] = carry(shape, before, after)
+	}
+	return now
+}
+
+// carry fills the open sizes of a shape from the inputs: the first axis from a first axis, others
+// from an open axis in the same place of an input of the same rank, or from the only other open
+// axis there is.
+func carry(shape tensor.Shape, before, after []tensor.Shape) tensor.Shape {
+	if !shape.Ranked() || shape.FullyKnown() {
+		return shape
+	}
+	dims := shape.Dims()
+	others := map[int64]bool{}
+	for k, b := range before {
+		for i, d := range b.Dims() {
+			if i > 0 && d == tensor.Unknown && after[k].Rank() > i {
+				others[after[k].Dim(i)] = true
+			}
+		}
+	}
+	for i, d := range dims {
+		if d != tensor.Unknown {
+			continue
+		}
+		for k, b := range before {
+			same := b.Rank() == shape.Rank() && b.Dim(i) == tensor.Unknown && after[k].Rank() == b.Rank()
+			first := i == 0 && b.Rank() > 0 && b.Dim(0) == tensor.Unknown && after[k].Rank() > 0
+			if same || first {
+				dims[i] = after[k].Dim(i)
+				break
+			}
+		}
+		if dims[i] == tensor.Unknown && i > 0 && len(others) == 1 {
+			for d := range others {
+				dims[i] = d
+			}
+		}
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// AxisName tells what dimension i of an input of the given rank is for the layers of a class.
+func AxisName(rank, i int, class string) string {
+	if i == 0 {
+		return "batch"
+	}
+	sequence := class == "ConvLSTM2D" || class == "TimeDistributed" || class == "ConvLSTM1D" || class == "ConvLSTM3D"
+	if sequence && i == 1 {
+		return "time"
+	}
+	names := map[int][]string{
+		2: {"", "time"}, 3: {"", "time", "channels"}, 4: {"", "height", "width", "channels"}, 5: {"", "depth", "height", "width", "channels"},
+	}[rank]
+	if sequence && rank == 5 {
+		names = []string{"", "time", "height", "width", "channels"}
+	}
+	if i < len(names) {
+		return names[i]
+	}
+	return "axis" + strconv.Itoa(i)
+}
+
+// Takers returns the class of the layer that takes each input of the table's signature, as far as
+// it is known.
+func (t *Table) Takers() map[string]string {
+	takers := map[string]string{}
+	inputs := map[tensorKey]string{}
+	for _, st := range t.steps {
+		if len(st.out) == 0 {
+			continue // a layer that damaged metadata leaves without outputs
+		}
+		if st.input != "" {
+			inputs[st.out[0]] = st.input
+			continue
+		}
+		for _, key := range st.in {
+			if input, ok := inputs[key]; ok && takers[input] == "" {
+				if slices.Contains(elementwise, st.class) {
+					inputs[st.out[0]] = input // look through to the next
+				} else {
+					takers[input] = st.class
+				}
+			}
+		}
+	}
+	return takers
+}
+
+// WithDim returns the shape with one size replaced.
+func WithDim(s tensor.Shape, i int, d int64) tensor.Shape {
+	dims := s.Dims()
+	dims[i] = d
+	return tensor.MakeShape(dims...)
+}

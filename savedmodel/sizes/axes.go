@@ -1,0 +1,101 @@
+package sizes
+
+import (
+	"fmt"
+
+	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Axis is a dimension of an input whose size the signature leaves open.
+type Axis struct {
+	Input string // the signature's name for the input
+	Dim   int    // which of its dimensions
+	// "batch", "time", "height", "width", "depth", "channels", or "axis2" where nothing tells
+	Name string
+}
+
+// Sizes puts numbers in for axes: for all that bear a name, or for all dimensions of one input,
+// which goes first.
+type Sizes struct {
+	Axes   map[string]int64   // "batch": 64
+	Inputs map[string][]int64 // "x": {64, 120}; Unknown leaves a dimension open
+}
+
+// SizeError says that sizes do not fit a signature.
+type SizeError struct {
+	Signature string
+	Msg       string
+	Have      []Axis // the axes that are open
+}
+
+// Error says what does not fit.
+func (e *SizeError) Error() string {
+	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
+}
+
+// Axes names the open dimensions of a signature's inputs, in the order of the inputs' names. What
+// an axis is follows from the rank and from the layer that takes the input.
+func Axes(mg *savedmodel.MetaGraph, s *savedmodel.Signature) []Axis {
+	var takers map[string]string
+	if table, err := layers.Of(mg); err == nil && table != nil && table.Signature == s.Name {
+		takers = table.Takers()
+	}
+	var axes []Axis
+	for _, name := range s.InputNames() {
+		shape := s.Inputs[name].Shape
+		for i, d := range shape.Dims() {
+			if d == tensor.Unknown {
+				axes = append(axes, Axis{name, i, layers.AxisName(shape.Rank(), i, takers[name])})
+			}
+		}
+	}
+	return axes
+}
+
+// Put returns the shapes of the signature's inputs with sizes put in. A *[SizeError] says that a
+// name or an input does not exist, or that a fixed dimension is to become another.
+func Put(mg *savedmodel.MetaGraph, s *savedmodel.Signature, sizes Sizes) (map[string]tensor.Shape, error) {
+	axes := Axes(mg, s)
+	bad := func(format string, args ...any) error {
+		return &SizeError{Signature: s.Name, Msg: fmt.Sprintf(format, args...), Have: axes}
+	}
+	shapes := map[string]tensor.Shape{}
+	for name, info := range s.Inputs {
+		shapes[name] = info.Shape
+	}
+	for name, size := range sizes.Axes {
+		if size < 0 {
+			return nil, bad("axis %q cannot have size %d", name, size)
+		}
+		found := false
+		for _, a := range axes {
+			if a.Name == name {
+				shapes[a.Input] = layers.WithDim(shapes[a.Input], a.Dim, size)
+				found = true
+			}
+		}
+		if !found {
+			return nil, bad("no open axis is called %q", name)
+		}
+	}
+	for name, dims := range sizes.Inputs {
+		info, ok := s.Inputs[name]
+		if !ok {
+			return nil, bad("no input is called %q", name)
+		}
+		if !info.Shape.Admits(dims) {
+			return nil, bad("input %q has shape %v, which %v does not fit", name, info.Shape, tensor.MakeShape(dims...))
+		}
+		shape := tensor.MakeShape(dims...)
+		for i, d := range dims {
+			if d == tensor.Unknown && shapes[name].Ranked() {
+				shape = layers.WithDim(shape, i, shapes[name].Dim(i))
+			}
+		}
+		shapes[name] = shape
+	}
+	return shapes, nil
+}
