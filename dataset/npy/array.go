@@ -13,7 +13,6 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/files"
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -314,17 +313,4 @@ func (a *array) lists(flat tensor.Tensor, n int) block.Column {
 		count *= size
 	}
 	return block.NewLists(a.comp, flat, offsets, nil)
-}
-
-// keep returns a function that gives row i of a kept array as JSON.
-func (a *array) kept(n int) (func(i int) []byte, error) {
-	col, _, err := a.next(n, true)
-	if err != nil {
-		return nil, err
-	}
-	return func(i int) []byte {
-		t, _, _ := col.Row(i, nil)
-		text, _ := jsontext.Append(nil, t, nil) // the types that arrays have are all written
-		return text
-	}, nil
 }

@@ -30,7 +30,7 @@ type arrayWriter struct {
 	buf   *bufio.Writer
 	spool Spool
 	strs  *stringStats
-	json  bool // the strings are JSON texts
+	kept  bool // values of a kept column, which may be null
 	wide  []byte
 	// written counts the bytes of an array that is written directly, with its header.
 	written int64
@@ -52,7 +52,7 @@ func (a *arrayWriter) write(t tensor.Tensor) error {
 	}
 	a.rows++
 	if a.strs != nil {
-		return a.writeStrings(a.buf, t.Strings())
+		return a.writeStrings(t.Strings())
 	}
 	data := t.Bytes()
 	if t.DType() == tensor.Bfloat16 {

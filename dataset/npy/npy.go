@@ -26,7 +26,8 @@ type Options struct {
 	Columns map[string][]string
 	// Nulls holds what stands in for NaN where integers or booleans are wanted.
 	Nulls dataset.Nulls
-	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] as JSON.
+	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] with their types;
+	// NaT is null. Complex numbers, and times in units that Arrow has not, go as JSON.
 	Keep []string
 	// Whole makes each file one row, which holds its whole arrays.
 	Whole bool
@@ -379,7 +380,7 @@ func (s *source) fill() error {
 		s.block.Bad = block.MergeBad(s.block.Bad, bad)
 	}
 	if len(f.keep) > 0 {
-		kept := make([]func(int) []byte, len(f.keep))
+		kept := make([]func(int) dataset.Field, len(f.keep))
 		for k, a := range f.keep {
 			var err error
 			if kept[k], err = a.kept(n); err != nil {
@@ -389,7 +390,9 @@ func (s *source) fill() error {
 		keys := s.o.Keep
 		s.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
 			for k, row := range kept {
-				dst = append(dst, dataset.Field{Key: keys[k], Value: row(i)})
+				f := row(i)
+				f.Key = keys[k]
+				dst = append(dst, f)
 			}
 			return dst
 		}

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -23,6 +25,7 @@ type stringStats struct {
 	Zeros  bool // one ends in a zero
 	Kind   jsontext.Kind
 	Null   bool
+	Kept   keptStats // of values of a type
 }
 
 func (s *stringStats) add(v string) {
@@ -41,24 +44,54 @@ func (s *stringStats) widen(k jsontext.Kind) {
 	s.Kind = jsontext.Widen(s.Kind, k)
 }
 
-// writeStrings keeps strings for later, each behind its length.
-func (a *arrayWriter) writeStrings(buf *bufio.Writer, strs []string) error {
+// writeStrings keeps strings for later.
+func (a *arrayWriter) writeStrings(strs []string) error {
 	for _, v := range strs {
-		if a.json {
-			a.strs.widen(jsontext.KindOf([]byte(v)))
-			a.strs.add(string(jsontext.AsText([]byte(v))))
-		} else {
-			a.strs.add(v)
-		}
-		var n [binary.MaxVarintLen64]byte
-		if _, err := buf.Write(n[:binary.PutUvarint(n[:], uint64(len(v)))]); err != nil {
-			return err
-		}
-		if _, err := buf.WriteString(v); err != nil {
+		a.strs.add(v)
+		if err := a.record(uint64(len(v)), []byte(v)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// record keeps bytes for later, behind a number.
+func (a *arrayWriter) record(n uint64, b []byte) error {
+	var head [binary.MaxVarintLen64]byte
+	if _, err := a.buf.Write(head[:binary.PutUvarint(head[:], n)]); err != nil {
+		return err
+	}
+	_, err := a.buf.Write(b)
+	return err
+}
+
+// writeKept keeps a kept value for later: that of the type that the first ones have, or JSON.
+func (a *arrayWriter) writeKept(f dataset.Field) error {
+	s := a.strs
+	if own, ok := f.Type.(*kept.Type); ok && s.Kept.Type == nil && s.Kind == jsontext.Null {
+		s.Kept.Type = own
+	}
+	var v, text []byte
+	if s.Kept.Type != nil {
+		var err error
+		if v, err = s.Kept.Type.Take(f); err != nil {
+			return fmt.Errorf("write npz: array %q: %w", a.name, err)
+		}
+		s.Kept.add(v)
+		text = s.Kept.text(v)
+	} else if f.Value != nil {
+		v = f.AppendJSON(nil)
+		s.widen(jsontext.KindOf(v))
+		text = jsontext.AsText(v)
+	} else {
+		s.widen(jsontext.Null)
+	}
+	a.rows++
+	s.add(string(text))
+	if v == nil {
+		return a.record(0, nil)
+	}
+	return a.record(uint64(len(v)+1), v)
 }
 
 // maxGrowth bounds how much longer than its strings an array of them may be: one long string among
@@ -72,6 +105,9 @@ func (a *arrayWriter) copyStrings(w io.Writer) error {
 		return err
 	}
 	n, _ := tensor.NumElements(a.dims)
+	if _, dims, ok := a.strs.Kept.elements(); ok {
+		a.dims = dims
+	}
 	if a.rows > 0 && size*max(n, 1) > maxGrowth/a.rows {
 		return fmt.Errorf("an array of %d strings, as long as the longest of %d characters, would be larger than %d bytes; use jsonl, parquet or arrow",
 			a.rows*n, a.strs.Runes, int64(maxGrowth))
@@ -95,11 +131,18 @@ func (a *arrayWriter) copyStrings(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		text = slices.Grow(text[:0], int(length))[:length]
-		if _, err := io.ReadFull(r, text); err != nil {
+		v := []byte(nil)
+		if a.kept && length > 0 || !a.kept {
+			if a.kept {
+				length--
+			}
+			text = slices.Grow(text[:0], int(length))[:length]
+			v = text
+		}
+		if _, err := io.ReadFull(r, v); err != nil {
 			return err
 		}
-		cell = put(cell[:0], text)
+		cell = put(cell[:0], v)
 		for int64(len(cell)) < size {
 			cell = append(cell, 0)
 		}
@@ -112,7 +155,13 @@ func (a *arrayWriter) copyStrings(w io.Writer) error {
 
 // encoding says how strings are written, and how many bytes each takes.
 func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr string, size int64, err error) {
-	if a.json {
+	if a.strs.Kept.Type != nil {
+		if n, dims, ok := a.strs.Kept.elements(); ok {
+			count, _ := tensor.NumElements(dims)
+			put = func(dst, v []byte) []byte { return n.append(dst, v, len(dims)) }
+			return put, n.descr, int64(n.size) * count, nil
+		}
+	} else if a.kept {
 		kind := a.strs.Kind
 		if a.strs.Null && (kind == jsontext.Int || kind == jsontext.Bool) {
 			kind = jsontext.Other
@@ -132,7 +181,14 @@ func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr strin
 		}
 	}
 	plain := func(text []byte) []byte { return text }
-	if a.json {
+	own := a.strs.Kept.Type
+	switch {
+	case own != nil && a.strs.Zeros && a.strs.Kept.isText():
+		// as JSON, which has zeros and bytes
+		return putRunes(func(v []byte) []byte { return own.AppendJSON(nil, v) }, a.strs.Kept.Runes)
+	case own != nil:
+		plain = a.strs.Kept.text
+	case a.kept:
 		plain = jsontext.AsText
 	}
 	switch s := a.strs; {
@@ -141,15 +197,19 @@ func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr strin
 	case s.Binary:
 		size := max(s.Bytes, 1)
 		return func(dst, text []byte) []byte { return append(dst, plain(text)...) }, fmt.Sprintf("|S%d", size), size, nil
-	default:
-		size := max(s.Runes, 1)
-		return func(dst, text []byte) []byte {
-			for _, r := range string(plain(text)) {
-				dst = binary.LittleEndian.AppendUint32(dst, uint32(r)) //nolint:gosec // a rune is not negative
-			}
-			return dst
-		}, fmt.Sprintf("<U%d", size), 4 * size, nil
 	}
+	return putRunes(plain, a.strs.Runes)
+}
+
+// putRunes is encoding for the text of values, the longest of which has so many characters.
+func putRunes(plain func([]byte) []byte, longest int64) (put func(dst, v []byte) []byte, descr string, size int64, err error) {
+	longest = max(longest, 1)
+	return func(dst, v []byte) []byte {
+		for _, r := range string(plain(v)) {
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(r)) //nolint:gosec // a rune is not negative
+		}
+		return dst
+	}, fmt.Sprintf("<U%d", longest), 4 * longest, nil
 }
 
 // floatBits returns those of a number, NaN for null.

@@ -21,7 +21,9 @@ type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. One is of
-	// integers, floats or booleans if all its values are, otherwise of strings.
+	// the type that its source has for it, where NumPy has it and, if there are nulls, an element
+	// for them: NaN or NaT. Where the source has none, as JSON and CSV, it is of integers, floats
+	// or booleans if all its values are. All else are strings.
 	Keep []string
 	// Spool makes a place for the values of an array that have to wait until all are known; it is
 	// called once for each such array, in their order. nil: temporary files.
@@ -161,7 +163,7 @@ func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
 		out.arrays = append(out.arrays, a)
 	}
 	for _, key := range o.Keep {
-		out.arrays = append(out.arrays, &arrayWriter{name: key, dtype: tensor.String, shape: tensor.MakeShape(), strs: &stringStats{}, json: true})
+		out.arrays = append(out.arrays, &arrayWriter{name: key, dtype: tensor.String, shape: tensor.MakeShape(), strs: &stringStats{}, kept: true})
 	}
 	return out, out.resume(o.Resume)
 }
@@ -229,13 +231,12 @@ func (w *Writer) Write(e dataset.Element) error {
 		}
 	}
 	for i, a := range w.arrays {
-		t := tensor.Tensor{}
 		if i < len(e.Tensors) {
-			t = e.Tensors[i]
+			w.err = a.write(e.Tensors[i])
 		} else {
-			t = tensor.Scalar(string(columns.ExtraText(e, a.name)))
+			w.err = a.writeKept(columns.Extra(e, a.name))
 		}
-		if w.err = a.write(t); w.err != nil {
+		if w.err != nil {
 			return w.err
 		}
 	}

@@ -1,0 +1,232 @@
+package npy
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	ar "github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// keptTypes are the types of kept values by NumPy's names, without the byte order. Units of time
+// that Arrow has not, and complex numbers, go as JSON.
+var keptTypes = map[string]ar.DataType{
+	"b1": ar.FixedWidthTypes.Boolean, "i1": ar.PrimitiveTypes.Int8, "i2": ar.PrimitiveTypes.Int16, "i4": ar.PrimitiveTypes.Int32, "i8": ar.PrimitiveTypes.Int64,
+	"u1": ar.PrimitiveTypes.Uint8, "u2": ar.PrimitiveTypes.Uint16, "u4": ar.PrimitiveTypes.Uint32, "u8": ar.PrimitiveTypes.Uint64,
+	"f2": ar.FixedWidthTypes.Float16, "f4": ar.PrimitiveTypes.Float32, "f8": ar.PrimitiveTypes.Float64,
+	"M8[D]": ar.FixedWidthTypes.Date32, "M8[s]": &ar.TimestampType{Unit: ar.Second}, "M8[ms]": &ar.TimestampType{Unit: ar.Millisecond},
+	"M8[us]": &ar.TimestampType{Unit: ar.Microsecond}, "M8[ns]": &ar.TimestampType{Unit: ar.Nanosecond},
+	"m8[s]": ar.FixedWidthTypes.Duration_s, "m8[ms]": ar.FixedWidthTypes.Duration_ms, "m8[us]": ar.FixedWidthTypes.Duration_us, "m8[ns]": ar.FixedWidthTypes.Duration_ns,
+}
+
+// keptType returns the type of the rows of an array, nil where they go as JSON.
+func (a *array) keptType() *kept.Type {
+	d := keptTypes[a.h.descr[1:]]
+	switch a.h.kind {
+	case 'U':
+		d = ar.BinaryTypes.String
+	case 'S', 'a':
+		d = ar.BinaryTypes.Binary
+	}
+	if d == nil {
+		return nil
+	}
+	for _, n := range slices.Backward(a.dims) {
+		if n > math.MaxInt32 {
+			return nil
+		}
+		d = ar.FixedSizeListOf(int32(n), d) //nolint:gosec // see above
+	}
+	t, err := kept.Of(ar.Field{Type: d, Nullable: true})
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+// kept returns a function that gives row i of the next n as a kept value of the array's type.
+func (a *array) kept(n int) (func(i int) dataset.Field, error) {
+	col, _, err := a.next(n, true)
+	if err != nil {
+		return nil, err
+	}
+	own := a.keptType()
+	return func(i int) dataset.Field {
+		t, _, _ := col.Row(i, nil)
+		if own == nil {
+			text, _ := jsontext.Append(nil, t, nil) // the types that arrays have are all written
+			return dataset.Field{Value: text}
+		}
+		at := 0
+		return dataset.Field{Type: own, Value: a.keptValue(t, own, &at)}
+	}, nil
+}
+
+// keptValue returns the value of a type that stands at a place among a row's values.
+func (a *array) keptValue(t tensor.Tensor, own *kept.Type, at *int) []byte {
+	if n := own.Size(); n >= 0 {
+		value := []byte{}
+		for range n {
+			value = kept.AppendPart(value, a.keptValue(t, own.Parts()[0], at))
+		}
+		return value
+	}
+	i := *at
+	*at++
+	if t.DType() == tensor.String {
+		return []byte(t.Strings()[i])
+	}
+	size := t.DType().Size()
+	v := t.Bytes()[i*size : (i+1)*size : (i+1)*size]
+	if a.h.kind != 'M' && a.h.kind != 'm' {
+		return v
+	}
+	n := kept.Signed(v)
+	switch {
+	case n == math.MinInt64: // NaT
+		return nil
+	case strings.HasSuffix(a.h.descr, "[D]"):
+		return binary.LittleEndian.AppendUint32(nil, uint32(clamped(n))) //nolint:gosec // the bits are meant
+	}
+	return v
+}
+
+// clamped returns a number of days as 32 bits hold it: five million years are enough.
+func clamped(days int64) int32 {
+	return int32(min(max(days, math.MinInt32), math.MaxInt32)) //nolint:gosec // that is what it does
+}
+
+// numpyType says how kept values of a type are written as elements of an array.
+type numpyType struct {
+	descr string
+	size  int
+	put   func(dst, v []byte) []byte
+	null  []byte // the element that stands for null; nil: there is none
+}
+
+// numpyOf returns how values of a type are written; ok is false where NumPy has no such type.
+func numpyOf(t *kept.Type) (n numpyType, ok bool) {
+	same := func(dst, v []byte) []byte { return append(dst, v...) }
+	nat := binary.LittleEndian.AppendUint64(nil, 1<<63)
+	switch d := t.Field().Type.(type) {
+	case *ar.Float16Type:
+		return numpyType{"<f2", 2, same, []byte{0, 0x7e}}, true
+	case *ar.Float32Type:
+		return numpyType{"<f4", 4, same, binary.LittleEndian.AppendUint32(nil, 0x7fc00000)}, true
+	case *ar.Float64Type:
+		return numpyType{"<f8", 8, same, binary.LittleEndian.AppendUint64(nil, 0x7ff8<<48)}, true
+	case *ar.Date32Type:
+		wide := func(dst, v []byte) []byte {
+			return binary.LittleEndian.AppendUint64(dst, uint64(kept.Signed(v))) //nolint:gosec // the bits are meant
+		}
+		return numpyType{"<M8[D]", 8, wide, nat}, true
+	case *ar.Date64Type:
+		return numpyType{"<M8[ms]", 8, same, nat}, true
+	case *ar.TimestampType:
+		return numpyType{"<M8[" + d.Unit.String() + "]", 8, same, nat}, true
+	case *ar.DurationType:
+		return numpyType{"<m8[" + d.Unit.String() + "]", 8, same, nat}, true
+	case *ar.FixedSizeBinaryType:
+		return numpyType{fmt.Sprintf("|V%d", d.ByteWidth), d.ByteWidth, same, nil}, d.ByteWidth > 0 && !t.IsUUID()
+	}
+	for name, d := range keptTypes {
+		if ar.TypeEqual(d, t.Field().Type) {
+			order, size := "<", d.(ar.FixedWidthDataType).Bytes() //nolint:forcetypeassert // those in the table are
+			if size <= 1 {
+				order, size = "|", 1
+			}
+			return numpyType{order + name, size, same, nil}, true
+		}
+	}
+	return n, false
+}
+
+// keptStats is what the type of an array of kept values follows from.
+type keptStats struct {
+	Type *kept.Type `json:",omitempty"`
+	Null bool       // there is one that NumPy's type has no element for
+	// Runes of the longest value as JSON, where values are strings or bytes, whose zeros at the end
+	// NumPy's strings would lose.
+	Runes int64
+}
+
+// elements returns how the values are written: as elements, so many for each axis of a value that
+// is a list of one length, or of such lists.
+func (s *keptStats) elements() (n numpyType, dims []int64, ok bool) {
+	t := s.Type
+	if t == nil {
+		return n, nil, false
+	}
+	for t.Size() >= 0 {
+		dims = append(dims, int64(t.Size()))
+		t = t.Parts()[0]
+	}
+	n, ok = numpyOf(t)
+	return n, dims, ok && !s.Null
+}
+
+// add looks at a value.
+func (s *keptStats) add(v []byte) {
+	if n, dims, ok := s.elements(); ok {
+		s.Null = n.lacks(v, len(dims))
+	}
+	if s.isText() {
+		s.Runes = max(s.Runes, int64(utf8.RuneCount(s.Type.AppendJSON(nil, v))))
+	}
+}
+
+// lacks reports whether a value is, or holds in lists so deep, a null that there is no element for.
+func (n numpyType) lacks(v []byte, depth int) bool {
+	if depth == 0 {
+		return v == nil && n.null == nil
+	}
+	for rest := v; len(rest) > 0; {
+		var item []byte
+		if item, rest = kept.Next(rest); n.lacks(item, depth-1) {
+			return true
+		}
+	}
+	return v == nil
+}
+
+// append appends the elements of a value, whose lists are so deep.
+func (n numpyType) append(dst, v []byte, depth int) []byte {
+	switch {
+	case depth == 0 && v == nil:
+		return append(dst, n.null...)
+	case depth == 0:
+		return n.put(dst, v)
+	}
+	for len(v) > 0 {
+		var item []byte
+		item, v = kept.Next(v)
+		dst = n.append(dst, item, depth-1)
+	}
+	return dst
+}
+
+// isText reports whether values are strings or bytes.
+func (s *keptStats) isText() bool {
+	switch s.Type.Written().Type.(type) {
+	case *ar.StringType, *ar.LargeStringType, *ar.StringViewType, *ar.BinaryType, *ar.LargeBinaryType, *ar.BinaryViewType:
+		return true
+	}
+	return false
+}
+
+// text returns a value as it stands in an array of strings: bytes and strings as they are, null as
+// the empty string, anything else as its JSON.
+func (s *keptStats) text(v []byte) []byte {
+	if s.isText() {
+		return v
+	}
+	return jsontext.AsText(s.Type.AppendJSON(nil, v))
+}
