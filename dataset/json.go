@@ -17,3 +17,7 @@ func AppendJSON(dst []byte, t tensor.Tensor, splits []tensor.Tensor) ([]byte, er
 
 // AppendJSONString appends a text as a JSON string, or as {"b64": "…"} where it is not UTF-8.
 func AppendJSONString(dst []byte, s string) []byte { return jsontext.AppendString(dst, s) }
+
+// NullNaN returns a line of JSON with null in the place of each NaN, Infinity and -Infinity, which
+// are no JSON for most readers.
+func NullNaN(line []byte) []byte { return jsontext.NullNaN(line) }

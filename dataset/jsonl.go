@@ -21,6 +21,8 @@ type SyntaxError struct {
 	Msg   string
 	// Err is the cause, such as a *[LimitError], or nil; Msg has its text.
 	Err error
+	// Extra holds what the source keeps of the row, as far as it can be read, in memory of its own.
+	Extra []Field
 }
 
 // Unwrap returns the cause.

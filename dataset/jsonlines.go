@@ -61,7 +61,7 @@ type jsonLine struct {
 	long   bool   // longer than allowed, and left out
 	field  string // with bad
 	bad    error
-	extra  []Field // of rows that are alike
+	extra  []Field // of rows that are alike, and of bad ones
 }
 
 func newJSONLRows(l lineReader, spec Spec, opts JSONLOptions) *jsonlRows {
@@ -161,13 +161,16 @@ func (it *jsonlRows) decode(j *jsonJob) {
 		if !l.long {
 			if l.bad = j.dec.decode(j.text[l.lo:l.hi], &e); l.bad != nil {
 				l.field = j.dec.field
+				l.extra = j.dec.salvage(j.text[l.lo:l.hi])
 			}
 		}
 		if it.fixed == nil {
 			j.rows[i] = e
 			continue
 		}
-		l.extra = e.Extra
+		if l.bad == nil {
+			l.extra = e.Extra
+		}
 		for c := range j.data {
 			if l.long || l.bad != nil {
 				// a row's place is its number times its size
@@ -249,7 +252,7 @@ func (it *jsonlRows) badRow() error {
 	if l.long {
 		return tooLongLine(l.name, l.line, it.l.max, row)
 	}
-	return &SyntaxError{File: l.name, Line: l.line, Row: row, Field: l.field, Msg: l.bad.Error(), Err: limitOf(l.bad)}
+	return &SyntaxError{File: l.name, Line: l.line, Row: row, Field: l.field, Msg: l.bad.Error(), Err: limitOf(l.bad), Extra: l.extra}
 }
 
 // place is that of the row returned last.

@@ -154,6 +154,31 @@ func (d *rowDecoder) decode(line []byte, e *Element) error {
 	return d.kept(e)
 }
 
+// salvage returns what is kept of a row that could not be read, as far as it is JSON.
+func (d *rowDecoder) salvage(line []byte) []Field {
+	if len(d.keep) == 0 {
+		return nil
+	}
+	d.b, d.i = line, 0
+	clear(d.extra)
+	if d.peek() == '{' {
+		// What is wrong with the row is known.
+		_ = d.scanner.object(func(key []byte) error {
+			keep := d.keepIndex(key)
+			d.peek()
+			start := d.i
+			err := d.skip(2)
+			if err == nil && keep >= 0 {
+				d.extra[keep] = line[start:d.i]
+			}
+			return err
+		})
+	}
+	var e Element
+	_ = d.kept(&e) // a key that is not UTF-8 is left out
+	return e.Extra
+}
+
 // kept adds the kept values to e, as they are written.
 func (d *rowDecoder) kept(e *Element) error {
 	for i, raw := range d.extra {

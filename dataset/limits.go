@@ -170,7 +170,7 @@ func (it *checked) next(ctx context.Context, e *Element) error {
 	} else {
 		s.FileRow = e.Row + 1
 	}
-	s.Row, s.Field, s.Msg, s.Err = e.Row, field, err.Error(), err
+	s.Row, s.Field, s.Msg, s.Err, s.Extra = e.Row, field, err.Error(), err, e.Clone().Extra
 	return &s
 }
 

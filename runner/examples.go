@@ -74,7 +74,7 @@ func (p *Predictor) exampleRows(src Source, f source.Format) (*dataset.Dataset, 
 	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
 		example, err := encoder.Append(nil, e.Extra)
 		if err != nil {
-			return e, featureError(src, e.Row, err)
+			return e, featureError(src, e, err)
 		}
 		e.Tensors = []tensor.Tensor{tensor.Scalar(string(example))}
 		e.Extra = kept(e.Extra, src.Keep)
@@ -126,8 +126,9 @@ func makesExamples(src Source, f source.Format) bool {
 }
 
 // featureError says which row an Example cannot be made of.
-func featureError(src Source, row int64, err error) error {
-	syntax := &dataset.SyntaxError{Row: row, Msg: err.Error(), Err: err}
+func featureError(src Source, e dataset.Element, err error) error {
+	row := e.Row
+	syntax := &dataset.SyntaxError{Row: row, Msg: err.Error(), Err: err, Extra: kept(e.Clone().Extra, src.Keep)}
 	if f, ok := errors.AsType[*tfrecord.FeatureError](err); ok {
 		syntax.Field, syntax.Msg = f.Feature, f.Msg
 	}

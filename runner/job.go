@@ -33,6 +33,9 @@ type Job struct {
 	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or
 	// "arrow"; "" goes by the name of Output, and is jsonl for Stdout.
 	Format string
+	// NullNaN writes null in the place of NaN and the infinities in JSON lines, which have them as
+	// Python's json does: NaN, Infinity, -Infinity.
+	NullNaN bool
 	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for
 	// byte that of an uninterrupted run. With nothing to go on with the run begins anew. A run with
 	// another model, other inputs or options is a *[ResumeError].
@@ -246,6 +249,7 @@ const flushEvery = 100 * time.Millisecond
 
 func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form source.Format, out rowOutput, j Job, sum *Summary) error {
 	t := p.table(j.Source.Keep, out)
+	t.nullNaN = j.NullNaN
 	w, err := writers[form.Name](out, t)
 	if err != nil {
 		return err
@@ -348,7 +352,9 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		"columns":       fmt.Sprint(j.Source.Columns),
 		"kept columns":  strings.Join(j.Source.Keep, ","),
 		"text column":   j.Source.Text,
+		"csv":           fmt.Sprint(j.Source.CSV.Header, j.Source.CSV.Comma, j.Source.CSV.Quote, j.Source.CSV.NoQuotes, j.Source.CSV.Comment, j.Source.CSV.Null),
 		"input format":  j.Source.Format,
+		"NaN as null":   fmt.Sprint(j.NullNaN),
 		"xla":           string(cmp.Or(p.f.session.o.XLA, XLAOff)),
 	}
 	for name, v := range o.Pad {
@@ -357,6 +363,13 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 			return nil, err
 		}
 		id["padding value of "+name] = string(text)
+	}
+	for name, v := range j.Source.Nulls {
+		text, err := dataset.AppendJSON(nil, v, nil)
+		if err != nil {
+			return nil, err
+		}
+		id["null of "+name] = string(text)
 	}
 	for i, name := range j.Source.Files {
 		if name == "-" {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -70,6 +72,9 @@ type Plan struct {
 type PlanFile struct {
 	Name  string `json:"name"`
 	Bytes int64  `json:"bytes"` // -1 when not known
+	// Reading says how a file of cells is read, as given or found out; empty for other formats, and
+	// for files that were not looked at.
+	Reading string `json:"reading,omitempty"`
 }
 
 // PlanInput says how an input is fed.
@@ -145,11 +150,19 @@ func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (pla
 	if plan.Features, src, err = p.describeFeatures(src); err != nil {
 		return plan, err
 	}
+	var readings sync.Map // by file, from whatever goroutine reads it
+	src.CSV.Sniffed = func(file string, d csv.Dialect) { readings.Store(file, d.String()) }
 	rows, err := p.Rows(src)
 	if err != nil {
 		return plan, err
 	}
-	return plan, p.describeRows(ctx, &plan, rows, sample)
+	err = p.describeRows(ctx, &plan, rows, sample)
+	for i := range plan.Files {
+		if r, ok := readings.Load(plan.Files[i].Name); ok {
+			plan.Files[i].Reading = r.(string)
+		}
+	}
+	return plan, err
 }
 
 func (p *Predictor) describeInputs(plan *Plan, src Source) {

@@ -94,7 +94,7 @@ func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 		}
 		err = &named
 		if p.o.SkipBadRows && syntax.Row >= 0 {
-			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err}}}}, false
+			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err, Extra: syntax.Extra}}}}, false
 		}
 	}
 	return &job{err: err}, true

@@ -33,6 +33,8 @@ type table struct {
 	// part is the file that is written, which may hold rows of an interrupted run; nil where the
 	// output is none.
 	part *partfile.File
+	// nullNaN says that JSON has null in the place of what is not finite
+	nullNaN bool
 	// group is the most rows of a row group or record batch; 0: what is usual in the format.
 	group int
 }
@@ -113,16 +115,20 @@ type batchWriter interface {
 type jsonlWriter struct {
 	w     io.Writer
 	names []string
+	null  bool // in the place of what is not finite
 	line  []byte
 }
 
 func writeJSONL(w io.Writer, t table) (rowWriter, error) {
-	return &jsonlWriter{w: w, names: t.names}, nil
+	return &jsonlWriter{w: w, names: t.names, null: t.nullNaN}, nil
 }
 
 func (j *jsonlWriter) write(r Result) (err error) {
 	if j.line, err = AppendRow(j.line[:0], j.names, r); err != nil {
 		return err
+	}
+	if j.null {
+		j.line = dataset.NullNaN(j.line)
 	}
 	_, err = j.w.Write(append(j.line, '\n'))
 	return err

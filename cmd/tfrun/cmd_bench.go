@@ -133,7 +133,7 @@ func runBench(ctx context.Context, o benchOptions, std stdio) error {
 	if err != nil {
 		return err
 	}
-	m, err := o.predict.openFiles(std)
+	m, err := o.predict.openFiles(std, &source)
 	if err != nil {
 		return err
 	}

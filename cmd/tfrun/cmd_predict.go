@@ -28,6 +28,9 @@ type predictOptions struct {
 	inputFormat string
 	columns     []string
 	keep        []string
+	nulls       []string
+	nullNaN     bool
+	csv         csvFlags
 	text        string
 	vocab       string
 	vocabFormat string
@@ -115,7 +118,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		// of the model. An error is that of loading.
 		go runner.OpenLibrary(o.load.Library) //nolint:errcheck // see above
 	}
-	m, err := o.openFiles(std)
+	m, err := o.openFiles(std, &source)
 	if err != nil {
 		return err
 	}
@@ -159,6 +162,13 @@ func (o *predictOptions) source(std stdio) (runner.Source, error) {
 		}
 		src.Columns[name] = column
 	}
+	var err error
+	if src.CSV, err = o.csv.options(); err != nil {
+		return src, err
+	}
+	if !o.quiet && !o.dryRun {
+		src.CSV.Sniffed = unsureNote(std)
+	}
 	if o.vocab != "" {
 		encoder, err := text.Open(o.vocab, text.Format(o.vocabFormat))
 		if err != nil {
@@ -184,7 +194,7 @@ func (o *predictOptions) checkInputs(sig *savedmodel.Signature) error {
 // job puts together what is run.
 func (o *predictOptions) job(source runner.Source, std stdio) runner.Job {
 	return runner.Job{
-		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume,
+		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, NullNaN: o.nullNaN,
 		Began: func(done int64) {
 			if !o.quiet {
 				std.note("going on after %s", rowCount(done))

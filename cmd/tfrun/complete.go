@@ -45,7 +45,7 @@ func completeModelFlags(cmd *cobra.Command) {
 			}
 			return nil
 		},
-		"column": inputs("="), "pad": inputs("="), "pad-to": inputs("="), "padded-shape": inputs("=["),
+		"column": inputs("="), "null": inputs("="), "pad": inputs("="), "pad-to": inputs("="), "padded-shape": inputs("=["),
 	}
 	for flag, list := range names {
 		if cmd.Flags().Lookup(flag) == nil {

@@ -117,7 +117,7 @@ func doctorModel(ctx context.Context, o predictOptions, flags []string, std stdi
 	if err != nil {
 		return nil, err
 	}
-	m, err := o.openFiles(std)
+	m, err := o.openFiles(std, &source)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
 // modelFlags are the flags of tfrun predict that say what is run, and on which rows.
 var modelFlags = []string{
 	"signature", "tags", "allow-op", "outputs", "head", "column", "input-format", "text", "vocab", "vocab-format",
+	"null", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null",
 	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
 }
 
@@ -39,8 +40,8 @@ type loadedModel struct {
 }
 
 // openFiles reads the model's files, finds the signature, and turns the flags that speak of its
-// inputs into options.
-func (o *predictOptions) openFiles(std stdio) (*loadedModel, error) {
+// inputs into options and into what the source says of them.
+func (o *predictOptions) openFiles(std stdio, source *runner.Source) (*loadedModel, error) {
 	m, err := savedmodel.Open(o.model)
 	if err != nil {
 		return nil, err
@@ -54,6 +55,9 @@ func (o *predictOptions) openFiles(std stdio) (*loadedModel, error) {
 	}
 	sig, err := graph.Signature(o.predict.Signature)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.nullValues(sig, source); err != nil {
 		return nil, err
 	}
 	return &loadedModel{model: m, graph: graph, sig: sig}, o.padding.apply(&o.predict, sig)

@@ -14,7 +14,7 @@ const planRows = 1000
 
 // runPlan is predict --dry-run.
 func runPlan(ctx context.Context, o predictOptions, source runner.Source, std stdio) error {
-	m, err := o.openFiles(std)
+	m, err := o.openFiles(std, &source)
 	if err != nil {
 		return err
 	}
@@ -40,11 +40,14 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 	}
 	line("model", "%s, signature %s", plan.Model, plan.Signature)
 	for _, f := range plan.Files {
-		if f.Bytes < 0 {
-			line("read", "%s", f.Name)
-		} else {
-			line("read", "%s, %s", f.Name, byteCount(f.Bytes))
+		size, reading := "", ""
+		if f.Bytes >= 0 {
+			size = ", " + byteCount(f.Bytes)
 		}
+		if f.Reading != "" {
+			reading = ", " + f.Reading
+		}
+		line("read", "%s%s%s", f.Name, size, reading)
 	}
 	for _, in := range plan.Inputs {
 		from := ""

@@ -21,7 +21,7 @@ import (
 // twice, is an error of the dataset: a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	_, err := o.Nulls.For(spec)
-	if err = errors.Join(o.check(), err); err != nil {
+	if err = errors.Join(o.Check(), err); err != nil {
 		return dataset.Failed(err)
 	}
 	if o.Workers <= 0 {

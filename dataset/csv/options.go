@@ -73,8 +73,8 @@ func (o Options) dialect(name string) dialect {
 	return d
 }
 
-// check says which options do not go together.
-func (o Options) check() error {
+// Check says which options do not go together.
+func (o Options) Check() error {
 	d := o.dialect("")
 	for _, c := range []struct {
 		name string

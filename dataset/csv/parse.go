@@ -168,10 +168,14 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 		case good:
 			if msg := j.set(&p.fields[f], cell); msg != "" {
 				fail(p.fields[f].name, msg)
+				j.keepCell(&p.fields[f], cell)
 			}
+		default:
+			j.keepCell(&p.fields[f], cell)
 		}
 		if isEnd(b[i]) {
 			if f+1 != len(p.fields) {
+				clear(j.kept[len(j.kept)-len(p.keep):]) // who knows which cell is whose
 				fail("", fmt.Sprintf("want %d fields, got %d", len(p.fields), f+1))
 			}
 			return afterEnd(b, i), line + 1
@@ -287,6 +291,9 @@ func (j *job) result() (*block.Block, error) { return &j.block, nil }
 func (j *job) extra(i int, dst []dataset.Field) []dataset.Field {
 	for k, key := range j.p.keep {
 		at := j.kept[i*len(j.p.keep)+k]
+		if at.hi == at.lo {
+			continue // of a bad row
+		}
 		dst = append(dst, dataset.Field{Key: key, Value: j.text[at.lo:at.hi:at.hi]})
 	}
 	return dst

@@ -125,8 +125,12 @@ func (j *job) record(b []byte) (path, msg string) {
 				return err
 			}
 			for _, t := range j.p.targets[string(key)] {
-				if path, msg = j.set(t, value, number == 2); msg != "" {
-					return errRow
+				if msg != "" && t.to < len(j.p.comps) {
+					continue // what is kept of the row counts still
+				}
+				where, what := j.set(t, value, number == 2)
+				if msg == "" {
+					path, msg = where, what
 				}
 			}
 			return nil

@@ -130,6 +130,11 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 func (r *Reader) syntaxError(i int, field, msg string) error {
 	e := r.place(i)
 	e.Row, e.Field, e.Msg = r.row-1, field, msg
+	if r.b.Extra != nil {
+		for _, f := range r.b.Extra(i, nil) {
+			e.Extra = append(e.Extra, f.Clone())
+		}
+	}
 	return &e
 }
 

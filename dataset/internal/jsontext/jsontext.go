@@ -196,6 +196,36 @@ func AppendString(dst []byte, s string) []byte {
 	return append(append(dst, s[from:]...), '"')
 }
 
+// NullNaN returns a line of JSON with null in the place of each NaN, Infinity and -Infinity.
+func NullNaN(line []byte) []byte {
+	if !bytes.Contains(line, []byte("NaN")) && !bytes.Contains(line, []byte("Infinity")) {
+		return line
+	}
+	out := make([]byte, 0, len(line))
+	for i := 0; i < len(line); {
+		rest := line[i:]
+		switch c := line[i]; {
+		case c == '"':
+			end := stringEnd(line, i)
+			out = append(out, line[i:end]...)
+			i = end
+			continue
+		case bytes.HasPrefix(rest, []byte("NaN")):
+			i += len("NaN")
+		case bytes.HasPrefix(rest, []byte("Infinity")):
+			i += len("Infinity")
+		case bytes.HasPrefix(rest, []byte("-Infinity")):
+			i += len("-Infinity")
+		default:
+			out = append(out, c)
+			i++
+			continue
+		}
+		out = append(out, "null"...)
+	}
+	return out
+}
+
 // ValidUTF8 returns a JSON value in which each string that is not UTF-8 is {"b64": "…"}; ok is
 // false where that cannot be, as a key is one.
 func ValidUTF8(text []byte) (valid []byte, ok bool) {

@@ -132,3 +132,15 @@ func TestValidUTF8(t *testing.T) {
 		}
 	}
 }
+
+func TestNullNaN(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":[NaN,-Infinity,Infinity,1],"NaN":"Infinity \"NaN"}`: `{"a":[null,null,null,1],"NaN":"Infinity \"NaN"}`,
+		`NaN`: `null`,
+		`[1]`: `[1]`,
+	} {
+		if got := string(jsontext.NullNaN([]byte(in))); got != want {
+			t.Errorf("NullNaN(%s) = %s, want %s", in, got, want)
+		}
+	}
+}
