@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -54,6 +55,29 @@ func ExampleRun() {
 	}
 	fmt.Println(sum.Rows, "rows")
 	// Output: 3 rows
+}
+
+// What a run would do, from the model's files and the first rows: TensorFlow is not needed.
+func ExampleNewPlan() {
+	m, err := savedmodel.Open("../testdata/models/full_seed/k3/model")
+	if err != nil {
+		log.Fatal(err)
+	}
+	p, err := runner.NewPlan(m, runner.Options{}, runner.PredictOptions{BatchSize: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	rows := runner.Source{Files: []string{"-"}, Format: "jsonl", Stdin: strings.NewReader("[12, 7, 431]\n[5]\n[88, 3]\n")}
+	plan, err := p.Describe(context.Background(), rows, 1000)
+	if err != nil {
+		log.Fatal(err)
+	}
+	in := plan.Inputs[0]
+	fmt.Println(in.Name, in.DType, in.Shape, "of", in.Least, "to", in.Most, "steps")
+	fmt.Println(plan.Sample.Rows, "rows in", plan.Sample.Batches, "batches")
+	// Output:
+	// keras_tensor float32 (None,) of 1 to 3 steps
+	// 3 rows in 2 batches
 }
 
 // A stream of rows of unequal length, in padded batches, one result a row.
