@@ -87,6 +87,7 @@ savedmodel/layers: tensor savedmodel savedmodel/internal/body internal/graph int
 savedmodel/sizes: savedmodel/layers
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body internal/graph internal/words
 internal/rewrite: tensor savedmodel internal/graph internal/wire internal/words
+savedmodel/padding: tensor savedmodel internal/graph
 
 internal/partfile: tensor dataset
 runner/internal/option:
@@ -95,7 +96,8 @@ runner/internal/isolate: tensor runner/internal/option runner/internal/tf
 runner/internal/source: dataset runner/internal/option
 runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf
 runner: tensor dataset internal/partfile
-runner: savedmodel savedmodel/scan savedmodel/sizes internal/rewrite internal/ops internal/admit
+runner: savedmodel savedmodel/scan savedmodel/sizes savedmodel/padding
+runner: internal/rewrite internal/ops internal/admit
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/source runner/internal/xla
 `

@@ -1,6 +1,7 @@
 """Makes small SavedModels of which it is known what a row's answer depends on, and writes down what.
 
     python make_padding.py OUT [NAME ...]
+    python make_padding.py OUT --random SEED COUNT
 
 Writes OUT/NAME (a SavedModel) and OUT/truth.json; README.md says what stands in it. NAME may be a
 shell pattern: then truth.json is left as it is but for these. The truth is found by running: each
@@ -610,7 +611,7 @@ def slim(path):
     m.ParseFromString(open(file, "rb").read())
     g, = m.meta_graphs
     for name in list(g.signature_def):
-        if name not in ("serving_default", "__saved_model_init_op"):
+        if name == "serve":
             del g.signature_def[name]
     by_name = {n.name: n for n in g.graph_def.node}
     todo = [g.saver_def.filename_tensor_name, g.saver_def.restore_op_name]
@@ -786,7 +787,137 @@ def with_zeros(row, how):
     return row
 
 
+# ------------------------------------------------------------------ graphs drawn at random
+def some_mask(rng, x):
+    """A mask of the tokens, as float (rows, steps, 1), and whether that is one."""
+    how = rng.integers(6)
+    if how == 0:
+        return tf.ones_like(look(x)[:, :, :1])
+    if how == 1:
+        return tf.cast(tf.greater(x, 9), F)[:, :, None]
+    return tf.cast(mask_of(x), F)[:, :, None]
+
+
+def step_of(rng, x, y):
+    """One step from a sequence (rows, steps, 4) to another."""
+    m = some_mask(rng, x)
+    n = tf.shape(x)[1]
+    choices = [
+        lambda: tf.nn.relu(y), lambda: tf.tanh(y), lambda: y * y, lambda: tf.abs(y), lambda: tf.exp(-tf.abs(y)),
+        lambda: y * m, lambda: y * m, lambda: tf.where(m > 0, y, tf.zeros_like(y)), lambda: tf.where(m > 0, y, -1e9), lambda: y + (1 - m) * -1e9,
+        lambda: tf.where(m > 0, y, y[:, :1]), lambda: tf.where(mask_of(x)[:, :, None], y, F.min),
+        lambda: tf.matmul(y, SQUARE), lambda: tf.einsum("btf,fg->btg", y, SQUARE), lambda: tf.reshape(tf.matmul(tf.reshape(y, [-1, 4]), SQUARE), tf.shape(y)),
+        lambda: y + POS[:n], lambda: y * tf.cast(tf.range(n), F)[:, None], lambda: y / tf.cast(n, F), lambda: y / (1 + tf.reduce_sum(m, 1, keepdims=True)),
+        lambda: tf.cumsum(y, 1), lambda: tf.cumsum(y, 1, reverse=True), lambda: tf.cumsum(y, 1, exclusive=True), lambda: tf.cumsum(y, 0), lambda: tf.cumsum(y, 2),
+        lambda: tf.reverse(y, [1]), lambda: tf.reverse(tf.reverse(y, [1]) * m, [1]), lambda: tf.reverse(y, [0]), lambda: tf.reverse(y, [2]),
+        lambda: tf.nn.softmax(y, 1), lambda: tf.nn.softmax(y), lambda: tf.nn.softmax(tf.where(m > 0, y, -1e9), 1), lambda: tf.nn.softmax(y, 0),
+        lambda: tf.nn.conv1d(y, KERNEL, 1, "SAME"), lambda: tf.nn.conv1d(tf.pad(y, [[0, 0], [2, 0], [0, 0]]), KERNEL, 1, "VALID"),
+        lambda: tf.nn.conv1d(tf.pad(y, [[0, 0], [0, 2], [0, 0]]), KERNEL, 1, "VALID"), lambda: tf.nn.conv1d(tf.pad(y, [[0, 0], [1, 1], [0, 0]]), KERNEL, 1, "VALID"),
+        lambda: y - tf.reduce_mean(y, 1, keepdims=True), lambda: y - tf.reduce_mean(y, 0, keepdims=True), lambda: y - tf.reduce_mean(y, 2, keepdims=True),
+        lambda: y - tf.reduce_max(y, 1, keepdims=True), lambda: y + tf.reduce_sum(y * m, 1, keepdims=True), lambda: y + y[:, :1], lambda: y + y[:, -1:],
+        lambda: y + tf.reverse_sequence(y, lengths_of(x), 1), lambda: tf.concat([y[:, :1], y[:, :-1]], 1), lambda: tf.concat([y[:, 1:], y[:, -1:]], 1),
+        lambda: tf.pad(y[:, 1:], [[0, 0], [0, 1], [0, 0]]), lambda: tf.pad(y[:, :-1], [[0, 0], [1, 0], [0, 0]]), lambda: tf.concat([y, tf.zeros_like(y)], 2)[:, :, 2:6],
+        lambda: tf.nn.max_pool1d(y, 3, 1, "SAME"), lambda: tf.nn.avg_pool1d(y, 3, 1, "SAME"), lambda: tf.transpose(tf.transpose(y, [1, 0, 2]) * 2, [1, 0, 2]),
+        lambda: attended(rng, x, y, m), lambda: attended(rng, x, y, m), lambda: attended(rng, x, y, m), lambda: scanned(rng, x, y, m), lambda: scanned(rng, x, y, m),
+        lambda: tf.gather(y, tf.argsort(y[:, :, 0], 1), batch_dims=1), lambda: tf.tile(y[:, :1], [1, n, 1]) + y, lambda: y * tf.cast(tf.shape(x)[0], F),
+        lambda: (y - tf.reduce_mean(y, 2, keepdims=True)) * tf.math.rsqrt(tf.math.reduce_variance(y, 2, keepdims=True) + 1e-3),
+    ]
+    return choices[rng.integers(len(choices))]()
+
+
+def attended(rng, x, y, m):
+    s = tf.matmul(y, y, transpose_b=True)
+    how = rng.integers(6)
+    n = tf.shape(x)[1]
+    if how < 2:
+        s += (1 - tf.transpose(m, [0, 2, 1])) * -1e9
+    elif how == 2:
+        s = tf.where(mask_of(x)[:, None, :] & (tf.range(n)[:, None] >= tf.range(n)[None, :]), s, -1e9)
+    elif how == 3:
+        s = tf.where(mask_of(x)[:, None, :], s, -np.inf)
+    elif how == 4:
+        s = s + (1 - tf.linalg.band_part(tf.ones([n, n]), -1, 0)) * -1e9
+    return tf.matmul(tf.nn.softmax(s), y)
+
+
+def scanned(rng, x, y, m):
+    """A loop over the steps that keeps a state, as recurrent layers do."""
+    steps = tf.shape(x)[1]
+    back, held, only = rng.integers(2), rng.integers(3), rng.integers(2)
+    t, k = tf.transpose(y, [1, 0, 2]), tf.transpose(m, [1, 0, 2])
+    if back:
+        t, k = tf.reverse(t, [0]), tf.reverse(k, [0])
+    ins, masks = tf.TensorArray(F, steps).unstack(t), tf.TensorArray(F, steps).unstack(k)
+
+    def body(i, h, out):
+        new = tf.tanh(ins.read(i) + tf.matmul(h, SQUARE))
+        if held:
+            new = tf.where(tf.tile(masks.read(i), [1, 4]) > 0, new, h if held == 1 else tf.zeros_like(h))
+        return i + 1, new, out.write(i, new)
+    _, h, out = tf.while_loop(lambda i, *_: i < steps, body, (0, tf.zeros_like(t[0]), tf.TensorArray(F, steps)))
+    if only:
+        return y * 0 + h[:, None, :]
+    z = out.stack()
+    if back and rng.integers(2):
+        z = tf.reverse(z, [0])
+    return tf.transpose(z, [1, 0, 2])
+
+
+def end_of(rng, x, y):
+    """From a sequence to an answer for each row."""
+    m = some_mask(rng, x)
+    choices = [
+        lambda: tf.reduce_sum(y, 1), lambda: tf.reduce_sum(y * m, 1), lambda: tf.reduce_mean(y, 1), lambda: tf.reduce_sum(y * m, 1) / (tf.reduce_sum(m, 1) + 1e-3),
+        lambda: tf.reduce_max(y, 1), lambda: tf.reduce_max(tf.where(m > 0, y, -1e9), 1), lambda: tf.reduce_max(tf.nn.relu(y) * m, 1), lambda: tf.reduce_min(y, 1),
+        lambda: y[:, 0], lambda: y[:, -1], lambda: tf.gather(y, tf.maximum(lengths_of(x) - 1, 0), batch_dims=1), lambda: tf.reduce_logsumexp(tf.where(m > 0, y, -1e9), 1),
+        lambda: tf.cast(tf.argmax(y, 1), F), lambda: tf.reduce_sum(y[:, :3], 1), lambda: tf.reduce_sum(y[:, -3:], 1), lambda: tf.reduce_prod(1 + tf.tanh(y) * m / 9, 1),
+        lambda: tf.math.top_k(tf.transpose(y, [0, 2, 1]), 1).values[:, :, 0], lambda: tf.reshape(y, [tf.shape(x)[0], -1])[:, :4], lambda: tf.cast(tf.reduce_any(y > 1, 1), F),
+        lambda: tf.reduce_sum(tf.nn.softmax(tf.where(m > 0, y[:, :, :1], -1e9), 1) * y, 1), lambda: tf.einsum("btf,btg->bfg", y * m, y)[:, 0],
+    ]
+    z = choices[rng.integers(len(choices))]()
+    ends = [lambda: z, lambda: z, lambda: z, lambda: tf.matmul(z, SQUARE), lambda: z - tf.reduce_mean(z, 0), lambda: tf.nn.softmax(z), lambda: tf.linalg.l2_normalize(z, 1)]
+    return ends[rng.integers(len(ends))]()
+
+
+SQUARE = tf.Variable(np.random.default_rng(8).normal(size=(4, 4)).astype("f") * 0.5, name="square")
+
+
+def random_graph(seed):
+    def serve(x):
+        rng = np.random.default_rng(seed)
+        y = look(x)
+        for _ in range(rng.integers(1, 5)):
+            y = step_of(rng, x, y)
+        return {"y": end_of(rng, x, y)}
+    return serve
+
+
+def random_models(seed, count):
+    """A SavedModel with many signatures, each a graph that is drawn at random."""
+    outer, signatures, found = tf.Module(), {}, {}
+    outer.kept = [EMB, W, W3, W6, KERNEL, POS, SQUARE]
+    for i in range(seed, seed + count):
+        name = f"graph_{i}"
+        fn = tf.function(random_graph(i), input_signature=[tf.TensorSpec([None, None], I, name="x")], autograph=False).get_concrete_function()
+        try:
+            found[name] = truth(name, lambda batch, fn=fn: {"y": fn(tf.constant(batch["x"], I))["y"].numpy()}, TOKENS, usual_rows(TOKENS))
+        except tf.errors.InvalidArgumentError as e:
+            print(name, "left out:", str(e)[:80])
+            continue
+        del found[name]["rows"]
+        signatures[name] = fn
+    path = os.path.join(OUT, "random")
+    shutil.rmtree(path, ignore_errors=True)
+    tf.saved_model.save(outer, path, signatures=signatures)
+    slim(path)
+    with open(os.path.join(OUT, "random.json"), "w") as f:
+        f.write("{\n" + ",\n".join(f"{json.dumps(n)}: {json.dumps(found[n], separators=(',', ':'))}" for n in found) + "\n}\n")
+    print(len(found), "graphs", os.path.getsize(os.path.join(path, "saved_model.pb")))
+
+
 def main():
+    if ONLY[0] == "--random":
+        return random_models(int(ONLY[1]), int(ONLY[2]))
     path = os.path.join(OUT, "truth.json")
     found = json.load(open(path)) if os.path.exists(path) and ONLY != ["*"] else {}
     for name in CASES:

@@ -1,0 +1,209 @@
+// Package padding proves, from a model's graph alone, what the answers for a row depend on beside
+// the row: [Of] says for each output of a signature whether other rows of its batch, and how far
+// the row is padded, change a row's answer; that they do not; or that it is not known.
+//
+// # How it is proven
+//
+// Two runs are compared, operation by operation: one of a row alone, and one of the same row among
+// others, padded to the longest. Of each tensor it is known how its axes relate, such as that one
+// has the row's steps first and padding behind, whether the row's own entries are the same in both
+// runs, and what stands where there is padding, such as false in a mask. A product of matrices
+// along other axes keeps that; a maximum over the steps does only where padding cannot be the
+// largest; a loop over the steps where the steps of padding leave its state as it is.
+//
+// An operation that is not known makes what it gives unknown, never independent. What is proven
+// holds up to rounding, for values of a usual size: a mask that adds -1e9 is taken to outweigh what
+// it is added to. A row has to have a step at least.
+package padding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Answer is what a proof gives.
+type Answer uint8
+
+// The answers.
+const (
+	Unknown     Answer = iota // it does not follow from the graph
+	Independent               // the answer for a row is what it is alone
+	Depends                   // it changes with what else is in the batch
+)
+
+// String returns the answer as a word.
+func (a Answer) String() string {
+	return [...]string{"unknown", "independent", "depends"}[a]
+}
+
+// Result is an answer with its reasons.
+type Result struct {
+	Answer Answer
+	// Chain leads from where an effect arises to where it shows, a line each; where the answer is
+	// Unknown, to what is not known. It is empty for Independent.
+	Chain []string
+	// Needs are what rows must be like for Independent to hold. Others may depend.
+	Needs []Need
+}
+
+// Need is a condition on a row.
+type Need struct {
+	Input string
+	// Other is an input whose axis OtherAxis has as many entries in each row as the axis Axis of
+	// Input; "" where the need is one of the three below. Axes are those of a row.
+	Other           string
+	Axis, OtherAxis int
+	// Padless says that no step of the row holds nothing but the padding value, and that no whole
+	// number is below a padding value of 0. Ones says that all values are 1.
+	Padless, Ones bool
+}
+
+// String says what the need is.
+func (n Need) String() string {
+	switch {
+	case n.Other != "":
+		return fmt.Sprintf("axis %d of %q is as long as axis %d of %q", n.Axis, n.Input, n.OtherAxis, n.Other)
+	case n.Ones:
+		return fmt.Sprintf("the values of %q are 1", n.Input)
+	}
+	return fmt.Sprintf("no step of %q is a padding value", n.Input)
+}
+
+// Output is what is known of an output.
+type Output struct {
+	Name string
+	// Company is about the other rows of a batch whose rows have the same shape; texts may be of
+	// any length. Padding is about rows that are padded, whatever rows come with them.
+	Company, Padding Result
+}
+
+// Of walks through the graph of a signature. pad gives the padding values of inputs; 0, "" and
+// false are those of the others. The outputs are in the order of their names. An error is one of
+// reading the file.
+func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, pad map[string]tensor.Tensor) ([]Output, error) {
+	names := sig.OutputNames()
+	outputs := make([]Output, len(names))
+	for i, name := range names {
+		outputs[i].Name = name
+	}
+	state, err := mg.State(sig)
+	if err != nil {
+		return nil, err
+	}
+	if len(state.Changes) > 0 {
+		why := Result{Answer: Depends, Chain: []string{"a run changes what a later one sees: " + strings.Join(state.Changes, ", ")}}
+		for i := range outputs {
+			outputs[i].Company, outputs[i].Padding = why, why
+		}
+		return outputs, nil
+	}
+	from, err := read(mg.Graph(), sig)
+	if err != nil {
+		return nil, err
+	}
+	for _, padded := range []bool{false, true} {
+		open := slices.Clone(names)
+		for _, assume := range assumptions(sig) {
+			w := &walker{source: from, pad: pad, padded: padded, assume: assume}
+			main := w.mainFrame()
+			for i, name := range names {
+				if !slices.Contains(open, name) {
+					continue
+				}
+				w.needs = nil
+				r := w.output(main, sig.Outputs[name])
+				if r.Answer == Independent {
+					r.Needs = w.found(assume)
+				}
+				to := &outputs[i].Company
+				if padded {
+					to = &outputs[i].Padding
+				}
+				if *to = r; r.Answer == Independent {
+					open = slices.DeleteFunc(open, func(s string) bool { return s == name })
+				}
+			}
+			if len(open) == 0 || !padded {
+				break
+			}
+		}
+	}
+	return outputs, nil
+}
+
+// assumptions lists what is tried of the rows, the least first: nothing; that no step is a padding
+// value; and that what is called a mask holds ones, too.
+func assumptions(sig *savedmodel.Signature) []map[string]Need {
+	none, padless, ones := map[string]Need{}, map[string]Need{}, map[string]Need{}
+	masks := false
+	for name := range sig.Inputs {
+		padless[name] = Need{Input: name, Padless: true}
+		ones[name] = padless[name]
+		if strings.Contains(strings.ToLower(name), "mask") {
+			ones[name] = Need{Input: name, Ones: true}
+			masks = true
+		}
+	}
+	if masks {
+		return []map[string]Need{none, padless, ones}
+	}
+	return []map[string]Need{none, padless}
+}
+
+// output follows an output back to what it is made of.
+func (w *walker) output(main *frame, info savedmodel.TensorInfo) Result {
+	if info.Encoding != savedmodel.Dense {
+		return Result{Chain: []string{"it is no dense tensor"}}
+	}
+	name, _, _ := strings.Cut(info.Tensor, ":")
+	ref := main.f.MainRef(info.Tensor)
+	if !ref.OK() {
+		return Result{Chain: []string{fmt.Sprintf("the graph has no %q", name)}}
+	}
+	v := w.value(main, ref)
+	switch {
+	case v.why != nil:
+		return v.why.result()
+	case !v.ranked || v.list != nil:
+		return Result{Chain: []string{"its shape does not follow"}}
+	case v.rank() == 0 || !slices.Equal(v.axes[0], axis{rowsAtom}):
+		return Result{Chain: []string{"its first axis is not that of the rows"}}
+	}
+	for i, a := range v.axes[1:] {
+		switch {
+		case a.has(rows) || a.has(flat):
+			return Result{Answer: Depends, Chain: []string{fmt.Sprintf("axis %d of the output has an entry for each row of the batch", i+1)}}
+		case a.has(steps):
+			return Result{Answer: Depends, Chain: []string{"the output has an entry for each padded step"}}
+		}
+	}
+	return Result{Answer: Independent}
+}
+
+// result writes the chain of causes, from the first on.
+func (c *cause) result() Result {
+	r := Result{Answer: c.answer}
+	for ; c != nil; c = c.up {
+		line := c.text
+		if c.node != nil {
+			line = place(c.node) + " " + c.text
+		}
+		r.Chain = append(r.Chain, line)
+	}
+	slices.Reverse(r.Chain)
+	return r
+}
+
+// place names an operation for people: what it does, and the layer that it stands in.
+func place(n *graph.Node) string {
+	scope := strings.Join(n.Parts[:len(n.Parts)-1], "/")
+	if scope == "" {
+		return n.Op
+	}
+	return fmt.Sprintf("%s (%s)", n.Op, scope)
+}

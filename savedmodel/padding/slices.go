@@ -1,0 +1,393 @@
+package padding
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+func init() {
+	rules["StridedSlice"] = stridedSlice
+	rules["Slice"] = slice
+	rules["GatherV2"], rules["Gather"], rules["ResourceGather"] = gather, gather, gather
+}
+
+// cut is x[begin:end:stride] along an axis, as Python writes it.
+type cut struct {
+	begin, end  num
+	stride      int64
+	start, stop bool // begin and end are those of the axis
+	one         bool // the one entry at begin, without the axis
+	fresh       bool // an axis of one entry that is put in
+}
+
+// cuts reads a StridedSlice.
+func (c *call) cuts() ([]cut, bool) {
+	if len(c.in) < 4 {
+		return nil, false
+	}
+	begin, end := c.in[1].nums, c.in[2].nums
+	stride, ok := c.ints(3)
+	if begin == nil || end == nil || !ok || len(begin) != len(end) || len(begin) != len(stride) {
+		return nil, false
+	}
+	bit := func(mask string, i int) bool { return c.attrInt(mask)>>i&1 == 1 }
+	given := len(begin)
+	for i := range begin {
+		given -= int(when(bit("new_axis_mask", i) || bit("ellipsis_mask", i), 1))
+	}
+	whole := cut{stride: 1, start: true, stop: true}
+	var list []cut
+	for i := range begin {
+		switch {
+		case bit("ellipsis_mask", i):
+			for range c.in[0].rank() - given {
+				list = append(list, whole)
+			}
+		case bit("new_axis_mask", i):
+			list = append(list, cut{fresh: true})
+		default:
+			list = append(list, cut{
+				begin: begin[i], end: end[i], stride: stride[i], start: bit("begin_mask", i), stop: bit("end_mask", i), one: bit("shrink_axis_mask", i),
+			})
+		}
+	}
+	have := 0
+	for _, x := range list {
+		have += int(when(!x.fresh, 1))
+	}
+	if have > c.in[0].rank() {
+		return nil, false
+	}
+	for range c.in[0].rank() - have {
+		list = append(list, whole)
+	}
+	return list, true
+}
+
+func stridedSlice(c *call) []*value {
+	if !c.ranked(1) {
+		return c.unknown("has an input of unknown rank")
+	}
+	list, ok := c.cuts()
+	if !ok {
+		return c.unknown("takes a part whose bounds do not follow")
+	}
+	if c.in[0].rank() == 1 && len(list) == 1 && c.in[0].nums != nil {
+		if v := c.partOfNums(list[0]); v != nil {
+			return []*value{v}
+		}
+	}
+	v := c.in[0].with(slices.Clone(c.in[0].axes), slices.Clone(c.in[0].pad))
+	ids := c.rowIDsOf(list)
+	i := 0
+	for _, x := range list {
+		if x.fresh {
+			v = inserted(v, i, nil)
+			i++
+			continue
+		}
+		var why string
+		if v, why = c.taken(v, i, x); why != "" {
+			return c.unknown("%s", why)
+		}
+		if !x.one {
+			i++
+		}
+	}
+	v.rowIDs = ids
+	return c.made(v, c.in[0])
+}
+
+// rowIDsOf tells that the part of a ragged tensor's indices is taken that numbers the rows.
+func (c *call) rowIDsOf(list []cut) string {
+	if c.in[0].rowIDs != "" && len(list) == 2 && list[0].start && list[0].stop && list[1].one && list[1].begin.equal(number(0)) {
+		return c.in[0].rowIDs
+	}
+	return ""
+}
+
+// partOfNums is a part of a list of whole numbers.
+func (c *call) partOfNums(x cut) *value {
+	nums := c.in[0].nums
+	n := int64(len(nums))
+	if x.fresh || !x.start && !x.begin.isConst() || !x.one && !x.stop && !x.end.isConst() || x.stride != 1 {
+		return nil
+	}
+	from, to := x.begin.c, x.end.c
+	if from < 0 {
+		from += n
+	}
+	if x.one {
+		if from < 0 || from >= n {
+			return nil
+		}
+		return c.counted(&value{ranked: true}, nums[from:from+1])
+	}
+	if to < 0 {
+		to += n
+	}
+	if x.start {
+		from = 0
+	}
+	if x.stop {
+		to = n
+	}
+	from, to = min(max(from, 0), n), min(max(to, 0), n)
+	part := nums[from:max(from, to)]
+	return c.counted(&value{ranked: true, axes: []axis{fixedAxis(int64(len(part)), "")}, pad: make([]fact, 1)}, part)
+}
+
+// taken takes a part along axis i. why says what is not known.
+func (c *call) taken(v *value, i int, x cut) (out *value, why string) {
+	a := v.axes[i]
+	switch {
+	case x.one:
+		return c.entry(v, i, x.begin)
+	case x.start && x.stop && x.stride == 1:
+		return v, ""
+	case a.isFixed():
+		return c.partOfFixed(v, i, x)
+	}
+	s, ok := a.only(steps)
+	if !ok {
+		return c.dependsOn(v, "takes a part of %s", along(a)), ""
+	}
+	if x.start && x.stop && x.stride == -1 {
+		s.front = !s.front
+		v.axes[i] = axis{s}
+		v.pad[i].held = false
+		return v, ""
+	}
+	return c.partOfSteps(v, i, s, x)
+}
+
+// entry takes one entry of an axis.
+func (c *call) entry(v *value, i int, at num) (*value, string) {
+	a := v.axes[i]
+	u := removed(v, i)
+	s, ok := a.only(steps)
+	switch {
+	case a.isFixed() && at.same():
+		return u, ""
+	case at.equal(num{step: true}):
+		return c.atStep(v, i)
+	case !at.isConst():
+		return nil, "takes an entry whose number does not follow"
+	case !ok:
+		return c.dependsOn(u, "takes one entry of %s", along(a)), ""
+	case !s.front && at.c >= 0, s.front && at.c < 0:
+		return u, ""
+	case !s.front && at.c == -1 && v.pad[i].held:
+		return u, ""
+	case s.front:
+		return c.effect(u, v.pad[i], "takes entry %d of %s, which is padding", at.c, along(a)), ""
+	}
+	return c.effect(u, v.pad[i], "takes entry %d from the end of %s, which is padding", -at.c, along(a)), ""
+}
+
+// partOfFixed takes a part of an axis that is the same in both runs, such as the first rows of a
+// table of positions, as many as there are steps.
+func (c *call) partOfFixed(v *value, i int, x cut) (*value, string) {
+	size := v.axes[i].size()
+	begin, end := x.begin, x.end
+	if x.start {
+		begin = number(0)
+	}
+	if x.stop {
+		end = number(size)
+	}
+	switch {
+	case x.stride == 1 && !x.stop && len(end.atoms) > 0 && begin.equal(number(0)):
+		a, ok := end.axis()
+		if s, padded := a.only(steps); ok && padded && !s.front {
+			v.axes[i], v.pad[i] = a, v.real
+			v.pad[i].held = false
+			return v, ""
+		}
+		if !end.same() {
+			return nil, "takes a part whose end does not follow"
+		}
+		v.axes[i] = fixedAxis(-1, c.n.Name+fmt.Sprint(i))
+	case !begin.same() || !end.same():
+		return nil, "takes a part whose bounds do not follow"
+	default:
+		n := int64(-1)
+		if size >= 0 && begin.isConst() && end.isConst() && x.stride > 0 {
+			n = length(size, begin.c, end.c, x.stride)
+		}
+		v.axes[i] = fixedAxis(n, c.n.Name+fmt.Sprint(i))
+	}
+	return v, ""
+}
+
+// length is how many entries x[begin:end:stride] has of n.
+func length(n, begin, end, stride int64) int64 {
+	bound := func(at int64) int64 {
+		if at < 0 {
+			at += n
+		}
+		return min(max(at, 0), n)
+	}
+	return max(0, (bound(end)-bound(begin)+stride-1)/stride)
+}
+
+// partOfSteps takes a part of a padded axis.
+func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
+	begin, end := number(0), number(math.MaxInt32)
+	if !x.start {
+		begin = x.begin
+	}
+	if !x.stop {
+		end = x.end
+	}
+	if n := numOf(axis{s}); end.equal(n) {
+		end = number(math.MaxInt32)
+	} else if d := relative(end, s); d < 0 {
+		end = number(d)
+	}
+	if !begin.isConst() || !end.isConst() || x.stride < 1 {
+		return nil, "takes a part of the steps whose bounds do not follow"
+	}
+	b, e := begin.c, end.c
+	whole := e >= math.MaxInt32
+	named := func(name string) (*value, string) {
+		none := s.none || s.shift < 0 || b > 0 // the row may have none of these
+		v.axes[i] = axis{{kind: steps, name: fmt.Sprintf("%s[%s]%+d", s.name, name, s.shift), front: s.front, none: none}}
+		v.pad[i].held = false
+		return v, ""
+	}
+	switch {
+	case x.stride > 1 && b >= 0 && whole && !s.front:
+		return named(fmt.Sprintf("%d::%d", b, x.stride))
+	case x.stride > 1:
+	case !s.front && b >= 0 && (whole || e < 0): // the first are left out, and as many of the last
+		s.shift -= b - min(e, 0)*int64(when(!whole, 1))
+		v.axes[i] = axis{s}
+		if !whole {
+			v.pad[i] = v.pad[i].join(v.real)
+			v.pad[i].held = false
+		}
+		return v, ""
+	case !s.front && b == 0:
+		return named(fmt.Sprintf(":%d", e))
+	case s.front && b < 0 && whole:
+		return named(fmt.Sprintf("%d:", b))
+	case s.front && b == 0 && e < 0: // the last are left out
+		s.shift += e
+		v.axes[i] = axis{s}
+		return v, ""
+	}
+	u, _ := named(fmt.Sprintf("%d:%d:%d", b, e, x.stride))
+	return c.effect(u, v.pad[i], "takes a part of %s that is not counted from the row's own end of it", along(axis{s})), ""
+}
+
+// relative is how far a size is from that of an axis, as the end of a part of it: -1 is all but the
+// last entry. It is 0 where it is none.
+func relative(end num, s atom) int64 {
+	if end.c != 1 || len(end.atoms) != 1 || end.step {
+		return 0
+	}
+	other := end.atoms[0]
+	d := other.shift - s.shift
+	s.front = false
+	if other.shift = s.shift; other != s {
+		return 0
+	}
+	return d
+}
+
+// slice is x[begin:begin+size] along all axes; a size of -1 goes to the end.
+func slice(c *call) []*value {
+	if len(c.in) < 3 || !c.ranked(1) || len(c.in[1].nums) != c.in[0].rank() || len(c.in[2].nums) != c.in[0].rank() {
+		return c.unknown("takes a part whose bounds do not follow")
+	}
+	v := c.in[0].with(slices.Clone(c.in[0].axes), slices.Clone(c.in[0].pad))
+	for i, size := range c.in[2].nums {
+		x := cut{begin: c.in[1].nums[i], stride: 1, stop: size.equal(number(-1))}
+		x.start = x.begin.equal(number(0))
+		switch {
+		case x.stop:
+		case x.start:
+			x.end, x.stop = size, size.equal(numOf(v.axes[i]))
+		case x.begin.isConst() && size.isConst() && x.begin.c >= 0:
+			x.end = number(x.begin.c + size.c)
+		default:
+			return c.unknown("takes a part whose bounds do not follow")
+		}
+		var why string
+		if v, why = c.taken(v, i, x); why != "" {
+			return c.unknown("%s", why)
+		}
+	}
+	return c.made(v, c.in[0])
+}
+
+// gather takes entries by their numbers: rows of a table, or steps of a row.
+func gather(c *call) []*value {
+	if len(c.in) < 2 {
+		return c.unknown("has an input of unknown rank")
+	}
+	table, at := c.in[0], c.in[1]
+	if table.handle != nil {
+		table = table.handle
+	}
+	dim := []int64{c.attrInt("batch_dims")}
+	if len(c.in) > 2 {
+		var ok bool
+		if dim, ok = c.ints(2); !ok || len(dim) != 1 {
+			return c.unknown("has an axis that does not follow")
+		}
+	}
+	if !table.ranked || !at.ranked || table.list != nil || at.list != nil {
+		return c.unknown("has an input of unknown rank")
+	}
+	i, ok := c.axisOf(dim[0], table.rank())
+	shared, ok2 := c.axisOf(c.attrInt("batch_dims"), at.rank()+1)
+	if !ok || !ok2 || shared > i {
+		return c.unknown("has no such axis")
+	}
+	if table.rank() == 1 && table.nums != nil {
+		if v := c.pickedNums(table, at); v != nil {
+			return []*value{v}
+		}
+	}
+	for k := range shared {
+		if !c.w.same(table.axes[k], at.axes[k]) {
+			return c.unknown("lines up axes of which it is not known that they have the same sizes")
+		}
+	}
+	v := table.with(slices.Clone(table.axes[:i]), slices.Clone(table.pad[:i]))
+	entry := table.whole()
+	entry.held = false
+	for k, a := range at.axes[shared:] {
+		f := entry
+		f.held = at.pad[shared+k].held
+		v.axes, v.pad = append(v.axes, a), append(v.pad, f)
+	}
+	v.axes, v.pad = append(v.axes, table.axes[i+1:]...), append(v.pad, table.pad[i+1:]...)
+	switch s, ok := table.axes[i].only(steps); {
+	case table.axes[i].isFixed():
+	case ok && !s.front: // a step that the row has alone, too
+	case ok:
+		v = c.dependsOn(v, "takes a step by its number, which counts padding before the row's own")
+	default:
+		v = c.dependsOn(v, "takes entries of %s by their numbers", along(table.axes[i]))
+	}
+	return c.made(v, table, at)
+}
+
+// pickedNums takes some of a list of whole numbers.
+func (c *call) pickedNums(table, at *value) *value {
+	if at.rank() > 1 || at.nums == nil {
+		return nil
+	}
+	nums := make([]num, len(at.nums))
+	for k, n := range at.nums {
+		if !n.isConst() || n.c < 0 || n.c >= int64(len(table.nums)) {
+			return nil
+		}
+		nums[k] = table.nums[n.c]
+	}
+	return c.counted(&value{ranked: true, axes: slices.Clone(at.axes), pad: make([]fact, at.rank())}, nums)
+}

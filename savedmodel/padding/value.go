@@ -1,0 +1,280 @@
+package padding
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/tfrun/tfrun/internal/graph"
+)
+
+// The walk compares two runs: in the first, a row is alone and unpadded; in the second it is one of
+// several rows, all padded to the same sizes. A value says how a tensor of the second run relates to
+// the one of the first.
+
+// kind says how the entries along an axis of the second run relate to those of the first.
+type kind uint8
+
+const (
+	fixed kind = iota // entry i is entry i
+	rows              // one entry, that of the row, and one for each other row of the batch
+	steps             // the row's entries, and then, or before these, some of padding
+	flat              // the row's entries, among those of the other rows
+)
+
+// atom is an axis as it arose, or one of several that were joined to one. Atoms that are equal have
+// the same sizes.
+type atom struct {
+	kind  kind
+	name  string // of what made the axis
+	size  int64  // of a fixed one; -1 where it is not known
+	shift int64  // how many entries it has more than its name says
+	front bool   // padding comes first
+	none  bool   // the row may have no entry of its own
+}
+
+// axis is the atoms of an axis, in row-major order. An axis of size 1 has none.
+type axis []atom
+
+func fixedAxis(size int64, name string) axis {
+	switch {
+	case size == 1:
+		return nil
+	case size >= 0:
+		name = ""
+	}
+	return axis{{kind: fixed, name: name, size: max(size, -1)}}
+}
+
+func (a axis) has(k kind) bool {
+	return slices.ContainsFunc(a, func(x atom) bool { return x.kind == k })
+}
+
+// isFixed reports whether entry i is entry i in both runs.
+func (a axis) isFixed() bool {
+	return !slices.ContainsFunc(a, func(x atom) bool { return x.kind != fixed })
+}
+
+// size is the number of entries where all of it is fixed and known, or -1.
+func (a axis) size() int64 {
+	n := int64(1)
+	for _, x := range a {
+		if x.kind != fixed || x.size < 0 || x.size > 0 && n > math.MaxInt32/x.size {
+			return -1
+		}
+		n *= x.size
+	}
+	return n
+}
+
+// only returns the atom of an axis that has one alone, of the kind.
+func (a axis) only(k kind) (atom, bool) {
+	if len(a) == 1 && a[0].kind == k {
+		return a[0], true
+	}
+	return atom{}, false
+}
+
+// fact says something of some entries of a tensor: of those that belong to the row, or of those of
+// padding along an axis.
+type fact struct {
+	known   bool // all are c, or text
+	c       float64
+	text    string
+	isText  bool
+	low     bool // far below all that is tame: nothing is left of their exponentials
+	held    bool // of padding: each is what the last entry of the row is
+	unclear bool // nothing is known because the walk does not follow, not because they differ
+
+	finite, tame     bool // no infinity or NaN; of a usual size, too
+	bounded          bool // finite, or minus infinity
+	nonneg, positive bool // ≥ 0; bounded away from 0, too
+	integer          bool
+	padless          bool // assumed: not all of the last over axes are c
+	over             int
+	// for each place of the other axes, one of the last so many is 1, is 0, or is tame
+	some, zero, peak int
+	place            int // 1 + the axis along which each is its own number, with offset added
+	offset           int64
+}
+
+// hugeFrom is the size from which a constant is no ordinary value: those that masks add begin here.
+const hugeFrom = 1e4
+
+// constant is the fact that all entries are c.
+func constant(c float64) fact {
+	finite := !math.IsInf(c, 0) && !math.IsNaN(c)
+	return fact{known: true, c: c, bounded: finite || math.IsInf(c, -1), finite: finite, tame: finite && math.Abs(c) < hugeFrom, nonneg: c >= 0, positive: c > 0, low: c <= -hugeFrom}
+}
+
+func constantText(s string) fact {
+	return fact{known: true, text: s, isText: true, finite: true, tame: true}
+}
+
+// is reports whether all entries are c.
+func (f fact) is(c float64) bool { return f.known && !f.isText && f.c == c }
+
+// join is what is true of the entries of both.
+func (f fact) join(g fact) fact {
+	j := fact{
+		low: f.low && g.low, held: f.held && g.held, unclear: f.unclear || g.unclear, finite: f.finite && g.finite, tame: f.tame && g.tame,
+		nonneg: f.nonneg && g.nonneg, positive: f.positive && g.positive, integer: f.integer && g.integer,
+		bounded: (f.bounded || f.finite) && (g.bounded || g.finite),
+	}
+	if f.known && g.known && f.c == g.c && f.text == g.text && f.isText == g.isText {
+		j.known, j.c, j.text, j.isText = true, f.c, f.text, f.isText
+	}
+	if f.padless == g.padless && f.over == g.over {
+		j.padless, j.over = f.padless, f.over
+		if f.padless && f.c != g.c {
+			j.padless = false
+		}
+	}
+	j.some, j.zero, j.peak = agreed(f.some, g.some), agreed(f.zero, g.zero), agreed(f.peak, g.peak)
+	if f.place == g.place && f.offset == g.offset {
+		j.place, j.offset = f.place, f.offset
+	}
+	return j
+}
+
+func agreed(a, b int) int { return when(a == b, a) }
+
+// moved is what is still true of entries whose axes have changed.
+func (f fact) moved() fact {
+	f.some, f.zero, f.peak, f.place = 0, 0, 0, 0
+	f.padless = f.padless && f.over == 0
+	return f
+}
+
+// before is what is still true of one of the last axes where an axis before place i, of rank, is new.
+func (f fact) before(i, rank int) (some, zero, peak int) {
+	return when(i <= rank-f.some, f.some), when(i <= rank-f.zero, f.zero), when(i <= rank-f.peak, f.peak)
+}
+
+// num is a whole number that a graph computes from sizes: c times the sizes of atoms.
+type num struct {
+	c     int64
+	atoms axis // in the order of their names
+	step  bool // c is added to the number of a loop's step, and there are no atoms
+}
+
+func number(c int64) num { return num{c: c} }
+
+// numOf is the size of an axis.
+func numOf(a axis) num {
+	n := num{c: 1}
+	for _, x := range a {
+		if x.kind == fixed && x.size >= 0 {
+			n.c *= x.size
+			continue
+		}
+		x.front = false // it has as many entries wherever those of padding stand
+		n.atoms = append(n.atoms, x)
+	}
+	n.sort()
+	return n
+}
+
+func (n *num) sort() {
+	slices.SortFunc(n.atoms, func(a, b atom) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.name, b.name), cmp.Compare(a.shift, b.shift))
+	})
+}
+
+func (n num) isConst() bool { return len(n.atoms) == 0 && !n.step }
+
+func (n num) times(m num) (num, bool) {
+	if n.step || m.step || m.c != 0 && (n.c > math.MaxInt32/max(1, m.c) || n.c < -math.MaxInt32) {
+		return num{}, false
+	}
+	p := num{c: n.c * m.c, atoms: slices.Concat(n.atoms, m.atoms)}
+	if p.c == 0 {
+		return number(0), true
+	}
+	p.sort()
+	return p, true
+}
+
+// plus adds a constant: to a number, or to a size, which becomes that of a longer axis.
+func (n num) plus(d int64) (num, bool) {
+	switch {
+	case n.step:
+		return num{c: n.c + d, step: true}, true
+	case n.isConst():
+		return number(n.c + d), true
+	case n.c == 1 && len(n.atoms) == 1 && (n.atoms[0].kind == steps || n.atoms[0].kind == fixed):
+		a := n.atoms[0]
+		a.shift += d
+		return num{c: 1, atoms: axis{a}}, true
+	}
+	return num{}, false
+}
+
+func (n num) equal(m num) bool {
+	return n.c == m.c && n.step == m.step && slices.Equal(n.atoms, m.atoms)
+}
+
+// axis is an axis of that size; ok is false for what is none.
+func (n num) axis() (a axis, ok bool) {
+	if n.step || n.c < 0 {
+		return nil, false
+	}
+	return append(slices.Clone(n.atoms), fixedAxis(n.c, "")...), true
+}
+
+// same reports whether a number is the same in both runs.
+func (n num) same() bool {
+	return !n.step && axis(n.atoms).isFixed()
+}
+
+// list is a list of tensors, as loops read and write them.
+type list struct {
+	length axis
+	elem   *value // nil where nothing was written yet
+	pad    fact   // of the entries of padding
+}
+
+// value is what is known of a tensor.
+type value struct {
+	ranked bool
+	axes   []axis
+	real   fact   // of the entries that belong to the row
+	pad    []fact // for each axis, of all entries that are padding along it
+	nums   []num  // of a list of whole numbers, or one, that follow from sizes
+	list   *list
+	handle *value // what reading a variable gives
+	rowIDs string // these are the rows that the entries of a flat axis belong to
+	state  int    // 1 + the loop's state that it is, unchanged, in a step of padding
+	why    *cause // that the row's entries are not those that it has alone; nil: they are
+}
+
+// cause says why a value is not what it is when the row is alone: it depends on padding or other
+// rows, or that is not known.
+type cause struct {
+	answer Answer
+	text   string
+	node   *graph.Node
+	up     *cause
+}
+
+func (v *value) rank() int { return len(v.axes) }
+
+// whole is what is true of all entries of the row and of padding: it is the same wherever they
+// stand.
+func (v *value) whole() fact {
+	f := v.real
+	for j, a := range v.axes {
+		if a.has(steps) {
+			f = f.join(v.pad[j])
+		}
+	}
+	f.held = true
+	return f
+}
+
+// with returns a copy of v with other axes, whose padding is as far described as the old.
+func (v *value) with(axes []axis, pad []fact) *value {
+	u := *v
+	u.axes, u.pad, u.nums, u.state, u.rowIDs, u.real = axes, pad, nil, 0, "", v.real.moved()
+	return &u
+}

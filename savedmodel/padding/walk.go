@@ -1,0 +1,410 @@
+package padding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Limits on the work for one signature.
+const (
+	maxNodes = 400_000 // that are looked at, each time
+	maxDepth = 3_000   // of tensors that are made of others
+)
+
+// rowsAtom is the axis of the rows of a batch.
+var rowsAtom = atom{kind: rows}
+
+// source is the graph of a signature, decoded once for all walks.
+type source struct {
+	g         *graph.Graph
+	sig       *savedmodel.Signature
+	main      *graph.Function
+	inputs    []string // of the signature, in the order of main's arguments
+	functions map[string]*graph.Function
+	constants map[*graph.Node]*value
+}
+
+// read decodes the main graph. What the signature feeds are its arguments.
+func read(g *graph.Graph, sig *savedmodel.Signature) (*source, error) {
+	s := &source{g: g, sig: sig, functions: map[string]*graph.Function{}, constants: map[*graph.Node]*value{}}
+	r, err := g.Reach()
+	if err != nil {
+		return nil, err
+	}
+	var feeds []string
+	for _, name := range sig.InputNames() {
+		info := sig.Inputs[name]
+		tensors := []string{info.Tensor}
+		if info.Encoding != savedmodel.Dense {
+			tensors = nil
+			for _, c := range info.Components {
+				tensors = append(tensors, c.Tensor)
+			}
+		}
+		for _, t := range tensors {
+			feeds, s.inputs = append(feeds, t), append(s.inputs, name)
+		}
+	}
+	r.Feed(feeds)
+	var roots []string
+	for _, info := range sig.Outputs {
+		roots = append(roots, graph.NodeOf(info.Tensor))
+	}
+	if err := r.Mark(roots); err != nil {
+		return nil, err
+	}
+	flow, err := r.Flow(feeds)
+	if err != nil {
+		return nil, err
+	}
+	s.main = flow.Main
+	return s, nil
+}
+
+// load returns a function of the library; nil where it is not there, or damaged.
+func (s *source) load(name string) *graph.Function {
+	f, ok := s.functions[name]
+	if !ok {
+		f, _ = s.g.Resolve(name)
+		s.functions[name] = f
+	}
+	return f
+}
+
+// walker follows tensors through a graph, under one assumption about the rows.
+type walker struct {
+	*source
+	pad    map[string]tensor.Tensor
+	padded bool // open axes are padded; else all rows have the same shape
+	assume map[string]Need
+
+	nodes    int // that were looked at
+	depth    int
+	needs    []Need // that two inputs have axes of one size
+	stepping *stepping
+}
+
+// inputAxis is the input that an axis is one of, and which of a row's axes.
+func (w *walker) inputAxis(name string) (Need, bool) {
+	for input, info := range w.sig.Inputs {
+		for i := range max(0, info.Shape.Rank()-1) {
+			if name == axisName(input, i) {
+				return Need{Input: input, Axis: i}, true
+			}
+		}
+	}
+	return Need{}, false
+}
+
+// axisName names an axis of an input's rows.
+func axisName(input string, i int) string {
+	if i == 0 {
+		return fmt.Sprintf("%q", input)
+	}
+	return fmt.Sprintf("axis %d of %q", i, input)
+}
+
+// frame is a function with the arguments of one call of it.
+type frame struct {
+	w    *walker
+	f    *graph.Function
+	args []*value
+	memo map[*graph.Node][]*value
+}
+
+func (w *walker) frame(f *graph.Function, args []*value) *frame {
+	return &frame{w: w, f: f, args: args, memo: map[*graph.Node][]*value{}}
+}
+
+// mainFrame is the main graph with the inputs.
+func (w *walker) mainFrame() *frame {
+	args := make([]*value, len(w.inputs))
+	for i, name := range w.inputs {
+		if info := w.sig.Inputs[name]; info.Encoding == savedmodel.Dense {
+			args[i] = w.input(name, info)
+		} else {
+			args[i] = &value{why: &cause{text: fmt.Sprintf("the input %q is no dense tensor", name)}}
+		}
+	}
+	return w.frame(w.main, args)
+}
+
+// input is the value of an input.
+func (w *walker) input(name string, info savedmodel.TensorInfo) *value {
+	if !info.Shape.Ranked() || info.Shape.Rank() == 0 {
+		return &value{why: &cause{text: fmt.Sprintf("the input %q has no batch axis, or its rank is not known", name)}}
+	}
+	v := &value{ranked: true, axes: []axis{{rowsAtom}}, pad: make([]fact, info.Shape.Rank())}
+	v.real = fact{finite: true, tame: true, integer: isInteger(info.DType)}
+	fill := w.padding(name, info.DType)
+	open := 0
+	for i, d := range info.Shape.Dims()[1:] {
+		v.pad[i+1] = fill
+		switch {
+		case d != tensor.Unknown:
+			v.axes = append(v.axes, fixedAxis(d, ""))
+		case w.padded:
+			v.axes = append(v.axes, axis{{kind: steps, name: axisName(name, i)}})
+			open = i + 1
+		default:
+			v.axes = append(v.axes, fixedAxis(-1, axisName(name, i)))
+		}
+	}
+	switch need := w.assume[name]; {
+	case open == 0:
+	case need.Ones:
+		v.real = constant(1)
+	case need.Padless && fill.known && !fill.isText:
+		v.real.padless, v.real.c, v.real.over = true, fill.c, v.rank()-1-open
+		above := v.real.over == 0 && fill.is(0) && v.real.integer
+		v.real.nonneg, v.real.positive = above, above
+		if info.DType == tensor.Bool && v.real.over == 0 && fill.is(0) {
+			v.real = constant(1)
+		}
+	}
+	return v
+}
+
+// padding is the fact that an input is padded with a value.
+func (w *walker) padding(name string, dtype tensor.DType) fact {
+	t, given := w.pad[name]
+	switch {
+	case dtype == tensor.String && given && len(t.Strings()) == 1:
+		return constantText(t.Strings()[0])
+	case dtype == tensor.String:
+		return constantText("")
+	case !given || t.Len() == 0:
+		return constant(0)
+	}
+	if c, ok := scalar(t); ok {
+		return constant(c)
+	}
+	return fact{finite: true, tame: true, unclear: true}
+}
+
+// found lists the needs of an independent output.
+func (w *walker) found(assume map[string]Need) []Need {
+	needs := slices.Clone(w.needs)
+	for _, name := range w.sig.InputNames() {
+		if need, ok := assume[name]; ok && w.sig.Inputs[name].Shape.Rank() > 1 {
+			needs = append(needs, need)
+		}
+	}
+	return needs
+}
+
+// value returns what is known of a tensor.
+func (w *walker) value(fr *frame, r graph.Ref) *value {
+	if i, ok := r.IsArg(); ok {
+		if i < len(fr.args) {
+			return fr.args[i]
+		}
+		return notKnown(nil, "an argument is missing")
+	}
+	if r.Node == nil {
+		return notKnown(nil, "a tensor is missing")
+	}
+	outs, ok := fr.memo[r.Node]
+	if !ok {
+		fr.memo[r.Node] = []*value{notKnown(r.Node, "is made of itself")}
+		outs = w.node(fr, r.Node)
+		fr.memo[r.Node] = outs
+	}
+	if r.Out >= len(outs) {
+		if len(outs) == 1 && outs[0].why != nil && outs[0].why.answer == Unknown {
+			return outs[0]
+		}
+		return notKnown(r.Node, "has an output that is not known here")
+	}
+	return outs[r.Out]
+}
+
+// node works out the outputs of an operation.
+func (w *walker) node(fr *frame, n *graph.Node) []*value {
+	if w.nodes++; w.nodes > maxNodes || w.depth > maxDepth {
+		return []*value{notKnown(n, "is one operation of too many")}
+	}
+	w.depth++
+	defer func() { w.depth-- }()
+	c := &call{w: w, fr: fr, n: n, in: make([]*value, len(n.Inputs))}
+	for i, in := range n.Inputs {
+		c.in[i] = w.value(fr, in)
+	}
+	switch {
+	case graph.IsCall(n.Op):
+		return c.function()
+	case graph.IsLoop(n):
+		return c.loop()
+	}
+	rule := rules[n.Op]
+	if rule == nil {
+		return c.unknown("is not followed")
+	}
+	outs := rule(c)
+	for i, v := range outs {
+		c.measured(i, v)
+	}
+	return outs
+}
+
+// measured puts in the sizes of fixed axes that the graph says of an output.
+func (c *call) measured(i int, v *value) {
+	if !v.ranked || !slices.ContainsFunc(v.axes, func(a axis) bool { return len(a) == 1 && a[0].kind == fixed && a[0].size < 0 }) {
+		return
+	}
+	s, ok := c.fr.f.Shape(graph.Ref{Node: c.n, Out: i})
+	if !ok || s.Rank() != v.rank() {
+		return
+	}
+	v.axes = slices.Clone(v.axes)
+	for j, a := range v.axes {
+		if d := s.Dim(j); d >= 0 && len(a) == 1 && a[0].kind == fixed && a[0].size < 0 {
+			v.axes[j] = fixedAxis(d, "")
+		}
+	}
+}
+
+// call is an operation with its inputs.
+type call struct {
+	w  *walker
+	fr *frame
+	n  *graph.Node
+	in []*value
+}
+
+// notKnown is a value of which nothing is known.
+func notKnown(n *graph.Node, text string) *value {
+	return &value{why: &cause{answer: Unknown, text: text, node: n}}
+}
+
+// unknown says that nothing is known of the outputs: for a reason that an input brings along, or
+// else for the one given.
+func (c *call) unknown(format string, args ...any) []*value {
+	for _, in := range c.in {
+		if in.why != nil && in.why.answer == Unknown {
+			return []*value{{why: in.why}}
+		}
+	}
+	return []*value{notKnown(c.n, fmt.Sprintf(format, args...))}
+}
+
+// ranked reports whether the first k inputs are tensors of known rank; all for -1.
+func (c *call) ranked(k int) bool {
+	if k < 0 {
+		k = len(c.in)
+	}
+	if len(c.in) < k {
+		return false
+	}
+	for _, in := range c.in[:k] {
+		if !in.ranked || in.list != nil || in.handle != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// made is the only output, whose entries are those of the row alone where those of the inputs are.
+func (c *call) made(v *value, from ...*value) []*value {
+	for _, in := range from {
+		if in.why != nil && (v.why == nil || v.why.answer == Unknown && in.why.answer == Depends) {
+			v.why = in.why
+		}
+	}
+	return []*value{v}
+}
+
+// dependsOn marks a value as one that depends on padding or on other rows.
+func (c *call) dependsOn(v *value, format string, args ...any) *value {
+	if v.why == nil || v.why.answer != Depends {
+		u := *v
+		u.why = &cause{answer: Depends, text: fmt.Sprintf(format, args...), node: c.n}
+		return &u
+	}
+	return v
+}
+
+// effect marks a value that padding gets into: it depends on it where what stands there is not just
+// unknown.
+func (c *call) effect(v *value, f fact, format string, args ...any) *value {
+	if !f.unclear {
+		return c.dependsOn(v, format, args...)
+	}
+	if v.why == nil {
+		u := *v
+		u.why = &cause{answer: Unknown, text: fmt.Sprintf(format, args...) + "; what stands there is not known", node: c.n}
+		return &u
+	}
+	return v
+}
+
+// function goes into a function that is called.
+func (c *call) function() []*value {
+	f := c.w.load(c.n.Def.GetAttr()["f"].GetFunc().GetName())
+	if f == nil {
+		return c.unknown("calls a function that the graph does not hold")
+	}
+	inner := c.w.frame(f, c.in)
+	outs := make([]*value, len(f.Rets))
+	for i, r := range f.Rets {
+		outs[i] = c.w.value(inner, r)
+	}
+	return outs
+}
+
+// axisOf reads the constant number of an axis, counted from the end where it is negative.
+func (c *call) axisOf(at int64, rank int) (int, bool) {
+	if at < 0 {
+		at += int64(rank)
+	}
+	return int(at), at >= 0 && at < int64(rank)
+}
+
+// ints reads an input that holds constant whole numbers.
+func (c *call) ints(i int) ([]int64, bool) {
+	if i >= len(c.in) || c.in[i].nums == nil {
+		return nil, false
+	}
+	list := make([]int64, len(c.in[i].nums))
+	for k, n := range c.in[i].nums {
+		if !n.isConst() {
+			return nil, false
+		}
+		list[k] = n.c
+	}
+	return list, true
+}
+
+func (c *call) attrBool(name string) bool { return c.n.Def.GetAttr()[name].GetB() }
+func (c *call) attrInt(name string) int64 { return c.n.Def.GetAttr()[name].GetI() }
+
+// along names an axis for people.
+func along(a axis) string {
+	var names []string
+	for _, x := range a {
+		switch {
+		case x.kind == rows:
+			names = append(names, "the rows of the batch")
+		case x.kind == flat:
+			names = append(names, "the words of all rows")
+		case x.kind == steps:
+			names = append(names, "the padded steps of "+x.name)
+		case x.name != "":
+			names = append(names, x.name)
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
+func isInteger(d tensor.DType) bool {
+	switch d {
+	case tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,250 @@
+package padding
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func init() {
+	rules["Conv2D"], rules["DepthwiseConv2dNative"], rules["Conv3D"] = convolution, convolution, convolution
+	for _, op := range []string{"MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D"} {
+		rules[op] = pooling
+	}
+	for _, op := range []string{"FusedBatchNormV3", "FusedBatchNormV2", "FusedBatchNorm"} {
+		rules[op] = batchNorm
+	}
+}
+
+// window is what an operation looks at along an axis: size entries, dilation apart, every stride.
+type window struct {
+	size, stride, dilation int64
+	same                   bool // zeros before and behind, so that stride 1 gives as many entries
+}
+
+func (w window) reach() int64 { return (w.size-1)*w.dilation + 1 }
+
+// spatial lists the axes of height, width, …; channels is the place of the other one.
+func spatial(format string, rank int) (list []int, channels int) {
+	channels = rank - 1
+	first := 1
+	if strings.HasPrefix(format, "NC") {
+		channels, first = 1, 2
+	}
+	for i := range rank - 2 {
+		list = append(list, first+i)
+	}
+	return list, channels
+}
+
+// windowsOf reads the windows along each axis. kernel gives the sizes where an attribute does not.
+func (c *call) windowsOf(rank int, kernel []int64) ([]window, bool) {
+	strides, dilations := c.n.AttrInts("strides"), c.n.AttrInts("dilations")
+	padding := c.n.AttrString("padding")
+	if len(strides) != rank || len(kernel) != rank || padding != "SAME" && padding != "VALID" {
+		return nil, false
+	}
+	list := make([]window, rank)
+	for i := range list {
+		list[i] = window{size: kernel[i], stride: strides[i], dilation: 1, same: padding == "SAME"}
+		if len(dilations) == rank {
+			list[i].dilation = dilations[i]
+		}
+		if list[i].size < 1 || list[i].stride < 1 || list[i].dilation < 1 {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+func convolution(c *call) []*value {
+	if !c.ranked(2) || c.in[0].rank() < 3 || c.in[1].rank() != c.in[0].rank() {
+		return c.unknown("has an input of unknown rank")
+	}
+	in, filter := c.in[0], c.in[1]
+	places, channels := spatial(c.n.AttrString("data_format"), in.rank())
+	kernel := slices.Repeat([]int64{1}, in.rank())
+	for k, i := range places {
+		kernel[i] = filter.axes[k].size()
+	}
+	windows, ok := c.windowsOf(in.rank(), kernel)
+	if !ok || !in.axes[channels].isFixed() {
+		return c.unknown("has windows that do not follow")
+	}
+	entry := fact{finite: in.whole().finite && filter.whole().finite, tame: in.whole().tame && filter.whole().tame}
+	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
+	v.real = entry
+	outs := filter.axes[filter.rank()-1].size()
+	if c.n.Op == "DepthwiseConv2dNative" {
+		outs = -1
+	}
+	v.axes[channels] = fixedAxis(outs, c.n.Name)
+	for j := range v.pad {
+		v.pad[j] = entry
+		v.pad[j].unclear = in.pad[j].unclear
+		if in.pad[j].is(0) && windows[j].reach() == 1 {
+			v.pad[j] = constant(0)
+		}
+	}
+	for _, i := range places {
+		v = c.convolved(v, in, i, windows[i])
+	}
+	if in.axes[0].has(steps) {
+		return c.unknown("has steps in the place of the batch")
+	}
+	return c.made(v, in, filter)
+}
+
+// convolved works out axis i of a convolution.
+func (c *call) convolved(v, in *value, i int, w window) *value {
+	a := in.axes[i]
+	s, padded := a.only(steps)
+	switch {
+	case a.isFixed():
+		v.axes[i] = c.fixedWindows(i, a, w)
+	case !padded:
+		return c.dependsOn(v, "looks at several of %s at a time", along(a))
+	case w.reach() == 1 && w.stride == 1:
+	case !w.same && w.stride == 1:
+		s.shift -= w.reach() - 1
+		v.axes[i] = axis{s}
+	case !w.same && !s.front:
+		v.axes[i] = axis{strided(s, w, true)}
+	case w.same && w.stride == 1, w.aligned() && !s.front:
+		if w.stride > 1 {
+			v.axes[i] = axis{strided(s, w, false)}
+		}
+		if f := in.pad[i]; !f.is(0) { // alone, the row has zeros there
+			return c.effect(v, f, "looks at padding beside the last of %s", along(a))
+		}
+	default:
+		v.axes[i] = axis{strided(s, w, false)}
+		return c.dependsOn(v, "divides %s, padding included, into windows", along(a))
+	}
+	return v
+}
+
+// aligned reports whether the first window begins at the same place whatever the number of entries:
+// half of the zeros that are needed, rounded down, go before.
+func (w window) aligned() bool {
+	return w.same && (w.reach()-1)/2 == max(w.reach()-w.stride, 0)/2
+}
+
+// strided is the axis of every stride-th window.
+func strided(s atom, w window, none bool) atom {
+	return atom{kind: steps, name: fmt.Sprintf("%s%+d/%d,%d,%d,%t", s.name, s.shift, w.size, w.stride, w.dilation, w.same), front: s.front, none: none || s.none || s.shift < 0}
+}
+
+// fixedWindows is the axis of the windows along a fixed one.
+func (c *call) fixedWindows(i int, a axis, w window) axis {
+	n := a.size()
+	switch {
+	case w.reach() == 1 && w.stride == 1:
+		return a
+	case n < 0:
+		return fixedAxis(-1, c.n.Name+fmt.Sprint(i))
+	case w.same:
+		return fixedAxis((n+w.stride-1)/w.stride, "")
+	}
+	return fixedAxis(max(0, (n-w.reach())/w.stride+1), "")
+}
+
+func pooling(c *call) []*value {
+	if !c.ranked(1) || c.in[0].rank() < 3 {
+		return c.unknown("has an input of unknown rank")
+	}
+	in := c.in[0]
+	windows, ok := c.windowsOf(in.rank(), c.n.AttrInts("ksize"))
+	if !ok {
+		return c.unknown("has windows that do not follow")
+	}
+	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
+	v.real = reduced("Max", in.real).moved()
+	if strings.HasPrefix(c.n.Op, "Avg") {
+		v.real = reduced("Mean", in.real).moved()
+	}
+	whole := in.whole()
+	for j := range v.pad {
+		v.pad[j] = fact{finite: whole.finite, tame: whole.tame, nonneg: whole.nonneg, unclear: in.pad[j].unclear}
+		if windows[j].reach() == 1 {
+			v.pad[j] = reduced("Max", in.pad[j])
+		}
+	}
+	for i, w := range windows {
+		if w.reach() > 1 || w.stride > 1 {
+			v = c.pooled(v, in, i, w)
+		}
+	}
+	return c.made(v, in)
+}
+
+// pooled works out axis i of a pooling.
+func (c *call) pooled(v, in *value, i int, w window) *value {
+	a, f := in.axes[i], in.pad[i]
+	s, padded := a.only(steps)
+	largest := strings.HasPrefix(c.n.Op, "Max")
+	switch {
+	case a.isFixed():
+		v.axes[i] = c.fixedWindows(i, a, w)
+	case !padded:
+		return c.dependsOn(v, "looks at several of %s at a time", along(a))
+	case !w.same && w.stride == 1:
+		s.shift -= w.reach() - 1
+		v.axes[i] = axis{s}
+	case !w.same && !s.front:
+		v.axes[i] = axis{strided(s, w, true)}
+	case largest && w.aligned() && !s.front:
+		v.axes[i] = axis{strided(s, w, false)}
+		if !neutral("Max", s, f, in.real) || f.held {
+			return c.effect(v, f, "takes the maximum over padding beside the last of %s", along(a))
+		}
+		if (w.reach()-1)/2 == 0 { // a window behind the row's last one has padding alone
+			v.pad[i] = reduced("Max", f)
+		}
+	default:
+		v.axes[i] = axis{strided(s, w, false)}
+		return c.dependsOn(v, "divides %s, padding included, into windows", along(a))
+	}
+	return v
+}
+
+// batchNorm moves each channel by a mean and divides it by a deviation: those of the model, or those
+// of what it is given.
+func batchNorm(c *call) []*value {
+	if !c.ranked(5) || c.in[0].rank() < 2 {
+		return c.unknown("has an input of unknown rank")
+	}
+	in := c.in[0]
+	places, channels := spatial(c.n.AttrString("data_format"), in.rank())
+	entry := fact{finite: in.whole().finite, tame: in.whole().tame}
+	v := c.plain(in.with(slices.Clone(in.axes), slices.Clone(in.pad)), entry)
+	for j := range v.pad {
+		v.pad[j].unclear = in.pad[j].unclear
+		v.pad[j].held = false
+	}
+	for _, x := range c.in[1:3] {
+		alike := x.rank() == 1 && (numOf(x.axes[0]).equal(numOf(in.axes[channels])) || x.axes[0].isFixed() && in.axes[channels].isFixed())
+		if !alike || !x.axes[0].isFixed() && !x.real.known {
+			return c.unknown("has channels that do not follow")
+		}
+	}
+	from := c.in
+	if c.n.Def.GetAttr()["is_training"] == nil || c.attrBool("is_training") {
+		from = c.in[:3] // what it is given, not what the model holds
+		for _, i := range append([]int{0}, places...) {
+			a := in.axes[i]
+			switch {
+			case a.isFixed():
+			case a.has(rows), a.has(flat):
+				v = c.dependsOn(v, "normalizes over %s", along(a))
+			default:
+				v = c.effect(v, in.pad[i], "normalizes over %s, padding included", along(a))
+			}
+		}
+	}
+	outs := []*value{c.made(v, from...)[0]}
+	for range 5 {
+		outs = append(outs, notKnown(c.n, "gives statistics"))
+	}
+	return outs
+}
