@@ -28,6 +28,9 @@ type BatchOptions struct {
 	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than
 	// four times so many rows after it came. 0: [DefaultWindow].
 	Window int
+	// Apart, if not nil, tells of rows that Similar groups as Exact does: none of them is padded.
+	// The element is only valid during the call.
+	Apart func(Element) bool
 	// Length is what Similar compares and MaxTokens counts.
 	Length Length
 	// PaddedShapes and PaddingValues are those of padded_batch.
@@ -148,11 +151,15 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 		}
 		return plan, func() grouper { return &arrival{limits: lim, length: length} }, nil
 	case Exact:
-		return plan, func() grouper {
-			return &exact{limits: lim, length: length, window: window, groups: map[string]*exactGroup{}}
-		}, nil
+		return plan, func() grouper { return newExact(lim, length, window) }, nil
 	case Similar:
-		return plan, func() grouper { return &similar{limits: lim, length: length, window: window} }, nil
+		return plan, func() grouper {
+			g := &similar{limits: lim, length: length, window: window}
+			if opts.Apart == nil {
+				return g
+			}
+			return &divided{similar: g, apart: newExact(lim, length, window), isApart: opts.Apart}
+		}, nil
 	}
 	return nil, nil, buildErr(InvalidArgument, op, "no grouping has the number %d", opts.Grouping)
 }

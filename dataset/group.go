@@ -178,6 +178,10 @@ type exact struct {
 	key    []byte
 }
 
+func newExact(lim limits, length lengthFunc, window int) *exact {
+	return &exact{limits: lim, length: length, window: window, groups: map[string]*exactGroup{}}
+}
+
 type exactGroup struct {
 	key   string
 	rows  []*Element
@@ -266,6 +270,40 @@ type similar struct {
 	seq    int64        // rows that came
 	oldest int64        // when the oldest row that is held came
 	last   *Element
+}
+
+// divided groups some rows as exact does, and the others as similar does.
+type divided struct {
+	similar *similar
+	apart   *exact
+	isApart func(Element) bool
+}
+
+func (g *divided) slot() *Element {
+	p := &g.apart.rowPool
+	g.similar.free = append(append(g.similar.free, p.free...), p.taken...)
+	p.free, p.taken = p.free[:0], p.taken[:0]
+	return g.similar.slot()
+}
+
+func (g *divided) commit() error {
+	if !g.isApart(*g.similar.last) {
+		return g.similar.commit()
+	}
+	g.apart.last = g.similar.last
+	return g.apart.commit()
+}
+
+func (g *divided) take(end bool) []*Element {
+	if rows := g.apart.take(end); rows != nil {
+		return rows
+	}
+	return g.similar.take(end)
+}
+
+func (g *divided) reset() {
+	g.similar.reset()
+	g.apart.reset()
 }
 
 type similarRow struct {

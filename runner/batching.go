@@ -114,7 +114,7 @@ func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (
 	if len(first) == 0 {
 		return p.batchOptions(dataset.Arrival), rows, nil
 	}
-	verdict, err := p.try(ctx, first, batching != Exact)
+	verdict, err := p.find(ctx, first, wanted{padding: batching != Exact})
 	if err != nil {
 		return dataset.BatchOptions{}, rows, err
 	}
@@ -139,6 +139,7 @@ func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, 
 		similar := p.batchOptions(dataset.Similar)
 		// rows of no steps come together, and many models run none
 		similar.RoundUp = func(longest int64) int64 { return max(longest, 1) }
+		similar.Apart = p.isApart(v.Padding.Proof.Needs)
 		return similar, Bucket, nil
 	case batching == Bucket && !v.Paddable():
 		return dataset.BatchOptions{}, "", &PaddingError{Verdict: v}
@@ -153,15 +154,16 @@ const (
 	// Arrival takes rows as they come and pads each batch to its longest row: padded_batch.
 	Arrival Batching = "arrival"
 	// Exact lets only rows of equal shapes share a batch, so that nothing is padded, and each row
-	// gets the answer that it would get alone: where trials on the first rows show that other rows
-	// change an answer, each row runs by itself.
+	// gets the answer that it would get alone: where other rows change an answer, each row runs by
+	// itself. That they do not is proven from the graph, or trials on the first rows show no
+	// effect.
 	Exact Batching = "exact"
 	// Bucket lets rows of like length share a batch, for speed. It is refused with a
-	// *[PaddingError] where trials on the first rows show that answers depend on padding or on
-	// other rows.
+	// *[PaddingError] where answers depend on padding or on other rows, as follows from the graph
+	// or as trials on the first rows show.
 	Bucket Batching = "bucket"
-	// Auto is Bucket where these trials show no effect, otherwise Arrival. Rows that are never
-	// padded stay in their order.
+	// Auto is Bucket where it is proven that they do not, or these trials show no effect, otherwise
+	// Arrival. Rows that are never padded stay in their order.
 	Auto Batching = "auto"
 )
 

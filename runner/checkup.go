@@ -52,13 +52,13 @@ func (p *Predictor) CheckUp(ctx context.Context, rows []dataset.Element) (Checku
 		}
 	}
 	if ran == 0 {
-		return c, c.Err
+		return c, &BatchError{First: c.Refused[0], Last: c.Refused[0], Err: c.Err}
 	}
 	if p.o.NoBatch || p.state.Stateful() {
 		return c, nil
 	}
 	var err error
-	c.Verdict, err = p.try(ctx, rows, true)
+	c.Verdict, err = p.find(ctx, rows, wanted{padding: true, trials: true})
 	return c, err
 }
 
@@ -75,7 +75,7 @@ func (p *Predictor) runAgain(ctx context.Context, row dataset.Element, c *Checku
 	}
 	if err != nil {
 		if c.Refused = append(c.Refused, row.Row); c.Err == nil {
-			c.Err = err
+			c.Err = reasonOf(err)
 		}
 		return err
 	}

@@ -43,6 +43,15 @@ type Endpoint struct {
 	Tensor string       // in the graph, "serving_default_x:0"
 
 	labels []string // names for the numbers that a head gives
+	head   string   // the output that it is made of; "" where there is no head
+}
+
+// from is the output of the signature that an output is, or that a head makes it of.
+func (e Endpoint) from() string {
+	if e.head != "" {
+		return e.head
+	}
+	return e.Value
 }
 
 // Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders

@@ -74,7 +74,7 @@ func (f *Function) addHeads(heads []Head) error {
 		list := make([]Endpoint, len(added))
 		for k, t := range added {
 			name := out.Name + t.Suffix
-			list[k] = Endpoint{Name: name, Value: name, DType: t.DType, Shape: headShape(out.Shape, h), Tensor: t.Tensor}
+			list[k] = Endpoint{Name: name, Value: name, DType: t.DType, Shape: headShape(out.Shape, h), Tensor: t.Tensor, head: out.from()}
 			if t.Label && h.Labels != nil {
 				list[k].labels = h.Labels
 				if h.TopK > 0 {

@@ -126,6 +126,7 @@ type Predictor struct {
 	sized      bool                        // options or signature fix the batch size
 	meter      *meter                      // nil where nobody counts
 	fit        *fitter
+	proven     *proven
 }
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError],
@@ -135,7 +136,7 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Predictor{f: f, o: o}
+	p := &Predictor{f: f, o: o, proven: &proven{}}
 	p.outputs, _ = assemble(f.outputs, make([]tensor.Tensor, len(f.outputs)))
 	if err := p.plan(); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel/padding"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -54,23 +55,34 @@ func (p *Predictor) Try(ctx context.Context, rows []dataset.Element) (Verdict, e
 	if p.o.NoBatch {
 		return Verdict{}, p.refuse("Batching", "one row at a time has neither company nor padding")
 	}
-	return p.try(ctx, rows, true)
+	return p.find(ctx, rows, wanted{padding: true, trials: true})
 }
 
-// try is Try, with or without padding.
-func (p *Predictor) try(ctx context.Context, rows []dataset.Element, padding bool) (Verdict, error) {
+// wanted says what is to be found out: whether padding is of interest, and whether trials are made
+// of what is proven, too.
+type wanted struct{ padding, trials bool }
+
+// find looks for proofs, and tries rows where there is none.
+func (p *Predictor) find(ctx context.Context, rows []dataset.Element, want wanted) (Verdict, error) {
+	v := Verdict{Fixed: !p.padsRows(rows)}
+	v.Company.Proof, v.Padding.Proof = p.proofs()
+	company := want.trials || v.Company.Proof.Answer == padding.Unknown
+	padded := want.padding && !v.Fixed && v.Company.Proof.Answer != padding.Depends && (want.trials || v.Padding.Proof.Answer == padding.Unknown)
+	if !company && !padded {
+		return v, nil
+	}
 	q := p.quiet()
 	t := &trials{p: q, rng: rand.New(rand.NewPCG(3, 5)), until: time.Now().Add(trialTime)} //nolint:gosec // the same trials every time
-	t.verdict.Fixed = !p.padsRows(rows)
+	t.verdict = v
 	for _, f := range []*Finding{&t.verdict.Company, &t.verdict.Padding} {
 		f.Effects = p.noEffects()
 		f.Rows = min(len(rows), trialRows)
 	}
 	err := t.runAlone(ctx, q.spread(rows))
-	if err == nil {
+	if err == nil && company {
 		err = t.company(ctx)
 	}
-	if err == nil && padding && !t.verdict.Fixed {
+	if err == nil && padded && !t.verdict.Company.Depends() {
 		err = t.padding(ctx)
 	}
 	return t.verdict, err
@@ -266,11 +278,16 @@ func (t *trials) runAlone(ctx context.Context, rows []dataset.Element) error {
 // refused takes down that a batch could not be run.
 func (f *Finding) refused(rows int, err error) {
 	f.Refused += rows
+	f.Err = reasonOf(err)
+}
+
+// reasonOf is an error without the numbers of rows, which are those of a trial.
+func reasonOf(err error) error {
 	var batch *BatchError
 	if errors.As(err, &batch) {
-		err = batch.Err // its row numbers are those of the trial
+		return batch.Err
 	}
-	f.Err = err
+	return err
 }
 
 // compare runs a batch and compares the answers with those that the rows get alone. Rows without

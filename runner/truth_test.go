@@ -71,6 +71,9 @@ func TestTrialsFindTheTruth(t *testing.T) {
 				if got := v.Company.Effects[i]; v.Company.Trials == 0 || got.Depends == want.Company {
 					t.Errorf("output %s: %d trials: other rows change it: %v (%v), want %v", out, v.Company.Trials, got.Depends, got, !want.Company)
 				}
+				if v.Company.Depends() {
+					continue // what padding does cannot be told from that
+				}
 				if want.Padding == nil {
 					if !v.Fixed {
 						t.Errorf("output %s: something can be padded", out)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel/padding"
 )
 
 // Verdict says what the answers of a signature depend on, beside the row that each is for.
@@ -15,8 +17,11 @@ type Verdict struct {
 	Company, Padding Finding
 }
 
-// Finding is what is known of one effect: what running rows showed.
+// Finding is what is known of one effect: what follows from the graph, and what running rows
+// showed.
 type Finding struct {
+	// Proof is what follows from the graph. There need not be any trials where it is not Unknown.
+	Proof Proof
 	// Trials is how many answers were compared with what their rows give alone. Refused is how many
 	// could not be compared, because the model does not run such a batch; Err is the last reason.
 	Trials, Refused int
@@ -50,12 +55,16 @@ type Effect struct {
 	Depends bool
 }
 
-// Depends reports whether a difference was seen.
-func (f Finding) Depends() bool { return depends(f.Effects) }
+// Depends reports whether the effect is there: it was seen, or follows from the graph.
+func (f Finding) Depends() bool {
+	return depends(f.Effects) || f.Proof.Answer == padding.Depends
+}
 
-// Free reports whether there is reason to take the answers for free of the effect: trials were
-// made, and none shows it.
-func (f Finding) Free() bool { return f.Trials > 0 && !f.Depends() }
+// Free reports whether there is reason to take the answers for free of the effect: it is proven, or
+// trials were made; and none shows it.
+func (f Finding) Free() bool {
+	return !f.Depends() && (f.Trials > 0 || f.Proof.Answer == padding.Independent)
+}
 
 func depends(effects []Effect) bool {
 	for _, e := range effects {
@@ -77,18 +86,30 @@ func (v Verdict) Paddable() bool { return v.Alone() && (v.Fixed || v.Padding.Fre
 func (v Verdict) String() string {
 	switch {
 	case v.Company.Depends():
-		return "other rows of a batch change " + v.Company.worst().String()
+		return "other rows of a batch change " + v.Company.shown()
 	case v.Fixed:
 		return "nothing is ever padded: every row has the same shape"
 	case v.Padding.Depends():
-		return "padding changes " + v.Padding.worst().String()
-	case v.Company.Trials == 0:
+		return "padding changes " + v.Padding.shown()
+	case !v.Company.Free():
 		return v.Company.nothingTried()
-	case v.Padding.Trials == 0:
+	case !v.Padding.Free():
 		return v.Padding.nothingTried()
+	case v.Company.Proof.Answer == padding.Independent && v.Padding.Proof.Answer == padding.Independent:
+		return "proven: neither padding nor other rows change an answer"
 	}
 	return fmt.Sprintf("no effect of padding or of other rows in %d trials (%d rows and beginnings of them, padded up to %d)",
 		v.Company.Trials+v.Padding.Trials, v.Padding.Rows, v.Padding.PaddedTo)
+}
+
+// shown names the output that the effect shows in, with its size where that was seen, else with the
+// reason.
+func (f Finding) shown() string {
+	if depends(f.Effects) {
+		return f.worst().String()
+	}
+	chain := f.Proof.Chain
+	return fmt.Sprintf("output %q: %s", f.Proof.Output, strings.Join(chain[max(0, len(chain)-1):], ""))
 }
 
 // nothingTried says why there is nothing to compare.

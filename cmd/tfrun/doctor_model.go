@@ -13,6 +13,7 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/padding"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -69,31 +70,6 @@ type rowsDiagnosis struct {
 	// rows, of the first, that it does not run alone, counted from 1, and why not the first of them
 	Failed []int64 `json:"refused_rows,omitempty"`
 	Why    string  `json:"refused_rows_why,omitempty"`
-}
-
-// effectDiagnosis is a [runner.Finding].
-type effectDiagnosis struct {
-	Depends  bool               `json:"depends"`
-	Trials   int                `json:"trials"`  // answers that were compared
-	Refused  int                `json:"refused"` // batches that the model does not run
-	Why      string             `json:"refused_why,omitempty"`
-	Rows     int                `json:"rows"`      // that were tried, with their beginnings
-	PaddedTo int64              `json:"padded_to"` // 0: no input has an open axis
-	Outputs  []outputDifference `json:"outputs"`
-
-	found runner.Finding
-}
-
-type outputDifference struct {
-	Output  string   `json:"output"`
-	Depends bool     `json:"depends"`
-	Grows   bool     `json:"shape_grows"`
-	MaxAbs  *float64 `json:"max_abs"` // nil: a value changed that has no distance, such as a string
-	Scale   float64  `json:"largest_answer"`
-	Rows    []int64  `json:"rows"`      // whose answers depend on padding, counted from 1
-	Worst   int64    `json:"worst_row"` // 0: none
-
-	effect runner.Effect
 }
 
 // advice is a command with what it gives.
@@ -262,26 +238,6 @@ func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, sour
 	return rows, nil
 }
 
-func diagnose(f runner.Finding) *effectDiagnosis {
-	d := &effectDiagnosis{
-		Depends: f.Depends(), Trials: f.Trials, Refused: f.Refused, Rows: f.Rows, PaddedTo: f.PaddedTo, Outputs: []outputDifference{}, found: f,
-	}
-	if f.Err != nil {
-		d.Why = oneLine(message(f.Err))
-	}
-	for _, e := range f.Effects {
-		out := outputDifference{Output: e.Output, Depends: e.Depends, Grows: e.Shape, Scale: e.Scale, Rows: []int64{}, Worst: e.Worst + 1, effect: e}
-		if !math.IsInf(e.MaxAbs, 0) {
-			out.MaxAbs = &e.MaxAbs
-		}
-		for _, row := range e.Rows {
-			out.Rows = append(out.Rows, row+1)
-		}
-		d.Outputs = append(d.Outputs, out)
-	}
-	return d
-}
-
 // advise says which commands to type, the model's own answers first.
 func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 	words := []string{"tfrun", "predict", shellQuote(o.model)}
@@ -307,7 +263,7 @@ func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 		add("", "answers that differ from run to run, as measured: padding cannot be told from that")
 	case !*d.Alone:
 		add("", "answers that depend on which rows share a batch, 64 as they come")
-		add(" --batch-size 1", "what each row gives alone; slower")
+		add(" --batching exact", "what each row gives alone; slower: each runs by itself")
 	case d.verdict.Fixed:
 		add("", "what each row gives alone: nothing is ever padded, so that every batching gives the same")
 	case !d.verdict.Paddable() && !d.Padding.Depends:
@@ -317,7 +273,7 @@ func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 		add("", "what tf.data's padded_batch and the signature give in Python: a row's answer depends on the longest row of its batch")
 		add(" --batching exact", "what each row gives alone, whatever rows come with it: only rows of equal length share a batch")
 	default:
-		add(" --batching bucket", "the same answers as any other batching, soonest: rows of like length share a batch, once trials on the data's own first rows have shown no effect")
+		add(" --batching bucket", "the same answers as any other batching, soonest: rows of like length share a batch, "+d.reason())
 	}
 }
 
@@ -431,63 +387,23 @@ func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)
 		line("padding", "cannot be told: each run changes the state that the next one begins with")
 		return
 	}
-	d.Company.describe(line, "company", "other rows in its batch", "without padding", *d.Steady)
+	d.Company.describe(line, "company", effectWords{"other rows in its batch", "do not change", "OTHER ROWS CHANGE"}, !*d.Steady)
 	switch {
 	case d.verdict.Fixed:
 		line("padding", "nothing to pad: every row has the same shape")
 	case !*d.Steady || !*d.Alone:
 		line("padding", "cannot be told from what differs without it")
 	default:
-		d.Padding.describe(line, "padding", "padding", "", true)
+		d.Padding.describe(line, "padding", effectWords{"padding", "does not change", "PADDING CHANGES"}, false)
 	}
 }
 
-// describe writes what an effect, such as that of padding, does to each output.
-func (f *effectDiagnosis) describe(line func(what, format string, args ...any), what, cause, how string, told bool) {
-	tried := fmt.Sprintf("in %s trials", words.Thousands(int64(f.Trials)))
-	switch {
-	case f.Depends && !told:
-		line(what, "cannot be told from what differs without it")
-		return
-	case f.Depends:
-		line(what, "%s the answers, %s", strings.ToUpper(cause+" changes"), strings.TrimLeft(strings.Join([]string{how, tried}, ", "), ", "))
-	case f.Trials == 0:
-		line(what, "cannot be tried: the model runs no batch of these rows (%s)", f.Why)
-		return
-	case f.PaddedTo > 0:
-		line(what, "no effect %s: %s and beginnings of them, padded up to %s entries", tried, rowCount(int64(f.Rows)), words.Thousands(f.PaddedTo))
-	default:
-		line(what, "no effect of %s %s", cause, tried)
+// reason says why rows of unequal length may share a batch.
+func (d *modelDiagnosis) reason() string {
+	if d.Company.Proof == padding.Independent.String() && d.Padding.Proof == padding.Independent.String() {
+		return "as it is proven that they may"
 	}
-	for _, o := range f.Outputs {
-		o.describe(line)
-	}
-	if f.Refused > 0 {
-		line("", "%d batches were refused: %s", f.Refused, f.Why)
-	}
-}
-
-// describe writes the difference to one output.
-func (o outputDifference) describe(line func(what, format string, args ...any)) {
-	rows := fmt.Sprintf("in row %s", numbers(o.Rows))
-	if len(o.Rows) > 1 {
-		rows = fmt.Sprintf("in %d rows (%s)", len(o.Rows), numbers(o.Rows))
-	}
-	if o.Depends {
-		rows += ", most in " + o.effect.Where()
-	}
-	switch {
-	case o.Grows:
-		line("", "%s has another shape, %s", o.Output, rows)
-	case o.MaxAbs == nil && o.Depends:
-		line("", "%s has values that are not the same, %s", o.Output, rows)
-	case o.Depends:
-		line("", "%s by up to %.2g, where answers reach %.2g, %s", o.Output, *o.MaxAbs, o.Scale, rows)
-	case *o.MaxAbs == 0:
-		line("", "%s not at all", o.Output)
-	default:
-		line("", "%s by %.1g at most, which is rounding", o.Output, *o.MaxAbs)
-	}
+	return "once trials on the data's own first rows have shown no effect"
 }
 
 // text says which rows were run.

@@ -240,8 +240,8 @@ func limitsOf(d typespb.DataType) (lo, hi float64) {
 	return math.Inf(-1), math.Inf(1)
 }
 
-// unchanged is the state that a sum or a product leaves as it is: 0 is added, or it is multiplied by
-// 1.
+// unchanged is the state that a sum or a product leaves as it is: 0 is added, or it is multiplied
+// by 1.
 func (c *call) unchanged(axes []axis) int {
 	neutral, ok := map[string]float64{"AddV2": 0, "Add": 0, "Sub": 0, "Mul": 1}[c.n.Op]
 	for i, in := range c.in {
@@ -252,9 +252,9 @@ func (c *call) unchanged(axes []axis) int {
 	return 0
 }
 
-// diagonal tells of a comparison of numbers of steps along two axes that are alike, as a causal mask
-// is made of, that it is true where both are the same: for each place of one there is one of the
-// other.
+// diagonal tells of a comparison of numbers of steps along two axes that are alike, as a causal
+// mask is made of, that it is true where both are the same: for each place of one there is one of
+// the other.
 func (c *call) diagonal(v *value) {
 	if len(c.in) != 2 || c.in[0].real.place == 0 || c.in[1].real.place == 0 {
 		return
@@ -584,7 +584,8 @@ func choose(c *call) []*value {
 		return c.unknown("has an input of unknown rank")
 	}
 	cond, yes, no := c.in[0], c.in[1], c.in[2]
-	if c.n.Op == "Select" && cond.rank() == 1 && yes.rank() > 1 { // a choice for each entry of the first axis
+	// Select chooses for each entry of the first axis, where the condition has that alone
+	if c.n.Op == "Select" && cond.rank() == 1 && yes.rank() > 1 {
 		u := cond.with(slices.Clone(cond.axes), slices.Clone(cond.pad))
 		for range yes.rank() - 1 {
 			u.axes, u.pad = append(u.axes, nil), append(u.pad, fact{})

@@ -79,12 +79,7 @@ func listGet(c *call) []*value {
 	if why != "" {
 		return c.unknown("%s", why)
 	}
-	if c.in[1].nums[0].step { // the fact of an entry that was written in this loop may speak of the step
-		v.real = v.real.moved()
-		if whole.pad[0].some == l.elem.real.some && !c.w.stepping.padding {
-			v.real.some = l.elem.real.some
-		}
-	}
+	v.real = v.real.moved()
 	return []*value{v}
 }
 
@@ -236,7 +231,10 @@ func (l *looped) bound(cond *graph.Function) (bound num, ok bool) {
 	inner := l.w.frame(cond, args)
 	found := false
 	todo := []graph.Ref{cond.Rets[0]}
-	for len(todo) > 0 && len(todo) < 100 {
+	for range 100 {
+		if len(todo) == 0 {
+			return bound, found
+		}
 		n := origin(todo[0]).Node
 		todo = todo[1:]
 		switch {
@@ -258,11 +256,11 @@ func (l *looped) bound(cond *graph.Function) (bound num, ok bool) {
 		}
 		bound, found = limit[0], true
 	}
-	return bound, found
+	return bound, false // in a circle
 }
 
-// oriented is the axis that the loop goes along: that of the lists that it reads, which have padding
-// first or last.
+// oriented is the axis that the loop goes along: that of the lists that it reads, which have
+// padding first or last.
 func (l *looped) oriented(bound num) (axis, bool) {
 	over, ok := bound.axis()
 	s, padded := over.only(steps)

@@ -20,8 +20,8 @@ func lookup(c *call) []*value {
 	return c.made(v, c.in[1], c.in[2])
 }
 
-// stringSplit cuts texts into words: those of all rows, one behind the other, and the numbers of the
-// rows that they come from.
+// stringSplit cuts texts into words: those of all rows, one behind the other, and the numbers of
+// the rows that they come from.
 func stringSplit(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() != 1 {
 		return c.unknown("cuts texts that are no list")
@@ -29,7 +29,7 @@ func stringSplit(c *call) []*value {
 	if _, ok := c.in[0].axes[0].only(rows); !ok {
 		return c.unknown("cuts texts that are not one for each row")
 	}
-	id := c.n.Name
+	id := "the texts' words, cut by " + place(c.n)
 	words := axis{{kind: flat, name: id}}
 	indices := &value{ranked: true, axes: []axis{words, fixedAxis(2, "")}, pad: make([]fact, 2), real: fact{finite: true, tame: true}, rowIDs: id}
 	values := &value{ranked: true, axes: []axis{words}, pad: make([]fact, 1), real: fact{finite: true, tame: true}}

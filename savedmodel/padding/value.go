@@ -9,8 +9,8 @@ import (
 )
 
 // The walk compares two runs: in the first, a row is alone and unpadded; in the second it is one of
-// several rows, all padded to the same sizes. A value says how a tensor of the second run relates to
-// the one of the first.
+// several rows, all padded to the same sizes. A value says how a tensor of the second run relates
+// to the one of the first.
 
 // kind says how the entries along an axis of the second run relate to those of the first.
 type kind uint8
@@ -146,7 +146,8 @@ func (f fact) moved() fact {
 	return f
 }
 
-// before is what is still true of one of the last axes where an axis before place i, of rank, is new.
+// before is what is still true of one of the last axes where an axis before place i, of rank, is
+// new.
 func (f fact) before(i, rank int) (some, zero, peak int) {
 	return when(i <= rank-f.some, f.some), when(i <= rank-f.zero, f.zero), when(i <= rank-f.peak, f.peak)
 }

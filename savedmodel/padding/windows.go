@@ -208,8 +208,8 @@ func (c *call) pooled(v, in *value, i int, w window) *value {
 	return v
 }
 
-// batchNorm moves each channel by a mean and divides it by a deviation: those of the model, or those
-// of what it is given.
+// batchNorm moves each channel by a mean and divides it by a deviation: those of the model, or
+// those of what it is given.
 func batchNorm(c *call) []*value {
 	if !c.ranked(5) || c.in[0].rank() < 2 {
 		return c.unknown("has an input of unknown rank")
