@@ -27,7 +27,8 @@ import (
 type Job struct {
 	Source Source
 	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when
-	// it is whole.
+	// it is whole. A name that ends in .gz or .zst is that of a compressed file, of lines of JSON,
+	// CSV, TSV or TFRecord.
 	Output string
 	Stdout io.Writer
 	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or
@@ -96,13 +97,19 @@ func (j Job) Validate() error {
 	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
 		return ErrStdinResume
 	}
-	if _, err := j.outputFormat(); err != nil {
+	form, err := j.outputFormat()
+	if err != nil {
 		return err
+	}
+	if !toStdout {
+		if _, err := compressor(j.Output, form); err != nil {
+			return err
+		}
 	}
 	if len(j.Source.Files) == 0 {
 		return nil
 	}
-	_, err := j.Source.files().Find()
+	_, err = j.Source.files().Find()
 	return err
 }
 
@@ -172,7 +179,14 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		j.Began(out.Rows())
 	}
 	p.o.From = out.Rows()
-	err = p.writeRows(ctx, rows, form, out, j, &sum)
+	if zip, zipErr := compressor(j.Output, form); zip != nil {
+		zip.file = out
+		if err = p.writeRows(ctx, rows, form, zip, j, &sum); err == nil {
+			err = zip.finish()
+		}
+	} else if err = zipErr; err == nil {
+		err = p.writeRows(ctx, rows, form, out, j, &sum)
+	}
 	var full *OutputFileError
 	var batch *BatchError
 	switch {

@@ -48,7 +48,12 @@ const errorColumn = "error"
 // table describes the results of a run with the given kept columns, into a part or something else.
 func (p *Predictor) table(keep []string, out rowOutput) table {
 	t := table{names: p.outputs, keep: slices.Clone(keep)}
-	t.part, _ = out.(*partfile.File)
+	switch out := out.(type) {
+	case *partfile.File:
+		t.part = out
+	case *members:
+		t.part = out.file
+	}
 	if p.o.SkipBadRows {
 		t.keep = append(t.keep, errorColumn)
 	}
