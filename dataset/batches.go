@@ -28,6 +28,9 @@ type BatchOptions struct {
 	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than
 	// four times so many rows after it came. 0: [DefaultWindow].
 	Window int
+	// WindowBytes, where there is no Window, bounds the rows that Exact holds by the memory that
+	// they take instead; a row may then wait until the end. 0: Window counts.
+	WindowBytes int64
 	// Apart, if not nil, tells of rows that Similar groups as Exact does: none of them is padded.
 	// The element is only valid during the call.
 	Apart func(Element) bool
@@ -123,8 +126,8 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 	if err != nil {
 		return nil, nil, err
 	}
-	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 || opts.Budget < 0 {
-		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window, MaxBytes and Budget must not be negative")
+	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 || opts.Budget < 0 || opts.WindowBytes < 0 {
+		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window, WindowBytes, MaxBytes and Budget must not be negative")
 	}
 	if opts.Size == 0 && (opts.MaxTokens == 0 || opts.DropRemainder) {
 		return nil, nil, buildErr(InvalidArgument, op, "Size must be greater than zero")
@@ -151,7 +154,13 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 		}
 		return plan, func() grouper { return &arrival{limits: lim, length: length} }, nil
 	case Exact:
-		return plan, func() grouper { return newExact(lim, length, window) }, nil
+		return plan, func() grouper {
+			g := newExact(lim, length, window)
+			if opts.Window == 0 {
+				g.windowBytes = opts.WindowBytes
+			}
+			return g
+		}, nil
 	case Similar:
 		return plan, func() grouper {
 			g := &similar{limits: lim, length: length, window: window}

@@ -169,13 +169,45 @@ type exact struct {
 	length lengthFunc
 	window int
 	held   int
-	seq    int64 // rows that came
-	groups map[string]*exactGroup
-	order  []*exactGroup // by the arrival of their first rows
-	spare  []*exactGroup
-	last   *Element
-	ready  *exactGroup
-	key    []byte
+	// windowBytes, where it is not 0, bounds the memory of the rows that are held, not their number
+	windowBytes int64
+	heldBytes   int64
+	seq         int64 // rows that came
+	groups      map[string]*exactGroup
+	order       []*exactGroup // by the arrival of their first rows
+	spare       []*exactGroup
+	last        *Element
+	ready       *exactGroup
+	key         []byte
+}
+
+// mustGive reports whether the oldest group has to be given up.
+func (g *exact) mustGive() bool {
+	if g.windowBytes > 0 {
+		return g.heldBytes >= g.windowBytes
+	}
+	return g.held >= g.window || g.seq-g.order[0].first >= maxWait*int64(g.window)
+}
+
+// elementBytes is about what a row takes in memory, with what is kept beside it.
+func elementBytes(e *Element) int64 {
+	const header, perTensor = 256, 128
+	n := int64(header)
+	for _, t := range e.Tensors {
+		n += perTensor + int64(len(t.Bytes()))
+		for _, s := range t.Strings() {
+			n += stringHeader + int64(len(s))
+		}
+	}
+	for _, splits := range e.Splits {
+		for _, s := range splits {
+			n += perTensor + int64(len(s.Bytes()))
+		}
+	}
+	for _, x := range e.Extra {
+		n += int64(len(x.Key) + len(x.Value))
+	}
+	return n
 }
 
 func newExact(lim limits, length lengthFunc, window int) *exact {
@@ -211,6 +243,7 @@ func (g *exact) commit() error {
 		grp = g.newGroup()
 	}
 	grp.rows = append(grp.rows, g.last)
+	g.heldBytes += elementBytes(g.last)
 	g.seq++
 	if g.held++; g.full(len(grp.rows), l) {
 		g.ready = grp
@@ -232,7 +265,7 @@ func (g *exact) newGroup() *exactGroup {
 func (g *exact) take(end bool) []*Element {
 	grp := g.ready
 	g.ready = nil
-	if grp == nil && g.held > 0 && (end || g.held >= g.window || g.seq-g.order[0].first >= maxWait*int64(g.window)) {
+	if grp == nil && g.held > 0 && (end || g.mustGive()) {
 		grp = g.order[0]
 	}
 	if grp == nil {
@@ -242,6 +275,9 @@ func (g *exact) take(end bool) []*Element {
 	g.order = slices.Delete(g.order, i, i+1)
 	delete(g.groups, grp.key)
 	g.held -= len(grp.rows)
+	for _, e := range grp.rows {
+		g.heldBytes -= elementBytes(e)
+	}
 	g.free = append(g.free, g.taken...)
 	g.taken = append(g.taken[:0], grp.rows...)
 	grp.rows = grp.rows[:0]
@@ -254,7 +290,7 @@ func (g *exact) reset() {
 		g.free = append(g.free, grp.rows...)
 		delete(g.groups, grp.key)
 	}
-	g.order, g.held, g.ready = nil, 0, nil
+	g.order, g.held, g.heldBytes, g.ready = nil, 0, 0, nil
 }
 
 // similar groups rows of like length out of a window. When the window is full, or maxWait windows

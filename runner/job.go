@@ -146,7 +146,11 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	sum.Missing = map[string]int64{}
 	count := &meter{}
 	j.Source.read = &count.read
-	p = p.with(func(*PredictOptions) {})
+	p = p.with(func(o *PredictOptions) {
+		if o.Window == 0 && slices.Contains(j.Source.Files, "-") {
+			o.Window = dataset.DefaultWindow // whoever writes there may wait for answers
+		}
+	})
 	p.meter = count
 	form, err := j.outputFormat()
 	if err != nil {
@@ -359,7 +363,7 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		"batch size":    fmt.Sprint(o.BatchSize),
 		"batching":      string(o.Batching),
 		"token budget":  fmt.Sprint(o.MaxTokens),
-		"window":        fmt.Sprint(o.Window),
+		"window":        fmt.Sprint(o.Window, o.WindowMemory),
 		"padding":       fmt.Sprint(o.PadTo, o.PaddedShapes, o.PaddingMayChangeResults),
 		"skip bad rows": fmt.Sprint(o.SkipBadRows),
 		"shard":         fmt.Sprintf("%d of %d", o.Shard, o.Shards),

@@ -45,8 +45,12 @@ type PredictOptions struct {
 	// MaxTokens bounds a batch by its rows times its longest row; 0: no bound.
 	MaxTokens int64
 	// Window is how many rows a batching other than arrival may hold back; 0 means
-	// [dataset.DefaultWindow].
+	// [dataset.DefaultWindow], or for [Exact] as many as take WindowMemory bytes.
 	Window int
+	// WindowMemory bounds the rows that [Exact] holds back where there is no Window, so that those
+	// of one length meet. 0 means [DefaultWindowMemory]; of standard input, the default Window
+	// counts.
+	WindowMemory int64
 
 	// Pad gives the padding value of an input, in its dtype; 0, "" or false for the others.
 	Pad map[string]tensor.Tensor
@@ -92,6 +96,9 @@ type PredictOptions struct {
 // DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's. See
 // [Predictor.FileBatchSize], too.
 const DefaultBatchSize = 64
+
+// DefaultWindowMemory is how much the rows may take that [Exact] holds back, unless told otherwise.
+const DefaultWindowMemory = 256 << 20
 
 // DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second
 // one fills the gaps that the operations of one leave on the processors: of a recurrent model's
@@ -177,6 +184,9 @@ func (p *Predictor) plan() error {
 			return err
 		}
 	}
+	if p.o.WindowMemory == 0 {
+		p.o.WindowMemory = DefaultWindowMemory
+	}
 	if p.sized = p.o.BatchSize != 0; !p.sized {
 		p.o.BatchSize = DefaultBatchSize
 	}
@@ -188,8 +198,8 @@ func (p *Predictor) plan() error {
 
 // checkNames makes sure that options speak of inputs that there are.
 func (p *Predictor) checkNames() error {
-	if p.o.BatchSize < 0 || p.o.Workers < 0 || p.o.MaxTokens < 0 || p.o.Window < 0 {
-		return &OptionError{Option: "BatchSize, Workers, MaxTokens, Window", Msg: "want numbers ≥ 0"}
+	if p.o.BatchSize < 0 || p.o.Workers < 0 || p.o.MaxTokens < 0 || p.o.Window < 0 || p.o.WindowMemory < 0 {
+		return &OptionError{Option: "BatchSize, Workers, MaxTokens, Window, WindowMemory", Msg: "want numbers ≥ 0"}
 	}
 	if p.o.From < 0 || p.o.Shards < 0 || p.o.Shard < 0 || p.o.Shards > 0 && p.o.Shard >= p.o.Shards {
 		return &OptionError{Option: "Shard", Msg: fmt.Sprintf("%d of %d: want a number from 0 to one below the count", p.o.Shard, p.o.Shards)}

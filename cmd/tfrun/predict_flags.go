@@ -35,7 +35,9 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.predict.BatchSize, "batch-size", 0, "rows of a batch (64, or what the signature fixes; from files up to 8,192, where each is little work and none depends on another)")
 	f.StringVar(&o.batching, "batching", "arrival", "which rows share a batch: `arrival`, exact, bucket or auto")
 	f.BoolVar(&o.predict.PaddingMayChangeResults, "padding-may-change-results", false, "let --batching bucket go ahead without trials")
-	f.IntVar(&o.predict.Window, "window", 0, "rows that exact, bucket and auto may hold back (4096)")
+	f.IntVar(&o.predict.Window, "window", 0, "rows that exact, bucket and auto may hold back (4096; exact: --window-memory)")
+	o.predict.WindowMemory = runner.DefaultWindowMemory
+	f.Var((*byteSize)(&o.predict.WindowMemory), "window-memory", "memory of the rows that exact may hold back, so that rows of one length meet")
 	f.Int64Var(&o.predict.MaxTokens, "max-tokens", 0, "most rows × longest row of a batch (no bound)")
 	f.StringArrayVar(&o.padding.pad, "pad", nil, "`INPUT=VALUE`: the padding value (0, \"\", false)")
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
