@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
+.PHONY: corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ ops: ## bring the table of TensorFlow's operations (internal/ops) up to date (7 
 
 hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
 	@$(with_tf) && scripts/hostile.sh
+
+corpora: go ## compare other projects' test files with what referees said (TFRUN_CORPORA=FOLDER)
+	@scripts/corpora.sh
 
 fuzz: go ## run every fuzz target, or those that FUZZ=csv names, for FUZZTIME=30s; what breaks one is kept in testdata/fuzz
 	@$(with_tf) && scripts/fuzz.sh
