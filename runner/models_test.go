@@ -134,10 +134,7 @@ func testModels(t *testing.T, dirs []string, o Options) {
 		t.Run(strings.TrimPrefix(filepath.Base(filepath.Dir(dir))+"_"+filepath.Base(dir), "models_"), func(t *testing.T) {
 			switch filepath.Base(dir) {
 			case "k2_mixed_precision", "k3_mixed_precision", "own_k3_half_precision":
-				needTF(t, "2.16", "half precision is computed otherwise, up to 0.001 from the recorded answers")
-				if o.XLA == XLAOn {
-					needTF(t, "2.18", "XLA computes half precision otherwise, up to 0.0005 from the recorded answers")
-				}
+				e.Rtol, e.Atol = halfTolerance, halfTolerance
 			}
 			switch err := runModel(t, filepath.Join(dir, "model"), e, o); {
 			case err == nil:
@@ -153,6 +150,12 @@ func testModels(t *testing.T, dirs []string, o Options) {
 	}
 	fmt.Printf("models: %d ran, %d refused with one line\n", ran, refused)
 }
+
+// halfTolerance is how far an answer of a model that computes in half precision may be from the
+// recorded one. Such a model's sums have 11 bits, and the processor and the version of TensorFlow say
+// in which order they are rounded: Python gives 0.0005 less on a processor with AVX512_FP16 than on the
+// one that the answers were recorded on.
+const halfTolerance = 0.002
 
 // runModel runs a model's examples. It returns the error of a model that is right to fail.
 func runModel(t *testing.T, dir string, e expectation, o Options) error {
