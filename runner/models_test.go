@@ -152,9 +152,9 @@ func testModels(t *testing.T, dirs []string, o Options) {
 }
 
 // halfTolerance is how far an answer of a model that computes in half precision may be from the
-// recorded one. Such a model's sums have 11 bits, and the processor and the version of TensorFlow say
-// in which order they are rounded: Python gives 0.0005 less on a processor with AVX512_FP16 than on the
-// one that the answers were recorded on.
+// recorded one. Such a model's sums have 11 bits, and the processor and the version of TensorFlow
+// say in which order they are rounded: Python gives 0.0005 less on a processor with AVX512_FP16
+// than on the one that the answers were recorded on.
 const halfTolerance = 0.002
 
 // runModel runs a model's examples. It returns the error of a model that is right to fail.

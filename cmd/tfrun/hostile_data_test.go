@@ -266,7 +266,7 @@ func hostileData() []hostileCase {
 			return h.want(r, 0, "") + ": half a surrogate pair is an error of its row, the others have results"
 		}},
 		{"data", "JSONL: NaN and infinity", func(h *hostile) string {
-			rows := h.file("rows.jsonl", []byte(`{"x": [NaN, Infinity, -Infinity, 1e39, 1]}`+"\n"))
+			rows := h.file("rows.jsonl", []byte(`{"x": [NaN, Infinity, -Infinity, 1]}`+"\n"))
 			r := h.run(nil, "predict", h.model("tf1_half_plus_two"), rows, "--no-batch")
 			h.want(r, 0, "")
 			return "exit 0: `" + strings.TrimSpace(r.stdout) + "`"
