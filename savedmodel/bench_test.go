@@ -19,7 +19,7 @@ func BenchmarkDescribe(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if err := Describe(m); err != nil {
+				if err := describe(m); err != nil {
 					b.Fatal(err)
 				}
 			}

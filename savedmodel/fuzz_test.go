@@ -12,17 +12,18 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
-// Describe asks for all that is known of a model: why each shape of its signatures is what it is,
-// and the tables of its layers.
-func Describe(m *savedmodel.Model) error {
+// describe asks for all that is known of a model: the tables of its layers, and why each shape of
+// its signatures is what it is.
+func describe(m *savedmodel.Model) error {
 	for _, mg := range m.MetaGraphs {
+		table, err := layers.Of(mg)
+		if err != nil {
+			return err
+		}
 		for _, s := range mg.Signatures {
-			if _, err := sizes.Why(mg, s); err != nil {
+			if _, err := sizes.Of(mg, s, table).Why(); err != nil {
 				return err
 			}
-		}
-		if _, err := layers.Of(mg); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -43,24 +44,26 @@ func use(t *testing.T, m *savedmodel.Model) {
 			t.Fatalf("error of several lines: %q", err)
 		}
 	}
-	check(Describe(m))
+	check(describe(m))
 	for _, mg := range m.MetaGraphs {
 		check(mg.Verify())
+		table, err := layers.Of(mg)
+		check(err)
 		for _, name := range mg.SignatureNames() {
-			s := mg.Signatures[name]
-			check(mg.CheckSignature(s))
+			check(mg.CheckSignature(mg.Signatures[name]))
+			s := sizes.Of(mg, mg.Signatures[name], table)
 			at := sizes.Sizes{Axes: map[string]int64{}}
-			for _, a := range sizes.Axes(mg, s) {
+			for _, a := range s.Axes() {
 				at.Axes[a.Name] = 3
 			}
-			shapes, err := sizes.Put(mg, s, at)
+			shapes, err := s.Put(at)
 			if err != nil {
 				t.Fatalf("Put of the signature's own axes: %v", err)
 			}
-			if table, err := layers.Of(mg); err == nil && table != nil {
+			if table != nil {
 				table.At(shapes)
 			}
-			_, err = sizes.OutputsAt(mg, s, shapes)
+			_, err = s.Outputs(shapes)
 			check(err)
 		}
 	}

@@ -110,11 +110,28 @@ func OpSets[T comparable](lists map[T]string) map[string]T {
 	return byOp
 }
 
+// SharedName returns the name of the resource that a VarHandleOp stands for: its own where it gives
+// no other.
+func SharedName(n *nodepb.NodeDef) string {
+	if name := string(n.GetAttr()["shared_name"].GetS()); name != "" {
+		return name
+	}
+	return n.GetName()
+}
+
 // ResourceName returns what tells the resource of a VarHandleOp from others.
 func ResourceName(n *nodepb.NodeDef) string {
-	name := string(n.GetAttr()["shared_name"].GetS())
-	if name == "" {
-		name = n.GetName()
+	return string(n.GetAttr()["container"].GetS()) + "\x00" + SharedName(n)
+}
+
+// SplitInputs tells the data inputs of a node from those that are there for the order alone.
+func SplitInputs(n *nodepb.NodeDef) (data, orders []string) {
+	for _, in := range n.GetInput() {
+		if strings.HasPrefix(in, "^") {
+			orders = append(orders, in)
+		} else {
+			data = append(data, in)
+		}
 	}
-	return string(n.GetAttr()["container"].GetS()) + "\x00" + name
+	return data, orders
 }

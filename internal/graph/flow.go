@@ -3,7 +3,6 @@ package graph
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // Flow follows tensors back to what they are made from, through the functions of a graph. Where
@@ -42,7 +41,8 @@ func (p *Reach) Flow(feeds []string) (*Flow, error) {
 		}
 		d.functions[name] = f
 	}
-	if err := d.readMain(p, feeds); err != nil {
+	var err error
+	if d.Main, err = p.Main(feeds); err != nil {
 		return nil, err
 	}
 	implementations, err := p.implementations()
@@ -65,31 +65,6 @@ func (p *Reach) Flow(feeds []string) (*Flow, error) {
 		}
 	}
 	return d, nil
-}
-
-// readMain decodes the main graph's part. What is fed are its arguments.
-func (d *Flow) readMain(p *Reach, feeds []string) error {
-	d.Main = &Function{ByName: map[string]*Node{}, ArgAt: map[string]int{}}
-	for _, name := range feeds {
-		d.Main.ArgAt[strings.TrimSuffix(name, ":0")] = len(d.Main.ArgAt)
-	}
-	for name := range p.Nodes {
-		def, err := p.g.Node(name)
-		if err != nil {
-			return err
-		}
-		n := NewNode(def)
-		d.Main.Nodes = append(d.Main.Nodes, n)
-		d.Main.ByName[name] = n
-	}
-	for _, n := range d.Main.Nodes {
-		for _, in := range n.Def.GetInput() {
-			if !strings.HasPrefix(in, "^") {
-				n.Inputs = append(n.Inputs, d.Main.MainRef(in))
-			}
-		}
-	}
-	return nil
 }
 
 // All lists the main graph and the functions.

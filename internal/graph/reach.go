@@ -104,6 +104,39 @@ func (p *Reach) MarkFunctions(names ...string) error {
 	return p.followFunctions()
 }
 
+// Main returns the marked nodes of the main graph as if they were the body of a function, in the
+// file's order. Its arguments are the tensors that a run feeds, "" for an argument that is none.
+func (p *Reach) Main(feeds []string) (*Function, error) {
+	f := &Function{ByName: map[string]*Node{}, ArgAt: map[string]int{}}
+	for i, tensor := range feeds {
+		f.Args = append(f.Args, tensor)
+		if tensor != "" {
+			f.ArgAt[strings.TrimSuffix(tensor, ":0")] = i
+		}
+	}
+	for _, name := range p.x.nodeNames {
+		if !p.Nodes[name] {
+			continue
+		}
+		def, err := p.g.Node(name)
+		if err != nil {
+			return nil, err
+		}
+		n := NewNode(def)
+		n.Index = len(f.Nodes)
+		f.Nodes = append(f.Nodes, n)
+		f.ByName[name] = n
+	}
+	for _, n := range f.Nodes {
+		for _, in := range n.Def.GetInput() {
+			if !strings.HasPrefix(in, "^") {
+				n.Inputs = append(n.Inputs, f.MainRef(in))
+			}
+		}
+	}
+	return f, nil
+}
+
 // followNode marks the functions that a node names, and returns the nodes that it depends on: its
 // inputs and those it has to stand beside.
 func (p *Reach) followNode(def []byte) (needs []string, err error) {

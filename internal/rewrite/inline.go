@@ -73,7 +73,7 @@ func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functi
 // attributes or lists of arguments, which Python's tf.function does not make.
 func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef) bool {
 	call := def.NodeDef[at]
-	data, orders := splitInputs(call)
+	data, orders := graph.SplitInputs(call)
 	args := called.GetSignature().GetInputArg()
 	if len(called.GetSignature().GetAttr()) > 0 || len(args) != len(data) {
 		return false
@@ -175,18 +175,6 @@ func replaceRefs(def *functionpb.FunctionDef, other func(string) string) {
 	for key, name := range def.GetControlRet() {
 		def.ControlRet[key] = strings.TrimPrefix(other("^"+name), "^")
 	}
-}
-
-// splitInputs tells the data inputs of a node from those that are there for the order alone.
-func splitInputs(n *nodepb.NodeDef) (data, orders []string) {
-	for _, in := range n.GetInput() {
-		if strings.HasPrefix(in, "^") {
-			orders = append(orders, in)
-		} else {
-			data = append(data, in)
-		}
-	}
-	return data, orders
 }
 
 // functionWriter changes a function.

@@ -7,6 +7,7 @@ import (
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
 )
 
 // lookupBodyWriter rewrites the two functions of a loop, its body and its condition.
@@ -44,7 +45,7 @@ func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element 
 	}
 	for _, p := range l.products {
 		n := w.nodes[p.matmul.Name]
-		data, orders := splitInputs(n)
+		data, orders := graph.SplitInputs(n)
 		products := w.args[slices.IndexFunc(w.tables, func(t table) bool { return t.tableKey == p.table.tableKey })]
 		n.Op, n.Input = "GatherV2", append([]string{products, data[0], w.constant(n.Name+"/tfrun_axis", nil, 0)}, orders...)
 		n.Attr = map[string]*attrpb.AttrValue{

@@ -76,7 +76,7 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 	list.Attr["element_dtype"], list.Attr["shape_type"] = t, int32Attr
 
 	loop := w.nodes[l.loop.Name]
-	data, orders := splitInputs(loop)
+	data, orders := graph.SplitInputs(loop)
 	tables := l.tables()[1:]
 	for _, t := range tables {
 		data = append(data, w.table(t))
@@ -265,7 +265,7 @@ func (w *lookupWriter) reshape(n *graph.Node, ids string, l *loopLookup) {
 		sizes := w.add(u.Name+"/tfrun_ids", "Shape", map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr}, "output", ids)
 		width := w.constant(u.Name+"/tfrun_width", []int64{1}, int32(l.dims[1]))
 		axis := w.constant(u.Name+"/tfrun_axis", nil, 0)
-		_, orders := splitInputs(shape)
+		_, orders := graph.SplitInputs(shape)
 		shape.Op, shape.Input = "ConcatV2", append([]string{sizes, width, axis}, orders...)
 		shape.Attr = map[string]*attrpb.AttrValue{"N": intAttr(2), "T": int32Attr, "Tidx": int32Attr}
 	}

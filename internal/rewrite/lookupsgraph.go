@@ -116,7 +116,7 @@ func (x *graphLookups) call(output string) error {
 	if err != nil {
 		return err
 	}
-	data, orders := splitInputs(call)
+	data, orders := graph.SplitInputs(call)
 	types := call.Attr["Tin"].GetList()
 	if len(types.GetType()) != len(data) {
 		return nil // a call that TensorFlow refuses

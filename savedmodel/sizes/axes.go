@@ -2,9 +2,11 @@ package sizes
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -36,16 +38,30 @@ func (e *SizeError) Error() string {
 	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
-// Axes names the open dimensions of a signature's inputs, in the order of the inputs' names. What
-// an axis is follows from the rank and from the layer that takes the input.
-func Axes(mg *savedmodel.MetaGraph, s *savedmodel.Signature) []Axis {
+// Signature is what can be told of the sizes of a signature's tensors. It may be used from several
+// goroutines.
+type Signature struct {
+	mg    *savedmodel.MetaGraph
+	sig   *savedmodel.Signature
+	table *layers.Table // nil where the model holds no layers
+	body  func() (*body.Body, error)
+}
+
+// Of looks at a signature. table is the graph's, as [layers.Of] gives it; nil where there is none.
+func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, table *layers.Table) *Signature {
+	return &Signature{mg, sig, table, sync.OnceValues(func() (*body.Body, error) { return body.OfAny(mg, sig) })}
+}
+
+// Axes names the open dimensions of the inputs, in the order of the inputs' names. What an axis is
+// follows from the rank and from the layer that takes the input.
+func (s *Signature) Axes() []Axis {
 	var takers map[string]string
-	if table, err := layers.Of(mg); err == nil && table != nil && table.Signature == s.Name {
-		takers = table.Takers()
+	if s.table != nil && s.table.Signature == s.sig.Name {
+		takers = s.table.Takers()
 	}
 	var axes []Axis
-	for _, name := range s.InputNames() {
-		shape := s.Inputs[name].Shape
+	for _, name := range s.sig.InputNames() {
+		shape := s.sig.Inputs[name].Shape
 		for i, d := range shape.Dims() {
 			if d == tensor.Unknown {
 				axes = append(axes, Axis{name, i, layers.AxisName(shape.Rank(), i, takers[name])})
@@ -55,15 +71,15 @@ func Axes(mg *savedmodel.MetaGraph, s *savedmodel.Signature) []Axis {
 	return axes
 }
 
-// Put returns the shapes of the signature's inputs with sizes put in. A *[SizeError] says that a
+// Put returns the shapes of the inputs with sizes put in. A *[SizeError] says that a
 // name or an input does not exist, or that a fixed dimension is to become another.
-func Put(mg *savedmodel.MetaGraph, s *savedmodel.Signature, sizes Sizes) (map[string]tensor.Shape, error) {
-	axes := Axes(mg, s)
+func (s *Signature) Put(sizes Sizes) (map[string]tensor.Shape, error) {
+	axes := s.Axes()
 	bad := func(format string, args ...any) error {
-		return &SizeError{Signature: s.Name, Msg: fmt.Sprintf(format, args...), Have: axes}
+		return &SizeError{Signature: s.sig.Name, Msg: fmt.Sprintf(format, args...), Have: axes}
 	}
 	shapes := map[string]tensor.Shape{}
-	for name, info := range s.Inputs {
+	for name, info := range s.sig.Inputs {
 		shapes[name] = info.Shape
 	}
 	for name, size := range sizes.Axes {
@@ -82,7 +98,7 @@ func Put(mg *savedmodel.MetaGraph, s *savedmodel.Signature, sizes Sizes) (map[st
 		}
 	}
 	for name, dims := range sizes.Inputs {
-		info, ok := s.Inputs[name]
+		info, ok := s.sig.Inputs[name]
 		if !ok {
 			return nil, bad("no input is called %q", name)
 		}

@@ -65,7 +65,7 @@ func TestAtGivesTheShapesOfRuns(t *testing.T) {
 			for name, in := range e.Inputs {
 				sizes.Inputs[name] = in.Shape
 			}
-			shapes, err := Put(mg, mg.Signatures[e.Signature], sizes)
+			shapes, err := Of(mg, mg.Signatures[e.Signature], table).Put(sizes)
 			if err != nil {
 				t.Errorf("%s: %v", c.Dir, err)
 				continue
@@ -103,10 +103,10 @@ func TestConcurrentUse(t *testing.T) {
 			wg.Go(func() {
 				mg := m.MetaGraphs[0]
 				s := mg.Signatures[savedmodel.DefaultSignature]
-				if _, err := Why(mg, s); err != nil {
+				if _, err := of(t, mg, s).Why(); err != nil {
 					t.Error(err)
 				}
-				shapes, err := Put(mg, s, Sizes{Axes: map[string]int64{"batch": 5}})
+				shapes, err := of(t, mg, s).Put(Sizes{Axes: map[string]int64{"batch": 5}})
 				if err != nil {
 					t.Error(err)
 					return
@@ -135,10 +135,10 @@ func TestPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Axis{{s.InputNames()[0], 0, "batch"}, {s.InputNames()[0], 1, "time"}}
-	if diff := cmp.Diff(want, Axes(mg, s)); diff != "" {
+	if diff := cmp.Diff(want, of(t, mg, s).Axes()); diff != "" {
 		t.Fatalf("axes (-want +got):\n%s", diff)
 	}
-	shapes, err := Put(mg, s, Sizes{Axes: map[string]int64{"batch": 64, "time": 120}})
+	shapes, err := of(t, mg, s).Put(Sizes{Axes: map[string]int64{"batch": 64, "time": 120}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,8 +158,18 @@ func TestPut(t *testing.T) {
 		{Axes: map[string]int64{"height": 3}}, {Axes: map[string]int64{"batch": -2}}, {Inputs: map[string][]int64{"nothing": {1}}}, {Inputs: map[string][]int64{s.InputNames()[0]: {1, 2, 3}}},
 	} {
 		var se *SizeError
-		if _, err := Put(mg, s, bad); !errors.As(err, &se) || len(se.Have) != 2 {
+		if _, err := of(t, mg, s).Put(bad); !errors.As(err, &se) || len(se.Have) != 2 {
 			t.Errorf("Put(%+v) = %v, want a *SizeError", bad, err)
 		}
 	}
+}
+
+// of looks at a signature with the graph's table of layers.
+func of(t *testing.T, mg *savedmodel.MetaGraph, s *savedmodel.Signature) *Signature {
+	t.Helper()
+	table, err := layers.Of(mg)
+	if err != nil {
+		t.Error(err)
+	}
+	return Of(mg, s, table)
 }

@@ -13,25 +13,25 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// SignatureWhy says why the dimensions of a signature's tensors are what they are: a sentence for
-// each, by the tensors' names.
-type SignatureWhy struct {
+// Why says why the dimensions of a signature's tensors are what they are: a sentence for each, by
+// the tensors' names.
+type Why struct {
 	Inputs, Outputs map[string][]string
 }
 
-// Why explains a signature's shapes: open dimensions by what they are, sizes of outputs by the
+// Why explains the signature's shapes: open dimensions by what they are, sizes of outputs by the
 // layer that gives them or, where the model holds no layers, by the operation in the graph at which
 // TensorFlow's shape inference knew them.
-func Why(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (SignatureWhy, error) {
-	w := SignatureWhy{Inputs: map[string][]string{}, Outputs: map[string][]string{}}
+func (s *Signature) Why() (Why, error) {
+	w := Why{Inputs: map[string][]string{}, Outputs: map[string][]string{}}
 	names := map[string]map[int]string{}
-	for _, a := range Axes(mg, s) {
+	for _, a := range s.Axes() {
 		if names[a.Input] == nil {
 			names[a.Input] = map[int]string{}
 		}
 		names[a.Input][a.Dim] = a.Name
 	}
-	for name, info := range s.Inputs {
+	for name, info := range s.sig.Inputs {
 		for i, d := range info.Shape.Dims() {
 			text := words.Thousands(d) + ": fixed by the signature"
 			if d == tensor.Unknown {
@@ -40,17 +40,13 @@ func Why(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (SignatureWhy, error
 			w.Inputs[name] = append(w.Inputs[name], text)
 		}
 	}
-	b, err := body.OfAny(mg, s)
+	b, err := s.body()
 	if err != nil {
 		return w, err
 	}
-	table, err := layers.Of(mg)
-	if err != nil {
-		return w, err
-	}
-	layers := table.Outputs(mg, b)
+	layers := s.table.Outputs(s.mg, b)
 	o := &origins{b: b, names: names}
-	for name, info := range s.Outputs {
+	for name, info := range s.sig.Outputs {
 		layer, ok := layers[name]
 		for i, d := range info.Shape.Dims() {
 			text := ""

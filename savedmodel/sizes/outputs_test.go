@@ -10,10 +10,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// TestOutputsAtGivesTheShapesOfRuns puts the sizes of each recorded run into its signature: a size
-// that OutputsAt gives must be the one that came out. Sizes that depend on the values, such as how
+// TestOutputsAreTheShapesOfRuns puts the sizes of each recorded run into its signature: a size
+// that Outputs gives must be the one that came out. Sizes that depend on the values, such as how
 // many words a text has, stay open.
-func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
+func TestOutputsAreTheShapesOfRuns(t *testing.T) {
 	t.Parallel()
 	outputs, whole, other, otherWhole := 0, 0, 0, 0
 	for _, c := range modeltest.Cases(t) {
@@ -36,9 +36,9 @@ func TestOutputsAtGivesTheShapesOfRuns(t *testing.T) {
 			for name, in := range e.Inputs {
 				inputs[name] = tensor.MakeShape(in.Shape...)
 			}
-			got, err := OutputsAt(mg, s, inputs)
+			got, err := of(t, mg, s).Outputs(inputs)
 			if err != nil {
-				t.Errorf("%s: OutputsAt: %v", c.Dir, err)
+				t.Errorf("%s: Outputs: %v", c.Dir, err)
 				continue
 			}
 			features, err := mg.ExampleFeatures(s)
@@ -90,7 +90,7 @@ func TestWhyOfLayersOutputs(t *testing.T) {
 		}
 		for _, mg := range m.MetaGraphs {
 			for _, s := range mg.Signatures {
-				why, err := Why(mg, s)
+				why, err := of(t, mg, s).Why()
 				if err != nil {
 					t.Errorf("%s: %v", c.Dir, err)
 					continue

@@ -3,6 +3,7 @@ package body
 import (
 	"sync"
 
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -33,7 +34,7 @@ type feed struct {
 	object int // -1: none
 }
 
-// body finds the function behind a signature; nil when the signature's outputs are made by the main
+// Of finds the function behind a signature; nil when the signature's outputs are made by the main
 // graph itself, as in TensorFlow 1.
 func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature) (*Body, error) {
 	if sig == nil {
@@ -47,69 +48,58 @@ func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature) (*Body, error) {
 	if call == nil || err != nil {
 		return nil, err
 	}
-	f, err := mg.Graph().Load(call.attrFunc())
+	f, err := mg.Graph().Load(call.GetAttr()["f"].GetFunc().GetName())
 	if f == nil || err != nil {
 		return nil, err
 	}
-	feeds := make([]feed, len(f.Args))
-	for i := range feeds {
-		feeds[i].object = -1
-		if i < len(call.mainInputs) {
-			feeds[i].node = call.mainInputs[i]
-		}
-	}
-	if c, err := objs.ConcreteFunction(f.Name); err != nil {
+	feeds, err := fedBy(call, f, objs)
+	if err != nil {
 		return nil, err
-	} else if bound := c.GetBoundInputs(); len(bound) > 0 && len(bound) <= len(feeds) {
-		for i, id := range bound {
-			feeds[len(feeds)-len(bound)+i].object = int(id)
-		}
 	}
 	f, feeds, results, err := unwrap(mg, f, feeds)
 	if f == nil || err != nil {
 		return nil, err
 	}
 	b := &Body{
-		Function: f, call: call.Name, results: results, mg: mg, Signature: sig, Variables: map[int]*savedmodel.Variable{}, Captured: map[int]bool{}, Inputs: map[int]string{},
+		Function: f, call: call.GetName(), results: results, mg: mg, Signature: sig, Variables: map[int]*savedmodel.Variable{}, Captured: map[int]bool{}, Inputs: map[int]string{},
 	}
 	b.UsersOf = sync.OnceValue(f.Users)
 	return b, b.bind(objs, feeds)
 }
 
-// mainCall is a node of the main graph that calls a function.
-type mainCall struct {
-	graph.Node
-	mainInputs []string
-}
-
-func (c *mainCall) attrFunc() string { return c.Def.GetAttr()["f"].GetFunc().GetName() }
-
 // callOf returns the call that makes the signature's outputs; nil when there is none.
-func callOf(mg *savedmodel.MetaGraph, sig *savedmodel.Signature) (*mainCall, error) {
+func callOf(mg *savedmodel.MetaGraph, sig *savedmodel.Signature) (*nodepb.NodeDef, error) {
 	for _, name := range sig.OutputNames() {
-		out := sig.Outputs[name]
-		tensors := []string{out.Tensor}
-		for _, c := range out.Components {
-			tensors = append(tensors, c.Tensor)
-		}
-		for _, t := range tensors {
-			n, err := mg.Graph().Node(graph.NodeOf(t))
-			if err != nil {
-				return nil, err
+		for _, t := range sig.Tensors(map[string]savedmodel.TensorInfo{name: sig.Outputs[name]}) {
+			if call, err := mg.Graph().Call(t); call != nil || err != nil {
+				return call, err
 			}
-			if n == nil || !graph.IsCall(n.GetOp()) {
-				continue
-			}
-			c := &mainCall{Node: *graph.NewNode(n)}
-			for _, in := range n.GetInput() {
-				if in != "" && in[0] != '^' {
-					c.mainInputs = append(c.mainInputs, graph.NodeOf(in))
-				}
-			}
-			return c, nil
 		}
 	}
 	return nil, nil
+}
+
+// fedBy lists what the caller gives to each of a function's arguments: a node of the main graph or,
+// for the last ones, an object that the function has bound.
+func fedBy(call *nodepb.NodeDef, f *graph.Function, objs *savedmodel.ObjectGraph) ([]feed, error) {
+	feeds := make([]feed, len(f.Args))
+	data, _ := graph.SplitInputs(call)
+	for i := range feeds {
+		feeds[i].object = -1
+		if i < len(data) {
+			feeds[i].node = graph.NodeOf(data[i])
+		}
+	}
+	c, err := objs.ConcreteFunction(f.Name)
+	if err != nil {
+		return nil, err
+	}
+	if bound := c.GetBoundInputs(); len(bound) <= len(feeds) {
+		for i, id := range bound {
+			feeds[len(feeds)-len(bound)+i].object = int(id)
+		}
+	}
+	return feeds, nil
 }
 
 // unwrap steps into the only call of a function that does nothing else, carrying along what feeds
@@ -185,11 +175,7 @@ func (b *Body) bind(objs *savedmodel.ObjectGraph, feeds []feed) error {
 		}
 		b.Captured[i] = true
 		if n.GetOp() == "VarHandleOp" {
-			name := string(n.GetAttr()["shared_name"].GetS())
-			if name == "" {
-				name = n.GetName()
-			}
-			b.Variables[i] = &savedmodel.Variable{ID: -1, Name: name, DType: graph.DType(n.GetAttr()["dtype"].GetType()), Shape: graph.Shape(n.GetAttr()["shape"].GetShape()), Trainable: true}
+			b.Variables[i] = &savedmodel.Variable{ID: -1, Name: graph.SharedName(n), DType: graph.DType(n.GetAttr()["dtype"].GetType()), Shape: graph.Shape(n.GetAttr()["shape"].GetShape()), Trainable: true}
 		}
 	}
 	return nil

@@ -9,11 +9,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxMainNodes bounds how much of a main graph is looked at for the shapes of a signature's
-// outputs.
-const maxMainNodes = 20_000
-
-// bodyOrMain returns the function that does a signature's work or, where the main graph does it
+// OfAny returns the function that does a signature's work or, where the main graph does it
 // itself, as in TensorFlow 1, that part of the main graph as if it were one: what the signature
 // feeds are its arguments.
 func OfAny(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (*Body, error) {
@@ -24,51 +20,27 @@ func OfAny(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (*Body, error) {
 	return mainBody(mg, s)
 }
 
-// mainBody makes a function of the nodes that a signature's outputs are made from.
+// mainBody makes a function of the nodes that a signature's outputs are made from. What is dense
+// among the inputs are its arguments.
 func mainBody(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (*Body, error) {
-	f := &graph.Function{ByName: map[string]*graph.Node{}, ArgAt: map[string]int{}}
-	b := &Body{Function: f, mg: mg, Signature: s, Variables: map[int]*savedmodel.Variable{}, Captured: map[int]bool{}, Inputs: map[int]string{}}
+	b := &Body{mg: mg, Signature: s, Variables: map[int]*savedmodel.Variable{}, Captured: map[int]bool{}, Inputs: map[int]string{}}
+	feeds := make([]string, len(s.Inputs))
 	for i, name := range s.InputNames() {
-		f.Args = append(f.Args, name)
 		b.Inputs[i] = name
-		if info := s.Inputs[name]; info.Encoding == "" {
-			f.ArgAt[strings.TrimSuffix(info.Tensor, ":0")] = i
+		if info := s.Inputs[name]; info.Encoding == savedmodel.Dense {
+			feeds[i] = info.Tensor
 		}
 	}
-	var todo []string
-	for _, name := range s.OutputNames() {
-		todo = append(todo, graph.NodeOf(s.Outputs[name].Tensor))
+	reach, err := mg.Graph().Reach()
+	if err != nil {
+		return nil, err
 	}
-	for ; len(todo) > 0 && len(f.Nodes) < maxMainNodes; todo = todo[1:] {
-		name := todo[0]
-		if _, fed := f.ArgAt[name]; fed || f.ByName[name] != nil {
-			continue
-		}
-		def, err := mg.Graph().Node(name)
-		if err != nil {
-			return nil, err
-		}
-		if def == nil {
-			continue
-		}
-		n := graph.NewNode(def)
-		n.Index = len(f.Nodes)
-		f.Nodes = append(f.Nodes, n)
-		f.ByName[name] = n
-		for _, in := range def.GetInput() {
-			if !strings.HasPrefix(in, "^") {
-				todo = append(todo, graph.NodeOf(in))
-			}
-		}
+	reach.Feed(feeds)
+	if err := reach.Mark(s.Tensors(s.Outputs)); err != nil {
+		return nil, err
 	}
-	for _, n := range f.Nodes {
-		for _, in := range n.Def.GetInput() {
-			if !strings.HasPrefix(in, "^") {
-				n.Inputs = append(n.Inputs, f.MainRef(in))
-			}
-		}
-	}
-	return b, nil
+	b.Function, err = reach.Main(feeds)
+	return b, err
 }
 
 // Result returns the tensor of the function that an output of the signature is.

@@ -86,20 +86,24 @@ func signature(mg *savedmodel.MetaGraph, s *savedmodel.Signature) {
 	show("row", fmt.Sprint(values, ok), err)
 	features, err := mg.ExampleFeatures(s)
 	show("features", features, err)
-	show("axes", sizes.Axes(mg, s), nil)
+	table, err := layers.Of(mg)
+	if err != nil {
+		show("layers", "", err)
+	}
+	known := sizes.Of(mg, s, table)
+	show("axes", known.Axes(), nil)
 	at := sizes.Sizes{Axes: map[string]int64{}}
-	for i, axis := range sizes.Axes(mg, s) {
+	for i, axis := range known.Axes() {
 		at.Axes[axis.Name] = int64(5 + 2*i)
 	}
-	put, err := sizes.Put(mg, s, at)
+	put, err := known.Put(at)
 	show("put", put, err)
 	if err != nil {
 		return
 	}
-	outputs, err := sizes.OutputsAt(mg, s, put)
+	outputs, err := known.Outputs(put)
 	show("outputs", outputs, err)
-	table, err := layers.Of(mg)
-	if table == nil || err != nil {
+	if table == nil {
 		return
 	}
 	for _, at := range table.At(put) {

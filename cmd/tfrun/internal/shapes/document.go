@@ -196,8 +196,12 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		}
 		signatures = map[string]*savedmodel.Signature{sel.Signature: s}
 	}
+	table, err := layers.Of(mg)
+	if err != nil {
+		return nil, err
+	}
 	for name, s := range signatures {
-		why, err := sizes.Why(mg, s)
+		why, err := sizes.Of(mg, s, table).Why()
 		if err != nil {
 			return nil, err
 		}
@@ -210,15 +214,11 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		}
 		g.Signatures[name].describeFeatures(features)
 	}
-	table, err := layers.Of(mg)
-	if err != nil {
-		return nil, err
-	}
 	if table != nil {
 		g.describeTable(table, sel)
 	}
 	if main, err := mg.Signature(sel.Signature); err == nil {
-		g.Axes = describeAxes(sizes.Axes(mg, main))
+		g.Axes = describeAxes(sizes.Of(mg, main, table).Axes())
 	}
 	if sel.At != nil {
 		return g, g.putIn(mg, table, sel)
@@ -259,17 +259,18 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selecti
 	if err != nil {
 		return err
 	}
-	inputs, err := sizes.Put(mg, main, *sel.At)
+	inputs, err := sizes.Of(mg, main, table).Put(*sel.At)
 	if err != nil {
 		return err
 	}
 	g.At = &At{Signature: main.Name, Inputs: inputs, Exact: true}
 	for name, s := range g.Signatures {
-		shapes, err := sizes.Put(mg, mg.Signatures[name], *sel.At)
+		sig := sizes.Of(mg, mg.Signatures[name], table)
+		shapes, err := sig.Put(*sel.At)
 		if err != nil {
 			continue // a signature of other inputs
 		}
-		outputs, err := sizes.OutputsAt(mg, mg.Signatures[name], shapes)
+		outputs, err := sig.Outputs(shapes)
 		if err != nil {
 			return err
 		}
