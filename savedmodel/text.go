@@ -17,7 +17,7 @@ func textToBinary(path string, text []byte) ([]byte, error) {
 	if err := (prototext.UnmarshalOptions{DiscardUnknown: true, AllowPartial: true}).Unmarshal(text, model); err != nil {
 		return nil, formatError(path, "is not a SavedModel in protobuf's text form: %s", protoCause(err))
 	}
-	data, err := proto.Marshal(model)
+	data, err := (proto.MarshalOptions{Deterministic: true}).Marshal(model)
 	if err != nil {
 		return nil, formatError(path, "is not a SavedModel in protobuf's text form: %s", protoCause(err))
 	}

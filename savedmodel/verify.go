@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
@@ -116,23 +116,54 @@ type restoreOps struct {
 
 // restored follows the graph from the saver's restore op.
 func (mg *MetaGraph) restored() (*restoreOps, error) {
+	r := &restoreOps{handles: map[string]bool{}}
 	saver, err := mg.Saver()
+	if err != nil || saver.GetRestoreOpName() == "" {
+		return r, err
+	}
+	reach, err := mg.graph.Reach()
 	if err != nil {
 		return nil, err
 	}
-	r := &restoreOps{handles: map[string]bool{}}
-	if saver.GetRestoreOpName() == "" {
-		return r, nil
+	reach.Feed(nil)
+	if err := reach.Mark([]string{saver.GetRestoreOpName()}); err != nil {
+		return nil, err
 	}
-	seen := map[string]bool{}
-	err = mg.walkBack([]string{saver.GetRestoreOpName()}, seen, func(n *nodepb.NodeDef) error {
-		if n.GetOp() == "VarHandleOp" {
-			r.handles[graph.ResourceName(n)] = true
-			return nil
+	main, err := reach.Main(nil)
+	if err != nil {
+		return nil, err
+	}
+	addVariables(r.handles, main)
+	r.addKeys(main)
+	for _, name := range slices.Sorted(maps.Keys(reach.Functions)) {
+		f, err := mg.graph.Resolve(name)
+		if err != nil {
+			return nil, err
 		}
-		return mg.readRestoreKeys(n, mg.graph.Node, r)
-	})
-	return r, err
+		r.addKeys(f)
+	}
+	return r, nil
+}
+
+// addKeys adds the keys that restore operations with constant names read.
+func (r *restoreOps) addKeys(f *graph.Function) {
+	for _, n := range f.Nodes {
+		if n.Op != "RestoreV2" || n.In(1) == nil {
+			continue
+		}
+		for _, key := range n.In(1).Def.GetAttr()["value"].GetTensor().GetStringVal() {
+			r.keys = append(r.keys, string(key))
+		}
+	}
+}
+
+// addVariables adds the [graph.ResourceName]s of the variables that the main graph holds.
+func addVariables(names map[string]bool, main *graph.Function) {
+	for _, n := range main.Nodes {
+		if n.Op == "VarHandleOp" {
+			names[graph.ResourceName(n.Def)] = true
+		}
+	}
 }
 
 // RestoredVariables returns the [graph.ResourceName]s of the variables that loading restores.
@@ -144,65 +175,24 @@ func (mg *MetaGraph) RestoredVariables() (map[string]bool, error) {
 	return r.handles, nil
 }
 
-// readRestoreKeys collects the keys that n reads, if it is a RestoreV2 with constant names or a
-// call of a function with some.
-func (mg *MetaGraph) readRestoreKeys(n *nodepb.NodeDef, node func(string) (*nodepb.NodeDef, error), r *restoreOps) error {
-	switch {
-	case n.GetOp() == "RestoreV2" && len(n.GetInput()) > 1:
-		name, _, _ := strings.Cut(n.GetInput()[1], ":")
-		names, err := node(name)
-		if err != nil || names == nil {
-			return err
-		}
-		for _, key := range names.GetAttr()["value"].GetTensor().GetStringVal() {
-			r.keys = append(r.keys, string(key))
-		}
-	case strings.HasSuffix(n.GetOp(), "PartitionedCall"):
-		f, err := mg.graph.Function(n.GetAttr()["f"].GetFunc().GetName())
-		if err != nil || f == nil {
-			return err
-		}
-		nodes := make(map[string]*nodepb.NodeDef, len(f.GetNodeDef()))
-		for _, inner := range f.GetNodeDef() {
-			nodes[inner.GetName()] = inner
-		}
-		for _, inner := range f.GetNodeDef() {
-			if inner.GetOp() != "RestoreV2" {
-				continue // restore functions do not call others
-			}
-			err := mg.readRestoreKeys(inner, func(name string) (*nodepb.NodeDef, error) { return nodes[name], nil }, r)
-			if err != nil {
-				return err
-			}
-		}
+// variablesBehind returns the [graph.ResourceName]s of the variables that tensors or nodes of the
+// main graph depend on.
+func (mg *MetaGraph) variablesBehind(roots []string) (map[string]bool, error) {
+	reach, err := mg.graph.Reach()
+	if err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-// walkBack calls f with every node of the main graph that the named ones depend on, these included.
-// It does not recurse.
-func (mg *MetaGraph) walkBack(from []string, seen map[string]bool, f func(*nodepb.NodeDef) error) error {
-	todo := slices.Clone(from)
-	for len(todo) > 0 {
-		name := graph.NodeOf(todo[len(todo)-1])
-		todo = todo[:len(todo)-1]
-		if seen[name] {
-			continue
-		}
-		seen[name] = true
-		n, err := mg.graph.Node(name)
-		if err != nil {
-			return err
-		}
-		if n == nil {
-			continue
-		}
-		if err := f(n); err != nil {
-			return err
-		}
-		todo = append(todo, n.GetInput()...)
+	reach.Feed(nil)
+	if err := reach.MarkNodes(roots); err != nil {
+		return nil, err
 	}
-	return nil
+	main, err := reach.Main(nil)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	addVariables(names, main)
+	return names, nil
 }
 
 // CheckSignature returns an *[UninitializedError] when the signature reads variables that neither
@@ -213,36 +203,21 @@ func (mg *MetaGraph) CheckSignature(s *Signature) error {
 	if err != nil {
 		return err
 	}
-	filled := restore.handles
-	collect := func(into map[string]bool) func(*nodepb.NodeDef) error {
-		return func(n *nodepb.NodeDef) error {
-			if n.GetOp() == "VarHandleOp" {
-				into[graph.ResourceName(n)] = true
-			}
-			return nil
-		}
-	}
 	init, err := mg.InitOp()
 	if err != nil {
 		return err
 	}
-	if err := mg.walkBack([]string{init}, map[string]bool{}, collect(filled)); err != nil {
+	initialized, err := mg.variablesBehind([]string{init})
+	if err != nil {
 		return err
 	}
-	var outputs []string
-	for _, t := range s.Outputs {
-		outputs = append(outputs, t.Tensor)
-		for _, c := range t.Components {
-			outputs = append(outputs, c.Tensor)
-		}
-	}
-	read := map[string]bool{}
-	if err := mg.walkBack(outputs, map[string]bool{}, collect(read)); err != nil {
+	read, err := mg.variablesBehind(s.Tensors(s.Outputs))
+	if err != nil {
 		return err
 	}
 	e := &UninitializedError{Signature: s.Name}
 	for name := range read {
-		if !filled[name] {
+		if !restore.handles[name] && !initialized[name] {
 			_, short, _ := strings.Cut(name, "\x00")
 			e.Variables = append(e.Variables, short)
 		}

@@ -67,6 +67,14 @@ func (p *Reach) Feed(tensors []string) {
 
 // Mark marks the nodes that roots depend on, tensors or nodes, and the functions that these call.
 func (p *Reach) Mark(roots []string) error {
+	if err := p.MarkNodes(roots); err != nil {
+		return err
+	}
+	return p.followFunctions()
+}
+
+// MarkNodes marks the nodes of the main graph alone.
+func (p *Reach) MarkNodes(roots []string) error {
 	todo := slices.Clone(roots)
 	for len(todo) > 0 {
 		input := todo[len(todo)-1]
@@ -83,7 +91,7 @@ func (p *Reach) Mark(roots []string) error {
 		}
 		todo = append(todo, inputs...)
 	}
-	return p.followFunctions()
+	return nil
 }
 
 // MarkAll marks all nodes and functions.
