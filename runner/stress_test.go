@@ -79,7 +79,11 @@ func TestStress(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, mode := range modes {
 				work.Dir, work.Optimizer, work.XLA = dir, mode.Optimizer, mode.XLA
-				if !strings.HasPrefix(name, "stress_") {
+				work := work
+				switch {
+				case mode.XLA == XLAOn:
+					work.Fresh = 1 // each session compiles every shape
+				case !strings.HasPrefix(name, "stress_"):
 					work.Fresh = min(work.Rounds, 5) // there are many
 				}
 				total.add(t, work)
