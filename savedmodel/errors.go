@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/internal/words"
+	"google.golang.org/protobuf/proto"
 )
 
 // ErrNotFound says that there is no SavedModel at a path: no such directory, or one without
@@ -95,3 +97,43 @@ func (e *SignatureError) Error() string {
 
 // Unwrap returns ErrNoSignatures when there are none.
 func (e *SignatureError) Unwrap() error { return e.Err }
+
+// fileFaults is the path of a model's file, as the errors of its graph name it.
+type fileFaults string
+
+// Damaged says that a part of the file is damaged; a *[FormatError] says so already.
+func (f fileFaults) Damaged(part string, err error) error {
+	var fe *FormatError
+	if errors.As(err, &fe) {
+		return err
+	}
+	return formatError(string(f), "%s is damaged: %v", part, err)
+}
+
+// Undecodable says that protobuf cannot decode a part of the file.
+func (f fileFaults) Undecodable(part string, err error) error {
+	return formatError(string(f), "%s in it cannot be decoded: %v", part, protoCause(err))
+}
+
+// unmarshal decodes a part of a file; what says which, for the error.
+func unmarshal(file string, data []byte, to proto.Message, what string) error {
+	if err := graph.Unmarshal(data, to); err != nil {
+		return fileFaults(file).Undecodable(what, err)
+	}
+	return nil
+}
+
+// protoCause returns a protobuf error's text without the package's prefix, whose first space is not
+// always the same character.
+func protoCause(err error) string {
+	text := err.Error()
+	if len(text) > len("proto:") && text[:len("proto:")] == "proto:" {
+		text = text[len("proto:"):]
+		for _, space := range []string{"\u00a0", " "} {
+			if len(text) >= len(space) && text[:len(space)] == space {
+				return text[len(space):]
+			}
+		}
+	}
+	return text
+}

@@ -114,21 +114,6 @@ func parseMetadataNode(path string, node []byte) (int, *KerasObject, error) {
 	return id, obj, nil
 }
 
-// KerasMetadata returns what Keras 2 wrote about the model's objects: in keras_metadata.pb or, up
-// to TensorFlow 2.4, in the object graph. It is nil where there is none. An error says that
-// keras_metadata.pb is damaged; what the object graph has is returned beside it.
-func (mg *MetaGraph) KerasMetadata() (KerasMetadata, error) {
-	meta, damage := mg.model.metadata()
-	if damage == nil && meta != nil {
-		return meta, nil
-	}
-	objs, err := mg.objs()
-	if err != nil {
-		return nil, err
-	}
-	return legacyMetadata(objs), damage
-}
-
 // legacyMetadata reads what releases up to TensorFlow 2.4 kept in the object graph instead of in
 // keras_metadata.pb.
 func legacyMetadata(objs *ObjectGraph) KerasMetadata {

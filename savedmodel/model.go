@@ -1,15 +1,17 @@
 package savedmodel
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/tfrun/tfrun/internal/wire"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/internal/words"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // Model is an opened SavedModel. It holds no file open: there is nothing to close.
@@ -46,95 +48,11 @@ type MetaGraph struct {
 	saver func() (*pb.SaverDef, error)
 }
 
-// Framework says what wrote a model, as far as it shows.
-type Framework string
-
-// The frameworks that leave their marks in a SavedModel.
-const (
-	// tf_keras or tf.keras: model.save, or tf.saved_model.save of a model
-	Keras2 Framework = "keras2"
-	// model.export, keras.export.ExportArchive, or tf.saved_model.save of a model
-	Keras3   Framework = "keras3"
-	TFModule Framework = "tf.Module" // tf.saved_model.save of any other object
-	TF1      Framework = "tf1"       // tf.compat.v1.saved_model: no object graph
-)
-
 // Asset is a file that the graph reads, such as a vocabulary.
 type Asset struct {
 	Tensor   string // the graph's tensor that holds the file's path
 	Filename string // below the model's assets directory
 }
-
-// Signature is a function of the model that can be run by name.
-type Signature struct {
-	Name       string
-	MethodName string // "tensorflow/serving/predict" for most
-	Inputs     map[string]TensorInfo
-	Outputs    map[string]TensorInfo
-	// InitOp marks an entry that names the operation that a loader runs ("__saved_model_init_op",
-	// "__saved_model_train_op"): it has no tensors.
-	InitOp bool
-}
-
-// InputNames returns the names of the inputs, sorted.
-func (s *Signature) InputNames() []string { return slices.Sorted(maps.Keys(s.Inputs)) }
-
-// OutputNames returns the names of the outputs, sorted.
-func (s *Signature) OutputNames() []string { return slices.Sorted(maps.Keys(s.Outputs)) }
-
-// Encoding says how the value of a [TensorInfo] is held by tensors.
-type Encoding string
-
-// The encodings of TensorInfo's oneof.
-const (
-	Dense Encoding = "" // one tensor
-	// values, indices and dense_shape: a tf.SparseTensor of TensorFlow 1
-	CooSparse Encoding = "coo_sparse"
-	Composite Encoding = "composite" // the components of a tf.CompositeTensor, ragged for most
-)
-
-// TensorInfo describes an input or an output of a signature.
-type TensorInfo struct {
-	DType  tensor.DType // of a composite as the file has it: [tensor.Invalid] for most; see Ragged
-	Shape  tensor.Shape
-	Tensor string // the graph's tensor, "serving_default_x:0"; "" when the value has Components
-
-	Encoding Encoding
-	// Class is the Python class of a composite's spec: "RaggedTensorSpec", "SparseTensorSpec".
-	Class string
-	// Components are the tensors that make up the value, in the order that TensorFlow packs them:
-	// values, indices, dense_shape of a coo_sparse; of a ragged the flat values, then the row
-	// splits from the outermost axis inwards.
-	Components []Component
-	// Ragged is set for a RaggedTensorSpec whose layout the file gives.
-	Ragged *Ragged
-}
-
-// Component is one tensor of a composite value.
-type Component struct {
-	// "values", "indices", "dense_shape", "row_splits", or "" when the layout is not known
-	Role   string
-	DType  tensor.DType
-	Shape  tensor.Shape
-	Tensor string
-}
-
-// Ragged says how the components of a ragged value belong together.
-type Ragged struct {
-	DType          tensor.DType // of the values
-	Shape          tensor.Shape // of the whole value: ragged axes are unknown
-	RaggedRank     int          // the number of row-splits components
-	RowSplitsDType tensor.DType
-}
-
-// Sparse reports whether the value is a coo_sparse or a SparseTensorSpec.
-func (t *TensorInfo) Sparse() bool {
-	return t.Encoding == CooSparse || t.Encoding == Composite && t.Class == "SparseTensorSpec"
-}
-
-// initOpNames are the entries of the signature map that are not signatures (constants.py of
-// TensorFlow's saved_model).
-var initOpNames = map[string]bool{"__saved_model_init_op": true, "__saved_model_train_op": true}
 
 // MetaGraph returns the graph with exactly the given tags, in any order. Without tags it is the
 // only graph there is, or the one tagged "serve" alone. A *[TagError] says that there is none such.
@@ -182,9 +100,6 @@ func (mg *MetaGraph) Signature(name string) (*Signature, error) {
 	return nil, e
 }
 
-// DefaultSignature is the name of the signature that is run when none is named.
-const DefaultSignature = "serving_default"
-
 // SignatureNames returns the names of the signatures that can be run, sorted: the init op is not
 // among them.
 func (mg *MetaGraph) SignatureNames() []string {
@@ -206,3 +121,68 @@ func once[T any](load func() (T, error)) func() (T, error) { return sync.OnceVal
 
 // Graph returns the GraphDef, for the packages of this module.
 func (mg *MetaGraph) Graph() *graph.Graph { return mg.graph }
+
+// rawMetaGraph holds the serialized parts of a MetaGraphDef that are decoded on demand. All are
+// slices of the file's memory, nil when absent. A message field that a file gives more than once is
+// one message in several pieces, which protobuf merges: so does concatenation.
+type rawMetaGraph struct {
+	all         []byte
+	ops         []byte // the list of op definitions in the MetaInfoDef
+	graph       []byte
+	saver       []byte
+	objectGraph []byte
+	collections [][]byte
+}
+
+// damaged turns an error of the wire format into a FormatError about a part of saved_model.pb.
+func (mg *MetaGraph) damaged(part string, err error) error {
+	return fileFaults(mg.model.File).Damaged(part, err)
+}
+
+// unmarshal decodes a part of saved_model.pb; what says which, for the error.
+func (mg *MetaGraph) unmarshal(data []byte, to proto.Message, what string) error {
+	return unmarshal(mg.model.File, data, to, what)
+}
+
+// collection decodes a collection of TensorFlow 1; an empty one when there is none of that name.
+func (mg *MetaGraph) collection(name string) (*pb.CollectionDef, error) {
+	def := &pb.CollectionDef{}
+	for _, entry := range mg.raw.collections {
+		key, err := wire.String(entry, 1)
+		if err != nil {
+			return nil, err
+		}
+		if key != name {
+			continue
+		}
+		err = wire.Each(entry, func(f wire.Field) error {
+			if f.Num == 2 && f.Type == protowire.BytesType {
+				return mg.unmarshal(f.Data, def, "collection "+name)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return def, nil
+}
+
+// KerasMetadata returns what Keras 2 wrote about the model's objects: in keras_metadata.pb or, up
+// to TensorFlow 2.4, in the object graph. It is nil where there is none. An error says that
+// keras_metadata.pb is damaged; what the object graph has is returned beside it.
+func (mg *MetaGraph) KerasMetadata() (KerasMetadata, error) {
+	meta, damage := mg.model.metadata()
+	if damage == nil && meta != nil {
+		return meta, nil
+	}
+	objs, err := mg.objs()
+	if err != nil {
+		return nil, err
+	}
+	return legacyMetadata(objs), damage
+}
+
+// Objects returns the tree of Python objects that the graph was saved from. It has no objects where
+// the file has none, as with TensorFlow 1. It is decoded once and shared: it must not be changed.
+func (mg *MetaGraph) Objects() (*ObjectGraph, error) { return mg.objs() }

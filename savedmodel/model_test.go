@@ -153,25 +153,30 @@ func TestCompositesSayHowTheyBelongTogether(t *testing.T) {
 func TestConcreteFunctions(t *testing.T) {
 	t.Parallel()
 	mg := modeltest.Open(t, "k2_multi_io").MetaGraphs[0]
-	names, err := mg.ConcreteFunctions()
-	if err != nil || len(names) == 0 {
-		t.Fatalf("ConcreteFunctions() = %v, %v", names, err)
+	objs, err := mg.Objects()
+	if err != nil || len(objs.Functions()) == 0 {
+		t.Fatalf("Objects() = %v, %v; want functions", objs, err)
 	}
-	for _, name := range names {
-		f, err := mg.ConcreteFunction(name)
+	for _, name := range objs.Functions() {
+		f, err := objs.Function(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(name, "signature_wrapper") {
 			continue
 		}
-		var outputs []string
+		var outputs, captures []string
+		for _, id := range f.Bound {
+			if v := objs.Variables[id]; v != nil {
+				captures = append(captures, v.Name)
+			}
+		}
 		for _, o := range f.Outputs {
 			outputs = append(outputs, fmt.Sprintf("%s %v%v", o.Path, o.DType, o.Shape))
 		}
 		want := []string{`["department"] float32(None, 4)`, `["priority"] float32(None, 1)`}
-		if diff := cmp.Diff(want, outputs); diff != "" || len(f.Inputs) != 3 || !slices.Contains(f.Captures, "words/embeddings") {
-			t.Errorf("%s: inputs %v, captures %v, outputs (-want +got):\n%s", name, f.Inputs, f.Captures, diff)
+		if diff := cmp.Diff(want, outputs); diff != "" || len(f.Inputs) != 3 || !slices.Contains(captures, "words/embeddings") {
+			t.Errorf("%s: inputs %v, captures %v, outputs (-want +got):\n%s", name, f.Inputs, captures, diff)
 		}
 		return
 	}

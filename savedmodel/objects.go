@@ -29,7 +29,7 @@ type ObjectGraph struct {
 	Nodes     []*pb.SavedObject
 	concrete  map[string][]byte // serialized SavedConcreteFunctions by function name
 	Variables map[int]*Variable // the objects that are variables
-	mg        *MetaGraph
+	file      fileFaults
 }
 
 // Variable is a variable of the model, as the object graph or the main graph's VarHandleOp names
@@ -51,20 +51,16 @@ func (v *Variable) Size() int64 {
 // Bytes returns what the values weigh in memory.
 func (v *Variable) Bytes() int64 { return v.Size() * int64(v.DType.Size()) }
 
-// Objects returns the tree of Python objects that the graph was saved from. It has no objects where
-// the file has none, as with TensorFlow 1. It is decoded once and shared: it must not be changed.
-func (mg *MetaGraph) Objects() (*ObjectGraph, error) { return mg.objs() }
-
 // readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do
 // not exist are refused.
-func (mg *MetaGraph) readObjectGraph() (*ObjectGraph, error) {
-	g := &ObjectGraph{concrete: map[string][]byte{}, Variables: map[int]*Variable{}, mg: mg}
-	err := wire.Each(mg.raw.objectGraph, func(f wire.Field) error {
+func readObjectGraph(file fileFaults, data []byte) (*ObjectGraph, error) {
+	g := &ObjectGraph{concrete: map[string][]byte{}, Variables: map[int]*Variable{}, file: file}
+	err := wire.Each(data, func(f wire.Field) error {
 		switch {
 		case f.Type != protowire.BytesType:
 		case f.Num == fieldObjects:
 			obj := &pb.SavedObject{}
-			if err := mg.unmarshal(f.Data, obj, "the object graph"); err != nil {
+			if err := unmarshal(string(file), f.Data, obj, "the object graph"); err != nil {
 				return err
 			}
 			g.Nodes = append(g.Nodes, obj)
@@ -88,7 +84,7 @@ func (mg *MetaGraph) readObjectGraph() (*ObjectGraph, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, mg.damaged("the object graph", err)
+		return nil, file.Damaged("the object graph", err)
 	}
 	for id, obj := range g.Nodes {
 		if v := obj.GetVariable(); v != nil {
@@ -96,7 +92,7 @@ func (mg *MetaGraph) readObjectGraph() (*ObjectGraph, error) {
 		}
 		for _, c := range obj.GetChildren() {
 			if c.GetNodeId() < 0 || int(c.GetNodeId()) >= len(g.Nodes) {
-				return nil, formatError(mg.model.File, "the object graph is damaged: %q points to object %d of %d", c.GetLocalName(), c.GetNodeId(), len(g.Nodes))
+				return nil, formatError(string(file), "the object graph is damaged: %q points to object %d of %d", c.GetLocalName(), c.GetNodeId(), len(g.Nodes))
 			}
 		}
 	}
@@ -105,9 +101,9 @@ func (mg *MetaGraph) readObjectGraph() (*ObjectGraph, error) {
 
 // rootObject returns the identifier of the object graph's root and the names of its children,
 // decoding no other object.
-func (mg *MetaGraph) rootObject() (identifier string, children []string) {
+func rootObject(data []byte) (identifier string, children []string) {
 	stop := &FormatError{}
-	_ = wire.Each(mg.raw.objectGraph, func(f wire.Field) error {
+	_ = wire.Each(data, func(f wire.Field) error {
 		if f.Num != fieldObjects || f.Type != protowire.BytesType {
 			return nil
 		}
@@ -127,12 +123,12 @@ func (mg *MetaGraph) rootObject() (identifier string, children []string) {
 	return identifier, children
 }
 
-// findFramework tells by the root object what wrote the model. It needs no other part of the graph.
-func (mg *MetaGraph) findFramework() Framework {
-	if mg.raw.objectGraph == nil {
+// frameworkOf tells by the root of a serialized object graph what wrote the model.
+func frameworkOf(objects []byte) Framework {
+	if objects == nil {
 		return TF1
 	}
-	id, children := mg.rootObject()
+	id, children := rootObject(objects)
 	has := func(name string) bool { return slices.Contains(children, name) }
 	switch {
 	case strings.HasPrefix(id, "_tf_keras"):
@@ -189,17 +185,21 @@ func (g *ObjectGraph) Numbered(id int, prefix string) []int {
 	return ids
 }
 
-// ConcreteFunction decodes what the object graph says of a function; nil when it says nothing.
-func (g *ObjectGraph) ConcreteFunction(name string) (*pb.SavedConcreteFunction, error) {
+// Function decodes what the object graph says of a function; nil when it says nothing.
+func (g *ObjectGraph) Function(name string) (*ConcreteFunction, error) {
 	data, ok := g.concrete[name]
 	if !ok {
 		return nil, nil
 	}
 	def := &pb.SavedConcreteFunction{}
-	if err := g.mg.unmarshal(data, def, "concrete function "+name); err != nil {
+	if err := unmarshal(string(g.file), data, def, "concrete function "+name); err != nil {
 		return nil, err
 	}
-	return def, nil
+	f := &ConcreteFunction{Name: name, Inputs: structuredTensors(def.GetCanonicalizedInputSignature()), Outputs: structuredTensors(def.GetOutputSignature())}
+	for _, id := range def.GetBoundInputs() {
+		f.Bound = append(f.Bound, int(id))
+	}
+	return f, nil
 }
 
 // StructuredTensor is a leaf of a structured value: where it stands in the structure, and the
@@ -217,7 +217,7 @@ const maxStructure = 100
 
 // flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their
 // sorted keys.
-func StructuredTensors(v *pb.StructuredValue) []StructuredTensor {
+func structuredTensors(v *pb.StructuredValue) []StructuredTensor {
 	var out []StructuredTensor
 	flattenInto(v, "", &out, 0)
 	return out
@@ -257,3 +257,30 @@ func flattenInto(v *pb.StructuredValue, path string, out *[]StructuredTensor, de
 		*out = append(*out, StructuredTensor{Path: path, Class: s.GetTypeSpecClassName()})
 	}
 }
+
+// Framework says what wrote a model, as far as it shows.
+type Framework string
+
+// The frameworks that leave their marks in a SavedModel.
+const (
+	// tf_keras or tf.keras: model.save, or tf.saved_model.save of a model
+	Keras2 Framework = "keras2"
+	// model.export, keras.export.ExportArchive, or tf.saved_model.save of a model
+	Keras3   Framework = "keras3"
+	TFModule Framework = "tf.Module" // tf.saved_model.save of any other object
+	TF1      Framework = "tf1"       // tf.compat.v1.saved_model: no object graph
+)
+
+// ConcreteFunction is what the object graph says of one traced function.
+type ConcreteFunction struct {
+	Name string
+	// Inputs and Outputs are the tensors in the order of tf.nest, each with its place in the
+	// structure: the arguments begin with [0] for the positional ones and [1] for those given by
+	// name.
+	Inputs, Outputs []StructuredTensor
+	// Bound are the objects that the function captures, by their numbers: its last arguments.
+	Bound []int
+}
+
+// Functions returns the names of the functions that the object graph describes, sorted.
+func (g *ObjectGraph) Functions() []string { return slices.Sorted(maps.Keys(g.concrete)) }

@@ -1,38 +1,12 @@
 package savedmodel
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-
-	"google.golang.org/protobuf/encoding/protowire"
-)
-
-// The names of a SavedModel's files (constants.h of TensorFlow's cc/saved_model).
-const (
-	fileBinary      = "saved_model.pb"
-	fileText        = "saved_model.pbtxt"
-	fileMetadata    = "keras_metadata.pb"
-	fileFingerprint = "fingerprint.pb"
-	dirVariables    = "variables"
-	dirAssets       = "assets"
-	dirAssetsExtra  = "assets.extra"
-)
-
-// Limits on what is read into memory. A protobuf message ends at 2 GiB; text takes some twenty
-// times its size once parsed.
-const (
-	maxBinary      = 1<<31 - 1
-	maxText        = 256 << 20
-	maxMetadata    = 512 << 20
-	maxFingerprint = 1 << 20
-	maxSignatures  = 10_000 // of a graph; honest ones have up to a few dozen
 )
 
 // Open reads the SavedModel in directory dir: saved_model.pb, or saved_model.pbtxt where there is
@@ -218,100 +192,4 @@ func newModel(dir, path, version string, data []byte) (*Model, error) {
 		return nil, err
 	}
 	return m, nil
-}
-
-// openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the
-// reader waiting, and a device has no end.
-func openRegular(path string) (*os.File, int64, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, syscall.ENXIO) { // a socket, or a terminal that there is not
-		return nil, 0, formatError(path, "is no regular file")
-	}
-	if err != nil {
-		return nil, 0, &FileError{File: path, Msg: cause(err), Err: err}
-	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		err = &FileError{File: path, Msg: cause(err), Err: err}
-	case !info.Mode().IsRegular():
-		err = formatError(path, "is no regular file")
-	default:
-		return f, info.Size(), nil
-	}
-	_ = f.Close() // nothing was written
-	return nil, 0, err
-}
-
-// readFile reads a whole file of at most limit bytes. check sees its first bytes before the rest is
-// read.
-func readFile(path string, limit int64, check func(head []byte) error) ([]byte, error) {
-	f, size, err := openRegular(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if size > limit {
-		return nil, formatError(path, "is %d bytes long; at most %d can be read", size, limit)
-	}
-	head := make([]byte, min(size, 512))
-	if _, err := io.ReadFull(f, head); err != nil {
-		return nil, &FileError{File: path, Msg: cause(err), Err: err}
-	}
-	if err := check(head); err != nil {
-		return nil, err
-	}
-	if size > unframed && filepath.Base(path) == fileBinary {
-		if err := checkFrames(path, f, size); err != nil {
-			return nil, err
-		}
-	}
-	data := make([]byte, size)
-	copy(data, head)
-	if _, err := io.ReadFull(f, data[len(head):]); err != nil {
-		return nil, &FileError{File: path, Msg: cause(err), Err: err}
-	}
-	return data, nil
-}
-
-// sniff recognizes by its first bytes what is often found where a model's file should be.
-func sniff(path string, head []byte, text bool) error {
-	trimmed := bytes.ToLower(bytes.TrimLeft(head, " \t\r\n\ufeff"))
-	switch {
-	case len(head) == 0:
-		return formatError(path, "the file is empty")
-	case bytes.HasPrefix(trimmed, []byte("version ")) && bytes.Contains(head, []byte("\noid sha256:")):
-		return formatError(path, "is a Git LFS pointer, not the file itself; fetch it with: git lfs pull")
-	case bytes.HasPrefix(trimmed, []byte("<!doctype")), bytes.HasPrefix(trimmed, []byte("<html")), bytes.HasPrefix(trimmed, []byte("<?xml")):
-		return formatError(path, "is a web page, not a model; the download went wrong")
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("\x1f\x8b")), bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
-		return formatError(path, "is a compressed archive, not a model; unpack it first")
-	case bytes.HasPrefix(head, []byte("\x89HDF")):
-		return formatError(path, "is an HDF5 file, not a SavedModel")
-	case text:
-		return nil
-	case len(head) > 0 && head[0] != fieldSchemaVersion<<3|byte(protowire.VarintType) && head[0] != fieldMetaGraphs<<3|byte(protowire.BytesType) && !isTextModel(trimmed):
-		return formatError(path, "is not a SavedModel: the bytes are no protobuf message")
-	case isTextModel(trimmed):
-		return formatError(path, "is in protobuf's text form; it should be called %s", fileText)
-	}
-	return nil
-}
-
-// isTextModel reports whether text begins as a SavedModel's does.
-func isTextModel(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("saved_model_schema_version")) || bytes.HasPrefix(text, []byte("meta_graphs"))
-}
-
-// cause returns what went wrong with a file operation, without the path that the caller names
-// anyway.
-func cause(err error) string {
-	var pathErr *fs.PathError
-	switch {
-	case errors.As(err, &pathErr):
-		return pathErr.Err.Error()
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return "the file became shorter while it was read"
-	}
-	return err.Error()
 }

@@ -2,6 +2,8 @@ package savedmodel
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
@@ -121,4 +123,92 @@ func (t TensorInfo) String() string {
 		return fmt.Sprintf("%s of %d tensors", t.Class, len(t.Components))
 	}
 	return fmt.Sprintf("%v %v", t.DType, t.Shape)
+}
+
+// Signature is a function of the model that can be run by name.
+type Signature struct {
+	Name       string
+	MethodName string // "tensorflow/serving/predict" for most
+	Inputs     map[string]TensorInfo
+	Outputs    map[string]TensorInfo
+	// InitOp marks an entry that names the operation that a loader runs ("__saved_model_init_op",
+	// "__saved_model_train_op"): it has no tensors.
+	InitOp bool
+}
+
+// InputNames returns the names of the inputs, sorted.
+func (s *Signature) InputNames() []string { return slices.Sorted(maps.Keys(s.Inputs)) }
+
+// OutputNames returns the names of the outputs, sorted.
+func (s *Signature) OutputNames() []string { return slices.Sorted(maps.Keys(s.Outputs)) }
+
+// tensorNames lists the graph's tensors of inputs or outputs, those of composite values included.
+func (s *Signature) Tensors(infos map[string]TensorInfo) []string {
+	var names []string
+	for _, t := range infos {
+		if t.Tensor != "" {
+			names = append(names, t.Tensor)
+		}
+		for _, c := range t.Components {
+			names = append(names, c.Tensor)
+		}
+	}
+	return names
+}
+
+// DefaultSignature is the name of the signature that is run when none is named.
+const DefaultSignature = "serving_default"
+
+// initOpNames are the entries of the signature map that are not signatures (constants.py of
+// TensorFlow's saved_model).
+var initOpNames = map[string]bool{"__saved_model_init_op": true, "__saved_model_train_op": true}
+
+// Encoding says how the value of a [TensorInfo] is held by tensors.
+type Encoding string
+
+// The encodings of TensorInfo's oneof.
+const (
+	Dense Encoding = "" // one tensor
+	// values, indices and dense_shape: a tf.SparseTensor of TensorFlow 1
+	CooSparse Encoding = "coo_sparse"
+	Composite Encoding = "composite" // the components of a tf.CompositeTensor, ragged for most
+)
+
+// TensorInfo describes an input or an output of a signature.
+type TensorInfo struct {
+	DType  tensor.DType // of a composite as the file has it: [tensor.Invalid] for most; see Ragged
+	Shape  tensor.Shape
+	Tensor string // the graph's tensor, "serving_default_x:0"; "" when the value has Components
+
+	Encoding Encoding
+	// Class is the Python class of a composite's spec: "RaggedTensorSpec", "SparseTensorSpec".
+	Class string
+	// Components are the tensors that make up the value, in the order that TensorFlow packs them:
+	// values, indices, dense_shape of a coo_sparse; of a ragged the flat values, then the row
+	// splits from the outermost axis inwards.
+	Components []Component
+	// Ragged is set for a RaggedTensorSpec whose layout the file gives.
+	Ragged *Ragged
+}
+
+// Sparse reports whether the value is a coo_sparse or a SparseTensorSpec.
+func (t *TensorInfo) Sparse() bool {
+	return t.Encoding == CooSparse || t.Encoding == Composite && t.Class == "SparseTensorSpec"
+}
+
+// Component is one tensor of a composite value.
+type Component struct {
+	// "values", "indices", "dense_shape", "row_splits", or "" when the layout is not known
+	Role   string
+	DType  tensor.DType
+	Shape  tensor.Shape
+	Tensor string
+}
+
+// Ragged says how the components of a ragged value belong together.
+type Ragged struct {
+	DType          tensor.DType // of the values
+	Shape          tensor.Shape // of the whole value: ragged axes are unknown
+	RaggedRank     int          // the number of row-splits components
+	RowSplitsDType tensor.DType
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 )
 
 // Field numbers of saved_model.proto, meta_graph.proto and graph.proto.
@@ -29,18 +28,6 @@ const (
 	fieldTags              = 4
 	fieldTensorFlowVersion = 5
 )
-
-// rawMetaGraph holds the serialized parts of a MetaGraphDef that are decoded on demand. All are
-// slices of the file's memory, nil when absent. A message field that a file gives more than once is
-// one message in several pieces, which protobuf merges: so does concatenation.
-type rawMetaGraph struct {
-	all         []byte
-	ops         []byte // the list of op definitions in the MetaInfoDef
-	graph       []byte
-	saver       []byte
-	objectGraph []byte
-	collections [][]byte
-}
 
 // split fills m.MetaGraphs from a serialized SavedModel. It decodes the tags, the signatures and
 // the assets only.
@@ -136,9 +123,9 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	}
 	slices.Sort(mg.Tags)
 	mg.graph = graph.New(mg.raw.graph, mg.raw.ops, fileFaults(m.File))
-	mg.objs = once(mg.readObjectGraph)
+	mg.objs = once(func() (*ObjectGraph, error) { return readObjectGraph(fileFaults(m.File), mg.raw.objectGraph) })
 	mg.saver = once(mg.readSaver)
-	mg.Framework = mg.findFramework()
+	mg.Framework = frameworkOf(mg.raw.objectGraph)
 	return mg, nil
 }
 
@@ -215,80 +202,6 @@ func (mg *MetaGraph) readLegacyAssets() error {
 	return nil
 }
 
-// collection decodes a collection of TensorFlow 1; an empty one when there is none of that name.
-func (mg *MetaGraph) collection(name string) (*pb.CollectionDef, error) {
-	def := &pb.CollectionDef{}
-	for _, entry := range mg.raw.collections {
-		key, err := wire.String(entry, 1)
-		if err != nil {
-			return nil, err
-		}
-		if key != name {
-			continue
-		}
-		err = wire.Each(entry, func(f wire.Field) error {
-			if f.Num == 2 && f.Type == protowire.BytesType {
-				return mg.unmarshal(f.Data, def, "collection "+name)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return def, nil
-}
-
-// fileFaults is the path of a model's file, as the errors of its graph name it.
-type fileFaults string
-
-// Damaged says that a part of the file is damaged; a *[FormatError] says so already.
-func (f fileFaults) Damaged(part string, err error) error {
-	var fe *FormatError
-	if errors.As(err, &fe) {
-		return err
-	}
-	return formatError(string(f), "%s is damaged: %v", part, err)
-}
-
-// Undecodable says that protobuf cannot decode a part of the file.
-func (f fileFaults) Undecodable(part string, err error) error {
-	return formatError(string(f), "%s in it cannot be decoded: %v", part, protoCause(err))
-}
-
-// damaged turns an error of the wire format into a FormatError about a part of saved_model.pb.
-func (mg *MetaGraph) damaged(part string, err error) error {
-	return fileFaults(mg.model.File).Damaged(part, err)
-}
-
-// unmarshal decodes a part of saved_model.pb; what says which, for the error.
-func (mg *MetaGraph) unmarshal(data []byte, to proto.Message, what string) error {
-	return unmarshal(mg.model.File, data, to, what)
-}
-
-// unmarshal decodes a part of a file; what says which, for the error.
-func unmarshal(file string, data []byte, to proto.Message, what string) error {
-	if err := graph.Unmarshal(data, to); err != nil {
-		return fileFaults(file).Undecodable(what, err)
-	}
-	return nil
-}
-
-// protoCause returns a protobuf error's text without the package's prefix, whose first space is not
-// always the same character.
-func protoCause(err error) string {
-	text := err.Error()
-	if len(text) > len("proto:") && text[:len("proto:")] == "proto:" {
-		text = text[len("proto:"):]
-		for _, space := range []string{"\u00a0", " "} {
-			if len(text) >= len(space) && text[:len(space)] == space {
-				return text[len(space):]
-			}
-		}
-	}
-	return text
-}
-
 // Proto decodes the whole graph, as TensorFlow's own message. It takes some 40 times as long as
 // [Open] and is not kept: each call decodes anew.
 func (mg *MetaGraph) Proto() (*pb.MetaGraphDef, error) {
@@ -297,4 +210,75 @@ func (mg *MetaGraph) Proto() (*pb.MetaGraphDef, error) {
 		return nil, err
 	}
 	return def, nil
+}
+
+// WithGraph returns a serialized SavedModel of this graph alone, with another GraphDef in the place
+// of its own. nodes are the names of that GraphDef's nodes: signatures whose tensors are none of
+// them are left out, and so are the tree of objects and the list of op definitions, which loaders
+// in C++ do not read.
+func (mg *MetaGraph) WithGraph(def []byte, nodes map[string]bool) ([]byte, error) {
+	var meta []byte
+	wroteGraph := false
+	err := wire.EachRaw(mg.raw.all, func(f wire.Field, raw []byte) error {
+		switch f.Num {
+		case fieldObjectGraph:
+			return nil
+		case fieldGraphDef:
+			if !wroteGraph {
+				meta = protowire.AppendTag(meta, fieldGraphDef, protowire.BytesType)
+				meta = protowire.AppendBytes(meta, def)
+				wroteGraph = true
+			}
+			return nil
+		case fieldMetaInfo:
+			info, err := withoutField(f.Data, fieldStrippedOps)
+			meta = protowire.AppendTag(meta, fieldMetaInfo, protowire.BytesType)
+			meta = protowire.AppendBytes(meta, info)
+			return err
+		case fieldSignatures:
+			name, err := wire.String(f.Data, graph.FieldMapKey)
+			if err != nil || !mg.signatureIn(name, nodes) {
+				return err
+			}
+		}
+		meta = append(meta, raw...)
+		return nil
+	})
+	if err != nil {
+		return nil, mg.damaged("its graph", err)
+	}
+	out := protowire.AppendTag(nil, fieldSchemaVersion, protowire.VarintType)
+	out = protowire.AppendVarint(out, 1)
+	out = protowire.AppendTag(out, fieldMetaGraphs, protowire.BytesType)
+	return protowire.AppendBytes(out, meta), nil
+}
+
+// withoutField returns a message without one of its fields.
+func withoutField(message []byte, num protowire.Number) ([]byte, error) {
+	var out []byte
+	err := wire.EachRaw(message, func(f wire.Field, raw []byte) error {
+		if f.Num != num {
+			out = append(out, raw...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// signatureIn reports whether the graph still has all tensors of a signature.
+func (mg *MetaGraph) signatureIn(name string, nodes map[string]bool) bool {
+	s := mg.Signatures[name]
+	if s == nil {
+		return false
+	}
+	for _, tensors := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
+		for _, t := range tensors {
+			for _, c := range append([]Component{{Tensor: t.Tensor}}, t.Components...) {
+				if c.Tensor != "" && !nodes[graph.NodeOf(c.Tensor)] {
+					return false
+				}
+			}
+		}
+	}
+	return true
 }

@@ -179,8 +179,8 @@ func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
 		if m := traceName.FindStringSubmatch(names[0]); m != nil {
 			name = m[1]
 		}
-		if c, err := k.objs.ConcreteFunction(names[0]); err == nil && c != nil {
-			for _, t := range savedmodel.StructuredTensors(c.GetOutputSignature()) {
+		if c, err := k.objs.Function(names[0]); err == nil && c != nil {
+			for _, t := range c.Outputs {
 				shapes = append(shapes, t.Shape)
 			}
 		}

@@ -90,13 +90,13 @@ func fedBy(call *nodepb.NodeDef, f *graph.Function, objs *savedmodel.ObjectGraph
 			feeds[i].node = graph.NodeOf(data[i])
 		}
 	}
-	c, err := objs.ConcreteFunction(f.Name)
+	c, err := objs.Function(f.Name)
 	if err != nil {
 		return nil, err
 	}
-	if bound := c.GetBoundInputs(); len(bound) <= len(feeds) {
-		for i, id := range bound {
-			feeds[len(feeds)-len(bound)+i].object = int(id)
+	if c != nil && len(c.Bound) <= len(feeds) {
+		for i, id := range c.Bound {
+			feeds[len(feeds)-len(c.Bound)+i].object = id
 		}
 	}
 	return feeds, nil
