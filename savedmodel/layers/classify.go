@@ -29,14 +29,14 @@ var kerasClasses = strings.Fields(`
 var classByDefault = func() map[string]string {
 	classes := map[string]string{}
 	for _, class := range kerasClasses {
-		classes[snakeCase(class)] = class
+		classes[SnakeCase(class)] = class
 	}
 	return classes
 }()
 
-// classOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default
+// ClassOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default
 // name.
-func classOfName(name string) (class string, ok bool) {
+func ClassOfName(name string) (class string, ok bool) {
 	for _, b := range bases(name) {
 		if class, ok = classByDefault[b]; ok {
 			return class, true
@@ -69,7 +69,7 @@ type traits struct {
 // when several classes would look alike or the class is the user's own.
 func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
 	t := newTraits(s, c, name, vars)
-	byName, known := classOfName(name)
+	byName, known := ClassOfName(name)
 	if !isDefaultName(name) {
 		known = false
 	}

@@ -3,10 +3,11 @@ package layers
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -16,49 +17,103 @@ const maxNesting = 32
 // config is the dictionary that a Keras layer's get_config returned, as JSON has it.
 type config map[string]any
 
-// layerConfig is one layer in the config of a model: its class, its own config, and what it is
+// LayerConfig is one layer in the config of a model: its class, its own config, and what it is
 // called with.
-type layerConfig struct {
+type LayerConfig struct {
 	Name         string          `json:"name"`
 	ClassName    string          `json:"class_name"`
+	Module       string          `json:"module"` // "keras.layers"; "" in .h5 files
 	Config       json.RawMessage `json:"config"`
 	InboundNodes json.RawMessage `json:"inbound_nodes"`
-	Trainable    *bool           `json:"trainable"`
+	BuildConfig  json.RawMessage `json:"build_config"` // what the layer was built with
+	// SharedID is the same for all places in which a config has one and the same object; nil for an
+	// object that it has once.
+	SharedID json.RawMessage `json:"shared_object_id"`
+
+	// Variables are the layer's own in one of Keras' own files, which [FromConfig] counts. All
+	// places of one object have the same.
+	Variables []*savedmodel.Variable `json:"-"`
+
+	inner  *ModelConfig // what [LayerConfig.Model] decoded
+	parsed bool
 }
 
-// modelConfig is the config of a Sequential or Functional model.
-type modelConfig struct {
+// ModelConfig is the config of a Sequential or Functional model.
+type ModelConfig struct {
 	Name         string          `json:"name"`
-	Layers       []layerConfig   `json:"layers"`
+	Layers       []LayerConfig   `json:"layers"`
 	InputLayers  json.RawMessage `json:"input_layers"`
 	OutputLayers json.RawMessage `json:"output_layers"`
+	BuildShape   json.RawMessage `json:"build_input_shape"` // of a Sequential
 }
 
-// class returns the class name without the package that Keras puts before registered classes
+// Class returns the class name without the package that Keras puts before registered classes
 // ("Custom>Scale").
-func (l *layerConfig) class() string { return l.ClassName[strings.LastIndexByte(l.ClassName, '>')+1:] }
+func (l *LayerConfig) Class() string {
+	class := l.ClassName[strings.LastIndexByte(l.ClassName, '>')+1:]
+	if class == "GroupQueryAttention" && l.Module == "keras.layers" {
+		return "GroupedQueryAttention" // the one class whose name in Keras' API is not its own
+	}
+	return class
+}
+
+// Builtin reports whether the class is one of Keras' own. The configurations in .h5 files do not
+// say it: there a class counts as Keras' own that bears the name of one.
+func (l *LayerConfig) Builtin() bool {
+	if l.Module != "" {
+		return strings.HasPrefix(l.Module, "keras.") || l.Module == "keras" || strings.HasPrefix(l.Module, "tf_keras.")
+	}
+	return !strings.Contains(l.ClassName, ">") && builtins[l.ClassName]
+}
+
+// IsOperation reports whether the entry is one of Keras 3's operations, which are no layers and own
+// nothing. Where no module is named, as in .h5 files, it is known by its config, which lacks what
+// layers have.
+func (l *LayerConfig) IsOperation() bool {
+	if l.Module != "" {
+		return strings.HasPrefix(l.Module, "keras.src.ops.") || strings.HasPrefix(l.Module, "keras.ops")
+	}
+	if operations[operationName(l.ClassName)] == nil && !severalOutputs[l.ClassName] {
+		return false
+	}
+	c := parseConfig(l.Config)
+	return c != nil && !c.has("dtype") && !c.has("trainable")
+}
+
+// Trains reports whether training may change the layer's variables.
+func (l *LayerConfig) Trains() bool {
+	var c struct {
+		Trainable *bool `json:"trainable"`
+	}
+	return json.Unmarshal(l.Config, &c) != nil || c.Trainable == nil || *c.Trainable
+}
 
 // isModel reports whether the layer is a model of known structure.
 func isModel(class string) bool {
 	return class == "Functional" || class == "Sequential" || class == "Model"
 }
 
-// model decodes the layer's config as a model's; nil when it is none.
-func (l *layerConfig) model() *modelConfig {
-	if !isModel(l.class()) {
-		return nil
+// Model decodes the layer's config as that of a model of known structure; nil when it is none. A
+// class of one's own may have such a config too. The layers of the model are decoded once.
+func (l *LayerConfig) Model() *ModelConfig {
+	if l.parsed {
+		return l.inner
 	}
+	l.parsed = true
 	m, err := parseModelConfig(l.Config)
-	if err != nil || len(m.Layers) == 0 {
-		return nil
+	if err == nil && len(m.Layers) > 0 && (isModel(l.Class()) || m.InputLayers != nil && m.OutputLayers != nil) {
+		l.inner = m
 	}
-	return m
+	return l.inner
 }
+
+// Sequential reports whether the model is a stack, which names no inputs and no outputs.
+func (m *ModelConfig) Sequential() bool { return m.InputLayers == nil }
 
 // parseModelConfig decodes a model's config and gives each of its layers the name that stands in
 // the layer's own config.
-func parseModelConfig(data json.RawMessage) (*modelConfig, error) {
-	m := &modelConfig{}
+func parseModelConfig(data json.RawMessage) (*ModelConfig, error) {
+	m := &ModelConfig{}
 	if len(data) == 0 {
 		return m, nil
 	}
@@ -97,6 +152,15 @@ func plain(v any) any {
 		if name := m["class_name"]; name == "__tuple__" || name == "TensorShape" {
 			return m["items"]
 		}
+	}
+	return v
+}
+
+// jsonValue decodes any JSON; nil where it is none.
+func jsonValue(data json.RawMessage) any {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return nil
 	}
 	return v
 }
@@ -215,9 +279,14 @@ type inbound struct {
 // writes a call as a list of [name, node, tensor, keyword arguments], or as one such list, or with
 // them as the values of a dictionary; keyword arguments may hold more.
 func inboundNodes(data json.RawMessage) [][]inbound {
-	var nodes []json.RawMessage
+	_, calls := callsIn(data)
+	return calls
+}
+
+// callsIn returns the calls of a layer as the config has them, and the tensors of each.
+func callsIn(data json.RawMessage) (nodes []json.RawMessage, tensors [][]inbound) {
 	if json.Unmarshal(data, &nodes) != nil {
-		return nil
+		return nil, nil
 	}
 	calls := make([][]inbound, 0, len(nodes))
 	for _, n := range nodes {
@@ -225,10 +294,11 @@ func inboundNodes(data json.RawMessage) [][]inbound {
 		walkInbound(n, &tensors, 0)
 		calls = append(calls, tensors)
 	}
-	return calls
+	return nodes, calls
 }
 
-// walkInbound collects the tensors in v, in the order of the text.
+// walkInbound collects the tensors in v in the order of tf.nest and of Keras' own trees: lists as
+// they stand, dictionaries by their sorted keys.
 func walkInbound(v json.RawMessage, out *[]inbound, depth int) {
 	if depth > maxNesting {
 		return
@@ -240,7 +310,7 @@ func walkInbound(v json.RawMessage, out *[]inbound, depth int) {
 			return
 		}
 		var in inbound
-		if len(list) >= 3 && json.Unmarshal(list[0], &in.layer) == nil && json.Unmarshal(list[1], &in.node) == nil && in.layer != "_CONSTANT_VALUE" &&
+		if len(list) >= 3 && bytes.HasPrefix(list[0], []byte(`"`)) && json.Unmarshal(list[0], &in.layer) == nil && json.Unmarshal(list[1], &in.node) == nil && in.layer != "_CONSTANT_VALUE" &&
 			json.Unmarshal(list[2], &in.tensor) == nil {
 			*out = append(*out, in)
 			list = list[3:]
@@ -249,32 +319,23 @@ func walkInbound(v json.RawMessage, out *[]inbound, depth int) {
 			walkInbound(x, out, depth+1)
 		}
 	case bytes.HasPrefix(v, []byte("{")):
-		_ = eachMember(v, func(_ string, value json.RawMessage) { walkInbound(value, out, depth+1) })
+		for _, value := range sortedMembers(v) {
+			walkInbound(value, out, depth+1)
+		}
 	}
 }
 
-// eachMember calls f with the members of a JSON object in the order of the text.
-func eachMember(object json.RawMessage, f func(key string, value json.RawMessage)) error {
-	d := json.NewDecoder(bytes.NewReader(object))
-	if _, err := d.Token(); err != nil {
-		return err
+// sortedMembers returns the values of a JSON object in the order of their keys.
+func sortedMembers(object json.RawMessage) []json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return nil
 	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		name, ok := key.(string)
-		if !ok {
-			return errors.New("a key that is no string")
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-		f(name, value)
+	values := make([]json.RawMessage, 0, len(members))
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		values = append(values, members[key])
 	}
-	return nil
+	return values
 }
 
 // layerTensors returns the [name, node, tensor] entries of a model's input_layers or output_layers,
@@ -284,3 +345,15 @@ func layerTensors(data json.RawMessage) []inbound {
 	walkInbound(data, &out, 0)
 	return out
 }
+
+// builtins are the classes that Keras makes layers of.
+var builtins = func() map[string]bool {
+	all := map[string]bool{"InputLayer": true, "Functional": true, "Sequential": true, "Model": true, "GroupedQueryAttention": true}
+	for _, class := range classByDefault {
+		all[class] = true
+	}
+	for class := range shapeRules {
+		all[class] = true
+	}
+	return all
+}()

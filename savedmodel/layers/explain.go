@@ -6,20 +6,29 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
-	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // explainer writes the reasons for the sizes in a layer table.
 type explainer struct {
-	mg    *savedmodel.MetaGraph
-	axes  map[tensorKey][]string // the names of the open axes of each tensor
-	steps map[*Layer]*step       // the last call of each layer
+	by        string                 // what leaves axes open: "the signature"
+	otherwise string                 // where nothing explains a size: ": as the graph has it"
+	axes      map[tensorKey][]string // the names of the open axes of each tensor
+	steps     map[*Layer]*step       // the last call of each layer
 }
 
-// explain fills in why each size is what it is.
-func (t *Table) explain(mg *savedmodel.MetaGraph) {
-	e := &explainer{mg: mg, axes: map[tensorKey][]string{}, steps: map[*Layer]*step{}}
+// What leaves sizes open: of a SavedModel, and of a model in one of Keras' own files.
+const (
+	theSignature = "the signature"
+	theInput     = "the model's input"
+)
+
+// explain fills in why each size is what it is. by is what leaves sizes open.
+func (t *Table) explain(by string) {
+	e := &explainer{by: by, otherwise: ": as the graph has it", axes: map[tensorKey][]string{}, steps: map[*Layer]*step{}}
+	if by != theSignature {
+		e.otherwise = ": as the file has it"
+	}
 	takers := map[string]string{}
 	inputs := map[tensorKey]string{}
 	for _, st := range t.steps {
@@ -121,8 +130,12 @@ func (e *explainer) layer(l *Layer) {
 func (e *explainer) word(l *Layer) string {
 	real := l.info.shape.String()
 	switch {
+	case l.Output.Word == "?" && !l.info.shape.known():
+		return "Keras prints ? for the layers of a model that was never built: the file does not hold what it takes"
 	case l.Output.Word == "?":
 		return "Keras prints ? for a layer of a model of one's own class that has nothing to build; it is " + real + " here"
+	case e.by == theInput && len(l.info.in) == 0:
+		return "Keras prints the word for all layers of a model of one's own class"
 	case l.info.shape.known():
 		return "Keras prints the word for all layers of a model of one's own class; it is " + real + " here"
 	}
@@ -135,10 +148,27 @@ func (e *explainer) dim(l *Layer, st *step, s tensor.Shape, i, d int) string {
 		return e.open(l, st, i, d)
 	}
 	size := words.Thousands(s.Dim(d))
+	if i == 1 && givesScores[l.Class] && s.Rank() >= 3 {
+		return size + scoreAxis(s.Rank(), d)
+	}
 	if reason := e.known(l, s, d); reason != "" {
 		return size + reason
 	}
-	return size + ": as the graph has it"
+	return size + e.otherwise
+}
+
+// givesScores are the classes whose second output is how much each place takes of each other.
+var givesScores = map[string]bool{"MultiHeadAttention": true, "GroupedQueryAttention": true, "Attention": true, "AdditiveAttention": true}
+
+// scoreAxis explains an axis of the scores that attention gives beside its result.
+func scoreAxis(rank, d int) string {
+	switch rank - d {
+	case 1:
+		return ": a score for each place of the keys"
+	case 2:
+		return ": the places of the query"
+	}
+	return ": the heads, each with scores of its own"
 }
 
 // open explains a size that is not known.
@@ -151,16 +181,16 @@ func (e *explainer) open(l *Layer, st *step, i, d int) string {
 	}
 	switch {
 	case d == 0:
-		return "None: the batch axis, left open by the signature"
+		return "None: the batch axis, left open by " + e.by
 	case name == "":
 		return "None: not known before the model runs"
 	case l.Class == "InputLayer":
-		return "None: the " + name + " axis, left open by the signature"
+		return "None: the " + name + " axis, left open by " + e.by
 	}
 	if how := e.openRule(l, d); how != "" {
-		return "None: the " + name + " axis, left open by the signature; of n it makes " + how
+		return "None: the " + name + " axis, left open by " + e.by + "; of n it makes " + how
 	}
-	return "None: the " + name + " axis, left open by the signature"
+	return "None: the " + name + " axis, left open by " + e.by
 }
 
 // openRule says what a layer does to an axis whose size is not known.
@@ -179,6 +209,9 @@ func (e *explainer) known(l *Layer, s tensor.Shape, d int) string {
 		in = l.info.in[0]
 	}
 	last := d == s.Rank()-1
+	if l.info.partial {
+		return ": as the layers that take it have it"
+	}
 	if l.Class == "TimeDistributed" {
 		return e.timeDistributed(l, in, s, d, last)
 	}
@@ -245,7 +278,7 @@ func lastIs(text string) dimExplainer {
 
 var explainers = map[string]dimExplainer{
 	"Dense":              lastIs(": the layer's units"),
-	"EinsumDense":        lastIs(": the size that the layer's kernel gives"),
+	"EinsumDense":        explainEinsum,
 	"Embedding":          lastIs(": numbers for each token, the embedding's width"),
 	"LSTM":               lastIs(": the layer's units"),
 	"GRU":                lastIs(": the layer's units"),
@@ -279,6 +312,31 @@ var explainers = map[string]dimExplainer{
 		return ""
 	},
 	"Add": explainMerge, "Subtract": explainMerge, "Multiply": explainMerge, "Average": explainMerge, "Maximum": explainMerge, "Minimum": explainMerge,
+}
+
+// explainEinsum explains a size by its letter in the equation: one of the input's, or one that
+// stands in the kernel alone.
+func explainEinsum(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	equation := l.info.config.str("equation")
+	inputs, output, ok := strings.Cut(equation, "->")
+	x, _, _ := strings.Cut(inputs, ",")
+	at := d
+	if before, after, dots := strings.Cut(output, "..."); dots {
+		if at = len(output) - (out.Rank() - d); d < len(before) {
+			at = d
+		} else if out.Rank()-d > len(after) {
+			return "" // an axis that the dots stand for
+		}
+	}
+	switch {
+	case !ok && last:
+		return ": the size that the layer's kernel gives"
+	case !ok || at < 0 || at >= len(output):
+		return ""
+	case strings.IndexByte(x, output[at]) >= 0:
+		return fmt.Sprintf(": the input's axis %c in the equation %q", output[at], equation)
+	}
+	return fmt.Sprintf(": the kernel's axis %c in the equation %q", output[at], equation)
 }
 
 func explainDepthwise(l *Layer, in, out tensor.Shape, _ int, last bool) string {

@@ -152,7 +152,9 @@ func (f *formulaWriter) products(weights []Weight) (string, int64) {
 		terms = append(terms, Factors(w.Shape))
 		names = append(names, strings.ReplaceAll(short(w.Name), "_", " "))
 	}
-	f.note = ": " + strings.Join(names, " + ")
+	if f.note = ": " + strings.Join(names, " + "); strings.Trim(names[0], "0123456789") == "" {
+		f.note = "" // the file numbers them
+	}
 	return strings.Join(terms, " + "), total
 }
 

@@ -22,9 +22,11 @@ func inferShape(class string, c config, in []tensor.Shape, depth int) (out []ten
 	}
 	switch class {
 	case "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum":
-		return mergeShapes(in)
+		out, ok := mergeShapes(in)
+		return openWhereOpen(c, out, in), ok
 	case "Concatenate":
-		return concatShapes(in, int(c.num("axis", -1)))
+		out, ok := concatShapes(in, int(c.num("axis", -1)))
+		return openWhereFirstOpen(c, out, in), ok
 	case "Dot":
 		return dotShapes(c, in)
 	case "Bidirectional":
@@ -33,12 +35,8 @@ func inferShape(class string, c config, in []tensor.Shape, depth int) (out []ten
 		return timeDistributedShapes(c, in, depth)
 	case "LSTM", "GRU", "SimpleRNN", "RNN":
 		return rnnShapes(class, c, x)
-	case "Attention", "AdditiveAttention":
-		if len(in) >= 2 && in[0].Rank() == 3 && in[1].Rank() == 3 {
-			return []tensor.Shape{tensor.MakeShape(x.Dim(0), x.Dim(1), in[1].Dim(2))}, true
-		}
 	}
-	return nil, false
+	return moreShapes(class, c, in, depth)
 }
 
 type shapeRule func(c config, x tensor.Shape) tensor.Shape
@@ -63,8 +61,8 @@ var shapeRules = func() map[string]shapeRule {
 		"StringLookup":           lookupShape,
 		"IntegerLookup":          lookupShape,
 		"TextVectorization":      textShape,
-		"Discretization":         same,
-		"Hashing":                same,
+		"Discretization":         discretizationShape,
+		"Hashing":                hashingShape,
 		"Resizing":               imageRule,
 		"CenterCrop":             imageRule,
 		"RandomCrop":             imageRule,
@@ -82,6 +80,8 @@ var shapeRules = func() map[string]shapeRule {
 		rules["ZeroPadding"+suffix] = padRule(rank, "padding", 1)
 		rules["Cropping"+suffix] = padRule(rank, "cropping", -1)
 		rules["UpSampling"+suffix] = upRule(rank)
+		rules["AdaptiveAveragePooling"+suffix] = adaptiveRule(rank)
+		rules["AdaptiveMaxPooling"+suffix] = adaptiveRule(rank)
 	}
 	return rules
 }()
@@ -90,8 +90,11 @@ var shapeRules = func() map[string]shapeRule {
 var elementwise = []string{
 	"Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout", "ELU", "GaussianDropout", "GaussianNoise",
 	"GroupNormalization", "Identity", "LayerNormalization", "LeakyReLU", "Masking", "Normalization", "PReLU", "ReLU", "Rescaling", "Softmax",
-	"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "SpectralNormalization", "ThresholdedReLU", "UnitNormalization",
+	"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ThresholdedReLU", "UnitNormalization",
 	"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "SyncBatchNormalization",
+	"RMSNormalization", "AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "RandAugment", "RandomColorDegeneration", "RandomColorJitter",
+	"RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
+	"RandomSaturation", "RandomSharpness", "RandomShear", "Solarization",
 }
 
 // withLast replaces the last size.
@@ -299,6 +302,10 @@ func upRule(rank int) shapeRule {
 		if dims == nil {
 			return tensor.Shape{}
 		}
+		if h, _ := axesOf(c, x); rank == 2 && !c.v3() && (dims[h] == tensor.Unknown || dims[h+1] == tensor.Unknown) {
+			// Keras 2 resizes images of a known size or not at all
+			dims[h], dims[h+1] = tensor.Unknown, tensor.Unknown
+		}
 		return tensor.MakeShape(dims...)
 	}
 }
@@ -358,12 +365,9 @@ func lookupShape(c config, x tensor.Shape) tensor.Shape {
 	if mode == "int" || mode == "" {
 		return x
 	}
-	return tensor.Shape{} // the size of the vocabulary is in the graph
-}
-
-func textShape(c config, x tensor.Shape) tensor.Shape {
-	if c.str("output_mode") != "int" || x.Rank() < 1 {
-		return tensor.Shape{}
+	n := vocabularySize(c)
+	if n == tensor.Unknown {
+		return tensor.Shape{} // the size of the vocabulary is in the graph
 	}
-	return tensor.MakeShape(x.Dim(0), c.num("output_sequence_length", tensor.Unknown))
+	return encoded(mode, x, n)
 }

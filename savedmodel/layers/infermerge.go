@@ -30,6 +30,39 @@ func mergeShapes(in []tensor.Shape) ([]tensor.Shape, bool) {
 	return []tensor.Shape{out}, out.Ranked()
 }
 
+// openWhereOpen leaves a size open that any of the inputs leaves open, as the layers of Keras 3 do.
+func openWhereOpen(c config, out, in []tensor.Shape) []tensor.Shape {
+	if !c.v3() || len(out) != 1 {
+		return out
+	}
+	dims := out[0].Dims()
+	for _, s := range in {
+		for i := range max(s.Rank(), 0) {
+			at := len(dims) - s.Rank() + i
+			// the first axis is the batch
+			if s.Dim(i) == tensor.Unknown && at >= 0 && (i > 0 || at == 0) {
+				dims[at] = tensor.Unknown
+			}
+		}
+	}
+	return []tensor.Shape{tensor.MakeShape(dims...)}
+}
+
+// openWhereFirstOpen leaves a size open that the first input leaves open, as Keras 3's Concatenate
+// does.
+func openWhereFirstOpen(c config, out, in []tensor.Shape) []tensor.Shape {
+	if !c.v3() || len(out) != 1 {
+		return out
+	}
+	dims := out[0].Dims()
+	for i := range dims {
+		if in[0].Dim(i) == tensor.Unknown {
+			dims[i] = tensor.Unknown
+		}
+	}
+	return []tensor.Shape{tensor.MakeShape(dims...)}
+}
+
 func concatShapes(in []tensor.Shape, axis int) ([]tensor.Shape, bool) {
 	rank := in[0].Rank()
 	if axis < 0 {
@@ -101,6 +134,9 @@ func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
 	}
 	if class == "RNN" {
 		cell, inner := c.layer("cell")
+		if cells, ok := plain(inner["cells"]).([]any); ok && cell == "StackedRNNCells" {
+			return stackedShapes(c, x, cells)
+		}
 		if units = inner.num("units", 0); units == 0 || !strings.HasSuffix(cell, "Cell") {
 			return nil, false
 		}
@@ -123,6 +159,24 @@ func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
 		out = append(out, slices.Repeat([]tensor.Shape{state}, states)...)
 	}
 	return out, true
+}
+
+// stackedShapes is the rule of cells upon each other: the last one's output, then the states of
+// all.
+func stackedShapes(c config, x tensor.Shape, cells []any) ([]tensor.Shape, bool) {
+	var out, states []tensor.Shape
+	for _, cell := range cells {
+		one := config{"cell": cell, "return_sequences": c["return_sequences"], "return_state": true}
+		shapes, ok := rnnShapes("RNN", one, x)
+		if !ok {
+			return nil, false
+		}
+		out, states = shapes[:1], append(states, shapes[1:]...)
+	}
+	if c.flag("return_state") {
+		out = append(out[:1:1], states...)
+	}
+	return out, len(out) > 0
 }
 
 // bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one

@@ -131,11 +131,11 @@ func (k *keras2) build() error {
 	if len(k.objs.Nodes) > 0 {
 		rootID = k.objs.Nodes[0].GetUserObject().GetIdentifier()
 	}
-	model := &modelConfig{}
+	model := &ModelConfig{}
 	if root != nil {
 		var err error
 		if model, err = parseModelConfig(root.Config); err != nil {
-			model = &modelConfig{} // a subclassed model's config may be anything
+			model = &ModelConfig{} // a subclassed model's config may be anything
 		}
 		k.table.ModelName, k.table.ModelClass = root.Name, root.ClassName
 	}

@@ -12,7 +12,7 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 	}
 	dtype := computeDType(l.info.config)
 	for i, out := range n.outs[l.Name] {
-		st := &step{layer: l, class: l.Class, config: l.info.config, shapes: out.Shapes}
+		st := &step{layer: l, class: n.ruleClass(l), config: n.callConfig(l, i), shapes: out.Shapes}
 		for j := range out.Shapes {
 			st.out = append(st.out, inbound{l.Name, i, j})
 			st.dtypes = append(st.dtypes, dtype)
@@ -28,15 +28,15 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 			st.input = n.signatureInput(l.Name)
 		case i < len(calls):
 			for _, t := range calls[i] {
-				st.in = append(st.in, inbound{t.layer, t.node - n.skip[t.layer], t.tensor})
+				st.in = append(st.in, inbound{t.layer, n.callOf(t), t.tensor})
 			}
 		default:
 			st.in = n.previousKeys(prev)
 		}
 		if cfg := n.configs[l.Name]; cfg != nil {
-			if m := cfg.model(); m != nil {
+			if m := cfg.Model(); m != nil {
 				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) {
-					return n.fresh().modelOutput(l.Name, m, cfg.class(), in, 0)
+					return n.fresh().modelOutput(l.Name, m, in, 0)
 				}
 			}
 		}
@@ -56,7 +56,11 @@ func (n *network) fresh() *network {
 func (n *network) previousKeys(prev OutputShape) []tensorKey {
 	if len(n.steps) == 0 {
 		key := inbound{"", 0, 0}
-		n.steps = append(n.steps, &step{input: n.signatureInput(""), out: []tensorKey{key}, shapes: []tensor.Shape{prev.First()}, class: "InputLayer"})
+		st := &step{input: n.signatureInput(""), out: []tensorKey{key}, shapes: []tensor.Shape{prev.First()}, class: "InputLayer"}
+		if n.file != nil && n.inputName != "" {
+			st.input, st.dtypes = n.inputName, []tensor.DType{n.inputDType}
+		}
+		n.steps = append(n.steps, st)
 		return []tensorKey{key}
 	}
 	return n.steps[len(n.steps)-1].out

@@ -243,7 +243,7 @@ func (k *keras3) nameOperation(l *layerCalls) {
 		class = op
 	}
 	l.class = class
-	base := snakeCase(class)
+	base := SnakeCase(class)
 	l.name = k.freeName(base)
 	c.name = l.name
 	k.byName[l.name] = l

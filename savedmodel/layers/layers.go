@@ -9,7 +9,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// LayerTable holds what Keras' model.summary() prints of a model, rebuilt from the model's files.
+// Table holds what Keras' model.summary() prints of a model, rebuilt from the model's files.
 type Table struct {
 	ModelName string // "" when the files do not say
 	// "Sequential", "Functional", a class of one's own; "" when the files do not say
@@ -22,8 +22,20 @@ type Table struct {
 	Notes []string
 	// Signature is the one whose function was looked at, "" when none was.
 	Signature string
+	// Takes and Gives are the inputs and outputs of a model in one of Keras' own files, by the
+	// names of the layers: such a file has no signatures.
+	Takes, Gives []Port
 
 	steps []*step // the calls, in an order in which they can be computed
+}
+
+// Port is an input or an output of a model.
+type Port struct {
+	Name  string // of the layer; "split[0][1]" where several outputs are one layer's
+	DType tensor.DType
+	Shape tensor.Shape
+
+	key tensorKey
 }
 
 // Totals are the parameters of a whole model. Each variable is counted once, however many layers
@@ -31,6 +43,12 @@ type Table struct {
 type Totals struct {
 	Total, Trainable, NonTrainable                int64
 	TotalBytes, TrainableBytes, NonTrainableBytes int64
+	// Optimizer counts what an optimizer keeps in one of Keras' own files. It is not in the total,
+	// to which Keras 3 adds it.
+	Optimizer, OptimizerBytes int64
+	// TrainableGuessed says that the file does not hold which variables training changes, and they
+	// are counted as most layers have it.
+	TrainableGuessed bool
 }
 
 // Layer is one row of a summary.
@@ -46,7 +64,7 @@ type Layer struct {
 	// "layer[call][tensor]".
 	ConnectedTo []string
 	// Guessed names the fields that the files make likely but do not hold: "name", "class",
-	// "output_shape", "connected_to".
+	// "output_shape", "connected_to", "trainable_params", and "order" for the place of the row.
 	Guessed []string
 	// Why has a sentence for each dimension of the output, then what else is to be said: the
 	// formula of the parameters, and the reason for each guess and each unknown.
@@ -166,7 +184,7 @@ func Of(mg *savedmodel.MetaGraph) (*Table, error) {
 	if t == nil || err != nil {
 		return nil, err
 	}
-	t.explain(mg)
+	t.explain(theSignature)
 	return t, nil
 }
 
@@ -180,6 +198,9 @@ func (l *Layer) guess(field, why string) {
 	l.Guessed = append(l.Guessed, field)
 	l.info.notes = append(l.info.notes, why)
 }
+
+// note adds a reason for what is not known.
+func (l *Layer) note(why string) { l.info.notes = append(l.info.notes, why) }
 
 // setWeights fills in what follows from the layer's variables.
 func (l *Layer) setWeights(vars []*savedmodel.Variable, trainable func(*savedmodel.Variable) bool) {

@@ -185,7 +185,7 @@ func TestTableOfTheTutorial(t *testing.T) {
 		if err != nil || string(got) != want {
 			t.Errorf("%s: layers %s, %v, want %s", form, got, err, want)
 		}
-		if table.Totals != (Totals{598209, 598209, 0, 2392836, 2392836, 0}) {
+		if table.Totals != (Totals{Total: 598209, Trainable: 598209, TotalBytes: 2392836, TrainableBytes: 2392836}) {
 			t.Errorf("%s: totals %+v, want 598209", form, table.Totals)
 		}
 	}
@@ -220,8 +220,8 @@ func TestSnakeCase(t *testing.T) {
 		"Dense": "dense", "LSTM": "lstm", "GRU": "gru", "PReLU": "p_re_lu", "ReLU": "re_lu", "LeakyReLU": "leaky_re_lu", "ELU": "elu", "Conv2DTranspose": "conv2d_transpose",
 		"GlobalAveragePooling1D": "global_average_pooling1d", "MultiHeadAttention": "multi_head_attention", "SimpleRNN": "simple_rnn", "TrueDivide": "true_divide", "GetItem": "get_item",
 	} {
-		if got := snakeCase(class); got != want {
-			t.Errorf("snakeCase(%s) = %s, want %s", class, got, want)
+		if got := SnakeCase(class); got != want {
+			t.Errorf("SnakeCase(%s) = %s, want %s", class, got, want)
 		}
 	}
 }

@@ -126,9 +126,9 @@ var (
 	notWord    = regexp.MustCompile(`\W+`)
 )
 
-// snakeCase returns the name that Keras gives to an unnamed object of a class (to_snake_case of
+// SnakeCase returns the name that Keras gives to an unnamed object of a class (to_snake_case of
 // keras/src/utils/naming.py).
-func snakeCase(class string) string {
+func SnakeCase(class string) string {
 	s := notWord.ReplaceAllString(class, "")
 	s = snakeWord.ReplaceAllString(s, "${1}_${2}")
 	return strings.ToLower(snakeUpper.ReplaceAllString(s, "${1}_${2}"))

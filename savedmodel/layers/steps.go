@@ -31,6 +31,21 @@ func (t *Table) At(inputs map[string]tensor.Shape) []At {
 	return rows
 }
 
+// GivesAt returns the shapes of what a model in one of Keras' own files gives for inputs of the
+// given shapes, in the order of Gives.
+func (t *Table) GivesAt(inputs map[string]tensor.Shape) []tensor.Shape {
+	_, env := t.run(inputs)
+	var shapes []tensor.Shape
+	for _, p := range t.Gives {
+		s, ok := env[p.key]
+		if !ok {
+			s = p.Shape
+		}
+		shapes = append(shapes, s)
+	}
+	return shapes
+}
+
 // run computes what each layer gives, and the shapes of all tensors between layers.
 func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorKey]tensor.Shape) {
 	env := map[tensorKey]tensor.Shape{}

@@ -8,4 +8,6 @@ type layerInfo struct {
 	in     []tensor.Shape // what the layer's last call takes
 	shape  OutputShape    // where Keras prints a word in its place
 	notes  []string       // reasons for guesses and unknowns
+	// partial says that the output's shapes are those that others take, and there may be more
+	partial bool
 }

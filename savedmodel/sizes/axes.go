@@ -2,6 +2,7 @@ package sizes
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/tfrun/tfrun/internal/words"
@@ -26,15 +27,18 @@ type Sizes struct {
 	Inputs map[string][]int64 // "x": {64, 120}; Unknown leaves a dimension open
 }
 
-// SizeError says that sizes do not fit a signature.
+// SizeError says that sizes do not fit a model's inputs.
 type SizeError struct {
-	Signature string
+	Signature string // "" for one of Keras' own files, which have none
 	Msg       string
 	Have      []Axis // the axes that are open
 }
 
 // Error says what does not fit.
 func (e *SizeError) Error() string {
+	if e.Signature == "" {
+		return words.OneLine(e.Msg)
+	}
 	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
@@ -61,11 +65,28 @@ func (s *Signature) Axes() []Axis {
 	}
 	var axes []Axis
 	for _, name := range s.sig.InputNames() {
-		shape := s.sig.Inputs[name].Shape
-		for i, d := range shape.Dims() {
-			if d == tensor.Unknown {
-				axes = append(axes, Axis{name, i, layers.AxisName(shape.Rank(), i, takers[name])})
-			}
+		axes = append(axes, openAxes(name, s.sig.Inputs[name].Shape, takers)...)
+	}
+	return axes
+}
+
+// TableAxes names the open dimensions of what a model in one of Keras' own files takes, as
+// [Signature.Axes] does for a signature.
+func TableAxes(t *layers.Table) []Axis {
+	takers := t.Takers()
+	var axes []Axis
+	for _, p := range t.Takes {
+		axes = append(axes, openAxes(p.Name, p.Shape, takers)...)
+	}
+	return axes
+}
+
+// openAxes names the open dimensions of one input.
+func openAxes(input string, shape tensor.Shape, takers map[string]string) []Axis {
+	var axes []Axis
+	for i, d := range shape.Dims() {
+		if d == tensor.Unknown {
+			axes = append(axes, Axis{input, i, layers.AxisName(shape.Rank(), i, takers[input])})
 		}
 	}
 	return axes
@@ -74,14 +95,28 @@ func (s *Signature) Axes() []Axis {
 // Put returns the shapes of the inputs with sizes put in. A *[SizeError] says that a
 // name or an input does not exist, or that a fixed dimension is to become another.
 func (s *Signature) Put(sizes Sizes) (map[string]tensor.Shape, error) {
-	axes := s.Axes()
-	bad := func(format string, args ...any) error {
-		return &SizeError{Signature: s.sig.Name, Msg: fmt.Sprintf(format, args...), Have: axes}
-	}
 	shapes := map[string]tensor.Shape{}
 	for name, info := range s.sig.Inputs {
 		shapes[name] = info.Shape
 	}
+	return put(s.sig.Name, shapes, s.Axes(), sizes)
+}
+
+// PutTable is [Signature.Put] for what a model in one of Keras' own files takes.
+func PutTable(t *layers.Table, sizes Sizes) (map[string]tensor.Shape, error) {
+	shapes := map[string]tensor.Shape{}
+	for _, p := range t.Takes {
+		shapes[p.Name] = p.Shape
+	}
+	return put("", shapes, TableAxes(t), sizes)
+}
+
+// put puts sizes into the shapes of inputs.
+func put(signature string, declared map[string]tensor.Shape, axes []Axis, sizes Sizes) (map[string]tensor.Shape, error) {
+	bad := func(format string, args ...any) error {
+		return &SizeError{Signature: signature, Msg: fmt.Sprintf(format, args...), Have: axes}
+	}
+	shapes := maps.Clone(declared)
 	for name, size := range sizes.Axes {
 		if size < 0 {
 			return nil, bad("axis %q cannot have size %d", name, size)
@@ -98,12 +133,12 @@ func (s *Signature) Put(sizes Sizes) (map[string]tensor.Shape, error) {
 		}
 	}
 	for name, dims := range sizes.Inputs {
-		info, ok := s.sig.Inputs[name]
+		admitted, ok := declared[name]
 		if !ok {
 			return nil, bad("no input is called %q", name)
 		}
-		if !info.Shape.Admits(dims) {
-			return nil, bad("input %q has shape %v, which %v does not fit", name, info.Shape, tensor.MakeShape(dims...))
+		if !admitted.Admits(dims) {
+			return nil, bad("input %q has shape %v, which %v does not fit", name, admitted, tensor.MakeShape(dims...))
 		}
 		shape := tensor.MakeShape(dims...)
 		for i, d := range dims {
