@@ -95,8 +95,10 @@ func notADirectory(path string) error {
 	switch base := filepath.Base(path); {
 	case base == fileBinary || base == fileText:
 		e.Msg = "is a file of a SavedModel; give the directory that holds it"
-	case strings.HasSuffix(base, ".keras"), strings.HasSuffix(base, ".h5"), strings.HasSuffix(base, ".hdf5"):
-		e.Msg = "is a Keras file, not a SavedModel; make one in Python with: model.export(\"DIRECTORY\")"
+	case strings.HasSuffix(base, ".weights.h5"):
+		e.Msg = "is a file of weights, not a SavedModel; load them into the model in Python, then: model.export(\"DIRECTORY\")"
+	case isKerasFile(path):
+		e.Msg = fmt.Sprintf("is a Keras file, not a SavedModel; make one in Python with: keras.models.load_model(%q).export(\"DIRECTORY\")", base)
 	case strings.HasSuffix(base, ".tflite"), strings.HasSuffix(base, ".onnx"):
 		e.Msg = "is a model of another format, not a SavedModel directory"
 	case strings.HasSuffix(base, ".zip"), strings.HasSuffix(base, ".gz"), strings.HasSuffix(base, ".tgz"), strings.HasSuffix(base, ".tar"):
@@ -105,6 +107,24 @@ func notADirectory(path string) error {
 		e.Msg = "is a file; a SavedModel is a directory that holds saved_model.pb"
 	}
 	return e
+}
+
+// isKerasFile reports whether a file is one that Keras keeps a model in, by its name or its first
+// bytes: an archive, whose first part Keras calls so, or an HDF5 file.
+func isKerasFile(path string) bool {
+	switch filepath.Ext(path) {
+	case ".keras", ".h5", ".hdf5":
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 43)
+	n, _ := io.ReadFull(f, head) // a shorter file is no Keras file
+	text := string(head[:n])
+	return strings.HasPrefix(text, "\x89HDF\r\n\x1a\n") || strings.HasPrefix(text, "PK\x03\x04") && (strings.HasSuffix(text, "metadata.json") || strings.Contains(text, "config.json"))
 }
 
 // noModelFile says what a directory without a model's file holds instead.

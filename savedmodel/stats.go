@@ -29,9 +29,8 @@ const statsChunk = 1 << 18
 // Stats reads a variable's values piece by piece, so that memory stays small whatever its size, and
 // checks their checksum. It fails for strings and other types that are no numbers.
 func (c *Checkpoint) Stats(ctx context.Context, t *CheckpointTensor) (Stats, error) {
-	a := &accumulator{}
-	value := decoderOf(t.DType)
-	if value == nil {
+	sum := NewSummer(t.DType)
+	if sum == nil {
 		return Stats{}, fmt.Errorf("variable %q: %s has no numbers to sum up", t.Name, t.DType)
 	}
 	parts := []*CheckpointTensor{t}
@@ -45,21 +44,20 @@ func (c *Checkpoint) Stats(ctx context.Context, t *CheckpointTensor) (Stats, err
 		if p.DType != t.DType {
 			return Stats{}, formatError(c.Prefix+".index", "is damaged: a slice of %q has type %v, not %v", t.Name, p.DType, t.DType)
 		}
-		if err := c.scan(ctx, p, value, a); err != nil {
+		if err := c.scan(ctx, p, sum); err != nil {
 			return Stats{}, err
 		}
 	}
-	return a.stats(), nil
+	return sum.Stats(), nil
 }
 
-// scan feeds an entry's values to a.
-func (c *Checkpoint) scan(ctx context.Context, t *CheckpointTensor, value func([]byte) float64, a *accumulator) error {
+// scan feeds an entry's values to sum.
+func (c *Checkpoint) scan(ctx context.Context, t *CheckpointTensor, sum *Summer) error {
 	section, f, err := c.section(t)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	size := t.DType.Size()
 	buf := make([]byte, min(statsChunk, t.Size))
 	crc := uint32(0)
 	for left := t.Size; left > 0; {
@@ -72,15 +70,39 @@ func (c *Checkpoint) scan(ctx context.Context, t *CheckpointTensor, value func([
 		}
 		left -= int64(n)
 		crc = crc32.Update(crc, castagnoli, buf[:n])
-		for piece := buf[:n]; len(piece) >= size; piece = piece[size:] {
-			a.add(value(piece))
-		}
+		sum.Add(buf[:n])
 	}
 	if maskedCRC(crc) != t.crc {
 		return c.checksumError(t)
 	}
 	return nil
 }
+
+// Summer sums up the values of one type, piece by piece.
+type Summer struct {
+	accumulator
+	size  int
+	value func([]byte) float64
+}
+
+// NewSummer returns a Summer for values of a type; nil for a type without numbers.
+func NewSummer(d tensor.DType) *Summer {
+	value := decoderOf(d)
+	if value == nil {
+		return nil
+	}
+	return &Summer{size: d.Size(), value: value}
+}
+
+// Add takes whole values as little-endian bytes.
+func (s *Summer) Add(data []byte) {
+	for ; len(data) >= s.size; data = data[s.size:] {
+		s.add(s.value(data))
+	}
+}
+
+// Stats returns what the values that were added sum up to.
+func (s *Summer) Stats() Stats { return s.stats() }
 
 // accumulator sums up numbers. Sums are kept with Neumaier's compensation, so that the mean of
 // millions of values does not drift.

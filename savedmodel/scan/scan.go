@@ -53,7 +53,10 @@ const (
 	HugeTensor FindingKind = "huge-tensor"
 	// contradicts itself, or counts what nobody can: TensorFlow ends the process
 	BrokenNode FindingKind = "broken-node"
-	AssetPath  FindingKind = "asset-path" // an asset outside the model's directory
+	AssetPath  FindingKind = "asset-path"  // an asset outside the model's directory
+	CustomCode FindingKind = "custom-code" // a class or a function that is not Keras' own
+	// an archive that different programs read differently, or that grows beyond measure
+	OddArchive FindingKind = "odd-archive"
 )
 
 // Deadly reports whether TensorFlow ends the process, or does not come to an end, once it has such
@@ -121,9 +124,12 @@ func Scan(mg *savedmodel.MetaGraph) ([]Finding, error) {
 			})
 		}
 	}
-	slices.SortStableFunc(findings, compareFindings)
+	Sort(findings)
 	return findings, nil
 }
+
+// Sort puts the worst findings first.
+func Sort(findings []Finding) { slices.SortStableFunc(findings, compareFindings) }
 
 func compareFindings(a, b Finding) int {
 	rank := map[Severity]int{Unsafe: 0, Dormant: 1, Expected: 2}

@@ -30,10 +30,14 @@ func scanMetadata(meta savedmodel.KerasMetadata) []Finding {
 type metadataScan struct {
 	findings []Finding
 	seen     map[string]bool
+	file     bool // the config is in one of Keras' own files: see [Config]
 }
 
 func (m *metadataScan) add(kind FindingKind, severity Severity, layer, detail string) {
 	key := string(kind) + "\x00" + layer
+	if m.file {
+		key += "\x00" + detail
+	}
 	if !m.seen[key] {
 		m.seen[key] = true
 		m.findings = append(m.findings, Finding{Kind: kind, Severity: severity, Layer: layer, Detail: detail})
@@ -48,7 +52,11 @@ func (m *metadataScan) layer(class, name string, config any) {
 	if fields, ok := config.(map[string]any); ok && name == "" {
 		name, _ = fields["name"].(string)
 	}
-	m.add(LambdaLayer, Expected, name, "a Lambda layer: its Python function is traced into the graph; Keras needs the function itself to load the model")
+	detail := "a Lambda layer: its Python function is traced into the graph; Keras needs the function itself to load the model"
+	if m.file {
+		detail = "a Lambda layer: its code is a Python function"
+	}
+	m.add(LambdaLayer, Expected, name, detail)
 }
 
 // walk looks for serialized functions in a config. Its depth is bounded by the JSON decoder's own
@@ -61,6 +69,9 @@ func (m *metadataScan) walk(v any, layer, class string) {
 		}
 	case map[string]any:
 		m.bytecode(v, layer, class)
+		if m.file {
+			m.object(v, nameOf(v, layer))
+		}
 		name, class := layer, class
 		if c, ok := v["class_name"].(string); ok {
 			if config, ok := v["config"].(map[string]any); ok {
@@ -74,6 +85,16 @@ func (m *metadataScan) walk(v any, layer, class string) {
 			m.walk(v[key], name, class)
 		}
 	}
+}
+
+// nameOf returns the name of a serialized object that has one.
+func nameOf(v map[string]any, otherwise string) string {
+	if config, ok := v["config"].(map[string]any); ok {
+		if s, ok := config["name"].(string); ok {
+			return s
+		}
+	}
+	return otherwise
 }
 
 // bytecode notes a function that was written as bytecode: Keras 2 says so in "function_type", Keras
