@@ -1,0 +1,309 @@
+package kerasfile
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// attacher gives the layers of a configuration their variables.
+type attacher struct {
+	keras2 bool
+	legacy bool // the variables have names of their own
+	// ownClass says that the model is of a class of one's own, and not that nothing says what it
+	// is.
+	ownClass bool
+	// done are the layers that have theirs, by the identity that the configuration gives them, and
+	// by name and class for objects whose places the configuration does not connect.
+	byID   map[string]*layers.LayerConfig
+	byName map[string]*layers.LayerConfig
+	// vars are the variables of the table, each once.
+	vars map[*Variable]*savedmodel.Variable
+	// unsure are layers of which it is not known what training changes.
+	unsure []string
+}
+
+// object gives the layers of a model the variables below the object that holds them. Keras walks
+// through the layers in their order and names each after its class and a number; one that it met
+// before has no place of its own.
+func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
+	if o != nil {
+		o = o.children["layers"]
+	}
+	used := map[string]int{}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		if l.IsOperation() || m.Sequential() && l.Class() == "InputLayer" {
+			continue
+		}
+		if before := a.byID[string(l.SharedID)]; before != nil && a.keras2 {
+			copyVariables(l, before)
+			continue
+		}
+		name := unique(layers.SnakeCase(l.Class()), used)
+		var child *object
+		if o != nil {
+			child = o.children[name]
+			if named := o.called(l.Name); named != nil && (child == nil || child.name != l.Name) {
+				child = named
+			}
+		}
+		a.layer(l, child, trainable)
+	}
+}
+
+// called returns the only child that stands for an object of a name.
+func (o *object) called(name string) *object {
+	if o.byName == nil {
+		o.byName = map[string]*object{}
+		for _, child := range o.names {
+			c := o.children[child]
+			if _, twice := o.byName[c.name]; twice {
+				c = nil
+			}
+			o.byName[o.children[child].name] = c
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	return o.byName[name]
+}
+
+// layer gives one layer its variables.
+func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
+	own := trainable && l.Trains()
+	inner := l.Model()
+	if o == nil || inner == nil && o.empty() {
+		before := a.byID[string(l.SharedID)]
+		if before == nil {
+			before = a.byName[l.ClassName+" "+l.Name]
+		}
+		if before != nil {
+			copyVariables(l, before)
+			if string(l.SharedID) != string(before.SharedID) { // the first place may lack it
+				before.SharedID = l.SharedID
+			}
+			return
+		}
+	}
+	if id := string(l.SharedID); id != "" && id != "null" {
+		a.byID[id] = l
+	}
+	if inner != nil {
+		a.object(inner, o, own)
+	} else if o != nil {
+		a.own(l, o, own)
+	}
+	if o != nil {
+		a.byName[l.ClassName+" "+l.Name] = l
+	}
+}
+
+// empty reports whether there are no variables at and below an object.
+func (o *object) empty() bool {
+	for _, child := range o.names {
+		if !o.children[child].empty() {
+			return false
+		}
+	}
+	return len(o.vars) == 0
+}
+
+// copyVariables gives a layer the variables of another place of the same object.
+func copyVariables(l, from *layers.LayerConfig) {
+	if bytes.Equal(l.Config, from.Config) || string(l.SharedID) != "" {
+		l.Variables = from.Variables
+	}
+	m, n := l.Model(), from.Model()
+	if m == nil || n == nil || len(m.Layers) != len(n.Layers) {
+		return
+	}
+	for i := range m.Layers {
+		copyVariables(&m.Layers[i], &n.Layers[i])
+	}
+}
+
+// own gives a layer the variables at and below its object.
+func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
+	p := partOf(l)
+	if !a.collect(l, o, l.Name, p, trainable) && trainable {
+		a.unsure = append(a.unsure, l.Name)
+	}
+	a.addLowRank(l, p, trainable)
+}
+
+// collect adds the variables of an object and of those below it, under a name. It reports whether
+// it is known of all of them if training changes them.
+func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part, trainable bool) bool {
+	sure := true
+	if !o.isSeed() {
+		names := p.names(len(o.vars))
+		for i, v := range o.vars {
+			if nameOf(names, i) == kernelAgain {
+				continue
+			}
+			sure = sure && (p.sure || i < len(names) || !v.DType.IsFloat())
+			short := nameOf(names, i)
+			l.Variables = append(l.Variables, a.variable(v, name+"/"+short, trainable && p.trains(short, v.DType)))
+		}
+	}
+	for _, child := range o.names {
+		c := o.children[child]
+		sure = a.collect(l, c, name+"/"+child, p.within(child, c), trainable) && sure
+	}
+	return sure
+}
+
+// addLowRank adds the two factors of a low-rank adapter (LoRA), which Keras 3 adds to the kernel
+// when it saves and makes anew, from the configuration, when it loads.
+func (a *attacher) addLowRank(l *layers.LayerConfig, p part, trainable bool) {
+	rank, ok := p.config["lora_rank"].(float64)
+	if !ok || len(l.Variables) == 0 || a.legacy {
+		return
+	}
+	kernel := l.Variables[0]
+	dims := kernel.Shape.Dims()
+	if len(dims) < 2 || rank < 1 || rank > 1<<31 {
+		return
+	}
+	kernel.Trainable = false
+	last := dims[len(dims)-1]
+	for i, shape := range [][]int64{append(dims[:len(dims)-1:len(dims)-1], int64(rank)), {int64(rank), last}} {
+		l.Variables = append(l.Variables, &savedmodel.Variable{
+			ID: -1, Name: strings.Replace(kernel.Name, "/", "/lora_", 1) + []string{"_a", "_b"}[i],
+			DType: kernel.DType, Shape: tensor.MakeShape(shape...), Trainable: trainable,
+		})
+	}
+}
+
+// variable returns the table's variable for one of the file.
+func (a *attacher) variable(v *Variable, name string, trainable bool) *savedmodel.Variable {
+	c := a.vars[v]
+	if c == nil {
+		c = &savedmodel.Variable{ID: -1, Name: name, DType: v.DType, Shape: v.Shape, Trainable: trainable}
+		a.vars[v] = c
+		v.Name = name
+	}
+	return c
+}
+
+// isSeed reports whether an object is the state of random numbers, which is no weight.
+func (o *object) isSeed() bool {
+	if len(o.vars) != 1 || o.vars[0].DType != tensor.Uint32 && o.vars[0].DType != tensor.Int64 {
+		return false
+	}
+	last := o.path[strings.LastIndexByte(o.path, '/')+1:]
+	return o.vars[0].Shape.Equal(tensor.MakeShape(2)) && (strings.HasPrefix(o.name, "seed_generator") || last == "seed_generator" || o.vars[0].DType == tensor.Uint32)
+}
+
+// unique numbers the second and later uses of a name.
+func unique(name string, used map[string]int) string {
+	n, ok := used[name]
+	if !ok {
+		used[name] = 0
+		return name
+	}
+	used[name] = n + 1
+	return name + "_" + strconv.Itoa(n+1)
+}
+
+// lists gives the layers of a model the variables that the older layout lists for each.
+func (a *attacher) lists(m *layers.ModelConfig, layers []legacyLayer, trainable bool) {
+	byName := map[string][]*Variable{}
+	for _, l := range layers {
+		byName[l.name] = l.vars
+	}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		a.listed(l, byName[l.Name], trainable)
+	}
+}
+
+// listed gives one layer its variables, and those of a nested model to the layers within it.
+func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable bool) {
+	id := string(l.SharedID)
+	if before := a.byID[id]; before != nil {
+		copyVariables(l, before)
+		return
+	}
+	if id != "" && id != "null" {
+		a.byID[id] = l
+	}
+	own := trainable && l.Trains()
+	inner := l.Model()
+	if inner == nil {
+		a.ownList(l, vars, own)
+		return
+	}
+	parts := make([][]*Variable, len(inner.Layers))
+	owners := map[string]int{}
+	for i := range inner.Layers {
+		namesWithin(&inner.Layers[i], i, owners, 0)
+	}
+	for _, v := range vars {
+		if i, ok := ownerOf(owners, v.Name); ok {
+			parts[i] = append(parts[i], v)
+		} else {
+			l.Variables = append(l.Variables, a.variable(v, v.Name, own))
+		}
+	}
+	for i := range inner.Layers {
+		a.listed(&inner.Layers[i], parts[i], own)
+	}
+}
+
+// namesWithin notes the names of a layer, and of those within it, as those of layer i.
+func namesWithin(l *layers.LayerConfig, i int, owners map[string]int, depth int) {
+	if _, taken := owners[l.Name]; !taken {
+		owners[l.Name] = i
+	}
+	if m := l.Model(); m != nil && depth < maxDepth {
+		for k := range m.Layers {
+			namesWithin(&m.Layers[k], i, owners, depth+1)
+		}
+	}
+}
+
+// ownerOf returns the layer of a nested model that a variable belongs to: the one whose name stands
+// last in the variable's. Names of layers may hold slashes.
+func ownerOf(owners map[string]int, name string) (int, bool) {
+	parts := strings.Split(name, "/")
+	parts = parts[max(0, len(parts)-maxDepth):]
+	for end := len(parts) - 1; end > 0; end-- {
+		for start := range end {
+			if i, ok := owners[strings.Join(parts[start:end], "/")]; ok {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// ownList gives a layer that is no model its variables.
+func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bool) {
+	p := partOf(l)
+	lowRank := false
+	for _, v := range vars {
+		lowRank = lowRank || strings.HasPrefix(shortName(v.Name), "lora_")
+	}
+	for _, v := range vars {
+		short := shortName(v.Name)
+		trains := trainable && p.trains(short, v.DType) && !(lowRank && (short == "kernel" || short == "embeddings"))
+		l.Variables = append(l.Variables, a.variable(v, v.Name, trains))
+	}
+	if !p.sure && trainable && len(vars) > 0 {
+		a.unsure = append(a.unsure, l.Name)
+	}
+}
+
+// shortName returns the last part of a variable's name, without the number that TensorFlow 1 puts
+// behind a colon.
+func shortName(name string) string {
+	name, _, _ = strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	return name
+}

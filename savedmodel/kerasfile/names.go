@@ -1,0 +1,144 @@
+package kerasfile
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel/layers"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// part is an object within a layer: its class and its configuration, as far as they are known.
+type part struct {
+	class  string
+	config map[string]any
+	sure   bool // the class is Keras' own
+}
+
+// partOf returns the layer itself.
+func partOf(l *layers.LayerConfig) part {
+	p := part{class: l.Class(), sure: l.Builtin()}
+	_ = json.Unmarshal(l.Config, &p.config) // a class of one's own may have any configuration
+	return p
+}
+
+// serialized returns a layer that stands in the configuration of another.
+func serialized(v any) (part, bool) {
+	m, _ := v.(map[string]any)
+	class, _ := m["class_name"].(string)
+	config, _ := m["config"].(map[string]any)
+	if class == "" {
+		return part{}, false
+	}
+	sure := m["registered_name"] == nil && !strings.Contains(class, ">")
+	return part{class[strings.LastIndexByte(class, '>')+1:], config, sure}, true
+}
+
+// within returns what stands in an attribute of a part, or in a list there.
+func (p part) within(attribute string, o *object) part {
+	attribute = strings.TrimLeft(attribute, "_")
+	switch {
+	case p.class == "Bidirectional" && attribute == "backward_layer":
+		if q, ok := serialized(p.config["backward_layer"]); ok {
+			return q
+		}
+		fallthrough
+	case attribute == "layer" || p.class == "Bidirectional":
+		if q, ok := serialized(p.config["layer"]); ok {
+			return q
+		}
+	case attribute == "cell":
+		if q, ok := serialized(p.config["cell"]); ok {
+			return q
+		}
+		return part{p.class + "Cell", p.config, p.sure}
+	case strings.HasSuffix(p.class, "Attention") && p.sure:
+		return part{"EinsumDense", nil, true}
+	}
+	if o.hasVars || len(o.vars) > 0 {
+		for _, name := range []string{o.name, attribute} {
+			if class, ok := layers.ClassOfName(name); ok {
+				return part{class: class, sure: p.sure}
+			}
+			if class, ok := cells[strings.TrimRight(name, "_0123456789")]; ok {
+				return part{class: class, sure: p.sure}
+			}
+		}
+	}
+	return part{sure: p.sure && !o.hasVars}
+}
+
+var cells = map[string]string{
+	"lstm_cell": "LSTMCell", "gru_cell": "GRUCell", "simple_rnn_cell": "SimpleRNNCell", "conv_lstm_cell": "ConvLSTMCell",
+}
+
+// orders are the names of the variables of Keras' classes, in the order in which they are saved.
+var orders = map[string][]string{
+	"Embedding":           {"embeddings"},
+	"ReversibleEmbedding": {"embeddings", "reverse_embeddings"},
+	"BatchNormalization":  {"gamma", "beta", "moving_mean", "moving_variance"},
+	"LayerNormalization":  {"gamma", "beta"},
+	"GroupNormalization":  {"gamma", "beta"},
+	"RMSNormalization":    {"scale"},
+	"Normalization":       {"mean", "variance", "count"},
+	"PReLU":               {"alpha"},
+	"LSTMCell":            {"kernel", "recurrent_kernel", "bias"},
+	"GRUCell":             {"kernel", "recurrent_kernel", "bias"},
+	"SimpleRNNCell":       {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM1DCell":      {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM2DCell":      {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM3DCell":      {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTMCell":        {"kernel", "recurrent_kernel", "bias"},
+	"SeparableConv1D":     {"depthwise_kernel", "pointwise_kernel", "bias"},
+	"SeparableConv2D":     {"depthwise_kernel", "pointwise_kernel", "bias"},
+	"Attention":           {"scale", "concat_score_weight"},
+	"AdditiveAttention":   {"scale"},
+}
+
+// names returns the names of a part's own variables by their numbers; nil where they are not known.
+func (p part) names(n int) []string {
+	names, ok := orders[p.class]
+	switch {
+	case p.class == "SpectralNormalization" && n == 2: // Keras 3 saves the layer's kernel once more
+		return []string{kernelAgain, "vector_u"}
+	case p.class == "SpectralNormalization":
+		return []string{"vector_u"}
+	case ok:
+	case p.class == "Dense", p.class == "EinsumDense", strings.Contains(p.class, "Conv"):
+		names = []string{"kernel", "bias", "kernel_scale"}
+	default:
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		off := func(key string) bool { on, said := p.config[key].(bool); return said && !on }
+		return name == "bias" && off("use_bias") || name == "beta" && off("center") || (name == "gamma" && off("scale")) ||
+			name == "scale" && p.class == "Attention" && off("use_scale")
+	})
+}
+
+// kernelAgain stands for a variable that another object has too.
+const kernelAgain = "\x00kernel"
+
+// nameOf returns the name of variable i of a part.
+func nameOf(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return strconv.Itoa(i)
+}
+
+// trains reports whether training changes a variable, by its name and its type.
+func (p part) trains(name string, d tensor.DType) bool {
+	if !d.IsFloat() && !d.IsComplex() {
+		return false
+	}
+	switch name {
+	case "moving_mean", "moving_variance", "vector_u", "kernel_scale":
+		return false
+	case "mean", "variance":
+		return p.class != "Normalization"
+	}
+	return true
+}

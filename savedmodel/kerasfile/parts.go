@@ -1,0 +1,177 @@
+package kerasfile
+
+import (
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+)
+
+// The reasons of what a file of variables does not hold.
+const (
+	noShape   = "the output's shape is not in the file, which holds variables alone"
+	codeShape = "the output's shape is not in the file: what the model does between its layers is code of its own"
+	noOrder   = "the place of the row is by name: the file does not hold in which order the layers were made"
+	wordShape = "Keras 2 prints the word for all layers of a model of one's own class but those that were made of inputs and outputs, which the file does not tell apart"
+	noName    = "the name is the one that the file keeps the variables under: it does not hold Keras' name"
+)
+
+// parts returns the layers with variables of a model whose configuration does not name them.
+func (a *attacher) parts(m *Model) (parts []layers.Part, extra []*savedmodel.Variable) {
+	why := noShape
+	if m.config != nil {
+		why = codeShape
+	}
+	t := m.tree
+	if t.legacy != nil {
+		for _, l := range t.legacy {
+			parts = append(parts, a.listedPart(l, why))
+		}
+		for _, v := range t.top {
+			extra = append(extra, a.variable(v, v.Name, true))
+		}
+		return parts, extra
+	}
+	for i, v := range t.root.vars {
+		extra = append(extra, a.variable(v, nameOf(nil, i), true))
+	}
+	return a.objectParts(t.root, why, true), extra
+}
+
+// listedPart makes a part of a layer of the older layout, whose name and place are certain.
+func (a *attacher) listedPart(l legacyLayer, why string) layers.Part {
+	p := layers.Part{Name: l.name, Why: []string{why}}
+	for _, v := range l.vars {
+		short := shortName(v.Name)
+		p.Variables = append(p.Variables, a.variable(v, v.Name, part{}.trains(short, v.DType)))
+	}
+	a.guessClass(&p, l.name)
+	a.word(&p)
+	return p
+}
+
+// word gives the part of a model of one's own class the word that Keras 2 prints for its shape.
+func (a *attacher) word(p *layers.Part) {
+	if a.keras2 && a.ownClass && p.Class != "Sequential" && p.Class != "Functional" {
+		p.Word = "multiple"
+		p.Guessed, p.Why = append(p.Guessed, "output_shape"), append(p.Why, wordShape)
+	}
+}
+
+// guessClass tells a layer's class by its name, or else by its variables.
+func (a *attacher) guessClass(p *layers.Part, name string) {
+	class, ok := layers.ClassOfName(name)
+	reason := "the class is a guess by the name"
+	if !ok {
+		class, ok = classOf(p.Variables)
+		reason = "the class is a guess by the variables"
+	}
+	if !ok {
+		// reasons of guesses stand last
+		p.Why = append([]string{"the class is not in the file"}, p.Why...)
+		return
+	}
+	p.Class = class
+	p.Guessed = append(p.Guessed, "class")
+	p.Why = append(p.Why, reason)
+}
+
+// classOf returns the class of Keras' own whose layers have variables of such names and ranks.
+func classOf(vars []*savedmodel.Variable) (string, bool) {
+	rank := map[string]int{}
+	for _, v := range vars {
+		rank[shortName(v.Name)] = v.Shape.Rank()
+	}
+	has := func(name string) bool { _, ok := rank[name]; return ok }
+	switch {
+	case has("recurrent_kernel") && has("kernel"):
+		return recurrentClass(vars)
+	case has("embeddings"):
+		return "Embedding", true
+	case has("moving_mean"):
+		return "BatchNormalization", true
+	case has("gamma") && has("beta"):
+		return "LayerNormalization", true
+	case has("pointwise_kernel"):
+		return "SeparableConv2D", rank["pointwise_kernel"] == 4
+	case has("depthwise_kernel"):
+		return "DepthwiseConv2D", rank["depthwise_kernel"] == 4
+	case has("kernel"):
+		class := map[int]string{2: "Dense", 3: "Conv1D", 4: "Conv2D", 5: "Conv3D"}[rank["kernel"]]
+		return class, class != ""
+	}
+	return "", false
+}
+
+// recurrentClass tells recurrent layers apart by how many gates their kernels hold.
+func recurrentClass(vars []*savedmodel.Variable) (string, bool) {
+	for _, v := range vars {
+		if shortName(v.Name) == "recurrent_kernel" && v.Shape.Rank() == 2 && v.Shape.Dim(0) > 0 {
+			class := map[int64]string{1: "SimpleRNN", 3: "GRU", 4: "LSTM"}[v.Shape.Dim(1)/v.Shape.Dim(0)]
+			return class, class != ""
+		}
+	}
+	return "", false
+}
+
+// bookkeeping are the attributes of a model that lead to no layers.
+var bookkeeping = map[string]bool{
+	"optimizer": true, "vars": true, "metrics": true, "compiled_metrics": true, "_compile_metrics": true, "loss_tracker": true,
+	"_loss_tracker": true, "train_function": true, "optimizer_weights": true,
+}
+
+// objectParts makes a part of each object below a model's.
+func (a *attacher) objectParts(o *object, why string, top bool) []layers.Part {
+	var parts []layers.Part
+	for _, name := range o.names {
+		child := o.children[name]
+		switch {
+		case top && bookkeeping[name], child.isSeed(), child.hasMetric():
+		case !child.hasVars: // a list or a dictionary of objects
+			parts = append(parts, a.objectParts(child, why, false)...)
+		default:
+			parts = append(parts, a.objectPart(child, name, why))
+		}
+	}
+	return parts
+}
+
+// hasMetric reports whether an object keeps a metric: two numbers under a metric's name.
+func (o *object) hasMetric() bool {
+	return len(o.vars) == 2 && o.vars[0].Shape.Rank() == 0 && o.vars[1].Shape.Rank() == 0 && len(o.names) == 0
+}
+
+// objectPart makes a part of one object.
+func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
+	p := layers.Part{Name: o.name, Guessed: []string{"order"}, Why: []string{why, noOrder}}
+	if p.Name == "" {
+		p.Name, p.Guessed, p.Why = attribute, append(p.Guessed, "name"), append(p.Why, noName)
+	}
+	// A list names its objects after their classes.
+	class, listed := layers.ClassOfName(attribute)
+	if listed = listed && strings.Contains(o.path, "/"); listed {
+		p.Class = class
+	}
+	if layers := o.children["layers"]; layers != nil && !layers.hasVars && len(o.vars) == 0 {
+		if p.Parts = a.objectParts(o, why, true); len(p.Parts) > 0 {
+			if !listed {
+				a.guessClass(&p, p.Name)
+			}
+			return p
+		}
+	}
+	c := &layers.LayerConfig{}
+	byName, _ := layers.ClassOfName(p.Name)
+	if listed {
+		byName = class
+	}
+	if !a.collect(c, o, p.Name, part{class: byName, sure: byName != "?"}, true) {
+		a.unsure = append(a.unsure, p.Name)
+	}
+	p.Variables = c.Variables
+	if !listed {
+		a.guessClass(&p, p.Name)
+	}
+	a.word(&p)
+	return p
+}

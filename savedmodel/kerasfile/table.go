@@ -1,0 +1,100 @@
+package kerasfile
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers"
+)
+
+// Layers rebuilds the table of the model's layers. Of a model of one's own class, and of a file of
+// variables alone, it has the layers with variables, without the shapes of outputs. The table is
+// built anew by each call.
+func (m *Model) Layers() (*layers.Table, error) {
+	a := &attacher{
+		keras2: m.Framework == savedmodel.Keras2, legacy: m.tree.legacy != nil, byID: map[string]*layers.LayerConfig{},
+		byName: map[string]*layers.LayerConfig{}, vars: map[*Variable]*savedmodel.Variable{},
+	}
+	t, err := m.table(a)
+	if err != nil {
+		return nil, err
+	}
+	t.Totals.Optimizer, t.Totals.OptimizerBytes = m.optimizer()
+	t.Totals.TrainableGuessed = len(a.unsure) > 0
+	for _, l := range t.Layers {
+		if slices.Contains(a.unsure, l.Name) {
+			l.Guessed = append(l.Guessed, "trainable_params")
+			l.Why = append(l.Why, "which variables of a class of one's own training changes is not in the file: all of floats are counted")
+		}
+	}
+	return t, nil
+}
+
+// table makes the table, and notes in a what is not sure of it.
+func (m *Model) table(a *attacher) (*layers.Table, error) {
+	if m.config == nil {
+		parts, extra := a.parts(m)
+		return layers.FromParts(m.tree.root.name, "", parts, extra), nil
+	}
+	root, err := layers.ParseConfig(m.config)
+	if err != nil {
+		return nil, m.fail(configName, err)
+	}
+	config := root.Model()
+	if config == nil {
+		a.ownClass = true
+		parts, extra := a.parts(m)
+		name := root.Name
+		if name == "" {
+			name = m.tree.root.name
+		}
+		return layers.FromParts(name, root.Class(), parts, extra), nil
+	}
+	var extra []*savedmodel.Variable
+	if a.legacy {
+		a.lists(config, m.tree.legacy, root.Trains())
+		for _, v := range m.tree.top {
+			extra = append(extra, a.variable(v, v.Name, root.Trains()))
+		}
+	} else {
+		a.object(config, m.tree.root, root.Trains())
+		for i, v := range m.tree.root.vars {
+			extra = append(extra, a.variable(v, nameOf(nil, i), root.Trains()))
+		}
+	}
+	return layers.FromConfig(root, m.version(), extra), nil
+}
+
+// version is the version of Keras; where the file does not say, one that has the rules of its kind.
+func (m *Model) version() string {
+	switch {
+	case m.KerasVersion != "":
+		return m.KerasVersion
+	case m.Framework == savedmodel.Keras2:
+		return "2.0"
+	}
+	return "3.15"
+}
+
+// optimizer counts what the optimizer keeps. One that was made and never used keeps its step and
+// its learning rate alone, and Keras does not count these.
+func (m *Model) optimizer() (n, bytes int64) {
+	used := false
+	for _, v := range m.tree.optimizer {
+		size, _ := v.Shape.NumElements()
+		n += size
+		bytes += v.Bytes
+		used = used || v.Shape.Rank() > 0 || v.DType.IsInteger() && m.positive(v)
+	}
+	if !used {
+		return 0, 0
+	}
+	return n, bytes
+}
+
+// positive reports whether a variable of one number is above zero.
+func (m *Model) positive(v *Variable) bool {
+	s, err := m.Stats(context.Background(), v)
+	return err == nil && s.Max > 0
+}
