@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
+	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
@@ -23,7 +24,9 @@ type scanOptions struct {
 
 const scanLong = `Looks through all of MODEL for what does more than compute: operations that read or write
 files, start processes, reach the network or run Python, in whatever function they hide;
-Python bytecode in the Keras metadata; assets outside the model. Nothing is run.
+Python bytecode in the Keras metadata; assets outside the model. Of one of Keras' own files (.keras,
+.h5), what loading it in Python would do: bytecode and pickles that it runs, functions that it calls
+by name, files that it reads, and archives that are not what they seem. Nothing is run.
 
 unsafe   happens when the model is loaded, or when one of its signatures is run
 dormant  is in the file, but neither loading nor a signature reaches it
@@ -48,7 +51,6 @@ func newScanCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
-	completeModel(cmd)
 	// the flag exists
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -65,11 +67,7 @@ func runScan(o scanOptions, std stdio) error {
 	if o.format != "text" && o.format != "json" {
 		return usagef("tfrun scan", "--format %q: want text or json", o.format)
 	}
-	m, err := openModel(o.model, std)
-	if err != nil {
-		return err
-	}
-	report, err := shapes.Scan(m, o.tags)
+	report, err := o.scan(std)
 	if err != nil {
 		return err
 	}
@@ -83,6 +81,21 @@ func runScan(o scanOptions, std stdio) error {
 		return err
 	}
 	return verdict(report)
+}
+
+// scan scans a SavedModel or one of Keras' own files.
+func (o scanOptions) scan(std stdio) (*shapes.ScanReport, error) {
+	if kerasfile.Is(o.model) {
+		if o.tags != nil {
+			return nil, usagef("tfrun scan", "%s has no tags: it is no SavedModel but a file of Keras'", o.model)
+		}
+		return shapes.ScanFile(o.model)
+	}
+	m, err := openModel(o.model, std)
+	if err != nil {
+		return nil, err
+	}
+	return shapes.Scan(m, o.tags)
 }
 
 // verdict is the error that makes a scan with findings fail.

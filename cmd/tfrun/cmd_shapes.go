@@ -15,6 +15,7 @@ import (
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/shapes"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/sizes"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -33,7 +34,8 @@ type shapesOptions struct {
 }
 
 const shapesLong = `Says what is inside MODEL, from its files alone: tags, signatures with the shapes of
-their inputs and outputs, and the table that Keras' model.summary() prints.
+their inputs and outputs, and the table that Keras' model.summary() prints. MODEL is a SavedModel,
+or one of Keras' own files: a .keras archive, an .h5 file, or a file of weights alone.
 
 None is a size that is open until the model runs. ~ marks what the files make likely but do
 not hold; --explain says why each dimension is what it is.
@@ -46,6 +48,7 @@ const shapesExample = `  tfrun shapes model
   tfrun shapes model --format json | jq .
   tfrun shapes model --variables --stats       # what the checkpoint holds
   tfrun shapes model -o model.html             # a page to look at; .md, .csv, .svg, .dot, .mmd too
+  tfrun shapes model.keras                     # one of Keras' own files
   tfrun shapes old new                         # what differs between two models`
 
 func newShapesCmd(std stdio) *cobra.Command {
@@ -62,7 +65,6 @@ func newShapesCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
-	completeModel(cmd)
 	// the flag exists
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(shapes.FormatNames(), cobra.ShellCompDirectiveNoFileComp))
 	// so does this one
@@ -153,12 +155,8 @@ func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
 		return o.listVariables(ctx, format, std)
 	}
 	docs := make([]*shapes.Document, len(o.models))
-	for i, dir := range o.models {
-		m, err := openModel(dir, std)
-		if err != nil {
-			return err
-		}
-		if docs[i], err = shapes.Describe(m, o.selection); err != nil {
+	for i, path := range o.models {
+		if docs[i], err = o.describe(path, std); err != nil {
 			return sizeHint(err)
 		}
 	}
@@ -170,17 +168,50 @@ func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
 	return writeOutput(o.output, std, func(w io.Writer) error { return format.Write(w, docs[0], l) })
 }
 
+// describe makes the document of a SavedModel or of one of Keras' own files.
+func (o *shapesOptions) describe(path string, std stdio) (*shapes.Document, error) {
+	if !kerasfile.Is(path) {
+		m, err := openModel(path, std)
+		if err != nil {
+			return nil, err
+		}
+		return shapes.Describe(m, o.selection)
+	}
+	if o.selection.Signature != "" || o.selection.Tags != nil {
+		return nil, usagef("tfrun shapes", "%s has no signatures and no tags: it is no SavedModel but a file of Keras'", path)
+	}
+	m, err := kerasfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	return shapes.DescribeFile(m, o.selection)
+}
+
 // listVariables writes the list of the checkpoint's tensors.
 func (o *shapesOptions) listVariables(ctx context.Context, f shapes.Format, std stdio) error {
-	m, err := openModel(o.models[0], std)
-	if err != nil {
-		return err
-	}
-	v, err := shapes.ListVariables(ctx, m, o.stats)
+	v, err := o.variablesOf(ctx, o.models[0], std)
 	if err != nil {
 		return err
 	}
 	return writeOutput(o.output, std, func(w io.Writer) error { return v.Write(w, f, look(o.output, std)) })
+}
+
+// variablesOf lists the variables of a SavedModel or of one of Keras' own files.
+func (o *shapesOptions) variablesOf(ctx context.Context, path string, std stdio) (*shapes.Variables, error) {
+	if kerasfile.Is(path) {
+		m, err := kerasfile.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer m.Close()
+		return shapes.ListFileVariables(ctx, m, o.stats)
+	}
+	m, err := openModel(path, std)
+	if err != nil {
+		return nil, err
+	}
+	return shapes.ListVariables(ctx, m, o.stats)
 }
 
 // parseAt reads the sizes of --at; nil when none are given.

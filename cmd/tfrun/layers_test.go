@@ -76,6 +76,7 @@ dataset: tensor
 internal/wire:
 internal/words:
 internal/ops:
+internal/hdf5:
 internal/strict:
 internal/admit: internal/ops internal/strict
 internal/graph: tensor internal/wire
@@ -86,6 +87,8 @@ savedmodel/internal/body: tensor savedmodel internal/graph
 savedmodel/layers: tensor savedmodel savedmodel/internal/body internal/graph internal/words
 savedmodel/sizes: savedmodel/layers
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body internal/graph internal/words
+savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes
+savedmodel/kerasfile: savedmodel/scan internal/hdf5
 internal/rewrite: tensor savedmodel internal/graph internal/wire internal/words
 savedmodel/padding: tensor savedmodel internal/graph
 

@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("MODELS", models)
 			env.Setenv("DEADLY", filepath.Join(models, "..", "..", "runner", "testdata", "deadly"))
+			env.Setenv("KERAS", filepath.Join(models, "..", "..", "savedmodel", "kerasfile", "testdata"))
 			env.Setenv("REVIEWS", filepath.Join(models, "..", "..", "examples", "reviews"))
 			env.Setenv("TFRUN_LIBTENSORFLOW", os.Getenv("TFRUN_LIBTENSORFLOW"))
 			return nil

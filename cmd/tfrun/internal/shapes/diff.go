@@ -15,7 +15,8 @@ type Difference struct {
 	Same    bool     `json:"same"`
 	Changes []Change `json:"changes"`
 
-	alike int // layers that do not differ
+	alike int  // layers that do not differ
+	mixed bool // one model is a SavedModel and one is in Keras' own file
 }
 
 // Change is one thing that differs.
@@ -113,11 +114,40 @@ func (d *Difference) changed(c Change, fields ...FieldChange) {
 	}
 }
 
-// graphs compares two graphs.
+// graphs compares two graphs. Where one is of a SavedModel and one is of Keras' own files, only
+// what both have is compared: the model's name and class, its layers and its parameters.
 func (d *Difference) graphs(a, b *Graph, tags []string) {
-	d.changed(Change{Tags: tags, Section: SectionGraph}, FieldChange{"tags", a.Tags, b.Tags}, FieldChange{"framework", a.Framework, b.Framework},
-		FieldChange{"tensorflow_version", a.TensorFlowVersion, b.TensorFlowVersion}, FieldChange{"model_name", a.ModelName, b.ModelName},
-		FieldChange{"model_class", a.ModelClass, b.ModelClass})
+	fields := []FieldChange{{"framework", a.Framework, b.Framework}}
+	alike := (a.File == "") == (b.File == "")
+	d.mixed = !alike
+	if alike {
+		fields = []FieldChange{
+			{"tags", a.Tags, b.Tags},
+			{"framework", a.Framework, b.Framework},
+			{"tensorflow_version", a.TensorFlowVersion, b.TensorFlowVersion},
+			{"keras_version", a.KerasVersion, b.KerasVersion},
+		}
+	}
+	if alike || a.ModelName != nil && b.ModelName != nil {
+		fields = append(fields, FieldChange{"model_name", a.ModelName, b.ModelName})
+	}
+	if alike || a.ModelClass != nil && b.ModelClass != nil {
+		fields = append(fields, FieldChange{"model_class", a.ModelClass, b.ModelClass})
+	}
+	d.changed(Change{Tags: tags, Section: SectionGraph}, fields...)
+	if alike {
+		d.calls(a, b, tags)
+	}
+	d.layers(tags, a.Layers, b.Layers)
+	if a.Totals != nil && b.Totals != nil {
+		d.changed(Change{Tags: tags, Section: SectionTotals}, FieldChange{"total", a.Totals.Total, b.Totals.Total},
+			FieldChange{"trainable", a.Totals.Trainable, b.Totals.Trainable}, FieldChange{"non_trainable", a.Totals.NonTrainable, b.Totals.NonTrainable},
+			FieldChange{"total_bytes", a.Totals.TotalBytes, b.Totals.TotalBytes})
+	}
+}
+
+// calls compares the signatures, or what models in Keras' own files take and give.
+func (d *Difference) calls(a, b *Graph, tags []string) {
 	names := slices.Sorted(maps.Keys(union(a.Signatures, b.Signatures)))
 	for _, name := range names {
 		x, y := a.Signatures[name], b.Signatures[name]
@@ -132,12 +162,8 @@ func (d *Difference) graphs(a, b *Graph, tags []string) {
 			d.tensors(Change{Tags: tags, Section: SectionOutput, Name: name}, x.Outputs, y.Outputs)
 		}
 	}
-	d.layers(tags, a.Layers, b.Layers)
-	if a.Totals != nil && b.Totals != nil {
-		d.changed(Change{Tags: tags, Section: SectionTotals}, FieldChange{"total", a.Totals.Total, b.Totals.Total},
-			FieldChange{"trainable", a.Totals.Trainable, b.Totals.Trainable}, FieldChange{"non_trainable", a.Totals.NonTrainable, b.Totals.NonTrainable},
-			FieldChange{"total_bytes", a.Totals.TotalBytes, b.Totals.TotalBytes})
-	}
+	d.tensors(Change{Tags: tags, Section: SectionInput}, a.Inputs, b.Inputs)
+	d.tensors(Change{Tags: tags, Section: SectionOutput}, a.Outputs, b.Outputs)
 }
 
 // union returns a map with the keys of both.
@@ -155,7 +181,9 @@ func (d *Difference) tensors(c Change, a, b map[string]*Tensor) {
 	signature := c.Name
 	for _, name := range slices.Sorted(maps.Keys(union(a, b))) {
 		c := c
-		c.Name = signature + ":" + name
+		if c.Name = name; signature != "" {
+			c.Name = signature + ":" + name
+		}
 		x, y := a[name], b[name]
 		switch {
 		case x == nil:
@@ -184,9 +212,17 @@ func (d *Difference) layers(tags []string, a, b []*Layer) {
 		default:
 			c.Name = orUnknown(p.a.Name)
 			before := len(d.Changes)
-			d.changed(c, FieldChange{"name", orUnknown(p.a.Name), orUnknown(p.b.Name)}, FieldChange{"class", orUnknown(p.a.Class), orUnknown(p.b.Class)},
-				FieldChange{"output_shape", p.a.OutputShape.String(), p.b.OutputShape.String()}, FieldChange{"params", p.a.Params, p.b.Params},
-				FieldChange{"connected_to", strings.Join(p.a.ConnectedTo, ", "), strings.Join(p.b.ConnectedTo, ", ")})
+			fields := []FieldChange{
+				{"name", orUnknown(p.a.Name), orUnknown(p.b.Name)},
+				{"class", orUnknown(p.a.Class), orUnknown(p.b.Class)},
+				{"output_shape", p.a.OutputShape.String(), p.b.OutputShape.String()},
+				{"params", p.a.Params, p.b.Params},
+				{"connected_to", strings.Join(p.a.ConnectedTo, ", "), strings.Join(p.b.ConnectedTo, ", ")},
+			}
+			if d.mixed { // an export lacks much of what the file has: a guess is no difference
+				fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return p.a.guessed(f.Field) || p.b.guessed(f.Field) })
+			}
+			d.changed(c, fields...)
 			if len(d.Changes) == before {
 				d.alike++
 			}

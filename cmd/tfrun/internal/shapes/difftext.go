@@ -20,7 +20,11 @@ func (d *Difference) WriteText(w io.Writer, look Look) error {
 	p.line(p.paint(green, "+ ") + p.paint(bold, clean(d.B)))
 	if d.Same {
 		p.line("")
-		p.line("Alike: signatures, layers and numbers of parameters.")
+		if d.mixed {
+			p.line("Alike: layers and numbers of parameters.")
+		} else {
+			p.line("Alike: signatures, layers and numbers of parameters.")
+		}
 		return p.Flush()
 	}
 	titles := []struct {

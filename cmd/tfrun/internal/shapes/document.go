@@ -7,6 +7,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/savedmodel/sizes"
 	"github.com/tfrun/tfrun/tensor"
@@ -23,12 +24,18 @@ type Document struct {
 
 // Graph describes one meta graph: what one set of tags stands for.
 type Graph struct {
-	Tags              []string              `json:"tags"`
-	TensorFlowVersion string                `json:"tensorflow_version"`
-	Signatures        map[string]*Signature `json:"signatures"`
-	Framework         savedmodel.Framework  `json:"framework"`
-	ModelName         *string               `json:"model_name,omitempty"`
-	ModelClass        *string               `json:"model_class,omitempty"`
+	Tags              []string `json:"tags"`
+	TensorFlowVersion string   `json:"tensorflow_version"`
+	// of one of Keras' own files
+	KerasVersion string                `json:"keras_version,omitempty"`
+	Signatures   map[string]*Signature `json:"signatures"`
+	// Inputs and Outputs are what a model in one of Keras' own files takes and gives; such a file
+	// has no signatures.
+	Inputs     map[string]*Tensor   `json:"inputs,omitempty"`
+	Outputs    map[string]*Tensor   `json:"outputs,omitempty"`
+	Framework  savedmodel.Framework `json:"framework"`
+	ModelName  *string              `json:"model_name,omitempty"`
+	ModelClass *string              `json:"model_class,omitempty"`
 	// Keras prints the column of connections
 	Connected *bool `json:"connected,omitempty"`
 	// nil: the model holds none
@@ -40,6 +47,9 @@ type Graph struct {
 	At *At `json:"at,omitempty"`
 	// what could not be read, and what follows from that
 	Notes []string `json:"notes,omitempty"`
+
+	// File is the form of one of Keras' own files; "" for a SavedModel.
+	File kerasfile.Kind `json:"file,omitempty"`
 }
 
 // Axis is a dimension of an input that is open until the model runs.
@@ -148,6 +158,10 @@ type Totals struct {
 	TotalBytes        int64 `json:"total_bytes"`
 	TrainableBytes    int64 `json:"trainable_bytes"`
 	NonTrainableBytes int64 `json:"non_trainable_bytes"`
+	// of the optimizer, in one of Keras' own files; not in Total, to which Keras 3 adds it
+	Optimizer      int64    `json:"optimizer,omitempty"`
+	OptimizerBytes int64    `json:"optimizer_bytes,omitempty"`
+	Guessed        []string `json:"guessed,omitempty"`
 }
 
 // Selection says which part of a model to describe.
@@ -249,7 +263,13 @@ func (g *Graph) describeTable(table *layers.Table, sel Selection) {
 	g.Notes = table.Notes
 	g.Layers = describeLayers(table.Layers, table.Connected, sel.Expand)
 	t := table.Totals
-	g.Totals = &Totals{t.Total, t.Trainable, t.NonTrainable, t.TotalBytes, t.TrainableBytes, t.NonTrainableBytes}
+	g.Totals = &Totals{
+		Total: t.Total, Trainable: t.Trainable, NonTrainable: t.NonTrainable, TotalBytes: t.TotalBytes, TrainableBytes: t.TrainableBytes,
+		NonTrainableBytes: t.NonTrainableBytes, Optimizer: t.Optimizer, OptimizerBytes: t.OptimizerBytes,
+	}
+	if t.TrainableGuessed {
+		g.Totals.Guessed = []string{"trainable", "non_trainable"}
+	}
 }
 
 // putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. Other
@@ -283,9 +303,14 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selecti
 			}
 		}
 	}
-	if table == nil {
-		return nil
+	if table != nil {
+		g.putLayers(table, inputs)
 	}
+	return nil
+}
+
+// putLayers puts the sizes of inputs into the layers' shapes.
+func (g *Graph) putLayers(table *layers.Table, inputs map[string]tensor.Shape) {
 	for i, row := range table.At(inputs) {
 		l := g.Layers[i]
 		l.Why = whyAt(l.Why, l.OutputShape.Shapes, row.Output.Shapes)
@@ -297,7 +322,6 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selecti
 		g.At.OutputBytes += row.Bytes
 		g.At.LargestOutput = max(g.At.LargestOutput, row.Bytes)
 	}
-	return nil
 }
 
 // setShape puts in a shape with sizes for open dimensions.

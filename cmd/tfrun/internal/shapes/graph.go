@@ -69,11 +69,11 @@ func (b *diagramBuilder) entry(g *Graph) []*vertex {
 	if slices.ContainsFunc(g.Layers, func(l *Layer) bool { return l.Class != nil && *l.Class == "InputLayer" }) {
 		return nil
 	}
-	names := g.signatureNames()
-	if len(names) == 0 {
+	calls := g.calls()
+	if len(calls) == 0 {
 		return nil
 	}
-	return b.tensors(g.Signatures[names[0]].Inputs)
+	return b.tensors(calls[0].Inputs)
 }
 
 func (b *diagramBuilder) tensors(all map[string]*Tensor) []*vertex {

@@ -33,6 +33,7 @@ type page struct {
 
 type pageGraph struct {
 	Facts      []string
+	File       bool // one of Keras' own, which has no signatures
 	Signatures []pageSignature
 	Title      string
 	Warnings   []string // what could not be read
@@ -98,10 +99,9 @@ func lastParts(path string) string {
 
 // newPageGraph makes what the page shows of a graph, one of several by its number.
 func newPageGraph(d *Document, g *Graph, number int) pageGraph {
-	p := pageGraph{Facts: g.facts(), Totals: g.Totals, Notes: g.notes(), Warnings: cleanAll(g.Notes), At: g.atLine()}
-	for _, name := range g.signatureNames() {
-		s := g.Signatures[name]
-		p.Signatures = append(p.Signatures, pageSignature{clean(name), clean(s.MethodName), pageTensors(s.Inputs), pageTensors(s.Outputs)})
+	p := pageGraph{Facts: g.facts(), File: g.File != "", Totals: g.Totals, Notes: g.notes(), Warnings: cleanAll(g.Notes), At: g.atLine()}
+	for _, s := range g.calls() {
+		p.Signatures = append(p.Signatures, pageSignature{clean(s.name), clean(s.MethodName), pageTensors(s.Inputs), pageTensors(s.Outputs)})
 	}
 	one := &Document{Model: d.Model, MetaGraphs: []*Graph{g}}
 	x := one.diagramOf()

@@ -28,9 +28,12 @@ func (d *Document) WriteMarkdown(w io.Writer, look Look) error {
 }
 
 func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
-	for _, name := range g.signatureNames() {
-		s := g.Signatures[name]
-		fmt.Fprintf(b, "\n## Signature %s\n\n|  | name | type | shape | tensor |\n|---|---|---|---|---|\n", markdownText(name))
+	for _, s := range g.calls() {
+		title := "Signature " + markdownText(s.name)
+		if g.File != "" {
+			title = "Inputs and outputs"
+		}
+		fmt.Fprintf(b, "\n## %s\n\n|  | name | type | shape | tensor |\n|---|---|---|---|---|\n", title)
 		var why []string
 		for _, side := range []struct {
 			word string
@@ -84,6 +87,9 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 	if t := g.Totals; t != nil {
 		fmt.Fprintf(b, "\nTotal params %s (%s), trainable %s (%s), non-trainable %s (%s).\n", words.Thousands(t.Total), size(t.TotalBytes),
 			words.Thousands(t.Trainable), size(t.TrainableBytes), words.Thousands(t.NonTrainable), size(t.NonTrainableBytes))
+		if t.Optimizer > 0 {
+			fmt.Fprintf(b, "The optimizer keeps %s (%s) more.\n", words.Thousands(t.Optimizer), size(t.OptimizerBytes))
+		}
 	}
 	if notes := g.notes(); len(notes) > 0 {
 		b.WriteString("\n~ marks what is likely but not in the files:\n")
@@ -172,15 +178,14 @@ func (l *Layer) record(g *Graph, depth int) []string {
 // tensorRecords lists the tensors of the signatures.
 func (g *Graph) tensorRecords() [][]string {
 	var rows [][]string
-	for _, name := range g.signatureNames() {
-		s := g.Signatures[name]
+	for _, s := range g.calls() {
 		for _, side := range []struct {
 			word string
 			all  map[string]*Tensor
 		}{{"input", s.Inputs}, {"output", s.Outputs}} {
 			for _, key := range slices.Sorted(maps.Keys(side.all)) {
 				t := side.all[key]
-				rows = append(rows, []string{clean(strings.Join(g.Tags, " ")), clean(name), side.word, clean(key), t.typed(), t.shape(), clean(t.Tensor)})
+				rows = append(rows, []string{clean(strings.Join(g.Tags, " ")), clean(s.name), side.word, clean(key), t.typed(), t.shape(), clean(t.Tensor)})
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
@@ -44,19 +45,35 @@ func Scan(m *savedmodel.Model, tags []string) (*ScanReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range findings {
-			switch f.Severity {
-			case scan.Unsafe:
-				r.Unsafe++
-			case scan.Dormant:
-				r.Dormant++
-			default:
-				r.Expected++
-			}
-			r.Findings = append(r.Findings, ScanFinding{append([]string{}, mg.Tags...), f})
-		}
+		r.add(findings, mg.Tags)
 	}
 	return r, nil
+}
+
+// ScanFile scans one of Keras' own files.
+func ScanFile(path string) (*ScanReport, error) {
+	findings, err := kerasfile.Scan(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &ScanReport{Model: path, Findings: []ScanFinding{}}
+	r.add(findings, nil)
+	return r, nil
+}
+
+// add counts findings.
+func (r *ScanReport) add(findings []scan.Finding, tags []string) {
+	for _, f := range findings {
+		switch f.Severity {
+		case scan.Unsafe:
+			r.Unsafe++
+		case scan.Dormant:
+			r.Dormant++
+		default:
+			r.Expected++
+		}
+		r.Findings = append(r.Findings, ScanFinding{append([]string{}, tags...), f})
+	}
 }
 
 // WriteJSON writes the report for programs.
@@ -68,7 +85,7 @@ var scanWords = map[scan.FindingKind]string{
 	scan.UsesProcess: "starts or ends a process", scan.RunsPython: "runs Python", scan.RunsNativeCode: "runs a library's own code",
 	scan.LambdaLayer: "Lambda layer", scan.Bytecode: "Python bytecode", scan.AssetPath: "asset outside the model",
 	scan.EndlessCalls: "endless calls", scan.HugeTensor: "a tensor too large",
-	scan.BrokenNode: "a broken operation",
+	scan.BrokenNode: "a broken operation", scan.CustomCode: "code of one's own", scan.OddArchive: "an odd part of the file",
 }
 
 // WriteText writes the report for people; what is expected only when all is asked for.

@@ -64,15 +64,17 @@ func (d *Document) WriteText(w io.Writer, look Look) error {
 
 // signatures writes a block for each signature.
 func (p *printer) signatures(g *Graph) {
-	names := g.signatureNames()
-	if len(names) == 0 {
+	calls := g.calls()
+	if len(calls) == 0 && g.File == "" {
 		p.line("")
 		p.line("No signatures: there is nothing to run.")
 	}
-	for _, name := range names {
-		s := g.Signatures[name]
+	for _, s := range calls {
 		p.line("")
-		head := "Signature " + p.paint(bold, clean(name))
+		head := "Inputs and outputs"
+		if g.File == "" {
+			head = "Signature " + p.paint(bold, clean(s.name))
+		}
 		if s.MethodName != "" && s.MethodName != "tensorflow/serving/predict" {
 			head += p.paint(dim, " ("+clean(s.MethodName)+")")
 		}
@@ -90,6 +92,25 @@ func (p *printer) signatures(g *Graph) {
 		p.tensors(t, "out", s.Outputs)
 		t.write(p, 2, p.Width)
 	}
+}
+
+// namedCall is a way to call a model: a signature that can be run, or what a model in one of Keras'
+// own files takes and gives, which has no name.
+type namedCall struct {
+	name string
+	*Signature
+}
+
+// calls returns the ways to call a model, the default one first.
+func (g *Graph) calls() []namedCall {
+	var all []namedCall
+	for _, name := range g.signatureNames() {
+		all = append(all, namedCall{name, g.Signatures[name]})
+	}
+	if len(g.Inputs)+len(g.Outputs) > 0 {
+		all = append(all, namedCall{"", &Signature{Inputs: g.Inputs, Outputs: g.Outputs}})
+	}
+	return all
 }
 
 // signatureNames returns the names of the signatures that can be run, the default one first.
@@ -269,8 +290,15 @@ func (p *printer) totals(g *Graph) {
 	}
 	sums := &grid{right: []bool{false, true, true}}
 	sums.add(cellOf(plain, "Total params"), cellOf(bold, words.Thousands(t.Total)), cellOf(dim, size(t.TotalBytes)))
-	sums.add(cellOf(plain, "Trainable"), cellOf(plain, words.Thousands(t.Trainable)), cellOf(dim, size(t.TrainableBytes)))
-	sums.add(cellOf(plain, "Non-trainable"), cellOf(plain, words.Thousands(t.NonTrainable)), cellOf(dim, size(t.NonTrainableBytes)))
+	mark := ""
+	if len(t.Guessed) > 0 {
+		mark = "~"
+	}
+	sums.add(cellOf(plain, "Trainable"), cellOf(plain, mark+words.Thousands(t.Trainable)), cellOf(dim, size(t.TrainableBytes)))
+	sums.add(cellOf(plain, "Non-trainable"), cellOf(plain, mark+words.Thousands(t.NonTrainable)), cellOf(dim, size(t.NonTrainableBytes)))
+	if t.Optimizer > 0 {
+		sums.add(cellOf(plain, "Optimizer"), cellOf(plain, words.Thousands(t.Optimizer)), cellOf(dim, size(t.OptimizerBytes)))
+	}
 	if g.At != nil {
 		sums.add(cellOf(plain, "All outputs"), nil, cellOf(cyan, g.At.atLeast(g.At.OutputBytes)))
 		sums.add(cellOf(plain, "Largest output"), nil, cellOf(cyan, g.At.atLeast(g.At.LargestOutput)))

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 )
 
 // size writes a number of bytes as people read it: "216 B", "2.28 MiB".
@@ -89,6 +90,9 @@ var frameworks = map[savedmodel.Framework]string{
 // facts returns the lines that say what a graph is: the framework, the release that wrote it, the
 // tags.
 func (g *Graph) facts() []string {
+	if g.File != "" {
+		return g.fileFacts()
+	}
 	facts := []string{frameworks[g.Framework]}
 	if g.TensorFlowVersion != "" {
 		facts = append(facts, "TensorFlow "+clean(g.TensorFlowVersion))
@@ -98,6 +102,18 @@ func (g *Graph) facts() []string {
 		tags = "tags " + clean(strings.Join(g.Tags, ","))
 	}
 	return append(facts, tags)
+}
+
+// fileFacts says what one of Keras' own files is.
+func (g *Graph) fileFacts() []string {
+	facts := []string{frameworks[g.Framework]}
+	if g.KerasVersion != "" {
+		facts[0] = "Keras " + clean(g.KerasVersion)
+	}
+	return append(facts, map[kerasfile.Kind]string{
+		kerasfile.Archive: ".keras archive", kerasfile.Folder: "folder of a .keras archive", kerasfile.HDF5: ".h5 file",
+		kerasfile.Weights: "file of weights alone",
+	}[g.File])
 }
 
 // typed returns a tensor's type as a user thinks of it: "float32", "ragged string", "sparse
