@@ -72,13 +72,6 @@ func newShapesCmd(std stdio) *cobra.Command {
 	return cmd
 }
 
-// completeModel lets the shell offer directories for the arguments.
-func completeModel(cmd *cobra.Command) {
-	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return nil, cobra.ShellCompDirectiveFilterDirs
-	}
-}
-
 // completeSignature lets the shell offer the signatures of the model that is named before.
 func completeSignature(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
