@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/internal/modeltest"
+	"github.com/tfrun/tfrun/internal/wire"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -120,8 +121,7 @@ func message(parts ...any) []byte {
 			b = protowire.AppendTag(b, num, protowire.BytesType)
 			b = protowire.AppendString(b, v)
 		case []byte:
-			b = protowire.AppendTag(b, num, protowire.BytesType)
-			b = protowire.AppendBytes(b, v)
+			b = wire.Append(b, num, v)
 		}
 	}
 	return b

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
-
 	"github.com/tfrun/tfrun/internal/graph"
 )
 

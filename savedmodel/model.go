@@ -5,13 +5,12 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/tfrun/tfrun/internal/wire"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"github.com/tfrun/tfrun/internal/words"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 )
 
 // Model is an opened SavedModel. It holds no file open: there is nothing to close.

@@ -225,18 +225,16 @@ func (mg *MetaGraph) WithGraph(def []byte, nodes map[string]bool) ([]byte, error
 			return nil
 		case fieldGraphDef:
 			if !wroteGraph {
-				meta = protowire.AppendTag(meta, fieldGraphDef, protowire.BytesType)
-				meta = protowire.AppendBytes(meta, def)
+				meta = wire.Append(meta, fieldGraphDef, def)
 				wroteGraph = true
 			}
 			return nil
 		case fieldMetaInfo:
 			info, err := withoutField(f.Data, fieldStrippedOps)
-			meta = protowire.AppendTag(meta, fieldMetaInfo, protowire.BytesType)
-			meta = protowire.AppendBytes(meta, info)
+			meta = wire.Append(meta, fieldMetaInfo, info)
 			return err
 		case fieldSignatures:
-			name, err := wire.String(f.Data, graph.FieldMapKey)
+			name, err := wire.String(f.Data, wire.FieldMapKey)
 			if err != nil || !mg.signatureIn(name, nodes) {
 				return err
 			}
@@ -249,8 +247,7 @@ func (mg *MetaGraph) WithGraph(def []byte, nodes map[string]bool) ([]byte, error
 	}
 	out := protowire.AppendTag(nil, fieldSchemaVersion, protowire.VarintType)
 	out = protowire.AppendVarint(out, 1)
-	out = protowire.AppendTag(out, fieldMetaGraphs, protowire.BytesType)
-	return protowire.AppendBytes(out, meta), nil
+	return wire.Append(out, fieldMetaGraphs, meta), nil
 }
 
 // withoutField returns a message without one of its fields.

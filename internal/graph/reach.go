@@ -14,9 +14,6 @@ const (
 	FieldNodeInputs = 3
 	FieldNodeAttrs  = 5
 
-	FieldMapKey   = 1 // of any map's entry
-	FieldMapValue = 2
-
 	FieldAttrList     = 1 // AttrValue
 	FieldAttrString   = 2
 	FieldAttrFunc     = 10
@@ -176,11 +173,11 @@ func (p *Reach) followNode(def []byte) (needs []string, err error) {
 // followAttr looks at an entry of a map of attributes. It returns its key, and the nodes that the
 // attribute _class names ("loc:@node").
 func (p *Reach) followAttr(entry []byte) (key string, beside []string, err error) {
-	if key, err = wire.String(entry, FieldMapKey); err != nil {
+	if key, err = wire.String(entry, wire.FieldMapKey); err != nil {
 		return "", nil, err
 	}
 	err = wire.Each(entry, func(f wire.Field) error {
-		if f.Num != FieldMapValue || f.Type != protowire.BytesType {
+		if f.Num != wire.FieldMapValue || f.Type != protowire.BytesType {
 			return nil
 		}
 		return p.followValue(f.Data, func(s []byte) {
@@ -204,7 +201,7 @@ func (p *Reach) followValue(value []byte, text func([]byte)) error {
 				p.need(string(f.Data))
 			case f.Num == fieldNameAttrs:
 				return wire.Each(f.Data, func(f wire.Field) error {
-					if f.Num == FieldMapValue && f.Type == protowire.BytesType {
+					if f.Num == wire.FieldMapValue && f.Type == protowire.BytesType {
 						todo = append(todo, f.Data)
 					}
 					return nil
@@ -301,7 +298,7 @@ func (p *Reach) implementations() (implementations, error) {
 			if f.Num != fieldFunctionAttrs || f.Type != protowire.BytesType {
 				return nil
 			}
-			switch key, err := wire.String(f.Data, FieldMapKey); {
+			switch key, err := wire.String(f.Data, wire.FieldMapKey); {
 			case err != nil:
 				return err
 			case key == "api_implements":
@@ -329,7 +326,7 @@ func (p *Reach) implementations() (implementations, error) {
 // EntryString returns the value of an entry of a map of attributes when that is a string.
 func EntryString(entry []byte) (value string, err error) {
 	err = wire.Each(entry, func(f wire.Field) error {
-		if f.Num != FieldMapValue || f.Type != protowire.BytesType {
+		if f.Num != wire.FieldMapValue || f.Type != protowire.BytesType {
 			return nil
 		}
 		value, err = wire.String(f.Data, FieldAttrString)

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
@@ -75,8 +74,8 @@ func (a *apart) readFunction(def []byte) (*apartScope, error) {
 
 // stringPair reads an entry of a map of strings to strings.
 func stringPair(entry []byte) (key, value string, err error) {
-	if key, err = wire.String(entry, graph.FieldMapKey); err == nil {
-		value, err = wire.String(entry, graph.FieldMapValue)
+	if key, err = wire.String(entry, wire.FieldMapKey); err == nil {
+		value, err = wire.String(entry, wire.FieldMapValue)
 	}
 	return key, value, err
 }
@@ -113,12 +112,12 @@ func (a *apart) readNode(s *apartScope, def []byte) error {
 
 // readAttr looks at an entry of a node's map of attributes.
 func (n *apartNode) readAttr(entry []byte) error {
-	key, err := wire.String(entry, graph.FieldMapKey)
+	key, err := wire.String(entry, wire.FieldMapKey)
 	if err != nil {
 		return err
 	}
 	return wire.Each(entry, func(f wire.Field) error {
-		if f.Num != graph.FieldMapValue || f.Type != protowire.BytesType {
+		if f.Num != wire.FieldMapValue || f.Type != protowire.BytesType {
 			return nil
 		}
 		switch {
@@ -209,32 +208,23 @@ func (a *apart) write(def []byte, scopes []*apartScope, across bool) ([]byte, er
 					next++
 					if len(w.changed) > 0 || len(w.results) > 0 {
 						function, err := w.function(f.Data)
-						library = appendField(library, graph.FieldFunctions, function)
+						library = wire.Append(library, graph.FieldFunctions, function)
 						return err
 					}
 				}
 				library = append(library, raw...)
 				return nil
 			})
-			out = appendField(out, graph.FieldLibrary, library)
+			out = wire.Append(out, graph.FieldLibrary, library)
 			return err
 		}
 		out = append(out, raw...)
 		return nil
 	})
 	for _, n := range main.added {
-		out = appendField(out, graph.FieldNodes, n)
+		out = wire.Append(out, graph.FieldNodes, n)
 	}
 	return out, err
-}
-
-func appendField(out []byte, num protowire.Number, data []byte) []byte {
-	out = protowire.AppendTag(out, num, protowire.BytesType)
-	return protowire.AppendBytes(out, data)
-}
-
-func mapEntry(key string, value []byte) []byte {
-	return appendField(appendField(nil, graph.FieldMapKey, []byte(key)), graph.FieldMapValue, value)
 }
 
 // apartWriter writes one scope anew.
@@ -288,13 +278,13 @@ func (w *apartWriter) hold(n *apartNode, tensor string) string {
 	if n.rank == 0 {
 		op, dtype, shape.UnknownRank = "PlaceholderWithDefault", "dtype", true
 	}
-	value, _ := proto.Marshal(&attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: shape}})
-	def := appendField(nil, graph.FieldNodeName, []byte(name))
-	def = appendField(def, graph.FieldNodeOp, []byte(op))
-	def = appendField(def, graph.FieldNodeInputs, []byte(tensor))
-	def = appendField(def, fieldNodeDevice, []byte(n.device))
-	def = appendField(def, graph.FieldNodeAttrs, mapEntry(dtype, n.dtype))
-	def = appendField(def, graph.FieldNodeAttrs, mapEntry("shape", value))
+	value, _ := proto.Marshal(shapeAttr(shape))
+	def := wire.Append(nil, graph.FieldNodeName, []byte(name))
+	def = wire.Append(def, graph.FieldNodeOp, []byte(op))
+	def = wire.Append(def, graph.FieldNodeInputs, []byte(tensor))
+	def = wire.Append(def, fieldNodeDevice, []byte(n.device))
+	def = wire.Append(def, graph.FieldNodeAttrs, wire.Entry(dtype, n.dtype))
+	def = wire.Append(def, graph.FieldNodeAttrs, wire.Entry("shape", value))
 	w.added = append(w.added, def)
 	held := name
 	if w.s.function {
@@ -319,9 +309,9 @@ func (w *apartWriter) node(out []byte, num protowire.Number, def, raw []byte) ([
 		return nil
 	})
 	for _, in := range inputs {
-		node = appendField(node, graph.FieldNodeInputs, []byte(in))
+		node = wire.Append(node, graph.FieldNodeInputs, []byte(in))
 	}
-	return appendField(out, num, node), err
+	return wire.Append(out, num, node), err
 }
 
 // function returns a FunctionDef with its new nodes, inputs and results.
@@ -333,9 +323,9 @@ func (w *apartWriter) function(def []byte) ([]byte, error) {
 			out, err = w.node(out, graph.FieldFunctionNodes, f.Data, raw)
 			return err
 		case f.Num == fieldFunctionResult && f.Type == protowire.BytesType:
-			key, err := wire.String(f.Data, graph.FieldMapKey)
+			key, err := wire.String(f.Data, wire.FieldMapKey)
 			if held, ok := w.results[key]; ok && err == nil {
-				raw = appendField(nil, fieldFunctionResult, mapEntry(key, []byte(held)))
+				raw = wire.Append(nil, fieldFunctionResult, wire.Entry(key, []byte(held)))
 			}
 			out = append(out, raw...)
 			return err
@@ -344,7 +334,7 @@ func (w *apartWriter) function(def []byte) ([]byte, error) {
 		return nil
 	})
 	for _, n := range w.added {
-		out = appendField(out, graph.FieldFunctionNodes, n)
+		out = wire.Append(out, graph.FieldFunctionNodes, n)
 	}
 	return out, err
 }

@@ -5,7 +5,6 @@ import (
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
@@ -16,56 +15,6 @@ import (
 // table is multiplied with the matrix once, when the model is loaded, and the loop looks up
 // products by the tokens: of an LSTM that is as wide as its embedding half the arithmetic is left,
 // and the tokens travel in place of their vectors.
-
-// maxTables bounds the bytes of the products of one graph. They are kept as long as the session.
-const maxTables = 128 << 20
-
-// tableKey names what a table is made of. That of products is made of variables, by the nodes of
-// the main graph: rows·weights + bias, or rows·weightsᵀ + bias. That of numbers holds each row's
-// own, in the type of those that are looked up: a look there says whether they are within the
-// table.
-type tableKey struct {
-	rows, weights, bias string // bias may be ""
-	transposed          bool
-
-	numbers typespb.DataType // DT_INVALID for products
-	count   int64
-}
-
-// dtype is the type of what a table holds.
-func (k tableKey) dtype() typespb.DataType {
-	if k.numbers != typespb.DataType_DT_INVALID {
-		return k.numbers
-	}
-	return typespb.DataType_DT_FLOAT
-}
-
-// table is a table and its shape.
-type table struct {
-	tableKey
-	dims []int64
-}
-
-// bytes is what the values of a table take; more than maxTables where that is not to be had.
-func (t table) bytes() int64 {
-	size := int64(graph.DType(t.dtype()).Size())
-	for _, d := range t.dims {
-		if d <= 0 || d > maxTables/size {
-			return maxTables + 1
-		}
-		size *= d
-	}
-	return size
-}
-
-// shape is the shape of a table.
-func (t table) shape() *shapepb.TensorShapeProto {
-	s := &shapepb.TensorShapeProto{}
-	for _, d := range t.dims {
-		s.Dim = append(s.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
-	}
-	return s
-}
 
 // product is a multiplication in a loop's body that becomes a lookup.
 type product struct {
@@ -334,17 +283,6 @@ func (x *lookupFinder) inLoop(l *loopLookup, body *loopBody, r graph.Ref) (name 
 	return x.value(l.loop.Inputs[at])
 }
 
-// unmoved follows a tensor back through identities.
-func unmoved(r graph.Ref) graph.Ref {
-	for range graph.MaxUnwrap {
-		if r.Node == nil || r.Node.Op != "Identity" || len(r.Node.Inputs) != 1 {
-			break
-		}
-		r = r.Node.Inputs[0]
-	}
-	return r
-}
-
 // value returns the variable whose value a tensor is.
 func (x *lookupFinder) value(r graph.Ref) (name string, dims []int64, ok bool) {
 	if r = unmoved(r); r.Node == nil || r.Node.Op != "ReadVariableOp" || len(r.Node.Inputs) != 1 {
@@ -375,3 +313,6 @@ func fixedDims(n *nodepb.NodeDef) ([]int64, bool) {
 	}
 	return slices.Clone(shape.Dims()), true
 }
+
+// idsType is the type of the numbers that a node looks up.
+func idsType(lookup *graph.Node) typespb.DataType { return lookup.Def.GetAttr()["Tindices"].GetType() }

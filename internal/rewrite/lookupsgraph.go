@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
@@ -14,9 +13,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
-
-// tableScope is where the tables of products stand in the graph.
-const tableScope = "tfrun_tables/"
 
 // HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures
 // when none is named.
@@ -171,8 +167,6 @@ func (x *graphLookups) index(t table) int {
 	return slices.IndexFunc(x.tables, func(have table) bool { return have.tableKey == t.tableKey })
 }
 
-func tableName(i int) string { return tableScope + strconv.Itoa(i) }
-
 // graph writes the GraphDef with the changes.
 func (x *graphLookups) graph() ([]byte, error) {
 	init := proto.CloneOf(x.init)
@@ -186,7 +180,7 @@ func (x *graphLookups) graph() ([]byte, error) {
 	var out []byte
 	put := func(to []byte, num protowire.Number, m proto.Message) ([]byte, error) {
 		data, err := inOrder.Marshal(m)
-		return protowire.AppendBytes(protowire.AppendTag(to, num, protowire.BytesType), data), err
+		return wire.Append(to, num, data), err
 	}
 	err := wire.EachRaw(x.g.Raw(), func(f wire.Field, raw []byte) error {
 		if f.Num == graph.FieldNodes && f.Type == protowire.BytesType {
@@ -216,42 +210,5 @@ func (x *graphLookups) graph() ([]byte, error) {
 			return nil, err
 		}
 	}
-	out = protowire.AppendTag(out, graph.FieldLibrary, protowire.BytesType)
-	return protowire.AppendBytes(out, library), nil
-}
-
-// nodes are the nodes of the main graph that make a table. The last one fills it.
-func (t table) nodes(name string) []*nodepb.NodeDef {
-	dtype := typeAttr(t.dtype())
-	flag := func(b bool) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: b}} }
-	nodes := []*nodepb.NodeDef{{Name: name, Op: "VarHandleOp", Attr: map[string]*attrpb.AttrValue{
-		"dtype": dtype, "shape": {Value: &attrpb.AttrValue_Shape{Shape: t.shape()}}, "shared_name": {Value: &attrpb.AttrValue_S{S: []byte(name)}},
-		"container": {Value: &attrpb.AttrValue_S{}},
-	}}}
-	add := func(part, op string, attr map[string]*attrpb.AttrValue, inputs ...string) string {
-		nodes = append(nodes, &nodepb.NodeDef{Name: name + "/" + part, Op: op, Input: inputs, Attr: attr})
-		return name + "/" + part
-	}
-	read := func(part, variable string) string {
-		return add(part, "ReadVariableOp", map[string]*attrpb.AttrValue{"dtype": dtype}, variable)
-	}
-	number := func(part string, n int64) string {
-		nodes = append(nodes, constNode(name+"/"+part, nil, []int32{int32(n)}))
-		if t.numbers == typespb.DataType_DT_INT32 {
-			return name + "/" + part
-		}
-		return add(part+"_long", "Cast", map[string]*attrpb.AttrValue{"SrcT": int32Attr, "DstT": dtype, "Truncate": flag(false)}, name+"/"+part)
-	}
-	var value string
-	if t.numbers != typespb.DataType_DT_INVALID {
-		value = add("range", "Range", map[string]*attrpb.AttrValue{"Tidx": dtype}, number("start", 0), number("limit", t.count), number("step", 1))
-	} else {
-		attr := map[string]*attrpb.AttrValue{"T": dtype, "transpose_a": flag(false), "transpose_b": flag(t.transposed)}
-		value = add("product", "MatMul", attr, read("rows", t.rows), read("weights", t.weights))
-		if t.bias != "" {
-			value = add("sum", "BiasAdd", map[string]*attrpb.AttrValue{"T": dtype}, value, read("bias", t.bias))
-		}
-	}
-	add("fill", "AssignVariableOp", map[string]*attrpb.AttrValue{"dtype": dtype}, name, value)
-	return nodes
+	return wire.Append(out, graph.FieldLibrary, library), nil
 }

@@ -17,34 +17,6 @@ const (
 	fieldGradientOf       = 2
 )
 
-// Reduction says what is left of a graph, and what is added to it; see [Reduced].
-type Reduction struct {
-	// Signatures are those that will be run; without any, all.
-	Signatures []string
-	// Whole keeps what neither loading nor a signature reaches.
-	Whole bool
-	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the
-	// LSTM with cuDNN.
-	CPUOnly bool
-	// Compiled adds a twin, to be compiled by XLA, of every signature that [CheckCompile]
-	// lets through: the same function over the same variables. [CompiledTensor] names its outputs;
-	// the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for
-	// each other, each of these is compiled by itself, and TensorFlow runs them side by side: what
-	// XLA makes for a CPU runs one operation after the other.
-	Compiled bool
-	// Lengths has what is compiled of loops serve several sizes of open axes, as [Compilation]
-	// says. TensorFlow has to know [LengthsOp].
-	Lengths bool
-	// Lookups multiplies tables whose rows a loop looks up, such as an embedding's, with the
-	// weights that the loop multiplies the rows with, once, when the model is loaded: the loop
-	// looks up products then. Answers agree up to rounding. The tables take 128 MiB at most. It is
-	// for CPUs.
-	Lookups bool
-	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each
-	// call carries settings of its own, which count more than the session's.
-	NoOptimizer bool
-}
-
 // Pruned is [Reduced] to what the named signatures reach; all signatures when none is
 // named.
 func Pruned(mg *savedmodel.MetaGraph, signatures ...string) ([]byte, error) {
@@ -72,11 +44,12 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &pruner{g: g, lengths: r.Lengths, noOptimizer: r.NoOptimizer}
+	p := &pruner{g: g, noOptimizer: r.NoOptimizer}
 	if p.reach, err = g.Reach(); err != nil {
 		return nil, nil, err
 	}
 	p.reach.CPUOnly = r.CPUOnly
+	added := &twins{g: g, reach: p.reach, lengths: r.Lengths, noOptimizer: r.NoOptimizer}
 	for _, name := range slices.Sorted(maps.Keys(mg.Signatures)) {
 		s := mg.Signatures[name]
 		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
@@ -84,7 +57,7 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 		}
 		roots = append(append(roots, s.Tensors(s.Inputs)...), s.Tensors(s.Outputs)...)
 		if r.Compiled && CheckCompile(mg, s) == nil {
-			if err := p.addTwins(s); err != nil {
+			if err := added.add(s); err != nil {
 				return nil, nil, mg.Graph().Damaged("its graph", err)
 			}
 		}
@@ -95,7 +68,7 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 	if r.Whole {
 		p.reach.MarkAll()
 	}
-	graph, err = p.graphDef()
+	graph, err = p.graphDef(added.fields)
 	if err != nil {
 		return nil, nil, mg.Graph().Damaged("its graph", err)
 	}
@@ -106,13 +79,12 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 type pruner struct {
 	g           *graph.Graph
 	reach       *graph.Reach
-	lengths     bool
 	noOptimizer bool
-	twins       []byte // fields of a GraphDef to add
 }
 
-// graphDef writes the GraphDef with the marked nodes and functions, everything else as it is.
-func (p *pruner) graphDef() ([]byte, error) {
+// graphDef writes the GraphDef with the marked nodes and functions, everything else as it is, and
+// the fields that are added.
+func (p *pruner) graphDef(added []byte) ([]byte, error) {
 	var out []byte
 	err := wire.EachRaw(p.g.Raw(), func(f wire.Field, raw []byte) error {
 		switch {
@@ -127,14 +99,13 @@ func (p *pruner) graphDef() ([]byte, error) {
 			}
 		case f.Num == graph.FieldLibrary && f.Type == protowire.BytesType:
 			library, err := p.library(f.Data)
-			out = protowire.AppendTag(out, graph.FieldLibrary, protowire.BytesType)
-			out = protowire.AppendBytes(out, library)
+			out = wire.Append(out, graph.FieldLibrary, library)
 			return err
 		}
 		out = append(out, raw...)
 		return nil
 	})
-	return append(out, p.twins...), err
+	return append(out, added...), err
 }
 
 // library writes the FunctionDefLibrary with the marked functions, and the gradients among them.
@@ -152,8 +123,7 @@ func (p *pruner) library(library []byte) ([]byte, error) {
 			}
 			if p.noOptimizer {
 				function, err := unoptimizedFunction(f.Data)
-				out = protowire.AppendTag(out, graph.FieldFunctions, protowire.BytesType)
-				out = protowire.AppendBytes(out, function)
+				out = wire.Append(out, graph.FieldFunctions, function)
 				return err
 			}
 		case fieldGradients:

@@ -33,30 +33,18 @@ func appendUnoptimized(out []byte, num protowire.Number, node []byte) ([]byte, e
 	var changed []byte
 	err := wire.EachRaw(node, func(f wire.Field, raw []byte) error {
 		if f.Num == graph.FieldNodeAttrs && f.Type == protowire.BytesType {
-			key, err := wire.String(f.Data, graph.FieldMapKey)
+			key, err := wire.String(f.Data, wire.FieldMapKey)
 			if err != nil {
 				return err
 			}
 			if key == "config_proto" {
 				config, err := graph.EntryString(f.Data)
-				changed = protowire.AppendTag(changed, graph.FieldNodeAttrs, protowire.BytesType)
-				changed = protowire.AppendBytes(changed, stringEntry(key, config+string(optimizerOff)))
+				changed = wire.Append(changed, graph.FieldNodeAttrs, wire.Entry(key, wire.Append(nil, graph.FieldAttrString, []byte(config+string(optimizerOff)))))
 				return err
 			}
 		}
 		changed = append(changed, raw...)
 		return nil
 	})
-	out = protowire.AppendTag(out, num, protowire.BytesType)
-	return protowire.AppendBytes(out, changed), err
-}
-
-// stringEntry is an entry of a map of attributes whose value is a string.
-func stringEntry(key, value string) []byte {
-	attr := protowire.AppendTag(nil, graph.FieldAttrString, protowire.BytesType)
-	attr = protowire.AppendString(attr, value)
-	entry := protowire.AppendTag(nil, graph.FieldMapKey, protowire.BytesType)
-	entry = protowire.AppendString(entry, key)
-	entry = protowire.AppendTag(entry, graph.FieldMapValue, protowire.BytesType)
-	return protowire.AppendBytes(entry, attr)
+	return wire.Append(out, num, changed), err
 }

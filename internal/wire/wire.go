@@ -112,3 +112,19 @@ func EachRaw(b []byte, f func(fd Field, raw []byte) error) error {
 	}
 	return emit(len(b))
 }
+
+// Append appends a length-delimited field.
+func Append(b []byte, num protowire.Number, data []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), data)
+}
+
+// Field numbers of an entry of any map.
+const (
+	FieldMapKey   = 1
+	FieldMapValue = 2
+)
+
+// Entry returns an entry of a map from strings.
+func Entry(key string, value []byte) []byte {
+	return Append(Append(nil, FieldMapKey, []byte(key)), FieldMapValue, value)
+}

@@ -5,11 +5,8 @@ import (
 	"maps"
 	"slices"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
-	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/tensor"
@@ -44,18 +41,6 @@ func boundOf(bounds []int32, n int64) int64 {
 		return int64(bounds[i])
 	}
 	return n
-}
-
-// Size is the size of an open axis, other than the batch, for which XLA compiles what serves n, if
-// [Compilation.Lengths] is set. Above 2^31-1 it is n.
-func (c Compilation) Size(n int64) int64 {
-	switch {
-	case !c.Lengths:
-		return n
-	case c.wide:
-		return boundOf(wideBounds, n)
-	}
-	return boundOf(sizeBounds, n)
 }
 
 // bounds are the sizes up to which the cluster's program serves.
@@ -115,16 +100,6 @@ func (c *loopCluster) openAxes(s *loopSplitter) (map[graph.Ref][]int, bool) {
 
 // in reports whether a node stands in the cluster.
 func (c *loopCluster) in(n *graph.Node) bool { return c.nodes[n] || c.shapes[n] }
-
-// usersOf returns the users of each node of a function.
-func (s *loopSplitter) usersOf(f *graph.Function) map[*graph.Node][]*graph.Node {
-	users := s.users[f]
-	if users == nil {
-		users = f.Users()
-		s.users[f] = users
-	}
-	return users
-}
 
 // taken lists the inputs that a tensor is, among some of the nodes of a function.
 func (s *loopSplitter) taken(f *graph.Function, within func(*graph.Node) bool, r graph.Ref) []inputOf {
@@ -240,14 +215,6 @@ func (s *loopSplitter) onlySequence(f *graph.Function, within func(*graph.Node) 
 	return true
 }
 
-// takesStep reports whether a node takes the first step of a sequence, or the last, which there are
-// whatever its length.
-func takesStep(n *graph.Node) bool {
-	begin := graph.Ints(n.In(1))
-	return n.Op == "StridedSlice" && n.Def.GetAttr()["shrink_axis_mask"].GetI()&1 == 1 &&
-		len(begin) > 0 && !slices.ContainsFunc(begin, func(b int64) bool { return b != 0 && b != -1 })
-}
-
 // sequencesInside does the same for the sequences that are made in a function that a node calls.
 func (s *loopSplitter) sequencesInside(call *graph.Node, depth int) bool {
 	f := s.function(call.Def.GetAttr()["f"].GetFunc().GetName())
@@ -260,16 +227,6 @@ func (s *loopSplitter) sequencesInside(call *graph.Node, depth int) bool {
 		}
 	}
 	return true
-}
-
-// function returns a function, decoded once; nil where there is none.
-func (s *loopSplitter) function(name string) *graph.Function {
-	f, ok := s.decoded[name]
-	if !ok {
-		f, _ = s.g.Resolve(name) // what is damaged is not there
-		s.decoded[name] = f
-	}
-	return f
 }
 
 // padded adds to a body what pads a tensor's open axes to the next of some sizes.
@@ -290,7 +247,7 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r graph.Ref, t typespb.Da
 	}
 	name := b.unused(fmt.Sprintf("tfrun_padded_%d", len(b.pads)))
 	def.NodeDef = append(def.NodeDef, &nodepb.NodeDef{
-		Name: name, Op: "Pad", Input: []string{from, p.paddings}, Attr: map[string]*attrpb.AttrValue{"T": typeAttr(t), "Tpaddings": int32Attr},
+		Name: name, Op: "Pad", Input: []string{from, p.paddings}, Attr: attrs{"T": typeAttr(t), "Tpaddings": int32Attr},
 	})
 	p.tensor = name + ":output:0"
 	b.pads[padding{r, how}] = p
@@ -303,8 +260,8 @@ func (b *loopBody) room(def *functionpb.FunctionDef, from string, r graph.Ref, t
 	rank := int64(shape.Rank())
 	scope := b.unused(fmt.Sprintf("tfrun_pad_%d", len(b.rooms))) + "/"
 	// add adds an operation over int32, unless more says otherwise, and returns its output.
-	add := func(name, op, output string, inputs []string, more map[string]*attrpb.AttrValue) string {
-		attr := map[string]*attrpb.AttrValue{"T": int32Attr}
+	add := func(name, op, output string, inputs []string, more attrs) string {
+		attr := attrs{"T": int32Attr}
 		maps.Copy(attr, more)
 		def.NodeDef = append(def.NodeDef, &nodepb.NodeDef{Name: scope + name, Op: op, Input: inputs, Attr: attr})
 		return scope + name + ":" + output + ":0"
@@ -313,15 +270,15 @@ func (b *loopBody) room(def *functionpb.FunctionDef, from string, r graph.Ref, t
 		def.NodeDef = append(def.NodeDef, constNode(scope+name, dims, values))
 		return scope + name + ":output:0"
 	}
-	sizes := add("shape", "Shape", "output", []string{from}, map[string]*attrpb.AttrValue{"T": typeAttr(t), "out_type": int32Attr})
+	sizes := add("shape", "Shape", "output", []string{from}, attrs{"T": typeAttr(t), "out_type": int32Attr})
 	one := constant("one", nil, []int32{1})
-	column := add("sizes", "ExpandDims", "output", []string{sizes, one}, map[string]*attrpb.AttrValue{"Tdim": int32Attr})
+	column := add("sizes", "ExpandDims", "output", []string{sizes, one}, attrs{"Tdim": int32Attr})
 	n := int64(len(to))
 	tables := constant("tables", []int64{rank, n}, slices.Repeat(to, int(rank)))
-	at := add("at", "LowerBound", "output", []string{tables, column}, map[string]*attrpb.AttrValue{"out_type": int32Attr})
+	at := add("at", "LowerBound", "output", []string{tables, column}, attrs{"out_type": int32Attr})
 	bounds := &nodepb.NodeDef{
 		Name: scope + "bounds", Op: "GatherV2", Input: []string{constant("table", []int64{n}, to), at, constant("axis", nil, []int32{0})},
-		Attr: map[string]*attrpb.AttrValue{"Tparams": int32Attr, "Tindices": int32Attr, "Taxis": int32Attr, "batch_dims": intAttr(0)},
+		Attr: attrs{"Tparams": int32Attr, "Tindices": int32Attr, "Taxis": int32Attr, "batch_dims": intAttr(0)},
 	}
 	def.NodeDef = append(def.NodeDef, bounds)
 	room := add("room", "Sub", "z", []string{bounds.Name + ":output:0", column}, nil)
@@ -331,28 +288,16 @@ func (b *loopBody) room(def *functionpb.FunctionDef, from string, r graph.Ref, t
 	}
 	after := add("after", "Mul", "z", []string{room, constant("open", []int64{rank, 1}, open)}, nil)
 	p := paddedTensor{paddings: add("paddings", "ConcatV2", "output", []string{constant("before", []int64{rank, 1}, make([]int32, rank)), after, one},
-		map[string]*attrpb.AttrValue{"N": intAttr(2), "Tidx": int32Attr})}
+		attrs{"N": intAttr(2), "Tidx": int32Attr})}
 	stride := constant("stride", []int64{1}, []int32{1})
 	for _, axis := range axes {
 		name := fmt.Sprintf("size_%d", axis)
 		begin, end := constant(name+"_begin", []int64{1}, []int32{int32(axis)}), constant(name+"_end", []int64{1}, []int32{int32(axis) + 1})
-		p.sizes = append(p.sizes, add(name, "StridedSlice", "output", []string{sizes, begin, end, stride}, map[string]*attrpb.AttrValue{
+		p.sizes = append(p.sizes, add(name, "StridedSlice", "output", []string{sizes, begin, end, stride}, attrs{
 			"Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
 		}))
 	}
 	return p
-}
-
-// padding says what is padded, or what has the shape of what is, and how.
-type padding struct {
-	r   graph.Ref
-	how string
-}
-
-// paddedTensor is a tensor whose open axes are padded, by how much, and their sizes before.
-type paddedTensor struct {
-	tensor, paddings string
-	sizes            []string
 }
 
 // bounded adds to a compiled function what tells XLA the sizes of an argument's open axes. It
@@ -362,40 +307,12 @@ func bounded(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes [
 	for i, axis := range axes {
 		name := fmt.Sprintf("%s_axis_%d", arg, axis)
 		def.NodeDef = append(def.NodeDef, constNode(name, nil, []int32{int32(axis)}), &nodepb.NodeDef{
-			Name: name + "_size", Op: LengthsOp, Input: []string{x, name + ":output:0", sizes[i]}, Attr: map[string]*attrpb.AttrValue{"T": typeAttr(t)},
+			Name: name + "_size", Op: LengthsOp, Input: []string{x, name + ":output:0", sizes[i]}, Attr: attrs{"T": typeAttr(t)},
 		})
 		x = name + "_size:output:0"
 	}
 	return x
 }
-
-var int32Attr = typeAttr(typespb.DataType_DT_INT32)
-
-func intAttr(i int64) *attrpb.AttrValue { return &attrpb.AttrValue{Value: &attrpb.AttrValue_I{I: i}} }
-
-// cut reports whether an output of the cluster may have a size that is a value. XLA is not to give
-// it away as that: for some operations it leaves the sizes unwritten (seen with TensorFlow 2.21: a
-// transposition whose result lies in memory as its operand does).
-func (c *loopCluster) cut(r graph.Ref) bool {
-	if from := unmoved(r).Node; len(c.open) == 0 || from == nil || graph.IsLoop(from) || takesStep(from) {
-		return false
-	}
-	shape, _ := c.b.f.Shape(r)
-	return len(openDims(shape)) > 0
-}
-
-// openDims lists the axes whose size is not known.
-func openDims(s tensor.Shape) []int {
-	var open []int
-	for i, d := range s.Dims() {
-		if d == tensor.Unknown {
-			open = append(open, i)
-		}
-	}
-	return open
-}
-
-func (c *loopCluster) cutName(i int) string { return fmt.Sprintf("%s_cut_%d", c.name, i) }
 
 // unbounded adds to a compiled function what gives an output away in the size up to which the
 // program serves, and its own sizes beside it.
@@ -407,13 +324,13 @@ func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, size
 	for _, axis := range openDims(shape) {
 		name := fmt.Sprintf("tfrun_out_%d_axis_%d", i, axis)
 		def.NodeDef = append(def.NodeDef, constNode(name, nil, []int32{int32(axis)}), &nodepb.NodeDef{
-			Name: name + "_whole", Op: "XlaRemoveDynamicDimensionSize", Input: []string{whole, name + ":output:0"}, Attr: map[string]*attrpb.AttrValue{"T": t},
+			Name: name + "_whole", Op: "XlaRemoveDynamicDimensionSize", Input: []string{whole, name + ":output:0"}, Attr: attrs{"T": t},
 		})
 		whole = name + "_whole:output:0"
 	}
 	name := fmt.Sprintf("tfrun_out_%d_shape", i)
 	def.NodeDef = append(def.NodeDef, &nodepb.NodeDef{
-		Name: name, Op: "Shape", Input: []string{c.b.written[r]}, Attr: map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr},
+		Name: name, Op: "Shape", Input: []string{c.b.written[r]}, Attr: attrs{"T": t, "out_type": int32Attr},
 	})
 	return whole, name + ":output:0"
 }
@@ -425,22 +342,6 @@ func (c *loopCluster) cutOff(body *functionpb.FunctionDef, i, sizes int) {
 	name := c.cutName(i)
 	body.NodeDef = append(body.NodeDef, constNode(name+"_begin", []int64{int64(shape.Rank())}, make([]int32, shape.Rank())), &nodepb.NodeDef{
 		Name: name, Op: "Slice", Input: []string{fmt.Sprintf("%s:output:%d", c.name, i), name + "_begin:output:0", fmt.Sprintf("%s:output:%d", c.name, sizes)},
-		Attr: map[string]*attrpb.AttrValue{"T": typeAttr(outputType(r)), "Index": int32Attr},
+		Attr: attrs{"T": typeAttr(outputType(r)), "Index": int32Attr},
 	})
-}
-
-func typeAttr(t typespb.DataType) *attrpb.AttrValue {
-	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: t}}
-}
-
-// constNode is a constant of int32; nil dims are a scalar's.
-func constNode(name string, dims []int64, values []int32) *nodepb.NodeDef {
-	shape := &shapepb.TensorShapeProto{}
-	for _, d := range dims {
-		shape.Dim = append(shape.Dim, &shapepb.TensorShapeProto_Dim{Size: d})
-	}
-	value := &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: shape, IntVal: values}
-	return &nodepb.NodeDef{Name: name, Op: "Const", Attr: map[string]*attrpb.AttrValue{
-		"dtype": int32Attr, "value": {Value: &attrpb.AttrValue_Tensor{Tensor: value}},
-	}}
 }

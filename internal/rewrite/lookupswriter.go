@@ -15,9 +15,6 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// inRangeAttr marks a lookup whose numbers were looked at before: they are within the table.
-const inRangeAttr = "_tfrun_in_range"
-
 // lookupWriter rewrites a flat function so that its loops look up products.
 type lookupWriter struct {
 	functionWriter
@@ -46,24 +43,10 @@ func (w *lookupWriter) table(t table) string {
 	}
 	name := w.names.unused("tfrun_table_" + strconv.Itoa(len(w.tables)))
 	addArg(w.def, name, typespb.DataType_DT_RESOURCE, &shapepb.TensorShapeProto{})
-	attr := map[string]*attrpb.AttrValue{"dtype": typeAttr(t.dtype()), "_output_shapes": shapesAttr(t.shape())}
+	attr := attrs{"dtype": typeAttr(t.dtype()), "_output_shapes": shapesAttr(t.shape())}
 	w.tables = append(w.tables, t)
 	w.read = append(w.read, w.add(name+"/read", "ReadVariableOp", attr, "value", name))
 	return w.read[len(w.read)-1]
-}
-
-// addArg gives a function one more argument.
-func addArg(def *functionpb.FunctionDef, name string, t typespb.DataType, shape *shapepb.TensorShapeProto) {
-	def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: t})
-	addShape(def.GetAttr()["_input_shapes"], len(def.Signature.InputArg)-1, shape)
-}
-
-// addShape adds a shape to a list that has one for each of n tensors. A list of fewer says nothing
-// of most, and is left alone.
-func addShape(attr *attrpb.AttrValue, n int, shape *shapepb.TensorShapeProto) {
-	if list := attr.GetList(); n > 0 && len(list.GetShape()) == n {
-		list.Shape = append(list.Shape, shape)
-	}
 }
 
 // rewrite has a loop look up products.
@@ -102,9 +85,6 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 		w.made = append(w.made, def)
 	}
 }
-
-// idsType is the type of the numbers that a node looks up.
-func idsType(lookup *graph.Node) typespb.DataType { return lookup.Def.GetAttr()["Tindices"].GetType() }
 
 // moved returns the numbers that are looked up, moved as the rows were that they stand for: first
 // turned round, then transposed. So two directions of one sequence differ in nothing else than the
@@ -195,8 +175,8 @@ func (w *lookupWriter) move(from, how string, make func() string) string {
 }
 
 // movedAttr are the attributes of an operation that moves numbers to be looked up.
-func (w *lookupWriter) movedAttr(l *loopLookup, perm []int32, index string) map[string]*attrpb.AttrValue {
-	attr := map[string]*attrpb.AttrValue{"T": typeAttr(idsType(l.lookup())), index: int32Attr}
+func (w *lookupWriter) movedAttr(l *loopLookup, perm []int32, index string) attrs {
+	attr := attrs{"T": typeAttr(idsType(l.lookup())), index: int32Attr}
 	if shape := w.shapeOfIDs(l.lookup(), perm); shape != nil {
 		attr["_output_shapes"] = shape
 	}
@@ -221,18 +201,13 @@ func (w *lookupWriter) shapeOfIDs(lookup *graph.Node, perm []int32) *attrpb.Attr
 	return shapesAttr(s)
 }
 
-// shapesAttr is a list with the shape of a node's only output.
-func shapesAttr(s *shapepb.TensorShapeProto) *attrpb.AttrValue {
-	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Shape: []*shapepb.TensorShapeProto{s}}}}
-}
-
 // inRange returns the numbers that are looked up after they were looked up themselves, in 0, 1, 2,
 // …: what is out of the table is an error that names it by its place among all, as it was.
 func (w *lookupWriter) inRange(l *loopLookup) string {
 	lookup := l.lookup()
 	if w.ids[lookup] == "" {
 		t := typeAttr(idsType(lookup))
-		attr := map[string]*attrpb.AttrValue{"Tparams": t, "Tindices": t, "Taxis": int32Attr, "batch_dims": intAttr(0)}
+		attr := attrs{"Tparams": t, "Tindices": t, "Taxis": int32Attr, "batch_dims": intAttr(0)}
 		if shape := w.shapeOfIDs(lookup, nil); shape != nil {
 			attr["_output_shapes"] = shape
 		}
@@ -262,12 +237,12 @@ func (w *lookupWriter) reshape(n *graph.Node, ids string, l *loopLookup) {
 		if out.GetType() == typespb.DataType_DT_INT64 {
 			continue // nothing that is met; the rows stay
 		}
-		sizes := w.add(u.Name+"/tfrun_ids", "Shape", map[string]*attrpb.AttrValue{"T": t, "out_type": int32Attr}, "output", ids)
+		sizes := w.add(u.Name+"/tfrun_ids", "Shape", attrs{"T": t, "out_type": int32Attr}, "output", ids)
 		width := w.constant(u.Name+"/tfrun_width", []int64{1}, int32(l.dims[1]))
 		axis := w.constant(u.Name+"/tfrun_axis", nil, 0)
 		_, orders := graph.SplitInputs(shape)
 		shape.Op, shape.Input = "ConcatV2", append([]string{sizes, width, axis}, orders...)
-		shape.Attr = map[string]*attrpb.AttrValue{"N": intAttr(2), "T": int32Attr, "Tidx": int32Attr}
+		shape.Attr = attrs{"N": intAttr(2), "T": int32Attr, "Tidx": int32Attr}
 	}
 }
 
@@ -278,4 +253,54 @@ func takesSize(n *graph.Node, first int) bool {
 	masked := attr["begin_mask"].GetI() | attr["end_mask"].GetI() | attr["ellipsis_mask"].GetI() | attr["new_axis_mask"].GetI()
 	return n.Op == "StridedSlice" && masked == 0 && len(begin) == 1 && len(end) == 1 && slices.Equal(step, []int64{1}) &&
 		begin[0] >= 0 && end[0] == begin[0]+1 && end[0] <= int64(first)
+}
+
+// lookupBodyWriter rewrites the two functions of a loop, its body and its condition.
+type lookupBodyWriter struct {
+	functionWriter
+	tables []table
+	args   []string // that are the tables
+}
+
+// addTables gives the function tables as further arguments.
+func (w *lookupBodyWriter) addTables(tables []table) {
+	w.tables = tables
+	for i, t := range tables {
+		w.args = append(w.args, w.names.unused("tfrun_table_"+strconv.Itoa(i)))
+		addArg(w.def, w.args[i], t.dtype(), t.shape())
+	}
+}
+
+// lookUp puts lookups in the place of the body's products, and hands the tables on to the next
+// step.
+func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element []int32) {
+	for _, table := range w.args {
+		name := "tfrun_next_" + table
+		for slices.ContainsFunc(w.def.Signature.OutputArg, func(a *opdefpb.OpDef_ArgDef) bool { return a.GetName() == name }) {
+			name += "_"
+		}
+		w.def.Signature.OutputArg = append(w.def.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: typespb.DataType_DT_FLOAT})
+		w.def.Ret[name] = table
+	}
+	for _, item := range l.items {
+		n := w.nodes[item.Name]
+		n.Attr["element_dtype"] = ids
+		n.Input[2] = w.constant(item.Name+"/tfrun_shape", []int64{int64(len(element))}, element...)
+		delete(n.Attr, "_output_shapes")
+	}
+	for _, p := range l.products {
+		n := w.nodes[p.matmul.Name]
+		data, orders := graph.SplitInputs(n)
+		products := w.args[slices.IndexFunc(w.tables, func(t table) bool { return t.tableKey == p.table.tableKey })]
+		n.Op, n.Input = "GatherV2", append([]string{products, data[0], w.constant(n.Name+"/tfrun_axis", nil, 0)}, orders...)
+		n.Attr = attrs{
+			"Tparams": typeAttr(typespb.DataType_DT_FLOAT), "Tindices": ids, "Taxis": int32Attr, "batch_dims": intAttr(0),
+			inRangeAttr: trueAttr,
+		}
+		w.rename(n.Name+":product:0", n.Name+":output:0")
+		if p.bias != nil {
+			w.rename(p.bias.Name+":output:0", w.nodes[p.bias.Name].Input[0])
+		}
+	}
+	sweep(w.def)
 }

@@ -4,16 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
-	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -74,36 +72,37 @@ func CheckCompile(mg *savedmodel.MetaGraph, s *savedmodel.Signature) error {
 	return err
 }
 
-// compiledScope is where the twins stand in the graph.
-const compiledScope = "tfrun_xla/"
-
 // CompiledTensor names the tensor of a signature's compiled twin that stands for one of its
 // outputs; see [Reduction].
 func CompiledTensor(output string) string { return compiledScope + output }
 
-// mustCompile is the attribute by which TensorFlow's XLA devices know a call, and the function that
-// it calls (tf2xla/tf2xla_defs.h).
-const mustCompile = "_XlaMustCompile"
+// twins collects what is added to a graph: copies of calls and functions, marked for XLA.
+type twins struct {
+	g           *graph.Graph
+	reach       *graph.Reach
+	lengths     bool
+	noOptimizer bool
+	fields      []byte // of a GraphDef
+}
 
-// addTwins adds copies of the calls that a signature's outputs come from, and of the functions that
+// add adds copies of the calls that a signature's outputs come from, and of the functions that
 // they call, with marks for XLA. The functions that those call in turn are shared. Where the
 // signature has loops that do not wait for each other, each of them is marked, else the whole.
-func (p *pruner) addTwins(s *savedmodel.Signature) error {
-	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
+func (t *twins) add(s *savedmodel.Signature) error {
 	for _, output := range s.Tensors(s.Outputs) {
-		node, err := p.g.Call(output)
+		node, err := t.g.Call(output)
 		if err != nil {
 			return err
 		}
 		twin := compiledScope + node.Name
-		if p.reach.Nodes[twin] {
+		if t.reach.Nodes[twin] {
 			continue // that of another output
 		}
-		p.reach.Nodes[twin] = true
+		t.reach.Nodes[twin] = true
 		called := node.Attr["f"].GetFunc()
-		loops := newLoopSplitter(p.g, node.Name, p.lengths)
+		loops := newLoopSplitter(t.g, node.Name, t.lengths)
 		copied := ""
-		if p.reach.CPUOnly { // GPUs run the operations of one program at the same time
+		if t.reach.CPUOnly { // GPUs run the operations of one program at the same time
 			if copied, err = loops.split(called.Name, 0); err != nil {
 				return err
 			}
@@ -111,19 +110,19 @@ func (p *pruner) addTwins(s *savedmodel.Signature) error {
 		functions := loops.functions
 		if copied == "" {
 			copied = twinFunction(called.Name, node.Name)
-			f, err := p.g.Function(called.Name)
+			f, err := t.g.Function(called.Name)
 			if err != nil {
 				return err
 			}
 			if f.Attr == nil {
-				f.Attr = map[string]*attrpb.AttrValue{}
+				f.Attr = attrs{}
 			}
-			f.Attr[mustCompile], node.Attr[mustCompile] = yes, yes
+			f.Attr[mustCompile], node.Attr[mustCompile] = trueAttr, trueAttr
 			f.Signature.Name = copied
 			functions = []*functionpb.FunctionDef{f}
 		}
 		node.Name, called.Name = twin, copied
-		if err := p.addTwin(node, functions); err != nil {
+		if err := t.write(node, functions); err != nil {
 			return err
 		}
 	}
@@ -195,27 +194,17 @@ func CompilationOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reductio
 	return c, nil
 }
 
-// twinFunction names the copy of a function for one call of it.
-func twinFunction(function, node string) string {
-	return function + "_tfrun_xla_" + strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return '_'
-	}, node)
-}
-
-func (p *pruner) addTwin(node *nodepb.NodeDef, functions []*functionpb.FunctionDef) error {
+// write writes a call and the functions that were made for it.
+func (t *twins) write(node *nodepb.NodeDef, functions []*functionpb.FunctionDef) error {
 	inOrder := proto.MarshalOptions{Deterministic: true}
 	def, err := inOrder.Marshal(node)
 	if err != nil {
 		return err
 	}
-	if p.noOptimizer {
-		p.twins, err = appendUnoptimized(p.twins, graph.FieldNodes, def)
+	if t.noOptimizer {
+		t.fields, err = appendUnoptimized(t.fields, graph.FieldNodes, def)
 	} else {
-		p.twins = protowire.AppendTag(p.twins, graph.FieldNodes, protowire.BytesType)
-		p.twins = protowire.AppendBytes(p.twins, def)
+		t.fields = wire.Append(t.fields, graph.FieldNodes, def)
 	}
 	if err != nil {
 		return err
@@ -223,17 +212,27 @@ func (p *pruner) addTwin(node *nodepb.NodeDef, functions []*functionpb.FunctionD
 	var library []byte
 	for _, f := range functions {
 		function, err := inOrder.Marshal(f)
-		if err == nil && p.noOptimizer {
+		if err == nil && t.noOptimizer {
 			function, err = unoptimizedFunction(function)
 		}
 		if err != nil {
 			return err
 		}
-		library = protowire.AppendTag(library, graph.FieldFunctions, protowire.BytesType)
-		library = protowire.AppendBytes(library, function)
+		library = wire.Append(library, graph.FieldFunctions, function)
 	}
 	// A message field that is there twice is merged: its lists are joined.
-	p.twins = protowire.AppendTag(p.twins, graph.FieldLibrary, protowire.BytesType)
-	p.twins = protowire.AppendBytes(p.twins, library)
+	t.fields = wire.Append(t.fields, graph.FieldLibrary, library)
 	return nil
+}
+
+// Size is the size of an open axis, other than the batch, for which XLA compiles what serves n, if
+// [Compilation.Lengths] is set. Above 2^31-1 it is n.
+func (c Compilation) Size(n int64) int64 {
+	switch {
+	case !c.Lengths:
+		return n
+	case c.wide:
+		return boundOf(wideBounds, n)
+	}
+	return boundOf(sizeBounds, n)
 }

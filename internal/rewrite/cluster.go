@@ -2,57 +2,16 @@ package rewrite
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
-	"github.com/tfrun/tfrun/tensor"
 	"google.golang.org/protobuf/proto"
 )
-
-// shapeOps compute what depends on shapes alone when what they take does.
-var shapeOps = graph.OpSets(map[bool]string{true: `Const Pack StridedSlice Slice Prod Mul Add AddV2 Sub FloorDiv Maximum Minimum Range Cast ConcatV2 Reshape ExpandDims Squeeze
-	Fill Identity GatherV2`})
-
-// sizeOps look at the shape of what they take, and at nothing else.
-var sizeOps = graph.OpSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"})
-
-// looksAtShape reports whether a node gives numbers that its input's shape alone says.
-func looksAtShape(n *graph.Node) bool { return n.Op == "Shape" || n.Op == "Size" || n.Op == "Rank" }
-
-// moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with
-// it.
-var moveOps = graph.OpSets(map[bool]string{true: "Identity Transpose ReverseV2 ExpandDims"})
-
-// turnsNumbers reports whether a node turns whole numbers round. That is quick anywhere, and left
-// to TensorFlow: what is compiled for both directions of a sequence is the same then, and compiled
-// once.
-func turnsNumbers(n *graph.Node) bool {
-	t := graph.DType(n.Def.GetAttr()["T"].GetType())
-	return n.Op == "ReverseV2" && (t == tensor.Int32 || t == tensor.Int64)
-}
-
-// movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is
-// compiled with the loop. Of two transpositions the second is that of the loop that comes next, for
-// which the batch shall come first.
-func movesOn(u, n *graph.Node) bool {
-	switch u.Op {
-	case "Identity", "ReverseV2":
-		return true
-	case "Transpose":
-		return n.Op == "TensorListStack" || graph.IsLoop(n) || graph.IsCall(n.Op)
-	}
-	return takesStep(u)
-}
-
-// listOps make or read lists of tensors, which XLA takes from nobody and gives to nobody.
-var listOps = graph.OpSets(map[bool]string{true: "TensorListFromTensor TensorListReserve TensorListStack TensorListGetItem"})
 
 // shapeOnly reports whether a node's value depends on the shapes of tensors alone: a copy of it
 // costs nothing, and is a constant to XLA, which compiles each shape by itself.
@@ -65,29 +24,6 @@ func (b *loopBody) shapeOnly(n *graph.Node) bool {
 		shapeOps[n.Op] && !slices.ContainsFunc(n.Inputs, func(r graph.Ref) bool { return r.Node == nil || !b.shapeOnly(r.Node) })
 	b.byShape[n] = ok
 	return ok
-}
-
-// isVariant reports whether values of a type have no size and cannot be looked into.
-func isVariant(t typespb.DataType) bool {
-	return t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_RESOURCE
-}
-
-// loopCluster is what is compiled with one loop.
-type loopCluster struct {
-	b    *loopBody
-	loop *graph.Node
-	// of the body; copies of those that the loop is made from, where others take them too
-	nodes map[*graph.Node]bool
-	// those of nodes that take the loop's results, and the loop: they are gone from the body
-	after  map[*graph.Node]bool
-	shapes map[*graph.Node]bool // copies of what depends on shapes alone
-	inputs []graph.Ref          // what comes from outside
-	// what is looked at for its shape alone → one of inputs that has the same
-	sized map[graph.Ref]graph.Ref
-	open  map[graph.Ref][]int // axes of these whose sizes are values
-	types []typespb.DataType  // of inputs
-	outs  []graph.Ref         // what others take
-	name  string              // of the node that calls it
 }
 
 // grow collects the cluster. taken are the nodes of the clusters before it. It reports false for
@@ -154,16 +90,6 @@ func (c *loopCluster) allFromHere(u *graph.Node) bool {
 	return len(u.Inputs) <= maxUsers && !slices.ContainsFunc(u.Inputs, func(r graph.Ref) bool { return r.Node == nil || !c.after[r.Node] && !c.b.shapeOnly(r.Node) })
 }
 
-// sorted lists nodes in the order of the function.
-func (c *loopCluster) sorted(sets ...map[*graph.Node]bool) []*graph.Node {
-	var list []*graph.Node
-	for _, nodes := range sets {
-		list = slices.AppendSeq(list, maps.Keys(nodes))
-	}
-	slices.SortFunc(list, func(x, y *graph.Node) int { return x.Index - y.Index })
-	return list
-}
-
 // bind finds what the cluster takes from outside: first for its values, then for its shape.
 func (c *loopCluster) bind() bool {
 	var sizes []*graph.Node
@@ -210,72 +136,10 @@ func (c *loopCluster) likeInput(r graph.Ref) bool {
 	return false
 }
 
-// sameShape follows a tensor back to where it got its shape.
-func sameShape(r graph.Ref) graph.Ref {
-	for range graph.MaxUnwrap {
-		if r.Node == nil || r.Node.Op != "Identity" && r.Node.Op != "ReverseV2" || len(r.Node.Inputs) == 0 {
-			break
-		}
-		r = r.Node.Inputs[0]
-	}
-	return r
-}
-
-// inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID
-// where that is not known.
-func inputType(n *graph.Node, i int) typespb.DataType {
-	attr := n.Def.GetAttr()
-	list := func(name string) typespb.DataType {
-		if types := attr[name].GetList().GetType(); i < len(types) {
-			return types[i]
-		}
-		return typespb.DataType_DT_INVALID
-	}
-	switch {
-	case graph.IsLoop(n):
-		return list("T")
-	case graph.IsCall(n.Op):
-		return list("Tin")
-	case sizeOps[n.Op] || (moveOps[n.Op] || n.Op == "StridedSlice") && i == 0:
-		return attr["T"].GetType()
-	case n.Op == "TensorListFromTensor" && i == 0:
-		return attr["element_dtype"].GetType()
-	case n.Op == "TensorListStack" && i == 0 || n.Op == "TensorListGetItem" && i == 0:
-		return typespb.DataType_DT_VARIANT
-	}
-	return typespb.DataType_DT_INVALID
-}
-
-// outputType returns the type of an output of a node that may stand in a cluster; DT_INVALID where
-// that is not known, or XLA cannot give it away.
-func outputType(r graph.Ref) typespb.DataType {
-	attr := r.Node.Def.GetAttr()
-	t := typespb.DataType_DT_INVALID
-	switch {
-	case graph.IsLoop(r.Node):
-		if types := attr["T"].GetList().GetType(); r.Out < len(types) {
-			t = types[r.Out]
-		}
-	case graph.IsCall(r.Node.Op):
-		if types := attr["Tout"].GetList().GetType(); r.Out < len(types) {
-			t = types[r.Out]
-		}
-	case moveOps[r.Node.Op] || r.Node.Op == "StridedSlice":
-		t = attr["T"].GetType()
-	case r.Node.Op == "TensorListStack" || r.Node.Op == "TensorListGetItem":
-		t = attr["element_dtype"].GetType()
-	}
-	if isVariant(t) || t == typespb.DataType_DT_STRING {
-		return typespb.DataType_DT_INVALID
-	}
-	return t
-}
-
 // function makes the function that is marked for XLA, and the call of it.
 func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*functionpb.FunctionDef, *nodepb.NodeDef, bool) {
-	yes := &attrpb.AttrValue{Value: &attrpb.AttrValue_B{B: true}}
 	def := &functionpb.FunctionDef{
-		Signature: &opdefpb.OpDef{Name: name, IsStateful: true}, Ret: map[string]string{}, Attr: map[string]*attrpb.AttrValue{mustCompile: yes},
+		Signature: &opdefpb.OpDef{Name: name, IsStateful: true}, Ret: map[string]string{}, Attr: attrs{mustCompile: trueAttr},
 	}
 	call := &nodepb.NodeDef{Name: c.name, Op: "StatefulPartitionedCall"}
 	args := map[graph.Ref]string{}
@@ -358,13 +222,9 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 			c.cutOff(body, i, len(out)-1)
 		}
 	}
-	types := func(list []typespb.DataType) *attrpb.AttrValue {
-		return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Type: list}}}
-	}
-	none := &attrpb.AttrValue{Value: &attrpb.AttrValue_S{}}
-	call.Attr = map[string]*attrpb.AttrValue{
-		"Tin": types(in), "Tout": types(out), "config": none, "config_proto": none, "executor_type": none, mustCompile: yes,
-		"f": {Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: name, Attr: map[string]*attrpb.AttrValue{mustCompile: yes}}}},
+	call.Attr = attrs{
+		"Tin": typesAttr(in), "Tout": typesAttr(out), "config": emptyAttr, "config_proto": emptyAttr, "executor_type": emptyAttr, mustCompile: trueAttr,
+		"f": functionAttr(name, attrs{mustCompile: trueAttr}),
 	}
 	return def, call, len(out) > 0
 }
