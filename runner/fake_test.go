@@ -9,6 +9,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -103,7 +104,7 @@ func fakeSession(t *testing.T, e tf.Engine) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Session{model: m, graph: graph, functions: map[string]*Function{}, engine: e}
+	return &Session{model: m, graph: graph, found: &scan.Result{}, functions: map[string]*Function{}, engine: e}
 }
 
 // sums runs rows of the given lengths, row i of ones and an i at its end, and makes sure that row i

@@ -100,7 +100,10 @@ func TestLoadKeepsRunsApart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &Session{model: m, graph: m.MetaGraphs[0], xla: newXLA(tt.o)}
+			s, err := newSession(m, tt.o)
+			if err != nil {
+				t.Fatal(err)
+			}
 			err = s.withModel(tt.o, tt.place, func(m tf.Model, c tf.Config) error {
 				if c.InTurn != tt.inTurn {
 					t.Errorf("in turn: %v, want %v", c.InTurn, tt.inTurn)

@@ -187,7 +187,8 @@ func runModel(t *testing.T, dir string, e expectation, o Options) error {
 		}
 		if !broken && err != nil {
 			var tags *savedmodel.TagError
-			if !errors.As(err, &tags) {
+			var unsafe *UnsafeError
+			if !errors.As(err, &tags) && !errors.As(err, &unsafe) {
 				t.Error(err)
 			}
 		}

@@ -65,6 +65,10 @@ type Options struct {
 	// *[UnsafeError].
 	AllowOps []string
 
+	// AllowLinks lets variables and assets be links that leave the model's directory. Without it
+	// such a model is refused with a *[savedmodel.LinkError].
+	AllowLinks bool
+
 	// Isolate runs the model in a process of its own. TensorFlow ends the process on a failed
 	// internal check, and a model may ask for more memory than there is, or crash: then that
 	// process dies, the call returns a *[ProcessError], and the next one starts another.

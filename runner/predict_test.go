@@ -602,8 +602,8 @@ func TestHeads(t *testing.T) {
 func TestUnsafeModel(t *testing.T) {
 	for _, model := range []string{"mod_file_io", "mod_file_io_nested", "mod_py_function"} {
 		var unsafe *UnsafeError
-		if _, err := load(t, model+"/model").Function(""); !errors.As(err, &unsafe) {
-			t.Errorf("%s: Function = %v, want an *UnsafeError", model, err)
+		if _, err := Load(t.Context(), "../testdata/models/"+model+"/model", Options{}); !errors.As(err, &unsafe) {
+			t.Errorf("%s: Load = %v, want an *UnsafeError", model, err)
 		}
 	}
 	s, err := Load(t.Context(), "../testdata/models/mod_file_io/model", Options{AllowOps: []string{"ReadFile"}})

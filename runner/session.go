@@ -20,10 +20,10 @@ import (
 // Session is a model loaded into TensorFlow, with its variables. [Load] makes one, and the caller
 // closes it.
 type Session struct {
-	o        Options
-	model    *savedmodel.Model
-	graph    *savedmodel.MetaGraph
-	findings []scan.Finding // of the scan for what does more than compute
+	o     Options
+	model *savedmodel.Model
+	graph *savedmodel.MetaGraph
+	found *scan.Result // what does more than compute
 
 	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
 	mu     sync.RWMutex
@@ -92,13 +92,17 @@ func newSession(m *savedmodel.Model, o Options) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
-	if s.findings, err = scan.Scan(graph); err != nil {
+	if s.found, err = scan.Scan(graph); err != nil {
 		return nil, err
 	}
 	if err := s.checkOps(""); err != nil {
 		return nil, err
 	}
-	return s, nil
+	if err := s.checkSignatures(o.Signatures); err != nil {
+		return nil, err
+	}
+	_, err = graph.Files(o.AllowLinks)
+	return s, err
 }
 
 // isolated loads the model in a process of its own.

@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
-// UnsafeError says that a model does more than compute: loading it or running the signature reads
-// or writes files, starts processes, reaches the network or runs other code. [Options.AllowOps]
-// lets named operations through.
+// UnsafeError says that a model does more than compute, or that nobody knows what it does: loading
+// it or running the signature reads or writes files, starts processes, reaches the network or runs
+// other code. [Options.AllowOps] lets named operations through.
 type UnsafeError struct {
 	Model     string
 	Signature string // "" when loading the model does it
@@ -27,7 +28,7 @@ func (e *UnsafeError) Error() string {
 	if n := len(e.Findings) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	if f.Op == "" {
+	if f.Op == "" || f.Kind == scan.Ambiguous {
 		return fmt.Sprintf("model %q: %s meets %s in %q: it %s%s", e.Model, what, f.Kind, f.Where(), f.Detail, more)
 	}
 	return fmt.Sprintf("model %q: %s runs %s (%s) in %q%s", e.Model, what, f.Op, f.Kind, f.Where(), more)
@@ -35,20 +36,45 @@ func (e *UnsafeError) Error() string {
 
 // Hints says what to type next.
 func (e *UnsafeError) Hints() []string {
-	if e.Findings[0].Op == "" {
+	f := e.Findings[0]
+	if f.Op == "" || !f.Kind.Allowable() {
 		return []string{"see what it does: tfrun scan " + e.Model}
 	}
-	return []string{"see what it does: tfrun scan " + e.Model, "if you trust it: --allow-op " + e.Findings[0].Op}
+	return []string{"see what it does: tfrun scan " + e.Model, "if you trust it: --allow-op " + f.Op}
+}
+
+// allowed reports whether somebody lets an operation through that was found.
+func (s *Session) allowed(f scan.Finding) bool {
+	return f.Kind.Allowable() && slices.Contains(s.o.AllowOps, f.Op)
+}
+
+// checkSignatures refuses a model of which nothing may run: none of the named signatures, or of all
+// where none is named.
+func (s *Session) checkSignatures(names []string) error {
+	if names == nil {
+		names = s.graph.SignatureNames()
+	}
+	var first error
+	for _, name := range names {
+		err := s.checkOps(name)
+		if err == nil {
+			return nil
+		}
+		if first == nil || name == savedmodel.DefaultSignature {
+			first = err
+		}
+	}
+	return first
 }
 
 // checkOps refuses what was found in the model and is not allowed. signature is "" for loading.
 func (s *Session) checkOps(signature string) error {
 	e := &UnsafeError{Model: s.model.Dir, Signature: signature}
-	for _, f := range s.findings {
-		if slices.Contains(s.o.AllowOps, f.Op) {
+	for _, f := range s.found.Findings {
+		if s.allowed(f) {
 			continue
 		}
-		if signature == "" && (f.Loading || f.Kind.Deadly()) && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
+		if signature == "" && f.Loading && f.RunsWith("") || signature != "" && f.RunsWith(signature) {
 			e.Findings = append(e.Findings, f)
 		}
 	}

@@ -297,7 +297,10 @@ func TestXLAWithoutLengths(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{XLA: XLAOn}
-	s := &Session{model: m, graph: m.MetaGraphs[0], o: o, xla: newXLA(o)}
+	s, err := newSession(m, o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var knows []bool
 	err = s.withModel(o, "", func(m tf.Model, _ tf.Config) error {
 		if knows = append(knows, bytes.Contains(m.Graph, []byte(rewrite.LengthsOp))); knows[len(knows)-1] {

@@ -1,52 +1,9 @@
 package savedmodel
 
 import (
-	"maps"
-	"os"
-	"path/filepath"
-
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"
 )
-
-// Step is an operation that loading a model runs once.
-type Step struct {
-	Run   string            // the operation
-	Feeds map[string]string // paths, by the tensors that are fed with them meanwhile
-}
-
-// Loading returns what is run before any signature, as TensorFlow's loader does it (cc/saved_model:
-// RestoreSession, GetInitOp): the restore op, where there are variables, then the init op. Both are
-// fed with the paths of the assets, the restore op with that of the checkpoint too.
-func (mg *MetaGraph) Loading() ([]Step, error) {
-	dir, err := filepath.Abs(mg.model.Dir)
-	if err != nil {
-		return nil, err
-	}
-	saver, err := mg.Saver()
-	if err != nil {
-		return nil, err
-	}
-	init, err := mg.InitOp()
-	if err != nil {
-		return nil, err
-	}
-	assets := map[string]string{}
-	for _, a := range mg.Assets {
-		assets[graph.OutputOf(a.Tensor)] = filepath.Join(dir, dirAssets, a.Filename)
-	}
-	var steps []Step
-	checkpoint := filepath.Join(dir, dirVariables, "variables")
-	if _, err := os.Stat(checkpoint + ".index"); err == nil && saver.GetRestoreOpName() != "" {
-		feeds := maps.Clone(assets)
-		feeds[graph.OutputOf(saver.GetFilenameTensorName())] = checkpoint
-		steps = append(steps, Step{saver.GetRestoreOpName(), feeds})
-	}
-	if init != "" {
-		steps = append(steps, Step{init, assets})
-	}
-	return steps, nil
-}
 
 // LoaderRoots lists the nodes that loading runs or feeds: the restore op and the checkpoint's path,
 // the init op, the assets' paths.

@@ -32,7 +32,7 @@ type Model struct {
 
 // MetaGraph is one graph of a SavedModel: what one set of tags stands for.
 type MetaGraph struct {
-	Tags              []string // sorted
+	Tags              []string // sorted, each once
 	TensorFlowVersion string   // of the release that wrote the model
 	// Signatures by name, as in the file: with "__saved_model_init_op", which is no signature to
 	// run ([Signature.InitOp]).
@@ -56,7 +56,7 @@ type Asset struct {
 // MetaGraph returns the graph with exactly the given tags, in any order. Without tags it is the
 // only graph there is, or the one tagged "serve" alone. A *[TagError] says that there is none such.
 func (m *Model) MetaGraph(tags ...string) (*MetaGraph, error) {
-	want := slices.Sorted(slices.Values(tags))
+	want := slices.Compact(slices.Sorted(slices.Values(tags)))
 	if len(tags) == 0 {
 		if len(m.MetaGraphs) == 1 {
 			return m.MetaGraphs[0], nil

@@ -122,6 +122,7 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 		}
 	}
 	slices.Sort(mg.Tags)
+	mg.Tags = slices.Compact(mg.Tags) // a set, as TensorFlow compares them
 	mg.graph = graph.New(mg.raw.graph, mg.raw.ops, fileFaults(m.File))
 	mg.objs = once(func() (*ObjectGraph, error) { return readObjectGraph(fileFaults(m.File), mg.raw.objectGraph) })
 	mg.saver = once(mg.readSaver)

@@ -23,13 +23,15 @@ type scanOptions struct {
 }
 
 const scanLong = `Looks through all of MODEL for what does more than compute: operations that read or write
-files, start processes, reach the network or run Python, in whatever function they hide;
-Python bytecode in the Keras metadata; assets outside the model. Of one of Keras' own files (.keras,
-.h5), what loading it in Python would do: bytecode and pickles that it runs, functions that it calls
-by name, files that it reads, and archives that are not what they seem. Nothing is run.
+files, start processes, reach the network or run Python, or that nobody knows, in whatever
+function they hide; what can be read in two ways; Python bytecode in the Keras metadata; assets
+outside the model, and links that lead there. Of one of Keras' own files (.keras, .h5), what
+loading it in Python would do: bytecode and pickles that it runs, functions that it calls by name,
+files that it reads, and archives that are not what they seem. Nothing is run.
 
 unsafe   happens when the model is loaded, or when one of its signatures is run
-dormant  is in the file, but neither loading nor a signature reaches it
+dormant  is in the file, but neither loading nor a signature reaches it: tfrun leaves it out
+         of what TensorFlow is given
 expected is what the loader itself does: the model's own checkpoint and vocabularies
 
 Exit codes: 0 nothing unsafe or dormant, 1 something is, or the model cannot be read, 2 wrong usage.`

@@ -120,11 +120,11 @@ func (d *modelDiagnosis) readFiles(m *loadedModel) error {
 		}
 	}
 	d.Inputs, d.Outputs = endpointsOf(m.sig.Inputs), endpointsOf(m.sig.Outputs)
-	findings, err := scan.Scan(m.graph)
+	found, err := scan.Scan(m.graph)
 	if err != nil {
 		return err
 	}
-	for _, f := range findings {
+	for _, f := range found.Findings {
 		if (f.Loading && f.RunsWith("") || f.RunsWith(m.sig.Name)) && !slices.Contains(d.Unsafe, f.Op) {
 			d.Unsafe = append(d.Unsafe, f.Op)
 		}

@@ -79,10 +79,10 @@ internal/ops:
 internal/hdf5:
 internal/strict:
 internal/admit: internal/ops internal/strict
-internal/graph: tensor internal/wire
+internal/graph: tensor internal/wire internal/strict
 savedmodel: tensor internal/wire internal/graph internal/words
-savedmodel: internal/ops internal/strict internal/admit
-savedmodel/scan: savedmodel internal/graph
+savedmodel: internal/strict
+savedmodel/scan: savedmodel internal/graph internal/ops internal/admit
 savedmodel/internal/body: tensor savedmodel internal/graph
 savedmodel/layers: tensor savedmodel savedmodel/internal/body internal/graph internal/words
 savedmodel/sizes: savedmodel/layers

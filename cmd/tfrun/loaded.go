@@ -25,7 +25,7 @@ func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
 
 // modelFlags are the flags of tfrun predict that say what is run, and on which rows.
 var modelFlags = []string{
-	"signature", "tags", "allow-op", "outputs", "head", "column", "input-format", "text", "vocab", "vocab-format",
+	"signature", "tags", "allow-op", "allow-links", "outputs", "head", "column", "input-format", "text", "vocab", "vocab-format",
 	"null", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null",
 	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
 }

@@ -18,6 +18,9 @@ const (
 	FieldLibrary = 2
 
 	FieldFunctions         = 1 // FunctionDefLibrary
+	FieldGradients         = 2
+	fieldGradientFunction  = 1 // GradientDef
+	fieldGradientOf        = 2
 	fieldFunctionSignature = 1 // FunctionDef
 	fieldOpName            = 1 // OpDef
 	FieldNodeName          = 1 // NodeDef
@@ -53,7 +56,9 @@ type index struct {
 	nodes     map[string][]byte
 	nodeNames []string // in the file's order
 	functions map[string][]byte
-	funcNames []string // in the file's order
+	funcNames []string          // in the file's order
+	gradients map[string]string // the function that is another's gradient, by the other
+	twice     []string          // nodes and functions of a name that another has
 }
 
 // New returns the graph that a serialized GraphDef holds. ops is the serialized OpList of the ops
@@ -73,7 +78,7 @@ func (g *Graph) Raw() []byte { return g.raw }
 
 // readIndex splits the GraphDef.
 func (g *Graph) readIndex() (*index, error) {
-	x := &index{nodes: map[string][]byte{}, functions: map[string][]byte{}}
+	x := &index{nodes: map[string][]byte{}, functions: map[string][]byte{}, gradients: map[string]string{}}
 	err := wire.Each(g.raw, func(f wire.Field) error {
 		switch {
 		case f.Type != protowire.BytesType:
@@ -82,7 +87,9 @@ func (g *Graph) readIndex() (*index, error) {
 			if err != nil {
 				return err
 			}
-			if _, ok := x.nodes[name]; !ok {
+			if _, ok := x.nodes[name]; ok {
+				x.twice = append(x.twice, name)
+			} else {
 				x.nodeNames = append(x.nodeNames, name)
 			}
 			x.nodes[name] = f.Data
@@ -100,19 +107,34 @@ func (g *Graph) readIndex() (*index, error) {
 // readLibrary splits a FunctionDefLibrary.
 func (x *index) readLibrary(data []byte) error {
 	return wire.Each(data, func(f wire.Field) error {
-		if f.Num != FieldFunctions || f.Type != protowire.BytesType {
-			return nil
-		}
-		name, err := FunctionName(f.Data)
-		if err != nil {
+		switch {
+		case f.Type != protowire.BytesType:
+		case f.Num == FieldFunctions:
+			name, err := FunctionName(f.Data)
+			if err != nil {
+				return err
+			}
+			if _, ok := x.functions[name]; ok {
+				x.twice = append(x.twice, name)
+			} else {
+				x.funcNames = append(x.funcNames, name)
+			}
+			x.functions[name] = f.Data
+		case f.Num == FieldGradients:
+			of, gradient, err := ReadGradient(f.Data)
+			x.gradients[of] = gradient
 			return err
 		}
-		if _, ok := x.functions[name]; !ok {
-			x.funcNames = append(x.funcNames, name)
-		}
-		x.functions[name] = f.Data
 		return nil
 	})
+}
+
+// ReadGradient reads a GradientDef: the function that has a gradient, and the function that is it.
+func ReadGradient(def []byte) (of, gradient string, err error) {
+	if of, err = wire.String(def, fieldGradientFunction); err == nil {
+		gradient, err = wire.String(def, fieldGradientOf)
+	}
+	return of, gradient, err
 }
 
 // FunctionName returns the name in a serialized FunctionDef's signature, which stands first in it.
@@ -140,6 +162,15 @@ func (g *Graph) FunctionNames() ([]string, error) {
 		return nil, err
 	}
 	return x.funcNames, nil
+}
+
+// Gradients returns the functions that are gradients of others, by the others.
+func (g *Graph) Gradients() (map[string]string, error) {
+	x, err := g.index()
+	if err != nil {
+		return nil, err
+	}
+	return x.gradients, nil
 }
 
 // HasFunction reports whether the library has a function. A graph that is damaged has none.

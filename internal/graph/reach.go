@@ -39,6 +39,8 @@ type Reach struct {
 	// Fed is for what a run reaches, not for what a file has to hold: these tensors are fed, and
 	// nodes that others stand beside are left out. It is nil where a file is asked for.
 	Fed map[string]bool
+	// Without is never marked; nil where nothing is left out.
+	Without *Cut
 
 	g    *Graph
 	x    *index
@@ -78,7 +80,7 @@ func (p *Reach) MarkNodes(roots []string) error {
 		todo = todo[:len(todo)-1]
 		name := NodeOf(input)
 		node, ok := p.x.nodes[name]
-		if !ok || p.Nodes[name] || p.Fed[OutputOf(input)] {
+		if !ok || p.Nodes[name] || p.Fed[OutputOf(input)] || p.Without.Has(name) {
 			continue
 		}
 		p.Nodes[name] = true
@@ -94,10 +96,10 @@ func (p *Reach) MarkNodes(roots []string) error {
 // MarkAll marks all nodes and functions.
 func (p *Reach) MarkAll() {
 	for name := range p.x.nodes {
-		p.Nodes[name] = true
+		p.Nodes[name] = !p.Without.Has(name)
 	}
 	for name := range p.x.functions {
-		p.Functions[name] = true
+		p.Functions[name] = p.Without == nil || !p.Without.Functions[name]
 	}
 }
 
@@ -243,7 +245,7 @@ func (p *Reach) followValue(value []byte, text func([]byte)) error {
 
 // need marks a function of the library.
 func (p *Reach) need(name string) {
-	if _, ok := p.x.functions[name]; ok && !p.Functions[name] {
+	if _, ok := p.x.functions[name]; ok && !p.Functions[name] && (p.Without == nil || !p.Without.Functions[name]) {
 		p.Functions[name] = true
 		p.todo = append(p.todo, name)
 	}
@@ -277,6 +279,9 @@ func (p *Reach) followFunctions() error {
 		}
 		for _, other := range implementations.of[implementations.by[name]] {
 			p.need(other)
+		}
+		if gradient, ok := p.x.gradients[name]; ok {
+			p.need(gradient)
 		}
 	}
 	return nil

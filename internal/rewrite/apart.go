@@ -34,16 +34,29 @@ type Sharing struct {
 
 // ReducedApart is [Reduced], and says which sums it took apart.
 func ReducedApart(mg *savedmodel.MetaGraph, r Reduction) ([]byte, Sharing, error) {
-	graph, nodes, err := reducedGraph(mg, r)
+	graph, nodes, sharing, err := reduce(mg, r)
 	if err != nil {
 		return nil, Sharing{}, err
 	}
-	graph, sharing, err := takeApart(graph)
-	if err != nil {
-		return nil, Sharing{}, mg.Graph().Damaged("its graph", err)
-	}
 	out, err := mg.WithGraph(graph, nodes)
 	return out, sharing, err
+}
+
+// GraphDef returns the graph that [ReducedApart] puts into a SavedModel.
+func GraphDef(mg *savedmodel.MetaGraph, r Reduction) ([]byte, Sharing, error) {
+	graph, _, sharing, err := reduce(mg, r)
+	return graph, sharing, err
+}
+
+// reduce returns the GraphDef of Reduced and the names of its nodes.
+func reduce(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes map[string]bool, sharing Sharing, err error) {
+	if graph, nodes, err = reducedGraph(mg, r); err != nil {
+		return nil, nil, Sharing{}, err
+	}
+	if graph, sharing, err = takeApart(graph); err != nil {
+		return nil, nil, Sharing{}, mg.Graph().Damaged("its graph", err)
+	}
+	return graph, nodes, sharing, nil
 }
 
 // takeApart returns a GraphDef without sums that the optimizer would fuse with a convolution; the

@@ -10,13 +10,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Field numbers of function.proto that pruning follows.
-const (
-	fieldGradients        = 2 // FunctionDefLibrary
-	fieldGradientFunction = 1 // GradientDef
-	fieldGradientOf       = 2
-)
-
 // Pruned is [Reduced] to what the named signatures reach; all signatures when none is
 // named.
 func Pruned(mg *savedmodel.MetaGraph, signatures ...string) ([]byte, error) {
@@ -49,13 +42,20 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 		return nil, nil, err
 	}
 	p.reach.CPUOnly = r.CPUOnly
+	if p.reach.Without, err = g.Cut(r.Without.Nodes, r.Without.Functions); err != nil {
+		return nil, nil, err
+	}
 	added := &twins{g: g, reach: p.reach, lengths: r.Lengths, noOptimizer: r.NoOptimizer}
 	for _, name := range slices.Sorted(maps.Keys(mg.Signatures)) {
 		s := mg.Signatures[name]
 		if len(r.Signatures) > 0 && !slices.Contains(r.Signatures, name) && !s.InitOp {
 			continue
 		}
-		roots = append(append(roots, s.Tensors(s.Inputs)...), s.Tensors(s.Outputs)...)
+		tensors := append(s.Tensors(s.Inputs), s.Tensors(s.Outputs)...)
+		if slices.ContainsFunc(tensors, p.reach.Without.Has) {
+			continue
+		}
+		roots = append(roots, tensors...)
 		if r.Compiled && CheckCompile(mg, s) == nil {
 			if err := added.add(s); err != nil {
 				return nil, nil, mg.Graph().Damaged("its graph", err)
@@ -68,7 +68,7 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 	if r.Whole {
 		p.reach.MarkAll()
 	}
-	graph, err = p.graphDef(added.fields)
+	graph, err = p.graphDef(added)
 	if err != nil {
 		return nil, nil, mg.Graph().Damaged("its graph", err)
 	}
@@ -83,9 +83,9 @@ type pruner struct {
 }
 
 // graphDef writes the GraphDef with the marked nodes and functions, everything else as it is, and
-// the fields that are added.
-func (p *pruner) graphDef(added []byte) ([]byte, error) {
-	var out []byte
+// the twins that are added. A library in several pieces becomes one.
+func (p *pruner) graphDef(added *twins) ([]byte, error) {
+	var out, library []byte
 	err := wire.EachRaw(p.g.Raw(), func(f wire.Field, raw []byte) error {
 		switch {
 		case f.Num == graph.FieldNodes && f.Type == protowire.BytesType:
@@ -98,14 +98,15 @@ func (p *pruner) graphDef(added []byte) ([]byte, error) {
 				return err
 			}
 		case f.Num == graph.FieldLibrary && f.Type == protowire.BytesType:
-			library, err := p.library(f.Data)
-			out = wire.Append(out, graph.FieldLibrary, library)
+			more, err := p.library(f.Data)
+			library = append(library, more...)
 			return err
 		}
 		out = append(out, raw...)
 		return nil
 	})
-	return append(out, added...), err
+	out = append(out, added.nodes...)
+	return wire.Append(out, graph.FieldLibrary, append(library, added.functions...)), err
 }
 
 // library writes the FunctionDefLibrary with the marked functions, and the gradients among them.
@@ -126,15 +127,13 @@ func (p *pruner) library(library []byte) ([]byte, error) {
 				out = wire.Append(out, graph.FieldFunctions, function)
 				return err
 			}
-		case fieldGradients:
-			of, err := wire.String(f.Data, fieldGradientFunction)
-			if err != nil {
-				return err
-			}
-			gradient, err := wire.String(f.Data, fieldGradientOf)
+		case graph.FieldGradients:
+			of, gradient, err := graph.ReadGradient(f.Data)
 			if err != nil || !p.reach.Functions[of] || !p.reach.Functions[gradient] {
 				return err
 			}
+		default:
+			return nil // gradients that Python registered
 		}
 		out = append(out, raw...)
 		return nil

@@ -4,8 +4,11 @@ package rewrite
 type Reduction struct {
 	// Signatures are those that will be run; without any, all.
 	Signatures []string
-	// Whole keeps what neither loading nor a signature reaches.
+	// Whole keeps what neither loading nor a signature reaches, but for what Without names.
 	Whole bool
+	// Without are nodes of the main graph, and functions, that are left out, and what depends on
+	// them with them. Signatures among that are left out too.
+	Without struct{ Nodes, Functions []string }
 	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the
 	// LSTM with cuDNN.
 	CPUOnly bool

@@ -82,7 +82,8 @@ type twins struct {
 	reach       *graph.Reach
 	lengths     bool
 	noOptimizer bool
-	fields      []byte // of a GraphDef
+	nodes       []byte // fields of a GraphDef
+	functions   []byte // fields of its library
 }
 
 // add adds copies of the calls that a signature's outputs come from, and of the functions that
@@ -202,14 +203,13 @@ func (t *twins) write(node *nodepb.NodeDef, functions []*functionpb.FunctionDef)
 		return err
 	}
 	if t.noOptimizer {
-		t.fields, err = appendUnoptimized(t.fields, graph.FieldNodes, def)
+		t.nodes, err = appendUnoptimized(t.nodes, graph.FieldNodes, def)
 	} else {
-		t.fields = wire.Append(t.fields, graph.FieldNodes, def)
+		t.nodes = wire.Append(t.nodes, graph.FieldNodes, def)
 	}
 	if err != nil {
 		return err
 	}
-	var library []byte
 	for _, f := range functions {
 		function, err := inOrder.Marshal(f)
 		if err == nil && t.noOptimizer {
@@ -218,10 +218,8 @@ func (t *twins) write(node *nodepb.NodeDef, functions []*functionpb.FunctionDef)
 		if err != nil {
 			return err
 		}
-		library = wire.Append(library, graph.FieldFunctions, function)
+		t.functions = wire.Append(t.functions, graph.FieldFunctions, function)
 	}
-	// A message field that is there twice is merged: its lists are joined.
-	t.fields = wire.Append(t.fields, graph.FieldLibrary, library)
 	return nil
 }
 

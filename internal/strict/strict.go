@@ -39,11 +39,26 @@ const mostNested = 100
 // type does not have, a number that is written longer than it needs to be, text that is no UTF-8.
 // nil means that all readers see the same. Time and memory are linear in the message's size.
 func Check(message []byte, d protoreflect.MessageDescriptor) error {
-	e := check(message, typeOf(d), 0)
+	return result(checker{}.check(message, typeOf(d), 0))
+}
+
+// CheckKnown is Check for a message that no other reader gets: fields that its type does not have
+// may stand in it, since nobody reads them.
+func CheckKnown(message []byte, d protoreflect.MessageDescriptor) error {
+	return result(checker{unknown: true}.check(message, typeOf(d), 0))
+}
+
+// result makes an error of e, which may be a nil pointer.
+func result(e *Error) error {
 	if e == nil {
-		return nil // not a typed nil
+		return nil
 	}
 	return e
+}
+
+// checker checks messages in one of the two ways.
+type checker struct {
+	unknown bool // fields that a message's type does not have may stand in it
 }
 
 // messageType is what checking a message needs of its descriptor.
@@ -134,8 +149,8 @@ var wireTypes = map[protoreflect.Kind]protowire.Type{
 	protoreflect.GroupKind: protowire.StartGroupType,
 }
 
-// check is [Check] at a depth.
-func check(b []byte, t *messageType, depth int) *Error {
+// check checks a message at a depth.
+func (c checker) check(b []byte, t *messageType, depth int) *Error {
 	if depth > mostNested {
 		return &Error{Msg: "messages nest too deeply"}
 	}
@@ -149,6 +164,10 @@ func check(b []byte, t *messageType, depth int) *Error {
 		}
 		b = b[n:]
 		if num >= len(t.fields) || t.fields[num].name == "" {
+			if size, _ := consumeValue(b, kind); c.unknown && size >= 0 {
+				b = b[size:]
+				continue
+			}
 			return &Error{Msg: fmt.Sprintf("has a field %d, which %s does not have", num, t.name)}
 		}
 		f := &t.fields[num]
@@ -177,7 +196,7 @@ func check(b []byte, t *messageType, depth int) *Error {
 		if f.isMap && keys == nil {
 			keys = &keySets{}
 		}
-		if err := f.checkMessage(data, num, keys, depth+1); err != nil {
+		if err := c.checkMessage(f, data, num, keys, depth+1); err != nil {
 			return err
 		}
 	}
@@ -185,8 +204,8 @@ func check(b []byte, t *messageType, depth int) *Error {
 }
 
 // checkMessage checks the message that a field is, and that a map's key is a new one.
-func (f *fieldType) checkMessage(data []byte, num int, keys *keySets, depth int) *Error {
-	err := check(data, f.message, depth)
+func (c checker) checkMessage(f *fieldType, data []byte, num int, keys *keySets, depth int) *Error {
+	err := c.check(data, f.message, depth)
 	if !f.isMap {
 		return f.at(nil, err)
 	}

@@ -2,8 +2,8 @@
 // start processes, reach the network or run Python, code in its Keras metadata, and graphs that
 // TensorFlow would not survive.
 //
-//	findings, err := scan.Scan(mg)
-//	for _, f := range findings {
+//	result, err := scan.Scan(mg)
+//	for _, f := range result.Findings {
 //		if f.RunsWith("serving_default") {
 //			fmt.Println(f.Severity, f.Kind, f.Op, f.Where())
 //		}

@@ -2,12 +2,15 @@ package scan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/admit"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/ops"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -43,8 +46,17 @@ const (
 	UsesNetwork    FindingKind = "network"     // or other workers of a cluster
 	UsesProcess    FindingKind = "process"     // starts one, or ends this one
 	RunsPython     FindingKind = "python"      // needs the Python interpreter that made the graph
-	RunsNativeCode FindingKind = "native-code" // of a library that is no part of TensorFlow
-	LambdaLayer    FindingKind = "lambda"      // a Keras layer whose code is a Python function
+	RunsNativeCode FindingKind = "native-code" // that is no part of TensorFlow
+	RunsGraph      FindingKind = "graph"       // a graph or a program that is data
+	LooseMemory    FindingKind = "memory"      // hands out memory that is not its own
+	NeedsTPU       FindingKind = "tpu"
+	Internal       FindingKind = "internal" // TensorFlow makes it itself, and trusts what it says
+	// no TensorFlow from 2.15 to 2.21 has the operation: what it does is not known
+	UnknownOp FindingKind = "unknown-op"
+	// can be read in two ways, depends on who calls it, or holds handles: what it does is not what
+	// it seems to do. TensorFlow writes no such file
+	Ambiguous   FindingKind = "ambiguous"
+	LambdaLayer FindingKind = "lambda" // a Keras layer whose code is a Python function
 	// Python bytecode, which Keras runs when it loads the model
 	Bytecode FindingKind = "bytecode"
 	// functions that call themselves, or come to millions of calls: TensorFlow ends the process
@@ -53,15 +65,23 @@ const (
 	HugeTensor FindingKind = "huge-tensor"
 	// contradicts itself, or counts what nobody can: TensorFlow ends the process
 	BrokenNode FindingKind = "broken-node"
-	AssetPath  FindingKind = "asset-path"  // an asset outside the model's directory
+	AssetPath  FindingKind = "asset-path"  // a file of the model that lies elsewhere
 	CustomCode FindingKind = "custom-code" // a class or a function that is not Keras' own
 	// an archive that different programs read differently, or that grows beyond measure
 	OddArchive FindingKind = "odd-archive"
 )
 
-// Deadly reports whether TensorFlow ends the process, or does not come to an end, once it has such
-// a thing loaded: running another signature is no way round it.
-func (k FindingKind) Deadly() bool { return k == EndlessCalls || k == HugeTensor || k == BrokenNode }
+// Allowable reports whether somebody who trusts the model may run it nevertheless, by the name of
+// the operation. TensorFlow ends the process, or does not come to an end, with some of the others.
+func (k FindingKind) Allowable() bool {
+	return !slices.Contains([]FindingKind{EndlessCalls, HugeTensor, BrokenNode, Ambiguous}, k)
+}
+
+// runs reports whether it is an operation, or a call, that was found, and not what surrounds the
+// graph.
+func (k FindingKind) runs() bool {
+	return !slices.Contains([]FindingKind{LambdaLayer, Bytecode, AssetPath, CustomCode, OddArchive}, k)
+}
 
 // Severity says what a [Finding] means to someone who loads the model and runs its signatures.
 type Severity string
@@ -77,7 +97,7 @@ const (
 // RunsWith reports whether loading the model and running the signature runs into what was found.
 // The empty name stands for any signature.
 func (f *Finding) RunsWith(signature string) bool {
-	return f.Severity == Unsafe && (f.Op != "" || f.Kind.Deadly()) && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
+	return f.Severity == Unsafe && f.Kind.runs() && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
 }
 
 // Where names the place of the finding for people: the layer, or the function, or the node.
@@ -87,26 +107,54 @@ func (f *Finding) Where() string {
 		return f.Layer
 	case f.Function != "":
 		return f.Function
+	case f.Node != "":
+		return f.Node
 	}
-	return f.Node
+	return "the graph"
+}
+
+// Result is what [Scan] says of a graph.
+type Result struct {
+	Findings []Finding // the worst first
+	// Pins are the operations that may run although they can touch files, as long as they are told
+	// the paths that were seen. Whoever hands the graph to TensorFlow writes those before them.
+	Pins []Pin
+}
+
+// Pin says which path an operation is told.
+type Pin struct {
+	Function, Node string
+	Input          int     // the data input that is the path
+	Own            ops.Own // what of the model the path is; [ops.Nothing] for Path itself
+	Path           string  // an asset's file name, or a path with which nothing is touched
 }
 
 // Scan looks through the whole of a graph, its function library and the Keras metadata for what
-// does more than compute: operations that read or write files, start processes, reach the network
-// or run Python, wherever they hide (the branches of tf.cond, the functions of tf.data), layers
-// with Python code, and assets outside the model. Nothing is run. The worst findings stand first.
+// does more than compute: operations that are not known to compute or to keep state in memory, such
+// as those that read or write files, start processes, reach the network or run Python, wherever
+// they hide (the branches of tf.cond, the functions of tf.data); what can be read in two ways;
+// layers with Python code; and assets outside the model. Nothing is run.
 //
 // Each operation is traced back to the signatures that reach it. What the model's own saver does,
 // and tables that are filled from the model's own assets, is [Expected].
-func Scan(mg *savedmodel.MetaGraph) ([]Finding, error) {
-	s := &scanner{mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{}}
+func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
+	s := &scanner{
+		mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{},
+		variables: map[string]bool{},
+	}
 	if err := s.read(); err != nil {
 		return nil, err
 	}
 	if err := s.reachAll(); err != nil {
 		return nil, err
 	}
-	findings := slices.Concat(s.report(), s.endless(), s.impossible())
+	r := &Result{}
+	s.report(r)
+	doubts, err := s.doubts()
+	if err != nil {
+		return nil, err
+	}
+	r.Findings = slices.Concat(r.Findings, doubts, s.endless(), s.impossible())
 	if mg.Framework == savedmodel.Keras2 {
 		meta, err := mg.KerasMetadata()
 		if err != nil && meta == nil {
@@ -114,8 +162,17 @@ func Scan(mg *savedmodel.MetaGraph) ([]Finding, error) {
 				return nil, err
 			}
 		}
-		findings = append(findings, scanMetadata(meta)...)
+		r.Findings = append(r.Findings, scanMetadata(meta)...)
 	}
+	r.Findings = append(r.Findings, outside(mg)...)
+	Sort(r.Findings)
+	return r, nil
+}
+
+// outside finds files of the model that are none of its own: assets that are named by a path that
+// leaves it, and links that do.
+func outside(mg *savedmodel.MetaGraph) []Finding {
+	var findings []Finding
 	for _, a := range mg.Assets {
 		if !filepath.IsLocal(filepath.FromSlash(a.Filename)) {
 			findings = append(findings, Finding{
@@ -124,8 +181,12 @@ func Scan(mg *savedmodel.MetaGraph) ([]Finding, error) {
 			})
 		}
 	}
-	Sort(findings)
-	return findings, nil
+	var link *savedmodel.LinkError
+	// other errors are for whoever loads the model
+	if _, err := mg.Files(false); findings == nil && errors.As(err, &link) {
+		findings = append(findings, Finding{Kind: AssetPath, Severity: Unsafe, Loading: true, Detail: err.Error()})
+	}
+	return findings
 }
 
 // Sort puts the worst findings first.
@@ -137,75 +198,107 @@ func compareFindings(a, b Finding) int {
 }
 
 // report judges every operation that was noted.
-func (s *scanner) report() []Finding {
-	var findings []Finding
+func (s *scanner) report(r *Result) {
 	for _, name := range s.order {
-		f := s.functions[name]
-		for _, hit := range f.hits {
-			labels := s.labels[name]
-			if name == "" {
-				labels = s.mainLabels[hit.node]
+		for _, hit := range s.functions[name].hits {
+			f := Finding{Kind: hit.kind(), Op: hit.op, Function: name, Node: hit.node, Layer: s.layer(name, hit.node)}
+			labels := s.labelsOf(name, hit.node)
+			f.reachedBy(labels)
+			if pin := s.judge(&f, &hit, labels); pin != nil {
+				r.Pins = append(r.Pins, *pin)
 			}
-			found := Finding{Kind: hit.rule.kind, Op: hit.op, Function: name, Node: hit.node, Layer: s.layer(name, hit.node)}
-			for label := range labels {
-				if sig, ok := strings.CutPrefix(label, labelSignature); ok {
-					found.Signatures = append(found.Signatures, sig)
-				}
-			}
-			slices.Sort(found.Signatures)
-			found.Loading = labels[labelLoading]
-			if s.judge(&found, hit) {
-				findings = append(findings, found)
+			if f.Severity != "" {
+				r.Findings = append(r.Findings, f)
 			}
 		}
 	}
-	return findings
 }
 
-// judge sets the severity and the detail of a finding. It is false for an operation that turns out
-// to be harmless.
-func (s *scanner) judge(f *Finding, hit scanHit) bool {
+// labelsOf says what reaches a node.
+func (s *scanner) labelsOf(function, node string) map[string]bool {
+	if function == "" {
+		return s.mainLabels[node]
+	}
+	return s.labels[function]
+}
+
+// judge sets the detail of a finding, and another severity where the path says so: none where
+// nothing is touched. It returns what has to be written before the operation then.
+func (s *scanner) judge(f *Finding, hit *scanHit, labels map[string]bool) *Pin {
+	if f.Kind == Ambiguous {
+		f.Detail = hit.fault
+		return nil
+	}
 	paths := s.trace(f.Function, hit.path)
 	f.Detail = describePaths(hit, paths)
-	run := f.Loading || len(f.Signatures) > 0
-	switch {
-	case harmless(hit, paths):
-		return false
-	case !run && hit.rule.checkpoint:
-		f.Severity, f.Detail = Expected, "of a saver that neither loading nor a signature runs"
-	case !run:
+	if f.Severity == "" {
 		f.Severity = Dormant
-	case len(f.Signatures) == 0 && hit.rule.checkpoint && hit.rule.kind == ReadsFiles && only(paths, fromSaver):
-		f.Severity, f.Detail = Expected, "restores the model's variables"
-	case len(f.Signatures) == 0 && hit.rule.kind == ReadsFiles && only(paths, fromAsset):
-		f.Severity = Expected
-	default:
-		f.Severity = Unsafe
+		if ofSaver[hit.op] {
+			f.Severity, f.Detail = Expected, "of a saver that neither loading nor a signature runs"
+		}
+		return nil
 	}
-	return true
+	if hit.known == nil || hit.known.Path < 0 || len(paths) != 1 {
+		return nil
+	}
+	pin := &Pin{Function: f.Function, Node: f.Node, Input: hit.known.Path, Path: paths[0].value}
+	switch from := paths[0].kind; {
+	case from == fromConst && hit.known.Harmless(pin.Path):
+		f.Severity = ""
+		return pin
+	case len(f.Signatures) > 0: // loading alone knows where the model's files are
+	case from == fromSaver && hit.known.Own == ops.Checkpoint && !labels[labelInit]:
+		pin.Own = ops.Checkpoint
+		f.Severity, f.Detail = Expected, "restores the model's variables"
+		return pin
+	case from == fromAsset && hit.known.Own == ops.Asset:
+		pin.Own = ops.Asset
+		f.Severity = Expected
+		return pin
+	}
+	return nil
 }
 
-// harmless tells the uses of an op that stay in memory or on the standard streams from those that
-// touch files.
-func harmless(hit scanHit, paths []scanOrigin) bool {
-	switch hit.op {
-	case "CacheDataset", "CacheDatasetV2": // an empty name caches in memory
-		return len(paths) > 0 && !slices.ContainsFunc(paths, func(o scanOrigin) bool { return o.kind != fromConst || o.value != "" })
-	case "PrintV2":
-		return !strings.HasPrefix(hit.attr, "file://")
-	case "Skipgram", "FixedUnigramCandidateSampler":
-		return hit.attr == ""
+// doubts reports what readers may differ about.
+func (s *scanner) doubts() ([]Finding, error) {
+	list, err := s.mg.Doubts()
+	if err != nil {
+		return nil, err
 	}
-	return false
+	var findings []Finding
+	for _, d := range list {
+		f := Finding{Kind: Ambiguous, Severity: Dormant, Function: d.Function, Node: d.Node, Layer: s.layer(d.Function, d.Node), Detail: "can be read in two ways: " + d.Msg}
+		if f.reachedBy(s.labelsOf(d.Function, d.Node)); d.Function == "" && d.Node == "" {
+			f.Severity, f.Loading = Unsafe, true
+		}
+		findings = append(findings, f)
+	}
+	for _, name := range s.order {
+		msg := ""
+		switch {
+		case s.functions[name].template:
+			msg = admit.Template
+		case ops.Of(name) != nil:
+			msg = "has the name of an operation"
+		}
+		if msg != "" {
+			f := Finding{Kind: Ambiguous, Severity: Dormant, Function: name, Layer: s.layer(name, ""), Detail: msg}
+			f.reachedBy(s.labels[name])
+			findings = append(findings, f)
+		}
+	}
+	return findings, nil
 }
 
 // describePaths says which file an operation reads or writes, as far as the graph says.
-func describePaths(hit scanHit, paths []scanOrigin) string {
-	if hit.attr != "" {
+func describePaths(hit *scanHit, paths []scanOrigin) string {
+	switch {
+	case hit.known == nil:
+		return "no TensorFlow from 2.15 to 2.21 has this operation"
+	case hit.attr != "":
 		return fmt.Sprintf("the path %q", hit.attr)
-	}
-	if hit.rule.path < 0 {
-		return ""
+	case hit.known.Path < 0:
+		return hit.known.Why
 	}
 	var texts []string
 	for _, p := range paths {
@@ -213,14 +306,12 @@ func describePaths(hit scanHit, paths []scanOrigin) string {
 			texts = append(texts, t)
 		}
 	}
+	if texts == nil {
+		return hit.known.Why
+	}
 	slices.Sort(texts)
 	if more := len(texts) - 3; more > 0 {
 		texts = append(texts[:3], fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(texts, ", ")
-}
-
-// only reports whether there is an origin and all are of one kind.
-func only(paths []scanOrigin, kind originKind) bool {
-	return len(paths) > 0 && !slices.ContainsFunc(paths, func(o scanOrigin) bool { return o.kind != kind })
 }

@@ -3,10 +3,14 @@ package scan
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+
+	"github.com/tfrun/tfrun/internal/admit"
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/ops"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -15,7 +19,8 @@ const maxOrigins = 64
 
 // Labels say what reaches a function or a node.
 const (
-	labelLoading   = "loading"
+	labelRestore   = "restore"    // the restore op, which loading runs first
+	labelInit      = "init"       // the init op, and what else loading needs
 	labelSignature = "signature:" // and its name
 )
 
@@ -28,9 +33,11 @@ type scanner struct {
 	functions map[string]*scanBody // by name
 	callers   map[string][]scanCaller
 	implement map[string][]string // the functions of each interface (the attribute api_implements)
-	assets    map[string]string   // the main graph's nodes that name assets
-	saver     string              // the main graph's node that names the checkpoint
+	gradients map[string]string   // the function that is another's gradient, by the other
+	assets    map[string]string   // the main graph's tensors that are the paths of assets
+	saver     string              // the main graph's tensor that is the checkpoint's path
 	main      map[string]*scanNode
+	variables map[string]bool // the variables that functions have handles of
 
 	labels     map[string]map[string]bool // of functions
 	mainLabels map[string]map[string]bool // of the main graph's nodes
@@ -38,26 +45,29 @@ type scanner struct {
 
 // scanBody is what is kept of a function.
 type scanBody struct {
-	hits  []scanHit
-	calls []*scanCall
-	huge  []scanHuge
+	hits     []scanHit
+	calls    []*scanCall
+	huge     []scanHuge
+	template bool // callers fill in its attributes
 }
 
 // scanNode is what is kept of a node of the main graph.
 type scanNode struct {
-	op     string
-	inputs []string
-	calls  []*scanCall
-	origin scanOrigin
-	sizes  string // of a constant that would be an impossible shape: what is wrong with it
+	op       string
+	inputs   []string
+	calls    []*scanCall
+	origin   scanOrigin
+	sizes    string // of a constant that would be an impossible shape: what is wrong with it
+	variable string // of a handle: the variable's name, see [variableName]
 	// assigned marks a read of a variable whose first input is what the variable holds.
 	assigned bool
 }
 
-// scanHit is an operation with a rule.
+// scanHit is an operation that does more than compute, or that is not known.
 type scanHit struct {
 	op, node string
-	rule     opRule
+	known    *ops.Op // nil where the table does not have it
+	fault    string  // what the node holds that no node should
 	path     scanOrigin
 	attr     string
 }
@@ -111,15 +121,17 @@ func (o scanOrigin) String() string {
 // read decodes the main graph and each function once.
 func (s *scanner) read() error {
 	for _, a := range s.mg.Assets {
-		s.assets[graph.NodeOf(a.Tensor)] = a.Filename
+		s.assets[graph.OutputOf(a.Tensor)] = a.Filename
 	}
-	if err := s.readMain(); err != nil {
+	var err error
+	if s.gradients, err = s.mg.Graph().Gradients(); err != nil {
 		return err
 	}
 	names, err := s.mg.Graph().FunctionNames()
 	if err != nil {
 		return err
 	}
+	s.order = append(s.order, "")
 	for _, name := range names {
 		f, err := s.mg.Graph().Load(name)
 		if err != nil {
@@ -128,6 +140,9 @@ func (s *scanner) read() error {
 		if f != nil {
 			s.readFunction(f)
 		}
+	}
+	if err := s.readMain(); err != nil {
+		return err
 	}
 	// TensorFlow's optimizer may put one in the place of another
 	for _, group := range s.implement {
@@ -151,10 +166,12 @@ func (s *scanner) readMain() error {
 	if err != nil {
 		return err
 	}
-	s.saver = graph.NodeOf(saver.GetFilenameTensorName())
+	if name := saver.GetFilenameTensorName(); name != "" {
+		s.saver = graph.OutputOf(name)
+	}
 	s.main = map[string]*scanNode{}
 	body := &scanBody{}
-	s.order, s.functions[""] = append(s.order, ""), body
+	s.functions[""] = body
 	var late []func()
 	for def, err := range s.mg.Graph().Nodes() {
 		if err != nil {
@@ -162,9 +179,12 @@ func (s *scanner) readMain() error {
 		}
 		n := &scanNode{op: def.GetOp(), inputs: def.GetInput()}
 		n.origin, n.sizes = s.mainOrigin(def), hugeShape(def)
+		if n.op == "VarHandleOp" {
+			n.variable = variableName(def)
+		}
 		body.huge = append(body.huge, hugeAlone(def)...)
 		s.main[def.GetName()] = n
-		callees, rule, hit := s.look(def)
+		callees, hit := s.look(def)
 		_, sized := sizedBy[n.op]
 		// The inputs' own nodes may stand further down.
 		late = append(late, func() {
@@ -178,12 +198,13 @@ func (s *scanner) readMain() error {
 				n.calls = append(n.calls, &scanCall{def.GetName(), callee, passed(def.GetOp(), callee, args)})
 			}
 			body.calls = append(body.calls, n.calls...)
-			if hit {
-				body.hits = append(body.hits, newHit(def, rule, args))
+			if hit != nil {
+				hit.follow(args)
+				body.hits = append(body.hits, *hit)
 			}
 			body.huge = append(body.huge, s.hugeMain(def)...)
 		})
-		if !hit && !sized && len(callees) == 0 {
+		if hit == nil && !sized && len(callees) == 0 {
 			late = late[:len(late)-1]
 		}
 	}
@@ -196,27 +217,31 @@ func (s *scanner) readMain() error {
 
 // readVariables finds the variables of the main graph that hold what one node assigns, and nothing
 // else: TensorFlow 2 passes the paths of assets through such. Reading one gives what was assigned.
+// Several handles may be of one variable.
 func (s *scanner) readVariables() {
 	// by variable; more than one entry where others may assign too
 	assigned := map[string][]string{}
 	for _, n := range s.main {
 		for i, in := range n.inputs {
-			name := graph.NodeOf(in)
-			if v := s.main[name]; v == nil || v.op != "VarHandleOp" || in[0] == '^' {
+			v := s.main[graph.NodeOf(in)]
+			if v == nil || v.variable == "" || in[0] == '^' {
 				continue
 			}
 			switch {
 			case n.op == "ReadVariableOp" || n.op == "VarIsInitializedOp":
 			case n.op == "AssignVariableOp" && i == 0 && len(n.inputs) > 1:
-				assigned[name] = append(assigned[name], n.inputs[1])
+				assigned[v.variable] = append(assigned[v.variable], n.inputs[1])
 			default:
-				assigned[name] = append(assigned[name], "", "")
+				assigned[v.variable] = append(assigned[v.variable], "", "")
 			}
 		}
 	}
 	for _, n := range s.main {
-		if n.op == "ReadVariableOp" && len(n.inputs) > 0 {
-			if from := assigned[graph.NodeOf(n.inputs[0])]; len(from) == 1 {
+		if n.op != "ReadVariableOp" || len(n.inputs) == 0 {
+			continue
+		}
+		if v := s.main[graph.NodeOf(n.inputs[0])]; v != nil && v.variable != "" && !s.variables[v.variable] {
+			if from := assigned[v.variable]; len(from) == 1 {
 				n.inputs = append([]string{from[0]}, n.inputs...)
 				n.assigned = true
 			}
@@ -224,19 +249,28 @@ func (s *scanner) readVariables() {
 	}
 }
 
-// mainOrigin says what a node of the main graph is as the source of a path.
-func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
-	name := def.GetName()
-	if file, ok := s.assets[name]; ok {
-		return scanOrigin{kind: fromAsset, value: file}
+// variableName returns what tells a variable from others of the session: the handles of one name
+// are all of one variable. "" stands for a variable that each run makes anew.
+func variableName(def *nodepb.NodeDef) string {
+	const anonymous = "cd2c89b7-88b7-44c8-ad83-06c2a9158347" // ResourceHandle::ANONYMOUS_NAME
+	name := string(def.GetAttr()["shared_name"].GetS())
+	switch name {
+	case anonymous:
+		return ""
+	case "":
+		name = def.GetName()
 	}
+	return string(def.GetAttr()["container"].GetS()) + "\x00" + name
+}
+
+// mainOrigin says what a node of the main graph is as the source of a path, unless a loader feeds
+// it.
+func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
 	switch op := def.GetOp(); {
-	case name == s.saver && s.saver != "":
-		return scanOrigin{kind: fromSaver}
 	case op == "Const":
 		return constOrigin(def)
 	case strings.HasPrefix(op, "Placeholder"):
-		return scanOrigin{kind: fromInput, value: s.inputName(name)}
+		return scanOrigin{kind: fromInput, value: s.inputName(def.GetName())}
 	}
 	return scanOrigin{}
 }
@@ -254,32 +288,45 @@ func (s *scanner) inputName(node string) string {
 }
 
 func constOrigin(def *nodepb.NodeDef) scanOrigin {
-	values := def.GetAttr()["value"].GetTensor().GetStringVal()
-	if len(values) == 0 {
+	values, ok := admit.Strings(def)
+	if !ok || len(values) != 1 {
 		return scanOrigin{}
 	}
-	return scanOrigin{kind: fromConst, value: string(values[0])}
+	return scanOrigin{kind: fromConst, value: values[0]}
 }
 
-// followMain follows an input of the main graph back through identities.
+// followMain follows a tensor of the main graph back through identities.
 func (s *scanner) followMain(input string) scanOrigin {
 	seen := map[string]bool{}
-	for name := graph.NodeOf(input); ; {
-		n := s.main[name]
-		if n == nil || seen[name] {
-			return scanOrigin{}
+	for tensor := graph.OutputOf(input); !seen[tensor]; {
+		seen[tensor] = true
+		if file, ok := s.assets[tensor]; ok {
+			return scanOrigin{kind: fromAsset, value: file}
 		}
-		seen[name] = true
-		if n.origin != (scanOrigin{}) || n.op != "Identity" && !n.assigned || len(n.inputs) == 0 {
+		if tensor == s.saver {
+			return scanOrigin{kind: fromSaver}
+		}
+		name, output, _ := strings.Cut(tensor, ":")
+		n := s.main[name]
+		i, err := strconv.Atoi(output)
+		switch {
+		case n == nil || err != nil || i < 0:
+			return scanOrigin{}
+		case n.op == "IdentityN" && i < len(n.inputs):
+		case i > 0 || n.op != "Identity" && !n.assigned || len(n.inputs) == 0:
+			if i > 0 {
+				return scanOrigin{}
+			}
 			return n.origin
 		}
-		name = graph.NodeOf(n.inputs[0])
+		tensor = graph.OutputOf(n.inputs[i])
 	}
+	return scanOrigin{}
 }
 
 // readFunction goes through a function's body.
 func (s *scanner) readFunction(f *graph.Function) {
-	body := &scanBody{}
+	body := &scanBody{template: len(f.Def.GetSignature().GetAttr()) > 0}
 	s.order = append(s.order, f.Name)
 	s.functions[f.Name] = body
 	graph.EachFunction(f.Def.GetAttr(), func(callee string) {
@@ -287,13 +334,19 @@ func (s *scanner) readFunction(f *graph.Function) {
 			body.calls = append(body.calls, &scanCall{callee: callee})
 		}
 	})
+	if gradient := s.gradients[f.Name]; gradient != "" {
+		body.calls = append(body.calls, &scanCall{callee: gradient})
+	}
 	if api := string(f.Def.GetAttr()["api_implements"].GetS()); api != "" {
 		s.implement[api] = append(s.implement[api], f.Name)
 	}
 	for _, n := range f.Nodes {
 		body.huge = append(body.huge, hugeInside(n)...)
-		callees, rule, hit := s.look(n.Def)
-		if len(callees) == 0 && !hit {
+		if n.Op == "VarHandleOp" {
+			s.variables[variableName(n.Def)] = true
+		}
+		callees, hit := s.look(n.Def)
+		if len(callees) == 0 && hit == nil {
 			continue
 		}
 		args := make([]scanOrigin, len(n.Inputs))
@@ -303,8 +356,9 @@ func (s *scanner) readFunction(f *graph.Function) {
 		for _, callee := range callees {
 			body.calls = append(body.calls, &scanCall{n.Name, callee, passed(n.Op, callee, args)})
 		}
-		if hit {
-			body.hits = append(body.hits, newHit(n.Def, rule, args))
+		if hit != nil {
+			hit.follow(args)
+			body.hits = append(body.hits, *hit)
 		}
 	}
 }
@@ -316,7 +370,7 @@ func followFunction(f *graph.Function, r graph.Ref) scanOrigin {
 			return scanOrigin{kind: fromArg, arg: arg}
 		}
 		switch {
-		case r.Node == nil:
+		case r.Node == nil || r.Out != 0:
 			return scanOrigin{}
 		case r.Node.Op == "Const":
 			return constOrigin(r.Node.Def)
@@ -328,22 +382,30 @@ func followFunction(f *graph.Function, r graph.Ref) scanOrigin {
 	return scanOrigin{}
 }
 
-// look returns the functions that a node calls in any of its attributes, and the rule of its op.
-func (s *scanner) look(def *nodepb.NodeDef) (callees []string, rule opRule, hit bool) {
+// look returns the functions that a node calls in any of its attributes, and what it does beyond
+// computing; nil where it does nothing.
+func (s *scanner) look(def *nodepb.NodeDef) (callees []string, hit *scanHit) {
 	add := func(name string) {
 		if name != "" && !slices.Contains(callees, name) {
 			callees = append(callees, name)
 		}
 	}
 	graph.EachFunction(def.GetAttr(), add)
-	rule, hit = ruleOf(def.GetOp())
-	// a function called by its name, as in TensorFlow 1
-	if s.mg.Graph().HasFunction(def.GetOp()) {
-		add(def.GetOp())
-		hit = false
+	op := def.GetOp()
+	known, isFunction := ops.Of(op), s.mg.Graph().HasFunction(op)
+	if isFunction { // called by its name, as in TensorFlow 1
+		add(op)
 	}
 	slices.Sort(callees)
-	return callees, rule, hit
+	fault := admit.Fault(def)
+	if fault == "" && (isFunction || known != nil && (known.Pure() || known.Attr != "" && admit.HarmlessAttr(known, def))) {
+		return callees, nil
+	}
+	hit = &scanHit{op: op, node: def.GetName(), known: known, fault: fault}
+	if known != nil && known.Attr != "" {
+		hit.attr = string(def.GetAttr()[known.Attr].GetS())
+	}
+	return callees, hit
 }
 
 // passed returns the origins of a callee's arguments, for the ops that pass on their own inputs.
@@ -357,15 +419,11 @@ func passed(op, callee string, args []scanOrigin) []scanOrigin {
 	return nil
 }
 
-func newHit(def *nodepb.NodeDef, rule opRule, args []scanOrigin) scanHit {
-	h := scanHit{op: def.GetOp(), node: def.GetName(), rule: rule}
-	if rule.path >= 0 && rule.path < len(args) {
-		h.path = args[rule.path]
+// follow notes where the operation's path comes from.
+func (h *scanHit) follow(args []scanOrigin) {
+	if h.known != nil && h.known.Path >= 0 && h.known.Path < len(args) {
+		h.path = args[h.known.Path]
 	}
-	if rule.attr != "" {
-		h.attr = string(def.GetAttr()[rule.attr].GetS())
-	}
-	return h
 }
 
 // trace follows a path's origin through the callers of the function.

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
@@ -23,8 +24,13 @@ func (s *scanner) reachAll() error {
 		}
 		s.reach(roots, labelSignature+name)
 	}
+	saver, err := s.mg.Saver()
+	if err != nil {
+		return err
+	}
+	s.reach([]string{saver.GetRestoreOpName()}, labelRestore)
 	roots, err := s.mg.LoaderRoots()
-	s.reach(roots, labelLoading)
+	s.reach(slices.DeleteFunc(roots, func(name string) bool { return name == saver.GetRestoreOpName() }), labelInit)
 	return err
 }
 

@@ -191,7 +191,7 @@ func (f *Finding) reachedBy(labels map[string]bool) {
 		}
 	}
 	slices.Sort(f.Signatures)
-	if f.Loading = labels[labelLoading]; f.Loading || len(f.Signatures) > 0 {
+	if f.Loading = labels[labelRestore] || labels[labelInit]; f.Loading || len(f.Signatures) > 0 {
 		f.Severity = Unsafe
 	}
 }

@@ -54,14 +54,14 @@ func TestScanHugeTensors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			findings, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
+			result, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, f := range findings {
+			for _, f := range result.Findings {
 				got = append(got, line(f))
-				if !f.Kind.Deadly() || !strings.Contains(f.Detail, "more than 2147483647 values") {
+				if f.Kind.Allowable() || !strings.Contains(f.Detail, "more than 2147483647 values") {
 					t.Errorf("finding %+v", f)
 				}
 			}
@@ -77,7 +77,7 @@ func TestScanHugeTensors(t *testing.T) {
 func TestScanBrokenNodes(t *testing.T) {
 	t.Parallel()
 	constant := func(says, is typespb.DataType) *nodepb.NodeDef {
-		n := modeltest.Const("c", &tensorpb.TensorProto{Dtype: is, FloatVal: []float32{1}, IntVal: []int32{1}})
+		n := modeltest.Const("c", &tensorpb.TensorProto{Dtype: is, FloatVal: []float32{1}})
 		n.Attr["dtype"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: says}}
 		return n
 	}
@@ -104,14 +104,15 @@ func TestScanBrokenNodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			findings, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
+			result, err := Scan(modeltest.OpenGraph(t, modeltest.Library(c.main, modeltest.Func("f", "x", c.body...))))
 			if err != nil {
 				t.Fatal(err)
 			}
+			findings := result.Findings
 			if c.want == "" && len(findings) == 0 {
 				return
 			}
-			if len(findings) != 1 || line(findings[0]) != c.want || !strings.Contains(findings[0].Detail, c.detail) || !findings[0].Kind.Deadly() {
+			if len(findings) != 1 || line(findings[0]) != c.want || !strings.Contains(findings[0].Detail, c.detail) || findings[0].Kind.Allowable() {
 				t.Errorf("Scan = %+v, want %q with %q", findings, c.want, c.detail)
 			}
 		})

@@ -121,7 +121,11 @@ func wholeModel(t *testing.T, graph *savedmodel.MetaGraph) tf.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps, err := graph.Loading()
+	files, err := graph.Files(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := graph.Loading(files)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,11 +41,11 @@ func Scan(m *savedmodel.Model, tags []string) (*ScanReport, error) {
 	}
 	r := &ScanReport{Model: m.Dir, Version: m.Version, Findings: []ScanFinding{}}
 	for _, mg := range graphs {
-		findings, err := scan.Scan(mg)
+		found, err := scan.Scan(mg)
 		if err != nil {
 			return nil, err
 		}
-		r.add(findings, mg.Tags)
+		r.add(found.Findings, mg.Tags)
 	}
 	return r, nil
 }
@@ -83,9 +83,11 @@ func (r *ScanReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
 var scanWords = map[scan.FindingKind]string{
 	scan.ReadsFiles: "reads files", scan.WritesFiles: "writes files", scan.UsesNetwork: "reaches other machines",
 	scan.UsesProcess: "starts or ends a process", scan.RunsPython: "runs Python", scan.RunsNativeCode: "runs a library's own code",
-	scan.LambdaLayer: "Lambda layer", scan.Bytecode: "Python bytecode", scan.AssetPath: "asset outside the model",
+	scan.LambdaLayer: "Lambda layer", scan.Bytecode: "Python bytecode", scan.AssetPath: "a file outside the model",
 	scan.EndlessCalls: "endless calls", scan.HugeTensor: "a tensor too large",
 	scan.BrokenNode: "a broken operation", scan.CustomCode: "code of one's own", scan.OddArchive: "an odd part of the file",
+	scan.RunsGraph: "runs a graph that is data", scan.LooseMemory: "gives memory that is not its own",
+	scan.NeedsTPU: "is for TPUs", scan.Internal: "internal to TensorFlow", scan.UnknownOp: "not known", scan.Ambiguous: "not what it seems",
 }
 
 // WriteText writes the report for people; what is expected only when all is asked for.

@@ -1,0 +1,83 @@
+package graph
+
+import (
+	"strings"
+
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+)
+
+// Cut is what is left out of a graph: nodes of the main graph and functions, with all that depends
+// on them, so that what stays is whole.
+type Cut struct{ Nodes, Functions map[string]bool }
+
+// Has reports whether a tensor of the main graph is left out.
+func (c *Cut) Has(tensor string) bool { return c != nil && c.Nodes[NodeOf(tensor)] }
+
+// Cut returns what is to be left out where the given nodes of the main graph, and functions, are: a
+// node that takes something of another or comes after it, one that calls a function, a function
+// with such a node in it, and the one that a function is the gradient of. The whole graph is
+// decoded; nil where nothing is to be left out.
+func (g *Graph) Cut(nodes, functions []string) (*Cut, error) {
+	if len(nodes)+len(functions) == 0 {
+		return nil, nil
+	}
+	c := &Cut{Nodes: map[string]bool{}, Functions: map[string]bool{}}
+	// who goes with a node, or with a function
+	nodeUsers, functionUsers, callers := map[string][]string{}, map[string][]string{}, map[string][]string{}
+	for def, err := range g.Nodes() {
+		if err != nil {
+			return nil, err
+		}
+		for _, in := range def.GetInput() {
+			nodeUsers[NodeOf(in)] = append(nodeUsers[NodeOf(in)], def.GetName())
+		}
+		for _, beside := range def.GetAttr()["_class"].GetList().GetS() {
+			if name, ok := strings.CutPrefix(string(beside), "loc:@"); ok {
+				nodeUsers[name] = append(nodeUsers[name], def.GetName())
+			}
+		}
+		use := func(function string) { functionUsers[function] = append(functionUsers[function], def.GetName()) }
+		use(def.GetOp())
+		EachFunction(def.GetAttr(), use)
+	}
+	for def, err := range g.Functions() {
+		if err != nil {
+			return nil, err
+		}
+		eachCallee(def, func(callee string) { callers[callee] = append(callers[callee], def.GetSignature().GetName()) })
+	}
+	gradients, err := g.Gradients()
+	if err != nil {
+		return nil, err
+	}
+	for of, gradient := range gradients {
+		callers[gradient] = append(callers[gradient], of)
+	}
+	spread(c.Functions, functions, callers)
+	for name := range c.Functions {
+		nodes = append(nodes, functionUsers[name]...)
+	}
+	spread(c.Nodes, nodes, nodeUsers)
+	return c, nil
+}
+
+// eachCallee calls add with the functions that a function uses.
+func eachCallee(def *functionpb.FunctionDef, add func(string)) {
+	EachFunction(def.GetAttr(), add)
+	for _, n := range def.GetNodeDef() {
+		add(n.GetOp())
+		EachFunction(n.GetAttr(), add)
+	}
+}
+
+// spread marks names and all that uses them. It does not recurse.
+func spread(marked map[string]bool, names []string, users map[string][]string) {
+	for todo := names; len(todo) > 0; {
+		name := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if !marked[name] {
+			marked[name] = true
+			todo = append(todo, users[name]...)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package graph
+
+import (
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	graphpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/graph_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/tfrun/tfrun/internal/strict"
+	"github.com/tfrun/tfrun/internal/wire"
+)
+
+// Doubt says what of a graph other readers may read in another way, and why.
+type Doubt struct {
+	Function string // "" for the main graph
+	Node     string // "" for a function as a whole, or for the graph
+	Msg      string
+}
+
+// Doubts lists what of the graph is written in a way that readers may differ about: see package
+// strict. Honest graphs have none.
+func (g *Graph) Doubts() ([]Doubt, error) {
+	x, err := g.index()
+	if err != nil {
+		return nil, err
+	}
+	var list []Doubt
+	check := func(data []byte, d protoreflect.MessageDescriptor, at Doubt) {
+		if err := strict.Check(data, d); err != nil {
+			at.Msg = err.Error()
+			list = append(list, at)
+		}
+	}
+	for _, name := range x.twice {
+		list = append(list, Doubt{Msg: name + ": stands twice"})
+	}
+	nodes := (&nodepb.NodeDef{}).ProtoReflect().Descriptor()
+	for _, name := range x.nodeNames {
+		check(x.nodes[name], nodes, Doubt{Node: name})
+	}
+	functions := (&functionpb.FunctionDef{}).ProtoReflect().Descriptor()
+	for _, name := range x.funcNames {
+		check(x.functions[name], functions, Doubt{Function: name})
+	}
+	rest, err := g.frame()
+	if err != nil {
+		return nil, err
+	}
+	check(rest, (&graphpb.GraphDef{}).ProtoReflect().Descriptor(), Doubt{})
+	return list, nil
+}
+
+// frame returns the GraphDef without its nodes and functions.
+func (g *Graph) frame() ([]byte, error) {
+	var out []byte
+	err := wire.EachRaw(g.raw, func(f wire.Field, raw []byte) error {
+		switch {
+		case f.Num == FieldNodes && f.Type == protowire.BytesType:
+			return nil
+		case f.Num == FieldLibrary && f.Type == protowire.BytesType:
+			var library []byte
+			err := wire.EachRaw(f.Data, func(f wire.Field, raw []byte) error {
+				if f.Num != FieldFunctions || f.Type != protowire.BytesType {
+					library = append(library, raw...)
+				}
+				return nil
+			})
+			out = protowire.AppendTag(out, FieldLibrary, protowire.BytesType)
+			out = protowire.AppendBytes(out, library)
+			return err
+		}
+		out = append(out, raw...)
+		return nil
+	})
+	if err != nil {
+		return nil, g.Damaged("its graph", err)
+	}
+	return out, nil
+}
