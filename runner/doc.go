@@ -24,7 +24,7 @@
 // [NameError], [BatchAxisError]), of what is fed and given ([FeedError], [DTypeError],
 // [OutputError]), of the model ([UnsafeError], [PaddingError]), of TensorFlow and its process
 // ([Error], [BatchError], [MemoryError], [ProcessError]), of the machine ([LibraryError],
-// [GPUError], [TemporaryError]) and of files ([OutputFileError], [ResumeError]).
+// [GPUError]) and of files ([OutputFileError], [ResumeError]).
 //
 // # The library
 //
@@ -38,14 +38,22 @@
 //
 // What is fed is checked against the signature first: names, dtypes, ranks and the sizes that the
 // signature fixes. A mismatch is a [*FeedError] or a [*NameError] and never reaches TensorFlow.
-// What TensorFlow itself reports is an [*Error], without the prefixes that repeat the graph's
-// function names. No panic of the binding reaches a caller.
+// What TensorFlow itself reports is an [*Error] with its [Code], without the prefixes that repeat
+// the graph's function names. No panic of the binding reaches a caller.
 //
 // # Ownership
 //
 // The tensors that a caller feeds are only read, and only until the call returns. The tensors that
 // are returned live in Go memory and are the caller's. The caller closes a Session; after that
 // every method returns [ErrClosed].
+//
+// # Deadlines
+//
+// A call returns when its context is done. TensorFlow cancels a run at the context's deadline, or
+// after [Options.Timeout], between two operations and in loops, so that the cores are soon free; a
+// single operation that takes long, and a run whose context is cancelled before its deadline, goes
+// on unseen to its end. [Session.Close] waits for it. (A program that is linked with libtensorflow
+// itself, without the stand-in, has no bound within TensorFlow.)
 //
 // # Concurrency
 //

@@ -42,19 +42,13 @@ func (e *MemoryError) Hints() []string {
 	return []string{fmt.Sprintf("take smaller batches: --batch-size %d", e.Rows/2), device}
 }
 
-// Codes of tensorflow/c/tf_status.h.
-const (
-	codeExhausted = 8
-	codeInternal  = 13
-)
-
 // exhausted reports whether an error is that of a device without memory. Values that cannot be
 // copied to a GPU for want of memory are an internal error of a fixed text (gpu_util.cc);
 // everything else has a code of its own.
 func exhausted(err error) bool {
 	var e *Error
 	return errors.As(err, &e) &&
-		(e.Code == codeExhausted || e.Code == codeInternal && strings.Contains(e.Msg, "Dst tensor is not initialized"))
+		(e.Code == ResourceExhausted || e.Code == Internal && strings.Contains(e.Msg, "Dst tensor is not initialized"))
 }
 
 // fitter runs the batches of a predictor, in halves where the whole does not fit the device's

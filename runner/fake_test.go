@@ -79,7 +79,7 @@ func (l *fakeLoaded) Run(_ context.Context, other tf.Program) ([]tensor.Tensor, 
 	e.rows = append(e.rows, rows)
 	e.mu.Unlock()
 	if e.memory > 0 && int64(len(l.x.Bytes())) > e.memory {
-		return nil, &Error{Op: "run", Code: codeExhausted, Msg: fmt.Sprintf("OOM when allocating tensor with shape%v", l.x.Dims())}
+		return nil, &Error{Op: "run", Code: ResourceExhausted, Msg: fmt.Sprintf("OOM when allocating tensor with shape%v", l.x.Dims())}
 	}
 	values, _ := tensor.Values[float32](l.x)
 	if e.scalar {

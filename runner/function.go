@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
@@ -149,8 +150,12 @@ func (f *Function) Inputs() []Endpoint { return f.inputs }
 func (f *Function) Outputs() []Endpoint { return f.outputs }
 
 // Run feeds tensors by name and returns the outputs by name, in Go memory. Every input must be
-// given. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the context's; a run that
-// has begun is not stopped by the context, only by [Options.Timeout].
+// given. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the context's.
+//
+// Run returns when the context is done, at once. TensorFlow cancels a run at the context's
+// deadline, or after [Options.Timeout], between two operations; it has no way to cancel one before
+// that, so what ctx's cancellation leaves goes on to its end, unseen, and [Session.Close] waits for
+// it.
 func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
 	list := make([]tf.Feed, len(f.inputs))
 	for i, in := range f.inputs {
@@ -245,7 +250,44 @@ func (f *Function) feed(feeds []tf.Feed, r *tf.Recycler) (*call, error) {
 	return c, err
 }
 
+// run runs what is fed, until the context is done or the session's timeout is over: TensorFlow may
+// go on for longer, in which case the values are left to it.
 func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
+	timeout := c.function.session.patience()
+	if ctx.Done() == nil && timeout == nil {
+		return c.wait(ctx)
+	}
+	type result struct {
+		out []tensor.Tensor
+		err error
+	}
+	over := make(chan result, 1)
+	go func() {
+		out, err := c.wait(ctx)
+		over <- result{out, err}
+	}()
+	select {
+	case r := <-over:
+		return r.out, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timeout:
+		return nil, tf.Late(c.function.session.o.Timeout)
+	}
+}
+
+// patience is ready some time after TensorFlow should have ended a run for its timeout: an
+// operation that takes long is not interrupted. It is nil, which is never ready, where there is no
+// timeout, and where the model's own process is ended after it.
+func (s *Session) patience() <-chan time.Time {
+	if s.o.Timeout == 0 || s.o.Isolate {
+		return nil
+	}
+	return time.After(s.o.Timeout + 20*time.Millisecond)
+}
+
+// wait runs what is fed to its end.
+func (c *call) wait(ctx context.Context) ([]tensor.Tensor, error) {
 	if !c.function.session.enter() {
 		return nil, ErrClosed
 	}

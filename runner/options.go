@@ -25,8 +25,9 @@ type Options struct {
 	// them to TensorFlow: one for each core.
 	IntraOp, InterOp int
 
-	// Timeout bounds each run of the session. 0 means none.
-	// It is TensorFlow's operation_timeout_in_ms: a run that passes it fails with an *Error.
+	// Timeout bounds each run of the session, but not its loading. 0 means none. A run that passes
+	// it fails with an *[Error] whose code is [DeadlineExceeded], or, with Isolate, at the latest a
+	// second later, with a *[ProcessError].
 	Timeout time.Duration
 
 	// Optimizer says how much TensorFlow's graph optimizer does before the first run; "" is

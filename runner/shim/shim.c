@@ -3,11 +3,13 @@
 // A program linked with libtensorflow pays for it at every start: 0.2 s of dynamic linking for its 788 MB, before main, even for commands
 // that never run a model; it cannot start at all where the library is missing; and TensorFlow has read TF_CPP_MIN_LOG_LEVEL before main could
 // set it. This archive is found by the linker as -ltensorflow instead. Every function of the C API is here a jump through a slot;
-// tfrun_shim_open opens the library and fills the slots. Arguments pass untouched, whatever their types.
+// tfrun_shim_open opens the library and fills the slots. Arguments pass untouched, whatever their types. TF_SessionRun alone gains something on
+// the way: the time that a run may take.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -35,7 +37,9 @@ static void not_exported(void) {
 #define TF(name)                                                             \
   __attribute__((visibility("hidden"))) void (*tfrun_slot_##name)(void) = not_open; \
   __asm__(".text\n.globl " #name "\n.type " #name ", %function\n" #name ":\n" JUMP(name) ".size " #name ", .-" #name "\n");
+#define RUN(name) __attribute__((visibility("hidden"))) void (*tfrun_slot_##name)(void) = not_open;
 #include "symbols.h"
+#undef RUN
 #undef TF
 
 static const struct {
@@ -43,9 +47,35 @@ static const struct {
   void (**slot)(void);
 } slots[] = {
 #define TF(name) {#name, &tfrun_slot_##name},
+#define RUN TF
 #include "symbols.h"
+#undef RUN
 #undef TF
 };
+
+// Milliseconds after which TensorFlow ends the runs that this thread begins; 0 for none.
+static _Thread_local uint64_t run_timeout;
+
+void tfrun_shim_timeout(uint64_t ms) { run_timeout = ms; }
+
+// TF_SessionRun is more than a jump: the binding passes no RunOptions, which a bound on one run is one of. Pointers that are only passed on
+// have no types here: the headers are not needed to compile the archive.
+void TF_SessionRun(void *session, const void *options, const void *inputs, const void *input_values, int ninputs, const void *outputs,
+                   void *output_values, int noutputs, const void *targets, int ntargets, void *metadata, void *status) {
+  unsigned char bytes[11] = {2 << 3};  // RunOptions.timeout_in_ms, a varint
+  struct {                             // TF_Buffer
+    const void *data;
+    size_t length;
+    void (*deallocator)(void *, size_t);
+  } buffer = {bytes, 1, NULL};
+  if (options == NULL && run_timeout > 0) {
+    for (uint64_t ms = run_timeout; ms > 0; ms >>= 7) bytes[buffer.length++] = (ms & 0x7f) | (ms > 0x7f ? 0x80 : 0);
+    options = &buffer;
+  }
+  void (*run)(void *, const void *, const void *, const void *, int, const void *, void *, int, const void *, int, void *, void *) =
+      (void *)tfrun_slot_TF_SessionRun;
+  run(session, options, inputs, input_values, ninputs, outputs, output_values, noutputs, targets, ntargets, metadata, status);
+}
 
 // tfrun_shim_open opens the library at path and binds every function of the C API to it. It returns NULL, or the reason why not as the dynamic
 // linker says it; the text is the linker's own and lasts until the thread's next dl call. It is not for two threads at once.

@@ -21,8 +21,8 @@ type Config struct {
 	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves
 	// them to TensorFlow: one for each core.
 	IntraOp, InterOp int
-	// Timeout bounds each run of the session. 0 means none. It is TensorFlow's
-	// operation_timeout_in_ms.
+	// Timeout bounds each run of a program, not the loading. 0 means none. It is TensorFlow's
+	// RunOptions.timeout_in_ms.
 	Timeout time.Duration
 	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is
 	// taken as it is needed.
@@ -102,13 +102,9 @@ func (c Config) proto() ([]byte, error) {
 	p := &pb.ConfigProto{
 		IntraOpParallelismThreads: int32(c.IntraOp),
 		InterOpParallelismThreads: int32(c.InterOp),
-		OperationTimeoutInMs:      c.Timeout.Milliseconds(),
 		UsePerSessionThreads:      c.OwnThreads,
 		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
 		GpuOptions:                &pb.GPUOptions{AllowGrowth: c.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: c.GPUMemoryFraction},
-	}
-	if c.Timeout > 0 && p.OperationTimeoutInMs == 0 {
-		p.OperationTimeoutInMs = 1
 	}
 	if !c.Optimize {
 		p.GraphOptions = &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{DisableMetaOptimizer: true}}

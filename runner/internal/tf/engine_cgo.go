@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 
@@ -21,7 +22,8 @@ type tfEngine struct {
 	graph   *tf.Graph
 	session *tf.Session
 	place   string // where operations that are added go; "" where TensorFlow likes
-	heads   int    // added to the graph
+	timeout time.Duration
+	heads   int // added to the graph
 
 	warmed func() // waits for the warming up
 }
@@ -40,7 +42,7 @@ func Load(ctx context.Context, m Model, c Config) (Engine, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	e := &tfEngine{place: c.Place, warmed: beginWarmUp(c)}
+	e := &tfEngine{place: c.Place, timeout: c.Timeout, warmed: beginWarmUp(c)}
 	if err = guard("load", func() error { return e.load(ctx, m, config) }); err != nil {
 		if e.session != nil {
 			_ = guard("close", e.session.Close) // the error that counts is there already
@@ -114,7 +116,7 @@ func listDevices(s *tf.Session) ([]Device, error) {
 }
 
 func (e *tfEngine) Prepare(feeds, fetches []string) (Program, error) {
-	p := &tfProgram{session: e.session, alias: make([]int, len(fetches))}
+	p := &tfProgram{session: e.session, timeout: e.timeout, alias: make([]int, len(fetches))}
 	for _, name := range feeds {
 		out, err := e.output(name)
 		if err != nil {
@@ -166,6 +168,7 @@ func (e *tfEngine) output(name string) (tf.Output, error) {
 // tfProgram is a set of feeds and fetches with their graph tensors resolved.
 type tfProgram struct {
 	session *tf.Session
+	timeout time.Duration // of a run; 0 means none
 	feeds   []tf.Output
 	fetches []tf.Output // without those that are feeds as well
 	alias   []int       // for each wanted tensor, the feed that it is, or -1
@@ -222,12 +225,14 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 	}
 	var fetched []*tf.Tensor
 	if len(p.fetches) > 0 {
-		err := guard("run", func() (err error) {
-			fetched, err = p.session.Run(l.feedsOf(p), p.fetches, nil)
-			return err
+		err := guard("run", func() error {
+			return within(ctx, p.timeout, func() (err error) {
+				fetched, err = p.session.Run(l.feedsOf(p), p.fetches, nil)
+				return err
+			})
 		})
 		if err != nil {
-			return nil, runError(err)
+			return nil, p.runError(ctx, err)
 		}
 	}
 	out := make([]tensor.Tensor, len(p.alias))
@@ -248,6 +253,18 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 	}
 	runtime.KeepAlive(l)
 	return out, nil
+}
+
+// runError gives the error of a run our form, or is that of the context whose deadline TensorFlow
+// kept.
+func (p *tfProgram) runError(ctx context.Context, err error) error {
+	if statusCode(err) != DeadlineExceeded {
+		return runError(err)
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return Late(p.timeout)
 }
 
 // runError gives an error of Session.Run our form.

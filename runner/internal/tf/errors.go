@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -49,10 +50,14 @@ func (e *LibraryError) Error() string {
 
 // Error is what TensorFlow, or the binding, says of a call.
 type Error struct {
-	Op  string // what was being done: "load", "run", or with the cause: "feed", "fetch"
-	Msg string // TensorFlow's message, shortened by [cleanMessage]
-	// TF_Code of tensorflow/c/tf_status.h: 8 is RESOURCE_EXHAUSTED; 0 where there is none
-	Code int
+	Op   string // what was being done: "load", "run", or with the cause: "feed", "fetch"
+	Msg  string // TensorFlow's message, shortened by [cleanMessage]
+	Code Code
+}
+
+// Late is the error of a run that its timeout ended.
+func Late(timeout time.Duration) *Error {
+	return &Error{Op: "run", Msg: fmt.Sprintf("took longer than %v", timeout), Code: DeadlineExceeded}
 }
 
 // Error returns the operation and the message.

@@ -13,7 +13,7 @@ import (
 // statusCode returns the TF_Code of an error of the binding, or 0. The binding's type for errors
 // holds the TF_Status and does not show it: a struct with one pointer, *tensorflow.statusError in
 // its status.go.
-func statusCode(err error) int {
+func statusCode(err error) Code {
 	v := reflect.ValueOf(err)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().String() != "*tensorflow.statusError" {
 		return 0
@@ -21,7 +21,7 @@ func statusCode(err error) int {
 	if v = v.Elem(); v.Kind() != reflect.Struct || v.NumField() != 1 || v.Field(0).Kind() != reflect.Pointer {
 		return 0
 	}
-	code := int(C.TF_GetCode((*C.TF_Status)(v.Field(0).UnsafePointer())))
+	code := Code(C.TF_GetCode((*C.TF_Status)(v.Field(0).UnsafePointer())))
 	runtime.KeepAlive(err) // its finalizer frees the status
 	return code
 }
