@@ -68,7 +68,7 @@ func ExampleNewPlan() {
 		log.Fatal(err)
 	}
 	rows := runner.Source{Files: []string{"-"}, Format: "jsonl", Stdin: strings.NewReader("[12, 7, 431]\n[5]\n[88, 3]\n")}
-	plan, err := p.Describe(context.Background(), rows, 1000)
+	plan, err := p.Describe(context.Background(), runner.Job{Source: rows}, 1000)
 	if err != nil {
 		log.Fatal(err)
 	}

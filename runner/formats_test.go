@@ -57,7 +57,7 @@ func everyFormat(t *testing.T, p *Predictor, not []string) {
 		if _, err := p.Run(t.Context(), Job{Source: Source{Files: []string{in}}, Output: out}); err != nil {
 			t.Fatalf("%s to %s: %v", filepath.Base(in), filepath.Base(out), err)
 		}
-		return readBack(t, out, p)
+		return readBack(t, p, Job{Output: out})
 	}
 	for _, form := range tables {
 		if slices.Contains(not, form) {
@@ -72,7 +72,8 @@ func everyFormat(t *testing.T, p *Predictor, not []string) {
 		if diff := cmp.Diff(want, got); diff != "" || len(got) != len(made.Rows) {
 			t.Errorf("from %s (-jsonl +%s):\n%s", form, form, diff)
 		}
-		if diff := cmp.Diff(want, results(filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out."+form))); diff != "" {
+		out := results(filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out."+form))
+		if diff := cmp.Diff(formed(t, p, want, slices.Contains(tabular, form), false), out); diff != "" {
 			t.Errorf("to %s (-jsonl +%s):\n%s", form, form, diff)
 		}
 	}
@@ -124,17 +125,22 @@ func writeRowsAs(t *testing.T, name string, p *Predictor, rows []dataset.Element
 	}
 }
 
-// readBack returns the rows of a file of results, as JSON with the outputs in the order of their
+// readBack returns the rows of a job's results, as JSON with the columns in the order of their
 // names.
-func readBack(t *testing.T, name string, p *Predictor) []string {
+func readBack(t *testing.T, p *Predictor, j Job) []string {
 	t.Helper()
+	name := j.Output
 	form, err := source.FindFormat("", name, func(source.Format) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
+	columns, err := p.columns(j, form)
+	if err != nil {
+		t.Fatal(err)
+	}
 	items := map[string]dataset.Spec{}
-	for i, c := range p.table(nil, nil).spec.Items() {
-		items[p.outputs[i]] = c
+	for _, c := range columns {
+		items[c.name] = dataset.Leaf(c.Component)
 	}
 	spec := dataset.Dict(items)
 	var out []string

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -45,18 +46,17 @@ type Endpoint struct {
 
 	labels []string // names for the numbers that a head gives
 	head   string   // the output that it is made of; "" where there is no head
+	of     string   // the output of the signature that was picked, which may have another name
 }
 
 // from is the output of the signature that an output is, or that a head makes it of.
 func (e Endpoint) from() string {
-	if e.head != "" {
-		return e.head
-	}
-	return e.Value
+	return cmp.Or(e.head, e.of, e.Value)
 }
 
 // Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders
-// the signature's outputs; without any, all are returned in the order of their names. Errors are
+// the signature's outputs, NAME=OUTPUT under another name; without any, all are returned in the
+// order of their names. Errors are
 // *[savedmodel.SignatureError], *[savedmodel.UninitializedError] and *[NameError].
 func (s *Session) Function(signature string, outputs ...string) (*Function, error) {
 	return s.functionWith(signature, outputs, nil)
@@ -78,15 +78,9 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 	for _, name := range sig.InputNames() {
 		f.inputs = append(f.inputs, endpoints(name, sig.Inputs[name])...)
 	}
-	if len(outputs) == 0 {
-		outputs = sig.OutputNames()
-	}
-	for _, name := range outputs {
-		info, ok := sig.Outputs[name]
-		if !ok {
-			return nil, &NameError{Kind: "output", Name: name, Have: sig.OutputNames()}
-		}
-		f.outputs = append(f.outputs, endpoints(name, info)...)
+	picks := parsePicks(sig, outputs)
+	if err := f.pickOutputs(picks); err != nil {
+		return nil, err
 	}
 	if !s.enter() {
 		return nil, ErrClosed
@@ -98,9 +92,12 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 	if err = f.addHeads(heads); err != nil {
 		return nil, err
 	}
+	if err = f.arrange(picks); err != nil {
+		return nil, err
+	}
 	f.program, err = s.engine.Prepare(tensorNames(f.inputs), tensorNames(f.outputs))
 	if err == nil {
-		f.compiler, err = f.newCompiler(bare, heads)
+		f.compiler, err = f.newCompiler(bare, heads, picks)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("signature %q: %w", sig.Name, err)

@@ -67,6 +67,9 @@ func (f *Function) addHeads(heads []Head) error {
 		if !out.DType.IsFloat() || out.Shape.Rank() == 0 {
 			return &OptionError{Option: "Head", Msg: fmt.Sprintf("output %q is %s %s: want numbers with an axis of classes", out.Name, out.DType, out.Shape)}
 		}
+		if err := h.checkClasses(out); err != nil {
+			return err
+		}
 		added, err := f.session.engine.AddHead(out.Tensor, tf.Head{Activation: h.Activation, ArgMax: h.ArgMax, TopK: h.TopK})
 		if err != nil {
 			return fmt.Errorf("head of output %q: %w", out.Name, err)
@@ -84,6 +87,23 @@ func (f *Function) addHeads(heads []Head) error {
 			}
 		}
 		f.outputs = slices.Replace(f.outputs, i, i+1, list...)
+	}
+	return nil
+}
+
+// checkClasses makes sure that K and the labels fit the classes, where the signature says how many
+// there are.
+func (h Head) checkClasses(out Endpoint) error {
+	if !out.Shape.Ranked() {
+		return nil
+	}
+	classes := out.Shape.Dim(out.Shape.Rank() - 1)
+	switch {
+	case classes == tensor.Unknown:
+	case int64(h.TopK) > classes:
+		return &OptionError{Option: "Head", Msg: fmt.Sprintf("topk=%d: output %q has %d classes", h.TopK, out.Name, classes)}
+	case h.Labels != nil && int64(len(h.Labels)) != classes:
+		return &OptionError{Option: "Labels", Msg: fmt.Sprintf("%d labels for the %d classes of output %q: want one label a class, in their order", len(h.Labels), classes, out.Name)}
 	}
 	return nil
 }

@@ -37,6 +37,10 @@ type Job struct {
 	// NullNaN writes null in the place of NaN and the infinities in JSON lines, which have them as
 	// Python's json does: NaN, Infinity, -Infinity.
 	NullNaN bool
+	// Squeeze says in which formats an output of one value a row is that value; Wide, whether one
+	// of several is a column of lists or several columns.
+	Squeeze Squeeze
+	Wide    Wide
 	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for
 	// byte that of an uninterrupted run. With nothing to go on with the run begins anew. A run with
 	// another model, other inputs or options is a *[ResumeError].
@@ -101,6 +105,9 @@ func (j Job) Validate() error {
 	if err != nil {
 		return err
 	}
+	if !slices.Contains([]Squeeze{SqueezeTables, SqueezeAll, SqueezeNone}, j.Squeeze) || j.Wide != WideList && j.Wide != WideColumns {
+		return &OptionError{Option: "Squeeze, Wide", Msg: fmt.Sprintf("squeeze %q, wide %q: want all or none, and columns, or nothing", j.Squeeze, j.Wide)}
+	}
 	if !toStdout {
 		if _, err := compressor(j.Output, form); err != nil {
 			return err
@@ -140,7 +147,11 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if p, err = p.sizedFor(j.Source); err != nil {
 		return sum, err
 	}
-	if j, err = p.keeping(j); err != nil {
+	form, err := j.outputFormat()
+	if err != nil {
+		return sum, err
+	}
+	if j, err = p.keeping(j, form); err != nil {
 		return sum, err
 	}
 	sum.Missing = map[string]int64{}
@@ -152,10 +163,6 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		}
 	})
 	p.meter = count
-	form, err := j.outputFormat()
-	if err != nil {
-		return sum, err
-	}
 	rows, err := p.Rows(j.Source)
 	if err != nil {
 		return sum, err
@@ -266,9 +273,13 @@ func (s *stdout) flush() error {
 const flushEvery = 100 * time.Millisecond
 
 func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form source.Format, out rowOutput, j Job, sum *Summary) error {
-	t := p.table(j.Source.Keep, out)
+	columns, err := p.columns(j, form)
+	if err != nil {
+		return err
+	}
+	t := p.table(columns, j.Source.Keep, out)
 	t.nullNaN = j.NullNaN
-	w, err := writers[form.Name](out, t)
+	w, err := newColumnsWriter(out, form, t, columns)
 	if err != nil {
 		return err
 	}
@@ -373,6 +384,7 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		"csv":           fmt.Sprint(j.Source.CSV.Header, j.Source.CSV.Comma, j.Source.CSV.Quote, j.Source.CSV.NoQuotes, j.Source.CSV.Comment, j.Source.CSV.Null),
 		"input format":  j.Source.Format,
 		"NaN as null":   fmt.Sprint(j.NullNaN),
+		"wide, squeeze": strings.TrimSpace(string(j.Squeeze) + " " + string(j.Wide)),
 		"xla":           string(cmp.Or(p.f.session.o.XLA, XLAOff)),
 	}
 	for name, v := range o.Pad {

@@ -11,19 +11,26 @@ import (
 
 // keeping returns a job whose kept columns have names that no other column of the output has:
 // patterns give way to the columns of the first file that match them, structures whole.
-func (p *Predictor) keeping(j Job) (Job, error) {
+func (p *Predictor) keeping(j Job, form source.Format) (Job, error) {
 	keep, err := p.matchKeep(j.Source)
 	if err != nil {
 		return j, err
 	}
-	taken := slices.Clone(p.outputs)
+	columns, err := p.columns(j, form)
+	if err != nil {
+		return j, err
+	}
+	var taken []string
+	for _, c := range columns {
+		taken = append(taken, c.name)
+	}
 	if p.o.SkipBadRows {
 		taken = append(taken, errorColumn)
 	}
 	for i, name := range keep {
 		switch {
 		case slices.Contains(taken, name):
-			return j, &OptionError{Option: "Keep", Msg: fmt.Sprintf("column %q has the name of an output; rename it in the file, or leave one of them out", name)}
+			return j, &OptionError{Option: "Keep", Msg: fmt.Sprintf("column %q has the name of an output; rename the output, --outputs NAME=OUTPUT, or leave one of them out", name)}
 		case slices.Contains(keep[:i], name):
 			return j, &OptionError{Option: "Keep", Msg: fmt.Sprintf("column %q is named twice", name)}
 		}

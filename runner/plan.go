@@ -8,6 +8,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
@@ -57,12 +58,14 @@ type Plan struct {
 	Inputs    []PlanInput `json:"inputs"`
 	// Features say which columns make the tf.Examples of the only input; without any, the input is
 	// read as it is.
-	Features  []PlanFeature `json:"features,omitempty"`
-	Outputs   []PlanOutput  `json:"outputs"`
-	Batching  Batching      `json:"batching"`
-	BatchSize int           `json:"batch_size"`
-	Sample    PlanSample    `json:"sample"`
-	NoBatch   bool          `json:"no_batch"`
+	Features []PlanFeature `json:"features,omitempty"`
+	Outputs  []PlanOutput  `json:"outputs"`
+	// Columns are those of the result file, in their order: its keys, where it holds JSON.
+	Columns   []PlanColumn `json:"columns"`
+	Batching  Batching     `json:"batching"`
+	BatchSize int          `json:"batch_size"`
+	Sample    PlanSample   `json:"sample"`
+	NoBatch   bool         `json:"no_batch"`
 	// State lists the operations that keep state between batches: there is one worker, and rows
 	// stay in order.
 	State []string `json:"state,omitempty"`
@@ -105,6 +108,17 @@ type PlanOutput struct {
 	Shape tensor.Shape `json:"shape"`
 }
 
+// PlanColumn is a column of the results.
+type PlanColumn struct {
+	Name string `json:"name"`
+	// Type is what it holds, in the words of Apache Arrow: "float", "list<float>"; "" where the
+	// file that it is carried over from does not say.
+	Type string `json:"type,omitempty"`
+	// From is "output", "input" for a column that is carried over, or "run" for what is written of
+	// a row that could not be run.
+	From string `json:"from"`
+}
+
 // PlanSample is what was seen of the rows.
 type PlanSample struct {
 	Rows int64 `json:"rows"`
@@ -116,8 +130,16 @@ type PlanSample struct {
 	Waste      float64 `json:"padding"`
 }
 
-// Describe reads up to sample rows of a source and says what a run would do with it.
-func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (plan Plan, err error) {
+// Describe reads up to sample rows of a job's source and says what a run would do with them.
+func (p *Predictor) Describe(ctx context.Context, j Job, sample int64) (plan Plan, err error) {
+	form, err := j.outputFormat()
+	if err != nil {
+		return plan, err
+	}
+	if j, err = p.keeping(j, form); err != nil {
+		return plan, err
+	}
+	src := j.Source
 	if p, err = p.sizedFor(src); err != nil {
 		return plan, err
 	}
@@ -146,6 +168,9 @@ func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (pla
 		}
 		plan.Outputs = append(plan.Outputs, PlanOutput{Name: out.Name, DType: dtype, Shape: shape})
 	}
+	if plan.Columns, err = p.describeColumns(j, form); err != nil {
+		return plan, err
+	}
 	p.describeInputs(&plan, src)
 	if plan.Features, src, err = p.describeFeatures(src); err != nil {
 		return plan, err
@@ -163,6 +188,22 @@ func (p *Predictor) Describe(ctx context.Context, src Source, sample int64) (pla
 		}
 	}
 	return plan, err
+}
+
+// describeColumns lists the columns of the results.
+func (p *Predictor) describeColumns(j Job, form source.Format) ([]PlanColumn, error) {
+	columns, err := p.columns(j, form)
+	list := []PlanColumn{}
+	for _, c := range columns {
+		list = append(list, PlanColumn{Name: c.name, Type: c.typeName(), From: "output"})
+	}
+	for _, name := range j.Source.Keep {
+		list = append(list, PlanColumn{Name: name, From: "input"})
+	}
+	if p.o.SkipBadRows {
+		list = append(list, PlanColumn{Name: errorColumn, Type: "string", From: "run"})
+	}
+	return list, err
 }
 
 func (p *Predictor) describeInputs(plan *Plan, src Source) {

@@ -22,7 +22,7 @@ func TestPlan(t *testing.T) {
 	}
 	src := jsonSource("[1,2,3]\n[4]\n[5,6]\n")
 	src.Columns = map[string]string{"keras_tensor": "ids"}
-	got, err := p.Describe(t.Context(), src, 100)
+	got, err := p.Describe(t.Context(), Job{Source: src}, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +31,7 @@ func TestPlan(t *testing.T) {
 		Files:   []PlanFile{{Name: "-", Bytes: -1}},
 		Inputs:  []PlanInput{{Name: "keras_tensor", Column: "ids", DType: tensor.Float32, Shape: tensor.MakeShape(-1), Least: 1, Most: 3}},
 		Outputs: []PlanOutput{{Name: "output_0", DType: tensor.Float32, Shape: tensor.MakeShape(1)}},
+		Columns: []PlanColumn{{Name: "output_0", Type: "list<float>", From: "output"}},
 		Sample:  PlanSample{Rows: 3, All: true, Batches: 2, BatchBytes: 24, Waste: 0.25},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

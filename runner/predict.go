@@ -22,7 +22,8 @@ import (
 type PredictOptions struct {
 	// Signature is the signature to run; "" is serving_default, or the only one.
 	Signature string
-	// Outputs picks and orders the outputs; nil takes all, by name.
+	// Outputs picks and orders the outputs, and may rename them: "score=output_0", also what heads
+	// make of them, "class=output_0_labels"; nil takes all, by name.
 	Outputs []string
 	// Heads are computed from outputs inside the graph, and take their places.
 	Heads []Head

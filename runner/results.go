@@ -27,7 +27,7 @@ func writable(f source.Format) bool { return writers[f.Name] != nil }
 
 // table is what results consist of.
 type table struct {
-	names []string     // of the outputs, in their order
+	names []string     // of the columns that outputs become, in their order
 	spec  dataset.Spec // of a row of them, a tuple; zero where an output is sparse
 	keep  []string     // the extra columns
 	// part is the file that is written, which may hold rows of an interrupted run; nil where the
@@ -45,9 +45,10 @@ func (t table) begun() bool { return t.part != nil && t.part.Rows() > 0 }
 // errorColumn holds what is wrong with a row, where such rows are skipped.
 const errorColumn = "error"
 
-// table describes the results of a run with the given kept columns, into a part or something else.
-func (p *Predictor) table(keep []string, out rowOutput) table {
-	t := table{names: p.outputs, keep: slices.Clone(keep)}
+// table describes the results of a run with the given columns and kept ones, into a part or
+// something else.
+func (p *Predictor) table(columns []column, keep []string, out rowOutput) table {
+	t := table{keep: slices.Clone(keep)}
 	switch out := out.(type) {
 	case *partfile.File:
 		t.part = out
@@ -57,16 +58,14 @@ func (p *Predictor) table(keep []string, out rowOutput) table {
 	if p.o.SkipBadRows {
 		t.keep = append(t.keep, errorColumn)
 	}
-	var items []dataset.Spec
-	for _, out := range p.f.outputs {
-		switch out.Role {
-		case "", "values":
-			items = append(items, dataset.Leaf(p.outputComponent(out)))
-		case "indices":
-			return t
-		}
+	items := make([]dataset.Spec, len(columns))
+	for i, c := range columns {
+		t.names, items[i] = append(t.names, c.name), dataset.Leaf(c.Component)
 	}
-	t.spec = dataset.Tuple(items...)
+	sparse := func(e Endpoint) bool { return e.Role == "indices" }
+	if !slices.ContainsFunc(p.f.outputs, sparse) {
+		t.spec = dataset.Tuple(items...)
+	}
 	return t
 }
 

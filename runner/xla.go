@@ -71,7 +71,7 @@ func newXLA(o Options) *xla.State {
 
 // newCompiler prepares the compiled twin of f, whose heads are given. It returns nil where XLA is
 // off, or cannot compile the signature.
-func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*xla.Compiler, error) {
+func (f *Function) newCompiler(outputs []Endpoint, heads []Head, picks []pick) (*xla.Compiler, error) {
 	s := f.session
 	if s.xla == nil {
 		return nil, nil
@@ -90,6 +90,9 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head) (*xla.Compiler,
 		twin.outputs[i].Tensor = rewrite.CompiledTensor(twin.outputs[i].Tensor)
 	}
 	if err := twin.addHeads(heads); err != nil {
+		return nil, err
+	}
+	if err := twin.arrange(picks); err != nil {
 		return nil, err
 	}
 	program, err := s.engine.Prepare(tensorNames(f.inputs), tensorNames(twin.outputs))

@@ -30,6 +30,9 @@ type predictOptions struct {
 	keep        []string
 	nulls       []string
 	nullNaN     bool
+	squeeze     bool
+	squeezeSet  bool // --squeeze was given, one way or the other
+	wide        string
 	csv         csvFlags
 	text        string
 	vocab       string
@@ -66,6 +69,7 @@ func newPredictCmd(std stdio) *cobra.Command {
 		Args:    args(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.model, o.inputs = args[0], args[1:]
+			o.squeezeSet = cmd.Flags().Changed("squeeze")
 			if err := quietTensorFlow(cmd); err != nil {
 				return err
 			}
@@ -191,10 +195,30 @@ func (o *predictOptions) checkInputs(sig *savedmodel.Signature) error {
 	return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
 }
 
+// squeezing says what --squeeze means.
+func (o *predictOptions) squeezing() runner.Squeeze {
+	switch {
+	case !o.squeezeSet:
+		return runner.SqueezeTables
+	case o.squeeze:
+		return runner.SqueezeAll
+	}
+	return runner.SqueezeNone
+}
+
+// widening says what --wide means.
+func (o *predictOptions) widening() runner.Wide {
+	if o.wide == "columns" {
+		return runner.WideColumns
+	}
+	return runner.WideList
+}
+
 // job puts together what is run.
 func (o *predictOptions) job(source runner.Source, std stdio) runner.Job {
 	return runner.Job{
 		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, NullNaN: o.nullNaN,
+		Squeeze: o.squeezing(), Wide: o.widening(),
 		Began: func(done int64) {
 			if !o.quiet {
 				std.note("going on after %s", rowCount(done))

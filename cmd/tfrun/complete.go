@@ -62,6 +62,7 @@ func completeModelFlags(cmd *cobra.Command) {
 		"batching": {"arrival", "exact", "bucket", "auto"},
 		"head":     {"softmax", "sigmoid", "argmax", "topk="},
 		"device":   {"cpu", "gpu", "gpu:0"},
+		"wide":     {"list", "columns"},
 
 		"vocab-format": append([]string{string(text.Auto)}, strings.Split(vocabFormats(), ", ")...),
 	} {

@@ -25,7 +25,7 @@ func runPlan(ctx context.Context, o predictOptions, source runner.Source, std st
 	if err != nil {
 		return err
 	}
-	plan, err := p.Describe(ctx, source, planRows)
+	plan, err := p.Describe(ctx, o.job(source, std), planRows)
 	if err != nil {
 		return err
 	}
@@ -74,6 +74,16 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 		output = "stdout"
 	}
 	line("write", "%s", output)
+	for _, c := range plan.Columns {
+		switch {
+		case c.From == "output":
+			line("", "· %s: %s", c.Name, c.Type)
+		case c.From == "input":
+			line("", "· %s: carried over as it is", c.Name)
+		default:
+			line("", "· %s: %s, of rows that cannot be run", c.Name, c.Type)
+		}
+	}
 	seen := "the first " + rowCount(plan.Sample.Rows)
 	if plan.Sample.All {
 		seen = "all " + rowCount(plan.Sample.Rows)

@@ -21,7 +21,9 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
 	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
 	f.BoolVar(&o.load.AllowLinks, "allow-links", false, "let the model's variables and assets be links that leave its directory")
-	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "outputs to write, in this order (all)")
+	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "`OUTPUT`s to write, in this order (all); NAME=OUTPUT renames one: score=output_0")
+	f.BoolVar(&o.squeeze, "squeeze", false, "write an output of one value a row as that value in JSON, NumPy and TFRecord too, as tables have it; --squeeze=false: nowhere")
+	f.StringVar(&o.wide, "wide", "list", "outputs of several values a row: a `list`, or columns: probs.0, probs.1, …")
 	f.StringArrayVar(&o.heads, "head", nil, "`[OUTPUT=]HEAD` on logits: softmax, sigmoid, argmax, topk=K; softmax,topk=3")
 	f.StringVar(&o.labels, "labels", "", "`FILE` with the names of classes, one a line, for argmax and topk")
 	f.StringArrayVar(&o.columns, "column", nil, "`INPUT=COLUMN`: read an input from a column of another name")
@@ -83,6 +85,9 @@ func (o *predictOptions) validate() error {
 	}
 	if err := o.parseXLA(); err != nil {
 		return err
+	}
+	if o.wide != "list" && o.wide != "columns" {
+		return usagef(command, "--wide %q: want list or columns", o.wide)
 	}
 	if !slices.Contains(text.Formats(), text.Format(o.vocabFormat)) {
 		return usagef(command, "--vocab-format %q: want auto, %s", o.vocabFormat, vocabFormats())
