@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"slices"
 
+	"github.com/tfrun/tfrun/internal/ops"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/option"
@@ -42,6 +44,9 @@ type (
 	// LibraryError says that libtensorflow could not be opened. Tried lists where it was looked
 	// for, each a Path and the Reason why that failed.
 	LibraryError = tf.LibraryError
+	// OpLibraryError says that a library of custom operations could not be loaded: its Path, and
+	// the Reason.
+	OpLibraryError = tf.OpLibraryError
 	// GPUError says that a GPU was asked for and TensorFlow sees none: its Report says why.
 	GPUError = tf.GPUError
 	// GPUReport is what stands between TensorFlow and the machine's GPUs, see [ExamineGPU]: whether
@@ -86,6 +91,13 @@ func FeedTensor(t tensor.Tensor) Feed { return tf.FeedTensor(t) }
 // call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, file
 // descriptor 2 leads nowhere while the library is opened.
 func OpenLibrary(named string) (Library, error) { return tf.OpenLibrary(named) }
+
+// UnknownOperations lists the operations of the libtensorflow that is open of which tfrun does not
+// know what they do: those of a release that is newer than tfrun. A model that has one is refused.
+func UnknownOperations() ([]string, error) {
+	names, err := tf.Operations()
+	return slices.DeleteFunc(names, func(op string) bool { return ops.Of(op) != nil }), err
+}
 
 // SelfTest runs a small graph on every device that TensorFlow sees: relu(a × b + c) for matrices of
 // 64 × 64, compared with the same computed in Go. The error is for what kept the test from running

@@ -117,7 +117,7 @@ func (s *Session) admit(graphDef []byte, place string, files savedmodel.Files) (
 	if place != "" {
 		tf.PlaceGraph(g, place)
 	}
-	policy := admit.Policy{Allow: s.o.AllowOps, Files: map[string]ops.Own{files.Checkpoint: ops.Checkpoint}}
+	policy := admit.Policy{Allow: slices.Concat(s.o.AllowOps, s.o.custom), Files: map[string]ops.Own{files.Checkpoint: ops.Checkpoint}}
 	var paths []admit.Path
 	for _, p := range s.found.Pins {
 		path := admit.Path{Function: p.Function, Node: p.Node, Input: p.Input, Path: p.Path}

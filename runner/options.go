@@ -66,6 +66,12 @@ type Options struct {
 	// *[UnsafeError].
 	AllowOps []string
 
+	// OpLibraries are files (.so) with operations that are no part of TensorFlow, such as those of
+	// TensorFlow Text. They are loaded before the model, for as long as the process lives, also of
+	// an isolated model; what they register may run. Their code may do what this process may.
+	// A file that cannot be loaded is an *[OpLibraryError].
+	OpLibraries []string
+
 	// AllowLinks lets variables and assets be links that leave the model's directory. Without it
 	// such a model is refused with a *[savedmodel.LinkError].
 	AllowLinks bool
@@ -88,6 +94,10 @@ type Options struct {
 	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for
 	// the first model of a process only.
 	Library string
+
+	// custom are the operations of OpLibraries; nil where nothing was loaded, and so it is not
+	// known which they are.
+	custom []string
 
 	// for tests
 	cpus       int32 // CPU devices that TensorFlow is to make of the processor; 0 means one
@@ -121,7 +131,7 @@ func (o Options) validate() error {
 func (o Options) config() tf.Config {
 	c := tf.Config{
 		Device: o.Device, IntraOp: o.IntraOp, InterOp: o.InterOp, Timeout: o.Timeout, GPUMemoryFraction: o.GPUMemoryFraction,
-		WarmUp: o.WarmUp, Library: o.Library, CPUs: o.cpus, OwnThreads: o.ownThreads,
+		WarmUp: o.WarmUp, Library: o.Library, OpLibraries: o.OpLibraries, CPUs: o.cpus, OwnThreads: o.ownThreads,
 	}
 	c.Optimize = o.optimizer(c.MayUseGPU()) == OptimizerAll
 	return c

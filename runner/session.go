@@ -55,6 +55,9 @@ func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 // LoadModel is [Load] for a model that is open already.
 func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
 	defer openAhead(o)()
+	if err := o.loadOpLibraries(); err != nil {
+		return nil, err
+	}
 	s, err := newSession(m, o)
 	if err != nil {
 		return nil, err

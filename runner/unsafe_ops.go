@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
@@ -31,6 +32,9 @@ func (e *UnsafeError) Error() string {
 	if f.Op == "" || f.Kind == scan.Ambiguous {
 		return fmt.Sprintf("model %q: %s meets %s in %q: it %s%s", e.Model, what, f.Kind, f.Where(), f.Detail, more)
 	}
+	if f.Kind == scan.UnknownOp {
+		return fmt.Sprintf("model %q: %s runs %s in %q%s: a %s", e.Model, what, f.Op, f.Where(), more, f.Detail)
+	}
 	return fmt.Sprintf("model %q: %s runs %s (%s) in %q%s", e.Model, what, f.Op, f.Kind, f.Where(), more)
 }
 
@@ -40,12 +44,42 @@ func (e *UnsafeError) Hints() []string {
 	if f.Op == "" || !f.Kind.Allowable() {
 		return []string{"see what it does: tfrun scan " + e.Model}
 	}
+	if f.Kind == scan.UnknownOp {
+		return []string{"load the library that has it: --op-library FILE.so", "or, if this TensorFlow has it: --allow-op " + f.Op}
+	}
 	return []string{"see what it does: tfrun scan " + e.Model, "if you trust it: --allow-op " + f.Op}
 }
 
 // allowed reports whether somebody lets an operation through that was found.
 func (s *Session) allowed(f scan.Finding) bool {
-	return f.Kind.Allowable() && slices.Contains(s.o.AllowOps, f.Op)
+	switch {
+	case !f.Kind.Allowable():
+		return false
+	case slices.Contains(s.o.AllowOps, f.Op):
+		return true
+	case f.Kind != scan.UnknownOp || len(s.o.OpLibraries) == 0:
+		return false
+	}
+	return s.o.custom == nil || slices.Contains(s.o.custom, f.Op) // a plan loads nothing
+}
+
+// loadOpLibraries loads the libraries of custom operations, and notes what they have.
+func (o *Options) loadOpLibraries() error {
+	if len(o.OpLibraries) == 0 {
+		return nil
+	}
+	if _, err := tf.OpenLibrary(o.Library); err != nil {
+		return err
+	}
+	o.custom = []string{}
+	for _, path := range o.OpLibraries {
+		names, err := tf.LoadOpLibrary(path)
+		if err != nil {
+			return err
+		}
+		o.custom = append(o.custom, names...)
+	}
+	return nil
 }
 
 // checkSignatures refuses a model of which nothing may run: none of the named signatures, or of all

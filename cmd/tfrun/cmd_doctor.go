@@ -80,6 +80,8 @@ type libraryDiagnosis struct {
 	Path     string `json:"path"` // "" where the program is linked with it
 	Version  string `json:"version"`
 	GPUBuild bool   `json:"gpu_build"`
+	// operations of a release newer than tfrun, which refuses models that have one
+	Unknown []string `json:"unknown_operations,omitempty"`
 }
 
 // deviceDiagnosis is what the self-test said of a device.
@@ -175,6 +177,9 @@ func (d *diagnosis) examine(ctx context.Context, o runner.Options) error {
 		return err
 	}
 	d.Library = &libraryDiagnosis{Path: lib.Path, Version: lib.Version}
+	if d.Library.Unknown, err = runner.UnknownOperations(); err != nil {
+		return err
+	}
 	tests, err := runner.SelfTest(ctx, o)
 	gpus := 0
 	for _, t := range tests {
@@ -230,6 +235,9 @@ func (d *diagnosis) print(w io.Writer) error {
 		lines = append(lines, [2]string{"libtensorflow", d.Library.text() + ", linked into this program"})
 	default:
 		lines = append(lines, [2]string{"libtensorflow", d.Library.text() + ", " + d.Library.Path})
+	}
+	if d.Library != nil && len(d.Library.Unknown) > 0 {
+		lines = append(lines, [2]string{"not known", "refused without --allow-op: " + strings.Join(d.Library.Unknown, " ")})
 	}
 	for _, dev := range d.Devices {
 		state := fmt.Sprintf("self-test passed, largest error %.1g", dev.MaxError)

@@ -25,7 +25,7 @@ func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
 
 // modelFlags are the flags of tfrun predict that say what is run, and on which rows.
 var modelFlags = []string{
-	"signature", "tags", "allow-op", "allow-links", "outputs", "head", "column", "input-format", "text", "vocab", "vocab-format",
+	"signature", "tags", "allow-op", "op-library", "allow-links", "outputs", "head", "column", "input-format", "text", "vocab", "vocab-format",
 	"null", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null",
 	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
 }
@@ -48,6 +48,9 @@ func (o *predictOptions) openFiles(std stdio, source *runner.Source) (*loadedMod
 	}
 	if m.Version != "" && !o.quiet {
 		std.note("model %s: version %s", o.model, m.Version)
+	}
+	for _, file := range o.load.OpLibraries {
+		std.note("op library %s: its code runs in this process, with all that it may do", file)
 	}
 	graph, err := m.MetaGraph(o.load.Tags...)
 	if err != nil {

@@ -20,6 +20,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
 	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
 	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
+	f.StringArrayVar(&o.load.OpLibraries, "op-library", nil, "`FILE` (.so) with custom operations of the model; its code may do what tfrun may")
 	f.BoolVar(&o.load.AllowLinks, "allow-links", false, "let the model's variables and assets be links that leave its directory")
 	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "`OUTPUT`s to write, in this order (all); NAME=OUTPUT renames one: score=output_0")
 	f.BoolVar(&o.squeeze, "squeeze", false, "write an output of one value a row as that value in JSON, NumPy and TFRecord too, as tables have it; --squeeze=false: nowhere")

@@ -65,6 +65,23 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
+// TestFamilyOf guesses by names, and never for an operation that is TensorFlow's own.
+func TestFamilyOf(t *testing.T) {
+	for op, want := range map[string]string{
+		"TFText>RoundRobinTrim": "TensorFlow Text (pip install tensorflow-text)", "SentencepieceTokenizeOp": "SentencePiece, in TensorFlow Text (pip install tensorflow-text)",
+		"SimpleMLInferenceOpWithHandle": "TensorFlow Decision Forests (pip install tensorflow-decision-forests)", "Mine": "",
+	} {
+		if f, ok := FamilyOf(op); f.String() != want && (ok || want != "") {
+			t.Errorf("FamilyOf(%q) = %q, %v; want %q", op, f, ok, want)
+		}
+	}
+	for op := range All() {
+		if f, ok := FamilyOf(op); ok {
+			t.Errorf("%s is TensorFlow's, and not of %s", op, f)
+		}
+	}
+}
+
 // TestParse has lines that are none.
 func TestParse(t *testing.T) {
 	for _, line := range []string{"", "Abs", "New ? stateful # input filename", "X reads path=a", "X reads size=3", "X compute\nX compute"} {

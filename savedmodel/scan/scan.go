@@ -294,7 +294,7 @@ func (s *scanner) doubts() ([]Finding, error) {
 func describePaths(hit *scanHit, paths []scanOrigin) string {
 	switch {
 	case hit.known == nil:
-		return "no TensorFlow from 2.15 to 2.21 has this operation"
+		return customOp(hit.op)
 	case hit.attr != "":
 		return fmt.Sprintf("the path %q", hit.attr)
 	case hit.known.Path < 0:

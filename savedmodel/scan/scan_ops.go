@@ -1,6 +1,8 @@
 package scan
 
 import (
+	"fmt"
+
 	"github.com/tfrun/tfrun/internal/ops"
 )
 
@@ -26,4 +28,13 @@ func (h *scanHit) kind() FindingKind {
 var ofSaver = map[string]bool{
 	"Restore": true, "RestoreSlice": true, "RestoreV2": true, "DTensorRestoreV2": true,
 	"Save": true, "SaveSlices": true, "SaveV2": true, "MergeV2Checkpoints": true,
+}
+
+// customOp says what is known of an operation that is not in the table.
+func customOp(op string) string {
+	from := ""
+	if f, ok := ops.FamilyOf(op); ok {
+		from = fmt.Sprintf(", probably of %s", f)
+	}
+	return "custom operation, of no TensorFlow from 2.15 to 2.21" + from + ": needs --op-library"
 }

@@ -187,7 +187,7 @@ func TestScanFollowsCalls(t *testing.T) {
 			},
 		},
 		{
-			"an op of another library", modeltest.Library(nodes(modeltest.Op("out", "Addons>Gelu", "in"))), []string{`unsafe unknown-op Addons>Gelu by run: no TensorFlow from 2.15 to 2.21 has this operation`},
+			"an op of another library", modeltest.Library(nodes(modeltest.Op("out", "Addons>Gelu", "in"))), []string{`unsafe unknown-op Addons>Gelu by run: custom operation, of no TensorFlow from 2.15 to 2.21, probably of TensorFlow Addons (pip install tensorflow-addons): needs --op-library`},
 		},
 		{
 			"in the function that the optimizer may put in another's place",

@@ -36,6 +36,8 @@ type Config struct {
 	InTurn bool
 	// Library is the libtensorflow to open; see [OpenLibrary].
 	Library string
+	// OpLibraries are files with custom operations; see [LoadOpLibrary].
+	OpLibraries []string
 
 	// Place is, of several devices, the one that the graph was written for with [PlaceGraph]:
 	// "/device:GPU:1". Operations that are added later go there too.

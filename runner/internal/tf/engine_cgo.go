@@ -35,6 +35,11 @@ func Load(ctx context.Context, m Model, c Config) (Engine, error) {
 	if _, err := OpenLibrary(c.Library); err != nil {
 		return nil, err
 	}
+	for _, path := range c.OpLibraries {
+		if _, err := LoadOpLibrary(path); err != nil {
+			return nil, err
+		}
+	}
 	config, err := c.proto()
 	if err != nil {
 		return nil, err

@@ -73,6 +73,9 @@ func (e *DTypeError) Error() string {
 	return fmt.Sprintf("dtype %s: its values cannot be fed or fetched, they live inside TensorFlow", e.DType)
 }
 
+// opMissing begins what TensorFlow says of an operation that it does not have.
+const opMissing = "Op type not registered '"
+
 var (
 	nodeMark = regexp.MustCompile(`\s*\[\[(\{\{(function_node|node) [^}]*\}\})+\]\]`)
 	funcMark = regexp.MustCompile(`\{\{function_node [^}]*\}\}\s*`)
@@ -94,6 +97,11 @@ func cleanMessage(msg string) string {
 			if code, text, ok := strings.Cut(msg, ": "); ok && !strings.Contains(code, " ") {
 				msg = text
 			}
+		}
+	}
+	if i := strings.Index(msg, opMissing); i >= 0 { // what follows is about tf.contrib
+		if j := strings.Index(msg[i:], " in binary"); j > 0 {
+			msg = msg[:i+j]
 		}
 	}
 	msg = nodeMark.ReplaceAllString(msg, "")

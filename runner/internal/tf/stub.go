@@ -10,6 +10,12 @@ const HasTensorFlow = false
 // OpenLibrary returns [ErrNoTensorFlow].
 func OpenLibrary(string) (Library, error) { return Library{}, ErrNoTensorFlow }
 
+// LoadOpLibrary returns [ErrNoTensorFlow].
+func LoadOpLibrary(string) ([]string, error) { return nil, ErrNoTensorFlow }
+
+// Operations returns [ErrNoTensorFlow].
+func Operations() ([]string, error) { return nil, ErrNoTensorFlow }
+
 // Load returns [ErrNoTensorFlow].
 func Load(context.Context, Model, Config) (Engine, error) {
 	return nil, ErrNoTensorFlow
