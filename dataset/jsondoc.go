@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"unicode/utf8"
 )
 
 // rowLists are the keys under which a document may hold its rows: a request of TensorFlow Serving
@@ -407,7 +409,16 @@ func (d *documents) cut() error {
 	return d.fail(errors.New("the JSON document ends in the middle"))
 }
 
-// wrong is the error of a byte that cannot stand where it does.
+// wrong is the error of what stands at the reader's place, a character that begins with the byte c.
+// A byte that begins no character of UTF-8 is named by its number.
 func (d *documents) wrong(want string, c byte) error {
-	return d.fail(fmt.Errorf("the JSON document is damaged: want %s, got %q", want, c))
+	got := strconv.QuoteRune(rune(c))
+	if c >= utf8.RuneSelf {
+		got = fmt.Sprintf("the byte 0x%02x", c)
+		b, _ := d.r.Peek(utf8.UTFMax)
+		if r, n := utf8.DecodeRune(b); n > 1 {
+			got = strconv.QuoteRune(r)
+		}
+	}
+	return d.fail(fmt.Errorf("the JSON document is damaged: want %s, got %s", want, got))
 }

@@ -74,6 +74,8 @@ var documents = []document{
 	{"no comma", `[{"x":1} {"x":2}]`, []string{"1 -", "f:1: the JSON document is damaged: want ',' or ']' after a row, got '{'"}},
 	{"other brackets", "[{\"x\":[1}]\n]", []string{"f:1: the JSON document is damaged: want the end of what was begun, got '}'"}},
 	{"garbage behind", "[{\"x\":1}]\nx", []string{"1 -", "f:2: the JSON document is damaged: want another row, or the end, got 'x'"}},
+	{"a character behind", "[{\"x\":1}]é", []string{"1 -", "f:1: the JSON document is damaged: want another row, or the end, got 'é'"}},
+	{"a byte that is no character", "{}{\x80", []string{`f:1: field "x": the row has no such key`, "f:1: the JSON document is damaged: want a key, got the byte 0x80"}},
 	{"garbage behind a request", `{"instances": [1]} x`, []string{"1 -", "f:1: the JSON document is damaged: want another row, or the end, got 'x'"}},
 	{"columns of unequal lengths", `{"inputs": {"x": [1, 2], "k": [1]}}`, []string{`f:1: key "inputs": a list of 1 entries beside one of 2`}},
 	{"columns that are none", `{"inputs": {"x": 1}}`, []string{`f:1: key "inputs": want lists with an entry for each row, got a number`}},

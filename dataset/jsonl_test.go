@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -291,11 +292,12 @@ func TestJSONLFloats(t *testing.T) {
 }
 
 // FuzzJSONL compares with encoding/json, and checks that what is kept of a row is the JSON that it
-// was.
+// was. A bad row is a *SyntaxError and the reading goes on; damage to a document is a *FileError,
+// and nothing comes after it.
 func FuzzJSONL(f *testing.F) {
 	for _, s := range []string{
 		`{"a": [1, 2], "b": ["x"], "c": 1.5, "d": {"e": null}}`, `{"a":[],"b":[],"c":-0,"d":1}`, `{"a":[-1],"b":["\ud83d\udc4d\n"],"c":1e5,"d":"\u0000"}`,
-		"{}", "[1,2]", "\x00", `{"a": [1`, `{"a":[1],"a":[1],"b":[],"c":0}`, "{\"a\":[1e2],\"b\":[],\"c\":0}\n{\"a\":[9223372036854775807],\"b\":[],\"c\":NaN}",
+		"{}", "{}{\x80", "{}{\"a\":[1],é", "[1,2]", "\x00", `{"a": [1`, `{"a":[1],"a":[1],"b":[],"c":0}`, "{\"a\":[1e2],\"b\":[],\"c\":0}\n{\"a\":[9223372036854775807],\"b\":[],\"c\":NaN}",
 	} {
 		f.Add([]byte(s))
 	}
@@ -303,9 +305,19 @@ func FuzzJSONL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ds := dataset.JSONL(bytes.NewReader(data), spec, dataset.JSONLOptions{Keep: []string{"d", "a"}})
 		lines := bytes.Split(data, []byte("\n"))
+		ended := false
 		for e, err := range ds.All(context.Background()) {
+			if ended {
+				t.Fatalf("%q: a row or an error after the file's", data)
+			}
 			if err != nil {
-				if s, ok := errors.AsType[*dataset.SyntaxError](err); !ok || s.Line < 1 || s.Line > int64(len(lines)) {
+				var line int64
+				if bad, ok := errors.AsType[*dataset.SyntaxError](err); ok {
+					line = bad.Line
+				} else if damage, ok := errors.AsType[*dataset.FileError](err); ok {
+					line, ended = max(damage.Line, 1), true // 0: the whole file
+				}
+				if line < 1 || line > int64(len(lines)) || !utf8.ValidString(err.Error()) {
 					t.Fatalf("%q: %v", data, err)
 				}
 				continue

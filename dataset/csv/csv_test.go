@@ -306,10 +306,11 @@ func FuzzRows(f *testing.F) {
 	}
 	specs := []dataset.Spec{xy, dataset.TensorSpec(tensor.Float32, -1), dataset.Dict(map[string]dataset.Spec{"x": dataset.TensorSpec(tensor.Float32), "y": dataset.RaggedSpec(tensor.Int64, 1, -1, -1)})}
 	f.Fuzz(func(t *testing.T, s string) {
+		lines := int64(strings.Count(s, "\n") + strings.Count(s, "\r") - strings.Count(s, "\r\n") + 1)
 		for _, spec := range specs {
 			ds := csv.Rows(spec, csv.Options{Open: rowtest.Stream([]byte(s))}, "f")
 			for e, err := range ds.All(t.Context()) {
-				if bad, ok := errors.AsType[*dataset.SyntaxError](err); ok && (bad.Line < 1 || bad.Line > int64(strings.Count(s, "\n")+1)) {
+				if bad, ok := errors.AsType[*dataset.SyntaxError](err); ok && (bad.Line < 1 || bad.Line > lines) {
 					t.Errorf("error at line %d: %v", bad.Line, err)
 				}
 				for _, f := range e.Extra {
