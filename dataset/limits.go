@@ -149,6 +149,15 @@ func (it *readRows) place() SyntaxError {
 	return SyntaxError{}
 }
 
+// placeOf returns the place of the row that an iterator returned last, the zero SyntaxError where
+// the iterator does not know it.
+func placeOf(it iterator) SyntaxError {
+	if p, ok := it.(placed); ok {
+		return p.place()
+	}
+	return SyntaxError{}
+}
+
 func (it *textLines) place() SyntaxError { return SyntaxError{File: it.l.name, Line: it.l.line} }
 
 type checked struct {
@@ -164,10 +173,8 @@ func (it *checked) next(ctx context.Context, e *Element) error {
 	if err == nil {
 		return nil
 	}
-	var s SyntaxError
-	if p, ok := it.in.(placed); ok {
-		s = p.place()
-	} else {
+	s := placeOf(it.in)
+	if s.File == "" {
 		s.FileRow = e.Row + 1
 	}
 	s.Row, s.Field, s.Msg, s.Err, s.Extra = e.Row, field, err.Error(), err, e.Clone().Extra
@@ -175,12 +182,7 @@ func (it *checked) next(ctx context.Context, e *Element) error {
 }
 
 // place passes on what the input knows, for a check of a check.
-func (it *checked) place() SyntaxError {
-	if p, ok := it.in.(placed); ok {
-		return p.place()
-	}
-	return SyntaxError{}
-}
+func (it *checked) place() SyntaxError { return placeOf(it.in) }
 
 func (it *checked) close() { it.in.close() }
 

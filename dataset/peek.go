@@ -21,6 +21,7 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 		return nil, failed(positioned(err, AtIterator))
 	}
 	p := &peeked{in: in}
+	at, _ := in.(placed)
 	var first []Element
 	for len(first) < n {
 		var e Element
@@ -28,7 +29,11 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 		if err == io.EOF { //nolint:errorlint // iterators return it bare
 			break
 		}
-		p.queue = append(p.queue, peek{e: e, err: err})
+		next := peek{e: e, err: err}
+		if at != nil {
+			next.place = at.place()
+		}
+		p.queue = append(p.queue, next)
 		if err != nil && ctx.Err() != nil {
 			break
 		}
@@ -46,27 +51,37 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 }
 
 type peek struct {
-	e   Element
-	err error
+	e     Element
+	err   error
+	place SyntaxError
 }
 
 // peeked yields what was read beforehand, then the rest of the iterator.
 type peeked struct {
 	in    iterator
 	queue []peek
+	last  *peek // the one that next returned last; nil: it came from in
 }
 
 func (p *peeked) next(ctx context.Context, e *Element) error {
+	p.last = nil
 	if len(p.queue) == 0 {
 		return p.in.next(ctx, e)
 	}
-	head := p.queue[0]
+	p.last = &p.queue[0]
 	p.queue = p.queue[1:]
-	if head.err != nil {
-		return head.err
+	if p.last.err != nil {
+		return p.last.err
 	}
-	e.set(&head.e)
+	e.set(&p.last.e)
 	return nil
+}
+
+func (p *peeked) place() SyntaxError {
+	if p.last != nil {
+		return p.last.place
+	}
+	return placeOf(p.in)
 }
 
 func (p *peeked) close() { p.in.close() }

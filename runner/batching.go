@@ -97,6 +97,33 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 	return p, rows
 }
 
+// padded lets only rows through that can be padded to the shapes that the options give, or, where
+// an input's rank is open, that have the rank of the first row. The others are refused one by one,
+// with their places: in a batch they would be an error of the rows beside them too.
+func (p *Predictor) padded(rows *dataset.Dataset) *dataset.Dataset {
+	if len(p.o.PaddedShapes) == 0 {
+		return rows
+	}
+	paths := p.spec.Paths()
+	return rows.Check(func(e dataset.Element) (string, error) {
+		for c, t := range e.Tensors {
+			want := p.o.PaddedShapes[paths[c]]
+			if want == nil || p.components[c].Ragged {
+				continue
+			}
+			if t.Rank() != len(want) {
+				return paths[c], fmt.Errorf("got a value of shape %v: the rows of a batch have one rank, here %d", t.Shape(), len(want))
+			}
+			for i, n := range t.Dims() {
+				if want[i] >= 0 && n > want[i] {
+					return paths[c], fmt.Errorf("shape %v is larger than the padded shape %v", t.Shape(), tensor.MakeShape(want...))
+				}
+			}
+		}
+		return "", nil
+	})
+}
+
 // probeOf is how many of the first rows are looked at before a run.
 const probeOf = 64
 

@@ -23,7 +23,7 @@ func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 			if err := p.checkSize(l, c, &e); err != nil {
 				return paths[c], err
 			}
-			total = plus(total, p.padded(c, t))
+			total = plus(total, p.fedBytes(c, t))
 		}
 		if total > l.BatchBytes {
 			return "", &dataset.LimitError{Limit: dataset.LimitBatchBytes, Msg: fmt.Sprintf("the row takes %d bytes as it is fed; a batch may take %d", total, l.BatchBytes)}
@@ -83,9 +83,9 @@ func (p *Predictor) checkText(texts []string) error {
 	return nil
 }
 
-// padded returns the bytes of component c of a row as they are fed: padded to the sizes that the
+// fedBytes returns the bytes of component c of a row as they are fed: padded to the sizes that the
 // options give, and as often as the signature has rows where it fixes their number.
-func (p *Predictor) padded(c int, t tensor.Tensor) int64 {
+func (p *Predictor) fedBytes(c int, t tensor.Tensor) int64 {
 	n := int64(1)
 	path := p.spec.Paths()[c]
 	want := p.o.PaddedShapes[path]

@@ -19,6 +19,10 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	if err := p.f.checkRowSpec(rows.ElementSpec(), p.spec); err != nil && rows.Err() == nil {
 		return put(&job{err: err})
 	}
+	if !p.o.NoBatch {
+		p, rows = p.inferRanks(ctx, rows)
+		rows = p.padded(rows)
+	}
 	if p.o.Shards > 1 {
 		n := p.o.Shards
 		rows = rows.Shard(n, p.o.Shard).Map(dataset.Spec{}, func(e dataset.Element) (dataset.Element, error) {
@@ -44,7 +48,6 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	} else if blocks != nil {
 		return blocks.read(ctx, put)
 	}
-	p, rows = p.inferRanks(ctx, rows)
 	o, rows, err := p.chooseGrouping(ctx, rows)
 	if err != nil {
 		return put(&job{err: err})
