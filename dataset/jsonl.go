@@ -13,7 +13,7 @@ import (
 type SyntaxError struct {
 	File string
 	Line int64 // from 1; 0 in a file that has no lines
-	Row  int64 // the row's number, from 0, over all files
+	Row  int64 // the row's number, from 0, over all files; -1 of a row by itself, see [RowParser]
 	// FileRow is the row's number within a file that has no lines, from 1.
 	FileRow int64
 	// Field is the path of the component at fault, empty when it is the whole row.
@@ -33,6 +33,8 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("%s:%d: ", e.File, e.Line)
 	switch {
+	case e.File == "" && e.Row < 0:
+		s = ""
 	case e.File == "":
 		s = fmt.Sprintf("row %d: ", e.Row+1)
 	case e.Line == 0:

@@ -15,6 +15,8 @@
 //   - To call: [Session.Run]; [Function] with [Feed] and [Endpoint] for many calls.
 //   - To stream rows: [Predictor] with [PredictOptions], [Batching] and [Head]; each row gives a
 //     [Result] of [Value]s.
+//   - To serve: [Batcher] lets the rows of many goroutines share batches; [Predictor.ParseRow] and
+//     [AppendRow] are JSON in and out.
 //   - To run files: [Run], [Job] with [Source]; [Progress] on the way, a [Summary] at the end.
 //   - To ask before: [NewPlan] and [Predictor.Describe], [Predictor.Try], [Predictor.CheckUp],
 //     [Predictor.MakeUpRows].

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -135,6 +136,7 @@ type Predictor struct {
 	meter      *meter                      // nil where nobody counts
 	fit        *fitter
 	proven     *proven
+	parsers    *sync.Pool // of *dataset.RowParser
 }
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError],
@@ -144,7 +146,7 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Predictor{f: f, o: o, proven: &proven{}}
+	p := &Predictor{f: f, o: o, proven: &proven{}, parsers: &sync.Pool{}}
 	p.outputs, _ = assemble(f.outputs, make([]tensor.Tensor, len(f.outputs)))
 	if err := p.plan(); err != nil {
 		return nil, err

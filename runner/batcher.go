@@ -1,0 +1,342 @@
+package runner
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math/bits"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel/padding"
+)
+
+// BatcherOptions says how rows of many goroutines share batches. The zero value works.
+type BatcherOptions struct {
+	// MaxBatch is the most rows of a batch. 0 means the predictor's batch size.
+	MaxBatch int
+	// MaxWait is how long a row waits for others while it could run. 0 means not at all: rows
+	// gather while earlier batches run.
+	MaxWait time.Duration
+	// Runs is the number of batches that run at the same time. 0 means the predictor's workers.
+	Runs int
+}
+
+// BatcherStats counts what a [Batcher] has done.
+type BatcherStats struct {
+	Rows    int64 // that were run
+	Batches int64 // in which they were run
+	Bad     int64 // rows that failed
+	Left    int64 // rows whose callers did not wait for them
+}
+
+// Batcher runs single rows of many goroutines in shared batches. Each row gets the answer that it
+// gets alone: only rows of equal shapes share a batch, or of like shapes where the graph proves
+// that padding changes nothing, and none where it does not prove that other rows do not. With
+// [PredictOptions].Batching [Arrival] any rows share one, padded to the longest, as they come.
+//
+// It is for many goroutines at once. It holds no goroutine of its own while no row waits.
+type Batcher struct {
+	p *Predictor
+	o BatcherOptions
+
+	shares bool                       // rows may share a batch at all
+	padded bool                       // of unequal length, too
+	any    bool                       // of any length
+	apart  func(dataset.Element) bool // rows that share with their equals alone; may be nil
+
+	mu     sync.Mutex
+	groups map[string]*waiting // of which none is empty
+	free   int                 // runs that may begin
+	closed bool
+	timer  *time.Timer // set for the first row that will have waited long enough
+	stats  BatcherStats
+	idle   sync.WaitGroup // of batches that run
+}
+
+// waiting are the rows that may share a batch, in the order in which they came.
+type waiting struct {
+	key  string
+	rows []*waiter
+}
+
+// waiter is a row that somebody waits for.
+type waiter struct {
+	row   dataset.Element
+	ctx   context.Context //nolint:containedctx // of the call that waits, beside those of the batch's other rows
+	since time.Time
+	done  chan struct{} // closed when result and err are set
+	result
+}
+
+type result struct {
+	Result
+	err error
+}
+
+// NewBatcher returns a batcher of the predictor's signature. The caller closes it. Errors are
+// *[OptionError].
+func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
+	switch {
+	case o.MaxBatch < 0 || o.Runs < 0 || o.MaxWait < 0:
+		return nil, &OptionError{Option: "MaxBatch, MaxWait, Runs", Msg: "want numbers ≥ 0"}
+	case p.fixed > 0 && int64(o.MaxBatch) > p.fixed:
+		return nil, &OptionError{Option: "MaxBatch", Msg: "the signature fixes the batch to fewer rows"}
+	}
+	if o.MaxBatch == 0 {
+		o.MaxBatch = p.o.BatchSize
+	}
+	if o.Runs == 0 || p.state.Stateful() {
+		o.Runs = p.o.Workers
+	}
+	b := &Batcher{p: p, o: o, groups: map[string]*waiting{}, free: o.Runs}
+	switch company, padded := p.proofs(); {
+	case p.o.NoBatch || p.state.Stateful():
+	case p.o.Batching == Arrival:
+		b.shares, b.padded, b.any = true, true, true
+	case company.Answer == padding.Independent:
+		b.shares, b.padded = true, padded.Answer == padding.Independent
+		b.apart = p.isApart(padded.Needs)
+	}
+	return b, nil
+}
+
+// Run runs one row, which [Predictor.Row] or [Predictor.ParseRow] made, together with rows of other
+// callers, and returns its result. Errors are those of the row alone: *[FeedError] where it does
+// not fit the signature, *[Error] for what TensorFlow says of it, [ErrClosed], and the context's,
+// at once when that is done: a row that still waits is not run then.
+//
+// The row's tensors must not change until Run returns.
+func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) {
+	if err := b.p.checkRow(row); err != nil {
+		return Result{}, err
+	}
+	w := &waiter{row: row, ctx: ctx, since: time.Now(), done: make(chan struct{})}
+	key := b.key(row)
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if err := b.add(key, w); err != nil {
+		return Result{}, err
+	}
+	select {
+	case <-w.done:
+		return w.Result, w.err
+	case <-ctx.Done():
+		b.leave(key, w)
+		return Result{}, ctx.Err()
+	}
+}
+
+// Close waits for the rows that wait or run. Run returns [ErrClosed] afterwards.
+func (b *Batcher) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.dispatch()
+	b.mu.Unlock()
+	b.idle.Wait()
+}
+
+// Stats returns the counts so far.
+func (b *Batcher) Stats() BatcherStats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stats
+}
+
+// key says which rows may share a batch with this one: those with the same key.
+func (b *Batcher) key(row dataset.Element) string {
+	if b.any || !b.shares {
+		return ""
+	}
+	exact := !b.padded || b.apart != nil && b.apart(row)
+	key := []byte{'p'}
+	if exact {
+		key[0] = 'e'
+	}
+	for c, t := range row.Tensors {
+		open := b.p.openAxes(c, t)
+		for axis, d := range t.Dims() {
+			if !exact && slices.Contains(open, axis) {
+				d = int64(bits.Len64(uint64(d))) // lengths of one doubling
+			}
+			key = binary.AppendVarint(key, d)
+		}
+		key = append(key, ',')
+	}
+	return string(key)
+}
+
+// add puts a row in its group.
+func (b *Batcher) add(key string, w *waiter) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return ErrClosed
+	}
+	g := b.groups[key]
+	if g == nil {
+		g = &waiting{key: key}
+		b.groups[key] = g
+	}
+	g.rows = append(g.rows, w)
+	b.dispatch()
+	return nil
+}
+
+// leave takes a row out of its group, if it is still there.
+func (b *Batcher) leave(key string, w *waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stats.Left++
+	g := b.groups[key]
+	if g == nil {
+		return
+	}
+	if i := slices.Index(g.rows, w); i >= 0 {
+		g.rows = slices.Delete(g.rows, i, i+1)
+		b.drop(g)
+	}
+}
+
+// drop forgets a group without rows.
+func (b *Batcher) drop(g *waiting) {
+	if len(g.rows) == 0 {
+		delete(b.groups, g.key)
+	}
+}
+
+// dispatch begins as many batches as may run, those first whose first row has waited longest, and
+// sets the timer for the next. b.mu is held.
+func (b *Batcher) dispatch() {
+	for b.free > 0 {
+		next := time.Duration(-1)
+		var first *waiting
+		for _, g := range b.groups {
+			left := b.o.MaxWait - time.Since(g.rows[0].since)
+			switch {
+			case left > 0 && len(g.rows) < b.most() && !b.closed:
+				if next < 0 || left < next {
+					next = left
+				}
+			case first == nil || g.rows[0].since.Before(first.rows[0].since):
+				first = g
+			}
+		}
+		if first == nil {
+			b.wake(next)
+			return
+		}
+		if rows := b.take(first); len(rows) > 0 {
+			b.free--
+			b.idle.Add(1)
+			go b.run(rows)
+		}
+	}
+}
+
+// most is the greatest number of rows of a batch.
+func (b *Batcher) most() int {
+	if !b.shares {
+		return 1
+	}
+	return b.o.MaxBatch
+}
+
+// wake has dispatch look again after d, where d is not negative.
+func (b *Batcher) wake(d time.Duration) {
+	switch {
+	case d < 0:
+	case b.timer == nil:
+		b.timer = time.AfterFunc(d, func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.dispatch()
+		})
+	default:
+		b.timer.Reset(d)
+	}
+}
+
+// take removes the rows of a batch from a group, and those that nobody waits for any more. There
+// may be none left.
+func (b *Batcher) take(g *waiting) (rows []*waiter) {
+	g.rows = slices.DeleteFunc(g.rows, (*waiter).late)
+	n := min(len(g.rows), b.most())
+	rows = slices.Clone(g.rows[:n])
+	g.rows = slices.Delete(g.rows, 0, n)
+	b.drop(g)
+	return rows
+}
+
+// late reports whether the row's caller has stopped waiting, or is about to.
+func (w *waiter) late() bool {
+	deadline, ok := w.ctx.Deadline()
+	return w.ctx.Err() != nil || ok && !time.Now().Before(deadline)
+}
+
+// run runs a batch and lets the next one begin.
+func (b *Batcher) run(rows []*waiter) {
+	defer b.idle.Done()
+	ctx, cancel := contextOf(rows)
+	bad := b.runRows(ctx, rows)
+	cancel()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stats.Batches++
+	b.stats.Rows += int64(len(rows))
+	b.stats.Bad += bad
+	b.free++
+	b.dispatch()
+}
+
+// contextOf returns the context of a batch: it is done when those of all its rows are.
+func contextOf(rows []*waiter) (context.Context, context.CancelFunc) {
+	last := time.Time{}
+	for _, w := range rows {
+		deadline, ok := w.ctx.Deadline()
+		if !ok {
+			last = time.Time{}
+			break
+		}
+		if deadline.After(last) {
+			last = deadline
+		}
+	}
+	if last.IsZero() {
+		return context.WithCancel(context.Background())
+	}
+	return context.WithDeadline(context.Background(), last)
+}
+
+// runRows runs rows as one batch, and in halves where that fails, until it is known whose error it
+// is. It returns the number of rows that failed.
+func (b *Batcher) runRows(ctx context.Context, rows []*waiter) (bad int64) {
+	elements := make([]dataset.Element, len(rows))
+	for i, w := range rows {
+		elements[i] = w.row
+		elements[i].Row = int64(i)
+	}
+	results, err := b.p.runTogether(ctx, elements)
+	if err != nil && len(rows) > 1 && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
+		half := len(rows) / 2
+		return b.runRows(ctx, rows[:half]) + b.runRows(ctx, rows[half:])
+	}
+	for i, w := range rows {
+		if w.err = err; err == nil {
+			w.Result, w.err = results[i], results[i].Err
+		}
+		var batch *BatchError
+		if errors.As(w.err, &batch) {
+			w.err = batch.Err // without a row's number: the caller knows no others
+		}
+		w.Row = w.row.Row
+		if w.err != nil {
+			bad++
+		}
+		close(w.done)
+	}
+	return bad
+}

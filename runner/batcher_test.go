@@ -1,0 +1,239 @@
+//go:build cgo && !notf
+
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// together runs each row in a goroutine of its own.
+func together(t *testing.T, b *Batcher, rows []dataset.Element) ([]Result, []error) {
+	t.Helper()
+	results, errs := make([]Result, len(rows)), make([]error, len(rows))
+	var wg sync.WaitGroup
+	for i, row := range rows {
+		wg.Go(func() { results[i], errs[i] = b.Run(t.Context(), row) })
+	}
+	wg.Wait()
+	return results, errs
+}
+
+// Rows of many goroutines get the answers that they get alone, whatever a model makes of padding
+// and of other rows; and where those change nothing, they share batches.
+func TestBatcher(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		model  string
+		shares bool
+	}{
+		{"models/k3_masked/model", true},
+		{"models/k2_masked/model", true},
+		{"models/k3_seed/model", true}, // only rows of equal length
+		{"models/k2_wide_deep/model", true},
+		{"models/mod_fixed_batch/model", true},
+		{"models/mod_strings/model", true},
+		{"padding/k2_batch_norm_training", false},
+		{"padding/k2_pool", true},
+		{"models/mod_scalar/model", false},
+	} {
+		t.Run(strings.TrimSuffix(tt.model, "/model"), func(t *testing.T) {
+			t.Parallel()
+			s := loadDir(t, filepath.Join("../testdata", tt.model), Options{})
+			p, err := s.NewPredictor(PredictOptions{NoBatch: strings.Contains(tt.model, "scalar")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made, err := p.MakeUpRows(t.Context(), 100, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := made.Rows
+			size := 16
+			if p.fixed > 0 {
+				size = 0 // the signature's
+			}
+			b, err := p.NewBatcher(BatcherOptions{MaxBatch: size, MaxWait: 20 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, errs := together(t, b, rows)
+			for i, row := range rows {
+				row.Row = 0
+				want, err := p.runTogether(t.Context(), []dataset.Element{row})
+				if err != nil || errs[i] != nil {
+					t.Fatalf("row %d: alone %v, together %v", i, err, errs[i])
+				}
+				for k, v := range want[0].Values {
+					if d := distance(v, got[i].Values[k]); d.depends {
+						t.Errorf("row %d, output %q: %+v", i, p.OutputNames()[k], d)
+					}
+				}
+			}
+			b.Close()
+			stats := b.Stats()
+			if stats.Rows != 100 || stats.Bad != 0 || tt.shares != (stats.Batches < 70) || !tt.shares && stats.Batches != 100 {
+				t.Errorf("%+v", stats)
+			}
+			t.Logf("%+v", stats)
+			if _, err := b.Run(t.Context(), rows[0]); !errors.Is(err, ErrClosed) {
+				t.Errorf("after Close: %v", err)
+			}
+		})
+	}
+}
+
+// A row that TensorFlow refuses is its caller's affair alone.
+func TestBatcherBadRow(t *testing.T) {
+	t.Parallel()
+	p, err := load(t, "k3_seed/model").NewPredictor(PredictOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []dataset.Element
+	for i := range 40 {
+		row, err := p.ParseRow(fmt.Appendf(nil, "[%d, 5, 7]", map[bool]int{true: 1 << 40, false: i + 1}[i%10 == 3]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	b, err := p.NewBatcher(BatcherOptions{MaxWait: 50 * time.Millisecond, MaxBatch: 40})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	_, errs := together(t, b, rows)
+	for i, err := range errs {
+		var tfErr *Error
+		if bad := errors.As(err, &tfErr) && tfErr.Code == InvalidArgument; bad != (i%10 == 3) {
+			t.Errorf("row %d: %v", i, err)
+		}
+	}
+	if stats := b.Stats(); stats.Bad != 4 || stats.Batches > 10 {
+		t.Errorf("%+v", stats)
+	}
+	for _, text := range []string{`"text"`, `[[1]]`, `{"other": 1}`, `[1] [2]`} {
+		if _, err := p.ParseRow([]byte(text)); err == nil || strings.HasPrefix(err.Error(), "row ") {
+			t.Errorf("%s: %v, want an error without a row's number", text, err)
+		}
+	}
+}
+
+// A caller whose context is done does not wait; one whose row waits behind others' has it run.
+func TestBatcherContext(t *testing.T) {
+	t.Parallel()
+	p, err := loadDir(t, "testdata/slow", Options{}).NewPredictor(PredictOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.NewBatcher(BatcherOptions{Runs: 1, MaxBatch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(steps int) dataset.Element {
+		row, err := p.ParseRow(fmt.Appendf(nil, "[%d]", steps))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return row
+	}
+	if _, err := b.Run(t.Context(), row(1)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range 3 { // the first runs, two wait
+		wg.Go(func() {
+			if _, err := b.Run(ctx, row(1<<24)); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Run: %v, want the deadline's error", err)
+			}
+		})
+	}
+	wg.Wait()
+	if _, err := b.Run(t.Context(), row(1)); err != nil {
+		t.Error(err)
+	}
+	b.Close()
+	if stats := b.Stats(); stats.Rows != 3 || stats.Left+stats.Bad < 1 {
+		t.Errorf("%+v, want the two rows that waited not to have run", stats)
+	}
+}
+
+// BenchmarkBatcher compares 64 goroutines that run single rows with and without a batcher; the
+// ratio of their rates is the metric.
+func BenchmarkBatcher(b *testing.B) {
+	for _, model := range []string{"k3_wide_deep", "k3_seed"} {
+		b.Run(model, func(b *testing.B) {
+			s, err := Load(b.Context(), filepath.Join("../testdata/models", model, "model"), Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			p, err := s.NewPredictor(PredictOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			made, err := p.MakeUpRows(b.Context(), 64, []int64{32})
+			if err != nil {
+				b.Fatal(err)
+			}
+			batcher, err := p.NewBatcher(BatcherOptions{MaxWait: time.Millisecond})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer batcher.Close()
+			rate := func(run func(row dataset.Element) error) float64 {
+				var wg sync.WaitGroup
+				var count atomic.Int64
+				start := time.Now()
+				for _, row := range made.Rows {
+					wg.Go(func() {
+						for time.Since(start) < 500*time.Millisecond {
+							if err := run(row); err != nil {
+								b.Error(err)
+								return
+							}
+							count.Add(1)
+						}
+					})
+				}
+				wg.Wait()
+				return float64(count.Load()) / time.Since(start).Seconds()
+			}
+			alone := func(row dataset.Element) error {
+				feeds := map[string]tensor.Tensor{}
+				for i, t := range row.Tensors {
+					dims := append([]int64{1}, t.Dims()...)
+					feeds[p.spec.Paths()[i]], _ = tensor.Share(t.DType(), t.Bytes(), dims)
+				}
+				_, err := s.Run(b.Context(), "", feeds)
+				return err
+			}
+			shared := func(row dataset.Element) error {
+				_, err := batcher.Run(b.Context(), row)
+				return err
+			}
+			rate(alone)
+			rate(shared)
+			var ratios []float64
+			for b.Loop() {
+				ratios = append(ratios, rate(shared)/rate(alone))
+			}
+			slices.Sort(ratios)
+			b.ReportMetric(ratios[len(ratios)/2], "times-the-rate")
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Row makes a row of the values of the signature's inputs, without the batch axis unless NoBatch is
+// set. The row shares their memory. Errors are *[NameError] and *[FeedError].
+func (p *Predictor) Row(values map[string]tensor.Tensor) (dataset.Element, error) {
+	paths := p.spec.Paths()
+	row := dataset.Element{Tensors: make([]tensor.Tensor, len(paths))}
+	for i, path := range paths {
+		t, ok := values[path]
+		if !ok {
+			return row, &NameError{Kind: "input", Name: path, Missing: true, Have: paths}
+		}
+		row.Tensors[i] = t
+	}
+	for name := range values {
+		if p.spec.Index(name) < 0 {
+			return row, &NameError{Kind: "input", Name: name, Have: paths}
+		}
+	}
+	return row, p.checkRow(row)
+}
+
+// ParseRow reads a row from JSON, by the rules of [dataset.JSONL]: {"input": value, …}, or the bare
+// value where there is one input. Errors are *[dataset.SyntaxError] and name the field.
+func (p *Predictor) ParseRow(text []byte) (dataset.Element, error) {
+	parser, ok := p.parsers.Get().(*dataset.RowParser)
+	if !ok {
+		var err error
+		limits := p.o.Limits
+		parser, err = dataset.NewRowParser(p.spec, dataset.JSONLOptions{MaxDepth: limits.Depth, MaxValues: limits.Elements, MaxLength: limits.Length})
+		if err != nil {
+			return dataset.Element{}, err
+		}
+	}
+	defer p.parsers.Put(parser)
+	return parser.Parse(text)
+}
+
+// checkRow makes sure that a row has the components of the spec.
+func (p *Predictor) checkRow(row dataset.Element) error {
+	if len(row.Tensors) != len(p.components) {
+		return fmt.Errorf("signature %q: want rows of %d components, got %d", p.f.signature.Name, len(p.components), len(row.Tensors))
+	}
+	for i, c := range p.components {
+		t := row.Tensors[i]
+		if _, ragged := row.Ragged(i); ragged != c.Ragged || t.DType() != c.DType || !c.Ragged && !c.Shape.Admits(t.Dims()) {
+			return &FeedError{
+				Input: p.spec.Paths()[i], WantDType: c.DType, WantShape: c.Shape, GotDType: t.DType(), GotShape: tensor.MakeShape(t.Dims()...),
+			}
+		}
+	}
+	return nil
+}
+
+// runTogether runs rows as one batch, or as several where one would take too much memory, and
+// returns their results by their places, which their numbers are.
+func (p *Predictor) runTogether(ctx context.Context, rows []dataset.Element) ([]Result, error) {
+	results := make([]Result, len(rows))
+	run := func(j *job, err error) error {
+		if err == nil && j.call != nil {
+			err = p.runJob(ctx, j)
+		}
+		for i := 0; err == nil && i < j.Len(); i++ {
+			var r Result
+			r, err = j.result(i)
+			results[r.Row] = r
+		}
+		return err
+	}
+	if p.o.NoBatch {
+		for _, row := range rows {
+			if err := run(p.feedRow(row)); err != nil {
+				return nil, err
+			}
+		}
+		return results, nil
+	}
+	options := p.batchOptions(dataset.Arrival)
+	options.Size = int64(max(len(rows), p.o.BatchSize))
+	for batch, err := range dataset.FromElements(p.spec, rows...).Batches(ctx, options) {
+		if err == nil {
+			err = run(p.feedBatch(batch))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
