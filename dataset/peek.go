@@ -30,7 +30,7 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 			break
 		}
 		next := peek{e: e, err: err}
-		if at != nil {
+		if err == nil && at != nil {
 			next.place = at.place()
 		}
 		p.queue = append(p.queue, next)

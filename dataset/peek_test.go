@@ -1,7 +1,9 @@
 package dataset_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -39,5 +41,45 @@ func TestPeek(t *testing.T) {
 		if _, err := all.Collect(t.Context()); dataset.CodeOf(err) != dataset.FailedPrecondition {
 			t.Errorf("second iteration after Peek(%d): %v, want FailedPrecondition", n, err)
 		}
+	}
+}
+
+// TestPeekPlaces checks rows behind Peek and Map: an error still names file and line.
+func TestPeekPlaces(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 3, 100} {
+		source := dataset.JSONL(strings.NewReader("[1]\n\n[2]\nbad\n\n[3]\n[4]\n"), dataset.TensorSpec(tensor.Int64, -1))
+		_, rows := source.Peek(t.Context(), n)
+		rows = rows.Map(dataset.Spec{}, func(e dataset.Element) (dataset.Element, error) { return e, nil })
+		rows = rows.Check(func(dataset.Element) (string, error) { return "", errors.New("refused") })
+		var got []string
+		for _, err := range rows.All(t.Context()) {
+			got = append(got, err.Error()[:len("input:1: ref")])
+		}
+		if diff := cmp.Diff([]string{"input:1: ref", "input:3: ref", "input:4: wan", "input:6: ref", "input:7: ref"}, got); diff != "" {
+			t.Errorf("after Peek(%d) (-want +got):\n%s", n, diff)
+		}
+	}
+}
+
+// unread is a reader that fails before its first row, and then has no place to tell.
+type unread struct{ failed bool }
+
+func (r *unread) Next(context.Context, *dataset.Element) error {
+	if r.failed {
+		return io.EOF
+	}
+	r.failed = true
+	return errors.New("damaged")
+}
+func (*unread) Place() dataset.SyntaxError { panic("no row was read") }
+func (*unread) Close()                     {}
+
+func TestPeekAtNothing(t *testing.T) {
+	t.Parallel()
+	source := dataset.FromReader(dataset.TensorSpec(tensor.Int64, -1), dataset.UnknownCardinality, func(dataset.ReadOptions) (dataset.RowReader, error) { return &unread{}, nil })
+	_, rows := source.Peek(t.Context(), 1)
+	if _, err := rows.Collect(t.Context()); err == nil || err.Error() != "damaged" {
+		t.Errorf("Collect: %v, want the reader's error", err)
 	}
 }
