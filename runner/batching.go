@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel/padding"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -128,34 +129,43 @@ func (p *Predictor) padded(rows *dataset.Dataset) *dataset.Dataset {
 const probeOf = 64
 
 // chooseGrouping decides how rows are grouped and padded, after trials on the first of them where
-// the batching asks for that. The dataset that it returns takes the place of rows.
-func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (dataset.BatchOptions, *dataset.Dataset, error) {
+// the batching asks for that. The dataset that it returns takes the place of rows, and the
+// predictor that of p: it may use the signature's twin.
+func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (*Predictor, dataset.BatchOptions, *dataset.Dataset, error) {
 	batching := p.o.Batching
 	switch {
 	case batching == "", batching == Arrival, p.state.Stateful(), p.o.BatchSize == 1:
-		return p.batchOptions(dataset.Arrival), rows, nil
+		return p, p.batchOptions(dataset.Arrival), rows, nil
 	case batching != Exact && p.o.PaddingMayChangeResults:
-		return p.batchOptions(dataset.Similar), rows, nil
+		return p, p.batchOptions(dataset.Similar), rows, nil
 	}
 	first, rows := rows.Peek(ctx, probeOf)
 	if len(first) == 0 {
-		return p.batchOptions(dataset.Arrival), rows, nil
+		return p, p.batchOptions(dataset.Arrival), rows, nil
 	}
-	verdict, err := p.find(ctx, first, wanted{padding: batching != Exact})
+	verdict, err := p.find(ctx, first, wanted{padding: batching != Exact, twin: batching == Exact})
 	if err != nil {
-		return dataset.BatchOptions{}, rows, err
+		return p, dataset.BatchOptions{}, rows, err
 	}
 	options, chosen, err := p.choose(batching, verdict)
 	if err == nil && p.o.Measured != nil {
 		p.o.Measured(verdict, chosen)
 	}
-	return options, rows, err
+	if verdict.Twin {
+		p = p.with(func(*PredictOptions) {})
+		p.using = p.twin
+	}
+	return p, options, rows, err
 }
 
 // choose says what a verdict makes of a batching. Rows that may share a batch with any others and
 // are never padded stay in their order: there is nothing to gain by another one.
 func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, Batching, error) {
 	switch {
+	case batching == Exact && v.Twin:
+		return p.exactOptions(p.isApart(p.twin.Needs)), Exact, nil
+	case batching == Exact && !v.Fixed && v.Padding.Proof.Answer == padding.Independent && v.Alone():
+		return p.exactOptions(p.isApart(v.Padding.Proof.Needs)), Exact, nil
 	case batching == Exact && v.Alone():
 		return p.batchOptions(dataset.Exact), Exact, nil
 	case batching == Exact:
@@ -180,10 +190,11 @@ type Batching string
 const (
 	// Arrival takes rows as they come and pads each batch to its longest row: padded_batch.
 	Arrival Batching = "arrival"
-	// Exact lets only rows of equal shapes share a batch, so that nothing is padded, and each row
-	// gets the answer that it would get alone: where other rows change an answer, each row runs by
-	// itself. That they do not is proven from the graph, or trials on the first rows show no
-	// effect.
+	// Exact gives each row the answer that it would get alone. Rows of like length share a batch
+	// where it follows from the graph that padding changes no answer, or where it can be kept out
+	// ([Options.Exact]); else rows of equal shapes alone, so that nothing is padded; and where
+	// other rows change an answer, each row runs by itself. That they do not is proven from the
+	// graph, or trials on the first rows show no effect.
 	Exact Batching = "exact"
 	// Bucket lets rows of like length share a batch, for speed. It is refused with a
 	// *[PaddingError] where answers depend on padding or on other rows, as follows from the graph

@@ -52,6 +52,9 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 			return nil, fmt.Errorf("input %q: %w", fd.in.Name, err)
 		}
 	}
+	if p.using != nil {
+		feeds = append(feeds, p.lengthFeeds(b)...)
+	}
 	return p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b), nil)
 }
 
@@ -74,12 +77,16 @@ func (p *Predictor) count(b *dataset.Batch) {
 
 // loadJob makes a job of values to be fed. Their memory, and that of the results, may come from r.
 func (p *Predictor) loadJob(feeds []tf.Feed, rows resultBatch, info *BatchInfo, r *tf.Recycler) (*job, error) {
-	c, err := p.f.load(feeds, r)
+	f := p.f
+	if p.using != nil {
+		f = p.using.function
+	}
+	c, err := f.load(feeds, r)
 	if err != nil {
 		return nil, err
 	}
 	c.fit = p.fit
-	return &job{call: c, info: info, resultBatch: rows}, nil
+	return &job{call: c, twin: p.using, info: info, resultBatch: rows}, nil
 }
 
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature

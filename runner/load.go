@@ -157,6 +157,7 @@ func (o Options) reduction(lengths bool) rewrite.Reduction {
 	optimizer := o.optimizer(mayUseGPU)
 	return rewrite.Reduction{
 		Signatures: o.Signatures, Whole: o.NoPrune, CPUOnly: !mayUseGPU, Compiled: o.XLA.enabled(), Lengths: lengths,
+		Exact:   o.Exact && !o.XLA.enabled(),
 		Lookups: !mayUseGPU && optimizer == OptimizerFunctions, NoOptimizer: optimizer == OptimizerNone,
 	}
 }

@@ -35,6 +35,12 @@ type Options struct {
 	// place.
 	Optimizer Optimizer
 
+	// Exact has [PredictOptions.Batching] [Exact] pad rows of like length where padding can be kept
+	// out of a signature's answers: loaded with each such signature is a twin of it that takes the
+	// rows' lengths ([rewrite.Exact]). Without it, and with XLA, only rows of equal length share a
+	// batch.
+	Exact bool
+
 	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the
 	// model is being loaded, where the signatures have such products and run on the processor,
 	// uncompiled. Else the first batch waits for it, some 25 ms. It is for jobs of many rows: a few

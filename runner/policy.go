@@ -48,6 +48,7 @@ func (j Job) Load(ctx context.Context, m *savedmodel.Model, o Options, po Predic
 // Options returns o with what it leaves open chosen to suit the job:
 //
 //   - Signatures: the one that is run;
+//   - Exact: where the batching is [Exact];
 //   - Optimizer: [OptimizerNone] for a short job, which ends before an optimizer has earned its
 //     time back, else [OptimizerFunctions];
 //   - WarmUp: for all but short jobs;
@@ -70,6 +71,7 @@ func (j Job) Options(m *savedmodel.Model, o Options, po PredictOptions) (Options
 	if o.Signatures == nil {
 		o.Signatures = []string{sig.Name}
 	}
+	o.Exact = o.Exact || po.Batching == Exact
 	if j.Source.short() {
 		if o.Optimizer == "" {
 			o.Optimizer = OptimizerNone

@@ -137,6 +137,8 @@ type Predictor struct {
 	fit        *fitter
 	proven     *proven
 	parsers    *sync.Pool // of *dataset.RowParser
+	twin       *exactTwin // that Exact may use; nil where there is none
+	using      *exactTwin // that batches are fed to; nil: f
 }
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError],
@@ -152,7 +154,7 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 		return nil, err
 	}
 	p.fit = newFitter(p)
-	return p, nil
+	return p, p.findTwin(o.Heads)
 }
 
 // with returns a copy of the predictor with other options.
@@ -353,6 +355,7 @@ type job struct {
 	seq     int64 // the order of reading
 	inOrder bool  // no lower row comes in a later job, but for bad ones
 	call    *call
+	twin    *exactTwin // that the call is of, or was; nil: the signature itself
 	info    *BatchInfo // nil where nobody asked
 	resultBatch
 	err error
@@ -409,7 +412,7 @@ func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
 			}
 		}
 	}
-	j.names, j.values = assemble(p.f.outputs, tensors)
+	j.names, j.values = assemble(p.f.outputs, tensors[:len(p.f.outputs)])
 	if p.o.NoBatch {
 		j.whole = true
 		return nil
@@ -418,6 +421,9 @@ func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
 		if err := p.checkRows(j.names[k], v, j.Len()); err != nil {
 			return err
 		}
+	}
+	if j.twin != nil {
+		return j.twin.cut(&j.resultBatch, tensors)
 	}
 	return nil
 }

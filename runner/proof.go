@@ -84,6 +84,9 @@ func (p *Predictor) meets(row dataset.Element, n padding.Need) bool {
 		return false
 	}
 	t := row.Tensors[c]
+	if n.Least > 0 {
+		return n.Axis < t.Rank() && t.Dims()[n.Axis] >= n.Least
+	}
 	if n.Other != "" {
 		other := p.spec.Index(n.Other)
 		if other < 0 || n.Axis >= t.Rank() || n.OtherAxis >= row.Tensors[other].Rank() {

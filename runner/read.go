@@ -48,7 +48,7 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	} else if blocks != nil {
 		return blocks.read(ctx, put)
 	}
-	o, rows, err := p.chooseGrouping(ctx, rows)
+	p, o, rows, err := p.chooseGrouping(ctx, rows)
 	if err != nil {
 		return put(&job{err: err})
 	}

@@ -60,7 +60,7 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 		return nil
 	}
 	for i := range rows {
-		row := &job{resultBatch: resultBatch{rows: rows[i : i+1]}}
+		row := &job{twin: j.twin, resultBatch: resultBatch{rows: rows[i : i+1]}}
 		died, err := p.runAlone(ctx, row, feeds, i, run)
 		if err != nil {
 			return err
@@ -78,7 +78,11 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 // runAlone runs row i of what was fed for a batch by itself, and gives its only result the values.
 // died says that the process dies of it.
 func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tensor, i int, run runFeeds) (died *ProcessError, err error) {
-	feeds, err := p.rowFeeds(batch, i)
+	inputs := p.f.inputs
+	if row.twin != nil {
+		inputs = row.twin.function.inputs
+	}
+	feeds, err := p.rowFeeds(inputs, batch, i)
 	if err != nil {
 		return nil, err
 	}
@@ -109,15 +113,15 @@ func (p *Predictor) dividable() bool {
 
 // rowFeeds takes row i out of the tensors that were fed for a batch: a batch of one row, or of
 // copies of it where the signature fixes their number.
-func (p *Predictor) rowFeeds(batch []tensor.Tensor, i int) ([]tensor.Tensor, error) {
-	_, values := assemble(p.f.inputs, batch)
+func (p *Predictor) rowFeeds(inputs []Endpoint, batch []tensor.Tensor, i int) ([]tensor.Tensor, error) {
+	_, values := assemble(inputs, batch)
 	feeds := make([]tensor.Tensor, 0, len(batch))
 	for _, v := range values {
 		one, err := v.batchOfOne(i, int(max(p.fixed, 1)))
 		if err != nil {
 			return nil, err
 		}
-		tensors, err := dismantle(p.f.inputs[len(feeds):], one)
+		tensors, err := dismantle(inputs[len(feeds):], one)
 		if err != nil {
 			return nil, err
 		}

@@ -59,13 +59,16 @@ func (p *Predictor) Try(ctx context.Context, rows []dataset.Element) (Verdict, e
 }
 
 // wanted says what is to be found out: whether padding is of interest, and whether trials are made
-// of what is proven, too.
-type wanted struct{ padding, trials bool }
+// of what is proven, too; and whether a twin that keeps padding out is to be taken.
+type wanted struct{ padding, trials, twin bool }
 
 // find looks for proofs, and tries rows where there is none.
 func (p *Predictor) find(ctx context.Context, rows []dataset.Element, want wanted) (Verdict, error) {
 	v := Verdict{Fixed: !p.padsRows(rows)}
 	v.Company.Proof, v.Padding.Proof = p.proofs()
+	if v.Twin = want.twin && p.twin != nil && !v.Fixed && v.Padding.Proof.Answer != padding.Independent; v.Twin {
+		return v, nil
+	}
 	company := want.trials || v.Company.Proof.Answer == padding.Unknown
 	padded := want.padding && !v.Fixed && v.Company.Proof.Answer != padding.Depends && (want.trials || v.Padding.Proof.Answer == padding.Unknown)
 	if !company && !padded {

@@ -12,6 +12,9 @@ import (
 type Verdict struct {
 	// Fixed says that no input has an open axis: all rows have one shape, and none is ever padded.
 	Fixed bool
+	// Twin says that padding is kept out of the answers, by a twin of the signature that takes the
+	// rows' lengths.
+	Twin bool
 	// Company is the effect of the other rows of a batch, where all have the same shape. Padding is
 	// the effect of how far a row is padded, whatever rows come with it.
 	Company, Padding Finding

@@ -93,8 +93,9 @@ tf.data's padded_batch does. A model without masking answers differently for pad
 so there is a choice (--batching):
 
   arrival  rows as they come: exactly padded_batch
-  exact    only rows of equal length together: what each row would give alone; each row
-           by itself where trials on the first rows show that other rows change an answer
+  exact    what each row would give alone: rows of like length together where padding can
+           be kept out of the answers, as of recurrent layers, else only rows of equal
+           length; each row by itself where other rows change an answer
   bucket   rows of like length together, for speed; refused where these trials show an
            effect of padding or of other rows
   auto     bucket where they show none, else arrival; says which

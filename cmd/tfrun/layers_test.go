@@ -89,7 +89,8 @@ savedmodel/sizes: savedmodel/layers
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body internal/graph internal/words
 savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes
 savedmodel/kerasfile: savedmodel/scan internal/hdf5
-internal/rewrite: tensor savedmodel internal/graph internal/wire internal/words
+internal/rewrite: tensor savedmodel savedmodel/padding
+internal/rewrite: internal/graph internal/wire internal/words
 savedmodel/padding: tensor savedmodel internal/graph
 
 internal/partfile: tensor dataset

@@ -43,6 +43,10 @@ func stringAttr(s string) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte(s)}}
 }
 
+func tensorAttr(t *tensorpb.TensorProto) *attrpb.AttrValue {
+	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Tensor{Tensor: t}}
+}
+
 // functionAttr names a function that is called with attributes.
 func functionAttr(name string, with attrs) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: name, Attr: with}}}
@@ -56,6 +60,6 @@ func constNode(name string, dims []int64, values []int32) *nodepb.NodeDef {
 	}
 	value := &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: shape, IntVal: values}
 	return &nodepb.NodeDef{Name: name, Op: "Const", Attr: attrs{
-		"dtype": int32Attr, "value": {Value: &attrpb.AttrValue_Tensor{Tensor: value}},
+		"dtype": int32Attr, "value": tensorAttr(value),
 	}}
 }

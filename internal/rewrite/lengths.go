@@ -232,14 +232,14 @@ func (s *loopSplitter) sequencesInside(call *graph.Node, depth int) bool {
 // padded adds to a body what pads a tensor's open axes to the next of some sizes.
 func (b *loopBody) padded(def *functionpb.FunctionDef, r graph.Ref, t typespb.DataType, axes []int, to []int32) (paddedTensor, bool) {
 	how := fmt.Sprint(len(to), axes)
-	if p, ok := b.pads[padding{r, how}]; ok {
+	if p, ok := b.pads[padKey{r, how}]; ok {
 		return p, true
 	}
 	from, ok := b.rewrite(r)
 	if !ok {
 		return paddedTensor{}, false
 	}
-	alike := padding{sameShape(r), how}
+	alike := padKey{sameShape(r), how}
 	p, ok := b.rooms[alike]
 	if !ok {
 		p = b.room(def, from, r, t, axes, to)
@@ -250,7 +250,7 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r graph.Ref, t typespb.Da
 		Name: name, Op: "Pad", Input: []string{from, p.paddings}, Attr: attrs{"T": typeAttr(t), "Tpaddings": int32Attr},
 	})
 	p.tensor = name + ":output:0"
-	b.pads[padding{r, how}] = p
+	b.pads[padKey{r, how}] = p
 	return p, true
 }
 

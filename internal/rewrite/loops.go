@@ -137,12 +137,12 @@ type loopBody struct {
 	byShape map[*graph.Node]bool          // see shapeOnly
 	written map[graph.Ref]string          // how the function writes a reference
 	gone    map[*graph.Node]*loopCluster
-	pads    map[padding]paddedTensor
-	rooms   map[padding]paddedTensor // by shape, without the tensor
+	pads    map[padKey]paddedTensor
+	rooms   map[padKey]paddedTensor // by shape, without the tensor
 }
 
 func newLoopBody(f *graph.Function) *loopBody {
-	b := &loopBody{f: f, users: map[*graph.Node][]*graph.Node{}, results: map[*graph.Node]bool{}, byShape: map[*graph.Node]bool{}, written: map[graph.Ref]string{}, gone: map[*graph.Node]*loopCluster{}, pads: map[padding]paddedTensor{}, rooms: map[padding]paddedTensor{}}
+	b := &loopBody{f: f, users: map[*graph.Node][]*graph.Node{}, results: map[*graph.Node]bool{}, byShape: map[*graph.Node]bool{}, written: map[graph.Ref]string{}, gone: map[*graph.Node]*loopCluster{}, pads: map[padKey]paddedTensor{}, rooms: map[padKey]paddedTensor{}}
 	var roots []*graph.Node
 	for i, r := range f.Rets {
 		b.written[r] = f.Def.GetRet()[f.Def.GetSignature().GetOutputArg()[i].GetName()]
@@ -317,8 +317,8 @@ func openDims(s tensor.Shape) []int {
 	return open
 }
 
-// padding says what is padded, or what has the shape of what is, and how.
-type padding struct {
+// padKey says what is padded, or what has the shape of what is, and how.
+type padKey struct {
 	r   graph.Ref
 	how string
 }

@@ -56,6 +56,11 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 			continue
 		}
 		roots = append(roots, tensors...)
+		if r.Exact {
+			if err := added.addExact(mg, s); err != nil {
+				return nil, nil, err
+			}
+		}
 		if r.Compiled && CheckCompile(mg, s) == nil {
 			if err := added.add(s); err != nil {
 				return nil, nil, mg.Graph().Damaged("its graph", err)

@@ -61,6 +61,7 @@ func FuzzPruned(f *testing.F) {
 			_, _ = Pruned(mg) // an error is fine, a panic or a hang is not
 			_, _ = Reduced(mg, Reduction{CPUOnly: true, Compiled: true, Lengths: true})
 			_, _ = Reduced(mg, Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
+			_, _ = Reduced(mg, Reduction{CPUOnly: true, Exact: true, Lookups: true})
 		}
 	})
 }

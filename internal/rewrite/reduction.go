@@ -26,6 +26,9 @@ type Reduction struct {
 	// looks up products then. Answers agree up to rounding. The tables take 128 MiB at most. It is
 	// for CPUs.
 	Lookups bool
+	// Exact adds, for every signature that [ExactOf] has one for, a twin that takes the lengths of
+	// rows beside them.
+	Exact bool
 	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each
 	// call carries settings of its own, which count more than the session's.
 	NoOptimizer bool

@@ -305,6 +305,8 @@ func reverse(c *call) []*value {
 		x, padded := v.axes[i].only(steps)
 		switch {
 		case v.axes[i].isFixed():
+		case padded && len(dims) == 1 && c.reversed(i):
+			v.pad[i].held = false
 		case padded:
 			x.front = !x.front
 			v.axes[i] = axis{x}

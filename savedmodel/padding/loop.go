@@ -89,6 +89,11 @@ func listSet(c *call) []*value {
 		return c.unknown("writes an entry of a list that does not follow")
 	}
 	l, at, v := *c.in[0].list, c.in[1].nums[0], c.in[2]
+	if step := c.w.stepping; step != nil && step.padding {
+		if state, ok := step.holds(c); ok {
+			v = state
+		}
+	}
 	why := c.in[0].why
 	if why == nil {
 		why = v.why
@@ -144,6 +149,8 @@ type stepping struct {
 	padding bool // the step is one of padding, else one of the row's own
 	body    *graph.Function
 	carried []graph.Ref // what each state becomes
+	held    []bool      // states that are held
+	args    []*value    // of the body
 	relied  []int       // states that have to stay for what was said of lists to be true
 }
 
@@ -228,7 +235,7 @@ func (l *looped) bound(cond *graph.Function) (bound num, ok bool) {
 			args[i] = notKnown(l.n, "changes in each step")
 		}
 	}
-	inner := l.w.frame(cond, args)
+	inner := l.w.frame(cond, nowhere, args)
 	found := false
 	todo := []graph.Ref{cond.Rets[0]}
 	for range 100 {
@@ -325,14 +332,23 @@ func (l *looped) changed(v *value, over axis) *value {
 	return l.dependsOn(v, "carries a state through %s", along(over))
 }
 
-// kept follows a step of padding, and tells which states it leaves as they are. What it writes to
-// lists stays in state.
+// kept tells which states a step of padding leaves as they are, by itself or because they are held.
+// What it writes to lists stays in state.
 func (l *looped) kept(over axis, state []*value, padded bool) []bool {
-	kept := make([]bool, len(state))
 	if !padded {
-		return kept
+		return make([]bool, len(state))
 	}
-	step := &stepping{axis: over, padding: true, body: l.body, carried: l.body.Rets}
+	kept := l.paddingStep(over, state, nil)
+	if held := l.holdable(over, state, kept); held != nil {
+		kept = l.paddingStep(over, state, held)
+	}
+	return kept
+}
+
+// paddingStep follows a step of padding for kept.
+func (l *looped) paddingStep(over axis, state []*value, held []bool) []bool {
+	kept := make([]bool, len(state))
+	step := &stepping{axis: over, padding: true, body: l.body, carried: l.body.Rets, held: held}
 	l.w.stepping = step
 	args := slices.Clone(state)
 	for i, v := range state {
@@ -346,13 +362,14 @@ func (l *looped) kept(over axis, state []*value, padded bool) []bool {
 		}
 		args[i] = &u
 	}
-	inner := l.w.frame(l.body, args)
+	step.args = args
+	inner := l.w.frame(l.body, l.fr.inner(l.n), args)
 	for i, r := range l.body.Rets {
 		if l.same(i) {
 			continue
 		}
 		v := l.w.value(inner, r)
-		kept[i] = v.state == i+1
+		kept[i] = v.state == i+1 || held != nil && held[i]
 		if v.list != nil && state[i].list != nil {
 			u, written := *state[i], *state[i].list
 			written.pad, written.length = v.list.pad, v.list.length
@@ -385,7 +402,7 @@ func (l *looped) step(over axis, state []*value, behind bool) (next []*value, st
 			args[i] = &u
 		}
 	}
-	inner := l.w.frame(l.body, args)
+	inner := l.w.frame(l.body, l.fr.inner(l.n), args)
 	next, stable = slices.Clone(state), true
 	for i, r := range l.body.Rets {
 		if l.same(i) || l.counter[i] {
@@ -485,7 +502,7 @@ func branch(c *call) []*value {
 		return c.unknown("goes into a function that the graph does not hold")
 	}
 	cond := c.in[0]
-	a, b := c.w.frame(yes, c.in[1:]), c.w.frame(no, c.in[1:])
+	a, b := c.w.frame(yes, nowhere, c.in[1:]), c.w.frame(no, nowhere, c.in[1:])
 	outs := make([]*value, len(yes.Rets))
 	for i := range outs {
 		x, y := c.w.value(a, yes.Rets[i]), c.w.value(b, no.Rets[i])

@@ -55,9 +55,11 @@ type Result struct {
 type Need struct {
 	Input string
 	// Other is an input whose axis OtherAxis has as many entries in each row as the axis Axis of
-	// Input; "" where the need is one of the three below. Axes are those of a row.
+	// Input; "" where the need is one of those below. Axes are those of a row.
 	Other           string
 	Axis, OtherAxis int
+	// Least, where it is not 0, is how many entries the axis Axis has at least.
+	Least int64
 	// Padless says that no step of the row holds nothing but the padding value, and that no whole
 	// number is below a padding value of 0. Ones says that all values are 1.
 	Padless, Ones bool
@@ -68,6 +70,8 @@ func (n Need) String() string {
 	switch {
 	case n.Other != "":
 		return fmt.Sprintf("axis %d of %q is as long as axis %d of %q", n.Axis, n.Input, n.OtherAxis, n.Other)
+	case n.Least > 0:
+		return fmt.Sprintf("axis %d of %q has %d entries or more", n.Axis, n.Input, n.Least)
 	case n.Ones:
 		return fmt.Sprintf("the values of %q are 1", n.Input)
 	}
@@ -116,7 +120,7 @@ func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, pad map[string]tens
 					continue
 				}
 				w.needs = nil
-				r := w.output(main, sig.Outputs[name])
+				_, r := w.output(main, sig.Outputs[name])
 				if r.Answer == Independent {
 					r.Needs = w.found(assume)
 				}
@@ -155,34 +159,39 @@ func assumptions(sig *savedmodel.Signature) []map[string]Need {
 	return []map[string]Need{none, padless}
 }
 
-// output follows an output back to what it is made of.
-func (w *walker) output(main *frame, info savedmodel.TensorInfo) Result {
+// output follows an output back to what it is made of. Where padding may be cut off it, sized says
+// where.
+func (w *walker) output(main *frame, info savedmodel.TensorInfo) (sized []Sized, r Result) {
 	if info.Encoding != savedmodel.Dense {
-		return Result{Chain: []string{"it is no dense tensor"}}
+		return nil, Result{Chain: []string{"it is no dense tensor"}}
 	}
 	name, _, _ := strings.Cut(info.Tensor, ":")
 	ref := main.f.MainRef(info.Tensor)
 	if !ref.OK() {
-		return Result{Chain: []string{fmt.Sprintf("the graph has no %q", name)}}
+		return nil, Result{Chain: []string{fmt.Sprintf("the graph has no %q", name)}}
 	}
 	v := w.value(main, ref)
 	switch {
 	case v.why != nil:
-		return v.why.result()
+		return nil, v.why.result()
 	case !v.ranked || v.list != nil:
-		return Result{Chain: []string{"its shape does not follow"}}
+		return nil, Result{Chain: []string{"its shape does not follow"}}
 	case v.rank() == 0 || !slices.Equal(v.axes[0], axis{rowsAtom}):
-		return Result{Chain: []string{"its first axis is not that of the rows"}}
+		return nil, Result{Chain: []string{"its first axis is not that of the rows"}}
 	}
 	for i, a := range v.axes[1:] {
 		switch {
 		case a.has(rows) || a.has(flat):
-			return Result{Answer: Depends, Chain: []string{fmt.Sprintf("axis %d of the output has an entry for each row of the batch", i+1)}}
+			return nil, Result{Answer: Depends, Chain: []string{fmt.Sprintf("axis %d of the output has an entry for each row of the batch", i+1)}}
 		case a.has(steps):
-			return Result{Answer: Depends, Chain: []string{"the output has an entry for each padded step"}}
+			s, ok := w.sized(i+1, a)
+			if !ok {
+				return nil, Result{Answer: Depends, Chain: []string{"the output has an entry for each padded step"}}
+			}
+			sized = append(sized, s)
 		}
 	}
-	return Result{Answer: Independent}
+	return sized, Result{Answer: Independent}
 }
 
 // result writes the chain of causes, from the first on.

@@ -102,6 +102,7 @@ func (c *call) product(in []labelled, out string) []*value {
 			}
 		}
 	}
+	c.mendProduct(in, out)
 	finite, tame := true, true
 	for _, x := range in {
 		finite, tame = finite && x.v.whole().finite, tame && x.v.whole().tame
@@ -134,6 +135,17 @@ func (c *call) product(in []labelled, out string) []*value {
 		from[i] = x.v
 	}
 	return c.made(v, from...)
+}
+
+// mendProduct keeps padding out of the letters that are added up.
+func (c *call) mendProduct(in []labelled, out string) {
+	for k := range in {
+		for i, l := range []rune(in[k].letters) {
+			if in[k].v.axes[i].has(steps) && !strings.ContainsRune(out, l) && !padOf(in, l).is(0) && c.mask(k, i, 0, false) {
+				in[k].v = c.in[k]
+			}
+		}
+	}
 }
 
 // padOf is what the product of entries is where the axis of a letter is padding.

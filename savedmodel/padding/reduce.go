@@ -1,6 +1,7 @@
 package padding
 
 import (
+	"math"
 	"slices"
 )
 
@@ -82,6 +83,10 @@ func reduce(c *call) []*value {
 	}
 	slices.Sort(gone)
 	gone = slices.Compact(gone)
+	for _, i := range gone {
+		c.mendReduction(i)
+	}
+	in = c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	for _, i := range gone {
 		v = c.reduceAxis(v, i)
@@ -110,7 +115,7 @@ func (c *call) reduceAxis(v *value, i int) *value {
 	what := reductions[c.n.Op]
 	for _, x := range a {
 		switch {
-		case x.kind == fixed:
+		case x.kind == fixed, slices.Contains(c.meant, i):
 		case x.kind != steps:
 			v = c.dependsOn(v, "takes %s over %s", what, along(axis{x}))
 		case !neutral(c.n.Op, x, v.pad[i], v.real):
@@ -143,10 +148,13 @@ func softmax(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() == 0 {
 		return c.unknown("has an input of unknown rank")
 	}
+	last := c.in[0].rank() - 1
+	peaked := c.in[0].real.tame || c.in[0].real.peak == 1
+	if f := c.in[0].pad[last]; !(f.known && f.c < -1e300) && !(f.low && peaked) {
+		c.mask(0, last, math.Inf(-1), false)
+	}
 	in := c.in[0]
-	last := in.rank() - 1
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
-	peaked := in.real.tame || in.real.peak == 1
 	finite := in.whole().finite || c.n.Op == "Softmax" && peaked && in.whole().bounded
 	out := fact{finite: finite, tame: finite, nonneg: c.n.Op == "Softmax"}
 	v.real = out
@@ -181,11 +189,14 @@ func cumsum(c *call) []*value {
 	if !c.ranked(1) || !ok || len(dims) != 1 {
 		return c.unknown("goes along axes that do not follow")
 	}
-	in := c.in[0]
-	i, ok := c.axisOf(dims[0], in.rank())
+	i, ok := c.axisOf(dims[0], c.in[0].rank())
 	if !ok {
 		return c.unknown("has no such axis")
 	}
+	if c.attrBool("reverse") && !c.in[0].pad[i].is(0) {
+		c.mask(0, i, 0, false)
+	}
+	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	entry := func(f fact) fact {
 		return fact{finite: f.finite, tame: f.tame, nonneg: f.nonneg, known: f.is(0), unclear: f.unclear}
@@ -218,11 +229,14 @@ func argMax(c *call) []*value {
 	if !c.ranked(1) || !ok || len(dims) != 1 {
 		return c.unknown("goes along axes that do not follow")
 	}
-	in := c.in[0]
-	i, ok := c.axisOf(dims[0], in.rank())
+	i, ok := c.axisOf(dims[0], c.in[0].rank())
 	if !ok {
 		return c.unknown("has no such axis")
 	}
+	if x, padded := c.in[0].axes[i].only(steps); padded && c.n.Op == "ArgMax" && !neutral("Max", x, c.in[0].pad[i], c.in[0].real) {
+		c.mask(0, i, math.Inf(-1), false)
+	}
+	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	for _, x := range in.axes[i] {
 		f := in.pad[i]
@@ -258,8 +272,11 @@ func topK(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() == 0 {
 		return c.unknown("has an input of unknown rank")
 	}
+	last := c.in[0].rank() - 1
+	if f := c.in[0].pad[last]; !f.known || f.c >= -3e38 {
+		c.mask(0, last, math.Inf(-1), false)
+	}
 	in := c.in[0]
-	last := in.rank() - 1
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	size := int64(-1)
 	if ok && len(k) == 1 {

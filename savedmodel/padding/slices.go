@@ -73,6 +73,7 @@ func stridedSlice(c *call) []*value {
 	if !ok {
 		return c.unknown("takes a part whose bounds do not follow")
 	}
+	c.mendEnd(list)
 	if c.in[0].rank() == 1 && len(list) == 1 && c.in[0].nums != nil {
 		if v := c.partOfNums(list[0]); v != nil {
 			return []*value{v}
@@ -97,6 +98,21 @@ func stridedSlice(c *call) []*value {
 	}
 	v.rowIDs = ids
 	return c.made(v, c.in[0])
+}
+
+// mendEnd has the last entry of a padded axis be the row's own.
+func (c *call) mendEnd(list []cut) {
+	i := 0
+	for _, x := range list {
+		if x.fresh {
+			continue
+		}
+		s, padded := c.in[0].axes[i].only(steps)
+		if padded && !s.front && x.one && x.begin.equal(number(-1)) && !c.in[0].pad[i].held {
+			c.shifted(i)
+		}
+		i++
+	}
 }
 
 // rowIDsOf tells that the part of a ragged tensor's indices is taken that numbers the rows.
@@ -259,7 +275,9 @@ func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
 	}
 	switch {
 	case x.stride > 1 && b >= 0 && whole && !s.front:
-		return named(fmt.Sprintf("%d::%d", b, x.stride))
+		out, why := named(fmt.Sprintf("%d::%d", b, x.stride))
+		c.w.derive(out.axes[i][0].name, s, Step{Add: -b, Div: x.stride})
+		return out, why
 	case x.stride > 1:
 	case !s.front && b >= 0 && (whole || e < 0): // the first are left out, and as many of the last
 		s.shift -= b - min(e, 0)*int64(when(!whole, 1))

@@ -83,6 +83,9 @@ type walker struct {
 	padded bool // open axes are padded; else all rows have the same shape
 	assume map[string]Need
 
+	mend    *mender           // nil: padding is not kept out
+	lengths map[string]Length // of axes that windows make, by their names
+
 	nodes    int // that were looked at
 	depth    int
 	needs    []Need // that two inputs have axes of one size
@@ -113,13 +116,28 @@ func axisName(input string, i int) string {
 type frame struct {
 	w    *walker
 	f    *graph.Function
+	path string // of the calls that lead to it; "" for the main graph
 	args []*value
 	memo map[*graph.Node][]*value
 }
 
-func (w *walker) frame(f *graph.Function, args []*value) *frame {
-	return &frame{w: w, f: f, args: args, memo: map[*graph.Node][]*value{}}
+// nowhere is the path of functions that are not mended: branches and conditions.
+const nowhere = "?"
+
+func (w *walker) frame(f *graph.Function, path string, args []*value) *frame {
+	return &frame{w: w, f: f, path: path, args: args, memo: map[*graph.Node][]*value{}}
 }
+
+// inner is the path of a function that a node of this one calls.
+func (fr *frame) inner(n *graph.Node) string {
+	if fr.path == nowhere {
+		return nowhere
+	}
+	return Path(fr.path, n.Name)
+}
+
+// mendable reports whether nodes of the function may be mended.
+func (fr *frame) mendable() bool { return fr.path != "" && fr.path != nowhere }
 
 // mainFrame is the main graph with the inputs.
 func (w *walker) mainFrame() *frame {
@@ -131,7 +149,7 @@ func (w *walker) mainFrame() *frame {
 			args[i] = &value{why: &cause{text: fmt.Sprintf("the input %q is no dense tensor", name)}}
 		}
 	}
-	return w.frame(w.main, args)
+	return w.frame(w.main, "", args)
 }
 
 // input is the value of an input.
@@ -142,6 +160,9 @@ func (w *walker) input(name string, info savedmodel.TensorInfo) *value {
 	v := &value{ranked: true, axes: []axis{{rowsAtom}}, pad: make([]fact, info.Shape.Rank())}
 	v.real = fact{finite: true, tame: true, integer: isInteger(info.DType)}
 	fill := w.padding(name, info.DType)
+	if w.mend != nil {
+		fill = fact{finite: true, tame: true, unclear: true} // any value
+	}
 	open := 0
 	for i, d := range info.Shape.Dims()[1:] {
 		v.pad[i+1] = fill
@@ -248,6 +269,9 @@ func (w *walker) node(fr *frame, n *graph.Node) []*value {
 	outs := rule(c)
 	for i, v := range outs {
 		c.measured(i, v)
+		if w.mend != nil {
+			w.mend.note(v)
+		}
 	}
 	return outs
 }
@@ -275,6 +299,8 @@ type call struct {
 	fr *frame
 	n  *graph.Node
 	in []*value
+
+	meant []int // axes whose means are mended
 }
 
 // notKnown is a value of which nothing is known.
@@ -349,7 +375,7 @@ func (c *call) function() []*value {
 	if f == nil {
 		return c.unknown("calls a function that the graph does not hold")
 	}
-	inner := c.w.frame(f, c.in)
+	inner := c.w.frame(f, c.fr.inner(c.n), c.in)
 	outs := make([]*value, len(f.Rets))
 	for i, r := range f.Rets {
 		outs[i] = c.w.value(inner, r)

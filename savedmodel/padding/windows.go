@@ -2,6 +2,7 @@ package padding
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -71,6 +72,8 @@ func convolution(c *call) []*value {
 	if !ok || !in.axes[channels].isFixed() {
 		return c.unknown("has windows that do not follow")
 	}
+	c.mendWindows(windows, places, 0, func(_ atom, i int) bool { return c.in[0].pad[i].is(0) })
+	in = c.in[0]
 	entry := fact{finite: in.whole().finite && filter.whole().finite, tame: in.whole().tame && filter.whole().tame}
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	v.real = entry
@@ -109,16 +112,16 @@ func (c *call) convolved(v, in *value, i int, w window) *value {
 		s.shift -= w.reach() - 1
 		v.axes[i] = axis{s}
 	case !w.same && !s.front:
-		v.axes[i] = axis{strided(s, w, true)}
+		v.axes[i] = axis{c.strided(s, w, true)}
 	case w.same && w.stride == 1, w.aligned() && !s.front:
 		if w.stride > 1 {
-			v.axes[i] = axis{strided(s, w, false)}
+			v.axes[i] = axis{c.strided(s, w, false)}
 		}
 		if f := in.pad[i]; !f.is(0) { // alone, the row has zeros there
 			return c.effect(v, f, "looks at padding beside the last of %s", along(a))
 		}
 	default:
-		v.axes[i] = axis{strided(s, w, false)}
+		v.axes[i] = axis{c.strided(s, w, false)}
 		return c.dependsOn(v, "divides %s, padding included, into windows", along(a))
 	}
 	return v
@@ -131,8 +134,25 @@ func (w window) aligned() bool {
 }
 
 // strided is the axis of every stride-th window.
-func strided(s atom, w window, none bool) atom {
-	return atom{kind: steps, name: fmt.Sprintf("%s%+d/%d,%d,%d,%t", s.name, s.shift, w.size, w.stride, w.dilation, w.same), front: s.front, none: none || s.none || s.shift < 0}
+func (c *call) strided(s atom, w window, none bool) atom {
+	a := atom{kind: steps, name: fmt.Sprintf("%s%+d/%d,%d,%d,%t", s.name, s.shift, w.size, w.stride, w.dilation, w.same), front: s.front, none: none || s.none || s.shift < 0}
+	step := Step{Div: w.stride}
+	if !w.same {
+		step.Add = 1 - w.reach()
+	}
+	c.w.derive(a.name, s, step)
+	return a
+}
+
+// mendWindows keeps padding out of the windows at the end of a row: there stands fill, as alone.
+func (c *call) mendWindows(list []window, places []int, fill float64, neutral func(s atom, i int) bool) {
+	for _, i := range places {
+		w := list[i]
+		s, padded := c.in[0].axes[i].only(steps)
+		if padded && w.aligned() && w.reach() > 1 && !neutral(s, i) {
+			c.mask(0, i, fill, false)
+		}
+	}
 }
 
 // fixedWindows is the axis of the windows along a fixed one.
@@ -157,6 +177,13 @@ func pooling(c *call) []*value {
 	windows, ok := c.windowsOf(in.rank(), c.n.AttrInts("ksize"))
 	if !ok {
 		return c.unknown("has windows that do not follow")
+	}
+	if c.n.Op == "MaxPool" || c.n.Op == "MaxPool3D" {
+		places, _ := spatial(c.n.AttrString("data_format"), in.rank())
+		c.mendWindows(windows, places, math.Inf(-1), func(s atom, i int) bool {
+			return neutral("Max", s, c.in[0].pad[i], c.in[0].real) && !c.in[0].pad[i].held
+		})
+		in = c.in[0]
 	}
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	v.real = reduced("Max", in.real).moved()
@@ -192,9 +219,9 @@ func (c *call) pooled(v, in *value, i int, w window) *value {
 		s.shift -= w.reach() - 1
 		v.axes[i] = axis{s}
 	case !w.same && !s.front:
-		v.axes[i] = axis{strided(s, w, true)}
+		v.axes[i] = axis{c.strided(s, w, true)}
 	case largest && w.aligned() && !s.front:
-		v.axes[i] = axis{strided(s, w, false)}
+		v.axes[i] = axis{c.strided(s, w, false)}
 		if !neutral("Max", s, f, in.real) || f.held {
 			return c.effect(v, f, "takes the maximum over padding beside the last of %s", along(a))
 		}
@@ -202,7 +229,7 @@ func (c *call) pooled(v, in *value, i int, w window) *value {
 			v.pad[i] = reduced("Max", f)
 		}
 	default:
-		v.axes[i] = axis{strided(s, w, false)}
+		v.axes[i] = axis{c.strided(s, w, false)}
 		return c.dependsOn(v, "divides %s, padding included, into windows", along(a))
 	}
 	return v

@@ -1,0 +1,295 @@
+package rewrite
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	opdefpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/op_def_go_proto"
+	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
+	shapepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_shape_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel/padding"
+)
+
+// exactWriter mends the copy of a function.
+type exactWriter struct {
+	functionWriter
+	x       *exactTwin
+	lengths []string          // the tensors of the plan's lengths
+	masks   map[string]string // by what is masked, and how; also what masks are made of
+}
+
+// function copies a function and mends the copy. begin gives it lengths.
+func (x *exactTwin) function(name, path string, begin func(*exactWriter)) (copied string, ok bool, err error) {
+	def, err := x.g.Function(name)
+	if def == nil || err != nil {
+		return "", false, err
+	}
+	f, err := x.g.ResolveDef(def)
+	if err != nil {
+		return "", false, err
+	}
+	// it is none of those that TensorFlow may choose an implementation from for a device
+	delete(def.Attr, "api_implements")
+	delete(def.Attr, "api_preferred_device")
+	copied = fmt.Sprintf("%s_%s%d", name, strings.ReplaceAll(x.scope, "/", "_"), len(x.functions))
+	def.Signature.Name = copied
+	x.functions = append(x.functions, def)
+	w := &exactWriter{functionWriter: newFunctionWriter(def), x: x, masks: map[string]string{}}
+	begin(w)
+	for _, m := range x.plan.Mends[path] {
+		if !w.mend(m) {
+			return "", false, nil
+		}
+	}
+	for _, n := range f.Nodes {
+		if inner := padding.Path(path, n.Name); x.mendsIn(inner) {
+			if ok, err := w.call(n, inner); !ok || err != nil {
+				return "", false, err
+			}
+		}
+	}
+	return copied, true, nil
+}
+
+// mendsIn reports whether a function, or one that it calls, is mended.
+func (x *exactTwin) mendsIn(path string) bool {
+	for p := range x.plan.Mends {
+		if p == path || strings.HasPrefix(p, padding.Path(path, "")) {
+			return true
+		}
+	}
+	return false
+}
+
+// call has a call or a loop call mended copies.
+func (w *exactWriter) call(n *graph.Node, path string) (bool, error) {
+	type part struct {
+		name, path string
+		begin      func(*exactWriter)
+	}
+	parts, types := []part{{"f", path, (*exactWriter).take}}, "Tin"
+	if graph.IsLoop(n) { // no mends are of a condition
+		parts, types = []part{{"body", path, (*exactWriter).pass}, {"cond", padding.Path(path, ""), (*exactWriter).take}}, "T"
+	}
+	for _, p := range parts {
+		called := n.Def.Attr[p.name].GetFunc()
+		copied, ok, err := w.x.function(called.GetName(), p.path, p.begin)
+		if !ok || err != nil {
+			return false, err
+		}
+		called.Name = copied
+	}
+	data, orders := graph.SplitInputs(n.Def)
+	for _, l := range w.lengths {
+		data = append(data, l)
+		if types == "T" {
+			addShape(n.Def.Attr["output_shapes"], len(data)-1, lengthShape)
+			addShape(n.Def.Attr["_output_shapes"], len(data)-1, lengthShape)
+		}
+	}
+	n.Def.Input = append(data, orders...)
+	return addTypes(n.Def, types, len(w.lengths)), nil
+}
+
+// lengthShape is the shape of the lengths of a batch.
+var lengthShape = &shapepb.TensorShapeProto{Dim: []*shapepb.TensorShapeProto_Dim{{Size: -1}}}
+
+// derive gives the function that the main graph calls the lengths that are fed, and computes those
+// of the plan, which are results, too.
+func (w *exactWriter) derive() {
+	fed := map[[2]any]string{}
+	for i, b := range w.x.bases {
+		name := w.names.unused(fmt.Sprintf("tfrun_fed_%d", i))
+		addArg(w.def, name, typespb.DataType_DT_INT32, lengthShape)
+		fed[[2]any{b.Input, b.Axis}] = name
+	}
+	for i, l := range w.x.plan.Lengths {
+		n := fed[[2]any{l.Input, l.Axis}]
+		for k, s := range l.Steps {
+			name := fmt.Sprintf("tfrun_length_%d_%d", i, k)
+			n = w.add(name, "AddV2", attrs{"T": int32Attr}, "z", n, w.constant(name+"/add", nil, int32(s.Add)))
+			n = w.add(name+"/some", "Maximum", attrs{"T": int32Attr}, "z", n, w.constant(name+"/none", nil, 0))
+			if s.Div > 1 {
+				n = w.add(name+"/up", "AddV2", attrs{"T": int32Attr}, "z", n, w.constant(name+"/most", nil, int32(s.Div-1)))
+				n = w.add(name+"/windows", "FloorDiv", attrs{"T": int32Attr}, "z", n, w.constant(name+"/div", nil, int32(s.Div)))
+			}
+		}
+		w.lengths = append(w.lengths, n)
+	}
+	w.giveLengths()
+}
+
+// take gives a function the lengths of the plan as arguments.
+func (w *exactWriter) take() {
+	for i := range w.x.plan.Lengths {
+		name := w.names.unused(fmt.Sprintf("tfrun_length_%d", i))
+		addArg(w.def, name, typespb.DataType_DT_INT32, lengthShape)
+		w.lengths = append(w.lengths, name)
+	}
+}
+
+// pass does the same for a loop's body, which hands them on to the next step.
+func (w *exactWriter) pass() {
+	w.take()
+	w.giveLengths()
+}
+
+// giveLengths makes the lengths results of the function.
+func (w *exactWriter) giveLengths() {
+	for i, l := range w.lengths {
+		name := fmt.Sprintf("tfrun_own_%d", i)
+		for w.def.Ret[name] != "" {
+			name += "_"
+		}
+		w.def.Signature.OutputArg = append(w.def.Signature.OutputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: typespb.DataType_DT_INT32})
+		w.def.Ret[name] = l
+	}
+}
+
+// mend does what the plan says. It reports false for what cannot be done here.
+func (w *exactWriter) mend(m padding.Mend) bool {
+	if m.Kind == padding.Hold {
+		return w.hold(m)
+	}
+	n := w.nodes[m.Node]
+	if n == nil || m.Input >= len(n.Input) || strings.HasPrefix(n.Input[m.Input], "^") {
+		return false
+	}
+	in := &n.Input[m.Input]
+	switch m.Kind {
+	case padding.Mask:
+		dtype := n.Attr["T"].GetType()
+		if dtype == typespb.DataType_DT_INVALID {
+			dtype = typespb.DataType_DT_BOOL // Any and All have no other
+		}
+		*in = w.masked(*in, m, dtype)
+	case padding.Reverse:
+		_, orders := graph.SplitInputs(n)
+		n.Op, n.Input = "ReverseSequence", append([]string{*in, w.lengths[m.Length]}, orders...)
+		n.Attr = reverseAttrs(n, m)
+	case padding.Shift:
+		name := m.Node + "/tfrun_own"
+		own := w.add(name, "ReverseSequence", reverseAttrs(n, m), "output", *in, w.lengths[m.Length])
+		*in = w.add(m.Node+"/tfrun_shifted", "ReverseV2", attrs{"T": n.Attr["T"], "Tidx": int32Attr}, "output", own, w.constant(name+"/axis", []int64{1}, int32(m.Axis)))
+	case padding.Write:
+		*in = w.masks[heldKey(m.State)]
+		return *in != ""
+	}
+	return true
+}
+
+// reverseAttrs are those of a ReverseSequence.
+func reverseAttrs(n *nodepb.NodeDef, m padding.Mend) attrs {
+	return attrs{"T": n.Attr["T"], "Tlen": int32Attr, "seq_dim": intAttr(int64(m.Axis)), "batch_dim": intAttr(int64(m.Rows))}
+}
+
+func heldKey(state int) string { return fmt.Sprint("state ", state) }
+
+// hold has a state of a loop stay as it is in the steps behind a row's end.
+func (w *exactWriter) hold(m padding.Mend) bool {
+	args, outs := w.def.Signature.InputArg, w.def.Signature.OutputArg
+	if m.State >= len(args) || m.State >= len(outs) || m.Counter >= len(args) {
+		return false
+	}
+	own := w.once(fmt.Sprint("step ", m.Counter, m.Length), func(name string) string {
+		return w.add(name, "Less", attrs{"T": int32Attr}, "z", args[m.Counter].GetName(), w.lengths[m.Length])
+	})
+	own = w.along(own, typespb.DataType_DT_BOOL, m.Rows, m.Rank)
+	out := outs[m.State].GetName()
+	held := w.add("tfrun_held", "SelectV2", attrs{"T": typeAttr(args[m.State].GetType())}, "output", own, w.def.Ret[out], args[m.State].GetName())
+	w.def.Ret[out] = held
+	w.masks[heldKey(m.State)] = held
+	return true
+}
+
+// once returns what was made before, or makes it.
+func (w *exactWriter) once(key string, make func(name string) string) string {
+	if w.masks[key] == "" {
+		w.masks[key] = make(fmt.Sprintf("tfrun_mask_%d", len(w.masks)))
+	}
+	return w.masks[key]
+}
+
+// along gives a vector as many axes as a tensor has, of which it is one.
+func (w *exactWriter) along(vector string, dtype typespb.DataType, axis, rank int) string {
+	if rank == 1 {
+		return vector
+	}
+	return w.once(fmt.Sprint(vector, " along ", axis, rank), func(name string) string {
+		shape := slices.Repeat([]int32{1}, rank)
+		shape[axis] = -1
+		return w.add(name, "Reshape", attrs{"T": typeAttr(dtype), "Tshape": int32Attr}, "output", vector, w.constant(name+"/shape", []int64{int64(rank)}, shape...))
+	})
+}
+
+// masked is a tensor with other values where there is padding along an axis.
+func (w *exactWriter) masked(in string, m padding.Mend, dtype typespb.DataType) string {
+	t := typeAttr(dtype)
+	size := w.once(fmt.Sprint(in, " size ", m.Axis), func(name string) string {
+		shape := w.add(name+"/shape", "Shape", attrs{"T": t, "out_type": int32Attr}, "output", in)
+		begin, end := w.constant(name+"/begin", []int64{1}, int32(m.Axis)), w.constant(name+"/end", []int64{1}, int32(m.Axis)+1)
+		return w.add(name, "StridedSlice", attrs{
+			"T": int32Attr, "Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
+		}, "output", shape, begin, end, w.constant(name+"/stride", []int64{1}, 1))
+	})
+	length := w.along(w.lengths[m.Length], typespb.DataType_DT_INT32, m.Rows, m.Rank)
+	own := w.once(fmt.Sprint(size, " own ", m.Axis, m.Rank, length), func(name string) string {
+		number := w.add(name+"/number", "Range", attrs{"Tidx": int32Attr}, "output", w.constant(name+"/first", nil, 0), size, w.constant(name+"/step", nil, 1))
+		return w.add(name, "Less", attrs{"T": int32Attr}, "z", w.along(number, typespb.DataType_DT_INT32, m.Axis, m.Rank), length)
+	})
+	return w.once(fmt.Sprint(in, own, m.Fill, m.Mean), func(name string) string {
+		if m.Mean {
+			cast := attrs{"SrcT": int32Attr, "DstT": t, "Truncate": boolAttr(false)}
+			all, some := w.add(name+"/all", "Cast", cast, "y", size), w.add(name+"/some", "Cast", cast, "y", length)
+			in = w.add(name+"/mean", "Mul", attrs{"T": t}, "z", in, w.add(name+"/share", "RealDiv", attrs{"T": t}, "z", all, some))
+		}
+		return w.add(name, "SelectV2", attrs{"T": t}, "output", own, in, w.fill(name+"/fill", dtype, m.Fill))
+	})
+}
+
+// fill adds a constant for what is masked. The largest number there is stands for infinity where a
+// dtype has none.
+func (w *exactWriter) fill(name string, dtype typespb.DataType, x float64) string {
+	p := &tensorpb.TensorProto{Dtype: dtype, TensorShape: &shapepb.TensorShapeProto{}}
+	switch dtype {
+	case typespb.DataType_DT_FLOAT:
+		p.FloatVal = []float32{float32(x)}
+	case typespb.DataType_DT_DOUBLE:
+		p.DoubleVal = []float64{x}
+	case typespb.DataType_DT_HALF, typespb.DataType_DT_BFLOAT16:
+		p.HalfVal = []int32{sixteenBits(dtype, x)}
+	case typespb.DataType_DT_INT32:
+		p.IntVal = []int32{int32(min(max(x, math.MinInt32), math.MaxInt32))}
+	case typespb.DataType_DT_INT64:
+		p.Int64Val = []int64{whole(x)}
+	case typespb.DataType_DT_BOOL:
+		p.BoolVal = []bool{x != 0}
+	}
+	n := &nodepb.NodeDef{Name: w.names.unused(name), Op: "Const", Attr: attrs{"dtype": typeAttr(dtype), "value": tensorAttr(p)}}
+	w.def.NodeDef = append(w.def.NodeDef, n)
+	return n.Name + ":output:0"
+}
+
+// whole is 0, 1, or the int64 that stands for an infinity.
+func whole(x float64) int64 {
+	switch {
+	case math.IsInf(x, 1):
+		return math.MaxInt64
+	case math.IsInf(x, -1):
+		return math.MinInt64
+	}
+	return int64(x)
+}
+
+// sixteenBits are the bits of 0, 1 or an infinity as a float of 16 bits.
+func sixteenBits(dtype typespb.DataType, x float64) int32 {
+	if dtype == typespb.DataType_DT_BFLOAT16 {
+		return int32(math.Float32bits(float32(x)) >> 16)
+	}
+	return map[float64]int32{0: 0, 1: 0x3c00, math.Inf(1): 0x7c00, math.Inf(-1): 0xfc00}[x]
+}

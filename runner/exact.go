@@ -1,0 +1,160 @@
+package runner
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/rewrite"
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// exactTwin is a signature's twin that takes each row's length, and gives for a row of a padded
+// batch what the row gives alone; see [rewrite.Exact].
+type exactTwin struct {
+	*rewrite.Exact
+	// function has the signature's inputs, then those for lengths; and the outputs that are asked
+	// for, then the lengths that cut them.
+	function *Function
+	cuts     [][]exactCut // by output
+}
+
+// exactCut says that an axis of a row's answer is to be cut to the length that an output has.
+type exactCut struct{ axis, from int }
+
+// usualPad bounds the padding values that a twin keeps out.
+const usualPad = 1e4
+
+// findTwin prepares the twin of the predictor's signature, where it has one that suits the options.
+func (p *Predictor) findTwin(heads []Head) error {
+	s, o := p.f.session, p.o
+	if !s.o.reduction(false).Exact || o.Batching != Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
+		return nil
+	}
+	for _, v := range o.Pad {
+		if x, isFloat := numbers(v); isFloat && !(math.Abs(x[0]) < usualPad) { // NaN neither
+			return nil
+		}
+	}
+	found, err := rewrite.ExactOf(s.graph, p.f.signature, s.o.reduction(false))
+	if found == nil || err != nil {
+		return err
+	}
+	t := &exactTwin{Exact: found, function: &Function{session: s, signature: p.f.signature, inputs: slices.Clone(p.f.inputs)}}
+	for _, e := range p.f.outputs {
+		if _, ok := found.Outputs[e.from()]; !ok || e.Role != "" {
+			return nil
+		}
+	}
+	if err := t.prepare(p, heads); err != nil {
+		return fmt.Errorf("signature %q: %w", p.f.signature.Name, err)
+	}
+	p.twin = t
+	return nil
+}
+
+// prepare finds the twin's tensors in the session.
+func (t *exactTwin) prepare(p *Predictor, heads []Head) error {
+	f := t.function
+	for _, l := range t.Lengths {
+		f.inputs = append(f.inputs, Endpoint{Name: l.Tensor, Value: l.Tensor, DType: tensor.Int32, Shape: tensor.MakeShape(tensor.Unknown), Tensor: l.Tensor})
+	}
+	seen := map[string]bool{}
+	for _, e := range p.f.outputs {
+		if from := e.from(); !seen[from] {
+			seen[from] = true
+			info := p.f.signature.Outputs[from]
+			f.outputs = append(f.outputs, Endpoint{Name: from, Value: from, DType: info.DType, Shape: info.Shape, Tensor: t.Outputs[from].Tensor})
+		}
+	}
+	s := f.session
+	if !s.enter() {
+		return ErrClosed
+	}
+	defer s.leave()
+	s.headsMu.Lock()
+	defer s.headsMu.Unlock()
+	if err := f.addHeads(heads); err != nil {
+		return err
+	}
+	sizes := map[string]int{}
+	for _, e := range f.outputs {
+		var cuts []exactCut
+		for _, c := range t.Outputs[e.from()].Cuts {
+			at, have := sizes[c.Tensor]
+			if !have {
+				at = len(f.outputs)
+				sizes[c.Tensor] = at
+				f.outputs = append(f.outputs, Endpoint{Name: c.Tensor, Value: c.Tensor, DType: tensor.Int32, Shape: tensor.MakeShape(tensor.Unknown), Tensor: c.Tensor})
+			}
+			cuts = append(cuts, exactCut{c.Axis - 1, at})
+		}
+		t.cuts = append(t.cuts, cuts)
+	}
+	var err error
+	f.program, err = s.engine.Prepare(tensorNames(f.inputs), tensorNames(f.outputs))
+	return err
+}
+
+// lengthFeeds are the twin's feeds for a batch, beside the inputs.
+func (p *Predictor) lengthFeeds(b *dataset.Batch) []tf.Feed {
+	var feeds []tf.Feed
+	for _, l := range p.using.Lengths {
+		lengths := make([]int32, b.Len(), max(int64(b.Len()), p.fixed))
+		for i := range lengths {
+			lengths[i] = int32(b.Row(i).Tensors[p.spec.Index(l.Input)].Dims()[l.Axis]) //nolint:gosec // the batch is in memory
+		}
+		for int64(len(lengths)) < p.fixed {
+			lengths = append(lengths, lengths[b.Len()-1])
+		}
+		feeds = append(feeds, tf.FeedTensor(tensor.Vector(lengths...)))
+	}
+	return feeds
+}
+
+// cut gives each row its answers without padding, where there is any.
+func (t *exactTwin) cut(b *resultBatch, tensors []tensor.Tensor) error {
+	if !slices.ContainsFunc(t.cuts, func(c []exactCut) bool { return len(c) > 0 }) {
+		return nil
+	}
+	rows := make([]Result, b.Len())
+	for i := range rows {
+		r, err := b.result(i)
+		if err != nil {
+			return err
+		}
+		for k, cuts := range t.cuts {
+			x := &r.Values[k].Tensor
+			dims := slices.Clone(x.Dims())
+			for _, c := range cuts {
+				lengths, _ := tensor.Values[int32](tensors[c.from])
+				dims[c.axis] = min(dims[c.axis], int64(lengths[i]))
+			}
+			if *x, err = corner(*x, dims); err != nil {
+				return err
+			}
+		}
+		rows[i] = r
+	}
+	b.rows, b.values = rows, nil
+	return nil
+}
+
+// exactOptions groups rows of like length, all of which get the answers that they get alone but for
+// those that are not as needs says: these share a batch with rows of their length alone.
+func (p *Predictor) exactOptions(isApart func(dataset.Element) bool) dataset.BatchOptions {
+	o := p.batchOptions(dataset.Similar)
+	o.Apart = func(row dataset.Element) bool {
+		for c, t := range row.Tensors {
+			for _, axis := range p.openAxes(c, t) {
+				if t.Dims()[axis] == 0 {
+					return true // what a model gives for no steps at all is proven by nothing
+				}
+			}
+		}
+		return isApart != nil && isApart(row)
+	}
+	return o
+}

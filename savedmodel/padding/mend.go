@@ -1,0 +1,416 @@
+package padding
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Plan says where padding has to be kept out of a signature's graph, so that rows of any lengths
+// may share a batch and each gets the answer that it gets alone. Whoever writes the graph that way
+// gives it the rows' own lengths. Padding may hold any value of a usual size.
+type Plan struct {
+	// Lengths are the numbers of a row's own entries that mends and outputs speak of.
+	Lengths []Length
+	// Mends are what has to be done, by the functions that it is to be done in: each is named by
+	// the nodes that lead to it from the main graph, as [Path] puts them together. A function that
+	// is called twice is mended for each call by itself.
+	Mends map[string][]Mend
+	// Outputs are those that are then independent, with the axes that padding is to be cut off.
+	Outputs map[string][]Sized
+	// Needs are what rows must be like. Others have to run without padding.
+	Needs []Need
+}
+
+// Path names the function that a node of another function calls, or the body of a loop.
+func Path(outer, node string) string { return outer + ";" + node }
+
+// Length is how many entries of its own a row has along an axis: as many as along an axis of an
+// input, or what windows leave of these.
+type Length struct {
+	Input string
+	Axis  int // of the input's rows
+	Steps []Step
+}
+
+// Step makes of n entries (n + Add) / Div, rounded up, and 0 of less than none.
+type Step struct{ Add, Div int64 }
+
+// Of is the length for a row that has n entries along the input's axis.
+func (l Length) Of(n int64) int64 {
+	for _, s := range l.Steps {
+		n = (max(n+s.Add, 0) + s.Div - 1) / s.Div
+	}
+	return n
+}
+
+// Sized says that an axis of an output has as many entries of the row's own as Lengths[Length].
+type Sized struct{ Axis, Length int }
+
+// MendKind is what a mend does.
+type MendKind uint8
+
+// The kinds of mends.
+const (
+	// Mask puts Fill in the place of the padding of a node's input along an axis. With Mean, the
+	// row's own entries are multiplied by the number of all entries, divided by Length: their mean
+	// over all is then the mean over the row's own.
+	Mask MendKind = iota
+	// Reverse has a ReverseV2 turn round the row's own entries alone.
+	Reverse
+	// Shift moves padding of a node's input along an axis before the row's own entries.
+	Shift
+	// Hold keeps a state of a loop as it is in steps of padding. The mend belongs to the body.
+	Hold
+	// Write has a node of a loop's body that writes to a list write a state as Hold keeps it.
+	Write
+)
+
+// Mend is one thing that is to be done in a function.
+type Mend struct {
+	Kind   MendKind
+	Node   string // "" for Hold
+	Input  int    // of the node
+	Rank   int    // of that input, or of the state
+	Rows   int    // the axis of the batch
+	Axis   int    // of padding
+	Length int    // an index of [Plan].Lengths
+	Fill   float64
+	Mean   bool
+	// State is the loop's argument that Hold and Write are about, and Counter the one that holds
+	// the number of the step.
+	State, Counter int
+}
+
+// mender collects mends on a walk.
+type mender struct {
+	plan    *Plan
+	numbers map[atom]int // the places of lengths
+	have    map[mendKey]Mend
+	clash   bool          // a node would have to be mended in two ways
+	seen    map[atom]bool // axes with padding
+}
+
+// mendKey says what is mended.
+type mendKey struct {
+	path, node         string
+	kind               MendKind
+	input, axis, state int
+}
+
+// Mended looks for a plan for a signature of a graph, which may be another than the model's own
+// with the same inputs and outputs. It is nil where not one output can be made independent.
+func Mended(mg *savedmodel.MetaGraph, g *graph.Graph, sig *savedmodel.Signature) (*Plan, error) {
+	state, err := mg.State(sig)
+	if err != nil || len(state.Changes) > 0 || len(state.Random) > 0 {
+		return nil, err
+	}
+	from, err := read(g, sig)
+	if err != nil {
+		return nil, err
+	}
+	var best *Plan
+	for _, assume := range assumptions(sig) {
+		w := &walker{source: from, padded: true, assume: assume, mend: newMender()}
+		if p := w.planned(); p != nil && (best == nil || len(p.Outputs) > len(best.Outputs)) {
+			best = p
+		}
+	}
+	return best, nil
+}
+
+func newMender() *mender {
+	return &mender{
+		plan:    &Plan{Mends: map[string][]Mend{}, Outputs: map[string][]Sized{}},
+		numbers: map[atom]int{}, have: map[mendKey]Mend{}, seen: map[atom]bool{},
+	}
+}
+
+// planned walks from all outputs, and returns the plan for those that become independent.
+func (w *walker) planned() *Plan {
+	p := w.mend.plan
+	main := w.mainFrame()
+	for _, name := range w.sig.OutputNames() {
+		needs := w.needs
+		sized, r := w.output(main, w.sig.Outputs[name])
+		if r.Answer != Independent {
+			w.needs = needs
+			continue
+		}
+		p.Outputs[name] = sized
+	}
+	least, ok := w.least()
+	if w.mend.clash || !ok || len(p.Outputs) == 0 {
+		return nil
+	}
+	p.Needs = append(w.found(w.assume), least...)
+	for key, m := range w.mend.have {
+		p.Mends[key.path] = append(p.Mends[key.path], m)
+	}
+	for _, list := range p.Mends {
+		slices.SortFunc(list, compareMends)
+	}
+	return p
+}
+
+// compareMends brings mends into an order that is the same each time, Hold before Write.
+func compareMends(a, b Mend) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Node, b.Node), a.Input-b.Input, a.Axis-b.Axis, a.State-b.State)
+}
+
+// mostLeast bounds the entries that a row may need.
+const mostLeast = 1 << 16
+
+// least are the needs for an entry along each padded axis that there is: a row with fewer entries
+// than a window may be an error, alone.
+func (w *walker) least() ([]Need, bool) {
+	least := map[Need]int64{}
+	for a := range w.mend.seen {
+		l, ok := w.lengthOf(a)
+		if !ok {
+			continue // of no input's making
+		}
+		n := int64(1)
+		for l.Of(n) < 1 {
+			if n++; n > mostLeast {
+				return nil, false
+			}
+		}
+		axis := Need{Input: l.Input, Axis: l.Axis}
+		least[axis] = max(least[axis], n)
+	}
+	var needs []Need
+	for _, input := range w.sig.InputNames() {
+		for i := range max(w.sig.Inputs[input].Shape.Rank()-1, 0) {
+			if n := least[Need{Input: input, Axis: i}]; n > 0 {
+				needs = append(needs, Need{Input: input, Axis: i, Least: n})
+			}
+		}
+	}
+	return needs, true
+}
+
+// lengthOf is the length of an axis.
+func (w *walker) lengthOf(a atom) (Length, bool) {
+	l, ok := w.lengths[a.name]
+	if !ok {
+		in, isInput := w.inputAxis(a.name)
+		if !isInput {
+			return Length{}, false
+		}
+		l = Length{Input: in.Input, Axis: in.Axis}
+	}
+	if a.shift != 0 {
+		l.Steps = append(slices.Clone(l.Steps), Step{Add: a.shift, Div: 1})
+	}
+	return l, a.kind == steps
+}
+
+// derive notes how long an axis of a new name is, beside the one that it is made of.
+func (w *walker) derive(name string, from atom, s Step) {
+	if l, ok := w.lengthOf(from); ok {
+		l.Steps = append(slices.Clone(l.Steps), s)
+		if w.lengths == nil {
+			w.lengths = map[string]Length{}
+		}
+		w.lengths[name] = l
+	}
+}
+
+// number is the place of an axis' length in the plan.
+func (m *mender) number(w *walker, a atom) (int, bool) {
+	l, ok := w.lengthOf(a)
+	if !ok {
+		return 0, false
+	}
+	a.front, a.none = false, false
+	i, have := m.numbers[a]
+	if !have {
+		i = len(m.plan.Lengths)
+		m.plan.Lengths, m.numbers[a] = append(m.plan.Lengths, l), i
+	}
+	return i, true
+}
+
+// add notes a mend.
+func (m *mender) add(path string, mend Mend) {
+	key := mendKey{path, mend.Node, mend.Kind, mend.Input, mend.Axis, mend.State}
+	if old, ok := m.have[key]; ok && old != mend {
+		m.clash = true
+	}
+	m.have[key] = mend
+}
+
+// rowsOf is the axis of the batch of a tensor that has one, and nothing else of other rows.
+func rowsOf(v *value) int {
+	at := -1
+	for i, a := range v.axes {
+		switch {
+		case slices.Equal(a, axis{rowsAtom}) && at < 0:
+			at = i
+		case a.has(rows) || a.has(flat):
+			return -1
+		}
+	}
+	return at
+}
+
+// mendable returns what a mend along an axis of an input says, where there can be one: padding has
+// to be behind the row's own entries.
+func (c *call) mendable(v *value, i int) (Mend, bool) {
+	if c.w.mend == nil || !c.fr.mendable() || !v.ranked || v.list != nil || i >= v.rank() {
+		return Mend{}, false
+	}
+	s, ok := v.axes[i].only(steps)
+	at := rowsOf(v)
+	if !ok || s.front || at < 0 {
+		return Mend{}, false
+	}
+	length, ok := c.w.mend.number(c.w, s)
+	return Mend{Node: c.n.Name, Rank: v.rank(), Rows: at, Axis: i, Length: length}, ok
+}
+
+// mask has padding of an input along an axis be fill, and reports whether it will be.
+func (c *call) mask(k, i int, fill float64, mean bool) bool {
+	v := c.in[k]
+	m, ok := c.mendable(v, i)
+	if !ok || !fits(graph.DType(c.n.Def.GetAttr()["T"].GetType()), c.n.Op, mean) {
+		return false
+	}
+	m.Kind, m.Input, m.Fill, m.Mean = Mask, k, fill, mean
+	c.w.mend.add(c.fr.path, m)
+	u := v.with(v.axes, slices.Clone(v.pad))
+	u.real, u.rowIDs = v.real, v.rowIDs
+	for j, a := range u.axes {
+		if a.has(steps) {
+			u.pad[j] = u.pad[j].join(constant(fill))
+		}
+	}
+	u.pad[i] = constant(fill)
+	c.in[k] = u
+	return true
+}
+
+// fits reports whether there are constants of a dtype to mask with.
+func fits(d tensor.DType, op string, mean bool) bool {
+	switch d {
+	case tensor.Float32, tensor.Float64:
+		return true
+	case tensor.Float16, tensor.Bfloat16, tensor.Int32, tensor.Int64:
+		return !mean
+	}
+	return op == "Any" || op == "All"
+}
+
+// reversed has a ReverseV2 along a padded axis leave padding where it is.
+func (c *call) reversed(i int) bool {
+	m, ok := c.mendable(c.in[0], i)
+	if ok {
+		m.Kind = Reverse
+		c.w.mend.add(c.fr.path, m)
+	}
+	return ok
+}
+
+// shifted has padding of the first input along an axis come first, so that what is counted from the
+// end is counted from the row's own end.
+func (c *call) shifted(i int) bool {
+	m, ok := c.mendable(c.in[0], i)
+	if !ok {
+		return false
+	}
+	m.Kind = Shift
+	c.w.mend.add(c.fr.path, m)
+	v := c.in[0].with(slices.Clone(c.in[0].axes), slices.Clone(c.in[0].pad))
+	s := v.axes[i][0]
+	s.front = true
+	v.axes[i], v.pad[i].held = axis{s}, false
+	c.in[0] = v
+	return true
+}
+
+// holdable lists the states of a loop that steps of padding change and that can be held; nil where
+// there are none.
+func (l *looped) holdable(over axis, state []*value, kept []bool) []bool {
+	path := l.fr.inner(l.n)
+	s, ok := over.only(steps)
+	counter := slices.Index(l.counter, true)
+	if l.w.mend == nil || path == nowhere || !ok || s.front || counter < 0 {
+		return nil
+	}
+	types := l.n.Def.GetAttr()["T"].GetList().GetType()
+	length, ok := l.w.mend.number(l.w, s)
+	if !ok || len(types) != len(state) || types[counter] != typespb.DataType_DT_INT32 {
+		return nil
+	}
+	var held []bool
+	for i, v := range state {
+		if l.same(i) || l.counter[i] || kept[i] || !v.ranked || v.list != nil || v.handle != nil || rowsOf(v) < 0 {
+			continue
+		}
+		if held == nil {
+			held = make([]bool, len(state))
+		}
+		held[i] = true
+		l.w.mend.add(path, Mend{Kind: Hold, Rank: v.rank(), Rows: rowsOf(v), Length: length, State: i, Counter: counter})
+	}
+	return held
+}
+
+// holds returns the state that a node writes to a list in the row's own steps, where the state is
+// held: the node is to write what is held.
+func (s *stepping) holds(c *call) (*value, bool) {
+	if len(c.n.Inputs) < 3 {
+		return nil, false
+	}
+	for i, held := range s.held {
+		if held && origin(c.n.Inputs[2]) == origin(s.carried[i]) {
+			c.w.mend.add(c.fr.path, Mend{Kind: Write, Node: c.n.Name, Input: 2, State: i})
+			return s.args[i], true
+		}
+	}
+	return nil, false
+}
+
+// sized is what is to be cut off an output along a padded axis.
+func (w *walker) sized(i int, a axis) (Sized, bool) {
+	s, ok := a.only(steps)
+	if w.mend == nil || !ok || s.front {
+		return Sized{}, false
+	}
+	length, ok := w.mend.number(w, s)
+	return Sized{Axis: i, Length: length}, ok
+}
+
+// note remembers the padded axes of a value.
+func (m *mender) note(v *value) {
+	for _, a := range v.axes {
+		for _, x := range a {
+			if x.kind == steps {
+				m.seen[x] = true
+			}
+		}
+	}
+}
+
+// fills are the entries that leave reductions as they are.
+var fills = map[string]float64{
+	"Max": math.Inf(-1), "Min": math.Inf(1), "Sum": 0, "Mean": 0, "EuclideanNorm": 0, "Prod": 1, "All": 1, "Any": 0,
+}
+
+// mendReduction keeps padding along an axis out of a reduction.
+func (c *call) mendReduction(i int) {
+	x, ok := c.in[0].axes[i].only(steps)
+	if !ok || neutral(c.n.Op, x, c.in[0].pad[i], c.in[0].real) {
+		return
+	}
+	if mean := c.n.Op == "Mean"; c.mask(0, i, fills[c.n.Op], mean) && mean {
+		c.meant = append(c.meant, i)
+	}
+}
