@@ -25,6 +25,13 @@ type SyntaxError struct {
 	Extra []Field
 }
 
+// NestingError is the cause of a *[SyntaxError] where a row's value has more axes than its
+// component: it may hold several rows.
+type NestingError struct{ Msg string }
+
+// Error says what was wanted.
+func (e *NestingError) Error() string { return e.Msg }
+
 // Unwrap returns the cause.
 func (e *SyntaxError) Unwrap() error { return e.Err }
 

@@ -252,7 +252,7 @@ func (it *jsonlRows) badRow() error {
 	if l.long {
 		return tooLongLine(l.name, l.line, it.l.max, row)
 	}
-	return &SyntaxError{File: l.name, Line: l.line, Row: row, Field: l.field, Msg: l.bad.Error(), Err: limitOf(l.bad), Extra: l.extra}
+	return &SyntaxError{File: l.name, Line: l.line, Row: row, Field: l.field, Msg: l.bad.Error(), Err: causeOf(l.bad), Extra: l.extra}
 }
 
 // place is that of the row returned last.

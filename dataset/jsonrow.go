@@ -395,7 +395,7 @@ func (c *jsonColumn) end() error {
 		c.dims = append(c.dims[:0], c.one...)
 		return nil
 	case c.Shape.Rank() == 0:
-		return fmt.Errorf("want a single value, got an array of %d", c.dims[0])
+		return &NestingError{fmt.Sprintf("want a single value, got an array of %d", c.dims[0])}
 	}
 	return fmt.Errorf("want the shape %v, got %v", c.Shape, tensor.MakeShape(c.dims...))
 }
@@ -421,9 +421,9 @@ func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
 	}
 	if rank := c.Shape.Rank(); rank >= 0 && level >= max(rank, 1) { // [5] may stand for 5
 		if rank == 0 {
-			return fmt.Errorf("want a single value, got arrays")
+			return &NestingError{"want a single value, got arrays"}
 		}
-		return fmt.Errorf("want %s, got arrays nested deeper", c.wanted())
+		return &NestingError{fmt.Sprintf("want %s, got arrays nested deeper", c.wanted())}
 	}
 	n, err := d.array(c, level, depth)
 	if err != nil {

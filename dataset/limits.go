@@ -186,11 +186,14 @@ func (it *checked) place() SyntaxError { return placeOf(it.in) }
 
 func (it *checked) close() { it.in.close() }
 
-// limitOf returns err as the cause of a SyntaxError where it is that of a limit.
-func limitOf(err error) error {
-	var limit *LimitError
-	if errors.As(err, &limit) {
+// causeOf returns err as the cause of a SyntaxError where it is that of a limit, or says that the
+// value has too many axes.
+func causeOf(err error) error {
+	if limit, ok := errors.AsType[*LimitError](err); ok {
 		return limit
+	}
+	if nesting, ok := errors.AsType[*NestingError](err); ok {
+		return nesting
 	}
 	return nil
 }

@@ -23,5 +23,5 @@ func (p *RowParser) Parse(text []byte) (Element, error) {
 	if err == nil {
 		return e, nil
 	}
-	return Element{}, &SyntaxError{Row: -1, Field: p.d.field, Msg: err.Error(), Err: limitOf(err)}
+	return Element{}, &SyntaxError{Row: -1, Field: p.d.field, Msg: err.Error(), Err: causeOf(err)}
 }

@@ -32,7 +32,7 @@ type blockFeeder struct {
 // row's own number or length counts.
 func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	o := p.o
-	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil {
+	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil || len(p.f.signature.Defaults) > 0 {
 		return nil, nil
 	}
 	if o.Batching != "" && o.Batching != Arrival {

@@ -22,10 +22,14 @@ import (
 // is the Predictor's own.
 func (p *Predictor) Features() []savedmodel.ExampleFeature { return p.features }
 
-// findFeatures looks for features where a row holds one serialized Example: a scalar string.
+// findFeatures looks for features where a row holds one serialized message: a scalar string.
 func (p *Predictor) findFeatures() (err error) {
-	if len(p.components) == 1 && p.components[0].DType == tensor.String && p.components[0].Shape.Admits(nil) {
-		p.features, err = p.f.session.graph.ExampleFeatures(p.f.signature)
+	if len(p.components) != 1 || p.components[0].DType != tensor.String || !p.components[0].Shape.Admits(nil) {
+		return nil
+	}
+	graph := p.f.session.graph
+	if p.records, err = graph.TakesRecords(p.f.signature); err == nil {
+		p.features, err = graph.ExampleFeatures(p.f.signature)
 	}
 	return err
 }
@@ -44,7 +48,7 @@ func (p *Predictor) featureNames() []string {
 // that takes none, and where the rows hold Examples already; the source that it returns takes the
 // place of src then.
 func (p *Predictor) exampleRows(src Source, f source.Format) (*dataset.Dataset, Source, error) {
-	if len(p.features) == 0 || !makesExamples(src, f) {
+	if !p.records || !makesExamples(src, f) || len(p.features) == 0 && f.Name != "tfrecord" {
 		return nil, src, nil
 	}
 	if f.Name == "tfrecord" {
@@ -223,6 +227,29 @@ func (p *Predictor) columnsOf(src Source, f source.Format) (Source, sourceColumn
 		column = c
 	}
 	var have sourceColumns
+	src, found, err := p.peek(src, f, append(p.featureNames(), column))
+	switch {
+	case err != nil:
+	case found.row != nil:
+		have.ready = readyRow(found.row, column, p.hasFeature(input) && column == input)
+	case found.names != nil:
+		have.names = found.names
+		have.ready = slices.Contains(have.names, column) && !p.hasFeature(column)
+	}
+	return src, have, err
+}
+
+// beginning is what the beginning of a source shows: the names of its columns, or its first row of
+// JSON. Neither is there where only reading rows tells.
+type beginning struct {
+	names []string
+	row   []byte
+}
+
+// peek looks at the first file, or at the beginning of standard input, which the returned source
+// still holds. keys are those that rows of JSON may have.
+func (p *Predictor) peek(src Source, f source.Format, keys []string) (Source, beginning, error) {
+	var found beginning
 	name := src.Files[0]
 	look := src
 	switch {
@@ -231,27 +258,26 @@ func (p *Predictor) columnsOf(src Source, f source.Format) (Source, sourceColumn
 		src.Stdin = in
 		look.Stdin = bytes.NewReader(dataset.FirstLine(in))
 	case name == "-":
-		return src, have, nil
+		return src, found, nil
 	}
 	if !f.HasColumns() {
 		r, err := p.files(look).Open(name)
 		if err != nil {
-			return src, have, err
+			return src, found, err
 		}
 		defer r.Close() //nolint:errcheck // nothing was written
-		have.ready = readyRow(dataset.FirstJSON(r, append(p.featureNames(), column)), column, p.hasFeature(input) && column == input)
-		return src, have, nil
+		found.row = append([]byte{}, dataset.FirstJSON(r, keys)...)
+		return src, found, nil
 	}
 	columns, err := f.Columns(p.files(look), name)
 	if err != nil {
-		return src, have, fmt.Errorf("%s: %w", name, err)
+		return src, found, fmt.Errorf("%s: %w", name, err)
 	}
-	have.names = []string{}
+	found.names = []string{}
 	for _, c := range columns {
-		have.names = append(have.names, c.Name)
+		found.names = append(found.names, c.Name)
 	}
-	have.ready = slices.Contains(have.names, column) && !p.hasFeature(column)
-	return src, have, nil
+	return src, found, nil
 }
 
 // readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -40,7 +41,10 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	feeds := make([]tf.Feed, len(p.feeders))
 	for i, fd := range p.feeders {
 		var err error
+		_, whole := p.f.signature.Defaults[fd.in.Value]
 		switch info := p.f.signature.Inputs[fd.in.Value]; {
+		case whole:
+			feeds[i], err = wholeFeed(fd.component, b)
 		case info.Sparse():
 			feeds[i], err = p.sparseFeed(fd, b)
 		case info.Ragged != nil:
@@ -115,6 +119,18 @@ func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 		return nil
 	}
 	return f, nil
+}
+
+// wholeFeed is the value of an input that has a default: one tensor for the whole batch, since a
+// default cannot know how many rows there are. All rows have to hold the same.
+func wholeFeed(c int, b *dataset.Batch) (tf.Feed, error) {
+	first := b.Row(0).Tensors[c]
+	for i := range b.Len() {
+		if t := b.Row(i).Tensors[c]; !slices.Equal(t.Dims(), first.Dims()) || !bytes.Equal(t.Bytes(), first.Bytes()) || !slices.Equal(t.Strings(), first.Strings()) {
+			return tf.Feed{}, fmt.Errorf("rows %d and %d differ in it; it has a default, and so one value for all rows of a batch: run them one by one with --no-batch", b.Row(0).Row+1, b.Row(i).Row+1)
+		}
+	}
+	return tf.FeedTensor(first), nil
 }
 
 // fillUp repeats the last of the rows that take up have entries of dst to the end of dst.

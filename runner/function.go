@@ -44,6 +44,7 @@ type Endpoint struct {
 	Shape  tensor.Shape // the batch axis included
 	Tensor string       // in the graph, "serving_default_x:0"
 
+	input  bool     // it is an input, passed on
 	labels []string // names for the numbers that a head gives
 	head   string   // the output that it is made of; "" where there is no head
 	of     string   // the output of the signature that was picked, which may have another name
@@ -86,9 +87,12 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 		return nil, ErrClosed
 	}
 	defer s.leave()
-	bare := slices.Clone(f.outputs)
 	s.headsMu.Lock()
 	defer s.headsMu.Unlock()
+	if err := f.passInputs(); err != nil {
+		return nil, err
+	}
+	bare := slices.Clone(f.outputs)
 	if err = f.addHeads(heads); err != nil {
 		return nil, err
 	}
@@ -105,6 +109,28 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 	return f, nil
 }
 
+// passInputs lets outputs that are inputs, such as the key of a row that is handed back, be
+// fetched: TensorFlow's session refuses to fetch a tensor that is fed, so an operation that passes
+// it on is fetched in its place.
+func (f *Function) passInputs() error {
+	fed := map[string]bool{}
+	for _, in := range f.inputs {
+		fed[strings.TrimSuffix(in.Tensor, ":0")] = true
+	}
+	for i := range f.outputs {
+		out := &f.outputs[i]
+		if !fed[strings.TrimSuffix(out.Tensor, ":0")] {
+			continue
+		}
+		added, err := f.session.engine.AddHead(out.Tensor, tf.Head{})
+		if err != nil {
+			return fmt.Errorf("output %q: %w", out.Name, err)
+		}
+		out.Tensor, out.input = added[0].Tensor, true
+	}
+	return nil
+}
+
 func tensorNames(list []Endpoint) []string {
 	names := make([]string, len(list))
 	for i, e := range list {
@@ -116,7 +142,7 @@ func tensorNames(list []Endpoint) []string {
 // endpoints lists the dense tensors of a value of a signature.
 func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
 	if info.Encoding == savedmodel.Dense {
-		return []Endpoint{{Name: name, Value: name, DType: info.DType, Shape: info.Shape, Tensor: info.Tensor}}
+		return []Endpoint{{Name: name, Value: name, DType: info.DType.Base(), Shape: info.Shape, Tensor: info.Tensor}}
 	}
 	list := make([]Endpoint, len(info.Components))
 	splits := 0
@@ -130,7 +156,7 @@ func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
 				role = fmt.Sprintf("row_splits_%d", splits-1)
 			}
 		}
-		list[i] = Endpoint{Name: name + "/" + role, Value: name, Role: role, DType: c.DType, Shape: c.Shape, Tensor: c.Tensor}
+		list[i] = Endpoint{Name: name + "/" + role, Value: name, Role: role, DType: c.DType.Base(), Shape: c.Shape, Tensor: c.Tensor}
 	}
 	return list
 }
@@ -147,7 +173,8 @@ func (f *Function) Inputs() []Endpoint { return f.inputs }
 func (f *Function) Outputs() []Endpoint { return f.outputs }
 
 // Run feeds tensors by name and returns the outputs by name, in Go memory. Every input must be
-// given. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the context's.
+// given that has no default. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the
+// context's.
 //
 // Run returns when the context is done, at once. TensorFlow cancels a run at the context's
 // deadline, or after [Options.Timeout], between two operations; it has no way to cancel one before
@@ -158,11 +185,14 @@ func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map
 	for i, in := range f.inputs {
 		t, ok := feeds[in.Name]
 		if !ok {
+			t, ok = f.signature.Defaults[in.Name]
+		}
+		if !ok {
 			return nil, &NameError{Kind: "input", Name: in.Name, Missing: true, Have: endpointNames(f.inputs)}
 		}
 		list[i] = tf.FeedTensor(t)
 	}
-	if len(feeds) > len(f.inputs) {
+	if len(feeds) > 0 {
 		have := endpointNames(f.inputs)
 		for _, name := range slices.Sorted(maps.Keys(feeds)) {
 			if !slices.Contains(have, name) {

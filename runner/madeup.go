@@ -123,6 +123,12 @@ func (p *Predictor) usualLengths() []int64 {
 // a text counts for one.
 func (p *Predictor) openMost() int {
 	most := 0
+	for _, x := range p.features {
+		most = max(most, min(openAxes(x.Shape), 1))
+	}
+	if len(p.features) > 0 {
+		return most
+	}
 	for _, info := range p.f.signature.Inputs {
 		shape := info.Shape
 		if info.Ragged != nil {
@@ -191,6 +197,9 @@ func tooLarge(sizes []int64) bool {
 // madeUpRows writes rows as JSON, which has every dtype and form there is, and reads them.
 func (p *Predictor) madeUpRows(n int, below int64, lengths []int64) ([]dataset.Element, error) {
 	w := &rowMaker{rng: rand.New(rand.NewPCG(1, 2)), below: below, noBatch: p.o.NoBatch} //nolint:gosec // the same rows every time are wanted
+	if len(p.features) > 0 {
+		return p.madeUpExamples(w, n, lengths)
+	}
 	for i := range n {
 		w.length = lengths[i%len(lengths)]
 		w.out.WriteByte('{')
@@ -200,6 +209,14 @@ func (p *Predictor) madeUpRows(n int, below int64, lengths []int64) ([]dataset.E
 			}
 			w.out.Write(dataset.AppendJSONString(nil, name))
 			w.out.WriteByte(':')
+			if value, ok := p.f.signature.Defaults[name]; ok {
+				text, err := Value{Tensor: value}.AppendJSON(nil)
+				if err != nil {
+					return nil, fmt.Errorf("make up rows: input %q: %w", name, err)
+				}
+				w.out.Write(text)
+				continue
+			}
 			info := p.f.signature.Inputs[name]
 			if info.Sparse() {
 				w.sparse(info)
@@ -222,6 +239,31 @@ func (p *Predictor) madeUpRows(n int, below int64, lengths []int64) ([]dataset.E
 		return nil, fmt.Errorf("make up rows: %w", err)
 	}
 	return rows, nil
+}
+
+// madeUpExamples makes up rows of a signature that takes serialized tf.Examples: values of the
+// features that it parses out of them.
+func (p *Predictor) madeUpExamples(w *rowMaker, n int, lengths []int64) ([]dataset.Element, error) {
+	for i := range n {
+		for k, x := range p.features {
+			w.length = lengths[i%len(lengths)]
+			w.out.WriteByte("{,"[min(k, 1)])
+			w.out.Write(dataset.AppendJSONString(nil, x.Name))
+			w.out.WriteByte(':')
+			c := dataset.Component{DType: x.DType, Shape: x.Shape}
+			w.dims(c)
+			if x.DType == tensor.String && openAxes(x.Shape) == 0 {
+				c.Shape, w.length = tensor.MakeShape(tensor.Unknown), 1 // a word, not a text
+			}
+			w.value(c, w.sizes, i)
+		}
+		w.out.WriteString("}\n")
+	}
+	rows, err := p.Rows(Source{Files: []string{"-"}, Stdin: &w.out, Format: "jsonl"})
+	if err != nil {
+		return nil, fmt.Errorf("make up rows: %w", err)
+	}
+	return rows.Collect(context.Background())
 }
 
 // rowMaker writes made-up rows.

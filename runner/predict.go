@@ -132,6 +132,7 @@ type Predictor struct {
 	outputs    []string
 	state      savedmodel.State
 	features   []savedmodel.ExampleFeature // that the only input's tf.Examples hold
+	records    bool                        // the only input is a serialized message
 	sized      bool                        // options or signature fix the batch size
 	meter      *meter                      // nil where nobody counts
 	fit        *fitter
@@ -184,7 +185,7 @@ func (p *Predictor) plan() error {
 	if len(p.f.signature.Inputs) == 0 {
 		p.o.NoBatch = true // there is one answer, and no rows
 	}
-	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.buildSpec, p.findFeatures} {
+	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.checkOutputs, p.buildSpec, p.findFeatures} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -264,7 +265,7 @@ func (p *Predictor) fixBatchSize() error {
 		return nil
 	}
 	for _, in := range p.f.inputs {
-		if in.Role != "" || !in.Shape.Ranked() {
+		if _, whole := p.f.signature.Defaults[in.Name]; whole || in.Role != "" || !in.Shape.Ranked() {
 			continue
 		}
 		if in.Shape.Rank() == 0 {
@@ -286,6 +287,27 @@ func (p *Predictor) fixBatchSize() error {
 		return &OptionError{Option: "BatchSize", Msg: fmt.Sprintf("the signature fixes it to %d, got %d", p.fixed, p.o.BatchSize)}
 	}
 	p.o.BatchSize = int(p.fixed)
+	return nil
+}
+
+// checkOutputs makes sure that no output has the same number of entries whatever the batch: such a
+// one, as the names of the classes, holds nothing of a row, also where there are as many rows.
+func (p *Predictor) checkOutputs() error {
+	if p.o.NoBatch || p.fixed != 0 {
+		return nil
+	}
+	for _, out := range p.f.outputs {
+		if out.Role != "" || !out.Shape.Ranked() {
+			continue
+		}
+		n := int64(-1)
+		if out.Shape.Rank() > 0 {
+			n = out.Shape.Dim(0)
+		}
+		if n != tensor.Unknown && n != int64(p.o.BatchSize) || out.Shape.Rank() == 0 {
+			return &OutputError{Output: out.Name, Got: n, Always: true}
+		}
+	}
 	return nil
 }
 
@@ -464,10 +486,17 @@ type OutputError struct {
 	Output string
 	Got    int64 // entries along the first axis, or -1 for a scalar
 	Want   int64 // rows of the batch
+	Always bool  // the signature says so, for any number of rows: Want is not set
 }
 
 // Error says what came and what was wanted.
 func (e *OutputError) Error() string {
+	switch {
+	case e.Always && e.Got < 0:
+		return fmt.Sprintf("output %q: a scalar, not one value for each row", e.Output)
+	case e.Always:
+		return fmt.Sprintf("output %q: has %d entries along its first axis whatever the number of rows, not one for each", e.Output, e.Got)
+	}
 	if e.Got < 0 {
 		return fmt.Sprintf("output %q: a scalar, not one value for each of the batch's %d rows", e.Output, e.Want)
 	}
@@ -476,6 +505,12 @@ func (e *OutputError) Error() string {
 
 // Hints says what to type instead.
 func (e *OutputError) Hints() []string {
+	if e.Always && e.Got == 1 {
+		return []string{
+			"if the model takes one row at a time: --batch-size 1",
+			"or run one row at a time, each holding whole tensors: --no-batch",
+		}
+	}
 	return []string{
 		"leave this output out with --outputs, which names the ones to keep",
 		"or run one row at a time, each holding whole tensors: --no-batch",

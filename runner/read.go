@@ -96,12 +96,27 @@ func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 			named.File = "stdin"
 		}
 		err = &named
+		if nesting, ok := errors.AsType[*dataset.NestingError](err); ok && !p.o.NoBatch {
+			named.Err = &wholeRowError{nesting}
+		}
 		if p.o.SkipBadRows && syntax.Row >= 0 {
 			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err, Extra: syntax.Extra}}}}, false
 		}
 	}
 	return &job{err: err}, true
 }
+
+// wholeRowError is the cause of the error of a row that holds a value with an axis too many: the
+// batch's own, perhaps.
+type wholeRowError struct{ error }
+
+// Hints says what to type instead.
+func (e *wholeRowError) Hints() []string {
+	return []string{"if each row holds a whole tensor, as the signature takes it: --no-batch"}
+}
+
+// Unwrap returns the error itself.
+func (e *wholeRowError) Unwrap() error { return e.error }
 
 // resultOf begins the result of a row: the number and the extra fields, in memory of their own.
 func resultOf(row dataset.Element) Result {

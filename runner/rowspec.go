@@ -50,7 +50,7 @@ func (p *Predictor) buildSpec() error {
 // inputSpec returns the spec of an input's value in a row.
 func (p *Predictor) inputSpec(name string, info savedmodel.TensorInfo) (dataset.Spec, error) {
 	drop := 1
-	if p.o.NoBatch {
+	if _, whole := p.f.signature.Defaults[name]; whole || p.o.NoBatch {
 		drop = 0
 	}
 	dense := func(dtype tensor.DType, shape tensor.Shape) dataset.Spec {

@@ -120,7 +120,7 @@ func (p *Predictor) textRows(src Source) (*dataset.Dataset, error) {
 // columnRows reads rows that have a column, or a key, for each input.
 func (p *Predictor) columnRows(src Source, f source.Format) (*dataset.Dataset, error) {
 	if src.Encoder == nil {
-		return p.files(src).Rows(f, p.spec), nil
+		return p.givenRows(src, f)
 	}
 	input, err := p.textInput(src)
 	if err != nil {

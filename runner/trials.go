@@ -159,7 +159,9 @@ func (p *Predictor) trialLength(row dataset.Element) int64 {
 			n = max(n, t.Dims()[axis])
 		}
 		for _, s := range t.Strings() {
-			n = max(n, int64(len(strings.Fields(s))))
+			if !p.records {
+				n = max(n, int64(len(strings.Fields(s))))
+			}
 		}
 	}
 	return n
@@ -185,7 +187,7 @@ func (p *Predictor) beginning(row dataset.Element, steps int64) (dataset.Element
 			continue
 		}
 		for i, s := range t.Strings() {
-			if words := strings.Fields(s); int64(len(words)) > steps {
+			if words := strings.Fields(s); int64(len(words)) > steps && !p.records {
 				t.Strings()[i] = strings.Join(words[:steps], " ")
 			}
 		}

@@ -87,6 +87,9 @@ func (f *Function) newCompiler(outputs []Endpoint, heads []Head, picks []pick) (
 	}
 	twin := &Function{session: s, signature: f.signature, outputs: slices.Clone(outputs)}
 	for i := range twin.outputs {
+		if twin.outputs[i].input {
+			continue
+		}
 		twin.outputs[i].Tensor = rewrite.CompiledTensor(twin.outputs[i].Tensor)
 	}
 	if err := twin.addHeads(heads); err != nil {

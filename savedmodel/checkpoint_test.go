@@ -2,6 +2,7 @@ package savedmodel
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -40,6 +41,15 @@ func openCheckpoint(t *testing.T, dir string) *Checkpoint {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestInflateIsBounded refuses a block that claims to unfold to more than Snappy can make of it.
+func TestInflateIsBounded(t *testing.T) {
+	t.Parallel()
+	block := binary.AppendUvarint(nil, 1<<30)
+	if _, err := inflate(append(block, 0, 'a'), 7); err == nil || !strings.Contains(err.Error(), "cannot unfold") {
+		t.Errorf("inflate = %v, want an error", err)
+	}
 }
 
 func TestCheckpointsAgainstTensorFlow(t *testing.T) {

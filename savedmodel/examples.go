@@ -37,43 +37,14 @@ const (
 // input, a string tensor of serialized tf.Examples: signatures to classify and regress, and any
 // other that hands its input to a ParseExample op. The list is empty for other signatures.
 func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
-	var input TensorInfo
-	for _, input = range sig.Inputs {
-	}
-	if len(sig.Inputs) != 1 || input.Encoding != Dense || input.DType != tensor.String {
-		return nil, nil
-	}
-	p, err := mg.graph.Reach()
-	if err != nil {
-		return nil, err
-	}
-	p.Ops = map[string]bool{}
-	p.Feed([]string{input.Tensor})
-	if err := p.Mark(sig.Tensors(sig.Outputs)); err != nil {
-		return nil, err
-	}
-	parses := false
-	for op := range p.Ops {
-		parses = parses || parseOps[op]
-	}
-	if !parses {
-		return nil, nil
-	}
-	flow, err := p.Flow([]string{input.Tensor})
+	flow, parsers, err := mg.parsers(sig)
 	if err != nil {
 		return nil, err
 	}
 	features := map[string]ExampleFeature{}
-	for _, f := range flow.All() {
-		for _, n := range f.Nodes {
-			if !parseOps[n.Op] || len(n.Inputs) == 0 {
-				continue
-			}
-			if _, fed := flow.Origin(graph.Place{F: f, Ref: n.Inputs[0]}).Ref.IsArg(); fed {
-				for _, x := range readFeatures(flow, f, n) {
-					features[x.Name] = x
-				}
-			}
+	for _, p := range parsers {
+		for _, x := range readFeatures(flow, p.F, p.Ref.Node) {
+			features[x.Name] = x
 		}
 	}
 	list := make([]ExampleFeature, 0, len(features))
@@ -83,7 +54,61 @@ func (mg *MetaGraph) ExampleFeatures(sig *Signature) ([]ExampleFeature, error) {
 	return list, nil
 }
 
-var parseOps = map[string]bool{"ParseExample": true, "ParseExampleV2": true, "ParseSingleExample": true}
+// TakesRecords reports whether the signature's only input is a string tensor of serialized
+// tf.Examples or tf.SequenceExamples: what the records of a TFRecord file hold.
+func (mg *MetaGraph) TakesRecords(sig *Signature) (bool, error) {
+	_, parsers, err := mg.parsers(sig)
+	return len(parsers) > 0, err
+}
+
+// parsers finds the operations that parse the signature's only input.
+func (mg *MetaGraph) parsers(sig *Signature) (*graph.Flow, []graph.Place, error) {
+	var input TensorInfo
+	for _, input = range sig.Inputs {
+	}
+	if len(sig.Inputs) != 1 || input.Encoding != Dense || input.DType != tensor.String {
+		return nil, nil, nil
+	}
+	p, err := mg.graph.Reach()
+	if err != nil {
+		return nil, nil, err
+	}
+	p.Ops = map[string]bool{}
+	p.Feed([]string{input.Tensor})
+	if err := p.Mark(sig.Tensors(sig.Outputs)); err != nil {
+		return nil, nil, err
+	}
+	parses := false
+	for op := range p.Ops {
+		parses = parses || parseOps[op]
+	}
+	if !parses {
+		return nil, nil, nil
+	}
+	flow, err := p.Flow([]string{input.Tensor})
+	if err != nil {
+		return nil, nil, err
+	}
+	var found []graph.Place
+	for _, f := range flow.All() {
+		for _, n := range f.Nodes {
+			if !parseOps[n.Op] || len(n.Inputs) == 0 {
+				continue
+			}
+			if _, fed := flow.Origin(graph.Place{F: f, Ref: n.Inputs[0]}).Ref.IsArg(); fed {
+				found = append(found, graph.Place{F: f, Ref: graph.Ref{Node: n}})
+			}
+		}
+	}
+	return flow, found, nil
+}
+
+// parseOps are the operations that parse serialized messages: of their features those of
+// tf.Examples are told, of tf.SequenceExamples none.
+var parseOps = map[string]bool{
+	"ParseExample": true, "ParseExampleV2": true, "ParseSingleExample": true,
+	"ParseSequenceExample": true, "ParseSequenceExampleV2": true, "ParseSingleSequenceExample": true,
+}
 
 // readFeatures reads the specs of a parse op. See tensorflow/core/ops/parsing_ops.cc for the order
 // of its inputs.
@@ -104,7 +129,7 @@ func readFeatures(d *graph.Flow, f *graph.Function, n *graph.Node) []ExampleFeat
 		}
 		sparse, dense, ragged = keysOf(d, f, n.Inputs[2:3]), keysOf(d, f, n.Inputs[3:4]), keysOf(d, f, n.Inputs[4:5])
 		defaults = n.Inputs[5:]
-	default:
+	case "ParseSingleExample":
 		sparse, dense = textsOf(attr["sparse_keys"].GetList().GetS()), textsOf(attr["dense_keys"].GetList().GetS())
 	}
 	var list []ExampleFeature

@@ -53,24 +53,32 @@ type Asset struct {
 	Filename string // below the model's assets directory
 }
 
-// MetaGraph returns the graph with exactly the given tags, in any order. Without tags it is the
-// only graph there is, or the one tagged "serve" alone. A *[TagError] says that there is none such.
+// NoTags, given as the only tag, stands for the graph whose set of tags is empty, as modules of
+// TensorFlow 1's Hub have one.
+const NoTags = ""
+
+// MetaGraph returns the graph with exactly the given tags, in any order; [NoTags] alone stands for
+// none. Without arguments it is the only graph there is, or the one tagged "serve" alone, or the
+// one without tags. A *[TagError] says that there is none such.
 func (m *Model) MetaGraph(tags ...string) (*MetaGraph, error) {
 	want := slices.Compact(slices.Sorted(slices.Values(tags)))
+	wanted := [][]string{slices.DeleteFunc(want, func(tag string) bool { return tag == NoTags })}
 	if len(tags) == 0 {
 		if len(m.MetaGraphs) == 1 {
 			return m.MetaGraphs[0], nil
 		}
-		want = []string{"serve"}
+		wanted = [][]string{{"serve"}, {}}
 	}
-	for _, mg := range m.MetaGraphs {
-		if slices.Equal(mg.Tags, want) {
-			return mg, nil
+	for _, tags := range wanted {
+		for _, mg := range m.MetaGraphs {
+			if slices.Equal(mg.Tags, tags) {
+				return mg, nil
+			}
 		}
 	}
-	e := &TagError{Model: m.Dir, Want: want}
-	if len(tags) == 0 {
-		e.Want = nil
+	e := &TagError{Model: m.Dir}
+	if len(tags) > 0 {
+		e.Want = wanted[0]
 	}
 	for _, mg := range m.MetaGraphs {
 		e.Have = append(e.Have, mg.Tags)

@@ -1,7 +1,9 @@
 package savedmodel
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +57,12 @@ func (mg *MetaGraph) Files(links bool) (Files, error) {
 		return target, nil
 	}
 	for _, a := range mg.Assets {
-		if f.Assets[a.Filename], err = resolve(filepath.Join(root, dirAssets, a.Filename)); err != nil {
+		path := filepath.Join(root, dirAssets, a.Filename)
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			f.Assets[a.Filename] = path // [MetaGraph.Verify] says where one is missing that is read
+			continue
+		}
+		if f.Assets[a.Filename], err = resolve(path); err != nil {
 			return f, err
 		}
 	}

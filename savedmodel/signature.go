@@ -5,13 +5,18 @@ import (
 	"maps"
 	"slices"
 
+	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/wire"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // newSignature converts a SignatureDef.
-func newSignature(name string, def *pb.SignatureDef) *Signature {
+func newSignature(name string, def *pb.SignatureDef) (*Signature, error) {
 	s := &Signature{
 		Name:       name,
 		MethodName: def.GetMethodName(),
@@ -25,7 +30,50 @@ func newSignature(name string, def *pb.SignatureDef) *Signature {
 	for key, info := range def.GetOutputs() {
 		s.Outputs[key] = newTensorInfo(info)
 	}
-	return s
+	err := wire.Each(def.ProtoReflect().GetUnknown(), func(f wire.Field) error {
+		if f.Num != fieldDefaults || f.Type != protowire.BytesType {
+			return nil
+		}
+		return s.readDefault(f.Data)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("signature %q: its defaults: %w", name, err)
+	}
+	return s, nil
+}
+
+// fieldDefaults is SignatureDef.defaults, which the binding does not know yet.
+const fieldDefaults = 4
+
+// readDefault reads an entry of the map of defaults.
+func (s *Signature) readDefault(entry []byte) error {
+	name, err := wire.String(entry, wire.FieldMapKey)
+	if err != nil {
+		return err
+	}
+	value := &tensorpb.TensorProto{}
+	err = wire.Each(entry, func(f wire.Field) error {
+		if f.Num == wire.FieldMapValue && f.Type == protowire.BytesType {
+			return proto.Unmarshal(f.Data, value)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	t, err := graph.Tensor(value)
+	if err != nil {
+		return fmt.Errorf("input %q: %w", name, err)
+	}
+	in, ok := s.Inputs[name]
+	if !ok || in.Encoding != Dense || in.DType != t.DType() || !in.Shape.Admits(t.Dims()) {
+		return fmt.Errorf("input %q: there is none that a %v %v fits", name, t.DType(), t.Shape())
+	}
+	if s.Defaults == nil {
+		s.Defaults = map[string]tensor.Tensor{}
+	}
+	s.Defaults[name] = t
+	return nil
 }
 
 // newTensorInfo converts a TensorInfo.
@@ -131,6 +179,9 @@ type Signature struct {
 	MethodName string // "tensorflow/serving/predict" for most
 	Inputs     map[string]TensorInfo
 	Outputs    map[string]TensorInfo
+	// Defaults are the values of inputs that need not be given, as the Python function has them:
+	// whole tensors, batch axis included. It is nil for most signatures.
+	Defaults map[string]tensor.Tensor
 	// InitOp marks an entry that names the operation that a loader runs ("__saved_model_init_op",
 	// "__saved_model_train_op"): it has no tensors.
 	InitOp bool

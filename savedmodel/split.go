@@ -174,7 +174,9 @@ func (mg *MetaGraph) readSignature(entry []byte) error {
 	if len(mg.Signatures) == maxSignatures {
 		return formatError(mg.model.File, "has more than %d signatures", maxSignatures)
 	}
-	mg.Signatures[name] = newSignature(name, def)
+	if mg.Signatures[name], err = newSignature(name, def); err != nil {
+		return formatError(mg.model.File, "is damaged: %v", err)
+	}
 	return nil
 }
 

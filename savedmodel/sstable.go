@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+
+	"github.com/klauspost/compress/snappy"
 )
 
 // The index of a checkpoint is a table of sorted keys in LevelDB's format
@@ -77,6 +79,13 @@ func blockHandle(b []byte) (h handle, rest []byte, err error) {
 	return h, b[n+m:], nil
 }
 
+// The compression of a block. TensorFlow reads both ever since checkpoints have such an index, and
+// wrote the first until release 1.15.
+const (
+	blockSnappy = 1
+	blockPlain  = 0
+)
+
 // readBlock returns a block's contents after a look at its checksum.
 func readBlock(table []byte, h handle) ([]byte, error) {
 	limit := uint64(len(table) - tableFooterSize)
@@ -89,10 +98,34 @@ func readBlock(table []byte, h handle) ([]byte, error) {
 	if maskedCRC(crc32.Checksum(block, castagnoli)) != stored {
 		return nil, fmt.Errorf("damaged: the checksum of the block at byte %d does not match", h.offset)
 	}
-	if c := block[h.size]; c != 0 {
-		return nil, fmt.Errorf("the block at byte %d is compressed (type %d), which TensorFlow's checkpoints are not", h.offset, c)
+	switch c := block[h.size]; c {
+	case blockPlain:
+		return block[:h.size], nil
+	case blockSnappy:
+		return inflate(block[:h.size], h.offset)
+	default:
+		return nil, fmt.Errorf("the block at byte %d is compressed in a way (%d) that TensorFlow does not know", h.offset, c)
 	}
-	return block[:h.size], nil
+}
+
+// maxRatio bounds how often its own size a compressed block may unfold to. Snappy's copies make up
+// to 64 bytes of 3.
+const maxRatio = 22
+
+// inflate unfolds a block that Snappy compressed.
+func inflate(block []byte, offset uint64) ([]byte, error) {
+	n, err := snappy.DecodedLen(block)
+	if err == nil && n > maxRatio*len(block) {
+		err = fmt.Errorf("%d bytes cannot unfold to %d", len(block), n)
+	}
+	var out []byte
+	if err == nil {
+		out, err = snappy.Decode(nil, block)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("damaged: the compressed block at byte %d: %v", offset, err) //nolint:errorlint // the library's own words
+	}
+	return out, nil
 }
 
 // eachInBlock walks a block's entries. A key is stored as what it shares with the key before it,

@@ -43,6 +43,10 @@ func (mg *MetaGraph) Verify() error {
 
 // verifyAssets checks the asset files.
 func (mg *MetaGraph) verifyAssets() error {
+	read, err := mg.readAssets()
+	if err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, a := range mg.Assets {
 		switch {
@@ -54,6 +58,7 @@ func (mg *MetaGraph) verifyAssets() error {
 		seen[a.Tensor] = true
 		path := filepath.Join(mg.model.Dir, dirAssets, a.Filename)
 		switch info, err := os.Stat(path); {
+		case errors.Is(err, fs.ErrNotExist) && !read[a.Tensor]:
 		case errors.Is(err, fs.ErrNotExist):
 			return &FileError{File: path, Msg: "is missing: the model reads this asset", Err: err}
 		case err != nil:
@@ -65,6 +70,38 @@ func (mg *MetaGraph) verifyAssets() error {
 		}
 	}
 	return nil
+}
+
+// readAssets returns the tensors of the assets whose paths loading or a signature reads. A model
+// may list others: TensorFlow never opens them, and does not miss them.
+func (mg *MetaGraph) readAssets() (map[string]bool, error) {
+	read := map[string]bool{}
+	if len(mg.Assets) == 0 {
+		return read, nil
+	}
+	reach, err := mg.graph.Reach()
+	if err != nil {
+		return nil, err
+	}
+	saver, err := mg.Saver()
+	if err != nil {
+		return nil, err
+	}
+	init, err := mg.InitOp()
+	if err != nil {
+		return nil, err
+	}
+	roots := []string{init, saver.GetRestoreOpName()}
+	for _, name := range mg.SignatureNames() {
+		roots = append(roots, mg.Signatures[name].Tensors(mg.Signatures[name].Outputs)...)
+	}
+	if err := reach.MarkNodes(roots); err != nil {
+		return nil, err
+	}
+	for _, a := range mg.Assets {
+		read[a.Tensor] = reach.Nodes[graph.NodeOf(a.Tensor)]
+	}
+	return read, nil
 }
 
 // maxAsset bounds an asset: vocabularies of ten million words take 100 MB. TensorFlow reads it
@@ -96,7 +133,7 @@ func (mg *MetaGraph) verifyVariables() error {
 // missingIndex says that variables.index is missing, unless the model has no variable whose value
 // it could hold.
 func (mg *MetaGraph) missingIndex(restore *restoreOps, err error) error {
-	if !slices.ContainsFunc(restore.keys, func(key string) bool { return key != objectGraphKey }) {
+	if len(restore.values()) == 0 {
 		return nil
 	}
 	var fe *FileError
@@ -173,6 +210,21 @@ func (mg *MetaGraph) RestoredVariables() (map[string]bool, error) {
 		return nil, err
 	}
 	return r.handles, nil
+}
+
+// RestoredKeys returns the keys of the checkpoint's entries that loading reads, the checkpoint's
+// own bookkeeping left out. It has none where the model needs no checkpoint.
+func (mg *MetaGraph) RestoredKeys() ([]string, error) {
+	r, err := mg.restored()
+	if err != nil {
+		return nil, err
+	}
+	return r.values(), nil
+}
+
+// values are the keys of what variables are restored from.
+func (r *restoreOps) values() []string {
+	return slices.DeleteFunc(slices.Clone(r.keys), func(key string) bool { return key == objectGraphKey })
 }
 
 // variablesBehind returns the [graph.ResourceName]s of the variables that tensors or nodes of the

@@ -92,7 +92,7 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "", strings.Join(shapes.FormatNames(), ", ")+" (text, or by the output's extension)")
 	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
 	f.StringVarP(&o.selection.Signature, "signature", "s", "", "show this signature alone (all)")
-	f.StringSliceVar(&o.selection.Tags, "tags", nil, "show the graph with these tags alone (all)")
+	addTags(f, &o.selection.Tags, "show the graph with these tags alone, [] for the one without any (all)")
 	f.BoolVar(&o.selection.Expand, "expand", false, "with the layers of nested models")
 	f.StringArrayVar(&o.at, "at", nil, "put in sizes for open dimensions: batch=64,time=120 or `INPUT=[64,120]`")
 	f.BoolVar(&o.exitCode, "exit-code", false, "with two models: fail when they differ")

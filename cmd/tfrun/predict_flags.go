@@ -18,7 +18,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "", "of the results: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow (by -o's extension, else jsonl)")
 	f.StringVar(&o.inputFormat, "input-format", "", "jsonl, txt, csv, tsv, npy, npz, tfrecord, parquet, arrow (by extension)")
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "the signature to run (serving_default, or the only one)")
-	f.StringSliceVar(&o.load.Tags, "tags", nil, "tags of the graph to load (the only one, or serve)")
+	addTags(f, &o.load.Tags, "tags of the graph to load, [] for one without any (the only one, or serve)")
 	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP`s that may run although they do more than compute; see tfrun scan")
 	f.StringArrayVar(&o.load.OpLibraries, "op-library", nil, "`FILE` (.so) with custom operations of the model; its code may do what tfrun may")
 	f.BoolVar(&o.load.AllowLinks, "allow-links", false, "let the model's variables and assets be links that leave its directory")

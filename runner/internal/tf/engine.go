@@ -63,7 +63,8 @@ func FeedTensor(t tensor.Tensor) Feed {
 	}
 }
 
-// Head is what is computed from an output of logits, along its last axis.
+// Head is what is computed from an output of logits, along its last axis. The zero value passes the
+// tensor on.
 type Head struct {
 	Activation string // "softmax", "sigmoid" or ""
 	ArgMax     bool   // the number of the largest entry, an int64

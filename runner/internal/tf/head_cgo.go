@@ -45,6 +45,8 @@ func (e *tfEngine) AddHead(name string, h Head) (added []HeadTensor, err error) 
 			values, indices := op.TopKV2(scope, x, tg.Const(scope, int32(h.TopK)))
 			add("_scores", values, false)
 			add("_indices", indices, true)
+		case h.Activation == "":
+			add("", op.Identity(scope, x), false)
 		default:
 			add("", x, false)
 		}

@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -86,6 +88,9 @@ func isNumber(d tensor.DType) bool {
 // checkpoint itself is left out.
 func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Variables, error) {
 	c, err := m.Checkpoint()
+	if errors.Is(err, fs.ErrNotExist) && !restores(m) {
+		return &Variables{Model: m.Dir, Version: m.Version, Variables: []Variable{}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +115,15 @@ func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Varia
 	}
 	slices.SortStableFunc(v.Variables, func(a, b Variable) int { return compareNames(a.Key, b.Key) })
 	return v, nil
+}
+
+// restores reports whether a graph of the model has variables to be restored, so that a checkpoint
+// belongs to it.
+func restores(m *savedmodel.Model) bool {
+	return slices.ContainsFunc(m.MetaGraphs, func(mg *savedmodel.MetaGraph) bool {
+		keys, err := mg.RestoredKeys()
+		return err != nil || len(keys) > 0
+	})
 }
 
 // compareNames compares names that hold numbers as people count: "variables/2" stands before
@@ -156,6 +170,10 @@ func (v *Variables) writeText(w io.Writer, look Look) error {
 	p := &printer{bufio.NewWriter(w), look}
 	p.line(p.paint(bold, clean(v.Model)))
 	p.line("")
+	if len(v.Variables) == 0 {
+		p.line("No variables: this model has none.")
+		return p.Flush()
+	}
 	t := &grid{right: []bool{false, false, false, true}}
 	head := []cell{cellOf(bold, "Variable"), cellOf(bold, "Type"), cellOf(bold, "Shape"), cellOf(bold, "Size")}
 	stats := v.summed()
