@@ -30,7 +30,7 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-$cc -O2 -fPIC -c runner/shim/shim.c -o "$work/shim.o"
+$cc -O2 -fPIC -c internal/cgoenv/shim/shim.c -o "$work/shim.o"
 $ar rcs "$work/libtensorflow.a" "$work/shim.o"
 mkdir -p "$(dirname "$1")"
 # Folders of this run are no part of the cache's keys: CPATH is read by gcc alone, and the linker's flags count for the last step.

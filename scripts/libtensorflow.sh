@@ -4,7 +4,7 @@
 #   scripts/libtensorflow.sh [get]    make it ready; a second run is instant and says one line
 #   scripts/libtensorflow.sh env      the same, then print the export lines that cgo needs
 #   scripts/libtensorflow.sh build    the same, then print the export lines for building tfrun itself, which opens the
-#                                     library when a model is loaded (runner/shim) instead of being linked with it
+#                                     library when a model is loaded (internal/cgoenv) instead of being linked with it
 #   scripts/libtensorflow.sh prefix   the same, then print the folder that holds lib/ and include/
 #   scripts/libtensorflow.sh go       only check that Go is there
 #
@@ -384,20 +384,23 @@ print_env() {
   printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
 }
 
-# build_shim compiles runner/shim, the stand-in that the linker finds as -ltensorflow, once for all clones that have the same.
+# build_shim sets cgo to a folder with the headers and the stand-in that the linker finds as -ltensorflow, made once for all clones that have the
+# same; `tfrun env` lays out the same for other modules.
 build_shim() {
-  local src=$root/runner/shim temp sum
+  local src=$root/internal/cgoenv temp sum
   choose_cache
-  sum=$(cat "$src/shim.c" "$src/symbols.h" | sha256sum | cut -c1-16)
-  shim=$cache/shim/$(uname -m)-$sum
-  [ ! -e "$shim/libtensorflow.a" ] || return 0
+  sum=$(cd "$src" && find include shim -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-16)
+  cgo=$cache/shim/$(uname -m)-$sum
+  [ ! -e "$cgo/lib/libtensorflow.a" ] || return 0
   mkdir -p "$cache/shim"
   temp=$(mktemp -d "$cache/shim/run.XXXXXX")
-  "${CC:-gcc}" -O2 -fPIC -c "$src/shim.c" -o "$temp/shim.o" && ar rcs "$temp/libtensorflow.a" "$temp/shim.o" ||
-    { rm -rf "$temp"; die "compiling runner/shim/shim.c failed"; }
+  mkdir "$temp/lib"
+  cp -R "$src/include" "$temp"
+  "${CC:-gcc}" -O2 -fPIC -c "$src/shim/shim.c" -o "$temp/lib/shim.o" && ar rcs "$temp/lib/libtensorflow.a" "$temp/lib/shim.o" ||
+    { rm -rf "$temp"; die "compiling internal/cgoenv/shim/shim.c failed"; }
   chmod 755 "$temp"
   # Of two runs at once one makes the folder, and both have built the same.
-  mv -T "$temp" "$shim" 2>/dev/null || rm -rf "$temp"
+  mv -T "$temp" "$cgo" 2>/dev/null || rm -rf "$temp"
 }
 
 # fast_library makes a second copy of the library, once for all clones, that a process opens in 0.07 s instead of 0.18: docker/slim.py leaves out the names
@@ -431,7 +434,9 @@ fast_library() {
 
 # print_build_env prints what building tfrun needs: cgo's variables, and where the library is for the libraryDir of runner/internal/tf.
 print_build_env() {
-  local cflags=${CGO_CFLAGS:--g -O2} ldflags=${CGO_LDFLAGS:-} add_c="'-I$include'" add_ld="'-L$shim' -ldl"
+  # Not beside what print_env gives: the program would be linked with the library after all.
+  CGO_LDFLAGS=$(sed -E "s|'-L[^']*' '-Wl,-rpath,[^']*' -Wl,--as-needed( -ltensorflow_framework)?||" <<<"${CGO_LDFLAGS:-}")
+  local cflags=${CGO_CFLAGS:--g -O2} ldflags=${CGO_LDFLAGS:-} add_c="'-I$cgo/include'" add_ld="'-L$cgo/lib' -ldl"
   [[ $cflags == *"$add_c"* ]] || cflags+=" $add_c"
   [[ $ldflags == *"$add_ld"* ]] || ldflags+="${ldflags:+ }$add_ld"
   printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"

@@ -93,9 +93,10 @@ internal/rewrite: tensor savedmodel savedmodel/padding
 internal/rewrite: internal/graph internal/wire internal/words
 savedmodel/padding: tensor savedmodel internal/graph
 
+internal/cache:
 internal/partfile: tensor dataset
 runner/internal/option:
-runner/internal/tf: tensor runner/internal/option
+runner/internal/tf: tensor runner/internal/option internal/cache
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
 runner/internal/source: dataset runner/internal/option
 runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf

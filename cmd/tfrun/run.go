@@ -119,7 +119,7 @@ func newRootCmd(std stdio) *cobra.Command {
 		return &usageError{msg: err.Error(), command: cmd.CommandPath()}
 	})
 	root.PersistentFlags().BoolP("verbose", "v", false, "let TensorFlow's own log lines through")
-	root.AddCommand(newShapesCmd(std), newScanCmd(std), newPredictCmd(std), newBenchCmd(std), newDoctorCmd(std), newVersionCmd(std))
+	root.AddCommand(newShapesCmd(std), newScanCmd(std), newPredictCmd(std), newBenchCmd(std), newDoctorCmd(std), newEnvCmd(std), newVersionCmd(std))
 	return root
 }
 

@@ -5,8 +5,8 @@
 // # The library is opened, not linked
 //
 // A program linked with the library's 788 MB pays 0.2 s at every start, cannot start where it is
-// missing, and cannot silence its log. runner/shim is a static archive that the linker finds as
-// -ltensorflow: each function of the C API is a jump through a slot, which dlsym fills when the
+// missing, and cannot silence its log. internal/cgoenv has a static archive that the linker finds
+// as -ltensorflow: each function of the C API is a jump through a slot, which dlsym fills when the
 // first model is loaded ([OpenLibrary]). So a command that runs no model starts in milliseconds,
 // one binary serves the CPU and the GPU build of the library, and a missing library is one line. A
 // program that links the library itself works too: the shim's entry point is a weak symbol.

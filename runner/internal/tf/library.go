@@ -1,13 +1,17 @@
 package tf
 
 import (
+	"cmp"
 	"debug/elf"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/cache"
 )
 
 // Library is the libtensorflow in use.
@@ -26,7 +30,8 @@ var libraryNames = []string{"libtensorflow_cc.so.2", "libtensorflow.so.2", "libt
 
 // libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of
 // the environment variable TFRUN_LIBTENSORFLOW and nothing else; or what lies in ../lib beside the
-// program, then in the folder that the build knew, then wherever the dynamic linker looks.
+// program, then in the folder that the build knew, then wherever the dynamic linker looks, then in
+// tfrun's cache.
 func libraryFiles(named string) []string {
 	if named == "" {
 		named = os.Getenv("TFRUN_LIBTENSORFLOW")
@@ -44,7 +49,35 @@ func libraryFiles(named string) []string {
 		}
 	}
 	dirs = append(dirs, filepath.SplitList(libraryDir)...)
-	return append(libraryIn(dirs...), libraryNames...)
+	return append(append(libraryIn(dirs...), libraryNames...), cachedLibraries()...)
+}
+
+// cachedLibraries lists the libraries in tfrun's cache, the newest first, and of one version the
+// copy that opens faster before the other, and the build for CPUs before that for GPUs.
+func cachedLibraries() []string {
+	dir, err := cache.Dir()
+	if err != nil {
+		return nil
+	}
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	files, _ := filepath.Glob(filepath.Join(dir, "libtensorflow", runtime.GOOS+"-"+machine, "*", "*", libraryNames[0]))
+	slices.SortFunc(files, func(a, b string) int {
+		buildA, versionA := cachedBuild(a)
+		buildB, versionB := cachedBuild(b)
+		return cmp.Or(slices.Compare(versionB, versionA), cmp.Compare(buildA, buildB), cmp.Compare(a, b))
+	})
+	return files
+}
+
+// cachedBuild takes the build, "cpu" or "gpu", and the numbers of the version from a path that ends
+// in cpu-2.21.0/lib/libtensorflow_cc.so.2.
+func cachedBuild(path string) (build string, version []int) {
+	build, numbers, _ := strings.Cut(filepath.Base(filepath.Dir(filepath.Dir(path))), "-")
+	for n := range strings.SplitSeq(numbers, ".") {
+		i, _ := strconv.Atoi(n)
+		version = append(version, i)
+	}
+	return build, version
 }
 
 // libraryIn returns the libraries that exist in dirs, or, where there is none at all, the name that

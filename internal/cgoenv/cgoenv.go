@@ -1,0 +1,164 @@
+// Package cgoenv sets Go up for programs that use package runner, on a machine without
+// libtensorflow.
+//
+// The binding is compiled against TensorFlow's C API and linked with -ltensorflow, and the flags of
+// one package do not reach another's. [Install] lays the few headers that are needed, and a
+// stand-in for the library that opens it when the first model is loaded, into a folder; [Write]
+// puts that folder's flags into Go's own environment, from which every module builds.
+package cgoenv
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+//go:embed include shim
+var files embed.FS
+
+// Folder returns where the files go, below a cache folder: other files go to another place.
+func Folder(cache string) (string, error) {
+	sum := sha256.New()
+	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := files.ReadFile(path)
+		fmt.Fprintf(sum, "%s %d\n%s", path, len(data), data)
+		return err
+	})
+	return filepath.Join(cache, "cgo", runtime.GOARCH+"-"+hex.EncodeToString(sum.Sum(nil))[:16]), err
+}
+
+// Install makes the folder below the cache, with include/ and lib/libtensorflow.a, unless it is
+// there, and returns it. cc is the C compiler, with arguments if need be: "gcc", "zig cc".
+func Install(ctx context.Context, cache, cc string) (string, error) {
+	dir, err := Folder(cache)
+	if err != nil {
+		return "", err
+	}
+	archive := filepath.Join(dir, "lib", "libtensorflow.a")
+	if _, err := os.Stat(archive); err == nil {
+		return dir, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(dir), "run.")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // only where it was not renamed
+	if err := lay(ctx, work, cc); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(work, 0o755); err != nil {
+		return "", err
+	}
+	// Of two at once one makes the folder, and both have made the same.
+	if err := os.Rename(work, dir); err != nil {
+		if _, there := os.Stat(archive); there != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// lay writes the headers and compiles the stand-in.
+func lay(ctx context.Context, dir, cc string) error {
+	if err := os.CopyFS(dir, files); err != nil {
+		return err
+	}
+	lib := filepath.Join(dir, "lib")
+	if err := os.Mkdir(lib, 0o755); err != nil {
+		return err
+	}
+	object := filepath.Join(lib, "shim.o")
+	compiler := append(strings.Fields(cc), "-O2", "-fPIC", "-c", filepath.Join(dir, "shim", "shim.c"), "-o", object)
+	for _, args := range [][]string{compiler, {"ar", "rcs", filepath.Join(lib, "libtensorflow.a"), object}} {
+		out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+		switch {
+		case errors.Is(err, exec.ErrNotFound):
+			return fmt.Errorf("%s is missing: install a C compiler with its tools, such as gcc, or name one with CC", args[0])
+		case err != nil:
+			line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+			return fmt.Errorf("%s: %w: %s", args[0], err, line)
+		}
+	}
+	return os.Remove(object)
+}
+
+// Flag is a flag of a variable of Go's environment.
+type Flag struct {
+	Name  string // of the variable: "CGO_CFLAGS"
+	Value string // quoted where Go needs that
+}
+
+// Flags returns those with which Go finds a folder that [Install] made.
+func Flags(dir string) []Flag {
+	return []Flag{
+		{"CGO_CFLAGS", quote("-I" + filepath.Join(dir, "include"))},
+		{"CGO_LDFLAGS", quote("-L" + filepath.Join(dir, "lib"))},
+	}
+}
+
+// quote quotes a flag as Go's variables want it where it has spaces.
+func quote(flag string) string {
+	if strings.ContainsAny(flag, " \t'\"") {
+		return "'" + flag + "'"
+	}
+	return flag
+}
+
+// With returns a variable's value with the flag, in the place of flags of other folders below the
+// same cache.
+func (f Flag) With(value string) string { return strings.TrimSpace(f.Without(value) + " " + f.Value) }
+
+// Without returns a variable's value without the flag, and without those that earlier versions set.
+func (f Flag) Without(value string) string {
+	prefix := f.Value[:strings.LastIndex(f.Value, string(filepath.Separator)+"cgo"+string(filepath.Separator))]
+	var kept []string
+	for _, field := range fields(value) {
+		if !strings.HasPrefix(field, prefix+string(filepath.Separator)+"cgo"+string(filepath.Separator)) {
+			kept = append(kept, field)
+		}
+	}
+	return strings.Join(kept, " ")
+}
+
+// fields splits a variable as Go does: at spaces outside of quotes. The quotes stay.
+func fields(value string) []string {
+	var list []string
+	start, quoted := -1, rune(0)
+	for i, c := range value {
+		switch {
+		case quoted != 0:
+			if c == quoted {
+				quoted = 0
+			}
+		case c == ' ' || c == '\t' || c == '\n':
+			if start >= 0 {
+				list, start = append(list, value[start:i]), -1
+			}
+			continue
+		case c == '\'' || c == '"':
+			quoted = c
+		}
+		if start < 0 {
+			start = i
+		}
+	}
+	if start >= 0 {
+		list = append(list, value[start:])
+	}
+	return list
+}
