@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 )
 
 // Cut is what is left out of a graph: nodes of the main graph and functions, with all that depends
@@ -31,10 +32,8 @@ func (g *Graph) Cut(nodes, functions []string) (*Cut, error) {
 		for _, in := range def.GetInput() {
 			nodeUsers[NodeOf(in)] = append(nodeUsers[NodeOf(in)], def.GetName())
 		}
-		for _, beside := range def.GetAttr()["_class"].GetList().GetS() {
-			if name, ok := strings.CutPrefix(string(beside), "loc:@"); ok {
-				nodeUsers[name] = append(nodeUsers[name], def.GetName())
-			}
+		for _, name := range Beside(def) {
+			nodeUsers[name] = append(nodeUsers[name], def.GetName())
 		}
 		use := func(function string) { functionUsers[function] = append(functionUsers[function], def.GetName()) }
 		use(def.GetOp())
@@ -59,6 +58,18 @@ func (g *Graph) Cut(nodes, functions []string) (*Cut, error) {
 	}
 	spread(c.Nodes, nodes, nodeUsers)
 	return c, nil
+}
+
+// Beside returns the nodes that a node has to stand beside, on the same device: the attribute
+// _class names them ("loc:@node"). TensorFlow reads no graph without them.
+func Beside(def *nodepb.NodeDef) []string {
+	var names []string
+	for _, class := range def.GetAttr()["_class"].GetList().GetS() {
+		if name, ok := strings.CutPrefix(string(class), "loc:@"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // eachCallee calls add with the functions that a function uses.

@@ -226,7 +226,7 @@ func (s *scanner) labelsOf(function, node string) map[string]bool {
 // nothing is touched. It returns what has to be written before the operation then.
 func (s *scanner) judge(f *Finding, hit *scanHit, labels map[string]bool) *Pin {
 	if f.Kind == Ambiguous {
-		f.Detail = hit.fault
+		f.Severity, f.Detail = cmp.Or(f.Severity, Dormant), hit.fault
 		return nil
 	}
 	paths := s.trace(f.Function, hit.path)

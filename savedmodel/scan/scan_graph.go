@@ -55,6 +55,7 @@ type scanBody struct {
 type scanNode struct {
 	op       string
 	inputs   []string
+	beside   []string // the nodes that it has to stand beside, which so are part of the graph
 	calls    []*scanCall
 	origin   scanOrigin
 	sizes    string // of a constant that would be an impossible shape: what is wrong with it
@@ -177,7 +178,7 @@ func (s *scanner) readMain() error {
 		if err != nil {
 			return err
 		}
-		n := &scanNode{op: def.GetOp(), inputs: def.GetInput()}
+		n := &scanNode{op: def.GetOp(), inputs: def.GetInput(), beside: graph.Beside(def)}
 		n.origin, n.sizes = s.mainOrigin(def), hugeShape(def)
 		if n.op == "VarHandleOp" {
 			n.variable = variableName(def)

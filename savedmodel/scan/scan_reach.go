@@ -45,7 +45,7 @@ func (s *scanner) reach(roots []string, label string) {
 		if n == nil || !mark(s.mainLabels, name, label) {
 			continue
 		}
-		todo = append(todo, n.inputs...)
+		todo = append(append(todo, n.inputs...), n.beside...)
 		for _, c := range n.calls {
 			called = append(called, c.callee)
 		}

@@ -1,0 +1,136 @@
+package escape
+
+import (
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"google.golang.org/protobuf/encoding/prototext"
+
+	"github.com/tfrun/tfrun/internal/ops"
+)
+
+// Case is a model that tries to get out.
+type Case struct {
+	Op       string   // that touches the canary
+	Place    string   // where it stands
+	Disguise string   // of the path that it is told
+	Form     string   // how the model is written down
+	Tags     []string // of the graph to load
+
+	make func() (real *pb.MetaGraphDef, assets map[string][]byte)
+	form form
+}
+
+// String says what a case is, in the order in which one looks for it.
+func (c Case) String() string {
+	return c.Op + " in " + c.Place + ", path " + c.Disguise + ", " + c.Form
+}
+
+// Bytes returns the model as saved_model.pb holds it.
+func (c Case) Bytes() []byte {
+	real, _ := c.make()
+	return c.form.write(real, harmlessDouble(real, c.Op))
+}
+
+// Text returns the model as saved_model.pbtxt holds it.
+func (c Case) Text() []byte {
+	real, _ := c.make()
+	text, err := prototext.Marshal(&pb.SavedModel{SavedModelSchemaVersion: 1, MetaGraphs: []*pb.MetaGraphDef{real}})
+	must(err)
+	return text
+}
+
+// Write writes the model's files to a folder, the assets among them; as text where asked for.
+func (c Case) Write(dir string, text bool) error {
+	name, data := "saved_model.pb", c.Bytes
+	if text {
+		name, data = "saved_model.pbtxt", c.Text
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "assets"), 0o700); err != nil {
+		return err
+	}
+	real, assets := c.make()
+	if real.GetSaverDef() != nil {
+		if err := writeCheckpoint(filepath.Join(dir, "variables"), "own"); err != nil {
+			return err
+		}
+	}
+	for file, data := range assets {
+		if err := os.WriteFile(filepath.Join(dir, "assets", file), data, 0o600); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, name), data(), 0o600)
+}
+
+// Cases yields every operation that is known to get at the canary in every place, with each
+// disguise of its path where it has one; and some of them in every place in every form.
+func Cases(c Canary) iter.Seq[Case] {
+	return func(yield func(Case) bool) {
+		for _, p := range payloads(c) {
+			for _, at := range places() {
+				for i, d := range disguises {
+					if i > 0 && p.path == "" || d.main && !at.main {
+						continue
+					}
+					if !yield(newCase(p, at, d, asIs)) {
+						return
+					}
+				}
+				if !slices.Contains([]string{"ReadFile", "WriteFile", "PrintV2", "InitializeTableFromTextFileV2"}, p.op) {
+					continue
+				}
+				for _, f := range forms() {
+					if !yield(newCase(p, at, plain, f)) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// Refused yields every operation of TensorFlow that does more than compute or keep state in memory,
+// and one that nobody knows, in every place. They are not fit to run: what counts is that they are
+// not handed over.
+func Refused(c Canary) iter.Seq[Case] {
+	return func(yield func(Case) bool) {
+		names := append(slices.Sorted(maps.Keys(ops.All())), "Nobody>Knows")
+		for _, name := range names {
+			o := ops.Of(name)
+			if o != nil && o.Pure() {
+				continue
+			}
+			p := payload{name, "", func(b *body, _ ref) ref {
+				a := attrs{}
+				if o != nil && o.Attr != "" {
+					a[o.Attr] = "file://" + c.Out("attribute")
+				}
+				return b.identity(b.text("done"), after(b.add(name, "", a)))
+			}}
+			for _, at := range places() {
+				if !yield(newCase(p, at, plain, asIs)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// newCase puts a case together, which is made when it is asked for.
+func newCase(p payload, at place, d disguise, f form) Case {
+	return Case{Op: p.op, Place: at.name, Disguise: d.name, Form: f.name, Tags: f.tags, form: f, make: func() (*pb.MetaGraphDef, map[string][]byte) {
+		m := newModel()
+		at.put(m, func(b *body) ref {
+			if p.path == "" {
+				return p.add(b, ref{})
+			}
+			return p.add(b, d.make(m, b, p.path))
+		})
+		return m.done(), m.assets
+	}}
+}
