@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -25,6 +26,25 @@ type Element struct {
 	Rows []int64
 	// Extra holds what the source kept beside the components, see [JSONLOptions].
 	Extra []Field
+	// Place says where the row stands in the files of its source. It is zero where the row comes
+	// from no file.
+	Place Place
+}
+
+// Place says where a row stands: in which file, and there in which line, or, in a file that has no
+// lines, as which row.
+type Place struct {
+	File string
+	Line int64 // from 1; 0 in a file that has no lines
+	Row  int64 // from 1, within a file that has no lines
+}
+
+// String writes the place as errors have it: "rows.jsonl:17", "rows.parquet: row 17".
+func (p Place) String() string {
+	if p.Line > 0 {
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s: row %d", p.File, p.Row)
 }
 
 // Field is a value that a source keeps beside the components: a key of a JSON row, or a column.
@@ -76,7 +96,7 @@ func (e Element) Ragged(i int) (r Ragged, ok bool) {
 
 // Clone returns a copy that shares no memory with e and stays valid whatever the iterator does.
 func (e Element) Clone() Element {
-	c := Element{Row: e.Row, Rows: slices.Clone(e.Rows), Tensors: make([]tensor.Tensor, len(e.Tensors))}
+	c := Element{Row: e.Row, Place: e.Place, Rows: slices.Clone(e.Rows), Tensors: make([]tensor.Tensor, len(e.Tensors))}
 	for i, t := range e.Tensors {
 		c.Tensors[i] = cloneTensor(t)
 	}
@@ -115,5 +135,5 @@ func (e *Element) set(src *Element) {
 // reset empties e for a new row, keeping its Tensors slice.
 func (e *Element) reset(row int64) {
 	e.Tensors = e.Tensors[:0]
-	e.Splits, e.Rows, e.Extra, e.Row = nil, nil, nil, row
+	e.Splits, e.Rows, e.Extra, e.Row, e.Place = nil, nil, nil, row, Place{}
 }

@@ -31,6 +31,7 @@ type jsonlRows struct {
 
 	parts []tensor.Tensor
 	lists [][]Field
+	nums  []int64
 }
 
 // A job ends when its lines have jobBytes, and is large beyond largeJob: of such ones only one is
@@ -63,6 +64,9 @@ type jsonLine struct {
 	bad    error
 	extra  []Field // of rows that are alike, and of bad ones
 }
+
+// place says where the line stands.
+func (l *jsonLine) place() Place { return Place{File: l.name, Line: l.line} }
 
 func newJSONLRows(l lineReader, spec Spec, opts JSONLOptions) *jsonlRows {
 	it := &jsonlRows{l: l, spec: spec, opts: opts, large: make(chan struct{}, 1), quit: make(chan struct{})}
@@ -228,7 +232,7 @@ func (it *jsonlRows) next(ctx context.Context, e *Element) error {
 	it.row++
 	if it.fixed == nil {
 		e.set(&it.job.rows[i])
-		e.Row = it.row - 1
+		e.Row, e.Place = it.row-1, it.job.lines[i].place()
 		return nil
 	}
 	e.reset(it.row - 1)
@@ -236,7 +240,7 @@ func (it *jsonlRows) next(ctx context.Context, e *Element) error {
 		comp := &it.job.dec.cols[c].Component
 		e.Tensors = append(e.Tensors, must(tensor.Share(comp.DType, it.job.data[c][i*size:(i+1)*size:(i+1)*size], comp.Shape.Dims())))
 	}
-	e.Extra = it.job.lines[i].extra
+	e.Extra, e.Place = it.job.lines[i].extra, it.job.lines[i].place()
 	return nil
 }
 
@@ -255,15 +259,6 @@ func (it *jsonlRows) badRow() error {
 	return &SyntaxError{File: l.name, Line: l.line, Row: row, Field: l.field, Msg: l.bad.Error(), Err: causeOf(l.bad), Extra: l.extra}
 }
 
-// place is that of the row returned last.
-func (it *jsonlRows) place() SyntaxError {
-	if it.job == nil || it.i == 0 {
-		return SyntaxError{}
-	}
-	l := &it.job.lines[it.i-1]
-	return SyntaxError{File: l.name, Line: l.line}
-}
-
 // nextBlock gives the next rows at once, where all are alike.
 func (it *jsonlRows) nextBlock(ctx context.Context, limit int) (RowBlock, error) {
 	if err := it.fill(ctx); err != nil {
@@ -273,10 +268,12 @@ func (it *jsonlRows) nextBlock(ctx context.Context, limit int) (RowBlock, error)
 		return RowBlock{}, err
 	}
 	j, lo, hi := it.job, it.i, it.i
-	for hi < len(j.lines) && (limit <= 0 || hi-lo < limit) && !j.lines[hi].long && j.lines[hi].bad == nil {
+	it.nums = it.nums[:0]
+	for hi < len(j.lines) && (limit <= 0 || hi-lo < limit) && !j.lines[hi].long && j.lines[hi].bad == nil && j.lines[hi].name == j.lines[lo].name {
+		it.nums = append(it.nums, j.lines[hi].line)
 		hi++
 	}
-	b := RowBlock{Row: it.row}
+	b := RowBlock{Row: it.row, Places: Places{File: j.lines[lo].name, Lines: it.nums}}
 	it.parts = it.parts[:0]
 	for c, size := range it.fixed {
 		comp := &j.dec.cols[c].Component

@@ -130,36 +130,6 @@ func (ds *Dataset) Check(fn func(e Element) (field string, err error)) *Dataset 
 	})
 }
 
-// placed is an iterator that knows where in its file the row stands that it returned last.
-type placed interface {
-	place() SyntaxError
-}
-
-// Placed is what a [RowReader] may have in addition: the file, and the line or the number within
-// the file, of the row that Next returned last.
-type Placed interface {
-	// Place returns an error without a field or a message.
-	Place() SyntaxError
-}
-
-func (it *readRows) place() SyntaxError {
-	if p, ok := it.r.(Placed); ok {
-		return p.Place()
-	}
-	return SyntaxError{}
-}
-
-// placeOf returns the place of the row that an iterator returned last, the zero SyntaxError where
-// the iterator does not know it.
-func placeOf(it iterator) SyntaxError {
-	if p, ok := it.(placed); ok {
-		return p.place()
-	}
-	return SyntaxError{}
-}
-
-func (it *textLines) place() SyntaxError { return SyntaxError{File: it.l.name, Line: it.l.line} }
-
 type checked struct {
 	in iterator
 	fn func(Element) (string, error)
@@ -173,16 +143,13 @@ func (it *checked) next(ctx context.Context, e *Element) error {
 	if err == nil {
 		return nil
 	}
-	s := placeOf(it.in)
+	s := SyntaxError{File: e.Place.File, Line: e.Place.Line, FileRow: e.Place.Row}
 	if s.File == "" {
 		s.FileRow = e.Row + 1
 	}
 	s.Row, s.Field, s.Msg, s.Err, s.Extra = e.Row, field, err.Error(), err, e.Clone().Extra
 	return &s
 }
-
-// place passes on what the input knows, for a check of a check.
-func (it *checked) place() SyntaxError { return placeOf(it.in) }
 
 func (it *checked) close() { it.in.close() }
 

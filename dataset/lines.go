@@ -233,6 +233,7 @@ func (it *textLines) next(_ context.Context, e *Element) error {
 		return err
 	}
 	e.reset(row)
+	e.Place = Place{File: it.l.name, Line: it.l.line}
 	e.Tensors = append(e.Tensors, tensor.Scalar(string(line)))
 	return nil
 }

@@ -21,7 +21,6 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 		return nil, failed(positioned(err, AtIterator))
 	}
 	p := &peeked{in: in}
-	at, _ := in.(placed)
 	var first []Element
 	for len(first) < n {
 		var e Element
@@ -29,11 +28,7 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 		if err == io.EOF { //nolint:errorlint // iterators return it bare
 			break
 		}
-		next := peek{e: e, err: err}
-		if err == nil && at != nil {
-			next.place = at.place()
-		}
-		p.queue = append(p.queue, next)
+		p.queue = append(p.queue, peek{e: e, err: err})
 		if err != nil && ctx.Err() != nil {
 			break
 		}
@@ -51,37 +46,27 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 }
 
 type peek struct {
-	e     Element
-	err   error
-	place SyntaxError
+	e   Element
+	err error
 }
 
 // peeked yields what was read beforehand, then the rest of the iterator.
 type peeked struct {
 	in    iterator
 	queue []peek
-	last  *peek // the one that next returned last; nil: it came from in
 }
 
 func (p *peeked) next(ctx context.Context, e *Element) error {
-	p.last = nil
 	if len(p.queue) == 0 {
 		return p.in.next(ctx, e)
 	}
-	p.last = &p.queue[0]
+	head := p.queue[0]
 	p.queue = p.queue[1:]
-	if p.last.err != nil {
-		return p.last.err
+	if head.err != nil {
+		return head.err
 	}
-	e.set(&p.last.e)
+	e.set(&head.e)
 	return nil
-}
-
-func (p *peeked) place() SyntaxError {
-	if p.last != nil {
-		return p.last.place
-	}
-	return placeOf(p.in)
 }
 
 func (p *peeked) close() { p.in.close() }

@@ -72,6 +72,28 @@ type RowBlock struct {
 	Row int64
 	// Extra holds each row's kept columns; nil where none are kept.
 	Extra [][]Field
+	// Places says where the rows stand.
+	Places Places
+}
+
+// Places says where rows that follow each other stand in one file. The zero Places is nowhere.
+type Places struct {
+	File string
+	// Lines holds each row's line number, from 1; nil for a file that has no lines.
+	Lines []int64
+	// First is, for such a file, the number of the first row within it, from 1.
+	First int64
+}
+
+// Of returns the place of row i of the rows.
+func (p Places) Of(i int) Place {
+	switch {
+	case p.File == "":
+		return Place{}
+	case p.Lines != nil:
+		return Place{File: p.File, Line: p.Lines[i]}
+	}
+	return Place{File: p.File, Row: p.First + int64(i)}
 }
 
 // Blocks returns a reader of the dataset's rows by the block. ok is false where there is none: the

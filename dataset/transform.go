@@ -59,8 +59,6 @@ func (it *mapped) next(ctx context.Context, e *Element) error {
 	return it.fn(e)
 }
 
-func (it *mapped) place() SyntaxError { return placeOf(it.in) }
-
 func (it *mapped) close() { it.in.close() }
 
 // Filter keeps the elements for which keep returns true: tf.data's filter. The element is valid

@@ -24,6 +24,7 @@ type blockFeeder struct {
 	strs  [][]string
 	n     int
 	which resultBatch
+	parts []placedRows // where they stand
 
 	recycler *tf.Recycler
 }
@@ -86,11 +87,14 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 	n := int(b.Tensors[0].Dims()[0])
 	if f.n == 0 {
 		f.which = resultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
+		f.parts = nil // the jobs before keep theirs
+		f.placed(b.Places, n)
 		if n == f.size {
 			return f.send(b.Tensors, put)
 		}
 	} else {
 		f.which.extend(b.Row, n, ownExtra(b.Extra))
+		f.placed(b.Places, n)
 	}
 	for c, t := range b.Tensors {
 		f.data[c] = append(f.data[c], t.Bytes()...)
@@ -100,6 +104,32 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 		return f.flush(put)
 	}
 	return nil
+}
+
+// placedRows says where rows lo to hi of a batch stand, hi excluded.
+type placedRows struct {
+	dataset.Places
+	lo, hi int
+}
+
+// placed takes down where the next n rows of the batch stand.
+func (f *blockFeeder) placed(at dataset.Places, n int) {
+	lo := 0
+	if len(f.parts) > 0 {
+		lo = f.parts[len(f.parts)-1].hi
+	}
+	at.Lines = slices.Clone(at.Lines)
+	f.parts = append(f.parts, placedRows{Places: at, lo: lo, hi: lo + n})
+}
+
+// placeOf finds the place of row i of a batch.
+func placeOf(parts []placedRows, i int) dataset.Place {
+	for _, part := range parts {
+		if i < part.hi {
+			return part.Of(i - part.lo)
+		}
+	}
+	return dataset.Place{}
 }
 
 // flush sends the rows on that wait.
@@ -154,6 +184,8 @@ func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error 
 		j = &job{err: err}
 	}
 	j.inOrder = true
+	parts := f.parts
+	j.places = func(i int) dataset.Place { return placeOf(parts, i) }
 	if putErr := put(j); putErr != nil {
 		return putErr
 	}

@@ -84,6 +84,8 @@ func TestColumnsOfEveryFormat(t *testing.T) {
 		{"k3_autoencoder", PredictOptions{Outputs: []string{"best=output_0_labels", "p=output_0_scores"}, Heads: []Head{{TopK: 3, Labels: strings.Split("abcdefgh", "")}}}},
 		{"k3_autoencoder", PredictOptions{Heads: []Head{{ArgMax: true}}}},
 		{"k3_masked", PredictOptions{}},
+		{"full_seed/k3", PredictOptions{Batching: Exact, Outputs: []string{"score=output_0"}}},
+		{"full_seed/k3", PredictOptions{Batching: Exact, Outputs: []string{"i=output_0_indices"}, Heads: []Head{{TopK: 1}}}},
 		{"k3_masked", PredictOptions{NoBatch: true}},
 	} {
 		t.Run(fmt.Sprint(test.model, test.o.Outputs, len(test.o.Heads), test.o.NoBatch), func(t *testing.T) {

@@ -25,8 +25,8 @@
 // Errors are types that name what was wanted: those of options and names ([OptionError],
 // [NameError], [BatchAxisError]), of what is fed and given ([FeedError], [DTypeError],
 // [OutputError]), of the model ([UnsafeError], [PaddingError]), of TensorFlow and its process
-// ([Error], [BatchError], [MemoryError], [ProcessError]), of the machine ([LibraryError],
-// [GPUError]) and of files ([OutputFileError], [ResumeError]).
+// ([Error], [RowError], [BatchError], [MemoryError], [ProcessError]), of the machine
+// ([LibraryError], [GPUError]) and of files ([OutputFileError], [ResumeError]).
 //
 // # The library
 //

@@ -79,6 +79,9 @@ func (t *exactTwin) prepare(p *Predictor, heads []Head) error {
 	if err := f.addHeads(heads); err != nil {
 		return err
 	}
+	if err := f.arrange(parsePicks(f.signature, p.o.Outputs)); err != nil {
+		return err
+	}
 	sizes := map[string]int{}
 	for _, e := range f.outputs {
 		var cuts []exactCut

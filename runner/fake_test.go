@@ -19,7 +19,8 @@ type fakeEngine struct {
 	memory int64 // bytes; 0: enough
 	scalar bool  // one sum for all rows, as a model does that is not made for batches
 	suffix string
-	begin  func() // called by each run, if not nil
+	refuse func(rows [][]float32) error // says which rows, or companies of rows, are refused
+	begin  func()                       // called by each run, if not nil
 
 	mu     sync.Mutex
 	rows   []int64 // of the runs, those that failed included
@@ -82,6 +83,15 @@ func (l *fakeLoaded) Run(_ context.Context, other tf.Program) ([]tensor.Tensor, 
 		return nil, &Error{Op: "run", Code: ResourceExhausted, Msg: fmt.Sprintf("OOM when allocating tensor with shape%v", l.x.Dims())}
 	}
 	values, _ := tensor.Values[float32](l.x)
+	if e.refuse != nil && rows > 0 {
+		list, n := make([][]float32, rows), len(values)/int(rows)
+		for i := range list {
+			list[i] = values[i*n : (i+1)*n]
+		}
+		if err := e.refuse(list); err != nil {
+			return nil, err
+		}
+	}
 	if e.scalar {
 		return []tensor.Tensor{tensor.Scalar(values[0])}, nil
 	}

@@ -24,14 +24,21 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 		}
 		feeds[i] = tf.FeedTensor(t)
 	}
-	return p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row), nil)
+	j, err := p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row), nil)
+	if err == nil {
+		at := row.Place
+		j.places = func(int) dataset.Place { return at }
+	}
+	return j, err
 }
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
 func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	results, wanted := make([]Result, b.Len()), p.state.Stateful()
+	places := make([]dataset.Place, b.Len())
 	for i := range results {
-		results[i] = resultOf(b.Row(i))
+		row := b.Row(i)
+		results[i], places[i] = resultOf(row), row.Place
 		wanted = wanted || results[i].Row >= p.o.From
 	}
 	if !wanted {
@@ -59,7 +66,11 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	if p.using != nil {
 		feeds = append(feeds, p.lengthFeeds(b)...)
 	}
-	return p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b), nil)
+	j, err := p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b), nil)
+	if err == nil {
+		j.places = func(i int) dataset.Place { return places[i] }
+	}
+	return j, err
 }
 
 // count adds a batch to the meter.

@@ -78,31 +78,31 @@ func TestIsolateNamesTheRowsThatKill(t *testing.T) {
 			"one of five",
 			PredictOptions{},
 			`[1,2] [3] [13] [4,5] [6]`,
-			[]string{`{"y":3}`, `{"y":3}`, "row 3: " + fatal, `{"y":9}`, `{"y":6}`},
+			[]string{`{"y":3}`, `{"y":3}`, "stdin:3: " + fatal, `{"y":9}`, `{"y":6}`},
 		},
 		{
 			"two kinds, three batches, two workers",
 			PredictOptions{BatchSize: 2, Workers: 2},
 			`[1] [14] [13] [2] [3] [4]`,
-			[]string{`{"y":1}`, "row 2: " + clean, "row 3: " + fatal, `{"y":2}`, `{"y":3}`, `{"y":4}`},
+			[]string{`{"y":1}`, "stdin:2: " + clean, "stdin:3: " + fatal, `{"y":2}`, `{"y":3}`, `{"y":4}`},
 		},
 		{
 			"a batch of one",
 			PredictOptions{BatchSize: 1},
 			`[13] [1]`,
-			[]string{"row 1: " + fatal, `{"y":1}`},
+			[]string{"stdin:1: " + fatal, `{"y":1}`},
 		},
 		{
 			"whole tensors",
 			PredictOptions{NoBatch: true},
 			`[[1,2],[3,4]] [[1],[13]]`,
-			[]string{`{"y":[3,7]}`, "row 2: " + fatal},
+			[]string{`{"y":[3,7]}`, "stdin:2: " + fatal},
 		},
 		{
 			"a fixed batch size",
 			PredictOptions{Signature: "pairs"},
 			`[1] [13] [5]`,
-			[]string{`{"y":1}`, "row 2: " + fatal, `{"y":5}`},
+			[]string{`{"y":1}`, "stdin:2: " + fatal, `{"y":5}`},
 		},
 		{
 			"ragged, sparse and text",
@@ -110,7 +110,7 @@ func TestIsolateNamesTheRowsThatKill(t *testing.T) {
 			`{"r":[[1],[2,3]],"s":{"indices":[[1]],"values":[7],"dense_shape":[3]},"t":"a"}
 			 {"r":[[13]],"s":{"indices":[],"values":[],"dense_shape":[3]},"t":"b"}
 			 {"r":[],"s":{"indices":[[0],[2]],"values":[1,2],"dense_shape":[3]},"t":"c"}`,
-			[]string{`{"q":7,"u":"A","z":6}`, "row 2: " + fatal, `{"q":3,"u":"C","z":0}`},
+			[]string{`{"q":7,"u":"A","z":6}`, "stdin:2: " + fatal, `{"q":3,"u":"C","z":0}`},
 		},
 	}
 	for _, tt := range tests {
@@ -137,9 +137,9 @@ func TestIsolateNamesTheRowsThatKill(t *testing.T) {
 			}
 			tt.o.SkipBadRows = false
 			_, err = lines(t, s, tt.o, rows)
-			var batch *BatchError
+			var row *RowError
 			var died *ProcessError
-			if !errors.As(err, &batch) || !errors.As(err, &died) || batch.First != batch.Last {
+			if !errors.As(err, &row) || !errors.As(err, &died) {
 				t.Errorf("without SkipBadRows: %v, want the death at one row", err)
 			}
 		})
@@ -315,7 +315,7 @@ func TestIsolateMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{`{"y":1}`, `{"y":2}`, "row 3: run: the model's process died: SIGABRT: C++ exception std::bad_alloc", `{"y":4}`}
+	want := []string{`{"y":1}`, `{"y":2}`, "stdin:3: run: the model's process died: SIGABRT: C++ exception std::bad_alloc", `{"y":4}`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}

@@ -41,6 +41,13 @@ type Job struct {
 	// of several is a column of lists or several columns.
 	Squeeze Squeeze
 	Wide    Wide
+	// MaxBadRows and MaxBadShare end a run with a *[BadRowsError] when more rows than that, or more
+	// than that share of them, could not be read or run; 0: no bound. The share counts from the
+	// 1,000th row on, and at the end. They are of use with [PredictOptions].SkipBadRows.
+	MaxBadRows  int64
+	MaxBadShare float64
+	// Errors is a file that gathers the bad rows, a line of JSON for each as it comes; "": none.
+	Errors string
 	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for
 	// byte that of an uninterrupted run. With nothing to go on with the run begins anew. A run with
 	// another model, other inputs or options is a *[ResumeError].
@@ -79,7 +86,7 @@ type meter struct {
 // Summary is what a [Job] did.
 type Summary struct {
 	Rows     int64   // written by this run
-	BadRows  int64   // of these, rows with an error
+	BadRows  int64   // rows with an error, those of an interrupted run among them
 	Resumed  int64   // rows that an interrupted run had done
 	Waste    float64 // share of padding in what was fed, see [Progress.Waste]
 	Restarts int     // how often the process of an isolated model has died, see [Options.Isolate]
@@ -89,6 +96,8 @@ type Summary struct {
 	Kept bool
 	// Missing says how many rows lack a key that is to be kept, for each that rows lack.
 	Missing map[string]int64
+
+	lastBad error
 }
 
 // ErrStdinResume says that stdin cannot be read again.
@@ -181,11 +190,14 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		return sum, err
 	}
 	id["output format"] = form.Name
+	if form.Name == "jsonl" {
+		delete(id, "skip bad rows") // what comes before the first bad row is the same
+	}
 	out, err := partfile.Open(ctx, j.Output, id, j.Resume, form.Head)
 	if err != nil {
 		return sum, err
 	}
-	sum.Resumed = out.Rows()
+	sum.Resumed, sum.BadRows = out.Rows(), out.Bad()
 	if j.Began != nil && out.Rows() > 0 {
 		j.Began(out.Rows())
 	}
@@ -200,6 +212,8 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	}
 	var full *OutputFileError
 	var batch *BatchError
+	var row *RowError
+	var bad *BadRowsError
 	switch {
 	case err == nil:
 		return sum, out.Commit()
@@ -211,7 +225,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	case ctx.Err() != nil:
 		sum.Kept = out.Leave() == nil
 		return sum, ctx.Err()
-	case errors.As(err, &batch) && out.Rows() > 0:
+	case (errors.As(err, &bad) || errors.As(err, &batch) || errors.As(err, &row)) && out.Rows() > 0:
 		// It may be a matter of the moment, such as memory that others have taken.
 		sum.Kept = out.Leave() == nil
 		return sum, err
@@ -272,7 +286,7 @@ func (s *stdout) flush() error {
 // flushEvery is how long a result may wait before whoever reads stdout sees it.
 const flushEvery = 100 * time.Millisecond
 
-func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form source.Format, out rowOutput, j Job, sum *Summary) error {
+func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form source.Format, out rowOutput, j Job, sum *Summary) (err error) {
 	columns, err := p.columns(j, form)
 	if err != nil {
 		return err
@@ -283,7 +297,15 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 	if err != nil {
 		return err
 	}
+	bad, err := openErrors(j.Errors, sum.Resumed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bad.close()) }()
 	note := func() error {
+		if t.part != nil {
+			t.part.SetBad(sum.BadRows)
+		}
 		state, err := w.checkpoint()
 		if err != nil {
 			return err
@@ -306,7 +328,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 		}
 	}()
 	err = p.predict(ctx, rows, func(b *resultBatch) error {
-		if err := write(w, b, j.Source.Keep, sum); err != nil {
+		if err := j.write(w, b, sum, bad); err != nil {
 			return err
 		}
 		now := time.Now()
@@ -324,6 +346,9 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 	if err != nil {
 		return err
 	}
+	if err := j.checkBad(sum.BadRows, sum.Resumed+sum.Rows, true, sum.lastBad); err != nil {
+		return err
+	}
 	if t.part != nil {
 		// Making the file whole may take its time, in which no row shall be lost.
 		if err := note(); err != nil {
@@ -334,7 +359,7 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 }
 
 // write writes the results of a batch, all at once where the writer can.
-func write(w rowWriter, b *resultBatch, keep []string, sum *Summary) error {
+func (j Job) write(w rowWriter, b *resultBatch, sum *Summary, bad *errorFile) error {
 	if many, ok := w.(batchWriter); ok && b.rows == nil {
 		done, err := many.writeBatch(b)
 		if err != nil {
@@ -355,10 +380,19 @@ func write(w rowWriter, b *resultBatch, keep []string, sum *Summary) error {
 			return err
 		}
 		sum.Rows++
-		if r.Err != nil {
-			sum.BadRows++
+		missing(sum.Missing).count(j.Source.Keep, &r)
+		if r.Err == nil {
+			continue
 		}
-		missing(sum.Missing).count(keep, &r)
+		sum.BadRows++
+		sum.lastBad = r.Err
+		rows := sum.Resumed + sum.Rows
+		if err := bad.write(rows, &r); err != nil {
+			return err
+		}
+		if err := j.checkBad(sum.BadRows, rows, false, r.Err); err != nil {
+			return err
+		}
 	}
 	return nil
 }

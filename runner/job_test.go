@@ -35,9 +35,9 @@ func TestRunKeepsRowsWhenTensorFlowFails(t *testing.T) {
 	job := Job{Source: Source{Files: []string{in}, Keep: []string{"text"}}, Output: filepath.Join(dir, "out.parquet")}
 	for _, job.Resume = range []bool{false, true} {
 		sum, err := p.Run(t.Context(), job)
-		var batch *BatchError
-		if !errors.As(err, &batch) || !sum.Kept || job.Resume != (sum.Resumed > 0) {
-			t.Fatalf("Run = %+v, %v, want a *BatchError and rows kept", sum, err)
+		var row *RowError
+		if !errors.As(err, &row) || row.Row != 900 || !sum.Kept || job.Resume != (sum.Resumed > 0) {
+			t.Fatalf("Run = %+v, %v, want a *RowError of row 900 and rows kept", sum, err)
 		}
 		if _, err := os.Stat(job.Output); err == nil {
 			t.Fatal("the file has its name, but is not whole")

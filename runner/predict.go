@@ -381,6 +381,19 @@ type job struct {
 	info    *BatchInfo // nil where nobody asked
 	resultBatch
 	err error
+
+	places func(i int) dataset.Place // where row i stands; nil: nobody knows
+}
+
+// place says where row i stands.
+func (j *job) place(i int) (at dataset.Place) {
+	if j.places != nil {
+		at = j.places(i)
+	}
+	if at.File == "-" {
+		at.File = "stdin"
+	}
+	return at
 }
 
 // send passes j on unless ctx is done.
@@ -417,7 +430,7 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 		return p.salvage(ctx, j, c.loaded.(*isolate.Call), died)
 	}
 	if err != nil {
-		return rowsError(j, err)
+		return p.refused(ctx, j, c, err)
 	}
 	p.reportBatch(j.info, started)
 	c.recycle()

@@ -644,7 +644,8 @@ func TestPredictUnknownRank(t *testing.T) {
 	for _, err := range p.Predict(t.Context(), mustRows(t, p, jsonSource("[1,2]\n[[3]]\n"))) {
 		last = err
 	}
-	if dataset.CodeOf(last) != dataset.InvalidArgument {
-		t.Errorf("rows of two ranks for %v: %v, want an InvalidArgument", f.Inputs(), last)
+	var syntax *dataset.SyntaxError
+	if !errors.As(last, &syntax) || syntax.Line != 2 {
+		t.Errorf("rows of two ranks for %v: %v, want an error of line 2", f.Inputs(), last)
 	}
 }

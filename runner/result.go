@@ -54,16 +54,7 @@ func (b *resultBatch) extend(first int64, count int, extra [][]dataset.Field) {
 		b.extra = append(b.extra, extra...)
 		return
 	}
-	if b.rows == nil {
-		b.rows = make([]Result, b.count)
-		for i := range b.rows {
-			b.rows[i].Row = b.first + int64(i)
-			if b.extra != nil {
-				b.rows[i].Extra = b.extra[i]
-			}
-		}
-		b.extra = nil
-	}
+	b.apart()
 	for i := range count {
 		r := Result{Row: first + int64(i)}
 		if extra != nil {
@@ -71,6 +62,21 @@ func (b *resultBatch) extend(first int64, count int, extra [][]dataset.Field) {
 		}
 		b.rows = append(b.rows, r)
 	}
+}
+
+// apart gives each row a result of its own.
+func (b *resultBatch) apart() {
+	if b.rows != nil {
+		return
+	}
+	b.rows = make([]Result, b.count)
+	for i := range b.rows {
+		b.rows[i].Row = b.first + int64(i)
+		if b.extra != nil {
+			b.rows[i].Extra = b.extra[i]
+		}
+	}
+	b.extra = nil
 }
 
 // row returns the number of row i.

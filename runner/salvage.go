@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -37,11 +38,11 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 	// With others under way it may have been one of them.
 	if !died.Alone {
 		tensors, err := run(ctx, feeds)
-		if !errors.As(err, &died) {
-			if err != nil {
-				return rowsError(j, err)
-			}
+		if err == nil {
 			return p.splitRows(j, tensors)
+		}
+		if !errors.As(err, &died) && !ofRow(err) {
+			return rowsError(j, err)
 		}
 	}
 	rows := make([]Result, j.Len())
@@ -50,6 +51,9 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 	}
 	if len(rows) == 1 || died.Final || !p.dividable() {
 		err := rowsError(j, died)
+		if len(rows) == 1 {
+			err = &RowError{Row: rows[0].Row, Place: j.place(0), Err: died}
+		}
 		if !p.o.SkipBadRows || died.Final {
 			return err
 		}
@@ -60,15 +64,17 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 		return nil
 	}
 	for i := range rows {
-		row := &job{twin: j.twin, resultBatch: resultBatch{rows: rows[i : i+1]}}
-		died, err := p.runAlone(ctx, row, feeds, i, run)
+		row := &job{twin: j.twin, resultBatch: resultBatch{rows: rows[i : i+1]}, places: func(int) dataset.Place { return j.place(i) }}
+		bad, err := p.runAlone(ctx, row, feeds, i, run)
 		if err != nil {
 			return err
 		}
-		if died != nil {
-			if rows[i].Err = rowsError(row, died); !p.o.SkipBadRows || died.Final {
-				return rows[i].Err
-			}
+		if rows[i] = row.rows[0]; bad == nil {
+			continue
+		}
+		rows[i].Err = &RowError{Row: row.row(0), Place: row.place(0), Err: bad}
+		if !p.o.SkipBadRows || errors.As(bad, &died) && died.Final {
+			return rows[i].Err
 		}
 	}
 	j.resultBatch = resultBatch{rows: rows}
@@ -76,20 +82,17 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 }
 
 // runAlone runs row i of what was fed for a batch by itself, and gives its only result the values.
-// died says that the process dies of it.
-func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tensor, i int, run runFeeds) (died *ProcessError, err error) {
-	inputs := p.f.inputs
-	if row.twin != nil {
-		inputs = row.twin.function.inputs
-	}
-	feeds, err := p.rowFeeds(inputs, batch, i)
+// bad says that the process dies of it, or that TensorFlow refuses it.
+func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tensor, i int, run runFeeds) (bad, err error) {
+	feeds, err := p.pickFeeds(p.functionOf(row).inputs, batch, []int{i})
 	if err != nil {
 		return nil, err
 	}
 	tensors, err := run(ctx, feeds)
+	var died *ProcessError
 	switch {
-	case errors.As(err, &died):
-		return died, nil
+	case errors.As(err, &died), ofRow(err):
+		return err, nil
 	case err != nil:
 		return nil, rowsError(row, err)
 	}
@@ -111,62 +114,26 @@ func (p *Predictor) dividable() bool {
 	return true
 }
 
-// rowFeeds takes row i out of the tensors that were fed for a batch: a batch of one row, or of
-// copies of it where the signature fixes their number.
-func (p *Predictor) rowFeeds(inputs []Endpoint, batch []tensor.Tensor, i int) ([]tensor.Tensor, error) {
+// pickFeeds takes rows out of the tensors that were fed for a batch: a smaller batch, filled up
+// with copies of its last row where the signature fixes their number.
+func (p *Predictor) pickFeeds(inputs []Endpoint, batch []tensor.Tensor, rows []int) ([]tensor.Tensor, error) {
+	for int64(len(rows)) < p.fixed {
+		rows = append(slices.Clip(rows), rows[len(rows)-1])
+	}
 	_, values := assemble(inputs, batch)
 	feeds := make([]tensor.Tensor, 0, len(batch))
 	for _, v := range values {
-		one, err := v.batchOfOne(i, int(max(p.fixed, 1)))
+		picked, err := v.pick(rows)
 		if err != nil {
 			return nil, err
 		}
-		tensors, err := dismantle(inputs[len(feeds):], one)
+		tensors, err := dismantle(inputs[len(feeds):], picked)
 		if err != nil {
 			return nil, err
 		}
 		feeds = append(feeds, tensors...)
 	}
 	return feeds, nil
-}
-
-// batchOfOne returns entry i along the first axis with that axis; a dense one as often as copies
-// says.
-func (v Value) batchOfOne(i, copies int) (Value, error) {
-	row, err := v.row(i)
-	if err != nil {
-		return row, err
-	}
-	t := row.Tensor
-	switch {
-	case v.Splits != nil:
-		n := t.Len()
-		if len(row.Splits) > 0 {
-			n = row.Splits[0].Len() - 1
-		} else if t.Rank() > 0 {
-			n = int(t.Dims()[0])
-		}
-		row.Splits = append([]tensor.Tensor{tensor.Vector(0, int64(n))}, row.Splits...)
-		return row, nil
-	case v.Sparse != nil:
-		at, _ := tensor.Values[int64](row.Sparse.Indices)
-		shape, _ := tensor.Values[int64](row.Sparse.DenseShape)
-		rank := len(shape)
-		indices := make([]int64, 0, t.Len()*(rank+1))
-		for k := range t.Len() {
-			indices = append(append(indices, 0), at[k*rank:(k+1)*rank]...)
-		}
-		row.Sparse.DenseShape = tensor.Vector(append([]int64{1}, shape...)...)
-		row.Sparse.Indices, err = tensor.FromSlice(indices, int64(t.Len()), int64(rank+1))
-		return row, err
-	}
-	dims := append([]int64{int64(copies)}, t.Dims()...)
-	if t.DType() == tensor.String {
-		row.Tensor, err = tensor.FromSlice(slices.Repeat(t.Strings(), copies), dims...)
-	} else {
-		row.Tensor, err = tensor.FromBytes(t.DType(), slices.Repeat(t.Bytes(), copies), dims...)
-	}
-	return row, err
 }
 
 // dismantle is the opposite of assemble for one value, whose endpoints come first in list.

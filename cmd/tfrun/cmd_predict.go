@@ -33,6 +33,10 @@ type predictOptions struct {
 	squeeze     bool
 	squeezeSet  bool // --squeeze was given, one way or the other
 	wide        string
+	maxBad      string
+	mostBad     int64 // of maxBad
+	badShare    float64
+	errors      string
 	csv         csvFlags
 	text        string
 	vocab       string
@@ -219,7 +223,7 @@ func (o *predictOptions) widening() runner.Wide {
 func (o *predictOptions) job(source runner.Source, std stdio) runner.Job {
 	return runner.Job{
 		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, NullNaN: o.nullNaN,
-		Squeeze: o.squeezing(), Wide: o.widening(),
+		Squeeze: o.squeezing(), Wide: o.widening(), MaxBadRows: o.mostBad, MaxBadShare: o.badShare, Errors: o.errors,
 		Began: func(done int64) {
 			if !o.quiet {
 				std.note("going on after %s", rowCount(done))
@@ -242,6 +246,9 @@ func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.P
 	}
 	if err == nil && !o.quiet {
 		std.note("%s%s", summary(sum), xlaSummary(s.XLA()))
+	}
+	if err == nil && sum.BadRows > 0 {
+		return &badRowsError{sum.BadRows}
 	}
 	return err
 }

@@ -18,8 +18,15 @@ const (
 	exitFailed      = 1
 	exitUsage       = 2
 	exitData        = 3
+	exitBadRows     = 4
 	exitInterrupted = 130
 )
+
+// badRowsError is the end of a run that is done, with rows that have an error. Its summary has said
+// so.
+type badRowsError struct{ rows int64 }
+
+func (e *badRowsError) Error() string { return rowCount(e.rows) + " could not be read or run" }
 
 // interruptedError is what is left of an error after SIGINT or SIGTERM.
 type interruptedError struct{ hints []string }
@@ -74,13 +81,18 @@ func exitCode(err error) int {
 		column    *dataset.ColumnError
 		limit     *dataset.LimitError
 		request   *runner.RequestError
+		refused   *runner.RowError
+		died      *runner.ProcessError
+		some      *badRowsError
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &stopped):
 		return exitInterrupted
-	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed), errors.As(err, &request):
+	case errors.As(err, &some):
+		return exitBadRows
+	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &refused) && !errors.As(err, &died), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed), errors.As(err, &request):
 		return exitData
 	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output), errors.As(err, &padding),
 		errors.As(err, &signature), errors.As(err, &tags):
@@ -97,11 +109,14 @@ func hints(err error) []string {
 		library   *runner.LibraryError
 		limit     *dataset.LimitError
 		column    *dataset.ColumnError
+		tooMany   *runner.BadRowsError
 		hinted    interface{ Hints() []string }
 	)
 	switch {
 	case errors.As(err, &limit):
 		return []string{fmt.Sprintf("a larger limit: --%s", limitFlags[limit.Limit])}
+	case errors.As(err, &tooMany):
+		return []string{"what is finished is kept: --resume goes on with a larger --max-bad-rows"}
 	case errors.As(err, &hinted):
 		return hinted.Hints()
 	case errors.As(err, &column):

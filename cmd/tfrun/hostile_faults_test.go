@@ -54,17 +54,17 @@ func (h *hostile) unlucky() string {
 
 func (h *hostile) abortIsolated() string {
 	rows := h.unlucky()
-	return h.refused(1, "row 2: run: the model's process died: SIGABRT", "predict", h.deadly(), rows, "--isolate", "--allow-op", "Abort", "-o", "out.jsonl")
+	return h.refused(1, "rows.jsonl:2: run: the model's process died: SIGABRT", "predict", h.deadly(), rows, "--isolate", "--allow-op", "Abort", "-o", "out.jsonl")
 }
 
 func (h *hostile) skipIsolated() string {
 	rows := h.unlucky()
 	r := h.run(nil, "predict", h.deadly(), rows, "--isolate", "--allow-op", "Abort", "--skip-bad-rows")
-	h.want(r, 0, "")
-	if strings.Count(r.stdout, `{"y":`) != 2 || strings.Count(r.stdout, `{"error":"row 2: `) != 1 {
+	h.want(r, 4, "")
+	if strings.Count(r.stdout, `{"y":`) != 2 || strings.Count(r.stdout, `rows.jsonl:2: `) != 1 {
 		h.Errorf("got %s", r.stdout)
 	}
-	return "exit 0: that row has an \"error\", the others their results"
+	return "exit 4: that row has an \"error\", the others their results"
 }
 
 func (h *hostile) failedCheck() string {
@@ -72,7 +72,7 @@ func (h *hostile) failedCheck() string {
 	cmd := h.command("predict", h.deadly(), rows, "--isolate", "-s", "checks", "-o", "out.jsonl", "-q")
 	text, err := cmd.CombinedOutput()
 	// Where oneDNN is off it is an error as others are, of the whole batch.
-	if code := cmd.ProcessState.ExitCode(); code != 1 || bytes.Count(text, []byte("\n")) != 1 || !bytes.Contains(text, []byte("tfrun: error: row")) {
+	if code := cmd.ProcessState.ExitCode(); code != 1 || bytes.Count(text, []byte("\n")) != 1 || !bytes.Contains(text, []byte("rows.jsonl:")) {
 		h.Errorf("exit code %d, %v: %s", code, err, text)
 	}
 	return "exit 1: one line names the row and the check"

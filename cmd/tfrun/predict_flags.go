@@ -46,7 +46,9 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.padding.pad, "pad", nil, "`INPUT=VALUE`: the padding value (0, \"\", false)")
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N`: pad rows to N entries at least, as pad_to_size does")
 	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]`: pad rows to exactly this shape, null for the longest")
-	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write {\"error\": …} for a row that cannot be read, and go on")
+	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "write an error for a row that cannot be read or run, with its kept columns, and go on; exit code 4")
+	f.StringVar(&o.maxBad, "max-bad-rows", "", "`N|N%`: --skip-bad-rows up to so many, or such a share from the 1,000th row on; then the run ends")
+	f.StringVar(&o.errors, "errors", "", "`FILE` that gathers bad rows, a line of JSON each as it comes; with --skip-bad-rows")
 	addLimitFlags(f, &o.predict.Limits)
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be done, from the first 1,000 rows, and run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into the same -o stopped")
@@ -99,6 +101,9 @@ func (o *predictOptions) validate() error {
 	if err := o.parseShard(); err != nil {
 		return err
 	}
+	if err := o.parseBadRows(); err != nil {
+		return err
+	}
 	if err := checkLimits(o.predict.Limits); err != nil {
 		return err
 	}
@@ -127,6 +132,35 @@ func (o *predictOptions) parseXLA() error {
 		return usagef(command, "--xla and --optimizer all do not go together: the optimizer turns loops into operations that XLA does not take")
 	case o.xla == "auto" && o.resume:
 		return usagef(command, "--xla auto goes by measurements, and --resume promises the same bytes as one run; take --xla on or off")
+	}
+	return nil
+}
+
+// parseBadRows reads --max-bad-rows and --errors, each of which lets bad rows pass.
+func (o *predictOptions) parseBadRows() error {
+	const command = "tfrun predict"
+	if o.maxBad != "" {
+		number, share := strings.CutSuffix(strings.TrimSpace(o.maxBad), "%")
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || !(n >= 0) || share && n > 100 || !share && n != float64(int64(n)) {
+			return usagef(command, "--max-bad-rows %q: want a number of rows, or a share such as 0.5%%", o.maxBad)
+		}
+		if o.predict.SkipBadRows = n > 0; share {
+			o.badShare = n / 100
+		} else {
+			o.mostBad = int64(n)
+		}
+	}
+	if o.errors == "" {
+		return nil
+	}
+	if o.maxBad == "" {
+		o.predict.SkipBadRows = true
+	}
+	for _, other := range append([]string{o.output}, o.inputs...) {
+		if o.errors == "-" || sameFile(o.errors, other) || o.errors == other {
+			return usagef(command, "--errors %q: want a file of its own", o.errors)
+		}
 	}
 	return nil
 }

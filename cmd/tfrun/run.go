@@ -49,7 +49,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &interruptedError{hints: hints(err)}
 	}
-	if !isClosedPipe(err) {
+	var some *badRowsError
+	if !isClosedPipe(err) && !errors.As(err, &some) {
 		fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(message(err)))
 		for _, hint := range hints(err) {
 			fmt.Fprintf(std.err, "tfrun: hint: %s\n", hint)
@@ -99,8 +100,8 @@ and runs rows of data through it in padded batches, as tf.data's padded_batch ma
 
 MODEL is a SavedModel directory, or a folder of numbered versions (the highest is taken).
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the data does not fit the model's
-signature, 130 interrupted.`
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the data does not fit the model,
+4 done but for bad rows (predict --skip-bad-rows), 130 interrupted.`
 
 func newRootCmd(std stdio) *cobra.Command {
 	root := &cobra.Command{

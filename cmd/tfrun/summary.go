@@ -18,7 +18,7 @@ func summary(sum runner.Summary) string {
 		s += fmt.Sprintf(", padding %.0f %% of what was fed", 100*sum.Waste)
 	}
 	if sum.BadRows > 0 {
-		s += fmt.Sprintf("; %s could not be read and have an \"error\"", rowCount(sum.BadRows))
+		s += fmt.Sprintf("; %s could not be read or run (%s): \"error\" says why", rowCount(sum.BadRows), percent(sum.BadRows, sum.Resumed+sum.Rows))
 	}
 	for _, key := range slices.Sorted(maps.Keys(sum.Missing)) {
 		s += fmt.Sprintf("; kept %q is missing in %s", key, rowCount(sum.Missing[key]))
@@ -28,6 +28,9 @@ func summary(sum runner.Summary) string {
 	}
 	return s
 }
+
+// percent writes a share: "0.5 %".
+func percent(n, of int64) string { return fmt.Sprintf("%.3g %%", 100*float64(n)/float64(of)) }
 
 // xlaSummary says what was compiled.
 func xlaSummary(r runner.XLAReport) string {

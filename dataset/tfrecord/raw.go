@@ -53,7 +53,7 @@ func (r *rawReader) Next(ctx context.Context, e *dataset.Element) error {
 			r.Close()
 			continue
 		case err == nil:
-			e.Row = r.row
+			e.Row, e.Place = r.row, dataset.Place{File: r.file.name, Row: r.file.n}
 			r.row++
 			e.Tensors = append(e.Tensors, tensor.Scalar(string(r.buf)))
 			return nil

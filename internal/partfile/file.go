@@ -15,12 +15,13 @@ import (
 // same directory, ".NAME.tfrun-part", beside a journal, ".NAME.tfrun-journal". After a line that
 // says which run it is, the journal has lines
 //
-//	ROWS SIZE SUM [SIZE SUM…] [STATE]
+//	ROWS[:BAD] SIZE SUM [SIZE SUM…] [STATE]
 //
-// that say how many rows the first SIZE bytes hold, with their checksum: of the file, and of each
-// side file (".NAME.tfrun-part1", …), which holds values or rows that cannot be written in their
-// place yet. STATE is JSON for the writer of the format. A process that is killed leaves all of
-// these files, and a later one goes on from the last line that is true of them.
+// that say how many rows, BAD of them with an error, the first SIZE bytes hold, with their
+// checksum: of the file, and of each side file (".NAME.tfrun-part1", …), which holds values or rows
+// that cannot be written in their place yet. STATE is JSON for the writer of the format. A process
+// that is killed leaves all of these files, and a later one goes on from the last line that is true
+// of them.
 type File struct {
 	path    string
 	stop    func() error // the error that ends the run, or nil
@@ -30,6 +31,7 @@ type File struct {
 	journal *os.File
 
 	rows  int64  // that the files hold
+	bad   int64  // of these, rows with an error
 	state []byte // of the writer, after these rows
 	last  struct {
 		size int64
@@ -77,6 +79,12 @@ func Open(ctx context.Context, path string, id Identity, resume bool, head int64
 // Rows returns how many rows the file holds, those of an interrupted run among them, as of the last
 // [File.Checkpoint].
 func (p *File) Rows() int64 { return p.rows }
+
+// Bad returns how many of these rows have an error, as of the last [File.Checkpoint].
+func (p *File) Bad() int64 { return p.bad }
+
+// SetBad says how many rows have an error of those that the next [File.Checkpoint] is about.
+func (p *File) SetBad(n int64) { p.bad = n }
 
 // State returns what the writer of the format had to say at the last [File.Checkpoint]; nil in a
 // file that has just begun.
@@ -159,7 +167,7 @@ func (p *File) begin(id Identity, resume bool) error {
 
 // startAnew empties the files.
 func (p *File) startAnew() error {
-	p.rows, p.state = 0, nil
+	p.rows, p.bad, p.state = 0, 0, nil
 	err := errors.Join(p.closeSides(), p.truncate(spoolMark{}))
 	for i := 0; err == nil; i++ {
 		if rm := os.Remove(sideName(p.path, i)); rm != nil {
@@ -215,7 +223,7 @@ func (p *File) Checkpoint(rows int64, state []byte) error {
 		return outputError(p.path, errGone)
 	}
 	p.rows, p.state = rows, state
-	line := journalLine{rows: rows, state: state}
+	line := journalLine{rows: rows, bad: p.bad, state: state}
 	for _, s := range p.spools() {
 		if err := s.flush(); err != nil {
 			return err

@@ -52,7 +52,7 @@ func (p *File) resume(header []byte, id Identity) (found bool, err error) {
 		return false, err
 	}
 	n := lines[k]
-	p.rows, p.state = n.rows, n.state
+	p.rows, p.bad, p.state = n.rows, n.bad, n.state
 	for i, s := range p.spools() {
 		of := spoolMark{}
 		if i < len(n.files) {
@@ -68,6 +68,7 @@ func (p *File) resume(header []byte, id Identity) (found bool, err error) {
 // journalLine is a line of the journal.
 type journalLine struct {
 	rows  int64
+	bad   int64 // of the rows
 	files []spoolMark
 	state []byte
 	end   int64 // of the line, counted from the first
@@ -76,6 +77,9 @@ type journalLine struct {
 // append adds the line to b.
 func (n journalLine) append(b []byte) []byte {
 	b = strconv.AppendInt(b, n.rows, 10)
+	if n.bad > 0 {
+		b = fmt.Appendf(b, ":%d", n.bad)
+	}
 	for _, f := range n.files {
 		b = fmt.Appendf(b, " %d %08x", f.size, f.sum)
 	}
@@ -95,15 +99,19 @@ func parseLine(line []byte) (n journalLine, ok bool) {
 	if len(fields)%2 == 0 {
 		return n, false
 	}
-	rows, err := strconv.ParseInt(fields[0], 10, 64)
+	count, bad, some := strings.Cut(fields[0], ":")
+	rows, err := strconv.ParseInt(count, 10, 64)
 	n.rows = rows
+	if some && err == nil {
+		n.bad, err = strconv.ParseInt(bad, 10, 64)
+	}
 	for i := 1; i < len(fields); i += 2 {
 		size, err1 := strconv.ParseInt(fields[i], 10, 64)
 		sum, err2 := strconv.ParseUint(fields[i+1], 16, 32)
 		err = errors.Join(err, err1, err2)
 		n.files = append(n.files, spoolMark{size: size, sum: uint32(sum)})
 	}
-	return n, err == nil && rows >= 0 && len(n.files) > 0
+	return n, err == nil && n.bad >= 0 && rows >= n.bad && len(n.files) > 0
 }
 
 // parseLines reads the lines of the journal after its first, and opens the files that they tell of.

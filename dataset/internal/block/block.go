@@ -95,7 +95,7 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 		return err
 	}
 	i, b := r.i, r.b
-	e.Row = r.row
+	e.Row, e.Place = r.row, r.place(i)
 	r.i++
 	r.row++
 	if r.bad < len(b.Bad) && b.Bad[r.bad].Index == i {
@@ -128,8 +128,8 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 
 // syntaxError is the error of row i of the block, which has been counted already.
 func (r *Reader) syntaxError(i int, field, msg string) error {
-	e := r.place(i)
-	e.Row, e.Field, e.Msg = r.row-1, field, msg
+	at := r.place(i)
+	e := dataset.SyntaxError{File: at.File, Line: at.Line, FileRow: at.Row, Row: r.row - 1, Field: field, Msg: msg}
 	if r.b.Extra != nil {
 		for _, f := range r.b.Extra(i, nil) {
 			e.Extra = append(e.Extra, f.Clone())
@@ -139,19 +139,11 @@ func (r *Reader) syntaxError(i int, field, msg string) error {
 }
 
 // place says where row i of the block stands.
-func (r *Reader) place(i int) dataset.SyntaxError {
-	e := dataset.SyntaxError{File: r.b.File}
-	if r.b.Lines != nil {
-		e.Line = r.b.Lines[i]
-	} else {
-		e.FileRow = r.b.FileRow + int64(i)
-	}
-	return e
-}
+func (r *Reader) place(i int) dataset.Place { return r.b.places().Of(i) }
 
-// Place says where the row stands that Next returned last.
-func (r *Reader) Place() dataset.SyntaxError {
-	return r.place(r.i - 1)
+// places says where the rows of the block stand.
+func (b *Block) places() dataset.Places {
+	return dataset.Places{File: b.File, Lines: b.Lines, First: b.FileRow}
 }
 
 // NextBlock returns the next rows at once. The shapes of the spec must be known; rows that are no
@@ -177,7 +169,12 @@ func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, er
 		}
 		hi = min(hi, bad.Index)
 	}
-	out := dataset.RowBlock{Row: r.row}
+	out := dataset.RowBlock{Row: r.row, Places: b.places()}
+	if b.Lines != nil {
+		out.Places.Lines = b.Lines[lo:hi]
+	} else {
+		out.Places.First += int64(lo)
+	}
 	r.parts = r.parts[:0]
 	for _, col := range b.Columns {
 		if f, ok := col.(*Fixed); ok {

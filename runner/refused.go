@@ -1,0 +1,281 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/isolate"
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// RowError says that the model does not run a row: a token beyond the vocabulary, bytes that are no
+// image.
+type RowError struct {
+	// Place is the row's, zero where rows come from no file; Row is its number, from 0, over all
+	// files.
+	Place dataset.Place
+	Row   int64
+	// Input is the input at fault, and Value what it is, shortened, as JSON. Input is "" where the
+	// fault is in none of several inputs alone; Value is then that of all, by name.
+	Input, Value string
+	// Err is what TensorFlow says, an *[Error], or that the model's process died of the row, a
+	// *[ProcessError].
+	Err error
+}
+
+// Error names the row, the input and its value: `rows.jsonl:3: input "x": [1,9]: run: indices[0,1]
+// = 9 is not in [0, 5)`.
+func (e *RowError) Error() string {
+	at := fmt.Sprintf("row %d", e.Row+1)
+	if e.Place.File != "" {
+		at = e.Place.String()
+	}
+	if e.Input != "" {
+		at += fmt.Sprintf(": input %q", e.Input)
+	}
+	if e.Value != "" {
+		at += ": " + e.Value
+	}
+	return at + ": " + e.Err.Error()
+}
+
+// Unwrap returns TensorFlow's error.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// ofRow reports whether an error of a run may be the fault of a row: what TensorFlow says of
+// values. Others are about the model, the device or the moment: no row is to blame.
+func ofRow(err error) bool {
+	var memory *MemoryError
+	var e *Error
+	if errors.As(err, &memory) || !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code {
+	case Canceled, DeadlineExceeded, ResourceExhausted, FailedPrecondition, Aborted, Unimplemented, Unavailable:
+		return false
+	}
+	return true
+}
+
+// refused finds the rows of a batch that TensorFlow refuses, and gets the results of the others. It
+// runs halves until it knows: each a batch of its own, padded as the rows were. What is found to
+// run is then run as one batch, without the refused rows: so the answers do not depend on how the
+// search went. With SkipBadRows refused rows get an error; without it the first one ends the run.
+//
+// Batches of a signature that keeps state are run once: what a second run gives depends on the
+// first.
+func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) error {
+	if !ofRow(err) || p.state.Stateful() {
+		return rowsError(j, err)
+	}
+	if p.o.NoBatch {
+		return p.skip(j, 0, &RowError{Row: j.row(0), Place: j.place(0), Err: err})
+	}
+	if !p.dividable() {
+		return rowsError(j, err)
+	}
+	feeds, taken := c.take()
+	if taken != nil {
+		return rowsError(j, errors.Join(err, taken))
+	}
+	s := &search{p: p, f: p.functionOf(j), feeds: feeds, bad: map[int]error{}}
+	all := make([]int, j.Len())
+	for i := range all {
+		all[i] = i
+	}
+	var died *ProcessError
+	found, fatal := s.narrow(ctx, all, err)
+	switch {
+	case errors.As(fatal, &died):
+		return p.salvage(ctx, j, c.loaded.(*isolate.Call), died)
+	case fatal != nil:
+		return rowsError(j, fatal)
+	case !found:
+		return rowsError(j, fmt.Errorf("these rows do not run together, although parts of them do: %w", err))
+	}
+	return s.deal(ctx, j)
+}
+
+// take takes the values that were fed out of TensorFlow's memory, which is given back.
+func (c *call) take() ([]tensor.Tensor, error) {
+	if !c.function.session.enter() {
+		return nil, ErrClosed
+	}
+	defer c.function.session.leave()
+	values, err := c.loaded.Values()
+	c.taken = true
+	c.recycle()
+	return values, err
+}
+
+// skip makes a row's error its result, or ends the run with it.
+func (p *Predictor) skip(j *job, i int, err *RowError) error {
+	if !p.o.SkipBadRows {
+		return err
+	}
+	j.apart()
+	j.rows[i].Err = err
+	return nil
+}
+
+// functionOf is what runs a job: the signature, or its twin.
+func (p *Predictor) functionOf(j *job) *Function {
+	if j.twin != nil {
+		return j.twin.function
+	}
+	return p.f
+}
+
+// search looks for the rows of a batch that are refused.
+type search struct {
+	p     *Predictor
+	f     *Function       // that runs the batch
+	feeds []tensor.Tensor // of the batch
+	bad   map[int]error   // what TensorFlow says of a row
+}
+
+// run runs some rows of the batch.
+func (s *search) run(ctx context.Context, rows []int) ([]tensor.Tensor, error) {
+	values, err := s.p.pickFeeds(s.f.inputs, s.feeds, rows)
+	if err != nil {
+		return nil, err
+	}
+	return s.runTensors(ctx, values)
+}
+
+// runTensors runs what is to be fed as a batch.
+func (s *search) runTensors(ctx context.Context, values []tensor.Tensor) ([]tensor.Tensor, error) {
+	feeds := make([]tf.Feed, len(values))
+	for i, v := range values {
+		feeds[i] = tf.FeedTensor(v)
+	}
+	c, err := s.f.load(feeds, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.fit = s.p.fit
+	out, err := c.run(ctx)
+	if err == nil {
+		c.recycle()
+	}
+	return out, err
+}
+
+// narrow finds the bad ones of rows, which TensorFlow refuses together, with err. found is false
+// where all parts of some rows run, but not the whole. Without SkipBadRows the first bad row is
+// enough.
+func (s *search) narrow(ctx context.Context, rows []int, err error) (found bool, fatal error) {
+	if len(rows) == 1 {
+		s.bad[rows[0]] = err
+		return true, nil
+	}
+	half := len(rows) / 2
+	for _, part := range [][]int{rows[:half], rows[half:]} {
+		_, err := s.run(ctx, part)
+		switch {
+		case err == nil:
+			continue
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case !ofRow(err):
+			return false, err
+		}
+		found = true
+		if inner, fatal := s.narrow(ctx, part, err); fatal != nil || !inner || !s.p.o.SkipBadRows {
+			return inner, fatal
+		}
+	}
+	return found, nil
+}
+
+// deal gives the rows their results: bad ones their errors, the others what a batch of them gives.
+func (s *search) deal(ctx context.Context, j *job) error {
+	var good []int
+	for i := range j.Len() {
+		if s.bad[i] == nil {
+			good = append(good, i)
+		}
+	}
+	for i := range j.Len() {
+		if s.bad[i] == nil {
+			continue
+		}
+		e := &RowError{Row: j.row(i), Place: j.place(i), Err: s.bad[i]}
+		s.explain(ctx, e, i, good)
+		if err := s.p.skip(j, i, e); err != nil {
+			return err
+		}
+	}
+	if len(good) == 0 {
+		return nil
+	}
+	tensors, err := s.run(ctx, good)
+	if err != nil {
+		return rowsError(j, err)
+	}
+	j.apart()
+	part := &job{twin: j.twin, resultBatch: resultBatch{rows: make([]Result, len(good))}}
+	for k, i := range good {
+		part.rows[k] = j.rows[i]
+	}
+	if err := s.p.splitRows(part, tensors); err != nil {
+		return err
+	}
+	for k, i := range good {
+		if j.rows[i], err = part.result(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain names the input at fault and its value. Of several inputs it is the one that makes the
+// row run when it is a good row's instead, which is looked for by halves.
+func (s *search) explain(ctx context.Context, e *RowError, row int, good []int) {
+	names := s.p.f.signature.InputNames()
+	suspects := slices.Clone(names)
+	if len(names) > 1 && len(good) > 0 {
+		for len(suspects) > 1 {
+			half := suspects[:len(suspects)/2]
+			if s.runsWith(ctx, row, good[0], half) {
+				suspects = half
+			} else {
+				suspects = suspects[len(half):]
+			}
+		}
+		if !s.runsWith(ctx, row, good[0], suspects) {
+			suspects = names // it takes more than one
+		}
+	}
+	values, err := s.p.pickFeeds(s.f.inputs, s.feeds, []int{row})
+	if err != nil {
+		return
+	}
+	if len(suspects) == 1 {
+		e.Input = suspects[0]
+	}
+	e.Value = shown(s.f.inputs, values, suspects)
+}
+
+// runsWith reports whether a row runs with some of its inputs taken from another.
+func (s *search) runsWith(ctx context.Context, row, other int, inputs []string) bool {
+	mine, err := s.p.pickFeeds(s.f.inputs, s.feeds, []int{row})
+	if err != nil {
+		return false
+	}
+	theirs, err := s.p.pickFeeds(s.f.inputs, s.feeds, []int{other})
+	if err != nil {
+		return false
+	}
+	for i, in := range s.f.inputs {
+		if slices.Contains(inputs, in.Value) {
+			mine[i] = theirs[i]
+		}
+	}
+	_, err = s.runTensors(ctx, mine)
+	return err == nil
+}
