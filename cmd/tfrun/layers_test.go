@@ -80,13 +80,16 @@ internal/hdf5:
 internal/strict:
 internal/admit: internal/ops internal/strict
 internal/graph: tensor internal/wire internal/strict
+internal/shape: tensor internal/graph
 savedmodel: tensor internal/wire internal/graph internal/words
 savedmodel: internal/strict
 savedmodel/scan: savedmodel internal/graph internal/ops internal/admit
-savedmodel/internal/body: tensor savedmodel internal/graph
-savedmodel/layers: tensor savedmodel savedmodel/internal/body internal/graph internal/words
+savedmodel/internal/body: tensor savedmodel internal/graph internal/shape
+savedmodel/layers: tensor savedmodel savedmodel/internal/body
+savedmodel/layers: internal/graph internal/shape internal/words
 savedmodel/sizes: savedmodel/layers
-savedmodel/sizes: tensor savedmodel savedmodel/internal/body internal/graph internal/words
+savedmodel/sizes: tensor savedmodel savedmodel/internal/body
+savedmodel/sizes: internal/graph internal/shape internal/words
 savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes
 savedmodel/kerasfile: savedmodel/scan internal/hdf5
 internal/rewrite: tensor savedmodel savedmodel/padding

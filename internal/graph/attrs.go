@@ -74,7 +74,7 @@ func Ints(n *Node) []int64 {
 	if !ok || size > 64 {
 		return nil
 	}
-	var list []int64
+	list := []int64{}
 	switch raw := t.GetTensorContent(); {
 	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int32:
 		for ; len(raw) >= 4; raw = raw[4:] {

@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"archive/zip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -263,4 +264,17 @@ func Copy(tb testing.TB, name string) string {
 		tb.Fatal(err)
 	}
 	return dir
+}
+
+// Unzip unpacks an archive into a folder.
+func Unzip(tb testing.TB, archive, dir string) {
+	tb.Helper()
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer z.Close()
+	if err := os.CopyFS(dir, z); err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -1,8 +1,7 @@
 package layers
 
 import (
-	"slices"
-
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -22,10 +21,10 @@ func inferShape(class string, c config, in []tensor.Shape, depth int) (out []ten
 	}
 	switch class {
 	case "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum":
-		out, ok := mergeShapes(in)
+		out, ok := single(shape.Broadcast(in...))
 		return openWhereOpen(c, out, in), ok
 	case "Concatenate":
-		out, ok := concatShapes(in, int(c.num("axis", -1)))
+		out, ok := single(shape.Concat(in, c.num("axis", -1)))
 		return openWhereFirstOpen(c, out, in), ok
 	case "Dot":
 		return dotShapes(c, in)
@@ -99,12 +98,10 @@ var elementwise = []string{
 
 // withLast replaces the last size.
 func withLast(x tensor.Shape, d int64) tensor.Shape {
-	dims := x.Dims()
-	if len(dims) == 0 {
-		return tensor.Shape{}
+	if x.Rank() < 1 {
+		return tensor.UnknownShape()
 	}
-	dims[len(dims)-1] = d
-	return tensor.MakeShape(dims...)
+	return shape.With(x, x.Rank()-1, d)
 }
 
 func embeddingShape(c config, x tensor.Shape) tensor.Shape {
@@ -124,11 +121,7 @@ func flattenShape(_ config, x tensor.Shape) tensor.Shape {
 	if x.Rank() == 0 {
 		return tensor.MakeShape(1)
 	}
-	n, ok := tensor.MakeShape(x.Dims()[1:]...).NumElements()
-	if !ok {
-		n = tensor.Unknown
-	}
-	return tensor.MakeShape(x.Dim(0), n)
+	return shape.Reshape(x.Drop(1), []int64{-1}).Prepend(x.Dim(0))
 }
 
 func reshapeShape(c config, x tensor.Shape) tensor.Shape {
@@ -136,31 +129,11 @@ func reshapeShape(c config, x tensor.Shape) tensor.Shape {
 	if target == nil || x.Rank() < 1 {
 		return tensor.Shape{}
 	}
-	whole, ok := tensor.MakeShape(x.Dims()[1:]...).NumElements()
-	target = slices.Clone(target)
-	known := int64(1)
-	for _, d := range target {
-		if d > 0 {
-			known *= d
-		}
-	}
-	for i, d := range target {
-		if d == -1 && ok && known > 0 {
-			target[i] = whole / known
-		}
-	}
-	return tensor.MakeShape(append([]int64{x.Dim(0)}, target...)...)
+	return shape.Reshape(x.Drop(1), target).Prepend(x.Dim(0))
 }
 
 func permuteShape(c config, x tensor.Shape) tensor.Shape {
-	dims := []int64{x.Dim(0)}
-	for _, d := range c.nums("dims") {
-		if d < 1 || int(d) >= x.Rank() {
-			return tensor.Shape{}
-		}
-		dims = append(dims, x.Dim(int(d)))
-	}
-	return tensor.MakeShape(dims...)
+	return shape.Transpose(x, append([]int64{0}, c.nums("dims")...))
 }
 
 func repeatShape(c config, x tensor.Shape) tensor.Shape {
@@ -193,12 +166,12 @@ func spatial(c config, x tensor.Shape, n int, f func(axis int, d int64) int64) [
 	return dims
 }
 
-// ConvLength is conv_output_length of keras/utils/conv_utils.py, which pooling shares.
-func ConvLength(n, kernel, stride, dilation int64, padding string) int64 {
+// windowLength is conv_output_length of keras/utils/conv_utils.py, which pooling shares.
+func windowLength(n, kernel, stride, dilation int64, padding string) int64 {
 	if padding == "valid" {
-		n -= (kernel - 1) * dilation
+		return shape.Window(n, kernel, stride, dilation, 0)
 	}
-	return max(0, (n+stride-1)/max(stride, 1))
+	return shape.SameWindow(n, max(stride, 1))
 }
 
 // convRule is the rule of convolutions over rank axes; channels names what gives the filters, or
@@ -209,7 +182,9 @@ func convRule(rank int, channels string) shapeRule {
 		if kernel == nil || stride == nil || dilation == nil {
 			return tensor.Shape{}
 		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return ConvLength(d, kernel[i], stride[i], dilation[i], c.str("padding")) })
+		dims := spatial(c, x, rank, func(i int, d int64) int64 {
+			return windowLength(d, kernel[i], stride[i], dilation[i], c.str("padding"))
+		})
 		if dims == nil {
 			return tensor.Shape{}
 		}
@@ -269,7 +244,7 @@ func poolRule(rank int) shapeRule {
 		if size == nil || stride == nil {
 			return tensor.Shape{}
 		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return ConvLength(d, size[i], stride[i], 1, c.str("padding")) })
+		dims := spatial(c, x, rank, func(i int, d int64) int64 { return windowLength(d, size[i], stride[i], 1, c.str("padding")) })
 		if dims == nil {
 			return tensor.Shape{}
 		}

@@ -4,30 +4,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// mergeShapes is the rule of Add and its like: sizes broadcast from the right. As in TensorFlow's
-// own inference, an unknown size beside one above 1 must be that size.
-func mergeShapes(in []tensor.Shape) ([]tensor.Shape, bool) {
-	out := in[0]
-	for _, s := range in[1:] {
-		if !out.Ranked() || !s.Ranked() {
-			return nil, false
-		}
-		a, b := out.Dims(), s.Dims()
-		if len(a) < len(b) {
-			a, b = b, a
-		}
-		for i, d := range b {
-			j := len(a) - len(b) + i
-			if a[j] == 1 || a[j] == tensor.Unknown && d > 1 {
-				a[j] = d
-			}
-		}
-		out = tensor.MakeShape(a...)
+// single returns one shape, if its rank is known.
+func single(s tensor.Shape) ([]tensor.Shape, bool) {
+	if !s.Ranked() {
+		return nil, false
 	}
-	return []tensor.Shape{out}, out.Ranked()
+	return []tensor.Shape{s}, true
 }
 
 // openWhereOpen leaves a size open that any of the inputs leaves open, as the layers of Keras 3 do.
@@ -63,36 +49,9 @@ func openWhereFirstOpen(c config, out, in []tensor.Shape) []tensor.Shape {
 	return []tensor.Shape{tensor.MakeShape(dims...)}
 }
 
-func concatShapes(in []tensor.Shape, axis int) ([]tensor.Shape, bool) {
-	rank := in[0].Rank()
-	if axis < 0 {
-		axis += rank
-	}
-	if axis < 0 || axis >= rank {
-		return nil, false
-	}
-	dims := in[0].Dims()
-	for _, s := range in[1:] {
-		if s.Rank() != rank {
-			return nil, false
-		}
-		for i := range dims {
-			switch d := s.Dim(i); {
-			case i == axis && (d == tensor.Unknown || dims[i] == tensor.Unknown):
-				dims[i] = tensor.Unknown
-			case i == axis:
-				dims[i] += d
-			case dims[i] == tensor.Unknown:
-				dims[i] = d
-			}
-		}
-	}
-	return []tensor.Shape{tensor.MakeShape(dims...)}, true
-}
-
 // dotShapes is the shape of Dot: the axes that are multiplied go, the batch stays in front.
 func dotShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	if len(in) != 2 || !in[0].Ranked() || !in[1].Ranked() {
+	if len(in) != 2 || in[0].Rank() < 1 {
 		return nil, false
 	}
 	axes := c.nums("axes")
@@ -102,25 +61,18 @@ func dotShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if len(axes) != 2 {
 		return nil, false
 	}
-	var dims []int64
+	all := tensor.MakeShape(in[0].Dim(0))
 	for k, s := range in {
-		axis := int(axes[k])
-		if axis < 0 {
-			axis += s.Rank()
-		}
-		if axis < 1 || axis >= s.Rank() {
+		axis, ok := shape.Place(axes[k], s.Rank())
+		if !ok || axis < 1 {
 			return nil, false
 		}
-		rest := slices.Delete(s.Dims(), axis, axis+1)
-		if k == 1 {
-			rest = rest[1:]
-		}
-		dims = append(dims, rest...)
+		all = shape.Join(all, shape.Reduce(s, []int64{0, int64(axis)}, false))
 	}
-	if len(dims) == 1 {
-		dims = append(dims, 1)
+	if all.Rank() == 1 {
+		all = shape.Insert(all, -1, 1)
 	}
-	return []tensor.Shape{tensor.MakeShape(dims...)}, true
+	return single(all)
 }
 
 // rnnShapes is the rule of recurrent layers: the sequence or its last step, then the states.
@@ -197,11 +149,9 @@ func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape
 	var out []tensor.Shape
 	switch mode := c.str("merge_mode"); mode {
 	case "concat":
-		both, ok := concatShapes([]tensor.Shape{forward[0], backward[0]}, -1)
-		if !ok {
+		if out, ok = single(shape.Concat([]tensor.Shape{forward[0], backward[0]}, -1)); !ok {
 			return nil, false
 		}
-		out = both
 	case "":
 		out = []tensor.Shape{forward[0], backward[0]}
 	default:

@@ -38,7 +38,7 @@ func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
 		if k.body, err = body.Of(mg, sig); err != nil {
 			return nil, err
 		}
-		k.table.Signature = sig.Name
+		k.table.Signature, k.table.body = sig.Name, k.body
 	}
 	k.findTrainable()
 	if err := k.build(); err != nil || len(k.table.Layers) == 0 {

@@ -75,7 +75,7 @@ func keras3Layers(mg *savedmodel.MetaGraph) (*Table, error) {
 		return nil, err
 	}
 	k := &keras3{
-		mg: mg, objs: objs, body: b, scope: modelScope(b), table: &Table{Signature: sig.Name},
+		mg: mg, objs: objs, body: b, scope: modelScope(b), table: &Table{Signature: sig.Name, body: b},
 		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
 		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}

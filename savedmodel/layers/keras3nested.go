@@ -122,7 +122,6 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 		st.out, st.tensors = append(st.out, r), append(st.tensors, r.String())
 		st.dtypes = append(st.dtypes, graph.OutputDType(r))
 	}
-	st.byRows = l.class == "TimeDistributed" && k.stepsByRows(c)
 	if isModel(l.class) {
 		if inner := k.nested(l, c); inner != nil {
 			steps = inner.addSteps(nil)
@@ -130,22 +129,4 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 		}
 	}
 	return append(steps, st)
-}
-
-// stepsByRows reports whether a TimeDistributed over an open time axis goes over as many steps as
-// there are rows. Some releases of Keras 3 trace it so when the shape is not known: the loop's
-// range ends at the size of the first axis.
-func (k *keras3) stepsByRows(c *call) bool {
-	for _, s := range c.shapes {
-		if s.Rank() < 2 || s.Dim(1) != tensor.Unknown {
-			return false
-		}
-	}
-	for _, n := range c.nodes {
-		if n.Op == "Range" && len(n.Parts) == k.scope.depth+2 {
-			limit := n.In(1)
-			return limit != nil && limit.Op == "StridedSlice" && limit.In(0) != nil && limit.In(0).Op == "Shape" && slices.Equal(graph.Ints(limit.In(1)), []int64{0})
-		}
-	}
-	return false
 }

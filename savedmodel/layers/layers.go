@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -26,7 +27,8 @@ type Table struct {
 	// names of the layers: such a file has no signatures.
 	Takes, Gives []Port
 
-	steps []*step // the calls, in an order in which they can be computed
+	steps []*step    // the calls, in an order in which they can be computed
+	body  *body.Body // the function that makes them; nil where no graph does
 }
 
 // Port is an input or an output of a model.

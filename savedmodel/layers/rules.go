@@ -51,9 +51,6 @@ var severalOutputs = map[string]bool{
 	"Unique": true, "Unstack": true, "UnravelIndex": true, "VectorizedMap": true, "Vsplit": true, "WhileLoop": true,
 }
 
-// one returns a single shape, if it has a rank.
-func one(dims []int64) ([]tensor.Shape, bool) { return []tensor.Shape{tensor.MakeShape(dims...)}, true }
-
 // headShapes is the rule of attention with heads: as wide as the query, or as output_shape says.
 // With return_attention_scores a score for each head, place of the query and place of the keys
 // follows.
@@ -127,7 +124,7 @@ func lambdaShapes(c config, x tensor.Shape) ([]tensor.Shape, bool) {
 	if kind := c.str("output_shape_type"); dims == nil || x.Rank() < 1 || kind != "" && kind != "raw" {
 		return nil, false
 	}
-	return one(append([]int64{x.Dim(0)}, dims...))
+	return single(tensor.MakeShape(append([]int64{x.Dim(0)}, dims...)...))
 }
 
 // einsumDense is the rule of EinsumDense: letters of the output stand for sizes of the input, or
@@ -174,7 +171,7 @@ func einsumDense(c config, x tensor.Shape) ([]tensor.Shape, bool) {
 		}
 		out = append(out, d)
 	}
-	return one(out)
+	return single(tensor.MakeShape(out...))
 }
 
 // letters notes which size each letter stands for.

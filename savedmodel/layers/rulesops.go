@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -144,105 +145,59 @@ func broadcastOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 			}
 		}
 	}
-	return mergeShapes(in)
+	return single(shape.Broadcast(in...))
 }
 
-// axisOf returns an axis that counts from 0, of n.
-func axisOf(v any, n int) (int, bool) {
+// axisArg returns an axis that an argument names.
+func (c config) axisArg(name string, place int, otherwise any) (int64, bool) {
+	v := c.arg(name, place)
+	if v == nil {
+		v = otherwise
+	}
 	f, ok := v.(float64)
-	if !ok {
-		return 0, false
-	}
-	axis := int(f)
-	if axis < 0 {
-		axis += n
-	}
-	return axis, axis >= 0 && axis < n
+	return int64(f), ok
 }
 
 func concatOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	axis, ok := axisOf(c.arg("axis", 1), in[0].Rank())
+	axis, ok := c.axisArg("axis", 1, nil)
 	if !ok {
 		return nil, false
 	}
-	return concatShapes(in, axis)
+	return single(shape.Concat(in, axis))
 }
 
 func stackOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	v := c.arg("axis", 1)
-	if v == nil {
-		v = 0.0
-	}
-	axis, ok := axisOf(v, in[0].Rank()+1)
-	all, same := mergeShapes(in)
-	if !ok || !same {
+	axis, ok := c.axisArg("axis", 1, 0.0)
+	if !ok {
 		return nil, false
 	}
-	return one(slices.Insert(all[0].Dims(), axis, int64(len(in))))
+	return single(shape.Insert(shape.Broadcast(in...), axis, int64(len(in))))
 }
 
 func expandOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	axis, ok := axisOf(c.arg("axis", 1), in[0].Rank()+1)
+	axis, ok := c.axisArg("axis", 1, nil)
 	if !ok {
 		return nil, false
 	}
-	return one(slices.Insert(in[0].Dims(), axis, 1))
+	return single(shape.Insert(in[0], axis, 1))
 }
 
 func squeezeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	gone, ok := axesIn(c.arg("axis", 1), in[0].Rank())
-	if !ok {
+	axes := numbers(c.arg("axis", 1))
+	if axes == nil {
 		return nil, false
 	}
-	var dims []int64
-	for i, d := range in[0].Dims() {
-		if !gone[i] {
-			dims = append(dims, d)
-		} else if d != 1 && d != tensor.Unknown {
-			return nil, false
-		}
-	}
-	return one(dims)
-}
-
-// axesIn returns the axes that an argument names, of n.
-func axesIn(v any, n int) (map[int]bool, bool) {
-	list := numbers(v)
-	if list == nil {
-		return nil, false
-	}
-	axes := map[int]bool{}
-	for _, d := range list {
-		axis, ok := axisOf(float64(d), n)
-		if !ok {
-			return nil, false
-		}
-		axes[axis] = true
-	}
-	return axes, true
+	return single(shape.Squeeze(in[0], axes))
 }
 
 func reduceOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	axes := map[int]bool{}
-	if v := c.arg("axis", 1); v == nil {
-		for i := range in[0].Rank() {
-			axes[i] = true
-		}
-	} else if list, ok := axesIn(v, in[0].Rank()); ok {
-		axes = list
-	} else {
-		return nil, false
-	}
-	dims := []int64{}
-	keep := c.argFlag("keepdims") || c.argFlag("keep_dims")
-	for i, d := range in[0].Dims() {
-		if !axes[i] {
-			dims = append(dims, d)
-		} else if keep {
-			dims = append(dims, 1)
+	axes := shape.AllAxes(in[0].Rank())
+	if v := c.arg("axis", 1); v != nil {
+		if axes = numbers(v); axes == nil {
+			return nil, false
 		}
 	}
-	return one(dims)
+	return single(shape.Reduce(in[0], axes, c.argFlag("keepdims") || c.argFlag("keep_dims")))
 }
 
 func argOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
@@ -253,98 +208,46 @@ func argOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 }
 
 func reshapeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	v := c.arg("newshape", 1)
-	if v == nil {
-		v = c.arg("shape", 1)
-	}
-	target := numbers(v)
+	target := numbers(c.either("newshape", "shape"))
 	if target == nil {
 		return nil, false
 	}
-	whole, known := in[0].NumElements()
-	left, open := int64(1), -1
-	for i, d := range target {
-		switch {
-		case d < 0 && open >= 0:
-			return nil, false
-		case d < 0:
-			open = i
-		default:
-			left *= d
-		}
+	return single(shape.Reshape(in[0], target))
+}
+
+// either returns the first argument beside the tensor, which goes by one of two names.
+func (c config) either(name, other string) any {
+	if v := c.arg(name, 1); v != nil {
+		return v
 	}
-	target = slices.Clone(target)
-	if open >= 0 {
-		if target[open] = tensor.Unknown; known && left > 0 {
-			target[open] = whole / left
-		}
-	}
-	return one(target)
+	return c.arg(other, 1)
 }
 
 func transposeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	v := c.arg("perm", 1)
-	if v == nil {
-		v = c.arg("axes", 1)
-	}
-	dims := in[0].Dims()
+	v := c.either("perm", "axes")
 	order := numbers(v)
 	if v == nil {
-		slices.Reverse(dims)
-		return one(dims)
+		order = shape.AllAxes(in[0].Rank())
+		slices.Reverse(order)
 	}
-	if len(order) != len(dims) {
-		return nil, false
-	}
-	out := make([]int64, len(dims))
-	for i, d := range order {
-		axis, ok := axisOf(float64(d), len(dims))
-		if !ok {
-			return nil, false
-		}
-		out[i] = dims[axis]
-	}
-	return one(out)
+	return single(shape.Transpose(in[0], order))
 }
 
 func matmulOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	if len(in) != 2 || in[0].Rank() < 2 || in[1].Rank() < 2 {
+	if len(in) != 2 {
 		return nil, false
 	}
-	a, b := in[0].Dims(), in[1].Dims()
-	swap := func(d []int64) { d[len(d)-1], d[len(d)-2] = d[len(d)-2], d[len(d)-1] }
-	if c.argFlag("transpose_a") {
-		swap(a)
-	}
-	if c.argFlag("transpose_b") {
-		swap(b)
-	}
-	batch, ok := mergeShapes([]tensor.Shape{tensor.MakeShape(a[:len(a)-2]...), tensor.MakeShape(b[:len(b)-2]...)})
-	if !ok {
-		return nil, false
-	}
-	return one(append(batch[0].Dims(), a[len(a)-2], b[len(b)-1]))
+	return single(shape.MatMul(in[0], in[1], c.argFlag("transpose_a"), c.argFlag("transpose_b")))
 }
 
 func splitOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	v := c.arg("num_or_size_splits", 1)
-	if v == nil {
-		v = c.arg("indices_or_sections", 1)
-	}
-	axisArg := c.arg("axis", 2)
-	if axisArg == nil {
-		axisArg = 0.0
-	}
-	axis, ok := axisOf(axisArg, in[0].Rank())
-	n, isCount := v.(float64)
+	axis, ok := c.axisArg("axis", 2, 0.0)
+	n, isCount := c.either("num_or_size_splits", "indices_or_sections").(float64)
 	if !ok || !isCount || n < 1 || n > 1000 {
 		return nil, false
 	}
-	dims := in[0].Dims()
-	if dims[axis] != tensor.Unknown {
-		dims[axis] /= int64(n)
-	}
-	return slices.Repeat([]tensor.Shape{tensor.MakeShape(dims...)}, int(n)), true
+	part := shape.Split(in[0], axis, int64(n))
+	return slices.Repeat([]tensor.Shape{part}, int(n)), part.Ranked()
 }
 
 func oneHotOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
@@ -355,29 +258,11 @@ func oneHotOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if axis, ok := c.arg("axis", -1).(float64); depth == tensor.Unknown || ok && axis != -1 {
 		return nil, false
 	}
-	return one(append(in[0].Dims(), depth))
+	return single(shape.Insert(in[0], -1, depth))
 }
 
-// einsumOperation computes the shape of a product by its letters.
 func einsumOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	text := c.str("subscripts")
-	inputs, output, ok := strings.Cut(strings.ReplaceAll(text, " ", ""), "->")
-	parts := strings.Split(inputs, ",")
-	if !ok || len(parts) != len(in) || strings.Contains(text, ".") {
-		return nil, false
-	}
-	sizes := map[byte]int64{}
-	for i, part := range parts {
-		if len(part) != in[i].Rank() {
-			return nil, false
-		}
-		letters(sizes, part, in[i].Dims())
-	}
-	var dims []int64
-	for i := range len(output) {
-		dims = append(dims, sizes[output[i]])
-	}
-	return one(dims)
+	return single(shape.Einsum(c.str("subscripts"), in))
 }
 
 // sliceOperation is the rule of x[…] with numbers, slices and None.
@@ -406,7 +291,7 @@ func sliceOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 			dims = dims[1:]
 		}
 	}
-	return one(append(out, dims...))
+	return single(tensor.MakeShape(append(out, dims...)...))
 }
 
 // sliceBounds is start:stop:step, each of which may be missing.
@@ -427,28 +312,12 @@ func sliceOf(v any) (sliceBounds, bool) {
 
 // size returns how many of n places a slice takes, by Python's rule.
 func (s sliceBounds) size(n int64) (int64, bool) {
-	if s.start == nil && s.stop == nil && (s.step == nil || s.step == 1.0 || s.step == -1.0) {
-		return n, true
-	}
 	step := int64(1)
 	if f, ok := s.step.(float64); ok {
 		step = int64(f)
 	}
-	if n == tensor.Unknown || step < 1 {
-		return tensor.Unknown, step >= 1
-	}
-	bound := func(v any, otherwise int64) (int64, bool) {
-		f, ok := v.(float64)
-		if !ok {
-			return otherwise, v == nil
-		}
-		d := int64(f)
-		if d < 0 {
-			d += n
-		}
-		return min(max(d, 0), n), true
-	}
-	start, ok := bound(s.start, 0)
-	stop, ok2 := bound(s.stop, n)
-	return max(0, (stop-start+step-1)/step), ok && ok2
+	start, ok := s.start.(float64)
+	stop, ok2 := s.stop.(float64)
+	_, count := shape.Slice(n, int64(start), int64(stop), step, !ok, !ok2)
+	return count, (ok || s.start == nil) && (ok2 || s.stop == nil)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -48,11 +49,19 @@ func (t *Table) GivesAt(inputs map[string]tensor.Shape) []tensor.Shape {
 
 // run computes what each layer gives, and the shapes of all tensors between layers.
 func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorKey]tensor.Shape) {
+	var frame *shape.Frame
+	if t.body != nil {
+		frame = t.body.Frame(inputs)
+	}
 	env := map[tensorKey]tensor.Shape{}
-	static := map[tensorKey]tensor.Shape{}
 	byLayer := map[*Layer]*At{}
 	for _, st := range t.steps {
-		now := st.run(inputs, env, static)
+		now := st.run(inputs, env, func(i int) tensor.Shape {
+			if frame == nil || i >= len(st.tensors) {
+				return tensor.UnknownShape()
+			}
+			return frame.Shape(frame.F.MainRef(st.tensors[i]))
+		})
 		at := byLayer[st.layer]
 		if st.layer == nil {
 			continue
@@ -89,8 +98,6 @@ type step struct {
 	dtypes  []tensor.DType // of out
 	// eval computes the outputs where neither the class's rule nor the steps of a nested model do.
 	eval func(in []tensor.Shape) ([]tensor.Shape, bool)
-	// byRows says that the second axis is as long as the first: see [keras3.stepsByRows].
-	byRows bool
 	// inner says that the steps before have computed the outputs.
 	inner bool
 }
@@ -103,9 +110,10 @@ func (s *step) dtype(i int) tensor.DType {
 	return tensor.Float32
 }
 
-// run computes the outputs' shapes from those of the inputs in env, and puts them there. static has
-// the shapes with open dimensions.
-func (s *step) run(inputs map[string]tensor.Shape, env, static map[tensorKey]tensor.Shape) []tensor.Shape {
+// run computes the outputs' shapes from those of the inputs in env, and puts them there. Sizes that
+// are open in the table follow from the graph, which tells the shape of output i, or else by the
+// class's rule.
+func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shape, fromGraph func(i int) tensor.Shape) []tensor.Shape {
 	now := slices.Clone(s.shapes)
 	switch {
 	case s.input != "":
@@ -119,78 +127,39 @@ func (s *step) run(inputs map[string]tensor.Shape, env, static map[tensorKey]ten
 			}
 		}
 	default:
-		var before, after []tensor.Shape
-		for _, key := range s.in {
-			before, after = append(before, static[key]), append(after, env[key])
-		}
-		now = s.compute(before, after)
-	}
-	if s.byRows {
-		for i := range now {
-			now[i] = WithDim(now[i], 1, now[i].Dim(0))
-		}
+		s.compute(now, env, fromGraph)
 	}
 	for i, key := range s.out {
 		if i < len(s.shapes) {
-			static[key], env[key] = s.shapes[i], now[i]
+			env[key] = now[i]
 		}
 	}
 	return now
 }
 
-// compute returns the outputs' shapes: known sizes stand, open ones follow by the class's rule or
-// else from the inputs' open ones.
-func (s *step) compute(before, after []tensor.Shape) []tensor.Shape {
-	out, ok := inferShape(s.class, s.config, after, 0)
+// compute fills in the open sizes of now.
+func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromGraph func(i int) tensor.Shape) {
+	known := true
+	for i := range now {
+		now[i] = shape.Merge(now[i], fromGraph(i))
+		known = known && now[i].FullyKnown()
+	}
+	if known || s.layer != nil && s.layer.Class == s.class && slices.Contains(s.layer.Guessed, "class") {
+		return // what a guessed class does is a guess, too
+	}
+	in := make([]tensor.Shape, len(s.in))
+	for k, key := range s.in {
+		in[k] = env[key]
+	}
+	out, ok := inferShape(s.class, s.config, in, 0)
 	if !ok && s.eval != nil {
-		out, ok = s.eval(after)
+		out, ok = s.eval(in)
 	}
-	if ok && len(out) == len(s.shapes) {
-		merged := mergeKnown(OutputShape{Shapes: s.shapes}, OutputShape{Shapes: out})
-		return merged.Shapes
-	}
-	now := slices.Clone(s.shapes)
-	for i, shape := range now {
-		now[i] = carry(shape, before, after)
-	}
-	return now
-}
-
-// carry fills the open sizes of a shape from the inputs: the first axis from a first axis, others
-// from an open axis in the same place of an input of the same rank, or from the only other open
-// axis there is.
-func carry(shape tensor.Shape, before, after []tensor.Shape) tensor.Shape {
-	if !shape.Ranked() || shape.FullyKnown() {
-		return shape
-	}
-	dims := shape.Dims()
-	others := map[int64]bool{}
-	for k, b := range before {
-		for i, d := range b.Dims() {
-			if i > 0 && d == tensor.Unknown && after[k].Rank() > i {
-				others[after[k].Dim(i)] = true
-			}
+	for i := range now {
+		if ok && len(out) == len(now) {
+			now[i] = shape.Merge(now[i], out[i])
 		}
 	}
-	for i, d := range dims {
-		if d != tensor.Unknown {
-			continue
-		}
-		for k, b := range before {
-			same := b.Rank() == shape.Rank() && b.Dim(i) == tensor.Unknown && after[k].Rank() == b.Rank()
-			first := i == 0 && b.Rank() > 0 && b.Dim(0) == tensor.Unknown && after[k].Rank() > 0
-			if same || first {
-				dims[i] = after[k].Dim(i)
-				break
-			}
-		}
-		if dims[i] == tensor.Unknown && i > 0 && len(others) == 1 {
-			for d := range others {
-				dims[i] = d
-			}
-		}
-	}
-	return tensor.MakeShape(dims...)
 }
 
 // AxisName tells what dimension i of an input of the given rank is for the layers of a class.
@@ -238,11 +207,4 @@ func (t *Table) Takers() map[string]string {
 		}
 	}
 	return takers
-}
-
-// WithDim returns the shape with one size replaced.
-func WithDim(s tensor.Shape, i int, d int64) tensor.Shape {
-	dims := s.Dims()
-	dims[i] = d
-	return tensor.MakeShape(dims...)
 }

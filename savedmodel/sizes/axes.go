@@ -5,6 +5,7 @@ import (
 	"maps"
 	"sync"
 
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
@@ -124,7 +125,7 @@ func put(signature string, declared map[string]tensor.Shape, axes []Axis, sizes 
 		found := false
 		for _, a := range axes {
 			if a.Name == name {
-				shapes[a.Input] = layers.WithDim(shapes[a.Input], a.Dim, size)
+				shapes[a.Input] = shape.With(shapes[a.Input], a.Dim, size)
 				found = true
 			}
 		}
@@ -140,13 +141,13 @@ func put(signature string, declared map[string]tensor.Shape, axes []Axis, sizes 
 		if !admitted.Admits(dims) {
 			return nil, bad("input %q has shape %v, which %v does not fit", name, admitted, tensor.MakeShape(dims...))
 		}
-		shape := tensor.MakeShape(dims...)
+		fed := tensor.MakeShape(dims...)
 		for i, d := range dims {
 			if d == tensor.Unknown && shapes[name].Ranked() {
-				shape = layers.WithDim(shape, i, shapes[name].Dim(i))
+				fed = shape.With(fed, i, shapes[name].Dim(i))
 			}
 		}
-		shapes[name] = shape
+		shapes[name] = fed
 	}
 	return shapes, nil
 }

@@ -2,10 +2,10 @@ package sizes
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
@@ -45,7 +45,7 @@ func (s *Signature) Why() (Why, error) {
 		return w, err
 	}
 	layers := s.table.Outputs(s.mg, b)
-	o := &origins{b: b, names: names}
+	o := &origins{b: b, frame: b.Frame(nil), names: names}
 	for name, info := range s.sig.Outputs {
 		layer, ok := layers[name]
 		for i, d := range info.Shape.Dims() {
@@ -65,6 +65,7 @@ func (s *Signature) Why() (Why, error) {
 // origins traces sizes back through a signature's function.
 type origins struct {
 	b     *body.Body
+	frame *shape.Frame
 	names map[string]map[int]string
 }
 
@@ -138,88 +139,15 @@ func (o *origins) at(n *graph.Node, i int, d int64) string {
 	return "as TensorFlow's shape inference has it at " + where
 }
 
-// keepingOps keep the shape of their first input.
-var keepingOps = map[string]bool{
-	"Identity": true, "IdentityN": true, "BiasAdd": true, "Cast": true, "CheckNumerics": true, "StopGradient": true, "Relu": true, "Relu6": true, "Elu": true, "Selu": true, "LeakyRelu": true,
-	"Sigmoid": true, "Tanh": true, "Softmax": true, "LogSoftmax": true, "Softplus": true, "Softsign": true, "Exp": true, "Log": true, "Log1p": true, "Neg": true, "Abs": true, "Sign": true,
-	"Sqrt": true, "Rsqrt": true, "Square": true, "Round": true, "Floor": true, "Ceil": true, "Sin": true, "Cos": true, "Erf": true, "LogicalNot": true, "ReverseV2": true, "Cumsum": true,
-	"ReadVariableOp": true, "EnsureShape": true, "PreventGradient": true, "StringLower": true, "StringUpper": true, "StringStrip": true, "StaticRegexReplace": true, "ZerosLike": true, "OnesLike": true,
-	"Invert": true, "EncodeBase64": true, "DecodeBase64": true, "Real": true, "Imag": true, "Conj": true, "ComplexAbs": true, "Angle": true, "Reciprocal": true, "Rint": true,
-	"Sinh": true, "Cosh": true, "Asin": true, "Acos": true, "Atan": true, "Tan": true, "Expm1": true, "Erfc": true, "IsNan": true, "IsInf": true, "IsFinite": true, "AsString": true,
-}
-
-// broadcastOps stretch their inputs to one shape.
-var broadcastOps = map[string]bool{
-	"Add": true, "AddV2": true, "Sub": true, "Mul": true, "RealDiv": true, "Div": true, "DivNoNan": true, "Maximum": true, "Minimum": true, "Pow": true, "FloorDiv": true, "FloorMod": true, "SquaredDifference": true,
-	"Greater": true, "GreaterEqual": true, "Less": true, "LessEqual": true, "Equal": true, "NotEqual": true, "LogicalAnd": true, "LogicalOr": true, "SelectV2": true,
-	"BitwiseAnd": true, "BitwiseOr": true, "BitwiseXor": true, "LeftShift": true, "RightShift": true, "StringJoin": true, "Atan2": true, "Mod": true, "TruncateDiv": true,
-	"TruncateMod": true, "Xdivy": true, "Xlogy": true, "Complex": true, "MulNoNan": true,
-}
-
-// step goes from a dimension of a node's output to the dimension of an input that determines it.
+// step goes from a dimension of a node's output to the dimension of an input that it is taken from.
 func (o *origins) step(r graph.Ref, i int, d int64) (next graph.Ref, axis int, ok bool) {
 	n := r.Node
-	out, known := o.b.Shape(r)
-	switch {
-	case keepingOps[n.Op] && r.Out < len(n.Inputs) && !(n.Op == "ReadVariableOp" && n.Inputs[0].Node != nil):
-		return n.Inputs[r.Out], i, true
-	case broadcastOps[n.Op] && known:
-		for _, in := range n.Inputs {
-			if s, ok := o.b.Shape(in); ok && s.Rank()-(out.Rank()-i) >= 0 && s.Rank() > 0 {
-				if at := s.Rank() - (out.Rank() - i); s.Dim(at) == d {
-					return in, at, true
-				}
-			}
-		}
-	case n.Op == "MatMul" && i == 0 && len(n.Inputs) > 0 && !n.Def.GetAttr()["transpose_a"].GetB():
-		return n.Inputs[0], 0, true
-	case strings.HasPrefix(n.Op, "BatchMatMul") && known && i < out.Rank()-1 && len(n.Inputs) > 0 && !n.Def.GetAttr()["adj_x"].GetB():
+	if n.Op == "ReadVariableOp" && len(n.Inputs) > 0 && n.Inputs[0].Node == nil {
 		return n.Inputs[0], i, true
-	case n.Op == "Transpose" && len(n.Inputs) > 1:
-		if perm := graph.Ints(n.In(1)); i < len(perm) && perm[i] >= 0 {
-			return n.Inputs[0], int(perm[i]), true
-		}
-	case n.Op == "ConcatV2" && known && len(n.Inputs) > 1:
-		if axis := graph.Ints(n.In(len(n.Inputs) - 1)); len(axis) == 1 && (axis[0]+int64(out.Rank()))%int64(max(out.Rank(), 1)) != int64(i) {
-			for _, in := range n.Inputs[:len(n.Inputs)-1] {
-				if s, ok := o.b.Shape(in); ok && s.Rank() == out.Rank() && s.Dim(i) == d {
-					return in, i, true
-				}
-			}
-		}
-	case slices.Contains(reducingOps, n.Op) && len(n.Inputs) > 1:
-		if in, ok := o.b.Shape(n.Inputs[0]); ok {
-			axis, ok = reducedAxis(n, in, i)
-			return n.Inputs[0], axis, ok
-		}
-	case i == 0 && (n.Op == "Conv2D" || n.Op == "Conv3D" || n.Op == "MaxPool" || n.Op == "AvgPool" || n.Op == "DepthwiseConv2dNative") && len(n.Inputs) > 0:
-		return n.Inputs[0], 0, true
 	}
-	return graph.Ref{}, 0, false
-}
-
-// reducedAxis finds the axis of a reduction's input that became axis i.
-func reducedAxis(n *graph.Node, in tensor.Shape, i int) (axis int, ok bool) {
-	gone := graph.Ints(n.In(1))
-	if gone == nil || !in.Ranked() {
-		return 0, false
+	k, axis, ok := o.frame.From(r, i, d)
+	if !ok || k > 0 && strings.Contains(n.Op, "MatMul") {
+		return graph.Ref{}, 0, false
 	}
-	for k := range gone {
-		if gone[k] < 0 {
-			gone[k] += int64(in.Rank())
-		}
-	}
-	if n.Def.GetAttr()["keep_dims"].GetB() {
-		return i, !slices.Contains(gone, int64(i))
-	}
-	for axis := range in.Rank() {
-		if slices.Contains(gone, int64(axis)) {
-			continue
-		}
-		if i == 0 {
-			return axis, true
-		}
-		i--
-	}
-	return 0, false
+	return n.Inputs[k], axis, true
 }

@@ -1,6 +1,7 @@
 package sizes
 
 import (
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -18,23 +19,17 @@ func (s *Signature) Outputs(inputs map[string]tensor.Shape) (map[string]tensor.S
 	if len(layers) > 0 {
 		at = s.table.OutputsAt(layers, inputs)
 	}
-	z := &sizer{g: s.mg.Graph(), inputs: inputs, budget: maxSizerSteps, known: map[dimKey]int64{}}
+	frame := b.Frame(inputs)
 	all := map[string]tensor.Shape{}
 	for name, info := range s.sig.Outputs {
 		if info.Encoding != "" || !info.Shape.Ranked() {
 			continue
 		}
-		dims := info.Shape.Dims()
-		now := at[name]
-		for i, d := range dims {
-			if d == tensor.Unknown && now.Rank() == len(dims) {
-				dims[i] = now.Dim(i)
-			}
-			if r, ok := b.Result(info); ok && dims[i] == tensor.Unknown {
-				dims[i] = z.dim(frameOf(b), r, i)
-			}
+		all[name] = info.Shape
+		if r, ok := b.Result(info); ok {
+			all[name] = shape.Merge(all[name], frame.Shape(r))
 		}
-		all[name] = tensor.MakeShape(dims...)
+		all[name] = shape.Merge(all[name], at[name])
 	}
 	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
 	"github.com/tfrun/tfrun/tensor"
@@ -33,8 +34,8 @@ func RowValues(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (values int64,
 	if err != nil || b == nil {
 		return 0, false, err
 	}
-	w := rowwise{z: &sizer{g: mg.Graph(), inputs: one, budget: maxSizerSteps, known: map[dimKey]int64{}}, kinds: map[kindKey]rowKind{}}
-	fr := frameOf(b)
+	w := rowwise{b: b, kinds: map[kindKey]rowKind{}}
+	fr := b.Frame(one)
 	for _, info := range s.Outputs {
 		r, found := b.Result(info)
 		if info.Encoding != savedmodel.Dense || !found || w.kind(fr, r) != perRow {
@@ -55,13 +56,16 @@ const (
 )
 
 type kindKey struct {
-	fr *frame
+	fr *shape.Frame
 	r  graph.Ref
 }
 
+// maxDepth bounds how far rows are followed back.
+const maxDepth = 2_000
+
 // rowwise follows rows through a graph, backwards from what is asked for.
 type rowwise struct {
-	z      *sizer // for one row
+	b      *body.Body
 	kinds  map[kindKey]rowKind
 	values int64 // of one row, in all tensors that were found to be perRow
 	depth  int
@@ -79,24 +83,24 @@ func knownByRow(op string) bool {
 	case "Placeholder", "Const", "VarHandleOp", "ReadVariableOp", "NoOp", "BiasAdd", "Softmax", "LogSoftmax", "MatMul", "ConcatV2":
 		return true
 	}
-	return graph.IsCall(op) || broadcastOps[op] || slices.Contains(valueOps, op)
+	return graph.IsCall(op) || shape.Broadcasts(op) || slices.Contains(valueOps, op)
 }
 
 // kind returns what a tensor is made of.
-func (w *rowwise) kind(fr *frame, r graph.Ref) rowKind {
+func (w *rowwise) kind(fr *shape.Frame, r graph.Ref) rowKind {
 	if i, ok := r.IsArg(); ok {
 		switch {
-		case fr.up != nil && i < len(fr.args):
-			return w.kind(fr.up, fr.args[i])
-		case fr.up == nil && fr.b.Inputs[i] != "":
+		case fr.Up != nil && i < len(fr.Args):
+			return w.kind(fr.Up, fr.Args[i])
+		case fr.Up == nil && w.b.Inputs[i] != "":
 			return perRow
-		case fr.up == nil && fr.b.Captured[i]:
+		case fr.Up == nil && w.b.Captured[i]:
 			return constant
 		}
 		return mixed
 	}
 	key := kindKey{fr, r}
-	if k, ok := w.kinds[key]; ok || r.Node == nil || w.depth >= maxSizerDepth {
+	if k, ok := w.kinds[key]; ok || r.Node == nil || w.depth >= maxDepth {
 		return k
 	}
 	w.kinds[key] = mixed // in a circle
@@ -111,25 +115,22 @@ func (w *rowwise) kind(fr *frame, r graph.Ref) rowKind {
 }
 
 // count adds the values of a row of a tensor, and reports false where their number is not known.
-func (w *rowwise) count(fr *frame, r graph.Ref) bool {
-	n := int64(1)
-	for i := 1; i < fr.shape(r).Rank(); i++ {
-		d := w.z.dim(fr, r, i)
-		if d < 0 || d > 1<<31 || n > 1<<31 {
-			return false
-		}
-		n *= d
+func (w *rowwise) count(fr *shape.Frame, r graph.Ref) bool {
+	s := fr.Shape(r)
+	if s.Rank() < 1 {
+		return false
 	}
+	n, ok := s.Drop(1).NumElements()
 	w.values += n
-	return fr.shape(r).Rank() > 0
+	return ok && n < 1<<31
 }
 
 // node is kind for a result of an operation.
-func (w *rowwise) node(fr *frame, r graph.Ref) rowKind {
+func (w *rowwise) node(fr *shape.Frame, r graph.Ref) rowKind {
 	n := r.Node
 	if graph.IsCall(n.Op) {
-		if inner := w.z.enter(fr, n); inner != nil && r.Out < len(inner.f.Rets) {
-			return w.kind(inner, inner.f.Rets[r.Out])
+		if inner := fr.Enter(n, "f", 0); inner != nil && r.Out < len(inner.F.Rets) {
+			return w.kind(inner, inner.F.Rets[r.Out])
 		}
 		return mixed
 	}
@@ -148,11 +149,11 @@ func (w *rowwise) node(fr *frame, r graph.Ref) rowKind {
 		return constant
 	case slices.Contains(valueOps, n.Op):
 		return perRow
-	case broadcastOps[n.Op] && w.sideBySide(fr, n, kinds):
+	case shape.Broadcasts(n.Op) && w.sideBySide(fr, n, kinds):
 		return perRow
-	case n.Op == "BiasAdd" && kinds[0] == perRow && kinds[1] == constant && fr.shape(n.Inputs[0]).Rank() == 2,
+	case n.Op == "BiasAdd" && kinds[0] == perRow && kinds[1] == constant && fr.Shape(n.Inputs[0]).Rank() == 2,
 		n.Op == "MatMul" && kinds[0] == perRow && kinds[1] == constant && !attr["transpose_a"].GetB(),
-		(n.Op == "Softmax" || n.Op == "LogSoftmax") && fr.shape(n.Inputs[0]).Rank() >= 2,
+		(n.Op == "Softmax" || n.Op == "LogSoftmax") && fr.Shape(n.Inputs[0]).Rank() >= 2,
 		n.Op == "ConcatV2" && !slices.Contains(kinds[:len(kinds)-1], constant) && w.acrossRows(fr, n):
 		return perRow
 	}
@@ -161,16 +162,16 @@ func (w *rowwise) node(fr *frame, r graph.Ref) rowKind {
 
 // sideBySide reports whether the first axis of the result of an operation that stretches its inputs
 // is that of the rows among them.
-func (w *rowwise) sideBySide(fr *frame, n *graph.Node, kinds []rowKind) bool {
+func (w *rowwise) sideBySide(fr *shape.Frame, n *graph.Node, kinds []rowKind) bool {
 	rank := 0
 	for _, in := range n.Inputs {
-		if !fr.shape(in).Ranked() {
+		if !fr.Shape(in).Ranked() {
 			return false
 		}
-		rank = max(rank, fr.shape(in).Rank())
+		rank = max(rank, fr.Shape(in).Rank())
 	}
 	for i, in := range n.Inputs {
-		s := fr.shape(in)
+		s := fr.Shape(in)
 		if s.Rank() == rank && kinds[i] == constant && s.Dim(0) != 1 || s.Rank() < rank && kinds[i] == perRow {
 			return false
 		}
@@ -179,8 +180,8 @@ func (w *rowwise) sideBySide(fr *frame, n *graph.Node, kinds []rowKind) bool {
 }
 
 // acrossRows reports whether tensors are joined along another axis than that of the rows.
-func (w *rowwise) acrossRows(fr *frame, n *graph.Node) bool {
+func (w *rowwise) acrossRows(fr *shape.Frame, n *graph.Node) bool {
 	axis := graph.Ints(n.In(len(n.Inputs) - 1))
-	rank := fr.shape(n.Inputs[0]).Rank()
+	rank := fr.Shape(n.Inputs[0]).Rank()
 	return len(axis) == 1 && rank > 0 && axis[0] != 0 && axis[0] != int64(-rank)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -68,4 +69,20 @@ func (b *Body) Shape(r graph.Ref) (tensor.Shape, bool) {
 		}
 	}
 	return s, ok
+}
+
+// Frame returns the function with what is known of its arguments when the signature's inputs have
+// the given shapes; those that are not given have the signature's.
+func (b *Body) Frame(inputs map[string]tensor.Shape) *shape.Frame {
+	given := make([]shape.Facts, len(b.Args))
+	for i := range given {
+		given[i].Held.Len = tensor.Unknown
+		if name, fed := b.Inputs[i]; fed && b.Signature.Inputs[name].Encoding == savedmodel.Dense {
+			given[i].Shape = shape.Merge(inputs[name], b.Signature.Inputs[name].Shape)
+		}
+		if v := b.Variables[i]; v != nil {
+			given[i].Held.Shape = v.Shape
+		}
+	}
+	return shape.NewFrame(b.mg.Graph(), b.Function, given)
 }

@@ -1,0 +1,380 @@
+package shape
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// MaxRank bounds the axes of a shape, and the values of a list of sizes.
+const MaxRank = 64
+
+// unknown is the shape of which nothing is known.
+var unknown = tensor.UnknownShape()
+
+// Place returns where an axis stands that may count from the end, of a tensor of rank axes.
+func Place(axis int64, rank int) (place int, ok bool) {
+	if axis < 0 {
+		axis += int64(rank)
+	}
+	return int(axis), axis >= 0 && axis < int64(rank)
+}
+
+// places returns where axes stand, nil unless all of them do.
+func places(axes []int64, rank int) map[int]bool {
+	all := make(map[int]bool, len(axes))
+	for _, a := range axes {
+		place, ok := Place(a, rank)
+		if !ok {
+			return nil
+		}
+		all[place] = true
+	}
+	return all
+}
+
+// With returns a shape with one size replaced.
+func With(s tensor.Shape, i int, d int64) tensor.Shape {
+	dims := s.Dims()
+	dims[i] = d
+	return tensor.MakeShape(dims...)
+}
+
+// open returns the shape of a rank of which no size is known.
+func open(rank int) tensor.Shape {
+	if rank < 0 {
+		return unknown
+	}
+	return tensor.MakeShape(slices.Repeat([]int64{tensor.Unknown}, rank)...)
+}
+
+// Join puts the sizes of several shapes one behind the other.
+func Join(all ...tensor.Shape) tensor.Shape {
+	dims := []int64{}
+	for _, s := range all {
+		if !s.Ranked() {
+			return unknown
+		}
+		dims = append(dims, s.Dims()...)
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// cut returns the axes of s from one to before another; the shape is unknown where s lacks them.
+func cut(s tensor.Shape, from, to int) tensor.Shape {
+	if from < 0 || to < from || to > s.Rank() {
+		return unknown
+	}
+	return tensor.MakeShape(s.Dims()[from:to]...)
+}
+
+// Merge returns what is known of a shape by any of two accounts of it. Where they differ, the first
+// stands.
+func Merge(a, b tensor.Shape) tensor.Shape {
+	switch {
+	case !a.Ranked():
+		return b
+	case a.Rank() != b.Rank():
+		return a
+	}
+	dims := a.Dims()
+	for i := range dims {
+		if dims[i] == tensor.Unknown {
+			dims[i] = b.Dim(i)
+		}
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// Common returns the sizes that two shapes have in common.
+func Common(a, b tensor.Shape) tensor.Shape {
+	if a.Rank() != b.Rank() {
+		return unknown
+	}
+	dims := a.Dims()
+	for i := range dims {
+		if dims[i] != b.Dim(i) {
+			dims[i] = tensor.Unknown
+		}
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// Broadcast stretches shapes to one, from the right. As in TensorFlow's own inference, an unknown
+// size beside one above 1 must be that size. The shape is unknown where one of them is, or where
+// they do not fit each other.
+func Broadcast(in ...tensor.Shape) tensor.Shape {
+	var dims []int64
+	for _, s := range in {
+		if !s.Ranked() {
+			return unknown
+		}
+		a, b := dims, s.Dims()
+		if len(a) < len(b) {
+			a, b = b, a
+		}
+		for i, d := range b {
+			at := &a[len(a)-len(b)+i]
+			switch {
+			case *at == 1, *at == tensor.Unknown && d > 1:
+				*at = d
+			case d > 1 && *at != d || d == 0 && *at > 1:
+				return unknown
+			}
+		}
+		dims = a
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// Concat puts shapes side by side along an axis.
+func Concat(in []tensor.Shape, axis int64) tensor.Shape {
+	if len(in) == 0 {
+		return unknown
+	}
+	dims := in[0].Dims()
+	at, ok := Place(axis, len(dims))
+	for _, s := range in {
+		if ok = ok && s.Rank() == len(dims); !ok {
+			return unknown
+		}
+	}
+	for _, s := range in[1:] {
+		for i := range dims {
+			switch d := s.Dim(i); {
+			case !ok:
+			case i == at && (d == tensor.Unknown || dims[i] == tensor.Unknown):
+				dims[i] = tensor.Unknown
+			case i == at:
+				dims[i] += d
+			case dims[i] == tensor.Unknown:
+				dims[i] = d
+			}
+		}
+	}
+	if !ok {
+		return unknown
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// Insert puts a new axis of size d where axis says; -1 is behind all others.
+func Insert(s tensor.Shape, axis, d int64) tensor.Shape {
+	at, ok := Place(axis, s.Rank()+1)
+	if !ok || !s.Ranked() {
+		return unknown
+	}
+	return tensor.MakeShape(slices.Insert(s.Dims(), at, d)...)
+}
+
+// Squeeze takes away the axes that are named, or, where none is, all of size 1.
+func Squeeze(s tensor.Shape, axes []int64) tensor.Shape {
+	gone := places(axes, s.Rank())
+	if gone == nil || len(axes) == 0 && !s.FullyKnown() {
+		return unknown
+	}
+	dims := []int64{}
+	for i, d := range s.Dims() {
+		switch {
+		case gone[i] && d != 1 && d != tensor.Unknown:
+			return unknown
+		case !gone[i] && (len(axes) > 0 || d != 1):
+			dims = append(dims, d)
+		}
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// Reduce takes away axes, or leaves them with size 1.
+func Reduce(s tensor.Shape, axes []int64, keep bool) tensor.Shape {
+	gone := places(axes, s.Rank())
+	if gone == nil || !s.Ranked() {
+		return unknown
+	}
+	dims := []int64{}
+	for i, d := range s.Dims() {
+		if !gone[i] {
+			dims = append(dims, d)
+		} else if keep {
+			dims = append(dims, 1)
+		}
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// AllAxes lists the axes of a tensor.
+func AllAxes(rank int) []int64 {
+	axes := make([]int64, max(rank, 0))
+	for i := range axes {
+		axes[i] = int64(i)
+	}
+	return axes
+}
+
+// Reshape gives the elements of s another shape, in which one size may be negative: it follows from
+// the number of elements, where that is known.
+func Reshape(s tensor.Shape, target []int64) tensor.Shape {
+	whole, known := s.NumElements()
+	left, at := int64(1), -1
+	for i, d := range target {
+		switch {
+		case d >= 0 && d > 0 && left > maxElements/d:
+			return tensor.MakeShape(target...)
+		case d >= 0:
+			left *= d
+		case at >= 0: // two that are open
+			return tensor.MakeShape(target...)
+		default:
+			at = i
+		}
+	}
+	if at < 0 || !known || left == 0 || whole%left != 0 {
+		return tensor.MakeShape(target...)
+	}
+	return With(tensor.MakeShape(target...), at, whole/left)
+}
+
+// maxElements bounds products of sizes.
+const maxElements = 1 << 50
+
+// Split returns the shape of each of n equal parts along an axis.
+func Split(s tensor.Shape, axis, n int64) tensor.Shape {
+	at, ok := Place(axis, s.Rank())
+	if !ok {
+		return unknown
+	}
+	return With(s, at, part(s.Dim(at), n))
+}
+
+// Transpose puts axis order[i] in place i.
+func Transpose(s tensor.Shape, order []int64) tensor.Shape {
+	if !s.Ranked() || len(order) != s.Rank() || len(places(order, s.Rank())) != len(order) {
+		return unknown
+	}
+	dims := make([]int64, len(order))
+	for i, a := range order {
+		at, _ := Place(a, len(order))
+		dims[i] = s.Dim(at)
+	}
+	return tensor.MakeShape(dims...)
+}
+
+// MatMul multiplies matrices, each of them turned where asked; axes before the last two broadcast.
+func MatMul(a, b tensor.Shape, turnA, turnB bool) tensor.Shape {
+	if a.Rank() < 2 || b.Rank() < 2 {
+		return unknown
+	}
+	rows, columns := a.Dim(-2), b.Dim(-1)
+	if turnA {
+		rows = a.Dim(-1)
+	}
+	if turnB {
+		columns = b.Dim(-2)
+	}
+	return Join(Broadcast(cut(a, 0, a.Rank()-2), cut(b, 0, b.Rank()-2)), tensor.MakeShape(rows, columns))
+}
+
+// Einsum computes a product by the letters of its equation; axes that "..." stands for broadcast.
+func Einsum(equation string, in []tensor.Shape) tensor.Shape {
+	inputs, output, ok := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
+	parts := strings.Split(inputs, ",")
+	if !ok || len(parts) != len(in) {
+		return unknown
+	}
+	sizes := map[byte]int64{}
+	note := func(letters string, dims []int64) {
+		for i := range len(letters) {
+			if d, ok := sizes[letters[i]]; !ok || d == tensor.Unknown || d == 1 {
+				sizes[letters[i]] = dims[i]
+			}
+		}
+	}
+	var dots []tensor.Shape
+	for k, part := range parts {
+		before, after, found := strings.Cut(part, "...")
+		dims := in[k].Dims()
+		rest := len(dims) - len(before) - len(after)
+		if rest < 0 || rest > 0 && !found || !in[k].Ranked() {
+			return unknown
+		}
+		note(before, dims[:len(before)])
+		note(after, dims[len(dims)-len(after):])
+		dots = append(dots, tensor.MakeShape(dims[len(before):len(dims)-len(after)]...))
+	}
+	of := func(letters string) tensor.Shape {
+		dims := make([]int64, len(letters))
+		for i := range dims {
+			dims[i] = sizes[letters[i]]
+		}
+		return tensor.MakeShape(dims...)
+	}
+	before, after, found := strings.Cut(output, "...")
+	if !found {
+		return of(output)
+	}
+	return Join(of(before), Broadcast(dots...), of(after))
+}
+
+// Slice returns where the slice begin:end:stride of n places starts and how many it takes, by
+// Python's rule. fromStart and toEnd say that it has no begin or no end.
+func Slice(n, begin, end, stride int64, fromStart, toEnd bool) (from, count int64) {
+	switch {
+	case n == tensor.Unknown && fromStart && toEnd && (stride == 1 || stride == -1):
+		return 0, n
+	case n == tensor.Unknown || stride == 0:
+		return 0, tensor.Unknown
+	}
+	first, last := int64(0), n // where it may start, and what it may end before
+	if stride < 0 {
+		first, last = n-1, -1
+	}
+	bound := func(at int64) int64 {
+		if at < 0 {
+			at += n
+		}
+		return min(max(at, min(first, last)), max(first, last))
+	}
+	from, to := bound(begin), bound(end)
+	if fromStart {
+		from = first
+	}
+	if toEnd {
+		to = last
+	}
+	if stride < 0 {
+		return from, max(0, (from-to-stride-1)/-stride)
+	}
+	return from, max(0, (to-from+stride-1)/stride)
+}
+
+// Window returns how often a window of kernel places, which are dilation apart, fits into n places
+// and pad more, stride by stride.
+func Window(n, kernel, stride, dilation, pad int64) int64 {
+	if n == tensor.Unknown || stride < 1 {
+		return tensor.Unknown
+	}
+	return max(0, (n+pad-(kernel-1)*dilation+stride-1)/stride)
+}
+
+// SameWindow is Window where as much padding is added as keeps all places for a stride of 1.
+func SameWindow(n, stride int64) int64 { return Window(n, 1, stride, 1, 0) }
+
+// plus adds sizes.
+func plus(a, b int64) int64 {
+	if a < 0 || b == tensor.Unknown {
+		return tensor.Unknown
+	}
+	return a + b
+}
+
+// times multiplies sizes.
+func times(a, b int64) int64 {
+	switch {
+	case a == 0 || b == 0:
+		return 0
+	case a < 0 || b < 0 || a > maxElements/b:
+		return tensor.Unknown
+	}
+	return a * b
+}
