@@ -293,6 +293,9 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 	}
 	t := p.table(columns, j.Source.Keep, out)
 	t.nullNaN = j.NullNaN
+	if t.types, err = p.keptTypes(ctx, j, form); err != nil {
+		return err
+	}
 	w, err := newColumnsWriter(out, form, t, columns)
 	if err != nil {
 		return err

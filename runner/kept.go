@@ -1,11 +1,13 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/source"
 )
 
@@ -74,6 +76,19 @@ func (p *Predictor) matchKeep(src Source) ([]string, error) {
 		}
 	}
 	return keep, nil
+}
+
+// keptTypes returns the types that the kept columns of a job's output have, where the format has
+// types.
+func (p *Predictor) keptTypes(ctx context.Context, j Job, form source.Format) (map[string]dataset.FieldType, error) {
+	if len(j.Source.Keep) == 0 || !slices.Contains([]string{"parquet", "arrow", "npz"}, form.Name) {
+		return nil, nil
+	}
+	in, err := j.Source.files().Find()
+	if err != nil {
+		return nil, err
+	}
+	return p.files(j.Source).KeptTypes(ctx, in, p.spec)
 }
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }

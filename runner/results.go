@@ -27,9 +27,10 @@ func writable(f source.Format) bool { return writers[f.Name] != nil }
 
 // table is what results consist of.
 type table struct {
-	names []string     // of the columns that outputs become, in their order
-	spec  dataset.Spec // of a row of them, a tuple; zero where an output is sparse
-	keep  []string     // the extra columns
+	names []string                     // of the columns that outputs become, in their order
+	spec  dataset.Spec                 // of a row of them, a tuple; zero where an output is sparse
+	keep  []string                     // the extra columns
+	types map[string]dataset.FieldType // of these, as far as they are known
 	// part is the file that is written, which may hold rows of an interrupted run; nil where the
 	// output is none.
 	part *partfile.File
@@ -227,7 +228,7 @@ func writeCSV(comma byte) func(io.Writer, table) (rowWriter, error) {
 
 func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer, error)) func(io.Writer, table) (rowWriter, error) {
 	return func(w io.Writer, t table) (rowWriter, error) {
-		o := npy.WriterOptions{Names: t.names, Keep: t.keep}
+		o := npy.WriterOptions{Names: t.names, Keep: t.keep, Types: t.types}
 		if t.part != nil {
 			o.Resume = t.part.State()
 			o.Spool = func() (npy.Spool, error) {
@@ -246,7 +247,7 @@ type arraySpool struct{ *partfile.Spool }
 func (arraySpool) Close() error { return nil }
 
 func writeParquet(w io.Writer, t table) (rowWriter, error) {
-	o := parquet.WriterOptions{Names: t.names, Keep: t.keep, GroupRows: t.group}
+	o := parquet.WriterOptions{Names: t.names, Keep: t.keep, Types: t.types, GroupRows: t.group}
 	if t.part != nil {
 		log, err := t.part.Side()
 		if err != nil {
@@ -261,7 +262,7 @@ func writeParquet(w io.Writer, t table) (rowWriter, error) {
 }
 
 func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
-	o := arrow.WriterOptions{Names: t.names, Keep: t.keep, BatchRows: t.group}
+	o := arrow.WriterOptions{Names: t.names, Keep: t.keep, Types: t.types, BatchRows: t.group}
 	if t.part != nil {
 		if o.Resume, err = t.part.Section(); err != nil {
 			return nil, err

@@ -384,3 +384,23 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 	})
 	return out, err
 }
+
+// KeptTypes returns the types of the columns of a file that o keeps, whether it has rows or not. Of
+// o it uses Open and Keep.
+func KeptTypes(o Options, name string) ([]dataset.FieldType, error) {
+	o.MaxBatch = defaultMaxBatch
+	o.Columns, o.Nulls = nil, nil
+	t, err := openTable(name, dataset.Dict(map[string]dataset.Spec{}), o)
+	if errors.Is(err, errNothing) {
+		return make([]dataset.FieldType, len(o.Keep)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close() //nolint:errcheck // nothing was written
+	var types []dataset.FieldType
+	for _, k := range t.kept {
+		types = append(types, k.t)
+	}
+	return types, nil
+}

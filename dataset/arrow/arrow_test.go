@@ -108,7 +108,7 @@ func TestEnds(t *testing.T) {
 
 var format = rowtest.Columnar{
 	NewWriter: func(w io.Writer, spec dataset.Spec, keep []string) (rowtest.RowWriter, error) {
-		return arrow.NewWriter(w, spec, arrow.WriterOptions{Keep: keep})
+		return arrow.NewWriter(w, spec, arrow.WriterOptions{Keep: keep, Types: rowtest.Types})
 	},
 	Rows: func(spec dataset.Spec, open dataset.Opener, keep []string, name string) *dataset.Dataset {
 		return arrow.Rows(spec, arrow.Options{Open: open, Keep: keep}, name)
@@ -124,7 +124,7 @@ func TestWriterErrors(t *testing.T) {
 	format.CheckWriterErrors(t)
 	stream := format
 	stream.NewWriter = func(w io.Writer, spec dataset.Spec, keep []string) (rowtest.RowWriter, error) {
-		return arrow.NewWriter(w, spec, arrow.WriterOptions{Keep: keep, Stream: true})
+		return arrow.NewWriter(w, spec, arrow.WriterOptions{Keep: keep, Types: rowtest.Types, Stream: true})
 	}
 	stream.CheckWriterErrors(t)
 }

@@ -449,3 +449,21 @@ func ZipColumns(o Options, name string) ([]dataset.Column, error) {
 	}
 	return out, nil
 }
+
+// ZipKeptTypes returns the types of the arrays of an archive that o keeps, nil for one whose values
+// go as JSON. Of o it uses Open and Keep.
+func ZipKeptTypes(o Options, name string) ([]dataset.FieldType, error) {
+	o.Columns, o.Nulls, o.MaxRow = nil, nil, defaultMaxRow
+	a, err := openZip(dataset.Dict(map[string]dataset.Spec{}), o, name)
+	if err != nil {
+		return nil, err
+	}
+	defer a.close()
+	types := make([]dataset.FieldType, len(a.keep))
+	for i, k := range a.keep {
+		if own := k.keptType(); own != nil {
+			types[i] = own
+		}
+	}
+	return types, nil
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -21,10 +22,12 @@ type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. One is of
-	// the type that its source has for it, where NumPy has it and, if there are nulls, an element
-	// for them: NaN or NaT. Where the source has none, as JSON and CSV, it is of integers, floats
-	// or booleans if all its values are. All else are strings.
+	// the type that Types or its source has for it, where NumPy has it and, if there are nulls, an
+	// element for them: NaN or NaT. Where the source has none, as JSON and CSV, it is of integers,
+	// floats or booleans if all its values are. All else are strings.
 	Keep []string
+	// Types are those of kept columns, as far as they are known beforehand.
+	Types map[string]dataset.FieldType
 	// Spool makes a place for the values of an array that have to wait until all are known; it is
 	// called once for each such array, in their order. nil: temporary files.
 	Spool func() (Spool, error)
@@ -163,7 +166,9 @@ func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
 		out.arrays = append(out.arrays, a)
 	}
 	for _, key := range o.Keep {
-		out.arrays = append(out.arrays, &arrayWriter{name: key, dtype: tensor.String, shape: tensor.MakeShape(), strs: &stringStats{}, kept: true})
+		a := &arrayWriter{name: key, dtype: tensor.String, shape: tensor.MakeShape(), strs: &stringStats{}, kept: true}
+		a.strs.Kept.Type, _ = o.Types[key].(*kept.Type)
+		out.arrays = append(out.arrays, a)
 	}
 	return out, out.resume(o.Resume)
 }

@@ -262,3 +262,19 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 	}
 	return out, nil
 }
+
+// KeptTypes returns the types of the columns of a file that o keeps, whether it has rows or not. Of
+// o it uses Open and Keep.
+func KeptTypes(o Options, name string) ([]dataset.FieldType, error) {
+	o.Columns, o.Nulls = nil, nil
+	t, err := openTable(name, dataset.Dict(map[string]dataset.Spec{}), o)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close() //nolint:errcheck // nothing was written
+	var types []dataset.FieldType
+	for _, k := range t.kept {
+		types = append(types, k.t)
+	}
+	return types, nil
+}

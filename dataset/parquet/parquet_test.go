@@ -78,7 +78,7 @@ func TestErrors(t *testing.T) {
 
 var format = rowtest.Columnar{
 	NewWriter: func(w io.Writer, spec dataset.Spec, keep []string) (rowtest.RowWriter, error) {
-		return parquet.NewWriter(w, spec, parquet.WriterOptions{Keep: keep})
+		return parquet.NewWriter(w, spec, parquet.WriterOptions{Keep: keep, Types: rowtest.Types})
 	},
 	Rows: func(spec dataset.Spec, open dataset.Opener, keep []string, name string) *dataset.Dataset {
 		return parquet.Rows(spec, parquet.Options{Open: open, Keep: keep}, name)
@@ -178,11 +178,11 @@ func TestResume(t *testing.T) {
 	for i := range int64(3000) {
 		rows = append(rows, dataset.Element{
 			Row: i, Tensors: []tensor.Tensor{tensor.Vector(float32(i), 0.5), tensor.Scalar(fmt.Sprint("row ", i%100))},
-			Extra: []dataset.Field{{Key: "k", Value: fmt.Append(nil, i)}},
+			Extra: []dataset.Field{{Key: "id", Value: fmt.Append(nil, i)}},
 		})
 	}
 	for _, o := range []parquet.WriterOptions{{GroupRows: 700}, {GroupBytes: 40000}, {GroupRows: 1024}, {}} {
-		o.Keep = []string{"k"}
+		o.Keep, o.Types = []string{"id"}, rowtest.Types
 		var log bytes.Buffer
 		o.Log = &log
 		whole := resumed(t, spec, o, nil, rows)

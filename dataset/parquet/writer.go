@@ -23,10 +23,12 @@ type WriterOptions struct {
 	// Names are those of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
-	// components. They are of the type that their source has for them. Where it has none, as JSON
-	// and CSV, types follow from the first thousand rows: integers, floats, booleans, or text for
-	// all else, which is JSON where it is no string.
+	// components. They are of the type that Types has for them, or else of their source's. Where it
+	// has none, as JSON and CSV, they are text, which is JSON where it is no string.
 	Keep []string
+	// Types are those of kept columns, as far as they are known: of files that were looked through
+	// beforehand, see package arrow.
+	Types map[string]dataset.FieldType
 	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0:
 	// 64 MiB.
 	GroupBytes int
@@ -80,7 +82,7 @@ type outColumn struct {
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written
 // before the first thousand rows have shown what types columns have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
-	s, err := sample.New(spec, o.Names, o.Keep)
+	s, err := sample.New(spec, o.Names, o.Keep, o.Types)
 	if err != nil {
 		return nil, fmt.Errorf("write parquet: %w", err)
 	}

@@ -86,7 +86,7 @@ func TestEncoder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got = append(got, string(row.Extra[0].Value))
+				got = append(got, string(row.Extra[0].AppendJSON(nil)))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

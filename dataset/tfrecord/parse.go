@@ -40,7 +40,7 @@ type job struct {
 	corrupt []int // records whose checksum is wrong; they have no bytes
 	first   int64 // the first record's number in the file, from 1
 	stores  []store
-	kept    []span // by row and kept column, in text
+	kept    []keptField // by row and kept column
 	text    []byte
 	bad     []block.Bad
 	floats  []float32
@@ -89,7 +89,7 @@ func (j *job) begin() {
 		s.starts = append(s.starts, s.len(j.p.comps[c].DType.Size()))
 		s.dimsAt = append(s.dimsAt, len(s.dims))
 	}
-	j.kept = append(j.kept, make([]span, len(j.p.keep))...)
+	j.kept = append(j.kept, make([]keptField, len(j.p.keep))...)
 }
 
 // drop takes back what row i, the last one, has stored, and leaves an empty row in its place.
@@ -148,13 +148,7 @@ var errRow = fmt.Errorf("row")
 // set stores a feature, or a list of features, in a component or a kept column.
 func (j *job) set(t target, value []byte, list bool) (path, msg string) {
 	if k := t.to - len(j.p.comps); k >= 0 {
-		lo := len(j.text)
-		var err error
-		if j.text, err = j.appendJSON(j.text, value, list); err != nil {
-			return j.p.keep[k], err.Error()
-		}
-		j.kept[len(j.kept)-len(j.p.keep)+k] = span{lo, len(j.text)}
-		return "", ""
+		return j.setKept(k, value, list)
 	}
 	comp := &j.p.comps[t.to]
 	if t.place >= 0 {
@@ -235,8 +229,8 @@ func (j *job) finish() {
 	if len(j.p.keep) > 0 {
 		j.block.Extra = func(i int, dst []dataset.Field) []dataset.Field {
 			for k, key := range j.p.keep {
-				if at := j.kept[i*len(j.p.keep)+k]; at.hi > at.lo {
-					dst = append(dst, dataset.Field{Key: key, Value: j.text[at.lo:at.hi:at.hi]})
+				if f := j.kept[i*len(j.p.keep)+k]; f.has {
+					dst = append(dst, f.field(key, j.text))
 				}
 			}
 			return dst

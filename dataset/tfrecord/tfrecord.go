@@ -28,8 +28,8 @@ type Options struct {
 	// Nulls holds what stands in for features that a record lacks, or that hold no value, where the
 	// component takes no empty list.
 	Nulls dataset.Nulls
-	// Keep lists features whose values go to [dataset.Element.Extra] as JSON: a single value alone,
-	// several as a list.
+	// Keep lists features whose values go to [dataset.Element.Extra], of the types int64, float32
+	// and string, or binary where a value is not UTF-8: a single value alone, several as a list.
 	Keep []string
 	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultMaxLine].
 	MaxRecord int64

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -108,50 +107,4 @@ func (j *job) convert(s *store, comp *component, src tensor.Tensor) (msg string)
 		return lossless.Reason(dtype, src, bad)
 	}
 	return ""
-}
-
-// appendJSON appends a feature as JSON: a single value alone, others in a list; a feature list as a
-// list of those.
-func (j *job) appendJSON(dst, value []byte, list bool) ([]byte, error) {
-	if list {
-		dst = append(dst, '[')
-		err := eachField(value, func(_ uint64, _ byte, data []byte) (err error) {
-			if dst[len(dst)-1] != '[' {
-				dst = append(dst, ',')
-			}
-			dst, err = j.appendJSON(dst, data, false)
-			return err
-		})
-		return append(dst, ']'), err
-	}
-	k, data, err := feature(value)
-	if err != nil {
-		return dst, err
-	}
-	var t tensor.Tensor
-	switch k {
-	case bytesList:
-		var values [][]byte
-		values, err = appendStrings(nil, data)
-		strs := make([]string, len(values))
-		for i, v := range values {
-			strs[i] = string(v)
-		}
-		t = tensor.Vector(strs...)
-	case floatList:
-		j.floats, err = appendFloats(j.floats[:0], data)
-		t = tensor.Vector(j.floats...)
-	case int64List:
-		j.ints, err = appendInts(j.ints[:0], data)
-		t = tensor.Vector(j.ints...)
-	default:
-		return append(dst, "null"...), nil
-	}
-	if err != nil {
-		return dst, err
-	}
-	if t.Len() == 1 {
-		t = t.Index(0)
-	}
-	return jsontext.Append(dst, t, nil)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,14 +14,23 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
-// The types of columns that are made of JSON texts.
+// The types of columns that are made of JSON texts, and of features of tf.Examples.
 var (
 	Bool    = basic(arrow.FixedWidthTypes.Boolean)
 	Int64   = basic(arrow.PrimitiveTypes.Int64)
 	Uint64  = basic(arrow.PrimitiveTypes.Uint64)
+	Float32 = basic(arrow.PrimitiveTypes.Float32)
 	Float64 = basic(arrow.PrimitiveTypes.Float64)
 	Text    = basic(arrow.BinaryTypes.String)
+	Binary  = basic(arrow.BinaryTypes.Binary)
 )
+
+// ListOf returns the type of lists of a type.
+func ListOf(t *Type) *Type {
+	f := t.field
+	f.Name, f.Nullable = "item", true
+	return basic(arrow.ListOfField(f))
+}
 
 func basic(d arrow.DataType) *Type {
 	t, err := Of(arrow.Field{Type: d, Nullable: true})
@@ -32,12 +40,13 @@ func basic(d arrow.DataType) *Type {
 	return t
 }
 
-// Take returns the value of a field as one of t, nil for null. A field of another type, or of none,
-// goes by its JSON text, which is itself where t is text.
+// Take returns the value of a field as one of t, nil for null. Values of types that [Join] gives t
+// for are converted; a field of another type, or of none, goes by its JSON text, which is itself
+// where t is text.
 func (t *Type) Take(f dataset.Field) ([]byte, error) {
-	if f.Type != nil {
-		if own, ok := f.Type.(*Type); ok && t.Equal(own) || f.Value == nil {
-			return f.Value, nil
+	if own, ok := f.Type.(*Type); ok {
+		if v, ok := t.convert(own, f.Value); ok {
+			return v, nil
 		}
 	}
 	text := f.AppendJSON(nil)
@@ -57,20 +66,26 @@ func (t *Type) parse(text []byte) (v []byte, ok bool) {
 	switch t.field.Type.ID() {
 	case arrow.BOOL:
 		return bits[b2i(string(text) == "true")], kind == jsontext.Bool
-	case arrow.INT64:
-		n, ok := jsontext.AsInt(text)
-		return binary.LittleEndian.AppendUint64(nil, uint64(n)), ok //nolint:gosec // the bits are meant
-	case arrow.UINT64:
-		n, err := strconv.ParseUint(string(text), 10, 64)
-		return binary.LittleEndian.AppendUint64(nil, n), err == nil
-	case arrow.FLOAT64:
-		n, ok := jsontext.AsFloat(text)
-		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(n)), ok
 	case arrow.STRING:
 		return append([]byte{}, jsontext.AsText(text)...), true
 	}
-	return nil, false
+	switch n := t.number(); {
+	case n.bits == 0:
+		return nil, false
+	case n.float:
+		f, ok := jsontext.AsFloat(text)
+		v, exact := appendFloatBits(f, t.width)
+		return v, ok && exact
+	case n.signed:
+		i, err := strconv.ParseInt(string(text), 10, n.bits)
+		return le.AppendUint64(nil, uint64(i))[:t.width], err == nil //nolint:gosec // the bits are meant
+	default:
+		u, err := strconv.ParseUint(string(text), 10, n.bits)
+		return le.AppendUint64(nil, u)[:t.width], err == nil
+	}
 }
+
+var le = binary.LittleEndian
 
 // MarshalBinary returns the type as a schema of Arrow's of one field.
 func (t *Type) MarshalBinary() ([]byte, error) {

@@ -1,6 +1,7 @@
 package kept_test
 
 import (
+	"math/big"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 )
@@ -162,7 +164,10 @@ func TestTake(t *testing.T) {
 		{kept.Int64, dataset.Field{Type: int8s, Value: []byte{5}}, "5"},
 		{kept.Int64, dataset.Field{Type: int8s}, "null"},
 		{int8s, dataset.Field{Type: int8s, Value: []byte{5}}, "5"},
-		{int8s, dataset.Field{Value: []byte("5")}, ""},
+		{int8s, dataset.Field{Value: []byte("5")}, "5"},
+		{int8s, dataset.Field{Value: []byte("128")}, ""},
+		{kept.Float32, dataset.Field{Value: []byte("0.5")}, "0.5"},
+		{kept.Float32, dataset.Field{Value: []byte("0.1")}, ""},
 		{kept.Uint64, dataset.Field{Value: []byte("18446744073709551615")}, "18446744073709551615"},
 		{kept.Uint64, dataset.Field{Value: []byte("-1")}, ""},
 		{kept.Float64, dataset.Field{Value: []byte("-0.0")}, "-0.0"},
@@ -178,4 +183,123 @@ func TestTake(t *testing.T) {
 			t.Errorf("%s takes %s: %s, %v; want %s", tt.t, tt.f.AppendJSON(nil), got, err, tt.want)
 		}
 	}
+}
+
+// A column of values of two types holds all of them, and shows them as they were.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	typed := map[string]*kept.Type{"null": rowtest.KeptType(t, arrow.Field{Type: arrow.Null, Nullable: true})}
+	for _, d := range []arrow.DataType{
+		arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Uint8, arrow.PrimitiveTypes.Uint32, arrow.PrimitiveTypes.Uint64,
+		arrow.FixedWidthTypes.Float16, arrow.PrimitiveTypes.Float32, arrow.PrimitiveTypes.Float64, arrow.BinaryTypes.String, arrow.BinaryTypes.Binary, arrow.FixedWidthTypes.Date32,
+		arrow.FixedWidthTypes.Boolean, arrow.ListOf(arrow.PrimitiveTypes.Int64), arrow.ListOf(arrow.PrimitiveTypes.Int8), arrow.ListOf(arrow.BinaryTypes.String),
+	} {
+		typed[d.String()] = rowtest.KeptType(t, arrow.Field{Type: d, Nullable: true})
+	}
+	const long, lists = "int64", "list<item: int64, nullable>"
+	for _, tt := range []struct{ a, b, want string }{
+		{"int8", "int32", "int32"},
+		{"uint8", "uint64", "uint64"},
+		{"int8", "uint8", long},
+		{"int32", "uint32", long},
+		{long, "uint64", "utf8"},
+		{"int8", "float32", "float32"},
+		{"int32", "float32", "float64"},
+		{long, "float64", "utf8"},
+		{"float16", "float64", "float64"},
+		{"int8", "float16", "float16"},
+		{"utf8", "binary", "binary"},
+		{"utf8", long, "utf8"},
+		{"date32", "utf8", "utf8"},
+		{"date32", "int32", "utf8"},
+		{"bool", "int8", "utf8"},
+		{"null", long, long},
+		{long, lists, lists},
+		{"int8", lists, lists},
+		{lists, "list<item: int8, nullable>", lists},
+		{"utf8", "list<item: utf8, nullable>", "list<item: utf8, nullable>"},
+		{"utf8", lists, "utf8"},
+		{lists, "list<item: utf8, nullable>", "list<item: utf8, nullable>"},
+	} {
+		a, b := typed[tt.a], typed[tt.b]
+		if got, back := kept.Join(a, b), kept.Join(b, a); got.String() != tt.want || back.String() != tt.want {
+			t.Errorf("%s with %s is %s, the other way round %s, want %s", tt.a, tt.b, got, back, tt.want)
+		}
+	}
+	if got := kept.Join(nil, typed["int8"]); got != typed["int8"] {
+		t.Errorf("int8 alone is %s", got)
+	}
+}
+
+// Values of any two types can be taken by the type that joins theirs.
+func TestJoinTakes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var fields []dataset.Field
+		var joined *kept.Type
+		for range 2 {
+			arr := rowtest.DrawArray(t, 5)
+			own := rowtest.KeptType(t, arrow.Field{Type: arr.DataType(), Nullable: true})
+			r, err := own.Read(arr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range arr.Len() {
+				fields = append(fields, dataset.Field{Type: own, Value: r.Value(i)})
+			}
+			joined = kept.Join(joined, own)
+		}
+		for _, f := range fields {
+			if v, err := joined.Take(f); err != nil || (v == nil) != (f.Value == nil) {
+				t.Fatalf("%s takes %s of type %s: %v, %v", joined, f.AppendJSON(nil), f.Type, v, err)
+			}
+		}
+	})
+}
+
+// The type of a column follows from all its values, and holds each of them exactly.
+func TestSurvey(t *testing.T) {
+	t.Parallel()
+	for want, columns := range map[string][]string{
+		"int64": {"1 2", "null 1", "-1 9223372036854775807"}, "uint64": {"1 18446744073709551615"}, "bool": {"true false null"},
+		"float64": {"1 1.5", "0.1", "1e5", "-0", "NaN 1", "9007199254740992 0.5", "1.10", "0.000", "1e300", "5e-324", "100.0e-1"},
+		"utf8":    {"", "null", `"a" 1`, "true 1", "-1 18446744073709551615", "18446744073709551616", "9007199254740993 0.5", "0.1000000000000000055", "1e400", "[1]", `{"a":1}`, `"01234" 5`},
+	} {
+		for _, column := range columns {
+			var s kept.Survey
+			for _, v := range strings.Fields(column) {
+				s.Add(dataset.Field{Value: []byte(v)})
+			}
+			if got := s.Type(); got.String() != want {
+				t.Errorf("%s: %s, want %s", column, got, want)
+			}
+		}
+	}
+}
+
+// FuzzSurvey reads what a column of a surveyed type holds back: the numbers that were put in.
+func FuzzSurvey(f *testing.F) {
+	for _, s := range []string{"1 2.5", "0.1 -0.0", "1e22 3", "123456789012345678 1", "1e-7 0.30000000000000004"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, column string) {
+		var s kept.Survey
+		var fields []dataset.Field
+		for _, v := range strings.Fields(column) {
+			if jsontext.IsNumber(v) && len(v) < 30 {
+				fields = append(fields, dataset.Field{Value: []byte(v)})
+				s.Add(fields[len(fields)-1])
+			}
+		}
+		for _, field := range fields {
+			v, err := s.Type().Take(field)
+			if err != nil {
+				t.Fatalf("%s of %q: %v", s.Type(), column, err)
+			}
+			want, ok := new(big.Rat).SetString(string(field.Value))
+			got, _ := new(big.Rat).SetString(strings.Trim(string(s.Type().AppendJSON(nil, v)), `"`))
+			if ok && want.Cmp(got) != 0 {
+				t.Fatalf("%s of %q: %s became %s", s.Type(), column, field.Value, s.Type().AppendJSON(nil, v))
+			}
+		}
+	})
 }

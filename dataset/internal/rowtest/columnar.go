@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -29,6 +30,9 @@ type RowWriter interface {
 	Write(e dataset.Element) error
 	Close() error
 }
+
+// Types are those of kept columns of integers and floats, which tests write from JSON.
+var Types = map[string]dataset.FieldType{"id": kept.Int64, "score": kept.Float64}
 
 // Write writes rows, and closes the writer.
 func Write(t interface{ Fatal(...any) }, w RowWriter, rows ...dataset.Element) {
@@ -140,12 +144,12 @@ func (f Columnar) writeAllTypes(t *testing.T, keep []string) []byte {
 func (f Columnar) CheckWriterErrors(t *testing.T) {
 	t.Helper()
 	x := dataset.Dict(map[string]dataset.Spec{"x": dataset.UnknownRankSpec(tensor.Int32), "t": dataset.TensorSpec(tensor.String)})
-	w, err := f.NewWriter(io.Discard, x, []string{"k"})
+	w, err := f.NewWriter(io.Discard, x, []string{"id"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	row := func(i int64, x tensor.Tensor, s, kept string) dataset.Element {
-		return dataset.Element{Row: i, Tensors: []tensor.Tensor{tensor.Scalar(s), x}, Extra: []dataset.Field{{Key: "k", Value: []byte(kept)}}}
+		return dataset.Element{Row: i, Tensors: []tensor.Tensor{tensor.Scalar(s), x}, Extra: []dataset.Field{{Key: "id", Value: []byte(kept)}}}
 	}
 	for i := range int64(1024) {
 		if err := w.Write(row(i, tensor.Scalar[int32](1), "text", "1")); err != nil {
@@ -153,9 +157,9 @@ func (f Columnar) CheckWriterErrors(t *testing.T) {
 		}
 	}
 	for want, e := range map[string]dataset.Element{
-		`row 5: column "x": a value of 1 dimensions, after rows of 0`:              row(5, tensor.Vector[int32](1), "", "1"),
-		`row 5: column "t": a string that is not UTF-8`:                            row(5, tensor.Scalar[int32](1), "\xff", "1"),
-		`row 5: column "k": "a" is not of the type of the rows before, int64; wri`: row(5, tensor.Scalar[int32](1), "", `"a"`),
+		`row 5: column "x": a value of 1 dimensions, after rows of 0`:               row(5, tensor.Vector[int32](1), "", "1"),
+		`row 5: column "t": a string that is not UTF-8`:                             row(5, tensor.Scalar[int32](1), "\xff", "1"),
+		`row 5: column "id": "a" is not of the type of the rows before, int64; wri`: row(5, tensor.Scalar[int32](1), "", `"a"`),
 	} {
 		if err := w.Write(e); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Write = %v, want %q", err, want)

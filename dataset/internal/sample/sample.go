@@ -24,17 +24,19 @@ type Sample struct {
 	Comps []dataset.Component
 	Names []string // of components, then kept columns
 	Keep  []string
+	Types map[string]dataset.FieldType // of kept columns, as far as they are known
 	Rows  []dataset.Element
 	bytes int
 }
 
-// New returns an empty sample. given are the names of the components, nil for their paths.
-func New(spec dataset.Spec, given, keep []string) (*Sample, error) {
+// New returns an empty sample. given are the names of the components, nil for their paths; types
+// are those of kept columns, as far as they are known.
+func New(spec dataset.Spec, given, keep []string, types map[string]dataset.FieldType) (*Sample, error) {
 	names, err := columns.Names(spec, given, keep)
 	if err != nil {
 		return nil, err
 	}
-	s := &Sample{Comps: spec.Flatten(), Names: names, Keep: keep}
+	s := &Sample{Comps: spec.Flatten(), Names: names, Keep: keep, Types: types}
 	for i, c := range s.Comps {
 		if err := jsontext.Check(c.DType); err != nil {
 			return nil, fmt.Errorf("column %q: %w", names[i], err)
@@ -114,24 +116,17 @@ func (s *Sample) text(c int) bool {
 	return true
 }
 
-// keptType returns the type of kept column k: what the rows' source says, or what their JSON texts
-// are: integers, floats, booleans, or text for all else, which is JSON where it is no string.
+// keptType returns the type of kept column k: the one that is known, or else what the source of the
+// rows says. Where it says none, as JSON and CSV, the column is text: no number of first rows tells
+// what the others hold.
 func (s *Sample) keptType(k int) *kept.Type {
-	kind := jsontext.Null
+	if own, ok := s.Types[s.Keep[k]].(*kept.Type); ok {
+		return own
+	}
 	for _, e := range s.Rows {
-		f := columns.Extra(e, s.Keep[k])
-		if own, ok := f.Type.(*kept.Type); ok {
+		if own, ok := columns.Extra(e, s.Keep[k]).Type.(*kept.Type); ok {
 			return own
 		}
-		kind = jsontext.Widen(kind, jsontext.KindOf(f.Value))
-	}
-	switch kind {
-	case jsontext.Bool:
-		return kept.Bool
-	case jsontext.Int:
-		return kept.Int64
-	case jsontext.Float:
-		return kept.Float64
 	}
 	return kept.Text
 }

@@ -29,6 +29,9 @@ type Format struct {
 	read func(spec dataset.Spec, src Source) *dataset.Dataset
 	// columns lists the columns of a file; nil where a row has keys of its own.
 	columns func(src Source, name string) ([]dataset.Column, error)
+	// kept returns the types of the columns of a file that the source keeps; nil where files do not
+	// tell.
+	kept func(src Source, name string) ([]dataset.FieldType, error)
 }
 
 // Text is the name of the format of lines of text, which have no columns.
@@ -41,10 +44,10 @@ var formats = []Format{
 	{Name: "csv", extensions: []string{".csv"}, read: readCSV(','), columns: csvColumns(','), Lines: true},
 	{Name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), columns: csvColumns('\t'), Lines: true},
 	{Name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), Head: npy.HeaderSize},
-	{Name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns},
+	{Name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns, kept: npzKept},
 	{Name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, Lines: true},
-	{Name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns},
-	{Name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns},
+	{Name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns, kept: parquetKept},
+	{Name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, kept: arrowKept},
 }
 
 // HasColumns reports whether the columns of a file can be listed before its rows are read.
@@ -159,4 +162,16 @@ func parquetColumns(src Source, name string) ([]dataset.Column, error) {
 
 func arrowColumns(src Source, name string) ([]dataset.Column, error) {
 	return arrow.Columns(arrow.Options{Open: src.Open}, name)
+}
+
+func npzKept(src Source, name string) ([]dataset.FieldType, error) {
+	return npy.ZipKeptTypes(npy.Options{Open: src.Open, Keep: src.Keep}, name)
+}
+
+func parquetKept(src Source, name string) ([]dataset.FieldType, error) {
+	return parquet.KeptTypes(parquet.Options{Open: src.Open, Keep: src.Keep}, name)
+}
+
+func arrowKept(src Source, name string) ([]dataset.FieldType, error) {
+	return arrow.KeptTypes(arrow.Options{Open: src.Open, Keep: src.Keep}, name)
 }
