@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
@@ -17,22 +18,22 @@ type docColumns struct {
 // docColumn is one of the columns.
 type docColumn struct {
 	key []byte // in quotes; nil where the only column has none
-	s   scanner
+	s   jsonscan.Scanner
 }
 
 // columns begins to give out the rows of a request in columns.
 func (d *documents) columns(text []byte) error {
-	s := scanner{b: bytes.Clone(text), maxDepth: len(text)}
+	s := jsonscan.Scanner{B: bytes.Clone(text), MaxDepth: len(text)}
 	fail := func(err error) error { return d.fail(fmt.Errorf("key \"inputs\": %w", err)) }
 	var cols []docColumn
 	rows := int64(-1)
 	add := func(key []byte) error {
-		if s.peek() != '[' {
-			return fmt.Errorf("want lists with an entry for each row, got %s", s.found())
+		if s.Peek() != '[' {
+			return fmt.Errorf("want lists with an entry for each row, got %s", s.Found())
 		}
 		own := s
-		own.i++
-		n, err := s.list(func() error { return s.skip(1) })
+		own.I++
+		n, err := s.List(func() error { return s.Skip(1) })
 		if err == nil && rows >= 0 && n != rows {
 			err = fmt.Errorf("a list of %d entries beside one of %d", n, rows)
 		}
@@ -40,11 +41,11 @@ func (d *documents) columns(text []byte) error {
 		cols = append(cols, docColumn{key, own})
 		return err
 	}
-	if s.peek() != '{' {
+	if s.Peek() != '{' {
 		if err := add(nil); err != nil {
 			return fail(err)
 		}
-	} else if err := s.object(func(key []byte) error { return add(jsontext.AppendString(nil, string(key))) }); err != nil {
+	} else if err := s.Object(func(key []byte) error { return add(jsontext.AppendString(nil, string(key))) }); err != nil {
 		return fail(err)
 	}
 	d.cols = docColumns{cols, max(rows, 0)}
@@ -60,10 +61,10 @@ func (c *docColumns) row(dst []byte) []byte {
 			dst = append(dst, ",{"[btoi(i == 0)])
 			dst = append(append(dst, col.key...), ':')
 		}
-		from := col.s.i
-		_ = col.s.skip(1) // it was read before
-		dst = append(dst, col.s.b[from:col.s.i]...)
-		col.s.i++ // the comma
+		from := col.s.I
+		_ = col.s.Skip(1) // it was read before
+		dst = append(dst, col.s.B[from:col.s.I]...)
+		col.s.I++ // the comma
 	}
 	if c.cols[0].key != nil {
 		dst = append(dst, '}')

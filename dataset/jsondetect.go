@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"io"
 	"slices"
+
+	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
 )
 
 // jsonSpace is white space, and the mark that some programs put before UTF-8.
@@ -85,37 +87,37 @@ func isDocument(text []byte, keys []string) bool {
 	case text[0] == '[':
 		return startsObject(inner)
 	}
-	s := scanner{b: text, maxDepth: len(text)}
+	s := jsonscan.Scanner{B: text, MaxDepth: len(text)}
 	wraps, done := false, false
-	err := s.object(func(key []byte) error {
+	err := s.Object(func(key []byte) error {
 		if done {
-			return s.skip(1)
+			return s.Skip(1)
 		}
 		row := slices.Contains(keys, string(key))
 		wraps = !row && wrapsRows(&s, string(key))
 		done = row || wraps
-		return s.skip(1)
+		return s.Skip(1)
 	})
-	return wraps || err == nil && bytes.HasPrefix(bytes.TrimLeft(text[s.i:], " \t\r"), []byte("{"))
+	return wraps || err == nil && bytes.HasPrefix(bytes.TrimLeft(text[s.I:], " \t\r"), []byte("{"))
 }
 
 // startsObject reports whether an array begins with an object that is a row: those that stand for
 // bytes or a sparse value are not.
 func startsObject(text []byte) bool {
-	s := scanner{b: text}
-	if s.peek() != '{' {
+	s := jsonscan.Scanner{B: text}
+	if s.Peek() != '{' {
 		return false
 	}
-	s.i++
-	key, err := s.str()
+	s.I++
+	key, err := s.Str()
 	return err == nil && string(key) != "b64" && string(key) != "indices"
 }
 
 // wrapsRows reports whether a key's value, which comes next, is a list of rows, or of their
 // columns.
-func wrapsRows(s *scanner, key string) bool {
-	c, inner := s.peek(), byte(0)
-	if rest := bytes.TrimLeft(s.b[min(s.i+1, len(s.b)):], jsonSpace); len(rest) > 0 {
+func wrapsRows(s *jsonscan.Scanner, key string) bool {
+	c, inner := s.Peek(), byte(0)
+	if rest := bytes.TrimLeft(s.B[min(s.I+1, len(s.B)):], jsonSpace); len(rest) > 0 {
 		inner = rest[0]
 	}
 	return holdsRows(key, c, inner) || key == "inputs" && (c == '[' || c == '{')

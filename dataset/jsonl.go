@@ -187,7 +187,7 @@ func ParseTensor(c Component, text []byte) (tensor.Tensor, error) {
 	if err != nil {
 		return tensor.Tensor{}, err
 	}
-	d.arena.keep = true
+	d.arena.Keep = true
 	var e Element
 	if err := d.decode(text, &e); err != nil {
 		return tensor.Tensor{}, fmt.Errorf("parse %v: %w", c, err)

@@ -141,7 +141,7 @@ func (it *jsonlRows) decode(j *jsonJob) {
 		if j.dec, j.err = newRowDecoder(it.spec, it.opts); j.err != nil {
 			return
 		}
-		j.dec.arena.keep = it.fixed == nil
+		j.dec.arena.Keep = it.fixed == nil
 		j.data = make([][]byte, len(it.fixed))
 	}
 	n := len(j.dec.cols)

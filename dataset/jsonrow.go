@@ -1,24 +1,26 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // rowDecoder reads the components of a row.
 type rowDecoder struct {
-	scanner
+	jsonscan.Scanner
 	spec   Spec
 	cols   []jsonColumn
 	keep   []string
 	extra  [][]byte // by the index of keep, within the line
-	arena  arena
+	arena  jsonscan.Arena
 	limit  int64  // of the values of a component
 	length int64  // of an array in an axis that the spec leaves open
 	field  string // the component being read
@@ -47,7 +49,7 @@ type jsonKey struct {
 // jsonColumn is a component while it is read.
 type jsonColumn struct {
 	Component
-	sink   sink
+	sink   jsonscan.Sink
 	dims   []int64
 	splits [][]int64 // of a ragged component, by depth
 	one    []int64   // the sizes of a row of one value; nil: it has more
@@ -59,8 +61,8 @@ type jsonColumn struct {
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
 	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues, length: opts.MaxLength}
-	if d.maxDepth = opts.MaxDepth; d.maxDepth == 0 {
-		d.maxDepth = 64
+	if d.MaxDepth = opts.MaxDepth; d.MaxDepth == 0 {
+		d.MaxDepth = 64
 	}
 	if d.limit == 0 {
 		d.limit = 1 << 62
@@ -73,7 +75,7 @@ func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
 		return nil, err
 	}
 	for i, c := range spec.Flatten() {
-		s, err := newSink(c.DType, fill[i])
+		s, err := jsonscan.NewSink(c.DType, fill[i])
 		if err != nil {
 			return nil, fmt.Errorf("component %q: %w", spec.Paths()[i], err)
 		}
@@ -135,18 +137,18 @@ var bareBytes = regexp.MustCompile(`^\s*\{\s*"b64"\s*:\s*"[^"\\]*"\s*\}\s*$`)
 
 // decode reads one row into e. On an error, d.field says where it is.
 func (d *rowDecoder) decode(line []byte, e *Element) error {
-	d.b, d.i, d.field = line, 0, ""
+	d.B, d.I, d.field = line, 0, ""
 	clear(d.extra)
 	root := &d.root
-	if d.single && (d.peek() != '{' || d.cols[0].DType == tensor.String && d.root.keys[0].name != "b64" && bareBytes.Match(line)) {
+	if d.single && (d.Peek() != '{' || d.cols[0].DType == tensor.String && d.root.keys[0].name != "b64" && bareBytes.Match(line)) {
 		root = &d.root.items[0]
 	}
 	if err := d.node(root, 1, root == &d.root); err != nil {
 		return err
 	}
 	d.field = ""
-	if d.peek(); d.i < len(d.b) {
-		return fmt.Errorf("want the end of the line after the row, got %s", d.found())
+	if d.Peek(); d.I < len(d.B) {
+		return fmt.Errorf("want the end of the line after the row, got %s", d.Found())
 	}
 	for i := range d.cols {
 		d.finish(i, e)
@@ -159,17 +161,17 @@ func (d *rowDecoder) salvage(line []byte) []Field {
 	if len(d.keep) == 0 {
 		return nil
 	}
-	d.b, d.i = line, 0
+	d.B, d.I = line, 0
 	clear(d.extra)
-	if d.peek() == '{' {
+	if d.Peek() == '{' {
 		// What is wrong with the row is known.
-		_ = d.scanner.object(func(key []byte) error {
+		_ = d.Scanner.Object(func(key []byte) error {
 			keep := d.keepIndex(key)
-			d.peek()
-			start := d.i
-			err := d.skip(2)
+			d.Peek()
+			start := d.I
+			err := d.Skip(2)
 			if err == nil && keep >= 0 {
-				d.extra[keep] = line[start:d.i]
+				d.extra[keep] = line[start:d.I]
 			}
 			return err
 		})
@@ -206,11 +208,11 @@ func (d *rowDecoder) node(n *jsonNode, depth int, top bool) error {
 		return d.object(n, depth, top)
 	}
 	d.field = n.path
-	if d.peek() != '[' {
-		return fmt.Errorf("want an array of %d parts, got %s", len(n.items), d.found())
+	if d.Peek() != '[' {
+		return fmt.Errorf("want an array of %d parts, got %s", len(n.items), d.Found())
 	}
 	i := 0
-	_, err := d.list(func() error {
+	_, err := d.List(func() error {
 		if i == len(n.items) {
 			d.field = n.path
 			return fmt.Errorf("want an array of %d parts, got more", len(n.items))
@@ -228,29 +230,31 @@ func (d *rowDecoder) node(n *jsonNode, depth int, top bool) error {
 // object reads an object's keys into n's parts.
 func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 	d.field = n.path
-	if d.peek() != '{' {
-		return fmt.Errorf("want an object with the %s, got %s", keysText(n.keys), d.found())
+	if d.Peek() != '{' {
+		return fmt.Errorf("want an object with the %s, got %s", keysText(n.keys), d.Found())
 	}
 	for _, k := range n.keys {
 		if k.place == 0 {
 			c := &d.cols[n.items[k.item].col]
-			c.sink.reset()
+			c.sink.Reset()
 			c.places = c.places[:0]
 		}
 	}
 	next := 0 // keys mostly stand in one order
-	err := d.scanner.object(func(key []byte) error {
+	err := d.Scanner.Object(func(key []byte) error {
 		k, keep := n.find(key, next), -1
 		if top {
 			keep = d.keepIndex(key)
 		}
-		d.peek()
-		start := d.i
+		d.Peek()
+		start := d.I
 		if k < 0 {
 			if keep >= 0 {
 				d.field = d.keep[keep]
 			}
-			if err := d.skip(depth + 1); err != nil {
+			if err := d.Skip(depth + 1); errors.Is(err, jsonscan.ErrTooDeep) {
+				return tooDeep(d.MaxDepth)
+			} else if err != nil {
 				return err
 			}
 		} else {
@@ -260,7 +264,7 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 			}
 		}
 		if keep >= 0 {
-			d.extra[keep] = d.b[start:d.i]
+			d.extra[keep] = d.B[start:d.I]
 		}
 		d.field = n.path
 		return nil
@@ -298,11 +302,11 @@ func (d *rowDecoder) part(n *jsonNode, k, depth int) error {
 	}
 	d.field = key.path
 	c := &d.cols[item.col]
-	if d.peek() == '[' && !c.sink.isScalar(&d.scanner) {
+	if d.Peek() == '[' && !c.sink.IsScalar(&d.Scanner) {
 		return fmt.Errorf("want a single value to stand beside the others, got an array")
 	}
 	c.places = append(c.places, key.place)
-	return c.sink.scalar(&d.scanner)
+	return c.sink.Scalar(&d.Scanner)
 }
 
 // missing fills in the keys that an object lacks, and puts the values that stand under keys of
@@ -322,7 +326,7 @@ func (d *rowDecoder) missing(n *jsonNode) error {
 		if key.place < 0 {
 			c.begin()
 		}
-		if !c.sink.null() {
+		if !c.sink.Null() {
 			return fmt.Errorf("the row has no such key")
 		}
 		if key.place >= 0 {
@@ -338,7 +342,7 @@ func (d *rowDecoder) missing(n *jsonNode) error {
 		c := &d.cols[n.items[key.item].col]
 		c.dims = append(c.dims[:0], c.side...)
 		if !slices.IsSorted(c.places) {
-			c.sink.arrange(c.places)
+			c.sink.Arrange(c.places)
 		}
 	}
 	return nil
@@ -375,7 +379,7 @@ func (d *rowDecoder) column(c *jsonColumn, depth int) error {
 
 // begin forgets the row before.
 func (c *jsonColumn) begin() {
-	c.sink.reset()
+	c.sink.Reset()
 	c.dims = c.dims[:0]
 	for i := range c.splits {
 		c.splits[i] = c.splits[i][:0]
@@ -404,20 +408,20 @@ func (c *jsonColumn) end() error {
 func (c *jsonColumn) wanted() string {
 	switch rank := c.Shape.Rank(); {
 	case rank == 1:
-		return "an array of " + c.sink.want()
+		return "an array of " + c.sink.Want()
 	case rank > 1:
-		return fmt.Sprintf("arrays of %s, %d levels deep", c.sink.want(), rank)
+		return fmt.Sprintf("arrays of %s, %d levels deep", c.sink.Want(), rank)
 	}
-	return c.sink.want()
+	return c.sink.Want()
 }
 
 // value reads a value that stands level arrays deep in the component.
 func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
-	if d.peek() != '[' || c.sink.isScalar(&d.scanner) {
+	if d.Peek() != '[' || c.sink.IsScalar(&d.Scanner) {
 		return d.leaf(c, level)
 	}
-	if depth+level > d.maxDepth {
-		return tooDeep(d.maxDepth)
+	if depth+level > d.MaxDepth {
+		return tooDeep(d.MaxDepth)
 	}
 	if rank := c.Shape.Rank(); rank >= 0 && level >= max(rank, 1) { // [5] may stand for 5
 		if rank == 0 {
@@ -438,14 +442,14 @@ func (d *rowDecoder) leaf(c *jsonColumn, level int) error {
 		return fmt.Errorf("a value stands beside an array")
 	}
 	if level > 0 || c.Shape.Rank() <= 0 {
-		return c.sink.scalar(&d.scanner)
+		return c.sink.Scalar(&d.Scanner)
 	}
-	found, at := d.found(), d.i
+	found, at := d.Found(), d.I
 	if c.one == nil {
 		return fmt.Errorf("want %s, got %s", c.wanted(), found)
 	}
-	err := c.sink.scalar(&d.scanner)
-	if err != nil && d.i == at {
+	err := c.sink.Scalar(&d.Scanner)
+	if err != nil && d.I == at {
 		return fmt.Errorf("want %s, got %s", c.wanted(), found)
 	}
 	return err
@@ -456,19 +460,19 @@ func (d *rowDecoder) array(c *jsonColumn, level, depth int) (int64, error) {
 	for len(c.dims) <= level {
 		c.dims = append(c.dims, -1)
 	}
-	d.i++ // '['
-	switch next := d.peek(); {
+	d.I++ // '['
+	switch next := d.Peek(); {
 	case next == ']':
-		d.i++
+		d.I++
 		return 0, nil
-	case next != '[' && level+1 == len(c.dims) || next == '[' && c.sink.isScalar(&d.scanner):
+	case next != '[' && level+1 == len(c.dims) || next == '[' && c.sink.IsScalar(&d.Scanner):
 		return d.values(c, level)
 	}
 	for n := int64(1); ; n++ {
 		if err := d.value(c, level+1, depth); err != nil {
 			return n, err
 		}
-		if more, err := d.more(']'); !more {
+		if more, err := d.More(']'); !more {
 			return n, err
 		}
 		if n == d.length && c.openAxis(level) {
@@ -484,12 +488,12 @@ func tooDeep(limit int) error {
 // values reads an array of scalars.
 func (d *rowDecoder) values(c *jsonColumn, level int) (int64, error) {
 	most := d.limit
-	if open := int64(c.sink.len()) + d.length; c.openAxis(level) && open < most {
+	if open := int64(c.sink.Len()) + d.length; c.openAxis(level) && open < most {
 		most = open
 	}
-	n, err := c.sink.values(&d.scanner, most)
+	n, err := c.sink.Values(&d.Scanner, most)
 	switch {
-	case err != errTooMany: //nolint:errorlint // values returns it bare
+	case err != jsonscan.ErrTooMany: //nolint:errorlint // values returns it bare
 		return n, err
 	case most == d.limit:
 		return n, tooManyValues(d.limit)
@@ -535,7 +539,7 @@ func (c *jsonColumn) sized(level int, n int64) error {
 // fillEmpty gives sizes to the dimensions that an empty array hides: [] is of shape (0, 64) where
 // (None, 64) is wanted.
 func (c *jsonColumn) fillEmpty() {
-	if c.sink.len() > 0 || len(c.dims) == 0 {
+	if c.sink.Len() > 0 || len(c.dims) == 0 {
 		return
 	}
 	for i := len(c.dims); i < c.Shape.Rank(); i++ {
@@ -560,7 +564,7 @@ func (c *jsonColumn) checkRagged() error {
 func (d *rowDecoder) finish(i int, e *Element) {
 	c := &d.cols[i]
 	if !c.Ragged {
-		e.Tensors = append(e.Tensors, c.sink.tensor(c.dims, &d.arena))
+		e.Tensors = append(e.Tensors, c.sink.Tensor(c.dims, &d.arena))
 		return
 	}
 	if e.Splits == nil {
@@ -582,5 +586,5 @@ func (d *rowDecoder) finish(i int, e *Element) {
 			flat[0] += n
 		}
 	}
-	e.Tensors = append(e.Tensors, c.sink.tensor(flat, &d.arena))
+	e.Tensors = append(e.Tensors, c.sink.Tensor(flat, &d.arena))
 }

@@ -11,7 +11,7 @@ func NewRowParser(spec Spec, opts JSONLOptions) (*RowParser, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.arena.keep = true
+	d.arena.Keep = true
 	return &RowParser{d: d}, nil
 }
 

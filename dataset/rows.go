@@ -209,7 +209,7 @@ func NewValueParser(c Component, null tensor.Tensor, o ReadOptions) (*ValueParse
 	if err != nil {
 		return nil, err
 	}
-	d.arena.keep = o.Keep
+	d.arena.Keep = o.Keep
 	return &ValueParser{d: d}, nil
 }
 

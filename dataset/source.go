@@ -220,3 +220,11 @@ func (it *generated) close() {
 		it.stop()
 	}
 }
+
+// must returns t, whose values and sizes are known to go together.
+func must(t tensor.Tensor, err error) tensor.Tensor {
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

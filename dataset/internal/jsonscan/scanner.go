@@ -1,9 +1,12 @@
-package dataset
+// Package jsonscan reads JSON values into tensors: a [Scanner] stands at a place in a text, and a
+// [Sink] collects the values of one component of a row, in an [Arena]'s memory.
+package jsonscan
 
 import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -13,52 +16,55 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/digits"
 )
 
-// scanner reads JSON values off one line. Its errors say what was wanted and what was found; the
+// ErrTooDeep says that lists and objects nest deeper than a scanner's MaxDepth.
+var ErrTooDeep = errors.New("nested too deep")
+
+// Scanner reads JSON values off one line. Its errors say what was wanted and what was found; the
 // caller adds the place.
-type scanner struct {
-	b        []byte
-	i        int
-	maxDepth int
+type Scanner struct {
+	B        []byte // the text
+	I        int    // the place in it
+	MaxDepth int    // of lists and objects in [Scanner.Skip]
 	text     []byte // unescaped string
 }
 
 // space skips white space.
-func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
+func (s *Scanner) space() {
+	for s.I < len(s.B) {
+		switch s.B[s.I] {
 		case ' ', '\t', '\r', '\n':
-			s.i++
+			s.I++
 		default:
 			return
 		}
 	}
 }
 
-// peek returns the next byte that is no white space, 0 at the end.
-func (s *scanner) peek() byte {
-	if s.i < len(s.b) && s.b[s.i] > ' ' {
-		return s.b[s.i]
+// Peek returns the next byte that is no white space, 0 at the end.
+func (s *Scanner) Peek() byte {
+	if s.I < len(s.B) && s.B[s.I] > ' ' {
+		return s.B[s.I]
 	}
 	s.space()
-	if s.i == len(s.b) {
+	if s.I == len(s.B) {
 		return 0
 	}
-	return s.b[s.i]
+	return s.B[s.I]
 }
 
 // expect skips white space and the byte c.
-func (s *scanner) expect(c byte) error {
-	if s.peek() != c {
-		return fmt.Errorf("want %q, got %s", c, s.found())
+func (s *Scanner) expect(c byte) error {
+	if s.Peek() != c {
+		return fmt.Errorf("want %q, got %s", c, s.Found())
 	}
-	s.i++
+	s.I++
 	return nil
 }
 
-// found describes what stands at the scanner's place, for error messages.
-func (s *scanner) found() string {
-	switch c := s.peek(); {
-	case s.i >= len(s.b):
+// Found describes what stands at the scanner's place, for error messages.
+func (s *Scanner) Found() string {
+	switch c := s.Peek(); {
+	case s.I >= len(s.B):
 		return "the end of the line"
 	case c == '"':
 		return "a string"
@@ -66,103 +72,103 @@ func (s *scanner) found() string {
 		return "an array"
 	case c == '{':
 		return "an object"
-	case c == '-', c >= '0' && c <= '9', bytes.HasPrefix(s.b[s.i:], []byte("NaN")), bytes.HasPrefix(s.b[s.i:], []byte("Inf")):
+	case c == '-', c >= '0' && c <= '9', bytes.HasPrefix(s.B[s.I:], []byte("NaN")), bytes.HasPrefix(s.B[s.I:], []byte("Inf")):
 		return "a number"
 	case c == 't' || c == 'f':
 		return "a boolean"
 	case c == 'n':
 		return "null"
 	default:
-		r, _ := utf8.DecodeRune(s.b[s.i:])
+		r, _ := utf8.DecodeRune(s.B[s.I:])
 		return strconv.QuoteRune(r)
 	}
 }
 
-// list reads an array, calling item at the start of each of its values, and returns their number.
-func (s *scanner) list(item func() error) (int64, error) {
-	s.i++ // '['
-	if s.peek() == ']' {
-		s.i++
+// List reads an array, calling item at the start of each of its values, and returns their number.
+func (s *Scanner) List(item func() error) (int64, error) {
+	s.I++ // '['
+	if s.Peek() == ']' {
+		s.I++
 		return 0, nil
 	}
 	for n := int64(1); ; n++ {
 		if err := item(); err != nil {
 			return n, err
 		}
-		more, err := s.more(']')
+		more, err := s.More(']')
 		if !more {
 			return n, err
 		}
 	}
 }
 
-// more skips the comma after a value, or the bracket that ends the list.
-func (s *scanner) more(end byte) (bool, error) {
-	switch s.peek() {
+// More skips the comma after a value, or the bracket that ends the list.
+func (s *Scanner) More(end byte) (bool, error) {
+	switch s.Peek() {
 	case ',':
-		s.i++
+		s.I++
 		return true, nil
 	case end:
-		s.i++
+		s.I++
 		return false, nil
 	}
-	return false, fmt.Errorf("want ',' or %q, got %s", end, s.found())
+	return false, fmt.Errorf("want ',' or %q, got %s", end, s.Found())
 }
 
 // literal skips the given word.
-func (s *scanner) literal(word string) bool {
-	if !bytes.HasPrefix(s.b[s.i:], []byte(word)) {
+func (s *Scanner) literal(word string) bool {
+	if !bytes.HasPrefix(s.B[s.I:], []byte(word)) {
 		return false
 	}
-	s.i += len(word)
+	s.I += len(word)
 	return true
 }
 
 // number returns the text of the number at the scanner's place, JSON's or one of NaN, Infinity and
 // -Infinity, and whether it is written as an integer.
-func (s *scanner) number() (text []byte, integer bool, err error) {
+func (s *Scanner) number() (text []byte, integer bool, err error) {
 	s.space()
-	start := s.i
+	start := s.I
 	if s.literal("NaN") || s.literal("Infinity") || s.literal("-Infinity") {
-		return s.b[start:s.i], false, nil
+		return s.B[start:s.I], false, nil
 	}
 	if s.at('-') {
-		s.i++
+		s.I++
 	}
 	switch {
 	case s.at('0'):
-		s.i++
+		s.I++
 	case s.digits() == 0:
-		s.i = start
-		return nil, false, fmt.Errorf("want a number, got %s", s.found())
+		s.I = start
+		return nil, false, fmt.Errorf("want a number, got %s", s.Found())
 	}
 	integer = true
 	if s.at('.') {
 		integer = false
-		s.i++
+		s.I++
 		if s.digits() == 0 {
-			return nil, false, fmt.Errorf("number %q: want a digit after the point", s.b[start:s.i])
+			return nil, false, fmt.Errorf("number %q: want a digit after the point", s.B[start:s.I])
 		}
 	}
 	if s.at('e') || s.at('E') {
 		integer = false
-		s.i++
+		s.I++
 		if s.at('+') || s.at('-') {
-			s.i++
+			s.I++
 		}
 		if s.digits() == 0 {
-			return nil, false, fmt.Errorf("number %q: want a digit in the exponent", s.b[start:s.i])
+			return nil, false, fmt.Errorf("number %q: want a digit in the exponent", s.B[start:s.I])
 		}
 	}
-	if s.i < len(s.b) && (s.b[s.i] >= '0' && s.b[s.i] <= '9') {
-		return nil, false, fmt.Errorf("number %q: a leading zero", s.b[start:s.i+1])
+	if s.I < len(s.B) && (s.B[s.I] >= '0' && s.B[s.I] <= '9') {
+		return nil, false, fmt.Errorf("number %q: a leading zero", s.B[start:s.I+1])
 	}
-	return s.b[start:s.i], integer, nil
+	return s.B[start:s.I], integer, nil
 }
 
 // boolean reads the word true or false; ok is false where neither stands.
-func (s *scanner) boolean() (v, ok bool) {
-	switch s.peek() {
+func (s *Scanner) boolean() (v, ok bool) {
+	switch s.Peek() {
 	case 't':
 		return true, s.literal("true")
 	case 'f':
@@ -172,26 +178,26 @@ func (s *scanner) boolean() (v, ok bool) {
 }
 
 // atNumber reports whether a number seems to begin at the scanner's place.
-func (s *scanner) atNumber() bool {
-	c := s.peek()
+func (s *Scanner) atNumber() bool {
+	c := s.Peek()
 	return c == '-' || c >= '0' && c <= '9' || c == 'N' || c == 'I'
 }
 
-func (s *scanner) at(c byte) bool { return s.i < len(s.b) && s.b[s.i] == c }
+func (s *Scanner) at(c byte) bool { return s.I < len(s.B) && s.B[s.I] == c }
 
-func (s *scanner) digits() int {
-	start := s.i
-	for s.i < len(s.b) && s.b[s.i]-'0' <= 9 {
-		s.i++
+func (s *Scanner) digits() int {
+	start := s.I
+	for s.I < len(s.B) && s.B[s.I]-'0' <= 9 {
+		s.I++
 	}
-	return s.i - start
+	return s.I - start
 }
 
 // smallInt reads an integer of up to 18 digits that is followed by a comma, a bracket or white
 // space: what arrays of ids are made of. ok is false for anything else, and the scanner stays where
 // it was.
-func (s *scanner) smallInt() (v int64, ok bool) {
-	i, b := s.i, s.b
+func (s *Scanner) smallInt() (v int64, ok bool) {
+	i, b := s.I, s.B
 	neg := i < len(b) && b[i] == '-'
 	if neg {
 		i++
@@ -212,7 +218,7 @@ func (s *scanner) smallInt() (v int64, ok bool) {
 			return 0, false
 		}
 	}
-	s.i = i
+	s.I = i
 	if neg {
 		v = -v
 	}
@@ -226,8 +232,8 @@ var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10
 // rightly: where float64 holds its digits and its power of ten exactly (Clinger's fast path), or,
 // for a float32, where the little that float64 is off cannot matter. ok is false for anything else,
 // and the scanner stays where it was.
-func (s *scanner) decimal(bits int) (v float64, ok bool) {
-	i, b := s.i, s.b
+func (s *Scanner) decimal(bits int) (v float64, ok bool) {
+	i, b := s.I, s.B
 	neg := i < len(b) && b[i] == '-'
 	if neg {
 		i++
@@ -277,12 +283,12 @@ func (s *scanner) decimal(bits int) (v float64, ok bool) {
 	if neg {
 		v = -v
 	}
-	s.i = i
+	s.I = i
 	return v, true
 }
 
 // float reads a number as float64, or, rounded once, as a float32 when bits is 32.
-func (s *scanner) float(bits int) (float64, error) {
+func (s *Scanner) float(bits int) (float64, error) {
 	s.space()
 	if v, ok := s.decimal(bits); ok {
 		return v, nil
@@ -314,35 +320,35 @@ func nearHalfway(v float64, off int64) bool {
 	return -off <= from && from <= off || v != 0 && v < 0x1p-126 || v > math.MaxFloat32
 }
 
-// str reads a string and returns its bytes, valid until the next call.
-func (s *scanner) str() ([]byte, error) {
-	if s.peek() != '"' {
-		return nil, fmt.Errorf("want a string, got %s", s.found())
+// Str reads a string and returns its bytes, valid until the next call.
+func (s *Scanner) Str() ([]byte, error) {
+	if s.Peek() != '"' {
+		return nil, fmt.Errorf("want a string, got %s", s.Found())
 	}
-	s.i++
-	start := s.i
-	for i := start; i < len(s.b); i++ {
-		switch c := s.b[i]; {
+	s.I++
+	start := s.I
+	for i := start; i < len(s.B); i++ {
+		switch c := s.B[i]; {
 		case c == '"':
-			s.i = i + 1
-			return s.b[start:i], nil
+			s.I = i + 1
+			return s.B[start:i], nil
 		case c == '\\':
-			s.text = append(s.text[:0], s.b[start:i]...)
-			s.i = i
+			s.text = append(s.text[:0], s.B[start:i]...)
+			s.I = i
 			return s.escaped()
 		case c < ' ':
 			return nil, fmt.Errorf("a control character (%#02x) in a string", c)
 		}
 	}
-	s.i = len(s.b)
+	s.I = len(s.B)
 	return nil, fmt.Errorf("a string without an end")
 }
 
 // escaped reads the rest of a string from its first backslash on.
-func (s *scanner) escaped() ([]byte, error) {
-	for s.i < len(s.b) {
-		c := s.b[s.i]
-		s.i++
+func (s *Scanner) escaped() ([]byte, error) {
+	for s.I < len(s.B) {
+		c := s.B[s.I]
+		s.I++
 		switch {
 		case c == '"':
 			return s.text, nil
@@ -360,12 +366,12 @@ func (s *scanner) escaped() ([]byte, error) {
 }
 
 // escape reads what follows a backslash.
-func (s *scanner) escape() error {
-	if s.i == len(s.b) {
+func (s *Scanner) escape() error {
+	if s.I == len(s.B) {
 		return fmt.Errorf("a string without an end")
 	}
-	c := s.b[s.i]
-	s.i++
+	c := s.B[s.I]
+	s.I++
 	switch c {
 	case '"', '\\', '/':
 		s.text = append(s.text, c)
@@ -405,12 +411,12 @@ func (s *scanner) escape() error {
 	return nil
 }
 
-func (s *scanner) hex4() (rune, error) {
-	if s.i+4 > len(s.b) {
+func (s *Scanner) hex4() (rune, error) {
+	if s.I+4 > len(s.B) {
 		return 0, fmt.Errorf(`a \u escape without four hex digits`)
 	}
 	var r rune
-	for _, c := range s.b[s.i : s.i+4] {
+	for _, c := range s.B[s.I : s.I+4] {
 		switch {
 		case c >= '0' && c <= '9':
 			r = r<<4 | rune(c-'0')
@@ -420,25 +426,25 @@ func (s *scanner) hex4() (rune, error) {
 			return 0, fmt.Errorf(`a \u escape without four hex digits`)
 		}
 	}
-	s.i += 4
+	s.I += 4
 	return r, nil
 }
 
 // bytesValue reads a string, or the object {"b64": "…"} that stands for bytes, and returns its
 // bytes, valid until the next call.
-func (s *scanner) bytesValue() ([]byte, error) {
-	if s.peek() != '{' {
-		return s.str()
+func (s *Scanner) bytesValue() ([]byte, error) {
+	if s.Peek() != '{' {
+		return s.Str()
 	}
-	s.i++
-	key, err := s.str()
+	s.I++
+	key, err := s.Str()
 	if err != nil || string(key) != "b64" {
 		return nil, fmt.Errorf(`want a string or {"b64": "…"}, got another object`)
 	}
 	if err := s.expect(':'); err != nil {
 		return nil, err
 	}
-	text, err := s.str()
+	text, err := s.Str()
 	if err != nil {
 		return nil, err
 	}
@@ -453,20 +459,20 @@ func (s *scanner) bytesValue() ([]byte, error) {
 	return out, s.expect('}')
 }
 
-// skip reads a value of any kind.
-func (s *scanner) skip(depth int) error {
-	if depth > s.maxDepth {
-		return tooDeep(s.maxDepth)
+// Skip reads a value of any kind.
+func (s *Scanner) Skip(depth int) error {
+	if depth > s.MaxDepth {
+		return ErrTooDeep
 	}
-	switch s.peek() {
+	switch s.Peek() {
 	case '"':
-		_, err := s.str()
+		_, err := s.Str()
 		return err
 	case '[':
-		_, err := s.list(func() error { return s.skip(depth + 1) })
+		_, err := s.List(func() error { return s.Skip(depth + 1) })
 		return err
 	case '{':
-		return s.object(func([]byte) error { return s.skip(depth + 1) })
+		return s.Object(func([]byte) error { return s.Skip(depth + 1) })
 	case 't':
 		if s.literal("true") {
 			return nil
@@ -483,18 +489,18 @@ func (s *scanner) skip(depth int) error {
 		_, _, err := s.number()
 		return err
 	}
-	return fmt.Errorf("want a value, got %q", s.b[s.i:min(len(s.b), s.i+8)])
+	return fmt.Errorf("want a value, got %q", s.B[s.I:min(len(s.B), s.I+8)])
 }
 
-// object reads an object, calling field with each key at the start of its value.
-func (s *scanner) object(field func(key []byte) error) error {
-	s.i++ // '{'
-	if s.peek() == '}' {
-		s.i++
+// Object reads an object, calling field with each key at the start of its value.
+func (s *Scanner) Object(field func(key []byte) error) error {
+	s.I++ // '{'
+	if s.Peek() == '}' {
+		s.I++
 		return nil
 	}
 	for {
-		key, err := s.str()
+		key, err := s.Str()
 		if err != nil {
 			return err
 		}
@@ -504,7 +510,7 @@ func (s *scanner) object(field func(key []byte) error) error {
 		if err := field(key); err != nil {
 			return err
 		}
-		if more, err := s.more('}'); !more {
+		if more, err := s.More('}'); !more {
 			return err
 		}
 	}

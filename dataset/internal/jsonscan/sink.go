@@ -1,39 +1,40 @@
-package dataset
+package jsonscan
 
 import (
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
+	"unsafe"
 
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// sink collects the values of one component from JSON.
-type sink interface {
-	// scalar reads one value.
-	scalar(s *scanner) error
-	// values reads values up to the bracket that ends the list, the scanner standing at the first,
+// Sink collects the values of one component from JSON.
+type Sink interface {
+	// Scalar reads one value.
+	Scalar(s *Scanner) error
+	// Values reads values up to the bracket that ends the list, the scanner standing at the first,
 	// and returns their number.
-	values(s *scanner, limit int64) (int64, error)
-	// isScalar reports whether the array at the scanner's place is one value, as that of a complex
+	Values(s *Scanner, limit int64) (int64, error)
+	// IsScalar reports whether the array at the scanner's place is one value, as that of a complex
 	// number is.
-	isScalar(s *scanner) bool
-	// null adds the value that stands in for a null, and reports false where there is none.
-	null() bool
-	// arrange moves the values, of which the i-th was read for places[i], to their places.
-	arrange(places []int)
-	// want says what the values are, for error messages: "numbers".
-	want() string
-	len() int64
-	reset()
-	// tensor returns the values as a tensor of the given sizes, in the arena's memory.
-	tensor(dims []int64, a *arena) tensor.Tensor
+	IsScalar(s *Scanner) bool
+	// Null adds the value that stands in for a null, and reports false where there is none.
+	Null() bool
+	// Arrange moves the values, of which the i-th was read for places[i], to their places.
+	Arrange(places []int)
+	// Want says what the values are, for error messages: "numbers".
+	Want() string
+	Len() int64
+	Reset()
+	// Tensor returns the values as a tensor of the given sizes, in the arena's memory.
+	Tensor(dims []int64, a *Arena) tensor.Tensor
 }
 
-// newSink returns the sink for a dtype. fill stands in for nulls; the zero Tensor: nothing does.
-func newSink(d tensor.DType, fill tensor.Tensor) (sink, error) {
+// NewSink returns the sink for a dtype. fill stands in for nulls; the zero Tensor: nothing does.
+func NewSink(d tensor.DType, fill tensor.Tensor) (Sink, error) {
 	switch d {
 	case tensor.Int8:
 		return newIntSink[int8](fill), nil
@@ -76,7 +77,7 @@ type column[T tensor.Value] struct {
 	vals []T
 	name string // of one value: "a number"
 	many string // of several: "numbers"
-	read func(s *scanner) (T, error)
+	read func(s *Scanner) (T, error)
 	fill []T // nothing, or the one value that stands in for nulls
 }
 
@@ -87,19 +88,19 @@ func newColumn[T tensor.Value](name, many string, fill tensor.Tensor) column[T] 
 	return c
 }
 
-func (c *column[T]) want() string           { return c.many }
-func (c *column[T]) len() int64             { return int64(len(c.vals)) }
-func (c *column[T]) reset()                 { c.vals = c.vals[:0] }
-func (c *column[T]) isScalar(*scanner) bool { return false }
+func (c *column[T]) Want() string           { return c.many }
+func (c *column[T]) Len() int64             { return int64(len(c.vals)) }
+func (c *column[T]) Reset()                 { c.vals = c.vals[:0] }
+func (c *column[T]) IsScalar(*Scanner) bool { return false }
 
-func (c *column[T]) null() bool {
+func (c *column[T]) Null() bool {
 	c.vals = append(c.vals, c.fill...)
 	return len(c.fill) > 0
 }
 
-func (c *column[T]) scalar(s *scanner) error {
-	if len(c.fill) > 0 && s.peek() == 'n' && s.literal("null") {
-		c.null()
+func (c *column[T]) Scalar(s *Scanner) error {
+	if len(c.fill) > 0 && s.Peek() == 'n' && s.literal("null") {
+		c.Null()
 		return nil
 	}
 	v, err := c.read(s)
@@ -109,7 +110,7 @@ func (c *column[T]) scalar(s *scanner) error {
 	return err
 }
 
-func (c *column[T]) arrange(places []int) {
+func (c *column[T]) Arrange(places []int) {
 	vals := make([]T, len(c.vals))
 	for i, at := range places {
 		vals[at] = c.vals[i]
@@ -117,28 +118,28 @@ func (c *column[T]) arrange(places []int) {
 	copy(c.vals, vals)
 }
 
-func (c *column[T]) values(s *scanner, limit int64) (int64, error) {
+func (c *column[T]) Values(s *Scanner, limit int64) (int64, error) {
 	for n := int64(1); ; n++ {
 		if int64(len(c.vals)) >= limit {
-			return n, errTooMany
+			return n, ErrTooMany
 		}
-		if err := c.scalar(s); err != nil {
+		if err := c.Scalar(s); err != nil {
 			return n, err
 		}
-		if more, err := s.more(']'); !more {
+		if more, err := s.More(']'); !more {
 			return n, err
 		}
 	}
 }
 
 // errTooMany is what values returns for more than its limit.
-var errTooMany = errors.New("too many values")
+var ErrTooMany = errors.New("too many values")
 
-func (c *column[T]) tensor(dims []int64, a *arena) tensor.Tensor {
+func (c *column[T]) Tensor(dims []int64, a *Arena) tensor.Tensor {
 	return a.own(must(tensor.ShareSlice(c.vals, a.ownDims(dims))))
 }
 
-func (c *column[T]) wrong(s *scanner) error { return fmt.Errorf("want %s, got %s", c.name, s.found()) }
+func (c *column[T]) wrong(s *Scanner) error { return fmt.Errorf("want %s, got %s", c.name, s.Found()) }
 
 // integer is the set of Go's integer types that tensors have.
 type integer interface {
@@ -154,12 +155,12 @@ func newIntSink[T integer](fill tensor.Tensor) *intSink[T] {
 	return c
 }
 
-// values is column's, with a tight loop for what most lists hold.
-func (c *intSink[T]) values(s *scanner, limit int64) (int64, error) {
+// Values is column's, with a tight loop for what most lists hold.
+func (c *intSink[T]) Values(s *Scanner, limit int64) (int64, error) {
 	n := int64(0)
 	for {
 		if int64(len(c.vals)) >= limit {
-			return n, errTooMany
+			return n, ErrTooMany
 		}
 		v, ok := s.smallInt()
 		if t := T(v); ok && int64(t) == v && (t < 0) == (v < 0) {
@@ -168,18 +169,18 @@ func (c *intSink[T]) values(s *scanner, limit int64) (int64, error) {
 			if ok {
 				return n, c.outOfRange(strconv.FormatInt(v, 10))
 			}
-			if err := c.scalar(s); err != nil {
+			if err := c.Scalar(s); err != nil {
 				return n, err
 			}
 		}
 		n++
-		if s.i+1 < len(s.b) && s.b[s.i] == ',' {
-			if s.i++; s.b[s.i] == ' ' {
-				s.i++
+		if s.I+1 < len(s.B) && s.B[s.I] == ',' {
+			if s.I++; s.B[s.I] == ' ' {
+				s.I++
 			}
 			continue
 		}
-		if more, err := s.more(']'); !more {
+		if more, err := s.More(']'); !more {
 			return n, err
 		}
 	}
@@ -190,7 +191,7 @@ func (c *intSink[T]) outOfRange(text string) error {
 }
 
 // readInt reads a whole number, however it is written: 3, 3.0, 1e3. A boolean is 0 or 1.
-func (c *intSink[T]) readInt(s *scanner) (T, error) {
+func (c *intSink[T]) readInt(s *Scanner) (T, error) {
 	if one, ok := s.boolean(); ok {
 		return T(btoi(one)), nil
 	}
@@ -218,15 +219,15 @@ func (c *intSink[T]) readInt(s *scanner) (T, error) {
 
 // newFloatSink returns a sink of real numbers. convert reports false for a finite number that is
 // beyond the range of T.
-func newFloatSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(float64) (T, bool)) sink {
+func newFloatSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(float64) (T, bool)) Sink {
 	c := &floatSink[T]{newColumn[T]("a number", "numbers", fill), bits, convert}
-	c.read = func(s *scanner) (T, error) {
+	c.read = func(s *Scanner) (T, error) {
 		s.space()
-		from := s.i
+		from := s.I
 		v, err := readFloat(s, bits, "a number")
 		t, ok := convert(v)
 		if err == nil && (!ok || s.beyond(v)) {
-			err = fmt.Errorf("%s does not fit %s", s.b[from:s.i], tensor.DTypeOf[T]())
+			err = fmt.Errorf("%s does not fit %s", s.B[from:s.I], tensor.DTypeOf[T]())
 		}
 		return t, err
 	}
@@ -234,7 +235,7 @@ func newFloatSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(flo
 }
 
 // beyond reports whether v, read last, is infinite although it was not written so.
-func (s *scanner) beyond(v float64) bool { return math.IsInf(v, 0) && s.b[s.i-1]-'0' <= 9 }
+func (s *Scanner) beyond(v float64) bool { return math.IsInf(v, 0) && s.B[s.I-1]-'0' <= 9 }
 
 // floatSink reads real numbers.
 type floatSink[T tensor.Value] struct {
@@ -243,29 +244,29 @@ type floatSink[T tensor.Value] struct {
 	convert func(float64) (T, bool)
 }
 
-// values is column's, with a tight loop for what most lists hold.
-func (c *floatSink[T]) values(s *scanner, limit int64) (int64, error) {
+// Values is column's, with a tight loop for what most lists hold.
+func (c *floatSink[T]) Values(s *Scanner, limit int64) (int64, error) {
 	for n := int64(1); ; n++ {
 		if int64(len(c.vals)) >= limit {
-			return n - 1, errTooMany
+			return n - 1, ErrTooMany
 		}
-		from := s.i
+		from := s.I
 		if v, ok := s.decimal(c.bits); ok {
 			t, fits := c.convert(v)
 			if !fits {
-				return n - 1, fmt.Errorf("%s does not fit %s", s.b[from:s.i], tensor.DTypeOf[T]())
+				return n - 1, fmt.Errorf("%s does not fit %s", s.B[from:s.I], tensor.DTypeOf[T]())
 			}
 			c.vals = append(c.vals, t)
-		} else if err := c.scalar(s); err != nil {
+		} else if err := c.Scalar(s); err != nil {
 			return n - 1, err
 		}
-		if s.i+1 < len(s.b) && s.b[s.i] == ',' {
-			if s.i++; s.b[s.i] == ' ' {
-				s.i++
+		if s.I+1 < len(s.B) && s.B[s.I] == ',' {
+			if s.I++; s.B[s.I] == ' ' {
+				s.I++
 			}
 			continue
 		}
-		if more, err := s.more(']'); !more {
+		if more, err := s.More(']'); !more {
 			return n, err
 		}
 	}
@@ -273,8 +274,8 @@ func (c *floatSink[T]) values(s *scanner, limit int64) (int64, error) {
 
 // readFloat reads a number; a boolean is 0 or 1. NaN and the infinities may stand in quotes too, as
 // protocol buffers' JSON has them.
-func readFloat(s *scanner, bits int, want string) (float64, error) {
-	k := s.peek()
+func readFloat(s *Scanner, bits int, want string) (float64, error) {
+	k := s.Peek()
 	if k == '"' {
 		for i, word := range [...]string{`"NaN"`, `"Infinity"`, `"-Infinity"`} {
 			if s.literal(word) {
@@ -286,7 +287,7 @@ func readFloat(s *scanner, bits int, want string) (float64, error) {
 		return float64(btoi(one)), nil
 	}
 	if !s.atNumber() {
-		return 0, fmt.Errorf("want %s, got %s", want, s.found())
+		return 0, fmt.Errorf("want %s, got %s", want, s.Found())
 	}
 	return s.float(bits)
 }
@@ -295,27 +296,27 @@ func readFloat(s *scanner, bits int, want string) (float64, error) {
 type complexSink[T tensor.Value] struct{ column[T] }
 
 // newComplexSink returns a sink of complex numbers, whose parts have so many bits.
-func newComplexSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(re, im float64) T) sink {
+func newComplexSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(re, im float64) T) Sink {
 	const want = "a complex number [re, im]"
 	c := &complexSink[T]{newColumn[T](want, "complex numbers [re, im]", fill)}
-	part := func(s *scanner, want string) (float64, error) {
+	part := func(s *Scanner, want string) (float64, error) {
 		s.space()
-		from := s.i
+		from := s.I
 		v, err := readFloat(s, bits, want)
 		if err == nil && s.beyond(v) {
-			err = fmt.Errorf("%s does not fit %s", s.b[from:s.i], tensor.DTypeOf[T]())
+			err = fmt.Errorf("%s does not fit %s", s.B[from:s.I], tensor.DTypeOf[T]())
 		}
 		return v, err
 	}
-	c.read = func(s *scanner) (T, error) {
+	c.read = func(s *Scanner) (T, error) {
 		var zero T
-		if s.peek() != '[' {
+		if s.Peek() != '[' {
 			re, err := part(s, want)
 			return convert(re, 0), err
 		}
 		var parts [2]float64
 		i := 0
-		n, err := s.list(func() error {
+		n, err := s.List(func() error {
 			if i == 2 {
 				return fmt.Errorf("want %s, got a list of more numbers", want)
 			}
@@ -335,19 +336,19 @@ func newComplexSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(r
 	return c
 }
 
-// isScalar looks past the bracket: a list of lists, and an empty one, are no number.
-func (c *complexSink[T]) isScalar(s *scanner) bool {
-	at := s.i
-	s.i++
-	next := s.peek()
-	s.i = at
+// IsScalar looks past the bracket: a list of lists, and an empty one, are no number.
+func (c *complexSink[T]) IsScalar(s *Scanner) bool {
+	at := s.I
+	s.I++
+	next := s.Peek()
+	s.I = at
 	return next != '[' && next != ']'
 }
 
 // newBoolSink returns a sink of booleans, which may be written 0 and 1.
-func newBoolSink(fill tensor.Tensor) sink {
+func newBoolSink(fill tensor.Tensor) Sink {
 	c := newColumn[bool]("true or false", "booleans", fill)
-	c.read = func(s *scanner) (bool, error) {
+	c.read = func(s *Scanner) (bool, error) {
 		if v, ok := s.boolean(); ok {
 			return v, nil
 		}
@@ -370,18 +371,18 @@ func newBoolSink(fill tensor.Tensor) sink {
 	return &c
 }
 
-func newStringSink(fill tensor.Tensor) sink {
+func newStringSink(fill tensor.Tensor) Sink {
 	c := newColumn[string]("a string", "strings", fill)
-	c.read = func(s *scanner) (string, error) {
+	c.read = func(s *Scanner) (string, error) {
 		b, err := s.bytesValue()
 		return string(b), err
 	}
 	return &c
 }
 
-// arena hands out memory for rows in blocks, so that a row costs no allocation of its own.
-type arena struct {
-	keep  bool // rows outlive the next one; otherwise their memory is used again
+// Arena hands out memory for rows in blocks, so that a row costs no allocation of its own.
+type Arena struct {
+	Keep  bool // rows outlive the next one; otherwise their memory is used again
 	block []byte
 	dims  []int64
 }
@@ -394,9 +395,9 @@ const (
 
 // own returns t over memory that nothing else will write to while the row is valid. Its sizes are
 // the arena's already.
-func (a *arena) own(t tensor.Tensor) tensor.Tensor {
+func (a *Arena) own(t tensor.Tensor) tensor.Tensor {
 	switch {
-	case !a.keep:
+	case !a.Keep:
 		return t
 	case t.DType() == tensor.String:
 		return must(tensor.ShareSlice(append([]string{}, t.Strings()...), t.Dims()))
@@ -411,7 +412,7 @@ func must(t tensor.Tensor, err error) tensor.Tensor {
 	return t
 }
 
-func (a *arena) ownBytes(b []byte) []byte {
+func (a *Arena) ownBytes(b []byte) []byte {
 	if len(b) > arenaBytes/4 {
 		return append([]byte{}, b...)
 	}
@@ -425,7 +426,7 @@ func (a *arena) ownBytes(b []byte) []byte {
 	return own
 }
 
-func (a *arena) ownDims(dims []int64) []int64 {
+func (a *Arena) ownDims(dims []int64) []int64 {
 	if len(a.dims) < len(dims) {
 		a.dims = make([]int64, max(arenaDims, len(dims)))
 	}
@@ -434,3 +435,14 @@ func (a *arena) ownDims(dims []int64) []int64 {
 	copy(own, dims)
 	return own
 }
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// stringOf returns b as a string without copying it. The string is only used while b does not
+// change: strconv's parsers, which get it, copy it into an error before they keep it.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
