@@ -50,7 +50,7 @@ same: go ## compare the answers of BASE=REV and of this tree (or HEAD=REV) over 
 ops: ## bring the table of TensorFlow's operations (internal/ops) up to date (7 libraries, 2 GB)
 	@scripts/ops.py
 
-hostile: build ## try every limit, hostile input and fault of SECURITY.md (UPDATE=1 rewrites its table)
+hostile: build ## try every limit, hostile input and fault of docs/hostile.md (UPDATE=1 rewrites it), and models that try to get out
 	@$(with_tf) && scripts/hostile.sh
 
 corpora: go ## compare other projects' test files with what referees said (TFRUN_CORPORA=FOLDER)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# hostile.sh tries every limit, hostile input and fault of SECURITY.md's table on bin/tfrun. Its last line is
+# hostile.sh tries every limit, hostile input and fault of docs/hostile.md on bin/tfrun. Its last line is
 #
 #   survived N of N
 #

@@ -26,7 +26,7 @@ import (
 )
 
 // hostileCase is a limit, a fault or a hostile input that tfrun has to survive: a line of the table
-// in SECURITY.md.
+// in docs/hostile.md.
 type hostileCase struct {
 	kind string // "limit", "model", "data" or "fault"
 	name string // what is tried, as the table says it
@@ -313,8 +313,8 @@ func (h *hostile) passes(what string, args ...string) string {
 	return "exit 0: " + what
 }
 
-// TestHostile tries what SECURITY.md's table lists, and checks the table. With -update it rewrites
-// it. TFRUN_HOSTILE names the command to try; without it only [hostileQuick] is tried, on the
+// TestHostile tries what docs/hostile.md lists, and checks the table. With -update it rewrites it.
+// TFRUN_HOSTILE names the command to try; without it only [hostileQuick] is tried, on the
 // command as the test has it. TFRUN_HOSTILE_SUMMARY names a file for the line that `make hostile`
 // ends with.
 func TestHostile(t *testing.T) {
@@ -357,7 +357,7 @@ func TestHostile(t *testing.T) {
 				}()
 				outcome = c.try(newHostile(t))
 				if want := table[c.key()]; outcome != want && !*update {
-					t.Errorf("SECURITY.md says of it\n%s\nand it came out as\n%s\n(rewrite the table with: make hostile UPDATE=1)", want, outcome)
+					t.Errorf("docs/hostile.md says of it\n%s\nand it came out as\n%s\n(rewrite the table with: make hostile UPDATE=1)", want, outcome)
 				}
 			})
 		}
@@ -389,13 +389,13 @@ func newHostile(t *testing.T) *hostile {
 }
 
 const (
-	hostileFile  = "../../SECURITY.md"
+	hostileFile  = "../../docs/hostile.md"
 	hostileBegin = "<!-- hostile: begin (make hostile UPDATE=1 writes this table) -->\n"
 	hostileEnd   = "<!-- hostile: end -->\n"
 	hostileHead  = "| kind | what is tried | what comes of it |\n|---|---|---|\n"
 )
 
-// readHostileTable returns the outcomes that SECURITY.md lists, by kind and name.
+// readHostileTable returns the outcomes that docs/hostile.md lists, by kind and name.
 func readHostileTable(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(hostileFile)
@@ -431,7 +431,7 @@ func hostileTable(cases []hostileCase, outcomes map[string]string) string {
 	return b.String()
 }
 
-// writeHostileTable puts the outcomes into SECURITY.md; cases that were not tried keep theirs.
+// writeHostileTable puts the outcomes into docs/hostile.md; cases that were not tried keep theirs.
 func writeHostileTable(t *testing.T, cases []hostileCase, outcomes, old map[string]string) {
 	t.Helper()
 	for key, outcome := range old {
@@ -448,7 +448,7 @@ func writeHostileTable(t *testing.T, cases []hostileCase, outcomes, old map[stri
 	}
 }
 
-// TestHostileTable checks that SECURITY.md lists every case, and nothing else.
+// TestHostileTable checks that docs/hostile.md lists every case, and nothing else.
 func TestHostileTable(t *testing.T) {
 	text, err := os.ReadFile(hostileFile)
 	if err != nil {
@@ -457,7 +457,7 @@ func TestHostileTable(t *testing.T) {
 	table := readHostileTable(t)
 	cases := hostileCases()
 	if got, want := between(t, string(text)), hostileTable(cases, table); got != want && !*update {
-		t.Errorf("the table in SECURITY.md does not list the cases as they are; rewrite it with: make hostile UPDATE=1\n%s", want)
+		t.Errorf("the table in docs/hostile.md does not list the cases as they are; rewrite it with: make hostile UPDATE=1\n%s", want)
 	}
 	seen := map[string]bool{}
 	for _, c := range cases {
@@ -466,7 +466,7 @@ func TestHostileTable(t *testing.T) {
 		}
 		seen[c.key()] = true
 		if table[c.key()] == "" && !*update {
-			t.Errorf("case %q has no outcome in SECURITY.md", c.key())
+			t.Errorf("case %q has no outcome in docs/hostile.md", c.key())
 		}
 	}
 	for _, key := range hostileQuick {
