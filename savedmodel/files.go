@@ -31,6 +31,7 @@ const (
 	maxMetadata    = 512 << 20
 	maxFingerprint = 1 << 20
 	maxSignatures  = 10_000 // of a graph; honest ones have up to a few dozen
+	maxMetaGraphs  = 1_000  // of a model; honest ones have one for serving, and a few variants
 )
 
 // readFile reads a whole file of at most limit bytes. check sees its first bytes before the rest is

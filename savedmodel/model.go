@@ -126,6 +126,14 @@ func (mg *MetaGraph) String() string { return strings.Join(mg.Tags, ",") }
 // once wraps a load that is done at most once, whose result or error is kept.
 func once[T any](load func() (T, error)) func() (T, error) { return sync.OnceValues(load) }
 
+// Siblings is the number of graphs of the model, this one included.
+func (mg *MetaGraph) Siblings() int { return len(mg.model.MetaGraphs) }
+
+// TooMuch returns the error of a graph that comes to more than is looked through.
+func (mg *MetaGraph) TooMuch(format string, args ...any) error {
+	return formatError(mg.model.File, format, args...)
+}
+
 // Graph returns the GraphDef, for the packages of this module.
 func (mg *MetaGraph) Graph() *graph.Graph { return mg.graph }
 

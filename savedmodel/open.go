@@ -8,6 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+
+	"github.com/tfrun/tfrun/internal/weight"
 )
 
 // Open reads the SavedModel in directory dir: saved_model.pb, or saved_model.pbtxt where there is
@@ -209,8 +213,28 @@ func newModel(dir, path, version string, data []byte) (*Model, error) {
 	m := &Model{Dir: dir, Version: version, File: path}
 	m.fingerprint = once(func() (*Fingerprint, error) { return readFingerprint(filepath.Join(dir, fileFingerprint)) })
 	m.metadata = once(func() (KerasMetadata, error) { return readMetadata(filepath.Join(dir, fileMetadata)) })
+	if err := checkWeight(path, data); err != nil {
+		return nil, err
+	}
 	if err := m.split(data); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// Memory that decoding all of a model's file may take: weightFree, and weightPerByte for each byte
+// of the file. Models that TensorFlow writes take 7 to 13 times their size, small ones up to 17.
+const (
+	weightFree    = 64 << 20
+	weightPerByte = 16
+)
+
+// checkWeight refuses a file that asks for much more memory than files of its size do: one of 20 MB
+// may hold ten million empty messages.
+func checkWeight(path string, data []byte) error {
+	limit := int64(weightFree + weightPerByte*len(data))
+	if need := weight.Of(data, (&pb.SavedModel{}).ProtoReflect().Descriptor()); need > limit {
+		return formatError(path, "would take %d bytes of memory to read; a file of %d bytes may take %d", need, len(data), limit)
+	}
+	return nil
 }

@@ -36,6 +36,9 @@ func (m *Model) split(data []byte) error {
 		switch {
 		case f.Num == fieldSchemaVersion && f.Type == protowire.VarintType:
 		case f.Num == fieldMetaGraphs && f.Type == protowire.BytesType:
+			if len(m.MetaGraphs) == maxMetaGraphs {
+				return formatError(m.File, "holds more than %d graphs", maxMetaGraphs)
+			}
 			mg, err := m.splitMetaGraph(f.Data)
 			if err != nil {
 				return err

@@ -130,7 +130,7 @@ func seenChanges(p *graph.Reach, sig *Signature) (map[string]bool, error) {
 			}
 		}
 	}
-	if flow.Steps > graph.MaxSteps { // better one worker than a wrong answer
+	if flow.Steps >= graph.MaxSteps { // better one worker than a wrong answer
 		for _, c := range changes {
 			seen[c.op] = true
 		}

@@ -47,11 +47,15 @@ func (s Shape) Rank() int {
 // Ranked reports whether the rank is known.
 func (s Shape) Ranked() bool { return s.ranked }
 
-// Dim returns the size of dimension i, or [Unknown]. A negative i counts from the end.
-// It panics when the rank is unknown or i is out of range.
+// Dim returns the size of dimension i, or [Unknown]. A negative i counts from the end. Where the
+// shape has no such dimension, or its rank is unknown, nothing is known of it either: files whose
+// parts contradict each other ask for such.
 func (s Shape) Dim(i int) int64 {
 	if i < 0 {
 		i += len(s.dims)
+	}
+	if i < 0 || i >= len(s.dims) {
+		return Unknown
 	}
 	return s.dims[i]
 }

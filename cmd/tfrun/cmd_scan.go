@@ -106,13 +106,15 @@ func verdict(r *shapes.ScanReport) error {
 	if n == 0 {
 		return nil
 	}
-	what := []string{}
+	var what []string
+	seen := map[string]bool{}
 	for _, f := range r.Findings {
 		name := f.Op
 		if name == "" {
 			name = string(f.Kind)
 		}
-		if f.Severity != scan.Expected && !strings.Contains(" "+strings.Join(what, " ")+" ", " "+name+" ") {
+		if f.Severity != scan.Expected && !seen[name] {
+			seen[name] = true
 			what = append(what, name)
 		}
 	}

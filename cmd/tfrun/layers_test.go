@@ -78,11 +78,12 @@ internal/words:
 internal/ops:
 internal/hdf5:
 internal/strict:
+internal/weight:
 internal/admit: internal/ops internal/strict
 internal/graph: tensor internal/wire internal/strict
 internal/shape: tensor internal/graph
 savedmodel: tensor internal/wire internal/graph internal/words
-savedmodel: internal/strict
+savedmodel: internal/strict internal/weight
 savedmodel/scan: savedmodel internal/graph internal/ops internal/admit
 savedmodel/internal/body: tensor savedmodel internal/graph internal/shape
 savedmodel/layers: tensor savedmodel savedmodel/internal/body

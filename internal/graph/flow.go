@@ -16,7 +16,7 @@ type Flow struct {
 }
 
 // MaxSteps bounds how long tensors are followed. A model of 10,000 nodes takes some 50,000 steps.
-const MaxSteps = 20_000_000
+const MaxSteps = 4_000_000
 
 // Place is a tensor: an argument of a function, or an output of a node.
 type Place struct {
@@ -51,20 +51,43 @@ func (p *Reach) Flow(feeds []string) (*Flow, error) {
 	}
 	for _, f := range d.All() {
 		for _, n := range f.Nodes {
-			add := func(name string) {
-				// one may run in the place of another
-				for _, callee := range append([]string{name}, implementations.of[implementations.by[name]]...) {
-					if d.functions[callee] != nil && !slices.Contains(d.calls[n], callee) {
-						d.calls[n] = append(d.calls[n], callee)
-						d.callers[callee] = append(d.callers[callee], callSite{f, n})
-					}
-				}
-			}
-			add(n.Op) // TensorFlow 1 calls a function by an op of its name
-			EachFunction(n.Def.GetAttr(), add)
+			d.noteCalls(f, n, implementations)
 		}
 	}
 	return d, nil
+}
+
+// stepsOfCallee is how many steps a function counts as that may run in the place of one that is
+// called: noting it takes as long.
+const stepsOfCallee = 8
+
+// noteCalls notes the functions that a node uses, and those that may run in their place. These may
+// be as many as the graph has functions, at each of as many calls, so they count as steps.
+func (d *Flow) noteCalls(f *Function, n *Node, implementations implementations) {
+	var seen map[string]bool
+	note := func(callee string) {
+		if d.functions[callee] == nil || seen[callee] {
+			return
+		}
+		if seen == nil {
+			seen = map[string]bool{}
+		}
+		seen[callee] = true
+		d.calls[n] = append(d.calls[n], callee)
+		d.callers[callee] = append(d.callers[callee], callSite{f, n})
+	}
+	add := func(name string) {
+		note(name)
+		group := implementations.of[implementations.by[name]]
+		if d.Steps += stepsOfCallee * len(group); d.Steps > MaxSteps {
+			return
+		}
+		for _, callee := range group {
+			note(callee)
+		}
+	}
+	add(n.Op) // TensorFlow 1 calls a function by an op of its name
+	EachFunction(n.Def.GetAttr(), add)
 }
 
 // All lists the main graph and the functions.

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 
 	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
@@ -59,6 +60,28 @@ type index struct {
 	funcNames []string          // in the file's order
 	gradients map[string]string // the function that is another's gradient, by the other
 	twice     []string          // nodes and functions of a name that another has
+
+	placeOnce sync.Once
+	place     map[string]int // of nodes in nodeNames
+}
+
+// inOrder returns those of the graph's nodes that are marked, in the file's order. Few of many are
+// found without a look at all: signatures may be many, too.
+func (x *index) inOrder(marked map[string]bool) []string {
+	x.placeOnce.Do(func() {
+		x.place = make(map[string]int, len(x.nodeNames))
+		for i, name := range x.nodeNames {
+			x.place[name] = i
+		}
+	})
+	var names []string
+	for name, is := range marked {
+		if _, ok := x.place[name]; ok && is {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return x.place[a] - x.place[b] })
+	return names
 }
 
 // New returns the graph that a serialized GraphDef holds. ops is the serialized OpList of the ops

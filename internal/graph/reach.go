@@ -121,10 +121,7 @@ func (p *Reach) Main(feeds []string) (*Function, error) {
 			f.ArgAt[strings.TrimSuffix(tensor, ":0")] = i
 		}
 	}
-	for _, name := range p.x.nodeNames {
-		if !p.Nodes[name] {
-			continue
-		}
+	for _, name := range p.x.inOrder(p.Nodes) {
 		def, err := p.g.Node(name)
 		if err != nil {
 			return nil, err
@@ -277,9 +274,11 @@ func (p *Reach) followFunctions() error {
 		if err != nil {
 			return p.g.Damaged("its graph", err)
 		}
-		for _, other := range implementations.of[implementations.by[name]] {
+		api := implementations.by[name]
+		for _, other := range implementations.of[api] {
 			p.need(other)
 		}
+		delete(implementations.of, api) // all of them are marked now
 		if gradient, ok := p.x.gradients[name]; ok {
 			p.need(gradient)
 		}

@@ -140,7 +140,8 @@ type Pin struct {
 func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	s := &scanner{
 		mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{},
-		variables: map[string]bool{},
+		variables: map[string]bool{}, followed: map[string]scanOrigin{}, traces: map[place][]scanOrigin{}, layers: map[string]string{},
+		reachedBys: map[string][]string{},
 	}
 	if err := s.read(); err != nil {
 		return nil, err
@@ -165,9 +166,19 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 		r.Findings = append(r.Findings, scanMetadata(meta)...)
 	}
 	r.Findings = append(r.Findings, outside(mg)...)
+	mentions := len(r.Findings)
+	for _, f := range r.Findings {
+		mentions += len(f.Signatures)
+	}
+	if mentions > mostMentions {
+		return nil, mg.TooMuch("there are more than %d findings in it, counted once for each signature that reaches them", mostMentions)
+	}
 	Sort(r.Findings)
 	return r, nil
 }
+
+// mostMentions bounds what is listed: findings, and the signatures that reach each.
+const mostMentions = 1 << 20
 
 // outside finds files of the model that are none of its own: assets that are named by a path that
 // leaves it, and links that do.
@@ -202,9 +213,8 @@ func (s *scanner) report(r *Result) {
 	for _, name := range s.order {
 		for _, hit := range s.functions[name].hits {
 			f := Finding{Kind: hit.kind(), Op: hit.op, Function: name, Node: hit.node, Layer: s.layer(name, hit.node)}
-			labels := s.labelsOf(name, hit.node)
-			f.reachedBy(labels)
-			if pin := s.judge(&f, &hit, labels); pin != nil {
+			s.reachedBy(&f)
+			if pin := s.judge(&f, &hit, s.labelsOf(name, hit.node)); pin != nil {
 				r.Pins = append(r.Pins, *pin)
 			}
 			if f.Severity != "" {
@@ -215,7 +225,7 @@ func (s *scanner) report(r *Result) {
 }
 
 // labelsOf says what reaches a node.
-func (s *scanner) labelsOf(function, node string) map[string]bool {
+func (s *scanner) labelsOf(function, node string) labels {
 	if function == "" {
 		return s.mainLabels[node]
 	}
@@ -224,7 +234,7 @@ func (s *scanner) labelsOf(function, node string) map[string]bool {
 
 // judge sets the detail of a finding, and another severity where the path says so: none where
 // nothing is touched. It returns what has to be written before the operation then.
-func (s *scanner) judge(f *Finding, hit *scanHit, labels map[string]bool) *Pin {
+func (s *scanner) judge(f *Finding, hit *scanHit, labels labels) *Pin {
 	if f.Kind == Ambiguous {
 		f.Severity, f.Detail = cmp.Or(f.Severity, Dormant), hit.fault
 		return nil
@@ -247,7 +257,7 @@ func (s *scanner) judge(f *Finding, hit *scanHit, labels map[string]bool) *Pin {
 		f.Severity = ""
 		return pin
 	case len(f.Signatures) > 0: // loading alone knows where the model's files are
-	case from == fromSaver && hit.known.Own == ops.Checkpoint && !labels[labelInit]:
+	case from == fromSaver && hit.known.Own == ops.Checkpoint && !labels.has(labelInit):
 		pin.Own = ops.Checkpoint
 		f.Severity, f.Detail = Expected, "restores the model's variables"
 		return pin
@@ -268,7 +278,7 @@ func (s *scanner) doubts() ([]Finding, error) {
 	var findings []Finding
 	for _, d := range list {
 		f := Finding{Kind: Ambiguous, Severity: Dormant, Function: d.Function, Node: d.Node, Layer: s.layer(d.Function, d.Node), Detail: "can be read in two ways: " + d.Msg}
-		if f.reachedBy(s.labelsOf(d.Function, d.Node)); d.Function == "" && d.Node == "" {
+		if s.reachedBy(&f); d.Function == "" && d.Node == "" {
 			f.Severity, f.Loading = Unsafe, true
 		}
 		findings = append(findings, f)
@@ -283,7 +293,7 @@ func (s *scanner) doubts() ([]Finding, error) {
 		}
 		if msg != "" {
 			f := Finding{Kind: Ambiguous, Severity: Dormant, Function: name, Layer: s.layer(name, ""), Detail: msg}
-			f.reachedBy(s.labels[name])
+			s.reachedBy(&f)
 			findings = append(findings, f)
 		}
 	}

@@ -17,7 +17,7 @@ func (s *scanner) endless() []Finding {
 	var findings []Finding
 	found := func(function string, c *scanCall, detail string) {
 		f := Finding{Kind: EndlessCalls, Severity: Dormant, Function: function, Node: c.node, Layer: s.layer(function, c.node), Detail: detail}
-		f.reachedBy(s.labels[function])
+		s.reachedBy(&f)
 		findings = append(findings, f)
 	}
 	cost := map[string]float64{} // calls below a function; infinite while it is being looked at

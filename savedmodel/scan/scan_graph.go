@@ -14,14 +14,11 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// maxOrigins bounds how many places a path is traced back to.
-const maxOrigins = 64
-
-// Labels say what reaches a function or a node.
+// maxOrigins bounds how many places a path is traced back to, and maxTraced how many calls all
+// paths are followed through.
 const (
-	labelRestore   = "restore"    // the restore op, which loading runs first
-	labelInit      = "init"       // the init op, and what else loading needs
-	labelSignature = "signature:" // and its name
+	maxOrigins = 64
+	maxTraced  = 1 << 20
 )
 
 // scanner goes through a graph once, keeps of each node what the scan needs, and then follows the
@@ -39,8 +36,18 @@ type scanner struct {
 	main      map[string]*scanNode
 	variables map[string]bool // the variables that functions have handles of
 
-	labels     map[string]map[string]bool // of functions
-	mainLabels map[string]map[string]bool // of the main graph's nodes
+	signatures []string          // sorted
+	labels     map[string]labels // of functions
+	mainLabels map[string]labels // of the main graph's nodes
+	reached    int               // nodes, functions and edges, once for each label
+	traced     int               // calls that paths were followed through
+
+	// what was found out already
+	inputNames map[string]string      // of placeholders, see inputName
+	followed   map[string]scanOrigin  // of the main graph's tensors, see followMain
+	traces     map[place][]scanOrigin // see trace
+	layers     map[string]string      // of functions
+	reachedBys map[string][]string    // the signatures that reach a function
 }
 
 // scanBody is what is kept of a function.
@@ -278,12 +285,17 @@ func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
 
 // inputName returns the signature's name for a placeholder, or the placeholder's own.
 func (s *scanner) inputName(node string) string {
-	for _, sig := range s.mg.Signatures {
-		for name, in := range sig.Inputs {
-			if graph.NodeOf(in.Tensor) == node {
-				return name
+	if s.inputNames == nil {
+		s.inputNames = map[string]string{}
+		// backwards, so that the first signature has the last word
+		for _, signature := range slices.Backward(s.mg.SignatureNames()) {
+			for name, in := range s.mg.Signatures[signature].Inputs {
+				s.inputNames[graph.NodeOf(in.Tensor)] = name
 			}
 		}
+	}
+	if name, ok := s.inputNames[node]; ok {
+		return name
 	}
 	return node
 }
@@ -296,33 +308,54 @@ func constOrigin(def *nodepb.NodeDef) scanOrigin {
 	return scanOrigin{kind: fromConst, value: values[0]}
 }
 
-// followMain follows a tensor of the main graph back through identities.
+// followMain follows a tensor of the main graph back through identities. What was followed is
+// known of every tensor on the way.
 func (s *scanner) followMain(input string) scanOrigin {
-	seen := map[string]bool{}
-	for tensor := graph.OutputOf(input); !seen[tensor]; {
-		seen[tensor] = true
-		if file, ok := s.assets[tensor]; ok {
-			return scanOrigin{kind: fromAsset, value: file}
+	var way []string
+	origin := scanOrigin{}
+	for tensor := graph.OutputOf(input); ; {
+		known, ok := s.followed[tensor]
+		if ok { // a circle, too: what is on the way has no origin yet
+			origin = known
+			break
 		}
-		if tensor == s.saver {
-			return scanOrigin{kind: fromSaver}
+		s.followed[tensor] = scanOrigin{}
+		way = append(way, tensor)
+		next, found := s.before(tensor)
+		if next == "" {
+			origin = found
+			break
 		}
-		name, output, _ := strings.Cut(tensor, ":")
-		n := s.main[name]
-		i, err := strconv.Atoi(output)
-		switch {
-		case n == nil || err != nil || i < 0:
-			return scanOrigin{}
-		case n.op == "IdentityN" && i < len(n.inputs):
-		case i > 0 || n.op != "Identity" && !n.assigned || len(n.inputs) == 0:
-			if i > 0 {
-				return scanOrigin{}
-			}
-			return n.origin
-		}
-		tensor = graph.OutputOf(n.inputs[i])
+		tensor = next
 	}
-	return scanOrigin{}
+	for _, tensor := range way {
+		s.followed[tensor] = origin
+	}
+	return origin
+}
+
+// before goes one step back from a tensor of the main graph: to the tensor that it hands on, or,
+// for "", to where it comes from.
+func (s *scanner) before(tensor string) (next string, origin scanOrigin) {
+	if file, ok := s.assets[tensor]; ok {
+		return "", scanOrigin{kind: fromAsset, value: file}
+	}
+	if tensor == s.saver {
+		return "", scanOrigin{kind: fromSaver}
+	}
+	name, output, _ := strings.Cut(tensor, ":")
+	n := s.main[name]
+	i, err := strconv.Atoi(output)
+	switch {
+	case n == nil || err != nil || i < 0:
+		return "", scanOrigin{}
+	case n.op == "IdentityN" && i < len(n.inputs):
+	case i > 0:
+		return "", scanOrigin{}
+	case n.op != "Identity" && !n.assigned || len(n.inputs) == 0:
+		return "", n.origin
+	}
+	return graph.OutputOf(n.inputs[i]), scanOrigin{}
 }
 
 // readFunction goes through a function's body.
@@ -341,6 +374,7 @@ func (s *scanner) readFunction(f *graph.Function) {
 	if api := string(f.Def.GetAttr()["api_implements"].GetS()); api != "" {
 		s.implement[api] = append(s.implement[api], f.Name)
 	}
+	known := map[*graph.Node]scanOrigin{}
 	for _, n := range f.Nodes {
 		body.huge = append(body.huge, hugeInside(n)...)
 		if n.Op == "VarHandleOp" {
@@ -352,7 +386,7 @@ func (s *scanner) readFunction(f *graph.Function) {
 		}
 		args := make([]scanOrigin, len(n.Inputs))
 		for i, in := range n.Inputs {
-			args[i] = followFunction(f, in)
+			args[i] = followFunction(f, in, known)
 		}
 		for _, callee := range callees {
 			body.calls = append(body.calls, &scanCall{n.Name, callee, passed(n.Op, callee, args)})
@@ -364,30 +398,45 @@ func (s *scanner) readFunction(f *graph.Function) {
 	}
 }
 
-// followFunction follows a tensor back through the identities of a function's body.
-func followFunction(f *graph.Function, r graph.Ref) scanOrigin {
-	for range len(f.Nodes) + 1 {
+// followFunction follows a tensor back through the identities of a function's body. known has what
+// was followed before.
+func followFunction(f *graph.Function, r graph.Ref, known map[*graph.Node]scanOrigin) scanOrigin {
+	var way []*graph.Node
+	origin := scanOrigin{}
+	for {
 		if arg, ok := r.IsArg(); ok {
-			return scanOrigin{kind: fromArg, arg: arg}
+			origin = scanOrigin{kind: fromArg, arg: arg}
+			break
 		}
-		switch {
-		case r.Node == nil || r.Out != 0:
-			return scanOrigin{}
-		case r.Node.Op == "Const":
-			return constOrigin(r.Node.Def)
-		case r.Node.Op != "Identity" || len(r.Node.Inputs) == 0:
-			return scanOrigin{}
+		if r.Node == nil || r.Out != 0 {
+			break
 		}
+		if r.Node.Op == "Const" {
+			origin = constOrigin(r.Node.Def)
+			break
+		}
+		if r.Node.Op != "Identity" || len(r.Node.Inputs) == 0 {
+			break
+		}
+		if from, ok := known[r.Node]; ok { // a circle, too
+			origin = from
+			break
+		}
+		known[r.Node] = scanOrigin{}
+		way = append(way, r.Node)
 		r = r.Node.Inputs[0]
 	}
-	return scanOrigin{}
+	for _, n := range way {
+		known[n] = origin
+	}
+	return origin
 }
 
 // look returns the functions that a node calls in any of its attributes, and what it does beyond
 // computing; nil where it does nothing.
 func (s *scanner) look(def *nodepb.NodeDef) (callees []string, hit *scanHit) {
 	add := func(name string) {
-		if name != "" && !slices.Contains(callees, name) {
+		if name != "" {
 			callees = append(callees, name)
 		}
 	}
@@ -398,6 +447,7 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, hit *scanHit) {
 		add(op)
 	}
 	slices.Sort(callees)
+	callees = slices.Compact(callees)
 	fault := admit.Fault(def)
 	if fault == "" && (isFunction || known != nil && (known.Pure() || known.Attr != "" && admit.HarmlessAttr(known, def))) {
 		return callees, nil
@@ -427,35 +477,49 @@ func (h *scanHit) follow(args []scanOrigin) {
 	}
 }
 
-// trace follows a path's origin through the callers of the function.
+// place is a tensor of a function.
+type place struct {
+	function string
+	origin   scanOrigin
+}
+
+// trace follows a path's origin through the callers of the function. Where it is followed no
+// further, a path that is made in the graph is among the origins.
 func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
-	type place struct {
-		function string
-		origin   scanOrigin
+	start := place{function, from}
+	if found, ok := s.traces[start]; ok {
+		return found
 	}
-	todo := []place{{function, from}}
-	seen := map[place]bool{}
 	var found []scanOrigin
-	for len(todo) > 0 && len(found) < maxOrigins && len(seen) < 64*maxOrigins {
+	seen := map[place]bool{start: true}
+	add := func(o scanOrigin) {
+		if !slices.Contains(found, o) {
+			found = append(found, o)
+		}
+	}
+	for todo := []place{start}; len(todo) > 0; {
 		p := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[p] {
-			continue
-		}
-		seen[p] = true
 		if p.origin.kind != fromArg {
-			if !slices.Contains(found, p.origin) {
-				found = append(found, p.origin)
-			}
+			add(p.origin)
 			continue
 		}
 		for _, c := range s.callers[p.function] {
-			next := scanOrigin{}
-			if p.origin.arg < len(c.call.args) {
-				next = c.call.args[p.origin.arg]
+			if s.traced++; s.traced > maxTraced || len(found) >= maxOrigins || len(seen) > 64*maxOrigins {
+				add(scanOrigin{})
+				todo = nil
+				break
 			}
-			todo = append(todo, place{c.function, next})
+			next := place{c.function, scanOrigin{}}
+			if p.origin.arg < len(c.call.args) {
+				next.origin = c.call.args[p.origin.arg]
+			}
+			if !seen[next] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
 		}
 	}
+	s.traces[start] = found
 	return found
 }

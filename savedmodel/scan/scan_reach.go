@@ -5,47 +5,70 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// reachAll works out what each signature and the loader reach.
+// mostReached bounds how many nodes and functions the signatures of a model reach, all of them
+// together, with the inputs of the nodes. A model of a million nodes with three inputs each may
+// have four signatures that each reach all of it.
+const mostReached = 1 << 24
+
+// mostReached is the graph's share of the bound.
+func (s *scanner) mostReached() int { return mostReached / s.mg.Siblings() }
+
+// labels are what reaches a node or a function: numbers of [scanner.signatures], or one of those
+// below. They ascend.
+type labels []int32
+
+// What reaches a node or a function beside the signatures.
+const (
+	labelInit    int32 = -1 // the init op, and what else loading needs
+	labelRestore int32 = -2 // the restore op, which loading runs first
+)
+
+func (l labels) has(label int32) bool { return slices.Contains(l[:min(2, len(l))], label) }
+
+// reachAll works out what the loader and each signature reach.
 func (s *scanner) reachAll() error {
-	s.labels, s.mainLabels = map[string]map[string]bool{}, map[string]map[string]bool{}
-	for _, name := range s.mg.SignatureNames() {
-		var roots []string
-		sig := s.mg.Signatures[name]
-		for _, infos := range []map[string]savedmodel.TensorInfo{sig.Outputs, sig.Inputs} {
-			for _, t := range infos {
-				roots = append(roots, t.Tensor)
-				for _, c := range t.Components {
-					roots = append(roots, c.Tensor)
-				}
-			}
-		}
-		s.reach(roots, labelSignature+name)
-	}
+	s.labels, s.mainLabels = map[string]labels{}, map[string]labels{}
 	saver, err := s.mg.Saver()
 	if err != nil {
 		return err
 	}
-	s.reach([]string{saver.GetRestoreOpName()}, labelRestore)
+	if err := s.reach([]string{saver.GetRestoreOpName()}, labelRestore); err != nil {
+		return err
+	}
 	roots, err := s.mg.LoaderRoots()
-	s.reach(slices.DeleteFunc(roots, func(name string) bool { return name == saver.GetRestoreOpName() }), labelInit)
-	return err
+	if err != nil {
+		return err
+	}
+	roots = slices.DeleteFunc(roots, func(name string) bool { return name == saver.GetRestoreOpName() })
+	if err := s.reach(roots, labelInit); err != nil {
+		return err
+	}
+	s.signatures = s.mg.SignatureNames()
+	for i, name := range s.signatures {
+		sig := s.mg.Signatures[name]
+		roots := slices.Concat(sig.Tensors(sig.Outputs), sig.Tensors(sig.Inputs))
+		if err := s.reach(roots, int32(i)); err != nil { //nolint:gosec // there are 10,000 at most
+			return err
+		}
+	}
+	return nil
 }
 
 // reach labels the nodes of the main graph that the roots depend on, and the functions that these
 // call. It does not recurse.
-func (s *scanner) reach(roots []string, label string) {
+func (s *scanner) reach(roots []string, label int32) error {
 	var called []string
 	for todo := roots; len(todo) > 0; {
 		name := graph.NodeOf(todo[len(todo)-1])
 		todo = todo[:len(todo)-1]
 		n := s.main[name]
-		if n == nil || !mark(s.mainLabels, name, label) {
+		if n == nil || !s.mark(s.mainLabels, name, label) {
 			continue
 		}
 		todo = append(append(todo, n.inputs...), n.beside...)
+		s.reached += len(n.inputs) + len(n.beside)
 		for _, c := range n.calls {
 			called = append(called, c.callee)
 		}
@@ -54,39 +77,57 @@ func (s *scanner) reach(roots []string, label string) {
 		name := called[len(called)-1]
 		called = called[:len(called)-1]
 		f := s.functions[name]
-		if f == nil || !mark(s.labels, name, label) {
+		if f == nil || !s.mark(s.labels, name, label) {
 			continue
 		}
+		s.reached += len(f.calls)
 		for _, c := range f.calls {
 			called = append(called, c.callee)
 		}
 	}
+	if s.reached > s.mostReached() {
+		return s.mg.TooMuch("its signatures reach more than %d operations, all of them together", s.mostReached())
+	}
+	return nil
 }
 
-// mark adds a label; false when it is there already.
-func mark(labels map[string]map[string]bool, name, label string) bool {
-	if labels[name][label] {
+// mark adds a label, higher than those that are there; false when it is there already, or when
+// there are too many.
+func (s *scanner) mark(of map[string]labels, name string, label int32) bool {
+	l := of[name]
+	if len(l) > 0 && l[len(l)-1] == label || s.reached > s.mostReached() {
 		return false
 	}
-	if labels[name] == nil {
-		labels[name] = map[string]bool{}
-	}
-	labels[name][label] = true
+	s.reached++
+	of[name] = append(l, label)
 	return true
 }
 
 // layer returns the name scope of a node; where it has none, the scope of the node that calls its
 // function, and so on outwards.
 func (s *scanner) layer(function, node string) string {
-	for range 100 {
-		if i := strings.LastIndexByte(node, '/'); i > 0 {
-			return node[:i]
-		}
-		callers := s.callers[function]
-		if function == "" || len(callers) == 0 {
-			return ""
-		}
-		function, node = callers[0].function, callers[0].call.node
+	if scope := scopeOf(node); scope != "" || function == "" {
+		return scope
 	}
-	return ""
+	if layer, known := s.layers[function]; known {
+		return layer
+	}
+	layer, at := "", function
+	for range 100 {
+		callers := s.callers[at]
+		if at == "" || len(callers) == 0 {
+			break
+		}
+		if layer = scopeOf(callers[0].call.node); layer != "" {
+			break
+		}
+		at = callers[0].function
+	}
+	s.layers[function] = layer
+	return layer
+}
+
+// scopeOf returns the name scope in a node's name; "" where there is none.
+func scopeOf(node string) string {
+	return node[:max(strings.LastIndexByte(node, '/'), 0)]
 }

@@ -171,12 +171,8 @@ func (s *scanner) impossible() []Finding {
 	var findings []Finding
 	for _, name := range s.order {
 		for _, h := range s.functions[name].huge {
-			labels := s.labels[name]
-			if name == "" {
-				labels = s.mainLabels[h.node]
-			}
 			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
-			f.reachedBy(labels)
+			s.reachedBy(&f)
 			findings = append(findings, f)
 		}
 	}
@@ -184,14 +180,29 @@ func (s *scanner) impossible() []Finding {
 }
 
 // reachedBy notes who runs what was found, and makes it [Unsafe] where anybody does.
-func (f *Finding) reachedBy(labels map[string]bool) {
-	for label := range labels {
-		if sig, ok := strings.CutPrefix(label, labelSignature); ok {
-			f.Signatures = append(f.Signatures, sig)
-		}
-	}
-	slices.Sort(f.Signatures)
-	if f.Loading = labels[labelRestore] || labels[labelInit]; f.Loading || len(f.Signatures) > 0 {
+func (s *scanner) reachedBy(f *Finding) {
+	l := s.labelsOf(f.Function, f.Node)
+	f.Loading = l.has(labelInit) || l.has(labelRestore)
+	f.Signatures = s.signaturesOf(f.Function, l)
+	if f.Loading || len(f.Signatures) > 0 {
 		f.Severity = Unsafe
 	}
+}
+
+// signaturesOf returns the names of the signatures among labels. What is found in one function
+// shares them: it may be much, and the signatures many.
+func (s *scanner) signaturesOf(function string, l labels) []string {
+	if names, known := s.reachedBys[function]; known {
+		return names
+	}
+	var names []string
+	for _, i := range l {
+		if i >= 0 {
+			names = append(names, s.signatures[i])
+		}
+	}
+	if function != "" {
+		s.reachedBys[function] = names
+	}
+	return names
 }

@@ -57,6 +57,16 @@ func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, table *layers.Table
 	return &Signature{mg, sig, table, sync.OnceValues(func() (*body.Body, error) { return body.OfAny(mg, sig) })}
 }
 
+// Operations returns how many operations what is told of the signature is found in: those of the
+// function that does its work, or of the main graph.
+func (s *Signature) Operations() (int, error) {
+	b, err := s.body()
+	if b == nil || b.Function == nil || err != nil {
+		return 0, err
+	}
+	return len(b.Nodes), nil
+}
+
 // Axes names the open dimensions of the inputs, in the order of the inputs' names. What an axis is
 // follows from the rank and from the layer that takes the input.
 func (s *Signature) Axes() []Axis {

@@ -186,8 +186,9 @@ func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 		graphs = []*savedmodel.MetaGraph{mg}
 	}
 	d := &Document{Model: m.Dir, Version: m.Version}
+	looked := 0
 	for _, mg := range graphs {
-		g, err := describeGraph(mg, sel)
+		g, err := describeGraph(mg, sel, &looked)
 		if err != nil {
 			return nil, err
 		}
@@ -196,8 +197,12 @@ func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	return d, nil
 }
 
-// describeGraph describes what is selected of a graph.
-func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
+// mostOperations bounds what signatures reach of a graph, all of them together: as many signatures
+// as operations that each reaches would take hours.
+const mostOperations = 1 << 21
+
+// describeGraph describes what is selected of a graph. looked counts operations.
+func describeGraph(mg *savedmodel.MetaGraph, sel Selection, looked *int) (*Graph, error) {
 	g := &Graph{
 		Tags: append([]string{}, mg.Tags...), TensorFlowVersion: mg.TensorFlowVersion, Framework: mg.Framework,
 		Signatures: map[string]*Signature{},
@@ -215,7 +220,15 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection) (*Graph, error) {
 		return nil, err
 	}
 	for name, s := range signatures {
-		why, err := sizes.Of(mg, s, table).Why()
+		sized := sizes.Of(mg, s, table)
+		n, err := sized.Operations()
+		if err != nil {
+			return nil, err
+		}
+		if *looked += n; *looked > mostOperations && len(signatures) > 1 {
+			return nil, mg.TooMuch("its %d signatures reach more than %d operations, all of them together; look at one: --signature NAME", len(signatures), mostOperations)
+		}
+		why, err := sized.Why()
 		if err != nil {
 			return nil, err
 		}

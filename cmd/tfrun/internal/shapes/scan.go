@@ -95,11 +95,12 @@ func (r *ScanReport) WriteText(w io.Writer, look Look, all bool) error {
 	p := &printer{bufio.NewWriter(w), look}
 	p.line(p.paint(bold, clean(r.Model)))
 	t := &grid{right: make([]bool, 4)}
+	tagged := len(r.tagSets()) > 1
 	for _, f := range r.Findings {
 		if f.Severity == scan.Expected && !all {
 			continue
 		}
-		p.finding(t, f, len(r.tagSets()) > 1)
+		p.finding(t, f, tagged)
 	}
 	if len(t.rows) > 0 {
 		p.line("")
