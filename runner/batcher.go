@@ -33,9 +33,10 @@ type BatcherStats struct {
 }
 
 // Batcher runs single rows of many goroutines in shared batches. Each row gets the answer that it
-// gets alone: only rows of equal shapes share a batch, or of like shapes where the graph proves
-// that padding changes nothing, and none where it does not prove that other rows do not. With
-// [PredictOptions].Batching [Arrival] any rows share one, padded to the longest, as they come.
+// gets alone: rows of like length share a batch where the graph proves that padding changes
+// nothing, or where a predictor with [Exact] batching keeps it out, else rows of equal shapes; and
+// none do where it is not proven that other rows change nothing. With [Arrival] any rows share a
+// batch, padded to the longest, as they come. A row that TensorFlow refuses fails alone.
 //
 // It is for many goroutines at once. It holds no goroutine of its own while no row waits.
 type Batcher struct {
@@ -91,22 +92,30 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 	if o.Runs == 0 || p.state.Stateful() {
 		o.Runs = p.o.Workers
 	}
-	b := &Batcher{p: p, o: o, groups: map[string]*waiting{}, free: o.Runs}
+	b := &Batcher{o: o, groups: map[string]*waiting{}, free: o.Runs}
+	b.p = p.with(func(o *PredictOptions) { o.SkipBadRows = true })
 	switch company, padded := p.proofs(); {
 	case p.o.NoBatch || p.state.Stateful():
 	case p.o.Batching == Arrival:
 		b.shares, b.padded, b.any = true, true, true
-	case company.Answer == padding.Independent:
-		b.shares, b.padded = true, padded.Answer == padding.Independent
-		b.apart = p.isApart(padded.Needs)
+	case company.Answer != padding.Independent:
+	case padded.Answer == padding.Independent:
+		b.shares, b.padded = true, true
+		b.apart = p.exactOptions(p.isApart(padded.Needs)).Apart
+	case p.twin != nil:
+		b.shares, b.padded = true, true
+		b.apart = p.exactOptions(p.isApart(p.twin.Needs)).Apart
+		b.p.using = p.twin
+	default:
+		b.shares = true
 	}
 	return b, nil
 }
 
 // Run runs one row, which [Predictor.Row] or [Predictor.ParseRow] made, together with rows of other
 // callers, and returns its result. Errors are those of the row alone: *[FeedError] where it does
-// not fit the signature, *[Error] for what TensorFlow says of it, [ErrClosed], and the context's,
-// at once when that is done: a row that still waits is not run then.
+// not fit the signature, *[RowError] where the model does not run it, [ErrClosed], and the
+// context's, at once when that is done: a row that still waits is not run then.
 //
 // The row's tensors must not change until Run returns.
 func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) {
@@ -311,8 +320,7 @@ func contextOf(rows []*waiter) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(context.Background(), last)
 }
 
-// runRows runs rows as one batch, and in halves where that fails, until it is known whose error it
-// is. It returns the number of rows that failed.
+// runRows runs rows as one batch and wakes those who wait for them. It returns how many failed.
 func (b *Batcher) runRows(ctx context.Context, rows []*waiter) (bad int64) {
 	elements := make([]dataset.Element, len(rows))
 	for i, w := range rows {
@@ -320,19 +328,19 @@ func (b *Batcher) runRows(ctx context.Context, rows []*waiter) (bad int64) {
 		elements[i].Row = int64(i)
 	}
 	results, err := b.p.runTogether(ctx, elements)
-	if err != nil && len(rows) > 1 && ctx.Err() == nil && !errors.Is(err, ErrClosed) {
-		half := len(rows) / 2
-		return b.runRows(ctx, rows[:half]) + b.runRows(ctx, rows[half:])
-	}
 	for i, w := range rows {
 		if w.err = err; err == nil {
 			w.Result, w.err = results[i], results[i].Err
 		}
-		var batch *BatchError
-		if errors.As(w.err, &batch) {
-			w.err = batch.Err // without a row's number: the caller knows no others
-		}
 		w.Row = w.row.Row
+		var row *RowError
+		var batch *BatchError
+		switch {
+		case errors.As(w.err, &row): // the caller knows no row's number
+			w.err = &RowError{Row: -1, Input: row.Input, Value: row.Value, Err: row.Err}
+		case errors.As(w.err, &batch):
+			w.err = batch.Err
+		}
 		if w.err != nil {
 			bad++
 		}

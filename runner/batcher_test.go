@@ -35,25 +35,30 @@ func together(t *testing.T, b *Batcher, rows []dataset.Element) ([]Result, []err
 func TestBatcher(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		model  string
-		shares bool
+		model    string
+		shares   bool
+		batching Batching
 	}{
-		{"models/k3_masked/model", true},
-		{"models/k2_masked/model", true},
-		{"models/k3_seed/model", true}, // only rows of equal length
-		{"models/k2_wide_deep/model", true},
-		{"models/mod_fixed_batch/model", true},
-		{"models/mod_strings/model", true},
-		{"padding/k2_batch_norm_training", false},
-		{"padding/k2_pool", true},
-		{"models/mod_scalar/model", false},
+		{"models/k3_masked/model", true, ""},
+		{"models/k2_masked/model", true, ""},
+		{"models/k3_seed/model", true, ""},    // only rows of equal length
+		{"models/k3_seed/model", true, Exact}, // of like length
+		{"models/k2_wide_deep/model", true, ""},
+		{"models/mod_fixed_batch/model", true, ""},
+		{"models/mod_strings/model", true, ""},
+		{"padding/k2_batch_norm_training", false, ""},
+		{"padding/k2_pool", true, ""},
+		{"models/mod_scalar/model", false, ""},
 	} {
-		t.Run(strings.TrimSuffix(tt.model, "/model"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(tt.model, "/model")+string(tt.batching), func(t *testing.T) {
 			t.Parallel()
 			s := loadDir(t, filepath.Join("../testdata", tt.model), Options{})
-			p, err := s.NewPredictor(PredictOptions{NoBatch: strings.Contains(tt.model, "scalar")})
+			p, err := s.NewPredictor(PredictOptions{NoBatch: strings.Contains(tt.model, "scalar"), Batching: tt.batching})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if tt.batching == Exact && p.twin == nil {
+				t.Fatal("no twin to keep padding out")
 			}
 			made, err := p.MakeUpRows(t.Context(), 100, nil)
 			if err != nil {
@@ -117,7 +122,8 @@ func TestBatcherBadRow(t *testing.T) {
 	_, errs := together(t, b, rows)
 	for i, err := range errs {
 		var tfErr *Error
-		if bad := errors.As(err, &tfErr) && tfErr.Code == InvalidArgument; bad != (i%10 == 3) {
+		var row *RowError
+		if bad := errors.As(err, &row) && errors.As(err, &tfErr) && tfErr.Code == InvalidArgument; bad != (i%10 == 3) || bad && strings.HasPrefix(err.Error(), "row") {
 			t.Errorf("row %d: %v", i, err)
 		}
 	}

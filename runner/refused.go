@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
@@ -16,7 +17,7 @@ import (
 // image.
 type RowError struct {
 	// Place is the row's, zero where rows come from no file; Row is its number, from 0, over all
-	// files.
+	// files; -1 of one that came by itself, see [Batcher].
 	Place dataset.Place
 	Row   int64
 	// Input is the input at fault, and Value what it is, shortened, as JSON. Input is "" where the
@@ -30,17 +31,20 @@ type RowError struct {
 // Error names the row, the input and its value: `rows.jsonl:3: input "x": [1,9]: run: indices[0,1]
 // = 9 is not in [0, 5)`.
 func (e *RowError) Error() string {
-	at := fmt.Sprintf("row %d", e.Row+1)
-	if e.Place.File != "" {
-		at = e.Place.String()
+	var parts []string
+	switch {
+	case e.Place.File != "":
+		parts = append(parts, e.Place.String())
+	case e.Row >= 0:
+		parts = append(parts, fmt.Sprintf("row %d", e.Row+1))
 	}
 	if e.Input != "" {
-		at += fmt.Sprintf(": input %q", e.Input)
+		parts = append(parts, fmt.Sprintf("input %q", e.Input))
 	}
 	if e.Value != "" {
-		at += ": " + e.Value
+		parts = append(parts, e.Value)
 	}
-	return at + ": " + e.Err.Error()
+	return strings.Join(append(parts, e.Err.Error()), ": ")
 }
 
 // Unwrap returns TensorFlow's error.
