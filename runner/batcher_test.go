@@ -52,7 +52,7 @@ func TestBatcher(t *testing.T) {
 	} {
 		t.Run(strings.TrimSuffix(tt.model, "/model")+string(tt.batching), func(t *testing.T) {
 			t.Parallel()
-			s := loadDir(t, filepath.Join("../testdata", tt.model), Options{})
+			s := loadDir(t, filepath.Join("../testdata", tt.model), Options{Exact: tt.batching == Exact})
 			p, err := s.NewPredictor(PredictOptions{NoBatch: strings.Contains(tt.model, "scalar"), Batching: tt.batching})
 			if err != nil {
 				t.Fatal(err)

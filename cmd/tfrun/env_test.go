@@ -49,7 +49,7 @@ func TestEnvOtherModule(t *testing.T) {
 	// the versions of this module, so that nothing has to be fetched
 	text := strings.Replace(string(mod), "module github.com/tfrun/tfrun", "module example.com/service", 1) +
 		"\nrequire github.com/tfrun/tfrun v0.0.0\nreplace github.com/tfrun/tfrun => " + root + "\n"
-	program, err := os.ReadFile("testdata/service.go.txt")
+	program, err := os.ReadFile("testdata/service/main.go.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
