@@ -101,10 +101,10 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 	case company.Answer != padding.Independent:
 	case padded.Answer == padding.Independent:
 		b.shares, b.padded = true, true
-		b.apart = p.exactOptions(p.isApart(padded.Needs)).Apart
+		b.apart = p.isAlone(padded.Needs)
 	case p.twin != nil:
 		b.shares, b.padded = true, true
-		b.apart = p.exactOptions(p.isApart(p.twin.Needs)).Apart
+		b.apart = p.isAlone(p.twin.Needs)
 		b.p.using = p.twin
 	default:
 		b.shares = true

@@ -152,8 +152,7 @@ func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (
 		p.o.Measured(verdict, chosen)
 	}
 	if verdict.Twin {
-		p = p.with(func(*PredictOptions) {})
-		p.using = p.twin
+		p = p.byTwin()
 	}
 	return p, options, rows, err
 }
@@ -161,11 +160,16 @@ func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (
 // choose says what a verdict makes of a batching. Rows that may share a batch with any others and
 // are never padded stay in their order: there is nothing to gain by another one.
 func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, Batching, error) {
+	similar := func(needs []padding.Need) dataset.BatchOptions {
+		o := p.batchOptions(dataset.Similar)
+		o.Apart = p.isAlone(needs)
+		return o
+	}
 	switch {
 	case batching == Exact && v.Twin:
-		return p.exactOptions(p.isApart(p.twin.Needs)), Exact, nil
+		return similar(p.twin.Needs), Exact, nil
 	case batching == Exact && !v.Fixed && v.Padding.Proof.Answer == padding.Independent && v.Alone():
-		return p.exactOptions(p.isApart(v.Padding.Proof.Needs)), Exact, nil
+		return similar(v.Padding.Proof.Needs), Exact, nil
 	case batching == Exact && v.Alone():
 		return p.batchOptions(dataset.Exact), Exact, nil
 	case batching == Exact:
@@ -173,11 +177,11 @@ func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, 
 		single.Size = 1
 		return single, Exact, nil
 	case v.Paddable() && !v.Fixed:
-		similar := p.batchOptions(dataset.Similar)
+		bucket := p.batchOptions(dataset.Similar)
 		// rows of no steps come together, and many models run none
-		similar.RoundUp = func(longest int64) int64 { return max(longest, 1) }
-		similar.Apart = p.isApart(v.Padding.Proof.Needs)
-		return similar, Bucket, nil
+		bucket.RoundUp = func(longest int64) int64 { return max(longest, 1) }
+		bucket.Apart = p.isApart(v.Padding.Proof.Needs)
+		return bucket, Bucket, nil
 	case batching == Bucket && !v.Paddable():
 		return dataset.BatchOptions{}, "", &PaddingError{Verdict: v}
 	}

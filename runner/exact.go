@@ -8,6 +8,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/savedmodel/padding"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -30,7 +31,7 @@ const usualPad = 1e4
 // findTwin prepares the twin of the predictor's signature, where it has one that suits the options.
 func (p *Predictor) findTwin(heads []Head) error {
 	s, o := p.f.session, p.o
-	if !s.o.reduction(false).Exact || o.Batching != Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
+	if !s.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
 		return nil
 	}
 	for _, v := range o.Pad {
@@ -145,19 +146,29 @@ func (t *exactTwin) cut(b *resultBatch, tensors []tensor.Tensor) error {
 	return nil
 }
 
-// exactOptions groups rows of like length, all of which get the answers that they get alone but for
-// those that are not as needs says: these share a batch with rows of their length alone.
-func (p *Predictor) exactOptions(isApart func(dataset.Element) bool) dataset.BatchOptions {
-	o := p.batchOptions(dataset.Similar)
-	o.Apart = func(row dataset.Element) bool {
+// isAlone returns what tells of rows that may share a batch with rows of their own shape alone:
+// those that are not as a proof needs them, and those without a step, of which nothing is proven.
+func (p *Predictor) isAlone(needs []padding.Need) func(dataset.Element) bool {
+	isApart := p.isApart(needs)
+	return func(row dataset.Element) bool {
 		for c, t := range row.Tensors {
 			for _, axis := range p.openAxes(c, t) {
 				if t.Dims()[axis] == 0 {
-					return true // what a model gives for no steps at all is proven by nothing
+					return true
 				}
 			}
 		}
 		return isApart != nil && isApart(row)
 	}
-	return o
+}
+
+// PadsExactly reports whether [Exact] has rows of like length share a batch, although padding
+// changes what the signature gives: it is kept out of the answers.
+func (p *Predictor) PadsExactly() bool { return p.twin != nil }
+
+// byTwin returns the predictor that feeds batches to the twin.
+func (p *Predictor) byTwin() *Predictor {
+	p = p.with(func(*PredictOptions) {})
+	p.using = p.twin
+	return p
 }

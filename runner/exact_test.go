@@ -3,10 +3,16 @@
 package runner
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -129,4 +135,102 @@ func differs(got, want tensor.Tensor) string {
 		}
 	}
 	return ""
+}
+
+// TestExactRecurrent: models drawn at random, of which Keras said what it gives for rows alone,
+// have a twin, and it gives that for padded batches. make_recurrent.py makes more of them, in a
+// folder that TFRUN_RECURRENT names.
+func TestExactRecurrent(t *testing.T) {
+	dir := "../testdata/recurrent"
+	if more := os.Getenv("TFRUN_RECURRENT"); more != "" {
+		dir = more
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "recurrent.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]struct {
+		Rows  []json.RawMessage
+		Alone []any
+	}
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	worst := 0.0
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t.Run(name, func(t *testing.T) {
+			s := loadDir(t, filepath.Join(dir, name), Options{Exact: true})
+			p, err := s.NewPredictor(PredictOptions{Batching: Exact})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.twin == nil {
+				t.Fatal("it has no twin")
+			}
+			var batches atomic.Int32
+			p = p.with(func(o *PredictOptions) { o.Batch = func(BatchInfo) { batches.Add(1) } })
+			lines := ""
+			for _, row := range all[name].Rows {
+				lines += string(row) + "\n"
+			}
+			rows, err := mustRows(t, p, jsonSource(lines)).Collect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			inFile := collectAll(t, p, rows)
+			if batches.Load() != 1 {
+				t.Errorf("the rows ran in %d batches, want 1", batches.Load())
+			}
+			b, err := p.NewBatcher(BatcherOptions{MaxWait: 50 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			inOne, errs := together(t, b, rows)
+			for i, r := range append(inFile, inOne...) {
+				if i %= len(rows); errs[i] != nil {
+					t.Fatal(errs[i])
+				}
+				got, want := flatNumbers(t, r.Values[0]), flatJSON(all[name].Alone[i])
+				if len(got) != len(want) {
+					t.Fatalf("row %d: %d numbers, want %d", i, len(got), len(want))
+				}
+				for k := range want {
+					off := math.Abs(got[k]-want[k]) / max(1, math.Abs(want[k]))
+					if worst = max(worst, off); !(off <= 1e-6) {
+						t.Errorf("row %d (%v), number %d: %v, want %v", i, rows[i].Tensors[0].Dims(), k, got[k], want[k])
+						break
+					}
+				}
+			}
+			if stats := b.Stats(); stats.Batches >= stats.Rows {
+				t.Errorf("no row shared a batch: %+v", stats)
+			}
+		})
+	}
+	t.Logf("%d models, off by %.1e at most", len(all), worst)
+}
+
+func flatNumbers(t *testing.T, v Value) []float64 {
+	t.Helper()
+	list, ok := numbers(v.Tensor)
+	if !ok {
+		t.Fatalf("%v holds no numbers", v.Tensor)
+	}
+	return list
+}
+
+// flatJSON lists the numbers of nested lists.
+func flatJSON(x any) []float64 {
+	switch x := x.(type) {
+	case float64:
+		return []float64{x}
+	case []any:
+		var list []float64
+		for _, y := range x {
+			list = append(list, flatJSON(y)...)
+		}
+		return list
+	}
+	return nil
 }

@@ -137,7 +137,7 @@ func runBench(ctx context.Context, o benchOptions, std stdio) error {
 	if err != nil {
 		return err
 	}
-	o.predict.load.Signatures, o.predict.load.WarmUp = []string{m.sig.Name}, true
+	o.predict.load.Signatures, o.predict.load.WarmUp, o.predict.load.Exact = []string{m.sig.Name}, true, true
 	o.predict.load.XLAFallback = func(reason error) { std.note("running without XLA: %v", reason) }
 	options := bench.Options{
 		Load: o.predict.load, Predict: o.predict.predict, Source: source, Lengths: o.lengths,

@@ -50,7 +50,8 @@ type modelDiagnosis struct {
 	Padding *effectDiagnosis `json:"padding"`
 	Advice  []advice         `json:"advice"`
 
-	verdict runner.Verdict
+	verdict     runner.Verdict
+	padsExactly bool // --batching exact does
 }
 
 type endpointDiagnosis struct {
@@ -200,7 +201,7 @@ func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *pred
 	if !d.NoBatch && len(d.Changes) == 0 {
 		d.Alone = &alone
 		d.Company, d.Padding = diagnose(check.Verdict.Company), diagnose(check.Verdict.Padding)
-		d.verdict = check.Verdict
+		d.verdict, d.padsExactly = check.Verdict, p.PadsExactly()
 	}
 	return nil
 }
@@ -268,13 +269,21 @@ func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 		add("", "what each row gives alone: nothing is ever padded, so that every batching gives the same")
 	case !d.verdict.Paddable() && !d.Padding.Depends:
 		add("", "what tf.data's padded_batch and the signature give in Python")
-		add(" --batching exact", "what each row gives alone, whatever rows come with it: only rows of equal length share a batch")
+		add(" --batching exact", "what each row gives alone, whatever rows come with it: "+d.exactly())
 	case d.Padding.Depends:
 		add("", "what tf.data's padded_batch and the signature give in Python: a row's answer depends on the longest row of its batch")
-		add(" --batching exact", "what each row gives alone, whatever rows come with it: only rows of equal length share a batch")
+		add(" --batching exact", "what each row gives alone, whatever rows come with it: "+d.exactly())
 	default:
 		add(" --batching bucket", "the same answers as any other batching, soonest: rows of like length share a batch, "+d.reason())
 	}
+}
+
+// exactly says which rows share a batch with --batching exact.
+func (d *modelDiagnosis) exactly() string {
+	if d.padsExactly {
+		return "rows of like length share a batch, and padding is kept out of their answers"
+	}
+	return "only rows of equal length share a batch"
 }
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }

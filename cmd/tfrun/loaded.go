@@ -72,6 +72,7 @@ func (m *loadedModel) start(ctx context.Context, o *predictOptions, source runne
 	if err != nil {
 		return err
 	}
+	load.Exact = true // to say what exact does
 	if _, err := runner.OpenLibrary(load.Library); err != nil {
 		return err
 	}
