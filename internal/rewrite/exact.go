@@ -60,7 +60,7 @@ func ExactOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reduction) (*E
 	if err != nil {
 		return nil, err
 	}
-	x, err := newExactTwin(mg, g, s)
+	x, err := newExactTwin(mg, g, s, r.CPUOnly)
 	if x == nil || err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func ExactOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reduction) (*E
 
 // addExact adds the twin of a signature, if it has one.
 func (t *twins) addExact(mg *savedmodel.MetaGraph, s *savedmodel.Signature) error {
-	x, err := newExactTwin(mg, t.g, s)
+	x, err := newExactTwin(mg, t.g, s, t.reach.CPUOnly)
 	if x == nil || err != nil {
 		return err
 	}
@@ -95,10 +95,11 @@ type exactTwin struct {
 	nodes     []*nodepb.NodeDef
 	functions []*functionpb.FunctionDef
 	made      map[string]bool // calls that were copied
+	cpuOnly   bool            // else a function that has another for GPUs is quicker as it is
 }
 
 // newExactTwin writes the twin; nil where there is none.
-func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signature) (*exactTwin, error) {
+func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signature, cpuOnly bool) (*exactTwin, error) {
 	plan, err := padding.Mended(mg, g, s)
 	if plan == nil || err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signat
 	if len(plan.Mends) == 0 && !cut {
 		return nil, nil
 	}
-	x := &exactTwin{g: g, scope: fmt.Sprintf("tfrun_exact/%.4x/", sha256.Sum256([]byte(s.Name))), plan: plan, made: map[string]bool{}, exact: &Exact{Outputs: map[string]ExactOutput{}, Needs: plan.Needs}}
+	x := &exactTwin{g: g, cpuOnly: cpuOnly, scope: fmt.Sprintf("tfrun_exact/%.4x/", sha256.Sum256([]byte(s.Name))), plan: plan, made: map[string]bool{}, exact: &Exact{Outputs: map[string]ExactOutput{}, Needs: plan.Needs}}
 	for _, l := range plan.Lengths {
 		x.base(s, l)
 	}

@@ -33,7 +33,10 @@ func (x *exactTwin) function(name, path string, begin func(*exactWriter)) (copie
 	if err != nil {
 		return "", false, err
 	}
-	// it is none of those that TensorFlow may choose an implementation from for a device
+	if def.Attr["api_implements"] != nil && !x.cpuOnly {
+		return "", false, nil
+	}
+	// the copy is none of those that TensorFlow may choose an implementation from for a device
 	delete(def.Attr, "api_implements")
 	delete(def.Attr, "api_preferred_device")
 	copied = fmt.Sprintf("%s_%s%d", name, strings.ReplaceAll(x.scope, "/", "_"), len(x.functions))
@@ -163,11 +166,7 @@ func (w *exactWriter) mend(m padding.Mend) bool {
 	in := &n.Input[m.Input]
 	switch m.Kind {
 	case padding.Mask:
-		dtype := n.Attr["T"].GetType()
-		if dtype == typespb.DataType_DT_INVALID {
-			dtype = typespb.DataType_DT_BOOL // Any and All have no other
-		}
-		*in = w.masked(*in, m, dtype)
+		*in = w.masked(*in, m, typespb.DataType(m.DType))
 	case padding.Reverse:
 		_, orders := graph.SplitInputs(n)
 		n.Op, n.Input = "ReverseSequence", append([]string{*in, w.lengths[m.Length]}, orders...)

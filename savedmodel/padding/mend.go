@@ -75,12 +75,13 @@ const (
 // Mend is one thing that is to be done in a function.
 type Mend struct {
 	Kind   MendKind
-	Node   string // "" for Hold
-	Input  int    // of the node
-	Rank   int    // of that input, or of the state
-	Rows   int    // the axis of the batch
-	Axis   int    // of padding
-	Length int    // an index of [Plan].Lengths
+	Node   string       // "" for Hold
+	Input  int          // of the node
+	Rank   int          // of that input, or of the state
+	Rows   int          // the axis of the batch
+	Axis   int          // of padding
+	Length int          // an index of [Plan].Lengths
+	DType  tensor.DType // of what is masked
 	Fill   float64
 	Mean   bool
 	// State is the loop's argument that Hold and Write are about, and Counter the one that holds
@@ -93,8 +94,7 @@ type mender struct {
 	plan    *Plan
 	numbers map[atom]int // the places of lengths
 	have    map[mendKey]Mend
-	clash   bool          // a node would have to be mended in two ways
-	seen    map[atom]bool // axes with padding
+	clash   bool // a node would have to be mended in two ways
 }
 
 // mendKey says what is mended.
@@ -128,7 +128,7 @@ func Mended(mg *savedmodel.MetaGraph, g *graph.Graph, sig *savedmodel.Signature)
 func newMender() *mender {
 	return &mender{
 		plan:    &Plan{Mends: map[string][]Mend{}, Outputs: map[string][]Sized{}},
-		numbers: map[atom]int{}, have: map[mendKey]Mend{}, seen: map[atom]bool{},
+		numbers: map[atom]int{}, have: map[mendKey]Mend{},
 	}
 }
 
@@ -137,15 +137,11 @@ func (w *walker) planned() *Plan {
 	p := w.mend.plan
 	main := w.mainFrame()
 	for _, name := range w.sig.OutputNames() {
-		needs := w.needs
-		sized, r := w.output(main, w.sig.Outputs[name])
-		if r.Answer != Independent {
-			w.needs = needs
-			continue
+		if sized, r := w.output(main, w.sig.Outputs[name]); r.Answer == Independent {
+			p.Outputs[name] = sized
 		}
-		p.Outputs[name] = sized
 	}
-	least, ok := w.least()
+	least, ok := w.least(1)
 	if w.mend.clash || !ok || len(p.Outputs) == 0 {
 		return nil
 	}
@@ -167,17 +163,17 @@ func compareMends(a, b Mend) int {
 // mostLeast bounds the entries that a row may need.
 const mostLeast = 1 << 16
 
-// least are the needs for an entry along each padded axis that there is: a row with fewer entries
-// than a window may be an error, alone.
-func (w *walker) least() ([]Need, bool) {
+// least are the needs for more than a few entries along the axes of inputs: a row with fewer than a
+// window takes, or than the number of an entry that is taken, may be an error, alone.
+func (w *walker) least(from int64) ([]Need, bool) {
 	least := map[Need]int64{}
-	for a := range w.mend.seen {
+	for a, want := range w.seen {
 		l, ok := w.lengthOf(a)
 		if !ok {
 			continue // of no input's making
 		}
 		n := int64(1)
-		for l.Of(n) < 1 {
+		for l.Of(n) < want {
 			if n++; n > mostLeast {
 				return nil, false
 			}
@@ -188,7 +184,7 @@ func (w *walker) least() ([]Need, bool) {
 	var needs []Need
 	for _, input := range w.sig.InputNames() {
 		for i := range max(w.sig.Inputs[input].Shape.Rank()-1, 0) {
-			if n := least[Need{Input: input, Axis: i}]; n > 0 {
+			if n := least[Need{Input: input, Axis: i}]; n >= from {
 				needs = append(needs, Need{Input: input, Axis: i, Least: n})
 			}
 		}
@@ -280,10 +276,11 @@ func (c *call) mendable(v *value, i int) (Mend, bool) {
 func (c *call) mask(k, i int, fill float64, mean bool) bool {
 	v := c.in[k]
 	m, ok := c.mendable(v, i)
-	if !ok || !fits(graph.DType(c.n.Def.GetAttr()["T"].GetType()), c.n.Op, mean) {
+	dtype := maskedType(c.n)
+	if !ok || !fits(dtype, mean) {
 		return false
 	}
-	m.Kind, m.Input, m.Fill, m.Mean = Mask, k, fill, mean
+	m.Kind, m.Input, m.DType, m.Fill, m.Mean = Mask, k, dtype, fill, mean
 	c.w.mend.add(c.fr.path, m)
 	u := v.with(v.axes, slices.Clone(v.pad))
 	u.real, u.rowIDs = v.real, v.rowIDs
@@ -297,15 +294,28 @@ func (c *call) mask(k, i int, fill float64, mean bool) bool {
 	return true
 }
 
+// maskedType is the dtype of a node's inputs, which files may leave out where it is the usual one.
+func maskedType(n *graph.Node) tensor.DType {
+	switch n.Op {
+	case "Any", "All":
+		return tensor.Bool
+	case "MaxPool":
+		if n.Def.GetAttr()["T"] == nil {
+			return tensor.Float32
+		}
+	}
+	return graph.DType(n.Def.GetAttr()["T"].GetType())
+}
+
 // fits reports whether there are constants of a dtype to mask with.
-func fits(d tensor.DType, op string, mean bool) bool {
+func fits(d tensor.DType, mean bool) bool {
 	switch d {
 	case tensor.Float32, tensor.Float64:
 		return true
-	case tensor.Float16, tensor.Bfloat16, tensor.Int32, tensor.Int64:
+	case tensor.Float16, tensor.Bfloat16, tensor.Int32, tensor.Int64, tensor.Bool:
 		return !mean
 	}
-	return op == "Any" || op == "All"
+	return false
 }
 
 // reversed has a ReverseV2 along a padded axis leave padding where it is.
@@ -389,13 +399,21 @@ func (w *walker) sized(i int, a axis) (Sized, bool) {
 }
 
 // note remembers the padded axes of a value.
-func (m *mender) note(v *value) {
+func (w *walker) note(v *value) {
 	for _, a := range v.axes {
 		for _, x := range a {
-			if x.kind == steps {
-				m.seen[x] = true
-			}
+			w.atLeast(x, 1)
 		}
+	}
+}
+
+// atLeast remembers that a row needs so many entries along an axis.
+func (w *walker) atLeast(a atom, n int64) {
+	if a.kind == steps {
+		if w.seen == nil {
+			w.seen = map[atom]int64{}
+		}
+		w.seen[a] = max(w.seen[a], n)
 	}
 }
 

@@ -119,10 +119,11 @@ func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, pad map[string]tens
 				if !slices.Contains(open, name) {
 					continue
 				}
-				w.needs = nil
 				_, r := w.output(main, sig.Outputs[name])
-				if r.Answer == Independent {
-					r.Needs = w.found(assume)
+				if least, ok := w.least(2); r.Answer == Independent && ok {
+					r.Needs = append(w.found(assume), least...)
+				} else if r.Answer == Independent {
+					r = Result{Chain: []string{"it takes more entries than rows have"}}
 				}
 				to := &outputs[i].Company
 				if padded {

@@ -26,6 +26,9 @@ type truth struct {
 
 // meets reports whether all rows are such as a need wants them.
 func (c truth) meets(n Need) bool {
+	if n.Least > 0 {
+		return true // or the rows would not have run
+	}
 	for _, row := range c.Rows {
 		if least, whole := lowest(row[n.Input]); n.Other == "" && whole && least <= 0 {
 			return false

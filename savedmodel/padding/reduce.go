@@ -289,7 +289,8 @@ func topK(c *call) []*value {
 	case in.axes[last].isFixed():
 	case !padded:
 		v = c.dependsOn(v, "sorts %s", along(in.axes[last]))
-	case !s.front && f.known && f.c < -3e38: // alone, the row has as many entries as are asked for
+	case !s.front && f.known && f.c < -3e38:
+		c.w.atLeast(s, size) // else it is an error
 	default:
 		v = c.effect(v, f, "sorts %s, padding included", along(in.axes[last]))
 	}

@@ -193,6 +193,7 @@ func (c *call) entry(v *value, i int, at num) (*value, string) {
 	case !ok:
 		return c.dependsOn(u, "takes one entry of %s", along(a)), ""
 	case !s.front && at.c >= 0, s.front && at.c < 0:
+		c.w.atLeast(s, max(at.c+1, -at.c)) // else it is an error
 		return u, ""
 	case !s.front && at.c == -1 && v.pad[i].held:
 		return u, ""

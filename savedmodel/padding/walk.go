@@ -86,9 +86,11 @@ type walker struct {
 	mend    *mender           // nil: padding is not kept out
 	lengths map[string]Length // of axes that windows make, by their names
 
+	seen map[atom]int64 // padded axes, and how many entries a row needs along them
+
 	nodes    int // that were looked at
 	depth    int
-	needs    []Need // that two inputs have axes of one size
+	needs    []Need // that two inputs have axes of one size, for any of the outputs
 	stepping *stepping
 }
 
@@ -269,9 +271,7 @@ func (w *walker) node(fr *frame, n *graph.Node) []*value {
 	outs := rule(c)
 	for i, v := range outs {
 		c.measured(i, v)
-		if w.mend != nil {
-			w.mend.note(v)
-		}
+		w.note(v)
 	}
 	return outs
 }
