@@ -167,3 +167,10 @@ func (d *DType) UnmarshalText(text []byte) error {
 	*d = v
 	return nil
 }
+
+// Value is the set of Go types that a tensor's values may have. Strings hold arbitrary bytes, as in
+// TensorFlow.
+type Value interface {
+	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 |
+		bool | complex64 | complex128 | string | F16 | BF16
+}

@@ -26,13 +26,6 @@ type Tensor struct {
 	strs  []string // values of String
 }
 
-// Value is the set of Go types that a tensor's values may have. Strings hold arbitrary bytes, as in
-// TensorFlow.
-type Value interface {
-	float32 | float64 | int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64 |
-		bool | complex64 | complex128 | string | F16 | BF16
-}
-
 // DTypeOf returns the dtype whose values have Go type T.
 func DTypeOf[T Value]() DType {
 	var v T

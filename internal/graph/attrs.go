@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"encoding/binary"
-	"slices"
 	"strings"
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
@@ -62,41 +60,6 @@ func EachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
 			}
 		}
 	}
-}
-
-// Ints returns the values of a constant of whole numbers; nil when the node is none.
-func Ints(n *Node) []int64 {
-	if n == nil || n.Op != "Const" {
-		return nil
-	}
-	t := n.Def.GetAttr()["value"].GetTensor()
-	size, ok := Shape(t.GetTensorShape()).NumElements()
-	if !ok || size > 64 {
-		return nil
-	}
-	list := []int64{}
-	switch raw := t.GetTensorContent(); {
-	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int32:
-		for ; len(raw) >= 4; raw = raw[4:] {
-			list = append(list, int64(int32(binary.LittleEndian.Uint32(raw))))
-		}
-	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int64:
-		for ; len(raw) >= 8; raw = raw[8:] {
-			list = append(list, int64(binary.LittleEndian.Uint64(raw)))
-		}
-	default:
-		for _, v := range t.GetIntVal() {
-			list = append(list, int64(v))
-		}
-		list = append(list, t.GetInt64Val()...)
-	}
-	if len(list) == 1 && size > 1 { // one value stands for all
-		list = slices.Repeat(list, int(size))
-	}
-	if int64(len(list)) != size {
-		return nil
-	}
-	return list
 }
 
 // OpSets spells out lists of ops.

@@ -7,6 +7,8 @@ import (
 
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 
+	"slices"
+
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -93,4 +95,39 @@ func listed(dtype tensor.DType, p *tensorpb.TensorProto) (bits []uint64, err err
 		return nil, fmt.Errorf("a constant of %s cannot be read", dtype)
 	}
 	return bits, nil
+}
+
+// Ints returns the values of a constant of whole numbers; nil when the node is none.
+func Ints(n *Node) []int64 {
+	if n == nil || n.Op != "Const" {
+		return nil
+	}
+	t := n.Def.GetAttr()["value"].GetTensor()
+	size, ok := Shape(t.GetTensorShape()).NumElements()
+	if !ok || size > 64 {
+		return nil
+	}
+	list := []int64{}
+	switch raw := t.GetTensorContent(); {
+	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int32:
+		for ; len(raw) >= 4; raw = raw[4:] {
+			list = append(list, int64(int32(binary.LittleEndian.Uint32(raw))))
+		}
+	case len(raw) > 0 && DType(t.GetDtype()) == tensor.Int64:
+		for ; len(raw) >= 8; raw = raw[8:] {
+			list = append(list, int64(binary.LittleEndian.Uint64(raw)))
+		}
+	default:
+		for _, v := range t.GetIntVal() {
+			list = append(list, int64(v))
+		}
+		list = append(list, t.GetInt64Val()...)
+	}
+	if len(list) == 1 && size > 1 { // one value stands for all
+		list = slices.Repeat(list, int(size))
+	}
+	if int64(len(list)) != size {
+		return nil
+	}
+	return list
 }

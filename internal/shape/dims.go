@@ -378,3 +378,11 @@ func times(a, b int64) int64 {
 	}
 	return a * b
 }
+
+// part divides a size into parts.
+func part(n, by int64) int64 {
+	if n < 0 || by < 1 || n%by != 0 {
+		return tensor.Unknown
+	}
+	return n / by
+}

@@ -7,16 +7,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Facts is what is known of a tensor.
-type Facts struct {
-	Shape tensor.Shape
-	Ints  []int64 // the whole numbers in it, [Missing] for those not known; nil for none
-	Held  Held
-}
-
-// nothing is known of a tensor.
-var nothing = Facts{Held: Held{Len: tensor.Unknown}}
-
 // Limits on the work of one engine.
 const (
 	maxSteps = 100_000

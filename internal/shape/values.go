@@ -276,11 +276,3 @@ func heldOf(c *Call) Held {
 	}
 	return nothing.Held
 }
-
-// element returns the shape of a list's elements that an input gives; -1 alone is of any rank.
-func (c *Call) element(k int) tensor.Shape {
-	if list := c.some(k); list != nil && c.in(k).Rank() == 1 {
-		return tensor.MakeShape(list...)
-	}
-	return unknown
-}
