@@ -8,14 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
-	"github.com/tfrun/tfrun/tensor"
 )
-
-// maxNesting bounds how deep models are followed into models, and wrappers into wrappers.
-const maxNesting = 32
-
-// config is the dictionary that a Keras layer's get_config returned, as JSON has it.
-type config map[string]any
 
 // LayerConfig is one layer in the config of a model: its class, its own config, and what it is
 // called with.
@@ -137,138 +130,6 @@ func parseModelConfig(data json.RawMessage) (*ModelConfig, error) {
 	return m, nil
 }
 
-// parseConfig decodes a config; nil when it is none.
-func parseConfig(data json.RawMessage) config {
-	var c config
-	if json.Unmarshal(data, &c) != nil {
-		return nil
-	}
-	return c
-}
-
-// plain takes Keras' wrappers off tuples and shapes: {"class_name": "__tuple__", "items": […]}.
-func plain(v any) any {
-	if m, ok := v.(map[string]any); ok {
-		if name := m["class_name"]; name == "__tuple__" || name == "TensorShape" {
-			return m["items"]
-		}
-	}
-	return v
-}
-
-// jsonValue decodes any JSON; nil where it is none.
-func jsonValue(data json.RawMessage) any {
-	var v any
-	if json.Unmarshal(data, &v) != nil {
-		return nil
-	}
-	return v
-}
-
-// has reports whether the config gives a value other than null.
-func (c config) has(key string) bool { return c[key] != nil }
-
-func (c config) str(key string) string { s, _ := c[key].(string); return s }
-
-func (c config) flag(key string) bool { b, _ := c[key].(bool); return b }
-
-// num returns a number, or otherwise.
-func (c config) num(key string, otherwise int64) int64 {
-	if f, ok := plain(c[key]).(float64); ok {
-		return int64(f)
-	}
-	return otherwise
-}
-
-// nums returns a list of numbers with [tensor.Unknown] for null; a lone number is a list of one.
-// Nil when it is neither.
-func (c config) nums(key string) []int64 { return numbers(c[key]) }
-
-func numbers(v any) []int64 {
-	switch v := plain(v).(type) {
-	case float64:
-		return []int64{int64(v)}
-	case []any:
-		list := make([]int64, 0, len(v))
-		for _, x := range v {
-			switch x := x.(type) {
-			case float64:
-				list = append(list, int64(x))
-			case nil:
-				list = append(list, tensor.Unknown)
-			default:
-				return nil
-			}
-		}
-		return list
-	}
-	return nil
-}
-
-// spread returns n numbers: those of the list, or a lone number n times. Nil when neither fits.
-func (c config) spread(key string, n int, otherwise int64) []int64 {
-	list := c.nums(key)
-	switch {
-	case list == nil:
-		return slices.Repeat([]int64{otherwise}, n)
-	case len(list) == 1:
-		return slices.Repeat(list, n)
-	case len(list) == n:
-		return list
-	}
-	return nil
-}
-
-// pairs returns n pairs of numbers, as paddings and croppings are written: 1, [1, 2], or [[1, 2],
-// [0, 1]].
-func (c config) pairs(key string, n int) [][2]int64 {
-	pairs := make([][2]int64, n)
-	v := plain(c[key])
-	if f, ok := v.(float64); ok {
-		for i := range pairs {
-			pairs[i] = [2]int64{int64(f), int64(f)}
-		}
-		return pairs
-	}
-	list, _ := v.([]any)
-	if flat := numbers(v); n == 1 && len(flat) == 2 {
-		return [][2]int64{{flat[0], flat[1]}}
-	}
-	if len(list) != n {
-		return nil
-	}
-	for i, x := range list {
-		switch p := numbers(x); len(p) {
-		case 1:
-			pairs[i] = [2]int64{p[0], p[0]}
-		case 2:
-			pairs[i] = [2]int64{p[0], p[1]}
-		default:
-			return nil
-		}
-	}
-	return pairs
-}
-
-// layer returns the class and the config of a layer that is a part of this one, such as a
-// wrapper's.
-func (c config) layer(key string) (class string, inner config) {
-	m, _ := c[key].(map[string]any)
-	class, _ = m["class_name"].(string)
-	inner, _ = m["config"].(map[string]any)
-	return class[strings.LastIndexByte(class, '>')+1:], inner
-}
-
-// inputShape returns the shape that an InputLayer, or the first layer of a stack, was given.
-func (c config) inputShape() (tensor.Shape, bool) {
-	for _, key := range []string{"batch_input_shape", "batch_shape"} {
-		if dims := c.nums(key); dims != nil {
-			return tensor.MakeShape(dims...), true
-		}
-	}
-	return tensor.Shape{}, false
-}
-
 // inbound is one tensor that a layer is called with: output tensor of call node of a layer.
 type inbound struct {
 	layer        string
@@ -357,3 +218,11 @@ var builtins = func() map[string]bool {
 	}
 	return all
 }()
+
+// severalOutputs are operations of Keras 3 whose outputs are not counted by a rule here.
+var severalOutputs = map[string]bool{
+	"ArraySplit": true, "AssociativeScan": true, "Cond": true, "Dsplit": true, "Eig": true, "Eigh": true, "FFT": true, "FFT2": true, "ForiLoop": true,
+	"Function": true, "Histogram": true, "Hsplit": true, "IFFT2": true, "JVP": true, "LuFactor": true, "Map": true, "Meshgrid": true, "Moments": true,
+	"Nonzero": true, "Qr": true, "RFFT": true, "SVD": true, "STFT": true, "Scan": true, "Slogdet": true, "Split": true, "Switch": true, "TopK": true,
+	"Unique": true, "Unstack": true, "UnravelIndex": true, "VectorizedMap": true, "Vsplit": true, "WhileLoop": true,
+}

@@ -1,6 +1,9 @@
 package layers
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -37,11 +40,6 @@ func inferShape(class string, c config, in []tensor.Shape, depth int) (out []ten
 	}
 	return moreShapes(class, c, in, depth)
 }
-
-type shapeRule func(c config, x tensor.Shape) tensor.Shape
-
-// same keeps the shape: the rule of all that works value by value.
-func same(_ config, x tensor.Shape) tensor.Shape { return x }
 
 // shapeRules holds the classes with one input whose output follows from the config.
 var shapeRules = func() map[string]shapeRule {
@@ -96,253 +94,81 @@ var elementwise = []string{
 	"RandomSaturation", "RandomSharpness", "RandomShear", "Solarization",
 }
 
-// withLast replaces the last size.
-func withLast(x tensor.Shape, d int64) tensor.Shape {
-	if x.Rank() < 1 {
-		return tensor.UnknownShape()
+// bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one
+// that runs backward.
+func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	class, inner := c.layer("layer")
+	forward, ok := inferShape(class, inner, in[:1], depth+1)
+	if !ok {
+		return nil, false
 	}
-	return shape.With(x, x.Rank()-1, d)
-}
-
-func embeddingShape(c config, x tensor.Shape) tensor.Shape {
-	if length := c.nums("input_length"); len(length) == x.Rank()-1 {
-		dims := x.Dims()
-		for i, d := range length {
-			if dims[i+1] == tensor.Unknown {
-				dims[i+1] = d
-			}
-		}
-		x = tensor.MakeShape(dims...)
-	}
-	return tensor.MakeShape(append(x.Dims(), c.num("output_dim", tensor.Unknown))...)
-}
-
-func flattenShape(_ config, x tensor.Shape) tensor.Shape {
-	if x.Rank() == 0 {
-		return tensor.MakeShape(1)
-	}
-	return shape.Reshape(x.Drop(1), []int64{-1}).Prepend(x.Dim(0))
-}
-
-func reshapeShape(c config, x tensor.Shape) tensor.Shape {
-	target := c.nums("target_shape")
-	if target == nil || x.Rank() < 1 {
-		return tensor.Shape{}
-	}
-	return shape.Reshape(x.Drop(1), target).Prepend(x.Dim(0))
-}
-
-func permuteShape(c config, x tensor.Shape) tensor.Shape {
-	return shape.Transpose(x, append([]int64{0}, c.nums("dims")...))
-}
-
-func repeatShape(c config, x tensor.Shape) tensor.Shape {
-	if x.Rank() != 2 {
-		return tensor.Shape{}
-	}
-	return tensor.MakeShape(x.Dim(0), c.num("n", tensor.Unknown), x.Dim(1))
-}
-
-// axesOf returns the place of the first spatial axis and of the channels.
-func axesOf(c config, x tensor.Shape) (space, channels int) {
-	if c.str("data_format") == "channels_first" {
-		return 2, 1
-	}
-	return 1, x.Rank() - 1
-}
-
-// spatial applies f to each of the n spatial axes whose size is known.
-func spatial(c config, x tensor.Shape, n int, f func(axis int, d int64) int64) []int64 {
-	if x.Rank() != n+2 {
-		return nil
-	}
-	space, _ := axesOf(c, x)
-	dims := x.Dims()
-	for i := range n {
-		if d := dims[space+i]; d != tensor.Unknown {
-			dims[space+i] = f(i, d)
+	backward := forward
+	if c.has("backward_layer") {
+		class, inner := c.layer("backward_layer")
+		if backward, ok = inferShape(class, inner, in[:1], depth+1); !ok {
+			return nil, false
 		}
 	}
-	return dims
+	var out []tensor.Shape
+	switch mode := c.str("merge_mode"); mode {
+	case "concat":
+		if out, ok = single(shape.Concat([]tensor.Shape{forward[0], backward[0]}, -1)); !ok {
+			return nil, false
+		}
+	case "":
+		out = []tensor.Shape{forward[0], backward[0]}
+	default:
+		out = []tensor.Shape{forward[0]}
+	}
+	return append(append(out, forward[1:]...), backward[1:]...), true
 }
 
-// windowLength is conv_output_length of keras/utils/conv_utils.py, which pooling shares.
-func windowLength(n, kernel, stride, dilation int64, padding string) int64 {
-	if padding == "valid" {
-		return shape.Window(n, kernel, stride, dilation, 0)
+func timeDistributedShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	class, inner := c.layer("layer")
+	x := in[0]
+	if x.Rank() < 2 {
+		return nil, false
 	}
-	return shape.SameWindow(n, max(stride, 1))
+	dims := slices.Delete(x.Dims(), 1, 2)
+	out, ok := inferShape(class, inner, []tensor.Shape{tensor.MakeShape(dims...)}, depth+1)
+	if !ok || len(out) != 1 || out[0].Rank() < 1 {
+		return nil, false
+	}
+	return []tensor.Shape{tensor.MakeShape(slices.Insert(out[0].Dims(), 1, x.Dim(1))...)}, true
 }
 
-// convRule is the rule of convolutions over rank axes; channels names what gives the filters, or
-// their number for each channel.
-func convRule(rank int, channels string) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)
-		if kernel == nil || stride == nil || dilation == nil {
-			return tensor.Shape{}
+// moreShapes has the rules of the classes whose outputs follow from more than one input, from what
+// a call says beside its tensors, or from a layer within.
+func moreShapes(class string, c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	x := in[0]
+	switch class {
+	case "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention":
+		return headShapes(class, c, in)
+	case "Attention", "AdditiveAttention":
+		return attentionShapes(c, in)
+	case "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
+		return convLSTMShapes(class, c, x)
+	case "EinsumDense":
+		return einsumDense(c, x)
+	case "SpectralNormalization":
+		inner, config := c.layer("layer")
+		return inferShape(inner, config, in, depth+1)
+	case "HashedCrossing":
+		if c.str("output_mode") == "one_hot" {
+			return []tensor.Shape{encoded("one_hot", x, c.num("num_bins", tensor.Unknown))}, x.Ranked()
 		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 {
-			return windowLength(d, kernel[i], stride[i], dilation[i], c.str("padding"))
-		})
-		if dims == nil {
-			return tensor.Shape{}
-		}
-		_, ch := axesOf(c, x)
-		filters := c.num(channels, tensor.Unknown)
-		if channels == "depth_multiplier" {
-			if filters = c.num(channels, 1); dims[ch] != tensor.Unknown {
-				filters *= dims[ch]
-			}
-		}
-		dims[ch] = filters
-		return tensor.MakeShape(dims...)
+		return []tensor.Shape{x}, x.Ranked()
+	case "Lambda":
+		return lambdaShapes(c, x)
+	case "TFOpLambda", "SlicingOpLambda":
+		return operationShapes(c.str("function"), c, in)
 	}
+	if op, ok := strings.CutPrefix(class, operationPrefix); ok {
+		return operationShapes(op, c, in)
+	}
+	return nil, false
 }
 
-// deconvRule is the rule of transposed convolutions (deconv_output_length of conv_utils.py).
-func deconvRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)
-		var extra []int64
-		if c.has("output_padding") {
-			extra = c.spread("output_padding", rank, 0)
-		}
-		if kernel == nil || stride == nil || dilation == nil {
-			return tensor.Shape{}
-		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 {
-			k := kernel[i] + (kernel[i]-1)*(dilation[i]-1)
-			if extra == nil {
-				if c.str("padding") == "valid" {
-					return d*stride[i] + max(k-stride[i], 0)
-				}
-				return d * stride[i]
-			}
-			pad := int64(0)
-			if c.str("padding") == "same" {
-				pad = k / 2
-			}
-			return (d-1)*stride[i] + k - 2*pad + extra[i]
-		})
-		if dims == nil {
-			return tensor.Shape{}
-		}
-		_, ch := axesOf(c, x)
-		dims[ch] = c.num("filters", tensor.Unknown)
-		return tensor.MakeShape(dims...)
-	}
-}
-
-func poolRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		size := c.spread("pool_size", rank, 2)
-		stride := size
-		if c.has("strides") {
-			stride = c.spread("strides", rank, 1)
-		}
-		if size == nil || stride == nil {
-			return tensor.Shape{}
-		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return windowLength(d, size[i], stride[i], 1, c.str("padding")) })
-		if dims == nil {
-			return tensor.Shape{}
-		}
-		return tensor.MakeShape(dims...)
-	}
-}
-
-// padRule adds, or with sign -1 takes away, what stands before and after each axis.
-func padRule(rank int, key string, sign int64) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		pairs := c.pairs(key, rank)
-		if pairs == nil {
-			return tensor.Shape{}
-		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return d + sign*(pairs[i][0]+pairs[i][1]) })
-		if dims == nil {
-			return tensor.Shape{}
-		}
-		return tensor.MakeShape(dims...)
-	}
-}
-
-func upRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		size := c.spread("size", rank, 2)
-		if size == nil {
-			return tensor.Shape{}
-		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return d * size[i] })
-		if dims == nil {
-			return tensor.Shape{}
-		}
-		if h, _ := axesOf(c, x); rank == 2 && !c.v3() && (dims[h] == tensor.Unknown || dims[h+1] == tensor.Unknown) {
-			// Keras 2 resizes images of a known size or not at all
-			dims[h], dims[h+1] = tensor.Unknown, tensor.Unknown
-		}
-		return tensor.MakeShape(dims...)
-	}
-}
-
-func globalPool(c config, x tensor.Shape) tensor.Shape {
-	if x.Rank() < 3 {
-		return tensor.Shape{}
-	}
-	space, ch := axesOf(c, x)
-	if !c.flag("keepdims") {
-		return tensor.MakeShape(x.Dim(0), x.Dim(ch))
-	}
-	dims := x.Dims()
-	for i := range x.Rank() - 2 {
-		dims[space+i] = 1
-	}
-	return tensor.MakeShape(dims...)
-}
-
-func imageRule(c config, x tensor.Shape) tensor.Shape {
-	if x.Rank() < 3 || !c.has("height") || !c.has("width") {
-		return tensor.Shape{}
-	}
-	dims := x.Dims()
-	h := len(dims) - 3
-	if c.str("data_format") == "channels_first" {
-		h = len(dims) - 2
-	}
-	dims[h], dims[h+1] = c.num("height", tensor.Unknown), c.num("width", tensor.Unknown)
-	return tensor.MakeShape(dims...)
-}
-
-// encoded returns the shape of a multi-hot, count or one-hot encoding to n places.
-func encoded(mode string, x tensor.Shape, n int64) tensor.Shape {
-	dims := x.Dims()
-	switch {
-	case mode == "int" || mode == "":
-		return x
-	case mode == "one_hot" && (len(dims) == 0 || dims[len(dims)-1] != 1):
-		return tensor.MakeShape(append(dims, n)...)
-	case len(dims) == 0:
-		return tensor.MakeShape(n)
-	}
-	return withLast(x, n)
-}
-
-func categoryShape(c config, x tensor.Shape) tensor.Shape {
-	mode := c.str("output_mode")
-	if mode == "" {
-		mode = "multi_hot"
-	}
-	return encoded(mode, x, c.num("num_tokens", tensor.Unknown))
-}
-
-func lookupShape(c config, x tensor.Shape) tensor.Shape {
-	mode := c.str("output_mode")
-	if mode == "int" || mode == "" {
-		return x
-	}
-	n := vocabularySize(c)
-	if n == tensor.Unknown {
-		return tensor.Shape{} // the size of the vocabulary is in the graph
-	}
-	return encoded(mode, x, n)
-}
+// operationPrefix marks the class of one of Keras 3's operations, some of which are called like
+// layers.
+const operationPrefix = "ops."

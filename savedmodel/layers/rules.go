@@ -1,122 +1,11 @@
 package layers
 
 import (
-	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// moreShapes has the rules of the classes whose outputs follow from more than one input, from what
-// a call says beside its tensors, or from a layer within.
-func moreShapes(class string, c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
-	x := in[0]
-	switch class {
-	case "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention":
-		return headShapes(class, c, in)
-	case "Attention", "AdditiveAttention":
-		return attentionShapes(c, in)
-	case "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D":
-		return convLSTMShapes(class, c, x)
-	case "EinsumDense":
-		return einsumDense(c, x)
-	case "SpectralNormalization":
-		inner, config := c.layer("layer")
-		return inferShape(inner, config, in, depth+1)
-	case "HashedCrossing":
-		if c.str("output_mode") == "one_hot" {
-			return []tensor.Shape{encoded("one_hot", x, c.num("num_bins", tensor.Unknown))}, x.Ranked()
-		}
-		return []tensor.Shape{x}, x.Ranked()
-	case "Lambda":
-		return lambdaShapes(c, x)
-	case "TFOpLambda", "SlicingOpLambda":
-		return operationShapes(c.str("function"), c, in)
-	}
-	if op, ok := strings.CutPrefix(class, operationPrefix); ok {
-		return operationShapes(op, c, in)
-	}
-	return nil, false
-}
-
-// operationPrefix marks the class of one of Keras 3's operations, some of which are called like
-// layers.
-const operationPrefix = "ops."
-
-// severalOutputs are operations of Keras 3 whose outputs are not counted by a rule here.
-var severalOutputs = map[string]bool{
-	"ArraySplit": true, "AssociativeScan": true, "Cond": true, "Dsplit": true, "Eig": true, "Eigh": true, "FFT": true, "FFT2": true, "ForiLoop": true,
-	"Function": true, "Histogram": true, "Hsplit": true, "IFFT2": true, "JVP": true, "LuFactor": true, "Map": true, "Meshgrid": true, "Moments": true,
-	"Nonzero": true, "Qr": true, "RFFT": true, "SVD": true, "STFT": true, "Scan": true, "Slogdet": true, "Split": true, "Switch": true, "TopK": true,
-	"Unique": true, "Unstack": true, "UnravelIndex": true, "VectorizedMap": true, "Vsplit": true, "WhileLoop": true,
-}
-
-// headShapes is the rule of attention with heads: as wide as the query, or as output_shape says.
-// With return_attention_scores a score for each head, place of the query and place of the keys
-// follows.
-func headShapes(class string, c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	query, key := in[0], in[min(1, len(in)-1)]
-	// Keras 3 has its scores as long as the query both ways
-	if class == "MultiHeadAttention" && c.v3() {
-		key = query
-	}
-	if len(in) > 2 && key.Equal(in[1]) && !c.call().before("key", "value") {
-		key = in[2]
-	}
-	if query.Rank() < 2 {
-		return nil, false
-	}
-	out := query.Dims()
-	if c.has("output_shape") {
-		wide := c.nums("output_shape")
-		if wide == nil {
-			return nil, false
-		}
-		out = append(out[:len(out)-1:len(out)-1], wide...)
-	}
-	shapes := []tensor.Shape{tensor.MakeShape(out...)}
-	if !c.argFlag("return_attention_scores") {
-		return shapes, true
-	}
-	heads := c.num("num_heads", c.num("num_query_heads", tensor.Unknown))
-	if query.Rank() != 3 || key.Rank() != 3 {
-		return nil, false
-	}
-	return append(shapes, tensor.MakeShape(query.Dim(0), heads, query.Dim(1), key.Dim(1))), true
-}
-
-// attentionShapes is the rule of Attention: as long as the query, as wide as the values.
-func attentionShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	if len(in) < 2 || in[0].Rank() != 3 || in[1].Rank() != 3 {
-		return nil, false
-	}
-	q, v := in[0], in[1]
-	out := []tensor.Shape{tensor.MakeShape(q.Dim(0), q.Dim(1), v.Dim(2))}
-	if c.argFlag("return_attention_scores") {
-		out = append(out, tensor.MakeShape(q.Dim(0), q.Dim(1), v.Dim(1)))
-	}
-	return out, true
-}
-
-// convLSTMShapes is the rule of recurrent convolutions: that of a convolution for each step.
-func convLSTMShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
-	rank := int(class[len(class)-2] - '0')
-	if x.Rank() != rank+3 {
-		return nil, false
-	}
-	step := convRule(rank, "filters")(c, tensor.MakeShape(slices.Delete(x.Dims(), 1, 2)...))
-	if !step.Ranked() {
-		return nil, false
-	}
-	out := []tensor.Shape{step}
-	if c.flag("return_sequences") {
-		out[0] = tensor.MakeShape(slices.Insert(step.Dims(), 1, x.Dim(1))...)
-	}
-	if c.flag("return_state") {
-		out = append(out, step, step)
-	}
-	return out, true
-}
 
 // lambdaShapes is the shape that the author of a Lambda gave beside its code.
 func lambdaShapes(c config, x tensor.Shape) ([]tensor.Shape, bool) {
@@ -183,20 +72,6 @@ func letters(sizes map[byte]int64, text string, dims []int64) {
 	}
 }
 
-// adaptiveRule is the rule of pooling to a size.
-func adaptiveRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		size := c.spread("output_size", rank, tensor.Unknown)
-		if x.Rank() != rank+2 || size == nil {
-			return tensor.Shape{}
-		}
-		space, _ := axesOf(c, x)
-		dims := x.Dims()
-		copy(dims[space:], size)
-		return tensor.MakeShape(dims...)
-	}
-}
-
 // hashingShape is the rule of Hashing: numbers, or places for the bins.
 func hashingShape(c config, x tensor.Shape) tensor.Shape {
 	mode, n := c.str("output_mode"), c.num("num_bins", tensor.Unknown)
@@ -248,4 +123,90 @@ func vocabularySize(c config) int64 {
 		return c.num("max_tokens", tensor.Unknown)
 	}
 	return c.num("vocabulary_size", tensor.Unknown)
+}
+
+type shapeRule func(c config, x tensor.Shape) tensor.Shape
+
+// same keeps the shape: the rule of all that works value by value.
+func same(_ config, x tensor.Shape) tensor.Shape { return x }
+
+// withLast replaces the last size.
+func withLast(x tensor.Shape, d int64) tensor.Shape {
+	if x.Rank() < 1 {
+		return tensor.UnknownShape()
+	}
+	return shape.With(x, x.Rank()-1, d)
+}
+
+func embeddingShape(c config, x tensor.Shape) tensor.Shape {
+	if length := c.nums("input_length"); len(length) == x.Rank()-1 {
+		dims := x.Dims()
+		for i, d := range length {
+			if dims[i+1] == tensor.Unknown {
+				dims[i+1] = d
+			}
+		}
+		x = tensor.MakeShape(dims...)
+	}
+	return tensor.MakeShape(append(x.Dims(), c.num("output_dim", tensor.Unknown))...)
+}
+
+func flattenShape(_ config, x tensor.Shape) tensor.Shape {
+	if x.Rank() == 0 {
+		return tensor.MakeShape(1)
+	}
+	return shape.Reshape(x.Drop(1), []int64{-1}).Prepend(x.Dim(0))
+}
+
+func reshapeShape(c config, x tensor.Shape) tensor.Shape {
+	target := c.nums("target_shape")
+	if target == nil || x.Rank() < 1 {
+		return tensor.Shape{}
+	}
+	return shape.Reshape(x.Drop(1), target).Prepend(x.Dim(0))
+}
+
+func permuteShape(c config, x tensor.Shape) tensor.Shape {
+	return shape.Transpose(x, append([]int64{0}, c.nums("dims")...))
+}
+
+func repeatShape(c config, x tensor.Shape) tensor.Shape {
+	if x.Rank() != 2 {
+		return tensor.Shape{}
+	}
+	return tensor.MakeShape(x.Dim(0), c.num("n", tensor.Unknown), x.Dim(1))
+}
+
+// encoded returns the shape of a multi-hot, count or one-hot encoding to n places.
+func encoded(mode string, x tensor.Shape, n int64) tensor.Shape {
+	dims := x.Dims()
+	switch {
+	case mode == "int" || mode == "":
+		return x
+	case mode == "one_hot" && (len(dims) == 0 || dims[len(dims)-1] != 1):
+		return tensor.MakeShape(append(dims, n)...)
+	case len(dims) == 0:
+		return tensor.MakeShape(n)
+	}
+	return withLast(x, n)
+}
+
+func categoryShape(c config, x tensor.Shape) tensor.Shape {
+	mode := c.str("output_mode")
+	if mode == "" {
+		mode = "multi_hot"
+	}
+	return encoded(mode, x, c.num("num_tokens", tensor.Unknown))
+}
+
+func lookupShape(c config, x tensor.Shape) tensor.Shape {
+	mode := c.str("output_mode")
+	if mode == "int" || mode == "" {
+		return x
+	}
+	n := vocabularySize(c)
+	if n == tensor.Unknown {
+		return tensor.Shape{} // the size of the vocabulary is in the graph
+	}
+	return encoded(mode, x, n)
 }

@@ -1,94 +1,12 @@
 package layers
 
 import (
-	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// callArgs is what a call of a layer says beside its tensors.
-type callArgs struct {
-	args  []any
-	named map[string]any
-}
-
-// callKey is where a config carries the call that its shapes are computed for.
-const callKey = "\x00call"
-
-// versionKey is where a config carries the version of the Keras that wrote it: "3.15.1".
-const versionKey = "\x00version"
-
-// v3 reports whether Keras 3 wrote the config, some of whose rules differ from those of Keras 2.
-func (c config) v3() bool { return strings.HasPrefix(c.str(versionKey), "3.") }
-
-// beforeMinor reports whether a version of Keras 3 before 3.minor wrote the config.
-func (c config) beforeMinor(minor int) bool {
-	text, _, _ := strings.Cut(strings.TrimPrefix(c.str(versionKey), "3."), ".")
-	n, err := strconv.Atoi(text)
-	return c.v3() && err == nil && n < minor
-}
-
-// withCall returns the config with one call's arguments, as inbound_nodes has them.
-func (c config) withCall(node json.RawMessage) config {
-	call := parseCall(jsonValue(node))
-	if call == nil {
-		return c
-	}
-	all := config{callKey: call}
-	for key, v := range c {
-		all[key] = v
-	}
-	return all
-}
-
-// parseCall reads a call as Keras 3 writes it, {"args": […], "kwargs": {…}}, or as Keras 2 does,
-// [["x", 0, 0, {…}], …], where the first tensor carries the named arguments.
-func parseCall(v any) *callArgs {
-	if m, ok := v.(map[string]any); ok {
-		call := &callArgs{}
-		call.args, _ = m["args"].([]any)
-		call.named, _ = m["kwargs"].(map[string]any)
-		return call
-	}
-	for range 3 {
-		list, ok := v.([]any)
-		if !ok || len(list) == 0 {
-			return nil
-		}
-		if _, isName := list[0].(string); isName && len(list) > 3 {
-			named, _ := list[3].(map[string]any)
-			return &callArgs{named: named}
-		}
-		v = list[0]
-	}
-	return nil
-}
-
-// call returns the arguments of the call that shapes are computed for; nil where none are known.
-func (c config) call() *callArgs { call, _ := c[callKey].(*callArgs); return call }
-
-// arg returns an argument of an operation by its name or its place, or what the config has for it.
-func (c config) arg(name string, place int) any {
-	call := c.call()
-	if call != nil && call.named[name] != nil {
-		return call.named[name]
-	}
-	if c[name] != nil || call == nil || place < 0 || place >= len(call.args) {
-		return c[name]
-	}
-	return call.args[place]
-}
-
-func (c config) argFlag(name string) bool { b, _ := c.arg(name, -1).(bool); return b }
-
-// before reports whether both arguments are named, so that the first stands before the second.
-func (a *callArgs) before(first, second string) bool {
-	return a != nil && a.named[first] != nil && a.named[second] != nil
-}
 
 // operationShapes is the rule of a function of TensorFlow ("math.add") or an operation of Keras 3
 // ("Add"), called with the tensors in and with the arguments that the config carries.
@@ -148,16 +66,6 @@ func broadcastOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Broadcast(in...))
 }
 
-// axisArg returns an axis that an argument names.
-func (c config) axisArg(name string, place int, otherwise any) (int64, bool) {
-	v := c.arg(name, place)
-	if v == nil {
-		v = otherwise
-	}
-	f, ok := v.(float64)
-	return int64(f), ok
-}
-
 func concatOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	axis, ok := c.axisArg("axis", 1, nil)
 	if !ok {
@@ -213,14 +121,6 @@ func reshapeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 		return nil, false
 	}
 	return single(shape.Reshape(in[0], target))
-}
-
-// either returns the first argument beside the tensor, which goes by one of two names.
-func (c config) either(name, other string) any {
-	if v := c.arg(name, 1); v != nil {
-		return v
-	}
-	return c.arg(other, 1)
 }
 
 func transposeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {

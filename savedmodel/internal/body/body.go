@@ -1,10 +1,9 @@
 package body
 
 import (
-	"sync"
-
 	"strconv"
 	"strings"
+	"sync"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	"github.com/tfrun/tfrun/internal/graph"

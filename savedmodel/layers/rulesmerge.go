@@ -8,14 +8,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// single returns one shape, if its rank is known.
-func single(s tensor.Shape) ([]tensor.Shape, bool) {
-	if !s.Ranked() {
-		return nil, false
-	}
-	return []tensor.Shape{s}, true
-}
-
 // openWhereOpen leaves a size open that any of the inputs leaves open, as the layers of Keras 3 do.
 func openWhereOpen(c config, out, in []tensor.Shape) []tensor.Shape {
 	if !c.v3() || len(out) != 1 {
@@ -131,45 +123,49 @@ func stackedShapes(c config, x tensor.Shape, cells []any) ([]tensor.Shape, bool)
 	return out, len(out) > 0
 }
 
-// bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one
-// that runs backward.
-func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
-	class, inner := c.layer("layer")
-	forward, ok := inferShape(class, inner, in[:1], depth+1)
-	if !ok {
+// headShapes is the rule of attention with heads: as wide as the query, or as output_shape says.
+// With return_attention_scores a score for each head, place of the query and place of the keys
+// follows.
+func headShapes(class string, c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	query, key := in[0], in[min(1, len(in)-1)]
+	// Keras 3 has its scores as long as the query both ways
+	if class == "MultiHeadAttention" && c.v3() {
+		key = query
+	}
+	if len(in) > 2 && key.Equal(in[1]) && !c.call().before("key", "value") {
+		key = in[2]
+	}
+	if query.Rank() < 2 {
 		return nil, false
 	}
-	backward := forward
-	if c.has("backward_layer") {
-		class, inner := c.layer("backward_layer")
-		if backward, ok = inferShape(class, inner, in[:1], depth+1); !ok {
+	out := query.Dims()
+	if c.has("output_shape") {
+		wide := c.nums("output_shape")
+		if wide == nil {
 			return nil, false
 		}
+		out = append(out[:len(out)-1:len(out)-1], wide...)
 	}
-	var out []tensor.Shape
-	switch mode := c.str("merge_mode"); mode {
-	case "concat":
-		if out, ok = single(shape.Concat([]tensor.Shape{forward[0], backward[0]}, -1)); !ok {
-			return nil, false
-		}
-	case "":
-		out = []tensor.Shape{forward[0], backward[0]}
-	default:
-		out = []tensor.Shape{forward[0]}
+	shapes := []tensor.Shape{tensor.MakeShape(out...)}
+	if !c.argFlag("return_attention_scores") {
+		return shapes, true
 	}
-	return append(append(out, forward[1:]...), backward[1:]...), true
+	heads := c.num("num_heads", c.num("num_query_heads", tensor.Unknown))
+	if query.Rank() != 3 || key.Rank() != 3 {
+		return nil, false
+	}
+	return append(shapes, tensor.MakeShape(query.Dim(0), heads, query.Dim(1), key.Dim(1))), true
 }
 
-func timeDistributedShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
-	class, inner := c.layer("layer")
-	x := in[0]
-	if x.Rank() < 2 {
+// attentionShapes is the rule of Attention: as long as the query, as wide as the values.
+func attentionShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	if len(in) < 2 || in[0].Rank() != 3 || in[1].Rank() != 3 {
 		return nil, false
 	}
-	dims := slices.Delete(x.Dims(), 1, 2)
-	out, ok := inferShape(class, inner, []tensor.Shape{tensor.MakeShape(dims...)}, depth+1)
-	if !ok || len(out) != 1 || out[0].Rank() < 1 {
-		return nil, false
+	q, v := in[0], in[1]
+	out := []tensor.Shape{tensor.MakeShape(q.Dim(0), q.Dim(1), v.Dim(2))}
+	if c.argFlag("return_attention_scores") {
+		out = append(out, tensor.MakeShape(q.Dim(0), q.Dim(1), v.Dim(1)))
 	}
-	return []tensor.Shape{tensor.MakeShape(slices.Insert(out[0].Dims(), 1, x.Dim(1))...)}, true
+	return out, true
 }

@@ -1,0 +1,212 @@
+package layers
+
+import (
+	"slices"
+
+	"github.com/tfrun/tfrun/internal/shape"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// axesOf returns the place of the first spatial axis and of the channels.
+func axesOf(c config, x tensor.Shape) (space, channels int) {
+	if c.str("data_format") == "channels_first" {
+		return 2, 1
+	}
+	return 1, x.Rank() - 1
+}
+
+// spatial applies f to each of the n spatial axes whose size is known.
+func spatial(c config, x tensor.Shape, n int, f func(axis int, d int64) int64) []int64 {
+	if x.Rank() != n+2 {
+		return nil
+	}
+	space, _ := axesOf(c, x)
+	dims := x.Dims()
+	for i := range n {
+		if d := dims[space+i]; d != tensor.Unknown {
+			dims[space+i] = f(i, d)
+		}
+	}
+	return dims
+}
+
+// windowLength is conv_output_length of keras/utils/conv_utils.py, which pooling shares.
+func windowLength(n, kernel, stride, dilation int64, padding string) int64 {
+	if padding == "valid" {
+		return shape.Window(n, kernel, stride, dilation, 0)
+	}
+	return shape.SameWindow(n, max(stride, 1))
+}
+
+// convRule is the rule of convolutions over rank axes; channels names what gives the filters, or
+// their number for each channel.
+func convRule(rank int, channels string) shapeRule {
+	return func(c config, x tensor.Shape) tensor.Shape {
+		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)
+		if kernel == nil || stride == nil || dilation == nil {
+			return tensor.Shape{}
+		}
+		dims := spatial(c, x, rank, func(i int, d int64) int64 {
+			return windowLength(d, kernel[i], stride[i], dilation[i], c.str("padding"))
+		})
+		if dims == nil {
+			return tensor.Shape{}
+		}
+		_, ch := axesOf(c, x)
+		filters := c.num(channels, tensor.Unknown)
+		if channels == "depth_multiplier" {
+			if filters = c.num(channels, 1); dims[ch] != tensor.Unknown {
+				filters *= dims[ch]
+			}
+		}
+		dims[ch] = filters
+		return tensor.MakeShape(dims...)
+	}
+}
+
+// deconvRule is the rule of transposed convolutions (deconv_output_length of conv_utils.py).
+func deconvRule(rank int) shapeRule {
+	return func(c config, x tensor.Shape) tensor.Shape {
+		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)
+		var extra []int64
+		if c.has("output_padding") {
+			extra = c.spread("output_padding", rank, 0)
+		}
+		if kernel == nil || stride == nil || dilation == nil {
+			return tensor.Shape{}
+		}
+		dims := spatial(c, x, rank, func(i int, d int64) int64 {
+			k := kernel[i] + (kernel[i]-1)*(dilation[i]-1)
+			if extra == nil {
+				if c.str("padding") == "valid" {
+					return d*stride[i] + max(k-stride[i], 0)
+				}
+				return d * stride[i]
+			}
+			pad := int64(0)
+			if c.str("padding") == "same" {
+				pad = k / 2
+			}
+			return (d-1)*stride[i] + k - 2*pad + extra[i]
+		})
+		if dims == nil {
+			return tensor.Shape{}
+		}
+		_, ch := axesOf(c, x)
+		dims[ch] = c.num("filters", tensor.Unknown)
+		return tensor.MakeShape(dims...)
+	}
+}
+
+func poolRule(rank int) shapeRule {
+	return func(c config, x tensor.Shape) tensor.Shape {
+		size := c.spread("pool_size", rank, 2)
+		stride := size
+		if c.has("strides") {
+			stride = c.spread("strides", rank, 1)
+		}
+		if size == nil || stride == nil {
+			return tensor.Shape{}
+		}
+		dims := spatial(c, x, rank, func(i int, d int64) int64 { return windowLength(d, size[i], stride[i], 1, c.str("padding")) })
+		if dims == nil {
+			return tensor.Shape{}
+		}
+		return tensor.MakeShape(dims...)
+	}
+}
+
+// padRule adds, or with sign -1 takes away, what stands before and after each axis.
+func padRule(rank int, key string, sign int64) shapeRule {
+	return func(c config, x tensor.Shape) tensor.Shape {
+		pairs := c.pairs(key, rank)
+		if pairs == nil {
+			return tensor.Shape{}
+		}
+		dims := spatial(c, x, rank, func(i int, d int64) int64 { return d + sign*(pairs[i][0]+pairs[i][1]) })
+		if dims == nil {
+			return tensor.Shape{}
+		}
+		return tensor.MakeShape(dims...)
+	}
+}
+
+func upRule(rank int) shapeRule {
+	return func(c config, x tensor.Shape) tensor.Shape {
+		size := c.spread("size", rank, 2)
+		if size == nil {
+			return tensor.Shape{}
+		}
+		dims := spatial(c, x, rank, func(i int, d int64) int64 { return d * size[i] })
+		if dims == nil {
+			return tensor.Shape{}
+		}
+		if h, _ := axesOf(c, x); rank == 2 && !c.v3() && (dims[h] == tensor.Unknown || dims[h+1] == tensor.Unknown) {
+			// Keras 2 resizes images of a known size or not at all
+			dims[h], dims[h+1] = tensor.Unknown, tensor.Unknown
+		}
+		return tensor.MakeShape(dims...)
+	}
+}
+
+func globalPool(c config, x tensor.Shape) tensor.Shape {
+	if x.Rank() < 3 {
+		return tensor.Shape{}
+	}
+	space, ch := axesOf(c, x)
+	if !c.flag("keepdims") {
+		return tensor.MakeShape(x.Dim(0), x.Dim(ch))
+	}
+	dims := x.Dims()
+	for i := range x.Rank() - 2 {
+		dims[space+i] = 1
+	}
+	return tensor.MakeShape(dims...)
+}
+
+func imageRule(c config, x tensor.Shape) tensor.Shape {
+	if x.Rank() < 3 || !c.has("height") || !c.has("width") {
+		return tensor.Shape{}
+	}
+	dims := x.Dims()
+	h := len(dims) - 3
+	if c.str("data_format") == "channels_first" {
+		h = len(dims) - 2
+	}
+	dims[h], dims[h+1] = c.num("height", tensor.Unknown), c.num("width", tensor.Unknown)
+	return tensor.MakeShape(dims...)
+}
+
+// convLSTMShapes is the rule of recurrent convolutions: that of a convolution for each step.
+func convLSTMShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
+	rank := int(class[len(class)-2] - '0')
+	if x.Rank() != rank+3 {
+		return nil, false
+	}
+	step := convRule(rank, "filters")(c, tensor.MakeShape(slices.Delete(x.Dims(), 1, 2)...))
+	if !step.Ranked() {
+		return nil, false
+	}
+	out := []tensor.Shape{step}
+	if c.flag("return_sequences") {
+		out[0] = tensor.MakeShape(slices.Insert(step.Dims(), 1, x.Dim(1))...)
+	}
+	if c.flag("return_state") {
+		out = append(out, step, step)
+	}
+	return out, true
+}
+
+// adaptiveRule is the rule of pooling to a size.
+func adaptiveRule(rank int) shapeRule {
+	return func(c config, x tensor.Shape) tensor.Shape {
+		size := c.spread("output_size", rank, tensor.Unknown)
+		if x.Rank() != rank+2 || size == nil {
+			return tensor.Shape{}
+		}
+		space, _ := axesOf(c, x)
+		dims := x.Dims()
+		copy(dims[space:], size)
+		return tensor.MakeShape(dims...)
+	}
+}

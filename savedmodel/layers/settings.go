@@ -1,0 +1,254 @@
+package layers
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// maxNesting bounds how deep models are followed into models, and wrappers into wrappers.
+const maxNesting = 32
+
+// config is the dictionary that a Keras layer's get_config returned, as JSON has it.
+type config map[string]any
+
+// parseConfig decodes a config; nil when it is none.
+func parseConfig(data json.RawMessage) config {
+	var c config
+	if json.Unmarshal(data, &c) != nil {
+		return nil
+	}
+	return c
+}
+
+// plain takes Keras' wrappers off tuples and shapes: {"class_name": "__tuple__", "items": […]}.
+func plain(v any) any {
+	if m, ok := v.(map[string]any); ok {
+		if name := m["class_name"]; name == "__tuple__" || name == "TensorShape" {
+			return m["items"]
+		}
+	}
+	return v
+}
+
+// jsonValue decodes any JSON; nil where it is none.
+func jsonValue(data json.RawMessage) any {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return nil
+	}
+	return v
+}
+
+// has reports whether the config gives a value other than null.
+func (c config) has(key string) bool { return c[key] != nil }
+
+func (c config) str(key string) string { s, _ := c[key].(string); return s }
+
+func (c config) flag(key string) bool { b, _ := c[key].(bool); return b }
+
+// num returns a number, or otherwise.
+func (c config) num(key string, otherwise int64) int64 {
+	if f, ok := plain(c[key]).(float64); ok {
+		return int64(f)
+	}
+	return otherwise
+}
+
+// nums returns a list of numbers with [tensor.Unknown] for null; a lone number is a list of one.
+// Nil when it is neither.
+func (c config) nums(key string) []int64 { return numbers(c[key]) }
+
+func numbers(v any) []int64 {
+	switch v := plain(v).(type) {
+	case float64:
+		return []int64{int64(v)}
+	case []any:
+		list := make([]int64, 0, len(v))
+		for _, x := range v {
+			switch x := x.(type) {
+			case float64:
+				list = append(list, int64(x))
+			case nil:
+				list = append(list, tensor.Unknown)
+			default:
+				return nil
+			}
+		}
+		return list
+	}
+	return nil
+}
+
+// spread returns n numbers: those of the list, or a lone number n times. Nil when neither fits.
+func (c config) spread(key string, n int, otherwise int64) []int64 {
+	list := c.nums(key)
+	switch {
+	case list == nil:
+		return slices.Repeat([]int64{otherwise}, n)
+	case len(list) == 1:
+		return slices.Repeat(list, n)
+	case len(list) == n:
+		return list
+	}
+	return nil
+}
+
+// pairs returns n pairs of numbers, as paddings and croppings are written: 1, [1, 2], or [[1, 2],
+// [0, 1]].
+func (c config) pairs(key string, n int) [][2]int64 {
+	pairs := make([][2]int64, n)
+	v := plain(c[key])
+	if f, ok := v.(float64); ok {
+		for i := range pairs {
+			pairs[i] = [2]int64{int64(f), int64(f)}
+		}
+		return pairs
+	}
+	list, _ := v.([]any)
+	if flat := numbers(v); n == 1 && len(flat) == 2 {
+		return [][2]int64{{flat[0], flat[1]}}
+	}
+	if len(list) != n {
+		return nil
+	}
+	for i, x := range list {
+		switch p := numbers(x); len(p) {
+		case 1:
+			pairs[i] = [2]int64{p[0], p[0]}
+		case 2:
+			pairs[i] = [2]int64{p[0], p[1]}
+		default:
+			return nil
+		}
+	}
+	return pairs
+}
+
+// layer returns the class and the config of a layer that is a part of this one, such as a
+// wrapper's.
+func (c config) layer(key string) (class string, inner config) {
+	m, _ := c[key].(map[string]any)
+	class, _ = m["class_name"].(string)
+	inner, _ = m["config"].(map[string]any)
+	return class[strings.LastIndexByte(class, '>')+1:], inner
+}
+
+// inputShape returns the shape that an InputLayer, or the first layer of a stack, was given.
+func (c config) inputShape() (tensor.Shape, bool) {
+	for _, key := range []string{"batch_input_shape", "batch_shape"} {
+		if dims := c.nums(key); dims != nil {
+			return tensor.MakeShape(dims...), true
+		}
+	}
+	return tensor.Shape{}, false
+}
+
+// callArgs is what a call of a layer says beside its tensors.
+type callArgs struct {
+	args  []any
+	named map[string]any
+}
+
+// callKey is where a config carries the call that its shapes are computed for.
+const callKey = "\x00call"
+
+// versionKey is where a config carries the version of the Keras that wrote it: "3.15.1".
+const versionKey = "\x00version"
+
+// v3 reports whether Keras 3 wrote the config, some of whose rules differ from those of Keras 2.
+func (c config) v3() bool { return strings.HasPrefix(c.str(versionKey), "3.") }
+
+// beforeMinor reports whether a version of Keras 3 before 3.minor wrote the config.
+func (c config) beforeMinor(minor int) bool {
+	text, _, _ := strings.Cut(strings.TrimPrefix(c.str(versionKey), "3."), ".")
+	n, err := strconv.Atoi(text)
+	return c.v3() && err == nil && n < minor
+}
+
+// withCall returns the config with one call's arguments, as inbound_nodes has them.
+func (c config) withCall(node json.RawMessage) config {
+	call := parseCall(jsonValue(node))
+	if call == nil {
+		return c
+	}
+	all := config{callKey: call}
+	for key, v := range c {
+		all[key] = v
+	}
+	return all
+}
+
+// parseCall reads a call as Keras 3 writes it, {"args": […], "kwargs": {…}}, or as Keras 2 does,
+// [["x", 0, 0, {…}], …], where the first tensor carries the named arguments.
+func parseCall(v any) *callArgs {
+	if m, ok := v.(map[string]any); ok {
+		call := &callArgs{}
+		call.args, _ = m["args"].([]any)
+		call.named, _ = m["kwargs"].(map[string]any)
+		return call
+	}
+	for range 3 {
+		list, ok := v.([]any)
+		if !ok || len(list) == 0 {
+			return nil
+		}
+		if _, isName := list[0].(string); isName && len(list) > 3 {
+			named, _ := list[3].(map[string]any)
+			return &callArgs{named: named}
+		}
+		v = list[0]
+	}
+	return nil
+}
+
+// call returns the arguments of the call that shapes are computed for; nil where none are known.
+func (c config) call() *callArgs { call, _ := c[callKey].(*callArgs); return call }
+
+// arg returns an argument of an operation by its name or its place, or what the config has for it.
+func (c config) arg(name string, place int) any {
+	call := c.call()
+	if call != nil && call.named[name] != nil {
+		return call.named[name]
+	}
+	if c[name] != nil || call == nil || place < 0 || place >= len(call.args) {
+		return c[name]
+	}
+	return call.args[place]
+}
+
+func (c config) argFlag(name string) bool { b, _ := c.arg(name, -1).(bool); return b }
+
+// before reports whether both arguments are named, so that the first stands before the second.
+func (a *callArgs) before(first, second string) bool {
+	return a != nil && a.named[first] != nil && a.named[second] != nil
+}
+
+// axisArg returns an axis that an argument names.
+func (c config) axisArg(name string, place int, otherwise any) (int64, bool) {
+	v := c.arg(name, place)
+	if v == nil {
+		v = otherwise
+	}
+	f, ok := v.(float64)
+	return int64(f), ok
+}
+
+// either returns the first argument beside the tensor, which goes by one of two names.
+func (c config) either(name, other string) any {
+	if v := c.arg(name, 1); v != nil {
+		return v
+	}
+	return c.arg(other, 1)
+}
+
+// single returns one shape, if its rank is known.
+func single(s tensor.Shape) ([]tensor.Shape, bool) {
+	if !s.Ranked() {
+		return nil, false
+	}
+	return []tensor.Shape{s}, true
+}
