@@ -87,7 +87,8 @@ savedmodel: internal/strict internal/weight
 savedmodel/scan: savedmodel internal/graph internal/ops internal/admit
 savedmodel/internal/body: tensor savedmodel internal/graph internal/shape
 savedmodel/layers: tensor savedmodel savedmodel/internal/body
-savedmodel/layers: internal/graph internal/shape internal/words
+savedmodel/layers: internal/graph internal/shape internal/words savedmodel/layers/internal/rules
+savedmodel/layers/internal/rules: tensor internal/shape
 savedmodel/sizes: savedmodel/layers
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body
 savedmodel/sizes: internal/graph internal/shape internal/words

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 )
 
 // LayerConfig is one layer in the config of a model: its class, its own config, and what it is
@@ -66,11 +67,11 @@ func (l *LayerConfig) IsOperation() bool {
 	if l.Module != "" {
 		return strings.HasPrefix(l.Module, "keras.src.ops.") || strings.HasPrefix(l.Module, "keras.ops")
 	}
-	if operations[operationName(l.ClassName)] == nil && !severalOutputs[l.ClassName] {
+	if rules.Operations[rules.OperationName(l.ClassName)] == nil && !severalOutputs[l.ClassName] {
 		return false
 	}
-	c := parseConfig(l.Config)
-	return c != nil && !c.has("dtype") && !c.has("trainable")
+	c := rules.ParseConfig(l.Config)
+	return c != nil && !c.Has("dtype") && !c.Has("trainable")
 }
 
 // Trains reports whether training may change the layer's variables.
@@ -161,7 +162,7 @@ func callsIn(data json.RawMessage) (nodes []json.RawMessage, tensors [][]inbound
 // walkInbound collects the tensors in v in the order of tf.nest and of Keras' own trees: lists as
 // they stand, dictionaries by their sorted keys.
 func walkInbound(v json.RawMessage, out *[]inbound, depth int) {
-	if depth > maxNesting {
+	if depth > rules.MaxNesting {
 		return
 	}
 	switch v = bytes.TrimSpace(v); {
@@ -213,7 +214,7 @@ var builtins = func() map[string]bool {
 	for _, class := range classByDefault {
 		all[class] = true
 	}
-	for class := range shapeRules {
+	for class := range rules.ShapeRules {
 		all[class] = true
 	}
 	return all

@@ -317,7 +317,7 @@ var explainers = map[string]dimExplainer{
 // explainEinsum explains a size by its letter in the equation: one of the input's, or one that
 // stands in the kernel alone.
 func explainEinsum(l *Layer, in, out tensor.Shape, d int, last bool) string {
-	equation := l.info.config.str("equation")
+	equation := l.info.config.Str("equation")
 	inputs, output, ok := strings.Cut(equation, "->")
 	x, _, _ := strings.Cut(inputs, ",")
 	at := d
@@ -353,9 +353,9 @@ func explainBidirectional(l *Layer, _, out tensor.Shape, _ int, last bool) strin
 	if !last {
 		return ""
 	}
-	_, inner := l.info.config.layer("layer")
-	units := inner.num("units", 0)
-	switch mode := l.info.config.str("merge_mode"); mode {
+	_, inner := l.info.config.Layer("layer")
+	units := inner.Num("units", 0)
+	switch mode := l.info.config.Str("merge_mode"); mode {
 	case "concat":
 		if units > 0 && out.Dim(-1) > units {
 			return fmt.Sprintf(" = %s forward + %s backward, concatenated (merge_mode \"concat\")", words.Thousands(units), words.Thousands(out.Dim(-1)-units))
@@ -390,7 +390,7 @@ func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
 }
 
 func explainPermute(l *Layer, _, _ tensor.Shape, d int, _ bool) string {
-	if dims := l.info.config.nums("dims"); d > 0 && d <= len(dims) {
+	if dims := l.info.config.Nums("dims"); d > 0 && d <= len(dims) {
 		return fmt.Sprintf(": axis %d of the input", dims[d-1])
 	}
 	return ""
@@ -440,7 +440,7 @@ func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last 
 	if d == 1 {
 		return ": the layer is applied to each step; as in the input"
 	}
-	class, inner := l.info.config.layer("layer")
+	class, inner := l.info.config.Layer("layer")
 	if class != "" && class != "TimeDistributed" && d > 1 && in.Rank() > 2 && out.Rank() > 2 {
 		row := &Layer{Class: class, Weights: l.Weights, info: layerInfo{config: inner, in: []tensor.Shape{tensor.MakeShape(slices.Delete(in.Dims(), 1, 2)...)}}}
 		return e.known(row, tensor.MakeShape(slices.Delete(out.Dims(), 1, 2)...), d-1)

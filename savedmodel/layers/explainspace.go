@@ -23,15 +23,15 @@ func spatialRule(l *Layer, d int) *spaceRule {
 	}
 	c := l.info.config
 	at := d - 1
-	if c.str("data_format") == "channels_first" {
+	if c.Str("data_format") == "channels_first" {
 		at = d - 2
 	}
 	if rank == 0 || c == nil || at < 0 || at >= rank || strings.HasPrefix(l.Class, "Global") || strings.HasPrefix(l.Class, "Spatial") {
 		return nil
 	}
-	r := &spaceRule{class: l.Class, padding: c.str("padding"), kernel: 1, stride: 1, dilation: 1}
+	r := &spaceRule{class: l.Class, padding: c.Str("padding"), kernel: 1, stride: 1, dilation: 1}
 	pick := func(key string, otherwise int64) int64 {
-		if list := c.spread(key, rank, otherwise); list != nil {
+		if list := c.Spread(key, rank, otherwise); list != nil {
 			return list[at]
 		}
 		return otherwise
@@ -39,8 +39,8 @@ func spatialRule(l *Layer, d int) *spaceRule {
 	switch {
 	case strings.HasPrefix(l.Class, "ZeroPadding"), strings.HasPrefix(l.Class, "Cropping"):
 		key := map[bool]string{true: "padding", false: "cropping"}[strings.HasPrefix(l.Class, "ZeroPadding")]
-		pairs := c.pairs(key, rank)
-		if pairs == nil || !c.has(key) {
+		pairs := c.Pairs(key, rank)
+		if pairs == nil || !c.Has(key) {
 			return nil
 		}
 		r.before, r.after = pairs[at][0], pairs[at][1]
@@ -49,11 +49,11 @@ func spatialRule(l *Layer, d int) *spaceRule {
 	case strings.Contains(l.Class, "Pooling"):
 		r.kernel = pick("pool_size", 2)
 		r.stride = r.kernel
-		if c.has("strides") {
+		if c.Has("strides") {
 			r.stride = pick("strides", 1)
 		}
 	case strings.Contains(l.Class, "Conv"):
-		if !c.has("kernel_size") {
+		if !c.Has("kernel_size") {
 			return nil
 		}
 		r.kernel, r.stride, r.dilation = pick("kernel_size", 1), pick("strides", 1), pick("dilation_rate", 1)

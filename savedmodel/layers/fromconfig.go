@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -94,168 +95,6 @@ func (n *network) ports() (in, out []Port) {
 	return in, out
 }
 
-// configFile is what the networks of one of Keras' own files have in common.
-type configFile struct {
-	v3      bool
-	version string               // of Keras: "3.15.1"
-	calls   map[any]int          // of each layer, while they are counted
-	first   map[*LayerConfig]int // the number of a layer's first call in its model
-}
-
-// of returns the variables of a layer, and of all layers within it, each once.
-func (f *configFile) of(l *LayerConfig) []*savedmodel.Variable { return f.all(l, nil) }
-
-// all returns the variables of a layer and those that are given beside it, each once.
-func (f *configFile) all(l *LayerConfig, extra []*savedmodel.Variable) []*savedmodel.Variable {
-	var found []*savedmodel.Variable
-	seen := map[*savedmodel.Variable]bool{}
-	add := func(list []*savedmodel.Variable) {
-		for _, v := range list {
-			if !seen[v] {
-				seen[v] = true
-				found = append(found, v)
-			}
-		}
-	}
-	var walk func(l *LayerConfig, depth int)
-	walk = func(l *LayerConfig, depth int) {
-		add(l.Variables)
-		if m := l.Model(); m != nil && depth < maxNesting {
-			for i := range m.Layers {
-				walk(&m.Layers[i], depth+1)
-			}
-		}
-	}
-	walk(l, 0)
-	add(extra)
-	return found
-}
-
-// identity tells layers apart that are one object.
-func (l *LayerConfig) identity() any {
-	if id := string(l.SharedID); id != "" && id != "null" {
-		return id
-	}
-	return l
-}
-
-// countCalls numbers the calls of layers as Keras does when it loads the model: nested models are
-// built, and call their layers, before the model around them calls its own. A layer that is in both
-// has its calls numbered through.
-func (f *configFile) countCalls(m *ModelConfig, built map[any]bool) {
-	if len(built) > maxBuilt {
-		return
-	}
-	for i := range m.Layers {
-		l := &m.Layers[i]
-		if inner := l.Model(); inner != nil && !built[l.identity()] {
-			built[l.identity()] = true
-			f.countCalls(inner, built)
-		}
-	}
-	for i := range m.Layers {
-		l := &m.Layers[i]
-		f.first[l] = f.calls[l.identity()]
-		n := len(inboundNodes(l.InboundNodes))
-		if m.Sequential() {
-			n = 1
-		}
-		f.calls[l.identity()] += n
-	}
-}
-
-// takes returns the shapes of the tensors between layers, as far as the calls say them: each tensor
-// that a call of Keras 3 takes stands there with its shape, and Keras 2 notes the shapes that a
-// layer was built with.
-func (m *ModelConfig) takes() map[inbound]tensor.Shape {
-	known := map[inbound]tensor.Shape{}
-	if m.Sequential() {
-		return known
-	}
-	for i := range m.Layers {
-		l := &m.Layers[i]
-		eachTensor(l.InboundNodes, known, 0)
-		calls := inboundNodes(l.InboundNodes)
-		built := l.builtWith()
-		if len(calls) != 1 || len(calls[0]) != len(built) {
-			continue
-		}
-		for j, t := range calls[0] {
-			if _, ok := known[t]; !ok {
-				known[t] = built[j]
-			}
-		}
-	}
-	return known
-}
-
-// builtWith returns the shapes of the inputs that the layer was built with.
-func (l *LayerConfig) builtWith() []tensor.Shape {
-	var c struct {
-		InputShape any `json:"input_shape"`
-	}
-	if json.Unmarshal(l.BuildConfig, &c) != nil {
-		return nil
-	}
-	return shapesOf(c.InputShape)
-}
-
-// shapesOf returns the shapes of a value of JSON: a list of sizes, or a list or a dictionary of
-// such.
-func shapesOf(v any) []tensor.Shape {
-	list, ok := plain(v).([]any)
-	if !ok {
-		return nil
-	}
-	if dims := numbers(v); dims != nil && len(list) > 0 {
-		return []tensor.Shape{tensor.MakeShape(dims...)}
-	}
-	var shapes []tensor.Shape
-	for _, x := range list {
-		dims := numbers(x)
-		if _, isList := plain(x).([]any); !isList || dims == nil {
-			return nil
-		}
-		shapes = append(shapes, tensor.MakeShape(dims...))
-	}
-	return shapes
-}
-
-// eachTensor notes the shapes of the tensors in v that Keras 3 wrote.
-func eachTensor(v json.RawMessage, known map[inbound]tensor.Shape, depth int) {
-	if depth > maxNesting || len(v) == 0 {
-		return
-	}
-	switch v[0] {
-	case '[':
-		var list []json.RawMessage
-		if json.Unmarshal(v, &list) == nil {
-			for _, x := range list {
-				eachTensor(x, known, depth+1)
-			}
-		}
-	case '{':
-		var t struct {
-			Class  string `json:"class_name"`
-			Config struct {
-				Shape   any             `json:"shape"`
-				History json.RawMessage `json:"keras_history"`
-			} `json:"config"`
-		}
-		if json.Unmarshal(v, &t) == nil && t.Class == "__keras_tensor__" {
-			if keys := layerTensors(t.Config.History); len(keys) == 1 {
-				if dims, ok := plain(t.Config.Shape).([]any); ok {
-					known[keys[0]] = tensor.MakeShape(append([]int64{}, numbers(dims)...)...)
-				}
-			}
-			return
-		}
-		for _, x := range sortedMembers(v) {
-			eachTensor(x, known, depth+1)
-		}
-	}
-}
-
 // Part is a layer of a model whose configuration is not known: its variables, and what they tell.
 type Part struct {
 	Name, Class string // "" where the file does not say
@@ -287,7 +126,7 @@ func (f *configFile) rows(parts []Part, m *ModelConfig, depth int) []*Layer {
 		c := LayerConfig{Variables: p.Variables, parsed: true}
 		l := &Layer{Name: p.Name, Class: p.Class, Guessed: p.Guessed, Output: OutputShape{Word: p.Word}}
 		l.info.notes = p.Why
-		if len(p.Parts) > 0 && depth < maxNesting {
+		if len(p.Parts) > 0 && depth < rules.MaxNesting {
 			c.inner = &ModelConfig{}
 			l.Layers = f.rows(p.Parts, c.inner, depth+1)
 		}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // graphConfig reads from the graph what the config of a layer would say, in the terms of Keras 2's
 // configs: an export of Keras 3 has the operations but no configs. What the graph does not show is
 // left out.
-func graphConfig(s *scope, class string, c *call, vars []*savedmodel.Variable) config {
-	g := &configReader{s: s, c: c, vars: vars, conf: config{}}
+func graphConfig(s *scope, class string, c *call, vars []*savedmodel.Variable) rules.Config {
+	g := &configReader{s: s, c: c, vars: vars, conf: rules.Config{}}
 	switch class {
 	case "Dense":
 		g.setLast("units", "kernel")
@@ -63,7 +64,7 @@ type configReader struct {
 	s    *scope
 	c    *call
 	vars []*savedmodel.Variable
-	conf config
+	conf rules.Config
 }
 
 func (g *configReader) find(op string) *graph.Node { return g.findAny(op) }

@@ -1,56 +1,9 @@
 package layers
 
 import (
-	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// addSteps notes the layer's calls for [LayerTable.At].
-func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
-	if depth > 0 {
-		return
-	}
-	dtype := computeDType(l.info.config)
-	for i, out := range n.outs[l.Name] {
-		st := &step{layer: l, class: n.ruleClass(l), config: n.callConfig(l, i), shapes: out.Shapes}
-		for j := range out.Shapes {
-			st.out = append(st.out, inbound{l.Name, i, j})
-			st.dtypes = append(st.dtypes, dtype)
-		}
-		if calls := n.called[l.Name]; i < len(calls) && len(calls[i].outs) == len(out.Shapes) {
-			for j, r := range calls[i].outs {
-				st.dtypes[j] = graph.OutputDType(r)
-				st.tensors = append(st.tensors, r.String())
-			}
-		}
-		switch calls := n.inbound[l.Name]; {
-		case l.Class == "InputLayer":
-			st.input = n.signatureInput(l.Name)
-		case i < len(calls):
-			for _, t := range calls[i] {
-				st.in = append(st.in, inbound{t.layer, n.callOf(t), t.tensor})
-			}
-		default:
-			st.in = n.previousKeys(prev)
-		}
-		if cfg := n.configs[l.Name]; cfg != nil {
-			if m := cfg.Model(); m != nil {
-				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) {
-					return n.fresh().modelOutput(l.Name, m, in, 0)
-				}
-			}
-		}
-		n.steps = append(n.steps, st)
-	}
-}
-
-// fresh returns a copy with a count of its own, so that shapes may be computed by several
-// goroutines once the table is built.
-func (n *network) fresh() *network {
-	k, c := *n.k, *n
-	k.built, c.k = 0, &k
-	return &c
-}
 
 // previousKeys returns the outputs of the layer before, in a stack; of the input, for the first.
 func (n *network) previousKeys(prev OutputShape) []tensorKey {
@@ -83,8 +36,8 @@ func (n *network) signatureInput(layer string) string {
 }
 
 // computeDType returns the type that a layer computes in by its dtype or its policy.
-func computeDType(c config) tensor.DType {
-	name := c.str("dtype")
+func computeDType(c rules.Config) tensor.DType {
+	name := c.Str("dtype")
 	if policy, ok := c["dtype"].(map[string]any); ok {
 		inner, _ := policy["config"].(map[string]any)
 		name, _ = inner["name"].(string)

@@ -5,13 +5,14 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // nested makes the builder of a model within the model, or of a layer that is made of others: its
 // calls are the scopes within the last call's scope. Nil when there are none.
 func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
-	if l.op || c.phantom || k.scope.depth >= maxNesting || len(c.nodes) == 0 {
+	if l.op || c.phantom || k.scope.depth >= rules.MaxNesting || len(c.nodes) == 0 {
 		return nil
 	}
 	inner := &keras3{
@@ -111,7 +112,7 @@ func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 	st := &step{layer: row, class: l.class, shapes: c.shapes}
 	if c.phantom {
 		st.class = "Identity"
-		st.config = config{}
+		st.config = rules.Config{}
 	} else if !l.op {
 		st.config = graphConfig(k.scope, l.class, c, l.vars)
 	}

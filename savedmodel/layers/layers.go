@@ -7,6 +7,7 @@ import (
 
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -172,24 +173,6 @@ func (o *OutputShape) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Of rebuilds the table of a model's layers; nil when the model holds none: it is no Keras model,
-// or was saved without traces, signatures and metadata.
-func Of(mg *savedmodel.MetaGraph) (*Table, error) {
-	var t *Table
-	var err error
-	switch mg.Framework {
-	case savedmodel.Keras2:
-		t, err = keras2Layers(mg)
-	case savedmodel.Keras3:
-		t, err = keras3Layers(mg)
-	}
-	if t == nil || err != nil {
-		return nil, err
-	}
-	t.explain(theSignature)
-	return t, nil
-}
-
 // guess marks a field as likely but not held by the files, and says why.
 func (l *Layer) guess(field, why string) {
 	for _, f := range l.Guessed {
@@ -227,4 +210,44 @@ func (t *Totals) add(v *savedmodel.Variable, trainable bool) {
 		t.NonTrainable += v.Size()
 		t.NonTrainableBytes += v.Bytes()
 	}
+}
+
+// layerInfo is what is known of a layer beyond its row, for explanations.
+type layerInfo struct {
+	config rules.Config   // Keras 2's, or what the graph shows of it
+	in     []tensor.Shape // what the layer's last call takes
+	shape  OutputShape    // where Keras prints a word in its place
+	notes  []string       // reasons for guesses and unknowns
+	// partial says that the output's shapes are those that others take, and there may be more
+	partial bool
+}
+
+// tensorKey identifies a tensor between layers: a [ref] of the function, or an [inbound] of a
+// config.
+type tensorKey any
+
+// step is one call of a layer in the order in which a model can be computed.
+type step struct {
+	layer  *Layer // nil for the inside of a nested model
+	class  string
+	config rules.Config
+	input  string // the signature's name, when the step is an input
+	in     []tensorKey
+	out    []tensorKey
+	shapes []tensor.Shape // of out, with open dimensions
+	// tensors are the names that out has in the function, where they are known.
+	tensors []string
+	dtypes  []tensor.DType // of out
+	// eval computes the outputs where neither the class's rule nor the steps of a nested model do.
+	eval func(in []tensor.Shape) ([]tensor.Shape, bool)
+	// inner says that the steps before have computed the outputs.
+	inner bool
+}
+
+// dtype returns the type of output i; float32 where it is not known.
+func (s *step) dtype(i int) tensor.DType {
+	if i < len(s.dtypes) && s.dtypes[i] != tensor.Invalid {
+		return s.dtypes[i].Base()
+	}
+	return tensor.Float32
 }

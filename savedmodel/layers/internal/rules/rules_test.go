@@ -1,8 +1,9 @@
-package layers
+package rules
 
 import (
 	"archive/zip"
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -14,7 +15,7 @@ func TestRules(t *testing.T) {
 	t.Parallel()
 	type entry struct {
 		Class  string         `json:"class"`
-		Config config         `json:"config"`
+		Config Config         `json:"config"`
 		In     []tensor.Shape `json:"in"`
 		Call   map[string]any `json:"call"`
 		Out    []tensor.Shape `json:"out"`
@@ -39,13 +40,13 @@ func TestRules(t *testing.T) {
 		}
 		for _, e := range f.Entries {
 			all++
-			e.Config[versionKey] = f.Keras
+			e.Config[VersionKey] = f.Keras
 			e.Config[callKey] = &callArgs{named: e.Call}
-			out, ok := inferShape(e.Class, e.Config, e.In, 0)
+			out, ok := Shapes(e.Class, e.Config, e.In)
 			if !ok {
 				missing++
 				t.Logf("Keras %s: no rule for %s of %v, which gives %v", f.Keras, e.Class, e.In, e.Out)
-			} else if !(OutputShape{Shapes: out}).equal(OutputShape{Shapes: e.Out}) {
+			} else if !slices.EqualFunc(out, e.Out, tensor.Shape.Equal) {
 				t.Errorf("Keras %s: %s of %v gives %v, want %v (config %v)", f.Keras, e.Class, e.In, out, e.Out, e.Config)
 			}
 		}

@@ -1,4 +1,4 @@
-package layers
+package rules
 
 import (
 	"slices"
@@ -8,15 +8,20 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// inferShape computes a layer's output shapes from its config and the shapes it is called with, by
-// the rules of the classes' compute_output_shape in tf_keras. ok is false for classes whose shapes
-// only their code knows.
-func inferShape(class string, c config, in []tensor.Shape, depth int) (out []tensor.Shape, ok bool) {
-	if c == nil || depth > maxNesting || len(in) == 0 {
+// Shapes computes a layer's output shapes from its config and the shapes it is called with, by the
+// rules of the classes' compute_output_shape in tf_keras and Keras 3. ok is false for classes whose
+// Shapes only their code knows.
+func Shapes(class string, c Config, in []tensor.Shape) (out []tensor.Shape, ok bool) {
+	return shapes(class, c, in, 0)
+}
+
+// shapes is Shapes for a layer within others.
+func shapes(class string, c Config, in []tensor.Shape, depth int) (out []tensor.Shape, ok bool) {
+	if c == nil || depth > MaxNesting || len(in) == 0 {
 		return nil, false
 	}
 	x := in[0]
-	if rule, found := shapeRules[class]; found && x.Ranked() {
+	if rule, found := ShapeRules[class]; found && x.Ranked() {
 		if s := rule(c, x); s.Ranked() {
 			return []tensor.Shape{s}, true
 		}
@@ -27,7 +32,7 @@ func inferShape(class string, c config, in []tensor.Shape, depth int) (out []ten
 		out, ok := single(shape.Broadcast(in...))
 		return openWhereOpen(c, out, in), ok
 	case "Concatenate":
-		out, ok := single(shape.Concat(in, c.num("axis", -1)))
+		out, ok := single(shape.Concat(in, c.Num("axis", -1)))
 		return openWhereFirstOpen(c, out, in), ok
 	case "Dot":
 		return dotShapes(c, in)
@@ -41,10 +46,10 @@ func inferShape(class string, c config, in []tensor.Shape, depth int) (out []ten
 	return moreShapes(class, c, in, depth)
 }
 
-// shapeRules holds the classes with one input whose output follows from the config.
-var shapeRules = func() map[string]shapeRule {
+// ShapeRules holds the classes with one input whose output follows from the config.
+var ShapeRules = func() map[string]shapeRule {
 	rules := map[string]shapeRule{
-		"Dense":                  func(c config, x tensor.Shape) tensor.Shape { return withLast(x, c.num("units", tensor.Unknown)) },
+		"Dense":                  func(c Config, x tensor.Shape) tensor.Shape { return withLast(x, c.Num("units", tensor.Unknown)) },
 		"Embedding":              embeddingShape,
 		"Flatten":                flattenShape,
 		"Reshape":                reshapeShape,
@@ -66,7 +71,7 @@ var shapeRules = func() map[string]shapeRule {
 		"GlobalAveragePooling1D": globalPool, "GlobalAveragePooling2D": globalPool, "GlobalAveragePooling3D": globalPool,
 		"GlobalMaxPooling1D": globalPool, "GlobalMaxPooling2D": globalPool, "GlobalMaxPooling3D": globalPool,
 	}
-	for _, class := range elementwise {
+	for _, class := range Elementwise {
 		rules[class] = same
 	}
 	for rank, suffix := range map[int]string{1: "1D", 2: "2D", 3: "3D"} {
@@ -83,8 +88,8 @@ var shapeRules = func() map[string]shapeRule {
 	return rules
 }()
 
-// elementwise lists the classes that keep their input's shape.
-var elementwise = []string{
+// Elementwise lists the classes that keep their input's shape.
+var Elementwise = []string{
 	"Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout", "ELU", "GaussianDropout", "GaussianNoise",
 	"GroupNormalization", "Identity", "LayerNormalization", "LeakyReLU", "Masking", "Normalization", "PReLU", "ReLU", "Rescaling", "Softmax",
 	"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "ThresholdedReLU", "UnitNormalization",
@@ -96,21 +101,21 @@ var elementwise = []string{
 
 // bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one
 // that runs backward.
-func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
-	class, inner := c.layer("layer")
-	forward, ok := inferShape(class, inner, in[:1], depth+1)
+func bidirectionalShapes(c Config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	class, inner := c.Layer("layer")
+	forward, ok := shapes(class, inner, in[:1], depth+1)
 	if !ok {
 		return nil, false
 	}
 	backward := forward
-	if c.has("backward_layer") {
-		class, inner := c.layer("backward_layer")
-		if backward, ok = inferShape(class, inner, in[:1], depth+1); !ok {
+	if c.Has("backward_layer") {
+		class, inner := c.Layer("backward_layer")
+		if backward, ok = shapes(class, inner, in[:1], depth+1); !ok {
 			return nil, false
 		}
 	}
 	var out []tensor.Shape
-	switch mode := c.str("merge_mode"); mode {
+	switch mode := c.Str("merge_mode"); mode {
 	case "concat":
 		if out, ok = single(shape.Concat([]tensor.Shape{forward[0], backward[0]}, -1)); !ok {
 			return nil, false
@@ -123,14 +128,14 @@ func bidirectionalShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape
 	return append(append(out, forward[1:]...), backward[1:]...), true
 }
 
-func timeDistributedShapes(c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
-	class, inner := c.layer("layer")
+func timeDistributedShapes(c Config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	class, inner := c.Layer("layer")
 	x := in[0]
 	if x.Rank() < 2 {
 		return nil, false
 	}
 	dims := slices.Delete(x.Dims(), 1, 2)
-	out, ok := inferShape(class, inner, []tensor.Shape{tensor.MakeShape(dims...)}, depth+1)
+	out, ok := shapes(class, inner, []tensor.Shape{tensor.MakeShape(dims...)}, depth+1)
 	if !ok || len(out) != 1 || out[0].Rank() < 1 {
 		return nil, false
 	}
@@ -139,7 +144,7 @@ func timeDistributedShapes(c config, in []tensor.Shape, depth int) ([]tensor.Sha
 
 // moreShapes has the rules of the classes whose outputs follow from more than one input, from what
 // a call says beside its tensors, or from a layer within.
-func moreShapes(class string, c config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+func moreShapes(class string, c Config, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
 	x := in[0]
 	switch class {
 	case "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention":
@@ -151,24 +156,24 @@ func moreShapes(class string, c config, in []tensor.Shape, depth int) ([]tensor.
 	case "EinsumDense":
 		return einsumDense(c, x)
 	case "SpectralNormalization":
-		inner, config := c.layer("layer")
-		return inferShape(inner, config, in, depth+1)
+		inner, config := c.Layer("layer")
+		return shapes(inner, config, in, depth+1)
 	case "HashedCrossing":
-		if c.str("output_mode") == "one_hot" {
-			return []tensor.Shape{encoded("one_hot", x, c.num("num_bins", tensor.Unknown))}, x.Ranked()
+		if c.Str("output_mode") == "one_hot" {
+			return []tensor.Shape{encoded("one_hot", x, c.Num("num_bins", tensor.Unknown))}, x.Ranked()
 		}
 		return []tensor.Shape{x}, x.Ranked()
 	case "Lambda":
 		return lambdaShapes(c, x)
 	case "TFOpLambda", "SlicingOpLambda":
-		return operationShapes(c.str("function"), c, in)
+		return operationShapes(c.Str("function"), c, in)
 	}
-	if op, ok := strings.CutPrefix(class, operationPrefix); ok {
+	if op, ok := strings.CutPrefix(class, OperationPrefix); ok {
 		return operationShapes(op, c, in)
 	}
 	return nil, false
 }
 
-// operationPrefix marks the class of one of Keras 3's operations, some of which are called like
+// OperationPrefix marks the class of one of Keras 3's operations, some of which are called like
 // layers.
-const operationPrefix = "ops."
+const OperationPrefix = "ops."

@@ -1,4 +1,4 @@
-package layers
+package rules
 
 import (
 	"slices"
@@ -8,15 +8,15 @@ import (
 )
 
 // axesOf returns the place of the first spatial axis and of the channels.
-func axesOf(c config, x tensor.Shape) (space, channels int) {
-	if c.str("data_format") == "channels_first" {
+func axesOf(c Config, x tensor.Shape) (space, channels int) {
+	if c.Str("data_format") == "channels_first" {
 		return 2, 1
 	}
 	return 1, x.Rank() - 1
 }
 
 // spatial applies f to each of the n spatial axes whose size is known.
-func spatial(c config, x tensor.Shape, n int, f func(axis int, d int64) int64) []int64 {
+func spatial(c Config, x tensor.Shape, n int, f func(axis int, d int64) int64) []int64 {
 	if x.Rank() != n+2 {
 		return nil
 	}
@@ -41,21 +41,21 @@ func windowLength(n, kernel, stride, dilation int64, padding string) int64 {
 // convRule is the rule of convolutions over rank axes; channels names what gives the filters, or
 // their number for each channel.
 func convRule(rank int, channels string) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		kernel, stride, dilation := c.Spread("kernel_size", rank, 1), c.Spread("strides", rank, 1), c.Spread("dilation_rate", rank, 1)
 		if kernel == nil || stride == nil || dilation == nil {
 			return tensor.Shape{}
 		}
 		dims := spatial(c, x, rank, func(i int, d int64) int64 {
-			return windowLength(d, kernel[i], stride[i], dilation[i], c.str("padding"))
+			return windowLength(d, kernel[i], stride[i], dilation[i], c.Str("padding"))
 		})
 		if dims == nil {
 			return tensor.Shape{}
 		}
 		_, ch := axesOf(c, x)
-		filters := c.num(channels, tensor.Unknown)
+		filters := c.Num(channels, tensor.Unknown)
 		if channels == "depth_multiplier" {
-			if filters = c.num(channels, 1); dims[ch] != tensor.Unknown {
+			if filters = c.Num(channels, 1); dims[ch] != tensor.Unknown {
 				filters *= dims[ch]
 			}
 		}
@@ -66,11 +66,11 @@ func convRule(rank int, channels string) shapeRule {
 
 // deconvRule is the rule of transposed convolutions (deconv_output_length of conv_utils.py).
 func deconvRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		kernel, stride, dilation := c.spread("kernel_size", rank, 1), c.spread("strides", rank, 1), c.spread("dilation_rate", rank, 1)
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		kernel, stride, dilation := c.Spread("kernel_size", rank, 1), c.Spread("strides", rank, 1), c.Spread("dilation_rate", rank, 1)
 		var extra []int64
-		if c.has("output_padding") {
-			extra = c.spread("output_padding", rank, 0)
+		if c.Has("output_padding") {
+			extra = c.Spread("output_padding", rank, 0)
 		}
 		if kernel == nil || stride == nil || dilation == nil {
 			return tensor.Shape{}
@@ -78,13 +78,13 @@ func deconvRule(rank int) shapeRule {
 		dims := spatial(c, x, rank, func(i int, d int64) int64 {
 			k := kernel[i] + (kernel[i]-1)*(dilation[i]-1)
 			if extra == nil {
-				if c.str("padding") == "valid" {
+				if c.Str("padding") == "valid" {
 					return d*stride[i] + max(k-stride[i], 0)
 				}
 				return d * stride[i]
 			}
 			pad := int64(0)
-			if c.str("padding") == "same" {
+			if c.Str("padding") == "same" {
 				pad = k / 2
 			}
 			return (d-1)*stride[i] + k - 2*pad + extra[i]
@@ -93,22 +93,22 @@ func deconvRule(rank int) shapeRule {
 			return tensor.Shape{}
 		}
 		_, ch := axesOf(c, x)
-		dims[ch] = c.num("filters", tensor.Unknown)
+		dims[ch] = c.Num("filters", tensor.Unknown)
 		return tensor.MakeShape(dims...)
 	}
 }
 
 func poolRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		size := c.spread("pool_size", rank, 2)
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		size := c.Spread("pool_size", rank, 2)
 		stride := size
-		if c.has("strides") {
-			stride = c.spread("strides", rank, 1)
+		if c.Has("strides") {
+			stride = c.Spread("strides", rank, 1)
 		}
 		if size == nil || stride == nil {
 			return tensor.Shape{}
 		}
-		dims := spatial(c, x, rank, func(i int, d int64) int64 { return windowLength(d, size[i], stride[i], 1, c.str("padding")) })
+		dims := spatial(c, x, rank, func(i int, d int64) int64 { return windowLength(d, size[i], stride[i], 1, c.Str("padding")) })
 		if dims == nil {
 			return tensor.Shape{}
 		}
@@ -118,8 +118,8 @@ func poolRule(rank int) shapeRule {
 
 // padRule adds, or with sign -1 takes away, what stands before and after each axis.
 func padRule(rank int, key string, sign int64) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		pairs := c.pairs(key, rank)
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		pairs := c.Pairs(key, rank)
 		if pairs == nil {
 			return tensor.Shape{}
 		}
@@ -132,8 +132,8 @@ func padRule(rank int, key string, sign int64) shapeRule {
 }
 
 func upRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		size := c.spread("size", rank, 2)
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		size := c.Spread("size", rank, 2)
 		if size == nil {
 			return tensor.Shape{}
 		}
@@ -149,7 +149,7 @@ func upRule(rank int) shapeRule {
 	}
 }
 
-func globalPool(c config, x tensor.Shape) tensor.Shape {
+func globalPool(c Config, x tensor.Shape) tensor.Shape {
 	if x.Rank() < 3 {
 		return tensor.Shape{}
 	}
@@ -164,21 +164,21 @@ func globalPool(c config, x tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-func imageRule(c config, x tensor.Shape) tensor.Shape {
-	if x.Rank() < 3 || !c.has("height") || !c.has("width") {
+func imageRule(c Config, x tensor.Shape) tensor.Shape {
+	if x.Rank() < 3 || !c.Has("height") || !c.Has("width") {
 		return tensor.Shape{}
 	}
 	dims := x.Dims()
 	h := len(dims) - 3
-	if c.str("data_format") == "channels_first" {
+	if c.Str("data_format") == "channels_first" {
 		h = len(dims) - 2
 	}
-	dims[h], dims[h+1] = c.num("height", tensor.Unknown), c.num("width", tensor.Unknown)
+	dims[h], dims[h+1] = c.Num("height", tensor.Unknown), c.Num("width", tensor.Unknown)
 	return tensor.MakeShape(dims...)
 }
 
 // convLSTMShapes is the rule of recurrent convolutions: that of a convolution for each step.
-func convLSTMShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
+func convLSTMShapes(class string, c Config, x tensor.Shape) ([]tensor.Shape, bool) {
 	rank := int(class[len(class)-2] - '0')
 	if x.Rank() != rank+3 {
 		return nil, false
@@ -199,8 +199,8 @@ func convLSTMShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, boo
 
 // adaptiveRule is the rule of pooling to a size.
 func adaptiveRule(rank int) shapeRule {
-	return func(c config, x tensor.Shape) tensor.Shape {
-		size := c.spread("output_size", rank, tensor.Unknown)
+	return func(c Config, x tensor.Shape) tensor.Shape {
+		size := c.Spread("output_size", rank, tensor.Unknown)
 		if x.Rank() != rank+2 || size == nil {
 			return tensor.Shape{}
 		}

@@ -1,4 +1,4 @@
-package layers
+package rules
 
 import (
 	"encoding/json"
@@ -9,23 +9,23 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxNesting bounds how deep models are followed into models, and wrappers into wrappers.
-const maxNesting = 32
+// MaxNesting bounds how deep models are followed into models, and wrappers into wrappers.
+const MaxNesting = 32
 
-// config is the dictionary that a Keras layer's get_config returned, as JSON has it.
-type config map[string]any
+// Config is the dictionary that a Keras layer's get_config returned, as JSON has it.
+type Config map[string]any
 
-// parseConfig decodes a config; nil when it is none.
-func parseConfig(data json.RawMessage) config {
-	var c config
+// ParseConfig decodes a config; nil when it is none.
+func ParseConfig(data json.RawMessage) Config {
+	var c Config
 	if json.Unmarshal(data, &c) != nil {
 		return nil
 	}
 	return c
 }
 
-// plain takes Keras' wrappers off tuples and shapes: {"class_name": "__tuple__", "items": […]}.
-func plain(v any) any {
+// Plain takes Keras' wrappers off tuples and shapes: {"class_name": "__tuple__", "items": […]}.
+func Plain(v any) any {
 	if m, ok := v.(map[string]any); ok {
 		if name := m["class_name"]; name == "__tuple__" || name == "TensorShape" {
 			return m["items"]
@@ -35,7 +35,7 @@ func plain(v any) any {
 }
 
 // jsonValue decodes any JSON; nil where it is none.
-func jsonValue(data json.RawMessage) any {
+func Value(data json.RawMessage) any {
 	var v any
 	if json.Unmarshal(data, &v) != nil {
 		return nil
@@ -43,27 +43,31 @@ func jsonValue(data json.RawMessage) any {
 	return v
 }
 
-// has reports whether the config gives a value other than null.
-func (c config) has(key string) bool { return c[key] != nil }
+// Has reports whether the config gives a value other than null.
+// Has reports whether the config says anything of a key.
+func (c Config) Has(key string) bool { return c[key] != nil }
 
-func (c config) str(key string) string { s, _ := c[key].(string); return s }
+// Str returns the text that a key has, "" where there is none.
+func (c Config) Str(key string) string { s, _ := c[key].(string); return s }
 
-func (c config) flag(key string) bool { b, _ := c[key].(bool); return b }
+func (c Config) flag(key string) bool { b, _ := c[key].(bool); return b }
 
-// num returns a number, or otherwise.
-func (c config) num(key string, otherwise int64) int64 {
-	if f, ok := plain(c[key]).(float64); ok {
+// Num returns a number, or otherwise.
+func (c Config) Num(key string, otherwise int64) int64 {
+	if f, ok := Plain(c[key]).(float64); ok {
 		return int64(f)
 	}
 	return otherwise
 }
 
-// nums returns a list of numbers with [tensor.Unknown] for null; a lone number is a list of one.
+// Nums returns a list of numbers with [tensor.Unknown] for null; a lone number is a list of one.
 // Nil when it is neither.
-func (c config) nums(key string) []int64 { return numbers(c[key]) }
+func (c Config) Nums(key string) []int64 { return Numbers(c[key]) }
 
-func numbers(v any) []int64 {
-	switch v := plain(v).(type) {
+// Numbers returns the whole numbers in a value: one, or a list in which null is an unknown size.
+// Nil when it is neither.
+func Numbers(v any) []int64 {
+	switch v := Plain(v).(type) {
 	case float64:
 		return []int64{int64(v)}
 	case []any:
@@ -83,9 +87,9 @@ func numbers(v any) []int64 {
 	return nil
 }
 
-// spread returns n numbers: those of the list, or a lone number n times. Nil when neither fits.
-func (c config) spread(key string, n int, otherwise int64) []int64 {
-	list := c.nums(key)
+// Spread returns n numbers: those of the list, or a lone number n times. Nil when neither fits.
+func (c Config) Spread(key string, n int, otherwise int64) []int64 {
+	list := c.Nums(key)
 	switch {
 	case list == nil:
 		return slices.Repeat([]int64{otherwise}, n)
@@ -97,11 +101,11 @@ func (c config) spread(key string, n int, otherwise int64) []int64 {
 	return nil
 }
 
-// pairs returns n pairs of numbers, as paddings and croppings are written: 1, [1, 2], or [[1, 2],
+// Pairs returns n pairs of numbers, as paddings and croppings are written: 1, [1, 2], or [[1, 2],
 // [0, 1]].
-func (c config) pairs(key string, n int) [][2]int64 {
+func (c Config) Pairs(key string, n int) [][2]int64 {
 	pairs := make([][2]int64, n)
-	v := plain(c[key])
+	v := Plain(c[key])
 	if f, ok := v.(float64); ok {
 		for i := range pairs {
 			pairs[i] = [2]int64{int64(f), int64(f)}
@@ -109,14 +113,14 @@ func (c config) pairs(key string, n int) [][2]int64 {
 		return pairs
 	}
 	list, _ := v.([]any)
-	if flat := numbers(v); n == 1 && len(flat) == 2 {
+	if flat := Numbers(v); n == 1 && len(flat) == 2 {
 		return [][2]int64{{flat[0], flat[1]}}
 	}
 	if len(list) != n {
 		return nil
 	}
 	for i, x := range list {
-		switch p := numbers(x); len(p) {
+		switch p := Numbers(x); len(p) {
 		case 1:
 			pairs[i] = [2]int64{p[0], p[0]}
 		case 2:
@@ -128,19 +132,19 @@ func (c config) pairs(key string, n int) [][2]int64 {
 	return pairs
 }
 
-// layer returns the class and the config of a layer that is a part of this one, such as a
+// Layer returns the class and the config of a layer that is a part of this one, such as a
 // wrapper's.
-func (c config) layer(key string) (class string, inner config) {
+func (c Config) Layer(key string) (class string, inner Config) {
 	m, _ := c[key].(map[string]any)
 	class, _ = m["class_name"].(string)
 	inner, _ = m["config"].(map[string]any)
 	return class[strings.LastIndexByte(class, '>')+1:], inner
 }
 
-// inputShape returns the shape that an InputLayer, or the first layer of a stack, was given.
-func (c config) inputShape() (tensor.Shape, bool) {
+// InputShape returns the shape that an InputLayer, or the first layer of a stack, was given.
+func (c Config) InputShape() (tensor.Shape, bool) {
 	for _, key := range []string{"batch_input_shape", "batch_shape"} {
-		if dims := c.nums(key); dims != nil {
+		if dims := c.Nums(key); dims != nil {
 			return tensor.MakeShape(dims...), true
 		}
 	}
@@ -156,26 +160,26 @@ type callArgs struct {
 // callKey is where a config carries the call that its shapes are computed for.
 const callKey = "\x00call"
 
-// versionKey is where a config carries the version of the Keras that wrote it: "3.15.1".
-const versionKey = "\x00version"
+// VersionKey is where a config carries the version of the Keras that wrote it: "3.15.1".
+const VersionKey = "\x00version"
 
 // v3 reports whether Keras 3 wrote the config, some of whose rules differ from those of Keras 2.
-func (c config) v3() bool { return strings.HasPrefix(c.str(versionKey), "3.") }
+func (c Config) v3() bool { return strings.HasPrefix(c.Str(VersionKey), "3.") }
 
 // beforeMinor reports whether a version of Keras 3 before 3.minor wrote the config.
-func (c config) beforeMinor(minor int) bool {
-	text, _, _ := strings.Cut(strings.TrimPrefix(c.str(versionKey), "3."), ".")
+func (c Config) beforeMinor(minor int) bool {
+	text, _, _ := strings.Cut(strings.TrimPrefix(c.Str(VersionKey), "3."), ".")
 	n, err := strconv.Atoi(text)
 	return c.v3() && err == nil && n < minor
 }
 
-// withCall returns the config with one call's arguments, as inbound_nodes has them.
-func (c config) withCall(node json.RawMessage) config {
-	call := parseCall(jsonValue(node))
+// WithCall returns the config with one call's arguments, as inbound_nodes has them.
+func (c Config) WithCall(node json.RawMessage) Config {
+	call := parseCall(Value(node))
 	if call == nil {
 		return c
 	}
-	all := config{callKey: call}
+	all := Config{callKey: call}
 	for key, v := range c {
 		all[key] = v
 	}
@@ -206,10 +210,10 @@ func parseCall(v any) *callArgs {
 }
 
 // call returns the arguments of the call that shapes are computed for; nil where none are known.
-func (c config) call() *callArgs { call, _ := c[callKey].(*callArgs); return call }
+func (c Config) call() *callArgs { call, _ := c[callKey].(*callArgs); return call }
 
 // arg returns an argument of an operation by its name or its place, or what the config has for it.
-func (c config) arg(name string, place int) any {
+func (c Config) arg(name string, place int) any {
 	call := c.call()
 	if call != nil && call.named[name] != nil {
 		return call.named[name]
@@ -220,7 +224,7 @@ func (c config) arg(name string, place int) any {
 	return call.args[place]
 }
 
-func (c config) argFlag(name string) bool { b, _ := c.arg(name, -1).(bool); return b }
+func (c Config) argFlag(name string) bool { b, _ := c.arg(name, -1).(bool); return b }
 
 // before reports whether both arguments are named, so that the first stands before the second.
 func (a *callArgs) before(first, second string) bool {
@@ -228,7 +232,7 @@ func (a *callArgs) before(first, second string) bool {
 }
 
 // axisArg returns an axis that an argument names.
-func (c config) axisArg(name string, place int, otherwise any) (int64, bool) {
+func (c Config) axisArg(name string, place int, otherwise any) (int64, bool) {
 	v := c.arg(name, place)
 	if v == nil {
 		v = otherwise
@@ -238,7 +242,7 @@ func (c config) axisArg(name string, place int, otherwise any) (int64, bool) {
 }
 
 // either returns the first argument beside the tensor, which goes by one of two names.
-func (c config) either(name, other string) any {
+func (c Config) either(name, other string) any {
 	if v := c.arg(name, 1); v != nil {
 		return v
 	}

@@ -1,4 +1,4 @@
-package layers
+package rules
 
 import (
 	"slices"
@@ -10,22 +10,22 @@ import (
 
 // operationShapes is the rule of a function of TensorFlow ("math.add") or an operation of Keras 3
 // ("Add"), called with the tensors in and with the arguments that the config carries.
-func operationShapes(function string, c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	rule := operations[operationName(function)]
+func operationShapes(function string, c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	rule := Operations[OperationName(function)]
 	if rule == nil || !in[0].Ranked() {
 		return nil, false
 	}
 	return rule(c, in)
 }
 
-// operationName is what "math.reduce_mean", "ReduceMean" and "reduce_mean" have in common.
-func operationName(function string) string {
+// OperationName is what "math.reduce_mean", "ReduceMean" and "reduce_mean" have in common.
+func OperationName(function string) string {
 	return strings.ReplaceAll(strings.ToLower(function[strings.LastIndexByte(function, '.')+1:]), "_", "")
 }
 
-type operationRule func(c config, in []tensor.Shape) ([]tensor.Shape, bool)
+type operationRule func(c Config, in []tensor.Shape) ([]tensor.Shape, bool)
 
-var operations = func() map[string]operationRule {
+var Operations = func() map[string]operationRule {
 	rules := map[string]operationRule{
 		"concat": concatOperation, "concatenate": concatOperation, "stack": stackOperation, "expanddims": expandOperation,
 		"squeeze": squeezeOperation, "reshape": reshapeOperation, "transpose": transposeOperation, "permute": transposeOperation,
@@ -37,7 +37,7 @@ var operations = func() map[string]operationRule {
 		logsigmoid mish floor ceil round sign cast clip clipbyvalue identity stopgradient zeroslike oneslike cumsum cumprod flip reverse
 		roll sort l2normalize normalize isnan isinf isfinite logicalnot reciprocal erf nantonum onnx copy conj real imag angle
 		triu tril`) {
-		rules[name] = func(_ config, in []tensor.Shape) ([]tensor.Shape, bool) { return in[:1], true }
+		rules[name] = func(_ Config, in []tensor.Shape) ([]tensor.Shape, bool) { return in[:1], true }
 	}
 	for _, name := range strings.Fields(`add subtract multiply truedivide divide truediv dividenonan floordivide floordiv floormod mod pow
 		power maximum minimum equal notequal greater greaterequal less lessequal logicaland logicalor logicalxor squareddifference
@@ -53,7 +53,7 @@ var operations = func() map[string]operationRule {
 
 // broadcastOperation stretches the tensors among the arguments to one shape. Lists of numbers among
 // them would count too.
-func broadcastOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func broadcastOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if call := c.call(); call != nil {
 		for _, v := range append(slices.Clone(call.args), call.named["x"], call.named["y"]) {
 			if list, ok := v.([]any); ok && len(list) > 0 {
@@ -66,7 +66,7 @@ func broadcastOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Broadcast(in...))
 }
 
-func concatOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func concatOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	axis, ok := c.axisArg("axis", 1, nil)
 	if !ok {
 		return nil, false
@@ -74,7 +74,7 @@ func concatOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Concat(in, axis))
 }
 
-func stackOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func stackOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	axis, ok := c.axisArg("axis", 1, 0.0)
 	if !ok {
 		return nil, false
@@ -82,7 +82,7 @@ func stackOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Insert(shape.Broadcast(in...), axis, int64(len(in))))
 }
 
-func expandOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func expandOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	axis, ok := c.axisArg("axis", 1, nil)
 	if !ok {
 		return nil, false
@@ -90,42 +90,42 @@ func expandOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Insert(in[0], axis, 1))
 }
 
-func squeezeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	axes := numbers(c.arg("axis", 1))
+func squeezeOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	axes := Numbers(c.arg("axis", 1))
 	if axes == nil {
 		return nil, false
 	}
 	return single(shape.Squeeze(in[0], axes))
 }
 
-func reduceOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func reduceOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	axes := shape.AllAxes(in[0].Rank())
 	if v := c.arg("axis", 1); v != nil {
-		if axes = numbers(v); axes == nil {
+		if axes = Numbers(v); axes == nil {
 			return nil, false
 		}
 	}
 	return single(shape.Reduce(in[0], axes, c.argFlag("keepdims") || c.argFlag("keep_dims")))
 }
 
-func argOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func argOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if c.arg("axis", 1) == nil {
 		return nil, false // TensorFlow takes the first axis, Keras all
 	}
 	return reduceOperation(c, in)
 }
 
-func reshapeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	target := numbers(c.either("newshape", "shape"))
+func reshapeOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	target := Numbers(c.either("newshape", "shape"))
 	if target == nil {
 		return nil, false
 	}
 	return single(shape.Reshape(in[0], target))
 }
 
-func transposeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func transposeOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	v := c.either("perm", "axes")
-	order := numbers(v)
+	order := Numbers(v)
 	if v == nil {
 		order = shape.AllAxes(in[0].Rank())
 		slices.Reverse(order)
@@ -133,14 +133,14 @@ func transposeOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Transpose(in[0], order))
 }
 
-func matmulOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func matmulOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if len(in) != 2 {
 		return nil, false
 	}
 	return single(shape.MatMul(in[0], in[1], c.argFlag("transpose_a"), c.argFlag("transpose_b")))
 }
 
-func splitOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func splitOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	axis, ok := c.axisArg("axis", 2, 0.0)
 	n, isCount := c.either("num_or_size_splits", "indices_or_sections").(float64)
 	if !ok || !isCount || n < 1 || n > 1000 {
@@ -150,8 +150,8 @@ func splitOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return slices.Repeat([]tensor.Shape{part}, int(n)), part.Ranked()
 }
 
-func oneHotOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	depth := c.num("num_classes", tensor.Unknown)
+func oneHotOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	depth := c.Num("num_classes", tensor.Unknown)
 	if f, ok := c.arg("depth", 1).(float64); ok {
 		depth = int64(f)
 	}
@@ -161,14 +161,14 @@ func oneHotOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	return single(shape.Insert(in[0], -1, depth))
 }
 
-func einsumOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	return single(shape.Einsum(c.str("subscripts"), in))
+func einsumOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	return single(shape.Einsum(c.Str("subscripts"), in))
 }
 
 // sliceOperation is the rule of x[…] with numbers, slices and None.
-func sliceOperation(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func sliceOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	key := c.arg("slice_spec", 1)
-	list, ok := plain(key).([]any)
+	list, ok := Plain(key).([]any)
 	if !ok {
 		list = []any{key}
 	}

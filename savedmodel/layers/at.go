@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tfrun/tfrun/internal/shape"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -80,36 +81,6 @@ func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorK
 	return byLayer, env
 }
 
-// tensorKey identifies a tensor between layers: a [ref] of the function, or an [inbound] of a
-// config.
-type tensorKey any
-
-// step is one call of a layer in the order in which a model can be computed.
-type step struct {
-	layer  *Layer // nil for the inside of a nested model
-	class  string
-	config config
-	input  string // the signature's name, when the step is an input
-	in     []tensorKey
-	out    []tensorKey
-	shapes []tensor.Shape // of out, with open dimensions
-	// tensors are the names that out has in the function, where they are known.
-	tensors []string
-	dtypes  []tensor.DType // of out
-	// eval computes the outputs where neither the class's rule nor the steps of a nested model do.
-	eval func(in []tensor.Shape) ([]tensor.Shape, bool)
-	// inner says that the steps before have computed the outputs.
-	inner bool
-}
-
-// dtype returns the type of output i; float32 where it is not known.
-func (s *step) dtype(i int) tensor.DType {
-	if i < len(s.dtypes) && s.dtypes[i] != tensor.Invalid {
-		return s.dtypes[i].Base()
-	}
-	return tensor.Float32
-}
-
 // run computes the outputs' shapes from those of the inputs in env, and puts them there. Sizes that
 // are open in the table follow from the graph, which tells the shape of output i, or else by the
 // class's rule.
@@ -151,7 +122,7 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 	for k, key := range s.in {
 		in[k] = env[key]
 	}
-	out, ok := inferShape(s.class, s.config, in, 0)
+	out, ok := rules.Shapes(s.class, s.config, in)
 	if !ok && s.eval != nil {
 		out, ok = s.eval(in)
 	}
@@ -198,7 +169,7 @@ func (t *Table) Takers() map[string]string {
 		}
 		for _, key := range st.in {
 			if input, ok := inputs[key]; ok && takers[input] == "" {
-				if slices.Contains(elementwise, st.class) {
+				if slices.Contains(rules.Elementwise, st.class) {
 					inputs[st.out[0]] = input // look through to the next
 				} else {
 					takers[input] = st.class

@@ -1,4 +1,4 @@
-package layers
+package rules
 
 import (
 	"strings"
@@ -8,9 +8,9 @@ import (
 )
 
 // lambdaShapes is the shape that the author of a Lambda gave beside its code.
-func lambdaShapes(c config, x tensor.Shape) ([]tensor.Shape, bool) {
-	dims := c.nums("output_shape")
-	if kind := c.str("output_shape_type"); dims == nil || x.Rank() < 1 || kind != "" && kind != "raw" {
+func lambdaShapes(c Config, x tensor.Shape) ([]tensor.Shape, bool) {
+	dims := c.Nums("output_shape")
+	if kind := c.Str("output_shape_type"); dims == nil || x.Rank() < 1 || kind != "" && kind != "raw" {
 		return nil, false
 	}
 	return single(tensor.MakeShape(append([]int64{x.Dim(0)}, dims...)...))
@@ -18,10 +18,10 @@ func lambdaShapes(c config, x tensor.Shape) ([]tensor.Shape, bool) {
 
 // einsumDense is the rule of EinsumDense: letters of the output stand for sizes of the input, or
 // for those that output_shape gives.
-func einsumDense(c config, x tensor.Shape) ([]tensor.Shape, bool) {
-	input, rest, ok := strings.Cut(c.str("equation"), ",")
+func einsumDense(c Config, x tensor.Shape) ([]tensor.Shape, bool) {
+	input, rest, ok := strings.Cut(c.Str("equation"), ",")
 	_, output, ok2 := strings.Cut(rest, "->")
-	given := c.nums("output_shape")
+	given := c.Nums("output_shape")
 	if !ok || !ok2 || given == nil || !x.Ranked() {
 		return nil, false
 	}
@@ -73,8 +73,8 @@ func letters(sizes map[byte]int64, text string, dims []int64) {
 }
 
 // hashingShape is the rule of Hashing: numbers, or places for the bins.
-func hashingShape(c config, x tensor.Shape) tensor.Shape {
-	mode, n := c.str("output_mode"), c.num("num_bins", tensor.Unknown)
+func hashingShape(c Config, x tensor.Shape) tensor.Shape {
+	mode, n := c.Str("output_mode"), c.Num("num_bins", tensor.Unknown)
 	if mode != "int" && mode != "" && c.v3() && x.Rank() > 0 {
 		return withLast(x, n)
 	}
@@ -82,9 +82,9 @@ func hashingShape(c config, x tensor.Shape) tensor.Shape {
 }
 
 // discretizationShape is the rule of Discretization: numbers, or places for the bins.
-func discretizationShape(c config, x tensor.Shape) tensor.Shape {
-	mode, n := c.str("output_mode"), c.num("num_bins", tensor.Unknown)
-	if list, ok := plain(c["bin_boundaries"]).([]any); ok {
+func discretizationShape(c Config, x tensor.Shape) tensor.Shape {
+	mode, n := c.Str("output_mode"), c.Num("num_bins", tensor.Unknown)
+	if list, ok := Plain(c["bin_boundaries"]).([]any); ok {
 		n = int64(len(list)) + 1
 	}
 	switch {
@@ -98,16 +98,16 @@ func discretizationShape(c config, x tensor.Shape) tensor.Shape {
 
 // textShape is the rule of TextVectorization: a number for each word, or a place for each entry of
 // the vocabulary.
-func textShape(c config, x tensor.Shape) tensor.Shape {
-	length := c.num("output_sequence_length", tensor.Unknown)
-	switch mode := c.str("output_mode"); {
+func textShape(c Config, x tensor.Shape) tensor.Shape {
+	length := c.Num("output_sequence_length", tensor.Unknown)
+	switch mode := c.Str("output_mode"); {
 	case x.Rank() < 1:
 		return tensor.Shape{}
 	case mode != "int" && c.v3():
 		return withLast(tensor.MakeShape(append(x.Dims(), 1)...), vocabularySize(c))
 	case mode != "int":
 		return tensor.MakeShape(x.Dim(0), vocabularySize(c))
-	case c.has("split") || c.v3():
+	case c.Has("split") || c.v3():
 		return tensor.MakeShape(x.Dim(0), length)
 	// each text is one word, which stays where it is
 	case x.Rank() == 2 && length != tensor.Unknown:
@@ -118,17 +118,17 @@ func textShape(c config, x tensor.Shape) tensor.Shape {
 
 // vocabularySize returns how many places a lookup has: for the words, and for those it does not
 // know.
-func vocabularySize(c config) int64 {
-	if c.flag("pad_to_max_tokens") && c.has("max_tokens") {
-		return c.num("max_tokens", tensor.Unknown)
+func vocabularySize(c Config) int64 {
+	if c.flag("pad_to_max_tokens") && c.Has("max_tokens") {
+		return c.Num("max_tokens", tensor.Unknown)
 	}
-	return c.num("vocabulary_size", tensor.Unknown)
+	return c.Num("vocabulary_size", tensor.Unknown)
 }
 
-type shapeRule func(c config, x tensor.Shape) tensor.Shape
+type shapeRule func(c Config, x tensor.Shape) tensor.Shape
 
 // same keeps the shape: the rule of all that works value by value.
-func same(_ config, x tensor.Shape) tensor.Shape { return x }
+func same(_ Config, x tensor.Shape) tensor.Shape { return x }
 
 // withLast replaces the last size.
 func withLast(x tensor.Shape, d int64) tensor.Shape {
@@ -138,8 +138,8 @@ func withLast(x tensor.Shape, d int64) tensor.Shape {
 	return shape.With(x, x.Rank()-1, d)
 }
 
-func embeddingShape(c config, x tensor.Shape) tensor.Shape {
-	if length := c.nums("input_length"); len(length) == x.Rank()-1 {
+func embeddingShape(c Config, x tensor.Shape) tensor.Shape {
+	if length := c.Nums("input_length"); len(length) == x.Rank()-1 {
 		dims := x.Dims()
 		for i, d := range length {
 			if dims[i+1] == tensor.Unknown {
@@ -148,33 +148,33 @@ func embeddingShape(c config, x tensor.Shape) tensor.Shape {
 		}
 		x = tensor.MakeShape(dims...)
 	}
-	return tensor.MakeShape(append(x.Dims(), c.num("output_dim", tensor.Unknown))...)
+	return tensor.MakeShape(append(x.Dims(), c.Num("output_dim", tensor.Unknown))...)
 }
 
-func flattenShape(_ config, x tensor.Shape) tensor.Shape {
+func flattenShape(_ Config, x tensor.Shape) tensor.Shape {
 	if x.Rank() == 0 {
 		return tensor.MakeShape(1)
 	}
 	return shape.Reshape(x.Drop(1), []int64{-1}).Prepend(x.Dim(0))
 }
 
-func reshapeShape(c config, x tensor.Shape) tensor.Shape {
-	target := c.nums("target_shape")
+func reshapeShape(c Config, x tensor.Shape) tensor.Shape {
+	target := c.Nums("target_shape")
 	if target == nil || x.Rank() < 1 {
 		return tensor.Shape{}
 	}
 	return shape.Reshape(x.Drop(1), target).Prepend(x.Dim(0))
 }
 
-func permuteShape(c config, x tensor.Shape) tensor.Shape {
-	return shape.Transpose(x, append([]int64{0}, c.nums("dims")...))
+func permuteShape(c Config, x tensor.Shape) tensor.Shape {
+	return shape.Transpose(x, append([]int64{0}, c.Nums("dims")...))
 }
 
-func repeatShape(c config, x tensor.Shape) tensor.Shape {
+func repeatShape(c Config, x tensor.Shape) tensor.Shape {
 	if x.Rank() != 2 {
 		return tensor.Shape{}
 	}
-	return tensor.MakeShape(x.Dim(0), c.num("n", tensor.Unknown), x.Dim(1))
+	return tensor.MakeShape(x.Dim(0), c.Num("n", tensor.Unknown), x.Dim(1))
 }
 
 // encoded returns the shape of a multi-hot, count or one-hot encoding to n places.
@@ -191,16 +191,16 @@ func encoded(mode string, x tensor.Shape, n int64) tensor.Shape {
 	return withLast(x, n)
 }
 
-func categoryShape(c config, x tensor.Shape) tensor.Shape {
-	mode := c.str("output_mode")
+func categoryShape(c Config, x tensor.Shape) tensor.Shape {
+	mode := c.Str("output_mode")
 	if mode == "" {
 		mode = "multi_hot"
 	}
-	return encoded(mode, x, c.num("num_tokens", tensor.Unknown))
+	return encoded(mode, x, c.Num("num_tokens", tensor.Unknown))
 }
 
-func lookupShape(c config, x tensor.Shape) tensor.Shape {
-	mode := c.str("output_mode")
+func lookupShape(c Config, x tensor.Shape) tensor.Shape {
+	mode := c.Str("output_mode")
 	if mode == "int" || mode == "" {
 		return x
 	}

@@ -1,4 +1,4 @@
-package layers
+package rules
 
 import (
 	"slices"
@@ -9,7 +9,7 @@ import (
 )
 
 // openWhereOpen leaves a size open that any of the inputs leaves open, as the layers of Keras 3 do.
-func openWhereOpen(c config, out, in []tensor.Shape) []tensor.Shape {
+func openWhereOpen(c Config, out, in []tensor.Shape) []tensor.Shape {
 	if !c.v3() || len(out) != 1 {
 		return out
 	}
@@ -28,7 +28,7 @@ func openWhereOpen(c config, out, in []tensor.Shape) []tensor.Shape {
 
 // openWhereFirstOpen leaves a size open that the first input leaves open, as Keras 3's Concatenate
 // does.
-func openWhereFirstOpen(c config, out, in []tensor.Shape) []tensor.Shape {
+func openWhereFirstOpen(c Config, out, in []tensor.Shape) []tensor.Shape {
 	if !c.v3() || len(out) != 1 {
 		return out
 	}
@@ -42,11 +42,11 @@ func openWhereFirstOpen(c config, out, in []tensor.Shape) []tensor.Shape {
 }
 
 // dotShapes is the shape of Dot: the axes that are multiplied go, the batch stays in front.
-func dotShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func dotShapes(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if len(in) != 2 || in[0].Rank() < 1 {
 		return nil, false
 	}
-	axes := c.nums("axes")
+	axes := c.Nums("axes")
 	if len(axes) == 1 {
 		axes = []int64{axes[0], axes[0]}
 	}
@@ -68,20 +68,20 @@ func dotShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
 }
 
 // rnnShapes is the rule of recurrent layers: the sequence or its last step, then the states.
-func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
+func rnnShapes(class string, c Config, x tensor.Shape) ([]tensor.Shape, bool) {
 	if x.Rank() != 3 {
 		return nil, false
 	}
-	units, states := c.num("units", 0), 1
+	units, states := c.Num("units", 0), 1
 	if class == "LSTM" {
 		states = 2
 	}
 	if class == "RNN" {
-		cell, inner := c.layer("cell")
-		if cells, ok := plain(inner["cells"]).([]any); ok && cell == "StackedRNNCells" {
+		cell, inner := c.Layer("cell")
+		if cells, ok := Plain(inner["cells"]).([]any); ok && cell == "StackedRNNCells" {
 			return stackedShapes(c, x, cells)
 		}
-		if units = inner.num("units", 0); units == 0 || !strings.HasSuffix(cell, "Cell") {
+		if units = inner.Num("units", 0); units == 0 || !strings.HasSuffix(cell, "Cell") {
 			return nil, false
 		}
 		if cell == "LSTMCell" {
@@ -107,10 +107,10 @@ func rnnShapes(class string, c config, x tensor.Shape) ([]tensor.Shape, bool) {
 
 // stackedShapes is the rule of cells upon each other: the last one's output, then the states of
 // all.
-func stackedShapes(c config, x tensor.Shape, cells []any) ([]tensor.Shape, bool) {
+func stackedShapes(c Config, x tensor.Shape, cells []any) ([]tensor.Shape, bool) {
 	var out, states []tensor.Shape
 	for _, cell := range cells {
-		one := config{"cell": cell, "return_sequences": c["return_sequences"], "return_state": true}
+		one := Config{"cell": cell, "return_sequences": c["return_sequences"], "return_state": true}
 		shapes, ok := rnnShapes("RNN", one, x)
 		if !ok {
 			return nil, false
@@ -126,7 +126,7 @@ func stackedShapes(c config, x tensor.Shape, cells []any) ([]tensor.Shape, bool)
 // headShapes is the rule of attention with heads: as wide as the query, or as output_shape says.
 // With return_attention_scores a score for each head, place of the query and place of the keys
 // follows.
-func headShapes(class string, c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func headShapes(class string, c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	query, key := in[0], in[min(1, len(in)-1)]
 	// Keras 3 has its scores as long as the query both ways
 	if class == "MultiHeadAttention" && c.v3() {
@@ -139,8 +139,8 @@ func headShapes(class string, c config, in []tensor.Shape) ([]tensor.Shape, bool
 		return nil, false
 	}
 	out := query.Dims()
-	if c.has("output_shape") {
-		wide := c.nums("output_shape")
+	if c.Has("output_shape") {
+		wide := c.Nums("output_shape")
 		if wide == nil {
 			return nil, false
 		}
@@ -150,7 +150,7 @@ func headShapes(class string, c config, in []tensor.Shape) ([]tensor.Shape, bool
 	if !c.argFlag("return_attention_scores") {
 		return shapes, true
 	}
-	heads := c.num("num_heads", c.num("num_query_heads", tensor.Unknown))
+	heads := c.Num("num_heads", c.Num("num_query_heads", tensor.Unknown))
 	if query.Rank() != 3 || key.Rank() != 3 {
 		return nil, false
 	}
@@ -158,7 +158,7 @@ func headShapes(class string, c config, in []tensor.Shape) ([]tensor.Shape, bool
 }
 
 // attentionShapes is the rule of Attention: as long as the query, as wide as the values.
-func attentionShapes(c config, in []tensor.Shape) ([]tensor.Shape, bool) {
+func attentionShapes(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if len(in) < 2 || in[0].Rank() != 3 || in[1].Rank() != 3 {
 		return nil, false
 	}

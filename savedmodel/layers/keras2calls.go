@@ -1,0 +1,288 @@
+package layers
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// network is one model of known layers: the whole, or one nested in it.
+type network struct {
+	k          *keras2
+	id         int // in the object graph, -1 when not found
+	config     *ModelConfig
+	sequential bool
+	functional bool
+	subclassed bool
+	scope      *scope         // of the serving function, or nil
+	inputs     []tensor.Shape // what the model is called with, as far as known
+	// the model is nested in another, and inputs are in the order of its input layers
+	inner   bool
+	rows    []*Layer
+	steps   []*step
+	byName  map[string]*Layer
+	objects map[string]int           // by layer name
+	configs map[string]*LayerConfig  // by layer name
+	outs    map[string][]OutputShape // of each call of a layer
+	// how many nodes of a nested model stand before its first call
+	skip    map[string]int
+	called  map[string][]*call     // in the graph
+	inbound map[string][][]inbound // what each call of a layer takes
+	// file is set where the config stands in one of Keras' own files: there is no graph, but the
+	// layers have their variables, and known has the shapes of tensors that the calls name.
+	file  *configFile
+	known map[inbound]tensor.Shape
+	made  map[madeBy][]inbound         // the keys of known
+	nodes map[string][]json.RawMessage // the calls of each layer, as the config has them
+	// what a stack's input layer says
+	inputName  string
+	inputDType tensor.DType
+}
+
+// v3 reports whether Keras 3 wrote the config.
+func (n *network) v3() bool { return n.file != nil && n.file.v3 }
+
+// findInbound notes what each layer is called with.
+func (n *network) findInbound(names []string) {
+	n.nodes = map[string][]json.RawMessage{}
+	for _, name := range names {
+		cfg := n.configs[name]
+		if cfg == nil {
+			continue
+		}
+		if !n.sequential { // a shared layer has its calls in another model there
+			n.nodes[name], n.inbound[name] = callsIn(cfg.InboundNodes)
+		}
+		if m := cfg.Model(); m != nil && !n.v3() && m.Layers[0].ClassName == "InputLayer" {
+			n.skip[name] = 1
+		}
+	}
+	if n.file != nil {
+		n.findTensors()
+	}
+}
+
+// findTensors notes the shapes of the tensors that calls name, and which tensors the model gives
+// away, whose shapes the config does not say.
+func (n *network) findTensors() {
+	n.known, n.made = n.config.takes(), map[madeBy][]inbound{}
+	for _, t := range layerTensors(n.config.OutputLayers) {
+		t.node -= n.own(t.layer)
+		if _, ok := n.known[t]; !ok {
+			n.known[t] = tensor.UnknownShape()
+		}
+	}
+	for t := range n.known {
+		by := madeBy{t.layer, n.callOf(t)}
+		n.made[by] = append(n.made[by], t)
+	}
+}
+
+// madeBy is one call of a layer.
+type madeBy struct {
+	layer string
+	call  int
+}
+
+// findLayers returns the names of the layers in the summary's order.
+func (n *network) findLayers() []string {
+	n.objects, n.configs = map[string]int{}, map[string]*LayerConfig{}
+	var fromObjects []string
+	for _, id := range n.k.layerObjects(n.id) {
+		name := "?" + strconv.Itoa(id)
+		if o := n.k.meta[id]; o != nil {
+			name = o.Name
+			n.configs[name] = &LayerConfig{Name: name, ClassName: o.ClassName, Config: o.Config}
+		} else if traced, _ := n.k.trace(id); traced != "" {
+			name = traced
+		}
+		if _, ok := n.objects[name]; !ok {
+			fromObjects = append(fromObjects, name)
+		}
+		n.objects[name] = id
+	}
+	if len(n.config.Layers) == 0 || !n.sequential && !n.functional {
+		return fromObjects
+	}
+	var names []string
+	seen := map[string]bool{}
+	for i := range n.config.Layers {
+		l := &n.config.Layers[i]
+		if !seen[l.Name] {
+			seen[l.Name] = true
+			names = append(names, l.Name)
+		}
+		n.configs[l.Name] = l
+	}
+	return names
+}
+
+// findCalls matches the calls in the graph to the layers' names. Keras 2 opens one name scope for
+// each call.
+func (n *network) findCalls(names []string) {
+	n.called = map[string][]*call{}
+	if n.scope == nil {
+		return
+	}
+	left := map[string]int{} // the calls of each layer that are still to be found
+	for _, name := range names {
+		left[name] = 1
+		if cfg := n.configs[name]; cfg != nil {
+			left[name] = max(1, len(inboundNodes(cfg.InboundNodes)))
+		}
+	}
+	used := scopeNames{}
+	for _, c := range n.scope.calls {
+		c.name = callName(c, left, used)
+		left[c.name]--
+		n.called[c.name] = append(n.called[c.name], c)
+	}
+}
+
+// callName returns the name of the layer that c is a call of: the one that a variable's path names,
+// else one that is still to be called and whose scope may be called so.
+func callName(c *call, left map[string]int, used scopeNames) string {
+	owners := map[string]bool{}
+	names := bases(c.raw)
+	for _, v := range c.vars {
+		for _, part := range strings.Split(v.Name, "/") {
+			if _, known := left[part]; known && slices.Contains(names, part) {
+				owners[part] = true
+			}
+		}
+	}
+	if len(owners) == 1 {
+		for name := range owners {
+			used.take(name)
+			return name
+		}
+	}
+	if left[c.raw] > 0 && used[strings.ToLower(c.raw)] == 0 {
+		used.take(c.raw)
+		return c.raw
+	}
+	if name, ok := used.undo(c.raw, 1); ok && left[name] > 0 {
+		return name
+	}
+	for _, name := range names {
+		if _, known := left[name]; known {
+			return name
+		}
+	}
+	return c.raw
+}
+
+// class returns a layer's class: from the metadata, or as its name and its operations suggest.
+func (n *network) class(name string) string {
+	if cfg := n.configs[name]; cfg != nil && cfg.ClassName != "" {
+		return cfg.Class()
+	}
+	if id, ok := n.objects[name]; ok && n.k.objs.Nodes[id].GetUserObject().GetIdentifier() == "_tf_keras_input_layer" {
+		return "InputLayer"
+	}
+	if calls := n.called[name]; len(calls) > 0 {
+		class, _ := classify(n.scope, calls[0], name, calls[0].vars)
+		return class
+	}
+	class, _ := ClassOfName(name)
+	return class
+}
+
+// callsOf returns how often a layer is called: once where the config does not say.
+func (n *network) callsOf(name string) int { return max(1, len(n.inbound[name])) }
+
+// ruleClass returns the class whose rule a layer follows: one of Keras 3's operations is no layer
+// of that name.
+func (n *network) ruleClass(l *Layer) string {
+	if cfg := n.configs[l.Name]; n.v3() && cfg != nil && cfg.IsOperation() {
+		return rules.OperationPrefix + l.Class
+	}
+	return l.Class
+}
+
+// callConfig returns a layer's config with what call i says beside its tensors.
+func (n *network) callConfig(l *Layer, i int) rules.Config {
+	nodes := n.nodes[l.Name]
+	if l.info.config == nil || i >= len(nodes) || !n.callMatters(l) {
+		return l.info.config
+	}
+	return l.info.config.WithCall(nodes[i])
+}
+
+// connections fills in what each layer is connected to.
+func (n *network) connections() {
+	for _, l := range n.rows {
+		l.ConnectedTo = []string{}
+		for _, tensors := range n.inbound[l.Name] {
+			for _, t := range tensors {
+				l.ConnectedTo = append(l.ConnectedTo, connection(t.layer, n.shownNode(t), t.tensor))
+			}
+		}
+	}
+}
+
+// shownNode returns the number that Keras prints for the call that gave a tensor.
+func (n *network) shownNode(t inbound) int {
+	node := n.callOf(t)
+	if cfg := n.configs[t.layer]; n.file != nil && cfg != nil {
+		node += n.file.first[cfg]
+	}
+	return node
+}
+
+// callOf returns the number of the call, within this model, that gave a tensor. Keras 3.0 numbers
+// the calls of a layer through all models that have it.
+func (n *network) callOf(t inbound) int {
+	node := t.node - n.skip[t.layer]
+	if cfg := n.configs[t.layer]; n.file != nil && cfg != nil && node >= n.callsOf(t.layer) {
+		if within := node - n.file.first[cfg]; within >= 0 {
+			return within
+		}
+	}
+	return node
+}
+
+// own returns 1 for a Functional model of Keras 3: among the outputs of the model around it, its
+// calls are counted from 1.
+func (n *network) own(layer string) int {
+	if cfg := n.configs[layer]; n.v3() && cfg != nil {
+		if m := cfg.Model(); m != nil && !m.Sequential() {
+			return 1
+		}
+	}
+	return 0
+}
+
+// connection writes a connection as Keras does.
+func connection(layer string, node, tensor int) string {
+	return layer + "[" + strconv.Itoa(node) + "][" + strconv.Itoa(tensor) + "]"
+}
+
+// chain reports whether the layers form a chain: one input, each layer called once with the one
+// before. Then Keras prints no connections.
+func (n *network) chain() bool {
+	previous := ""
+	for i, l := range n.rows {
+		calls := n.inbound[l.Name]
+		switch {
+		case l.Class == "InputLayer":
+			if i > 0 {
+				return false
+			}
+		case len(calls) != 1 || len(calls[0]) != 1 || calls[0][0].layer != previous:
+			return false
+		}
+		previous = l.Name
+	}
+	return true
+}
+
+// callMatters reports whether the shapes that a layer gives depend on more of a call than its
+// tensors.
+func (n *network) callMatters(l *Layer) bool {
+	return givesScores[l.Class] || strings.HasSuffix(l.Class, "OpLambda") || strings.HasPrefix(n.ruleClass(l), rules.OperationPrefix)
+}

@@ -1,0 +1,66 @@
+package layers
+
+import (
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
+)
+
+func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
+	objs, err := mg.Objects()
+	if err != nil {
+		return nil, err
+	}
+	k := &keras2{mg: mg, objs: objs, table: &Table{}}
+	if k.meta, err = mg.KerasMetadata(); err != nil {
+		// TensorFlow loads such a model all the same
+		k.table.Notes = append(k.table.Notes, err.Error())
+	}
+	if sig, err := tableSignature(mg); err == nil {
+		if k.body, err = body.Of(mg, sig); err != nil {
+			return nil, err
+		}
+		k.table.Signature, k.table.body = sig.Name, k.body
+	}
+	k.findTrainable()
+	if err := k.build(); err != nil || len(k.table.Layers) == 0 {
+		return nil, err
+	}
+	return k.table, nil
+}
+
+// build fills in the table.
+func (k *keras2) build() error {
+	root := k.meta[0]
+	rootID := ""
+	if len(k.objs.Nodes) > 0 {
+		rootID = k.objs.Nodes[0].GetUserObject().GetIdentifier()
+	}
+	model := &ModelConfig{}
+	if root != nil {
+		var err error
+		if model, err = parseModelConfig(root.Config); err != nil {
+			model = &ModelConfig{} // a subclassed model's config may be anything
+		}
+		k.table.ModelName, k.table.ModelClass = root.Name, root.ClassName
+	}
+	n := &network{k: k, id: 0, config: model, sequential: rootID == "_tf_keras_sequential" || root != nil && root.ClassName == "Sequential"}
+	n.functional = !n.sequential && len(model.Layers) > 0 && model.InputLayers != nil
+	n.subclassed = !n.sequential && !n.functional && (root == nil || rootID == "_tf_keras_model" || len(model.Layers) == 0) && rootID != "_tf_keras_network"
+	if k.table.ModelClass == "" {
+		k.table.ModelClass = map[bool]string{true: "Sequential"}[n.sequential]
+	}
+	if k.body != nil {
+		n.scope = modelScope(k.body)
+		n.inputs = k.body.InputShapes()
+	}
+	n.build(0)
+	k.table.Layers = n.rows
+	k.table.steps = n.steps
+	k.table.Connected = n.functional && !n.chain()
+	if !k.table.Connected {
+		for _, r := range n.rows {
+			r.ConnectedTo = nil
+		}
+	}
+	return nil
+}
