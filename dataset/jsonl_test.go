@@ -42,7 +42,7 @@ func TestJSONLErrors(t *testing.T) {
 		{"too deep", `{"text": [[1]]}`, text, `f:1: field "text": want an array of numbers, got arrays nested deeper`},
 		{"string in a list", `{"text": [1, "x"]}`, text, `f:1: field "text": want a number, got a string`},
 		{"null", `{"text": null}`, text, `f:1: field "text": want an array of numbers, got null`},
-		{"no key", `{"txt": [1]}`, text, `f:1: field "text": the row has no such key`},
+		{"no key", `{"txt": [1]}`, text, `f:1: field "text": the row has no such key; it has "txt"; did you mean "txt"?`},
 		{"key twice", `{"text": [1], "text": [2]}`, text, `f:1: field "text": the key stands twice in the row`},
 		{"cut off", `{"text": [1`, text, `f:1: field "text": want ',' or ']', got the end of the line`},
 		{"after the row", `{"text": [1]} x`, text, `f:1: want the end of the line after the row, got 'x'`},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -275,6 +276,38 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 	return d.missing(n)
 }
 
+// noKey is the error of a row that lacks a key. It names those that the row has.
+func (d *rowDecoder) noKey(n *jsonNode, name string) error {
+	const most, longest = 12, 40
+	var have []string
+	if n.path != "" {
+		return errors.New("there is no such key")
+	}
+	at := d.I
+	d.I = 0
+	_ = d.Scanner.Object(func(key []byte) error { // the row was read once already
+		if len(have) <= most && len(key) <= longest {
+			have = append(have, string(key))
+		}
+		d.Peek()
+		return d.Skip(1)
+	})
+	d.I = at
+	msg := "the row has no such key"
+	switch {
+	case len(have) == 0:
+		return errors.New(msg)
+	case len(have) > most:
+		msg += fmt.Sprintf("; it has %s and others", quotedKeys(have[:most]))
+	default:
+		msg += "; it has " + quotedKeys(have)
+	}
+	if near := words.Nearest(name, have); near != "" && (len(name) > 2 || strings.EqualFold(near, name)) {
+		msg += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return errors.New(msg)
+}
+
 // find returns the index of a key, or -1. It looks at the one that is expected first.
 func (n *jsonNode) find(key []byte, expected int) int {
 	if expected < len(n.keys) && n.keys[expected].name == string(key) {
@@ -320,14 +353,14 @@ func (d *rowDecoder) missing(n *jsonNode) error {
 		d.field = key.path
 		item := &n.items[key.item]
 		if item.col < 0 {
-			return fmt.Errorf("the row has no such key")
+			return d.noKey(n, key.name)
 		}
 		c := &d.cols[item.col]
 		if key.place < 0 {
 			c.begin()
 		}
 		if !c.sink.Null() {
-			return fmt.Errorf("the row has no such key")
+			return d.noKey(n, key.name)
 		}
 		if key.place >= 0 {
 			c.places = append(c.places, key.place)
@@ -361,11 +394,19 @@ func keysText(keys []jsonKey) string {
 	if len(keys) == 1 {
 		return fmt.Sprintf("key %q", keys[0].name)
 	}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
+	return "keys " + quotedKeys(names)
+}
+
+func quotedKeys(keys []string) string {
 	quoted := make([]string, len(keys))
 	for i, k := range keys {
-		quoted[i] = strconv.Quote(k.name)
+		quoted[i] = strconv.Quote(k)
 	}
-	return "keys " + strings.Join(quoted, ", ")
+	return strings.Join(quoted, ", ")
 }
 
 // column reads one component's value.

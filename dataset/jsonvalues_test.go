@@ -54,7 +54,7 @@ func TestJSONLSideBySide(t *testing.T) {
 {"c": true, "b": NaN, "a": 1e39, "t": "x", "u": "y", "id": 12}
 `
 	want := []string{
-		`7 ["x","y"] [1,2,3] 2`, `8 ["x","y"] [1,2,3] 2`, `field "a": the row has no such key`,
+		`7 ["x","y"] [1,2,3] 2`, `8 ["x","y"] [1,2,3] 2`, `field "a": the row has no such key; it has "c", "b", "t", "u", "id"`,
 		`field "b": want a single value to stand beside the others, got an array`, `field "a": the key stands twice in the row`,
 		`field "b": want a number, got null`, `field "a": 1e39 does not fit float32`,
 	}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
@@ -89,6 +90,49 @@ func (p *Predictor) keptTypes(ctx context.Context, j Job, form source.Format) (m
 		return nil, err
 	}
 	return p.files(j.Source).KeptTypes(ctx, in, p.spec)
+}
+
+// Names lists the columns of the source's first file; of JSON, the keys of its first row.
+func (src Source) Names() ([]string, error) {
+	f, err := src.files().Find()
+	if err != nil {
+		return nil, err
+	}
+	if f.HasColumns() {
+		return columnNames(f, src.files())
+	}
+	if f.Name != "jsonl" {
+		return nil, nil
+	}
+	file, err := src.files().Open(src.Files[0])
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was read
+	d := json.NewDecoder(file)
+	var names []string
+	for depth := 0; ; {
+		t, err := d.Token()
+		if err != nil {
+			return names, nil // what is wrong with it is for the run to say
+		}
+		switch t := t.(type) {
+		case json.Delim:
+			if t == '{' && depth == 0 {
+				depth = 1
+			} else if t != '[' || depth > 0 {
+				return names, nil
+			}
+		case string:
+			names = append(names, t)
+			var skipped json.RawMessage
+			if err := d.Decode(&skipped); err != nil {
+				return names, nil
+			}
+		default:
+			return names, nil
+		}
+	}
 }
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }

@@ -36,7 +36,7 @@ type MadeUpError struct {
 }
 
 // Error gives the last attempt's error.
-func (e *MadeUpError) Error() string { return "made-up rows: " + e.Err.Error() }
+func (e *MadeUpError) Error() string { return "made-up rows: " + reasonOf(e.Err).Error() }
 
 // Unwrap returns the last attempt's error.
 func (e *MadeUpError) Unwrap() error { return e.Err }

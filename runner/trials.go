@@ -289,8 +289,12 @@ func (f *Finding) refused(rows int, err error) {
 // reasonOf is an error without the numbers of rows, which are those of a trial.
 func reasonOf(err error) error {
 	var batch *BatchError
-	if errors.As(err, &batch) {
+	var row *RowError
+	switch {
+	case errors.As(err, &batch):
 		return batch.Err
+	case errors.As(err, &row):
+		return row.Err
 	}
 	return err
 }

@@ -5,6 +5,8 @@
 #
 #   bin/tfrun               finds libtensorflow in ../lib, wherever the folder lies
 #   lib/                    TensorFlow's two libraries, made smaller by docker/slim.py
+#   share/man/man1/         manual pages of tfrun and its commands
+#   share/…                 completions, where bash, zsh and fish look for them
 #   share/doc/tfrun/        licences of all that is inside, and a CycloneDX bill of materials
 #
 # It needs Linux with glibc 2.34 (Debian 12, Ubuntu 22.04, RHEL 9) and libstdc++. It is tried in a bare Debian root, which mmdebstrap
@@ -32,10 +34,24 @@ make_tree() {
   mkdir -p "$tree/bin" "$doc"
   mv "$work/out/lib" "$tree/lib"
   docker/compile.sh --include "$work/out/include" --version "$version" "$tree/bin/tfrun"
+  make_pages "$tree"
   docker/licenses.sh "$tree/bin/tfrun" "$doc/licenses"
   mv "$work"/out/licenses/* "$doc/licenses/"
   "$go" version -m "$tree/bin/tfrun" | sed '1s/^[^:]*/tfrun/' >"$work/modules"
   docker/sbom.py --version "$version" --program "$work/modules" --components "$work/out/components" "$doc/sbom.cdx.json"
+}
+
+# make_pages writes manual pages and completions.
+make_pages() {
+  local run=$1/bin/tfrun share=$1/share command
+  mkdir -p "$share"/man/man1 "$share"/bash-completion/completions "$share"/zsh/site-functions "$share"/fish/vendor_completions.d
+  "$run" man >"$share/man/man1/tfrun.1"
+  for command in predict shapes scan bench doctor; do
+    "$run" man "$command" >"$share/man/man1/tfrun-$command.1"
+  done
+  "$run" completion bash >"$share/bash-completion/completions/tfrun"
+  "$run" completion zsh >"$share/zsh/site-functions/_tfrun"
+  "$run" completion fish >"$share/fish/vendor_completions.d/tfrun.fish"
 }
 
 pack() {

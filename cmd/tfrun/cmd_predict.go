@@ -13,10 +13,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-const predictExample = `  tfrun predict model rows.jsonl                       # one JSON object a line, results to stdout
-  tfrun predict model rows.jsonl.gz -o scores.jsonl    # the file appears when it is whole
-  tfrun predict model reviews.txt --vocab vocab.subwords
-  zcat rows.jsonl.gz | tfrun predict model - | jq .`
+const predictExample = `  tfrun predict model rows.csv -o scores.csv --keep id --outputs score=output_0
+  tfrun predict model reviews.txt --vocab vocab.txt | jq .`
 
 // predictOptions are the flags of tfrun predict.
 type predictOptions struct {
@@ -82,34 +80,14 @@ func newPredictCmd(std stdio) *cobra.Command {
 	}
 	o.addFlags(cmd.Flags())
 	completeModelFlags(cmd)
+	completeFormats(cmd, "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet", "arrow")
+	must(cmd.RegisterFlagCompletionFunc("keep", completeKeep))
 	return cmd
 }
 
-const predictLong = `Runs a signature of MODEL over the rows of the INPUT files, and writes one result
-for each row, in the rows' order.
-
-A row of a .jsonl file is an object with a key for each input of the signature; where there is
-one input, a bare value will do. A row of a .txt file is a line of text. INPUT may be
-compressed (gzip, zstd), a quoted glob, or - for stdin.
-
-Rows are grouped as they come and padded with zeros to the longest of their batch, as
-tf.data's padded_batch does. A model without masking answers differently for padded rows,
-so there is a choice (--batching):
-
-  arrival  rows as they come: exactly padded_batch
-  exact    what each row would give alone: rows of like length together where padding can
-           be kept out of the answers, as of recurrent layers, else only rows of equal
-           length; each row by itself where other rows change an answer
-  bucket   rows of like length together, for speed; refused where these trials show an
-           effect of padding or of other rows
-  auto     bucket where they show none, else arrival; says which
-
-TensorFlow ends its process on a failed internal check. With --isolate that is not this one:
-the model runs in a second process, which is started anew when it dies, crashes or does not
-answer within --timeout. The rows of its batch are then run one by one, and the one that it
-dies of ends the run with its number; with --skip-bad-rows it gets {"error": …}.
-What it costs: 4 % of the rows a second of a model that has something to do, up to a third of one
-that does 250,000; the start takes as long.`
+const predictLong = `Runs a signature of MODEL over the rows of the INPUT files, in padded batches,
+and writes one result a row, in order. Rows are .jsonl, .csv, .tsv, .npy, .npz,
+.parquet, .arrow, .tfrecord or .txt, plain or compressed; - is stdin.`
 
 func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err := o.validate(); err != nil {

@@ -29,10 +29,11 @@ outside the model, and links that lead there. Of one of Keras' own files (.keras
 loading it in Python would do: bytecode and pickles that it runs, functions that it calls by name,
 files that it reads, and archives that are not what they seem. Nothing is run.
 
-unsafe   happens when the model is loaded, or when one of its signatures is run
-dormant  is in the file, but neither loading nor a signature reaches it: tfrun leaves it out
-         of what TensorFlow is given
-expected is what the loader itself does: the model's own checkpoint and vocabularies
+  unsafe    happens when the model is loaded, or a signature is run
+  dormant   is in the file, but neither loading nor a signature reaches it: it
+            is left out of what TensorFlow is given
+  expected  is what the loader itself does: the model's own checkpoint and
+            vocabularies
 
 Exit codes: 0 nothing unsafe or dormant, 1 something is, or the model cannot be read, 2 wrong usage.`
 

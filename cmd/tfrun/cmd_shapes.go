@@ -104,7 +104,10 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 // pick returns the format that the flags ask for.
 func (o *shapesOptions) pick() (shapes.Format, error) {
 	if o.format == "" {
-		return shapes.FormatOf(o.output), nil
+		if f, known := shapes.FormatOf(o.output); known {
+			return f, nil
+		}
+		return shapes.Format{}, usagef("tfrun shapes", "-o %q: the name does not tell the format; name it one of %s, or give --format", o.output, strings.Join(shapes.Extensions(), ", "))
 	}
 	f, ok := shapes.FormatNamed(o.format)
 	if !ok {

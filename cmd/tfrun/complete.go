@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tfrun/tfrun/dataset/text"
+	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -63,6 +64,7 @@ func completeModelFlags(cmd *cobra.Command) {
 		"head":     {"softmax", "sigmoid", "argmax", "topk="},
 		"device":   {"cpu", "gpu", "gpu:0"},
 		"wide":     {"list", "columns"},
+		"xla":      {"off", "on", "auto"},
 
 		"vocab-format": append([]string{string(text.Auto)}, strings.Split(vocabFormats(), ", ")...),
 	} {
@@ -70,6 +72,26 @@ func completeModelFlags(cmd *cobra.Command) {
 			must(cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)))
 		}
 	}
+}
+
+// completeKeep offers the columns of the first file that is named.
+func completeKeep(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	if len(args) < 2 {
+		return nil, directive
+	}
+	have, err := runner.Source{Files: args[1:2]}.Names()
+	if err != nil {
+		return nil, directive
+	}
+	before := typed[:strings.LastIndexByte(typed, ',')+1]
+	var found []string
+	for _, name := range have {
+		if strings.HasPrefix(before+name, typed) {
+			found = append(found, before+name)
+		}
+	}
+	return found, directive
 }
 
 // complete returns the names in a model that begin as typed. After a comma another one begins.

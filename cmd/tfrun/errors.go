@@ -84,12 +84,15 @@ func exitCode(err error) int {
 		refused   *runner.RowError
 		died      *runner.ProcessError
 		some      *badRowsError
+		madeUp    *runner.MadeUpError
 	)
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &stopped):
 		return exitInterrupted
+	case errors.As(err, &madeUp):
+		return exitFailed // nobody's data
 	case errors.As(err, &some):
 		return exitBadRows
 	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &refused) && !errors.As(err, &died), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed), errors.As(err, &request):

@@ -71,7 +71,7 @@ func TestLayers(t *testing.T) {
 // commands, may import all.
 const arrows = `
 tensor:
-dataset: tensor
+dataset: tensor internal/words
 
 internal/wire:
 internal/words:

@@ -29,12 +29,12 @@ func addLimitFlags(f *pflag.FlagSet, l *dataset.Limits) {
 		RowBytes: dataset.DefaultRowBytes, Depth: dataset.DefaultDepth, Elements: dataset.DefaultElements, Length: dataset.DefaultLength,
 		BatchBytes: dataset.DefaultBatchBytes, Ratio: dataset.DefaultRatio,
 	}
-	f.Var((*byteSize)(&l.RowBytes), limitFlags[dataset.LimitRowBytes], "most bytes of a row as its file holds it: 500MB, 2GiB")
-	f.IntVar(&l.Depth, limitFlags[dataset.LimitDepth], l.Depth, "how deep a row's JSON may nest")
-	f.Int64Var(&l.Elements, limitFlags[dataset.LimitElements], l.Elements, "most values of one tensor of a row")
-	f.Int64Var(&l.Length, limitFlags[dataset.LimitLength], l.Length, "longest sequence: the axes whose size the signature leaves open")
-	f.Var((*byteSize)(&l.BatchBytes), limitFlags[dataset.LimitBatchBytes], "most memory of a padded batch's inputs; larger ones are split")
-	f.Int64Var(&l.Ratio, limitFlags[dataset.LimitRatio], l.Ratio, "most bytes that a byte of a compressed file may become")
+	f.Var((*byteSize)(&l.RowBytes), limitFlags[dataset.LimitRowBytes], "`SIZE` of a row in its file (128MiB)")
+	f.IntVar(&l.Depth, limitFlags[dataset.LimitDepth], l.Depth, "`N`: how deep JSON may nest (64)")
+	f.Int64Var(&l.Elements, limitFlags[dataset.LimitElements], l.Elements, "`N` values of one tensor of a row (134217728)")
+	f.Int64Var(&l.Length, limitFlags[dataset.LimitLength], l.Length, "`N` steps of the longest sequence (1048576)")
+	f.Var((*byteSize)(&l.BatchBytes), limitFlags[dataset.LimitBatchBytes], "`SIZE` of a batch, beyond which it is split (512MiB)")
+	f.Int64Var(&l.Ratio, limitFlags[dataset.LimitRatio], l.Ratio, "`N` bytes that a compressed byte may become (1000)")
 }
 
 // checkLimits refuses limits that let nothing through. That 0 means the default is for programs,

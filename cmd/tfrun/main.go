@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -35,12 +36,17 @@ func newVersionCmd(std stdio) *cobra.Command {
 		Short: "print the version of tfrun, of Go, and how it was built",
 		Args:  args(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			built := "with libtensorflow (tfrun doctor says which)"
-			if !runner.HasTensorFlow {
-				built = "without libtensorflow"
-			}
-			_, err := fmt.Fprintf(std.out, "tfrun %s, %s %s/%s, built %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, built)
+			_, err := io.WriteString(std.out, versionLine())
 			return err
 		},
 	}
+}
+
+// versionLine is what tfrun version, and --version, print.
+func versionLine() string {
+	built := "with libtensorflow (tfrun doctor says which)"
+	if !runner.HasTensorFlow {
+		built = "without libtensorflow"
+	}
+	return fmt.Sprintf("tfrun %s, %s %s/%s, built %s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, built)
 }

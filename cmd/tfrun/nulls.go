@@ -20,11 +20,11 @@ type csvFlags struct {
 }
 
 func (c *csvFlags) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&c.header, "csv-header", "auto", "of CSV and TSV: does the first row name the columns? yes, no or `auto`; --dry-run says what was found")
-	f.StringVar(&c.delimiter, "csv-delimiter", "", "`CHAR` between cells, or tab (what the first row has most of , ; | and tabs)")
-	f.StringVar(&c.quote, "csv-quote", "\"", "`CHAR` around cells that hold delimiters or line ends, or none")
+	f.StringVar(&c.header, "csv-header", "auto", "`WHETHER` the first row names columns: yes, no (auto)")
+	f.StringVar(&c.delimiter, "csv-delimiter", "", "`CHAR` between cells, or tab (of , ; | tab, by the file)")
+	f.StringVar(&c.quote, "csv-quote", "\"", "`CHAR` around cells, or none (\")")
 	f.StringVar(&c.comment, "csv-comment", "", "`CHAR` that begins lines to pass over (none)")
-	f.StringSliceVar(&c.null, "csv-null", nil, "`TEXT` of cells without a value, such as NA, beside the empty one")
+	f.StringSliceVar(&c.null, "csv-null", nil, "`TEXT` of a cell without a value, beside the empty one")
 }
 
 // options returns what the flags say.

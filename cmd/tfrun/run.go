@@ -116,11 +116,12 @@ func newRootCmd(std stdio) *cobra.Command {
 	root.SetIn(std.in)
 	root.SetOut(std.out)
 	root.SetErr(std.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{msg: err.Error(), command: cmd.CommandPath()}
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.Version = version
+	root.SetVersionTemplate(versionLine())
 	root.PersistentFlags().BoolP("verbose", "v", false, "let TensorFlow's own log lines through")
-	root.AddCommand(newShapesCmd(std), newScanCmd(std), newPredictCmd(std), newBenchCmd(std), newDoctorCmd(std), newEnvCmd(std), newVersionCmd(std))
+	root.AddCommand(newShapesCmd(std), newScanCmd(std), newPredictCmd(std), newBenchCmd(std), newDoctorCmd(std), newEnvCmd(std), newVersionCmd(std), newManCmd(std))
+	addHelp(root, std)
 	return root
 }
 

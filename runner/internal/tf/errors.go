@@ -87,6 +87,8 @@ var (
 // which repeat the names of the graph's functions, without stack traces, and without what follows
 // from the first error ("1 root error(s) found").
 func cleanMessage(msg string) string {
+	// The binding adds its own stack to the error of an operation that it adds to a graph.
+	msg, _, _ = strings.Cut(msg, " (Stacktrace: goroutine")
 	if i := strings.Index(msg, "root error(s) found."); i >= 0 {
 		msg = msg[i+len("root error(s) found."):]
 		if j := strings.Index(msg, "(1) "); j >= 0 {

@@ -50,7 +50,10 @@ func (e *tfEngine) AddHead(name string, h Head) (added []HeadTensor, err error) 
 		default:
 			add("", x, false)
 		}
-		return scope.Err()
+		if err := scope.Err(); err != nil {
+			return &Error{Op: "head", Msg: cleanMessage(err.Error())}
+		}
+		return nil
 	})
 	return added, err
 }

@@ -2,6 +2,7 @@ package shapes
 
 import (
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,16 +45,29 @@ func FormatNamed(name string) (Format, bool) {
 	return formats[i], true
 }
 
-// FormatOf returns the format that a file's name asks for by its extension; text when it asks for
-// none.
-func FormatOf(file string) Format {
+// FormatOf returns the format that a file's name asks for by its extension; text where it has none,
+// and false for an extension of no format.
+func FormatOf(file string) (f Format, known bool) {
 	ext := strings.ToLower(filepath.Ext(file))
 	for _, f := range formats {
 		if slices.Contains(f.extensions, ext) {
-			return f
+			return f, true
 		}
 	}
-	return formats[0]
+	return formats[0], ext == "" || ext == ".txt" || file == os.DevNull
+}
+
+// Extensions lists the extensions of files that tell their format.
+func Extensions() []string {
+	list := []string{".txt"}
+	for _, f := range formats {
+		for _, ext := range f.extensions {
+			if ext != "" && ext != ".txt" {
+				list = append(list, ext)
+			}
+		}
+	}
+	return list
 }
 
 // Write writes the document.
