@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
+.PHONY: tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ same: go ## compare the answers of BASE=REV and of this tree (or HEAD=REV) over 
 
 ops: ## bring the table of TensorFlow's operations (internal/ops) up to date (7 libraries, 2 GB)
 	@scripts/ops.py
+
+tables: go ## compare layer tables with Keras' own, by form of export (TFRUN_MODELS=FOLDER adds; testdata/tables/make_tables.py makes some)
+	@CGO_ENABLED=0 $(GO) test ./savedmodel/layers -run TestTables -count=1 -v
 
 hostile: build ## try every limit, hostile input and fault of docs/hostile.md (UPDATE=1 rewrites it), and models that try to get out
 	@$(with_tf) && scripts/hostile.sh

@@ -133,12 +133,27 @@ func frameworkOf(objects []byte) Framework {
 	switch {
 	case strings.HasPrefix(id, "_tf_keras"):
 		return Keras2
-	// keras.export.ExportArchive
-	case has("_misc_assets") && has("variables") && has("trainable_variables"),
-		has("_layers") && has("_inbound_nodes"): // tf.saved_model.save
+	// keras.export.ExportArchive, which both have
+	case has("_misc_assets") && has("variables") && has("trainable_variables"):
+		if copiesNothing(objects) {
+			return Keras2
+		}
+		return Keras3
+	case has("_inbound_nodes") && has("_outbound_nodes"): // tf.saved_model.save
 		return Keras3
 	}
 	return TFModule
+}
+
+// copiesNothing reports whether the lists of an exported archive hold the same variables: Keras 3
+// keeps a second object for each in _all_variables, Keras 2 does not.
+func copiesNothing(objects []byte) bool {
+	g, err := readObjectGraph("", objects)
+	if err != nil {
+		return false
+	}
+	all := g.Items(g.Child(0, "_all_variables"))
+	return slices.ContainsFunc(g.Items(g.Child(0, "variables")), func(id int) bool { return slices.Contains(all, id) })
 }
 
 // Child follows names from object id, or returns -1.

@@ -82,6 +82,15 @@ func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (clas
 		return byName, true
 	case known && byName == "Lambda" && len(t.weights) == 0:
 		return byName, true
+	case strings.HasPrefix(name, "tf."): // as Keras 2 calls them
+		if strings.HasPrefix(name, "tf.__operators__.getitem") {
+			return "SlicingOpLambda", true
+		}
+		return kerasOperation, true
+	case known && len(candidates) == 0:
+		return byName, false
+	case known && len(t.weights) > 0:
+		return byName, false
 	case len(candidates) == 0:
 		return camelCase(defaultBase(name)), false
 	}
@@ -381,8 +390,8 @@ func (t *traits) weightless() []string {
 }
 
 // isSeed reports whether a variable is the state of a random number generator, which Keras does not
-// count among the weights.
+// count among the weights; Keras 2 calls it StateVar.
 func isSeed(v *savedmodel.Variable) bool {
 	last := v.Name[strings.LastIndexByte(v.Name, '/')+1:]
-	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state"
+	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state" || last == "StateVar"
 }

@@ -19,6 +19,8 @@ type keras3 struct {
 	body  *body.Body
 	scope *scope
 	table *Table
+	// opens is how often a layer's scope is opened: Keras 3 does it to build and to call the layer.
+	opens int
 
 	// all variables of the model in its own order, seed generators among them
 	listed    []*savedmodel.Variable
@@ -35,6 +37,8 @@ type keras3 struct {
 	numbers   map[string]int               // how far default names have been handed out
 	adrift    []*drift                     // the hidden layers whose place is a guess
 	made      map[*layerCalls]*Layer       // the rows
+	depths    map[string]int               // of the rows of a functional model, from the outputs
+	places    map[string]int               // of the layers' objects by name, nil without these
 	owner     map[*savedmodel.Variable]*layerCalls
 }
 
@@ -53,15 +57,17 @@ type layerCalls struct {
 	op    bool
 	calls []*call
 	vars  []*savedmodel.Variable
-	notes []guess
+	// shares are the layers around a nested model whose variables it reads.
+	shares []*layerCalls
+	notes  []guess
 }
 
 // guess is a field that is likely but not held by the files, with the reason.
 type guess struct{ field, why string }
 
-// keras3Layers rebuilds the layer table of a Keras 3 export from the name scopes of its serving
-// function and the variables. nil: there is nothing to go by.
-func keras3Layers(mg *savedmodel.MetaGraph) (*Table, error) {
+// exportedLayers rebuilds the layer table of an export from the name scopes of its serving function
+// and the variables. nil: there is nothing to go by.
+func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 	objs, err := mg.Objects()
 	if err != nil {
 		return nil, err
@@ -75,9 +81,12 @@ func keras3Layers(mg *savedmodel.MetaGraph) (*Table, error) {
 		return nil, err
 	}
 	k := &keras3{
-		mg: mg, objs: objs, body: b, scope: modelScope(b), table: &Table{Signature: sig.Name, body: b},
+		mg: mg, objs: objs, body: b, scope: modelScope(b), table: &Table{Signature: sig.Name, body: b}, opens: 2,
 		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
 		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
+	}
+	if mg.Framework == savedmodel.Keras2 {
+		k.opens = 1
 	}
 	if len(k.scope.calls) == 0 || len(k.scope.calls) > maxCalls || len(objs.Variables) > maxVariables {
 		return nil, nil
@@ -87,8 +96,10 @@ func keras3Layers(mg *savedmodel.MetaGraph) (*Table, error) {
 	k.collect()
 	k.assignVariables()
 	k.classify()
+	k.adoptVariables()
 	k.findHidden()
 	k.rows()
+	k.doubtRows()
 	k.noteExport()
 	k.table.steps = k.addSteps(k.made)
 	return k.table, nil
@@ -102,7 +113,7 @@ func (k *keras3) listVariables() {
 	if len(ids) > 0 {
 		trainable = k.objs.Items(k.objs.Child(0, "trainable_variables"))
 	} else {
-		for id := range k.objs.Nodes {
+		for _, id := range k.modelObjects() {
 			if v := k.objs.Variables[id]; v != nil {
 				ids = append(ids, id)
 				if v.Trainable {
@@ -116,6 +127,8 @@ func (k *keras3) listVariables() {
 			k.trainable[v] = true
 		}
 	}
+	// whether a layer was frozen, its object does not say
+	k.table.Totals.TrainableGuessed = k.savedWhole() && len(trainable) > 0
 	seen := map[*savedmodel.Variable]bool{}
 	for _, id := range ids {
 		v := k.objs.Variables[id]
@@ -131,10 +144,44 @@ func (k *keras3) listVariables() {
 	}
 }
 
+// notLayers are the children of a model, saved with tf.saved_model.save, that are none of its
+// layers.
+var notLayers = map[string]bool{
+	"optimizer": true, "_optimizer": true, "_metrics": true, "_loss_tracker": true, "_compile_metrics": true, "_compile_loss": true, "_loss": true,
+	"signatures": true, "_default_save_signature": true,
+}
+
+// modelObjects lists the objects of a model that tf.saved_model.save wrote, without what training
+// keeps, in the order in which they are found from the root: that of the layers.
+func (k *keras3) modelObjects() []int {
+	var order []int
+	seen := map[int]bool{0: true}
+	var visit func(id, depth int)
+	visit = func(id, depth int) {
+		order = append(order, id)
+		if depth > maxObjectDepth {
+			return
+		}
+		for _, c := range k.objs.Nodes[id].GetChildren() {
+			if next := int(c.GetNodeId()); !seen[next] && !notLayers[c.GetLocalName()] {
+				seen[next] = true
+				visit(next, depth+1)
+			}
+		}
+	}
+	if len(k.objs.Nodes) > 0 {
+		visit(0, 0)
+	}
+	return order
+}
+
+// maxObjectDepth bounds how deep layers are looked for within others.
+const maxObjectDepth = 200
+
 // nameModel finds the model's name, and whether the variables' paths begin with it.
 func (k *keras3) nameModel() {
 	if k.scope.prefix != "" {
-		name, ok := scopeNames{}.undo(k.scope.prefix, 2)
+		name, ok := scopeNames{}.undo(k.scope.prefix, k.opens)
 		if !ok {
 			name = defaultBase(k.scope.prefix)
 		}
@@ -155,6 +202,9 @@ func (k *keras3) nameModel() {
 		if n > most || n == most && name < k.prefix {
 			k.prefix, most = name, n
 		}
+	}
+	if k.scope.depth == 1 && k.prefix != k.table.ModelName {
+		k.prefix = "" // a name scope of the user's own
 	}
 	if k.prefix == "" && k.table.ModelName != "" {
 		n := 0
@@ -220,11 +270,15 @@ func (k *keras3) callName(c *call, used scopeNames) string {
 	}
 	if len(owners) == 1 {
 		for name := range owners {
-			used.takeAll(name, 2)
+			used.takeAll(name, k.opens)
 			return name
 		}
 	}
-	for _, opens := range []int{2, 1} {
+	if k.opens == 1 {
+		used.mark(c.raw)
+		return c.raw // Keras 2 gives a scope the layer's name, unless it is called again
+	}
+	for opens := k.opens; opens > 0; opens-- {
 		if name, ok := used.undo(c.raw, opens); ok {
 			return name
 		}
@@ -241,6 +295,9 @@ func (k *keras3) nameOperation(l *layerCalls) {
 	class, ok := operationClasses[op]
 	if !ok {
 		class = op
+	}
+	if scope := operationScopes[defaultBase(c.raw)]; scope != "" {
+		class = scope
 	}
 	l.class = class
 	base := SnakeCase(class)
@@ -295,6 +352,8 @@ func (k *keras3) classify() {
 			continue
 		}
 		l.class, l.sure = classify(k.scope, l.calls[0], l.name, slices.Concat(l.vars, l.calls[0].vars))
+		k.doubtClass(l)
+		k.readByModel(l)
 		k.completeStates(l)
 		k.orderModelOutputs(l)
 		if l.sure || !l.custom() {
@@ -305,6 +364,22 @@ func (k *keras3) classify() {
 			own[make] = l.class
 		}
 		l.class = own[make]
+	}
+}
+
+// readByModel gives a nested model the variables of layers that it shares with the model around it,
+// too: both have them in their rows.
+func (k *keras3) readByModel(l *layerCalls) {
+	if !isModel(l.class) {
+		return
+	}
+	for _, c := range l.calls {
+		for _, v := range c.vars {
+			if !isSeed(v) && !slices.Contains(l.vars, v) {
+				l.vars = append(l.vars, v)
+				l.shares = append(l.shares, k.owner[v])
+			}
+		}
 	}
 }
 
@@ -397,19 +472,39 @@ func (k *keras3) row(l *layerCalls) *Layer {
 		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
 	}
 	if !l.sure {
-		r.guess("class", "an export of Keras 3 holds no classes; "+l.class+" is what the layer's name and operations suggest")
+		r.guess("class", k.noClasses()+"; "+l.class+" is what the layer's name and operations suggest")
 	}
 	return r
 }
 
+// noClasses says what kind of file holds no classes of layers.
+func (k *keras3) noClasses() string {
+	switch {
+	case k.mg.Framework == savedmodel.Keras2:
+		return "an export of Keras 2 holds no classes"
+	case k.savedWhole():
+		return "tf.saved_model.save of a Keras 3 model keeps no classes"
+	}
+	return "an export of Keras 3 holds no classes"
+}
+
 // rows fills in the table.
 func (k *keras3) rows() {
-	if k.prefix != "" || strings.HasPrefix(k.table.ModelName, "sequential") || k.scope.prefix == "" {
+	if !k.isGraph() {
 		k.stackRows()
 		return
 	}
 	k.table.ModelClass = "Functional"
 	k.graphRows()
+}
+
+// isGraph reports whether the model is a Functional, whose rows are ordered by its graph.
+func (k *keras3) isGraph() bool {
+	if k.savedWhole() {
+		_, functional := k.layerObjects()
+		return functional
+	}
+	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.prefix != ""
 }
 
 // noteExport says what an export loses of every model, and takes back guesses about a column that
@@ -421,7 +516,7 @@ func (k *keras3) noteExport() {
 	first := k.table.Layers[0]
 	for _, r := range k.table.Layers {
 		if !k.table.Connected {
-			r.Guessed = slices.DeleteFunc(r.Guessed, func(field string) bool { return field == "connected_to" })
+			r.unguess("connected_to")
 		}
 		open := r.Output.First().Rank() > 0 && r.Output.First().Dim(0) == tensor.Unknown
 		if open && (r == first || r.Class == "InputLayer") && k.objs.Child(0, "variables") >= 0 {

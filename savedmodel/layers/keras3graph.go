@@ -83,9 +83,9 @@ func (k *keras3) nestedInputs() int {
 	return n
 }
 
-// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph
-// of keras/src/models/functional.py).
-func (k *keras3) graphRows() {
+// mapLayers makes Keras' own graph of the layers and inputs, and tells each one's distance from the
+// outputs.
+func (k *keras3) mapLayers() (*mapGraph, map[string]int, map[int]*vertex) {
 	inputs := k.inputVertices()
 	vertices := map[*call]*vertex{}
 	for _, l := range k.layers {
@@ -118,12 +118,20 @@ func (k *keras3) graphRows() {
 		}
 	}
 	g.number()
+	return g, depths, inputs
+}
+
+// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph
+// of keras/src/models/functional.py).
+func (k *keras3) graphRows() {
+	g, depths, inputs := k.mapLayers()
+	k.depths = depths
 	k.table.Connected = !g.chain()
 	back := map[string]int{}
 	for i, v := range inputs {
 		back[v.layer] = i
 	}
-	for _, name := range g.order(depths) {
+	for _, name := range k.byPlace(g.order(depths)) {
 		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
 	}
 	k.markAdrift(g, depths)

@@ -18,7 +18,10 @@ import (
 // findHidden adds the layers that compute nothing when a model predicts.
 func (k *keras3) findHidden() {
 	k.linkPhantoms()
-	seeds := append(k.looseSeeds(), k.unnamedObjects()...)
+	seeds := k.looseSeeds()
+	if k.savedWhole() {
+		seeds = k.alignObjects()
+	}
 	names := k.dropoutNames(seeds)
 	inGap := map[[2]*layerCalls]int{}
 	for i, s := range seeds {
@@ -79,6 +82,19 @@ type looseSeed struct {
 	after, before *layerCalls
 	dropout       bool // false for one that is known not to be a Dropout's
 	inner         bool // it is a part of a layer that shows
+	object        bool // it is an object of the object graph, not a generator
+	place         int  // of the object among the layers'
+	sure          bool // that it is this object, and none of its neighbours
+	// of an object, the nearest layers with weights
+	from, to *layerCalls
+}
+
+// drift says between which layers the hidden one must stand.
+func (s *looseSeed) drift(l *layerCalls, direct bool) *drift {
+	if s.object && !s.sure {
+		return &drift{l, s.from, s.to, direct}
+	}
+	return &drift{l, s.after, s.before, direct}
 }
 
 // looseSeeds goes through the variables in the model's order.
@@ -260,6 +276,13 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 		{"name", "the layer leaves no operation; only a random generator's place among the variables shows it, not its name"},
 		{"class", "what leaves a generator and no operation is a Dropout or one of its kind"},
 	}
+	if s.object {
+		l.notes = []guess{
+			{"name", "the layer leaves no operation; only its object's place among the layers shows it, not its name"},
+			{"class", "what leaves no operation is a Dropout or one of its kind, as a rule"},
+		}
+		k.places[name] = s.place
+	}
 	at := len(k.layers)
 	if target != nil {
 		at = slices.IndexFunc(k.layers, func(l *layerCalls) bool { return slices.Contains(l.calls, target) })
@@ -267,7 +290,7 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	switch {
 	case from != nil:
 		sure := k.onlyPlace(s, target, *from)
-		k.adrift = append(k.adrift, &drift{l, s.after, s.before, sure})
+		k.adrift = append(k.adrift, s.drift(l, sure))
 		if !sure {
 			l.notes = append(l.notes, guess{"connected_to", whyAdrift}, guess{"output_shape", whyAdrift})
 			for _, u := range k.usersOf(*from, c) {
@@ -280,7 +303,7 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 		k.redirectAll(*from, edge{c, c.outs[0]}, c)
 	default:
 		l.notes = append(l.notes, guess{"connected_to", "which of several tensors passes through it does not show"})
-		k.adrift = append(k.adrift, &drift{l, s.after, s.before, false})
+		k.adrift = append(k.adrift, s.drift(l, false))
 		c.phantom = true
 	}
 	k.byName[name] = l
@@ -290,6 +313,9 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 // onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around
 // it follow each other directly.
 func (k *keras3) onlyPlace(s *looseSeed, target *call, from edge) bool {
+	if s.object && !s.sure {
+		return false
+	}
 	if s.after == nil || s.before == nil || target != s.before.calls[0] || from.from != s.after.calls[len(s.after.calls)-1] {
 		return false
 	}
@@ -457,55 +483,4 @@ func lastOp(c *call) string {
 		return ""
 	}
 	return c.nodes[len(c.nodes)-1].Op
-}
-
-// unnamedObjects finds hidden layers in a model that tf.saved_model.save wrote. Its objects are
-// there, in order, but without names: those that have no variables are matched to the layers that
-// show, if there is none of these, all but the first, the input, are hidden.
-func (k *keras3) unnamedObjects() []*looseSeed {
-	if k.objs.Child(0, "variables") >= 0 || slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return len(l.vars) == 0 }) {
-		return nil
-	}
-	var found []*looseSeed
-	var last *layerCalls
-	items := k.objs.Items(k.objs.Child(0, "_layers"))
-	owners := make([]*layerCalls, len(items))
-	for i, id := range items {
-		owners[i] = k.ownerOf(id)
-	}
-	for i, o := range owners {
-		if o != nil {
-			last = o
-			continue
-		}
-		if i == 0 {
-			continue
-		}
-		s := &looseSeed{number: -1, after: last, dropout: true}
-		for _, next := range owners[i:] {
-			if s.before == nil {
-				s.before = next
-			}
-		}
-		found = append(found, s)
-	}
-	return found
-}
-
-// ownerOf returns the layer that an object of the object graph is, by the first variable found
-// below it.
-func (k *keras3) ownerOf(id int) *layerCalls {
-	seen := map[int]bool{id: true}
-	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
-		if o := k.owner[k.objs.Variables[todo[0]]]; o != nil {
-			return o
-		}
-		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
-			if next := int(c.GetNodeId()); !seen[next] {
-				seen[next] = true
-				todo = append(todo, next)
-			}
-		}
-	}
-	return nil
 }

@@ -16,7 +16,7 @@ func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
 		return nil
 	}
 	inner := &keras3{
-		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.within(c), table: &Table{},
+		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.within(c), table: &Table{}, opens: k.opens,
 		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
 		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}

@@ -14,12 +14,16 @@ import (
 func (k *keras3) stackRows() {
 	k.table.ModelClass = "Sequential"
 	own := k.scope.prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
+	if k.savedWhole() {
+		own = k.objs.Child(0, "_layers") < 0
+	}
 	if own {
 		k.table.ModelClass = camelCase(defaultBase(k.table.ModelName))
 		k.sortByVariables()
 	} else {
 		k.fillGaps()
 	}
+	k.stackByPlace()
 	prev := tensor.UnknownShape()
 	if shapes := k.body.InputShapes(); len(shapes) > 0 {
 		prev = shapes[0]
@@ -39,6 +43,20 @@ func (k *keras3) stackRows() {
 			k.ownModelShape(r)
 		}
 		k.table.Layers = append(k.table.Layers, r)
+	}
+}
+
+// stackByPlace brings the layers into the order of their objects, where the files hold these.
+func (k *keras3) stackByPlace() {
+	if k.places == nil {
+		return
+	}
+	var names []string
+	for _, l := range k.layers {
+		names = append(names, l.name)
+	}
+	for i, name := range k.byPlace(names) {
+		k.layers[i] = k.byName[name]
 	}
 }
 

@@ -3,6 +3,7 @@ package layers
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -181,7 +182,42 @@ func (l *Layer) guess(field, why string) {
 		}
 	}
 	l.Guessed = append(l.Guessed, field)
-	l.info.notes = append(l.info.notes, why)
+	if l.info.reasons == nil {
+		l.info.reasons = map[string]string{}
+	}
+	l.info.reasons[field] = why
+	if !slices.Contains(l.info.notes, why) {
+		l.info.notes = append(l.info.notes, why)
+	}
+}
+
+// unguess takes a mark back, and its reason where no other mark has the same.
+func (l *Layer) unguess(field string) {
+	why, marked := l.info.reasons[field]
+	if !marked {
+		return
+	}
+	delete(l.info.reasons, field)
+	l.Guessed = slices.DeleteFunc(l.Guessed, func(f string) bool { return f == field })
+	for _, other := range l.info.reasons {
+		if other == why {
+			return
+		}
+	}
+	l.info.notes = slices.DeleteFunc(l.info.notes, func(n string) bool { return n == why })
+}
+
+// Reason returns why a field is marked as a guess, "" where it is not.
+func (l *Layer) Reason(field string) string {
+	if why, ok := l.info.reasons[field]; ok {
+		return why
+	}
+	// the reasons of a part of one of Keras' own files stand last, one for each mark
+	i, reasons := slices.Index(l.Guessed, field), l.Why[max(0, len(l.Why)-len(l.Guessed)):]
+	if i < 0 || i >= len(reasons) {
+		return ""
+	}
+	return reasons[i]
 }
 
 // note adds a reason for what is not known.
@@ -218,6 +254,8 @@ type layerInfo struct {
 	in     []tensor.Shape // what the layer's last call takes
 	shape  OutputShape    // where Keras prints a word in its place
 	notes  []string       // reasons for guesses and unknowns
+	// reasons has the one of each guess, by the field
+	reasons map[string]string
 	// partial says that the output's shapes are those that others take, and there may be more
 	partial bool
 }

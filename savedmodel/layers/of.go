@@ -11,9 +11,11 @@ func Of(mg *savedmodel.MetaGraph) (*Table, error) {
 	var err error
 	switch mg.Framework {
 	case savedmodel.Keras2:
-		t, err = keras2Layers(mg)
+		if t, err = keras2Layers(mg); t == nil && err == nil {
+			t, err = exportedLayers(mg) // by model.export, which leaves no metadata either
+		}
 	case savedmodel.Keras3:
-		t, err = keras3Layers(mg)
+		t, err = exportedLayers(mg)
 	}
 	if t == nil || err != nil {
 		return nil, err

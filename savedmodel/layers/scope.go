@@ -51,6 +51,13 @@ type scope struct {
 	gone   map[*call]bool
 }
 
+// operationScopes are name scopes that functions of TensorFlow open, by the class of keras.ops that
+// calls them: where a layer's scope would be, they are an operation of the model.
+var operationScopes = map[string]string{
+	"Gelu": "Gelu", "clip_by_value": "Clip", "reduce_variance": "Var", "reduce_std": "Std", "l2_normalize": "Normalize", "zeros_like": "ZerosLike",
+	"ones_like": "OnesLike", "einsum": "Einsum",
+}
+
 // quietOps take part in any layer's scope without being work of their own.
 var quietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
 
@@ -76,6 +83,8 @@ func newScope(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *s
 		key := n.Parts[depth] + "/"
 		if op {
 			key = n.Name
+		} else if b.Framework() == savedmodel.Keras3 {
+			op = operationScopes[defaultBase(n.Parts[depth])] != ""
 		}
 		c := byKey[key]
 		if c == nil {
@@ -401,10 +410,32 @@ func modelDepth(b *body.Body, nodes []*graph.Node) int {
 			}
 		}
 	}
-	if votes > 0 || votes == 0 && deep || len(readers) > 1 {
+	if votes > 0 || votes == 0 && deep || len(readers) > 1 || holdsLayer(nodes) {
 		return 1
 	}
 	return 0
+}
+
+// holdsLayer reports whether all nodes that do work stand in a scope with the default name of a
+// layer, within one that has none: a model of one's own with a single layer, whose variables bear
+// the model's name.
+func holdsLayer(nodes []*graph.Node) bool {
+	found := false
+	for _, n := range nodes {
+		if quietOps[n.Op] || n.Op == "Identity" {
+			continue
+		}
+		if len(n.Parts) < 3 {
+			return false
+		}
+		_, outer := ClassOfName(n.Parts[0])
+		_, inner := ClassOfName(n.Parts[1])
+		if outer || !inner || helperScopes[defaultBase(n.Parts[1])] {
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // depthVote compares a node's scopes with the path of a variable that it reads: 1 when the layer

@@ -30,6 +30,9 @@ type Body struct {
 	results []int
 }
 
+// Framework says what wrote the model.
+func (b *Body) Framework() savedmodel.Framework { return b.mg.Framework }
+
 // feed is what a caller gives to an argument: a node of the main graph, an object of the object
 // graph, or neither.
 type feed struct {

@@ -133,6 +133,7 @@ type Layer struct {
 	Bytes       int64              `json:"bytes"` // of the parameters
 	ConnectedTo []string           `json:"connected_to,omitzero"`
 	Guessed     []string           `json:"guessed,omitempty"`
+	reasons     []string           // of the guesses
 	Why         []string           `json:"why"`
 	// with sizes put in; nil where some size is still open
 	OutputBytes *int64   `json:"output_bytes,omitempty"`
@@ -387,7 +388,7 @@ func describeLayers(layers []*layers.Layer, connected, expand bool) []*Layer {
 	for _, l := range layers {
 		row := &Layer{
 			Name: known(l.Name), Class: known(l.Class), OutputShape: l.Output, Params: l.Params, Trainable: l.TrainableParams, Bytes: l.Bytes,
-			Guessed: slices.Clone(l.Guessed), Why: append([]string{}, l.Why...), wiring: l.ConnectedTo,
+			Guessed: slices.Clone(l.Guessed), reasons: reasonsOf(l), Why: append([]string{}, l.Why...), wiring: l.ConnectedTo,
 		}
 		for _, w := range l.Weights {
 			row.Weights = append(row.Weights, Weight(w))
@@ -409,4 +410,13 @@ func known(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// reasonsOf lists why each of a layer's guesses is one.
+func reasonsOf(l *layers.Layer) []string {
+	reasons := make([]string, len(l.Guessed))
+	for i, field := range l.Guessed {
+		reasons[i] = l.Reason(field)
+	}
+	return reasons
 }

@@ -334,12 +334,10 @@ func (g *Graph) notes() []string {
 	rows := map[guess][]string{}
 	walk(g.Layers, 0, func(l *Layer, _ int) {
 		name, _ := l.title()
-		// The reasons of guesses stand last, one for each.
-		reasons := l.Why[max(0, len(l.Why)-len(l.Guessed)):]
 		for i, field := range l.Guessed {
 			x := guess{field: strings.ReplaceAll(field, "_", " ")}
-			if i < len(reasons) {
-				x.reason = ": " + reasons[i]
+			if i < len(l.reasons) && l.reasons[i] != "" {
+				x.reason = ": " + l.reasons[i]
 			}
 			if rows[x] == nil {
 				order = append(order, x)

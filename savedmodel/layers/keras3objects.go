@@ -1,0 +1,271 @@
+package layers
+
+import (
+	"math"
+	"slices"
+)
+
+// A model that tf.saved_model.save wrote keeps the objects of its layers, without names and
+// classes, but in the order of the table: _operations of a Functional, _layers of a Sequential, the
+// attributes of a model of one's own. So it shows how many layers there are, those that compute
+// nothing among them, and in which order they stand.
+
+// layerObject is an object of the object graph that is a layer, or an operation of keras.ops.
+type layerObject struct {
+	id    int
+	owner *layerCalls // whose variables hang on it; nil where it has none
+	// built says that the object keeps the shapes that it was built for: see [keepsShapes].
+	built bool
+}
+
+// keepsShapes has the classes without variables that keep the shapes which they were built for:
+// those whose build method Keras wraps. What is in neither may be either.
+var keepsShapes = func() map[string]bool {
+	keeps := map[string]bool{}
+	for _, class := range []string{
+		"Add", "Attention", "AdditiveAttention", "Average", "CategoryEncoding", "CenterCrop", "Concatenate", "Dot", "Flatten", "Lambda", "Maximum", "Minimum", "Multiply", "RandomFlip",
+		"Subtract",
+	} {
+		keeps[class] = true
+	}
+	for _, class := range []string{
+		"Activation", "Dropout", "InputLayer", "LeakyReLU", "ReLU", "ELU", "Softmax", "Identity", "Permute", "ZeroPadding2D", "Masking", "Rescaling",
+	} {
+		keeps[class] = false
+	}
+	return keeps
+}()
+
+// savedWhole reports whether tf.saved_model.save wrote the model, and not its export.
+func (k *keras3) savedWhole() bool { return k.objs.Child(0, "variables") < 0 }
+
+// layerObjects lists the layers' objects in the order of the table, with those of inputs where
+// functional says so.
+func (k *keras3) layerObjects() (list []layerObject, functional bool) {
+	ids := k.objs.Items(k.objs.Child(0, "_operations"))
+	functional = len(ids) > 0
+	if !functional {
+		ids = k.objs.Items(k.objs.Child(0, "_layers"))
+	}
+	stack := len(ids) > 0 && !functional
+	if len(ids) == 0 {
+		ids = k.attributeLayers(0, 0, map[int]bool{0: true})
+	}
+	for i, id := range ids {
+		o := layerObject{id: id, owner: k.ownerOf(id), built: k.objs.Child(id, "_build_shapes_dict") >= 0}
+		if stack && i == 0 && o.owner == nil && !o.built {
+			continue // the input of a Sequential has no row
+		}
+		list = append(list, o)
+	}
+	return list, functional
+}
+
+// attributeLayers lists the layers that are attributes of an object, or stand in lists and
+// dictionaries that are.
+func (k *keras3) attributeLayers(id, depth int, seen map[int]bool) []int {
+	var list []int
+	for _, c := range k.objs.Nodes[id].GetChildren() {
+		next := int(c.GetNodeId())
+		switch {
+		case seen[next] || notLayers[c.GetLocalName()] || depth > maxObjectDepth:
+		case k.objs.Child(next, "_inbound_nodes") >= 0:
+			seen[next] = true
+			list = append(list, next)
+		case k.objs.Nodes[next].GetUserObject() != nil:
+			seen[next] = true
+			list = append(list, k.attributeLayers(next, depth+1, seen)...)
+		}
+	}
+	return list
+}
+
+// alignObjects finds which object is which of the layers that show, and returns those that show in
+// nothing else: hidden layers.
+func (k *keras3) alignObjects() []*looseSeed {
+	objects, _ := k.layerObjects()
+	if len(objects) == 0 || len(objects) > maxCalls {
+		return nil
+	}
+	order := k.provisionalOrder()
+	taken := map[string]bool{}
+	at := map[string]int{}
+	for i, name := range order {
+		at[name] = i
+		if l := k.byName[name]; l != nil && len(l.vars) > 0 {
+			taken[name] = true
+		}
+	}
+	k.places = map[string]int{}
+	var hidden []*looseSeed
+	layerAt := make([]*layerCalls, len(objects))
+	for i := 0; i < len(objects); {
+		end := i
+		for end < len(objects) && objects[end].owner == nil {
+			end++
+		}
+		until := math.MaxInt
+		if end < len(objects) {
+			layerAt[end] = objects[end].owner
+			k.places[objects[end].owner.name] = end
+			until = at[objects[end].owner.name]
+		}
+		var open []string // layers without variables that stand before
+		for _, name := range order {
+			if !taken[name] && at[name] < until {
+				open = append(open, name)
+			}
+		}
+		picked, sure := k.pair(objects[i:end], open)
+		for j := i; j < end; j++ {
+			name := picked[j-i]
+			if name == "" {
+				hidden = append(hidden, &looseSeed{number: -1, dropout: true, object: true, place: j, sure: sure})
+				continue
+			}
+			taken[name] = true
+			k.places[name] = j
+			layerAt[j] = k.byName[name]
+		}
+		i = end + 1
+	}
+	for _, s := range hidden {
+		for i, l := range layerAt[:s.place] {
+			if l != nil {
+				s.after = l
+			}
+			if objects[i].owner != nil {
+				s.from = l
+			}
+		}
+		for i, l := range slices.Backward(layerAt[s.place:]) {
+			if l != nil {
+				s.before = l
+			}
+			if objects[s.place+i].owner != nil {
+				s.to = l
+			}
+		}
+	}
+	return hidden
+}
+
+// pair matches objects without variables to layers, both in order: a name for each object, "" for
+// one that is hidden. sure is false where other ways would fit as well.
+func (k *keras3) pair(objects []layerObject, open []string) (names []string, sure bool) {
+	names = make([]string, len(objects))
+	n, m := len(objects), len(open)
+	if m > n {
+		for i := range names {
+			names[i] = open[i]
+		}
+		return names, false
+	}
+	const never = math.MaxInt32
+	cost := make([][]int, n+1) // of the objects from i on, with the layers from j on
+	ways := make([][]int, n+1)
+	for i := n; i >= 0; i-- {
+		cost[i], ways[i] = make([]int, m+1), make([]int, m+1)
+		for j := m; j >= 0; j-- {
+			switch {
+			case i == n && j == m:
+				ways[i][j] = 1
+				continue
+			case n-i < m-j:
+				cost[i][j] = never
+				continue
+			}
+			hide, use := never, never
+			if i < n {
+				hide = cost[i+1][j] + when(objects[i].built)
+				if j < m {
+					use = cost[i+1][j+1] + k.unlike(objects[i], open[j])
+				}
+			}
+			cost[i][j] = min(hide, use)
+			if hide == cost[i][j] {
+				ways[i][j] += ways[i+1][j]
+			}
+			if use == cost[i][j] {
+				ways[i][j] += ways[i+1][j+1]
+			}
+			ways[i][j] = min(ways[i][j], 2)
+		}
+	}
+	for i, j := 0, 0; i < n && j < m; i++ {
+		if cost[i+1][j+1]+k.unlike(objects[i], open[j]) == cost[i][j] {
+			names[i] = open[j]
+			j++
+		}
+	}
+	return names, ways[0][0] == 1
+}
+
+// unlike says how little an object can be the layer of a name: 2 where its class rules it out.
+func (k *keras3) unlike(o layerObject, name string) int {
+	class := "InputLayer"
+	if l := k.byName[name]; l != nil {
+		class = l.class
+	}
+	if keeps, known := keepsShapes[class]; known && keeps != o.built {
+		return 2
+	}
+	return 0
+}
+
+func when(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// provisionalOrder lists the names of the rows in the order in which they would stand if nothing
+// was hidden.
+func (k *keras3) provisionalOrder() []string {
+	if k.isGraph() {
+		g, depths, _ := k.mapLayers()
+		return g.order(depths)
+	}
+	var names []string
+	for _, l := range k.layers {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// byPlace sorts names of rows by the places of their objects; those that have none stay where they
+// are, behind the one before them.
+func (k *keras3) byPlace(names []string) []string {
+	if k.places == nil {
+		return names
+	}
+	place := make(map[string]int, len(names))
+	last := -1
+	for _, name := range names {
+		if p, ok := k.places[name]; ok {
+			last = p
+		}
+		place[name] = last
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return place[a] - place[b] })
+	return names
+}
+
+// ownerOf returns the layer that an object of the object graph is, by the first variable found
+// below it.
+func (k *keras3) ownerOf(id int) *layerCalls {
+	seen := map[int]bool{id: true}
+	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
+		if o := k.owner[k.objs.Variables[todo[0]]]; o != nil {
+			return o
+		}
+		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
+			if next := int(c.GetNodeId()); !seen[next] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package layers
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tfrun/tfrun/internal/modeltest"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// tableCase is a model beside which Keras' own table was recorded.
+type tableCase struct {
+	dir, kind string
+	want      modeltest.Expectation
+	mg        *savedmodel.MetaGraph
+}
+
+// tableCases lists the Keras models of testdata, and those in the folders that TFRUN_MODELS names:
+// each has its files in model/, or beside expect.json.
+func tableCases(t *testing.T) []tableCase {
+	t.Helper()
+	folders := []string{modeltest.Models(), filepath.Join(modeltest.Models(), "..", "tables")}
+	folders = append(folders, strings.FieldsFunc(os.Getenv("TFRUN_MODELS"), func(r rune) bool { return r == ',' || r == filepath.ListSeparator })...)
+	var cases []tableCase
+	for _, folder := range folders {
+		for _, pattern := range []string{"*/expect.json", "*/*/expect.json"} {
+			files, err := filepath.Glob(filepath.Join(folder, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				if c, ok := readTableCase(t, file); ok {
+					cases = append(cases, c)
+				}
+			}
+		}
+	}
+	return cases
+}
+
+// readTableCase reads what is beside a model; ok is false where it has no table.
+func readTableCase(t *testing.T, file string) (c tableCase, ok bool) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var recorded struct {
+		Summary   []modeltest.ExpectedRow   `json:"summary_rows"`
+		Rows      []modeltest.ExpectedRow   `json:"rows"` // another name for it
+		Totals    *modeltest.ExpectedTotals `json:"totals"`
+		Connected bool                      `json:"connected"`
+		Form      string                    `json:"form"`
+	}
+	c.dir = filepath.Dir(file)
+	if err := json.Unmarshal(data, &recorded); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if recorded.Summary == nil {
+		recorded.Summary = recorded.Rows
+	}
+	if recorded.Summary == nil {
+		return c, false
+	}
+	c.want = modeltest.Expectation{Rows: recorded.Summary, Totals: recorded.Totals, Connected: recorded.Connected}
+	dir := filepath.Join(c.dir, "model")
+	if _, err := os.Stat(dir); err != nil {
+		dir = c.dir
+	}
+	m, err := savedmodel.Open(dir)
+	if err != nil {
+		t.Errorf("%s: %v", dir, err)
+		return c, false
+	}
+	c.mg = m.MetaGraphs[0]
+	if c.kind = recorded.Form; c.kind == "" {
+		c.kind = formOf(c.mg)
+	}
+	return c, true
+}
+
+// formOf names the way in which a model was saved.
+func formOf(mg *savedmodel.MetaGraph) string {
+	objs, err := mg.Objects()
+	switch exported := err == nil && objs.Child(0, "_misc_assets") >= 0; {
+	case mg.Framework == savedmodel.Keras2 && exported:
+		return "Keras 2 export"
+	case mg.Framework == savedmodel.Keras2:
+		return "Keras 2 save"
+	case mg.Framework == savedmodel.Keras3 && exported:
+		return "Keras 3 export"
+	case mg.Framework == savedmodel.Keras3:
+		return "tf.saved_model.save"
+	}
+	return string(mg.Framework)
+}
+
+// tableScore counts the rows of a table: as Keras printed them; marked where they are not; stated
+// as certain, and wrong; not there.
+type tableScore struct {
+	models, rows, right, marked, wrong, missing, totals int
+	faults                                              []string
+}
+
+func (s *tableScore) add(o tableScore) {
+	s.models, s.rows, s.right, s.marked = s.models+o.models, s.rows+o.rows, s.right+o.right, s.marked+o.marked
+	s.wrong, s.missing, s.totals = s.wrong+o.wrong, s.missing+o.missing, s.totals+o.totals
+}
+
+// scoreTable compares a table with Keras' own.
+func scoreTable(want modeltest.Expectation, got *Table, exported bool) tableScore {
+	s := tableScore{models: 1, rows: len(want.Rows)}
+	if got == nil {
+		s.missing = len(want.Rows)
+		return s
+	}
+	pairs, extra := pairRows(want.Rows, got.Layers)
+	for i, w := range want.Rows {
+		g := pairs[i]
+		if g == nil {
+			s.missing++
+			s.faults = append(s.faults, "missing "+w.Name+" ("+w.Class+")")
+			continue
+		}
+		stated, marked := rowFaults(w, g, want.Connected && got.Connected, exported)
+		switch {
+		case len(stated) > 0:
+			s.wrong++
+			s.faults = append(s.faults, "WRONG "+w.Name+": "+strings.Join(stated, "; "))
+		case len(marked) > 0:
+			s.marked++
+			s.faults = append(s.faults, "marked "+w.Name+": "+strings.Join(marked, "; "))
+		default:
+			s.right++
+		}
+	}
+	for _, g := range extra {
+		if !slices.Contains(g.Guessed, "name") {
+			s.wrong++
+			s.faults = append(s.faults, "WRONG "+g.Name+" ("+g.Class+"): Keras has no such row")
+		} else {
+			s.faults = append(s.faults, "marked "+g.Name+": no such row")
+		}
+	}
+	for _, name := range outOfOrder(pairs, got.Layers) {
+		s.wrong++
+		s.faults = append(s.faults, "WRONG order of "+name)
+	}
+	if w := want.Totals; w != nil && (got.Totals.Total != w.Total || !got.Totals.TrainableGuessed && (got.Totals.Trainable != w.Trainable || got.Totals.NonTrainable != w.NonTrainable)) {
+		s.totals++
+		s.faults = append(s.faults, fmt.Sprintf("WRONG totals %+v, want %+v", got.Totals, *w))
+	}
+	return s
+}
+
+// pairRows finds the row of a table for each of Keras': that of its name, else, among those whose
+// name is a guess, one of its class between the neighbours, or any.
+func pairRows(want []modeltest.ExpectedRow, got []*Layer) (pairs, extra []*Layer) {
+	pairs = make([]*Layer, len(want))
+	taken := map[*Layer]bool{}
+	for i, w := range want {
+		for _, g := range got {
+			if g.Name == w.Name && !taken[g] {
+				pairs[i], taken[g] = g, true
+				break
+			}
+		}
+	}
+	for _, sameClass := range []bool{true, false} {
+		for i, w := range want {
+			for _, g := range got {
+				if pairs[i] == nil && !taken[g] && slices.Contains(g.Guessed, "name") && (!sameClass || g.Class == w.Class) {
+					pairs[i], taken[g] = g, true
+				}
+			}
+		}
+	}
+	for _, g := range got {
+		if !taken[g] {
+			extra = append(extra, g)
+		}
+	}
+	return pairs, extra
+}
+
+// rowFaults lists the fields of a row that are not as Keras printed them: those that are stated,
+// and those that are marked as guesses or not given.
+func rowFaults(w modeltest.ExpectedRow, g *Layer, connected, exported bool) (stated, marked []string) {
+	fault := func(field, text string, given bool) {
+		if given && !slices.Contains(g.Guessed, field) {
+			stated = append(stated, text)
+		} else {
+			marked = append(marked, text)
+		}
+	}
+	if g.Name != w.Name {
+		fault("name", "name "+g.Name, true)
+	}
+	if g.Class != w.Class {
+		fault("class", "class "+g.Class+", want "+w.Class, g.Class != "?")
+	}
+	var shape OutputShape
+	if err := json.Unmarshal(w.OutputShape, &shape); err != nil || !shape.equal(g.Output) && !(exported && openBatch(shape, g.Output)) {
+		fault("output_shape", "shape "+g.Output.String()+", want "+string(w.OutputShape), g.Output.known())
+	}
+	if g.Params != w.Params {
+		fault("params", fmt.Sprintf("%d parameters, want %d", g.Params, w.Params), true)
+	}
+	if connected && w.ConnectedTo != nil && !slices.Equal(g.ConnectedTo, w.ConnectedTo) {
+		fault("connected_to", "connected to "+strings.Join(g.ConnectedTo, " ")+", want "+strings.Join(w.ConnectedTo, " "), true)
+	}
+	return stated, marked
+}
+
+// openBatch reports whether shapes differ in nothing but the batch axis, which an export leaves
+// open where the model fixes it: the first row's reasons say so.
+func openBatch(want, got OutputShape) bool {
+	if len(want.Shapes) != len(got.Shapes) || len(got.Shapes) == 0 {
+		return false
+	}
+	for i, s := range want.Shapes {
+		g := got.Shapes[i]
+		if s.Rank() < 1 || s.Rank() != g.Rank() || g.Dim(0) != tensor.Unknown || !slices.Equal(s.Dims()[1:], g.Dims()[1:]) {
+			return false
+		}
+	}
+	return true
+}
+
+// outOfOrder names the rows that stand elsewhere than in Keras' table and do not say so: all but
+// the longest sequence that agrees.
+func outOfOrder(pairs, got []*Layer) []string {
+	var place []int
+	var rows []*Layer
+	for _, g := range pairs {
+		if g != nil && !slices.Contains(g.Guessed, "order") {
+			place, rows = append(place, slices.Index(got, g)), append(rows, g)
+		}
+	}
+	best := make([]int, len(place)) // the length of the longest sequence that ends here
+	last := make([]int, len(place))
+	end := -1
+	for i := range place {
+		best[i], last[i] = 1, -1
+		for j := range i {
+			if place[j] < place[i] && best[j]+1 > best[i] {
+				best[i], last[i] = best[j]+1, j
+			}
+		}
+		if end < 0 || best[i] > best[end] {
+			end = i
+		}
+	}
+	keep := map[int]bool{}
+	for ; end >= 0; end = last[end] {
+		keep[end] = true
+	}
+	var out []string
+	for i, g := range rows {
+		if !keep[i] {
+			out = append(out, g.Name)
+		}
+	}
+	return out
+}
+
+// TestTables compares every recorded table with Keras' own and prints a line for each form of
+// export: `make tables`. Of what is shipped nothing may be stated as certain and wrong.
+func TestTables(t *testing.T) {
+	t.Parallel()
+	forms := map[string]*tableScore{}
+	only := os.Getenv("ONLY")
+	for _, c := range tableCases(t) {
+		if only != "" && !strings.Contains(c.dir, only) {
+			continue
+		}
+		table, err := Of(c.mg)
+		if err != nil {
+			t.Errorf("%s: %v", c.dir, err)
+			continue
+		}
+		s := scoreTable(c.want, table, strings.HasSuffix(c.kind, "export"))
+		if forms[c.kind] == nil {
+			forms[c.kind] = &tableScore{}
+		}
+		forms[c.kind].add(s)
+		if len(s.faults) > 0 {
+			t.Logf("%s (%s): %d rows, %d right, %d marked, %d wrong, %d missing\n    %s", c.dir, c.kind, s.rows, s.right, s.marked, s.wrong, s.missing, strings.Join(s.faults, "\n    "))
+		}
+		if s.wrong+s.totals > 0 {
+			t.Errorf("%s: %d rows are stated as certain and wrong", c.dir, s.wrong)
+		}
+	}
+	lines := []string{fmt.Sprintf("%-22s %7s %6s %6s %7s %13s %8s %13s", "form", "models", "rows", "right", "marked", "stated wrong", "missing", "wrong totals")}
+	for _, form := range slices.Sorted(maps.Keys(forms)) {
+		s := forms[form]
+		lines = append(lines, fmt.Sprintf("%-22s %7d %6d %6d %7d %13d %8d %13d", form, s.models, s.rows, s.right, s.marked, s.wrong, s.missing, s.totals))
+	}
+	t.Logf("tables\n%s", strings.Join(lines, "\n"))
+}
