@@ -113,6 +113,13 @@ func SelfTest(ctx context.Context, o Options) ([]DeviceTest, error) {
 // the library.
 func ExamineGPU(library string) (GPUReport, error) { return tf.ExamineGPU(library) }
 
+// CatchDeath has died be called, in a goroutine, when a library that the process has opened ends
+// it: a failed check of TensorFlow's, a fault in one of its kernels. signal is "SIGABRT" or the
+// like.
+// Other goroutines go on for up to three seconds; then the process ends with status 5. It is for
+// the main function of a program, to be called once, and does nothing but on Linux.
+func CatchDeath(died func(signal string)) error { return tf.CatchDeath(died) }
+
 // IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the
 // model's process is the program itself, started anew, and there IsolateMain serves the model and
 // does not return. Elsewhere it does nothing. Of a program that does not call it, [Load] says so,

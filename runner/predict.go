@@ -7,11 +7,13 @@ import (
 	"iter"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -349,12 +351,23 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 	defer cancel()
 	var reader, workers errgroup.Group
 	jobs, done := make(chan *job, 1), make(chan *job, 1)
+	var fault atomic.Pointer[crash.Error]
+	guard := func(f func() error) error {
+		err := crash.Guard(f)
+		if e, ok := err.(*crash.Error); ok { //nolint:errorlint // Guard's own
+			fault.CompareAndSwap(nil, e)
+			cancel()
+		}
+		return err
+	}
 	reader.Go(func() error {
 		defer close(jobs)
-		return p.read(workCtx, rows, jobs)
+		return guard(func() error { return p.read(workCtx, rows, jobs) })
 	})
 	for range p.o.Workers * tf.Width(p.f.program) {
-		workers.Go(func() error { return p.work(workCtx, jobs, done) })
+		workers.Go(func() error {
+			return guard(func() error { return p.work(workCtx, jobs, done) })
+		})
 	}
 	go func() {
 		_ = workers.Wait() // the context's error, which is looked at below
@@ -365,6 +378,9 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 	for range done { //nolint:revive // the workers have to end before this function does
 	}
 	_ = reader.Wait()
+	if e := fault.Load(); e != nil {
+		return e
+	}
 	if err == nil {
 		err = ctx.Err()
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
@@ -42,12 +43,12 @@ func (e *UnsafeError) Error() string {
 func (e *UnsafeError) Hints() []string {
 	f := e.Findings[0]
 	if f.Op == "" || !f.Kind.Allowable() {
-		return []string{"see what it does: tfrun scan " + e.Model}
+		return []string{"see what it does: tfrun scan " + words.Shell(e.Model)}
 	}
 	if f.Kind == scan.UnknownOp {
-		return []string{"load the library that has it: --op-library FILE.so", "or, if this TensorFlow has it: --allow-op " + f.Op}
+		return []string{"load the library that has it: --op-library FILE.so", "or, if this TensorFlow has it: --allow-op " + words.Shell(f.Op)}
 	}
-	return []string{"see what it does: tfrun scan " + e.Model, "if you trust it: --allow-op " + f.Op}
+	return []string{"see what it does: tfrun scan " + words.Shell(e.Model), "if you trust it: --allow-op " + words.Shell(f.Op)}
 }
 
 // allowed reports whether somebody lets an operation through that was found.

@@ -381,7 +381,15 @@ print_env() {
   [ ! -e "$lib/libtensorflow_framework.so" ] || add_ld+=' -ltensorflow_framework'
   [[ $cflags == *"$add_c"* ]] || cflags+=" $add_c"
   [[ $ldflags == *"$add_ld"* ]] || ldflags+="${ldflags:+ }$add_ld"
-  printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
+  print_exports "$cflags" "$ldflags"
+}
+
+# quoted writes a text so that any shell reads it as it is.
+quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
+
+# print_exports prints cgo's variables, for eval: paths in them are text and nothing that a shell would run.
+print_exports() {
+  printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS=%s\nexport CGO_LDFLAGS=%s\n' "$(quoted "$1")" "$(quoted "$2")"
 }
 
 # build_shim sets cgo to a folder with the headers and the stand-in that the linker finds as -ltensorflow, made once for all clones that have the
@@ -439,8 +447,8 @@ print_build_env() {
   local cflags=${CGO_CFLAGS:--g -O2} ldflags=${CGO_LDFLAGS:-} add_c="'-I$cgo/include'" add_ld="'-L$cgo/lib' -ldl"
   [[ $cflags == *"$add_c"* ]] || cflags+=" $add_c"
   [[ $ldflags == *"$add_ld"* ]] || ldflags+="${ldflags:+ }$add_ld"
-  printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS="%s"\nexport CGO_LDFLAGS="%s"\n' "$cflags" "$ldflags"
-  printf 'export TFRUN_LDFLAGS="-X '"'"'github.com/tfrun/tfrun/runner/internal/tf.libraryDir=%s'"'"'"\n' "${fast:+$fast:}$lib"
+  print_exports "$cflags" "$ldflags"
+  printf 'export TFRUN_LDFLAGS=%s\n' "$(quoted "-X 'github.com/tfrun/tfrun/runner/internal/tf.libraryDir=${fast:+$fast:}$lib'")"
 }
 
 main() {

@@ -75,3 +75,17 @@ func TestEnvOtherModule(t *testing.T) {
 		t.Errorf("left in Go's environment: %q", left)
 	}
 }
+
+// TestEnvQuotes evaluates what libtensorflow.sh prints for eval, with a path that a shell would
+// run.
+func TestEnvQuotes(t *testing.T) {
+	t.Parallel()
+	const path = `/x $(touch ran) it's "here"`
+	script := `source <(sed '/^main "\$@"$/d' ../../scripts/libtensorflow.sh); include=$1 lib=$1; out=$(print_env) || exit; eval "$out"; printf %s "$CGO_CFLAGS"; [ ! -e ran ]`
+	cmd := exec.Command("bash", "-c", script, "bash", path)
+	cmd.Env = append(os.Environ(), "CGO_CFLAGS=", "CGO_LDFLAGS=")
+	out, err := cmd.Output()
+	if err != nil || string(out) != "-g -O2 '-I"+path+"'" {
+		t.Errorf("CGO_CFLAGS is %q, %v", out, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
 )
@@ -19,7 +20,9 @@ const (
 	exitUsage       = 2
 	exitData        = 3
 	exitBadRows     = 4
+	exitDied        = 5
 	exitInterrupted = 130
+	exitClosedPipe  = 141 // as a shell says of SIGPIPE
 )
 
 // badRowsError is the end of a run that is done, with rows that have an error. Its summary has said
@@ -95,7 +98,11 @@ func exitCode(err error) int {
 		return exitFailed // nobody's data
 	case errors.As(err, &some):
 		return exitBadRows
-	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &refused) && !errors.As(err, &died), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed), errors.As(err, &request):
+	case isClosedPipe(err):
+		return exitClosedPipe
+	case errors.As(err, &died):
+		return exitDied
+	case errors.As(err, &syntax), errors.As(err, &row), errors.As(err, &refused), errors.As(err, &column), errors.As(err, &limit), errors.As(err, &feed), errors.As(err, &request):
 		return exitData
 	case errors.As(err, &usage), errors.As(err, &option), errors.As(err, &name), errors.As(err, &axis), errors.As(err, &output), errors.As(err, &padding),
 		errors.As(err, &signature), errors.As(err, &tags):
@@ -130,7 +137,7 @@ func hints(err error) []string {
 		}
 		return []string{fmt.Sprintf("see: %s --help", usage.command)}
 	case errors.As(err, &signature):
-		return []string{fmt.Sprintf("list the signatures with: tfrun shapes %s", signature.Model)}
+		return []string{fmt.Sprintf("list the signatures with: tfrun shapes %s", words.Shell(signature.Model))}
 	case errors.As(err, &library):
 		return []string{
 			"name the library or its folder: export TFRUN_LIBTENSORFLOW=/usr/local/lib",
@@ -148,9 +155,9 @@ func columnHints(e *dataset.ColumnError) []string {
 		return nil
 	}
 	if e.Near != "" {
-		return []string{fmt.Sprintf("read it from that column: --column %s=%s", e.Component, e.Near)}
+		return []string{fmt.Sprintf("read it from that column: --column %s", words.Shell(e.Component+"="+e.Near))}
 	}
-	return []string{fmt.Sprintf("say which column it is, or which stand side by side in it: --column %s=COLUMN, --column '%s=f*'", e.Component, e.Component)}
+	return []string{fmt.Sprintf("say which column it is, or which stand side by side in it: --column %s, --column %s", words.Shell(e.Component+"=COLUMN"), words.Shell(e.Component+"=f*"))}
 }
 
 // cause drops the name from a file system's error, for messages that name the file themselves.

@@ -54,7 +54,7 @@ func (h *hostile) unlucky() string {
 
 func (h *hostile) abortIsolated() string {
 	rows := h.unlucky()
-	return h.refused(1, "rows.jsonl:2: run: the model's process died: SIGABRT", "predict", h.deadly(), rows, "--isolate", "--allow-op", "Abort", "-o", "out.jsonl")
+	return h.refused(5, "rows.jsonl:2: run: the model's process died: SIGABRT", "predict", h.deadly(), rows, "--isolate", "--allow-op", "Abort", "-o", "out.jsonl")
 }
 
 func (h *hostile) skipIsolated() string {
@@ -80,7 +80,7 @@ func (h *hostile) failedCheck() string {
 
 func (h *hostile) badAlloc() string {
 	rows := h.file("rows.jsonl", []byte("[1]\n[15]\n"))
-	return h.refused(1, "std::bad_alloc", "predict", h.deadly(), rows, "--isolate", "--isolate-memory", "4GiB", "-s", "checks", "-o", "out.jsonl")
+	return h.refused(5, "std::bad_alloc", "predict", h.deadly(), rows, "--isolate", "--isolate-memory", "4GiB", "-s", "checks", "-o", "out.jsonl")
 }
 
 // killedIsolated kills the command and waits for the model's process to end.

@@ -79,6 +79,8 @@ internal/ops:
 internal/hdf5:
 internal/strict:
 internal/weight:
+internal/crash:
+internal/lastwords: internal/words
 internal/admit: internal/ops internal/strict
 internal/graph: tensor internal/wire internal/strict
 internal/shape: tensor internal/graph
@@ -102,12 +104,13 @@ internal/cache:
 internal/partfile: tensor dataset
 runner/internal/option:
 runner/internal/tf: tensor runner/internal/option internal/cache
+runner/internal/isolate: internal/lastwords
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
 runner/internal/source: dataset runner/internal/option
 runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf
 runner: tensor dataset internal/partfile
 runner: savedmodel savedmodel/scan savedmodel/sizes savedmodel/padding
-runner: internal/rewrite internal/ops internal/admit
+runner: internal/rewrite internal/ops internal/admit internal/words internal/crash
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/source runner/internal/xla
 `

@@ -25,9 +25,13 @@ func main() {
 	// The first signal ends the work in good order; after that the default is back, so that a
 	// second one ends the process at once.
 	context.AfterFunc(ctx, stop)
-	code := run(ctx, os.Args[1:], stdio{os.Stdin, os.Stdout, ownStderr()})
+	p := newProcess(os.Args[1:])
+	p.interrupt(ctx)
+	// Without it, Go ends the process with the stacks of all goroutines.
+	_ = runner.CatchDeath(p.died)
+	code := run(ctx, p.args, p.std)
 	stop()
-	os.Exit(code)
+	p.exit(code, nil)
 }
 
 func newVersionCmd(std stdio) *cobra.Command {

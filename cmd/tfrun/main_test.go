@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -8,9 +9,16 @@ import (
 	"strconv"
 	"testing"
 
+	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
+	versionspb "github.com/galeone/tensorflow/tensorflow/go/core/framework/versions_go_proto"
+	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -48,6 +56,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			if err := writePrinting(filepath.Join(env.WorkDir, "printing")); err != nil {
+				return err
+			}
 			env.Setenv("MODELS", models)
 			env.Setenv("DEADLY", filepath.Join(models, "..", "..", "runner", "testdata", "deadly"))
 			env.Setenv("KERAS", filepath.Join(models, "..", "..", "savedmodel", "kerasfile", "testdata"))
@@ -63,6 +74,34 @@ func TestScripts(t *testing.T) {
 			return runner.HasTensorFlow, nil
 		},
 	})
+}
+
+// writePrinting writes a model that gives its input back, and prints what would steer a terminal to
+// standard output.
+func writePrinting(dir string) error {
+	const float, text = typespb.DataType_DT_FLOAT, typespb.DataType_DT_STRING
+	kind := func(t typespb.DataType) *attrpb.AttrValue {
+		return &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: t}}
+	}
+	in, out := modeltest.Op("in", "Placeholder"), modeltest.Op("out", "Identity", "in", "^print")
+	in.Attr["dtype"], out.Attr["T"] = kind(float), kind(float)
+	in.Attr["shape"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: modeltest.Shape(-1)}}
+	says := modeltest.Text("says", "{\"y\":666}\n\x1b]0;a title\a")
+	says.Attr["dtype"] = kind(text)
+	print := modeltest.Op("print", "PrintV2", "says") //nolint:predeclared,revive // what it is
+	print.Attr["output_stream"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: []byte("stdout")}}
+	def := modeltest.Library([]*nodepb.NodeDef{in, says, print, out})
+	def.GraphDef.Node = def.GraphDef.Node[:4] // it has its own placeholder
+	def.GraphDef.Versions = &versionspb.VersionDef{Producer: 1994}
+	def.SaverDef = nil
+	sig := def.SignatureDef["run"]
+	sig.Inputs["x"].Dtype, sig.Inputs["x"].TensorShape = float, modeltest.Shape(-1)
+	sig.Outputs["y"].Dtype, sig.Outputs["y"].TensorShape = float, modeltest.Shape(-1)
+	data, err := proto.Marshal(&pb.SavedModel{SavedModelSchemaVersion: 1, MetaGraphs: []*pb.MetaGraphDef{def}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Mkdir(dir, 0o777), os.WriteFile(filepath.Join(dir, "saved_model.pb"), data, 0o666))
 }
 
 // wantCode is the script command "code N tfrun …": it runs a command that must end with exit code

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -42,18 +44,22 @@ func (s stdio) note(format string, args ...any) {
 func run(ctx context.Context, args []string, std stdio) int {
 	root := newRootCmd(std)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := crash.Guard(func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
 		return exitDone
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &interruptedError{hints: hints(err)}
 	}
+	var fault *crash.Error
+	if errors.As(err, &fault) && slices.ContainsFunc(args, func(a string) bool { return a == "-v" || a == "--verbose" }) {
+		_, _ = std.err.Write(fault.Stack)
+	}
 	var some *badRowsError
 	if !isClosedPipe(err) && !errors.As(err, &some) {
 		fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(message(err)))
 		for _, hint := range hints(err) {
-			fmt.Fprintf(std.err, "tfrun: hint: %s\n", hint)
+			fmt.Fprintf(std.err, "tfrun: hint: %s\n", oneLine(hint))
 		}
 	}
 	return exitCode(err)
@@ -84,10 +90,10 @@ func oneLine(s string) string {
 	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(tail, "")
 }
 
-// visible puts U+FFFD in the place of control characters; that of bytes that are no UTF-8 is taken
-// by [strings.Map].
+// visible puts U+FFFD in the place of control characters, and of those that break a line or turn
+// the direction of text around; that of bytes that are no UTF-8 is taken by [strings.Map].
 func visible(r rune) rune {
-	if unicode.IsControl(r) && r != '\t' {
+	if r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)) {
 		return unicode.ReplacementChar
 	}
 	return r
@@ -101,7 +107,8 @@ and runs rows of data through it in padded batches, as tf.data's padded_batch ma
 MODEL is a SavedModel directory, or a folder of numbered versions (the highest is taken).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the data does not fit the model,
-4 done but for bad rows (predict --skip-bad-rows), 130 interrupted.`
+4 done but for bad rows (predict --skip-bad-rows), 5 TensorFlow has ended its process,
+130 interrupted.`
 
 func newRootCmd(std stdio) *cobra.Command {
 	root := &cobra.Command{

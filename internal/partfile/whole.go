@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // Whole is a file that appears under its name only when it is whole. Unlike a [File] it keeps
@@ -17,6 +18,18 @@ type Whole struct {
 	file *os.File
 	path string
 	done bool
+}
+
+// unfinished holds every Whole that is neither committed nor abandoned.
+var unfinished sync.Map
+
+// AbandonAll takes away what was written of files that did not become whole, when the process has
+// to end in the middle of its work.
+func AbandonAll() {
+	unfinished.Range(func(w, _ any) bool {
+		_ = os.Remove(w.(*Whole).file.Name()) // an error has nobody to go to
+		return true
+	})
 }
 
 // Create begins a file, under a temporary name in its own directory.
@@ -30,7 +43,9 @@ func Create(path string) (*Whole, error) {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		switch {
 		case err == nil:
-			return &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: path}, nil
+			w := &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: path}
+			unfinished.Store(w, nil)
+			return w, nil
 		case !errors.Is(err, fs.ErrExist):
 			return nil, outputError(path, err)
 		}
@@ -48,6 +63,7 @@ func (w *Whole) Commit() error {
 		return outputError(w.path, err)
 	}
 	w.done = true
+	unfinished.Delete(w)
 	return w.file.Close()
 }
 
@@ -58,6 +74,7 @@ func (w *Whole) Abandon() {
 		return
 	}
 	w.done = true
+	unfinished.Delete(w)
 	_ = w.file.Close()           // its content is not wanted
 	_ = os.Remove(w.file.Name()) // an error has nobody to go to
 }

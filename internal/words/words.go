@@ -30,6 +30,18 @@ func OneLine(s string) string {
 
 func unprintable(r rune) bool { return !strconv.IsPrint(r) }
 
+// Shell writes a text as one word of a shell's command line: as it is where that is plain, else in
+// single quotes.
+func Shell(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:,@%", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // Nearest returns the candidate with the smallest edit distance to name, or "" when none is close.
 func Nearest(name string, candidates []string) string {
 	name = name[:min(len(name), maxCompared)]

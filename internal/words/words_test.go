@@ -7,6 +7,16 @@ import (
 	"unicode/utf8"
 )
 
+func TestShell(t *testing.T) {
+	for in, want := range map[string]string{
+		"model": "model", "a/b-1.0_x": "a/b-1.0_x", "": "''", "e;touch x": "'e;touch x'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "~": "'~'", "é": "'é'",
+	} {
+		if got := Shell(in); got != want {
+			t.Errorf("Shell(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
 // TestOneLine writes what breaks a line or steers a terminal as escapes, and changes nothing else.
 func TestOneLine(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/lastwords"
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
@@ -25,7 +26,7 @@ const wireBuffer = 64 << 10
 type Process struct {
 	cmd      *exec.Cmd
 	requests *os.File
-	stderr   *lastWords
+	stderr   *lastwords.Filter
 
 	writing sync.Mutex // of w
 	w       *bufio.Writer
@@ -58,7 +59,7 @@ func startProcess(stderr io.Writer) (*Process, error) {
 		return nil, errors.Join(err, in.Close(), requests.Close())
 	}
 	p := &Process{
-		requests: requests, stderr: &lastWords{to: stderr}, w: bufio.NewWriterSize(requests, wireBuffer),
+		requests: requests, stderr: &lastwords.Filter{To: stderr}, w: bufio.NewWriterSize(requests, wireBuffer),
 		pending: map[uint32]*request{}, ready: make(chan struct{}), dead: make(chan struct{}),
 	}
 	growPipe(in)
@@ -255,7 +256,7 @@ func (p *Process) died(while string) *ProcessError {
 	defer p.mu.Unlock()
 	e := &ProcessError{While: while, Cause: p.cause, Alone: !p.crowded}
 	if p.killed == "" {
-		e.Last = p.stderr.words()
+		e.Last = p.stderr.Words()
 	}
 	return e
 }

@@ -1,4 +1,4 @@
-package isolate
+package lastwords
 
 import (
 	"io"
@@ -8,7 +8,7 @@ import (
 
 func TestLastWords(t *testing.T) {
 	var passed strings.Builder
-	l := &lastWords{to: &passed}
+	l := &Filter{To: &passed}
 	for _, part := range []string{
 		"a line\nhalf of", " another\n", "2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n",
 		"2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: 0 <= new_num_elements (0 vs. -1)\n", "*** stack\n", "the end",
@@ -31,9 +31,9 @@ func TestLastWords(t *testing.T) {
 		{"double free or corruption (out)", "double free or corruption (out)"},
 		{"free(): invalid pointer\n", "free(): invalid pointer"},
 	} {
-		l := &lastWords{to: io.Discard}
+		l := &Filter{To: io.Discard}
 		_, _ = io.WriteString(l, tt.said)
-		if got := l.words(); got != tt.want {
+		if got := l.Words(); got != tt.want {
 			t.Errorf("words of %q: %q, want %q", tt.said, got, tt.want)
 		}
 	}

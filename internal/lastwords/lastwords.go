@@ -1,4 +1,7 @@
-package isolate
+// Package lastwords passes on what TensorFlow and the models print, line by line and harmless to a
+// terminal, but for what is said when a process dies: that it keeps, for the error that tells of
+// it.
+package lastwords
 
 import (
 	"bytes"
@@ -6,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // fatalLine matches the first line of what TensorFlow, C++ or the C library says before it ends the
@@ -20,10 +25,10 @@ var fatalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\
 // logMark is what TensorFlow's log puts before a message.
 var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \S+\s+\d+ )`)
 
-// lastWords passes on the lines that a process writes, but for what it says when it dies: this it
+// Filter passes on the lines that a process writes, but for what it says when it dies: this it
 // keeps.
-type lastWords struct {
-	to io.Writer
+type Filter struct {
+	To io.Writer
 
 	mu    sync.Mutex
 	line  []byte   // not whole yet
@@ -36,7 +41,8 @@ const (
 	maxWords = 4
 )
 
-func (l *lastWords) Write(b []byte) (int, error) {
+// Write takes a piece of what is printed.
+func (l *Filter) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(b)
@@ -51,11 +57,11 @@ func (l *lastWords) Write(b []byte) (int, error) {
 }
 
 // pass takes a line.
-func (l *lastWords) pass() {
+func (l *Filter) pass() {
 	line := strings.TrimRight(string(l.line), "\r")
 	l.line = l.line[:0]
 	if l.fatal == nil && !fatalLine.MatchString(line) {
-		_, _ = io.WriteString(l.to, line+"\n") // whoever does not listen misses it
+		_, _ = io.WriteString(l.To, words.OneLine(line)+"\n") // whoever does not listen misses it
 		return
 	}
 	if len(l.fatal) < maxWords && strings.TrimSpace(line) != "" {
@@ -63,8 +69,8 @@ func (l *lastWords) pass() {
 	}
 }
 
-// words returns what was said last, as one line.
-func (l *lastWords) words() string {
+// Words returns what was said last, as one line.
+func (l *Filter) Words() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.line) > 0 {

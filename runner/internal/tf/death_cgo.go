@@ -1,0 +1,101 @@
+//go:build cgo && !notf && linux && (amd64 || arm64)
+
+package tf
+
+// #define _GNU_SOURCE
+// #include <errno.h>
+// #include <signal.h>
+// #include <stdint.h>
+// #include <string.h>
+// #include <time.h>
+// #include <ucontext.h>
+// #include <unistd.h>
+//
+// // The program itself, without the libraries that it opens.
+// extern char __executable_start, etext;
+//
+// static const int fatal[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+// enum { count = sizeof fatal / sizeof fatal[0], patience = 3, status = 5 };
+// static struct sigaction before[count];
+// static int told = -1;
+// static volatile sig_atomic_t dying;
+//
+// static uintptr_t at(void *context) {
+//   ucontext_t *c = context;
+// #ifdef __x86_64__
+//   return (uintptr_t)c->uc_mcontext.gregs[REG_RIP];
+// #else
+//   return (uintptr_t)c->uc_mcontext.pc;
+// #endif
+// }
+//
+// // A fault in Go's code is a panic, and Go's own handler makes it one. Any other is a library's: its
+// // thread stays where it is, Go is told, and has a moment to say so and to end the process.
+// static void die(int sig, siginfo_t *info, void *context) {
+//   uintptr_t pc = at(context);
+//   if (pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext) {
+//     for (size_t i = 0; i < count; i++) {
+//       if (fatal[i] == sig && (before[i].sa_flags & SA_SIGINFO)) {
+//         before[i].sa_sigaction(sig, info, context);
+//         return;
+//       }
+//     }
+//   }
+//   unsigned char n = (unsigned char)sig;
+//   if (!dying) {
+//     dying = 1;
+//     ssize_t written = write(told, &n, 1);
+//     (void)written;
+//   }
+//   struct timespec left = {patience, 0};
+//   while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+//   }
+//   _exit(status);
+// }
+//
+// static int catch_death(int fd) {
+//   told = fd;
+//   for (size_t i = 0; i < count; i++) {
+//     struct sigaction action;
+//     memset(&action, 0, sizeof action);
+//     action.sa_sigaction = die;
+//     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+//     sigfillset(&action.sa_mask);
+//     if (sigaction(fatal[i], &action, &before[i]) != 0) return -1;
+//   }
+//   return 0;
+// }
+import "C"
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// CatchDeath has died be called, in a goroutine, when a library ends the process: a failed check of
+// TensorFlow's, a fault in one of its kernels. The thread that it happened on stands still then,
+// others go on for three seconds, and after that the process ends with status 5. What faults in
+// Go's own code stays a panic. It may be called once.
+func CatchDeath(died func(signal string)) error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	fd, err := unix.FcntlInt(w.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return err
+	}
+	_ = w.Close() // its copy stays open
+	go func() {
+		var sig [1]byte
+		if n, _ := r.Read(sig[:]); n == 1 {
+			died(unix.SignalName(syscall.Signal(sig[0])))
+		}
+	}()
+	if C.catch_death(C.int(fd)) != 0 {
+		return os.NewSyscallError("sigaction", syscall.EINVAL)
+	}
+	return nil
+}
