@@ -17,6 +17,7 @@
 //     [Result] of [Value]s.
 //   - To serve: [Batcher] lets the rows of many goroutines share batches; [Predictor.ParseRow] and
 //     [AppendRow] are JSON in and out.
+//   - To run folders of files: [Tree] and [Predictor.RunTree].
 //   - To run files: [Run], [Job] with [Source]; [Progress] on the way, a [Summary] at the end.
 //   - To ask before: [NewPlan] and [Predictor.Describe], [Predictor.Try], [Predictor.CheckUp],
 //     [Predictor.MakeUpRows].

@@ -449,7 +449,7 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		}
 		id[fmt.Sprintf("input %d", i+1)] = fmt.Sprintf("%s of %d bytes from %s", name, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 	}
-	sum, err := modelSum(p.f.session.model)
+	sum, err := p.f.session.digest()
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type Session struct {
 	graph *savedmodel.MetaGraph
 	found *scan.Result // what does more than compute
 
+	digest func() (string, error) // of the model's files, worked out once
+
 	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
 	mu     sync.RWMutex
 	closed bool
@@ -95,6 +97,7 @@ func newSession(m *savedmodel.Model, o Options) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
+	s.digest = sync.OnceValues(func() (string, error) { return modelSum(m) })
 	if s.found, err = scan.Scan(graph); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ const predictExample = `  tfrun predict model rows.csv -o scores.csv --keep id -
 type predictOptions struct {
 	model  string
 	inputs []string
+	tree   *runner.Tree // of a run over a folder
 
 	output      string
 	format      string
@@ -87,7 +88,8 @@ func newPredictCmd(std stdio) *cobra.Command {
 
 const predictLong = `Runs a signature of MODEL over the rows of the INPUT files, in padded batches,
 and writes one result a row, in order. Rows are .jsonl, .csv, .tsv, .npy, .npz,
-.parquet, .arrow, .tfrecord or .txt, plain or compressed; - is stdin.`
+.parquet, .arrow, .tfrecord or .txt, plain or compressed; - is stdin. Where
+INPUT is a folder, or 'data/**/*.csv', -o is one too, with a file for each.`
 
 func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err := o.validate(); err != nil {
@@ -136,7 +138,11 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if state := predictor.State(); state.Stateful() && !o.quiet {
 		std.note("%s", stateNote(state.Changes))
 	}
-	return errors.Join(o.run(ctx, session, predictor, job, std), draw(), session.Close())
+	run := o.run
+	if o.tree != nil {
+		run = o.runFolder
+	}
+	return errors.Join(run(ctx, session, predictor, job, std), draw(), session.Close())
 }
 
 // source puts together where rows come from.

@@ -29,7 +29,7 @@ func expand(inputs []string) ([]string, error) {
 		case err != nil:
 			return nil, fmt.Errorf("input %q: %w", name, cause(err))
 		case info.IsDir():
-			return nil, fmt.Errorf("input %q: is a directory; name its files: '%s'", name, filepath.Join(name, "*.jsonl"))
+			return nil, fmt.Errorf("input %q: is a directory; name a folder for its results with -o, or its files: '%s'", name, filepath.Join(name, "*.jsonl"))
 		}
 	}
 	return files, nil

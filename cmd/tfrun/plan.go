@@ -25,7 +25,11 @@ func runPlan(ctx context.Context, o predictOptions, source runner.Source, std st
 	if err != nil {
 		return err
 	}
-	plan, err := p.Describe(ctx, o.job(source, std), planRows)
+	job := o.job(source, std)
+	if o.tree != nil { // one file stands for all
+		job.Source.Files, job.Output = job.Source.Files[:1], ""
+	}
+	plan, err := p.Describe(ctx, job, planRows)
 	if err != nil {
 		return err
 	}

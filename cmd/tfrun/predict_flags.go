@@ -200,14 +200,17 @@ func (o *predictOptions) parseGPU() error {
 
 // checkFiles finds the inputs, and makes sure that the output is none of them.
 func (o *predictOptions) checkFiles() error {
+	if o.optimizer != "auto" {
+		o.load.Optimizer = runner.Optimizer(o.optimizer)
+	}
+	if o.overFolder() {
+		return o.checkFolder()
+	}
 	files, err := expand(o.inputs)
 	if err != nil {
 		return err
 	}
 	o.inputs = files
-	if o.optimizer != "auto" {
-		o.load.Optimizer = runner.Optimizer(o.optimizer)
-	}
 	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
 	if err := job.Validate(); err != nil {
 		return err

@@ -41,7 +41,7 @@ func (p *File) resume(header []byte, id Identity) (found bool, err error) {
 		return false, nil // killed before anything was written
 	}
 	if !bytes.Equal(first, bytes.TrimSuffix(header, []byte("\n"))) {
-		return false, &ResumeError{Output: p.path, Msg: difference(first, id)}
+		return false, &ResumeError{Output: p.path, Msg: Difference(first, id)}
 	}
 	lines, err := p.parseLines(rest)
 	if err != nil {
@@ -180,8 +180,8 @@ func (p *File) lastTrue(lines []journalLine) (int, error) {
 	return -1, nil
 }
 
-// difference says what is not as it was.
-func difference(header []byte, now Identity) string {
+// Difference says what of an identity, written as JSON, is not as it was.
+func Difference(header []byte, now Identity) string {
 	var before Identity
 	if err := json.Unmarshal(header, &before); err != nil {
 		return damaged

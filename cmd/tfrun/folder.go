@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
+	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// isDirectory reports whether a path is a folder.
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// overFolder reports whether results go to a folder, a file for each input: where the input is a
+// folder, or a pattern for any depth, or the output is one.
+func (o *predictOptions) overFolder() bool {
+	if len(o.inputs) != 1 || o.inputs[0] == "-" || o.output == "" {
+		return false
+	}
+	return isDirectory(o.inputs[0]) || strings.Contains(o.inputs[0], "**") || strings.HasSuffix(o.output, "/") || isDirectory(o.output)
+}
+
+// checkFolder makes the run one over a folder, and finds its files.
+func (o *predictOptions) checkFolder() error {
+	const command = "tfrun predict"
+	if info, err := os.Stat(o.output); err == nil && !info.IsDir() {
+		return usagef(command, "output %q: is a file; the results of %q are one for each input: name a folder", o.output, o.inputs[0])
+	}
+	if o.errors != "" {
+		return usagef(command, "--errors: over a folder the bad rows stay in the results of their file")
+	}
+	o.tree = &runner.Tree{Input: o.inputs[0], Output: filepath.Clean(o.output)}
+	o.tree.Job.Source.Format = o.inputFormat
+	o.tree.Shard, o.tree.Shards = int(o.predict.Shard), int(o.predict.Shards)
+	o.predict.Shard, o.predict.Shards = 0, 0
+	var err error
+	o.inputs, err = o.tree.Files()
+	return err
+}
+
+// runFolder runs the job for each file.
+func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
+	var bar *progress.Bar
+	if columns, ok := terminal(std.err); ok && !o.quiet {
+		bar = progress.New(std.err, columns)
+	}
+	job.Progress = func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) }
+	job.Began, job.Output, job.Source.Files = nil, "", nil
+	tree := *o.tree
+	tree.Job = job
+	tree.Began = func(sum runner.TreeSummary) {
+		if o.quiet {
+			return
+		}
+		if len(sum.Other) > 0 {
+			std.note("%s not read, such as %q: the name tells of no format of rows", fileCount(len(sum.Other)), sum.Other[0])
+		}
+		if sum.Done > 0 {
+			std.note("%s of %s done already", words.Thousands(int64(sum.Done)), fileCount(sum.Done+sum.Files))
+		}
+	}
+	sum, err := p.RunTree(ctx, tree)
+	bar.Done()
+	switch {
+	case err != nil && (sum.Kept || sum.Rows > 0):
+		return &keptError{err}
+	case err != nil:
+		return err
+	}
+	if !o.quiet {
+		std.note("%s: %s%s", fileCount(sum.Files), summary(sum.Summary), xlaSummary(s.XLA()))
+	}
+	if sum.BadRows > 0 {
+		return &badRowsError{sum.BadRows}
+	}
+	return nil
+}
+
+// fileCount writes "1 file", "5,000 files".
+func fileCount(n int) string {
+	if n == 1 {
+		return "1 file"
+	}
+	return fmt.Sprintf("%s files", words.Thousands(int64(n)))
+}

@@ -1,0 +1,105 @@
+package source
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/runner/internal/option"
+)
+
+// Tree is a folder of files of rows.
+type Tree struct {
+	Root  string   // the folder
+	Files []string // below it, in the order of their paths
+	Sizes []int64  // of the files, in bytes
+	Other []string // files whose names tell of no format that is read
+}
+
+// FindTree looks for files of rows in a folder and all below it, or those that a pattern of slashes
+// stands for, in which ** is any number of folders. Files and folders whose names begin with a dot
+// or an underscore are no data, as for Hadoop, Spark and Hive, and are passed over. format is that
+// of all files; "" goes by their names, and leaves out those that tell of none.
+func FindTree(input, format string) (Tree, error) {
+	root, pattern := SplitPattern(input)
+	t := Tree{Root: root}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if path == root {
+			return nil
+		}
+		if strings.HasPrefix(d.Name(), ".") || strings.HasPrefix(d.Name(), "_") {
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		below, err := filepath.Rel(root, path)
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if pattern != "" && !matches(strings.Split(pattern, "/"), strings.Split(filepath.ToSlash(below), "/")) {
+			return nil
+		}
+		info, err := os.Stat(path) // through links
+		if err != nil || !info.Mode().IsRegular() {
+			return err
+		}
+		if _, err := FindFormat(format, path, func(Format) bool { return true }); err != nil {
+			t.Other = append(t.Other, below)
+			return nil
+		}
+		t.Files, t.Sizes = append(t.Files, below), append(t.Sizes, info.Size())
+		return nil
+	})
+	if err == nil && len(t.Files) == 0 {
+		err = &option.Error{Option: "Input", Msg: fmt.Sprintf("input %q: no files of rows there%s", input, passedOver(t.Other))}
+	}
+	return t, err
+}
+
+// passedOver names a file that was left out, for those who wonder.
+func passedOver(other []string) string {
+	if len(other) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", but %d whose names tell of no format, such as %q; --input-format says what they are", len(other), other[0])
+}
+
+// SplitPattern splits an input into the folder before its first wildcard, and what is matched below
+// that; "" where it is a folder.
+func SplitPattern(input string) (root, pattern string) {
+	if info, err := os.Stat(input); err == nil && info.IsDir() {
+		return filepath.Clean(input), ""
+	}
+	parts := strings.Split(filepath.ToSlash(input), "/")
+	i := slices.IndexFunc(parts, func(p string) bool { return strings.ContainsAny(p, "*?[") })
+	if i < 0 {
+		i = len(parts) - 1
+	}
+	root = strings.Join(parts[:i], "/")
+	if root == "" && !strings.HasPrefix(input, "/") {
+		root = "."
+	}
+	return filepath.Clean(filepath.FromSlash(root + map[bool]string{true: "/"}[root == ""])), strings.Join(parts[i:], "/")
+}
+
+// matches reports whether a path matches a pattern, both by their parts. A part that is no pattern
+// matches itself alone.
+func matches(pattern, path []string) bool {
+	switch {
+	case len(pattern) == 0:
+		return len(path) == 0
+	case pattern[0] == "**":
+		return matches(pattern[1:], path) || len(path) > 0 && matches(pattern, path[1:])
+	case len(path) == 0:
+		return false
+	}
+	ok, err := filepath.Match(pattern[0], path[0])
+	return err == nil && ok && matches(pattern[1:], path[1:])
+}
