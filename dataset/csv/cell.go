@@ -47,23 +47,6 @@ func (j *job) set(t *target, cell field) (msg string) {
 	return s.setNumber(comp, t, cell.text)
 }
 
-// keepCell stores a cell where it is kept, and nowhere else.
-func (j *job) keepCell(t *target, cell field) {
-	for i := range t.more {
-		j.keepCell(&t.more[i], cell)
-	}
-	if t.kind != keptCell {
-		return
-	}
-	lo := len(j.text)
-	if j.p.missing(cell) {
-		j.text = append(j.text, "null"...)
-	} else {
-		j.text = appendKept(j.text, cell.text)
-	}
-	j.kept[len(j.kept)-len(j.p.keep)+t.store] = span{lo, len(j.text)}
-}
-
 // isNull reports whether a cell holds no value for a component. An empty one is an empty string
 // where strings are wanted, unless something stands in for missing ones. Where no strings are
 // wanted, quotes make no difference.

@@ -91,9 +91,6 @@ func (f *file) Read(j *job) (err error) {
 	return nil
 }
 
-// maxColumns bounds a file's columns: each takes a hundred bytes while rows are read.
-const maxColumns = 1 << 20
-
 // newParser finds the columns.
 func newParser(file string, d dialect, spec dataset.Spec, names []string, o Options) (*parser, error) {
 	pick, err := columns.Match(file, spec, names, columns.Options{Map: o.Columns, Keep: o.Keep})

@@ -298,3 +298,20 @@ func (j *job) extra(i int, dst []dataset.Field) []dataset.Field {
 	}
 	return dst
 }
+
+// keepCell stores a cell where it is kept, and nowhere else.
+func (j *job) keepCell(t *target, cell field) {
+	for i := range t.more {
+		j.keepCell(&t.more[i], cell)
+	}
+	if t.kind != keptCell {
+		return
+	}
+	lo := len(j.text)
+	if j.p.missing(cell) {
+		j.text = append(j.text, "null"...)
+	} else {
+		j.text = appendKept(j.text, cell.text)
+	}
+	j.kept[len(j.kept)-len(j.p.keep)+t.store] = span{lo, len(j.text)}
+}

@@ -178,3 +178,6 @@ func (d dialect) skip(b []byte, i int) (at, lines int) {
 	}
 	return i, lines
 }
+
+// maxColumns bounds a file's columns: each takes a hundred bytes while rows are read.
+const maxColumns = 1 << 20

@@ -12,20 +12,6 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Dialect says how a file is read: by the [Options], or, where these leave it open, by its first
-// rows.
-type Dialect struct {
-	Comma byte
-	Quote byte // 0: quotes are text
-	// Header says that the first row holds the names of the columns.
-	Header bool
-	// Columns is how many there are.
-	Columns int
-	// Unsure says that the first row might as well be the other: it counts 0, 1, 2, … as the names
-	// of columns without names do, and the rows after it hold whole numbers too.
-	Unsure bool
-}
-
 // String says it in words: "separated by commas, 4 columns, named by the first row".
 func (d Dialect) String() string {
 	columns := fmt.Sprintf("%d columns", d.Columns)

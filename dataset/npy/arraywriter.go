@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -163,4 +164,22 @@ func (a *arrayWriter) header(descr string) ([]byte, error) {
 	head := append([]byte(magic), 1, 0)
 	head = binary.LittleEndian.AppendUint16(head, uint16(room))
 	return append(head, text+strings.Repeat(" ", room-len(text)-1)+"\n"...), nil
+}
+
+// Spool holds what is written to it until it is read back.
+type Spool interface {
+	io.WriteCloser
+	// Reader returns a reader of all that was written.
+	Reader() (io.Reader, error)
+}
+
+// stringStats is what the type of an array of strings follows from.
+type stringStats struct {
+	Bytes  int64 // of the longest
+	Runes  int64
+	Binary bool // one is not UTF-8
+	Zeros  bool // one ends in a zero
+	Kind   jsontext.Kind
+	Null   bool
+	Kept   keptStats // of values of a type
 }

@@ -15,28 +15,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Options says how files are read. The zero value is right for most.
-type Options struct {
-	// Open opens a file. nil: [dataset.OpenFile]. An archive, or an array in Fortran order, that
-	// cannot be read at any place is copied to a temporary file.
-	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the array of an archive that it is read
-	// from, where that has another name, or several, whose single values stand side by side in it.
-	// Without an entry the only component is read from the only array.
-	Columns map[string][]string
-	// Nulls holds what stands in for NaN where integers or booleans are wanted.
-	Nulls dataset.Nulls
-	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] with their types;
-	// NaT is null. Complex numbers, and times in units that Arrow has not, go as JSON.
-	Keep []string
-	// Whole makes each file one row, which holds its whole arrays.
-	Whole bool
-	// BlockBytes is how much of an array is read at a time, at least one row. 0: 1 MiB.
-	BlockBytes int
-	// MaxRow bounds a row's bytes. 0: 1 GiB.
-	MaxRow int64
-}
-
 const (
 	defaultBlock  = 1 << 20
 	defaultMaxRow = 1 << 30

@@ -17,17 +17,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// stringStats is what the type of an array of strings follows from.
-type stringStats struct {
-	Bytes  int64 // of the longest
-	Runes  int64
-	Binary bool // one is not UTF-8
-	Zeros  bool // one ends in a zero
-	Kind   jsontext.Kind
-	Null   bool
-	Kept   keptStats // of values of a type
-}
-
 func (s *stringStats) add(v string) {
 	s.Bytes = max(s.Bytes, int64(len(v)))
 	if !utf8.ValidString(v) {

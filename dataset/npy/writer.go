@@ -37,13 +37,6 @@ type WriterOptions struct {
 	Resume []byte
 }
 
-// Spool holds what is written to it until it is read back.
-type Spool interface {
-	io.WriteCloser
-	// Reader returns a reader of all that was written.
-	Reader() (io.Reader, error)
-}
-
 // Writer writes rows as arrays whose first axis is the rows. All rows of a component must have the
 // shape of its first.
 //

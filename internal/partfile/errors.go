@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -47,3 +48,12 @@ func exists(name string) bool {
 
 // Unwrap returns the cause.
 func (e *OutputFileError) Unwrap() error { return e.Err }
+
+// workNames returns the names that the file and its journal have until the file is whole.
+func workNames(path string) (data, journal string) {
+	dir, base := filepath.Split(path)
+	return dir + "." + base + ".tfrun-part", dir + "." + base + ".tfrun-journal"
+}
+
+// errLocked says that another run has the file.
+var errLocked = errors.New("locked by another process")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -45,12 +44,6 @@ const (
 	lineBytes = 4 << 20
 	lineEvery = 250 * time.Millisecond
 )
-
-// workNames returns the names that the file and its journal have until the file is whole.
-func workNames(path string) (data, journal string) {
-	dir, base := filepath.Split(path)
-	return dir + "." + base + ".tfrun-part", dir + "." + base + ".tfrun-journal"
-}
 
 // Open begins a file, or goes on with an interrupted one where resume is set and one is found:
 // [File.Rows] then says how many rows it holds. Of the file's first head bytes the content is known
@@ -112,9 +105,6 @@ func openLocked(path, data string, head int64) (*Spool, error) {
 	}
 	return nil, fmt.Errorf("output %q: another run is writing it", path)
 }
-
-// errLocked says that another run has the file.
-var errLocked = errors.New("locked by another process")
 
 // Side returns the next side file: as the last line of the journal says it was, or empty. A writer
 // that goes on asks for its side files in the same order as before.

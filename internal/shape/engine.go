@@ -14,6 +14,8 @@ const (
 	callCost = 100 // steps that the reading of a function counts for
 	// maxRounds bounds how often a loop's body is gone through until its arguments stay the same.
 	maxRounds = 8
+	// maxProbed bounds the inputs of a node through which a size is followed.
+	maxProbed = 64
 )
 
 // engine counts the work for one signature.
@@ -59,7 +61,7 @@ func recall[T any](e *engine, known map[graph.Ref]T, r graph.Ref, first T, work 
 	if r.Node == nil || e.budget <= 0 || e.depth >= maxDepth {
 		return first
 	}
-	e.budget--
+	e.budget -= 1 + len(r.Node.Inputs)/16
 	known[r] = first
 	e.depth++
 	known[r] = work()
@@ -185,7 +187,8 @@ const probe = 1<<40 + 1
 // From returns the axis of an input that size d of axis i of a node's output is taken from as it
 // is: the one that another size would be handed on from.
 func (fr *Frame) From(r graph.Ref, i int, d int64) (input, axis int, ok bool) {
-	if r.Node.Op == "Reshape" { // where sizes are multiplied, and one may be handed on by chance
+	// Reshape multiplies sizes, one of which may be handed on by chance
+	if r.Node.Op == "Reshape" || len(r.Node.Inputs) > maxProbed {
 		return 0, 0, false
 	}
 	sides := make([]tensor.Shape, len(r.Node.Inputs))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os/exec"
 	"slices"
 	"time"
@@ -66,26 +65,6 @@ type bench struct {
 	until    time.Time     // no measurement begins later
 }
 
-// Run measures a model. What a single measurement runs into (memory, a batch that the model does
-// not take) stands beside it in the report; an error means that nothing could be measured. Files of
-// the model are those of m; errors are those of [runner.LoadModel], [runner.Session.NewPredictor]
-// and [runner.Predictor.MakeUpRows], and the context's.
-func Run(ctx context.Context, m *savedmodel.Model, o Options) (*Report, error) {
-	if o.Duration <= 0 {
-		o.Duration = time.Minute
-	}
-	b := &bench{o: o, report: &Report{Model: m.Dir, Machine: thisMachine(), Reading: Number(math.NaN()), Latency: []Latency{}, Throughput: []Throughput{}, Choices: []Choice{}, Problems: []string{}}}
-	if err := b.load(ctx, m); err != nil {
-		return nil, err
-	}
-	err := b.run(ctx)
-	if b.plain != nil {
-		b.report.XLA = xlaOf(b.o.Load.XLA, b.session.XLA())
-		err = errors.Join(err, b.plain.Close())
-	}
-	return b.report, errors.Join(err, b.session.Close())
-}
-
 func (b *bench) say(format string, args ...any) {
 	if b.o.Progress != nil {
 		b.o.Progress(fmt.Sprintf(format, args...))
@@ -116,55 +95,6 @@ func (b *bench) load(ctx context.Context, m *savedmodel.Model) error {
 			return errors.Join(err, b.session.Close())
 		}
 	}
-	return nil
-}
-
-func since(start time.Time) Number { return ms(time.Since(start)) }
-
-func ms(d time.Duration) Number { return Number(float64(d.Nanoseconds()) / 1e6) }
-
-// run measures the loaded model.
-func (b *bench) run(ctx context.Context) error {
-	p, err := b.predictor()
-	if err != nil {
-		return err
-	}
-	b.report.Signature, b.report.NoBatch, b.fixed = p.Function().Signature().Name, b.o.Predict.NoBatch, int(p.FixedBatchSize())
-	if b.free, err = p.FileBatchSize(); err != nil {
-		return err
-	}
-	err = b.takeRows(ctx, p)
-	var output *runner.OutputError
-	if errors.As(err, &output) && len(b.o.Source.Files) == 0 && !b.o.Predict.NoBatch {
-		// The outputs are whole, not one entry for each row.
-		b.o.Predict.NoBatch = true
-		if p, err = b.predictor(); err == nil {
-			err = b.takeRows(ctx, p)
-		}
-		b.report.NoBatch, b.fixed = true, 0
-	}
-	if err != nil {
-		return err
-	}
-	if err := b.probe(ctx, p); err != nil {
-		return err
-	}
-	if err := b.coldStarts(ctx, p); err != nil {
-		return err
-	}
-	before := usageNow()
-	b.schedule()
-	if err := b.latencies(ctx); err != nil {
-		return err
-	}
-	b.until = time.Now().Add(b.o.Duration * 3 / 5)
-	b.sample = b.rows[:min(max(int(b.rate()*b.window.Seconds()), leastSample), len(b.rows))]
-	if err := b.search(ctx); err != nil {
-		return err
-	}
-	b.report.Noise = usageNow().since(before)
-	b.choose()
-	b.report.Memory.End, b.report.Memory.Peak = resident()
 	return nil
 }
 

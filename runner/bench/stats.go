@@ -3,6 +3,7 @@ package bench
 import (
 	"math"
 	"slices"
+	"time"
 )
 
 // Percentile returns the least of the sorted samples that a share q of them, between 0 and 1, does
@@ -68,3 +69,7 @@ func Outliers(sorted []float64) int {
 	})
 	return len(sorted) - at
 }
+
+func since(start time.Time) Number { return ms(time.Since(start)) }
+
+func ms(d time.Duration) Number { return Number(float64(d.Nanoseconds()) / 1e6) }

@@ -1,7 +1,6 @@
 package scan
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/tfrun/tfrun/internal/admit"
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/internal/ops"
-	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // maxOrigins bounds how many places a path is traced back to, and maxTraced how many calls all
@@ -20,111 +18,6 @@ const (
 	maxOrigins = 64
 	maxTraced  = 1 << 20
 )
-
-// scanner goes through a graph once, keeps of each node what the scan needs, and then follows the
-// calls.
-type scanner struct {
-	mg *savedmodel.MetaGraph
-	// function names in the file's order, after "" for the main graph
-	order     []string
-	functions map[string]*scanBody // by name
-	callers   map[string][]scanCaller
-	implement map[string][]string // the functions of each interface (the attribute api_implements)
-	gradients map[string]string   // the function that is another's gradient, by the other
-	assets    map[string]string   // the main graph's tensors that are the paths of assets
-	saver     string              // the main graph's tensor that is the checkpoint's path
-	main      map[string]*scanNode
-	variables map[string]bool // the variables that functions have handles of
-
-	signatures []string          // sorted
-	labels     map[string]labels // of functions
-	mainLabels map[string]labels // of the main graph's nodes
-	reached    int               // nodes, functions and edges, once for each label
-	traced     int               // calls that paths were followed through
-
-	// what was found out already
-	inputNames map[string]string      // of placeholders, see inputName
-	followed   map[string]scanOrigin  // of the main graph's tensors, see followMain
-	traces     map[place][]scanOrigin // see trace
-	layers     map[string]string      // of functions
-	reachedBys map[string][]string    // the signatures that reach a function
-}
-
-// scanBody is what is kept of a function.
-type scanBody struct {
-	hits     []scanHit
-	calls    []*scanCall
-	huge     []scanHuge
-	template bool // callers fill in its attributes
-}
-
-// scanNode is what is kept of a node of the main graph.
-type scanNode struct {
-	op       string
-	inputs   []string
-	beside   []string // the nodes that it has to stand beside, which so are part of the graph
-	calls    []*scanCall
-	origin   scanOrigin
-	sizes    string // of a constant that would be an impossible shape: what is wrong with it
-	variable string // of a handle: the variable's name, see [variableName]
-	// assigned marks a read of a variable whose first input is what the variable holds.
-	assigned bool
-}
-
-// scanHit is an operation that does more than compute, or that is not known.
-type scanHit struct {
-	op, node string
-	known    *ops.Op // nil where the table does not have it
-	fault    string  // what the node holds that no node should
-	path     scanOrigin
-	attr     string
-}
-
-// scanCall is a use of a function. args says where its arguments come from; nil when the op passes
-// them in a way of its own.
-type scanCall struct {
-	node   string
-	callee string
-	args   []scanOrigin
-}
-
-// scanCaller is a call as its callee sees it.
-type scanCaller struct {
-	function string
-	call     *scanCall
-}
-
-// scanOrigin says where a tensor comes from.
-type scanOrigin struct {
-	kind  originKind
-	value string // a constant's string, an asset's file name, or an input's name
-	arg   int
-}
-
-type originKind int
-
-const (
-	fromGraph originKind = iota // computed, or not followed
-	fromConst
-	fromArg // of the function
-	fromAsset
-	fromInput // of a signature
-	fromSaver
-)
-
-func (o scanOrigin) String() string {
-	switch o.kind {
-	case fromConst:
-		return fmt.Sprintf("the path %q", o.value)
-	case fromAsset:
-		return fmt.Sprintf("the model's asset %q", o.value)
-	case fromInput:
-		return fmt.Sprintf("a path given by input %q", o.value)
-	case fromSaver:
-		return "the model's checkpoint"
-	}
-	return "a path made in the graph"
-}
 
 // read decodes the main graph and each function once.
 func (s *scanner) read() error {
@@ -477,12 +370,6 @@ func (h *scanHit) follow(args []scanOrigin) {
 	}
 }
 
-// place is a tensor of a function.
-type place struct {
-	function string
-	origin   scanOrigin
-}
-
 // trace follows a path's origin through the callers of the function. Where it is followed no
 // further, a path that is made in the graph is among the origins.
 func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
@@ -522,4 +409,26 @@ func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
 	}
 	s.traces[start] = found
 	return found
+}
+
+// hugeMain finds those of the main graph.
+func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
+	at, ok := sizedBy[def.GetOp()]
+	if !ok || at >= len(def.GetInput()) {
+		return nil
+	}
+	name := graph.NodeOf(def.GetInput()[at])
+	for range graph.MaxUnwrap {
+		n := s.main[name]
+		switch {
+		case n == nil:
+			return nil
+		case n.sizes != "":
+			return []scanHuge{{HugeTensor, def.GetName(), n.sizes}}
+		case n.op != "Identity" || len(n.inputs) == 0:
+			return nil
+		}
+		name = graph.NodeOf(n.inputs[0])
+	}
+	return nil
 }

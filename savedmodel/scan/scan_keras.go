@@ -26,24 +26,6 @@ func scanMetadata(meta savedmodel.KerasMetadata) []Finding {
 	return m.findings
 }
 
-// metadataScan collects findings, each layer's once: a model's config lists its layers' again.
-type metadataScan struct {
-	findings []Finding
-	seen     map[string]bool
-	file     bool // the config is in one of Keras' own files: see [Config]
-}
-
-func (m *metadataScan) add(kind FindingKind, severity Severity, layer, detail string) {
-	key := string(kind) + "\x00" + layer
-	if m.file {
-		key += "\x00" + detail
-	}
-	if !m.seen[key] {
-		m.seen[key] = true
-		m.findings = append(m.findings, Finding{Kind: kind, Severity: severity, Layer: layer, Detail: detail})
-	}
-}
-
 // layer notes a layer whose class is Lambda.
 func (m *metadataScan) layer(class, name string, config any) {
 	if class != "Lambda" {

@@ -15,18 +15,6 @@ const mostReached = 1 << 24
 // mostReached is the graph's share of the bound.
 func (s *scanner) mostReached() int { return mostReached / s.mg.Siblings() }
 
-// labels are what reaches a node or a function: numbers of [scanner.signatures], or one of those
-// below. They ascend.
-type labels []int32
-
-// What reaches a node or a function beside the signatures.
-const (
-	labelInit    int32 = -1 // the init op, and what else loading needs
-	labelRestore int32 = -2 // the restore op, which loading runs first
-)
-
-func (l labels) has(label int32) bool { return slices.Contains(l[:min(2, len(l))], label) }
-
 // reachAll works out what the loader and each signature reach.
 func (s *scanner) reachAll() error {
 	s.labels, s.mainLabels = map[string]labels{}, map[string]labels{}

@@ -33,28 +33,6 @@ type scanHuge struct {
 	node, detail string
 }
 
-// hugeMain finds those of the main graph.
-func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
-	at, ok := sizedBy[def.GetOp()]
-	if !ok || at >= len(def.GetInput()) {
-		return nil
-	}
-	name := graph.NodeOf(def.GetInput()[at])
-	for range graph.MaxUnwrap {
-		n := s.main[name]
-		switch {
-		case n == nil:
-			return nil
-		case n.sizes != "":
-			return []scanHuge{{HugeTensor, def.GetName(), n.sizes}}
-		case n.op != "Identity" || len(n.inputs) == 0:
-			return nil
-		}
-		name = graph.NodeOf(n.inputs[0])
-	}
-	return nil
-}
-
 // hugeInside finds out whether a node of a function's body is one.
 func hugeInside(n *graph.Node) (huge []scanHuge) {
 	if huge = hugeAlone(n.Def); len(huge) > 0 {
@@ -164,45 +142,4 @@ func hugeDims(dims []int64) string {
 		n = lo
 	}
 	return ""
-}
-
-// impossible reports what [scanHuge] found, each with what reaches it.
-func (s *scanner) impossible() []Finding {
-	var findings []Finding
-	for _, name := range s.order {
-		for _, h := range s.functions[name].huge {
-			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
-			s.reachedBy(&f)
-			findings = append(findings, f)
-		}
-	}
-	return findings
-}
-
-// reachedBy notes who runs what was found, and makes it [Unsafe] where anybody does.
-func (s *scanner) reachedBy(f *Finding) {
-	l := s.labelsOf(f.Function, f.Node)
-	f.Loading = l.has(labelInit) || l.has(labelRestore)
-	f.Signatures = s.signaturesOf(f.Function, l)
-	if f.Loading || len(f.Signatures) > 0 {
-		f.Severity = Unsafe
-	}
-}
-
-// signaturesOf returns the names of the signatures among labels. What is found in one function
-// shares them: it may be much, and the signatures many.
-func (s *scanner) signaturesOf(function string, l labels) []string {
-	if names, known := s.reachedBys[function]; known {
-		return names
-	}
-	var names []string
-	for _, i := range l {
-		if i >= 0 {
-			names = append(names, s.signatures[i])
-		}
-	}
-	if function != "" {
-		s.reachedBys[function] = names
-	}
-	return names
 }

@@ -288,3 +288,8 @@ func (c *countedReader) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// TextLines returns a row with a string for each line of the files.
+func (src Source) TextLines() *dataset.Dataset {
+	return dataset.TextLinesUpTo(int(src.Limits.RowBytes), src.Open, src.Files...)
+}

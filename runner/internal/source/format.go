@@ -175,3 +175,29 @@ func parquetKept(src Source, name string) ([]dataset.FieldType, error) {
 func arrowKept(src Source, name string) ([]dataset.FieldType, error) {
 	return arrow.KeptTypes(arrow.Options{Open: src.Open, Keep: src.Keep}, name)
 }
+
+// Find returns the one format of all files. The error is an *[option.Error].
+func (src Source) Find() (Format, error) {
+	if len(src.Files) == 0 {
+		return Format{}, &option.Error{Option: "Files", Msg: "name at least one file of rows"}
+	}
+	var first Format
+	for i, name := range src.Files {
+		wanted := src.Format
+		if wanted == "" && name == "-" {
+			wanted = "jsonl"
+		}
+		f, err := FindFormat(wanted, name, func(Format) bool { return true })
+		switch {
+		case err != nil:
+			return Format{}, err
+		case i > 0 && f.Name != first.Name:
+			return Format{}, &option.Error{Option: "Format", Msg: fmt.Sprintf("the files are of different types, %s and %s; run them one after the other", first.Name, f.Name)}
+		}
+		first = f
+	}
+	return first, nil
+}
+
+// Rows returns the rows of a spec that the files hold in a format that is not [Text].
+func (src Source) Rows(f Format, spec dataset.Spec) *dataset.Dataset { return f.read(spec, src) }

@@ -6,14 +6,12 @@
 package source
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
-	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
 // Source says where rows come from.
@@ -33,37 +31,6 @@ type Source struct {
 	Read     *atomic.Int64 // counts the bytes that are read of the files, or nil
 	// BlockBytes is about how much a reader by the block is to read at a time; 0: its habit.
 	BlockBytes int
-}
-
-// Find returns the one format of all files. The error is an *[option.Error].
-func (src Source) Find() (Format, error) {
-	if len(src.Files) == 0 {
-		return Format{}, &option.Error{Option: "Files", Msg: "name at least one file of rows"}
-	}
-	var first Format
-	for i, name := range src.Files {
-		wanted := src.Format
-		if wanted == "" && name == "-" {
-			wanted = "jsonl"
-		}
-		f, err := FindFormat(wanted, name, func(Format) bool { return true })
-		switch {
-		case err != nil:
-			return Format{}, err
-		case i > 0 && f.Name != first.Name:
-			return Format{}, &option.Error{Option: "Format", Msg: fmt.Sprintf("the files are of different types, %s and %s; run them one after the other", first.Name, f.Name)}
-		}
-		first = f
-	}
-	return first, nil
-}
-
-// Rows returns the rows of a spec that the files hold in a format that is not [Text].
-func (src Source) Rows(f Format, spec dataset.Spec) *dataset.Dataset { return f.read(spec, src) }
-
-// TextLines returns a row with a string for each line of the files.
-func (src Source) TextLines() *dataset.Dataset {
-	return dataset.TextLinesUpTo(int(src.Limits.RowBytes), src.Open, src.Files...)
 }
 
 // Size returns the bytes of all files, or 0 where that of one is not known.
