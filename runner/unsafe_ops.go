@@ -30,7 +30,10 @@ func (e *UnsafeError) Error() string {
 	if n := len(e.Findings) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	if f.Op == "" || f.Kind == scan.Ambiguous {
+	if f.Kind == scan.Ambiguous {
+		return fmt.Sprintf("model %q: %s meets something ambiguous in %q: it %s%s", e.Model, what, f.Where(), f.Detail, more)
+	}
+	if f.Op == "" {
 		return fmt.Sprintf("model %q: %s meets %s in %q: it %s%s", e.Model, what, f.Kind, f.Where(), f.Detail, more)
 	}
 	if f.Kind == scan.UnknownOp {

@@ -121,6 +121,9 @@ func isKerasFile(path string) bool {
 	case ".keras", ".h5", ".hdf5":
 		return true
 	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false // opening a pipe would wait for whoever writes to it
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false

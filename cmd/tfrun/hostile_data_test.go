@@ -234,8 +234,8 @@ func hostileData() []hostileCase {
 		}),
 		{"data", "tf.Example: messages nested 10,000 deep", func(h *hostile) string {
 			data := nestedFields(1, 10_000)
-			h.rowsRefused(1, "row 1: run: ", h.file("rows.tfrecord", tfrecord(uint64(len(data)), data)))
-			return "exit 1: an example without the model's input is an empty row, of which TensorFlow says what the model makes"
+			h.rowsRefused(3, "row 1: input", h.file("rows.tfrecord", tfrecord(uint64(len(data)), data)))
+			return "exit 3: an example without the model's input is an empty row, of which TensorFlow says what the model makes"
 		}},
 		dataCase("tf.Example: a packed list of 50 million values", "rows.tfrecord", 3, "rows.tfrecord", func(*hostile) []byte {
 			list := field(1, 50e6, make([]byte, 50e6))
@@ -255,7 +255,7 @@ func hostileData() []hostileCase {
 		dataCase("CSV: bytes that are no UTF-8", "rows.csv", 3, "rows.csv:2", plain([]byte("keras_tensor\n\xff\xfe\xfd\n"))),
 		dataCase("CSV: UTF-16", "rows.csv", 1, "UTF-16", plain([]byte(utf16))),
 		dataCase("JSONL: NULs", "rows.jsonl", 3, "rows.jsonl:1", plain(make([]byte, 100_000))),
-		dataCase("JSONL: UTF-16", "rows.jsonl", 3, "rows.jsonl:1", plain([]byte(utf16))),
+		dataCase("JSONL: UTF-16", "rows.jsonl", 1, "UTF-16", plain([]byte(utf16))),
 		dataCase("JSONL: random bytes", "rows.jsonl", 3, "rows.jsonl:1", plain(bytes.Repeat([]byte("\x80\xffq\x01{[\""), 10_000))),
 		{"data", "JSONL: strings with NULs, lone surrogates and bytes that are no UTF-8", func(h *hostile) string {
 			rows := h.file("rows.jsonl", []byte(`"a\u0000b"`+"\n"+`"\ud800"`+"\n"+`"\udc00\ud800"`+"\n\"\xff\xfe\"\n"))

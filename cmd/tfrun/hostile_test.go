@@ -92,6 +92,9 @@ func (r hostileRun) outcome() string {
 	if r.code == 0 {
 		return "exit 0"
 	}
+	if r.errors == nil {
+		return fmt.Sprintf("exit %d", r.code)
+	}
 	said := []rune(strings.Map(printable, ratio.ReplaceAllString(strings.Join(r.errors, " "), "N bytes became M,")))
 	if most := 300; len(said) > most {
 		said = append(said[:most:most], []rune(" …")...)
@@ -222,7 +225,7 @@ func (h *hostile) wait(cmd *exec.Cmd) hostileRun {
 			r.errors = append(r.errors, msg)
 		}
 	}
-	if len(r.errors) > 1 || (len(r.errors) == 1) != (r.code != 0) {
+	if len(r.errors) > 1 || (len(r.errors) == 1) != (r.code != 0 && r.code != exitBadRows) {
 		h.Errorf("tfrun %q: exit code %d with %d error lines: %s", cmd.Args[1:], r.code, len(r.errors), short(r.stderr))
 	}
 	return r

@@ -57,7 +57,7 @@ func (c *chunks) next(buf []byte) ([]byte, int64, error) {
 	c.rest = c.rest[:0]
 	for {
 		var err error
-		if buf, err = c.fill(buf, max(c.size, 2*len(buf))); err != nil {
+		if buf, err = c.fill(buf, max(c.size, min(2*len(buf), c.max+1))); err != nil {
 			return nil, 0, err
 		}
 		if c.eof {

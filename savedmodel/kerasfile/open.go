@@ -85,6 +85,9 @@ func Is(path string) bool {
 	case ".keras", ".h5", ".hdf5":
 		return info.Mode().IsRegular()
 	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for whoever writes to it
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false

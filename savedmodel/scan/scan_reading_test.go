@@ -193,6 +193,34 @@ func TestAmbiguous(t *testing.T) {
 	}
 }
 
+// TestUnreached has nodes that nothing takes anything of: they are dormant, and reached where
+// another has to stand beside them, for then they are part of what TensorFlow is given.
+func TestUnreached(t *testing.T) {
+	t.Parallel()
+	both := modeltest.Text("odd", "")
+	both.Attr["value"].GetTensor().TensorContent = []byte("\x01x")
+	beside := modeltest.Op("out", "Identity", "in")
+	beside.Attr["_class"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{S: [][]byte{[]byte("loc:@odd")}}}}
+	read := modeltest.Op("odd", "ReadFile", "in")
+	for name, c := range map[string]struct {
+		out, odd *nodepb.NodeDef
+		want     Severity
+	}{
+		"a constant with two values":            {modeltest.Op("out", "Identity", "in"), both, Dormant},
+		"the same, beside an output":            {beside, both, Unsafe},
+		"an operation that reads":               {modeltest.Op("out", "Identity", "in"), read, Dormant},
+		"an operation that reads, at an output": {beside, read, Unsafe},
+	} {
+		r, err := Scan(modeltest.OpenGraph(t, modeltest.Library([]*nodepb.NodeDef{c.out, c.odd})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Findings) != 1 || r.Findings[0].Severity != c.want || r.Findings[0].RunsWith("run") != (c.want == Unsafe) {
+			t.Errorf("%s: Scan = %+v, want one finding, %s", name, r.Findings, c.want)
+		}
+	}
+}
+
 // TestGradients holds that a gradient runs with its function, and that tags are a set.
 func TestGradients(t *testing.T) {
 	t.Parallel()
