@@ -63,6 +63,10 @@ type Job struct {
 // Progress says how far a job is.
 type Progress struct {
 	Rows int64 // written by this run
+	// Total is how many rows this run is to write, 0 where the files do not say: those of Parquet
+	// and NumPy do.
+	Total int64
+	Bad   int64 // rows with an error, see [Summary]
 	// Read of Size bytes of the input files, compressed as they are. Size is 0 where it is not
 	// known, as that of a pipe.
 	Read, Size int64
@@ -316,11 +320,12 @@ func (p *Predictor) writeRows(ctx context.Context, rows *dataset.Dataset, form s
 		return out.Checkpoint(sum.Resumed+sum.Rows, state)
 	}
 	size := j.Source.files().Size()
+	total := p.rowsLeft(rows.Cardinality())
 	told := time.Now()
 	tell := func() {
 		if j.Progress != nil {
 			m := p.meter
-			j.Progress(Progress{Rows: sum.Rows, Read: m.read.Load(), Size: size, Real: m.real.Load(), Padded: m.padded.Load()})
+			j.Progress(Progress{Rows: sum.Rows, Total: total, Bad: sum.BadRows, Read: m.read.Load(), Size: size, Real: m.real.Load(), Padded: m.padded.Load()})
 		}
 	}
 	defer func() {
@@ -398,6 +403,14 @@ func (j Job) write(w rowWriter, b *resultBatch, sum *Summary, bad *errorFile) er
 		}
 	}
 	return nil
+}
+
+// rowsLeft is how many of a source's rows a run is to write, 0 where their number is not known.
+func (p *Predictor) rowsLeft(all int64) int64 {
+	if n := p.o.Shards; n > 1 {
+		all = (all - p.o.Shard + n - 1) / n
+	}
+	return max(all-p.o.From, 0)
 }
 
 // identity says what a run's output depends on.

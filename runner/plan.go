@@ -123,6 +123,9 @@ type PlanColumn struct {
 type PlanSample struct {
 	Rows int64 `json:"rows"`
 	All  bool  `json:"all"` // these are all rows there are
+	// Bad rows among them could not be read, the first for the reason given.
+	Bad      int64  `json:"bad_rows"`
+	FirstBad string `json:"first_bad,omitempty"`
 	// Batches were made of them in the order of arrival; the largest takes BatchBytes in
 	// TensorFlow's memory. Waste is the share of padding.
 	Batches    int64   `json:"batches"`
@@ -168,7 +171,7 @@ func (p *Predictor) Describe(ctx context.Context, j Job, sample int64) (plan Pla
 		}
 		plan.Outputs = append(plan.Outputs, PlanOutput{Name: out.Name, DType: dtype, Shape: shape})
 	}
-	if plan.Columns, err = p.describeColumns(j, form); err != nil {
+	if plan.Columns, err = p.describeColumns(ctx, j, form); err != nil {
 		return plan, err
 	}
 	p.describeInputs(&plan, src)
@@ -191,14 +194,22 @@ func (p *Predictor) Describe(ctx context.Context, j Job, sample int64) (plan Pla
 }
 
 // describeColumns lists the columns of the results.
-func (p *Predictor) describeColumns(j Job, form source.Format) ([]PlanColumn, error) {
+func (p *Predictor) describeColumns(ctx context.Context, j Job, form source.Format) ([]PlanColumn, error) {
 	columns, err := p.columns(j, form)
 	list := []PlanColumn{}
 	for _, c := range columns {
 		list = append(list, PlanColumn{Name: c.name, Type: c.typeName(), From: "output"})
 	}
+	if err != nil {
+		return nil, err
+	}
+	types, err := p.keptTypes(ctx, j, form)
 	for _, name := range j.Source.Keep {
-		list = append(list, PlanColumn{Name: name, From: "input"})
+		c := PlanColumn{Name: name, From: "input"}
+		if t := types[name]; t != nil {
+			c.Type = t.String()
+		}
+		list = append(list, c)
 	}
 	if p.o.SkipBadRows {
 		list = append(list, PlanColumn{Name: errorColumn, Type: "string", From: "run"})
@@ -220,16 +231,41 @@ func (p *Predictor) describeInputs(plan *Plan, src Source) {
 	}
 }
 
+// look reads up to sample rows and counts the bad ones. Where all are bad, the first error is
+// returned.
+func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64) (first []dataset.Element, bad error) {
+	s := &plan.Sample
+	s.All = true
+	for row, err := range rows.All(ctx) {
+		if s.Rows == sample {
+			s.All = false
+			break
+		}
+		var syntax *dataset.SyntaxError
+		switch {
+		case errors.As(err, &syntax):
+			if s.Bad++; bad == nil {
+				bad, s.FirstBad = syntax, syntax.Error()
+			}
+		case err != nil:
+			return nil, err
+		default:
+			first = append(first, row.Clone())
+		}
+		s.Rows++
+	}
+	if len(first) > 0 {
+		bad = nil
+	}
+	return first, bad
+}
+
 // describeRows looks at the rows and at the batches that they make.
 func (p *Predictor) describeRows(ctx context.Context, plan *Plan, rows *dataset.Dataset, sample int64) error {
-	first, _ := rows.Take(sample+1).Peek(ctx, int(sample)+1)
-	if len(first) == 0 {
-		_, err := rows.Take(1).Collect(ctx)
+	first, err := plan.look(ctx, rows, sample)
+	if err != nil {
 		return err
 	}
-	plan.Sample.All = int64(len(first)) <= sample
-	first = first[:min(int64(len(first)), sample)]
-	plan.Sample.Rows = int64(len(first))
 	for _, row := range first {
 		for i := range plan.Inputs {
 			if t := row.Tensors[i]; t.Rank() > 0 {
@@ -245,6 +281,9 @@ func (p *Predictor) describeRows(ctx context.Context, plan *Plan, rows *dataset.
 		return nil
 	}
 	var stats dataset.Stats
+	if len(first) == 0 {
+		return nil
+	}
 	o := p.batchOptions(dataset.Arrival)
 	o.Stats = &stats
 	for b, err := range dataset.FromElements(p.spec, first...).Batches(ctx, o) {

@@ -36,6 +36,9 @@ type predictOptions struct {
 	mostBad     int64 // of maxBad
 	badShare    float64
 	errors      string
+	progress    string
+	summary     string
+	planJSON    bool // --dry-run --format json
 	csv         csvFlags
 	text        string
 	vocab       string
@@ -216,15 +219,32 @@ func (o *predictOptions) job(source runner.Source, std stdio) runner.Job {
 	}
 }
 
-// run runs the job, with progress on a terminal and a summary.
-func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
-	var bar *progress.Bar
-	if columns, ok := terminal(std.err); ok && !o.quiet {
-		bar = progress.New(std.err, columns)
+// bar shows progress: on a terminal a line that is drawn anew, else lines, or as --progress says.
+func (o *predictOptions) bar(std stdio) *progress.Bar {
+	columns, isTerminal := terminal(std.err)
+	kind := progress.Kind(o.progress)
+	switch {
+	case o.progress == "none" || o.progress == "auto" && o.quiet:
+		return nil
+	case o.progress == "auto" && isTerminal:
+		kind = progress.Terminal
+	case o.progress == "auto":
+		kind = progress.Plain
 	}
-	job.Progress = func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) }
+	return progress.New(std.err, kind, columns)
+}
+
+// run runs the job, with progress and a summary.
+func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
+	bar := o.bar(std)
+	job.Progress = func(now runner.Progress) {
+		bar.Show(progress.Now{Rows: now.Rows, Total: now.Total, Read: now.Read, Size: now.Size, Bad: now.Bad, Waste: now.Waste()})
+	}
 	sum, err := p.Run(ctx, job)
 	bar.Done()
+	if writeErr := o.writeSummary(job, sum, err); writeErr != nil {
+		return errors.Join(err, writeErr)
+	}
 	if sum.Kept {
 		return &keptError{err}
 	}

@@ -64,6 +64,7 @@ func completeModelFlags(cmd *cobra.Command) {
 		"head":     {"softmax", "sigmoid", "argmax", "topk="},
 		"device":   {"cpu", "gpu", "gpu:0"},
 		"wide":     {"list", "columns"},
+		"progress": {"plain", "json", "none", "auto"},
 		"xla":      {"off", "on", "auto"},
 
 		"vocab-format": append([]string{string(text.Auto)}, strings.Split(vocabFormats(), ", ")...),

@@ -24,7 +24,7 @@ var predictGroups = []flagGroup{
 	{"Batches and padding", []string{
 		"batch-size", "no-batch", "pad", "pad-to", "padded-shape", "max-tokens", "window", "window-memory", "padding-may-change-results",
 	}},
-	{"Output", []string{"format", "wide", "squeeze", "head", "labels", "nan-as-null", "plot", "quiet"}},
+	{"Output", []string{"format", "wide", "squeeze", "head", "labels", "nan-as-null", "plot", "progress", "summary", "quiet"}},
 	{"Robustness", []string{
 		"max-bad-rows", "errors", "timeout", "isolate", "isolate-memory",
 		"max-row-bytes", "max-batch-memory", "max-length", "max-elements", "max-depth", "max-ratio",

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -32,6 +34,11 @@ func runPlan(ctx context.Context, o predictOptions, source runner.Source, std st
 	plan, err := p.Describe(ctx, job, planRows)
 	if err != nil {
 		return err
+	}
+	if o.planJSON {
+		enc := json.NewEncoder(std.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(plan)
 	}
 	return printPlan(plan, o.output, std)
 }
@@ -83,7 +90,7 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 		case c.From == "output":
 			line("", "· %s: %s", c.Name, c.Type)
 		case c.From == "input":
-			line("", "· %s: carried over as it is", c.Name)
+			line("", "· %s: %s, carried over", c.Name, cmp.Or(c.Type, "as the file has it"))
 		default:
 			line("", "· %s: %s, of rows that cannot be run", c.Name, c.Type)
 		}
@@ -91,6 +98,9 @@ func printPlan(plan runner.Plan, output string, std stdio) error {
 	seen := "the first " + rowCount(plan.Sample.Rows)
 	if plan.Sample.All {
 		seen = "all " + rowCount(plan.Sample.Rows)
+	}
+	if plan.Sample.Bad > 0 {
+		line("bad", "%s of these; the first: %s", rowCount(plan.Sample.Bad), plan.Sample.FirstBad)
 	}
 	if plan.NoBatch {
 		line("batch", "none: one run a row; looked at %s", seen)

@@ -68,6 +68,8 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.load.Device, "device", "", "`NAME`: cpu, gpu for all of them, gpu:0,2 for some")
 	f.BoolVar(&o.requireGPU, "require-gpu", false, "fail, with the reason, where there is no GPU to use")
 	f.StringVar(&o.gpuMemory, "gpu-memory", "grow", "`SHARE` of each GPU at once, 0.5, or grow (grow)")
+	f.StringVar(&o.progress, "progress", "auto", "`KIND`: plain or json lines every 30 s, or none (auto)")
+	f.StringVar(&o.summary, "summary", "", "`FILE` for what the run did, as JSON")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no notes, no progress, no summary")
 }
 
@@ -90,6 +92,12 @@ func (o *predictOptions) validate() error {
 	}
 	if err := o.parseXLA(); err != nil {
 		return err
+	}
+	if !slices.Contains([]string{"auto", "plain", "json", "none"}, o.progress) {
+		return usagef(command, "--progress %q: want plain, json, none or auto", o.progress)
+	}
+	if o.summary != "" && (o.summary == o.output || o.summary == o.errors) {
+		return usagef(command, "--summary %q: want a file of its own", o.summary)
 	}
 	if o.wide != "list" && o.wide != "columns" {
 		return usagef(command, "--wide %q: want list or columns", o.wide)
@@ -211,6 +219,9 @@ func (o *predictOptions) checkFiles() error {
 		return err
 	}
 	o.inputs = files
+	if o.planJSON = o.dryRun && o.format == "json"; o.planJSON {
+		o.format = ""
+	}
 	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
 	if err := job.Validate(); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,6 +28,46 @@ func summary(sum runner.Summary) string {
 		s += fmt.Sprintf("; the model's process died %s", times(sum.Restarts))
 	}
 	return s
+}
+
+// writeSummary writes --summary: what the run did, whether it ended well or not.
+func (o *predictOptions) writeSummary(job runner.Job, sum runner.Summary, runErr error) error {
+	if o.summary == "" {
+		return nil
+	}
+	doc := struct {
+		Output     string           `json:"output"`
+		Rows       int64            `json:"rows"`     // of the output
+		BadRows    int64            `json:"bad_rows"` // of these
+		Resumed    int64            `json:"resumed_rows"`
+		Seconds    float64          `json:"seconds"`
+		RowsSecond float64          `json:"rows_per_second"`
+		Padding    float64          `json:"padding"`
+		Restarts   int              `json:"restarts"`
+		Missing    map[string]int64 `json:"missing_kept,omitempty"`
+		Whole      bool             `json:"whole"` // nothing is left to do
+		Error      string           `json:"error,omitempty"`
+	}{
+		Output: job.Output, Rows: sum.Resumed + sum.Rows, BadRows: sum.BadRows, Resumed: sum.Resumed, Seconds: sum.Duration.Seconds(),
+		Padding: sum.Waste, Restarts: sum.Restarts, Missing: sum.Missing, Whole: runErr == nil,
+	}
+	if sum.Duration > 0 {
+		doc.RowsSecond = float64(sum.Rows) / sum.Duration.Seconds()
+	}
+	if runErr != nil {
+		doc.Error = oneLine(message(runErr))
+	}
+	out, err := createOutput(o.summary, nil)
+	if err != nil {
+		return err
+	}
+	defer out.abandon()
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return err
+	}
+	return out.commit()
 }
 
 // percent writes a share: "0.5 %".

@@ -1,57 +1,138 @@
-// Package progress shows how far a run has come: one line on a terminal.
+// Package progress shows how far a run has come: one line on a terminal, or lines in a log.
 package progress
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// Bar is a line of progress. A nil Bar shows nothing.
+// Kind is how progress is shown.
+type Kind string
+
+const (
+	Terminal Kind = "terminal" // one line, drawn anew
+	Plain    Kind = "plain"    // a line of text every half minute
+	JSON     Kind = "json"     // an object of JSON every half minute, and at the end
+)
+
+// every is the time between two lines of [Plain] and [JSON].
+const every = 30 * time.Second
+
+// Now says how far a run is.
+type Now struct {
+	Rows int64 // done by this run
+	// Total rows are to be done by this run; 0 where nobody knows beforehand.
+	Total int64
+	// Read of Size bytes of the input, which count where Total is not known; Size is 0 where it is
+	// not known.
+	Read, Size int64
+	Bad        int64 // rows with an error
+	Waste      float64
+}
+
+// share is how much of the run is done, from 0 to 1; known is false where nobody knows.
+func (n Now) share() (done float64, known bool) {
+	switch {
+	case n.Total > 0:
+		return min(float64(n.Rows)/float64(n.Total), 1), true
+	case n.Size > 0:
+		return min(float64(n.Read)/float64(n.Size), 1), true
+	}
+	return 0, false
+}
+
+// Bar shows progress. A nil Bar shows nothing.
 type Bar struct {
 	w       io.Writer
+	kind    Kind
 	columns int
 	start   time.Time
+	told    time.Time
+	last    Now
 	drawn   bool
 	now     func() time.Time
 }
 
-// New returns a bar on w, a terminal of the given width.
-func New(w io.Writer, columns int) *Bar {
-	return &Bar{w: w, columns: columns, start: time.Now(), now: time.Now}
+// New returns a bar on w, for [Terminal] of the given width.
+func New(w io.Writer, kind Kind, columns int) *Bar {
+	start := time.Now()
+	return &Bar{w: w, kind: kind, columns: columns, start: start, told: start, now: time.Now}
 }
 
-// Show draws the line: so many rows done; read of size bytes of the input, where size is known (not
-// 0); and the share of padding in what was fed.
-func (b *Bar) Show(rows, read, size int64, waste float64) {
+// Show tells how far the run is, where it is time to.
+func (b *Bar) Show(n Now) {
 	if b == nil {
 		return
 	}
-	b.drawn = true
-	took := b.now().Sub(b.start)
-	line := fmt.Sprintf("%s rows, %s rows/s", words.Thousands(rows), Rate(rows, took))
-	if size > 0 {
-		done := min(float64(read)/float64(size), 1)
-		line = fmt.Sprintf("%3.0f %%  %s", 100*done, line)
+	b.last = n
+	now := b.now()
+	switch {
+	case b.kind == Terminal:
+		b.drawn = true
+		line := b.line(n, now)
+		if len(line) > b.columns-1 {
+			line = line[:max(b.columns-1, 0)]
+		}
+		fmt.Fprintf(b.w, "\r\x1b[K%s", line)
+	case now.Sub(b.told) >= every:
+		b.told = now
+		b.tell(now)
+	}
+}
+
+// tell writes a line.
+func (b *Bar) tell(now time.Time) {
+	if b.kind == Plain {
+		fmt.Fprintf(b.w, "tfrun: %s\n", strings.TrimSpace(b.line(b.last, now)))
+		return
+	}
+	took := now.Sub(b.start).Seconds()
+	line := map[string]any{"rows": b.last.Rows, "bad_rows": b.last.Bad, "seconds": math.Round(took*1e3) / 1e3, "padding": b.last.Waste}
+	if b.last.Total > 0 {
+		line["total"] = b.last.Total
+	}
+	if done, known := b.last.share(); known {
+		line["done"] = done
+	}
+	text, err := json.Marshal(line)
+	if err == nil {
+		fmt.Fprintf(b.w, "%s\n", text)
+	}
+}
+
+// line is the progress in words.
+func (b *Bar) line(n Now, now time.Time) string {
+	took := now.Sub(b.start)
+	line := fmt.Sprintf("%s rows, %s rows/s", words.Thousands(n.Rows), Rate(n.Rows, took))
+	if done, known := n.share(); known {
+		line = fmt.Sprintf("%3.0f %%  %s", math.Floor(100*done), line)
 		if done > 0 && took > time.Second {
 			left := time.Duration(float64(took) * (1 - done) / done)
 			line += ", " + left.Round(time.Second).String() + " left"
 		}
 	}
-	if waste >= 0.005 {
-		line += fmt.Sprintf(", %.0f %% padding", 100*waste)
+	if n.Bad > 0 {
+		line += ", " + words.Thousands(n.Bad) + " bad"
 	}
-	if len(line) > b.columns-1 {
-		line = line[:max(b.columns-1, 0)]
+	if n.Waste >= 0.005 {
+		line += fmt.Sprintf(", %.0f %% padding", 100*n.Waste)
 	}
-	fmt.Fprintf(b.w, "\r\x1b[K%s", line)
+	return line
 }
 
-// Done takes the line away.
+// Done ends the showing: the line of a terminal goes away, JSON gets its last object.
 func (b *Bar) Done() {
-	if b != nil && b.drawn {
+	switch {
+	case b == nil:
+	case b.kind == JSON:
+		b.tell(b.now())
+	case b.drawn:
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}
 }

@@ -40,18 +40,20 @@ func TestBar(t *testing.T) {
 		rows       int64
 		read, size int64
 		waste      float64
+		total      int64
 		want       string
 	}{
-		{"pipe", 80, 2 * time.Second, 3000, 5, 0, 0, "3,000 rows, 1,500 rows/s"},
-		{"file", 80, 10 * time.Second, 1000, 25, 100, 0.2, " 25 %  1,000 rows, 100 rows/s, 30s left, 20 % padding"},
-		{"early", 80, time.Millisecond, 1, 25, 100, 0, " 25 %  1 rows, 1,000 rows/s"},
-		{"narrow", 12, 2 * time.Second, 3000, 5, 0, 0, "3,000 rows,"},
+		{"pipe", 80, 2 * time.Second, 3000, 5, 0, 0, 0, "3,000 rows, 1,500 rows/s"},
+		{"file", 80, 10 * time.Second, 1000, 25, 100, 0.2, 0, " 25 %  1,000 rows, 100 rows/s, 30s left, 20 % padding"},
+		{"early", 80, time.Millisecond, 1, 25, 100, 0, 0, " 25 %  1 rows, 1,000 rows/s"},
+		{"known rows", 80, 10 * time.Second, 1000, 100, 100, 0, 4000, " 25 %  1,000 rows, 100 rows/s, 30s left"},
+		{"narrow", 12, 2 * time.Second, 3000, 5, 0, 0, 0, "3,000 rows,"},
 	}
 	for _, tt := range tests {
 		var out strings.Builder
-		b := New(&out, tt.columns)
+		b := New(&out, Terminal, tt.columns)
 		b.now = func() time.Time { return b.start.Add(tt.after) }
-		b.Show(tt.rows, tt.read, tt.size, tt.waste)
+		b.Show(Now{Rows: tt.rows, Read: tt.read, Size: tt.size, Waste: tt.waste, Total: tt.total})
 		if want := "\r\x1b[K" + tt.want; out.String() != want {
 			t.Errorf("%s: %q, want %q", tt.name, out.String(), want)
 		}
@@ -65,7 +67,7 @@ func TestBar(t *testing.T) {
 func TestNilBar(t *testing.T) {
 	t.Parallel()
 	var b *Bar
-	b.Show(1, 1, 1, 0)
+	b.Show(Now{Rows: 1})
 	b.Done()
 }
 
@@ -73,10 +75,32 @@ func TestNilBar(t *testing.T) {
 // the time.
 func TestMonotonic(t *testing.T) {
 	t.Parallel()
-	b := New(&strings.Builder{}, 80)
+	b := New(&strings.Builder{}, Terminal, 80)
 	for _, m := range []time.Time{b.start, b.now()} {
 		if !strings.Contains(m.String(), " m=") {
 			t.Errorf("%v has no reading of the monotonic clock", m)
+		}
+	}
+}
+
+// TestLines shows progress in a log: a line every half minute, and of JSON one at the end.
+func TestLines(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[Kind]string{
+		Plain: "tfrun: 30 %  300 rows, 10.0 rows/s, 1m10s left, 3 bad\ntfrun: 60 %  600 rows, 10.0 rows/s, 40s left, 3 bad\n",
+		JSON: `{"bad_rows":3,"done":0.3,"padding":0,"rows":300,"seconds":30,"total":1000}` + "\n" +
+			`{"bad_rows":3,"done":0.6,"padding":0,"rows":600,"seconds":60,"total":1000}` + "\n" +
+			`{"bad_rows":3,"done":0.7,"padding":0,"rows":700,"seconds":70,"total":1000}` + "\n",
+	} {
+		var out strings.Builder
+		b := New(&out, kind, 0)
+		for s := range 8 {
+			b.now = func() time.Time { return b.start.Add(time.Duration(s) * 10 * time.Second) }
+			b.Show(Now{Rows: int64(s) * 100, Total: 1000, Bad: 3})
+		}
+		b.Done()
+		if out.String() != want {
+			t.Errorf("%s:\n%swant\n%s", kind, out.String(), want)
 		}
 	}
 }
