@@ -31,7 +31,7 @@ const usualPad = 1e4
 // findTwin prepares the twin of the predictor's signature, where it has one that suits the options.
 func (p *Predictor) findTwin(heads []Head) error {
 	s, o := p.f.session, p.o
-	if !s.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
+	if !s.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
 		return nil
 	}
 	for _, v := range o.Pad {

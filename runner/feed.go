@@ -118,6 +118,9 @@ func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 		f.Strings = make([]string, rows*dims[0])
 		have := int(rows) * b.Len()
 		err := b.PadStrings(c, f.Strings[:have])
+		if p.o.Sequences.PadSide == Pre {
+			padFirst(f.Strings[:have], b, c)
+		}
 		fillUp(f.Strings, have, b.Len())
 		return f, err
 	}
@@ -125,6 +128,9 @@ func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 		have := int(b.Size(c))
 		if err := b.PadInto(c, dst[:have]); err != nil {
 			return err
+		}
+		if p.o.Sequences.PadSide == Pre {
+			padFirst(dst[:have], b, c)
 		}
 		fillUp(dst, have, b.Len())
 		return nil

@@ -437,6 +437,16 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		"wide, squeeze": strings.TrimSpace(string(j.Squeeze) + " " + string(j.Wide)),
 		"xla":           string(cmp.Or(p.f.session.o.XLA, XLAOff)),
 	}
+	if s := o.Sequences; !s.isZero() {
+		id["sequences"] = fmt.Sprint(s.PadSide, s.Truncate, s.MaxLen, s.Lengths, s.Masks)
+		for name, v := range s.Set {
+			text, err := Value{Tensor: v}.AppendJSON(nil)
+			if err != nil {
+				return nil, err
+			}
+			id["set "+name] = string(text)
+		}
+	}
 	for name, v := range o.Pad {
 		text, err := dataset.AppendJSON(nil, v, nil)
 		if err != nil {

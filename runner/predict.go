@@ -65,6 +65,9 @@ type PredictOptions struct {
 	// exact, [dataset.None] the longest row's.
 	PaddedShapes map[string]dataset.Dims
 
+	// Sequences says how rows are brought to a length, and what inputs get beside what rows hold.
+	Sequences Sequences
+
 	// Limits bounds what rows may ask for.
 	Limits dataset.Limits
 	// Split, if not nil, is told once that a batch was split to keep within
@@ -139,9 +142,11 @@ type Predictor struct {
 	meter      *meter                      // nil where nobody counts
 	fit        *fitter
 	proven     *proven
-	parsers    *sync.Pool // of *dataset.RowParser
-	twin       *exactTwin // that Exact may use; nil where there is none
-	using      *exactTwin // that batches are fed to; nil: f
+	made       map[string]string // inputs made of the length of another
+	lengths    map[string]int64  // that inputs' rows get, see [Sequences]
+	parsers    *sync.Pool        // of *dataset.RowParser
+	twin       *exactTwin        // that Exact may use; nil where there is none
+	using      *exactTwin        // that batches are fed to; nil: f
 }
 
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError],
@@ -149,6 +154,9 @@ type Predictor struct {
 func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	f, err := s.functionWith(o.Signature, o.Outputs, o.Heads)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.withSet(o.Sequences.Set, o.NoBatch); err != nil {
 		return nil, err
 	}
 	p := &Predictor{f: f, o: o, proven: &proven{}, parsers: &sync.Pool{}}
@@ -187,7 +195,7 @@ func (p *Predictor) plan() error {
 	if len(p.f.signature.Inputs) == 0 {
 		p.o.NoBatch = true // there is one answer, and no rows
 	}
-	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.checkOutputs, p.buildSpec, p.findFeatures} {
+	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.checkOutputs, p.buildSpec, p.findFeatures, p.checkSequences} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -46,6 +46,9 @@ func (p *Predictor) proofs() (company, padded Proof) {
 			p.proven.company.also(e.Name, list[i].Company)
 			p.proven.padding.also(e.Name, list[i].Padding)
 		}
+		if p.o.Sequences.PadSide == Pre {
+			p.proven.padding = unknown("proofs are about padding behind a row, not before it")
+		}
 	})
 	return p.proven.company, p.proven.padding
 }

@@ -87,13 +87,14 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	if src.Encoder != nil && p.o.NoBatch {
 		return nil, &OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
-	rows, src, err := p.exampleRows(src, format)
+	q := p.reader()
+	rows, src, err := q.exampleRows(src, format)
 	switch {
 	case rows != nil || err != nil:
 	case format.Name == source.Text:
-		rows, err = p.textRows(src)
+		rows, err = q.textRows(src)
 	default:
-		rows, err = p.columnRows(src, format)
+		rows, err = q.columnRows(src, format)
 	}
 	if err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func (p *Predictor) Rows(src Source) (*dataset.Dataset, error) {
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	return p.padTo(p.limited(rows)), nil
+	return p.padTo(p.limited(p.sequenced(q, rows))), nil
 }
 
 // textRows reads a text a line, for the only input of the signature.

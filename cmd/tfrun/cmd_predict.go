@@ -62,7 +62,10 @@ type predictOptions struct {
 
 // paddingOptions are the flags that speak of one input each, as they were typed.
 type paddingOptions struct {
-	pad, padTo, paddedShape []string
+	pad, padTo, paddedShape    []string
+	side, truncate             string
+	keras                      bool // as pad_sequences pads
+	maxLen, length, mask, sets []string
 }
 
 func newPredictCmd(std stdio) *cobra.Command {
@@ -234,12 +237,17 @@ func (o *predictOptions) bar(std stdio) *progress.Bar {
 	return progress.New(std.err, kind, columns)
 }
 
+// report tells a bar of a job's progress.
+func report(bar *progress.Bar) func(runner.Progress) {
+	return func(now runner.Progress) {
+		bar.Show(progress.Now{Rows: now.Rows, Total: now.Total, Read: now.Read, Size: now.Size, Bad: now.Bad, Waste: now.Waste()})
+	}
+}
+
 // run runs the job, with progress and a summary.
 func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
 	bar := o.bar(std)
-	job.Progress = func(now runner.Progress) {
-		bar.Show(progress.Now{Rows: now.Rows, Total: now.Total, Read: now.Read, Size: now.Size, Bad: now.Bad, Waste: now.Waste()})
-	}
+	job.Progress = report(bar)
 	sum, err := p.Run(ctx, job)
 	bar.Done()
 	if writeErr := o.writeSummary(job, sum, err); writeErr != nil {

@@ -46,7 +46,7 @@ func completeModelFlags(cmd *cobra.Command) {
 			}
 			return nil
 		},
-		"column": inputs("="), "null": inputs("="), "pad": inputs("="), "pad-to": inputs("="), "padded-shape": inputs("=["),
+		"column": inputs("="), "null": inputs("="), "pad": inputs("="), "pad-to": inputs("="), "padded-shape": inputs("=["), "set": inputs("="), "max-len": inputs("="), "length": inputs(""), "mask": inputs(""),
 	}
 	for flag, list := range names {
 		if cmd.Flags().Lookup(flag) == nil {
@@ -64,6 +64,8 @@ func completeModelFlags(cmd *cobra.Command) {
 		"head":     {"softmax", "sigmoid", "argmax", "topk="},
 		"device":   {"cpu", "gpu", "gpu:0"},
 		"wide":     {"list", "columns"},
+		"pad-side": {"pre", "post"},
+		"truncate": {"pre", "post"},
 		"progress": {"plain", "json", "none", "auto"},
 		"xla":      {"off", "on", "auto"},
 

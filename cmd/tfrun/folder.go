@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 )
@@ -47,11 +47,8 @@ func (o *predictOptions) checkFolder() error {
 
 // runFolder runs the job for each file.
 func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
-	var bar *progress.Bar
-	if columns, ok := terminal(std.err); ok && !o.quiet {
-		bar = progress.New(std.err, columns)
-	}
-	job.Progress = func(now runner.Progress) { bar.Show(now.Rows, now.Read, now.Size, now.Waste()) }
+	bar := o.bar(std)
+	job.Progress = report(bar)
 	job.Began, job.Output, job.Source.Files = nil, "", nil
 	tree := *o.tree
 	tree.Job = job
@@ -68,6 +65,9 @@ func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *ru
 	}
 	sum, err := p.RunTree(ctx, tree)
 	bar.Done()
+	if writeErr := o.writeSummary(tree.Job, sum.Summary, err); writeErr != nil {
+		return errors.Join(err, writeErr)
+	}
 	switch {
 	case err != nil && (sum.Kept || sum.Rows > 0):
 		return &keptError{err}

@@ -27,7 +27,7 @@ func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
 var modelFlags = []string{
 	"signature", "tags", "allow-op", "op-library", "allow-links", "outputs", "head", "column", "input-format", "text", "vocab", "vocab-format",
 	"null", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null",
-	"no-batch", "pad", "pad-to", "padded-shape", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
+	"no-batch", "pad", "pad-to", "padded-shape", "pad-side", "max-len", "truncate", "pad-sequences", "length", "mask", "set", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
 }
 
 // loadedModel is a model in TensorFlow, ready for predictors.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -28,6 +29,9 @@ func (p paddingOptions) apply(o *runner.PredictOptions, sig *savedmodel.Signatur
 			return usagef("tfrun predict", "--pad %q: want a value of type %s", s, in.DType)
 		}
 	}
+	if err := p.sequences(&o.Sequences, sig); err != nil {
+		return err
+	}
 	for _, s := range p.padTo {
 		name, value, err := split2("pad-to", s)
 		if err != nil {
@@ -49,6 +53,69 @@ func (p paddingOptions) apply(o *runner.PredictOptions, sig *savedmodel.Signatur
 		}
 	}
 	return nil
+}
+
+// sequences turns the flags about lengths into options.
+func (p paddingOptions) sequences(s *runner.Sequences, sig *savedmodel.Signature) error {
+	s.PadSide, s.Truncate = runner.Side(p.side), runner.Side(p.truncate)
+	if p.keras {
+		s.PadSide, s.Truncate = cmp.Or(s.PadSide, runner.Pre), cmp.Or(s.Truncate, runner.Pre)
+	}
+	s.MaxLen, s.Lengths, s.Masks, s.Set = map[string]int64{}, map[string]string{}, map[string]string{}, map[string]tensor.Tensor{}
+	for _, text := range p.maxLen {
+		name, number, named := strings.Cut(text, "=")
+		if !named {
+			name, number = "", text
+		}
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n < 1 {
+			return usagef("tfrun predict", "--max-len %q: want N, or INPUT=N, with a number of steps", text)
+		}
+		s.MaxLen[name] = n
+	}
+	for _, list := range []struct {
+		typed []string
+		to    map[string]string
+	}{{p.length, s.Lengths}, {p.mask, s.Masks}} {
+		for _, text := range list.typed {
+			name, of, _ := strings.Cut(text, "=")
+			list.to[name] = of
+		}
+	}
+	for _, text := range p.sets {
+		name, value, err := split2("set", text)
+		if err != nil {
+			return err
+		}
+		in, ok := sig.Inputs[name]
+		if !ok {
+			return &runner.NameError{Kind: "input", Name: name, Have: sig.InputNames()}
+		}
+		if s.Set[name], err = constantOf(in, value); err != nil {
+			return usagef("tfrun predict", "--set %q: want a value of %s %s, as JSON", text, in.DType, in.Shape)
+		}
+	}
+	return nil
+}
+
+// constantOf reads a value for all rows: of the input's shape, or of a row's where its first axis
+// is the batch.
+func constantOf(in savedmodel.TensorInfo, value string) (tensor.Tensor, error) {
+	shape := in.Shape
+	if shape.Rank() > 0 && shape.Dim(0) == tensor.Unknown {
+		shape = shape.Drop(1)
+	}
+	if in.DType == tensor.String && !strings.HasPrefix(value, "[") {
+		return scalar(in.DType, value)
+	}
+	rows, err := dataset.JSONL(strings.NewReader(value), dataset.Leaf(dataset.Component{DType: in.DType, Shape: shape})).Collect(context.Background())
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	if len(rows) != 1 {
+		return tensor.Tensor{}, strconv.ErrSyntax
+	}
+	return rows[0].Tensors[0], nil
 }
 
 // scalar reads a value of a dtype as a row of JSON has it; a text may stand without quotes.

@@ -17,15 +17,15 @@ import (
 // line of help, 53 characters, where it can.
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", "", "write results to `FILE` (stdout)")
-	f.StringVar(&o.format, "format", "", "`NAME`: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow (by -o's extension, or jsonl)")
-	f.StringVar(&o.inputFormat, "input-format", "", "`NAME`: those of --format, or txt (by extension)")
+	f.StringVar(&o.format, "format", "", "`NAME`: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow")
+	f.StringVar(&o.inputFormat, "input-format", "", "`NAME`: those of --format, or txt (by file name)")
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "`NAME` of what to run (serving_default, or the only)")
 	addTags(f, &o.load.Tags, "`TAGS` of the graph; [] for none (the only one, or serve)")
 	f.StringSliceVar(&o.load.AllowOps, "allow-op", nil, "`OP` that may run although it does more than compute")
 	f.StringArrayVar(&o.load.OpLibraries, "op-library", nil, "`FILE.so` with custom operations; may do what tfrun may")
 	f.BoolVar(&o.load.AllowLinks, "allow-links", false, "let variables and assets be links out of the model")
 	f.StringSliceVar(&o.predict.Outputs, "outputs", nil, "`OUTPUT`s in this order (all); NAME=OUTPUT renames one")
-	f.BoolVar(&o.squeeze, "squeeze", false, "numbers, not lists of one, in JSON too; =false: nowhere")
+	f.BoolVar(&o.squeeze, "squeeze", false, "numbers, not lists of one, in JSON too; =false: never")
 	f.StringVar(&o.wide, "wide", "list", "`KIND`: list, or columns: probs.0, probs.1, … (list)")
 	f.StringArrayVar(&o.heads, "head", nil, "`[OUTPUT=]HEAD`: softmax, sigmoid, argmax, topk=K, softmax,…")
 	f.StringVar(&o.labels, "labels", "", "`FILE` of names of classes, for argmax and topk")
@@ -36,7 +36,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	o.csv.addFlags(f)
 	f.StringVar(&o.text, "text", "", "`COLUMN` of text, to encode with --vocab")
 	f.StringVar(&o.vocab, "vocab", "", "`FILE` of a vocabulary: tfds, Keras, BERT, token a line")
-	f.StringVar(&o.vocabFormat, "vocab-format", "auto", "`NAME` of what --vocab is, where auto is mistaken: "+vocabFormats())
+	f.StringVar(&o.vocabFormat, "vocab-format", "auto", "`NAME`, where auto is mistaken: "+vocabFormats())
 	f.BoolVar(&o.predict.NoBatch, "no-batch", false, "each row holds whole tensors; one run a row")
 	f.IntVar(&o.predict.BatchSize, "batch-size", 0, "`N` rows a batch (64; more where rows are little work)")
 	f.StringVar(&o.batching, "batching", "arrival", "`KIND`: arrival, exact, bucket, auto: tfrun help batching")
@@ -47,7 +47,14 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.Int64Var(&o.predict.MaxTokens, "max-tokens", 0, "`N`: most rows × longest row of a batch (no bound)")
 	f.StringArrayVar(&o.padding.pad, "pad", nil, "`INPUT=VALUE` to pad with (0, \"\", false)")
 	f.StringArrayVar(&o.padding.padTo, "pad-to", nil, "`INPUT=N` entries at least, as pad_to_size")
-	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=[N,null]` exactly; null: the longest row's")
+	f.StringArrayVar(&o.padding.paddedShape, "padded-shape", nil, "`INPUT=SHAPE`, as [N,null]; null: the longest row's")
+	f.StringVar(&o.padding.side, "pad-side", "", "`SIDE` of a row that padding goes to: pre or post (post)")
+	f.StringArrayVar(&o.padding.maxLen, "max-len", nil, "`[INPUT=]N`: rows get this length, padded or cut")
+	f.StringVar(&o.padding.truncate, "truncate", "", "`SIDE` where what is too long is cut: pre, post (an error)")
+	f.BoolVar(&o.padding.keras, "pad-sequences", false, "as Keras' pad_sequences: --pad-side pre --truncate pre")
+	f.StringArrayVar(&o.padding.length, "length", nil, "`INPUT[=OF]` gets the length of the row before padding")
+	f.StringArrayVar(&o.padding.mask, "mask", nil, "`INPUT[=OF]` gets 1 for each step, and 0 for padding")
+	f.StringArrayVar(&o.padding.sets, "set", nil, "`INPUT=VALUE` for all rows: keep_prob=1.0")
 	f.BoolVar(&o.predict.SkipBadRows, "skip-bad-rows", false, "a bad row gets an error, the run goes on; exit code 4")
 	f.StringVar(&o.maxBad, "max-bad-rows", "", "`N|N%` of bad rows, then the run ends (no bound)")
 	f.StringVar(&o.errors, "errors", "", "`FILE` that gathers bad rows, as lines of JSON")
@@ -211,6 +218,9 @@ func (o *predictOptions) checkFiles() error {
 	if o.optimizer != "auto" {
 		o.load.Optimizer = runner.Optimizer(o.optimizer)
 	}
+	if o.planJSON = o.dryRun && o.format == "json"; o.planJSON {
+		o.format = ""
+	}
 	if o.overFolder() {
 		return o.checkFolder()
 	}
@@ -219,9 +229,6 @@ func (o *predictOptions) checkFiles() error {
 		return err
 	}
 	o.inputs = files
-	if o.planJSON = o.dryRun && o.format == "json"; o.planJSON {
-		o.format = ""
-	}
 	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
 	if err := job.Validate(); err != nil {
 		return err
