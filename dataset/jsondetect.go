@@ -74,8 +74,8 @@ func (l *lineReader) emptyArray(text []byte) bool {
 
 // isDocument reports whether the first line of a file begins a document, and is no row: an array or
 // an object that goes on in the next line right after its bracket, as all that print prettily have
-// it, an array of objects, an object that wraps rows, or one of several objects of the line. keys
-// are those that a row has.
+// it, an object that goes on after a comma, a colon or another bracket, an array of objects, an
+// object that wraps rows, or one of several objects of the line. keys are those that a row has.
 func isDocument(text []byte, keys []string) bool {
 	if len(text) == 0 || text[0] != '[' && text[0] != '{' {
 		return false
@@ -98,7 +98,23 @@ func isDocument(text []byte, keys []string) bool {
 		done = row || wraps
 		return s.Skip(1)
 	})
+	if goesOn(text) {
+		return true
+	}
 	return wraps || err == nil && bytes.HasPrefix(bytes.TrimLeft(text[s.I:], " \t\r"), []byte("{"))
+}
+
+// goesOn reports whether an object goes on behind its first line: whether that is right so far, and
+// ends where a key or a value has to follow.
+func goesOn(text []byte) bool {
+	line, _, more := bytes.Cut(text, []byte("\n"))
+	line = bytes.TrimRight(line, " \t\r")
+	if !more || bytes.IndexByte([]byte(",:[{"), line[len(line)-1]) < 0 {
+		return false
+	}
+	s := jsonscan.Scanner{B: line, MaxDepth: len(line)}
+	err := s.Object(func([]byte) error { return s.Skip(1) })
+	return err != nil && s.I == len(line)
 }
 
 // startsObject reports whether an array begins with an object that is a row: those that stand for

@@ -2,7 +2,7 @@
 # Compares what is read from other projects' files with what referees said of them: `make corpora`.
 #
 # TFRUN_CORPORA names a folder that holds copies of their test data (apache/parquet-testing as parquet-testing,
-# apache/arrow-testing as arrow-testing, polars). It prints what was not right, with the reason, then
+# apache/arrow-testing as arrow-testing, JSONTestSuite, csv-spectrum, numpy, polars). It prints what was not right, with the reason, then
 #
 #   CORPUS: right R, refused F, wrong W, crashed C of N
 #
