@@ -59,6 +59,11 @@ hostile: build ## try every limit, hostile input and fault of docs/hostile.md (U
 corpora: go ## compare other projects' test files with what referees said (TFRUN_CORPORA=FOLDER)
 	@scripts/corpora.sh
 
+.PHONY: written
+written: go ## carry columns from every format into every other, and open the results with pyarrow, DuckDB, Polars and pandas
+	@$(with_tf) && dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && TFRUN_WRITTEN=$$dir $(GO) test ./runner -run TestKeptMatrix -count=1 -vet=off -ldflags "$$TFRUN_LDFLAGS" && \
+		$${PYTHON:-python3} scripts/corpora/written.py "$$dir"
+
 fuzz: go ## run every fuzz target, or those that FUZZ=csv names, for FUZZTIME=30s; what breaks one is kept in testdata/fuzz
 	@$(with_tf) && scripts/fuzz.sh
 

@@ -1,12 +1,18 @@
 package tfrecord
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"unicode/utf8"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // keptLists are the types of kept features that hold several values, or none, by that of one.
@@ -120,4 +126,89 @@ func (j *job) setKept(k int, value []byte, list bool) (path, msg string) {
 	j.text = append(j.text, v...)
 	j.kept[len(j.kept)-len(j.p.keep)+k] = keptField{has: true, t: t, span: span{lo, len(j.text)}}
 	return "", ""
+}
+
+// keptValue returns a kept value as a feature has it: integers and booleans as int64, floats as
+// float32, strings and bytes as they are, lists of these as several values. All else is text, with
+// all its digits: integers beyond int64 and columns of uint64, floats beyond float32, decimals,
+// dates, structures. ok is false for null.
+func keptValue(f dataset.Field) (t tensor.Tensor, ok bool) {
+	own, typed := f.Type.(*kept.Type)
+	if typed && f.Value == nil {
+		return t, false
+	}
+	if typed {
+		if t, ok = featureOf(own, f.Value); ok {
+			return t, true
+		}
+	}
+	text := f.AppendJSON(nil)
+	kind := jsontext.KindOf(text)
+	switch {
+	case kind == jsontext.Null:
+		return t, false
+	case typed: // and none of a feature's types
+	case kind == jsontext.Bool:
+		return tensor.Vector(string(text) == "true"), true
+	case kind == jsontext.Int:
+		v, _ := jsontext.AsInt(text)
+		return tensor.Vector(v), true
+	case kind == jsontext.Float && !isWhole(text):
+		if v, _ := jsontext.AsFloat(text); fits(v) {
+			return tensor.Vector(float32(v)), true
+		}
+	}
+	return tensor.Vector(string(jsontext.AsText(text))), true
+}
+
+// fits reports whether a float32 is near to a number.
+func fits(v float64) bool { return math.IsInf(v, 0) || !math.IsInf(float64(float32(v)), 0) }
+
+// isWhole reports whether a number is written in digits alone.
+func isWhole(text []byte) bool {
+	return bytes.IndexFunc(bytes.TrimPrefix(text, []byte("-")), func(r rune) bool { return r < '0' || r > '9' }) < 0
+}
+
+// featureOf returns a value of a type that features have; ok is false where they have none, or
+// where a list holds null.
+func featureOf(own *kept.Type, v []byte) (t tensor.Tensor, ok bool) {
+	items := [][]byte{v}
+	if _, list := own.Written().Type.(arrow.ListLikeType); list && len(own.Parts()) == 1 {
+		own, items = own.Parts()[0], nil
+		for len(v) > 0 {
+			var item []byte
+			if item, v = kept.Next(v); item == nil {
+				return t, false
+			}
+			items = append(items, item)
+		}
+	}
+	switch own.Written().Type.ID() {
+	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64:
+		return tensor.Vector(each(items, kept.Signed)...), true
+	case arrow.BOOL, arrow.UINT8, arrow.UINT16, arrow.UINT32:
+		return tensor.Vector(each(items, func(b []byte) int64 { return kept.Signed(append(slices.Clone(b), 0)) })...), true
+	case arrow.FLOAT32:
+		return tensor.Vector(each(items, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) })...), true
+	case arrow.FLOAT64:
+		ok = true
+		values := each(items, func(b []byte) float32 {
+			v := math.Float64frombits(binary.LittleEndian.Uint64(b))
+			ok = ok && fits(v)
+			return float32(v)
+		})
+		return tensor.Vector(values...), ok
+	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW, arrow.BINARY, arrow.LARGE_BINARY, arrow.BINARY_VIEW:
+		return tensor.Vector(each(items, func(b []byte) string { return string(b) })...), true
+	}
+	return t, false
+}
+
+// each returns what f makes of each item.
+func each[T any](items [][]byte, f func([]byte) T) []T {
+	out := make([]T, len(items))
+	for i, item := range items {
+		out[i] = f(item)
+	}
+	return out
 }

@@ -145,7 +145,9 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%s: its records hold no features of a tf.train.Example", file.name)
 	}
-	pick, err := columns.Match(file.name, spec, names, columns.Options{Map: o.Columns, Keep: o.Keep})
+	// a feature that is to be kept need not be in every record, nor in the first ones
+	there := slices.DeleteFunc(slices.Clone(o.Keep), func(name string) bool { return !slices.Contains(names, name) })
+	pick, err := columns.Match(file.name, spec, names, columns.Options{Map: o.Columns, Keep: there})
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +180,8 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 		}
 		p.comps = append(p.comps, out)
 	}
-	for k, col := range pick.Keep {
-		p.targets[names[col]] = append(p.targets[names[col]], target{len(p.comps) + k, -1})
+	for k, name := range o.Keep {
+		p.targets[name] = append(p.targets[name], target{len(p.comps) + k, -1})
 	}
 	return p, nil
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -178,7 +177,7 @@ func (w *Writer) Write(e dataset.Element) error {
 		}
 	}
 	for _, key := range w.keep {
-		if t, ok := keptValue(columns.ExtraText(e, key)); ok {
+		if t, ok := keptValue(columns.Extra(e, key)); ok {
 			if err := w.enc.add(key, t); err != nil {
 				return fmt.Errorf("write tfrecord: row %d: feature %q: %w", e.Row, key, err)
 			}
@@ -190,23 +189,6 @@ func (w *Writer) Write(e dataset.Element) error {
 		return w.Flush()
 	}
 	return nil
-}
-
-// keptValue returns a kept value as a feature has it; ok is false for null.
-func keptValue(text []byte) (t tensor.Tensor, ok bool) {
-	switch jsontext.KindOf(text) {
-	case jsontext.Null:
-		return t, false
-	case jsontext.Bool:
-		return tensor.Vector(string(text) == "true"), true
-	case jsontext.Int:
-		v, _ := jsontext.AsInt(text)
-		return tensor.Vector(v), true
-	case jsontext.Float:
-		v, _ := jsontext.AsFloat(text)
-		return tensor.Vector(v), true
-	}
-	return tensor.Vector(string(jsontext.AsText(text))), true
 }
 
 // Flush writes what is collected.
