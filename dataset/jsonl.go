@@ -147,25 +147,36 @@ func JSONLFiles(spec Spec, opts JSONLOptions, files ...string) *Dataset {
 }
 
 func jsonl(spec Spec, opts JSONLOptions, lines func() (lineReader, error)) *Dataset {
-	d, err := newRowDecoder(spec, opts)
-	if err != nil {
+	if err := new(lineReader).forRows(spec, opts); err != nil {
 		return failed(buildErr(InvalidArgument, "jsonl", "%v", err))
-	}
-	docs := &documents{keys: slices.Clone(opts.Keep), envelope: opts.Envelope}
-	for _, key := range d.root.keys {
-		docs.keys = append(docs.keys, key.name)
 	}
 	return newDataset(spec, UnknownCardinality, func(o openOptions) (iterator, error) {
 		l, err := lines()
+		if err == nil {
+			err = l.forRows(spec, opts)
+		}
 		if err != nil {
 			return nil, err
 		}
-		l.skipBOM, l.docs = true, docs
-		if l.max = opts.MaxLine; l.max == 0 {
-			l.max = DefaultMaxLine
-		}
 		return newJSONLRows(l, spec, opts), nil
 	})
+}
+
+// forRows makes a reader of lines one of rows of JSON.
+func (l *lineReader) forRows(spec Spec, opts JSONLOptions) error {
+	d, err := newRowDecoder(spec, opts)
+	if err != nil {
+		return err
+	}
+	l.docs = &documents{keys: slices.Clone(opts.Keep), envelope: opts.Envelope}
+	for _, key := range d.root.keys {
+		l.docs.keys = append(l.docs.keys, key.name)
+	}
+	l.skipBOM = true
+	if l.max = opts.MaxLine; l.max == 0 {
+		l.max = DefaultMaxLine
+	}
+	return nil
 }
 
 func blank(line []byte) bool {

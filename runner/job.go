@@ -164,7 +164,7 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 	if err != nil {
 		return sum, err
 	}
-	if j, err = p.keeping(j, form); err != nil {
+	if j, err = p.keeping(ctx, j, form); err != nil {
 		return sum, err
 	}
 	sum.Missing = map[string]int64{}

@@ -13,9 +13,19 @@ import (
 )
 
 // keeping returns a job whose kept columns have names that no other column of the output has:
-// patterns give way to the columns of the first file that match them, structures whole.
-func (p *Predictor) keeping(j Job, form source.Format) (Job, error) {
-	keep, err := p.matchKeep(j.Source)
+// patterns give way to the columns of the first file that match them, structures whole; of JSON and
+// tf.Examples to the keys of all rows. Standard input is copied for that, where it is a pipe.
+func (p *Predictor) keeping(ctx context.Context, j Job, form source.Format) (Job, error) {
+	if len(j.Source.Keep) > 0 && slices.Contains(j.Source.Files, "-") {
+		in, ok, err := source.Spool(j.Source.Stdin, slices.ContainsFunc(j.Source.Keep, isPattern))
+		if err != nil {
+			return j, err
+		}
+		if ok {
+			j.Source.Stdin = in
+		}
+	}
+	keep, err := p.matchKeep(ctx, j.Source)
 	if err != nil {
 		return j, err
 	}
@@ -43,20 +53,20 @@ func (p *Predictor) keeping(j Job, form source.Format) (Job, error) {
 }
 
 // matchKeep returns the names of the columns that a source keeps.
-func (p *Predictor) matchKeep(src Source) ([]string, error) {
+func (p *Predictor) matchKeep(ctx context.Context, src Source) ([]string, error) {
 	if !slices.ContainsFunc(src.Keep, isPattern) {
 		return src.Keep, nil
 	}
 	f, err := src.files().Find()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !f.HasColumns():
-		return nil, &OptionError{Option: "Keep", Msg: fmt.Sprintf("each row of %s has columns of its own: name those to keep, without *", f.Name)}
-	case src.Files[0] == "-":
-		return nil, &OptionError{Option: "Keep", Msg: "standard input can be read once: name the columns to keep, without *"}
 	}
-	columns, err := columnNames(f, p.files(src))
+	var columns []string
+	if f.HasColumns() {
+		columns, err = columnNames(f, p.files(src))
+	} else {
+		columns, err = f.Names(ctx, p.files(src), p.spec)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +76,17 @@ func (p *Predictor) matchKeep(src Source) ([]string, error) {
 			keep = append(keep, name)
 			continue
 		}
-		before := len(keep)
+		matched := false
 		for _, column := range columns {
-			if ok, err := path.Match(name, strings.ReplaceAll(column, "/", ".")); ok && err == nil && !slices.Contains(keep, column) {
+			ok, err := path.Match(name, strings.ReplaceAll(column, "/", "."))
+			if !ok || err != nil {
+				continue
+			}
+			if matched = true; !slices.Contains(keep, column) {
 				keep = append(keep, column)
 			}
 		}
-		if len(keep) == before {
+		if !matched {
 			return nil, &OptionError{Option: "Keep", Msg: fmt.Sprintf("no column of %s matches %q", src.Files[0], name)}
 		}
 	}

@@ -3,6 +3,8 @@
 package runner
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/source"
@@ -116,7 +118,7 @@ func checkKept(t *testing.T, p *Predictor, in, out string, want map[string]keptC
 				got[name].Values[i] = "" // what NumPy has for null
 			}
 		}
-		if diff := cmp.Diff(expected, *got[name]); diff != "" {
+		if diff := gocmp.Diff(expected, *got[name]); diff != "" {
 			t.Errorf("%s to %s: %s (-want +got):\n%s", filepath.Base(in), filepath.Base(out), name, diff)
 		}
 	}
@@ -178,4 +180,76 @@ func plainValue(format, v string) string {
 		return strconv.FormatFloat(f, 'g', -1, 32)
 	}
 	return v
+}
+
+// TestKeepPattern keeps every column, and those that a pattern names, of files of every format and
+// of the same bytes from standard input.
+func TestKeepPattern(t *testing.T) {
+	t.Parallel()
+	p, err := load(t, "tf1_half_plus_two/model").NewPredictor(PredictOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := map[string]string{".json": "jsonl", ".arrows": "arrow"}
+	for _, names := range keptSources {
+		for _, name := range names {
+			file := filepath.Join("testdata/kept", name)
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ext := filepath.Ext(name)
+			format := cmp.Or(formats[ext], ext[1:])
+			var whole []string
+			for i, src := range []Source{{Files: []string{file}}, {Files: []string{"-"}, Stdin: bytes.NewReader(data), Format: format}} {
+				src.Keep = []string{"*"}
+				if got := keptKeys(t, p, src); i == 0 {
+					whole = got
+				} else if diff := gocmp.Diff(whole, got); diff != "" {
+					t.Errorf("%s from standard input (-file +stdin):\n%s", name, diff)
+				}
+				if len(whole) < 7 || !slices.Contains(whole, "x") {
+					t.Errorf("%s: kept are %v", name, whole)
+				}
+			}
+			some := keptKeys(t, p, Source{Files: []string{file}, Keep: []string{"?", "f*"}})
+			want := slices.DeleteFunc(slices.Clone(whole), func(key string) bool { return len(key) > 1 && key[0] != 'f' })
+			slices.Sort(some)
+			slices.Sort(want)
+			if diff := gocmp.Diff(want, some); diff != "" {
+				t.Errorf("%s: ? and f* (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+}
+
+// keptKeys returns the names of the columns that a run keeps.
+func keptKeys(t *testing.T, p *Predictor, src Source) []string {
+	t.Helper()
+	var out bytes.Buffer
+	if _, err := p.Run(t.Context(), Job{Source: src, Stdout: &out}); err != nil {
+		t.Fatalf("%v: %v", src.Files, err)
+	}
+	var rows []string
+	d := json.NewDecoder(strings.NewReader(strings.ReplaceAll(strings.SplitAfter(out.String(), "\n")[1], "NaN", "null")))
+	for depth := 0; ; {
+		token, err := d.Token()
+		if err != nil {
+			return rows[1:] // behind the output
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			if depth++; token == '}' || token == ']' {
+				depth -= 2
+			}
+		case string:
+			if depth == 1 {
+				rows = append(rows, token)
+				var value json.RawMessage
+				if err := d.Decode(&value); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
 }

@@ -139,7 +139,7 @@ func (p *Predictor) Describe(ctx context.Context, j Job, sample int64) (plan Pla
 	if err != nil {
 		return plan, err
 	}
-	if j, err = p.keeping(j, form); err != nil {
+	if j, err = p.keeping(ctx, j, form); err != nil {
 		return plan, err
 	}
 	src := j.Source

@@ -230,6 +230,26 @@ func features(j *job) map[string]found {
 	return out
 }
 
+// Names returns the names of all features of a file, sorted. A file that is damaged has those up to
+// there. Of o it uses Open and MaxRecord.
+func Names(o Options, name string) ([]string, error) {
+	if o.MaxRecord <= 0 {
+		o.MaxRecord = dataset.DefaultMaxLine
+	}
+	r, err := openRecords(o.Open, name, o.MaxRecord)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close() //nolint:errcheck // nothing was written
+	all := map[string]found{}
+	for f := (&file{records: r}); f.err == nil; {
+		var j job
+		f.fill(&j)
+		maps.Copy(all, features(&j))
+	}
+	return slices.Sorted(maps.Keys(all)), nil
+}
+
 // Columns lists the features of a file's first records. Of o it uses Open.
 func Columns(o Options, name string) ([]dataset.Column, error) {
 	r, err := openRecords(o.Open, name, dataset.DefaultMaxLine)

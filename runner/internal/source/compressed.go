@@ -71,7 +71,11 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		if src.Stdin == nil {
 			return nil, &option.Error{Option: "Stdin", Msg: "there is no standard input"}
 		}
-		return &unknown{src: src, name: name, r: src.Stdin, records: records}, nil
+		r := src.Stdin
+		if s, ok := r.(*Spooled); ok {
+			r = s.Again()
+		}
+		return &unknown{src: src, name: name, r: r, records: records}, nil
 	}
 	file, err := dataset.OpenFile(name)
 	if err != nil {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,9 @@ type Format struct {
 	read func(spec dataset.Spec, src Source) *dataset.Dataset
 	// columns lists the columns of a file; nil where a row has keys of its own.
 	columns func(src Source, name string) ([]dataset.Column, error)
+	// names lists the keys of all rows of the source's files, which are of the spec, where each has
+	// its own.
+	names func(ctx context.Context, src Source, spec dataset.Spec) ([]string, error)
 	// kept returns the types of the columns of a file that the source keeps; nil where files do not
 	// tell.
 	kept func(src Source, name string) ([]dataset.FieldType, error)
@@ -39,19 +43,29 @@ const Text = "txt"
 
 // formats are the files that rows are read from.
 var formats = []Format{
-	{Name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, Lines: true},
+	{Name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, names: jsonNames, Lines: true},
 	{Name: Text, extensions: []string{".txt", ".text"}},
 	{Name: "csv", extensions: []string{".csv"}, read: readCSV(','), columns: csvColumns(','), Lines: true},
 	{Name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), columns: csvColumns('\t'), Lines: true},
 	{Name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), Head: npy.HeaderSize},
 	{Name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns, kept: npzKept},
-	{Name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, Lines: true},
+	{Name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, names: featureNames, Lines: true},
 	{Name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns, kept: parquetKept},
 	{Name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, kept: arrowKept},
 }
 
 // HasColumns reports whether the columns of a file can be listed before its rows are read.
 func (f Format) HasColumns() bool { return f.columns != nil }
+
+// Names lists the keys of all rows of the source's files, rows of the spec: of a format without
+// columns, whose files can be read again.
+func (f Format) Names(ctx context.Context, src Source, spec dataset.Spec) ([]string, error) {
+	if f.names == nil {
+		return nil, &option.Error{Option: "Keep", Msg: fmt.Sprintf("%s has no columns to keep", f.Name)}
+	}
+	src.Read, src.Envelope = nil, nil // it is not the rows' own reading
+	return f.names(ctx, src, spec)
+}
 
 // Columns lists the columns of a file of a format that has them.
 func (f Format) Columns(src Source, name string) ([]dataset.Column, error) {
@@ -100,12 +114,19 @@ func (src Source) ColumnLists() map[string][]string {
 }
 
 func readJSONL(spec dataset.Spec, src Source) *dataset.Dataset {
+	return dataset.JSONLFiles(spec, src.jsonOptions(), src.Files...)
+}
+
+func jsonNames(ctx context.Context, src Source, spec dataset.Spec) ([]string, error) {
+	return dataset.JSONLKeys(ctx, spec, src.jsonOptions(), src.Files...)
+}
+
+func (src Source) jsonOptions() dataset.JSONLOptions {
 	l := src.Limits
-	o := dataset.JSONLOptions{
+	return dataset.JSONLOptions{
 		Open: src.Open, Keep: src.Keep, Keys: src.ColumnLists(), Nulls: src.Nulls, Envelope: src.Envelope,
 		MaxLine: int(l.RowBytes), MaxDepth: l.Depth, MaxValues: l.Elements, MaxLength: l.Length,
 	}
-	return dataset.JSONLFiles(spec, o, src.Files...)
 }
 
 func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
@@ -136,6 +157,22 @@ func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) f
 func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
 	o := tfrecord.Options{Open: src.OpenRecords, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRecord: src.Limits.RowBytes, MaxValues: src.Limits.MostValues(spec)}
 	return tfrecord.Rows(spec, o, src.Files...)
+}
+
+func featureNames(_ context.Context, src Source, _ dataset.Spec) ([]string, error) {
+	var all []string
+	for _, file := range src.Files {
+		names, err := tfrecord.Names(tfrecord.Options{Open: src.OpenRecords, MaxRecord: src.Limits.RowBytes}, file)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all, nil
 }
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {

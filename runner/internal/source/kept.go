@@ -16,6 +16,9 @@ func (src Source) KeptTypes(ctx context.Context, f Format, spec dataset.Spec) (m
 	src.Read = nil // it counts the rows' own reading
 	again := true
 	for _, name := range src.Files {
+		if _, spooled := src.Stdin.(*Spooled); name == "-" && spooled {
+			continue
+		}
 		info, err := os.Stat(name)
 		again = again && err == nil && info.Mode().IsRegular()
 	}

@@ -1,0 +1,43 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
+)
+
+// JSONLKeys reads all rows of the files, as [JSONLFiles] would, and returns the keys of those that
+// are objects, in the order in which they first stand there. Rows that are damaged are passed over;
+// a file that cannot be read on ends the reading without an error, as whoever reads its rows will
+// meet it.
+func JSONLKeys(ctx context.Context, spec Spec, opts JSONLOptions, files ...string) ([]string, error) {
+	l := lineReader{files: files, opener: opts.Open}
+	if err := l.forRows(spec, opts); err != nil {
+		return nil, err
+	}
+	defer l.close()
+	var keys []string
+	seen := map[string]bool{}
+	s := jsonscan.Scanner{MaxDepth: DefaultDepth}
+	for ctx.Err() == nil {
+		row, err := l.read()
+		if errors.Is(err, errLineTooLong) {
+			continue
+		}
+		if err != nil {
+			break
+		}
+		if s.B, s.I = row, 0; s.Peek() != '{' {
+			continue
+		}
+		_ = s.Object(func(key []byte) error { // what is wrong with the row is for its reader to say
+			if !seen[string(key)] {
+				seen[string(key)] = true
+				keys = append(keys, string(key))
+			}
+			return s.Skip(1)
+		})
+	}
+	return keys, ctx.Err()
+}
