@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
+.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: ## run every check: format, vet, staticcheck, tests, the same with -race a
 
 same: go ## compare the answers of BASE=REV and of this tree (or HEAD=REV) over every model, byte for byte (ONLY=facts,scan)
 	@$(GO) run ./scripts/same -only "$(ONLY)" $(BASE) $(HEAD)
+
+day: build ## play the data engineer's day: score CSV, Parquet and JSON with bad rows, killed twice, joined back in DuckDB
+	@$${PYTHON:-python3} scripts/day.py bin/tfrun testdata/models/k3_masked/model
 
 ops: ## bring the table of TensorFlow's operations (internal/ops) up to date (7 libraries, 2 GB)
 	@scripts/ops.py
