@@ -14,7 +14,7 @@ import (
 // layOut writes a grid into lines.
 func layOut(g *grid, indent, space int) []string {
 	var b bytes.Buffer
-	p := &printer{bufio.NewWriter(&b), Look{Width: space}}
+	p := &printer{Writer: bufio.NewWriter(&b), Look: Look{Width: space}}
 	g.write(p, indent, space)
 	_ = p.Flush() // a Buffer takes all
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")

@@ -15,7 +15,7 @@ func (d *Difference) WriteJSON(w io.Writer) error { return writeJSON(w, d) }
 
 // WriteText writes the difference for people: - is in A alone, + in B alone, ~ in both.
 func (d *Difference) WriteText(w io.Writer, look Look) error {
-	p := &printer{bufio.NewWriter(w), look}
+	p := &printer{Writer: bufio.NewWriter(w), Look: look}
 	p.line(p.paint(red, "- ") + p.paint(bold, clean(d.A)))
 	p.line(p.paint(green, "+ ") + p.paint(bold, clean(d.B)))
 	if d.Same {

@@ -92,7 +92,7 @@ var scanWords = map[scan.FindingKind]string{
 
 // WriteText writes the report for people; what is expected only when all is asked for.
 func (r *ScanReport) WriteText(w io.Writer, look Look, all bool) error {
-	p := &printer{bufio.NewWriter(w), look}
+	p := &printer{Writer: bufio.NewWriter(w), Look: look}
 	p.line(p.paint(bold, clean(r.Model)))
 	t := &grid{right: make([]bool, 4)}
 	tagged := len(r.tagSets()) > 1

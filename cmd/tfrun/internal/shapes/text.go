@@ -22,6 +22,7 @@ type Look struct {
 type printer struct {
 	*bufio.Writer
 	Look
+	said []string // reasons that stand once on top, and not in the rows
 }
 
 func (p *printer) line(s string) {
@@ -46,13 +47,14 @@ func (p *printer) cell(c cell) string {
 
 // WriteText writes the document for people.
 func (d *Document) WriteText(w io.Writer, look Look) error {
-	p := &printer{bufio.NewWriter(w), look}
+	p := &printer{Writer: bufio.NewWriter(w), Look: look}
 	p.line(p.paint(bold, clean(d.Model)))
 	for _, g := range d.MetaGraphs {
 		p.line(p.paint(dim, strings.Join(g.facts(), " · ")))
 		if line := g.atLine(); line != "" {
 			p.line(p.paint(cyan, line))
 		}
+		p.sayOpen(g)
 		p.signatures(g)
 		p.layers(g)
 		if g != d.MetaGraphs[len(d.MetaGraphs)-1] {
@@ -158,6 +160,9 @@ func (p *printer) why(t *grid, reasons []string) {
 		return
 	}
 	for _, r := range reasons {
+		if slices.Contains(p.said, r) {
+			continue
+		}
 		t.note(dim, bullet+" "+clean(r))
 	}
 }

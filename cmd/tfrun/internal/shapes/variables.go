@@ -167,7 +167,7 @@ func (v *Variables) Write(w io.Writer, f Format, look Look) error {
 
 // writeText writes the list as a table for people.
 func (v *Variables) writeText(w io.Writer, look Look) error {
-	p := &printer{bufio.NewWriter(w), look}
+	p := &printer{Writer: bufio.NewWriter(w), Look: look}
 	p.line(p.paint(bold, clean(v.Model)))
 	p.line("")
 	if len(v.Variables) == 0 {
