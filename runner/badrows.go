@@ -69,7 +69,14 @@ func openErrors(name string, done int64) (*errorFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("errors: %w", err)
 	}
-	size, err := keptErrors(f, done)
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() { // a device, a pipe: it takes lines as they come
+		return &errorFile{f}, nil
+	}
+	size := int64(0)
+	if err == nil {
+		size, err = keptErrors(f, done)
+	}
 	if err == nil {
 		err = f.Truncate(size)
 	}

@@ -133,14 +133,19 @@ func (j Job) Validate() error {
 	return err
 }
 
-func (j Job) toStdout() bool { return j.Output == "" || j.Output == "-" }
+// toStdout reports whether results go to a stream, which has no rows to go on with: standard
+// output, or an output that is no regular file.
+func (j Job) toStdout() bool {
+	return j.Output == "" || j.Output == "-" || partfile.IsStream(j.Output)
+}
 
 // outputFormat returns the format of the results.
 func (j Job) outputFormat() (source.Format, error) {
-	if j.toStdout() && j.Format == "" {
-		j.Format = "jsonl"
+	form, err := source.FindFormat(j.Format, j.Output, writable)
+	if err != nil && j.toStdout() && j.Format == "" {
+		return source.FindFormat("jsonl", "", writable)
 	}
-	return source.FindFormat(j.Format, j.Output, writable)
+	return form, err
 }
 
 // Run runs a job. When ctx is done, what is finished is kept for a later run with Resume, as it is
@@ -181,6 +186,14 @@ func (p *Predictor) run(ctx context.Context, j Job) (sum Summary, err error) {
 		return sum, err
 	}
 	if j.toStdout() {
+		if j.Output != "" && j.Output != "-" {
+			f, err := partfile.OpenStream(j.Output)
+			if err != nil {
+				return sum, err
+			}
+			defer func() { err = errors.Join(err, f.Close()) }()
+			j.Stdout = f
+		}
 		out := &stdout{w: bufio.NewWriterSize(j.Stdout, 64<<10)}
 		err := p.writeRows(ctx, rows, form, out, j, &sum)
 		// What is finished is of use, whatever happened.
@@ -436,6 +449,11 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 		"NaN as null":   fmt.Sprint(j.NullNaN),
 		"wide, squeeze": strings.TrimSpace(string(j.Squeeze) + " " + string(j.Wide)),
 		"xla":           string(cmp.Or(p.f.session.o.XLA, XLAOff)),
+		"optimizer":     string(cmp.Or(p.f.session.o.Optimizer, OptimizerFunctions)),
+		"batch memory":  fmt.Sprint(o.Limits.BatchBytes),
+	}
+	if j.Source.Encoder != nil {
+		id["vocabulary"] = j.Source.Vocabulary
 	}
 	if s := o.Sequences; !s.isZero() {
 		id["sequences"] = fmt.Sprint(s.PadSide, s.Truncate, s.MaxLen, s.Lengths, s.Masks)
@@ -480,11 +498,15 @@ func (p *Predictor) identity(j Job) (partfile.Identity, error) {
 	return id, nil
 }
 
-// modelSum is a digest of a model's graph and of the index of its variables, which holds the
-// checksum of each.
-func modelSum(m *savedmodel.Model) (string, error) {
+// modelSum is a digest of a model's graph, of the index of its variables, which holds the checksum
+// of each, and of its assets.
+func modelSum(m *savedmodel.Model, mg *savedmodel.MetaGraph) (string, error) {
 	h := sha256.New()
-	for _, name := range []string{m.File, filepath.Join(m.Dir, "variables", "variables.index")} {
+	names := []string{m.File, filepath.Join(m.Dir, "variables", "variables.index")}
+	for _, a := range mg.Assets {
+		names = append(names, filepath.Join(m.Dir, "assets", filepath.FromSlash(a.Filename)))
+	}
+	for _, name := range names {
 		f, err := os.Open(name)
 		if errors.Is(err, os.ErrNotExist) {
 			continue

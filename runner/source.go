@@ -39,7 +39,10 @@ type Source struct {
 	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows
 	// it encodes column Text, of lines of text all.
 	Encoder TextEncoder
-	Text    string
+	// Vocabulary says which vocabulary the Encoder has, such as a digest of its file: a run with
+	// another one is not gone on with, see [Job.Resume].
+	Vocabulary string
+	Text       string
 
 	read *atomic.Int64 // counts the bytes that are read of the files, or nil
 }

@@ -76,7 +76,7 @@ func newBenchCmd(std stdio) *cobra.Command {
 
 func (o *benchOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "table", "table, json or csv")
-	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
+	f.VarP((*outputName)(&o.output), "output", "o", "write to this `FILE` (stdout)")
 	f.IntSliceVar(&o.batchSizes, "batch-size", nil, "`N,…`: rows of a batch, one or several (the best is looked for)")
 	f.IntSliceVar(&o.workers, "workers", nil, "`N,…`: batches that run at the same time, one or several (1, 2, 4, … up to the cores)")
 	f.StringSliceVar(&o.batchings, "batching", nil, "`WAY,…`: arrival, exact or bucket, one or several (those that make sense for the model)")

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -177,8 +181,26 @@ func (o *predictOptions) source(std stdio) (runner.Source, error) {
 			std.note("vocabulary %s: %s; --vocab-format takes it for something else", o.vocab, encoder)
 		}
 		src.Encoder = encoder
+		if src.Vocabulary, err = vocabularySum(o.vocab, encoder); err != nil {
+			return src, err
+		}
 	}
 	return src, nil
+}
+
+// vocabularySum says which vocabulary it is, for --resume: what it was taken for, and a digest of
+// the file.
+func vocabularySum(name string, e text.Encoder) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, sha256 %x", e, h.Sum(nil)[:8]), nil
 }
 
 // checkInputs makes sure that there are rows for a signature with inputs. Another one has one

@@ -61,7 +61,7 @@ func newScanCmd(std stdio) *cobra.Command {
 
 func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "text", "text or json")
-	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
+	f.VarP((*outputName)(&o.output), "output", "o", "write to this `FILE` (stdout)")
 	addTags(f, &o.tags, "look at the graph with these tags alone, [] for the one without any (all)")
 	f.BoolVarP(&o.all, "all", "a", false, "list the expected too, as json always does")
 }

@@ -90,7 +90,7 @@ func completeSignature(_ *cobra.Command, args []string, _ string) ([]string, cob
 
 func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.format, "format", "", strings.Join(shapes.FormatNames(), ", ")+" (text, or by the output's extension)")
-	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE` (stdout)")
+	f.VarP((*outputName)(&o.output), "output", "o", "write to this `FILE` (stdout)")
 	f.StringVarP(&o.selection.Signature, "signature", "s", "", "show this signature alone (all)")
 	addTags(f, &o.selection.Tags, "show the graph with these tags alone, [] for the one without any (all)")
 	f.BoolVar(&o.selection.Expand, "expand", false, "with the layers of nested models")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/plot"
@@ -15,6 +16,20 @@ import (
 type output struct {
 	*bufio.Writer
 	file *partfile.Whole // nil for stdout
+}
+
+// outputName is the value of -o. The names that stand for standard output are "-": descriptor 1 is
+// that of what TensorFlow and the model print, see newProcess.
+type outputName string
+
+func (o *outputName) String() string { return string(*o) }
+func (o *outputName) Type() string   { return "string" }
+
+func (o *outputName) Set(name string) error {
+	if *o = outputName(name); slices.Contains([]string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}, name) {
+		*o = "-"
+	}
+	return nil
 }
 
 // createOutput opens the output: "" and "-" are stdout.

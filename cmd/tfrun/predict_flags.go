@@ -16,7 +16,7 @@ import (
 // addFlags adds the flags of tfrun predict, which help shows by [predictGroups]. A usage takes one
 // line of help, 53 characters, where it can.
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {
-	f.StringVarP(&o.output, "output", "o", "", "write results to `FILE` (stdout)")
+	f.VarP((*outputName)(&o.output), "output", "o", "write results to `FILE` (stdout)")
 	f.StringVar(&o.format, "format", "", "`NAME`: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow")
 	f.StringVar(&o.inputFormat, "input-format", "", "`NAME`: those of --format, or txt (by file name)")
 	f.StringVarP(&o.predict.Signature, "signature", "s", "", "`NAME` of what to run (serving_default, or the only)")

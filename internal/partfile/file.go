@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -23,6 +24,7 @@ import (
 // of them.
 type File struct {
 	path    string
+	mode    fs.FileMode
 	stop    func() error // the error that ends the run, or nil
 	*Spool               // becomes the output
 	sides   []*Spool     // the side files
@@ -50,12 +52,13 @@ const (
 // last, so they are no part of the checksums. Once ctx is done, writing fails with its error. The
 // errors are *[ResumeError] and *[OutputFileError].
 func Open(ctx context.Context, path string, id Identity, resume bool, head int64) (_ *File, err error) {
-	if err := refuseDirectory(path); err != nil {
+	path, mode, err := target(path)
+	if err != nil {
 		return nil, err
 	}
 	data, journal := workNames(path)
-	p := &File{path: path, stop: ctx.Err}
-	if p.Spool, err = openLocked(path, data, head); err != nil {
+	p := &File{path: path, mode: mode, stop: ctx.Err}
+	if p.Spool, err = openLocked(path, data, mode, head); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -63,7 +66,7 @@ func Open(ctx context.Context, path string, id Identity, resume bool, head int64
 			err = errors.Join(err, p.close())
 		}
 	}()
-	if p.journal, err = os.OpenFile(journal, os.O_RDWR|os.O_CREATE, 0o666); err != nil {
+	if p.journal, err = openOwn(journal, mode); err != nil {
 		return nil, outputError(path, err)
 	}
 	return p, p.begin(id, resume)
@@ -85,10 +88,10 @@ func (p *File) State() []byte { return p.state }
 
 // openLocked opens the file and makes it this run's own. A file that has lost its name meanwhile is
 // another run's that has just ended, or its directory is gone: opening it again tells.
-func openLocked(path, data string, head int64) (*Spool, error) {
+func openLocked(path, data string, mode fs.FileMode, head int64) (*Spool, error) {
 	const tries = 10 // runs that end one after the other
 	for range tries {
-		s, err := openSpool(path, data, head)
+		s, err := openSpool(path, data, mode, head)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +113,7 @@ func openLocked(path, data string, head int64) (*Spool, error) {
 // that goes on asks for its side files in the same order as before.
 func (p *File) Side() (*Spool, error) {
 	if p.taken == len(p.sides) {
-		s, err := openSpool(p.path, sideName(p.path, p.taken), 0)
+		s, err := openSpool(p.path, sideName(p.path, p.taken), p.mode, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +136,7 @@ func sideName(path string, i int) string {
 // its own.
 func sameFile(f *os.File, name string) bool {
 	a, err := f.Stat()
-	b, err2 := os.Stat(name)
+	b, err2 := os.Lstat(name)
 	return err == nil && err2 == nil && os.SameFile(a, b)
 }
 

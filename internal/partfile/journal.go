@@ -130,7 +130,7 @@ func (p *File) parseLines(text []byte) ([]journalLine, error) {
 		n.end = end
 		lines = append(lines, n)
 		for len(p.sides) < len(n.files)-1 {
-			s, err := openSpool(p.path, sideName(p.path, len(p.sides)), 0)
+			s, err := openSpool(p.path, sideName(p.path, len(p.sides)), p.mode, 0)
 			if err != nil {
 				return nil, err
 			}

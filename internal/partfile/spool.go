@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 )
@@ -25,8 +26,8 @@ type Spool struct {
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // openSpool opens a file, as it is.
-func openSpool(path, name string, head int64) (*Spool, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666)
+func openSpool(path, name string, mode fs.FileMode, head int64) (*Spool, error) {
+	f, err := openOwn(name, mode)
 	if err != nil {
 		return nil, outputError(path, err)
 	}

@@ -18,6 +18,8 @@ type Whole struct {
 	file *os.File
 	path string
 	done bool
+	// stream is an output that is no regular file: it is written to under its own name.
+	stream bool
 }
 
 // unfinished holds every Whole that is neither committed nor abandoned.
@@ -32,18 +34,27 @@ func AbandonAll() {
 	})
 }
 
-// Create begins a file, under a temporary name in its own directory.
+// Create begins a file, under a temporary name in its own directory. An output that [IsStream] is
+// true of is written to as it is.
 func Create(path string) (*Whole, error) {
-	if err := refuseDirectory(path); err != nil {
+	if IsStream(path) {
+		f, err := OpenStream(path)
+		if err != nil {
+			return nil, err
+		}
+		return &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: path, stream: true}, nil
+	}
+	file, mode, err := target(path)
+	if err != nil {
 		return nil, err
 	}
-	dir, base := filepath.Split(path)
+	dir, base := filepath.Split(file)
 	for try := 0; ; try++ {
 		name := fmt.Sprintf("%s.%s.%d-%d.part", dir, base, os.Getpid(), try)
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		switch {
 		case err == nil:
-			w := &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: path}
+			w := &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: file}
 			unfinished.Store(w, nil)
 			return w, nil
 		case !errors.Is(err, fs.ErrExist):
@@ -55,7 +66,7 @@ func Create(path string) (*Whole, error) {
 // Commit makes the file whole: it writes out what is buffered and gives the file its name.
 func (w *Whole) Commit() error {
 	err := w.Flush()
-	if err == nil {
+	if err == nil && !w.stream {
 		err = finish(w.file, w.file.Name(), w.path)
 	}
 	if err != nil {
@@ -75,8 +86,10 @@ func (w *Whole) Abandon() {
 	}
 	w.done = true
 	unfinished.Delete(w)
-	_ = w.file.Close()           // its content is not wanted
-	_ = os.Remove(w.file.Name()) // an error has nobody to go to
+	_ = w.file.Close() // its content is not wanted
+	if !w.stream {
+		_ = os.Remove(w.file.Name()) // an error has nobody to go to
+	}
 }
 
 // refuseDirectory says that an output is a directory.

@@ -1,0 +1,67 @@
+//go:build unix
+
+package partfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// openOwn opens a file that is to become the output, or helps it to: a new one, with the mode of
+// the file that it will replace, or the one that an interrupted run of the same user has left. What
+// somebody else has put under the name is refused: a link would lead the results elsewhere, and a
+// file of another user's would be his.
+func openOwn(name string, mode fs.FileMode) (*os.File, error) {
+	const flags = os.O_RDWR | syscall.O_NOFOLLOW
+	for range 10 { // a run that ends takes its files away
+		f, err := os.OpenFile(name, flags|os.O_CREATE|os.O_EXCL, mode)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+		if info, statErr := os.Lstat(name); statErr == nil && !isOwn(info) {
+			return nil, fmt.Errorf("%s is in the way: it is no file of this user's own", filepath.Base(name))
+		}
+		f, err = os.OpenFile(name, flags, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err == nil && !isOwn(info) {
+			err = fmt.Errorf("%s is in the way: it is no file of this user's own", filepath.Base(name))
+		}
+		if err == nil && info.Mode().Perm()&^mode != 0 {
+			err = f.Chmod(info.Mode().Perm() & mode)
+		}
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return f, nil
+	}
+	return nil, fmt.Errorf("%s comes and goes", filepath.Base(name))
+}
+
+// isOwn reports whether a file is a regular one of this user's, under one name.
+func isOwn(info fs.FileInfo) bool {
+	s, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode().IsRegular() && int(s.Uid) == os.Geteuid() && s.Nlink == 1
+}
+
+// mayFollow reports whether a link is one of this user's, or of whom its directory belongs to: as
+// Linux has it of links in /tmp (fs.protected_symlinks).
+func mayFollow(link string) bool {
+	l, err := os.Lstat(link)
+	dir, err2 := os.Stat(filepath.Dir(link))
+	if err != nil || err2 != nil {
+		return false
+	}
+	a, ok := l.Sys().(*syscall.Stat_t)
+	b, ok2 := dir.Sys().(*syscall.Stat_t)
+	return ok && ok2 && (int(a.Uid) == os.Geteuid() || a.Uid == b.Uid)
+}

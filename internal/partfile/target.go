@@ -1,0 +1,48 @@
+package partfile
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// IsStream reports whether an output is there already and no file that could be replaced by
+// another: a device, a named pipe, a terminal. It is written to as it is.
+func IsStream(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
+}
+
+// OpenStream opens an output that [IsStream] is true of.
+func OpenStream(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, outputError(path, err)
+	}
+	return f, nil
+}
+
+// target returns the file that an output's name stands for, which of a link is the file that it
+// leads to, and the mode that the output will have: that of the file that it replaces.
+func target(path string) (file string, mode fs.FileMode, err error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return path, 0o666, nil //nolint:nilerr // it is a new file, or creating it will tell
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return path, info.Mode().Perm(), refuseDirectory(path)
+	}
+	if !mayFollow(path) {
+		return "", 0, fmt.Errorf("output %q: is a link that another user has put there", path)
+	}
+	file, err = filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", 0, fmt.Errorf("output %q: is a link that leads nowhere", path)
+	}
+	info, err = os.Stat(file)
+	if err != nil {
+		return "", 0, outputError(path, err)
+	}
+	return file, info.Mode().Perm(), refuseDirectory(file)
+}
