@@ -185,6 +185,7 @@ type batcher struct {
 	stats *Stats
 
 	budget int64
+	keeps  bool // rows have kept columns
 	split  func(rows, first int)
 	rest   []*Element // of a group that the budget split
 }
@@ -279,14 +280,49 @@ const maxBulk = 1 << 14
 func (it *batcher) read(ctx context.Context) error {
 	if it.bulk != nil {
 		g := it.g.(*arrival) //nolint:forcetypeassert // bulk is only set with it
-		n, err := it.bulk.nextRows(ctx, g.slots())
+		slots := g.slots()
+		if it.keeps { // a row may keep much
+			slots = slots[:min(len(slots), keepingRows)]
+		}
+		n, err := it.bulk.nextRows(ctx, slots)
 		g.n += n
+		it.count(g, slots[:n])
 		return err
 	}
-	if err := it.in.next(ctx, it.g.slot()); err != nil {
+	row := it.g.slot()
+	if err := it.in.next(ctx, row); err != nil {
 		return err
 	}
-	return it.g.commit()
+	if err := it.g.commit(); err != nil {
+		return err
+	}
+	if g, ok := it.g.(*arrival); ok && !g.over {
+		it.count(g, []*Element{row})
+	}
+	return nil
+}
+
+// keepingRows is how many rows are read at a time where they have kept columns.
+const keepingRows = 64
+
+// count adds up what rows of a group keep beside their tensors. A group that keeps more than an
+// eighth of the budget is a batch as it is.
+func (it *batcher) count(g *arrival, rows []*Element) {
+	if it.budget == 0 {
+		return
+	}
+	for _, e := range rows {
+		it.keeps = it.keeps || len(e.Extra) > 0
+		for _, x := range e.Extra {
+			g.kept += int64(len(x.Value))
+		}
+	}
+	if g.n < g.size && g.kept > it.budget/8 && !g.early {
+		g.early = true
+		if it.split != nil {
+			it.split(g.size, g.n)
+		}
+	}
 }
 
 func (it *batcher) close() { it.in.close() }

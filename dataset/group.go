@@ -95,7 +95,9 @@ type arrival struct {
 	rows    []*Element
 	n       int // rows[:n] are in the group
 	longest int64
-	over    bool // rows[n] is read too, but belongs to the next group
+	over    bool  // rows[n] is read too, but belongs to the next group
+	kept    int64 // bytes of kept columns, where they are counted
+	early   bool  // they are many: the group is full
 	taken   bool
 }
 
@@ -114,6 +116,7 @@ func (g *arrival) recycle() {
 	}
 	n := g.n
 	g.taken, g.n, g.longest = false, 0, 0
+	g.kept, g.early = 0, false
 	if g.over {
 		g.over = false
 		g.rows[0], g.rows[n] = g.rows[n], g.rows[0]
@@ -142,7 +145,7 @@ func (g *arrival) commit() error {
 
 func (g *arrival) take(end bool) []*Element {
 	g.recycle()
-	if g.n > 0 && (end || g.over || g.full(g.n, g.longest)) {
+	if g.n > 0 && (end || g.over || g.early || g.full(g.n, g.longest)) {
 		g.taken = true
 		return g.rows[:g.n]
 	}
@@ -159,7 +162,10 @@ func (g *arrival) slots() []*Element {
 	return g.rows[g.n:g.size]
 }
 
-func (g *arrival) reset() { g.recycle(); g.n, g.longest = 0, 0 }
+func (g *arrival) reset() {
+	g.recycle()
+	g.n, g.longest, g.kept, g.early = 0, 0, 0, false
+}
 
 // exact groups rows of equal shapes. Once it holds a window of rows, or maxWait windows have come
 // after the oldest row, the group of that row is given up.

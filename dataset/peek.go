@@ -11,7 +11,8 @@ import (
 // has to look at its rows before it can say what to do with them, and whose source (a pipe) cannot
 // be read twice. The returned dataset is iterated once at most; it must be iterated, or
 // [Dataset.Iterator] closed on it, for the source to be closed. An error met while peeking is not
-// returned here but yielded in its place by the iteration.
+// returned here but yielded in its place by the iteration. Where most rows are bad, fewer elements
+// are returned than there are.
 func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	if ds.err != nil {
 		return nil, ds
@@ -22,7 +23,7 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	}
 	p := &peeked{in: in}
 	var first []Element
-	for len(first) < n {
+	for len(first) < n && len(p.queue) < badRowsFor*n {
 		var e Element
 		err := in.next(ctx, &e)
 		if err == io.EOF { //nolint:errorlint // iterators return it bare
@@ -44,6 +45,10 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 		return p, nil
 	})
 }
+
+// badRowsFor is how many rows are looked at, good and bad, for each that is wanted. A file may hold
+// billions of bad rows and nothing else.
+const badRowsFor = 4
 
 type peek struct {
 	e   Element

@@ -23,6 +23,7 @@ type blockFeeder struct {
 	data  [][]byte // by component
 	strs  [][]string
 	n     int
+	kept  int64 // bytes of their kept columns
 	which resultBatch
 	parts []placedRows // where they stand
 
@@ -86,6 +87,7 @@ func (f *blockFeeder) read(ctx context.Context, put func(*job) error) error {
 func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 	n := int(b.Tensors[0].Dims()[0])
 	if f.n == 0 {
+		f.kept = 0
 		f.which = resultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
 		f.parts = nil // the jobs before keep theirs
 		f.placed(b.Places, n)
@@ -100,7 +102,12 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 		f.data[c] = append(f.data[c], t.Bytes()...)
 		f.strs[c] = append(f.strs[c], t.Strings()...)
 	}
-	if f.n += n; f.n == f.size {
+	for _, row := range b.Extra {
+		for _, x := range row {
+			f.kept += int64(len(x.Value))
+		}
+	}
+	if f.n += n; f.n == f.size || f.kept > f.p.o.Limits.BatchBytes/8 {
 		return f.flush(put)
 	}
 	return nil

@@ -44,20 +44,15 @@ func (t *table) Read(j *job) error {
 	if len(j.comps) != len(t.comps) {
 		j.comps = make([]jobColumn, len(t.comps))
 	}
+	n, err := j.readKept(n)
+	if err != nil {
+		return err
+	}
+	j.rows = n
 	var g errgroup.Group
 	g.SetLimit(t.o.Workers)
 	for c := range t.comps {
 		j.comps[c].fill(&g, t.name, &t.comps[c], n, t.o.Workers)
-	}
-	j.kept = slices.Grow(j.kept[:0], len(t.kept))[:len(t.kept)]
-	for k, r := range t.kept {
-		g.Go(func() error {
-			return guarded(t.name, func() error {
-				values, err := r.read(n)
-				j.kept[k] = nested.Kept{Type: r.t, Values: values}
-				return err
-			})
-		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -65,6 +60,37 @@ func (t *table) Read(j *job) error {
 	t.left -= int64(n)
 	t.done += int64(n)
 	return nil
+}
+
+// readKept reads the kept columns of n rows, or of fewer where a column's values come to much. It
+// returns how many.
+func (j *job) readKept(n int) (int, error) {
+	var g errgroup.Group
+	g.SetLimit(j.t.o.Workers)
+	j.kept = slices.Grow(j.kept[:0], len(j.t.kept))[:len(j.t.kept)]
+	for k, r := range j.t.kept {
+		g.Go(func() error {
+			return guarded(j.t.name, func() error {
+				values, err := r.read(n)
+				j.kept[k] = nested.Kept{Type: r.t, Values: values}
+				return err
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return 0, err
+	}
+	for _, c := range j.kept {
+		n = min(n, len(c.Values))
+	}
+	for k, r := range j.t.kept {
+		values := j.kept[k].Values
+		j.kept[k].Values = values[:n:n]
+		if len(values) > n {
+			r.pending = append(slices.Clone(values[n:]), r.pending...)
+		}
+	}
+	return n, nil
 }
 
 // guarded is files.Guard for errors that do not name the file yet.

@@ -133,7 +133,12 @@ type keptReader struct {
 	t       *kept.Type
 	root    keptNode
 	readers []*reader
+	pending [][]byte // values that were read and not handed out
 }
+
+// keptBytes is what the values of a column may come to that are read at a time: a dictionary's text
+// of a megabyte may stand in every row.
+var keptBytes = 16 << 20
 
 // keptNode is a part of a kept column, with the readers of its columns.
 type keptNode struct {
@@ -186,12 +191,17 @@ func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
 
 var errLevels = errors.New("levels that make no values")
 
-// read reads the values of n rows, nil for null.
+// read reads the values of n rows, nil for null, or of fewer where they come to much. The caller
+// leaves in pending what it does not take.
 func (k *keptReader) read(n int) ([][]byte, error) {
-	out := make([][]byte, n)
+	out := k.pending[:min(n, len(k.pending))]
+	if k.pending = k.pending[len(out):]; len(out) > 0 {
+		return out, nil
+	}
+	out = make([][]byte, 0, n)
 	all := make([]byte, 0, 8*n)
-	ends := make([]int, n)
-	for i := range out {
+	ends := make([]int, 0, n)
+	for len(ends) < n && len(all) <= keptBytes {
 		for _, r := range k.readers {
 			err := r.more()
 			if errors.Is(err, io.EOF) {
@@ -213,16 +223,19 @@ func (k *keptReader) read(n int) ([][]byte, error) {
 		if len(all)-before > maxBlock {
 			return nil, fmt.Errorf("column %q: a value of more than %d bytes", k.name, maxBlock)
 		}
-		ends[i] = len(all)
+		end := len(all)
 		if null {
-			ends[i] = -1
+			end = -1
 		}
+		ends = append(ends, end)
 	}
 	at := 0
-	for i, end := range ends {
-		if end >= 0 {
-			out[i], at = all[at:end:end], end
+	for _, end := range ends {
+		if end < 0 {
+			out = append(out, nil)
+			continue
 		}
+		out, at = append(out, all[at:end:end]), end
 	}
 	return out, nil
 }
