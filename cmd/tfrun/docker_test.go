@@ -16,7 +16,7 @@ const dockerDir = "../../docker"
 // takes.
 func TestDockerCommands(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(dockerDir + "/kubernetes/*.yaml")
+	files, err := filepath.Glob(dockerDir + "/kubernetes/job-*.yaml")
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%d manifests, %v", len(files), err)
 	}
@@ -133,4 +133,27 @@ func readText(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestKubernetes: jobs mount the model to be read alone, and a policy takes the network from their
+// pods.
+func TestKubernetes(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(dockerDir + "/kubernetes/job-*.yaml")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d manifests, %v", len(files), err)
+	}
+	policy := readText(t, dockerDir+"/kubernetes/network-policy.yaml")
+	label := regexp.MustCompile(`matchLabels: {(app.kubernetes.io/name: [a-z]+)}`).FindStringSubmatch(policy)
+	if label == nil || !strings.HasSuffix(policy, "policyTypes: [Ingress, Egress]\n") {
+		t.Fatal("the policy leaves something open")
+	}
+	for _, file := range files {
+		text := readText(t, file)
+		for _, want := range []string{"mountPath: /model, readOnly: true}", "claimName: tfrun-model, readOnly: true}", "[predict, /model, ", "    metadata:\n      labels: {" + label[1]} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q", file, want)
+			}
+		}
+	}
 }
