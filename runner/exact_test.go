@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +50,7 @@ func TestExactTwins(t *testing.T) {
 // checkTwin runs rows and beginnings of them, alone and by the twin.
 func checkTwin(t *testing.T, s *Session, p *Predictor, rows []dataset.Element) {
 	t.Helper()
-	alone, err := s.NewPredictor(PredictOptions{BatchSize: 1})
+	alone, err := s.NewPredictor(PredictOptions{Signature: p.f.signature.Name, BatchSize: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func checkTwin(t *testing.T, s *Session, p *Predictor, rows []dataset.Element) {
 				pad[key] = x
 			}
 		}
-		q, err := s.NewPredictor(PredictOptions{Batching: Exact, Pad: pad})
+		q, err := s.NewPredictor(PredictOptions{Signature: p.f.signature.Name, Batching: Exact, Pad: pad})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,4 +239,41 @@ func flatJSON(x any) []float64 {
 		return list
 	}
 	return nil
+}
+
+// TestExactRandom: graphs drawn at random that have a twin get answers by it that no padding
+// changes. make_padding.py --random makes them, in a folder that TFRUN_PADDING_RANDOM names.
+func TestExactRandom(t *testing.T) {
+	dir := os.Getenv("TFRUN_PADDING_RANDOM")
+	if dir == "" {
+		t.Skip("NOT TRIED: TFRUN_PADDING_RANDOM names no folder of random graphs")
+	}
+	s := loadDir(t, filepath.Join(dir, "random"), Options{Exact: true})
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same rows every time
+	twins := 0
+	for _, name := range s.graph.SignatureNames() {
+		p, err := s.NewPredictor(PredictOptions{Signature: name, Batching: Exact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.twin == nil {
+			continue
+		}
+		twins++
+		lines := ""
+		for n := 1; n < 12; n += 2 {
+			row := make([]int, n)
+			for i := range row {
+				row[i] = rng.IntN(20)
+			}
+			text, _ := json.Marshal(row)
+			lines += string(text) + "\n"
+		}
+		rows, err := mustRows(t, p, jsonSource(lines)).Collect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) { checkTwin(t, s, p, rows) })
+	}
+	t.Logf("%d twins of %d graphs", twins, len(s.graph.SignatureNames()))
 }

@@ -60,6 +60,8 @@ TABLE = (
     _rate("rows-arrival-signature", "rows", _ROWS + "`--batching arrival`", "Python signature calls, `padded_batch(64)` in memory", 1.3),
     _rate("rows-arrival-keras", "rows", _ROWS + "`--batching arrival`", "Keras `model.predict`, `padded_batch(64)` in memory", 2),
     _rate("rows-auto-masked", "rows", _ROWS + "masked model, `--batching auto`", "Python signature calls, same model", 4),
+    _rate("rows-exact-signature", "rows", _ROWS + "`--batching exact`", "Python signature calls over batches of equal length, in memory", 4),
+    _rate("rows-exact-bucket", "rows", _ROWS + "`--batching exact`", "`--batching bucket`, whose answers depend on padding", 0.8),
     _time("one-python", "latency", _ONE, "Python signature call", 1),
     _time("one-xla-python", "latency", _ONE + ", XLA", "Python signature call", 0.14),
     _time("one-xla-onnx", "latency", _ONE + ", XLA", "ONNX Runtime, same weights", 1.2),

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -167,6 +168,8 @@ func (w *exactWriter) mend(m padding.Mend) bool {
 	switch m.Kind {
 	case padding.Mask:
 		*in = w.masked(*in, m, typespb.DataType(m.DType))
+	case padding.Mean:
+		w.mean(n, m)
 	case padding.Reverse:
 		_, orders := graph.SplitInputs(n)
 		n.Op, n.Input = "ReverseSequence", append([]string{*in, w.lengths[m.Length]}, orders...)
@@ -198,9 +201,13 @@ func (w *exactWriter) hold(m padding.Mend) bool {
 	own := w.once(fmt.Sprint("step ", m.Counter, m.Length), func(name string) string {
 		return w.add(name, "Less", attrs{"T": int32Attr}, "z", args[m.Counter].GetName(), w.lengths[m.Length])
 	})
-	own = w.along(own, typespb.DataType_DT_BOOL, m.Rows, m.Rank)
+	op := "Select" // which chooses whole rows, and copies them
+	if m.Rows > 0 {
+		op = "SelectV2"
+		own = w.along(own, typespb.DataType_DT_BOOL, m.Rows, m.Rank)
+	}
 	out := outs[m.State].GetName()
-	held := w.add("tfrun_held", "SelectV2", attrs{"T": typeAttr(args[m.State].GetType())}, "output", own, w.def.Ret[out], args[m.State].GetName())
+	held := w.add("tfrun_held", op, attrs{"T": typeAttr(args[m.State].GetType())}, "output", own, w.def.Ret[out], args[m.State].GetName())
 	w.def.Ret[out] = held
 	w.masks[heldKey(m.State)] = held
 	return true
@@ -229,26 +236,50 @@ func (w *exactWriter) along(vector string, dtype typespb.DataType, axis, rank in
 // masked is a tensor with other values where there is padding along an axis.
 func (w *exactWriter) masked(in string, m padding.Mend, dtype typespb.DataType) string {
 	t := typeAttr(dtype)
-	size := w.once(fmt.Sprint(in, " size ", m.Axis), func(name string) string {
-		shape := w.add(name+"/shape", "Shape", attrs{"T": t, "out_type": int32Attr}, "output", in)
-		begin, end := w.constant(name+"/begin", []int64{1}, int32(m.Axis)), w.constant(name+"/end", []int64{1}, int32(m.Axis)+1)
-		return w.add(name, "StridedSlice", attrs{
-			"T": int32Attr, "Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
-		}, "output", shape, begin, end, w.constant(name+"/stride", []int64{1}, 1))
-	})
+	size := w.size(in, dtype, m.Axis)
 	length := w.along(w.lengths[m.Length], typespb.DataType_DT_INT32, m.Rows, m.Rank)
 	own := w.once(fmt.Sprint(size, " own ", m.Axis, m.Rank, length), func(name string) string {
 		number := w.add(name+"/number", "Range", attrs{"Tidx": int32Attr}, "output", w.constant(name+"/first", nil, 0), size, w.constant(name+"/step", nil, 1))
 		return w.add(name, "Less", attrs{"T": int32Attr}, "z", w.along(number, typespb.DataType_DT_INT32, m.Axis, m.Rank), length)
 	})
-	return w.once(fmt.Sprint(in, own, m.Fill, m.Mean), func(name string) string {
-		if m.Mean {
-			cast := attrs{"SrcT": int32Attr, "DstT": t, "Truncate": boolAttr(false)}
-			all, some := w.add(name+"/all", "Cast", cast, "y", size), w.add(name+"/some", "Cast", cast, "y", length)
-			in = w.add(name+"/mean", "Mul", attrs{"T": t}, "z", in, w.add(name+"/share", "RealDiv", attrs{"T": t}, "z", all, some))
-		}
+	return w.once(fmt.Sprint(in, own, m.Fill), func(name string) string {
 		return w.add(name, "SelectV2", attrs{"T": t}, "output", own, in, w.fill(name+"/fill", dtype, m.Fill))
 	})
+}
+
+// size is the number of all entries of a tensor along an axis.
+func (w *exactWriter) size(in string, dtype typespb.DataType, axis int) string {
+	return w.once(fmt.Sprint(in, " size ", axis), func(name string) string {
+		shape := w.add(name+"/shape", "Shape", attrs{"T": typeAttr(dtype), "out_type": int32Attr}, "output", in)
+		begin, end := w.constant(name+"/begin", []int64{1}, int32(axis)), w.constant(name+"/end", []int64{1}, int32(axis)+1)
+		return w.add(name, "StridedSlice", attrs{
+			"T": int32Attr, "Index": int32Attr, "shrink_axis_mask": intAttr(1), "begin_mask": intAttr(0), "end_mask": intAttr(0), "ellipsis_mask": intAttr(0), "new_axis_mask": intAttr(0),
+		}, "output", shape, begin, end, w.constant(name+"/stride", []int64{1}, 1))
+	})
+}
+
+// mean has a Mean add up, and what takes it take the sum divided by the row's own entries.
+func (w *exactWriter) mean(n *nodepb.NodeDef, m padding.Mend) {
+	dtype := typespb.DataType(m.DType)
+	n.Op = "Sum"
+	divided := n.Name + ":output:0"
+	name := w.names.unused(fmt.Sprintf("%s/tfrun_own_%d", n.Name, m.Axis))
+	// all others take what is divided last, whose own input is put in afterwards
+	w.rename(divided, name+":z:0")
+	by := func(part, count string) string {
+		return w.add(name+"/"+part, "Cast", attrs{"SrcT": int32Attr, "DstT": typeAttr(dtype), "Truncate": boolAttr(false)}, "y", count)
+	}
+	for axis := range m.Rank {
+		if m.Whole>>axis&1 == 1 {
+			divided = w.add(fmt.Sprint(name, "/by_", axis), "RealDiv", attrs{"T": typeAttr(dtype)}, "z", divided, by(fmt.Sprint("all_", axis), w.size(n.Input[0], dtype, axis)))
+		}
+	}
+	rows, rank := m.Rows, m.Rank
+	if !n.Attr["keep_dims"].GetB() {
+		rows, rank = rows-bits.OnesCount64(m.Gone&(1<<rows-1)), rank-bits.OnesCount64(m.Gone)
+	}
+	own := w.along(w.lengths[m.Length], typespb.DataType_DT_INT32, rows, rank)
+	w.def.NodeDef = append(w.def.NodeDef, &nodepb.NodeDef{Name: name, Op: "RealDiv", Input: []string{divided, by("own", own)}, Attr: attrs{"T": typeAttr(dtype)}})
 }
 
 // fill adds a constant for what is masked. The largest number there is stands for infinity where a

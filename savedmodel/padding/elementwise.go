@@ -450,6 +450,11 @@ func special(op string, in []fact, out *fact) {
 			}
 		}
 		out.nonneg, out.positive = a.nonneg && b.nonneg, a.positive && b.positive
+		for i, f := range in { // a mask of ones and zeros, times the lowest number there is
+			if other := in[1-i]; f.known && f.c < 0 && !math.IsInf(f.c, -1) && other.nonneg && other.tame {
+				out.bounded = true
+			}
+		}
 		out.low = a.low && b.known && b.c >= 1 || b.low && a.known && a.c >= 1
 		out.zero = max(when(b.finite, a.zero), when(a.finite, b.zero))
 	case "LogicalAnd":

@@ -58,10 +58,11 @@ type MendKind uint8
 
 // The kinds of mends.
 const (
-	// Mask puts Fill in the place of the padding of a node's input along an axis. With Mean, the
-	// row's own entries are multiplied by the number of all entries, divided by Length: their mean
-	// over all is then the mean over the row's own.
+	// Mask puts Fill in the place of the padding of a node's input along an axis.
 	Mask MendKind = iota
+	// Mean has a Mean add up, and divides by the row's own entries along an axis, in the place of
+	// all. The first of several divides by those along the axes Whole, too.
+	Mean
 	// Reverse has a ReverseV2 turn round the row's own entries alone.
 	Reverse
 	// Shift moves padding of a node's input along an axis before the row's own entries.
@@ -81,9 +82,11 @@ type Mend struct {
 	Rows   int          // the axis of the batch
 	Axis   int          // of padding
 	Length int          // an index of [Plan].Lengths
-	DType  tensor.DType // of what is masked
+	DType  tensor.DType // of what is masked, or of the mean
 	Fill   float64
-	Mean   bool
+	// Gone are the axes that a Mean goes along, a bit each, and Whole those of them that have no
+	// padding, for the first Mean of a node.
+	Gone, Whole uint64
 	// State is the loop's argument that Hold and Write are about, and Counter the one that holds
 	// the number of the step.
 	State, Counter int
@@ -273,14 +276,14 @@ func (c *call) mendable(v *value, i int) (Mend, bool) {
 }
 
 // mask has padding of an input along an axis be fill, and reports whether it will be.
-func (c *call) mask(k, i int, fill float64, mean bool) bool {
+func (c *call) mask(k, i int, fill float64) bool {
 	v := c.in[k]
 	m, ok := c.mendable(v, i)
 	dtype := maskedType(c.n)
-	if !ok || !fits(dtype, mean) {
+	if !ok || !fits(dtype) {
 		return false
 	}
-	m.Kind, m.Input, m.DType, m.Fill, m.Mean = Mask, k, dtype, fill, mean
+	m.Kind, m.Input, m.DType, m.Fill = Mask, k, dtype, fill
 	c.w.mend.add(c.fr.path, m)
 	u := v.with(v.axes, slices.Clone(v.pad))
 	u.real, u.rowIDs = v.real, v.rowIDs
@@ -308,12 +311,10 @@ func maskedType(n *graph.Node) tensor.DType {
 }
 
 // fits reports whether there are constants of a dtype to mask with.
-func fits(d tensor.DType, mean bool) bool {
+func fits(d tensor.DType) bool {
 	switch d {
-	case tensor.Float32, tensor.Float64:
+	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16, tensor.Int32, tensor.Int64, tensor.Bool:
 		return true
-	case tensor.Float16, tensor.Bfloat16, tensor.Int32, tensor.Int64, tensor.Bool:
-		return !mean
 	}
 	return false
 }
@@ -422,13 +423,37 @@ var fills = map[string]float64{
 	"Max": math.Inf(-1), "Min": math.Inf(1), "Sum": 0, "Mean": 0, "EuclideanNorm": 0, "Prod": 1, "All": 1, "Any": 0,
 }
 
-// mendReduction keeps padding along an axis out of a reduction.
-func (c *call) mendReduction(i int) {
-	x, ok := c.in[0].axes[i].only(steps)
-	if !ok || neutral(c.n.Op, x, c.in[0].pad[i], c.in[0].real) {
+// mendReduction keeps padding along some axes out of a reduction.
+func (c *call) mendReduction(gone []int) {
+	for _, i := range gone {
+		x, ok := c.in[0].axes[i].only(steps)
+		if ok && c.n.Op != "Mean" && !neutral(c.n.Op, x, c.in[0].pad[i], c.in[0].real) {
+			c.mask(0, i, fills[c.n.Op])
+		}
+	}
+	if c.n.Op == "Mean" {
+		c.mendMean(gone)
+	}
+}
+
+// mendMean has a mean be that of the row's own entries.
+func (c *call) mendMean(gone []int) {
+	m := Mend{Kind: Mean, Node: c.n.Name, DType: maskedType(c.n)}
+	if m.DType != tensor.Float32 && m.DType != tensor.Float64 {
 		return
 	}
-	if mean := c.n.Op == "Mean"; c.mask(0, i, fills[c.n.Op], mean) && mean {
-		c.meant = append(c.meant, i)
+	for _, i := range gone {
+		m.Gone |= 1 << i
+		if c.in[0].axes[i].isFixed() {
+			m.Whole |= 1 << i
+		}
+	}
+	for _, i := range gone {
+		if at, ok := c.mendable(c.in[0], i); ok && c.mask(0, i, 0) {
+			m.Rank, m.Rows, m.Axis, m.Length = at.Rank, at.Rows, at.Axis, at.Length
+			c.w.mend.add(c.fr.path, m)
+			m.Whole = 0
+			c.meant = append(c.meant, i)
+		}
 	}
 }

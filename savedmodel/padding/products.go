@@ -141,7 +141,7 @@ func (c *call) product(in []labelled, out string) []*value {
 func (c *call) mendProduct(in []labelled, out string) {
 	for k := range in {
 		for i, l := range []rune(in[k].letters) {
-			if in[k].v.axes[i].has(steps) && !strings.ContainsRune(out, l) && !padOf(in, l).is(0) && c.mask(k, i, 0, false) {
+			if in[k].v.axes[i].has(steps) && !strings.ContainsRune(out, l) && !padOf(in, l).is(0) && c.mask(k, i, 0) {
 				in[k].v = c.in[k]
 			}
 		}

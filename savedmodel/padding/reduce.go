@@ -83,9 +83,7 @@ func reduce(c *call) []*value {
 	}
 	slices.Sort(gone)
 	gone = slices.Compact(gone)
-	for _, i := range gone {
-		c.mendReduction(i)
-	}
+	c.mendReduction(gone)
 	in = c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
 	for _, i := range gone {
@@ -151,7 +149,7 @@ func softmax(c *call) []*value {
 	last := c.in[0].rank() - 1
 	peaked := c.in[0].real.tame || c.in[0].real.peak == 1
 	if f := c.in[0].pad[last]; !(f.known && f.c < -1e300) && !(f.low && peaked) {
-		c.mask(0, last, math.Inf(-1), false)
+		c.mask(0, last, math.Inf(-1))
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -194,7 +192,7 @@ func cumsum(c *call) []*value {
 		return c.unknown("has no such axis")
 	}
 	if c.attrBool("reverse") && !c.in[0].pad[i].is(0) {
-		c.mask(0, i, 0, false)
+		c.mask(0, i, 0)
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -234,7 +232,7 @@ func argMax(c *call) []*value {
 		return c.unknown("has no such axis")
 	}
 	if x, padded := c.in[0].axes[i].only(steps); padded && c.n.Op == "ArgMax" && !neutral("Max", x, c.in[0].pad[i], c.in[0].real) {
-		c.mask(0, i, math.Inf(-1), false)
+		c.mask(0, i, math.Inf(-1))
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -274,7 +272,7 @@ func topK(c *call) []*value {
 	}
 	last := c.in[0].rank() - 1
 	if f := c.in[0].pad[last]; !f.known || f.c >= -3e38 {
-		c.mask(0, last, math.Inf(-1), false)
+		c.mask(0, last, math.Inf(-1))
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))

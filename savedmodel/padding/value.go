@@ -99,12 +99,16 @@ type fact struct {
 }
 
 // hugeFrom is the size from which a constant is no ordinary value: those that masks add begin here.
-const hugeFrom = 1e4
+// From overflowsFrom on, twice as much may be infinite: a constant of that size is taken for so.
+const (
+	hugeFrom      = 1e4
+	overflowsFrom = 1e30
+)
 
 // constant is the fact that all entries are c.
 func constant(c float64) fact {
-	finite := !math.IsInf(c, 0) && !math.IsNaN(c)
-	return fact{known: true, c: c, bounded: finite || math.IsInf(c, -1), finite: finite, tame: finite && math.Abs(c) < hugeFrom, nonneg: c >= 0, positive: c > 0, low: c <= -hugeFrom}
+	finite := math.Abs(c) < overflowsFrom // NaN is not
+	return fact{known: true, c: c, bounded: finite || c < 0, finite: finite, tame: finite && math.Abs(c) < hugeFrom, nonneg: c >= 0, positive: c > 0, low: c <= -hugeFrom}
 }
 
 func constantText(s string) fact {

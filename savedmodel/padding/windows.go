@@ -150,7 +150,7 @@ func (c *call) mendWindows(list []window, places []int, fill float64, neutral fu
 		w := list[i]
 		s, padded := c.in[0].axes[i].only(steps)
 		if padded && w.aligned() && w.reach() > 1 && !neutral(s, i) {
-			c.mask(0, i, fill, false)
+			c.mask(0, i, fill)
 		}
 	}
 }
