@@ -42,11 +42,11 @@ var escapeModes = []struct {
 	{"--isolate", false, Options{Isolate: true}},
 }
 
-// escapePart says which models and modes a test tries: one in 97, one in TFRUN_ESCAPES=N, or those
+// escapePart says which models and modes a test tries: one in 211, one in TFRUN_ESCAPES=N, or those
 // whose description holds TFRUN_ESCAPE=TEXT.
 func escapePart(t *testing.T) func(e escape.Case, mode string) bool {
 	t.Helper()
-	share := uint64(97)
+	share := uint64(211)
 	if text := os.Getenv("TFRUN_ESCAPES"); text != "" {
 		var err error
 		if share, err = strconv.ParseUint(text, 10, 31); err != nil || share == 0 {
@@ -68,6 +68,7 @@ func escapePart(t *testing.T) func(e escape.Case, mode string) bool {
 // TestEscape loads and runs models that try to get at a canary, in every way to load one: none
 // does. That they can is what TestEscapeUnguarded of package tf shows.
 func TestEscape(t *testing.T) {
+	t.Parallel()
 	c := escape.Canary{Dir: t.TempDir()}
 	if err := c.Make(); err != nil {
 		t.Fatal(err)
@@ -144,6 +145,7 @@ func runGuarded(ctx context.Context, dir string, o Options) (answers string, err
 // TestEscapeNames looks at what TensorFlow would be given of models with each operation that may
 // not run, in each place: the operation is never part of it.
 func TestEscapeNames(t *testing.T) {
+	t.Parallel()
 	c := escape.Canary{Dir: t.TempDir()}
 	wanted := escapePart(t)
 	tried, given := 0, 0
