@@ -24,7 +24,7 @@ var predictGroups = []flagGroup{
 	{"Batches and padding", []string{
 		"batch-size", "no-batch", "pad", "pad-to", "padded-shape", "pad-side", "max-len", "truncate", "pad-sequences", "length", "mask", "max-tokens", "window", "window-memory", "padding-may-change-results",
 	}},
-	{"Output", []string{"format", "wide", "squeeze", "head", "labels", "nan-as-null", "plot", "progress", "summary", "quiet"}},
+	{"Output", []string{"format", "wide", "squeeze", "head", "labels", "nan-as-null", "plot", "progress", "summary", "quiet", "verbose", "help"}},
 	{"Robustness", []string{
 		"max-bad-rows", "errors", "timeout", "isolate", "isolate-memory",
 		"max-row-bytes", "max-batch-memory", "max-length", "max-elements", "max-depth", "max-ratio",
@@ -34,6 +34,8 @@ var predictGroups = []flagGroup{
 
 // groups returns a command's flags by headings.
 func groups(cmd *cobra.Command) []flagGroup {
+	cmd.InitDefaultHelpFlag()
+	cmd.InheritedFlags() // which makes them the command's
 	var list []flagGroup
 	if cmd.Name() == "predict" {
 		list = slices.Clone(predictGroups)
