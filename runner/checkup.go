@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 )
 
 // Checkup is what running a few rows says of a signature.
@@ -82,4 +83,14 @@ func (p *Predictor) runAgain(ctx context.Context, row dataset.Element, c *Checku
 	n := p.RowLength(row)
 	compareAll(c.Repeated, trial{row: row.Row, steps: n, whole: n}, first[0].Values, again[0].Values)
 	return nil
+}
+
+// SelfTest runs a small graph on every device that TensorFlow sees: relu(a × b + c) for matrices of
+// 64 × 64, compared with the same computed in Go. The error is for what kept the test from running
+// at all; what a device did wrong is in its DeviceTest.
+func SelfTest(ctx context.Context, o Options) ([]DeviceTest, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return tf.SelfTest(ctx, o.config())
 }

@@ -11,33 +11,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Squeeze says where an output that holds one value a row is written as that value, not as a list
-// of one. Which outputs these are is read off the signature: those whose rows have no axis but of
-// size 1, such as the (None, 1) of every binary classifier and regressor.
-type Squeeze string
-
-const (
-	// SqueezeTables is the default, "": in CSV, TSV, Parquet and Arrow, whose readers want columns
-	// of numbers. JSON, NumPy and TFRecord, which hold arrays, have the shape of the signature, as
-	// TensorFlow Serving and Keras' predict give it.
-	SqueezeTables Squeeze = ""
-	// SqueezeAll does so in every format.
-	SqueezeAll Squeeze = "all"
-	// SqueezeNone does so in none.
-	SqueezeNone Squeeze = "none"
-)
-
-// Wide says how an output of several values a row is written.
-type Wide string
-
-const (
-	// WideList is the default, "": one column of lists.
-	WideList Wide = ""
-	// WideColumns is a column for each value, which is named after the output and the place of the
-	// value, counted from 0: probs.0, probs.1; of a matrix a row m.0.0, m.0.1.
-	WideColumns Wide = "columns"
-)
-
 // maxWide bounds the columns that an output becomes.
 const maxWide = 1 << 14
 

@@ -295,3 +295,12 @@ func readyRow(text []byte, key string, ambiguous bool) bool {
 	_, has := row[key]
 	return b64 && len(row) == 1 || has && !ambiguous
 }
+
+// PlanFeature says what a feature of a tf.Example is made of.
+type PlanFeature struct {
+	Name string `json:"name"`
+	// Columns are empty where the file has none for it: the model's default is taken.
+	Columns []string     `json:"columns"`
+	DType   tensor.DType `json:"dtype"`
+	Shape   tensor.Shape `json:"shape"`
+}

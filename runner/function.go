@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,49 +10,8 @@ import (
 
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
-	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// Function is a signature of a loaded model, ready to run. It may be used from many goroutines at
-// once.
-//
-// Its inputs and outputs are dense tensors. A composite value of a signature (ragged, sparse)
-// stands there as its components, each named after the value and its role: "x/values" and
-// "x/row_splits" ("x/row_splits_1" for the second ragged axis) for a ragged x; "x/indices",
-// "x/values" and "x/dense_shape" for a sparse one; "x/0", "x/1", … where the file does not say what
-// the components are.
-type Function struct {
-	session   *Session
-	signature *savedmodel.Signature
-	inputs    []Endpoint
-	outputs   []Endpoint
-	program   tf.Program
-	compiler  *xla.Compiler // nil where XLA is off, or does not take the signature
-}
-
-// Endpoint is a dense tensor that a [Function] takes or gives.
-type Endpoint struct {
-	Name string // as [Function] says
-	// the input or output of the signature that it belongs to; the same as Name for a dense one
-	Value string
-	// of a component: "values", "row_splits", "indices", "dense_shape", or its number; "" for a
-	// dense tensor
-	Role   string
-	DType  tensor.DType
-	Shape  tensor.Shape // the batch axis included
-	Tensor string       // in the graph, "serving_default_x:0"
-
-	input  bool     // it is an input, passed on
-	labels []string // names for the numbers that a head gives
-	head   string   // the output that it is made of; "" where there is no head
-	of     string   // the output of the signature that was picked, which may have another name
-}
-
-// from is the output of the signature that an output is, or that a head makes it of.
-func (e Endpoint) from() string {
-	return cmp.Or(e.head, e.of, e.Value)
-}
 
 // Function prepares a signature: "" is serving_default, or the only one. outputs picks and orders
 // the signature's outputs, NAME=OUTPUT under another name; without any, all are returned in the
@@ -131,47 +89,6 @@ func (f *Function) passInputs() error {
 	return nil
 }
 
-func tensorNames(list []Endpoint) []string {
-	names := make([]string, len(list))
-	for i, e := range list {
-		names[i] = e.Tensor
-	}
-	return names
-}
-
-// endpoints lists the dense tensors of a value of a signature.
-func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
-	if info.Encoding == savedmodel.Dense {
-		return []Endpoint{{Name: name, Value: name, DType: info.DType.Base(), Shape: info.Shape, Tensor: info.Tensor}}
-	}
-	list := make([]Endpoint, len(info.Components))
-	splits := 0
-	for i, c := range info.Components {
-		role := c.Role
-		switch {
-		case role == "":
-			role = fmt.Sprint(i)
-		case role == "row_splits":
-			if splits++; splits > 1 {
-				role = fmt.Sprintf("row_splits_%d", splits-1)
-			}
-		}
-		list[i] = Endpoint{Name: name + "/" + role, Value: name, Role: role, DType: c.DType.Base(), Shape: c.Shape, Tensor: c.Tensor}
-	}
-	return list
-}
-
-// Signature returns what the model's file says of the signature.
-func (f *Function) Signature() *savedmodel.Signature { return f.signature }
-
-// Inputs lists the tensors that the function takes, in the order of their names. The slice is the
-// Function's own.
-func (f *Function) Inputs() []Endpoint { return f.inputs }
-
-// Outputs lists the tensors that the function gives, in the order that was asked for. The slice is
-// the Function's own.
-func (f *Function) Outputs() []Endpoint { return f.outputs }
-
 // Run feeds tensors by name and returns the outputs by name, in Go memory. Every input must be
 // given that has no default. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the
 // context's.
@@ -209,15 +126,6 @@ func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map
 		out[e.Name] = values[i]
 	}
 	return out, nil
-}
-
-func endpointNames(list []Endpoint) []string {
-	names := make([]string, len(list))
-	for i, e := range list {
-		names[i] = e.Name
-	}
-	slices.Sort(names)
-	return names
 }
 
 // Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order
@@ -339,4 +247,29 @@ func (c *call) attempt(ctx context.Context) ([]tensor.Tensor, error) {
 		return c.function.compiler.Run(ctx, c.loaded, c.compiled)
 	}
 	return c.loaded.Run(ctx, nil)
+}
+
+// Run runs a signature ("" for serving_default, or the only one) on one set of whole tensors: batch
+// axis included, keyed by input name. It returns all outputs, keyed by name, in Go memory. See
+// [Function] for the names of composite values, and for running many times.
+func (s *Session) Run(ctx context.Context, signature string, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
+	f, err := s.function(signature)
+	if err != nil {
+		return nil, err
+	}
+	return f.Run(ctx, feeds)
+}
+
+// function returns the Function of a signature with all its outputs, made once.
+func (s *Session) function(signature string) (*Function, error) {
+	s.functionsMu.Lock()
+	defer s.functionsMu.Unlock()
+	if f, ok := s.functions[signature]; ok {
+		return f, nil
+	}
+	f, err := s.Function(signature)
+	if err == nil {
+		s.functions[signature] = f
+	}
+	return f, err
 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/ops"
@@ -97,16 +96,6 @@ func OpenLibrary(named string) (Library, error) { return tf.OpenLibrary(named) }
 func UnknownOperations() ([]string, error) {
 	names, err := tf.Operations()
 	return slices.DeleteFunc(names, func(op string) bool { return ops.Of(op) != nil }), err
-}
-
-// SelfTest runs a small graph on every device that TensorFlow sees: relu(a × b + c) for matrices of
-// 64 × 64, compared with the same computed in Go. The error is for what kept the test from running
-// at all; what a device did wrong is in its DeviceTest.
-func SelfTest(ctx context.Context, o Options) ([]DeviceTest, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	return tf.SelfTest(ctx, o.config())
 }
 
 // ExamineGPU looks at everything that TensorFlow needs to use a GPU. The error is that of opening

@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tfrun/tfrun/internal/admit"
 	"github.com/tfrun/tfrun/internal/ops"
 	"github.com/tfrun/tfrun/internal/rewrite"
+	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/scan"
+	"golang.org/x/sync/errgroup"
 )
 
 // loadModel loads the model into TensorFlow, for one of several devices where a place is given.
@@ -151,13 +155,151 @@ func (e *AdmitError) Error() string { return fmt.Sprintf("model %q: not loaded: 
 // Unwrap returns what is wrong.
 func (e *AdmitError) Unwrap() error { return e.Err }
 
-// reduction says what is loaded of a graph.
-func (o Options) reduction(lengths bool) rewrite.Reduction {
-	mayUseGPU := o.config().MayUseGPU()
-	optimizer := o.optimizer(mayUseGPU)
-	return rewrite.Reduction{
-		Signatures: o.Signatures, Whole: o.NoPrune, CPUOnly: !mayUseGPU, Compiled: o.XLA.enabled(), Lengths: lengths,
-		Exact:   o.Exact && !o.XLA.enabled(),
-		Lookups: !mayUseGPU && optimizer == OptimizerFunctions, NoOptimizer: optimizer == OptimizerNone,
+// Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads
+// it into TensorFlow. Errors of the model's files are those of package savedmodel,
+// *[savedmodel.TagError] among them; a libtensorflow that is missing is a *[LibraryError], a model
+// that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the
+// death of an isolated model's process a *[ProcessError].
+func Load(ctx context.Context, dir string, o Options) (*Session, error) {
+	defer openAhead(o)()
+	m, err := savedmodel.Open(dir)
+	if err != nil {
+		return nil, err
 	}
+	return LoadModel(ctx, m, o)
+}
+
+// LoadModel is [Load] for a model that is open already.
+func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
+	defer openAhead(o)()
+	if err := o.loadOpLibraries(); err != nil {
+		return nil, err
+	}
+	s, err := newSession(m, o)
+	if err != nil {
+		return nil, err
+	}
+	// A bound on memory counts from what the loaded model takes: nothing else may go on beside it
+	// then.
+	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
+	if o.Isolate {
+		if s.engine, err = s.isolated(ctx, o); err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	on, err := tf.Places(o.config())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.loadEngines(ctx, o, on); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newSession checks the options and the model's files, as far as that goes without TensorFlow.
+func newSession(m *savedmodel.Model, o Options) (*Session, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	graph, err := m.MetaGraph(o.Tags...)
+	if err != nil {
+		return nil, err
+	}
+	// TensorFlow loads a model without its variables and says OK; only a run fails.
+	if err := graph.Verify(); err != nil {
+		return nil, err
+	}
+	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
+	s.digest = sync.OnceValues(func() (string, error) { return modelSum(m, graph) })
+	if s.found, err = scan.Scan(graph); err != nil {
+		return nil, err
+	}
+	if err := s.checkOps(""); err != nil {
+		return nil, err
+	}
+	if err := s.checkSignatures(o.Signatures); err != nil {
+		return nil, err
+	}
+	_, err = graph.Files(o.AllowLinks)
+	return s, err
+}
+
+// isolated loads the model in a process of its own.
+func (s *Session) isolated(ctx context.Context, o Options) (tf.Engine, error) {
+	start := func(ctx context.Context) (p *isolate.Process, err error) {
+		err = s.withModel(o, "", func(m tf.Model, c tf.Config) (err error) {
+			p, err = isolate.Start(ctx, m, c, o.IsolateMemory)
+			return err
+		})
+		return p, err
+	}
+	return isolate.New(ctx, start, o.Timeout)
+}
+
+// multiplies reports whether one of the signatures, or of all where none is named, reaches a
+// product of matrices.
+func (s *Session) multiplies(signatures []string) bool {
+	for name, sig := range s.graph.Signatures {
+		if len(signatures) > 0 && !slices.Contains(signatures, name) {
+			continue
+		}
+		if ops, err := s.graph.Operations(sig); err == nil && slices.Contains(ops, "MatMul") {
+			return true
+		}
+	}
+	return false
+}
+
+// loadEngines loads the model, for each of the places where there are any. Where one cannot be
+// loaded, none is.
+func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (err error) {
+	if len(places) > 0 {
+		one, err := s.changesState(o)
+		if err != nil {
+			return err
+		}
+		if one {
+			places = nil
+		}
+	}
+	if len(places) == 0 {
+		s.engine, err = s.loadModel(ctx, o, "")
+		return err
+	}
+	engines := make([]tf.Engine, len(places))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, place := range places {
+		group.Go(func() (err error) {
+			// a graph with a place is always a copy
+			engines[i], err = s.loadModel(groupCtx, o, place)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		for _, e := range engines {
+			if e != nil {
+				err = errors.Join(err, e.Close())
+			}
+		}
+		return err
+	}
+	s.engine = tf.Spread(engines)
+	return nil
+}
+
+// changesState reports whether one of the signatures that may be run changes what a later run
+// reads: each device has variables of its own, so such a model goes on one.
+func (s *Session) changesState(o Options) (bool, error) {
+	for name, sig := range s.graph.Signatures {
+		if sig.InitOp || len(o.Signatures) > 0 && !slices.Contains(o.Signatures, name) {
+			continue
+		}
+		state, err := s.graph.State(sig)
+		if err != nil || state.Stateful() {
+			return true, err
+		}
+	}
+	return false, nil
 }

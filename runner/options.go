@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 )
 
@@ -176,3 +177,51 @@ func (o Options) optimizer(mayUseGPU bool) Optimizer {
 	}
 	return o.Optimizer
 }
+
+// reduction says what is loaded of a graph.
+func (o Options) reduction(lengths bool) rewrite.Reduction {
+	mayUseGPU := o.config().MayUseGPU()
+	optimizer := o.optimizer(mayUseGPU)
+	return rewrite.Reduction{
+		Signatures: o.Signatures, Whole: o.NoPrune, CPUOnly: !mayUseGPU, Compiled: o.XLA.enabled(), Lengths: lengths,
+		Exact:   o.Exact && !o.XLA.enabled(),
+		Lookups: !mayUseGPU && optimizer == OptimizerFunctions, NoOptimizer: optimizer == OptimizerNone,
+	}
+}
+
+// XLA says whether signatures are compiled. A compiled signature is quicker for one row or a few,
+// and often slower for full batches. Where a signature has loops, such as recurrent layers, these
+// alone are compiled, each by itself; full batches are quicker then, too, and what is compiled for
+// one length serves others: see [rewrite.Compilation]. Each combination of the inputs' shapes,
+// but for lengths that share a [rewrite.Compilation.Size], is compiled by itself, which takes
+// from 0.1 s to some seconds, and is kept as long as the session.
+//
+// Two loops that run side by side take two cores: where a program runs one batch at a time, and has
+// no more cores than that, [Options.IntraOp] 1 makes full batches half as quick again, as
+// operations do not divide themselves then. A program that runs one row at a time may set XLA_FLAGS
+// to "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000" in its
+// environment, which XLA reads once in a process: loops with few weights are then compiled whole,
+// not step by step, and take three quarters of the time. It is not for small models' batches, whose
+// loops take many times as long so.
+//
+// Answers agree up to rounding. What TensorFlow reports at run time about the values themselves,
+// XLA does not see: a division of whole numbers by zero is no error there, and an index beyond the
+// end of a table takes the table's last row. Of the latter the session is wary: where what is
+// compiled looks something up by index, values below or above all that went through uncompiled runs
+// before are not given to XLA.
+type XLA string
+
+const (
+	// XLAOff compiles nothing; "" is the same.
+	XLAOff XLA = "off"
+	// XLAOn compiles every shape when it comes for the first time, up to [Options.XLAShapes] of
+	// them.
+	XLAOn XLA = "on"
+	// XLAAuto compiles a shape that has come a few times, runs the data's own batches both ways by
+	// turns, and stays with the quicker one. It spends a second and a quarter of the running time
+	// on compiling at most. Which of two roundings an answer has depends on the measurement.
+	XLAAuto XLA = "auto"
+)
+
+// enabled reports whether anything is to be compiled.
+func (x XLA) enabled() bool { return x != "" && x != XLAOff }

@@ -92,15 +92,6 @@ type PlanInput struct {
 	Most  int64 `json:"most"`
 }
 
-// PlanFeature says what a feature of a tf.Example is made of.
-type PlanFeature struct {
-	Name string `json:"name"`
-	// Columns are empty where the file has none for it: the model's default is taken.
-	Columns []string     `json:"columns"`
-	DType   tensor.DType `json:"dtype"`
-	Shape   tensor.Shape `json:"shape"`
-}
-
 // PlanOutput is what a result holds.
 type PlanOutput struct {
 	Name  string       `json:"name"`

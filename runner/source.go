@@ -3,49 +3,14 @@ package runner
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/runner/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// Source says where rows come from and how they become a signature's inputs.
-type Source struct {
-	// Files are read one after the other; "-" is Stdin. A signature without inputs needs none. What
-	// gzip or zstd compressed is decompressed, by its name or its first bytes; a TFRecord file also
-	// what zlib did, as TensorFlow may write it.
-	Files []string
-	Stdin io.Reader
-	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; ""
-	// goes by the files' names, which must then agree.
-	Format string
-	// Columns maps an input to the column that it is read from, where that has another name. In
-	// files of plain columns (csv, tsv, parquet, arrow) it may be several, separated by commas,
-	// whose values stand side by side.
-	Columns map[string]string
-	// Nulls holds what stands in for missing values, by input.
-	Nulls dataset.Nulls
-	// CSV says how files of cells are read: of it count Header, Comma, Quote, NoQuotes, Comment and
-	// Null, and Sniffed is told what was found out.
-	CSV csv.Options
-	// Keep lists columns that go to [Result.Extra] as they are, in this order.
-	Keep []string
-	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows
-	// it encodes column Text, of lines of text all.
-	Encoder TextEncoder
-	// Vocabulary says which vocabulary the Encoder has, such as a digest of its file: a run with
-	// another one is not gone on with, see [Job.Resume].
-	Vocabulary string
-	Text       string
-
-	read *atomic.Int64 // counts the bytes that are read of the files, or nil
-}
 
 // files is the source as package source knows it.
 func (src Source) files() source.Source {

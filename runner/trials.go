@@ -195,37 +195,6 @@ func (p *Predictor) beginning(row dataset.Element, steps int64) (dataset.Element
 	return short, nil
 }
 
-// corner copies the part of a tensor that begins where it does and has the given sizes.
-func corner(t tensor.Tensor, dims []int64) (tensor.Tensor, error) {
-	out, err := tensor.New(t.DType(), dims...)
-	if err != nil || out.Len() == 0 {
-		return out, err
-	}
-	from, to, size := 0, 0, t.DType().Size()
-	var copyAxis func(axis int)
-	copyAxis = func(axis int) {
-		if axis == len(dims) {
-			if t.DType() == tensor.String {
-				out.Strings()[to] = t.Strings()[from]
-			} else {
-				copy(out.Bytes()[to*size:(to+1)*size], t.Bytes()[from*size:])
-			}
-			from, to = from+1, to+1
-			return
-		}
-		for range dims[axis] {
-			copyAxis(axis + 1)
-		}
-		rest := 1 // entries of the tensor for each that is left out
-		for _, d := range t.Dims()[axis+1:] {
-			rest *= int(d)
-		}
-		from += rest * int(t.Dims()[axis]-dims[axis])
-	}
-	copyAxis(0)
-	return out, nil
-}
-
 // runAlone makes the subjects, and gets the answer that each has alone. Rows of the data come
 // first, then their beginnings from the shortest up.
 func (t *trials) runAlone(ctx context.Context, rows []dataset.Element) error {

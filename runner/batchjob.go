@@ -1,0 +1,84 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// job is a batch on its way: read, then fed, run, and delivered. One without a call carries a row
+// that could not be read, or the error that ends the iteration.
+type job struct {
+	seq     int64 // the order of reading
+	inOrder bool  // no lower row comes in a later job, but for bad ones
+	call    *call
+	twin    *exactTwin // that the call is of, or was; nil: the signature itself
+	info    *BatchInfo // nil where nobody asked
+	resultBatch
+	err error
+
+	places func(i int) dataset.Place // where row i stands; nil: nobody knows
+}
+
+// place says where row i stands.
+func (j *job) place(i int) (at dataset.Place) {
+	if j.places != nil {
+		at = j.places(i)
+	}
+	if at.File == "-" {
+		at.File = "stdin"
+	}
+	return at
+}
+
+// send passes j on unless ctx is done.
+func send(ctx context.Context, to chan<- *job, j *job) error {
+	select {
+	case to <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// splitRows gives the rows of a batch their values.
+func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
+	for i, out := range p.f.outputs {
+		if out.labels != nil {
+			if tensors[i], err = labelled(tensors[i], out.labels); err != nil {
+				return fmt.Errorf("output %q: %w", out.Name, err)
+			}
+		}
+	}
+	j.names, j.values = assemble(p.f.outputs, tensors[:len(p.f.outputs)])
+	if p.o.NoBatch {
+		j.whole = true
+		return nil
+	}
+	for k, v := range j.values {
+		if err := p.checkRows(j.names[k], v, j.Len()); err != nil {
+			return err
+		}
+	}
+	if j.twin != nil {
+		return j.twin.cut(&j.resultBatch, tensors)
+	}
+	return nil
+}
+
+// rowsError says which rows an error of a run concerns.
+func rowsError(j *job, err error) error {
+	var tfErr *Error
+	var died *ProcessError
+	if !errors.As(err, &tfErr) && !errors.As(err, &died) {
+		return err
+	}
+	first, last := j.row(0), j.row(0)
+	for i := range j.Len() {
+		first, last = min(first, j.row(i)), max(last, j.row(i))
+	}
+	return &BatchError{First: first, Last: last, Err: err}
+}

@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tfrun/tfrun/runner/internal/tf"
+	"github.com/tfrun/tfrun/runner/internal/xla"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Function is a signature of a loaded model, ready to run. It may be used from many goroutines at
+// once.
+//
+// Its inputs and outputs are dense tensors. A composite value of a signature (ragged, sparse)
+// stands there as its components, each named after the value and its role: "x/values" and
+// "x/row_splits" ("x/row_splits_1" for the second ragged axis) for a ragged x; "x/indices",
+// "x/values" and "x/dense_shape" for a sparse one; "x/0", "x/1", … where the file does not say what
+// the components are.
+type Function struct {
+	session   *Session
+	signature *savedmodel.Signature
+	inputs    []Endpoint
+	outputs   []Endpoint
+	program   tf.Program
+	compiler  *xla.Compiler // nil where XLA is off, or does not take the signature
+}
+
+// Endpoint is a dense tensor that a [Function] takes or gives.
+type Endpoint struct {
+	Name string // as [Function] says
+	// the input or output of the signature that it belongs to; the same as Name for a dense one
+	Value string
+	// of a component: "values", "row_splits", "indices", "dense_shape", or its number; "" for a
+	// dense tensor
+	Role   string
+	DType  tensor.DType
+	Shape  tensor.Shape // the batch axis included
+	Tensor string       // in the graph, "serving_default_x:0"
+
+	input  bool     // it is an input, passed on
+	labels []string // names for the numbers that a head gives
+	head   string   // the output that it is made of; "" where there is no head
+	of     string   // the output of the signature that was picked, which may have another name
+}
+
+// from is the output of the signature that an output is, or that a head makes it of.
+func (e Endpoint) from() string {
+	return cmp.Or(e.head, e.of, e.Value)
+}
+
+func tensorNames(list []Endpoint) []string {
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Tensor
+	}
+	return names
+}
+
+// endpoints lists the dense tensors of a value of a signature.
+func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
+	if info.Encoding == savedmodel.Dense {
+		return []Endpoint{{Name: name, Value: name, DType: info.DType.Base(), Shape: info.Shape, Tensor: info.Tensor}}
+	}
+	list := make([]Endpoint, len(info.Components))
+	splits := 0
+	for i, c := range info.Components {
+		role := c.Role
+		switch {
+		case role == "":
+			role = fmt.Sprint(i)
+		case role == "row_splits":
+			if splits++; splits > 1 {
+				role = fmt.Sprintf("row_splits_%d", splits-1)
+			}
+		}
+		list[i] = Endpoint{Name: name + "/" + role, Value: name, Role: role, DType: c.DType.Base(), Shape: c.Shape, Tensor: c.Tensor}
+	}
+	return list
+}
+
+// Signature returns what the model's file says of the signature.
+func (f *Function) Signature() *savedmodel.Signature { return f.signature }
+
+// Inputs lists the tensors that the function takes, in the order of their names. The slice is the
+// Function's own.
+func (f *Function) Inputs() []Endpoint { return f.inputs }
+
+// Outputs lists the tensors that the function gives, in the order that was asked for. The slice is
+// the Function's own.
+func (f *Function) Outputs() []Endpoint { return f.outputs }
+
+func endpointNames(list []Endpoint) []string {
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = e.Name
+	}
+	slices.Sort(names)
+	return names
+}
