@@ -17,7 +17,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 .DEFAULT_GOAL := help
-.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test
+.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test wild
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ day: build ## play the data engineer's day: score CSV, Parquet and JSON with bad
 
 ops: ## bring the table of TensorFlow's operations (internal/ops) up to date (7 libraries, 2 GB)
 	@scripts/ops.py
+
+wild: build ## try the SavedModels below TFRUN_WILD=FOLDER (testdata/wild): describe, scan, run; compare with PYTHON=… that has TensorFlow
+	@$(with_tf) && $(GO) build -ldflags "$(ldflags)" -o bin/wild ./scripts/wild && bin/wild $${TFRUN_WILD:-testdata/wild}
 
 tables: go ## compare layer tables with Keras' own, by form of export (TFRUN_MODELS=FOLDER adds; testdata/tables/make_tables.py makes some)
 	@CGO_ENABLED=0 $(GO) test ./savedmodel/layers -run TestTables -count=1 -v

@@ -134,7 +134,8 @@ func (p *Predictor) openMost() int {
 		if info.Ragged != nil {
 			shape = info.Ragged.Shape
 		}
-		if shape.Ranked() && shape.Rank() > 0 { // with NoBatch too: one row at a time is made up
+		if shape.Ranked() && shape.Rank() > 0 && !p.vectors() {
+			// with NoBatch too: one row at a time is made up
 			shape = shape.Drop(1)
 		}
 		n := openAxes(shape)
@@ -144,6 +145,20 @@ func (p *Predictor) openMost() int {
 		most = max(most, n)
 	}
 	return most
+}
+
+// vectors reports whether rows are whole tensors of one axis each, such as a sound: that axis is no
+// batch then.
+func (p *Predictor) vectors() bool {
+	if !p.o.NoBatch {
+		return false
+	}
+	for _, c := range p.components {
+		if !c.Shape.Ranked() || c.Shape.Rank() > 1 || c.Ragged {
+			return false
+		}
+	}
+	return true
 }
 
 func openAxes(s tensor.Shape) int {
@@ -196,7 +211,7 @@ func tooLarge(sizes []int64) bool {
 
 // madeUpRows writes rows as JSON, which has every dtype and form there is, and reads them.
 func (p *Predictor) madeUpRows(n int, below int64, lengths []int64) ([]dataset.Element, error) {
-	w := &rowMaker{rng: rand.New(rand.NewPCG(1, 2)), below: below, noBatch: p.o.NoBatch} //nolint:gosec // the same rows every time are wanted
+	w := &rowMaker{rng: rand.New(rand.NewPCG(1, 2)), below: below, noBatch: p.o.NoBatch && !p.vectors()} //nolint:gosec // the same rows every time are wanted
 	if len(p.features) > 0 {
 		return p.madeUpExamples(w, n, lengths)
 	}
