@@ -215,15 +215,28 @@ func (n *network) callConfig(l *Layer, i int) rules.Config {
 
 // connections fills in what each layer is connected to.
 func (n *network) connections() {
+	foreign := map[string]bool{} // layers whose calls in the config are those of another model
+	for _, l := range n.rows {
+		for _, tensors := range n.inbound[l.Name] {
+			for _, t := range tensors {
+				foreign[l.Name] = foreign[l.Name] || n.byName[t.layer] == nil
+			}
+		}
+	}
 	for _, l := range n.rows {
 		l.ConnectedTo = []string{}
 		for _, tensors := range n.inbound[l.Name] {
 			for _, t := range tensors {
 				l.ConnectedTo = append(l.ConnectedTo, connection(t.layer, n.shownNode(t), t.tensor))
+				if foreign[l.Name] || foreign[t.layer] {
+					l.guess("connected_to", whyForeign)
+				}
 			}
 		}
 	}
 }
+
+const whyForeign = "the configuration has the calls that another model makes of the layer, not this one's"
 
 // shownNode returns the number that Keras prints for the call that gave a tensor.
 func (n *network) shownNode(t inbound) int {

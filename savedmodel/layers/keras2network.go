@@ -26,6 +26,7 @@ func (n *network) build(depth int) {
 	n.findCalls(names)
 	n.findInbound(names)
 	prev := n.stackInput()
+	n.inputShapes(names)
 	for i, name := range names {
 		cfg := n.configs[name]
 		class := n.class(name)
@@ -53,7 +54,7 @@ func (n *network) build(depth int) {
 				prev = oneShape(s)
 			}
 		}
-		l.Output = n.output(l, prev, names[i+1:], depth)
+		l.Output = n.builtFor(l, n.output(l, prev, names[i+1:], depth))
 		n.noteShape(l)
 		n.addSteps(l, prev, depth)
 		prev = n.shown(l)
@@ -64,6 +65,55 @@ func (n *network) build(depth int) {
 		n.connections()
 	}
 }
+
+// inputShapes notes what the inputs of a functional model are: a layer that is called more than once
+// may stand before one of them.
+func (n *network) inputShapes(names []string) {
+	for _, name := range names {
+		if cfg := n.configs[name]; n.functional && cfg != nil && n.class(name) == "InputLayer" {
+			l := &Layer{Name: name, Class: "InputLayer"}
+			l.info.config = rules.ParseConfig(cfg.Config)
+			n.output(l, OutputShape{}, nil, 0)
+		}
+	}
+}
+
+// builtFor puts the batch size of a stack's first call into the shapes of its layers, where the
+// stack was given no input: each layer's metadata has what it was built for. Keras 2 prints them so
+// until the model is called in another way, such as when it is saved.
+func (n *network) builtFor(l *Layer, out OutputShape) OutputShape {
+	stack := n.id
+	if l.Class == "Sequential" {
+		stack = -1
+		if id, ok := n.objects[l.Name]; ok {
+			stack = id
+		}
+	}
+	if n.file != nil || stack < 0 || l.Class != "Sequential" && !n.sequential {
+		return out
+	}
+	batch := int64(tensor.Unknown)
+	for _, id := range n.k.layerObjects(stack) {
+		if o := n.k.meta[id]; o != nil {
+			if shapes := shapesOf(rules.Value(o.BuildArg)); len(shapes) == 1 && shapes[0].Rank() > 0 && shapes[0].Dim(0) != tensor.Unknown {
+				batch = shapes[0].Dim(0)
+			}
+		}
+	}
+	for i, s := range out.Shapes {
+		if batch != tensor.Unknown && s.Rank() > 0 && s.Dim(0) == tensor.Unknown {
+			l.guess("output_shape", whyFirstCall)
+			if n.sequential {
+				dims := s.Dims()
+				dims[0] = batch
+				out.Shapes[i] = tensor.MakeShape(dims...)
+			}
+		}
+	}
+	return out
+}
+
+const whyFirstCall = "the model was given no input: Keras prints the batch size of the first call, or None where there were others"
 
 // stackInput returns what the first layer of a stack takes, as far as the model's own config and
 // its caller tell.
