@@ -19,6 +19,9 @@ type keras2 struct {
 	table *Table
 	// trainable says which variables Keras counts as trainable.
 	trainable map[*savedmodel.Variable]bool
+	// listed says that trainable has all variables of the model, from its own lists: what a metric
+	// keeps is none of them.
+	listed bool
 	// built counts the nested models that were gone through: each is for its own rows and for each
 	// of its calls, and those within it each time again.
 	built int
@@ -51,6 +54,7 @@ func (k *keras2) findTrainable() {
 		}
 		return
 	}
+	k.listed = true
 	counted := map[*savedmodel.Variable]bool{}
 	for _, list := range []struct {
 		id        int
@@ -79,7 +83,9 @@ func (k *keras2) variables(id int) []*savedmodel.Variable {
 	seen := map[int]bool{id: true}
 	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
 		if v := k.objs.Variables[todo[0]]; v != nil {
-			found = append(found, v)
+			if _, counts := k.trainable[v]; counts || !k.listed {
+				found = append(found, v)
+			}
 			continue
 		}
 		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {

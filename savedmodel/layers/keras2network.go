@@ -66,8 +66,8 @@ func (n *network) build(depth int) {
 	}
 }
 
-// inputShapes notes what the inputs of a functional model are: a layer that is called more than once
-// may stand before one of them.
+// inputShapes notes what the inputs of a functional model are: a layer that is called more than
+// once may stand before one of them.
 func (n *network) inputShapes(names []string) {
 	for _, name := range names {
 		if cfg := n.configs[name]; n.functional && cfg != nil && n.class(name) == "InputLayer" {
@@ -218,9 +218,22 @@ func (n *network) inputsOf(name string, i int, prev OutputShape) []tensor.Shape 
 	return shapes
 }
 
+// cellResults is how many tensors a recurrent cell gives that is called as a layer: its output,
+// then its states.
+var cellResults = map[string]int{"GRUCell": 2, "SimpleRNNCell": 2, "LSTMCell": 3}
+
 // callOutput returns the shapes of one call's results: by the class's rule, else from the nested
 // model, else as the graph has them.
 func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) OutputShape {
+	if results := cellResults[l.Class]; results > 0 && len(in) > 0 {
+		batch := int64(tensor.Unknown)
+		if in[0].Rank() > 0 {
+			batch = in[0].Dim(0)
+		}
+		if units := l.info.config.Num("units", 0); units > 0 {
+			return OutputShape{Shapes: slices.Repeat([]tensor.Shape{tensor.MakeShape(batch, units)}, results)}
+		}
+	}
 	if out, ok := rules.Shapes(n.ruleClass(l), n.callConfig(l, i), in); ok {
 		return n.refine(l, OutputShape{Shapes: n.told(l, out, i)}, i, calls)
 	}

@@ -112,6 +112,10 @@ func (k *keras3) doubtRows() {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
 		}
+		if strings.HasSuffix(l.class, "Cell") {
+			r.guess("output_shape", whyPartial)
+			doubtful[l.name] = whyPartial
+		}
 		for _, other := range l.shares {
 			if other != nil && k.made[other] != nil {
 				k.made[other].guess("connected_to", whyShared)

@@ -621,6 +621,30 @@ def stacked_cells(keras):
     return keras.Model(i, L.Dense(1)(x))
 
 
+@model("k2")
+def cell_as_layer(keras):
+    L = keras.layers
+    i = keras.Input((3,))
+    out, states = L.GRUCell(4)(i, [L.Dense(4)(i)])
+    return keras.Model(i, L.Add()([out, L.Dense(4)(states[0])]))
+
+
+@model("k2")
+def metric_in_layer(keras):
+    L = keras.layers
+
+    class Watched(L.Layer):
+        def __init__(self, **kw):
+            super().__init__(**kw)
+            self.dense, self.mean = L.Dense(2), keras.metrics.Mean()
+
+        def call(self, x):
+            return self.dense(x)
+
+    i = keras.Input((3,))
+    return keras.Model(i, L.Dense(1)(Watched()(i)))
+
+
 @model()
 def super_resolution(keras):
     L = keras.layers
@@ -676,6 +700,8 @@ def shape_of(text):
         value = list(value.values())
     plain = lambda v: [plain(x) for x in v] if isinstance(v, (tuple, list)) else v
     value = plain(value)
+    if len(value) > 1 and all(isinstance(v, list) for v in value):  # a result and a list of states
+        value = [s for v in value for s in (v if v and isinstance(v[0], list) else [v])]
     return value[0] if len(value) == 1 and isinstance(value[0], list) else value
 
 
