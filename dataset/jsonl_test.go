@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -379,13 +380,13 @@ func TestTextLines(t *testing.T) {
 	}
 }
 
-// FuzzTextLines compares with splitting the whole text.
+// FuzzTextLines compares with splitting the whole text, however many bytes each Read gives.
 func FuzzTextLines(f *testing.F) {
-	for _, s := range []string{"", "\n", "a\r\nb\n\nc", "\r", "a\n\r\n", "\ufeffa\n\ufeffb"} {
-		f.Add(s)
+	for i, s := range []string{"", "\n", "a\r\nb\n\nc", "\r", "a\n\r\n", "\ufeffa\n\ufeffb"} {
+		f.Add(s, uint16(i))
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		open := func(string) (io.ReadCloser, error) { return io.NopCloser(iotest.HalfReader(strings.NewReader(s))), nil }
+	f.Fuzz(func(t *testing.T, s string, size uint16) {
+		open := rowtest.Pieces([]byte(s), int(size)+1)
 		var want []string
 		for line := range strings.Lines(s) {
 			text, ended := strings.CutSuffix(line, "\n")

@@ -210,9 +210,20 @@ func FuzzFile(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b)
+		f.Add(b, uint16(13))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { readAll(t, data) })
+	f.Fuzz(func(t *testing.T, data []byte, size uint16) {
+		readAll(t, data)
+		// however many bytes each Read gives, the rows and errors are the same
+		spec := fuzzed.Items()[1]
+		rows := func(open dataset.Opener) []rowtest.Row {
+			o := tfrecord.Options{Open: open, Columns: map[string][]string{".": {"b"}}, Keep: []string{"a", "words"}, MaxRecord: 1 << 20}
+			return rowtest.All(t, tfrecord.Rows(spec, o, "f"))
+		}
+		if diff := cmp.Diff(rows(rowtest.Stream(data)), rows(rowtest.Pieces(data, int(size)+1))); diff != "" {
+			t.Errorf("read %d bytes at a time (-whole +pieces):\n%s", int(size)+1, diff)
+		}
+	})
 }
 
 var fuzzed = dataset.Dict(map[string]dataset.Spec{

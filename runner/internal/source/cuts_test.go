@@ -3,7 +3,9 @@ package source
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/iotest"
 
@@ -58,4 +60,38 @@ func TestMemberCuts(t *testing.T) {
 			t.Errorf("%s byte by byte: %q, want %q", name, got, want)
 		}
 	}
+}
+
+// FuzzMembers compresses a text in up to three members or frames, and reads what it was, however
+// many bytes each Read gives.
+func FuzzMembers(f *testing.F) {
+	f.Add("{\"x\":1}\n{\"x\":2}\n", uint8(4), uint8(9), uint16(1), false)
+	f.Add("{\"x\":1}\n{\"x\":2}\n", uint8(0), uint8(9), uint16(16), true)
+	f.Fuzz(func(t *testing.T, text string, one, two uint8, size uint16, frames bool) {
+		i := min(int(one), len(text))
+		j := min(max(i, int(two)), len(text))
+		var packed bytes.Buffer
+		for _, part := range []string{text[:i], text[i:j], text[j:]} {
+			var z io.WriteCloser = gzip.NewWriter(&packed)
+			if frames {
+				z, _ = zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1))
+			}
+			_, err := io.WriteString(z, part)
+			if err = errors.Join(err, z.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var pieces []io.Reader
+		for piece := range slices.Chunk(packed.Bytes(), int(size)+1) {
+			pieces = append(pieces, bytes.NewReader(piece))
+		}
+		r, err := Source{Stdin: io.MultiReader(pieces...)}.Open("-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close()); err != nil || string(got) != text {
+			t.Fatalf("read %d bytes at a time: %q, %v; want %q", int(size)+1, got, err, text)
+		}
+	})
 }
