@@ -55,6 +55,9 @@ func (p *Predictor) exampleRows(src Source, f source.Format) (*dataset.Dataset, 
 		if len(src.Keep) > 0 {
 			return nil, src, &OptionError{Option: "Keep", Msg: "records go to the model as they are: there are no columns to keep"}
 		}
+		if len(src.Nulls) > 0 {
+			return nil, src, &OptionError{Option: "Nulls", Msg: "records go to the model as they are: there is no place for other values"}
+		}
 		rows := tfrecord.Records(tfrecord.Options{Open: p.files(src).OpenRecords, MaxRecord: p.o.Limits.RowBytes}, src.Files...)
 		return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) { return e, nil }), src, nil
 	}
@@ -67,7 +70,7 @@ func (p *Predictor) exampleRows(src Source, f source.Format) (*dataset.Dataset, 
 		return nil, src, err
 	}
 	read := src
-	read.Columns, read.Keep = nil, nil
+	read.Columns, read.Keep, read.Nulls = nil, nil, nil
 	for _, x := range features {
 		read.Keep = append(read.Keep, x.Columns...)
 	}
@@ -163,7 +166,7 @@ func (p *Predictor) encoded(src Source, f source.Format, have []string) ([]tfrec
 	var out []tfrecord.Feature
 	for _, x := range p.features {
 		e := tfrecord.Feature{
-			Name: x.Name, DType: x.DType, Shape: x.Shape, Required: x.Required, Columns: lists[x.Name],
+			Name: x.Name, DType: x.DType, Shape: x.Shape, Required: x.Required, Columns: lists[x.Name], Null: src.Nulls[x.Name],
 			EmptyIsMissing: f.Name == "csv" || f.Name == "tsv",
 		}
 		if x.Kind != savedmodel.DenseFeature {
@@ -177,6 +180,9 @@ func (p *Predictor) encoded(src Source, f source.Format, have []string) ([]tfrec
 			e.Columns = matchColumns(e.Columns, have)
 		}
 		for _, name := range e.Columns {
+			if !mapped && e.Null.DType() != tensor.Invalid {
+				break // it need not be there
+			}
 			if have != nil && !slices.Contains(have, name) {
 				if !mapped && !x.Required {
 					e.Columns = nil

@@ -60,7 +60,7 @@ func (o *predictOptions) openFiles(std stdio, source *runner.Source) (*loadedMod
 	if err != nil {
 		return nil, err
 	}
-	if err := o.nullValues(sig, source); err != nil {
+	if err := o.nullValues(graph, sig, source); err != nil {
 		return nil, err
 	}
 	return &loadedModel{model: m, graph: graph, sig: sig}, o.padding.apply(&o.predict, sig)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -71,17 +73,32 @@ func unsureNote(std stdio) func(string, csv.Dialect) {
 	}
 }
 
-// nullValues reads --null for the signature.
-func (o *predictOptions) nullValues(sig *savedmodel.Signature, source *runner.Source) error {
+// nullValues reads --null for the signature: of its inputs, and of the features that it parses out
+// of tf.Examples.
+func (o *predictOptions) nullValues(graph *savedmodel.MetaGraph, sig *savedmodel.Signature, source *runner.Source) error {
 	source.Nulls = dataset.Nulls{}
+	features := map[string]tensor.DType{}
+	if len(o.nulls) > 0 && len(sig.Inputs) == 1 {
+		list, err := graph.ExampleFeatures(sig)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			features[f.Name] = f.DType
+		}
+	}
 	for _, s := range o.nulls {
 		name, value, err := split2("null", s)
 		if err != nil {
 			return err
 		}
 		in, ok := sig.Inputs[name]
-		if !ok {
-			return &runner.NameError{Kind: "input", Name: name, Have: sig.InputNames()}
+		feature, isFeature := features[name]
+		if !ok && isFeature {
+			in.DType = feature
+		} else if !ok {
+			have := append(sig.InputNames(), slices.Sorted(maps.Keys(features))...)
+			return &runner.NameError{Kind: "input", Name: name, Have: have}
 		}
 		if in.Encoding != savedmodel.Dense && in.Ragged == nil {
 			return usagef("tfrun predict", "--null %q: a sparse input has no values that are missing", s)

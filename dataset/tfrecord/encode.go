@@ -27,6 +27,9 @@ type Feature struct {
 	EmptyIsMissing bool
 	// Columns are the columns that hold the values, side by side where they are several.
 	Columns []string
+	// Null, a scalar of DType, is the value in the place of what is missing: a column, or an entry
+	// of a list. The zero Tensor: there is none.
+	Null tensor.Tensor
 }
 
 // FeatureError says which feature a row has no right value for.
@@ -54,7 +57,7 @@ func NewEncoder(features []Feature) (*Encoder, error) {
 		if f.DType != tensor.Float32 && f.DType != tensor.Int64 && f.DType != tensor.String {
 			return nil, &FeatureError{Feature: f.Name, Msg: fmt.Sprintf("an Example holds float32, int64 and string, not %s", f.DType)}
 		}
-		p, err := dataset.NewValueParser(dataset.Component{DType: f.DType, Shape: tensor.UnknownShape()}, tensor.Tensor{}, dataset.ReadOptions{Keep: true})
+		p, err := dataset.NewValueParser(dataset.Component{DType: f.DType, Shape: tensor.UnknownShape()}, f.Null, dataset.ReadOptions{Keep: true})
 		if err != nil {
 			return nil, err
 		}
@@ -82,10 +85,13 @@ func (e *Encoder) feature(i int, columns []dataset.Field) error {
 	n := int64(0)
 	for _, name := range f.Columns {
 		text := bytes.TrimSpace(column(columns, name))
-		if f.missing(text) {
+		t, err := f.Null, error(nil)
+		switch missing := f.missing(text); {
+		case missing && f.Null.DType() == tensor.Invalid:
 			continue
+		case !missing:
+			t, err = e.parse(i, text)
 		}
-		t, err := e.parse(i, text)
 		if err != nil {
 			return err
 		}
