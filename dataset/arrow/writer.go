@@ -16,9 +16,9 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/dataset/internal/message"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
 	"github.com/tfrun/tfrun/tensor"
@@ -192,7 +192,7 @@ func leafOf(d tensor.DType, isText bool) ar.DataType {
 	if d == tensor.String && !isText {
 		return ar.BinaryTypes.Binary
 	}
-	if t, ok := types[lossless.Carrier(d)]; ok {
+	if t, ok := types[dtypes.Carrier(d)]; ok {
 		return t
 	}
 	return ar.PrimitiveTypes.Float32 // and bfloat16, complex64
@@ -333,7 +333,7 @@ func appendValues[T tensor.Value](b interface{ AppendValues([]T, []bool) }, t te
 
 // carried returns a quantized tensor as the integers that it holds.
 func carried(t tensor.Tensor) tensor.Tensor {
-	if d := lossless.Carrier(t.DType()); d != t.DType() {
+	if d := dtypes.Carrier(t.DType()); d != t.DType() {
 		t, _ = tensor.Share(d, t.Bytes(), t.Dims())
 	}
 	return t

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -77,7 +77,7 @@ func (c *component) wanted() string {
 	if _, one := c.Side(1); c.json && !one {
 		return "a list"
 	}
-	return lossless.Article(c.DType)
+	return dtypes.Article(c.DType)
 }
 
 // shown describes the text of a missing cell.

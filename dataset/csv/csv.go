@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -164,7 +164,7 @@ func storage(file, path string, comp dataset.Component, n int) (component, targe
 
 // cellOf says how a cell of one value is read.
 func cellOf(d tensor.DType) (t target, ok bool) {
-	switch lossless.Carrier(d) {
+	switch dtypes.Carrier(d) {
 	case tensor.Float32:
 		t.kind = float32Cell
 	case tensor.Float64:
@@ -189,7 +189,7 @@ func cellOf(d tensor.DType) (t target, ok bool) {
 		t = target{kind: intCell, hi: math.MaxInt64}
 	default:
 		t.kind = numberCell
-		return t, lossless.Can(d, tensor.Float64) && !d.IsComplex()
+		return t, dtypes.Can(d, tensor.Float64) && !d.IsComplex()
 	}
 	return t, true
 }

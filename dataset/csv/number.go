@@ -6,7 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tfrun/tfrun/dataset/internal/digits"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -216,7 +216,7 @@ func parseFloat(text []byte, size int) (float64, bool) {
 func number(text []byte, dst, fill tensor.Tensor) (msg string) {
 	dtype := dst.DType()
 	if len(text) == 0 {
-		return "want " + lossless.Article(dtype) + ", got an empty cell"
+		return "want " + dtypes.Article(dtype) + ", got an empty cell"
 	}
 	src, msg := parse(text, dtype)
 	if msg != "" && fill.DType() == dtype {
@@ -227,7 +227,7 @@ func number(text []byte, dst, fill tensor.Tensor) (msg string) {
 	if msg != "" {
 		return msg
 	}
-	if bad := lossless.Convert(dst, src); bad >= 0 {
+	if bad := dtypes.Convert(dst, src); bad >= 0 {
 		return string(text) + " does not fit " + dtype.String()
 	}
 	return ""
@@ -240,15 +240,15 @@ func parse(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
 	case isWord:
 		return tensor.Vector(word), ""
 	case dtype == tensor.Bool:
-		v, reason := lossless.ParseInteger(text)
+		v, reason := dtypes.ParseInteger(text)
 		switch {
-		case reason == lossless.NoNumber:
+		case reason == dtypes.NoNumber:
 			return src, "want true or false, got " + quoted(text)
-		case reason != lossless.NoError || v.Mag > 1 || v.Neg && v.Mag > 0:
+		case reason != dtypes.NoError || v.Mag > 1 || v.Neg && v.Mag > 0:
 			return src, "want true, false, 0 or 1, got " + string(text)
 		}
 		return tensor.Vector(v.Mag == 1), ""
-	case lossless.Carrier(dtype).IsInteger():
+	case dtypes.Carrier(dtype).IsInteger():
 		return parseInt(text, dtype)
 	}
 	size := 64
@@ -262,22 +262,22 @@ func parse(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
 	case v != 0:
 		return src, string(text) + " does not fit " + dtype.String()
 	}
-	return src, "want " + lossless.Article(dtype) + ", got " + quoted(text)
+	return src, "want " + dtypes.Article(dtype) + ", got " + quoted(text)
 }
 
 // parseInt reads a whole cell as an integer of 64 bits, however it is written.
 func parseInt(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
-	v, reason := lossless.ParseInteger(text)
-	signed, isSigned := lossless.As[int64](v)
-	unsigned, isUnsigned := lossless.As[uint64](v)
+	v, reason := dtypes.ParseInteger(text)
+	signed, isSigned := dtypes.As[int64](v)
+	unsigned, isUnsigned := dtypes.As[uint64](v)
 	switch {
-	case reason == lossless.NoNumber:
+	case reason == dtypes.NoNumber:
 		return src, "want an integer, got " + quoted(text)
-	case reason == lossless.Fraction:
+	case reason == dtypes.Fraction:
 		return src, "want an integer, got " + string(text)
-	case reason == lossless.NoError && isSigned:
+	case reason == dtypes.NoError && isSigned:
 		return tensor.Vector(signed), ""
-	case reason == lossless.NoError && isUnsigned:
+	case reason == dtypes.NoError && isUnsigned:
 		return tensor.Vector(unsigned), ""
 	}
 	return src, string(text) + " does not fit " + dtype.String()

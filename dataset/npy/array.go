@@ -12,8 +12,8 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/dataset/internal/files"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -84,8 +84,8 @@ func (a *array) bind(file, path, column string, comp dataset.Component, fill ten
 	if err != nil {
 		return fail("%v", err)
 	}
-	if held != comp.DType && !lossless.Can(comp.DType, held) {
-		return fail("want %s, the array holds %s", lossless.Want(comp.DType), lossless.Want(held))
+	if held != comp.DType && !dtypes.Can(comp.DType, held) {
+		return fail("want %s, the array holds %s", dtypes.Want(comp.DType), dtypes.Want(held))
 	}
 	a.path, a.comp, a.held, a.fill = path, comp, held, fill
 	if comp.Ragged {

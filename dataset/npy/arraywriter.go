@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -94,7 +94,7 @@ func (a *arrayWriter) writeTo(w io.WriteSeeker, start int64) func() error {
 		if _, err := w.Seek(start, io.SeekStart); err != nil {
 			return err
 		}
-		head, err := a.header(descrs[lossless.Carrier(a.dtype)])
+		head, err := a.header(descrs[dtypes.Carrier(a.dtype)])
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (a *arrayWriter) copyTo(w io.Writer) error {
 	if a.strs != nil {
 		return a.copyStrings(w)
 	}
-	head, err := a.header(descrs[lossless.Carrier(a.dtype)])
+	head, err := a.header(descrs[dtypes.Carrier(a.dtype)])
 	if err != nil {
 		return err
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -153,7 +153,7 @@ func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
 		a := &arrayWriter{name: names[i], dtype: comp.DType, shape: comp.Shape}
 		if comp.DType == tensor.String {
 			a.strs = &stringStats{}
-		} else if _, ok := descrs[lossless.Carrier(comp.DType)]; !ok {
+		} else if _, ok := descrs[dtypes.Carrier(comp.DType)]; !ok {
 			return nil, fmt.Errorf("array %q: values of type %s are not written", names[i], comp.DType)
 		}
 		out.arrays = append(out.arrays, a)

@@ -6,7 +6,7 @@ import (
 
 	ar "github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/dataset/internal/sample"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -34,7 +34,7 @@ func leafType(d tensor.DType, isText bool) ar.DataType {
 	if d == tensor.String && !isText {
 		return ar.BinaryTypes.Binary
 	}
-	if t, ok := types[lossless.Carrier(d)]; ok {
+	if t, ok := types[dtypes.Carrier(d)]; ok {
 		return t
 	}
 	return ar.PrimitiveTypes.Float32 // and float16, bfloat16, complex64
@@ -73,7 +73,7 @@ func (w *leafWriter) tensor(t tensor.Tensor, splits []tensor.Tensor, depth int) 
 // appendPlain appends the values of a tensor, which is not complex, as PLAIN has them; booleans a
 // byte each.
 func appendPlain(dst []byte, t tensor.Tensor) []byte {
-	switch lossless.Carrier(t.DType()) {
+	switch dtypes.Carrier(t.DType()) {
 	case tensor.String:
 		for _, s := range t.Strings() {
 			dst = append(binary.LittleEndian.AppendUint32(dst, uint32(len(s))), s...) //nolint:gosec // rows are far smaller

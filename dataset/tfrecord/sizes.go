@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -93,7 +93,7 @@ func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) 
 			if err != nil {
 				return err.Error()
 			}
-			lossless.Convert(narrow, split)
+			dtypes.Convert(narrow, split)
 			split = narrow
 		}
 		splits = append(splits, split)

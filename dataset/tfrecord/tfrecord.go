@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -159,7 +159,7 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 	for c, comp := range spec.Flatten() {
 		cols, path := pick.Components[c], spec.Paths()[c]
 		d := comp.DType
-		if d != tensor.String && !lossless.Can(d, tensor.Float32) {
+		if d != tensor.String && !dtypes.Can(d, tensor.Float32) {
 			return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("values of type %s are not read from features", d)}
 		}
 		out := component{Component: comp, path: path, fill: fill[c]}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -79,9 +79,9 @@ func (j *job) raw(target int, list []byte) (msg string) {
 	size := dtype.Size()
 	switch {
 	case len(j.bytes) != 1:
-		return fmt.Sprintf("want %s, or their bytes in one value, got %d values of bytes", lossless.Want(dtype), len(j.bytes))
+		return fmt.Sprintf("want %s, or their bytes in one value, got %d values of bytes", dtypes.Want(dtype), len(j.bytes))
 	case len(j.bytes[0])%size != 0:
-		return fmt.Sprintf("want %s, got a value of %d bytes, which are no whole number of them", lossless.Want(dtype), len(j.bytes[0]))
+		return fmt.Sprintf("want %s, got a value of %d bytes, which are no whole number of them", dtypes.Want(dtype), len(j.bytes[0]))
 	}
 	s.data = append(s.data, j.bytes[0]...)
 	if dtype == tensor.Bool {
@@ -103,8 +103,8 @@ func (j *job) convert(s *store, comp *component, src tensor.Tensor) (msg string)
 	if err != nil {
 		return err.Error()
 	}
-	if bad := lossless.ConvertOr(dst, src, comp.fill); bad >= 0 {
-		return lossless.Reason(dtype, src, bad)
+	if bad := dtypes.ConvertOr(dst, src, comp.fill); bad >= 0 {
+		return dtypes.Reason(dtype, src, bad)
 	}
 	return ""
 }

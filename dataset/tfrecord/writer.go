@@ -8,7 +8,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/columns"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -37,7 +37,7 @@ type exampleEncoder struct {
 // add adds a feature of a tensor's values.
 func (e *exampleEncoder) add(name string, t tensor.Tensor) error {
 	e.list = e.list[:0]
-	switch d := lossless.Carrier(t.DType()); {
+	switch d := dtypes.Carrier(t.DType()); {
 	case d == tensor.String:
 		for _, s := range t.Strings() {
 			e.list = appendTag(e.list, 1, wireBytes)
@@ -45,7 +45,7 @@ func (e *exampleEncoder) add(name string, t tensor.Tensor) error {
 		}
 		e.addList(name, bytesList)
 		return nil
-	case d.IsFloat() && lossless.Can(tensor.Float64, d):
+	case d.IsFloat() && dtypes.Can(tensor.Float64, d):
 		wide, err := converted(tensor.Float64, t)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (e *exampleEncoder) add(name string, t tensor.Tensor) error {
 		values, _ := tensor.Values[float64](wide)
 		e.packed = e.packed[:0]
 		for _, v := range values {
-			f, ok := lossless.Float32(v)
+			f, ok := dtypes.Float32(v)
 			if !ok {
 				return fmt.Errorf("%v does not fit float32, which is what features hold", v)
 			}
@@ -62,7 +62,7 @@ func (e *exampleEncoder) add(name string, t tensor.Tensor) error {
 		e.pack(e.packed)
 		e.addList(name, floatList)
 		return nil
-	case (d.IsInteger() || d == tensor.Bool) && lossless.Can(tensor.Int64, d):
+	case (d.IsInteger() || d == tensor.Bool) && dtypes.Can(tensor.Int64, d):
 		wide, err := converted(tensor.Int64, t)
 		if err != nil {
 			return err
@@ -84,8 +84,8 @@ func converted(d tensor.DType, t tensor.Tensor) (tensor.Tensor, error) {
 	if err != nil {
 		return dst, err
 	}
-	if bad := lossless.Convert(dst, t); bad >= 0 {
-		return dst, fmt.Errorf("%s", lossless.Reason(d, t, bad))
+	if bad := dtypes.Convert(dst, t); bad >= 0 {
+		return dst, fmt.Errorf("%s", dtypes.Reason(d, t, bad))
 	}
 	return dst, nil
 }
@@ -155,7 +155,7 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 		switch {
 		case c.Ragged && c.RaggedRank > 0:
 			return nil, fmt.Errorf("write tfrecord: %q: a feature does not hold lists of unequal lengths", names[i])
-		case c.DType != tensor.String && (!lossless.Can(c.DType, tensor.Int64) || c.DType.IsComplex()):
+		case c.DType != tensor.String && (!dtypes.Can(c.DType, tensor.Int64) || c.DType.IsComplex()):
 			return nil, fmt.Errorf("write tfrecord: %q: values of type %s are not written", names[i], c.DType)
 		}
 	}

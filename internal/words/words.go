@@ -47,7 +47,7 @@ func Nearest(name string, candidates []string) string {
 	name = name[:min(len(name), maxCompared)]
 	best, limit := "", max(2, len(name)/3)+1
 	for _, c := range candidates {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(c)); d < limit {
+		if d := Distance(strings.ToLower(name), strings.ToLower(c)); d < limit {
 			best, limit = c, d
 		}
 	}
@@ -57,8 +57,9 @@ func Nearest(name string, candidates []string) string {
 // maxCompared bounds the bytes of a name that are compared, and so the work on hostile ones.
 const maxCompared = 200
 
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
+// Distance is Levenshtein's, of the first 200 bytes of both texts: how many bytes differ, or are
+// too many or too few.
+func Distance(a, b string) int {
 	a, b = a[:min(len(a), maxCompared)], b[:min(len(b), maxCompared)]
 	row := make([]int, len(b)+1)
 	for j := range row {

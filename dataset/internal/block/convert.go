@@ -3,7 +3,7 @@ package block
 import (
 	"slices"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -25,12 +25,12 @@ func Convert(dtype tensor.DType, src, fill tensor.Tensor, room []byte, path stri
 	for from := 0; from < src.Len(); {
 		n := int64(src.Len() - from)
 		part, to := view(src, from, src.Len(), []int64{n}), view(dst, from, dst.Len(), []int64{n})
-		at := lossless.ConvertOr(to, part, fill)
+		at := dtypes.ConvertOr(to, part, fill)
 		if at < 0 {
 			break
 		}
 		row, end := rowOf(from + at)
-		bad = append(bad, Bad{Index: row, Field: path, Msg: lossless.Reason(dtype, part, at)})
+		bad = append(bad, Bad{Index: row, Field: path, Msg: dtypes.Reason(dtype, part, at)})
 		from = end
 	}
 	return dst, room, bad

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -191,7 +192,7 @@ func Near(name string, have []string) string {
 		if strings.EqualFold(h, name) {
 			return h
 		}
-		if d := distance(strings.ToLower(name), strings.ToLower(h), max(most, 0)); d <= most {
+		if d := words.Distance(strings.ToLower(name), strings.ToLower(h)); d <= most {
 			best, most = h, d-1
 		}
 	}
@@ -204,30 +205,6 @@ func Near(name string, have []string) string {
 		}
 	}
 	return ""
-}
-
-// distance is Levenshtein's, or more than most.
-func distance(a, b string, most int) int {
-	if len(a)-len(b) > most || len(b)-len(a) > most || len(a) > 256 || len(b) > 256 {
-		return most + 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // CheckSide is [dataset.Component.Side] with an error that says what does not fit.

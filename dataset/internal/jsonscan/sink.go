@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"unsafe"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -57,9 +57,9 @@ func NewSink(d tensor.DType, fill tensor.Tensor) (Sink, error) {
 	case tensor.Float64:
 		return newFloatSink(fill, 64, func(v float64) (float64, bool) { return v, true }), nil
 	case tensor.Float16:
-		return newFloatSink(fill, 64, lossless.Float16), nil
+		return newFloatSink(fill, 64, dtypes.Float16), nil
 	case tensor.Bfloat16:
-		return newFloatSink(fill, 64, lossless.Bfloat16), nil
+		return newFloatSink(fill, 64, dtypes.Bfloat16), nil
 	case tensor.Complex64:
 		return newComplexSink(fill, 32, func(re, im float64) complex64 { return complex(float32(re), float32(im)) }), nil
 	case tensor.Complex128:
@@ -205,13 +205,13 @@ func (c *intSink[T]) readInt(s *Scanner) (T, error) {
 	if len(c.fill) > 0 && string(text) == "NaN" {
 		return c.fill[0], nil
 	}
-	switch v, reason := lossless.ParseInteger(text); reason {
-	case lossless.NoError:
-		if t, ok := lossless.As[T](v); ok {
+	switch v, reason := dtypes.ParseInteger(text); reason {
+	case dtypes.NoError:
+		if t, ok := dtypes.As[T](v); ok {
 			return t, nil
 		}
 		return 0, c.outOfRange(string(text))
-	case lossless.TooLarge:
+	case dtypes.TooLarge:
 		return 0, c.outOfRange(string(text))
 	}
 	return 0, fmt.Errorf("want an integer, got %s", text)
@@ -362,8 +362,8 @@ func newBoolSink(fill tensor.Tensor) Sink {
 		if len(c.fill) > 0 && string(text) == "NaN" {
 			return c.fill[0], nil
 		}
-		v, reason := lossless.ParseInteger(text)
-		if reason != lossless.NoError || v.Mag > 1 || v.Neg && v.Mag > 0 {
+		v, reason := dtypes.ParseInteger(text)
+		if reason != dtypes.NoError || v.Mag > 1 || v.Neg && v.Mag > 0 {
 			return false, fmt.Errorf("want true, false, 0 or 1, got %s", text)
 		}
 		return v.Mag == 1, nil

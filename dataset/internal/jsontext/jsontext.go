@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -75,7 +75,7 @@ func nested(dst []byte, dims []int64, i int, put func([]byte, int) []byte) ([]by
 
 // Appender returns a function that appends value i of t.
 func Appender(t tensor.Tensor) (func(dst []byte, i int) []byte, error) {
-	if c := lossless.Carrier(t.DType()); c != t.DType() {
+	if c := dtypes.Carrier(t.DType()); c != t.DType() {
 		t, _ = tensor.Share(c, t.Bytes(), t.Dims())
 	}
 	switch t.DType() {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -37,8 +37,8 @@ func Check(comp dataset.Component, types []Type) (dims []int64, msg string) {
 		switch {
 		case t.DType == tensor.Invalid:
 			return nil, fmt.Sprintf("values of type %s are not read", t.Name)
-		case t.DType != comp.DType && !lossless.Can(comp.DType, t.DType):
-			return nil, fmt.Sprintf("want %s, the column's type is %s", lossless.Want(comp.DType), t.Name)
+		case t.DType != comp.DType && !dtypes.Can(comp.DType, t.DType):
+			return nil, fmt.Sprintf("want %s, the column's type is %s", dtypes.Want(comp.DType), t.Name)
 		case len(types) > 1 && t.Depth > 0:
 			return nil, fmt.Sprintf("want single values to stand side by side, the column's type is %s", t.Name)
 		}

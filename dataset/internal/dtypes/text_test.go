@@ -1,4 +1,4 @@
-package lossless_test
+package dtypes_test
 
 import (
 	"math/big"
@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 )
 
 func TestParseInteger(t *testing.T) {
@@ -48,13 +48,13 @@ func TestParseInteger(t *testing.T) {
 		{"1_0", "none"},
 		{"--1", "none"},
 	} {
-		v, reason := lossless.ParseInteger([]byte(tt.text))
+		v, reason := dtypes.ParseInteger([]byte(tt.text))
 		got := strconv.FormatUint(v.Mag, 10)
 		if v.Neg && v.Mag != 0 {
 			got = "-" + got
 		}
-		if reason != lossless.NoError {
-			got = [...]string{lossless.NoNumber: "none", lossless.Fraction: "fraction", lossless.TooLarge: "too large"}[reason]
+		if reason != dtypes.NoError {
+			got = [...]string{dtypes.NoNumber: "none", dtypes.Fraction: "fraction", dtypes.TooLarge: "too large"}[reason]
 		}
 		if got != tt.want {
 			t.Errorf("ParseInteger(%s) = %s, want %s", tt.text, got, tt.want)
@@ -66,19 +66,19 @@ func TestParseInteger(t *testing.T) {
 func TestParseIntegerProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[+-]?[0-9]{0,22}(\.[0-9]{0,22})?(e[+-]?[0-9]{1,2})?`).Draw(t, "text")
-		v, reason := lossless.ParseInteger([]byte(text))
+		v, reason := dtypes.ParseInteger([]byte(text))
 		exact, ok := new(big.Rat).SetString(text)
 		switch {
 		case !ok:
-			if reason != lossless.NoNumber {
+			if reason != dtypes.NoNumber {
 				t.Fatalf("%q: reason %d", text, reason)
 			}
 		case !exact.IsInt():
-			if reason != lossless.Fraction {
+			if reason != dtypes.Fraction {
 				t.Fatalf("%q: reason %d", text, reason)
 			}
 		case !new(big.Int).Abs(exact.Num()).IsUint64():
-			if reason != lossless.TooLarge {
+			if reason != dtypes.TooLarge {
 				t.Fatalf("%q: reason %d", text, reason)
 			}
 		default:
@@ -86,7 +86,7 @@ func TestParseIntegerProperty(t *testing.T) {
 			if v.Neg {
 				got.Neg(got)
 			}
-			if reason != lossless.NoError || got.Cmp(exact.Num()) != 0 {
+			if reason != dtypes.NoError || got.Cmp(exact.Num()) != 0 {
 				t.Fatalf("%q = %v, reason %d, want %v", text, got, reason, exact.Num())
 			}
 			checkAs(t, v, exact.Num())
@@ -102,7 +102,7 @@ func TestAs(t *testing.T) {
 			n.Add(n, big.NewInt(add))
 			for range 2 {
 				if mag := new(big.Int).Abs(n); mag.IsUint64() {
-					checkAs(t, lossless.Integer{Neg: n.Sign() < 0, Mag: mag.Uint64()}, n)
+					checkAs(t, dtypes.Integer{Neg: n.Sign() < 0, Mag: mag.Uint64()}, n)
 				}
 				n.Neg(n)
 			}
@@ -110,18 +110,18 @@ func TestAs(t *testing.T) {
 	}
 }
 
-func checkAs(t interface{ Fatalf(string, ...any) }, v lossless.Integer, want *big.Int) {
-	if got, ok := lossless.As[int64](v); ok != want.IsInt64() || ok && got != want.Int64() {
+func checkAs(t interface{ Fatalf(string, ...any) }, v dtypes.Integer, want *big.Int) {
+	if got, ok := dtypes.As[int64](v); ok != want.IsInt64() || ok && got != want.Int64() {
 		t.Fatalf("As[int64](%v) = %d, %v", want, got, ok)
 	}
-	if got, ok := lossless.As[uint64](v); ok != want.IsUint64() || ok && got != want.Uint64() {
+	if got, ok := dtypes.As[uint64](v); ok != want.IsUint64() || ok && got != want.Uint64() {
 		t.Fatalf("As[uint64](%v) = %d, %v", want, got, ok)
 	}
 	small := want.IsInt64() && want.Int64() >= -128 && want.Int64() < 128
-	if got, ok := lossless.As[int8](v); ok != small || ok && int64(got) != want.Int64() {
+	if got, ok := dtypes.As[int8](v); ok != small || ok && int64(got) != want.Int64() {
 		t.Fatalf("As[int8](%v) = %d, %v", want, got, ok)
 	}
-	if got, ok := lossless.As[uint8](v); ok != (want.IsUint64() && want.Uint64() < 256) || ok && uint64(got) != want.Uint64() {
+	if got, ok := dtypes.As[uint8](v); ok != (want.IsUint64() && want.Uint64() < 256) || ok && uint64(got) != want.Uint64() {
 		t.Fatalf("As[uint8](%v) = %d, %v", want, got, ok)
 	}
 }

@@ -1,4 +1,4 @@
-package lossless
+package dtypes
 
 import (
 	"math"

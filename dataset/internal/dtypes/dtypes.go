@@ -1,4 +1,4 @@
-// Package lossless converts the values of a file's columns to the dtype of a component, by one rule
+// Package dtypes converts the values of a file's columns to the dtype of a component, by one rule
 // for every format:
 //
 //   - numbers go to an integer type where they are whole and fit it;
@@ -7,7 +7,7 @@
 //   - booleans are 0 and 1, and only 0 and 1 are booleans;
 //   - real numbers are complex numbers; complex numbers go to no real type;
 //   - strings are strings.
-package lossless
+package dtypes
 
 import (
 	"fmt"

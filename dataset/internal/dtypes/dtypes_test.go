@@ -1,4 +1,4 @@
-package lossless_test
+package dtypes_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/tfrun/tfrun/dataset/internal/lossless"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -58,7 +58,7 @@ func TestConvert(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if !lossless.Can(tt.to, tt.src.DType()) {
+			if !dtypes.Can(tt.to, tt.src.DType()) {
 				t.Fatalf("Can(%v, %v) = false", tt.to, tt.src.DType())
 			}
 			dst, err := tensor.New(tt.to, tt.src.Dims()...)
@@ -66,8 +66,8 @@ func TestConvert(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := ""
-			if bad := lossless.Convert(dst, tt.src); bad >= 0 {
-				got = lossless.Reason(tt.to, tt.src, bad)
+			if bad := dtypes.Convert(dst, tt.src); bad >= 0 {
+				got = dtypes.Reason(tt.to, tt.src, bad)
 			} else {
 				got = text(dst)
 			}
@@ -88,7 +88,7 @@ func text(t tensor.Tensor) string {
 	}
 	var parts []string
 	for i := range t.Len() {
-		parts = append(parts, lossless.Text(t, i))
+		parts = append(parts, dtypes.Text(t, i))
 	}
 	return fmt.Sprint(parts)
 }
@@ -107,7 +107,7 @@ func TestCan(t *testing.T) {
 		{tensor.Float8E5M2, tensor.Float32, false},
 		{tensor.Quint8, tensor.Float64, true},
 	} {
-		if got := lossless.Can(tt.dst, tt.src); got != tt.want {
+		if got := dtypes.Can(tt.dst, tt.src); got != tt.want {
 			t.Errorf("Can(%v, %v) = %v", tt.dst, tt.src, got)
 		}
 	}
@@ -116,9 +116,9 @@ func TestCan(t *testing.T) {
 // Every value that goes over is the value it was, as math/big sees it, or the float that is nearest
 // to it; every value that does not is really lost.
 func TestIntegersAgainstBig(t *testing.T) {
-	dtypes := []tensor.DType{tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Float32, tensor.Float64}
+	all := []tensor.DType{tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Float32, tensor.Float64}
 	rapid.Check(t, func(t *rapid.T) {
-		to := rapid.SampledFrom(dtypes).Draw(t, "to")
+		to := rapid.SampledFrom(all).Draw(t, "to")
 		src := tensor.Vector(rapid.Int64().Draw(t, "v"))
 		want := new(big.Float).SetInt64(mustValue[int64](src))
 		if rapid.Bool().Draw(t, "unsigned") {
@@ -126,16 +126,16 @@ func TestIntegersAgainstBig(t *testing.T) {
 			src, want = tensor.Vector(u), new(big.Float).SetUint64(u)
 		}
 		dst, _ := tensor.New(to, 1)
-		if lossless.Convert(dst, src) >= 0 {
+		if dtypes.Convert(dst, src) >= 0 {
 			if fits(want, to) {
 				t.Fatalf("%v to %v: refused", want, to)
 			}
 			return
 		}
-		got, _, _ := big.ParseFloat(lossless.Text(dst, 0), 10, 80, big.ToNearestEven)
+		got, _, _ := big.ParseFloat(dtypes.Text(dst, 0), 10, 80, big.ToNearestEven)
 		if to == tensor.Float32 || to == tensor.Float64 {
 			wide, _ := tensor.New(tensor.Float64, 1)
-			lossless.Convert(wide, dst)
+			dtypes.Convert(wide, dst)
 			got = new(big.Float).SetFloat64(mustValue[float64](wide))
 			want = rounded(want, to)
 		}
