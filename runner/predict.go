@@ -135,7 +135,9 @@ func (p *Predictor) fixBatchSize() error {
 }
 
 // checkOutputs makes sure that no output has the same number of entries whatever the batch: such a
-// one, as the names of the classes, holds nothing of a row, also where there are as many rows.
+// one, as the names of the classes, holds nothing of a row, also where there are as many rows. Of a
+// model that keeps state the batch is fixed then, although its inputs say otherwise: Keras 3 writes
+// stateful layers so.
 func (p *Predictor) checkOutputs() error {
 	if p.o.NoBatch || p.fixed != 0 {
 		return nil
@@ -147,6 +149,9 @@ func (p *Predictor) checkOutputs() error {
 		n := int64(-1)
 		if out.Shape.Rank() > 0 {
 			n = out.Shape.Dim(0)
+		}
+		if n > 0 && p.state.Stateful() && p.o.BatchSize == 0 {
+			p.fixed, p.o.BatchSize = n, int(n)
 		}
 		if n != tensor.Unknown && n != int64(p.o.BatchSize) || out.Shape.Rank() == 0 {
 			return &OutputError{Output: out.Name, Got: n, Always: true}
