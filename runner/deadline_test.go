@@ -37,7 +37,7 @@ func TestDeadline(t *testing.T) {
 		{"cancelled in an operation", "kernel", 200, Options{}, 0, context.Canceled, 0},
 		{"cancelled in a loop", "serving_default", 100_000, Options{}, 0, context.Canceled, 0},
 		{"timeout in a loop", "serving_default", 1 << 24, Options{Timeout: 500 * time.Millisecond}, time.Hour, nil, 10 * time.Second},
-		{"timeout in an operation", "kernel", 200, Options{Timeout: 500 * time.Millisecond}, time.Hour, nil, 0},
+		{"timeout in an operation", "kernel", 800, Options{Timeout: 500 * time.Millisecond}, time.Hour, nil, 0},
 		{"timeout of another process", "serving_default", 1 << 24, Options{Timeout: 500 * time.Millisecond, Isolate: true}, time.Hour, nil, 10 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package cgoenv
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,7 +25,7 @@ func Write(ctx context.Context, dir string, undo bool) (file string, err error) 
 		return "", err
 	}
 	if file = now["GOENV"]; file == "off" || file == "" {
-		return "", fmt.Errorf("Go's own environment is turned off (GOENV=off): set the variables that tfrun env prints")
+		return "", errors.New("the environment of Go itself is turned off (GOENV=off): set the variables that tfrun env prints")
 	}
 	var changed, unset []string
 	for _, f := range Flags(dir) {
