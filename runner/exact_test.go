@@ -157,6 +157,7 @@ func TestExactRecurrent(t *testing.T) {
 	if err := json.Unmarshal(data, &all); err != nil {
 		t.Fatal(err)
 	}
+	sampleUnderRace(all)
 	t.Parallel()
 	var worst atomic.Uint64
 	t.Cleanup(func() { t.Logf("%d models, off by %.1e at most", len(all), math.Float64frombits(worst.Load())) })

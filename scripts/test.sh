@@ -82,7 +82,7 @@ everything() {
   CGO_ENABLED=0 tests 'go test without cgo' "${pure[@]}"
   other 'govulncheck' vulnerabilities
   mapfile -t packages < <(race_packages)
-  tests 'go test -race' -race "${packages[@]}"
+  tests 'go test -race' -race -short "${packages[@]}"
   other 'every fuzz target for 20 s' env FUZZ= FUZZTIME=20s scripts/fuzz.sh
 }
 
