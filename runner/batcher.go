@@ -93,7 +93,10 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 		o.Runs = p.o.Workers
 	}
 	b := &Batcher{o: o, groups: map[string]*waiting{}, free: o.Runs}
-	b.p = p.with(func(o *PredictOptions) { o.SkipBadRows = true })
+	b.p = p.with(func(po *PredictOptions) {
+		po.Batching, po.BatchSize, po.Workers, po.SkipBadRows = Arrival, o.MaxBatch, 1, true
+		po.From, po.Shard, po.Shards, po.Stats = 0, 0, 0, nil
+	})
 	switch company, padded := p.proofs(); {
 	case p.o.NoBatch || p.state.Stateful():
 	case p.o.Batching == Arrival:
@@ -157,7 +160,7 @@ func (b *Batcher) Stats() BatcherStats {
 
 // key says which rows may share a batch with this one: those with the same key.
 func (b *Batcher) key(row dataset.Element) string {
-	if b.any || !b.shares {
+	if !b.shares {
 		return ""
 	}
 	exact := !b.padded || b.apart != nil && b.apart(row)
@@ -168,7 +171,10 @@ func (b *Batcher) key(row dataset.Element) string {
 	for c, t := range row.Tensors {
 		open := b.p.openAxes(c, t)
 		for axis, d := range t.Dims() {
-			if !exact && slices.Contains(open, axis) {
+			switch {
+			case b.any:
+				d = 0 // rows of one rank
+			case !exact && slices.Contains(open, axis):
 				d = int64(bits.Len64(uint64(d))) // lengths of one doubling
 			}
 			key = binary.AppendVarint(key, d)
@@ -325,19 +331,21 @@ func (b *Batcher) runRows(ctx context.Context, rows []*waiter) (bad int64) {
 	elements := make([]dataset.Element, len(rows))
 	for i, w := range rows {
 		elements[i] = w.row
-		elements[i].Row = int64(i)
 	}
-	results, err := b.p.runTogether(ctx, elements)
+	results, err := b.p.collectInOrder(ctx, elements)
 	for i, w := range rows {
 		if w.err = err; err == nil {
 			w.Result, w.err = results[i], results[i].Err
 		}
 		w.Row = w.row.Row
 		var row *RowError
+		var syntax *dataset.SyntaxError
 		var batch *BatchError
-		switch {
-		case errors.As(w.err, &row): // the caller knows no row's number
+		switch { // the caller knows no row's number
+		case errors.As(w.err, &row):
 			w.err = &RowError{Row: -1, Input: row.Input, Value: row.Value, Err: row.Err}
+		case errors.As(w.err, &syntax):
+			w.err = &dataset.SyntaxError{Row: -1, Field: syntax.Field, Msg: syntax.Msg, Err: syntax.Err}
 		case errors.As(w.err, &batch):
 			w.err = batch.Err
 		}

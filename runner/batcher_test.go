@@ -76,7 +76,7 @@ func TestBatcher(t *testing.T) {
 			got, errs := together(t, b, rows)
 			for i, row := range rows {
 				row.Row = 0
-				want, err := p.runTogether(t.Context(), []dataset.Element{row})
+				want, err := p.collectInOrder(t.Context(), []dataset.Element{row})
 				if err != nil || errs[i] != nil {
 					t.Fatalf("row %d: alone %v, together %v", i, err, errs[i])
 				}
@@ -134,6 +134,45 @@ func TestBatcherBadRow(t *testing.T) {
 		if _, err := p.ParseRow([]byte(text)); err == nil || strings.HasPrefix(err.Error(), "row ") {
 			t.Errorf("%s: %v, want an error without a row's number", text, err)
 		}
+	}
+}
+
+// Rows of different ranks, and one that no batch can hold, are no affair of each other's.
+func TestBatcherShapes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		model   string
+		o       PredictOptions
+		rows    []string
+		refused int // the row, or -1
+	}{
+		{"mod_unknown_rank", PredictOptions{Batching: Arrival, Outputs: []string{"y"}}, []string{"[1,2]", "[[1,2]]", "[3]", "[[3,4],[5,6]]"}, -1},
+		{"mod_unknown_rank", PredictOptions{Outputs: []string{"y"}}, []string{"[1,2]", "[[1,2]]", "[3,4]", "[[3,4],[5,6]]"}, -1},
+		{"k3_seed", PredictOptions{Batching: Arrival, PaddedShapes: map[string]dataset.Dims{"keras_tensor": {4}}}, []string{"[1,2]", "[1,2,3]", "[1,2,3,4,5]", "[7]"}, 2},
+	} {
+		p, err := load(t, tt.model+"/model").NewPredictor(tt.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.NewBatcher(BatcherOptions{MaxWait: 50 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []dataset.Element
+		for _, text := range tt.rows {
+			row, err := p.ParseRow([]byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, row)
+		}
+		_, errs := together(t, b, rows)
+		for i, err := range errs {
+			if (err != nil) != (i == tt.refused) || err != nil && strings.HasPrefix(err.Error(), "row") {
+				t.Errorf("%s: %s: %v", tt.model, tt.rows[i], err)
+			}
+		}
+		b.Close()
 	}
 }
 

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -58,40 +57,4 @@ func (p *Predictor) checkRow(row dataset.Element) error {
 		}
 	}
 	return nil
-}
-
-// runTogether runs rows as one batch, or as several where one would take too much memory, and
-// returns their results by their places, which their numbers are.
-func (p *Predictor) runTogether(ctx context.Context, rows []dataset.Element) ([]Result, error) {
-	results := make([]Result, len(rows))
-	run := func(j *job, err error) error {
-		if err == nil && j.call != nil {
-			err = p.runJob(ctx, j)
-		}
-		for i := 0; err == nil && i < j.Len(); i++ {
-			var r Result
-			r, err = j.result(i)
-			results[r.Row] = r
-		}
-		return err
-	}
-	if p.o.NoBatch {
-		for _, row := range rows {
-			if err := run(p.feedRow(row)); err != nil {
-				return nil, err
-			}
-		}
-		return results, nil
-	}
-	options := p.batchOptions(dataset.Arrival)
-	options.Size = int64(max(len(rows), p.o.BatchSize))
-	for batch, err := range dataset.FromElements(p.spec, rows...).Batches(ctx, options) {
-		if err == nil {
-			err = run(p.feedBatch(batch))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return results, nil
 }
