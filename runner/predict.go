@@ -124,6 +124,9 @@ func (p *Predictor) fixBatchSize() error {
 			p.fixed = n
 		}
 	}
+	if p.fixed == 0 && p.o.BatchSize == 0 && p.state.Stateful() {
+		p.fixed = p.outputRows()
+	}
 	if p.fixed == 0 {
 		return nil
 	}
@@ -134,10 +137,20 @@ func (p *Predictor) fixBatchSize() error {
 	return nil
 }
 
+// outputRows is the number of rows that the outputs fix, 0 where they do not. Of a model that keeps
+// state the batch is fixed then, although its inputs say otherwise: Keras 3 writes stateful layers
+// so.
+func (p *Predictor) outputRows() (n int64) {
+	for _, out := range p.f.outputs {
+		if out.Role == "" && out.Shape.Ranked() && out.Shape.Rank() > 0 && out.Shape.Dim(0) > 0 {
+			n = out.Shape.Dim(0)
+		}
+	}
+	return n
+}
+
 // checkOutputs makes sure that no output has the same number of entries whatever the batch: such a
-// one, as the names of the classes, holds nothing of a row, also where there are as many rows. Of a
-// model that keeps state the batch is fixed then, although its inputs say otherwise: Keras 3 writes
-// stateful layers so.
+// one, as the names of the classes, holds nothing of a row, also where there are as many rows.
 func (p *Predictor) checkOutputs() error {
 	if p.o.NoBatch || p.fixed != 0 {
 		return nil
@@ -149,9 +162,6 @@ func (p *Predictor) checkOutputs() error {
 		n := int64(-1)
 		if out.Shape.Rank() > 0 {
 			n = out.Shape.Dim(0)
-		}
-		if n > 0 && p.state.Stateful() && p.o.BatchSize == 0 {
-			p.fixed, p.o.BatchSize = n, int(n)
 		}
 		if n != tensor.Unknown && n != int64(p.o.BatchSize) || out.Shape.Rank() == 0 {
 			return &OutputError{Output: out.Name, Got: n, Always: true}

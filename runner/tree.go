@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -247,12 +248,7 @@ func writeTree(w io.Writer, head []byte, done map[string]treeFile) error {
 	b := bufio.NewWriter(w)
 	b.Write(append(head, '\n')) //nolint:errcheck // Flush has the error
 	e := json.NewEncoder(b)
-	names := make([]string, 0, len(done))
-	for name := range done {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(done)) {
 		if err := e.Encode(done[name]); err != nil {
 			return err
 		}
