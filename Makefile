@@ -41,7 +41,7 @@ demo: build ## describe the example model and run it on the example reviews
 	bin/tfrun predict examples/reviews/model examples/reviews/reviews.jsonl \
 		--text text --vocab examples/reviews/vocab.subwords --keep text
 
-test: ## run every check: format, vet, staticcheck, tests, the same with -race and without cgo
+test: ## run every check: format, vet, staticcheck, tests, most of them with -race and without cgo too, and fuzzing
 	@scripts/test.sh
 
 same: go ## compare the answers of BASE=REV and of this tree (or HEAD=REV) over every model, byte for byte (ONLY=facts,scan)
