@@ -83,7 +83,7 @@ everything() {
   other 'govulncheck' vulnerabilities
   mapfile -t packages < <(race_packages)
   tests 'go test -race' -race -short "${packages[@]}"
-  other 'every fuzz target for 20 s' env FUZZ= FUZZTIME=20s scripts/fuzz.sh
+  other 'every fuzz target for 8 s' env FUZZ= FUZZTIME=8s scripts/fuzz.sh
 }
 
 # set_up gets libtensorflow and puts cgo's variables into the environment.
