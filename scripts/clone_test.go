@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"archive/zip"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -12,7 +13,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -24,15 +24,15 @@ type clone struct {
 	command    string
 }
 
-// newClone makes a clone that pip serves the small wheel to. It skips the test where the programs
-// are missing that the script itself asks for, and on machines that the small wheel is not named
-// for.
+// newClone makes a clone for which pip's configuration names the folder of the small wheel. It
+// skips the test where the programs are missing that the script itself asks for, and on machines
+// that the small wheel is not named for.
 func newClone(t *testing.T) *clone {
 	t.Helper()
 	if system := runtime.GOOS + "/" + runtime.GOARCH; system != "linux/amd64" {
 		t.Skipf("the wheel of these tests is for linux/amd64, this is %s", system)
 	}
-	for _, name := range []string{"bash", "gcc", "python3", "flock"} {
+	for _, name := range []string{"bash", "gcc"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skipf("%s is not installed", name)
 		}
@@ -44,13 +44,7 @@ func cloneWith(t *testing.T, w wheel) *clone {
 	t.Helper()
 	base := t.TempDir()
 	c := &clone{dir: filepath.Join(base, "clone"), cache: filepath.Join(base, "cache"), wheel: w}
-	for _, name := range []string{"libtensorflow.sh", "unwheel.py"} {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join(c.dir, "scripts", name), string(data), 0o755)
-	}
+	writeFile(t, filepath.Join(c.dir, "scripts/libtensorflow.sh"), readFile(t, "libtensorflow.sh"), 0o755)
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch {
@@ -61,7 +55,7 @@ func cloneWith(t *testing.T, w wheel) *clone {
 		}
 	}
 	c.env = append(c.env,
-		"TFRUN_CACHE="+c.cache, "TFRUN_SHA256="+w.sha256,
+		"TFRUN_CACHE="+c.cache, "TFRUN_SHA256="+w.sha256, "TFRUN_COMMAND="+builtTfrun(t),
 		"PIP_CONFIG_FILE="+os.DevNull, "PIP_NO_INDEX=1", "PIP_FIND_LINKS="+filepath.Dir(w.file))
 	return c
 }
@@ -98,8 +92,8 @@ func (c *clone) run(t *testing.T, env ...string) string {
 	return stderr.String()
 }
 
-// assertFails runs the script, which must fail with status 1 and a last line that starts as an
-// error and matches want. It returns all that was said.
+// assertFails runs the script, which must fail with status 1 and one error that matches want. It
+// returns all that was said.
 func (c *clone) assertFails(t *testing.T, want *regexp.Regexp, env ...string) string {
 	t.Helper()
 	cmd := c.cmd(env...)
@@ -107,9 +101,8 @@ func (c *clone) assertFails(t *testing.T, want *regexp.Regexp, env ...string) st
 	if code := cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("exit status %d, want 1", code)
 	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "libtensorflow: error: ") || !want.MatchString(last) {
-		t.Errorf("last line does not match %q:\n%s", want, out)
+	if errs := regexp.MustCompile(`(?m)^\w+: error: .*$`).FindAllString(string(out), -1); len(errs) != 1 || !want.MatchString(errs[0]) {
+		t.Errorf("want one error that matches %q:\n%s", want, out)
 	}
 	return string(out)
 }
@@ -163,71 +156,28 @@ func (c *clone) assertClean(t *testing.T) {
 	}
 }
 
-// slowPython returns a Python that unpacks, then waits until the file gate exists.
-func (c *clone) slowPython(t *testing.T, gate string) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "python3")
-	writeFile(t, name, `#!/bin/sh
-python3 "$@" || exit
-case $1 in
-*unwheel.py)
-  echo 'python waits' >&2
-  n=0
-  while ! [ -e '`+gate+`' ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n + 1)); done ;;
-esac
-`, 0o755)
-	return name
-}
-
 // installLibrary lays the small library out below prefix as lib and include.
 func (c *clone) installLibrary(t *testing.T, prefix string) {
 	t.Helper()
-	other := c.sibling(t)
-	other.run(t, "TFRUN_WHEEL="+c.wheel.file)
-	if err := os.CopyFS(prefix, os.DirFS(filepath.Join(other.cache, "libtensorflow/linux-x86_64/cpu-2.21.0"))); err != nil {
-		t.Fatal(err)
+	lib := filepath.Join(prefix, "lib")
+	for name, text := range c.wheel.members {
+		if base := filepath.Base(name); strings.HasPrefix(base, "lib") {
+			writeFile(t, filepath.Join(lib, base), text, 0o755)
+			if err := os.Symlink(base, filepath.Join(lib, strings.NewReplacer("_cc", "", ".2", "").Replace(base))); err != nil {
+				t.Fatal(err)
+			}
+		} else if header, ok := strings.CutPrefix(name, "tensorflow/include/"); ok {
+			writeFile(t, filepath.Join(prefix, "include", header), text, 0o644)
+		}
 	}
-}
-
-// process is a run of the script in the background, in a process group of its own.
-type process struct {
-	cmd *exec.Cmd
-	log string
-}
-
-func (c *clone) start(t *testing.T, env ...string) *process {
-	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	p := &process{cmd: c.cmd(env...), log: log.Name()}
-	p.cmd.Stderr = log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) })
-	return p
-}
-
-// text returns what the process has said so far.
-func (p *process) text(t *testing.T) string {
-	t.Helper()
-	data, err := os.ReadFile(p.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 // pathWithout returns a PATH with the programs that the script may use, except one.
 func pathWithout(t *testing.T, missing string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range strings.Fields(`bash cat chmod cksum cut dirname flock gcc go grep head id ln ls
-		mkdir mktemp mv paste pip3 python3 readlink rm sha256sum stat tail uname`) {
+	for _, name := range strings.Fields(`bash cat chmod cksum cut dirname gcc go grep head id ln ls mkdir
+		mktemp mv paste python3 readlink rm stat tail uname`) {
 		file, err := exec.LookPath(name)
 		if err != nil || name == missing {
 			continue
@@ -240,18 +190,35 @@ func pathWithout(t *testing.T, missing string) string {
 }
 
 // wheel is a wheel file with TensorFlow's layout and a library that has TF_Version alone.
-type wheel struct{ file, sha256, version string }
-
-type wheelOptions struct {
-	version string
-	without string // the member to leave out
+type wheel struct {
+	file, sha256, version string
+	members               map[string]string
 }
 
-// shared holds the wheel most tests use, in a folder that TestMain removes.
+type wheelOptions struct {
+	version string // as the wheel says
+	library string // as the library says, "" says the same
+}
+
+// shared holds the wheel that most tests use, and tfrun, in a folder that TestMain removes.
 var shared struct {
-	once sync.Once
-	dir  string
+	once, tfrun sync.Once
+	dir         string
 	wheel
+}
+
+// builtTfrun returns a tfrun without cgo, as the script builds one where it is not given one.
+func builtTfrun(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(shared.dir, "tfrun")
+	shared.tfrun.Do(func() {
+		cmd := exec.CommandContext(t.Context(), "go", "build", "-o", file, "../cmd/tfrun")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	})
+	return file
 }
 
 func sharedWheel(t *testing.T) wheel {
@@ -283,7 +250,8 @@ func buildWheel(t *testing.T, dir string, o wheelOptions) wheel {
 	t.Helper()
 	build := t.TempDir()
 	compile(t, build, "libtensorflow_framework.so.2", "int tf_framework;", "")
-	compile(t, build, "libtensorflow_cc.so.2", `const char* TF_Version(void) { return "`+o.version+`"; }`, "-Wl,-rpath,$ORIGIN")
+	compile(t, build, "libtensorflow_cc.so.2", `void TF_NewGraph(void) {} void TF_SessionRun(void) {} void TF_AllocateTensor(void) {}
+		const char* TF_Version(void) { return "`+cmp.Or(o.library, o.version)+`"; }`, "-Wl,-rpath,$ORIGIN")
 	members := map[string]string{
 		"tensorflow/libtensorflow_cc.so.2":                    readFile(t, filepath.Join(build, "libtensorflow_cc.so.2")),
 		"tensorflow/libtensorflow_framework.so.2":             readFile(t, filepath.Join(build, "libtensorflow_framework.so.2")),
@@ -292,13 +260,10 @@ func buildWheel(t *testing.T, dir string, o wheelOptions) wheel {
 		"tensorflow/include/tsl/platform/ctstring.h":          "\n",
 		"tensorflow/THIRD_PARTY_NOTICES.txt":                  "notices\n",
 		"tensorflow/python/__init__.py":                       "raise ImportError\n",
-		"tensorflow/include/external/huge.h":                  "not needed\n",
-		"tensorflow/include/tensorflow/c/../../up.h":          "must not be written\n",
 		"tensorflow_cpu-" + o.version + ".dist-info/METADATA": "Metadata-Version: 2.1\nName: tensorflow-cpu\nVersion: " + o.version + "\n",
 		"tensorflow_cpu-" + o.version + ".dist-info/WHEEL":    "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: false\nTag: cp311-cp311-manylinux_2_27_x86_64\n",
 		"tensorflow_cpu-" + o.version + ".dist-info/RECORD":   "",
 	}
-	delete(members, o.without)
 	file := filepath.Join(dir, "tensorflow_cpu-"+o.version+"-cp311-cp311-manylinux_2_27_x86_64.whl")
 	f, err := os.Create(file)
 	if err != nil {
@@ -320,7 +285,7 @@ func buildWheel(t *testing.T, dir string, o wheelOptions) wheel {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return wheel{file, sha256File(t, file), o.version}
+	return wheel{file, sha256File(t, file), o.version, members}
 }
 
 // compile builds a shared library from C source, with its name as soname.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """ops.py brings internal/ops/ops.txt up to date with the operations that libtensorflow registers.
 
-    scripts/ops.py              the newest release of each minor version that libtensorflow.sh pins
+    scripts/ops.py              the newest release of each minor version that internal/getlib pins
     scripts/ops.py 2.22.0 …     these releases; VARIANT=gpu takes the GPU builds
 
 Each library is fetched by scripts/libtensorflow.sh (once, into its cache) and asked by the C
@@ -85,8 +85,8 @@ def ask(library):
 
 def releases():
     """The newest release of each minor version that has a pinned wheel."""
-    with open(os.path.join(ROOT, "scripts", "libtensorflow.sh"), encoding="utf-8") as script:
-        pinned = re.findall(r"x86_64-cpu-(\d+\.(\d+)\.\d+)\)", script.read())
+    with open(os.path.join(ROOT, "internal", "getlib", "build.go"), encoding="utf-8") as table:
+        pinned = re.findall(r"^x86_64 cpu (\d+\.(\d+)\.\d+) ", table.read(), re.M)
     return list({minor: release for release, minor in pinned}.values())
 
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tfrun/tfrun/internal/getlib"
 )
 
 const dockerDir = "../../docker"
@@ -88,6 +90,9 @@ func TestWheels(t *testing.T) {
 	m := regexp.MustCompile(`\$\{TF:-([0-9.]+)\}`).FindStringSubmatch(readText(t, "../../scripts/libtensorflow.sh"))
 	if m == nil {
 		t.Fatal("scripts/libtensorflow.sh names no version")
+	}
+	if m[1] != getlib.DefaultVersion {
+		t.Errorf("scripts/libtensorflow.sh gets TensorFlow %s, tfrun lib %s", m[1], getlib.DefaultVersion)
 	}
 	pinned := regexp.MustCompile(`^([a-z0-9-]+)==([0-9.]+) --hash=sha256:[0-9a-f]{64}$`)
 	for name, count := range map[string]int{"cpu-amd64": 1, "cpu-arm64": 1, "gpu-amd64": 10} {

@@ -141,7 +141,7 @@ func hints(err error) []string {
 	case errors.As(err, &library):
 		return []string{
 			"name the library or its folder: export TFRUN_LIBTENSORFLOW=/usr/local/lib",
-			"or get it, in the source's folder: make lib",
+			"or get it: tfrun lib",
 		}
 	case errors.Is(err, runner.ErrNoTensorFlow):
 		return []string{"build it with cgo: make build"}

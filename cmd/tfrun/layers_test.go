@@ -101,6 +101,7 @@ internal/rewrite: internal/graph internal/wire internal/words
 savedmodel/padding: tensor savedmodel internal/graph
 
 internal/cache:
+internal/getlib:
 internal/partfile: tensor dataset
 runner/internal/option:
 runner/internal/tf: tensor runner/internal/option internal/cache

@@ -127,7 +127,7 @@ func newRootCmd(std stdio) *cobra.Command {
 	root.Version = version
 	root.SetVersionTemplate(versionLine())
 	root.PersistentFlags().BoolP("verbose", "v", false, "let TensorFlow's own log lines through")
-	root.AddCommand(newShapesCmd(std), newScanCmd(std), newPredictCmd(std), newBenchCmd(std), newDoctorCmd(std), newEnvCmd(std), newVersionCmd(std), newManCmd(std))
+	root.AddCommand(newShapesCmd(std), newScanCmd(std), newPredictCmd(std), newBenchCmd(std), newDoctorCmd(std), newEnvCmd(std), newLibCmd(std), newVersionCmd(std), newManCmd(std))
 	addHelp(root, std)
 	return root
 }

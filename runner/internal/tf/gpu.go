@@ -113,7 +113,7 @@ func (f gpuFacts) problems() []GPUProblem {
 	add := func(what, fix string) { list = append(list, GPUProblem{What: what, Fix: fix}) }
 	if !f.report.Build {
 		add(fmt.Sprintf("this libtensorflow %s is built for the CPU alone", f.library.Version),
-			"take the image's gpu target; or in the source's folder: make lib VARIANT=gpu, and export TFRUN_LIBTENSORFLOW")
+			"take the image's gpu target; or: export TFRUN_LIBTENSORFLOW=\"$(tfrun lib --variant gpu)\"")
 	}
 	if visible, set := f.getenv("CUDA_VISIBLE_DEVICES"); set && (visible == "" || strings.HasPrefix(visible, "-1")) {
 		add(fmt.Sprintf("CUDA_VISIBLE_DEVICES=%s hides all GPUs", strconv.Quote(visible)), "unset CUDA_VISIBLE_DEVICES")
