@@ -16,7 +16,7 @@
 //	  lib/libtensorflow.so, lib/libtensorflow_framework.so      names for the linker
 //	  include/                                                  headers of the C API
 //	  licenses/                                                 notices of third parties
-//	  stamp                                    sha256 of the wheel, version, sizes of the libraries
+//	  stamp                                    sha256 of the wheel, version, sizes
 //
 // A library appears there by one rename, after its wheel's sha256 and what it holds were found
 // right. Deleting any of it is safe: the next call makes what is missing, and goes on with a

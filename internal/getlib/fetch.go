@@ -162,7 +162,8 @@ func (g *getter) fetchByPip(ctx context.Context, work string, why error) (file s
 	args := append(pip[1:len(pip):len(pip)], "--disable-pip-version-check", "download", "--no-cache-dir", "--no-deps", "--only-binary=:all:",
 		"--implementation", "cp", "--python-version", "311", "--abi", "cp311", "--platform", platform, "-d", fresh, "-r", list)
 	cmd := exec.CommandContext(ctx, pip[0], args...) //nolint:gosec // pip
-	cmd.Env = append(os.Environ(), "TMPDIR="+temp)   // pip gathers the wheel there, and /tmp may be small
+	// pip gathers the wheel in TMPDIR, and /tmp may be small.
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = g.Stderr, g.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("pip could not get %s %s: see its message above", g.project(), g.version)
