@@ -24,7 +24,7 @@ type BucketOptions struct {
 	PaddingValues Values
 	// PadToBucketBoundary pads unknown sizes to the bucket's boundary less 1 instead of the longest
 	// of the batch. An element beyond the last boundary is then an Internal error, once its batch
-	// is due.
+	// is due; as in tf.data, this error comes again and again where the input has ended.
 	PadToBucketBoundary bool
 	// NoPadding batches without padding; elements of unequal shapes are an InvalidArgument error.
 	NoPadding bool

@@ -200,6 +200,7 @@ func (it *repeated) next(ctx context.Context, e *Element) error {
 			}
 			in, err := it.ds.open(it.opts)
 			if err != nil {
+				it.left = 0 // as it would be without Repeat
 				return err
 			}
 			it.in, it.some = in, false

@@ -23,7 +23,7 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	}
 	p := &peeked{in: in}
 	var first []Element
-	for len(first) < n && len(p.queue) < badRowsFor*n {
+	for len(first) < n && len(p.queue)/badRowsFor < n {
 		var e Element
 		err := in.next(ctx, &e)
 		if err == io.EOF { //nolint:errorlint // iterators return it bare

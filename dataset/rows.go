@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
@@ -13,8 +15,8 @@ import (
 type RowReader interface {
 	// Next sets e to the next row, which must fit the spec: Tensors, Row and, where there are any,
 	// Splits and Extra. e comes empty, its Tensors slice with the room of earlier rows. It returns
-	// io.EOF, bare, after the last row. After a *[SyntaxError] it may be called again and goes on
-	// with the next row; any other error is final.
+	// io.EOF, bare, after the last row. After a *[SyntaxError] it is called again and goes on with
+	// the next row; any other error is final, and Next is not called after it.
 	Next(ctx context.Context, e *Element) error
 	// Close releases what the reader holds. It is called once.
 	Close()
@@ -29,7 +31,7 @@ type ReadOptions struct {
 
 // FromReader returns a dataset of the rows that open's readers give, one reader for each iteration.
 // cardinality is their number if it is known beforehand, otherwise [UnknownCardinality]. Errors are
-// passed on as they are.
+// passed on as they are; the iteration ends after one that is no *[SyntaxError].
 func FromReader(spec Spec, cardinality int64, open func(ReadOptions) (RowReader, error)) *Dataset {
 	return newDataset(spec, cardinality, func(o openOptions) (iterator, error) {
 		r, err := open(ReadOptions{Keep: o.keep})
@@ -40,14 +42,33 @@ func FromReader(spec Spec, cardinality int64, open func(ReadOptions) (RowReader,
 	})
 }
 
-type readRows struct{ r RowReader }
+type readRows struct {
+	r     RowReader
+	ended bool
+}
 
 func (it *readRows) next(ctx context.Context, e *Element) error {
+	if it.ended {
+		return io.EOF
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	e.reset(0)
-	return it.r.Next(ctx, e)
+	err := it.r.Next(ctx, e)
+	it.ended = isFinal(err)
+	return err
+}
+
+// isFinal reports whether a reader that has returned err has nothing more to give. A reader of
+// another package may give its last error again and again, and a consumer that goes on after errors
+// would never end.
+func isFinal(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, bad := errors.AsType[*SyntaxError](err)
+	return !bad
 }
 
 func (it *readRows) close() { it.r.Close() }
@@ -114,7 +135,7 @@ func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 	}
 	if rows, isReader := it.(*readRows); isReader {
 		if b, isBlocks := rows.r.(BlockReader); isBlocks {
-			return b, true, nil
+			return &endingBlocks{BlockReader: b}, true, nil
 		}
 	}
 	if rows, isJSON := it.(*jsonlRows); isJSON && rows.fixed != nil {
@@ -123,6 +144,22 @@ func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 	}
 	it.close()
 	return nil, false, nil
+}
+
+// endingBlocks is a BlockReader that gives io.EOF after its final error.
+type endingBlocks struct {
+	BlockReader
+	ended bool
+}
+
+// NextBlock returns the next rows.
+func (b *endingBlocks) NextBlock(ctx context.Context, limit int) (RowBlock, error) {
+	if b.ended {
+		return RowBlock{}, io.EOF
+	}
+	rows, err := b.BlockReader.NextBlock(ctx, limit)
+	b.ended = isFinal(err)
+	return rows, err
 }
 
 // Column is what is known beforehand of a column of a file.
