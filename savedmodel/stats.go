@@ -2,7 +2,6 @@ package savedmodel
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -148,45 +147,12 @@ func (a *accumulator) stats() Stats {
 	return s
 }
 
-// decoderOf returns what reads a value of the type from the front of its little-endian bytes, nil
-// for types without numbers.
+// decoderOf returns what reads a value of the type from the front of its little-endian bytes, of a
+// complex number its magnitude; nil for types without numbers.
 func decoderOf(d tensor.DType) func([]byte) float64 {
-	le := binary.LittleEndian
-	switch d {
-	case tensor.Float32:
-		return func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) }
-	case tensor.Float64:
-		return func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) }
-	case tensor.Float16:
-		return func(b []byte) float64 { return float64(tensor.F16(le.Uint16(b)).Float32()) }
-	case tensor.Bfloat16:
-		return func(b []byte) float64 { return float64(tensor.BF16(le.Uint16(b)).Float32()) }
-	case tensor.Int8, tensor.Qint8:
-		return func(b []byte) float64 { return float64(int8(b[0])) }
-	case tensor.Int16, tensor.Qint16:
-		return func(b []byte) float64 { return float64(int16(le.Uint16(b))) }
-	case tensor.Int32, tensor.Qint32:
-		return func(b []byte) float64 { return float64(int32(le.Uint32(b))) }
-	case tensor.Int64:
-		return func(b []byte) float64 { return float64(int64(le.Uint64(b))) }
-	case tensor.Uint8, tensor.Quint8:
-		return func(b []byte) float64 { return float64(b[0]) }
-	case tensor.Uint16, tensor.Quint16:
-		return func(b []byte) float64 { return float64(le.Uint16(b)) }
-	case tensor.Uint32:
-		return func(b []byte) float64 { return float64(le.Uint32(b)) }
-	case tensor.Uint64:
-		return func(b []byte) float64 { return float64(le.Uint64(b)) }
-	case tensor.Bool:
-		return func(b []byte) float64 { return float64(b[0] & 1) }
-	case tensor.Complex64:
-		return func(b []byte) float64 {
-			return math.Hypot(float64(math.Float32frombits(le.Uint32(b))), float64(math.Float32frombits(le.Uint32(b[4:]))))
-		}
-	case tensor.Complex128:
-		return func(b []byte) float64 {
-			return math.Hypot(math.Float64frombits(le.Uint64(b)), math.Float64frombits(le.Uint64(b[8:])))
-		}
+	part := map[tensor.DType]tensor.DType{tensor.Complex64: tensor.Float32, tensor.Complex128: tensor.Float64}[d]
+	if read := part.Number(); read != nil {
+		return func(b []byte) float64 { return math.Hypot(read(b), read(b[part.Size():])) }
 	}
-	return nil
+	return d.Number()
 }

@@ -1,7 +1,6 @@
 package padding
 
 import (
-	"encoding/binary"
 	"math"
 
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
@@ -146,15 +145,15 @@ func numbersOf(p *tensorpb.TensorProto) (list []float64, ok bool) {
 			list = append(list, float64(tensor.BF16(x).Float32())) //nolint:gosec // 16 bits of it are used
 		}
 	}
-	if len(list) == 0 && plain(p.GetDtype()) {
+	if len(list) == 0 && plain(graph.DType(p.GetDtype())) {
 		list = []float64{0} // zeros are left out
 	}
 	return list, len(list) > 0
 }
 
 // plain reports whether a dtype is one of the numbers that are read here.
-func plain(d typespb.DataType) bool {
-	switch graph.DType(d) {
+func plain(d tensor.DType) bool {
+	switch d {
 	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Bool:
 		return true
 	}
@@ -171,30 +170,10 @@ func floating(d typespb.DataType) bool {
 
 // decoded reads a number from the beginning of a tensor's bytes.
 func decoded(d tensor.DType, raw []byte) (float64, bool) {
-	le := binary.LittleEndian
-	switch d {
-	case tensor.Float32:
-		return float64(math.Float32frombits(le.Uint32(raw))), true
-	case tensor.Float64:
-		return math.Float64frombits(le.Uint64(raw)), true
-	case tensor.Float16:
-		return float64(tensor.F16(le.Uint16(raw)).Float32()), true
-	case tensor.Bfloat16:
-		return float64(tensor.BF16(le.Uint16(raw)).Float32()), true
-	case tensor.Int32:
-		return float64(int32(le.Uint32(raw))), true //nolint:gosec // these are its bits
-	case tensor.Int64:
-		return float64(int64(le.Uint64(raw))), true //nolint:gosec // these are its bits
-	case tensor.Int16:
-		return float64(int16(le.Uint16(raw))), true //nolint:gosec // these are its bits
-	case tensor.Int8:
-		return float64(int8(raw[0])), true
-	case tensor.Uint8, tensor.Bool:
-		return float64(raw[0]), true
-	case tensor.Uint16:
-		return float64(le.Uint16(raw)), true
+	if !plain(d) {
+		return 0, false
 	}
-	return 0, false
+	return d.Number()(raw), true
 }
 
 // scalar is the first number of a tensor.

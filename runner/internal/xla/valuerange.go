@@ -1,7 +1,6 @@
 package xla
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/tfrun/tfrun/tensor"
@@ -34,34 +33,11 @@ func (r *valueRange) include(o valueRange) {
 // that are no plain numbers, which no model takes for an index, have none. A float64 is exact
 // enough: tables end before 2^53.
 func rangeOf(dtype tensor.DType, b []byte) valueRange {
-	le := binary.LittleEndian
-	switch dtype {
-	case tensor.Float32:
-		return scanValues(b, 4, func(b []byte) float64 { return float64(math.Float32frombits(le.Uint32(b))) })
-	case tensor.Float64:
-		return scanValues(b, 8, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) })
-	case tensor.Int64:
-		return scanValues(b, 8, func(b []byte) float64 { return float64(int64(le.Uint64(b))) })
-	case tensor.Int32:
-		return scanValues(b, 4, func(b []byte) float64 { return float64(int32(le.Uint32(b))) })
-	case tensor.Int16:
-		return scanValues(b, 2, func(b []byte) float64 { return float64(int16(le.Uint16(b))) })
-	case tensor.Int8:
-		return scanValues(b, 1, func(b []byte) float64 { return float64(int8(b[0])) })
-	case tensor.Uint64:
-		return scanValues(b, 8, func(b []byte) float64 { return float64(le.Uint64(b)) })
-	case tensor.Uint32:
-		return scanValues(b, 4, func(b []byte) float64 { return float64(le.Uint32(b)) })
-	case tensor.Uint16:
-		return scanValues(b, 2, func(b []byte) float64 { return float64(le.Uint16(b)) })
-	case tensor.Uint8:
-		return scanValues(b, 1, func(b []byte) float64 { return float64(b[0]) })
-	case tensor.Float16:
-		return scanValues(b, 2, func(b []byte) float64 { return float64(tensor.F16(le.Uint16(b)).Float32()) })
-	case tensor.Bfloat16:
-		return scanValues(b, 2, func(b []byte) float64 { return float64(tensor.BF16(le.Uint16(b)).Float32()) })
+	number := dtype.Number()
+	if number == nil || !dtype.IsFloat() && !dtype.IsInteger() {
+		return valueRange{}
 	}
-	return valueRange{}
+	return scanValues(b, dtype.Size(), number)
 }
 
 func scanValues(b []byte, size int, number func([]byte) float64) valueRange {
