@@ -72,6 +72,9 @@ func oldTime(v []byte) (days, nanos int64) {
 func nanoseconds(dst, v []byte) ([]byte, error) {
 	const day = 86400 * 1_000_000_000
 	days, nanos := oldTime(v)
+	if days < 0 && nanos >= 0 { // towards zero, as the first day that is reached is reached in part
+		days, nanos = days+1, nanos-day
+	}
 	sum := days*day + nanos
 	if days > math.MaxInt64/day || days < math.MinInt64/day || (sum > days*day) != (nanos > 0) && nanos != 0 {
 		return dst, errMoment

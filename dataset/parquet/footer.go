@@ -12,6 +12,10 @@ import (
 
 // The numbers of fields are those of parquet.thrift of the Parquet format.
 
+// missing is what a number is that every file must say, where one does not: it is refused, as 0
+// might be right.
+const missing = -1
+
 // metadata is what a file's footer says of it.
 type metadata struct {
 	schema    []element
@@ -36,7 +40,7 @@ type element struct {
 }
 
 // physical is how values are stored.
-type physical int8
+type physical int32
 
 const (
 	boolean physical = iota
@@ -53,13 +57,13 @@ const (
 func (p physical) String() string {
 	names := [...]string{"boolean", "int32", "int64", "int96", "float", "double", "byte_array", "fixed_len_byte_array"}
 	if p < 0 || int(p) >= len(names) {
-		return fmt.Sprintf("type %d", int8(p))
+		return fmt.Sprintf("type %d", int32(p))
 	}
 	return names[p]
 }
 
 // repetition says how often a value is there.
-type repetition int8
+type repetition int32
 
 const (
 	required repetition = iota
@@ -253,11 +257,11 @@ func readElement(r *thrift.Reader) element {
 func (e *element) number(id int16, v int32) {
 	switch id {
 	case 1:
-		e.physical = physical(v) //nolint:gosec // a type that is none is refused
+		e.physical = physical(v)
 	case 2:
 		e.length = v
 	case 3:
-		e.repetition = repetition(v) //nolint:gosec // one that is none is refused
+		e.repetition = repetition(v)
 	case 5:
 		e.children = v
 	case 6:
@@ -306,6 +310,7 @@ func (l *logical) parameter(r *thrift.Reader, id int16, t thrift.Type) {
 }
 
 func readGroup(r *thrift.Reader) (g rowGroup) {
+	g.rows = missing
 	r.Struct(func(id int16, t thrift.Type) {
 		switch {
 		case id == 1 && t == thrift.List:
@@ -320,6 +325,7 @@ func readGroup(r *thrift.Reader) (g rowGroup) {
 }
 
 func readChunk(r *thrift.Reader) (c chunk) {
+	c = chunk{codec: missing, values: missing, compressed: missing, data: missing}
 	known := false
 	r.Struct(func(id int16, t thrift.Type) {
 		switch {

@@ -403,10 +403,27 @@ func (l *leaf) keptValues(d ar.DataType) (values, error) {
 	case l.physical == boolean:
 		return own, nil
 	case fixed.Bytes() < own.width:
-		n := fixed.Bytes() // small integers are stored as large ones
-		return values{width: n, convert: func(dst, v []byte) ([]byte, error) { return append(dst, v[:n]...), nil }}, nil
+		return values{width: fixed.Bytes(), convert: narrowed(d)}, nil
 	}
 	return own, nil
+}
+
+// narrowed returns what makes small integers of d of the large ones that they are stored as. One
+// that is not small is an error: no writer stores it, and its lowest bytes are another number.
+func narrowed(d ar.DataType) func(dst, v []byte) ([]byte, error) {
+	n := d.(ar.FixedWidthDataType).Bytes() //nolint:forcetypeassert // integers are
+	return func(dst, v []byte) ([]byte, error) {
+		sign := byte(0)
+		if v[n-1] >= 0x80 && (v[n] != 0 || ar.IsSignedInteger(d.ID())) {
+			sign = 0xff // also of unsigned ones, whose sign some writers make longer
+		}
+		for _, b := range v[n:] {
+			if b != sign {
+				return dst, fmt.Errorf("the file is damaged: an integer that is larger than any %s", d)
+			}
+		}
+		return append(dst, v[:n]...), nil
+	}
 }
 
 // keptDecimal returns what makes decimals of Arrow's: unscaled integers, the lowest byte first.

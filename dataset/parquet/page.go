@@ -120,7 +120,7 @@ func (p *pages) header(h *pageHeader) error {
 		if err != nil {
 			return err
 		}
-		*h = pageHeader{packed: -1, unpacked: -1}
+		*h = pageHeader{kind: missing, packed: missing, unpacked: missing, values: missing, encoding: missing}
 		r := thrift.NewReader(b)
 		h.read(r)
 		switch {
