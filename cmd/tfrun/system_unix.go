@@ -38,9 +38,8 @@ func divert(w io.Writer) (restore func()) {
 	if errA != nil || errB != nil {
 		return func() {}
 	}
-	// Not as bare numbers: a file that nobody holds on to is closed by the garbage collector.
-	out, errs := os.NewFile(uintptr(a), os.Stdout.Name()), os.NewFile(uintptr(b), os.Stderr.Name())
-	_ = debug.SetCrashOutput(errs, debug.CrashOptions{}) // a nicety
+	crashes := os.NewFile(uintptr(b), os.Stderr.Name())
+	_ = debug.SetCrashOutput(crashes, debug.CrashOptions{}) // a nicety
 	_ = unix.Dup2(int(to.Fd()), 1)
 	_ = unix.Dup2(int(to.Fd()), 2)
 	_ = to.Close() // two copies are left
@@ -50,8 +49,8 @@ func divert(w io.Writer) (restore func()) {
 		close(arrived)
 	}()
 	return func() {
-		_ = unix.Dup2(int(out.Fd()), 1)
-		_ = unix.Dup2(int(errs.Fd()), 2)
+		_ = unix.Dup2(a, 1)
+		_ = unix.Dup2(b, 2)
 		select {
 		case <-arrived:
 		case <-time.After(time.Second): // somebody who was started has it too

@@ -145,17 +145,18 @@ func TestRoundTrip(t *testing.T) {
 // Kept values of any type come back as they were.
 func TestKept(t *testing.T) { rapid.Check(t, format.CheckKept) }
 
-// FuzzRows damages files: there may be errors, but no panic.
+// FuzzRows damages files: there may be errors, but no panic, and however many bytes each Read
+// gives, rows and errors are the same.
 func FuzzRows(f *testing.F) {
 	for _, name := range []string{"nulls", "stream", "file_lz4", "empty"} {
 		b, err := os.ReadFile("testdata/" + name + ".arrow")
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(b)
+		f.Add(b, uint16(13))
 	}
 	specs := map[string]dataset.Spec{"v": dataset.TensorSpec(tensor.Float32), "l": dataset.TensorSpec(tensor.Int64, -1), "cat": dataset.TensorSpec(tensor.String), "deep": dataset.RaggedSpec(tensor.Int64, 1, -1, -1), "fixed": dataset.TensorSpec(tensor.Float32, 3), "c": dataset.TensorSpec(tensor.String)}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data []byte, size uint16) {
 		for name, spec := range specs {
 			n := 0
 			o := arrow.Options{Open: rowtest.Sized(data), MaxBatch: 1 << 24, Columns: map[string][]string{".": {name}}}
@@ -166,6 +167,13 @@ func FuzzRows(f *testing.F) {
 				if err != nil && !strings.HasPrefix(err.Error(), "f: ") {
 					t.Errorf("error %v", err)
 				}
+			}
+			rows := func(open dataset.Opener) []rowtest.Row {
+				o.Open = open
+				return rowtest.All(t, arrow.Rows(spec, o, "f").Take(10000))
+			}
+			if diff := cmp.Diff(rows(rowtest.Stream(data)), rows(rowtest.Pieces(data, int(size)+1))); diff != "" {
+				t.Errorf("%s, read %d bytes at a time (-whole +pieces):\n%s", name, int(size)+1, diff)
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def text(v, t):
@@ -13,9 +14,9 @@ def text(v, t):
     if v is None:
         return "null"
     if isinstance(t, pa.BaseExtensionType):
-        return json.dumps(str(v)) if str(t) == "extension<arrow.uuid>" else text(v, t.storage_type)
-    if pa.types.is_dictionary(t) or pa.types.is_run_end_encoded(t):
-        return text(v, t.value_type)
+        return json.dumps(str(v))
+    if pa.types.is_interval(t):
+        return f'{{"months":{v.months},"days":{v.days},"nanoseconds":{v.nanoseconds}}}'
     if pa.types.is_boolean(t):
         return "true" if v else "false"
     if pa.types.is_floating(t):
@@ -36,14 +37,6 @@ def text(v, t):
             return quoted(v.decode())
         except UnicodeDecodeError:
             return '{"b64":"' + base64.b64encode(v).decode() + '"}'
-    if pa.types.is_map(t):
-        if pa.types.is_string(t.key_type):
-            return "{" + ",".join(text(k, t.key_type) + ":" + text(x, t.item_type) for k, x in v) + "}"
-        return "[" + ",".join('{"key":' + text(k, t.key_type) + ',"value":' + text(x, t.item_type) + "}" for k, x in v) + "]"
-    if pa.types.is_struct(t):
-        return "{" + ",".join(quoted(f.name) + ":" + text(v[f.name], f.type) for f in t) + "}"
-    if hasattr(t, "value_type"):
-        return "[" + ",".join(text(x, t.value_type) for x in v) + "]"
     if pa.types.is_integer(t):
         return str(v)
     raise TypeError(f"{t}: no text")
@@ -73,8 +66,40 @@ def moment(n, t):
 
 
 def texts(column):
-    t = column.type
+    return [s for chunk in column.chunks for s in told_array(chunk)]
+
+
+def told_array(a):
+    """The texts of an array's values. Values with parts are told by their parts, whose dates and
+    times Python could not hold."""
+    t = a.type
+    if str(t) == "extension<arrow.uuid>":
+        return [text(v, t) for v in a.to_pylist()]
+    if isinstance(t, pa.BaseExtensionType):
+        return told_array(a.storage)
+    if pa.types.is_dictionary(t):
+        told = told_array(a.dictionary)
+        return [told[i] if i is not None else "null" for i in a.indices.to_pylist()]
+    if pa.types.is_run_end_encoded(t):
+        return told_array(pc.run_end_decode(a))
     if pa.types.is_temporal(t) and not pa.types.is_interval(t):
-        ints = column.cast(pa.int32() if t.bit_width == 32 else pa.int64()).to_pylist()
+        ints = a.cast(pa.int32() if t.bit_width == 32 else pa.int64()).to_pylist()
         return [str(n) if n is not None else "null" for n in ints] if pa.types.is_duration(t) else [moment(n, t) for n in ints]
-    return [text(v, t) for v in column.to_pylist()]
+    if pa.types.is_struct(t):
+        fields = [(quoted(t.field(i).name), told_array(a.field(i))) for i in range(t.num_fields)]
+        return ["{" + ",".join(f"{name}:{told[i]}" for name, told in fields) + "}" if ok else "null" for i, ok in enumerate(a.is_valid().to_pylist())]
+    if pa.types.is_nested(t):
+        return [told_list(v, t) for v in a]
+    return [text(v, t) for v in a.to_pylist()]
+
+
+def told_list(v, t):
+    """A scalar that is a list or a map."""
+    if not v.is_valid:
+        return "null"
+    if not pa.types.is_map(t):
+        return "[" + ",".join(told_array(v.values)) + "]"
+    keys, items = told_array(v.values.field(0)), told_array(v.values.field(1))
+    if pa.types.is_string(t.key_type):
+        return "{" + ",".join(f"{k}:{x}" for k, x in zip(keys, items)) + "}"
+    return "[" + ",".join(f'{{"key":{k},"value":{x}}}' for k, x in zip(keys, items)) + "]"

@@ -4,6 +4,7 @@ package referee
 
 import (
 	"bufio"
+	_ "embed"
 	"encoding/binary"
 	"io"
 	"os"
@@ -19,6 +20,11 @@ type Python struct {
 	out *bufio.Reader
 }
 
+// Draw is a script that makes tables of bytes, and files of tables, with pyarrow. See its answer.
+//
+//go:embed draw.py
+var Draw string
+
 // loop hands questions to the script's function answer, bytes to bytes, each behind its length.
 const loop = `
 import sys as _sys
@@ -31,10 +37,11 @@ while True:
     _sys.stdout.buffer.flush()
 `
 
-// Start starts Python 3 with a script of the standard library alone that defines answer(bytes) ->
-// bytes. The interpreter ends with the test. PYTHON names another than python3; where there is
-// none, the test is skipped and says so.
-func Start(t testing.TB, script string) *Python {
+// Start starts Python 3 with a script that defines answer(bytes) -> bytes, and needs nothing but
+// the standard library and the modules named. The interpreter ends with the test. PYTHON names
+// another than python3; where there is none, or a module is missing, the test is skipped and says
+// so.
+func Start(t testing.TB, script string, modules ...string) *Python {
 	t.Helper()
 	name := os.Getenv("PYTHON")
 	if name == "" {
@@ -43,6 +50,11 @@ func Start(t testing.TB, script string) *Python {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("NOT TRIED: no %s to ask", name)
+	}
+	for _, module := range modules {
+		if exec.Command(path, "-I", "-c", "import "+module).Run() != nil {
+			t.Skipf("NOT TRIED: %s has no module %s", path, module)
+		}
 	}
 	cmd := exec.Command(path, "-I", "-c", script+loop)
 	cmd.Stderr = os.Stderr
