@@ -15,8 +15,8 @@ import (
 const envLong = `Sets Go up for programs that use the package runner: lays the headers of TensorFlow's C API and a
 stand-in for the library into the cache, and prints the variables with which go build finds them.
 libtensorflow need not be there: a program opens it when it loads its first model, from
-Options.Library, TFRUN_LIBTENSORFLOW, lib/ beside the program's folder, the dynamic linker's path or
-the cache.
+Options.Library, TFRUN_LIBTENSORFLOW, the program's folder (or lib in it, or beside it), the dynamic
+linker's path or the cache, where tfrun lib puts it.
 
 With -w the variables go into Go's own environment (go env GOENV) instead, beside what stands there,
 so that every module of this user builds; -u takes them out again.`

@@ -33,9 +33,11 @@ type LibraryTry struct {
 // there is none.
 func (e *LibraryError) Error() string {
 	var missing []string
+	linker := "" // whether the dynamic linker was asked
 	for _, t := range e.Tried {
 		if !filepath.IsAbs(t.Path) {
-			continue // looked for by the dynamic linker
+			linker = ", nor where the dynamic linker looks"
+			continue
 		}
 		if _, err := os.Stat(t.Path); err == nil {
 			return fmt.Sprintf("libtensorflow %q: %s", t.Path, t.Reason)
@@ -45,7 +47,7 @@ func (e *LibraryError) Error() string {
 	if len(missing) == 0 {
 		return fmt.Sprintf("libtensorflow %q: %s", e.Tried[0].Path, e.Tried[0].Reason)
 	}
-	return "libtensorflow is not in " + strings.Join(missing, ", ") + ", nor where the dynamic linker looks"
+	return "libtensorflow is not in " + strings.Join(slices.Compact(missing), ", ") + linker
 }
 
 // Error is what TensorFlow, or the binding, says of a call.

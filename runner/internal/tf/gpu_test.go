@@ -38,7 +38,7 @@ func TestGPUProblems(t *testing.T) {
 		fix   string   // part of the first fix
 	}{
 		{"nothing", func(*gpuFacts) {}, nil, ""},
-		{"cpu build", func(f *gpuFacts) { f.report.Build = false }, []string{"this libtensorflow 2.21.0 is built for the CPU"}, "VARIANT=gpu"},
+		{"cpu build", func(f *gpuFacts) { f.report.Build = false }, []string{"this libtensorflow 2.21.0 is built for the CPU"}, "--variant gpu"},
 		{
 			"no driver", func(f *gpuFacts) { lose(driverLibrary, monitorLibrary)(f); f.hasDriver, f.initCode = false, -1 },
 			[]string{"there is no NVIDIA driver"},

@@ -29,14 +29,17 @@ var libraryDir string
 var libraryNames = []string{"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow.so"}
 
 // libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of
-// the environment variable TFRUN_LIBTENSORFLOW and nothing else; or what lies in ../lib beside the
-// program, then in the folder that the build knew, then wherever the dynamic linker looks, then in
-// tfrun's cache.
+// the environment variable TFRUN_LIBTENSORFLOW and nothing else; or what lies in the program's
+// folder, in lib below it or beside it, then in the folder that the build knew, then wherever the
+// dynamic linker looks, then in tfrun's cache. Only what the linker looks for has no whole path.
 func libraryFiles(named string) []string {
 	if named == "" {
 		named = os.Getenv("TFRUN_LIBTENSORFLOW")
 	}
 	if named != "" {
+		if whole, err := filepath.Abs(named); err == nil {
+			named = whole
+		}
 		if info, err := os.Stat(named); err == nil && !info.IsDir() {
 			return []string{named}
 		}
@@ -45,11 +48,31 @@ func libraryFiles(named string) []string {
 	var dirs []string
 	if exe, err := os.Executable(); err == nil {
 		if exe, err = filepath.EvalSymlinks(exe); err == nil {
-			dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "lib"))
+			dirs = besideProgram(filepath.Dir(exe))
 		}
 	}
 	dirs = append(dirs, filepath.SplitList(libraryDir)...)
 	return append(append(libraryIn(dirs...), libraryNames...), cachedLibraries()...)
+}
+
+// besideProgram lists the folders that go with a program of this folder: ../lib is that of bin/.
+func besideProgram(dir string) []string {
+	return []string{dir, filepath.Join(dir, "lib"), filepath.Join(filepath.Dir(dir), "lib")}
+}
+
+// isOpen returns an error where the library that is named is another one than the file that is
+// open.
+func isOpen(named, open string) error {
+	is, err := os.Stat(open)
+	e := &LibraryError{}
+	for _, file := range libraryFiles(named) {
+		want, there := os.Stat(file)
+		if there == nil && err == nil && os.SameFile(want, is) {
+			return nil
+		}
+		e.Tried = append(e.Tried, LibraryTry{Path: file, Reason: fmt.Sprintf("this process has opened another one already, %q", open)})
+	}
+	return e
 }
 
 // cachedLibraries lists the libraries in tfrun's cache, the newest first, and of one version the

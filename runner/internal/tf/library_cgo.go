@@ -6,7 +6,9 @@ package tf
 // #define _GNU_SOURCE
 // #include <dlfcn.h>
 // #include <fcntl.h>
+// #include <link.h>
 // #include <stdlib.h>
+// #include <string.h>
 // #include <unistd.h>
 //
 // // In shim/shim.c. Missing, and so NULL, where the program is linked with libtensorflow itself.
@@ -26,6 +28,16 @@ package tf
 //   }
 //   if (null >= 0) close(null);
 //   return reason;
+// }
+//
+// // loaded_path returns the path of a library that is open, to be freed, or NULL. name is as dlopen takes it.
+// static char *loaded_path(const char *name) {
+//   void *lib = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+//   if (lib == NULL) return NULL;
+//   struct link_map *map = NULL;
+//   char *path = dlinfo(lib, RTLD_DI_LINKMAP, &map) == 0 && map != NULL ? strdup(map->l_name) : NULL;
+//   dlclose(lib);
+//   return path;
 // }
 //
 // // TensorFlow 2.20 logs through Abseil, and does not tell it of TF_CPP_MIN_LOG_LEVEL: absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the
@@ -60,13 +72,16 @@ const HasTensorFlow = true
 var library struct {
 	sync.Mutex
 	open bool
+	file string // that was opened, by its whole path
 	Library
 }
 
 // OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first
 // successful one found. named is a file, or a folder that holds the library or a lib folder with
-// it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known
-// at build time, then where the dynamic linker looks. The error is a [*LibraryError].
+// it; "" looks at TFRUN_LIBTENSORFLOW, then in the program's folder and in lib below and beside it,
+// then in the folder known at build time, then where the dynamic linker looks, then in tfrun's
+// cache. The error is a [*LibraryError], also where another library than the one that is named is
+// open already: no process can have two.
 //
 // [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
 // takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
@@ -75,11 +90,15 @@ var library struct {
 func OpenLibrary(named string) (Library, error) {
 	library.Lock()
 	defer library.Unlock()
-	if library.open {
-		return library.Library, nil
+	if !library.open && C.has_shim() == 0 {
+		library.open, library.Version, library.file = true, tf.Version(), loadedFile(libraryNames...)
 	}
-	if C.has_shim() == 0 {
-		library.open, library.Version = true, tf.Version()
+	if library.open {
+		if named != "" {
+			if err := isOpen(named, library.file); err != nil {
+				return Library{}, err
+			}
+		}
 		return library.Library, nil
 	}
 	// dlerror's text belongs to the thread.
@@ -107,10 +126,24 @@ func OpenLibrary(named string) (Library, error) {
 			if tooOld(tf.Version()) {
 				return Library{}, &LibraryError{Tried: []LibraryTry{{Path: path, Reason: "is TensorFlow " + tf.Version() + "; 2.15 or later is needed"}}}
 			}
-			library.open, library.Library = true, Library{Path: path, Version: tf.Version()}
+			library.open, library.Library, library.file = true, Library{Path: path, Version: tf.Version()}, loadedFile(path)
 			return library.Library, nil
 		}
 		tried = append(tried, LibraryTry{Path: path, Reason: whyNot(path, strings.TrimPrefix(C.GoString(reason), path+": "))})
 	}
 	return Library{}, &LibraryError{Tried: tried}
+}
+
+// loadedFile returns the file of the first of these libraries that is open, or "".
+func loadedFile(names ...string) string {
+	for _, name := range names {
+		cName := C.CString(name)
+		path := C.loaded_path(cName)
+		C.free(unsafe.Pointer(cName))
+		if path != nil {
+			defer C.free(unsafe.Pointer(path))
+			return C.GoString(path)
+		}
+	}
+	return ""
 }

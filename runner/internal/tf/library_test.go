@@ -3,10 +3,12 @@ package tf
 import (
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -86,5 +88,97 @@ func TestLibraryDirIsWhereTheBuildSetsIt(t *testing.T) {
 	_, set, _ := strings.Cut(string(script), "TFRUN_LDFLAGS=")
 	if want := reflect.TypeFor[Config]().PkgPath() + ".libraryDir="; !strings.Contains(strings.SplitN(set, "\n", 2)[0], want) {
 		t.Errorf("the build does not set %s", want)
+	}
+}
+
+// The order of the search: what is named, and nothing else; the environment; beside the program;
+// what the build knew; the dynamic linker; the cache.
+func TestLibraryOrder(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TFRUN_LIBTENSORFLOW", "")
+	cached := filepath.Join(dir, "cache")
+	t.Setenv("TFRUN_CACHE", cached)
+	touch := func(parts ...string) string {
+		t.Helper()
+		file := filepath.Join(append([]string{dir}, parts...)...)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	name := libraryNames[0]
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	inCache := touch("cache", "libtensorflow", runtime.GOOS+"-"+machine, "cpu-2.21.0", "lib", name)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if exe, err = filepath.EvalSymlinks(exe); err != nil {
+		t.Fatal(err)
+	}
+	beside := filepath.Join(filepath.Dir(exe), name)
+	if err := os.WriteFile(beside, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(beside) //nolint:errcheck // the test's own folder goes with it
+	known := touch("known", name)
+	defer func(dir string) { libraryDir = dir }(libraryDir)
+	libraryDir = filepath.Dir(known)
+	want := append(append([]string{beside, known}, libraryNames...), inCache)
+	if got := libraryFiles(""); !slices.Equal(got, want) {
+		t.Errorf("the search goes through\n%q\nwant\n%q", got, want)
+	}
+	variable, option := touch("variable", "lib", name), touch("option", name)
+	t.Setenv("TFRUN_LIBTENSORFLOW", filepath.Join(dir, "variable"))
+	if got := libraryFiles(""); !slices.Equal(got, []string{variable}) {
+		t.Errorf("with the variable: %q", got)
+	}
+	for _, named := range []string{option, filepath.Dir(option)} {
+		if got := libraryFiles(named); !slices.Equal(got, []string{option}) {
+			t.Errorf("named %q: %q", named, got)
+		}
+	}
+	t.Chdir(dir)
+	if got := libraryFiles("option"); !slices.Equal(got, []string{option}) {
+		t.Errorf("named by a relative path: %q", got)
+	}
+	err = &LibraryError{Tried: []LibraryTry{{Path: libraryFiles("none")[0]}, {Path: libraryFiles("none")[1]}}}
+	if got, want := err.Error(), "libtensorflow is not in "+filepath.Join(dir, "none")+", "+filepath.Join(dir, "none", "lib"); got != want {
+		t.Errorf("nothing there: %q, want %q", got, want)
+	}
+}
+
+// A library that is named counts when another one is open, too: it is that one, by whatever path,
+// or an error.
+func TestLibraryIsObeyed(t *testing.T) {
+	lib, err := OpenLibrary("")
+	if errors.Is(err, ErrNoTensorFlow) {
+		t.Skip("built without libtensorflow")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lib.Path == "" {
+		t.Skip("linked with libtensorflow itself")
+	}
+	dir := t.TempDir()
+	link, other := filepath.Join(dir, "link.so"), filepath.Join(dir, "other.so")
+	if err := errors.Join(os.Symlink(lib.Path, link), os.WriteFile(other, []byte("another"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, named := range []string{"", lib.Path, filepath.Dir(lib.Path), link} {
+		if got, err := OpenLibrary(named); err != nil || got != lib {
+			t.Errorf("%q: %v, %v, want %v", named, got, err, lib)
+		}
+	}
+	for named, want := range map[string]string{other: "this process has opened another one already", dir + "/none": "libtensorflow is not in " + dir + "/none"} {
+		_, err := OpenLibrary(named)
+		var e *LibraryError
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", named, err, want)
+		}
 	}
 }
