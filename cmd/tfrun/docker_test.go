@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +72,11 @@ func TestDockerfile(t *testing.T) {
 					t.Errorf("%s: %s is not let through by the ignore file", line, top)
 				}
 			}
+		}
+	}
+	for layer := range mayImport {
+		if top, _, _ := strings.Cut(layer, "/"); !strings.Contains(text, fmt.Sprintf("\nCOPY %s/ %[1]s/\n", top)) {
+			t.Errorf("the folder %s, which tfrun is built of, is not copied", top)
 		}
 	}
 	for _, target := range []string{"cpu", "cpu-scratch", "gpu"} {
