@@ -27,7 +27,7 @@ const (
 	LimitLength   = "Length"   // the size of an axis that the spec leaves open
 
 	LimitBatchBytes = "BatchBytes" // the memory of a padded batch
-	LimitRatio      = "Ratio"      // of a decompressed file's size to that of the compressed one
+	LimitRatio      = "Ratio"      // of what was decompressed to what was compressed
 )
 
 // Limits bounds what rows may ask for before TensorFlow sees them: a row from the internet can be a
@@ -49,8 +49,8 @@ type Limits struct {
 	// single row of more is refused. What the model itself needs for a batch is its own affair and
 	// not known here. 0: [DefaultBatchBytes].
 	BatchBytes int64
-	// Ratio bounds the size of a decompressed file by that of the compressed one, once there are 64
-	// MiB of it. 0: [DefaultRatio].
+	// Ratio bounds the size of a decompressed file, or of an array of an npz archive, by that of
+	// the compressed one, once there are [RatioFrom] bytes of it. 0: [DefaultRatio].
 	Ratio int64
 }
 
@@ -65,6 +65,9 @@ const (
 	DefaultBatchBytes = 512 << 20
 	DefaultRatio      = 1000
 )
+
+// RatioFrom is how much comes of a compressed file before the ratio counts.
+const RatioFrom = 64 << 20
 
 // OrDefaults puts the defaults in the place of zeros.
 func (l Limits) OrDefaults() Limits {

@@ -335,4 +335,7 @@ type Options struct {
 	BlockBytes int
 	// MaxRow bounds a row's bytes. 0: 1 GiB.
 	MaxRow int64
+	// MaxRatio bounds the bytes that one of a compressed array becomes, once there are
+	// [dataset.RatioFrom]. 0: [dataset.DefaultRatio].
+	MaxRatio int64
 }

@@ -2,6 +2,7 @@ package npy
 
 import (
 	"archive/zip"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -223,6 +224,7 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
 		}
 		opened = append(opened, func() { _ = r.Close() }) // nothing was written
+		r = &inflated{ReadCloser: r, where: fmt.Sprintf("%s: array %q", name, column), stored: int64(min(entry.CompressedSize64, 1<<62)), most: o.MaxRatio}
 		out.members = append(out.members, member{column, r})
 		a, err := openArray(r, int64(min(entry.UncompressedSize64, 1<<62)), o)
 		if err != nil {
@@ -238,6 +240,29 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// inflated reads an array of an archive, and stops where few bytes become too many.
+type inflated struct {
+	io.ReadCloser
+	where  string
+	stored int64 // bytes in the archive
+	out    int64 // bytes so far
+	most   int64 // what a byte of it may become, from dataset.RatioFrom on; 0: the default
+}
+
+// Read decompresses.
+func (r *inflated) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.out += int64(n)
+	most := cmp.Or(r.most, dataset.DefaultRatio)
+	if r.out > dataset.RatioFrom && r.out/most > r.stored {
+		return 0, &dataset.LimitError{
+			Limit: dataset.LimitRatio,
+			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", r.where, r.stored, r.out, most),
+		}
+	}
+	return n, err
 }
 
 // pick opens the arrays of the components and those to keep, which must have as many rows.

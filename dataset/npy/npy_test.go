@@ -454,3 +454,44 @@ func TestResume(t *testing.T) {
 		}
 	}
 }
+
+// TestRatio reads archives of zeros, which become a thousand times as many bytes as they take.
+func TestRatio(t *testing.T) {
+	const columns = 1 << 20
+	archive := func(rows int) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.Create("a.npy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = w.Write(file(fmt.Sprintf("{'descr': '|u1', 'fortran_order': False, 'shape': (%d, %d)}", rows, columns), ""))
+		_, _ = w.Write(make([]byte, rows*columns))
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	read := func(data []byte, ratio int64) (rows int, err error) {
+		spec := dataset.Dict(map[string]dataset.Spec{"a": dataset.TensorSpec(tensor.Uint8, columns)})
+		for _, err = range npy.ZipRows(spec, npy.Options{Open: rowtest.Sized(data), MaxRatio: ratio}, "f").All(t.Context()) {
+			if err != nil {
+				return rows, err
+			}
+			rows++
+		}
+		return rows, nil
+	}
+	from := dataset.RatioFrom / columns
+	if rows, err := read(archive(from-1), 0); err != nil || rows != from-1 {
+		t.Errorf("less than counts: %d rows, %v", rows, err)
+	}
+	large := archive(from + 8)
+	var limit *dataset.LimitError
+	if rows, err := read(large, 0); !errors.As(err, &limit) || limit.Limit != dataset.LimitRatio || rows < from {
+		t.Errorf("zeros: %d rows, %v", rows, err)
+	}
+	if rows, err := read(large, 2000); err != nil || rows != from+8 {
+		t.Errorf("zeros, a higher limit: %d rows, %v", rows, err)
+	}
+}

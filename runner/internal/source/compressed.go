@@ -238,10 +238,6 @@ type decompressed struct {
 // Close closes the decompressor and the file.
 func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Close()) }
 
-// ratioFrom is how much of a decompressed file comes before its size is held against that of the
-// compressed one.
-const ratioFrom = 64 << 20
-
 // ratioReader is a decompressor that stops where a small file becomes too large.
 type ratioReader struct {
 	io.Reader
@@ -255,7 +251,7 @@ type ratioReader struct {
 func (b *ratioReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	b.out += int64(n)
-	if b.out > ratioFrom && b.out/b.most > b.in.taken() {
+	if b.out > dataset.RatioFrom && b.out/b.most > b.in.taken() {
 		return 0, &dataset.LimitError{
 			Limit: dataset.LimitRatio,
 			Msg:   fmt.Sprintf("%s: %d bytes became %d, more than %d times as many", b.name, b.in.taken(), b.out, b.most),

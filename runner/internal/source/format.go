@@ -150,7 +150,7 @@ func (src Source) csvOptions(comma byte) csv.Options {
 
 func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) func(dataset.Spec, Source) *dataset.Dataset {
 	return func(spec dataset.Spec, src Source) *dataset.Dataset {
-		return rows(spec, npy.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRow: src.Limits.RowBytes, BlockBytes: src.BlockBytes}, src.Files...)
+		return rows(spec, npy.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRow: src.Limits.RowBytes, MaxRatio: src.Limits.Ratio, BlockBytes: src.BlockBytes}, src.Files...)
 	}
 }
 
