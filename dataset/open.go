@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // pipeWait is how long a named pipe may have nobody who writes to it.
@@ -31,10 +33,11 @@ func OpenFile(name string) (*os.File, error) {
 		err error
 	}
 	done := make(chan opened, 1)
-	go func() {
-		f, err := os.Open(name)
-		done <- opened{f, err}
-	}()
+	var f *os.File
+	crash.Go(func() (err error) {
+		f, err = os.Open(name)
+		return err
+	}, func(err error) { done <- opened{f, err} })
 	select {
 	case o := <-done:
 		return o.f, o.err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // Map calls fn with each element and returns the elements that it returns, which must fit spec:
@@ -176,22 +178,34 @@ func (it *prefetched) start(ctx context.Context) {
 	ctx, it.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	it.items = make(chan prefetchItem, it.size)
 	it.done = make(chan struct{})
-	go func() {
-		defer close(it.done)
-		defer close(it.items)
-		for {
-			var item prefetchItem
-			item.err = it.in.next(ctx, &item.e)
-			if item.err == io.EOF { //nolint:errorlint // iterators return it bare
-				return
-			}
-			select {
-			case it.items <- item:
-			case <-ctx.Done():
-				return
-			}
+	crash.Go(func() error { return it.read(ctx) }, func(err error) {
+		if err != nil { // a panic
+			it.hand(ctx, prefetchItem{err: err})
 		}
-	}()
+		close(it.items)
+		close(it.done)
+	})
+}
+
+// read reads elements until there are no more, or nobody wants them.
+func (it *prefetched) read(ctx context.Context) error {
+	for {
+		var item prefetchItem
+		item.err = it.in.next(ctx, &item.e)
+		if item.err == io.EOF || !it.hand(ctx, item) { //nolint:errorlint // iterators return it bare
+			return nil
+		}
+	}
+}
+
+// hand gives an item to who waits for it, and reports whether there is somebody.
+func (it *prefetched) hand(ctx context.Context, item prefetchItem) bool {
+	select {
+	case it.items <- item:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (it *prefetched) close() {

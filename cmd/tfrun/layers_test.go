@@ -71,7 +71,7 @@ func TestLayers(t *testing.T) {
 // commands, may import all.
 const arrows = `
 tensor:
-dataset: tensor internal/words
+dataset: tensor internal/words internal/crash
 
 internal/wire:
 internal/words:
@@ -104,8 +104,8 @@ internal/cache:
 internal/getlib:
 internal/partfile: tensor dataset
 runner/internal/option:
-runner/internal/tf: tensor runner/internal/option internal/cache
-runner/internal/isolate: internal/lastwords
+runner/internal/tf: tensor runner/internal/option internal/cache internal/crash
+runner/internal/isolate: internal/lastwords internal/crash
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
 runner/internal/source: dataset runner/internal/option
 runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // ownStreams returns stdout and stderr on descriptors of their own. Descriptors 1 and 2 are also
@@ -44,10 +46,10 @@ func divert(w io.Writer) (restore func()) {
 	_ = unix.Dup2(int(to.Fd()), 2)
 	_ = to.Close() // two copies are left
 	arrived := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(w, r)
-		close(arrived)
-	}()
+	crash.Go(func() error {
+		_, err := io.Copy(w, r)
+		return err
+	}, func(error) { close(arrived) })
 	return func() {
 		_ = unix.Dup2(a, 1)
 		_ = unix.Dup2(b, 2)

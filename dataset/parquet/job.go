@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/files"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // stripe is how many rows of side by side columns are read before the next column has its turn, for
@@ -49,10 +48,10 @@ func (t *table) Read(j *job) error {
 		return err
 	}
 	j.rows = n
-	var g errgroup.Group
+	g := crash.NewGroup()
 	g.SetLimit(t.o.Workers)
 	for c := range t.comps {
-		j.comps[c].fill(&g, t.name, &t.comps[c], n, t.o.Workers)
+		j.comps[c].fill(g, t.name, &t.comps[c], n, t.o.Workers)
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -65,7 +64,7 @@ func (t *table) Read(j *job) error {
 // readKept reads the kept columns of n rows, or of fewer where a column's values come to much. It
 // returns how many.
 func (j *job) readKept(n int) (int, error) {
-	var g errgroup.Group
+	g := crash.NewGroup()
 	g.SetLimit(j.t.o.Workers)
 	j.kept = slices.Grow(j.kept[:0], len(j.t.kept))[:len(j.t.kept)]
 	for k, r := range j.t.kept {
@@ -104,7 +103,7 @@ func guarded(name string, f func() error) error {
 }
 
 // fill reads the columns of a component, some in each goroutine.
-func (j *jobColumn) fill(g *errgroup.Group, name string, col *tableColumn, n, workers int) {
+func (j *jobColumn) fill(g crash.Group, name string, col *tableColumn, n, workers int) {
 	k := len(col.readers)
 	j.nulls = slices.Grow(j.nulls[:0], k)[:k]
 	j.vals = slices.Grow(j.vals[:0], k)[:k]

@@ -1,10 +1,16 @@
 // Package crash turns panics into errors: a fault of the program's own ends in one line, and not in
 // the stacks of all goroutines.
+//
+// A panic ends the process from whichever goroutine it comes, and only that goroutine can recover
+// it. So none is started with the word go: [Go] and [Group] start them, which a test holds.
 package crash
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Error is a panic that was caught.
@@ -31,4 +37,28 @@ func Guard(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// Go calls f in a goroutine of its own, and then hands its error to done, there: an *[Error] where
+// f panicked.
+func Go(f func() error, done func(error)) {
+	go func() { done(Guard(f)) }()
+}
+
+// Group is an [errgroup.Group] in which a panic is the error of its goroutine. [NewGroup] and
+// [WithContext] make one.
+type Group struct{ *errgroup.Group }
+
+// NewGroup returns a group without a context of its own.
+func NewGroup() Group { return Group{&errgroup.Group{}} }
+
+// WithContext is [errgroup.WithContext]: the context ends with the first error.
+func WithContext(ctx context.Context) (Group, context.Context) {
+	g, ctx := errgroup.WithContext(ctx)
+	return Group{g}, ctx
+}
+
+// Go calls f in a goroutine of the group.
+func (g Group) Go(f func() error) {
+	g.Group.Go(func() error { return Guard(f) })
 }

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // Pipe is such a run of jobs. Its methods are for one goroutine.
@@ -22,7 +24,7 @@ type Pipe[J any] struct {
 
 type item[J any] struct {
 	job  *J
-	err  error
+	err  error // of the reading, or a panic of the work
 	done chan struct{}
 }
 
@@ -30,7 +32,8 @@ type item[J any] struct {
 func Workers() int { return min(runtime.GOMAXPROCS(0), 4) }
 
 // Start begins to read. read fills a job, new or released, and returns io.EOF after the last one;
-// work finishes it; stop is called when the reading has ended.
+// work finishes it; stop is called when the reading has ended. A panic in read or work is an error
+// of the job.
 func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) *Pipe[J] {
 	p := &Pipe[J]{
 		free:  make(chan *J, 2*workers+2),
@@ -39,23 +42,27 @@ func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) 
 		read:  make(chan struct{}),
 	}
 	todo := make(chan *item[J], workers)
-	go p.reading(read, todo, stop)
+	crash.Go(func() error {
+		defer stop()
+		p.reading(read, todo)
+		return nil
+	}, func(error) { close(p.read) }) // of stop alone: nothing more is to be read
 	for range workers {
-		p.work.Go(func() {
+		p.work.Add(1)
+		crash.Go(func() error {
 			for it := range todo {
-				work(it.job)
+				it.err = crash.Guard(func() error { work(it.job); return nil })
 				close(it.done)
 			}
-		})
+			return nil
+		}, func(error) { p.work.Done() })
 	}
 	return p
 }
 
 // reading is the goroutine that reads: it fills jobs, and gives each to those who wait for it in
 // order and to those who work.
-func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J], stop func()) {
-	defer close(p.read)
-	defer stop()
+func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J]) {
 	defer close(todo)
 	for {
 		it := &item[J]{done: make(chan struct{})}
@@ -64,7 +71,9 @@ func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J], stop func()
 		default:
 			it.job = new(J)
 		}
-		if it.err = read(it.job); it.err != nil {
+		err := crash.Guard(func() error { return read(it.job) })
+		if err != nil {
+			it.err = err
 			close(it.done)
 		}
 		select {
@@ -72,7 +81,7 @@ func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J], stop func()
 		case <-p.quit:
 			return
 		}
-		if it.err != nil {
+		if err != nil {
 			return
 		}
 		select {

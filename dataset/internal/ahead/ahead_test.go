@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/tfrun/tfrun/dataset/internal/ahead"
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,4 +81,51 @@ func TestReadThatHangs(t *testing.T) {
 	p.Close()
 	close(release)
 	<-done
+}
+
+// TestPanic has the reading, the work and the end of a pipe panic: the first two are the error of
+// their job, behind the jobs before it, and nothing hangs.
+func TestPanic(t *testing.T) {
+	for _, at := range []string{"read", "work", "stop"} {
+		t.Run(at, func(t *testing.T) {
+			fault := func(here string, j *job) {
+				if here == at && (j == nil || j.n == 5) {
+					panic(here)
+				}
+			}
+			read, stopped := numbers(10, io.EOF), atomic.Bool{}
+			p := ahead.Start(3, func(j *job) error {
+				err := read(j)
+				fault("read", j)
+				return err
+			}, func(j *job) {
+				square(j)
+				fault("work", j)
+			}, func() {
+				stopped.Store(true)
+				fault("stop", nil)
+			})
+			n := 0
+			var err error
+			for ; err == nil; n++ {
+				_, err = p.Next(t.Context())
+			}
+			var e *crash.Error
+			switch {
+			case at == "stop":
+				if n != 11 || !errors.Is(err, io.EOF) {
+					t.Errorf("%d jobs, then %v", n-1, err)
+				}
+			case n != 6 || !errors.As(err, &e) || e.Value != at:
+				t.Errorf("%d jobs, then %v", n-1, err)
+			}
+			if _, err := p.Next(t.Context()); !errors.Is(err, io.EOF) {
+				t.Errorf("after the end: %v, want EOF", err)
+			}
+			p.Close()
+			if !stopped.Load() {
+				t.Error("stop was not called")
+			}
+		})
+	}
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // Open opens a file with the opener, or with dataset.OpenFile where that is nil.
@@ -166,21 +168,51 @@ func (f *TempFile) Close() error {
 }
 
 // Guard runs f and turns a panic into an error that names the file: readers of third parties may
-// panic on a damaged one.
-func Guard(name string, f func() error) error { return guard(name+": the file is damaged", f) }
-
-// GuardWrite is Guard for a writer.
-func GuardWrite(op string, f func() error) error { return guard(op, f) }
-
-func guard(prefix string, f func() error) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case error:
-			err = fmt.Errorf("%s: %w", prefix, r)
-		default:
-			err = fmt.Errorf("%s: %v", prefix, r)
-		}
-	}()
-	return f()
+// panic on a damaged one. Where Go itself has panicked, as for an index out of range, the fault may
+// be the reader's, and the error asks for a report.
+func Guard(name string, f func() error) error {
+	err := crash.Guard(f)
+	fault, ok := err.(*crash.Error) //nolint:errorlint // Guard's own
+	if !ok {
+		return err
+	}
+	if _, ok := fault.Value.(runtime.Error); ok {
+		return &unreadableError{name, fault}
+	}
+	return fmt.Errorf("%s: the file is damaged: %w", name, panicked(fault))
 }
+
+// GuardWrite is Guard for a writer, and says what was to be done.
+func GuardWrite(op string, f func() error) error {
+	err := crash.Guard(f)
+	fault, ok := err.(*crash.Error) //nolint:errorlint // Guard's own
+	if !ok {
+		return err
+	}
+	if _, ok := fault.Value.(runtime.Error); ok {
+		return fmt.Errorf("%s: %w", op, fault)
+	}
+	return fmt.Errorf("%s: %w", op, panicked(fault))
+}
+
+// panicked returns what a library has panicked with on purpose, as an error.
+func panicked(fault *crash.Error) error {
+	if err, ok := fault.Value.(error); ok {
+		return err
+	}
+	return fmt.Errorf("%v", fault.Value)
+}
+
+// unreadableError is a file that a reader came to grief over.
+type unreadableError struct {
+	name  string
+	fault *crash.Error
+}
+
+// Error names the file.
+func (e *unreadableError) Error() string {
+	return e.name + ": cannot be read: the file is damaged, or tfrun has a fault"
+}
+
+// Unwrap returns the fault, with its stack.
+func (e *unreadableError) Unwrap() error { return e.fault }

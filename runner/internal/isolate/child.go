@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -31,7 +32,7 @@ func serveIsolated() int {
 	}
 	err := errors.Join(writeFrame(s.w, wireReady, 0), s.w.Flush())
 	if err == nil {
-		err = s.serve()
+		err = crash.Guard(s.serve)
 	}
 	if errors.Is(err, io.EOF) {
 		return 0
@@ -103,15 +104,18 @@ func (s *server) control(kind byte, id uint32) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		reply, err := work()
+	var reply any
+	crash.Go(func() (err error) {
+		reply, err = work()
+		return err
+	}, func(err error) {
 		s.answer(id, err, func(w *bufio.Writer) error {
 			if reply == nil {
 				return nil
 			}
 			return writeJSON(w, reply)
 		})
-	}()
+	})
 	return nil
 }
 
@@ -177,14 +181,16 @@ func (s *server) run(id uint32) error {
 	if _, err := io.Copy(io.Discard, values); err != nil {
 		return err
 	}
-	go func() {
-		var out []tensor.Tensor
-		err := failed
-		if err == nil {
-			out, err = l.Run(context.Background(), nil)
+	var out []tensor.Tensor
+	crash.Go(func() (err error) {
+		if failed != nil {
+			return failed
 		}
+		out, err = l.Run(context.Background(), nil)
+		return err
+	}, func(err error) {
 		s.answer(id, err, func(w *bufio.Writer) error { return writeTensors(w, out) })
-	}()
+	})
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/lastwords"
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
@@ -79,7 +80,7 @@ func startProcess(stderr io.Writer) (*Process, error) {
 		return nil, errors.Join(err, closed, requests.Close(), answers.Close())
 	}
 	oomVictim(p.cmd.Process.Pid)
-	go p.read(answers)
+	crash.Go(func() error { return p.deal(answers) }, func(err error) { p.over(answers, err) })
 	return p, nil
 }
 
@@ -113,8 +114,8 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 	return &option.Error{Option: "Isolate", Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
 }
 
-// read deals out the answers until the process is gone.
-func (p *Process) read(answers *os.File) {
+// deal deals out the answers until there are no more, or one makes no sense.
+func (p *Process) deal(answers *os.File) error {
 	r := bufio.NewReaderSize(answers, wireBuffer)
 	kind, _, err := readFrame(r)
 	switch {
@@ -126,6 +127,11 @@ func (p *Process) read(answers *os.File) {
 	for err == nil {
 		err = p.answer(r)
 	}
+	return err
+}
+
+// over sees to the end of the process after its last answer, and to the requests that have none.
+func (p *Process) over(answers *os.File, err error) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		p.kill(fmt.Sprintf("its answer makes no sense (%v)", err))
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -269,6 +270,7 @@ type wireFault struct {
 	DType      *tf.DTypeError     `json:",omitempty"`
 	Shape      *tensor.ShapeError `json:",omitempty"`
 	NoLibrary  bool               `json:",omitempty"`
+	Fault      *crash.Error       `json:",omitempty"` // whose value is a text
 	Text       string
 }
 
@@ -276,6 +278,9 @@ func faultOf(err error) wireFault {
 	f := wireFault{Text: err.Error(), NoLibrary: errors.Is(err, tf.ErrNoTensorFlow)}
 	_ = errors.As(err, &f.TensorFlow) || errors.As(err, &f.Library) || errors.As(err, &f.GPU) ||
 		errors.As(err, &f.DType) || errors.As(err, &f.Shape)
+	if fault := (*crash.Error)(nil); errors.As(err, &fault) {
+		f.Fault = &crash.Error{Value: fmt.Sprint(fault.Value), Stack: fault.Stack}
+	}
 	return f
 }
 
@@ -293,6 +298,8 @@ func (f wireFault) err() error {
 		cause = f.DType
 	case f.Shape != nil:
 		cause = f.Shape
+	case f.Fault != nil:
+		cause = f.Fault
 	case f.NoLibrary:
 		cause = tf.ErrNoTensorFlow
 	default:

@@ -72,6 +72,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // CatchDeath has died be called, in a goroutine, when a library ends the process: a failed check of
@@ -88,12 +90,15 @@ func CatchDeath(died func(signal string)) error {
 		return err
 	}
 	_ = w.Close() // its copy stays open
-	go func() {
-		var sig [1]byte
-		if n, _ := r.Read(sig[:]); n == 1 {
+	var sig [1]byte
+	crash.Go(func() error {
+		_, err := r.Read(sig[:])
+		return err
+	}, func(err error) {
+		if err == nil {
 			died(unix.SignalName(syscall.Signal(sig[0])))
 		}
-	}()
+	})
 	if C.catch_death(C.int(fd)) != 0 {
 		return os.NewSyscallError("sigaction", syscall.EINVAL)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/galeone/tensorflow/tensorflow/go/op"
 	tg "github.com/galeone/tfgo"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -21,10 +22,7 @@ func beginWarmUp(c Config) (wait func()) {
 		return func() {}
 	}
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = guard("warm up", func() error { return multiply(c) })
-	}()
+	crash.Go(func() error { return guard("warm up", func() error { return multiply(c) }) }, func(error) { close(done) })
 	return func() { <-done }
 }
 
