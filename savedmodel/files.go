@@ -30,8 +30,10 @@ const (
 	maxText        = 256 << 20
 	maxMetadata    = 512 << 20
 	maxFingerprint = 1 << 20
-	maxSignatures  = 10_000 // of a graph; honest ones have up to a few dozen
-	maxMetaGraphs  = 1_000  // of a model; honest ones have one for serving, and a few variants
+	maxSignatures  = 10_000  // of a graph; honest ones have up to a few dozen
+	maxAssets      = 10_000  // of a graph; honest ones have a few vocabularies
+	maxTensors     = 100_000 // of all signatures, inputs and outputs
+	maxMetaGraphs  = 1_000   // of a model; honest ones have one for serving, and a few variants
 )
 
 // readFile reads a whole file of at most limit bytes. check sees its first bytes before the rest is

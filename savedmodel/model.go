@@ -26,6 +26,7 @@ type Model struct {
 	// MetaGraphs are the graphs of the model, in the file's order. There is at least one.
 	MetaGraphs []*MetaGraph
 
+	tensors     int // of all signatures
 	fingerprint func() (*Fingerprint, error)
 	metadata    func() (KerasMetadata, error)
 }

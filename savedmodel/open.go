@@ -225,6 +225,10 @@ func newModel(dir, path, version string, data []byte) (*Model, error) {
 	return m, nil
 }
 
+// maxEntries bounds what stands in one place by name, such as the attributes of an operation, of
+// which honest models have a few dozen, or the inputs of a signature.
+const maxEntries = 1 << 16
+
 // Memory that decoding all of a model's file may take: weightFree, and weightPerByte for each byte
 // of the file. Models that TensorFlow writes take 7 to 13 times their size, small ones up to 17.
 const (
@@ -236,8 +240,12 @@ const (
 // may hold ten million empty messages.
 func checkWeight(path string, data []byte) error {
 	limit := int64(weightFree + weightPerByte*len(data))
-	if need := weight.Of(data, (&pb.SavedModel{}).ProtoReflect().Descriptor()); need > limit {
-		return formatError(path, "would take %d bytes of memory to read; a file of %d bytes may take %d", need, len(data), limit)
+	w := weight.Of(data, (&pb.SavedModel{}).ProtoReflect().Descriptor())
+	switch {
+	case w.Bytes > limit:
+		return formatError(path, "would take %d bytes of memory to read; a file of %d bytes may take %d", w.Bytes, len(data), limit)
+	case w.Entries > maxEntries:
+		return formatError(path, "has %d attributes, inputs or other named parts in one place; at most %d are read", w.Entries, maxEntries)
 	}
 	return nil
 }

@@ -180,11 +180,28 @@ func (mg *MetaGraph) readSignature(entry []byte) error {
 	if mg.Signatures[name], err = newSignature(name, def); err != nil {
 		return formatError(mg.model.File, "is damaged: %v", err)
 	}
+	if mg.model.tensors += mg.Signatures[name].size(); mg.model.tensors > maxTensors {
+		return formatError(mg.model.File, "has signatures with more than %d inputs and outputs between them", maxTensors)
+	}
 	return nil
+}
+
+// size is the number of a signature's tensors, where one of several parts counts as these.
+func (s *Signature) size() int {
+	n := 0
+	for _, tensors := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
+		for _, t := range tensors {
+			n += 1 + len(t.Components)
+		}
+	}
+	return n
 }
 
 // readAsset reads one AssetFileDef.
 func (mg *MetaGraph) readAsset(data []byte) error {
+	if len(mg.Assets) == maxAssets {
+		return formatError(mg.model.File, "has more than %d assets", maxAssets)
+	}
 	def := &pb.AssetFileDef{}
 	if err := mg.unmarshal(data, def, "an asset"); err != nil {
 		return err

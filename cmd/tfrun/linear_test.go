@@ -122,6 +122,29 @@ var graphs = []struct {
 		}
 		return modeltest.Library([]*nodepb.NodeDef{out})
 	}},
+	{"a node of inputs that there are not", func(n int) *pb.MetaGraphDef {
+		out := modeltest.Op("out", "AddN", "in")
+		for range n {
+			out.Input = append(out.Input, "")
+		}
+		return modeltest.Library([]*nodepb.NodeDef{out})
+	}},
+	{"a node of many attributes, and one that takes it", func(n int) *pb.MetaGraphDef {
+		wide := modeltest.Op("wide", "Identity", "in")
+		for k := range n {
+			wide.Attr[fmt.Sprint(k)] = &attrpb.AttrValue{}
+		}
+		return modeltest.Library([]*nodepb.NodeDef{wide, modeltest.Op("out", "Identity", "wide")})
+	}},
+	{"the same in a function, and as attributes of the function", func(n int) *pb.MetaGraphDef {
+		wide := modeltest.Op("wide", "Identity", "x")
+		f := modeltest.Returning(modeltest.Func("f", "x", wide), "wide:output:0")
+		f.Attr = map[string]*attrpb.AttrValue{}
+		for k := range n {
+			wide.Attr[fmt.Sprint(k)], f.Attr[fmt.Sprint(k)] = &attrpb.AttrValue{}, &attrpb.AttrValue{}
+		}
+		return modeltest.Library(mainCalling("f"), f)
+	}},
 	{"a node of many inputs in a function", func(n int) *pb.MetaGraphDef {
 		sum := modeltest.Op("n", "ConcatV2")
 		for range n {

@@ -166,8 +166,11 @@ func (f *Function) OnlyCall() *Node {
 
 // MainRef reads a tensor's name as a main graph writes it: "node" or "node:i".
 func (f *Function) MainRef(name string) Ref {
-	head, place, _ := strings.Cut(name, ":")
-	out, _ := strconv.Atoi(place)
+	head, place, more := strings.Cut(name, ":")
+	out := 0
+	if more {
+		out, _ = strconv.Atoi(place)
+	}
 	if i, ok := f.ArgAt[head]; ok && out == 0 {
 		return Ref{Arg: i + 1}
 	}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -84,13 +85,22 @@ func (p *Reach) MarkNodes(roots []string) error {
 			continue
 		}
 		p.Nodes[name] = true
-		inputs, err := p.followNode(node)
+		err := p.followNode(node, func(input []byte) {
+			if name := nameIn(input); p.x.nodes[string(name)] != nil && !p.Nodes[string(name)] {
+				todo = append(todo, string(input))
+			}
+		})
 		if err != nil {
 			return p.g.Damaged("its graph", err)
 		}
-		todo = append(todo, inputs...)
 	}
 	return nil
+}
+
+// nameIn is NodeOf without a copy.
+func nameIn(input []byte) []byte {
+	name, _, _ := bytes.Cut(bytes.TrimPrefix(input, []byte("^")), []byte(":"))
+	return name
 }
 
 // MarkAll marks all nodes and functions.
@@ -132,6 +142,7 @@ func (p *Reach) Main(feeds []string) (*Function, error) {
 		f.ByName[name] = n
 	}
 	for _, n := range f.Nodes {
+		n.Inputs = make([]Ref, 0, len(n.Def.GetInput()))
 		for _, in := range n.Def.GetInput() {
 			if !strings.HasPrefix(in, "^") {
 				n.Inputs = append(n.Inputs, f.MainRef(in))
@@ -141,24 +152,25 @@ func (p *Reach) Main(feeds []string) (*Function, error) {
 	return f, nil
 }
 
-// followNode marks the functions that a node names, and returns the nodes that it depends on: its
-// inputs and those it has to stand beside.
-func (p *Reach) followNode(def []byte) (needs []string, err error) {
+// followNode marks the functions that a node names, and calls need with the tensors and nodes that
+// it depends on: its inputs and those it has to stand beside.
+func (p *Reach) followNode(def []byte, need func([]byte)) error {
 	op, unnamed := "", false
-	err = wire.Each(def, func(f wire.Field) error {
+	err := wire.Each(def, func(f wire.Field) error {
 		switch {
 		case f.Type != protowire.BytesType:
 		case f.Num == FieldNodeOp:
 			op = string(f.Data)
 			p.need(op) // TensorFlow 1 calls a function by an op of its name
 		case f.Num == FieldNodeInputs:
-			needs = append(needs, string(f.Data))
+			need(f.Data)
 		case f.Num == FieldNodeAttrs:
-			key, beside, err := p.followAttr(f.Data)
+			key, err := p.followAttr(f.Data, func(beside []byte) {
+				if p.Fed == nil {
+					need(beside)
+				}
+			})
 			unnamed = unnamed || key == p.Unnamed
-			if p.Fed == nil {
-				needs = append(needs, beside...)
-			}
 			return err
 		}
 		return nil
@@ -166,26 +178,26 @@ func (p *Reach) followNode(def []byte) (needs []string, err error) {
 	if p.Ops != nil && !unnamed {
 		p.Ops[op] = true
 	}
-	return needs, err
+	return err
 }
 
-// followAttr looks at an entry of a map of attributes. It returns its key, and the nodes that the
-// attribute _class names ("loc:@node").
-func (p *Reach) followAttr(entry []byte) (key string, beside []string, err error) {
+// followAttr looks at an entry of a map of attributes. It returns its key, and calls beside with
+// the nodes that the attribute _class names ("loc:@node").
+func (p *Reach) followAttr(entry []byte, beside func([]byte)) (key string, err error) {
 	if key, err = wire.String(entry, wire.FieldMapKey); err != nil {
-		return "", nil, err
+		return "", err
 	}
 	err = wire.Each(entry, func(f wire.Field) error {
 		if f.Num != wire.FieldMapValue || f.Type != protowire.BytesType {
 			return nil
 		}
 		return p.followValue(f.Data, func(s []byte) {
-			if name, ok := strings.CutPrefix(string(s), "loc:@"); ok && key == "_class" {
-				beside = append(beside, name)
+			if name, ok := bytes.CutPrefix(s, []byte("loc:@")); ok && key == "_class" {
+				beside(name)
 			}
 		})
 	})
-	return key, beside, err
+	return key, err
 }
 
 // followValue marks the functions that an AttrValue names, those in the attributes of functions
@@ -263,10 +275,9 @@ func (p *Reach) followFunctions() error {
 			switch {
 			case f.Type != protowire.BytesType:
 			case f.Num == FieldFunctionNodes:
-				_, err := p.followNode(f.Data)
-				return err
+				return p.followNode(f.Data, nowhere)
 			case f.Num == fieldFunctionAttrs:
-				_, _, err := p.followAttr(f.Data)
+				_, err := p.followAttr(f.Data, nowhere)
 				return err
 			}
 			return nil
@@ -285,6 +296,9 @@ func (p *Reach) followFunctions() error {
 	}
 	return nil
 }
+
+// nowhere is for nodes of functions, which are reached with their function.
+func nowhere([]byte) {}
 
 // implementations groups functions by the interface that they implement.
 type implementations struct {

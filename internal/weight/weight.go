@@ -22,18 +22,32 @@ const (
 	perMessage = 64 // of a type that is not linked in
 )
 
+// mapValue is the number of the value in a map's entry.
+const mapValue = 2
+
 // mostNested is how deep messages are followed: decoders refuse what nests deeper.
 const mostNested = 200
 
-// Of returns the estimate for a message of the given type, in bytes. What is damaged counts up to
-// the damage. Time is linear in the message's size.
-func Of(message []byte, d protoreflect.MessageDescriptor) int64 {
-	return typeOf(d).weigh(message, 0)
+// Weight is the estimate for a message.
+type Weight struct {
+	Bytes int64 // once it is decoded
+	// Entries is the most entries that the maps of one message in it have: a map of millions takes
+	// several times as long as a million maps of a few.
+	Entries int
+}
+
+// Of returns the estimate for a message of the given type. What is damaged counts up to the damage.
+// Time is linear in the message's size.
+func Of(message []byte, d protoreflect.MessageDescriptor) Weight {
+	var w Weight
+	w.Bytes = w.weigh(typeOf(d), message, 0)
+	return w
 }
 
 // messageType is what weighing a message needs of its type.
 type messageType struct {
 	size   int64 // of the struct
+	value  int64 // of a map's entry: of the value's struct, which is made where there is none
 	fields []field
 }
 
@@ -42,6 +56,7 @@ type field struct {
 	each    int64        // beside the message that it is
 	packed  int64        // of a list of numbers: what each byte of it may take
 	message *messageType // nil where it is none
+	isMap   bool
 }
 
 var types struct {
@@ -66,12 +81,15 @@ func makeType(d protoreflect.MessageDescriptor) *messageType {
 	}
 	t := &messageType{size: structSize(d)}
 	types.by[d.FullName()] = t
+	if d.IsMapEntry() && d.Fields().ByNumber(mapValue).Message() != nil {
+		t.value = structSize(d.Fields().ByNumber(mapValue).Message())
+	}
 	for i := range d.Fields().Len() {
 		fd := d.Fields().Get(i)
 		f := field{}
 		switch {
 		case fd.IsMap():
-			f.each = perEntry
+			f.each, f.isMap = perEntry, true
 		case fd.Message() != nil && fd.IsList():
 			f.each = perElement
 		case fd.Kind() == protoreflect.StringKind, fd.Kind() == protoreflect.BytesKind:
@@ -116,17 +134,17 @@ func packedSize(kind protoreflect.Kind) int64 {
 }
 
 // weigh adds up what a message takes.
-func (t *messageType) weigh(b []byte, depth int) int64 {
-	sum := t.size
+func (w *Weight) weigh(t *messageType, b []byte, depth int) int64 {
+	sum, entries, value := t.size, 0, t.value
 	for len(b) > 0 && depth < mostNested {
 		num, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
-			return sum
+			break
 		}
 		b = b[n:]
 		if kind != protowire.BytesType {
 			if n = protowire.ConsumeFieldValue(num, kind, b); n < 0 {
-				return sum
+				break
 			}
 			b = b[n:]
 			if int(num) < len(t.fields) {
@@ -136,23 +154,30 @@ func (t *messageType) weigh(b []byte, depth int) int64 {
 		}
 		data, n := protowire.ConsumeBytes(b)
 		if n < 0 {
-			return sum
+			break
 		}
 		b = b[n:]
 		if int(num) >= len(t.fields) {
 			sum += int64(n) // kept as it is
 			continue
 		}
+		if num == mapValue {
+			value = 0
+		}
 		f := &t.fields[num]
 		sum += f.each
+		if f.isMap {
+			entries++
+		}
 		switch {
 		case f.message != nil:
-			sum += f.message.weigh(data, depth+1)
+			sum += w.weigh(f.message, data, depth+1)
 		case f.packed > 0:
 			sum += f.packed * int64(len(data))
 		default:
 			sum += int64(len(data))
 		}
 	}
-	return sum
+	w.Entries = max(w.Entries, entries)
+	return sum + value
 }

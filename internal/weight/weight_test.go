@@ -1,6 +1,7 @@
 package weight
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -40,6 +41,7 @@ func TestOf(t *testing.T) {
 		"dimensions":               nested(n, 2, 2, 1, 5, 2, 7, 2),
 		"functions of a list":      nested(n, 2, 2, 1, 5, 2, 1, 9),
 		"inputs":                   nested(n, 2, 2, 1, 3),
+		"attributes":               attributes(n),
 		"objects":                  nested(n, 2, 7, 1),
 		"children of an object":    nested(n, 2, 7, 1, 1),
 		"definitions of ops":       nested(n, 2, 1, 2, 1),
@@ -63,11 +65,31 @@ func TestOf(t *testing.T) {
 		}
 	}
 	for name, message := range messages {
-		got := Of(message, (&pb.SavedModel{}).ProtoReflect().Descriptor())
+		got := Of(message, (&pb.SavedModel{}).ProtoReflect().Descriptor()).Bytes
 		want := decodedSize(t, message)
 		if want > 1<<20 && (got < want*6/10 || got > want*2) {
 			t.Errorf("%s: %d bytes, Go took %d", name, got, want)
 		}
+	}
+}
+
+// attributes is a node with many attributes that have a name and nothing else.
+func attributes(n int) []byte {
+	var node []byte
+	for i := range n {
+		entry := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), fmt.Sprintf("%x", i))
+		node = protowire.AppendBytes(protowire.AppendTag(node, 5, protowire.BytesType), entry)
+	}
+	for _, field := range []protowire.Number{1, 2, 2} {
+		node = protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), node)
+	}
+	return node
+}
+
+// TestEntries holds that the widest map of a message is found.
+func TestEntries(t *testing.T) {
+	if got := Of(attributes(1000), (&pb.SavedModel{}).ProtoReflect().Descriptor()).Entries; got != 1000 {
+		t.Errorf("a map of 1000 entries counts %d", got)
 	}
 }
 
@@ -99,9 +121,9 @@ func decodedSize(t *testing.T, message []byte) int64 {
 // TestOfDamaged holds that what cannot be decoded is weighed up to there.
 func TestOfDamaged(t *testing.T) {
 	d := (&nodepb.NodeDef{}).ProtoReflect().Descriptor()
-	whole := Of([]byte("\x0a\x01a"), d)
+	whole := Of([]byte("\x0a\x01a"), d).Bytes
 	for _, damaged := range []string{"\x0a\x01a\x0a\x7f", "\x0a\x01a\xff", "\x0a\x01a\x07", "\x0a\x01a\x08"} {
-		if got := Of([]byte(damaged), d); got != whole {
+		if got := Of([]byte(damaged), d).Bytes; got != whole {
 			t.Errorf("Of(%q) = %d, want %d", damaged, got, whole)
 		}
 	}

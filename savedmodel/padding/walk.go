@@ -227,10 +227,10 @@ func (w *walker) value(fr *frame, r graph.Ref) *value {
 		if i < len(fr.args) {
 			return fr.args[i]
 		}
-		return notKnown(nil, "an argument is missing")
+		return missingArgument
 	}
 	if r.Node == nil {
-		return notKnown(nil, "a tensor is missing")
+		return missingTensor
 	}
 	outs, ok := fr.memo[r.Node]
 	if !ok {
@@ -302,6 +302,10 @@ type call struct {
 
 	meant []int // axes whose means are mended
 }
+
+// What a damaged graph has in the place of values. One of each serves all: an operation may have
+// millions of inputs that there are not.
+var missingArgument, missingTensor = notKnown(nil, "an argument is missing"), notKnown(nil, "a tensor is missing")
 
 // notKnown is a value of which nothing is known.
 func notKnown(n *graph.Node, text string) *value {

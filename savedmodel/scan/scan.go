@@ -69,7 +69,7 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 }
 
 // mostMentions bounds what is listed: findings, and the signatures that reach each.
-const mostMentions = 1 << 20
+const mostMentions = 1 << 18
 
 // outside finds files of the model that are none of its own: assets that are named by a path that
 // leaves it, and links that do.
@@ -94,8 +94,10 @@ func outside(mg *savedmodel.MetaGraph) []Finding {
 // Sort puts the worst findings first.
 func Sort(findings []Finding) { slices.SortStableFunc(findings, compareFindings) }
 
+// rank is the order in which findings are listed.
+var rank = map[Severity]int{Unsafe: 0, Dormant: 1, Expected: 2}
+
 func compareFindings(a, b Finding) int {
-	rank := map[Severity]int{Unsafe: 0, Dormant: 1, Expected: 2}
 	return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Layer, b.Layer))
 }
 

@@ -9,8 +9,12 @@ import (
 )
 
 // mostListed bounds the inputs or outputs that an attribute counts: TensorFlow makes the list
-// before it looks whether they are there.
-const mostListed = 1 << 16
+// before it looks whether they are there. mostInputs bounds the inputs that are there: no operation
+// has more than four such lists.
+const (
+	mostListed = 1 << 16
+	mostInputs = 4 * mostListed
+)
 
 // countAttrs are the attributes by which operations tell how many inputs or outputs a list of them
 // has (number_attr of TensorFlow's op definitions). Where other operations have one of the name, it
@@ -34,6 +38,12 @@ func brokenNode(def *nodepb.NodeDef) string {
 		says, holds := attrs["dtype"].GetType(), attrs["value"].GetTensor().GetDtype()
 		if says != typespb.DataType_DT_INVALID && attrs["value"].GetTensor() != nil && says != holds {
 			return fmt.Sprintf("is a constant of %v that holds %v", graph.DType(says), graph.DType(holds))
+		}
+	}
+	if n := len(def.GetInput()); n > mostInputs {
+		data, _ := graph.SplitInputs(def)
+		if len(data) > mostInputs {
+			return fmt.Sprintf("has %d inputs: more than %d", len(data), mostInputs)
 		}
 	}
 	for name, v := range attrs {
