@@ -181,23 +181,46 @@ func (g *ObjectGraph) Items(id int) []int {
 // Numbered returns the children of id whose names are prefix and a number, in the order of the
 // numbers.
 func (g *ObjectGraph) Numbered(id int, prefix string) []int {
-	if id < 0 || id >= len(g.Nodes) {
-		return nil
-	}
-	type item struct{ n, id int }
-	var found []item
-	for _, c := range g.Nodes[id].GetChildren() {
-		digits, ok := strings.CutPrefix(c.GetLocalName(), prefix)
-		if n, err := strconv.Atoi(digits); ok && err == nil && n >= 0 {
-			found = append(found, item{n, int(c.GetNodeId())})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b item) int { return a.n - b.n })
+	found := g.numbered(id, prefix)
 	ids := make([]int, len(found))
 	for i, f := range found {
 		ids[i] = f.id
 	}
 	return ids
+}
+
+// Slots returns the members of a tracked list at their places. A member that TensorFlow does not
+// keep, such as a number or an operation of keras.ops, leaves a gap: -1. The list ends with the
+// last member that is kept, and nil is returned for one of more than limit places.
+func (g *ObjectGraph) Slots(id, limit int) []int {
+	found := g.numbered(id, "")
+	if len(found) == 0 || found[len(found)-1].n >= limit {
+		return nil
+	}
+	slots := slices.Repeat([]int{-1}, found[len(found)-1].n+1)
+	for _, f := range found {
+		slots[f.n] = f.id
+	}
+	return slots
+}
+
+// numberedChild is a child that has a number in its name.
+type numberedChild struct{ n, id int }
+
+// numbered returns the children whose names are prefix and a number, in the order of the numbers.
+func (g *ObjectGraph) numbered(id int, prefix string) []numberedChild {
+	if id < 0 || id >= len(g.Nodes) {
+		return nil
+	}
+	var found []numberedChild
+	for _, c := range g.Nodes[id].GetChildren() {
+		digits, ok := strings.CutPrefix(c.GetLocalName(), prefix)
+		if n, err := strconv.Atoi(digits); ok && err == nil && n >= 0 {
+			found = append(found, numberedChild{n, int(c.GetNodeId())})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b numberedChild) int { return a.n - b.n })
+	return found
 }
 
 // Function decodes what the object graph says of a function; nil when it says nothing.

@@ -144,8 +144,8 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 	if !o.isSeed() {
 		names := p.names(len(o.vars))
 		for i, v := range o.vars {
-			if nameOf(names, i) == kernelAgain {
-				continue
+			if nameOf(names, i) == kernelAgain || !a.keras2 && strings.HasSuffix(v.Key, "/idf_weights") {
+				continue // Keras 3 keeps what a vocabulary weighs, and counts it nowhere
 			}
 			sure = sure && (p.sure || i < len(names) || !v.DType.IsFloat())
 			short := nameOf(names, i)

@@ -87,9 +87,7 @@ func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (clas
 			return "SlicingOpLambda", true
 		}
 		return kerasOperation, true
-	case known && len(candidates) == 0:
-		return byName, false
-	case known && len(t.weights) > 0:
+	case known:
 		return byName, false
 	case len(candidates) == 0:
 		return camelCase(defaultBase(name)), false

@@ -3,7 +3,6 @@ package layers
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
@@ -160,7 +159,8 @@ func callsIn(data json.RawMessage) (nodes []json.RawMessage, tensors [][]inbound
 }
 
 // walkInbound collects the tensors in v in the order of tf.nest and of Keras' own trees: lists as
-// they stand, dictionaries by their sorted keys.
+// they stand, dictionaries by their sorted keys. The arguments behind the first, which Keras 2
+// writes as a dictionary by name, stand in the order in which they were given: see [byName].
 func walkInbound(v json.RawMessage, out *[]inbound, depth int) {
 	if depth > rules.MaxNesting {
 		return
@@ -178,26 +178,76 @@ func walkInbound(v json.RawMessage, out *[]inbound, depth int) {
 			list = list[3:]
 		}
 		for _, x := range list {
-			walkInbound(x, out, depth+1)
+			if in.layer == "" {
+				walkInbound(x, out, depth+1)
+				continue
+			}
+			_, values := members(x)
+			for _, value := range values {
+				walkInbound(value, out, depth+1)
+			}
 		}
 	case bytes.HasPrefix(v, []byte("{")):
-		for _, value := range sortedMembers(v) {
-			walkInbound(value, out, depth+1)
+		names, values := members(v)
+		for _, i := range sortedPlaces(names) {
+			walkInbound(values[i], out, depth+1)
 		}
 	}
 }
 
-// sortedMembers returns the values of a JSON object in the order of their keys.
-func sortedMembers(object json.RawMessage) []json.RawMessage {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(object, &members) != nil {
-		return nil
+// members returns the keys and values of a JSON object as they stand in the file.
+func members(object json.RawMessage) (names []string, values []json.RawMessage) {
+	d := json.NewDecoder(bytes.NewReader(object))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, nil
 	}
-	values := make([]json.RawMessage, 0, len(members))
-	for _, key := range slices.Sorted(maps.Keys(members)) {
-		values = append(values, members[key])
+	for d.More() {
+		name, err := d.Token()
+		var value json.RawMessage
+		if key, ok := name.(string); err == nil && ok && d.Decode(&value) == nil {
+			names, values = append(names, key), append(values, value)
+			continue
+		}
+		return nil, nil
 	}
-	return values
+	return names, values
+}
+
+// sortedPlaces returns the places of names in their order.
+func sortedPlaces(names []string) []int {
+	places := make([]int, len(names))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortStableFunc(places, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	return places
+}
+
+// byName reports whether a call of Keras 2 holds several tensors by the names of arguments whose
+// order is not that of the names. Given by position, Keras lists them as they stand in the file;
+// given by name, sorted: the file does not tell which.
+func byName(call json.RawMessage) bool {
+	var list []json.RawMessage
+	if json.Unmarshal(call, &list) != nil {
+		return false
+	}
+	for _, x := range list {
+		var tensor []json.RawMessage
+		if json.Unmarshal(x, &tensor) != nil || len(tensor) < 4 {
+			continue
+		}
+		names, values := members(tensor[3])
+		var given []string
+		for i, v := range values {
+			if len(layerTensors(v)) > 0 {
+				given = append(given, names[i])
+			}
+		}
+		if !slices.IsSorted(given) {
+			return true
+		}
+	}
+	return false
 }
 
 // layerTensors returns the [name, node, tensor] entries of a model's input_layers or output_layers,

@@ -164,7 +164,8 @@ func eachTensor(v json.RawMessage, known map[inbound]tensor.Shape, depth int) {
 			}
 			return
 		}
-		for _, x := range sortedMembers(v) {
+		_, values := members(v)
+		for _, x := range values {
 			eachTensor(x, known, depth+1)
 		}
 	}

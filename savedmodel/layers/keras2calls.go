@@ -29,9 +29,11 @@ type network struct {
 	configs map[string]*LayerConfig  // by layer name
 	outs    map[string][]OutputShape // of each call of a layer
 	// how many nodes of a nested model stand before its first call
-	skip    map[string]int
-	called  map[string][]*call     // in the graph
-	inbound map[string][][]inbound // what each call of a layer takes
+	skip   map[string]int
+	called map[string][]*call // in the graph
+	// layers whose results stand in the graph in another order than the layer gives them, perhaps
+	unordered map[string]bool
+	inbound   map[string][][]inbound // what each call of a layer takes
 	// file is set where the config stands in one of Keras' own files: there is no graph, but the
 	// layers have their variables, and known has the shapes of tensors that the calls name.
 	file  *configFile
@@ -141,6 +143,75 @@ func (n *network) findCalls(names []string) {
 		left[c.name]--
 		n.called[c.name] = append(n.called[c.name], c)
 	}
+	n.orderResults()
+}
+
+// orderResults brings the results of calls into the order in which the layer's own function gives
+// them: the graph has them in the order in which it made them.
+func (n *network) orderResults() {
+	n.unordered = map[string]bool{}
+	for name, calls := range n.called {
+		id, ok := n.objects[name]
+		for _, c := range calls {
+			if !ok || len(c.outs) < 2 {
+				continue
+			}
+			_, traced := n.k.trace(id)
+			places, sure := matchShapes(traced, c.shapes)
+			n.unordered[name] = n.unordered[name] || !sure
+			if places == nil {
+				continue
+			}
+			outs, shapes := slices.Clone(c.outs), slices.Clone(c.shapes)
+			for i, p := range places {
+				c.outs[i], c.shapes[i] = outs[p], shapes[p]
+			}
+		}
+	}
+}
+
+// matchShapes finds for each wanted shape the place of one that it may be, each once; nil where
+// there is none. sure is false where others would do as well.
+func matchShapes(want, have []tensor.Shape) (places []int, sure bool) {
+	if len(want) != len(have) {
+		return nil, false
+	}
+	sure = true
+	taken := make([]bool, len(have))
+	for _, w := range want {
+		place := -1
+		for i, h := range have {
+			switch {
+			case taken[i] || !alike(w, h):
+			case place < 0:
+				place = i
+			case !have[place].Equal(h):
+				sure = false
+			}
+		}
+		if place < 0 {
+			return nil, false
+		}
+		taken[place] = true
+		places = append(places, place)
+	}
+	return places, sure
+}
+
+// alike reports whether two shapes do not contradict each other.
+func alike(a, b tensor.Shape) bool {
+	if !a.Ranked() || !b.Ranked() {
+		return true
+	}
+	if a.Rank() != b.Rank() {
+		return false
+	}
+	for i := range a.Rank() {
+		if x, y := a.Dim(i), b.Dim(i); x != tensor.Unknown && y != tensor.Unknown && x != y {
+			return false
+		}
+	}
+	return true
 }
 
 // callName returns the name of the layer that c is a call of: the one that a variable's path names,
@@ -224,6 +295,9 @@ func (n *network) connections() {
 		}
 	}
 	for _, l := range n.rows {
+		if slices.ContainsFunc(n.nodes[l.Name], byName) {
+			l.guess("connected_to", whyByName)
+		}
 		l.ConnectedTo = []string{}
 		for _, tensors := range n.inbound[l.Name] {
 			for _, t := range tensors {
@@ -235,6 +309,8 @@ func (n *network) connections() {
 		}
 	}
 }
+
+const whyByName = "whether arguments were given by position or by name, by which Keras would sort them, is not in the file"
 
 const whyForeign = "the configuration has the calls that another model makes of the layer, not this one's"
 

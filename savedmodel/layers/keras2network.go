@@ -289,6 +289,9 @@ const maxOutputs = 1_000
 // noteShape says why an output shape is not known, or only in part.
 func (n *network) noteShape(l *Layer) {
 	cfg := n.configs[l.Name]
+	if n.unordered[l.Name] && (cfg == nil || !cfg.Builtin()) {
+		l.guess("output_shape", whyResults)
+	}
 	if n.file == nil || cfg == nil || l.Output.Word != "" {
 		return
 	}

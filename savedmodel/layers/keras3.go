@@ -2,6 +2,7 @@ package layers
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
@@ -114,7 +115,7 @@ func (k *keras3) listVariables() {
 		trainable = k.objs.Items(k.objs.Child(0, "trainable_variables"))
 	} else {
 		for _, id := range k.modelObjects() {
-			if v := k.objs.Variables[id]; v != nil {
+			if v := k.objs.Variables[id]; v != nil && v.Name != tensorFlowName {
 				ids = append(ids, id)
 				if v.Trainable {
 					trainable = append(trainable, id)
@@ -144,6 +145,9 @@ func (k *keras3) listVariables() {
 	}
 }
 
+// tensorFlowName is what TensorFlow calls a variable without a name. Keras 3 counts its own alone.
+const tensorFlowName = "Variable"
+
 // notLayers are the children of a model, saved with tf.saved_model.save, that are none of its
 // layers.
 var notLayers = map[string]bool{
@@ -162,7 +166,11 @@ func (k *keras3) modelObjects() []int {
 		if depth > maxObjectDepth {
 			return
 		}
+		recurrent := k.objs.Child(id, "cell") >= 0
 		for _, c := range k.objs.Nodes[id].GetChildren() {
+			if recurrent && c.GetLocalName() == "states" {
+				continue // a stateful layer's states, which are no weights
+			}
 			if next := int(c.GetNodeId()); !seen[next] && !notLayers[c.GetLocalName()] {
 				seen[next] = true
 				visit(next, depth+1)
@@ -296,8 +304,11 @@ func (k *keras3) nameOperation(l *layerCalls) {
 	if !ok {
 		class = op
 	}
-	if scope := operationScopes[defaultBase(c.raw)]; scope != "" {
-		class = scope
+	switch base := defaultBase(c.raw); {
+	case operationScopes[base] != "":
+		class = operationScopes[base]
+	case functionScopes[base]:
+		class = camelCase(base)
 	}
 	l.class = class
 	base := SnakeCase(class)
@@ -356,6 +367,8 @@ func (k *keras3) classify() {
 		k.readByModel(l)
 		k.completeStates(l)
 		k.orderModelOutputs(l)
+		l.orderScores()
+		k.readByOwn(l)
 		if l.sure || !l.custom() {
 			continue
 		}
@@ -364,6 +377,28 @@ func (k *keras3) classify() {
 			own[make] = l.class
 		}
 		l.class = own[make]
+	}
+}
+
+// readByOwn gives a layer of one's own that reads variables of another layer all of that layer's,
+// which it is likely to hold. Keras counts what a layer holds in both rows.
+func (k *keras3) readByOwn(l *layerCalls) {
+	if isModel(l.class) || l.sure && slices.Contains(kerasClasses, l.class) {
+		return
+	}
+	for _, c := range l.calls {
+		for _, v := range c.vars {
+			other := k.owner[v]
+			if other == nil || other == l || isSeed(v) || slices.Contains(l.vars, v) {
+				continue
+			}
+			for _, w := range other.vars {
+				if !slices.Contains(l.vars, w) {
+					l.vars = append(l.vars, w)
+				}
+			}
+			l.notes = append(l.notes, guess{"params", whyHolds + strconv.Quote(other.name)})
+		}
 	}
 }
 
@@ -406,6 +441,19 @@ func (k *keras3) orderModelOutputs(l *layerCalls) {
 		})
 		for i, r := range c.outs {
 			c.shapes[i], _ = k.body.Shape(r)
+		}
+	}
+}
+
+// orderScores puts what attention gives before its scores, which the graph makes first.
+func (l *layerCalls) orderScores() {
+	if !slices.Contains(attentionClasses, l.class) {
+		return
+	}
+	for _, c := range l.calls {
+		if len(c.outs) == 2 {
+			slices.Reverse(c.outs)
+			slices.Reverse(c.shapes)
 		}
 	}
 }
@@ -507,20 +555,24 @@ func (k *keras3) isGraph() bool {
 	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.prefix != ""
 }
 
+// whyLeavesNothing is the first row's: what it says is true of all rows.
+const whyLeavesNothing = "what leaves nothing in these files is not here: a layer that computes nothing, such as a linear Activation, has no row, and connections pass it by; " +
+	"a result that nobody takes, such as a state of return_state, has no shape"
+
 // noteExport says what an export loses of every model, and takes back guesses about a column that
 // is not there.
 func (k *keras3) noteExport() {
 	if len(k.table.Layers) == 0 {
 		return
 	}
-	first := k.table.Layers[0]
 	for _, r := range k.table.Layers {
 		if !k.table.Connected {
 			r.unguess("connected_to")
 		}
-		open := r.Output.First().Rank() > 0 && r.Output.First().Dim(0) == tensor.Unknown
-		if open && (r == first || r.Class == "InputLayer") && k.objs.Child(0, "variables") >= 0 {
-			r.info.notes = append(r.info.notes, "an export of Keras 3 leaves the batch axis open, also where the model fixes it")
-		}
 	}
+	first := k.table.Layers[0]
+	if open := first.Output.First(); open.Rank() > 0 && open.Dim(0) == tensor.Unknown && !k.savedWhole() {
+		first.note("an export leaves the batch axis open, also where the model fixes it")
+	}
+	first.note(whyLeavesNothing)
 }

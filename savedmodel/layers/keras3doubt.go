@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // What an export does not hold is marked, with the reason that is true of it: a cell is right,
@@ -23,6 +25,13 @@ const (
 	whyTwice      = "one tensor is taken twice: a layer that leaves nothing may stand between"
 	whyPartial    = "results that nobody takes do not show, so which of them these are is a guess"
 	whyTwoResults = "whether these are several results or those of several calls does not show"
+	whyHolds      = "parameters are counted as if the layer held another layer whose variables it reads, not the variables alone: "
+	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"
+	whyAttribute  = "rows stand in the order in which layers became attributes, which of a layer without variables does not show"
+	whyResults    = "in which order a layer of one's own gives its results does not show"
+	whyOwnShape   = "a layer of one's own may say more of its output's shape than the graph does"
+	whyScores     = "Keras prints the length of the query for both axes of the scores"
+	whyCounts     = "where tokens are counted, Keras prints the axis of the texts too, and hands it on to the layers behind: (None, 1, …)"
 )
 
 // plainClasses are classes whose variables and operations hardly any layer of one's own has, where
@@ -108,6 +117,17 @@ func (k *keras3) doubtRows() {
 		if len(r.ConnectedTo) > len(slices.Compact(slices.Sorted(slices.Values(r.ConnectedTo)))) && !slices.Contains(attentionClasses, l.class) {
 			r.guess("connected_to", whyTwice)
 		}
+		own := !l.op && (!l.sure || !slices.Contains(kerasClasses, r.Class)) && !isModel(l.class)
+		if own && len(l.calls[0].outs) > 1 {
+			r.guess("output_shape", whyResults)
+			doubtful[l.name] = whyResults
+		}
+		if last := l.calls[len(l.calls)-1]; own && openSizes(r.Output.Shapes) > openSizes(r.info.in) && len(last.ins) > 0 {
+			r.guess("output_shape", whyOwnShape)
+		}
+		if s := r.Output.Shapes; slices.Contains(attentionClasses, l.class) && len(s) == 2 && s[1].Rank() > 2 && s[1].Dim(-1) != s[1].Dim(-2) && k.opens > 1 {
+			r.guess("output_shape", whyScores)
+		}
 		if outs := len(l.calls[0].outs); isRecurrent(l.class) && outs > 1 && (l.class == "LSTM" && outs != 3 || l.class == "Bidirectional") {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
@@ -123,7 +143,11 @@ func (k *keras3) doubtRows() {
 			}
 		}
 		data := l.calls[len(l.calls)-1].ins
-		if own := !l.sure && (len(l.vars) > 0 || !isDefaultName(l.name)); (own || !slices.Contains(kerasClasses, r.Class)) && !l.op && len(data) > 1 {
+		if own && len(data) == 1 && k.takesMore(l) {
+			r.guess("connected_to", whyArguments)
+			unordered = true
+		}
+		if own = !l.sure && (len(l.vars) > 0 || !isDefaultName(l.name)); (own || !slices.Contains(kerasClasses, r.Class)) && !l.op && len(data) > 1 {
 			r.guess("connected_to", whyArguments)
 			unordered = true
 		}
@@ -161,7 +185,56 @@ func (k *keras3) doubtRows() {
 			}
 		}
 	}
+	k.doubtCounts()
 	k.doubtOrder(unordered)
+}
+
+// doubtCounts marks the shapes of a TextVectorization of Keras 3 that counts tokens, and of all
+// rows behind it: its compute_output_shape keeps the axis of texts of shape (None, 1).
+func (k *keras3) doubtCounts() {
+	if k.opens == 1 {
+		return
+	}
+	for i, r := range k.table.Layers {
+		in, out := r.info.in, r.Output.Shapes
+		if r.Class != "TextVectorization" || len(in) != 1 || len(out) != 1 || in[0].Rank() != 2 || !k.counts(r.Name) {
+			continue
+		}
+		behind := map[string]bool{}
+		if k.isGraph() {
+			g, _, _ := k.mapLayers()
+			behind = g.behind(r.Name)
+		}
+		for j, other := range k.table.Layers {
+			if behind[other.Name] || !k.isGraph() && j >= i {
+				other.guess("output_shape", whyCounts)
+			}
+		}
+	}
+}
+
+// counts reports whether a layer counts how often it meets each value.
+func (k *keras3) counts(name string) bool {
+	l := k.byName[name]
+	return l != nil && slices.ContainsFunc(l.calls[0].nodes, func(n *graph.Node) bool { return strings.HasSuffix(n.Op, "Bincount") })
+}
+
+// openSizes counts the sizes that are not known.
+func openSizes(shapes []tensor.Shape) int {
+	n := 0
+	for _, s := range shapes {
+		for _, d := range s.Dims() {
+			n += when(d == tensor.Unknown)
+		}
+	}
+	return n
+}
+
+// takesMore reports whether another layer of the same class takes more than a layer does.
+func (k *keras3) takesMore(l *layerCalls) bool {
+	return slices.ContainsFunc(k.layers, func(o *layerCalls) bool {
+		return o.class == l.class && len(o.calls[0].ins) > len(l.calls[0].ins)
+	})
 }
 
 // keras2Model matches the names that Keras 2 gives to models of its own classes, and keras2Input
@@ -203,16 +276,50 @@ func (k *keras3) doubtOrder(arguments bool) {
 			r.guess("order", whyNames)
 		}
 	}
+	movable := k.movable()
 	for _, r := range k.table.Layers {
 		_, placed := k.places[r.Name]
 		switch {
-		case hidden[r]:
+		case hidden[r], movable[r.Name]:
 			r.guess("order", whyOrder)
+		case placed && k.byName[r.Name] != nil && k.byName[r.Name].op:
+			r.guess("order", whyOps)
 		case placed || !k.table.Connected:
 		case distances || arguments && at[k.depths[r.Name]] > 1:
 			r.guess("order", whyOrder)
 		}
 	}
+}
+
+// movable names the layers without variables that could as well be another object: one that shows
+// in nothing else stands between the same layers.
+func (k *keras3) movable() map[string]bool {
+	all := map[string]bool{}
+	if k.places == nil || len(k.adrift) == 0 || !k.isGraph() {
+		return all
+	}
+	g, _, _ := k.mapLayers()
+	lowest, highest := map[string]int{}, map[string]int{} // the places that leave each room
+	for name := range k.places {
+		lowest[name], highest[name] = -1, maxCalls
+	}
+	for name, place := range k.places {
+		for other := range g.behind(name) {
+			if at, ok := k.places[other]; ok && other != name {
+				highest[name], lowest[other] = min(highest[name], at), max(lowest[other], place)
+			}
+		}
+	}
+	for _, d := range k.adrift {
+		at, ok := k.places[d.layer.name]
+		for name := range k.places {
+			l := k.byName[name]
+			if ok && l != nil && len(l.vars) == 0 && !l.op && at > lowest[name] && at < highest[name] {
+				all[name] = true
+			}
+		}
+	}
+	return all
 }
 
 // adoptVariables gives variables that no operation reads to the layers that they must be of.

@@ -10,9 +10,10 @@ import (
 // attributes of a model of one's own. So it shows how many layers there are, those that compute
 // nothing among them, and in which order they stand.
 
-// layerObject is an object of the object graph that is a layer, or an operation of keras.ops.
+// layerObject is an object of the object graph that is a layer, or the gap that an operation of
+// keras.ops leaves between them: operations are no objects that TensorFlow keeps.
 type layerObject struct {
-	id    int
+	id    int         // -1 of an operation
 	owner *layerCalls // whose variables hang on it; nil where it has none
 	// built says that the object keeps the shapes that it was built for: see [keepsShapes].
 	built bool
@@ -42,7 +43,7 @@ func (k *keras3) savedWhole() bool { return k.objs.Child(0, "variables") < 0 }
 // layerObjects lists the layers' objects in the order of the table, with those of inputs where
 // functional says so.
 func (k *keras3) layerObjects() (list []layerObject, functional bool) {
-	ids := k.objs.Items(k.objs.Child(0, "_operations"))
+	ids := k.objs.Slots(k.objs.Child(0, "_operations"), maxCalls)
 	functional = len(ids) > 0
 	if !functional {
 		ids = k.objs.Items(k.objs.Child(0, "_layers"))
@@ -52,6 +53,10 @@ func (k *keras3) layerObjects() (list []layerObject, functional bool) {
 		ids = k.attributeLayers(0, 0, map[int]bool{0: true})
 	}
 	for i, id := range ids {
+		if id < 0 {
+			list = append(list, layerObject{id: id})
+			continue
+		}
 		o := layerObject{id: id, owner: k.ownerOf(id), built: k.objs.Child(id, "_build_shapes_dict") >= 0}
 		if stack && i == 0 && o.owner == nil && !o.built {
 			continue // the input of a Sequential has no row
@@ -119,7 +124,10 @@ func (k *keras3) alignObjects() []*looseSeed {
 		picked, sure := k.pair(objects[i:end], open)
 		for j := i; j < end; j++ {
 			name := picked[j-i]
-			if name == "" {
+			switch {
+			case name == "" && objects[j].id < 0:
+				continue
+			case name == "":
 				hidden = append(hidden, &looseSeed{number: -1, dropout: true, object: true, place: j, sure: sure})
 				continue
 			}
@@ -150,65 +158,93 @@ func (k *keras3) alignObjects() []*looseSeed {
 	return hidden
 }
 
+// What it costs to match objects and layers otherwise than one to one, in order. An object may be a
+// layer that does not show, above all where it keeps no shapes; an operation of keras.ops may leave
+// several rows.
+const (
+	costHidden    = 1 // of an object that keeps shapes, or of an operation
+	costUnlike    = 2 // of an object that its class rules out
+	costOperation = 4 // of an operation's row without an object
+	costNever     = 1000
+)
+
 // pair matches objects without variables to layers, both in order: a name for each object, "" for
 // one that is hidden. sure is false where other ways would fit as well.
 func (k *keras3) pair(objects []layerObject, open []string) (names []string, sure bool) {
-	names = make([]string, len(objects))
 	n, m := len(objects), len(open)
-	if m > n {
-		for i := range names {
-			names[i] = open[i]
-		}
-		return names, false
-	}
-	const never = math.MaxInt32
 	cost := make([][]int, n+1) // of the objects from i on, with the layers from j on
 	ways := make([][]int, n+1)
 	for i := n; i >= 0; i-- {
 		cost[i], ways[i] = make([]int, m+1), make([]int, m+1)
 		for j := m; j >= 0; j-- {
-			switch {
-			case i == n && j == m:
+			if i == n && j == m {
 				ways[i][j] = 1
 				continue
-			case n-i < m-j:
-				cost[i][j] = never
-				continue
 			}
-			hide, use := never, never
-			if i < n {
-				hide = cost[i+1][j] + when(objects[i].built)
-				if j < m {
-					use = cost[i+1][j+1] + k.unlike(objects[i], open[j])
+			cost[i][j] = math.MaxInt32
+			for _, s := range k.pairSteps(objects, open, i, j) {
+				switch c := cost[s.i][s.j] + s.cost; {
+				case c < cost[i][j]:
+					cost[i][j], ways[i][j] = c, ways[s.i][s.j]
+				case c == cost[i][j]:
+					ways[i][j] = min(ways[i][j]+ways[s.i][s.j], 2)
 				}
 			}
-			cost[i][j] = min(hide, use)
-			if hide == cost[i][j] {
-				ways[i][j] += ways[i+1][j]
-			}
-			if use == cost[i][j] {
-				ways[i][j] += ways[i+1][j+1]
-			}
-			ways[i][j] = min(ways[i][j], 2)
 		}
 	}
-	for i, j := 0, 0; i < n && j < m; i++ {
-		if cost[i+1][j+1]+k.unlike(objects[i], open[j]) == cost[i][j] {
-			names[i] = open[j]
-			j++
+	names = make([]string, n)
+	for i, j := 0, 0; i < n; {
+		for _, s := range k.pairSteps(objects, open, i, j) {
+			if cost[s.i][s.j]+s.cost == cost[i][j] {
+				if s.i > i && s.j > j {
+					names[i] = open[j]
+				}
+				i, j = s.i, s.j
+				break
+			}
 		}
 	}
 	return names, ways[0][0] == 1
 }
 
-// unlike says how little an object can be the layer of a name: 2 where its class rules it out.
+// pairStep is a way on from object i and layer j, and what it costs.
+type pairStep struct{ i, j, cost int }
+
+// pairSteps lists the ways on from object i and layer j: they are one, the object is hidden, or the
+// layer has no object here.
+func (k *keras3) pairSteps(objects []layerObject, open []string, i, j int) []pairStep {
+	var steps []pairStep
+	if i < len(objects) && j < len(open) {
+		steps = append(steps, pairStep{i + 1, j + 1, k.unlike(objects[i], open[j])})
+	}
+	if i < len(objects) {
+		steps = append(steps, pairStep{i + 1, j, costHidden * when(objects[i].built || objects[i].id < 0)})
+	}
+	if j < len(open) {
+		cost := costNever
+		if l := k.byName[open[j]]; l != nil && l.op {
+			cost = costOperation
+		}
+		steps = append(steps, pairStep{i, j + 1, cost})
+	}
+	return steps
+}
+
+// unlike says how little an object can be the layer of a name.
 func (k *keras3) unlike(o layerObject, name string) int {
+	l := k.byName[name]
 	class := "InputLayer"
-	if l := k.byName[name]; l != nil {
+	if l != nil {
 		class = l.class
 	}
+	if op := l != nil && l.op; op || o.id < 0 {
+		if op && o.id < 0 {
+			return 0
+		}
+		return costNever
+	}
 	if keeps, known := keepsShapes[class]; known && keeps != o.built {
-		return 2
+		return costUnlike
 	}
 	return 0
 }

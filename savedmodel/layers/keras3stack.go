@@ -17,13 +17,19 @@ func (k *keras3) stackRows() {
 	if k.savedWhole() {
 		own = k.objs.Child(0, "_layers") < 0
 	}
-	if own {
+	mixed := own && k.mixesLists()
+	switch {
+	case own:
 		k.table.ModelClass = camelCase(defaultBase(k.table.ModelName))
-		k.sortByVariables()
-	} else {
+		if !mixed {
+			k.sortByVariables()
+		}
+	default:
 		k.fillGaps()
 	}
-	k.stackByPlace()
+	if !mixed {
+		k.stackByPlace()
+	}
 	prev := tensor.UnknownShape()
 	if shapes := k.body.InputShapes(); len(shapes) > 0 {
 		prev = shapes[0]
@@ -39,11 +45,32 @@ func (k *keras3) stackRows() {
 		if len(r.Output.Shapes) > 0 {
 			prev = r.Output.Shapes[0]
 		}
+		switch {
+		case mixed:
+			r.guess("order", whyLists)
+		case own && !k.savedWhole() && len(l.vars) == 0:
+			r.guess("order", whyAttribute)
+		}
 		if own {
 			k.ownModelShape(r)
 		}
 		k.table.Layers = append(k.table.Layers, r)
 	}
+}
+
+// mixesLists reports whether layers of a model that tf.saved_model.save wrote are attributes of it,
+// and others stand in lists or dictionaries that are.
+func (k *keras3) mixesLists() bool {
+	if !k.savedWhole() {
+		return false
+	}
+	direct := 0
+	for _, c := range k.objs.Nodes[0].GetChildren() {
+		if !notLayers[c.GetLocalName()] && k.objs.Child(int(c.GetNodeId()), "_inbound_nodes") >= 0 {
+			direct++
+		}
+	}
+	return direct > 0 && direct < len(k.attributeLayers(0, 0, map[int]bool{0: true}))
 }
 
 // stackByPlace brings the layers into the order of their objects, where the files hold these.

@@ -68,7 +68,7 @@ type Layer struct {
 	// "layer[call][tensor]".
 	ConnectedTo []string
 	// Guessed names the fields that the files make likely but do not hold: "name", "class",
-	// "output_shape", "connected_to", "trainable_params", and "order" for the place of the row.
+	// "output_shape", "params", "connected_to", "trainable_params", "order" (the row's place).
 	Guessed []string
 	// Why has a sentence for each dimension of the output, then what else is to be said: the
 	// formula of the parameters, and the reason for each guess and each unknown.

@@ -58,6 +58,12 @@ var operationScopes = map[string]string{
 	"ones_like": "OnesLike", "einsum": "Einsum",
 }
 
+// functionScopes are those that no layer is called by, in any release of Keras.
+var functionScopes = map[string]bool{
+	"Tensordot": true, "moments": true, "Repeat": true, "boolean_mask": true, "meshgrid": true, "eye": true, "random_normal": true, "random_uniform": true,
+	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true,
+}
+
 // quietOps take part in any layer's scope without being work of their own.
 var quietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
 
@@ -83,8 +89,10 @@ func newScope(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *s
 		key := n.Parts[depth] + "/"
 		if op {
 			key = n.Name
-		} else if b.Framework() == savedmodel.Keras3 {
-			op = operationScopes[defaultBase(n.Parts[depth])] != ""
+		} else if base := defaultBase(n.Parts[depth]); b.Framework() == savedmodel.Keras3 {
+			op = operationScopes[base] != "" || functionScopes[base]
+		} else {
+			op = functionScopes[base]
 		}
 		c := byKey[key]
 		if c == nil {
@@ -111,7 +119,7 @@ func (s *scope) mergeConstants() {
 		}
 	}
 	s.calls = slices.DeleteFunc(s.calls, func(c *call) bool {
-		if c.op || slices.ContainsFunc(c.nodes, func(n *graph.Node) bool { return !quietOps[n.Op] && n.Op != "Pack" }) {
+		if c.op || strings.HasPrefix(c.raw, "tf.") || slices.ContainsFunc(c.nodes, func(n *graph.Node) bool { return !quietOps[n.Op] && n.Op != "Pack" }) {
 			return false
 		}
 		to := ops[strings.ToLower(c.raw)]

@@ -4,8 +4,8 @@
     python make_tables.py FOLDER [NAME,…]
 
 writes FOLDER/NAME__FORM/model and FOLDER/NAME__FORM/expect.json (summary_rows, totals, connected, form), where FORM is k3export
-(model.export of Keras 3), k3save (tf.saved_model.save of it), k2save (model.save of tf_keras) or k2export. `make tables` with
-TFRUN_MODELS=FOLDER compares. Layers are tiny: the tables do not depend on that. With SMALL=1 only what tables are made of is kept, of small models. Those
+(model.export of Keras 3), k3save (tf.saved_model.save of it), k2save (model.save of tf_keras), k2export, or k3keras, k3h5, k2keras, k2h5
+(model.keras and model.h5). FORMS=k3export,k2h5 picks. `make tables` with TFRUN_MODELS=FOLDER compares. Layers are tiny: the tables do not depend on that. With SMALL=1 only what tables are made of is kept, of small models. Those
 in this folder were written so by TensorFlow 2.21.
 """
 
@@ -23,14 +23,7 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 import tf_keras as keras2  # noqa: E402
 
-MODELS = {}
-
-
-def model(*only):
-    def add(f):
-        MODELS[f.__name__] = (f, only or ("k2", "k3"))
-        return f
-    return add
+from more_models import MODELS, model  # noqa: E402
 
 
 # ---- models: each takes the module keras, and returns a model that has been called
@@ -762,42 +755,55 @@ def shrink(path):
     return size < 90 << 10
 
 
+FORMS = {
+    "k3export": "Keras 3 export", "k3save": "tf.saved_model.save", "k2save": "Keras 2 save", "k2export": "Keras 2 export",
+    "k3keras": "Keras 3 .keras", "k3h5": "Keras 3 .h5", "k2keras": "Keras 2 .keras", "k2h5": "Keras 2 .h5"}
+
+
+def save(m, keras, form, path):
+    if form == "export":
+        m.export(path, **({"verbose": False} if keras is keras3 else {}))
+    elif form in ("keras", "h5"):
+        m.save(f"{path}.{form}")
+    elif keras is keras3:
+        tf.saved_model.save(m, path)
+    else:
+        m.save(path)
+
+
+def write_form(make, keras, folder, key):
+    """Writes a model in a form; what is left of it where that fails is removed."""
+    shutil.rmtree(folder, ignore_errors=True)
+    path = os.path.join(folder, "model")
+    keras.backend.clear_session()
+    tf.keras.backend.clear_session()
+    m = make(keras)
+    rows = summary_rows(m, keras)
+    os.makedirs(folder)
+    save(m, keras, key[2:], path)
+    if os.environ.get("SMALL") and not shrink(path):
+        shutil.rmtree(folder)
+        return
+    expect = {"name": make.__name__, "form": FORMS[key], "model_name": m.name, "model_class": type(m).__name__,
+              "connected": any("connected_to" in r for r in rows), "summary_rows": rows, "totals": totals(m)}
+    with open(os.path.join(folder, "expect.json"), "w") as f:
+        json.dump(expect, f, separators=(",", ":"))
+        f.write("\n")
+
+
 def write(root, name):
     make, kerases = MODELS[name]
-    for key, keras, forms in (("k3", keras3, ("export", "save")), ("k2", keras2, ("save", "export"))):
-        if key not in kerases:
+    for key in os.environ.get("FORMS", "k3export,k3save,k2save,k2export").split(","):
+        if key[:2] not in kerases:
             continue
-        for form in forms:
-            folder = os.path.join(root, f"{name}__{key}{form}")
+        folder = os.path.join(root, f"{name}__{key}")
+        try:
+            write_form(make, keras3 if key[:2] == "k3" else keras2, folder, key)
+        except Exception as e:  # noqa: BLE001 - the others are still to be written
             shutil.rmtree(folder, ignore_errors=True)
-            path = os.path.join(folder, "model")
-            try:
-                keras.backend.clear_session()
-                tf.keras.backend.clear_session()
-                m = make(keras)
-                rows = summary_rows(m, keras)
-                os.makedirs(folder)
-                if form == "export":
-                    m.export(path, **({"verbose": False} if keras is keras3 else {}))
-                elif keras is keras3:
-                    tf.saved_model.save(m, path)
-                else:
-                    m.save(path)
-                if os.environ.get("SMALL") and not shrink(path):
-                    shutil.rmtree(folder)
-                    continue
-                expect = {"name": name, "form": {"k3export": "Keras 3 export", "k3save": "tf.saved_model.save", "k2save": "Keras 2 save",
-                                                 "k2export": "Keras 2 export"}[key + form],
-                          "model_name": m.name, "model_class": type(m).__name__, "connected": any("connected_to" in r for r in rows),
-                          "summary_rows": rows, "totals": totals(m)}
-                with open(os.path.join(folder, "expect.json"), "w") as f:
-                    json.dump(expect, f, separators=(",", ":"))
-                    f.write("\n")
-            except Exception as e:  # noqa: BLE001 - the others are still to be written
-                shutil.rmtree(folder, ignore_errors=True)
-                print(f"{name} {key} {form}: {type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}", flush=True)
-                if os.environ.get("TRACE"):
-                    traceback.print_exc()
+            print(f"{name} {key}: {type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''}", flush=True)
+            if os.environ.get("TRACE"):
+                traceback.print_exc()
 
 
 def main():

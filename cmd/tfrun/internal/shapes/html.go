@@ -204,7 +204,7 @@ func pageRows(g *Graph, x *diagram, number int) []pageRow {
 func newPageRow(l *Layer, v *vertex, largest int64, depth int) pageRow {
 	name, class := l.title()
 	r := pageRow{
-		Name: name, Class: strings.Trim(class, "()"), Guessed: len(l.Guessed) > 0, Shape: l.shape(), Params: numberOrDash(l.Params),
+		Name: name, Class: strings.Trim(class, "()"), Guessed: len(l.Guessed) > 0, Shape: l.shape(), Params: l.marked("params", numberOrDash(l.Params)),
 		Family: v.family(), Depth: depth, Why: cleanAll(l.Why), From: clean(strings.Join(l.ConnectedTo, ", ")),
 	}
 	if largest > 0 {

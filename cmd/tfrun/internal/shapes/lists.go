@@ -72,7 +72,7 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 	var why []string
 	walk(g.Layers, 0, func(l *Layer, depth int) {
 		name, class := l.title()
-		fmt.Fprintf(b, "| %s%s | %s | %s | %s |", nested(depth), markdownText(name), markdownText(strings.Trim(class, "()")), markdownText(l.shape()), words.Thousands(l.Params))
+		fmt.Fprintf(b, "| %s%s | %s | %s | %s |", nested(depth), markdownText(name), markdownText(strings.Trim(class, "()")), markdownText(l.shape()), markdownText(l.marked("params", words.Thousands(l.Params))))
 		if g.At != nil {
 			fmt.Fprintf(b, " %s |", l.outputSize())
 		}

@@ -223,7 +223,7 @@ func (p *printer) rows(t *grid, g *Graph, layers []*Layer, depth int) {
 			nameStyle = bold
 		}
 		first := cell{{nested(depth) + name, nameStyle}, {class, dim}}
-		params := cellOf(plain, words.Thousands(l.Params))
+		params := cellOf(plain, l.marked("params", words.Thousands(l.Params)))
 		if l.Params == 0 {
 			params[0].style = dim
 		}

@@ -1,0 +1,1000 @@
+"""more_models.py holds more Keras models for make_tables.py: every kind of layer, in the wirings in which people write them."""
+
+import numpy as np
+import tensorflow as tf
+
+MODELS = {}
+
+
+def model(*only):
+    def add(f):
+        MODELS[f.__name__] = (f, only or ("k2", "k3"))
+        return f
+    return add
+
+
+# ---- images
+
+@model()
+def vit(keras):
+    L = keras.layers
+
+    class Patches(L.Layer):
+        def __init__(self, size, **kw):
+            super().__init__(**kw)
+            self.size = size
+
+        def call(self, images):
+            p = tf.image.extract_patches(images, [1, self.size, self.size, 1], [1, self.size, self.size, 1], [1, 1, 1, 1], "VALID")
+            return tf.reshape(p, [tf.shape(images)[0], -1, p.shape[-1]])
+
+        def compute_output_shape(self, s):
+            return (s[0], (s[1] // self.size) * (s[2] // self.size), self.size * self.size * s[3])
+
+    class PatchEncoder(L.Layer):
+        def __init__(self, n, dim, **kw):
+            super().__init__(**kw)
+            self.n = n
+            self.projection = L.Dense(dim)
+            self.position_embedding = L.Embedding(n, dim)
+
+        def call(self, patch):
+            return self.projection(patch) + self.position_embedding(tf.expand_dims(tf.range(self.n), 0))
+
+        def compute_output_shape(self, s):
+            return (*s[:-1], self.projection.units)
+
+    i = keras.Input((8, 8, 3))
+    x = PatchEncoder(4, 6)(Patches(4)(i))
+    for _ in range(2):
+        x1 = L.LayerNormalization(epsilon=1e-6)(x)
+        a = L.MultiHeadAttention(num_heads=2, key_dim=3, dropout=0.1)(x1, x1)
+        x2 = L.Add()([a, x])
+        x3 = L.LayerNormalization(epsilon=1e-6)(x2)
+        for units in (12, 6):
+            x3 = L.Dense(units, activation="gelu")(x3)
+            x3 = L.Dropout(0.1)(x3)
+        x = L.Add()([x3, x2])
+    x = L.LayerNormalization(epsilon=1e-6)(x)
+    x = L.Flatten()(x)
+    x = L.Dropout(0.5)(x)
+    return keras.Model(i, L.Dense(4)(x))
+
+
+@model()
+def conv_mixer(keras):
+    L = keras.layers
+
+    def block(x):
+        return L.BatchNormalization()(L.Activation("gelu")(x))
+
+    i = keras.Input((8, 8, 3))
+    x = L.Rescaling(scale=1.0 / 255)(i)
+    x = block(L.Conv2D(4, kernel_size=2, strides=2)(x))
+    for _ in range(2):
+        x0 = x
+        x = L.DepthwiseConv2D(kernel_size=3, padding="same")(x)
+        x = L.Add()([block(x), x0])
+        x = block(L.Conv2D(4, kernel_size=1)(x))
+    x = L.GlobalAvgPool2D()(x)
+    return keras.Model(i, L.Dense(3, activation="softmax")(x))
+
+
+@model()
+def mlp_mixer(keras):
+    L = keras.layers
+
+    class MLPMixerLayer(L.Layer):
+        def __init__(self, patches, hidden, **kw):
+            super().__init__(**kw)
+            self.mlp1 = keras.Sequential([L.Dense(patches, activation="gelu"), L.Dense(patches), L.Dropout(0.2)])
+            self.mlp2 = keras.Sequential([L.Dense(hidden, activation="gelu"), L.Dense(hidden), L.Dropout(0.2)])
+            self.normalize = L.LayerNormalization(epsilon=1e-6)
+
+        def build(self, shape):
+            self.mlp1.build((shape[0], shape[2], shape[1]))
+            self.mlp2.build(shape)
+            self.normalize.build(shape)
+            self.built = True
+
+        def call(self, inputs):
+            x = self.normalize(inputs)
+            channels = tf.transpose(x, (0, 2, 1))
+            x = tf.transpose(self.mlp1(channels), (0, 2, 1)) + inputs
+            return x + self.mlp2(self.normalize(x))
+
+    i = keras.Input((4, 5))
+    x = L.Dense(6)(i)
+    x = keras.Sequential([MLPMixerLayer(4, 6) for _ in range(2)])(x)
+    x = L.GlobalAveragePooling1D()(x)
+    x = L.Dropout(0.2)(x)
+    return keras.Model(i, L.Dense(2)(x))
+
+
+@model()
+def deeplab(keras):
+    L = keras.layers
+
+    def block(x, n=3, kernel=3, dilation=1, bias=False):
+        x = L.Conv2D(n, kernel, dilation_rate=dilation, padding="same", use_bias=bias)(x)
+        x = L.BatchNormalization()(x)
+        return L.ReLU()(x) if keras is not None else x
+
+    i = keras.Input((16, 16, 3))
+    low = block(L.MaxPooling2D()(block(i)))
+    x = block(L.AveragePooling2D(2)(low))
+    pool = L.AveragePooling2D(pool_size=(4, 4))(x)
+    pool = block(pool, kernel=1, bias=True)
+    pool = L.UpSampling2D(size=(4, 4), interpolation="bilinear")(pool)
+    x = L.Concatenate(axis=-1)([pool] + [block(x, dilation=d) for d in (1, 2, 3)])
+    a = L.UpSampling2D(size=(2, 2), interpolation="bilinear")(block(x, kernel=1))
+    x = L.Concatenate(axis=-1)([a, block(low, n=2, kernel=1)])
+    x = L.UpSampling2D(size=(2, 2), interpolation="bilinear")(block(block(x)))
+    return keras.Model(i, L.Conv2D(2, kernel_size=(1, 1), padding="same")(x))
+
+
+@model()
+def xception_unet(keras):
+    L = keras.layers
+    i = keras.Input((16, 16, 3))
+    x = L.Conv2D(4, 3, strides=2, padding="same")(i)
+    x = L.Activation("relu")(L.BatchNormalization()(x))
+    prev = x
+    for n in (4, 6):
+        x = L.Activation("relu")(x)
+        x = L.BatchNormalization()(L.SeparableConv2D(n, 3, padding="same")(x))
+        x = L.MaxPooling2D(3, strides=2, padding="same")(x)
+        x = L.add([x, L.Conv2D(n, 1, strides=2, padding="same")(prev)])
+        prev = x
+    for n in (6, 4):
+        x = L.Activation("relu")(x)
+        x = L.BatchNormalization()(L.Conv2DTranspose(n, 3, padding="same")(x))
+        x = L.UpSampling2D(2)(x)
+        x = L.add([x, L.Conv2D(n, 1, padding="same")(L.UpSampling2D(2)(prev))])
+        prev = x
+    return keras.Model(i, L.Conv2D(2, 3, activation="softmax", padding="same")(x))
+
+
+@model()
+def mobile_block(keras):
+    L = keras.layers
+    i = keras.Input((9, 9, 3), name="image")
+    x = L.ZeroPadding2D(((0, 1), (0, 1)), name="pad")(i)
+    x = L.Conv2D(4, 3, strides=2, use_bias=False, name="stem")(x)
+    x = L.BatchNormalization(momentum=0.9, name="stem_bn")(x)
+    x = L.ReLU(6.0, name="stem_relu")(x)
+    y = L.DepthwiseConv2D((3, 3), padding="same", depth_multiplier=2, use_bias=False)(x)
+    y = L.BatchNormalization()(y)
+    y = L.ReLU(6.0)(y)
+    y = L.Conv2D(4, 1)(y)
+    x = L.Add()([x, y])
+    x = L.GlobalAveragePooling2D(keepdims=True)(x)
+    x = L.Dropout(0.001, name="dropout")(x)
+    x = L.Conv2D(5, (1, 1), padding="same", name="conv_preds")(x)
+    x = L.Reshape((5,), name="reshape_2")(x)
+    return keras.Model(i, L.Activation("softmax", name="predictions")(x), name="mobile")
+
+
+@model()
+def volumes(keras):
+    L = keras.layers
+    i = keras.Input((12, 12, 12, 1))
+    x = L.Conv3D(2, 3, activation="relu")(i)
+    x = L.MaxPool3D(2)(x)
+    x = L.BatchNormalization()(x)
+    x = L.ZeroPadding3D(1)(x)
+    x = L.Conv3DTranspose(2, 2, strides=2)(x)
+    x = L.Cropping3D(((1, 1), (2, 2), (3, 1)))(x)
+    x = L.AveragePooling3D((2, 2, 2), padding="same")(x)
+    x = L.UpSampling3D((1, 2, 2))(x)
+    x = L.GlobalAveragePooling3D()(x)
+    x = L.Dense(4, activation="relu")(x)
+    x = L.Dropout(0.3)(x)
+    return keras.Model(i, L.Dense(1)(x), name="3dcnn")
+
+
+@model()
+def sequences_1d(keras):
+    L = keras.layers
+    i = keras.Input((20, 3))
+    x = L.ZeroPadding1D((2, 1))(i)
+    x = L.SeparableConv1D(4, 3, strides=2)(x)
+    x = L.DepthwiseConv1D(3, depth_multiplier=2, padding="same")(x)
+    x = L.Cropping1D((1, 2))(x)
+    x = L.UpSampling1D(2)(x)
+    x = L.Conv1DTranspose(3, 4, strides=3, padding="valid")(x)
+    x = L.AveragePooling1D(2, strides=1, padding="same")(x)
+    x = L.MaxPooling1D(3, strides=2)(x)
+    x = L.SpatialDropout1D(0.1)(x)
+    x = L.Conv1D(4, 3, dilation_rate=2, groups=1)(x)
+    return keras.Model(i, L.GlobalMaxPooling1D(keepdims=True)(x))
+
+
+@model()
+def anomaly_autoencoder(keras):
+    L = keras.layers
+    return keras.Sequential([
+        L.Input(shape=(24, 1)), L.Conv1D(filters=4, kernel_size=7, padding="same", strides=2, activation="relu"), L.Dropout(rate=0.2),
+        L.Conv1D(filters=2, kernel_size=7, padding="same", strides=2, activation="relu"),
+        L.Conv1DTranspose(filters=2, kernel_size=7, padding="same", strides=2, activation="relu"), L.Dropout(rate=0.2),
+        L.Conv1DTranspose(filters=4, kernel_size=7, padding="same", strides=2, activation="relu"),
+        L.Conv1DTranspose(filters=1, kernel_size=7, padding="same")])
+
+
+@model()
+def image_prep(keras):
+    L = keras.layers
+    i = keras.Input((None, None, 3))
+    x = L.Resizing(12, 10)(i)
+    x = L.CenterCrop(8, 8)(x)
+    x = L.Rescaling(1 / 255.0)(x)
+    x = L.RandomContrast(0.2)(x)
+    x = L.RandomTranslation(0.1, 0.1)(x)
+    x = L.GaussianNoise(0.1)(x)
+    x = L.Conv2D(3, 3, groups=3)(x)
+    x = L.LeakyReLU()(x)
+    x = L.SpatialDropout2D(0.2)(x)
+    x = L.GlobalMaxPooling2D()(x)
+    return keras.Model(i, L.Dense(2)(x))
+
+
+@model()
+def conditional_gan(keras):
+    L = keras.layers
+    noise, label = keras.Input((6,)), keras.Input((1,))
+    e = L.Embedding(10, 5)(label)
+    e = L.Dense(16)(e)
+    e = L.Reshape((4, 4, 1))(e)
+    x = L.Dense(4 * 4 * 3)(noise)
+    x = L.LeakyReLU()(x)
+    x = L.Reshape((4, 4, 3))(x)
+    x = L.Concatenate()([x, e])
+    x = L.Conv2DTranspose(4, (4, 4), strides=(2, 2), padding="same")(x)
+    x = L.LeakyReLU()(x)
+    return keras.Model([noise, label], L.Conv2D(1, (7, 7), activation="tanh", padding="same")(x), name="generator")
+
+
+@model()
+def vq_vae(keras):
+    L = keras.layers
+
+    class VectorQuantizer(L.Layer):
+        def __init__(self, n, dim, **kw):
+            super().__init__(**kw)
+            self.n, self.dim = n, dim
+            self.embeddings = self.add_weight(shape=(dim, n), initializer="random_uniform", trainable=True, name="embeddings_vqvae")
+
+        def call(self, x):
+            flat = tf.reshape(x, [-1, self.dim])
+            distances = tf.reduce_sum(flat ** 2, axis=1, keepdims=True) + tf.reduce_sum(tf.convert_to_tensor(self.embeddings) ** 2, axis=0) - 2 * tf.matmul(flat, self.embeddings)
+            q = tf.matmul(tf.one_hot(tf.argmin(distances, axis=1), self.n), self.embeddings, transpose_b=True)
+            q = tf.reshape(q, tf.shape(x))
+            return x + tf.stop_gradient(q - x)
+
+        def compute_output_shape(self, s):
+            return s
+
+    a = keras.Input((8, 8, 1))
+    x = L.Conv2D(4, 3, activation="relu", strides=2, padding="same")(a)
+    encoder = keras.Model(a, L.Conv2D(2, 1, padding="same")(x), name="encoder")
+    b = keras.Input((4, 4, 2))
+    x = L.Conv2DTranspose(4, 3, activation="relu", strides=2, padding="same")(b)
+    decoder = keras.Model(b, L.Conv2DTranspose(1, 3, padding="same")(x), name="decoder")
+    i = keras.Input((8, 8, 1))
+    return keras.Model(i, decoder(VectorQuantizer(3, 2, name="vector_quantizer")(encoder(i))), name="vq_vae")
+
+
+@model()
+def triplet(keras):
+    L = keras.layers
+
+    class DistanceLayer(L.Layer):
+        def call(self, anchor, positive, negative):
+            return tf.reduce_sum(tf.square(anchor - positive), -1), tf.reduce_sum(tf.square(anchor - negative), -1)
+
+        def compute_output_shape(self, *shapes, **named):
+            s = (shapes + tuple(named.values()))[0]
+            return (s[0],), (s[0],)
+
+    base = keras.Sequential([keras.Input((8, 8, 1)), L.Conv2D(3, 3), L.Flatten(), L.Dense(4)], name="Embedding")
+    a, p, n = keras.Input((8, 8, 1), name="anchor"), keras.Input((8, 8, 1), name="positive"), keras.Input((8, 8, 1), name="negative")
+    return keras.Model([a, p, n], DistanceLayer()(base(a), base(p), base(n)))
+
+
+@model()
+def three_levels(keras):
+    L = keras.layers
+    a = keras.Input((6,))
+    innermost = keras.Model(a, L.Dense(3, activation="tanh")(a), name="innermost")
+    b = keras.Input((6,))
+    middle = keras.Model(b, L.Dense(4)(innermost(b)), name="middle")
+    return keras.Sequential([keras.Input((6,)), middle, keras.Sequential([L.Dense(5), L.Dropout(0.1)], name="head"), L.Dense(1)], name="outer")
+
+
+@model()
+def spectral(keras):
+    L = keras.layers
+    i = keras.Input((8, 8, 2))
+    x = L.SpectralNormalization(L.Conv2D(3, 3))(i)
+    x = L.LayerNormalization(axis=[1, 2, 3])(x)
+    x = L.GroupNormalization(groups=-1)(x)
+    x = L.BatchNormalization(axis=1, scale=False)(x)
+    x = L.BatchNormalization(center=False)(x)
+    x = L.LayerNormalization(center=False, scale=False)(x)
+    x = L.Flatten()(x)
+    x = L.SpectralNormalization(L.Dense(3), name="sn_dense")(x)
+    x = L.UnitNormalization(axis=-1)(x)
+    return keras.Model(i, x)
+
+
+# ---- texts and sequences
+
+@model()
+def every_merge(keras):
+    L = keras.layers
+    i = keras.Input((None, 3))
+    outs = []
+    for mode in ("concat", "sum", "mul", "ave"):
+        outs.append(L.Bidirectional(L.GRU(2, return_sequences=True), merge_mode=mode)(i))
+    f, b = L.Bidirectional(L.LSTM(2), merge_mode=None)(i)
+    x = L.GlobalAveragePooling1D()(L.Concatenate()(outs))
+    return keras.Model(i, L.Dense(1)(L.Concatenate()([x, f, b])))
+
+
+@model()
+def bi_states(keras):
+    L = keras.layers
+    i = keras.Input((5, 3))
+    x, fh, fc, bh, bc = L.Bidirectional(L.LSTM(2, return_sequences=True, return_state=True))(i)
+    h, c = L.Concatenate()([fh, bh]), L.Concatenate()([fc, bc])
+    y = L.LSTM(4, return_sequences=True)(x, initial_state=[h, c])
+    return keras.Model(i, L.TimeDistributed(L.Dense(2))(y))
+
+
+@model()
+def own_cell(keras):
+    L = keras.layers
+    ops = keras.ops if hasattr(keras, "ops") else tf
+
+    class MinimalRNNCell(L.Layer):
+        def __init__(self, units, **kw):
+            super().__init__(**kw)
+            self.units, self.state_size = units, units
+
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(shape[-1], self.units), initializer="uniform", name="kernel")
+            self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), initializer="uniform", name="recurrent_kernel")
+            self.built = True
+
+        def call(self, inputs, states):
+            h = ops.matmul(inputs, self.kernel) + ops.matmul(states[0], self.recurrent_kernel)
+            return h, [h]
+
+    i = keras.Input((None, 4))
+    x = L.RNN([MinimalRNNCell(5), MinimalRNNCell(3)], return_sequences=True)(i)
+    x = L.RNN(MinimalRNNCell(2), name="last")(x)
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def rnn_options(keras):
+    L = keras.layers
+    i = keras.Input((7, 4))
+    x = L.LSTM(3, return_sequences=True, go_backwards=True, unroll=True)(i)
+    x = L.GRU(4, return_sequences=True, reset_after=False, use_bias=False)(x)
+    x = L.SimpleRNN(2, return_sequences=True, dropout=0.1, recurrent_dropout=0.1)(x)
+    y, s = L.GRU(3, return_state=True)(x)
+    return keras.Model(i, [L.Dense(1)(y), s])
+
+
+@model()
+def stateful(keras):
+    L = keras.layers
+    return keras.Sequential([keras.Input(batch_shape=(4, 5, 3)), L.LSTM(3, stateful=True, return_sequences=True), L.GRU(2, stateful=True), L.Dense(1)])
+
+
+@model()
+def masked_steps(keras):
+    L = keras.layers
+    i = keras.Input((None, 4))
+    x = L.Masking(mask_value=0.0)(i)
+    x = L.LSTM(3, return_sequences=True)(x)
+    x = L.TimeDistributed(L.Dense(4, activation="relu"))(x)
+    x = L.TimeDistributed(L.Dropout(0.2))(x)
+    return keras.Model(i, L.Bidirectional(L.SimpleRNN(2))(x))
+
+
+@model()
+def tagger(keras):
+    L = keras.layers
+    i = keras.Input((None,), dtype="int64", name="words")
+    x = L.Embedding(30, 6, mask_zero=True, name="word_embedding")(i)
+    x = L.Bidirectional(L.LSTM(4, return_sequences=True), name="encoder")(x)
+    x = L.Dropout(0.3)(x)
+    tags = L.TimeDistributed(L.Dense(5, activation="softmax"), name="tags")(x)
+    return keras.Model(i, {"tags": tags, "lengths": L.Dense(1, name="lengths")(L.GlobalAveragePooling1D()(x))})
+
+
+@model()
+def video(keras):
+    L = keras.layers
+    i = keras.Input((6, 8, 8, 3))
+    x = L.TimeDistributed(L.Conv2D(2, 3, strides=2))(i)
+    x = L.TimeDistributed(L.MaxPooling2D())(x)
+    x = L.TimeDistributed(L.Flatten())(x)
+    x = L.GRU(3)(x)
+    return keras.Model(i, L.Dense(2)(x))
+
+
+@model()
+def conv_recurrent(keras):
+    L = keras.layers
+    a, b = keras.Input((4, 9, 2), name="line"), keras.Input((3, 5, 5, 5, 1), name="volume")
+    x = L.ConvLSTM1D(2, 3, strides=2)(a)
+    y = L.ConvLSTM3D(2, 2, return_sequences=False, padding="same")(b)
+    z = L.ConvLSTM1D(3, 2, return_sequences=True, return_state=True)(a)
+    return keras.Model([a, b], [L.Flatten()(x), L.GlobalAveragePooling3D()(y), L.GlobalAveragePooling2D()(z[0])])
+
+
+@model()
+def attention_seq2seq(keras):
+    L = keras.layers
+    e, d = keras.Input((None,), name="encoder"), keras.Input((None,), name="decoder")
+    enc, state = L.GRU(4, return_sequences=True, return_state=True)(L.Embedding(20, 3, mask_zero=True)(e))
+    dec = L.GRU(4, return_sequences=True)(L.Embedding(22, 3, mask_zero=True)(d), initial_state=state)
+    context = L.AdditiveAttention()([dec, enc])
+    x = L.Concatenate(axis=-1)([dec, context])
+    return keras.Model([e, d], L.Dense(22)(x))
+
+
+@model()
+def bahdanau(keras):
+    L = keras.layers
+
+    class BahdanauAttention(L.Layer):
+        def __init__(self, units, **kw):
+            super().__init__(**kw)
+            self.W1, self.W2, self.V = L.Dense(units), L.Dense(units), L.Dense(1)
+
+        def call(self, query, values):
+            q = tf.expand_dims(query, 1)
+            weights = tf.nn.softmax(self.V(tf.nn.tanh(self.W1(q) + self.W2(values))), axis=1)
+            return tf.reduce_sum(weights * values, axis=1), weights
+
+        def compute_output_shape(self, query_shape, values_shape):
+            return (values_shape[0], values_shape[2]), (values_shape[0], values_shape[1], 1)
+
+    q, v = keras.Input((3,), name="query"), keras.Input((5, 4), name="values")
+    context, weights = BahdanauAttention(6)(q, v)
+    return keras.Model([q, v], [L.Dense(2)(context), weights])
+
+
+@model()
+def cross_attention(keras):
+    L = keras.layers
+    q, v = keras.Input((4, 6), name="q"), keras.Input((None, 5), name="v")
+    x, scores = L.MultiHeadAttention(2, 3, value_dim=4)(q, v, return_attention_scores=True)
+    y = L.MultiHeadAttention(3, 2, output_shape=7)(q, x, use_causal_mask=True)
+    z = L.Attention(use_scale=True)([y, L.Dense(7)(v)])
+    return keras.Model([q, v], [L.LayerNormalization()(z), scores])
+
+
+@model("k3")
+def grouped_query(keras):
+    L = keras.layers
+    i = keras.Input((6, 8))
+    x = L.GroupedQueryAttention(head_dim=4, num_query_heads=4, num_key_value_heads=2)(i, i)
+    x = i + x
+    x = L.RMSNormalization()(x) if hasattr(L, "RMSNormalization") else L.LayerNormalization()(x)
+    return keras.Model(i, L.Dense(2)(x[:, -1]))
+
+
+@model()
+def transformer_functions(keras):
+    L = keras.layers
+
+    def encoder(x):
+        y = L.MultiHeadAttention(key_dim=2, num_heads=2, dropout=0.1)(x, x)
+        y = L.Dropout(0.1)(y)
+        res = L.LayerNormalization(epsilon=1e-6)(y + x)
+        y = L.Conv1D(filters=4, kernel_size=1, activation="relu")(res)
+        y = L.Dropout(0.1)(y)
+        y = L.Conv1D(filters=x.shape[-1], kernel_size=1)(y)
+        return L.LayerNormalization(epsilon=1e-6)(y + res)
+
+    i = keras.Input((10, 3))
+    x = i
+    for _ in range(2):
+        x = encoder(x)
+    x = L.GlobalAveragePooling1D(data_format="channels_first")(x)
+    for n in (6,):
+        x = L.Dense(n, activation="relu")(x)
+        x = L.Dropout(0.2)(x)
+    return keras.Model(i, L.Dense(2, activation="softmax")(x))
+
+
+@model()
+def gpt_like(keras):
+    L = keras.layers
+    ops = keras.ops if hasattr(keras, "ops") else tf
+
+    class TokenAndPosition(L.Layer):
+        def __init__(self, length, vocab, dim, **kw):
+            super().__init__(**kw)
+            self.token, self.pos = L.Embedding(vocab, dim), L.Embedding(length, dim)
+
+        def call(self, x):
+            return self.token(x) + self.pos(tf.range(tf.shape(x)[-1]))
+
+        def compute_output_shape(self, s):
+            return (*s, self.token.output_dim)
+
+    class Block(L.Layer):
+        def __init__(self, dim, heads, ff, **kw):
+            super().__init__(**kw)
+            self.att = L.MultiHeadAttention(heads, dim)
+            self.ffn = keras.Sequential([L.Dense(ff, activation="relu"), L.Dense(dim)])
+            self.norms = [L.LayerNormalization(epsilon=1e-6) for _ in range(2)]
+            self.drops = {"a": L.Dropout(0.1), "b": L.Dropout(0.1)}
+
+        def call(self, x):
+            y = self.norms[0](x + self.drops["a"](self.att(x, x, use_causal_mask=True)))
+            return self.norms[1](y + self.drops["b"](self.ffn(y)))
+
+        def compute_output_shape(self, s):
+            return s
+
+    i = keras.Input((8,), dtype="int32")
+    x = TokenAndPosition(8, 20, 6)(i)
+    x = Block(6, 2, 5)(x)
+    return keras.Model(i, [L.Dense(20)(x), x])
+
+
+@model()
+def positional(keras):
+    L = keras.layers
+
+    class SinCos(L.Layer):
+        def __init__(self, length, dim, **kw):
+            super().__init__(**kw)
+            pos, k = np.arange(length)[:, None], np.arange(dim)[None]
+            angles = pos / 10000 ** (2 * (k // 2) / dim)
+            angles[:, 0::2], angles[:, 1::2] = np.sin(angles[:, 0::2]), np.cos(angles[:, 1::2])
+            self.encoding = tf.constant(angles[None], tf.float32)
+
+        def call(self, x):
+            return x + self.encoding[:, : tf.shape(x)[1]]
+
+        def compute_output_shape(self, s):
+            return s
+
+    i = keras.Input((None, 4))
+    x = SinCos(50, 4)(i)
+    x = L.Conv1D(3, 3, padding="causal")(x)
+    return keras.Model(i, L.Dense(1)(L.GlobalMaxPooling1D()(x)))
+
+
+@model()
+def ngrams(keras):
+    L = keras.layers
+    vec = L.TextVectorization(ngrams=2, max_tokens=15, output_mode="multi_hot")
+    vec.adapt(["the cat sat on", "the mat the end", "cat mat"])
+    i = keras.Input((1,), dtype="string", name="text")
+    x = L.Dense(4, activation="relu")(vec(i))
+    x = L.Dropout(0.5)(x)
+    return keras.Model(i, L.Dense(1, activation="sigmoid")(x))
+
+
+@model()
+def tf_idf(keras):
+    L = keras.layers
+    vec = L.TextVectorization(output_mode="tf_idf", max_tokens=12, pad_to_max_tokens=True)
+    vec.adapt(["the cat sat on", "the mat the end", "cat mat"])
+    return keras.Sequential([keras.Input((1,), dtype="string"), vec, L.Dense(3, activation="softmax")])
+
+
+# ---- tables and recommendations
+
+@model()
+def feature_space(keras):
+    L = keras.layers
+    ins = {"age": keras.Input((1,), name="age"), "sex": keras.Input((1,), name="sex", dtype="int64"), "thal": keras.Input((1,), name="thal", dtype="string"),
+           "chol": keras.Input((1,), name="chol")}
+    norm = L.Normalization(axis=None)
+    norm.adapt(np.arange(12, dtype="float32"))
+    sex = L.IntegerLookup(vocabulary=[0, 1, 2], output_mode="one_hot")(ins["sex"])
+    thal = L.StringLookup(vocabulary=["fixed", "normal"], output_mode="multi_hot", num_oov_indices=2)(ins["thal"])
+    chol = L.Discretization(bin_boundaries=[1.0, 2.0, 5.0])(ins["chol"])
+    chol = L.CategoryEncoding(num_tokens=4, output_mode="multi_hot")(chol)
+    x = L.concatenate([norm(ins["age"]), sex, thal, chol])
+    x = L.Dense(4, activation="relu")(x)
+    x = L.Dropout(0.5)(x)
+    return keras.Model(ins, L.Dense(1, activation="sigmoid")(x))
+
+
+@model()
+def crossings(keras):
+    L = keras.layers
+    a, b, c = keras.Input((1,), dtype="string", name="a"), keras.Input((1,), dtype="string", name="b"), keras.Input((3,), dtype="int64", name="c")
+    cross = L.HashedCrossing(num_bins=7, output_mode="one_hot")((a, b))
+    h = L.Hashing(num_bins=5)(a)
+    e = L.Flatten()(L.Embedding(5, 3)(h))
+    counts = L.CategoryEncoding(num_tokens=6, output_mode="count")(c)
+    return keras.Model([a, b, c], L.Dense(1)(L.Concatenate()([cross, e, counts])))
+
+
+@model()
+def recommender_net(keras):
+    L = keras.layers
+
+    class RecommenderNet(keras.Model):
+        def __init__(self, users, movies, dim, **kw):
+            super().__init__(**kw)
+            self.user_embedding = L.Embedding(users, dim, embeddings_initializer="he_normal")
+            self.user_bias = L.Embedding(users, 1)
+            self.movie_embedding = L.Embedding(movies, dim)
+            self.movie_bias = L.Embedding(movies, 1)
+
+        def call(self, inputs):
+            u, m = self.user_embedding(inputs[:, 0]), self.movie_embedding(inputs[:, 1])
+            return tf.nn.sigmoid(tf.tensordot(u, m, 2) + self.user_bias(inputs[:, 0]) + self.movie_bias(inputs[:, 1]))
+
+    m = RecommenderNet(9, 8, 4)
+    m(np.zeros((2, 2), np.int64))
+    return m
+
+
+@model()
+def node2vec(keras):
+    L = keras.layers
+    inputs = {"target": keras.Input((), name="target", dtype="int32"), "context": keras.Input((), name="context", dtype="int32")}
+    emb = L.Embedding(10, 4, name="item_embeddings")
+    t, c = emb(inputs["target"]), emb(inputs["context"])
+    return keras.Model(inputs, L.Dot(axes=1, normalize=False, name="dot_similarity")([t, c]))
+
+
+@model()
+def two_towers(keras):
+    L = keras.layers
+
+    class Tower(keras.Model):
+        def __init__(self, vocabulary, **kw):
+            super().__init__(**kw)
+            self.net = keras.Sequential([L.StringLookup(vocabulary=vocabulary), L.Embedding(len(vocabulary) + 1, 4), L.Dense(3)])
+
+        def call(self, x):
+            return self.net(x)
+
+        def compute_output_shape(self, s):
+            return (*s, 3)
+
+    u, i = keras.Input((), dtype="string", name="user"), keras.Input((), dtype="string", name="item")
+    a, b = Tower(["x", "y"], name="user_tower")(u), Tower(["p", "q", "r"], name="item_tower")(i)
+    return keras.Model([u, i], L.Dot(axes=1)([a, b]))
+
+
+@model()
+def deep_cross(keras):
+    L = keras.layers
+
+    class Cross(L.Layer):
+        def build(self, shape):
+            self.dense = L.Dense(shape[0][-1])
+            self.dense.build(shape[0])
+            self.built = True
+
+        def call(self, inputs):
+            x0, x = inputs
+            return x0 * self.dense(x) + x
+
+        def compute_output_shape(self, shapes):
+            return shapes[0]
+
+    i = keras.Input((5,))
+    x = i
+    for _ in range(2):
+        x = Cross()([i, x])
+    d = i
+    for units in (4, 3):
+        d = L.Dense(units)(d)
+        d = L.BatchNormalization()(d)
+        d = L.ReLU()(d)
+        d = L.Dropout(0.1)(d)
+    return keras.Model(i, L.Dense(1)(L.concatenate([x, d])))
+
+
+@model()
+def gnn(keras):
+    L = keras.layers
+
+    class GraphConv(L.Layer):
+        def __init__(self, units, **kw):
+            super().__init__(**kw)
+            self.units = units
+
+        def build(self, shape):
+            self.w = self.add_weight(shape=(shape[0][-1], self.units), name="w")
+            self.built = True
+
+        def call(self, inputs):
+            x, a = inputs
+            return tf.nn.relu(tf.matmul(a, tf.matmul(x, tf.convert_to_tensor(self.w))))
+
+        def compute_output_shape(self, shapes):
+            return (*shapes[0][:-1], self.units)
+
+    x, a = keras.Input((None, 3), name="nodes"), keras.Input((None, None), name="adjacency")
+    h = GraphConv(4)([x, a])
+    h = L.Dropout(0.2)(h)
+    h = GraphConv(2)([h, a])
+    return keras.Model([x, a], L.Dense(1)(L.GlobalSumPooling1D()(h) if hasattr(L, "GlobalSumPooling1D") else L.GlobalAveragePooling1D()(h)))
+
+
+# ---- wirings
+
+@model()
+def subclass_lists(keras):
+    L = keras.layers
+
+    class Stack(keras.Model):
+        def __init__(self, sizes, **kw):
+            super().__init__(**kw)
+            self.hidden = [L.Dense(n, activation="relu") for n in sizes]
+            self.heads = {"a": L.Dense(1), "b": L.Dense(2)}
+            self.drop = L.Dropout(0.1)
+
+        def call(self, x, training=False):
+            for layer in self.hidden:
+                x = self.drop(layer(x), training=training)
+            return {k: head(x) for k, head in self.heads.items()}
+
+    m = Stack([5, 4, 3])
+    m(np.zeros((2, 6), np.float32))
+    return m
+
+
+@model()
+def subclass_blocks(keras):
+    L = keras.layers
+
+    class ResidualBlock(L.Layer):
+        def __init__(self, n, **kw):
+            super().__init__(**kw)
+            self.c1, self.c2 = L.Conv2D(n, 3, padding="same"), L.Conv2D(n, 3, padding="same")
+            self.b1, self.b2 = L.BatchNormalization(), L.BatchNormalization()
+
+        def call(self, x, training=False):
+            y = tf.nn.relu(self.b1(self.c1(x), training=training))
+            return tf.nn.relu(x + self.b2(self.c2(y), training=training))
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__(name="net")
+            self.stem = L.Conv2D(3, 3)
+            self.blocks = [ResidualBlock(3, name=f"block{k}") for k in range(2)]
+            self.pool = L.GlobalAveragePooling2D()
+            self.fc = L.Dense(4)
+
+        def call(self, x, training=False):
+            x = self.stem(x)
+            for b in self.blocks:
+                x = b(x, training=training)
+            return self.fc(self.pool(x))
+
+    m = Net()
+    m(np.zeros((2, 8, 8, 1), np.float32))
+    return m
+
+
+@model()
+def named_io(keras):
+    L = keras.layers
+    a, b = keras.Input((4,), name="first"), keras.Input((3,), name="second")
+    shared = L.Dense(3, name="projection")
+    x, y = shared(L.Dense(3, name="left")(a)), shared(b)
+    outs = {"sum": L.Add(name="sum")([x, y]), "least": L.Minimum(name="least")([x, y]), "most": L.Maximum(name="most")([x, y]),
+            "difference": L.Subtract(name="difference")([x, y]), "mean": L.Average(name="mean")([x, y, L.Dense(3, name="third")(b)])}
+    return keras.Model({"first": a, "second": b}, outs)
+
+
+@model()
+def noises(keras):
+    L = keras.layers
+    i = keras.Input((6,))
+    x = L.GaussianNoise(0.2)(i)
+    x = L.Dense(4, activation="selu")(x)
+    x = L.AlphaDropout(0.1)(x)
+    x = L.ActivityRegularization(l2=0.01)(x)
+    x = L.Dense(3)(x)
+    x = L.GaussianDropout(0.2)(x)
+    x = L.Activation("tanh")(x)
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def own_classes(keras):
+    L = keras.layers
+
+    class MyDense(L.Dense):
+        pass
+
+    class Swish(L.Layer):
+        def call(self, x):
+            return x * tf.sigmoid(x)
+
+        def compute_output_shape(self, s):
+            return s
+
+    class Twice(L.Layer):
+        def __init__(self, layer, **kw):
+            super().__init__(**kw)
+            self.layer = layer
+
+        def call(self, x):
+            return self.layer(x) * 2.0
+
+        def compute_output_shape(self, s):
+            return self.layer.compute_output_shape(s)
+
+    i = keras.Input((5,))
+    x = MyDense(4)(i)
+    x = Swish()(x)
+    x = Twice(L.Dense(3), name="twice_dense")(x)
+    x = L.PReLU()(x)
+    return keras.Model(i, L.ThresholdedReLU()(x) if hasattr(L, "ThresholdedReLU") else L.ReLU(threshold=0.5)(x))
+
+
+@model()
+def tied(keras):
+    L = keras.layers
+
+    class Transposed(L.Layer):
+        def __init__(self, dense, **kw):
+            super().__init__(**kw)
+            self.dense = dense
+
+        def build(self, shape):
+            self.b = self.add_weight(name="bias", shape=(self.dense.kernel.shape[0],), initializer="zeros")
+            self.built = True
+
+        def call(self, x):
+            return tf.matmul(x, tf.convert_to_tensor(self.dense.kernel), transpose_b=True) + self.b
+
+        def compute_output_shape(self, s):
+            return (s[0], self.dense.kernel.shape[0])
+
+    i = keras.Input((6,))
+    d = L.Dense(3, activation="relu")
+    x = d(i)
+    return keras.Model(i, Transposed(d)(x))
+
+
+@model()
+def einsum_axes(keras):
+    L = keras.layers
+    i = keras.Input((5, 4))
+    x = L.EinsumDense("abc,cde->abde", output_shape=(None, 2, 3), bias_axes="de")(i)
+    x = L.Permute((2, 1, 3))(x)
+    x = L.Reshape((2, -1))(x)
+    x = L.EinsumDense("...x,xy->...y", output_shape=4, bias_axes="y")(x)
+    return keras.Model(i, L.Flatten()(x))
+
+
+@model("k3")
+def ops_many(keras):
+    L, ops = keras.layers, keras.ops
+    i = keras.Input((6, 4))
+    a, b = ops.split(L.Dense(8)(i), 2, axis=-1)
+    x = a * ops.sigmoid(b)
+    y = ops.einsum("bij,bkj->bik", x, x)
+    y = ops.softmax(y / 2.0, axis=-1)
+    z = ops.squeeze(ops.max(ops.matmul(y, x), axis=1, keepdims=True), axis=1)
+    z = ops.stack([z, z], axis=1)
+    z = ops.where(z > 0, z, ops.zeros_like(z))
+    return keras.Model(i, L.Dense(1)(ops.reshape(z, (-1, 8))))
+
+
+@model("k3")
+def ops_images(keras):
+    L, ops = keras.layers, keras.ops
+    i = keras.Input((8, 8, 3))
+    x = ops.cast(i, "float32") / 255.0
+    x = L.Conv2D(4, 3)(x)
+    x = ops.relu(x)
+    x = ops.image.resize(x, (4, 4))
+    x = ops.expand_dims(ops.mean(x, axis=(1, 2)), 1)
+    x = ops.log1p(ops.abs(x)) - ops.sqrt(ops.abs(x))
+    return keras.Model(i, L.Dense(2)(ops.concatenate([x, x], axis=-1)))
+
+
+@model("k2")
+def tf_many(keras):
+    L = keras.layers
+    i = keras.Input((6, 4))
+    a, b = tf.split(L.Dense(8)(i), 2, axis=-1)
+    x = a * tf.sigmoid(b)
+    y = tf.nn.softmax(tf.matmul(x, x, transpose_b=True) / 2.0)
+    z = tf.reduce_max(tf.matmul(y, x), axis=1)
+    z = tf.stack([z, z], axis=1)
+    return keras.Model(i, L.Dense(1)(tf.reshape(z, (-1, 8))))
+
+
+@model()
+def half(keras):
+    L = keras.layers
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        i = keras.Input((8, 8, 3))
+        x = L.Conv2D(4, 3, activation="relu")(i)
+        x = L.BatchNormalization()(x)
+        x = L.GlobalAveragePooling2D()(x)
+        x = L.Dense(3)(x)
+        return keras.Model(i, L.Activation("softmax", dtype="float32")(x))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+@model()
+def answers_words(keras):
+    L = keras.layers
+    i = keras.Input((3,), name="features")
+    x = L.Dense(4, activation="softmax", name="probabilities")(i)
+    best = L.Lambda(lambda t: tf.argmax(t, axis=-1), output_shape=(), name="best")(x)
+    return keras.Model(i, [x, L.StringLookup(vocabulary=["cat", "dog", "cow"], invert=True, name="label")(best)])
+
+
+@model()
+def concat_axes(keras):
+    L = keras.layers
+    a, b = keras.Input((4, 3), name="a"), keras.Input((2, 3), name="b")
+    x = L.Concatenate(axis=1)([a, b])
+    y = L.Dot(axes=(2, 2), normalize=True)([x, a])
+    z = L.RepeatVector(5)(L.Flatten()(y))
+    return keras.Model([a, b], L.Softmax()(L.Multiply()([z, L.Dense(24)(L.RepeatVector(5)(L.Flatten()(b)))])))
+
+
+@model()
+def frozen_parts(keras):
+    L = keras.layers
+    i = keras.Input((8, 8, 3))
+    x = L.Conv2D(4, 3, name="c1", trainable=False)(i)
+    x = L.BatchNormalization(name="bn", trainable=False)(x)
+    x = L.Activation("relu")(x)
+    x = L.Conv2D(4, 3, name="c2")(x)
+    x = L.Flatten()(x)
+    return keras.Model(i, L.Dense(2, kernel_regularizer="l2")(x))
+
+
+@model()
+def second_in_session(keras):
+    L = keras.layers
+    keras.Sequential([keras.Input((3,)), L.Dense(2), L.Dropout(0.1), L.Dense(2)])
+    i = keras.Input((4,))
+    x = L.Dense(3)(i)
+    x = L.Dropout(0.2)(x)
+    x = L.BatchNormalization()(x)
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def built_late(keras):
+    L = keras.layers
+
+    class Late(L.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(name="scale", shape=(shape[-1],), initializer="ones")
+            self.parts = [L.Dense(shape[-1]) for _ in range(2)]
+            for p in self.parts:
+                p.build(shape)
+            self.built = True
+
+        def call(self, x):
+            for p in self.parts:
+                x = p(x)
+            return x * self.scale
+
+        def compute_output_shape(self, s):
+            return s
+
+    i = keras.Input((None, 4))
+    return keras.Model(i, L.Dense(1)(Late()(Late(name="again")(i))))
