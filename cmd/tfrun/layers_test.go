@@ -105,6 +105,7 @@ internal/getlib:
 internal/partfile: tensor dataset
 runner/internal/option:
 runner/internal/tf: tensor runner/internal/option internal/cache internal/crash
+runner/internal/tf: internal/lastwords
 runner/internal/isolate: internal/lastwords internal/crash
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
 runner/internal/source: dataset runner/internal/option

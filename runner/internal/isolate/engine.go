@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/lastwords"
 	"github.com/tfrun/tfrun/runner/internal/option"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
@@ -356,7 +358,11 @@ func Start(ctx context.Context, m tf.Model, c tf.Config, memory int64) (*Process
 	if os.Getenv(markEnv) != "" {
 		return nil, &option.Error{Option: "Isolate", Msg: "this is the model's process: call runner.IsolateMain at the start of main"}
 	}
-	p, err := startProcess(os.Stderr)
+	var stderr io.Writer = os.Stderr
+	if c.Logger != nil {
+		stderr = &lastwords.Log{To: c.Logger, Rest: os.Stderr}
+	}
+	p, err := startProcess(stderr)
 	if err != nil {
 		return nil, fmt.Errorf("start the model's process: %w", err)
 	}

@@ -1,6 +1,7 @@
 package tf
 
 import (
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
@@ -38,6 +39,8 @@ type Config struct {
 	Library string
 	// OpLibraries are files with custom operations; see [LoadOpLibrary].
 	OpLibraries []string
+	// Logger gets the log of a model's process; that of this process [LogTo] sees to.
+	Logger *slog.Logger `json:"-"`
 
 	// Place is, of several devices, the one that the graph was written for with [PlaceGraph]:
 	// "/device:GPU:1". Operations that are added later go there too.

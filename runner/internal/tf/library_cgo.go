@@ -5,30 +5,16 @@ package tf
 // #cgo LDFLAGS: -ldl
 // #define _GNU_SOURCE
 // #include <dlfcn.h>
-// #include <fcntl.h>
 // #include <link.h>
 // #include <stdlib.h>
 // #include <string.h>
-// #include <unistd.h>
 //
 // // In shim/shim.c. Missing, and so NULL, where the program is linked with libtensorflow itself.
 // __attribute__((weak)) const char *tfrun_shim_open(const char *path);
 //
 // static int has_shim(void) { return tfrun_shim_open != NULL; }
 //
-// static const char *shim_open(const char *path, int quiet) {
-//   // TensorFlow's initializers log at a level that they have no way of knowing yet.
-//   int null = quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
-//   int saved = null >= 0 ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0) : -1;
-//   if (saved >= 0) dup2(null, STDERR_FILENO);
-//   const char *reason = tfrun_shim_open(path);
-//   if (saved >= 0) {
-//     dup2(saved, STDERR_FILENO);
-//     close(saved);
-//   }
-//   if (null >= 0) close(null);
-//   return reason;
-// }
+// static const char *shim_open(const char *path) { return tfrun_shim_open(path); }
 //
 // // loaded_path returns the path of a library that is open, to be freed, or NULL. name is as dlopen takes it.
 // static char *loaded_path(const char *name) {
@@ -85,8 +71,9 @@ var library struct {
 //
 // [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
 // takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
-// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, file
-// descriptor 2 leads nowhere while the library is opened.
+// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, what C
+// code writes to its stream stderr goes nowhere while the library is opened. File descriptor 2 is
+// not touched.
 func OpenLibrary(named string) (Library, error) {
 	library.Lock()
 	defer library.Unlock()
@@ -104,10 +91,10 @@ func OpenLibrary(named string) (Library, error) {
 	// dlerror's text belongs to the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	quiet := C.int(0)
 	level, err := strconv.Atoi(os.Getenv("TF_CPP_MIN_LOG_LEVEL"))
-	if err == nil && level > 0 {
-		quiet = 1
+	quiet := err == nil && level > 0
+	if quiet {
+		defer quietLog()()
 	}
 	var tried []LibraryTry
 	for _, path := range libraryFiles(named) {
@@ -116,10 +103,10 @@ func OpenLibrary(named string) (Library, error) {
 			continue
 		}
 		cPath := C.CString(path)
-		reason := C.shim_open(cPath, quiet)
+		reason := C.shim_open(cPath)
 		C.free(unsafe.Pointer(cPath))
 		if reason == nil {
-			if quiet == 1 {
+			if quiet {
 				C.set_log_level(C.int(level))
 				setHiddenLevel(tf.Version(), level)
 			}

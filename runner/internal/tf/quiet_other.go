@@ -1,0 +1,6 @@
+//go:build cgo && !notf && !linux
+
+package tf
+
+// quietLog does nothing where the stream of TensorFlow's log cannot be replaced.
+func quietLog() (restore func()) { return func() {} }
