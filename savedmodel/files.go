@@ -27,7 +27,7 @@ const (
 // times its size once parsed.
 const (
 	maxBinary      = 1<<31 - 1
-	maxText        = 256 << 20
+	maxText        = 64 << 20
 	maxMetadata    = 512 << 20
 	maxFingerprint = 1 << 20
 	maxSignatures  = 10_000  // of a graph; honest ones have up to a few dozen

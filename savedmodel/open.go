@@ -243,9 +243,13 @@ func checkWeight(path string, data []byte) error {
 	w := weight.Of(data, (&pb.SavedModel{}).ProtoReflect().Descriptor())
 	switch {
 	case w.Bytes > limit:
-		return formatError(path, "would take %d bytes of memory to read; a file of %d bytes may take %d", w.Bytes, len(data), limit)
+		return tooHeavy(path, w.Bytes, int64(len(data)), limit)
 	case w.Entries > maxEntries:
 		return formatError(path, "has %d attributes, inputs or other named parts in one place; at most %d are read", w.Entries, maxEntries)
 	}
 	return nil
+}
+
+func tooHeavy(path string, need, size, limit int64) error {
+	return formatError(path, "would take %d bytes of memory to read; a file of %d bytes may take %d", need, size, limit)
 }
