@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"sync/atomic"
+
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // Peek reads the first n elements, or all if there are fewer, and returns them in memory of their
@@ -11,8 +13,9 @@ import (
 // has to look at its rows before it can say what to do with them, and whose source (a pipe) cannot
 // be read twice. The returned dataset is iterated once at most; it must be iterated, or
 // [Dataset.Iterator] closed on it, for the source to be closed. An error met while peeking is not
-// returned here but yielded in its place by the iteration. Where most rows are bad, fewer elements
-// are returned than there are.
+// returned here but yielded in its place by the iteration. Where most rows are bad, or come to more
+// than 64 MiB with what they carry, fewer elements are returned than there are; what they carry
+// (Extra) is not returned.
 func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	if ds.err != nil {
 		return nil, ds
@@ -23,7 +26,8 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	}
 	p := &peeked{in: in}
 	var first []Element
-	for len(first) < n && len(p.queue)/badRowsFor < n {
+	size := 0
+	for len(first) < n && len(p.queue)/badRowsFor < n && size <= peekBytes {
 		var e Element
 		err := in.next(ctx, &e)
 		if err == io.EOF { //nolint:errorlint // iterators return it bare
@@ -34,6 +38,8 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 			break
 		}
 		if err == nil {
+			size += e.size()
+			e.Extra = nil
 			first = append(first, e.Clone())
 		}
 	}
@@ -46,9 +52,30 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	})
 }
 
+// size is about how many bytes an element takes, with what it carries.
+func (e *Element) size() int {
+	n := 0
+	for _, t := range e.Tensors {
+		if t.DType() == tensor.String {
+			for _, text := range t.Strings() {
+				n += len(text)
+			}
+			continue
+		}
+		n += len(t.Bytes())
+	}
+	for _, f := range e.Extra {
+		n += len(f.Value)
+	}
+	return n
+}
+
 // badRowsFor is how many rows are looked at, good and bad, for each that is wanted. A file may hold
 // billions of bad rows and nothing else.
 const badRowsFor = 4
+
+// peekBytes is how much the rows may come to that are looked at.
+const peekBytes = 64 << 20
 
 type peek struct {
 	e   Element

@@ -83,3 +83,30 @@ func TestPeekAtNothing(t *testing.T) {
 		t.Errorf("Collect: %v, want the reader's error", err)
 	}
 }
+
+// TestPeekBytes looks at rows that carry much: at fewer than are wanted, without what they carry,
+// and the iteration has all of it.
+func TestPeekBytes(t *testing.T) {
+	t.Parallel()
+	large := make([]byte, 8<<20)
+	const rows = 12
+	elements := make([]dataset.Element, rows)
+	for i := range elements {
+		elements[i] = dataset.Element{Tensors: []tensor.Tensor{tensor.Scalar(int64(i))}, Extra: []dataset.Field{{Key: "k", Value: large}}}
+	}
+	source := dataset.FromElements(dataset.TensorSpec(tensor.Int64), elements...)
+	first, all := source.Peek(t.Context(), rows)
+	if want := 8; len(first) != want || first[0].Extra != nil {
+		t.Errorf("Peek returned %d rows with %d fields, want %d without", len(first), len(first[0].Extra), want)
+	}
+	n := 0
+	for e, err := range all.All(t.Context()) {
+		if err != nil || len(e.Extra) != 1 || len(e.Extra[0].Value) != len(large) {
+			t.Fatalf("row %d: %d fields, %v", n, len(e.Extra), err)
+		}
+		n++
+	}
+	if n != rows {
+		t.Errorf("%d rows, want %d", n, rows)
+	}
+}
