@@ -67,7 +67,7 @@ corpora: go ## compare other projects' test files with what referees said (TFRUN
 
 .PHONY: written
 written: go ## carry columns from every format into every other, and open the results with pyarrow, DuckDB, Polars and pandas
-	@$(with_tf) && dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && TFRUN_WRITTEN=$$dir $(GO) test ./runner -run TestKeptMatrix -count=1 -vet=off -ldflags "$$TFRUN_LDFLAGS" && \
+	@$(with_tf) && dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && TFRUN_WRITTEN=$$dir $(GO) test ./runner/job -run TestKeptMatrix -count=1 -vet=off -ldflags "$$TFRUN_LDFLAGS" && \
 		$${PYTHON:-python3} scripts/corpora/written.py "$$dir"
 
 fuzz: go ## run every fuzz target, or those that FUZZ=csv names, for FUZZTIME=30s; what breaks one is kept in testdata/fuzz
@@ -99,7 +99,7 @@ kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume
 	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -count=1 -v -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
 
 soak: go ## run millions of rows and look at what is left: memory, goroutines, files (ROWS=10000000)
-	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
+	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner/job -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
 
 stress: go ## run every model with 2, 4 and 8 runs at a time, and compare with one (hours; ROUNDS=50; MODEL=stress_ picks; TFRUN_MODELS adds folders)
 	@$(with_tf) && TFRUN_STRESS=$${ROUNDS:-50} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner -run 'TestStress$$/$(MODEL)' -count=1 -v -vet=off -timeout 24h -ldflags "$$TFRUN_LDFLAGS"

@@ -60,11 +60,11 @@ func TestBatcher(t *testing.T) {
 			if tt.batching == Exact && p.twin == nil {
 				t.Fatal("no twin to keep padding out")
 			}
-			made, err := p.MakeUpRows(t.Context(), 100, nil)
+			made, err := MadeUpRows(t.Context(), p, 100, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows := made.Rows
+			rows := made
 			size := 16
 			if p.fixed > 0 {
 				size = 0 // the signature's
@@ -231,7 +231,7 @@ func BenchmarkBatcher(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			made, err := p.MakeUpRows(b.Context(), 64, []int64{32})
+			made, err := MadeUpRows(b.Context(), p, 64, []int64{32})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -244,7 +244,7 @@ func BenchmarkBatcher(b *testing.B) {
 				var wg sync.WaitGroup
 				var count atomic.Int64
 				start := time.Now()
-				for _, row := range made.Rows {
+				for _, row := range made {
 					wg.Go(func() {
 						for time.Since(start) < 500*time.Millisecond {
 							if err := run(row); err != nil {

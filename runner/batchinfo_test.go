@@ -26,7 +26,7 @@ func TestBatchInfo(t *testing.T) {
 		}
 		got = append(got, b)
 	}}
-	predict(t, s, o, Source{Files: []string{"-"}, Stdin: strings.NewReader("[1,2,3]\n[4]\n[5,6]\n")})
+	predict(t, s, o, "[1,2,3]\n[4]\n[5,6]\n")
 	want := []BatchInfo{
 		{Rows: 2, Lengths: []int64{3, 1}, PaddedTo: 3, Real: 4, Padded: 6},
 		{Rows: 1, Lengths: []int64{2}, PaddedTo: 2, Real: 2, Padded: 2},
@@ -41,7 +41,7 @@ func TestBatchInfoOfWholeTensors(t *testing.T) {
 	s := load(t, "k3_masked/model")
 	var got []BatchInfo
 	o := PredictOptions{NoBatch: true, Workers: 1, Batch: func(b BatchInfo) { got = append(got, b) }}
-	predict(t, s, o, Source{Files: []string{"-"}, Stdin: strings.NewReader("[[1,2,3],[4,5,6]]\n")})
+	predict(t, s, o, "[[1,2,3],[4,5,6]]\n")
 	want := []BatchInfo{{Rows: 1, Lengths: []int64{6}, PaddedTo: 6, Real: 6, Padded: 6}}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(BatchInfo{}, "Duration", "Ended")); diff != "" {
 		t.Error(diff)

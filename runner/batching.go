@@ -11,6 +11,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// BatchOptions says how [Predictor.Predict] groups and pads rows as they arrive, for a look at its
+// batches with [dataset.Dataset.Batches] that runs nothing.
+func (p *Predictor) BatchOptions() dataset.BatchOptions { return p.batchOptions(dataset.Arrival) }
+
 // batchOptions says how rows are grouped and padded.
 func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions {
 	values := map[string]dataset.Values{}

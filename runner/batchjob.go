@@ -17,7 +17,7 @@ type job struct {
 	call    *call
 	twin    *exactTwin // that the call is of, or was; nil: the signature itself
 	info    *BatchInfo // nil where nobody asked
-	resultBatch
+	ResultBatch
 	err error
 
 	places func(i int) dataset.Place // where row i stands; nil: nobody knows
@@ -47,8 +47,8 @@ func send(ctx context.Context, to chan<- *job, j *job) error {
 // splitRows gives the rows of a batch their values.
 func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
 	for i, out := range p.f.outputs {
-		if out.labels != nil {
-			if tensors[i], err = labelled(tensors[i], out.labels); err != nil {
+		if out.Labels != nil {
+			if tensors[i], err = labelled(tensors[i], out.Labels); err != nil {
 				return fmt.Errorf("output %q: %w", out.Name, err)
 			}
 		}
@@ -64,7 +64,7 @@ func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
 		}
 	}
 	if j.twin != nil {
-		return j.twin.cut(&j.resultBatch, tensors)
+		return j.twin.cut(&j.ResultBatch, tensors)
 	}
 	return nil
 }
@@ -76,9 +76,9 @@ func rowsError(j *job, err error) error {
 	if !errors.As(err, &tfErr) && !errors.As(err, &died) {
 		return err
 	}
-	first, last := j.row(0), j.row(0)
+	first, last := j.Row(0), j.Row(0)
 	for i := range j.Len() {
-		first, last = min(first, j.row(i)), max(last, j.row(i))
+		first, last = min(first, j.Row(i)), max(last, j.Row(i))
 	}
 	return &BatchError{First: first, Last: last, Err: err}
 }

@@ -24,7 +24,7 @@ type blockFeeder struct {
 	strs  [][]string
 	n     int
 	kept  int64 // bytes of their kept columns
-	which resultBatch
+	which ResultBatch
 	parts []placedRows // where they stand
 
 	recycler *tf.Recycler
@@ -45,7 +45,7 @@ func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 			return nil, nil
 		}
 	}
-	if n, ok := p.rowBytes(); !ok || n > o.Limits.BatchBytes/int64(o.BatchSize) {
+	if n, ok := p.RowBytes(); !ok || n > o.Limits.BatchBytes/int64(o.BatchSize) {
 		return nil, nil
 	}
 	in, ok, err := rows.Blocks()
@@ -88,7 +88,7 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 	n := int(b.Tensors[0].Dims()[0])
 	if f.n == 0 {
 		f.kept = 0
-		f.which = resultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
+		f.which = ResultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
 		f.parts = nil // the jobs before keep theirs
 		f.placed(b.Places, n)
 		if n == f.size {
@@ -169,8 +169,8 @@ func (f *blockFeeder) flush(put func(*job) error) error {
 func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error {
 	p := f.p
 	n := f.which.Len()
-	if f.which.row(n-1) < p.o.From && !p.state.Stateful() {
-		return put(&job{resultBatch: f.which, inOrder: true})
+	if f.which.Row(n-1) < p.o.From && !p.state.Stateful() {
+		return put(&job{ResultBatch: f.which, inOrder: true})
 	}
 	feeds := make([]tf.Feed, len(p.feeders))
 	values := int64(0)
@@ -182,10 +182,8 @@ func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error 
 		}
 		values += int64(t.Len())
 	}
-	if p.meter != nil {
-		p.meter.real.Add(values)
-		p.meter.padded.Add(values)
-	}
+	p.counters.real.Add(values)
+	p.counters.padded.Add(values)
 	j, err := p.loadJob(feeds, f.which, p.blockInfo(n, values), f.recycler)
 	if err != nil {
 		j = &job{err: err}
@@ -251,17 +249,4 @@ func filledUp(t tensor.Tensor, size int64) Feed {
 		return nil
 	}
 	return f
-}
-
-// blockBytes is about how much a source that reads by the block is to read at a time: a batch where
-// that is more than its habit.
-func (p *Predictor) blockBytes() int {
-	n, ok := p.rowBytes()
-	if !ok || p.o.NoBatch {
-		return 0
-	}
-	if n = times(n, int64(p.o.BatchSize)); n < 1<<20 || n > 64<<20 {
-		return 0
-	}
-	return int(n)
 }

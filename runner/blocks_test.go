@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -58,16 +59,19 @@ func TestBlocksGiveWhatRowsGive(t *testing.T) {
 				if err != nil {
 					continue // the signature fixes the batch size
 				}
-				src := Source{Files: []string{tableOf(t, p, 150, bad)}, Keep: []string{"id"}}
-				rows := mustRows(t, p, src)
-				if f, err := p.blocks(rows); err != nil || f == nil {
+				name := tableOf(t, p, 150, bad)
+				rows := func(p *Predictor) *dataset.Dataset { return csv.Rows(p.spec, csv.Options{Keep: []string{"id"}}, name) }
+				if f, err := p.blocks(rows(p)); err != nil || f == nil {
 					t.Fatalf("%s: blocks() = %v, %v", model, f, err)
 				} else {
 					f.in.Close()
 				}
-				got, _ := predict(t, s, o, src)
+				got := results(t, p, rows(p))
 				o.Stats = &dataset.Stats{} // which wants to see each row
-				want, _ := predict(t, s, o, src)
+				if p, err = s.NewPredictor(o); err != nil {
+					t.Fatal(err)
+				}
+				want := results(t, p, rows(p))
 				if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmp.Comparer(sameTensor), cmp.Comparer(sameError)); diff != "" {
 					t.Errorf("%s, %+v: rows -, blocks +\n%s", model, o, diff)
 				}

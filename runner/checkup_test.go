@@ -16,7 +16,7 @@ func checkUp(t *testing.T, model, rows string, o PredictOptions) Checkup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := mustRows(t, p, jsonSource(rows)).Collect(t.Context())
+	all, err := jsonRows(p, rows).Collect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestTryNamesRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := mustRows(t, p, jsonSource("[1,2,3]\n[4,5]\n")).Collect(t.Context())
+	rows, err := jsonRows(p, "[1,2,3]\n[4,5]\n").Collect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

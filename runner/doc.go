@@ -2,7 +2,8 @@
 //
 // [Load] opens a model and returns a [Session]; [Session.Run] runs one of its signatures on whole
 // tensors. [Session.NewPredictor] streams rows through a signature in padded batches, one result
-// for each row, in the rows' order. [Run] does a whole job, from files to a file.
+// for each row, in the rows' order. Package [github.com/tfrun/tfrun/runner/job] does whole jobs,
+// from files to a file.
 //
 //	s, err := runner.Load(ctx, "model", runner.Options{})
 //	if err != nil { … }
@@ -13,21 +14,19 @@
 //
 //   - To load: [Load], [LoadModel], [Options] with [Optimizer] and [XLA]; [IsolateMain].
 //   - To call: [Session.Run]; [Function] with [Feed] and [Endpoint] for many calls.
-//   - To stream rows: [Predictor] with [PredictOptions], [Batching] and [Head]; each row gives a
-//     [Result] of [Value]s.
+//   - To stream rows: [Predictor] with [PredictOptions], [Batching] and [Head]. Rows are as
+//     [Predictor.RowSpec] says, or [Predictor.Complete] makes them so; each gives a [Result] of
+//     [Value]s, and [Predictor.Batches] a [ResultBatch] of many.
 //   - To serve: [Batcher] lets the rows of many goroutines share batches; [Predictor.ParseRow] and
-//     [AppendRow] are JSON in and out.
-//   - To run folders of files: [Tree] and [Predictor.RunTree].
-//   - To run files: [Run], [Job] with [Source]; [Progress] on the way, a [Summary] at the end.
-//   - To ask before: [NewPlan] and [Predictor.Describe], [Predictor.Try], [Predictor.CheckUp],
-//     [Predictor.MakeUpRows].
+//     [AppendRow] are JSON in and out, and [Counters] say what was done.
+//   - To ask before: [DryPredictor], [Predictor.Try], [Predictor.CheckUp].
 //   - To look at the machine: [OpenLibrary], [ExamineGPU], [SelfTest].
 //
 // Errors are types that name what was wanted: those of options and names ([OptionError],
 // [NameError], [BatchAxisError]), of what is fed and given ([FeedError], [DTypeError],
 // [OutputError]), of the model ([UnsafeError], [PaddingError]), of TensorFlow and its process
-// ([Error], [RowError], [BatchError], [MemoryError], [ProcessError]), of the machine
-// ([LibraryError], [GPUError]) and of files ([OutputFileError], [ResumeError]).
+// ([Error], [RowError], [BatchError], [MemoryError], [ProcessError]), and of the machine
+// ([LibraryError], [GPUError]).
 //
 // # The library
 //

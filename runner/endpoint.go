@@ -40,10 +40,13 @@ type Endpoint struct {
 	Shape  tensor.Shape // the batch axis included
 	Tensor string       // in the graph, "serving_default_x:0"
 
-	input  bool     // it is an input, passed on
-	labels []string // names for the numbers that a head gives
-	head   string   // the output that it is made of; "" where there is no head
-	of     string   // the output of the signature that was picked, which may have another name
+	// Labels are the names that results of a [Predictor] hold in place of an output's numbers, see
+	// [Head]; nil: the numbers stay.
+	Labels []string
+
+	input bool   // it is an input, passed on
+	head  string // the output that it is made of; "" where there is no head
+	of    string // the output of the signature that was picked, which may have another name
 }
 
 // from is the output of the signature that an output is, or that a head makes it of.
@@ -80,6 +83,9 @@ func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
 	}
 	return list
 }
+
+// Session returns the loaded model that the function is of.
+func (f *Function) Session() *Session { return f.session }
 
 // Signature returns what the model's file says of the signature.
 func (f *Function) Signature() *savedmodel.Signature { return f.signature }

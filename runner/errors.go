@@ -44,19 +44,3 @@ func (e *NameError) Error() string {
 	}
 	return fmt.Sprintf("%s %q: the signature has no such %s; %s", e.Kind, e.Name, e.Kind, have)
 }
-
-// RequestError says that rows come in a request of TensorFlow Serving for another signature.
-type RequestError struct {
-	Signature string // the request's signature_name
-	Run       string // the signature that is run
-}
-
-// Error names both.
-func (e *RequestError) Error() string {
-	return fmt.Sprintf("the request is for signature %q, this run is of %q", e.Signature, e.Run)
-}
-
-// Hints says how to run the request's.
-func (e *RequestError) Hints() []string {
-	return []string{"run the signature of the request: -s " + e.Signature}
-}

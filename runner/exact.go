@@ -28,17 +28,26 @@ type exactCut struct{ axis, from int }
 // usualPad bounds the padding values that a twin keeps out.
 const usualPad = 1e4
 
-// findTwin prepares the twin of the predictor's signature, where it has one that suits the options.
-func (p *Predictor) findTwin(heads []Head) error {
-	s, o := p.f.session, p.o
-	if !s.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
-		return nil
+// suitsTwin reports whether batches may be fed to a twin under the predictor's options.
+func (p *Predictor) suitsTwin() bool {
+	o := p.o
+	if !p.f.session.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
+		return false
 	}
 	for _, v := range o.Pad {
 		if x, isFloat := numbers(v); isFloat && !(math.Abs(x[0]) < usualPad) { // NaN neither
-			return nil
+			return false
 		}
 	}
+	return true
+}
+
+// findTwin prepares the twin of the predictor's signature, where it has one that suits the options.
+func (p *Predictor) findTwin() error {
+	if !p.suitsTwin() {
+		return nil
+	}
+	s := p.f.session
 	found, err := rewrite.ExactOf(s.graph, p.f.signature, s.o.reduction(false))
 	if found == nil || err != nil {
 		return err
@@ -49,7 +58,7 @@ func (p *Predictor) findTwin(heads []Head) error {
 			return nil
 		}
 	}
-	if err := t.prepare(p, heads); err != nil {
+	if err := t.prepare(p); err != nil {
 		return fmt.Errorf("signature %q: %w", p.f.signature.Name, err)
 	}
 	p.twin = t
@@ -57,7 +66,7 @@ func (p *Predictor) findTwin(heads []Head) error {
 }
 
 // prepare finds the twin's tensors in the session.
-func (t *exactTwin) prepare(p *Predictor, heads []Head) error {
+func (t *exactTwin) prepare(p *Predictor) error {
 	f := t.function
 	for _, l := range t.Lengths {
 		f.inputs = append(f.inputs, Endpoint{Name: l.Tensor, Value: l.Tensor, DType: tensor.Int32, Shape: tensor.MakeShape(tensor.Unknown), Tensor: l.Tensor})
@@ -77,7 +86,7 @@ func (t *exactTwin) prepare(p *Predictor, heads []Head) error {
 	defer s.leave()
 	s.headsMu.Lock()
 	defer s.headsMu.Unlock()
-	if err := f.addHeads(heads); err != nil {
+	if err := f.addHeads(p.o.Heads); err != nil {
 		return err
 	}
 	if err := f.arrange(parsePicks(f.signature, p.o.Outputs)); err != nil {
@@ -119,13 +128,13 @@ func (p *Predictor) lengthFeeds(b *dataset.Batch) []tf.Feed {
 }
 
 // cut gives each row its answers without padding, where there is any.
-func (t *exactTwin) cut(b *resultBatch, tensors []tensor.Tensor) error {
+func (t *exactTwin) cut(b *ResultBatch, tensors []tensor.Tensor) error {
 	if !slices.ContainsFunc(t.cuts, func(c []exactCut) bool { return len(c) > 0 }) {
 		return nil
 	}
 	rows := make([]Result, b.Len())
 	for i := range rows {
-		r, err := b.result(i)
+		r, err := b.Result(i)
 		if err != nil {
 			return err
 		}

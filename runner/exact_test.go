@@ -38,7 +38,7 @@ func TestExactTwins(t *testing.T) {
 			if _, padded := p.proofs(); p.twin == nil || padded.Answer == padding.Independent {
 				t.Skip("no twin, or none that is needed")
 			}
-			rows, err := mustRows(t, p, jsonSource(c.lines())).Collect(t.Context())
+			rows, err := jsonRows(p, c.lines()).Collect(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +178,7 @@ func TestExactRecurrent(t *testing.T) {
 			for _, row := range all[name].Rows {
 				lines += string(row) + "\n"
 			}
-			rows, err := mustRows(t, p, jsonSource(lines)).Collect(t.Context())
+			rows, err := jsonRows(p, lines).Collect(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -270,7 +270,7 @@ func TestExactRandom(t *testing.T) {
 			text, _ := json.Marshal(row)
 			lines += string(text) + "\n"
 		}
-		rows, err := mustRows(t, p, jsonSource(lines)).Collect(t.Context())
+		rows, err := jsonRows(p, lines).Collect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

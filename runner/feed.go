@@ -13,7 +13,7 @@ import (
 // feedRow loads one row of whole tensors into TensorFlow's memory.
 func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 	if row.Row < p.o.From && !p.state.Stateful() {
-		return &job{resultBatch: resultBatch{rows: []Result{resultOf(row)}}}, nil
+		return &job{ResultBatch: ResultBatch{rows: []Result{resultOf(row)}}}, nil
 	}
 	feeds := make([]tf.Feed, len(p.feeders))
 	for i, fd := range p.feeders {
@@ -24,7 +24,7 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 		}
 		feeds[i] = tf.FeedTensor(t)
 	}
-	j, err := p.loadJob(feeds, resultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row), nil)
+	j, err := p.loadJob(feeds, ResultBatch{rows: []Result{resultOf(row)}}, p.rowInfo(row), nil)
 	if err == nil {
 		at := row.Place
 		j.places = func(int) dataset.Place { return at }
@@ -42,7 +42,7 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 		wanted = wanted || results[i].Row >= p.o.From
 	}
 	if !wanted {
-		return &job{resultBatch: resultBatch{rows: results}}, nil
+		return &job{ResultBatch: ResultBatch{rows: results}}, nil
 	}
 	p.count(b)
 	feeds := make([]tf.Feed, len(p.feeders))
@@ -66,18 +66,15 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	if p.using != nil {
 		feeds = append(feeds, p.lengthFeeds(b)...)
 	}
-	j, err := p.loadJob(feeds, resultBatch{rows: results}, p.batchInfo(b), nil)
+	j, err := p.loadJob(feeds, ResultBatch{rows: results}, p.batchInfo(b), nil)
 	if err == nil {
 		j.places = func(i int) dataset.Place { return places[i] }
 	}
 	return j, err
 }
 
-// count adds a batch to the meter.
+// count adds the values of a batch to the counters.
 func (p *Predictor) count(b *dataset.Batch) {
-	if p.meter == nil {
-		return
-	}
 	values, padded := int64(0), int64(0)
 	for c := range p.components {
 		for i := range b.Len() {
@@ -86,12 +83,12 @@ func (p *Predictor) count(b *dataset.Batch) {
 		n, _ := tensor.NumElements(b.Dims(c))
 		padded += n
 	}
-	p.meter.real.Add(values)
-	p.meter.padded.Add(padded)
+	p.counters.real.Add(values)
+	p.counters.padded.Add(padded)
 }
 
 // loadJob makes a job of values to be fed. Their memory, and that of the results, may come from r.
-func (p *Predictor) loadJob(feeds []tf.Feed, rows resultBatch, info *BatchInfo, r *tf.Recycler) (*job, error) {
+func (p *Predictor) loadJob(feeds []tf.Feed, rows ResultBatch, info *BatchInfo, r *tf.Recycler) (*job, error) {
 	f := p.f
 	if p.using != nil {
 		f = p.using.function
@@ -101,7 +98,9 @@ func (p *Predictor) loadJob(feeds []tf.Feed, rows resultBatch, info *BatchInfo, 
 		return nil, err
 	}
 	c.fit = p.fit
-	return &job{call: c, twin: p.using, info: info, resultBatch: rows}, nil
+	p.counters.batches.Add(1)
+	p.counters.rows.Add(int64(rows.Len()))
+	return &job{call: c, twin: p.using, info: info, ResultBatch: rows}, nil
 }
 
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature

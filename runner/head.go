@@ -79,7 +79,7 @@ func (f *Function) addHeads(heads []Head) error {
 			name := out.Name + t.Suffix
 			list[k] = Endpoint{Name: name, Value: name, DType: t.DType, Shape: headShape(out.Shape, h), Tensor: t.Tensor, head: out.from()}
 			if t.Label && h.Labels != nil {
-				list[k].labels = h.Labels
+				list[k].Labels = h.Labels
 				if h.TopK > 0 {
 					list[k].Name = out.Name + "_labels"
 					list[k].Value = list[k].Name

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/ops"
-	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/option"
 	"github.com/tfrun/tfrun/runner/internal/tf"
@@ -62,12 +61,6 @@ type (
 	// were not, of signatures that may be compiled. Fallback says why a signature is not compiled:
 	// a *[rewrite.CompileError], or an *[Error] of XLA's; nil where all are.
 	XLAReport = xla.Report
-	// OutputFileError is an error of writing an output, such as a disk that is full. Path is the
-	// output, Err the cause.
-	OutputFileError = partfile.OutputFileError
-	// ResumeError says why an interrupted run cannot be gone on with: its Output, and the reason,
-	// Msg.
-	ResumeError = partfile.ResumeError
 )
 
 // HasTensorFlow reports whether this program was built with libtensorflow.

@@ -34,7 +34,7 @@ func lines(t *testing.T, s *Session, o PredictOptions, rows string) ([]string, e
 		t.Fatal(err)
 	}
 	var got []string
-	for r, err := range p.Predict(t.Context(), mustRows(t, p, jsonSource(rows))) {
+	for r, err := range p.Predict(t.Context(), jsonRows(p, rows)) {
 		if err != nil {
 			return got, err
 		}

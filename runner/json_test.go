@@ -17,7 +17,7 @@ func TestAppendRowJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows, err := mustRows(t, p, jsonSource(want+"\n")).Collect(t.Context())
+		rows, err := jsonRows(p, want+"\n").Collect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

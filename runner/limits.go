@@ -13,7 +13,7 @@ import (
 // padded.
 func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	l := p.o.Limits
-	if n, ok := p.rowBytes(); ok && n <= l.BatchBytes && n <= l.Elements {
+	if n, ok := p.RowBytes(); ok && n <= l.BatchBytes && n <= l.Elements {
 		return rows // all alike, none of them too large
 	}
 	paths := p.spec.Paths()
@@ -32,9 +32,9 @@ func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	})
 }
 
-// rowBytes returns the bytes that every row takes as it is fed; ok is false where rows differ, or a
-// limit is left to be looked at.
-func (p *Predictor) rowBytes() (n int64, ok bool) {
+// RowBytes returns the bytes that every row takes as it is fed. ok is false where rows differ, or
+// are padded to more than they hold.
+func (p *Predictor) RowBytes() (n int64, ok bool) {
 	if len(p.o.PadTo) > 0 || len(p.o.PaddedShapes) > 0 {
 		return 0, false
 	}
@@ -67,18 +67,6 @@ func (p *Predictor) checkSize(l dataset.Limits, c int, e *dataset.Element) error
 	}
 	if longest > l.Length {
 		return &dataset.LimitError{Limit: dataset.LimitLength, Msg: fmt.Sprintf("a sequence of %d entries is longer than %d", longest, l.Length)}
-	}
-	return nil
-}
-
-// idBytes is how much text, in bytes, an id may stand for on average. Those of English words stand
-// for four.
-const idBytes = 32
-
-// checkText refuses texts that would become sequences that are too long, before they are encoded.
-func (p *Predictor) checkText(texts []string) error {
-	if most := times(p.o.Limits.Length, idBytes); len(texts) > 0 && int64(len(texts[0])) > most {
-		return &dataset.LimitError{Limit: dataset.LimitLength, Msg: fmt.Sprintf("a text of %d bytes would become more than %d ids", len(texts[0]), p.o.Limits.Length)}
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func TestOpLibrary(t *testing.T) {
 		t.Errorf("without the library: %v, want an *UnsafeError that names the operation and the flag", err)
 	}
 	o := Options{OpLibraries: []string{file}}
-	if _, err := NewPlan(m, o, PredictOptions{}); err != nil {
+	if _, err := DryPredictor(m, o, PredictOptions{}); err != nil {
 		t.Errorf("a plan: %v", err)
 	}
 	for _, isolate := range []bool{false, true, false} {

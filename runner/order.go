@@ -5,7 +5,7 @@ import "container/heap"
 // deliver hands on the results of jobs in the order of their rows, from a row number on. It returns
 // the error of a job, or of emit, that ended it: what was handed on until then is every row up to
 // one.
-func deliver(done <-chan *job, from int64, emit func(*resultBatch) error) error {
+func deliver(done <-chan *job, from int64, emit func(*ResultBatch) error) error {
 	rows := rowOrder{from: from, emit: emit}
 	waiting := map[int64]*job{} // finished before one that was read earlier
 	next := int64(0)
@@ -30,16 +30,16 @@ type rowOrder struct {
 	heap resultHeap
 	next int64 // the lowest row that may still come: everything below may be handed on
 	from int64
-	emit func(*resultBatch) error
+	emit func(*ResultBatch) error
 	one  [1]Result
 }
 
 // add takes the results of a job, and hands on those whose turn has come.
 func (o *rowOrder) add(j *job) error {
 	n := j.Len()
-	if j.inOrder && n > 0 && (len(o.heap) == 0 || o.heap[0].Row > j.row(n-1)) {
+	if j.inOrder && n > 0 && (len(o.heap) == 0 || o.heap[0].Row > j.Row(n-1)) {
 		// Nothing comes in between.
-		o.next = max(o.next, j.row(n-1)+1)
+		o.next = max(o.next, j.Row(n-1)+1)
 		b, err := j.from(o.from)
 		if err == nil && b.Len() > 0 {
 			err = o.emit(b)
@@ -50,7 +50,7 @@ func (o *rowOrder) add(j *job) error {
 		return o.pass(false)
 	}
 	for i := range n {
-		r, err := j.result(i)
+		r, err := j.Result(i)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (o *rowOrder) pass(all bool) error {
 			continue
 		}
 		o.one[0] = r
-		if err := o.emit(&resultBatch{rows: o.one[:]}); err != nil {
+		if err := o.emit(&ResultBatch{rows: o.one[:]}); err != nil {
 			return err
 		}
 	}

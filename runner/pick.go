@@ -46,7 +46,7 @@ func (v Value) pickSparse(rows []int) (Value, error) {
 	indices, ok := tensor.Values[int64](v.Sparse.Indices)
 	shape, ok2 := tensor.Values[int64](v.Sparse.DenseShape)
 	rank := len(shape)
-	if !ok || !ok2 || rank == 0 || len(indices) != v.Tensor.Len()*rank {
+	if !ok || !ok2 || rank == 0 || v.Tensor.Rank() != 1 || len(indices) != v.Tensor.Len()*rank {
 		return Value{}, fmt.Errorf("sparse value: indices %v, values %v and dense shape %v do not belong together", v.Sparse.Indices, v.Tensor, shape)
 	}
 	var at []int
@@ -59,16 +59,12 @@ func (v Value) pickSparse(rows []int) (Value, error) {
 			}
 		}
 	}
-	values, err := gather(v.Tensor, at)
-	if err != nil {
-		return Value{}, err
-	}
 	where, err := tensor.FromSlice(kept, int64(len(at)), int64(rank))
 	if err != nil {
 		return Value{}, err
 	}
 	dense := tensor.Vector(append([]int64{int64(len(rows))}, shape[1:]...)...)
-	return Value{Tensor: values, Sparse: &Sparse{Indices: where, DenseShape: dense}}, nil
+	return Value{Tensor: v.Tensor.Gather(at), Sparse: &Sparse{Indices: where, DenseShape: dense}}, nil
 }
 
 // run is a run of entries along an axis.

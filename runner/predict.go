@@ -29,17 +29,27 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	if err := f.withSet(o.Sequences.Set, o.NoBatch); err != nil {
 		return nil, err
 	}
-	p := &Predictor{f: f, o: o, proven: &proven{}, parsers: &sync.Pool{}}
+	p := &Predictor{f: f, given: o, o: o, counters: &counters{}, proven: &proven{}, parsers: &sync.Pool{}}
 	p.outputs, _ = assemble(f.outputs, make([]tensor.Tensor, len(f.outputs)))
 	if err := p.plan(); err != nil {
 		return nil, err
 	}
 	p.fit = newFitter(p)
-	return p, p.findTwin(o.Heads)
+	return p, p.findTwin()
 }
 
-// plan works out the rows' spec, the batch size and how inputs are fed.
+// plan works out what the signature keeps, the rows' spec, and how inputs are fed.
 func (p *Predictor) plan() error {
+	for _, step := range []func() error{p.findState, p.settle, p.buildSpec, p.findFeatures, p.checkSequences} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle checks options, and fills in what they leave open.
+func (p *Predictor) settle() error {
 	if err := p.o.Limits.Validate(); err != nil {
 		return &OptionError{Option: "Limits", Msg: err.Error()}
 	}
@@ -47,7 +57,7 @@ func (p *Predictor) plan() error {
 	if len(p.f.signature.Inputs) == 0 {
 		p.o.NoBatch = true // there is one answer, and no rows
 	}
-	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.checkOutputs, p.buildSpec, p.findFeatures, p.checkSequences} {
+	for _, check := range []func() error{p.checkNames, p.checkState, p.fixBatchSize, p.checkOutputs} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -55,11 +65,14 @@ func (p *Predictor) plan() error {
 	if p.o.WindowMemory == 0 {
 		p.o.WindowMemory = DefaultWindowMemory
 	}
-	if p.sized = p.o.BatchSize != 0; !p.sized {
+	if p.o.BatchSize == 0 {
 		p.o.BatchSize = DefaultBatchSize
 	}
 	if p.o.Workers == 0 {
-		p.o.Workers = defaultWorkers(p.state)
+		p.o.Workers = DefaultWorkers
+		if p.state.OrderShows() {
+			p.o.Workers = 1
+		}
 	}
 	return nil
 }
@@ -105,6 +118,7 @@ func (p *Predictor) checkNames() error {
 
 // fixBatchSize finds the batch size that the signature fixes, if it does.
 func (p *Predictor) fixBatchSize() error {
+	p.fixed = 0
 	if p.o.NoBatch {
 		return nil
 	}
@@ -179,21 +193,38 @@ func (p *Predictor) checkOutputs() error {
 // batches that have begun are finished and dropped, and the context's error is yielded.
 func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
-		more := true
-		err := p.predict(ctx, rows, func(b *resultBatch) error {
+		for b, err := range p.Batches(ctx, rows) {
+			if err != nil {
+				yield(Result{}, err)
+				return
+			}
 			for i := range b.Len() {
-				r, err := b.result(i)
+				r, err := b.Result(i)
 				if err != nil {
-					return err
+					yield(Result{}, err)
+					return
 				}
-				if more = yield(r, nil); !more {
-					return errEnough
+				if !yield(r, nil) {
+					return
 				}
+			}
+		}
+	}
+}
+
+// Batches is [Predictor.Predict] for whoever takes many results at a time, such as a writer of
+// columns: it yields them as they come, a batch of rows or a part of one, in the order of the rows.
+func (p *Predictor) Batches(ctx context.Context, rows *dataset.Dataset) iter.Seq2[*ResultBatch, error] {
+	return func(yield func(*ResultBatch, error) bool) {
+		more := true
+		err := p.predict(ctx, rows, func(b *ResultBatch) error {
+			if more = yield(b, nil); !more {
+				return errEnough
 			}
 			return nil
 		})
 		if more && err != nil {
-			yield(Result{}, err)
+			yield(nil, err)
 		}
 	}
 }
@@ -203,7 +234,7 @@ var errEnough = errors.New("enough")
 
 // predict runs the rows and hands on the results in their order, many at a time where they come so.
 // An error of emit's ends it and is returned.
-func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit func(*resultBatch) error) error {
+func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit func(*ResultBatch) error) error {
 	workCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var reader, workers errgroup.Group

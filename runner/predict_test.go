@@ -62,17 +62,19 @@ func loadDir(t *testing.T, dir string, o Options) *Session {
 	return s
 }
 
-// predict runs a source and returns all results.
-func predict(t *testing.T, s *Session, o PredictOptions, src Source) ([]Result, []string) {
+// predict runs rows of JSON and returns all results.
+func predict(t *testing.T, s *Session, o PredictOptions, rows string) ([]Result, []string) {
 	t.Helper()
 	p, err := s.NewPredictor(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := p.Rows(src)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return results(t, p, jsonRows(p, rows)), p.OutputNames()
+}
+
+// results runs rows and returns all results.
+func results(t *testing.T, p *Predictor, rows *dataset.Dataset) []Result {
+	t.Helper()
 	var all []Result
 	for r, err := range p.Predict(t.Context(), rows) {
 		if err != nil {
@@ -80,7 +82,7 @@ func predict(t *testing.T, s *Session, o PredictOptions, src Source) ([]Result, 
 		}
 		all = append(all, r)
 	}
-	return all, p.OutputNames()
+	return all
 }
 
 func TestPredictAgreesWithPython(t *testing.T) {
@@ -97,7 +99,10 @@ func TestPredictAgreesWithPython(t *testing.T) {
 		if err := json.Unmarshal(data, &want); err != nil {
 			t.Fatal(err)
 		}
-		src := Source{Files: []string{strings.Replace(file, ".want.json", ".rows.jsonl", 1)}}
+		rows, err := os.ReadFile(strings.Replace(file, ".want.json", ".rows.jsonl", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
 		s := load(t, want.Model)
 		for _, tt := range []struct {
 			name string
@@ -114,7 +119,7 @@ func TestPredictAgreesWithPython(t *testing.T) {
 				if tt.o.BatchSize == 0 {
 					tt.o.BatchSize = want.BatchSize
 				}
-				got, names := predict(t, s, tt.o, src)
+				got, names := predict(t, s, tt.o, string(rows))
 				if len(got) != len(tt.want) {
 					t.Fatalf("%d results, want %d", len(got), len(tt.want))
 				}
@@ -198,7 +203,7 @@ func TestPredictPadTo(t *testing.T) {
 	s := load(t, "full_seed/k3/model")
 	value := func(rows string, padTo int64) []byte {
 		t.Helper()
-		got, names := predict(t, s, PredictOptions{PadTo: map[string]int64{"keras_tensor": padTo}}, jsonSource(rows))
+		got, names := predict(t, s, PredictOptions{PadTo: map[string]int64{"keras_tensor": padTo}}, rows)
 		line, err := AppendRow(nil, names, got[0])
 		if err != nil {
 			t.Fatal(err)
@@ -230,7 +235,7 @@ func TestPredictFixedBatch(t *testing.T) {
 	}
 	row := "[" + strings.TrimSuffix(strings.Repeat("1,", int(in.Shape.Dim(1))), ",") + "]\n"
 	for _, n := range []int{1, int(fixed), int(fixed) + 1} {
-		got, _ := predict(t, s, PredictOptions{}, jsonSource(strings.Repeat(row, n)))
+		got, _ := predict(t, s, PredictOptions{}, strings.Repeat(row, n))
 		if len(got) != n {
 			t.Errorf("%d results for %d rows", len(got), n)
 		}
@@ -242,15 +247,12 @@ func TestPredictFixedBatch(t *testing.T) {
 
 func TestPredictBadRows(t *testing.T) {
 	s := load(t, "full_seed/k3/model")
-	src := jsonSource("[1,2]\n[3,\"x\"]\n\n[4]\nnonsense\n{\"keras_tensor\":[5]}\n")
+	src := "[1,2]\n[3,\"x\"]\n\n[4]\nnonsense\n{\"keras_tensor\":[5]}\n"
 	p, err := s.NewPredictor(PredictOptions{SkipBadRows: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := p.Rows(src)
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := jsonRows(p, src)
 	var bad []int64
 	n := int64(0)
 	for r, err := range p.Predict(t.Context(), rows) {
@@ -276,10 +278,7 @@ func TestPredictStopsAtABadRow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := p.Rows(jsonSource("[1,2]\n[3]\n[3,\"x\"]\n[4]\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := jsonRows(p, "[1,2]\n[3]\n[3,\"x\"]\n[4]\n")
 	n := 0
 	var last error
 	for _, err := range p.Predict(t.Context(), rows) {
@@ -301,10 +300,7 @@ func TestPredictCancelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := p.Rows(jsonSource(strings.Repeat("[1,2]\n", 1000)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := jsonRows(p, strings.Repeat("[1,2]\n", 1000))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n := 0
@@ -322,10 +318,7 @@ func TestPredictCancelled(t *testing.T) {
 		t.Errorf("%d results, then %v; want an early end with %v", n, last, context.Canceled)
 	}
 	// A consumer that stops by itself leaves nothing behind either: goleak looks.
-	rows, err = p.Rows(jsonSource(strings.Repeat("[1,2]\n", 1000)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows = jsonRows(p, strings.Repeat("[1,2]\n", 1000))
 	for range p.Predict(t.Context(), rows) {
 		break
 	}
@@ -358,7 +351,7 @@ func TestPredictComposite(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, names := predict(t, tt.s, PredictOptions{NoBatch: tt.noBatch}, jsonSource(tt.rows))
+			got, names := predict(t, tt.s, PredictOptions{NoBatch: tt.noBatch}, tt.rows)
 			if len(got) != len(tt.want) {
 				t.Fatalf("%d results, want %d", len(got), len(tt.want))
 			}
@@ -390,7 +383,7 @@ func TestBatchAxis(t *testing.T) {
 	if _, err := s.NewPredictor(PredictOptions{}); !errors.As(err, &axis) {
 		t.Errorf("NewPredictor of a scalar input = %v, want a *BatchAxisError", err)
 	}
-	got, _ := predict(t, s, PredictOptions{NoBatch: true}, jsonSource("7\n3\n"))
+	got, _ := predict(t, s, PredictOptions{NoBatch: true}, "7\n3\n")
 	if len(got) != 2 || !got[0].Values[0].Tensor.Shape().Equal(tensor.MakeShape(7, 30)) {
 		t.Errorf("results %v", got)
 	}
@@ -453,7 +446,7 @@ func TestClosed(t *testing.T) {
 // What was fed and fetched must be given back: the binding's finalizers run after a collection.
 func TestNoTensorLeaks(t *testing.T) {
 	s := load(t, "full_seed/k3/model")
-	got, _ := predict(t, s, PredictOptions{BatchSize: 2}, jsonSource(strings.Repeat("[1,2,3]\n", 200)))
+	got, _ := predict(t, s, PredictOptions{BatchSize: 2}, strings.Repeat("[1,2,3]\n", 200))
 	if len(got) != 200 {
 		t.Fatalf("%d results", len(got))
 	}
@@ -513,10 +506,7 @@ func TestChooseBatching(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			source, err := p.Rows(jsonSource(rows))
-			if err != nil {
-				t.Fatal(err)
-			}
+			source := jsonRows(p, rows)
 			n := int64(0)
 			var padding *PaddingError
 			for r, err := range p.Predict(t.Context(), source) {
@@ -561,7 +551,7 @@ func TestParseHead(t *testing.T) {
 func TestHeads(t *testing.T) {
 	s := load(t, "k3_autoencoder/model")
 	const row = "[1,-2,3,0.5,1,4,-1,2]"
-	raw, names := predict(t, s, PredictOptions{}, jsonSource(row))
+	raw, names := predict(t, s, PredictOptions{}, row)
 	logits, ok := numbers(raw[0].Values[0].Tensor)
 	if !ok || len(logits) < 2 {
 		t.Fatalf("logits %v of %v", raw[0].Values, names)
@@ -577,7 +567,7 @@ func TestHeads(t *testing.T) {
 	for i := range labels {
 		labels[i] = fmt.Sprintf("class %d", i)
 	}
-	got, names := predict(t, s, PredictOptions{Heads: []Head{{Activation: "softmax", TopK: 2, Labels: labels}}}, jsonSource(row))
+	got, names := predict(t, s, PredictOptions{Heads: []Head{{Activation: "softmax", TopK: 2, Labels: labels}}}, row)
 	if len(names) != 2 || !strings.HasSuffix(names[0], "_scores") || !strings.HasSuffix(names[1], "_labels") {
 		t.Fatalf("outputs %v", names)
 	}
@@ -588,7 +578,7 @@ func TestHeads(t *testing.T) {
 	if first := got[0].Values[1].Tensor.Strings()[0]; first != labels[best] {
 		t.Errorf("label %q, want %q", first, labels[best])
 	}
-	got, _ = predict(t, s, PredictOptions{Heads: []Head{{ArgMax: true}}}, jsonSource(row))
+	got, _ = predict(t, s, PredictOptions{Heads: []Head{{ArgMax: true}}}, row)
 	if v, ok := tensor.Values[int64](got[0].Values[0].Tensor); !ok || v[0] != int64(best) {
 		t.Errorf("argmax %v, want %d", v, best)
 	}
@@ -631,7 +621,7 @@ func TestPredictUnknownRank(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rows := range []string{"1\n2\n3\n", "[1,2]\n[3]\n", "[[1,2],[3,4]]\n[[5]]\n"} {
-		got, names := predict(t, s, PredictOptions{Outputs: []string{"y"}}, jsonSource(rows))
+		got, names := predict(t, s, PredictOptions{Outputs: []string{"y"}}, rows)
 		if len(got) != strings.Count(rows, "\n") {
 			t.Errorf("%q: %d results of %v", rows, len(got), names)
 		}
@@ -641,7 +631,7 @@ func TestPredictUnknownRank(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last error
-	for _, err := range p.Predict(t.Context(), mustRows(t, p, jsonSource("[1,2]\n[[3]]\n"))) {
+	for _, err := range p.Predict(t.Context(), jsonRows(p, "[1,2]\n[[3]]\n")) {
 		last = err
 	}
 	var syntax *dataset.SyntaxError

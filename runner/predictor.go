@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -25,8 +26,8 @@ type PredictOptions struct {
 	// always set.
 	NoBatch bool
 	// BatchSize is the number of rows of a batch. 0 means the size that the signature fixes, or 64;
-	// [Predictor.Run] takes more rows of a file where each is little work, see
-	// [Predictor.FileBatchSize]. A size that the signature does not fix is an error.
+	// a job takes more rows of a file where each is little work. A size other than the one that the
+	// signature fixes is an error.
 	BatchSize int
 	// Batching says which rows share a batch; "" is [Arrival].
 	Batching Batching
@@ -89,8 +90,7 @@ type PredictOptions struct {
 	Batch func(BatchInfo)
 }
 
-// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's. See
-// [Predictor.FileBatchSize], too.
+// DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's.
 const DefaultBatchSize = 64
 
 // DefaultWindowMemory is how much the rows may take that [Exact] holds back, unless told otherwise.
@@ -118,7 +118,8 @@ type Result struct {
 // Predictor runs rows through a signature. It may be used for several iterations at once.
 type Predictor struct {
 	f          *Function
-	o          PredictOptions
+	given      PredictOptions // as the caller gave them
+	o          PredictOptions // in force: what was left open is filled in
 	spec       dataset.Spec
 	components []dataset.Component // spec, flattened
 	feeders    []feeder
@@ -127,8 +128,7 @@ type Predictor struct {
 	state      savedmodel.State
 	features   []savedmodel.ExampleFeature // that the only input's tf.Examples hold
 	records    bool                        // the only input is a serialized message
-	sized      bool                        // options or signature fix the batch size
-	meter      *meter                      // nil where nobody counts
+	counters   *counters
 	fit        *fitter
 	proven     *proven
 	made       map[string]string // inputs made of the length of another
@@ -138,7 +138,42 @@ type Predictor struct {
 	using      *exactTwin        // that batches are fed to; nil: f
 }
 
-// with returns a copy of the predictor with other options.
+// Options returns the options in force: those that were given, with what they left open filled in.
+// Their slices and maps are the Predictor's own.
+func (p *Predictor) Options() PredictOptions { return p.o }
+
+// With returns a predictor of the same signature with other options. change gets those that were
+// given, in which 0 stands for what was left open. What is known of the signature is shared with p,
+// so the copy costs next to nothing; Signature, Outputs, Heads, NoBatch, Pad, Sequences and Halved
+// belong to that and stay as they are. The copy's [Counters] begin at 0. Errors are *[OptionError].
+func (p *Predictor) With(change func(o *PredictOptions)) (*Predictor, error) {
+	q := *p
+	q.counters = &counters{}
+	change(&q.given)
+	if !reflect.DeepEqual(q.given.shared(), p.given.shared()) {
+		return nil, &OptionError{Option: "Signature, Outputs, Heads, NoBatch, Pad, Sequences", Msg: "another predictor has others: see Session.NewPredictor"}
+	}
+	q.given.Halved = p.given.Halved
+	q.o = q.given
+	if err := q.settle(); err != nil {
+		return nil, err
+	}
+	if p.suitsTwin() {
+		if !q.suitsTwin() {
+			q.twin = nil
+		}
+		return &q, nil
+	}
+	return &q, q.findTwin()
+}
+
+// shared are the options that predictors made by With have in common.
+func (o PredictOptions) shared() PredictOptions {
+	return PredictOptions{Signature: o.Signature, Outputs: o.Outputs, Heads: o.Heads, NoBatch: o.NoBatch, Pad: o.Pad, Sequences: o.Sequences}
+}
+
+// with returns a copy of the predictor with other options, for a use of its own: nothing is
+// checked.
 func (p *Predictor) with(change func(o *PredictOptions)) *Predictor {
 	q := *p
 	change(&q.o)

@@ -100,7 +100,7 @@ func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 			named.Err = &wholeRowError{nesting}
 		}
 		if p.o.SkipBadRows && syntax.Row >= 0 {
-			return &job{resultBatch: resultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err, Extra: syntax.Extra}}}}, false
+			return &job{ResultBatch: ResultBatch{rows: []Result{{Row: syntax.Row / max(p.o.Shards, 1), Err: err, Extra: syntax.Extra}}}}, false
 		}
 	}
 	return &job{err: err}, true

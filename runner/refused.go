@@ -77,7 +77,7 @@ func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) err
 		return rowsError(j, err)
 	}
 	if p.o.NoBatch {
-		return p.skip(j, 0, &RowError{Row: j.row(0), Place: j.place(0), Err: err})
+		return p.skip(j, 0, &RowError{Row: j.Row(0), Place: j.place(0), Err: err})
 	}
 	if !p.dividable() {
 		return rowsError(j, err)
@@ -208,7 +208,7 @@ func (s *search) deal(ctx context.Context, j *job) error {
 		if s.bad[i] == nil {
 			continue
 		}
-		e := &RowError{Row: j.row(i), Place: j.place(i), Err: s.bad[i]}
+		e := &RowError{Row: j.Row(i), Place: j.place(i), Err: s.bad[i]}
 		s.explain(ctx, e, i, good)
 		if err := s.p.skip(j, i, e); err != nil {
 			return err
@@ -222,7 +222,7 @@ func (s *search) deal(ctx context.Context, j *job) error {
 		return rowsError(j, err)
 	}
 	j.apart()
-	part := &job{twin: j.twin, resultBatch: resultBatch{rows: make([]Result, len(good))}}
+	part := &job{twin: j.twin, ResultBatch: ResultBatch{rows: make([]Result, len(good))}}
 	for k, i := range good {
 		part.rows[k] = j.rows[i]
 	}
@@ -230,7 +230,7 @@ func (s *search) deal(ctx context.Context, j *job) error {
 		return err
 	}
 	for k, i := range good {
-		if j.rows[i], err = part.result(k); err != nil {
+		if j.rows[i], err = part.Result(k); err != nil {
 			return err
 		}
 	}

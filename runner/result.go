@@ -8,9 +8,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// resultBatch holds the results of the rows of a batch, as yet undealt: for whoever writes many
-// rows at a time there is nothing to deal.
-type resultBatch struct {
+// ResultBatch holds the results of rows that were run together, in the order of the rows, or a part
+// of them; see [Predictor.Batches].
+type ResultBatch struct {
 	// Which rows these are. Where rows is nil they are count rows from first on, with their extra
 	// fields in extra, if they have any.
 	rows  []Result // each with Row, Extra and, for bad rows, Err
@@ -27,8 +27,9 @@ type resultBatch struct {
 	recycler *tf.Recycler // that the values' memory came from
 }
 
-// recycle hands the values' memory back. Nobody may hold on to it, or to a row's values.
-func (b *resultBatch) recycle() {
+// Recycle hands the values' memory back, for the results of a later batch. Nobody may hold on to
+// it, or to a row's values.
+func (b *ResultBatch) Recycle() {
 	var dense []tensor.Tensor
 	for _, v := range b.values {
 		if v.Splits == nil && v.Sparse == nil {
@@ -40,7 +41,7 @@ func (b *resultBatch) recycle() {
 }
 
 // Len is the number of rows.
-func (b *resultBatch) Len() int {
+func (b *ResultBatch) Len() int {
 	if b.rows != nil {
 		return len(b.rows)
 	}
@@ -48,7 +49,7 @@ func (b *resultBatch) Len() int {
 }
 
 // extend adds the count rows from first on, which come after those of b.
-func (b *resultBatch) extend(first int64, count int, extra [][]dataset.Field) {
+func (b *ResultBatch) extend(first int64, count int, extra [][]dataset.Field) {
 	if b.rows == nil && first == b.first+int64(b.count) {
 		b.count += count
 		b.extra = append(b.extra, extra...)
@@ -65,7 +66,7 @@ func (b *resultBatch) extend(first int64, count int, extra [][]dataset.Field) {
 }
 
 // apart gives each row a result of its own.
-func (b *resultBatch) apart() {
+func (b *ResultBatch) apart() {
 	if b.rows != nil {
 		return
 	}
@@ -79,16 +80,16 @@ func (b *resultBatch) apart() {
 	b.extra = nil
 }
 
-// row returns the number of row i.
-func (b *resultBatch) row(i int) int64 {
+// Row returns the number of row i.
+func (b *ResultBatch) Row(i int) int64 {
 	if b.rows != nil {
 		return b.rows[i].Row
 	}
 	return b.first + int64(i)
 }
 
-// result returns the result of row i. Its values share memory with the batch's.
-func (b *resultBatch) result(i int) (Result, error) {
+// Result returns the result of row i. Its values share memory with the batch's.
+func (b *ResultBatch) Result(i int) (Result, error) {
 	var r Result
 	if b.rows != nil {
 		r = b.rows[i]
@@ -119,18 +120,40 @@ func (b *resultBatch) result(i int) (Result, error) {
 	return r, nil
 }
 
+// Block returns the results as they left TensorFlow: for each output a tensor with the rows one
+// behind the other along its first axis, which shares the batch's memory. ok is false where that is
+// not what they are: rows that do not follow each other or could not be run, with fields of their
+// own, with whole tensors, or with ragged or sparse values. [ResultBatch.Result] has those row by
+// row.
+func (b *ResultBatch) Block() (block dataset.RowBlock, ok bool) {
+	if b.rows != nil || b.extra != nil || b.whole || b.values == nil {
+		return block, false
+	}
+	block = dataset.RowBlock{Row: b.first, Tensors: make([]tensor.Tensor, len(b.values))}
+	for i, v := range b.values {
+		if v.Splits != nil || v.Sparse != nil {
+			return block, false
+		}
+		block.Tensors[i] = v.Tensor
+		if v.Tensor.Dims()[0] != int64(b.count) {
+			block.Tensors[i] = v.Tensor.Slice(0, b.count) // a fixed batch size: the rest is filling
+		}
+	}
+	return block, true
+}
+
 // from returns the rows whose number is at least first, where all of b's rows are in order.
-func (b *resultBatch) from(first int64) (*resultBatch, error) {
+func (b *ResultBatch) from(first int64) (*ResultBatch, error) {
 	n := b.Len()
-	if n == 0 || b.row(0) >= first {
+	if n == 0 || b.Row(0) >= first {
 		return b, nil
 	}
-	rest := &resultBatch{rows: make([]Result, 0, n)}
+	rest := &ResultBatch{rows: make([]Result, 0, n)}
 	for i := range n {
-		if b.row(i) < first {
+		if b.Row(i) < first {
 			continue
 		}
-		r, err := b.result(i)
+		r, err := b.Result(i)
 		if err != nil {
 			return nil, err
 		}

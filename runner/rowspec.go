@@ -105,3 +105,24 @@ func (f *Function) checkRowSpec(got, want dataset.Spec) error {
 	}
 	return nil
 }
+
+// Features lists what the signature parses out of its only input, a tf.Example for each row: rows
+// of columns are made into Examples by it. It is empty for signatures that take tensors. The slice
+// is the Predictor's own.
+func (p *Predictor) Features() []savedmodel.ExampleFeature { return p.features }
+
+// TakesRecords reports whether the only input is a serialized message, such as a tf.Example: its
+// strings are no text.
+func (p *Predictor) TakesRecords() bool { return p.records }
+
+// findFeatures looks for features where a row holds one serialized message: a scalar string.
+func (p *Predictor) findFeatures() (err error) {
+	if len(p.components) != 1 || p.components[0].DType != tensor.String || !p.components[0].Shape.Admits(nil) {
+		return nil
+	}
+	graph := p.f.session.graph
+	if p.records, err = graph.TakesRecords(p.f.signature); err == nil {
+		p.features, err = graph.ExampleFeatures(p.f.signature)
+	}
+	return err
+}

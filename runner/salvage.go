@@ -47,7 +47,7 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 	}
 	rows := make([]Result, j.Len())
 	for i := range rows {
-		rows[i], _ = j.result(i) // there is nothing to be dealt yet, and so no error
+		rows[i], _ = j.Result(i) // there is nothing to be dealt yet, and so no error
 	}
 	if len(rows) == 1 || died.Final || !p.dividable() {
 		err := rowsError(j, died)
@@ -60,11 +60,11 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 		for i := range rows {
 			rows[i].Err = err
 		}
-		j.resultBatch = resultBatch{rows: rows}
+		j.ResultBatch = ResultBatch{rows: rows}
 		return nil
 	}
 	for i := range rows {
-		row := &job{twin: j.twin, resultBatch: resultBatch{rows: rows[i : i+1]}, places: func(int) dataset.Place { return j.place(i) }}
+		row := &job{twin: j.twin, ResultBatch: ResultBatch{rows: rows[i : i+1]}, places: func(int) dataset.Place { return j.place(i) }}
 		bad, err := p.runAlone(ctx, row, feeds, i, run)
 		if err != nil {
 			return err
@@ -72,12 +72,12 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 		if rows[i] = row.rows[0]; bad == nil {
 			continue
 		}
-		rows[i].Err = &RowError{Row: row.row(0), Place: row.place(0), Err: bad}
+		rows[i].Err = &RowError{Row: row.Row(0), Place: row.place(0), Err: bad}
 		if !p.o.SkipBadRows || errors.As(bad, &died) && died.Final {
 			return rows[i].Err
 		}
 	}
-	j.resultBatch = resultBatch{rows: rows}
+	j.ResultBatch = ResultBatch{rows: rows}
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tenso
 	if err := p.splitRows(row, tensors); err != nil {
 		return nil, err
 	}
-	row.rows[0], err = row.result(0)
+	row.rows[0], err = row.Result(0)
 	return nil, err
 }
 

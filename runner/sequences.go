@@ -37,8 +37,8 @@ type Sequences struct {
 	Set map[string]tensor.Tensor
 }
 
-// isZero reports whether rows are fed as they are.
-func (s Sequences) isZero() bool {
+// IsZero reports whether rows are fed as they are.
+func (s Sequences) IsZero() bool {
 	return s.PadSide == "" && s.Truncate == "" && len(s.MaxLen)+len(s.Lengths)+len(s.Masks)+len(s.Set) == 0
 }
 
@@ -92,7 +92,7 @@ func (p *Predictor) checkSequences() error {
 	}
 	rest := s
 	rest.Set = nil
-	if p.o.NoBatch && !rest.isZero() {
+	if p.o.NoBatch && !rest.IsZero() {
 		return &OptionError{Option: "NoBatch, Sequences", Msg: "whole tensors are fed as they are: neither padded nor cut"}
 	}
 	p.made = map[string]string{}
@@ -176,21 +176,17 @@ func (p *Predictor) findLengths() map[string]int64 {
 	return lengths
 }
 
-// reader is the predictor that reads what rows give: without inputs that are set or made, and with
-// sequences of any length. It is p itself where rows are fed as they are.
-func (p *Predictor) reader() *Predictor {
-	if p.o.Sequences.isZero() {
-		return p
+// GivenSpec is what rows must hold for [Predictor.Complete] to bring them into the form of
+// [Predictor.RowSpec]: the same without the inputs that [PredictOptions.Sequences] set or make of
+// lengths, and with rows of any length for those that it gives a length.
+func (p *Predictor) GivenSpec() dataset.Spec {
+	if p.o.Sequences.IsZero() {
+		return p.spec
 	}
-	q := p.with(func(*PredictOptions) {})
-	f := *p.f
-	sig := *f.signature
-	sig.Inputs = maps.Clone(sig.Inputs)
 	items := map[string]dataset.Spec{}
 	for i, key := range p.spec.Keys() {
 		_, made := p.made[key]
 		if _, set := p.o.Sequences.Set[key]; made || set {
-			delete(sig.Inputs, key)
 			continue
 		}
 		items[key] = p.spec.Items()[i]
@@ -202,22 +198,28 @@ func (p *Predictor) reader() *Predictor {
 			items[key] = dataset.Leaf(c)
 		}
 	}
-	f.signature = &sig
-	q.f, q.spec = &f, dataset.Dict(items)
-	q.components = q.spec.Flatten()
-	return q
+	return dataset.Dict(items)
 }
 
-// sequenced brings rows that q has read into the form of the signature.
-func (p *Predictor) sequenced(q *Predictor, rows *dataset.Dataset) *dataset.Dataset {
-	if q == p {
+// Complete brings rows of [Predictor.GivenSpec] into the form that [Predictor.Predict] takes, as
+// the options say: sequences get their length, inputs that are set or made of lengths are filled
+// in, and what is shorter than PadTo is padded. A row beyond the Limits, or too long, is an error
+// of its own.
+func (p *Predictor) Complete(rows *dataset.Dataset) *dataset.Dataset {
+	return p.padTo(p.limited(p.sequenced(rows)))
+}
+
+// sequenced gives rows their lengths, and the inputs that they do not hold.
+func (p *Predictor) sequenced(rows *dataset.Dataset) *dataset.Dataset {
+	if p.o.Sequences.IsZero() {
 		return rows
 	}
+	given := p.GivenSpec()
 	s := p.o.Sequences
 	names := slices.Sorted(maps.Keys(p.lengths))
 	rows = rows.Check(func(e dataset.Element) (string, error) {
 		for _, name := range names {
-			if n := e.Tensors[q.spec.Index(name)].Dims()[0]; n > p.lengths[name] && s.Truncate == "" {
+			if n := e.Tensors[given.Index(name)].Dims()[0]; n > p.lengths[name] && s.Truncate == "" {
 				return name, fmt.Errorf("%d entries are more than %d; --truncate pre or post cuts them", n, p.lengths[name])
 			}
 		}
@@ -228,7 +230,7 @@ func (p *Predictor) sequenced(q *Predictor, rows *dataset.Dataset) *dataset.Data
 		row.Tensors, row.Splits = make([]tensor.Tensor, len(p.components)), nil
 		before := map[string]int64{} // lengths, cut but not padded
 		for i, path := range p.spec.Paths() {
-			k := q.spec.Index(path)
+			k := given.Index(path)
 			if k < 0 {
 				continue
 			}
@@ -370,4 +372,58 @@ func padFirst[T any](dst []T, b *dataset.Batch, c int) {
 	for i := range b.Len() {
 		moveToEnd(dst[i*size:(i+1)*size], int(b.Row(i).Tensors[c].Dims()[0]), int(dims[1]))
 	}
+}
+
+// padTo extends rows to the least sizes that PadTo asks for.
+func (p *Predictor) padTo(rows *dataset.Dataset) *dataset.Dataset {
+	if len(p.o.PadTo) == 0 {
+		return rows
+	}
+	least := map[int]int64{} // by component
+	for name, n := range p.o.PadTo {
+		if c := p.spec.Index(name); c >= 0 {
+			least[c] = n
+		}
+	}
+	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
+		e.Tensors = slices.Clone(e.Tensors)
+		for c, n := range least {
+			t, err := extend(e.Tensors[c], n, p.o.Pad[p.spec.Paths()[c]])
+			if err != nil {
+				return e, fmt.Errorf("input %q: %w", p.spec.Paths()[c], err)
+			}
+			e.Tensors[c] = t
+		}
+		return e, nil
+	})
+}
+
+// extend returns t with its first axis padded to n entries, or t itself where it has as many:
+// pad_to_size.
+func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) {
+	if t.Rank() == 0 || t.Dims()[0] >= n {
+		return t, nil
+	}
+	dims := slices.Clone(t.Dims())
+	dims[0] = n
+	out, err := tensor.New(t.DType(), dims...)
+	if err != nil {
+		return out, err
+	}
+	copy(out.Strings(), t.Strings())
+	have := copy(out.Bytes(), t.Bytes())
+	for i := t.Len(); i < out.Len() && pad.Len() == 1; i++ {
+		if t.DType() == tensor.String {
+			out.Strings()[i] = pad.Strings()[0]
+		} else {
+			have += copy(out.Bytes()[have:], pad.Bytes())
+		}
+	}
+	return out, nil
+}
+
+// oneElement returns sizes that hold one value and fit the shape.
+func oneElement(s tensor.Shape) ([]int64, bool) {
+	dims := slices.Repeat([]int64{1}, len(s.Dims()))
+	return dims, s.Admits(dims)
 }

@@ -70,7 +70,7 @@ func TestSequencesAsKeras(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.collect(t.Context(), mustRows(t, p, jsonSource(text.String()))); err != nil {
+		if _, err := p.collect(t.Context(), jsonRows(p, text.String())); err != nil {
 			if length == 0 {
 				continue // rows of no entries
 			}
@@ -93,7 +93,7 @@ func TestTooLongForMaxLen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := p.collect(t.Context(), mustRows(t, p, jsonSource("[1]\n[1,2,3]\n[1,2]\n")))
+	got, err := p.collect(t.Context(), jsonRows(p, "[1]\n[1,2,3]\n[1,2]\n"))
 	if err != nil || len(got) != 3 || got[0].Err != nil || got[2].Err != nil {
 		t.Fatalf("%+v, %v", got, err)
 	}

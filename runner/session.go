@@ -1,9 +1,16 @@
 package runner
 
 import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
+	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -33,6 +40,9 @@ type Session struct {
 	functions   map[string]*Function // by signature, with all outputs
 }
 
+// Options returns the options that the model was loaded with. Their slices are the Session's own.
+func (s *Session) Options() Options { return s.o }
+
 // Model returns the files that the session was loaded from.
 func (s *Session) Model() *savedmodel.Model { return s.model }
 
@@ -46,6 +56,19 @@ func (s *Session) Devices() ([]Device, error) {
 	}
 	defer s.leave()
 	return s.engine.Devices()
+}
+
+// Digest returns a digest of the model's files: of its graph, of the index of its variables, which
+// holds the checksum of each, and of its assets. Models that have the same one give the same
+// answers.
+func (s *Session) Digest() (string, error) { return s.digest() }
+
+// Restarts is how often the process of an isolated model has died, see [Options.Isolate].
+func (s *Session) Restarts() int {
+	if e, ok := s.engine.(*isolate.Engine); ok {
+		return e.Restarts()
+	}
+	return 0
 }
 
 // enter begins a use of the engine, which leave ends; it reports false when the session is closed.
@@ -69,4 +92,27 @@ func (s *Session) Close() error {
 	}
 	s.closed = true
 	return s.engine.Close()
+}
+
+// modelSum is the digest of a model's files.
+func modelSum(m *savedmodel.Model, mg *savedmodel.MetaGraph) (string, error) {
+	h := sha256.New()
+	names := []string{m.File, filepath.Join(m.Dir, "variables", "variables.index")}
+	for _, a := range mg.Assets {
+		names = append(names, filepath.Join(m.Dir, "assets", filepath.FromSlash(a.Filename)))
+	}
+	for _, name := range names {
+		f, err := os.Open(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(h, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("sha256 %x", h.Sum(nil)[:8]), nil
 }

@@ -37,7 +37,7 @@ func TestSpreadOverCPUs(t *testing.T) {
 				if devices, err := s.Devices(); err != nil || len(devices) != max(int(cpus), 1) {
 					t.Fatalf("devices %v, %v, want %d", devices, err, cpus)
 				}
-				all, names := predict(t, s, tt.o, jsonSource(strings.Repeat(strings.Join(tt.rows, "\n")+"\n", 8)))
+				all, names := predict(t, s, tt.o, strings.Repeat(strings.Join(tt.rows, "\n")+"\n", 8))
 				for i, r := range all {
 					line, err := AppendRow(nil, names, r)
 					switch {
@@ -117,7 +117,7 @@ func TestMemoryOfTheDevice(t *testing.T) {
 			t.Errorf("Halved: %v", err)
 		}
 	}}
-	all, names := predict(t, s, o, jsonSource(rows.String()))
+	all, names := predict(t, s, o, rows.String())
 	for _, r := range all {
 		line, err := AppendRow(nil, names, r)
 		if err != nil {

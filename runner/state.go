@@ -12,14 +12,17 @@ import (
 // begins with the first row, without delivering what an earlier run has delivered.
 func (p *Predictor) State() savedmodel.State { return p.state }
 
-// checkState looks for what the signature keeps from one run to the next, and refuses options under
-// which rows would not meet the state that the model's author had in mind.
+// findState looks for what the signature keeps from one run to the next.
+func (p *Predictor) findState() (err error) {
+	p.state, err = p.f.session.graph.State(p.f.signature)
+	return err
+}
+
+// checkState refuses options under which rows would not meet the state that the model's author had
+// in mind.
 func (p *Predictor) checkState() error {
-	var err error
-	if p.state, err = p.f.session.graph.State(p.f.signature); err != nil || !p.state.Stateful() {
-		return err
-	}
 	switch {
+	case !p.state.Stateful():
 	case p.o.Workers > 1:
 		return p.refuse("Workers", "%d workers, want 1", p.o.Workers)
 	case p.o.Batching == Exact || p.o.Batching == Bucket:

@@ -22,7 +22,7 @@ const countRows = `{"by":[2]}
 func TestStateIsThereAfterResuming(t *testing.T) {
 	for from, want := range [][]int64{{12, 35, 44}, {35, 44}, {44}, nil} {
 		s := load(t, "mod_counter/model")
-		results, _ := predict(t, s, PredictOptions{NoBatch: true, From: int64(from), Batching: Auto}, jsonSource(countRows))
+		results, _ := predict(t, s, PredictOptions{NoBatch: true, From: int64(from), Batching: Auto}, countRows)
 		var got []int64
 		for _, r := range results {
 			v, _ := tensor.Values[int64](r.Values[0].Tensor)
@@ -54,7 +54,7 @@ func TestStateKeepsOrder(t *testing.T) {
 	rows := strings.Repeat("[[1,2,3,4],[5,6,7,8],[9,1,2,3]]\n", 8)
 	var want []Result
 	for i, o := range []PredictOptions{{}, {Batching: Auto, PaddingMayChangeResults: true}, {From: 5}} {
-		got, _ := predict(t, load(t, "k2_stateful_rnn/model"), o, jsonSource(rows))
+		got, _ := predict(t, load(t, "k2_stateful_rnn/model"), o, rows)
 		if i == 0 {
 			want = got
 			if want[0].Values[0].Tensor.Equal(want[2].Values[0].Tensor) {
@@ -73,7 +73,7 @@ func TestStateKeepsOrder(t *testing.T) {
 func TestProbeOfResumedRunAndShard(t *testing.T) {
 	s := load(t, "k3_masked/model")
 	for _, o := range []PredictOptions{{Batching: Auto, From: 2}, {Batching: Auto, Shard: 1, Shards: 2}} {
-		results, _ := predict(t, s, o, jsonSource("[1,2,3]\n[4]\n[5,6]\n[7,8,9,1]\n"))
+		results, _ := predict(t, s, o, "[1,2,3]\n[4]\n[5,6]\n[7,8,9,1]\n")
 		if len(results) != 2 {
 			t.Errorf("%+v: %d results, want 2", o, len(results))
 		}

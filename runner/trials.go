@@ -100,7 +100,7 @@ func (p *Predictor) quiet() *Predictor {
 	})
 	f := *p.f
 	f.compiler = nil
-	q.f, q.meter = &f, nil
+	q.f, q.counters = &f, &counters{}
 	return q
 }
 

@@ -72,7 +72,7 @@ func TestTrialsFindTheTruth(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rows, err := mustRows(t, p, jsonSource(c.lines())).Collect(t.Context())
+			rows, err := jsonRows(p, c.lines()).Collect(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

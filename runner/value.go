@@ -150,35 +150,11 @@ func (v Value) sparseRow(i int64) (Value, error) {
 			at = append(at, k)
 		}
 	}
-	values, err := gather(v.Tensor, at)
-	if err != nil {
-		return Value{}, err
-	}
 	where, err := tensor.FromSlice(kept, int64(len(at)), int64(rank-1))
 	if err != nil {
 		return Value{}, err
 	}
-	return Value{Tensor: values, Sparse: &Sparse{Indices: where, DenseShape: tensor.Vector(shape[1:]...)}}, nil
-}
-
-// gather returns the entries of a vector at the given places.
-func gather(t tensor.Tensor, at []int) (tensor.Tensor, error) {
-	if t.DType() == tensor.String {
-		strs := make([]string, len(at))
-		for i, k := range at {
-			strs[i] = t.Strings()[k]
-		}
-		return tensor.Vector(strs...), nil
-	}
-	out, err := tensor.New(t.DType(), int64(len(at)))
-	if err != nil {
-		return out, err
-	}
-	size := t.DType().Size()
-	for i, k := range at {
-		copy(out.Bytes()[i*size:(i+1)*size], t.Bytes()[k*size:])
-	}
-	return out, nil
+	return Value{Tensor: v.Tensor.Gather(at), Sparse: &Sparse{Indices: where, DenseShape: tensor.Vector(shape[1:]...)}}, nil
 }
 
 // assemble puts the tensors of a function's outputs together to values, one for each output of the

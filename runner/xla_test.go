@@ -229,7 +229,7 @@ func TestXLAHead(t *testing.T) {
 			n *= d
 		}
 		row := "[" + strings.Repeat("0.25,", int(n-1)) + "1]"
-		if results[mode], err = p.collect(t.Context(), mustRows(t, p, jsonSource(nest(row, p.RowSpec().Flatten()[0].Shape.Dims())))); err != nil {
+		if results[mode], err = p.collect(t.Context(), jsonRows(p, nest(row, p.RowSpec().Flatten()[0].Shape.Dims()))); err != nil {
 			t.Fatal(err)
 		}
 		if r := s.XLA(); mode == XLAOn && r.Runs != 1 {
@@ -267,7 +267,7 @@ func TestXLAFewLengths(t *testing.T) {
 		rows.WriteString("]\n")
 	}
 	plain, _ := loadXLA(t, "k3_masked", Options{})
-	want, _ := predict(t, plain, PredictOptions{BatchSize: 1}, jsonSource(rows.String()))
+	want, _ := predict(t, plain, PredictOptions{BatchSize: 1}, rows.String())
 	for _, each := range []bool{false, true} {
 		s, err := Load(t.Context(), "../testdata/models/k3_masked/model", Options{XLA: XLAOn})
 		if err != nil {
@@ -276,7 +276,7 @@ func TestXLAFewLengths(t *testing.T) {
 		t.Cleanup(func() { _ = s.Close() })
 		s.noLengths.Store(each) // as if each length had to be compiled by itself
 		p := PredictOptions{Batching: Bucket, BatchSize: 3, PaddingMayChangeResults: true}
-		got, _ := predict(t, s, p, jsonSource(rows.String()))
+		got, _ := predict(t, s, p, rows.String())
 		if r := s.XLA(); r.Shapes > 8 || r.Runs < 10 {
 			t.Errorf("20 batches of up to 61 ids: %+v", r)
 		}

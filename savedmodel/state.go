@@ -27,6 +27,10 @@ type State struct {
 // Stateful reports whether the order of runs matters.
 func (s State) Stateful() bool { return len(s.Changes) > 0 }
 
+// OrderShows reports whether runs in another order, or side by side, may give other answers: the
+// signature keeps state, or draws random numbers one after the other.
+func (s State) OrderShows() bool { return s.Stateful() || len(s.Random) > 0 }
+
 // State finds the operations that running the signature reaches, through functions, branches and
 // loops, and that leave something behind. What a loader alone runs does not count: restoring
 // variables, filling tables. Neither does what other functions of the model hold, such as the

@@ -235,6 +235,29 @@ func (t Tensor) Slice(lo, hi int) Tensor {
 	return r
 }
 
+// Gather returns the elements at the given places along the first axis, in that order, as tf.gather
+// does. The result has memory of its own. It panics when the tensor is a scalar or a place is out
+// of range, as a slice does.
+func (t Tensor) Gather(at []int) Tensor {
+	n, _ := NumElements(t.shape[1:])
+	r := Tensor{dtype: t.dtype, shape: slices.Concat([]int64{int64(len(at))}, t.shape[1:])}
+	if t.dtype == String {
+		r.strs = gather(t.strs, at, int(n))
+	} else {
+		r.data = gather(t.data, at, int(n)*t.dtype.Size())
+	}
+	return r
+}
+
+// gather copies elements of n entries each.
+func gather[T any](from []T, at []int, n int) []T {
+	to := make([]T, len(at)*n)
+	for i, k := range at {
+		copy(to[i*n:(i+1)*n], from[k*n:(k+1)*n])
+	}
+	return to
+}
+
 // Equal reports whether both tensors have the same dtype, shape and values, bit for bit: NaNs with
 // the same bits are equal, 0 and -0 are not.
 func (t Tensor) Equal(u Tensor) bool {

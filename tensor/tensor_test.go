@@ -233,3 +233,33 @@ func TestHalfRounding(t *testing.T) {
 		t.Errorf("ToF16(NaN) = %v", f)
 	}
 }
+
+// TestGather compares with one element at a time.
+func TestGather(t *testing.T) {
+	t.Parallel()
+	numbers, err := FromSlice([]int16{1, 2, 3, 4, 5, 6}, 3, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []Tensor{numbers, Vector("a", "", "c"), Vector[float64](1, 2, 3), Vector(true, false, true)} {
+		at := []int{2, 0, 2, 1}
+		got := x.Gather(at)
+		if got.DType() != x.DType() || got.Rank() != x.Rank() || got.Dims()[0] != 4 {
+			t.Fatalf("Gather of %v is %v", x, got)
+		}
+		for i, k := range at {
+			if !got.Index(i).Equal(x.Index(k)) {
+				t.Errorf("%v: element %d is not element %d", x, i, k)
+			}
+		}
+		if none := x.Gather(nil); none.Len() != 0 || none.Dims()[0] != 0 {
+			t.Errorf("Gather(nil) of %v is %v", x, none)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("no panic for a place that there is not")
+		}
+	}()
+	numbers.Gather([]int{3})
+}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 // options are the command line's.
@@ -60,7 +61,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	src := runner.Source{Files: o.files}
+	src := job.Source{Files: o.files}
 	if input, column, ok := strings.Cut(o.column, "="); ok {
 		src.Columns = map[string]string{input: column}
 	}
@@ -73,7 +74,7 @@ func run(ctx context.Context, o options) error {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	sum, err := p.Run(ctx, runner.Job{Source: src, Output: o.output, Stdout: os.Stdout})
+	sum, err := job.Job{Source: src, Output: o.output, Stdout: os.Stdout}.Run(ctx, p)
 	runtime.ReadMemStats(&after)
 	if err := errors.Join(err, stop()); err != nil {
 		return err
@@ -84,8 +85,8 @@ func run(ctx context.Context, o options) error {
 }
 
 // warm runs the first row.
-func warm(ctx context.Context, p *runner.Predictor, src runner.Source) error {
-	rows, err := p.Rows(src)
+func warm(ctx context.Context, p *runner.Predictor, src job.Source) error {
+	rows, err := src.Rows(p)
 	if err != nil {
 		return err
 	}

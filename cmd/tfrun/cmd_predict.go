@@ -14,6 +14,7 @@ import (
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -24,7 +25,7 @@ const predictExample = `  tfrun predict model rows.csv -o scores.csv --keep id -
 type predictOptions struct {
 	model  string
 	inputs []string
-	tree   *runner.Tree // of a run over a folder
+	tree   *job.Tree // of a run over a folder
 
 	output      string
 	format      string
@@ -140,8 +141,8 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	}
 	o.predict.Split = splitNote(o.quiet, std)
 	draw := o.collect(std)
-	job := o.job(source, std)
-	session, predictor, err := job.Load(ctx, m.model, o.load, o.predict)
+	j := o.job(source, std)
+	session, predictor, err := j.Load(ctx, m.model, o.load, o.predict)
 	if err != nil {
 		return err
 	}
@@ -152,12 +153,12 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if o.tree != nil {
 		run = o.runFolder
 	}
-	return errors.Join(run(ctx, session, predictor, job, std), draw(), session.Close())
+	return errors.Join(run(ctx, session, predictor, j, std), draw(), session.Close())
 }
 
 // source puts together where rows come from.
-func (o *predictOptions) source(std stdio) (runner.Source, error) {
-	src := runner.Source{Files: o.inputs, Stdin: std.in, Format: o.inputFormat, Keep: o.keep, Text: o.text, Columns: map[string]string{}}
+func (o *predictOptions) source(std stdio) (job.Source, error) {
+	src := job.Source{Files: o.inputs, Stdin: std.in, Format: o.inputFormat, Keep: o.keep, Text: o.text, Columns: map[string]string{}}
 	for _, c := range o.columns {
 		name, column, err := split2("column", c)
 		if err != nil {
@@ -213,27 +214,27 @@ func (o *predictOptions) checkInputs(sig *savedmodel.Signature) error {
 }
 
 // squeezing says what --squeeze means.
-func (o *predictOptions) squeezing() runner.Squeeze {
+func (o *predictOptions) squeezing() job.Squeeze {
 	switch {
 	case !o.squeezeSet:
-		return runner.SqueezeTables
+		return job.SqueezeTables
 	case o.squeeze:
-		return runner.SqueezeAll
+		return job.SqueezeAll
 	}
-	return runner.SqueezeNone
+	return job.SqueezeNone
 }
 
 // widening says what --wide means.
-func (o *predictOptions) widening() runner.Wide {
+func (o *predictOptions) widening() job.Wide {
 	if o.wide == "columns" {
-		return runner.WideColumns
+		return job.WideColumns
 	}
-	return runner.WideList
+	return job.WideList
 }
 
 // job puts together what is run.
-func (o *predictOptions) job(source runner.Source, std stdio) runner.Job {
-	return runner.Job{
+func (o *predictOptions) job(source job.Source, std stdio) job.Job {
+	return job.Job{
 		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, NullNaN: o.nullNaN,
 		Squeeze: o.squeezing(), Wide: o.widening(), MaxBadRows: o.mostBad, MaxBadShare: o.badShare, Errors: o.errors,
 		Began: func(done int64) {
@@ -260,19 +261,19 @@ func (o *predictOptions) bar(std stdio) *progress.Bar {
 }
 
 // report tells a bar of a job's progress.
-func report(bar *progress.Bar) func(runner.Progress) {
-	return func(now runner.Progress) {
+func report(bar *progress.Bar) func(job.Progress) {
+	return func(now job.Progress) {
 		bar.Show(progress.Now{Rows: now.Rows, Total: now.Total, Read: now.Read, Size: now.Size, Bad: now.Bad, Waste: now.Waste()})
 	}
 }
 
 // run runs the job, with progress and a summary.
-func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
+func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.Predictor, j job.Job, std stdio) error {
 	bar := o.bar(std)
-	job.Progress = report(bar)
-	sum, err := p.Run(ctx, job)
+	j.Progress = report(bar)
+	sum, err := j.Run(ctx, p)
 	bar.Done()
-	if writeErr := o.writeSummary(job, sum, err); writeErr != nil {
+	if writeErr := o.writeSummary(j, sum, err); writeErr != nil {
 		return errors.Join(err, writeErr)
 	}
 	if sum.Kept {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tfrun/tfrun/dataset/text"
-	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -83,7 +83,7 @@ func completeKeep(_ *cobra.Command, args []string, typed string) ([]string, cobr
 	if len(args) < 2 {
 		return nil, directive
 	}
-	have, err := runner.Source{Files: args[1:2]}.Names()
+	have, err := job.Source{Files: args[1:2]}.Names()
 	if err != nil {
 		return nil, directive
 	}

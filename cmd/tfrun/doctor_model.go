@@ -12,6 +12,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/padding"
 	"github.com/tfrun/tfrun/savedmodel/scan"
@@ -154,7 +155,7 @@ func endpointsOf(infos map[string]savedmodel.TensorInfo) []endpointDiagnosis {
 }
 
 // run loads the model and runs rows: the data's first, or some that are made up.
-func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOptions, source runner.Source) error {
+func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOptions, source job.Source) error {
 	if err := m.start(ctx, o, source); err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOpti
 	return errors.Join(err, m.session.Close())
 }
 
-func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *predictOptions, source runner.Source) error {
+func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *predictOptions, source job.Source) error {
 	p, err := s.NewPredictor(o.predict)
 	var axis *runner.BatchAxisError
 	if errors.As(err, &axis) {
@@ -207,17 +208,17 @@ func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *pred
 }
 
 // someRows returns the first rows of the data, or made-up ones.
-func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, source runner.Source) ([]dataset.Element, error) {
+func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, source job.Source) ([]dataset.Element, error) {
 	d.Rows = &rowsDiagnosis{Files: append([]string{}, source.Files...)}
 	var rows []dataset.Element
 	if len(source.Files) == 0 {
-		made, err := p.MakeUpRows(ctx, madeRows, nil)
+		made, err := job.MakeUpRows(ctx, p, madeRows, nil)
 		if err != nil {
 			return nil, err
 		}
 		rows, d.Rows.Refused, d.FirstMS = made.Rows, made.Refused, milliseconds(made.FirstRun)
 	} else {
-		all, err := p.Rows(source)
+		all, err := source.Rows(p)
 		if err != nil {
 			return nil, err
 		}

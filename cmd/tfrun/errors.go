@@ -10,6 +10,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -83,11 +84,11 @@ func exitCode(err error) int {
 		row       *dataset.Error
 		column    *dataset.ColumnError
 		limit     *dataset.LimitError
-		request   *runner.RequestError
+		request   *job.RequestError
 		refused   *runner.RowError
 		died      *runner.ProcessError
 		some      *badRowsError
-		madeUp    *runner.MadeUpError
+		madeUp    *job.MadeUpError
 	)
 	switch {
 	case err == nil:
@@ -119,7 +120,7 @@ func hints(err error) []string {
 		library   *runner.LibraryError
 		limit     *dataset.LimitError
 		column    *dataset.ColumnError
-		tooMany   *runner.BadRowsError
+		tooMany   *job.BadRowsError
 		hinted    interface{ Hints() []string }
 	)
 	switch {

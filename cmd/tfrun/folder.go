@@ -10,6 +10,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 // isDirectory reports whether a path is a folder.
@@ -36,7 +37,7 @@ func (o *predictOptions) checkFolder() error {
 	if o.errors != "" {
 		return usagef(command, "--errors: over a folder the bad rows stay in the results of their file")
 	}
-	o.tree = &runner.Tree{Input: o.inputs[0], Output: filepath.Clean(o.output)}
+	o.tree = &job.Tree{Input: o.inputs[0], Output: filepath.Clean(o.output)}
 	o.tree.Job.Source.Format = o.inputFormat
 	o.tree.Shard, o.tree.Shards = int(o.predict.Shard), int(o.predict.Shards)
 	o.predict.Shard, o.predict.Shards = 0, 0
@@ -46,13 +47,13 @@ func (o *predictOptions) checkFolder() error {
 }
 
 // runFolder runs the job for each file.
-func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *runner.Predictor, job runner.Job, std stdio) error {
+func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *runner.Predictor, j job.Job, std stdio) error {
 	bar := o.bar(std)
-	job.Progress = report(bar)
-	job.Began, job.Output, job.Source.Files = nil, "", nil
+	j.Progress = report(bar)
+	j.Began, j.Output, j.Source.Files = nil, "", nil
 	tree := *o.tree
-	tree.Job = job
-	tree.Began = func(sum runner.TreeSummary) {
+	tree.Job = j
+	tree.Began = func(sum job.TreeSummary) {
 		if o.quiet {
 			return
 		}
@@ -63,7 +64,7 @@ func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *ru
 			std.note("%s of %s done already", words.Thousands(int64(sum.Done)), fileCount(sum.Done+sum.Files))
 		}
 	}
-	sum, err := p.RunTree(ctx, tree)
+	sum, err := tree.Run(ctx, p)
 	bar.Done()
 	if writeErr := o.writeSummary(tree.Job, sum.Summary, err); writeErr != nil {
 		return errors.Join(err, writeErr)

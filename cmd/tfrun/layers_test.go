@@ -5,6 +5,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -72,6 +74,13 @@ func TestLayers(t *testing.T) {
 const arrows = `
 tensor:
 dataset: tensor internal/words internal/crash
+dataset/csv: tensor dataset
+dataset/npy: tensor dataset
+dataset/parquet: tensor dataset internal/crash
+dataset/arrow: tensor dataset
+dataset/tfrecord: tensor dataset
+dataset/text: dataset
+dataset/pipeline: tensor dataset
 
 internal/wire:
 internal/words:
@@ -102,19 +111,24 @@ savedmodel/padding: tensor savedmodel internal/graph
 
 internal/cache:
 internal/getlib:
-internal/partfile: tensor dataset
+internal/partfile: tensor dataset dataset/arrow
 runner/internal/option:
 runner/internal/tf: tensor runner/internal/option internal/cache internal/crash
 runner/internal/tf: internal/lastwords
 runner/internal/isolate: internal/lastwords internal/crash
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
-runner/internal/source: dataset runner/internal/option
 runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf
-runner: tensor dataset internal/partfile
-runner: savedmodel savedmodel/scan savedmodel/sizes savedmodel/padding
+runner: tensor dataset
+runner: savedmodel savedmodel/scan savedmodel/padding
 runner: internal/rewrite internal/ops internal/admit internal/words internal/crash
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
-runner: runner/internal/source runner/internal/xla
+runner: runner/internal/xla
+runner/job/internal/source: dataset runner/internal/option
+runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
+runner/job: runner runner/job/internal/source internal/partfile
+runner/job: tensor dataset savedmodel savedmodel/sizes
+runner/job: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
+runner/bench: dataset savedmodel runner runner/job
 `
 
 // mayImport is arrows by layer.
@@ -159,6 +173,29 @@ func forbidden(dir, imported string) string {
 	return ""
 }
 
+// TestRunnerLinksNoFiles: a program that runs a model on what it has in memory does not link the
+// readers and writers of files, nor the libraries that these take.
+func TestRunnerLinksNoFiles(t *testing.T) {
+	t.Parallel()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", module+"runner")
+	list.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	for _, dep := range deps {
+		for _, of := range []string{"parquet", "arrow", "csv", "npy", "tfrecord", "thrift", "flatbuf", "zstd", "lz4", "brotli"} {
+			if strings.Contains(dep, of) && strings.Contains(dep, ".") { // none of Go's own
+				t.Errorf("runner links %s", dep)
+			}
+		}
+	}
+	if len(deps) < 100 {
+		t.Errorf("only %d packages were looked at", len(deps))
+	}
+}
+
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -172,7 +209,8 @@ func TestForbidden(t *testing.T) {
 		{"savedmodel", binding, true},
 		{"savedmodel", module + "internal/partfile", true},
 		{"internal/graph", module + "savedmodel", true},
-		{"internal/partfile", module + "dataset/csv", false},
+		{"internal/partfile", module + "dataset/arrow", false},
+		{"internal/partfile", module + "dataset/csv", true},
 		{"internal/partfile", module + "runner", true},
 		{"cmd/tfrun", "C", true},
 		{"cmd/tfrun", module + "runner", false},
@@ -180,6 +218,10 @@ func TestForbidden(t *testing.T) {
 		{"runner/internal/tf", tfgo, false},
 		{"runner/internal/tf", module + "savedmodel", true},
 		{"runner", module + "runner/internal/tf", false},
+		{"runner", module + "dataset/parquet", true},
+		{"runner", module + "runner/job", true},
+		{"runner/job", module + "runner", false},
+		{"runner/job", module + "runner/internal/tf", true},
 		{"runner/bench", module + "runner", false},
 		{"bench/latency", binding + "/op", true},
 		{"bench/latency", binding, false},

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -41,7 +42,7 @@ type loadedModel struct {
 
 // openFiles reads the model's files, finds the signature, and turns the flags that speak of its
 // inputs into options and into what the source says of them.
-func (o *predictOptions) openFiles(std stdio, source *runner.Source) (*loadedModel, error) {
+func (o *predictOptions) openFiles(std stdio, source *job.Source) (*loadedModel, error) {
 	m, err := savedmodel.Open(o.model)
 	if err != nil {
 		return nil, err
@@ -67,8 +68,8 @@ func (o *predictOptions) openFiles(std stdio, source *runner.Source) (*loadedMod
 }
 
 // start loads the model as predict would for the source. The caller closes the session.
-func (m *loadedModel) start(ctx context.Context, o *predictOptions, source runner.Source) error {
-	load, err := runner.Job{Source: source}.Options(m.model, o.load, o.predict)
+func (m *loadedModel) start(ctx context.Context, o *predictOptions, source job.Source) error {
+	load, err := job.Job{Source: source}.Options(m.model, o.load, o.predict)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -75,7 +76,7 @@ func unsureNote(std stdio) func(string, csv.Dialect) {
 
 // nullValues reads --null for the signature: of its inputs, and of the features that it parses out
 // of tf.Examples.
-func (o *predictOptions) nullValues(graph *savedmodel.MetaGraph, sig *savedmodel.Signature, source *runner.Source) error {
+func (o *predictOptions) nullValues(graph *savedmodel.MetaGraph, sig *savedmodel.Signature, source *job.Source) error {
 	source.Nulls = dataset.Nulls{}
 	features := map[string]tensor.DType{}
 	if len(o.nulls) > 0 && len(sig.Inputs) == 1 {

@@ -9,13 +9,14 @@ import (
 
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 // planRows is how many rows a dry run looks at.
 const planRows = 1000
 
 // runPlan is predict --dry-run.
-func runPlan(ctx context.Context, o predictOptions, source runner.Source, std stdio) error {
+func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio) error {
 	m, err := o.openFiles(std, &source)
 	if err != nil {
 		return err
@@ -23,15 +24,15 @@ func runPlan(ctx context.Context, o predictOptions, source runner.Source, std st
 	if err := o.checkInputs(m.sig); err != nil {
 		return err
 	}
-	p, err := runner.NewPlan(m.model, o.load, o.predict)
+	p, err := runner.DryPredictor(m.model, o.load, o.predict)
 	if err != nil {
 		return err
 	}
-	job := o.job(source, std)
+	j := o.job(source, std)
 	if o.tree != nil { // one file stands for all
-		job.Source.Files, job.Output = job.Source.Files[:1], ""
+		j.Source.Files, j.Output = j.Source.Files[:1], ""
 	}
-	plan, err := p.Describe(ctx, job, planRows)
+	plan, err := j.Describe(ctx, p, planRows)
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func runPlan(ctx context.Context, o predictOptions, source runner.Source, std st
 }
 
 // printPlan writes a plan for people.
-func printPlan(plan runner.Plan, output string, std stdio) error {
+func printPlan(plan job.Plan, output string, std stdio) error {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(&b, "%-6s %s\n", what, fmt.Sprintf(format, args...))

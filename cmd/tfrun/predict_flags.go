@@ -11,6 +11,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 // addFlags adds the flags of tfrun predict, which help shows by [predictGroups]. A usage takes one
@@ -229,8 +230,8 @@ func (o *predictOptions) checkFiles() error {
 		return err
 	}
 	o.inputs = files
-	job := runner.Job{Source: runner.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
-	if err := job.Validate(); err != nil {
+	j := job.Job{Source: job.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
+	if err := j.Validate(); err != nil {
 		return err
 	}
 	for _, in := range files {

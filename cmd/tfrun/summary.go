@@ -10,10 +10,11 @@ import (
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 // summary is the line at the end of a run.
-func summary(sum runner.Summary) string {
+func summary(sum job.Summary) string {
 	s := fmt.Sprintf("%s in %s, %s rows/s", rowCount(sum.Rows), sum.Duration.Round(time.Millisecond), progress.Rate(sum.Rows, sum.Duration))
 	if sum.Waste >= 0.005 {
 		s += fmt.Sprintf(", padding %.0f %% of what was fed", 100*sum.Waste)
@@ -31,7 +32,7 @@ func summary(sum runner.Summary) string {
 }
 
 // writeSummary writes --summary: what the run did, whether it ended well or not.
-func (o *predictOptions) writeSummary(job runner.Job, sum runner.Summary, runErr error) error {
+func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) error {
 	if o.summary == "" {
 		return nil
 	}
@@ -48,7 +49,7 @@ func (o *predictOptions) writeSummary(job runner.Job, sum runner.Summary, runErr
 		Whole      bool             `json:"whole"` // nothing is left to do
 		Error      string           `json:"error,omitempty"`
 	}{
-		Output: job.Output, Rows: sum.Resumed + sum.Rows, BadRows: sum.BadRows, Resumed: sum.Resumed, Seconds: sum.Duration.Seconds(),
+		Output: j.Output, Rows: sum.Resumed + sum.Rows, BadRows: sum.BadRows, Resumed: sum.Resumed, Seconds: sum.Duration.Seconds(),
 		Padding: sum.Waste, Restarts: sum.Restarts, Missing: sum.Missing, Whole: runErr == nil,
 	}
 	if sum.Duration > 0 {

@@ -10,14 +10,15 @@ import (
 	"os"
 
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 func main() {
 	if len(os.Args) != 4 {
 		log.Fatal("usage: predict MODEL ROWS RESULTS")
 	}
-	job := runner.Job{Source: runner.Source{Files: os.Args[2:3]}, Output: os.Args[3]}
-	sum, err := runner.Run(context.Background(), os.Args[1], runner.Options{}, runner.PredictOptions{}, job)
+	files := job.Job{Source: job.Source{Files: os.Args[2:3]}, Output: os.Args[3]}
+	sum, err := job.Run(context.Background(), os.Args[1], runner.Options{}, runner.PredictOptions{}, files)
 	if err != nil {
 		log.Fatal(err)
 	}

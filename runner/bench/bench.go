@@ -10,6 +10,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -21,7 +22,7 @@ type Options struct {
 	Predict runner.PredictOptions
 	// Source is where rows come from: the first 4,096 are taken. Without Files rows are made up, of
 	// Lengths or usual ones.
-	Source  runner.Source
+	Source  job.Source
 	Lengths []int64
 	// BatchSizes, Workers and Batchings are measured in all combinations; where one of them is
 	// empty the best is looked for.
@@ -118,7 +119,7 @@ func (b *bench) takeRows(ctx context.Context, p *runner.Predictor) error {
 	r.Rows.Files = append([]string{}, b.o.Source.Files...)
 	if len(b.o.Source.Files) == 0 {
 		b.say("making up rows")
-		made, err := p.MakeUpRows(ctx, madeUpRows, b.o.Lengths)
+		made, err := job.MakeUpRows(ctx, p, madeUpRows, b.o.Lengths)
 		if err != nil {
 			return err
 		}
@@ -147,7 +148,7 @@ func (b *bench) takeRows(ctx context.Context, p *runner.Predictor) error {
 
 // readRows takes the first rows of the source, and times the reading.
 func (b *bench) readRows(ctx context.Context, p *runner.Predictor) error {
-	rows, err := p.Rows(b.o.Source)
+	rows, err := b.o.Source.Rows(p)
 	if err != nil {
 		return err
 	}

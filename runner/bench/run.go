@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // Run measures a model. What a single measurement runs into (memory, a batch that the model does
 // not take) stands beside it in the report; an error means that nothing could be measured. Files of
 // the model are those of m; errors are those of [runner.LoadModel], [runner.Session.NewPredictor]
-// and [runner.Predictor.MakeUpRows], and the context's.
+// and [job.MakeUpRows], and the context's.
 func Run(ctx context.Context, m *savedmodel.Model, o Options) (*Report, error) {
 	if o.Duration <= 0 {
 		o.Duration = time.Minute
@@ -37,7 +38,7 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	b.report.Signature, b.report.NoBatch, b.fixed = p.Function().Signature().Name, b.o.Predict.NoBatch, int(p.FixedBatchSize())
-	if b.free, err = p.FileBatchSize(); err != nil {
+	if b.free, err = job.FileBatchSize(p); err != nil {
 		return err
 	}
 	err = b.takeRows(ctx, p)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -35,7 +36,7 @@ func measure(t *testing.T, model string, o Options) *Report {
 func TestRun(t *testing.T) {
 	rows := strings.Repeat("[1,2,3,4]\n[5]\n", 20)
 	r := measure(t, "k3_masked/model", Options{
-		Source:     runner.Source{Files: []string{"-"}, Stdin: strings.NewReader(rows)},
+		Source:     job.Source{Files: []string{"-"}, Stdin: strings.NewReader(rows)},
 		BatchSizes: []int{4}, Workers: []int{1, 2}, Batchings: []runner.Batching{runner.Arrival, runner.Bucket}, Duration: 3 * time.Second,
 	})
 	if r.Rows.Count != 40 || r.Rows.Lengths != (Lengths{Least: 1, Median: 1, P95: 4, Most: 4}) {

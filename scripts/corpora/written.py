@@ -2,7 +2,7 @@
 
     python scripts/corpora/written.py FOLDER
 
-Types and values of every kept column must be those of runner/testdata/kept/want.json, as pyarrow
+Types and values of every kept column must be those of runner/job/testdata/kept/want.json, as pyarrow
 reads them; the others must open every file, and count its rows and its columns. Files of tables
 without types are read as text: NumPy's as strings, cells, lines of JSON.
 """
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from texts import texts
 
 here = pathlib.Path(__file__).parent
-wanted = json.loads((here / "../../runner/testdata/kept/want.json").read_text())
+wanted = json.loads((here / "../../runner/job/testdata/kept/want.json").read_text())
 KINDS = {"npz": "npz", "jsonl": "text", "json": "text", "csv": "text", "tsv": "text", "tfrecord": "tfrecord"}
 
 

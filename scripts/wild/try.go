@@ -11,6 +11,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/savedmodel/scan"
@@ -126,7 +127,7 @@ func runSignature(ctx context.Context, s *runner.Session, name string) (signatur
 	}
 	var row dataset.Element
 	if len(p.Function().Inputs()) > 0 {
-		made, err := p.MakeUpRows(ctx, 1, nil)
+		made, err := job.MakeUpRows(ctx, p, 1, nil)
 		if err != nil {
 			return run, err
 		}

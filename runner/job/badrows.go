@@ -1,0 +1,153 @@
+package job
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// BadRowsError says that more rows are bad than [Job.MaxBadRows] or [Job.MaxBadShare] let pass.
+type BadRowsError struct {
+	Bad, Rows int64 // bad ones of the rows so far, those of interrupted runs among them
+	Limit     string
+	Last      error // what is wrong with the last of them
+}
+
+// Error gives the count, the limit, and the last error.
+func (e *BadRowsError) Error() string {
+	return fmt.Sprintf("%d of %d rows are bad, more than %s; the last: %v", e.Bad, e.Rows, e.Limit, e.Last)
+}
+
+// Unwrap returns the last error.
+func (e *BadRowsError) Unwrap() error { return e.Last }
+
+// shareFrom is how many rows there are before their share of bad ones counts, short of the end.
+const shareFrom = 1000
+
+// checkBad ends a run with too many bad rows. last is the error of the last one.
+func (j Job) checkBad(bad, rows int64, end bool, last error) error {
+	e := &BadRowsError{Bad: bad, Rows: rows, Last: last}
+	switch {
+	case j.MaxBadRows > 0 && bad > j.MaxBadRows:
+		e.Limit = fmt.Sprint(j.MaxBadRows)
+	case j.MaxBadShare > 0 && (end || rows >= shareFrom) && float64(bad) > j.MaxBadShare*float64(rows):
+		e.Limit = fmt.Sprintf("%g %%", 100*j.MaxBadShare)
+	default:
+		return nil
+	}
+	return e
+}
+
+// badRow is a line of the file that [Job.Errors] names.
+type badRow struct {
+	// Result is which row of the output it is, from 1; File, Line and Row say where it stands.
+	Result int64                      `json:"result"`
+	File   string                     `json:"file,omitempty"`
+	Line   int64                      `json:"line,omitempty"`
+	Row    int64                      `json:"row,omitempty"`
+	Input  string                     `json:"input,omitempty"`
+	Error  string                     `json:"error"`
+	Keep   map[string]json.RawMessage `json:"keep,omitempty"`
+}
+
+// errorFile gathers bad rows, a line of JSON each, as they come: a nil one nothing. What a run that
+// goes on finds there is cut off after the rows that are done.
+type errorFile struct{ f *os.File }
+
+// openErrors opens the file for the rows that come after the first done ones.
+func openErrors(name string, done int64) (*errorFile, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666) //nolint:gosec // the user named it
+	if err != nil {
+		return nil, fmt.Errorf("errors: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() { // a device, a pipe: it takes lines as they come
+		return &errorFile{f}, nil
+	}
+	size := int64(0)
+	if err == nil {
+		size, err = keptErrors(f, done)
+	}
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err == nil {
+		_, err = f.Seek(size, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("errors %q: %w", name, err), f.Close())
+	}
+	return &errorFile{f}, nil
+}
+
+// keptErrors returns how many bytes of the file are whole lines about the first done rows.
+func keptErrors(f *os.File, done int64) (size int64, err error) {
+	if info, err := f.Stat(); err != nil || done == 0 || !info.Mode().IsRegular() {
+		return 0, err
+	}
+	r := bufio.NewReader(f)
+	for {
+		line, err := r.ReadBytes('\n')
+		var row badRow
+		if errors.Is(err, io.EOF) || err == nil && (json.Unmarshal(line, &row) != nil || row.Result < 1 || row.Result > done) {
+			return size, nil
+		}
+		if err != nil {
+			return size, err
+		}
+		size += int64(len(line))
+	}
+}
+
+// write adds row n of the output, from 1.
+func (e *errorFile) write(n int64, r *runner.Result) error {
+	if e == nil {
+		return nil
+	}
+	line := badRow{Result: n, Error: r.Err.Error()}
+	var syntax *dataset.SyntaxError
+	var row *runner.RowError
+	switch {
+	case errors.As(r.Err, &row):
+		line.File, line.Line, line.Row, line.Input = row.Place.File, row.Place.Line, row.Place.Row, row.Input
+	case errors.As(r.Err, &syntax):
+		line.File, line.Line, line.Row, line.Input = syntax.File, syntax.Line, syntax.FileRow, syntax.Field
+	}
+	for _, x := range r.Extra {
+		if line.Keep == nil {
+			line.Keep = map[string]json.RawMessage{}
+		}
+		if v := x.AppendJSON(nil); json.Valid(v) {
+			line.Keep[x.Key] = v
+		} else { // NaN and the infinities
+			line.Keep[x.Key] = dataset.AppendJSONString(nil, string(v))
+		}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(line); err != nil {
+		return err
+	}
+	if _, err := e.f.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("errors: %w", err)
+	}
+	return nil
+}
+
+func (e *errorFile) close() error {
+	if e == nil {
+		return nil
+	}
+	return e.f.Close()
+}

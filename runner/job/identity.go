@@ -1,0 +1,86 @@
+package job
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner"
+)
+
+// identity says what a run's output depends on.
+func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
+	o, session := p.Options(), p.Function().Session()
+	load := session.Options()
+	id := partfile.Identity{
+		"heads":         fmt.Sprint(o.Heads),
+		"signature":     p.Function().Signature().Name,
+		"outputs":       strings.Join(p.OutputNames(), ","),
+		"no batch":      fmt.Sprint(o.NoBatch),
+		"batch size":    fmt.Sprint(o.BatchSize),
+		"batching":      string(o.Batching),
+		"token budget":  fmt.Sprint(o.MaxTokens),
+		"window":        fmt.Sprint(o.Window, o.WindowMemory),
+		"padding":       fmt.Sprint(o.PadTo, o.PaddedShapes, o.PaddingMayChangeResults),
+		"skip bad rows": fmt.Sprint(o.SkipBadRows),
+		"shard":         fmt.Sprintf("%d of %d", o.Shard, o.Shards),
+		"columns":       fmt.Sprint(j.Source.Columns),
+		"kept columns":  strings.Join(j.Source.Keep, ","),
+		"text column":   j.Source.Text,
+		"csv":           fmt.Sprint(j.Source.CSV.Header, j.Source.CSV.Comma, j.Source.CSV.Quote, j.Source.CSV.NoQuotes, j.Source.CSV.Comment, j.Source.CSV.Null),
+		"input format":  j.Source.Format,
+		"NaN as null":   fmt.Sprint(j.NullNaN),
+		"wide, squeeze": strings.TrimSpace(string(j.Squeeze) + " " + string(j.Wide)),
+		"xla":           string(cmp.Or(load.XLA, runner.XLAOff)),
+		"optimizer":     string(cmp.Or(load.Optimizer, runner.OptimizerFunctions)),
+		"batch memory":  fmt.Sprint(o.Limits.BatchBytes),
+	}
+	if j.Source.Encoder != nil {
+		id["vocabulary"] = j.Source.Vocabulary
+	}
+	if s := o.Sequences; !s.IsZero() {
+		id["sequences"] = fmt.Sprint(s.PadSide, s.Truncate, s.MaxLen, s.Lengths, s.Masks)
+		for name, v := range s.Set {
+			text, err := runner.Value{Tensor: v}.AppendJSON(nil)
+			if err != nil {
+				return nil, err
+			}
+			id["set "+name] = string(text)
+		}
+	}
+	for name, v := range o.Pad {
+		text, err := dataset.AppendJSON(nil, v, nil)
+		if err != nil {
+			return nil, err
+		}
+		id["padding value of "+name] = string(text)
+	}
+	for name, v := range j.Source.Nulls {
+		text, err := dataset.AppendJSON(nil, v, nil)
+		if err != nil {
+			return nil, err
+		}
+		id["null of "+name] = string(text)
+	}
+	for i, name := range j.Source.Files {
+		if name == "-" {
+			id[fmt.Sprintf("input %d", i+1)] = "standard input"
+			continue
+		}
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		id[fmt.Sprintf("input %d", i+1)] = fmt.Sprintf("%s of %d bytes from %s", name, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
+	}
+	sum, err := session.Digest()
+	if err != nil {
+		return nil, err
+	}
+	id["model"] = sum
+	return id, nil
+}

@@ -1,0 +1,257 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Plan says what a run would do.
+type Plan struct {
+	Model     string      `json:"model"`
+	Signature string      `json:"signature"`
+	Files     []PlanFile  `json:"files"`
+	Inputs    []PlanInput `json:"inputs"`
+	// Features say which columns make the tf.Examples of the only input; without any, the input is
+	// read as it is.
+	Features []PlanFeature `json:"features,omitempty"`
+	Outputs  []PlanOutput  `json:"outputs"`
+	// Columns are those of the result file, in their order: its keys, where it holds JSON.
+	Columns   []PlanColumn    `json:"columns"`
+	Batching  runner.Batching `json:"batching"`
+	BatchSize int             `json:"batch_size"`
+	Sample    PlanSample      `json:"sample"`
+	NoBatch   bool            `json:"no_batch"`
+	// State lists the operations that keep state between batches: there is one worker, and rows
+	// stay in order.
+	State []string `json:"state,omitempty"`
+}
+
+// PlanFile is a file of rows.
+type PlanFile struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"` // -1 when not known
+	// Reading says how a file of cells is read, as given or found out; empty for other formats, and
+	// for files that were not looked at.
+	Reading string `json:"reading,omitempty"`
+}
+
+// PlanInput says how an input is fed.
+type PlanInput struct {
+	Name   string       `json:"name"`
+	Column string       `json:"column"`
+	DType  tensor.DType `json:"dtype"`
+	Shape  tensor.Shape `json:"row_shape"`
+	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 where
+	// rows are scalars.
+	Least int64 `json:"least"`
+	Most  int64 `json:"most"`
+}
+
+// PlanOutput is what a result holds.
+type PlanOutput struct {
+	Name  string       `json:"name"`
+	DType tensor.DType `json:"dtype"`
+	Shape tensor.Shape `json:"shape"`
+}
+
+// PlanColumn is a column of the results.
+type PlanColumn struct {
+	Name string `json:"name"`
+	// Type is what it holds, in the words of Apache Arrow: "float", "list<float>"; "" where the
+	// file that it is carried over from does not say.
+	Type string `json:"type,omitempty"`
+	// From is "output", "input" for a column that is carried over, or "run" for what is written of
+	// a row that could not be run.
+	From string `json:"from"`
+}
+
+// PlanSample is what was seen of the rows.
+type PlanSample struct {
+	Rows int64 `json:"rows"`
+	All  bool  `json:"all"` // these are all rows there are
+	// Bad rows among them could not be read, the first for the reason given.
+	Bad      int64  `json:"bad_rows"`
+	FirstBad string `json:"first_bad,omitempty"`
+	// Batches were made of them in the order of arrival; the largest takes BatchBytes in
+	// TensorFlow's memory. Waste is the share of padding.
+	Batches    int64   `json:"batches"`
+	BatchBytes int64   `json:"largest_batch_bytes"`
+	Waste      float64 `json:"padding"`
+}
+
+// Describe reads up to sample rows of the job's source and says what [Job.Run] would do with them.
+// It runs nothing: a predictor of [runner.DryPredictor] will do.
+func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (plan Plan, err error) {
+	form, err := j.outputFormat()
+	if err != nil {
+		return plan, err
+	}
+	if j, err = j.keeping(ctx, p, form); err != nil {
+		return plan, err
+	}
+	src := j.Source
+	if p, err = src.suited(p); err != nil {
+		return plan, err
+	}
+	o, f, state := p.Options(), p.Function(), p.State()
+	plan = Plan{
+		Model: f.Session().Model().Dir, Signature: f.Signature().Name, Batching: o.Batching, BatchSize: o.BatchSize, NoBatch: o.NoBatch,
+		State: state.Changes, Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},
+	}
+	if plan.Batching == "" || state.Stateful() {
+		plan.Batching = runner.Arrival
+	}
+	for _, name := range src.Files {
+		f := PlanFile{Name: name, Bytes: -1}
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			f.Bytes = info.Size()
+		}
+		plan.Files = append(plan.Files, f)
+	}
+	for _, out := range f.Outputs() {
+		shape := out.Shape
+		if !o.NoBatch {
+			shape = shape.Drop(1)
+		}
+		dtype := out.DType
+		if out.Labels != nil {
+			dtype = tensor.String
+		}
+		plan.Outputs = append(plan.Outputs, PlanOutput{Name: out.Name, DType: dtype, Shape: shape})
+	}
+	if plan.Columns, err = j.describeColumns(ctx, p, form); err != nil {
+		return plan, err
+	}
+	plan.addInputs(p, src)
+	if plan.Features, src, err = newReader(p).describeFeatures(src); err != nil {
+		return plan, err
+	}
+	var readings sync.Map // by file, from whatever goroutine reads it
+	src.CSV.Sniffed = func(file string, d csv.Dialect) { readings.Store(file, d.String()) }
+	rows, err := src.Rows(p)
+	if err != nil {
+		return plan, err
+	}
+	err = plan.addRows(ctx, p, rows, sample)
+	for i := range plan.Files {
+		if r, ok := readings.Load(plan.Files[i].Name); ok {
+			plan.Files[i].Reading = r.(string)
+		}
+	}
+	return plan, err
+}
+
+// describeColumns lists the columns of the results.
+func (j Job) describeColumns(ctx context.Context, p *runner.Predictor, form source.Format) ([]PlanColumn, error) {
+	columns, err := j.columns(p, form)
+	list := []PlanColumn{}
+	for _, c := range columns {
+		list = append(list, PlanColumn{Name: c.name, Type: c.typeName(), From: "output"})
+	}
+	if err != nil {
+		return nil, err
+	}
+	types, err := j.keptTypes(ctx, p, form)
+	for _, name := range j.Source.Keep {
+		c := PlanColumn{Name: name, From: "input"}
+		if t := types[name]; t != nil {
+			c.Type = t.String()
+		}
+		list = append(list, c)
+	}
+	if p.Options().SkipBadRows {
+		list = append(list, PlanColumn{Name: errorColumn, Type: "string", From: "run"})
+	}
+	return list, err
+}
+
+// addInputs says how inputs are fed.
+func (plan *Plan) addInputs(p *runner.Predictor, src Source) {
+	spec := p.RowSpec()
+	for i, c := range spec.Flatten() {
+		in := PlanInput{Name: spec.Paths()[i], DType: c.DType, Shape: c.Shape, Least: -1, Most: -1}
+		in.Column = in.Name
+		if column := src.Columns[in.Name]; column != "" {
+			in.Column = column
+		}
+		if text, err := src.textInput(p.Function().Signature()); src.Encoder != nil && src.Text != "" && err == nil && text == in.Name {
+			in.Column = src.Text
+		}
+		plan.Inputs = append(plan.Inputs, in)
+	}
+}
+
+// look reads up to sample rows and counts the bad ones. Where all are bad, the first error is
+// returned.
+func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64) (first []dataset.Element, bad error) {
+	s := &plan.Sample
+	s.All = true
+	for row, err := range rows.All(ctx) {
+		if s.Rows == sample {
+			s.All = false
+			break
+		}
+		var syntax *dataset.SyntaxError
+		switch {
+		case errors.As(err, &syntax):
+			if s.Bad++; bad == nil {
+				bad, s.FirstBad = syntax, syntax.Error()
+			}
+		case err != nil:
+			return nil, err
+		default:
+			first = append(first, row.Clone())
+		}
+		s.Rows++
+	}
+	if len(first) > 0 {
+		bad = nil
+	}
+	return first, bad
+}
+
+// addRows looks at the rows and at the batches that they make.
+func (plan *Plan) addRows(ctx context.Context, p *runner.Predictor, rows *dataset.Dataset, sample int64) error {
+	first, err := plan.look(ctx, rows, sample)
+	if err != nil {
+		return err
+	}
+	for _, row := range first {
+		for i := range plan.Inputs {
+			if t := row.Tensors[i]; t.Rank() > 0 {
+				in, n := &plan.Inputs[i], t.Dims()[0]
+				if in.Least < 0 || n < in.Least {
+					in.Least = n
+				}
+				in.Most = max(in.Most, n)
+			}
+		}
+	}
+	if plan.NoBatch || len(first) == 0 {
+		return nil
+	}
+	var stats dataset.Stats
+	o := p.BatchOptions()
+	o.Stats = &stats
+	for b, err := range dataset.FromElements(p.RowSpec(), first...).Batches(ctx, o) {
+		if err != nil {
+			return err
+		}
+		bytes := int64(0)
+		for c := range p.RowSpec().Flatten() {
+			bytes += b.Size(c)
+		}
+		plan.Sample.BatchBytes = max(plan.Sample.BatchBytes, bytes)
+		plan.Sample.Batches++
+	}
+	plan.Sample.Waste = stats.Waste()
+	return nil
+}

@@ -1,0 +1,228 @@
+package job
+
+import (
+	"io"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/arrow"
+	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/npy"
+	"github.com/tfrun/tfrun/dataset/parquet"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// writers are the formats that results are written to, by name: each returns a writer into w.
+var writers = map[string]func(w io.Writer, t table) (rowWriter, error){
+	"jsonl": writeJSONL, "csv": writeCSV(','), "tsv": writeCSV('\t'), "npy": writeNPY(npy.NewWriter), "npz": writeNPY(npy.NewZipWriter),
+	"tfrecord": writeTFRecord, "parquet": writeParquet, "arrow": writeArrow,
+}
+
+// writable reports whether results can be written to a format.
+func writable(f source.Format) bool { return writers[f.Name] != nil }
+
+// table is what results consist of.
+type table struct {
+	names []string                     // of the columns that outputs become, in their order
+	spec  dataset.Spec                 // of a row of them, a tuple; zero where an output is sparse
+	keep  []string                     // the extra columns
+	types map[string]dataset.FieldType // of these, as far as they are known
+	// part is the file that is written, which may hold rows of an interrupted run; nil where the
+	// output is none.
+	part *partfile.File
+	// nullNaN says that JSON has null in the place of what is not finite
+	nullNaN bool
+	// group is the most rows of a row group or record batch; 0: what is usual in the format.
+	group int
+}
+
+// begun reports whether the output holds rows of an interrupted run already.
+func (t table) begun() bool { return t.part != nil && t.part.Rows() > 0 }
+
+// errorColumn holds what is wrong with a row, where such rows are skipped.
+const errorColumn = "error"
+
+// rowWriter writes results.
+type rowWriter interface {
+	write(r runner.Result) error
+	// checkpoint hands on what is collected, as far as the format can, and returns what another
+	// writer has to know of the rows so far to go on with the next.
+	checkpoint() (state []byte, err error)
+	// close makes the file whole, without closing what it is written to.
+	close() error
+}
+
+// blockWriter is a rowWriter that can take many rows of dense values at once.
+type blockWriter interface {
+	// writeBlock reports false where the rows have to be written one by one.
+	writeBlock(b dataset.RowBlock) (done bool, err error)
+}
+
+// jsonlWriter writes a line of JSON for each result.
+type jsonlWriter struct {
+	w     io.Writer
+	names []string
+	null  bool // in the place of what is not finite
+	line  []byte
+}
+
+func writeJSONL(w io.Writer, t table) (rowWriter, error) {
+	return &jsonlWriter{w: w, names: t.names, null: t.nullNaN}, nil
+}
+
+func (j *jsonlWriter) write(r runner.Result) (err error) {
+	if j.line, err = runner.AppendRow(j.line[:0], j.names, r); err != nil {
+		return err
+	}
+	if j.null {
+		j.line = dataset.NullNaN(j.line)
+	}
+	_, err = j.w.Write(append(j.line, '\n'))
+	return err
+}
+
+func (j *jsonlWriter) checkpoint() ([]byte, error) { return nil, nil }
+func (j *jsonlWriter) close() error                { return nil }
+
+// elementWriter is what the writers of package dataset have in common.
+type elementWriter interface {
+	Write(e dataset.Element) error
+	Close() error
+}
+
+// tableWriter turns results into elements.
+type tableWriter struct{ w elementWriter }
+
+// newTableWriter checks that results are a table.
+func newTableWriter(t table, open func() (elementWriter, error)) (*tableWriter, error) {
+	if t.spec.IsZero() {
+		return nil, &runner.OptionError{Option: "Format", Msg: "sparse outputs are written as JSON lines only; name the output .jsonl, or leave them out with --outputs"}
+	}
+	w, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return &tableWriter{w: w}, nil
+}
+
+func (t *tableWriter) write(r runner.Result) error { return t.w.Write(t.element(r)) }
+
+// element returns a result as an element of the spec.
+func (t *tableWriter) element(r runner.Result) dataset.Element {
+	e := dataset.Element{Row: r.Row, Extra: r.Extra}
+	if r.Err != nil {
+		e.Extra = append(slices.Clone(e.Extra), dataset.Field{Key: errorColumn, Value: dataset.AppendJSONString(nil, r.Err.Error())})
+		return e
+	}
+	e.Tensors = make([]tensor.Tensor, len(r.Values))
+	for i, v := range r.Values {
+		e.Tensors[i] = v.Tensor
+		if v.Splits != nil {
+			if e.Splits == nil {
+				e.Splits = make([][]tensor.Tensor, len(r.Values))
+			}
+			e.Splits[i] = v.Splits
+		}
+	}
+	return e
+}
+
+// writeBlock hands the values on as they are, where the file's writer takes them so.
+func (t *tableWriter) writeBlock(b dataset.RowBlock) (done bool, err error) {
+	w, ok := t.w.(interface {
+		WriteBlock(b dataset.RowBlock) error
+	})
+	if !ok {
+		return false, nil
+	}
+	return true, w.WriteBlock(b)
+}
+
+func (t *tableWriter) checkpoint() ([]byte, error) {
+	switch w := t.w.(type) {
+	case interface{ Flush() error }:
+		return nil, w.Flush()
+	case interface{ State() ([]byte, error) }:
+		return w.State()
+	}
+	return nil, nil
+}
+
+func (t *tableWriter) close() error { return t.w.Close() }
+
+func writeCSV(comma byte) func(io.Writer, table) (rowWriter, error) {
+	return func(w io.Writer, t table) (rowWriter, error) {
+		return newTableWriter(t, func() (elementWriter, error) {
+			return csv.NewWriter(w, t.spec, csv.WriterOptions{Names: t.names, Keep: t.keep, Comma: comma, NoHeader: t.begun()})
+		})
+	}
+}
+
+func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer, error)) func(io.Writer, table) (rowWriter, error) {
+	return func(w io.Writer, t table) (rowWriter, error) {
+		o := npy.WriterOptions{Names: t.names, Keep: t.keep, Types: t.types}
+		if t.part != nil {
+			o.Resume = t.part.State()
+			o.Spool = func() (npy.Spool, error) {
+				s, err := t.part.Side()
+				return arraySpool{s}, err
+			}
+		}
+		return newTableWriter(t, func() (elementWriter, error) { return open(w, t.spec, o) })
+	}
+}
+
+// arraySpool is a side file of the output, which closes it.
+type arraySpool struct{ *partfile.Spool }
+
+// Close does nothing.
+func (arraySpool) Close() error { return nil }
+
+func writeParquet(w io.Writer, t table) (rowWriter, error) {
+	o := parquet.WriterOptions{Names: t.names, Keep: t.keep, Types: t.types, GroupRows: t.group}
+	if t.part != nil {
+		log, err := t.part.Side()
+		if err != nil {
+			return nil, err
+		}
+		if o.Resume, err = log.Bytes(); err != nil {
+			return nil, err
+		}
+		o.Log = log
+	}
+	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return parquet.NewWriter(w, t.spec, o) })
+}
+
+func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
+	o := arrow.WriterOptions{Names: t.names, Keep: t.keep, Types: t.types, BatchRows: t.group}
+	if t.part != nil {
+		if o.Resume, err = t.part.Section(); err != nil {
+			return nil, err
+		}
+	} else {
+		o.Stream = true // of whose reader nobody knows whether it can look at the end first
+	}
+	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return arrow.NewWriter(w, t.spec, o) })
+}
+
+// newGroupWriter is newTableWriter for a format of groups, which a file that may be gone on with
+// needs help for.
+func newGroupWriter(t table, open func() (partfile.GroupedWriter, error)) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		w, err := open()
+		if err != nil || t.part == nil {
+			return w, err
+		}
+		return partfile.NewGroups(t.part, w, t.spec, t.keep)
+	})
+}
+
+func writeTFRecord(w io.Writer, t table) (rowWriter, error) {
+	return newTableWriter(t, func() (elementWriter, error) {
+		return tfrecord.NewWriter(w, t.spec, tfrecord.WriterOptions{Names: t.names, Keep: t.keep})
+	})
+}

@@ -1,0 +1,88 @@
+package job
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Rows returns the rows of the source as the predictor's signature takes them. What is wrong with
+// the source itself is an error here: *[runner.OptionError] and *[runner.NameError]. What is wrong
+// with a row comes with the iteration, as a *[dataset.SyntaxError].
+func (src Source) Rows(p *runner.Predictor) (*dataset.Dataset, error) {
+	sig := p.Function().Signature()
+	if len(src.Files) == 0 && len(sig.Inputs) == 0 {
+		return dataset.FromElements(p.RowSpec(), dataset.Element{}), nil // the one answer there is
+	}
+	format, err := src.files().Find()
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(p)
+	for name := range src.Columns {
+		if _, ok := sig.Inputs[name]; !ok && !r.hasFeature(name) {
+			return nil, &runner.NameError{Kind: "input", Name: name, Have: append(sig.InputNames(), r.featureNames()...)}
+		}
+	}
+	if src.Encoder != nil && r.noBatch {
+		return nil, &runner.OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
+	}
+	rows, src, err := r.exampleRows(src, format)
+	switch {
+	case rows != nil || err != nil:
+	case format.Name == source.Text:
+		rows, err = r.textRows(src)
+	default:
+		rows, err = r.columnRows(src, format)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return p.Complete(rows), nil
+}
+
+// textRows reads a text a line, for the only input of the signature.
+func (r *reader) textRows(src Source) (*dataset.Dataset, error) {
+	if len(src.Keep) > 0 {
+		return nil, &runner.OptionError{Option: "Keep", Msg: "lines of text have no columns to keep"}
+	}
+	names := r.sig.InputNames()
+	if len(names) != 1 {
+		return nil, &runner.OptionError{Option: "Format", Msg: fmt.Sprintf("lines of text feed one input, the signature has %d: %s", len(names), strings.Join(names, ", "))}
+	}
+	lines := src.filesFor(r.p).TextLines()
+	return r.convertText(lines, 0, src.Encoder)
+}
+
+// columnRows reads rows that have a column, or a key, for each input.
+func (r *reader) columnRows(src Source, f source.Format) (*dataset.Dataset, error) {
+	if src.Encoder == nil {
+		return r.givenRows(src, f)
+	}
+	input, err := src.textInput(r.sig)
+	if err != nil {
+		return nil, err
+	}
+	if src.Text != "" {
+		src.Columns = maps.Clone(src.Columns)
+		if src.Columns == nil {
+			src.Columns = map[string]string{}
+		}
+		src.Columns[input] = src.Text
+	}
+	items := map[string]dataset.Spec{}
+	for i, key := range r.spec.Keys() {
+		items[key] = r.spec.Items()[i]
+	}
+	items[input] = dataset.TensorSpec(tensor.String)
+	read := dataset.Dict(items)
+	return r.convertText(src.filesFor(r.p).Rows(f, read), read.Index(input), src.Encoder)
+}

@@ -1,0 +1,327 @@
+package job
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// Run does a whole job: it loads the model in dir as suits the job, runs it, and closes the model.
+// What o and po leave open is chosen as [Job.Options] says. Errors are those of [runner.Load],
+// [runner.Session.NewPredictor] and [Job.Run].
+func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOptions, j Job) (sum Summary, err error) {
+	var library sync.WaitGroup
+	defer library.Wait()
+	if !o.Isolate {
+		// It is opened beside the reading of the model's files. An error is that of loading, too.
+		library.Go(func() { _, _ = runner.OpenLibrary(o.Library) })
+	}
+	m, err := savedmodel.Open(dir)
+	if err != nil {
+		return sum, err
+	}
+	s, p, err := j.Load(ctx, m, o, po)
+	if err != nil {
+		return sum, err
+	}
+	sum, err = j.Run(ctx, p)
+	return sum, errors.Join(err, s.Close())
+}
+
+// Validate checks what can be checked without a model: that the formats are known, and that there
+// is something to resume.
+func (j Job) Validate() error {
+	toStdout := j.toStdout()
+	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
+		return ErrStdinResume
+	}
+	form, err := j.outputFormat()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains([]Squeeze{SqueezeTables, SqueezeAll, SqueezeNone}, j.Squeeze) || j.Wide != WideList && j.Wide != WideColumns {
+		return &runner.OptionError{Option: "Squeeze, Wide", Msg: fmt.Sprintf("squeeze %q, wide %q: want all or none, and columns, or nothing", j.Squeeze, j.Wide)}
+	}
+	if !toStdout {
+		if _, err := compressor(j.Output, form); err != nil {
+			return err
+		}
+	}
+	if len(j.Source.Files) == 0 {
+		return nil
+	}
+	_, err = j.Source.files().Find()
+	return err
+}
+
+// toStdout reports whether results go to a stream, which has no rows to go on with: standard
+// output, or an output that is no regular file.
+func (j Job) toStdout() bool {
+	return j.Output == "" || j.Output == "-" || partfile.IsStream(j.Output)
+}
+
+// outputFormat returns the format of the results.
+func (j Job) outputFormat() (source.Format, error) {
+	form, err := source.FindFormat(j.Format, j.Output, writable)
+	if err != nil && j.toStdout() && j.Format == "" {
+		return source.FindFormat("jsonl", "", writable)
+	}
+	return form, err
+}
+
+// Run runs the job with a predictor. When ctx is done, what is finished is kept for a later run
+// with Resume, as it is when the output cannot be written on and when TensorFlow fails after some
+// rows; any other failure, such as a bad row, leaves nothing behind. What the predictor's options
+// leave open of the size of batches is chosen by the files, see [FileBatchSize].
+func (j Job) Run(ctx context.Context, p *runner.Predictor) (Summary, error) {
+	start := time.Now()
+	sum, err := j.run(ctx, p)
+	sum.Duration = time.Since(start)
+	return sum, err
+}
+
+func (j Job) run(ctx context.Context, p *runner.Predictor) (sum Summary, err error) {
+	if err := j.Validate(); err != nil {
+		return sum, err
+	}
+	if p, err = j.Source.suited(p); err != nil {
+		return sum, err
+	}
+	form, err := j.outputFormat()
+	if err != nil {
+		return sum, err
+	}
+	if j, err = j.keeping(ctx, p, form); err != nil {
+		return sum, err
+	}
+	j.Source.read = &atomic.Int64{}
+	rows, err := j.Source.Rows(p)
+	if err != nil {
+		return sum, err
+	}
+	sum.Missing = map[string]int64{}
+	w := &writing{Job: j, p: p, rows: rows, form: form, sum: &sum}
+	if j.toStdout() {
+		err = w.toStream(ctx)
+	} else {
+		err = w.toFile(ctx)
+	}
+	return sum, err
+}
+
+// writing is a job under way: rows are run, and their results written.
+type writing struct {
+	Job
+	p    *runner.Predictor
+	rows *dataset.Dataset
+	form source.Format // of the results
+	sum  *Summary
+}
+
+// toStream writes results to standard output, or to a pipe or a device.
+func (w *writing) toStream(ctx context.Context) (err error) {
+	if w.Output != "" && w.Output != "-" {
+		f, err := partfile.OpenStream(w.Output)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		w.Stdout = f
+	}
+	out := &stdout{w: bufio.NewWriterSize(w.Stdout, 64<<10)}
+	err = w.write(ctx, out)
+	// What is finished is of use, whatever happened.
+	if flushErr := out.flush(); err == nil || errors.Is(err, flushErr) {
+		err = flushErr // and not what a format's library says around it
+	}
+	return err
+}
+
+// toFile writes results to a file, which appears when it is whole, and goes on with what an
+// interrupted run has left.
+func (w *writing) toFile(ctx context.Context) error {
+	id, err := w.identity(w.p)
+	if err != nil {
+		return err
+	}
+	id["output format"] = w.form.Name
+	if w.form.Name == "jsonl" {
+		delete(id, "skip bad rows") // what comes before the first bad row is the same
+	}
+	out, err := partfile.Open(ctx, w.Output, id, w.Resume, w.form.Head)
+	if err != nil {
+		return err
+	}
+	w.sum.Resumed, w.sum.BadRows = out.Rows(), out.Bad()
+	if w.Began != nil && out.Rows() > 0 {
+		w.Began(out.Rows())
+	}
+	if w.p, err = w.p.With(func(o *runner.PredictOptions) { o.From = out.Rows() }); err != nil {
+		return errors.Join(err, out.Leave())
+	}
+	if zip, zipErr := compressor(w.Output, w.form); zip != nil {
+		zip.file = out
+		if err = w.write(ctx, zip); err == nil {
+			err = zip.finish()
+		}
+	} else if err = zipErr; err == nil {
+		err = w.write(ctx, out)
+	}
+	return w.end(ctx, out, err)
+}
+
+// end gives the file its name, or keeps what is finished of it for a later run, or removes it.
+func (w *writing) end(ctx context.Context, out *partfile.File, err error) error {
+	var full *OutputFileError
+	var batch *runner.BatchError
+	var row *runner.RowError
+	var bad *BadRowsError
+	switch {
+	case err == nil:
+		return out.Commit()
+	case errors.As(err, &full):
+		// The journal may not be writable either; then its last line counts. What a format's
+		// library says around the error is of no use.
+		_ = out.Leave()
+		return full
+	case ctx.Err() != nil:
+		w.sum.Kept = out.Leave() == nil
+		return ctx.Err()
+	case (errors.As(err, &bad) || errors.As(err, &batch) || errors.As(err, &row)) && out.Rows() > 0:
+		// It may be a matter of the moment, such as memory that others have taken.
+		w.sum.Kept = out.Leave() == nil
+		return err
+	}
+	return errors.Join(err, out.Remove())
+}
+
+// write runs the rows and writes their results to an output.
+func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
+	columns, err := w.columns(w.p, w.form)
+	if err != nil {
+		return err
+	}
+	t := newTable(w.p, columns, w.Source.Keep, out)
+	t.nullNaN = w.NullNaN
+	if t.types, err = w.keptTypes(ctx, w.p, w.form); err != nil {
+		return err
+	}
+	to, err := newColumnsWriter(out, w.form, t, columns)
+	if err != nil {
+		return err
+	}
+	bad, err := openErrors(w.Errors, w.sum.Resumed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bad.close()) }()
+	tell := w.teller()
+	defer func() {
+		tell(true)
+		w.sum.Waste, w.sum.Restarts = w.p.Counters().Waste(), w.p.Function().Session().Restarts()
+	}()
+	for b, err := range w.p.Batches(ctx, w.rows) {
+		if err != nil {
+			return err
+		}
+		if err := w.writeBatch(to, b, bad); err != nil {
+			return err
+		}
+		if (w.form.Lines || t.part != nil) && out.CheckpointDue(time.Now()) {
+			if err := w.checkpoint(to, t, out); err != nil {
+				return err
+			}
+		}
+		tell(false)
+	}
+	if err := w.checkBad(w.sum.BadRows, w.sum.Resumed+w.sum.Rows, true, w.sum.lastBad); err != nil {
+		return err
+	}
+	if t.part != nil {
+		// Making the file whole may take its time, in which no row shall be lost.
+		if err := w.checkpoint(to, t, out); err != nil {
+			return err
+		}
+	}
+	return to.close()
+}
+
+// checkpoint says how many rows the output holds so far.
+func (w *writing) checkpoint(from rowWriter, t table, out rowOutput) error {
+	if t.part != nil {
+		t.part.SetBad(w.sum.BadRows)
+	}
+	state, err := from.checkpoint()
+	if err != nil {
+		return err
+	}
+	return out.Checkpoint(w.sum.Resumed+w.sum.Rows, state)
+}
+
+// teller returns what tells the job's Progress how far it is, once in a while or at once.
+func (w *writing) teller() (tell func(atOnce bool)) {
+	size, total := w.Source.files().Size(), rowsLeft(w.p.Options(), w.rows.Cardinality())
+	told := time.Now()
+	return func(atOnce bool) {
+		now := time.Now()
+		if w.Progress == nil || !atOnce && now.Sub(told) < flushEvery {
+			return
+		}
+		told = now
+		c := w.p.Counters()
+		w.Progress(Progress{Rows: w.sum.Rows, Total: total, Bad: w.sum.BadRows, Read: w.Source.read.Load(), Size: size, Real: c.Real, Padded: c.Padded})
+	}
+}
+
+// writeBatch writes the results of a batch, all at once where the writer can.
+func (w *writing) writeBatch(to rowWriter, b *runner.ResultBatch, bad *errorFile) error {
+	sum := w.sum
+	if many, ok := to.(blockWriter); ok {
+		if block, ok := b.Block(); ok {
+			done, err := many.writeBlock(block)
+			if err != nil {
+				return err
+			}
+			if done {
+				sum.Rows += int64(b.Len())
+				b.Recycle()
+				return nil
+			}
+		}
+	}
+	for i := range b.Len() {
+		r, err := b.Result(i)
+		if err != nil {
+			return err
+		}
+		if err := to.write(r); err != nil {
+			return err
+		}
+		sum.Rows++
+		missing(sum.Missing).count(w.Source.Keep, &r)
+		if r.Err == nil {
+			continue
+		}
+		sum.BadRows++
+		sum.lastBad = r.Err
+		rows := sum.Resumed + sum.Rows
+		if err := bad.write(rows, &r); err != nil {
+			return err
+		}
+		if err := w.checkBad(sum.BadRows, rows, false, r.Err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
