@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -31,13 +32,15 @@ type array struct {
 
 	path string
 	comp dataset.Component
-	fill tensor.Tensor // stands in for NaN that the component does not have
-	held tensor.DType  // what the file's values are
-	dims []int64       // of a row
-	raw  []byte        // memory that is used again
-	room []byte
-	strs []string
-	col  []byte // a stretch of one column, in Fortran order
+	// bound says that the array is read for a component, and not to be kept.
+	bound bool
+	fill  tensor.Tensor // stands in for NaN that the component does not have
+	held  tensor.DType  // what the file's values are
+	dims  []int64       // of a row
+	raw   []byte        // memory that is used again
+	room  []byte
+	strs  []string
+	col   []byte // a stretch of one column, in Fortran order
 }
 
 // openArray reads the header and prepares to read rows. size is the number of bytes that follow
@@ -87,7 +90,7 @@ func (a *array) bind(file, path, column string, comp dataset.Component, fill ten
 	if held != comp.DType && !dtypes.Can(comp.DType, held) {
 		return fail("want %s, the array holds %s", dtypes.Want(comp.DType), dtypes.Want(held))
 	}
-	a.path, a.comp, a.held, a.fill = path, comp, held, fill
+	a.path, a.comp, a.held, a.fill, a.bound = path, comp, held, fill, true
 	if comp.Ragged {
 		if msg := block.CheckDepth(comp, len(a.dims)); msg != "" {
 			return fail("%s", msg)
@@ -239,9 +242,37 @@ func (a *array) decode(n int) (tensor.Tensor, []block.Bad, error) {
 	if err != nil {
 		return flat, nil, err
 	}
+	missing := a.noTimes(flat)
 	flat, room, bad := block.Convert(a.comp.DType, flat, a.fill, a.room, a.path, block.Each(max(a.n, 1)))
 	a.room = room
-	return flat, bad, nil
+	var here []block.Bad
+	for _, i := range missing {
+		switch row := i / a.n; {
+		case a.fill.DType() == flat.DType():
+			block.Put(flat, i, a.fill)
+		case len(here) == 0 || here[len(here)-1].Index < row:
+			here = append(here, block.Bad{Index: row, Field: a.path, Msg: "the value is NaT, which is no time"})
+		}
+	}
+	return flat, block.MergeBad(bad, here), nil
+}
+
+// times reports whether the array is of moments or lengths of time.
+func (a *array) times() bool { return a.h.kind == 'M' || a.h.kind == 'm' }
+
+// noTimes returns where an array for a component holds NaT, the null of times, and puts 0 there:
+// its integer is no moment, and none of a length of time either.
+func (a *array) noTimes(t tensor.Tensor) (places []int) {
+	if !a.bound || !a.times() {
+		return nil
+	}
+	values, _ := tensor.Values[int64](t)
+	for i, v := range values {
+		if v == math.MinInt64 {
+			places, values[i] = append(places, i), 0
+		}
+	}
+	return places
 }
 
 // swap turns the bytes of values of the given size around.

@@ -1,11 +1,13 @@
 package npy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
+	"strconv"
+	"time"
 	"unicode/utf8"
 
 	ar "github.com/apache/arrow-go/v18/arrow"
@@ -16,8 +18,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keptTypes are the types of kept values by NumPy's names, without the byte order. Units of time
-// that Arrow has not, and complex numbers, go as JSON.
+// keptTypes are the types of kept values by NumPy's names, without the byte order. Complex numbers,
+// and times in units that Arrow has not and [coarseTimes] neither, go as JSON.
 var keptTypes = map[string]ar.DataType{
 	"b1": ar.FixedWidthTypes.Boolean, "i1": ar.PrimitiveTypes.Int8, "i2": ar.PrimitiveTypes.Int16, "i4": ar.PrimitiveTypes.Int32, "i8": ar.PrimitiveTypes.Int64,
 	"u1": ar.PrimitiveTypes.Uint8, "u2": ar.PrimitiveTypes.Uint16, "u4": ar.PrimitiveTypes.Uint32, "u8": ar.PrimitiveTypes.Uint64,
@@ -27,9 +29,15 @@ var keptTypes = map[string]ar.DataType{
 	"m8[s]": ar.FixedWidthTypes.Duration_s, "m8[ms]": ar.FixedWidthTypes.Duration_ms, "m8[us]": ar.FixedWidthTypes.Duration_us, "m8[ns]": ar.FixedWidthTypes.Duration_ns,
 }
 
+// notATime is the integer that NumPy stores NaT as.
+var notATime = strconv.AppendInt(nil, math.MinInt64, 10)
+
 // keptType returns the type of the rows of an array, nil where they go as JSON.
 func (a *array) keptType() *kept.Type {
 	d := keptTypes[a.h.descr[1:]]
+	if coarse, ok := coarseTimes[a.h.descr[1:]]; ok {
+		d = coarse.to
+	}
 	switch a.h.kind {
 	case 'U':
 		d = ar.BinaryTypes.String
@@ -63,6 +71,9 @@ func (a *array) kept(n int) (func(i int) dataset.Field, error) {
 		t, _, _ := col.Row(i, nil)
 		if own == nil {
 			text, _ := jsontext.Append(nil, t, nil) // the types that arrays have are all written
+			if a.times() {
+				text = bytes.ReplaceAll(text, notATime, []byte("null"))
+			}
 			return dataset.Field{Value: text}
 		}
 		at := 0
@@ -86,22 +97,54 @@ func (a *array) keptValue(t tensor.Tensor, own *kept.Type, at *int) []byte {
 	}
 	size := t.DType().Size()
 	v := t.Bytes()[i*size : (i+1)*size : (i+1)*size]
-	if a.h.kind != 'M' && a.h.kind != 'm' {
+	if !a.times() {
 		return v
 	}
 	n := kept.Signed(v)
-	switch {
-	case n == math.MinInt64: // NaT
+	if n == math.MinInt64 { // NaT
 		return nil
-	case strings.HasSuffix(a.h.descr, "[D]"):
+	}
+	if coarse, ok := coarseTimes[a.h.descr[1:]]; ok {
+		n = coarse.fine(n)
+	}
+	if own.Field().Type.ID() == ar.DATE32 {
 		return binary.LittleEndian.AppendUint32(nil, uint32(clamped(n))) //nolint:gosec // the bits are meant
 	}
-	return v
+	return binary.LittleEndian.AppendUint64(nil, uint64(n)) //nolint:gosec // the bits are meant
 }
 
 // clamped returns a number of days as 32 bits hold it: five million years are enough.
 func clamped(days int64) int32 {
 	return int32(min(max(days, math.MinInt32), math.MaxInt32)) //nolint:gosec // that is what it does
+}
+
+// coarseTime is a unit of NumPy's times that Arrow has not, and what its times are as others.
+type coarseTime struct {
+	to     ar.DataType
+	months int64 // that it has
+	times  int64 // or how many units of to it has
+}
+
+var coarseTimes = map[string]coarseTime{
+	"M8[Y]": {to: ar.FixedWidthTypes.Date32, months: 12},
+	"M8[M]": {to: ar.FixedWidthTypes.Date32, months: 1},
+	"M8[W]": {to: ar.FixedWidthTypes.Date32, times: 7},
+	"M8[h]": {to: &ar.TimestampType{Unit: ar.Second}, times: 3600},
+	"M8[m]": {to: &ar.TimestampType{Unit: ar.Second}, times: 60},
+	"m8[W]": {to: ar.FixedWidthTypes.Duration_s, times: 7 * 86400},
+	"m8[D]": {to: ar.FixedWidthTypes.Duration_s, times: 86400},
+	"m8[h]": {to: ar.FixedWidthTypes.Duration_s, times: 3600},
+	"m8[m]": {to: ar.FixedWidthTypes.Duration_s, times: 60},
+}
+
+// fine returns n units as those of the other type. What is beyond them is the last one there is.
+func (c coarseTime) fine(n int64) int64 {
+	if c.months == 0 {
+		return min(max(n, math.MinInt64/c.times+1), math.MaxInt64/c.times) * c.times
+	}
+	const most = 12 * 5_000_000
+	months := int(min(max(n, -most), most) * c.months)
+	return time.Date(1970, time.January+time.Month(months), 1, 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
 
 // numpyType says how kept values of a type are written as elements of an array.

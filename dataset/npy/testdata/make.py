@@ -115,6 +115,13 @@ def refused():
     case("longdouble.npy", {"x": spec("float32")}, [], error="values of type <f16 are not read")
     np.save("dates.npy", np.array(["2024-01-01", "1970-01-02"], dtype="M8[D]"))
     case("dates.npy", {"x": spec("int64")}, [{"x": 19723}, {"x": 1}])
+    np.save("no_times.npy", np.array([["2024-01-01", "NaT"], ["1970-01-02", "1969-12-31"], ["NaT", "NaT"]], dtype=">M8[s]"))
+    nat = {"$error": "the value is NaT"}
+    for name in ["int64", "float64"]:
+        case("no_times.npy", {"x": spec(name, 2)}, [nat, {"x": [86400, -86400]}, nat], name="NaT for " + name)
+        case("no_times.npy", {"x": spec(name, 2)}, [{"x": [1704067200, -7]}, {"x": [86400, -86400]}, {"x": [-7, -7]}], nulls={"x": -7}, name="NaT and what stands in for it, " + name)
+    np.save("no_spans.npy", np.array([5, "NaT"], dtype="m8[D]"))
+    case("no_spans.npy", {"x": spec("float32")}, [{"x": 5}, nat])
 
 
 def archives():
@@ -144,11 +151,29 @@ def archives():
     case("unequal.npz", {"a": spec("float32", 3), "b": spec("int64")}, [], error='the arrays "a" and "b" have 4 and 3 rows')
 
 
+def units():
+    """Times of all units, kept as what NumPy converts them to."""
+    n = [5, -1, 20000, "NaT"]
+    arrays, want = {}, {}
+    for kind, unit, to in [("M", "Y", "D"), ("M", "M", "D"), ("M", "W", "D"), ("M", "D", "D"), ("M", "h", "s"), ("M", "m", "s"), ("M", "s", "s"), ("M", "ms", "ms"), ("M", "us", "us"), ("M", "ns", "ns"),
+                           ("m", "W", "s"), ("m", "D", "s"), ("m", "h", "s"), ("m", "m", "s"), ("m", "s", "s"), ("m", "ns", "ns")]:
+        if unit == "Y":
+            n = [5, -1, 2000, "NaT"]
+        a = np.array(n, dtype=f"{kind}8[{unit}]")
+        name = f"{kind}_{unit}"
+        arrays[name] = a
+        fine = a.astype(f"{kind}8[{to}]")
+        want[name] = [None if np.isnat(v) else (str(v).rstrip("0").rstrip(".") if "." in str(v) else str(v)) if kind == "M" else int(v.astype("i8")) for v in fine]
+    np.savez("units.npz", x=np.arange(4), **arrays)
+    case("units.npz", {"x": spec("int64")}, [{"x": i, **{k: v[i] for k, v in want.items()}} for i in range(4)], keep=list(arrays), name="times of all units")
+
+
 types()
 shapes()
 conversions()
 strings()
 refused()
 archives()
+units()
 with open("cases.json", "w", encoding="utf-8") as f:
     f.write("[\n" + ",\n".join(json.dumps(c, allow_nan=False, ensure_ascii=False) for c in CASES) + "\n]\n")
