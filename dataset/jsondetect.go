@@ -58,16 +58,18 @@ func FirstJSON(r io.Reader, keys []string) []byte {
 // emptyArray reports whether an array of nothing is all that the file holds: no row of no values,
 // but no rows.
 func (l *lineReader) emptyArray(text []byte) bool {
-	if !bytes.HasPrefix(text, []byte("[]")) {
+	if len(text) == 0 || text[0] != '[' {
 		return false
 	}
 	for n := l.buf.Buffered(); ; n = max(n+1, l.buf.Buffered()) {
 		b, err := l.buf.Peek(n)
-		if text := bytes.TrimLeft(b, jsonSpace); len(bytes.TrimLeft(text[min(2, len(text)):], jsonSpace)) > 0 {
+		inner := bytes.TrimLeft(bytes.TrimLeft(b, jsonSpace)[1:], jsonSpace)
+		rest, closed := bytes.CutPrefix(inner, []byte("]"))
+		if len(inner) > 0 && !closed || len(bytes.TrimLeft(rest, jsonSpace)) > 0 {
 			return false
 		}
 		if err != nil {
-			return true
+			return closed
 		}
 	}
 }

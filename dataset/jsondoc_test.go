@@ -39,6 +39,8 @@ var documents = []document{
 	{"several arrays", "[{\"x\":1}]\n[{\"x\":2},{\"x\":3}]\n\n[]\n{\"x\":4}", []string{"1 -", "2 -", "3 -", "4 -"}},
 	{"an empty array", "[\n]", nil},
 	{"an empty array in one line", " [] \n\n", nil},
+	{"an empty array with room in it", "\ufeff [ \t] \n", nil},
+	{"a row of nothing with room in it", "[ ]\n[1]", []string{"[] -", "[1] -"}},
 	{"a row of nothing", "[]\n[1]", []string{"[] -", "[1] -"}},
 	{"nothing", "", nil},
 	{"white space", " \n\t\r\n", nil},

@@ -92,7 +92,7 @@ func TestJSONLNulls(t *testing.T) {
 	want := []string{
 		`true [-1] [-2] [[1,0]] "none"`, `true [-1] [-2] [] "none"`, `true [NaN] [1,-2,-2,2] [] "null"`,
 		`field "m": want the shape (None, 2), got (1,)`, `field "m": want arrays of numbers, 2 levels deep, got null`,
-		`field "f": want an array of numbers, got null`,
+		`field "f": want an array of numbers, got 'n'`,
 	}
 	if diff := cmp.Diff(want, jsonRows(t, in, spec, o)); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)

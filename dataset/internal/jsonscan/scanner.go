@@ -72,17 +72,20 @@ func (s *Scanner) Found() string {
 		return "an array"
 	case c == '{':
 		return "an object"
-	case c == '-', c >= '0' && c <= '9', bytes.HasPrefix(s.B[s.I:], []byte("NaN")), bytes.HasPrefix(s.B[s.I:], []byte("Inf")):
+	case c == '-', c >= '0' && c <= '9', s.begins("NaN"), s.begins("Inf"):
 		return "a number"
-	case c == 't' || c == 'f':
+	case s.begins("true"), s.begins("false"):
 		return "a boolean"
-	case c == 'n':
+	case s.begins("null"):
 		return "null"
 	default:
 		r, _ := utf8.DecodeRune(s.B[s.I:])
 		return strconv.QuoteRune(r)
 	}
 }
+
+// begins reports whether a word stands at the scanner's place.
+func (s *Scanner) begins(word string) bool { return bytes.HasPrefix(s.B[s.I:], []byte(word)) }
 
 // List reads an array, calling item at the start of each of its values, and returns their number.
 func (s *Scanner) List(item func() error) (int64, error) {
@@ -138,8 +141,9 @@ func (s *Scanner) number() (text []byte, integer bool, err error) {
 	switch {
 	case s.at('0'):
 		s.I++
-	case s.digits() == 0:
-		s.I = start
+	case s.digits() == 0 && s.I > start:
+		return nil, false, fmt.Errorf("number %q: want a digit after the sign", s.B[start:s.I])
+	case s.I == start:
 		return nil, false, fmt.Errorf("want a number, got %s", s.Found())
 	}
 	integer = true
