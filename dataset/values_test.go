@@ -230,7 +230,7 @@ func TestValues(t *testing.T) {
 			if err := dtype.UnmarshalText([]byte(head[i+1])); err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range valueFormats {
+			for _, f := range append(valueFormats, decimalFormats...) {
 				if skippedValue(f.name, row[0], head[i+1]) {
 					continue
 				}

@@ -3,7 +3,6 @@ package arrow
 import (
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strings"
 
@@ -133,6 +132,12 @@ func typeOf(t ar.DataType) nested.Type {
 		break
 	}
 	out.DType = leafTypes[t.ID()]
+	if d, ok := t.(ar.DecimalType); ok {
+		out.Decimal = nested.Decimal{Bytes: d.(ar.FixedWidthDataType).Bytes(), Scale: int(d.GetScale())} //nolint:forcetypeassert // all decimals are
+		if max(d.GetScale(), -d.GetScale()) > nested.MaxScale {
+			out.DType = tensor.Invalid
+		}
+	}
 	return out
 }
 
@@ -234,7 +239,7 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 		}
 		return nil
 	case *array.Null:
-		out.Data, out.NullSlots = make([]byte, n*out.Type.DType.Size()), make([]int, n)
+		out.Data, out.NullSlots = make([]byte, n*out.Type.Size()), make([]int, n)
 		for i := range n {
 			out.NullSlots[i] = i // the array does not say so itself
 		}
@@ -242,15 +247,10 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 	case *array.Dictionary:
 		return lookup(a, from, n, out)
 	}
-	switch out.Type.DType {
-	case tensor.String:
+	if out.Type.DType == tensor.String {
 		return stringsOf(arr, from, n, out)
-	case tensor.Float64:
-		if arr.DataType().ID() != ar.FLOAT64 {
-			return decimals(arr, from, n, out)
-		}
 	}
-	size := out.Type.DType.Size()
+	size := out.Type.Size()
 	if w, ok := arr.DataType().(ar.FixedWidthDataType); !ok || w.Bytes() != size {
 		return fmt.Errorf("an array of type %s", arr.DataType())
 	}
@@ -267,6 +267,12 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 		return errors.New("an array with fewer values than it says")
 	}
 	out.Data = data[at : at+n*size : at+n*size]
+	if len(out.NullSlots) > 0 { // where anything may stand
+		out.Data = slices.Clone(out.Data)
+		for _, i := range out.NullSlots {
+			clear(out.Data[i*size : (i+1)*size])
+		}
+	}
 	return nil
 }
 
@@ -315,7 +321,7 @@ func lookup(a *array.Dictionary, from, n int, out *nested.Values) error {
 	if out.Type.DType == tensor.String {
 		out.Strings = make([]string, n)
 	} else {
-		size = out.Type.DType.Size()
+		size = out.Type.Size()
 		out.Data = make([]byte, n*size)
 	}
 	for i := range n {
@@ -335,42 +341,5 @@ func lookup(a *array.Dictionary, from, n int, out *nested.Values) error {
 			copy(out.Data[i*size:(i+1)*size], dict.Data[k*size:])
 		}
 	}
-	return nil
-}
-
-// decimals reads unscaled integers as floats, rounded once.
-func decimals(arr ar.Array, from, n int, out *nested.Values) error {
-	t, ok := arr.DataType().(ar.DecimalType)
-	if !ok || t.GetScale() < -1000 || t.GetScale() > 1000 {
-		return fmt.Errorf("an array of type %s", arr.DataType())
-	}
-	scale := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(t.GetScale(), -t.GetScale()))), nil)
-	floats := make([]float64, n)
-	for i := range floats {
-		if arr.IsNull(from + i) {
-			continue
-		}
-		var v *big.Int
-		switch a := arr.(type) {
-		case *array.Decimal32:
-			v = big.NewInt(int64(a.Value(from + i)))
-		case *array.Decimal64:
-			v = big.NewInt(int64(a.Value(from + i)))
-		case *array.Decimal128:
-			v = a.Value(from + i).BigInt()
-		case *array.Decimal256:
-			v = a.Value(from + i).BigInt()
-		default:
-			return fmt.Errorf("an array of type %s", arr.DataType())
-		}
-		r := new(big.Rat).SetInt(v)
-		if t.GetScale() >= 0 {
-			r.Quo(r, new(big.Rat).SetInt(scale))
-		} else {
-			r.Mul(r, new(big.Rat).SetInt(scale))
-		}
-		floats[i], _ = r.Float64()
-	}
-	out.Data = tensor.Vector(floats...).Bytes()
 	return nil
 }

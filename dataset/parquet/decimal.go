@@ -4,58 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"math/big"
 )
-
-// decimals returns what appends a decimal, an unscaled integer, as a float64, rounded once.
-func decimals(p physical, scale int) func(dst, v []byte) ([]byte, error) {
-	return func(dst, v []byte) ([]byte, error) {
-		var f float64
-		switch p {
-		case int32s:
-			f = scaled(int64(int32(binary.LittleEndian.Uint32(v))), scale) //nolint:gosec // the bits are meant
-		case int64s:
-			f = scaled(int64(binary.LittleEndian.Uint64(v)), scale) //nolint:gosec // the bits are meant
-		default:
-			f = bigScaled(v, scale)
-		}
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(f)), nil
-	}
-}
-
-// scaled returns v · 10^-scale, rounded once: both are exact up to 2^53 and 10^22.
-func scaled(v int64, scale int) float64 {
-	if v > -1<<53 && v < 1<<53 && scale >= 0 && scale <= 22 {
-		return float64(v) / math.Pow10(scale)
-	}
-	return ratio(big.NewInt(v), scale)
-}
-
-// bigInt reads a big-endian integer in two's complement.
-func bigInt(b []byte) *big.Int {
-	v := new(big.Int).SetBytes(b)
-	if len(b) > 0 && b[0] >= 0x80 {
-		v.Sub(v, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
-	}
-	return v
-}
-
-func bigScaled(b []byte, scale int) float64 {
-	v := bigInt(b)
-	if v.IsInt64() {
-		return scaled(v.Int64(), scale)
-	}
-	return ratio(v, scale)
-}
-
-// maxScale is what any of the format's decimals can have.
-const maxScale = 1000
-
-func ratio(v *big.Int, scale int) float64 {
-	scale = min(max(scale, 0), maxScale)
-	f, _ := new(big.Rat).SetFrac(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale)), nil)).Float64()
-	return f
-}
 
 // errMoment says that a time of 12 bytes is none that 64 bits count.
 var errMoment = errors.New("a time beyond the years 1677 to 2262, which nanoseconds do not reach")

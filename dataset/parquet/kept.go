@@ -432,7 +432,12 @@ func (l *leaf) keptDecimal(d ar.DecimalType) (values, error) {
 	if !ok {
 		return values{}, fmt.Errorf("decimals of type %s", d)
 	}
-	n := fixed.Bytes()
+	return l.wide(fixed.Bytes()), nil
+}
+
+// wide returns what makes integers of n bytes, the lowest one first, of a decimal's, which may have
+// any number of bytes.
+func (l *leaf) wide(n int) values {
 	little := l.physical == int32s || l.physical == int64s
 	return values{width: n, convert: func(dst, v []byte) ([]byte, error) {
 		v = slices.Clone(v)
@@ -447,8 +452,8 @@ func (l *leaf) keptDecimal(d ar.DecimalType) (values, error) {
 			v = v[:len(v)-1]
 		}
 		if len(v) > n {
-			return dst, fmt.Errorf("a decimal of more digits than its type, %s, has", d)
+			return dst, errors.New("a decimal of more digits than its type has")
 		}
 		return append(append(dst, v...), slices.Repeat([]byte{sign}, n-len(v))...), nil
-	}}, nil
+	}}
 }

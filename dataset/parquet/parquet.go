@@ -178,7 +178,7 @@ func (t *table) match(spec dataset.Spec) error {
 			r := newReader(leaves[i], leaves[i].values)
 			t.all = append(t.all, r)
 			col.readers = append(col.readers, r)
-			col.direct = col.direct && r.DType == col.DType && r.Depth == 0
+			col.direct = col.direct && r.DType == col.DType && r.Depth == 0 && r.Decimal.Bytes == 0
 		}
 		t.comps = append(t.comps, col)
 	}

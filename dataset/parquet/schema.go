@@ -166,7 +166,7 @@ func (l *leaf) describe() error {
 	}
 	switch scale, decimal := l.decimal(); {
 	case decimal && l.physical != boolean && l.physical != int96s:
-		l.DType, l.width, l.convert = tensor.Float64, 8, decimals(l.physical, scale)
+		return l.describeDecimal(scale)
 	case l.logical.kind == logicalFloat16 && l.physical == fixedArrays && l.length == 2:
 		l.DType, l.width = tensor.Float16, 2
 	case l.logical.kind == logicalNull:
@@ -177,6 +177,24 @@ func (l *leaf) describe() error {
 	case l.unsigned() && l.physical == int64s:
 		l.DType = tensor.Uint64
 	}
+	return nil
+}
+
+// describeDecimal is describe for decimals.
+func (l *leaf) describeDecimal(scale int) error {
+	if scale < -nested.MaxScale || scale > nested.MaxScale {
+		return fmt.Errorf("the file is damaged: column %q holds decimals of the scale %d", l.node.name, scale)
+	}
+	l.DType = tensor.Float64
+	switch l.physical {
+	case int32s, int64s: // stored as they are meant
+	case fixedArrays:
+		l.values = l.wide(max(int(l.length), 1))
+	default:
+		const most = 32 // bytes of the widest that Arrow has
+		l.values = l.wide(most)
+	}
+	l.Decimal = nested.Decimal{Bytes: l.width, Scale: scale}
 	return nil
 }
 

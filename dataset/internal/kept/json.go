@@ -86,7 +86,7 @@ func (t *Type) putLeaf(d arrow.DataType) putString {
 		return func(dst, v []byte) []byte { return strconv.AppendBool(dst, v[0] != 0) }
 	case arrow.DecimalType:
 		scale := int(d.GetScale())
-		return func(dst, v []byte) []byte { return appendDecimal(dst, v, scale) }
+		return func(dst, v []byte) []byte { return AppendDecimal(dst, v, scale) }
 	case *arrow.Date32Type:
 		return func(dst, v []byte) []byte { return appendDate(dst, Signed(v)) }
 	case *arrow.Date64Type:
@@ -173,8 +173,8 @@ func appendUUID(dst, v []byte) []byte {
 	return append(dst, '"')
 }
 
-// appendDecimal appends an unscaled integer in two's complement, with its point: all its digits.
-func appendDecimal(dst, v []byte, scale int) []byte {
+// AppendDecimal appends an unscaled integer in two's complement, with its point: all its digits.
+func AppendDecimal(dst, v []byte, scale int) []byte {
 	digits := Unscaled(v).Append(nil, 10)
 	if digits[0] == '-' {
 		dst, digits = append(dst, '-'), digits[1:]

@@ -19,6 +19,8 @@ type Type struct {
 	Name  string // in the file's words
 	DType tensor.DType
 	Depth int // levels of lists
+	// Decimal says how decimals are stored, whose DType is Float64.
+	Decimal Decimal
 }
 
 // Column describes the type for the public.
@@ -76,7 +78,7 @@ func (v *Values) Len() int {
 	if v.Type.DType == tensor.String {
 		return len(v.Strings)
 	}
-	return len(v.Data) / v.Type.DType.Size()
+	return len(v.Data) / v.Type.Size()
 }
 
 // flat returns the values as a vector.
@@ -128,10 +130,7 @@ func (v *Values) nulls(path string) []block.Bad {
 // none. room is memory to use, or nil; it is returned. fill, where it is one value of dtype, stands
 // in for values that are null, and for NaN where dtype has none.
 func (v *Values) Flat(dtype tensor.DType, fill tensor.Tensor, path string, room []byte) (tensor.Tensor, []byte, []block.Bad) {
-	flat, room, bad := block.Convert(dtype, v.flat(), fill, room, path, func(i int) (int, int) {
-		row := v.row(len(v.Offsets), i)
-		return row, v.end(row)
-	})
+	flat, room, bad := v.converted(dtype, fill, path, room)
 	if fill.DType() != dtype {
 		return flat, room, block.MergeBad(bad, v.nulls(path))
 	}
@@ -149,6 +148,19 @@ func (v *Values) Flat(dtype tensor.DType, fill tensor.Tensor, path string, room 
 	lists := *v
 	lists.NullSlots = nil
 	return flat, room, block.MergeBad(bad, lists.nulls(path))
+}
+
+// converted is Flat but for nulls, whose places hold any value.
+func (v *Values) converted(dtype tensor.DType, fill tensor.Tensor, path string, room []byte) (tensor.Tensor, []byte, []block.Bad) {
+	rowOf := func(i int) (int, int) {
+		row := v.row(len(v.Offsets), i)
+		return row, v.end(row)
+	}
+	if v.Type.Decimal.Bytes > 0 {
+		flat, bad := v.decimals(dtype, path, rowOf)
+		return flat, room, bad
+	}
+	return block.Convert(dtype, v.flat(), fill, room, path, rowOf)
 }
 
 // Column returns the values as rows of a component, and the rows that are none; see Flat. dims are
@@ -174,7 +186,7 @@ func (v *Values) Column(comp dataset.Component, fill tensor.Tensor, path string,
 // withoutNulls returns the values with a list of one null in the place of each row that is null.
 func (v *Values) withoutNulls() *Values {
 	out := &Values{Type: v.Type, Rows: v.Rows, NullLists: make([][]int, len(v.NullLists))}
-	size := v.Type.DType.Size()
+	size := v.Type.Size()
 	out.Offsets = make([][]int64, len(v.Offsets))
 	for level := range out.Offsets {
 		out.Offsets[level] = make([]int64, 1, len(v.Offsets[level])+len(v.NullLists[0]))

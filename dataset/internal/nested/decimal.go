@@ -1,0 +1,89 @@
+package nested
+
+import (
+	"math"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
+	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Decimal says how the values of a column of decimals are stored: as integers in two's complement,
+// the lowest byte first, of which 10^Scale are one.
+type Decimal struct {
+	Bytes int // of a value; 0: the column holds no decimals
+	Scale int
+}
+
+// MaxScale bounds the scale of decimals, and how far below 0 it is.
+const MaxScale = 1000
+
+// Size returns the bytes of a value in [Values.Data], 0 for strings.
+func (t Type) Size() int {
+	if t.Decimal.Bytes > 0 {
+		return t.Decimal.Bytes
+	}
+	return t.DType.Size()
+}
+
+// decimals returns a column of decimals as a vector of dtype, and the rows that hold one that is no
+// value of it. They become what the same numbers in JSON become: integers exactly, floats rounded
+// once. rowOf is that of [block.Convert].
+func (v *Values) decimals(dtype tensor.DType, path string, rowOf func(int) (row, end int)) (tensor.Tensor, []block.Bad) {
+	carrier := dtypes.Carrier(dtype)
+	sink, err := jsonscan.NewSink(carrier, tensor.Tensor{})
+	if err != nil {
+		panic(err) // unreachable: Check has let the dtype pass
+	}
+	var bad []block.Bad
+	var s jsonscan.Scanner
+	put := func(text []byte) error {
+		s.B, s.I = text, 0
+		return sink.Scalar(&s)
+	}
+	n, size, skip := v.Len(), v.Type.Size(), 0
+	floats := make([]float64, 0, n)
+	for i := range n {
+		value := v.Data[i*size : (i+1)*size]
+		_, null := slices.BinarySearch(v.NullSlots, i)
+		if f, ok := v.Type.Decimal.quick(value); ok && carrier == tensor.Float64 {
+			floats = append(floats, f)
+			continue
+		}
+		text := []byte("0")
+		if !null && i >= skip {
+			text = kept.AppendDecimal(s.B[:0], value, v.Type.Decimal.Scale)
+		}
+		if err := put(text); err != nil {
+			row, end := rowOf(i)
+			bad, skip = append(bad, block.Bad{Index: row, Field: path, Msg: err.Error()}), end
+			_ = put([]byte("0")) // in its place
+		}
+		if carrier == tensor.Float64 {
+			last, _ := tensor.Values[float64](sink.Tensor([]int64{1}, &jsonscan.Arena{Keep: true}))
+			floats = append(floats, last[0])
+			sink.Reset()
+		}
+	}
+	if carrier == tensor.Float64 {
+		return tensor.Vector(floats...), bad
+	}
+	out := sink.Tensor([]int64{int64(n)}, &jsonscan.Arena{Keep: true})
+	if carrier != dtype {
+		out, _ = tensor.Share(dtype, out.Bytes(), out.Dims())
+	}
+	return out, bad
+}
+
+// quick returns a decimal as a float64, rounded once, where the integer and the power of ten are
+// exact as one.
+func (d Decimal) quick(value []byte) (f float64, ok bool) {
+	if d.Scale < 0 || d.Scale > 22 || len(value) > 8 {
+		return 0, false
+	}
+	n := kept.Signed(value)
+	return float64(n) / math.Pow10(d.Scale), n > -1<<53 && n < 1<<53
+}
