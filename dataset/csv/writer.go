@@ -86,8 +86,8 @@ func (c *Writer) Write(e dataset.Element) error {
 		}
 		c.put(c.cell)
 	}
-	for _, key := range c.o.Keep {
-		c.put(jsontext.AsText(columns.ExtraText(e, key)))
+	for k, key := range c.o.Keep {
+		c.put(jsontext.AsText(columns.ExtraText(e, k, key)))
 	}
 	c.endRow()
 	if len(c.buf) >= writerBuffer {

@@ -232,7 +232,7 @@ func (w *Writer) Write(e dataset.Element) error {
 		if i < len(e.Tensors) {
 			w.err = a.write(e.Tensors[i])
 		} else {
-			w.err = a.writeKept(columns.Extra(e, a.name))
+			w.err = a.writeKept(columns.Extra(e, i-len(e.Tensors), a.name))
 		}
 		if w.err != nil {
 			return w.err

@@ -248,21 +248,25 @@ func (n *node) original(s *ar.Schema) *ar.Field {
 	if s == nil {
 		return nil
 	}
-	path := n.path()
-	fields := s.Fields()
-	for {
-		i := slices.IndexFunc(fields, func(f ar.Field) bool { return f.Name == path[0] })
-		if i < 0 {
+	// both know their fields by name, and copy the list of all
+	var fields interface {
+		FieldIndices(name string) []int
+		Field(i int) ar.Field
+	} = s
+	for path := n.path(); ; path = path[1:] {
+		at := fields.FieldIndices(path[0])
+		if len(at) == 0 {
 			return nil
 		}
-		if path = path[1:]; len(path) == 0 {
-			return &fields[i]
+		f := fields.Field(at[0])
+		if len(path) == 1 {
+			return &f
 		}
-		st, ok := fields[i].Type.(*ar.StructType)
+		st, ok := f.Type.(*ar.StructType)
 		if !ok {
 			return nil
 		}
-		fields = st.Fields()
+		fields = st
 	}
 }
 

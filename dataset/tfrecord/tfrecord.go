@@ -146,7 +146,7 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 		return nil, fmt.Errorf("%s: its records hold no features of a tf.train.Example", file.name)
 	}
 	// a feature that is to be kept need not be in every record, nor in the first ones
-	there := slices.DeleteFunc(slices.Clone(o.Keep), func(name string) bool { return !slices.Contains(names, name) })
+	there := slices.DeleteFunc(slices.Clone(o.Keep), func(name string) bool { _, ok := found[name]; return !ok })
 	pick, err := columns.Match(file.name, spec, names, columns.Options{Map: o.Columns, Keep: there})
 	if err != nil {
 		return nil, err

@@ -176,8 +176,8 @@ func (w *Writer) Write(e dataset.Element) error {
 			return fmt.Errorf("write tfrecord: row %d: feature %q: %w", e.Row, w.names[i], err)
 		}
 	}
-	for _, key := range w.keep {
-		if t, ok := keptValue(columns.Extra(e, key)); ok {
+	for k, key := range w.keep {
+		if t, ok := keptValue(columns.Extra(e, k, key)); ok {
 			if err := w.enc.add(key, t); err != nil {
 				return fmt.Errorf("write tfrecord: row %d: feature %q: %w", e.Row, key, err)
 			}

@@ -55,7 +55,10 @@ func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
 		}
 	}
 	for k, key := range c.keep {
-		i := slices.IndexFunc(e.Extra, func(f dataset.Field) bool { return f.Key == key })
+		i := k // where it stands as a rule
+		if i >= len(e.Extra) || e.Extra[i].Key != key {
+			i = slices.IndexFunc(e.Extra, func(f dataset.Field) bool { return f.Key == key })
+		}
 		if i < 0 {
 			body = append(body, 0)
 			continue

@@ -49,10 +49,10 @@ func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, erro
 			return p, &dataset.ColumnError{File: file, Msg: fmt.Sprintf("column %q is for input %q, which there is not", strings.Join(o.Map[name], ","), name), Near: Near(name, paths)}
 		}
 	}
-	m := matcher{file: file, have: have}
+	m := newMatcher(file, have)
 	keepable := m
 	if o.Keepable != nil {
-		keepable.have = o.Keepable
+		keepable = newMatcher(file, o.Keepable)
 	}
 	for _, name := range o.Keep {
 		i, err := keepable.find("", name)
@@ -68,9 +68,9 @@ func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, erro
 		switch {
 		case mapped:
 			p.Components[i], err = m.list(name, columns)
-		case slices.Contains(have, name):
+		case m.has(name):
 			p.Components[i], err = m.list(name, []string{name})
-		case slices.Contains(have, strings.ReplaceAll(name, "/", ".")):
+		case m.has(strings.ReplaceAll(name, "/", ".")):
 			p.Components[i], err = m.list(name, []string{strings.ReplaceAll(name, "/", ".")})
 		case missing >= 0:
 			err = m.missing(name, name)
@@ -101,18 +101,39 @@ func fill(c dataset.Component, rest []int, components int) bool {
 	return ok && !c.Ragged && n > 1 && n == int64(len(rest))
 }
 
+// matcher finds the columns of a file by their names, in a map: a file may have a hundred thousand,
+// and all of them be asked for.
 type matcher struct {
 	file string
 	have []string
+	at   map[string]int // the place of a name; twice for one that several columns have
+}
+
+const twice = -1
+
+func newMatcher(file string, have []string) *matcher {
+	m := &matcher{file: file, have: have, at: make(map[string]int, len(have))}
+	for i, name := range have {
+		if _, ok := m.at[name]; ok {
+			i = twice
+		}
+		m.at[name] = i
+	}
+	return m
+}
+
+func (m *matcher) has(name string) bool {
+	_, ok := m.at[name]
+	return ok
 }
 
 // find returns the index of the column with the given name.
 func (m *matcher) find(component, name string) (int, error) {
-	i := slices.Index(m.have, name)
-	if i < 0 {
+	i, ok := m.at[name]
+	switch {
+	case !ok:
 		return 0, m.missing(component, name)
-	}
-	if slices.Contains(m.have[i+1:], name) {
+	case i == twice:
 		return 0, &dataset.ColumnError{File: m.file, Component: component, Column: name, Msg: "the file has several columns of this name"}
 	}
 	return i, nil
@@ -122,7 +143,7 @@ func (m *matcher) find(component, name string) (int, error) {
 func (m *matcher) list(component string, names []string) ([]int, error) {
 	var out []int
 	for _, name := range names {
-		if !slices.Contains(m.have, name) && strings.ContainsAny(name, "*?[") {
+		if !m.has(name) && strings.ContainsAny(name, "*?[") {
 			matches := m.matching(name)
 			if len(matches) == 0 {
 				return nil, &dataset.ColumnError{File: m.file, Component: component, Column: name, Have: m.have, Msg: "no column matches the pattern"}
@@ -154,20 +175,33 @@ func (m *matcher) matching(pattern string) []int {
 
 // rest returns the columns that are neither picked nor an index that pandas wrote.
 func (m *matcher) rest(p Pick, keep []string) []int {
+	picked, kept := map[int]bool{}, map[string]bool{}
+	for _, c := range p.Components {
+		for _, i := range c {
+			picked[i] = true
+		}
+	}
+	for _, k := range keep {
+		kept[k] = true
+	}
 	var out []int
 	for i, name := range m.have {
-		taken := name == "" || name == "__index_level_0__"
-		for _, k := range keep {
-			taken = taken || name == k || strings.HasPrefix(name, k+".")
-		}
-		for _, c := range p.Components {
-			taken = taken || slices.Contains(c, i)
-		}
-		if !taken {
+		if name != "" && name != "__index_level_0__" && !picked[i] && !within(kept, name) {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// within reports whether a column is one of names, or belongs to a structure that is one: "a" of
+// "a.b.c".
+func within(names map[string]bool, column string) bool {
+	for i, c := range column {
+		if c == '.' && names[column[:i]] {
+			return true
+		}
+	}
+	return names[column]
 }
 
 func (m *matcher) missing(component, name string) error {
@@ -227,13 +261,15 @@ func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
 		names = slices.Clone(given)
 	}
 	names = append(names, keep...)
+	seen := make(map[string]bool, len(names))
 	for i, name := range names {
 		if name == "." {
 			names[i] = "value"
 		}
-		if slices.Contains(names[:i], names[i]) {
+		if seen[names[i]] {
 			return nil, fmt.Errorf("two columns are called %q; rename or leave out one", names[i])
 		}
+		seen[names[i]] = true
 	}
 	return names, nil
 }
@@ -269,8 +305,13 @@ func Splits(e dataset.Element, i int) []tensor.Tensor {
 	return e.Splits[i]
 }
 
-// Extra returns a kept column of an element; one without a value where the element has none.
-func Extra(e dataset.Element, key string) dataset.Field {
+// Extra returns a kept column of an element; one without a value where the element has none. k is
+// where it stands in the list of those that are kept, and as a rule in the element: there may be
+// thousands.
+func Extra(e dataset.Element, k int, key string) dataset.Field {
+	if k >= 0 && k < len(e.Extra) && e.Extra[k].Key == key {
+		return e.Extra[k]
+	}
 	for _, f := range e.Extra {
 		if f.Key == key {
 			return f
@@ -280,4 +321,6 @@ func Extra(e dataset.Element, key string) dataset.Field {
 }
 
 // ExtraText returns the JSON text of a kept column, empty where the element has none.
-func ExtraText(e dataset.Element, key string) []byte { return Extra(e, key).AppendJSON(nil) }
+func ExtraText(e dataset.Element, k int, key string) []byte {
+	return Extra(e, k, key).AppendJSON(nil)
+}

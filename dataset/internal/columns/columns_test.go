@@ -1,6 +1,7 @@
 package columns_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -141,5 +142,35 @@ func TestNear(t *testing.T) {
 		if got := columns.Near(tt[0], []string{tt[1]}); got != tt[2] {
 			t.Errorf("Near(%q, %q) = %q, want %q", tt[0], tt[1], got, tt[2])
 		}
+	}
+}
+
+// TestMany matches as many columns as a wide file has, all of them kept, in time that is linear in
+// their number: the square of it would take minutes.
+func TestMany(t *testing.T) {
+	const n = 200_000
+	have := make([]string, n)
+	for i := range have {
+		have[i] = fmt.Sprint("c", i)
+	}
+	keep := have[1:]
+	pick, err := columns.Match("f", dataset.TensorSpec(tensor.Float32), have, columns.Options{Keep: keep})
+	if err != nil || len(pick.Keep) != n-1 || len(pick.Components) != 1 || len(pick.Components[0]) != 1 || pick.Components[0][0] != 0 {
+		t.Fatalf("%d kept, %v, %v", len(pick.Keep), pick.Components, err)
+	}
+	if names, err := columns.Names(dataset.TensorSpec(tensor.Float32), []string{"y"}, keep); err != nil || len(names) != n {
+		t.Fatalf("%d names, %v", len(names), err)
+	}
+	e := dataset.Element{Extra: make([]dataset.Field, len(keep))}
+	for k, name := range keep {
+		e.Extra[k] = dataset.Field{Key: name, Value: []byte(name)}
+	}
+	for k, name := range keep {
+		if got := string(columns.Extra(e, k, name).Value); got != name {
+			t.Fatalf("column %s is %q", name, got)
+		}
+	}
+	if got := string(columns.Extra(e, 7, "c1").Value); got != "c1" {
+		t.Errorf("a column that stands elsewhere is %q", got)
 	}
 }

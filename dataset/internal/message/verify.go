@@ -12,18 +12,34 @@ import (
 //
 // Layouts are those of Message.fbs and Schema.fbs of the Arrow format; fields are counted from 0.
 
-// maxFields bounds the fields of a schema, and maxNesting how deep they lie in each other.
+// maxFields bounds the fields of a schema, as many as a CSV file may have columns, and maxNesting
+// how deep they lie in each other.
 const (
-	maxFields  = 1 << 16
+	maxFields  = 1 << 20
 	maxNesting = 64
 )
 
-var errMetadata = errors.New("metadata that reaches beyond itself")
+// A table takes four bytes, and four more of what leads to it. Parts may stand in several places of
+// a FlatBuffer: a few megabytes could be a field with a million properties, a million times.
+// Writers use that for texts alone, if at all.
+const (
+	tableBytes  = 8
+	sharedTexts = 16
+)
+
+var (
+	errMetadata = errors.New("metadata that reaches beyond itself")
+	errShared   = errors.New("metadata whose parts stand in too many places")
+	errFields   = fmt.Errorf("a schema of more than %d fields", maxFields)
+	errNesting  = fmt.Errorf("a schema that nests deeper than %d levels", maxNesting)
+)
 
 // flat is a FlatBuffer that is checked. The first thing that is wrong stays in err.
 type flat struct {
 	b      []byte
-	fields int // seen so far
+	fields int    // seen so far
+	tables int    // likewise
+	values uint64 // bytes of vectors and texts, likewise
 	// packed lists the buffers of a batch that are compressed: where each lies in the body, and how
 	// long it is.
 	packed []byte
@@ -37,7 +53,13 @@ type flatTable struct {
 	vtable []byte
 }
 
-func (f *flat) fail() { f.err = errMetadata }
+func (f *flat) fail() { f.failWith(errMetadata) }
+
+func (f *flat) failWith(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
 
 // bytes returns n bytes at a place.
 func (f *flat) bytes(at, n uint64) []byte {
@@ -53,6 +75,9 @@ func (f *flat) u32(at uint64) uint64 { return uint64(binary.LittleEndian.Uint32(
 // table returns the table at a place.
 func (f *flat) table(at uint64) flatTable {
 	t := flatTable{f: f, at: at}
+	if f.tables++; f.tables > len(f.b)/tableBytes+64 {
+		f.failWith(errShared)
+	}
 	// The vtable lies before or behind the table, at a signed distance.
 	v := int64(at) - int64(int32(binary.LittleEndian.Uint32(f.bytes(at, 4)))) //nolint:gosec // places are within a slice
 	if v < 0 || f.err != nil {
@@ -106,6 +131,9 @@ func (t flatTable) vector(i int, size uint64) (at, n uint64) {
 	}
 	n = t.f.u32(at)
 	t.f.bytes(at+4, n*size)
+	if t.f.values += n * size; t.f.values > sharedTexts*uint64(len(t.f.b))+1<<20 {
+		t.f.failWith(errShared)
+	}
 	if t.f.err != nil {
 		return 0, 0
 	}
@@ -188,8 +216,13 @@ func schema(t flatTable) {
 
 func fieldTable(t flatTable, depth int) {
 	t.f.fields++
-	if t.f.fields > maxFields || depth > maxNesting {
-		t.f.fail()
+	switch {
+	case t.f.fields > maxFields:
+		t.f.failWith(errFields)
+	case depth > maxNesting:
+		t.f.failWith(errNesting)
+	}
+	if t.f.err != nil {
 		return
 	}
 	t.string(0)

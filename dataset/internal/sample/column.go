@@ -31,7 +31,7 @@ type Column struct {
 func (c *Column) Check(e dataset.Element, i int) error {
 	if c.Type != nil {
 		var err error
-		c.Value, err = c.Type.Take(columns.Extra(e, c.Name))
+		c.Value, err = c.Type.Take(columns.Extra(e, i-len(e.Tensors), c.Name))
 		return err
 	}
 	if e.Tensors == nil {

@@ -124,7 +124,7 @@ func (s *Sample) keptType(k int) *kept.Type {
 		return own
 	}
 	for _, e := range s.Rows {
-		if own, ok := columns.Extra(e, s.Keep[k]).Type.(*kept.Type); ok {
+		if own, ok := columns.Extra(e, k, s.Keep[k]).Type.(*kept.Type); ok {
 			return own
 		}
 	}

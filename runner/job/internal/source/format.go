@@ -161,13 +161,15 @@ func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
 
 func featureNames(_ context.Context, src Source, _ dataset.Spec) ([]string, error) {
 	var all []string
+	seen := map[string]bool{}
 	for _, file := range src.Files {
 		names, err := tfrecord.Names(tfrecord.Options{Open: src.OpenRecords, MaxRecord: src.Limits.RowBytes}, file)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			if !slices.Contains(all, name) {
+			if !seen[name] {
+				seen[name] = true
 				all = append(all, name)
 			}
 		}
