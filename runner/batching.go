@@ -11,9 +11,14 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// BatchOptions says how [Predictor.Predict] groups and pads rows as they arrive, for a look at its
-// batches with [dataset.Dataset.Batches] that runs nothing.
-func (p *Predictor) BatchOptions() dataset.BatchOptions { return p.batchOptions(dataset.Arrival) }
+// ArrivalBatches says how [Predictor.Predict] groups and pads rows as they arrive, for a look at
+// its batches with [dataset.Dataset.Batches] that runs nothing. The rows that it returns take the
+// place of the given ones: where the signature leaves a rank open, it is that of the first row, and
+// rows of another are refused.
+func (p *Predictor) ArrivalBatches(ctx context.Context, rows *dataset.Dataset) (dataset.BatchOptions, *dataset.Dataset) {
+	p, rows = p.inferRanks(ctx, rows)
+	return p.batchOptions(dataset.Arrival), p.padded(rows)
+}
 
 // batchOptions says how rows are grouped and padded.
 func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions {

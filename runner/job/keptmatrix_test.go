@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,14 +48,7 @@ func TestKeptMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile("testdata/kept/want.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want map[string]map[string]keptColumn
-	if err := json.Unmarshal(data, &want); err != nil {
-		t.Fatal(err)
-	}
+	want := readKept(t)
 	dir := os.Getenv("TFRUN_WRITTEN")
 	if dir == "" {
 		dir = t.TempDir()
@@ -69,60 +63,82 @@ func TestKeptMatrix(t *testing.T) {
 	}
 }
 
+// readKept returns what referees say of the kept columns, by kind of file.
+func readKept(t *testing.T) (want map[string]map[string]keptColumn) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/kept/want.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	return want
+}
+
 // checkKept carries the columns from one file to another, and reads them back.
 func checkKept(t *testing.T, p *runner.Predictor, in, out string, want map[string]keptColumn) {
 	t.Helper()
-	var keep []string
-	for name := range want {
-		keep = append(keep, name)
-	}
-	slices.Sort(keep)
-	if _, err := (Job{Source: Source{Files: []string{in}, Keep: keep}, Output: out}).Run(t.Context(), p); err != nil {
+	j := Job{Source: Source{Files: []string{in}, Keep: slices.Sorted(maps.Keys(want))}, Output: out}
+	if _, err := j.Run(t.Context(), p); err != nil {
 		t.Errorf("%s to %s: %v", filepath.Base(in), filepath.Base(out), err)
 		return
 	}
+	checkColumns(t, filepath.Base(in), out, want)
+}
+
+// checkColumns compares the columns of a file that were carried over with what they have to be, and
+// returns their types.
+func checkColumns(t *testing.T, in, out string, want map[string]keptColumn) map[string]string {
+	t.Helper()
+	form, got := keptColumns(t, in, out, slices.Sorted(maps.Keys(want)))
+	types := map[string]string{}
+	for name, c := range got {
+		types[name] = c.Type
+		expected := want[name].in(form.Name)
+		if expected.Type == "" {
+			c = keptColumn{Values: c.Values}.in(form.Name)
+		}
+		for i, v := range c.Values {
+			if form.Name == "npz" && v == "NaN" && expected.Values[i] == "" {
+				c.Values[i] = "" // what NumPy has for null
+			}
+		}
+		if diff := gocmp.Diff(expected, c); diff != "" {
+			t.Errorf("%s to %s: %s (-want +got):\n%s", in, filepath.Base(out), name, diff)
+		}
+	}
+	return types
+}
+
+// keptColumns reads columns of a file.
+func keptColumns(t *testing.T, in, out string, keep []string) (source.Format, map[string]keptColumn) {
+	t.Helper()
 	src := source.Source{Files: []string{out}, Keep: keep}
 	form, err := src.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := map[string]*keptColumn{}
-	for _, name := range keep {
-		got[name] = &keptColumn{}
-	}
+	got := map[string]keptColumn{}
 	for e, err := range src.Rows(form, dataset.Dict(map[string]dataset.Spec{})).All(t.Context()) {
 		if err != nil {
-			t.Errorf("%s to %s: %v", filepath.Base(in), filepath.Base(out), err)
-			return
+			t.Fatalf("%s to %s: %v", in, filepath.Base(out), err)
 		}
-		values := map[string]string{}
+		values, types := map[string]string{}, map[string]string{}
 		for _, f := range e.Extra {
 			values[f.Key] = string(f.AppendJSON(nil))
 			if f.Type != nil {
-				got[f.Key].Type = quiet.Replace(f.Type.String())
+				types[f.Key] = quiet.Replace(f.Type.String())
 			}
 		}
 		for _, name := range keep {
-			if values[name] == "" {
-				values[name] = "null"
-			}
-			got[name].Values = append(got[name].Values, values[name])
+			c := got[name]
+			c.Values = append(c.Values, cmp.Or(values[name], "null"))
+			c.Type = cmp.Or(types[name], c.Type)
+			got[name] = c
 		}
 	}
-	for _, name := range keep {
-		expected := want[name].in(form.Name)
-		if expected.Type == "" {
-			*got[name] = keptColumn{Values: got[name].Values}.in(form.Name)
-		}
-		for i, v := range got[name].Values {
-			if form.Name == "npz" && v == "NaN" && expected.Values[i] == "" {
-				got[name].Values[i] = "" // what NumPy has for null
-			}
-		}
-		if diff := gocmp.Diff(expected, *got[name]); diff != "" {
-			t.Errorf("%s to %s: %s (-want +got):\n%s", filepath.Base(in), filepath.Base(out), name, diff)
-		}
-	}
+	return form, got
 }
 
 // in returns what is read back of the column from a format that it was written to. Formats without

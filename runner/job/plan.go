@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -65,8 +66,8 @@ type PlanOutput struct {
 // PlanColumn is a column of the results.
 type PlanColumn struct {
 	Name string `json:"name"`
-	// Type is what it holds, in the words of Apache Arrow: "float", "list<float>"; "" where the
-	// file that it is carried over from does not say.
+	// Type is what it holds, in the words of Apache Arrow: "float", "list<float>"; "" of a column
+	// that is carried over to a file of other formats than Arrow and Parquet.
 	Type string `json:"type,omitempty"`
 	// From is "output", "input" for a column that is carried over, or "run" for what is written of
 	// a row that could not be run.
@@ -162,7 +163,8 @@ func (j Job) describeColumns(ctx context.Context, p *runner.Predictor, form sour
 	types, err := j.keptTypes(ctx, p, form)
 	for _, name := range j.Source.Keep {
 		c := PlanColumn{Name: name, From: "input"}
-		if t := types[name]; t != nil {
+		// Of NumPy's types, what a column becomes hangs on whether it holds a null.
+		if t := types[name]; t != nil && form.Name != "npz" {
 			c.Type = t.String()
 		}
 		list = append(list, c)
@@ -239,9 +241,14 @@ func (plan *Plan) addRows(ctx context.Context, p *runner.Predictor, rows *datase
 		return nil
 	}
 	var stats dataset.Stats
-	o := p.BatchOptions()
+	o, rows := p.ArrivalBatches(ctx, dataset.FromElements(p.RowSpec(), first...))
 	o.Stats = &stats
-	for b, err := range dataset.FromElements(p.RowSpec(), first...).Batches(ctx, o) {
+	for b, err := range rows.Batches(ctx, o) {
+		if bad, ok := errors.AsType[*dataset.SyntaxError](err); ok {
+			plan.Sample.Bad++
+			plan.Sample.FirstBad = cmp.Or(plan.Sample.FirstBad, bad.Error())
+			continue
+		}
 		if err != nil {
 			return err
 		}
