@@ -18,7 +18,8 @@
 //     [Predictor.RowSpec] says, or [Predictor.Complete] makes them so; each gives a [Result] of
 //     [Value]s, and [Predictor.Batches] a [ResultBatch] of many.
 //   - To serve: [Batcher] lets the rows of many goroutines share batches; [Predictor.ParseRow] and
-//     [AppendRow] are JSON in and out, and [Counters] say what was done.
+//     [AppendRow] are JSON in and out, [Counters] and [Session.Stats] say what was done, and
+//     [Options.Logger] gets TensorFlow's log.
 //   - To ask before: [DryPredictor], [Predictor.Try], [Predictor.CheckUp].
 //   - To look at the machine: [OpenLibrary], [ExamineGPU], [SelfTest].
 //

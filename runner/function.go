@@ -242,7 +242,9 @@ func (c *call) recycle() {
 }
 
 // attempt runs what is fed, all at once.
-func (c *call) attempt(ctx context.Context) ([]tensor.Tensor, error) {
+func (c *call) attempt(ctx context.Context) (out []tensor.Tensor, err error) {
+	end := c.function.session.stats.begin(c.size.bytes)
+	defer func() { end(out, err) }()
 	if c.compiled != nil {
 		return c.function.compiler.Run(ctx, c.loaded, c.compiled)
 	}

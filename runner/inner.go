@@ -75,13 +75,16 @@ func FeedTensor(t tensor.Tensor) Feed { return tf.FeedTensor(t) }
 
 // OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first
 // successful one found. named is a file, or a folder that holds the library or a lib folder with
-// it; "" looks at TFRUN_LIBTENSORFLOW, then in ../lib beside the program, then in the folder known
-// at build time, then where the dynamic linker looks. The error is a [*LibraryError].
+// it; "" looks at TFRUN_LIBTENSORFLOW, then in the program's folder and in lib below and beside it,
+// then in the folder known at build time, then where the dynamic linker looks, then in tfrun's
+// cache. The error is a [*LibraryError], also where another library than the one that is named is
+// open already: no process can have two.
 //
 // [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
 // takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
-// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, file
-// descriptor 2 leads nowhere while the library is opened.
+// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, what C
+// code writes to its stream stderr goes nowhere while the library is opened, unless an
+// [Options.Logger] gets it.
 func OpenLibrary(named string) (Library, error) { return tf.OpenLibrary(named) }
 
 // UnknownOperations lists the operations of the libtensorflow that is open of which tfrun does not

@@ -305,12 +305,13 @@ func (s *Session) changesState(o Options) (bool, error) {
 }
 
 // openAhead opens libtensorflow while the model's files are looked at: that takes 0.2 s. The
-// function that it returns waits for the end of it: file descriptor 2 may lead nowhere until then.
-// An error is that of [LoadModel], which opens the library too.
+// function that it returns waits for the end of it. An error is that of [LoadModel], which opens
+// the library too.
 func openAhead(o Options) (wait func()) {
 	if o.Isolate {
 		return func() {}
 	}
+	tf.LogTo(o.Logger)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

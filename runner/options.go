@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -98,9 +99,16 @@ type Options struct {
 	// where TensorFlow would give wrong numbers otherwise; see the package's "Concurrency".
 	InTurn bool
 
-	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. It counts for
-	// the first model of a process only.
+	// Library is the libtensorflow to open, a file or a folder; see [OpenLibrary]. A process has
+	// one: that another one is open already is a *[LibraryError].
 	Library string
+
+	// Logger gets TensorFlow's log (on Linux): a record a message, with the file and line of
+	// TensorFlow's source. A process has one log, so the Logger of the model that is loaded last
+	// gets that of all; only isolated models have their own. What else is written to standard error
+	// is not touched. nil leaves the log where it is: on standard error, or with an earlier Logger.
+	// TensorFlow leaves out what TF_CPP_MIN_LOG_LEVEL says, the Logger's handler what it likes.
+	Logger *slog.Logger `json:"-"`
 
 	// custom are the operations of OpLibraries; nil where nothing was loaded, and so it is not
 	// known which they are.
@@ -138,7 +146,7 @@ func (o Options) validate() error {
 func (o Options) config() tf.Config {
 	c := tf.Config{
 		Device: o.Device, IntraOp: o.IntraOp, InterOp: o.InterOp, Timeout: o.Timeout, GPUMemoryFraction: o.GPUMemoryFraction,
-		WarmUp: o.WarmUp, Library: o.Library, OpLibraries: o.OpLibraries, CPUs: o.cpus, OwnThreads: o.ownThreads,
+		WarmUp: o.WarmUp, Library: o.Library, OpLibraries: o.OpLibraries, Logger: o.Logger, CPUs: o.cpus, OwnThreads: o.ownThreads,
 	}
 	c.Optimize = o.optimizer(c.MayUseGPU()) == OptimizerAll
 	return c

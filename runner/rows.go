@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"context"
 	"fmt"
+	"iter"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -25,6 +27,22 @@ func (p *Predictor) Row(values map[string]tensor.Tensor) (dataset.Element, error
 		}
 	}
 	return row, p.checkRow(row)
+}
+
+// Rows runs rows in memory, each the values of the signature's inputs without the batch axis, and
+// yields a result for each, in their order: [Predictor.Row] and [Predictor.Predict] in one. Rows of
+// unequal length are padded as the predictor's options say. A row's values must not change until
+// its result is there. Errors are those of both.
+func (p *Predictor) Rows(ctx context.Context, rows iter.Seq[map[string]tensor.Tensor]) iter.Seq2[Result, error] {
+	return p.Predict(ctx, dataset.FromGenerator(p.spec, func(context.Context) iter.Seq2[dataset.Element, error] {
+		return func(yield func(dataset.Element, error) bool) {
+			for values := range rows {
+				if !yield(p.Row(values)) {
+					return
+				}
+			}
+		}
+	}))
 }
 
 // ParseRow reads a row from JSON, by the rules of [dataset.JSONL]: {"input": value, …}, or the bare

@@ -35,6 +35,8 @@ type Session struct {
 	xla       *xla.State  // nil where it is off
 	noLengths atomic.Bool // this libtensorflow compiles each length by itself
 
+	stats stats
+
 	headsMu     sync.Mutex // one goroutine at a time changes the graph
 	functionsMu sync.Mutex
 	functions   map[string]*Function // by signature, with all outputs

@@ -23,7 +23,7 @@ import (
 func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOptions, j Job) (sum Summary, err error) {
 	var library sync.WaitGroup
 	defer library.Wait()
-	if !o.Isolate {
+	if !o.Isolate && o.Logger == nil {
 		// It is opened beside the reading of the model's files. An error is that of loading, too.
 		library.Go(func() { _, _ = runner.OpenLibrary(o.Library) })
 	}
