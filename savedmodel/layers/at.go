@@ -122,12 +122,17 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 	for k, key := range s.in {
 		in[k] = env[key]
 	}
-	out, ok := rules.Shapes(s.class, s.config, in)
+	out, ok := rules.Shapes(s.class, s.config.Real(), in)
+	printed, _ := rules.Shapes(s.class, s.config, in)
 	if !ok && s.eval != nil {
 		out, ok = s.eval(in)
 	}
 	for i := range now {
 		if ok && len(out) == len(now) {
+			misprinted := i < len(printed) && !printed[i].Equal(out[i])
+			if len(s.tensors) == 0 && (misprinted || !alike(now[i], out[i])) {
+				now[i] = out[i] // Keras prints another shape than the layer gives
+			}
 			now[i] = shape.Merge(now[i], out[i])
 		}
 	}

@@ -188,7 +188,7 @@ func (e *explainer) open(l *Layer, st *step, i, d int) string {
 		return "None: the " + name + " axis, left open by " + e.by
 	}
 	if how := e.openRule(l, d); how != "" {
-		return "None: the " + name + " axis, left open by " + e.by + "; of n it makes " + how
+		return "None: the " + name + " axis, left open by " + e.by + "; of n places it makes " + how
 	}
 	return "None: the " + name + " axis, left open by " + e.by
 }
@@ -241,7 +241,10 @@ func (e *explainer) known(l *Layer, s tensor.Shape, d int) string {
 func (e *explainer) fromInside(l *Layer, s tensor.Shape, d int) string {
 	for _, inner := range slices.Backward(l.Layers) {
 		if t := inner.Output.First(); t.Rank() == s.Rank() && t.Dim(d) == s.Dim(d) {
-			return fmt.Sprintf(": what %q gives, a layer of this model", inner.Name)
+			if isModel(l.Class) {
+				return fmt.Sprintf(": what %q gives, a layer of this model", inner.Name)
+			}
+			return fmt.Sprintf(": as %q gives it, a layer within", inner.Name)
 		}
 	}
 	return ""
@@ -284,9 +287,9 @@ var explainers = map[string]dimExplainer{
 	"GRU":                lastIs(": the layer's units"),
 	"SimpleRNN":          lastIs(": the layer's units"),
 	"RNN":                lastIs(": the cell's units"),
-	"MultiHeadAttention": lastIs(": as wide as the query, to which the heads' results are projected"),
-	"Attention":          lastIs(": the width of the values"),
-	"AdditiveAttention":  lastIs(": the width of the values"),
+	"MultiHeadAttention": explainHeads,
+	"Attention":          explainAttention,
+	"AdditiveAttention":  explainAttention,
 	"Conv1D":             lastIs(": the layer's filters"), "Conv2D": lastIs(": the layer's filters"), "Conv3D": lastIs(": the layer's filters"),
 	"Conv1DTranspose": lastIs(": the layer's filters"), "Conv2DTranspose": lastIs(": the layer's filters"), "Conv3DTranspose": lastIs(": the layer's filters"),
 	"SeparableConv1D": lastIs(": the layer's filters"), "SeparableConv2D": lastIs(": the layer's filters"),
@@ -304,7 +307,7 @@ var explainers = map[string]dimExplainer{
 	"CategoryEncoding":  lastIs(": the number of categories"),
 	"StringLookup":      explainLookup,
 	"IntegerLookup":     explainLookup,
-	"TextVectorization": lastIs(": the layer's output_sequence_length"),
+	"TextVectorization": explainText,
 	"Dot": func(_ *Layer, _, out tensor.Shape, _ int, last bool) string {
 		if last && out.Rank() == 2 && out.Dim(1) == 1 {
 			return ": one product for each pair of rows"
@@ -339,6 +342,30 @@ func explainEinsum(l *Layer, in, out tensor.Shape, d int, last bool) string {
 	return fmt.Sprintf(": the kernel's axis %c in the equation %q", output[at], equation)
 }
 
+// explainHeads explains what attention with heads gives: the heads' results side by side, projected
+// to one size.
+func explainHeads(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	switch {
+	case last && (l.info.config.Has("output_shape") || in.Ranked() && in.Dim(-1) != out.Dim(-1)):
+		return ": given by output_shape, to which the heads' results are projected"
+	case last:
+		return ": as wide as the query, to which the heads' results are projected"
+	case d > 0:
+		return ": the places of the query"
+	}
+	return ""
+}
+
+func explainAttention(_ *Layer, _, _ tensor.Shape, d int, last bool) string {
+	switch {
+	case last:
+		return ": the width of the values"
+	case d > 0:
+		return ": the places of the query"
+	}
+	return ""
+}
+
 func explainDepthwise(l *Layer, in, out tensor.Shape, _ int, last bool) string {
 	if !last || in.Rank() != out.Rank() || in.Dim(-1) <= 0 {
 		return ""
@@ -360,7 +387,7 @@ func explainBidirectional(l *Layer, _, out tensor.Shape, _ int, last bool) strin
 		if units > 0 && out.Dim(-1) > units {
 			return fmt.Sprintf(" = %s forward + %s backward, concatenated (merge_mode \"concat\")", words.Thousands(units), words.Thousands(out.Dim(-1)-units))
 		}
-		return ": the forward layer's units (a state of one direction)"
+		return ": the units of one direction, whose state it is"
 	case "":
 		return ": the units of one direction, given apart (no merge_mode)"
 	case "ave":
@@ -462,8 +489,23 @@ func explainImage(_ *Layer, _, out tensor.Shape, d int, _ bool) string {
 }
 
 func explainLookup(l *Layer, in, out tensor.Shape, d int, last bool) string {
-	if last && (in.Rank() != out.Rank() || in.Dim(d) != out.Dim(d)) {
+	if !last || in.Rank() == out.Rank() && in.Dim(d) == out.Dim(d) {
+		return ""
+	}
+	if l.info.config.Num("num_oov_indices", 1) == 0 {
 		return ": a place for each entry of the vocabulary"
+	}
+	return ": a place for each entry of the vocabulary, and for what is not in it"
+}
+
+func explainText(l *Layer, _, out tensor.Shape, _ int, last bool) string {
+	switch length := l.info.config.Num("output_sequence_length", tensor.Unknown); {
+	case !last:
+		return ""
+	case length == out.Dim(-1):
+		return ": the layer's output_sequence_length"
+	case l.info.config.Has("output_mode") && l.info.config.Str("output_mode") != "int":
+		return ": a place for each token of the vocabulary, and for what is not in it"
 	}
 	return ""
 }

@@ -65,7 +65,12 @@ func spatialRule(l *Layer, d int) *spaceRule {
 
 // keeps reports whether the padding makes up for the kernel.
 func (r *spaceRule) keeps() bool {
-	return r.stride == 1 && (r.padding == "same" || r.padding == "causal") && !strings.HasPrefix(r.class, "UpSampling")
+	return r.stride == 1 && (r.padding == "same" || r.padding == "causal" || r.one()) && !strings.HasPrefix(r.class, "UpSampling")
+}
+
+// one reports whether a convolution looks at one place at a time, which needs no padding.
+func (r *spaceRule) one() bool {
+	return r.kernel == 1 && strings.Contains(r.class, "Conv") && !strings.HasSuffix(r.class, "Transpose")
 }
 
 // text writes the arithmetic for an input of size n, and what its numbers are.
@@ -79,6 +84,8 @@ func (r *spaceRule) text(n string) string {
 		kernel += fmt.Sprintf(", dilation %d", r.dilation)
 	}
 	switch {
+	case r.one() && r.stride == 1:
+		return "kernel 1, stride 1 keep the size"
 	case strings.HasPrefix(r.class, "ZeroPadding"):
 		return fmt.Sprintf("%d + %s + %d: zeros put before and behind", r.before, n, r.after)
 	case strings.HasPrefix(r.class, "Cropping"):
@@ -87,8 +94,10 @@ func (r *spaceRule) text(n string) string {
 		return fmt.Sprintf("%s × %d: each place is repeated", n, r.stride)
 	case strings.HasSuffix(r.class, "Transpose") && r.padding == "same":
 		return fmt.Sprintf("%s × %d: %s, stride %d, padding \"same\"", n, r.stride, kernel, r.stride)
+	case strings.HasSuffix(r.class, "Transpose") && reach <= r.stride:
+		return fmt.Sprintf("%s × %d: %s, stride %d, no padding", n, r.stride, kernel, r.stride)
 	case strings.HasSuffix(r.class, "Transpose"):
-		return fmt.Sprintf("%s × %d + %d: %s, stride %d, no padding", n, r.stride, max(reach-r.stride, 0), kernel, r.stride)
+		return fmt.Sprintf("%s × %d + %d: %s, stride %d, no padding", n, r.stride, reach-r.stride, kernel, r.stride)
 	case r.padding == "valid" && r.stride == 1:
 		return fmt.Sprintf("%s − %d + 1: %s, stride 1, no padding", n, reach, kernel)
 	case r.padding == "valid":

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
@@ -151,6 +152,12 @@ func (f *formulaWriter) products(weights []Weight) (string, int64) {
 		total += n
 		terms = append(terms, Factors(w.Shape))
 		names = append(names, strings.ReplaceAll(short(w.Name), "_", " "))
+	}
+	if sorted := slices.Sorted(slices.Values(names)); len(slices.Compact(sorted)) < len(names) {
+		for i, w := range weights { // of layers within
+			path := strings.Split(w.Name, "/")
+			names[i] = strings.Join(path[max(0, len(path)-2):len(path)-1], "") + " " + names[i]
+		}
 	}
 	if f.note = ": " + strings.Join(names, " + "); strings.Trim(names[0], "0123456789") == "" {
 		f.note = "" // the file numbers them

@@ -520,7 +520,7 @@ func (k *keras3) row(l *layerCalls) *Layer {
 		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
 	}
 	if !l.sure {
-		r.guess("class", k.noClasses()+"; "+l.class+" is what the layer's name and operations suggest")
+		r.guess("class", k.noClasses()+"; the one shown is what the layer's name and operations suggest")
 	}
 	return r
 }
@@ -555,24 +555,23 @@ func (k *keras3) isGraph() bool {
 	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.prefix != ""
 }
 
-// whyLeavesNothing is the first row's: what it says is true of all rows.
-const whyLeavesNothing = "what leaves nothing in these files is not here: a layer that computes nothing, such as a linear Activation, has no row, and connections pass it by; " +
-	"a result that nobody takes, such as a state of return_state, has no shape"
+// What exports lose of every model.
+const (
+	lostBatch   = "an export leaves the batch axis open, also where the model fixes it"
+	lostNothing = "what leaves nothing in these files is not here: a layer that computes nothing, such as a linear Activation, has no row, and connections pass it by; " +
+		"a result that nobody takes, such as a state of return_state, has no shape"
+)
 
 // noteExport says what an export loses of every model, and takes back guesses about a column that
 // is not there.
 func (k *keras3) noteExport() {
-	if len(k.table.Layers) == 0 {
-		return
-	}
 	for _, r := range k.table.Layers {
 		if !k.table.Connected {
 			r.unguess("connected_to")
 		}
 	}
-	first := k.table.Layers[0]
-	if open := first.Output.First(); open.Rank() > 0 && open.Dim(0) == tensor.Unknown && !k.savedWhole() {
-		first.note("an export leaves the batch axis open, also where the model fixes it")
+	if !k.savedWhole() {
+		k.table.Lost = append(k.table.Lost, lostBatch)
 	}
-	first.note(whyLeavesNothing)
+	k.table.Lost = append(k.table.Lost, lostNothing)
 }

@@ -23,6 +23,8 @@ type Table struct {
 	Totals    Totals
 	// Notes say what stood in the way of reading more, such as damaged metadata.
 	Notes []string
+	// Lost says what files of this kind lose of every model: it qualifies the whole table.
+	Lost []string
 	// Signature is the one whose function was looked at, "" when none was.
 	Signature string
 	// Takes and Gives are the inputs and outputs of a model in one of Keras' own files, by the

@@ -47,6 +47,8 @@ type Graph struct {
 	At *At `json:"at,omitempty"`
 	// what could not be read, and what follows from that
 	Notes []string `json:"notes,omitempty"`
+	// what files of this kind lose of every model
+	Lost []string `json:"lost,omitempty"`
 
 	// File is the form of one of Keras' own files; "" for a SavedModel.
 	File kerasfile.Kind `json:"file,omitempty"`
@@ -274,7 +276,7 @@ func describeAxes(axes []sizes.Axis) []Axis {
 // describeTable fills in what the layer table says.
 func (g *Graph) describeTable(table *layers.Table, sel Selection) {
 	g.ModelName, g.ModelClass, g.Connected = known(table.ModelName), known(table.ModelClass), &table.Connected
-	g.Notes = table.Notes
+	g.Notes, g.Lost = table.Notes, table.Lost
 	g.Layers = describeLayers(table.Layers, table.Connected, sel.Expand)
 	t := table.Totals
 	g.Totals = &Totals{

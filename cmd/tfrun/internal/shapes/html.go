@@ -29,6 +29,8 @@ type page struct {
 	Model  string
 	Base   string // the last part of the model's path
 	Graphs []pageGraph
+	// LostHead stands above what files of a kind lose.
+	LostHead string
 }
 
 type pageGraph struct {
@@ -44,8 +46,18 @@ type pageGraph struct {
 	Outputs    string // what all layers' outputs weigh
 	Totals     *Totals
 	Notes      []string
+	Lost       []string
+	Open       []string // what None means, and of which axes
+	Hint       string   // how to put sizes in
+	Legend     []pageFamily
 	Drawing    template.HTML
 	DrawOpen   bool
+}
+
+// pageFamily is a colour of the legend.
+type pageFamily struct {
+	Family family
+	Text   string
 }
 
 type pageSignature struct {
@@ -84,7 +96,7 @@ func (d *Document) WriteHTML(w io.Writer, _ Look) error {
 		return err
 	}
 	model := clean(d.Model)
-	p := page{CSS: template.CSS(pageCSS + graphCSS), Model: model, Base: lastParts(model)} //nolint:gosec // our own
+	p := page{CSS: template.CSS(pageCSS + graphCSS), Model: model, Base: lastParts(model), LostHead: lostHead} //nolint:gosec // our own
 	for i, g := range d.MetaGraphs {
 		p.Graphs = append(p.Graphs, newPageGraph(d, g, i))
 	}
@@ -100,8 +112,10 @@ func lastParts(path string) string {
 // newPageGraph makes what the page shows of a graph, one of several by its number.
 func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	p := pageGraph{Facts: g.facts(), File: g.File != "", Totals: g.Totals, Notes: g.notes(), Warnings: cleanAll(g.Notes), At: g.atLine()}
+	r := g.read()
+	p.Open, p.Hint, p.Lost = cleanAll(r.lines()), g.putHint(), cleanAll(g.Lost)
 	for _, s := range g.calls() {
-		p.Signatures = append(p.Signatures, pageSignature{clean(s.name), clean(s.MethodName), pageTensors(s.Inputs), pageTensors(s.Outputs)})
+		p.Signatures = append(p.Signatures, pageSignature{clean(s.name), clean(s.MethodName), pageTensors(s.Inputs, r), pageTensors(s.Outputs, r)})
 	}
 	one := &Document{Model: d.Model, MetaGraphs: []*Graph{g}}
 	x := one.diagramOf()
@@ -124,6 +138,7 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 		p.Title += " of " + clean(*g.ModelName)
 	}
 	p.Rows, p.RailWidth = pageRows(g, x, number), 20
+	p.Legend = legendOf(p.Rows)
 	if len(p.Rows) > 0 && p.Rows[0].Rail != nil {
 		p.RailWidth = p.Rows[0].RailWidth
 	}
@@ -145,11 +160,11 @@ func count(x *diagram) int {
 	return n
 }
 
-func pageTensors(all map[string]*Tensor) []pageTensor {
+func pageTensors(all map[string]*Tensor, r *reading) []pageTensor {
 	var list []pageTensor
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t := all[name]
-		list = append(list, pageTensor{clean(name), t.typed(), t.shape(), clean(t.Tensor), cleanAll(t.Why), t.parts})
+		list = append(list, pageTensor{clean(name), t.typed(), t.shape(), clean(t.Tensor), cleanAll(r.below(t.Why, nil)), t.parts})
 	}
 	return list
 }
@@ -166,6 +181,7 @@ func cleanAll(texts []string) []string {
 func pageRows(g *Graph, x *diagram, number int) []pageRow {
 	var rows []pageRow
 	var largest int64
+	read := g.read()
 	for _, l := range g.Layers {
 		largest = max(largest, l.Params)
 	}
@@ -175,7 +191,7 @@ func pageRows(g *Graph, x *diagram, number int) []pageRow {
 		rail := rails(drawn)
 		part := 0
 		for i, l := range layers {
-			r := newPageRow(l, drawn[i], largest, depth)
+			r := newPageRow(l, drawn[i], largest, depth, read)
 			r.ID = rowID(number, drawn[i])
 			switch {
 			case outer != nil:
@@ -201,11 +217,17 @@ func pageRows(g *Graph, x *diagram, number int) []pageRow {
 	return rows
 }
 
-func newPageRow(l *Layer, v *vertex, largest int64, depth int) pageRow {
+func newPageRow(l *Layer, v *vertex, largest int64, depth int, read *reading) pageRow {
 	name, class := l.title()
+	why := read.below(l.Why, l.reasons)
+	for i, field := range l.Guessed {
+		if i < len(l.reasons) && l.reasons[i] != "" {
+			why = append(why, "~ "+plainField(field)+": "+l.reasons[i])
+		}
+	}
 	r := pageRow{
 		Name: name, Class: strings.Trim(class, "()"), Guessed: len(l.Guessed) > 0, Shape: l.shape(), Params: l.marked("params", numberOrDash(l.Params)),
-		Family: v.family(), Depth: depth, Why: cleanAll(l.Why), From: clean(strings.Join(l.ConnectedTo, ", ")),
+		Family: v.family(), Depth: depth, Why: cleanAll(why), From: clean(strings.Join(l.ConnectedTo, ", ")),
 	}
 	if largest > 0 {
 		r.Share = int(100 * float64(l.Params) / float64(largest))
@@ -214,6 +236,23 @@ func newPageRow(l *Layer, v *vertex, largest int64, depth int) pageRow {
 		r.Weight = size(l.Bytes)
 	}
 	return r
+}
+
+// familyTexts say what the colours of the rows stand for.
+var familyTexts = map[family]string{
+	"input": "input", "embedding": "embedding", "recurrent": "recurrent", "attention": "attention", "merge": "several into one", "pool": "shapes and pooling",
+	"conv": "convolution", "norm": "normalization", "dense": "dense", "light": "activation, dropout", "text": "preprocessing", "model": "a model within", "other": "other",
+}
+
+// legendOf lists the colours of the rows, each once, in the order of the rows.
+func legendOf(rows []pageRow) []pageFamily {
+	var legend []pageFamily
+	for _, r := range rows {
+		if f := (pageFamily{r.Family, familyTexts[r.Family]}); !slices.Contains(legend, f) {
+			legend = append(legend, f)
+		}
+	}
+	return legend
 }
 
 func numberOrDash(n int64) string {

@@ -28,7 +28,12 @@ func (d *Document) WriteMarkdown(w io.Writer, look Look) error {
 }
 
 func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
-	for _, s := range g.calls() {
+	r := g.read()
+	if look.Explain {
+		markdownList(b, r.lines())
+	}
+	calls := g.calls()
+	for i, s := range calls {
 		title := "Signature " + markdownText(s.name)
 		if g.File != "" {
 			title = "Inputs and outputs"
@@ -42,10 +47,13 @@ func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
 			for _, name := range slices.Sorted(maps.Keys(side.all)) {
 				t := side.all[name]
 				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), markdownText(t.typed()), t.shape(), markdownCode(t.Tensor))
-				for _, r := range t.Why {
-					why = append(why, name+": "+r)
+				for _, reason := range r.below(t.Why, nil) {
+					why = append(why, name+": "+reason)
 				}
 			}
+		}
+		if same := alikeSignature(calls, i); same != "" {
+			why = []string{"as " + same}
 		}
 		if look.Explain {
 			markdownList(b, why)
@@ -55,6 +63,7 @@ func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
 
 // markdownLayers writes the layers as a Markdown table.
 func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
+	r := g.read()
 	title := "Layers"
 	if g.ModelName != nil {
 		title += " of " + markdownText(*g.ModelName)
@@ -80,8 +89,8 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 			fmt.Fprintf(b, " %s |", markdownText(strings.Join(l.ConnectedTo, ", ")))
 		}
 		b.WriteByte('\n')
-		for _, r := range l.Why {
-			why = append(why, name+": "+r)
+		for _, reason := range r.below(l.Why, l.reasons) {
+			why = append(why, name+": "+reason)
 		}
 	})
 	if t := g.Totals; t != nil {
@@ -97,6 +106,10 @@ func markdownLayers(b *bufio.Writer, g *Graph, look Look) {
 	}
 	if look.Explain {
 		markdownList(b, why)
+		if len(g.Lost) > 0 {
+			fmt.Fprintf(b, "\n%s\n", lostHead)
+			markdownList(b, g.Lost)
+		}
 	}
 }
 
@@ -105,7 +118,7 @@ func markdownList(b *bufio.Writer, items []string) {
 		b.WriteByte('\n')
 	}
 	for _, s := range items {
-		fmt.Fprintf(b, "- %s\n", markdownText(s))
+		fmt.Fprintf(b, "- %s\n", markdownText(strings.TrimPrefix(s, bullet+" ")))
 	}
 }
 

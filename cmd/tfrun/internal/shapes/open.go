@@ -1,49 +1,273 @@
 package shapes
 
 import (
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// openPrefix begins the reason of a dimension that is open.
-const openPrefix = "None: "
+// anyNumber says what None means.
+const anyNumber = "None is any number: a size that is open until the model runs."
+
+// lostHead stands above what files of a kind lose of every model.
+const lostHead = "Lost in files of this kind:"
+
+// openReason matches the reason of a dimension that is open, or into which a size was put: the
+// size, the axis, the input that it is one of, what leaves it open, and what a layer makes of it.
+var openReason = regexp.MustCompile(`^(?:None|([\d,]+), put in for None): (the \S+ axis)( of input ".*")?(, left open by .*?)(; .*)?$`)
+
+// unknownReason is that of an open dimension which is no axis of an input.
+const unknownReason = "None: not known before the model runs"
+
+// reading is how a graph's reasons are told: what is said once on top, and not below again.
+type reading struct {
+	// said has axes and what leaves them open: "the batch axis, left open by the signature".
+	said []string
+	puts map[string][]string // the sizes that were put in for each
+	// inputs counts those of the signature with most: of one, an axis needs no input's name.
+	inputs int
+}
+
+// read finds what is to be said once of a graph.
+func (g *Graph) read() *reading {
+	r := &reading{puts: map[string][]string{}}
+	for _, s := range g.calls() {
+		r.inputs = max(r.inputs, len(s.Inputs))
+		for _, name := range slices.Sorted(maps.Keys(s.Inputs)) {
+			r.put(s.Inputs[name].Why)
+		}
+	}
+	for _, reasons := range g.reasons() {
+		for _, reason := range reasons {
+			if m := ofOutput.FindStringSubmatch(reason); m != nil {
+				reason = m[2]
+			}
+			axis := axisOf(reason)
+			if axis == "" {
+				continue
+			}
+			if !slices.Contains(r.said, axis) {
+				r.said = append(r.said, axis)
+			}
+		}
+	}
+	return r
+}
+
+// put notes the sizes that were put into an input.
+func (r *reading) put(reasons []string) {
+	for _, reason := range reasons {
+		m := openReason.FindStringSubmatch(reason)
+		if m == nil || m[1] == "" || slices.Contains(r.puts[m[2]+m[4]], m[1]) {
+			continue
+		}
+		r.puts[m[2]+m[4]] = append(r.puts[m[2]+m[4]], m[1])
+	}
+}
+
+// axisOf returns the axis that a reason is about, and what leaves it open; "" of other reasons.
+func axisOf(reason string) string {
+	if m := openReason.FindStringSubmatch(reason); m != nil {
+		return m[2] + m[4]
+	}
+	if reason == unknownReason {
+		return strings.TrimPrefix(unknownReason, "None: ")
+	}
+	return ""
+}
+
+// lines says what None means, and of which axes; nil where nothing is open.
+func (r *reading) lines() []string {
+	if len(r.said) == 0 {
+		return nil
+	}
+	lines := []string{anyNumber}
+	for _, axis := range r.said {
+		line := bullet + " "
+		if sizes := r.puts[axis]; len(sizes) > 0 {
+			line += strings.Join(sizes, " and ") + ", put in: "
+		}
+		if line += axis; strings.HasPrefix(axis, "not known") {
+			line = bullet + " where nothing is said of it, it is " + axis
+		}
+		lines = append(lines, line+openMeans(axis))
+	}
+	return lines
+}
+
+// openMeans says what an open axis is the number of.
+func openMeans(axis string) string {
+	switch {
+	case strings.HasPrefix(axis, "the batch axis"):
+		return ": how many rows run at a time"
+	case strings.HasPrefix(axis, "the time axis"):
+		return ": how many steps the longest of these rows has"
+	}
+	return ""
+}
+
+// below returns the reasons that stand below a tensor or a row: what is said on top is left out,
+// and so are the reasons of guesses, which stand below the table; what is the same of several
+// sizes, or of several outputs, is said once.
+func (r *reading) below(reasons, guesses []string) []string {
+	var out []string
+	for i := 0; i < len(reasons); {
+		number, list, n := outputReasons(reasons[i:])
+		if n == 0 {
+			end := i + 1
+			for ; end < len(reasons) && !ofOutput.MatchString(reasons[end]); end++ {
+			}
+			out, i = append(out, r.rest(reasons[i:end], guesses)...), end
+			continue
+		}
+		numbers := []string{number}
+		i += n
+		for {
+			next, same, n := outputReasons(reasons[i:])
+			if n == 0 || !slices.Equal(same, list) {
+				break
+			}
+			numbers, i = append(numbers, next), i+n
+		}
+		head := "output " + numbers[0] + ": "
+		if len(numbers) > 1 {
+			head = "outputs " + strings.Join(numbers, ", ") + ": "
+		}
+		for _, reason := range r.rest(list, guesses) {
+			out = append(out, head+reason)
+		}
+	}
+	return out
+}
+
+// ofOutput matches a reason of one of several outputs.
+var ofOutput = regexp.MustCompile(`^output (\d+): (.*)$`)
+
+// outputReasons returns the reasons of the output that reasons begin with, without its number, and
+// how many they are; 0 where they begin with something else.
+func outputReasons(reasons []string) (number string, list []string, n int) {
+	for _, reason := range reasons {
+		m := ofOutput.FindStringSubmatch(reason)
+		if m == nil || n > 0 && m[1] != number {
+			break
+		}
+		number, list, n = m[1], append(list, m[2]), n+1
+	}
+	return number, list, n
+}
+
+// rest leaves out what is said elsewhere, and says once what is the same of several sizes.
+func (r *reading) rest(reasons, guesses []string) []string {
+	var out []string
+	for _, reason := range reasons {
+		if slices.Contains(guesses, reason) || reason == unknownReason {
+			continue
+		}
+		if m := openReason.FindStringSubmatch(reason); m != nil && slices.Contains(r.said, m[2]+m[4]) {
+			if reason = r.shortened(m); reason == "" {
+				continue
+			}
+		}
+		out = append(out, reason)
+	}
+	return alike(out)
+}
+
+// shortened returns what is left to say of an open dimension.
+func (r *reading) shortened(m []string) string {
+	size := "None"
+	if m[1] != "" {
+		size = m[1]
+	}
+	switch {
+	case m[5] != "":
+		return size + ": " + strings.TrimPrefix(m[5], "; ")
+	case m[3] != "" && r.inputs > 1 && m[2] != "the batch axis":
+		return size + ": " + m[2] + m[3]
+	}
+	return ""
+}
+
+// sized matches the reason of a size that is not worked out, in its parts.
+var sized = regexp.MustCompile(`^([\d,]+): (.*)$`)
+
+// alike puts reasons that follow each other and say the same into one: "16, 16, 3: as in the
+// input".
+func alike(reasons []string) []string {
+	var out []string
+	for i := 0; i < len(reasons); {
+		end := i + 1
+		m := sized.FindStringSubmatch(reasons[i])
+		if m == nil {
+			for end < len(reasons) && reasons[end] == reasons[i] {
+				end++
+			}
+			text := reasons[i]
+			if n := end - i; n > 1 {
+				text += " (" + strconv.Itoa(n) + " axes)"
+			}
+			out, i = append(out, text), end
+			continue
+		}
+		sizes := m[1]
+		for ; end < len(reasons); end++ {
+			next := sized.FindStringSubmatch(reasons[end])
+			if next == nil || next[2] != m[2] {
+				break
+			}
+			sizes += ", " + next[1]
+		}
+		out, i = append(out, sizes+": "+m[2]), end
+	}
+	return out
+}
 
 // sayOpen says once what None means, and of which axes, where reasons are asked for. The rows below
 // do not say it again.
 func (p *printer) sayOpen(g *Graph) {
-	if p.said = nil; !p.Explain {
-		return
-	}
-	for _, reasons := range g.reasons() {
-		for _, r := range reasons {
-			if strings.HasPrefix(r, openPrefix) && !slices.Contains(p.said, r) {
-				p.said = append(p.said, r)
-			}
-		}
-	}
-	if len(p.said) == 0 {
+	p.reading = g.read()
+	lines := p.reading.lines()
+	if !p.Explain || lines == nil {
 		return
 	}
 	p.line("")
-	p.line("None is any number: a size that is open until the model runs.")
-	for _, r := range p.said {
-		p.line(p.paint(dim, "  "+bullet+" "+clean(strings.TrimPrefix(r, openPrefix))+openMeans(r)))
+	for i, line := range lines {
+		if i > 0 {
+			line = p.paint(dim, "  "+clean(line))
+		}
+		p.line(line)
 	}
-	if g.At == nil {
-		p.line(p.paint(dim, "  --at batch=64,time=120 puts sizes in."))
+	if hint := g.putHint(); hint != "" {
+		p.line(p.paint(dim, "  "+hint))
 	}
 }
 
-// openMeans says what an open axis is the number of.
-func openMeans(reason string) string {
-	switch {
-	case strings.Contains(reason, "the batch axis"):
-		return ": how many rows run at a time"
-	case strings.Contains(reason, "the time axis"):
-		return ": how many steps the longest of these rows has"
+// usualSizes are sizes to try for axes by their names.
+var usualSizes = map[string]int{"batch": 64, "time": 120, "height": 224, "width": 224, "depth": 16, "channels": 3}
+
+// putHint offers to put sizes in for the open axes that the model has; "" where that was done, or
+// there are none.
+func (g *Graph) putHint() string {
+	if g.At != nil {
+		return ""
 	}
-	return ""
+	var parts []string
+	for _, a := range g.Axes {
+		size := usualSizes[a.Name]
+		if size == 0 {
+			size = 10
+		}
+		if part := fmt.Sprintf("%s=%d", clean(a.Name), size); !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	return "Put sizes in: --at " + strings.Join(parts, ",")
 }
 
 // reasons lists the reasons of all dimensions.
@@ -56,13 +280,33 @@ func (g *Graph) reasons() [][]string {
 			}
 		}
 	}
-	var walk func(list []*Layer)
-	walk = func(list []*Layer) {
-		for _, l := range list {
-			all = append(all, l.Why)
-			walk(l.Layers)
+	walk(g.Layers, 0, func(l *Layer, _ int) { all = append(all, l.Why) })
+	return all
+}
+
+// alikeSignature returns the first of the signatures before one that has the same tensors and the
+// same reasons, "" where there is none: Keras exports each model under two names.
+func alikeSignature(calls []namedCall, i int) string {
+	for _, before := range calls[:i] {
+		same := func(a, b *Tensor) bool {
+			return a.DType == b.DType && a.Shape.Equal(b.Shape) && slices.Equal(a.Why, b.Why)
+		}
+		if maps.EqualFunc(before.Inputs, calls[i].Inputs, same) && maps.EqualFunc(before.Outputs, calls[i].Outputs, same) {
+			return before.name
 		}
 	}
-	walk(g.Layers)
-	return all
+	return ""
+}
+
+// plainField returns the name of a guessed field in words.
+func plainField(field string) string {
+	switch field {
+	case "connected_to":
+		return "connections"
+	case "params":
+		return "parameters"
+	case "trainable_params":
+		return "trainable parameters"
+	}
+	return strings.ReplaceAll(field, "_", " ")
 }

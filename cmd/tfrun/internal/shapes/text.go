@@ -22,7 +22,7 @@ type Look struct {
 type printer struct {
 	*bufio.Writer
 	Look
-	said []string // reasons that stand once on top, and not in the rows
+	reading *reading
 }
 
 func (p *printer) line(s string) {
@@ -71,7 +71,7 @@ func (p *printer) signatures(g *Graph) {
 		p.line("")
 		p.line("No signatures: there is nothing to run.")
 	}
-	for _, s := range calls {
+	for i, s := range calls {
 		p.line("")
 		head := "Inputs and outputs"
 		if g.File == "" {
@@ -82,6 +82,11 @@ func (p *printer) signatures(g *Graph) {
 		}
 		p.line(head)
 		t := &grid{right: make([]bool, 5)}
+		explained := p.Look
+		if same := alikeSignature(calls, i); same != "" && p.Explain {
+			p.line(p.paint(dim, "  "+bullet+" as "+clean(same)))
+			p.Explain = false
+		}
 		p.tensors(t, "in", s.Inputs)
 		for _, name := range slices.Sorted(maps.Keys(s.Features)) {
 			f := s.Features[name]
@@ -93,6 +98,7 @@ func (p *printer) signatures(g *Graph) {
 		}
 		p.tensors(t, "out", s.Outputs)
 		t.write(p, 2, p.Width)
+		p.Look = explained
 	}
 }
 
@@ -150,19 +156,17 @@ func (p *printer) tensors(t *grid, side string, all map[string]*Tensor) {
 			}
 			t.add(nil, cellOf(dim, "· "+role), cellOf(dim, c.DType.String()), cellOf(dim, c.Shape.String()), cellOf(dim, clean(c.Tensor)))
 		}
-		p.why(t, x.Why)
+		p.why(t, x.Why, nil)
 	}
 }
 
-// why adds the reasons below a row, when they were asked for.
-func (p *printer) why(t *grid, reasons []string) {
+// why adds the reasons below a row, when they were asked for. Those of guesses stand below the
+// table.
+func (p *printer) why(t *grid, reasons, guesses []string) {
 	if !p.Explain {
 		return
 	}
-	for _, r := range reasons {
-		if slices.Contains(p.said, r) {
-			continue
-		}
+	for _, r := range p.reading.below(reasons, guesses) {
 		t.note(dim, bullet+" "+clean(r))
 	}
 }
@@ -235,7 +239,7 @@ func (p *printer) rows(t *grid, g *Graph, layers []*Layer, depth int) {
 			cells = append(cells, l.connections())
 		}
 		t.add(cells...)
-		p.why(t, l.Why)
+		p.why(t, l.Why, l.reasons)
 		p.rows(t, g, l.Layers, depth+1)
 	}
 }
@@ -323,6 +327,12 @@ func (p *printer) footnotes(g *Graph) {
 			t.note(dim, bullet+" "+n)
 		}
 	}
+	if p.Explain && len(g.Lost) > 0 {
+		t.note(dim, lostHead)
+		for _, l := range g.Lost {
+			t.note(dim, bullet+" "+clean(l))
+		}
+	}
 	if len(t.rows) > 0 {
 		p.line("")
 		t.write(p, 0, p.Width)
@@ -334,13 +344,15 @@ const mostNamed = 6
 
 // notes gives a line for each reason of guesses: what is guessed, of which rows, and why.
 func (g *Graph) notes() []string {
-	type guess struct{ field, reason string }
-	var order []guess
-	rows := map[guess][]string{}
+	type guess struct{ fields, rows, reason string }
+	var all []*guess
+	type key struct{ field, reason string }
+	rows := map[key][]string{}
+	var order []key
 	walk(g.Layers, 0, func(l *Layer, _ int) {
 		name, _ := l.title()
 		for i, field := range l.Guessed {
-			x := guess{field: strings.ReplaceAll(field, "_", " ")}
+			x := key{field: plainField(field)}
 			if i < len(l.reasons) && l.reasons[i] != "" {
 				x.reason = ": " + l.reasons[i]
 			}
@@ -350,15 +362,28 @@ func (g *Graph) notes() []string {
 			rows[x] = append(rows[x], name)
 		}
 	})
-	notes := make([]string, len(order))
-	for i, x := range order {
-		names := rows[x]
-		if more := len(names) - mostNamed; more > 0 {
-			names = append(names[:mostNamed:mostNamed], fmt.Sprintf("%d more", more))
+	for _, x := range order {
+		names := strings.Join(firstOf(rows[x], mostNamed), ", ")
+		i := slices.IndexFunc(all, func(o *guess) bool { return o.reason == x.reason && o.rows == names })
+		if i >= 0 {
+			all[i].fields += ", " + x.field
+		} else {
+			all = append(all, &guess{x.field, names, x.reason})
 		}
-		notes[i] = clean(x.field + " of " + strings.Join(names, ", ") + x.reason)
+	}
+	notes := make([]string, len(all))
+	for i, x := range all {
+		notes[i] = clean(x.fields + " of " + x.rows + x.reason)
 	}
 	return notes
+}
+
+// firstOf returns the first names, and how many more there are.
+func firstOf(names []string, most int) []string {
+	if more := len(names) - most; more > 0 {
+		return append(names[:most:most], fmt.Sprintf("%d more", more))
+	}
+	return names
 }
 
 // walk visits the rows and those of nested models, each after its model's.

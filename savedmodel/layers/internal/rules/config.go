@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -162,6 +163,24 @@ const callKey = "\x00call"
 
 // VersionKey is where a config carries the version of the Keras that wrote it: "3.15.1".
 const VersionKey = "\x00version"
+
+// realKey marks a config of which the shapes are asked that a layer gives, not those that Keras
+// prints.
+const realKey = "\x00real"
+
+// Real returns the config for the shapes that a layer gives where Keras prints others.
+func (c Config) Real() Config {
+	if c == nil {
+		return nil
+	}
+	real := maps.Clone(c)
+	real[realKey] = true
+	return real
+}
+
+// misprinted reports whether the shapes that Keras 3 prints are asked for where its layers give
+// others.
+func (c Config) misprinted() bool { return c.v3() && c[realKey] == nil }
 
 // v3 reports whether Keras 3 wrote the config, some of whose rules differ from those of Keras 2.
 func (c Config) v3() bool { return strings.HasPrefix(c.Str(VersionKey), "3.") }

@@ -128,8 +128,8 @@ func stackedShapes(c Config, x tensor.Shape, cells []any) ([]tensor.Shape, bool)
 // follows.
 func headShapes(class string, c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	query, key := in[0], in[min(1, len(in)-1)]
-	// Keras 3 has its scores as long as the query both ways
-	if class == "MultiHeadAttention" && c.v3() {
+	// Keras 3 prints its scores as long as the query both ways
+	if class == "MultiHeadAttention" && c.misprinted() {
 		key = query
 	}
 	if len(in) > 2 && key.Equal(in[1]) && !c.call().before("key", "value") {

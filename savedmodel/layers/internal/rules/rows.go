@@ -103,7 +103,7 @@ func textShape(c Config, x tensor.Shape) tensor.Shape {
 	switch mode := c.Str("output_mode"); {
 	case x.Rank() < 1:
 		return tensor.Shape{}
-	case mode != "int" && c.v3():
+	case mode != "int" && c.misprinted():
 		return withLast(tensor.MakeShape(append(x.Dims(), 1)...), vocabularySize(c))
 	case mode != "int":
 		return tensor.MakeShape(x.Dim(0), vocabularySize(c))

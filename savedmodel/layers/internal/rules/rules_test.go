@@ -55,3 +55,26 @@ func TestRules(t *testing.T) {
 		t.Errorf("%d of %d layers have no rule, want at most 8 of over 2000", missing, all)
 	}
 }
+
+// TestReal holds the shapes that layers give where Keras 3 prints others: run by TensorFlow 2.21, a
+// TextVectorization that counts gives (3, 14), and scores are as long as the keys one way.
+func TestReal(t *testing.T) {
+	text := Config{VersionKey: "3.15.1", "output_mode": "multi_hot", "vocabulary_size": 14.0, "split": "whitespace"}
+	heads := Config{VersionKey: "3.15.1", "num_heads": 2.0}.WithCall([]byte(`{"args": [], "kwargs": {"return_attention_scores": true}}`))
+	q, v := tensor.MakeShape(3, 4, 6), tensor.MakeShape(3, 11, 5)
+	for _, c := range []struct {
+		class         string
+		config        Config
+		in            []tensor.Shape
+		printed, real tensor.Shape
+	}{
+		{"TextVectorization", text, []tensor.Shape{tensor.MakeShape(3, 1)}, tensor.MakeShape(3, 1, 14), tensor.MakeShape(3, 14)},
+		{"MultiHeadAttention", heads, []tensor.Shape{q, v}, tensor.MakeShape(3, 2, 4, 4), tensor.MakeShape(3, 2, 4, 11)},
+	} {
+		printed, ok := Shapes(c.class, c.config, c.in)
+		real, really := Shapes(c.class, c.config.Real(), c.in)
+		if !ok || !really || !printed[len(printed)-1].Equal(c.printed) || !real[len(real)-1].Equal(c.real) {
+			t.Errorf("%s prints %v and gives %v, want %v and %v", c.class, printed, real, c.printed, c.real)
+		}
+	}
+}
