@@ -16,6 +16,7 @@ ldflags = -X main.version=$(version) $$TFRUN_LDFLAGS
 
 tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
+comma := ,
 .DEFAULT_GOAL := help
 .PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test wild
 
@@ -86,8 +87,8 @@ bench-compare: ## compare the last `make bench` with bench/baseline.json: fails 
 bench-baseline: ## make the last `make bench` the new baseline
 	@$(tfbench) baseline $(BENCH_OUT)
 
-dist: go ## make a tarball that runs anywhere: dist/ (VARIANT=gpu for GPUs)
-	@scripts/dist.sh
+dist: go ## make tarballs, a Debian package, a Python wheel and checksums: dist/ (PARTS=linux,wheel; VARIANT=gpu for GPUs)
+	@scripts/dist.sh $(subst $(comma), ,$(PARTS))
 
 image-test: go ## build the CPU images and test them; needs no engine and no registry
 	@scripts/image/test.sh

@@ -79,6 +79,11 @@ func TestDockerfile(t *testing.T) {
 			t.Errorf("the folder %s, which tfrun is built of, is not copied", top)
 		}
 	}
+	for _, folder := range []string{"cmd", "dataset", "internal", "runner", "savedmodel", "tensor"} {
+		if !strings.Contains(text, "\nCOPY "+folder+"/ "+folder+"/\n") {
+			t.Errorf("%s/ is not copied, and the build needs it", folder)
+		}
+	}
 	for _, target := range []string{"cpu", "cpu-scratch", "gpu"} {
 		if !slices.Contains(stages, target) {
 			t.Errorf("no target %q", target)
@@ -124,7 +129,7 @@ func TestShellSyntax(t *testing.T) {
 	if err != nil {
 		t.Skip("no bash")
 	}
-	for _, pattern := range []string{"docker/*.sh", "scripts/*.sh", "scripts/image/*.sh", "scripts/gpu/*.sh"} {
+	for _, pattern := range []string{"docker/*.sh", "scripts/*.sh", "scripts/image/*.sh", "scripts/gpu/*.sh", ".ci/run"} {
 		files, err := filepath.Glob(filepath.Join("../..", pattern))
 		if err != nil || len(files) == 0 {
 			t.Errorf("%s: %d files, %v", pattern, len(files), err)

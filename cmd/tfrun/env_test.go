@@ -58,6 +58,9 @@ func TestEnvOtherModule(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.CopyFS(filepath.Join(dir, "web"), os.DirFS(filepath.Join(root, "examples", "service"))); err != nil {
+		t.Fatal(err)
+	}
 	tfrun := filepath.Join(dir, "tfrun")
 	c := exec.CommandContext(t.Context(), "go", "build", "-o", tfrun, "./cmd/tfrun")
 	c.Dir, c.Env = root, append(os.Environ(), "CGO_ENABLED=0")
@@ -66,6 +69,7 @@ func TestEnvOtherModule(t *testing.T) {
 	}
 	do(tfrun, "env", "-w")
 	do("go", "build", "-o", "service", ".")
+	do("go", "build", "-o", "webservice", "./web")
 	model := filepath.Join(root, "testdata/models/k3_seed/model")
 	if got := do(filepath.Join(dir, "service"), model, "[3, 5, 7]", "[3, 5]"); strings.Count(got, "output_0") != 2 {
 		t.Errorf("the program prints %q, want two answers", got)

@@ -1,0 +1,3 @@
+from tfrun import main
+
+main()
