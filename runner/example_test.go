@@ -196,3 +196,44 @@ func ExampleFunction_Run() {
 	fmt.Println(y > 0 && y < 1, err)
 	// Output: true <nil>
 }
+
+// Results of many rows at a time, as columns: what a writer of files wants.
+func ExamplePredictor_Batches() {
+	ctx := context.Background()
+	s, err := runner.Load(ctx, "../testdata/models/full_seed/k3/model", runner.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	p, err := s.NewPredictor(runner.PredictOptions{BatchSize: 2, PadTo: map[string]int64{"keras_tensor": 8}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var rows []dataset.Element
+	for i, tokens := range [][]float32{{12, 7, 431}, {5}, {88, 3}} {
+		row, err := p.Row(map[string]tensor.Tensor{"keras_tensor": tensor.Vector(tokens...)})
+		if err != nil {
+			log.Fatal(err)
+		}
+		row.Row = int64(i)
+		rows = append(rows, row)
+	}
+	for b, err := range p.Batches(ctx, p.Complete(dataset.FromElements(p.RowSpec(), rows...))) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		for i := range b.Len() {
+			r, err := b.Result(i)
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(r.Row, r.Values[0].Tensor)
+		}
+	}
+	fmt.Printf("%+v\n", p.Counters())
+	// Output:
+	// 0 float32(1,)
+	// 1 float32(1,)
+	// 2 float32(1,)
+	// {Batches:2 Rows:3 Real:24 Padded:24}
+}

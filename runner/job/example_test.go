@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // A whole job: a file of rows in, a file of results out, with all that is left open chosen to suit.
@@ -57,4 +59,37 @@ func ExampleJob_Describe() {
 	// Output:
 	// keras_tensor float32 (None,) of 1 to 3 steps
 	// 3 rows in 2 batches
+}
+
+// Texts, which a vocabulary outside the model's graph turns into ids.
+func ExampleSource_Rows() {
+	const reviews = "../../examples/reviews/"
+	vocabulary, err := text.Open(reviews+"vocab.subwords", text.Auto)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := runner.Load(context.Background(), reviews+"model", runner.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	p, err := s.NewPredictor(runner.PredictOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	lines := strings.NewReader("A wonderful film, with a great cast.\nDull, and far too long.\n")
+	rows, err := job.Source{Files: []string{"-"}, Stdin: lines, Format: "txt", Encoder: vocabulary}.Rows(p)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for r, err := range p.Predict(context.Background(), rows) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		score, _ := tensor.Values[float32](r.Values[0].Tensor)
+		fmt.Println("liked:", score[0] > 0.5)
+	}
+	// Output:
+	// liked: true
+	// liked: false
 }
