@@ -21,58 +21,6 @@ import (
 const predictExample = `  tfrun predict model rows.csv -o scores.csv --keep id --outputs score=output_0
   tfrun predict model reviews.txt --vocab vocab.txt | jq .`
 
-// predictOptions are the flags of tfrun predict.
-type predictOptions struct {
-	model  string
-	inputs []string
-	tree   *job.Tree // of a run over a folder
-
-	output      string
-	format      string
-	inputFormat string
-	columns     []string
-	keep        []string
-	nulls       []string
-	nullNaN     bool
-	squeeze     bool
-	squeezeSet  bool // --squeeze was given, one way or the other
-	wide        string
-	maxBad      string
-	mostBad     int64 // of maxBad
-	badShare    float64
-	errors      string
-	progress    string
-	summary     string
-	planJSON    bool // --dry-run --format json
-	csv         csvFlags
-	text        string
-	vocab       string
-	vocabFormat string
-	padding     paddingOptions
-	predict     runner.PredictOptions
-	batching    string
-	load        runner.Options
-	xla         string
-	optimizer   string
-	requireGPU  bool
-	gpuMemory   string
-	heads       []string
-	labels      string
-	dryRun      bool
-	resume      bool
-	shard       string
-	plot        string
-	quiet       bool
-}
-
-// paddingOptions are the flags that speak of one input each, as they were typed.
-type paddingOptions struct {
-	pad, padTo, paddedShape    []string
-	side, truncate             string
-	keras                      bool // as pad_sequences pads
-	maxLen, length, mask, sets []string
-}
-
 func newPredictCmd(std stdio) *cobra.Command {
 	var o predictOptions
 	cmd := &cobra.Command{

@@ -122,3 +122,8 @@ func must(err error) {
 		panic(err)
 	}
 }
+
+// completeFormats lets the shell offer the values of --format.
+func completeFormats(cmd *cobra.Command, names ...string) {
+	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
+}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/words"
@@ -169,3 +171,39 @@ func cause(err error) error {
 	}
 	return err
 }
+
+// message is an error's text for people who type flags: they know nothing of the names of Go's
+// options.
+func message(err error) string {
+	var option *runner.OptionError
+	if errors.As(err, &option) {
+		return option.Msg
+	}
+	return err.Error()
+}
+
+// oneLineMost is how many bytes of an error are shown: names of a model's nodes may be of any
+// length.
+const oneLineMost = 2000
+
+// oneLine keeps an error on the one line that it is promised to take, and names in it from steering
+// the terminal. Of a long one the middle is left out.
+func oneLine(s string) string {
+	s = strings.Map(visible, strings.Join(strings.FieldsFunc(s, isLineBreak), "; "))
+	if len(s) <= oneLineMost {
+		return s
+	}
+	head, tail := s[:oneLineMost*3/4], s[len(s)-oneLineMost/4:]
+	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(tail, "")
+}
+
+// visible puts U+FFFD in the place of control characters, and of those that break a line or turn
+// the direction of text around; that of bytes that are no UTF-8 is taken by [strings.Map].
+func visible(r rune) rune {
+	if r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)) {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
+func isLineBreak(r rune) bool { return r == '\n' || r == '\r' }

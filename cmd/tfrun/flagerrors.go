@@ -70,3 +70,30 @@ func wantedValue(e *pflag.InvalidValueError) string {
 	}
 	return errors.Unwrap(e).Error()
 }
+
+// unknownCommand turns "tfrun shaeps" into an error with what was meant.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	e := &usageError{msg: fmt.Sprintf("unknown command %q", args[0]), command: cmd.CommandPath()}
+	cmd.SuggestionsMinimumDistance = 3
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		e.hint = fmt.Sprintf("did you mean: tfrun %s", near[0])
+	}
+	return e
+}
+
+// args returns a check of the number of arguments, with a message in the words of the command's own
+// usage line.
+func args(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && (most < 0 || len(args) <= most) {
+			return nil
+		}
+		return &usageError{
+			msg:     fmt.Sprintf("%s: got %d arguments; usage: %s", cmd.CommandPath(), len(args), cmd.UseLine()),
+			command: cmd.CommandPath(),
+		}
+	}
+}

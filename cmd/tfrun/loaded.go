@@ -125,34 +125,3 @@ func shellQuote(s string) string {
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
-
-// wrapped breaks a text into lines of a width at most, words apart.
-func wrapped(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		switch {
-		case line == "":
-			line = word
-		case len([]rune(line))+1+len([]rune(word)) > width:
-			lines = append(lines, line)
-			line = word
-		default:
-			line += " " + word
-		}
-	}
-	return append(lines, line)
-}
-
-// lineWidth is how wide text may be: the terminal's width, within what is easy to read.
-func lineWidth(std stdio) int {
-	if columns, ok := terminal(std.out); ok {
-		return min(max(columns, 40), 100)
-	}
-	return 80
-}
-
-// completeFormats lets the shell offer the values of --format.
-func completeFormats(cmd *cobra.Command, names ...string) {
-	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
-}

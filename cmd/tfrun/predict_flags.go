@@ -14,6 +14,58 @@ import (
 	"github.com/tfrun/tfrun/runner/job"
 )
 
+// predictOptions are the flags of tfrun predict.
+type predictOptions struct {
+	model  string
+	inputs []string
+	tree   *job.Tree // of a run over a folder
+
+	output      string
+	format      string
+	inputFormat string
+	columns     []string
+	keep        []string
+	nulls       []string
+	nullNaN     bool
+	squeeze     bool
+	squeezeSet  bool // --squeeze was given, one way or the other
+	wide        string
+	maxBad      string
+	mostBad     int64 // of maxBad
+	badShare    float64
+	errors      string
+	progress    string
+	summary     string
+	planJSON    bool // --dry-run --format json
+	csv         csvFlags
+	text        string
+	vocab       string
+	vocabFormat string
+	padding     paddingOptions
+	predict     runner.PredictOptions
+	batching    string
+	load        runner.Options
+	xla         string
+	optimizer   string
+	requireGPU  bool
+	gpuMemory   string
+	heads       []string
+	labels      string
+	dryRun      bool
+	resume      bool
+	shard       string
+	plot        string
+	quiet       bool
+}
+
+// paddingOptions are the flags that speak of one input each, as they were typed.
+type paddingOptions struct {
+	pad, padTo, paddedShape    []string
+	side, truncate             string
+	keras                      bool // as pad_sequences pads
+	maxLen, length, mask, sets []string
+}
+
 // addFlags adds the flags of tfrun predict, which help shows by [predictGroups]. A usage takes one
 // line of help, 53 characters, where it can.
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {

@@ -94,11 +94,3 @@ func times(n int) string {
 	}
 	return fmt.Sprintf("%d times", n)
 }
-
-// rowCount writes "1 row", "2,560 rows".
-func rowCount(n int64) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return words.Thousands(n) + " rows"
-}

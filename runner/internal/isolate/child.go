@@ -20,6 +20,15 @@ const (
 	answersFD  = 4
 )
 
+// Main serves a model and does not return, in the process that was started for one; elsewhere it
+// does nothing. It is to be called first thing in main.
+func Main() {
+	if os.Getenv(markEnv) == "" {
+		return
+	}
+	os.Exit(serveIsolated())
+}
+
 // serveIsolated is the model's process. It ends when the requests do: when the program that has
 // started it closes the model, or is gone.
 func serveIsolated() int {

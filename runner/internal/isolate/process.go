@@ -17,6 +17,52 @@ import (
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
+// markEnv marks the process that holds an isolated model.
+const markEnv = "TFRUN_ISOLATED"
+
+// ProcessError says that the process of an isolated model has died; see [Engine]. The
+// session starts another one when it is used again.
+type ProcessError struct {
+	// While is what it was doing: "start", "load", "prepare" or "run".
+	While string
+	// Cause is how it ended: "SIGABRT", "SIGKILL (as when memory runs out)", "no answer in 5s",
+	// "exit status 1".
+	Cause string
+	// Last is what it said last: the line of a failed check of TensorFlow's, or of the C++ runtime;
+	// "" where it said nothing.
+	Last string
+	// Final says that no other one will be started: too many have died without an answer.
+	Final bool
+
+	// Alone says that nothing else was being run in it.
+	Alone bool
+}
+
+// Error gives the cause and the last words.
+func (e *ProcessError) Error() string {
+	s := e.While + ": the model's process died: " + e.Cause
+	if e.Last != "" {
+		s += ": " + e.Last
+	}
+	if e.Final {
+		s += fmt.Sprintf(" (given up after %d deaths in a row)", maxDeaths)
+	}
+	return s
+}
+
+const (
+	// maxDeaths is how many processes in a row may die without having run anything to its end.
+	maxDeaths = 16
+	// grace is how long the process may take beyond a bound that TensorFlow itself is to
+	// keep.
+	grace = 2 * time.Second
+	// startWithin is how long the program may take to get to IsolateMain: a moment, unless the
+	// machine has much else to do.
+	startWithin = 30 * time.Second
+	// prepareWithin bounds what takes no time: looking things up in the graph.
+	prepareWithin = 20 * time.Second
+)
+
 // wireBuffer is for frames and short messages; the values of tensors pass by it.
 const wireBuffer = 64 << 10
 
