@@ -29,7 +29,7 @@ func TestRowsApart(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if _, ok, err := sizes.RowValues(mg, sig); !ok || err != nil {
+		if work, err := sizes.RowValues(mg, sig); !work.Known() || err != nil {
 			continue
 		}
 		s := loadDir(t, dir, Options{})

@@ -100,7 +100,7 @@ savedmodel/internal/body: tensor savedmodel internal/graph internal/shape
 savedmodel/layers: tensor savedmodel savedmodel/internal/body
 savedmodel/layers: internal/graph internal/shape internal/words savedmodel/layers/internal/rules
 savedmodel/layers/internal/rules: tensor internal/shape
-savedmodel/sizes: savedmodel/layers
+savedmodel/sizes: savedmodel/layers savedmodel/padding
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body
 savedmodel/sizes: internal/graph internal/shape internal/words
 savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes

@@ -46,7 +46,7 @@ var walks = []struct {
 		_, _ = mg.Operations(s)
 		_ = mg.CheckSignature(s)
 		_ = mg.Verify()
-		_, _, _ = sizes.RowValues(mg, s)
+		_, _ = sizes.RowValues(mg, s)
 		_, _ = padding.Of(mg, s, nil)
 		if t, err := layers.Of(mg); err == nil {
 			_ = sizes.Of(mg, s, t)

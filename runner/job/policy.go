@@ -146,14 +146,14 @@ func FileBatchSize(p *runner.Predictor) (int, error) {
 		return int(n), nil
 	}
 	f := p.Function()
-	values, ok, err := sizes.RowValues(f.Session().MetaGraph(), f.Signature())
-	if err != nil || !ok {
+	work, err := sizes.RowValues(f.Session().MetaGraph(), f.Signature())
+	if err != nil || !work.Known() {
 		return runner.DefaultBatchSize, err
 	}
 	const widest = 16 // bytes of a value
 	most := min(manyValues, p.Options().Limits.BatchBytes/widest)
 	rows := int64(runner.DefaultBatchSize)
-	for rows < maxFileRows && 2*rows*values <= most {
+	for rows < maxFileRows && 2*rows*work.Values <= most {
 		rows *= 2
 	}
 	return int(rows), nil

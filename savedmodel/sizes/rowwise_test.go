@@ -31,7 +31,11 @@ func TestRowValues(t *testing.T) {
 	axis := func(i int32) *nodepb.NodeDef {
 		return modeltest.Const("axis", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_INT32, TensorShape: modeltest.Shape(), IntVal: []int32{i}})
 	}
-	weights := func(dims ...int64) *nodepb.NodeDef { return shaped(modeltest.Op("w", "Const"), dims...) }
+	weights := func(dims ...int64) *nodepb.NodeDef {
+		return shaped(modeltest.Const("w", &tensorpb.TensorProto{Dtype: typespb.DataType_DT_FLOAT, TensorShape: modeltest.Shape(dims...), FloatVal: []float32{1}}), dims...)
+	}
+	variable := modeltest.Op("v", "VarHandleOp")
+	variable.Attr["shape"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: modeltest.Shape(3)}}
 	for _, tt := range []struct {
 		name  string
 		nodes []*nodepb.NodeDef
@@ -42,7 +46,7 @@ func TestRowValues(t *testing.T) {
 		{"a product the other way round", []*nodepb.NodeDef{weights(5, 3), shaped(modeltest.Op("out", "MatMul", "w", "in"), 5, 3)}, 0},
 		{"a product of turned rows", []*nodepb.NodeDef{weights(4, 5), shaped(flagged(modeltest.Op("out", "MatMul", "in", "w"), "transpose_a"), 3, 5)}, 0},
 		{"a product of rows", []*nodepb.NodeDef{shaped(flagged(modeltest.Op("out", "MatMul", "in", "in"), "transpose_b"), -1, -1)}, 0},
-		{"a variable", []*nodepb.NodeDef{shaped(modeltest.Op("v", "VarHandleOp")), shaped(modeltest.Op("w", "ReadVariableOp", "v"), 3), shaped(modeltest.Op("out", "BiasAdd", "in", "w"), -1, 3)}, 6},
+		{"a variable", []*nodepb.NodeDef{variable, shaped(modeltest.Op("w", "ReadVariableOp", "v"), 3), shaped(modeltest.Op("out", "BiasAdd", "in", "w"), -1, 3)}, 6},
 		{"rows side by side", []*nodepb.NodeDef{shaped(modeltest.Op("out", "AddV2", "in", "in"), -1, 3)}, 6},
 		{"one row for all", []*nodepb.NodeDef{weights(1, 3), shaped(modeltest.Op("out", "Mul", "w", "in"), -1, 3)}, 6},
 		{"a row for each", []*nodepb.NodeDef{weights(4, 3), shaped(modeltest.Op("out", "Mul", "w", "in"), 4, 3)}, 0},
@@ -53,7 +57,7 @@ func TestRowValues(t *testing.T) {
 		{"put one below the other, from the end", []*nodepb.NodeDef{axis(-2), shaped(modeltest.Op("out", "ConcatV2", "in", "in", "axis"), -1, 3)}, 0},
 		{"joined with what is no row", []*nodepb.NodeDef{axis(1), weights(4, 3), shaped(modeltest.Op("out", "ConcatV2", "in", "w", "axis"), 4, 6)}, 0},
 		{"a mean", []*nodepb.NodeDef{axis(0), shaped(modeltest.Op("out", "Mean", "in", "axis"), 3)}, 0},
-		{"what is checked beside it", []*nodepb.NodeDef{modeltest.Op("a", "Assert", "in"), shaped(modeltest.Op("out", "Identity", "in", "^a"), -1, 3)}, 0},
+		{"what is checked beside it", []*nodepb.NodeDef{modeltest.Op("a", "Assert", "in"), shaped(modeltest.Op("out", "Identity", "in", "^a"), -1, 3)}, 6},
 		{"a random number", []*nodepb.NodeDef{shaped(modeltest.Op("n", "RandomUniform", "in"), 3), shaped(modeltest.Op("out", "AddV2", "in", "n"), -1, 3)}, 0},
 		{"the same for every batch", []*nodepb.NodeDef{weights(4, 3), shaped(modeltest.Op("out", "Identity", "w"), 4, 3)}, 0},
 		{"of unknown size", []*nodepb.NodeDef{modeltest.Op("w", "Const"), modeltest.Op("out", "MatMul", "in", "w")}, 0},
@@ -77,9 +81,9 @@ func TestRowValues(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, ok, err := RowValues(mg, sig)
-			if err != nil || ok != (tt.want > 0) || ok && got != tt.want {
-				t.Errorf("RowValues() = %d, %v, %v, want %d", got, ok, err, tt.want)
+			got, err := RowValues(mg, sig)
+			if err != nil || got.Known() != (tt.want > 0) || got.Known() && got.Values != tt.want {
+				t.Errorf("RowValues() = %+v, %v, want %d", got, err, tt.want)
 			}
 		})
 	}
@@ -96,8 +100,8 @@ func TestRowValuesOfInputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok, err := RowValues(mg, sig); ok || err != nil {
-			t.Errorf("RowValues() of an input of %v = %d, %v, %v", dims, got, ok, err)
+		if got, err := RowValues(mg, sig); got.Known() || err != nil {
+			t.Errorf("RowValues() of an input of %v = %+v, %v", dims, got, err)
 		}
 	}
 }
