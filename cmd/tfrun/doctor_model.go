@@ -49,7 +49,10 @@ type modelDiagnosis struct {
 	Alone   *bool            `json:"same_among_others"`
 	Company *effectDiagnosis `json:"company"`
 	Padding *effectDiagnosis `json:"padding"`
-	Advice  []advice         `json:"advice"`
+	// BatchSize is how many rows of long files share a batch, unless --batch-size says so.
+	BatchSize    int      `json:"batch_size,omitempty"`
+	BatchSizeWhy string   `json:"batch_size_why,omitempty"`
+	Advice       []advice `json:"advice"`
 
 	verdict     runner.Verdict
 	padsExactly bool // --batching exact does
@@ -199,6 +202,13 @@ func (d *modelDiagnosis) runRows(ctx context.Context, s *runner.Session, o *pred
 	if d.FirstMS == 0 {
 		d.FirstMS = milliseconds(check.FirstRun)
 	}
+	if !d.NoBatch {
+		size, err := job.FileBatchSize(p)
+		if err != nil {
+			return err
+		}
+		d.BatchSize, d.BatchSizeWhy = size.Rows, size.Why
+	}
 	if !d.NoBatch && len(d.Changes) == 0 {
 		d.Alone = &alone
 		d.Company, d.Padding = diagnose(check.Verdict.Company), diagnose(check.Verdict.Padding)
@@ -264,7 +274,7 @@ func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 	case !*d.Steady:
 		add("", "answers that differ from run to run, as measured: padding cannot be told from that")
 	case !*d.Alone:
-		add("", "answers that depend on which rows share a batch, 64 as they come")
+		add("", fmt.Sprintf("answers that depend on which rows share a batch, %d as they come", d.BatchSize))
 		add(" --batching exact", "what each row gives alone; slower: each runs by itself")
 	case d.verdict.Fixed:
 		add("", "what each row gives alone: nothing is ever padded, so that every batching gives the same")
@@ -313,8 +323,11 @@ func (d *modelDiagnosis) print(std stdio, width int) error {
 	}
 	if d.Padding != nil && d.Padding.Depends && *d.Steady && *d.Alone {
 		b.WriteByte('\n')
-		for _, text := range wrapped("--batching bucket would be faster and is refused for this model; --batching auto takes arrival. "+
-			"A model with a mask (mask_zero=True, or a Masking layer) would not depend on padding.", width) {
+		refused := "--batching bucket would be faster and is refused for this model"
+		if d.padsExactly {
+			refused = "--batching bucket, which exact is about as fast as, is refused for this model"
+		}
+		for _, text := range wrapped(refused+"; --batching auto takes arrival. A model with a mask (mask_zero=True, or a Masking layer) would not depend on padding.", width) {
 			b.WriteString(text + "\n")
 		}
 	}
@@ -393,6 +406,7 @@ func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)
 		line("batches", "none: the signature takes and gives whole tensors, not one entry for each row")
 		return
 	}
+	line("batches", "of %d rows, where files are long: %s", d.BatchSize, d.BatchSizeWhy)
 	if len(d.Changes) > 0 {
 		line("padding", "cannot be told: each run changes the state that the next one begins with")
 		return

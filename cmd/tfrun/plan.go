@@ -106,8 +106,9 @@ func printPlan(plan job.Plan, output string, std stdio) error {
 	if plan.NoBatch {
 		line("batch", "none: one run a row; looked at %s", seen)
 	} else {
-		line("batch", "%d rows, %s; %s would be %s as they come, the largest %s, padding %.0f %% of them",
-			plan.BatchSize, plan.Batching, seen, batchCount(plan.Sample.Batches), byteCount(plan.Sample.BatchBytes), 100*plan.Sample.Waste)
+		line("batch", "%d rows: %s", plan.BatchSize, plan.BatchSizeWhy)
+		line("", "%s; %s would be %s as they come, the largest %s, padding %.0f %% of them",
+			plan.Batching, seen, batchCount(plan.Sample.Batches), byteCount(plan.Sample.BatchBytes), 100*plan.Sample.Waste)
 	}
 	if len(plan.State) > 0 {
 		line("state", "%s", stateNote(plan.State))

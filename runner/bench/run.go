@@ -38,9 +38,11 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	b.report.Signature, b.report.NoBatch, b.fixed = p.Function().Signature().Name, b.o.Predict.NoBatch, int(p.FixedBatchSize())
-	if b.free, err = job.FileBatchSize(p); err != nil {
+	free, err := job.FileBatchSize(p)
+	if err != nil {
 		return err
 	}
+	b.free = free.Rows
 	err = b.takeRows(ctx, p)
 	var output *runner.OutputError
 	if errors.As(err, &output) && len(b.o.Source.Files) == 0 && !b.o.Predict.NoBatch {

@@ -28,8 +28,10 @@ type Plan struct {
 	Columns   []PlanColumn    `json:"columns"`
 	Batching  runner.Batching `json:"batching"`
 	BatchSize int             `json:"batch_size"`
-	Sample    PlanSample      `json:"sample"`
-	NoBatch   bool            `json:"no_batch"`
+	// BatchSizeWhy says how that number came to be; empty with NoBatch.
+	BatchSizeWhy string     `json:"batch_size_why,omitempty"`
+	Sample       PlanSample `json:"sample"`
+	NoBatch      bool       `json:"no_batch"`
 	// State lists the operations that keep state between batches: there is one worker, and rows
 	// stay in order.
 	State []string `json:"state,omitempty"`
@@ -99,12 +101,13 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 		return plan, err
 	}
 	src := j.Source
-	if p, err = src.suited(p); err != nil {
+	p, why, err := src.suited(p)
+	if err != nil {
 		return plan, err
 	}
 	o, f, state := p.Options(), p.Function(), p.State()
 	plan = Plan{
-		Model: f.Session().Model().Dir, Signature: f.Signature().Name, Batching: o.Batching, BatchSize: o.BatchSize, NoBatch: o.NoBatch,
+		Model: f.Session().Model().Dir, Signature: f.Signature().Name, Batching: o.Batching, BatchSize: o.BatchSize, BatchSizeWhy: why, NoBatch: o.NoBatch,
 		State: state.Changes, Files: []PlanFile{}, Inputs: []PlanInput{}, Outputs: []PlanOutput{},
 	}
 	if plan.Batching == "" || state.Stateful() {

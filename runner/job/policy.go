@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/sizes"
@@ -114,19 +115,37 @@ func (src Source) regular() bool {
 // suited returns the predictor with what suits the source, unless the options say otherwise:
 // batches as large as suits files and the signature; and of standard input no more rows held back
 // than usual, as whoever writes there may wait for answers. For that reason what comes down a pipe
-// is not collected into large batches either.
-func (src Source) suited(p *runner.Predictor) (*runner.Predictor, error) {
+// is not collected into large batches either. why says how large batches came to be.
+func (src Source) suited(p *runner.Predictor) (suited *runner.Predictor, why string, err error) {
 	var failed error
-	suited, err := p.With(func(o *runner.PredictOptions) {
-		if o.Window == 0 && slices.Contains(src.Files, "-") {
-			o.Window = dataset.DefaultWindow
+	suited, err = p.With(func(given *runner.PredictOptions) {
+		if given.Window == 0 && slices.Contains(src.Files, "-") {
+			given.Window = dataset.DefaultWindow
 		}
-		said := o.BatchSize > 0 || o.NoBatch || o.MaxTokens > 0 || o.Batching != "" && o.Batching != runner.Arrival
-		if !said && !src.short() && src.regular() {
-			o.BatchSize, failed = FileBatchSize(p)
-		}
+		var size BatchSize
+		size, failed = src.batchSize(p, given)
+		given.BatchSize, why = size.Rows, size.Why
 	})
-	return suited, errors.Join(failed, err)
+	return suited, why, errors.Join(failed, err)
+}
+
+// batchSize chooses how many rows of the source share a batch; 0 where nothing has to be chosen.
+func (src Source) batchSize(p *runner.Predictor, given *runner.PredictOptions) (BatchSize, error) {
+	switch {
+	case given.NoBatch:
+		return BatchSize{}, nil
+	case p.FixedBatchSize() > 0:
+		return BatchSize{given.BatchSize, fixedByModel}, nil
+	case given.BatchSize > 0:
+		return BatchSize{given.BatchSize, "as asked for"}, nil
+	case given.MaxTokens > 0 || given.Batching != "" && given.Batching != runner.Arrival:
+		return BatchSize{0, "the usual number: rows are grouped by their length"}, nil
+	case src.short():
+		return BatchSize{0, "the usual number: the files are short"}, nil
+	case !src.regular():
+		return BatchSize{0, "the usual number: whoever writes to a pipe may wait for answers"}, nil
+	}
+	return FileBatchSize(p)
 }
 
 // Batches of files are made so large, in rows of a power of two, that what is computed for one
@@ -136,19 +155,27 @@ const (
 	maxFileRows = 1 << 13
 )
 
+// BatchSize is how many rows share a batch, and why.
+type BatchSize struct {
+	Rows int
+	Why  string // "each is some 128 values of work, from that row alone"
+}
+
+const fixedByModel = "the model fixes it"
+
 // FileBatchSize returns how many rows of files [Job.Run] takes for a batch where the options do not
 // say, unless the rows are few: the size that the signature fixes, [runner.DefaultBatchSize], or
 // more of a signature that computes little for a row, and that from the row alone
 // ([sizes.RowValues]). Each run has a cost of its own: of a million rows of 32 numbers, through two
 // small dense layers, 64 at a time took 6 times as long as 4,096.
-func FileBatchSize(p *runner.Predictor) (int, error) {
+func FileBatchSize(p *runner.Predictor) (BatchSize, error) {
 	if n := p.FixedBatchSize(); n > 0 {
-		return int(n), nil
+		return BatchSize{int(n), fixedByModel}, nil
 	}
 	f := p.Function()
 	work, err := sizes.RowValues(f.Session().MetaGraph(), f.Signature())
 	if err != nil || !work.Known() {
-		return runner.DefaultBatchSize, err
+		return BatchSize{runner.DefaultBatchSize, "the usual number: " + work.Why}, err
 	}
 	const widest = 16 // bytes of a value
 	most := min(manyValues, p.Options().Limits.BatchBytes/widest)
@@ -156,5 +183,5 @@ func FileBatchSize(p *runner.Predictor) (int, error) {
 	for rows < maxFileRows && 2*rows*work.Values <= most {
 		rows *= 2
 	}
-	return int(rows), nil
+	return BatchSize{int(rows), "each is some " + words.Thousands(work.Values) + " values of work, from that row alone"}, nil
 }

@@ -43,6 +43,9 @@ func TestFileBatchSize(t *testing.T) {
 		{"k3_autoencoder", dataset.Limits{BatchBytes: 1 << 20}, 1024},
 		{"k3_autoencoder", dataset.Limits{BatchBytes: 1}, runner.DefaultBatchSize},
 		{"k3_seed", dataset.Limits{}, runner.DefaultBatchSize},
+		{"k3_wide_deep", dataset.Limits{}, 8192},
+		{"k3_string_lookup", dataset.Limits{}, 8192},
+		{"k3_unet", dataset.Limits{}, 128},
 		{"mod_random", dataset.Limits{}, runner.DefaultBatchSize},
 		{"mod_fixed_batch", dataset.Limits{}, 4},
 	} {
@@ -50,8 +53,8 @@ func TestFileBatchSize(t *testing.T) {
 		if tt.model == "mod_random" {
 			o.Outputs = []string{"noise"} // the other is the same for all rows
 		}
-		if got, err := FileBatchSize(plan(t, tt.model, o)); got != tt.want || err != nil {
-			t.Errorf("%s, %d bytes: FileBatchSize() = %d, %v, want %d", tt.model, tt.limits.BatchBytes, got, err, tt.want)
+		if got, err := FileBatchSize(plan(t, tt.model, o)); got.Rows != tt.want || err != nil {
+			t.Errorf("%s, %d bytes: FileBatchSize() = %+v, %v, want %d", tt.model, tt.limits.BatchBytes, got, err, tt.want)
 		}
 	}
 }
@@ -90,7 +93,7 @@ func TestSuitedTo(t *testing.T) {
 		{"a recurrent model", "k3_seed", []string{long}, runner.PredictOptions{}, 64},
 		{"a fixed size", "mod_fixed_batch", []string{long}, runner.PredictOptions{}, 4},
 	} {
-		p, err := Source{Files: tt.inputs}.suited(plan(t, tt.model, tt.o))
+		p, _, err := Source{Files: tt.inputs}.suited(plan(t, tt.model, tt.o))
 		if err != nil || p.Options().BatchSize != tt.want {
 			t.Errorf("%s: a batch size of %d, %v, want %d", tt.name, p.Options().BatchSize, err, tt.want)
 		}

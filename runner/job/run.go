@@ -95,7 +95,7 @@ func (j Job) run(ctx context.Context, p *runner.Predictor) (sum Summary, err err
 	if err := j.Validate(); err != nil {
 		return sum, err
 	}
-	if p, err = j.Source.suited(p); err != nil {
+	if p, _, err = j.Source.suited(p); err != nil {
 		return sum, err
 	}
 	form, err := j.outputFormat()
