@@ -125,6 +125,7 @@ runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/xla
 runner/job/internal/source: dataset runner/internal/option
 runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
+runner/job: internal/words
 runner/job: runner runner/job/internal/source internal/partfile
 runner/job: tensor dataset savedmodel savedmodel/sizes
 runner/job: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord

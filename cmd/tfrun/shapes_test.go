@@ -76,6 +76,9 @@ type jsonTotals struct {
 // they are guesses, or that they do not know (a size that the export made None). Of what is given
 // as certain, 999 of 1000 rows must be right, and every signature and every total.
 func TestShapesOfEveryModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("one goroutine and many models")
+	}
 	t.Parallel()
 	models, good, rows, goodRows, wrongRows := 0, 0, 0, 0, 0
 	for _, dir := range modelDirs(t) {

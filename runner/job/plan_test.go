@@ -27,7 +27,7 @@ func TestPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Plan{
-		Model: m.Dir, Signature: "serving_default", Batching: runner.Arrival, BatchSize: 2,
+		Model: m.Dir, Signature: "serving_default", Batching: runner.Arrival, BatchSize: 2, BatchSizeWhy: "as asked for",
 		Files:   []PlanFile{{Name: "-", Bytes: -1}},
 		Inputs:  []PlanInput{{Name: "keras_tensor", Column: "ids", DType: tensor.Float32, Shape: tensor.MakeShape(-1), Least: 1, Most: 3}},
 		Outputs: []PlanOutput{{Name: "output_0", DType: tensor.Float32, Shape: tensor.MakeShape(1)}},
