@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -98,8 +99,11 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		std.note("%s", stateNote(state.Changes))
 	}
 	run := o.run
-	if o.tree != nil {
+	switch {
+	case o.tree != nil:
 		run = o.runFolder
+	case o.listen != "":
+		run = o.serve
 	}
 	return errors.Join(run(ctx, session, predictor, j, std), draw(), session.Close())
 }

@@ -19,7 +19,7 @@ type flagGroup struct {
 // predictGroups are the flags of tfrun predict, those first that most people need.
 var predictGroups = []flagGroup{
 	{"Most needed", []string{"output", "keep", "column", "outputs", "text", "vocab", "batching", "skip-bad-rows", "resume", "dry-run"}},
-	{"Input", []string{"input-format", "null", "set", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null", "vocab-format", "shard"}},
+	{"Input", []string{"input-format", "null", "set", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null", "vocab-format", "shard", "listen", "listen-idle"}},
 	{"Model", []string{"signature", "tags", "allow-op", "op-library", "allow-links", "no-prune"}},
 	{"Batches and padding", []string{
 		"batch-size", "no-batch", "pad", "pad-to", "padded-shape", "pad-side", "max-len", "truncate", "pad-sequences", "length", "mask", "max-tokens", "window", "window-memory", "padding-may-change-results",

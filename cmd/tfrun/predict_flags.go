@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -51,6 +52,8 @@ type predictOptions struct {
 	gpuMemory   string
 	heads       []string
 	labels      string
+	listen      string        // where rows and results come and go by connection
+	listenIdle  time.Duration // that ends it
 	dryRun      bool
 	resume      bool
 	shard       string
@@ -115,6 +118,8 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be read, fed and written; run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into this -o stopped")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: every Nth row from row I on, counted from 0")
+	f.StringVar(&o.listen, "listen", "", "`unix:PATH`, a socket: Arrow streams in and out by connection")
+	f.DurationVar(&o.listenIdle, "listen-idle", 0, "`TIME` without a connection that ends --listen (never)")
 	f.StringVar(&o.plot, "plot", "", "`FILE` (.svg, .png) to draw lengths and latency to")
 	f.IntVar(&o.predict.Workers, "workers", 0, "`N` batches at a time (2; 1 with state or chance)")
 	f.BoolVar(&o.load.NoPrune, "no-prune", false, "load all of the graph, not what the signature reaches")
@@ -188,6 +193,11 @@ func (o *predictOptions) validate() error {
 	}
 	if err := o.parseGPU(); err != nil {
 		return err
+	}
+	if o.listen != "" {
+		if err := o.checkListen(); err != nil {
+			return err
+		}
 	}
 	return o.checkFiles()
 }

@@ -31,24 +31,24 @@ func summary(sum job.Summary) string {
 	return s
 }
 
-// writeSummary writes --summary: what the run did, whether it ended well or not.
-func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) error {
-	if o.summary == "" {
-		return nil
-	}
-	doc := struct {
-		Output     string           `json:"output"`
-		Rows       int64            `json:"rows"`     // of the output
-		BadRows    int64            `json:"bad_rows"` // of these
-		Resumed    int64            `json:"resumed_rows"`
-		Seconds    float64          `json:"seconds"`
-		RowsSecond float64          `json:"rows_per_second"`
-		Padding    float64          `json:"padding"`
-		Restarts   int              `json:"restarts"`
-		Missing    map[string]int64 `json:"missing_kept,omitempty"`
-		Whole      bool             `json:"whole"` // nothing is left to do
-		Error      string           `json:"error,omitempty"`
-	}{
+// summaryDoc is a [job.Summary] for programs.
+type summaryDoc struct {
+	Output     string           `json:"output"`
+	Rows       int64            `json:"rows"`     // of the output
+	BadRows    int64            `json:"bad_rows"` // of these
+	Resumed    int64            `json:"resumed_rows"`
+	Seconds    float64          `json:"seconds"`
+	RowsSecond float64          `json:"rows_per_second"`
+	Padding    float64          `json:"padding"`
+	Restarts   int              `json:"restarts"`
+	Missing    map[string]int64 `json:"missing_kept,omitempty"`
+	Whole      bool             `json:"whole"` // nothing is left to do
+	Error      string           `json:"error,omitempty"`
+}
+
+// summarize makes the document of a run that ended well, or with an error.
+func summarize(j job.Job, sum job.Summary, runErr error) summaryDoc {
+	doc := summaryDoc{
 		Output: j.Output, Rows: sum.Resumed + sum.Rows, BadRows: sum.BadRows, Resumed: sum.Resumed, Seconds: sum.Duration.Seconds(),
 		Padding: sum.Waste, Restarts: sum.Restarts, Missing: sum.Missing, Whole: runErr == nil,
 	}
@@ -58,6 +58,14 @@ func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) 
 	if runErr != nil {
 		doc.Error = oneLine(message(runErr))
 	}
+	return doc
+}
+
+// writeSummary writes --summary: what the run did, whether it ended well or not.
+func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) error {
+	if o.summary == "" {
+		return nil
+	}
 	out, err := createOutput(o.summary, nil)
 	if err != nil {
 		return err
@@ -65,7 +73,7 @@ func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) 
 	defer out.abandon()
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
+	if err := enc.Encode(summarize(j, sum, runErr)); err != nil {
 		return err
 	}
 	return out.commit()

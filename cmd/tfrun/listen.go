@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job"
+)
+
+// What a connection to predict --listen is answered with: frames, each a byte that says what it
+// holds, the number of bytes as 32 bits (big-endian), and the bytes.
+const (
+	frameData    = 'd' // a piece of the results, an Arrow stream
+	frameSummary = 's' // the last: what the run did, as JSON, see --summary
+	frameError   = 'e' // the last: why the run failed, a line
+)
+
+// framed writes results as frames of data.
+type framed struct{ w io.Writer }
+
+// Write writes a frame of data.
+func (f framed) Write(b []byte) (int, error) {
+	if err := f.frame(frameData, b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// frame writes a frame.
+func (f framed) frame(kind byte, b []byte) error {
+	head := binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(b))) //nolint:gosec // what a writer gathers is far smaller
+	_, err := (&net.Buffers{head, b}).WriteTo(f.w)
+	return err
+}
+
+// checkListen checks the options of a run that listens: rows come and results go by connection.
+func (o *predictOptions) checkListen() error {
+	const command = "tfrun predict"
+	path, ok := strings.CutPrefix(o.listen, "unix:")
+	switch {
+	case !ok || path == "":
+		return usagef(command, "--listen %q: want unix:PATH, the path of a socket", o.listen)
+	case len(o.inputs) > 0 || o.output != "" && o.output != "-":
+		return usagef(command, "--listen: rows and results come and go by connection: name neither inputs nor -o")
+	case o.dryRun || o.resume || o.shard != "" || o.plot != "" || o.errors != "" || o.summary != "":
+		return usagef(command, "--listen: --dry-run, --resume, --shard, --plot, --errors and --summary are for one run")
+	case o.inputFormat != "" && o.inputFormat != "arrow" || o.format != "" && o.format != "arrow":
+		return usagef(command, "--listen: rows and results are Arrow streams")
+	}
+	o.inputs, o.inputFormat, o.format = []string{"-"}, "arrow", "arrow"
+	return nil
+}
+
+// listener answers connections, each with a run of its own over the rows that it sends.
+type listener struct {
+	net.Listener
+	p   *runner.Predictor
+	job job.Job
+	std stdio
+
+	idle time.Duration // without a connection, after which it ends; 0: never
+	mu   sync.Mutex    // of what follows
+	open map[net.Conn]struct{}
+	end  *time.Timer
+	busy sync.WaitGroup
+}
+
+// serve runs the job for each connection, until ctx is done or nobody has come for a while.
+func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner.Predictor, j job.Job, std stdio) error {
+	path := strings.TrimPrefix(o.listen, "unix:")
+	in, err := listenUnix(path)
+	if err != nil {
+		return err
+	}
+	l := &listener{Listener: in, p: p, job: j, std: std, idle: o.listenIdle, open: map[net.Conn]struct{}{}}
+	l.job.Began, l.job.Progress = nil, nil
+	stop := context.AfterFunc(ctx, l.stop)
+	defer stop()
+	l.left(nil)
+	if !o.quiet {
+		std.note("listening on %s", o.listen)
+	}
+	for {
+		conn, err := in.Accept()
+		if err != nil {
+			l.busy.Wait()
+			if errors.Is(err, net.ErrClosed) {
+				return ctx.Err()
+			}
+			return err
+		}
+		l.came(conn)
+		go func() {
+			defer l.left(conn)
+			l.answer(ctx, conn)
+		}()
+	}
+}
+
+// listenUnix makes a socket that nobody else may use. One that a process left behind goes away, one
+// on which somebody listens does not.
+func listenUnix(path string) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil {
+		if info.Mode()&os.ModeSocket == 0 {
+			return nil, fmt.Errorf("--listen %q: is there, and no socket", path)
+		}
+		if c, err := net.Dial("unix", path); err == nil {
+			return nil, errors.Join(fmt.Errorf("--listen %q: another process listens there", path), c.Close())
+		}
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	// Under another name until it is for its owner alone.
+	temp := fmt.Sprintf("%s.%d", path, os.Getpid())
+	in, err := net.ListenUnix("unix", &net.UnixAddr{Name: temp, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	in.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(temp, 0o600), os.Rename(temp, path)); err != nil {
+		return nil, errors.Join(err, in.Close(), os.Remove(temp))
+	}
+	return unlinked{in, path}, nil
+}
+
+// unlinked is a socket whose name goes with it.
+type unlinked struct {
+	net.Listener
+	path string
+}
+
+// Close removes the name first, so that nobody comes who would not be answered.
+func (u unlinked) Close() error { return errors.Join(os.Remove(u.path), u.Listener.Close()) }
+
+// came counts a connection.
+func (l *listener) came(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy.Add(1)
+	l.open[c] = struct{}{}
+	if l.end != nil {
+		l.end.Stop()
+		l.end = nil
+	}
+}
+
+// left counts a connection that is done; nil begins the counting. After the last one the time runs.
+func (l *listener) left(c net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c != nil {
+		delete(l.open, c)
+		l.busy.Done()
+	}
+	if len(l.open) == 0 && l.idle > 0 {
+		l.end = time.AfterFunc(l.idle, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if len(l.open) == 0 {
+				_ = l.Close() // Accept says so
+			}
+		})
+	}
+}
+
+// stop ends the listening and all runs.
+func (l *listener) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_ = l.Close() // Accept says so
+	for c := range l.open {
+		_ = c.Close() // whoever reads and writes there says so
+	}
+}
+
+// answer runs the job over the rows of a connection.
+func (l *listener) answer(ctx context.Context, c net.Conn) {
+	defer c.Close() //nolint:errcheck // the last frame has been written, or cannot be
+	out := framed{c}
+	j := l.job
+	j.Source.Stdin, j.Stdout = c, out
+	sum, err := j.Run(ctx, l.p)
+	var text []byte
+	if err == nil {
+		text, err = json.Marshal(summarize(j, sum, nil))
+	}
+	kind := byte(frameSummary)
+	if err != nil {
+		kind, text = frameError, []byte(oneLine(message(err)))
+	}
+	_ = out.frame(kind, text) // whoever does not listen misses it
+}
