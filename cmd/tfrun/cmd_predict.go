@@ -63,9 +63,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		return runPlan(ctx, o, source, std)
 	}
 	if !o.load.Isolate {
-		// It takes longer than everything else before the first run, and goes on beside the reading
-		// of the model. An error is that of loading.
-		go runner.OpenLibrary(o.load.Library) //nolint:errcheck // see above
+		defer o.openAhead()()
 	}
 	m, err := o.openFiles(std, &source)
 	if err != nil {
@@ -106,6 +104,19 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		run = o.serve
 	}
 	return errors.Join(run(ctx, session, predictor, j, std), draw(), session.Close())
+}
+
+// openAhead opens libtensorflow beside the reading of the model: it takes longer than everything
+// else before the first run. An error is that of loading. The function that it returns waits for
+// the end of it: a process that ended in the middle would let TensorFlow's log through, which
+// begins when the library is opened.
+func (o *predictOptions) openAhead() (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = runner.OpenLibrary(o.load.Library) // see above
+	}()
+	return func() { <-done }
 }
 
 // source puts together where rows come from.

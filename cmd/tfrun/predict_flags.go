@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/text"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // predictOptions are the flags of tfrun predict.
@@ -289,7 +291,7 @@ func (o *predictOptions) checkFiles() error {
 	}
 	files, err := expand(o.inputs)
 	if err != nil {
-		return err
+		return o.swapped(err)
 	}
 	o.inputs = files
 	j := job.Job{Source: job.Source{Files: files, Format: o.inputFormat}, Output: o.output, Format: o.format, Resume: o.resume}
@@ -302,6 +304,20 @@ func (o *predictOptions) checkFiles() error {
 		}
 	}
 	return nil
+}
+
+// swapped is the error of finding the inputs where a file of rows was named in the model's place, and
+// the model among the inputs.
+func (o *predictOptions) swapped(err error) error {
+	if info, statErr := os.Stat(o.model); statErr != nil || info.IsDir() {
+		return err
+	}
+	for _, in := range o.inputs {
+		if _, openErr := savedmodel.Open(in); openErr == nil {
+			return usagef("tfrun predict", "%q is no model, and %q is one: the model comes first", o.model, in)
+		}
+	}
+	return err
 }
 
 // parseHeads reads --head and --labels.
