@@ -46,10 +46,9 @@ func newPredictCmd(std stdio) *cobra.Command {
 	return cmd
 }
 
-const predictLong = `Runs a signature of MODEL over the rows of the INPUT files, in padded batches,
-and writes one result a row, in order. Rows are .jsonl, .csv, .tsv, .npy, .npz,
-.parquet, .arrow, .tfrecord or .txt, plain or compressed; - is stdin. Where
-INPUT is a folder, or 'data/**/*.csv', -o is one too, with a file for each.`
+const predictLong = `Runs a signature of MODEL over rows of INPUT, in padded batches, and writes one
+result a row. Rows are .jsonl, .csv, .tsv, .npy, .npz, .parquet, .arrow, .txt or
+.tfrecord, compressed or not; - is stdin. For a folder -o has to be one, too.`
 
 func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err := o.validate(); err != nil {
