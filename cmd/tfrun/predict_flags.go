@@ -306,8 +306,8 @@ func (o *predictOptions) checkFiles() error {
 	return nil
 }
 
-// swapped is the error of finding the inputs where a file of rows was named in the model's place, and
-// the model among the inputs.
+// swapped is the error of finding the inputs, also where a file of rows was named in the model's
+// place, and the model among the inputs.
 func (o *predictOptions) swapped(err error) error {
 	if info, statErr := os.Stat(o.model); statErr != nil || info.IsDir() {
 		return err
