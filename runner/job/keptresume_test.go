@@ -88,7 +88,7 @@ func runUntil(t *testing.T, j Job, p *runner.Predictor, stop int) {
 	}
 	sum := Summary{Resumed: part.Rows(), BadRows: part.Bad(), Missing: map[string]int64{}}
 	w := writing{Job: j, form: form, sum: &sum}
-	if p, err = j.Source.suited(p); err != nil {
+	if p, _, err = j.Source.suited(p); err != nil {
 		t.Fatal(err)
 	}
 	if w.p, err = p.With(func(o *runner.PredictOptions) { o.From = part.Rows() }); err != nil {
