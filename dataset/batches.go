@@ -305,8 +305,12 @@ func (it *batcher) read(ctx context.Context) error {
 // keepingRows is how many rows are read at a time where they have kept columns.
 const keepingRows = 64
 
-// count adds up what rows of a group keep beside their tensors. A group that keeps more than an
-// eighth of the budget is a batch as it is.
+// keptShare is the part of the budget that a group may keep beside its tensors: several batches are
+// on their way at a time, and results hold what is kept once more.
+const keptShare = 32
+
+// count adds up what rows of a group keep beside their tensors. A group that keeps more than its
+// share of the budget is a batch as it is.
 func (it *batcher) count(g *arrival, rows []*Element) {
 	if it.budget == 0 {
 		return
@@ -317,7 +321,7 @@ func (it *batcher) count(g *arrival, rows []*Element) {
 			g.kept += int64(len(x.Value))
 		}
 	}
-	if g.n < g.size && g.kept > it.budget/8 && !g.early {
+	if g.n < g.size && g.kept > it.budget/keptShare && !g.early {
 		g.early = true
 		if it.split != nil {
 			it.split(g.size, g.n)

@@ -94,6 +94,24 @@ func (e Element) Ragged(i int) (r Ragged, ok bool) {
 	return Ragged{Values: e.Tensors[i], Splits: e.Splits[i]}, true
 }
 
+// Size returns about how many bytes of memory an element takes, with what it carries (Extra).
+func (e Element) Size() int {
+	n := 0
+	for _, t := range e.Tensors {
+		if t.DType() == tensor.String {
+			for _, text := range t.Strings() {
+				n += len(text)
+			}
+			continue
+		}
+		n += len(t.Bytes())
+	}
+	for _, f := range e.Extra {
+		n += len(f.Value)
+	}
+	return n
+}
+
 // Clone returns a copy that shares no memory with e and stays valid whatever the iterator does.
 func (e Element) Clone() Element {
 	c := Element{Row: e.Row, Place: e.Place, Rows: slices.Clone(e.Rows), Tensors: make([]tensor.Tensor, len(e.Tensors))}

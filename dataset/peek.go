@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"sync/atomic"
-
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // Peek reads the first n elements, or all if there are fewer, and returns them in memory of their
@@ -38,7 +36,7 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 			break
 		}
 		if err == nil {
-			size += e.size()
+			size += e.Size()
 			e.Extra = nil
 			first = append(first, e.Clone())
 		}
@@ -50,24 +48,6 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 		}
 		return p, nil
 	})
-}
-
-// size is about how many bytes an element takes, with what it carries.
-func (e *Element) size() int {
-	n := 0
-	for _, t := range e.Tensors {
-		if t.DType() == tensor.String {
-			for _, text := range t.Strings() {
-				n += len(text)
-			}
-			continue
-		}
-		n += len(t.Bytes())
-	}
-	for _, f := range e.Extra {
-		n += len(f.Value)
-	}
-	return n
 }
 
 // badRowsFor is how many rows are looked at, good and bad, for each that is wanted. A file may hold

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/savedmodel/padding"
 )
 
@@ -247,7 +248,11 @@ func (b *Batcher) dispatch() {
 		if rows := b.take(first); len(rows) > 0 {
 			b.free--
 			b.idle.Add(1)
-			go b.run(rows)
+			var bad int64
+			crash.Go(func() error {
+				bad = b.runRows(rows)
+				return nil
+			}, func(err error) { b.over(rows, bad, err) })
 		}
 	}
 }
@@ -292,12 +297,26 @@ func (w *waiter) late() bool {
 	return w.ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
-// run runs a batch and lets the next one begin.
-func (b *Batcher) run(rows []*waiter) {
+// fail wakes who waits for a row with an error, where nobody has done so.
+func (w *waiter) fail(err error) {
+	select {
+	case <-w.done:
+	default:
+		w.err = err
+		close(w.done)
+	}
+}
+
+// over takes note of a batch that was run, and lets the next one begin. A panic is the error of its
+// rows.
+func (b *Batcher) over(rows []*waiter, bad int64, panicked error) {
 	defer b.idle.Done()
-	ctx, cancel := contextOf(rows)
-	bad := b.runRows(ctx, rows)
-	cancel()
+	if panicked != nil {
+		bad = int64(len(rows))
+		for _, w := range rows {
+			w.fail(panicked)
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats.Batches++
@@ -327,7 +346,9 @@ func contextOf(rows []*waiter) (context.Context, context.CancelFunc) {
 }
 
 // runRows runs rows as one batch and wakes those who wait for them. It returns how many failed.
-func (b *Batcher) runRows(ctx context.Context, rows []*waiter) (bad int64) {
+func (b *Batcher) runRows(rows []*waiter) (bad int64) {
+	ctx, cancel := contextOf(rows)
+	defer cancel()
 	elements := make([]dataset.Element, len(rows))
 	for i, w := range rows {
 		elements[i] = w.row

@@ -12,6 +12,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// keptShare is the part of a batch's memory that its kept columns may come to: several batches are
+// on their way at a time, and results hold these columns once more.
+const keptShare = 32
+
 // blockFeeder makes batches of rows that come many at a time and all have one shape: nothing is
 // padded, and no row is looked at by itself.
 type blockFeeder struct {
@@ -107,7 +111,7 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 			f.kept += int64(len(x.Value))
 		}
 	}
-	if f.n += n; f.n == f.size || f.kept > f.p.o.Limits.BatchBytes/8 {
+	if f.n += n; f.n == f.size || f.kept > f.p.o.Limits.BatchBytes/keptShare {
 		return f.flush(put)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
 	"github.com/tfrun/tfrun/tensor"
@@ -197,10 +198,11 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 		err error
 	}
 	over := make(chan result, 1)
-	go func() {
-		out, err := c.wait(ctx)
-		over <- result{out, err}
-	}()
+	var out []tensor.Tensor
+	crash.Go(func() (err error) {
+		out, err = c.wait(ctx)
+		return err
+	}, func(err error) { over <- result{out, err} })
 	select {
 	case r := <-over:
 		return r.out, r.err

@@ -9,13 +9,13 @@ import (
 	"sync"
 
 	"github.com/tfrun/tfrun/internal/admit"
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/ops"
 	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
-	"golang.org/x/sync/errgroup"
 )
 
 // loadModel loads the model into TensorFlow, for one of several devices where a place is given.
@@ -269,7 +269,7 @@ func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (
 		return err
 	}
 	engines := make([]tf.Engine, len(places))
-	group, groupCtx := errgroup.WithContext(ctx)
+	group, groupCtx := crash.WithContext(ctx)
 	for i, place := range places {
 		group.Go(func() (err error) {
 			// a graph with a place is always a copy
@@ -313,9 +313,9 @@ func openAhead(o Options) (wait func()) {
 	}
 	tf.LogTo(o.Logger)
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = OpenLibrary(o.Library)
-	}()
+	crash.Go(func() error {
+		_, err := OpenLibrary(o.Library)
+		return err
+	}, func(error) { close(done) })
 	return func() { <-done }
 }

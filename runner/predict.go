@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
@@ -237,7 +235,7 @@ var errEnough = errors.New("enough")
 func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit func(*ResultBatch) error) error {
 	workCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var reader, workers errgroup.Group
+	reader, workers := crash.NewGroup(), crash.NewGroup()
 	jobs, done := make(chan *job, 1), make(chan *job, 1)
 	var fault atomic.Pointer[crash.Error]
 	guard := func(f func() error) error {
@@ -257,10 +255,8 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 			return guard(func() error { return p.work(workCtx, jobs, done) })
 		})
 	}
-	go func() {
-		_ = workers.Wait() // the context's error, which is looked at below
-		close(done)
-	}()
+	// an error is the context's, which is looked at below
+	crash.Go(workers.Wait, func(error) { close(done) })
 	err := deliver(done, p.o.From, emit)
 	cancel()
 	for range done { //nolint:revive // the workers have to end before this function does

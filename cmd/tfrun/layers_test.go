@@ -89,7 +89,7 @@ internal/hdf5:
 internal/strict:
 internal/weight:
 internal/crash:
-internal/lastwords: internal/words
+internal/lastwords: internal/words internal/crash
 internal/admit: internal/ops internal/strict
 internal/graph: tensor internal/wire internal/strict
 internal/shape: tensor internal/graph
@@ -125,7 +125,7 @@ runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/xla
 runner/job/internal/source: dataset runner/internal/option
 runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
-runner/job: internal/words
+runner/job: internal/words internal/crash
 runner/job: runner runner/job/internal/source internal/partfile
 runner/job: tensor dataset savedmodel savedmodel/sizes
 runner/job: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // Log takes what is written to standard error by TensorFlow and by others, and tells them apart:
@@ -104,7 +106,10 @@ func (l *Log) Write(b []byte) (int, error) {
 	}
 	if len(l.queue) > 0 && l.busy == nil {
 		l.busy = make(chan struct{})
-		go l.drain()
+		crash.Go(func() error {
+			l.drain()
+			return nil
+		}, func(error) {}) // the logger's own: nobody is left to tell
 	}
 	if last != nil && last.fatal {
 		l.await()

@@ -194,13 +194,17 @@ func (plan *Plan) addInputs(p *runner.Predictor, src Source) {
 	}
 }
 
+// sampleBytes is how much the rows of a sample may come to.
+const sampleBytes = 64 << 20
+
 // look reads up to sample rows and counts the bad ones. Where all are bad, the first error is
 // returned.
 func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64) (first []dataset.Element, bad error) {
 	s := &plan.Sample
 	s.All = true
+	size := 0
 	for row, err := range rows.All(ctx) {
-		if s.Rows == sample {
+		if s.Rows == sample || size > sampleBytes {
 			s.All = false
 			break
 		}
@@ -213,6 +217,8 @@ func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64)
 		case err != nil:
 			return nil, err
 		default:
+			row.Extra = nil // nobody looks at it
+			size += row.Size()
 			first = append(first, row.Clone())
 		}
 		s.Rows++

@@ -17,9 +17,9 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
@@ -277,7 +277,7 @@ const (
 
 // all runs the files, and ends with the first error.
 func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile) error {
-	group, each := errgroup.WithContext(ctx)
+	group, each := crash.WithContext(ctx)
 	places := semaphore.NewWeighted(treeAtOnce)
 	for _, f := range todo {
 		weight := 1 + f.Size*(treeAtOnce-1)/treeLarge

@@ -31,7 +31,7 @@ type Engine struct {
 	live   *Process
 	told   []func(*Process) error // what a new process has to be told
 	ids    int                    // of programs
-	deaths int                    // since the last run that came to its end
+	deaths int                    // since the model was loaded last
 	total  int
 }
 
@@ -55,13 +55,8 @@ func (e *Engine) process(ctx context.Context) (*Process, error) {
 			return e.live, nil
 		}
 		if e.live != nil {
-			e.deaths++
 			e.total++
-			died := e.live.died("run")
 			e.live = nil
-			if died.Final = e.deaths >= maxDeaths; died.Final {
-				return nil, died
-			}
 		} else if e.deaths >= maxDeaths {
 			return nil, &ProcessError{While: "run", Cause: "it is not started again", Final: true}
 		}
@@ -72,7 +67,7 @@ func (e *Engine) process(ctx context.Context) (*Process, error) {
 		var died *ProcessError
 		switch {
 		case err == nil:
-			e.live = p
+			e.live, e.deaths = p, 0
 		case errors.As(err, &died) && ctx.Err() == nil:
 			e.deaths++
 			e.total++
@@ -265,12 +260,6 @@ func (p *remoteProgram) run(ctx context.Context, feeds []tensor.Tensor) ([]tenso
 			out, err = readTensors(r)
 			return err
 		})
-	var died *ProcessError
-	if !errors.As(err, &died) {
-		e.mu.Lock()
-		e.deaths = 0
-		e.mu.Unlock()
-	}
 	return out, err
 }
 

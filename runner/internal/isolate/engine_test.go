@@ -87,6 +87,25 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
+// A process that has loaded the model is replaced however many have died in runs: any row may be
+// deadly.
+func TestManyDeaths(t *testing.T) {
+	t.Parallel()
+	e, p := deadly(t)
+	for range maxDeaths + 1 {
+		if err := syscall.Kill(e.PID(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-e.live.dead
+		if _, err := e.process(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run(t, p); err != nil {
+		t.Error(err)
+	}
+}
+
 // The model's process ends when the one that has started it is gone, whatever way, and another one
 // takes its place.
 func TestEndsWithItsParent(t *testing.T) {

@@ -45,13 +45,14 @@ func (e *ProcessError) Error() string {
 		s += ": " + e.Last
 	}
 	if e.Final {
-		s += fmt.Sprintf(" (given up after %d deaths in a row)", maxDeaths)
+		s += fmt.Sprintf(" (given up after %d deaths in a row, before the model was loaded)", maxDeaths)
 	}
 	return s
 }
 
 const (
-	// maxDeaths is how many processes in a row may die without having run anything to its end.
+	// maxDeaths is how many processes in a row may die before the model is loaded. Those that die
+	// in a run do not count: any row may be deadly.
 	maxDeaths = 16
 	// grace is how long the process may take beyond a bound that TensorFlow itself is to
 	// keep.
