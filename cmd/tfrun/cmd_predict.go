@@ -13,6 +13,7 @@ import (
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/dataset/text"
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -110,10 +111,10 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 // begins when the library is opened.
 func (o *predictOptions) openAhead() (wait func()) {
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_, _ = runner.OpenLibrary(o.load.Library) // see above
-	}()
+	crash.Go(func() error {
+		_, err := runner.OpenLibrary(o.load.Library)
+		return err
+	}, func(error) { close(done) }) // see above
 	return func() { <-done }
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
 )
@@ -100,10 +101,15 @@ func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner
 			return err
 		}
 		l.came(conn)
-		go func() {
-			defer l.left(conn)
+		crash.Go(func() error {
 			l.answer(ctx, conn)
-		}()
+			return nil
+		}, func(err error) {
+			if err != nil {
+				fmt.Fprintf(std.err, "tfrun: error: %s\n", oneLine(err.Error()))
+			}
+			l.left(conn)
+		})
 	}
 }
 
