@@ -96,7 +96,7 @@ func TestIdentity(t *testing.T) {
 			r.job.Source.Files = []string{other}
 		}, "input 1"},
 		{"the vocabulary's content", func(r *run) {
-			r.job.Source.Encoder, r.job.Source.Vocabulary = words{}, "a digest"
+			r.job.Source.Encoder, r.job.Source.Vocabulary = noWords{}, "a digest"
 		}, "vocabulary"},
 		{"the optimizer", func(r *run) { r.options.Optimizer = runner.OptimizerAll }, "optimizer"},
 		{"XLA", func(r *run) { r.options.XLA = runner.XLAOn }, "xla"},
@@ -137,7 +137,7 @@ func writeFile(t *testing.T, name, content string) {
 	}
 }
 
-// words is an encoder.
-type words struct{}
+// noWords is an encoder.
+type noWords struct{}
 
-func (words) Encode(string) []int64 { return nil }
+func (noWords) Encode(string) []int64 { return nil }
