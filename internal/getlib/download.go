@@ -249,3 +249,6 @@ func withoutURL(err error) error {
 	}
 	return err
 }
+
+// acceptPages are the forms of the simple API, JSON preferred.
+const acceptPages = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"

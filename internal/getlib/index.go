@@ -132,9 +132,6 @@ func listLinks(ctx context.Context, c *client, place string) ([]wheelFile, error
 	return files, nil
 }
 
-// acceptPages are the forms of the simple API, JSON preferred.
-const acceptPages = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-
 // listPage lists the files of a page of the simple API, JSON or HTML.
 func listPage(ctx context.Context, c *client, place string) ([]wheelFile, error) {
 	at, err := url.Parse(place)

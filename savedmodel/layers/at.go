@@ -184,3 +184,19 @@ func (t *Table) Takers() map[string]string {
 	}
 	return takers
 }
+
+// alike reports whether two shapes do not contradict each other.
+func alike(a, b tensor.Shape) bool {
+	if !a.Ranked() || !b.Ranked() {
+		return true
+	}
+	if a.Rank() != b.Rank() {
+		return false
+	}
+	for i := range a.Rank() {
+		if x, y := a.Dim(i), b.Dim(i); x != tensor.Unknown && y != tensor.Unknown && x != y {
+			return false
+		}
+	}
+	return true
+}

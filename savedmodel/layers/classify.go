@@ -25,26 +25,6 @@ var kerasClasses = strings.Fields(`
 	Subtract TFSMLayer TextVectorization TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 	Functional Sequential`)
 
-// classByDefault finds a class by its default name.
-var classByDefault = func() map[string]string {
-	classes := map[string]string{}
-	for _, class := range kerasClasses {
-		classes[SnakeCase(class)] = class
-	}
-	return classes
-}()
-
-// ClassOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default
-// name.
-func ClassOfName(name string) (class string, ok bool) {
-	for _, b := range bases(name) {
-		if class, ok = classByDefault[b]; ok {
-			return class, true
-		}
-	}
-	return "?", false
-}
-
 // traits is what the graph shows of a layer's call.
 type traits struct {
 	ops map[string]bool // op types
@@ -302,13 +282,6 @@ func (t *traits) isTimeDistributed() bool {
 		strings.HasSuffix(t.text, " stack:Pack transpose:Transpose")
 }
 
-// helperScopes are name scopes that operations open within a layer.
-var helperScopes = map[string]bool{
-	"Tensordot": true, "batchnorm": true, "moments": true, "convolution": true, "conv_transpose": true, "separable_conv2d": true, "depthwise": true, "Repeat": true,
-	"MaxPool1d": true, "AvgPool1D": true, "einsum": true, "Einsum": true, "Gelu": true, "BiasAdd": true, "Cast": true, "Reshape": true, "zeros": true, "ones_like": true,
-	"Softmax": true, "strided_slice": true, "hash_table_Lookup": true, "StringSplit": true, "concat": true, "one_hot": true, "Add": true, "MatMul": true, "resize": true,
-}
-
 // nestedModel reports whether the work is done in scopes that are layers of their own.
 func (t *traits) nestedModel() bool {
 	for s := range t.scopes {
@@ -393,3 +366,6 @@ func isSeed(v *savedmodel.Variable) bool {
 	last := v.Name[strings.LastIndexByte(v.Name, '/')+1:]
 	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state" || last == "StateVar"
 }
+
+// kerasOperation is the class of a layer that Keras 2 makes of an operation in a functional model.
+const kerasOperation = "TFOpLambda"

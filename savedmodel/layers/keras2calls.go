@@ -198,22 +198,6 @@ func matchShapes(want, have []tensor.Shape) (places []int, sure bool) {
 	return places, sure
 }
 
-// alike reports whether two shapes do not contradict each other.
-func alike(a, b tensor.Shape) bool {
-	if !a.Ranked() || !b.Ranked() {
-		return true
-	}
-	if a.Rank() != b.Rank() {
-		return false
-	}
-	for i := range a.Rank() {
-		if x, y := a.Dim(i), b.Dim(i); x != tensor.Unknown && y != tensor.Unknown && x != y {
-			return false
-		}
-	}
-	return true
-}
-
 // callName returns the name of the layer that c is a call of: the one that a variable's path names,
 // else one that is still to be called and whose scope may be called so.
 func callName(c *call, left map[string]int, used scopeNames) string {

@@ -83,9 +83,6 @@ func (k *keras3) doubtClass(l *layerCalls) {
 	}
 }
 
-// kerasOperation is the class of a layer that Keras 2 makes of an operation in a functional model.
-const kerasOperation = "TFOpLambda"
-
 // doubtRows marks what follows from other guesses, and from what never shows.
 func (k *keras3) doubtRows() {
 	doubtful := map[string]string{} // layers to which a connection is a guess, and why

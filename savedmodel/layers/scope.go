@@ -463,3 +463,30 @@ func depthVote(scopes, path []string) int {
 	}
 	return 0
 }
+
+// ClassOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default
+// name.
+func ClassOfName(name string) (class string, ok bool) {
+	for _, b := range bases(name) {
+		if class, ok = classByDefault[b]; ok {
+			return class, true
+		}
+	}
+	return "?", false
+}
+
+// helperScopes are name scopes that operations open within a layer.
+var helperScopes = map[string]bool{
+	"Tensordot": true, "batchnorm": true, "moments": true, "convolution": true, "conv_transpose": true, "separable_conv2d": true, "depthwise": true, "Repeat": true,
+	"MaxPool1d": true, "AvgPool1D": true, "einsum": true, "Einsum": true, "Gelu": true, "BiasAdd": true, "Cast": true, "Reshape": true, "zeros": true, "ones_like": true,
+	"Softmax": true, "strided_slice": true, "hash_table_Lookup": true, "StringSplit": true, "concat": true, "one_hot": true, "Add": true, "MatMul": true, "resize": true,
+}
+
+// classByDefault finds a class by its default name.
+var classByDefault = func() map[string]string {
+	classes := map[string]string{}
+	for _, class := range kerasClasses {
+		classes[SnakeCase(class)] = class
+	}
+	return classes
+}()

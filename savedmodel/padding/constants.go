@@ -151,35 +151,10 @@ func numbersOf(p *tensorpb.TensorProto) (list []float64, ok bool) {
 	return list, len(list) > 0
 }
 
-// plain reports whether a dtype is one of the numbers that are read here.
-func plain(d tensor.DType) bool {
-	switch d {
-	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Bool:
-		return true
-	}
-	return false
-}
-
 func floating(d typespb.DataType) bool {
 	switch graph.DType(d) {
 	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16:
 		return true
 	}
 	return false
-}
-
-// decoded reads a number from the beginning of a tensor's bytes.
-func decoded(d tensor.DType, raw []byte) (float64, bool) {
-	if !plain(d) {
-		return 0, false
-	}
-	return d.Number()(raw), true
-}
-
-// scalar is the first number of a tensor.
-func scalar(t tensor.Tensor) (float64, bool) {
-	if t.DType().Size() == 0 || len(t.Bytes()) < t.DType().Size() {
-		return 0, false
-	}
-	return decoded(t.DType(), t.Bytes())
 }

@@ -11,12 +11,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// rule works out the outputs of an operation from its inputs.
-type rule func(c *call) []*value
-
-// rules has the operations that are followed. One that is not here makes unknown what it gives.
-var rules = map[string]rule{}
-
 // scalarRule is what an operation does with one value of each input.
 type scalarRule struct {
 	eval   func(x []float64) float64 // nil: constants are not followed
@@ -163,44 +157,6 @@ func (c *call) filled(x float64) []*value {
 	return []*value{full(c.in[0].axes, constant(x))}
 }
 
-// full is a tensor that is the same everywhere.
-func full(axes []axis, f fact) *value {
-	v := &value{ranked: true, axes: axes, real: f, pad: make([]fact, len(axes))}
-	f.held = true
-	for i := range v.pad {
-		v.pad[i] = f
-	}
-	return v
-}
-
-// stretched lines up axes that operations stretch to each other, and returns those of the result.
-func (c *call) stretched(in []*value) ([]axis, bool) {
-	rank := 0
-	for _, v := range in {
-		rank = max(rank, v.rank())
-	}
-	axes := make([]axis, rank)
-	for _, v := range in {
-		for i, a := range v.axes {
-			at := rank - v.rank() + i
-			switch b := axes[at]; {
-			case len(b) == 0:
-				axes[at] = a
-			case len(a) == 0 || slices.Equal(a, b):
-			case a.isFixed() && b.isFixed():
-				// one of them may be 1: it is the same in both runs
-				axes[at] = fixedAxis(max(a.size(), b.size()), along(a)+"|"+along(b))
-				if min(a.size(), b.size()) < 0 {
-					axes[at] = fixedAxis(-1, along(a)+"|"+along(b))
-				}
-			case !c.w.same(a, b):
-				return nil, false
-			}
-		}
-	}
-	return axes, true
-}
-
 // inRange forgets constants that a dtype does not hold: they become others.
 func (c *call) inRange(v *value) {
 	lo, hi := limitsOf(c.n.Def.GetAttr()["T"].GetType())
@@ -325,26 +281,6 @@ func at(v *value, j, rank int) fact {
 		return v.pad[k]
 	}
 	return v.whole()
-}
-
-// mapped makes a value of rank axes by what f makes of the facts of the inputs.
-func mapped(axes []axis, in []*value, f func([]fact) fact) *value {
-	v := &value{ranked: true, axes: axes, pad: make([]fact, len(axes))}
-	facts := make([]fact, len(in))
-	for k, x := range in {
-		facts[k] = x.real
-	}
-	v.real = f(facts)
-	for j, a := range axes {
-		if !a.has(steps) {
-			continue
-		}
-		for k, x := range in {
-			facts[k] = at(x, j, len(axes))
-		}
-		v.pad[j] = f(facts)
-	}
-	return v
 }
 
 // arities are the numbers of inputs of those scalarRules that do not take two.
@@ -545,13 +481,6 @@ func compared(op string, a, b fact, out *fact) {
 	case op == "NotEqual":
 		out.some = a.over
 	}
-}
-
-func when(ok bool, n int) int {
-	if ok {
-		return n
-	}
-	return 0
 }
 
 // cast changes the dtype.

@@ -22,25 +22,6 @@ func init() {
 	rules["L2Loss"] = func(c *call) []*value { return c.unknown("sums up everything") }
 }
 
-// neutral reports whether entries of padding leave a reduction along an atom as it is: those of
-// which f is true, beside those of the row of which real is true.
-func neutral(op string, x atom, f, real fact) bool {
-	some := !x.none && x.shift >= 0 // the row has an entry of its own
-	switch op {
-	case "Sum", "EuclideanNorm":
-		return f.is(0)
-	case "Any":
-		return f.is(0) || f.held && some
-	case "All", "Prod":
-		return f.is(1) || op == "All" && f.held && some
-	case "Max":
-		return some && (f.held || f.is(0) && real.nonneg || f.low && real.tame || f.known && f.c < -3e38) || f.known && f.c < -1e300
-	case "Min":
-		return some && (f.held || f.known && f.c > 3e38) || f.known && f.c > 1e300
-	}
-	return false
-}
-
 // reduced is the fact of a reduction of entries of which f is true.
 func reduced(op string, f fact) fact {
 	out := fact{finite: f.finite, tame: f.tame, held: f.held, nonneg: f.nonneg, unclear: f.unclear, low: f.low && op != "Prod"}

@@ -410,3 +410,22 @@ func (c *call) pickedNums(table, at *value) *value {
 	}
 	return c.counted(&value{ranked: true, axes: slices.Clone(at.axes), pad: make([]fact, at.rank())}, nums)
 }
+
+// atStep reads the entry of an axis that has the number of the loop's step.
+func (c *call) atStep(v *value, i int) (*value, string) {
+	step := c.w.stepping
+	switch {
+	case step == nil || !slices.Equal(v.axes[i], step.axis) && !(v.axes[i].isFixed() && step.axis.isFixed()):
+		return nil, "takes the entry of a loop's step of an axis that is not the loop's"
+	case step.padding:
+		u := removed(v, i)
+		f := v.pad[i]
+		u.real = f
+		for j := range u.pad {
+			u.pad[j] = f
+		}
+		u.why = nil
+		return u, ""
+	}
+	return removed(v, i), ""
+}

@@ -283,3 +283,39 @@ func (v *value) with(axes []axis, pad []fact) *value {
 	u.axes, u.pad, u.nums, u.state, u.rowIDs, u.real = axes, pad, nil, 0, "", v.real.moved()
 	return &u
 }
+
+func when(ok bool, n int) int {
+	if ok {
+		return n
+	}
+	return 0
+}
+
+// full is a tensor that is the same everywhere.
+func full(axes []axis, f fact) *value {
+	v := &value{ranked: true, axes: axes, real: f, pad: make([]fact, len(axes))}
+	f.held = true
+	for i := range v.pad {
+		v.pad[i] = f
+	}
+	return v
+}
+
+// neutral reports whether entries of padding leave a reduction along an atom as it is: those of
+// which f is true, beside those of the row of which real is true.
+func neutral(op string, x atom, f, real fact) bool {
+	some := !x.none && x.shift >= 0 // the row has an entry of its own
+	switch op {
+	case "Sum", "EuclideanNorm":
+		return f.is(0)
+	case "Any":
+		return f.is(0) || f.held && some
+	case "All", "Prod":
+		return f.is(1) || op == "All" && f.held && some
+	case "Max":
+		return some && (f.held || f.is(0) && real.nonneg || f.low && real.tame || f.known && f.c < -3e38) || f.known && f.c < -1e300
+	case "Min":
+		return some && (f.held || f.known && f.c > 3e38) || f.known && f.c > 1e300
+	}
+	return false
+}

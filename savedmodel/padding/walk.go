@@ -438,3 +438,82 @@ func isInteger(d tensor.DType) bool {
 	}
 	return false
 }
+
+// rules has the operations that are followed. One that is not here makes unknown what it gives.
+var rules = map[string]rule{}
+
+// scalar is the first number of a tensor.
+func scalar(t tensor.Tensor) (float64, bool) {
+	if t.DType().Size() == 0 || len(t.Bytes()) < t.DType().Size() {
+		return 0, false
+	}
+	return decoded(t.DType(), t.Bytes())
+}
+
+// rule works out the outputs of an operation from its inputs.
+type rule func(c *call) []*value
+
+// decoded reads a number from the beginning of a tensor's bytes.
+func decoded(d tensor.DType, raw []byte) (float64, bool) {
+	if !plain(d) {
+		return 0, false
+	}
+	return d.Number()(raw), true
+}
+
+// plain reports whether a dtype is one of the numbers that are read here.
+func plain(d tensor.DType) bool {
+	switch d {
+	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Bool:
+		return true
+	}
+	return false
+}
+
+// mapped makes a value of rank axes by what f makes of the facts of the inputs.
+func mapped(axes []axis, in []*value, f func([]fact) fact) *value {
+	v := &value{ranked: true, axes: axes, pad: make([]fact, len(axes))}
+	facts := make([]fact, len(in))
+	for k, x := range in {
+		facts[k] = x.real
+	}
+	v.real = f(facts)
+	for j, a := range axes {
+		if !a.has(steps) {
+			continue
+		}
+		for k, x := range in {
+			facts[k] = at(x, j, len(axes))
+		}
+		v.pad[j] = f(facts)
+	}
+	return v
+}
+
+// stretched lines up axes that operations stretch to each other, and returns those of the result.
+func (c *call) stretched(in []*value) ([]axis, bool) {
+	rank := 0
+	for _, v := range in {
+		rank = max(rank, v.rank())
+	}
+	axes := make([]axis, rank)
+	for _, v := range in {
+		for i, a := range v.axes {
+			at := rank - v.rank() + i
+			switch b := axes[at]; {
+			case len(b) == 0:
+				axes[at] = a
+			case len(a) == 0 || slices.Equal(a, b):
+			case a.isFixed() && b.isFixed():
+				// one of them may be 1: it is the same in both runs
+				axes[at] = fixedAxis(max(a.size(), b.size()), along(a)+"|"+along(b))
+				if min(a.size(), b.size()) < 0 {
+					axes[at] = fixedAxis(-1, along(a)+"|"+along(b))
+				}
+			case !c.w.same(a, b):
+				return nil, false
+			}
+		}
+	}
+	return axes, true
+}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/tfrun/tfrun/dataset/internal/digits"
 )
@@ -519,3 +520,14 @@ func (s *Scanner) Object(field func(key []byte) error) error {
 		}
 	}
 }
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// stringOf returns b as a string without copying it. The string is only used while b does not
+// change: strconv's parsers, which get it, copy it into an error before they keep it.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"unsafe"
 
 	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
@@ -435,14 +434,3 @@ func (a *Arena) ownDims(dims []int64) []int64 {
 	copy(own, dims)
 	return own
 }
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// stringOf returns b as a string without copying it. The string is only used while b does not
-// change: strconv's parsers, which get it, copy it into an error before they keep it.
-func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
