@@ -40,8 +40,9 @@ func divert(w io.Writer) (restore func()) {
 	if errA != nil || errB != nil {
 		return func() {}
 	}
-	crashes := os.NewFile(uintptr(b), os.Stderr.Name())
-	_ = debug.SetCrashOutput(crashes, debug.CrashOptions{}) // a nicety
+	// Not as bare numbers: a file that nobody holds on to is closed by the garbage collector.
+	out, errs := os.NewFile(uintptr(a), os.Stdout.Name()), os.NewFile(uintptr(b), os.Stderr.Name())
+	_ = debug.SetCrashOutput(errs, debug.CrashOptions{}) // a nicety
 	_ = unix.Dup2(int(to.Fd()), 1)
 	_ = unix.Dup2(int(to.Fd()), 2)
 	_ = to.Close() // two copies are left
@@ -51,8 +52,8 @@ func divert(w io.Writer) (restore func()) {
 		return err
 	}, func(error) { close(arrived) })
 	return func() {
-		_ = unix.Dup2(a, 1)
-		_ = unix.Dup2(b, 2)
+		_ = unix.Dup2(int(out.Fd()), 1)
+		_ = unix.Dup2(int(errs.Fd()), 2)
 		select {
 		case <-arrived:
 		case <-time.After(time.Second): // somebody who was started has it too
