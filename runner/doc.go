@@ -21,7 +21,7 @@
 //     [AppendRow] are JSON in and out, [Counters] and [Session.Stats] say what was done, and
 //     [Options.Logger] gets TensorFlow's log.
 //   - To ask before: [DryPredictor], [Predictor.Try], [Predictor.CheckUp].
-//   - To look at the machine: [OpenLibrary], [ExamineGPU], [SelfTest].
+//   - To look at the machine: [OpenLibrary] and [OpenAhead], [ExamineGPU], [SelfTest].
 //
 // Errors are types that name what was wanted: those of options and names ([OptionError],
 // [NameError], [BatchAxisError]), of what is fed and given ([FeedError], [DTypeError],

@@ -161,7 +161,7 @@ func (e *AdmitError) Unwrap() error { return e.Err }
 // that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the
 // death of an isolated model's process a *[ProcessError].
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
-	defer openAhead(o)()
+	defer OpenAhead(o)()
 	m, err := savedmodel.Open(dir)
 	if err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 
 // LoadModel is [Load] for a model that is open already.
 func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
-	defer openAhead(o)()
+	defer OpenAhead(o)()
 	if err := o.loadOpLibraries(); err != nil {
 		return nil, err
 	}
@@ -304,10 +304,11 @@ func (s *Session) changesState(o Options) (bool, error) {
 	return false, nil
 }
 
-// openAhead opens libtensorflow while the model's files are looked at: that takes 0.2 s. The
-// function that it returns waits for the end of it. An error is that of [LoadModel], which opens
-// the library too.
-func openAhead(o Options) (wait func()) {
+// OpenAhead opens libtensorflow for models that o is going to load, beside whatever is done before:
+// that takes 0.2 s. An error is that of [Load], which opens the library too. The function that it
+// returns waits for the end of it, and a program has to call it before it ends: until then
+// descriptor 2 may lead nowhere, and afterwards TensorFlow's log would come through.
+func OpenAhead(o Options) (wait func()) {
 	if o.Isolate {
 		return func() {}
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/tfrun/tfrun/cmd/tfrun/internal/progress"
 	"github.com/tfrun/tfrun/dataset/text"
-	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -61,9 +60,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if o.dryRun {
 		return runPlan(ctx, o, source, std)
 	}
-	if !o.load.Isolate {
-		defer o.openAhead()()
-	}
+	defer runner.OpenAhead(o.load)()
 	m, err := o.openFiles(std, &source)
 	if err != nil {
 		return err
@@ -103,19 +100,6 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		run = o.serve
 	}
 	return errors.Join(run(ctx, session, predictor, j, std), draw(), session.Close())
-}
-
-// openAhead opens libtensorflow beside the reading of the model: it takes longer than everything
-// else before the first run. An error is that of loading. The function that it returns waits for
-// the end of it: a process that ended in the middle would let TensorFlow's log through, which
-// begins when the library is opened.
-func (o *predictOptions) openAhead() (wait func()) {
-	done := make(chan struct{})
-	crash.Go(func() error {
-		_, err := runner.OpenLibrary(o.load.Library)
-		return err
-	}, func(error) { close(done) }) // see above
-	return func() { <-done }
 }
 
 // source puts together where rows come from.
