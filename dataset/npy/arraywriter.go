@@ -26,10 +26,10 @@ type arrayWriter struct {
 	name  string
 	dtype tensor.DType
 	shape tensor.Shape
-	dims  []int64 // of a row; nil before the first
+	dims  []int64 // of a row; nil before the first that has values
 	rows  int64
 	buf   *bufio.Writer
-	spool Spool
+	spool *pieces // nil where values are written directly
 	strs  *stringStats
 	kept  bool // values of a kept column, which may be null
 	wide  []byte
@@ -40,7 +40,7 @@ type arrayWriter struct {
 const arrayBuffer = 64 << 10
 
 func (a *arrayWriter) check(t tensor.Tensor) error {
-	if a.rows > 0 && !slices.Equal(a.dims, t.Dims()) {
+	if a.dims != nil && !slices.Equal(a.dims, t.Dims()) {
 		return fmt.Errorf("its shape is %v, that of the rows before is %v: an array cannot hold both; use jsonl, parquet or arrow", t.Shape(), tensor.MakeShape(a.dims...))
 	}
 	return nil
@@ -48,8 +48,10 @@ func (a *arrayWriter) check(t tensor.Tensor) error {
 
 // write adds a row.
 func (a *arrayWriter) write(t tensor.Tensor) error {
-	if a.rows == 0 {
-		a.dims = slices.Clone(t.Dims())
+	if a.dims == nil {
+		if err := a.know(t.Dims()); err != nil {
+			return err
+		}
 	}
 	a.rows++
 	if a.strs != nil {
@@ -131,7 +133,16 @@ func (a *arrayWriter) reread() (io.Reader, error) {
 	if err := a.buf.Flush(); err != nil {
 		return nil, err
 	}
-	return a.spool.Reader()
+	return a.spool.reader()
+}
+
+// leastDims returns the shape of a row of an array of which no row has values.
+func (a *arrayWriter) leastDims() []int64 {
+	dims := a.shape.Dims()
+	for i := range dims {
+		dims[i] = max(dims[i], 0)
+	}
+	return dims
 }
 
 // HeaderSize is that of the header of an array. Where one is written directly, its first bytes are
@@ -142,10 +153,7 @@ const HeaderSize = 256
 func (a *arrayWriter) header(descr string) ([]byte, error) {
 	dims := a.dims
 	if a.rows == 0 {
-		dims = a.shape.Dims()
-		for i := range dims {
-			dims[i] = max(dims[i], 0)
-		}
+		dims = a.leastDims()
 	}
 	var shape strings.Builder
 	fmt.Fprintf(&shape, "%d,", a.rows)
@@ -164,13 +172,6 @@ func (a *arrayWriter) header(descr string) ([]byte, error) {
 	head := append([]byte(magic), 1, 0)
 	head = binary.LittleEndian.AppendUint16(head, uint16(room))
 	return append(head, text+strings.Repeat(" ", room-len(text)-1)+"\n"...), nil
-}
-
-// Spool holds what is written to it until it is read back.
-type Spool interface {
-	io.WriteCloser
-	// Reader returns a reader of all that was written.
-	Reader() (io.Reader, error)
 }
 
 // stringStats is what the type of an array of strings follows from.

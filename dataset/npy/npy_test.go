@@ -322,7 +322,7 @@ func TestWriterErrors(t *testing.T) {
 		"the file holds one": func() (*npy.Writer, error) {
 			return npy.NewWriter(io.Discard, dataset.Tuple(vector, vector), npy.WriterOptions{})
 		},
-		"no room for the": func() (*npy.Writer, error) {
+		"no room for column": func() (*npy.Writer, error) {
 			return npy.NewWriter(io.Discard, vector, npy.WriterOptions{Keep: []string{"id"}})
 		},
 		"type variant": func() (*npy.Writer, error) {
@@ -395,32 +395,35 @@ func FuzzZip(f *testing.F) {
 // spool is a place for values that outlives a writer.
 type spool struct{ bytes.Buffer }
 
-func (s *spool) Reader() (io.Reader, error) { return bytes.NewReader(s.Bytes()), nil }
-func (s *spool) Close() error               { return nil }
+func (s *spool) Section() (*io.SectionReader, error) {
+	return io.NewSectionReader(bytes.NewReader(s.Bytes()), 0, int64(s.Len())), nil
+}
+
+func (s *spool) Close() error { return nil }
 
 // A writer that goes on where another stopped makes the same archive.
 func TestResume(t *testing.T) {
 	spec := dataset.Dict(map[string]dataset.Spec{"f": dataset.TensorSpec(tensor.Float32, -1), "s": dataset.TensorSpec(tensor.String)})
 	row := func(i int64) dataset.Element {
-		return dataset.Element{
+		e := dataset.Element{
 			Row: i, Tensors: []tensor.Tensor{tensor.Vector(float32(i), 0.5), tensor.Scalar(strings.Repeat("é", int(i%5)))},
 			Extra: []dataset.Field{{Key: "k", Value: []byte(strings.Repeat("1", int(1+i%3)))}},
 		}
+		if i < 3 || i == 7 {
+			e.Tensors = nil
+		}
+		return e
 	}
 	const n = 20
 	write := func(stop int64) []byte {
 		var out bytes.Buffer
-		var spools []*spool
+		var place spool
 		var state []byte
 		until := int64(0)
 		for from := until; from < n; from = until {
 			until = min(n, from+stop)
-			taken := 0
 			w, err := npy.NewZipWriter(&out, spec, npy.WriterOptions{Keep: []string{"k"}, Resume: state, Spool: func() (npy.Spool, error) {
-				if taken++; taken > len(spools) {
-					spools = append(spools, &spool{})
-				}
-				return spools[taken-1], nil
+				return &place, nil
 			}})
 			if err != nil {
 				t.Fatal(err)
@@ -447,6 +450,10 @@ func TestResume(t *testing.T) {
 		if got := write(stop); !bytes.Equal(got, want) {
 			t.Errorf("stopped after %d rows: another archive", stop)
 		}
+	}
+	damaged := npy.WriterOptions{Keep: []string{"k"}, Spool: func() (npy.Spool, error) { return &spool{*bytes.NewBufferString("\x05\x01x")}, nil }}
+	if _, err := npy.NewZipWriter(io.Discard, spec, damaged); err == nil {
+		t.Error("NewZipWriter with a spool that holds values of a sixth array: no error")
 	}
 	for _, bad := range []string{"{", "[]", `[{"Rows":1},{"Rows":1},{"Rows":1}]`} {
 		if _, err := npy.NewZipWriter(io.Discard, spec, npy.WriterOptions{Keep: []string{"k"}, Resume: []byte(bad)}); err == nil {

@@ -2,7 +2,6 @@ package npy
 
 import (
 	"archive/zip"
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,11 +27,11 @@ type WriterOptions struct {
 	Keep []string
 	// Types are those of kept columns, as far as they are known beforehand.
 	Types map[string]dataset.FieldType
-	// Spool makes a place for the values of an array that have to wait until all are known; it is
-	// called once for each such array, in their order. nil: temporary files.
+	// Spool makes a place for values that have to wait until all are known. It is called once at
+	// most. nil: a temporary file.
 	Spool func() (Spool, error)
 	// Resume is what [Writer.State] returned of a writer of the same spec and options. The new
-	// writer goes on with the next row: its w and its spools are as the other has left them, and w
+	// writer goes on with the next row: its w and its spool are as the other has left them, and w
 	// stands at its end.
 	Resume []byte
 }
@@ -43,10 +42,15 @@ type WriterOptions struct {
 // bfloat16, which NumPy does not have, is written as float32, which holds it. Strings become an
 // array of type 'U', or of 'S' if they are not all UTF-8; as their longest decides on its size,
 // they wait in a temporary file.
+//
+// A row without values, one that has an error, may be written where columns are kept, one of which
+// tells of the error. As an array has no place for what is missing, its elements are NaN, zero,
+// false or the empty string there.
 type Writer struct {
 	comps  []dataset.Component
 	keep   []string
 	arrays []*arrayWriter
+	spool  *shared
 	finish func() error
 	err    error
 	closed bool
@@ -57,7 +61,7 @@ type Writer struct {
 // It must be closed, which does not close w.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	if len(o.Keep) > 0 {
-		return nil, fmt.Errorf("write npy: there is no room for the kept column %q; use npz", o.Keep[0])
+		return nil, fmt.Errorf("write npy: there is no room for column %q beside the one array; use npz", o.Keep[0])
 	}
 	names, err := columns.Names(spec, o.Names, nil)
 	if err == nil && len(names) != 1 {
@@ -78,11 +82,11 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 		}
 	}
 	out.finish = func() error { return a.copyTo(w) }
-	return out, out.openSpools(o)
+	return out, out.openSpool(o)
 }
 
 // NewZipWriter returns a writer of an archive with an array for each component, named by its path.
-// The values wait in temporary files. It must be closed, which does not close w.
+// The values wait in a temporary file. It must be closed, which does not close w.
 func NewZipWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	out, err := newWriter(spec, o)
 	if err != nil {
@@ -91,6 +95,9 @@ func NewZipWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, err
 	out.finish = func() error {
 		z := zip.NewWriter(w)
 		for _, a := range out.arrays {
+			if err := a.settle(); err != nil {
+				return err
+			}
 			member, err := z.CreateHeader(&zip.FileHeader{Name: a.name + ".npy", Method: zip.Store})
 			if err != nil {
 				return err
@@ -101,43 +108,25 @@ func NewZipWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, err
 		}
 		return z.Close()
 	}
-	return out, out.openSpools(o)
+	return out, out.openSpool(o)
 }
 
-// openSpools makes places for values that wait.
-func (w *Writer) openSpools(o WriterOptions) error {
+// openSpool makes a place for values that wait.
+func (w *Writer) openSpool(o WriterOptions) error {
 	if o.Spool == nil {
 		o.Spool = func() (Spool, error) {
 			temp, err := files.Temp()
 			return tempSpool{temp}, err
 		}
 	}
-	for _, a := range w.arrays {
-		var err error
-		if a.spool, err = o.Spool(); err != nil {
-			w.closeSpools()
-			return err
-		}
-		a.buf = bufio.NewWriterSize(a.spool, arrayBuffer)
+	spool, err := o.Spool()
+	if err != nil {
+		return err
+	}
+	if w.spool, err = share(spool, w.arrays); err != nil {
+		return errors.Join(err, spool.Close())
 	}
 	return nil
-}
-
-func (w *Writer) closeSpools() {
-	for _, a := range w.arrays {
-		if a.spool != nil {
-			_ = a.spool.Close() // it is not needed any more
-		}
-	}
-}
-
-// tempSpool is a temporary file.
-type tempSpool struct{ *files.TempFile }
-
-// Reader begins at the start.
-func (t tempSpool) Reader() (io.Reader, error) {
-	_, err := t.Seek(0, io.SeekStart)
-	return t, err
 }
 
 func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
@@ -217,25 +206,39 @@ func (w *Writer) Write(e dataset.Element) error {
 	if w.err != nil {
 		return w.err
 	}
-	if e.Tensors == nil {
-		return fmt.Errorf("write npy: row %d has no values, which an array cannot tell", e.Row)
-	}
-	if err := columns.CheckRow(w.comps, e); err != nil {
+	if err := w.check(e); err != nil {
 		return fmt.Errorf("write npy: %w", err)
 	}
-	for i, t := range e.Tensors {
-		if err := w.arrays[i].check(t); err != nil {
-			return fmt.Errorf("write npy: row %d: array %q: %w", e.Row, w.arrays[i].name, err)
-		}
-	}
 	for i, a := range w.arrays {
-		if i < len(e.Tensors) {
+		switch k := i - len(w.comps); {
+		case k >= 0:
+			w.err = a.writeKept(columns.Extra(e, k, a.name))
+		case e.Tensors == nil:
+			w.err = a.writeNone()
+		default:
 			w.err = a.write(e.Tensors[i])
-		} else {
-			w.err = a.writeKept(columns.Extra(e, i-len(e.Tensors), a.name))
 		}
 		if w.err != nil {
 			return w.err
+		}
+	}
+	return nil
+}
+
+// check looks at a row before any of it is written.
+func (w *Writer) check(e dataset.Element) error {
+	if e.Tensors == nil {
+		if len(w.keep) == 0 {
+			return fmt.Errorf("row %d has no values, which an array cannot tell", e.Row)
+		}
+		return nil
+	}
+	if err := columns.CheckRow(w.comps, e); err != nil {
+		return err
+	}
+	for i, t := range e.Tensors {
+		if err := w.arrays[i].check(t); err != nil {
+			return fmt.Errorf("row %d: array %q: %w", e.Row, w.arrays[i].name, err)
 		}
 	}
 	return nil
@@ -250,6 +253,8 @@ func (w *Writer) Close() error {
 	if w.err == nil {
 		w.err = w.finish()
 	}
-	w.closeSpools()
+	if w.spool != nil {
+		_ = w.spool.Close() // it is not needed any more
+	}
 	return w.err
 }

@@ -17,11 +17,8 @@ import (
 
 // resultsFor returns a table, and results for it.
 func resultsFor(form string, n int) (table, []runner.Result) {
-	t := table{names: []string{"score", "ids"}, keep: []string{"id", "name"}}
+	t := table{names: []string{"score", "ids"}, keep: []string{"id", "name", errorColumn}}
 	ids := dataset.UnknownRankSpec(tensor.Int64)
-	if form != "npz" {
-		t.keep = append(t.keep, errorColumn)
-	}
 	switch form {
 	case "npy", "npy of text":
 		t.names, t.keep = t.names[:1], nil

@@ -1,0 +1,142 @@
+package npy
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+
+	"github.com/tfrun/tfrun/dataset/internal/files"
+)
+
+// Spool holds what is written to it until it is read back.
+type Spool interface {
+	io.WriteCloser
+	// Section returns all that was written so far, to be read at any place.
+	Section() (*io.SectionReader, error)
+}
+
+// tempSpool is a temporary file.
+type tempSpool struct{ *files.TempFile }
+
+// Section returns the whole file.
+func (t tempSpool) Section() (*io.SectionReader, error) {
+	size, err := t.Seek(0, io.SeekEnd)
+	return io.NewSectionReader(t, 0, size), err
+}
+
+// shared is a spool that the arrays of an archive have in common, as there may be more of them than
+// a process may have files open. Each writes pieces to it, a piece behind the number of its array
+// and its length.
+type shared struct {
+	Spool
+	size   int64
+	pieces [][]piece // of each array
+}
+
+// piece is a part of an array: where it stands in the spool.
+type piece struct{ at, size int64 }
+
+// spoolMemory is how much of values that wait is held in memory.
+const spoolMemory = 32 << 20
+
+// share lets arrays write to a spool, behind what it holds of them already.
+func share(s Spool, arrays []*arrayWriter) (*shared, error) {
+	out := &shared{Spool: s, pieces: make([][]piece, len(arrays))}
+	if err := out.scan(); err != nil {
+		return nil, err
+	}
+	size := min(max(spoolMemory/max(len(arrays), 1), 512), arrayBuffer)
+	for i, a := range arrays {
+		a.spool = &pieces{out, i}
+		a.buf = bufio.NewWriterSize(a.spool, size)
+	}
+	return out, nil
+}
+
+// scan finds the pieces that the spool holds.
+func (s *shared) scan() error {
+	section, err := s.Section()
+	if err != nil {
+		return err
+	}
+	r := bufio.NewReaderSize(section, arrayBuffer)
+	for s.size < section.Size() {
+		array, n, err := readHead(r)
+		if err != nil || array >= uint64(len(s.pieces)) || n > uint64(section.Size()) { //nolint:gosec // a size is not negative
+			return errState
+		}
+		s.note(int(array), int64(n)) //nolint:gosec // see above
+		if _, err := r.Discard(int(n)); err != nil {
+			return errState
+		}
+	}
+	return nil
+}
+
+// readHead reads what stands before a piece.
+func readHead(r io.ByteReader) (array, n uint64, err error) {
+	if array, err = binary.ReadUvarint(r); err == nil {
+		n, err = binary.ReadUvarint(r)
+	}
+	return array, n, err
+}
+
+// appendHead appends what stands before a piece.
+func appendHead(dst []byte, array, n int) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(dst, uint64(array)), uint64(n)) //nolint:gosec // neither is negative
+}
+
+// note says that a piece of an array stands at the end.
+func (s *shared) note(array int, n int64) {
+	s.size += int64(len(appendHead(nil, array, int(n))))
+	s.pieces[array] = append(s.pieces[array], piece{s.size, n})
+	s.size += n
+}
+
+// pieces are those of one array.
+type pieces struct {
+	of    *shared
+	array int
+}
+
+// Write adds a piece.
+func (b *pieces) Write(data []byte) (int, error) {
+	if _, err := b.of.Spool.Write(appendHead(nil, b.array, len(data))); err != nil {
+		return 0, err
+	}
+	n, err := b.of.Spool.Write(data)
+	if err == nil {
+		b.of.note(b.array, int64(n))
+	}
+	return n, err
+}
+
+// reader returns a reader of all pieces, one behind the other.
+func (b *pieces) reader() (io.Reader, error) {
+	section, err := b.of.Section()
+	return &pieceReader{r: section, left: b.of.pieces[b.array]}, err
+}
+
+// pieceReader reads pieces.
+type pieceReader struct {
+	r    io.ReaderAt
+	left []piece
+	read int64 // of the first of them
+}
+
+// Read reads within a piece.
+func (b *pieceReader) Read(p []byte) (int, error) {
+	for len(b.left) > 0 && b.left[0].size == b.read {
+		b.left, b.read = b.left[1:], 0
+	}
+	if len(b.left) == 0 {
+		return 0, io.EOF
+	}
+	now := b.left[0]
+	n, err := b.r.ReadAt(p[:min(int64(len(p)), now.size-b.read)], now.at+b.read)
+	b.read += int64(n)
+	if n > 0 {
+		err = nil // the next call comes upon it
+	}
+	return n, err
+}
