@@ -29,8 +29,12 @@ func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio
 		return err
 	}
 	j := o.job(source, std)
-	if o.tree != nil { // one file stands for all
-		j.Source.Files, j.Output = j.Source.Files[:1], ""
+	if o.tree != nil {
+		tree := *o.tree
+		tree.Job = j
+		if j, err = tree.First(); err != nil {
+			return err
+		}
 	}
 	plan, err := j.Describe(ctx, p, planRows)
 	if err != nil {
@@ -41,11 +45,11 @@ func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio
 		enc.SetIndent("", "  ")
 		return enc.Encode(plan)
 	}
-	return printPlan(plan, o.output, std)
+	return printPlan(plan, o.output, max(len(o.inputs), 1)-len(plan.Files), std)
 }
 
-// printPlan writes a plan for people.
-func printPlan(plan job.Plan, output string, std stdio) error {
+// printPlan writes a plan for people. It is that of one of several files where there are others.
+func printPlan(plan job.Plan, output string, others int, std stdio) error {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(&b, "%-6s %s\n", what, fmt.Sprintf(format, args...))
@@ -60,6 +64,9 @@ func printPlan(plan job.Plan, output string, std stdio) error {
 			reading = ", " + f.Reading
 		}
 		line("read", "%s%s%s", f.Name, size, reading)
+	}
+	if others > 0 {
+		line("", "and %s, each by itself, as the first", fileCount(others))
 	}
 	for _, in := range plan.Inputs {
 		from := ""

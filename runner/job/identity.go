@@ -66,6 +66,9 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 		}
 		id["null of "+name] = string(text)
 	}
+	for _, f := range j.Source.Partition {
+		id["partition column "+f.Key] = fmt.Sprintf("%s %s", f.AppendJSON(nil), f.Type)
+	}
 	for i, name := range j.Source.Files {
 		if name == "-" {
 			id[fmt.Sprintf("input %d", i+1)] = "standard input"

@@ -49,8 +49,28 @@ func (j Job) keeping(ctx context.Context, p *runner.Predictor, form source.Forma
 			return j, &runner.OptionError{Option: "Keep", Msg: fmt.Sprintf("column %q is named twice", name)}
 		}
 	}
-	j.Source.Keep = keep
+	j.Source = j.Source.keeps(keep)
 	return j, nil
+}
+
+// keeps returns the source with the columns that are kept: those of rows, and those of its
+// partition.
+func (src Source) keeps(names []string) Source {
+	constant := func(name string) bool {
+		return slices.ContainsFunc(src.Partition, func(f dataset.Field) bool { return f.Key == name })
+	}
+	src.Partition = slices.DeleteFunc(slices.Clone(src.Partition), func(f dataset.Field) bool { return !slices.Contains(names, f.Key) })
+	src.Keep = slices.DeleteFunc(slices.Clone(names), constant)
+	return src
+}
+
+// keptNames lists the columns that are kept, in the order in which results have them.
+func (src Source) keptNames() []string {
+	names := slices.Clone(src.Keep)
+	for _, f := range src.Partition {
+		names = append(names, f.Key)
+	}
+	return names
 }
 
 // matchKeep returns the names of the columns that a source keeps.
@@ -71,6 +91,11 @@ func (src Source) matchKeep(ctx context.Context, p *runner.Predictor) ([]string,
 	if err != nil {
 		return nil, err
 	}
+	for _, f := range src.Partition {
+		if !slices.Contains(columns, f.Key) {
+			columns = append(columns, f.Key)
+		}
+	}
 	var keep []string
 	for _, name := range src.Keep {
 		if !isPattern(name) || slices.Contains(columns, name) {
@@ -79,8 +104,7 @@ func (src Source) matchKeep(ctx context.Context, p *runner.Predictor) ([]string,
 		}
 		matched := false
 		for _, column := range columns {
-			ok, err := path.Match(name, strings.ReplaceAll(column, "/", "."))
-			if !ok || err != nil {
+			if !matchesName(name, column) {
 				continue
 			}
 			if matched = true; !slices.Contains(keep, column) {
@@ -97,14 +121,21 @@ func (src Source) matchKeep(ctx context.Context, p *runner.Predictor) ([]string,
 // keptTypes returns the types that the kept columns of a job's output have, where the format has
 // types.
 func (j Job) keptTypes(ctx context.Context, p *runner.Predictor, form source.Format) (map[string]dataset.FieldType, error) {
-	if len(j.Source.Keep) == 0 || !slices.Contains([]string{"parquet", "arrow", "npz"}, form.Name) {
+	if len(j.Source.keptNames()) == 0 || !slices.Contains([]string{"parquet", "arrow", "npz"}, form.Name) {
 		return nil, nil
 	}
 	in, err := j.Source.files().Find()
 	if err != nil {
 		return nil, err
 	}
-	return j.Source.filesFor(p).KeptTypes(ctx, in, p.RowSpec())
+	types, err := j.Source.filesFor(p).KeptTypes(ctx, in, p.RowSpec())
+	for _, f := range j.Source.Partition {
+		if types == nil {
+			types = map[string]dataset.FieldType{}
+		}
+		types[f.Key] = f.Type
+	}
+	return types, err
 }
 
 // Names lists the columns of the source's first file; of JSON, the keys of its first row.
@@ -148,6 +179,12 @@ func (src Source) Names() ([]string, error) {
 			return names, nil
 		}
 	}
+}
+
+// matchesName reports whether a name, or a pattern of names, stands for a column.
+func matchesName(name, column string) bool {
+	ok, err := path.Match(name, strings.ReplaceAll(column, "/", "."))
+	return name == column || isPattern(name) && ok && err == nil
 }
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }

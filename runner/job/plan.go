@@ -164,7 +164,7 @@ func (j Job) describeColumns(ctx context.Context, p *runner.Predictor, form sour
 		return nil, err
 	}
 	types, err := j.keptTypes(ctx, p, form)
-	for _, name := range j.Source.Keep {
+	for _, name := range j.Source.keptNames() {
 		c := PlanColumn{Name: name, From: "input"}
 		// Of NumPy's types, what a column becomes hangs on whether it holds a null.
 		if t := types[name]; t != nil && form.Name != "npz" {

@@ -215,7 +215,7 @@ func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
 	if err != nil {
 		return err
 	}
-	t := newTable(w.p, columns, w.Source.Keep, out)
+	t := newTable(w.p, columns, w.Source.keptNames(), out)
 	t.nullNaN = w.NullNaN
 	if t.types, err = w.keptTypes(ctx, w.p, w.form); err != nil {
 		return err
@@ -290,7 +290,7 @@ func (w *writing) teller() (tell func(atOnce bool)) {
 // writeBatch writes the results of a batch, all at once where the writer can.
 func (w *writing) writeBatch(to rowWriter, b *runner.ResultBatch, bad *errorFile) error {
 	sum := w.sum
-	if many, ok := to.(blockWriter); ok {
+	if many, ok := to.(blockWriter); ok && len(w.Source.Partition) == 0 {
 		if block, ok := b.Block(); ok {
 			done, err := many.writeBlock(block)
 			if err != nil {
@@ -308,11 +308,12 @@ func (w *writing) writeBatch(to rowWriter, b *runner.ResultBatch, bad *errorFile
 		if err != nil {
 			return err
 		}
+		missing(sum.Missing).count(w.Source.Keep, &r)
+		r.Extra = append(r.Extra[:len(r.Extra):len(r.Extra)], w.Source.Partition...)
 		if err := to.write(r); err != nil {
 			return err
 		}
 		sum.Rows++
-		missing(sum.Missing).count(w.Source.Keep, &r)
 		if r.Err == nil {
 			continue
 		}

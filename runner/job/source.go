@@ -33,6 +33,10 @@ type Source struct {
 	CSV csv.Options
 	// Keep lists columns that go to [runner.Result.Extra] as they are, in this order.
 	Keep []string
+	// Partition holds columns that have one value for all rows, such as those that a file's path
+	// tells, see package hive. Of them, those that Keep names or matches come after the columns
+	// that rows have; a column of the same name in a file is not read.
+	Partition []dataset.Field
 	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows
 	// it encodes column Text, of lines of text all.
 	Encoder TextEncoder

@@ -19,6 +19,8 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/hive"
 	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
@@ -67,6 +69,7 @@ type treeFile struct {
 	BadRows  int64     `json:"bad_rows,omitempty"`
 
 	output, format string
+	partition      []dataset.Field
 }
 
 // Run runs a job for each file of the folder. The model is loaded already, once for all of them.
@@ -81,7 +84,7 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 		return sum, err
 	}
 	sum.Other = found.Other
-	journal, done, err := t.open(p)
+	journal, done, err := t.open(p, t.partitions(found))
 	if err != nil {
 		return sum, err
 	}
@@ -122,6 +125,58 @@ func (t Tree) Files() ([]string, error) {
 	return files, err
 }
 
+// First is the job over the first file, which stands for all in [Job.Describe].
+func (t Tree) First() (Job, error) {
+	t.Shards = 0
+	files, found, err := t.find()
+	if err != nil {
+		return Job{}, err
+	}
+	return t.job(found.Root, &files[0]), nil
+}
+
+// job is the job over a file.
+func (t Tree) job(root string, f *treeFile) Job {
+	j := t.Job
+	j.Source.Files, j.Source.Partition = []string{filepath.Join(root, f.File)}, f.partition
+	j.Output, j.Format = f.output, f.format
+	return j
+}
+
+// partitions are the columns in the paths of a tree's files that are kept.
+type partitions struct {
+	hive.Partitions
+	kept []string
+}
+
+func (t Tree) partitions(found source.Tree) partitions {
+	files := make([]string, len(found.Files))
+	for i, file := range found.Files {
+		files[i] = filepath.ToSlash(file)
+	}
+	p := partitions{Partitions: hive.Of(files)}
+	for _, name := range p.Names() {
+		if slices.ContainsFunc(t.Job.Source.Keep, func(keep string) bool { return matchesName(keep, name) }) {
+			p.kept = append(p.kept, name)
+		}
+	}
+	return p
+}
+
+// String lists the columns and their types.
+func (p partitions) String() string {
+	list := make([]string, len(p.kept))
+	for i, name := range p.kept {
+		list[i] = name + " " + p.Type(name).String()
+	}
+	return strings.Join(list, ", ")
+}
+
+// of returns the columns of a file.
+func (p partitions) of(file string) ([]dataset.Field, error) {
+	return p.Fields(filepath.ToSlash(file), p.kept)
+}
+
 // find lists the files of the shard, with their outputs.
 func (t Tree) find() ([]treeFile, source.Tree, error) {
 	found, err := source.FindTree(t.Input, t.Job.Source.Format)
@@ -131,6 +186,7 @@ func (t Tree) find() ([]treeFile, source.Tree, error) {
 	if inside, err := below(found.Root, t.Output); err != nil || inside {
 		return nil, found, errors.Join(err, &runner.OptionError{Option: "Output", Msg: fmt.Sprintf("output %q: lies in the input folder %q; name another place", t.Output, found.Root)})
 	}
+	columns := t.partitions(found)
 	var list []treeFile
 	from := map[string]string{}
 	for i, name := range found.Files {
@@ -146,10 +202,14 @@ func (t Tree) find() ([]treeFile, source.Tree, error) {
 			return nil, found, &runner.OptionError{Option: "Output", Msg: fmt.Sprintf("%q and %q would have the same results file %q; run them one after the other", other, name, output)}
 		}
 		from[output] = name
+		partition, err := columns.of(name)
+		if err != nil {
+			return nil, found, err
+		}
 		if t.Shards > 1 && i%t.Shards != t.Shard {
 			continue
 		}
-		list = append(list, treeFile{File: name, Size: info.Size(), Modified: info.ModTime().UTC(), output: output, format: form.Name})
+		list = append(list, treeFile{File: name, Size: info.Size(), Modified: info.ModTime().UTC(), output: output, format: form.Name, partition: partition})
 	}
 	return list, found, nil
 }
@@ -178,13 +238,14 @@ func (t Tree) output(name string) (file string, form source.Format, err error) {
 }
 
 // open opens the journal of a folder of results, and says what it tells is done.
-func (t Tree) open(p *runner.Predictor) (*os.File, map[string]treeFile, error) {
+func (t Tree) open(p *runner.Predictor, columns partitions) (*os.File, map[string]treeFile, error) {
 	id, err := t.Job.identity(p)
 	if err != nil {
 		return nil, nil, err
 	}
 	delete(id, "shard") // of rows
 	id["output format"] = t.Job.Format
+	id["partition columns"] = columns.String() // whose types go by all files
 	head, err := json.Marshal(id)
 	if err != nil {
 		return nil, nil, err
@@ -289,10 +350,11 @@ func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile)
 		}
 		group.Go(func() error {
 			defer places.Release(weight)
-			if err := r.file(each, p, &f); err != nil {
-				return fmt.Errorf("%s: %w", filepath.Join(r.root, f.File), err)
+			err := r.file(each, p, &f)
+			if name := filepath.Join(r.root, f.File); err != nil && !strings.Contains(err.Error(), name) {
+				return fmt.Errorf("%s: %w", name, err)
 			}
-			return nil
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -311,8 +373,7 @@ func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) er
 	if err := os.Remove(crc); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	j := r.t.Job
-	j.Source.Files, j.Output, j.Format = []string{filepath.Join(r.root, f.File)}, f.output, f.format
+	j := r.t.job(r.root, f)
 	j.Began, j.Progress = nil, r.progress()
 	one, err := j.Run(ctx, p)
 	f.Rows, f.BadRows = one.Resumed+one.Rows, one.BadRows
