@@ -9,42 +9,6 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// kerasClasses lists the classes of Keras' layers, whose names in snake case are the layers'
-// default names.
-var kerasClasses = strings.Fields(`
-	Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D
-	AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
-	Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization
-	Dot Dropout ELU EinsumDense Embedding Equalization Flatten GRU GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
-	GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention HashedCrossing
-	Hashing Identity IntegerLookup LSTM Lambda LayerNormalization LeakyReLU Masking MaxNumBoundingBoxes MaxPooling1D MaxPooling2D MaxPooling3D Maximum
-	MelSpectrogram Minimum MixUp MultiHeadAttention Multiply Normalization PReLU Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration
-	RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
-	RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear RandomTranslation RandomZoom ReLU RepeatVector Rescaling Reshape Resizing
-	STFTSpectrogram SeparableConv1D SeparableConv2D SimpleRNN Softmax Solarization SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization StringLookup
-	Subtract TFSMLayer TextVectorization TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
-	Functional Sequential`)
-
-// traits is what the graph shows of a layer's call.
-type traits struct {
-	ops map[string]bool // op types
-	// the nodes that do work, each " name:op" below the layer's scope, without numbers at their
-	// ends
-	text    string
-	direct  int             // nodes that do work and stand in no scope within the layer's
-	scopes  map[string]bool // the scopes directly within the layer's, without numbers
-	weights map[string]int  // ranks of the variables, by the last component of their paths
-	parts   map[string]bool // the other components of these paths
-	own     bool            // the variables hang on the layer itself, not on a layer within
-	name    string
-	inRank  int // of the first input, -1 when not known
-	outRank int // of the last output
-	ins     int // tensors taken, each counted once
-	textIn  bool
-	// multiple says that each size of the output is a multiple of the input's.
-	multiple bool
-}
-
 // classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
 func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
@@ -73,128 +37,6 @@ func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (clas
 		return camelCase(defaultBase(name)), false
 	}
 	return candidates[0], len(candidates) == 1
-}
-
-// isDefaultName reports whether a name is a class's default name with at most one number: Keras
-// would not make "dense_1_1".
-func isDefaultName(name string) bool {
-	_, whole := classByDefault[name]
-	_, base := classByDefault[defaultBase(name)]
-	return whole || base
-}
-
-// newTraits collects what a call shows of its layer: operations, scopes, weights and ranks.
-func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *traits {
-	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
-	var text strings.Builder
-	for _, n := range c.nodes {
-		rel := n.Parts[min(s.depth+1, len(n.Parts)):]
-		if c.op {
-			rel = n.Parts[s.depth:]
-		}
-		t.ops[n.Op] = true
-		if len(rel) > 1 {
-			t.scopes[defaultBase(rel[0])] = true
-		}
-		if quietOps[n.Op] || n.Op == "Cast" || n.Op == "DisableCopyOnRead" {
-			continue
-		}
-		if len(rel) == 1 {
-			t.direct++
-		}
-		for i, part := range rel {
-			if i == 0 {
-				text.WriteByte(' ')
-			} else {
-				text.WriteByte('/')
-			}
-			text.WriteString(defaultBase(part))
-		}
-		text.WriteString(":" + n.Op)
-	}
-	t.text = text.String()
-	for _, v := range vars {
-		path := strings.Split(v.Name, "/")
-		last := path[len(path)-1]
-		if isSeed(v) {
-			continue
-		}
-		t.weights[last] = v.Shape.Rank()
-		for _, p := range path[:len(path)-1] {
-			t.parts[defaultBase(p)] = true
-		}
-		t.own = t.own || len(path) > 1 && path[len(path)-2] == name
-	}
-	if len(c.ins) > 0 {
-		in, _ := s.b.Shape(c.ins[0].ref)
-		t.inRank = in.Rank()
-	}
-	if len(c.shapes) > 0 {
-		t.outRank = c.shapes[len(c.shapes)-1].Rank()
-	}
-	t.multiple = s.grows(c)
-	for _, n := range c.nodes {
-		t.textIn = t.textIn || n.Op == "LookupTableFindV2" && n.Def.GetAttr()["Tin"].GetType() == 7
-	}
-	return t
-}
-
-// grows reports whether each size of a call's output is a multiple of the input's, as far as they
-// are known.
-func (s *scope) grows(c *call) bool {
-	if len(c.ins) == 0 || len(c.shapes) == 0 {
-		return false
-	}
-	in, _ := s.b.Shape(c.ins[0].ref)
-	out := c.shapes[0]
-	if in.Rank() != out.Rank() {
-		return false
-	}
-	for i := range in.Dims() {
-		if a, b := in.Dim(i), out.Dim(i); a > 0 && b > 0 && (b < a || b%a != 0) {
-			return false
-		}
-	}
-	return true
-}
-
-// only reports whether the layer's variables are among the given ones, and there is at least one.
-func (t *traits) only(names ...string) bool {
-	for w := range t.weights {
-		if !slices.Contains(names, w) {
-			return false
-		}
-	}
-	return len(t.weights) > 0
-}
-
-// has reports whether the layer has all the given variables.
-func (t *traits) has(names ...string) bool {
-	for _, n := range names {
-		if _, ok := t.weights[n]; !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// scoped reports whether scopes of all the given names lie within the layer's.
-func (t *traits) scoped(names ...string) bool {
-	for _, n := range names {
-		if !t.scopes[n] {
-			return false
-		}
-	}
-	return true
-}
-
-func anyPrefix(set map[string]bool, prefix string) bool {
-	for s := range set {
-		if strings.HasPrefix(s, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // weighted returns the classes that a layer with such variables may be; nil when it has none, empty
@@ -269,29 +111,6 @@ func (t *traits) compound() []string {
 	return nil
 }
 
-// loops reports whether the layer's work is a loop over time, with the cell in the loop's body.
-func (t *traits) loops() bool { return t.ops["While"] || t.ops["StatelessWhile"] }
-
-// isTimeDistributed recognizes the wrapper: it maps the layer over the time axis by a vectorized
-// loop body, or step by step.
-func (t *traits) isTimeDistributed() bool {
-	if t.scopes["loop_body"] {
-		return true
-	}
-	return strings.HasPrefix(strings.TrimPrefix(t.text, " Shape:Shape strided_slice:StridedSlice"), " transpose:Transpose strided_slice:StridedSlice") &&
-		strings.HasSuffix(t.text, " stack:Pack transpose:Transpose")
-}
-
-// nestedModel reports whether the work is done in scopes that are layers of their own.
-func (t *traits) nestedModel() bool {
-	for s := range t.scopes {
-		if !helperScopes[s] {
-			return true
-		}
-	}
-	return false
-}
-
 // modelClass tells the kinds of nested models: the variables of a Sequential's layers have its name
 // in their paths, those of a Functional's, which were made before the model was, do not.
 func (t *traits) modelClass() []string {
@@ -326,11 +145,6 @@ func (t *traits) kernelClass() []string {
 	return []string{"EinsumDense"}
 }
 
-// work reports whether any of the ops is there.
-func (t *traits) work(ops ...string) bool {
-	return slices.ContainsFunc(ops, func(op string) bool { return t.ops[op] })
-}
-
 // activationText matches what the activation functions leave at the end of a layer's nodes.
 const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| Softplus:Softplus| Softsign:Softsign| Selu:Selu| Elu:Elu| Exp:Exp| LeakyRelu:LeakyRelu|` +
 	` Softmax:Softmax| LogSoftmax:LogSoftmax| mul:Mul Sigmoid:Sigmoid mul:Mul| Sigmoid:Sigmoid mul:Mul| mul:Mul Sigmoid:Sigmoid mul:Mul Identity:Identity IdentityN:IdentityN|` +
@@ -359,13 +173,3 @@ func (t *traits) weightless() []string {
 	}
 	return nil
 }
-
-// isSeed reports whether a variable is the state of a random number generator, which Keras does not
-// count among the weights; Keras 2 calls it StateVar.
-func isSeed(v *savedmodel.Variable) bool {
-	last := v.Name[strings.LastIndexByte(v.Name, '/')+1:]
-	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state" || last == "StateVar"
-}
-
-// kerasOperation is the class of a layer that Keras 2 makes of an operation in a functional model.
-const kerasOperation = "TFOpLambda"

@@ -370,7 +370,7 @@ func (n *network) graphOutput(name string, i, calls int) (OutputShape, bool) {
 		each := len(c.shapes) / calls
 		return OutputShape{Shapes: c.shapes[i*each : (i+1)*each]}, each > 0
 	}
-	return c.shape(), len(c.shapes) > 0
+	return OutputShape{Shapes: c.shapes}, len(c.shapes) > 0
 }
 
 // graphInput returns the shape of an input that the signature names.

@@ -501,7 +501,7 @@ func (l *layerCalls) fingerprint() string {
 // row makes the row of a layer.
 func (k *keras3) row(l *layerCalls) *Layer {
 	last := l.calls[len(l.calls)-1]
-	r := &Layer{Name: l.name, Class: l.class, Output: last.shape()}
+	r := &Layer{Name: l.name, Class: l.class, Output: OutputShape{Shapes: last.shapes}}
 	r.setWeights(l.vars, func(v *savedmodel.Variable) bool { return k.trainable[v] })
 	for _, e := range last.ins {
 		r.info.in = append(r.info.in, k.shapeOf(e.ref))

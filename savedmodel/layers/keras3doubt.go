@@ -243,8 +243,8 @@ var (
 
 // sameShapes reports whether all calls of a layer give the same shapes.
 func sameShapes(calls []*call) bool {
-	first := calls[0].shape()
-	return !slices.ContainsFunc(calls, func(c *call) bool { return !c.shape().equal(first) })
+	first := OutputShape{Shapes: calls[0].shapes}
+	return !slices.ContainsFunc(calls, func(c *call) bool { return !first.equal(OutputShape{Shapes: c.shapes}) })
 }
 
 // doubtOrder marks the places of rows that follow from guesses. Where the order of arguments is

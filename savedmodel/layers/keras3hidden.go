@@ -59,13 +59,6 @@ func (k *keras3) makePhantom(c *call, in edge) {
 	k.phantoms[c.outs[0].Node] = c.shapes[0]
 }
 
-// redirect replaces an input: the first, where a merge takes it twice.
-func (c *call) redirect(from, to edge) {
-	if i := slices.Index(c.ins, from); i >= 0 {
-		c.ins[i] = to
-	}
-}
-
 // shapeOf returns the shape of a tensor, also of one that a phantom gives.
 func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
 	if s, ok := k.phantoms[r.Node]; ok && r.Node != nil {

@@ -88,24 +88,6 @@ func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 	return steps
 }
 
-// place returns where in the graph the call's first node is; a call that leaves nothing stands
-// right behind what it takes.
-func (c *call) place() int {
-	for range graph.MaxUnwrap {
-		if len(c.nodes) > 0 && !c.phantom {
-			return c.nodes[0].Index
-		}
-		if len(c.ins) == 0 {
-			return 0
-		}
-		if c.ins[0].from == nil {
-			return -1
-		}
-		c = c.ins[0].from
-	}
-	return 0
-}
-
 // callSteps returns the steps of one call.
 func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
 	var steps []*step

@@ -6,88 +6,6 @@ import (
 	"strings"
 )
 
-// scopeNames replays Graph.unique_name of TensorFlow inside one name scope: what has been handed
-// out, without regard to case.
-type scopeNames map[string]int
-
-// take returns the name that opening a scope, or making an operation, called name comes out with.
-func (used scopeNames) take(name string) string {
-	key := strings.ToLower(name)
-	i := used[key]
-	used[key] = i + 1
-	if i == 0 {
-		return name
-	}
-	base := key
-	for {
-		if _, taken := used[key]; !taken {
-			break
-		}
-		key = base + "_" + strconv.Itoa(i)
-		i++
-	}
-	used[key] = 1
-	return name + "_" + strconv.Itoa(i-1)
-}
-
-// mark notes that a name was handed out, for one whose own request is not known.
-func (used scopeNames) mark(name string) {
-	key := strings.ToLower(name)
-	if used[key] == 0 {
-		used[key] = 1
-	}
-	if base, n, ok := cutNumber(key); ok && used[base] > 0 {
-		used[base] = max(used[base], n+1)
-	}
-}
-
-// undo returns the name of the layer whose scope, opened the given number of times, came out as
-// scope, and takes these names. Keras 3 opens a layer's scope twice, to build and to call it. ok is
-// false when no name comes out so.
-func (used scopeNames) undo(scope string, opens int) (name string, ok bool) {
-	candidates := bases(scope)
-	for i := len(candidates) - 1; i >= 0; i-- {
-		trial := newTrial(used, candidates[i])
-		got := ""
-		for range opens {
-			got = trial.take(candidates[i])
-		}
-		if got == scope {
-			for k, v := range trial {
-				used[k] = v
-			}
-			return candidates[i], true
-		}
-	}
-	return "", false
-}
-
-// takeAll hands out the names of one call of a layer whose name is known.
-func (used scopeNames) takeAll(name string, opens int) {
-	for range opens {
-		used.take(name)
-	}
-}
-
-// newTrial copies what used says of a name and of the names that take would try for it.
-func newTrial(used scopeNames, name string) scopeNames {
-	key := strings.ToLower(name)
-	trial := scopeNames{}
-	if n, ok := used[key]; ok {
-		trial[key] = n
-	}
-	for i := max(used[key], 1); ; i++ {
-		k := key + "_" + strconv.Itoa(i)
-		n, ok := used[k]
-		if !ok && i > used[key]+4 {
-			return trial
-		}
-		if ok {
-			trial[k] = n
-		}
-	}
-}
-
 // bases returns a name, and the name without one, two, … of the numbers at its end: "a_1_2", "a_1",
 // "a".
 func bases(name string) []string {
@@ -120,12 +38,6 @@ func defaultBase(name string) string {
 	return name
 }
 
-var (
-	snakeWord  = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
-	snakeUpper = regexp.MustCompile(`([a-z])([A-Z])`)
-	notWord    = regexp.MustCompile(`\W+`)
-)
-
 // SnakeCase returns the name that Keras gives to an unnamed object of a class (to_snake_case of
 // keras/src/utils/naming.py).
 func SnakeCase(class string) string {
@@ -146,3 +58,28 @@ func camelCase(name string) string {
 	}
 	return b.String()
 }
+
+// ClassOfName returns the class whose unnamed layers are called so: "dense_2" is a Dense's default
+// name.
+func ClassOfName(name string) (class string, ok bool) {
+	for _, b := range bases(name) {
+		if class, ok = classByDefault[b]; ok {
+			return class, true
+		}
+	}
+	return "?", false
+}
+
+// isDefaultName reports whether a name is a class's default name with at most one number: Keras
+// would not make "dense_1_1".
+func isDefaultName(name string) bool {
+	_, whole := classByDefault[name]
+	_, base := classByDefault[defaultBase(name)]
+	return whole || base
+}
+
+var (
+	snakeWord  = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
+	snakeUpper = regexp.MustCompile(`([a-z])([A-Z])`)
+	notWord    = regexp.MustCompile(`\W+`)
+)

@@ -1,0 +1,65 @@
+package layers
+
+import (
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+)
+
+// operationScopes are name scopes that functions of TensorFlow open, by the class of keras.ops that
+// calls them: where a layer's scope would be, they are an operation of the model.
+var operationScopes = map[string]string{
+	"Gelu": "Gelu", "clip_by_value": "Clip", "reduce_variance": "Var", "reduce_std": "Std", "l2_normalize": "Normalize", "zeros_like": "ZerosLike",
+	"ones_like": "OnesLike", "einsum": "Einsum",
+}
+
+// functionScopes are those that no layer is called by, in any release of Keras.
+var functionScopes = map[string]bool{
+	"Tensordot": true, "moments": true, "Repeat": true, "boolean_mask": true, "meshgrid": true, "eye": true, "random_normal": true, "random_uniform": true,
+	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true,
+}
+
+// quietOps take part in any layer's scope without being work of their own.
+var quietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
+
+// maskOps compare or combine truth values: between layers they compute masks.
+var maskOps = map[string]bool{
+	"NotEqual": true, "Equal": true, "LogicalAnd": true, "LogicalNot": true, "LogicalOr": true, "Any": true, "All": true,
+	"Less": true, "LessEqual": true, "Greater": true, "GreaterEqual": true,
+}
+
+// helperScopes are name scopes that operations open within a layer.
+var helperScopes = map[string]bool{
+	"Tensordot": true, "batchnorm": true, "moments": true, "convolution": true, "conv_transpose": true, "separable_conv2d": true, "depthwise": true, "Repeat": true,
+	"MaxPool1d": true, "AvgPool1D": true, "einsum": true, "Einsum": true, "Gelu": true, "BiasAdd": true, "Cast": true, "Reshape": true, "zeros": true, "ones_like": true,
+	"Softmax": true, "strided_slice": true, "hash_table_Lookup": true, "StringSplit": true, "concat": true, "one_hot": true, "Add": true, "MatMul": true, "resize": true,
+}
+
+// passesOn reports whether a node gives on its input's values.
+func passesOn(n *graph.Node) bool {
+	return n.Op == "Cast" || n.Op == "Identity" || n.Op == "StopGradient"
+}
+
+// isBool reports whether a node makes truth values.
+func isBool(n *graph.Node) bool {
+	const dtBool = 10
+	attr := n.Def.GetAttr()
+	switch {
+	case maskOps[n.Op]:
+		return true
+	case n.Op == "Cast":
+		return attr["DstT"].GetType() == dtBool
+	}
+	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.Op != "Placeholder"
+}
+
+// isSeed reports whether a variable is the state of a random number generator, which Keras does not
+// count among the weights; Keras 2 calls it StateVar.
+func isSeed(v *savedmodel.Variable) bool {
+	last := v.Name[strings.LastIndexByte(v.Name, '/')+1:]
+	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state" || last == "StateVar"
+}
+
+// kerasOperation is the class of a layer that Keras 2 makes of an operation in a functional model.
+const kerasOperation = "TFOpLambda"
