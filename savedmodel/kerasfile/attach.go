@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -44,7 +45,7 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 			copyVariables(l, before)
 			continue
 		}
-		name := unique(layers.SnakeCase(l.Class()), used)
+		name := unique(kerasnames.SnakeCase(l.Class()), used)
 		var child *object
 		if o != nil {
 			child = o.children[name]

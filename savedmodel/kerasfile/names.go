@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -59,7 +60,7 @@ func (p part) within(attribute string, o *object) part {
 	}
 	if o.hasVars || len(o.vars) > 0 {
 		for _, name := range []string{o.name, attribute} {
-			if class, ok := layers.ClassOfName(name); ok {
+			if class, ok := kerasnames.ClassOf(name); ok {
 				return part{class: class, sure: p.sure}
 			}
 			if class, ok := cells[strings.TrimRight(name, "_0123456789")]; ok {

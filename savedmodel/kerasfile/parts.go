@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 )
 
@@ -60,7 +61,7 @@ func (a *attacher) word(p *layers.Part) {
 
 // guessClass tells a layer's class by its name, or else by its variables.
 func (a *attacher) guessClass(p *layers.Part, name string) {
-	class, ok := layers.ClassOfName(name)
+	class, ok := kerasnames.ClassOf(name)
 	reason := "the class is a guess by the name"
 	if !ok {
 		class, ok = classOf(p.Variables)
@@ -148,7 +149,7 @@ func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
 		p.Name, p.Guessed, p.Why = attribute, append(p.Guessed, "name"), append(p.Why, noName)
 	}
 	// A list names its objects after their classes.
-	class, listed := layers.ClassOfName(attribute)
+	class, listed := kerasnames.ClassOf(attribute)
 	if listed = listed && strings.Contains(o.path, "/"); listed {
 		p.Class = class
 	}
@@ -161,7 +162,7 @@ func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
 		}
 	}
 	c := &layers.LayerConfig{}
-	byName, _ := layers.ClassOfName(p.Name)
+	byName, _ := kerasnames.ClassOf(p.Name)
 	if listed {
 		byName = class
 	}

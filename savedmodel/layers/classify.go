@@ -7,14 +7,15 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
 // classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
 func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
 	t := newTraits(s, c, name, vars)
-	byName, known := ClassOfName(name)
-	if !isDefaultName(name) {
+	byName, known := kerasnames.ClassOf(name)
+	if !kerasnames.IsDefault(name) {
 		known = false
 	}
 	candidates := t.weighted()
@@ -34,7 +35,7 @@ func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (clas
 	case known:
 		return byName, false
 	case len(candidates) == 0:
-		return camelCase(defaultBase(name)), false
+		return kerasnames.CamelCase(kerasnames.WithoutNumber(name)), false
 	}
 	return candidates[0], len(candidates) == 1
 }
@@ -114,8 +115,8 @@ func (t *traits) compound() []string {
 // modelClass tells the kinds of nested models: the variables of a Sequential's layers have its name
 // in their paths, those of a Functional's, which were made before the model was, do not.
 func (t *traits) modelClass() []string {
-	if t.parts[defaultBase(t.name)] || t.parts[t.name] {
-		return []string{"Sequential", camelCase(defaultBase(t.name)), "Functional"}
+	if t.parts[kerasnames.WithoutNumber(t.name)] || t.parts[t.name] {
+		return []string{"Sequential", kerasnames.CamelCase(kerasnames.WithoutNumber(t.name)), "Functional"}
 	}
 	return []string{"Functional", "Sequential"}
 }

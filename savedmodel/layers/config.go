@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 )
 
@@ -261,7 +262,7 @@ func layerTensors(data json.RawMessage) []inbound {
 // builtins are the classes that Keras makes layers of.
 var builtins = func() map[string]bool {
 	all := map[string]bool{"InputLayer": true, "Functional": true, "Sequential": true, "Model": true, "GroupedQueryAttention": true}
-	for _, class := range classByDefault {
+	for _, class := range kerasnames.ByDefault {
 		all[class] = true
 	}
 	for class := range rules.ShapeRules {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
 // partOfLayer matches scopes that layers open within their own.
@@ -55,9 +56,9 @@ func holdsLayer(nodes []*graph.Node) bool {
 		if len(n.Parts) < 3 {
 			return false
 		}
-		_, outer := ClassOfName(n.Parts[0])
-		_, inner := ClassOfName(n.Parts[1])
-		if outer || !inner || helperScopes[defaultBase(n.Parts[1])] {
+		_, outer := kerasnames.ClassOf(n.Parts[0])
+		_, inner := kerasnames.ClassOf(n.Parts[1])
+		if outer || !inner || helperScopes[kerasnames.WithoutNumber(n.Parts[1])] {
 			return false
 		}
 		found = true
@@ -71,7 +72,7 @@ func holdsLayer(nodes []*graph.Node) bool {
 func depthVote(scopes, path []string) int {
 	path = path[max(0, len(path)-3) : len(path)-1]
 	for j := len(scopes) - 1; j >= 0; j-- {
-		for _, base := range bases(scopes[j]) {
+		for _, base := range kerasnames.Bases(scopes[j]) {
 			if slices.Contains(path, base) {
 				if j > 0 {
 					return 1

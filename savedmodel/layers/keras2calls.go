@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -137,7 +138,7 @@ func (n *network) findCalls(names []string) {
 			left[name] = max(1, len(inboundNodes(cfg.InboundNodes)))
 		}
 	}
-	used := scopeNames{}
+	used := kerasnames.Unique{}
 	for _, c := range n.scope.calls {
 		c.name = callName(c, left, used)
 		left[c.name]--
@@ -200,9 +201,9 @@ func matchShapes(want, have []tensor.Shape) (places []int, sure bool) {
 
 // callName returns the name of the layer that c is a call of: the one that a variable's path names,
 // else one that is still to be called and whose scope may be called so.
-func callName(c *call, left map[string]int, used scopeNames) string {
+func callName(c *call, left map[string]int, used kerasnames.Unique) string {
 	owners := map[string]bool{}
-	names := bases(c.raw)
+	names := kerasnames.Bases(c.raw)
 	for _, v := range c.vars {
 		for _, part := range strings.Split(v.Name, "/") {
 			if _, known := left[part]; known && slices.Contains(names, part) {
@@ -212,15 +213,15 @@ func callName(c *call, left map[string]int, used scopeNames) string {
 	}
 	if len(owners) == 1 {
 		for name := range owners {
-			used.take(name)
+			used.Take(name)
 			return name
 		}
 	}
 	if left[c.raw] > 0 && used[strings.ToLower(c.raw)] == 0 {
-		used.take(c.raw)
+		used.Take(c.raw)
 		return c.raw
 	}
-	if name, ok := used.undo(c.raw, 1); ok && left[name] > 0 {
+	if name, ok := used.Undo(c.raw, 1); ok && left[name] > 0 {
 		return name
 	}
 	for _, name := range names {
@@ -243,7 +244,7 @@ func (n *network) class(name string) string {
 		class, _ := classify(n.scope, calls[0], name, calls[0].vars)
 		return class
 	}
-	class, _ := ClassOfName(name)
+	class, _ := kerasnames.ClassOf(name)
 	return class
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -189,15 +190,15 @@ const maxObjectDepth = 200
 // nameModel finds the model's name, and whether the variables' paths begin with it.
 func (k *keras3) nameModel() {
 	if k.scope.prefix != "" {
-		name, ok := scopeNames{}.undo(k.scope.prefix, k.opens)
+		name, ok := kerasnames.Unique{}.Undo(k.scope.prefix, k.opens)
 		if !ok {
-			name = defaultBase(k.scope.prefix)
+			name = kerasnames.WithoutNumber(k.scope.prefix)
 		}
 		k.table.ModelName = name
 	}
 	votes := map[string]int{}
 	for _, c := range k.scope.calls {
-		names := bases(c.raw)
+		names := kerasnames.Bases(c.raw)
 		for _, v := range c.vars {
 			path := strings.Split(v.Name, "/")
 			if len(path) > 2 && slices.Contains(names, path[1]) && !slices.Contains(names, path[0]) {
@@ -241,11 +242,11 @@ func (k *keras3) layerOf(v *savedmodel.Variable) string {
 
 // collect names the calls and gathers them by layer.
 func (k *keras3) collect() {
-	used := scopeNames{}
+	used := kerasnames.Unique{}
 	var ops []*layerCalls
 	for _, c := range k.scope.calls {
 		if c.op {
-			used.mark(c.raw)
+			used.Mark(c.raw)
 			l := &layerCalls{op: true, sure: true, calls: []*call{c}}
 			ops = append(ops, l)
 			k.layers = append(k.layers, l)
@@ -268,8 +269,8 @@ func (k *keras3) collect() {
 // callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,
 // so the name has to be found from how the names of scopes are made unique; where a variable's path
 // has it, that settles it.
-func (k *keras3) callName(c *call, used scopeNames) string {
-	names := bases(c.raw)
+func (k *keras3) callName(c *call, used kerasnames.Unique) string {
+	names := kerasnames.Bases(c.raw)
 	owners := map[string]bool{}
 	for _, v := range c.vars {
 		if name := k.layerOf(v); name != "" && slices.Contains(names, name) {
@@ -278,21 +279,21 @@ func (k *keras3) callName(c *call, used scopeNames) string {
 	}
 	if len(owners) == 1 {
 		for name := range owners {
-			used.takeAll(name, k.opens)
+			used.TakeAll(name, k.opens)
 			return name
 		}
 	}
 	if k.opens == 1 {
-		used.mark(c.raw)
+		used.Mark(c.raw)
 		return c.raw // Keras 2 gives a scope the layer's name, unless it is called again
 	}
 	for opens := k.opens; opens > 0; opens-- {
-		if name, ok := used.undo(c.raw, opens); ok {
+		if name, ok := used.Undo(c.raw, opens); ok {
 			return name
 		}
 	}
-	used.mark(c.raw)
-	return defaultBase(c.raw)
+	used.Mark(c.raw)
+	return kerasnames.WithoutNumber(c.raw)
 }
 
 // nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and
@@ -300,18 +301,18 @@ func (k *keras3) callName(c *call, used scopeNames) string {
 func (k *keras3) nameOperation(l *layerCalls) {
 	c := l.calls[0]
 	op := c.nodes[len(c.nodes)-1].Op
-	class, ok := operationClasses[op]
+	class, ok := kerasnames.Operations[op]
 	if !ok {
 		class = op
 	}
-	switch base := defaultBase(c.raw); {
+	switch base := kerasnames.WithoutNumber(c.raw); {
 	case operationScopes[base] != "":
 		class = operationScopes[base]
 	case functionScopes[base]:
-		class = camelCase(base)
+		class = kerasnames.CamelCase(base)
 	}
 	l.class = class
-	base := SnakeCase(class)
+	base := kerasnames.SnakeCase(class)
 	l.name = k.freeName(base)
 	c.name = l.name
 	k.byName[l.name] = l
@@ -383,7 +384,7 @@ func (k *keras3) classify() {
 // readByOwn gives a layer of one's own that reads variables of another layer all of that layer's,
 // which it is likely to hold. Keras counts what a layer holds in both rows.
 func (k *keras3) readByOwn(l *layerCalls) {
-	if isModel(l.class) || l.sure && slices.Contains(kerasClasses, l.class) {
+	if isModel(l.class) || l.sure && slices.Contains(kerasnames.Classes, l.class) {
 		return
 	}
 	for _, c := range l.calls {
@@ -477,7 +478,7 @@ func (k *keras3) feeds(c *call, a, b graph.Ref) bool {
 
 // custom reports whether the class is a guess from the layer's name.
 func (l *layerCalls) custom() bool {
-	return l.class == camelCase(defaultBase(l.name)) && !slices.Contains(kerasClasses, l.class)
+	return l.class == kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)) && !slices.Contains(kerasnames.Classes, l.class)
 }
 
 // fingerprint tells layers of one's own apart by the names of their variables and the types of

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -57,7 +58,7 @@ func (l *layerCalls) direct() bool {
 			continue
 		}
 		for _, part := range n.Parts[1 : len(n.Parts)-1] {
-			if _, layer := ClassOfName(part); layer && !quietOps[n.Op] && part != l.calls[0].raw && !helperScopes[defaultBase(part)] {
+			if _, layer := kerasnames.ClassOf(part); layer && !quietOps[n.Op] && part != l.calls[0].raw && !helperScopes[kerasnames.WithoutNumber(part)] {
 				return false // a layer within
 			}
 		}
@@ -74,11 +75,11 @@ func (l *layerCalls) direct() bool {
 // doubtClass takes back the certainty of a class that a name of the user's own does not confirm.
 func (k *keras3) doubtClass(l *layerCalls) {
 	if !l.direct() && !isModel(l.class) {
-		l.class, l.sure = camelCase(defaultBase(l.name)), false
+		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)), false
 		return
 	}
 	certain := slices.Contains(plainClasses, l.class) || isRecurrent(l.class) || l.class == "Bidirectional" || l.class == "MultiHeadAttention"
-	if !isDefaultName(l.name) && (len(l.vars) == 0 || !certain) && l.class != kerasOperation {
+	if !kerasnames.IsDefault(l.name) && (len(l.vars) == 0 || !certain) && l.class != kerasOperation {
 		l.sure = false
 	}
 }
@@ -114,7 +115,7 @@ func (k *keras3) doubtRows() {
 		if len(r.ConnectedTo) > len(slices.Compact(slices.Sorted(slices.Values(r.ConnectedTo)))) && !slices.Contains(attentionClasses, l.class) {
 			r.guess("connected_to", whyTwice)
 		}
-		own := !l.op && (!l.sure || !slices.Contains(kerasClasses, r.Class)) && !isModel(l.class)
+		own := !l.op && (!l.sure || !slices.Contains(kerasnames.Classes, r.Class)) && !isModel(l.class)
 		if own && len(l.calls[0].outs) > 1 {
 			r.guess("output_shape", whyResults)
 			doubtful[l.name] = whyResults
@@ -144,11 +145,11 @@ func (k *keras3) doubtRows() {
 			r.guess("connected_to", whyArguments)
 			unordered = true
 		}
-		if own = !l.sure && (len(l.vars) > 0 || !isDefaultName(l.name)); (own || !slices.Contains(kerasClasses, r.Class)) && !l.op && len(data) > 1 {
+		if own = !l.sure && (len(l.vars) > 0 || !kerasnames.IsDefault(l.name)); (own || !slices.Contains(kerasnames.Classes, r.Class)) && !l.op && len(data) > 1 {
 			r.guess("connected_to", whyArguments)
 			unordered = true
 		}
-		if l.calls[0].phantom && len(l.calls[0].nodes) > 0 && (!l.sure || !slices.Contains(kerasClasses, l.class)) {
+		if l.calls[0].phantom && len(l.calls[0].nodes) > 0 && (!l.sure || !slices.Contains(kerasnames.Classes, l.class)) {
 			r.guess("output_shape", whyPassed)
 			r.guess("connected_to", whyPassed)
 			doubtful[l.name] = whyPassed

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -203,11 +204,11 @@ func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 func (k *keras3) firstNumber() int {
 	first := map[string]int{}
 	for _, l := range k.layers {
-		if !isDefaultName(l.name) || l.op {
+		if !kerasnames.IsDefault(l.name) || l.op {
 			continue
 		}
-		base, n, ok := cutNumber(l.name)
-		if !ok || classByDefault[l.name] != "" {
+		base, n, ok := kerasnames.CutNumber(l.name)
+		if !ok || kerasnames.ByDefault[l.name] != "" {
 			base, n = l.name, 0
 		}
 		if old, seen := first[base]; !seen || n < old {
@@ -447,7 +448,7 @@ func (k *keras3) stagePrefix(name string) string {
 		if l.calls[0].phantom {
 			continue
 		}
-		if l.op || isDefaultName(l.name) {
+		if l.op || kerasnames.IsDefault(l.name) {
 			return ""
 		}
 		if strings.HasPrefix(l.name, prefix) {

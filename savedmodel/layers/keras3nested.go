@@ -5,6 +5,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -20,7 +21,7 @@ func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
 		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
 		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}
-	inner.scope.calls = slices.DeleteFunc(inner.scope.calls, func(c *call) bool { return !c.op && helperScopes[defaultBase(c.raw)] })
+	inner.scope.calls = slices.DeleteFunc(inner.scope.calls, func(c *call) bool { return !c.op && helperScopes[kerasnames.WithoutNumber(c.raw)] })
 	layers := 0
 	for _, c := range inner.scope.calls {
 		if !c.op {

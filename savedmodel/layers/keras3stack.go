@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -20,7 +21,7 @@ func (k *keras3) stackRows() {
 	mixed := own && k.mixesLists()
 	switch {
 	case own:
-		k.table.ModelClass = camelCase(defaultBase(k.table.ModelName))
+		k.table.ModelClass = kerasnames.CamelCase(kerasnames.WithoutNumber(k.table.ModelName))
 		if !mixed {
 			k.sortByVariables()
 		}
@@ -166,7 +167,7 @@ func (k *keras3) sortByVariables() {
 func (k *keras3) fillGaps() {
 	next := 0
 	for i := 0; i < len(k.layers); i++ {
-		base, n, ok := cutNumber(k.layers[i].name)
+		base, n, ok := kerasnames.CutNumber(k.layers[i].name)
 		if k.layers[i].name == "activation" {
 			base, n, ok = "activation", 0, true
 		}
@@ -183,7 +184,7 @@ func (k *keras3) fillGaps() {
 // insertActivation adds the Activation of the given number before layer i.
 func (k *keras3) insertActivation(number, i int) {
 	at := i
-	for j := i - 1; j > 0 && defaultBase(k.layers[j].name) != "activation"; j-- {
+	for j := i - 1; j > 0 && kerasnames.WithoutNumber(k.layers[j].name) != "activation"; j-- {
 		if len(k.layers[j].vars) > 0 {
 			at = j + 1
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
 // pattern ties what a layer without variables leaves in the graph to the classes that would leave
@@ -116,7 +118,7 @@ func softmaxClasses(t *traits) []string {
 // randomClasses lists the layers that draw random numbers even when they change nothing.
 func randomClasses(*traits) []string {
 	all := []string{"RandomFlip", "RandomRotation", "RandomZoom"}
-	for _, class := range kerasClasses {
+	for _, class := range kerasnames.Classes {
 		if strings.HasPrefix(class, "Random") && !slices.Contains(all, class) {
 			all = append(all, class)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -66,7 +67,7 @@ func newScope(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *s
 		key := n.Parts[depth] + "/"
 		if op {
 			key = n.Name
-		} else if base := defaultBase(n.Parts[depth]); b.Framework() == savedmodel.Keras3 {
+		} else if base := kerasnames.WithoutNumber(n.Parts[depth]); b.Framework() == savedmodel.Keras3 {
 			op = operationScopes[base] != "" || functionScopes[base]
 		} else {
 			op = functionScopes[base]

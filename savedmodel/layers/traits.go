@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
 // traits is what the graph shows of a layer's call.
@@ -38,7 +39,7 @@ func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *tra
 		}
 		t.ops[n.Op] = true
 		if len(rel) > 1 {
-			t.scopes[defaultBase(rel[0])] = true
+			t.scopes[kerasnames.WithoutNumber(rel[0])] = true
 		}
 		if quietOps[n.Op] || n.Op == "Cast" || n.Op == "DisableCopyOnRead" {
 			continue
@@ -52,7 +53,7 @@ func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *tra
 			} else {
 				text.WriteByte('/')
 			}
-			text.WriteString(defaultBase(part))
+			text.WriteString(kerasnames.WithoutNumber(part))
 		}
 		text.WriteString(":" + n.Op)
 	}
@@ -65,7 +66,7 @@ func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *tra
 		}
 		t.weights[last] = v.Shape.Rank()
 		for _, p := range path[:len(path)-1] {
-			t.parts[defaultBase(p)] = true
+			t.parts[kerasnames.WithoutNumber(p)] = true
 		}
 		t.own = t.own || len(path) > 1 && path[len(path)-2] == name
 	}

@@ -1,16 +1,16 @@
-package layers
+package kerasnames
 
 import (
 	"strconv"
 	"strings"
 )
 
-// scopeNames replays Graph.unique_name of TensorFlow inside one name scope: what has been handed
+// Unique replays Graph.unique_name of TensorFlow inside one name scope: what has been handed
 // out, without regard to case.
-type scopeNames map[string]int
+type Unique map[string]int
 
-// take returns the name that opening a scope, or making an operation, called name comes out with.
-func (used scopeNames) take(name string) string {
+// Take returns the name that opening a scope, or making an operation, called name comes out with.
+func (used Unique) Take(name string) string {
 	key := strings.ToLower(name)
 	i := used[key]
 	used[key] = i + 1
@@ -29,27 +29,27 @@ func (used scopeNames) take(name string) string {
 	return name + "_" + strconv.Itoa(i-1)
 }
 
-// mark notes that a name was handed out, for one whose own request is not known.
-func (used scopeNames) mark(name string) {
+// Mark notes that a name was handed out, for one whose own request is not known.
+func (used Unique) Mark(name string) {
 	key := strings.ToLower(name)
 	if used[key] == 0 {
 		used[key] = 1
 	}
-	if base, n, ok := cutNumber(key); ok && used[base] > 0 {
+	if base, n, ok := CutNumber(key); ok && used[base] > 0 {
 		used[base] = max(used[base], n+1)
 	}
 }
 
-// undo returns the name of the layer whose scope, opened the given number of times, came out as
+// Undo returns the name of the layer whose scope, opened the given number of times, came out as
 // scope, and takes these names. Keras 3 opens a layer's scope twice, to build and to call it. ok is
 // false when no name comes out so.
-func (used scopeNames) undo(scope string, opens int) (name string, ok bool) {
-	candidates := bases(scope)
+func (used Unique) Undo(scope string, opens int) (name string, ok bool) {
+	candidates := Bases(scope)
 	for i := len(candidates) - 1; i >= 0; i-- {
 		trial := newTrial(used, candidates[i])
 		got := ""
 		for range opens {
-			got = trial.take(candidates[i])
+			got = trial.Take(candidates[i])
 		}
 		if got == scope {
 			for k, v := range trial {
@@ -61,17 +61,17 @@ func (used scopeNames) undo(scope string, opens int) (name string, ok bool) {
 	return "", false
 }
 
-// takeAll hands out the names of one call of a layer whose name is known.
-func (used scopeNames) takeAll(name string, opens int) {
+// TakeAll hands out the names of one call of a layer whose name is known.
+func (used Unique) TakeAll(name string, opens int) {
 	for range opens {
-		used.take(name)
+		used.Take(name)
 	}
 }
 
 // newTrial copies what used says of a name and of the names that take would try for it.
-func newTrial(used scopeNames, name string) scopeNames {
+func newTrial(used Unique, name string) Unique {
 	key := strings.ToLower(name)
-	trial := scopeNames{}
+	trial := Unique{}
 	if n, ok := used[key]; ok {
 		trial[key] = n
 	}

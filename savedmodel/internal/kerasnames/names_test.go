@@ -1,4 +1,4 @@
-package layers
+package kerasnames
 
 import (
 	"strings"
@@ -13,11 +13,11 @@ func TestUndoFindsTheName(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfNDistinct(rapid.StringMatching(`(dense|Dense|a)(_[1-3]){0,2}`), 1, 8, strings.ToLower).Draw(t, "names")
-		made, undone := scopeNames{}, scopeNames{}
+		made, undone := Unique{}, Unique{}
 		for _, name := range names {
-			made.take(name)
-			scope := made.take(name)
-			got, ok := undone.undo(scope, 2)
+			made.Take(name)
+			scope := made.Take(name)
+			got, ok := undone.Undo(scope, 2)
 			if !ok {
 				t.Fatalf("undo(%q) finds no name, want %q", scope, name)
 			}

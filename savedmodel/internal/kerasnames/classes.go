@@ -1,10 +1,10 @@
-package layers
+package kerasnames
 
 import "strings"
 
-// kerasClasses lists the classes of Keras' layers, whose names in snake case are the layers'
+// Classes lists the classes of Keras' layers, whose names in snake case are the layers'
 // default names.
-var kerasClasses = strings.Fields(`
+var Classes = strings.Fields(`
 	Activation ActivityRegularization Add AdditiveAttention AlphaDropout Attention AugMix AutoContrast Average AveragePooling1D AveragePooling2D
 	AveragePooling3D BatchNormalization Bidirectional CategoryEncoding CenterCrop Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D
 	Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D Cropping1D Cropping2D Cropping3D CutMix Dense DepthwiseConv1D DepthwiseConv2D Discretization
@@ -18,9 +18,9 @@ var kerasClasses = strings.Fields(`
 	Subtract TFSMLayer TextVectorization TimeDistributed UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 	Functional Sequential`)
 
-// operationClasses gives the class of keras.ops that an operation of a functional graph is an
+// Operations gives the class of keras.ops that an operation of a functional graph is an
 // instance of, by the TensorFlow op that it leaves. Its default name is the class in snake case.
-var operationClasses = map[string]string{
+var Operations = map[string]string{
 	"Abs": "Absolute", "Add": "Add", "AddV2": "Add", "All": "All", "Any": "Any", "ArgMax": "Argmax", "ArgMin": "Argmin", "BatchMatMulV2": "Matmul", "BroadcastTo": "BroadcastTo",
 	"Ceil": "Ceil", "ConcatV2": "Concatenate", "Cos": "Cos", "Cumsum": "Cumsum", "Einsum": "Einsum", "Elu": "Elu", "Equal": "Equal", "Erf": "Erf", "Exp": "Exp",
 	"ExpandDims": "ExpandDims", "Expm1": "Expm1", "Floor": "Floor", "FloorDiv": "FloorDivide", "FloorMod": "Mod", "GatherV2": "Take", "Greater": "Greater",
@@ -32,12 +32,3 @@ var operationClasses = map[string]string{
 	"Split": "Split", "SplitV": "Split", "Sqrt": "Sqrt", "Square": "Square", "Squeeze": "Squeeze", "StridedSlice": "GetItem", "Sub": "Subtract", "Sum": "Sum", "Tanh": "Tanh",
 	"Tile": "Tile", "TopKV2": "TopK", "Transpose": "Transpose",
 }
-
-// classByDefault finds a class by its default name.
-var classByDefault = func() map[string]string {
-	classes := map[string]string{}
-	for _, class := range kerasClasses {
-		classes[SnakeCase(class)] = class
-	}
-	return classes
-}()
