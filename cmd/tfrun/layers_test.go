@@ -97,13 +97,18 @@ savedmodel: tensor internal/wire internal/graph internal/words
 savedmodel: internal/strict internal/weight
 savedmodel/scan: savedmodel internal/graph internal/ops internal/admit
 savedmodel/internal/body: tensor savedmodel internal/graph internal/shape
-savedmodel/layers: tensor savedmodel savedmodel/internal/body
-savedmodel/layers: internal/graph internal/shape internal/words savedmodel/layers/internal/rules
+savedmodel/internal/kerasnames:
+savedmodel/layers: tensor savedmodel savedmodel/internal/body savedmodel/internal/kerasnames
+savedmodel/layers: internal/graph internal/shape internal/words
+savedmodel/layers: savedmodel/layers/internal/rules savedmodel/layers/internal/scopes
 savedmodel/layers/internal/rules: tensor internal/shape
+savedmodel/layers/internal/scopes: tensor savedmodel internal/graph savedmodel/layers/internal/rules
+savedmodel/layers/internal/scopes: savedmodel/internal/body savedmodel/internal/kerasnames
 savedmodel/sizes: savedmodel/layers savedmodel/padding
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body
 savedmodel/sizes: internal/graph internal/shape internal/words
 savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes
+savedmodel/kerasfile: savedmodel/internal/kerasnames
 savedmodel/kerasfile: savedmodel/scan internal/hdf5
 internal/rewrite: tensor savedmodel savedmodel/padding
 internal/rewrite: internal/graph internal/wire internal/words

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -45,7 +46,7 @@ func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]layer
 			continue
 		}
 		for range len(b.Nodes) {
-			if r.Node == nil || !passesOn(r.Node) || len(r.Node.Inputs) == 0 || given[r.String()].layer != nil {
+			if r.Node == nil || !scopes.PassesOn(r.Node) || len(r.Node.Inputs) == 0 || given[r.String()].layer != nil {
 				break
 			}
 			r = r.Node.Inputs[0]

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -19,7 +20,7 @@ type network struct {
 	sequential bool
 	functional bool
 	subclassed bool
-	scope      *scope         // of the serving function, or nil
+	scope      *scopes.Scope  // of the serving function, or nil
 	inputs     []tensor.Shape // what the model is called with, as far as known
 	// the model is nested in another, and inputs are in the order of its input layers
 	inner   bool
@@ -31,7 +32,7 @@ type network struct {
 	outs    map[string][]OutputShape // of each call of a layer
 	// how many nodes of a nested model stand before its first call
 	skip   map[string]int
-	called map[string][]*call // in the graph
+	called map[string][]*scopes.Call // in the graph
 	// layers whose results stand in the graph in another order than the layer gives them, perhaps
 	unordered map[string]bool
 	inbound   map[string][][]inbound // what each call of a layer takes
@@ -127,7 +128,7 @@ func (n *network) findLayers() []string {
 // findCalls matches the calls in the graph to the layers' names. Keras 2 opens one name scope for
 // each call.
 func (n *network) findCalls(names []string) {
-	n.called = map[string][]*call{}
+	n.called = map[string][]*scopes.Call{}
 	if n.scope == nil {
 		return
 	}
@@ -139,10 +140,10 @@ func (n *network) findCalls(names []string) {
 		}
 	}
 	used := kerasnames.Unique{}
-	for _, c := range n.scope.calls {
-		c.name = callName(c, left, used)
-		left[c.name]--
-		n.called[c.name] = append(n.called[c.name], c)
+	for _, c := range n.scope.Calls {
+		c.Name = callName(c, left, used)
+		left[c.Name]--
+		n.called[c.Name] = append(n.called[c.Name], c)
 	}
 	n.orderResults()
 }
@@ -154,18 +155,18 @@ func (n *network) orderResults() {
 	for name, calls := range n.called {
 		id, ok := n.objects[name]
 		for _, c := range calls {
-			if !ok || len(c.outs) < 2 {
+			if !ok || len(c.Outs) < 2 {
 				continue
 			}
 			_, traced := n.k.trace(id)
-			places, sure := matchShapes(traced, c.shapes)
+			places, sure := matchShapes(traced, c.Shapes)
 			n.unordered[name] = n.unordered[name] || !sure
 			if places == nil {
 				continue
 			}
-			outs, shapes := slices.Clone(c.outs), slices.Clone(c.shapes)
+			outs, shapes := slices.Clone(c.Outs), slices.Clone(c.Shapes)
 			for i, p := range places {
-				c.outs[i], c.shapes[i] = outs[p], shapes[p]
+				c.Outs[i], c.Shapes[i] = outs[p], shapes[p]
 			}
 		}
 	}
@@ -201,10 +202,10 @@ func matchShapes(want, have []tensor.Shape) (places []int, sure bool) {
 
 // callName returns the name of the layer that c is a call of: the one that a variable's path names,
 // else one that is still to be called and whose scope may be called so.
-func callName(c *call, left map[string]int, used kerasnames.Unique) string {
+func callName(c *scopes.Call, left map[string]int, used kerasnames.Unique) string {
 	owners := map[string]bool{}
-	names := kerasnames.Bases(c.raw)
-	for _, v := range c.vars {
+	names := kerasnames.Bases(c.Raw)
+	for _, v := range c.Vars {
 		for _, part := range strings.Split(v.Name, "/") {
 			if _, known := left[part]; known && slices.Contains(names, part) {
 				owners[part] = true
@@ -217,11 +218,11 @@ func callName(c *call, left map[string]int, used kerasnames.Unique) string {
 			return name
 		}
 	}
-	if left[c.raw] > 0 && used[strings.ToLower(c.raw)] == 0 {
-		used.Take(c.raw)
-		return c.raw
+	if left[c.Raw] > 0 && used[strings.ToLower(c.Raw)] == 0 {
+		used.Take(c.Raw)
+		return c.Raw
 	}
-	if name, ok := used.Undo(c.raw, 1); ok && left[name] > 0 {
+	if name, ok := used.Undo(c.Raw, 1); ok && left[name] > 0 {
 		return name
 	}
 	for _, name := range names {
@@ -229,7 +230,7 @@ func callName(c *call, left map[string]int, used kerasnames.Unique) string {
 			return name
 		}
 	}
-	return c.raw
+	return c.Raw
 }
 
 // class returns a layer's class: from the metadata, or as its name and its operations suggest.
@@ -241,7 +242,7 @@ func (n *network) class(name string) string {
 		return "InputLayer"
 	}
 	if calls := n.called[name]; len(calls) > 0 {
-		class, _ := classify(n.scope, calls[0], name, calls[0].vars)
+		class, _ := scopes.Classify(n.scope, calls[0], name, calls[0].Vars)
 		return class
 	}
 	class, _ := kerasnames.ClassOf(name)

@@ -365,12 +365,12 @@ func (n *network) graphOutput(name string, i, calls int) (OutputShape, bool) {
 		return OutputShape{}, false
 	}
 	c := visits[min(i, len(visits)-1)]
-	if len(visits) == 1 && calls > 1 && len(c.shapes)%calls == 0 {
+	if len(visits) == 1 && calls > 1 && len(c.Shapes)%calls == 0 {
 		// The calls share one scope: the results stand there one call after the other.
-		each := len(c.shapes) / calls
-		return OutputShape{Shapes: c.shapes[i*each : (i+1)*each]}, each > 0
+		each := len(c.Shapes) / calls
+		return OutputShape{Shapes: c.Shapes[i*each : (i+1)*each]}, each > 0
 	}
-	return OutputShape{Shapes: c.shapes}, len(c.shapes) > 0
+	return OutputShape{Shapes: c.Shapes}, len(c.Shapes) > 0
 }
 
 // graphInput returns the shape of an input that the signature names.
@@ -445,7 +445,7 @@ func (n *network) nested(name string, m *ModelConfig, in []tensor.Shape) *networ
 		inner.id = id
 	}
 	if calls := n.called[name]; n.scope != nil && len(calls) > 0 {
-		inner.scope = n.scope.within(calls[len(calls)-1])
+		inner.scope = n.scope.Within(calls[len(calls)-1])
 	}
 	return inner
 }
@@ -482,8 +482,8 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 			st.out = append(st.out, inbound{l.Name, i, j})
 			st.dtypes = append(st.dtypes, dtype)
 		}
-		if calls := n.called[l.Name]; i < len(calls) && len(calls[i].outs) == len(out.Shapes) {
-			for j, r := range calls[i].outs {
+		if calls := n.called[l.Name]; i < len(calls) && len(calls[i].Outs) == len(out.Shapes) {
+			for j, r := range calls[i].Outs {
 				st.dtypes[j] = graph.OutputDType(r)
 				st.tensors = append(st.tensors, r.String())
 			}

@@ -3,6 +3,7 @@ package layers
 import (
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
 
 func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
@@ -50,7 +51,7 @@ func (k *keras2) build() error {
 		k.table.ModelClass = map[bool]string{true: "Sequential"}[n.sequential]
 	}
 	if k.body != nil {
-		n.scope = modelScope(k.body)
+		n.scope = scopes.Of(k.body)
 		n.inputs = k.body.InputShapes()
 	}
 	n.build(0)

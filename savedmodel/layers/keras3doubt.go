@@ -6,83 +6,10 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
-	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// What an export does not hold is marked, with the reason that is true of it: a cell is right,
-// marked, or not given.
-
-const (
-	whyArguments  = "in which order a layer of one's own class takes its arguments does not show, nor whether it takes more than it uses"
-	whyShared     = "the layer is called more than once, and which call came first does not show"
-	whyOps        = "operations that are no layers stand here: one of keras.ops may leave several in the graph, which ones belong together does not show"
-	whyNamed      = "it names a layer whose own name is a guess"
-	whyNames      = "which of these names is whose is a guess"
-	whyOrder      = "the order follows from connections that are guesses"
-	whyPassed     = "nobody takes what the layer computes: it may give on what it takes, or compute nothing but a loss"
-	whyOwnModel   = "of a model with a name of its own it does not show whether its class is, too: then Keras prints \"multiple\", or the shape of the first call, and no input"
-	whyTwice      = "one tensor is taken twice: a layer that leaves nothing may stand between"
-	whyPartial    = "results that nobody takes do not show, so which of them these are is a guess"
-	whyTwoResults = "whether these are several results or those of several calls does not show"
-	whyHolds      = "parameters are counted as if the layer held another layer whose variables it reads, not the variables alone: "
-	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"
-	whyAttribute  = "rows stand in the order in which layers became attributes, which of a layer without variables does not show"
-	whyResults    = "in which order a layer of one's own gives its results does not show"
-	whyOwnShape   = "a layer of one's own may say more of its output's shape than the graph does"
-	whyScores     = "Keras prints the length of the query for both axes of the scores"
-	whyCounts     = "where tokens are counted, Keras prints the axis of the texts too, and hands it on to the layers behind: (None, 1, …)"
-)
-
-// plainClasses are classes whose variables and operations hardly any layer of one's own has, where
-// the variables hang on the layer itself.
-var plainClasses = []string{
-	"BatchNormalization", "Embedding", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
-	"SeparableConv1D", "SeparableConv2D",
-}
-
-// direct reports whether a layer's variables hang on it, and not on layers within it: below its
-// name, as many parts of their paths as its class has. A path that does not have the name says
-// nothing.
-func (l *layerCalls) direct() bool {
-	below := 1
-	switch {
-	case slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "MultiHeadAttention"}, l.class), strings.HasPrefix(l.class, "ConvLSTM"):
-		below = 2
-	case !slices.Contains(plainClasses, l.class) && l.class != "Dense" && l.class != "LayerNormalization":
-		return true
-	}
-	for _, n := range l.calls[0].nodes {
-		if len(n.Parts) < 3 || below > 1 {
-			continue
-		}
-		for _, part := range n.Parts[1 : len(n.Parts)-1] {
-			if _, layer := kerasnames.ClassOf(part); layer && !quietOps[n.Op] && part != l.calls[0].raw && !helperScopes[kerasnames.WithoutNumber(part)] {
-				return false // a layer within
-			}
-		}
-	}
-	for _, v := range l.vars {
-		path := strings.Split(v.Name, "/")
-		if i := slices.Index(path, l.name); i >= 0 && len(path)-1-i != below {
-			return false
-		}
-	}
-	return true
-}
-
-// doubtClass takes back the certainty of a class that a name of the user's own does not confirm.
-func (k *keras3) doubtClass(l *layerCalls) {
-	if !l.direct() && !isModel(l.class) {
-		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)), false
-		return
-	}
-	certain := slices.Contains(plainClasses, l.class) || isRecurrent(l.class) || l.class == "Bidirectional" || l.class == "MultiHeadAttention"
-	if !kerasnames.IsDefault(l.name) && (len(l.vars) == 0 || !certain) && l.class != kerasOperation {
-		l.sure = false
-	}
-}
 
 // doubtRows marks what follows from other guesses, and from what never shows.
 func (k *keras3) doubtRows() {
@@ -94,14 +21,14 @@ func (k *keras3) doubtRows() {
 			continue
 		}
 		several := len(l.calls) > 1
-		merged := k.opens == 1 && len(l.calls) == 1 && len(l.calls[0].outs) > 1 && !isRecurrent(l.class) && !isModel(l.class)
+		merged := k.opens == 1 && len(l.calls) == 1 && len(l.calls[0].Outs) > 1 && !isRecurrent(l.class) && !isModel(l.class)
 		switch {
 		case l.op:
 			for _, field := range []string{"class", "output_shape", "connected_to"} {
 				r.guess(field, whyOps)
 			}
 			doubtful[l.name], unordered = whyOps, true
-		case several || merged || k.opens == 1 && isModel(l.class) && len(l.calls[0].outs) > 1:
+		case several || merged || k.opens == 1 && isModel(l.class) && len(l.calls[0].Outs) > 1:
 			why := whyShared
 			if !several {
 				why = whyTwoResults
@@ -116,17 +43,17 @@ func (k *keras3) doubtRows() {
 			r.guess("connected_to", whyTwice)
 		}
 		own := !l.op && (!l.sure || !slices.Contains(kerasnames.Classes, r.Class)) && !isModel(l.class)
-		if own && len(l.calls[0].outs) > 1 {
+		if own && len(l.calls[0].Outs) > 1 {
 			r.guess("output_shape", whyResults)
 			doubtful[l.name] = whyResults
 		}
-		if last := l.calls[len(l.calls)-1]; own && openSizes(r.Output.Shapes) > openSizes(r.info.in) && len(last.ins) > 0 {
+		if last := l.calls[len(l.calls)-1]; own && openSizes(r.Output.Shapes) > openSizes(r.info.in) && len(last.Ins) > 0 {
 			r.guess("output_shape", whyOwnShape)
 		}
 		if s := r.Output.Shapes; slices.Contains(attentionClasses, l.class) && len(s) == 2 && s[1].Rank() > 2 && s[1].Dim(-1) != s[1].Dim(-2) && k.opens > 1 {
 			r.guess("output_shape", whyScores)
 		}
-		if outs := len(l.calls[0].outs); isRecurrent(l.class) && outs > 1 && (l.class == "LSTM" && outs != 3 || l.class == "Bidirectional") {
+		if outs := len(l.calls[0].Outs); isRecurrent(l.class) && outs > 1 && (l.class == "LSTM" && outs != 3 || l.class == "Bidirectional") {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
 		}
@@ -140,7 +67,7 @@ func (k *keras3) doubtRows() {
 				doubtful[other.name], unordered = whyShared, true
 			}
 		}
-		data := l.calls[len(l.calls)-1].ins
+		data := l.calls[len(l.calls)-1].Ins
 		if own && len(data) == 1 && k.takesMore(l) {
 			r.guess("connected_to", whyArguments)
 			unordered = true
@@ -149,7 +76,7 @@ func (k *keras3) doubtRows() {
 			r.guess("connected_to", whyArguments)
 			unordered = true
 		}
-		if l.calls[0].phantom && len(l.calls[0].nodes) > 0 && (!l.sure || !slices.Contains(kerasnames.Classes, l.class)) {
+		if l.calls[0].Phantom && len(l.calls[0].Nodes) > 0 && (!l.sure || !slices.Contains(kerasnames.Classes, l.class)) {
 			r.guess("output_shape", whyPassed)
 			r.guess("connected_to", whyPassed)
 			doubtful[l.name] = whyPassed
@@ -211,12 +138,6 @@ func (k *keras3) doubtCounts() {
 	}
 }
 
-// counts reports whether a layer counts how often it meets each value.
-func (k *keras3) counts(name string) bool {
-	l := k.byName[name]
-	return l != nil && slices.ContainsFunc(l.calls[0].nodes, func(n *graph.Node) bool { return strings.HasSuffix(n.Op, "Bincount") })
-}
-
 // openSizes counts the sizes that are not known.
 func openSizes(shapes []tensor.Shape) int {
 	n := 0
@@ -231,7 +152,7 @@ func openSizes(shapes []tensor.Shape) int {
 // takesMore reports whether another layer of the same class takes more than a layer does.
 func (k *keras3) takesMore(l *layerCalls) bool {
 	return slices.ContainsFunc(k.layers, func(o *layerCalls) bool {
-		return o.class == l.class && len(o.calls[0].ins) > len(l.calls[0].ins)
+		return o.class == l.class && len(o.calls[0].Ins) > len(l.calls[0].Ins)
 	})
 }
 
@@ -243,9 +164,9 @@ var (
 )
 
 // sameShapes reports whether all calls of a layer give the same shapes.
-func sameShapes(calls []*call) bool {
-	first := OutputShape{Shapes: calls[0].shapes}
-	return !slices.ContainsFunc(calls, func(c *call) bool { return !first.equal(OutputShape{Shapes: c.shapes}) })
+func sameShapes(calls []*scopes.Call) bool {
+	first := OutputShape{Shapes: calls[0].Shapes}
+	return !slices.ContainsFunc(calls, func(c *scopes.Call) bool { return !first.equal(OutputShape{Shapes: c.Shapes}) })
 }
 
 // doubtOrder marks the places of rows that follow from guesses. Where the order of arguments is
@@ -320,24 +241,8 @@ func (k *keras3) movable() map[string]bool {
 	return all
 }
 
-// adoptVariables gives variables that no operation reads to the layers that they must be of.
-func (k *keras3) adoptVariables() {
-	var loose []*savedmodel.Variable
-	for _, v := range k.weights {
-		if k.owner[v] == nil {
-			loose = append(loose, v)
-		}
-	}
-	// A Normalization that was adapted computes with constants: mean, variance and count are kept,
-	// and not read.
-	for _, l := range k.layers {
-		if l.class != "Normalization" || len(l.vars) > 0 || len(loose) < 3 || !strings.HasSuffix(loose[0].Name, "mean") {
-			continue
-		}
-		for _, v := range loose[:3] {
-			l.vars = append(l.vars, v)
-			k.owner[v] = l
-		}
-		loose = loose[3:]
-	}
+// counts reports whether a layer counts how often it meets each value.
+func (k *keras3) counts(name string) bool {
+	l := k.byName[name]
+	return l != nil && slices.ContainsFunc(l.calls[0].Nodes, func(n *graph.Node) bool { return strings.HasSuffix(n.Op, "Bincount") })
 }

@@ -2,13 +2,6 @@ package layers
 
 import "math"
 
-// drift is a hidden layer, and the nearest layers with weights around it, nil where there are none.
-// Its place is a guess unless these follow each other directly.
-type drift struct {
-	layer, after, before *layerCalls
-	direct               bool
-}
-
 const whyAdrift = "several places between the layers that are known would fit a layer that leaves nothing"
 
 // markAdrift marks the connections of all layers that may be the ones to take what a hidden layer
@@ -50,4 +43,26 @@ func (k *keras3) markAdrift(g *mapGraph, depths map[string]int) {
 			}
 		}
 	}
+}
+
+// looseSeed is the state of a generator that belongs to no layer in the graph.
+type looseSeed struct {
+	number int // in the name that Keras gave it, -1 when it has none
+	// the nearest layers with weights around it in the order of the variables
+	after, before *layerCalls
+	dropout       bool // false for one that is known not to be a Dropout's
+	inner         bool // it is a part of a layer that shows
+	object        bool // it is an object of the object graph, not a generator
+	place         int  // of the object among the layers'
+	sure          bool // that it is this object, and none of its neighbours
+	// of an object, the nearest layers with weights
+	from, to *layerCalls
+}
+
+// drift says between which layers the hidden one must stand.
+func (s *looseSeed) drift(l *layerCalls, direct bool) *drift {
+	if s.object && !s.sure {
+		return &drift{l, s.from, s.to, direct}
+	}
+	return &drift{l, s.after, s.before, direct}
 }

@@ -7,21 +7,14 @@ import (
 	"strconv"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
-
-// numbered returns the i-th of the names that Keras makes of a base: "dense", "dense_1", …
-func numbered(base string, i int) string {
-	if i == 0 {
-		return base
-	}
-	return base + "_" + strconv.Itoa(i)
-}
 
 // vertex is a node of Keras' own graph of a functional model: a call of a layer, or an input.
 type vertex struct {
 	layer  string
-	call   *call // nil for an input
-	input  int   // the argument's place, for an input
+	call   *scopes.Call // nil for an input
+	input  int          // the argument's place, for an input
 	from   []vertexEdge
 	depth  int
 	number int // which of its layer's calls
@@ -87,7 +80,7 @@ func (k *keras3) nestedInputs() int {
 // outputs.
 func (k *keras3) mapLayers() (*mapGraph, map[string]int, map[int]*vertex) {
 	inputs := k.inputVertices()
-	vertices := map[*call]*vertex{}
+	vertices := map[*scopes.Call]*vertex{}
 	for _, l := range k.layers {
 		for _, c := range l.calls {
 			vertices[c] = &vertex{layer: l.name, call: c}
@@ -99,8 +92,8 @@ func (k *keras3) mapLayers() (*mapGraph, map[string]int, map[int]*vertex) {
 		}
 	}
 	g := &mapGraph{finished: map[*vertex]bool{}, index: map[string]int{}}
-	for _, r := range k.scope.rets {
-		if o := k.scope.owner[r.Node]; o != nil && vertices[o] != nil {
+	for _, r := range k.scope.Rets {
+		if o := k.scope.Owner[r.Node]; o != nil && vertices[o] != nil {
 			g.visit(k.lastPhantom(vertices[o], vertices))
 		} else if i, ok := r.IsArg(); ok && inputs[i] != nil {
 			g.visit(inputs[i])
@@ -121,88 +114,20 @@ func (k *keras3) mapLayers() (*mapGraph, map[string]int, map[int]*vertex) {
 	return g, depths, inputs
 }
 
-// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph
-// of keras/src/models/functional.py).
-func (k *keras3) graphRows() {
-	g, depths, inputs := k.mapLayers()
-	k.depths = depths
-	k.table.Connected = !g.chain()
-	back := map[string]int{}
-	for i, v := range inputs {
-		back[v.layer] = i
-	}
-	for _, name := range k.byPlace(g.order(depths)) {
-		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
-	}
-	k.markAdrift(g, depths)
-}
-
-// graphRow makes the row of a layer or an input.
-func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vertex, g *mapGraph) *Layer {
-	l := k.byName[name]
-	if l == nil {
-		i := back[name]
-		r := &Layer{Name: name, Class: "InputLayer"}
-		k.inputRows[i] = r
-		if s, ok := k.body.Shape(graph.Ref{Arg: i + 1}); ok {
-			r.Output = oneShape(s)
-		}
-		if k.table.Connected {
-			r.ConnectedTo = []string{}
-		}
-		if unnamedInput.MatchString(k.body.ArgName(i)) {
-			r.guess("name", "an input without a name of its own is called so by default; the number is counted from the inputs that show")
-		}
-		return r
-	}
-	calls := g.calls[name]
-	if len(calls) > 0 {
-		l.calls = l.calls[:0]
-		for _, v := range calls {
-			l.calls = append(l.calls, v.call)
-		}
-	}
-	r := k.row(l)
-	k.markUnseen(r, l)
-	if k.table.Connected {
-		r.ConnectedTo = []string{}
-		for _, v := range calls {
-			for _, e := range v.from {
-				r.ConnectedTo = append(r.ConnectedTo, connection(e.to.layer, e.to.number, e.tensor))
-			}
-		}
-	}
-	return r
-}
-
-// attentionClasses take a query, a value and, if it is not the value, a key.
-var attentionClasses = []string{"MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"}
-
-// markUnseen marks what of a layer's arguments and results does not show in a graph.
-func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
-	last := l.calls[len(l.calls)-1]
-	switch {
-	case slices.Contains(attentionClasses, l.class) && len(last.ins) < 3:
-		r.guess("connected_to", "whether a key was given, the same tensor as the value, or none does not show")
-	case isRecurrent(l.class) && len(last.outs) == 1 && len(last.ins) > 1:
-		r.guess("output_shape", "the layer is given its first state, as in a decoder; whether it returns states that nobody takes does not show")
-	}
-}
-
 // parents returns what a call is connected to, in the order of the layer's arguments.
-func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inputs map[int]*vertex) []vertexEdge {
+func (k *keras3) parents(l *layerCalls, c *scopes.Call, vertices map[*scopes.Call]*vertex, inputs map[int]*vertex) []vertexEdge {
 	var from []vertexEdge
 	for _, e := range k.argumentOrder(l, c) {
-		switch i, isArg := e.ref.IsArg(); {
-		case e.from != nil:
-			from = append(from, vertexEdge{vertices[e.from], max(0, e.from.output(e.ref))})
+		switch i, isArg := e.Ref.IsArg(); {
+		case e.From != nil:
+			from = append(from, vertexEdge{vertices[e.From], max(0, e.From.Output(e.Ref))})
 		case isArg && inputs[i] != nil:
 			from = append(from, vertexEdge{inputs[i], 0})
 		}
 	}
 	if l.class != "Attention" && l.class != "AdditiveAttention" {
-		for _, e := range c.masks {
-			if v := vertices[e.from]; v != nil {
+		for _, e := range c.Masks {
+			if v := vertices[e.From]; v != nil {
 				from = append(from, vertexEdge{v, 0})
 			}
 		}
@@ -215,42 +140,42 @@ func (k *keras3) parents(l *layerCalls, c *call, vertices map[*call]*vertex, inp
 
 // argumentOrder returns a call's inputs in the order of the layer's arguments where that is not the
 // order in which the graph uses them.
-func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
-	if len(c.ins) < 2 {
-		return c.ins
+func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
+	if len(c.Ins) < 2 {
+		return c.Ins
 	}
 	var first graph.Ref
 	switch l.class {
 	case "Attention", "AdditiveAttention":
 		// The query is the left factor of the first product; of the additive kind, the first to be
 		// widened.
-		for _, n := range c.nodes {
+		for _, n := range c.Nodes {
 			if n.Op == "BatchMatMulV2" || n.Op == "ExpandDims" {
 				first = k.through(c, n.Inputs[0])
 				break
 			}
 		}
 	case "Dot":
-		for _, n := range c.nodes {
+		for _, n := range c.Nodes {
 			if n.Op == "BatchMatMulV2" || n.Op == "MatMul" {
 				first = k.through(c, n.Inputs[0])
 			}
 		}
 	case "LSTM", "GRU", "SimpleRNN", "RNN":
 		// The sequence is what the loop unstacks; states come after it.
-		for _, n := range c.nodes {
+		for _, n := range c.Nodes {
 			if n.Op == "Transpose" || n.Op == "TensorListFromTensor" || n.Op == "Unpack" {
 				first = k.through(c, n.Inputs[0])
 				break
 			}
 		}
 	}
-	ins := slices.Clone(c.ins)
-	slices.SortStableFunc(ins, func(a, b edge) int {
+	ins := slices.Clone(c.Ins)
+	slices.SortStableFunc(ins, func(a, b scopes.Edge) int {
 		switch {
-		case a.ref == first && b.ref != first:
+		case a.Ref == first && b.Ref != first:
 			return -1
-		case b.ref == first && a.ref != first:
+		case b.Ref == first && a.Ref != first:
 			return 1
 		}
 		return 0
@@ -259,10 +184,10 @@ func (k *keras3) argumentOrder(l *layerCalls, c *call) []edge {
 }
 
 // through follows a tensor back within a call to what it took from outside.
-func (k *keras3) through(c *call, r graph.Ref) graph.Ref {
-	for range len(c.nodes) {
-		r = k.scope.source(r)
-		if r.Node == nil || k.scope.owner[r.Node] != c || len(r.Node.Inputs) == 0 {
+func (k *keras3) through(c *scopes.Call, r graph.Ref) graph.Ref {
+	for range len(c.Nodes) {
+		r = k.scope.Source(r)
+		if r.Node == nil || k.scope.Owner[r.Node] != c || len(r.Node.Inputs) == 0 {
 			return r
 		}
 		r = r.Node.Inputs[0]
@@ -272,10 +197,10 @@ func (k *keras3) through(c *call, r graph.Ref) graph.Ref {
 
 // lastPhantom returns the vertex that stands between v and the model's output: a layer that leaves
 // no operation, if there is one.
-func (k *keras3) lastPhantom(v *vertex, vertices map[*call]*vertex) *vertex {
+func (k *keras3) lastPhantom(v *vertex, vertices map[*scopes.Call]*vertex) *vertex {
 	for _, l := range k.layers {
 		for _, c := range l.calls {
-			if c.phantom && len(k.scope.consumers(c)) == 0 && len(vertices[c].from) > 0 && vertices[c].from[0].to == v {
+			if c.Phantom && len(k.scope.Consumers(c)) == 0 && len(vertices[c].from) > 0 && vertices[c].from[0].to == v {
 				return vertices[c]
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -37,14 +38,14 @@ func (k *keras3) findHidden() {
 func (k *keras3) linkPhantoms() {
 	for i, l := range k.layers {
 		for _, c := range l.calls {
-			if len(c.outs) > 0 || l.op || len(c.ins) == 0 {
+			if len(c.Outs) > 0 || l.op || len(c.Ins) == 0 {
 				continue
 			}
-			in := c.ins[0]
+			in := c.Ins[0]
 			k.makePhantom(c, in)
 			for _, later := range k.layers[i+1:] {
 				for _, u := range later.calls {
-					u.redirect(in, edge{c, c.outs[0]})
+					u.Redirect(in, scopes.Edge{From: c, Ref: c.Outs[0]})
 				}
 			}
 		}
@@ -52,43 +53,12 @@ func (k *keras3) linkPhantoms() {
 }
 
 // makePhantom gives a call that leaves nothing an output of its own, with the shape of its input.
-func (k *keras3) makePhantom(c *call, in edge) {
-	c.phantom = true
-	c.ins = []edge{in}
-	c.outs = []graph.Ref{{Node: &graph.Node{Name: c.name, Index: -1}}}
-	c.shapes = []tensor.Shape{k.shapeOf(in.ref)}
-	k.phantoms[c.outs[0].Node] = c.shapes[0]
-}
-
-// shapeOf returns the shape of a tensor, also of one that a phantom gives.
-func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
-	if s, ok := k.phantoms[r.Node]; ok && r.Node != nil {
-		return s
-	}
-	s, _ := k.body.Shape(r)
-	return s
-}
-
-// looseSeed is the state of a generator that belongs to no layer in the graph.
-type looseSeed struct {
-	number int // in the name that Keras gave it, -1 when it has none
-	// the nearest layers with weights around it in the order of the variables
-	after, before *layerCalls
-	dropout       bool // false for one that is known not to be a Dropout's
-	inner         bool // it is a part of a layer that shows
-	object        bool // it is an object of the object graph, not a generator
-	place         int  // of the object among the layers'
-	sure          bool // that it is this object, and none of its neighbours
-	// of an object, the nearest layers with weights
-	from, to *layerCalls
-}
-
-// drift says between which layers the hidden one must stand.
-func (s *looseSeed) drift(l *layerCalls, direct bool) *drift {
-	if s.object && !s.sure {
-		return &drift{l, s.from, s.to, direct}
-	}
-	return &drift{l, s.after, s.before, direct}
+func (k *keras3) makePhantom(c *scopes.Call, in scopes.Edge) {
+	c.Phantom = true
+	c.Ins = []scopes.Edge{in}
+	c.Outs = []graph.Ref{{Node: &graph.Node{Name: c.Name, Index: -1}}}
+	c.Shapes = []tensor.Shape{k.shapeOf(in.Ref)}
+	k.phantoms[c.Outs[0].Node] = c.Shapes[0]
 }
 
 // looseSeeds goes through the variables in the model's order.
@@ -96,7 +66,7 @@ func (k *keras3) looseSeeds() []*looseSeed {
 	read := map[*savedmodel.Variable]bool{}
 	for _, l := range k.layers {
 		for _, c := range l.calls {
-			for _, v := range c.vars {
+			for _, v := range c.Vars {
 				read[v] = true
 			}
 		}
@@ -105,7 +75,7 @@ func (k *keras3) looseSeeds() []*looseSeed {
 	var last *layerCalls
 	cell := "" // of the last variable, when it is a recurrent cell's that has had no generator yet
 	for i, v := range k.listed {
-		if !isSeed(v) {
+		if !scopes.IsSeed(v) {
 			if o := k.owner[v]; o != nil {
 				last = o
 			}
@@ -127,7 +97,7 @@ func (k *keras3) looseSeeds() []*looseSeed {
 // nextOwner returns the layer of the first weight behind variable i.
 func (k *keras3) nextOwner(i int) *layerCalls {
 	for _, v := range k.listed[i+1:] {
-		if o := k.owner[v]; o != nil && !isSeed(v) {
+		if o := k.owner[v]; o != nil && !scopes.IsSeed(v) {
 			return o
 		}
 	}
@@ -264,8 +234,8 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	}
 	target, from := k.hiddenPlace(s, nth)
 	class, name := k.hiddenClass(s, target, from, name)
-	c := &call{raw: name, name: name}
-	l := &layerCalls{name: name, class: class, sure: true, calls: []*call{c}}
+	c := &scopes.Call{Raw: name, Name: name}
+	l := &layerCalls{name: name, class: class, sure: true, calls: []*scopes.Call{c}}
 	l.notes = []guess{
 		{"name", "the layer leaves no operation; only a random generator's place among the variables shows it, not its name"},
 		{"class", "what leaves a generator and no operation is a Dropout or one of its kind"},
@@ -288,17 +258,17 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 		if !sure {
 			l.notes = append(l.notes, guess{"connected_to", whyAdrift}, guess{"output_shape", whyAdrift})
 			for _, u := range k.usersOf(*from, c) {
-				if o := k.byName[u.name]; o != nil {
+				if o := k.byName[u.Name]; o != nil {
 					o.notes = append(o.notes, guess{"connected_to", whyAdrift})
 				}
 			}
 		}
 		k.makePhantom(c, *from)
-		k.redirectAll(*from, edge{c, c.outs[0]}, c)
+		k.redirectAll(*from, scopes.Edge{From: c, Ref: c.Outs[0]}, c)
 	default:
 		l.notes = append(l.notes, guess{"connected_to", "which of several tensors passes through it does not show"})
 		k.adrift = append(k.adrift, s.drift(l, false))
-		c.phantom = true
+		c.Phantom = true
 	}
 	k.byName[name] = l
 	k.layers = slices.Insert(k.layers, at, l)
@@ -306,29 +276,29 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 
 // onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around
 // it follow each other directly.
-func (k *keras3) onlyPlace(s *looseSeed, target *call, from edge) bool {
+func (k *keras3) onlyPlace(s *looseSeed, target *scopes.Call, from scopes.Edge) bool {
 	if s.object && !s.sure {
 		return false
 	}
-	if s.after == nil || s.before == nil || target != s.before.calls[0] || from.from != s.after.calls[len(s.after.calls)-1] {
+	if s.after == nil || s.before == nil || target != s.before.calls[0] || from.From != s.after.calls[len(s.after.calls)-1] {
 		return false
 	}
-	return len(k.usersOf(from, nil)) == 1 && len(target.ins) == 1
+	return len(k.usersOf(from, nil)) == 1 && len(target.Ins) == 1
 }
 
 // redirectAll lets all who take from take to instead.
-func (k *keras3) redirectAll(from, to edge, self *call) {
+func (k *keras3) redirectAll(from, to scopes.Edge, self *scopes.Call) {
 	for _, u := range k.usersOf(from, self) {
-		u.redirect(from, to)
+		u.Redirect(from, to)
 	}
 }
 
 // usersOf returns the calls that take an edge.
-func (k *keras3) usersOf(e edge, but *call) []*call {
-	var users []*call
+func (k *keras3) usersOf(e scopes.Edge, but *scopes.Call) []*scopes.Call {
+	var users []*scopes.Call
 	for _, l := range k.layers {
 		for _, c := range l.calls {
-			if c != but && slices.Contains(c.ins, e) {
+			if c != but && slices.Contains(c.Ins, e) {
 				users = append(users, c)
 			}
 		}
@@ -339,15 +309,15 @@ func (k *keras3) usersOf(e edge, but *call) []*call {
 // hiddenPlace finds the call before which a hidden layer stands, and the tensor that passes through
 // it. The first layer of a gap is taken to stand at the end of the chain of layers without weights
 // that follows the last weights; others before the next weights.
-func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
+func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *scopes.Call, from *scopes.Edge) {
 	if s.before != nil {
 		target = s.before.calls[0]
 	}
 	if s.after != nil && nth == 0 {
 		x := s.after.calls[len(s.after.calls)-1]
-		for range k.scope.calls { // which may go round in a circle
+		for range k.scope.Calls { // which may go round in a circle
 			u := k.takersBefore(x, s.before)
-			if len(u) != 1 || u[0] == target || len(u[0].vars) > 0 || len(u[0].ins) != 1 && !isConcat(u[0]) {
+			if len(u) != 1 || u[0] == target || len(u[0].Vars) > 0 || len(u[0].Ins) != 1 && !isConcat(u[0]) {
 				break
 			}
 			x = u[0]
@@ -356,43 +326,43 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *call, from *edge) {
 		if len(u) > 0 && (len(u) == 1 || !slices.Contains(u, target)) {
 			target = u[0]
 		}
-		if len(x.outs) > 0 {
-			return target, &edge{x, x.outs[0]}
+		if len(x.Outs) > 0 {
+			return target, &scopes.Edge{From: x, Ref: x.Outs[0]}
 		}
 		return target, nil
 	}
-	if target != nil && len(target.ins) >= 1 {
-		return target, &target.ins[0]
+	if target != nil && len(target.Ins) >= 1 {
+		return target, &target.Ins[0]
 	}
-	if last := k.lastCall(); target == nil && last != nil && len(last.outs) > 0 {
-		return nil, &edge{last, last.outs[0]}
+	if last := k.lastCall(); target == nil && last != nil && len(last.Outs) > 0 {
+		return nil, &scopes.Edge{From: last, Ref: last.Outs[0]}
 	}
 	return target, nil
 }
 
 // isConcat reports whether a call only joins its inputs. A dropout around one stands behind it as a
 // rule, unlike one before the sum that closes a residual branch.
-func isConcat(c *call) bool { return lastOp(c) == "ConcatV2" && len(c.vars) == 0 }
+func isConcat(c *scopes.Call) bool { return lastOp(c) == "ConcatV2" && len(c.Vars) == 0 }
 
 // takersBefore returns the calls that take something from c and do not come after the layer: the
 // layers' order is that of the variables, so a layer between two of them is on the way from one to
 // the other.
-func (k *keras3) takersBefore(c *call, before *layerCalls) []*call {
+func (k *keras3) takersBefore(c *scopes.Call, before *layerCalls) []*scopes.Call {
 	last := slices.Index(k.layers, before)
 	if last < 0 {
 		return k.takers(c)
 	}
-	return slices.DeleteFunc(k.takers(c), func(u *call) bool {
+	return slices.DeleteFunc(k.takers(c), func(u *scopes.Call) bool {
 		return !slices.ContainsFunc(k.layers[:last+1], func(l *layerCalls) bool { return slices.Contains(l.calls, u) })
 	})
 }
 
 // takers returns the calls that take something from c, phantoms among them.
-func (k *keras3) takers(c *call) []*call {
-	var all []*call
+func (k *keras3) takers(c *scopes.Call) []*scopes.Call {
+	var all []*scopes.Call
 	for _, l := range k.layers {
 		for _, u := range l.calls {
-			if slices.ContainsFunc(u.ins, func(e edge) bool { return e.from == c }) {
+			if slices.ContainsFunc(u.Ins, func(e scopes.Edge) bool { return e.From == c }) {
 				all = append(all, u)
 			}
 		}
@@ -401,7 +371,7 @@ func (k *keras3) takers(c *call) []*call {
 }
 
 // lastCall returns the last call of the last layer.
-func (k *keras3) lastCall() *call {
+func (k *keras3) lastCall() *scopes.Call {
 	if len(k.layers) == 0 {
 		return nil
 	}
@@ -411,24 +381,24 @@ func (k *keras3) lastCall() *call {
 
 // hiddenClass tells what kind of layer stands in a place by convention, and whether its neighbours'
 // names suggest one for it.
-func (k *keras3) hiddenClass(s *looseSeed, target *call, from *edge, name string) (class, newName string) {
+func (k *keras3) hiddenClass(s *looseSeed, target *scopes.Call, from *scopes.Edge, name string) (class, newName string) {
 	class = "Dropout"
 	if s.after != nil && s.before != nil && s.after.class == "Embedding" && s.before.class == "Conv1D" {
 		class = "SpatialDropout1D"
 		name = k.freeName("spatial_dropout1d")
 	}
-	if s.after != nil && from != nil && from.from != nil && from.from == s.after.calls[len(s.after.calls)-1] && lastOp(from.from) == "Selu" {
+	if s.after != nil && from != nil && from.From != nil && from.From == s.after.calls[len(s.after.calls)-1] && lastOp(from.From) == "Selu" {
 		class = "AlphaDropout"
 		name = k.freeName("alpha_dropout")
 	}
-	if from != nil && from.from != nil && target != nil {
-		if prefix, ok := strings.CutSuffix(from.from.name, "project_bn"); ok && target.name == prefix+"add" {
+	if from != nil && from.From != nil && target != nil {
+		if prefix, ok := strings.CutSuffix(from.From.Name, "project_bn"); ok && target.Name == prefix+"add" {
 			return class, prefix + "drop" // as in EfficientNet of keras.applications
 		}
-		if from.from.name == "avg_pool" && target.name == "predictions" && k.byName["top_activation"] != nil {
+		if from.From.Name == "avg_pool" && target.Name == "predictions" && k.byName["top_activation"] != nil {
 			return class, "top_dropout"
 		}
-		if prefix := k.stagePrefix(from.from.name); prefix != "" && k.byName[prefix+"drop"] == nil {
+		if prefix := k.stagePrefix(from.From.Name); prefix != "" && k.byName[prefix+"drop"] == nil {
 			return class, prefix + "drop"
 		}
 	}
@@ -445,7 +415,7 @@ func (k *keras3) stagePrefix(name string) string {
 	}
 	same := 0
 	for _, l := range k.layers {
-		if l.calls[0].phantom {
+		if l.calls[0].Phantom {
 			continue
 		}
 		if l.op || kerasnames.IsDefault(l.name) {
@@ -461,20 +431,10 @@ func (k *keras3) stagePrefix(name string) string {
 	return prefix
 }
 
-// freeName returns the first default name of a base that no layer bears.
-func (k *keras3) freeName(base string) string {
-	for i := k.numbers[base]; ; i++ {
-		if name := numbered(base, i); k.byName[name] == nil {
-			k.numbers[base] = i
-			return name
-		}
-	}
-}
-
 // lastOp returns the type of the last node of a call.
-func lastOp(c *call) string {
-	if len(c.nodes) == 0 {
+func lastOp(c *scopes.Call) string {
+	if len(c.Nodes) == 0 {
 		return ""
 	}
-	return c.nodes[len(c.nodes)-1].Op
+	return c.Nodes[len(c.Nodes)-1].Op
 }

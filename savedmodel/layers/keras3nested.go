@@ -7,24 +7,25 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // nested makes the builder of a model within the model, or of a layer that is made of others: its
 // calls are the scopes within the last call's scope. Nil when there are none.
-func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
-	if l.op || c.phantom || k.scope.depth >= rules.MaxNesting || len(c.nodes) == 0 {
+func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
+	if l.op || c.Phantom || k.scope.Depth >= rules.MaxNesting || len(c.Nodes) == 0 {
 		return nil
 	}
 	inner := &keras3{
-		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.within(c), table: &Table{}, opens: k.opens,
+		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.Within(c), table: &Table{}, opens: k.opens,
 		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
 		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}
-	inner.scope.calls = slices.DeleteFunc(inner.scope.calls, func(c *call) bool { return !c.op && helperScopes[kerasnames.WithoutNumber(c.raw)] })
+	inner.scope.Calls = slices.DeleteFunc(inner.scope.Calls, func(c *scopes.Call) bool { return !c.Op && scopes.Helpers[kerasnames.WithoutNumber(c.Raw)] })
 	layers := 0
-	for _, c := range inner.scope.calls {
-		if !c.op {
+	for _, c := range inner.scope.Calls {
+		if !c.Op {
 			layers++
 		}
 	}
@@ -36,24 +37,6 @@ func (k *keras3) nested(l *layerCalls, c *call) *keras3 {
 	inner.assignVariables()
 	inner.classify()
 	return inner
-}
-
-// addNested makes the rows below those of nested models and of layers of one's own.
-func (k *keras3) addNested(r *Layer, l *layerCalls) {
-	if !isModel(l.class) && !l.custom() {
-		return
-	}
-	inner := k.nested(l, l.calls[len(l.calls)-1])
-	if inner == nil {
-		return
-	}
-	for _, il := range inner.layers {
-		if il.op {
-			continue
-		}
-		row := inner.row(il)
-		r.Layers = append(r.Layers, row)
-	}
 }
 
 // addSteps notes the calls for [LayerTable.At], in the order in which the graph made them. Those
@@ -74,7 +57,7 @@ func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 	}
 	type visit struct {
 		l *layerCalls
-		c *call
+		c *scopes.Call
 	}
 	var order []visit
 	for _, l := range k.layers {
@@ -82,7 +65,7 @@ func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 			order = append(order, visit{l, c})
 		}
 	}
-	slices.SortStableFunc(order, func(a, b visit) int { return a.c.place() - b.c.place() })
+	slices.SortStableFunc(order, func(a, b visit) int { return a.c.Place() - b.c.Place() })
 	for _, v := range order {
 		steps = append(steps, k.callSteps(v.l, v.c, rows[v.l])...)
 	}
@@ -90,19 +73,19 @@ func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 }
 
 // callSteps returns the steps of one call.
-func (k *keras3) callSteps(l *layerCalls, c *call, row *Layer) []*step {
+func (k *keras3) callSteps(l *layerCalls, c *scopes.Call, row *Layer) []*step {
 	var steps []*step
-	st := &step{layer: row, class: l.class, shapes: c.shapes}
-	if c.phantom {
+	st := &step{layer: row, class: l.class, shapes: c.Shapes}
+	if c.Phantom {
 		st.class = "Identity"
 		st.config = rules.Config{}
 	} else if !l.op {
-		st.config = graphConfig(k.scope, l.class, c, l.vars)
+		st.config = scopes.Config(k.scope, l.class, c, l.vars)
 	}
-	for _, e := range c.ins {
-		st.in = append(st.in, e.ref)
+	for _, e := range c.Ins {
+		st.in = append(st.in, e.Ref)
 	}
-	for _, r := range c.outs {
+	for _, r := range c.Outs {
 		st.out, st.tensors = append(st.out, r), append(st.tensors, r.String())
 		st.dtypes = append(st.dtypes, graph.OutputDType(r))
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -20,7 +21,7 @@ func (k *keras3) completeStates(l *layerCalls) {
 		return
 	}
 	for _, c := range l.calls {
-		if !slices.ContainsFunc(c.outs, isLoopState) {
+		if !slices.ContainsFunc(c.Outs, isLoopState) {
 			continue
 		}
 		var outs []graph.Ref
@@ -32,15 +33,15 @@ func (k *keras3) completeStates(l *layerCalls) {
 		if y, ok := k.loopOutput(c); ok {
 			add(y)
 		}
-		for _, n := range c.nodes {
+		for _, n := range c.Nodes {
 			if graph.IsLoop(n) {
 				for i := range stateCount(n) {
 					add(graph.Ref{Node: n, Out: firstState(n) + i})
 				}
 			}
 		}
-		if len(outs) > len(c.outs) && !slices.ContainsFunc(c.outs, func(r graph.Ref) bool { return !slices.Contains(outs, r) }) {
-			c.outs, c.shapes = outs, shapes
+		if len(outs) > len(c.Outs) && !slices.ContainsFunc(c.Outs, func(r graph.Ref) bool { return !slices.Contains(outs, r) }) {
+			c.Outs, c.Shapes = outs, shapes
 		}
 	}
 }
@@ -85,21 +86,21 @@ func sharesLSTMCell(loop *graph.Node) bool {
 // loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last
 // node that nobody takes, the whole sequence where the loop keeps all steps, the last step where it
 // keeps one.
-func (k *keras3) loopOutput(c *call) (graph.Ref, bool) {
-	for _, r := range c.outs {
+func (k *keras3) loopOutput(c *scopes.Call) (graph.Ref, bool) {
+	for _, r := range c.Outs {
 		if !isLoopState(r) {
 			return r, true
 		}
 	}
 	keepsAll := true
-	for _, n := range c.nodes {
+	for _, n := range c.Nodes {
 		if n.Op == "TensorListReserve" && strings.HasSuffix(n.Name, "TensorArrayV2_1") {
 			size := n.In(1)
 			keepsAll = !slices.Equal(graph.Ints(size), []int64{1})
 		}
 	}
-	for _, n := range slices.Backward(c.nodes) {
-		if len(n.Parts) != k.scope.depth+2 || len(k.scope.users[n]) > 0 {
+	for _, n := range slices.Backward(c.Nodes) {
+		if len(n.Parts) != k.scope.Depth+2 || len(k.scope.Users[n]) > 0 {
 			continue
 		}
 		if n.Op == "Transpose" && keepsAll || n.Op == "StridedSlice" && !keepsAll || n.Op == "ConcatV2" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -14,7 +15,7 @@ import (
 // a class of one's own in the order of its variables, which is that of its attributes.
 func (k *keras3) stackRows() {
 	k.table.ModelClass = "Sequential"
-	own := k.scope.prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
+	own := k.scope.Prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
 	if k.savedWhole() {
 		own = k.objs.Child(0, "_layers") < 0
 	}
@@ -125,15 +126,15 @@ func forgetsShapes(version string) bool {
 
 // isChain reports whether each layer takes what the one before gives, and nothing else happens.
 func (k *keras3) isChain() bool {
-	var prev *call
+	var prev *scopes.Call
 	for _, l := range k.layers {
 		if l.op {
-			if n := l.calls[0].nodes[len(l.calls[0].nodes)-1]; !isBool(n) {
+			if n := l.calls[0].Nodes[len(l.calls[0].Nodes)-1]; !scopes.IsBool(n) {
 				return false
 			}
 			continue
 		}
-		if len(l.calls) != 1 || len(l.calls[0].ins) != 1 || l.calls[0].ins[0].from != prev {
+		if len(l.calls) != 1 || len(l.calls[0].Ins) != 1 || l.calls[0].Ins[0].From != prev {
 			return false
 		}
 		prev = l.calls[0]
@@ -189,7 +190,7 @@ func (k *keras3) insertActivation(number, i int) {
 			at = j + 1
 		}
 	}
-	l := &layerCalls{name: numbered("activation", number), class: "Activation", sure: true, calls: []*call{{phantom: true}}}
+	l := &layerCalls{name: numbered("activation", number), class: "Activation", sure: true, calls: []*scopes.Call{{Phantom: true}}}
 	l.notes = []guess{
 		{"class", "the layer leaves nothing in the files but the gap in the numbers of the default names, which a linear Activation would leave"},
 		{"output_shape", "where in the model the layer stands does not show for sure"},

@@ -1,4 +1,4 @@
-package layers
+package scopes
 
 import (
 	"slices"
@@ -7,13 +7,13 @@ import (
 )
 
 // connect works out what the calls take from each other, and what they read.
-func (s *scope) connect(rets []graph.Ref) {
+func (s *Scope) connect(rets []graph.Ref) {
 	for _, r := range rets {
-		s.rets = append(s.rets, s.source(r))
+		s.Rets = append(s.Rets, s.Source(r))
 	}
-	for _, c := range s.calls {
-		for _, n := range c.nodes {
-			if n.Op == "Cast" && len(s.users[n]) > 0 {
+	for _, c := range s.Calls {
+		for _, n := range c.Nodes {
+			if n.Op == "Cast" && len(s.Users[n]) > 0 {
 				// its input counts where the result is used, which is what the order of the
 				// arguments goes by
 				continue
@@ -23,43 +23,43 @@ func (s *scope) connect(rets []graph.Ref) {
 			}
 		}
 	}
-	for _, r := range s.rets {
-		if o := s.owner[r.Node]; o != nil && !s.gone[o] {
+	for _, r := range s.Rets {
+		if o := s.Owner[r.Node]; o != nil && !s.gone[o] {
 			o.give(r)
 		}
 	}
-	for _, c := range s.calls {
+	for _, c := range s.Calls {
 		c.orderOutputs()
-		for _, r := range c.outs {
+		for _, r := range c.Outs {
 			shape, _ := s.b.Shape(r)
-			c.shapes = append(c.shapes, shape)
+			c.Shapes = append(c.Shapes, shape)
 		}
 	}
-	for _, c := range s.calls {
+	for _, c := range s.Calls {
 		s.sortInputs(c)
 	}
 }
 
 // sortInputs parts masks from data, and counts what a merge takes twice.
-func (s *scope) sortInputs(c *call) {
-	var data []edge
-	for _, e := range c.ins {
+func (s *Scope) sortInputs(c *Call) {
+	var data []Edge
+	for _, e := range c.Ins {
 		switch {
-		case e.ref.Node != nil && isBool(e.ref.Node):
-			if e.from != nil && e.from.op {
-				c.masks = append(c.masks, e)
+		case e.Ref.Node != nil && IsBool(e.Ref.Node):
+			if e.From != nil && e.From.Op {
+				c.Masks = append(c.Masks, e)
 			}
-		case e.from == nil || slices.Contains(e.from.outs, e.ref):
+		case e.From == nil || slices.Contains(e.From.Outs, e.Ref):
 			data = append(data, e)
 		}
 	}
 	if len(data) == 0 {
-		c.masks = nil
+		c.Masks = nil
 		return
 	}
-	c.ins = data
+	c.Ins = data
 	if all := s.mergeInputs(c); len(all) > len(data) {
-		c.ins = all
+		c.Ins = all
 	}
 }
 
@@ -68,19 +68,19 @@ var mergingOps = map[string]bool{"AddV2": true, "Add": true, "Sub": true, "Mul":
 
 // mergeInputs returns all tensors that a merge takes, as often as it takes each; nil when c is no
 // merge.
-func (s *scope) mergeInputs(c *call) []edge {
-	var all []edge
-	for _, n := range c.nodes {
-		if quietOps[n.Op] || n.Op == "Cast" {
+func (s *Scope) mergeInputs(c *Call) []Edge {
+	var all []Edge
+	for _, n := range c.Nodes {
+		if QuietOps[n.Op] || n.Op == "Cast" {
 			continue
 		}
-		if !mergingOps[n.Op] || len(c.vars) > 0 {
+		if !mergingOps[n.Op] || len(c.Vars) > 0 {
 			return nil
 		}
 		for _, in := range n.Inputs {
-			r := s.source(s.throughCasts(c, in))
-			if i := slices.IndexFunc(c.ins, func(e edge) bool { return e.ref == r }); i >= 0 {
-				all = append(all, c.ins[i])
+			r := s.Source(s.throughCasts(c, in))
+			if i := slices.IndexFunc(c.Ins, func(e Edge) bool { return e.Ref == r }); i >= 0 {
+				all = append(all, c.Ins[i])
 			}
 		}
 	}
@@ -88,9 +88,9 @@ func (s *scope) mergeInputs(c *call) []edge {
 }
 
 // throughCasts follows a tensor back through casts within a call.
-func (s *scope) throughCasts(c *call, r graph.Ref) graph.Ref {
+func (s *Scope) throughCasts(c *Call, r graph.Ref) graph.Ref {
 	for range s.b.Nodes { // which may go round in a circle
-		if r.Node == nil || r.Node.Op != "Cast" || s.owner[r.Node] != c || len(r.Node.Inputs) == 0 {
+		if r.Node == nil || r.Node.Op != "Cast" || s.Owner[r.Node] != c || len(r.Node.Inputs) == 0 {
 			break
 		}
 		r = r.Node.Inputs[0]
@@ -99,50 +99,50 @@ func (s *scope) throughCasts(c *call, r graph.Ref) graph.Ref {
 }
 
 // connectInput notes that a node of c takes in.
-func (s *scope) connectInput(c *call, in graph.Ref) {
-	r := s.source(in)
+func (s *Scope) connectInput(c *Call, in graph.Ref) {
+	r := s.Source(in)
 	if i, ok := r.IsArg(); ok {
 		switch v := s.b.Variables[i]; {
 		case v != nil:
-			if !slices.Contains(c.vars, v) {
-				c.vars = append(c.vars, v)
+			if !slices.Contains(c.Vars, v) {
+				c.Vars = append(c.Vars, v)
 			}
 		case !s.b.Captured[i]:
-			c.take(edge{nil, r})
+			c.take(Edge{nil, r})
 		}
 		return
 	}
-	o := s.owner[r.Node]
+	o := s.Owner[r.Node]
 	switch {
 	case r.Node == nil || o == c:
 	case !s.inside[r.Node]:
-		c.take(edge{nil, r})
+		c.take(Edge{nil, r})
 	case o == nil || s.gone[o]:
 	default:
 		o.give(r)
-		c.take(edge{o, r})
+		c.take(Edge{o, r})
 	}
 }
 
-func (c *call) take(e edge) {
-	if !slices.Contains(c.ins, e) {
-		c.ins = append(c.ins, e)
+func (c *Call) take(e Edge) {
+	if !slices.Contains(c.Ins, e) {
+		c.Ins = append(c.Ins, e)
 	}
 }
 
-func (c *call) give(r graph.Ref) {
-	if !slices.Contains(c.outs, r) {
-		c.outs = append(c.outs, r)
+func (c *Call) give(r graph.Ref) {
+	if !slices.Contains(c.Outs, r) {
+		c.Outs = append(c.Outs, r)
 	}
 }
 
 // orderOutputs leaves out masks where there is anything else, and sorts the rest in the order of
 // the layer's results: as the graph made them, but the states of a loop after what comes of its
 // sequence.
-func (c *call) orderOutputs() {
-	data := slices.DeleteFunc(slices.Clone(c.outs), func(r graph.Ref) bool { return isBool(r.Node) })
+func (c *Call) orderOutputs() {
+	data := slices.DeleteFunc(slices.Clone(c.Outs), func(r graph.Ref) bool { return IsBool(r.Node) })
 	if len(data) > 0 {
-		c.outs = data
+		c.Outs = data
 	}
 	loop := func(r graph.Ref) int {
 		if r.Node.Op == "While" || r.Node.Op == "StatelessWhile" {
@@ -150,7 +150,7 @@ func (c *call) orderOutputs() {
 		}
 		return 0
 	}
-	slices.SortFunc(c.outs, func(a, b graph.Ref) int {
+	slices.SortFunc(c.Outs, func(a, b graph.Ref) int {
 		if d := loop(a) - loop(b); d != 0 {
 			return d
 		}
@@ -161,12 +161,12 @@ func (c *call) orderOutputs() {
 	})
 }
 
-// source follows a tensor back through what only passes it on between the layers.
-func (s *scope) source(r graph.Ref) graph.Ref {
+// Source follows a tensor back through what only passes it on between the layers.
+func (s *Scope) Source(r graph.Ref) graph.Ref {
 	for range len(s.b.Nodes) {
 		r = s.b.Source(r)
-		c := s.owner[r.Node]
-		if r.Node == nil || c == nil || !s.gone[c] || isBool(r.Node) || !passesOn(r.Node) || len(r.Node.Inputs) == 0 {
+		c := s.Owner[r.Node]
+		if r.Node == nil || c == nil || !s.gone[c] || IsBool(r.Node) || !PassesOn(r.Node) || len(r.Node.Inputs) == 0 {
 			return r
 		}
 		r = r.Node.Inputs[0]

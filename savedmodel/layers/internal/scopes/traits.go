@@ -1,4 +1,4 @@
-package layers
+package scopes
 
 import (
 	"slices"
@@ -29,19 +29,19 @@ type traits struct {
 }
 
 // newTraits collects what a call shows of its layer: operations, scopes, weights and ranks.
-func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *traits {
-	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.ins)}
+func newTraits(s *Scope, c *Call, name string, vars []*savedmodel.Variable) *traits {
+	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.Ins)}
 	var text strings.Builder
-	for _, n := range c.nodes {
-		rel := n.Parts[min(s.depth+1, len(n.Parts)):]
-		if c.op {
-			rel = n.Parts[s.depth:]
+	for _, n := range c.Nodes {
+		rel := n.Parts[min(s.Depth+1, len(n.Parts)):]
+		if c.Op {
+			rel = n.Parts[s.Depth:]
 		}
 		t.ops[n.Op] = true
 		if len(rel) > 1 {
 			t.scopes[kerasnames.WithoutNumber(rel[0])] = true
 		}
-		if quietOps[n.Op] || n.Op == "Cast" || n.Op == "DisableCopyOnRead" {
+		if QuietOps[n.Op] || n.Op == "Cast" || n.Op == "DisableCopyOnRead" {
 			continue
 		}
 		if len(rel) == 1 {
@@ -61,7 +61,7 @@ func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *tra
 	for _, v := range vars {
 		path := strings.Split(v.Name, "/")
 		last := path[len(path)-1]
-		if isSeed(v) {
+		if IsSeed(v) {
 			continue
 		}
 		t.weights[last] = v.Shape.Rank()
@@ -70,15 +70,15 @@ func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *tra
 		}
 		t.own = t.own || len(path) > 1 && path[len(path)-2] == name
 	}
-	if len(c.ins) > 0 {
-		in, _ := s.b.Shape(c.ins[0].ref)
+	if len(c.Ins) > 0 {
+		in, _ := s.b.Shape(c.Ins[0].Ref)
 		t.inRank = in.Rank()
 	}
-	if len(c.shapes) > 0 {
-		t.outRank = c.shapes[len(c.shapes)-1].Rank()
+	if len(c.Shapes) > 0 {
+		t.outRank = c.Shapes[len(c.Shapes)-1].Rank()
 	}
 	t.multiple = s.grows(c)
-	for _, n := range c.nodes {
+	for _, n := range c.Nodes {
 		t.textIn = t.textIn || n.Op == "LookupTableFindV2" && n.Def.GetAttr()["Tin"].GetType() == 7
 	}
 	return t
@@ -86,12 +86,12 @@ func newTraits(s *scope, c *call, name string, vars []*savedmodel.Variable) *tra
 
 // grows reports whether each size of a call's output is a multiple of the input's, as far as they
 // are known.
-func (s *scope) grows(c *call) bool {
-	if len(c.ins) == 0 || len(c.shapes) == 0 {
+func (s *Scope) grows(c *Call) bool {
+	if len(c.Ins) == 0 || len(c.Shapes) == 0 {
 		return false
 	}
-	in, _ := s.b.Shape(c.ins[0].ref)
-	out := c.shapes[0]
+	in, _ := s.b.Shape(c.Ins[0].Ref)
+	out := c.Shapes[0]
 	if in.Rank() != out.Rank() {
 		return false
 	}
@@ -158,7 +158,7 @@ func (t *traits) isTimeDistributed() bool {
 // nestedModel reports whether the work is done in scopes that are layers of their own.
 func (t *traits) nestedModel() bool {
 	for s := range t.scopes {
-		if !helperScopes[s] {
+		if !Helpers[s] {
 			return true
 		}
 	}

@@ -1,4 +1,4 @@
-package layers
+package scopes
 
 import (
 	"strings"
@@ -7,21 +7,21 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// operationScopes are name scopes that functions of TensorFlow open, by the class of keras.ops that
+// Operations are name scopes that functions of TensorFlow open, by the class of keras.ops that
 // calls them: where a layer's scope would be, they are an operation of the model.
-var operationScopes = map[string]string{
+var Operations = map[string]string{
 	"Gelu": "Gelu", "clip_by_value": "Clip", "reduce_variance": "Var", "reduce_std": "Std", "l2_normalize": "Normalize", "zeros_like": "ZerosLike",
 	"ones_like": "OnesLike", "einsum": "Einsum",
 }
 
-// functionScopes are those that no layer is called by, in any release of Keras.
-var functionScopes = map[string]bool{
+// Functions are those that no layer is called by, in any release of Keras.
+var Functions = map[string]bool{
 	"Tensordot": true, "moments": true, "Repeat": true, "boolean_mask": true, "meshgrid": true, "eye": true, "random_normal": true, "random_uniform": true,
 	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true,
 }
 
-// quietOps take part in any layer's scope without being work of their own.
-var quietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
+// QuietOps take part in any layer's scope without being work of their own.
+var QuietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
 
 // maskOps compare or combine truth values: between layers they compute masks.
 var maskOps = map[string]bool{
@@ -29,20 +29,20 @@ var maskOps = map[string]bool{
 	"Less": true, "LessEqual": true, "Greater": true, "GreaterEqual": true,
 }
 
-// helperScopes are name scopes that operations open within a layer.
-var helperScopes = map[string]bool{
+// Helpers are name scopes that operations open within a layer.
+var Helpers = map[string]bool{
 	"Tensordot": true, "batchnorm": true, "moments": true, "convolution": true, "conv_transpose": true, "separable_conv2d": true, "depthwise": true, "Repeat": true,
 	"MaxPool1d": true, "AvgPool1D": true, "einsum": true, "Einsum": true, "Gelu": true, "BiasAdd": true, "Cast": true, "Reshape": true, "zeros": true, "ones_like": true,
 	"Softmax": true, "strided_slice": true, "hash_table_Lookup": true, "StringSplit": true, "concat": true, "one_hot": true, "Add": true, "MatMul": true, "resize": true,
 }
 
-// passesOn reports whether a node gives on its input's values.
-func passesOn(n *graph.Node) bool {
+// PassesOn reports whether a node gives on its input's values.
+func PassesOn(n *graph.Node) bool {
 	return n.Op == "Cast" || n.Op == "Identity" || n.Op == "StopGradient"
 }
 
-// isBool reports whether a node makes truth values.
-func isBool(n *graph.Node) bool {
+// IsBool reports whether a node makes truth values.
+func IsBool(n *graph.Node) bool {
 	const dtBool = 10
 	attr := n.Def.GetAttr()
 	switch {
@@ -54,12 +54,12 @@ func isBool(n *graph.Node) bool {
 	return attr["T"].GetType() == dtBool || attr["dtype"].GetType() == dtBool && n.Op != "Placeholder"
 }
 
-// isSeed reports whether a variable is the state of a random number generator, which Keras does not
+// IsSeed reports whether a variable is the state of a random number generator, which Keras does not
 // count among the weights; Keras 2 calls it StateVar.
-func isSeed(v *savedmodel.Variable) bool {
+func IsSeed(v *savedmodel.Variable) bool {
 	last := v.Name[strings.LastIndexByte(v.Name, '/')+1:]
 	return strings.HasPrefix(last, "seed_generator_state") || last == "seed_state" || last == "StateVar"
 }
 
-// kerasOperation is the class of a layer that Keras 2 makes of an operation in a functional model.
-const kerasOperation = "TFOpLambda"
+// OperationClass is the class of a layer that Keras 2 makes of an operation in a functional model.
+const OperationClass = "TFOpLambda"

@@ -1,4 +1,4 @@
-package layers
+package scopes
 
 import (
 	"regexp"
@@ -7,6 +7,16 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+)
+
+// activationText matches what the activation functions leave at the end of a layer's nodes.
+const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| Softplus:Softplus| Softsign:Softsign| Selu:Selu| Elu:Elu| Exp:Exp| LeakyRelu:LeakyRelu|` +
+	` Softmax:Softmax| LogSoftmax:LogSoftmax| mul:Mul Sigmoid:Sigmoid mul:Mul| Sigmoid:Sigmoid mul:Mul| mul:Mul Sigmoid:Sigmoid mul:Mul Identity:Identity IdentityN:IdentityN|` +
+	` (?:add|Add):AddV2 Relu6:Relu6 (?:truediv|mul):(?:RealDiv|Mul)(?: mul:Mul)?|(?: Gelu/\S+)+| Softplus:Softplus Tanh:Tanh mul:Mul|(?: \S+)+)`
+
+var (
+	denseText     = regexp.MustCompile(`^ MatMul:(?:MatMul|BatchMatMulV2)(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
+	tensordotText = regexp.MustCompile(`^(?: Tensordot\S*)+(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
 )
 
 // pattern ties what a layer without variables leaves in the graph to the classes that would leave

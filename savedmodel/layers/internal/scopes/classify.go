@@ -1,7 +1,6 @@
-package layers
+package scopes
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,9 +9,9 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
-// classify returns a layer's class as its operations, variables and name suggest it. sure is false
+// Classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
-func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
+func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
 	t := newTraits(s, c, name, vars)
 	byName, known := kerasnames.ClassOf(name)
 	if !kerasnames.IsDefault(name) {
@@ -31,7 +30,7 @@ func classify(s *scope, c *call, name string, vars []*savedmodel.Variable) (clas
 		if strings.HasPrefix(name, "tf.__operators__.getitem") {
 			return "SlicingOpLambda", true
 		}
-		return kerasOperation, true
+		return OperationClass, true
 	case known:
 		return byName, false
 	case len(candidates) == 0:
@@ -145,16 +144,6 @@ func (t *traits) kernelClass() []string {
 	}
 	return []string{"EinsumDense"}
 }
-
-// activationText matches what the activation functions leave at the end of a layer's nodes.
-const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| Softplus:Softplus| Softsign:Softsign| Selu:Selu| Elu:Elu| Exp:Exp| LeakyRelu:LeakyRelu|` +
-	` Softmax:Softmax| LogSoftmax:LogSoftmax| mul:Mul Sigmoid:Sigmoid mul:Mul| Sigmoid:Sigmoid mul:Mul| mul:Mul Sigmoid:Sigmoid mul:Mul Identity:Identity IdentityN:IdentityN|` +
-	` (?:add|Add):AddV2 Relu6:Relu6 (?:truediv|mul):(?:RealDiv|Mul)(?: mul:Mul)?|(?: Gelu/\S+)+| Softplus:Softplus Tanh:Tanh mul:Mul|(?: \S+)+)`
-
-var (
-	denseText     = regexp.MustCompile(`^ MatMul:(?:MatMul|BatchMatMulV2)(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
-	tensordotText = regexp.MustCompile(`^(?: Tensordot\S*)+(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
-)
 
 // weightless returns the classes that a layer without variables may be.
 func (t *traits) weightless() []string {

@@ -1,4 +1,4 @@
-package layers
+package scopes
 
 import (
 	"regexp"
@@ -50,7 +50,7 @@ func modelDepth(b *body.Body, nodes []*graph.Node) int {
 func holdsLayer(nodes []*graph.Node) bool {
 	found := false
 	for _, n := range nodes {
-		if quietOps[n.Op] || n.Op == "Identity" {
+		if QuietOps[n.Op] || n.Op == "Identity" {
 			continue
 		}
 		if len(n.Parts) < 3 {
@@ -58,7 +58,7 @@ func holdsLayer(nodes []*graph.Node) bool {
 		}
 		_, outer := kerasnames.ClassOf(n.Parts[0])
 		_, inner := kerasnames.ClassOf(n.Parts[1])
-		if outer || !inner || helperScopes[kerasnames.WithoutNumber(n.Parts[1])] {
+		if outer || !inner || Helpers[kerasnames.WithoutNumber(n.Parts[1])] {
 			return false
 		}
 		found = true

@@ -1,4 +1,4 @@
-package layers
+package scopes
 
 import (
 	"slices"
@@ -11,10 +11,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// graphConfig reads from the graph what the config of a layer would say, in the terms of Keras 2's
+// Config reads from the graph what the config of a layer would say, in the terms of Keras 2's
 // configs: an export of Keras 3 has the operations but no configs. What the graph does not show is
 // left out.
-func graphConfig(s *scope, class string, c *call, vars []*savedmodel.Variable) rules.Config {
+func Config(s *Scope, class string, c *Call, vars []*savedmodel.Variable) rules.Config {
 	g := &configReader{s: s, c: c, vars: vars, conf: rules.Config{}}
 	switch class {
 	case "Dense":
@@ -38,8 +38,8 @@ func graphConfig(s *scope, class string, c *call, vars []*savedmodel.Variable) r
 			}
 		}
 	case "RepeatVector":
-		if len(c.shapes) > 0 && c.shapes[0].Rank() == 3 {
-			g.conf["n"] = float64(c.shapes[0].Dim(1))
+		if len(c.Shapes) > 0 && c.Shapes[0].Rank() == 3 {
+			g.conf["n"] = float64(c.Shapes[0].Dim(1))
 		}
 	case "Reshape":
 		g.reshape()
@@ -48,9 +48,9 @@ func graphConfig(s *scope, class string, c *call, vars []*savedmodel.Variable) r
 			g.conf["keepdims"] = n.Def.GetAttr()["keep_dims"].GetB()
 		}
 	case "Resizing", "CenterCrop", "RandomCrop":
-		if len(c.shapes) > 0 && c.shapes[0].Rank() >= 3 {
-			r := c.shapes[0].Rank()
-			g.conf["height"], g.conf["width"] = float64(c.shapes[0].Dim(r-3)), float64(c.shapes[0].Dim(r-2))
+		if len(c.Shapes) > 0 && c.Shapes[0].Rank() >= 3 {
+			r := c.Shapes[0].Rank()
+			g.conf["height"], g.conf["width"] = float64(c.Shapes[0].Dim(r-3)), float64(c.Shapes[0].Dim(r-2))
 		}
 	case "Dot":
 		g.dot()
@@ -61,8 +61,8 @@ func graphConfig(s *scope, class string, c *call, vars []*savedmodel.Variable) r
 }
 
 type configReader struct {
-	s    *scope
-	c    *call
+	s    *Scope
+	c    *Call
 	vars []*savedmodel.Variable
 	conf rules.Config
 }
@@ -70,7 +70,7 @@ type configReader struct {
 func (g *configReader) find(op string) *graph.Node { return g.findAny(op) }
 
 func (g *configReader) findAny(ops ...string) *graph.Node {
-	for _, n := range g.c.nodes {
+	for _, n := range g.c.Nodes {
 		if slices.Contains(ops, n.Op) {
 			return n
 		}
@@ -108,14 +108,14 @@ func (g *configReader) recurrent() {
 	if v := g.weight("recurrent_kernel"); v != nil && v.Shape.Rank() == 2 {
 		g.conf["units"] = float64(v.Shape.Dim(0))
 	}
-	g.conf["return_sequences"] = len(g.c.shapes) > 0 && g.c.shapes[0].Rank() == 3
-	g.conf["return_state"] = len(g.c.shapes) > 1
+	g.conf["return_sequences"] = len(g.c.Shapes) > 0 && g.c.Shapes[0].Rank() == 3
+	g.conf["return_state"] = len(g.c.Shapes) > 1
 }
 
 // bidirectional reads the way in which the directions' outputs are put together off the operations
 // that stand in the layer's own scope.
 func (g *configReader) bidirectional() {
-	inner := map[string]any{"return_sequences": len(g.c.shapes) > 0 && g.c.shapes[0].Rank() == 3, "return_state": len(g.c.shapes) > 2}
+	inner := map[string]any{"return_sequences": len(g.c.Shapes) > 0 && g.c.Shapes[0].Rank() == 3, "return_state": len(g.c.Shapes) > 2}
 	class := ""
 	for _, v := range g.vars {
 		for _, cell := range [][2]string{{"lstm_cell", "LSTM"}, {"gru_cell", "GRU"}, {"simple_rnn_cell", "SimpleRNN"}} {
@@ -129,8 +129,8 @@ func (g *configReader) bidirectional() {
 	}
 	g.conf["layer"] = map[string]any{"class_name": class, "config": inner}
 	ops := map[string]bool{}
-	for _, n := range g.c.nodes {
-		if len(n.Parts) == g.s.depth+2 {
+	for _, n := range g.c.Nodes {
+		if len(n.Parts) == g.s.Depth+2 {
 			ops[n.Op] = true
 		}
 	}
@@ -149,10 +149,10 @@ func (g *configReader) bidirectional() {
 // reshape takes the target from the constants of the new shape; a size that is not known there is
 // the one that follows from the others.
 func (g *configReader) reshape() {
-	if len(g.c.shapes) == 0 || !g.c.shapes[0].Ranked() || g.c.shapes[0].Rank() == 0 {
+	if len(g.c.Shapes) == 0 || !g.c.Shapes[0].Ranked() || g.c.Shapes[0].Rank() == 0 {
 		return
 	}
-	target := g.c.shapes[0].Dims()[1:]
+	target := g.c.Shapes[0].Dims()[1:]
 	unknown := 0
 	for _, d := range target {
 		if d == tensor.Unknown {
@@ -166,10 +166,10 @@ func (g *configReader) reshape() {
 
 func (g *configReader) dot() {
 	n := g.findAny("BatchMatMulV2", "MatMul")
-	if n == nil || len(g.c.ins) != 2 {
+	if n == nil || len(g.c.Ins) != 2 {
 		return
 	}
-	a, _ := g.s.b.Shape(g.c.ins[0].ref)
+	a, _ := g.s.b.Shape(g.c.Ins[0].Ref)
 	if a.Rank() == 2 {
 		g.set("axes", []int64{1, 1})
 	}
@@ -245,11 +245,11 @@ func (g *configReader) cropping(rank int64) {
 // upSampling takes the factors from the sizes where they are known; unknown axes get Keras' default
 // of 2.
 func (g *configReader) upSampling(rank int64) {
-	if len(g.c.ins) == 0 || len(g.c.shapes) == 0 {
+	if len(g.c.Ins) == 0 || len(g.c.Shapes) == 0 {
 		return
 	}
-	in, _ := g.s.b.Shape(g.c.ins[0].ref)
-	out := g.c.shapes[0]
+	in, _ := g.s.b.Shape(g.c.Ins[0].Ref)
+	out := g.c.Shapes[0]
 	if in.Rank() != out.Rank() || int64(in.Rank()) != rank+2 {
 		return
 	}

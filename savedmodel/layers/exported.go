@@ -1,0 +1,80 @@
+package layers
+
+import (
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// exportedLayers rebuilds the layer table of an export from the name scopes of its serving function
+// and the variables. nil: there is nothing to go by.
+func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
+	objs, err := mg.Objects()
+	if err != nil {
+		return nil, err
+	}
+	sig, err := tableSignature(mg)
+	if err != nil {
+		return nil, nil //nolint:nilerr // without a signature nothing shows the layers
+	}
+	b, err := body.Of(mg, sig)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	k := &keras3{
+		mg: mg, objs: objs, body: b, scope: scopes.Of(b), table: &Table{Signature: sig.Name, body: b}, opens: 2,
+		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
+	}
+	if mg.Framework == savedmodel.Keras2 {
+		k.opens = 1
+	}
+	if len(k.scope.Calls) == 0 || len(k.scope.Calls) > maxCalls || len(objs.Variables) > maxVariables {
+		return nil, nil
+	}
+	k.listVariables()
+	k.nameModel()
+	k.collect()
+	k.assignVariables()
+	k.classify()
+	k.adoptVariables()
+	k.findHidden()
+	k.rows()
+	k.doubtRows()
+	k.noteExport()
+	k.table.steps = k.addSteps(k.made)
+	return k.table, nil
+}
+
+// rows fills in the table.
+func (k *keras3) rows() {
+	if !k.isGraph() {
+		k.stackRows()
+		return
+	}
+	k.table.ModelClass = "Functional"
+	k.graphRows()
+}
+
+// noteExport says what an export loses of every model, and takes back guesses about a column that
+// is not there.
+func (k *keras3) noteExport() {
+	for _, r := range k.table.Layers {
+		if !k.table.Connected {
+			r.unguess("connected_to")
+		}
+	}
+	if !k.savedWhole() {
+		k.table.Lost = append(k.table.Lost, lostBatch)
+	}
+	k.table.Lost = append(k.table.Lost, lostNothing)
+}
+
+// What exports lose of every model.
+const (
+	lostBatch   = "an export leaves the batch axis open, also where the model fixes it"
+	lostNothing = "what leaves nothing in these files is not here: a layer that computes nothing, such as a linear Activation, has no row, and connections pass it by; " +
+		"a result that nobody takes, such as a state of return_state, has no shape"
+)

@@ -1,0 +1,125 @@
+package scopes
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+)
+
+// Of cuts the function's body into the model's layers. The names of all nodes begin with
+// the model's own scope, unless the function is one layer's, or does more than call the model.
+func Of(b *body.Body) *Scope {
+	var nodes []*graph.Node
+	for _, n := range b.Nodes {
+		if len(n.Parts) > 1 || n.Op != "Identity" && n.Op != "NoOp" {
+			nodes = append(nodes, n)
+		}
+	}
+	return cut(b, modelDepth(b, nodes), nodes, b.Rets)
+}
+
+// Within cuts the nodes of a call into the calls of the model that it is.
+func (s *Scope) Within(c *Call) *Scope {
+	return cut(s.b, s.Depth+1, c.Nodes, c.Outs)
+}
+
+// cut cuts nodes, which share the first depth components of their names, into calls.
+func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *Scope {
+	s := &Scope{b: b, Depth: depth, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}}
+	if depth > 0 && len(nodes) > 0 {
+		s.Prefix = strings.Join(nodes[0].Parts[:depth], "/")
+	}
+	byKey := map[string]*Call{}
+	for _, n := range nodes {
+		s.inside[n] = true
+		op := len(n.Parts) == depth+1
+		if op && QuietOps[n.Op] {
+			continue
+		}
+		key := n.Parts[depth] + "/"
+		if op {
+			key = n.Name
+		} else if base := kerasnames.WithoutNumber(n.Parts[depth]); b.Framework() == savedmodel.Keras3 {
+			op = Operations[base] != "" || Functions[base]
+		} else {
+			op = Functions[base]
+		}
+		c := byKey[key]
+		if c == nil {
+			c = &Call{Raw: n.Parts[depth], Op: op}
+			byKey[key] = c
+			s.Calls = append(s.Calls, c)
+		}
+		c.Nodes = append(c.Nodes, n)
+		s.Owner[n] = c
+	}
+	s.mergeConstants()
+	s.dropMasks()
+	s.connect(rets)
+	return s
+}
+
+// mergeConstants gives scopes that hold nothing but constants, such as "mul/y", to the operation
+// that takes them.
+func (s *Scope) mergeConstants() {
+	ops := map[string]*Call{}
+	for _, c := range s.Calls {
+		if c.Op {
+			ops[strings.ToLower(c.Raw)] = c
+		}
+	}
+	s.Calls = slices.DeleteFunc(s.Calls, func(c *Call) bool {
+		if c.Op || strings.HasPrefix(c.Raw, "tf.") || slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool { return !QuietOps[n.Op] && n.Op != "Pack" }) {
+			return false
+		}
+		to := ops[strings.ToLower(c.Raw)]
+		for _, n := range c.Nodes {
+			for _, u := range s.Users[n] {
+				if o := s.Owner[u]; to == nil && o != nil && o != c {
+					to = o
+				}
+			}
+		}
+		if to == nil {
+			return false
+		}
+		for _, n := range c.Nodes {
+			s.Owner[n] = to
+		}
+		to.Nodes = append(to.Nodes, c.Nodes...)
+		slices.SortFunc(to.Nodes, func(a, b *graph.Node) int { return a.Index - b.Index })
+		return true
+	})
+}
+
+// dropMasks marks the operations between layers that only cast, or compute masks.
+func (s *Scope) dropMasks() {
+	for i := len(s.Calls) - 1; i >= 0; i-- {
+		c := s.Calls[i]
+		if !c.Op {
+			continue
+		}
+		n := c.Nodes[len(c.Nodes)-1]
+		s.gone[c] = PassesOn(n) || s.unused(n) && IsBool(n) || s.onlyForMasks(n)
+	}
+	s.Calls = slices.DeleteFunc(s.Calls, func(c *Call) bool { return s.gone[c] })
+}
+
+// unused reports whether nobody takes what a node gives. Keras computes masks that the layers after
+// do not ask for.
+func (s *Scope) unused(n *graph.Node) bool { return len(s.Users[n]) == 0 }
+
+// onlyForMasks reports whether all that a node gives goes to operations that were dropped.
+func (s *Scope) onlyForMasks(n *graph.Node) bool {
+	users := s.Users[n]
+	for _, u := range users {
+		if c := s.Owner[u]; c == nil || !s.gone[c] || PassesOn(u) && !IsBool(u) {
+			return false
+		}
+	}
+	return len(users) > 0
+}

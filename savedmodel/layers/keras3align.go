@@ -1,0 +1,209 @@
+package layers
+
+import (
+	"math"
+	"slices"
+)
+
+// keepsShapes has the classes without variables that keep the shapes which they were built for:
+// those whose build method Keras wraps. What is in neither may be either.
+var keepsShapes = func() map[string]bool {
+	keeps := map[string]bool{}
+	for _, class := range []string{
+		"Add", "Attention", "AdditiveAttention", "Average", "CategoryEncoding", "CenterCrop", "Concatenate", "Dot", "Flatten", "Lambda", "Maximum", "Minimum", "Multiply", "RandomFlip",
+		"Subtract",
+	} {
+		keeps[class] = true
+	}
+	for _, class := range []string{
+		"Activation", "Dropout", "InputLayer", "LeakyReLU", "ReLU", "ELU", "Softmax", "Identity", "Permute", "ZeroPadding2D", "Masking", "Rescaling",
+	} {
+		keeps[class] = false
+	}
+	return keeps
+}()
+
+// What it costs to match objects and layers otherwise than one to one, in order. An object may be a
+// layer that does not show, above all where it keeps no shapes; an operation of keras.ops may leave
+// several rows.
+const (
+	costHidden    = 1 // of an object that keeps shapes, or of an operation
+	costUnlike    = 2 // of an object that its class rules out
+	costOperation = 4 // of an operation's row without an object
+	costNever     = 1000
+)
+
+// alignObjects finds which object is which of the layers that show, and returns those that show in
+// nothing else: hidden layers.
+func (k *keras3) alignObjects() []*looseSeed {
+	objects, _ := k.layerObjects()
+	if len(objects) == 0 || len(objects) > maxCalls {
+		return nil
+	}
+	order := k.provisionalOrder()
+	taken := map[string]bool{}
+	at := map[string]int{}
+	for i, name := range order {
+		at[name] = i
+		if l := k.byName[name]; l != nil && len(l.vars) > 0 {
+			taken[name] = true
+		}
+	}
+	k.places = map[string]int{}
+	var hidden []*looseSeed
+	layerAt := make([]*layerCalls, len(objects))
+	for i := 0; i < len(objects); {
+		end := i
+		for end < len(objects) && objects[end].owner == nil {
+			end++
+		}
+		until := math.MaxInt
+		if end < len(objects) {
+			layerAt[end] = objects[end].owner
+			k.places[objects[end].owner.name] = end
+			until = at[objects[end].owner.name]
+		}
+		var open []string // layers without variables that stand before
+		for _, name := range order {
+			if !taken[name] && at[name] < until {
+				open = append(open, name)
+			}
+		}
+		picked, sure := k.pair(objects[i:end], open)
+		for j := i; j < end; j++ {
+			name := picked[j-i]
+			switch {
+			case name == "" && objects[j].id < 0:
+				continue
+			case name == "":
+				hidden = append(hidden, &looseSeed{number: -1, dropout: true, object: true, place: j, sure: sure})
+				continue
+			}
+			taken[name] = true
+			k.places[name] = j
+			layerAt[j] = k.byName[name]
+		}
+		i = end + 1
+	}
+	for _, s := range hidden {
+		for i, l := range layerAt[:s.place] {
+			if l != nil {
+				s.after = l
+			}
+			if objects[i].owner != nil {
+				s.from = l
+			}
+		}
+		for i, l := range slices.Backward(layerAt[s.place:]) {
+			if l != nil {
+				s.before = l
+			}
+			if objects[s.place+i].owner != nil {
+				s.to = l
+			}
+		}
+	}
+	return hidden
+}
+
+// pair matches objects without variables to layers, both in order: a name for each object, "" for
+// one that is hidden. sure is false where other ways would fit as well.
+func (k *keras3) pair(objects []layerObject, open []string) (names []string, sure bool) {
+	n, m := len(objects), len(open)
+	cost := make([][]int, n+1) // of the objects from i on, with the layers from j on
+	ways := make([][]int, n+1)
+	for i := n; i >= 0; i-- {
+		cost[i], ways[i] = make([]int, m+1), make([]int, m+1)
+		for j := m; j >= 0; j-- {
+			if i == n && j == m {
+				ways[i][j] = 1
+				continue
+			}
+			cost[i][j] = math.MaxInt32
+			for _, s := range k.pairSteps(objects, open, i, j) {
+				switch c := cost[s.i][s.j] + s.cost; {
+				case c < cost[i][j]:
+					cost[i][j], ways[i][j] = c, ways[s.i][s.j]
+				case c == cost[i][j]:
+					ways[i][j] = min(ways[i][j]+ways[s.i][s.j], 2)
+				}
+			}
+		}
+	}
+	names = make([]string, n)
+	for i, j := 0, 0; i < n; {
+		for _, s := range k.pairSteps(objects, open, i, j) {
+			if cost[s.i][s.j]+s.cost == cost[i][j] {
+				if s.i > i && s.j > j {
+					names[i] = open[j]
+				}
+				i, j = s.i, s.j
+				break
+			}
+		}
+	}
+	return names, ways[0][0] == 1
+}
+
+// pairStep is a way on from object i and layer j, and what it costs.
+type pairStep struct{ i, j, cost int }
+
+// pairSteps lists the ways on from object i and layer j: they are one, the object is hidden, or the
+// layer has no object here.
+func (k *keras3) pairSteps(objects []layerObject, open []string, i, j int) []pairStep {
+	var steps []pairStep
+	if i < len(objects) && j < len(open) {
+		steps = append(steps, pairStep{i + 1, j + 1, k.unlike(objects[i], open[j])})
+	}
+	if i < len(objects) {
+		steps = append(steps, pairStep{i + 1, j, costHidden * when(objects[i].built || objects[i].id < 0)})
+	}
+	if j < len(open) {
+		cost := costNever
+		if l := k.byName[open[j]]; l != nil && l.op {
+			cost = costOperation
+		}
+		steps = append(steps, pairStep{i, j + 1, cost})
+	}
+	return steps
+}
+
+// unlike says how little an object can be the layer of a name.
+func (k *keras3) unlike(o layerObject, name string) int {
+	l := k.byName[name]
+	class := "InputLayer"
+	if l != nil {
+		class = l.class
+	}
+	if op := l != nil && l.op; op || o.id < 0 {
+		if op && o.id < 0 {
+			return 0
+		}
+		return costNever
+	}
+	if keeps, known := keepsShapes[class]; known && keeps != o.built {
+		return costUnlike
+	}
+	return 0
+}
+
+func when(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// provisionalOrder lists the names of the rows in the order in which they would stand if nothing
+// was hidden.
+func (k *keras3) provisionalOrder() []string {
+	if k.isGraph() {
+		g, depths, _ := k.mapLayers()
+		return g.order(depths)
+	}
+	var names []string
+	for _, l := range k.layers {
+		names = append(names, l.name)
+	}
+	return names
+}

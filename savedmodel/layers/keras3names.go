@@ -1,0 +1,147 @@
+package layers
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
+)
+
+// nameModel finds the model's name, and whether the variables' paths begin with it.
+func (k *keras3) nameModel() {
+	if k.scope.Prefix != "" {
+		name, ok := kerasnames.Unique{}.Undo(k.scope.Prefix, k.opens)
+		if !ok {
+			name = kerasnames.WithoutNumber(k.scope.Prefix)
+		}
+		k.table.ModelName = name
+	}
+	votes := map[string]int{}
+	for _, c := range k.scope.Calls {
+		names := kerasnames.Bases(c.Raw)
+		for _, v := range c.Vars {
+			path := strings.Split(v.Name, "/")
+			if len(path) > 2 && slices.Contains(names, path[1]) && !slices.Contains(names, path[0]) {
+				votes[path[0]]++
+			}
+		}
+	}
+	most := 0
+	for name, n := range votes {
+		if n > most || n == most && name < k.prefix {
+			k.prefix, most = name, n
+		}
+	}
+	if k.scope.Depth == 1 && k.prefix != k.table.ModelName {
+		k.prefix = "" // a name scope of the user's own
+	}
+	if k.prefix == "" && k.table.ModelName != "" {
+		n := 0
+		for _, v := range k.weights {
+			if strings.HasPrefix(v.Name, k.table.ModelName+"/") {
+				n++
+			}
+		}
+		if 2*n > len(k.weights) {
+			k.prefix = k.table.ModelName // a model of a class of one's own: "tower/kernel"
+		}
+	}
+}
+
+// collect names the calls and gathers them by layer.
+func (k *keras3) collect() {
+	used := kerasnames.Unique{}
+	var ops []*layerCalls
+	for _, c := range k.scope.Calls {
+		if c.Op {
+			used.Mark(c.Raw)
+			l := &layerCalls{op: true, sure: true, calls: []*scopes.Call{c}}
+			ops = append(ops, l)
+			k.layers = append(k.layers, l)
+			continue
+		}
+		c.Name = k.callName(c, used)
+		l := k.byName[c.Name]
+		if l == nil {
+			l = &layerCalls{name: c.Name}
+			k.byName[c.Name] = l
+			k.layers = append(k.layers, l)
+		}
+		l.calls = append(l.calls, c)
+	}
+	for _, l := range ops {
+		k.nameOperation(l)
+	}
+}
+
+// callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,
+// so the name has to be found from how the names of scopes are made unique; where a variable's path
+// has it, that settles it.
+func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) string {
+	names := kerasnames.Bases(c.Raw)
+	owners := map[string]bool{}
+	for _, v := range c.Vars {
+		if name := k.layerOf(v); name != "" && slices.Contains(names, name) {
+			owners[name] = true
+		}
+	}
+	if len(owners) == 1 {
+		for name := range owners {
+			used.TakeAll(name, k.opens)
+			return name
+		}
+	}
+	if k.opens == 1 {
+		used.Mark(c.Raw)
+		return c.Raw // Keras 2 gives a scope the layer's name, unless it is called again
+	}
+	for opens := k.opens; opens > 0; opens-- {
+		if name, ok := used.Undo(c.Raw, opens); ok {
+			return name
+		}
+	}
+	used.Mark(c.Raw)
+	return kerasnames.WithoutNumber(c.Raw)
+}
+
+// nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and
+// the first default name of it that is still free: Keras numbers operations and layers together.
+func (k *keras3) nameOperation(l *layerCalls) {
+	c := l.calls[0]
+	op := c.Nodes[len(c.Nodes)-1].Op
+	class, ok := kerasnames.Operations[op]
+	if !ok {
+		class = op
+	}
+	switch base := kerasnames.WithoutNumber(c.Raw); {
+	case scopes.Operations[base] != "":
+		class = scopes.Operations[base]
+	case scopes.Functions[base]:
+		class = kerasnames.CamelCase(base)
+	}
+	l.class = class
+	base := kerasnames.SnakeCase(class)
+	l.name = k.freeName(base)
+	c.Name = l.name
+	k.byName[l.name] = l
+}
+
+// freeName returns the first default name of a base that no layer bears.
+func (k *keras3) freeName(base string) string {
+	for i := k.numbers[base]; ; i++ {
+		if name := numbered(base, i); k.byName[name] == nil {
+			k.numbers[base] = i
+			return name
+		}
+	}
+}
+
+// numbered returns the i-th of the names that Keras makes of a base: "dense", "dense_1", …
+func numbered(base string, i int) string {
+	if i == 0 {
+		return base
+	}
+	return base + "_" + strconv.Itoa(i)
+}

@@ -1,0 +1,25 @@
+package layers
+
+// What an export does not hold is marked, with the reason that is true of it: a cell is right,
+// marked, or not given.
+
+const (
+	whyArguments  = "in which order a layer of one's own class takes its arguments does not show, nor whether it takes more than it uses"
+	whyShared     = "the layer is called more than once, and which call came first does not show"
+	whyOps        = "operations that are no layers stand here: one of keras.ops may leave several in the graph, which ones belong together does not show"
+	whyNamed      = "it names a layer whose own name is a guess"
+	whyNames      = "which of these names is whose is a guess"
+	whyOrder      = "the order follows from connections that are guesses"
+	whyPassed     = "nobody takes what the layer computes: it may give on what it takes, or compute nothing but a loss"
+	whyOwnModel   = "of a model with a name of its own it does not show whether its class is, too: then Keras prints \"multiple\", or the shape of the first call, and no input"
+	whyTwice      = "one tensor is taken twice: a layer that leaves nothing may stand between"
+	whyPartial    = "results that nobody takes do not show, so which of them these are is a guess"
+	whyTwoResults = "whether these are several results or those of several calls does not show"
+	whyHolds      = "parameters are counted as if the layer held another layer whose variables it reads, not the variables alone: "
+	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"
+	whyAttribute  = "rows stand in the order in which layers became attributes, which of a layer without variables does not show"
+	whyResults    = "in which order a layer of one's own gives its results does not show"
+	whyOwnShape   = "a layer of one's own may say more of its output's shape than the graph does"
+	whyScores     = "Keras prints the length of the query for both axes of the scores"
+	whyCounts     = "where tokens are counted, Keras prints the axis of the texts too, and hands it on to the layers behind: (None, 1, …)"
+)

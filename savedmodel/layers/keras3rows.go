@@ -1,0 +1,130 @@
+package layers
+
+import (
+	"slices"
+
+	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
+)
+
+// row makes the row of a layer.
+func (k *keras3) row(l *layerCalls) *Layer {
+	last := l.calls[len(l.calls)-1]
+	r := &Layer{Name: l.name, Class: l.class, Output: OutputShape{Shapes: last.Shapes}}
+	r.setWeights(l.vars, func(v *savedmodel.Variable) bool { return k.trainable[v] })
+	for _, e := range last.Ins {
+		r.info.in = append(r.info.in, k.shapeOf(e.Ref))
+	}
+	if !l.op && !last.Phantom {
+		r.info.config = scopes.Config(k.scope, l.class, last, l.vars)
+	}
+	if k.made != nil {
+		k.made[l] = r
+	}
+	k.addNested(r, l)
+	for _, g := range l.notes {
+		r.guess(g.field, g.why)
+	}
+	if l.op {
+		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
+	}
+	if !l.sure {
+		r.guess("class", k.noClasses()+"; the one shown is what the layer's name and operations suggest")
+	}
+	return r
+}
+
+// addNested makes the rows below those of nested models and of layers of one's own.
+func (k *keras3) addNested(r *Layer, l *layerCalls) {
+	if !isModel(l.class) && !l.custom() {
+		return
+	}
+	inner := k.nested(l, l.calls[len(l.calls)-1])
+	if inner == nil {
+		return
+	}
+	for _, il := range inner.layers {
+		if il.op {
+			continue
+		}
+		row := inner.row(il)
+		r.Layers = append(r.Layers, row)
+	}
+}
+
+// noClasses says what kind of file holds no classes of layers.
+func (k *keras3) noClasses() string {
+	switch {
+	case k.mg.Framework == savedmodel.Keras2:
+		return "an export of Keras 2 holds no classes"
+	case k.savedWhole():
+		return "tf.saved_model.save of a Keras 3 model keeps no classes"
+	}
+	return "an export of Keras 3 holds no classes"
+}
+
+// graphRows makes the rows of a functional model in the order of Functional._operations (map_graph
+// of keras/src/models/functional.py).
+func (k *keras3) graphRows() {
+	g, depths, inputs := k.mapLayers()
+	k.depths = depths
+	k.table.Connected = !g.chain()
+	back := map[string]int{}
+	for i, v := range inputs {
+		back[v.layer] = i
+	}
+	for _, name := range k.byPlace(g.order(depths)) {
+		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
+	}
+	k.markAdrift(g, depths)
+}
+
+// graphRow makes the row of a layer or an input.
+func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vertex, g *mapGraph) *Layer {
+	l := k.byName[name]
+	if l == nil {
+		i := back[name]
+		r := &Layer{Name: name, Class: "InputLayer"}
+		k.inputRows[i] = r
+		if s, ok := k.body.Shape(graph.Ref{Arg: i + 1}); ok {
+			r.Output = oneShape(s)
+		}
+		if k.table.Connected {
+			r.ConnectedTo = []string{}
+		}
+		if unnamedInput.MatchString(k.body.ArgName(i)) {
+			r.guess("name", "an input without a name of its own is called so by default; the number is counted from the inputs that show")
+		}
+		return r
+	}
+	calls := g.calls[name]
+	if len(calls) > 0 {
+		l.calls = l.calls[:0]
+		for _, v := range calls {
+			l.calls = append(l.calls, v.call)
+		}
+	}
+	r := k.row(l)
+	k.markUnseen(r, l)
+	if k.table.Connected {
+		r.ConnectedTo = []string{}
+		for _, v := range calls {
+			for _, e := range v.from {
+				r.ConnectedTo = append(r.ConnectedTo, connection(e.to.layer, e.to.number, e.tensor))
+			}
+		}
+	}
+	return r
+}
+
+// markUnseen marks what of a layer's arguments and results does not show in a graph.
+func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
+	last := l.calls[len(l.calls)-1]
+	switch {
+	case slices.Contains(attentionClasses, l.class) && len(last.Ins) < 3:
+		r.guess("connected_to", "whether a key was given, the same tensor as the value, or none does not show")
+	case isRecurrent(l.class) && len(last.Outs) == 1 && len(last.Ins) > 1:
+		r.guess("output_shape", "the layer is given its first state, as in a decoder; whether it returns states that nobody takes does not show")
+	}
+}
