@@ -119,7 +119,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	addLimitFlags(f, &o.predict.Limits)
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be read, fed and written; run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into this -o stopped")
-	f.StringVar(&o.shard, "shard", "", "`I/N`: every Nth row from row I on, counted from 0")
+	f.StringVar(&o.shard, "shard", "", "`I/N`: every Nth row (of a folder: file) from the Ith on")
 	f.StringVar(&o.listen, "listen", "", "`unix:PATH`, a socket: Arrow streams in and out by connection")
 	f.DurationVar(&o.listenIdle, "listen-idle", 0, "`TIME` without a connection that ends --listen (never)")
 	f.StringVar(&o.plot, "plot", "", "`FILE` (.svg, .png) to draw lengths and latency to")

@@ -19,7 +19,6 @@ const missing = -1
 // metadata is what a file's footer says of it.
 type metadata struct {
 	schema    []element
-	rows      int64 // of all groups
 	groups    []rowGroup
 	createdBy string
 	arrow     []byte // the schema of Arrow's that the file was written from, in base64
@@ -189,12 +188,12 @@ func readFooter(f *files.File) (*metadata, error) {
 // check looks at the numbers of rows. Those of the groups count: some writers leave the file's
 // alone.
 func (m *metadata) check() error {
-	m.rows = 0
+	rows := int64(0)
 	for i, g := range m.groups {
-		if g.rows < 0 || m.rows+g.rows < m.rows {
+		if g.rows < 0 || rows+g.rows < rows {
 			return fmt.Errorf("the file is damaged: row group %d promises %d rows", i+1, g.rows)
 		}
-		m.rows += g.rows
+		rows += g.rows
 	}
 	return nil
 }

@@ -34,6 +34,10 @@ type Options struct {
 	BlockBytes int64
 	// Workers is the number of goroutines that decode columns. 0: one for each processor, up to 4.
 	Workers int
+	// Part, of Parts, reads the row groups of that part of a file alone: each is as many groups in
+	// a row as the others, or one more. Rows have the places that they have in the whole file.
+	// 0 Parts means all.
+	Part, Parts int
 }
 
 const (
@@ -76,7 +80,7 @@ func count(spec dataset.Spec, o Options, names []string) (int64, error) {
 		if err == nil && ok {
 			var t *table
 			if t, err = newTable(name, f, spec, o); err == nil {
-				sum += t.meta.rows
+				sum += t.size
 			}
 			err = errors.Join(err, f.Close())
 		}
@@ -112,6 +116,8 @@ type table struct {
 	always bool
 
 	group int   // the next row group
+	last  int   // the group after the last one that is read
+	size  int64 // rows of the groups that are read
 	left  int64 // rows of the open one
 	done  int64 // rows of the file
 	rows  int   // to read at a time
@@ -144,7 +150,20 @@ func newTable(name string, raw *files.File, spec dataset.Spec, o Options) (*tabl
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	t := &table{name: name, o: o, raw: raw, meta: m, always: alwaysPacked.MatchString(m.createdBy)}
+	t.take(max(o.Part, 0), max(o.Parts, 1))
 	return t, t.match(spec)
+}
+
+// take chooses the row groups of a part of the file.
+func (t *table) take(part, parts int) {
+	groups := t.meta.groups
+	t.group, t.last = len(groups)*part/parts, len(groups)*(part+1)/parts
+	for _, g := range groups[:t.group] {
+		t.done += g.rows
+	}
+	for _, g := range groups[t.group:t.last] {
+		t.size += g.rows
+	}
 }
 
 // alwaysPacked are the writers whose pages of the second version are compressed, although their
@@ -211,7 +230,7 @@ func (t *table) Close() error {
 // next begins the next row group that has rows. It returns io.EOF after the last.
 func (t *table) next() error {
 	for t.left == 0 {
-		if t.group == len(t.meta.groups) {
+		if t.group == t.last {
 			return io.EOF
 		}
 		g := &t.meta.groups[t.group]
@@ -261,6 +280,20 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// Groups returns the number of a file's row groups. Of o it uses Open.
+func Groups(o Options, name string) (int, error) {
+	raw, err := files.OpenAt(o.Open, name, fileFormat)
+	if err != nil {
+		return 0, err
+	}
+	defer raw.Close() //nolint:errcheck // nothing was written
+	m, err := readFooter(raw)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return len(m.groups), nil
 }
 
 // KeptTypes returns the types of the columns of a file that o keeps, whether it has rows or not. Of

@@ -66,6 +66,9 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 		}
 		id["null of "+name] = string(text)
 	}
+	if n := j.Source.Parts; n > 0 {
+		id["part"] = fmt.Sprintf("%d of %d", j.Source.Part, n)
+	}
 	for _, f := range j.Source.Partition {
 		id["partition column "+f.Key] = fmt.Sprintf("%s %s", f.AppendJSON(nil), f.Type)
 	}

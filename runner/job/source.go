@@ -33,6 +33,9 @@ type Source struct {
 	CSV csv.Options
 	// Keep lists columns that go to [runner.Result.Extra] as they are, in this order.
 	Keep []string
+	// Part, of Parts, reads that part of the row groups of each file, which are then to be Parquet;
+	// 0 Parts means all.
+	Part, Parts int
 	// Partition holds columns that have one value for all rows, such as those that a file's path
 	// tells, see package hive. Of them, those that Keep names or matches come after the columns
 	// that rows have; a column of the same name in a file is not read.
@@ -55,7 +58,7 @@ type TextEncoder interface {
 
 // files is the source as package source knows it.
 func (src Source) files() source.Source {
-	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Read: src.read}
+	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Part: src.Part, Parts: src.Parts, Read: src.read}
 }
 
 // filesFor is the source as package source knows it, within a predictor's limits.

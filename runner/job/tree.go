@@ -1,15 +1,10 @@
 package job
 
 import (
-	"bufio"
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,11 +15,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/dataset/hive"
 	"github.com/tfrun/tfrun/internal/crash"
-	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
-	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
 // Tree is a job over a folder: for each file of rows in it, one with the results at the same path
@@ -39,7 +31,8 @@ type Tree struct {
 	// the end of a run over all files _SUCCESS.
 	Output string
 	// Shard, of Shards, runs only the files whose number, by path, leaves that remainder; 0 Shards
-	// means all.
+	// means all. A Parquet file that is more than a shard's share of all bytes counts as several,
+	// each of some of its row groups, with results of their own: big-00002-of-00008.parquet.
 	Shard, Shards int
 	// Began, if not nil, is told what was found, before the first file is run.
 	Began func(TreeSummary)
@@ -58,6 +51,8 @@ type TreeSummary struct {
 const (
 	treeJournal = "_tfrun.jsonl"
 	treeSuccess = "_SUCCESS"
+
+	shardJournal = "_tfrun-%d-of-%d.jsonl"
 )
 
 // treeFile is a line of the journal, and a file to run.
@@ -68,8 +63,17 @@ type treeFile struct {
 	Rows     int64     `json:"rows"`
 	BadRows  int64     `json:"bad_rows,omitempty"`
 
+	// Part, of Parts, of the file's row groups; 0 Parts: the whole file
+	Part  int `json:"part,omitempty"`
+	Parts int `json:"parts,omitempty"`
+
 	output, format string
 	partition      []dataset.Field
+}
+
+// done reports whether an earlier run has done the same.
+func (f *treeFile) done(was treeFile) bool {
+	return was.Size == f.Size && was.Modified.Equal(f.Modified) && was.Part == f.Part && was.Parts == f.Parts && exists(f.output)
 }
 
 // Run runs a job for each file of the folder. The model is loaded already, once for all of them.
@@ -79,19 +83,23 @@ type treeFile struct {
 func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, err error) {
 	start := time.Now()
 	defer func() { sum.Duration = time.Since(start) }()
-	todo, found, err := t.find()
+	all, found, err := t.find()
 	if err != nil {
 		return sum, err
 	}
 	sum.Other = found.Other
-	journal, done, err := t.open(p, t.partitions(found))
+	id, err := t.identity(p, found)
+	if err != nil {
+		return sum, err
+	}
+	journal, done, err := t.open(id)
 	if err != nil {
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
-	todo = slices.DeleteFunc(todo, func(f treeFile) bool {
-		was, ok := done[f.File]
-		if ok = ok && was.Size == f.Size && was.Modified.Equal(f.Modified) && exists(f.output); ok {
+	todo := slices.DeleteFunc(shardOf(all, t.Shard, t.Shards), func(f treeFile) bool {
+		was, ok := done[f.output]
+		if ok = ok && f.done(was); ok {
 			sum.Done++
 			sum.Resumed += was.Rows
 			sum.BadRows += was.BadRows
@@ -109,213 +117,20 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 	if err := r.all(ctx, p, todo); err != nil {
 		return sum, err
 	}
-	if t.Shards > 1 {
-		return sum, nil // others may be at it
+	if !t.whole(id, all) {
+		return sum, nil // others are at it
 	}
 	return sum, os.WriteFile(filepath.Join(t.Output, treeSuccess), nil, 0o644) //nolint:gosec // as readable as the results
 }
 
-// Files lists the files of rows.
-func (t Tree) Files() ([]string, error) {
-	found, err := source.FindTree(t.Input, t.Job.Source.Format)
-	files := make([]string, len(found.Files))
-	for i, name := range found.Files {
-		files[i] = filepath.Join(found.Root, name)
-	}
-	return files, err
-}
-
-// First is the job over the first file, which stands for all in [Job.Describe].
-func (t Tree) First() (Job, error) {
-	t.Shards = 0
-	files, found, err := t.find()
-	if err != nil {
-		return Job{}, err
-	}
-	return t.job(found.Root, &files[0]), nil
-}
-
-// job is the job over a file.
-func (t Tree) job(root string, f *treeFile) Job {
-	j := t.Job
-	j.Source.Files, j.Source.Partition = []string{filepath.Join(root, f.File)}, f.partition
-	j.Output, j.Format = f.output, f.format
-	return j
-}
-
-// partitions are the columns in the paths of a tree's files that are kept.
-type partitions struct {
-	hive.Partitions
-	kept []string
-}
-
-func (t Tree) partitions(found source.Tree) partitions {
-	files := make([]string, len(found.Files))
-	for i, file := range found.Files {
-		files[i] = filepath.ToSlash(file)
-	}
-	p := partitions{Partitions: hive.Of(files)}
-	for _, name := range p.Names() {
-		if slices.ContainsFunc(t.Job.Source.Keep, func(keep string) bool { return matchesName(keep, name) }) {
-			p.kept = append(p.kept, name)
+// shardOf returns the files of a shard.
+func shardOf(all []treeFile, shard, shards int) (list []treeFile) {
+	for i, f := range all {
+		if shards < 2 || i%shards == shard {
+			list = append(list, f)
 		}
 	}
-	return p
-}
-
-// String lists the columns and their types.
-func (p partitions) String() string {
-	list := make([]string, len(p.kept))
-	for i, name := range p.kept {
-		list[i] = name + " " + p.Type(name).String()
-	}
-	return strings.Join(list, ", ")
-}
-
-// of returns the columns of a file.
-func (p partitions) of(file string) ([]dataset.Field, error) {
-	return p.Fields(filepath.ToSlash(file), p.kept)
-}
-
-// find lists the files of the shard, with their outputs.
-func (t Tree) find() ([]treeFile, source.Tree, error) {
-	found, err := source.FindTree(t.Input, t.Job.Source.Format)
-	if err != nil {
-		return nil, found, err
-	}
-	if inside, err := below(found.Root, t.Output); err != nil || inside {
-		return nil, found, errors.Join(err, &runner.OptionError{Option: "Output", Msg: fmt.Sprintf("output %q: lies in the input folder %q; name another place", t.Output, found.Root)})
-	}
-	columns := t.partitions(found)
-	var list []treeFile
-	from := map[string]string{}
-	for i, name := range found.Files {
-		info, err := os.Stat(filepath.Join(found.Root, name))
-		if err != nil {
-			return nil, found, err
-		}
-		output, form, err := t.output(name)
-		if err != nil {
-			return nil, found, err
-		}
-		if other, twice := from[output]; twice {
-			return nil, found, &runner.OptionError{Option: "Output", Msg: fmt.Sprintf("%q and %q would have the same results file %q; run them one after the other", other, name, output)}
-		}
-		from[output] = name
-		partition, err := columns.of(name)
-		if err != nil {
-			return nil, found, err
-		}
-		if t.Shards > 1 && i%t.Shards != t.Shard {
-			continue
-		}
-		list = append(list, treeFile{File: name, Size: info.Size(), Modified: info.ModTime().UTC(), output: output, format: form.Name, partition: partition})
-	}
-	return list, found, nil
-}
-
-// output is the file for the results of an input, and its format: that of the job, or else the
-// input's own where it can be written, or else JSON lines. Results are compressed as the input is.
-func (t Tree) output(name string) (file string, form source.Format, err error) {
-	own, err := source.FindFormat(t.Job.Source.Format, name, func(source.Format) bool { return true })
-	if err != nil {
-		return "", form, err
-	}
-	if form = own; t.Job.Format != "" || !writable(own) {
-		if form, err = source.FindFormat(cmp.Or(t.Job.Format, "jsonl"), "", writable); err != nil {
-			return "", form, err
-		}
-	}
-	plain := strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
-	packed := name[len(plain):]
-	if byName, err := source.FindFormat("", plain, writable); err != nil || byName.Name != form.Name {
-		plain = strings.TrimSuffix(plain, filepath.Ext(plain)) + "." + form.Name
-	}
-	if z, err := compressor(plain+packed, form); err != nil || z == nil {
-		packed = "" // the format compresses by itself
-	}
-	return filepath.Join(t.Output, plain+packed), form, nil
-}
-
-// open opens the journal of a folder of results, and says what it tells is done.
-func (t Tree) open(p *runner.Predictor, columns partitions) (*os.File, map[string]treeFile, error) {
-	id, err := t.Job.identity(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	delete(id, "shard") // of rows
-	id["output format"] = t.Job.Format
-	id["partition columns"] = columns.String() // whose types go by all files
-	head, err := json.Marshal(id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := os.MkdirAll(t.Output, 0o755); err != nil { //nolint:gosec // as others' folders of results
-		return nil, nil, err
-	}
-	for _, stale := range []string{treeSuccess, "." + treeSuccess + ".crc"} {
-		if err := os.Remove(filepath.Join(t.Output, stale)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, nil, err
-		}
-	}
-	name := filepath.Join(t.Output, treeJournal)
-	if t.Shards > 1 {
-		name = filepath.Join(t.Output, fmt.Sprintf("_tfrun-%d-of-%d.jsonl", t.Shard, t.Shards))
-	}
-	done := map[string]treeFile{}
-	if t.Job.Resume {
-		text, err := os.ReadFile(name)
-		switch {
-		case errors.Is(err, os.ErrNotExist):
-		case err != nil:
-			return nil, nil, err
-		default:
-			if done, err = readTree(name, text, head, id); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	whole, err := partfile.Create(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer whole.Abandon()
-	if err := writeTree(whole, head, done); err != nil {
-		return nil, nil, err
-	}
-	if err := whole.Commit(); err != nil {
-		return nil, nil, err
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
-	return f, done, err
-}
-
-// readTree reads the journal of an earlier run, whose last line may be cut off.
-func readTree(name string, text, head []byte, id partfile.Identity) (map[string]treeFile, error) {
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	if !bytes.Equal(first, head) {
-		return nil, &ResumeError{Output: name, Msg: partfile.Difference(first, id)}
-	}
-	done := map[string]treeFile{}
-	for line := range bytes.Lines(rest) {
-		var f treeFile
-		if json.Unmarshal(line, &f) == nil {
-			done[f.File] = f
-		}
-	}
-	return done, nil
-}
-
-func writeTree(w io.Writer, head []byte, done map[string]treeFile) error {
-	b := bufio.NewWriter(w)
-	b.Write(append(head, '\n')) //nolint:errcheck // Flush has the error
-	e := json.NewEncoder(b)
-	for _, name := range slices.Sorted(maps.Keys(done)) {
-		if err := e.Encode(done[name]); err != nil {
-			return err
-		}
-	}
-	return b.Flush()
+	return list
 }
 
 // treeRun is a run over the files of a tree. Small ones run side by side: most of a small file's
@@ -412,42 +227,4 @@ func (r *treeRun) progress() func(Progress) {
 			r.t.Job.Progress(r.now)
 		}
 	}
-}
-
-// below reports whether a path lies in a folder, or is it.
-func below(folder, path string) (bool, error) {
-	a, err := resolved(folder)
-	if err != nil {
-		return false, err
-	}
-	b, err := resolved(path)
-	if err != nil {
-		return false, err
-	}
-	rel, err := filepath.Rel(a, b)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
-}
-
-// resolved is a path without links, as far as it exists.
-func resolved(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	for rest := ""; ; {
-		whole, err := filepath.EvalSymlinks(path)
-		if err == nil {
-			return filepath.Join(whole, rest), nil
-		}
-		up := filepath.Dir(path)
-		if !errors.Is(err, os.ErrNotExist) || up == path {
-			return "", err
-		}
-		path, rest = up, filepath.Join(filepath.Base(path), rest)
-	}
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
 }

@@ -31,6 +31,8 @@ type Source struct {
 	Read     *atomic.Int64 // counts the bytes that are read of the files, or nil
 	// BlockBytes is about how much a reader by the block is to read at a time; 0: its habit.
 	BlockBytes int
+	// Part, of Parts, reads that part of the row groups of each Parquet file; 0 Parts means all.
+	Part, Parts int
 }
 
 // Size returns the bytes of all files, or 0 where that of one is not known.

@@ -1,0 +1,155 @@
+package job
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
+)
+
+// identity says what the results of a tree depend on.
+func (t Tree) identity(p *runner.Predictor, found source.Tree) (partfile.Identity, error) {
+	id, err := t.Job.identity(p)
+	delete(id, "shard") // of rows
+	if err == nil {
+		id["output format"] = t.Job.Format
+		id["partition columns"] = t.partitions(found).String() // whose types go by all files
+	}
+	return id, err
+}
+
+// journal is the name of the journal of a shard.
+func (t Tree) journal(shard int) string {
+	name := treeJournal
+	if t.Shards > 1 {
+		name = fmt.Sprintf(shardJournal, shard, t.Shards)
+	}
+	return filepath.Join(t.Output, name)
+}
+
+// open opens the journal of a folder of results, and says what it tells is done.
+func (t Tree) open(id partfile.Identity) (*os.File, map[string]treeFile, error) {
+	head, err := json.Marshal(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(t.Output, 0o755); err != nil { //nolint:gosec // as others' folders of results
+		return nil, nil, err
+	}
+	for _, stale := range []string{treeSuccess, "." + treeSuccess + ".crc"} {
+		if err := os.Remove(filepath.Join(t.Output, stale)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, nil, err
+		}
+	}
+	if err := t.checkShards(); err != nil {
+		return nil, nil, err
+	}
+	name := t.journal(t.Shard)
+	done := map[string]treeFile{}
+	if t.Job.Resume {
+		if done, err = t.readJournal(name, id); errors.Is(err, os.ErrNotExist) {
+			done = map[string]treeFile{}
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	whole, err := partfile.Create(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer whole.Abandon()
+	if err := writeTree(whole, head, done); err != nil {
+		return nil, nil, err
+	}
+	if err := whole.Commit(); err != nil {
+		return nil, nil, err
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	return f, done, err
+}
+
+// checkShards refuses a folder with the results of other numbers of shards, whose parts of files
+// would stand beside those of this run.
+func (t Tree) checkShards() error {
+	names, err := filepath.Glob(filepath.Join(t.Output, "_tfrun*.jsonl"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		var shard, shards int
+		if _, err := fmt.Sscanf(filepath.Base(name), shardJournal, &shard, &shards); err != nil {
+			shards = 1 // treeJournal
+		}
+		if shards != max(t.Shards, 1) {
+			return &runner.OptionError{Option: "Shards", Msg: fmt.Sprintf("output %q: holds results of a run in %d shards, not %d; go on with as many, or name another place", t.Output, shards, max(t.Shards, 1))}
+		}
+	}
+	return nil
+}
+
+// whole reports whether all files of all shards are done.
+func (t Tree) whole(id partfile.Identity, all []treeFile) bool {
+	for shard := range max(t.Shards, 1) {
+		done, err := t.readJournal(t.journal(shard), id)
+		if err != nil {
+			return false
+		}
+		for _, f := range shardOf(all, shard, t.Shards) {
+			if was, ok := done[f.output]; !ok || !f.done(was) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// readJournal reads the journal of an earlier run, whose last line may be cut off: what it has
+// done, by output. That of a run with other options is a *[ResumeError].
+func (t Tree) readJournal(name string, id partfile.Identity) (map[string]treeFile, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	head, err := json.Marshal(id)
+	if err != nil {
+		return nil, err
+	}
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	if !bytes.Equal(first, head) {
+		return nil, &ResumeError{Output: name, Msg: partfile.Difference(first, id)}
+	}
+	done := map[string]treeFile{}
+	for line := range bytes.Lines(rest) {
+		var f treeFile
+		if json.Unmarshal(line, &f) != nil {
+			continue
+		}
+		if f.output, _, err = t.output(f.File); err == nil {
+			f = f.part(f.Part, max(f.Parts, 1))
+			done[f.output] = f
+		}
+	}
+	return done, nil
+}
+
+func writeTree(w io.Writer, head []byte, done map[string]treeFile) error {
+	b := bufio.NewWriter(w)
+	b.Write(append(head, '\n')) //nolint:errcheck // Flush has the error
+	e := json.NewEncoder(b)
+	for _, name := range slices.Sorted(maps.Keys(done)) {
+		if err := e.Encode(done[name]); err != nil {
+			return err
+		}
+	}
+	return b.Flush()
+}
