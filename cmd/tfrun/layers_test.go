@@ -128,7 +128,7 @@ runner: savedmodel savedmodel/scan savedmodel/padding
 runner: internal/rewrite internal/ops internal/admit internal/words internal/crash
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/xla
-runner/job/internal/source: dataset runner/internal/option
+runner/job/internal/source: dataset internal/words runner/internal/option
 runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
 runner/job: internal/words internal/crash
 runner/job: runner runner/job/internal/source internal/partfile

@@ -9,10 +9,11 @@
 // stands for itself.
 //
 // What [Options] leave open is found out by the first rows of a file, and [Sniff] says it. The
-// separator is the one of commas, tabs, semicolons and bars that the first row has most of. A first
-// row that is not all numbers holds the names of the columns. So does one that counts 0, 1, 2, … as
-// pandas does for a frame without names, where the rows after it have a column without whole
-// numbers; it is data where they do not. Without names the columns are called "0", "1", "2", ….
+// separator is the one of commas, tabs, semicolons and bars that the first row has most of, or what
+// a line "sep=;" before it says, as for Excel. A first row that is not all numbers holds the names
+// of the columns. So does one that counts 0, 1, 2, … as pandas does for a frame without names,
+// where the rows after it have a column without whole numbers; it is data where they do not.
+// Without names the columns are called "0", "1", "2", ….
 //
 // # Values
 //

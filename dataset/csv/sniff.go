@@ -2,6 +2,7 @@ package csv
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -105,6 +106,10 @@ func (c *chunks) head() (head []byte, from, end int, err error) {
 			text = append(text, '\n')
 		}
 		from, lines := c.d.skip(text, 0)
+		if comma, n := separatorLine(text[from:]); n > 0 {
+			c.d.comma = cmp.Or(c.d.comma, comma)
+			from, lines = c.d.skip(text, from+n)
+		}
 		end := c.d.firstEnd(text[from:], c.eof)
 		switch {
 		case end > 0:
@@ -117,6 +122,23 @@ func (c *chunks) head() (head []byte, from, end int, err error) {
 			return nil, 0, 0, c.tooLong(int64(lines) + 1)
 		}
 	}
+}
+
+// separatorLine reads a line "sep=;", in quotes or without, that tells Excel the separator: it
+// stands before the row of names. n is how long it is, 0 where b begins with something else.
+func separatorLine(b []byte) (comma byte, n int) {
+	line, _, found := bytes.Cut(b[:min(len(b), 16)], []byte("\n"))
+	if !found {
+		line, _, found = bytes.Cut(line, []byte("\r"))
+	}
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if unquoted, ok := bytes.CutPrefix(line, []byte(`"`)); ok {
+		line = bytes.TrimSuffix(unquoted, []byte(`"`))
+	}
+	if text, ok := bytes.CutPrefix(line, []byte("sep=")); ok && found && len(text) == 1 && text[0] < 0x80 {
+		return text[0], afterEnd(b, bytes.IndexAny(b, "\r\n"))
+	}
+	return 0, 0
 }
 
 // firstEnd returns the index after the row that begins b, or 0 where it does not end in b; see

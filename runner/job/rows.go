@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -59,7 +60,27 @@ func (r *reader) textRows(src Source) (*dataset.Dataset, error) {
 		return nil, &runner.OptionError{Option: "Format", Msg: fmt.Sprintf("lines of text feed one input, the signature has %d: %s", len(names), strings.Join(names, ", "))}
 	}
 	lines := src.filesFor(r.p).TextLines()
-	return r.convertText(lines, 0, src.Encoder)
+	rows, err := r.convertText(lines, 0, src.Encoder)
+	if feed := new(runner.FeedError); src.Encoder == nil && errors.As(err, &feed) {
+		err = &textError{feed}
+	}
+	return rows, err
+}
+
+// textError says that lines of text are not what an input takes.
+type textError struct{ feed *runner.FeedError }
+
+// Error says what it takes.
+func (e *textError) Error() string {
+	return fmt.Sprintf("input %q: lines of text are strings, it takes %s %s", e.feed.Input, e.feed.WantDType, e.feed.WantShape)
+}
+
+// Unwrap returns the error of the input.
+func (e *textError) Unwrap() error { return e.feed }
+
+// Hints says what else a .txt file may be.
+func (e *textError) Hints() []string {
+	return []string{"make ids of the text: --vocab FILE", "or say what the file is: --input-format csv, tsv or jsonl"}
 }
 
 // columnRows reads rows that have a column, or a key, for each input.

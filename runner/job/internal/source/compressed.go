@@ -59,7 +59,8 @@ func compressionOf(head []byte, records bool) compression {
 	return uncompressed
 }
 
-// Open opens a file of the source, decompressed.
+// Open opens a file of the source, decompressed, and text as UTF-8. A file that is of another kind
+// than the source's is a *[KindError].
 func (src Source) Open(name string) (io.ReadCloser, error) { return src.openFile(name, false) }
 
 // OpenRecords is [Source.Open] for TFRecord files, which TensorFlow compresses without a word in
@@ -67,6 +68,7 @@ func (src Source) Open(name string) (io.ReadCloser, error) { return src.openFile
 func (src Source) OpenRecords(name string) (io.ReadCloser, error) { return src.openFile(name, true) }
 
 func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
+	format := src.formatOf(name)
 	if name == "-" {
 		if src.Stdin == nil {
 			return nil, &option.Error{Option: "Stdin", Msg: "there is no standard input"}
@@ -75,7 +77,7 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		if s, ok := r.(*Spooled); ok {
 			r = s.Again()
 		}
-		return &unknown{src: src, name: name, r: r, records: records}, nil
+		return asText(name, format, &unknown{src: src, name: name, format: format, r: r, records: records}), nil
 	}
 	file, err := dataset.OpenFile(name)
 	if err != nil {
@@ -92,21 +94,58 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 	case filepath.Ext(name) == ".zst":
 		how = zstandard
 	case err == nil && info.Mode().IsRegular():
-		var head [compressionHead]byte
-		n, _ := file.ReadAt(head[:], 0) // the reading comes upon the error again
+		head := make([]byte, kindHead)
+		n, _ := file.ReadAt(head, 0) // the reading comes upon the error again
 		how = compressionOf(head[:n], records)
+		if k, ok := kindOf(head[:n]); ok && how == uncompressed && !records {
+			if err := k.misread(name, format); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+		}
+		if how == uncompressed && utf16Order(head[:n]) == nil {
+			return f, nil
+		}
 	default:
-		return f, nil // a device or a named pipe, of which nothing is read before its time
+		// a device or a named pipe, of which nothing is read before its time
+		return asText(name, format, f), nil
 	}
 	if how == uncompressed {
-		return f, nil
+		return asText(name, format, f), nil
 	}
 	z, end, err := src.decompress(name, f, how)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &decompressed{Reader: z, close: end, file: f}, nil
+	return asText(name, format, &decompressed{Reader: z, close: end, file: f}), nil
 }
+
+// formatOf is the format of a file of the source, "" where that is not known.
+func (src Source) formatOf(name string) string {
+	switch {
+	case src.Format != "":
+		return src.Format
+	case name == "-":
+		return stdinFormat
+	}
+	return byExtension[extension(name)]
+}
+
+// asText returns a reader of a file that decodes it where it is text.
+func asText(name, format string, r io.ReadCloser) io.ReadCloser {
+	if !readsText(format) {
+		return r
+	}
+	return &text{marked{name: name, r: r}, r}
+}
+
+// text is a file of text.
+type text struct {
+	marked
+	file io.Closer
+}
+
+// Close closes the file.
+func (t *text) Close() error { return t.file.Close() }
 
 // decompress returns a reader of what a compressed one holds, and what ends it.
 func (src Source) decompress(name string, f io.Reader, how compression) (r io.Reader, end func() error, err error) {
@@ -180,6 +219,7 @@ func (c compression) explain(err error, first bool) error {
 type unknown struct {
 	src     Source
 	name    string
+	format  string
 	r       io.Reader
 	records bool
 	opened  bool
@@ -210,6 +250,15 @@ func (u *unknown) begin() {
 	}
 	for n := 1; n <= most; n++ {
 		head, err := b.Peek(n) // the reading comes upon the error again
+		if n == 1 && !u.records {
+			// What has come with the first byte is looked at as it is, without waiting for more.
+			come, _ := b.Peek(min(b.Buffered(), kindHead))
+			if k, ok := kindOf(come); ok {
+				if u.err = k.misread(u.name, u.format); u.err != nil {
+					return
+				}
+			}
+		}
 		if how := compressionOf(head, u.records && n == most); how != uncompressed {
 			u.r, u.end, u.err = u.src.decompress(u.name, b, how)
 			return

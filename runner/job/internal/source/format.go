@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -25,7 +24,6 @@ type Format struct {
 	// Head is how many of a file's first bytes are known last, when it is written.
 	Head int64
 
-	extensions []string
 	// read reads rows of a spec; nil for lines of text.
 	read func(spec dataset.Spec, src Source) *dataset.Dataset
 	// columns lists the columns of a file; nil where a row has keys of its own.
@@ -41,17 +39,31 @@ type Format struct {
 // Text is the name of the format of lines of text, which have no columns.
 const Text = "txt"
 
+// stdinFormat is the format of standard input where nothing is said.
+const stdinFormat = "jsonl"
+
 // formats are the files that rows are read from.
 var formats = []Format{
-	{Name: "jsonl", extensions: []string{".jsonl", ".ndjson", ".json"}, read: readJSONL, names: jsonNames, Lines: true},
-	{Name: Text, extensions: []string{".txt", ".text"}},
-	{Name: "csv", extensions: []string{".csv"}, read: readCSV(','), columns: csvColumns(','), Lines: true},
-	{Name: "tsv", extensions: []string{".tsv", ".tab"}, read: readCSV('\t'), columns: csvColumns('\t'), Lines: true},
-	{Name: "npy", extensions: []string{".npy"}, read: readNPY(npy.Rows), Head: npy.HeaderSize},
-	{Name: "npz", extensions: []string{".npz"}, read: readNPY(npy.ZipRows), columns: npzColumns, kept: npzKept},
-	{Name: "tfrecord", extensions: []string{".tfrecord", ".tfrecords"}, read: readTFRecord, names: featureNames, Lines: true},
-	{Name: "parquet", extensions: []string{".parquet", ".pq"}, read: readParquet, columns: parquetColumns, kept: parquetKept},
-	{Name: "arrow", extensions: []string{".arrow", ".arrows", ".feather", ".ipc"}, read: readArrow, columns: arrowColumns, kept: arrowKept},
+	{Name: "jsonl", read: readJSONL, names: jsonNames, Lines: true},
+	{Name: Text},
+	{Name: "csv", read: readCSV(','), columns: csvColumns(','), Lines: true},
+	{Name: "tsv", read: readCSV('\t'), columns: csvColumns('\t'), Lines: true},
+	{Name: "npy", read: readNPY(npy.Rows), Head: npy.HeaderSize},
+	{Name: "npz", read: readNPY(npy.ZipRows), columns: npzColumns, kept: npzKept},
+	{Name: "tfrecord", read: readTFRecord, names: featureNames, Lines: true},
+	{Name: "parquet", read: readParquet, columns: parquetColumns, kept: parquetKept},
+	{Name: "arrow", read: readArrow, columns: arrowColumns, kept: arrowKept},
+}
+
+// byExtension are the names of formats that files' names tell.
+var byExtension = map[string]string{
+	".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".txt": Text, ".text": Text, ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npy": "npy", ".npz": "npz",
+	".tfrecord": "tfrecord", ".tfrecords": "tfrecord", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".ipc": "arrow",
+}
+
+// extension is what stands at the end of a file's name before that of a compression, in lower case.
+func extension(file string) string {
+	return strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst")))
 }
 
 // HasColumns reports whether the columns of a file can be listed before its rows are read.
@@ -83,10 +95,9 @@ func FindFormat(name, file string, usable func(Format) bool) (Format, error) {
 		}
 		return Format{}, &option.Error{Option: "Format", Msg: fmt.Sprintf("format %q: want one of %s", name, names(usable))}
 	}
-	plain := strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst")
-	ext := strings.ToLower(filepath.Ext(plain))
+	told := byExtension[extension(file)]
 	for _, f := range formats {
-		if slices.Contains(f.extensions, ext) && usable(f) {
+		if f.Name == told && usable(f) {
 			return f, nil
 		}
 	}
@@ -224,10 +235,12 @@ func (src Source) Find() (Format, error) {
 	for i, name := range src.Files {
 		wanted := src.Format
 		if wanted == "" && name == "-" {
-			wanted = "jsonl"
+			wanted = stdinFormat
 		}
 		f, err := FindFormat(wanted, name, func(Format) bool { return true })
 		switch {
+		case err != nil && wanted == "":
+			return Format{}, unnamed(name, err)
 		case err != nil:
 			return Format{}, err
 		case i > 0 && f.Name != first.Name:
