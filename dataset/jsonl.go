@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsondoc"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -168,9 +169,9 @@ func (l *lineReader) forRows(spec Spec, opts JSONLOptions) error {
 	if err != nil {
 		return err
 	}
-	l.docs = &documents{keys: slices.Clone(opts.Keep), envelope: opts.Envelope}
+	l.docs = &jsondoc.Options{Keys: slices.Clone(opts.Keep), Envelope: opts.Envelope}
 	for _, key := range d.root.keys {
-		l.docs.keys = append(l.docs.keys, key.name)
+		l.docs.Keys = append(l.docs.Keys, key.name)
 	}
 	l.skipBOM = true
 	if l.max = opts.MaxLine; l.max == 0 {

@@ -130,7 +130,7 @@ func (l *lineReader) more() bool {
 	}
 	b, _ := l.buf.Peek(l.buf.Buffered())
 	if l.doc != nil {
-		return l.doc.cols.left > 0 || bytes.IndexByte(b, '}') >= 0 || bytes.IndexByte(b, ']') >= 0
+		return l.doc.Holds() || bytes.IndexByte(b, '}') >= 0 || bytes.IndexByte(b, ']') >= 0
 	}
 	return bytes.IndexByte(b, '\n') >= 0
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsondoc"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -41,17 +42,17 @@ type lineReader struct {
 	max     int
 	skipBOM bool // a byte-order mark at the start of a file is no part of its first line
 	// docs says how rows are read that are not one a line; nil: there are no such files
-	docs *documents
+	docs *jsondoc.Options
 
 	next int // index of the file to open next
 	file io.ReadCloser
 	name string
 	line int64 // number of the line returned last, from 1
 	buf  *bufio.Reader
-	doc  *documents // of this file
-	long []byte     // a line longer than buf
-	open bool       // the line returned last has no end
-	skip bool       // the line returned last was too long, and its rest is still to be read
+	doc  *jsondoc.Reader // of this file
+	long []byte          // a line longer than buf
+	open bool            // the line returned last has no end
+	skip bool            // the line returned last was too long, and its rest is still to be read
 }
 
 // read returns the next line without its end, valid until the next call; io.EOF after the last one
@@ -121,7 +122,9 @@ func (l *lineReader) readRow() (row []byte, err error) {
 	if l.doc == nil {
 		return l.readLine()
 	}
-	row, l.line, err = l.doc.next()
+	if row, l.line, err = l.doc.Next(); err == jsondoc.ErrTooLong { //nolint:errorlint // Next returns it bare
+		err = errLineTooLong
+	}
 	return row, err
 }
 

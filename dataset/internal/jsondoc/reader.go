@@ -1,4 +1,4 @@
-package dataset
+package jsondoc
 
 import (
 	"bufio"
@@ -11,46 +11,60 @@ import (
 	"unicode/utf8"
 )
 
-// rowLists are the keys under which a document may hold its rows: a request of TensorFlow Serving
-// ("instances"), and what web interfaces answer.
-var rowLists = []string{"instances", "data", "rows", "records", "items", "results"}
+// ErrTooLong is what [Reader.Next] returns for a row beyond the limit.
+var ErrTooLong = errors.New("row too long")
 
-// documents reads the rows of JSON that are no lines: values one after the other, each of them a
-// row, an array of rows, or an object that wraps one, spread over lines as their writer liked. It
-// holds one row at a time, but all of a request in columns.
-type documents struct {
+// ErrTooDeep is the error of a value with more brackets open than a row may have bytes.
+var ErrTooDeep = errors.New("nested too deep")
+
+// Options say what a file of rows may hold.
+type Options struct {
+	Keys []string // that a row may have: in an object with one of them, no key wraps rows
+	// Envelope is told what stands beside the rows in an object that wraps them; nil: nobody is.
+	Envelope func(key string, value []byte) error
+}
+
+// Reader reads the rows of JSON that has not one row in each line: values one after the other, each
+// of them a row, an array of rows, or an object that wraps one. It holds one row at a time, but all
+// of a request in columns.
+type Reader struct {
 	r    *bufio.Reader
 	name string
-	max  int      // bytes of a row
-	keys []string // that a row has: a key of theirs wraps nothing
-	// envelope is told what stands beside the rows in an object that wraps them; nil: nobody is
-	envelope func(key string, value []byte) error
+	max  int // bytes of a row
+	o    Options
+	fail func(line int64, err error) error
 
 	line  int64 // of the next byte, from 1
 	at    int64 // the line in which the row begins
-	where docPlace
-	first bool       // no value of the list was read yet
-	in    bool       // the list stands in an object
-	cols  docColumns // of a request in columns, while its rows are given out
+	where place
+	first bool    // no value of the list was read yet
+	in    bool    // the list stands in an object
+	cols  columns // of a request in columns, while its rows are given out
 
 	text  []byte // of the value that is being read, without white space
-	long  bool   // it is longer than max, and left out
-	stack []byte // the brackets that are open in it
+	long  bool   // the value is longer than max, and left out
+	stack []byte // the brackets that are open in the value
 }
 
-// docPlace is where the next row is looked for.
-type docPlace uint8
+// NewReader returns a reader of the rows of r, the file called name, with rows of at most max bytes.
+// fail makes the error that [Reader.Next] returns of what is wrong in a line.
+func NewReader(r *bufio.Reader, name string, max int, o Options, fail func(line int64, err error) error) *Reader {
+	return &Reader{r: r, name: name, max: max, o: o, fail: fail, line: 1}
+}
+
+// place is where the next row is looked for.
+type place uint8
 
 const (
-	docTop  docPlace = iota // among the values of the file
-	docList                 // in an array of rows
-	docRest                 // after the array, in the object that wraps it
+	inFile     place = iota // among the values of the file
+	inList                  // in an array of rows
+	behindList              // after the array, in the object that wraps it
 )
 
-// next returns the next row and the line that it begins in. It is valid until the next call. A row
-// that is too long is errLineTooLong, after which the reading goes on; io.EOF, bare, comes after
-// the last one, and any other error is final.
-func (d *documents) next() (row []byte, line int64, err error) {
+// Next returns the next row, valid until the next call, and the line that the row begins in. For a
+// row that is too long it returns [ErrTooLong], bare, and the next call reads on; after the last row
+// io.EOF, bare. Any other error is final.
+func (d *Reader) Next() (row []byte, line int64, err error) {
 	for {
 		if d.cols.left > 0 {
 			d.text = d.cols.row(d.text[:0])
@@ -58,7 +72,7 @@ func (d *documents) next() (row []byte, line int64, err error) {
 		}
 		c, err := d.space()
 		if err != nil {
-			if err == io.EOF && d.where != docTop { //nolint:errorlint // space returns it bare
+			if err == io.EOF && d.where != inFile { //nolint:errorlint // space returns it bare
 				err = d.cut()
 			}
 			return nil, d.line, err
@@ -66,9 +80,9 @@ func (d *documents) next() (row []byte, line int64, err error) {
 		d.text, d.long = d.text[:0], false
 		ok := false
 		switch d.where {
-		case docTop:
+		case inFile:
 			ok, err = d.top(c)
-		case docList:
+		case inList:
 			ok, err = d.item(c)
 		default:
 			err = d.rest(c)
@@ -77,19 +91,22 @@ func (d *documents) next() (row []byte, line int64, err error) {
 		case err != nil:
 			return nil, d.line, err
 		case ok && d.long:
-			return nil, d.at, errLineTooLong
+			return nil, d.at, ErrTooLong
 		case ok:
 			return d.text, d.at, nil
 		}
 	}
 }
 
+// Holds reports whether the next row is at hand: it is of a request in columns, which was read.
+func (d *Reader) Holds() bool { return d.cols.left > 0 }
+
 // top reads a value of the file, which begins with c; ok says that it is a row.
-func (d *documents) top(c byte) (ok bool, err error) {
+func (d *Reader) top(c byte) (ok bool, err error) {
 	switch c {
 	case '[':
 		d.skip()
-		d.where, d.first, d.in = docList, true, false
+		d.where, d.first, d.in = inList, true, false
 		return false, nil
 	case '{':
 		d.at = d.line
@@ -99,13 +116,13 @@ func (d *documents) top(c byte) (ok bool, err error) {
 }
 
 // item reads the next value of the array, or its end.
-func (d *documents) item(c byte) (ok bool, err error) {
+func (d *Reader) item(c byte) (ok bool, err error) {
 	switch {
 	case c == ']':
 		d.skip()
-		d.where = docTop
+		d.where = inFile
 		if d.in {
-			d.where = docRest
+			d.where = behindList
 		}
 		return false, nil
 	case !d.first && c != ',':
@@ -125,10 +142,10 @@ func (d *documents) item(c byte) (ok bool, err error) {
 }
 
 // rest reads the next key after the rows, or the end of the object.
-func (d *documents) rest(c byte) error {
+func (d *Reader) rest(c byte) error {
 	if c == '}' {
 		d.skip()
-		d.where = docTop
+		d.where = inFile
 		return nil
 	}
 	if c != ',' {
@@ -143,39 +160,37 @@ func (d *documents) rest(c byte) error {
 	if err := d.value(); err != nil {
 		return err
 	}
-	return d.tell([]docField{{key, at, len(d.text)}})
+	return d.tell([]field{{key, at, len(d.text)}})
 }
 
-// docField is a key of an object with the place of its value in the text.
-type docField struct {
+// field is a key of an object with the place of its value in the text.
+type field struct {
 	key    string
 	lo, hi int
 }
 
 // tell hands on what stands beside the rows.
-func (d *documents) tell(fields []docField) error {
+func (d *Reader) tell(fields []field) error {
 	for _, f := range fields {
-		if d.envelope == nil || d.long {
+		if d.o.Envelope == nil || d.long {
 			break
 		}
-		if err := d.envelope(f.key, d.text[f.lo:f.hi]); err != nil {
-			return d.fail(err)
+		if err := d.o.Envelope(f.key, d.text[f.lo:f.hi]); err != nil {
+			return d.failHere(err)
 		}
 	}
 	return nil
 }
 
-// fail is the error of what is wrong at the reader's place.
-func (d *documents) fail(err error) error {
-	return &FileError{File: d.name, Line: d.line, Msg: err.Error(), Err: err}
-}
+// failHere makes the error of what is wrong at the reader's place.
+func (d *Reader) failHere(err error) error { return d.fail(d.line, err) }
 
 // object reads an object of the file: ok says that it is a row. Otherwise it is one that wraps
 // rows, which come next.
-func (d *documents) object() (ok bool, err error) {
+func (d *Reader) object() (ok bool, err error) {
 	d.skip()
 	d.put('{')
-	var fields []docField
+	var fields []field
 	row, columns := false, -1
 	for first := true; ; first = false {
 		c, err := d.must()
@@ -188,7 +203,11 @@ func (d *documents) object() (ok bool, err error) {
 			if d.long {
 				return true, nil // it is too long, whatever it is
 			}
-			return false, errors.Join(d.tell(slices.Delete(fields, columns, columns+1)), d.columns(d.text[f.lo:f.hi]))
+			cols, err := readColumns(d.text[f.lo:f.hi])
+			if d.cols = cols; err != nil {
+				err = d.failHere(fmt.Errorf("key \"inputs\": %w", err))
+			}
+			return false, errors.Join(d.tell(slices.Delete(fields, columns, columns+1)), err)
 		case c == '}':
 			d.skip()
 			d.put('}')
@@ -203,10 +222,10 @@ func (d *documents) object() (ok bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		row = row || slices.Contains(d.keys, key)
+		row = row || slices.Contains(d.o.Keys, key)
 		if first, second := d.twoBytes(); !row && holdsRows(key, first, second) {
 			d.skip()
-			d.where, d.first, d.in = docList, true, true
+			d.where, d.first, d.in = inList, true, true
 			return false, d.tell(fields)
 		}
 		at := len(d.text)
@@ -216,12 +235,12 @@ func (d *documents) object() (ok bool, err error) {
 		if !row && key == "inputs" {
 			columns = len(fields)
 		}
-		fields = append(fields, docField{key, at, len(d.text)})
+		fields = append(fields, field{key, at, len(d.text)})
 	}
 }
 
 // key reads a key and the colon after it.
-func (d *documents) key() (string, error) {
+func (d *Reader) key() (string, error) {
 	c, err := d.must()
 	if err == nil && c != '"' {
 		err = d.wrong("a key", c)
@@ -235,7 +254,7 @@ func (d *documents) key() (string, error) {
 	}
 	var key string
 	if !d.long && json.Unmarshal(d.text[at:], &key) != nil {
-		return "", d.fail(fmt.Errorf("want a key, got %.40q", d.text[at:]))
+		return "", d.failHere(fmt.Errorf("want a key, got %.40q", d.text[at:]))
 	}
 	if c, err = d.must(); err == nil && c != ':' {
 		err = d.wrong("':' after a key", c)
@@ -250,7 +269,7 @@ func (d *documents) key() (string, error) {
 }
 
 // put adds a byte to the text of the value.
-func (d *documents) put(c byte) {
+func (d *Reader) put(c byte) {
 	switch {
 	case d.long:
 	case len(d.text) >= d.max:
@@ -262,7 +281,7 @@ func (d *documents) put(c byte) {
 
 // value reads the value at the reader's place, of any kind, and adds it to the text. What it holds
 // is looked at when the row is read: here brackets and strings count.
-func (d *documents) value() error {
+func (d *Reader) value() error {
 	d.stack = d.stack[:0]
 	begun, gap, str, escape := false, false, false, false
 	for {
@@ -314,7 +333,7 @@ func (d *documents) value() error {
 				str = true
 			case '[', '{':
 				if len(d.stack) > d.max {
-					return d.fail(tooDeep(d.max))
+					return d.failHere(ErrTooDeep)
 				}
 				d.stack = append(d.stack, c)
 			case ']', '}':
@@ -342,7 +361,7 @@ func ends(c byte) bool {
 func wordByte(c byte) bool { return c > ' ' && !ends(c) }
 
 // window returns bytes that are at hand, at least one, without taking them.
-func (d *documents) window() ([]byte, error) {
+func (d *Reader) window() ([]byte, error) {
 	if _, err := d.r.Peek(1); err != nil {
 		if err != io.EOF { //nolint:errorlint // Peek returns it bare
 			err = fmt.Errorf("read %s: line %d: %w", d.name, d.line, err)
@@ -353,13 +372,13 @@ func (d *documents) window() ([]byte, error) {
 }
 
 // take takes bytes that window has shown.
-func (d *documents) take(n int) { _, _ = d.r.Discard(n) }
+func (d *Reader) take(n int) { _, _ = d.r.Discard(n) }
 
 // skip takes a byte that was looked at.
-func (d *documents) skip() { d.take(1) }
+func (d *Reader) skip() { d.take(1) }
 
 // space passes over white space and returns the byte after it, which it does not take.
-func (d *documents) space() (byte, error) {
+func (d *Reader) space() (byte, error) {
 	for {
 		window, err := d.window()
 		if err != nil {
@@ -380,7 +399,7 @@ func (d *documents) space() (byte, error) {
 }
 
 // must is space where something has to follow.
-func (d *documents) must() (byte, error) {
+func (d *Reader) must() (byte, error) {
 	c, err := d.space()
 	if err == io.EOF { //nolint:errorlint // space returns it bare
 		err = d.cut()
@@ -390,7 +409,7 @@ func (d *documents) must() (byte, error) {
 
 // twoBytes returns the byte at the reader's place, and the next one that is no white space, without
 // taking them; 0 where the buffer ends before it.
-func (d *documents) twoBytes() (first, second byte) {
+func (d *Reader) twoBytes() (first, second byte) {
 	for n := 2; ; n++ {
 		b, err := d.r.Peek(n)
 		switch {
@@ -405,13 +424,13 @@ func (d *documents) twoBytes() (first, second byte) {
 }
 
 // cut is the error of a document that is not whole.
-func (d *documents) cut() error {
-	return d.fail(errors.New("the JSON document ends in the middle"))
+func (d *Reader) cut() error {
+	return d.failHere(errors.New("the JSON document ends in the middle"))
 }
 
 // wrong is the error of what stands at the reader's place, a character that begins with the byte c.
 // A byte that begins no character of UTF-8 is named by its number.
-func (d *documents) wrong(want string, c byte) error {
+func (d *Reader) wrong(want string, c byte) error {
 	got := strconv.QuoteRune(rune(c))
 	if c >= utf8.RuneSelf {
 		got = fmt.Sprintf("the byte 0x%02x", c)
@@ -420,5 +439,5 @@ func (d *documents) wrong(want string, c byte) error {
 			got = strconv.QuoteRune(r)
 		}
 	}
-	return d.fail(fmt.Errorf("the JSON document is damaged: want %s, got %s", want, got))
+	return d.failHere(fmt.Errorf("the JSON document is damaged: want %s, got %s", want, got))
 }

@@ -1,4 +1,4 @@
-package dataset
+package jsondoc
 
 import (
 	"bytes"
@@ -8,24 +8,23 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
-// docColumns are the rows of a request in columns: {"inputs": {"a": [1, 2], "b": [3, 4]}} holds the
+// columns are the rows of a request in columns: {"inputs": {"a": [1, 2], "b": [3, 4]}} holds the
 // rows {"a": 1, "b": 3} and {"a": 2, "b": 4}, and {"inputs": [1, 2]} the rows 1 and 2.
-type docColumns struct {
-	cols []docColumn
+type columns struct {
+	cols []column
 	left int64 // rows that were not given out
 }
 
-// docColumn is one of the columns.
-type docColumn struct {
+// column is one of the columns.
+type column struct {
 	key []byte // in quotes; nil where the only column has none
 	s   jsonscan.Scanner
 }
 
-// columns begins to give out the rows of a request in columns.
-func (d *documents) columns(text []byte) error {
+// readColumns finds the columns in the value of "inputs".
+func readColumns(text []byte) (columns, error) {
 	s := jsonscan.Scanner{B: bytes.Clone(text), MaxDepth: len(text)}
-	fail := func(err error) error { return d.fail(fmt.Errorf("key \"inputs\": %w", err)) }
-	var cols []docColumn
+	var cols []column
 	rows := int64(-1)
 	add := func(key []byte) error {
 		if s.Peek() != '[' {
@@ -38,27 +37,30 @@ func (d *documents) columns(text []byte) error {
 			err = fmt.Errorf("a list of %d entries beside one of %d", n, rows)
 		}
 		rows = n
-		cols = append(cols, docColumn{key, own})
+		cols = append(cols, column{key, own})
 		return err
 	}
 	if s.Peek() != '{' {
 		if err := add(nil); err != nil {
-			return fail(err)
+			return columns{}, err
 		}
 	} else if err := s.Object(func(key []byte) error { return add(jsontext.AppendString(nil, string(key))) }); err != nil {
-		return fail(err)
+		return columns{}, err
 	}
-	d.cols = docColumns{cols, max(rows, 0)}
-	return nil
+	return columns{cols, max(rows, 0)}, nil
 }
 
 // row adds the next row to dst.
-func (c *docColumns) row(dst []byte) []byte {
+func (c *columns) row(dst []byte) []byte {
 	c.left--
 	for i := range c.cols {
 		col := &c.cols[i]
 		if col.key != nil {
-			dst = append(dst, ",{"[btoi(i == 0)])
+			if i == 0 {
+				dst = append(dst, '{')
+			} else {
+				dst = append(dst, ',')
+			}
 			dst = append(append(dst, col.key...), ':')
 		}
 		from := col.s.I

@@ -1,0 +1,107 @@
+package jsondoc
+
+import (
+	"bufio"
+	"bytes"
+	"slices"
+
+	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
+)
+
+// Space is white space, and the mark that some programs put before UTF-8.
+const Space = "\ufeff \t\r\n"
+
+// rowLists are the keys under which a document may hold its rows: a request of TensorFlow Serving
+// ("instances"), and what web interfaces answer.
+var rowLists = []string{"instances", "data", "rows", "records", "items", "results"}
+
+// IsEmptyArray reports whether an array of nothing is all that the file holds: no row of no values,
+// but no rows.
+func IsEmptyArray(r *bufio.Reader, text []byte) bool {
+	if len(text) == 0 || text[0] != '[' {
+		return false
+	}
+	for n := r.Buffered(); ; n = max(n+1, r.Buffered()) {
+		b, err := r.Peek(n)
+		inner := bytes.TrimLeft(bytes.TrimLeft(b, Space)[1:], Space)
+		rest, closed := bytes.CutPrefix(inner, []byte("]"))
+		if len(inner) > 0 && !closed || len(bytes.TrimLeft(rest, Space)) > 0 {
+			return false
+		}
+		if err != nil {
+			return closed
+		}
+	}
+}
+
+// Begins reports whether the first line of a file begins a document, and is no row: an array or
+// an object that goes on in the next line right after its bracket, as all that print prettily have
+// it, an object that goes on after a comma, a colon or another bracket, an array of objects, an
+// object that wraps rows, or one of several objects of the line. keys are those that a row has.
+func Begins(text []byte, keys []string) bool {
+	if len(text) == 0 || text[0] != '[' && text[0] != '{' {
+		return false
+	}
+	inner := bytes.TrimLeft(text[1:], " \t\r")
+	switch {
+	case bytes.HasPrefix(inner, []byte("\n")):
+		return true
+	case text[0] == '[':
+		return startsObject(inner)
+	}
+	s := jsonscan.Scanner{B: text, MaxDepth: len(text)}
+	wraps, done := false, false
+	err := s.Object(func(key []byte) error {
+		if done {
+			return s.Skip(1)
+		}
+		row := slices.Contains(keys, string(key))
+		wraps = !row && wrapsRows(&s, string(key))
+		done = row || wraps
+		return s.Skip(1)
+	})
+	if goesOn(text) {
+		return true
+	}
+	return wraps || err == nil && bytes.HasPrefix(bytes.TrimLeft(text[s.I:], " \t\r"), []byte("{"))
+}
+
+// goesOn reports whether an object goes on behind its first line: whether that is right so far, and
+// ends where a key or a value has to follow.
+func goesOn(text []byte) bool {
+	line, _, more := bytes.Cut(text, []byte("\n"))
+	line = bytes.TrimRight(line, " \t\r")
+	if !more || bytes.IndexByte([]byte(",:[{"), line[len(line)-1]) < 0 {
+		return false
+	}
+	s := jsonscan.Scanner{B: line, MaxDepth: len(line)}
+	err := s.Object(func([]byte) error { return s.Skip(1) })
+	return err != nil && s.I == len(line)
+}
+
+// startsObject reports whether an array begins with an object that is a row: those that stand for
+// bytes or a sparse value are not.
+func startsObject(text []byte) bool {
+	s := jsonscan.Scanner{B: text}
+	if s.Peek() != '{' {
+		return false
+	}
+	s.I++
+	key, err := s.Str()
+	return err == nil && string(key) != "b64" && string(key) != "indices"
+}
+
+// wrapsRows reports whether a key's value, which comes next, is a list of rows, or of their
+// columns.
+func wrapsRows(s *jsonscan.Scanner, key string) bool {
+	c, inner := s.Peek(), byte(0)
+	if rest := bytes.TrimLeft(s.B[min(s.I+1, len(s.B)):], Space); len(rest) > 0 {
+		inner = rest[0]
+	}
+	return holdsRows(key, c, inner) || key == "inputs" && (c == '[' || c == '{')
+}
+
+// holdsRows reports whether a key has a list of rows, by the first two bytes of its value.
+func holdsRows(key string, first, second byte) bool {
+	return slices.Contains(rowLists, key) && first == '[' && (key == "instances" || second == '{' || second == ']')
+}
