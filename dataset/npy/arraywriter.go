@@ -37,8 +37,6 @@ type arrayWriter struct {
 	written int64
 }
 
-const arrayBuffer = 64 << 10
-
 func (a *arrayWriter) check(t tensor.Tensor) error {
 	if a.dims != nil && !slices.Equal(a.dims, t.Dims()) {
 		return fmt.Errorf("its shape is %v, that of the rows before is %v: an array cannot hold both; use jsonl, parquet or arrow", t.Shape(), tensor.MakeShape(a.dims...))

@@ -3,6 +3,7 @@ package npy
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 
 	"github.com/tfrun/tfrun/dataset/internal/files"
@@ -36,22 +37,11 @@ type shared struct {
 // piece is a part of an array: where it stands in the spool.
 type piece struct{ at, size int64 }
 
+// arrayBuffer is how much of the values of an array is held in memory before it is written, at most.
+const arrayBuffer = 64 << 10
+
 // spoolMemory is how much of values that wait is held in memory.
 const spoolMemory = 32 << 20
-
-// share lets arrays write to a spool, behind what it holds of them already.
-func share(s Spool, arrays []*arrayWriter) (*shared, error) {
-	out := &shared{Spool: s, pieces: make([][]piece, len(arrays))}
-	if err := out.scan(); err != nil {
-		return nil, err
-	}
-	size := min(max(spoolMemory/max(len(arrays), 1), 512), arrayBuffer)
-	for i, a := range arrays {
-		a.spool = &pieces{out, i}
-		a.buf = bufio.NewWriterSize(a.spool, size)
-	}
-	return out, nil
-}
 
 // scan finds the pieces that the spool holds.
 func (s *shared) scan() error {
@@ -140,3 +130,6 @@ func (b *pieceReader) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// errState says that a state is not what State returns.
+var errState = errors.New("what was written before is not as it was left")

@@ -2,6 +2,7 @@ package npy
 
 import (
 	"archive/zip"
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -198,9 +199,6 @@ func (w *Writer) resume(state []byte) error {
 	return nil
 }
 
-// errState says that a state is not what State returns.
-var errState = errors.New("what was written before is not as it was left")
-
 // Write writes a row. An error of the underlying writer is final.
 func (w *Writer) Write(e dataset.Element) error {
 	if w.err != nil {
@@ -257,4 +255,18 @@ func (w *Writer) Close() error {
 		_ = w.spool.Close() // it is not needed any more
 	}
 	return w.err
+}
+
+// share lets arrays write to a spool, behind what it holds of them already.
+func share(s Spool, arrays []*arrayWriter) (*shared, error) {
+	out := &shared{Spool: s, pieces: make([][]piece, len(arrays))}
+	if err := out.scan(); err != nil {
+		return nil, err
+	}
+	size := min(max(spoolMemory/max(len(arrays), 1), 512), arrayBuffer)
+	for i, a := range arrays {
+		a.spool = &pieces{out, i}
+		a.buf = bufio.NewWriterSize(a.spool, size)
+	}
+	return out, nil
 }

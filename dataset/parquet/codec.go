@@ -16,6 +16,13 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
+// largePage bounds the bytes of a page that becomes more than largeRatio times as large as it is
+// stored. Writers end a page at about 1 MB, or after one row.
+const (
+	largePage  = 256 << 20
+	largeRatio = 4
+)
+
 // codec is how pages are compressed.
 type codec int32
 

@@ -7,22 +7,6 @@ import (
 	"slices"
 )
 
-// encoding is a way to store values.
-type encoding int32
-
-const (
-	plain                 encoding = 0
-	plainDictionary       encoding = 2
-	runLength             encoding = 3
-	bitPacked             encoding = 4
-	deltaBinaryPacked     encoding = 5
-	deltaLengthByteArray  encoding = 6
-	deltaByteArray        encoding = 7
-	dictionaryEncoding    encoding = 8
-	byteStreamSplit       encoding = 9
-	firstEncodingNotKnown encoding = 10
-)
-
 // dictionaryPage takes a page of the values that later pages have the places of.
 func (r *reader) dictionaryPage(p *page) error {
 	if p.encoding != plain && p.encoding != plainDictionary {

@@ -12,11 +12,23 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/thrift"
 )
 
+// encoding is a way to store values.
+type encoding int32
+
 const (
-	// largePage bounds what a page becomes that is more than largeRatio times as large as it is
-	// stored. Writers end a page at about 1 MB, or after one row.
-	largePage  = 256 << 20
-	largeRatio = 4
+	plain                 encoding = 0
+	plainDictionary       encoding = 2
+	runLength             encoding = 3
+	bitPacked             encoding = 4
+	deltaBinaryPacked     encoding = 5
+	deltaLengthByteArray  encoding = 6
+	deltaByteArray        encoding = 7
+	dictionaryEncoding    encoding = 8
+	byteStreamSplit       encoding = 9
+	firstEncodingNotKnown encoding = 10
+)
+
+const (
 	// maxPageValues bounds the values of a page, which a run of equal ones stores in a few bytes.
 	// They take up to 16 bytes each.
 	maxPageValues = 32 << 20

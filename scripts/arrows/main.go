@@ -32,7 +32,7 @@ import (
 func main() {
 	verbose := flag.Bool("v", false, "list the order of the files and the arrows that run back up")
 	flag.Parse()
-	pkgs, err := load(flag.Args())
+	pkgs, err := load("", os.Environ(), flag.Args()...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "arrows:", err)
 		os.Exit(1)
@@ -57,10 +57,11 @@ type listed struct {
 	DepOnly                 bool
 }
 
-// load reads packages with their types. What they import is taken from the build cache.
-func load(patterns []string) ([]*Package, error) {
+// load reads packages of the module in dir, "" for the working directory, with their types, as an
+// environment builds them. What they import is taken from the build cache.
+func load(dir string, env []string, patterns ...string) ([]*Package, error) {
 	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-compiled", "-json=ImportPath,Dir,Export,CompiledGoFiles,DepOnly"}, patterns...)...)
-	list.Stderr = os.Stderr
+	list.Stderr, list.Dir, list.Env = os.Stderr, dir, env
 	out, err := list.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)

@@ -50,17 +50,6 @@ func main() {
 	}
 }
 
-// What came of a model, beside a reason for which it does not run.
-const (
-	ran     = "runs"
-	equal   = "as Python"
-	differs = "DIFFERS"
-	exceeds = "TOO MUCH"
-	crashes = "CRASHES"
-	refused = "refused"
-	broken  = "not run"
-)
-
 // wild goes through folders.
 type wild struct {
 	time    time.Duration

@@ -18,6 +18,17 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// What came of a model, beside a reason for which it does not run.
+const (
+	ran     = "runs"
+	equal   = "as Python"
+	differs = "DIFFERS"
+	exceeds = "TOO MUCH"
+	crashes = "CRASHES"
+	refused = "refused"
+	broken  = "not run"
+)
+
 // outcome is what came of a model.
 type outcome struct {
 	Outcome, Why string

@@ -1,7 +1,6 @@
 package nested
 
 import (
-	"math"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset/internal/block"
@@ -10,24 +9,6 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// Decimal says how the values of a column of decimals are stored: as integers in two's complement,
-// the lowest byte first, of which 10^Scale are one.
-type Decimal struct {
-	Bytes int // of a value; 0: the column holds no decimals
-	Scale int
-}
-
-// MaxScale bounds the scale of decimals, and how far below 0 it is.
-const MaxScale = 1000
-
-// Size returns the bytes of a value in [Values.Data], 0 for strings.
-func (t Type) Size() int {
-	if t.Decimal.Bytes > 0 {
-		return t.Decimal.Bytes
-	}
-	return t.DType.Size()
-}
 
 // decimals returns a column of decimals as a vector of dtype, and the rows that hold one that is no
 // value of it. They become what the same numbers in JSON become: integers exactly, floats rounded
@@ -76,14 +57,4 @@ func (v *Values) decimals(dtype tensor.DType, path string, rowOf func(int) (row,
 		out, _ = tensor.Share(dtype, out.Bytes(), out.Dims())
 	}
 	return out, bad
-}
-
-// quick returns a decimal as a float64, rounded once, where the integer and the power of ten are
-// exact as one.
-func (d Decimal) quick(value []byte) (f float64, ok bool) {
-	if d.Scale < 0 || d.Scale > 22 || len(value) > 8 {
-		return 0, false
-	}
-	n := kept.Signed(value)
-	return float64(n) / math.Pow10(d.Scale), n > -1<<53 && n < 1<<53
 }

@@ -4,127 +4,12 @@ package nested
 
 import (
 	"encoding/binary"
-	"fmt"
 	"slices"
-	"sort"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/internal/block"
-	"github.com/tfrun/tfrun/dataset/internal/dtypes"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// Type is what is known of a column before it is read.
-type Type struct {
-	Name  string // in the file's words
-	DType tensor.DType
-	Depth int // levels of lists
-	// Decimal says how decimals are stored, whose DType is Float64.
-	Decimal Decimal
-}
-
-// Column describes the type for the public.
-func (t Type) Column(name string) dataset.Column {
-	dims := make([]int64, t.Depth)
-	for i := range dims {
-		dims[i] = tensor.Unknown
-	}
-	return dataset.Column{Name: name, Type: t.Name, DType: t.DType, Shape: tensor.MakeShape(dims...)}
-}
-
-// Check says whether columns of the given types can be read for a component: an error message, or
-// "".
-func Check(comp dataset.Component, types []Type) (dims []int64, msg string) {
-	for _, t := range types {
-		switch {
-		case t.DType == tensor.Invalid:
-			return nil, fmt.Sprintf("values of type %s are not read", t.Name)
-		case t.DType != comp.DType && !dtypes.Can(comp.DType, t.DType):
-			return nil, fmt.Sprintf("want %s, the column's type is %s", dtypes.Want(comp.DType), t.Name)
-		case len(types) > 1 && t.Depth > 0:
-			return nil, fmt.Sprintf("want single values to stand side by side, the column's type is %s", t.Name)
-		}
-	}
-	if depth := types[0].Depth; depth > 0 {
-		return nil, block.CheckDepth(comp, depth)
-	}
-	dims, ok := comp.Side(len(types))
-	switch {
-	case ok:
-		return dims, ""
-	case len(types) == 1:
-		return nil, fmt.Sprintf("want values of shape %v, the column holds single ones of type %s", comp.Shape, types[0].Name)
-	}
-	return nil, fmt.Sprintf("%d values do not fill the shape %v of a row", len(types), comp.Shape)
-}
-
-// Values is a run of a column's rows.
-type Values struct {
-	Type    Type
-	Rows    int
-	Data    []byte   // of fixed-size values, as tensors hold them
-	Strings []string // of strings
-	// Offsets holds, by level, where each list begins in the next level, and one entry more; at
-	// last in the values.
-	Offsets [][]int64
-	// NullSlots lists the values that are null; they have a place among the values. NullLists lists
-	// the lists that are, by level; they are empty.
-	NullSlots []int
-	NullLists [][]int
-}
-
-// Len returns the number of values.
-func (v *Values) Len() int {
-	if v.Type.DType == tensor.String {
-		return len(v.Strings)
-	}
-	return len(v.Data) / v.Type.Size()
-}
-
-// flat returns the values as a vector.
-func (v *Values) flat() tensor.Tensor { return block.Flat(v.Type.DType, v.Data, v.Strings) }
-
-// row returns the row that holds a list of the given level, or a value: one level more than there
-// are.
-func (v *Values) row(level, i int) int {
-	for l := level - 1; l >= 0; l-- {
-		off := v.Offsets[l]
-		i = sort.Search(len(off), func(k int) bool { return off[k] > int64(i) }) - 1
-	}
-	return i
-}
-
-// end returns where the values of a row end.
-func (v *Values) end(row int) int {
-	at := int64(row + 1)
-	for _, off := range v.Offsets {
-		at = off[at]
-	}
-	return int(at)
-}
-
-// nulls returns the rows that hold a null.
-func (v *Values) nulls(path string) []block.Bad {
-	var rows []int
-	for _, s := range v.NullSlots {
-		rows = append(rows, v.row(len(v.Offsets), s))
-	}
-	for level, nulls := range v.NullLists {
-		for _, i := range nulls {
-			rows = append(rows, v.row(level, i))
-		}
-	}
-	slices.Sort(rows)
-	var bad []block.Bad
-	for _, r := range slices.Compact(rows) {
-		msg := "the value is null"
-		if v.Type.Depth > 0 {
-			msg = "the list is null, or holds a null"
-		}
-		bad = append(bad, block.Bad{Index: r, Field: path, Msg: msg})
-	}
-	return bad
-}
 
 // Flat returns the values as a vector of dtype, and the rows that hold a value, or a null, that is
 // none. room is memory to use, or nil; it is returned. fill, where it is one value of dtype, stands

@@ -1,0 +1,84 @@
+package nested
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/block"
+	"github.com/tfrun/tfrun/dataset/internal/dtypes"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// Type is what is known of a column before it is read.
+type Type struct {
+	Name  string // in the file's words
+	DType tensor.DType
+	Depth int // levels of lists
+	// Decimal says how decimals are stored, whose DType is Float64.
+	Decimal Decimal
+}
+
+// Decimal says how the values of a column of decimals are stored: as integers in two's complement,
+// the lowest byte first, of which 10^Scale are one.
+type Decimal struct {
+	Bytes int // of a value; 0: the column holds no decimals
+	Scale int
+}
+
+// MaxScale bounds the scale of decimals, and how far below 0 it is.
+const MaxScale = 1000
+
+// Size returns the bytes of a value in [Values.Data], 0 for strings.
+func (t Type) Size() int {
+	if t.Decimal.Bytes > 0 {
+		return t.Decimal.Bytes
+	}
+	return t.DType.Size()
+}
+
+// Column describes the type for the public.
+func (t Type) Column(name string) dataset.Column {
+	dims := make([]int64, t.Depth)
+	for i := range dims {
+		dims[i] = tensor.Unknown
+	}
+	return dataset.Column{Name: name, Type: t.Name, DType: t.DType, Shape: tensor.MakeShape(dims...)}
+}
+
+// quick returns a decimal as a float64, rounded once, where the integer and the power of ten are
+// exact as one.
+func (d Decimal) quick(value []byte) (f float64, ok bool) {
+	if d.Scale < 0 || d.Scale > 22 || len(value) > 8 {
+		return 0, false
+	}
+	n := kept.Signed(value)
+	return float64(n) / math.Pow10(d.Scale), n > -1<<53 && n < 1<<53
+}
+
+// Check says whether columns of the given types can be read for a component: an error message, or
+// "".
+func Check(comp dataset.Component, types []Type) (dims []int64, msg string) {
+	for _, t := range types {
+		switch {
+		case t.DType == tensor.Invalid:
+			return nil, fmt.Sprintf("values of type %s are not read", t.Name)
+		case t.DType != comp.DType && !dtypes.Can(comp.DType, t.DType):
+			return nil, fmt.Sprintf("want %s, the column's type is %s", dtypes.Want(comp.DType), t.Name)
+		case len(types) > 1 && t.Depth > 0:
+			return nil, fmt.Sprintf("want single values to stand side by side, the column's type is %s", t.Name)
+		}
+	}
+	if depth := types[0].Depth; depth > 0 {
+		return nil, block.CheckDepth(comp, depth)
+	}
+	dims, ok := comp.Side(len(types))
+	switch {
+	case ok:
+		return dims, ""
+	case len(types) == 1:
+		return nil, fmt.Sprintf("want values of shape %v, the column holds single ones of type %s", comp.Shape, types[0].Name)
+	}
+	return nil, fmt.Sprintf("%d values do not fill the shape %v of a row", len(types), comp.Shape)
+}
