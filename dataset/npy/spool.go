@@ -37,7 +37,7 @@ type shared struct {
 // piece is a part of an array: where it stands in the spool.
 type piece struct{ at, size int64 }
 
-// arrayBuffer is how much of the values of an array is held in memory before it is written, at most.
+// arrayBuffer is how many bytes of an array are held in memory, at most, before they are written.
 const arrayBuffer = 64 << 10
 
 // spoolMemory is how much of values that wait is held in memory.

@@ -1,4 +1,4 @@
-// Package jsondoc reads rows out of JSON documents: files that are JSON but have not one row in each
+// Package jsondoc reads rows out of JSON documents: files of JSON that have not one row in each
 // line. Rows may be spread over lines, or stand in arrays, in a request of TensorFlow Serving
 // ({"instances": […]}), in an answer of a web interface ({"data": […]}), or in columns
 // ({"inputs": {"a": […], "b": […]}}).

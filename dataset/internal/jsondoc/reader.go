@@ -46,7 +46,7 @@ type Reader struct {
 	stack []byte // the brackets that are open in the value
 }
 
-// NewReader returns a reader of the rows of r, the file called name, with rows of at most max bytes.
+// NewReader returns a reader of the rows of r, the file called name. A row has at most max bytes.
 // fail makes the error that [Reader.Next] returns of what is wrong in a line.
 func NewReader(r *bufio.Reader, name string, max int, o Options, fail func(line int64, err error) error) *Reader {
 	return &Reader{r: r, name: name, max: max, o: o, fail: fail, line: 1}
@@ -62,8 +62,8 @@ const (
 )
 
 // Next returns the next row, valid until the next call, and the line that the row begins in. For a
-// row that is too long it returns [ErrTooLong], bare, and the next call reads on; after the last row
-// io.EOF, bare. Any other error is final.
+// row that is too long it returns [ErrTooLong], bare, and the next call reads on; after the last
+// row io.EOF, bare. Any other error is final.
 func (d *Reader) Next() (row []byte, line int64, err error) {
 	for {
 		if d.cols.left > 0 {
