@@ -61,6 +61,8 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		return runPlan(ctx, o, source, std)
 	}
 	defer runner.OpenAhead(o.load)()
+	restore := fewerCollections()
+	defer restore()
 	m, err := o.openFiles(std, &source)
 	if err != nil {
 		return err
@@ -86,6 +88,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	draw := o.collect(std)
 	j := o.job(source, std)
 	session, predictor, err := j.Load(ctx, m.model, o.load, o.predict)
+	restore()
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/internal/crash"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
@@ -21,15 +20,7 @@ import (
 // What o and po leave open is chosen as [Job.Options] says. Errors are those of [runner.Load],
 // [runner.Session.NewPredictor] and [Job.Run].
 func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOptions, j Job) (sum Summary, err error) {
-	library := crash.NewGroup()
-	defer library.Wait() //nolint:errcheck // an error is that of loading, too
-	if !o.Isolate && o.Logger == nil {
-		// It is opened beside the reading of the model's files.
-		library.Go(func() error {
-			_, err := runner.OpenLibrary(o.Library)
-			return err
-		})
-	}
+	defer runner.OpenAhead(o)()
 	m, err := savedmodel.Open(dir)
 	if err != nil {
 		return sum, err

@@ -104,7 +104,7 @@ sizes() {
 # rebuild changes a line of the program and builds again: whoever has the image gets the layers above the libraries anew, and no other.
 rebuild() {
   local target=$1 copy=$work/changed new old moved
-  rm -rf "$copy" && mkdir -p "$copy" && cp -r LICENSE go.mod go.sum cmd dataset runner savedmodel tensor docker "$copy/" &&
+  rm -rf "$copy" && mkdir -p "$copy" && cp -r LICENSE go.mod go.sum cmd dataset internal runner savedmodel tensor docker "$copy/" &&
     printf '\nfunc init() { version += "+changed" }\n' >>"$copy/cmd/tfrun/main.go" &&
     build "$target" "$copy" "$target-changed" || return
   [ "$(hard "$target-changed" version | head -n 1)" != "$(hard "$target" version | head -n 1)" ] || { say 'the change is not in the image' && return 1; }
