@@ -28,8 +28,9 @@ type BatchOptions struct {
 	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than
 	// four times so many rows after it came. 0: [DefaultWindow].
 	Window int
-	// WindowBytes, where there is no Window, bounds the rows that Exact holds by the memory that
-	// they take instead; a row may then wait until the end. 0: Window counts.
+	// WindowBytes bounds the memory of the rows that Exact and Similar hold, and of those that come
+	// after a row before it leaves. Of Exact, where there is no Window, it counts instead of the
+	// number of rows. 0: Window alone counts.
 	WindowBytes int64
 	// Apart, if not nil, tells of rows that Similar groups as Exact does: none of them is padded.
 	// The element is only valid during the call.
@@ -139,9 +140,9 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 	if err != nil {
 		return nil, nil, err
 	}
-	window := opts.Window
-	if window == 0 {
-		window = DefaultWindow
+	window := windowSize{rows: opts.Window, bytes: opts.WindowBytes}
+	if window.rows == 0 && (opts.Grouping != Exact || window.bytes == 0) {
+		window.rows = DefaultWindow
 	}
 	lim := limits{size: math.MaxInt, maxTokens: opts.MaxTokens}
 	if opts.Size > 0 {
@@ -155,11 +156,7 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 		return plan, func() grouper { return &arrival{limits: lim, length: length} }, nil
 	case Exact:
 		return plan, func() grouper {
-			g := newExact(lim, length, window)
-			if opts.Window == 0 {
-				g.windowBytes = opts.WindowBytes
-			}
-			return g
+			return newExact(lim, length, window)
 		}, nil
 	case Similar:
 		return plan, func() grouper {

@@ -173,26 +173,58 @@ type exact struct {
 	rowPool
 	limits
 	length lengthFunc
-	window int
+	window windowSize
 	held   int
-	// windowBytes, where it is not 0, bounds the memory of the rows that are held, not their number
-	windowBytes int64
-	heldBytes   int64
-	seq         int64 // rows that came
-	groups      map[string]*exactGroup
-	order       []*exactGroup // by the arrival of their first rows
-	spare       []*exactGroup
-	last        *Element
-	ready       *exactGroup
-	key         []byte
+	memory windowMemory
+	seq    int64 // rows that came
+	groups map[string]*exactGroup
+	order  []*exactGroup // by the arrival of their first rows
+	spare  []*exactGroup
+	last   *Element
+	ready  *exactGroup
+	key    []byte
 }
 
 // mustGive reports whether the oldest group has to be given up.
 func (g *exact) mustGive() bool {
-	if g.windowBytes > 0 {
-		return g.heldBytes >= g.windowBytes
+	oldest := g.order[0]
+	return g.window.full(g.held, g.seq-oldest.first) || g.memory.full(g.window.bytes, oldest.before)
+}
+
+// windowSize bounds the rows that a grouper holds back.
+type windowSize struct {
+	rows  int   // their number; 0: no bound
+	bytes int64 // their memory; 0: no bound
+}
+
+// full reports whether a window that holds so many rows, after whose oldest others came, has to
+// give up its oldest one.
+func (w windowSize) full(held int, after int64) bool {
+	return w.rows > 0 && (held >= w.rows || after >= maxWait*int64(w.rows))
+}
+
+// windowMemory counts the bytes of the rows that came, and of those of them that are held. Results
+// of the others wait for that of the oldest row, so they count as rows that are held do.
+type windowMemory struct{ came, held int64 }
+
+// add counts a row that came, and returns what those before it came to.
+func (m *windowMemory) add(e *Element) (before int64) {
+	n := elementBytes(e)
+	m.came, m.held = m.came+n, m.held+n
+	return m.came - n
+}
+
+// remove counts rows that leave.
+func (m *windowMemory) remove(rows []*Element) {
+	for _, e := range rows {
+		m.held -= elementBytes(e)
 	}
-	return g.held >= g.window || g.seq-g.order[0].first >= maxWait*int64(g.window)
+}
+
+// full reports whether the rows that are held, or those that came since the oldest of them, take
+// more than so many bytes. oldest is what came before that one.
+func (m *windowMemory) full(bytes, oldest int64) bool {
+	return bytes > 0 && (m.held >= bytes || m.came-oldest >= bytes)
 }
 
 // elementBytes is about what a row takes in memory, with what is kept beside it.
@@ -216,7 +248,7 @@ func elementBytes(e *Element) int64 {
 	return n
 }
 
-func newExact(lim limits, length lengthFunc, window int) *exact {
+func newExact(lim limits, length lengthFunc, window windowSize) *exact {
 	return &exact{limits: lim, length: length, window: window, groups: map[string]*exactGroup{}}
 }
 
@@ -224,6 +256,8 @@ type exactGroup struct {
 	key   string
 	rows  []*Element
 	first int64 // when the first row came
+	// before is what the rows before the first one came to, in bytes
+	before int64
 }
 
 func (g *exact) slot() *Element {
@@ -244,12 +278,13 @@ func (g *exact) commit() error {
 			g.key = binary.AppendUvarint(g.key, uint64(d))
 		}
 	}
+	before := g.memory.add(g.last)
 	grp := g.groups[string(g.key)]
 	if grp == nil {
 		grp = g.newGroup()
+		grp.before = before
 	}
 	grp.rows = append(grp.rows, g.last)
-	g.heldBytes += elementBytes(g.last)
 	g.seq++
 	if g.held++; g.full(len(grp.rows), l) {
 		g.ready = grp
@@ -281,9 +316,7 @@ func (g *exact) take(end bool) []*Element {
 	g.order = slices.Delete(g.order, i, i+1)
 	delete(g.groups, grp.key)
 	g.held -= len(grp.rows)
-	for _, e := range grp.rows {
-		g.heldBytes -= elementBytes(e)
-	}
+	g.memory.remove(grp.rows)
 	g.free = append(g.free, g.taken...)
 	g.taken = append(g.taken[:0], grp.rows...)
 	grp.rows = grp.rows[:0]
@@ -296,7 +329,7 @@ func (g *exact) reset() {
 		g.free = append(g.free, grp.rows...)
 		delete(g.groups, grp.key)
 	}
-	g.order, g.held, g.heldBytes, g.ready = nil, 0, 0, nil
+	g.order, g.held, g.memory, g.ready = nil, 0, windowMemory{}, nil
 }
 
 // similar groups rows of like length out of a window. When the window is full, or maxWait windows
@@ -306,11 +339,13 @@ type similar struct {
 	rowPool
 	limits
 	length lengthFunc
-	window int
+	window windowSize
+	memory windowMemory
 	sorted []similarRow // by length, then arrival
 	fresh  []similarRow // not sorted in yet
 	seq    int64        // rows that came
 	oldest int64        // when the oldest row that is held came
+	before int64        // what the rows before that one came to, in bytes
 	last   *Element
 }
 
@@ -328,12 +363,19 @@ func (g *divided) slot() *Element {
 	return g.similar.slot()
 }
 
+// commit hands the row to one of the two. The other counts it among those that came: its rows wait
+// for no more of them.
 func (g *divided) commit() error {
-	if !g.isApart(*g.similar.last) {
-		return g.similar.commit()
+	e := g.similar.last
+	if g.isApart(*e) {
+		g.apart.last = e
+		g.similar.seq++
+		g.similar.memory.came += elementBytes(e)
+		return g.apart.commit()
 	}
-	g.apart.last = g.similar.last
-	return g.apart.commit()
+	g.apart.seq++
+	g.apart.memory.came += elementBytes(e)
+	return g.similar.commit()
 }
 
 func (g *divided) take(end bool) []*Element {
@@ -352,6 +394,7 @@ type similarRow struct {
 	e      *Element
 	length int64
 	seq    int64
+	before int64 // bytes of the rows that came before it
 }
 
 func (r similarRow) compare(o similarRow) int {
@@ -369,14 +412,14 @@ func (g *similar) commit() error {
 		g.free = append(g.free, g.last)
 		return err
 	}
-	g.fresh = append(g.fresh, similarRow{e: g.last, length: l, seq: g.seq})
+	g.fresh = append(g.fresh, similarRow{e: g.last, length: l, seq: g.seq, before: g.memory.add(g.last)})
 	g.seq++
 	return nil
 }
 
 func (g *similar) take(end bool) []*Element {
 	held := len(g.sorted) + len(g.fresh)
-	if held == 0 || !end && held < g.window && g.seq-g.oldest < maxWait*int64(g.window) {
+	if held == 0 || !end && !g.window.full(held, g.seq-g.oldest) && !g.memory.full(g.window.bytes, g.before) {
 		return nil
 	}
 	g.merge()
@@ -389,10 +432,11 @@ func (g *similar) take(end bool) []*Element {
 	for _, r := range g.sorted[lo:hi] {
 		g.taken = append(g.taken, r.e)
 	}
+	g.memory.remove(g.taken)
 	g.sorted = slices.Delete(g.sorted, lo, hi)
-	g.oldest = g.seq
+	g.oldest, g.before = g.seq, g.memory.came
 	for _, r := range g.sorted {
-		g.oldest = min(g.oldest, r.seq)
+		g.oldest, g.before = min(g.oldest, r.seq), min(g.before, r.before)
 	}
 	return g.taken
 }
@@ -466,4 +510,5 @@ func (g *similar) reset() {
 		g.free = append(g.free, r.e)
 	}
 	g.sorted, g.fresh, g.oldest = g.sorted[:0], g.fresh[:0], g.seq
+	g.memory, g.before = windowMemory{}, 0
 }

@@ -48,3 +48,38 @@ func TestWindowBytes(t *testing.T) {
 		t.Errorf("%d batches with a window of 100 rows, want more: the number counts where it is given", n)
 	}
 }
+
+// TestWindowBytesAfter: a row that waits for others of its length, or whose neighbours leave before
+// it, leaves once those after it come to the window's memory, with what they keep: their results
+// wait for its own.
+func TestWindowBytesAfter(t *testing.T) {
+	t.Parallel()
+	const n, kept, window = 4000, 10_000, 1_000_000
+	rows := make([]Element, n)
+	for i := range rows {
+		rows[i] = Element{Row: int64(i), Tensors: []tensor.Tensor{tensor.Vector(make([]int32, 3)...)}, Extra: []Field{{Key: "k", Value: make([]byte, kept)}}}
+	}
+	rows[5].Tensors[0] = tensor.Vector(make([]int32, 700)...)
+	for _, o := range []BatchOptions{
+		{Grouping: Exact},
+		{Grouping: Exact, Window: n},
+		{Grouping: Similar, Window: n},
+		{Grouping: Similar, Window: n, Apart: func(e Element) bool { return e.Tensors[0].Len() > 10 }},
+	} {
+		o.Size, o.WindowBytes = 8, window
+		came, after := 0, -1
+		for b, err := range FromElements(TensorSpec(tensor.Int32, -1), rows...).Batches(t.Context(), o) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range b.Len() {
+				if came++; b.Row(i).Row == 5 {
+					after = came
+				}
+			}
+		}
+		if most := window/kept + 2*int(o.Size); came != n || after < 0 || after > most {
+			t.Errorf("%v, window %d: %d rows; the odd one is number %d, want at most %d", o.Grouping, o.Window, came, after, most)
+		}
+	}
+}

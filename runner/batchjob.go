@@ -13,6 +13,7 @@ import (
 // that could not be read, or the error that ends the iteration.
 type job struct {
 	seq     int64 // the order of reading
+	weight  int64 // see inFlight
 	inOrder bool  // no lower row comes in a later job, but for bad ones
 	call    *call
 	twin    *exactTwin // that the call is of, or was; nil: the signature itself

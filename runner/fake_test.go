@@ -158,3 +158,13 @@ func sums(t *testing.T, s *Session, o PredictOptions, lengths ...int) error {
 	}
 	return nil
 }
+
+// fakePredictor is a predictor of such a session.
+func fakePredictor(t *testing.T, e tf.Engine, o PredictOptions) *Predictor {
+	t.Helper()
+	p, err := fakeSession(t, e).NewPredictor(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

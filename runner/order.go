@@ -4,8 +4,8 @@ import "container/heap"
 
 // deliver hands on the results of jobs in the order of their rows, from a row number on. It returns
 // the error of a job, or of emit, that ended it: what was handed on until then is every row up to
-// one.
-func deliver(done <-chan *job, from int64, emit func(*ResultBatch) error) error {
+// one. It tells leave of each job whose results it has taken.
+func deliver(done <-chan *job, from int64, emit func(*ResultBatch) error, leave func(*job)) error {
 	rows := rowOrder{from: from, emit: emit}
 	waiting := map[int64]*job{} // finished before one that was read earlier
 	next := int64(0)
@@ -20,6 +20,7 @@ func deliver(done <-chan *job, from int64, emit func(*ResultBatch) error) error 
 			if j.err != nil {
 				return j.err // rows that wait for one that will not come are no results
 			}
+			leave(j)
 		}
 	}
 	return rows.pass(true)

@@ -246,18 +246,20 @@ func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit fun
 		}
 		return err
 	}
+	width := p.o.Workers * tf.Width(p.f.program)
+	flight := newInFlight(width, p.o.Limits.BatchBytes)
 	reader.Go(func() error {
 		defer close(jobs)
-		return guard(func() error { return p.read(workCtx, rows, jobs) })
+		return guard(func() error { return p.read(workCtx, rows, jobs, flight) })
 	})
-	for range p.o.Workers * tf.Width(p.f.program) {
+	for range width {
 		workers.Go(func() error {
 			return guard(func() error { return p.work(workCtx, jobs, done) })
 		})
 	}
 	// an error is the context's, which is looked at below
 	crash.Go(workers.Wait, func(error) { close(done) })
-	err := deliver(done, p.o.From, emit)
+	err := deliver(done, p.o.From, emit, flight.leave)
 	cancel()
 	for range done { //nolint:revive // the workers have to end before this function does
 	}

@@ -41,9 +41,9 @@ type PredictOptions struct {
 	// Window is how many rows a batching other than arrival may hold back; 0 means
 	// [dataset.DefaultWindow], or for [Exact] as many as take WindowMemory bytes.
 	Window int
-	// WindowMemory bounds the rows that [Exact] holds back where there is no Window, so that those
-	// of one length meet. 0 means [DefaultWindowMemory]; of standard input, the default Window
-	// counts.
+	// WindowMemory bounds the memory of the rows that a batching other than arrival holds back, so
+	// that those of one length meet, and of the results that wait for theirs. 0 means
+	// [DefaultWindowMemory]. Of standard input the default Window counts, too.
 	WindowMemory int64
 
 	// Pad gives the padding value of an input, in its dtype; 0, "" or false for the others.
@@ -93,7 +93,7 @@ type PredictOptions struct {
 // DefaultBatchSize is the number of rows of a batch unless told otherwise: the tutorial's.
 const DefaultBatchSize = 64
 
-// DefaultWindowMemory is how much the rows may take that [Exact] holds back, unless told otherwise.
+// DefaultWindowMemory is how much the rows may take that are held back, unless told otherwise.
 const DefaultWindowMemory = 256 << 20
 
 // DefaultWorkers is the number of batches that run at the same time unless told otherwise. A second

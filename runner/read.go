@@ -9,11 +9,14 @@ import (
 
 // read groups the rows, feeds each group to TensorFlow's memory and sends it on. It returns the
 // context's error alone: others travel as jobs.
-func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<- *job) error {
+func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<- *job, flight *inFlight) error {
 	seq := int64(0)
 	put := func(j *job) error {
 		j.seq = seq
 		seq++
+		if err := flight.enter(ctx, j); err != nil {
+			return err
+		}
 		return send(ctx, jobs, j)
 	}
 	if err := p.f.checkRowSpec(rows.ElementSpec(), p.spec); err != nil && rows.Err() == nil {

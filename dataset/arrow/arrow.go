@@ -40,6 +40,8 @@ type Options struct {
 	// MaxBatch bounds the bytes of one buffer of a record batch, and of the batch as it is stored.
 	// 0: 4 GiB.
 	MaxBatch int64
+	// MaxKept bounds the bytes of what is kept of a row. 0: [dataset.DefaultRowBytes].
+	MaxKept int64
 }
 
 const (
@@ -53,6 +55,9 @@ const (
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxBatch <= 0 {
 		o.MaxBatch = defaultMaxBatch
+	}
+	if o.MaxKept <= 0 {
+		o.MaxKept = dataset.DefaultRowBytes
 	}
 	if len(names) > 0 {
 		if err := check(spec, o, names[0]); err != nil {
@@ -91,6 +96,7 @@ type table struct {
 	r     *ipc.Reader
 	cols  []column // of the file
 	kept  []keptColumn
+	most  int // bytes of what is kept of a row
 	batch ar.RecordBatch
 	at    int   // the next row of the batch
 	done  int64 // rows of the file
@@ -208,7 +214,7 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, file: f, r: r}
+	t := &table{name: name, file: f, r: r, most: int(o.MaxKept)}
 	if err := files.Guard(name, func() error { return t.match(spec, o) }); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
@@ -269,6 +275,9 @@ func (t *table) next() error {
 		if n := t.batch.NumRows(); n < 0 || n > math.MaxInt32 {
 			return fmt.Errorf("%s: a batch of %d rows", t.name, n)
 		}
+		if err := files.Guard(t.name, t.openKept); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -293,6 +302,13 @@ func (t *table) Read(j *job) error {
 		return err
 	}
 	n := min(int(t.batch.NumRows())-t.at, blockRows)
+	err := files.Guard(t.name, func() (err error) {
+		j.kept, n, err = t.readKept(j.kept[:0], n)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	j.t, j.batch, j.from, j.rows, j.first, j.err = t, t.batch, t.at, n, t.done+1, nil
 	j.batch.Retain() // until work is done: the reader releases it with its next batch
 	t.at += n
@@ -335,14 +351,6 @@ func (j *job) extract() error {
 				return err
 			}
 		}
-	}
-	j.kept = j.kept[:0]
-	for _, c := range j.t.kept {
-		values, err := c.extract(j.batch, j.from, j.rows)
-		if err != nil {
-			return fmt.Errorf("%s: column %q: the file is damaged: %w", j.t.name, c.name, err)
-		}
-		j.kept = append(j.kept, nested.Kept{Type: c.t, Values: values})
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	ar "github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -61,32 +60,6 @@ func schemaColumns(nodes []node) []column {
 		}
 	}
 	return out
-}
-
-// keptColumn is a node that is kept.
-type keptColumn struct {
-	node
-	t *kept.Type
-}
-
-// extract returns the values of rows from ≤ i < from+n of a batch, nil for null.
-func (c *keptColumn) extract(batch ar.RecordBatch, from, n int) ([][]byte, error) {
-	arr, nulls, err := descend(batch, c.path, from, n)
-	if err != nil {
-		return nil, err
-	}
-	r, err := c.t.Read(arr)
-	if err != nil {
-		return nil, err
-	}
-	out := make([][]byte, n)
-	for i := range out {
-		out[i] = r.Value(from + i)
-	}
-	for _, i := range nulls {
-		out[i] = nil
-	}
-	return out, nil
 }
 
 // descend returns the array of the field at a path, and the places of rows for which a structure

@@ -41,7 +41,7 @@ func TestKept(t *testing.T) {
 	} {
 		arr := rowtest.Array(t, tt.d, tt.in)
 		own := rowtest.KeptType(t, arrow.Field{Type: tt.d, Nullable: true})
-		r, err := own.Read(arr)
+		r, err := own.Read(arr, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,11 @@ func TestKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range arr.Len() {
-			f := dataset.Field{Key: "k", Type: own, Value: r.Value(i)}
+			v, err := r.Value(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := dataset.Field{Key: "k", Type: own, Value: v}
 			if err := w.Write(dataset.Element{Row: int64(i), Tensors: []tensor.Tensor{}, Extra: []dataset.Field{f}}); err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,7 @@ package parquet
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/files"
@@ -61,16 +62,17 @@ func (t *table) Read(j *job) error {
 	return nil
 }
 
-// readKept reads the kept columns of n rows, or of fewer where a column's values come to much. It
+// readKept reads the kept columns of n rows, or of fewer where their values come to much. It
 // returns how many.
 func (j *job) readKept(n int) (int, error) {
 	g := crash.NewGroup()
 	g.SetLimit(j.t.o.Workers)
+	var sum atomic.Int64
 	j.kept = slices.Grow(j.kept[:0], len(j.t.kept))[:len(j.t.kept)]
 	for k, r := range j.t.kept {
 		g.Go(func() error {
 			return guarded(j.t.name, func() error {
-				values, err := r.read(n)
+				values, err := r.read(n, keptBytes/len(j.t.kept), &sum)
 				j.kept[k] = nested.Kept{Type: r.t, Values: values}
 				return err
 			})

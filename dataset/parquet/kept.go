@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	ar "github.com/apache/arrow-go/v18/arrow"
 
@@ -134,23 +135,26 @@ type keptReader struct {
 	root    keptNode
 	readers []*reader
 	pending [][]byte // values that were read and not handed out
+	most    int      // bytes of a value
+	stop    int      // where the value that is being read becomes longer than that
 }
 
-// keptBytes is what the values of a column may come to that are read at a time: a dictionary's text
-// of a megabyte may stand in every row.
+// keptBytes is what the values of kept columns may come to that are read at a time: a dictionary's
+// text of a megabyte may stand in every row.
 var keptBytes = 16 << 20
 
 // keptNode is a part of a kept column, with the readers of its columns.
 type keptNode struct {
 	*shape
+	column  *keptReader
 	readers []*reader // the first one's levels tell what is there
 	parts   []keptNode
 	size    int // the number of entries that each list has; -1: any
 }
 
 // newKept returns a reader of a node. original is what the file's schema of Arrow's says of it, if
-// it does.
-func newKept(n *node, original *ar.Field) (*keptReader, error) {
+// it does; most bounds the bytes of a value.
+func newKept(n *node, original *ar.Field, most int) (*keptReader, error) {
 	s := n.projected()
 	f := s.field()
 	if original != nil {
@@ -160,14 +164,14 @@ func newKept(n *node, original *ar.Field) (*keptReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keptReader{name: n.name, t: t}
+	k := &keptReader{name: n.name, t: t, most: most}
 	k.root, err = k.node(&s, t)
 	return k, err
 }
 
 // node makes the readers of a part.
 func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
-	n := keptNode{shape: s, size: t.Size()}
+	n := keptNode{shape: s, column: k, size: t.Size()}
 	if s.kind == single {
 		v, err := s.leaf.keptValues(t.Field().Type)
 		if err != nil {
@@ -191,9 +195,10 @@ func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
 
 var errLevels = errors.New("levels that make no values")
 
-// read reads the values of n rows, nil for null, or of fewer where they come to much. The caller
-// leaves in pending what it does not take.
-func (k *keptReader) read(n int) ([][]byte, error) {
+// read reads the values of n rows, nil for null, or of fewer where they come to more than so many
+// bytes. sum is what all columns read at the same time. The caller leaves in pending what it does
+// not take.
+func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 	out := k.pending[:min(n, len(k.pending))]
 	if k.pending = k.pending[len(out):]; len(out) > 0 {
 		return out, nil
@@ -201,7 +206,7 @@ func (k *keptReader) read(n int) ([][]byte, error) {
 	out = make([][]byte, 0, n)
 	all := make([]byte, 0, 8*n)
 	ends := make([]int, 0, n)
-	for len(ends) < n && len(all) <= keptBytes {
+	for len(ends) < n && len(all) <= size {
 		for _, r := range k.readers {
 			err := r.more()
 			if errors.Is(err, io.EOF) {
@@ -214,14 +219,14 @@ func (k *keptReader) read(n int) ([][]byte, error) {
 				return nil, fmt.Errorf("column %q: %w", k.name, errLevels)
 			}
 		}
-		before := len(all)
+		k.stop = len(all) + k.most
 		var null bool
 		var err error
 		if all, null, err = k.root.value(all); err != nil {
 			return nil, fmt.Errorf("column %q: %w", k.name, err)
 		}
-		if len(all)-before > maxBlock {
-			return nil, fmt.Errorf("column %q: a value of more than %d bytes", k.name, maxBlock)
+		if len(all) > k.stop || sum.Add(int64(len(all)-k.stop+k.most)) > int64(keptBytes)+2*int64(k.most) {
+			return nil, fmt.Errorf("column %q: %w", k.name, kept.TooLong(k.most))
 		}
 		end := len(all)
 		if null {
@@ -303,6 +308,9 @@ func (n *keptNode) part(dst []byte) ([]byte, error) {
 	dst, null, err := n.value(kept.Begin(dst))
 	if err == nil && !null {
 		kept.End(dst, at)
+	}
+	if err == nil && len(dst) > n.column.stop {
+		err = kept.TooLong(n.column.most)
 	}
 	return dst, err
 }

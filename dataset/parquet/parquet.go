@@ -30,6 +30,8 @@ type Options struct {
 	Keep []string
 	// Nulls holds what stands in for nulls. Without it they are errors, as TensorFlow has none.
 	Nulls dataset.Nulls
+	// MaxKept bounds the bytes of a value that is kept. 0: [dataset.DefaultRowBytes].
+	MaxKept int64
 	// BlockBytes is about how much is read at a time, at least one row. 0: 4 MiB.
 	BlockBytes int64
 	// Workers is the number of goroutines that decode columns. 0: one for each processor, up to 4.
@@ -52,6 +54,9 @@ const (
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.BlockBytes <= 0 {
 		o.BlockBytes = defaultBlock
+	}
+	if o.MaxKept <= 0 {
+		o.MaxKept = dataset.DefaultRowBytes
 	}
 	if o.Workers <= 0 {
 		o.Workers = ahead.Workers()
@@ -211,7 +216,7 @@ func (t *table) matchKept(nodes []*node) error {
 	}
 	schema := t.meta.arrowSchema()
 	for _, i := range t.Keep {
-		k, err := newKept(nodes[i], nodes[i].original(schema))
+		k, err := newKept(nodes[i], nodes[i].original(schema), int(t.o.MaxKept))
 		if err != nil {
 			return &dataset.ColumnError{File: t.name, Column: nodes[i].name, Msg: err.Error()}
 		}

@@ -15,6 +15,15 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/rowtest"
 )
 
+// value returns value i of a reader.
+func value(t interface{ Fatal(args ...any) }, r *kept.Reader, i int) []byte {
+	v, err := r.Value(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
 // A value of an array becomes JSON with all that it holds.
 func TestJSON(t *testing.T) {
 	t.Parallel()
@@ -54,13 +63,13 @@ func TestJSON(t *testing.T) {
 	} {
 		own := rowtest.KeptType(t, arrow.Field{Type: tt.d, Nullable: true})
 		arr := rowtest.Array(t, tt.d, tt.in)
-		r, err := own.Read(arr)
+		r, err := own.Read(arr, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
 		for i := range arr.Len() {
-			got = append(got, string(own.AppendJSON(nil, r.Value(i))))
+			got = append(got, string(own.AppendJSON(nil, value(t, r, i))))
 		}
 		if text := strings.Join(got, " "); text != tt.want {
 			t.Errorf("%s of %s: %s, want %s", tt.d, tt.in, text, tt.want)
@@ -112,14 +121,14 @@ func TestBuild(t *testing.T) {
 		from := rapid.IntRange(0, arr.Len()).Draw(t, "from")
 		part := array.NewSlice(arr, int64(from), int64(arr.Len()))
 		own := rowtest.KeptType(t, arrow.Field{Type: d, Nullable: true})
-		r, err := own.Read(part)
+		r, err := own.Read(part, 1<<30)
 		if err != nil {
 			t.Fatal(err)
 		}
 		b := kept.NewBuilder(own)
 		for range 2 { // it begins anew
 			for i := range part.Len() {
-				b.Append(r.Value(i))
+				b.Append(value(t, r, i))
 			}
 			if got := b.Array(); !array.Equal(part, got) {
 				t.Fatalf("%s built of %s: %s", d, part, got)
@@ -239,12 +248,12 @@ func TestJoinTakes(t *testing.T) {
 		for range 2 {
 			arr := rowtest.DrawArray(t, 5)
 			own := rowtest.KeptType(t, arrow.Field{Type: arr.DataType(), Nullable: true})
-			r, err := own.Read(arr)
+			r, err := own.Read(arr, 1<<30)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for i := range arr.Len() {
-				fields = append(fields, dataset.Field{Type: own, Value: r.Value(i)})
+				fields = append(fields, dataset.Field{Type: own, Value: value(t, r, i)})
 			}
 			joined = kept.Join(joined, own)
 		}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tfrun/tfrun/dataset"
 )
 
 // Reader gives the values of an array of a type.
@@ -14,52 +16,68 @@ type Reader struct {
 	// view returns a value that is the array's own memory; nil where values have parts, which
 	// parts appends then.
 	view  func(i int) []byte
-	parts func(dst []byte, i int) []byte
+	parts func(dst []byte, i int) ([]byte, error)
+	most  int
 }
 
-// Value returns value i, nil for null. It may be the array's own memory.
-func (r *Reader) Value(i int) []byte {
+// Value returns value i, nil for null. It may be the array's own memory. One of more bytes than the
+// reader may give is an error, see [TooLong].
+func (r *Reader) Value(i int) (v []byte, err error) {
 	switch {
 	case r.null(i):
-		return nil
+		return nil, nil
 	case r.view != nil:
-		return r.view(i)
+		v = r.view(i)
+	default:
+		v, err = r.parts([]byte{}, i)
 	}
-	return r.parts([]byte{}, i)
+	if err == nil && len(v) > r.most {
+		err = TooLong(r.most)
+	}
+	return v, err
 }
 
 // appendPart appends value i as a part of another one.
-func (r *Reader) appendPart(dst []byte, i int) []byte {
+func (r *Reader) appendPart(dst []byte, i int) (_ []byte, err error) {
 	at := len(dst)
 	dst = Begin(dst)
 	switch {
 	case r.null(i):
-		return dst
+		return dst, nil
 	case r.view != nil:
 		dst = append(dst, r.view(i)...)
 	default:
-		dst = r.parts(dst, i)
+		dst, err = r.parts(dst, i)
+	}
+	if err == nil && len(dst) > r.most {
+		err = TooLong(r.most)
 	}
 	End(dst, at)
-	return dst
+	return dst, err
 }
 
-// Read returns a reader of an array whose type t was made of. An array that is damaged is an error
-// here, or a panic later.
-func (t *Type) Read(arr arrow.Array) (*Reader, error) {
+// TooLong is the error of a row whose kept values come to more than so many bytes: a text of a
+// dictionary may stand in them again and again, and a file of a few kilobytes hold terabytes.
+func TooLong(most int) error {
+	return &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: fmt.Sprintf("what is kept of the row comes to more than %d bytes", most)}
+}
+
+// Read returns a reader of an array whose type t was made of, which gives values of most bytes at
+// most. An array that is damaged is an error here, or a panic later.
+func (t *Type) Read(arr arrow.Array, most int) (*Reader, error) {
 	switch a := arr.(type) {
 	case array.ExtensionArray:
-		return t.Read(a.Storage())
+		return t.Read(a.Storage(), most)
 	case *array.Dictionary:
-		return t.readDictionary(a)
+		return t.readDictionary(a, most)
 	case *array.RunEndEncoded:
-		values, err := t.Read(a.Values())
+		values, err := t.Read(a.Values(), most)
 		if err != nil {
 			return nil, err
 		}
 		return values.at(func(int) bool { return false }, a.GetPhysicalIndex), nil
 	}
-	r := &Reader{null: func(int) bool { return false }}
+	r := &Reader{null: func(int) bool { return false }, most: most}
 	if arr.NullN() > 0 {
 		r.null = arr.IsNull
 	}
@@ -78,9 +96,9 @@ func (t *Type) Read(arr arrow.Array) (*Reader, error) {
 	case text:
 		r.view, err = readText(arr)
 	case list, vector, pairs:
-		r.parts, err = t.readLists(arr)
+		r.parts, err = t.readLists(arr, most)
 	case group:
-		r.parts, err = t.readGroup(arr)
+		r.parts, err = t.readGroup(arr, most)
 	}
 	return r, err
 }
@@ -98,17 +116,17 @@ func wrongArray(arr arrow.Array) error { return fmt.Errorf("an array of type %s"
 
 // at returns a reader of the values at the places that index gives.
 func (r *Reader) at(null func(int) bool, index func(int) int) *Reader {
-	out := &Reader{null: func(i int) bool { return null(i) || r.null(index(i)) }}
+	out := &Reader{null: func(i int) bool { return null(i) || r.null(index(i)) }, most: r.most}
 	if r.view != nil {
 		out.view = func(i int) []byte { return r.view(index(i)) }
 	} else {
-		out.parts = func(dst []byte, i int) []byte { return r.parts(dst, index(i)) }
+		out.parts = func(dst []byte, i int) ([]byte, error) { return r.parts(dst, index(i)) }
 	}
 	return out
 }
 
-func (t *Type) readDictionary(a *array.Dictionary) (*Reader, error) {
-	values, err := t.Read(a.Dictionary())
+func (t *Type) readDictionary(a *array.Dictionary, most int) (*Reader, error) {
+	values, err := t.Read(a.Dictionary(), most)
 	if err != nil {
 		return nil, fmt.Errorf("dictionary: %w", err)
 	}
@@ -173,7 +191,7 @@ func readText(arr arrow.Array) (func(int) []byte, error) {
 }
 
 // readLists reads lists of any kind, and maps.
-func (t *Type) readLists(arr arrow.Array) (func([]byte, int) []byte, error) {
+func (t *Type) readLists(arr arrow.Array, limit int) (func([]byte, int) ([]byte, error), error) {
 	a, ok := arr.(array.ListLike)
 	if !ok {
 		return nil, wrongArray(arr)
@@ -181,30 +199,32 @@ func (t *Type) readLists(arr arrow.Array) (func([]byte, int) []byte, error) {
 	items := make([]*Reader, len(t.parts))
 	var err error
 	if m, ok := arr.(*array.Map); ok {
-		items[0], err = t.parts[0].Read(m.Keys())
+		items[0], err = t.parts[0].Read(m.Keys(), limit)
 		if err == nil {
-			items[1], err = t.parts[1].Read(m.Items())
+			items[1], err = t.parts[1].Read(m.Items(), limit)
 		}
 	} else {
-		items[0], err = t.parts[0].Read(a.ListValues())
+		items[0], err = t.parts[0].Read(a.ListValues(), limit)
 	}
-	most := int64(a.ListValues().Len())
-	return func(dst []byte, i int) []byte {
+	entries := int64(a.ListValues().Len())
+	return func(dst []byte, i int) (_ []byte, err error) {
 		lo, hi := a.ValueOffsets(i)
-		if lo < 0 || hi < lo || hi > most {
-			panic(errors.New("lists that reach beyond their values"))
+		if lo < 0 || hi < lo || hi > entries {
+			return dst, errors.New("lists that reach beyond their values")
 		}
 		for k := int(lo); k < int(hi); k++ {
 			for _, r := range items {
-				dst = r.appendPart(dst, k)
+				if dst, err = r.appendPart(dst, k); err != nil {
+					return dst, err
+				}
 			}
 		}
-		return dst
+		return dst, nil
 	}, err
 }
 
 // readGroup reads structures.
-func (t *Type) readGroup(arr arrow.Array) (func([]byte, int) []byte, error) {
+func (t *Type) readGroup(arr arrow.Array, most int) (func([]byte, int) ([]byte, error), error) {
 	a, ok := arr.(*array.Struct)
 	if !ok || a.NumField() != len(t.parts) {
 		return nil, wrongArray(arr)
@@ -212,14 +232,16 @@ func (t *Type) readGroup(arr arrow.Array) (func([]byte, int) []byte, error) {
 	fields := make([]*Reader, len(t.parts))
 	for k, p := range t.parts {
 		var err error
-		if fields[k], err = p.Read(a.Field(k)); err != nil {
+		if fields[k], err = p.Read(a.Field(k), most); err != nil {
 			return nil, err
 		}
 	}
-	return func(dst []byte, i int) []byte {
+	return func(dst []byte, i int) (_ []byte, err error) {
 		for _, r := range fields {
-			dst = r.appendPart(dst, i)
+			if dst, err = r.appendPart(dst, i); err != nil {
+				return dst, err
+			}
 		}
-		return dst
+		return dst, nil
 	}, nil
 }

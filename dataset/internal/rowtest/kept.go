@@ -51,7 +51,7 @@ func DrawArray(t *rapid.T, n int) arrow.Array {
 func (f Columnar) CheckKept(t *rapid.T) {
 	arr := DrawArray(t, 40)
 	own := KeptType(t, arrow.Field{Type: arr.DataType(), Nullable: true})
-	r, err := own.Read(arr)
+	r, err := own.Read(arr, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,11 @@ func (f Columnar) CheckKept(t *rapid.T) {
 	}
 	var want []string
 	for i := range arr.Len() {
-		field := dataset.Field{Key: "k", Type: own, Value: r.Value(i)}
+		v, err := r.Value(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		field := dataset.Field{Key: "k", Type: own, Value: v}
 		want = append(want, string(field.AppendJSON(nil)))
 		if err := w.Write(dataset.Element{Row: int64(i), Tensors: nil, Extra: []dataset.Field{field}}); err != nil {
 			t.Fatal(err)

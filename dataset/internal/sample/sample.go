@@ -52,12 +52,7 @@ func (s *Sample) Add(e dataset.Element) (full bool) {
 		c.Tensors = nil
 	}
 	s.Rows = append(s.Rows, c)
-	for _, t := range e.Tensors {
-		s.bytes += len(t.Bytes())
-		for _, v := range t.Strings() {
-			s.bytes += len(v)
-		}
-	}
+	s.bytes += e.Size()
 	return len(s.Rows) >= maxRows || s.bytes >= maxBytes
 }
 

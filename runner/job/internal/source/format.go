@@ -189,11 +189,11 @@ func featureNames(_ context.Context, src Source, _ dataset.Spec) ([]string, erro
 }
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
-	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, BlockBytes: int64(src.BlockBytes), Part: src.Part, Parts: src.Parts}, src.Files...)
+	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.RowBytes, BlockBytes: int64(src.BlockBytes), Part: src.Part, Parts: src.Parts}, src.Files...)
 }
 
 func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
-	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls}, src.Files...)
+	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.RowBytes}, src.Files...)
 }
 
 func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {

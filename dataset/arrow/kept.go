@@ -1,0 +1,88 @@
+package arrow
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/dataset/internal/nested"
+)
+
+// keptBytes is about how much of kept columns is read at a time: a dictionary's text of a megabyte
+// may stand in every row of a batch.
+var keptBytes = 16 << 20
+
+// keptColumn is a node that is kept.
+type keptColumn struct {
+	node
+	t      *kept.Type
+	values *kept.Reader // of the batch
+	nulls  []int        // the next rows for which a structure around the column is null
+}
+
+// openKept finds the values of the kept columns in a new batch.
+func (t *table) openKept() error {
+	for i := range t.kept {
+		c := &t.kept[i]
+		arr, _, err := descend(t.batch, c.path, 0, 0)
+		if err == nil {
+			c.values, err = c.t.Read(arr, t.most)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: column %q: the file is damaged: %w", t.name, c.name, err)
+		}
+	}
+	return nil
+}
+
+// readKept returns the values of the kept columns of the batch's next n rows, nil for null, or of
+// fewer where they come to much: how many comes with them.
+func (t *table) readKept(out []nested.Kept, n int) ([]nested.Kept, int, error) {
+	if len(t.kept) == 0 {
+		return out, n, nil
+	}
+	for i := range t.kept {
+		c := &t.kept[i]
+		_, nulls, err := descend(t.batch, c.path, t.at, n)
+		if err != nil {
+			return out, 0, fmt.Errorf("%s: column %q: the file is damaged: %w", t.name, c.name, err)
+		}
+		c.nulls = merged(nulls, nil)
+		out = append(out, nested.Kept{Type: c.t, Values: make([][]byte, 0, min(n, 1<<10))})
+	}
+	sum, rows := 0, 0
+	for ; rows < n && sum <= keptBytes; rows++ {
+		size, err := t.keptRow(out, rows)
+		if err != nil {
+			return out, 0, fmt.Errorf("%s: row %d: %w", t.name, t.done+int64(rows)+1, err)
+		}
+		sum += size
+	}
+	return out, rows, nil
+}
+
+// keptRow adds the values of one of the batch's next rows, and returns their size.
+func (t *table) keptRow(out []nested.Kept, row int) (size int, err error) {
+	for i := range t.kept {
+		c := &t.kept[i]
+		for len(c.nulls) > 0 && c.nulls[0] < row {
+			c.nulls = c.nulls[1:]
+		}
+		var v []byte
+		if len(c.nulls) == 0 || c.nulls[0] != row {
+			v, err = c.values.Value(t.at + row)
+		}
+		if size += len(v); err == nil && size > t.most {
+			err = kept.TooLong(t.most)
+		}
+		if long, ok := errors.AsType[*dataset.LimitError](err); ok {
+			return size, fmt.Errorf("column %q: %w", c.name, long)
+		}
+		if err != nil {
+			return size, fmt.Errorf("column %q: the file is damaged: %w", c.name, err)
+		}
+		out[i].Values = append(out[i].Values, v)
+	}
+	return size, nil
+}
