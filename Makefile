@@ -18,7 +18,7 @@ tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 comma := ,
 .DEFAULT_GOAL := help
-.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test spark-test wild
+.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test spark-test scale-bench wild
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume
 
 spark-test: build ## run tfrun.spark on a standalone cluster of Spark (needs Java 17; five minutes)
 	@scripts/spark_test.sh
+
+scale-bench: build ## measure folders and Spark against one process and Python workers (PYTHON with TensorFlow, pyarrow and pandas; Java 17; ROUNDS=5)
+	@scripts/spark_test.sh bench
 
 soak: go ## run millions of rows and look at what is left: memory, goroutines, files (ROWS=10000000)
 	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner/job -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"

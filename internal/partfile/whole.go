@@ -22,6 +22,9 @@ type Whole struct {
 	stream bool
 }
 
+// wholeBuffer is how much is written at a time: little, as thousands of small files have one each.
+const wholeBuffer = 32 << 10
+
 // unfinished holds every Whole that is neither committed nor abandoned.
 var unfinished sync.Map
 
@@ -42,7 +45,7 @@ func Create(path string) (*Whole, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: path, stream: true}, nil
+		return &Whole{Writer: bufio.NewWriterSize(f, wholeBuffer), file: f, path: path, stream: true}, nil
 	}
 	file, mode, err := target(path)
 	if err != nil {
@@ -54,13 +57,22 @@ func Create(path string) (*Whole, error) {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		switch {
 		case err == nil:
-			w := &Whole{Writer: bufio.NewWriterSize(f, 256<<10), file: f, path: file}
+			w := &Whole{Writer: bufio.NewWriterSize(f, wholeBuffer), file: f, path: file}
 			unfinished.Store(w, nil)
 			return w, nil
 		case !errors.Is(err, fs.ErrExist):
 			return nil, outputError(path, err)
 		}
 	}
+}
+
+// Write adds bytes. Its errors are *[OutputFileError].
+func (w *Whole) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err != nil {
+		err = outputError(w.path, err)
+	}
+	return n, err
 }
 
 // Commit makes the file whole: it writes out what is buffered and gives the file its name.

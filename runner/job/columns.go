@@ -122,7 +122,9 @@ func newTable(p *runner.Predictor, columns []column, keep []string, out rowOutpu
 	case *partfile.File:
 		t.part = out
 	case *members:
-		t.part = out.file
+		t.part, _ = out.file.(*partfile.File)
+	case *stdout:
+		t.stream = true
 	}
 	if p.Options().SkipBadRows {
 		t.keep = append(t.keep, errorColumn)

@@ -42,6 +42,10 @@ type Job struct {
 	// Progress, if not nil, is told how far the run is, at most ten times a second, and once at the
 	// end.
 	Progress func(Progress)
+
+	// small says that the output is short: it is written in one go, without a journal, and a run
+	// that is interrupted begins anew.
+	small bool
 }
 
 // Progress says how far a job is.
@@ -90,6 +94,12 @@ type rowOutput interface {
 	// how many rows the bytes so far hold, and what their writer has to know to go on.
 	CheckpointDue(now time.Time) bool
 	Checkpoint(rows int64, state []byte) error
+}
+
+// fileOutput is a file of rows, which holds those of an interrupted run already.
+type fileOutput interface {
+	rowOutput
+	Rows() int64
 }
 
 // rowsLeft is how many of a source's rows a run is to write, 0 where their number is not known.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
@@ -21,7 +20,7 @@ const memberBytes = 1 << 20
 // which stand one after the other. A member ends when it holds enough, after a batch of results,
 // and never goes by the time: so a run that goes on after the last one writes the same bytes.
 type members struct {
-	file *partfile.File
+	file fileOutput
 	z    interface {
 		io.WriteCloser
 		Reset(w io.Writer)

@@ -23,9 +23,11 @@ func writeMembers(t *testing.T, path string, stop, all int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.file, err = partfile.Open(t.Context(), path, partfile.Identity{"a": "b"}, true, 0); err != nil {
+	file, err := partfile.Open(t.Context(), path, partfile.Identity{"a": "b"}, true, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
+	m.file = file
 	for i := int(m.file.Rows()); i < stop; i++ {
 		if _, err := m.Write(line(i)); err != nil {
 			t.Fatal(err)
@@ -37,9 +39,9 @@ func writeMembers(t *testing.T, path string, stop, all int) {
 		}
 	}
 	if stop < all {
-		err = m.file.Leave()
+		err = file.Leave()
 	} else {
-		err = errors.Join(m.finish(), m.file.Commit())
+		err = errors.Join(m.finish(), file.Commit())
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -32,8 +32,9 @@ type table struct {
 	keep  []string                     // the extra columns
 	types map[string]dataset.FieldType // of these, as far as they are known
 	// part is the file that is written, which may hold rows of an interrupted run; nil where the
-	// output is none.
-	part *partfile.File
+	// output is none, or is written in one go.
+	part   *partfile.File
+	stream bool // the output is none
 	// nullNaN says that JSON has null in the place of what is not finite
 	nullNaN bool
 	// group is the most rows of a row group or record batch; 0: what is usual in the format.
@@ -203,9 +204,8 @@ func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
 		if o.Resume, err = t.part.Section(); err != nil {
 			return nil, err
 		}
-	} else {
-		o.Stream = true // of whose reader nobody knows whether it can look at the end first
 	}
+	o.Stream = t.stream // of whose reader nobody knows whether it can look at the end first
 	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return arrow.NewWriter(w, t.spec, o) })
 }
 

@@ -106,9 +106,12 @@ func (j Job) run(ctx context.Context, p *runner.Predictor) (sum Summary, err err
 	}
 	sum.Missing = map[string]int64{}
 	w := &writing{Job: j, p: p, rows: rows, form: form, sum: &sum}
-	if j.toStdout() {
+	switch {
+	case j.toStdout():
 		err = w.toStream(ctx)
-	} else {
+	case j.small:
+		err = w.toWhole(ctx)
+	default:
 		err = w.toFile(ctx)
 	}
 	return sum, err
@@ -164,15 +167,51 @@ func (w *writing) toFile(ctx context.Context) error {
 	if w.p, err = w.p.With(func(o *runner.PredictOptions) { o.From = out.Rows() }); err != nil {
 		return errors.Join(err, out.Leave())
 	}
-	if zip, zipErr := compressor(w.Output, w.form); zip != nil {
-		zip.file = out
-		if err = w.write(ctx, zip); err == nil {
-			err = zip.finish()
-		}
-	} else if err = zipErr; err == nil {
-		err = w.write(ctx, out)
+	return w.end(ctx, out, w.compressed(ctx, out))
+}
+
+// toWhole writes results to a file in one go.
+func (w *writing) toWhole(ctx context.Context) error {
+	out, err := partfile.Create(w.Output)
+	if err != nil {
+		return err
 	}
-	return w.end(ctx, out, err)
+	defer out.Abandon()
+	if err := w.compressed(ctx, wholeOutput{out}); err != nil {
+		if full, ok := errors.AsType[*OutputFileError](err); ok {
+			return full // and not what a format's library says around it
+		}
+		return err
+	}
+	return out.Commit()
+}
+
+// wholeOutput is a file without checkpoints.
+type wholeOutput struct{ *partfile.Whole }
+
+// CheckpointDue reports that none is.
+func (wholeOutput) CheckpointDue(time.Time) bool { return false }
+
+// Checkpoint does nothing.
+func (wholeOutput) Checkpoint(int64, []byte) error { return nil }
+
+// Rows is how many rows there are of an interrupted run.
+func (wholeOutput) Rows() int64 { return 0 }
+
+// compressed writes results to a file, compressed where its name says so.
+func (w *writing) compressed(ctx context.Context, out fileOutput) error {
+	zip, err := compressor(w.Output, w.form)
+	if err != nil {
+		return err
+	}
+	if zip == nil {
+		return w.write(ctx, out)
+	}
+	zip.file = out
+	if err := w.write(ctx, zip); err != nil {
+		return err
+	}
+	return zip.finish()
 }
 
 // end gives the file its name, or keeps what is finished of it for a later run, or removes it.

@@ -190,6 +190,7 @@ func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) er
 	}
 	j := r.t.job(r.root, f)
 	j.Began, j.Progress = nil, r.progress()
+	j.small = f.Size < treeLarge && f.Parts == 0
 	one, err := j.Run(ctx, p)
 	f.Rows, f.BadRows = one.Resumed+one.Rows, one.BadRows
 	r.mu.Lock()

@@ -1,0 +1,170 @@
+"""Measure tfrun over folders and on Spark: what `make scale-bench` prints.
+
+usage: scale_bench.py TFRUN ROUNDS
+
+Runs from the repository's top folder. Each row of the table is the ratio of two ways to score the
+same rows, by turns in one run: the median of the rounds, the least and the greatest. Needs pyarrow
+and pandas; TensorFlow for mapInPandas; pyspark and Java 17 for Spark.
+"""
+
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+DENSE, RECURRENT = "testdata/models/k3_compiled/model", "examples/reviews/model"
+DENSE_ROWS, RECURRENT_ROWS, PARTITIONS = 2_000_000, 8_000, 50
+
+
+def timed(work):
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+def compare(name, goal, rounds, ours, theirs, least=True):
+    """Print the rows/s of ours in those of theirs; least says that the goal is one from below."""
+    ratios = []
+    for i in range(rounds + 1):
+        a, b = (timed(ours), timed(theirs)) if i % 2 else reversed((timed(theirs), timed(ours)))
+        if i:  # the first round warms caches, workers and executors
+            ratios.append(b / a)
+    middle = statistics.median(ratios)
+    ok = middle >= goal if least else middle <= goal
+    print("| %s | %.2f (%.2f–%.2f) | %s %g %s |" % (name, middle, min(ratios), max(ratios), "≥" if least else "≤", goal, "✓" if ok else "✗"), flush=True)
+
+
+class Folders:
+    """Rows in one file, and the same ones in many."""
+
+    def __init__(self, folder, tfrun, rows, files):
+        self.folder, self.tfrun = folder, tfrun
+        table = pa.table({"id": np.arange(rows), "x": lists(rows)})
+        self.one = os.path.join(folder, "one.parquet")
+        pq.write_table(table, self.one)
+        self.many = os.path.join(folder, "many-%d" % files)
+        os.mkdir(self.many)
+        for i in range(files):
+            first, end = rows * i // files, rows * (i + 1) // files
+            pq.write_table(table.slice(first, end - first), os.path.join(self.many, "%05d.parquet" % i))
+
+    def run(self, source, out):
+        flags = ["--column", "keras_tensor=x", "--keep", "id", "-q"]
+        subprocess.run([self.tfrun, "predict", DENSE, source, "-o", os.path.join(self.folder, out), *flags], check=True)
+
+
+def lists(rows):
+    x = np.random.default_rng(3).standard_normal((rows, 4), dtype=np.float32)
+    return pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), 4).cast(pa.list_(pa.float32()))
+
+
+def folders(tfrun, rounds):
+    for rows, files, goal, name in ((DENSE_ROWS, 200, 0.9, "200 files, to one"), (5_000_000, 5000, 0.5, "5,000 files of 1,000 rows, to one")):
+        with tempfile.TemporaryDirectory() as folder:
+            f = Folders(folder, tfrun, rows, files)
+            compare("folder of %s file of the same rows" % name, goal, rounds, lambda f=f: f.run(f.many, "out"), lambda f=f: f.run(f.one, "out.parquet"))
+
+
+class Work:
+    """Rows of a model in a file of 50 row groups, and the ways to score them."""
+
+    def __init__(self, folder, tfrun, spark, model, column, values):
+        self.folder, self.tfrun, self.model, self.column = folder, tfrun, model, column
+        self.source = os.path.join(folder, "rows.parquet")
+        pq.write_table(pa.table({"id": np.arange(len(values)), column: values}), self.source, row_group_size=-(-len(values) // PARTITIONS))
+        self.df = spark.read.parquet(self.source).repartition(PARTITIONS).cache()
+        self.df.count()
+        self.cut = os.path.join(folder, "halves")
+        os.mkdir(self.cut)
+        for i, half in enumerate((slice(0, len(values) // 2), slice(len(values) // 2, None))):
+            pq.write_table(pa.table({"id": np.arange(len(values))[half], column: values[half]}), os.path.join(self.cut, "%d.parquet" % i))
+
+    def on_spark(self):
+        from tfrun import spark
+
+        columns = {"keras_tensor": self.column}
+        scored = spark.predict(self.df, self.model, keep=["id"], columns=columns, tfrun=self.tfrun)
+        scored.write.mode("overwrite").parquet(os.path.join(self.folder, "spark"))
+
+    def by_hand(self):
+        flags = ["--column", "keras_tensor=" + self.column, "--keep", "id", "-q", "--workers", "1", "--intra-op", "1"]
+        both = [
+            subprocess.Popen([self.tfrun, "predict", self.model, os.path.join(self.cut, "%d.parquet" % i), "-o", os.path.join(self.folder, "hand%d.parquet" % i), *flags])
+            for i in range(2)
+        ]
+        if any([p.wait() for p in both]):
+            raise SystemExit("tfrun has failed")
+
+    def in_python(self):
+        model, column = os.path.abspath(self.model), self.column
+
+        def run(frames):
+            import builtins
+
+            import pandas as pd
+            import tensorflow as tf
+
+            models = builtins.__dict__.setdefault("_scale_bench", {})  # a Python worker's own, for all its tasks
+            if model not in models:
+                tf.config.threading.set_intra_op_parallelism_threads(1)
+                models[model] = tf.saved_model.load(model).signatures["serving_default"]
+            for frame in frames:
+                rows, parts = frame[column].tolist(), []
+                for i in range(0, len(rows), 64 if len({len(r) for r in rows}) > 1 else 8192):
+                    batch = rows[i : i + (64 if len({len(r) for r in rows}) > 1 else 8192)]
+                    longest = max(map(len, batch))
+                    x = np.zeros((len(batch), longest), np.float32)
+                    for k, row in enumerate(batch):
+                        x[k, : len(row)] = row
+                    parts.append(next(iter(models[model](keras_tensor=tf.constant(x)).values())).numpy().reshape(-1))
+                yield pd.DataFrame({"score": np.concatenate(parts), "id": frame["id"]})
+
+        out = os.path.join(self.folder, "pandas")
+        self.df.mapInPandas(run, "score float, id long").write.mode("overwrite").parquet(out)
+
+
+def reviews(rows):
+    """Ids as those of the example's vocabulary, of lengths as reviews have."""
+    rng = np.random.default_rng(5)
+    lengths = np.clip(rng.lognormal(5, 0.6, rows), 8, 800).astype(int)
+    return pa.array([rng.integers(1, 8000, n).astype(np.float32) for n in lengths], pa.list_(pa.float32()))
+
+
+def spark(tfrun, rounds):
+    from spark_test import Cluster, session
+
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    here = str(pathlib.Path(__file__).resolve().parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (here, os.environ.get("PYTHONPATH")) if p)
+    sys.path.insert(0, here)
+    for model, name, column, values, against in (
+        (DENSE, "dense", "x", lists(DENSE_ROWS // 4), 1.0),
+        (RECURRENT, "recurrent", "ids", reviews(RECURRENT_ROWS), 2.0),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            cluster = Cluster(folder, 2)
+            try:
+                work = Work(folder, tfrun, made := session(cluster), os.path.abspath(model), column, values)
+                title = "Spark, 2 executors of a core, 50 partitions, %s model" % name
+                compare(title + ", to two processes by hand", 0.85, rounds, work.on_spark, work.by_hand)
+                compare(title + ", to mapInPandas with TensorFlow", against, rounds, work.on_spark, work.in_python)
+                made.stop()
+            finally:
+                cluster.stop()
+
+
+def main(tfrun, rounds):
+    print("| rows/s | ratio, median (least–greatest) | goal |\n|---|---|---|")
+    folders(tfrun, int(rounds))
+    spark(os.path.abspath(tfrun), int(rounds))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
