@@ -94,12 +94,15 @@ func typeOf(t ar.DataType) nested.Type {
 	for {
 		t = storage(t)
 		switch l := t.(type) {
-		case *ar.ListType, *ar.LargeListType, *ar.FixedSizeListType:
+		case *ar.ListType, *ar.LargeListType, *ar.FixedSizeListType, *ar.ListViewType, *ar.LargeListViewType:
 			out.Depth++
 			t = l.(ar.ListLikeType).Elem()
 			continue
 		case *ar.DictionaryType:
 			t = l.ValueType
+			continue
+		case *ar.RunEndEncodedType:
+			t = l.Encoded()
 			continue
 		}
 		break
@@ -173,6 +176,17 @@ func appendNulls(dst []int, arr ar.Array, from, n int) []int {
 // values reads an array of lists, or of values.
 func values(arr ar.Array, from, n int, out *nested.Values) error {
 	arr = underlying(arr)
+	switch a := arr.(type) {
+	case *array.RunEndEncoded:
+		return pick(a.Values(), n, func(i int) int { return a.GetPhysicalIndex(from + i) }, out)
+	case *array.Dictionary:
+		return pick(a.Dictionary(), n, func(i int) int {
+			if a.IsNull(from + i) {
+				return -1
+			}
+			return a.GetValueIndex(from + i)
+		}, out)
+	}
 	lists, ok := arr.(array.ListLike)
 	if !ok {
 		return leaf(arr, from, n, out)
@@ -184,8 +198,8 @@ func values(arr ar.Array, from, n int, out *nested.Values) error {
 		if i == 0 {
 			base, end = lo, lo
 		}
-		if lo != end || hi < lo {
-			return errors.New("lists whose offsets are out of order")
+		if lo != end || hi < lo || lo < hi && lists.IsNull(from+i) {
+			return apart(lists, from, n, out)
 		}
 		end = hi
 		offsets[i+1] = hi - base
@@ -217,8 +231,6 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 			out.NullSlots[i] = i // the array does not say so itself
 		}
 		return nil
-	case *array.Dictionary:
-		return lookup(a, from, n, out)
 	}
 	if out.Type.DType == tensor.String {
 		return stringsOf(arr, from, n, out)
@@ -278,41 +290,6 @@ func stringsOf(arr ar.Array, from, n int, out *nested.Values) error {
 	}
 	for _, i := range out.NullSlots {
 		out.Strings[i] = ""
-	}
-	return nil
-}
-
-// lookup reads values by their places in a dictionary.
-func lookup(a *array.Dictionary, from, n int, out *nested.Values) error {
-	dict := nested.Values{Type: out.Type}
-	dict.Type.Depth = 0
-	d := a.Dictionary()
-	if err := leaf(underlying(d), 0, d.Len(), &dict); err != nil {
-		return fmt.Errorf("dictionary: %w", err)
-	}
-	size := 0
-	if out.Type.DType == tensor.String {
-		out.Strings = make([]string, n)
-	} else {
-		size = out.Type.Size()
-		out.Data = make([]byte, n*size)
-	}
-	for i := range n {
-		if a.IsNull(from + i) {
-			continue
-		}
-		k := a.GetValueIndex(from + i)
-		if k < 0 || k >= d.Len() {
-			return errors.New("an index beyond the dictionary")
-		}
-		if _, null := slices.BinarySearch(dict.NullSlots, k); null {
-			out.NullSlots = merged(out.NullSlots, []int{i})
-		}
-		if size == 0 {
-			out.Strings[i] = dict.Strings[k]
-		} else {
-			copy(out.Data[i*size:(i+1)*size], dict.Data[k*size:])
-		}
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ func FuzzAgainstPyarrow(f *testing.F) {
 	nothing := dataset.Dict(map[string]dataset.Spec{})
 	python := rowtest.StartPyarrow(f, rowtest.ArrowFiles)
 	f.Fuzz(func(t *testing.T, choices []byte) {
-		read := func(open dataset.Opener, keep []string) *dataset.Dataset {
-			return arrow.Rows(nothing, arrow.Options{Open: open, Keep: keep}, "f")
+		read := func(open dataset.Opener, spec dataset.Spec, keep []string) *dataset.Dataset {
+			return arrow.Rows(spec, arrow.Options{Open: open, Keep: keep}, "f")
 		}
 		python.CheckDrawn(t, choices, read, map[byte]func([]string, []dataset.Element) []byte{
 			rowtest.ArrowFiles: func(keep []string, rows []dataset.Element) []byte {

@@ -26,8 +26,8 @@ func FuzzAgainstPyarrow(f *testing.F) {
 	}
 	python := rowtest.StartPyarrow(f, rowtest.ParquetFiles)
 	f.Fuzz(func(t *testing.T, choices []byte) {
-		read := func(open dataset.Opener, keep []string) *dataset.Dataset {
-			return parquet.Rows(nothing, parquet.Options{Open: open, Keep: keep}, "f")
+		read := func(open dataset.Opener, spec dataset.Spec, keep []string) *dataset.Dataset {
+			return parquet.Rows(spec, parquet.Options{Open: open, Keep: keep}, "f")
 		}
 		python.CheckDrawn(t, choices, read, map[byte]func([]string, []dataset.Element) []byte{
 			rowtest.ParquetFiles: func(keep []string, rows []dataset.Element) []byte { return written(t, keep, rows) },

@@ -25,9 +25,12 @@ type Python struct {
 //go:embed draw.py
 var Draw string
 
-// loop hands questions to the script's function answer, bytes to bytes, each behind its length.
+// loop says ok when the script is loaded, and then hands questions to its function answer, bytes to
+// bytes, each behind its length.
 const loop = `
 import sys as _sys
+_sys.stdout.buffer.write(b"ok")
+_sys.stdout.buffer.flush()
 while True:
     _n = _sys.stdin.buffer.read(4)
     if len(_n) < 4:
@@ -77,7 +80,13 @@ func Start(t testing.TB, script string, modules ...string) *Python {
 			t.Error(err)
 		}
 	})
-	return &Python{in: in, out: bufio.NewReader(out)}
+	p := &Python{in: in, out: bufio.NewReader(out)}
+	// Modules may take long to load, and a fuzzing worker that waits so long for an answer counts
+	// as hung.
+	if _, err := io.ReadFull(p.out, make([]byte, len("ok"))); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // Ask returns the script's answer.

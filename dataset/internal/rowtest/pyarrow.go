@@ -98,21 +98,23 @@ func KeptColumns(t testing.TB, rows *dataset.Dataset, keep []string) (Table, []d
 }
 
 // CheckDrawn compares the kept columns of a file that pyarrow has made with what it reads out of
-// them; writes them, with the types that they have, as write does; and compares what pyarrow reads
-// out of that.
-func (p *Pyarrow) CheckDrawn(t *testing.T, choices []byte, read func(open dataset.Opener, keep []string) *dataset.Dataset, write map[byte]func(keep []string, rows []dataset.Element) []byte) {
+// them, and its columns as inputs; writes the kept ones, with the types that they have, as write
+// does; and compares what pyarrow reads out of that.
+func (p *Pyarrow) CheckDrawn(t *testing.T, choices []byte, read func(open dataset.Opener, spec dataset.Spec, keep []string) *dataset.Dataset, write map[byte]func(keep []string, rows []dataset.Element) []byte) {
 	t.Helper()
 	file, want := p.Draw(t, choices)
 	if want.Error != "" {
 		t.Skip(want.Error)
 	}
-	got, rows, err := KeptColumns(t, read(Sized(file), want.Names), want.Names)
+	nothing := dataset.Dict(map[string]dataset.Spec{})
+	got, rows, err := KeptColumns(t, read(Sized(file), nothing, want.Names), want.Names)
 	if err != nil {
 		t.Fatalf("%v; pyarrow has the types %v", err, want.Types)
 	}
 	if diff := cmp.Diff(want.Columns, got.Columns); diff != "" || want.Rows != got.Rows {
 		t.Fatalf("%d rows of %v, want %d (-pyarrow +here):\n%s", got.Rows, want.Types, want.Rows, diff)
 	}
+	want.CheckInputs(t, func(spec dataset.Spec) *dataset.Dataset { return read(Sized(file), spec, nil) })
 	for format, again := range write {
 		other := Pyarrow{python: p.python, format: format}
 		written := other.Read(t, again(want.Names, rows))
