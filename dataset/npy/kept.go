@@ -48,7 +48,7 @@ func (a *array) keptType() *kept.Type {
 		return nil
 	}
 	for _, n := range slices.Backward(a.dims) {
-		if n > math.MaxInt32 {
+		if n == 0 || n > math.MaxInt32 { // of which Arrow has no lists
 			return nil
 		}
 		d = ar.FixedSizeListOf(int32(n), d) //nolint:gosec // see above

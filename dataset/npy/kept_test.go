@@ -80,3 +80,29 @@ func TestKept(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptOfNoValues keeps rows of arrays one of whose axes is of no length.
+func TestKeptOfNoValues(t *testing.T) {
+	t.Parallel()
+	for want, dims := range map[string][]int64{"[]": {0}, "[[],[]]": {2, 0}, " []": {0, 2}, "[[[]]]": {1, 1, 0}} {
+		values, err := tensor.New(tensor.Float32, dims...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		w, err := npy.NewZipWriter(&b, dataset.Dict(map[string]dataset.Spec{"k": dataset.TensorSpec(tensor.Float32, dims...)}), npy.WriterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rowtest.Write(t, w, dataset.Element{Tensors: []tensor.Tensor{values}})
+		o := npy.Options{Open: rowtest.Sized(b.Bytes()), Keep: []string{"k"}}
+		for e, err := range npy.ZipRows(dataset.Dict(map[string]dataset.Spec{}), o, "f").All(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(e.Extra[0].AppendJSON(nil)); got != strings.TrimSpace(want) {
+				t.Errorf("a row of shape %v is kept as %s", dims, got)
+			}
+		}
+	}
+}
