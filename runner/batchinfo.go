@@ -33,20 +33,18 @@ func (p *Predictor) batchInfo(b *dataset.Batch) *BatchInfo {
 	}
 	info := &BatchInfo{Rows: b.Len(), Lengths: make([]int64, b.Len())}
 	for c := range p.components {
-		static := p.staticSize(c)
+		static, own := p.staticSize(c), int64(0)
 		for i := range b.Len() {
 			n := int64(b.Row(i).Tensors[c].Len())
-			info.Real += n
+			own += n
 			info.Lengths[i] = max(info.Lengths[i], n/static)
 		}
-		if dims := b.Dims(c); len(dims) > 0 {
-			n, _ := tensor.NumElements(dims)
-			info.Padded += n
-			info.PaddedTo = max(info.PaddedTo, n/int64(b.Len())/static)
+		fed := own
+		if dims := b.Dims(c); !p.composite(c) {
+			fed, _ = tensor.NumElements(dims)
+			info.PaddedTo = max(info.PaddedTo, fed/int64(b.Len())/static)
 		}
-	}
-	if info.Padded == 0 { // ragged inputs alone: nothing is padded
-		info.Padded = info.Real
+		info.Real, info.Padded = info.Real+own, info.Padded+fed
 	}
 	return info
 }

@@ -22,6 +22,7 @@ import (
 type Function struct {
 	session   *Session
 	signature *savedmodel.Signature
+	joined    bool // the signature has inputs that were put together, see [savedmodel.MetaGraph.ByRows]
 	inputs    []Endpoint
 	outputs   []Endpoint
 	program   tf.Program
@@ -87,7 +88,8 @@ func endpoints(name string, info savedmodel.TensorInfo) []Endpoint {
 // Session returns the loaded model that the function is of.
 func (f *Function) Session() *Session { return f.session }
 
-// Signature returns what the model's file says of the signature.
+// Signature returns what the model's file says of the signature. That of a [Predictor] of rows has
+// one input for the tensors of a ragged or sparse argument, see [savedmodel.MetaGraph.ByRows].
 func (f *Function) Signature() *savedmodel.Signature { return f.signature }
 
 // Inputs lists the tensors that the function takes, in the order of their names. The slice is the

@@ -31,7 +31,8 @@ const usualPad = 1e4
 // suitsTwin reports whether batches may be fed to a twin under the predictor's options.
 func (p *Predictor) suitsTwin() bool {
 	o := p.o
-	if !p.f.session.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
+	// a twin was made of the signature as the file has it
+	if p.f.joined || !p.f.session.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
 		return false
 	}
 	for _, v := range o.Pad {

@@ -77,11 +77,15 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 func (p *Predictor) count(b *dataset.Batch) {
 	values, padded := int64(0), int64(0)
 	for c := range p.components {
+		own := int64(0)
 		for i := range b.Len() {
-			values += int64(b.Row(i).Tensors[c].Len())
+			own += int64(b.Row(i).Tensors[c].Len())
 		}
-		n, _ := tensor.NumElements(b.Dims(c))
-		padded += n
+		fed := own
+		if !p.composite(c) {
+			fed, _ = tensor.NumElements(b.Dims(c))
+		}
+		values, padded = values+own, padded+fed
 	}
 	p.counters.real.Add(values)
 	p.counters.padded.Add(padded)

@@ -19,11 +19,12 @@ import (
 // order of their names. Errors are
 // *[savedmodel.SignatureError], *[savedmodel.UninitializedError] and *[NameError].
 func (s *Session) Function(signature string, outputs ...string) (*Function, error) {
-	return s.functionWith(signature, outputs, nil)
+	return s.functionWith(signature, outputs, nil, false)
 }
 
-// functionWith is Function with heads on its outputs.
-func (s *Session) functionWith(signature string, outputs []string, heads []Head) (*Function, error) {
+// functionWith is Function with heads on its outputs. byRows puts together the inputs that one row
+// has one value for, see [savedmodel.MetaGraph.ByRows].
+func (s *Session) functionWith(signature string, outputs []string, heads []Head, byRows bool) (*Function, error) {
 	sig, err := s.graph.Signature(signature)
 	if err != nil {
 		return nil, err
@@ -35,6 +36,12 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head)
 		return nil, err
 	}
 	f := &Function{session: s, signature: sig}
+	if byRows {
+		if sig, err = s.graph.ByRows(sig); err != nil {
+			return nil, err
+		}
+		f.joined, f.signature = sig != f.signature, sig
+	}
 	for _, name := range sig.InputNames() {
 		f.inputs = append(f.inputs, endpoints(name, sig.Inputs[name])...)
 	}

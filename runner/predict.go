@@ -20,7 +20,7 @@ import (
 // NewPredictor checks the options against the model. Errors are *[OptionError], *[NameError],
 // *[BatchAxisError] and those of [Session.Function].
 func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
-	f, err := s.functionWith(o.Signature, o.Outputs, o.Heads)
+	f, err := s.functionWith(o.Signature, o.Outputs, o.Heads, !o.NoBatch)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/padding"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -46,7 +47,8 @@ type trials struct {
 }
 
 // Try runs rows, and the beginnings of 1, 2, 4, … steps of each: alone, among other rows, and
-// padded to several lengths. A batch that the model does not run says something about that batch
+// padded to several lengths with the run's own padding values, those of [PredictOptions].Pad: it
+// says nothing of other values. A batch that the model does not run says something about that batch
 // alone. The signature must not keep state, nor run row by row: that is an *[OptionError].
 func (p *Predictor) Try(ctx context.Context, rows []dataset.Element) (Verdict, error) {
 	if p.state.Stateful() {
@@ -131,10 +133,11 @@ func (p *Predictor) openAxes(c int, t tensor.Tensor) []int {
 	return open
 }
 
-// composite reports whether a component is one of several that make a value.
+// composite reports whether a component is a ragged value, or one of several that make a sparse
+// one: rows of it are put one after the other in a batch, and not padded.
 func (p *Predictor) composite(c int) bool {
-	_, dense := p.f.signature.Inputs[p.spec.Paths()[c]]
-	return !dense
+	info, whole := p.f.signature.Inputs[p.spec.Paths()[c]]
+	return !whole || info.Encoding != savedmodel.Dense
 }
 
 // spread picks some of the rows: the shortest, the longest, and others between these.

@@ -248,13 +248,15 @@ type StructuredTensor struct {
 	DType tensor.DType
 	Shape tensor.Shape
 	Class string // of a composite's spec, whose dtype and shape are not given here
+
+	spec *pb.TypeSpecProto // of a composite
 }
 
 // maxStructure bounds how deep structured values are followed.
 const maxStructure = 100
 
-// flatten returns the tensors of a structured value in the order of tf.nest: dictionaries by their
-// sorted keys.
+// structuredTensors returns the tensors of a structured value in the order of tf.nest: dictionaries
+// by their sorted keys.
 func structuredTensors(v *pb.StructuredValue) []StructuredTensor {
 	var out []StructuredTensor
 	flattenInto(v, "", &out, 0)
@@ -292,7 +294,7 @@ func flattenInto(v *pb.StructuredValue, path string, out *[]StructuredTensor, de
 		}
 	case *pb.StructuredValue_TypeSpecValue:
 		s := v.TypeSpecValue
-		*out = append(*out, StructuredTensor{Path: path, Class: s.GetTypeSpecClassName()})
+		*out = append(*out, StructuredTensor{Path: path, Class: specClass(s), spec: s})
 	}
 }
 

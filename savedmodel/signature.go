@@ -92,25 +92,21 @@ func newTensorInfo(info *pb.TensorInfo) TensorInfo {
 			{"dense_shape", tensor.Int64, tensor.MakeShape(rank), enc.CooSparse.GetDenseShapeTensorName()},
 		}
 	case *pb.TensorInfo_CompositeTensor_:
-		t.Encoding = Composite
-		t.setComposite(enc.CompositeTensor)
+		var components []Component
+		for _, info := range enc.CompositeTensor.GetComponents() {
+			components = append(components, Component{
+				DType: graph.DType(info.GetDtype()), Shape: graph.Shape(info.GetTensorShape()), Tensor: info.GetName(),
+			})
+		}
+		t.setComposite(enc.CompositeTensor.GetTypeSpec(), components)
 	}
 	return t
 }
 
-// setComposite fills in the components of a composite tensor, and what its type spec says of how
-// they belong together.
-func (t *TensorInfo) setComposite(c *pb.TensorInfo_CompositeTensor) {
-	spec := c.GetTypeSpec()
-	t.Class = spec.GetTypeSpecClassName()
-	if t.Class == "" {
-		t.Class = specClasses[spec.GetTypeSpecClass()]
-	}
-	for _, info := range c.GetComponents() {
-		t.Components = append(t.Components, Component{
-			DType: graph.DType(info.GetDtype()), Shape: graph.Shape(info.GetTensorShape()), Tensor: info.GetName(),
-		})
-	}
+// setComposite makes t a composite tensor of the components, and fills in what its type spec says
+// of how they belong together.
+func (t *TensorInfo) setComposite(spec *pb.TypeSpecProto, components []Component) {
+	t.Encoding, t.Class, t.Components = Composite, specClass(spec), components
 	switch t.Class {
 	case "RaggedTensorSpec":
 		t.setRagged(spec.GetTypeState())
@@ -121,6 +117,14 @@ func (t *TensorInfo) setComposite(c *pb.TensorInfo_CompositeTensor) {
 			}
 		}
 	}
+}
+
+// specClass is the Python class of a type spec.
+func specClass(spec *pb.TypeSpecProto) string {
+	if name := spec.GetTypeSpecClassName(); name != "" {
+		return name
+	}
+	return specClasses[spec.GetTypeSpecClass()]
 }
 
 // specClasses names TypeSpecProto's enum as Python names the classes, for files that give the
@@ -240,6 +244,10 @@ type TensorInfo struct {
 	Components []Component
 	// Ragged is set for a RaggedTensorSpec whose layout the file gives.
 	Ragged *Ragged
+
+	// Key is the signature's own name for the value, or for its first component, where
+	// [MetaGraph.ByRows] has found that the model has another: "args_0" of an input "tokens".
+	Key string
 }
 
 // Sparse reports whether the value is a coo_sparse or a SparseTensorSpec.

@@ -35,7 +35,7 @@ var modelFlags = []string{
 type loadedModel struct {
 	model   *savedmodel.Model
 	graph   *savedmodel.MetaGraph
-	sig     *savedmodel.Signature
+	sig     *savedmodel.Signature // with the inputs that rows have
 	session *runner.Session
 	took    time.Duration // to load it, the opening of libtensorflow apart
 }
@@ -60,6 +60,11 @@ func (o *predictOptions) openFiles(std stdio, source *job.Source) (*loadedModel,
 	sig, err := graph.Signature(o.predict.Signature)
 	if err != nil {
 		return nil, err
+	}
+	if !o.predict.NoBatch {
+		if sig, err = graph.ByRows(sig); err != nil {
+			return nil, err
+		}
 	}
 	if err := o.nullValues(graph, sig, source); err != nil {
 		return nil, err

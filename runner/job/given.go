@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -18,8 +19,11 @@ import (
 // signature.
 func (r *reader) givenRows(src Source, f source.Format) (*dataset.Dataset, error) {
 	src, absent, lists, err := r.given(src, f)
-	if err != nil || len(absent)+len(lists) == 0 {
-		return src.filesFor(r.p).Rows(f, r.spec), err
+	if err != nil {
+		return nil, err
+	}
+	if len(absent)+len(lists) == 0 {
+		return src.filesFor(r.p).Rows(f, r.spec), nil
 	}
 	items := map[string]dataset.Spec{}
 	for i, key := range r.spec.Keys() {
@@ -73,12 +77,13 @@ func (r *reader) setSparse(row dataset.Element, name string, t tensor.Tensor) er
 }
 
 // given says which inputs the rows of a source leave to their defaults, and which sparse ones they
-// hold as plain lists.
+// hold as plain lists. The source that it returns reads inputs under the signature's own name where
+// rows have that and not the model's.
 func (r *reader) given(src Source, f source.Format) (_ Source, absent, lists []string, err error) {
 	var optional []string
 	for _, name := range r.sig.InputNames() {
 		info := r.sig.Inputs[name]
-		if _, has := r.sig.Defaults[name]; has || info.Sparse() {
+		if _, has := r.sig.Defaults[name]; has || info.Sparse() || info.Key != "" {
 			optional = append(optional, name)
 		}
 	}
@@ -91,20 +96,31 @@ func (r *reader) given(src Source, f source.Format) (_ Source, absent, lists []s
 	}
 	var row map[string]json.RawMessage
 	object := json.Unmarshal(found.row, &row) == nil
+	has := func(key string) bool {
+		_, ok := row[key]
+		return ok || found.names != nil && slices.Contains(found.names, matchColumns([]string{key}, found.names)[0])
+	}
+	for _, name := range optional {
+		if key := r.sig.Inputs[name].Key; key != "" && src.Columns[name] == "" && !has(name) && has(key) {
+			src.Columns = maps.Clone(src.Columns)
+			if src.Columns == nil {
+				src.Columns = map[string]string{}
+			}
+			src.Columns[name] = key
+		}
+	}
 	columns := src.files().ColumnLists()
 	for _, name := range optional {
 		keys := columns[name]
 		if len(keys) == 0 {
 			keys = []string{name}
 		}
-		value, has := row[keys[0]]
-		has = has || found.names != nil && slices.Contains(found.names, matchColumns(keys[:1], found.names)[0])
 		_, defaults := r.sig.Defaults[name]
-		switch {
-		case defaults && !has:
+		switch info := r.sig.Inputs[name]; {
+		case defaults && !has(keys[0]):
 			absent = append(absent, name)
-		case defaults:
-		case has && !bytes.HasPrefix(value, []byte("{")):
+		case defaults || !info.Sparse():
+		case has(keys[0]) && !bytes.HasPrefix(row[keys[0]], []byte("{")):
 			lists = append(lists, name)
 		case !object && found.names == nil && len(r.sig.Inputs) == 1:
 			lists = append(lists, name) // the row is nothing but the list

@@ -4,7 +4,7 @@
 Each folder has the model, rows (rows.jsonl or rows.tfrecord), the flags that go with them (flags), and want.jsonl, a line a row, as
 `tfrun predict` writes it; or error, a part of the message with which it has to end. Recorded with TensorFlow 2.21.
 
-    python make_wild.py [FOLDER]
+    python make_wild.py [FOLDER [main] [composites]]
 """
 
 import json
@@ -198,4 +198,56 @@ def main():
     note("sparse_ids", rows=[{"ids": [0, 3]}, {"ids": [1]}], want=by_row(got[0]))
 
 
-main()
+class Parts(tf.Module):
+    """Functions of ragged and sparse arguments, whose signatures take the tensors that those are made of."""
+
+    @tf.function(input_signature=[
+        {"words": tf.RaggedTensorSpec((None, None, None), tf.string), "weight": tf.TensorSpec((None,), tf.float32)},
+        tf.RaggedTensorSpec((None, None), tf.float32, row_splits_dtype=tf.int32)])
+    def ragged(self, inputs, numbers):
+        words = inputs["words"]
+        return {
+            "joined": tf.strings.reduce_join(tf.strings.reduce_join(words, 2, separator=" "), 1, separator="|"),
+            "lengths": tf.cast(words.row_lengths(2), tf.int32), "sum": tf.reduce_sum(numbers, 1) * inputs["weight"],
+            "twice": numbers * 2}
+
+    @tf.function(input_signature=[tf.SparseTensorSpec((None, 5), tf.float32), tf.TensorSpec((None,), tf.int32)])
+    def sparse(self, x, y):
+        return {"dense": tf.sparse.to_dense(x) + 1, "y": y}
+
+
+def composites():
+    m = Parts()
+    words, numbers, weight = [[["a", "b"], ["c"]], [], [[], ["d"]]], [[1.0], [], [2.0, 3.5]], [1.0, 2.0, 3.0]
+    got = m.ragged({"words": tf.ragged.constant(words, tf.string, ragged_rank=2), "weight": tf.constant(weight)},
+                   tf.ragged.constant(numbers, tf.float32, row_splits_dtype=tf.int32))
+    lists = lambda x: plain(x.to_list() if isinstance(x, tf.RaggedTensor) else x.numpy())
+    tf.saved_model.save(m, os.path.join(folder("ragged_parts"), "model"), signatures=m.ragged)
+    note("ragged_parts", rows=[{"words": a, "weight": b, "numbers": c} for a, b, c in zip(words, weight, numbers)],
+         want=by_row({k: lists(x) for k, x in got.items()}))
+
+    x, y = np.array([[1, 0, 2, 0, 0], [0, 0, 0, 0, 9]], np.float32), [7, 8]
+    got = m.sparse(tf.sparse.from_dense(x), tf.constant(y))
+    tf.saved_model.save(m, os.path.join(folder("sparse_parts"), "model"), signatures=m.sparse)
+    note("sparse_parts", rows=[{"x": x[0].tolist(), "y": 7}, {"x": x[1].tolist(), "y": 8}], want=by_row({k: lists(v) for k, v in got.items()}))
+
+    import tf_keras as keras
+
+    keras.utils.set_random_seed(3)
+    tokens, extra = keras.Input((None,), ragged=True, dtype=tf.int32, name="tokens"), keras.Input((3,), name="extra")
+    bags = keras.Input((4,), sparse=True, name="bags")
+    h = keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(10, 3)(tokens))
+    k2 = keras.Model([extra, tokens, bags], keras.layers.Concatenate(name="out")([h, extra, keras.layers.Dense(2)(bags)]))
+    rows = [{"tokens": [1, 2, 3], "extra": [1, 2, 3], "bags": [0, 1, 0, 2]}, {"tokens": [4], "extra": [0, 0, 1], "bags": [3, 0, 0, 0]}]
+    got = k2([tf.constant([r["extra"] for r in rows], tf.float32), tf.ragged.constant([r["tokens"] for r in rows], tf.int32),
+              tf.sparse.from_dense(np.array([r["bags"] for r in rows], np.float32))]).numpy()
+    k2.save(os.path.join(folder("k2_composites"), "model"))
+    floats = [[float(np.format_float_positional(v, unique=True)) for v in row] for row in got]
+    note("k2_composites", rows=rows, want=[{"out": plain(np.array(row, object))} for row in floats])
+
+
+if __name__ == "__main__":
+    only = sys.argv[2:]
+    for f in (main, composites):
+        if not only or f.__name__ in only:
+            f()

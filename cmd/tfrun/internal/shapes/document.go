@@ -77,6 +77,9 @@ type Signature struct {
 	MethodName string             `json:"method_name"`
 	Inputs     map[string]*Tensor `json:"inputs"`
 	Outputs    map[string]*Tensor `json:"outputs"`
+	// Rows are what a row holds for the inputs, where several of them are the tensors of one ragged
+	// or sparse value: see [savedmodel.MetaGraph.ByRows].
+	Rows map[string]*Tensor `json:"rows,omitempty"`
 	// Features are what the only input's serialized tf.Examples hold, by name.
 	Features map[string]*Feature `json:"features,omitempty"`
 
@@ -237,6 +240,13 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection, looked *int) (*Graph
 		}
 		g.Signatures[name] = &Signature{
 			MethodName: s.MethodName, Inputs: describeTensors(s.Inputs, why.Inputs), Outputs: describeTensors(s.Outputs, why.Outputs), initOp: s.InitOp,
+		}
+		rows, err := mg.ByRows(s)
+		if err != nil {
+			return nil, err
+		}
+		if rows != s {
+			g.Signatures[name].Rows = describeTensors(rows.Inputs, nil)
 		}
 		features, err := mg.ExampleFeatures(s)
 		if err != nil {

@@ -43,7 +43,7 @@ func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
 		for _, side := range []struct {
 			word string
 			all  map[string]*Tensor
-		}{{"in", s.Inputs}, {"out", s.Outputs}} {
+		}{{"in", s.Inputs}, {"row", s.Rows}, {"out", s.Outputs}} {
 			for _, name := range slices.Sorted(maps.Keys(side.all)) {
 				t := side.all[name]
 				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), markdownText(t.typed()), t.shape(), markdownCode(t.Tensor))

@@ -96,6 +96,9 @@ func (p *printer) signatures(g *Graph) {
 			}
 			t.add(nil, cellOf(dim, "· "+clean(name)), cellOf(dim, f.DType.String()), cellOf(dim, f.Shape.String()), cellOf(dim, note))
 		}
+		if len(s.Rows) > 0 {
+			p.tensors(t, "row", s.Rows)
+		}
 		p.tensors(t, "out", s.Outputs)
 		t.write(p, 2, p.Width)
 		p.Look = explained

@@ -137,7 +137,7 @@ func (t *Tensor) shape() string {
 	switch {
 	case t.Ragged != nil:
 		return t.Ragged.Shape.String()
-	case t.Encoding == string(savedmodel.Composite):
+	case t.Encoding == string(savedmodel.Composite) && !t.Shape.Ranked():
 		return fmt.Sprintf("%d tensors", len(t.Components))
 	}
 	return t.Shape.String()
