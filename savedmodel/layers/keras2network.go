@@ -238,7 +238,8 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 		return n.refine(l, OutputShape{Shapes: n.told(l, out, i)}, i, calls)
 	}
 	if cfg := n.configs[l.Name]; cfg != nil && depth < rules.MaxNesting {
-		if m := cfg.Model(); m != nil && len(in) > 0 {
+		// a model that is called by code of one's own has no connections: its input layers tell
+		if m := cfg.Model(); m != nil && (len(in) > 0 || n.subclassed && !m.Sequential()) {
 			if out, ok := n.modelOutput(l.Name, m, in, depth); ok {
 				return n.refine(l, OutputShape{Shapes: n.told(l, out, i)}, i, calls)
 			}

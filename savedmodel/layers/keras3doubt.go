@@ -57,7 +57,8 @@ func (k *keras3) doubtRows() {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
 		}
-		if strings.HasSuffix(l.class, "Cell") {
+		// an encoder gives more than its decoder takes
+		if strings.HasSuffix(l.class, "Cell") || l.class == "Functional" && !l.sure {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
 		}

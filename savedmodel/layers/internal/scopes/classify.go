@@ -153,7 +153,7 @@ func (t *traits) weightless() []string {
 	if t.isTimeDistributed() {
 		return []string{"TimeDistributed"}
 	}
-	for _, p := range patterns {
+	for _, p := range patterns() {
 		if p.text.MatchString(t.text) {
 			return p.classes(t)
 		}

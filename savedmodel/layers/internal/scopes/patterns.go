@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
@@ -40,52 +41,55 @@ func byInput(format string) func(*traits) []string {
 	}
 }
 
-// patterns are tried in order against [traits.text].
-var patterns = []pattern{
-	{regexp.MustCompile(`RandomUniform|RandomNormal|RandomGetKey`), randomClasses},
-	{regexp.MustCompile(` div_no_nan:DivNoNan$`), classes("ActivityRegularization")},
-	{regexp.MustCompile(`^ (?:concat|concatenate):(?:ConcatV2|Identity)$`), classes("Concatenate")},
-	{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+$`), mergeOf("Add")},
-	{regexp.MustCompile(`^ (?:Sub|sub):Sub$`), mergeOf("Subtract")},
-	{regexp.MustCompile(`^(?: (?:Mul|mul):Mul)+$`), mergeOf("Multiply")},
-	{regexp.MustCompile(`^(?: Maximum:Maximum)+$`), mergeOf("Maximum")},
-	{regexp.MustCompile(`^(?: Minimum:Minimum)+$`), mergeOf("Minimum")},
-	{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+ truediv:RealDiv$`), mergeOf("Average")},
-	{regexp.MustCompile(`Tanh:Tanh.*Softmax:Softmax.* MatMul:BatchMatMul`), classes("AdditiveAttention")},
-	{regexp.MustCompile(`MatMul:BatchMatMul.*Softmax:Softmax.* MatMul:BatchMatMul`), classes("Attention")},
-	{regexp.MustCompile(` MatMul:BatchMatMul`), mergeOf("Dot")},
-	{regexp.MustCompile(`^ Relu:Relu$`), reluClasses},
-	{regexp.MustCompile(`^ Relu6:Relu6$`), classes("ReLU", "Activation")},
-	{regexp.MustCompile(`^(?: Greater:Greater| GreaterEqual:GreaterEqual).* (?:SelectV2|mul)\S+$`), classes("ReLU", "ELU")},
-	{regexp.MustCompile(`^ LeakyRelu:LeakyRelu$`), classes("LeakyReLU", "Activation", "ReLU")},
-	{regexp.MustCompile(`^ Elu:Elu$`), eluClasses},
-	{regexp.MustCompile(`^ Elu:Elu .*SelectV2$`), classes("ELU")},
-	{regexp.MustCompile(`^ Softmax:Softmax$`), softmaxClasses},
-	{regexp.MustCompile(`^ Exp:Exp$`), classes("Activation", "Lambda")},
-	{regexp.MustCompile(`^ moments/`), classes("LayerNormalization")},
-	{regexp.MustCompile(`^ Square:Square Sum:Sum .*mul:Mul$`), classes("UnitNormalization")},
-	{regexp.MustCompile(`^ (?:Sub|sub):Sub .*truediv:RealDiv$`), classes("Normalization")},
-	{regexp.MustCompile(`^(?: Cast:Cast)? mul:Mul (?:add|Add):AddV2$`), classes("Rescaling", "Lambda")},
-	{regexp.MustCompile(`^ Mean:Mean$`), byInput("GlobalAveragePooling#D")},
-	{regexp.MustCompile(`^ ExpandDims:ExpandDims (?:SelectV2|mul)\S+ .*truediv:RealDiv$`), classes("GlobalAveragePooling1D")},
-	{regexp.MustCompile(`^ Max:Max$`), byInput("GlobalMaxPooling#D")},
-	{regexp.MustCompile(`:MaxPool(?:3D|V2)?(?: MaxPool1d/Squeeze:Squeeze| \S*Squeeze:Squeeze)?(?: transpose:Transpose)?$`), byInput("MaxPooling#D")},
-	{regexp.MustCompile(`:AvgPool(?:3D)?(?: AvgPool1D/Squeeze:Squeeze| \S*Squeeze:Squeeze)?(?: transpose:Transpose)?$`), byInput("AveragePooling#D")},
-	{regexp.MustCompile(`^ (?:Pad|PadV2|MirrorPad):(?:Pad|PadV2|MirrorPad)$`), byInput("ZeroPadding#D")},
-	{regexp.MustCompile(`^ strided_slice:StridedSlice$`), cropClasses},
-	{regexp.MustCompile(`^(?: Shape:Shape strided_slice:StridedSlice)+ strided_slice:StridedSlice$`), classes("CenterCrop")},
-	{regexp.MustCompile(` Repeat/`), repeatClasses},
-	{regexp.MustCompile(`resize/Resize(?:Nearest|Bilinear|Bicubic)`), resizeClasses},
-	{regexp.MustCompile(`^ transpose:Transpose$`), classes("Permute")},
-	{regexp.MustCompile(`LookupTableFindV2`), lookupClasses},
-	{regexp.MustCompile(`StringSplit|StringLower`), classes("TextVectorization")},
-	{regexp.MustCompile(`Bucketize`), classes("Discretization")},
-	{regexp.MustCompile(`StringToHashBucket`), classes("Hashing")},
-	{regexp.MustCompile(`one_hot:OneHot|DenseBincount`), classes("CategoryEncoding")},
-	{regexp.MustCompile(` NotEqual:NotEqual Any:Any `), classes("Masking")},
-	{regexp.MustCompile(` Reshape:Reshape$`), reshapeClasses},
-	{regexp.MustCompile(`^` + strings.TrimSuffix(activationText, `|(?: \S+)+)`) + `)$`), classes("Activation")},
-}
+// patterns are tried in order against [traits.text]. They are made at the first use: most commands
+// look at no layers, and fifty expressions take milliseconds.
+var patterns = sync.OnceValue(func() []pattern {
+	return []pattern{
+		{regexp.MustCompile(`RandomUniform|RandomNormal|RandomGetKey`), randomClasses},
+		{regexp.MustCompile(` div_no_nan:DivNoNan$`), classes("ActivityRegularization")},
+		{regexp.MustCompile(`^ (?:concat|concatenate):(?:ConcatV2|Identity)$`), classes("Concatenate")},
+		{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+$`), mergeOf("Add")},
+		{regexp.MustCompile(`^ (?:Sub|sub):Sub$`), mergeOf("Subtract")},
+		{regexp.MustCompile(`^(?: (?:Mul|mul):Mul)+$`), mergeOf("Multiply")},
+		{regexp.MustCompile(`^(?: Maximum:Maximum)+$`), mergeOf("Maximum")},
+		{regexp.MustCompile(`^(?: Minimum:Minimum)+$`), mergeOf("Minimum")},
+		{regexp.MustCompile(`^(?: (?:Add|add):AddV2)+ truediv:RealDiv$`), mergeOf("Average")},
+		{regexp.MustCompile(`Tanh:Tanh.*Softmax:Softmax.* MatMul:BatchMatMul`), classes("AdditiveAttention")},
+		{regexp.MustCompile(`MatMul:BatchMatMul.*Softmax:Softmax.* MatMul:BatchMatMul`), classes("Attention")},
+		{regexp.MustCompile(` MatMul:BatchMatMul`), mergeOf("Dot")},
+		{regexp.MustCompile(`^ Relu:Relu$`), reluClasses},
+		{regexp.MustCompile(`^ Relu6:Relu6$`), classes("ReLU", "Activation")},
+		{regexp.MustCompile(`^(?: Greater:Greater| GreaterEqual:GreaterEqual).* (?:SelectV2|mul)\S+$`), classes("ReLU", "ELU")},
+		{regexp.MustCompile(`^ LeakyRelu:LeakyRelu$`), classes("LeakyReLU", "Activation", "ReLU")},
+		{regexp.MustCompile(`^ Elu:Elu$`), eluClasses},
+		{regexp.MustCompile(`^ Elu:Elu .*SelectV2$`), classes("ELU")},
+		{regexp.MustCompile(`^ Softmax:Softmax$`), softmaxClasses},
+		{regexp.MustCompile(`^ Exp:Exp$`), classes("Activation", "Lambda")},
+		{regexp.MustCompile(`^ moments/`), classes("LayerNormalization")},
+		{regexp.MustCompile(`^ Square:Square Sum:Sum .*mul:Mul$`), classes("UnitNormalization")},
+		{regexp.MustCompile(`^ (?:Sub|sub):Sub .*truediv:RealDiv$`), classes("Normalization")},
+		{regexp.MustCompile(`^(?: Cast:Cast)? mul:Mul (?:add|Add):AddV2$`), classes("Rescaling", "Lambda")},
+		{regexp.MustCompile(`^ Mean:Mean$`), byInput("GlobalAveragePooling#D")},
+		{regexp.MustCompile(`^ ExpandDims:ExpandDims (?:SelectV2|mul)\S+ .*truediv:RealDiv$`), classes("GlobalAveragePooling1D")},
+		{regexp.MustCompile(`^ Max:Max$`), byInput("GlobalMaxPooling#D")},
+		{regexp.MustCompile(`:MaxPool(?:3D|V2)?(?: MaxPool1d/Squeeze:Squeeze| \S*Squeeze:Squeeze)?(?: transpose:Transpose)?$`), byInput("MaxPooling#D")},
+		{regexp.MustCompile(`:AvgPool(?:3D)?(?: AvgPool1D/Squeeze:Squeeze| \S*Squeeze:Squeeze)?(?: transpose:Transpose)?$`), byInput("AveragePooling#D")},
+		{regexp.MustCompile(`^ (?:Pad|PadV2|MirrorPad):(?:Pad|PadV2|MirrorPad)$`), byInput("ZeroPadding#D")},
+		{regexp.MustCompile(`^ strided_slice:StridedSlice$`), cropClasses},
+		{regexp.MustCompile(`^(?: Shape:Shape strided_slice:StridedSlice)+ strided_slice:StridedSlice$`), classes("CenterCrop")},
+		{regexp.MustCompile(` Repeat/`), repeatClasses},
+		{regexp.MustCompile(`resize/Resize(?:Nearest|Bilinear|Bicubic)`), resizeClasses},
+		{regexp.MustCompile(`^ transpose:Transpose$`), classes("Permute")},
+		{regexp.MustCompile(`LookupTableFindV2`), lookupClasses},
+		{regexp.MustCompile(`StringSplit|StringLower`), classes("TextVectorization")},
+		{regexp.MustCompile(`Bucketize`), classes("Discretization")},
+		{regexp.MustCompile(`StringToHashBucket`), classes("Hashing")},
+		{regexp.MustCompile(`one_hot:OneHot|DenseBincount`), classes("CategoryEncoding")},
+		{regexp.MustCompile(` NotEqual:NotEqual Any:Any `), classes("Masking")},
+		{regexp.MustCompile(` Reshape:Reshape$`), reshapeClasses},
+		{regexp.MustCompile(`^` + strings.TrimSuffix(activationText, `|(?: \S+)+)`) + `)$`), classes("Activation")},
+	}
+})
 
 // mergeOf returns the class of a merge where there is more than one input; of one input it would be
 // something else.
