@@ -231,4 +231,3 @@ func (mg *MetaGraph) kerasInputs() []string {
 	}
 	return names
 }
-
