@@ -455,8 +455,8 @@ func TestNoTensorLeaks(t *testing.T) {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
-	if n := tf.LiveTensors(); n != 0 {
-		t.Errorf("%d tensors of C memory are still held", n)
+	if n, bytes := tf.LiveTensors(), s.Stats().TensorBytes; n != 0 || bytes != 0 {
+		t.Errorf("%d tensors of C memory are still held, %d bytes", n, bytes)
 	}
 }
 

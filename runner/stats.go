@@ -3,6 +3,7 @@ package runner
 import (
 	"sync/atomic"
 
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -19,6 +20,11 @@ type Stats struct {
 	// Bytes that were fed to runs, and that came back.
 	FedBytes     int64 `json:"fed_bytes"`
 	FetchedBytes int64 `json:"fetched_bytes"`
+	// C memory that tensors of this process, of all sessions, hold now, in bytes: what is fed, what
+	// came back and is not copied yet, and what waits for the garbage collector. It does not count
+	// texts of more than 22 bytes, weights, what TensorFlow takes while it runs, and the processes
+	// of isolated models.
+	TensorBytes int64 `json:"tensor_bytes"`
 }
 
 // stats are Stats that several goroutines add to.
@@ -29,7 +35,10 @@ type stats struct {
 // Stats returns the counts so far, at any time, also of a session that is closed.
 func (s *Session) Stats() Stats {
 	c := &s.stats
-	return Stats{Runs: c.runs.Load(), Failed: c.failed.Load(), Now: c.now.Load(), FedBytes: c.fed.Load(), FetchedBytes: c.fetched.Load()}
+	return Stats{
+		Runs: c.runs.Load(), Failed: c.failed.Load(), Now: c.now.Load(),
+		FedBytes: c.fed.Load(), FetchedBytes: c.fetched.Load(), TensorBytes: tf.TensorBytes(),
+	}
 }
 
 // begin counts a run that begins; the function that it returns counts its end.

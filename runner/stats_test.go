@@ -48,7 +48,7 @@ func TestSessionStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.Stats()
-	want := Stats{Runs: got.Runs, Failed: got.Runs - runs, FedBytes: got.Runs * int64(len(x.Bytes())), FetchedBytes: fetched}
+	want := Stats{Runs: got.Runs, Failed: got.Runs - runs, FedBytes: got.Runs * int64(len(x.Bytes())), FetchedBytes: fetched, TensorBytes: got.TensorBytes}
 	if got != want || got.Runs > runs+1 {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -18,15 +18,18 @@ type cTensor struct {
 	// memory is the tensor's own, as long as the tensor lives: what was written there when it was
 	// made may be written over. nil where that is unknown.
 	memory []byte
-	bytes  int64 // in the memory count; 0 once they are given back
+	held   *cBytes // in the memory count
 }
 
 // holdC takes a tensor of the binding into the memory count.
 func holdC(t *tf.Tensor) *cTensor {
 	n, _ := tensor.NumElements(t.Shape())
-	// a TF_TString takes 24 bytes, and more for a long text
-	c := &cTensor{t: t, bytes: n * int64(max(dtypeOf(t).Size(), 24))}
-	countC(c, c.bytes)
+	size := dtypeOf(t).Size()
+	if size == 0 {
+		size = 24 // of a TF_TString; a long text takes more
+	}
+	c := &cTensor{t: t}
+	c.held = countC(c, n*int64(size))
 	return c
 }
 

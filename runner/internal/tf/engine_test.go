@@ -91,12 +91,43 @@ func TestMemoryIsFreedAtOnce(t *testing.T) {
 			l.Release()
 		}
 		call() // helper graphs keep a tensor or two
-		before := cAllocated.Load()
+		before, held := cAllocated.Load(), TensorBytes()
 		for range 20 {
 			call()
 		}
 		if more := cAllocated.Load() - before; more != 0 {
 			t.Errorf("%s: %d bytes of C memory wait for a garbage collection", model, more)
+		}
+		if more := TensorBytes() - held; more != 0 {
+			t.Errorf("%s: %d bytes of C memory are held", model, more)
+		}
+	}
+}
+
+// The bytes of tensors are counted while they are held, by the size of their type.
+func TestTensorBytes(t *testing.T) {
+	if _, err := OpenLibrary(""); err != nil {
+		t.Fatal(err)
+	}
+	for dtype, want := range map[tensor.DType]int64{
+		tensor.Float32: 24, tensor.Float64: 48, tensor.Bool: 6, tensor.Complex128: 96, tensor.Uint64: 48, tensor.String: 144,
+	} {
+		x, err := tensor.New(dtype, 2, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := TensorBytes()
+		c, err := toC(FeedTensor(x))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := TensorBytes() - before; got != want {
+			t.Errorf("%s (2, 3): %d bytes are held, want %d", dtype, got, want)
+		}
+		c.release()
+		c.release()
+		if got := TensorBytes() - before; got != 0 {
+			t.Errorf("%s (2, 3): %d bytes are held after it was released", dtype, got)
 		}
 	}
 }

@@ -20,20 +20,42 @@ const cBudget = 256 << 20
 var (
 	cAllocated atomic.Int64 // bytes handed out since the last forced collection
 	cLive      atomic.Int64 // tensors alive, by the collector's knowledge
+	cHeld      atomic.Int64 // bytes of them, without those that were released
 )
 
 // LiveTensors is how many tensors hold C memory, as far as the garbage collector knows.
 func LiveTensors() int64 { return cLive.Load() }
 
+// TensorBytes is how much C memory tensors hold: those that are fed, those that came back and were
+// not copied yet, and those that wait for the garbage collector. Long texts are not counted.
+func TensorBytes() int64 { return cHeld.Load() }
+
+// cBytes are the bytes of C memory that one tensor holds; 0 once they are given back.
+type cBytes struct{ atomic.Int64 }
+
 // countC records n bytes of C memory that owner keeps alive, and collects garbage when the budget
 // is used up. owner must be what the caller holds on to, so that owner's death means that the
 // tensor may be freed.
-func countC[T any](owner *T, n int64) {
+func countC[T any](owner *T, n int64) *cBytes {
+	held := &cBytes{}
+	held.Store(n)
 	cLive.Add(1)
-	runtime.AddCleanup(owner, func(d int64) { cLive.Add(-d) }, 1)
+	cHeld.Add(n)
+	runtime.AddCleanup(owner, func(held *cBytes) {
+		cLive.Add(-1)
+		held.giveBack()
+	}, held)
 	if total := cAllocated.Add(n); total >= cBudget && cAllocated.CompareAndSwap(total, 0) {
 		runtime.GC()
 	}
+	return held
+}
+
+// giveBack says that the tensor's memory is free, and returns how much that is: 0 the second time.
+func (c *cBytes) giveBack() int64 {
+	n := c.Swap(0)
+	cHeld.Add(-n)
+	return n
 }
 
 // Recycler keeps the memory of batches that are over for those that come. Where all batches of a

@@ -46,13 +46,13 @@ var handle = func() int {
 // has no way to, but TF_TensorBitcastFrom gives up what its target held. TensorFlow counts
 // references, so what it still uses itself stays. c is not to be used afterwards.
 func (c *cTensor) release() {
-	if c.bytes == 0 || handle < 0 {
+	if c.held.Load() == 0 || handle < 0 {
 		return
 	}
 	t := (*C.TF_Tensor)(reflect.ValueOf(c.t).Elem().Field(handle).UnsafePointer())
 	if C.forget(t) != 0 {
-		cAllocated.Add(-c.bytes)
-		c.bytes, c.memory = 0, nil
+		cAllocated.Add(-c.held.giveBack())
+		c.memory = nil
 	}
 	runtime.KeepAlive(c.t)
 }
