@@ -243,6 +243,8 @@ func (r *reader) peek(src Source, f source.Format, keys []string) (Source, begin
 	name := src.Files[0]
 	look := src
 	switch {
+	case name == "-" && src.Stdin == nil:
+		return src, found, nil // opening it gives the error
 	case name == "-" && (!f.HasColumns() || f.Name == "csv" || f.Name == "tsv"):
 		in := bufio.NewReaderSize(src.Stdin, 64<<10)
 		src.Stdin = in

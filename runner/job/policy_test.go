@@ -165,6 +165,31 @@ func TestRun(t *testing.T) {
 		t.Errorf("a signature without inputs: %+v, %v, %q", sum, err, got.String())
 	}
 	var option *runner.OptionError
+	for _, tt := range []struct {
+		job  Job
+		want string
+	}{
+		{Job{Source: job.Source}, "Output, Stdout"},
+		{Job{Source: job.Source, Output: "-"}, "Output, Stdout"},
+		{Job{Source: Source{Files: []string{"-"}, Format: "jsonl"}, Stdout: &got}, "Stdin"},
+	} {
+		_, err := Run(t.Context(), dir, runner.Options{}, runner.PredictOptions{}, tt.job)
+		_, again := tt.job.Run(t.Context(), p)
+		for _, err := range []error{err, again} {
+			if !errors.As(err, &option) || option.Option != tt.want {
+				t.Errorf("a job without streams: %v, want an *OptionError of %s", err, tt.want)
+			}
+		}
+	}
+	for _, format := range []string{"jsonl", "csv", "parquet", "npy", "txt"} {
+		rows, err := Source{Files: []string{"-"}, Format: format}.Rows(p)
+		if err == nil {
+			_, err = rows.Collect(t.Context())
+		}
+		if err == nil {
+			t.Errorf("%s of a standard input that is not there: no error", format)
+		}
+	}
 	if _, err := Run(t.Context(), dir, runner.Options{}, runner.PredictOptions{}, Job{Stdout: &got}); !errors.As(err, &option) {
 		t.Errorf("no rows: %v, want an *OptionError", err)
 	}

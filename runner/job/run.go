@@ -20,6 +20,9 @@ import (
 // What o and po leave open is chosen as [Job.Options] says. Errors are those of [runner.Load],
 // [runner.Session.NewPredictor] and [Job.Run].
 func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOptions, j Job) (sum Summary, err error) {
+	if err := j.checkStreams(); err != nil {
+		return sum, err
+	}
 	defer runner.OpenAhead(o)()
 	m, err := savedmodel.Open(dir)
 	if err != nil {
@@ -65,6 +68,17 @@ func (j Job) toStdout() bool {
 	return j.Output == "" || j.Output == "-" || partfile.IsStream(j.Output)
 }
 
+// checkStreams makes sure that results have somewhere to go, and rows somewhere to come from.
+func (j Job) checkStreams() error {
+	switch {
+	case j.Stdout == nil && (j.Output == "" || j.Output == "-"):
+		return &runner.OptionError{Option: "Output, Stdout", Msg: "name a file, or give what results are to be written to"}
+	case j.Source.Stdin == nil && slices.Contains(j.Source.Files, "-"):
+		return &runner.OptionError{Option: "Stdin", Msg: "there is no standard input"}
+	}
+	return nil
+}
+
 // outputFormat returns the format of the results.
 func (j Job) outputFormat() (source.Format, error) {
 	form, err := source.FindFormat(j.Format, j.Output, writable)
@@ -86,7 +100,7 @@ func (j Job) Run(ctx context.Context, p *runner.Predictor) (Summary, error) {
 }
 
 func (j Job) run(ctx context.Context, p *runner.Predictor) (sum Summary, err error) {
-	if err := j.Validate(); err != nil {
+	if err := errors.Join(j.Validate(), j.checkStreams()); err != nil {
 		return sum, err
 	}
 	if p, _, err = j.Source.suited(p); err != nil {
