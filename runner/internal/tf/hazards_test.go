@@ -29,10 +29,11 @@ import (
 //	an unknown rank is reported as 0                runner.TestPredictUnknownRank
 //	runs know no context and no RunOptions          runner.TestDeadline,
 //	                                                runner.TestTimeoutNotOfLoading
-//	runs at a time change each other's numbers      runner.TestStress, runner.TestLoadKeepsRunsApart
+//	runs at a time change each other's numbers      runner.TestStress,
+//	                                                runner.TestLoadKeepsRunsApart
 //	Close waits, and use after it is an error       runner.TestClosed
 //	each load takes memory that stays               runner.TestReloads
-//	TensorFlow logs before it looks at the level    TestLog, TestHiddenVariable, cmd/tfrun's scripts
+//	TensorFlow logs before it looks at the level    TestLog, TestHiddenVariable
 //	a wrong output index ends the process           TestOutputNames
 
 // A panic of the binding or of tfgo becomes an error; one of ours stays a panic.

@@ -4,14 +4,16 @@ package tf
 
 // #include "tensorflow/c/c_api.h"
 //
-// // forget makes t another reference to the values of nothing. What it held is freed, unless TensorFlow holds on to it.
+// // forget makes t another reference to the values of nothing. What it held is freed, unless
+// // TensorFlow holds on to it.
 // static int forget(TF_Tensor *t) {
 //   static TF_Tensor *nothing;
 //   static const int64_t dims[] = {0};
 //   TF_Tensor *empty = __atomic_load_n(&nothing, __ATOMIC_ACQUIRE);
 //   if (empty == NULL) {
 //     TF_Tensor *made = TF_AllocateTensor(TF_UINT8, dims, 1, 0);
-//     if (__atomic_compare_exchange_n(&nothing, &empty, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+//     if (__atomic_compare_exchange_n(&nothing, &empty, made, 0, __ATOMIC_ACQ_REL,
+//                                     __ATOMIC_ACQUIRE)) {
 //       empty = made;
 //     } else {
 //       TF_DeleteTensor(made);
