@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
+)
+
+// Kind is what kind of error a store gave.
+type Kind uint8
+
+// The kinds of errors; 0 is any other.
+const (
+	_             Kind = iota
+	NotFound           // there is no such object
+	NoBucket           // there is no such bucket
+	Denied             // the credentials do not allow it
+	NoCredentials      // there are none
+	Region             // the bucket is in another region
+	Changed            // the object is another one by now
+	Usage              // the name is none
+)
+
+// Error is an error of a store.
+type Error struct {
+	Name string // "s3://bucket/key"
+	Kind Kind
+	Msg  string // "access denied to read it"
+	Near string // a name that there is, in the place of one that there is not
+	Err  error
+}
+
+// Error names the object and what is wrong.
+func (e *Error) Error() string {
+	if e.Near != "" {
+		return e.Name + ": " + e.Msg + "; there is " + e.Near
+	}
+	return e.Name + ": " + e.Msg
+}
+
+// Unwrap returns the cause; of an object that is not there, [fs.ErrNotExist].
+func (e *Error) Unwrap() []error {
+	list := []error{}
+	if e.Kind == NotFound || e.Kind == NoBucket {
+		list = append(list, fs.ErrNotExist)
+	}
+	if e.Err != nil {
+		list = append(list, e.Err)
+	}
+	return list
+}
+
+// Hints says what to type next.
+func (e *Error) Hints() []string {
+	switch e.Kind {
+	case NoBucket:
+		return []string{"another store than Amazon's is named with AWS_ENDPOINT_URL, or behind the name: ?endpoint=http://HOST:PORT"}
+	case Denied:
+		return []string{"other credentials: AWS_PROFILE=NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"}
+	case NoCredentials:
+		return []string{"name them as for the AWS CLI: AWS_PROFILE=NAME, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", "a public bucket needs none: ?anonymous=true behind the name"}
+	case Region:
+		return []string{"name its region: AWS_REGION=NAME, or ?region=NAME behind the name"}
+	case Changed:
+		return []string{"run again: what is read has to stay as it is meanwhile"}
+	}
+	return nil
+}
+
+// KindOf returns the kind of an error; 0 of one that is no [Error].
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return 0
+}
+
+// named puts the name of an object into an error of its bucket.
+func named(name string, err error) error {
+	if e, ok := err.(*Error); ok && e.Name == "" { //nolint:errorlint // the bucket's own
+		c := *e
+		c.Name = name
+		return &c
+	}
+	return err
+}
+
+// nearest adds to an error that an object is not there which is, among its neighbours. Where the
+// bucket is not there either, that is said.
+func nearest(ctx context.Context, b Bucket, name, key string, err error) error {
+	const most = 1000
+	dir, base := path.Split(key)
+	var names []string
+	listErr := b.List(ctx, dir, func(other string, _ Info) bool {
+		if first, _, below := strings.Cut(strings.TrimPrefix(other, dir), "/"); !below {
+			names = append(names, first)
+		} else if len(names) == 0 || names[len(names)-1] != first+"/" {
+			names = append(names, first+"/")
+		}
+		return len(names) < most
+	})
+	if KindOf(listErr) == NoBucket {
+		return listErr
+	}
+	var e *Error
+	if near := words.Nearest(base, names); near != "" && errors.As(err, &e) {
+		c := *e
+		c.Near = strings.TrimSuffix(name, base) + near
+		return &c
+	}
+	return err
+}
