@@ -3,13 +3,13 @@ package job
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
 // identity says what a run's output depends on.
@@ -77,11 +77,11 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 			id[fmt.Sprintf("input %d", i+1)] = "standard input"
 			continue
 		}
-		info, err := os.Stat(name)
+		info, err := source.Stat(name)
 		if err != nil {
 			return nil, err
 		}
-		id[fmt.Sprintf("input %d", i+1)] = fmt.Sprintf("%s of %d bytes from %s", name, info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
+		id[fmt.Sprintf("input %d", i+1)] = strings.TrimSpace(fmt.Sprintf("%s of %d bytes from %s %s", name, info.Size, info.Modified.Format(time.RFC3339Nano), info.ETag))
 	}
 	sum, err := session.Digest()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 type Job struct {
 	Source Source
 	// Output is the file to write; "" and "-" are Stdout. A file appears under its name only when
-	// it is whole. A name that ends in .gz or .zst is that of a compressed file, of lines of JSON,
-	// CSV, TSV or TFRecord.
+	// it is whole, and so does an object, "s3://bucket/key". A name that ends in .gz or .zst is
+	// that of a compressed file, of lines of JSON, CSV, TSV or TFRecord.
 	Output string
 	Stdout io.Writer
 	// Format is that of the output: "jsonl", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or
@@ -32,6 +32,10 @@ type Job struct {
 	MaxBadShare float64
 	// Errors is a file that gathers the bad rows, a line of JSON for each as it comes; "": none.
 	Errors string
+	// State is a folder for what is written of an object until it is whole: its rows, and the
+	// journal that Resume needs. The local disk has to hold one output. "" is a folder of the
+	// user's cache.
+	State string
 	// Resume goes on where an interrupted run into the same Output stopped: the result is byte for
 	// byte that of an uninterrupted run. With nothing to go on with the run begins anew. A run with
 	// another model, other inputs or options is a *[ResumeError].

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"sync"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -100,6 +99,7 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 	if j, err = j.keeping(ctx, p, form); err != nil {
 		return plan, err
 	}
+	j.Source.ctx = ctx
 	src := j.Source
 	p, why, err := src.suited(p)
 	if err != nil {
@@ -115,8 +115,8 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 	}
 	for _, name := range src.Files {
 		f := PlanFile{Name: name, Bytes: -1}
-		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-			f.Bytes = info.Size()
+		if size, ok := source.Size(name); ok {
+			f.Bytes = size
 		}
 		plan.Files = append(plan.Files, f)
 	}

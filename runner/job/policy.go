@@ -3,13 +3,13 @@ package job
 import (
 	"context"
 	"errors"
-	"os"
 	"runtime"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
+	"github.com/tfrun/tfrun/runner/job/internal/source"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
@@ -93,11 +93,11 @@ const shortJobBytes = 16 << 10
 func (src Source) short() bool {
 	total := int64(0)
 	for _, name := range src.Files {
-		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
+		size, ok := source.Size(name)
+		if !ok {
 			return false
 		}
-		total += info.Size()
+		total += size
 	}
 	return total <= shortJobBytes
 }
@@ -105,7 +105,7 @@ func (src Source) short() bool {
 // regular reports whether all rows come from files, and none from a pipe.
 func (src Source) regular() bool {
 	for _, name := range src.Files {
-		if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		if _, ok := source.Size(name); !ok {
 			return false
 		}
 	}

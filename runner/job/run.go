@@ -11,6 +11,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -94,6 +95,9 @@ func (j Job) outputFormat() (source.Format, error) {
 // leave open of the size of batches is chosen by the files, see [FileBatchSize].
 func (j Job) Run(ctx context.Context, p *runner.Predictor) (Summary, error) {
 	start := time.Now()
+	if err := j.Source.files().Look(ctx); err != nil {
+		return Summary{}, err
+	}
 	sum, err := j.run(ctx, p)
 	sum.Duration = time.Since(start)
 	return sum, err
@@ -113,7 +117,7 @@ func (j Job) run(ctx context.Context, p *runner.Predictor) (sum Summary, err err
 	if j, err = j.keeping(ctx, p, form); err != nil {
 		return sum, err
 	}
-	j.Source.read = &atomic.Int64{}
+	j.Source.read, j.Source.ctx = &atomic.Int64{}, ctx
 	rows, err := j.Source.Rows(p)
 	if err != nil {
 		return sum, err
@@ -170,9 +174,13 @@ func (w *writing) toFile(ctx context.Context) error {
 	if w.form.Name == "jsonl" {
 		delete(id, "skip bad rows") // what comes before the first bad row is the same
 	}
-	out, err := partfile.Open(ctx, w.Output, id, w.Resume, w.form.Head)
+	path, err := w.localOutput()
 	if err != nil {
 		return err
+	}
+	out, err := partfile.Open(ctx, path, id, w.Resume, w.form.Head)
+	if err != nil {
+		return w.ofObject(err)
 	}
 	w.sum.Resumed, w.sum.BadRows = out.Rows(), out.Bad()
 	if w.Began != nil && out.Rows() > 0 {
@@ -235,6 +243,8 @@ func (w *writing) end(ctx context.Context, out *partfile.File, err error) error 
 	var row *runner.RowError
 	var bad *BadRowsError
 	switch {
+	case err == nil && store.Is(w.Output):
+		return w.publish(ctx, out)
 	case err == nil:
 		return out.Commit()
 	case errors.As(err, &full):

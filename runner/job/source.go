@@ -1,6 +1,7 @@
 package job
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 
 // Source says where rows come from and how they become a signature's inputs.
 type Source struct {
-	// Files are read one after the other; "-" is Stdin. A signature without inputs needs none. What
+	// Files are read one after the other; "-" is Stdin, "s3://bucket/key" an object, for which the
+	// program imports package stores. A signature without inputs needs none. What
 	// gzip or zstd compressed is decompressed, by its name or its first bytes; a TFRecord file also
 	// what zlib did, as TensorFlow may write it.
 	Files []string
@@ -48,7 +50,8 @@ type Source struct {
 	Vocabulary string
 	Text       string
 
-	read *atomic.Int64 // counts the bytes that are read of the files, or nil
+	read *atomic.Int64   // counts the bytes that are read of the files, or nil
+	ctx  context.Context //nolint:containedctx // of the run, which ends the reading of objects
 }
 
 // TextEncoder turns a text into ids.
@@ -58,7 +61,7 @@ type TextEncoder interface {
 
 // files is the source as package source knows it.
 func (src Source) files() source.Source {
-	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Part: src.Part, Parts: src.Parts, Read: src.read}
+	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Part: src.Part, Parts: src.Parts, Read: src.read, Context: src.ctx}
 }
 
 // filesFor is the source as package source knows it, within a predictor's limits.

@@ -1,12 +1,12 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +16,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/crash"
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -28,7 +29,8 @@ type Tree struct {
 	// underscore is no data.
 	Input string
 	// Output is the folder of the results. It holds _tfrun.jsonl, which says what is done, and at
-	// the end of a run over all files _SUCCESS.
+	// the end of a run over all files _SUCCESS. Of a folder of a store, Job.State holds the former
+	// too, and the store a copy at the end of each run.
 	Output string
 	// Shard, of Shards, runs only the files whose number, by path, leaves that remainder; 0 Shards
 	// means all. A Parquet file that is more than a shard's share of all bytes counts as several,
@@ -60,6 +62,7 @@ type treeFile struct {
 	File     string    `json:"file"` // below the input folder
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
+	ETag     string    `json:"etag,omitempty"` // of an object
 	Rows     int64     `json:"rows"`
 	BadRows  int64     `json:"bad_rows,omitempty"`
 
@@ -71,9 +74,10 @@ type treeFile struct {
 	partition      []dataset.Field
 }
 
-// done reports whether an earlier run has done the same.
-func (f *treeFile) done(was treeFile) bool {
-	return was.Size == f.Size && was.Modified.Equal(f.Modified) && was.Part == f.Part && was.Parts == f.Parts && exists(f.output)
+// done reports whether an earlier run has done the same, and the results are among those that are
+// there.
+func (f *treeFile) done(was treeFile, there results) bool {
+	return was.ETag == f.ETag && was.Size == f.Size && was.Modified.Equal(f.Modified) && was.Part == f.Part && was.Parts == f.Parts && there.has(f.output)
 }
 
 // Run runs a job for each file of the folder. The model is loaded already, once for all of them.
@@ -92,14 +96,18 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 	if err != nil {
 		return sum, err
 	}
-	journal, done, err := t.open(id)
+	there, err := t.results(ctx)
+	if err != nil {
+		return sum, err
+	}
+	journal, done, err := t.open(ctx, id, there)
 	if err != nil {
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	todo := slices.DeleteFunc(shardOf(all, t.Shard, t.Shards), func(f treeFile) bool {
 		was, ok := done[f.output]
-		if ok = ok && f.done(was); ok {
+		if ok = ok && f.done(was, there); ok {
 			sum.Done++
 			sum.Resumed += was.Rows
 			sum.BadRows += was.BadRows
@@ -114,13 +122,14 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 	for _, f := range todo {
 		r.now.Size += f.Size
 	}
-	if err := r.all(ctx, p, todo); err != nil {
-		return sum, err
+	err = r.all(ctx, p, todo)
+	if kept := t.keepJournal(ctx); err != nil || kept != nil {
+		return sum, cmp.Or(err, kept)
 	}
-	if !t.whole(id, all) {
-		return sum, nil // others are at it
+	if whole, err := t.whole(ctx, id, all); err != nil || !whole {
+		return sum, err // others are at it
 	}
-	return sum, os.WriteFile(filepath.Join(t.Output, treeSuccess), nil, 0o644) //nolint:gosec // as readable as the results
+	return sum, t.succeed(ctx)
 }
 
 // shardOf returns the files of a shard.
@@ -166,7 +175,7 @@ func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile)
 		group.Go(func() error {
 			defer places.Release(weight)
 			err := r.file(each, p, &f)
-			if name := filepath.Join(r.root, f.File); err != nil && !strings.Contains(err.Error(), name) {
+			if name := store.Join(r.root, f.File); err != nil && !strings.Contains(err.Error(), name) {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			return err
@@ -180,18 +189,13 @@ func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile)
 
 // file runs one file, and writes down that it is done.
 func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) error {
-	if err := os.MkdirAll(filepath.Dir(f.output), 0o755); err != nil { //nolint:gosec // as others' folders of results
-		return err
-	}
-	// Hadoop's checksum of a file that is about to be another one
-	crc := filepath.Join(filepath.Dir(f.output), "."+filepath.Base(f.output)+".crc")
-	if err := os.Remove(crc); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := makePlace(f.output); err != nil {
 		return err
 	}
 	j := r.t.job(r.root, f)
 	j.Began, j.Progress = nil, r.progress()
-	j.small = f.Size < treeLarge && f.Parts == 0
-	one, err := j.Run(ctx, p)
+	j.small = f.Size < treeLarge && f.Parts == 0 && !store.Is(f.output)
+	one, err := j.run(ctx, p) // what Run looks at anew has just been listed
 	f.Rows, f.BadRows = one.Resumed+one.Rows, one.BadRows
 	r.mu.Lock()
 	defer r.mu.Unlock()

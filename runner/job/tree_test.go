@@ -127,3 +127,8 @@ func checkOnce(t *testing.T, folder string, n int) {
 		t.Errorf("%d results of %d rows, or others than theirs", len(lines), n)
 	}
 }
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/hive"
 	"github.com/tfrun/tfrun/dataset/parquet"
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
@@ -22,7 +23,7 @@ func (t Tree) Files() ([]string, error) {
 	found, err := source.FindTree(t.Input, t.Job.Source.Format)
 	files := make([]string, len(found.Files))
 	for i, name := range found.Files {
-		files[i] = filepath.Join(found.Root, name)
+		files[i] = store.Join(found.Root, name)
 	}
 	return files, err
 }
@@ -39,7 +40,7 @@ func (t Tree) First() (Job, error) {
 // job is the job over a file.
 func (t Tree) job(root string, f *treeFile) Job {
 	j := t.Job
-	j.Source.Files, j.Source.Partition = []string{filepath.Join(root, f.File)}, f.partition
+	j.Source.Files, j.Source.Partition = []string{store.Join(root, f.File)}, f.partition
 	j.Source.Part, j.Source.Parts = f.Part, f.Parts
 	j.Output, j.Format = f.output, f.format
 	return j
@@ -92,11 +93,11 @@ func (t Tree) find() ([]treeFile, source.Tree, error) {
 	var list []treeFile
 	from := map[string]string{}
 	for i, name := range found.Files {
-		info, err := os.Stat(filepath.Join(found.Root, name))
+		info, err := source.Stat(store.Join(found.Root, name))
 		if err != nil {
 			return nil, found, err
 		}
-		f := treeFile{File: name, Size: info.Size(), Modified: info.ModTime().UTC()}
+		f := treeFile{File: name, Size: info.Size, Modified: info.Modified, ETag: info.ETag}
 		if f.partition, err = columns.of(name); err != nil {
 			return nil, found, err
 		}
@@ -136,7 +137,7 @@ func (t Tree) split(found source.Tree, i int) (int, error) {
 	if err != nil || own.Name != "parquet" || parts < 2 {
 		return 1, err
 	}
-	name := filepath.Join(found.Root, found.Files[i])
+	name := store.Join(found.Root, found.Files[i])
 	groups, err := parquet.Groups(parquet.Options{Open: t.Job.Source.files().Open}, name)
 	return max(min(parts, groups), 1), err
 }
@@ -175,11 +176,14 @@ func (t Tree) output(name string) (file string, form source.Format, err error) {
 	if z, err := compressor(plain+packed, form); err != nil || z == nil {
 		packed = "" // the format compresses by itself
 	}
-	return filepath.Join(t.Output, plain+packed), form, nil
+	return store.Join(t.Output, plain+packed), form, nil
 }
 
 // below reports whether a path lies in a folder, or is it.
 func below(folder, path string) (bool, error) {
+	if store.Is(folder) || store.Is(path) {
+		return store.Below(folder, path), nil
+	}
 	a, err := resolved(folder)
 	if err != nil {
 		return false, err
@@ -209,9 +213,4 @@ func resolved(path string) (string, error) {
 		}
 		path, rest = up, filepath.Join(filepath.Base(path), rest)
 	}
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
 }

@@ -3,6 +3,7 @@ package job
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
@@ -34,30 +36,28 @@ func (t Tree) journal(shard int) string {
 	if t.Shards > 1 {
 		name = fmt.Sprintf(shardJournal, shard, t.Shards)
 	}
-	return filepath.Join(t.Output, name)
+	return store.Join(t.Output, name)
 }
 
 // open opens the journal of a folder of results, and says what it tells is done.
-func (t Tree) open(id partfile.Identity) (*os.File, map[string]treeFile, error) {
+func (t Tree) open(ctx context.Context, id partfile.Identity, there results) (*os.File, map[string]treeFile, error) {
 	head, err := json.Marshal(id)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := os.MkdirAll(t.Output, 0o755); err != nil { //nolint:gosec // as others' folders of results
+	if err := t.begin(ctx); err != nil {
 		return nil, nil, err
 	}
-	for _, stale := range []string{treeSuccess, "." + treeSuccess + ".crc"} {
-		if err := os.Remove(filepath.Join(t.Output, stale)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, nil, err
-		}
-	}
-	if err := t.checkShards(); err != nil {
+	if err := t.checkShards(there); err != nil {
 		return nil, nil, err
 	}
-	name := t.journal(t.Shard)
+	name, err := t.localJournal()
+	if err != nil {
+		return nil, nil, err
+	}
 	done := map[string]treeFile{}
 	if t.Job.Resume {
-		if done, err = t.readJournal(name, id); errors.Is(err, os.ErrNotExist) {
+		if done, err = t.readJournal(ctx, t.Shard, id); errors.Is(err, os.ErrNotExist) {
 			done = map[string]treeFile{}
 		} else if err != nil {
 			return nil, nil, err
@@ -80,8 +80,8 @@ func (t Tree) open(id partfile.Identity) (*os.File, map[string]treeFile, error) 
 
 // checkShards refuses a folder with the results of other numbers of shards, whose parts of files
 // would stand beside those of this run.
-func (t Tree) checkShards() error {
-	names, err := filepath.Glob(filepath.Join(t.Output, "_tfrun*.jsonl"))
+func (t Tree) checkShards(there results) error {
+	names, err := there.journals()
 	if err != nil {
 		return err
 	}
@@ -98,25 +98,29 @@ func (t Tree) checkShards() error {
 }
 
 // whole reports whether all files of all shards are done.
-func (t Tree) whole(id partfile.Identity, all []treeFile) bool {
+func (t Tree) whole(ctx context.Context, id partfile.Identity, all []treeFile) (bool, error) {
+	there, err := t.results(ctx)
+	if err != nil {
+		return false, err
+	}
 	for shard := range max(t.Shards, 1) {
-		done, err := t.readJournal(t.journal(shard), id)
+		done, err := t.readJournal(ctx, shard, id)
 		if err != nil {
-			return false
+			return false, nil //nolint:nilerr // its shard will say what is wrong
 		}
 		for _, f := range shardOf(all, shard, t.Shards) {
-			if was, ok := done[f.output]; !ok || !f.done(was) {
-				return false
+			if was, ok := done[f.output]; !ok || !f.done(was, there) {
+				return false, nil
 			}
 		}
 	}
-	return true
+	return true, nil
 }
 
-// readJournal reads the journal of an earlier run, whose last line may be cut off: what it has
-// done, by output. That of a run with other options is a *[ResumeError].
-func (t Tree) readJournal(name string, id partfile.Identity) (map[string]treeFile, error) {
-	text, err := os.ReadFile(name)
+// readJournal reads the journal of an earlier run of a shard, whose last line may be cut off: what
+// it has done, by output. That of a run with other options is a *[ResumeError].
+func (t Tree) readJournal(ctx context.Context, shard int, id partfile.Identity) (map[string]treeFile, error) {
+	text, err := t.journalText(ctx, shard)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +130,7 @@ func (t Tree) readJournal(name string, id partfile.Identity) (map[string]treeFil
 	}
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	if !bytes.Equal(first, head) {
-		return nil, &ResumeError{Output: name, Msg: partfile.Difference(first, id)}
+		return nil, &ResumeError{Output: t.journal(shard), Msg: partfile.Difference(first, id)}
 	}
 	done := map[string]treeFile{}
 	for line := range bytes.Lines(rest) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/tfrecord"
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
@@ -79,23 +81,19 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		}
 		return asText(name, format, &unknown{src: src, name: name, format: format, r: r, records: records}), nil
 	}
-	file, err := dataset.OpenFile(name)
+	f, at, err := src.openRaw(name)
 	if err != nil {
 		return nil, err
 	}
-	var f io.ReadCloser = file
-	if src.Read != nil {
-		f = counted{file, src.Read}
-	}
 	how := uncompressed
-	switch info, err := file.Stat(); {
+	switch {
 	case filepath.Ext(name) == ".gz":
 		how = gzipped
 	case filepath.Ext(name) == ".zst":
 		how = zstandard
-	case err == nil && info.Mode().IsRegular():
+	case at != nil:
 		head := make([]byte, kindHead)
-		n, _ := file.ReadAt(head, 0) // the reading comes upon the error again
+		n, _ := at.ReadAt(head, 0) // the reading comes upon the error again
 		how = compressionOf(head[:n], records)
 		if k, ok := kindOf(head[:n]); ok && how == uncompressed && !records {
 			if err := k.misread(name, format); err != nil {
@@ -146,6 +144,36 @@ type text struct {
 
 // Close closes the file.
 func (t *text) Close() error { return t.file.Close() }
+
+// openRaw opens a file or an object as it is stored. at reads it without counting; nil where it can
+// only be read once.
+func (src Source) openRaw(name string) (f io.ReadCloser, at io.ReaderAt, err error) {
+	if store.Is(name) {
+		o, err := store.Open(src.context(), name, src.Read)
+		if err != nil {
+			return nil, nil, err
+		}
+		return o, o.Uncounted(), nil
+	}
+	file, err := dataset.OpenFile(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		at = file
+	}
+	if src.Read != nil {
+		return counted{file, src.Read}, at, nil
+	}
+	return file, at, nil
+}
+
+func (src Source) context() context.Context {
+	if src.Context == nil {
+		return context.Background()
+	}
+	return src.Context
+}
 
 // decompress returns a reader of what a compressed one holds, and what ends it.
 func (src Source) decompress(name string, f io.Reader, how compression) (r io.Reader, end func() error, err error) {

@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"os"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/arrow"
@@ -19,8 +18,8 @@ func (src Source) KeptTypes(ctx context.Context, f Format, spec dataset.Spec) (m
 		if _, spooled := src.Stdin.(*Spooled); name == "-" && spooled {
 			continue
 		}
-		info, err := os.Stat(name)
-		again = again && err == nil && info.Mode().IsRegular()
+		_, regular := Size(name)
+		again = again && regular
 	}
 	if f.kept == nil {
 		rows := dataset.FromElements(spec)

@@ -6,12 +6,14 @@
 package source
 
 import (
+	"context"
 	"io"
 	"os"
 	"sync/atomic"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/internal/store"
 )
 
 // Source says where rows come from.
@@ -29,6 +31,8 @@ type Source struct {
 	Envelope func(key string, value []byte) error
 	Limits   dataset.Limits
 	Read     *atomic.Int64 // counts the bytes that are read of the files, or nil
+	// Context ends the reading of objects of a store; nil: nothing does.
+	Context context.Context //nolint:containedctx // an Opener takes none
 	// BlockBytes is about how much a reader by the block is to read at a time; 0: its habit.
 	BlockBytes int
 	// Part, of Parts, reads that part of the row groups of each Parquet file; 0 Parts means all.
@@ -39,13 +43,49 @@ type Source struct {
 func (src Source) Size() int64 {
 	total := int64(0)
 	for _, name := range src.Files {
-		info, err := os.Stat(name)
-		if err != nil || !info.Mode().IsRegular() {
+		size, ok := Size(name)
+		if !ok {
 			return 0
 		}
-		total += info.Size()
+		total += size
 	}
 	return total
+}
+
+// Size returns the bytes of a regular file or of an object; ok is false where they are not known,
+// as of a pipe.
+func Size(name string) (n int64, ok bool) {
+	info, err := Stat(name)
+	return info.Size, err == nil && info.Size >= 0
+}
+
+// Stat looks at a file, or recalls what is known of an object. Of what is no regular file the size
+// is -1.
+func Stat(name string) (store.Info, error) {
+	if store.Is(name) {
+		return store.Known(context.Background(), name)
+	}
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return store.Info{}, err
+	case !info.Mode().IsRegular():
+		return store.Info{Size: -1, Modified: info.ModTime().UTC()}, nil
+	}
+	return store.Info{Size: info.Size(), Modified: info.ModTime().UTC()}, nil
+}
+
+// Look asks the stores anew for all objects among the files: for a run that begins.
+func (src Source) Look(ctx context.Context) error {
+	for _, name := range src.Files {
+		if !store.Is(name) {
+			continue
+		}
+		if _, err := store.Stat(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // counted counts what is read of a file.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
@@ -24,6 +25,9 @@ type Tree struct {
 // or an underscore are no data, as for Hadoop, Spark and Hive, and are passed over. format is that
 // of all files; "" goes by their names, and leaves out those that tell of none.
 func FindTree(input, format string) (Tree, error) {
+	if store.Is(input) {
+		return findObjects(input, format)
+	}
 	root, pattern := SplitPattern(input)
 	t := Tree{Root: root}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -50,17 +54,30 @@ func FindTree(input, format string) (Tree, error) {
 		if err != nil || !info.Mode().IsRegular() {
 			return err
 		}
-		if _, err := FindFormat(format, path, func(Format) bool { return true }); err != nil {
-			t.Other = append(t.Other, below)
-			return nil
-		}
-		t.Files, t.Sizes = append(t.Files, below), append(t.Sizes, info.Size())
+		t.add(below, info.Size(), format)
 		return nil
 	})
-	if err == nil && len(t.Files) == 0 {
-		err = &option.Error{Option: "Input", Msg: fmt.Sprintf("input %q: no files of rows there%s", input, passedOver(t.Other))}
+	if err == nil {
+		err = t.empty(input)
 	}
 	return t, err
+}
+
+// add adds a file, to those that are read or to the others.
+func (t *Tree) add(below string, size int64, format string) {
+	if _, err := FindFormat(format, below, func(Format) bool { return true }); err != nil {
+		t.Other = append(t.Other, below)
+		return
+	}
+	t.Files, t.Sizes = append(t.Files, below), append(t.Sizes, size)
+}
+
+// empty says that there are no files of rows, where there are none.
+func (t *Tree) empty(input string) error {
+	if len(t.Files) > 0 {
+		return nil
+	}
+	return &option.Error{Option: "Input", Msg: fmt.Sprintf("input %q: no files of rows there%s", input, passedOver(t.Other))}
 }
 
 // passedOver names a file that was left out, for those who wonder.

@@ -1,0 +1,166 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tfrun/tfrun/internal/store"
+)
+
+// results is the folder of a tree's results: which of them are there.
+type results struct {
+	folder  string
+	objects map[string]store.Info // of a store, by their paths
+}
+
+// results looks at the folder of the results. One of a store is listed.
+func (t Tree) results(ctx context.Context) (results, error) {
+	r := results{folder: t.Output}
+	if !store.Is(t.Output) {
+		return r, nil
+	}
+	var err error
+	_, r.objects, err = store.List(ctx, t.Output, 0)
+	return r, err
+}
+
+// has reports whether a file of results is there.
+func (r results) has(name string) bool {
+	if store.Is(r.folder) {
+		_, ok := r.objects[strings.TrimPrefix(name, store.Join(r.folder, ""))]
+		return ok
+	}
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// journals lists the journals that are there.
+func (r results) journals() ([]string, error) {
+	const pattern = "_tfrun*.jsonl"
+	if !store.Is(r.folder) {
+		return filepath.Glob(filepath.Join(r.folder, pattern))
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.objects)), func(path string) bool {
+		ok, err := filepath.Match(pattern, path)
+		return err != nil || !ok
+	}), nil
+}
+
+// begin makes the folder of the results ready for a run.
+func (t Tree) begin(ctx context.Context) error {
+	if store.Is(t.Output) {
+		return store.Remove(ctx, store.Join(t.Output, treeSuccess))
+	}
+	if err := os.MkdirAll(t.Output, 0o755); err != nil { //nolint:gosec // as others' folders of results
+		return err
+	}
+	for _, stale := range []string{treeSuccess, "." + treeSuccess + ".crc"} {
+		if err := removeStale(filepath.Join(t.Output, stale)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// localJournal is where this shard's journal is written: that of a folder of a store in the state
+// folder.
+func (t Tree) localJournal() (string, error) {
+	name := t.journal(t.Shard)
+	if !store.Is(name) {
+		return name, nil
+	}
+	return stateFile(t.Job.State, name)
+}
+
+// journalText reads the journal of a shard. Of a store, this shard's own may lie in the state
+// folder, and others' copies in the folder of the results.
+func (t Tree) journalText(ctx context.Context, shard int) ([]byte, error) {
+	name := t.journal(shard)
+	if shard == t.Shard || !store.Is(name) {
+		local := name
+		if store.Is(name) {
+			var err error
+			if local, err = t.localJournal(); err != nil {
+				return nil, err
+			}
+		}
+		if text, err := os.ReadFile(local); err == nil || !store.Is(name) || !errors.Is(err, os.ErrNotExist) {
+			return text, err
+		}
+	}
+	if _, err := store.Stat(ctx, name); err != nil {
+		return nil, err
+	}
+	f, err := store.Open(ctx, name, nil)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(f)
+	return text, errors.Join(err, f.Close())
+}
+
+// keepJournal puts a copy of this shard's journal into a folder of a store, for other shards and
+// other machines. An interrupted run does so too.
+func (t Tree) keepJournal(ctx context.Context) error {
+	name := t.journal(t.Shard)
+	if !store.Is(name) {
+		return nil
+	}
+	within := 20 * time.Second
+	if ctx.Err() != nil {
+		within = 2 * time.Second // whoever interrupts a run waits
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	local, err := t.localJournal()
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(local)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return store.Put(ctx, name, io.NewSectionReader(f, 0, info.Size()))
+}
+
+// makePlace makes a results file be written where there was nothing or an older one.
+func makePlace(output string) error {
+	if store.Is(output) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil { //nolint:gosec // as others' folders of results
+		return err
+	}
+	// Hadoop's checksum of a file that is about to be another one
+	return removeStale(filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+".crc"))
+}
+
+// removeStale removes a file, if it is there.
+func removeStale(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// succeed writes _SUCCESS.
+func (t Tree) succeed(ctx context.Context) error {
+	name := store.Join(t.Output, treeSuccess)
+	if store.Is(name) {
+		return store.Put(ctx, name, io.NewSectionReader(bytes.NewReader(nil), 0, 0))
+	}
+	return os.WriteFile(name, nil, 0o644) //nolint:gosec // as readable as the results
+}
