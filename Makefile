@@ -96,7 +96,7 @@ image-test: go ## build the CPU images and test them; needs no engine and no reg
 image-test-gpu: go ## the same for the GPU image; needs no GPU (2.7 GB of downloads)
 	@scripts/image/test.sh gpu
 
-kill-test: go ## kill runs of tfrun predict 200 times, and compare what --resume makes of them (10 minutes; KILLS=20)
+kill-test: go ## kill runs of tfrun predict 200 times, and 50 times over a store, and compare what --resume makes of them (15 minutes; KILLS=20)
 	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -count=1 -v -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
 
 spark-test: build ## run tfrun.spark on a standalone cluster of Spark (needs Java 17; five minutes)

@@ -89,7 +89,7 @@ func (o *benchOptions) addFlags(f *pflag.FlagSet) {
 }
 
 // validate checks what can be checked before a model is loaded.
-func (o *benchOptions) validate() error {
+func (o *benchOptions) validate(ctx context.Context) error {
 	const command = "tfrun bench"
 	if !slices.Contains([]string{"table", "json", "csv"}, o.format) {
 		return usagef(command, "--format %q: want table, json or csv", o.format)
@@ -114,7 +114,7 @@ func (o *benchOptions) validate() error {
 		return usagef(command, "--lengths are those of made-up rows; the rows of %s have their own", o.predict.inputs[0])
 	}
 	o.predict.batching = string(runner.Arrival)
-	return o.predict.validate()
+	return o.predict.validate(ctx)
 }
 
 // leastOf returns the least of the numbers, or 1 where there are none.
@@ -126,14 +126,14 @@ func leastOf[T int | int64](list []T) int64 {
 }
 
 func runBench(ctx context.Context, o benchOptions, std stdio) error {
-	if err := o.validate(); err != nil {
+	if err := o.validate(ctx); err != nil {
 		return err
 	}
-	source, err := o.predict.source(std)
+	source, err := o.predict.source(ctx, std)
 	if err != nil {
 		return err
 	}
-	m, err := o.predict.openFiles(std, &source)
+	m, err := o.predict.openFiles(ctx, std, &source)
 	if err != nil {
 		return err
 	}

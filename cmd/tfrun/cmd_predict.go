@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,10 +49,10 @@ result a row. Rows are .jsonl, .csv, .tsv, .npy, .npz, .parquet, .arrow, .txt or
 .tfrecord, compressed or not; - is stdin. For a folder -o has to be one, too.`
 
 func runPredict(ctx context.Context, o predictOptions, std stdio) error {
-	if err := o.validate(); err != nil {
+	if err := o.validate(ctx); err != nil {
 		return err
 	}
-	source, err := o.source(std)
+	source, err := o.source(ctx, std)
 	if err != nil {
 		return err
 	}
@@ -63,7 +62,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	defer runner.OpenAhead(o.load)()
 	restore := fewerCollections()
 	defer restore()
-	m, err := o.openFiles(std, &source)
+	m, err := o.openFiles(ctx, std, &source)
 	if err != nil {
 		return err
 	}
@@ -106,7 +105,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 }
 
 // source puts together where rows come from.
-func (o *predictOptions) source(std stdio) (job.Source, error) {
+func (o *predictOptions) source(ctx context.Context, std stdio) (job.Source, error) {
 	src := job.Source{Files: o.inputs, Stdin: std.in, Format: o.inputFormat, Keep: o.keep, Text: o.text, Columns: map[string]string{}}
 	for _, c := range o.columns {
 		name, column, err := split2("column", c)
@@ -123,34 +122,31 @@ func (o *predictOptions) source(std stdio) (job.Source, error) {
 		src.CSV.Sniffed = unsureNote(std)
 	}
 	if o.vocab != "" {
-		encoder, err := text.Open(o.vocab, text.Format(o.vocabFormat))
+		encoder, sum, err := openVocabulary(ctx, o.vocab, text.Format(o.vocabFormat))
 		if err != nil {
 			return src, err
 		}
 		if o.vocabFormat == string(text.Auto) && !o.quiet {
 			std.note("vocabulary %s: %s; --vocab-format takes it for something else", o.vocab, encoder)
 		}
-		src.Encoder = encoder
-		if src.Vocabulary, err = vocabularySum(o.vocab, encoder); err != nil {
-			return src, err
-		}
+		src.Encoder, src.Vocabulary = encoder, sum
 	}
 	return src, nil
 }
 
-// vocabularySum says which vocabulary it is, for --resume: what it was taken for, and a digest of
-// the file.
-func vocabularySum(name string, e text.Encoder) (string, error) {
-	f, err := os.Open(name)
+// openVocabulary reads a vocabulary. sum says which it is, for --resume: what it was taken for, and
+// a digest of the file.
+func openVocabulary(ctx context.Context, name string, format text.Format) (e text.Encoder, sum string, err error) {
+	f, err := openNamed(ctx, name)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+	if e, err = text.Read(io.TeeReader(f, h), name, format); err != nil {
+		return nil, "", err
 	}
-	return fmt.Sprintf("%s, sha256 %x", e, h.Sum(nil)[:8]), nil
+	return e, fmt.Sprintf("%s, sha256 %x", e, h.Sum(nil)[:8]), nil
 }
 
 // checkInputs makes sure that there are rows for a signature with inputs. Another one has one
@@ -184,7 +180,7 @@ func (o *predictOptions) widening() job.Wide {
 // job puts together what is run.
 func (o *predictOptions) job(source job.Source, std stdio) job.Job {
 	return job.Job{
-		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, NullNaN: o.nullNaN,
+		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, State: o.state, NullNaN: o.nullNaN,
 		Squeeze: o.squeezing(), Wide: o.widening(), MaxBadRows: o.mostBad, MaxBadShare: o.badShare, Errors: o.errors,
 		Began: func(done int64) {
 			if !o.quiet {

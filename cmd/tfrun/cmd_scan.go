@@ -48,7 +48,10 @@ func newScanCmd(std stdio) *cobra.Command {
 		Long:    scanLong,
 		Example: scanExample,
 		Args:    args(1, 1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := localModels(cmd.Context(), args, std); err != nil {
+				return err
+			}
 			o.model = args[0]
 			return runScan(o, std)
 		},

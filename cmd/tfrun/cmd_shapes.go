@@ -154,6 +154,9 @@ func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
 	if o.selection.At, err = parseAt(o.at); err != nil {
 		return err
 	}
+	if err := localModels(ctx, o.models, std); err != nil {
+		return err
+	}
 	if o.variables {
 		return o.listVariables(ctx, format, std)
 	}

@@ -91,14 +91,14 @@ const (
 
 // doctorModel examines a model: what its files say, and what running a few rows shows.
 func doctorModel(ctx context.Context, o predictOptions, flags []string, std stdio) (*modelDiagnosis, error) {
-	if err := o.validate(); err != nil {
+	if err := o.validate(ctx); err != nil {
 		return nil, err
 	}
-	source, err := o.source(std)
+	source, err := o.source(ctx, std)
 	if err != nil {
 		return nil, err
 	}
-	m, err := o.openFiles(std, &source)
+	m, err := o.openFiles(ctx, std, &source)
 	if err != nil {
 		return nil, err
 	}

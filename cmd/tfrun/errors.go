@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
@@ -95,6 +96,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case store.KindOf(err) == store.Usage:
+		return exitUsage
 	case errors.As(err, &stopped):
 		return exitInterrupted
 	case errors.As(err, &madeUp):

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job"
@@ -19,13 +20,21 @@ func isDirectory(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// isFolder is isDirectory for an input, which may lie in a store.
+func isFolder(ctx context.Context, name string) bool {
+	if store.Is(name) {
+		return store.IsFolder(ctx, name)
+	}
+	return isDirectory(name)
+}
+
 // overFolder reports whether results go to a folder, a file for each input: where the input is a
 // folder, or a pattern for any depth, or the output is one.
-func (o *predictOptions) overFolder() bool {
+func (o *predictOptions) overFolder(ctx context.Context) bool {
 	if len(o.inputs) != 1 || o.inputs[0] == "-" || o.output == "" {
 		return false
 	}
-	return isDirectory(o.inputs[0]) || strings.Contains(o.inputs[0], "**") || strings.HasSuffix(o.output, "/") || isDirectory(o.output)
+	return strings.Contains(o.inputs[0], "**") || strings.HasSuffix(o.output, "/") || isDirectory(o.output) || isFolder(ctx, o.inputs[0])
 }
 
 // checkFolder makes the run one over a folder, and finds its files.
@@ -37,13 +46,21 @@ func (o *predictOptions) checkFolder() error {
 	if o.errors != "" {
 		return usagef(command, "--errors: over a folder the bad rows stay in the results of their file")
 	}
-	o.tree = &job.Tree{Input: o.inputs[0], Output: filepath.Clean(o.output)}
+	o.tree = &job.Tree{Input: o.inputs[0], Output: cleanFolder(o.output)}
 	o.tree.Job.Source.Format = o.inputFormat
 	o.tree.Shard, o.tree.Shards = int(o.predict.Shard), int(o.predict.Shards)
 	o.predict.Shard, o.predict.Shards = 0, 0
 	var err error
 	o.inputs, err = o.tree.Files()
 	return err
+}
+
+// cleanFolder is a folder's name without what is too much of it.
+func cleanFolder(name string) string {
+	if store.Is(name) {
+		return strings.TrimRight(name, "/")
+	}
+	return filepath.Clean(name)
 }
 
 // runFolder runs the job for each file.

@@ -24,7 +24,7 @@ var predictGroups = []flagGroup{
 	{"Batches and padding", []string{
 		"batch-size", "no-batch", "pad", "pad-to", "padded-shape", "pad-side", "max-len", "truncate", "pad-sequences", "length", "mask", "max-tokens", "window", "window-memory", "padding-may-change-results",
 	}},
-	{"Output", []string{"format", "wide", "squeeze", "head", "labels", "nan-as-null", "plot", "progress", "summary", "quiet", "verbose", "help"}},
+	{"Output", []string{"format", "wide", "squeeze", "head", "labels", "nan-as-null", "plot", "progress", "summary", "state", "quiet", "verbose", "help"}},
 	{"Robustness", []string{
 		"max-bad-rows", "errors", "timeout", "isolate", "isolate-memory",
 		"max-row-bytes", "max-batch-memory", "max-length", "max-elements", "max-depth", "max-ratio",

@@ -1,16 +1,28 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/store"
 )
 
-// expand replaces globs that the shell has left alone by the files they stand for.
-func expand(inputs []string) ([]string, error) {
+// expand replaces globs that the shell has left alone, and patterns of objects, by what they stand
+// for. format is that of all inputs, "" goes by their names.
+func expand(ctx context.Context, inputs []string, format string) ([]string, error) {
 	var files []string
 	for _, in := range inputs {
+		if store.Is(in) {
+			found, err := objects(ctx, in, format)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, found...)
+			continue
+		}
 		if _, err := os.Stat(in); err == nil || in == "-" || !strings.ContainsAny(in, "*?[") {
 			files = append(files, in)
 			continue
@@ -22,7 +34,7 @@ func expand(inputs []string) ([]string, error) {
 		files = append(files, found...)
 	}
 	for _, name := range files {
-		if name == "-" {
+		if name == "-" || store.Is(name) {
 			continue
 		}
 		switch info, err := os.Stat(name); {
@@ -36,6 +48,9 @@ func expand(inputs []string) ([]string, error) {
 }
 
 func sameFile(a, b string) bool {
+	if store.Is(a) {
+		return a == b
+	}
 	x, err := os.Stat(a)
 	y, err2 := os.Stat(b)
 	return err == nil && err2 == nil && os.SameFile(x, y)

@@ -142,7 +142,7 @@ func (k *killer) run(t *testing.T, c killCase) {
 	dir := t.TempDir()
 	whole, out := filepath.Join(dir, "whole"+filepath.Ext(c.out)), filepath.Join(dir, c.out)
 	cmd := c.command(t, whole)
-	start := startAndWait(t, cmd, whole)
+	start := startAndWait(t, cmd, journalOf(whole))
 	if err := cmd.Wait(); !c.whole(cmd, err) {
 		t.Fatalf("%v: %v\n%s", cmd.Args, err, cmd.Stderr)
 	}
@@ -157,7 +157,7 @@ func (k *killer) run(t *testing.T, c killCase) {
 			args = append(args, "--resume")
 		}
 		cmd := c.command(t, out, args...)
-		startAndWait(t, cmd, out)
+		startAndWait(t, cmd, journalOf(out))
 		moment := time.Duration(k.rnd.Float64() * 1.2 * float64(length))
 		if k.kills == k.most {
 			moment = time.Hour
@@ -207,11 +207,15 @@ func (c killCase) command(t *testing.T, out string, more ...string) *exec.Cmd {
 	return cmd
 }
 
+// journalOf is the journal of an output.
+func journalOf(out string) string {
+	return filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".tfrun-journal")
+}
+
 // startAndWait starts a command and returns when it has begun to write: when its journal is there,
 // or touched anew.
-func startAndWait(t *testing.T, cmd *exec.Cmd, out string) time.Time {
+func startAndWait(t *testing.T, cmd *exec.Cmd, journal string) time.Time {
 	t.Helper()
-	journal := filepath.Join(filepath.Dir(out), "."+filepath.Base(out)+".tfrun-journal")
 	before, beforeErr := os.Stat(journal)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -115,6 +115,7 @@ internal/rewrite: internal/graph internal/wire internal/words
 savedmodel/padding: tensor savedmodel internal/graph
 
 internal/cache:
+internal/store: internal/words internal/crash
 internal/getlib:
 internal/partfile: tensor dataset dataset/arrow
 runner/internal/option:
@@ -128,9 +129,10 @@ runner: savedmodel savedmodel/scan savedmodel/padding
 runner: internal/rewrite internal/ops internal/admit internal/words internal/crash
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
 runner: runner/internal/xla
-runner/job/internal/source: dataset internal/words runner/internal/option
+runner/job/internal/source: dataset internal/words internal/store runner/internal/option
 runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
-runner/job: internal/words internal/crash
+runner/job: internal/words internal/crash internal/store internal/cache
+runner/job/stores: internal/store
 runner/job: runner runner/job/internal/source internal/partfile
 runner/job: tensor dataset savedmodel savedmodel/sizes
 runner/job: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -50,8 +51,8 @@ func checkLimits(l dataset.Limits) error {
 const maxLabels = 64 << 20
 
 // readLabels reads a file of labels.
-func readLabels(name string) ([]byte, error) {
-	f, err := dataset.OpenFile(name)
+func readLabels(ctx context.Context, name string) ([]byte, error) {
+	f, err := openNamed(ctx, name)
 	if err != nil {
 		return nil, err
 	}

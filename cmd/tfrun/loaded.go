@@ -42,14 +42,23 @@ type loadedModel struct {
 
 // openFiles reads the model's files, finds the signature, and turns the flags that speak of its
 // inputs into options and into what the source says of them.
-func (o *predictOptions) openFiles(std stdio, source *job.Source) (*loadedModel, error) {
-	m, err := savedmodel.Open(o.model)
+func (o *predictOptions) openFiles(ctx context.Context, std stdio, source *job.Source) (*loadedModel, error) {
+	note := std.note
+	if o.quiet {
+		note = func(string, ...any) {}
+	}
+	dir, err := localModel(ctx, o.model, note)
 	if err != nil {
 		return nil, err
 	}
-	if m.Version != "" && !o.quiet {
-		std.note("model %s: version %s", o.model, m.Version)
+	m, err := savedmodel.Open(dir)
+	if err != nil {
+		return nil, err
 	}
+	if m.Version != "" {
+		note("model %s: version %s", o.model, m.Version)
+	}
+	o.model = dir
 	for _, file := range o.load.OpLibraries {
 		std.note("op library %s: its code runs in this process, with all that it may do", file)
 	}

@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,7 +14,8 @@ import (
 )
 
 func main() {
-	runner.IsolateMain() // the process of predict --isolate, which does nothing else
+	log.SetOutput(io.Discard) // libraries of stores may print what tfrun says itself
+	runner.IsolateMain()      // the process of predict --isolate, which does nothing else
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in good order; after that the default is back, so that a
 	// second one ends the process at once.

@@ -17,7 +17,7 @@ const planRows = 1000
 
 // runPlan is predict --dry-run.
 func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio) error {
-	m, err := o.openFiles(std, &source)
+	m, err := o.openFiles(ctx, std, &source)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -58,6 +59,7 @@ type predictOptions struct {
 	listenIdle  time.Duration // that ends it
 	dryRun      bool
 	resume      bool
+	state       string // where an object is written until it is whole
 	shard       string
 	plot        string
 	quiet       bool
@@ -119,8 +121,9 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	addLimitFlags(f, &o.predict.Limits)
 	f.BoolVar(&o.dryRun, "dry-run", false, "say what would be read, fed and written; run nothing")
 	f.BoolVar(&o.resume, "resume", false, "go on where an interrupted run into this -o stopped")
+	f.StringVar(&o.state, "state", "", "`DIR` for results on their way to a store (in the cache)")
 	f.StringVar(&o.shard, "shard", "", "`I/N`: every Nth row (of a folder: file) from the Ith on")
-	f.StringVar(&o.listen, "listen", "", "`unix:PATH`, a socket: Arrow streams in and out by connection")
+	f.StringVar(&o.listen, "listen", "", "`unix:PATH` where Arrow streams come and go, one a client")
 	f.DurationVar(&o.listenIdle, "listen-idle", 0, "`TIME` without a connection that ends --listen (never)")
 	f.StringVar(&o.plot, "plot", "", "`FILE` (.svg, .png) to draw lengths and latency to")
 	f.IntVar(&o.predict.Workers, "workers", 0, "`N` batches at a time (2; 1 with state or chance)")
@@ -150,8 +153,11 @@ func vocabFormats() string {
 }
 
 // validate checks what can be checked before a model is loaded, and expands globs.
-func (o *predictOptions) validate() error {
+func (o *predictOptions) validate(ctx context.Context) error {
 	const command = "tfrun predict"
+	if err := o.cleanNames(); err != nil {
+		return err
+	}
 	switch o.predict.Batching = runner.Batching(o.batching); o.predict.Batching {
 	case runner.Arrival, runner.Exact, runner.Bucket, runner.Auto:
 	default:
@@ -190,7 +196,7 @@ func (o *predictOptions) validate() error {
 	if o.load.IsolateMemory > 0 && !o.load.Isolate {
 		return usagef(command, "--isolate-memory bounds the process that --isolate makes; give both")
 	}
-	if err := o.parseHeads(); err != nil {
+	if err := o.parseHeads(ctx); err != nil {
 		return err
 	}
 	if err := o.parseGPU(); err != nil {
@@ -201,7 +207,7 @@ func (o *predictOptions) validate() error {
 			return err
 		}
 	}
-	return o.checkFiles()
+	return o.checkFiles(ctx)
 }
 
 // parseXLA reads --xla.
@@ -279,17 +285,17 @@ func (o *predictOptions) parseGPU() error {
 }
 
 // checkFiles finds the inputs, and makes sure that the output is none of them.
-func (o *predictOptions) checkFiles() error {
+func (o *predictOptions) checkFiles(ctx context.Context) error {
 	if o.optimizer != "auto" {
 		o.load.Optimizer = runner.Optimizer(o.optimizer)
 	}
 	if o.planJSON = o.dryRun && o.format == "json"; o.planJSON {
 		o.format = ""
 	}
-	if o.overFolder() {
+	if o.overFolder(ctx) {
 		return o.checkFolder()
 	}
-	files, err := expand(o.inputs)
+	files, err := expand(ctx, o.inputs, o.inputFormat)
 	if err != nil {
 		return o.swapped(err)
 	}
@@ -321,10 +327,10 @@ func (o *predictOptions) swapped(err error) error {
 }
 
 // parseHeads reads --head and --labels.
-func (o *predictOptions) parseHeads() error {
+func (o *predictOptions) parseHeads(ctx context.Context) error {
 	var labels []string
 	if o.labels != "" {
-		data, err := readLabels(o.labels)
+		data, err := readLabels(ctx, o.labels)
 		if err != nil {
 			return fmt.Errorf("labels %q: %w", o.labels, cause(err))
 		}
