@@ -99,11 +99,11 @@ func UnknownOperations() ([]string, error) {
 func ExamineGPU(library string) (GPUReport, error) { return tf.ExamineGPU(library) }
 
 // CatchDeath has died be called, in a goroutine, when a library that the process has opened ends
-// it: a failed check of TensorFlow's, a fault in one of its kernels. signal is "SIGABRT" or the
-// like.
-// Other goroutines go on for up to three seconds; then the process ends with status 5. It is for
-// the main function of a program, to be called once, and does nothing but on Linux.
-func CatchDeath(died func(signal string)) error { return tf.CatchDeath(died) }
+// it: a failed check of TensorFlow's, a fault in one of its kernels, a call of exit. cause is
+// "SIGABRT", "exit(0)" or the like. Other goroutines go on for up to three seconds; then the
+// process ends with status 5. It is for the main function of a program, to be called once, and does
+// nothing but on Linux.
+func CatchDeath(died func(cause string)) error { return tf.CatchDeath(died) }
 
 // IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the
 // model's process is the program itself, started anew, and there IsolateMain serves the model and

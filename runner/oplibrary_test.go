@@ -6,67 +6,21 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
-	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
-	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
-	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
-
-	"google.golang.org/protobuf/proto"
-
 	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/runner/internal/tf"
-	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// twiceLibrary compiles a library of the operation "TfrunTest>Twice".
-func twiceLibrary(t *testing.T) string {
-	t.Helper()
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("NOT TRIED: there is no C compiler")
-	}
-	file := filepath.Join(t.TempDir(), "twice.so")
-	if out, err := exec.Command(cc, "-shared", "-fPIC", "-O1", "-o", file, "testdata/oplibrary/twice.c").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return file
-}
-
-// twiceModel doubles its input with an operation that TensorFlow does not have.
-func twiceModel(t *testing.T) *savedmodel.Model {
-	t.Helper()
-	def := modeltest.Library([]*nodepb.NodeDef{modeltest.Op("out", "TfrunTest>Twice", "in")})
-	def.SaverDef = nil
-	float := &attrpb.AttrValue{Value: &attrpb.AttrValue_Type{Type: typespb.DataType_DT_FLOAT}}
-	for _, n := range def.GetGraphDef().GetNode() {
-		if n.GetOp() == "Placeholder" {
-			n.Attr["dtype"] = float
-		}
-	}
-	for _, infos := range []map[string]*pb.TensorInfo{def.SignatureDef["run"].Inputs, def.SignatureDef["run"].Outputs} {
-		for _, info := range infos {
-			info.Dtype, info.TensorShape = typespb.DataType_DT_FLOAT, modeltest.Shape(-1)
-		}
-	}
-	data, err := proto.Marshal(&pb.SavedModel{SavedModelSchemaVersion: 1, MetaGraphs: []*pb.MetaGraphDef{def}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return modeltest.OpenBytes(t, data)
-}
-
 // A model with a custom operation is refused by the operation's name, runs with the library that
 // has it, in this process or isolated, and is planned without loading the library.
 func TestOpLibrary(t *testing.T) {
-	m, file := twiceModel(t), twiceLibrary(t)
+	m, file := modeltest.OpenBytes(t, modeltest.Twice(t)), modeltest.TwiceLibrary(t, "")
 	var unsafe *UnsafeError
 	if _, err := LoadModel(t.Context(), m, Options{}); !errors.As(err, &unsafe) || unsafe.Findings[0].Kind != scan.UnknownOp ||
 		!strings.Contains(err.Error(), "runs TfrunTest>Twice") || !strings.Contains(strings.Join(unsafe.Hints(), " "), "--op-library") {
@@ -105,7 +59,7 @@ func TestOpLibraryRefused(t *testing.T) {
 	}
 	for file, want := range map[string]string{filepath.Join(dir, "none.so"): "no such file", text: "file too short", lib.Path: "registers no operation"} {
 		var refused *OpLibraryError
-		_, err := LoadModel(context.Background(), twiceModel(t), Options{OpLibraries: []string{file}})
+		_, err := LoadModel(context.Background(), modeltest.OpenBytes(t, modeltest.Twice(t)), Options{OpLibraries: []string{file}})
 		if !errors.As(err, &refused) || !strings.Contains(refused.Reason, want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want an *OpLibraryError: %s", file, err, want)
 		}

@@ -70,11 +70,11 @@ func (p *process) interrupt(ctx context.Context) {
 
 // died ends the process after TensorFlow has done so in truth: the thread that it happened on
 // stands still, and results that are finished still go out.
-func (p *process) died(signal string) {
+func (p *process) died(cause string) {
 	time.Sleep(2 * flushWithin)
 	p.exit(exitDied, func() {
 		partfile.AbandonAll()
-		text := "TensorFlow has ended the process: " + signal
+		text := "TensorFlow has ended the process: " + cause
 		if p.said != nil {
 			if words := p.said.Words(); words != "" {
 				text += ": " + words

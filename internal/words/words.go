@@ -91,3 +91,19 @@ func Thousands(n int64) string {
 	}
 	return digits
 }
+
+// shortName is how many bytes of a name are shown at least.
+const shortName = 1000
+
+// Short returns a name as it is, or where it has more than some thousand bytes, which only hostile
+// ones have, its first thousand and how many there are.
+func Short(s string) string {
+	if len(s) <= 2*shortName {
+		return s
+	}
+	n := shortName
+	for n < shortName+utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n++
+	}
+	return s[:n] + "… (" + Thousands(int64(len(s))) + " bytes)"
+}

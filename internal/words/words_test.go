@@ -1,6 +1,7 @@
 package words
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -54,6 +55,22 @@ func TestThousands(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 7: "7", -7: "-7", 999: "999", -999: "-999", 1000: "1,000", -1000: "-1,000", 523840: "523,840", math.MinInt64: "-9,223,372,036,854,775,808"} {
 		if got := Thousands(n); got != want {
 			t.Errorf("Thousands(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+// TestShort cuts names that are longer than any honest one, between characters.
+func TestShort(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"", "name", strings.Repeat("ü", 1000)} {
+		if got := Short(s); got != s {
+			t.Errorf("Short of %d bytes has %d", len(s), len(got))
+		}
+	}
+	for i := range 4 {
+		s := strings.Repeat("x", i) + strings.Repeat("模", 1_000_000)
+		if got := Short(s); len(got) > 1050 || !utf8.ValidString(got) || !strings.HasSuffix(got, fmt.Sprintf("模… (3,000,00%d bytes)", i)) {
+			t.Errorf("Short: %d bytes, %q", len(got), got[max(0, len(got)-40):])
 		}
 	}
 }

@@ -2,11 +2,15 @@
 
 package tf
 
+// #cgo LDFLAGS: -ldl
 // #define _GNU_SOURCE
+// #include <dlfcn.h>
 // #include <errno.h>
 // #include <signal.h>
 // #include <stdint.h>
+// #include <stdlib.h>
 // #include <string.h>
+// #include <sys/syscall.h>
 // #include <time.h>
 // #include <ucontext.h>
 // #include <unistd.h>
@@ -18,6 +22,7 @@ package tf
 // enum { count = sizeof fatal / sizeof fatal[0], patience = 3, status = 5 };
 // static struct sigaction before[count];
 // static int told = -1;
+// static pid_t self;
 // static volatile sig_atomic_t dying;
 //
 // static uintptr_t at(void *context) {
@@ -29,8 +34,22 @@ package tf
 // #endif
 // }
 //
-// // A fault in Go's code is a panic, and Go's own handler makes it one. Any other is a library's: its
-// // thread stays where it is, Go is told, and has a moment to say so and to end the process.
+// // last tells Go of a signal, or of an exit code, leaves it a moment, and ends the process.
+// static void last(int sig, int code) {
+//   unsigned char words[2] = {(unsigned char)sig, (unsigned char)code};
+//   if (!dying) {
+//     dying = 1;
+//     ssize_t written = write(told, words, sizeof words);
+//     (void)written;
+//   }
+//   struct timespec left = {patience, 0};
+//   while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+//   }
+//   for (;;) syscall(SYS_exit_group, status);
+// }
+//
+// // A fault in Go's code is a panic, and Go's own handler makes it one. Any other is a library's:
+// // its thread stays where it is, Go is told, and has a moment to say so and to end the process.
 // static void die(int sig, siginfo_t *info, void *context) {
 //   uintptr_t pc = at(context);
 //   if (pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext) {
@@ -41,20 +60,30 @@ package tf
 //       }
 //     }
 //   }
-//   unsigned char n = (unsigned char)sig;
-//   if (!dying) {
-//     dying = 1;
-//     ssize_t written = write(told, &n, 1);
-//     (void)written;
-//   }
-//   struct timespec left = {patience, 0};
-//   while (nanosleep(&left, &left) != 0 && errno == EINTR) {
-//   }
-//   _exit(status);
+//   last(sig, 0);
+// }
+//
+// // Go ends the process without the C library, so whoever asks that to end it is a library: its
+// // exit status, which may be 0, says nothing of what tfrun was to do. The symbols of the program
+// // come before those of the C library for all that it opens. What a child of such a library does
+// // after fork is its own affair.
+// void _exit(int code) {
+//   if (told >= 0 && getpid() == self) last(0, code);
+//   for (;;) syscall(SYS_exit_group, code);
+// }
+//
+// void _Exit(int code) { _exit(code); }
+//
+// void exit(int code) {
+//   void (*libc)(int) = NULL;
+//   if (told < 0 || getpid() != self) libc = (void (*)(int))dlsym(RTLD_NEXT, "exit");
+//   if (libc != NULL) libc(code);
+//   _exit(code);
 // }
 //
 // static int catch_death(int fd) {
 //   told = fd;
+//   self = getpid();
 //   for (size_t i = 0; i < count; i++) {
 //     struct sigaction action;
 //     memset(&action, 0, sizeof action);
@@ -68,6 +97,8 @@ package tf
 import "C"
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"syscall"
 
@@ -77,10 +108,10 @@ import (
 )
 
 // CatchDeath has died be called, in a goroutine, when a library ends the process: a failed check of
-// TensorFlow's, a fault in one of its kernels. The thread that it happened on stands still then,
-// others go on for three seconds, and after that the process ends with status 5. What faults in
-// Go's own code stays a panic. It may be called once.
-func CatchDeath(died func(signal string)) error {
+// TensorFlow's, a fault in one of its kernels, a call of exit. cause is the signal or the call. The
+// thread that it happened on stands still then, others go on for three seconds, and after that the
+// process ends with status 5. What faults in Go's own code stays a panic. It may be called once.
+func CatchDeath(died func(cause string)) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
@@ -90,13 +121,17 @@ func CatchDeath(died func(signal string)) error {
 		return err
 	}
 	_ = w.Close() // its copy stays open
-	var sig [1]byte
+	var words [2]byte
 	crash.Go(func() error {
-		_, err := r.Read(sig[:])
+		_, err := io.ReadFull(r, words[:])
 		return err
 	}, func(err error) {
-		if err == nil {
-			died(unix.SignalName(syscall.Signal(sig[0])))
+		switch sig := syscall.Signal(words[0]); {
+		case err != nil:
+		case sig == 0:
+			died(fmt.Sprintf("exit(%d)", words[1]))
+		default:
+			died(unix.SignalName(sig))
 		}
 	})
 	if C.catch_death(C.int(fd)) != 0 {

@@ -3,4 +3,4 @@
 package tf
 
 // CatchDeath does nothing here.
-func CatchDeath(func(signal string)) error { return nil }
+func CatchDeath(func(cause string)) error { return nil }

@@ -89,7 +89,7 @@ func (c cell) wrap(limit int) []cell {
 	var line cell
 	used := 0
 	for _, w := range c {
-		for n := columns(w.text); ; n = columns(w.text) {
+		for n := columns(w.text); ; {
 			gap := min(len(line), 1)
 			if used+gap+n <= limit {
 				line, used = append(line, w), used+gap+n
@@ -101,6 +101,7 @@ func (c cell) wrap(limit int) []cell {
 			}
 			head, tail := breakWord(w.text, limit-used-gap)
 			lines, line, used = append(lines, append(line, word{head, w.style})), nil, 0
+			n -= columns(w.text[:len(w.text)-len(tail)])
 			w.text = tail
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/scan"
@@ -63,6 +64,7 @@ func ScanFile(path string) (*ScanReport, error) {
 
 // add counts findings.
 func (r *ScanReport) add(findings []scan.Finding, tags []string) {
+	tags = shownNames(tags)
 	for _, f := range findings {
 		switch f.Severity {
 		case scan.Unsafe:
@@ -72,8 +74,30 @@ func (r *ScanReport) add(findings []scan.Finding, tags []string) {
 		default:
 			r.Expected++
 		}
-		r.Findings = append(r.Findings, ScanFinding{append([]string{}, tags...), f})
+		r.Findings = append(r.Findings, ScanFinding{append([]string{}, tags...), shown(f)})
 	}
+}
+
+// shown returns a finding with names as they are shown: a function with a name of megabytes may
+// hold a hundred thousand findings, and each says where it stands.
+func shown(f scan.Finding) scan.Finding {
+	for _, s := range []*string{&f.Op, &f.Function, &f.Node, &f.Layer, &f.Detail} {
+		*s = words.Short(*s)
+	}
+	f.Signatures = shownNames(f.Signatures)
+	return f
+}
+
+// shownNames returns names as they are shown.
+func shownNames(names []string) []string {
+	if !slices.ContainsFunc(names, func(s string) bool { return s != words.Short(s) }) {
+		return names
+	}
+	names = slices.Clone(names)
+	for i, s := range names {
+		names[i] = words.Short(s)
+	}
+	return names
 }
 
 // WriteJSON writes the report for programs.
