@@ -7,6 +7,9 @@
 //	printf '%s\n' '{"job":"bare"}' '{"job":"predict"}' |
 //		go run ./bench/overhead -model testdata/models/full_seed/k3/model -rows rows.jsonl
 //
+// The jobs "bare-calls" and "calls" run one row a call, by the binding's Session.Run and by
+// runner's.
+//
 // The bare loop is given tensors that lie ready in TensorFlow's memory and looks at no answer but
 // to add them up. The Predictor is given rows in Go's memory: it groups, pads and feeds them, and
 // deals the answers to the rows.
@@ -68,6 +71,9 @@ func run(ctx context.Context, model, file string) error {
 	jobs := map[string]peer.Job{
 		"bare":    timed(b.run),
 		"predict": timed(func() (float64, error) { return predict(ctx, p, rows) }),
+
+		"bare-calls": timed(func() (float64, error) { return b.calls(elements) }),
+		"calls":      timed(func() (float64, error) { return calls(ctx, s, p, elements) }),
 	}
 	return peer.Serve(os.Stdin, os.Stdout, jobs)
 }

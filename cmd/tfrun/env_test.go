@@ -3,12 +3,16 @@
 package main
 
 import (
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A module of somebody else's builds with what `tfrun env -w` writes and nothing else, and its
@@ -74,9 +78,71 @@ func TestEnvOtherModule(t *testing.T) {
 	if got := do(filepath.Join(dir, "service"), model, "[3, 5, 7]", "[3, 5]"); strings.Count(got, "output_0") != 2 {
 		t.Errorf("the program prints %q, want two answers", got)
 	}
+	tryService(t, filepath.Join(dir, "webservice"), environ, filepath.Join(root, "testdata/models"))
 	do(tfrun, "env", "-u")
 	if left, err := os.ReadFile(goenv); err == nil && strings.TrimSpace(string(left)) != "" {
 		t.Errorf("left in Go's environment: %q", left)
+	}
+}
+
+// tryService asks a program of examples/service for rows of two models, a row that is wrong, and
+// the first model anew, and ends it.
+func tryService(t *testing.T, program string, environ []string, models string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), program, "text="+filepath.Join(models, "k3_seed/model"), "dense="+filepath.Join(models, "k3_autoencoder/model"))
+	c.Env = append(environ, "LISTEN="+address)
+	var log strings.Builder
+	c.Stdout, c.Stderr = &log, &log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	post := func(path, body string) (int, string) {
+		for {
+			resp, err := http.Post("http://"+address+path, "application/json", strings.NewReader(body)) //nolint:noctx // a test
+			if err == nil {
+				text, _ := io.ReadAll(resp.Body)
+				_ = resp.Body.Close()
+				return resp.StatusCode, string(text)
+			}
+			select { // it does not listen yet
+			case err := <-ended:
+				t.Fatalf("%v\n%s", err, &log)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	_, first := post("/text", "[3, 5, 7]")
+	for _, tt := range []struct {
+		path, body string
+		code       int
+		want       string
+	}{
+		{"/text", "[3, 5, 7]", http.StatusOK, first},
+		{"/dense", "[1, 2, 3, 4, 5, 6, 7, 8]", http.StatusOK, `{"output_0":[`},
+		{"/dense", "[1]", http.StatusBadRequest, "want the shape (8,), got (1,)"},
+		{"/text/reload", "", http.StatusOK, ""},
+		{"/text", "[3, 5, 7]", http.StatusOK, first},
+	} {
+		if code, got := post(tt.path, tt.body); code != tt.code || !strings.Contains(got, tt.want) || first == "" {
+			t.Errorf("%s %s: %d %s, want %d %s", tt.path, tt.body, code, got, tt.code, tt.want)
+		}
+	}
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Error(err)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("%v\n%s", err, &log)
 	}
 }
 
