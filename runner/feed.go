@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/sequence"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -122,7 +123,7 @@ func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 		have := int(rows) * b.Len()
 		err := b.PadStrings(c, f.Strings[:have])
 		if p.o.Sequences.PadSide == Pre {
-			padFirst(f.Strings[:have], b, c)
+			sequence.PadFirst(f.Strings[:have], b, c)
 		}
 		fillUp(f.Strings, have, b.Len())
 		return f, err
@@ -133,7 +134,7 @@ func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 			return err
 		}
 		if p.o.Sequences.PadSide == Pre {
-			padFirst(dst[:have], b, c)
+			sequence.PadFirst(dst[:have], b, c)
 		}
 		fillUp(dst, have, b.Len())
 		return nil

@@ -3,10 +3,10 @@ package runner
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/runner/internal/sequence"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -177,28 +177,13 @@ func (p *Predictor) findLengths() map[string]int64 {
 }
 
 // GivenSpec is what rows must hold for [Predictor.Complete] to bring them into the form of
-// [Predictor.RowSpec]: the same without the inputs that [PredictOptions.Sequences] set or make of
-// lengths, and with rows of any length for those that it gives a length.
+// [Predictor.RowSpec]. It is RowSpec without the inputs that [PredictOptions.Sequences] set or make
+// of lengths, and an input that Sequences give a length may have any.
 func (p *Predictor) GivenSpec() dataset.Spec {
 	if p.o.Sequences.IsZero() {
 		return p.spec
 	}
-	items := map[string]dataset.Spec{}
-	for i, key := range p.spec.Keys() {
-		_, made := p.made[key]
-		if _, set := p.o.Sequences.Set[key]; made || set {
-			continue
-		}
-		items[key] = p.spec.Items()[i]
-		if p.lengths[key] > 0 {
-			c := p.components[p.spec.Index(key)]
-			dims := c.Shape.Dims()
-			dims[0] = tensor.Unknown
-			c.Shape = tensor.MakeShape(dims...)
-			items[key] = dataset.Leaf(c)
-		}
-	}
-	return dataset.Dict(items)
+	return p.sequencePlan().Given()
 }
 
 // Complete brings rows of [Predictor.GivenSpec] into the form that [Predictor.Predict] takes, as
@@ -206,224 +191,17 @@ func (p *Predictor) GivenSpec() dataset.Spec {
 // in, and what is shorter than PadTo is padded. A row beyond the Limits, or too long, is an error
 // of its own.
 func (p *Predictor) Complete(rows *dataset.Dataset) *dataset.Dataset {
-	return p.padTo(p.limited(p.sequenced(rows)))
+	if !p.o.Sequences.IsZero() {
+		rows = p.sequencePlan().Complete(rows)
+	}
+	return sequence.PadTo(p.limited(rows), p.spec, p.o.PadTo, p.o.Pad)
 }
 
-// sequenced gives rows their lengths, and the inputs that they do not hold.
-func (p *Predictor) sequenced(rows *dataset.Dataset) *dataset.Dataset {
-	if p.o.Sequences.IsZero() {
-		return rows
-	}
-	given := p.GivenSpec()
+// sequencePlan says what [PredictOptions.Sequences] make of rows.
+func (p *Predictor) sequencePlan() *sequence.Plan {
 	s := p.o.Sequences
-	names := slices.Sorted(maps.Keys(p.lengths))
-	rows = rows.Check(func(e dataset.Element) (string, error) {
-		for _, name := range names {
-			if n := e.Tensors[given.Index(name)].Dims()[0]; n > p.lengths[name] && s.Truncate == "" {
-				return name, fmt.Errorf("%d entries are more than %d; --truncate pre or post cuts them", n, p.lengths[name])
-			}
-		}
-		return "", nil
-	})
-	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
-		row := e
-		row.Tensors, row.Splits = make([]tensor.Tensor, len(p.components)), nil
-		before := map[string]int64{} // lengths, cut but not padded
-		for i, path := range p.spec.Paths() {
-			k := given.Index(path)
-			if k < 0 {
-				continue
-			}
-			t := e.Tensors[k]
-			if e.Splits != nil {
-				row.Splits = append(row.Splits, make([][]tensor.Tensor, i+1-len(row.Splits))...)
-				row.Splits[i] = e.Splits[k]
-			}
-			var err error
-			if row.Tensors[i], before[path], err = p.fitted(path, t); err != nil {
-				return row, err
-			}
-		}
-		return row, p.complete(row, before)
-	})
-}
-
-// fitted gives an input's value its length. n is the length before padding.
-func (p *Predictor) fitted(name string, t tensor.Tensor) (_ tensor.Tensor, n int64, err error) {
-	s, want := p.o.Sequences, p.lengths[name]
-	if t.Rank() > 0 {
-		n = t.Dims()[0]
+	return &sequence.Plan{
+		Spec: p.spec, Lengths: p.lengths, Made: p.made, Counts: s.Lengths, Set: s.Set, Pad: p.o.Pad,
+		PadFirst: s.PadSide == Pre, Cut: s.Truncate != "", CutFirst: s.Truncate == Pre,
 	}
-	if want == 0 {
-		return t, n, nil
-	}
-	switch {
-	case n > want && s.Truncate == Pre:
-		t, n = t.Slice(int(n-want), int(n)), want
-	case n > want:
-		t, n = t.Slice(0, int(want)), want
-	}
-	if n == want {
-		return t, n, nil
-	}
-	long, err := extend(t, want, p.o.Pad[name])
-	if err == nil && s.PadSide == Pre {
-		toEnd(long, int(n))
-	}
-	return long, n, err
-}
-
-// complete fills in the inputs that are set or made of lengths.
-func (p *Predictor) complete(row dataset.Element, lengths map[string]int64) error {
-	for name, v := range p.o.Sequences.Set {
-		row.Tensors[p.spec.Index(name)] = v
-	}
-	for name, of := range p.made {
-		c := p.components[p.spec.Index(name)]
-		n := lengths[of]
-		if _, isLength := p.o.Sequences.Lengths[name]; isLength {
-			dims, ok := oneElement(c.Shape)
-			t, err := filled(c.DType, 1, float64(n))
-			if !ok || err != nil {
-				return fmt.Errorf("input %q: a length is one number, want %s %s", name, c.DType, c.Shape)
-			}
-			if row.Tensors[p.spec.Index(name)], err = t.Reshape(dims...); err != nil {
-				return err
-			}
-			continue
-		}
-		t, err := filled(c.DType, n, 1)
-		if err != nil {
-			return fmt.Errorf("input %q: %w", name, err)
-		}
-		if total := p.lengths[of]; total > n {
-			if t, err = extend(t, total, tensor.Tensor{}); err != nil {
-				return err
-			}
-			if p.o.Sequences.PadSide == Pre {
-				toEnd(t, int(n))
-			}
-		}
-		row.Tensors[p.spec.Index(name)] = t
-	}
-	return nil
-}
-
-// filled returns a vector of n times a number, of any dtype that has it.
-func filled(d tensor.DType, n int64, v float64) (tensor.Tensor, error) {
-	list := make([]float64, n)
-	for i := range list {
-		list[i] = v
-	}
-	switch d {
-	case tensor.Int32:
-		return vectorOf(list, func(v float64) int32 { return int32(v) }), nil
-	case tensor.Int64:
-		return vectorOf(list, func(v float64) int64 { return int64(v) }), nil
-	case tensor.Float32:
-		return vectorOf(list, func(v float64) float32 { return float32(v) }), nil
-	case tensor.Float64:
-		return tensor.Vector(list...), nil
-	case tensor.Bool:
-		return vectorOf(list, func(v float64) bool { return v != 0 }), nil
-	}
-	return tensor.Tensor{}, fmt.Errorf("lengths and masks are int32, int64, float32, float64 or bool, not %s", d)
-}
-
-func vectorOf[T tensor.Value](list []float64, of func(float64) T) tensor.Tensor {
-	out := make([]T, len(list))
-	for i, v := range list {
-		out[i] = of(v)
-	}
-	return tensor.Vector(out...)
-}
-
-// toEnd moves the first n entries of a padded value behind its padding, in place.
-func toEnd(t tensor.Tensor, n int) {
-	steps := int(t.Dims()[0])
-	if t.DType() == tensor.String {
-		moveToEnd(t.Strings(), n, steps)
-		return
-	}
-	moveToEnd(t.Bytes(), n, steps)
-}
-
-// moveToEnd moves the first n of the steps that a row consists of behind the others, which are
-// padding and all alike.
-func moveToEnd[T any](row []T, n, steps int) {
-	if n >= steps || steps == 0 {
-		return
-	}
-	size := len(row) / steps
-	pad := slices.Clone(row[(steps-1)*size:])
-	copy(row[(steps-n)*size:], row[:n*size])
-	for i := range steps - n {
-		copy(row[i*size:], pad)
-	}
-}
-
-// padFirst moves the rows of a padded batch behind their padding.
-func padFirst[T any](dst []T, b *dataset.Batch, c int) {
-	dims := b.Dims(c)
-	if len(dims) < 2 || b.Len() == 0 {
-		return
-	}
-	size := len(dst) / b.Len()
-	for i := range b.Len() {
-		moveToEnd(dst[i*size:(i+1)*size], int(b.Row(i).Tensors[c].Dims()[0]), int(dims[1]))
-	}
-}
-
-// padTo extends rows to the least sizes that PadTo asks for.
-func (p *Predictor) padTo(rows *dataset.Dataset) *dataset.Dataset {
-	if len(p.o.PadTo) == 0 {
-		return rows
-	}
-	least := map[int]int64{} // by component
-	for name, n := range p.o.PadTo {
-		if c := p.spec.Index(name); c >= 0 {
-			least[c] = n
-		}
-	}
-	return rows.Map(p.spec, func(e dataset.Element) (dataset.Element, error) {
-		e.Tensors = slices.Clone(e.Tensors)
-		for c, n := range least {
-			t, err := extend(e.Tensors[c], n, p.o.Pad[p.spec.Paths()[c]])
-			if err != nil {
-				return e, fmt.Errorf("input %q: %w", p.spec.Paths()[c], err)
-			}
-			e.Tensors[c] = t
-		}
-		return e, nil
-	})
-}
-
-// extend returns t with its first axis padded to n entries, or t itself where it has as many:
-// pad_to_size.
-func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) {
-	if t.Rank() == 0 || t.Dims()[0] >= n {
-		return t, nil
-	}
-	dims := slices.Clone(t.Dims())
-	dims[0] = n
-	out, err := tensor.New(t.DType(), dims...)
-	if err != nil {
-		return out, err
-	}
-	copy(out.Strings(), t.Strings())
-	have := copy(out.Bytes(), t.Bytes())
-	for i := t.Len(); i < out.Len() && pad.Len() == 1; i++ {
-		if t.DType() == tensor.String {
-			out.Strings()[i] = pad.Strings()[0]
-		} else {
-			have += copy(out.Bytes()[have:], pad.Bytes())
-		}
-	}
-	return out, nil
-}
-
-// oneElement returns sizes that hold one value and fit the shape.
-func oneElement(s tensor.Shape) ([]int64, bool) {
-	dims := slices.Repeat([]int64{1}, len(s.Dims()))
-	return dims, s.Admits(dims)
 }

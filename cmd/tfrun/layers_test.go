@@ -123,12 +123,13 @@ runner/internal/tf: tensor runner/internal/option internal/cache internal/crash
 runner/internal/tf: internal/lastwords
 runner/internal/isolate: internal/lastwords internal/crash
 runner/internal/isolate: tensor runner/internal/option runner/internal/tf
+runner/internal/sequence: tensor dataset
 runner/internal/xla: tensor savedmodel internal/rewrite runner/internal/tf
 runner: tensor dataset
 runner: savedmodel savedmodel/scan savedmodel/padding
 runner: internal/rewrite internal/ops internal/admit internal/words internal/crash
 runner: runner/internal/option runner/internal/tf runner/internal/isolate
-runner: runner/internal/xla
+runner: runner/internal/xla runner/internal/sequence
 runner/job/internal/source: dataset internal/words internal/store runner/internal/option
 runner/job/internal/source: dataset/csv dataset/npy dataset/parquet dataset/arrow dataset/tfrecord
 runner/job: internal/words internal/crash internal/store internal/cache
