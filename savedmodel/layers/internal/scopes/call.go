@@ -40,9 +40,10 @@ type Edge struct {
 // Scope is the function of a model, or the part of it that is one nested model, cut into calls by
 // the names of its nodes.
 type Scope struct {
-	Calls  []*Call
-	Depth  int                           // how many parts of the nodes' names stand before the layer's
-	Prefix string                        // these parts, joined: "" at depth 0
+	Calls []*Call
+	Depth int // the parts of a node's name before the layer's name
+	// Prefix is these parts, joined: "" at depth 0.
+	Prefix string
 	Owner  map[*graph.Node]*Call         // the call that a node is part of
 	Users  map[*graph.Node][]*graph.Node // of a node, within the function
 	Rets   []graph.Ref                   // what the scope gives to the outside, in order
