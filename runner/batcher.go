@@ -33,13 +33,17 @@ type BatcherStats struct {
 	Left    int64 // rows whose callers did not wait for them
 }
 
-// Batcher runs single rows of many goroutines in shared batches. Each row gets the answer that it
-// gets alone: rows of like length share a batch where the graph proves that padding changes
-// nothing, or where a predictor with [Exact] batching keeps it out, else rows of equal shapes; and
-// none do where it is not proven that other rows change nothing. With [Arrival] any rows share a
-// batch, padded to the longest, as they come. A row that TensorFlow refuses fails alone.
+// Batcher runs single rows of many goroutines in shared batches, for a server whose requests bring
+// one row each. A row that TensorFlow refuses fails alone.
 //
-// It is for many goroutines at once. It holds no goroutine of its own while no row waits.
+// Each row gets the answer that the row gets alone. What is known of padding decides which rows
+// share a batch: rows of like length where the graph proves that padding changes nothing, or where
+// a predictor with [Exact] batching keeps padding out of the answers; else rows of equal shapes.
+// Where the graph does not prove that other rows change nothing, each row runs by itself. A
+// predictor with [Arrival] batching asks for none of this: any rows share a batch, padded to the
+// longest.
+//
+// All methods may be called from many goroutines. While no row waits, a Batcher has no goroutine.
 type Batcher struct {
 	p *Predictor
 	o BatcherOptions
@@ -116,12 +120,13 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 	return b, nil
 }
 
-// Run runs one row, which [Predictor.Row] or [Predictor.ParseRow] made, together with rows of other
-// callers, and returns its result. Errors are those of the row alone: *[FeedError] where it does
-// not fit the signature, *[RowError] where the model does not run it, [ErrClosed], and the
-// context's, at once when that is done: a row that still waits is not run then.
+// Run runs one row together with rows of other callers, and returns the row's result. The row is
+// one that [Predictor.Row] or [Predictor.ParseRow] made, and its tensors must not change until Run
+// returns.
 //
-// The row's tensors must not change until Run returns.
+// Errors are those of the row alone: *[FeedError] where the row does not fit the signature,
+// *[RowError] where the model does not run it, [ErrClosed], and the context's. When the context is
+// done, Run returns at once, and a row that still waits is not run.
 func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) {
 	if err := b.p.checkRow(row); err != nil {
 		return Result{}, err
@@ -143,7 +148,8 @@ func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) 
 	}
 }
 
-// Close waits for the rows that wait or run. Run returns [ErrClosed] afterwards.
+// Close returns when all rows that wait or run have their results. [Batcher.Run] returns
+// [ErrClosed] from then on.
 func (b *Batcher) Close() {
 	b.mu.Lock()
 	b.closed = true
@@ -185,7 +191,7 @@ func (b *Batcher) key(row dataset.Element) string {
 	return string(key)
 }
 
-// add puts a row in its group.
+// add puts a row into the group of its key.
 func (b *Batcher) add(key string, w *waiter) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -224,8 +230,8 @@ func (b *Batcher) drop(g *waiting) {
 	}
 }
 
-// dispatch begins as many batches as may run, those first whose first row has waited longest, and
-// sets the timer for the next. b.mu is held.
+// dispatch begins as many batches as may run, and sets the timer for the next. The group whose
+// first row has waited longest goes first. b.mu is held.
 func (b *Batcher) dispatch() {
 	for b.free > 0 {
 		next := time.Duration(-1)
@@ -280,8 +286,8 @@ func (b *Batcher) wake(d time.Duration) {
 	}
 }
 
-// take removes the rows of a batch from a group, and those that nobody waits for any more. There
-// may be none left.
+// take removes the rows of the next batch from a group, without those whose callers have stopped
+// waiting. It may return no rows.
 func (b *Batcher) take(g *waiting) (rows []*waiter) {
 	g.rows = slices.DeleteFunc(g.rows, (*waiter).late)
 	n := min(len(g.rows), b.most())
@@ -297,7 +303,7 @@ func (w *waiter) late() bool {
 	return w.ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
-// fail wakes who waits for a row with an error, where nobody has done so.
+// fail ends the wait for a row with an error, unless the row has its result already.
 func (w *waiter) fail(err error) {
 	select {
 	case <-w.done:
@@ -307,8 +313,8 @@ func (w *waiter) fail(err error) {
 	}
 }
 
-// over takes note of a batch that was run, and lets the next one begin. A panic is the error of its
-// rows.
+// over counts a batch that was run, and lets the next one begin. Where the run panicked, panicked
+// is the error of the batch's rows.
 func (b *Batcher) over(rows []*waiter, bad int64, panicked error) {
 	defer b.idle.Done()
 	if panicked != nil {

@@ -11,10 +11,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// ArrivalBatches says how [Predictor.Predict] groups and pads rows as they arrive, for a look at
-// its batches with [dataset.Dataset.Batches] that runs nothing. The rows that it returns take the
-// place of the given ones: where the signature leaves a rank open, it is that of the first row, and
-// rows of another are refused.
+// ArrivalBatches returns the options with which [dataset.Dataset.Batches] makes the batches that
+// [Predictor.Predict] makes of rows as they arrive: for a look at these batches, without a run.
+//
+// The dataset that it returns takes the place of rows. Where the signature leaves the rank of an
+// input open, the first row fixes it, and the dataset refuses rows of another rank.
 func (p *Predictor) ArrivalBatches(ctx context.Context, rows *dataset.Dataset) (dataset.BatchOptions, *dataset.Dataset) {
 	p, rows = p.inferRanks(ctx, rows)
 	return p.batchOptions(dataset.Arrival), p.padded(rows)
@@ -39,8 +40,8 @@ func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions
 	}
 }
 
-// paddingOf returns the padding values of an input's components: v for a dense input, the default
-// for the rest.
+// paddingOf returns the padding values of an input's components: v for a dense input, zero values
+// for the components of a ragged or sparse one.
 func paddingOf(spec dataset.Spec, v tensor.Tensor) dataset.Values {
 	if spec.IsLeaf() {
 		return dataset.Leaf(v)
@@ -78,8 +79,8 @@ func paddedShapeOf(spec dataset.Spec, given dataset.Dims) dataset.Shapes {
 	return dataset.Dict(items)
 }
 
-// inferRanks takes the rank of inputs whose rank the signature leaves open from the first row: the
-// rows of a batch have to share one.
+// inferRanks gives inputs whose rank the signature leaves open the rank that they have in the first
+// row, since the rows of a batch must have the same rank.
 func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Predictor, *dataset.Dataset) {
 	open := func(i int) bool {
 		return !p.components[i].Shape.Ranked() && p.o.PaddedShapes[p.spec.Paths()[i]] == nil
@@ -107,9 +108,9 @@ func (p *Predictor) inferRanks(ctx context.Context, rows *dataset.Dataset) (*Pre
 	return p, rows
 }
 
-// padded lets only rows through that can be padded to the shapes that the options give, or, where
-// an input's rank is open, that have the rank of the first row. The others are refused one by one,
-// with their places: in a batch they would be an error of the rows beside them too.
+// padded refuses rows that cannot be padded to the shapes that the options give, and rows whose
+// rank is not the first row's where the signature leaves the rank open. Each is refused by itself,
+// with its place: in a batch it would fail the rows beside it too.
 func (p *Predictor) padded(rows *dataset.Dataset) *dataset.Dataset {
 	if len(p.o.PaddedShapes) == 0 {
 		return rows
@@ -137,9 +138,9 @@ func (p *Predictor) padded(rows *dataset.Dataset) *dataset.Dataset {
 // probeOf is how many of the first rows are looked at before a run.
 const probeOf = 64
 
-// chooseGrouping decides how rows are grouped and padded, after trials on the first of them where
-// the batching asks for that. The dataset that it returns takes the place of rows, and the
-// predictor that of p: it may use the signature's twin.
+// chooseGrouping decides how rows are grouped and padded. Where the batching asks for trials, it
+// runs the first rows to find out. The dataset that it returns takes the place of rows, and the
+// predictor, which may feed the signature's twin, the place of p.
 func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (*Predictor, dataset.BatchOptions, *dataset.Dataset, error) {
 	batching := p.o.Batching
 	switch {
@@ -166,8 +167,9 @@ func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (
 	return p, options, rows, err
 }
 
-// choose says what a verdict makes of a batching. Rows that may share a batch with any others and
-// are never padded stay in their order: there is nothing to gain by another one.
+// choose returns how rows are grouped under a batching, given the verdict on the signature. Rows
+// that may share a batch with any others, and are never padded, stay in their order: another order
+// would gain nothing.
 func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, Batching, error) {
 	similar := func(needs []padding.Need) dataset.BatchOptions {
 		o := p.batchOptions(dataset.Similar)
@@ -203,18 +205,18 @@ type Batching string
 const (
 	// Arrival takes rows as they come and pads each batch to its longest row: padded_batch.
 	Arrival Batching = "arrival"
-	// Exact gives each row the answer that it would get alone. Rows of like length share a batch
-	// where it follows from the graph that padding changes no answer, or where it can be kept out
-	// ([Options.Exact]); else rows of equal shapes alone, so that nothing is padded; and where
-	// other rows change an answer, each row runs by itself. That they do not is proven from the
-	// graph, or trials on the first rows show no effect.
+	// Exact gives each row the answer that the row gets alone. Rows of like length share a batch
+	// where the graph proves that padding changes no answer, or where padding can be kept out of
+	// the answers ([Options.Exact]). Elsewhere only rows of equal shapes share a batch, so that
+	// nothing is padded. Where other rows may change an answer, each row runs by itself: they may
+	// unless the graph proves that they do not, or trials on the first rows showed no effect.
 	Exact Batching = "exact"
-	// Bucket lets rows of like length share a batch, for speed. It is refused with a
-	// *[PaddingError] where answers depend on padding or on other rows, as follows from the graph
-	// or as trials on the first rows show.
+	// Bucket lets rows of like length share a batch, for speed. Where the graph or trials on the
+	// first rows show that answers depend on padding or on other rows, it is refused with a
+	// *[PaddingError].
 	Bucket Batching = "bucket"
-	// Auto is Bucket where it is proven that they do not, or these trials show no effect, otherwise
-	// Arrival. Rows that are never padded stay in their order.
+	// Auto is Bucket where the graph proves that answers depend on neither, or trials on the first
+	// rows show no effect; otherwise Arrival. Rows that are never padded stay in their order.
 	Auto Batching = "auto"
 )
 

@@ -9,12 +9,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// job is a batch on its way: read, then fed, run, and delivered. One without a call carries a row
-// that could not be read, or the error that ends the iteration.
+// job is a batch on its way from reading to delivery. A job without a call carries a row that could
+// not be read, or the error that ends the iteration.
 type job struct {
 	seq     int64 // the order of reading
 	weight  int64 // see inFlight
-	inOrder bool  // no lower row comes in a later job, but for bad ones
+	inOrder bool  // later jobs hold higher row numbers only, bad rows excepted
 	call    *call
 	twin    *exactTwin // that the call is of, or was; nil: the signature itself
 	info    *BatchInfo // nil where nobody asked

@@ -12,12 +12,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keptShare is the part of a batch's memory that its kept columns may come to: several batches are
-// on their way at a time, and results hold these columns once more.
+// keptShare bounds the memory of a batch's kept columns: a 32nd of what the batch may take. Several
+// batches are on their way at a time, and their results hold these columns once more.
 const keptShare = 32
 
-// blockFeeder makes batches of rows that come many at a time and all have one shape: nothing is
-// padded, and no row is looked at by itself.
+// blockFeeder makes batches of rows that arrive in blocks, all of one shape. Nothing is padded, and
+// no row is handled by itself, which makes small rows several times as quick.
 type blockFeeder struct {
 	p    *Predictor
 	in   dataset.BlockReader
@@ -34,8 +34,8 @@ type blockFeeder struct {
 	recycler *tf.Recycler
 }
 
-// blocks returns a feeder for rows that arrive in blocks, or nil where there are none, or where a
-// row's own number or length counts.
+// blocks returns a feeder for rows that arrive in blocks. It returns nil where the rows do not
+// arrive so, and where the options need each row's number or length.
 func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	o := p.o
 	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil || len(p.f.signature.Defaults) > 0 {
@@ -123,7 +123,7 @@ type placedRows struct {
 	lo, hi int
 }
 
-// placed takes down where the next n rows of the batch stand.
+// placed notes the places in the files of the next n rows of the batch.
 func (f *blockFeeder) placed(at dataset.Places, n int) {
 	lo := 0
 	if len(f.parts) > 0 {
@@ -143,7 +143,7 @@ func placeOf(parts []placedRows, i int) dataset.Place {
 	return dataset.Place{}
 }
 
-// flush sends the rows on that wait.
+// flush sends the rows that wait as a batch.
 func (f *blockFeeder) flush(put func(*job) error) error {
 	if f.n == 0 {
 		return nil
@@ -168,8 +168,8 @@ func (f *blockFeeder) flush(put func(*job) error) error {
 	return f.send(tensors, put)
 }
 
-// send loads a batch into TensorFlow's memory and passes it on. One whose results an earlier run
-// has delivered is not run.
+// send loads a batch into TensorFlow's memory and passes it on. A batch whose results an earlier
+// run has delivered is left out.
 func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error {
 	p := f.p
 	n := f.which.Len()

@@ -16,12 +16,12 @@ type Checkup struct {
 	// Repeated compares each row, run alone, with itself in a second run: what differs there is
 	// chance or state. It has an entry for each output.
 	Repeated []Effect
-	// Refused are the numbers of the rows, of those that were to be run again, that the model does
-	// not run alone; Err says why not the first of them.
+	// Refused are the numbers of the rows that the model does not run alone, among those that were
+	// to be run twice. Err is why it does not run the first of them.
 	Refused []int64
 	Err     error
-	// Verdict is what other rows and padding do. It says nothing where answers differ without
-	// either. It is empty for a signature that keeps state, or runs row by row.
+	// Verdict is what other rows and padding do to answers. Where answers differ from run to run
+	// anyway, it says nothing. It is empty for a signature that keeps state, or runs row by row.
 	Verdict Verdict
 }
 
@@ -31,9 +31,9 @@ func (c Checkup) Steady() bool { return !depends(c.Repeated) }
 // checkRows is how many rows are run again.
 const checkRows = 4
 
-// CheckUp runs the rows and says what their answers depend on. It needs a row at least; the first
-// 64 will do. Where the model runs none of those that it begins with, the error is that of the
-// first.
+// CheckUp runs the rows and says what their answers depend on. It needs at least one row; the first
+// 64 of a file are enough. Where the model runs none of the first few rows, the error is that of
+// the first row.
 func (p *Predictor) CheckUp(ctx context.Context, rows []dataset.Element) (Checkup, error) {
 	var c Checkup
 	if len(rows) == 0 {

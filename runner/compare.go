@@ -7,7 +7,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// trial is one comparison: of a row's answer, or of one for the beginning of a row.
+// trial is one comparison of two answers: for a whole row, or for the beginning of a row.
 type trial struct {
 	row          int64 // its number in the file
 	steps, whole int64 // of what was run, and of the row

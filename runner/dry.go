@@ -8,7 +8,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// errDry is what running a dry predictor gives.
+// errDry is the error of a run of a dry predictor.
 var errDry = errors.New("this predictor is dry: its model is not loaded")
 
 // dryEngine stands in the place of TensorFlow in a dry predictor.

@@ -32,10 +32,11 @@ type Function struct {
 // Endpoint is a dense tensor that a [Function] takes or gives.
 type Endpoint struct {
 	Name string // as [Function] says
-	// the input or output of the signature that it belongs to; the same as Name for a dense one
+	// Value is the input or output of the signature that the tensor belongs to: the same as Name
+	// for a dense one.
 	Value string
-	// of a component: "values", "row_splits", "indices", "dense_shape", or its number; "" for a
-	// dense tensor
+	// Role says which component of Value the tensor is: "values", "row_splits", "indices",
+	// "dense_shape", or a number; "" for a dense value.
 	Role   string
 	DType  tensor.DType
 	Shape  tensor.Shape // the batch axis included
@@ -45,8 +46,8 @@ type Endpoint struct {
 	// [Head]; nil: the numbers stay.
 	Labels []string
 
-	input bool   // it is an input, passed on
-	head  string // the output that it is made of; "" where there is no head
+	input bool   // the output is an input, passed on
+	head  string // the output that a head makes this one of; "" where there is no head
 	of    string // the output of the signature that was picked, which may have another name
 }
 

@@ -12,12 +12,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// exactTwin is a signature's twin that takes each row's length, and gives for a row of a padded
-// batch what the row gives alone; see [rewrite.Exact].
+// exactTwin is the twin of a signature that takes each row's length too. For a row of a padded
+// batch it gives what the signature gives for the row alone; see [rewrite.Exact].
 type exactTwin struct {
 	*rewrite.Exact
-	// function has the signature's inputs, then those for lengths; and the outputs that are asked
-	// for, then the lengths that cut them.
+	// function takes the signature's inputs, then the lengths of rows. It gives the outputs that
+	// are asked for, then the lengths that these are cut to.
 	function *Function
 	cuts     [][]exactCut // by output
 }
@@ -128,7 +128,7 @@ func (p *Predictor) lengthFeeds(b *dataset.Batch) []tf.Feed {
 	return feeds
 }
 
-// cut gives each row its answers without padding, where there is any.
+// cut gives each row its answers without the padding that they may end in.
 func (t *exactTwin) cut(b *ResultBatch, tensors []tensor.Tensor) error {
 	if !slices.ContainsFunc(t.cuts, func(c []exactCut) bool { return len(c) > 0 }) {
 		return nil
@@ -156,8 +156,9 @@ func (t *exactTwin) cut(b *ResultBatch, tensors []tensor.Tensor) error {
 	return nil
 }
 
-// isAlone returns what tells of rows that may share a batch with rows of their own shape alone:
-// those that are not as a proof needs them, and those without a step, of which nothing is proven.
+// isAlone returns a function that reports whether a row may share a batch with rows of its own
+// shape only: a row that does not meet what a proof needs, or one without a step, of which nothing
+// is proven.
 func (p *Predictor) isAlone(needs []padding.Need) func(dataset.Element) bool {
 	isApart := p.isApart(needs)
 	return func(row dataset.Element) bool {
@@ -172,8 +173,8 @@ func (p *Predictor) isAlone(needs []padding.Need) func(dataset.Element) bool {
 	}
 }
 
-// PadsExactly reports whether [Exact] has rows of like length share a batch, although padding
-// changes what the signature gives: it is kept out of the answers.
+// PadsExactly reports whether [Exact] lets rows of like length share a batch although padding
+// changes what the signature gives, because a twin of the signature keeps padding out.
 func (p *Predictor) PadsExactly() bool { return p.twin != nil }
 
 // byTwin returns the predictor that feeds batches to the twin.

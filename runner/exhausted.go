@@ -19,7 +19,7 @@ type MemoryError struct {
 	Err  error // what TensorFlow says, an *[Error]
 }
 
-// Error says how much it was that does not fit.
+// Error says how many rows do not fit.
 func (e *MemoryError) Error() string {
 	switch e.Rows {
 	case 0:
@@ -42,18 +42,18 @@ func (e *MemoryError) Hints() []string {
 	return []string{fmt.Sprintf("take smaller batches: --batch-size %d", e.Rows/2), device}
 }
 
-// exhausted reports whether an error is that of a device without memory. Values that cannot be
-// copied to a GPU for want of memory are an internal error of a fixed text (gpu_util.cc);
-// everything else has a code of its own.
+// exhausted reports whether an error means that a device has no memory left. TensorFlow gives these
+// errors a code, but for values that cannot be copied to a GPU: that is an internal error, known by
+// its text (gpu_util.cc).
 func exhausted(err error) bool {
 	var e *Error
 	return errors.As(err, &e) &&
 		(e.Code == ResourceExhausted || e.Code == Internal && strings.Contains(e.Msg, "Dst tensor is not initialized"))
 }
 
-// fitter runs the batches of a predictor, in halves where the whole does not fit the device's
-// memory. An attempt that fails takes TensorFlow ten seconds, in which it waits for memory; so what
-// did not fit once is not tried again.
+// fitter runs the batches of a predictor, in halves where a whole batch does not fit the device's
+// memory. A size that did not fit is not tried again, since a failure takes ten seconds: so long
+// does TensorFlow wait for memory.
 type fitter struct {
 	whole  bool // batches cannot be taken apart
 	halved func(rows int64, err error)
@@ -62,8 +62,8 @@ type fitter struct {
 	limit atomic.Int64 // bytes of fed values that are tried at once; 0: any
 }
 
-// newFitter makes the predictor's. Batches can be taken apart where every input and output is dense
-// with the rows along its first axis.
+// newFitter makes the fitter of a predictor. Batches can be halved where every input and output is
+// dense and has the rows along its first axis.
 func newFitter(p *Predictor) *fitter {
 	f := &fitter{whole: p.o.NoBatch || p.fixed > 0 || p.state.Stateful(), halved: p.o.Halved}
 	for _, list := range [][]Endpoint{p.f.inputs, p.f.outputs} {
@@ -126,7 +126,7 @@ func (f *fitter) run(ctx context.Context, c *call) ([]tensor.Tensor, error) {
 	return f.halves(ctx, c.function, values, size.rows)
 }
 
-// lower bounds what is tried from here on.
+// lower sets the size that is tried at most from now on.
 func (f *fitter) lower(bytes int64) {
 	for {
 		limit := f.limit.Load()

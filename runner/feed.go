@@ -92,7 +92,8 @@ func (p *Predictor) count(b *dataset.Batch) {
 	p.counters.padded.Add(padded)
 }
 
-// loadJob makes a job of values to be fed. Their memory, and that of the results, may come from r.
+// loadJob makes a job of values to be fed. The memory of the values and of the results may come
+// from r.
 func (p *Predictor) loadJob(feeds []tf.Feed, rows ResultBatch, info *BatchInfo, r *tf.Recycler) (*job, error) {
 	f := p.f
 	if p.using != nil {
@@ -109,8 +110,8 @@ func (p *Predictor) loadJob(feeds []tf.Feed, rows ResultBatch, info *BatchInfo, 
 }
 
 // denseFeed pads a component of the batch straight into TensorFlow's memory. Where the signature
-// fixes the batch size, a short batch is filled up with copies of its last row, which no model can
-// dislike more than the row itself.
+// fixes the batch size, a short batch is filled up with copies of its last row: a model that runs
+// the row runs its copies.
 func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 	dims := slices.Clone(b.Dims(c))
 	f := tf.Feed{DType: p.components[c].DType, Dims: dims}
@@ -142,8 +143,8 @@ func (p *Predictor) denseFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 	return f, nil
 }
 
-// wholeFeed is the value of an input that has a default: one tensor for the whole batch, since a
-// default cannot know how many rows there are. All rows have to hold the same.
+// wholeFeed is the value of an input that has a default: one tensor for the whole batch, as the
+// default is. All rows must hold the same value.
 func wholeFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 	first := b.Row(0).Tensors[c]
 	for i := range b.Len() {
@@ -154,7 +155,7 @@ func wholeFeed(c int, b *dataset.Batch) (tf.Feed, error) {
 	return tf.FeedTensor(first), nil
 }
 
-// fillUp repeats the last of the rows that take up have entries of dst to the end of dst.
+// fillUp fills dst to its end with copies of the last row. The rows are in the first have entries.
 func fillUp[T any](dst []T, have, rows int) {
 	for row := have / rows; have < len(dst); have += row {
 		copy(dst[have:], dst[have-row:have])

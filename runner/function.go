@@ -75,9 +75,9 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head,
 	return f, nil
 }
 
-// passInputs lets outputs that are inputs, such as the key of a row that is handed back, be
-// fetched: TensorFlow's session refuses to fetch a tensor that is fed, so an operation that passes
-// it on is fetched in its place.
+// passInputs lets outputs be fetched that are inputs, such as a row's key that the model hands
+// back. TensorFlow's session refuses to fetch a tensor that is fed, so an Identity of the tensor is
+// fetched in its place.
 func (f *Function) passInputs() error {
 	fed := map[string]bool{}
 	for _, in := range f.inputs {
@@ -101,10 +101,9 @@ func (f *Function) passInputs() error {
 // given that has no default. Errors are *[FeedError], *[NameError], *[Error], [ErrClosed] and the
 // context's.
 //
-// Run returns when the context is done, at once. TensorFlow cancels a run at the context's
-// deadline, or after [Options.Timeout], between two operations; it has no way to cancel one before
-// that, so what ctx's cancellation leaves goes on to its end, unseen, and [Session.Close] waits for
-// it.
+// Run returns at once when the context is done. TensorFlow itself ends a run only at the context's
+// deadline or after [Options.Timeout], between two operations. A run whose context is canceled
+// before that goes on to its end, unseen, and [Session.Close] waits for that end.
 func (f *Function) Run(ctx context.Context, feeds map[string]tensor.Tensor) (map[string]tensor.Tensor, error) {
 	list := make([]tf.Feed, len(f.inputs))
 	for i, in := range f.inputs {
@@ -220,9 +219,10 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 	}
 }
 
-// patience is ready some time after TensorFlow should have ended a run for its timeout: an
-// operation that takes long is not interrupted. It is nil, which is never ready, where there is no
-// timeout, and where the model's own process is ended after it.
+// patience returns a channel that is ready some time after TensorFlow should have ended a run for
+// its timeout, since TensorFlow interrupts no operation that takes long. It returns nil, a channel
+// that is never ready, where there is no timeout, and where the model has a process of its own,
+// which is ended after the timeout.
 func (s *Session) patience() <-chan time.Time {
 	if s.o.Timeout == 0 || s.o.Isolate {
 		return nil
@@ -242,8 +242,7 @@ func (c *call) wait(ctx context.Context) ([]tensor.Tensor, error) {
 	return c.attempt(ctx)
 }
 
-// recycle frees the fed values of a run that was no failure, or keeps their memory for the next
-// one.
+// recycle frees the fed values of a run that succeeded, or keeps their memory for the next run.
 func (c *call) recycle() {
 	if c.taken || !c.recycler.GiveFed(c.loaded) {
 		c.loaded.Release()

@@ -11,7 +11,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// What the packages below make and callers hold or look for.
+// Types of the inner packages that callers of this one hold, or look for in errors.
 type (
 	// OptionError says that a field of an options struct, Option, has a value that makes no sense:
 	// Msg says what was wanted.
@@ -98,15 +98,15 @@ func UnknownOperations() ([]string, error) {
 // the library.
 func ExamineGPU(library string) (GPUReport, error) { return tf.ExamineGPU(library) }
 
-// CatchDeath has died be called, in a goroutine, when a library that the process has opened ends
-// it: a failed check of TensorFlow's, a fault in one of its kernels, a call of exit. cause is
-// "SIGABRT", "exit(0)" or the like. Other goroutines go on for up to three seconds; then the
-// process ends with status 5. It is for the main function of a program, to be called once, and does
-// nothing but on Linux.
+// CatchDeath arranges that died is called when a library in the process ends it: a check of
+// TensorFlow's that fails, a fault in one of its kernels, a call of exit. died runs in a goroutine
+// of its own, and cause is "SIGABRT", "exit(0)" or the like. Other goroutines go on for up to three
+// seconds; then the process ends with status 5. Call CatchDeath once, in the main function of a
+// program. It works on Linux alone.
 func CatchDeath(died func(cause string)) error { return tf.CatchDeath(died) }
 
-// IsolateMain is to be called first thing in main by a program that uses [Options.Isolate]: the
-// model's process is the program itself, started anew, and there IsolateMain serves the model and
-// does not return. Elsewhere it does nothing. Of a program that does not call it, [Load] says so,
-// in 30 s at the most.
+// IsolateMain makes [Options.Isolate] work: a program that uses it calls IsolateMain first thing in
+// main. The model's process is the program itself, started anew; there IsolateMain serves the model
+// and does not return. Elsewhere it does nothing. Where a program does not call it, [Load] returns
+// an error that says so, after 30 s at most.
 func IsolateMain() { isolate.Main() }

@@ -9,8 +9,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// limited lets only rows within the limits through. They come as they were read, before anything is
-// padded.
+// limited refuses rows beyond the limits, as they were read: before they are padded.
 func (p *Predictor) limited(rows *dataset.Dataset) *dataset.Dataset {
 	l := p.o.Limits
 	if n, ok := p.RowBytes(); ok && n <= l.BatchBytes && n <= l.Elements {
@@ -100,7 +99,7 @@ func (p *Predictor) fedBytes(c int, t tensor.Tensor) int64 {
 // stringBytes is what a string takes in a tensor beside its bytes, at least.
 const stringBytes = 16
 
-// times and plus stop at the largest number there is.
+// times returns a product, or the largest int64 where that is less.
 func times(a, b int64) int64 {
 	if hi, lo := bits.Mul64(uint64(a), uint64(b)); hi == 0 && lo <= math.MaxInt64 { //nolint:gosec // sizes are not negative
 		return int64(lo)
@@ -108,6 +107,7 @@ func times(a, b int64) int64 {
 	return math.MaxInt64
 }
 
+// plus returns a sum, or the largest int64 where that is less.
 func plus(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64

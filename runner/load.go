@@ -27,8 +27,8 @@ func (s *Session) loadModel(ctx context.Context, o Options, place string) (e tf.
 	return e, err
 }
 
-// withModel has load load the model. It is called again, with another graph, where this
-// libtensorflow does not know the operation for lengths.
+// withModel calls load with the model. Where this libtensorflow does not know the operation that
+// lets XLA's programs serve many lengths, it calls load again, with a graph without it.
 func (s *Session) withModel(o Options, place string, load func(tf.Model, tf.Config) error) error {
 	lengths := s.xla != nil && !s.noLengths.Load()
 	err := s.loadWith(o, place, lengths, load)
@@ -60,10 +60,10 @@ func (s *Session) loadWith(o Options, place string, lengths bool, load func(tf.M
 	return err
 }
 
-// tfModel makes what TensorFlow is given of the model: the graph, of which only what the signatures
-// of the options and loading reach is left unless all is asked for, with twins for XLA where it is
-// on; and the steps of loading. inTurn says that one run at a time is to use it: see
-// [rewrite.Sharing]. lengths is [rewrite.Reduction]'s.
+// tfModel makes what TensorFlow is given of the model: a graph and the steps of loading it. Unless
+// the options ask for all, the graph holds only what their signatures and loading reach. Where XLA
+// is on, the graph has twins for it; lengths is that of [rewrite.Reduction]. inTurn says that one
+// run at a time may use the model, see [rewrite.Sharing].
 func (s *Session) tfModel(o Options, place string, lengths bool) (m tf.Model, inTurn bool, err error) {
 	r := o.reduction(lengths)
 	s.leaveOut(&r)
@@ -85,8 +85,8 @@ func (s *Session) tfModel(o Options, place string, lengths bool) (m tf.Model, in
 	return m, len(sharing.Kernels) > 0, err
 }
 
-// leaveOut takes out of a reduction what may not run: the signatures that are refused and, of a
-// whole graph, everything that was found in it.
+// leaveOut takes what may not run out of a reduction: signatures that are refused and, where the
+// whole graph is loaded, every operation that does more than compute.
 func (s *Session) leaveOut(r *rewrite.Reduction) {
 	names := s.graph.SignatureNames()
 	refused := func(name string) bool { return s.checkOps(name) != nil }
@@ -111,8 +111,8 @@ func (s *Session) leaveOut(r *rewrite.Reduction) {
 	}
 }
 
-// admit writes a graph for TensorFlow, each operation of which may run, for one of several devices
-// where a place is given.
+// admit writes a graph for TensorFlow, in which every operation may run. place, if not "", is the
+// one of several devices that the graph is for.
 func (s *Session) admit(graphDef []byte, place string, files savedmodel.Files) ([]byte, error) {
 	g, err := admit.Decode(graphDef)
 	if err != nil {
@@ -142,8 +142,8 @@ func (s *Session) admit(graphDef []byte, place string, files savedmodel.Files) (
 	return data, nil
 }
 
-// AdmitError says that a graph is not handed to TensorFlow, although nothing was found in the
-// model: the last look at it found something.
+// AdmitError says that the last look at a graph, right before TensorFlow would get it, found an
+// operation that may not run, although [scan.Scan] had found none in the model.
 type AdmitError struct {
 	Model string
 	Err   error
@@ -156,10 +156,10 @@ func (e *AdmitError) Error() string { return fmt.Sprintf("model %q: not loaded: 
 func (e *AdmitError) Unwrap() error { return e.Err }
 
 // Load opens the SavedModel in dir (or the highest version in a folder of numbered ones) and loads
-// it into TensorFlow. Errors of the model's files are those of package savedmodel,
-// *[savedmodel.TagError] among them; a libtensorflow that is missing is a *[LibraryError], a model
-// that does more than compute an *[UnsafeError], what TensorFlow itself says an *[Error], and the
-// death of an isolated model's process a *[ProcessError].
+// it into TensorFlow. Errors of the model's files are those of package savedmodel, such as
+// *[savedmodel.TagError]. *[LibraryError] says that libtensorflow is missing, *[UnsafeError] that
+// the model does more than compute, *[Error] what TensorFlow itself says, and *[ProcessError] that
+// the process of an isolated model died.
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 	defer OpenAhead(o)()
 	m, err := savedmodel.Open(dir)
@@ -179,8 +179,8 @@ func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, e
 	if err != nil {
 		return nil, err
 	}
-	// A bound on memory counts from what the loaded model takes: nothing else may go on beside it
-	// then.
+	// A bound on memory counts from what the process takes once the model is loaded: so nothing
+	// else may go on beside loading.
 	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
 	if o.Isolate {
 		if s.engine, err = s.isolated(ctx, o); err != nil {
@@ -238,8 +238,8 @@ func (s *Session) isolated(ctx context.Context, o Options) (tf.Engine, error) {
 	return isolate.New(ctx, start, o.Timeout)
 }
 
-// multiplies reports whether one of the signatures, or of all where none is named, reaches a
-// product of matrices.
+// multiplies reports whether one of the named signatures reaches a product of matrices. Without
+// names it looks at all signatures.
 func (s *Session) multiplies(signatures []string) bool {
 	for name, sig := range s.graph.Signatures {
 		if len(signatures) > 0 && !slices.Contains(signatures, name) {
@@ -252,8 +252,8 @@ func (s *Session) multiplies(signatures []string) bool {
 	return false
 }
 
-// loadEngines loads the model, for each of the places where there are any. Where one cannot be
-// loaded, none is.
+// loadEngines loads the model, once for each place if there are any. Where one load fails, all of
+// them are undone.
 func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (err error) {
 	if len(places) > 0 {
 		one, err := s.changesState(o)
@@ -289,8 +289,8 @@ func (s *Session) loadEngines(ctx context.Context, o Options, places []string) (
 	return nil
 }
 
-// changesState reports whether one of the signatures that may be run changes what a later run
-// reads: each device has variables of its own, so such a model goes on one.
+// changesState reports whether a signature that may be run changes what a later run reads. Such a
+// model is loaded on one device alone, since each device has variables of its own.
 func (s *Session) changesState(o Options) (bool, error) {
 	for name, sig := range s.graph.Signatures {
 		if sig.InitOp || len(o.Signatures) > 0 && !slices.Contains(o.Signatures, name) {
@@ -304,10 +304,12 @@ func (s *Session) changesState(o Options) (bool, error) {
 	return false, nil
 }
 
-// OpenAhead opens libtensorflow for models that o is going to load, beside whatever is done before:
-// that takes 0.2 s. An error is that of [Load], which opens the library too. The function that it
-// returns waits for the end of it, and a program has to call it before it ends: until then
-// descriptor 2 may lead nowhere, and afterwards TensorFlow's log would come through.
+// OpenAhead begins to open libtensorflow, in a goroutine, for models that will be loaded with o. A
+// program that calls it first hides the 0.2 s that opening takes behind its other work. Where
+// opening fails, [Load] returns the error.
+//
+// A program must call wait before it ends. Until the library is open, descriptor 2 may lead
+// nowhere, and messages would be lost.
 func OpenAhead(o Options) (wait func()) {
 	if o.Isolate {
 		return func() {}

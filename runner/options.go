@@ -16,11 +16,11 @@ type Options struct {
 	// alone.
 	Tags []string
 
-	// Signatures are those that will be run; nil means any. Only what they, and loading, reach of
-	// the graph is handed to TensorFlow: a Keras 2 model loads and runs its first batch in half the
-	// time.
+	// Signatures are those that will be run; nil means any. TensorFlow gets only the part of the
+	// graph that they and loading reach: so a Keras 2 model loads and runs its first batch in half
+	// the time.
 	Signatures []string
-	// NoPrune hands TensorFlow what no signature reaches too.
+	// NoPrune gives TensorFlow the whole graph, with what no signature reaches.
 	NoPrune bool
 
 	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves
@@ -37,16 +37,15 @@ type Options struct {
 	// place.
 	Optimizer Optimizer
 
-	// Exact has [PredictOptions.Batching] [Exact] pad rows of like length where padding can be kept
-	// out of a signature's answers: loaded with each such signature is a twin of it that takes the
-	// rows' lengths ([rewrite.Exact]). Without it, and with XLA, only rows of equal length share a
-	// batch.
+	// Exact lets batching [Exact] pad rows of like length where padding can be kept out of a
+	// signature's answers. For each such signature a twin that takes the rows' lengths is loaded
+	// ([rewrite.Exact]). Without Exact, and with XLA, only rows of equal length share a batch.
 	Exact bool
 
 	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the
-	// model is being loaded, where the signatures have such products and run on the processor,
-	// uncompiled. Else the first batch waits for it, some 25 ms. It is for jobs of many rows: a few
-	// do without most of that code.
+	// model is being loaded. Without it the first batch waits for that code, some 25 ms. It has an
+	// effect where signatures have such products and run on the processor, uncompiled. It is for
+	// jobs of many rows: a few rows do without most of the code.
 	WarmUp bool
 
 	// XLA says whether signatures are compiled; "" is [XLAOff].
@@ -54,9 +53,9 @@ type Options struct {
 	// XLAShapes is how many shapes are compiled at most; those that come later run uncompiled. 0
 	// means [DefaultXLAShapes].
 	XLAShapes int
-	// XLAFallback, if not nil, is told once why something is not compiled although XLA is on:
-	// *[rewrite.CompileError]. The answers are there all the same. It may be called from another
-	// goroutine.
+	// XLAFallback, if not nil, is called once with the reason why something is not compiled
+	// although XLA is on, a *[rewrite.CompileError]. The answers are the same. It may be called
+	// from another goroutine.
 	XLAFallback func(reason error) `json:"-"`
 
 	// Device places the model: "" where TensorFlow likes, which is one device, "cpu", "gpu" for all
@@ -84,11 +83,13 @@ type Options struct {
 	// such a model is refused with a *[savedmodel.LinkError].
 	AllowLinks bool
 
-	// Isolate runs the model in a process of its own. TensorFlow ends the process on a failed
-	// internal check, and a model may ask for more memory than there is, or crash: then that
-	// process dies, the call returns a *[ProcessError], and the next one starts another.
-	// [Predictor.Predict] looks for the row that was to blame. The program has to call
-	// [IsolateMain]. What is fed and fetched travels over pipes. Of several GPUs one is used.
+	// Isolate runs the model in a process of its own, so that the program survives the model.
+	// TensorFlow ends its process on a failed internal check, and a model may crash or ask for more
+	// memory than there is. Then the call returns a *[ProcessError], and the next call starts
+	// another process; [Predictor.Predict] looks for the row that was to blame.
+	//
+	// The program must call [IsolateMain]. What is fed and fetched travels over pipes. Of several
+	// GPUs one is used.
 	Isolate bool
 	// IsolateMemory bounds the bytes that an isolated model's process may allocate, once the model
 	// is loaded (Linux: RLIMIT_DATA). 0: no bound. A model that asks for more gets TensorFlow's

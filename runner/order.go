@@ -2,9 +2,9 @@ package runner
 
 import "container/heap"
 
-// deliver hands on the results of jobs in the order of their rows, from a row number on. It returns
-// the error of a job, or of emit, that ended it: what was handed on until then is every row up to
-// one. It tells leave of each job whose results it has taken.
+// deliver hands the results of jobs to emit in the order of their rows, from row from on. It ends
+// with the error of a job or of emit, which it returns: until then emit got every row up to some
+// number. leave is told of each job whose results were taken.
 func deliver(done <-chan *job, from int64, emit func(*ResultBatch) error, leave func(*job)) error {
 	rows := rowOrder{from: from, emit: emit}
 	waiting := map[int64]*job{} // finished before one that was read earlier
@@ -29,7 +29,7 @@ func deliver(done <-chan *job, from int64, emit func(*ResultBatch) error, leave 
 // rowOrder brings results into the order of their row numbers.
 type rowOrder struct {
 	heap resultHeap
-	next int64 // the lowest row that may still come: everything below may be handed on
+	next int64 // the lowest row that may still come: all below it may be handed on
 	from int64
 	emit func(*ResultBatch) error
 	one  [1]Result

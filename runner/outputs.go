@@ -33,7 +33,7 @@ func parsePicks(sig *savedmodel.Signature, outputs []string) []pick {
 // headSuffixes are what heads append to the name of an output.
 var headSuffixes = []string{"_scores", "_indices", "_labels"}
 
-// base is the output of the signature that a pick needs, or "".
+// base returns the output of the signature that a pick is made of, or "".
 func (p pick) base(sig *savedmodel.Signature) string {
 	if _, ok := sig.Outputs[p.of]; ok {
 		return p.of

@@ -18,7 +18,8 @@ func (v Value) pick(rows []int) (Value, error) {
 	return Value{Tensor: t}, err
 }
 
-// pickRagged picks rows of a ragged value: level by level, what the rows before have as entries.
+// pickRagged picks rows of a ragged value, level by level: the rows picked at one level say which
+// entries are picked at the next.
 func (v Value) pickRagged(rows []int) (Value, error) {
 	splits, err := raggedSplits(v)
 	if err != nil {

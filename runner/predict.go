@@ -149,9 +149,9 @@ func (p *Predictor) fixBatchSize() error {
 	return nil
 }
 
-// outputRows is the number of rows that the outputs fix, 0 where they do not. Of a model that keeps
-// state the batch is fixed then, although its inputs say otherwise: Keras 3 writes stateful layers
-// so.
+// outputRows returns the number of rows that the outputs fix, 0 where they fix none. For a model
+// that keeps state this is the batch size even where the inputs leave it open: Keras 3 writes
+// stateful layers so.
 func (p *Predictor) outputRows() (n int64) {
 	for _, out := range p.f.outputs {
 		if out.Role == "" && out.Shape.Ranked() && out.Shape.Rank() > 0 && out.Shape.Dim(0) > 0 {
@@ -161,8 +161,9 @@ func (p *Predictor) outputRows() (n int64) {
 	return n
 }
 
-// checkOutputs makes sure that no output has the same number of entries whatever the batch: such a
-// one, as the names of the classes, holds nothing of a row, also where there are as many rows.
+// checkOutputs refuses outputs that have the same number of entries whatever the batch. Such an
+// output, the names of the classes for instance, has no entry for each row, even where a batch
+// happens to have as many rows as it has entries.
 func (p *Predictor) checkOutputs() error {
 	if p.o.NoBatch || p.fixed != 0 {
 		return nil
@@ -186,8 +187,8 @@ func (p *Predictor) checkOutputs() error {
 // batches finish. The rows must be as [Predictor.RowSpec] says; where a batching other than arrival
 // is used, their numbers must be without gaps for results to flow before the end.
 //
-// An error ends the iteration, unless it is a row's own and SkipBadRows is set. A bad row is
-// whatever error the dataset has for it, such as a *[dataset.SyntaxError]. When ctx is done,
+// An error ends the iteration, unless it is a row's own and SkipBadRows is set. For a row that
+// cannot be read it is the dataset's error, such as a *[dataset.SyntaxError]. When ctx is done,
 // batches that have begun are finished and dropped, and the context's error is yielded.
 func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq2[Result, error] {
 	return func(yield func(Result, error) bool) {
@@ -210,8 +211,8 @@ func (p *Predictor) Predict(ctx context.Context, rows *dataset.Dataset) iter.Seq
 	}
 }
 
-// Batches is [Predictor.Predict] for whoever takes many results at a time, such as a writer of
-// columns: it yields them as they come, a batch of rows or a part of one, in the order of the rows.
+// Batches is [Predictor.Predict] for callers that take many results at a time, such as writers of
+// columns. It yields results in the order of the rows, a batch of rows or a part of one at a time.
 func (p *Predictor) Batches(ctx context.Context, rows *dataset.Dataset) iter.Seq2[*ResultBatch, error] {
 	return func(yield func(*ResultBatch, error) bool) {
 		more := true
@@ -230,8 +231,8 @@ func (p *Predictor) Batches(ctx context.Context, rows *dataset.Dataset) iter.Seq
 // errEnough ends an iteration whose consumer wants no more.
 var errEnough = errors.New("enough")
 
-// predict runs the rows and hands on the results in their order, many at a time where they come so.
-// An error of emit's ends it and is returned.
+// predict runs the rows and hands their results to emit in order, a batch or a part of one at a
+// time. It ends with the first error of emit, and returns that.
 func (p *Predictor) predict(ctx context.Context, rows *dataset.Dataset, emit func(*ResultBatch) error) error {
 	workCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -286,7 +287,7 @@ func (p *Predictor) work(ctx context.Context, jobs <-chan *job, done chan<- *job
 	return nil
 }
 
-// runJob runs a batch and checks that its outputs can be dealt to its rows.
+// runJob runs a batch and checks that its outputs can be split among its rows.
 func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	started := time.Now()
 	c := j.call

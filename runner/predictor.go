@@ -68,9 +68,9 @@ type PredictOptions struct {
 	// Shard, of Shards, runs only the rows whose number leaves that remainder; 0 Shards means all
 	// rows. Result rows are then numbered anew.
 	Shard, Shards int64
-	// From leaves out the results of lower rows, which an earlier run has delivered. Batches that
-	// hold no other rows are not run, unless the signature keeps state: then what comes later
-	// depends on them.
+	// From leaves out the results of lower rows, which an earlier run has delivered. Batches with
+	// lower rows alone are not run, unless the signature keeps state: then later answers depend on
+	// them.
 	From int64
 
 	// Workers is the number of batches that run at the same time, on each device where there are
@@ -135,17 +135,18 @@ type Predictor struct {
 	lengths    map[string]int64  // that inputs' rows get, see [Sequences]
 	parsers    *sync.Pool        // of *dataset.RowParser
 	twin       *exactTwin        // that Exact may use; nil where there is none
-	using      *exactTwin        // that batches are fed to; nil: f
+	using      *exactTwin        // that batches are fed to; nil: they are fed to f
 }
 
 // Options returns the options in force: those that were given, with what they left open filled in.
 // Their slices and maps are the Predictor's own.
 func (p *Predictor) Options() PredictOptions { return p.o }
 
-// With returns a predictor of the same signature with other options. change gets those that were
-// given, in which 0 stands for what was left open. What is known of the signature is shared with p,
-// so the copy costs next to nothing; Signature, Outputs, Heads, NoBatch, Pad, Sequences and Halved
-// belong to that and stay as they are. The copy's [Counters] begin at 0. Errors are *[OptionError].
+// With returns a predictor of the same signature with other options. change gets the options that
+// p was made with, in which 0 stands for what was left open. Signature, Outputs, Heads, NoBatch,
+// Pad, Sequences and Halved must stay as they are: with them, both predictors share what is known
+// of the signature, so that the new one costs next to nothing. Its [Counters] begin at 0. Errors
+// are *[OptionError].
 func (p *Predictor) With(change func(o *PredictOptions)) (*Predictor, error) {
 	q := *p
 	q.counters = &counters{}

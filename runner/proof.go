@@ -9,10 +9,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Proof is what follows from a signature's graph, for all outputs that are asked for.
+// Proof is what follows from a signature's graph about all outputs that are asked for: that their
+// answers depend on something, that they do not, or that the graph does not tell.
 type Proof struct {
 	padding.Result
-	// Output is the one that the chain of reasons is about; "" where all are independent.
+	// Output is the output that the chain of reasons is about; "" where all are independent.
 	Output string
 }
 
@@ -22,8 +23,8 @@ type proven struct {
 	company, padding Proof
 }
 
-// proofs looks for proofs about the outputs, in the graph alone. A head works on the last axis of
-// an output, and its answer for a row is made of that output's.
+// proofs looks for proofs about the outputs in the graph. What holds for an output holds for its
+// heads: they work on its last axis, within a row.
 func (p *Predictor) proofs() (company, padded Proof) {
 	p.proven.once.Do(func() {
 		unknown := func(why string) Proof {
@@ -53,8 +54,8 @@ func (p *Predictor) proofs() (company, padded Proof) {
 	return p.proven.company, p.proven.padding
 }
 
-// also makes the proof one about another output, too: any output that depends makes all of them,
-// and any of which it is not known.
+// also adds what is proven of one more output. All outputs together depend where one of them does,
+// and are unknown where one of them is.
 func (p *Proof) also(output string, r padding.Result) {
 	switch {
 	case p.Answer == padding.Depends:
@@ -69,8 +70,8 @@ func (p *Proof) also(output string, r padding.Result) {
 	}
 }
 
-// isApart returns what tells of rows for which a proof does not hold: those that are not as it
-// needs them. It is nil where it needs nothing.
+// isApart returns a function that reports whether a row does not meet the needs of a proof, so that
+// the proof does not hold for the row. It is nil where there are no needs.
 func (p *Predictor) isApart(needs []padding.Need) func(dataset.Element) bool {
 	if len(needs) == 0 {
 		return nil
@@ -80,7 +81,7 @@ func (p *Predictor) isApart(needs []padding.Need) func(dataset.Element) bool {
 	}
 }
 
-// meets reports whether a row is as a proof needs it.
+// meets reports whether a row meets a need of a proof.
 func (p *Predictor) meets(row dataset.Element, n padding.Need) bool {
 	c := p.spec.Index(n.Input)
 	if c < 0 {
@@ -128,7 +129,7 @@ func (p *Predictor) meets(row dataset.Element, n padding.Need) bool {
 	return false
 }
 
-// stepsMeet reports whether the steps of a row, of so many values each, are as a proof needs them.
+// stepsMeet reports whether the steps of a row, of so many values each, meet a need of a proof.
 func stepsMeet[T interface {
 	tensor.Value
 	int8 | int16 | int32 | int64 | uint8 | float32 | float64

@@ -7,8 +7,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// read groups the rows, feeds each group to TensorFlow's memory and sends it on. It returns the
-// context's error alone: others travel as jobs.
+// read groups the rows, loads each group into TensorFlow's memory and sends it on as a job. It
+// returns the context's error alone: other errors are sent as jobs, in the place of rows.
 func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<- *job, flight *inFlight) error {
 	seq := int64(0)
 	put := func(j *job) error {
@@ -72,8 +72,8 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	return ctx.Err()
 }
 
-// jobOf returns the job that feed makes, or that of an error of reading. fatal says that it ends
-// the iteration.
+// jobOf returns the job that feed makes, or the job of an error of reading. fatal says that the
+// error ends the iteration.
 func (p *Predictor) jobOf(err error, feed func() (*job, error)) (j *job, fatal bool) {
 	if err != nil {
 		return p.badRow(err)
@@ -90,7 +90,7 @@ func (p *Predictor) rowOfOtherShard(err error) bool {
 	return p.o.Shards > 1 && errors.As(err, &syntax) && syntax.Row%p.o.Shards != p.o.Shard
 }
 
-// badRow makes a job of an error of reading. fatal says that it ends the iteration.
+// badRow makes a job of an error of reading. fatal says that the error ends the iteration.
 func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 	var syntax *dataset.SyntaxError
 	if errors.As(err, &syntax) {
@@ -109,8 +109,8 @@ func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 	return &job{err: err}, true
 }
 
-// wholeRowError is the cause of the error of a row that holds a value with an axis too many: the
-// batch's own, perhaps.
+// wholeRowError is the cause of the error of a row that holds a value with one axis too many, which
+// may be the axis of a batch.
 type wholeRowError struct{ error }
 
 // Hints says what to type instead.

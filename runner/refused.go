@@ -16,12 +16,12 @@ import (
 // RowError says that the model does not run a row: a token beyond the vocabulary, bytes that are no
 // image.
 type RowError struct {
-	// Place is the row's, zero where rows come from no file; Row is its number, from 0, over all
-	// files; -1 of one that came by itself, see [Batcher].
+	// Place is where the row stands in a file, zero where rows come from no file. Row is the row's
+	// number over all files, from 0, or -1 for a row of a [Batcher].
 	Place dataset.Place
 	Row   int64
-	// Input is the input at fault, and Value what it is, shortened, as JSON. Input is "" where the
-	// fault is in none of several inputs alone; Value is then that of all, by name.
+	// Input is the input at fault, and Value the row's value of it, as JSON, shortened. Where no
+	// input alone is at fault, Input is "" and Value has all of them by name.
 	Input, Value string
 	// Err is what TensorFlow says, an *[Error], or that the model's process died of the row, a
 	// *[ProcessError].
@@ -50,8 +50,8 @@ func (e *RowError) Error() string {
 // Unwrap returns TensorFlow's error.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// ofRow reports whether an error of a run may be the fault of a row: what TensorFlow says of
-// values. Others are about the model, the device or the moment: no row is to blame.
+// ofRow reports whether an error of a run may be the fault of a row: TensorFlow says it of values.
+// Other errors are about the model, the device or the moment, and no row is to blame.
 func ofRow(err error) bool {
 	var memory *MemoryError
 	var e *Error
@@ -65,13 +65,13 @@ func ofRow(err error) bool {
 	return true
 }
 
-// refused finds the rows of a batch that TensorFlow refuses, and gets the results of the others. It
-// runs halves until it knows: each a batch of its own, padded as the rows were. What is found to
-// run is then run as one batch, without the refused rows: so the answers do not depend on how the
-// search went. With SkipBadRows refused rows get an error; without it the first one ends the run.
+// refused finds the rows of a batch that TensorFlow refuses, and gets the results of the others.
+// With SkipBadRows a refused row gets an error; without it the first one ends the run.
 //
-// Batches of a signature that keeps state are run once: what a second run gives depends on the
-// first.
+// It runs halves of the batch, and halves of these, padded as the rows were in the batch. The rows
+// that run are then run as one batch, so that their answers do not depend on the search. Batches of
+// a signature that keeps state are run once, as a second run would see what the first has
+// changed.
 func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) error {
 	if !ofRow(err) || p.state.Stateful() {
 		return rowsError(j, err)
@@ -104,7 +104,7 @@ func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) err
 	return s.deal(ctx, j)
 }
 
-// take takes the values that were fed out of TensorFlow's memory, which is given back.
+// take copies the fed values out of TensorFlow's memory, and gives that memory back.
 func (c *call) take() ([]tensor.Tensor, error) {
 	if !c.function.session.enter() {
 		return nil, ErrClosed
@@ -169,9 +169,9 @@ func (s *search) runTensors(ctx context.Context, values []tensor.Tensor) ([]tens
 	return out, err
 }
 
-// narrow finds the bad ones of rows, which TensorFlow refuses together, with err. found is false
-// where all parts of some rows run, but not the whole. Without SkipBadRows the first bad row is
-// enough.
+// narrow finds the bad rows among rows that TensorFlow refuses as a batch, with err. Without
+// SkipBadRows it stops at the first. found is false where rows run apart that do not run together:
+// then none is to blame.
 func (s *search) narrow(ctx context.Context, rows []int, err error) (found bool, fatal error) {
 	if len(rows) == 1 {
 		s.bad[rows[0]] = err
@@ -196,7 +196,8 @@ func (s *search) narrow(ctx context.Context, rows []int, err error) (found bool,
 	return found, nil
 }
 
-// deal gives the rows their results: bad ones their errors, the others what a batch of them gives.
+// deal gives each row of the batch its result: a bad row its error, the others what a batch of them
+// gives.
 func (s *search) deal(ctx context.Context, j *job) error {
 	var good []int
 	for i := range j.Len() {
@@ -237,8 +238,8 @@ func (s *search) deal(ctx context.Context, j *job) error {
 	return nil
 }
 
-// explain names the input at fault and its value. Of several inputs it is the one that makes the
-// row run when it is a good row's instead, which is looked for by halves.
+// explain names the input at fault and its value. Of several inputs, the one at fault is the one
+// that lets the row run when it is replaced by a good row's; it is looked for by halves.
 func (s *search) explain(ctx context.Context, e *RowError, row int, good []int) {
 	names := s.p.f.signature.InputNames()
 	suspects := slices.Clone(names)

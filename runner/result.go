@@ -11,15 +11,16 @@ import (
 // ResultBatch holds the results of rows that were run together, in the order of the rows, or a part
 // of them; see [Predictor.Batches].
 type ResultBatch struct {
-	// Which rows these are. Where rows is nil they are count rows from first on, with their extra
-	// fields in extra, if they have any.
+	// rows says which rows these are. Where it is nil, they are count rows from first on, and extra
+	// has their extra fields, if there are any.
 	rows  []Result // each with Row, Extra and, for bad rows, Err
 	first int64
 	count int
 	extra [][]dataset.Field
 
 	names []string
-	// of all rows, one behind the other along the first axis; nil for a row that was not run
+	// values are those of all rows, one behind the other along the first axis; nil for a row that
+	// was not run.
 	values []Value
 	whole  bool    // values are those of the only row as they are
 	dealt  []Value // room for those of single rows
@@ -27,8 +28,8 @@ type ResultBatch struct {
 	recycler *tf.Recycler // that the values' memory came from
 }
 
-// Recycle hands the values' memory back, for the results of a later batch. Nobody may hold on to
-// it, or to a row's values.
+// Recycle hands the values' memory back, for the results of a later batch. The caller must no
+// longer use the values of the batch or of its rows.
 func (b *ResultBatch) Recycle() {
 	var dense []tensor.Tensor
 	for _, v := range b.values {
@@ -121,10 +122,11 @@ func (b *ResultBatch) Result(i int) (Result, error) {
 }
 
 // Block returns the results as they left TensorFlow: for each output a tensor with the rows one
-// behind the other along its first axis, which shares the batch's memory. ok is false where that is
-// not what they are: rows that do not follow each other or could not be run, with fields of their
-// own, with whole tensors, or with ragged or sparse values. [ResultBatch.Result] has those row by
-// row.
+// behind the other along its first axis. The tensors share the batch's memory.
+//
+// ok is false where results have another form: for rows that do not follow each other, that could
+// not be run or that have extra fields, and for whole, ragged and sparse tensors.
+// [ResultBatch.Result] returns those row by row.
 func (b *ResultBatch) Block() (block dataset.RowBlock, ok bool) {
 	if b.rows != nil || b.extra != nil || b.whole || b.values == nil {
 		return block, false
@@ -142,7 +144,7 @@ func (b *ResultBatch) Block() (block dataset.RowBlock, ok bool) {
 	return block, true
 }
 
-// from returns the rows whose number is at least first, where all of b's rows are in order.
+// from returns the rows whose number is at least first. The rows of b must be in order.
 func (b *ResultBatch) from(first int64) (*ResultBatch, error) {
 	n := b.Len()
 	if n == 0 || b.Row(0) >= first {

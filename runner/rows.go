@@ -10,7 +10,7 @@ import (
 )
 
 // Row makes a row of the values of the signature's inputs, without the batch axis unless NoBatch is
-// set. The row shares their memory. Errors are *[NameError] and *[FeedError].
+// set. The row shares the values' memory. Errors are *[NameError] and *[FeedError].
 func (p *Predictor) Row(values map[string]tensor.Tensor) (dataset.Element, error) {
 	paths := p.spec.Paths()
 	row := dataset.Element{Tensors: make([]tensor.Tensor, len(paths))}
@@ -29,10 +29,10 @@ func (p *Predictor) Row(values map[string]tensor.Tensor) (dataset.Element, error
 	return row, p.checkRow(row)
 }
 
-// Rows runs rows in memory, each the values of the signature's inputs without the batch axis, and
-// yields a result for each, in their order: [Predictor.Row] and [Predictor.Predict] in one. Rows of
-// unequal length are padded as the predictor's options say. A row's values must not change until
-// its result is there. Errors are those of both.
+// Rows runs rows that are in memory, and yields a result for each, in order. A row holds the values
+// of the signature's inputs without the batch axis, which must not change until the row's result is
+// there. Rows of unequal length are padded as the predictor's options say. Errors are those of
+// [Predictor.Row] and [Predictor.Predict].
 func (p *Predictor) Rows(ctx context.Context, rows iter.Seq[map[string]tensor.Tensor]) iter.Seq2[Result, error] {
 	return p.Predict(ctx, dataset.FromGenerator(p.spec, func(context.Context) iter.Seq2[dataset.Element, error] {
 		return func(yield func(dataset.Element, error) bool) {

@@ -106,9 +106,9 @@ func (f *Function) checkRowSpec(got, want dataset.Spec) error {
 	return nil
 }
 
-// Features lists what the signature parses out of its only input, a tf.Example for each row: rows
-// of columns are made into Examples by it. It is empty for signatures that take tensors. The slice
-// is the Predictor's own.
+// Features lists the features that the signature parses out of its only input, a tf.Example for
+// each row. With them, rows of columns are made into Examples. It is empty for signatures that take
+// tensors. The slice is the Predictor's own.
 func (p *Predictor) Features() []savedmodel.ExampleFeature { return p.features }
 
 // TakesRecords reports whether the only input is a serialized message, such as a tf.Example: its

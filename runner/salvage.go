@@ -13,9 +13,9 @@ import (
 // runFeeds runs a set of feeds in a model's process, while nothing else runs there.
 type runFeeds func(ctx context.Context, feeds []tensor.Tensor) ([]tensor.Tensor, error)
 
-// salvage finds out which rows of a batch the model's process has died of, and gets the results of
-// the others. Each row is run by itself, padded as it was in the batch, while nothing else runs.
-// With SkipBadRows the deadly rows get an error; without it the first one ends the run.
+// salvage finds the rows of a batch that the model's process has died of, and gets the results of
+// the others. Each row is run by itself, padded as in the batch, while nothing else runs. With
+// SkipBadRows a deadly row gets an error; without it the first one ends the run.
 func (p *Predictor) salvage(ctx context.Context, j *job, c *isolate.Call, died *ProcessError) error {
 	if !p.f.session.enter() {
 		return ErrClosed
@@ -35,7 +35,7 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 	if died.Final || p.state.Stateful() {
 		return rowsError(j, died)
 	}
-	// With others under way it may have been one of them.
+	// Where other batches were under way, the process may have died of one of them.
 	if !died.Alone {
 		tensors, err := run(ctx, feeds)
 		if err == nil {
@@ -81,8 +81,8 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 	return nil
 }
 
-// runAlone runs row i of what was fed for a batch by itself, and gives its only result the values.
-// bad says that the process dies of it, or that TensorFlow refuses it.
+// runAlone runs row i of the feeds of a batch by itself, and puts the values into row's only
+// result. bad says that the process dies of the row, or that TensorFlow refuses it.
 func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tensor, i int, run runFeeds) (bad, err error) {
 	feeds, err := p.pickFeeds(p.functionOf(row).inputs, batch, []int{i})
 	if err != nil {
@@ -136,7 +136,8 @@ func (p *Predictor) pickFeeds(inputs []Endpoint, batch []tensor.Tensor, rows []i
 	return feeds, nil
 }
 
-// dismantle is the opposite of assemble for one value, whose endpoints come first in list.
+// dismantle returns the tensors of a value, in the order of its endpoints, which come first in
+// list. It is the opposite of assemble.
 func dismantle(list []Endpoint, v Value) ([]tensor.Tensor, error) {
 	var tensors []tensor.Tensor
 	for _, in := range list {

@@ -18,22 +18,24 @@ const (
 	Pre  Side = "pre"  // the beginning, as Keras' pad_sequences pads and truncates by default
 )
 
-// Sequences says how rows that are sequences are brought to a length, and what else is made of
-// their lengths.
+// Sequences says how rows that are sequences are padded and cut to a length, and which inputs are
+// made of their lengths.
 type Sequences struct {
 	// PadSide is where padding goes; "" is [Post].
 	PadSide Side
-	// Truncate is where what is too long is cut; "" cuts nothing: such a row is an error.
+	// Truncate is the end at which a row that is too long is cut; "": such a row is an error.
 	Truncate Side
-	// MaxLen is the length that an input's rows get, along their first axis: shorter ones are
-	// padded, longer ones cut. "" stands for all inputs whose length the signature leaves open.
-	// Where PadSide or Truncate is set, a length that the signature fixes counts as given.
+	// MaxLen is the length that an input's rows get along their first axis, by the input's name:
+	// shorter rows are padded, longer ones cut. "" stands for all inputs whose length the signature
+	// leaves open. Where PadSide or Truncate is set, a length that the signature fixes counts as
+	// given.
 	MaxLen map[string]int64
-	// Lengths are inputs that get the length of another, named one, before it is padded; Masks
-	// those that get ones for its entries, and zeros for padding. "" is the only input left.
+	// Lengths names inputs that get the length of another input before padding, by that input's
+	// name; Masks names inputs that get a one for each of its entries and zeros for padding. As the
+	// other input, "" is the only one left.
 	Lengths, Masks map[string]string
-	// Set holds values that inputs get for all rows: of the shape of the signature, or, where its
-	// first axis is the batch, of a row.
+	// Set holds values that inputs get for all rows. A value has the shape that the signature gives
+	// the input, without the first axis where that is the batch.
 	Set map[string]tensor.Tensor
 }
 
@@ -42,7 +44,8 @@ func (s Sequences) IsZero() bool {
 	return s.PadSide == "" && s.Truncate == "" && len(s.MaxLen)+len(s.Lengths)+len(s.Masks)+len(s.Set) == 0
 }
 
-// withSet makes defaults of values that are set for inputs without a batch axis.
+// withSet turns the values that are set for inputs without a batch axis into defaults of the
+// signature.
 func (f *Function) withSet(set map[string]tensor.Tensor, noBatch bool) error {
 	if len(set) == 0 {
 		return nil

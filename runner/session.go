@@ -23,7 +23,7 @@ type Session struct {
 	o     Options
 	model *savedmodel.Model
 	graph *savedmodel.MetaGraph
-	found *scan.Result // what does more than compute
+	found *scan.Result // what the model does beside computing
 
 	digest func() (string, error) // of the model's files, worked out once
 
@@ -60,9 +60,8 @@ func (s *Session) Devices() ([]Device, error) {
 	return s.engine.Devices()
 }
 
-// Digest returns a digest of the model's files: of its graph, of the index of its variables, which
-// holds the checksum of each, and of its assets. Models that have the same one give the same
-// answers.
+// Digest returns a digest of the model's files. Models with the same digest give the same answers.
+// It covers the graph, the assets, and the index of the variables, which holds a checksum of each.
 func (s *Session) Digest() (string, error) { return s.digest() }
 
 // Restarts is how often the process of an isolated model has died, see [Options.Isolate].

@@ -7,8 +7,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// What is shown of a value in an error: so many entries, so many bytes of a string, and so many
-// bytes in all.
+// How much of a value is shown in an error.
 const (
 	shownEntries = 12
 	shownString  = 40

@@ -16,10 +16,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Bounds of the work that trials make: the rows of the data that are tried, what is run of them,
-// the rows of a batch and its values, the values of a row that is padded beyond the longest, and
-// the time. The first batches of either kind are run whatever time they take, with as few rows as
-// that takes.
+// Bounds of the work that trials make: the rows of the data that are tried, the rows and beginnings
+// of rows that are run, the rows and the values of a batch, the values of a row that is padded
+// beyond the longest, and the time. The first batch of each kind is run however long it takes, with
+// few rows.
 const (
 	trialRows     = 8
 	trialSubjects = 96
@@ -36,7 +36,7 @@ type subject struct {
 	alone []Value
 }
 
-// trials runs rows in several companies and padded to several lengths.
+// trials runs rows among several sets of other rows, and padded to several lengths.
 type trials struct {
 	p        *Predictor // that runs them
 	rng      *rand.Rand
@@ -46,10 +46,11 @@ type trials struct {
 	verdict  Verdict
 }
 
-// Try runs rows, and the beginnings of 1, 2, 4, … steps of each: alone, among other rows, and
-// padded to several lengths with the run's own padding values, those of [PredictOptions].Pad: it
-// says nothing of other values. A batch that the model does not run says something about that batch
-// alone. The signature must not keep state, nor run row by row: that is an *[OptionError].
+// Try finds out what the answers of a signature depend on beside the row. It runs rows, and the
+// beginnings of 1, 2, 4, … steps of each, alone, among other rows, and padded to several lengths,
+// and compares the answers. Rows are padded with the values of [PredictOptions].Pad: Try says
+// nothing of other values. A batch that the model refuses is left out of the comparison. For a
+// signature that keeps state, or runs row by row, the error is an *[OptionError].
 func (p *Predictor) Try(ctx context.Context, rows []dataset.Element) (Verdict, error) {
 	if p.state.Stateful() {
 		return Verdict{}, p.refuse("Batching", "answers for one row twice cannot be compared")
@@ -60,11 +61,11 @@ func (p *Predictor) Try(ctx context.Context, rows []dataset.Element) (Verdict, e
 	return p.find(ctx, rows, wanted{padding: true, trials: true})
 }
 
-// wanted says what is to be found out: whether padding is of interest, and whether trials are made
-// of what is proven, too; and whether a twin that keeps padding out is to be taken.
+// wanted says what [Predictor.find] looks for: whether padding matters, whether what is proven is
+// tried as well, and whether a twin that keeps padding out may be used.
 type wanted struct{ padding, trials, twin bool }
 
-// find looks for proofs, and tries rows where there is none.
+// find looks for proofs, and tries rows where it finds none.
 func (p *Predictor) find(ctx context.Context, rows []dataset.Element, want wanted) (Verdict, error) {
 	v := Verdict{Fixed: !p.padsRows(rows)}
 	v.Company.Proof, v.Padding.Proof = p.proofs()
@@ -93,8 +94,8 @@ func (p *Predictor) find(ctx context.Context, rows []dataset.Element, want wante
 	return t.verdict, err
 }
 
-// quiet returns a copy of p for rows that are none of the run's: nobody is told of them, none is
-// left out, and nothing is compiled for them.
+// quiet returns a copy of p for trial rows: no callback is told of them, no option leaves one out,
+// and nothing is compiled for them.
 func (p *Predictor) quiet() *Predictor {
 	q := p.with(func(o *PredictOptions) {
 		o.Batching, o.SkipBadRows, o.Stats, o.Batch, o.Split, o.MaxTokens = Arrival, false, nil, nil, nil, 0
@@ -106,8 +107,8 @@ func (p *Predictor) quiet() *Predictor {
 	return q
 }
 
-// padsRows reports whether rows can have different shapes, so that some are padded. rows tell of
-// inputs whose rank the signature leaves open.
+// padsRows reports whether rows can have different shapes, so that some are padded. rows show the
+// rank of inputs whose rank the signature leaves open.
 func (p *Predictor) padsRows(rows []dataset.Element) bool {
 	for c := range p.components {
 		if len(rows) > 0 && len(p.openAxes(c, rows[0].Tensors[c])) > 0 {
@@ -198,8 +199,8 @@ func (p *Predictor) beginning(row dataset.Element, steps int64) (dataset.Element
 	return short, nil
 }
 
-// runAlone makes the subjects, and gets the answer that each has alone. Rows of the data come
-// first, then their beginnings from the shortest up.
+// runAlone makes the subjects, and gets the answer of each alone. Rows of the data come first, then
+// their beginnings from the shortest up.
 func (t *trials) runAlone(ctx context.Context, rows []dataset.Element) error {
 	var list []subject
 	most := int64(0)
@@ -252,13 +253,13 @@ func (t *trials) runAlone(ctx context.Context, rows []dataset.Element) error {
 	return nil
 }
 
-// refused takes down that a batch could not be run.
+// refused notes that a batch of so many rows could not be run, and why.
 func (f *Finding) refused(rows int, err error) {
 	f.Refused += rows
 	f.Err = reasonOf(err)
 }
 
-// reasonOf is an error without the numbers of rows, which are those of a trial.
+// reasonOf returns an error without the numbers of rows, which mean nothing outside a trial.
 func reasonOf(err error) error {
 	var batch *BatchError
 	var row *RowError
@@ -271,8 +272,8 @@ func reasonOf(err error) error {
 	return err
 }
 
-// compare runs a batch and compares the answers with those that the rows get alone. Rows without
-// such an answer are there for company. A batch that is refused is tried in halves.
+// compare runs a batch, and compares the rows' answers with those that they get alone. Rows that
+// have no such answer are there for company. A batch that is refused is tried in halves.
 func (t *trials) compare(ctx context.Context, p *Predictor, f *Finding, batch []subject) error {
 	if !slices.ContainsFunc(batch, func(s subject) bool { return s.alone != nil }) {
 		return nil
@@ -324,8 +325,8 @@ func (p *Predictor) collectInOrder(ctx context.Context, rows []dataset.Element) 
 	return results, err
 }
 
-// company runs subjects of equal shapes together, in an order of chance, and each kind once more
-// among rows that are made of it.
+// company runs subjects of equal shapes together, in a random order, and then a subject of each
+// shape among rows that are made of it.
 func (t *trials) company(ctx context.Context) error {
 	groups, order := map[string][]subject{}, []string{}
 	for _, s := range t.subjects {
@@ -368,8 +369,8 @@ func (t *trials) shuffle(list []subject) {
 	t.rng.Shuffle(len(list), func(i, k int) { list[i], list[k] = list[k], list[i] })
 }
 
-// changed returns rows of a subject's shapes with other values, to be company for it: its own in
-// the reverse order, and nothing but zeros. They have no answer to be compared with.
+// changed returns two rows of a subject's shapes to run beside it: the subject's values in reverse
+// order, and zeros. They have no answers to compare.
 func (t *trials) changed(s subject) []subject {
 	backwards, zeros := s.row.Clone(), s.row.Clone()
 	for c, x := range backwards.Tensors {
@@ -389,8 +390,8 @@ func (t *trials) changed(s subject) []subject {
 	return []subject{{trial: s.trial, row: backwards}, {trial: s.trial, row: zeros}}
 }
 
-// padding runs subjects of unequal lengths together: those up to each length that there is, and
-// then some padded to twice and four times the longest.
+// padding runs subjects of unequal lengths together: for each length, the subjects up to it. Then
+// it pads some to twice and four times the longest.
 func (t *trials) padding(ctx context.Context) error {
 	for i, longest := range t.lengths() {
 		if i > 1 && time.Now().After(t.until) {
@@ -436,8 +437,8 @@ func (t *trials) lengths() []int64 {
 	return list
 }
 
-// beyond pads the shortest subjects and the longest to several times the longest: the rows that
-// come later may be longer than those that were looked at.
+// beyond pads the shortest and the longest subjects to several times the longest, as later rows may
+// be longer than those that were looked at.
 func (t *trials) beyond(ctx context.Context, times int64) error {
 	if len(t.subjects) == 0 || time.Now().After(t.until) {
 		return nil
@@ -451,7 +452,7 @@ func (t *trials) beyond(ctx context.Context, times int64) error {
 	if q == nil {
 		return nil
 	}
-	for _, s := range batch { // one by one: what one length does not run, another may
+	for _, s := range batch { // one by one: where one length is refused, another may run
 		if err := t.compare(ctx, q, &t.verdict.Padding, []subject{s}); err != nil {
 			return err
 		}
@@ -490,7 +491,7 @@ func (p *Predictor) paddedBeyond(batch []subject, times int64) *Predictor {
 	return p.with(func(o *PredictOptions) { o.PaddedShapes = shapes })
 }
 
-// widest is the longest axis that batches are padded to by their options; 0 where the rows say.
+// widest is the longest axis that options pad batches to; 0 where the rows decide.
 func (p *Predictor) widest() int64 {
 	n := int64(0)
 	for c, spec := range p.components {

@@ -10,9 +10,9 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
-// UnsafeError says that a model does more than compute, or that nobody knows what it does: loading
-// it or running the signature reads or writes files, starts processes, reaches the network or runs
-// other code. [Options.AllowOps] lets named operations through.
+// UnsafeError says that a model does more than compute: loading the model or running the signature
+// reads or writes files, starts processes, reaches the network or runs other code. It also stands
+// for operations that tfrun does not know. [Options.AllowOps] lets named operations through.
 type UnsafeError struct {
 	Model     string
 	Signature string // "" when loading the model does it
@@ -54,7 +54,7 @@ func (e *UnsafeError) Hints() []string {
 	return []string{"see what it does: tfrun scan " + words.Shell(e.Model), "if you trust it: --allow-op " + words.Shell(f.Op)}
 }
 
-// allowed reports whether somebody lets an operation through that was found.
+// allowed reports whether the options let an operation through that the scan found.
 func (s *Session) allowed(f scan.Finding) bool {
 	switch {
 	case !f.Kind.Allowable():
@@ -67,7 +67,7 @@ func (s *Session) allowed(f scan.Finding) bool {
 	return s.o.custom == nil || slices.Contains(s.o.custom, f.Op) // a plan loads nothing
 }
 
-// loadOpLibraries loads the libraries of custom operations, and notes what they have.
+// loadOpLibraries loads the libraries of custom operations, and notes which operations they have.
 func (o *Options) loadOpLibraries() error {
 	if len(o.OpLibraries) == 0 {
 		return nil
@@ -86,8 +86,8 @@ func (o *Options) loadOpLibraries() error {
 	return nil
 }
 
-// checkSignatures refuses a model of which nothing may run: none of the named signatures, or of all
-// where none is named.
+// checkSignatures refuses a model of which none of the named signatures may run. Without names it
+// looks at all signatures.
 func (s *Session) checkSignatures(names []string) error {
 	if names == nil {
 		names = s.graph.SignatureNames()
@@ -105,7 +105,8 @@ func (s *Session) checkSignatures(names []string) error {
 	return first
 }
 
-// checkOps refuses what was found in the model and is not allowed. signature is "" for loading.
+// checkOps refuses a signature, or for "" the loading of the model, for which the scan found an
+// operation that is not allowed.
 func (s *Session) checkOps(signature string) error {
 	e := &UnsafeError{Model: s.model.Dir, Signature: signature}
 	for _, f := range s.found.Findings {

@@ -50,8 +50,8 @@ func (v Value) appendSparse(dst []byte) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// raggedSplits returns the row splits as int64, checked: each begins with 0, never falls, and ends
-// at the length of the next level.
+// raggedSplits returns the row splits as int64. It checks that each begins with 0, never falls, and
+// ends at the length of the next level.
 func raggedSplits(v Value) ([][]int64, error) {
 	splits := make([][]int64, len(v.Splits))
 	for i, t := range v.Splits {
@@ -115,7 +115,8 @@ func (v Value) row(i int) (Value, error) {
 	return Value{Tensor: v.Tensor.Index(i)}, nil
 }
 
-// raggedRow drops the outermost axis: what is left is ragged with one axis less, or dense.
+// raggedRow returns entry i of the outermost axis: a ragged value with one axis less, or a dense
+// one.
 func (v Value) raggedRow(i int) (Value, error) {
 	splits, err := raggedSplits(v)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/padding"
 )
 
-// Verdict says what the answers of a signature depend on, beside the row that each is for.
+// Verdict says what the answer for a row depends on beside the row itself: on the other rows of the
+// batch, or on how far the row is padded.
 type Verdict struct {
 	// Fixed says that no input has an open axis: all rows have one shape, and none is ever padded.
 	Fixed bool
@@ -23,7 +24,7 @@ type Verdict struct {
 // Finding is what is known of one effect: what follows from the graph, and what running rows
 // showed.
 type Finding struct {
-	// Proof is what follows from the graph. There need not be any trials where it is not Unknown.
+	// Proof is what follows from the graph. Where it is not Unknown, there may be no trials.
 	Proof Proof
 	// Trials is how many answers were compared with what their rows give alone. Refused is how many
 	// could not be compared, because the model does not run such a batch; Err is the last reason.
@@ -37,16 +38,16 @@ type Finding struct {
 	Effects []Effect
 }
 
-// Effect is the difference that was made to one output.
+// Effect is the difference that other rows, or padding, made to one output.
 type Effect struct {
 	Output string
 	// MaxAbs is the largest absolute difference of a number; infinite where an integer, a string, a
-	// bool, an infinity or a NaN changed. Scale is the largest finite number, without its sign,
-	// among the answers that were compared, to set it beside.
+	// bool, an infinity or a NaN changed. Scale, to compare it with, is the largest finite number,
+	// without its sign, among the answers.
 	MaxAbs, Scale float64
-	// Rows are the numbers of the rows whose answers changed, in order, from 0. Worst is the one
-	// with the largest difference, or -1: as it is, or the beginning of it that has Steps steps of
-	// WorstSteps, padded to PaddedTo.
+	// Rows are the numbers of the rows whose answers changed, in order, from 0. Worst is the row
+	// with the largest difference, or -1. Of its WorstSteps steps, the first Steps were run, padded
+	// to PaddedTo.
 	Rows              []int64
 	Worst             int64
 	Steps, WorstSteps int64
@@ -58,13 +59,13 @@ type Effect struct {
 	Depends bool
 }
 
-// Depends reports whether the effect is there: it was seen, or follows from the graph.
+// Depends reports whether answers depend on the effect: trials showed it, or the graph proves it.
 func (f Finding) Depends() bool {
 	return depends(f.Effects) || f.Proof.Answer == padding.Depends
 }
 
-// Free reports whether there is reason to take the answers for free of the effect: it is proven, or
-// trials were made; and none shows it.
+// Free reports whether answers may be taken to be free of the effect: the graph proves it, or
+// trials were made and none showed the effect.
 func (f Finding) Free() bool {
 	return !f.Depends() && (f.Trials > 0 || f.Proof.Answer == padding.Independent)
 }
@@ -85,7 +86,7 @@ func (v Verdict) Alone() bool { return v.Company.Free() }
 // Paddable reports whether rows of any shapes may share a batch.
 func (v Verdict) Paddable() bool { return v.Alone() && (v.Fixed || v.Padding.Free()) }
 
-// String says in a line what speaks against rows sharing a batch, or what speaks for it.
+// String says in one line why rows may share a batch, or why they may not.
 func (v Verdict) String() string {
 	switch {
 	case v.Company.Depends():
