@@ -24,7 +24,8 @@ const objectGraphKey = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 // Checkpoint is the index of a model's variables: a tensor bundle ("checkpoint v2").
 type Checkpoint struct {
-	// ".../variables/variables": files are this and ".index" or ".data-00000-of-00001"
+	// Prefix is what the paths of the files begin with: ".../variables/variables", before ".index"
+	// or ".data-00000-of-00001".
 	Prefix  string
 	Shards  int // the number of data files
 	Tensors []*CheckpointTensor
@@ -34,7 +35,7 @@ type Checkpoint struct {
 // CheckpointTensor is one entry of a checkpoint.
 type CheckpointTensor struct {
 	Key string // as the restore op names it
-	// the variable's own name where the checkpoint gives it, else the key without its ending
+	// Name is the variable's own name where the checkpoint has it, else the key without its ending.
 	Name  string
 	DType tensor.DType
 	Shape tensor.Shape
@@ -219,8 +220,8 @@ func (c *Checkpoint) CheckShards() error {
 	return nil
 }
 
-// nameVariables gives the entries the names that the checkpoint's object graph has for them.
-// Without one (TensorFlow 1) keys are names. A damaged one leaves the keys.
+// nameVariables gives the entries the names that they have in the checkpoint's object graph. Keys
+// are names where that is damaged, or where there is none, as in checkpoints of TensorFlow 1.
 func (c *Checkpoint) nameVariables() {
 	t := c.byKey[objectGraphKey]
 	if t == nil || t.Size > maxMetadata {

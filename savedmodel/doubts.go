@@ -11,9 +11,9 @@ import (
 	"github.com/tfrun/tfrun/internal/wire"
 )
 
-// Doubts lists what of the graph, its signatures, assets, saver and collections is written in a way
-// that readers may differ about: a field that stands twice, which one reader merges and another
-// overwrites, or one that is not known here. Honest files have none.
+// Doubts lists what two readers of protobuf may read differently: a field that stands twice, which
+// one reader merges and another overwrites, and a field that tfrun does not know. It looks at the
+// graph, signatures, assets, saver and collections. Honest files have none.
 func (mg *MetaGraph) Doubts() ([]graph.Doubt, error) {
 	list, err := mg.graph.Doubts()
 	if err != nil {

@@ -15,9 +15,9 @@ type ExampleFeature struct {
 	Name  string
 	Kind  FeatureKind
 	DType tensor.DType // float32, int64 or string: what a tf.Example can hold
-	// Shape is that of one example's value. Its first size is unknown where a list of any length
-	// will do: of a sparse and a ragged feature, and of a dense one that is padded to the longest
-	// (tf.io.FixedLenSequenceFeature).
+	// Shape is that of the value in one example. Its first size is unknown where an example may
+	// hold a list of any length: for a sparse or ragged feature, and for a dense one that is padded
+	// to the longest (tf.io.FixedLenSequenceFeature).
 	Shape tensor.Shape
 	// Required says that the parse op has no default for an example without the feature, and fails.
 	Required bool
@@ -103,8 +103,8 @@ func (mg *MetaGraph) parsers(sig *Signature) (*graph.Flow, []graph.Place, error)
 	return flow, found, nil
 }
 
-// parseOps are the operations that parse serialized messages: of their features those of
-// tf.Examples are told, of tf.SequenceExamples none.
+// parseOps are the operations that parse serialized messages. [readFeatures] reads the features of
+// tf.Examples alone, not those of tf.SequenceExamples.
 var parseOps = map[string]bool{
 	"ParseExample": true, "ParseExampleV2": true, "ParseSingleExample": true,
 	"ParseSequenceExample": true, "ParseSequenceExampleV2": true, "ParseSingleSequenceExample": true,

@@ -132,10 +132,10 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// unframed is the size up to which a model's file is read before anybody knows whether it is one.
+// unframed is the size up to which a file is read whole without a look at its frames first.
 const unframed = 64 << 20
 
-// mostFrames bounds how many messages [checkFrames] steps over. What is left then is read as it is.
+// mostFrames bounds how many messages [checkFrames] steps over; it does not look at the rest.
 const mostFrames = 1 << 20
 
 // frames is a walk over the outermost messages of a file, by their lengths alone.
@@ -146,15 +146,15 @@ type frames struct {
 	left int
 }
 
-// checkFrames looks whether a large file can be a SavedModel at all, before memory is taken for it:
-// whether the lengths of its graphs, and of their nodes, fit into each other. Little is read.
+// checkFrames refuses a large file that cannot be a SavedModel, before memory is taken for it: the
+// lengths of its graphs and of their nodes must fit into each other. It reads these lengths alone.
 func checkFrames(path string, file io.ReaderAt, size int64) error {
 	w := &frames{path, file, size, mostFrames}
 	return w.walk(0, size, fieldMetaGraphs, fieldGraphDef)
 }
 
-// walk goes over the fields from at to end, and into the length-delimited ones with the number
-// inside[0], the same way.
+// walk steps over the fields from at to end. It goes into length-delimited fields with the number
+// inside[0], whose fields it steps over in the same way with the rest of inside.
 func (w *frames) walk(at, end int64, inside ...protowire.Number) error {
 	for ; at < end && w.left > 0; w.left-- {
 		var b [20]byte // a tag and a length take ten bytes each at most

@@ -23,8 +23,8 @@ func (mg *MetaGraph) LoaderRoots() ([]string, error) {
 	return roots, nil
 }
 
-// Saver decodes what says how the variables are restored: an empty message where the graph has no
-// variables. It is shared: it must not be changed.
+// Saver returns the SaverDef, which says how the variables are restored: an empty message where the
+// graph has no variables. The message is shared and must not be changed.
 func (mg *MetaGraph) Saver() (*pb.SaverDef, error) { return mg.saver() }
 
 // readSaver decodes the SaverDef.
@@ -41,8 +41,8 @@ func (mg *MetaGraph) readSaver() (*pb.SaverDef, error) {
 const initOpKey = "__saved_model_init_op"
 
 // InitOp returns the operation that a loader runs after restoring the variables; "" where there is
-// none. It is the one among the signatures, or else the main op, or else the legacy init op of
-// TensorFlow 1.
+// none. It is named among the signatures, or else in the collection of the main op, or else in that
+// of TensorFlow 1's legacy init op.
 func (mg *MetaGraph) InitOp() (string, error) {
 	if s := mg.Signatures[initOpKey]; s != nil {
 		return graph.NodeOf(s.Outputs[initOpKey].Tensor), nil

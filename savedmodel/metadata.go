@@ -41,7 +41,8 @@ type KerasObject struct {
 // memory that their text does. Ten thousand layers have some 300,000.
 const maxMetadataValues = 1 << 20
 
-// tooManyValues counts what comes between values, or before the first.
+// tooManyValues reports whether a text of JSON has more than [maxMetadataValues] values. It counts
+// the characters that stand before values.
 func tooManyValues(text []byte) bool {
 	return bytes.Count(text, []byte(","))+bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) > maxMetadataValues
 }

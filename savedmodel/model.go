@@ -59,8 +59,8 @@ type Asset struct {
 const NoTags = ""
 
 // MetaGraph returns the graph with exactly the given tags, in any order; [NoTags] alone stands for
-// none. Without arguments it is the only graph there is, or the one tagged "serve" alone, or the
-// one without tags. A *[TagError] says that there is none such.
+// a graph without tags. Without arguments it is the only graph there is, or the one tagged "serve"
+// alone, or the one without tags. A *[TagError] says that the model has no such graph.
 func (m *Model) MetaGraph(tags ...string) (*MetaGraph, error) {
 	want := slices.Compact(slices.Sorted(slices.Values(tags)))
 	wanted := [][]string{slices.DeleteFunc(want, func(tag string) bool { return tag == NoTags })}
@@ -88,7 +88,7 @@ func (m *Model) MetaGraph(tags ...string) (*MetaGraph, error) {
 }
 
 // Signature returns the signature with the given name; for "" the one called "serving_default", or
-// the only one there is. A *[SignatureError] says that there is none such.
+// the only one there is. A *[SignatureError] says that the graph has no such signature.
 func (mg *MetaGraph) Signature(name string) (*Signature, error) {
 	names := mg.SignatureNames()
 	switch {
@@ -130,7 +130,7 @@ func once[T any](load func() (T, error)) func() (T, error) { return sync.OnceVal
 // Siblings is the number of graphs of the model, this one included.
 func (mg *MetaGraph) Siblings() int { return len(mg.model.MetaGraphs) }
 
-// TooMuch returns the error of a graph that comes to more than is looked through.
+// TooMuch returns the error that a graph is too large to be looked through, a *[FormatError].
 func (mg *MetaGraph) TooMuch(format string, args ...any) error {
 	return formatError(mg.model.File, format, args...)
 }
@@ -139,8 +139,8 @@ func (mg *MetaGraph) TooMuch(format string, args ...any) error {
 func (mg *MetaGraph) Graph() *graph.Graph { return mg.graph }
 
 // rawMetaGraph holds the serialized parts of a MetaGraphDef that are decoded on demand. All are
-// slices of the file's memory, nil when absent. A message field that a file gives more than once is
-// one message in several pieces, which protobuf merges: so does concatenation.
+// slices of the file's memory, nil when absent. Where a file has a message field more than once,
+// the pieces stand here one behind the other: decoding that merges them, as protobuf does.
 type rawMetaGraph struct {
 	all         []byte
 	ops         []byte // the list of op definitions in the MetaInfoDef

@@ -48,7 +48,7 @@ func (v *Variable) Size() int64 {
 	return n
 }
 
-// Bytes returns what the values weigh in memory.
+// Bytes returns how many bytes the values take in memory, 0 when the shape is not known.
 func (v *Variable) Bytes() int64 { return v.Size() * int64(v.DType.Size()) }
 
 // readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do
@@ -123,7 +123,7 @@ func rootObject(data []byte) (identifier string, children []string) {
 	return identifier, children
 }
 
-// frameworkOf tells by the root of a serialized object graph what wrote the model.
+// frameworkOf finds out which framework wrote a model, by the root of its serialized object graph.
 func frameworkOf(objects []byte) Framework {
 	if objects == nil {
 		return TF1
@@ -133,7 +133,7 @@ func frameworkOf(objects []byte) Framework {
 	switch {
 	case strings.HasPrefix(id, "_tf_keras"):
 		return Keras2
-	// keras.export.ExportArchive, which both have
+	// keras.export.ExportArchive, which Keras 2 and Keras 3 have
 	case has("_misc_assets") && has("variables") && has("trainable_variables"):
 		if copiesNothing(objects) {
 			return Keras2
@@ -189,9 +189,9 @@ func (g *ObjectGraph) Numbered(id int, prefix string) []int {
 	return ids
 }
 
-// Slots returns the members of a tracked list at their places. A member that TensorFlow does not
-// keep, such as a number or an operation of keras.ops, leaves a gap: -1. The list ends with the
-// last member that is kept, and nil is returned for one of more than limit places.
+// Slots returns the members of a tracked list at their places. It has -1 in the place of a member
+// that TensorFlow does not keep, such as a number or an operation of keras.ops, and ends with the
+// last member that is kept. For a list of more than limit places it returns nil.
 func (g *ObjectGraph) Slots(id, limit int) []int {
 	found := g.numbered(id, "")
 	if len(found) == 0 || found[len(found)-1].n >= limit {
@@ -240,8 +240,8 @@ func (g *ObjectGraph) Function(name string) (*ConcreteFunction, error) {
 	return f, nil
 }
 
-// StructuredTensor is a leaf of a structured value: where it stands in the structure, and the
-// tensor's spec.
+// StructuredTensor is a tensor in a structure of Python's (arguments or results of a function): the
+// tensor's place in the structure, and its spec.
 type StructuredTensor struct {
 	Path  string // such as [0]["image"]; "" for a value that is one tensor
 	Name  string // of the tensor's spec; "" for most outputs
@@ -255,8 +255,8 @@ type StructuredTensor struct {
 // maxStructure bounds how deep structured values are followed.
 const maxStructure = 100
 
-// structuredTensors returns the tensors of a structured value in the order of tf.nest: dictionaries
-// by their sorted keys.
+// structuredTensors returns the tensors of a structured value in the order of tf.nest, which sorts
+// the keys of dictionaries.
 func structuredTensors(v *pb.StructuredValue) []StructuredTensor {
 	var out []StructuredTensor
 	flattenInto(v, "", &out, 0)
@@ -298,7 +298,7 @@ func flattenInto(v *pb.StructuredValue, path string, out *[]StructuredTensor, de
 	}
 }
 
-// Framework says what wrote a model, as far as it shows.
+// Framework says which framework wrote a model, as far as the files show.
 type Framework string
 
 // The frameworks that leave their marks in a SavedModel.

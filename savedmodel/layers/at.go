@@ -9,17 +9,17 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// LayerAt is a row of the layer table with sizes put in.
+// At is a row of the layer table with sizes put in.
 type At struct {
 	Layer  *Layer
 	Output OutputShape // as far as it follows from the sizes
-	Bytes  int64       // of what the layer gives, over all its calls
-	Exact  bool        // false: some size is still open, and Bytes counts the rest
+	Bytes  int64       // of the layer's outputs, over all its calls
+	Exact  bool        // false: some size is still open, and Bytes leaves that output out
 }
 
-// At returns the table's rows with sizes put in for the open dimensions of the inputs: shapes as
-// sizes.Put returns them. The shapes of layers whose rule is not known follow their inputs'
-// open dimensions where these can be told.
+// At returns the table's rows with sizes put in for the open dimensions of the inputs. inputs are
+// shapes as sizes.Put returns them. Where the rule of a layer is not known, its open dimensions are
+// those of its inputs, as far as these can be told.
 func (t *Table) At(inputs map[string]tensor.Shape) []At {
 	byLayer, _ := t.run(inputs)
 	rows := make([]At, 0, len(t.Layers))
@@ -33,8 +33,8 @@ func (t *Table) At(inputs map[string]tensor.Shape) []At {
 	return rows
 }
 
-// GivesAt returns the shapes of what a model in one of Keras' own files gives for inputs of the
-// given shapes, in the order of Gives.
+// GivesAt returns the shapes of the outputs of a model in one of Keras' own files, in the order of
+// Gives, for inputs of the given shapes.
 func (t *Table) GivesAt(inputs map[string]tensor.Shape) []tensor.Shape {
 	_, env := t.run(inputs)
 	var shapes []tensor.Shape
@@ -48,7 +48,7 @@ func (t *Table) GivesAt(inputs map[string]tensor.Shape) []tensor.Shape {
 	return shapes
 }
 
-// run computes what each layer gives, and the shapes of all tensors between layers.
+// run computes the rows with sizes put in, and the shapes of all tensors between layers.
 func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorKey]tensor.Shape) {
 	var frame *shape.Frame
 	if t.body != nil {
@@ -81,9 +81,9 @@ func (t *Table) run(inputs map[string]tensor.Shape) (map[*Layer]*At, map[tensorK
 	return byLayer, env
 }
 
-// run computes the outputs' shapes from those of the inputs in env, and puts them there. Sizes that
-// are open in the table follow from the graph, which tells the shape of output i, or else by the
-// class's rule.
+// run computes the shapes of the outputs from those of the inputs in env, and puts them there. A
+// size that is open in the table is that of fromGraph, which has the shape of output i in the
+// graph, or else that of the class's rule.
 func (s *step) run(inputs map[string]tensor.Shape, env map[tensorKey]tensor.Shape, fromGraph func(i int) tensor.Shape) []tensor.Shape {
 	now := slices.Clone(s.shapes)
 	switch {
@@ -116,7 +116,7 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 		known = known && now[i].FullyKnown()
 	}
 	if known || s.layer != nil && s.layer.Class == s.class && slices.Contains(s.layer.Guessed, "class") {
-		return // what a guessed class does is a guess, too
+		return // the rule of a guessed class would be a guess, too
 	}
 	in := make([]tensor.Shape, len(s.in))
 	for k, key := range s.in {
@@ -138,7 +138,8 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 	}
 }
 
-// AxisName tells what dimension i of an input of the given rank is for the layers of a class.
+// AxisName returns what dimension i of an input means to the layers of a class: "batch", "time",
+// "height". rank is that of the input.
 func AxisName(rank, i int, class string) string {
 	if i == 0 {
 		return "batch"

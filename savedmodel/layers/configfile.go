@@ -8,7 +8,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// configFile is what the networks of one of Keras' own files have in common.
+// configFile holds what is shared by all models in one of Keras' own files: the model itself and
+// those nested in it.
 type configFile struct {
 	v3      bool
 	version string               // of Keras: "3.15.1"
@@ -45,7 +46,8 @@ func (f *configFile) all(l *LayerConfig, extra []*savedmodel.Variable) []*savedm
 	return found
 }
 
-// identity tells layers apart that are one object.
+// identity returns a value that is the same for all places of one layer object in the config, and
+// another for other objects.
 func (l *LayerConfig) identity() any {
 	if id := string(l.SharedID); id != "" && id != "null" {
 		return id
@@ -53,9 +55,9 @@ func (l *LayerConfig) identity() any {
 	return l
 }
 
-// countCalls numbers the calls of layers as Keras does when it loads the model: nested models are
-// built, and call their layers, before the model around them calls its own. A layer that is in both
-// has its calls numbered through.
+// countCalls numbers the calls of layers as Keras does when it loads the model. Nested models are
+// built, and call their layers, before the model around them calls its own. Where a layer is in
+// both, its calls have one sequence of numbers.
 func (f *configFile) countCalls(m *ModelConfig, built map[any]bool) {
 	if len(built) > maxBuilt {
 		return
@@ -78,9 +80,9 @@ func (f *configFile) countCalls(m *ModelConfig, built map[any]bool) {
 	}
 }
 
-// takes returns the shapes of the tensors between layers, as far as the calls say them: each tensor
-// that a call of Keras 3 takes stands there with its shape, and Keras 2 notes the shapes that a
-// layer was built with.
+// takes returns the shapes of the tensors between layers, as far as the config has them. Keras 3
+// writes the shape of each tensor that a call takes; Keras 2 notes the shapes that a layer was
+// built with.
 func (m *ModelConfig) takes() map[inbound]tensor.Shape {
 	known := map[inbound]tensor.Shape{}
 	if m.Sequential() {

@@ -52,7 +52,8 @@ func (t *Table) explain(by string) {
 	}
 }
 
-// nameAxes carries the names of open axes from a call's inputs to its outputs.
+// nameAxes gives the open axes of a call's outputs the names of the inputs' axes that they come
+// from.
 func (e *explainer) nameAxes(st *step, takers map[string]string) {
 	for i, key := range st.out {
 		if i >= len(st.shapes) {
@@ -75,7 +76,7 @@ func (e *explainer) nameAxes(st *step, takers map[string]string) {
 	}
 }
 
-// axisBefore names an open axis after the inputs' axis that it comes from.
+// axisBefore returns the name of the inputs' axis that an open axis comes from, or "".
 func (e *explainer) axisBefore(st *step, rank, d int) string {
 	var others []string
 	for _, key := range st.in {

@@ -28,10 +28,10 @@ func ParseConfig(data json.RawMessage) (*LayerConfig, error) {
 	return l, nil
 }
 
-// FromConfig rebuilds the table of a model in one of Keras' own files from its configuration and
-// the variables that were put into it; nil for a model of one's own class, whose configuration does
-// not say what is in it. version is that of the Keras that wrote the file, and extra variables are
-// the model's own, and no layer's.
+// FromConfig rebuilds the table of a model in one of Keras' own files from the model's
+// configuration and the variables in it ([LayerConfig.Variables]). It returns nil for a model of a
+// class of the user's own, whose configuration does not say what is in the model. version is that
+// of the Keras that wrote the file; extra are variables of the model that belong to no layer.
 func FromConfig(root *LayerConfig, version string, extra []*savedmodel.Variable) *Table {
 	m := root.Model()
 	if m == nil {
@@ -95,7 +95,8 @@ func (n *network) ports() (in, out []Port) {
 	return in, out
 }
 
-// Part is a layer of a model whose configuration is not known: its variables, and what they tell.
+// Part is a layer of a model whose configuration is not known: its variables, and what they show of
+// it.
 type Part struct {
 	Name, Class string // "" where the file does not say
 	Word        string // that Keras prints in the place of the output's shape
@@ -105,8 +106,8 @@ type Part struct {
 	Parts       []Part // of a nested model
 }
 
-// FromParts makes the table of a model of which only the layers with variables are known. Shapes of
-// outputs are not, and extra variables are the model's own.
+// FromParts makes the table of a model of which only the layers with variables are known. The rows
+// have no output shapes. extra are variables of the model that belong to no layer.
 func FromParts(name, class string, parts []Part, extra []*savedmodel.Variable) *Table {
 	f := &configFile{}
 	t := &Table{ModelName: name, ModelClass: class}

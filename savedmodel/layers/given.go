@@ -17,8 +17,8 @@ type layerOutput struct {
 	key   tensorKey
 }
 
-// Outputs finds the layers that give the outputs of the signature whose body is b: an output that
-// is further computed on is not among them.
+// Outputs finds, for each output of the signature whose body is b, the layer that gives it. Outputs
+// that the signature computes from a layer's result are left out.
 func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]layerOutput {
 	if t == nil || b == nil {
 		return nil
@@ -62,7 +62,7 @@ func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]layer
 	return found
 }
 
-// shape returns the result's shape, with what is open.
+// shape returns the result's shape, with its open dimensions.
 func (o *layerOutput) shape() tensor.Shape {
 	if shapes := o.layer.shapes(); o.place < len(shapes) {
 		return shapes[o.place]
@@ -78,8 +78,8 @@ func (l *Layer) shapes() []tensor.Shape {
 	return l.Output.Shapes
 }
 
-// Why returns the layer's reason for size d of dimension i of the result, "" when the layer says
-// otherwise.
+// Why returns the layer's reason for size d of dimension i of the result. It returns "" where the
+// layer has another size there.
 func (o *layerOutput) Why(i int, d int64) string {
 	shapes := o.layer.shapes()
 	if s := o.shape(); i >= s.Rank() || s.Dim(i) != d {

@@ -19,11 +19,11 @@ type keras2 struct {
 	table *Table
 	// trainable says which variables Keras counts as trainable.
 	trainable map[*savedmodel.Variable]bool
-	// listed says that trainable has all variables of the model, from its own lists: what a metric
-	// keeps is none of them.
+	// listed says that trainable has all variables of the model, from the model's own lists. The
+	// variables of metrics are not in these lists.
 	listed bool
-	// built counts the nested models that were gone through: each is for its own rows and for each
-	// of its calls, and those within it each time again.
+	// built counts visits of nested models: one for a model's own rows and one for each of its
+	// calls, recursively. The count bounds the blow-up in hostile files.
 	built int
 }
 
@@ -37,8 +37,8 @@ func tableSignature(mg *savedmodel.MetaGraph) (*savedmodel.Signature, error) {
 	return sig, err
 }
 
-// findTrainable reads the lists that Keras keeps of the model's variables. A model saved without
-// traces has none: there the flags of variables and layers say it.
+// findTrainable finds out which variables training changes, from the lists that Keras keeps of the
+// model's variables. A model saved without traces has no lists, but flags of variables and layers.
 func (k *keras2) findTrainable() {
 	k.trainable = map[*savedmodel.Variable]bool{}
 	lists := k.objs.Child(0, "trainable_variables")
@@ -110,8 +110,8 @@ func (k *keras2) layerObjects(id int) []int {
 // traceName finds the layer's name in the names of the functions that were traced from it.
 var traceName = regexp.MustCompile(`^__inference_(.+?)_layer_call_(?:fn|and_return_conditional_losses)_\d+$`)
 
-// trace returns the name and the output shapes that a layer's own traced function shows. Less is
-// known there than in the whole model's.
+// trace returns the name and the output shapes that a layer's own traced function shows, which
+// knows fewer sizes than the function of the whole model.
 func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
 	for _, child := range []string{"__call__", "call_and_return_all_conditional_losses"} {
 		f := k.objs.Child(id, child)

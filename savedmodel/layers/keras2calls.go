@@ -22,7 +22,8 @@ type network struct {
 	subclassed bool
 	scope      *scopes.Scope  // of the serving function, or nil
 	inputs     []tensor.Shape // what the model is called with, as far as known
-	// the model is nested in another, and inputs are in the order of its input layers
+	// inner says that the model is nested in another. Then inputs are in the order of its input
+	// layers.
 	inner   bool
 	rows    []*Layer
 	steps   []*step
@@ -30,10 +31,11 @@ type network struct {
 	objects map[string]int           // by layer name
 	configs map[string]*LayerConfig  // by layer name
 	outs    map[string][]OutputShape // of each call of a layer
-	// how many nodes of a nested model stand before its first call
+	// skip is how many nodes of a nested model stand before its first call.
 	skip   map[string]int
 	called map[string][]*scopes.Call // in the graph
-	// layers whose results stand in the graph in another order than the layer gives them, perhaps
+	// unordered are layers whose results may stand in the graph in another order than that in which
+	// the layer gives them.
 	unordered map[string]bool
 	inbound   map[string][][]inbound // what each call of a layer takes
 	// file is set where the config stands in one of Keras' own files: there is no graph, but the
@@ -42,7 +44,7 @@ type network struct {
 	known map[inbound]tensor.Shape
 	made  map[madeBy][]inbound         // the keys of known
 	nodes map[string][]json.RawMessage // the calls of each layer, as the config has them
-	// what a stack's input layer says
+	// inputName and inputDType are those of a stack's input layer.
 	inputName  string
 	inputDType tensor.DType
 }
@@ -70,8 +72,8 @@ func (n *network) findInbound(names []string) {
 	}
 }
 
-// findTensors notes the shapes of the tensors that calls name, and which tensors the model gives
-// away, whose shapes the config does not say.
+// findTensors notes the shapes of the tensors that calls name, and the model's outputs, whose
+// shapes are not in the config.
 func (n *network) findTensors() {
 	n.known, n.made = n.config.takes(), map[madeBy][]inbound{}
 	for _, t := range layerTensors(n.config.OutputLayers) {
@@ -172,8 +174,9 @@ func (n *network) orderResults() {
 	}
 }
 
-// matchShapes finds for each wanted shape the place of one that it may be, each once; nil where
-// there is none. sure is false where others would do as well.
+// matchShapes finds for each wanted shape the place of a shape in have that agrees with it, no
+// place twice. It returns nil where some shape has no match. sure is false where there are other
+// ways to match.
 func matchShapes(want, have []tensor.Shape) (places []int, sure bool) {
 	if len(want) != len(have) {
 		return nil, false
@@ -200,8 +203,8 @@ func matchShapes(want, have []tensor.Shape) (places []int, sure bool) {
 	return places, sure
 }
 
-// callName returns the name of the layer that c is a call of: the one that a variable's path names,
-// else one that is still to be called and whose scope may be called so.
+// callName returns the name of the layer that c is a call of. It is the name in the path of a
+// variable, else that of a layer that is still to be called and whose scope may have such a name.
 func callName(c *scopes.Call, left map[string]int, used kerasnames.Unique) string {
 	owners := map[string]bool{}
 	names := kerasnames.Bases(c.Raw)
@@ -252,8 +255,8 @@ func (n *network) class(name string) string {
 // callsOf returns how often a layer is called: once where the config does not say.
 func (n *network) callsOf(name string) int { return max(1, len(n.inbound[name])) }
 
-// ruleClass returns the class whose rule a layer follows: one of Keras 3's operations is no layer
-// of that name.
+// ruleClass returns the class whose rule a layer follows. An operation of Keras 3 does not follow
+// the rule of the layer class that has its name.
 func (n *network) ruleClass(l *Layer) string {
 	if cfg := n.configs[l.Name]; n.v3() && cfg != nil && cfg.IsOperation() {
 		return rules.OperationPrefix + l.Class
@@ -261,7 +264,7 @@ func (n *network) ruleClass(l *Layer) string {
 	return l.Class
 }
 
-// callConfig returns a layer's config with what call i says beside its tensors.
+// callConfig returns a layer's config together with the arguments of call i that are no tensors.
 func (n *network) callConfig(l *Layer, i int) rules.Config {
 	nodes := n.nodes[l.Name]
 	if l.info.config == nil || i >= len(nodes) || !n.callMatters(l) {

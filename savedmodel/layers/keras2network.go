@@ -66,8 +66,8 @@ func (n *network) build(depth int) {
 	}
 }
 
-// inputShapes notes what the inputs of a functional model are: a layer that is called more than
-// once may stand before one of them.
+// inputShapes notes the shapes of a functional model's inputs before its layers are looked at: a
+// layer that is called more than once may be listed before an input.
 func (n *network) inputShapes(names []string) {
 	for _, name := range names {
 		if cfg := n.configs[name]; n.functional && cfg != nil && n.class(name) == "InputLayer" {
@@ -79,8 +79,9 @@ func (n *network) inputShapes(names []string) {
 }
 
 // builtFor puts the batch size of a stack's first call into the shapes of its layers, where the
-// stack was given no input: each layer's metadata has what it was built for. Keras 2 prints them so
-// until the model is called in another way, such as when it is saved.
+// stack was given no input. Keras 2 prints them so until the model is called with another batch
+// size, as happens when it is saved. The metadata of each layer has the shape that it was built
+// for.
 func (n *network) builtFor(l *Layer, out OutputShape) OutputShape {
 	stack := n.id
 	if l.Class == "Sequential" {
@@ -156,7 +157,7 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 	n.outs[l.Name] = nil
 	for i := range calls {
 		in := n.inputsOf(l.Name, i, prev)
-		// the next call may take it
+		// The next call may take this output.
 		n.outs[l.Name] = append(n.outs[l.Name], n.callOutput(l, in, i, calls, depth))
 		l.info.in = in
 	}
@@ -178,8 +179,8 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 	return outs[len(outs)-1]
 }
 
-// unbuilt reports whether the model is a stack of Keras 3 that was never built: it prints ? for all
-// shapes then.
+// unbuilt reports whether the model is a stack of Keras 3 that was never built. Keras prints ? for
+// all its shapes.
 func (n *network) unbuilt(prev OutputShape) bool {
 	return n.v3() && n.sequential && !n.inner && !prev.First().Ranked() && len(n.steps) == 0 && n.config.BuildShape == nil
 }
@@ -261,9 +262,9 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 	return OutputShape{}
 }
 
-// told returns the outputs of call i with what the calls of other layers say of them. Of a class
-// without a rule it returns as many outputs as other layers and the model take, and nil where none
-// takes any.
+// told returns the outputs of call i, with the sizes that the calls of other layers name. For a
+// class without a rule it returns as many outputs as other layers and the model take, or nil where
+// none of them takes any.
 func (n *network) told(l *Layer, out []tensor.Shape, i int) []tensor.Shape {
 	if n.file == nil {
 		return out
@@ -324,7 +325,7 @@ func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
 	return out
 }
 
-// fullyKnown reports whether nothing but first axes is unknown.
+// fullyKnown reports whether all sizes but those of first axes are known.
 func fullyKnown(o OutputShape) bool {
 	for _, s := range o.Shapes {
 		if !s.Ranked() || !s.Drop(1).FullyKnown() {

@@ -39,8 +39,8 @@ func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (clas
 	return candidates[0], len(candidates) == 1
 }
 
-// weighted returns the classes that a layer with such variables may be; nil when it has none, empty
-// when it is of no class of Keras.
+// weighted returns the classes that a layer with such variables may be of. It returns nil for a
+// layer without variables, and an empty list where no class of Keras has such variables.
 func (t *traits) weighted() []string {
 	if len(t.weights) == 0 {
 		return nil
@@ -81,7 +81,7 @@ func (t *traits) weighted() []string {
 	return []string{}
 }
 
-// compound returns the class of a layer that holds other layers; nil when it is none that shows.
+// compound returns the class of a layer that holds other layers; nil where no such layer shows.
 func (t *traits) compound() []string {
 	cell := ""
 	for _, c := range [][2]string{{"lstm_cell", "LSTM"}, {"gru_cell", "GRU"}, {"simple_rnn_cell", "SimpleRNN"}} {
@@ -111,8 +111,9 @@ func (t *traits) compound() []string {
 	return nil
 }
 
-// modelClass tells the kinds of nested models: the variables of a Sequential's layers have its name
-// in their paths, those of a Functional's, which were made before the model was, do not.
+// modelClass tells a nested Sequential from a nested Functional by the paths of the variables. The
+// layers of a Sequential are built by the model, so its name is in their paths; those of a
+// Functional were built before there was a model.
 func (t *traits) modelClass() []string {
 	if t.parts[kerasnames.WithoutNumber(t.name)] || t.parts[t.name] {
 		return []string{"Sequential", kerasnames.CamelCase(kerasnames.WithoutNumber(t.name)), "Functional"}
@@ -120,7 +121,7 @@ func (t *traits) modelClass() []string {
 	return []string{"Functional", "Sequential"}
 }
 
-// kernelClass tells the classes with a kernel and perhaps a bias.
+// kernelClass returns the classes of layers with a kernel, and perhaps a bias, by their operations.
 func (t *traits) kernelClass() []string {
 	rank := t.weights["kernel"]
 	dim := strconv.Itoa(rank-2) + "D"

@@ -11,9 +11,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Config reads from the graph what the config of a layer would say, in the terms of Keras 2's
-// configs: an export of Keras 3 has the operations but no configs. What the graph does not show is
-// left out.
+// Config reads the configuration of a layer from the operations of a call, with the keys that Keras
+// 2's configurations have. Exports of Keras 3 hold no configurations. What the operations do not
+// show is left out.
 func Config(s *Scope, class string, c *Call, vars []*savedmodel.Variable) rules.Config {
 	g := &configReader{s: s, c: c, vars: vars, conf: rules.Config{}}
 	switch class {
@@ -112,8 +112,8 @@ func (g *configReader) recurrent() {
 	g.conf["return_state"] = len(g.c.Shapes) > 1
 }
 
-// bidirectional reads the way in which the directions' outputs are put together off the operations
-// that stand in the layer's own scope.
+// bidirectional reads how the outputs of the two directions are merged: the operations that stand
+// in the layer's own scope, and in none below it, show that.
 func (g *configReader) bidirectional() {
 	inner := map[string]any{"return_sequences": len(g.c.Shapes) > 0 && g.c.Shapes[0].Rank() == 3, "return_state": len(g.c.Shapes) > 2}
 	class := ""
@@ -146,8 +146,8 @@ func (g *configReader) bidirectional() {
 	}
 }
 
-// reshape takes the target from the constants of the new shape; a size that is not known there is
-// the one that follows from the others.
+// reshape reads the target shape off the output's shape. One unknown size may be in it: the size
+// that follows from the others.
 func (g *configReader) reshape() {
 	if len(g.c.Shapes) == 0 || !g.c.Shapes[0].Ranked() || g.c.Shapes[0].Rank() == 0 {
 		return
@@ -306,7 +306,7 @@ func (g *configReader) dilation(n *graph.Node, rank int64) []int64 {
 	}
 	if b := g.find("SpaceToBatchND"); b != nil {
 		if block := graph.Ints(b.In(1)); int64(len(block)) == rank {
-			// With blocks the convolution is always valid; what pads it stands beside the blocks.
+			// Between blocks the convolution is always valid: its padding is that of the blocks.
 			rate = block
 			if pads := graph.Ints(b.In(2)); slices.ContainsFunc(pads, func(p int64) bool { return p != 0 }) || len(pads) == 0 {
 				g.conf["padding"] = "same"
@@ -316,8 +316,8 @@ func (g *configReader) dilation(n *graph.Node, rank int64) []int64 {
 	return rate
 }
 
-// window returns the spatial part of an attribute with a number for each axis, of which 1-D layers
-// use the last.
+// window returns the spatial part of an attribute that has a number for each axis of the tensor.
+// For a 1-D layer it is the last number.
 func window(n *graph.Node, attr string, rank int64) []int64 {
 	list := n.AttrInts(attr)
 	if len(list) < 4 {
@@ -330,7 +330,6 @@ func window(n *graph.Node, attr string, rank int64) []int64 {
 	if int64(len(space)) < rank {
 		return nil
 	}
-	// Conv1D and its like widen the time axis by one before it or after it; strides of the added
-	// axis are those of the other.
+	// Conv1D and its like add an axis before or after that of time, with the same strides.
 	return space[int64(len(space))-rank:]
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
-// Of cuts the function's body into the model's layers. The names of all nodes begin with
-// the model's own scope, unless the function is one layer's, or does more than call the model.
+// Of cuts the body of a function into calls of layers. The names of all nodes begin with the scope
+// of the model, unless the function is one layer's, or does more than call the model.
 func Of(b *body.Body) *Scope {
 	var nodes []*graph.Node
 	for _, n := range b.Nodes {
@@ -22,7 +22,7 @@ func Of(b *body.Body) *Scope {
 	return cut(b, modelDepth(b, nodes), nodes, b.Rets)
 }
 
-// Within cuts the nodes of a call into the calls of the model that it is.
+// Within cuts a call of a nested model into calls of that model's layers.
 func (s *Scope) Within(c *Call) *Scope {
 	return cut(s.b, s.Depth+1, c.Nodes, c.Outs)
 }
@@ -96,7 +96,7 @@ func (s *Scope) mergeConstants() {
 	})
 }
 
-// dropMasks marks the operations between layers that only cast, or compute masks.
+// dropMasks takes operations out of the calls that only cast, or only compute masks between layers.
 func (s *Scope) dropMasks() {
 	for i := len(s.Calls) - 1; i >= 0; i-- {
 		c := s.Calls[i]
@@ -109,11 +109,11 @@ func (s *Scope) dropMasks() {
 	s.Calls = slices.DeleteFunc(s.Calls, func(c *Call) bool { return s.gone[c] })
 }
 
-// unused reports whether nobody takes what a node gives. Keras computes masks that the layers after
-// do not ask for.
+// unused reports whether no node takes what a node gives. Keras computes masks that the layers
+// behind do not ask for.
 func (s *Scope) unused(n *graph.Node) bool { return len(s.Users[n]) == 0 }
 
-// onlyForMasks reports whether all that a node gives goes to operations that were dropped.
+// onlyForMasks reports whether a node gives its results to dropped operations alone.
 func (s *Scope) onlyForMasks(n *graph.Node) bool {
 	users := s.Users[n]
 	for _, u := range users {

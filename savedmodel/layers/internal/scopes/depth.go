@@ -13,8 +13,9 @@ import (
 // partOfLayer matches scopes that layers open within their own.
 var partOfLayer = regexp.MustCompile(`^(?:[A-Z].*|.*_cell|forward_.*|backward_.*|query|key|value|attention_output|batchnorm|moments|while|convolution|conv_transpose|separable_conv2d|depthwise)(?:_\d+)?$`)
 
-// modelDepth tells whether the first component of the nodes' names is the model's scope (1) or a
-// layer's (0): by where in the names of the variables that the nodes read the layer stands.
+// modelDepth returns 1 where the first part of the nodes' names is the scope of the model, and 0
+// where it is that of a layer. The names of the variables that nodes read decide: they hold the
+// layer's name too.
 func modelDepth(b *body.Body, nodes []*graph.Node) int {
 	votes, deep := 0, false
 	// the scopes within the first that read variables, and look like layers
@@ -45,8 +46,8 @@ func modelDepth(b *body.Body, nodes []*graph.Node) int {
 }
 
 // holdsLayer reports whether all nodes that do work stand in a scope with the default name of a
-// layer, within one that has none: a model of one's own with a single layer, whose variables bear
-// the model's name.
+// layer, within a scope with no such name. So does a model of the user's own class with one layer,
+// whose variables have the model's name alone.
 func holdsLayer(nodes []*graph.Node) bool {
 	found := false
 	for _, n := range nodes {

@@ -6,7 +6,7 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// connect works out what the calls take from each other, and what they read.
+// connect finds out what the calls take from each other, and which variables they read.
 func (s *Scope) connect(rets []graph.Ref) {
 	for _, r := range rets {
 		s.Rets = append(s.Rets, s.Source(r))
@@ -14,8 +14,8 @@ func (s *Scope) connect(rets []graph.Ref) {
 	for _, c := range s.Calls {
 		for _, n := range c.Nodes {
 			if n.Op == "Cast" && len(s.Users[n]) > 0 {
-				// its input counts where the result is used, which is what the order of the
-				// arguments goes by
+				// The input of a cast counts where the result is used: the order of uses is that of
+				// the arguments.
 				continue
 			}
 			for _, in := range n.Inputs {
@@ -40,7 +40,7 @@ func (s *Scope) connect(rets []graph.Ref) {
 	}
 }
 
-// sortInputs parts masks from data, and counts what a merge takes twice.
+// sortInputs separates masks from data, and lists a tensor twice that a merge takes twice.
 func (s *Scope) sortInputs(c *Call) {
 	var data []Edge
 	for _, e := range c.Ins {
@@ -136,9 +136,9 @@ func (c *Call) give(r graph.Ref) {
 	}
 }
 
-// orderOutputs leaves out masks where there is anything else, and sorts the rest in the order of
-// the layer's results: as the graph made them, but the states of a loop after what comes of its
-// sequence.
+// orderOutputs sorts the outputs of a call in the order of the layer's results: as the graph makes
+// them, but the states of a loop behind what is made of its sequence. Masks are left out where the
+// call has other outputs.
 func (c *Call) orderOutputs() {
 	data := slices.DeleteFunc(slices.Clone(c.Outs), func(r graph.Ref) bool { return IsBool(r.Node) })
 	if len(data) > 0 {
@@ -161,7 +161,7 @@ func (c *Call) orderOutputs() {
 	})
 }
 
-// Source follows a tensor back through what only passes it on between the layers.
+// Source follows a tensor back through the operations between layers that only pass it on.
 func (s *Scope) Source(r graph.Ref) graph.Ref {
 	for range len(s.b.Nodes) {
 		r = s.b.Source(r)

@@ -7,20 +7,20 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Operations are name scopes that functions of TensorFlow open, by the class of keras.ops that
-// calls them: where a layer's scope would be, they are an operation of the model.
+// Operations has the class of keras.ops by the name scope that its function of TensorFlow opens.
+// Where a layer's scope would stand, such a scope is an operation of the model.
 var Operations = map[string]string{
 	"Gelu": "Gelu", "clip_by_value": "Clip", "reduce_variance": "Var", "reduce_std": "Std", "l2_normalize": "Normalize", "zeros_like": "ZerosLike",
 	"ones_like": "OnesLike", "einsum": "Einsum",
 }
 
-// Functions are those that no layer is called by, in any release of Keras.
+// Functions are name scopes of TensorFlow's functions by whose names no layer of Keras is called.
 var Functions = map[string]bool{
 	"Tensordot": true, "moments": true, "Repeat": true, "boolean_mask": true, "meshgrid": true, "eye": true, "random_normal": true, "random_uniform": true,
 	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true,
 }
 
-// QuietOps take part in any layer's scope without being work of their own.
+// QuietOps are operations in any layer's scope that say nothing of what the layer does.
 var QuietOps = map[string]bool{"Const": true, "ReadVariableOp": true, "NoOp": true}
 
 // maskOps compare or combine truth values: between layers they compute masks.
@@ -36,7 +36,7 @@ var Helpers = map[string]bool{
 	"Softmax": true, "strided_slice": true, "hash_table_Lookup": true, "StringSplit": true, "concat": true, "one_hot": true, "Add": true, "MatMul": true, "resize": true,
 }
 
-// PassesOn reports whether a node gives on its input's values.
+// PassesOn reports whether a node hands on the values of its input.
 func PassesOn(n *graph.Node) bool {
 	return n.Op == "Cast" || n.Op == "Identity" || n.Op == "StopGradient"
 }

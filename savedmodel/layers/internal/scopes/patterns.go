@@ -10,7 +10,7 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
 
-// activationText matches what the activation functions leave at the end of a layer's nodes.
+// activationText matches the nodes that an activation function leaves at the end of a layer.
 const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| Softplus:Softplus| Softsign:Softsign| Selu:Selu| Elu:Elu| Exp:Exp| LeakyRelu:LeakyRelu|` +
 	` Softmax:Softmax| LogSoftmax:LogSoftmax| mul:Mul Sigmoid:Sigmoid mul:Mul| Sigmoid:Sigmoid mul:Mul| mul:Mul Sigmoid:Sigmoid mul:Mul Identity:Identity IdentityN:IdentityN|` +
 	` (?:add|Add):AddV2 Relu6:Relu6 (?:truediv|mul):(?:RealDiv|Mul)(?: mul:Mul)?|(?: Gelu/\S+)+| Softplus:Softplus Tanh:Tanh mul:Mul|(?: \S+)+)`
@@ -20,8 +20,8 @@ var (
 	tensordotText = regexp.MustCompile(`^(?: Tensordot\S*)+(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
 )
 
-// pattern ties what a layer without variables leaves in the graph to the classes that would leave
-// it, the likeliest first.
+// pattern is a text that a layer without variables leaves in the graph (see [traits]), with the
+// classes that leave it, the likeliest first.
 type pattern struct {
 	text    *regexp.Regexp
 	classes func(*traits) []string
@@ -91,8 +91,8 @@ var patterns = sync.OnceValue(func() []pattern {
 	}
 })
 
-// mergeOf returns the class of a merge where there is more than one input; of one input it would be
-// something else.
+// mergeOf returns the class of a merge for a layer with several inputs. With one input the layer is
+// more likely a Lambda.
 func mergeOf(class string) func(*traits) []string {
 	return func(t *traits) []string {
 		if t.ins > 1 {

@@ -11,8 +11,8 @@ import (
 // traits is what the graph shows of a layer's call.
 type traits struct {
 	ops map[string]bool // op types
-	// the nodes that do work, each " name:op" below the layer's scope, without numbers at their
-	// ends
+	// text lists the nodes that do work, each as " name:op". The name is the part below the layer's
+	// scope, without numbers at the ends of its parts.
 	text    string
 	direct  int             // nodes that do work and stand in no scope within the layer's
 	scopes  map[string]bool // the scopes directly within the layer's, without numbers
