@@ -31,7 +31,7 @@ func TestBest(t *testing.T) {
 		{[]runner.Batching{runner.Arrival, runner.Bucket}, 3},
 		{[]runner.Batching{runner.Exact}, -1},
 	} {
-		if got := Best(list, tt.batchings...); got != tt.want {
+		if got := best(list, tt.batchings...); got != tt.want {
 			t.Errorf("Best(%v) = %d, want %d", tt.batchings, got, tt.want)
 		}
 	}

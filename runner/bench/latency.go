@@ -103,7 +103,7 @@ func (b *bench) latency(ctx context.Context, session *runner.Session, size, rank
 	var windows [][]float64
 	var medians []float64
 	late := func() bool { return time.Now().After(b.until) }
-	for len(medians) == 0 || len(medians) < b.most && !Stable(medians) && !late() {
+	for len(medians) == 0 || len(medians) < b.most && !stable(medians) && !late() {
 		var window []float64
 		for start := time.Now(); len(window) == 0 || (time.Since(start) < b.window || len(window) < 3) && !late(); {
 			call := time.Now()
@@ -118,12 +118,12 @@ func (b *bench) latency(ctx context.Context, session *runner.Session, size, rank
 	}
 	all := slices.Concat(windows[max(len(windows)-stableWindows, 0):]...)
 	slices.Sort(all)
-	l.Calls, l.Windows, l.Stable, l.Outliers = len(all), len(medians), Stable(medians), Outliers(all)
+	l.Calls, l.Windows, l.Stable, l.Outliers = len(all), len(medians), stable(medians), outliers(all)
 	for _, p := range []struct {
 		q  float64
 		to *Number
 	}{{0.5, &l.P50}, {0.95, &l.P95}, {0.99, &l.P99}, {0.999, &l.P999}, {1, &l.Max}} {
-		*p.to = Number(Percentile(all, p.q))
+		*p.to = Number(percentile(all, p.q))
 	}
 	return l, nil
 }

@@ -149,10 +149,10 @@ type Choice struct {
 // near is how much a rate may be below the best one and still count as the same.
 const near = 0.03
 
-// Best returns the place of the best measurement among those of the batchings: the highest rate
+// best returns the place of the best measurement among those of the batchings: the highest rate
 // and, among rates within 3 % of that, the one with the fewest workers, then the smallest batch. It
 // is -1 where there is none.
-func Best(list []Throughput, batchings ...runner.Batching) int {
+func best(list []Throughput, batchings ...runner.Batching) int {
 	best := -1
 	highest := 0.0
 	fits := func(t Throughput) bool {

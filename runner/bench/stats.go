@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Percentile returns the least of the sorted samples that a share q of them, between 0 and 1, does
+// percentile returns the least of the sorted samples that a share q of them, between 0 and 1, does
 // not exceed: the nearest-rank method. It is NaN where the samples are too few to tell, that is,
 // fewer than one in 1-q: the 99.9th percentile of 500 samples is not known.
-func Percentile(sorted []float64, q float64) float64 {
+func percentile(sorted []float64, q float64) float64 {
 	n := len(sorted)
 	// 1/(1-q) is not exact: a little less than a whole sample is enough.
 	if n == 0 || q < 1 && float64(n)*(1-q) < 1-1e-9 {
@@ -25,13 +25,13 @@ const (
 	stableWithin  = 0.10
 )
 
-// Stable reports whether the last three of the windows lie within 10 % of their mean.
-func Stable(windows []float64) bool {
+// stable reports whether the last three of the windows lie within 10 % of their mean.
+func stable(windows []float64) bool {
 	if len(windows) < stableWindows {
 		return false
 	}
 	last := windows[len(windows)-stableWindows:]
-	m := Mean(last)
+	m := mean(last)
 	for _, w := range last {
 		if math.Abs(w-m) > stableWithin*math.Abs(m) {
 			return false
@@ -40,14 +40,14 @@ func Stable(windows []float64) bool {
 	return true
 }
 
-// Settled is the value that windows give: the mean of the last three, or of all where there are
+// settled is the value that windows give: the mean of the last three, or of all where there are
 // fewer.
-func Settled(windows []float64) float64 {
-	return Mean(windows[max(len(windows)-stableWindows, 0):])
+func settled(windows []float64) float64 {
+	return mean(windows[max(len(windows)-stableWindows, 0):])
 }
 
-// Mean is the arithmetic mean, NaN of nothing.
-func Mean(values []float64) float64 {
+// mean is the arithmetic mean, NaN of nothing.
+func mean(values []float64) float64 {
 	sum := 0.0
 	for _, v := range values {
 		sum += v
@@ -55,8 +55,8 @@ func Mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// Outliers counts the sorted samples of more than three times the median.
-func Outliers(sorted []float64) int {
+// outliers counts the sorted samples of more than three times the median.
+func outliers(sorted []float64) int {
 	if len(sorted) == 0 {
 		return 0
 	}

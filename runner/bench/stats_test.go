@@ -28,9 +28,9 @@ func TestPercentile(t *testing.T) {
 		{"99.9th of a hundred", hundred, 0.999, math.NaN()},
 		{"none", nil, 0.5, math.NaN()},
 	} {
-		got := Percentile(tt.samples, tt.q)
+		got := percentile(tt.samples, tt.q)
 		if got != tt.want && !(math.IsNaN(got) && math.IsNaN(tt.want)) {
-			t.Errorf("%s: Percentile(%v) = %v, want %v", tt.name, tt.q, got, tt.want)
+			t.Errorf("%s: percentile(%v) = %v, want %v", tt.name, tt.q, got, tt.want)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func TestPercentileCounts(t *testing.T) {
 		samples := rapid.SliceOfN(rapid.Float64Range(0, 100), 1000, 1200).Draw(t, "samples")
 		q := rapid.SampledFrom([]float64{0.5, 0.9, 0.95, 0.99, 0.999}).Draw(t, "q")
 		slices.Sort(samples)
-		p := Percentile(samples, q)
+		p := percentile(samples, q)
 		below, upTo := 0, 0
 		for _, s := range samples {
 			if s < p {
@@ -75,10 +75,10 @@ func TestStable(t *testing.T) {
 		{[]float64{9.2, 10, 10.8}, true, 10},
 		{[]float64{8.8, 10, 11.2}, false, 10},
 	} {
-		if got := Stable(tt.windows); got != tt.stable {
+		if got := stable(tt.windows); got != tt.stable {
 			t.Errorf("Stable(%v) = %v", tt.windows, got)
 		}
-		if got := Settled(tt.windows); math.Abs(got-tt.settled) > 1e-9 || math.IsNaN(got) != math.IsNaN(tt.settled) {
+		if got := settled(tt.windows); math.Abs(got-tt.settled) > 1e-9 || math.IsNaN(got) != math.IsNaN(tt.settled) {
 			t.Errorf("Settled(%v) = %v, want %v", tt.windows, got, tt.settled)
 		}
 	}
@@ -94,7 +94,7 @@ func TestOutliers(t *testing.T) {
 		{[]float64{1, 1, 1}, 0},
 		{[]float64{1, 1, 1, 3, 3.1, 9}, 2},
 	} {
-		if got := Outliers(tt.samples); got != tt.want {
+		if got := outliers(tt.samples); got != tt.want {
 			t.Errorf("Outliers(%v) = %d, want %d", tt.samples, got, tt.want)
 		}
 	}

@@ -243,7 +243,7 @@ func (b *bench) throughput(ctx context.Context, w way) (Throughput, error) {
 	if !c.ended && err != nil {
 		return t, err
 	}
-	t.Rate, t.Windows, t.Stable = Number(Settled(c.rates)), len(c.rates), Stable(c.rates)
+	t.Rate, t.Windows, t.Stable = Number(settled(c.rates)), len(c.rates), stable(c.rates)
 	if c.padded > 0 {
 		t.Waste = 1 - float64(c.real)/float64(c.padded)
 	}
@@ -307,7 +307,7 @@ func (c *counter) batch(info runner.BatchInfo) {
 	}
 	c.rates = append(c.rates, float64(c.seen)/took.Seconds())
 	c.start, c.seen = info.Ended, 0
-	if late || Stable(c.rates) || len(c.rates) >= c.most {
+	if late || stable(c.rates) || len(c.rates) >= c.most {
 		c.ended = true
 		c.done()
 	}
@@ -320,7 +320,7 @@ func (b *bench) choose() {
 		return !b.asked(way{t.Batching, t.Workers, t.BatchSize})
 	})
 	add := func(gives string, batchings ...runner.Batching) {
-		if at := Best(list, batchings...); at >= 0 {
+		if at := best(list, batchings...); at >= 0 {
 			c := Choice{Throughput: list[at], Gives: gives}
 			if usual := b.usual(); usual > 0 {
 				c.Speedup = c.Rate / usual
