@@ -106,7 +106,7 @@ savedmodel/layers/internal/scopes: tensor savedmodel internal/graph savedmodel/l
 savedmodel/layers/internal/scopes: savedmodel/internal/body savedmodel/internal/kerasnames
 savedmodel/sizes: savedmodel/layers savedmodel/padding
 savedmodel/sizes: tensor savedmodel savedmodel/internal/body
-savedmodel/sizes: internal/graph internal/shape internal/words
+savedmodel/sizes: internal/graph internal/shape internal/words savedmodel/internal/kerasnames
 savedmodel/kerasfile: tensor savedmodel savedmodel/layers savedmodel/sizes
 savedmodel/kerasfile: savedmodel/internal/kerasnames
 savedmodel/kerasfile: savedmodel/scan internal/hdf5

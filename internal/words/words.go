@@ -107,3 +107,15 @@ func Short(s string) string {
 	}
 	return s[:n] + "… (" + Thousands(int64(len(s))) + " bytes)"
 }
+
+// Product writes sizes as a product: "3 × 3 × 16"; "1" for none.
+func Product(sizes []int64) string {
+	if len(sizes) == 0 {
+		return "1"
+	}
+	texts := make([]string, len(sizes))
+	for i, n := range sizes {
+		texts[i] = Thousands(n)
+	}
+	return strings.Join(texts, " × ")
+}

@@ -2,7 +2,6 @@ package layers
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/tfrun/tfrun/internal/shape"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
@@ -136,28 +135,6 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 			now[i] = shape.Merge(now[i], out[i])
 		}
 	}
-}
-
-// AxisName returns what dimension i of an input means to the layers of a class: "batch", "time",
-// "height". rank is that of the input.
-func AxisName(rank, i int, class string) string {
-	if i == 0 {
-		return "batch"
-	}
-	sequence := class == "ConvLSTM2D" || class == "TimeDistributed" || class == "ConvLSTM1D" || class == "ConvLSTM3D"
-	if sequence && i == 1 {
-		return "time"
-	}
-	names := map[int][]string{
-		2: {"", "time"}, 3: {"", "time", "channels"}, 4: {"", "height", "width", "channels"}, 5: {"", "depth", "height", "width", "channels"},
-	}[rank]
-	if sequence && rank == 5 {
-		names = []string{"", "time", "height", "width", "channels"}
-	}
-	if i < len(names) {
-		return names[i]
-	}
-	return "axis" + strconv.Itoa(i)
 }
 
 // Takers returns the class of the layer that takes each input of the table's signature, as far as

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -65,7 +66,7 @@ func (e *explainer) nameAxes(st *step, takers map[string]string) {
 			switch {
 			case s.Dim(d) != tensor.Unknown:
 			case st.input != "":
-				names[d] = AxisName(s.Rank(), d, takers[st.input])
+				names[d] = kerasnames.Axis(s.Rank(), d, takers[st.input])
 			case d == 0:
 				names[d] = "batch"
 			default:
@@ -404,7 +405,7 @@ func explainFlatten(_ *Layer, in, _ tensor.Shape, d int, _ bool) string {
 	if d != 1 || in.Rank() < 3 {
 		return ""
 	}
-	return " = " + Factors(in.Drop(1)) + ": all axes but the batch, flattened"
+	return " = " + words.Product(in.Drop(1).Dims()) + ": all axes but the batch, flattened"
 }
 
 func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
@@ -412,7 +413,7 @@ func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
 		return ""
 	}
 	if n, ok := in.Drop(1).NumElements(); ok {
-		return fmt.Sprintf(": given by target_shape; %s = %s numbers in each row, as in the input", Factors(out.Drop(1)), words.Thousands(n))
+		return fmt.Sprintf(": given by target_shape; %s = %s numbers in each row, as in the input", words.Product(out.Drop(1).Dims()), words.Thousands(n))
 	}
 	return ": given by target_shape"
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // formula writes a layer's number of parameters as what it is made of: "66,048 = 2 × 4 × ((64 + 64)
@@ -128,9 +127,9 @@ func (f *formulaWriter) alike() (string, int64) {
 	n, _ := f.l.Weights[0].Shape.NumElements()
 	f.note = ": " + strings.Join(names, ", ")
 	if len(names) == 1 {
-		return Factors(f.l.Weights[0].Shape), n
+		return words.Product(f.l.Weights[0].Shape.Dims()), n
 	}
-	text := Factors(f.l.Weights[0].Shape)
+	text := words.Product(f.l.Weights[0].Shape.Dims())
 	return fmt.Sprintf("%d × %s", len(names), text), n * int64(len(names))
 }
 
@@ -150,7 +149,7 @@ func (f *formulaWriter) products(weights []Weight) (string, int64) {
 			return "", 0
 		}
 		total += n
-		terms = append(terms, Factors(w.Shape))
+		terms = append(terms, words.Product(w.Shape.Dims()))
 		names = append(names, strings.ReplaceAll(short(w.Name), "_", " "))
 	}
 	if sorted := slices.Sorted(slices.Values(names)); len(slices.Compact(sorted)) < len(names) {
@@ -163,16 +162,4 @@ func (f *formulaWriter) products(weights []Weight) (string, int64) {
 		f.note = "" // the file numbers them
 	}
 	return strings.Join(terms, " + "), total
-}
-
-// Factors writes a shape's sizes as a product: "3 × 3 × 16"; "1" for a scalar.
-func Factors(s tensor.Shape) string {
-	if s.Rank() < 1 {
-		return "1"
-	}
-	texts := make([]string, s.Rank())
-	for i, d := range s.Dims() {
-		texts[i] = words.Thousands(d)
-	}
-	return strings.Join(texts, " × ")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -97,7 +98,7 @@ func openAxes(input string, shape tensor.Shape, takers map[string]string) []Axis
 	var axes []Axis
 	for i, d := range shape.Dims() {
 		if d == tensor.Unknown {
-			axes = append(axes, Axis{input, i, layers.AxisName(shape.Rank(), i, takers[input])})
+			axes = append(axes, Axis{input, i, kerasnames.Axis(shape.Rank(), i, takers[input])})
 		}
 	}
 	return axes

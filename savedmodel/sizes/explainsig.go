@@ -9,7 +9,6 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
-	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -125,7 +124,7 @@ func (o *origins) at(n *graph.Node, i int, d int64) string {
 		return "not known before the model runs: it comes up at " + where
 	case (n.Op == "MatMul" || strings.HasPrefix(n.Op, "BatchMatMul")) && len(n.Inputs) > 1:
 		if s, ok := o.b.Shape(n.Inputs[1]); ok && s.FullyKnown() {
-			return fmt.Sprintf("the width of the %s matrix that %s multiplies with", layers.Factors(s), where)
+			return fmt.Sprintf("the width of the %s matrix that %s multiplies with", words.Product(s.Dims()), where)
 		}
 	case n.Op == "ConcatV2":
 		return "the sizes of what " + where + " puts side by side"

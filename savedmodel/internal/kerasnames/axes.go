@@ -1,0 +1,25 @@
+package kerasnames
+
+import "strconv"
+
+// Axis returns what dimension i of an input means to the layers of a class: "batch", "time",
+// "height". rank is that of the input.
+func Axis(rank, i int, class string) string {
+	if i == 0 {
+		return "batch"
+	}
+	sequence := class == "ConvLSTM2D" || class == "TimeDistributed" || class == "ConvLSTM1D" || class == "ConvLSTM3D"
+	if sequence && i == 1 {
+		return "time"
+	}
+	names := map[int][]string{
+		2: {"", "time"}, 3: {"", "time", "channels"}, 4: {"", "height", "width", "channels"}, 5: {"", "depth", "height", "width", "channels"},
+	}[rank]
+	if sequence && rank == 5 {
+		names = []string{"", "time", "height", "width", "channels"}
+	}
+	if i < len(names) {
+		return names[i]
+	}
+	return "axis" + strconv.Itoa(i)
+}
