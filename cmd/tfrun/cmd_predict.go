@@ -46,7 +46,7 @@ func newPredictCmd(std stdio) *cobra.Command {
 
 const predictLong = `Runs a signature of MODEL over rows of INPUT, in padded batches, and writes one
 result a row. Rows are .jsonl, .csv, .tsv, .npy, .npz, .parquet, .arrow, .txt or
-.tfrecord, compressed or not; - is stdin. For a folder -o has to be one, too.`
+.tfrecord, compressed or not; - is stdin, s3://… a store. A folder's -o is one.`
 
 func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	if err := o.validate(ctx); err != nil {

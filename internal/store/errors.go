@@ -1,13 +1,8 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"io/fs"
-	"path"
-	"strings"
-
-	"github.com/tfrun/tfrun/internal/words"
 )
 
 // Kind is what kind of error a store gave.
@@ -85,32 +80,6 @@ func named(name string, err error) error {
 	if e, ok := err.(*Error); ok && e.Name == "" { //nolint:errorlint // the bucket's own
 		c := *e
 		c.Name = name
-		return &c
-	}
-	return err
-}
-
-// nearest adds to an error that an object is not there which is, among its neighbours. Where the
-// bucket is not there either, that is said.
-func nearest(ctx context.Context, b Bucket, name, key string, err error) error {
-	const most = 1000
-	dir, base := path.Split(key)
-	var names []string
-	listErr := b.List(ctx, dir, func(other string, _ Info) bool {
-		if first, _, below := strings.Cut(strings.TrimPrefix(other, dir), "/"); !below {
-			names = append(names, first)
-		} else if len(names) == 0 || names[len(names)-1] != first+"/" {
-			names = append(names, first+"/")
-		}
-		return len(names) < most
-	})
-	if KindOf(listErr) == NoBucket {
-		return listErr
-	}
-	var e *Error
-	if near := words.Nearest(base, names); near != "" && errors.As(err, &e) {
-		c := *e
-		c.Near = strings.TrimSuffix(name, base) + near
 		return &c
 	}
 	return err

@@ -8,15 +8,19 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // Bucket is a bucket of an object store, or a container. Its errors are *[Error], without Name.
@@ -207,6 +211,32 @@ func Stat(ctx context.Context, name string) (Info, error) {
 		err = nearest(ctx, b, name, key, err)
 	}
 	return info, named(name, err)
+}
+
+// nearest adds to an error that an object is not there which is, among its neighbours. Where the
+// bucket is not there either, that is said.
+func nearest(ctx context.Context, b Bucket, name, key string, err error) error {
+	const most = 1000
+	dir, base := path.Split(key)
+	var names []string
+	listErr := b.List(ctx, dir, func(other string, _ Info) bool {
+		if first, _, below := strings.Cut(strings.TrimPrefix(other, dir), "/"); !below {
+			names = append(names, first)
+		} else if len(names) == 0 || names[len(names)-1] != first+"/" {
+			names = append(names, first+"/")
+		}
+		return len(names) < most
+	})
+	if KindOf(listErr) == NoBucket {
+		return listErr
+	}
+	var e *Error
+	if near := words.Nearest(base, names); near != "" && errors.As(err, &e) {
+		c := *e
+		c.Near = strings.TrimSuffix(name, base) + near
+		return &c
+	}
+	return err
 }
 
 // Known is Stat of what the process has not looked at yet.

@@ -2,7 +2,6 @@ package stores
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -124,12 +123,4 @@ func endUploadsS3(ctx context.Context, client *s3.Client, name, key string) erro
 		}
 	}
 	return nil
-}
-
-// dialed is the cause of an error that no connection was made, which names the host.
-func dialed(err *net.OpError) string {
-	if err.Addr == nil {
-		return err.Err.Error()
-	}
-	return err.Addr.String() + ": " + err.Err.Error()
 }

@@ -80,3 +80,11 @@ func innermost(err error) string {
 		err = next
 	}
 }
+
+// dialed is the cause of an error that no connection was made, which names the host.
+func dialed(err *net.OpError) string {
+	if err.Addr == nil {
+		return err.Err.Error()
+	}
+	return err.Addr.String() + ": " + err.Err.Error()
+}
