@@ -22,7 +22,7 @@ import (
 type Function struct {
 	session   *Session
 	signature *savedmodel.Signature
-	joined    bool // the signature has inputs that were put together, see [savedmodel.MetaGraph.ByRows]
+	joined    bool // inputs were put together, see [savedmodel.MetaGraph.ByRows]
 	inputs    []Endpoint
 	outputs   []Endpoint
 	program   tf.Program

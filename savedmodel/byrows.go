@@ -226,7 +226,8 @@ func (mg *MetaGraph) kerasInputs() []string {
 		name, _ := place[0].(string)
 		names = append(names, name)
 	}
-	if len(config.Inputs) == 0 && len(config.Layers) > 0 && config.Layers[0].Class == "InputLayer" { // a Sequential
+	// a Sequential has no list, but may begin with its input
+	if len(config.Inputs) == 0 && len(config.Layers) > 0 && config.Layers[0].Class == "InputLayer" {
 		names = append(names, config.Layers[0].Config.Name)
 	}
 	return names
