@@ -92,7 +92,7 @@ func (v Verdict) String() string {
 	case v.Company.Depends():
 		return "other rows of a batch change " + v.Company.shown()
 	case v.Fixed:
-		return "nothing is ever padded: every row has the same shape"
+		return "nothing is ever padded: rows have one shape, or are ragged"
 	case v.Padding.Depends():
 		return "padding changes " + v.Padding.shown()
 	case !v.Company.Free():

@@ -414,7 +414,7 @@ func (d *modelDiagnosis) describeRun(line func(what, format string, args ...any)
 	d.Company.describe(line, "company", effectWords{"other rows in its batch", "do not change", "OTHER ROWS CHANGE"}, !*d.Steady)
 	switch {
 	case d.verdict.Fixed:
-		line("padding", "nothing to pad: every row has the same shape")
+		line("padding", "nothing to pad: rows have one shape, or are ragged")
 	case !*d.Steady || !*d.Alone:
 		line("padding", "cannot be told from what differs without it")
 	default:
