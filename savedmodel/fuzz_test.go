@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -51,6 +52,7 @@ func use(t *testing.T, m *savedmodel.Model) {
 		check(err)
 		for _, name := range mg.SignatureNames() {
 			check(mg.CheckSignature(mg.Signatures[name]))
+			checkByRows(t, mg, mg.Signatures[name], check)
 			s := sizes.Of(mg, mg.Signatures[name], table)
 			at := sizes.Sizes{Axes: map[string]int64{}}
 			for _, a := range s.Axes() {
@@ -66,6 +68,23 @@ func use(t *testing.T, m *savedmodel.Model) {
 			_, err = s.Outputs(shapes)
 			check(err)
 		}
+	}
+}
+
+// checkByRows makes sure that what rows hold is fed to the signature's own tensors, each of them
+// once.
+func checkByRows(t *testing.T, mg *savedmodel.MetaGraph, s *savedmodel.Signature, check func(error)) {
+	t.Helper()
+	rows, err := mg.ByRows(s)
+	check(err)
+	if err != nil {
+		return
+	}
+	want, got := s.Tensors(s.Inputs), rows.Tensors(rows.Inputs)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Fatalf("signature %q by rows takes %q, want %q", s.Name, got, want)
 	}
 }
 

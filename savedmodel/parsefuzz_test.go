@@ -65,4 +65,4 @@ func addFiles(f *testing.F, name string) {
 }
 
 // fuzzModels are small models whose files begin the search.
-var fuzzModels = []string{"k2_fixed_batch", "k3_fixed_batch", "k2_nested", "tf1_sparse", "mod_ragged_out", "mod_vocab_asset", "k2_lambda_layer"}
+var fuzzModels = []string{"k2_fixed_batch", "k3_fixed_batch", "k2_nested", "tf1_sparse", "mod_ragged_out", "mod_ragged", "mod_vocab_asset", "k2_lambda_layer"}
