@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"slices"
+
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
@@ -66,10 +68,30 @@ func (k *keras3) noteExport() {
 			r.unguess("connected_to")
 		}
 	}
-	if !k.savedWhole() {
+	if !k.savedWhole() && k.mg.Framework == savedmodel.Keras3 {
 		k.table.Lost = append(k.table.Lost, lostBatch)
+		k.markOpened()
 	}
 	k.table.Lost = append(k.table.Lost, lostNothing)
+}
+
+// markOpened marks shapes with an open batch axis where a recurrent layer fixes the batch: it keeps
+// its state, for which all of the model has the one size, whatever the export has opened.
+func (k *keras3) markOpened() {
+	batch := func(r *Layer) int64 {
+		if s := r.Output.First(); s.Rank() > 0 {
+			return s.Dim(0)
+		}
+		return tensor.Unknown
+	}
+	if !slices.ContainsFunc(k.table.Layers, func(r *Layer) bool { return isRecurrent(r.Class) && batch(r) != tensor.Unknown }) {
+		return
+	}
+	for _, r := range k.table.Layers {
+		if batch(r) == tensor.Unknown {
+			r.guess("output_shape", whyOpened)
+		}
+	}
 }
 
 // What exports lose of every model.

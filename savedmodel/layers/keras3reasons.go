@@ -14,6 +14,7 @@ const (
 	whyOwnModel   = "of a model with a name of its own it does not show whether its class is, too: then Keras prints \"multiple\", or the shape of the first call, and no input"
 	whyTwice      = "one tensor is taken twice: a layer that leaves nothing may stand between"
 	whyPartial    = "results that nobody takes do not show, so which of them these are is a guess"
+	whyOpened     = "a layer that keeps its state fixes the batch size of the whole model, which the export has opened here"
 	whyTwoResults = "whether these are several results or those of several calls does not show"
 	whyHolds      = "parameters are counted as if the layer held another layer whose variables it reads, not the variables alone: "
 	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"
