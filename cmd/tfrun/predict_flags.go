@@ -304,9 +304,16 @@ func (o *predictOptions) checkFiles(ctx context.Context) error {
 	if err := j.Validate(); err != nil {
 		return err
 	}
-	for _, in := range files {
-		if sameFile(in, o.output) {
-			return usagef("tfrun predict", "output %q is an input too", o.output)
+	return o.checkWritten()
+}
+
+// checkWritten makes sure that nothing is written over what is read.
+func (o *predictOptions) checkWritten() error {
+	for _, out := range []string{o.output, o.errors, o.summary, o.plot} {
+		for _, in := range append([]string{o.vocab, o.labels}, o.inputs...) {
+			if sameFile(in, out) {
+				return usagef("tfrun predict", "output %q is an input too", out)
+			}
 		}
 	}
 	return nil

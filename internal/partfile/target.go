@@ -1,6 +1,7 @@
 package partfile
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -31,7 +32,7 @@ func target(path string) (file string, mode fs.FileMode, err error) {
 		return path, 0o666, nil //nolint:nilerr // it is a new file, or creating it will tell
 	}
 	if info.Mode()&fs.ModeSymlink == 0 {
-		return path, info.Mode().Perm(), refuseDirectory(path)
+		return path, info.Mode().Perm(), errors.Join(refuseDirectory(path), RefuseModel(path))
 	}
 	if !mayFollow(path) {
 		return "", 0, fmt.Errorf("output %q: is a link that another user has put there", path)
@@ -44,5 +45,35 @@ func target(path string) (file string, mode fs.FileMode, err error) {
 	if err != nil {
 		return "", 0, outputError(path, err)
 	}
-	return file, info.Mode().Perm(), refuseDirectory(file)
+	return file, info.Mode().Perm(), errors.Join(refuseDirectory(file), RefuseModel(file))
+}
+
+// RefuseModel returns an error for an output that is a file of a SavedModel: whoever names one has
+// mixed up what is read and what is written, and a model is not easily made again.
+func RefuseModel(path string) error {
+	path, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return nil //nolint:nilerr // there is no file to lose
+	}
+	dir, base := filepath.Split(path)
+	of := ""
+	switch base {
+	case "saved_model.pb", "saved_model.pbtxt":
+		of = path
+	case "fingerprint.pb", "keras_metadata.pb":
+		of = filepath.Join(dir, "saved_model.pb")
+	default:
+		for folder := filepath.Dir(path); of == "" && filepath.Dir(folder) != folder; folder = filepath.Dir(folder) {
+			if name := filepath.Base(folder); name == "variables" || name == "assets" || name == "assets.extra" {
+				of = filepath.Join(filepath.Dir(folder), "saved_model.pb")
+			}
+		}
+	}
+	if info, err := os.Stat(of); of == "" || err != nil || !info.Mode().IsRegular() {
+		return nil //nolint:nilerr // there is no model
+	}
+	return fmt.Errorf("output %q: is a file of the model %q", path, filepath.Dir(of))
 }

@@ -4,6 +4,7 @@ package partfile
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -131,4 +132,40 @@ func TestOutputsOfOthers(t *testing.T) {
 			t.Errorf("it is %v now", info.Mode())
 		}
 	})
+}
+
+// TestModelFiles names files of a model as outputs, also by a link: they are left alone. Others of
+// the same names, in no model, are replaced.
+func TestModelFiles(t *testing.T) {
+	t.Parallel()
+	for _, model := range []bool{true, false} {
+		dir := t.TempDir()
+		files := []string{"fingerprint.pb", "variables/variables.index", "assets/deep/vocab.txt", "mine.jsonl"}
+		if model {
+			files = append(files, "saved_model.pb")
+		}
+		for _, name := range files {
+			path := filepath.Join(dir, name)
+			link := filepath.Join(dir, strings.ReplaceAll(name, "/", "_")+".link")
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("old"), 0o600), os.Symlink(path, link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range files {
+			for _, path := range []string{filepath.Join(dir, name), filepath.Join(dir, strings.ReplaceAll(name, "/", "_")+".link")} {
+				whole, file := writeBoth(t, path)
+				now, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := "new"
+				if model && name != "mine.jsonl" {
+					want = "old"
+				}
+				if (whole != nil || file != nil) != (want == "old") || string(now) != want {
+					t.Errorf("a model %v, %s: %v and %v; it holds %q, want %q", model, name, whole, file, now, want)
+				}
+			}
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -65,6 +66,9 @@ type errorFile struct{ f *os.File }
 func openErrors(name string, done int64) (*errorFile, error) {
 	if name == "" {
 		return nil, nil
+	}
+	if err := partfile.RefuseModel(name); err != nil {
+		return nil, err
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666) //nolint:gosec // the user named it
 	if err != nil {
