@@ -16,21 +16,41 @@ import (
 // four.
 const columns = 100
 
+// top is the repository's folder.
+var top = filepath.Join("..", "..")
+
+// tracked lists the files of the repository that match.
+func tracked(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	out, err := exec.Command("git", append([]string{"-C", top, "ls-files", "-z"}, patterns...)...).Output()
+	if err != nil {
+		t.Skipf("NOT CHECKED: git lists no files: %v", err)
+	}
+	files := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	if len(files) < 100 {
+		t.Fatalf("only %d files were found", len(files))
+	}
+	return files
+}
+
+// The repository holds no file that a build has made, such as the command itself: whoever clones it
+// would have to fetch that for ever.
+func TestNothingBuilt(t *testing.T) {
+	t.Parallel()
+	const most = 6 << 20 // the largest model of testdata has 5 MB
+	for _, name := range tracked(t) {
+		if info, err := os.Lstat(filepath.Join(top, name)); err == nil && info.Size() > most {
+			t.Errorf("%s: %d bytes, want at most %d", name, info.Size(), most)
+		}
+	}
+}
+
 // TestColumns holds the width of Go comments and of Markdown prose. Tables, code blocks, cgo's C
 // and what an example prints are as wide as they have to be.
 func TestColumns(t *testing.T) {
 	t.Parallel()
-	root := filepath.Join("..", "..")
-	out, err := exec.Command("git", "-C", root, "ls-files", "*.go", "*.md").Output()
-	if err != nil {
-		t.Skipf("NOT CHECKED: git lists no files: %v", err)
-	}
-	files := strings.Fields(string(out))
-	if len(files) < 100 {
-		t.Fatalf("only %d files were found", len(files))
-	}
-	for _, name := range files {
-		src, err := os.ReadFile(filepath.Join(root, name))
+	for _, name := range tracked(t, "*.go", "*.md") {
+		src, err := os.ReadFile(filepath.Join(top, name))
 		if os.IsNotExist(err) { // removed, and not committed yet
 			continue
 		}
