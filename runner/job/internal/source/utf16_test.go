@@ -44,7 +44,8 @@ func TestUTF16(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		want := "a" + rapid.String().Draw(t, "text") // which a zero may not begin: that is a mark of UTF-32
+		// A text that begins with a zero would have the mark of UTF-32.
+		want := "a" + rapid.String().Draw(t, "text")
 		if rapid.IntRange(0, 9).Draw(t, "long") == 0 {
 			want += strings.Repeat("x,é,😀\r\n", 2500)
 		}
