@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tfrun/tfrun/internal/store/storetest"
 )
@@ -57,7 +58,8 @@ func mustRead(t *testing.T, name string) []byte {
 
 // left lists the files below a folder.
 func left(dir string) (names []string) {
-	_ = filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error { // there may be none
+	// there may be none
+	_ = filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			names = append(names, name)
 		}
@@ -150,6 +152,9 @@ func TestObjectsFolder(t *testing.T) {
 	refused := true
 	s.SetFault(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if refused && r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/b.jsonl") {
+			for n := 0; n < 3; time.Sleep(time.Millisecond) { // until the others are there
+				n = strings.Count(strings.Join(s.Keys(), "\n"), "scores/")
+			}
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
