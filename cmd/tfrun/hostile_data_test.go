@@ -253,9 +253,9 @@ func hostileData() []hostileCase {
 		}),
 		dataCase("CSV: NULs", "rows.csv", 3, "rows.csv:2", plain([]byte("keras_tensor\n1\x00\x00\n"))),
 		dataCase("CSV: bytes that are no UTF-8", "rows.csv", 3, "rows.csv:2", plain([]byte("keras_tensor\n\xff\xfe\xfd\n"))),
-		dataCase("CSV: UTF-16", "rows.csv", 1, "UTF-16", plain([]byte(utf16))),
+		dataCase("CSV: UTF-16 with half a surrogate pair", "rows.csv", 1, "half a surrogate pair", plain([]byte(utf16+"\x00\xd8a\x00"))),
 		dataCase("JSONL: NULs", "rows.jsonl", 3, "rows.jsonl:1", plain(make([]byte, 100_000))),
-		dataCase("JSONL: UTF-16", "rows.jsonl", 1, "UTF-16", plain([]byte(utf16))),
+		dataCase("JSONL: UTF-16 that is cut off", "rows.jsonl", 1, "cut off", plain([]byte(utf16[:len(utf16)-1]))),
 		dataCase("JSONL: random bytes", "rows.jsonl", 3, "rows.jsonl:1", plain(bytes.Repeat([]byte("\x80\xffq\x01{[\""), 10_000))),
 		{"data", "JSONL: strings with NULs, lone surrogates and bytes that are no UTF-8", func(h *hostile) string {
 			rows := h.file("rows.jsonl", []byte(`"a\u0000b"`+"\n"+`"\ud800"`+"\n"+`"\udc00\ud800"`+"\n\"\xff\xfe\"\n"))

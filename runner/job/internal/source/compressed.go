@@ -79,7 +79,7 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		if s, ok := r.(*Spooled); ok {
 			r = s.Again()
 		}
-		return asText(name, format, &unknown{src: src, name: name, format: format, r: r, records: records}), nil
+		return asText(format, &unknown{src: src, name: name, format: format, r: r, records: records}), nil
 	}
 	f, at, err := src.openRaw(name)
 	if err != nil {
@@ -105,16 +105,16 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		}
 	default:
 		// a device or a named pipe, of which nothing is read before its time
-		return asText(name, format, f), nil
+		return asText(format, f), nil
 	}
 	if how == uncompressed {
-		return asText(name, format, f), nil
+		return asText(format, f), nil
 	}
 	z, end, err := src.decompress(name, f, how)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return asText(name, format, &decompressed{Reader: z, close: end, file: f}), nil
+	return asText(format, &decompressed{Reader: z, close: end, file: f}), nil
 }
 
 // formatOf is the format of a file of the source, "" where that is not known.
@@ -129,11 +129,11 @@ func (src Source) formatOf(name string) string {
 }
 
 // asText returns a reader of a file that decodes it where it is text.
-func asText(name, format string, r io.ReadCloser) io.ReadCloser {
+func asText(format string, r io.ReadCloser) io.ReadCloser {
 	if !readsText(format) {
 		return r
 	}
-	return &text{marked{name: name, r: r}, r}
+	return &text{marked{r: r}, r}
 }
 
 // text is a file of text.

@@ -24,7 +24,6 @@ func utf16Order(head []byte) binary.ByteOrder {
 
 // marked reads text as UTF-8, and decodes it where it begins with a mark of UTF-16.
 type marked struct {
-	name  string
 	r     io.Reader
 	begun bool
 }
@@ -49,7 +48,7 @@ func (m *marked) Read(p []byte) (int, error) {
 		head = append(head, second[:n]...)
 	}
 	if order := utf16Order(head); order != nil {
-		m.r = &utf16Reader{name: m.name, r: io.MultiReader(bytes.NewReader(head[2:]), m.r), order: order, at: 2}
+		m.r = &utf16Reader{r: io.MultiReader(bytes.NewReader(head[2:]), m.r), order: order, at: 2}
 	} else {
 		m.r = io.MultiReader(bytes.NewReader(head), m.r)
 	}
@@ -58,7 +57,6 @@ func (m *marked) Read(p []byte) (int, error) {
 
 // utf16Reader reads what stands behind a mark as UTF-8.
 type utf16Reader struct {
-	name  string
 	r     io.Reader
 	order binary.ByteOrder
 	at    int64 // of the next byte of in
@@ -80,7 +78,7 @@ func (u *utf16Reader) Read(p []byte) (int, error) {
 		switch {
 		case u.err != nil:
 		case errors.Is(err, io.EOF) && u.in > 0:
-			u.err = fmt.Errorf("%s: the text in UTF-16 is cut off", u.name)
+			u.err = errors.New("the text in UTF-16 is cut off")
 		default:
 			u.err = err
 		}
@@ -106,7 +104,7 @@ func (u *utf16Reader) decode(b []byte) {
 				c = utf16.DecodeRune(c, rune(u.order.Uint16(b[2:])))
 			}
 			if c == utf8.RuneError {
-				u.err = fmt.Errorf("%s: half a surrogate pair stands alone at byte %d of the text in UTF-16", u.name, u.at)
+				u.err = fmt.Errorf("half a surrogate pair stands alone at byte %d of the text in UTF-16", u.at)
 				break
 			}
 		}
