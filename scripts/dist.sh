@@ -223,7 +223,8 @@ try_linux() {
     mkdir -p "$root$at" "$root/example"
     tar -C "$root$at" --strip-components=1 --no-same-owner -xzf "dist/$(name "$host").tar.gz"
     cp -r examples/reviews/. "$root/example/"
-    for deb in "dist/tfrun_$(release "$version")_$host.deb"; do [ ! -e "$deb" ] || cp "$deb" "$root/tfrun.deb"; done
+    deb=dist/tfrun_$(release "$version")_$host.deb
+    [ ! -e "$deb" ] || cp "$deb" "$root/tfrun.deb"
     # shellcheck disable=SC2016
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin unshare --net --mount --pid --fork chroot "$root" /bin/sh -c '
       mount -t proc proc /proc && cd /example && at=$1 && shift && "$at"/bin/tfrun doctor >&2 && "$at"/bin/tfrun predict "$@" >/tarball.jsonl &&
