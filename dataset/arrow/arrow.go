@@ -88,43 +88,6 @@ func check(spec dataset.Spec, o Options, name string) error {
 	})
 }
 
-// table is an open file with the columns that are read.
-type table struct {
-	*nested.Table
-	name  string
-	file  io.Closer
-	r     *ipc.Reader
-	cols  []column // of the file
-	kept  []keptColumn
-	most  int // bytes of what is kept of a row
-	batch ar.RecordBatch
-	at    int   // the next row of the batch
-	done  int64 // rows of the file
-}
-
-// limited is an allocator that refuses what no honest file asks for. Its panic becomes an error
-// where the library is called.
-type limited struct {
-	memory.Allocator
-	max int64
-}
-
-func (l limited) Allocate(size int) []byte {
-	l.check(size)
-	return l.Allocator.Allocate(size)
-}
-
-func (l limited) Reallocate(size int, b []byte) []byte {
-	l.check(size)
-	return l.Allocator.Reallocate(size, b)
-}
-
-func (l limited) check(size int) {
-	if int64(size) > l.max || size < 0 {
-		panic(fmt.Errorf("a buffer of %d bytes is larger than the limit of %d", size, l.max))
-	}
-}
-
 // openReader opens a file or a stream. It returns errNothing for a stream without a byte.
 func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) {
 	f, err := files.Open(o.Open, name)

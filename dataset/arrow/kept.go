@@ -13,14 +13,6 @@ import (
 // may stand in every row of a batch.
 var keptBytes = 16 << 20
 
-// keptColumn is a node that is kept.
-type keptColumn struct {
-	node
-	t      *kept.Type
-	values *kept.Reader // of the batch
-	nulls  []int        // the next rows for which a structure around the column is null
-}
-
 // openKept finds the values of the kept columns in a new batch.
 func (t *table) openKept() error {
 	for i := range t.kept {

@@ -115,3 +115,16 @@ func sides(v any) (dims []int, ok bool) {
 	}
 	return append(dims, len(list)), true
 }
+
+// Table is what pyarrow says of a file: the texts of each column's values, as the project's JSON
+// has them, and its type in Arrow's words.
+type Table struct {
+	Rows    int
+	Names   []string
+	Columns map[string][]string
+	Types   map[string]string
+	// Error says that the file is refused, or was not made.
+	Error string
+	// Untold are the columns that the script has no texts for.
+	Untold []string
+}

@@ -25,19 +25,6 @@ const (
 	ArrowFiles   = 'a'
 )
 
-// Table is what pyarrow says of a file: the texts of each column's values, as the project's JSON
-// has them, and its type in Arrow's words.
-type Table struct {
-	Rows    int
-	Names   []string
-	Columns map[string][]string
-	Types   map[string]string
-	// Error says that the file is refused, or was not made.
-	Error string
-	// Untold are the columns that the script has no texts for.
-	Untold []string
-}
-
 // StartPyarrow starts Python with pyarrow; where there is none, the test is skipped and says so.
 func StartPyarrow(t testing.TB, format byte) *Pyarrow {
 	t.Helper()

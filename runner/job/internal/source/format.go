@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
@@ -36,12 +35,6 @@ type Format struct {
 	kept func(src Source, name string) ([]dataset.FieldType, error)
 }
 
-// Text is the name of the format of lines of text, which have no columns.
-const Text = "txt"
-
-// stdinFormat is the format of standard input where nothing is said.
-const stdinFormat = "jsonl"
-
 // formats are the files that rows are read from.
 var formats = []Format{
 	{Name: "jsonl", read: readJSONL, names: jsonNames, Lines: true},
@@ -53,17 +46,6 @@ var formats = []Format{
 	{Name: "tfrecord", read: readTFRecord, names: featureNames, Lines: true},
 	{Name: "parquet", read: readParquet, columns: parquetColumns, kept: parquetKept},
 	{Name: "arrow", read: readArrow, columns: arrowColumns, kept: arrowKept},
-}
-
-// byExtension are the names of formats that files' names tell.
-var byExtension = map[string]string{
-	".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".txt": Text, ".text": Text, ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".npy": "npy", ".npz": "npz",
-	".tfrecord": "tfrecord", ".tfrecords": "tfrecord", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".ipc": "arrow",
-}
-
-// extension is what stands at the end of a file's name before that of a compression, in lower case.
-func extension(file string) string {
-	return strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(file, ".gz"), ".zst")))
 }
 
 // HasColumns reports whether the columns of a file can be listed before its rows are read.
