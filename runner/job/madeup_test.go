@@ -56,7 +56,7 @@ func TestMakeUpRows(t *testing.T) {
 
 // TestMakeUpRowsRefused: the rows that a model cannot do without are not guessed.
 func TestMakeUpRowsRefused(t *testing.T) {
-	p, err := load(t, "mod_ragged/model").NewPredictor(runner.PredictOptions{})
+	p, err := load(t, "../wild/waveform/model").NewPredictor(runner.PredictOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
