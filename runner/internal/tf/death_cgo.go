@@ -48,11 +48,15 @@ package tf
 //   for (;;) syscall(SYS_exit_group, status);
 // }
 //
+// // own reports whether code is the program's and not a library's.
+// static int own(uintptr_t pc) {
+//   return pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext;
+// }
+//
 // // A fault in Go's code is a panic, and Go's own handler makes it one. Any other is a library's:
 // // its thread stays where it is, Go is told, and has a moment to say so and to end the process.
 // static void die(int sig, siginfo_t *info, void *context) {
-//   uintptr_t pc = at(context);
-//   if (pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext) {
+//   if (own(at(context))) {
 //     for (size_t i = 0; i < count; i++) {
 //       if (fatal[i] == sig && (before[i].sa_flags & SA_SIGINFO)) {
 //         before[i].sa_sigaction(sig, info, context);
@@ -66,19 +70,28 @@ package tf
 // // Go ends the process without the C library, so whoever asks that to end it is a library: its
 // // exit status, which may be 0, says nothing of what tfrun was to do. The symbols of the program
 // // come before those of the C library for all that it opens. What a child of such a library does
-// // after fork is its own affair.
-// void _exit(int code) {
-//   if (told >= 0 && getpid() == self) last(0, code);
+// // after fork is its own affair, and so is what the program's own code asks for, such as the race
+// // detector's at the end of Go.
+// static void ended(int code, void *caller) {
+//   if (told >= 0 && getpid() == self && !own((uintptr_t)caller)) last(0, code);
+// }
+//
+// static _Noreturn void leave(int code) {
 //   for (;;) syscall(SYS_exit_group, code);
 // }
 //
-// void _Exit(int code) { _exit(code); }
+// void _exit(int code) {
+//   ended(code, __builtin_return_address(0));
+//   leave(code);
+// }
+//
+// void _Exit(int code) __attribute__((alias("_exit")));
 //
 // void exit(int code) {
-//   void (*libc)(int) = NULL;
-//   if (told < 0 || getpid() != self) libc = (void (*)(int))dlsym(RTLD_NEXT, "exit");
+//   ended(code, __builtin_return_address(0));
+//   void (*libc)(int) = (void (*)(int))dlsym(RTLD_NEXT, "exit");
 //   if (libc != NULL) libc(code);
-//   _exit(code);
+//   leave(code);
 // }
 //
 // static int catch_death(int fd) {
