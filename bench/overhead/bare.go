@@ -76,3 +76,5 @@ func (b *bare) run() (sum float64, err error) {
 	}
 	return sum, nil
 }
+
+const batchSize = 64

@@ -30,8 +30,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-const batchSize = 64
-
 func main() {
 	model := flag.String("model", "", "SavedModel")
 	rows := flag.String("rows", "", "JSONL file of token rows")
