@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -58,34 +57,19 @@ func (k *killer) runObject(t *testing.T, c killCase) {
 		t.Fatalf("%v: %s", cmd.Args, cmd.Stderr)
 	}
 	length := time.Since(start)
-	whole, _ := s.Get("first/" + c.out) // as that of a file, but for the names in errors of rows
+	// As that of a file, but for the names in errors of rows.
+	whole, there := s.Get("first/" + c.out)
+	if !there {
+		t.Fatalf("%v: wrote nothing", cmd.Args)
+	}
 	sum := sha256.Sum256([]byte(s.Name("out/" + c.out)))
 	journal := journalOf(filepath.Join(state, fmt.Sprintf("%x-%s", sum[:8], c.out)))
-	for again := []string{}; ; again = []string{"--resume"} {
-		cmd := command("out/"+c.out, again...)
-		startAndWait(t, cmd, journal)
-		moment := time.Duration(k.rnd.Float64() * 0.7 * float64(length))
-		if k.kills == k.most {
-			moment = time.Hour
-		}
-		timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		killed := !timer.Stop()
-		if strings.Contains(fmt.Sprint(cmd.Stderr), "going on after") {
-			k.resumed++
-		}
-		if c.whole(cmd, err) {
-			break
-		}
-		if !killed {
-			t.Fatalf("%v: %v\n%s", cmd.Args, err, cmd.Stderr)
-		}
-		k.kills++
+	again := func(more ...string) *exec.Cmd { return command("out/"+c.out, more...) }
+	k.untilWhole(t, c, journal, length*7/10, again, func() {
 		if got, there := s.Get("out/" + c.out); there && !bytes.Equal(got, whole) {
 			t.Errorf("%s: %d bytes are there after a kill", c.out, len(got))
 		}
-	}
-	k.runs++
+	})
 	if got, _ := s.Get("out/" + c.out); !bytes.Equal(got, whole) {
 		t.Errorf("%s from %s %v: %d bytes, another file than that of a run that was not killed", c.out, filepath.Base(c.rows), c.args, len(got))
 	}

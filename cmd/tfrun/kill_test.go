@@ -136,6 +136,35 @@ type killer struct {
 	kills, runs, resumed int
 }
 
+// untilWhole runs a case's command, which is killed within a time after it has its journal, and
+// resumed, until it ends by itself. looked is called after each kill.
+func (k *killer) untilWhole(t *testing.T, c killCase, journal string, within time.Duration, command func(again ...string) *exec.Cmd, looked func()) {
+	t.Helper()
+	for again := []string{}; ; again = []string{"--resume"} {
+		cmd := command(again...)
+		startAndWait(t, cmd, journal)
+		moment := time.Duration(k.rnd.Float64() * float64(within))
+		if k.kills == k.most {
+			moment = time.Hour
+		}
+		timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
+		err := cmd.Wait()
+		killed := !timer.Stop()
+		if strings.Contains(fmt.Sprint(cmd.Stderr), "going on after") {
+			k.resumed++
+		}
+		if c.whole(cmd, err) {
+			k.runs++
+			return
+		}
+		if !killed {
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, cmd.Stderr)
+		}
+		k.kills++
+		looked()
+	}
+}
+
 // run does one case.
 func (k *killer) run(t *testing.T, c killCase) {
 	t.Helper()
@@ -151,32 +180,8 @@ func (k *killer) run(t *testing.T, c killCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for again := false; ; again = true {
-		args := []string{}
-		if again {
-			args = append(args, "--resume")
-		}
-		cmd := c.command(t, out, args...)
-		startAndWait(t, cmd, journalOf(out))
-		moment := time.Duration(k.rnd.Float64() * 1.2 * float64(length))
-		if k.kills == k.most {
-			moment = time.Hour
-		}
-		timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
-		err := cmd.Wait()
-		killed := !timer.Stop()
-		if strings.Contains(fmt.Sprint(cmd.Stderr), "going on after") {
-			k.resumed++
-		}
-		if c.whole(cmd, err) {
-			break
-		}
-		if !killed {
-			t.Fatalf("%v: %v\n%s", cmd.Args, err, cmd.Stderr)
-		}
-		k.kills++
-	}
-	k.runs++
+	command := func(again ...string) *exec.Cmd { return c.command(t, out, again...) }
+	k.untilWhole(t, c, journalOf(out), length*12/10, command, func() {})
 	got, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)

@@ -37,14 +37,7 @@ var slips = []struct {
 // TestNewUser types what README.md shows of one's own model, all of which works, and then what a
 // new user gets wrong, which says what helps. `bench` is tried by its own script.
 func TestNewUser(t *testing.T) {
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root, readme := readReadme(t)
 	block := regexp.MustCompile("(?s)## Your own model\n\n```sh\n(.*?)```").FindSubmatch(readme)
 	if block == nil {
 		t.Fatal("README.md shows no commands for one's own model")

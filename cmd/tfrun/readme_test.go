@@ -31,17 +31,24 @@ func sameText(got, want string) bool {
 	return true
 }
 
+// readReadme returns the repository's folder and what README.md says.
+func readReadme(t *testing.T) (root string, text []byte) {
+	t.Helper()
+	root, err := filepath.Abs(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err = os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, text
+}
+
 // TestReadme runs what README.md shows in a console: each command must print, on stdout, what
 // follows it there.
 func TestReadme(t *testing.T) {
-	root, err := filepath.Abs(filepath.Join("..", ".."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root, readme := readReadme(t)
 	blocks := regexp.MustCompile("(?s)```console\n\\$ bin/tfrun ([^\n]*)\n(.*?)```").FindAllSubmatch(readme, -1)
 	if len(blocks) < 2 {
 		t.Fatalf("%d runs in README.md", len(blocks))
