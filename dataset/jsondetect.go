@@ -22,7 +22,7 @@ func (l *lineReader) detect() (*jsondoc.Reader, error) {
 	if bytes.HasPrefix(head, []byte("\ufeff")) {
 		_, _ = l.buf.Discard(len("\ufeff")) // it was looked at
 	}
-	return jsondoc.NewReader(l.buf, l.name, l.max, *l.docs, func(line int64, err error) error {
+	return jsondoc.NewReader(l.buf, l.max, *l.docs, func(line int64, err error) error {
 		if errors.Is(err, jsondoc.ErrTooDeep) {
 			err = tooDeep(l.max)
 		}

@@ -77,7 +77,7 @@ func (l *lineReader) read() ([]byte, error) {
 			if l.doc != nil {
 				return nil, err
 			}
-			return nil, fmt.Errorf("read %s: line %d: %w", l.name, l.line, err)
+			return nil, &FileError{File: l.name, Line: l.line, Msg: err.Error(), Err: err}
 		default:
 			if l.line == 1 && l.skipBOM {
 				line = bytes.TrimPrefix(line, []byte("\ufeff"))

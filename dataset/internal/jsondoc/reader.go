@@ -29,7 +29,6 @@ type Options struct {
 // of a request in columns.
 type Reader struct {
 	r    *bufio.Reader
-	name string
 	max  int // bytes of a row
 	o    Options
 	fail func(line int64, err error) error
@@ -46,10 +45,10 @@ type Reader struct {
 	stack []byte // the brackets that are open in the value
 }
 
-// NewReader returns a reader of the rows of r, the file called name. A row has at most max bytes.
-// fail makes the error that [Reader.Next] returns of what is wrong in a line.
-func NewReader(r *bufio.Reader, name string, max int, o Options, fail func(line int64, err error) error) *Reader {
-	return &Reader{r: r, name: name, max: max, o: o, fail: fail, line: 1}
+// NewReader returns a reader of the rows of r. A row has at most max bytes. fail makes the error that
+// [Reader.Next] returns of what is wrong in a line.
+func NewReader(r *bufio.Reader, max int, o Options, fail func(line int64, err error) error) *Reader {
+	return &Reader{r: r, max: max, o: o, fail: fail, line: 1}
 }
 
 // place is where the next row is looked for.
@@ -364,7 +363,7 @@ func wordByte(c byte) bool { return c > ' ' && !ends(c) }
 func (d *Reader) window() ([]byte, error) {
 	if _, err := d.r.Peek(1); err != nil {
 		if err != io.EOF { //nolint:errorlint // Peek returns it bare
-			err = fmt.Errorf("read %s: line %d: %w", d.name, d.line, err)
+			err = d.failHere(err)
 		}
 		return nil, err
 	}
