@@ -9,9 +9,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Batch is a group of rows that are to be padded together, and not padded yet: its consumer says
-// where the padded values go, be it memory of another library. A Batch belongs to the iteration
-// that yielded it and is valid until the next one is asked for.
+// Batch is a group of rows that will be padded together. Nothing is padded yet: the consumer says
+// where the padded values go, which may be memory of another library. A Batch belongs to the
+// iteration that yielded it and is valid until the next one is asked for.
 type Batch struct {
 	plan *padPlan
 	op   string
@@ -19,13 +19,13 @@ type Batch struct {
 	dims []int64 // of all components, one after the other
 	off  []int   // where a component's sizes start in dims
 	max  int64   // most bytes a padded component may have
-	// round gives the size that an axis is padded to whose longest row has the given one; nil: just
-	// that.
+	// round gives the size that an axis is padded to, from the size of its longest row. nil: the
+	// size of the longest row.
 	round func(longest int64) int64
 }
 
-// DefaultMaxBatchBytes bounds one padded component of a batch unless its options say otherwise: one
-// long row among many short ones asks for much more memory than the rows take.
+// DefaultMaxBatchBytes bounds one padded component of a batch unless the options say otherwise. One
+// long row among many short ones would ask for far more memory than the rows take.
 const DefaultMaxBatchBytes int64 = 16 << 30
 
 // set makes b the batch of rows. Its slices are reused.
@@ -98,8 +98,8 @@ func (b *Batch) Size(c int) int64 {
 	return n * int64(b.plan.comps[c].size)
 }
 
-// memory returns the bytes of all components of the padded batch: those of the tensors, of the
-// strings in them, and of ragged values.
+// memory returns the bytes of all components of the padded batch: of the tensors, of the strings in
+// them, and of ragged values.
 func (b *Batch) memory() int64 {
 	total := int64(0)
 	for c := range b.plan.comps {
@@ -122,7 +122,7 @@ func (b *Batch) memory() int64 {
 	return total
 }
 
-// addUp adds sizes up to the largest that there is.
+// addUp returns a + b, or the largest int64 where the sum does not fit.
 func addUp(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
@@ -144,8 +144,8 @@ func (b *Batch) PadInto(c int, dst []byte) error {
 	return nil
 }
 
-// shortRow is the size of a padded row, in bytes, up to which clearing all rows at once is quicker
-// than the end of each.
+// shortRow is the size of a padded row, in bytes, up to which one clearing of the whole batch is
+// quicker than clearing the end of each row.
 const shortRow = 1 << 10
 
 func (b *Batch) padRows(c int, dst []byte) {
@@ -255,8 +255,8 @@ func (b *Batch) RowNumbers(dst []int64) []int64 {
 	return dst
 }
 
-// batchMemory is what padded batches are written to. Reused, it makes no allocation once it has
-// grown to the largest batch.
+// batchMemory is the memory that padded batches are written to. It is used again for each batch,
+// and allocates nothing once it has grown to the largest one.
 type batchMemory struct {
 	data [][]byte
 	strs [][]string

@@ -11,29 +11,29 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// BatchOptions says how [Dataset.Batches] and [Dataset.GroupBatch] group rows and what they are
-// padded to.
+// BatchOptions says how [Dataset.Batches] and [Dataset.GroupBatch] group rows and which sizes the
+// groups are padded to.
 type BatchOptions struct {
 	// Size is the number of rows of a batch. It may be 0, no limit, where MaxTokens bounds a batch.
 	Size int64
 	// MaxTokens bounds the batch by its size after padding: the number of rows times the length of
-	// the longest. As many rows as fit are taken; a row longer than that is a batch of its own. 0:
-	// no bound.
+	// the longest. As many rows as fit are taken; a row longer than the bound is a batch of its
+	// own. 0: no bound.
 	MaxTokens int64
-	// DropRemainder drops batches of fewer than Size rows, of which Exact and Similar leave some
-	// too. It needs a Size.
+	// DropRemainder drops batches of fewer than Size rows: the last one, and those that Exact and
+	// Similar make of rows without enough neighbours. It needs a Size.
 	DropRemainder bool
 	// Grouping says which rows share a batch.
 	Grouping Grouping
-	// Window is the number of rows that Exact and Similar hold at most; no row leaves more than
-	// four times so many rows after it came. 0: [DefaultWindow].
+	// Window is the number of rows that Exact and Similar hold at most. A row leaves at the latest
+	// when four times as many rows have come after it. 0: [DefaultWindow].
 	Window int
-	// WindowBytes bounds the memory of the rows that Exact and Similar hold, and of those that come
-	// after a row before it leaves. Of Exact, where there is no Window, it counts instead of the
-	// number of rows. 0: Window alone counts.
+	// WindowBytes bounds, in bytes of memory, the rows that Exact and Similar hold, and the rows
+	// that come after a row before it leaves. With Exact and no Window, WindowBytes takes the place
+	// of [DefaultWindow]. 0: only the number of rows counts.
 	WindowBytes int64
-	// Apart, if not nil, tells of rows that Similar groups as Exact does: none of them is padded.
-	// The element is only valid during the call.
+	// Apart, if not nil, picks the rows that Similar groups as Exact does, so that none of them is
+	// padded. The element is only valid during the call.
 	Apart func(Element) bool
 	// Length is what Similar compares and MaxTokens counts.
 	Length Length
@@ -42,27 +42,28 @@ type BatchOptions struct {
 	PaddingValues Values
 	// MaxBytes bounds the memory of one padded component. 0: [DefaultMaxBatchBytes].
 	MaxBytes int64
-	// Budget bounds the memory of all padded components of a batch together, strings counted as
-	// they are. A group of rows that would take more is split in its order into batches that do
-	// not, or of one row. 0: no bound. It does not go with DropRemainder.
+	// Budget bounds the memory of all padded components of a batch together, in bytes, the bytes of
+	// strings included. A group of rows that would take more is split, in its order, into batches
+	// that keep to the budget; a single row beyond it is a batch of its own. 0: no bound. Budget
+	// does not go with DropRemainder.
 	Budget int64
-	// Split, if not nil, is told of each group that Budget splits: its rows, and how many of them
-	// make the first batch.
+	// Split, if not nil, is called for each group that Budget splits, with the number of its rows
+	// and how many of them make the first batch.
 	Split func(rows, first int)
-	// RoundUp, if not nil, gives the size, at least as large, that an axis is padded to whose
-	// longest row has the given one: so that batches come in few shapes, where each has its cost.
-	// Exact, which pads nothing, does not use it.
+	// RoundUp, if not nil, gives the size that an axis is padded to, from the size of its longest
+	// row; it returns that size or a larger one. It serves models for which each new shape of a
+	// batch has a cost. Exact, which pads nothing, does not use it.
 	RoundUp func(longest int64) int64
-	// Stats, if not nil, is told of every batch. See [Stats].
+	// Stats, if not nil, counts every batch. See [Stats].
 	Stats *Stats
 }
 
 // Batches groups the rows and yields the groups unpadded, for a consumer that has its own memory to
 // pad into. Each is valid until the next one is asked for.
 //
-// Nothing is lost: after an error of the dataset's the rows read so far wait for the next batch,
-// and the consumer may go on. After an error of padding (DataLoss, InvalidArgument) the batch at
-// fault is left out, and the consumer may go on too.
+// No row is lost to another row's error. After an error of the dataset's the rows read so far wait
+// for the next batch, and the consumer may go on. After an error of padding (DataLoss,
+// InvalidArgument) the batch at fault is left out, and the consumer may go on too.
 func (ds *Dataset) Batches(ctx context.Context, opts BatchOptions) iter.Seq2[*Batch, error] {
 	return func(yield func(*Batch, error) bool) {
 		plan, newGrouper, err := ds.planBatches("batches", opts)
@@ -114,7 +115,8 @@ func (ds *Dataset) GroupBatch(opts BatchOptions) *Dataset {
 	})
 }
 
-// planBatches checks the options.
+// planBatches checks the options and returns what they ask for: the padding, and what makes a
+// grouper.
 func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() grouper, error) {
 	if ds.err != nil {
 		return nil, nil, ds.err
@@ -175,36 +177,36 @@ type batcher struct {
 	in    iterator
 	g     grouper
 	b     Batch
-	size  int          // a group of fewer rows is dropped
-	bulk  rowsIterator // in, where rows can be read many at a time
+	size  int          // groups of fewer rows are dropped
+	bulk  rowsIterator // in, if it can read many rows at a time
 	end   bool
-	lossy bool // an error of the input loses the rows read for the batch, as in tf.data
+	lossy bool // an error of the input drops the rows read for the batch, as in tf.data
 	stats *Stats
 
 	budget int64
 	keeps  bool // rows have kept columns
 	split  func(rows, first int)
-	rest   []*Element // of a group that the budget split
+	rest   []*Element // rows of a group that the budget split, for the next batches
 }
 
-// over reports whether the batch of rows takes more than the budget, or more than can be said. What
-// is wrong with the rows is for the batch to say.
-func (it *batcher) over(rows []*Element) bool {
+// overBudget reports whether a batch of rows takes more memory than the budget, or an amount too
+// large to compute. Other errors of the rows are left to nextBatch, which reports them.
+func (it *batcher) overBudget(rows []*Element) bool {
 	if err := it.b.set(rows); err != nil {
 		return err.Code == ResourceExhausted || err.Code == InvalidArgument
 	}
 	return it.b.memory() > it.budget
 }
 
-// within returns the rows from the first on that are a batch within the budget, at least one, and
-// leaves the others for the next batch.
-func (it *batcher) within(rows []*Element) []*Element {
-	if it.budget == 0 || len(rows) == 1 || !it.over(rows) {
+// splitToBudget returns the first rows that fit the budget as one batch, at least one row. The rest
+// of the group waits in it.rest for the next batches.
+func (it *batcher) splitToBudget(rows []*Element) []*Element {
+	if it.budget == 0 || len(rows) == 1 || !it.overBudget(rows) {
 		return rows
 	}
-	n := max(1, sort.Search(len(rows), func(i int) bool { return it.over(rows[:i+1]) }))
+	n := max(1, sort.Search(len(rows), func(i int) bool { return it.overBudget(rows[:i+1]) }))
 	if n == len(rows) {
-		return rows // too large for another reason, which the batch will tell
+		return rows // the last row alone breaks a limit: nextBatch reports it
 	}
 	if it.split != nil {
 		it.split(len(rows), n)
@@ -213,7 +215,7 @@ func (it *batcher) within(rows []*Element) []*Element {
 	return rows[:n]
 }
 
-// group returns the rows of the next batch, nil where more have to be read.
+// group returns the rows of the next batch, or nil where more rows have to be read.
 func (it *batcher) group() []*Element {
 	for {
 		rows := it.rest
@@ -247,7 +249,7 @@ func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOpti
 func (it *batcher) nextBatch(ctx context.Context) (*Batch, error) {
 	for {
 		if rows := it.group(); rows != nil {
-			if err := it.b.set(it.within(rows)); err != nil {
+			if err := it.b.set(it.splitToBudget(rows)); err != nil {
 				return nil, err
 			}
 			it.stats.add(&it.b)
@@ -270,20 +272,21 @@ func (it *batcher) nextBatch(ctx context.Context) (*Batch, error) {
 	}
 }
 
-// maxBulk bounds the elements that are set up beforehand for rows that may never come.
+// maxBulk bounds the elements that are made ahead for one bulk read: a short input may never fill
+// them.
 const maxBulk = 1 << 14
 
-// read reads a row into the grouper, or as many as its group lacks.
+// read reads one row into the grouper, or, where the input can, all rows that the group lacks.
 func (it *batcher) read(ctx context.Context) error {
 	if it.bulk != nil {
 		g := it.g.(*arrival) //nolint:forcetypeassert // bulk is only set with it
 		slots := g.slots()
-		if it.keeps { // a row may keep much
+		if it.keeps { // a single row may keep many bytes
 			slots = slots[:min(len(slots), keepingRows)]
 		}
 		n, err := it.bulk.nextRows(ctx, slots)
 		g.n += n
-		it.count(g, slots[:n])
+		it.countKept(g, slots[:n])
 		return err
 	}
 	row := it.g.slot()
@@ -293,22 +296,22 @@ func (it *batcher) read(ctx context.Context) error {
 	if err := it.g.commit(); err != nil {
 		return err
 	}
-	if g, ok := it.g.(*arrival); ok && !g.over {
-		it.count(g, []*Element{row})
+	if g, ok := it.g.(*arrival); ok && !g.overflows {
+		it.countKept(g, []*Element{row})
 	}
 	return nil
 }
 
-// keepingRows is how many rows are read at a time where they have kept columns.
+// keepingRows is how many rows are read at a time once rows have kept columns.
 const keepingRows = 64
 
-// keptShare is the part of the budget that a group may keep beside its tensors: several batches are
-// on their way at a time, and results hold what is kept once more.
+// keptShare divides the budget: kept columns of one group may take a 32nd of it. Several batches
+// are on their way at a time, and results hold the kept columns once more.
 const keptShare = 32
 
-// count adds up what rows of a group keep beside their tensors. A group that keeps more than its
-// share of the budget is a batch as it is.
-func (it *batcher) count(g *arrival, rows []*Element) {
+// countKept adds up the bytes that rows of a group keep beside their tensors. A group that keeps
+// more than its share of the budget becomes a batch before it is full.
+func (it *batcher) countKept(g *arrival, rows []*Element) {
 	if it.budget == 0 {
 		return
 	}
@@ -318,8 +321,8 @@ func (it *batcher) count(g *arrival, rows []*Element) {
 			g.kept += int64(len(x.Value))
 		}
 	}
-	if g.n < g.size && g.kept > it.budget/keptShare && !g.early {
-		g.early = true
+	if g.n < g.size && g.kept > it.budget/keptShare && !g.leavesEarly {
+		g.leavesEarly = true
 		if it.split != nil {
 			it.split(g.size, g.n)
 		}
@@ -328,7 +331,7 @@ func (it *batcher) count(g *arrival, rows []*Element) {
 
 func (it *batcher) close() { it.in.close() }
 
-// paddedBatches is the padded form of a batcher's batches.
+// paddedBatches iterates over a batcher's batches in their padded form.
 type paddedBatches struct {
 	*batcher
 	mem  batchMemory
@@ -358,18 +361,18 @@ type PaddedBatchOptions struct {
 	DropRemainder bool
 	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBatchBytes].
 	MaxBytes int64
-	// Stats, if not nil, is told of every batch.
+	// Stats, if not nil, counts every batch.
 	Stats *Stats
 }
 
-// PaddedBatch combines batchSize consecutive elements into one, each component padded to the
-// longest of its batch or to the size that its padded shape gives: tf.data's padded_batch. At most
+// PaddedBatch, tf.data's padded_batch, combines batchSize consecutive elements into one, each
+// component padded to the longest of its batch or to the size that its padded shape gives. At most
 // one options value may be given.
 //
 // A component larger than its padded shape is a DataLoss error when its batch is made, a ValueError
-// of the dataset when its static shape already tells. After an error the iteration goes on with the
-// following batch; as in tf.data, an error of the input loses the rows that were read for the batch
-// it interrupts ([Dataset.Batches] and [Dataset.GroupBatch] keep them).
+// of the dataset where already its static shape is larger. After an error the iteration goes on
+// with the following batch; as in tf.data, an error of the input loses the rows that were read for
+// the batch it interrupts ([Dataset.Batches] and [Dataset.GroupBatch] keep them).
 func (ds *Dataset) PaddedBatch(batchSize int64, options ...PaddedBatchOptions) *Dataset {
 	const op = "padded_batch"
 	if ds.err != nil {
@@ -382,7 +385,7 @@ func (ds *Dataset) PaddedBatch(batchSize int64, options ...PaddedBatchOptions) *
 	return ds.paddedBatch(op, batchSize, opts, false)
 }
 
-// paddedBatch is PaddedBatch for the operations that are made of it.
+// paddedBatch is [Dataset.PaddedBatch] under the name of the operation that uses it.
 func (ds *Dataset) paddedBatch(op string, batchSize int64, opts PaddedBatchOptions, ragged bool) *Dataset {
 	mode := padMode{op: op, outRows: -1, ragged: ragged}
 	if opts.DropRemainder {
@@ -418,7 +421,7 @@ func checkBatchSize(op string, n int64, drop bool) error {
 	return nil
 }
 
-// regrouped is the cardinality of batches that the rows' lengths decide on.
+// regrouped returns the cardinality of batches whose number depends on the rows' lengths.
 func regrouped(n int64) int64 {
 	if n == InfiniteCardinality {
 		return n
@@ -426,8 +429,8 @@ func regrouped(n int64) int64 {
 	return UnknownCardinality
 }
 
-// batchCardinality is the number of batches of n elements. Here as elsewhere it is tf.data's
-// formula, which goes on computing with the negative numbers that take makes of negative counts.
+// batchCardinality returns the number of batches of n elements, by tf.data's own formula: it goes
+// on computing with the negative numbers that take reports for negative counts.
 func batchCardinality(n, size int64, drop bool) int64 {
 	if n == InfiniteCardinality || n == UnknownCardinality {
 		return n
@@ -438,7 +441,7 @@ func batchCardinality(n, size int64, drop bool) int64 {
 	return n/size + 1
 }
 
-// appendRagged adds component c of the rows, ragged tensors, as one ragged tensor.
+// appendRagged adds the batch's component c, a ragged one, to e as one ragged tensor.
 func (b *Batch) appendRagged(c int, e *Element) error {
 	r, err := b.Ragged(c)
 	if err != nil {

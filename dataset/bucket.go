@@ -23,8 +23,8 @@ type BucketOptions struct {
 	// PaddingValues are the values to pad with; not given, 0, "" and false.
 	PaddingValues Values
 	// PadToBucketBoundary pads unknown sizes to the bucket's boundary less 1 instead of the longest
-	// of the batch. An element beyond the last boundary is then an Internal error, once its batch
-	// is due; as in tf.data, this error comes again and again where the input has ended.
+	// of the batch. An element beyond the last boundary is then an Internal error when its batch is
+	// made. As in tf.data, once the input has ended, each further call returns this error again.
 	PadToBucketBoundary bool
 	// NoPadding batches without padding; elements of unequal shapes are an InvalidArgument error.
 	NoPadding bool
@@ -32,13 +32,13 @@ type BucketOptions struct {
 	DropRemainder bool
 	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBatchBytes].
 	MaxBytes int64
-	// Stats, if not nil, is told of every batch.
+	// Stats, if not nil, counts every batch.
 	Stats *Stats
 }
 
-// BucketBySequenceLength puts elements of like length into a batch: tf.data's
-// bucket_by_sequence_length. A bucket's batch is made when the bucket holds as many elements as its
-// batch size; what is left at the end follows from the lowest bucket up.
+// BucketBySequenceLength, tf.data's bucket_by_sequence_length, puts elements of like length into a
+// batch. A bucket's batch is made when the bucket holds as many elements as its batch size; what is
+// left at the end follows from the lowest bucket up.
 //
 // A batch size that is not positive fails when the first element comes to its bucket.
 func (ds *Dataset) BucketBySequenceLength(opts BucketOptions) *Dataset {
@@ -86,7 +86,8 @@ func (ds *Dataset) bucketPlan(op string, opts BucketOptions) (*padPlan, *Error) 
 	return newPadPlan(ds.spec, opts.PaddedShapes, opts.PaddingValues, padMode{op: op, bucket: true, boundary: opts.PadToBucketBoundary, outRows: -1})
 }
 
-// bucketed is the iterator of BucketBySequenceLength: group_by_window's with its three functions.
+// bucketed is the iterator of BucketBySequenceLength. It does what group_by_window does with the
+// three functions that bucket_by_sequence_length gives it.
 type bucketed struct {
 	op      string
 	in      iterator
@@ -95,7 +96,7 @@ type bucketed struct {
 	keep    bool
 	pool    rowPool
 	buckets [][]*Element
-	plans   []*padPlan // by bucket, with PadToBucketBoundary
+	plans   []*padPlan // by bucket; only with PadToBucketBoundary
 	base    *padPlan
 	end     bool
 	b       Batch
@@ -104,13 +105,14 @@ type bucketed struct {
 
 func (it *bucketed) next(ctx context.Context, e *Element) error {
 	for {
-		k, err := it.due(ctx)
+		k, err := it.nextFull(ctx)
 		if err != nil {
 			return err
 		}
 		plan, err := it.plan(k)
 		if err != nil {
-			return err // the bucket stays as it is, as a group does whose reduce_func fails
+			// The bucket keeps its rows, as a group of tf.data does whose reduce_func fails.
+			return err
 		}
 		rows := it.buckets[k]
 		it.pool.taken = append(it.pool.taken, rows...)
@@ -130,9 +132,9 @@ func (it *bucketed) next(ctx context.Context, e *Element) error {
 	}
 }
 
-// due reads elements until a bucket is full and returns it, or after the last element the lowest
-// bucket that holds any.
-func (it *bucketed) due(ctx context.Context) (int, error) {
+// nextFull reads elements until a bucket is full and returns that bucket. After the last element it
+// returns the lowest bucket that holds any.
+func (it *bucketed) nextFull(ctx context.Context) (int, error) {
 	for !it.end {
 		e := it.pool.get()
 		err := it.in.next(ctx, e)
@@ -254,7 +256,7 @@ func (p *padComp) measureExact(op string, c int, rows []*Element, dims []int64) 
 	return append(append(dims, int64(len(rows))), first...), nil
 }
 
-// shapeOf returns the sizes of a row's component; of one that is ragged, the number of its rows.
+// shapeOf returns the sizes of a row's component; for a ragged one, only the number of its rows.
 func (p *padComp) shapeOf(e *Element, c int) []int64 {
 	if r, ok := e.Ragged(c); ok {
 		return []int64{int64(r.Splits[0].Len() - 1)}

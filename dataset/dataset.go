@@ -8,7 +8,7 @@ import (
 	"iter"
 )
 
-// Cardinalities that are no count.
+// Cardinalities of datasets that have no count.
 const (
 	InfiniteCardinality int64 = -1
 	UnknownCardinality  int64 = -2
@@ -28,7 +28,7 @@ type Dataset struct {
 	open  func(openOptions) (iterator, error)
 }
 
-// openOptions says what the consumer of an iterator does with its elements.
+// openOptions says how the consumer of an iterator uses its elements.
 type openOptions struct {
 	// keep: elements must stay valid after the following call of next. Without it an iterator may
 	// reuse their memory.
@@ -58,8 +58,8 @@ func newDataset(spec Spec, card int64, open func(openOptions) (iterator, error))
 	return &Dataset{spec: spec, comps: spec.Flatten(), card: card, open: open}
 }
 
-// Failed returns a dataset that is just an error, for functions that make datasets of their own to
-// fail as the package's do.
+// Failed returns a dataset that holds nothing but the error. Functions outside the package that
+// make datasets report their errors with it, as the package's own functions do.
 func Failed(err error) *Dataset { return failed(err) }
 
 func failed(err error) *Dataset { return &Dataset{err: err, card: UnknownCardinality} }
@@ -117,8 +117,8 @@ func (ds *Dataset) Collect(ctx context.Context) ([]Element, error) {
 	}
 }
 
-// Iterator is the explicit form of [Dataset.All], for a consumer that cannot be a loop body. It
-// must be closed, and used by one goroutine at a time.
+// Iterator is [Dataset.All] as an object, for a consumer that cannot be the body of a loop. It must
+// be closed, and used by one goroutine at a time.
 type Iterator struct {
 	ds     *Dataset
 	opts   openOptions
@@ -129,8 +129,8 @@ type Iterator struct {
 	closed bool
 }
 
-// Iterator returns an iterator at the first element. What can go wrong in creating it is reported
-// by the first Next.
+// Iterator returns an iterator at the first element. An error of creating it is returned by the
+// first Next.
 func (ds *Dataset) Iterator() *Iterator { return ds.iterator(openOptions{}) }
 
 func (ds *Dataset) iterator(opts openOptions) *Iterator { return &Iterator{ds: ds, opts: opts} }
@@ -206,7 +206,9 @@ func checkElement(op string, comps []Component, e *Element) error {
 		if err := c.check(e.Tensors[i]); err != nil {
 			return runErr(InvalidArgument, op, i, e.Row, "component %d: %v", i, err)
 		}
-		r, _ := e.Ragged(i) // a list that is all that is left of a ragged tensor has no splits
+		// A ragged component of which unbatching left a single list has ragged rank 0, and no
+		// splits.
+		r, _ := e.Ragged(i)
 		if c.Ragged && len(r.Splits) != c.RaggedRank {
 			return runErr(InvalidArgument, op, i, e.Row, "component %d: want %d nested row splits", i, c.RaggedRank)
 		}
@@ -214,7 +216,7 @@ func checkElement(op string, comps []Component, e *Element) error {
 	return nil
 }
 
-// stringHeader is what a string takes beside its bytes.
+// stringHeader is the size of a Go string in bytes, without its text.
 const stringHeader = 16
 
 var errOneOptions = fmt.Errorf("give at most one options value")

@@ -19,8 +19,8 @@ type Element struct {
 	// Splits holds the nested row splits of each ragged component, outermost first, each an int64
 	// or int32 vector. It is nil when no component is ragged, as is the entry of a dense component.
 	Splits [][]tensor.Tensor
-	// Row is the element's number in its source, counted from 0; for a batch, that of its first
-	// row.
+	// Row is the element's number in its source, counted from 0; for a batch, the number of its
+	// first row.
 	Row int64
 	// Rows holds, for a batch, the numbers of its rows. It is nil for a single row.
 	Rows []int64
@@ -50,16 +50,17 @@ func (p Place) String() string {
 // Field is a value that a source keeps beside the components: a key of a JSON row, or a column.
 type Field struct {
 	Key string
-	// Type is what the source's file says that its values are. It is nil where files do not say, as
-	// those of JSON and CSV.
+	// Type is the type of the value in the source's file. It is nil where files have no types, as
+	// JSON and CSV.
 	Type FieldType
-	// Value is, with a Type, the value in a form of the type's own, nil for null; without one it is
-	// JSON text.
+	// Value is JSON text where Type is nil. With a Type it is the value in the encoding of that
+	// type, nil for null.
 	Value []byte
 }
 
-// FieldType is the type of kept values in a file that has types. The types of package dataset's
-// readers are written by its writers as they are, decimals, dates and structures among them.
+// FieldType is the type of kept values in a file that has types. The writers of this project's
+// formats write such values in the types that its readers found, among them decimals, dates and
+// structures.
 type FieldType interface {
 	// String is the type in the words of Apache Arrow: "decimal(10, 2)".
 	String() string
@@ -94,7 +95,7 @@ func (e Element) Ragged(i int) (r Ragged, ok bool) {
 	return Ragged{Values: e.Tensors[i], Splits: e.Splits[i]}, true
 }
 
-// Size returns about how many bytes of memory an element takes, with what it carries (Extra).
+// Size returns roughly how many bytes of memory the element takes, Extra included.
 func (e Element) Size() int {
 	n := 0
 	for _, t := range e.Tensors {

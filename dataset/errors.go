@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Code says what kind an [Error] is: a status code of TensorFlow's, or, for what tf.data refuses
-// while a dataset is built, the Python exception it raises.
+// Code is the kind of an [Error]: a status code of TensorFlow's, or, for what tf.data refuses while
+// a dataset is built, the Python exception it raises.
 type Code uint8
 
 // The codes that this package uses. ValueError and TypeError are Python's.
@@ -38,12 +38,13 @@ const (
 	AtIterator int64 = -1 // while the iterator was created
 )
 
-// Error is a failure that tf.data would report too. Msg holds the facts of tf.data's message.
+// Error is a failure that tf.data would report too. Msg says in other words what tf.data's message
+// says.
 type Error struct {
 	Code Code
 	// Op is the operation in tf.data's words ("padded_batch"), empty when no operation is to blame.
 	Op string
-	// At is [AtBuild], [AtIterator], or n: the pull that followed n successful ones.
+	// At is [AtBuild], [AtIterator], or the number of elements that were yielded before the error.
 	At int64
 	// Component is the flat number of the component at fault, or -1.
 	Component int

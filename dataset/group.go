@@ -35,29 +35,29 @@ func (g Grouping) String() string {
 // DefaultWindow is the number of rows that Exact and Similar may hold back unless told otherwise.
 const DefaultWindow = 4096
 
-// maxWait is how many windows of rows may come after a row before it leaves. The window alone is no
-// bound: it never fills where all rows but one make groups at once, and its oldest rows may have
-// younger neighbours that leave first.
+// maxWait bounds a row's wait: after so many windows of other rows it leaves. The size of the
+// window alone bounds no wait. The window never fills where all other rows make groups at once, and
+// where it does fill, its oldest rows may have younger neighbours that leave first.
 const maxWait = 4
 
 // grouper collects rows and hands out groups.
 type grouper interface {
-	// slot returns where the next row is to be read into. It ends the validity of the group taken
-	// before.
+	// slot returns the element that the next row is to be read into. The group returned by take
+	// before is invalid from here on.
 	slot() *Element
-	// commit says that the slot holds a row.
+	// commit adds the row in the slot.
 	commit() error
-	// take returns the next group that is complete, or that must be given up because the window is
-	// full or the input has ended; nil if there is none.
+	// take returns the next group, or nil if there is none: one that is complete, or one that
+	// leaves incomplete because the window is full or the input has ended (end).
 	take(end bool) []*Element
-	// reset forgets the rows that are in no complete group.
+	// reset drops the rows that are in no complete group.
 	reset()
 }
 
-// rowPool recycles the elements that rows are read into.
+// rowPool keeps the elements that rows are read into, to use them again.
 type rowPool struct {
 	free  []*Element
-	taken []*Element // rows of the group handed out last
+	taken []*Element // rows of the group returned last
 }
 
 func (p *rowPool) get() *Element {
@@ -71,34 +71,34 @@ func (p *rowPool) get() *Element {
 	return new(Element)
 }
 
-// limits bounds a group.
+// limits bounds the size of a group.
 type limits struct {
 	size      int   // rows
 	maxTokens int64 // rows times the longest row; 0: no bound
 }
 
-// full reports whether rows of the given length leave no room for another one.
+// full reports whether a group of n rows, the longest of the given length, has no room for another.
 func (l limits) full(n int, longest int64) bool {
-	return n >= l.size || l.over(n+1, longest)
+	return n >= l.size || l.exceedTokens(n+1, longest)
 }
 
-// over reports whether n rows padded to longest break the token budget. A single row never does: it
-// has to go somewhere.
-func (l limits) over(n int, longest int64) bool {
+// exceedTokens reports whether n rows padded to longest break the token budget. A single row never
+// does: it has to go somewhere.
+func (l limits) exceedTokens(n int, longest int64) bool {
 	return l.maxTokens > 0 && n > 1 && longest > 0 && int64(n) > l.maxTokens/longest
 }
 
 // arrival groups rows in the order they come.
 type arrival struct {
 	limits
-	length  lengthFunc // nil without a token budget
-	rows    []*Element
-	n       int // rows[:n] are in the group
-	longest int64
-	over    bool  // rows[n] is read too, but belongs to the next group
-	kept    int64 // bytes of kept columns, where they are counted
-	early   bool  // they are many: the group is full
-	taken   bool
+	length      lengthFunc // nil without a token budget
+	rows        []*Element
+	n           int // rows[:n] are in the group
+	longest     int64
+	overflows   bool  // rows[n] is read too, but belongs to the next group
+	kept        int64 // bytes of kept columns, where they are counted
+	leavesEarly bool  // kept is large: the group leaves before it is full
+	taken       bool
 }
 
 func (g *arrival) slot() *Element {
@@ -109,16 +109,16 @@ func (g *arrival) slot() *Element {
 	return g.rows[g.n]
 }
 
-// recycle begins a new group once the last one was taken.
+// recycle begins a new group after take has returned the one before.
 func (g *arrival) recycle() {
 	if !g.taken {
 		return
 	}
 	n := g.n
 	g.taken, g.n, g.longest = false, 0, 0
-	g.kept, g.early = 0, false
-	if g.over {
-		g.over = false
+	g.kept, g.leavesEarly = 0, false
+	if g.overflows {
+		g.overflows = false
 		g.rows[0], g.rows[n] = g.rows[n], g.rows[0]
 		g.longest, _ = g.length(g.rows[0]) // it had a length before
 		g.n = 1
@@ -134,8 +134,8 @@ func (g *arrival) commit() error {
 	if err != nil {
 		return err
 	}
-	if g.limits.over(g.n+1, max(l, g.longest)) {
-		g.over = true
+	if g.exceedTokens(g.n+1, max(l, g.longest)) {
+		g.overflows = true
 		return nil
 	}
 	g.longest = max(l, g.longest)
@@ -145,15 +145,15 @@ func (g *arrival) commit() error {
 
 func (g *arrival) take(end bool) []*Element {
 	g.recycle()
-	if g.n > 0 && (end || g.over || g.early || g.full(g.n, g.longest)) {
+	if g.n > 0 && (end || g.overflows || g.leavesEarly || g.full(g.n, g.longest)) {
 		g.taken = true
 		return g.rows[:g.n]
 	}
 	return nil
 }
 
-// slots returns room for as many rows as the group lacks. It is only for groups without a token
-// budget.
+// slots returns room for as many rows as the group lacks. Groups with a token budget cannot use it,
+// since the length of each row decides whether the next one fits.
 func (g *arrival) slots() []*Element {
 	g.recycle()
 	for len(g.rows) < g.size {
@@ -164,11 +164,11 @@ func (g *arrival) slots() []*Element {
 
 func (g *arrival) reset() {
 	g.recycle()
-	g.n, g.longest, g.kept, g.early = 0, 0, 0, false
+	g.n, g.longest, g.kept, g.leavesEarly = 0, 0, 0, false
 }
 
 // exact groups rows of equal shapes. Once it holds a window of rows, or maxWait windows have come
-// after the oldest row, the group of that row is given up.
+// after the oldest row, the group of the oldest row leaves incomplete.
 type exact struct {
 	rowPool
 	limits
@@ -176,7 +176,7 @@ type exact struct {
 	window windowSize
 	held   int
 	memory windowMemory
-	seq    int64 // rows that came
+	seq    int64 // number of rows that came
 	groups map[string]*exactGroup
 	order  []*exactGroup // by the arrival of their first rows
 	spare  []*exactGroup
@@ -185,49 +185,50 @@ type exact struct {
 	key    []byte
 }
 
-// mustGive reports whether the oldest group has to be given up.
-func (g *exact) mustGive() bool {
+// mustRelease reports whether the oldest group has to leave although it is incomplete.
+func (g *exact) mustRelease() bool {
 	oldest := g.order[0]
 	return g.window.full(g.held, g.seq-oldest.first) || g.memory.full(g.window.bytes, oldest.before)
 }
 
 // windowSize bounds the rows that a grouper holds back.
 type windowSize struct {
-	rows  int   // their number; 0: no bound
-	bytes int64 // their memory; 0: no bound
+	rows  int   // most rows; 0: no bound
+	bytes int64 // most bytes of memory; 0: no bound
 }
 
-// full reports whether a window that holds so many rows, after whose oldest others came, has to
-// give up its oldest one.
+// full reports whether the window's oldest row has to leave: the window holds held rows, and after
+// rows came since the oldest.
 func (w windowSize) full(held int, after int64) bool {
 	return w.rows > 0 && (held >= w.rows || after >= maxWait*int64(w.rows))
 }
 
-// windowMemory counts the bytes of the rows that came, and of those of them that are held. Results
-// of the others wait for that of the oldest row, so they count as rows that are held do.
+// windowMemory counts bytes of rows: of all that came, and of those that are held. The rows that
+// came count as well, since results are written in order: those of younger rows wait in memory for
+// the result of the oldest row.
 type windowMemory struct{ came, held int64 }
 
-// add counts a row that came, and returns what those before it came to.
+// add counts a row that came, and returns the bytes of all rows before it.
 func (m *windowMemory) add(e *Element) (before int64) {
 	n := elementBytes(e)
 	m.came, m.held = m.came+n, m.held+n
 	return m.came - n
 }
 
-// remove counts rows that leave.
+// remove counts rows that leave the window.
 func (m *windowMemory) remove(rows []*Element) {
 	for _, e := range rows {
 		m.held -= elementBytes(e)
 	}
 }
 
-// full reports whether the rows that are held, or those that came since the oldest of them, take
-// more than so many bytes. oldest is what came before that one.
+// full reports whether the rows that are held, or the rows that came since the oldest of them, take
+// more than so many bytes. oldest is the bytes of all rows that came before the oldest one.
 func (m *windowMemory) full(bytes, oldest int64) bool {
 	return bytes > 0 && (m.held >= bytes || m.came-oldest >= bytes)
 }
 
-// elementBytes is about what a row takes in memory, with what is kept beside it.
+// elementBytes returns roughly how many bytes a row takes in memory, its kept columns included.
 func elementBytes(e *Element) int64 {
 	const header, perTensor = 256, 128
 	n := int64(header)
@@ -255,8 +256,8 @@ func newExact(lim limits, length lengthFunc, window windowSize) *exact {
 type exactGroup struct {
 	key   string
 	rows  []*Element
-	first int64 // when the first row came
-	// before is what the rows before the first one came to, in bytes
+	first int64 // number of rows that came before its first row
+	// before is the bytes of the rows that came before its first row
 	before int64
 }
 
@@ -306,7 +307,7 @@ func (g *exact) newGroup() *exactGroup {
 func (g *exact) take(end bool) []*Element {
 	grp := g.ready
 	g.ready = nil
-	if grp == nil && g.held > 0 && (end || g.mustGive()) {
+	if grp == nil && g.held > 0 && (end || g.mustRelease()) {
 		grp = g.order[0]
 	}
 	if grp == nil {
@@ -342,10 +343,10 @@ type similar struct {
 	window windowSize
 	memory windowMemory
 	sorted []similarRow // by length, then arrival
-	fresh  []similarRow // not sorted in yet
-	seq    int64        // rows that came
-	oldest int64        // when the oldest row that is held came
-	before int64        // what the rows before that one came to, in bytes
+	fresh  []similarRow // not in sorted yet
+	seq    int64        // number of rows that came
+	oldest int64        // number of rows that came before the oldest one held
+	before int64        // bytes of the rows that came before the oldest one held
 	last   *Element
 }
 
@@ -363,8 +364,8 @@ func (g *divided) slot() *Element {
 	return g.similar.slot()
 }
 
-// commit hands the row to one of the two. The other counts it among those that came: its rows wait
-// for no more of them.
+// commit adds the row to one of the two groupers. The other one counts it as a row that came, so
+// that its own rows wait no longer than they would alone.
 func (g *divided) commit() error {
 	e := g.similar.last
 	if g.isApart(*e) {
@@ -423,7 +424,7 @@ func (g *similar) take(end bool) []*Element {
 		return nil
 	}
 	g.merge()
-	lo, hi := held-g.most(held), held
+	lo, hi := held-g.groupSize(held), held
 	if !end {
 		lo, hi = g.best()
 	}
@@ -441,7 +442,7 @@ func (g *similar) take(end bool) []*Element {
 	return g.taken
 }
 
-// merge sorts the fresh rows in, from the longest down.
+// merge sorts the fresh rows into the sorted ones, in place, from the longest down.
 func (g *similar) merge() {
 	slices.SortFunc(g.fresh, similarRow.compare)
 	i, j := len(g.sorted)-1, len(g.fresh)-1
@@ -458,8 +459,8 @@ func (g *similar) merge() {
 	g.fresh = g.fresh[:0]
 }
 
-// most returns how many rows ending before hi fit one group.
-func (g *similar) most(hi int) int {
+// groupSize returns how many rows a group may have whose longest row is sorted[hi-1].
+func (g *similar) groupSize(hi int) int {
 	n, longest := min(g.size, hi), g.sorted[hi-1].length
 	if g.maxTokens > 0 && longest > 0 {
 		n = int(min(int64(n), max(1, g.maxTokens/longest)))
@@ -478,13 +479,15 @@ func (g *similar) best() (lo, hi int) {
 	}
 	least := math.Inf(1)
 	for h := oldest + 1; h <= len(g.sorted); h++ {
-		n, longest := g.most(h), g.sorted[h-1].length
+		n, longest := g.groupSize(h), g.sorted[h-1].length
 		if h-n > oldest {
 			break
 		}
 		full := h-n > 0 || n == g.size || h == len(g.sorted)
 		if !full && math.IsInf(least, 1) {
-			lo, hi = 0, h // in case the next row is so long that it can't join the oldest
+			// Taken if no group is full: the next row is too long to share a batch with the oldest
+			// one.
+			lo, hi = 0, h
 		}
 		if waste := g.waste(h-n, h, longest); full && waste < least {
 			least, lo, hi = waste, h-n, h

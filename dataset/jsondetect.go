@@ -9,8 +9,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsondoc"
 )
 
-// detect looks at the beginning of a file of JSON: it returns a reader of the rows where they are
-// not one a line.
+// detect looks at the beginning of a file of JSON. It returns a reader of documents, or nil where
+// the rows stand one a line.
 func (l *lineReader) detect() (*jsondoc.Reader, error) {
 	head := FirstLine(l.buf)
 	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
@@ -30,8 +30,9 @@ func (l *lineReader) detect() (*jsondoc.Reader, error) {
 	}), nil
 }
 
-// FirstLine returns what a reader holds up to the end of the first line that is not blank, without
-// taking it; a part of it where it is long. Nobody who writes rows slowly waits for more.
+// FirstLine returns the first line that is not blank of what r has buffered or reads next, and
+// leaves it to be read again. Of a long line it returns only the beginning. It waits for no second
+// line, so that a writer who writes slowly still gets answers.
 func FirstLine(r *bufio.Reader) []byte {
 	for n := 1; ; {
 		b, err := r.Peek(n)
@@ -44,7 +45,7 @@ func FirstLine(r *bufio.Reader) []byte {
 }
 
 // FirstJSON returns the first row of a file of JSON, whose rows have the given keys, as far as r
-// holds it; nothing where there is none. For files see [JSONLFiles].
+// holds it; nil where there is none. For files see [JSONLFiles].
 func FirstJSON(r io.Reader, keys []string) []byte {
 	l := lineReader{files: []string{"input"}, reader: r, max: DefaultMaxLine, skipBOM: true, docs: &jsondoc.Options{Keys: keys}}
 	for {

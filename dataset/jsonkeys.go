@@ -8,9 +8,9 @@ import (
 )
 
 // JSONLKeys reads all rows of the files, as [JSONLFiles] would, and returns the keys of those that
-// are objects, in the order in which they first stand there. Rows that are damaged are passed over;
-// a file that cannot be read on ends the reading without an error, as whoever reads its rows will
-// meet it.
+// are objects, in the order in which they first appear. Damaged rows are passed over. A file that
+// cannot be read on ends the reading without an error, since reading the rows afterwards reports
+// it.
 func JSONLKeys(ctx context.Context, spec Spec, opts JSONLOptions, files ...string) ([]string, error) {
 	l := lineReader{files: files, opener: opts.Open}
 	if err := l.forRows(spec, opts); err != nil {
@@ -31,7 +31,8 @@ func JSONLKeys(ctx context.Context, spec Spec, opts JSONLOptions, files ...strin
 		if s.B, s.I = row, 0; s.Peek() != '{' {
 			continue
 		}
-		_ = s.Object(func(key []byte) error { // what is wrong with the row is for its reader to say
+		// What is wrong with the row is reported when the row itself is read.
+		_ = s.Object(func(key []byte) error {
 			if !seen[string(key)] {
 				seen[string(key)] = true
 				keys = append(keys, string(key))

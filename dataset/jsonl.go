@@ -10,7 +10,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// SyntaxError says where a file of rows does not hold what it should.
+// SyntaxError says where a row of a file is not as it should be.
 type SyntaxError struct {
 	File string
 	Line int64 // from 1; 0 in a file that has no lines
@@ -22,7 +22,8 @@ type SyntaxError struct {
 	Msg   string
 	// Err is the cause, such as a *[LimitError], or nil; Msg has its text.
 	Err error
-	// Extra holds what the source keeps of the row, as far as it can be read, in memory of its own.
+	// Extra holds the kept keys or columns of the row, as far as they can be read, in memory of its
+	// own.
 	Extra []Field
 }
 
@@ -54,7 +55,7 @@ func (e *SyntaxError) Error() string {
 	return s + e.Msg
 }
 
-// FileError says from where on a file of rows cannot be read: the reading ends there.
+// FileError says that a file cannot be read any further, and from which line on.
 type FileError struct {
 	File string
 	Line int64 // from 1; 0: the whole file
@@ -80,46 +81,47 @@ type JSONLOptions struct {
 	Name string
 	// Open opens the files of [JSONLFiles]. nil: [OpenFile].
 	Open Opener
-	// Keep lists keys whose values go, as they are written, to [Element.Extra], in this order. Keys
+	// Keep lists keys whose values go to [Element.Extra] as the row has them, in this order. Keys
 	// that a row lacks are left out.
 	Keep []string
-	// Keys maps a component, by its name in the spec, to the key it is read from, where that is
-	// another one, or to several, whose values stand side by side in it.
+	// Keys maps a component, by its name in the spec, to the key it is read from where that has
+	// another name. Several keys give the component several values, side by side.
 	Keys map[string][]string
-	// Nulls holds what stands in for null, and for keys that a row lacks.
+	// Nulls holds the values that take the place of null, and of keys that a row lacks.
 	Nulls Nulls
-	// Envelope, if not nil, is told what stands beside the rows in an object that wraps them, such
-	// as the signature_name of a request: a key, and its value as JSON, valid during the call. An
-	// error ends the reading. It may be called on any goroutine.
+	// Envelope, if not nil, is called with each key beside the rows in an object that wraps them,
+	// such as the signature_name of a request, and its value as JSON, valid during the call. An
+	// error ends the reading. Envelope may be called on any goroutine.
 	Envelope func(key string, value []byte) error
 	// MaxLine bounds a row's bytes. 0: [DefaultMaxLine].
 	MaxLine int
 	// MaxDepth bounds how deep arrays and objects may nest. 0: 64.
 	MaxDepth int
-	// MaxValues bounds the values of one component of a row. 0: as many as MaxLine bytes hold.
+	// MaxValues bounds the values of one component of a row. 0: the only bound is MaxLine.
 	MaxValues int64
-	// MaxLength bounds the size of an axis that the spec leaves open. 0: as many as MaxLine bytes
-	// hold.
+	// MaxLength bounds the size of an axis that the spec leaves open. 0: the only bound is MaxLine.
 	MaxLength int64
 }
 
 // JSONL returns a dataset of the rows of JSON that r holds. It can be iterated once; for files,
 // which can be iterated again, see [JSONLFiles].
 //
-// Rows stand one a line, or in documents: values that are spread over lines, one after the other to
-// the end of the file, each a row, an array of rows, or an object that wraps one, such as a request
-// of TensorFlow Serving, {"instances": [row, …]}, in columns too, {"inputs": {"a": […], "b": […]}}.
-// A document that is damaged or cut off is a *[FileError], after the rows before that place.
+// Rows stand one a line, or in documents. A document is a row that is spread over lines, with the
+// next one after it; an array of rows; or an object that wraps rows, such as a request of
+// TensorFlow Serving: {"instances": [row, …]}, or in columns {"inputs": {"a": […], "b": […]}}. A
+// document that is damaged or cut off is a *[FileError], after the rows before that place.
 //
-// A row of a dictionary spec is an object with a key per component; keys of no component are passed
-// over, or kept, see [JSONLOptions]. If there is a single component, a bare value will do too. A
-// tuple is an array of its parts, a nested structure a nested value, and a row of a bare spec just
-// the value. Values are scalars or nested arrays, as deep as the component has dimensions and
-// rectangular unless the component is ragged; one value, bare or in an array, will do wherever a
-// row has room for one. Integers are exact, floats rounded to the nearest; NaN, Infinity and
-// -Infinity are numbers, true and false 1 and 0 and the other way round; a number beyond the range
-// of its type is an error; complex numbers are [re, im]; strings may be {"b64": "…"}. Empty lines
-// are skipped.
+// A row of a dictionary spec is an object with a key per component. Keys of no component are passed
+// over, or kept, see [JSONLOptions]. Where there is a single component, its bare value will do for
+// a row. A row of a tuple is an array of its parts, one of a nested structure a nested value, and
+// one of a bare spec just the value.
+//
+// Values are scalars or nested arrays, as deep as the component has dimensions, and rectangular
+// unless the component is ragged. One value, bare or in an array, will do wherever a row has room
+// for one value. Integers are exact, floats are rounded to the nearest; NaN, Infinity and -Infinity
+// are numbers. true and false are 1 and 0 for a number, and 1 and 0 are true and false for a
+// boolean. A number beyond the range of its type is an error. Complex numbers are [re, im]. Strings
+// may be {"b64": "…"}. Empty lines are skipped.
 //
 // A row that does not fit is a *[SyntaxError], after which the iteration may go on with the next
 // row.
@@ -163,7 +165,7 @@ func jsonl(spec Spec, opts JSONLOptions, lines func() (lineReader, error)) *Data
 	})
 }
 
-// forRows makes a reader of lines one of rows of JSON.
+// forRows sets the reader up for rows of JSON.
 func (l *lineReader) forRows(spec Spec, opts JSONLOptions) error {
 	d, err := newRowDecoder(spec, opts)
 	if err != nil {

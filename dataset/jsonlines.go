@@ -9,24 +9,25 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// jsonlRows reads lines in one goroutine, decodes them in several, many at a time, and gives the
-// rows in their order.
+// jsonlRows is the reader of [JSONLFiles]: one goroutine reads lines, several decode many lines
+// each, and the rows come out in the order of their lines.
 type jsonlRows struct {
 	l lineReader // of the reading goroutine
-	// likewise: what the reading ended with, when lines before it were still to be handed on
+	// ended is the error that the reading ended with. It belongs to the reading goroutine, and
+	// waits there until the lines before it are handed on.
 	ended error
 	spec  Spec
 	opts  JSONLOptions
-	fixed []int // bytes of a row by component, where all rows are alike; otherwise nil
+	fixed []int // bytes of a row by component, where all rows have one shape; otherwise nil
 
-	blocks bool // rows are given out by the block, which is valid until the next
+	blocks bool // rows are given out by the block; a block is valid until the next
 
 	pipe *ahead.Pipe[jsonJob]
-	job  *jsonJob // whose rows are given out
-	i    int      // the next of its rows
+	job  *jsonJob // the job whose rows are given out
+	i    int      // index of its next row
 	row  int64    // the number of that row
 
-	large chan struct{} // holds a token while a large job is on its way
+	large chan struct{} // holds a token while a large job is being decoded or given out
 	quit  chan struct{}
 
 	parts []tensor.Tensor
@@ -34,38 +35,38 @@ type jsonlRows struct {
 	nums  []int64
 }
 
-// A job ends when its lines have jobBytes, and is large beyond largeJob: of such ones only one is
-// on its way.
+// A job ends when its lines have jobBytes. A job beyond largeJob is large: only one large job is
+// decoded or given out at a time.
 const (
 	jobBytes = 256 << 10
 	largeJob = 4 << 20
 )
 
-// jsonJob is a run of lines, and what they hold.
+// jsonJob is a run of lines, and the rows that they hold.
 type jsonJob struct {
 	text  []byte
 	lines []jsonLine
 	large bool
 
 	dec     *rowDecoder
-	data    [][]byte  // by component: the values of all rows that are alike
-	rows    []Element // of rows that differ
+	data    [][]byte  // by component: the values of all rows, where all have one shape
+	rows    []Element // the rows, where shapes differ
 	tensors []tensor.Tensor
 	err     error // of making dec
 }
 
-// jsonLine is a row of a job.
+// jsonLine is one line of a job: a row, or what is wrong with it.
 type jsonLine struct {
-	lo, hi int // in the text
+	lo, hi int // where the line is in the job's text
 	name   string
 	line   int64
 	long   bool   // longer than allowed, and left out
-	field  string // with bad
+	field  string // path of the component at fault; only with bad
 	bad    error
-	extra  []Field // of rows that are alike, and of bad ones
+	extra  []Field // kept keys of a bad row, or of any row where all have one shape
 }
 
-// place says where the line stands.
+// place returns the file and line number.
 func (l *jsonLine) place() Place { return Place{File: l.name, Line: l.line} }
 
 func newJSONLRows(l lineReader, spec Spec, opts JSONLOptions) *jsonlRows {
@@ -81,8 +82,8 @@ func newJSONLRows(l lineReader, spec Spec, opts JSONLOptions) *jsonlRows {
 	return it
 }
 
-// read fills a job with lines: as many as there are at hand, so that nobody who writes them slowly
-// waits for more.
+// read fills a job with lines: at least one, then those that can be read without waiting. A writer
+// who writes slowly gets results for each line so.
 func (it *jsonlRows) read(j *jsonJob) error {
 	if it.ended != nil {
 		return it.ended
@@ -104,13 +105,13 @@ func (it *jsonlRows) read(j *jsonJob) error {
 			j.lines = append(j.lines, jsonLine{lo: at, hi: len(j.text), name: it.l.name, line: it.l.line})
 		}
 		if len(j.lines) > 0 && (len(j.text) >= jobBytes || !it.l.more()) {
-			return it.admit(j)
+			return it.waitIfLarge(j)
 		}
 	}
 }
 
-// admit lets a large job wait until the one before it is done with.
-func (it *jsonlRows) admit(j *jsonJob) error {
+// waitIfLarge makes a large job wait until the large job before it is released.
+func (it *jsonlRows) waitIfLarge(j *jsonJob) error {
 	if j.large = len(j.text) > largeJob; !j.large {
 		return nil
 	}
@@ -122,8 +123,8 @@ func (it *jsonlRows) admit(j *jsonJob) error {
 	}
 }
 
-// more reports whether a whole line can be read without waiting; of a document, whether that is
-// likely.
+// more reports whether a whole line can be read without waiting. For a document the answer is a
+// guess: yes where a value or an array seems to end in the buffer.
 func (l *lineReader) more() bool {
 	if l.file == nil || l.skip {
 		return false
@@ -147,7 +148,8 @@ func (it *jsonlRows) decode(j *jsonJob) {
 	n := len(j.dec.cols)
 	for c := range j.data {
 		if size := it.fixed[c] * len(j.lines); !it.blocks || cap(j.data[c]) < size {
-			j.data[c] = make([]byte, 0, size) // single rows live on in it
+			// Single rows share this memory, and may be kept.
+			j.data[c] = make([]byte, 0, size)
 		}
 		j.data[c] = j.data[c][:0]
 	}
@@ -177,7 +179,7 @@ func (it *jsonlRows) decode(j *jsonJob) {
 		}
 		for c := range j.data {
 			if l.long || l.bad != nil {
-				// a row's place is its number times its size
+				// A bad row takes room too: a row's place in data is its number times its size.
 				j.data[c] = j.data[c][:len(j.data[c])+it.fixed[c]]
 			} else {
 				j.data[c] = append(j.data[c], e.Tensors[c].Bytes()...)
@@ -186,7 +188,7 @@ func (it *jsonlRows) decode(j *jsonJob) {
 	}
 }
 
-// fill makes sure that there is a next row.
+// fill waits for a job with a row that has not been given out.
 func (it *jsonlRows) fill(ctx context.Context) error {
 	if it.pipe == nil {
 		it.pipe = ahead.Start(ahead.Workers(), it.read, it.decode, it.l.close)
@@ -205,7 +207,7 @@ func (it *jsonlRows) fill(ctx context.Context) error {
 	return nil
 }
 
-// release is done with a job.
+// release hands the finished job back to be filled again.
 func (it *jsonlRows) release() {
 	if it.job == nil {
 		return
@@ -213,7 +215,8 @@ func (it *jsonlRows) release() {
 	if it.job.large {
 		<-it.large
 		it.job.text, it.job.data, it.job.rows = nil, nil, nil
-		it.job.dec = nil // whose values may be as large
+		// The decoder keeps values of the last rows, which may be as large.
+		it.job.dec = nil
 	}
 	it.pipe.Release(it.job)
 	it.job = nil
@@ -244,7 +247,7 @@ func (it *jsonlRows) next(ctx context.Context, e *Element) error {
 	return nil
 }
 
-// badRow passes over the next row if it is bad, and returns its error.
+// badRow returns the error of the next row and passes over the row, if it is bad.
 func (it *jsonlRows) badRow() error {
 	l := &it.job.lines[it.i]
 	if !l.long && l.bad == nil {
@@ -259,7 +262,7 @@ func (it *jsonlRows) badRow() error {
 	return &SyntaxError{File: l.name, Line: l.line, Row: row, Field: l.field, Msg: l.bad.Error(), Err: causeOf(l.bad), Extra: l.extra}
 }
 
-// nextBlock gives the next rows at once, where all are alike.
+// nextBlock gives out the next rows as one block; all rows must have one shape.
 func (it *jsonlRows) nextBlock(ctx context.Context, limit int) (RowBlock, error) {
 	if err := it.fill(ctx); err != nil {
 		return RowBlock{}, err
@@ -300,7 +303,7 @@ func (it *jsonlRows) close() {
 	}
 }
 
-// jsonlBlocks is the BlockReader of rows that are alike.
+// jsonlBlocks is the [BlockReader] of rows that have one shape.
 type jsonlBlocks struct{ *jsonlRows }
 
 // NextBlock returns the next rows.

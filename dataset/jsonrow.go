@@ -22,29 +22,29 @@ type rowDecoder struct {
 	keep   []string
 	extra  [][]byte // by the index of keep, within the line
 	arena  jsonscan.Arena
-	limit  int64  // of the values of a component
-	length int64  // of an array in an axis that the spec leaves open
-	field  string // the component being read
-	single bool   // a dictionary of one component, whose value may stand alone
+	limit  int64  // most values of a component
+	length int64  // most values of an array in an axis that the spec leaves open
+	field  string // path of the component being read
+	single bool   // the spec is a dictionary of one component, whose value may stand alone
 	root   jsonNode
 }
 
-// jsonNode is a part of the spec: where a value of the row goes.
+// jsonNode is a part of the spec, and the component that its value goes to.
 type jsonNode struct {
-	col   int // of a leaf, otherwise -1
+	col   int // component number of a leaf, otherwise -1
 	path  string
 	dict  bool
 	keys  []jsonKey // of a dictionary
 	items []jsonNode
-	seen  []bool // by key of a dictionary
+	seen  []bool // by key of a dictionary: the row has it
 }
 
 // jsonKey is a key of an object.
 type jsonKey struct {
 	name  string
 	path  string
-	item  int // of the node's items
-	place int // of the key's value in the item's row, one of several; -1: it is the row
+	item  int // index among the node's items
+	place int // which of several values of the item's row; -1: the only one
 }
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
@@ -89,8 +89,8 @@ func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
 	return d, nil
 }
 
-// jsonTree lays out the spec, numbering its leaves from *n on. keys are those that the components
-// at the top are read from, where they have other names, or several.
+// jsonTree lays out the spec, numbering its leaves from *n on. keys lists, by component at the top,
+// the keys that it is read from, where those are several or have another name.
 func jsonTree(spec Spec, path string, keys map[string][]string, n *int) jsonNode {
 	node := jsonNode{col: -1, path: path, dict: spec.kind == nestDict}
 	if !spec.nested() {
@@ -120,7 +120,7 @@ func jsonTree(spec Spec, path string, keys map[string][]string, n *int) jsonNode
 	return node
 }
 
-// bareBytes matches a row that is a string's bytes and nothing else.
+// bareBytes matches a row that is only the bytes of a string: {"b64": "…"}.
 var bareBytes = regexp.MustCompile(`^\s*\{\s*"b64"\s*:\s*"[^"\\]*"\s*\}\s*$`)
 
 // decode reads one row into e. On an error, d.field says where it is.
@@ -152,7 +152,7 @@ func (d *rowDecoder) salvage(line []byte) []Field {
 	d.B, d.I = line, 0
 	clear(d.extra)
 	if d.Peek() == '{' {
-		// What is wrong with the row is known.
+		// The row's error is known already.
 		_ = d.Scanner.Object(func(key []byte) error {
 			keep := d.keepIndex(key)
 			d.Peek()
@@ -165,11 +165,12 @@ func (d *rowDecoder) salvage(line []byte) []Field {
 		})
 	}
 	var e Element
-	_ = d.kept(&e) // a key that is not UTF-8 is left out
+	// A kept key that is not UTF-8 is left out.
+	_ = d.kept(&e)
 	return e.Extra
 }
 
-// kept adds the kept values to e, as they are written.
+// kept adds the row's kept values to e, as the row has them.
 func (d *rowDecoder) kept(e *Element) error {
 	for i, raw := range d.extra {
 		if raw == nil {
@@ -228,7 +229,8 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 			c.places = c.places[:0]
 		}
 	}
-	next := 0 // keys mostly stand in one order
+	// Rows mostly have their keys in one order, so the key after the last one found is tried first.
+	next := 0
 	err := d.Scanner.Object(func(key []byte) error {
 		k, keep := n.find(key, next), -1
 		if top {
@@ -263,7 +265,7 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 	return d.missing(n)
 }
 
-// noKey is the error of a row that lacks a key. It names those that the row has.
+// noKey returns the error of a row that lacks a key. It names the keys that the row has.
 func (d *rowDecoder) noKey(n *jsonNode, name string) error {
 	const most, longest = 12, 40
 	var have []string
@@ -272,7 +274,8 @@ func (d *rowDecoder) noKey(n *jsonNode, name string) error {
 	}
 	at := d.I
 	d.I = 0
-	_ = d.Scanner.Object(func(key []byte) error { // the row was read once already
+	// An error was reported when the row was read before.
+	_ = d.Scanner.Object(func(key []byte) error {
 		if len(have) <= most && len(key) <= longest {
 			have = append(have, string(key))
 		}
@@ -295,7 +298,7 @@ func (d *rowDecoder) noKey(n *jsonNode, name string) error {
 	return errors.New(msg)
 }
 
-// find returns the index of a key, or -1. It looks at the one that is expected first.
+// find returns the index of a key, or -1. It looks first at the expected index.
 func (n *jsonNode) find(key []byte, expected int) int {
 	if expected < len(n.keys) && n.keys[expected].name == string(key) {
 		return expected
@@ -329,8 +332,8 @@ func (d *rowDecoder) part(n *jsonNode, k, depth int) error {
 	return c.sink.Scalar(&d.Scanner)
 }
 
-// missing fills in the keys that an object lacks, and puts the values that stand under keys of
-// their own into their order.
+// missing fills in the keys that an object lacks. It also orders the values of components that are
+// read from several keys.
 func (d *rowDecoder) missing(n *jsonNode) error {
 	for i, seen := range n.seen {
 		if seen {

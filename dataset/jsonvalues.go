@@ -7,15 +7,15 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// jsonColumn is a component while it is read.
+// jsonColumn holds the values of one component while a row is read.
 type jsonColumn struct {
 	Component
 	sink   jsonscan.Sink
 	dims   []int64
 	splits [][]int64 // of a ragged component, by depth
-	one    []int64   // the sizes of a row of one value; nil: it has more
-	// of a component whose values stand under keys of their own: the sizes of its row, and where
-	// each value that was read belongs
+	one    []int64   // sizes of a row of one value; nil: a row has more
+	// side and the fields after it are for a component that is read from several keys: the sizes of
+	// its row, and which place of the row each value that was read belongs to.
 	side   []int64
 	places []int
 }
@@ -29,7 +29,7 @@ func (d *rowDecoder) column(c *jsonColumn, depth int) error {
 	return c.end()
 }
 
-// begin forgets the row before.
+// begin clears what the row before left.
 func (c *jsonColumn) begin() {
 	c.sink.Reset()
 	c.dims = c.dims[:0]
@@ -38,7 +38,7 @@ func (c *jsonColumn) begin() {
 	}
 }
 
-// end says whether what was read is a value of the component.
+// end checks that the values read make a value of the component.
 func (c *jsonColumn) end() error {
 	c.fillEmpty()
 	if c.Ragged {
@@ -56,7 +56,7 @@ func (c *jsonColumn) end() error {
 	return fmt.Errorf("want the shape %v, got %v", c.Shape, tensor.MakeShape(c.dims...))
 }
 
-// wanted describes the component's value: "an array of numbers".
+// wanted describes a value of the component for errors: "an array of numbers".
 func (c *jsonColumn) wanted() string {
 	switch rank := c.Shape.Rank(); {
 	case rank == 1:
@@ -67,7 +67,7 @@ func (c *jsonColumn) wanted() string {
 	return c.sink.Want()
 }
 
-// value reads a value that stands level arrays deep in the component.
+// value reads a value that stands in so many arrays (level) of the component.
 func (d *rowDecoder) value(c *jsonColumn, level, depth int) error {
 	if d.Peek() != '[' || c.sink.IsScalar(&d.Scanner) {
 		return d.leaf(c, level)
@@ -166,7 +166,7 @@ func tooLong(limit int64) error {
 	return &LimitError{Limit: LimitLength, Msg: fmt.Sprintf("a sequence of more than %d entries", limit)}
 }
 
-// sized notes that an array of n values stood at the level.
+// sized checks and notes the size of an array at a level.
 func (c *jsonColumn) sized(level int, n int64) error {
 	if c.Ragged {
 		for len(c.splits) <= level {
@@ -199,8 +199,8 @@ func (c *jsonColumn) fillEmpty() {
 	}
 }
 
-// checkRagged says whether the value of a ragged component has the right depth and the right sizes
-// inside.
+// checkRagged checks that the value of a ragged component has the right depth and, inside, the
+// right sizes.
 func (c *jsonColumn) checkRagged() error {
 	if len(c.dims) <= c.RaggedRank || c.Shape.Ranked() && len(c.dims) != c.Shape.Rank() {
 		return fmt.Errorf("want %s, got %d", c.wanted(), len(c.dims))

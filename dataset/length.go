@@ -25,7 +25,7 @@ type Length struct {
 	Func func(Element) (int64, error)
 }
 
-// lengthFunc is a Length made for one spec.
+// lengthFunc is a [Length] compiled for one spec.
 type lengthFunc func(e *Element) (int64, error)
 
 // compile checks the length against the spec and returns its function.
@@ -50,7 +50,7 @@ func (l Length) compile(op string, spec Spec) (lengthFunc, *Error) {
 	return axisLength(op, c, comp, l.Axis)
 }
 
-// axisLength is tf.shape(component)[axis].
+// axisLength returns the function that gives the component's size along the axis.
 func axisLength(op string, c int, comp Component, axis int) (lengthFunc, *Error) {
 	inRange := func(rank int) bool { return axis < rank && axis >= -rank }
 	if comp.Shape.Ranked() && !inRange(comp.Shape.Rank()) {
@@ -68,8 +68,8 @@ func axisLength(op string, c int, comp Component, axis int) (lengthFunc, *Error)
 	}, nil
 }
 
-// valueLength is the component itself, which tf.data takes as int32 alone: it compares it with
-// int32 boundaries.
+// valueLength returns the function that gives the component itself. tf.data takes int32 alone here,
+// because it compares the length with int32 boundaries.
 func valueLength(op string, c int, comp Component) (lengthFunc, *Error) {
 	if comp.DType != tensor.Int32 {
 		return nil, buildErr(TypeError, op, "length: component %d is of type %v, the boundaries of type int32", c, comp.DType)

@@ -10,8 +10,8 @@ import (
 // LimitError says that rows ask for more than a limit grants. It is the cause of a *[SyntaxError]
 // where the place in the file is known.
 type LimitError struct {
-	// Limit is the name of the option that raises the limit: a field of the options of whoever set
-	// it.
+	// Limit is the name of the option that raises the limit, as the setter of the limit calls it: a
+	// field of [Limits], or of another package's options.
 	Limit string
 	Msg   string
 }
@@ -19,44 +19,44 @@ type LimitError struct {
 // Error returns what was asked for and what the limit is.
 func (e *LimitError) Error() string { return e.Msg }
 
-// The limits by the names that [LimitError] has for them: the fields of [Limits].
+// Names of limits for [LimitError.Limit]: the fields of [Limits].
 const (
-	LimitRowBytes = "RowBytes" // the bytes of a row as its file holds it
+	LimitRowBytes = "RowBytes" // the bytes of a row in its file
 	LimitDepth    = "Depth"    // how deep JSON nests
 	LimitElements = "Elements" // the values of one component of a row
 	LimitLength   = "Length"   // the size of an axis that the spec leaves open
 
 	LimitBatchBytes = "BatchBytes" // the memory of a padded batch
-	LimitRatio      = "Ratio"      // of what was decompressed to what was compressed
+	LimitRatio      = "Ratio"      // decompressed size over compressed size
 )
 
-// Limits bounds what rows may ask for before TensorFlow sees them: a row from the internet can be a
-// gigabyte long, or one that a few bytes of a compressed file stand for. A field of 0 means its
-// default. What goes beyond a limit is a *[LimitError] that names the field, most often as
-// the cause of a row's *[SyntaxError].
+// Limits bounds what one row may ask for, before TensorFlow sees it. A row from the internet can be
+// a gigabyte long, or a few bytes of a compressed file can stand for it. A field of 0 means its
+// default. A row beyond a limit is a *[LimitError] that names the field, most often as the cause of
+// the row's *[SyntaxError].
 type Limits struct {
-	// RowBytes bounds a row as its file holds it: a line, a record, the values of an npy row. 0:
-	// [DefaultRowBytes].
+	// RowBytes bounds a row's size in its file: that of a line, a record, the values of an npy row.
+	// In bytes; 0: [DefaultRowBytes].
 	RowBytes int64
 	// Depth bounds how deep a row's JSON nests. 0: [DefaultDepth].
 	Depth int
 	// Elements bounds the values of one tensor of a row. 0: [DefaultElements].
 	Elements int64
-	// Length bounds the axes whose size the signature leaves open: what a model's steps, and most
-	// of its memory, grow with. 0: [DefaultLength].
+	// Length bounds the size of axes that the signature leaves open: a model's steps, and most of
+	// its memory, grow with these. 0: [DefaultLength].
 	Length int64
-	// BatchBytes bounds the memory of the inputs of a padded batch. A batch of more is split; a
-	// single row of more is refused. What the model itself needs for a batch is its own affair and
-	// not known here. 0: [DefaultBatchBytes].
+	// BatchBytes bounds the memory of a padded batch's inputs. A larger batch is split; a single
+	// row that is larger is refused. Memory that the model itself takes for a batch is not counted.
+	// 0: [DefaultBatchBytes].
 	BatchBytes int64
-	// Ratio bounds the size of a decompressed file, or of an array of an npz archive, by that of
-	// the compressed one, once there are [RatioFrom] bytes of it. 0: [DefaultRatio].
+	// Ratio bounds the size of a decompressed file, or of an array of an npz archive, as a multiple
+	// of its compressed size. It counts from [RatioFrom] decompressed bytes on. 0: [DefaultRatio].
 	Ratio int64
 }
 
-// The limits unless told otherwise. A photograph of 2,000 × 2,000 as text is 100 MB; a minute of
-// speech at 16 kHz is 960,000 values; rows that are zeros but for one value in 10,000 compress 780
-// times, and gzip reaches 1,030 where all bytes are equal.
+// The limits of [Limits] whose field is 0. For comparison: a photograph of 2,000 × 2,000 as text is
+// 100 MB; a minute of speech at 16 kHz is 960,000 values; rows of zeros but for one value in 10,000
+// compress 780 times; gzip reaches 1,030 where all bytes are equal.
 const (
 	DefaultRowBytes   = DefaultMaxLine
 	DefaultDepth      = 64
@@ -66,7 +66,7 @@ const (
 	DefaultRatio      = 1000
 )
 
-// RatioFrom is how much comes of a compressed file before the ratio counts.
+// RatioFrom is the number of decompressed bytes from which on [Limits.Ratio] counts.
 const RatioFrom = 64 << 20
 
 // OrDefaults puts the defaults in the place of zeros.
@@ -85,7 +85,7 @@ func (l Limits) OrDefaults() Limits {
 	return l
 }
 
-// Validate refuses what makes no sense.
+// Validate refuses negative limits.
 func (l Limits) Validate() error {
 	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 0 {
 		return errors.New("want limits ≥ 0")
@@ -116,10 +116,10 @@ func (l Limits) MostValues(spec Spec) int64 {
 	return most
 }
 
-// Check calls fn with each row as it comes from its reader, and passes on those for which it
-// returns no error. The others become a *[SyntaxError] with the row's place in its file, the field
-// that fn names, and its error as the cause; the iteration may go on. The row is fn's only during
-// the call. A dataset that is no reader's has no file to name.
+// Check calls fn with each row as it comes from its reader, and passes on the rows for which fn
+// returns no error. Any other row becomes a *[SyntaxError] with the row's place in its file, the
+// field that fn names, and fn's error as the cause; the iteration may go on. The row is valid
+// during the call. The rows of a dataset that is no reader's have no place in a file.
 func (ds *Dataset) Check(fn func(e Element) (field string, err error)) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -156,8 +156,8 @@ func (it *checked) next(ctx context.Context, e *Element) error {
 
 func (it *checked) close() { it.in.close() }
 
-// causeOf returns err as the cause of a SyntaxError where it is that of a limit, or says that the
-// value has too many axes.
+// causeOf returns err where it belongs into [SyntaxError.Err]: an error of a limit, or of a value
+// with too many axes; otherwise nil.
 func causeOf(err error) error {
 	if limit, ok := errors.AsType[*LimitError](err); ok {
 		return limit

@@ -26,22 +26,22 @@ func (o Opener) open(name string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// DefaultMaxLine is the longest line, in bytes, that a reader of lines takes unless told otherwise.
+// DefaultMaxLine bounds a line, in bytes, for readers of lines whose options do not.
 const DefaultMaxLine = 128 << 20
 
-// errLineTooLong is what lineReader returns for a line as soon as it is beyond the limit. What is
-// left of the line is skipped when the next one is read, so that a line without an end does no harm
-// to who stops here.
+// errLineTooLong is returned by lineReader as soon as a line exceeds the limit. The rest of the
+// line is skipped only when the next one is read: a consumer who stops at the error waits for no
+// line without an end.
 var errLineTooLong = errors.New("line too long")
 
-// lineReader reads the lines of one file after the other.
+// lineReader reads the lines of several files, one file after the other.
 type lineReader struct {
 	files   []string
 	opener  Opener
-	reader  io.Reader // in place of files, once
+	reader  io.Reader // read once, in place of files
 	max     int
-	skipBOM bool // a byte-order mark at the start of a file is no part of its first line
-	// docs says how rows are read that are not one a line; nil: there are no such files
+	skipBOM bool // drop a byte-order mark at the start of a file
+	// docs says how to read files whose rows do not stand one a line; nil: there are no such files
 	docs *jsondoc.Options
 
 	next int // index of the file to open next
@@ -49,9 +49,9 @@ type lineReader struct {
 	name string
 	line int64 // number of the line returned last, from 1
 	buf  *bufio.Reader
-	doc  *jsondoc.Reader // of this file
-	long []byte          // a line longer than buf
-	open bool            // the line returned last has no end
+	doc  *jsondoc.Reader // of the open file
+	long []byte          // holds a line that is longer than buf
+	open bool            // the line returned last ends with its file, without a newline
 	skip bool            // the line returned last was too long, and its rest is still to be read
 }
 
@@ -117,7 +117,7 @@ func (l *lineReader) openNext() error {
 	return nil
 }
 
-// readRow reads the next row of the open file: a line, where it is no document.
+// readRow reads the next row of the open file: of its document, or a line.
 func (l *lineReader) readRow() (row []byte, err error) {
 	if l.doc == nil {
 		return l.readLine()
@@ -167,7 +167,7 @@ func (l *lineReader) readLine() ([]byte, error) {
 	return line, nil
 }
 
-// tooLong is the error of a row whose line was too long.
+// tooLong returns the error of a row whose line is too long.
 func (l *lineReader) tooLong(row int64) error {
 	return tooLongLine(l.name, l.line, l.max, row)
 }
@@ -192,7 +192,8 @@ func (l *lineReader) skipRest() error {
 
 func (l *lineReader) close() {
 	if l.file != nil {
-		_ = l.closeFile() // nothing was written
+		// Files that were only read lose nothing if closing fails.
+		_ = l.closeFile()
 	}
 }
 
@@ -241,8 +242,8 @@ func (it *textLines) next(_ context.Context, e *Element) error {
 	return nil
 }
 
-// line returns the next line without carriage returns. What is empty without them, after the last
-// newline, is no line.
+// line returns the next line without its carriage returns. Where the file's last line, without a
+// newline, holds nothing else, it is no line.
 func (it *textLines) line() ([]byte, error) {
 	for {
 		line, err := it.l.read()

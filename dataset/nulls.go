@@ -6,23 +6,22 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Nulls holds, by the path of a component, what stands in for a value that is missing in a file: a
-// scalar of the component's dtype. Missing are
+// Nulls maps the path of a component to the scalar, of the component's dtype, that takes the place
+// of a value that is missing in a file. Missing are
 //
 //   - null in JSON, and a key that a row of JSON lacks,
-//   - a cell of CSV that is empty and not quoted, or that says so in the file's own words,
+//   - a cell of CSV that is empty and not quoted, or that is one of the file's words for null,
 //   - null in Parquet and Arrow,
 //   - a feature that a tf.Example lacks, or that holds no value,
-//   - NaN, where the component has none: for integers and booleans, as pandas turns a column of
+//   - NaN, for components of integers and booleans, which have none: pandas turns a column of
 //     integers into floats where one is missing.
 //
-// Where no value stands in for it a missing value is an error of its row. The value is put into the
-// place of the null before anything else is looked at: for a row that is a list, it is a single
-// value that stands for a list of one.
+// A missing value without a replacement is an error of its row. The replacement takes the place of
+// the null before anything else is looked at: for a row that is a list, a null is replaced by a
+// single value, which stands for a list of one.
 type Nulls map[string]tensor.Tensor
 
-// For returns what stands in for nulls, by the components of a spec: the zero Tensor where nothing
-// does.
+// For returns the replacement for each component of a spec; the zero Tensor where there is none.
 func (n Nulls) For(spec Spec) ([]tensor.Tensor, error) {
 	comps := spec.Flatten()
 	fill := make([]tensor.Tensor, len(comps))
@@ -39,9 +38,9 @@ func (n Nulls) For(spec Spec) ([]tensor.Tensor, error) {
 	return fill, nil
 }
 
-// Side returns the sizes of a component's row that is made of n single values: those of its shape,
-// with the one size that is unknown worked out; ok is false where n values do not fill it. So a row
-// of one value is of shape (), (1,) or (1, 1), whichever is wanted.
+// Side returns the sizes of a component's row that is made of n single values: the component's
+// shape, with its one unknown size worked out. ok is false where no such sizes hold n values. A row
+// of one value may so have shape (), (1,) or (1, 1), as the component wants it.
 func (c Component) Side(n int) (dims []int64, ok bool) {
 	if c.Ragged {
 		return nil, false
@@ -79,9 +78,9 @@ func (c Component) Side(n int) (dims []int64, ok bool) {
 	return dims, true
 }
 
-// Fit returns the sizes of a component's row whose value has the given sizes: the same, or, of one
-// value, bare or in a list, those that a row of one value has; see [Component.Side]. ok is false
-// where the component does not take it.
+// Fit returns the sizes of a component's row for a value of the given sizes. They are the sizes
+// given, but for a single value, bare or in a list: see [Component.Side]. ok is false where the
+// component cannot hold the value.
 func (c Component) Fit(dims []int64) (fit []int64, ok bool) {
 	if c.Shape.Admits(dims) {
 		return dims, true

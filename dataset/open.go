@@ -10,16 +10,17 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// pipeWait is how long a named pipe may have nobody who writes to it.
+// pipeWait is how long opening a named pipe waits for a writer.
 const pipeWait = 5 * time.Second
 
-// ErrNoWriter says that a named pipe of rows was given, and nobody opened it for writing.
-var ErrNoWriter = errors.New("is a pipe that nobody writes to")
+// errNoWriter says that a file of rows is a named pipe, and that no process opened it for writing.
+var errNoWriter = errors.New("is a pipe that nobody writes to")
 
 var errSocket = errors.New("is a socket, not a file")
 
-// OpenFile is os.Open for files of rows and of vocabularies. A named pipe opens when somebody opens
-// its other end: for that it waits 5 seconds, not for ever.
+// OpenFile is os.Open for files of rows and of vocabularies. A named pipe opens when another
+// process opens its other end; OpenFile waits 5 seconds for that, then fails, instead of waiting
+// for ever.
 func OpenFile(name string) (*os.File, error) {
 	info, err := os.Stat(name)
 	if err == nil && info.Mode()&fs.ModeSocket != 0 {
@@ -43,11 +44,11 @@ func OpenFile(name string) (*os.File, error) {
 		return o.f, o.err
 	case <-time.After(pipeWait):
 	}
-	// The other goroutine goes on as soon as there is a writer, which this is.
+	// Opening the pipe for writing lets the waiting goroutine go on, and end.
 	both, err := os.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0)
 	if err == nil {
 		o := <-done
 		err = errors.Join(o.f.Close(), both.Close())
 	}
-	return nil, errors.Join(&fs.PathError{Op: "open", Path: name, Err: ErrNoWriter}, err)
+	return nil, errors.Join(&fs.PathError{Op: "open", Path: name, Err: errNoWriter}, err)
 }

@@ -79,7 +79,7 @@ func (it *skipped) next(ctx context.Context, e *Element) error {
 		return io.EOF
 	}
 	if it.count > 0 {
-		if _, err := skip(ctx, it.in, it.count, e); err != nil {
+		if err := skip(ctx, it.in, it.count, e); err != nil {
 			return err
 		}
 		it.count = 0
@@ -89,18 +89,17 @@ func (it *skipped) next(ctx context.Context, e *Element) error {
 
 func (it *skipped) close() { it.in.close() }
 
-// skip reads n elements and forgets them; e is scratch. As in tf.data, an error forgets how many
-// were read before it.
-func skip(ctx context.Context, in iterator, n int64, e *Element) (int64, error) {
+// skip reads n elements and drops them; e is scratch memory.
+func skip(ctx context.Context, in iterator, n int64, e *Element) error {
 	for i := range n {
 		if i&1023 == 1023 && ctx.Err() != nil {
-			return 0, ctx.Err()
+			return ctx.Err()
 		}
 		if err := in.next(ctx, e); err != nil {
-			return i, err
+			return err
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // Shard returns every numShards-th element, beginning with element index: tf.data's shard.
@@ -142,13 +141,14 @@ func (ds *Dataset) Shard(numShards, index int64) *Dataset {
 type sharded struct {
 	in            iterator
 	shards, index int64
-	// elements read, as tf.data counts them: those read before an error in skipping are not
+	// at counts the elements read, as tf.data does: those read before an error while skipping do
+	// not count
 	at int64
 }
 
 func (it *sharded) next(ctx context.Context, e *Element) error {
 	if n := ((it.index-it.at)%it.shards + it.shards) % it.shards; n > 0 {
-		if _, err := skip(ctx, it.in, n, e); err != nil {
+		if err := skip(ctx, it.in, n, e); err != nil {
 			return err
 		}
 		it.at += n
@@ -200,7 +200,8 @@ func (it *repeated) next(ctx context.Context, e *Element) error {
 			}
 			in, err := it.ds.open(it.opts)
 			if err != nil {
-				it.left = 0 // as it would be without Repeat
+				// Without Repeat the iteration would end here as well.
+				it.left = 0
 				return err
 			}
 			it.in, it.some = in, false
@@ -214,7 +215,8 @@ func (it *repeated) next(ctx context.Context, e *Element) error {
 		it.in.close()
 		it.in = nil
 		if it.left < 0 && !it.some {
-			it.left = 0 // for ever nothing
+			// A pass without elements would repeat for ever.
+			it.left = 0
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -222,7 +224,7 @@ func (it *repeated) next(ctx context.Context, e *Element) error {
 	}
 }
 
-// nextRows gives what is left of the pass in one call.
+// nextRows reads what is left of the pass in one call.
 func (it *repeated) nextRows(ctx context.Context, rows []*Element) (int, error) {
 	n := 0
 	for n < len(rows) {
@@ -257,7 +259,7 @@ func (ds *Dataset) Enumerate(start int64) *Dataset {
 	return Zip(Tuple(Leaf(Range(start, math.MaxInt64, 1).endless()), Leaf(ds)))
 }
 
-// endless marks a range that nobody reaches the end of.
+// endless gives a range the infinite cardinality that tf.data reports for enumerate.
 func (ds *Dataset) endless() *Dataset {
 	ds.card = InfiniteCardinality
 	return ds
@@ -328,7 +330,8 @@ func (it *zipped) next(ctx context.Context, e *Element) error {
 			return first
 		}
 		if err != nil && first == nil {
-			first = err // the others move on all the same, so that the rows stay side by side
+			// The other datasets move on all the same, so that the rows stay side by side.
+			first = err
 		}
 	}
 	if first != nil {

@@ -41,8 +41,8 @@ func (p *padComp) measure(op string, c int, rows []*Element, dims []int64) ([]in
 	return dims, nil
 }
 
-// longestVector is measure's loop for rows that are vectors of any length. It reports whether they
-// are.
+// longestVector is the loop of measure for rows that are vectors of any length. It reports whether
+// all rows are such vectors, and sets longest.
 func (p *padComp) longestVector(rows []*Element, c int, longest *int64) bool {
 	n := int64(0)
 	for _, r := range rows {

@@ -7,7 +7,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// padPlan is everything about padding that is known before the first row.
+// padPlan is how the rows of a dataset are padded, as far as it is known before the first row.
 type padPlan struct {
 	comps []padComp
 	spec  Spec // of the rows
@@ -22,19 +22,20 @@ type padComp struct {
 	shape   []int64 // sizes to pad to, -1 where the longest row decides
 	fill    []byte  // a block of padding values, nil for zero bytes
 	str     string  // the padding value of a string component
-	ragged  bool    // the rows are ragged tensors: there is nothing to pad
-	stacked bool    // the rows are ragged batches, see Component
+	ragged  bool    // the rows are ragged tensors, which are not padded
+	stacked bool    // the rows are ragged batches, see Component.stacked
 }
 
-// padMode says which of tf.data's rules for padded shapes hold.
+// padMode says which of tf.data's operations pads: their rules for padded shapes differ.
 type padMode struct {
 	op string
-	// bucket_by_sequence_length: -1 is no size, and an empty structure means the default
+	// bucket: the rules of bucket_by_sequence_length. -1 is no size, and an empty structure stands
+	// for the default.
 	bucket bool
-	// boundary: with bucket, unknown sizes will be numbers when a batch is made.
+	// boundary: with bucket, unknown sizes become numbers only when a batch is made.
 	boundary bool
 	outRows  int64 // static batch size of the output, or -1
-	ragged   bool  // ragged components pass
+	ragged   bool  // ragged components are allowed, and not padded
 }
 
 // newPadPlan checks shapes and values against the spec in the order in which tf.data's padded_batch
@@ -84,7 +85,7 @@ func newPadPlan(spec Spec, shapes Shapes, values Values, mode padMode) (*padPlan
 	return p, nil
 }
 
-// emptyShape reports what Python takes for a false value: [], or a shape of unknown rank, or a
+// emptyShape reports whether Python takes the shape for false: [], a shape of unknown rank, or a
 // structure without parts.
 func emptyShape(s Shapes) bool {
 	if s.IsLeaf() {
@@ -146,8 +147,8 @@ func hasNone(s Shapes) bool {
 	return slices.ContainsFunc(s.Flatten(), func(d Dims) bool { return d == nil || slices.Contains(d, None) })
 }
 
-// fits is _is_padded_shape_compatible_with: the same rank, and no known size smaller than a known
-// size of the component.
+// fits is TensorFlow's _is_padded_shape_compatible_with: the same rank, and no known size smaller
+// than a known size of the component.
 func fits(padded []int64, in tensor.Shape) bool {
 	if !in.Ranked() {
 		return true
@@ -239,7 +240,8 @@ func fillBlock(value []byte) []byte {
 		return nil
 	}
 	block := make([]byte, 0, fillBlockBytes)
-	for len(block) < fillBlockBytes { // a value's size divides the block's
+	// A value's size divides the block's size.
+	for len(block) < fillBlockBytes {
 		block = append(block, value...)
 	}
 	return block

@@ -6,14 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Peek reads the first n elements, or all if there are fewer, and returns them in memory of their
-// own, with a dataset that begins with them and goes on with the rest. It serves a consumer that
-// has to look at its rows before it can say what to do with them, and whose source (a pipe) cannot
-// be read twice. The returned dataset is iterated once at most; it must be iterated, or
-// [Dataset.Iterator] closed on it, for the source to be closed. An error met while peeking is not
-// returned here but yielded in its place by the iteration. Where most rows are bad, or come to more
-// than 64 MiB with what they carry, fewer elements are returned than there are; what they carry
-// (Extra) is not returned.
+// Peek reads the first n elements, or all if there are fewer, and returns copies of them, and a
+// dataset that begins with these elements and goes on with the rest. It serves a consumer that has
+// to look at its rows before it can say what to do with them, and whose source, a pipe say, cannot
+// be read twice.
+//
+// The returned dataset can be iterated once. It must be iterated, or [Dataset.Iterator] closed on
+// it, for the source to be closed. An error met while peeking is not returned here; the iteration
+// yields it in its place.
+//
+// Fewer than n elements come back where most rows are bad, or where the elements with their Extra
+// take more than 64 MiB. The copies have no Extra.
 func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	if ds.err != nil {
 		return nil, ds
@@ -50,11 +53,11 @@ func (ds *Dataset) Peek(ctx context.Context, n int) ([]Element, *Dataset) {
 	})
 }
 
-// badRowsFor is how many rows are looked at, good and bad, for each that is wanted. A file may hold
-// billions of bad rows and nothing else.
+// badRowsFor is how many rows, good and bad, Peek reads at most for each row that is wanted: a file
+// may hold billions of bad rows and nothing else.
 const badRowsFor = 4
 
-// peekBytes is how much the rows may come to that are looked at.
+// peekBytes bounds the memory of the rows that Peek reads.
 const peekBytes = 64 << 20
 
 type peek struct {
@@ -62,7 +65,7 @@ type peek struct {
 	err error
 }
 
-// peeked yields what was read beforehand, then the rest of the iterator.
+// peeked is the iterator of Peek's dataset: the rows read beforehand, then the rest.
 type peeked struct {
 	in    iterator
 	queue []peek

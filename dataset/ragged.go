@@ -6,7 +6,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// splits builds row splits of either dtype.
+// splits collects row splits of either dtype.
 type splits struct {
 	narrow bool
 	v      []int64
@@ -25,7 +25,7 @@ func (s *splits) tensor() tensor.Tensor {
 	return tensor.Vector(v...)
 }
 
-// splitValues returns row splits as int64, whatever their dtype.
+// splitValues returns row splits as int64 numbers, for either dtype.
 func splitValues(t tensor.Tensor) []int64 {
 	if v, ok := tensor.Values[int64](t); ok {
 		return v

@@ -4,8 +4,8 @@ package dataset
 // is used by one goroutine at a time.
 type RowParser struct{ d *rowDecoder }
 
-// NewRowParser returns a parser of rows of the spec. Of the options Keep, Keys, Nulls and the
-// bounds of values are used.
+// NewRowParser returns a parser of rows of the spec. Of the options it uses Keep, Keys, Nulls,
+// MaxDepth, MaxValues and MaxLength.
 func NewRowParser(spec Spec, opts JSONLOptions) (*RowParser, error) {
 	d, err := newRowDecoder(spec, opts)
 	if err != nil {
@@ -15,8 +15,8 @@ func NewRowParser(spec Spec, opts JSONLOptions) (*RowParser, error) {
 	return &RowParser{d: d}, nil
 }
 
-// Parse reads one row, whose memory is its own. The error is a *[SyntaxError] without file and line
-// that names the field.
+// Parse reads one row into new memory. An error is a *[SyntaxError] without file and line that
+// names the field.
 func (p *RowParser) Parse(text []byte) (Element, error) {
 	var e Element
 	err := p.d.decode(text, &e)

@@ -11,7 +11,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// RowReader is the pull side of a source of rows, for [FromReader]: what a file format implements.
+// RowReader reads a source of rows one by one. A file format implements it for [FromReader].
 type RowReader interface {
 	// Next sets e to the next row, which must fit the spec: Tensors, Row and, where there are any,
 	// Splits and Extra. e comes empty, its Tensors slice with the room of earlier rows. It returns
@@ -29,9 +29,9 @@ type ReadOptions struct {
 	Keep bool
 }
 
-// FromReader returns a dataset of the rows that open's readers give, one reader for each iteration.
-// cardinality is their number if it is known beforehand, otherwise [UnknownCardinality]. Errors are
-// passed on as they are; the iteration ends after one that is no *[SyntaxError].
+// FromReader returns a dataset of the rows that a reader of open's gives. open is called for each
+// iteration. cardinality is the number of rows, or [UnknownCardinality]. Errors are passed on as
+// they are; the iteration ends after any but a *[SyntaxError].
 func FromReader(spec Spec, cardinality int64, open func(ReadOptions) (RowReader, error)) *Dataset {
 	return newDataset(spec, cardinality, func(o openOptions) (iterator, error) {
 		r, err := open(ReadOptions{Keep: o.keep})
@@ -60,9 +60,8 @@ func (it *readRows) next(ctx context.Context, e *Element) error {
 	return err
 }
 
-// isFinal reports whether a reader that has returned err has nothing more to give. A reader of
-// another package may give its last error again and again, and a consumer that goes on after errors
-// would never end.
+// isFinal reports whether err ends the reading. A reader of another package might return its last
+// error again and again, and a consumer that goes on after errors would never end.
 func isFinal(err error) bool {
 	if err == nil {
 		return false
@@ -73,8 +72,8 @@ func isFinal(err error) bool {
 
 func (it *readRows) close() { it.r.Close() }
 
-// BlockReader reads rows many at a time, from a source that holds them so. It is used by one
-// goroutine at a time.
+// BlockReader reads rows many at a time, from a source that stores them in columns. It is used by
+// one goroutine at a time.
 type BlockReader interface {
 	// NextBlock returns the next rows, at least one and at most limit (0: as many as the source has
 	// at hand), or io.EOF, bare, after the last one. The block is valid until the next call. Rows
@@ -85,28 +84,29 @@ type BlockReader interface {
 	Close()
 }
 
-// RowBlock is a run of rows whose components have one shape each.
+// RowBlock is a run of rows in which each component has one shape.
 type RowBlock struct {
 	// Tensors holds one tensor per component, the rows along its first axis.
 	Tensors []tensor.Tensor
-	// Row is the number of the first row; the others follow it.
+	// Row is the number of the first row; those of the others follow it.
 	Row int64
 	// Extra holds each row's kept columns; nil where none are kept.
 	Extra [][]Field
-	// Places says where the rows stand.
+	// Places says where the rows are in their file.
 	Places Places
 }
 
-// Places says where rows that follow each other stand in one file. The zero Places is nowhere.
+// Places says where rows that follow each other are in one file. The zero Places is for rows of no
+// file.
 type Places struct {
 	File string
 	// Lines holds each row's line number, from 1; nil for a file that has no lines.
 	Lines []int64
-	// First is, for such a file, the number of the first row within it, from 1.
+	// First is the number of the first row within a file that has no lines, from 1.
 	First int64
 }
 
-// Of returns the place of row i of the rows.
+// Of returns the place of row i of the run.
 func (p Places) Of(i int) Place {
 	switch {
 	case p.File == "":
@@ -118,8 +118,8 @@ func (p Places) Of(i int) Place {
 }
 
 // Blocks returns a reader of the dataset's rows by the block. ok is false where there is none: the
-// dataset is no file of rows but made out of one, its source reads row by row, or a component of
-// its spec is ragged or of unknown size. An error of opening the source is returned with ok true.
+// dataset is made out of another dataset, its source reads row by row, or a component of its spec
+// is ragged or of unknown size. An error of opening the source is returned with ok true.
 func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 	if ds.err != nil {
 		return nil, false, ds.err
@@ -146,7 +146,7 @@ func (ds *Dataset) Blocks() (r BlockReader, ok bool, err error) {
 	return nil, false, nil
 }
 
-// endingBlocks is a BlockReader that gives io.EOF after its final error.
+// endingBlocks is a BlockReader that returns io.EOF after its final error.
 type endingBlocks struct {
 	BlockReader
 	ended bool
@@ -162,28 +162,29 @@ func (b *endingBlocks) NextBlock(ctx context.Context, limit int) (RowBlock, erro
 	return rows, err
 }
 
-// Column is what is known beforehand of a column of a file.
+// Column describes a column of a file, from the file's own schema.
 type Column struct {
 	Name string
 	// Type is the type in the file format's words: "list<int64>", "<f4 (1000, 32)".
 	Type string
-	// DType is the type of the values as a tensor holds them, Invalid where none does.
+	// DType is the dtype of a tensor of the column's values, Invalid where no tensor holds them.
 	DType tensor.DType
-	// Shape is that of a row's value, unknown sizes where rows may differ; the zero Shape where it
-	// is not known.
+	// Shape is the shape of one row's value, with unknown sizes where rows may differ. The zero
+	// Shape means that it is not known.
 	Shape tensor.Shape
-	// Of is the column of the file that holds it as a field, where it is a part of one.
+	// Of is the name of the file's column that this one is a field of; empty for a column itself.
 	Of string
 }
 
-// ColumnError says that a file of columns does not hold what a component is read from.
+// ColumnError says that a file of columns lacks the column that a component is read from, or that
+// the column does not fit the component.
 type ColumnError struct {
 	File string
 	// Component is the path of the component, empty for a column that is to be kept.
 	Component string
 	// Column is the column that was looked for.
 	Column string
-	// Have lists the file's columns, Near the one that is most like Column, if any.
+	// Have lists the file's columns; Near is the one most like Column, if any is.
 	Have []string
 	Near string
 	// Msg says what is wrong; empty: there is no such column.
@@ -228,15 +229,15 @@ func (e *ColumnError) Error() string {
 	return b.String()
 }
 
-// ValueParser reads values of one component from JSON texts, by the rules of [JSONL]: what a cell
-// of a table holds. It is used by one goroutine at a time.
+// ValueParser reads values of one component from JSON texts, such as the cells of a table, by the
+// rules of [JSONL]. It is used by one goroutine at a time.
 type ValueParser struct {
 	d *rowDecoder
 	e Element
 }
 
-// NewValueParser returns a parser of the component's values. null stands in for nulls; the zero
-// Tensor: nothing does.
+// NewValueParser returns a parser of the component's values. null takes the place of a null; with
+// the zero Tensor a null is an error.
 func NewValueParser(c Component, null tensor.Tensor, o ReadOptions) (*ValueParser, error) {
 	var nulls Nulls
 	if null.DType() != tensor.Invalid {

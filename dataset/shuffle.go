@@ -15,7 +15,7 @@ type ShuffleOptions struct {
 	// Seed makes the order the same for every dataset built alike: the very order that tf.data
 	// gives for this seed. nil: another order each time.
 	Seed *int64
-	// KeepOrder gives every iteration the same order: reshuffle_each_iteration=False.
+	// KeepOrder gives every iteration the same order, as reshuffle_each_iteration=False does.
 	KeepOrder bool
 }
 
@@ -55,11 +55,11 @@ func (ds *Dataset) Shuffle(bufferSize int64, options ...ShuffleOptions) *Dataset
 type shuffled struct {
 	in    iterator
 	size  int64
-	comps int // components of an element
+	comps int // number of components of an element
 	rng   philox
 	buf   []Element
 	head  int // ring: the first held element is buf[head % len(buf)]
-	n     int // held
+	n     int // number of elements held
 	end   bool
 }
 
@@ -74,7 +74,7 @@ func (it *shuffled) next(ctx context.Context, e *Element) error {
 	first := it.head % len(it.buf)
 	pick := (it.head + int(int64(it.rng.next())%int64(it.n))) % len(it.buf)
 	it.buf[first], it.buf[pick] = it.buf[pick], it.buf[first]
-	// the slice of tensors that e came with is used for a later element
+	// e's old slice of tensors is used again for a later element.
 	*e, it.buf[first] = it.buf[first], *e
 	it.head++
 	it.n--

@@ -39,14 +39,15 @@ func FromTensorSlices(tensors Nest[tensor.Tensor]) *Dataset {
 	})
 }
 
-// FromElements returns a dataset of the given elements, whose components must fit spec (an
-// InvalidArgument error when they are built into the dataset, otherwise). The elements' row numbers
-// become 0, 1, 2, …; their memory is shared.
+// FromElements returns a dataset of the given elements. Their row numbers become 0, 1, 2, …; their
+// memory is shared. An element whose components do not fit spec is an InvalidArgument error of the
+// dataset.
 func FromElements(spec Spec, elements ...Element) *Dataset {
 	comps := spec.Flatten()
 	for i := range elements {
 		if err := checkElement("from_elements", comps, &elements[i]); err != nil {
-			e := *err.(*Error) //nolint:errorlint,forcetypeassert // checkElement returns nothing else
+			// checkElement returns no other type.
+			e := *err.(*Error) //nolint:errorlint,forcetypeassert
 			e.At, e.Row = AtBuild, int64(i)
 			return failed(&e)
 		}
@@ -60,8 +61,8 @@ func FromElements(spec Spec, elements ...Element) *Dataset {
 	})
 }
 
-// FromRows returns a dataset of vectors of any lengths, one per row: what tf.data makes of a ragged
-// tensor's rows. The rows' memory is shared.
+// FromRows returns a dataset of vectors of any lengths, one per row, as tf.data makes of the rows
+// of a ragged tensor. The rows' memory is shared.
 func FromRows[T tensor.Value](rows [][]T) *Dataset {
 	dtype := tensor.DTypeOf[T]()
 	dims, data := make([]int64, len(rows)), make([][]byte, len(rows))
@@ -98,7 +99,7 @@ func (it *vectors) nextRows(_ context.Context, rows []*Element) (int, error) {
 	for k, e := range rows[:n] {
 		e.reset(int64(it.i + k))
 		e.Tensors = slices.Grow(e.Tensors, 1)[:1]
-		// cannot fail: both come from one slice
+		// It cannot fail: data and dims are of one slice.
 		_ = e.Tensors[0].SetShared(it.dtype, data[k], dims[k:k+1:k+1])
 	}
 	it.i += n
@@ -133,7 +134,7 @@ func Range(start, stop, step int64) *Dataset {
 	})
 }
 
-// indexed iterates over n elements that can be made from their number.
+// indexed iterates over n elements, each made from its number.
 type indexed struct {
 	i, n int64
 	at   func(i int64, e *Element)
@@ -149,7 +150,7 @@ func (it *indexed) next(_ context.Context, e *Element) error {
 	return nil
 }
 
-// nextRows is next for many rows at once, the last of which may be missing.
+// nextRows makes many elements in one call.
 func (it *indexed) nextRows(_ context.Context, rows []*Element) (int, error) {
 	n := int(min(int64(len(rows)), it.n-it.i))
 	for _, e := range rows[:n] {
@@ -221,7 +222,7 @@ func (it *generated) close() {
 	}
 }
 
-// must returns t, whose values and sizes are known to go together.
+// must returns t. It is for tensors whose values and sizes are known to fit each other.
 func must(t tensor.Tensor, err error) tensor.Tensor {
 	if err != nil {
 		panic(err)

@@ -68,8 +68,8 @@ type Component struct {
 	Ragged      bool
 	RaggedRank  int
 	SplitsDType tensor.DType
-	// stacked: the elements are batches, which tf.data can only batch again when they have equal
-	// numbers of rows.
+	// stacked: the elements are ragged batches, which tf.data can only batch again when they have
+	// equal numbers of rows.
 	stacked bool
 	// undecodable: tf.data fails to hand the elements over, see [Dataset.RaggedBatch].
 	undecodable bool
@@ -125,7 +125,7 @@ func dimsOf(s tensor.Shape) Dims {
 	return d
 }
 
-// check says what is wrong with an element for the spec, or nil.
+// check returns what is wrong with a tensor as a value of the component, or nil.
 func (c Component) check(t tensor.Tensor) error {
 	if t.DType() != c.DType {
 		return fmt.Errorf("want %s, got %s", c.DType, t.DType())

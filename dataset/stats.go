@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Stats sums up what padding costs. Zero to begin with, it is filled by the batching that it is
-// given to; it is not safe to read while that goes on.
+// Stats counts what padding costs. The batching it is given to fills it. It must not be read while
+// the batching goes on.
 type Stats struct {
 	Batches int64
 	Rows    int64
@@ -20,8 +20,8 @@ type Stats struct {
 	Lengths map[int64]int64
 }
 
-// Waste returns the share of padding in what was batched: 0 for none, 0.75 when three values out of
-// four are padding.
+// Waste returns the share of padding in all batches: 0 for none, 0.75 when three values out of four
+// are padding.
 func (s *Stats) Waste() float64 {
 	if s.Padded == 0 {
 		return 0
@@ -98,8 +98,8 @@ func (s *Stats) Quantile(q float64) int64 {
 }
 
 // PaddedTo returns the number of steps that the counted rows take when each is padded to the
-// longest of its bucket: with the boundaries of [BucketOptions], at most what bucketing takes.
-// Without boundaries all rows are padded to the longest of all.
+// longest row of its bucket, for buckets with the boundaries of [BucketOptions]. Bucketing into
+// batches takes at most as many. Without boundaries all rows are padded to the longest of all.
 func (s *Stats) PaddedTo(boundaries []int64) int64 {
 	total := int64(0)
 	lengths := slices.Sorted(maps.Keys(s.Lengths))
@@ -118,8 +118,8 @@ func (s *Stats) PaddedTo(boundaries []int64) int64 {
 	return total
 }
 
-// BestBoundaries returns the boundaries of the given number of buckets for which [Stats.PaddedTo]
-// is least; fewer where there are not so many lengths.
+// BestBoundaries returns the boundaries of so many buckets for which [Stats.PaddedTo] is least;
+// fewer boundaries where there are fewer lengths.
 func (s *Stats) BestBoundaries(buckets int) []int64 {
 	lengths := slices.Sorted(maps.Keys(s.Lengths))
 	n := len(lengths)
@@ -145,7 +145,8 @@ func (s *Stats) BestBoundaries(buckets int) []int64 {
 	end := n
 	for _, cut := range slices.Backward(d.cuts) {
 		if end = cut[end]; end == 0 {
-			break // fewer buckets are as good
+			// The lengths are used up: more buckets save nothing.
+			break
 		}
 		out = append(out, lengths[end-1]+1)
 	}
@@ -154,8 +155,8 @@ func (s *Stats) BestBoundaries(buckets int) []int64 {
 }
 
 // partition splits the sorted lengths into buckets, one bucket more in each step: next[i] is the
-// least padded size of lengths[:i] with one bucket more than best[i]. The best cut grows with i, so
-// that halving the range finds all of them in n log n steps.
+// least padded size of lengths[:i] with one bucket more than best[i]. The best place of the last
+// cut grows with i, so halving the range finds all cuts in n log n steps.
 type partition struct {
 	lengths    []int64
 	rows       []int64

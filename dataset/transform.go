@@ -8,10 +8,10 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// Map calls fn with each element and returns the elements that it returns, which must fit spec:
+// Map calls fn with each element and returns a dataset of the results, which must fit spec:
 // tf.data's map. The zero spec stands for the dataset's own. fn may change the element it is given,
-// but not the values of its tensors. The row number, and Extra, stay unless fn sets a new one. An
-// error of fn is yielded with the row's number, and the iteration may go on.
+// but not the values of its tensors. Row and Extra stay unless fn sets them. An error of fn is
+// yielded with the row's number, and the iteration may go on.
 func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 	if ds.err != nil {
 		return ds
@@ -32,7 +32,7 @@ func (ds *Dataset) Map(spec Spec, fn func(Element) (Element, error)) *Dataset {
 	})
 }
 
-// mapped returns a dataset of the elements that change has changed.
+// mapped returns a dataset of elements that were changed by change.
 func (ds *Dataset) mapped(spec Spec, change func(*Element) error) *Dataset {
 	return newDataset(spec, ds.card, func(o openOptions) (iterator, error) {
 		in, err := ds.open(o)
@@ -172,8 +172,8 @@ func (it *prefetched) next(ctx context.Context, e *Element) error {
 	}
 }
 
-// start begins reading. The goroutine outlives this call of next, so it has a context of its own,
-// which close ends.
+// start starts the reading goroutine. The goroutine outlives this call of next, so it has a context
+// of its own, which close ends.
 func (it *prefetched) start(ctx context.Context) {
 	ctx, it.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	it.items = make(chan prefetchItem, it.size)
@@ -187,7 +187,7 @@ func (it *prefetched) start(ctx context.Context) {
 	})
 }
 
-// read reads elements until there are no more, or nobody wants them.
+// read reads elements until there are none left, or until the iteration is closed.
 func (it *prefetched) read(ctx context.Context) error {
 	for {
 		var item prefetchItem
@@ -198,7 +198,7 @@ func (it *prefetched) read(ctx context.Context) error {
 	}
 }
 
-// hand gives an item to who waits for it, and reports whether there is somebody.
+// hand sends an item to the consumer. It reports false if the iteration was closed meanwhile.
 func (it *prefetched) hand(ctx context.Context, item prefetchItem) bool {
 	select {
 	case it.items <- item:
@@ -225,10 +225,10 @@ type InterleaveOptions struct {
 	BlockLength int
 }
 
-// Interleave calls fn with each element, a file's name say, and takes elements from the datasets it
-// returns by turns: tf.data's interleave. spec is the spec of those datasets. Row numbers are
-// counted anew in the order of the result. An input that cannot be opened is an error, after which
-// the iteration goes on with the others.
+// Interleave calls fn with each element, a file's name say, and takes elements from the returned
+// datasets in turn: tf.data's interleave. spec is the spec of those datasets. Rows are numbered
+// anew, in the order of the result. An input that cannot be opened is an error, after which the
+// iteration goes on with the others.
 func (ds *Dataset) Interleave(spec Spec, fn func(Element) *Dataset, opts InterleaveOptions) *Dataset {
 	const op = "interleave"
 	if ds.err != nil {
@@ -256,11 +256,11 @@ type interleaved struct {
 	fn    func(Element) *Dataset
 	o     openOptions
 	block int
-	cycle []iterator // nil: no input open
-	at    int        // whose turn it is
-	given int        // elements of this turn
+	cycle []iterator // nil entries: no input is open there
+	at    int        // index of the input whose turn it is
+	given int        // elements taken in this turn
 	open  int
-	end   bool // of the outer input
+	end   bool // the outer input has ended
 	row   int64
 	e     Element
 }
@@ -298,12 +298,12 @@ func (it *interleaved) next(ctx context.Context, e *Element) error {
 	return io.EOF
 }
 
-// turn gives the next input its turn.
+// turn moves on to the next input.
 func (it *interleaved) turn() {
 	it.at, it.given = (it.at+1)%len(it.cycle), 0
 }
 
-// openNext opens an input where none is open.
+// openNext opens an input for a place of the cycle that has none.
 func (it *interleaved) openNext(ctx context.Context) error {
 	err := it.in.next(ctx, &it.e)
 	if err == io.EOF { //nolint:errorlint // iterators return it bare

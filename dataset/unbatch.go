@@ -13,9 +13,9 @@ type BatchOnlyOptions struct {
 	DropRemainder bool
 }
 
-// Batch combines batchSize consecutive elements of equal shapes into one: tf.data's batch. Elements
-// of unequal shapes are an InvalidArgument error, after which the iteration goes on with the
-// following batch. At most one options value may be given.
+// Batch combines batchSize consecutive elements of equal shapes into one, as tf.data's batch does.
+// Elements of unequal shapes are an InvalidArgument error, after which the iteration goes on with
+// the following batch. At most one options value may be given.
 func (ds *Dataset) Batch(batchSize int64, options ...BatchOnlyOptions) *Dataset {
 	const op = "batch"
 	if ds.err != nil {
@@ -36,13 +36,13 @@ type RaggedBatchOptions struct {
 	RowSplitsDType tensor.DType
 }
 
-// RaggedBatch combines batchSize consecutive elements into one, without padding: components whose
-// shape is not fully known become ragged tensors, see [Element.Ragged]: tf.data's ragged_batch. At
-// most one options value may be given.
+// RaggedBatch combines batchSize consecutive elements into one without padding, as tf.data's
+// ragged_batch does: components whose shape is not fully known become ragged tensors, see
+// [Element.Ragged]. At most one options value may be given.
 //
-// As in TensorFlow, int32 row splits only work for components with a single ragged dimension: the
-// inner splits are made as int64, and an element that has both is an InvalidArgument error when it
-// is handed over.
+// As in TensorFlow, int32 row splits work only for components with a single ragged dimension. The
+// inner splits are made as int64, and an element with splits of both types is an InvalidArgument
+// error when it is handed over.
 func (ds *Dataset) RaggedBatch(batchSize int64, options ...RaggedBatchOptions) *Dataset {
 	const op = "ragged_batch"
 	if ds.err != nil {
@@ -62,8 +62,8 @@ func (ds *Dataset) RaggedBatch(batchSize int64, options ...RaggedBatchOptions) *
 	return ds.toRagged(opts.RowSplitsDType).plainBatch(op, batchSize, opts.DropRemainder)
 }
 
-// toRagged makes the components of not fully known shape ragged, with the ragged rank of the last
-// unknown dimension, as dense_to_ragged does.
+// toRagged makes each component whose shape is not fully known ragged, with the ragged rank of the
+// last unknown dimension, as TensorFlow's dense_to_ragged does.
 func (ds *Dataset) toRagged(splitsDType tensor.DType) *Dataset {
 	spec := mapNest(ds.spec, func(_ int, c Component) Component {
 		c.stacked = false
@@ -111,7 +111,7 @@ func (e *Element) makeRagged(i int, c Component) {
 	e.Tensors[i] = must(t.Reshape(append([]int64{rows}, dims[c.RaggedRank+1:]...)...))
 }
 
-// plainBatch is batch, of dense and ragged components.
+// plainBatch is tf.data's batch, of dense and ragged components, under the name op.
 func (ds *Dataset) plainBatch(op string, batchSize int64, drop bool) *Dataset {
 	rows := int64(-1)
 	if drop {
@@ -133,9 +133,10 @@ func (ds *Dataset) plainBatch(op string, batchSize int64, drop bool) *Dataset {
 	})
 }
 
-// Unbatch splits elements into their slices along the first axis: tf.data's unbatch. All components
-// of an element must have the same size there: a ValueError where the spec tells otherwise, an
-// InvalidArgument error for the element where only its shapes do; the iteration can go on after it.
+// Unbatch splits elements into their slices along the first axis, as tf.data's unbatch does. All
+// components of an element must have the same size there. Where already the spec says that they do
+// not, it is a ValueError of the dataset; where only an element's shapes do, an InvalidArgument
+// error of the element, after which the iteration may go on.
 func (ds *Dataset) Unbatch() *Dataset {
 	const op = "unbatch"
 	if ds.err != nil {
@@ -182,7 +183,7 @@ func (ds *Dataset) Unbatch() *Dataset {
 type unbatched struct {
 	in   iterator
 	e    Element
-	i, n int // next slice, number of slices
+	i, n int // number of the next slice, number of slices
 }
 
 func (it *unbatched) next(ctx context.Context, e *Element) error {
@@ -227,7 +228,7 @@ func (it *unbatched) next(ctx context.Context, e *Element) error {
 
 func (it *unbatched) close() { it.in.close() }
 
-// leading returns the size of all components along the first axis.
+// leading returns the size along the first axis that all components share.
 func leading(e *Element) (int, error) {
 	const op = "unbatch"
 	n := 0
@@ -248,7 +249,8 @@ func leading(e *Element) (int, error) {
 	return n, nil
 }
 
-// row returns row i, which has one row-splits vector less; none for a dense row.
+// row returns row i, which has one row-splits vector less; of a ragged tensor with one vector, a
+// dense row.
 func (r Ragged) row(i int) Ragged {
 	narrow := r.Splits[0].DType() == tensor.Int32
 	v := splitValues(r.Splits[0])

@@ -5,9 +5,10 @@ import (
 	"math"
 )
 
-// Number returns what reads a value of d, as a float64, from the front of its little-endian bytes;
-// nil for complex numbers, strings, numbers of 4 bits, floats of 8, and types that hold no values.
-// Integers beyond 2^53 are rounded, true is 1, and a quantized type is the integer that it stores.
+// Number returns a function that reads one value of type d from the front of b, its little-endian
+// bytes, as a float64. Integers beyond 2^53 are rounded, true is 1, and a quantized value is the
+// integer that is stored. Number returns nil for types without such a reading: complex numbers,
+// strings, numbers of 4 bits, floats of 8, and types that hold no values.
 func (d DType) Number() func(b []byte) float64 {
 	le := binary.LittleEndian
 	switch d {

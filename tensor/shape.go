@@ -47,9 +47,9 @@ func (s Shape) Rank() int {
 // Ranked reports whether the rank is known.
 func (s Shape) Ranked() bool { return s.ranked }
 
-// Dim returns the size of dimension i, or [Unknown]. A negative i counts from the end. Where the
-// shape has no such dimension, or its rank is unknown, nothing is known of it either: files whose
-// parts contradict each other ask for such.
+// Dim returns the size of dimension i, or [Unknown]. A negative i counts from the end. A dimension
+// that the shape does not have is [Unknown] too, as is any dimension of a shape of unknown rank:
+// files whose parts contradict each other ask for such dimensions.
 func (s Shape) Dim(i int) int64 {
 	if i < 0 {
 		i += len(s.dims)
@@ -82,9 +82,9 @@ func (s Shape) NumElements() (n int64, ok bool) {
 	return NumElements(s.dims)
 }
 
-// NumElements returns the product of dims, 1 for none. ok is false when a size is negative or the
-// product does not fit an int64. A shape with a 0 has no elements, whatever its other sizes, so
-// long as they multiply to something that fits: TensorFlow aborts on shapes whose non-zero sizes
+// NumElements returns the product of dims, 1 for no dims. ok is false when a size is negative or
+// the product does not fit an int64. A shape with a 0 has no elements, whatever its other sizes;
+// but those must multiply to an int64 too, since TensorFlow aborts on shapes whose non-zero sizes
 // overflow.
 func NumElements(dims []int64) (n int64, ok bool) {
 	n, zero := 1, false

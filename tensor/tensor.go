@@ -267,15 +267,15 @@ func (t Tensor) Equal(u Tensor) bool {
 // String describes the tensor without its values: "float32(2, 3)".
 func (t Tensor) String() string { return t.dtype.String() + t.Shape().String() }
 
-// Share is [FromBytes] for code that makes many tensors: the tensor keeps dims itself too, so
-// nothing is allocated. Neither data nor dims may change while the tensor is in use.
+// Share is [FromBytes] without a copy of dims, for code that makes many tensors and wants no
+// allocation for each. Neither data nor dims may change while the tensor is in use.
 func Share(dtype DType, data []byte, dims []int64) (t Tensor, err error) {
 	err = t.SetShared(dtype, data, dims)
 	return t, err
 }
 
 // SetShared makes t the tensor that [Share] returns. It is for loops over many small rows, where
-// handing a Tensor over takes longer than making it.
+// returning a Tensor by value takes longer than making it.
 func (t *Tensor) SetShared(dtype DType, data []byte, dims []int64) error {
 	size := dtype.Size()
 	n, ok := NumElements(dims)
@@ -287,7 +287,8 @@ func (t *Tensor) SetShared(dtype DType, data []byte, dims []int64) error {
 	return nil
 }
 
-// ShareSlice is [FromSlice] for such code, in the same way.
+// ShareSlice is [FromSlice] without a copy of dims, as [Share] is [FromBytes] without one. Neither
+// values nor dims may change while the tensor is in use.
 func ShareSlice[T Value](values []T, dims []int64) (Tensor, error) {
 	if n, ok := NumElements(dims); !ok || n != int64(len(values)) {
 		return FromSlice(values, slices.Concat([]int64{}, dims)...)
