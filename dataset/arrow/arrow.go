@@ -26,21 +26,22 @@ import (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the column that it is read from, or
-	// several, whose values stand side by side in it; a name with * stands for all columns that
-	// match. A component without an entry is read from the column of its name. Failing that, the
-	// only component is read from the only column, or, where a row of it has as many values as
-	// columns are left, from all of them.
+	// Columns maps a component, by its path in the spec, to the column that it is read from.
+	// Several columns give the component several values, side by side; a name with * stands for all
+	// columns that match. A component without an entry is read from the column of its name. Where
+	// there is no such column, the only component is read from the only column, or from all columns
+	// that are left if a row of it has as many values.
 	Columns map[string][]string
 	// Keep lists columns whose values go to [dataset.Element.Extra] with their types, in this
-	// order; also structures, whole.
+	// order. Structures can be kept whole.
 	Keep []string
-	// Nulls holds what stands in for nulls. Without it they are errors, as TensorFlow has none.
+	// Nulls holds the values that take the place of nulls. A null without such a value is an error,
+	// as TensorFlow has no nulls.
 	Nulls dataset.Nulls
-	// MaxBatch bounds the bytes of one buffer of a record batch, and of the batch as it is stored.
-	// 0: 4 GiB.
+	// MaxBatch bounds the bytes of one buffer of a record batch, and of the whole batch as it is
+	// stored. 0: 4 GiB.
 	MaxBatch int64
-	// MaxKept bounds the bytes of what is kept of a row. 0: [dataset.DefaultRowBytes].
+	// MaxKept bounds the bytes of a row's kept values. 0: [dataset.DefaultRowBytes].
 	MaxKept int64
 }
 
@@ -50,8 +51,9 @@ const (
 )
 
 // Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from
-// file to file. What is wrong with the columns of the first file, if it is one that can be read
-// twice, is an error of the dataset: a *[dataset.ColumnError].
+// file to file. The columns of the first file are looked at right away, if the file can be read
+// twice: a column that is missing or does not fit is then an error of the dataset, a
+// *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxBatch <= 0 {
 		o.MaxBatch = defaultMaxBatch
@@ -76,7 +78,7 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	})
 }
 
-// check looks at the columns of a file that can be read twice.
+// check matches the columns of a file that can be read twice, and returns what is wrong with them.
 func check(spec dataset.Spec, o Options, name string) error {
 	return files.Look(o.Open, name, func(open dataset.Opener) error {
 		o.Open = open
@@ -107,7 +109,8 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 	err = files.Guard(name, func() (err error) {
 		r, err = ipc.NewReaderFromMessageReader(in, ipc.WithAllocator(limited{memory.NewGoAllocator(), o.MaxBatch}))
 		if err != nil {
-			if errors.Is(err, io.EOF) { // it would be taken for the end of the rows
+			// A bare io.EOF would be taken for the end of the rows.
+			if errors.Is(err, io.EOF) {
 				return fmt.Errorf("%s: not an Arrow file: it ends before its schema", name)
 			}
 			return fmt.Errorf("%s: not an Arrow file: %w", name, err)
@@ -117,8 +120,8 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 	return r, f, err
 }
 
-// openMessages opens the messages of f: by the footer where it is a file, which takes the place of
-// f where it has to be copied for that.
+// openMessages opens the messages of f: by the footer if f is a file, otherwise as a stream. A file
+// that cannot be read at any place is copied first; the copy then takes the place of f.
 func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageReader, error) {
 	at, size, random := files.RandomAccess(*f)
 	if !random {
@@ -159,13 +162,13 @@ func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageRead
 	return in, nil
 }
 
-// errNothing says that a stream ends before it begins, as that of a program without rows may.
+// errNothing says that a stream has no byte at all, as a program without rows may write it.
 var errNothing = errors.New("nothing to read")
 
-// noRows is a file of nothing.
+// noRows is the reader of a file without rows.
 type noRows struct{}
 
-// Read finds no rows.
+// Read returns io.EOF.
 func (noRows) Read(*job) error { return io.EOF }
 
 // Close does nothing.
@@ -177,14 +180,14 @@ func openTable(name string, spec dataset.Spec, o Options) (_ *table, err error) 
 	if err != nil {
 		return nil, err
 	}
-	t := &table{name: name, file: f, r: r, most: int(o.MaxKept)}
+	t := &table{name: name, file: f, r: r, maxKept: int(o.MaxKept)}
 	if err := files.Guard(name, func() error { return t.match(spec, o) }); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
-// match finds the columns of the components.
+// match finds the columns that the components are read from.
 func (t *table) match(spec dataset.Spec, o Options) (err error) {
 	nodes := schemaNodes(t.r.Schema())
 	t.cols = schemaColumns(nodes)
@@ -217,7 +220,8 @@ func (t *table) Close() error {
 	return nil
 }
 
-// next makes sure that the batch has rows left. It returns io.EOF at the end of the file.
+// next reads the next batch if the current one has no rows left. It returns io.EOF at the end of
+// the file.
 func (t *table) next() error {
 	for t.batch == nil || t.at == int(t.batch.NumRows()) {
 		t.batch = nil
@@ -245,7 +249,7 @@ func (t *table) next() error {
 	return nil
 }
 
-// job is a run of rows of a batch, then their block.
+// job is a run of rows of a batch, and then their block.
 type job struct {
 	t     *table
 	batch ar.RecordBatch
@@ -259,7 +263,7 @@ type job struct {
 	err   error
 }
 
-// Read finds the next rows.
+// Read takes the next rows of the batch.
 func (t *table) Read(j *job) error {
 	if err := t.next(); err != nil {
 		return err
@@ -273,14 +277,16 @@ func (t *table) Read(j *job) error {
 		return err
 	}
 	j.t, j.batch, j.from, j.rows, j.first, j.err = t, t.batch, t.at, n, t.done+1, nil
-	j.batch.Retain() // until work is done: the reader releases it with its next batch
+	// The reader releases its batch when it reads the next one; work may not be done with it by
+	// then.
+	j.batch.Retain()
 	t.at += n
 	t.done += int64(n)
 	return nil
 }
 
-// work makes the block of the rows. What it takes from the batch stays valid without it: it is
-// memory that Go's collector looks after.
+// work makes the block of the rows. The block may refer to the batch's memory after the batch is
+// released, since that memory belongs to Go's collector.
 func (j *job) work() {
 	j.err = files.Guard(j.t.name, func() error {
 		defer j.batch.Release()
@@ -296,7 +302,7 @@ func (j *job) work() {
 // result returns the block.
 func (j *job) result() (*block.Block, error) { return &j.block, j.err }
 
-// extract takes the values of the columns from the batch.
+// extract reads the values of the columns from the batch.
 func (j *job) extract() error {
 	take := func(i int, out *nested.Values) error {
 		c := &j.t.cols[i]
@@ -318,7 +324,7 @@ func (j *job) extract() error {
 	return nil
 }
 
-// build makes the block of the values.
+// build makes the block out of the values.
 func (j *job) build() {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	j.rooms = slices.Grow(j.rooms[:0], len(j.t.Components))[:len(j.t.Components)]
@@ -331,7 +337,7 @@ func (j *job) build() {
 	j.block.Extra = j.t.Extra(j.kept)
 }
 
-// Columns lists the columns of a file. Of o it uses Open.
+// Columns lists the columns of a file. Of the options it uses Open.
 func Columns(o Options, name string) (out []dataset.Column, err error) {
 	o.MaxBatch = defaultMaxBatch
 	r, f, err := openReader(name, o)
@@ -356,8 +362,8 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 	return out, err
 }
 
-// KeptTypes returns the types of the columns of a file that o keeps, whether it has rows or not. Of
-// o it uses Open and Keep.
+// KeptTypes returns the types of the columns that o keeps of a file, also of a file without rows.
+// Of the options it uses Open and Keep.
 func KeptTypes(o Options, name string) ([]dataset.FieldType, error) {
 	o.MaxBatch = defaultMaxBatch
 	o.Columns, o.Nulls = nil, nil

@@ -13,17 +13,17 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// column is a column of a file: a field, or a field of a structure.
+// column is a column of a file: a field of its schema, or a field of a structure.
 type column struct {
 	nested.Type
 	name string
-	path []int // of fields, from the batch down
+	path []int // indices of fields, from the batch down
 }
 
 // node is a field of a schema, or of a structure in it.
 type node struct {
-	name  string // with those of the structures around it
-	path  []int  // of fields, from the batch down
+	name  string // with the names of the structures around it
+	path  []int  // indices of fields, from the batch down
 	field ar.Field
 }
 
@@ -51,7 +51,7 @@ func schemaNodes(s *ar.Schema) []node {
 	return out
 }
 
-// schemaColumns lists the columns among nodes, which are all but structures.
+// schemaColumns lists the columns among nodes: all nodes but structures.
 func schemaColumns(nodes []node) []column {
 	var out []column
 	for _, n := range nodes {
@@ -62,8 +62,8 @@ func schemaColumns(nodes []node) []column {
 	return out
 }
 
-// descend returns the array of the field at a path, and the places of rows for which a structure
-// around it is null, counted from from.
+// descend returns the array of the field at a path. nulls are the rows, counted from row from, for
+// which a structure around the field is null.
 func descend(batch ar.RecordBatch, path []int, from, n int) (arr ar.Array, nulls []int, err error) {
 	arr = batch.Column(path[0])
 	for _, i := range path[1:] {
@@ -80,7 +80,7 @@ func descend(batch ar.RecordBatch, path []int, from, n int) (arr ar.Array, nulls
 	return arr, nulls, nil
 }
 
-// typeOf describes a type. Its DType is Invalid where values of it are not read.
+// typeOf describes a type of Arrow's. The DType is Invalid where tensors cannot hold its values.
 func typeOf(t ar.DataType) nested.Type {
 	out := nested.Type{Name: strings.ReplaceAll(t.String(), ", nullable", "")}
 	for {
@@ -109,8 +109,8 @@ func typeOf(t ar.DataType) nested.Type {
 	return out
 }
 
-// leafTypes are the types of values as tensors hold them. Dates and times are the integers that
-// they are stored as.
+// leafTypes maps types of Arrow's to the dtypes of tensors that hold their values. Dates and times
+// are the integers that they are stored as.
 var leafTypes = map[ar.Type]tensor.DType{
 	ar.BOOL: tensor.Bool, ar.INT8: tensor.Int8, ar.INT16: tensor.Int16, ar.INT32: tensor.Int32, ar.INT64: tensor.Int64, ar.UINT8: tensor.Uint8, ar.UINT16: tensor.Uint16,
 	ar.UINT32: tensor.Uint32, ar.UINT64: tensor.Uint64, ar.FLOAT16: tensor.Float16, ar.FLOAT32: tensor.Float32, ar.FLOAT64: tensor.Float64,
@@ -121,7 +121,8 @@ var leafTypes = map[ar.Type]tensor.DType{
 	ar.NULL: tensor.Int32,
 }
 
-// extract reads rows from ≤ i < from+n of a column of a batch into out, as views where that can be.
+// extract reads rows from ≤ i < from+n of a column of a batch into out, without a copy where the
+// layout allows it.
 func (c *column) extract(batch ar.RecordBatch, from, n int, out *nested.Values) error {
 	*out = nested.Values{Type: c.Type, Rows: n}
 	arr, nulls, err := descend(batch, c.path, from, n)

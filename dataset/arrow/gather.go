@@ -8,15 +8,16 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// span is a range of values, or of lists of them.
+// span is a range of values, or of lists.
 type span struct{ from, to int64 }
 
-// maxGathered bounds the values that views of lists or runs stand for in a block of rows, beyond
-// those that are there: views may share values, so that a small file has room for any number.
+// maxGathered bounds how many values a block of rows has after views of lists and runs were
+// resolved. Views may share values, so a small file can ask for any number of them.
 const maxGathered = 1 << 26
 
-// take appends spans of lists of a level, or of values: one level more than there are lists.
-func take(all *nested.Values, level int, spans []span, out *nested.Values) error {
+// gatherSpans appends spans of all's lists at a level to out. The level below the innermost lists
+// is that of the values.
+func gatherSpans(all *nested.Values, level int, spans []span, out *nested.Values) error {
 	if level == len(all.Offsets) {
 		takeValues(all, spans, out)
 		return nil
@@ -36,7 +37,7 @@ func take(all *nested.Values, level int, spans []span, out *nested.Values) error
 		}
 	}
 	out.Offsets, out.NullLists = append(out.Offsets, offsets), append(out.NullLists, nulls)
-	return take(all, level+1, inner, out)
+	return gatherSpans(all, level+1, inner, out)
 }
 
 // takeValues appends spans of values.
@@ -53,8 +54,8 @@ func takeValues(all *nested.Values, spans []span, out *nested.Values) {
 	}
 }
 
-// appendPlaces appends those of the sorted places that are in a span, counted from its beginning
-// and from a base.
+// appendPlaces appends those places, which are sorted, that lie in the span. A place is appended as
+// its distance from the span's beginning, plus base.
 func appendPlaces(dst, places []int, s span, base int) []int {
 	for _, k := range places[sort.SearchInts(places, int(s.from)):] {
 		if int64(k) >= s.to {

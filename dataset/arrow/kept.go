@@ -9,17 +9,17 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
 
-// keptBytes is about how much of kept columns is read at a time: a dictionary's text of a megabyte
-// may stand in every row of a batch.
+// keptBytes is roughly how many bytes of kept columns are read at a time: a text of a megabyte in a
+// dictionary may stand in every row of a batch.
 var keptBytes = 16 << 20
 
-// openKept finds the values of the kept columns in a new batch.
+// openKept finds the kept columns in a new batch.
 func (t *table) openKept() error {
 	for i := range t.kept {
 		c := &t.kept[i]
 		arr, _, err := descend(t.batch, c.path, 0, 0)
 		if err == nil {
-			c.values, err = c.t.Read(arr, t.most)
+			c.values, err = c.t.Read(arr, t.maxKept)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: column %q: the file is damaged: %w", t.name, c.name, err)
@@ -28,8 +28,8 @@ func (t *table) openKept() error {
 	return nil
 }
 
-// readKept returns the values of the kept columns of the batch's next n rows, nil for null, or of
-// fewer where they come to much: how many comes with them.
+// readKept returns the kept values of the batch's next n rows, nil for null, and the number of rows
+// they are of: fewer than n where the values are large.
 func (t *table) readKept(out []nested.Kept, n int) ([]nested.Kept, int, error) {
 	if len(t.kept) == 0 {
 		return out, n, nil
@@ -54,7 +54,7 @@ func (t *table) readKept(out []nested.Kept, n int) ([]nested.Kept, int, error) {
 	return out, rows, nil
 }
 
-// keptRow adds the values of one of the batch's next rows, and returns their size.
+// keptRow appends the kept values of one of the batch's next rows, and returns their size in bytes.
 func (t *table) keptRow(out []nested.Kept, row int) (size int, err error) {
 	for i := range t.kept {
 		c := &t.kept[i]
@@ -65,8 +65,8 @@ func (t *table) keptRow(out []nested.Kept, row int) (size int, err error) {
 		if len(c.nulls) == 0 || c.nulls[0] != row {
 			v, err = c.values.Value(t.at + row)
 		}
-		if size += len(v); err == nil && size > t.most {
-			err = kept.TooLong(t.most)
+		if size += len(v); err == nil && size > t.maxKept {
+			err = kept.TooLong(t.maxKept)
 		}
 		if long, ok := errors.AsType[*dataset.LimitError](err); ok {
 			return size, fmt.Errorf("column %q: %w", c.name, long)

@@ -15,27 +15,27 @@ import (
 // table is an open file with the columns that are read.
 type table struct {
 	*nested.Table
-	name  string
-	file  io.Closer
-	r     *ipc.Reader
-	cols  []column // of the file
-	kept  []keptColumn
-	most  int // bytes of what is kept of a row
-	batch ar.RecordBatch
-	at    int   // the next row of the batch
-	done  int64 // rows of the file
+	name    string
+	file    io.Closer
+	r       *ipc.Reader
+	cols    []column // all columns of the file
+	kept    []keptColumn
+	maxKept int // most bytes of a row's kept values
+	batch   ar.RecordBatch
+	at      int   // next row of the batch
+	done    int64 // rows of the file that were read
 }
 
 // keptColumn is a node that is kept.
 type keptColumn struct {
 	node
 	t      *kept.Type
-	values *kept.Reader // of the batch
-	nulls  []int        // the next rows for which a structure around the column is null
+	values *kept.Reader // values in the current batch
+	nulls  []int        // of the next rows, those for which a structure around the column is null
 }
 
-// limited is an allocator that refuses what no honest file asks for. Its panic becomes an error
-// where the library is called.
+// limited is an allocator that panics where a file asks for more memory than the limit. The code
+// that calls the library turns the panic into an error.
 type limited struct {
 	memory.Allocator
 	max int64

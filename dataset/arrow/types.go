@@ -10,7 +10,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 )
 
-// MarshalType returns a type of kept values, of any format's, as a schema of Arrow's of one field.
+// MarshalType encodes a type of kept values, of any format's, as a schema of Arrow's with one
+// field.
 func MarshalType(t dataset.FieldType) ([]byte, error) {
 	m, ok := t.(encoding.BinaryMarshaler)
 	if !ok {
@@ -19,18 +20,18 @@ func MarshalType(t dataset.FieldType) ([]byte, error) {
 	return m.MarshalBinary()
 }
 
-// UnmarshalType reads what [MarshalType] returns. Values of the type that was marshaled are values
-// of the one that it returns.
+// UnmarshalType decodes what [MarshalType] returns. It returns an equal type: kept values of the
+// original type are values of the decoded one.
 func UnmarshalType(b []byte) (dataset.FieldType, error) {
 	t := new(kept.Type)
 	return t, t.UnmarshalBinary(b)
 }
 
-// TypesOf reads all rows, of any format, and returns the type of each of their kept columns: the
-// narrowest that holds all its values exactly. Values without a type, as those of JSON and CSV, are
-// integers, floats, booleans, or else text. A number whose digits no float64 keeps makes a column
-// text. What is kept of bad rows counts; a file that cannot be read on ends the reading without an
-// error, as whoever reads it next will meet it.
+// TypesOf reads all rows, of any format, and returns for each of their kept columns the narrowest
+// type that holds all its values exactly. Values without a type, as those of JSON and CSV, make a
+// column of integers, floats, booleans, or else text; a number whose digits no float64 keeps makes
+// it text too. The kept values of bad rows count. A file that cannot be read on ends the reading
+// without an error, since reading the rows afterwards reports it.
 func TypesOf(ctx context.Context, rows *dataset.Dataset, keep []string) (map[string]dataset.FieldType, error) {
 	surveys := map[string]*kept.Survey{}
 	for _, name := range keep {
@@ -58,8 +59,8 @@ func TypesOf(ctx context.Context, rows *dataset.Dataset, keep []string) (map[str
 	return types, ctx.Err()
 }
 
-// JoinTypes returns the narrowest type that holds the values of both types exactly: text, which is
-// JSON, where nothing else does. Either may be nil.
+// JoinTypes returns the narrowest type that holds the values of both types exactly. Where there is
+// none but text, values are written as JSON. Either type may be nil.
 func JoinTypes(a, b dataset.FieldType) dataset.FieldType {
 	x, _ := a.(*kept.Type)
 	y, _ := b.(*kept.Type)

@@ -26,7 +26,7 @@ func underlying(arr ar.Array) ar.Array {
 	return arr
 }
 
-// appendNulls appends the places of nulls, counted from from.
+// appendNulls appends which of the n values at from are null, counted from from.
 func appendNulls(dst []int, arr ar.Array, from, n int) []int {
 	if arr.NullN() == 0 {
 		return dst
@@ -39,7 +39,7 @@ func appendNulls(dst []int, arr ar.Array, from, n int) []int {
 	return dst
 }
 
-// storage returns the type behind an extension.
+// storage returns the type that an extension type is stored as, or the type itself.
 func storage(t ar.DataType) ar.DataType {
 	if e, ok := t.(ar.ExtensionType); ok {
 		return e.StorageType()
@@ -73,7 +73,7 @@ func values(arr ar.Array, from, n int, out *nested.Values) error {
 			base, end = lo, lo
 		}
 		if lo != end || hi < lo || lo < hi && lists.IsNull(from+i) {
-			return apart(lists, from, n, out)
+			return scattered(lists, from, n, out)
 		}
 		end = hi
 		offsets[i+1] = hi - base
@@ -87,7 +87,7 @@ func values(arr ar.Array, from, n int, out *nested.Values) error {
 	return values(child, int(base), int(end-base), out)
 }
 
-// leaf reads an array of values.
+// leaf reads an array of values that are no lists.
 func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 	out.NullSlots = appendNulls(nil, arr, from, n)
 	switch a := arr.(type) {
@@ -102,7 +102,7 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 	case *array.Null:
 		out.Data, out.NullSlots = make([]byte, n*out.Type.Size()), make([]int, n)
 		for i := range n {
-			out.NullSlots[i] = i // the array does not say so itself
+			out.NullSlots[i] = i // such an array has no bitmap of nulls
 		}
 		return nil
 	}
@@ -126,7 +126,7 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 		return errors.New("an array with fewer values than it says")
 	}
 	out.Data = data[at : at+n*size : at+n*size]
-	if len(out.NullSlots) > 0 { // where anything may stand
+	if len(out.NullSlots) > 0 { // the slots of nulls may hold any bytes
 		out.Data = slices.Clone(out.Data)
 		for _, i := range out.NullSlots {
 			clear(out.Data[i*size : (i+1)*size])
@@ -135,8 +135,8 @@ func leaf(arr ar.Array, from, n int, out *nested.Values) error {
 	return nil
 }
 
-// stringsOf reads an array of strings or bytes. The strings share the memory of one, which is a
-// copy.
+// stringsOf reads an array of strings or bytes into strings that share one copy of the array's
+// text.
 func stringsOf(arr ar.Array, from, n int, out *nested.Values) error {
 	out.Strings = make([]string, n)
 	switch a := arr.(type) {
@@ -168,7 +168,7 @@ func stringsOf(arr ar.Array, from, n int, out *nested.Values) error {
 	return nil
 }
 
-// gather reads the values of spans of an array, one behind the other.
+// gather reads the values of spans of an array, one after the other.
 func gather(arr ar.Array, spans []span, out *nested.Values) error {
 	lo, hi, total := int64(arr.Len()), int64(0), int64(0)
 	for _, s := range spans {
@@ -193,12 +193,12 @@ func gather(arr ar.Array, spans []span, out *nested.Values) error {
 		}
 		spans[i] = span{spans[i].from - lo, spans[i].to - lo}
 	}
-	return take(&all, 0, spans, out)
+	return gatherSpans(&all, 0, spans, out)
 }
 
-// apart reads lists that do not follow each other in their values: views, which may stand anywhere,
-// and those of lists that are null.
-func apart(lists array.ListLike, from, n int, out *nested.Values) error {
+// scattered reads lists whose values do not follow each other in order: views, and lists among
+// which a null has values of its own.
+func scattered(lists array.ListLike, from, n int, out *nested.Values) error {
 	offsets, spans := make([]int64, n+1), make([]span, n)
 	for i := range n {
 		if lists.IsValid(from + i) {
@@ -211,8 +211,8 @@ func apart(lists array.ListLike, from, n int, out *nested.Values) error {
 	return gather(lists.ListValues(), spans, out)
 }
 
-// pick reads n values by their places in an array: those of a dictionary, or of runs. A place of -1
-// is null.
+// pick reads n values by their places in an array: the values of a dictionary, or of runs. A place
+// of -1 is null.
 func pick(arr ar.Array, n int, place func(i int) int, out *nested.Values) error {
 	if _, lists := storage(arr.DataType()).(ar.ListLikeType); !lists {
 		return pickLeaves(arr, n, place, out)
@@ -229,13 +229,13 @@ func pick(arr ar.Array, n int, place func(i int) int, out *nested.Values) error 
 	if err := gather(arr, spans, out); err != nil {
 		return err
 	}
-	// An empty list takes the place of what was left out.
+	// Null places were left out by gather; an empty list is put in for each.
 	offsets, some := make([]int64, n+1), out.Offsets[level]
 	for k, i := range there {
 		offsets[i+1] = some[k+1]
 	}
 	for _, i := range nulls {
-		offsets[i+1] = offsets[i] // of the row before, which is known
+		offsets[i+1] = offsets[i] // offsets[i] is set: places are filled in order
 	}
 	for k, place := range out.NullLists[level] {
 		out.NullLists[level][k] = there[place]

@@ -26,23 +26,24 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
-	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	// Names are the names of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
-	// components. They are of the type that Types has for them, or else of their source's. Where it
-	// has none, as JSON and CSV, they are text, which is JSON where it is no string.
+	// components. A kept column has the type that Types has for it, else its source's type. Where
+	// the source has no types, as JSON and CSV, it is text; values that are no strings are JSON in
+	// it.
 	Keep []string
-	// Types are those of kept columns, as far as they are known: of files that were looked through
-	// beforehand, see [TypesOf].
+	// Types holds types of kept columns, as far as they are known: those of files that were looked
+	// through beforehand, see [TypesOf].
 	Types map[string]dataset.FieldType
 	// Stream writes a stream, without the footer that a file has.
 	Stream bool
 	// BatchRows is the number of rows of a record batch. 0: 16,384, or as many as hold about 16
 	// MiB.
 	BatchRows int
-	// Resume, if not nil, is what a writer of the same spec and options has written up to the end
-	// of a batch; w stands behind it. The new writer goes on with the row after those that
-	// [Writer.Grouped] counts. Its time is that of reading what is there.
+	// Resume, if not nil, is what a writer of the same spec and options has written, up to the end
+	// of a batch; w must write after it. The new writer goes on with the row after those that
+	// [Writer.Grouped] counts. Resuming takes the time of reading that part of the file.
 	Resume *io.SectionReader
 }
 
@@ -52,9 +53,9 @@ const (
 )
 
 // Writer writes rows with a column for each component, named by its path, then one for each kept
-// key. bfloat16 is written as float32, which holds it, and a complex number as a list of two.
-// Strings are text if those of the first thousand rows are, otherwise bytes. An element without
-// tensors is a row of nulls.
+// key. bfloat16 is written as float32, which holds it exactly, and a complex number as a list of
+// two numbers. Strings are text if those of the first thousand rows are UTF-8, otherwise bytes. An
+// element without tensors is a row of nulls.
 type Writer struct {
 	w      io.Writer
 	o      WriterOptions
@@ -64,29 +65,29 @@ type Writer struct {
 	cols   []outColumn
 	rows   int
 	bytes  int
-	// grouped counts the rows of the batches that are written.
+	// grouped counts the rows of the batches written so far.
 	grouped int64
 	err     error
 	closed  bool
 }
 
-// batchWriter is what both forms have in common.
+// batchWriter is what the library's writers of files and of streams have in common.
 type batchWriter interface {
 	Write(ar.RecordBatch) error
 	Close() error
 }
 
-// outColumn is a column that is written.
+// outColumn is a column that is being written.
 type outColumn struct {
 	sample.Column
-	kept  *kept.Builder // of a kept column; the others have builders of the library
+	kept  *kept.Builder // of a kept column; components have builders of the library's
 	root  array.Builder
 	lists []*array.ListBuilder // outermost first
 	leaf  array.Builder
 }
 
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written
-// before the first thousand rows have shown what types columns have.
+// before the first thousand rows have shown which types columns have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	s, err := sample.New(spec, o.Names, o.Keep, o.Types)
 	if err != nil {
@@ -104,8 +105,7 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	return out, nil
 }
 
-// Grouped returns how many rows the batches hold that are written. The rows after them wait in
-// memory.
+// Grouped returns how many rows the batches written so far hold. The rows after them are in memory.
 func (w *Writer) Grouped() int64 { return w.grouped }
 
 // Write writes a row. An error of the underlying writer is final.
@@ -125,7 +125,7 @@ func (w *Writer) Write(e dataset.Element) error {
 	return w.row(e)
 }
 
-// begin makes the schema, and writes the rows of the sample.
+// begin makes the schema out of the rows of the sample, and writes these rows.
 func (w *Writer) begin() error {
 	var fields []ar.Field
 	for _, c := range w.sample.Columns() {
@@ -195,10 +195,10 @@ func leafOf(d tensor.DType, isText bool) ar.DataType {
 	if t, ok := types[dtypes.Carrier(d)]; ok {
 		return t
 	}
-	return ar.PrimitiveTypes.Float32 // and bfloat16, complex64
+	return ar.PrimitiveTypes.Float32 // for bfloat16 and complex64 too
 }
 
-// row adds a row to the batch, all of it or none.
+// row adds a row to the batch. On an error no part of the row is added.
 func (w *Writer) row(e dataset.Element) error {
 	for i := range w.cols {
 		if err := w.cols[i].Check(e, i); err != nil {
@@ -232,7 +232,7 @@ func (w *Writer) row(e dataset.Element) error {
 	return w.err
 }
 
-// flush writes the batch.
+// flush writes the batch, if it has rows.
 func (w *Writer) flush() error {
 	if w.rows == 0 {
 		return nil
@@ -264,7 +264,7 @@ func (c *outColumn) append(t tensor.Tensor, splits []tensor.Tensor) error {
 	return nil
 }
 
-// level adds entry at of the lists of a level, or of the values.
+// level adds entry number at of the lists at a level, or of the values below the innermost lists.
 func (c *outColumn) level(t tensor.Tensor, splits []tensor.Tensor, level int, at int64) {
 	if level == c.Depth {
 		c.values(t, int(at), int(at)+1)
@@ -331,7 +331,7 @@ func appendValues[T tensor.Value](b interface{ AppendValues([]T, []bool) }, t te
 	b.AppendValues(v[lo:hi], nil)
 }
 
-// carried returns a quantized tensor as the integers that it holds.
+// carried returns a quantized tensor as a tensor of the integers that it holds; others as they are.
 func carried(t tensor.Tensor) tensor.Tensor {
 	if d := dtypes.Carrier(t.DType()); d != t.DType() {
 		t, _ = tensor.Share(d, t.Bytes(), t.Dims())
@@ -339,8 +339,8 @@ func carried(t tensor.Tensor) tensor.Tensor {
 	return t
 }
 
-// Flush writes the rows so far as a batch. The types of columns follow from those rows if no more
-// were written before.
+// Flush writes the rows so far as a batch. Before the first thousand rows, the types of columns
+// follow from the rows so far.
 func (w *Writer) Flush() error {
 	if w.err == nil && w.out == nil {
 		w.err = w.begin()
@@ -364,17 +364,18 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// errResume says that a file is not what a writer has left.
+// errResume says that a file does not hold what the earlier writer wrote.
 var errResume = errors.New("the batches written before are not as they were left")
 
-// resume brings the writer to where an earlier one of the same spec and options was. The library
-// can only write a file from its beginning to its end, and its footer tells where each batch is: so
-// it is given the batches of the earlier writer again, and what it writes of them must be what is
-// there.
+// resume brings the writer to where an earlier writer of the same spec and options stopped. The
+// library can only write a file from its beginning to its end, with a footer that tells where each
+// batch is. So resume writes the batches of the earlier writer once more, and compares the bytes
+// with those in the file instead of writing them.
 func (w *Writer) resume(have *io.SectionReader) error {
 	start := int64(0)
 	if !w.o.Stream {
-		start = 8 // the magic bytes, and what fills them up
+		// A file begins with magic bytes and fill.
+		start = 8
 	}
 	rest := bufio.NewReaderSize(io.NewSectionReader(have, start, have.Size()-start), readAhead)
 	in := message.NewStream(rest, start, have.Size(), math.MaxInt64)
@@ -408,7 +409,7 @@ func (w *Writer) resume(have *io.SectionReader) error {
 
 const readAhead = 256 << 10
 
-// takeColumns works out what columns hold from a schema that a writer has made.
+// takeColumns sets the columns' types from the schema that the earlier writer has written.
 func (w *Writer) takeColumns(schema *ar.Schema) error {
 	if schema.NumFields() != len(w.sample.Names) {
 		return errResume
@@ -439,14 +440,15 @@ func (w *Writer) takeColumns(schema *ar.Schema) error {
 	return nil
 }
 
-// replay passes over what is written again, and hands on what comes after.
+// replay is a writer that compares bytes with those of the earlier writer, as far as there are any,
+// and writes the bytes after them.
 type replay struct {
 	w    io.Writer
 	have *bufio.Reader
 	left int64
 }
 
-// Write compares with what is there, and then writes.
+// Write compares b with the bytes that are there, and writes the rest of b.
 func (r *replay) Write(b []byte) (int, error) {
 	same := 0
 	for r.left > 0 && same < len(b) {
@@ -458,7 +460,8 @@ func (r *replay) Write(b []byte) (int, error) {
 		if !bytes.Equal(have, b[same:same+n]) {
 			return same, errResume
 		}
-		_, _ = r.have.Discard(n) // it is in the buffer
+		// Peek has these bytes in the buffer, so there is no error.
+		_, _ = r.have.Discard(n)
 		same, r.left = same+n, r.left-int64(n)
 	}
 	if same == len(b) {

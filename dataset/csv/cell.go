@@ -11,13 +11,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// missing reports whether a cell holds no value: it is empty, or one of the texts that say so, and
-// stands without quotes.
+// missing reports whether a cell holds no value: it is empty, or one of the texts for null without
+// quotes around it.
 func (p *parser) missing(cell field) bool {
 	return !cell.quoted && (len(cell.text) == 0 || slices.Contains(p.null, string(cell.text)))
 }
 
-// set stores a cell by its text.
+// set reads a cell's text into the store of its component.
 func (j *job) set(t *target, cell field) (msg string) {
 	switch t.kind {
 	case skipCell:
@@ -47,9 +47,9 @@ func (j *job) set(t *target, cell field) (msg string) {
 	return s.setNumber(comp, t, cell.text)
 }
 
-// isNull reports whether a cell holds no value for a component. An empty one is an empty string
-// where strings are wanted, unless something stands in for missing ones. Where no strings are
-// wanted, quotes make no difference.
+// isNull reports whether a cell holds no value for a component. For a component of strings an empty
+// cell is an empty string, unless the options have a value for missing cells. For others quotes
+// make no difference.
 func (p *parser) isNull(comp *component, cell field) bool {
 	if comp.DType != tensor.String {
 		return len(cell.text) == 0 || slices.Contains(p.null, string(cell.text))
@@ -57,7 +57,7 @@ func (p *parser) isNull(comp *component, cell field) bool {
 	return p.missing(cell) && (len(cell.text) > 0 || comp.fill.DType() != tensor.Invalid)
 }
 
-// setNull stores what stands in for a missing cell.
+// setNull stores the value for missing cells in the place of a missing cell.
 func (s *store) setNull(comp *component, t *target, cell field) (msg string) {
 	switch {
 	case comp.fill.DType() == tensor.Invalid:
@@ -80,7 +80,7 @@ func (c *component) wanted() string {
 	return dtypes.Article(c.DType)
 }
 
-// shown describes the text of a missing cell.
+// shown describes the text of a missing cell for an error.
 func shown(text []byte) string {
 	if len(text) == 0 {
 		return "an empty cell"
@@ -127,8 +127,8 @@ func onlyNumber(comp *component, text []byte) []byte {
 	return text
 }
 
-// onlyString returns the string of a cell, or that of a JSON list of one string where such a list
-// is wanted: ["a"].
+// onlyString returns the text of a cell as a string. Where a list of one string is wanted, it may
+// also be JSON: ["a"].
 func onlyString(comp *component, text []byte) []byte {
 	if len(comp.dims) == 0 {
 		return text
@@ -184,8 +184,8 @@ func (s *store) setList(comp *component, cell []byte) (msg string) {
 	return s.put(comp, t, t.Dims(), splits)
 }
 
-// isList reports whether the text of a cell is a list: in the brackets of JSON and Python, or, but
-// for strings, in the parentheses of a tuple.
+// isList reports whether the text of a cell is a list, in the brackets of JSON and Python, or in
+// the parentheses of a tuple. A text in parentheses is no list for a component of strings.
 func isList(comp *component, text []byte) bool {
 	return len(text) > 0 && (text[0] == '[' || text[0] == '(' && comp.DType != tensor.String)
 }
@@ -212,9 +212,9 @@ func (s *store) put(comp *component, t tensor.Tensor, dims []int64, splits []ten
 	return ""
 }
 
-// appendKept appends a kept cell that is not missing as JSON: a number where it is one as JSON
-// writes it, a boolean where it is the word for one, otherwise a string. Quotes make no difference:
-// some programs quote every cell, or every one but numbers.
+// appendKept appends a kept cell that is not missing as JSON: a number where the text is a number
+// of JSON, a boolean where it is true or false, otherwise a string. Quotes around the cell make no
+// difference, since some programs quote every cell, and others every cell but numbers.
 func appendKept(dst, text []byte) []byte {
 	switch string(text) {
 	case "true", "True", "TRUE":

@@ -7,7 +7,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// cellType is what cells look like.
+// cellType is the type that the cells of a column have, judged by their texts.
 type cellType uint8
 
 const (
@@ -19,7 +19,7 @@ const (
 	textCells
 )
 
-// with returns the type of cells of both types.
+// with returns the narrowest type that holds cells of both types.
 func (t cellType) with(u cellType) cellType {
 	switch {
 	case t == noCells || u == noCells || t == u, t == intCells && u == floatCells, t == floatCells && u == intCells:

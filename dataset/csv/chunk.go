@@ -9,19 +9,19 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
-// chunkSize is how much of a file is parsed at a time, unless a row is longer.
+// chunkSize is how many bytes of a file are parsed at a time. A longer row is parsed whole.
 const chunkSize = 512 << 10
 
 // chunks cuts a file into pieces of whole rows.
 type chunks struct {
-	d    dialect // its comma may be found out by begin
+	d    dialect // its comma is set by begin where the options leave it open
 	name string
 	r    io.Reader
 	file io.Closer
 	size int // of a piece
 	max  int
 	line int64  // of the next chunk's first byte, from 1
-	rest []byte // read, but not given out: the beginning of a row
+	rest []byte // bytes read, but not returned yet: the beginning of a row
 	eof  bool
 }
 
@@ -50,8 +50,8 @@ func (c *chunks) Close() error {
 }
 
 // next reads the next rows into buf, whose memory it uses again, and returns them with the number
-// of the first line. They end in a line end and have slack bytes of room after it, which are zero.
-// It returns io.EOF after the last row.
+// of their first line. The rows end in a line end, with slack zero bytes of room after it. next
+// returns io.EOF after the last row.
 func (c *chunks) next(buf []byte) ([]byte, int64, error) {
 	buf = append(buf[:0], c.rest...)
 	c.rest = c.rest[:0]
@@ -83,18 +83,18 @@ func (c *chunks) next(buf []byte) ([]byte, int64, error) {
 	}
 }
 
-// noEnd is the error of a quote that does not end.
+// noEnd returns the error of a quote without a closing quote.
 func (c *chunks) noEnd(line int64) error {
 	return fmt.Errorf("%s:%d: a quoted field that begins in this row does not end", c.name, line)
 }
 
-// tooLong is the error of a row beyond the limit.
+// tooLong returns the error of a row beyond the limit.
 func (c *chunks) tooLong(line int64) error {
 	msg := fmt.Sprintf("%s:%d: the row is longer than %d bytes; is there a quote that does not end?", c.name, line, c.max)
 	return &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: msg}
 }
 
-// fill reads on until buf has size bytes, or to the end of the file.
+// fill reads until buf holds size bytes, or to the end of the file.
 func (c *chunks) fill(buf []byte, size int) ([]byte, error) {
 	if cap(buf) < size+slack+1 {
 		buf = append(make([]byte, 0, size+slack+1), buf...)

@@ -17,8 +17,9 @@ import (
 )
 
 // Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from
-// file to file. What is wrong with the columns of the first file, if it is one that can be read
-// twice, is an error of the dataset: a *[dataset.ColumnError].
+// file to file. The columns of the first file are looked at right away, if the file can be read
+// twice: a column that is missing or does not fit is then an error of the dataset, a
+// *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	_, err := o.Nulls.For(spec)
 	if err = errors.Join(o.Check(), err); err != nil {
@@ -36,12 +37,13 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 		return &block.Files[job]{
 			Names: names, Open: func(name string) (block.File[job], error) { return open(name, spec, o) },
 			Workers: o.Workers, Work: (*job).parse, Block: (*job).result,
-			Spare: func(j *job) *job { return &job{buf: j.buf} }, // the rest holds the rows
+			// The memory of a job holds its rows, so a new job takes over only the buffer.
+			Spare: func(j *job) *job { return &job{buf: j.buf} },
 		}
 	})
 }
 
-// check looks at the columns of a file that can be read twice.
+// check finds the columns of a file that can be read twice, and returns what is wrong with them.
 func check(spec dataset.Spec, o Options, name string) error {
 	return block.Look(o.Open, name, func(again dataset.Opener) (block.File[job], error) {
 		o.Open = again
@@ -65,7 +67,7 @@ func open(name string, spec dataset.Spec, o Options) (*file, error) {
 	return &file{chunks: c, spec: spec, o: o}, nil
 }
 
-// Read fills a job with the next chunk.
+// Read fills a job with the next chunk of the file.
 func (f *file) Read(j *job) (err error) {
 	if f.parser == nil {
 		names, d, err := f.begin(f.o)
@@ -91,7 +93,7 @@ func (f *file) Read(j *job) (err error) {
 	return nil
 }
 
-// newParser finds the columns.
+// newParser matches the columns of a file with the components, and returns a parser of its rows.
 func newParser(file string, d dialect, spec dataset.Spec, names []string, o Options) (*parser, error) {
 	pick, err := columns.Match(file, spec, names, columns.Options{Map: o.Columns, Keep: o.Keep})
 	if err != nil {
@@ -126,7 +128,7 @@ func newParser(file string, d dialect, spec dataset.Spec, names []string, o Opti
 	return p, nil
 }
 
-// add makes a target of one more.
+// add gives the cells of a target's column to another target too.
 func (t *target) add(more target) {
 	more.name = t.name
 	switch t.kind {
@@ -139,7 +141,8 @@ func (t *target) add(more target) {
 	}
 }
 
-// storage says how a component that is read from n columns is stored, and its cells are read.
+// storage returns how a component that is read from n columns is stored, and how its cells are
+// read.
 func storage(file, path string, comp dataset.Component, n int) (component, target, error) {
 	out := component{Component: comp, size: comp.DType.Size()}
 	_, fixed := comp.Side(n)
@@ -162,7 +165,8 @@ func storage(file, path string, comp dataset.Component, n int) (component, targe
 	return out, t, nil
 }
 
-// cellOf says how a cell of one value is read.
+// cellOf returns how a cell of one value is read; ok is false for dtypes whose
+// values are not read from cells.
 func cellOf(d tensor.DType) (t target, ok bool) {
 	switch dtypes.Carrier(d) {
 	case tensor.Float32:

@@ -14,19 +14,20 @@ import (
 type decimal struct {
 	mant uint64
 	exp  int
-	sign uint32 // its bit, set for a negative one
-	// cut: there were more digits than mant holds; they count for less than one unit of it.
+	sign uint32 // bit 31 set for a negative number
+	// cut: the number had more digits than mant holds. The digits left out count for less than one
+	// unit of mant.
 	cut bool
 }
 
-// slack is the number of readable bytes that must follow a chunk's last line, for [scanDecimal] to
-// look at eight bytes at once.
+// slack is the number of readable bytes after a chunk's last line: [scanDecimal] looks at eight
+// bytes at once.
 const slack = 8
 
-// scanDecimal reads a number that begins at b[i] and returns the index after it; ok is false where
-// no plain number stands there. b must go on for slack bytes after the number.
+// scanDecimal reads a number that begins at b[i] and returns the index after it. ok is false where
+// no plain number begins there. Slack bytes must follow the number in b.
 func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
-	// The sign is as good as random: it is taken without a branch.
+	// The sign is read without a branch, which the processor could not predict.
 	sign := uint32(0)
 	c := b[i]
 	if c == '-' {
@@ -71,8 +72,8 @@ func scanDecimal(b []byte, i int) (d decimal, end int, ok bool) {
 	return d, i, true
 }
 
-// recount reads the significant digits anew, 19 of them, and counts the others in the exponent.
-// text may hold one point.
+// recount reads the significant digits of text again: 19 of them make the mantissa, and the others
+// count in the exponent. text may hold one point.
 func (d *decimal) recount(text []byte) {
 	d.mant, d.exp = 0, 0
 	n, point := 0, false
@@ -94,7 +95,7 @@ func (d *decimal) recount(text []byte) {
 	}
 }
 
-// exponent reads what follows the e.
+// exponent reads the exponent after the letter e.
 func (d decimal) exponent(b []byte, i int) (decimal, int, bool) {
 	neg := false
 	if c := b[i]; c == '-' || c == '+' {
@@ -112,11 +113,12 @@ func (d decimal) exponent(b []byte, i int) (decimal, int, bool) {
 	return d, i, i > from
 }
 
-// powers of ten that float64 holds exactly.
+// pow10 holds the powers of ten that float64 holds exactly.
 var pow10 = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-// float64 returns the number rounded to the nearest float64. exact is false where that takes more
-// than one operation to find out: v is then within two units in the last place, or ok is false.
+// float64 returns the number rounded to the nearest float64. exact is false where one operation
+// does not tell which one is nearest: v is then within two units in the last place. ok is false
+// where even that is not known.
 func (d decimal) float64() (v float64, exact, ok bool) {
 	v = float64(d.mant)
 	switch e := d.exp; {
@@ -133,11 +135,12 @@ func (d decimal) float64() (v float64, exact, ok bool) {
 	return v, d.mant < 1<<53 && !d.cut, true
 }
 
-// float32 returns the number rounded to the nearest float32, once. text is how it was written.
+// float32 returns the number rounded once, to the nearest float32. text is the number as written.
 func (d decimal) float32(text []byte) (float32, bool) {
 	if v, exact, ok := d.float64(); ok {
-		// Rounding v again gives the right float32 unless v lies halfway between two of them, or is
-		// so near to that, and not exact, that the number itself may lie on the other side.
+		// Rounding v again gives the right float32 unless the number itself may lie on the other
+		// side of the middle between two float32 numbers than v does. So v must not be that middle,
+		// or so near to it.
 		const low = 1<<29 - 1
 		distance := uint64(math.Float64bits(v)&low) - (1<<28 - 4)
 		a := math.Abs(v)
@@ -155,7 +158,7 @@ func readFloat32(b []byte, i int) (v float32, end int, ok bool) {
 	if !ok {
 		return 0, end, false
 	}
-	// What decimal.float32 does, for most numbers.
+	// Most numbers take this short form of what decimal.float32 does.
 	if e := uint(-d.exp); e < uint(len(pow10)) {
 		f := float64(d.mant) / pow10[e]
 		distance := uint64(math.Float64bits(f)&(1<<29-1)) - (1<<28 - 4)
@@ -198,8 +201,8 @@ func readInt(b []byte, i int) (v int64, end int, ok bool) {
 	return v, i, i > start && i-start <= 18
 }
 
-// parseFloat reads a whole cell as a number; infinities and NaN have words. ok is false where it is
-// none, or one beyond float64.
+// parseFloat reads a whole cell as a number, infinity or NaN. ok is false where the cell is none of
+// them, or a number beyond float64.
 func parseFloat(text []byte, size int) (float64, bool) {
 	for _, c := range text {
 		// Go's parser knows more notations than tables have: hexadecimal, underscores.
@@ -211,8 +214,8 @@ func parseFloat(text []byte, size int) (float64, bool) {
 	return v, err == nil
 }
 
-// number reads a whole cell as one value of the dtype and writes it to dst, a tensor of one value.
-// fill, if it is one, stands in for NaN where the dtype has none.
+// number reads a whole cell as one value and writes it to dst, a tensor of one value. Where dst's
+// dtype has no NaN, the value of fill, if it has one, takes the place of NaN.
 func number(text []byte, dst, fill tensor.Tensor) (msg string) {
 	dtype := dst.DType()
 	if len(text) == 0 {
@@ -233,7 +236,8 @@ func number(text []byte, dst, fill tensor.Tensor) (msg string) {
 	return ""
 }
 
-// parse reads a whole cell as a value for a dtype, of any type that can be converted to it.
+// parse reads a whole cell as a value that can be converted to the dtype. src has the type of the
+// text: an integer, a float or a boolean.
 func parse(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
 	word, isWord := parseBool(text)
 	switch {
@@ -265,7 +269,7 @@ func parse(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
 	return src, "want " + dtypes.Article(dtype) + ", got " + quoted(text)
 }
 
-// parseInt reads a whole cell as an integer of 64 bits, however it is written.
+// parseInt reads a whole cell as an integer of 64 bits, written as an integer, 3.0 or 1e3.
 func parseInt(text []byte, dtype tensor.DType) (src tensor.Tensor, msg string) {
 	v, reason := dtypes.ParseInteger(text)
 	signed, isSigned := dtypes.As[int64](v)
@@ -293,7 +297,7 @@ func parseBool(text []byte) (v, ok bool) {
 	return false, false
 }
 
-// quoted returns a cell for an error message, not too much of it.
+// quoted returns a cell's text in quotes for an error message, shortened if it is long.
 func quoted(text []byte) string {
 	const most = 40
 	if len(text) > most {

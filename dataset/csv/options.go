@@ -23,20 +23,20 @@ const (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the column that it is read from, or
-	// several, whose values stand side by side in it; a name with * stands for all columns that
-	// match. A component without an entry is read from the column of its name. Failing that, the
-	// only component is read from the only column, or, where a row of it has as many values as
-	// columns are left, from all of them.
+	// Columns maps a component, by its path in the spec, to the column that it is read from.
+	// Several columns give the component several values, side by side; a name with * stands for all
+	// columns that match. A component without an entry is read from the column of its name. Where
+	// there is no such column, the only component is read from the only column, or from all columns
+	// that are left if a row of it has as many values.
 	Columns map[string][]string
 	// Keep lists columns whose cells go to [dataset.Element.Extra] as JSON, in this order: as a
 	// number where the cell is one, as a boolean where it is true or false (True, TRUE), as null
 	// where it is missing, see Null, otherwise as a string.
 	Keep []string
-	// Header: whether there is one.
+	// Header says whether the file's first row holds the names of the columns.
 	Header Header
-	// Comma separates the fields. 0: a tab in files named .tsv or .tab, otherwise what the first
-	// row has most of: commas, tabs, semicolons or bars.
+	// Comma separates the fields. 0: a tab in files named .tsv or .tab; in others whichever of
+	// comma, tab, semicolon and bar the first row has most of.
 	Comma byte
 	// Quote encloses fields that hold separators or line ends; it is doubled within them. 0: ".
 	Quote byte
@@ -44,13 +44,13 @@ type Options struct {
 	NoQuotes bool
 	// Comment begins a line that is passed over, where it is the line's first byte. 0: no line is.
 	Comment byte
-	// Null lists texts of cells without a value, such as NA, beside the empty text: a cell that is
-	// one of them and stands without quotes. In quotes they are texts, unless a number is wanted.
+	// Null lists texts that stand for no value, such as NA, beside the empty text. A cell in quotes
+	// that holds one of them is that text, unless a number is wanted.
 	Null []string
-	// Nulls holds what stands in for missing cells.
+	// Nulls holds the values that take the place of missing cells.
 	Nulls dataset.Nulls
-	// Sniffed, if not nil, is told how each file is read, before its first row, maybe several times
-	// and on any goroutine.
+	// Sniffed, if not nil, is called with how each file is read, before its first row, maybe
+	// several times and on any goroutine.
 	Sniffed func(file string, d Dialect)
 	// MaxRow bounds a row's bytes. 0: [dataset.DefaultMaxLine].
 	MaxRow int
@@ -60,7 +60,7 @@ type Options struct {
 	chunk int // bytes that are parsed at a time; 0: chunkSize
 }
 
-// dialect returns what the options say of a file's dialect, and its name.
+// dialect returns what the options say about a file's dialect, and what its name says.
 func (o Options) dialect(name string) dialect {
 	d := dialect{comma: o.Comma, quote: o.Quote, comment: o.Comment}
 	if d.quote == 0 && !o.NoQuotes {
@@ -73,7 +73,7 @@ func (o Options) dialect(name string) dialect {
 	return d
 }
 
-// Check says which options do not go together.
+// Check returns an error for options that contradict each other.
 func (o Options) Check() error {
 	d := o.dialect("")
 	for _, c := range []struct {
@@ -93,19 +93,19 @@ func (o Options) Check() error {
 	return nil
 }
 
-// inNumbers are signs that numbers and words are made of.
+// inNumbers are the characters that numbers, and words such as NaN, are made of: no separators.
 const inNumbers = "0123456789+-.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// Dialect says how a file is read: by the [Options], or, where these leave it open, by its first
+// Dialect says how a file is read. What the [Options] leave open was found out by the file's first
 // rows.
 type Dialect struct {
 	Comma byte
 	Quote byte // 0: quotes are text
 	// Header says that the first row holds the names of the columns.
 	Header bool
-	// Columns is how many there are.
+	// Columns is the number of columns.
 	Columns int
-	// Unsure says that the first row might as well be the other: it counts 0, 1, 2, … as the names
-	// of columns without names do, and the rows after it hold whole numbers too.
+	// Unsure says that Header may be wrong: the first row counts 0, 1, 2, … as the names of columns
+	// without names do, and the rows after it hold whole numbers too.
 	Unsure bool
 }

@@ -15,25 +15,26 @@ import (
 type kind uint8
 
 const (
-	skipCell    kind = iota
-	float32Cell      // the kinds of plain numbers are read without looking for the cell's end first
+	skipCell kind = iota
+	// The kinds of plain numbers, read without looking for the cell's end first.
+	float32Cell
 	float64Cell
 	intCell
 	numberCell // any other number, and booleans
 	stringCell
 	jsonCell
 	keptCell
-	manyCell // several targets
+	manyCell // for several targets
 )
 
-// target is where a cell goes.
+// target is what a column's cells are read into: a component, or a kept column.
 type target struct {
 	kind   kind
 	name   string // of the column
-	store  int    // of the component, or of the kept column
-	at     int    // the value's place in the component's row
-	back   int    // how many bytes of the row are left there
-	lo, hi int64  // what an integer may be
+	store  int    // index of the component, or of the kept column
+	at     int    // index of the value in the component's row
+	back   int    // bytes from the value's place to the end of the component's row
+	lo, hi int64  // the least and largest integer of the dtype
 	more   []target
 }
 
@@ -44,22 +45,23 @@ type parser struct {
 	fields []target
 	comps  []component
 	keep   []string
-	null   []string // texts of cells that are missing
-	slow   bool     // such a text may look like a number: plain is not to read it
+	null   []string // texts of missing cells
+	slow   bool     // such a text may look like a number, so plain must not read cells
 }
 
 // component is how rows of one component are stored.
 type component struct {
 	dataset.Component
-	dims []int64 // of a row, where each row has the same
-	n    int     // values of such a row
-	size int     // bytes of one
+	dims []int64 // sizes of a row, where all rows have the same
+	n    int     // number of values of such a row
+	size int     // bytes of one value
 	json bool
-	// fill stands in for missing cells, a scalar; the zero Tensor: nothing does
+	// fill is the scalar that takes the place of missing cells; the zero Tensor: missing is an
+	// error
 	fill tensor.Tensor
 }
 
-// job is a chunk of a file, then the block of its rows.
+// job is a chunk of a file, and then the block of rows that was read from it.
 type job struct {
 	p     *parser
 	buf   []byte // the chunk
@@ -70,7 +72,7 @@ type job struct {
 	comps []store
 	kept  []span // by row and kept column, in text
 	text  []byte
-	field []byte // unquoted
+	field []byte // scratch memory for a field without its quotes
 	block block.Block
 }
 
@@ -83,7 +85,7 @@ type store struct {
 	values []tensor.Tensor
 	splits [][]tensor.Tensor
 	parser *dataset.ValueParser
-	one    []byte // an aligned value, read by other means
+	one    []byte // aligned memory for one value
 }
 
 type span struct{ lo, hi int }
@@ -117,7 +119,7 @@ func (j *job) reset() {
 	}
 }
 
-// grow makes room for a row.
+// grow makes room for one more row in the stores.
 func (j *job) grow() {
 	for c := range j.comps {
 		s, comp := &j.comps[c], &j.p.comps[c]
@@ -140,7 +142,8 @@ func (j *job) grow() {
 	j.kept = append(j.kept, make([]span, len(j.p.keep))...)
 }
 
-// row reads the row that begins at b[i] in the given line, and returns where the next one begins.
+// row reads the row that begins at b[i], in the given line, and returns where the next row begins,
+// and in which line.
 func (j *job) row(b []byte, i int, line int64) (int, int64) {
 	p := j.p
 	good := true
@@ -175,7 +178,9 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 		}
 		if isEnd(b[i]) {
 			if f+1 != len(p.fields) {
-				clear(j.kept[len(j.kept)-len(p.keep):]) // who knows which cell is whose
+				// The row has too many fields or too few: no cell can be told to belong to a
+				// column.
+				clear(j.kept[len(j.kept)-len(p.keep):])
 				fail("", fmt.Sprintf("want %d fields, got %d", len(p.fields), f+1))
 			}
 			return afterEnd(b, i), line + 1
@@ -190,8 +195,8 @@ func (j *job) row(b []byte, i int, line int64) (int, int64) {
 	}
 }
 
-// plain reads cells that are nothing but numbers, from field f at b[i] on, up to the end of a row
-// with the right number of fields, or to the first cell of any other kind. It returns where that
+// plain reads plain numbers, from field f at b[i] on. It stops at the end of a row with the right
+// number of fields (end), or before the first cell that holds anything else, and returns where that
 // is.
 func (j *job) plain(b []byte, i, f int) (at, next int, end bool) {
 	p := j.p
@@ -237,7 +242,8 @@ func (j *job) plain(b []byte, i, f int) (at, next int, end bool) {
 		case isEnd(c) && last:
 			return afterEnd(b, stop), f + 1, true
 		default:
-			return i, f, false // it is read again, for the error
+			// The caller reads the cell again and reports it.
+			return i, f, false
 		}
 	}
 	return i, f, false
@@ -258,7 +264,7 @@ func (j *job) putInt(t *target, v int64) {
 	}
 }
 
-// finish makes the block of what was read.
+// finish makes the block of the rows that were read.
 func (j *job) finish() {
 	j.block = block.Block{File: j.p.file, Rows: j.rows, Lines: j.lines, Bad: j.bad, Columns: j.block.Columns[:0]}
 	for c := range j.comps {
@@ -292,14 +298,15 @@ func (j *job) extra(i int, dst []dataset.Field) []dataset.Field {
 	for k, key := range j.p.keep {
 		at := j.kept[i*len(j.p.keep)+k]
 		if at.hi == at.lo {
-			continue // of a bad row
+			// A bad row has no kept cells.
+			continue
 		}
 		dst = append(dst, dataset.Field{Key: key, Value: j.text[at.lo:at.hi:at.hi]})
 	}
 	return dst
 }
 
-// keepCell stores a cell where it is kept, and nowhere else.
+// keepCell stores a cell of a column that is only kept.
 func (j *job) keepCell(t *target, cell field) {
 	for i := range t.more {
 		j.keepCell(&t.more[i], cell)

@@ -8,10 +8,10 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
-// fromPython rewrites a list as Python prints it, which is what pandas writes into a cell, as JSON:
-// ['a', "it's"], [True, None], [nan, -inf], (1, 2), and NumPy's arrays without commas, [1. 2.\n
-// 3.]. ok is false where it is no such list. What it returns need not be right JSON either: the
-// parser says so.
+// fromPython rewrites a list as Python prints it, which pandas writes into cells, as JSON: ['a',
+// "it's"], [True, None], [nan, -inf], (1, 2), and NumPy's arrays without commas, [1. 2.\n 3.]. ok
+// is false where text is no such list. The result need not be valid JSON: the parser that reads it
+// reports what is wrong.
 func fromPython(text []byte) (list []byte, ok bool) {
 	out := make([]byte, 0, 2*len(text))
 	for i := 0; i < len(text); {
@@ -25,7 +25,8 @@ func fromPython(text []byte) (list []byte, ok bool) {
 			out = append(separate(out), '[')
 			i++
 		case ']', ')':
-			out = append(bytes.TrimSuffix(out, []byte(",")), ']') // (1,) is a tuple of one
+			// Python writes a tuple of one value with a comma: (1,).
+			out = append(bytes.TrimSuffix(out, []byte(",")), ']')
 			i++
 		case '\'', '"':
 			s, end, ok := pythonString(text, i+1, c)
@@ -73,9 +74,9 @@ func appendWord(out, word []byte) ([]byte, bool) {
 		return append(out, "-Infinity"...), true
 	}
 	if n := len(word) - 1; word[n] == '.' {
-		word = word[:n] // 1.
+		word = word[:n] // 1. becomes 1
 	} else if i := bytes.Index(word, []byte(".e")); i >= 0 {
-		out, word = append(out, word[:i]...), word[i+1:] // 1.e-05
+		out, word = append(out, word[:i]...), word[i+1:] // 1.e-05 becomes 1e-05
 		_, err := strconv.ParseInt(string(word[1:]), 10, 16)
 		return append(out, word...), err == nil
 	}
@@ -101,7 +102,8 @@ func pythonString(text []byte, i int, quote byte) (s string, end int, ok bool) {
 	return string(out), i + 1, i < len(text)
 }
 
-// pythonEscape reads an escape of repr's, which begins b: \\ \' \n \r \t \xe9 \u20ac \U0001f600.
+// pythonEscape reads the escape that begins b, as Python's repr writes it: \\ \' \n \r \t \xe9
+// \u20ac \U0001f600.
 func pythonEscape(b []byte) (r rune, size int, ok bool) {
 	if len(b) < 2 {
 		return 0, 0, false

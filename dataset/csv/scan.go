@@ -5,11 +5,12 @@ import "bytes"
 // dialect is how a file separates and quotes its fields.
 type dialect struct {
 	comma   byte
-	quote   byte // 0: quotes are nothing special
+	quote   byte // 0: no character quotes
 	comment byte // begins a line that is no row; 0: there are no such lines
 }
 
-// A row ends, outside of quotes, in "\n", "\r\n" or "\r", as for Python's csv module and pandas.
+// isEnd reports whether c ends a row, outside of quotes: rows end in "\n", "\r\n" or "\r", as for
+// Python's csv module and pandas.
 func isEnd(c byte) bool { return c == '\n' || c == '\r' }
 
 // afterEnd returns the index after the line end that begins at b[i].
@@ -30,7 +31,7 @@ func countEnds(b []byte) int {
 }
 
 // afterLast returns the index after the last line end of b, or 0 if there is none. A "\r" at the
-// very end of b counts only where whole says that no "\n" can follow.
+// very end of b counts only if whole is set: otherwise "\n" may follow.
 func afterLast(b []byte, whole bool) int {
 	for i := len(b) - 1; i >= 0; i-- {
 		if b[i] == '\n' || b[i] == '\r' && (whole || i+1 < len(b)) {
@@ -40,8 +41,8 @@ func afterLast(b []byte, whole bool) int {
 	return 0
 }
 
-// lastEnd returns the index after the last row that chunk holds whole, or 0 if there is none. chunk
-// begins at the start of a row; whole says that it is the end of the file.
+// lastEnd returns the index after the last row that ends within chunk, or 0 if there is none. chunk
+// begins at the start of a row; whole says that it reaches the end of the file.
 func (d dialect) lastEnd(chunk []byte, whole bool) int {
 	if d.quote == 0 {
 		return afterLast(chunk, whole)
@@ -67,7 +68,8 @@ func (d dialect) lastEnd(chunk []byte, whole bool) int {
 			}
 			i += n
 		case i > end && chunk[i-1] != d.comma:
-			i++ // inside a field: nothing special
+			// A quote inside a field is text.
+			i++
 		default:
 			if i = d.closing(chunk, i+1); i < 0 {
 				return end
@@ -76,8 +78,8 @@ func (d dialect) lastEnd(chunk []byte, whole bool) int {
 	}
 }
 
-// closing returns the index after the quote that ends the field whose text begins at b[i], or -1. A
-// quote at the very end of b may be the first of two.
+// closing returns the index after the quote that closes the field whose text begins at b[i], or -1.
+// A quote at the very end of b counts as none, since it may be the first of two.
 func (d dialect) closing(b []byte, i int) int {
 	for {
 		q := bytes.IndexByte(b[i:], d.quote)
@@ -95,16 +97,16 @@ func (d dialect) closing(b []byte, i int) int {
 	}
 }
 
-// field is a field of a row as it was found.
+// field is a field of a row.
 type field struct {
-	text   []byte // unquoted: within the chunk, or in the scratch memory
-	end    int    // the index of the separator or the line end after it
+	text   []byte // without its quotes: part of the chunk, or in the scratch memory
+	end    int    // index of the separator or line end after it
 	quoted bool
 	bad    bool // text follows the closing quote
 }
 
-// field reads the field that begins at b[i]. Unquoted text is written to scratch, which is
-// returned. The last byte of b is a line end.
+// field reads the field that begins at b[i]. A text with doubled quotes is written to scratch,
+// which is returned for the next call. The last byte of b is a line end.
 func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 	if b[i] != d.quote || d.quote == 0 {
 		end := d.separator(b, i)
@@ -113,7 +115,7 @@ func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 	start := i + 1
 	end := d.closing(b, start)
 	if end < 0 {
-		// A quote that does not end: the reader of chunks has seen to it that this cannot be.
+		// Not reached: the reader of chunks has refused quotes that do not close.
 		return field{text: b[start:], end: len(b) - 1, quoted: true, bad: true}, scratch
 	}
 	text := b[start : end-1]
@@ -122,7 +124,7 @@ func (d dialect) field(b []byte, i int, scratch []byte) (field, []byte) {
 		for k := 0; k < len(text); k++ {
 			scratch = append(scratch, text[k])
 			if text[k] == d.quote {
-				k++ // it is doubled
+				k++ // of two quotes one is text
 			}
 		}
 		text = scratch
@@ -158,8 +160,9 @@ func (d dialect) split(b []byte) (cells []string, end int) {
 	}
 }
 
-// skip returns the index of the first row at b[i] or after it, over empty lines and comments, and
-// how many lines that were. It is len(b) where there is none, or where a comment does not end.
+// skip returns the index of the first row at b[i] or after it, and the number of empty lines and
+// comments before that row. The index is len(b) where no row follows, or where a comment does not
+// end.
 func (d dialect) skip(b []byte, i int) (at, lines int) {
 	for i < len(b) {
 		switch {
@@ -179,5 +182,5 @@ func (d dialect) skip(b []byte, i int) (at, lines int) {
 	return i, lines
 }
 
-// maxColumns bounds a file's columns: each takes a hundred bytes while rows are read.
+// maxColumns bounds the columns of a file: each takes a hundred bytes while rows are read.
 const maxColumns = 1 << 20

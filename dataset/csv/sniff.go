@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// String says it in words: "separated by commas, 4 columns, named by the first row".
+// String describes the dialect: "separated by commas, 4 columns, named by the first row".
 func (d Dialect) String() string {
 	columns := fmt.Sprintf("%d columns", d.Columns)
 	if d.Columns == 1 {
@@ -48,16 +48,17 @@ func commaName(c byte) string {
 	return strconv.QuoteRune(rune(c))
 }
 
-// commas are the separators that are looked for; of two that stand in a row equally often the first
-// counts.
+// commas are the separators that are tried. Of two that a row has equally often the first one is
+// taken.
 var commas = []byte(",\t;|")
 
-// headSize is how much of a file is looked at before its first row is read, unless that is longer.
+// headSize is how many bytes of a file are looked at before its first row is read. A longer first
+// row is looked at whole.
 const headSize = 64 << 10
 
-// begin looks at the beginning of the file. It finds out what the options leave open, and returns
-// the names of the columns, nil where there is no row, not even one of names. The rows that follow
-// are still to be read.
+// begin looks at the beginning of the file and finds out what the options leave open. It returns
+// the names of the columns, nil where the file has no row at all. The rows after the names are
+// still to be read.
 func (c *chunks) begin(o Options) (names []string, d Dialect, err error) {
 	head, from, end, err := c.head()
 	if err != nil || end < 0 {
@@ -91,8 +92,8 @@ func (c *chunks) begin(o Options) (names []string, d Dialect, err error) {
 	return names, d, nil
 }
 
-// head reads the beginning of the file, with the whole first row: head[from:end]. end is -1 where
-// the file has none.
+// head reads the beginning of the file, up to the end of the first row at least. That row is
+// head[from:end]; end is -1 where the file has none.
 func (c *chunks) head() (head []byte, from, end int, err error) {
 	for size := headSize; ; size *= 2 {
 		if head, err = c.fill(head, size); err != nil {
@@ -124,8 +125,9 @@ func (c *chunks) head() (head []byte, from, end int, err error) {
 	}
 }
 
-// separatorLine reads a line "sep=;", in quotes or without, that tells Excel the separator: it
-// stands before the row of names. n is how long it is, 0 where b begins with something else.
+// separatorLine reads the line "sep=;", in quotes or without, with which a file tells Excel its
+// separator before the row of names. n is the length of the line, 0 where b begins with something
+// else.
 func separatorLine(b []byte) (comma byte, n int) {
 	line, _, found := bytes.Cut(b[:min(len(b), 16)], []byte("\n"))
 	if !found {
@@ -141,8 +143,9 @@ func separatorLine(b []byte) (comma byte, n int) {
 	return 0, 0
 }
 
-// firstEnd returns the index after the row that begins b, or 0 where it does not end in b; see
-// lastEnd. Where the separator is not known yet, quotes stand after any that it may be.
+// firstEnd returns the index after the row that begins b, or 0 where the row does not end in b; for
+// whole see lastEnd. Where the separator is not known yet, a quote after any possible separator
+// begins a quoted field.
 func (d dialect) firstEnd(b []byte, whole bool) int {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -157,12 +160,12 @@ func (d dialect) firstEnd(b []byte, whole bool) int {
 	return 0
 }
 
-// separates reports whether c is the separator, or may be it.
+// separates reports whether c is the separator, or one of the possible ones where it is not known.
 func (d dialect) separates(c byte) bool {
 	return c == d.comma || d.comma == 0 && bytes.IndexByte(commas, c) >= 0
 }
 
-// count says how often each of commas stands in a row outside of quotes.
+// count returns how often each of commas stands in a row outside of quotes.
 func (d dialect) count(row []byte) (n [4]int) {
 	for i := 0; i < len(row); i++ {
 		if row[i] == d.quote && d.quote != 0 && (i == 0 || d.separates(row[i-1])) {
@@ -176,17 +179,17 @@ func (d dialect) count(row []byte) (n [4]int) {
 	return n
 }
 
-// mostly returns the separator that stands most often.
+// mostly returns the separator with the highest count.
 func mostly(n [4]int) byte { return commas[slices.Index(n[:], slices.Max(n[:]))] }
 
-// isHeader reports whether a file's first row holds names: it is not all numbers. Where it counts
-// 0, 1, 2, … it holds the numbers that pandas gives to columns without names if the rows after it
-// have a column without whole numbers, as pandas writes a column of floats; otherwise that is not
-// sure, and it is taken for data, of which none shall be lost.
+// isHeader reports whether a file's first row holds names, which it does unless it is all numbers.
+// A row that counts 0, 1, 2, … may be the names that pandas gives to columns without names. It is
+// taken for names if the rows after it have a column without whole numbers, as pandas writes a
+// column of floats. Otherwise it is taken for data, so that no data is lost, and unsure is set.
 func (d dialect) isHeader(cells []string, rows []byte) (header, unsure bool) {
 	first := 0
 	if cells[0] == "" && len(cells) > 1 {
-		first = 1 // the name of pandas' index
+		first = 1 // pandas' index has an empty name
 	}
 	counting := len(cells) > 1
 	for i, c := range cells[first:] {
@@ -198,7 +201,7 @@ func (d dialect) isHeader(cells []string, rows []byte) (header, unsure bool) {
 	if !counting || first > 0 {
 		return counting, false
 	}
-	whole := make([]bool, len(cells)) // by column: it has a whole number
+	whole := make([]bool, len(cells)) // by column: a row has a whole number there
 	n := 0
 	for i := 0; n < sampleRows; n++ {
 		i, _ = d.skip(rows, i)
@@ -224,7 +227,7 @@ func numbered(n int) []string {
 	return out
 }
 
-// Sniff says how a file would be read.
+// Sniff returns how a file would be read.
 func Sniff(o Options, name string) (d Dialect, err error) {
 	c, err := openChunks(name, o)
 	if err != nil {
@@ -234,11 +237,11 @@ func Sniff(o Options, name string) (d Dialect, err error) {
 	return d, errors.Join(err, c.Close())
 }
 
-// sampleRows is how many rows [Columns] looks at.
+// sampleRows is the number of rows that [Columns] looks at.
 const sampleRows = 1000
 
-// Columns lists the columns of a file, with the types that its first rows have. Of o it uses what
-// says how the file is read, and not which columns.
+// Columns lists the columns of a file, with the types that its first rows have. It uses the options
+// that say how the file is read; those that choose columns make no difference.
 func Columns(o Options, name string) ([]dataset.Column, error) {
 	c, err := openChunks(name, o)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
-	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	// Names are the names of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
 	// components.
@@ -25,20 +25,20 @@ type WriterOptions struct {
 }
 
 // Writer writes rows, a line each: a column for each component, named by its path, then one for
-// each kept key. A scalar is written as plain text, a string as it is; lists and complex numbers
-// are JSON text in the cell. Of a kept value strings are written as they are, null as an empty
-// cell, the rest as JSON. An element without tensors has empty cells.
+// each kept key. A scalar is written as plain text, a string without quotes of JSON's; lists and
+// complex numbers are JSON text in the cell. Kept strings are written the same way, null as an
+// empty cell, and other kept values as JSON. An element without tensors has empty cells.
 type Writer struct {
 	w     io.Writer
 	o     WriterOptions
 	comps []dataset.Component
 	buf   []byte
 	cell  []byte
-	cells int // of the row that is being written
+	cells int // number of cells of the row that is being written
 	err   error
 }
 
-// writerBuffer is how much is collected before it is written.
+// writerBuffer is how many bytes are collected before they are written.
 const writerBuffer = 64 << 10
 
 // NewWriter returns a writer to w. It must be closed, which does not close w.
@@ -80,7 +80,7 @@ func (c *Writer) Write(e dataset.Element) error {
 			if t.DType() == tensor.String && t.Rank() == 0 {
 				c.cell = append(c.cell, t.Strings()[0]...)
 			} else {
-				// NewWriter has checked the dtype
+				// The dtype was checked by NewWriter, so there is no error.
 				c.cell, _ = jsontext.Append(c.cell, t, columns.Splits(e, i))
 			}
 		}
@@ -118,8 +118,8 @@ func (c *Writer) put(cell []byte) {
 	c.buf = append(append(c.buf, cell...), '"')
 }
 
-// quotes reports whether a cell must be quoted: for its bytes, for space at its ends that readers
-// may trim, or because an empty cell alone would make an empty line.
+// quotes reports whether a cell must be quoted: because of its bytes, because of space at its ends
+// that readers may trim, or because an empty cell alone would make an empty line.
 func (c *Writer) quotes(cell []byte) bool {
 	if len(cell) == 0 {
 		return len(c.comps)+len(c.o.Keep) == 1
@@ -134,7 +134,7 @@ func (c *Writer) endRow() {
 	c.cells = 0
 }
 
-// Flush writes what is collected.
+// Flush writes the rows that are collected.
 func (c *Writer) Flush() error {
 	if c.err == nil && len(c.buf) > 0 {
 		_, c.err = c.w.Write(c.buf)

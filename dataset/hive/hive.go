@@ -26,13 +26,13 @@ import (
 // NullPartition is the name that stands for null in a path.
 const NullPartition = "__HIVE_DEFAULT_PARTITION__"
 
-// Partitions are the columns in the paths of files.
+// Partitions are the columns that the paths of files hold.
 type Partitions struct {
 	names []string
 	types map[string]*kept.Type
 }
 
-// The types of partition columns.
+// date is the type of columns of dates; the other types are those of text and of int64.
 var date = must(kept.Of(arrow.Field{Type: arrow.FixedWidthTypes.Date32, Nullable: true}))
 
 func must(t *kept.Type, err error) *kept.Type {
@@ -42,8 +42,8 @@ func must(t *kept.Type, err error) *kept.Type {
 	return t
 }
 
-// Of finds the columns in the paths of files, which are separated by slashes and begin below the
-// partitioned folder.
+// Of finds the columns in the paths of files. The paths are separated by slashes and begin below
+// the partitioned folder.
 func Of(files []string) Partitions {
 	p := Partitions{types: map[string]*kept.Type{}}
 	values := map[string][]string{}
@@ -61,14 +61,14 @@ func Of(files []string) Partitions {
 	return p
 }
 
-// Names are those of the columns, in the order in which they come in the paths.
+// Names returns the names of the columns, in the order in which the paths have them.
 func (p Partitions) Names() []string { return slices.Clone(p.names) }
 
-// Type is that of a column.
+// Type returns the type of a column.
 func (p Partitions) Type(name string) dataset.FieldType { return p.types[name] }
 
-// Fields are the values that the path of a file gives to the named columns. A path that lacks one,
-// which others have, is an error.
+// Fields returns the values that the path of a file gives to the named columns. A path without one
+// of the columns is an error.
 func (p Partitions) Fields(file string, names []string) ([]dataset.Field, error) {
 	own := parts(file)
 	fields := make([]dataset.Field, len(names))
@@ -82,7 +82,7 @@ func (p Partitions) Fields(file string, names []string) ([]dataset.Field, error)
 	return fields, nil
 }
 
-// field is a value in the form that its column's type has.
+// field returns the value of a partition, encoded in its column's type.
 func (p Partitions) field(part partition) dataset.Field {
 	f := dataset.Field{Key: part.name, Type: p.types[part.name]}
 	switch {
@@ -103,7 +103,8 @@ func (p Partitions) field(part partition) dataset.Field {
 // partition is a folder NAME=VALUE of a path.
 type partition struct{ name, value string }
 
-// parts lists the partitions of a file's path. Of a name that comes twice the first counts.
+// parts lists the partitions of a file's path. Of a name that the path has twice the first one
+// counts.
 func parts(file string) (list []partition) {
 	folders := strings.Split(path.Dir(path.Clean(file)), "/")
 	for _, folder := range folders {
@@ -119,7 +120,7 @@ func parts(file string) (list []partition) {
 	return list
 }
 
-// unescape resolves %2F and the like; a text in which they are wrong stays as it is.
+// unescape resolves %2F and the like. A text with a wrong escape stays as it is.
 func unescape(s string) string {
 	if plain, err := url.PathUnescape(s); err == nil {
 		return plain
@@ -127,7 +128,7 @@ func unescape(s string) string {
 	return s
 }
 
-// typeOf is the type that holds all values of a column.
+// typeOf returns the type that holds all values of a column.
 func typeOf(values []string) *kept.Type {
 	integers, dates, some := true, true, false
 	for _, v := range values {
@@ -151,10 +152,12 @@ func typeOf(values []string) *kept.Type {
 	return kept.Text
 }
 
-// isNull reports whether a value is null beside numbers and dates. As a text NULL is itself.
+// isNull reports whether a value is null in a column of numbers or dates. In a column of text NULL
+// is text.
 func isNull(value string) bool { return value == NullPartition || strings.EqualFold(value, "null") }
 
-// integer reads an integer as it is written back: without a plus, or leading zeros.
+// integer reads an integer that would be written back with the same text: without a plus or leading
+// zeros.
 func integer(value string) (int64, bool) {
 	value = strings.Trim(value, " ")
 	n, err := strconv.ParseInt(value, 10, 64)

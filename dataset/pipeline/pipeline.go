@@ -43,8 +43,8 @@ func Parse(data []byte) ([]Stage, error) {
 	return []Stage{stage}, nil
 }
 
-// Apply applies the stages one after the other. What is wrong with one is the error of the dataset
-// that is returned.
+// Apply applies the stages one after the other. A stage that fails makes a dataset that holds its
+// error.
 func Apply(ds *dataset.Dataset, stages ...Stage) *dataset.Dataset {
 	for _, s := range stages {
 		if ds.Err() != nil {
@@ -57,7 +57,8 @@ func Apply(ds *dataset.Dataset, stages ...Stage) *dataset.Dataset {
 
 const bucketOp = "bucket_by_sequence_length"
 
-// ops holds the operations by their name. Each reads its arguments off a reader, whose error wins.
+// ops holds the operations by name. Each reads its arguments off args; an error there replaces the
+// dataset.
 var ops = map[string]func(ds *dataset.Dataset, a *args) *dataset.Dataset{
 	"padded_batch": func(ds *dataset.Dataset, a *args) *dataset.Dataset {
 		return ds.PaddedBatch(a.int("batch_size"), dataset.PaddedBatchOptions{
