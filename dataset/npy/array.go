@@ -21,30 +21,30 @@ import (
 // array reads the rows of one array.
 type array struct {
 	h      header
-	r      io.Reader // at the values, in C order
+	r      io.Reader // at the values; arrays in C order
 	temp   *files.TempFile
-	at     io.ReaderAt // of the values, in Fortran order
+	at     io.ReaderAt // of the values; arrays in Fortran order
 	offset int64
-	rows   int64 // along the first axis
+	rows   int64 // size of the first axis
 	done   int64
 	row    int64 // bytes of a row in the file
 	n      int   // values of a row
 
 	path string
 	comp dataset.Component
-	// bound says that the array is read for a component, and not to be kept.
+	// bound says that the array is read for a component. Otherwise its rows are only kept.
 	bound bool
-	fill  tensor.Tensor // stands in for NaN that the component does not have
-	held  tensor.DType  // what the file's values are
+	fill  tensor.Tensor // takes the place of NaN for a component without NaN
+	held  tensor.DType  // type of the values in memory, before they are converted
 	dims  []int64       // of a row
-	raw   []byte        // memory that is used again
+	raw   []byte        // memory that each read uses again
 	room  []byte
 	strs  []string
-	col   []byte // a stretch of one column, in Fortran order
+	col   []byte // values of one place of the rows, in Fortran order
 }
 
-// openArray reads the header and prepares to read rows. size is the number of bytes that follow
-// from r's place on, or -1.
+// openArray reads the header and prepares for reading rows. size is the number of bytes from r's
+// place to the end of the file, or -1.
 func openArray(r io.Reader, size int64, o Options) (*array, error) {
 	h, err := readHeader(r)
 	if err != nil {
@@ -75,10 +75,11 @@ func openArray(r io.Reader, size int64, o Options) (*array, error) {
 	return a, nil
 }
 
-// maxEmptyRows bounds the rows of an array without values, which cost its file no bytes.
+// maxEmptyRows bounds the rows of an array without values: its file could promise any number of
+// rows.
 const maxEmptyRows = 1 << 24
 
-// bind says which component the array is read for.
+// bind sets the component that the array is read for.
 func (a *array) bind(file, path, column string, comp dataset.Component, fill tensor.Tensor) error {
 	fail := func(format string, args ...any) error {
 		return &dataset.ColumnError{File: file, Component: path, Column: column, Msg: fmt.Sprintf(format, args...)}
@@ -105,8 +106,8 @@ func (a *array) bind(file, path, column string, comp dataset.Component, fill ten
 	return nil
 }
 
-// prepare makes sure that an array in Fortran order can be read anywhere. file, where it is not
-// nil, can be, and holds the values from offset on.
+// prepare makes the values of an array in Fortran order readable at any place: in file if it is not
+// nil, from offset on, otherwise in a temporary copy.
 func (a *array) prepare(file io.ReaderAt, offset int64) error {
 	if !a.h.fortran || len(a.h.dims) < 2 {
 		return nil
@@ -136,8 +137,8 @@ func (a *array) close() {
 	}
 }
 
-// next reads n rows. keep says that they must stay valid. The rows that hold values of no use are
-// returned beside them.
+// next reads n rows. With keep they stay valid after the next call. Rows with a value that does not
+// fit the component are returned as bad ones beside the column.
 func (a *array) next(n int, keep bool) (block.Column, []block.Bad, error) {
 	flat, bad, err := a.values(n, keep)
 	if err != nil {
@@ -167,8 +168,8 @@ func (a *array) values(n int, keep bool) (tensor.Tensor, []block.Bad, error) {
 	return a.decode(n)
 }
 
-// readGrowing reads size bytes into buf's memory. It asks for memory as the bytes come, however
-// many are promised.
+// readGrowing reads size bytes into buf's memory, which grows only as bytes come: a file may
+// promise more than it has.
 func readGrowing(r io.Reader, buf []byte, size int64) ([]byte, error) {
 	const step = 16 << 20
 	buf = buf[:0]
@@ -183,15 +184,15 @@ func readGrowing(r io.Reader, buf []byte, size int64) ([]byte, error) {
 	return buf, nil
 }
 
-// readFortran reads n rows of an array whose first axis varies fastest, into C order: for each
-// place within a row, a stretch of the file holds that place's values of all rows.
+// readFortran reads n rows of an array whose first axis varies fastest, and puts them into C order.
+// In the file the values that all rows have at one place of the row lie side by side.
 func (a *array) readFortran(n int) error {
 	size := a.h.size
 	a.raw = slices.Grow(a.raw[:0], n*int(a.row))[:n*int(a.row)]
 	a.col = slices.Grow(a.col[:0], n*size)[:n*size]
 	dims := a.h.dims[1:]
 	index := make([]int64, len(dims))
-	for c := range a.n { // the place in C order
+	for c := range a.n { // a place of the row, in C order
 		place, stride := int64(0), int64(1)
 		for d := range dims {
 			place += index[d] * stride
@@ -214,7 +215,7 @@ func (a *array) readFortran(n int) error {
 	return nil
 }
 
-// decode makes values of the component's type of what was read.
+// decode converts the bytes of n rows to values of the component's type.
 func (a *array) decode(n int) (tensor.Tensor, []block.Bad, error) {
 	if a.held == tensor.String {
 		strs, err := a.strings(n * a.n)
@@ -227,7 +228,8 @@ func (a *array) decode(n int) (tensor.Tensor, []block.Bad, error) {
 	switch {
 	case a.h.kind == 'b':
 		for i, v := range a.raw {
-			if v > 1 { // NumPy takes any such byte for true
+			// NumPy takes any byte but zero for true.
+			if v > 1 {
 				a.raw[i] = 1
 			}
 		}
@@ -257,11 +259,11 @@ func (a *array) decode(n int) (tensor.Tensor, []block.Bad, error) {
 	return flat, block.MergeBad(bad, here), nil
 }
 
-// times reports whether the array is of moments or lengths of time.
+// times reports whether the array is of dates or durations.
 func (a *array) times() bool { return a.h.kind == 'M' || a.h.kind == 'm' }
 
-// noTimes returns where an array for a component holds NaT, the null of times, and puts 0 there:
-// its integer is no moment, and none of a length of time either.
+// noTimes returns where an array for a component holds NaT, the null of dates and durations, and
+// puts 0 there: NaT's integer, the least one, would be read as a date.
 func (a *array) noTimes(t tensor.Tensor) (places []int) {
 	if !a.bound || !a.times() {
 		return nil
@@ -275,7 +277,7 @@ func (a *array) noTimes(t tensor.Tensor) (places []int) {
 	return places
 }
 
-// swap turns the bytes of values of the given size around.
+// swap reverses the bytes of each value of the given size.
 func swap(b []byte, size int) {
 	switch size {
 	case 2:
@@ -293,7 +295,8 @@ func swap(b []byte, size int) {
 	}
 }
 
-// strings reads n strings. Both kinds are filled up with zeros, which are no part of the string.
+// strings reads n strings. Arrays of both types of strings fill them up with zeros, which are left
+// out.
 func (a *array) strings(n int) ([]string, error) {
 	a.strs = slices.Grow(a.strs[:0], n)
 	size := a.h.size
@@ -331,7 +334,7 @@ func (a *array) strings(n int) ([]string, error) {
 	return a.strs, nil
 }
 
-// lists makes a ragged column of n rows, whose lists are all of the same lengths.
+// lists makes a ragged column of n rows, whose lists all have the same lengths.
 func (a *array) lists(flat tensor.Tensor, n int) block.Column {
 	offsets := make([][]int64, len(a.dims))
 	count := int64(n)
@@ -351,22 +354,23 @@ type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile]. An archive, or an array in Fortran order, that
 	// cannot be read at any place is copied to a temporary file.
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the array of an archive that it is read
-	// from, where that has another name, or several, whose single values stand side by side in it.
-	// Without an entry the only component is read from the only array.
+	// Columns maps a component, by its path in the spec, to the array of an archive that it is read
+	// from, where that has another name. Several arrays of single values give the component several
+	// values, side by side. Without an entry the only component is read from the only array.
 	Columns map[string][]string
-	// Nulls holds what stands in for NaN where integers or booleans are wanted.
+	// Nulls holds the values that take the place of NaN for integers and booleans.
 	Nulls dataset.Nulls
-	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] with their types;
-	// NaT is null. Complex numbers, and times in units that Arrow has not, go as JSON.
+	// Keep lists arrays of an archive whose rows go to [dataset.Element.Extra] with their types.
+	// NaT is null. Complex numbers, and times in units that Arrow does not have, go there as JSON.
 	Keep []string
-	// Whole makes each file one row, which holds its whole arrays.
+	// Whole makes each file one row, which holds all of its arrays.
 	Whole bool
-	// BlockBytes is how much of an array is read at a time, at least one row. 0: 1 MiB.
+	// BlockBytes is the number of bytes of an array that are read at a time, but at least one row.
+	// 0: 1 MiB.
 	BlockBytes int
 	// MaxRow bounds a row's bytes. 0: 1 GiB.
 	MaxRow int64
-	// MaxRatio bounds the bytes that one of a compressed array becomes, once there are
-	// [dataset.RatioFrom]. 0: [dataset.DefaultRatio].
+	// MaxRatio bounds the decompressed size of an array as a multiple of its compressed size, from
+	// [dataset.RatioFrom] bytes on. 0: [dataset.DefaultRatio].
 	MaxRatio int64
 }

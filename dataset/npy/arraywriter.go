@@ -14,7 +14,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// descrs are NumPy's names of the types.
+// descrs maps dtypes to NumPy's names of them.
 var descrs = map[tensor.DType]string{
 	tensor.Bool: "|b1", tensor.Int8: "|i1", tensor.Int16: "<i2", tensor.Int32: "<i4", tensor.Int64: "<i8", tensor.Uint8: "|u1", tensor.Uint16: "<u2",
 	tensor.Uint32: "<u4", tensor.Uint64: "<u8", tensor.Float16: "<f2", tensor.Float32: "<f4", tensor.Float64: "<f8", tensor.Complex64: "<c8",
@@ -26,14 +26,14 @@ type arrayWriter struct {
 	name  string
 	dtype tensor.DType
 	shape tensor.Shape
-	dims  []int64 // of a row; nil before the first that has values
+	dims  []int64 // of a row; nil before the first row with values
 	rows  int64
 	buf   *bufio.Writer
 	spool *pieces // nil where values are written directly
 	strs  *stringStats
-	kept  bool // values of a kept column, which may be null
+	kept  bool // a kept column, whose values may be null
 	wide  []byte
-	// written counts the bytes of an array that is written directly, with its header.
+	// written counts the bytes of an array that is written directly, its header included.
 	written int64
 }
 
@@ -47,7 +47,7 @@ func (a *arrayWriter) check(t tensor.Tensor) error {
 // write adds a row.
 func (a *arrayWriter) write(t tensor.Tensor) error {
 	if a.dims == nil {
-		if err := a.know(t.Dims()); err != nil {
+		if err := a.fixShape(t.Dims()); err != nil {
 			return err
 		}
 	}
@@ -60,7 +60,7 @@ func (a *arrayWriter) write(t tensor.Tensor) error {
 		data = a.widened(t)
 	}
 	if len(data) >= arrayBuffer {
-		// So much is written as it is, once the buffer is empty.
+		// Large data passes the buffer by; what is in the buffer goes first.
 		if err := a.buf.Flush(); err != nil {
 			return err
 		}
@@ -80,11 +80,13 @@ func (a *arrayWriter) widened(t tensor.Tensor) []byte {
 	return a.wide
 }
 
-// writeTo lets values go to w from the place start on, which a header is written to in the end.
+// writeTo makes the array write its values directly to w. The returned function completes the
+// array: it writes the header, which tells the number of rows, at the place start.
 func (a *arrayWriter) writeTo(w io.WriteSeeker, start int64) func() error {
 	a.buf = bufio.NewWriterSize(w, arrayBuffer)
 	if a.written == 0 {
-		n, _ := a.buf.Write(make([]byte, HeaderSize)) // it fits the buffer
+		// The buffer is empty and larger, so there is no error.
+		n, _ := a.buf.Write(make([]byte, HeaderSize))
 		a.written = int64(n)
 	}
 	return func() error {
@@ -126,7 +128,7 @@ func (a *arrayWriter) copyTo(w io.Writer) error {
 	return err
 }
 
-// reread returns a reader of what was written to the temporary file.
+// reread returns a reader of the values in the spool.
 func (a *arrayWriter) reread() (io.Reader, error) {
 	if err := a.buf.Flush(); err != nil {
 		return nil, err
@@ -134,7 +136,8 @@ func (a *arrayWriter) reread() (io.Reader, error) {
 	return a.spool.reader()
 }
 
-// leastDims returns the shape of a row of an array of which no row has values.
+// leastDims returns the shape of a row for an array of which no row has values: that of the
+// component, with the least sizes where they are open.
 func (a *arrayWriter) leastDims() []int64 {
 	dims := a.shape.Dims()
 	for i := range dims {
@@ -143,8 +146,8 @@ func (a *arrayWriter) leastDims() []int64 {
 	return dims
 }
 
-// HeaderSize is that of the header of an array. Where one is written directly, its first bytes are
-// known last.
+// HeaderSize is the number of bytes of an array's header. It is the same for any number of rows, so
+// that the header of an array that is written directly can be filled in at the end.
 const HeaderSize = 256
 
 // header returns a header of [HeaderSize] bytes, which has room for any shape of few axes.
@@ -172,13 +175,13 @@ func (a *arrayWriter) header(descr string) ([]byte, error) {
 	return append(head, text+strings.Repeat(" ", room-len(text)-1)+"\n"...), nil
 }
 
-// stringStats is what the type of an array of strings follows from.
+// stringStats describes the strings of an array, and decides on the array's type.
 type stringStats struct {
-	Bytes  int64 // of the longest
+	Bytes  int64 // of the longest string
 	Runes  int64
-	Binary bool // one is not UTF-8
-	Zeros  bool // one ends in a zero
+	Binary bool // a string is not UTF-8
+	Zeros  bool // a string ends in a zero byte
 	Kind   jsontext.Kind
 	Null   bool
-	Kept   keptStats // of values of a type
+	Kept   keptStats // of kept values that have a type
 }

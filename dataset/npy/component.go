@@ -8,8 +8,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// component is a component of the spec with the arrays that it is read from. Of several, the single
-// values stand side by side in a row of dims.
+// component is a component of the spec with the arrays that it is read from. Several arrays give
+// the component several values, side by side in a row of sizes dims.
 type component struct {
 	arrays []*array
 	dims   []int64
@@ -17,7 +17,7 @@ type component struct {
 	strs   []string
 }
 
-// row returns the bytes of a row in the file.
+// row returns the number of bytes of a row in the file.
 func (c *component) row() int64 {
 	n := int64(0)
 	for _, a := range c.arrays {

@@ -14,13 +14,13 @@ import (
 
 const magic = "\x93NUMPY"
 
-// maxHeader bounds a header's bytes. Those of arrays without fields are a few dozen bytes long.
+// maxHeader bounds a header's bytes. Headers of arrays without fields are a few dozen bytes long.
 const maxHeader = 64 << 10
 
-// maxRank is NumPy's.
+// maxRank is NumPy's own limit.
 const maxRank = 64
 
-// header is what a file says of its array.
+// header is what a file says about its array.
 type header struct {
 	descr   string
 	fortran bool
@@ -121,7 +121,7 @@ func (h *header) parse(text string) error {
 	return nil
 }
 
-// check works out the type of the values, and whether an array of such a shape can be.
+// check works out the type of the values, and refuses impossible types and shapes.
 func (h *header) check() error {
 	if strings.HasSuffix(h.descr, "O") {
 		return errors.New("an array of Python objects is not read; save it with a type of its own")
@@ -130,7 +130,7 @@ func (h *header) check() error {
 		return fmt.Errorf("type %q is not known", h.descr)
 	}
 	h.big, h.kind = h.descr[0] == '>', h.descr[1]
-	number, _, _ := strings.Cut(h.descr[2:], "[") // the unit of a date
+	number, _, _ := strings.Cut(h.descr[2:], "[") // without the unit of a date
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 || n > 1<<30 || strings.HasPrefix(number, "+") {
 		return fmt.Errorf("type %q is not known", h.descr)
@@ -151,7 +151,7 @@ func (h *header) check() error {
 	return nil
 }
 
-// dtype returns the type that the values are held in, for a component of type want.
+// dtype returns the type in which the values are held in memory, for a component of type want.
 func (h *header) dtype(want tensor.DType) (tensor.DType, error) {
 	kinds := map[string]tensor.DType{
 		"b1": tensor.Bool, "i1": tensor.Int8, "i2": tensor.Int16, "i4": tensor.Int32, "i8": tensor.Int64, "u1": tensor.Uint8, "u2": tensor.Uint16,
@@ -177,7 +177,7 @@ func (h *header) dtype(want tensor.DType) (tensor.DType, error) {
 	return tensor.Invalid, fmt.Errorf("values of type %s are not read; convert them with astype", h.descr)
 }
 
-// column describes the array.
+// column describes the array for lists of columns.
 func (h *header) column(name string) dataset.Column {
 	c := dataset.Column{Name: name, Type: h.descr + " " + tensor.MakeShape(h.dims...).String(), Shape: tensor.MakeShape(h.dims...).Drop(1)}
 	if d, err := h.dtype(tensor.Invalid); err == nil {
@@ -246,7 +246,7 @@ func (p *pyParser) tuple() ([]int64, error) {
 		if d < 0 {
 			return nil, fmt.Errorf("a size of %d", d)
 		}
-		p.s = strings.TrimPrefix(p.s[end:], "L") // Python 2's long integers
+		p.s = strings.TrimPrefix(p.s[end:], "L") // Python 2 writes long integers as 3L
 		dims = append(dims, d)
 		if !p.take(",") && p.peek() != ')' {
 			return nil, errors.New("want a comma")

@@ -18,8 +18,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keptTypes are the types of kept values by NumPy's names, without the byte order. Complex numbers,
-// and times in units that Arrow has not and [coarseTimes] neither, go as JSON.
+// keptTypes maps NumPy's names, without the byte order, to types of kept values. Other types,
+// complex numbers among them, are kept as JSON; for coarse units of times see [coarseTimes].
 var keptTypes = map[string]ar.DataType{
 	"b1": ar.FixedWidthTypes.Boolean, "i1": ar.PrimitiveTypes.Int8, "i2": ar.PrimitiveTypes.Int16, "i4": ar.PrimitiveTypes.Int32, "i8": ar.PrimitiveTypes.Int64,
 	"u1": ar.PrimitiveTypes.Uint8, "u2": ar.PrimitiveTypes.Uint16, "u4": ar.PrimitiveTypes.Uint32, "u8": ar.PrimitiveTypes.Uint64,
@@ -29,10 +29,10 @@ var keptTypes = map[string]ar.DataType{
 	"m8[s]": ar.FixedWidthTypes.Duration_s, "m8[ms]": ar.FixedWidthTypes.Duration_ms, "m8[us]": ar.FixedWidthTypes.Duration_us, "m8[ns]": ar.FixedWidthTypes.Duration_ns,
 }
 
-// notATime is the integer that NumPy stores NaT as.
+// notATime is the text of the integer that NumPy stores NaT as.
 var notATime = strconv.AppendInt(nil, math.MinInt64, 10)
 
-// keptType returns the type of the rows of an array, nil where they go as JSON.
+// keptType returns the type that the array's rows are kept as, or nil where they are kept as JSON.
 func (a *array) keptType() *kept.Type {
 	d := keptTypes[a.h.descr[1:]]
 	if coarse, ok := coarseTimes[a.h.descr[1:]]; ok {
@@ -48,7 +48,7 @@ func (a *array) keptType() *kept.Type {
 		return nil
 	}
 	for _, n := range slices.Backward(a.dims) {
-		if n == 0 || n > math.MaxInt32 { // of which Arrow has no lists
+		if n == 0 || n > math.MaxInt32 { // Arrow has no lists of these lengths
 			return nil
 		}
 		d = ar.FixedSizeListOf(int32(n), d) //nolint:gosec // see above
@@ -60,7 +60,7 @@ func (a *array) keptType() *kept.Type {
 	return t
 }
 
-// kept returns a function that gives row i of the next n as a kept value of the array's type.
+// kept reads n rows and returns a function that gives row i of them as a kept value.
 func (a *array) kept(n int) (func(i int) dataset.Field, error) {
 	col, _, err := a.next(n, true)
 	if err != nil {
@@ -70,7 +70,8 @@ func (a *array) kept(n int) (func(i int) dataset.Field, error) {
 	return func(i int) dataset.Field {
 		t, _, _ := col.Row(i, nil)
 		if own == nil {
-			text, _ := jsontext.Append(nil, t, nil) // the types that arrays have are all written
+			// All types of arrays can be written, so there is no error.
+			text, _ := jsontext.Append(nil, t, nil)
 			if a.times() {
 				text = bytes.ReplaceAll(text, notATime, []byte("null"))
 			}
@@ -81,7 +82,7 @@ func (a *array) kept(n int) (func(i int) dataset.Field, error) {
 	}, nil
 }
 
-// keptValue returns the value of a type that stands at a place among a row's values.
+// keptValue returns the kept value of type own that begins at place *at among the row's values.
 func (a *array) keptValue(t tensor.Tensor, own *kept.Type, at *int) []byte {
 	if n := own.Size(); n >= 0 {
 		value := []byte{}
@@ -113,16 +114,16 @@ func (a *array) keptValue(t tensor.Tensor, own *kept.Type, at *int) []byte {
 	return binary.LittleEndian.AppendUint64(nil, uint64(n)) //nolint:gosec // the bits are meant
 }
 
-// clamped returns a number of days as 32 bits hold it: five million years are enough.
+// clamped returns a number of days as 32 bits, at most about five million years.
 func clamped(days int64) int32 {
 	return int32(min(max(days, math.MinInt32), math.MaxInt32)) //nolint:gosec // that is what it does
 }
 
-// coarseTime is a unit of NumPy's times that Arrow has not, and what its times are as others.
+// coarseTime converts a unit of NumPy's times that Arrow does not have to a unit that it has.
 type coarseTime struct {
 	to     ar.DataType
-	months int64 // that it has
-	times  int64 // or how many units of to it has
+	months int64 // months in the unit; days are counted from them
+	times  int64 // without months: how many units of to are in the unit
 }
 
 var coarseTimes = map[string]coarseTime{
@@ -137,7 +138,7 @@ var coarseTimes = map[string]coarseTime{
 	"m8[m]": {to: ar.FixedWidthTypes.Duration_s, times: 60},
 }
 
-// fine returns n units as those of the other type. What is beyond them is the last one there is.
+// fine returns n units in units of to. A time beyond the range of to becomes its first or last one.
 func (c coarseTime) fine(n int64) int64 {
 	if c.months == 0 {
 		return min(max(n, math.MinInt64/c.times+1), math.MaxInt64/c.times) * c.times
@@ -147,12 +148,12 @@ func (c coarseTime) fine(n int64) int64 {
 	return time.Date(1970, time.January+time.Month(months), 1, 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
 
-// numpyType says how kept values of a type are written as elements of an array.
+// numpyType is how kept values of a type are written as elements of an array.
 type numpyType struct {
 	descr string
 	size  int
 	put   func(dst, v []byte) []byte
-	null  []byte // the element that stands for null; nil: there is none
+	null  []byte // the element for null; nil: there is none
 }
 
 // numpyOf returns how values of a type are written; ok is false where NumPy has no such type.
@@ -192,17 +193,17 @@ func numpyOf(t *kept.Type) (n numpyType, ok bool) {
 	return n, false
 }
 
-// keptStats is what the type of an array of kept values follows from.
+// keptStats describes the kept values of an array, and decides on the array's type.
 type keptStats struct {
 	Type *kept.Type `json:",omitempty"`
-	Null bool       // there is one that NumPy's type has no element for
-	// Runes of the longest value as JSON, where values are strings or bytes, whose zeros at the end
-	// NumPy's strings would lose.
+	Null bool       // a value is null, and NumPy's type has no element for null
+	// Runes is the length of the longest value as JSON, for values that are strings or bytes. They
+	// are written as JSON where they end in zeros, which NumPy's strings would lose.
 	Runes int64
 }
 
-// elements returns how the values are written: as elements, so many for each axis of a value that
-// is a list of one length, or of such lists.
+// elements returns the type of the array's elements, and the sizes of a value that is a list of
+// fixed length, or of such lists. ok is false where the values are written as strings.
 func (s *keptStats) elements() (n numpyType, dims []int64, ok bool) {
 	t := s.Type
 	if t == nil {
@@ -216,7 +217,7 @@ func (s *keptStats) elements() (n numpyType, dims []int64, ok bool) {
 	return n, dims, ok && !s.Null
 }
 
-// add looks at a value.
+// add notes what the array's type has to hold.
 func (s *keptStats) add(v []byte) {
 	if n, dims, ok := s.elements(); ok {
 		s.Null = n.lacks(v, len(dims))
@@ -226,7 +227,8 @@ func (s *keptStats) add(v []byte) {
 	}
 }
 
-// lacks reports whether a value is, or holds in lists so deep, a null that there is no element for.
+// lacks reports whether a value, or a value in its lists of the given depth, is a null without an
+// element.
 func (n numpyType) lacks(v []byte, depth int) bool {
 	if depth == 0 {
 		return v == nil && n.null == nil
@@ -240,7 +242,7 @@ func (n numpyType) lacks(v []byte, depth int) bool {
 	return v == nil
 }
 
-// append appends the elements of a value, whose lists are so deep.
+// append appends the elements of a value, which lie in lists of the given depth.
 func (n numpyType) append(dst, v []byte, depth int) []byte {
 	switch {
 	case depth == 0 && v == nil:
@@ -265,8 +267,8 @@ func (s *keptStats) isText() bool {
 	return false
 }
 
-// text returns a value as it stands in an array of strings: bytes and strings as they are, null as
-// the empty string, anything else as its JSON.
+// text returns a value as an array of strings holds it: bytes and strings as they are, null as the
+// empty string, any other value as JSON.
 func (s *keptStats) text(v []byte) []byte {
 	if s.isText() {
 		return v

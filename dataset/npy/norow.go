@@ -7,10 +7,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// A row that has no values takes its place in an array all the same, with elements that stand for
-// none: NaN, zero, false or the empty string.
+// The rows of an array include those that have no values, since they failed. Their elements are
+// NaN, zero, false or the empty string.
 
-// nans are the bytes of what is not a number, in the types that have it.
+// nans holds the bytes of NaN for the dtypes that have it.
 var nans = map[tensor.DType][]byte{
 	tensor.Float16: {0, 0x7e}, tensor.Float32: nan32, tensor.Bfloat16: nan32, tensor.Float64: nan64,
 	tensor.Complex64: append(nan32, nan32...), tensor.Complex128: append(nan64, nan64...),
@@ -21,22 +21,23 @@ var (
 	nan64 = []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}
 )
 
-// writeNone adds a row that has no values.
+// writeNone adds a row without values.
 func (a *arrayWriter) writeNone() error {
 	a.rows++
 	if a.dims == nil {
-		return nil // it gets elements when the shape is known
+		// fixShape writes its elements, once a row with values gives the shape.
+		return nil
 	}
 	return a.fill(1)
 }
 
-// know says what shape rows have, and gives those without values their elements.
-func (a *arrayWriter) know(dims []int64) error {
+// fixShape sets the shape of rows, and writes the elements of the rows without values so far.
+func (a *arrayWriter) fixShape(dims []int64) error {
 	a.dims = append([]int64{}, dims...)
 	return a.fill(a.rows)
 }
 
-// fill writes the elements of rows that have no values.
+// fill writes the elements of rows without values.
 func (a *arrayWriter) fill(rows int64) error {
 	n, _ := tensor.NumElements(a.dims)
 	none, ok := nans[a.dtype]
@@ -60,10 +61,10 @@ func (a *arrayWriter) fill(rows int64) error {
 	return nil
 }
 
-// settle gives rows their elements where none of them has had values.
+// settle writes the elements of the rows where no row has had values.
 func (a *arrayWriter) settle() error {
 	if a.kept || a.dims != nil || a.rows == 0 {
 		return nil
 	}
-	return a.know(a.leastDims())
+	return a.fixShape(a.leastDims())
 }

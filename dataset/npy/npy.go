@@ -22,14 +22,14 @@ const (
 )
 
 // Rows returns a dataset of the entries along the first axis of the arrays in npy files, one file
-// after the other. The spec must have one component. What is wrong with the first file, if it is
-// one that can be read twice, is an error of the dataset.
+// after the other. The spec must have one component. The first file is looked at right away, if it
+// can be read twice: an array that does not fit is then an error of the dataset.
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	return rows(spec, o, openNpy, names)
 }
 
-// ZipRows is [Rows] for npz archives, which hold an array for each component, all with as many
-// entries.
+// ZipRows is [Rows] for npz archives. An archive holds an array for each component, and all arrays
+// have the same number of entries.
 func ZipRows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	return rows(spec, o, openZip, names)
 }
@@ -37,7 +37,7 @@ func ZipRows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 // opener opens the arrays of a file.
 type opener func(spec dataset.Spec, o Options, name string) (*arrays, error)
 
-// arrays are those of one file.
+// arrays are the open arrays of one file.
 type arrays struct {
 	name  string
 	rows  int64
@@ -49,14 +49,14 @@ type arrays struct {
 	members []member // of an archive
 }
 
-// member is an array of an archive.
+// member is the entry of an array in an archive.
 type member struct {
 	name string
 	r    io.Reader
 }
 
-// whole checks that the arrays end where the archive says, with the right checksum, once their rows
-// are read.
+// whole checks, once all rows are read, that the arrays end where the archive says, with the right
+// checksums.
 func (out *arrays) whole() error {
 	for _, m := range out.members {
 		var rest [512]byte
@@ -84,10 +84,11 @@ func rows(spec dataset.Spec, o Options, open opener, names []string) *dataset.Da
 	})
 }
 
-// maxCounted bounds the files that are opened to count their rows beforehand.
+// maxCounted bounds the files that are opened beforehand to count their rows.
 const maxCounted = 1000
 
-// count returns the number of rows, where the files can be read twice.
+// count returns the number of rows where the files can be read twice, otherwise
+// [dataset.UnknownCardinality].
 func count(spec dataset.Spec, o Options, open opener, names []string) (int64, error) {
 	var sum int64
 	for i, name := range names {
@@ -121,7 +122,7 @@ func count(spec dataset.Spec, o Options, open opener, names []string) (int64, er
 	return sum, nil
 }
 
-// seekable is a part of a file that another owns.
+// seekable is a part of a file, without the file's Close.
 type seekable struct{ *io.SectionReader }
 
 func (seekable) Close() error { return nil }
@@ -186,10 +187,10 @@ func members(z *zip.Reader) (byName map[string]*zip.File, names []string) {
 	return byName, names
 }
 
-// zipFormat is an archive, an empty one too.
+// zipFormat recognises an archive, also an empty one.
 var zipFormat = files.Format{Name: "npz", Magic: "PK"}
 
-// openZip opens the arrays of an archive that the components need.
+// openZip opens the arrays of an archive that are needed.
 func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 	f, err := files.OpenAt(o.Open, name, zipFormat)
 	if err != nil {
@@ -224,7 +225,7 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 			return nil, fmt.Errorf("%s: array %q: %w", name, column, err)
 		}
 		opened = append(opened, func() { _ = r.Close() }) // nothing was written
-		r = &inflated{ReadCloser: r, where: fmt.Sprintf("%s: array %q", name, column), stored: int64(min(entry.CompressedSize64, 1<<62)), most: o.MaxRatio}
+		r = &inflated{ReadCloser: r, where: fmt.Sprintf("%s: array %q", name, column), stored: int64(min(entry.CompressedSize64, 1<<62)), maxRatio: o.MaxRatio}
 		out.members = append(out.members, member{column, r})
 		a, err := openArray(r, int64(min(entry.UncompressedSize64, 1<<62)), o)
 		if err != nil {
@@ -242,20 +243,20 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 	return out, nil
 }
 
-// inflated reads an array of an archive, and stops where few bytes become too many.
+// inflated decompresses an array of an archive, and stops where it grows beyond the ratio.
 type inflated struct {
 	io.ReadCloser
-	where  string
-	stored int64 // bytes in the archive
-	out    int64 // bytes so far
-	most   int64 // what a byte of it may become, from dataset.RatioFrom on; 0: the default
+	where    string
+	stored   int64 // bytes in the archive
+	out      int64 // bytes read so far
+	maxRatio int64 // most bytes for a stored one, from dataset.RatioFrom on; 0: the default
 }
 
 // Read decompresses.
 func (r *inflated) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	r.out += int64(n)
-	most := cmp.Or(r.most, dataset.DefaultRatio)
+	most := cmp.Or(r.maxRatio, dataset.DefaultRatio)
 	if r.out > dataset.RatioFrom && r.out/most > r.stored {
 		return 0, &dataset.LimitError{
 			Limit: dataset.LimitRatio,
@@ -265,7 +266,7 @@ func (r *inflated) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pick opens the arrays of the components and those to keep, which must have as many rows.
+// pick opens the arrays of the components and those to keep. All must have the same number of rows.
 func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, nulls dataset.Nulls, open func(string) (*array, error)) error {
 	fill, err := nulls.For(spec)
 	if err != nil {
@@ -286,7 +287,7 @@ func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, nu
 	}
 	for c, comp := range spec.Flatten() {
 		path := spec.Paths()[c]
-		part := comp // what each array is read for
+		part := comp // the part of comp that one array is read for
 		var own component
 		if n := len(pick.Components[c]); n > 1 {
 			if own.dims, err = columns.CheckSide(out.name, path, comp, n); err != nil {
@@ -322,7 +323,7 @@ func (out *arrays) pick(spec dataset.Spec, pick columns.Pick, names []string, nu
 	return nil
 }
 
-// source gives the blocks of the files.
+// source reads the blocks of the files, one file after the other.
 type source struct {
 	spec  dataset.Spec
 	o     Options
@@ -333,7 +334,7 @@ type source struct {
 	block block.Block
 }
 
-// Next returns the next block.
+// Next returns the next block. It is what a source of package block must have.
 func (s *source) Next(ctx context.Context) (*block.Block, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -412,7 +413,7 @@ func (s *source) Close() {
 	}
 }
 
-// Columns describes the array of a npy file, whose name is "". Of o it uses Open.
+// Columns describes the array of an npy file; its name is "". Of the options it uses Open.
 func Columns(o Options, name string) ([]dataset.Column, error) {
 	r, err := files.Open(o.Open, name)
 	if err != nil {
@@ -425,7 +426,7 @@ func Columns(o Options, name string) ([]dataset.Column, error) {
 	return []dataset.Column{h.column("")}, nil
 }
 
-// ZipColumns describes the arrays of a npz archive. Of o it uses Open.
+// ZipColumns describes the arrays of an npz archive. Of the options it uses Open.
 func ZipColumns(o Options, name string) ([]dataset.Column, error) {
 	f, err := files.OpenAt(o.Open, name, zipFormat)
 	if err != nil {
@@ -453,8 +454,8 @@ func ZipColumns(o Options, name string) ([]dataset.Column, error) {
 	return out, nil
 }
 
-// ZipKeptTypes returns the types of the arrays of an archive that o keeps, nil for one whose values
-// go as JSON. Of o it uses Open and Keep.
+// ZipKeptTypes returns the types of the arrays of an archive that o keeps, nil for an array whose
+// values are kept as JSON. Of the options it uses Open and Keep.
 func ZipKeptTypes(o Options, name string) ([]dataset.FieldType, error) {
 	o.Columns, o.Nulls, o.MaxRow = nil, nil, defaultMaxRow
 	a, err := openZip(dataset.Dict(map[string]dataset.Spec{}), o, name)

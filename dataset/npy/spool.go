@@ -9,14 +9,14 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
-// Spool holds what is written to it until it is read back.
+// Spool holds the bytes written to it until they are read back.
 type Spool interface {
 	io.WriteCloser
-	// Section returns all that was written so far, to be read at any place.
+	// Section returns a reader of all bytes written so far.
 	Section() (*io.SectionReader, error)
 }
 
-// tempSpool is a temporary file.
+// tempSpool is a spool in a temporary file.
 type tempSpool struct{ *files.TempFile }
 
 // Section returns the whole file.
@@ -25,22 +25,22 @@ func (t tempSpool) Section() (*io.SectionReader, error) {
 	return io.NewSectionReader(t, 0, size), err
 }
 
-// shared is a spool that the arrays of an archive have in common, as there may be more of them than
-// a process may have files open. Each writes pieces to it, a piece behind the number of its array
-// and its length.
+// shared is a spool that all arrays of an archive write to: there may be more arrays than a process
+// may have files open. Each array writes pieces, and each piece follows the number of its array and
+// its own length.
 type shared struct {
 	Spool
 	size   int64
-	pieces [][]piece // of each array
+	pieces [][]piece // by array
 }
 
-// piece is a part of an array: where it stands in the spool.
+// piece says where in the spool a part of an array is.
 type piece struct{ at, size int64 }
 
-// arrayBuffer is how many bytes of an array are held in memory, at most, before they are written.
+// arrayBuffer is how many bytes of an array are collected in memory before they are written.
 const arrayBuffer = 64 << 10
 
-// spoolMemory is how much of values that wait is held in memory.
+// spoolMemory is how many bytes of a spool are held in memory.
 const spoolMemory = 32 << 20
 
 // scan finds the pieces that the spool holds.
@@ -63,7 +63,7 @@ func (s *shared) scan() error {
 	return nil
 }
 
-// readHead reads what stands before a piece.
+// readHead reads the number of the array and the length that come before a piece.
 func readHead(r io.ByteReader) (array, n uint64, err error) {
 	if array, err = binary.ReadUvarint(r); err == nil {
 		n, err = binary.ReadUvarint(r)
@@ -71,19 +71,19 @@ func readHead(r io.ByteReader) (array, n uint64, err error) {
 	return array, n, err
 }
 
-// appendHead appends what stands before a piece.
+// appendHead appends the number of the array and the length that come before a piece.
 func appendHead(dst []byte, array, n int) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(dst, uint64(array)), uint64(n)) //nolint:gosec // neither is negative
 }
 
-// note says that a piece of an array stands at the end.
+// note adds a piece of n bytes of an array, at the end of the spool.
 func (s *shared) note(array int, n int64) {
 	s.size += int64(len(appendHead(nil, array, int(n))))
 	s.pieces[array] = append(s.pieces[array], piece{s.size, n})
 	s.size += n
 }
 
-// pieces are those of one array.
+// pieces writes and reads the pieces of one array.
 type pieces struct {
 	of    *shared
 	array int
@@ -101,7 +101,7 @@ func (b *pieces) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// reader returns a reader of all pieces, one behind the other.
+// reader returns a reader of all pieces, one after the other.
 func (b *pieces) reader() (io.Reader, error) {
 	section, err := b.of.Section()
 	return &pieceReader{r: section, left: b.of.pieces[b.array]}, err
@@ -111,10 +111,10 @@ func (b *pieces) reader() (io.Reader, error) {
 type pieceReader struct {
 	r    io.ReaderAt
 	left []piece
-	read int64 // of the first of them
+	read int64 // bytes read of the first of them
 }
 
-// Read reads within a piece.
+// Read reads from one piece at most.
 func (b *pieceReader) Read(p []byte) (int, error) {
 	for len(b.left) > 0 && b.left[0].size == b.read {
 		b.left, b.read = b.left[1:], 0
@@ -126,10 +126,11 @@ func (b *pieceReader) Read(p []byte) (int, error) {
 	n, err := b.r.ReadAt(p[:min(int64(len(p)), now.size-b.read)], now.at+b.read)
 	b.read += int64(n)
 	if n > 0 {
-		err = nil // the next call comes upon it
+		// The next call returns the error.
+		err = nil
 	}
 	return n, err
 }
 
-// errState says that a state is not what State returns.
+// errState says that a state is not one that State returned.
 var errState = errors.New("what was written before is not as it was left")

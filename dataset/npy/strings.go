@@ -26,14 +26,14 @@ func (s *stringStats) add(v string) {
 	s.Zeros = s.Zeros || strings.HasSuffix(v, "\x00")
 }
 
-// widen notes that there is a value of a kind. An array of numbers has no place for null, except as
+// widen notes that the array has a value of a kind. For null an array of numbers has no element but
 // NaN.
 func (s *stringStats) widen(k jsontext.Kind) {
 	s.Null = s.Null || k == jsontext.Null
 	s.Kind = jsontext.Widen(s.Kind, k)
 }
 
-// writeStrings keeps strings for later.
+// writeStrings writes strings to the spool, for copyStrings.
 func (a *arrayWriter) writeStrings(strs []string) error {
 	for _, v := range strs {
 		a.strs.add(v)
@@ -44,7 +44,7 @@ func (a *arrayWriter) writeStrings(strs []string) error {
 	return nil
 }
 
-// record keeps bytes for later, behind a number.
+// record writes a number and bytes to the spool.
 func (a *arrayWriter) record(n uint64, b []byte) error {
 	var head [binary.MaxVarintLen64]byte
 	if _, err := a.buf.Write(head[:binary.PutUvarint(head[:], n)]); err != nil {
@@ -54,7 +54,8 @@ func (a *arrayWriter) record(n uint64, b []byte) error {
 	return err
 }
 
-// writeKept keeps a kept value for later: that of the type that the first ones have, or JSON.
+// writeKept writes a kept value to the spool: encoded in the type that the first values have, or as
+// JSON.
 func (a *arrayWriter) writeKept(f dataset.Field) error {
 	s := a.strs
 	if own, ok := f.Type.(*kept.Type); ok && s.Kept.Type == nil && s.Kind == jsontext.Null {
@@ -83,11 +84,11 @@ func (a *arrayWriter) writeKept(f dataset.Field) error {
 	return a.record(uint64(len(v)+1), v)
 }
 
-// maxGrowth bounds how much longer than its strings an array of them may be: one long string among
-// millions of short ones makes all as long.
+// maxGrowth bounds how much longer than its strings an array of them may be: among millions of
+// short strings one long string makes all elements as long.
 const maxGrowth = 64 << 30
 
-// copyStrings writes the array of the strings that were kept.
+// copyStrings writes the array of the strings in the spool.
 func (a *arrayWriter) copyStrings(w io.Writer) error {
 	put, descr, size, err := a.encoding()
 	if err != nil {
@@ -142,7 +143,8 @@ func (a *arrayWriter) copyStrings(w io.Writer) error {
 	return out.Flush()
 }
 
-// encoding says how strings are written, and how many bytes each takes.
+// encoding returns how the strings are written (put), under which name of NumPy's, and how many
+// bytes each takes.
 func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr string, size int64, err error) {
 	if a.strs.Kept.Type != nil {
 		if n, dims, ok := a.strs.Kept.elements(); ok {
@@ -173,7 +175,7 @@ func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr strin
 	own := a.strs.Kept.Type
 	switch {
 	case own != nil && a.strs.Zeros && a.strs.Kept.isText():
-		// as JSON, which has zeros and bytes
+		// JSON escapes zeros and other bytes, which the array could not hold.
 		return putRunes(func(v []byte) []byte { return own.AppendJSON(nil, v) }, a.strs.Kept.Runes)
 	case own != nil:
 		plain = a.strs.Kept.text
@@ -190,7 +192,7 @@ func (a *arrayWriter) encoding() (put func(dst, text []byte) []byte, descr strin
 	return putRunes(plain, a.strs.Runes)
 }
 
-// putRunes is encoding for the text of values, the longest of which has so many characters.
+// putRunes is encoding for texts in type 'U', the longest of which has so many characters.
 func putRunes(plain func([]byte) []byte, longest int64) (put func(dst, v []byte) []byte, descr string, size int64, err error) {
 	longest = max(longest, 1)
 	return func(dst, v []byte) []byte {
@@ -201,7 +203,7 @@ func putRunes(plain func([]byte) []byte, longest int64) (put func(dst, v []byte)
 	}, fmt.Sprintf("<U%d", longest), 4 * longest, nil
 }
 
-// floatBits returns those of a number, NaN for null.
+// floatBits returns the bits of a number as float64, NaN for null.
 func floatBits(text []byte) uint64 {
 	if f, ok := jsontext.AsFloat(text); ok {
 		return math.Float64bits(f)

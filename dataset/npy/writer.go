@@ -19,34 +19,34 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
-	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	// Names are the names of the components' arrays, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. One is of
-	// the type that Types or its source has for it, where NumPy has it and, if there are nulls, an
-	// element for them: NaN or NaT. Where the source has none, as JSON and CSV, it is of integers,
-	// floats or booleans if all its values are. All else are strings.
+	// Keep lists the keys of [dataset.Element.Extra] that become arrays of an archive. An array has
+	// the type that Types or its source has for it, if NumPy has that type, and an element for
+	// nulls (NaN or NaT) if there are any. Where the source has no types, as JSON and CSV, an array
+	// is of integers, floats or booleans if all its values are. Any other array is of strings.
 	Keep []string
-	// Types are those of kept columns, as far as they are known beforehand.
+	// Types holds types of kept columns, as far as they are known beforehand.
 	Types map[string]dataset.FieldType
-	// Spool makes a place for values that have to wait until all are known. It is called once at
-	// most. nil: a temporary file.
+	// Spool makes a place for values that wait until all rows are written. It is called at most
+	// once. nil: a temporary file.
 	Spool func() (Spool, error)
-	// Resume is what [Writer.State] returned of a writer of the same spec and options. The new
-	// writer goes on with the next row: its w and its spool are as the other has left them, and w
-	// stands at its end.
+	// Resume is what [Writer.State] of an earlier writer of the same spec and options returned. The
+	// new writer goes on with the next row. Its w and its spool hold what the earlier writer wrote,
+	// and w is positioned at its end.
 	Resume []byte
 }
 
 // Writer writes rows as arrays whose first axis is the rows. All rows of a component must have the
-// shape of its first.
+// shape of the first one.
 //
-// bfloat16, which NumPy does not have, is written as float32, which holds it. Strings become an
-// array of type 'U', or of 'S' if they are not all UTF-8; as their longest decides on its size,
-// they wait in a temporary file.
+// bfloat16, which NumPy does not have, is written as float32, which holds it exactly. Strings
+// become an array of type 'U', or of 'S' if they are not all UTF-8. The longest string decides on
+// the type's size, so strings wait in a temporary file until all are known.
 //
 // A row without values, one that has an error, may be written where columns are kept, one of which
-// tells of the error. As an array has no place for what is missing, its elements are NaN, zero,
-// false or the empty string there.
+// tells the error. As arrays have no place for a missing row, its elements are NaN, zero, false or
+// the empty string.
 type Writer struct {
 	comps  []dataset.Component
 	keep   []string
@@ -57,9 +57,9 @@ type Writer struct {
 	closed bool
 }
 
-// NewWriter returns a writer of one array, for a spec of one component. w is given a header that
-// tells the number of rows in the end: where it cannot seek, the values wait in a temporary file.
-// It must be closed, which does not close w.
+// NewWriter returns a writer of one array, for a spec of one component. The array's header, at the
+// beginning of w, tells the number of rows and is written last: where w cannot seek, the values
+// wait in a temporary file. The writer must be closed, which does not close w.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	if len(o.Keep) > 0 {
 		return nil, fmt.Errorf("write npy: there is no room for column %q beside the one array; use npz", o.Keep[0])
@@ -112,7 +112,7 @@ func NewZipWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, err
 	return out, out.openSpool(o)
 }
 
-// openSpool makes a place for values that wait.
+// openSpool makes the place for values that wait.
 func (w *Writer) openSpool(o WriterOptions) error {
 	if o.Spool == nil {
 		o.Spool = func() (Spool, error) {
@@ -156,7 +156,7 @@ func newWriter(spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	return out, out.resume(o.Resume)
 }
 
-// arrayState is what is known of an array's rows so far.
+// arrayState is what another writer has to know of an array's rows so far.
 type arrayState struct {
 	Rows    int64
 	Dims    []int64
@@ -164,8 +164,8 @@ type arrayState struct {
 	Strings *stringStats `json:",omitempty"`
 }
 
-// State hands all values on to where they wait, and returns what another writer needs to know of
-// them to go on with the next row.
+// State writes all values so far to the spool and to w, and returns what another writer needs to
+// know to go on with the next row.
 func (w *Writer) State() ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
@@ -180,7 +180,7 @@ func (w *Writer) State() ([]byte, error) {
 	return json.Marshal(states)
 }
 
-// resume takes up the state of another writer.
+// resume sets the writer to the state that an earlier one returned.
 func (w *Writer) resume(state []byte) error {
 	if len(state) == 0 {
 		return nil
@@ -223,7 +223,7 @@ func (w *Writer) Write(e dataset.Element) error {
 	return nil
 }
 
-// check looks at a row before any of it is written.
+// check refuses a row that does not fit before any of it is written.
 func (w *Writer) check(e dataset.Element) error {
 	if e.Tensors == nil {
 		if len(w.keep) == 0 {
@@ -252,12 +252,13 @@ func (w *Writer) Close() error {
 		w.err = w.finish()
 	}
 	if w.spool != nil {
-		_ = w.spool.Close() // it is not needed any more
+		// The archive is complete without the spool.
+		_ = w.spool.Close()
 	}
 	return w.err
 }
 
-// share lets arrays write to a spool, behind what it holds of them already.
+// share makes the arrays write to one spool, after the pieces that it holds of them already.
 func share(s Spool, arrays []*arrayWriter) (*shared, error) {
 	out := &shared{Spool: s, pieces: make([][]piece, len(arrays))}
 	if err := out.scan(); err != nil {

@@ -6,8 +6,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 )
 
-// arrowType returns the type of Arrow's that values of a column are of, and what else a field says
-// of them.
+// arrowType returns Arrow's type of a column's values, and the metadata of a field of that type.
 func (e *element) arrowType() (ar.DataType, ar.Metadata) {
 	var none ar.Metadata
 	if e.logical.kind == logicalNull {
@@ -111,7 +110,8 @@ func (e *element) arrowInteger() ar.DataType {
 	return pair[1]
 }
 
-// meaning returns what integers mean, in whichever way the file says it.
+// meaning returns what the file says that integers mean, by its new or its old annotation: a kind
+// of logical type, its unit, whether times are in UTC, and an integer's width and sign.
 func (e *element) meaning() (kind, unit int16, utc bool, width int64, signed bool) {
 	l := e.logical
 	if l.kind != 0 {
@@ -136,8 +136,8 @@ func (e *element) meaning() (kind, unit int16, utc bool, width int64, signed boo
 	return 0, 0, false, 0, false
 }
 
-// restored returns a field with the type of the one that it was written from, where values of that
-// are stored as values of the field's own.
+// restored returns the field with the type that it had in the table the file was written from, if
+// values of that type are stored as values of the field's own.
 func restored(own, original ar.Field) ar.Field {
 	if t, ok := restoredType(own.Type, original.Type); ok {
 		own.Type = t
@@ -148,7 +148,7 @@ func restored(own, original ar.Field) ar.Field {
 	return own
 }
 
-// restoredType returns the type that values were of before they were stored as values of own.
+// restoredType returns the original type if its values are stored as values of type own.
 func restoredType(own, original ar.DataType) (ar.DataType, bool) {
 	if ar.TypeEqual(own, original) {
 		return original, true
@@ -166,7 +166,7 @@ func restoredType(own, original ar.DataType) (ar.DataType, bool) {
 		return own, false
 	case *ar.StructType:
 		return restoredStruct(own, o)
-	case *ar.TimestampType: // the file knows no zones
+	case *ar.TimestampType: // the file has no time zones
 		t, ok := own.(*ar.TimestampType)
 		if !ok || t.TimeZone == "" || o.TimeZone == "" {
 			return own, false
@@ -206,7 +206,8 @@ func restoredList(original ar.DataType, entry ar.Field) ar.DataType {
 	return ar.ListOfField(entry)
 }
 
-// storedAs reports whether values of a type of Arrow's without parts are stored as values of own.
+// storedAs reports whether values of the original type, one without parts, are stored as values of
+// own.
 func storedAs(own, original ar.DataType) bool {
 	switch o := original.(type) {
 	case *ar.LargeStringType, *ar.StringViewType:
@@ -216,7 +217,7 @@ func storedAs(own, original ar.DataType) bool {
 	case *ar.DurationType:
 		return own.ID() == ar.INT64
 	case *ar.Uint32Type:
-		return own.ID() == ar.INT64 // in files of the first version
+		return own.ID() == ar.INT64 // files of the format's first version
 	case *ar.Decimal32Type:
 		return sameDigits(own, o)
 	case *ar.Decimal64Type:

@@ -9,8 +9,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
 
-// scatter reads n rows of a column without lists to the places at, at+k, … of dst. It returns the
-// rows that are null.
+// scatter reads n rows of a column without lists, and writes row i of them to place at+i·k of dst.
+// It appends to nulls the rows that are null, counted from from.
 func (r *reader) scatter(dst []byte, n, k, at int, nulls []int, from int) ([]int, error) {
 	size := r.width
 	for row := 0; row < n; {
@@ -20,7 +20,7 @@ func (r *reader) scatter(dst []byte, n, k, at int, nulls []int, from int) ([]int
 		part := min(r.left(), n-row)
 		here := part
 		if r.def != nil {
-			here = run(r.def[:part], byte(r.max()))
+			here = run(r.def[:part], byte(r.maxDef()))
 			if here == 0 {
 				nulls = append(nulls, from+row)
 				r.def = r.def[1:]
@@ -36,7 +36,7 @@ func (r *reader) scatter(dst []byte, n, k, at int, nulls []int, from int) ([]int
 	return nulls, nil
 }
 
-// run returns how many levels from the first on are the wanted one.
+// run returns how many levels at the beginning equal want.
 func run(levels []byte, want byte) int {
 	for i, d := range levels {
 		if d != want {
@@ -46,7 +46,7 @@ func run(levels []byte, want byte) int {
 	return len(levels)
 }
 
-// early says that a chunk ends before its row group.
+// early turns the end of a chunk into an error, since its row group promises more rows.
 func (r *reader) early(err error) error {
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("column %q: the row group promises more rows than there are", r.name)
@@ -54,7 +54,7 @@ func (r *reader) early(err error) error {
 	return err
 }
 
-// read reads n rows into out, whose memory it uses again.
+// read reads n rows into out, and uses its memory again.
 func (r *reader) read(n int, out *nested.Values) error {
 	r.out = out
 	o := out
@@ -69,7 +69,7 @@ func (r *reader) read(n int, out *nested.Values) error {
 		}
 		part := min(r.left(), n-row)
 		if r.def == nil {
-			r.take(part)
+			r.moveValues(part)
 			row += part
 			continue
 		}
@@ -82,8 +82,8 @@ func (r *reader) read(n int, out *nested.Values) error {
 	return nil
 }
 
-// take moves values from the page to the result.
-func (r *reader) take(n int) {
+// moveValues moves n values from the page to the result.
+func (r *reader) moveValues(n int) {
 	if r.width == 0 {
 		r.out.Strings = append(r.out.Strings, r.strs[:n]...)
 		r.strs = r.strs[n:]
@@ -94,10 +94,10 @@ func (r *reader) take(n int) {
 	r.data = r.data[n:]
 }
 
-// slot adds a value, or a null, by its definition level.
+// slot moves a value to the result, or adds a null, as the entry's definition level says.
 func (r *reader) slot(def int) {
-	if def == r.max() {
-		r.take(1)
+	if def == r.maxDef() {
+		r.moveValues(1)
 		return
 	}
 	r.out.NullSlots = append(r.out.NullSlots, r.out.Len())
@@ -110,8 +110,8 @@ func (r *reader) slot(def int) {
 	}
 }
 
-// readLists reads n rows of lists. The repetition level of an entry says in which list it goes on,
-// its definition level which lists it begins.
+// readLists reads n rows of lists. The repetition level of an entry says which list it continues,
+// and its definition level which lists begin with it.
 func (r *reader) readLists(n int) error {
 	o, depth := r.out, len(r.lists)
 	o.Offsets = slices.Grow(o.Offsets[:0], depth)[:depth]
@@ -159,8 +159,8 @@ func (r *reader) readLists(n int) error {
 	return nil
 }
 
-// begin begins the lists inside the one that an entry goes on in, and adds its value where it
-// reaches one.
+// begin starts the lists below level rep that begin with an entry. If the entry has a value, begin
+// adds it.
 func (r *reader) begin(rep, def int, counts []int64) {
 	o := r.out
 	for l := rep; l < len(r.lists); l++ {
@@ -176,10 +176,10 @@ func (r *reader) begin(rep, def int, counts []int64) {
 	r.slot(def)
 }
 
-// listRun takes what most pages of simple lists hold: entries that are all there. It reports
-// whether the rows are complete.
+// listRun moves the entries at the front of a page that all have values, as most pages of simple
+// lists have. It reports whether the n rows are complete.
 func (r *reader) listRun(n int, rows *int, count *int64) bool {
-	here := run(r.def, byte(r.max()))
+	here := run(r.def, byte(r.maxDef()))
 	rep := r.rep[:here]
 	i := 0
 	for ; i < len(rep); i++ {
@@ -204,12 +204,12 @@ func (r *reader) listRun(n int, rows *int, count *int64) bool {
 }
 
 func (r *reader) advance(n int, count *int64) {
-	r.take(n)
+	r.moveValues(n)
 	r.def, r.rep = r.def[n:], r.rep[n:]
 	*count += int64(n)
 }
 
-// finish ends the last lists.
+// finish sets the ends of the last lists.
 func (r *reader) finish(counts []int64) {
 	for l := range counts {
 		r.out.Offsets[l] = append(r.out.Offsets[l], counts[l])

@@ -16,14 +16,14 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// largePage bounds the bytes of a page that becomes more than largeRatio times as large as it is
-// stored. Writers end a page at about 1 MB, or after one row.
+// A page beyond largePage bytes may be at most largeRatio times as large as it is stored. Writers
+// end a page at about 1 MB, or after one row.
 const (
 	largePage  = 256 << 20
 	largeRatio = 4
 )
 
-// codec is how pages are compressed.
+// codec is a way to compress pages.
 type codec int32
 
 const (
@@ -32,23 +32,23 @@ const (
 	gzipCodec    codec = 2
 	lzoCodec     codec = 3
 	brotliCodec  codec = 4
-	lz4Codec     codec = 5 // in frames of Hadoop's own, or not
+	lz4Codec     codec = 5 // LZ4 blocks, with or without Hadoop's framing
 	zstdCodec    codec = 6
 	lz4Raw       codec = 7
 )
 
-// errUnpacked says that data is damaged, or stands for another number of bytes.
+// errUnpacked says that compressed data is damaged, or decompresses to another size than it should.
 var errUnpacked = errors.New("other data")
 
-// unpackBytes returns the size bytes that data stands for, in the memory of dst where that is large
-// enough. Memory grows with what comes out, whatever size says.
+// unpackBytes decompresses data to size bytes, into the memory of dst if it has room. Memory grows
+// with the bytes that come out, since size may be wrong.
 func unpackBytes(c codec, dst, data []byte, size int) ([]byte, error) {
 	if len(data) == 0 && size == 0 {
-		return dst, nil // as some writers leave a page without values
+		return dst, nil // some writers store a page without values as nothing
 	}
 	switch c {
 	case snappyCodec:
-		const most = 32 // bytes that a byte stands for
+		const most = 32 // bytes of the result for each byte of data
 		n, err := snappy.DecodedLen(data)
 		if err != nil || n != size || size > most*len(data) {
 			return nil, errUnpacked
@@ -85,17 +85,17 @@ func unpackBytes(c codec, dst, data []byte, size int) ([]byte, error) {
 	return nil, fmt.Errorf("pages compressed with codec %d, which is not known", c)
 }
 
-// zstdReaders are decoders that work in the goroutine of their caller.
+// zstdReaders are decoders that start no goroutines.
 var zstdReaders = sync.Pool{New: func() any {
-	// the options are right
+	// The options are valid, so there is no error.
 	r, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(largePage))
 	return r
 }}
 
-// maxLZ4 is the most bytes that a byte of LZ4 stands for.
+// maxLZ4 is the most bytes that LZ4 makes of one byte.
 const maxLZ4 = 255
 
-// readBytes reads size bytes, which must be all there are.
+// readBytes reads size bytes from r, which must end there.
 func readBytes(dst []byte, r io.Reader, size int) ([]byte, error) {
 	const step = 1 << 20
 	for len(dst) < size {
@@ -116,7 +116,7 @@ func readBytes(dst []byte, r io.Reader, size int) ([]byte, error) {
 	return dst, nil
 }
 
-// lz4Block unpacks a block of LZ4.
+// lz4Block decompresses a block of LZ4.
 func lz4Block(dst, data []byte, size int) ([]byte, error) {
 	if size > maxLZ4*len(data) {
 		return nil, errUnpacked
@@ -128,17 +128,18 @@ func lz4Block(dst, data []byte, size int) ([]byte, error) {
 	return dst, nil
 }
 
-// lz4Into unpacks a block of LZ4 that becomes as many bytes as dst has.
+// lz4Into decompresses a block of LZ4 that must fill dst.
 func lz4Into(dst, data []byte) bool {
-	if len(dst) == 0 { // the library would read it nevertheless
+	// The library reads the data even if it should become nothing.
+	if len(dst) == 0 {
 		return len(data) == 1 && data[0] == 0
 	}
 	n, err := lz4.UncompressBlock(data, dst)
 	return err == nil && n == len(dst)
 }
 
-// lz4Frames unpacks blocks of LZ4 that stand behind their sizes, as Hadoop writes them: what the
-// block becomes, and how long it is.
+// lz4Frames decompresses blocks of LZ4 as Hadoop writes them: two sizes, decompressed and
+// compressed, come before each block.
 func lz4Frames(dst, data []byte, size int) ([]byte, error) {
 	const head = 8
 	if size > maxLZ4*len(data) {

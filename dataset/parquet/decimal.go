@@ -6,10 +6,11 @@ import (
 	"math"
 )
 
-// errMoment says that a time of 12 bytes is none that 64 bits count.
+// errMoment says that a time of 12 bytes does not fit 64 bits.
 var errMoment = errors.New("a time beyond the years 1677 to 2262, which nanoseconds do not reach")
 
-// oldTime reads a time of the old 12 bytes: nanoseconds of a day, and the day, counted from 1970.
+// oldTime reads a time in the old form of 12 bytes: the nanoseconds within the day, and the day,
+// counted from 1970.
 func oldTime(v []byte) (days, nanos int64) {
 	const epoch = 2440588 // the Julian number of 1970-01-01
 
@@ -17,11 +18,12 @@ func oldTime(v []byte) (days, nanos int64) {
 	return days, int64(binary.LittleEndian.Uint64(v))              //nolint:gosec // the bits are meant
 }
 
-// nanoseconds appends a time of the old 12 bytes as nanoseconds since 1970.
+// nanoseconds appends a time in the old form as nanoseconds since 1970.
 func nanoseconds(dst, v []byte) ([]byte, error) {
 	const day = 86400 * 1_000_000_000
 	days, nanos := oldTime(v)
-	if days < 0 && nanos >= 0 { // towards zero, as the first day that is reached is reached in part
+	// Days before 1970 are rounded towards zero: the first one within reach is so in part.
+	if days < 0 && nanos >= 0 {
 		days, nanos = days+1, nanos-day
 	}
 	sum := days*day + nanos
@@ -31,7 +33,7 @@ func nanoseconds(dst, v []byte) ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(dst, uint64(sum)), nil //nolint:gosec // the bits are meant
 }
 
-// microseconds appends a time of the old 12 bytes as microseconds since 1970.
+// microseconds appends a time in the old form as microseconds since 1970.
 func microseconds(dst, v []byte) ([]byte, error) {
 	const day = 86400 * 1_000_000
 	days, nanos := oldTime(v)

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// dictionaryPage takes a page of the values that later pages have the places of.
+// dictionaryPage reads the page of a dictionary, whose values later pages refer to by their places.
 func (r *reader) dictionaryPage(p *page) error {
 	if p.encoding != plain && p.encoding != plainDictionary {
 		return fmt.Errorf("a dictionary with the encoding %d", p.encoding)
@@ -21,7 +21,7 @@ func (r *reader) dictionaryPage(p *page) error {
 	return nil
 }
 
-// dataPage takes a page of values, with their levels.
+// dataPage reads a page of values with their levels.
 func (r *reader) dataPage(p *page) error {
 	data, n, err := r.levels(p)
 	if err != nil {
@@ -30,8 +30,8 @@ func (r *reader) dataPage(p *page) error {
 	return r.decode(p.encoding, data, n)
 }
 
-// levels reads the levels of a page, and returns the bytes after them and how many values are
-// there.
+// levels reads the levels of a page. It returns the bytes after them and the number of values that
+// are not null.
 func (r *reader) levels(p *page) (data []byte, n int, err error) {
 	data, n = p.data, p.values
 	r.def, r.rep = nil, nil
@@ -42,20 +42,20 @@ func (r *reader) levels(p *page) (data []byte, n int, err error) {
 		}
 		r.rep = r.repRoom
 	}
-	if r.max() > 0 {
+	if r.maxDef() > 0 {
 		r.defRoom = slices.Grow(r.defRoom[:0], p.values)[:p.values]
-		if data, n, err = readLevels(r.defRoom, p.def, data, p.defEncoding, r.max()); err != nil {
+		if data, n, err = readLevels(r.defRoom, p.def, data, p.defEncoding, r.maxDef()); err != nil {
 			return nil, 0, fmt.Errorf("definition levels: %w", err)
 		}
 		if r.rep != nil || n < p.values {
-			r.def = r.defRoom // otherwise no value is null
+			r.def = r.defRoom // otherwise no value is null, and the levels are not needed
 		}
 	}
 	return data, n, nil
 }
 
-// readLevels reads levels from a part of their own, or, where that is nil, from the beginning of
-// data, whose rest it returns. full is how many of them are the highest.
+// readLevels reads levels from own, or, where own is nil, from the beginning of data. It returns
+// what follows them in data, and how many levels are the highest (full).
 func readLevels(dst, own, data []byte, e encoding, most int) (rest []byte, full int, err error) {
 	width := bitsFor(most)
 	switch {
@@ -89,7 +89,7 @@ func bitsFor(most int) int {
 	return n
 }
 
-// decode makes n values of bytes of an encoding.
+// decode reads n values of an encoding from b.
 func (r *reader) decode(e encoding, b []byte, n int) error {
 	if e == plainDictionary || e == dictionaryEncoding {
 		return r.lookup(b, n)
@@ -111,7 +111,8 @@ func (r *reader) decode(e encoding, b []byte, n int) error {
 	return err
 }
 
-// physicalValues reads n physical values: strings go to r.strings, others one behind the other.
+// physicalValues reads n values as the file stores them. Strings go to r.strs; others are returned
+// side by side.
 func (r *reader) physicalValues(e encoding, b []byte, n int) ([]byte, error) {
 	size := r.size()
 	switch {
@@ -142,7 +143,7 @@ func (r *reader) physicalValues(e encoding, b []byte, n int) ([]byte, error) {
 	return nil, fmt.Errorf("values of type %s with the encoding %d", r.physical, e)
 }
 
-// size returns the bytes of a physical value, 0 where they differ.
+// size returns the number of bytes of a physical value, 0 where sizes differ.
 func (r *reader) size() int {
 	switch r.physical {
 	case boolean:
@@ -159,13 +160,13 @@ func (r *reader) size() int {
 	return 0
 }
 
-// room returns memory for n bytes.
+// room returns n bytes of the reader's memory.
 func (r *reader) room(n int) []byte {
 	r.scratch = slices.Grow(r.scratch[:0], n)[:n]
 	return r.scratch
 }
 
-// bitmap reads booleans of a bit each.
+// bitmap reads booleans of one bit each.
 func (r *reader) bitmap(b []byte, n int) ([]byte, error) {
 	if n > 8*len(b) {
 		return nil, errShort
@@ -177,7 +178,7 @@ func (r *reader) bitmap(b []byte, n int) ([]byte, error) {
 	return out, nil
 }
 
-// runBooleans reads booleans in runs, whose length stands before them.
+// runBooleans reads booleans in runs; the length of the runs comes before them.
 func (r *reader) runBooleans(b []byte, n int) ([]byte, error) {
 	const length = 4
 	if n == 0 {
@@ -192,7 +193,7 @@ func (r *reader) runBooleans(b []byte, n int) ([]byte, error) {
 	return out, err
 }
 
-// plainStrings reads strings that stand behind their lengths. They share the memory of one.
+// plainStrings reads strings that each follow their length. They share the memory of one copy.
 func (r *reader) plainStrings(b []byte, n int) error {
 	const length = 4
 	all := string(b)
@@ -240,7 +241,7 @@ func (r *reader) deltaIntegers(b []byte, n int) (_ []byte, err error) {
 	return out, nil
 }
 
-// deltaFixed reads byte arrays of one length that are stored as strings.
+// deltaFixed reads byte arrays of one length in the encoding of strings.
 func (r *reader) deltaFixed(b []byte, n int) ([]byte, error) {
 	if err := r.deltaStrings(b, n); err != nil {
 		return nil, err
@@ -261,9 +262,10 @@ func (r *reader) deltaFixed(b []byte, n int) ([]byte, error) {
 	return out, nil
 }
 
-// streams reads values of which first all first bytes stand, then all second ones.
+// streams reads values in the encoding that stores all first bytes, then all second ones, and so
+// on.
 func (r *reader) streams(b []byte, n, size int) ([]byte, error) {
-	all := len(b) / size // of which some may be no more than filling
+	all := len(b) / size // some of these may be padding
 	if n > all {
 		return nil, errShort
 	}
@@ -277,7 +279,7 @@ func (r *reader) streams(b []byte, n, size int) ([]byte, error) {
 	return out, nil
 }
 
-// converted makes values of physical ones: of those in raw, or of strings.
+// converted makes the column's values out of physical ones: those in raw, or the strings.
 func (r *reader) converted(raw []byte, n int) (err error) {
 	out := make([]byte, 0, n*r.width)
 	size := r.size()
@@ -295,7 +297,7 @@ func (r *reader) converted(raw []byte, n int) (err error) {
 	return nil
 }
 
-// lookup makes values of places in the dictionary.
+// lookup reads places in the dictionary and takes the values from there.
 func (r *reader) lookup(b []byte, n int) error {
 	r.data, r.strs = nil, nil
 	if n == 0 {
@@ -324,7 +326,7 @@ func (r *reader) lookup(b []byte, n int) error {
 	return nil
 }
 
-// gather copies values of the given size from their places.
+// gather copies values of the given size from their places in src.
 func gather(dst, src []byte, places []uint32, size int) {
 	switch size {
 	case 4:

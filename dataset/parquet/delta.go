@@ -8,9 +8,9 @@ import (
 
 var errDelta = errors.New("a page whose deltas are damaged")
 
-// deltas reads integers as the format's DELTA_BINARY_PACKED has them: the first, then the
-// differences, in blocks of packed bits that are counted from the smallest difference of each.
-// Sums wrap around. At most n integers are read; there may be fewer. It returns what follows them.
+// deltas reads at most n integers in the format's encoding DELTA_BINARY_PACKED, and returns them
+// with the bytes after them. The encoding has the first integer, then differences: in each block
+// the least difference, and how much larger each other one is, in packed bits. Sums wrap around.
 func deltas(dst []int64, b []byte, n int) (out []int64, rest []byte, err error) {
 	block, b, err := uvarint(b)
 	if err != nil {
@@ -47,7 +47,7 @@ func deltas(dst []int64, b []byte, n int) (out []int64, rest []byte, err error) 
 		b = b[k+int(parts):]          //nolint:gosec // bounded above
 		for _, w := range widths {
 			if left == 0 {
-				break // widths of parts that are not there mean nothing
+				break // the widths of parts beyond the last integer mean nothing
 			}
 			size := part / 8 * int(w)
 			if w > 64 || size > len(b) {
@@ -69,8 +69,8 @@ func uvarint(b []byte) (uint64, []byte, error) {
 	return v, b[k:], nil
 }
 
-// sums appends n integers, each larger than the one before by least and a packed integer of width
-// bits.
+// sums appends n integers. Each is larger than the one before by least plus a packed integer of
+// width bits.
 func sums(dst []int64, b []byte, width int, least int64, n int) []int64 {
 	v := dst[len(dst)-1]
 	for i := range n {
@@ -80,7 +80,7 @@ func sums(dst []int64, b []byte, width int, least int64, n int) []int64 {
 	return dst
 }
 
-// bitsAt returns the integer of width bits, up to 64, that begins at a bit.
+// bitsAt returns the integer of width bits, at most 64, that begins at the given bit.
 func bitsAt(b []byte, at, width int) uint64 {
 	if width == 0 {
 		return 0
@@ -99,7 +99,8 @@ func bitsAt(b []byte, at, width int) uint64 {
 	return v & (1<<width - 1)
 }
 
-// deltaLengths reads n strings as DELTA_LENGTH_BYTE_ARRAY has them: all lengths, then all bytes.
+// deltaLengths reads n strings in the encoding DELTA_LENGTH_BYTE_ARRAY: all lengths, then all
+// bytes.
 func (r *reader) deltaLengths(b []byte, n int) error {
 	var err error
 	if r.ints, b, err = deltas(r.ints[:0], b, n); err != nil {
@@ -123,8 +124,8 @@ func (r *reader) deltaLengths(b []byte, n int) error {
 	return nil
 }
 
-// deltaStrings reads n strings as DELTA_BYTE_ARRAY has them: each begins with so many bytes of the
-// one before.
+// deltaStrings reads n strings in the encoding DELTA_BYTE_ARRAY: each string begins with a number
+// of bytes of the one before.
 func (r *reader) deltaStrings(b []byte, n int) error {
 	prefixes, b, err := deltas(nil, b, n)
 	if err != nil {
@@ -136,7 +137,8 @@ func (r *reader) deltaStrings(b []byte, n int) error {
 	if len(prefixes) < n {
 		return errShort
 	}
-	// all strings together, which are as long as they are because some bytes stand for many
+	// The total is checked before memory is asked for: shared beginnings let a few bytes stand for
+	// many.
 	total, before := int64(0), int64(0)
 	for i, s := range r.strings {
 		if prefixes[i] < 0 || prefixes[i] > before {

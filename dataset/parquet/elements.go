@@ -10,7 +10,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/thrift"
 )
 
-// elements appends the schema of a field of Arrow's: an element for each node of its tree.
+// elements appends the schema of a field of Arrow's: one element for each node of its tree.
 func elements(dst []element, f ar.Field) ([]element, error) {
 	e := element{physical: noPhysical, converted: -1, name: f.Name}
 	if f.Nullable {
@@ -56,7 +56,7 @@ func named(f ar.Field, name string) ar.Field {
 	return f
 }
 
-// describe sets what an element says of the type of values without parts.
+// describe sets the element's type, for a field without parts.
 func (e *element) describe(f ar.Field) error {
 	integer := func(width int64, signed bool, converted int64) {
 		e.physical, e.logical, e.converted = int32s, logical{kind: logicalInteger, width: width, signed: signed}, converted
@@ -132,7 +132,7 @@ func (e *element) moments(d ar.DataType) error {
 	return nil
 }
 
-// decimals is describe for decimals. Parquet's have no negative scales: their zeros are written.
+// decimals is describe for decimals. Parquet has no negative scales: the zeros are written instead.
 func (e *element) decimals(t ar.DecimalType) {
 	e.precision, e.scale = t.GetPrecision(), t.GetScale()
 	if e.scale < 0 {
@@ -143,7 +143,7 @@ func (e *element) decimals(t ar.DecimalType) {
 	e.converted = convertedDecimal
 }
 
-// decimalBytes returns how many bytes decimals of so many digits take.
+// decimalBytes returns the number of bytes of decimals with so many digits.
 func decimalBytes(digits int32) int {
 	most := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil)
 	return most.BitLen()/8 + 1

@@ -10,13 +10,13 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/thrift"
 )
 
-// The numbers of fields are those of parquet.thrift of the Parquet format.
+// The numbers of fields here are those of parquet.thrift, in the Parquet format.
 
-// missing is what a number is that every file must say, where one does not: it is refused, as 0
-// might be right.
+// missing marks a required number that a file does not have. It is not 0, which might be a right
+// value.
 const missing = -1
 
-// metadata is what a file's footer says of it.
+// metadata is the contents of a file's footer.
 type metadata struct {
 	schema    []element
 	groups    []rowGroup
@@ -24,21 +24,21 @@ type metadata struct {
 	arrow     []byte // the schema of Arrow's that the file was written from, in base64
 }
 
-// element is an entry of the schema, which lists its tree from the root down.
+// element is an entry of the schema: a node of a tree, listed from the root down.
 type element struct {
 	physical   physical
 	length     int32 // of fixed byte arrays
 	repetition repetition
 	name       string
 	children   int32
-	converted  int64 // the older way to say what a type means; -1: nothing
-	scale      int32 // of the older decimals
+	converted  int64 // the old annotation of a type's meaning; -1: none
+	scale      int32 // of decimals with the old annotation
 	precision  int32
 	logical    logical
-	micros     bool // times of 12 bytes have no nanoseconds
+	micros     bool // times of 12 bytes are read as microseconds
 }
 
-// physical is how values are stored.
+// physical is a type that values are stored in.
 type physical int32
 
 const (
@@ -61,7 +61,7 @@ func (p physical) String() string {
 	return names[p]
 }
 
-// repetition says how often a value is there.
+// repetition says whether a value is required, optional, or repeated.
 type repetition int32
 
 const (
@@ -70,13 +70,13 @@ const (
 	repeated
 )
 
-// logical says what values mean.
+// logical is the annotation of what values mean.
 type logical struct {
-	kind      int16 // the number of the field in the union; 0: nothing
+	kind      int16 // number of the field in the union; 0: no annotation
 	scale     int32
 	precision int32
 	utc       bool
-	unit      int16 // the number of the field in the union of units
+	unit      int16 // number of the field in the union of units
 	signed    bool
 	width     int64 // of an integer, in bits
 }
@@ -102,7 +102,7 @@ const (
 	unitNanos  = 3
 )
 
-// Converted types, the older way to say what values mean.
+// Converted types, the old annotation of what values mean.
 const (
 	convertedUTF8            = 0
 	convertedMap             = 1
@@ -128,7 +128,7 @@ type rowGroup struct {
 	chunks []chunk
 }
 
-// chunk is where the pages of a column of a row group lie.
+// chunk says where the pages of a column of a row group are.
 type chunk struct {
 	elsewhere    bool // in another file
 	encrypted    bool
@@ -136,13 +136,13 @@ type chunk struct {
 	values       int64 // entries of all pages, null or not
 	uncompressed int64
 	compressed   int64
-	data         int64 // where the first data page is
-	dictionary   int64 // where the dictionary's page is; 0: nowhere, or before the data
+	data         int64 // place of the first data page
+	dictionary   int64 // place of the dictionary's page; 0: none, or before the data
 }
 
 const (
 	magic      = "PAR1"
-	footerTail = 4 + len(magic) // its length and the magic bytes
+	footerTail = 4 + len(magic) // the footer's length and the magic bytes
 	// maxFooter bounds a file's metadata.
 	maxFooter = 32 << 20
 )
@@ -179,14 +179,14 @@ func readFooter(f *files.File) (*metadata, error) {
 		return nil, fmt.Errorf("the file is damaged: its metadata: %w", r.Err)
 	}
 	for i := range m.schema {
-		// Spark's and Hive's times have microseconds, but years that nanoseconds do not reach.
+		// Spark and Hive write times of microseconds, in years that nanoseconds would not reach.
 		m.schema[i].micros = strings.HasPrefix(m.createdBy, "parquet-mr")
 	}
 	return m, m.check()
 }
 
-// check looks at the numbers of rows. Those of the groups count: some writers leave the file's
-// alone.
+// check checks the numbers of rows. The rows of the groups are added up, since some writers leave
+// the file's number wrong.
 func (m *metadata) check() error {
 	rows := int64(0)
 	for i, g := range m.groups {
@@ -252,7 +252,7 @@ func readElement(r *thrift.Reader) element {
 	return e
 }
 
-// number takes a field that is a number.
+// number sets a field that is a number.
 func (e *element) number(id int16, v int32) {
 	switch id {
 	case 1:
@@ -284,7 +284,7 @@ func readLogical(r *thrift.Reader) (l logical) {
 	return l
 }
 
-// parameter takes a field of a decimal, a time, a timestamp or an integer.
+// parameter sets a field of a decimal, a time, a timestamp or an integer.
 func (l *logical) parameter(r *thrift.Reader, id int16, t thrift.Type) {
 	moment := l.kind == logicalTime || l.kind == logicalTimestamp
 	switch {
@@ -355,7 +355,7 @@ func (c *chunk) meta(r *thrift.Reader) {
 	})
 }
 
-// number takes a field that is a number.
+// number sets a field that is a number.
 func (c *chunk) number(id int16, v int64) {
 	switch id {
 	case 5:

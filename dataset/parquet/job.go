@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// stripe is how many rows of side by side columns are read before the next column has its turn, for
-// the sake of the processor's caches.
+// stripe is how many rows are read of one column before those of the next, where columns stand side
+// by side in a component. The rows' memory then stays in the processor's caches.
 const stripe = 1 << 11
 
 // job is a block of rows: first as columns of the file, then as components.
@@ -28,7 +28,7 @@ type job struct {
 }
 
 type jobColumn struct {
-	data  []byte  // of a direct component
+	data  []byte  // values of a direct component
 	nulls [][]int // by column
 	vals  []nested.Values
 	room  []byte
@@ -62,8 +62,8 @@ func (t *table) Read(j *job) error {
 	return nil
 }
 
-// readKept reads the kept columns of n rows, or of fewer where their values come to much. It
-// returns how many.
+// readKept reads the kept columns of n rows, or of fewer where their values are large. It returns
+// the number of rows.
 func (j *job) readKept(n int) (int, error) {
 	g := crash.NewGroup()
 	g.SetLimit(j.t.o.Workers)
@@ -104,7 +104,7 @@ func guarded(name string, f func() error) error {
 	})
 }
 
-// fill reads the columns of a component, some in each goroutine.
+// fill reads the columns of a component, shared out among goroutines.
 func (j *jobColumn) fill(g crash.Group, name string, col *tableColumn, n, workers int) {
 	k := len(col.readers)
 	j.nulls = slices.Grow(j.nulls[:0], k)[:k]
@@ -126,7 +126,7 @@ func (j *jobColumn) fill(g crash.Group, name string, col *tableColumn, n, worker
 	}
 }
 
-// stripes reads columns lo to hi of a component.
+// stripes reads columns lo ≤ i < hi of a component.
 func (j *jobColumn) stripes(col *tableColumn, n, lo, hi int) error {
 	k, size := len(col.readers), col.DType.Size()
 	for i := lo; i < hi; i++ {
@@ -145,7 +145,7 @@ func (j *jobColumn) stripes(col *tableColumn, n, lo, hi int) error {
 	return nil
 }
 
-// work makes the block of the columns.
+// work makes the block out of the columns.
 func (j *job) work() {
 	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
 	for c := range j.comps {
@@ -169,7 +169,7 @@ func (j *jobColumn) column(col *tableColumn, n int) (out block.Column, bad []blo
 	return out, bad
 }
 
-// directColumn returns the rows of a component whose values have gone straight to their places.
+// directColumn returns the rows of a component whose values were read straight to their places.
 func (j *jobColumn) directColumn(col *tableColumn, n int) (block.Column, []block.Bad) {
 	k := len(col.readers)
 	flat := block.Flat(col.DType, j.data[:n*k*col.DType.Size()], nil)

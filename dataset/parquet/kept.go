@@ -15,17 +15,18 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/message"
 )
 
-// shape is how the values of a part of the schema are made up, by the rules of the format for lists
-// and maps, the older ones too.
+// shape is the structure of the values of a part of the schema: a single value, a list, a map or a
+// structure. It follows the format's rules for lists and maps, the old ones too.
 type shape struct {
 	kind     shapeKind
 	name     string
 	nullable bool
-	def      int     // the definition level of a value that is there
-	leaf     *leaf   // of a single value
-	entryDef int     // the levels of an entry of a list or a map
-	entryRep int     //
-	parts    []shape // a list's entry, a map's key and value, a structure's fields
+	def      int   // definition level of a value that is not null
+	leaf     *leaf // only of a single value
+	// Levels of an entry, of a list or a map.
+	entryDef int
+	entryRep int
+	parts    []shape // the entry of a list, key and value of a map, the fields of a structure
 }
 
 type shapeKind uint8
@@ -39,7 +40,7 @@ const (
 
 // shape returns the shape of a node's values.
 func (n *node) shape() shape {
-	if n.repetition == repeated { // a list that does not say so
+	if n.repetition == repeated { // a list without an annotation
 		entry := n.value()
 		return shape{kind: listShape, name: n.element.name, def: n.def - 1, entryDef: n.def, entryRep: n.rep, parts: []shape{entry}}
 	}
@@ -48,7 +49,7 @@ func (n *node) shape() shape {
 	return s
 }
 
-// value returns the shape of a value that is there.
+// value returns the shape of the node's values that are not null.
 func (n *node) value() shape {
 	s := shape{name: n.element.name, def: n.def, leaf: n.leaf}
 	switch {
@@ -69,7 +70,7 @@ func (n *node) value() shape {
 	return s
 }
 
-// entries reports whether a group holds nothing but repeated entries.
+// entries reports whether a group has one part, which is repeated.
 func (n *node) entries() bool { return len(n.parts) == 1 && n.parts[0].repetition == repeated }
 
 // saysMap reports whether a group is annotated as a map.
@@ -77,8 +78,8 @@ func (e *element) saysMap() bool {
 	return e.logical.kind == logicalMap || e.logical.kind == 0 && (e.converted == convertedMap || e.converted == convertedMapKeyValue)
 }
 
-// list makes s the shape of a list whose entries are the node's. In old files the node is the entry
-// itself.
+// list makes s the shape of a list whose entries are in n, the repeated part of the group around.
+// In old files n is the entry itself.
 func (n *node) list(s *shape, around *node) {
 	s.kind, s.entryDef, s.entryRep = listShape, n.def, n.rep
 	itself := n.leaf != nil || len(n.parts) != 1 || n.saysList() || n.saysMap() || n.parts[0].repetition == repeated ||
@@ -90,7 +91,7 @@ func (n *node) list(s *shape, around *node) {
 	}
 }
 
-// projected returns the shape of a node by itself: where lists lie around it, lists of its values.
+// projected returns the shape of a node on its own: if it lies inside lists, lists of its values.
 func (n *node) projected() shape {
 	s := n.shape()
 	lists := n.lists
@@ -106,7 +107,7 @@ func (n *node) projected() shape {
 	return s
 }
 
-// field returns the field of Arrow's for the values of a shape.
+// field returns Arrow's field for the values of a shape.
 func (s *shape) field() ar.Field {
 	f := ar.Field{Name: s.name, Nullable: s.nullable}
 	switch s.kind {
@@ -134,26 +135,26 @@ type keptReader struct {
 	t       *kept.Type
 	root    keptNode
 	readers []*reader
-	pending [][]byte // values that were read and not handed out
-	most    int      // bytes of a value
-	stop    int      // where the value that is being read becomes longer than that
+	pending [][]byte // values that were read, but not returned yet
+	maxSize int      // most bytes of a value
+	stop    int      // length of the buffer at which the value being read exceeds maxSize
 }
 
-// keptBytes is what the values of kept columns may come to that are read at a time: a dictionary's
-// text of a megabyte may stand in every row.
+// keptBytes is how many bytes of kept columns are read at a time: a text of a megabyte in a
+// dictionary may stand in every row.
 var keptBytes = 16 << 20
 
-// keptNode is a part of a kept column, with the readers of its columns.
+// keptNode is a part of a kept column, with the readers of the columns in it.
 type keptNode struct {
 	*shape
 	column  *keptReader
-	readers []*reader // the first one's levels tell what is there
+	readers []*reader // the levels of the first one say which values are null, and where lists end
 	parts   []keptNode
-	size    int // the number of entries that each list has; -1: any
+	size    int // number of entries that each list must have; -1: any
 }
 
-// newKept returns a reader of a node. original is what the file's schema of Arrow's says of it, if
-// it does; most bounds the bytes of a value.
+// newKept returns a reader of a node's values. original is the node's field in the file's schema of
+// Arrow's, or nil; most bounds the bytes of a value.
 func newKept(n *node, original *ar.Field, most int) (*keptReader, error) {
 	s := n.projected()
 	f := s.field()
@@ -164,7 +165,7 @@ func newKept(n *node, original *ar.Field, most int) (*keptReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keptReader{name: n.name, t: t, most: most}
+	k := &keptReader{name: n.name, t: t, maxSize: most}
 	k.root, err = k.node(&s, t)
 	return k, err
 }
@@ -195,9 +196,9 @@ func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
 
 var errLevels = errors.New("levels that make no values")
 
-// read reads the values of n rows, nil for null, or of fewer where they come to more than so many
-// bytes. sum is what all columns read at the same time. The caller leaves in pending what it does
-// not take.
+// read reads the values of n rows, nil for null. It stops earlier once the values take more than
+// size bytes. sum adds up what all columns that are read at the same time take. The caller puts the
+// values that it does not use into pending.
 func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 	out := k.pending[:min(n, len(k.pending))]
 	if k.pending = k.pending[len(out):]; len(out) > 0 {
@@ -219,14 +220,14 @@ func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 				return nil, fmt.Errorf("column %q: %w", k.name, errLevels)
 			}
 		}
-		k.stop = len(all) + k.most
+		k.stop = len(all) + k.maxSize
 		var null bool
 		var err error
 		if all, null, err = k.root.value(all); err != nil {
 			return nil, fmt.Errorf("column %q: %w", k.name, err)
 		}
-		if len(all) > k.stop || sum.Add(int64(len(all)-k.stop+k.most)) > int64(keptBytes)+2*int64(k.most) {
-			return nil, fmt.Errorf("column %q: %w", k.name, kept.TooLong(k.most))
+		if len(all) > k.stop || sum.Add(int64(len(all)-k.stop+k.maxSize)) > int64(keptBytes)+2*int64(k.maxSize) {
+			return nil, fmt.Errorf("column %q: %w", k.name, kept.TooLong(k.maxSize))
 		}
 		end := len(all)
 		if null {
@@ -302,7 +303,7 @@ func (n *keptNode) entries(dst []byte, lead *reader) (_ []byte, err error) {
 	}
 }
 
-// part appends the next value as a part of another.
+// part appends the next value, as a part of another value.
 func (n *keptNode) part(dst []byte) ([]byte, error) {
 	at := len(dst)
 	dst, null, err := n.value(kept.Begin(dst))
@@ -310,15 +311,15 @@ func (n *keptNode) part(dst []byte) ([]byte, error) {
 		kept.End(dst, at)
 	}
 	if err == nil && len(dst) > n.column.stop {
-		err = kept.TooLong(n.column.most)
+		err = kept.TooLong(n.column.maxSize)
 	}
 	return dst, err
 }
 
-// pass passes over the entry of each column that stands for a value that is not there.
+// pass passes over a null: the entry that each column has for it.
 func (n *keptNode) pass() error {
 	for _, r := range n.readers {
-		if r.left() == 0 || r.def == nil || int(r.def[0]) == r.max() {
+		if r.left() == 0 || r.def == nil || int(r.def[0]) == r.maxDef() {
 			return errLevels
 		}
 		r.skip()
@@ -329,12 +330,12 @@ func (n *keptNode) pass() error {
 // level returns the definition level of the next entry.
 func (r *reader) level() int {
 	if r.def == nil {
-		return r.max()
+		return r.maxDef()
 	}
 	return int(r.def[0])
 }
 
-// skip passes over the levels of an entry.
+// skip passes over the levels of the next entry.
 func (r *reader) skip() {
 	if r.def != nil {
 		r.def = r.def[1:]
@@ -344,9 +345,9 @@ func (r *reader) skip() {
 	}
 }
 
-// next appends the value of the next entry; null says that there is none.
+// next appends the value of the next entry; null reports that it has none.
 func (r *reader) next(dst []byte) (_ []byte, null bool) {
-	null = r.level() < r.max()
+	null = r.level() < r.maxDef()
 	r.skip()
 	switch {
 	case null:
@@ -359,7 +360,7 @@ func (r *reader) next(dst []byte) (_ []byte, null bool) {
 	return dst, false
 }
 
-// goesOn reports whether the next entry goes on with the list of a repetition level.
+// goesOn reports whether the next entry continues the list of repetition level rep.
 func (r *reader) goesOn(rep int) (bool, error) {
 	err := r.more()
 	if errors.Is(err, io.EOF) {
@@ -371,8 +372,8 @@ func (r *reader) goesOn(rep int) (bool, error) {
 	return int(r.rep[0]) >= rep, nil
 }
 
-// arrowSchema returns the schema of Arrow's that the file was written from, nil where it says
-// nothing, or nothing that can be read.
+// arrowSchema returns the schema of Arrow's that the file was written from; nil where the file has
+// none, or none that can be read.
 func (m *metadata) arrowSchema() *ar.Schema {
 	b, err := base64.StdEncoding.AppendDecode(nil, m.arrow)
 	if len(m.arrow) == 0 || err != nil {
@@ -385,7 +386,7 @@ func (m *metadata) arrowSchema() *ar.Schema {
 	return s
 }
 
-// keptValues returns what makes values of a type of Arrow's of the physical ones.
+// keptValues returns how values of Arrow's type d are made out of physical ones.
 func (l *leaf) keptValues(d ar.DataType) (values, error) {
 	if dict, ok := d.(*ar.DictionaryType); ok {
 		d = dict.ValueType
@@ -407,7 +408,7 @@ func (l *leaf) keptValues(d ar.DataType) (values, error) {
 	fixed, ok := d.(ar.FixedWidthDataType)
 	switch {
 	case !ok || l.physical == byteArrays:
-		return values{}, nil // strings
+		return values{}, nil // strings stay as they are
 	case l.physical == boolean:
 		return own, nil
 	case fixed.Bytes() < own.width:
@@ -416,14 +417,15 @@ func (l *leaf) keptValues(d ar.DataType) (values, error) {
 	return own, nil
 }
 
-// narrowed returns what makes small integers of d of the large ones that they are stored as. One
-// that is not small is an error: no writer stores it, and its lowest bytes are another number.
+// narrowed returns a function that makes small integers of type d out of the larger ones that they
+// are stored as. An integer out of range is an error: no writer stores one, and cutting it would
+// make another number.
 func narrowed(d ar.DataType) func(dst, v []byte) ([]byte, error) {
 	n := d.(ar.FixedWidthDataType).Bytes() //nolint:forcetypeassert // integers are
 	return func(dst, v []byte) ([]byte, error) {
 		sign := byte(0)
 		if v[n-1] >= 0x80 && (v[n] != 0 || ar.IsSignedInteger(d.ID())) {
-			sign = 0xff // also of unsigned ones, whose sign some writers make longer
+			sign = 0xff // some writers extend the sign of unsigned integers too
 		}
 		for _, b := range v[n:] {
 			if b != sign {
@@ -434,7 +436,7 @@ func narrowed(d ar.DataType) func(dst, v []byte) ([]byte, error) {
 	}
 }
 
-// keptDecimal returns what makes decimals of Arrow's: unscaled integers, the lowest byte first.
+// keptDecimal returns how decimals of Arrow's are made: unscaled integers, the lowest byte first.
 func (l *leaf) keptDecimal(d ar.DecimalType) (values, error) {
 	fixed, ok := d.(ar.FixedWidthDataType)
 	if !ok {
@@ -443,8 +445,8 @@ func (l *leaf) keptDecimal(d ar.DecimalType) (values, error) {
 	return l.wide(fixed.Bytes()), nil
 }
 
-// wide returns what makes integers of n bytes, the lowest one first, of a decimal's, which may have
-// any number of bytes.
+// wide returns how a decimal of any number of bytes is made into an integer of n bytes, the lowest
+// byte first.
 func (l *leaf) wide(n int) values {
 	little := l.physical == int32s || l.physical == int64s
 	return values{width: n, convert: func(dst, v []byte) ([]byte, error) {

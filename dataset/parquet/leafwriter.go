@@ -12,12 +12,12 @@ import (
 // leafWriter collects the values of a column, page by page, until its chunk is written.
 type leafWriter struct {
 	*leaf
-	// of the page that is being filled
+	// The fields down to before are of the page that is being filled.
 	defs, reps []byte
-	data       []byte // values as PLAIN has them; booleans a byte each
-	values     int    // that are there
-	before     [3]int // entries, bytes and values before the row that is being added
-	// of the chunk
+	data       []byte // values in the encoding PLAIN; booleans a byte each
+	values     int    // number of values that are not null
+	before     [3]int // entries, bytes and values at the beginning of the current row
+	// The fields from here on are of the chunk.
 	chunk    []byte // pages, compressed
 	entries  int64  // of all pages, null or not
 	nulls    int64
@@ -25,31 +25,32 @@ type leafWriter struct {
 	stats    *extremes
 }
 
-// pageBytes is about how many bytes of values a page has, and pageValues how many entries at most.
+// A page ends after about pageBytes bytes of values, or after pageValues entries.
 const (
 	pageBytes  = 1 << 20
 	pageValues = 1 << 20
 )
 
-// entry adds the levels of an entry; with the highest definition level a value goes with it.
+// entry adds the levels of an entry. The caller adds a value as well if the definition level is the
+// highest.
 func (w *leafWriter) entry(rep, def int) {
 	w.reps, w.defs = append(w.reps, byte(rep)), append(w.defs, byte(def))
-	if def == w.max() {
+	if def == w.maxDef() {
 		w.values++
 	}
 }
 
-// beginRow notes where a row begins.
+// beginRow notes where the row begins, for dropRow.
 func (w *leafWriter) beginRow() { w.before = [3]int{len(w.defs), len(w.data), w.values} }
 
-// dropRow forgets what was added of a row.
+// dropRow removes what was added of the row.
 func (w *leafWriter) dropRow() {
 	entries := w.before[0]
 	w.defs, w.reps, w.data, w.values = w.defs[:entries], w.reps[:entries], w.data[:w.before[1]], w.before[2]
 }
 
-// endRow returns about how many bytes the row takes, and ends the page if it is full. Rows do not
-// go on from page to page.
+// endRow ends the page if it is full, and returns roughly how many bytes the row takes. A page ends
+// only between rows.
 func (w *leafWriter) endRow() int {
 	size := len(w.defs) - w.before[0] + len(w.data) - w.before[1]
 	if len(w.data) >= pageBytes || len(w.defs) >= pageValues {
@@ -67,8 +68,8 @@ func (w *leafWriter) endPage() {
 	if w.leaf.rep > 0 {
 		body = appendLevels(body, w.reps, bitsFor(w.leaf.rep))
 	}
-	if w.max() > 0 {
-		body = appendLevels(body, w.defs, bitsFor(w.max()))
+	if w.maxDef() > 0 {
+		body = appendLevels(body, w.defs, bitsFor(w.maxDef()))
 	}
 	if w.stats != nil {
 		w.stats.add(w.data)
@@ -99,9 +100,9 @@ func (w *leafWriter) endPage() {
 	w.defs, w.reps, w.data, w.values = w.defs[:0], w.reps[:0], w.data[:0], 0
 }
 
-// take returns the chunk's pages, and begins the next chunk. meta writes the chunk's metadata,
-// whose pages begin at a place of the file.
-func (w *leafWriter) take() (pages []byte, meta func(t *thrift.Writer, at int64)) {
+// takeChunk returns the chunk's pages and begins the next chunk. meta writes the metadata of the chunk,
+// whose pages begin at place at of the file.
+func (w *leafWriter) takeChunk() (pages []byte, meta func(t *thrift.Writer, at int64)) {
 	w.endPage()
 	pages, entries, nulls, unpacked, stats := w.chunk, w.entries, w.nulls, w.unpacked, w.stats
 	w.chunk, w.entries, w.nulls, w.unpacked = nil, 0, 0, 0
@@ -130,7 +131,7 @@ func (w *leafWriter) take() (pages []byte, meta func(t *thrift.Writer, at int64)
 	}
 }
 
-// appendBits appends booleans, which are a byte each, as bits.
+// appendBits appends booleans of a byte each as bits.
 func appendBits(dst, bools []byte) []byte {
 	for i, v := range bools {
 		if i%8 == 0 {
@@ -141,8 +142,8 @@ func appendBits(dst, bools []byte) []byte {
 	return dst
 }
 
-// appendLevels appends levels of so many bits as runs, behind their length: those of eight and more
-// equal ones as such, others packed in eights.
+// appendLevels appends levels of width bits as runs, after the length of the runs. Eight and more
+// equal levels are written as a run of one level; the others are packed in groups of eight.
 func appendLevels(dst, levels []byte, width int) []byte {
 	const length = 4
 	at := len(dst)
@@ -163,7 +164,7 @@ func appendLevels(dst, levels []byte, width int) []byte {
 	return dst
 }
 
-// packedRun returns how many levels, a multiple of eight or all, come before eight equal ones.
+// packedRun returns how many levels, a multiple of eight or all, come before eight equal levels.
 func packedRun(levels []byte) int {
 	for n := 8; n < len(levels); n += 8 {
 		if run(levels[n:], levels[n]) >= 8 {
@@ -173,7 +174,7 @@ func packedRun(levels []byte) int {
 	return len(levels)
 }
 
-// packLevels appends levels, filled up to a multiple of eight, of width bits each.
+// packLevels appends levels of width bits each, filled up to a multiple of eight levels.
 func packLevels(dst, levels []byte, width int) []byte {
 	bits, n := uint32(0), 0
 	for i := range (len(levels) + 7) / 8 * 8 {

@@ -12,14 +12,15 @@ var (
 	errRuns  = errors.New("a page whose runs are damaged")
 )
 
-// runs reads what the format calls the hybrid of run lengths and packed bits: integers of so many
-// bits, up to 32.
+// runs reads integers of up to 32 bits in the format's hybrid encoding of run lengths and packed
+// bits.
 type runs struct {
 	b     []byte
 	width int
 }
 
-// next returns the next run: n times value, or n values in packed, a multiple of 8.
+// next returns the next run: n times value, or, where packed is not nil, n packed integers, a
+// multiple of 8.
 func (r *runs) next() (n int, value uint32, packed []byte, err error) {
 	head, k := binary.Uvarint(r.b)
 	if k <= 0 || head>>1 > maxPageValues {
@@ -29,7 +30,7 @@ func (r *runs) next() (n int, value uint32, packed []byte, err error) {
 	if head&1 == 1 {
 		n = int(head>>1) * 8
 		size := n / 8 * r.width
-		// the last group may be cut off where its values are not needed
+		// The last group of packed integers may be cut off after the last one that is used.
 		packed = r.b[:min(size, len(r.b))]
 		r.b = r.b[len(packed):]
 		if r.width > 0 {
@@ -51,7 +52,7 @@ func (r *runs) next() (n int, value uint32, packed []byte, err error) {
 	return int(head >> 1), value, nil, nil
 }
 
-// levels reads levels of at most the given value into dst, and returns how many of them are that.
+// levels reads levels of at most most into dst, and returns how many of them equal most.
 func (r *runs) levels(dst []byte, most int) (full int, err error) {
 	for len(dst) > 0 {
 		n, v, packed, err := r.next()
@@ -87,7 +88,7 @@ func fill(dst []byte, v byte) {
 
 // packedLevels reads levels of width bits, up to 8.
 func packedLevels(dst, packed []byte, width, most int) (full int, err error) {
-	if width == 1 { // as most columns have
+	if width == 1 { // as in most columns
 		for i := range dst {
 			dst[i] = packed[i/8] >> (i % 8) & 1
 		}
@@ -118,8 +119,8 @@ func packedLevels(dst, packed []byte, width, most int) (full int, err error) {
 	return full, nil
 }
 
-// bitPackedLevels reads levels as the oldest files have them: packed without runs, the first in the
-// highest bits. It returns what follows them.
+// bitPackedLevels reads levels in the oldest encoding: packed without runs, the first level in the
+// highest bits. It returns the bytes after them too.
 func bitPackedLevels(dst, b []byte, width, most int) (full int, rest []byte, err error) {
 	size := (len(dst)*width + 7) / 8
 	if size > len(b) {
@@ -142,7 +143,7 @@ func bitPackedLevels(dst, b []byte, width, most int) (full int, rest []byte, err
 	return full, b[size:], nil
 }
 
-// indices reads integers into dst, each of which must be below limit.
+// indices reads integers into dst; each must be below limit.
 func (r *runs) indices(dst []uint32, limit uint32) error {
 	for len(dst) > 0 {
 		n, v, packed, err := r.next()
@@ -175,11 +176,12 @@ func (r *runs) indices(dst []uint32, limit uint32) error {
 
 var errIndex = errors.New("an index beyond the dictionary")
 
-// unpack reads integers of width bits, up to 32, one behind the other from the lowest bit on.
+// unpack reads packed integers of width bits, up to 32, from the lowest bit on.
 func unpack(dst []uint32, b []byte, width int) {
 	mask := uint64(1)<<width - 1
 	i := 0
-	// eight values are width bytes; each is read with the eight bytes from its first on
+	// Eight values take width bytes. Each value is read with the eight bytes from its first byte
+	// on.
 	for ; i+8 <= len(dst) && len(b) >= width+8; i += 8 {
 		out, in := dst[i:i+8:i+8], b[:width+8]
 		for k := range out {

@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/thrift"
 )
 
-// encoding is a way to store values.
+// encoding is a way to store the values of a page.
 type encoding int32
 
 const (
@@ -29,21 +29,22 @@ const (
 )
 
 const (
-	// maxPageValues bounds the values of a page, which a run of equal ones stores in a few bytes.
-	// They take up to 16 bytes each.
+	// maxPageValues bounds the values of a page: a run stores any number of equal ones in a few
+	// bytes, and each takes up to 16 bytes of memory.
 	maxPageValues = 32 << 20
-	// maxHeader bounds a page's header, which may hold its smallest and its largest string.
+	// maxHeader bounds a page's header, which may hold the smallest and the largest string of the
+	// page.
 	maxHeader = 16 << 20
 )
 
-// page is a page of a chunk, unpacked.
+// page is a page of a chunk, decompressed.
 type page struct {
 	pageHeader
-	rep, def []byte // levels that have a part of their own
+	rep, def []byte // levels that are stored apart from the values
 	data     []byte
 }
 
-// pageHeader is what stands before a page.
+// pageHeader is the header before a page.
 type pageHeader struct {
 	kind                     int32
 	unpacked, packed         int32 // bytes
@@ -53,7 +54,7 @@ type pageHeader struct {
 	encoding                 encoding
 	defEncoding, repEncoding encoding
 	v2                       bool
-	defBytes, repBytes       int32 // of levels, which stand before the values as they are
+	defBytes, repBytes       int32 // bytes of levels, which are not compressed
 	stored                   bool  // the values are not compressed
 }
 
@@ -69,18 +70,19 @@ const (
 type pages struct {
 	f    *files.File
 	c    *chunk
-	at   int64 // of the next page
-	last int64 // where the chunk ends, as far as its metadata knows
-	end  int64 // of the file
-	left int64 // entries of the pages that are left
-	// always: pages of the second version are compressed, whatever their headers say.
+	at   int64 // place of the next page
+	last int64 // place where the chunk ends, by its metadata
+	end  int64 // place of the footer's end
+	left int64 // entries of the pages to come
+	// always: pages of the second version are compressed, even if their headers say that they are
+	// not. Some writers are known for that.
 	always bool
-	head   []byte // what was read of headers, from the place headAt on
+	head   []byte // bytes of headers that were read, from place headAt on
 	headAt int64
-	room   []byte // unpacked
+	room   []byte // memory for decompressed pages
 }
 
-// open begins a chunk.
+// open sets the reader to the pages of a chunk.
 func (p *pages) open(f *files.File, c *chunk, always bool) error {
 	start := c.data
 	if c.dictionary > 0 && c.dictionary < start {
@@ -101,8 +103,9 @@ func (p *pages) open(f *files.File, c *chunk, always bool) error {
 	return nil
 }
 
-// next reads the next page of a dictionary or of data. It returns io.EOF after the last: where the
-// chunk's entries are complete, or, as some writers count wrongly, where its bytes are.
+// next reads the next page, of a dictionary or of data. After the last one it returns io.EOF. The
+// last page is the one that completes the chunk's entries, or, as some writers count entries
+// wrongly, the one that ends the chunk's bytes.
 func (p *pages) next() (*page, error) {
 	for p.left > 0 && p.at != p.last {
 		out := new(page)
@@ -147,7 +150,7 @@ func (p *pages) header(h *pageHeader) error {
 	}
 }
 
-// peek returns up to n bytes from the next page's place on.
+// peek returns up to n bytes from the place of the next page on.
 func (p *pages) peek(n int) ([]byte, error) {
 	n = int(min(int64(n), max(p.end-p.at, 0)))
 	if from := p.at - p.headAt; from >= 0 && from+int64(n) <= int64(len(p.head)) {
@@ -181,7 +184,7 @@ func (h *pageHeader) read(r *thrift.Reader) {
 	})
 }
 
-// numbers reads the header of a dictionary, or of a page of the first version.
+// numbers reads the header of a page of a dictionary, or of a data page of the first version.
 func (h *pageHeader) numbers(r *thrift.Reader, encodings []*encoding) {
 	r.Struct(func(id int16, t thrift.Type) {
 		switch {
@@ -195,7 +198,7 @@ func (h *pageHeader) numbers(r *thrift.Reader, encodings []*encoding) {
 	})
 }
 
-// second reads the header of a page of the second version.
+// second reads the header of a data page of the second version.
 func (h *pageHeader) second(r *thrift.Reader) {
 	r.Struct(func(id int16, t thrift.Type) {
 		switch {
@@ -215,7 +218,7 @@ func (h *pageHeader) second(r *thrift.Reader) {
 	})
 }
 
-// check looks at the sizes that a page claims.
+// check refuses impossible sizes in a header.
 func (h *pageHeader) check(p *pages) error {
 	becomes, size := int64(h.unpacked), int64(h.packed)
 	levels := int64(h.defBytes) + int64(h.repBytes)
@@ -240,17 +243,18 @@ func (h *pageHeader) check(p *pages) error {
 	return nil
 }
 
-// packedRooms are buffers for pages as they are stored.
+// packedRooms are buffers for pages before they are decompressed.
 var packedRooms = sync.Pool{New: func() any { return new([]byte) }}
 
-// body reads and unpacks a page.
+// body reads and decompresses a page.
 func (p *pages) body(out *page) error {
 	size := int(out.packed)
 	room, _ := packedRooms.Get().(*[]byte)
 	defer packedRooms.Put(room)
 	stored := p.c.codec == uncompressed || out.stored && !p.always
 	if stored {
-		room = &p.room // where it may stay
+		// An uncompressed page stays in the buffer, so it needs one of its own.
+		room = &p.room
 	}
 	*room = slices.Grow((*room)[:0], size)[:size]
 	if n, err := p.f.ReadAt(*room, p.at); n < size {

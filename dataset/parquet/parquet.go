@@ -19,38 +19,41 @@ import (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the column that it is read from, or
-	// several, whose values stand side by side in it; a name with * stands for all columns that
-	// match. A component without an entry is read from the column of its name. Failing that, the
-	// only component is read from the only column, or, where a row of it has as many values as
-	// columns are left, from all of them.
+	// Columns maps a component, by its path in the spec, to the column that it is read from.
+	// Several columns give the component several values, side by side; a name with * stands for all
+	// columns that match. A component without an entry is read from the column of its name. Where
+	// there is no such column, the only component is read from the only column, or from all columns
+	// that are left if a row of it has as many values.
 	Columns map[string][]string
 	// Keep lists columns whose values go to [dataset.Element.Extra] with their types, in this
-	// order; also structures, whole.
+	// order. Structures can be kept whole.
 	Keep []string
-	// Nulls holds what stands in for nulls. Without it they are errors, as TensorFlow has none.
+	// Nulls holds the values that take the place of nulls. A null without such a value is an error,
+	// as TensorFlow has no nulls.
 	Nulls dataset.Nulls
-	// MaxKept bounds the bytes of a value that is kept. 0: [dataset.DefaultRowBytes].
+	// MaxKept bounds the bytes of a kept value. 0: [dataset.DefaultRowBytes].
 	MaxKept int64
-	// BlockBytes is about how much is read at a time, at least one row. 0: 4 MiB.
+	// BlockBytes is about how many bytes are read at a time, but at least one row. 0: 4 MiB.
 	BlockBytes int64
 	// Workers is the number of goroutines that decode columns. 0: one for each processor, up to 4.
 	Workers int
-	// Part, of Parts, reads the row groups of that part of a file alone: each is as many groups in
-	// a row as the others, or one more. Rows have the places that they have in the whole file.
-	// 0 Parts means all.
+	// Part and Parts read only part number Part, from 0, of the Parts parts of a file. A part is a
+	// run of row groups, and parts differ by one row group at most. Rows have the places that they
+	// have in the whole file. With 0 Parts all row groups are read.
 	Part, Parts int
 }
 
 const (
 	defaultBlock = 4 << 20
-	// maxBlock bounds the bytes of lists read at a time, where the file's own sizes were wrong.
+	// maxBlock bounds the bytes of lists that are read at a time: the sizes that the file says may
+	// be wrong.
 	maxBlock = 2 << 30
 )
 
 // Rows returns a dataset of the rows of the files, read one after the other. Row numbers go on from
-// file to file. What is wrong with the columns of the first file, if it is one that can be read
-// twice, is an error of the dataset: a *[dataset.ColumnError].
+// file to file. The columns of the first file are looked at right away, if the file can be read
+// twice: a column that is missing or does not fit is then an error of the dataset, a
+// *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.BlockBytes <= 0 {
 		o.BlockBytes = defaultBlock
@@ -71,10 +74,11 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	})
 }
 
-// maxCounted bounds the files that are opened to count their rows beforehand.
+// maxCounted bounds the files that are opened beforehand to count their rows.
 const maxCounted = 1000
 
-// count returns the number of rows, where the files can be read twice.
+// count returns the number of rows where the files can be read twice, otherwise
+// [dataset.UnknownCardinality].
 func count(spec dataset.Spec, o Options, names []string) (int64, error) {
 	var sum int64
 	for i, name := range names {
@@ -99,7 +103,7 @@ func count(spec dataset.Spec, o Options, names []string) (int64, error) {
 	return sum, nil
 }
 
-// unwrapped returns the error of a column alone.
+// unwrapped returns the *[dataset.ColumnError] in err without what is around it, or err itself.
 func unwrapped(err error) error {
 	if c := columns.Error(err); c != nil {
 		return c
@@ -117,22 +121,22 @@ type table struct {
 	comps []tableColumn
 	kept  []*keptReader
 	all   []*reader
-	// always: see pages
+	// always: see [pages].
 	always bool
 
-	group int   // the next row group
-	last  int   // the group after the last one that is read
-	size  int64 // rows of the groups that are read
-	left  int64 // rows of the open one
-	done  int64 // rows of the file
-	rows  int   // to read at a time
+	group int   // index of the next row group
+	last  int   // index after the last row group to read
+	size  int64 // rows of the groups to read
+	left  int64 // rows left of the open group
+	done  int64 // rows of the file before the next row
+	rows  int   // rows to read at a time
 }
 
-// tableColumn says how a component is read.
+// tableColumn is how a component is read.
 type tableColumn struct {
 	*nested.Component
 	readers []*reader
-	direct  bool // the columns' values are the component's, and go straight to their places
+	direct  bool // values need no conversion, and are read straight to their places
 }
 
 // openTable opens a file, and matches its columns with the components.
@@ -155,12 +159,12 @@ func newTable(name string, raw *files.File, spec dataset.Spec, o Options) (*tabl
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	t := &table{name: name, o: o, raw: raw, meta: m, always: alwaysPacked.MatchString(m.createdBy)}
-	t.take(max(o.Part, 0), max(o.Parts, 1))
+	t.choosePart(max(o.Part, 0), max(o.Parts, 1))
 	return t, t.match(spec)
 }
 
-// take chooses the row groups of a part of the file.
-func (t *table) take(part, parts int) {
+// choosePart sets which row groups are read: those of one of the parts of the file.
+func (t *table) choosePart(part, parts int) {
 	groups := t.meta.groups
 	t.group, t.last = len(groups)*part/parts, len(groups)*(part+1)/parts
 	for _, g := range groups[:t.group] {
@@ -171,11 +175,11 @@ func (t *table) take(part, parts int) {
 	}
 }
 
-// alwaysPacked are the writers whose pages of the second version are compressed, although their
-// headers say that they are not.
+// alwaysPacked matches writers whose pages of the second version are compressed, although the
+// pages' headers say that they are not.
 var alwaysPacked = regexp.MustCompile(`^parquet-cpp version [01]\.`)
 
-// match finds the columns of the components, and makes their readers.
+// match finds the columns of the components and makes their readers.
 func (t *table) match(spec dataset.Spec) error {
 	root, leaves, err := tree(t.meta.schema)
 	if err != nil {
@@ -232,7 +236,7 @@ func (t *table) Close() error {
 	return nil
 }
 
-// next begins the next row group that has rows. It returns io.EOF after the last.
+// next opens the next row group that has rows. It returns io.EOF after the last.
 func (t *table) next() error {
 	for t.left == 0 {
 		if t.group == t.last {
@@ -259,10 +263,10 @@ func (t *table) next() error {
 // maxRows bounds the rows that are read at a time.
 const maxRows = 1 << 16
 
-// fileFormat is what the files are.
+// fileFormat recognises Parquet files.
 var fileFormat = files.Format{Name: "Parquet", Magic: magic}
 
-// Columns lists the columns of a file. Of o it uses Open.
+// Columns lists the columns of a file. Of the options it uses Open.
 func Columns(o Options, name string) (out []dataset.Column, err error) {
 	raw, err := files.OpenAt(o.Open, name, fileFormat)
 	if err != nil {
@@ -287,7 +291,7 @@ func Columns(o Options, name string) (out []dataset.Column, err error) {
 	return out, nil
 }
 
-// Groups returns the number of a file's row groups. Of o it uses Open.
+// Groups returns the number of a file's row groups. Of the options it uses Open.
 func Groups(o Options, name string) (int, error) {
 	raw, err := files.OpenAt(o.Open, name, fileFormat)
 	if err != nil {
@@ -301,8 +305,8 @@ func Groups(o Options, name string) (int, error) {
 	return len(m.groups), nil
 }
 
-// KeptTypes returns the types of the columns of a file that o keeps, whether it has rows or not. Of
-// o it uses Open and Keep.
+// KeptTypes returns the types of the columns that o keeps of a file, also of a file without rows.
+// Of the options it uses Open and Keep.
 func KeptTypes(o Options, name string) ([]dataset.FieldType, error) {
 	o.Columns, o.Nulls = nil, nil
 	t, err := openTable(name, dataset.Dict(map[string]dataset.Spec{}), o)

@@ -9,38 +9,39 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
 
-// reader reads the values of one column of one row group after the other.
+// reader reads the values of one column, one row group after the other.
 type reader struct {
 	*leaf
-	// values are what the reader makes of the physical ones; the leaf's own are a tensor's.
+	// values says how the column's values are made out of physical ones. For tensors it is the
+	// leaf's own; kept columns have another.
 	values
 	pages pages
-	// What is left of the page: definition and repetition levels, where the column has them, and
-	// the values that are there: strings, or bytes.
+	// def and rep are the levels left of the page, where the column has levels; data and strs are
+	// the values left that are not null.
 	def, rep []byte
 	data     []byte
 	strs     []string
 
-	dictSize int // of the chunk's dictionary; -1: there is none
+	dictSize int // values of the chunk's dictionary; -1: there is none
 	dictData []byte
 	dictStrs []string
 
-	// memory that is used again
+	// The fields down to the next blank line are memory that each page uses again.
 	defRoom, repRoom []byte
 	scratch          []byte
 	strings          []string
 	ints             []int64
 	places           []uint32
 
-	limit int64          // of the bytes of lists that are read at once
-	out   *nested.Values // of this read
+	limit int64          // most bytes of lists that are read at once
+	out   *nested.Values // where read puts the values
 }
 
 func newReader(l *leaf, v values) *reader {
 	return &reader{leaf: l, values: v, limit: maxBlock}
 }
 
-// open begins a row group's chunk.
+// open sets the reader to a row group's chunk.
 func (r *reader) open(f *files.File, c *chunk, always bool) error {
 	r.def, r.rep, r.data, r.strs, r.dictSize = nil, nil, nil, nil, -1
 	if err := r.pages.open(f, c, always); err != nil {
@@ -49,7 +50,7 @@ func (r *reader) open(f *files.File, c *chunk, always bool) error {
 	return nil
 }
 
-// left returns the number of entries, null or not, that are left of the page.
+// left returns how many entries, null or not, are left of the page.
 func (r *reader) left() int {
 	if r.def != nil {
 		return len(r.def)
@@ -57,7 +58,7 @@ func (r *reader) left() int {
 	return r.count()
 }
 
-// count returns the number of values that are left of the page.
+// count returns how many values that are not null are left of the page.
 func (r *reader) count() int {
 	if r.width == 0 {
 		return len(r.strs)
@@ -65,8 +66,8 @@ func (r *reader) count() int {
 	return len(r.data) / r.width
 }
 
-// more makes sure that entries are left, reading pages as needed. It returns io.EOF, bare, at the
-// end of the chunk.
+// more reads the next page if no entries are left. It returns io.EOF, bare, at the end of the
+// chunk.
 func (r *reader) more() error {
 	for r.left() == 0 {
 		p, err := r.pages.next()

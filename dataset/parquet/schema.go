@@ -12,37 +12,37 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// node is an element of the schema's tree.
+// node is a node of the schema's tree.
 type node struct {
 	*element
-	// name is the path of its name from the root down, without the groups that lists are made of.
+	// name is the path of the node's names from the root down, without the groups that only make
+	// lists.
 	name   string
 	parent *node
 	parts  []*node
-	leaf   *leaf // where it has no parts
-	// def and rep are the levels of a value that is there: how many of the nodes down to this one
-	// are optional or repeated, and how many are repeated.
+	leaf   *leaf // only of a node without parts
+	// def and rep are the levels of a value that is not null: how many of the nodes from the root
+	// to this one are optional or repeated, and how many are repeated.
 	def, rep int
-	lists    []int // the definition level of an entry of each list around it
+	lists    []int // of each list around the node, the definition level of an entry
 }
 
 // leaf is a column of a file.
 type leaf struct {
 	nested.Type
 	*node
-	index int // in a row group's chunks
+	index int // index of its chunk in a row group
 	values
 }
 
-// values says what a page's values are made of a column's physical ones. Without a width they are
-// strings.
+// values says how values of a column are made out of physical ones. With width 0 they are strings.
 type values struct {
 	width int
-	// convert appends the value that a physical one stands for. nil: they are the same.
+	// convert appends the value of a physical one. nil: they are the same.
 	convert func(dst, physical []byte) ([]byte, error)
 }
 
-// maxDepth bounds how deep a schema nests.
+// maxDepth bounds how deep a schema may nest.
 const maxDepth = 128
 
 // tree makes the tree of a schema, and lists its leaves in the order of their chunks.
@@ -95,7 +95,7 @@ func tree(schema []element) (root *node, leaves []*leaf, err error) {
 	return root, leaves, nil
 }
 
-// place gives a node its levels and its name.
+// place sets a node's levels and name.
 func (n *node) place(parent *node) {
 	if n.repetition != required {
 		n.def++
@@ -115,12 +115,13 @@ func (n *node) place(parent *node) {
 	}
 }
 
-// isEntry reports whether a name says no more than that something is an entry of a list.
+// isEntry reports whether a name only says that the node is an entry of a list.
 func isEntry(name string) bool {
 	return slices.Contains([]string{"element", "item", "array", "array_element"}, name)
 }
 
-// isList reports whether a group of one part is a list: it says so, or the name of its part does.
+// isList reports whether a group of one part is a list: by its annotation, or by the name of its
+// part.
 func (n *node) isList() bool {
 	if n.children != 1 {
 		return false
@@ -134,10 +135,10 @@ func (e *element) saysList() bool {
 	return e.logical.kind == logicalList || e.logical.kind == 0 && e.converted == convertedList
 }
 
-// max returns the definition level of a value that is there.
-func (l *leaf) max() int { return l.def }
+// maxDef returns the definition level of a value that is not null.
+func (l *leaf) maxDef() int { return l.def }
 
-// describe works out the type of the values.
+// describe works out the type of the column's values.
 func (l *leaf) describe() error {
 	l.Depth = len(l.lists)
 	l.Name = strings.Repeat("list<", l.Depth) + l.typeName() + strings.Repeat(">", l.Depth)
@@ -187,11 +188,11 @@ func (l *leaf) describeDecimal(scale int) error {
 	}
 	l.DType = tensor.Float64
 	switch l.physical {
-	case int32s, int64s: // stored as they are meant
+	case int32s, int64s: // integers are stored as they are
 	case fixedArrays:
 		l.values = l.wide(max(int(l.length), 1))
 	default:
-		const most = 32 // bytes of the widest that Arrow has
+		const most = 32 // bytes of the widest decimal of Arrow's
 		l.values = l.wide(most)
 	}
 	l.Decimal = nested.Decimal{Bytes: l.width, Scale: scale}
@@ -210,7 +211,7 @@ func (e *element) typeName() string {
 	return e.physical.String()
 }
 
-// decimal returns the scale of a decimal.
+// decimal returns the scale of a decimal; ok is false for other types.
 func (e *element) decimal() (scale int, ok bool) {
 	if e.logical.kind == logicalDecimal {
 		return int(e.logical.scale), true
@@ -218,7 +219,7 @@ func (e *element) decimal() (scale int, ok bool) {
 	return int(e.scale), e.logical.kind == 0 && e.converted == convertedDecimal
 }
 
-// unsigned reports whether integers are.
+// unsigned reports whether the integers of the column are unsigned.
 func (e *element) unsigned() bool {
 	if e.logical.kind != 0 {
 		return e.logical.kind == logicalInteger && !e.logical.signed
@@ -226,8 +227,7 @@ func (e *element) unsigned() bool {
 	return e.converted >= convertedUint8 && e.converted <= convertedUint64
 }
 
-// named lists the nodes below the root that have a name of their own, which the groups that lists
-// are made of have not, and their names.
+// named lists the nodes below the root with their names, without the groups that only make lists.
 func (n *node) named() (nodes []*node, names []string) {
 	var walk func(n *node)
 	walk = func(n *node) {
@@ -242,13 +242,13 @@ func (n *node) named() (nodes []*node, names []string) {
 	return nodes, names
 }
 
-// original returns what the schema of Arrow's that a file was written from says of a node that has
-// no list around it, nil where it says nothing.
+// original returns the node's field in the schema of Arrow's that the file was written from. It is
+// nil for a node inside a list, or where the schema has no such field.
 func (n *node) original(s *ar.Schema) *ar.Field {
 	if s == nil {
 		return nil
 	}
-	// both know their fields by name, and copy the list of all
+	// Schemas and structures both have fields by name, and copy the list of all fields.
 	var fields interface {
 		FieldIndices(name string) []int
 		Field(i int) ar.Field
@@ -270,7 +270,7 @@ func (n *node) original(s *ar.Schema) *ar.Field {
 	}
 }
 
-// path returns the names of the nodes from the root, which is left out, down.
+// path returns the names of the nodes from below the root down to this one.
 func (n *node) path() []string {
 	if n.parent == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 )
 
-// shredder takes kept values apart into columns.
+// shredder splits kept values into the values of columns.
 type shredder struct {
 	shape
 	parts []shredder
@@ -21,10 +21,10 @@ type shredder struct {
 	put   putValue
 }
 
-// putValue appends a value of a type of Arrow's, which is kept, as PLAIN has it.
+// putValue appends a kept value of one of Arrow's types in the encoding PLAIN.
 type putValue func(dst, v []byte) ([]byte, error)
 
-// newShredder returns the shredder of a part of the schema, whose columns the writers are.
+// newShredder returns the shredder of a part of the schema. leaves are the writers of its columns.
 func newShredder(s shape, t *kept.Type, leaves []*leafWriter) (shredder, error) {
 	out := shredder{shape: s}
 	if s.kind == single {
@@ -43,10 +43,10 @@ func newShredder(s shape, t *kept.Type, leaves []*leafWriter) (shredder, error) 
 	return out, nil
 }
 
-// errRequired says that a value is missing where the type has no null.
+// errRequired says that a value is null in a place that cannot be null.
 var errRequired = errors.New("a null in a part of a value that has none")
 
-// add adds a value, nil for null, whose entries have the repetition level.
+// add adds a value, nil for null, as an entry of repetition level rep.
 func (s *shredder) add(v []byte, rep int) error {
 	if v == nil {
 		if !s.nullable {
@@ -98,7 +98,7 @@ func (s *shredder) eachPart(v *[]byte, rep int) error {
 	return nil
 }
 
-// missing adds an entry of a definition level to each column.
+// missing adds an entry without a value, of the given levels, to each column.
 func (s *shredder) missing(rep, def int) {
 	if s.leaf != nil {
 		s.leaf.entry(rep, def)
@@ -109,7 +109,7 @@ func (s *shredder) missing(rep, def int) {
 	}
 }
 
-// plainValue returns what appends values of a type of Arrow's.
+// plainValue returns the function that appends values of a type of Arrow's.
 func plainValue(d ar.DataType) (putValue, error) {
 	copied := func(dst, v []byte) ([]byte, error) { return append(dst, v...), nil }
 	switch t := d.(type) {
@@ -144,7 +144,7 @@ func plainValue(d ar.DataType) (putValue, error) {
 	return copied, nil
 }
 
-// plainDays appends milliseconds of whole days as days.
+// plainDays appends a number of days that is kept as milliseconds.
 func plainDays(dst, v []byte) ([]byte, error) {
 	const day = 86400000
 	n := kept.Signed(v)
@@ -155,7 +155,7 @@ func plainDays(dst, v []byte) ([]byte, error) {
 	return binary.LittleEndian.AppendUint32(dst, uint32(days)), nil //nolint:gosec // the bits are meant
 }
 
-// plainMillis appends seconds as milliseconds, in as many bytes.
+// plainMillis appends a number of seconds as milliseconds, in the same number of bytes.
 func plainMillis(dst, v []byte) ([]byte, error) {
 	n := kept.Signed(v)
 	if n > math.MaxInt64/1000 || n < math.MinInt64/1000 {
@@ -168,7 +168,7 @@ func plainMillis(dst, v []byte) ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(dst, uint64(n)), nil //nolint:gosec // the bits are meant
 }
 
-// plainDecimal returns what appends unscaled integers, the highest byte first.
+// plainDecimal returns the function that appends unscaled integers, the highest byte first.
 func plainDecimal(t ar.DecimalType) putValue {
 	var e element
 	e.decimals(t)

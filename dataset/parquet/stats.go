@@ -7,16 +7,16 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/thrift"
 )
 
-// extremes are the smallest and the largest value of a chunk, by which readers pass over those that
-// cannot hold what they look for.
+// extremes are the smallest and the largest value of a chunk. Readers pass over a chunk whose
+// extremes show that it cannot hold what they look for.
 type extremes struct {
 	size      int
 	less      func(a, b []byte) bool
-	skip      func(v []byte) bool // of a value that is neither small nor large
+	skip      func(v []byte) bool // reports NaN, which is neither small nor large
 	low, high []byte
 }
 
-// newExtremes returns those of a column of numbers, dates or times, nil for any other.
+// newExtremes returns the extremes of a column of numbers, dates or times; nil for other columns.
 func newExtremes(e *element) *extremes {
 	i32 := func(v []byte) int64 { return int64(int32(binary.LittleEndian.Uint32(v))) } //nolint:gosec // the bits are meant
 	i64 := func(v []byte) int64 { return int64(binary.LittleEndian.Uint64(v)) }        //nolint:gosec // the bits are meant
@@ -43,7 +43,7 @@ func newExtremes(e *element) *extremes {
 	return nil
 }
 
-// add looks at values that stand one behind the other.
+// add takes values into account that lie side by side in data.
 func (x *extremes) add(data []byte) {
 	for ; len(data) > 0; data = data[x.size:] {
 		v := data[:x.size]
@@ -63,8 +63,8 @@ func (x *extremes) add(data []byte) {
 	}
 }
 
-// write writes the statistics of a chunk. Zeros have both signs: -0 is not below 0 where values are
-// compared, but may be looked for.
+// write writes the statistics of a chunk. An extreme of zero is written with the sign that includes
+// both zeros: comparing takes -0 and 0 for equal, but a reader may look for either.
 func (x *extremes) write(t *thrift.Writer, nulls int64) {
 	t.Int(3, thrift.I64, nulls)
 	if x == nil || x.low == nil {

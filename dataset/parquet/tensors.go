@@ -11,7 +11,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// fieldOf returns the field of Arrow's that a column is written as.
+// fieldOf returns Arrow's field for a column that is written.
 func fieldOf(c sample.Column) ar.Field {
 	f := ar.Field{Type: leafType(c.DType, c.Text)}
 	if c.Type != nil {
@@ -24,7 +24,7 @@ func fieldOf(c sample.Column) ar.Field {
 	return f
 }
 
-// leafType returns the type of the values of a component.
+// leafType returns Arrow's type for the values of a component.
 func leafType(d tensor.DType, isText bool) ar.DataType {
 	types := map[tensor.DType]ar.DataType{
 		tensor.Bool: ar.FixedWidthTypes.Boolean, tensor.Int8: ar.PrimitiveTypes.Int8, tensor.Int16: ar.PrimitiveTypes.Int16, tensor.Int32: ar.PrimitiveTypes.Int32,
@@ -37,12 +37,12 @@ func leafType(d tensor.DType, isText bool) ar.DataType {
 	if t, ok := types[dtypes.Carrier(d)]; ok {
 		return t
 	}
-	return ar.PrimitiveTypes.Float32 // and float16, bfloat16, complex64
+	return ar.PrimitiveTypes.Float32 // float16, bfloat16 and complex64 too
 }
 
-// tensor adds the value of a component, whose lists are so deep. All of them lie within an optional
-// column: a list without entries has the definition level of its depth, counted from 1, a value one
-// more than the depth.
+// tensor adds the value of a component, which lies in lists of the given depth. The column itself
+// is optional, and so are its lists: an empty list has the definition level of its depth, counted
+// from 1, and a value one more than the depth.
 func (w *leafWriter) tensor(t tensor.Tensor, splits []tensor.Tensor, depth int) error {
 	t, err := sample.Parts(t)
 	if err != nil {
@@ -70,8 +70,8 @@ func (w *leafWriter) tensor(t tensor.Tensor, splits []tensor.Tensor, depth int) 
 	return nil
 }
 
-// appendPlain appends the values of a tensor, which is not complex, as PLAIN has them; booleans a
-// byte each.
+// appendPlain appends the values of a tensor in the encoding PLAIN, but booleans a byte each. The
+// tensor is not complex.
 func appendPlain(dst []byte, t tensor.Tensor) []byte {
 	switch dtypes.Carrier(t.DType()) {
 	case tensor.String:

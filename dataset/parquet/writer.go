@@ -20,27 +20,28 @@ import (
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
-	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	// Names are the names of the components' columns, in the order of the spec; nil: their paths.
 	Names []string
 	// Keep lists the keys of [dataset.Element.Extra] that become columns, after those of the
-	// components. They are of the type that Types has for them, or else of their source's. Where it
-	// has none, as JSON and CSV, they are text, which is JSON where it is no string.
+	// components. A kept column has the type that Types has for it, else its source's type. Where
+	// the source has no types, as JSON and CSV, it is text; values that are no strings are JSON in
+	// it.
 	Keep []string
-	// Types are those of kept columns, as far as they are known: of files that were looked through
-	// beforehand, see package arrow.
+	// Types holds types of kept columns, as far as they are known: those of files that were looked
+	// through beforehand, see package arrow.
 	Types map[string]dataset.FieldType
-	// GroupBytes is about how many bytes of values a row group holds, which are held in memory. 0:
-	// 64 MiB.
+	// GroupBytes is about how many bytes of values make a row group, which waits in memory. 0: 64
+	// MiB.
 	GroupBytes int
-	// GroupRows is the most rows of a row group, so that readers that share a file out have groups
-	// to share. 0: 131,072.
+	// GroupRows is the most rows of a row group. Readers that share a file out share out its row
+	// groups. 0: 131,072.
 	GroupRows int
-	// Log, if not nil, is given what a later writer needs to go on after the row groups that are
-	// written: a little for each.
+	// Log, if not nil, is written what a later writer needs to go on after the row groups so far: a
+	// few bytes for each group.
 	Log io.Writer
-	// Resume is what the Log of a writer of the same spec and options was given, whose groups are
-	// in the file already. The new writer goes on with the row after those that [Writer.Grouped]
-	// counts, and its w stands behind their bytes.
+	// Resume is what an earlier writer of the same spec and options wrote to its Log. The file
+	// holds the earlier writer's row groups already. The new writer goes on with the row after
+	// those that [Writer.Grouped] counts, and its w must write after these groups.
 	Resume []byte
 }
 
@@ -50,12 +51,13 @@ const (
 )
 
 // Writer writes rows with a column for each component, named by its path, then one for each kept
-// key. Half precision and bfloat16 are written as float32, which holds them, and a complex number
-// as a list of two. Strings are text if those of the first thousand rows are, otherwise bytes. An
-// element without tensors is a row of nulls.
+// key. Half precision and bfloat16 are written as float32, which holds them exactly, and a complex
+// number as a list of two numbers. Strings are text if those of the first thousand rows are UTF-8,
+// otherwise bytes. An element without tensors is a row of nulls.
 //
-// Pages are of the first version, compressed by Snappy, their values as they are. A schema of
-// Arrow's says of kept columns what the types of Parquet cannot: zones, durations, categories.
+// Pages are of the first version, compressed by Snappy, with values in the encoding PLAIN. A schema
+// of Arrow's in the file says of kept columns what Parquet's types cannot say: time zones,
+// durations, categories.
 type Writer struct {
 	w      io.Writer
 	o      WriterOptions
@@ -63,11 +65,11 @@ type Writer struct {
 	schema []element
 	cols   []outColumn
 	leaves []*leafWriter
-	groups [][]byte // that are written, as the footer has them
-	at     int64    // the place in the file
-	done   int64    // rows of the groups
+	groups [][]byte // row groups written so far, as the footer lists them
+	at     int64    // place in the file
+	done   int64    // rows of the groups written so far
 	size   int      // rows of the group that is being filled
-	bytes  int      // of its values
+	bytes  int      // bytes of its values
 	err    error
 	closed bool
 }
@@ -80,7 +82,7 @@ type outColumn struct {
 }
 
 // NewWriter returns a writer to w. It must be closed, which does not close w. Nothing is written
-// before the first thousand rows have shown what types columns have.
+// before the first thousand rows have shown which types columns have.
 func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error) {
 	s, err := sample.New(spec, o.Names, o.Keep, o.Types)
 	if err != nil {
@@ -101,10 +103,10 @@ func NewWriter(w io.Writer, spec dataset.Spec, o WriterOptions) (*Writer, error)
 	return out, nil
 }
 
-// errLog says that what was kept of groups is not what a writer keeps.
+// errLog says that a Log is not what an earlier writer of the same kind wrote.
 var errLog = errors.New("the groups written before are not as they were left")
 
-// resume takes up the columns and groups of an earlier writer.
+// resume restores the columns and groups of an earlier writer.
 func (w *Writer) resume(log []byte) error {
 	columns, rest, ok := bytes.Cut(log, []byte("\n"))
 	if !ok || json.Unmarshal(columns, &w.cols) != nil || len(w.cols) != len(w.sample.Names) {
@@ -134,7 +136,7 @@ func (w *Writer) resume(log []byte) error {
 	return w.open()
 }
 
-// Grouped returns how many rows the row groups hold that are written. The rows after them wait in
+// Grouped returns how many rows the row groups written so far hold. The rows after them are in
 // memory.
 func (w *Writer) Grouped() int64 { return w.done }
 
@@ -155,7 +157,7 @@ func (w *Writer) Write(e dataset.Element) error {
 	return w.row(e)
 }
 
-// begin makes the schema, and writes the rows of the sample.
+// begin makes the schema out of the rows of the sample, and writes these rows.
 func (w *Writer) begin() error {
 	for _, c := range w.sample.Columns() {
 		w.cols = append(w.cols, outColumn{Column: c})
@@ -175,7 +177,7 @@ func (w *Writer) begin() error {
 	return err
 }
 
-// open makes the schema, and the writers of its columns.
+// open makes the schema and the writers of its columns.
 func (w *Writer) open() error {
 	w.schema = []element{{physical: noPhysical, converted: -1, name: "rows", children: int32(len(w.cols))}} //nolint:gosec // far fewer
 	for _, c := range w.cols {
@@ -213,7 +215,7 @@ func firstLeaf(n *node) *leaf {
 	return n.leaf
 }
 
-// row adds a row, all of it or none.
+// row adds a row. On an error no part of the row is added.
 func (w *Writer) row(e dataset.Element) error {
 	for i := range w.cols {
 		if err := w.cols[i].Check(e, i); err != nil {
@@ -241,7 +243,7 @@ func (w *Writer) row(e dataset.Element) error {
 	return w.err
 }
 
-// add adds the column's value of a row, which is component i if it is none that is kept.
+// add adds the column's value of a row: a kept value, or the value of component i.
 func (c *outColumn) add(e dataset.Element, i int) error {
 	switch {
 	case c.Type != nil:
@@ -274,7 +276,7 @@ func (w *Writer) endGroup() error {
 	for _, l := range w.leaves {
 		unpacked += l.unpacked
 		at := w.at
-		pages, meta := l.take()
+		pages, meta := l.takeChunk()
 		if err := w.write(pages); err != nil {
 			return err
 		}
@@ -305,10 +307,10 @@ func (w *Writer) endGroup() error {
 	return err
 }
 
-// maxOrdinal is the number of the last row group that the format has a number for.
+// maxOrdinal is the largest number of a row group that the format can store.
 const maxOrdinal = 1<<15 - 1
 
-// footer writes what the file is.
+// footer writes the file's metadata and its end.
 func (w *Writer) footer() error {
 	arrow, err := w.arrowSchema()
 	if err != nil {
@@ -339,7 +341,8 @@ func (w *Writer) footer() error {
 			})
 		}
 		t.Binary(6, "tfrun")
-		t.List(7, thrift.Struct, len(w.leaves)) // values are compared by their types
+		// Values are compared in the order of their types.
+		t.List(7, thrift.Struct, len(w.leaves))
 		for range w.leaves {
 			t.ListStruct(func() { t.Struct(1, func() {}) })
 		}
@@ -351,8 +354,8 @@ func (w *Writer) footer() error {
 	return w.write(append(binary.LittleEndian.AppendUint32(t.Bytes, uint32(len(t.Bytes))), magic...)) //nolint:gosec // see above
 }
 
-// arrowSchema returns the schema of Arrow's that says what kept columns were, "" where there are
-// none.
+// arrowSchema returns, encoded, the schema of Arrow's that says what kept columns were; "" where no
+// columns are kept.
 func (w *Writer) arrowSchema() (string, error) {
 	if len(w.sample.Keep) == 0 {
 		return "", nil
