@@ -100,8 +100,8 @@ func (w *leafWriter) endPage() {
 	w.defs, w.reps, w.data, w.values = w.defs[:0], w.reps[:0], w.data[:0], 0
 }
 
-// takeChunk returns the chunk's pages and begins the next chunk. meta writes the metadata of the chunk,
-// whose pages begin at place at of the file.
+// takeChunk returns the chunk's pages and begins the next chunk. meta writes the metadata of the
+// chunk, whose pages begin at place at of the file.
 func (w *leafWriter) takeChunk() (pages []byte, meta func(t *thrift.Writer, at int64)) {
 	w.endPage()
 	pages, entries, nulls, unpacked, stats := w.chunk, w.entries, w.nulls, w.unpacked, w.stats

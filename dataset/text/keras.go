@@ -8,11 +8,11 @@ import (
 // unknownToken is what Keras and BERT call a token outside the vocabulary.
 const unknownToken = "[UNK]"
 
-// Standardize says what TextVectorization does to a text before it splits it.
+// Standardize is the change that TextVectorization makes to a text before it splits it.
 type Standardize int
 
-// What TextVectorization's argument standardize names. Lower case is that of ASCII letters alone,
-// as in tf.strings.lower; punctuation is ASCII's.
+// The values of TextVectorization's argument standardize. As in tf.strings.lower, only ASCII
+// letters become lower case; punctuation is ASCII's too.
 const (
 	LowerAndStripPunctuation Standardize = iota // the default
 	Lower
@@ -20,18 +20,18 @@ const (
 	AsItIs // standardize=None
 )
 
-// Split says where TextVectorization cuts a text into tokens.
+// Split is how TextVectorization splits a text into tokens.
 type Split int
 
-// What TextVectorization's argument split names.
+// The values of TextVectorization's argument split.
 const (
 	SplitWhitespace Split = iota // the default: runs of ASCII white space, as tf.strings.split
 	SplitCharacter               // characters of UTF-8
 	SplitNothing                 // split=None: the text is one token
 )
 
-// VectorizationOptions are arguments of TextVectorization that its vocabulary does not tell. The
-// zero value has Keras' defaults.
+// VectorizationOptions are the arguments of TextVectorization that its vocabulary does not show.
+// The zero value has Keras' defaults.
 type VectorizationOptions struct {
 	Standardize Standardize
 	Split       Split
@@ -137,11 +137,11 @@ func (l *Lookup) String() string {
 	return fmt.Sprintf("Keras StringLookup of whole texts, %d tokens", len(l.table.vocab))
 }
 
-// keysTable is a vocabulary whose ids are places in a list.
+// keysTable is a vocabulary whose ids are indices of a list.
 type keysTable struct {
 	vocab   []string
 	ids     map[string]int64
-	unknown int64 // the id of what the vocabulary does not have
+	unknown int64 // id of tokens that the vocabulary does not have
 }
 
 func newKeysTable(vocab []string, unknown int64) (keysTable, error) {
@@ -173,7 +173,7 @@ func (t keysTable) tokens(ids []int64) []string {
 	return tokens
 }
 
-// mapASCII replaces each byte of ASCII by another, or by none.
+// mapASCII returns s with each byte of ASCII replaced by another, or dropped.
 func mapASCII(s string, f func(c byte) (byte, bool)) string {
 	b := make([]byte, 0, len(s))
 	for i := range len(s) {
@@ -188,8 +188,8 @@ func mapASCII(s string, f func(c byte) (byte, bool)) string {
 	return string(b)
 }
 
-// punctuation reports whether a byte is punctuation of ASCII, or one of its symbols: what Keras'
-// regular expression and BERT name.
+// punctuation reports whether a byte is punctuation or a symbol of ASCII: the characters that
+// Keras' regular expression and BERT's code name.
 func punctuation(c byte) bool {
 	return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
 }

@@ -16,8 +16,7 @@ import (
 // Format names a kind of vocabulary file.
 type Format string
 
-// Formats of vocabulary files. [Auto] stands for whichever of the others the file shows itself to
-// be.
+// Formats of vocabulary files. [Auto] stands for the one that the file's contents show.
 const (
 	Auto             Format = "auto"
 	SubwordsFormat   Format = "subwords"          // tensorflow-datasets' SubwordTextEncoder
@@ -25,7 +24,7 @@ const (
 	VectorizeFormat  Format = "textvectorization" // Keras' TextVectorization
 	LookupFormat     Format = "stringlookup"      // Keras' StringLookup
 	WordIndexFormat  Format = "tokenizer-json"    // Keras' Tokenizer
-	BERTFormat       Format = "bert"              // BERT's vocab.txt: the pieces alone
+	BERTFormat       Format = "bert"              // BERT's vocab.txt; no [CLS], no [SEP]
 	BERTMarkedFormat Format = "bert-cls"          // the same, between [CLS] and [SEP]
 )
 
@@ -48,16 +47,16 @@ var errNoMetadata = errors.New("the metadata line is missing")
 // maxVocab bounds a vocabulary file's size in bytes.
 const maxVocab = 64 << 20
 
-// Open reads a vocabulary file. [Auto], or "", goes by what the file says:
+// Open reads a vocabulary file. With [Auto], or "", the file's contents decide:
 //
-//   - the header line of tensorflow-datasets is a [Subwords] or a [Tokens];
-//   - a JSON object of the class Tokenizer is a [WordIndex];
-//   - tokens "[UNK]", "[CLS]" and "[SEP]" are a [WordPiece], in lower case where no word of the
+//   - the header line of tensorflow-datasets: a [Subwords] or a [Tokens];
+//   - a JSON object of the class Tokenizer: a [WordIndex];
+//   - tokens "[UNK]", "[CLS]" and "[SEP]": a [WordPiece], in lower case if no word of the
 //     vocabulary has an upper-case letter;
-//   - an empty first line and then "[UNK]" is a [Vectorization], "[UNK]" first a [Lookup];
-//   - any other list of tokens, one a line, is a [Tokens].
+//   - an empty first line and then "[UNK]": a [Vectorization]; "[UNK]" first: a [Lookup];
+//   - any other list of tokens, one a line: a [Tokens].
 //
-// Lines end in "\n", or all of them in "\r\n". A file of another sort, such as a SentencePiece
+// Lines end in "\n", or all of them in "\r\n". A file of another kind, such as a SentencePiece
 // model or a pickled Tokenizer, is a *[FormatError].
 func Open(name string, format Format) (Encoder, error) {
 	f, err := dataset.OpenFile(name)
@@ -131,7 +130,8 @@ func parse(data []byte, format Format) (Encoder, error) {
 	return nil, fmt.Errorf("no format %q: want one of %s", format, join(Formats()))
 }
 
-// foreign names what a file is that holds a vocabulary in a form that is not read.
+// foreign returns an error that names the kind of file, for vocabularies in a form that is not
+// read.
 func foreign(data []byte) error {
 	switch {
 	case bytes.HasPrefix(data, []byte("\x80\x02")), bytes.HasPrefix(data, []byte("\x80\x03")),
@@ -152,7 +152,7 @@ func foreign(data []byte) error {
 	return nil
 }
 
-// recognize tells a file's format from what it says.
+// recognize returns the format that a file's contents show.
 func recognize(data []byte) Format {
 	lines := fileLines(data)
 	switch {
@@ -172,8 +172,8 @@ func recognize(data []byte) Format {
 	return TokensFormat
 }
 
-// cased reports whether a BERT vocabulary knows upper case: whether a token other than its special
-// ones, which stand in brackets, has an upper-case letter.
+// cased reports whether a BERT vocabulary has upper case: whether a token has an upper-case letter,
+// other than the special tokens, which stand in brackets.
 func cased(lines []string) bool {
 	return slices.ContainsFunc(lines, func(token string) bool {
 		special := strings.HasPrefix(token, "[") && strings.HasSuffix(token, "]")
@@ -181,9 +181,9 @@ func cased(lines []string) bool {
 	})
 }
 
-// fileLines returns the lines without their ends: "\n" as in Python's iteration over a file of
-// bytes, or "\r\n" where every line but an unfinished last one ends so, as editors on Windows write
-// them.
+// fileLines returns the lines without their ends. A line ends in "\n", as in Python's iteration
+// over a file of bytes. Where all lines but an unfinished last one end in "\r\n", as editors on
+// Windows write them, that is the end.
 func fileLines(data []byte) []string {
 	if len(data) == 0 {
 		return nil
@@ -195,14 +195,14 @@ func fileLines(data []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(data), end), end)
 }
 
-// unquote takes the first and the last character off each line: the quotes that SubwordTextEncoder
-// puts around a subword.
+// unquote removes the first and the last character of each line: the quotes around a subword.
 func unquote(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	for _, l := range lines {
 		r := []rune(l)
 		if len(r) < 2 {
-			continue // an empty subword, which SubwordTextEncoder leaves out
+			// SubwordTextEncoder leaves empty subwords out.
+			continue
 		}
 		out = append(out, string(r[1:len(r)-1]))
 	}

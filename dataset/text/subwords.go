@@ -11,12 +11,12 @@ import (
 // numBytes is the number of ids that stand for single bytes. They follow the subwords'.
 const numBytes = 256
 
-// underscore is what an underscore of the text becomes before it is looked up: an underscore in a
-// subword stands for the space that ends a word.
+// underscore is what an underscore of the text is replaced by before the text is looked up. In
+// subwords an underscore stands for the space that ends a word.
 const underscore = `\&undsc`
 
-// Subwords is tensorflow-datasets' SubwordTextEncoder: an invertible encoding by word pieces, with
-// single bytes for what no piece covers. Ids are 1 for the first subword and so on, then the 256
+// Subwords is tensorflow-datasets' SubwordTextEncoder: an invertible encoding by word pieces, and
+// by single bytes where no piece fits. Ids are 1 for the first subword and so on, then the 256
 // bytes.
 type Subwords struct {
 	subwords []string
@@ -69,11 +69,11 @@ func (e *Subwords) AppendEncode(dst []int64, text string) []int64 {
 	return p.ids
 }
 
-// preparer joins single spaces to the token before them and encodes the tokens.
+// preparer encodes the tokens of a text. A single space after a token is encoded with that token.
 type preparer struct {
 	e    *Subwords
 	ids  []int64
-	held string // token that waits to see whether a single space follows
+	held string // last token, until it is known whether a single space follows it
 	some bool
 	buf  []byte
 }
@@ -82,7 +82,7 @@ func (p *preparer) token(t string) {
 	if p.some && t == " " {
 		p.encode(p.held, true)
 		if p.some = p.held == underscore; p.some {
-			p.held = t // this one token does not swallow the space
+			p.held = t // this token never takes the space after it
 		}
 		return
 	}
@@ -99,8 +99,8 @@ func (p *preparer) flush() {
 
 // encode adds the ids of a token. space says that a single space follows it.
 func (p *preparer) encode(t string, space bool) {
-	// the text itself says \&undsc: encoded in two halves, so that it is not taken for an
-	// underscore
+	// The text itself holds \&undsc. It is encoded in two halves, so that it is not taken for an
+	// underscore.
 	if t == underscore {
 		p.pieces(append(p.buf[:0], underscore[:2]...))
 		t = underscore[2:]

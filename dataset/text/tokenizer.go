@@ -6,15 +6,15 @@ import (
 )
 
 // tokenizer splits text into tokens as tensorflow-datasets' Tokenizer does: runs of word characters
-// and runs of others, with reserved tokens, which mix both, taken out first.
+// and runs of other characters. Reserved tokens, which mix both, are found first.
 type tokenizer struct {
 	reserved *trie
 	first    [256]bool // bytes that a reserved token begins with
-	wordOnly bool      // drop what is between words
+	wordOnly bool      // drop runs of other characters
 }
 
-// newTokenizer returns a tokenizer with the given reserved tokens. Where one begins another, the
-// longer one is taken; tensorflow-datasets takes the one that Python's set happens to list first.
+// newTokenizer returns a tokenizer with the given reserved tokens. Where one is the beginning of
+// another the longer one is taken; tensorflow-datasets takes whichever Python's set lists first.
 func newTokenizer(reserved []string, wordOnly bool) *tokenizer {
 	t := &tokenizer{reserved: newTrie(), wordOnly: wordOnly}
 	for i, r := range reserved {

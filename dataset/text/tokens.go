@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// NoOOV, as the number of OOV buckets, leaves tokens out that the vocabulary does not have.
+// NoOOV, as the number of OOV buckets, drops tokens that the vocabulary does not have.
 const NoOOV = -1
 
 // TokenOptions says how [NewTokens] encodes. The zero value is TokenTextEncoder's default.
@@ -15,11 +15,11 @@ type TokenOptions struct {
 	// OOVBuckets is the number of ids, after the vocabulary's, that tokens outside the vocabulary
 	// are spread over. 0: 1. [NoOOV]: none.
 	OOVBuckets int
-	// OOVToken is what such ids decode to. "": "UNK".
+	// OOVToken is the text that the ids of OOV buckets decode to. "": "UNK".
 	OOVToken string
-	// Lowercase takes text and vocabulary in lower case.
+	// Lowercase changes text and vocabulary to lower case.
 	Lowercase bool
-	// KeepSpace leaves white space around the vocabulary's tokens as it is.
+	// KeepSpace keeps white space around the vocabulary's tokens.
 	KeepSpace bool
 }
 
@@ -33,8 +33,8 @@ type Tokens struct {
 	splitter *tokenizer
 }
 
-// NewTokens returns the encoder with the given vocabulary. It fails when a token that mixes word
-// characters with others stands in it twice.
+// NewTokens returns the encoder with the given vocabulary. It fails if a token that mixes word
+// characters with others is there twice.
 func NewTokens(vocab []string, opts TokenOptions) (*Tokens, error) {
 	if opts.OOVBuckets == 0 {
 		opts.OOVBuckets = 1
@@ -99,7 +99,7 @@ func (e *Tokens) bucket(t string) int64 {
 		return 0
 	}
 	sum := md5.Sum([]byte(t)) //nolint:gosec // see the import
-	var rest uint64           // of the 128-bit number that the digest is
+	var rest uint64           // remainder of the digest as a 128-bit number
 	for i := 0; i < len(sum); i += 8 {
 		var word uint64
 		for _, b := range sum[i : i+8] {

@@ -1,6 +1,6 @@
 package text
 
-// trie finds the longest of a set of strings that a text begins with.
+// trie is a set of strings. It finds the longest one that a text begins with.
 type trie struct {
 	root  [256]int32 // index of the node for a first byte, 0: none
 	nodes []trieNode
@@ -16,7 +16,8 @@ type trieEdge struct {
 	node int32
 }
 
-func newTrie() *trie { return &trie{nodes: make([]trieNode, 1)} } // node 0 stands for none
+// Node 0 stands for no node.
+func newTrie() *trie { return &trie{nodes: make([]trieNode, 1)} }
 
 // add puts s, not empty, into the set. A string that is in it already gets the new id.
 func (t *trie) add(s string, id int32) {

@@ -16,9 +16,9 @@ func isWord(r rune) bool {
 	return unicode.Is(words, r)
 }
 
-// sequence returns the length of the UTF-8 sequence that s begins with. If it is broken, ok is
-// false and n is the length of its longest part that a valid sequence could begin with, at least 1:
-// what Python, and Unicode's recommendation, replace by one U+FFFD.
+// sequence returns the length of the UTF-8 sequence that s begins with. If the sequence is broken,
+// ok is false and n is the length of its longest part that a valid sequence could begin with, at
+// least 1: Python, as Unicode recommends, replaces that part by one U+FFFD.
 func sequence(s string) (n int, ok bool) {
 	r, n := utf8.DecodeRuneInString(s)
 	if r != utf8.RuneError || n > 1 {
@@ -51,7 +51,7 @@ func sequence(s string) (n int, ok bool) {
 	return n, false
 }
 
-// toValid returns s with what is not UTF-8 replaced by U+FFFD, as Python's bytes.decode("utf-8",
+// toValid returns s with broken UTF-8 replaced by U+FFFD, as Python's bytes.decode("utf-8",
 // "replace") does.
 func toValid(s string) string {
 	if utf8.ValidString(s) {
@@ -91,8 +91,8 @@ func lower(s string) string {
 	return b.String()
 }
 
-// finalSigma is Unicode's Final_Sigma condition: a cased letter before, and none after, those that
-// case ignores aside.
+// finalSigma is Unicode's condition Final_Sigma for the character at i: a cased letter before it,
+// and none after it. Characters that Unicode calls case-ignorable do not count.
 func finalSigma(runes []rune, i int) bool {
 	before, after := i-1, i+1
 	for before >= 0 && caseIgnorable(runes[before]) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// wordIndexClass is what to_json() calls a Tokenizer.
+// wordIndexClass is the class name of a Tokenizer in to_json().
 const wordIndexClass = "Tokenizer"
 
 // WordIndex is the Tokenizer of keras.preprocessing.text, with its texts_to_sequences. Words have
@@ -17,7 +17,7 @@ type WordIndex struct {
 	words map[int64]string
 	// filters replaces each character of the Tokenizer's filters by its separator.
 	filters *strings.Replacer
-	unknown int64 // the id of oov_token, or 0: words outside the index are left out
+	unknown int64 // id of oov_token; 0: words outside the index are left out
 	size    int
 }
 

@@ -15,21 +15,20 @@ const (
 	endToken   = "[SEP]"
 )
 
-// maxWord is the number of characters beyond which BERT takes a word for an unknown one.
+// maxWord is the number of characters above which BERT takes a word for an unknown one.
 const maxWord = 200
 
 // WordPieceOptions says how [NewWordPiece] encodes. The zero value is BERT's uncased tokenizer.
 type WordPieceOptions struct {
 	// Cased keeps upper case and accents (do_lower_case=False).
 	Cased bool
-	// Marked puts [CLS] before the ids and [SEP] behind them, as models that were trained on
-	// sentences want.
+	// Marked puts [CLS] before the ids and [SEP] after them, as models trained on sentences expect.
 	Marked bool
 }
 
-// WordPiece is BERT's FullTokenizer: text is cleaned, split at white space, punctuation and Chinese
-// characters, and each word cut into the longest pieces of the vocabulary, of which all but the
-// first begin with "##". A word that pieces do not cover is [UNK].
+// WordPiece is BERT's FullTokenizer. Text is cleaned, and split at white space, punctuation and
+// Chinese characters. Each word is then split into the longest pieces of the vocabulary; all pieces
+// but the first begin with "##". A word that cannot be split so is [UNK].
 type WordPiece struct {
 	vocab []string
 	// starts holds the pieces that begin a word, rest the others without their "##".
@@ -38,9 +37,9 @@ type WordPiece struct {
 	opts               WordPieceOptions
 }
 
-// NewWordPiece returns the encoder with the tokens of a vocab.txt, whose ids are their places.
-// White space around a token is taken off; of a token that stands there twice the first counts. A
-// vocabulary without [UNK], or without [CLS] and [SEP] where they are asked for, is an error.
+// NewWordPiece returns the encoder with the tokens of a vocab.txt; a token's id is its place. White
+// space around a token is removed. Of a token that is there twice the first one counts. It is an
+// error if [UNK] is missing, or, with Marked, [CLS] or [SEP].
 func NewWordPiece(vocab []string, opts WordPieceOptions) (*WordPiece, error) {
 	w := &WordPiece{starts: newTrie(), rest: newTrie(), opts: opts}
 	ids := make(map[string]int64, len(vocab))
@@ -99,7 +98,7 @@ func (w *WordPiece) clean(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case r == 0, r == utf8.RuneError: // a byte that is not UTF-8 is ranged over as that
+		case r == 0, r == utf8.RuneError: // range yields this for a byte that is not UTF-8
 		case r == '\t', r == '\n', r == '\r', unicode.Is(unicode.Zs, r):
 			b.WriteByte(' ')
 		case unicode.In(r, unicode.Cc, unicode.Cf):
@@ -131,8 +130,8 @@ func (w *WordPiece) pieces(ids []int64, word string) []int64 {
 	return ids
 }
 
-// Decode returns the words of the ids, joined by spaces, with the pieces of a word put together;
-// special tokens and [Encoder]'s padding are left out.
+// Decode returns the words of the ids, joined by spaces, with the pieces of a word put together.
+// Special tokens are left out, and padding, see [Encoder].
 func (w *WordPiece) Decode(ids []int64) string {
 	var b strings.Builder
 	for _, id := range ids {
@@ -155,7 +154,7 @@ func (w *WordPiece) Decode(ids []int64) string {
 // VocabSize returns the number of ids.
 func (w *WordPiece) VocabSize() int { return len(w.vocab) }
 
-// String says how the text is cut, and the size of the vocabulary.
+// String describes how the text is split, and the size of the vocabulary.
 func (w *WordPiece) String() string {
 	letters, marks := "lower case", "without [CLS] and [SEP]"
 	if w.opts.Cased {
@@ -177,8 +176,8 @@ func stripAccents(s string) string {
 	}, norm.NFD.String(s))
 }
 
-// splitPunctuation cuts a word before and behind each punctuation mark, and at white space that
-// decomposing brought in.
+// splitPunctuation splits a word before and after each punctuation mark, and at white space that
+// decomposing characters has brought in.
 func splitPunctuation(word string) []string {
 	var parts []string
 	start := 0
@@ -203,7 +202,7 @@ func splitPunctuation(word string) []string {
 	return parts
 }
 
-// isChinese reports whether BERT takes a character for a Chinese one: a word by itself.
+// isChinese reports whether a character is a Chinese one for BERT, which makes it a word by itself.
 func isChinese(r rune) bool {
 	return 0x4E00 <= r && r <= 0x9FFF || 0x3400 <= r && r <= 0x4DBF || 0x20000 <= r && r <= 0x2A6DF ||
 		0x2A700 <= r && r <= 0x2B73F || 0x2B740 <= r && r <= 0x2B81F || 0x2B820 <= r && r <= 0x2CEAF ||

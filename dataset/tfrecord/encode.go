@@ -12,27 +12,27 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Feature is a feature that [Encoder] makes of a row's columns.
+// Feature is a feature that [Encoder] makes out of a row's columns.
 type Feature struct {
 	Name string
 	// DType is float32, int64 or string.
 	DType tensor.DType
-	// Shape is that of the value. A row may give nested lists, or the values one after the other;
-	// only their number counts.
+	// Shape is the shape of the value. A row may give nested lists, or the values one after the
+	// other: only their number counts.
 	Shape tensor.Shape
 	// Required: a row without a value is an error, not an Example without the feature.
 	Required bool
-	// EmptyIsMissing: an empty text is no value, as in a file of comma-separated values. Of numbers
-	// it never is one.
+	// EmptyIsMissing: an empty text is no value, as in comma-separated values. For numbers it is no
+	// value in any case.
 	EmptyIsMissing bool
-	// Columns are the columns that hold the values, side by side where they are several.
+	// Columns are the columns that hold the values; several columns hold one each, side by side.
 	Columns []string
-	// Null, a scalar of DType, is the value in the place of what is missing: a column, or an entry
-	// of a list. The zero Tensor: there is none.
+	// Null, a scalar of DType, takes the place of a missing column, or of a null entry of a list.
+	// The zero Tensor: there is no such value.
 	Null tensor.Tensor
 }
 
-// FeatureError says which feature a row has no right value for.
+// FeatureError says which feature a row has no valid value for.
 type FeatureError struct {
 	Feature string
 	Msg     string
@@ -41,8 +41,8 @@ type FeatureError struct {
 // Error names the feature and what is wrong.
 func (e *FeatureError) Error() string { return fmt.Sprintf("feature %q: %s", e.Feature, e.Msg) }
 
-// Encoder makes serialized tf.train.Examples of rows whose columns are JSON texts, as
-// [dataset.Element.Extra] has them. It is used by one goroutine at a time.
+// Encoder makes serialized tf.train.Examples of rows. The rows' columns are JSON texts, as in
+// [dataset.Element.Extra]. It is used by one goroutine at a time.
 type Encoder struct {
 	features []Feature
 	values   []*dataset.ValueParser // of each feature: one value, or lists of any depth
@@ -66,8 +66,8 @@ func NewEncoder(features []Feature) (*Encoder, error) {
 	return e, nil
 }
 
-// Append appends the Example of a row. A column that is missing, null or an empty cell holds no
-// value; neither does NaN where no float is wanted. An error is a *[FeatureError].
+// Append appends the Example of a row. A column that is missing, null, an empty cell, or NaN where
+// no float is wanted has no value. An error is a *[FeatureError].
 func (e *Encoder) Append(dst []byte, columns []dataset.Field) ([]byte, error) {
 	e.enc.features = e.enc.features[:0]
 	for i := range e.features {
@@ -132,7 +132,7 @@ func column(columns []dataset.Field, name string) []byte {
 	return nil
 }
 
-// missing reports whether a text stands for no value: null, an empty cell, NaN where no float is
+// missing reports whether a text has no value: null, an empty cell, or NaN where no float is
 // wanted.
 func (f *Feature) missing(text []byte) bool {
 	switch jsontext.KindOf(text) {
@@ -146,14 +146,15 @@ func (f *Feature) missing(text []byte) bool {
 	return false
 }
 
-// parse reads a value: JSON, or a JSON string that holds it, as the cell of a table does.
+// parse reads a value from JSON, or from a JSON string that holds the JSON, as the cell of a table
+// does.
 func (e *Encoder) parse(i int, text []byte) (tensor.Tensor, error) {
 	f := &e.features[i]
 	if kind := jsontext.KindOf(text); f.DType == tensor.String {
 		switch {
 		case kind == jsontext.Bool || kind == jsontext.Int || kind == jsontext.Float:
 			text = jsontext.AppendString(nil, string(text))
-		// a list in a cell
+		// A list in the cell of a table.
 		case kind == jsontext.Text && f.Shape.Rank() != 0 && bytes.HasPrefix(text, []byte(`"[`)):
 			list := jsontext.AsText(text)
 			for _, list := range [][]byte{list, pythonList(list)} {
@@ -169,8 +170,8 @@ func (e *Encoder) parse(i int, text []byte) (tensor.Tensor, error) {
 	return t, err
 }
 
-// pythonList writes a list of strings as Python prints it, and pandas into a cell, as JSON: each in
-// single quotes, or in double ones where it holds a single.
+// pythonList rewrites a list of strings as Python prints it, and pandas writes it into a cell, as
+// JSON. Python puts strings into single quotes, or into double ones if they hold a single quote.
 func pythonList(text []byte) []byte {
 	var out, s []byte
 	quote := byte(0)
@@ -193,7 +194,7 @@ func pythonList(text []byte) []byte {
 	return out
 }
 
-// cellNumber writes the text of a cell as JSON: truth as 1 and 0, and NaN however it is written.
+// cellNumber rewrites the text of a cell as JSON: booleans as 1 and 0, and NaN in any spelling.
 func cellNumber(text []byte) []byte {
 	switch strings.ToLower(string(bytes.TrimSpace(text))) {
 	case "true":
@@ -206,7 +207,7 @@ func cellNumber(text []byte) []byte {
 	return text
 }
 
-// holds reports whether n values fill the shape.
+// holds reports whether the shape has room for exactly n values.
 func (f *Feature) holds(n int64) bool {
 	if !f.Shape.Ranked() {
 		return true

@@ -6,36 +6,36 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// plan says where features go.
+// plan says which components and kept columns the features go to.
 type plan struct {
 	file    string
 	comps   []component
 	keep    []string
 	targets map[string][]target // by feature
-	max     int64               // values of a component
+	max     int64               // most values of a component
 }
 
 // component is a component with the features that it is read from.
 type component struct {
 	dataset.Component
 	path  string
-	names []string      // of its features; of several, the single values stand side by side
-	fill  tensor.Tensor // stands in for what a row lacks; the zero Tensor: nothing does
+	names []string      // of its features; several give one value each, side by side
+	fill  tensor.Tensor // takes the place of a missing feature; the zero Tensor: nothing does
 }
 
-// target is where a feature goes.
+// target is a component or a kept column that a feature goes to.
 type target struct {
-	to    int // a component, or len(comps) + a kept column
-	place int // of the feature among those of the component; -1: it is the only one
+	to    int // index of a component, or len(comps) + that of a kept column
+	place int // which of the component's features it is; -1: the only one
 }
 
-// job is a run of records, then the block of their rows.
+// job is a run of records, and then the block of their rows.
 type job struct {
 	p       *plan
 	buf     []byte
-	ends    []int // of each record, in buf
-	corrupt []int // records whose checksum is wrong; they have no bytes
-	first   int64 // the first record's number in the file, from 1
+	ends    []int // where each record ends in buf
+	corrupt []int // records with a wrong checksum; buf has no bytes of them
+	first   int64 // number of the first record in the file, from 1
 	stores  []store
 	kept    []keptField // by row and kept column
 	text    []byte

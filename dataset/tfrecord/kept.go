@@ -15,7 +15,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keptLists are the types of kept features that hold several values, or none, by that of one.
+// keptLists maps the type of a kept feature with one value to its type with several values, or
+// none.
 var keptLists = map[*kept.Type]*kept.Type{}
 
 func init() {
@@ -24,27 +25,29 @@ func init() {
 	}
 }
 
-// keptField is the kept value of a feature: its type, and where it stands in the job's text.
+// keptField is the kept value of a feature: its type, and the place of its encoding in the job's
+// text.
 type keptField struct {
 	has bool
-	t   *kept.Type // nil: of a feature without values, which is null
+	t   *kept.Type // nil for a feature without a kind, which is null
 	span
 }
 
-// field returns it as a field.
+// field returns the value as a field.
 func (k *keptField) field(key string, text []byte) dataset.Field {
 	switch {
 	case k.t == nil:
 		return dataset.Field{Key: key, Value: []byte("null")}
 	case k.lo == k.hi:
-		return dataset.Field{Key: key, Type: k.t, Value: []byte{}} // which is not null
+		// An empty value is not null, which would be nil.
+		return dataset.Field{Key: key, Type: k.t, Value: []byte{}}
 	}
 	return dataset.Field{Key: key, Type: k.t, Value: text[k.lo:k.hi:k.hi]}
 }
 
 // keep returns the value of a feature and its type: int64, float32, string, or binary where a value
-// is not UTF-8; of a feature that has no or several values a list of these. A feature without a
-// kind has no type.
+// is not UTF-8; for a feature with several values or none, a list of one of these. A feature
+// without a kind has no type.
 func (j *job) keep(value []byte) (t *kept.Type, v []byte, err error) {
 	k, data, err := feature(value)
 	if err != nil || k == noValues {
@@ -83,7 +86,7 @@ func (j *job) keep(value []byte) (t *kept.Type, v []byte, err error) {
 	return keptLists[t], v, err
 }
 
-// keepSteps is keep for a list of features: a list of what its steps are together.
+// keepSteps is [job.keep] for a list of features: the value is a list with one entry for each step.
 func (j *job) keepSteps(value []byte) (t *kept.Type, v []byte, err error) {
 	var steps []dataset.Field
 	err = eachField(value, func(_ uint64, _ byte, data []byte) error {
@@ -128,10 +131,10 @@ func (j *job) setKept(k int, value []byte, list bool) (path, msg string) {
 	return "", ""
 }
 
-// keptValue returns a kept value as a feature has it: integers and booleans as int64, floats as
-// float32, strings and bytes as they are, lists of these as several values. All else is text, with
-// all its digits: integers beyond int64 and columns of uint64, floats beyond float32, decimals,
-// dates, structures. ok is false for null.
+// keptValue returns a kept value as a feature can hold it: integers and booleans as int64, floats
+// as float32, strings and bytes as they are, and lists of these as several values. Any other value
+// becomes text with all its digits: integers beyond int64, columns of uint64, floats beyond
+// float32, decimals, dates, structures. ok is false for null.
 func keptValue(f dataset.Field) (t tensor.Tensor, ok bool) {
 	own, typed := f.Type.(*kept.Type)
 	if typed && f.Value == nil {
@@ -147,7 +150,7 @@ func keptValue(f dataset.Field) (t tensor.Tensor, ok bool) {
 	switch {
 	case kind == jsontext.Null:
 		return t, false
-	case typed: // and none of a feature's types
+	case typed: // of a type that features do not have
 	case kind == jsontext.Bool:
 		return tensor.Vector(string(text) == "true"), true
 	case kind == jsontext.Int:
@@ -161,7 +164,7 @@ func keptValue(f dataset.Field) (t tensor.Tensor, ok bool) {
 	return tensor.Vector(string(jsontext.AsText(text))), true
 }
 
-// fits reports whether a float32 is near to a number.
+// fits reports whether float32 has a finite value near v, or v is infinite itself.
 func fits(v float64) bool { return math.IsInf(v, 0) || !math.IsInf(float64(float32(v)), 0) }
 
 // isWhole reports whether a number is written in digits alone.
@@ -169,8 +172,8 @@ func isWhole(text []byte) bool {
 	return bytes.IndexFunc(bytes.TrimPrefix(text, []byte("-")), func(r rune) bool { return r < '0' || r > '9' }) < 0
 }
 
-// featureOf returns a value of a type that features have; ok is false where they have none, or
-// where a list holds null.
+// featureOf returns a value of a type that features can hold. ok is false for other types, and for
+// a list that holds a null.
 func featureOf(own *kept.Type, v []byte) (t tensor.Tensor, ok bool) {
 	items := [][]byte{v}
 	if _, list := own.Written().Type.(arrow.ListLikeType); list && len(own.Parts()) == 1 {
@@ -204,7 +207,7 @@ func featureOf(own *kept.Type, v []byte) (t tensor.Tensor, ok bool) {
 	return t, false
 }
 
-// each returns what f makes of each item.
+// each returns f of each item.
 func each[T any](items [][]byte, f func([]byte) T) []T {
 	out := make([]T, len(items))
 	for i, item := range items {

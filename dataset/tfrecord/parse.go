@@ -51,7 +51,7 @@ func (j *job) begin() {
 	j.kept = append(j.kept, make([]keptField, len(j.p.keep))...)
 }
 
-// drop takes back what row i, the last one, has stored, and leaves an empty row in its place.
+// drop removes what row i, the last one, has stored, and leaves an empty row in its place.
 func (j *job) drop(i int) {
 	for c := range j.stores {
 		s, comp := &j.stores[c], &j.p.comps[c]
@@ -85,7 +85,8 @@ func (j *job) record(b []byte) (path, msg string) {
 			}
 			for _, t := range j.p.targets[string(key)] {
 				if msg != "" && t.to < len(j.p.comps) {
-					continue // what is kept of the row counts still
+					// The kept values of a bad row count, so reading goes on.
+					continue
 				}
 				where, what := j.set(t, value, number == 2)
 				if msg == "" {
@@ -101,7 +102,7 @@ func (j *job) record(b []byte) (path, msg string) {
 	return path, msg
 }
 
-// errRow ends the reading of a row whose path and message are known.
+// errRow ends the reading of a row. Its path and message are set already.
 var errRow = fmt.Errorf("row")
 
 // set stores a feature, or a list of features, in a component or a kept column.
@@ -132,7 +133,7 @@ func (j *job) set(t target, value []byte, list bool) (path, msg string) {
 	return comp.path, msg
 }
 
-// steps stores a list of features.
+// steps stores a list of features in a component.
 func (j *job) steps(target int, value []byte) (msg string) {
 	s, size := &j.stores[target], j.p.comps[target].DType.Size()
 	steps := []int64{}
@@ -156,7 +157,7 @@ func (j *job) steps(target int, value []byte) (msg string) {
 	return j.shape(target, steps)
 }
 
-// beside stores the single value of a feature that stands beside others.
+// beside stores the single value of a feature whose component is read from several features.
 func (j *job) beside(t target, value []byte, list bool) (msg string) {
 	s, size := &j.stores[t.to], j.p.comps[t.to].DType.Size()
 	if slices.Contains(s.places, t.place) {
@@ -170,7 +171,7 @@ func (j *job) beside(t target, value []byte, list bool) (msg string) {
 		return msg
 	}
 	switch n := s.len(size) - before; n {
-	case 0: // as if there were none
+	case 0: // no value counts as no feature
 	case 1:
 		s.places = append(s.places, t.place)
 	default:

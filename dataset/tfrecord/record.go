@@ -22,14 +22,15 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// masked is crc32c::Mask: a checksum of data that holds checksums would not be one.
+// masked is the function Mask of TensorFlow's crc32c. It keeps checksums of data that holds
+// checksums meaningful.
 func masked(data []byte) uint32 {
 	c := crc32.Checksum(data, castagnoli)
 	return (c>>15 | c<<17) + 0xa282ead8
 }
 
-// Begins reports whether a file with these first bytes, at least 12, begins with a record: whether
-// they hold a length and its checksum.
+// Begins reports whether a file with these first bytes, at least 12, begins with a record: with a
+// length and the length's checksum.
 func Begins(head []byte) bool {
 	return len(head) >= headSize && masked(head[:8]) == binary.LittleEndian.Uint32(head[8:headSize])
 }
@@ -40,7 +41,7 @@ type records struct {
 	file io.Closer
 	r    *bufio.Reader
 	max  int64
-	n    int64 // records read
+	n    int64 // number of records read
 }
 
 const recordBuffer = 256 << 10
@@ -53,11 +54,11 @@ func openRecords(open dataset.Opener, name string, limit int64) (*records, error
 	return &records{name: name, file: f, r: bufio.NewReaderSize(f, recordBuffer), max: limit}, nil
 }
 
-// errChecksum says that a record's bytes are not those that were written.
+// errChecksum says that a record's bytes do not fit their checksum.
 var errChecksum = errors.New("the record's checksum is wrong: its bytes were changed")
 
-// next appends the next record's bytes to buf. It returns errChecksum for one that can be passed
-// over, io.EOF after the last.
+// next appends the next record's bytes to buf. For a record with a wrong checksum it returns
+// errChecksum, and reading may go on after it; after the last record io.EOF.
 func (r *records) next(buf []byte) ([]byte, error) {
 	var head [headSize]byte
 	if n, err := io.ReadFull(r.r, head[:]); err != nil {
@@ -92,8 +93,7 @@ func (r *records) next(buf []byte) ([]byte, error) {
 	return buf[:len(buf)-tailSize], nil
 }
 
-// read appends n bytes of the file. It asks for memory as the bytes come, however many are
-// promised.
+// read appends n bytes of the file to buf. Memory grows only as bytes come, since n may be a lie.
 func (r *records) read(buf []byte, n int64) ([]byte, error) {
 	const step = 16 << 20
 	for n > 0 {

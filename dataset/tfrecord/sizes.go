@@ -10,8 +10,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// shape works out the sizes of the row's value. steps are the lengths of a feature list's features,
-// nil for a feature.
+// shape works out the sizes of a row's value. steps are the numbers of values of a feature list's
+// features, nil for a plain feature.
 func (j *job) shape(target int, steps []int64) (msg string) {
 	s, comp := &j.stores[target], &j.p.comps[target].Component
 	n := int64(s.len(comp.DType.Size()) - s.starts[len(s.starts)-1])
@@ -42,7 +42,7 @@ func (j *job) shape(target int, steps []int64) (msg string) {
 	return ""
 }
 
-// stepDims returns the sizes of a feature list whose features have equal lengths.
+// stepDims returns the sizes of a feature list whose features have equal numbers of values.
 func stepDims(comp *dataset.Component, steps []int64) ([]int64, bool) {
 	n := int64(len(steps))
 	each := int64(1)
@@ -64,7 +64,8 @@ func stepDims(comp *dataset.Component, steps []int64) ([]int64, bool) {
 	return dims, ok && comp.Shape.Admits(dims)
 }
 
-// emptyDims returns the sizes of a value without values.
+// emptyDims returns the sizes of a row without values; ok is false where the component's shape
+// allows none.
 func emptyDims(comp *dataset.Component) ([]int64, bool) {
 	if !comp.Shape.Ranked() {
 		return []int64{0}, true
@@ -77,8 +78,8 @@ func emptyDims(comp *dataset.Component) ([]int64, bool) {
 	return dims, zero
 }
 
-// ragged works out the row splits and the sizes of a value of n values whose component is ragged;
-// see [job.shape].
+// ragged works out the row splits and the sizes of a row of n values whose component is ragged; for
+// steps see [job.shape].
 func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) (msg string) {
 	splits := []tensor.Tensor{}
 	switch {
@@ -115,7 +116,7 @@ func (j *job) ragged(s *store, comp *dataset.Component, steps []int64, n int64) 
 	return ""
 }
 
-// complete looks after the features that the row lacks.
+// complete fills in the features that the row lacks, or fails.
 func (j *job) complete() (path, msg string) {
 	for c := range j.stores {
 		s, comp := &j.stores[c], &j.p.comps[c]
@@ -140,7 +141,7 @@ func (j *job) complete() (path, msg string) {
 	return "", ""
 }
 
-// putFill adds what stands in for a missing value, and reports false where nothing does.
+// putFill adds the value that takes the place of a missing one, and reports false if there is none.
 func (s *store) putFill(comp *component) bool {
 	switch {
 	case comp.fill.DType() == tensor.Invalid:
@@ -153,8 +154,8 @@ func (s *store) putFill(comp *component) bool {
 	return true
 }
 
-// sideBySide puts the values of several features into the order of their component, whatever their
-// order in the record.
+// sideBySide puts the values of a component's several features into the order of the component,
+// whatever their order in the record.
 func (j *job) sideBySide(c int) (path, msg string) {
 	s, comp := &j.stores[c], &j.p.comps[c]
 	for place, name := range comp.names {

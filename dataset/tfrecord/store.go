@@ -12,15 +12,15 @@ type span struct{ lo, hi int }
 
 // store holds the values of one component.
 type store struct {
-	seen   bool // in this row
+	seen   bool // the row has the feature
 	data   []byte
 	text   []byte
 	spans  []span
-	starts []int   // the first value of each row, and one more
-	dims   []int64 // of all rows
-	dimsAt []int   // where each row's sizes begin
+	starts []int   // index of the first value of each row, and of the end
+	dims   []int64 // sizes of all rows, one after the other
+	dimsAt []int   // where each row's sizes begin in dims
 	splits [][]tensor.Tensor
-	places []int // of this row's values, where they come from several features
+	places []int // place of each value of this row, if several features give them
 	strs   []string
 	values []tensor.Tensor
 }
@@ -48,7 +48,8 @@ func (s *store) putString(v []byte) {
 	s.spans = append(s.spans, span{lo, len(s.text)})
 }
 
-// arrange moves the last values, of which the i-th belongs to places[i], to their places.
+// arrange puts the last values, of which value i belongs to places[i], into the order of their
+// places.
 func (s *store) arrange(places []int, size int) {
 	n := len(places)
 	if size == 0 {

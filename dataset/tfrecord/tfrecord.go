@@ -21,30 +21,32 @@ import (
 type Options struct {
 	// Open opens a file. nil: [dataset.OpenFile].
 	Open dataset.Opener
-	// Columns gives a component, by its path in the spec, the feature that it is read from, where
-	// that has another name, or several, whose single values stand side by side in it. Without an
-	// entry the only component is read from the only feature.
+	// Columns maps a component, by its path in the spec, to the feature that it is read from, where
+	// that has another name. Several features of single values give the component several values,
+	// side by side. Without an entry the only component is read from the only feature.
 	Columns map[string][]string
-	// Nulls holds what stands in for features that a record lacks, or that hold no value, where the
-	// component takes no empty list.
+	// Nulls holds the values that take the place of features that a record lacks, or that hold no
+	// value, for components that cannot be an empty list.
 	Nulls dataset.Nulls
-	// Keep lists features whose values go to [dataset.Element.Extra], of the types int64, float32
-	// and string, or binary where a value is not UTF-8: a single value alone, several as a list.
+	// Keep lists features whose values go to [dataset.Element.Extra]. Their types are int64,
+	// float32 and string, or binary where a value is not UTF-8. A single value is kept alone,
+	// several as a list.
 	Keep []string
 	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultMaxLine].
 	MaxRecord int64
-	// MaxValues bounds the values of one component of a row. 0: as many as MaxRecord bytes hold.
+	// MaxValues bounds the values of one component of a row. 0: the only bound is MaxRecord.
 	MaxValues int64
 	// Workers is the number of goroutines that parse. 0: one for each processor, up to 4.
 	Workers int
 }
 
-// runBytes is about how much of a file is parsed at a time.
+// runBytes is about how many bytes of a file are parsed at a time.
 const runBytes = 256 << 10
 
 // Rows returns a dataset of the Examples in the files, read one after the other. Row numbers go on
-// from file to file. What is wrong with the features of the first file, if it is one that can be
-// read twice, is an error of the dataset: a *[dataset.ColumnError].
+// from file to file. The features of the first file are looked at right away, if the file can be
+// read twice: a feature that is missing or does not fit is then an error of the dataset, a
+// *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = dataset.DefaultMaxLine
@@ -64,13 +66,13 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 		return &block.Files[job]{
 			Names: names, Open: func(name string) (block.File[job], error) { return open(name, spec, o) },
 			Workers: o.Workers, Work: (*job).parse, Block: (*job).result,
-			// the rest holds the rows
+			// The memory of a job holds its rows, so a new job takes over only these buffers.
 			Spare: func(j *job) *job { return &job{buf: j.buf[:0], ends: j.ends[:0]} },
 		}
 	})
 }
 
-// check looks at the features of a file that can be read twice.
+// check matches the features of a file that can be read twice, and returns what is wrong with them.
 func check(spec dataset.Spec, o Options, name string) error {
 	return block.Look(o.Open, name, func(again dataset.Opener) (block.File[job], error) {
 		o.Open = again
@@ -84,7 +86,7 @@ type file struct {
 	spec dataset.Spec
 	o    Options
 	plan *plan // nil before the first records
-	err  error // that comes after the records read
+	err  error // error after the records that were read
 }
 
 func open(name string, spec dataset.Spec, o Options) (*file, error) {
@@ -121,7 +123,7 @@ func (f *file) Read(j *job) error {
 	return nil
 }
 
-// fill reads records up to about [runBytes], or to an error, which is kept for later.
+// fill reads records up to about [runBytes], or up to an error, which it keeps for the next call.
 func (f *file) fill(j *job) {
 	j.first = f.n + 1
 	for len(j.buf) < runBytes && len(j.ends) < runBytes {
@@ -145,7 +147,7 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%s: its records hold no features of a tf.train.Example", file.name)
 	}
-	// a feature that is to be kept need not be in every record, nor in the first ones
+	// A kept feature need not be in every record, nor in the first ones.
 	there := slices.DeleteFunc(slices.Clone(o.Keep), func(name string) bool { _, ok := found[name]; return !ok })
 	pick, err := columns.Match(file.name, spec, names, columns.Options{Map: o.Columns, Keep: there})
 	if err != nil {
@@ -186,18 +188,18 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 	return p, nil
 }
 
-// found is what is known of a feature.
+// found describes a feature of the records.
 type found struct {
 	kind kind
 	list bool
 }
 
-// features lists those of the records, as far as they can be read.
+// features lists the features of the job's records, as far as they can be read.
 func features(j *job) map[string]found {
 	out := map[string]found{}
 	from := 0
 	for _, end := range j.ends {
-		// a bad record is reported when it is parsed
+		// A bad record is reported when it is parsed.
 		_ = eachField(j.buf[from:end], func(number uint64, wire byte, data []byte) error {
 			if number > 2 || wire != wireBytes {
 				return nil
@@ -230,8 +232,8 @@ func features(j *job) map[string]found {
 	return out
 }
 
-// Names returns the names of all features of a file, sorted. A file that is damaged has those up to
-// there. Of o it uses Open and MaxRecord.
+// Names returns the names of all features of a file, sorted. Of a damaged file it returns the names
+// before the damage. Of the options it uses Open and MaxRecord.
 func Names(o Options, name string) ([]string, error) {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = dataset.DefaultMaxLine
@@ -250,7 +252,7 @@ func Names(o Options, name string) ([]string, error) {
 	return slices.Sorted(maps.Keys(all)), nil
 }
 
-// Columns lists the features of a file's first records. Of o it uses Open.
+// Columns lists the features of a file's first records. Of the options it uses Open.
 func Columns(o Options, name string) ([]dataset.Column, error) {
 	r, err := openRecords(o.Open, name, dataset.DefaultMaxLine)
 	if err != nil {

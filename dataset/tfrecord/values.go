@@ -45,8 +45,8 @@ func (j *job) append(target int, value []byte) (msg string) {
 	return ""
 }
 
-// atLeast returns a number of values that a list has at least, half of what it has or more: so that
-// no memory is asked for values that are too many.
+// atLeast returns a lower bound of the number of values in a list, at least half of it, so that no
+// memory is taken for a list that exceeds the limit.
 func atLeast(k kind, list []byte) int64 {
 	switch k {
 	case floatList:
@@ -58,10 +58,10 @@ func atLeast(k kind, list []byte) int64 {
 				ends++
 			}
 		}
-		return int64(ends-2) / 2 // each has a tag of its own where they are not packed
+		return int64(ends-2) / 2 // where they are not packed, each has a tag
 	}
 	n := int64(0)
-	// what is wrong with it will be told when it is read
+	// What is wrong with the list is reported when it is read.
 	_ = eachField(list, func(uint64, byte, []byte) error {
 		n++
 		return nil
@@ -69,7 +69,7 @@ func atLeast(k kind, list []byte) int64 {
 	return n
 }
 
-// raw stores values whose bytes stand in a single value of bytes: tf.io.decode_raw.
+// raw stores values whose bytes are in one value of bytes, as tf.io.decode_raw reads them.
 func (j *job) raw(target int, list []byte) (msg string) {
 	var err error
 	if j.bytes, err = appendStrings(j.bytes[:0], list); err != nil {

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// Wire types of protocol buffers that the messages of example.proto have.
+// Wire types of protocol buffers that the messages of example.proto use.
 const (
 	wireVarint = 0
 	wire64     = 1
@@ -28,8 +28,8 @@ func uvarint(b []byte) (v uint64, rest []byte, ok bool) {
 	return v, b[n:], true
 }
 
-// field reads the next field of a message. Of a field of bytes, data is what it holds; of any
-// other, its encoding.
+// field reads the next field of a message. data is the contents of a field of bytes, or the
+// encoding of any other field.
 func field(b []byte) (number uint64, wire byte, data, rest []byte, ok bool) {
 	tag, b, ok := uvarint(b)
 	if !ok {
@@ -58,9 +58,8 @@ func field(b []byte) (number uint64, wire byte, data, rest []byte, ok bool) {
 	return number, wire, b[:n], b[n:], true
 }
 
-// eachField calls f with the fields of a message that are messages, strings or packed lists; the
-// others, which example.proto has none of but single values of lists, go to f too, with their wire
-// type.
+// eachField calls f with the fields of a message. example.proto has fields that are messages,
+// strings or packed lists, and single values of lists, whose wire type tells.
 func eachField(b []byte, f func(number uint64, wire byte, data []byte) error) error {
 	for len(b) > 0 {
 		number, wire, data, rest, ok := field(b)
@@ -89,8 +88,8 @@ func (k kind) String() string {
 	return [...]string{"no values", "a list of bytes", "a list of floats", "a list of int64"}[k]
 }
 
-// feature is a Feature: the kind of its list and the list's message. The last kind counts, as of
-// any oneof.
+// feature reads a Feature: the kind of its list, and the list's message. If there are several kinds
+// the last one counts, as for any oneof.
 func feature(b []byte) (k kind, list []byte, err error) {
 	err = eachField(b, func(number uint64, wire byte, data []byte) error {
 		if number >= 1 && number <= 3 {
@@ -104,7 +103,7 @@ func feature(b []byte) (k kind, list []byte, err error) {
 	return k, list, err
 }
 
-// entry is an entry of a map: key = 1, value = 2.
+// entry reads an entry of a map: key = 1, value = 2.
 func entry(b []byte) (key, value []byte, err error) {
 	err = eachField(b, func(number uint64, wire byte, data []byte) error {
 		if number > 2 {

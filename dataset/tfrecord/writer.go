@@ -13,9 +13,9 @@ import (
 )
 
 // AppendExample appends a serialized tf.train.Example with a feature for each tensor, named by
-// names, in their order. Integers and booleans are int64, floats of any size float32, rounded where
-// they have more digits, and strings bytes. A tensor's values stand in row-major order; its shape
-// is not told. It fails for complex numbers, and for integers beyond int64.
+// names, in their order. Integers and booleans become int64, floats of any size float32, rounded if
+// they have more digits, and strings bytes. A tensor's values stand in row-major order, without its
+// shape. It fails for complex numbers, and for integers beyond int64.
 func AppendExample(dst []byte, names []string, tensors []tensor.Tensor) ([]byte, error) {
 	var e exampleEncoder
 	for i, t := range tensors {
@@ -90,7 +90,7 @@ func converted(d tensor.DType, t tensor.Tensor) (tensor.Tensor, error) {
 	return dst, nil
 }
 
-// pack makes a list of packed values.
+// pack makes the list's message out of packed values.
 func (e *exampleEncoder) pack(values []byte) {
 	if len(values) > 0 {
 		e.list = binary.AppendUvarint(appendTag(e.list, 1, wireBytes), uint64(len(values)))
@@ -114,7 +114,7 @@ func uvarintLen(n int) int {
 	return binary.PutUvarint(b[:], uint64(n)) //nolint:gosec // a length is not negative
 }
 
-// appendTo appends the Example and begins a new one.
+// appendTo appends the Example to dst, and begins a new one.
 func (e *exampleEncoder) appendTo(dst []byte) []byte {
 	dst = binary.AppendUvarint(appendTag(dst, 1, wireBytes), uint64(len(e.features)))
 	dst = append(dst, e.features...)
@@ -124,15 +124,15 @@ func (e *exampleEncoder) appendTo(dst []byte) []byte {
 
 // WriterOptions says how rows are written.
 type WriterOptions struct {
-	// Names are those of the components' columns, in the order of the spec; nil: their paths.
+	// Names are the names of the components' features, in the order of the spec; nil: their paths.
 	Names []string
-	// Keep lists the keys of [dataset.Element.Extra] that become features: integers and booleans
-	// int64, other numbers float32, anything else bytes.
+	// Keep lists the keys of [dataset.Element.Extra] that become features: integers and booleans of
+	// type int64, other numbers float32, and other values bytes.
 	Keep []string
 }
 
 // Writer writes rows as records of tf.train.Example, with a feature for each component, named by
-// its path; see [AppendExample] for their types.
+// its path. For the features' types see [AppendExample].
 type Writer struct {
 	w       io.Writer
 	comps   []dataset.Component
@@ -191,7 +191,7 @@ func (w *Writer) Write(e dataset.Element) error {
 	return nil
 }
 
-// Flush writes what is collected.
+// Flush writes the records that are collected.
 func (w *Writer) Flush() error {
 	if w.err == nil && len(w.buf) > 0 {
 		_, w.err = w.w.Write(w.buf)

@@ -1,5 +1,5 @@
-// Package ahead reads jobs in one goroutine, works on them in several, and gives them back in the
-// order they were read.
+// Package ahead reads jobs in one goroutine, works on them in several others, and returns them in
+// the order in which they were read.
 package ahead
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// Pipe is such a run of jobs. Its methods are for one goroutine.
+// Pipe is a run of jobs from reading to result. Its methods are for one goroutine.
 type Pipe[J any] struct {
 	free  chan *J
 	order chan *item[J]
@@ -28,12 +28,12 @@ type item[J any] struct {
 	done chan struct{}
 }
 
-// Workers is the number of goroutines that work unless told otherwise.
+// Workers returns the number of working goroutines for a caller who has no other wish.
 func Workers() int { return min(runtime.GOMAXPROCS(0), 4) }
 
 // Start begins to read. read fills a job, new or released, and returns io.EOF after the last one;
-// work finishes it; stop is called when the reading has ended. A panic in read or work is an error
-// of the job.
+// work finishes it; stop is called when the reading has ended. A panic in read or work becomes the
+// job's error.
 func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) *Pipe[J] {
 	p := &Pipe[J]{
 		free:  make(chan *J, 2*workers+2),
@@ -46,7 +46,8 @@ func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) 
 		defer stop()
 		p.reading(read, todo)
 		return nil
-	}, func(error) { close(p.read) }) // of stop alone: nothing more is to be read
+		// A panic of stop has nowhere to go: nothing more is to be read.
+	}, func(error) { close(p.read) })
 	for range workers {
 		p.work.Add(1)
 		crash.Go(func() error {
@@ -60,8 +61,8 @@ func Start[J any](workers int, read func(*J) error, work func(*J), stop func()) 
 	return p
 }
 
-// reading is the goroutine that reads: it fills jobs, and gives each to those who wait for it in
-// order and to those who work.
+// reading is the goroutine that reads. It fills jobs and sends each one twice: to Next, which waits
+// for them in order, and to the workers.
 func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J]) {
 	defer close(todo)
 	for {
@@ -92,8 +93,8 @@ func (p *Pipe[J]) reading(read func(*J) error, todo chan<- *item[J]) {
 	}
 }
 
-// Next returns the next job, worked on. After an error, io.EOF for the end, there is no further
-// job.
+// Next returns the next job with its work done. After an error, or io.EOF at the end, there is no
+// further job.
 func (p *Pipe[J]) Next(ctx context.Context) (*J, error) {
 	if p.end != nil {
 		return nil, p.end
@@ -107,7 +108,7 @@ func (p *Pipe[J]) Next(ctx context.Context) (*J, error) {
 	select {
 	case <-it.done:
 	case <-ctx.Done():
-		p.end = io.EOF // the job is lost
+		p.end = io.EOF // the job that would have been next is lost
 		return nil, ctx.Err()
 	}
 	if it.err != nil {
@@ -125,8 +126,8 @@ func (p *Pipe[J]) Release(j *J) {
 	}
 }
 
-// patience is how long Close waits for a read that has begun. One that hangs, on a pipe that nobody
-// writes to, ends by itself later.
+// patience is how long Close waits for a read that has begun. A read that hangs, on a pipe without
+// a writer, ends later by itself.
 const patience = 100 * time.Millisecond
 
 // Close ends the goroutines and waits for them.

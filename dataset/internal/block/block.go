@@ -1,6 +1,6 @@
-// Package block turns columns, read many rows at a time, into the rows of a dataset: its [Reader]
-// is the dataset.RowReader, and where rows have one shape the dataset.BlockReader, of every format
-// that has columns.
+// Package block turns columns, read many rows at a time, into the rows of a dataset. Its [Reader]
+// is the dataset.RowReader of every format that has columns, and the dataset.BlockReader where rows
+// have one shape.
 package block
 
 import (
@@ -18,9 +18,10 @@ type Block struct {
 	Lines []int64
 	// Columns holds one column for each component of the spec.
 	Columns []Column
-	// Extra appends row i's kept columns. nil: none are kept.
+	// Extra appends the kept columns of row i to dst. nil: no columns are kept.
 	Extra func(i int, dst []dataset.Field) []dataset.Field
-	// Bad lists the rows that could not be read, in their order. Their values mean nothing.
+	// Bad lists the rows that could not be read, in their order. The columns hold no meaningful
+	// values for them.
 	Bad []Bad
 }
 
@@ -33,11 +34,12 @@ type Bad struct {
 
 // Column holds the values of one component of a block's rows.
 type Column interface {
-	// Row returns row i, its splits where it is ragged. The sizes are the arena's.
+	// Row returns row i; for a ragged column, its row splits too. The row's sizes are in the
+	// arena's memory. msg is what is wrong with the row, or "".
 	Row(i int, a *Arena) (t tensor.Tensor, splits []tensor.Tensor, msg string)
 }
 
-// places says where the rows of the block stand.
+// places returns where the rows of the block are in their file.
 func (b *Block) places() dataset.Places {
 	return dataset.Places{File: b.File, Lines: b.Lines, First: b.FileRow}
 }
@@ -57,7 +59,7 @@ func (a *Arena) reset() {
 	}
 }
 
-// Dims returns room for n sizes, which stay valid as long as the row.
+// Dims returns a slice for n sizes, valid as long as the row.
 func (a *Arena) Dims(n int) []int64 {
 	if len(a.dims)-a.used < n {
 		// Rows that were handed out keep the old memory.

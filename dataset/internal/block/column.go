@@ -28,7 +28,7 @@ type Fixed struct {
 	flat   tensor.Tensor // the values of all rows, a vector
 	dims   []int64
 	n      int   // values of a row
-	starts []int // where each row begins in flat; nil: row i at i*n
+	starts []int // place in flat where each row begins; nil: row i at i*n
 }
 
 // NewFixed returns the column of the rows whose values lie in flat, each of the given sizes.
@@ -60,7 +60,7 @@ func (c *Fixed) rows(lo, hi int) tensor.Tensor {
 }
 
 // view returns values lo ≤ i < hi of a vector as a tensor of the given sizes, whose product is hi -
-// lo. It shares both.
+// lo. It shares the vector's values, and dims.
 func view(flat tensor.Tensor, lo, hi int, dims []int64) tensor.Tensor {
 	var t tensor.Tensor
 	var err error
@@ -80,14 +80,15 @@ func view(flat tensor.Tensor, lo, hi int, dims []int64) tensor.Tensor {
 type Lists struct {
 	comp dataset.Component
 	flat tensor.Tensor // the innermost values, a vector
-	// by depth: list i reaches from offsets[d][i] to offsets[d][i+1] in the next depth's lists, at
-	// last in flat
+	// offsets holds, by depth, where the lists are: list i reaches from offsets[d][i] to
+	// offsets[d][i+1] among the lists of the next depth; at the last depth, among the values in
+	// flat.
 	offsets [][]int64
-	inner   []int64 // the fixed sizes of what the innermost lists hold
-	size    int64   // values of that
+	inner   []int64 // fixed sizes of an entry of the innermost lists
+	size    int64   // number of values of such an entry
 }
 
-// NewLists returns the column of the rows whose values lie in flat. offsets[0] has an entry more
+// NewLists returns the column of the rows whose values are in flat. offsets[0] has one entry more
 // than there are rows. inner are the fixed sizes of an entry of the innermost lists, none for plain
 // values.
 func NewLists(comp dataset.Component, flat tensor.Tensor, offsets [][]int64, inner []int64) *Lists {
@@ -95,11 +96,11 @@ func NewLists(comp dataset.Component, flat tensor.Tensor, offsets [][]int64, inn
 	return &Lists{comp: comp, flat: flat, offsets: offsets, inner: inner, size: n}
 }
 
-// CheckDepth says whether values that lie so many lists deep, fixed sizes included, can be rows of
-// the component: an error message, or "".
+// CheckDepth returns "" if values in lists of the given depth, fixed sizes included, can be rows of
+// the component, otherwise an error message.
 func CheckDepth(comp dataset.Component, depth int) string {
 	if _, one := comp.Side(1); one && depth == 1 {
-		return "" // a list of one will do, whatever the rank
+		return "" // a list of one value will do, whatever the rank
 	}
 	switch rank := comp.Shape.Rank(); {
 	case rank >= 0 && rank != depth && rank == 0:
@@ -149,7 +150,7 @@ func (c *Lists) hidden(d int) int64 {
 	return max(c.comp.Shape.Dim(d), 0)
 }
 
-// equalLengths returns the length of lists lo ≤ i < hi, which must be one.
+// equalLengths returns the length that lists lo ≤ i < hi all have, or what is wrong if they differ.
 func equalLengths(off []int64, lo, hi int64) (n int64, msg string) {
 	for k := lo; k < hi; k++ {
 		switch l := off[k+1] - off[k]; {
@@ -162,8 +163,8 @@ func equalLengths(off []int64, lo, hi int64) (n int64, msg string) {
 	return n, ""
 }
 
-// ragged returns row i with the splits of its lists. Lists deeper than those must have equal
-// lengths.
+// ragged returns row i with the row splits of its lists. Lists deeper than the splits must have
+// equal lengths.
 func (c *Lists) ragged(i int, a *Arena) (t tensor.Tensor, splits []tensor.Tensor, msg string) {
 	splits = make([]tensor.Tensor, 0, c.comp.RaggedRank)
 	depth := len(c.offsets)
@@ -207,8 +208,8 @@ func rebased(off []int64, dtype tensor.DType) tensor.Tensor {
 	return tensor.Vector(out...)
 }
 
-// Fix returns the rows as a column of one shape, which is the component's and known. Rows of other
-// shapes are added to bad.
+// Fix returns the rows as a column of one shape, the component's, which must be known. Rows of
+// other shapes are added to bad.
 func (c *Lists) Fix(rows int, path string, bad []Bad) (*Fixed, []Bad) {
 	var a Arena
 	var wrong []Bad
@@ -221,7 +222,7 @@ func (c *Lists) Fix(rows int, path string, bad []Bad) (*Fixed, []Bad) {
 	f := &Fixed{flat: c.flat, dims: c.comp.Shape.Dims()}
 	n, _ := tensor.NumElements(f.dims)
 	f.n = int(n)
-	// Rows between two bad ones lie side by side.
+	// The values of rows between two bad ones lie side by side.
 	f.starts = make([]int, rows)
 	for i := range rows {
 		at := int64(i)
@@ -233,7 +234,7 @@ func (c *Lists) Fix(rows int, path string, bad []Bad) (*Fixed, []Bad) {
 	return f, MergeBad(bad, wrong)
 }
 
-// MergeBad merges two lists of bad rows; of two errors of a row the first counts.
+// MergeBad merges two lists of bad rows. Of a row in both lists the error of a is taken.
 func MergeBad(a, b []Bad) []Bad {
 	if len(a) == 0 {
 		return b

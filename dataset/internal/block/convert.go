@@ -7,9 +7,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Convert returns the values of src, a vector, as values of dtype, and the rows that hold values
-// that cannot be such. room is memory to use, or nil. fill, where it is one value of dtype, stands
-// in for NaN that dtype does not have. rowOf says which row a value belongs to, and where the next
+// Convert returns the values of src, a vector, as values of dtype, and the rows with a value that
+// does not fit. room is memory to use, or nil. fill, if it is one value of dtype, takes the place
+// of NaN where dtype has none. rowOf returns the row that a value belongs to, and where the next
 // row's values begin.
 func Convert(dtype tensor.DType, src, fill tensor.Tensor, room []byte, path string, rowOf func(value int) (row, end int)) (tensor.Tensor, []byte, []Bad) {
 	if dtype == src.DType() || dtype == tensor.String {
@@ -46,7 +46,7 @@ func Put(t tensor.Tensor, i int, v tensor.Tensor) {
 	copy(t.Bytes()[i*size:(i+1)*size], v.Bytes())
 }
 
-// Each returns a rowOf for rows of n values.
+// Each returns a rowOf function for [Convert], for rows of n values.
 func Each(n int) func(int) (row, end int) {
 	return func(value int) (int, int) { return value / n, (value/n + 1) * n }
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/files"
 )
 
-// File is an open file of rows. A job J is a run of its rows, then their block.
+// File is an open file of rows. A job J is first a run of its rows as the file has them, then their
+// block.
 type File[J any] interface {
 	// Read fills a job, new or used before, with the next rows. It returns io.EOF, bare, after the
 	// last.
@@ -19,8 +20,8 @@ type File[J any] interface {
 	Close() error
 }
 
-// Files is a [Source] of the rows of files, one after the other. It reads jobs in one goroutine,
-// makes blocks of them in others, and gives these in the order of the rows.
+// Files is a [Source] of the rows of files, one file after the other. One goroutine reads jobs,
+// others make blocks of them, and the blocks come out in the order of the rows.
 type Files[J any] struct {
 	Names []string
 	Open  func(name string) (File[J], error)
@@ -28,22 +29,22 @@ type Files[J any] struct {
 	Workers int
 	// Work makes the block of a job that was read.
 	Work func(j *J)
-	// Block returns what Work has made, or the error that it came upon. A block without rows is
-	// passed over.
+	// Block returns the block that Work has made, or Work's error. A block without rows is passed
+	// over.
 	Block func(j *J) (*Block, error)
-	// Spare returns a job with the memory of a used one that may be read into again although its
-	// block must stay valid. nil: there is none.
+	// Spare returns a job for the next read, made of the parts of a used job that its block does
+	// not need any more. nil: no memory is used again.
 	Spare func(j *J) *J
 
 	keep bool
 	pipe *ahead.Pipe[J]
-	last *J // its block was given out
-	// file is the one that is being read. It belongs to the reading goroutine.
+	last *J // the job of the block returned last
+	// file is the open file. It belongs to the reading goroutine.
 	file File[J]
 }
 
-// Rows returns a dataset of the rows of files. open returns the files, as they are at the beginning
-// of an iteration.
+// Rows returns a dataset of the rows of files. open returns the files at the beginning of each
+// iteration.
 func Rows[J any](spec dataset.Spec, cardinality int64, open func() *Files[J]) *dataset.Dataset {
 	return dataset.FromReader(spec, cardinality, func(o dataset.ReadOptions) (dataset.RowReader, error) {
 		f := open()
@@ -52,9 +53,8 @@ func Rows[J any](spec dataset.Spec, cardinality int64, open func() *Files[J]) *d
 	})
 }
 
-// Look looks at a file that can be read twice, before the iteration: at its columns and its first
-// job. open opens it once more. What is not wrong with the columns is left to the iteration, which
-// comes upon it again.
+// Look checks a file that can be read twice before the iteration: its columns and its first job.
+// open opens it once more. Only errors of columns are returned; the iteration reports others.
 func Look[J any](opener dataset.Opener, name string, open func(again dataset.Opener) (File[J], error)) error {
 	return files.Look(opener, name, func(again dataset.Opener) error {
 		f, err := open(again)
@@ -87,7 +87,7 @@ func (s *Files[J]) Next(ctx context.Context) (*Block, error) {
 	}
 }
 
-// release hands back the memory of the block that was given out last.
+// release hands back the memory of the block that was returned last.
 func (s *Files[J]) release() {
 	j := s.last
 	s.last = nil

@@ -8,7 +8,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Source gives blocks, none of them without rows.
+// Source reads blocks of rows. No block is empty.
 type Source interface {
 	// Next returns the next block, valid until the following call unless the source was made to
 	// keep its blocks; io.EOF, bare, after the last.
@@ -23,17 +23,17 @@ type Reader struct {
 	paths []string
 	arena Arena
 	b     *Block
-	i     int   // the next row of b
-	bad   int   // the next of b.Bad
-	row   int64 // the number of row i
+	i     int   // index of the next row of b
+	bad   int   // index of the next entry of b.Bad
+	row   int64 // number of row i in the dataset
 	err   error // final
 	extra []dataset.Field
 	parts []tensor.Tensor
 	lists [][]dataset.Field
 }
 
-// NewReader returns a reader of the rows of src, which it closes. keep says that rows must stay
-// valid; src must then keep its blocks.
+// NewReader returns a reader of the rows of src, which it closes. With keep rows stay valid; src
+// must then keep its blocks.
 func NewReader(src Source, spec dataset.Spec, keep bool) *Reader {
 	return &Reader{src: src, paths: spec.Paths(), arena: Arena{keep: keep}}
 }
@@ -41,7 +41,7 @@ func NewReader(src Source, spec dataset.Spec, keep bool) *Reader {
 // Close closes the source.
 func (r *Reader) Close() { r.src.Close() }
 
-// fill makes sure that there is a next row.
+// fill reads a block if the current one has no rows left.
 func (r *Reader) fill(ctx context.Context) error {
 	for r.b == nil || r.i == r.b.Rows {
 		if r.err != nil {
@@ -94,7 +94,7 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 	return nil
 }
 
-// syntaxError is the error of row i of the block, which has been counted already.
+// syntaxError returns the error of row i of the block; the row has been counted already.
 func (r *Reader) syntaxError(i int, field, msg string) error {
 	at := r.place(i)
 	e := dataset.SyntaxError{File: at.File, Line: at.Line, FileRow: at.Row, Row: r.row - 1, Field: field, Msg: msg}
@@ -106,11 +106,11 @@ func (r *Reader) syntaxError(i int, field, msg string) error {
 	return &e
 }
 
-// place says where row i of the block stands.
+// place returns where row i of the block is in its file.
 func (r *Reader) place(i int) dataset.Place { return r.b.places().Of(i) }
 
-// NextBlock returns the next rows at once. The shapes of the spec must be known; rows that are no
-// part of a [Fixed] column are copied.
+// NextBlock returns the next rows as one block. The shapes of the spec must be known. Rows of
+// columns other than [Fixed] ones are copied.
 func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, error) {
 	if err := ctx.Err(); err != nil {
 		return dataset.RowBlock{}, err
@@ -159,7 +159,7 @@ func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, er
 	return out, nil
 }
 
-// stack copies rows of one shape.
+// stack copies rows lo ≤ i < hi, which have one shape, into one tensor.
 func stack(col Column, lo, hi int) tensor.Tensor {
 	var a Arena
 	var data []byte

@@ -16,31 +16,31 @@ import (
 
 // Options says which columns are read.
 type Options struct {
-	// Map gives a component, by its path in the spec, the column it is read from, or several, whose
-	// values stand side by side in it. A name with *, ? or [ that no column has is a pattern for
-	// all that match it, in the order of the file.
+	// Map maps a component, by its path in the spec, to the column it is read from. Several columns
+	// give the component several values, side by side. A name with *, ? or [ that is no column's is
+	// a pattern for all columns that match it, in the order of the file.
 	Map map[string][]string
 	// Keep lists the columns whose values go to Element.Extra.
 	Keep []string
-	// Nulls holds what stands in for nulls.
+	// Nulls holds the values that take the place of nulls.
 	Nulls dataset.Nulls
-	// Keepable lists what may be kept, where that is more than the columns: structures too, by the
-	// names that their columns begin with. nil: the columns.
+	// Keepable lists the names that Keep may have. Structures can be kept too, by the names that
+	// their columns begin with. nil: only columns can be kept.
 	Keepable []string
 }
 
-// Pick is what [Match] finds.
+// Pick is the result of [Match].
 type Pick struct {
 	// Components holds for each component the indices of its columns.
 	Components [][]int
-	// Keep holds the indices of the columns to keep, in Keepable where there is one.
+	// Keep holds the indices of what is kept: in Keepable, or among the columns if Keepable is nil.
 	Keep []int
 }
 
-// Match finds the columns of a file. A component without an entry in Map is read from the column of
-// its name. Failing that, a spec of one component is read from a file's only column, or, where its
-// shape holds as many values as there are columns left, from all of them in their order. Errors are
-// of type *[dataset.ColumnError].
+// Match finds the columns that the components are read from. A component without an entry in Map is
+// read from the column of its name. Where there is no such column, a spec of one component is read
+// from the file's only column, or from all columns that are left, in their order, if the
+// component's shape holds as many values. Errors are of type *[dataset.ColumnError].
 func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, error) {
 	paths := spec.Paths()
 	p := Pick{Components: make([][]int, len(paths))}
@@ -91,8 +91,7 @@ func Match(file string, spec dataset.Spec, have []string, o Options) (Pick, erro
 	return p, nil
 }
 
-// fill reports whether a component whose name no column has is meant to take the columns that are
-// left.
+// fill reports whether a component without a column of its name takes the columns that are left.
 func fill(c dataset.Component, rest []int, components int) bool {
 	if len(rest) == 1 && components == 1 {
 		return true
@@ -101,12 +100,12 @@ func fill(c dataset.Component, rest []int, components int) bool {
 	return ok && !c.Ragged && n > 1 && n == int64(len(rest))
 }
 
-// matcher finds the columns of a file by their names, in a map: a file may have a hundred thousand,
-// and all of them be asked for.
+// matcher finds columns by their names. It keeps the names in a map, since a file may have a
+// hundred thousand columns, and all of them be asked for.
 type matcher struct {
 	file string
 	have []string
-	at   map[string]int // the place of a name; twice for one that several columns have
+	at   map[string]int // index of a name's column; twice for a name that several columns have
 }
 
 const twice = -1
@@ -193,7 +192,7 @@ func (m *matcher) rest(p Pick, keep []string) []int {
 	return out
 }
 
-// within reports whether a column is one of names, or belongs to a structure that is one: "a" of
+// within reports whether a column is one of names, or inside a structure that is: "a" is one around
 // "a.b.c".
 func within(names map[string]bool, column string) bool {
 	for i, c := range column {
@@ -208,7 +207,7 @@ func (m *matcher) missing(component, name string) error {
 	return &dataset.ColumnError{File: m.file, Component: component, Column: name, Have: slices.Clone(m.have), Near: Near(name, m.have)}
 }
 
-// Error returns the error of a column that err is or holds, nil where there is none.
+// Error returns the *[dataset.ColumnError] in err, nil if there is none.
 func Error(err error) error {
 	if c, ok := errors.AsType[*dataset.ColumnError](err); ok {
 		return c
@@ -216,7 +215,7 @@ func Error(err error) error {
 	return nil
 }
 
-// Near returns the name most like the one that was looked for, or "" if none is like it.
+// Near returns the name most like the given one, or "" if none is similar.
 func Near(name string, have []string) string {
 	best, most := "", max(1, len(name)/3)
 	if len(name) < 2 {
@@ -241,7 +240,7 @@ func Near(name string, have []string) string {
 	return ""
 }
 
-// CheckSide is [dataset.Component.Side] with an error that says what does not fit.
+// CheckSide is [dataset.Component.Side] with an error for sizes that do not fit.
 func CheckSide(file, component string, c dataset.Component, n int) ([]int64, error) {
 	dims, ok := c.Side(n)
 	if ok {
@@ -250,8 +249,8 @@ func CheckSide(file, component string, c dataset.Component, n int) ([]int64, err
 	return nil, &dataset.ColumnError{File: file, Component: component, Msg: fmt.Sprintf("%s values do not fill the shape %v of a row", strconv.Itoa(n), c.Shape)}
 }
 
-// Names returns the names of the columns that a writer makes of the components, as given or else by
-// their paths, and of the kept columns; no two may be equal.
+// Names returns the names of a writer's columns: those of the components, given or else their
+// paths, then those of the kept columns. Two equal names are an error.
 func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
 	names := spec.Paths()
 	if given != nil {
@@ -274,8 +273,8 @@ func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
 	return names, nil
 }
 
-// CheckRow says what is wrong with an element that is to be written, or nil. An element without
-// tensors is a row without values.
+// CheckRow returns what is wrong with an element that is to be written, or nil. An element without
+// tensors is a row without values, and right.
 func CheckRow(comps []dataset.Component, e dataset.Element) error {
 	if e.Tensors == nil {
 		return nil
@@ -305,9 +304,9 @@ func Splits(e dataset.Element, i int) []tensor.Tensor {
 	return e.Splits[i]
 }
 
-// Extra returns a kept column of an element; one without a value where the element has none. k is
-// where it stands in the list of those that are kept, and as a rule in the element: there may be
-// thousands.
+// Extra returns a kept column of an element, without a value if the element does not have it. k is
+// the column's place in the list of kept columns; mostly the element has it at the same place,
+// which spares a search among thousands.
 func Extra(e dataset.Element, k int, key string) dataset.Field {
 	if k >= 0 && k < len(e.Extra) && e.Extra[k].Key == key {
 		return e.Extra[k]
@@ -320,7 +319,7 @@ func Extra(e dataset.Element, k int, key string) dataset.Field {
 	return dataset.Field{Key: key}
 }
 
-// ExtraText returns the JSON text of a kept column, empty where the element has none.
+// ExtraText returns the JSON text of a kept column, empty if the element does not have it.
 func ExtraText(e dataset.Element, k int, key string) []byte {
 	return Extra(e, k, key).AppendJSON(nil)
 }

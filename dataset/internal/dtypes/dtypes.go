@@ -34,8 +34,8 @@ func Carrier(d tensor.DType) tensor.DType {
 	return d
 }
 
-// Can reports whether values of type src may go to dst at all; whether each one does is for
-// [Convert] to say.
+// Can reports whether values of type src may be converted to dst at all. Whether a single value
+// fits is found by [Convert].
 func Can(dst, src tensor.DType) bool {
 	dst, src = Carrier(dst), Carrier(src)
 	switch {
@@ -49,7 +49,7 @@ func Can(dst, src tensor.DType) bool {
 	return true
 }
 
-// held reports whether [tensor.Values] gives the values of a dtype.
+// held reports whether [tensor.Values] returns the values of a dtype.
 func held(d tensor.DType) bool {
 	switch d {
 	case tensor.Float16, tensor.Bfloat16, tensor.Float32, tensor.Float64, tensor.Bool, tensor.Complex64, tensor.Complex128,
@@ -59,7 +59,7 @@ func held(d tensor.DType) bool {
 	return false
 }
 
-// Want says what values the dtype takes, for error messages: "float32 numbers".
+// Want describes the values that the dtype takes, for error messages: "float32 numbers".
 func Want(d tensor.DType) string {
 	switch {
 	case d == tensor.String:
@@ -71,8 +71,8 @@ func Want(d tensor.DType) string {
 }
 
 // Convert writes the values of src to dst, which has as many. It returns the index of the first
-// value that dst's dtype cannot take, or -1 if all went over. src and dst must be of dtypes that
-// [Can] allows.
+// value that dst's dtype cannot take, or -1 if there is none. [Can] must allow src's and dst's
+// dtypes.
 func Convert(dst, src tensor.Tensor) int {
 	switch Carrier(src.DType()) {
 	case tensor.String:
@@ -111,8 +111,8 @@ func Convert(dst, src tensor.Tensor) int {
 	return fromComplex(dst, src)
 }
 
-// ConvertOr is [Convert], of vectors, with fill in the place of NaN where dst's dtype has none.
-// fill is one value of that dtype; any other tensor stands in for nothing.
+// ConvertOr is [Convert] for vectors, with the value of fill in the place of NaN where dst's dtype
+// has none. A fill that is not one value of that dtype is not used.
 func ConvertOr(dst, src, fill tensor.Tensor) int {
 	for from := 0; ; {
 		bad := Convert(dst.Slice(from, dst.Len()), src.Slice(from, src.Len()))
@@ -136,7 +136,7 @@ type integer interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }
 
-// values returns a tensor's values as T, which the callers have chosen by its carrier.
+// values returns a tensor's values as T. The caller has chosen T by the tensor's carrier type.
 func values[T tensor.Value](t tensor.Tensor) []T {
 	if c := Carrier(t.DType()); c != t.DType() {
 		t, _ = tensor.Share(c, t.Bytes(), t.Dims())
@@ -200,8 +200,8 @@ func intToInt[S, D integer](dst, src tensor.Tensor) int {
 	})
 }
 
-// fromFloats converts floats, which float makes float64s of, and returns the index of the first
-// that does not fit, or -1.
+// fromFloats converts floats and returns the index of the first that does not fit, or -1. float
+// makes float64s out of them.
 func fromFloats[S tensor.Value](dst, src tensor.Tensor, float func(S) float64) int {
 	switch Carrier(dst.DType()) {
 	case tensor.Int8:
@@ -236,7 +236,7 @@ func fromFloats[S tensor.Value](dst, src tensor.Tensor, float func(S) float64) i
 	return each(dst, src, func(v S) (complex128, bool) { return complex(float(v), 0), true })
 }
 
-// floatToInt takes whole numbers lo ≤ v < end.
+// floatToInt converts floats that are whole numbers lo ≤ v < end.
 func floatToInt[S tensor.Value, D integer](dst, src tensor.Tensor, float func(S) float64, lo, end float64) int {
 	return each(dst, src, func(v S) (D, bool) {
 		f := float(v)
@@ -265,7 +265,7 @@ func Bfloat16(v float64) (f tensor.BF16, ok bool) {
 	return f, f&0x7fff != 0x7f80 || math.IsInf(v, 0)
 }
 
-// fromBools writes 0 and 1.
+// fromBools converts booleans to 0 and 1.
 func fromBools(dst, src tensor.Tensor) int {
 	ones, _ := tensor.Share(tensor.Uint8, src.Bytes(), src.Dims())
 	return Convert(dst, ones)
@@ -325,7 +325,7 @@ func intAt(t tensor.Tensor, i int) any {
 	return values[uint64](t)[i]
 }
 
-// Reason says why value i of src cannot go to dtype.
+// Reason describes, for error messages, why value i of src does not fit dtype.
 func Reason(dtype tensor.DType, src tensor.Tensor, i int) string {
 	text := Text(src, i)
 	switch {

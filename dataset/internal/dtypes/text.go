@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// Integer is a whole number of at most 64 bits, read from a text: Mag, or -Mag.
+// Integer is a whole number of at most 64 bits, read from a text. Its value is Mag, or -Mag if it
+// is negative.
 type Integer struct {
 	Neg bool
 	Mag uint64
@@ -18,12 +19,12 @@ type IntegerError uint8
 // The reasons.
 const (
 	NoError  IntegerError = iota
-	NoNumber              // it is no decimal number at all
-	Fraction              // it is none that is whole
-	TooLarge              // it is whole, and beyond 64 bits
+	NoNumber              // no decimal number
+	Fraction              // a decimal number, but not a whole one
+	TooLarge              // a whole number beyond 64 bits
 )
 
-// ParseInteger reads a whole number, exactly, however it is written: 12, -3.0, 1e18,
+// ParseInteger reads a whole number exactly, in any decimal notation: 12, -3.0, 1e18,
 // 9007199254740993.0.
 func ParseInteger(text []byte) (Integer, IntegerError) {
 	var v Integer
@@ -32,7 +33,7 @@ func ParseInteger(text []byte) (Integer, IntegerError) {
 		return v, NoNumber
 	}
 	v.Neg = d.neg
-	// Only the digits from the first to the last that is not 0 count.
+	// Only the digits from the first to the last nonzero one count.
 	first, last := -1, -1
 	for i := range d.len() {
 		if d.at(i) != 0 {
@@ -45,7 +46,7 @@ func ParseInteger(text []byte) (Integer, IntegerError) {
 	if first < 0 {
 		return Integer{}, NoError
 	}
-	// The last one stands for d.at(last) · 10^exp.
+	// The last digit's value is d.at(last) · 10^exp.
 	exp := d.exp + int64(len(d.whole)-1-last)
 	if exp < 0 {
 		return v, Fraction
@@ -71,7 +72,7 @@ func ParseInteger(text []byte) (Integer, IntegerError) {
 // decimal is a decimal number as it is written.
 type decimal struct {
 	neg              bool
-	whole, fractions []byte // the digits before the point and after it
+	whole, fractions []byte // digits before the point and after it
 	exp              int64
 }
 
@@ -116,7 +117,7 @@ func split(text []byte) (d decimal, ok bool) {
 		neg := sign()
 		e := digits()
 		for _, c := range e {
-			d.exp = min(d.exp*10+int64(c-'0'), 1<<40) // far beyond any text
+			d.exp = min(d.exp*10+int64(c-'0'), 1<<40) // bounded: no text is that long
 		}
 		if neg {
 			d.exp = -d.exp
@@ -131,7 +132,8 @@ func split(text []byte) (d decimal, ok bool) {
 // As returns the number as T; ok is false where it does not fit.
 func As[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](v Integer) (T, bool) {
 	if v.Neg {
-		t := T(-v.Mag) // in two's complement, as uint64(t) is
+		// In two's complement, as uint64(t) is.
+		t := T(-v.Mag)
 		return t, t <= 0 && uint64(t) == -v.Mag && (t < 0 || v.Mag == 0)
 	}
 	t := T(v.Mag)
@@ -139,7 +141,7 @@ func As[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](v Int
 }
 
 // ParseFloat reads a decimal number as a float of 32 or 64 bits, rounded once to the nearest. ok is
-// false for a text that is none, and for a number beyond the type's range.
+// false for a text that is no decimal number, and for a number beyond the type's range.
 func ParseFloat(text []byte, size int) (v float64, ok bool) {
 	v, err := strconv.ParseFloat(string(text), size)
 	return v, err == nil && !math.IsInf(v, 0)

@@ -1,5 +1,5 @@
-// Package files opens files of rows, for random access too, whatever a [dataset.Opener] gives, and
-// guards against what reading a damaged one may do.
+// Package files opens files of rows, also for random access, with any [dataset.Opener]. It turns
+// panics of readers of damaged files into errors.
 package files
 
 import (
@@ -36,16 +36,15 @@ type File struct {
 // Close closes the file, and removes the copy that was made of it.
 func (f *File) Close() error { return f.close() }
 
-// Format is what a file is to be.
+// Format is the format that a file should have.
 type Format struct {
 	Name  string
 	Magic string // its first bytes
 }
 
-// OpenAt opens a file for reading at any place. What cannot be read so, a pipe or a compressed
-// file, is copied to a temporary file first.
-//
-// Only of what begins as a file of the format does is a copy made: anything else may have no end.
+// OpenAt opens a file for reading at any place. A pipe or a compressed file, which cannot be read
+// so, is copied to a temporary file first. The copy is only made if the file begins as one of the
+// format: anything else may have no end.
 func OpenAt(open dataset.Opener, name string, format Format) (*File, error) {
 	r, err := Open(open, name)
 	if err != nil {
@@ -71,7 +70,7 @@ func OpenAt(open dataset.Opener, name string, format Format) (*File, error) {
 	return f, nil
 }
 
-// Copy copies what r gives to a temporary file.
+// Copy copies r to a temporary file.
 func Copy(name string, r io.Reader) (*File, error) {
 	f, err := Temp()
 	if err != nil {
@@ -84,7 +83,7 @@ func Copy(name string, r io.Reader) (*File, error) {
 	return &File{ReaderAt: f, Size: size, close: f.Close}, nil
 }
 
-// isDevice reports whether r is a device, such as /dev/zero, of which there is no end to copy.
+// isDevice reports whether r is a device, such as /dev/zero, which may have no end to copy.
 func isDevice(r io.Reader) bool {
 	f, ok := r.(interface{ Stat() (os.FileInfo, error) })
 	if !ok {
@@ -94,7 +93,8 @@ func isDevice(r io.Reader) bool {
 	return err == nil && info.Mode()&os.ModeDevice != 0
 }
 
-// RandomAccess reports whether r, just opened, can be read at any place, and how long it is.
+// RandomAccess reports whether r, which was just opened, can be read at any place, and returns its
+// size.
 func RandomAccess(r io.Reader) (at io.ReaderAt, size int64, ok bool) {
 	at, ok = r.(io.ReaderAt)
 	if !ok {
@@ -113,8 +113,8 @@ func RandomAccess(r io.Reader) (at io.ReaderAt, size int64, ok bool) {
 	return nil, 0, false
 }
 
-// Peek opens a file that can be read at any place, to look at it before the iteration. ok is false
-// for one that can only be read once, which is left as it was. The caller closes the file.
+// Peek opens a file to look at it before the iteration, if it can be read at any place. ok is false
+// for a file that can be read only once; nothing of it is read. The caller closes the file.
 func Peek(open dataset.Opener, name string) (f *File, ok bool, err error) {
 	r, err := Open(open, name)
 	if err != nil {
@@ -127,8 +127,8 @@ func Peek(open dataset.Opener, name string) (f *File, ok bool, err error) {
 	return &File{ReaderAt: at, Size: size, close: r.Close}, true, nil
 }
 
-// Look lets look at a file before the iteration, where it can be read at any place, by an opener of
-// it. A file that can only be read once is left as it was.
+// Look calls look with an opener of a file that can be read at any place, before the iteration. Of
+// a file that can be read only once nothing is read, and look is not called.
 func Look(open dataset.Opener, name string, look func(dataset.Opener) error) error {
 	f, ok, err := Peek(open, name)
 	if !ok || err != nil {
@@ -138,13 +138,14 @@ func Look(open dataset.Opener, name string, look func(dataset.Opener) error) err
 	return look(func(string) (io.ReadCloser, error) { return section{io.NewSectionReader(f, 0, f.Size)}, nil })
 }
 
-// section is a part of a file that another owns.
+// section is a part of a file, without the file's Close.
 type section struct{ *io.SectionReader }
 
 // Close does nothing.
 func (section) Close() error { return nil }
 
-// TempFile is a file without a name that others could open; it is gone when closed.
+// TempFile is a temporary file that is removed on Close, or, where the system allows it, as soon as
+// it is open.
 type TempFile struct{ *os.File }
 
 // Temp returns a new empty temporary file.
@@ -167,9 +168,9 @@ func (f *TempFile) Close() error {
 	return err
 }
 
-// Guard runs f and turns a panic into an error that names the file: readers of third parties may
-// panic on a damaged one. Where Go itself has panicked, as for an index out of range, the fault may
-// be the reader's, and the error asks for a report.
+// Guard runs f and turns a panic into an error that names the file, since third-party readers may
+// panic on a damaged one. A panic of Go's own, such as an index out of range, may be a fault of the
+// reader's: its error asks for a report.
 func Guard(name string, f func() error) error {
 	err := crash.Guard(f)
 	fault, ok := err.(*crash.Error) //nolint:errorlint // Guard's own
@@ -182,7 +183,7 @@ func Guard(name string, f func() error) error {
 	return fmt.Errorf("%s: the file is damaged: %w", name, panicked(fault))
 }
 
-// GuardWrite is Guard for a writer, and says what was to be done.
+// GuardWrite is [Guard] for a writer; op says what was being done.
 func GuardWrite(op string, f func() error) error {
 	err := crash.Guard(f)
 	fault, ok := err.(*crash.Error) //nolint:errorlint // Guard's own
@@ -195,7 +196,7 @@ func GuardWrite(op string, f func() error) error {
 	return fmt.Errorf("%s: %w", op, panicked(fault))
 }
 
-// panicked returns what a library has panicked with on purpose, as an error.
+// panicked returns, as an error, what a library has panicked with on purpose.
 func panicked(fault *crash.Error) error {
 	if err, ok := fault.Value.(error); ok {
 		return err
@@ -203,7 +204,7 @@ func panicked(fault *crash.Error) error {
 	return fmt.Errorf("%v", fault.Value)
 }
 
-// unreadableError is a file that a reader came to grief over.
+// unreadableError is the error of a file at which a reader panicked.
 type unreadableError struct {
 	name  string
 	fault *crash.Error

@@ -12,7 +12,7 @@ import (
 // rows {"a": 1, "b": 3} and {"a": 2, "b": 4}, and {"inputs": [1, 2]} the rows 1 and 2.
 type columns struct {
 	cols []column
-	left int64 // rows that were not given out
+	left int64 // rows that were not returned yet
 }
 
 // column is one of the columns.
@@ -21,7 +21,7 @@ type column struct {
 	s   jsonscan.Scanner
 }
 
-// readColumns finds the columns in the value of "inputs".
+// readColumns finds the columns in text, the value of "inputs".
 func readColumns(text []byte) (columns, error) {
 	s := jsonscan.Scanner{B: bytes.Clone(text), MaxDepth: len(text)}
 	var cols []column
@@ -64,7 +64,7 @@ func (c *columns) row(dst []byte) []byte {
 			dst = append(append(dst, col.key...), ':')
 		}
 		from := col.s.I
-		_ = col.s.Skip(1) // it was read before
+		_ = col.s.Skip(1) // the text was checked before
 		dst = append(dst, col.s.B[from:col.s.I]...)
 		col.s.I++ // the comma
 	}

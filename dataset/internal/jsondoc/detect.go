@@ -8,15 +8,15 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
 )
 
-// Space is white space, and the mark that some programs put before UTF-8.
+// Space is white space, and the byte order mark that some programs write before UTF-8.
 const Space = "\ufeff \t\r\n"
 
-// rowLists are the keys under which a document may hold its rows: a request of TensorFlow Serving
-// ("instances"), and what web interfaces answer.
+// rowLists are the keys under which an object may hold its rows: those of requests of TensorFlow
+// Serving ("instances") and of answers of web interfaces.
 var rowLists = []string{"instances", "data", "rows", "records", "items", "results"}
 
-// IsEmptyArray reports whether an array of nothing is all that the file holds: no row of no values,
-// but no rows.
+// IsEmptyArray reports whether the file holds nothing but an empty array. Such a file has no rows,
+// rather than a row without values.
 func IsEmptyArray(r *bufio.Reader, text []byte) bool {
 	if len(text) == 0 || text[0] != '[' {
 		return false
@@ -34,10 +34,15 @@ func IsEmptyArray(r *bufio.Reader, text []byte) bool {
 	}
 }
 
-// Begins reports whether the first line of a file begins a document, and is no row: an array or
-// an object that goes on in the next line right after its bracket, as all that print prettily have
-// it, an object that goes on after a comma, a colon or another bracket, an array of objects, an
-// object that wraps rows, or one of several objects of the line. keys are those that a row has.
+// Begins reports whether the first line of a file begins a document. Otherwise it is a row, as each
+// line after it. keys are the keys of a row. A document's first line is
+//
+//   - an array or an object that goes on in the next line right after its bracket, as
+//     pretty-printers write it,
+//   - an object that goes on after a comma, a colon or another bracket,
+//   - an array of objects,
+//   - an object that wraps rows,
+//   - one of several objects in the line.
 func Begins(text []byte, keys []string) bool {
 	if len(text) == 0 || text[0] != '[' && text[0] != '{' {
 		return false
@@ -66,8 +71,8 @@ func Begins(text []byte, keys []string) bool {
 	return wraps || err == nil && bytes.HasPrefix(bytes.TrimLeft(text[s.I:], " \t\r"), []byte("{"))
 }
 
-// goesOn reports whether an object goes on behind its first line: whether that is right so far, and
-// ends where a key or a value has to follow.
+// goesOn reports whether an object continues after its first line: whether the line is right so
+// far, and ends where a key or a value has to follow.
 func goesOn(text []byte) bool {
 	line, _, more := bytes.Cut(text, []byte("\n"))
 	line = bytes.TrimRight(line, " \t\r")
@@ -79,8 +84,8 @@ func goesOn(text []byte) bool {
 	return err != nil && s.I == len(line)
 }
 
-// startsObject reports whether an array begins with an object that is a row: those that stand for
-// bytes or a sparse value are not.
+// startsObject reports whether an array begins with an object that is a row. Objects that stand for
+// bytes or for a sparse value are no rows.
 func startsObject(text []byte) bool {
 	s := jsonscan.Scanner{B: text}
 	if s.Peek() != '{' {
@@ -91,8 +96,7 @@ func startsObject(text []byte) bool {
 	return err == nil && string(key) != "b64" && string(key) != "indices"
 }
 
-// wrapsRows reports whether a key's value, which comes next, is a list of rows, or of their
-// columns.
+// wrapsRows reports whether the value after a key is a list of rows, or their columns.
 func wrapsRows(s *jsonscan.Scanner, key string) bool {
 	c, inner := s.Peek(), byte(0)
 	if rest := bytes.TrimLeft(s.B[min(s.I+1, len(s.B)):], Space); len(rest) > 0 {
@@ -101,7 +105,7 @@ func wrapsRows(s *jsonscan.Scanner, key string) bool {
 	return holdsRows(key, c, inner) || key == "inputs" && (c == '[' || c == '{')
 }
 
-// holdsRows reports whether a key has a list of rows, by the first two bytes of its value.
+// holdsRows reports whether a key's value is a list of rows, judged by its first two bytes.
 func holdsRows(key string, first, second byte) bool {
 	return slices.Contains(rowLists, key) && first == '[' && (key == "instances" || second == '{' || second == ']')
 }

@@ -11,47 +11,48 @@ import (
 	"unicode/utf8"
 )
 
-// ErrTooLong is what [Reader.Next] returns for a row beyond the limit.
+// ErrTooLong is returned by [Reader.Next] for a row beyond the limit.
 var ErrTooLong = errors.New("row too long")
 
-// ErrTooDeep is the error of a value with more brackets open than a row may have bytes.
+// ErrTooDeep is the error of a value with too many open brackets: more than a row may have bytes.
 var ErrTooDeep = errors.New("nested too deep")
 
-// Options say what a file of rows may hold.
+// Options describe the rows of a file.
 type Options struct {
-	Keys []string // that a row may have: in an object with one of them, no key wraps rows
-	// Envelope is told what stands beside the rows in an object that wraps them; nil: nobody is.
+	Keys []string // keys of a row: an object with one of them is a row, and wraps none
+	// Envelope, if not nil, is called with each key and value beside the rows in an object that
+	// wraps them.
 	Envelope func(key string, value []byte) error
 }
 
-// Reader reads the rows of JSON that has not one row in each line: values one after the other, each
-// of them a row, an array of rows, or an object that wraps one. It holds one row at a time, but all
-// of a request in columns.
+// Reader reads the rows of JSON documents: values one after the other, each of them a row, an array
+// of rows, or an object that wraps rows. It holds one row at a time in memory, but all rows of a
+// request in columns.
 type Reader struct {
 	r    *bufio.Reader
-	max  int // bytes of a row
+	max  int // most bytes of a row
 	o    Options
 	fail func(line int64, err error) error
 
-	line  int64 // of the next byte, from 1
-	at    int64 // the line in which the row begins
+	line  int64 // line of the next byte, from 1
+	at    int64 // line in which the row begins
 	where place
-	first bool    // no value of the list was read yet
+	first bool    // the next value of the list is its first
 	in    bool    // the list stands in an object
-	cols  columns // of a request in columns, while its rows are given out
+	cols  columns // of a request in columns, until its rows are returned
 
-	text  []byte // of the value that is being read, without white space
-	long  bool   // the value is longer than max, and left out
-	stack []byte // the brackets that are open in the value
+	text  []byte // text of the value being read, without white space
+	long  bool   // that value exceeds max, and its text is dropped
+	stack []byte // open brackets of the value
 }
 
-// NewReader returns a reader of the rows of r. A row has at most max bytes. fail makes the error that
-// [Reader.Next] returns of what is wrong in a line.
+// NewReader returns a reader of the rows of r. A row has at most max bytes. fail makes an error of
+// [Reader.Next] out of a line number and what is wrong there.
 func NewReader(r *bufio.Reader, max int, o Options, fail func(line int64, err error) error) *Reader {
 	return &Reader{r: r, max: max, o: o, fail: fail, line: 1}
 }
 
-// place is where the next row is looked for.
+// place says where in the file the next row is looked for.
 type place uint8
 
 const (
@@ -72,7 +73,7 @@ func (d *Reader) Next() (row []byte, line int64, err error) {
 		c, err := d.space()
 		if err != nil {
 			if err == io.EOF && d.where != inFile { //nolint:errorlint // space returns it bare
-				err = d.cut()
+				err = d.cutOff()
 			}
 			return nil, d.line, err
 		}
@@ -97,10 +98,10 @@ func (d *Reader) Next() (row []byte, line int64, err error) {
 	}
 }
 
-// Holds reports whether the next row is at hand: it is of a request in columns, which was read.
+// Holds reports whether the next row is in memory already, as one of a request in columns.
 func (d *Reader) Holds() bool { return d.cols.left > 0 }
 
-// top reads a value of the file, which begins with c; ok says that it is a row.
+// top reads a value of the file that begins with c. ok reports that it is a row.
 func (d *Reader) top(c byte) (ok bool, err error) {
 	switch c {
 	case '[':
@@ -114,7 +115,7 @@ func (d *Reader) top(c byte) (ok bool, err error) {
 	return false, d.wrong("another row, or the end", c)
 }
 
-// item reads the next value of the array, or its end.
+// item reads the next value of the array, or the array's end.
 func (d *Reader) item(c byte) (ok bool, err error) {
 	switch {
 	case c == ']':
@@ -140,7 +141,7 @@ func (d *Reader) item(c byte) (ok bool, err error) {
 	return true, d.value()
 }
 
-// rest reads the next key after the rows, or the end of the object.
+// rest reads the next key after the rows, or the end of the object around them.
 func (d *Reader) rest(c byte) error {
 	if c == '}' {
 		d.skip()
@@ -159,17 +160,17 @@ func (d *Reader) rest(c byte) error {
 	if err := d.value(); err != nil {
 		return err
 	}
-	return d.tell([]field{{key, at, len(d.text)}})
+	return d.passEnvelope([]field{{key, at, len(d.text)}})
 }
 
-// field is a key of an object with the place of its value in the text.
+// field is a key of an object, and the place of its value in the text.
 type field struct {
 	key    string
 	lo, hi int
 }
 
-// tell hands on what stands beside the rows.
-func (d *Reader) tell(fields []field) error {
+// passEnvelope calls Envelope with what stands beside the rows.
+func (d *Reader) passEnvelope(fields []field) error {
 	for _, f := range fields {
 		if d.o.Envelope == nil || d.long {
 			break
@@ -181,11 +182,11 @@ func (d *Reader) tell(fields []field) error {
 	return nil
 }
 
-// failHere makes the error of what is wrong at the reader's place.
+// failHere returns the error of what is wrong at the reader's place.
 func (d *Reader) failHere(err error) error { return d.fail(d.line, err) }
 
-// object reads an object of the file: ok says that it is a row. Otherwise it is one that wraps
-// rows, which come next.
+// object reads an object of the file. ok reports that it is a row. Otherwise it wraps rows, which
+// come next.
 func (d *Reader) object() (ok bool, err error) {
 	d.skip()
 	d.put('{')
@@ -200,13 +201,13 @@ func (d *Reader) object() (ok bool, err error) {
 			d.skip()
 			f := fields[columns]
 			if d.long {
-				return true, nil // it is too long, whatever it is
+				return true, nil // too long: Next reports it
 			}
 			cols, err := readColumns(d.text[f.lo:f.hi])
 			if d.cols = cols; err != nil {
 				err = d.failHere(fmt.Errorf("key \"inputs\": %w", err))
 			}
-			return false, errors.Join(d.tell(slices.Delete(fields, columns, columns+1)), err)
+			return false, errors.Join(d.passEnvelope(slices.Delete(fields, columns, columns+1)), err)
 		case c == '}':
 			d.skip()
 			d.put('}')
@@ -225,7 +226,7 @@ func (d *Reader) object() (ok bool, err error) {
 		if first, second := d.twoBytes(); !row && holdsRows(key, first, second) {
 			d.skip()
 			d.where, d.first, d.in = inList, true, true
-			return false, d.tell(fields)
+			return false, d.passEnvelope(fields)
 		}
 		at := len(d.text)
 		if err := d.value(); err != nil {
@@ -278,8 +279,8 @@ func (d *Reader) put(c byte) {
 	}
 }
 
-// value reads the value at the reader's place, of any kind, and adds it to the text. What it holds
-// is looked at when the row is read: here brackets and strings count.
+// value adds the value at the reader's place, of any kind, to the text. It only counts brackets and
+// finds the ends of strings; whatever else is wrong is found when the row is read.
 func (d *Reader) value() error {
 	d.stack = d.stack[:0]
 	begun, gap, str, escape := false, false, false, false
@@ -289,7 +290,7 @@ func (d *Reader) value() error {
 			return nil
 		}
 		if err == io.EOF { //nolint:errorlint // as above
-			err = d.cut()
+			err = d.cutOff()
 		}
 		if err != nil {
 			return err
@@ -304,13 +305,13 @@ func (d *Reader) value() error {
 				str = escape || c != '"'
 				escape = !escape && c == '\\'
 				if !str && len(d.stack) == 0 {
-					d.take(i + 1)
+					d.discard(i + 1)
 					return nil
 				}
 				continue
 			case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 				if begun && len(d.stack) == 0 {
-					d.take(i)
+					d.discard(i)
 					return nil
 				}
 				if c == '\n' {
@@ -319,11 +320,11 @@ func (d *Reader) value() error {
 				gap = true
 				continue
 			case len(d.stack) == 0 && begun && ends(c):
-				d.take(i)
+				d.discard(i)
 				return nil
 			}
 			if gap && wordByte(c) && len(d.text) > 0 && wordByte(d.text[len(d.text)-1]) {
-				d.put(' ') // two words do not become one
+				d.put(' ') // keeps two words apart
 			}
 			begun, gap = true, false
 			d.put(c)
@@ -336,22 +337,22 @@ func (d *Reader) value() error {
 				}
 				d.stack = append(d.stack, c)
 			case ']', '}':
-				// The codes of [ and ], and of { and }, are two apart.
+				// In ASCII the codes of [ and ], and those of { and }, differ by two.
 				if n := len(d.stack); n == 0 || d.stack[n-1] != c-2 {
-					d.take(i)
+					d.discard(i)
 					return d.wrong("the end of what was begun", c)
 				}
 				if d.stack = d.stack[:len(d.stack)-1]; len(d.stack) == 0 {
-					d.take(i + 1)
+					d.discard(i + 1)
 					return nil
 				}
 			}
 		}
-		d.take(len(window))
+		d.discard(len(window))
 	}
 }
 
-// ends reports whether a byte ends a value that is no list, object or string.
+// ends reports whether a byte ends a number or a word.
 func ends(c byte) bool {
 	return c == ',' || c == ':' || c == ']' || c == '}' || c == '[' || c == '{' || c == '"'
 }
@@ -359,7 +360,7 @@ func ends(c byte) bool {
 // wordByte reports whether a byte is part of a number or a word.
 func wordByte(c byte) bool { return c > ' ' && !ends(c) }
 
-// window returns bytes that are at hand, at least one, without taking them.
+// window returns the bytes in the buffer, at least one, and leaves them to be read.
 func (d *Reader) window() ([]byte, error) {
 	if _, err := d.r.Peek(1); err != nil {
 		if err != io.EOF { //nolint:errorlint // Peek returns it bare
@@ -370,13 +371,13 @@ func (d *Reader) window() ([]byte, error) {
 	return d.r.Peek(d.r.Buffered())
 }
 
-// take takes bytes that window has shown.
-func (d *Reader) take(n int) { _, _ = d.r.Discard(n) }
+// discard drops n bytes that window has returned.
+func (d *Reader) discard(n int) { _, _ = d.r.Discard(n) }
 
-// skip takes a byte that was looked at.
-func (d *Reader) skip() { d.take(1) }
+// skip drops one byte.
+func (d *Reader) skip() { d.discard(1) }
 
-// space passes over white space and returns the byte after it, which it does not take.
+// space skips white space and returns the byte after it, which is still to be read.
 func (d *Reader) space() (byte, error) {
 	for {
 		window, err := d.window()
@@ -389,25 +390,25 @@ func (d *Reader) space() (byte, error) {
 				d.line++
 			case ' ', '\t', '\r':
 			default:
-				d.take(i)
+				d.discard(i)
 				return c, nil
 			}
 		}
-		d.take(len(window))
+		d.discard(len(window))
 	}
 }
 
-// must is space where something has to follow.
+// must is space, with an error at the end of the file.
 func (d *Reader) must() (byte, error) {
 	c, err := d.space()
 	if err == io.EOF { //nolint:errorlint // space returns it bare
-		err = d.cut()
+		err = d.cutOff()
 	}
 	return c, err
 }
 
-// twoBytes returns the byte at the reader's place, and the next one that is no white space, without
-// taking them; 0 where the buffer ends before it.
+// twoBytes returns the next byte and the one after it that is no white space, and leaves both to be
+// read. A byte beyond the buffer is 0.
 func (d *Reader) twoBytes() (first, second byte) {
 	for n := 2; ; n++ {
 		b, err := d.r.Peek(n)
@@ -422,13 +423,13 @@ func (d *Reader) twoBytes() (first, second byte) {
 	}
 }
 
-// cut is the error of a document that is not whole.
-func (d *Reader) cut() error {
+// cutOff returns the error of a document that ends in the middle.
+func (d *Reader) cutOff() error {
 	return d.failHere(errors.New("the JSON document ends in the middle"))
 }
 
-// wrong is the error of what stands at the reader's place, a character that begins with the byte c.
-// A byte that begins no character of UTF-8 is named by its number.
+// wrong returns the error of a wrong character, which begins with byte c at the reader's place. A
+// byte that begins no character of UTF-8 is named by its number.
 func (d *Reader) wrong(want string, c byte) error {
 	got := strconv.QuoteRune(rune(c))
 	if c >= utf8.RuneSelf {

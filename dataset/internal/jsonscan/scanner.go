@@ -1,5 +1,5 @@
-// Package jsonscan reads JSON values into tensors: a [Scanner] stands at a place in a text, and a
-// [Sink] collects the values of one component of a row, in an [Arena]'s memory.
+// Package jsonscan reads JSON values into tensors. A [Scanner] reads a text, and a [Sink] collects
+// the values of one component of a row in the memory of an [Arena].
 package jsonscan
 
 import (
@@ -20,13 +20,13 @@ import (
 // ErrTooDeep says that lists and objects nest deeper than a scanner's MaxDepth.
 var ErrTooDeep = errors.New("nested too deep")
 
-// Scanner reads JSON values off one line. Its errors say what was wanted and what was found; the
+// Scanner reads the JSON values of one line. Its errors say what was wanted and what was found; the
 // caller adds the place.
 type Scanner struct {
 	B        []byte // the text
 	I        int    // the place in it
 	MaxDepth int    // of lists and objects in [Scanner.Skip]
-	text     []byte // unescaped string
+	text     []byte // memory for strings without their escapes
 }
 
 // space skips white space.
@@ -41,7 +41,7 @@ func (s *Scanner) space() {
 	}
 }
 
-// Peek returns the next byte that is no white space, 0 at the end.
+// Peek skips white space and returns the next byte, 0 at the end; the byte is still to be read.
 func (s *Scanner) Peek() byte {
 	if s.I < len(s.B) && s.B[s.I] > ' ' {
 		return s.B[s.I]
@@ -53,7 +53,7 @@ func (s *Scanner) Peek() byte {
 	return s.B[s.I]
 }
 
-// expect skips white space and the byte c.
+// expect skips white space and then the byte c, or fails.
 func (s *Scanner) expect(c byte) error {
 	if s.Peek() != c {
 		return fmt.Errorf("want %q, got %s", c, s.Found())
@@ -62,7 +62,7 @@ func (s *Scanner) expect(c byte) error {
 	return nil
 }
 
-// Found describes what stands at the scanner's place, for error messages.
+// Found describes what the scanner has before it, for error messages.
 func (s *Scanner) Found() string {
 	switch c := s.Peek(); {
 	case s.I >= len(s.B):
@@ -85,7 +85,7 @@ func (s *Scanner) Found() string {
 	}
 }
 
-// begins reports whether a word stands at the scanner's place.
+// begins reports whether the text goes on with a word.
 func (s *Scanner) begins(word string) bool { return bytes.HasPrefix(s.B[s.I:], []byte(word)) }
 
 // List reads an array, calling item at the start of each of its values, and returns their number.
@@ -106,7 +106,7 @@ func (s *Scanner) List(item func() error) (int64, error) {
 	}
 }
 
-// More skips the comma after a value, or the bracket that ends the list.
+// More reads the comma after a value (true), or the bracket that ends the list (false).
 func (s *Scanner) More(end byte) (bool, error) {
 	switch s.Peek() {
 	case ',':
@@ -119,7 +119,7 @@ func (s *Scanner) More(end byte) (bool, error) {
 	return false, fmt.Errorf("want ',' or %q, got %s", end, s.Found())
 }
 
-// literal skips the given word.
+// literal skips the given word, if it comes next.
 func (s *Scanner) literal(word string) bool {
 	if !bytes.HasPrefix(s.B[s.I:], []byte(word)) {
 		return false
@@ -128,8 +128,8 @@ func (s *Scanner) literal(word string) bool {
 	return true
 }
 
-// number returns the text of the number at the scanner's place, JSON's or one of NaN, Infinity and
-// -Infinity, and whether it is written as an integer.
+// number reads a number, one of JSON's or NaN, Infinity or -Infinity. It returns its text, and
+// whether it is written as an integer.
 func (s *Scanner) number() (text []byte, integer bool, err error) {
 	s.space()
 	start := s.I
@@ -171,7 +171,7 @@ func (s *Scanner) number() (text []byte, integer bool, err error) {
 	return s.B[start:s.I], integer, nil
 }
 
-// boolean reads the word true or false; ok is false where neither stands.
+// boolean reads the word true or false; ok is false where neither comes next.
 func (s *Scanner) boolean() (v, ok bool) {
 	switch s.Peek() {
 	case 't':
@@ -182,7 +182,7 @@ func (s *Scanner) boolean() (v, ok bool) {
 	return false, false
 }
 
-// atNumber reports whether a number seems to begin at the scanner's place.
+// atNumber reports whether a number seems to begin here.
 func (s *Scanner) atNumber() bool {
 	c := s.Peek()
 	return c == '-' || c >= '0' && c <= '9' || c == 'N' || c == 'I'
@@ -198,9 +198,8 @@ func (s *Scanner) digits() int {
 	return s.I - start
 }
 
-// smallInt reads an integer of up to 18 digits that is followed by a comma, a bracket or white
-// space: what arrays of ids are made of. ok is false for anything else, and the scanner stays where
-// it was.
+// smallInt reads an integer of up to 18 digits before a comma, a bracket or white space: arrays of
+// ids consist of these. ok is false for anything else, and nothing is read then.
 func (s *Scanner) smallInt() (v int64, ok bool) {
 	i, b := s.I, s.B
 	neg := i < len(b) && b[i] == '-'
@@ -230,13 +229,13 @@ func (s *Scanner) smallInt() (v int64, ok bool) {
 	return v, true
 }
 
-// powers of ten that float64 holds exactly.
+// powers holds the powers of ten that float64 holds exactly.
 var powers = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
 
-// decimal reads a number without exponent, as a float32 where bits is 32, that one division rounds
-// rightly: where float64 holds its digits and its power of ten exactly (Clinger's fast path), or,
-// for a float32, where the little that float64 is off cannot matter. ok is false for anything else,
-// and the scanner stays where it was.
+// decimal reads a number without an exponent that one division rounds rightly. That is so where
+// float64 holds its digits and its power of ten exactly (Clinger's fast path); for float32 (bits
+// 32) also where the small error of the float64 makes no difference. ok is false for anything else,
+// and nothing is read then.
 func (s *Scanner) decimal(bits int) (v float64, ok bool) {
 	i, b := s.I, s.B
 	neg := i < len(b) && b[i] == '-'
@@ -259,7 +258,7 @@ func (s *Scanner) decimal(bits int) (v float64, ok bool) {
 		for i+8 <= cap(b) {
 			d, k := digits.Eight(binary.LittleEndian.Uint64(b[i : i+8]))
 			if i+k > len(b) {
-				break // what follows is not the line's
+				break // longer numbers take the slow path
 			}
 			m = m*digits.Pow10[k] + d
 			if i += k; k < 8 {
@@ -278,7 +277,7 @@ func (s *Scanner) decimal(bits int) (v float64, ok bool) {
 		return 0, false
 	}
 	v = float64(m) / powers[frac]
-	off := int64(0) // by how many units in its last place v may be off
+	off := int64(0) // v may be wrong by so many units in its last place
 	if m > 1<<53 {
 		off = 2 // half a unit for m, and half a unit for the quotient
 	}
@@ -292,7 +291,7 @@ func (s *Scanner) decimal(bits int) (v float64, ok bool) {
 	return v, true
 }
 
-// float reads a number as float64, or, rounded once, as a float32 when bits is 32.
+// float reads a number as a float64, or, if bits is 32, rounded once to a float32.
 func (s *Scanner) float(bits int) (float64, error) {
 	s.space()
 	if v, ok := s.decimal(bits); ok {
@@ -310,15 +309,15 @@ func (s *Scanner) float(bits int) (float64, error) {
 	}
 	v, perr := strconv.ParseFloat(stringOf(text), bits)
 	if perr != nil {
-		// Out of range: an infinity, which Python's parser makes of it too.
+		// Out of range: the value is an infinity, as it is for Python's parser.
 		return v, nil //nolint:nilerr // the syntax has been checked, so ParseFloat can only report the range
 	}
 	return v, nil
 }
 
-// nearHalfway reports whether rounding v ≥ 0, which may be off by a few units in its last place, on
-// to float32 could differ from rounding the number itself: v lies about halfway between two float32
-// values, or is too small or too large for an ordinary one.
+// nearHalfway reports whether rounding v ≥ 0 to float32 could differ from rounding the exact
+// number, of which v is off by a few units in its last place. That may be so where v lies near the
+// middle between two float32 values, or is too small or too large for a normal one.
 func nearHalfway(v float64, off int64) bool {
 	const half = 1 << 28
 	from := int64(math.Float64bits(v)&(1<<29-1)) - half //nolint:gosec // 29 bits
@@ -435,8 +434,8 @@ func (s *Scanner) hex4() (rune, error) {
 	return r, nil
 }
 
-// bytesValue reads a string, or the object {"b64": "…"} that stands for bytes, and returns its
-// bytes, valid until the next call.
+// bytesValue reads a string, or an object {"b64": "…"}, which stands for bytes. The returned bytes
+// are valid until the next call.
 func (s *Scanner) bytesValue() ([]byte, error) {
 	if s.Peek() != '{' {
 		return s.Str()
@@ -528,6 +527,6 @@ func btoi(b bool) int {
 	return 0
 }
 
-// stringOf returns b as a string without copying it. The string is only used while b does not
-// change: strconv's parsers, which get it, copy it into an error before they keep it.
+// stringOf returns b as a string without copying it. b does not change while the string is used:
+// strconv's parsers, which get it, copy it into an error before they keep it.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

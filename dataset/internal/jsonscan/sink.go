@@ -14,17 +14,18 @@ import (
 type Sink interface {
 	// Scalar reads one value.
 	Scalar(s *Scanner) error
-	// Values reads values up to the bracket that ends the list, the scanner standing at the first,
-	// and returns their number.
+	// Values reads values up to the bracket that ends the list, at most limit of them, from the
+	// first one on, and returns their number.
 	Values(s *Scanner, limit int64) (int64, error)
-	// IsScalar reports whether the array at the scanner's place is one value, as that of a complex
-	// number is.
+	// IsScalar reports whether the array that comes next is a single value, as [re, im] is a
+	// complex number.
 	IsScalar(s *Scanner) bool
-	// Null adds the value that stands in for a null, and reports false where there is none.
+	// Null adds the value that takes the place of null, and reports false if there is none.
 	Null() bool
-	// Arrange moves the values, of which the i-th was read for places[i], to their places.
+	// Arrange puts the values, of which value i was read for places[i], into the order of their
+	// places.
 	Arrange(places []int)
-	// Want says what the values are, for error messages: "numbers".
+	// Want describes the values for error messages: "numbers".
 	Want() string
 	Len() int64
 	Reset()
@@ -32,7 +33,8 @@ type Sink interface {
 	Tensor(dims []int64, a *Arena) tensor.Tensor
 }
 
-// NewSink returns the sink for a dtype. fill stands in for nulls; the zero Tensor: nothing does.
+// NewSink returns the sink for a dtype. fill takes the place of nulls; with the zero Tensor a null
+// is refused.
 func NewSink(d tensor.DType, fill tensor.Tensor) (Sink, error) {
 	switch d {
 	case tensor.Int8:
@@ -71,16 +73,16 @@ func NewSink(d tensor.DType, fill tensor.Tensor) (Sink, error) {
 	return nil, fmt.Errorf("values of type %v are not read from JSON", d)
 }
 
-// column is the part that all sinks share: the values read.
+// column is the part that all sinks share: the values that were read.
 type column[T tensor.Value] struct {
 	vals []T
 	name string // of one value: "a number"
 	many string // of several: "numbers"
 	read func(s *Scanner) (T, error)
-	fill []T // nothing, or the one value that stands in for nulls
+	fill []T // empty, or the one value that takes the place of nulls
 }
 
-// newColumn returns a column whose read is still to be set.
+// newColumn returns a column without its read function, which the caller sets.
 func newColumn[T tensor.Value](name, many string, fill tensor.Tensor) column[T] {
 	c := column[T]{name: name, many: many}
 	c.fill, _ = tensor.Values[T](fill)
@@ -131,7 +133,7 @@ func (c *column[T]) Values(s *Scanner, limit int64) (int64, error) {
 	}
 }
 
-// errTooMany is what values returns for more than its limit.
+// ErrTooMany is returned by Values for more values than its limit.
 var ErrTooMany = errors.New("too many values")
 
 func (c *column[T]) Tensor(dims []int64, a *Arena) tensor.Tensor {
@@ -154,7 +156,7 @@ func newIntSink[T integer](fill tensor.Tensor) *intSink[T] {
 	return c
 }
 
-// Values is column's, with a tight loop for what most lists hold.
+// Values is column's Values, with a tight loop for small integers, which most lists consist of.
 func (c *intSink[T]) Values(s *Scanner, limit int64) (int64, error) {
 	n := int64(0)
 	for {
@@ -189,7 +191,7 @@ func (c *intSink[T]) outOfRange(text string) error {
 	return fmt.Errorf("%s does not fit %s", text, tensor.DTypeOf[T]())
 }
 
-// readInt reads a whole number, however it is written: 3, 3.0, 1e3. A boolean is 0 or 1.
+// readInt reads a whole number in any notation: 3, 3.0, 1e3. A boolean is 0 or 1.
 func (c *intSink[T]) readInt(s *Scanner) (T, error) {
 	if one, ok := s.boolean(); ok {
 		return T(btoi(one)), nil
@@ -216,8 +218,8 @@ func (c *intSink[T]) readInt(s *Scanner) (T, error) {
 	return 0, fmt.Errorf("want an integer, got %s", text)
 }
 
-// newFloatSink returns a sink of real numbers. convert reports false for a finite number that is
-// beyond the range of T.
+// newFloatSink returns a sink of real numbers. convert reports false for a finite number beyond the
+// range of T.
 func newFloatSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(float64) (T, bool)) Sink {
 	c := &floatSink[T]{newColumn[T]("a number", "numbers", fill), bits, convert}
 	c.read = func(s *Scanner) (T, error) {
@@ -233,7 +235,7 @@ func newFloatSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(flo
 	return c
 }
 
-// beyond reports whether v, read last, is infinite although it was not written so.
+// beyond reports whether v, the number read last, is infinite although it was written in digits.
 func (s *Scanner) beyond(v float64) bool { return math.IsInf(v, 0) && s.B[s.I-1]-'0' <= 9 }
 
 // floatSink reads real numbers.
@@ -243,7 +245,7 @@ type floatSink[T tensor.Value] struct {
 	convert func(float64) (T, bool)
 }
 
-// Values is column's, with a tight loop for what most lists hold.
+// Values is column's Values, with a tight loop for plain numbers, which most lists consist of.
 func (c *floatSink[T]) Values(s *Scanner, limit int64) (int64, error) {
 	for n := int64(1); ; n++ {
 		if int64(len(c.vals)) >= limit {
@@ -271,8 +273,8 @@ func (c *floatSink[T]) Values(s *Scanner, limit int64) (int64, error) {
 	}
 }
 
-// readFloat reads a number; a boolean is 0 or 1. NaN and the infinities may stand in quotes too, as
-// protocol buffers' JSON has them.
+// readFloat reads a number; a boolean is 0 or 1. NaN and the infinities may also stand in quotes,
+// as in the JSON of protocol buffers.
 func readFloat(s *Scanner, bits int, want string) (float64, error) {
 	k := s.Peek()
 	if k == '"' {
@@ -294,7 +296,7 @@ func readFloat(s *Scanner, bits int, want string) (float64, error) {
 // complexSink reads pairs [re, im], and real numbers.
 type complexSink[T tensor.Value] struct{ column[T] }
 
-// newComplexSink returns a sink of complex numbers, whose parts have so many bits.
+// newComplexSink returns a sink of complex numbers, whose parts have the given number of bits.
 func newComplexSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(re, im float64) T) Sink {
 	const want = "a complex number [re, im]"
 	c := &complexSink[T]{newColumn[T](want, "complex numbers [re, im]", fill)}
@@ -335,7 +337,8 @@ func newComplexSink[T tensor.Value](fill tensor.Tensor, bits int, convert func(r
 	return c
 }
 
-// IsScalar looks past the bracket: a list of lists, and an empty one, are no number.
+// IsScalar looks at what follows the bracket: a list of lists is no number, and an empty list
+// neither.
 func (c *complexSink[T]) IsScalar(s *Scanner) bool {
 	at := s.I
 	s.I++
@@ -381,7 +384,7 @@ func newStringSink(fill tensor.Tensor) Sink {
 
 // Arena hands out memory for rows in blocks, so that a row costs no allocation of its own.
 type Arena struct {
-	Keep  bool // rows outlive the next one; otherwise their memory is used again
+	Keep  bool // rows stay valid after the next one; otherwise their memory is used again
 	block []byte
 	dims  []int64
 }
@@ -392,8 +395,8 @@ const (
 	arenaDims  = 1 << 10
 )
 
-// own returns t over memory that nothing else will write to while the row is valid. Its sizes are
-// the arena's already.
+// own returns t over memory that is written to no more while the row is valid. The tensor's sizes
+// are in the arena's memory already.
 func (a *Arena) own(t tensor.Tensor) tensor.Tensor {
 	switch {
 	case !a.Keep:

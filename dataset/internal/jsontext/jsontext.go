@@ -1,5 +1,5 @@
-// Package jsontext writes tensors as JSON, by the rules that JSON lines are read by, and tells what
-// kept JSON texts hold.
+// Package jsontext writes tensors as JSON, in the form that JSON lines are read in, and reads what
+// JSON texts of kept columns hold.
 package jsontext
 
 import (
@@ -18,8 +18,8 @@ import (
 
 // Append appends a value as JSON: a scalar, or nested lists; the lists of a ragged value (splits
 // not nil) are of unequal length. Integers are exact and floats the shortest text that reads back
-// (16-bit floats as the float32 of the same value); NaN, Infinity and -Infinity stand for
-// themselves; a complex number is [re, im] and a string that is not UTF-8 {"b64": "…"}.
+// (16-bit floats as the float32 of the same value); NaN, Infinity and -Infinity are written as
+// these words; a complex number is [re, im] and a string that is not UTF-8 {"b64": "…"}.
 func Append(dst []byte, t tensor.Tensor, splits []tensor.Tensor) ([]byte, error) {
 	put, err := Appender(t)
 	if err != nil {
@@ -115,8 +115,7 @@ func Appender(t tensor.Tensor) (func(dst []byte, i int) []byte, error) {
 	return nil, fmt.Errorf("values of type %s are not written", t.DType())
 }
 
-// Check says whether values of a dtype can be written: nil, or an error that says that they are
-// not.
+// Check returns an error if values of a dtype cannot be written as JSON.
 func Check(dtype tensor.DType) error {
 	zero, err := tensor.New(dtype, 0)
 	if err == nil {
@@ -226,8 +225,8 @@ func NullNaN(line []byte) []byte {
 	return out
 }
 
-// ValidUTF8 returns a JSON value in which each string that is not UTF-8 is {"b64": "…"}; ok is
-// false where that cannot be, as a key is one.
+// ValidUTF8 returns a JSON value in which each string that is not UTF-8 has become {"b64": "…"}. ok
+// is false where that is impossible, since a key is such a string.
 func ValidUTF8(text []byte) (valid []byte, ok bool) {
 	if utf8.Valid(text) {
 		return text, true
@@ -264,8 +263,7 @@ func stringEnd(text []byte, i int) int {
 	return min(i+1, len(text))
 }
 
-// unescape returns the bytes that a JSON string stands for. Those that are not UTF-8 stay as they
-// are.
+// unescape returns the bytes of a JSON string. Bytes that are not UTF-8 stay as they are.
 func unescape(s []byte) string {
 	var out []byte
 	s = s[1 : len(s)-1]
@@ -323,18 +321,18 @@ func IsNumber[T string | []byte](text T) bool {
 	return i == n
 }
 
-// Kind is what a JSON text holds.
+// Kind is the kind of value that a JSON text holds.
 type Kind uint8
 
-// The kinds of values that columns can be made of, from the narrowest to the widest: a column of
-// several kinds is of the last that fits all.
+// The kinds of values, from the narrowest to the widest. A column with values of several kinds has
+// the narrowest kind that fits all, see [Widen].
 const (
 	Null Kind = iota
 	Bool
 	Int   // fits an int64
 	Float // a number
 	Text  // a string
-	Other // anything: it is kept as JSON text
+	Other // any value; it stays JSON text
 )
 
 // KindOf returns the kind of a JSON text.
@@ -384,7 +382,7 @@ func AsText(text []byte) []byte {
 	return text
 }
 
-// Unquote returns the string that a JSON string stands for.
+// Unquote returns the string that a JSON string denotes.
 func Unquote(text []byte) (string, bool) {
 	var s string
 	err := json.Unmarshal(text, &s)

@@ -8,19 +8,19 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// Written returns the field that values of the type are written as: the type's own, but for ways of
-// storing that are no types: values of dictionaries and of runs stand alone, and lists one behind
-// the other.
+// Written returns the field that values of the type are written as. It is the type's own field
+// without dictionaries, runs and views of lists: these only say how values are stored, and a
+// builder stores them plainly.
 func (t *Type) Written() arrow.Field {
 	f := t.field
 	f.Type = t.written()
 	return f
 }
 
-// Original returns the field that the type was made of, for files that say it beside the types that
-// they have themselves. Views and runs are ways of storing alone.
+// Original returns the field that the type was made of, for files that keep it beside their own
+// types. Views and runs are left out, as they only say how values are stored.
 func (t *Type) Original() arrow.Field {
-	// the order of categories is that of their dictionary, which values do not tell
+	// Ordered categories have the order of their dictionary, which the values do not tell.
 	if d, ok := t.field.Type.(*arrow.DictionaryType); ok && !d.Ordered {
 		return t.field
 	}
@@ -59,20 +59,21 @@ func written(d arrow.DataType, parts []*Type) arrow.DataType {
 	return d
 }
 
-// Builder collects values of a type for an array of the type that is written.
+// Builder collects values of a type, and makes an array of the type that is written.
 type Builder struct {
 	t     *Type
 	d     arrow.DataType
 	n     int
 	nulls int
-	valid []byte // a bit for each value
+	valid []byte // one bit for each value
 	data  []byte
-	ends  []byte // of lists, strings and bytes, behind a zero
-	large bool   // ends have eight bytes
+	ends  []byte // a zero, then where each list, string or bytes ends
+	large bool   // each of ends has eight bytes
 	end   int64
 	parts []*Builder
-	views *array.BinaryViewBuilder // of views, which the library builds
-	// required: null stands for a value of zeros, which is the part of a value that is null.
+	views *array.BinaryViewBuilder // for views, which the library builds
+	// required: a null becomes a value of zeros. It is for the parts of a value that is null as a
+	// whole.
 	required bool
 }
 
@@ -95,7 +96,7 @@ func NewBuilder(t *Type) *Builder {
 	return b
 }
 
-// reset forgets the values; arrays of them keep their memory.
+// reset drops the values. Arrays made of them keep their memory.
 func (b *Builder) reset() {
 	b.n, b.nulls, b.valid, b.data, b.ends, b.end = 0, 0, nil, nil, nil, 0
 	switch b.t.form {
@@ -107,7 +108,7 @@ func (b *Builder) reset() {
 // Len returns the number of values.
 func (b *Builder) Len() int { return b.n }
 
-// endsAt notes that a value ends here.
+// endsAt appends the end of a value to ends.
 func (b *Builder) endsAt() {
 	if b.large {
 		b.ends = binary.LittleEndian.AppendUint64(b.ends, uint64(b.end)) //nolint:gosec // a length
@@ -169,7 +170,7 @@ func (b *Builder) Append(v []byte) {
 	b.n++
 }
 
-// appendParts adds a value to each part, from the first parts of v on; null where there are none.
+// appendParts adds a value to each part, from the parts that v begins with; null where v is null.
 func (b *Builder) appendParts(v []byte) (rest []byte) {
 	for _, p := range b.parts {
 		var item []byte
@@ -179,7 +180,7 @@ func (b *Builder) appendParts(v []byte) (rest []byte) {
 	return v
 }
 
-// Array returns the values as an array, and forgets them.
+// Array returns the values as an array, and drops them.
 func (b *Builder) Array() arrow.Array {
 	d := b.arrayData()
 	defer d.Release()

@@ -16,7 +16,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
-// The types of columns that are made of JSON texts, and of features of tf.Examples.
+// The types of columns that are made of JSON texts, or of features of tf.Examples.
 var (
 	Bool    = basic(arrow.FixedWidthTypes.Boolean)
 	Int64   = basic(arrow.PrimitiveTypes.Int64)
@@ -27,7 +27,7 @@ var (
 	Binary  = basic(arrow.BinaryTypes.Binary)
 )
 
-// ListOf returns the type of lists of a type.
+// ListOf returns the type of lists of type t.
 func ListOf(t *Type) *Type {
 	f := t.field
 	f.Name, f.Nullable = "item", true
@@ -42,9 +42,9 @@ func basic(d arrow.DataType) *Type {
 	return t
 }
 
-// Take returns the value of a field as one of t, nil for null. Values of types that [Join] gives t
-// for are converted; a field of another type, or of none, goes by its JSON text, which is itself
-// where t is text.
+// Take returns the value of a field as a value of t, nil for null. A value whose type was joined
+// into t by [Join] is converted. A value of another type, or of none, is read from its JSON text;
+// where t is text, it is that JSON text.
 func (t *Type) Take(f dataset.Field) ([]byte, error) {
 	if own, ok := f.Type.(*Type); ok {
 		if v, ok := t.convert(own, f.Value); ok {
@@ -59,7 +59,7 @@ func (t *Type) Take(f dataset.Field) ([]byte, error) {
 	return nil, fmt.Errorf("%.*s is not of the type of the rows before, %s; write jsonl or csv, which have no types", shown, text, t)
 }
 
-// parse returns the value that a JSON text stands for.
+// parse reads a value of type t from a JSON text.
 func (t *Type) parse(text []byte) (v []byte, ok bool) {
 	kind := jsontext.KindOf(text)
 	if kind == jsontext.Null {
@@ -89,7 +89,7 @@ func (t *Type) parse(text []byte) (v []byte, ok bool) {
 
 var le = binary.LittleEndian
 
-// MarshalBinary returns the type as a schema of Arrow's of one field.
+// MarshalBinary encodes the type as a schema of Arrow's with one field.
 func (t *Type) MarshalBinary() ([]byte, error) {
 	var b bytes.Buffer
 	w := ipc.NewWriter(&b, ipc.WithSchema(arrow.NewSchema([]arrow.Field{t.field}, nil)))
@@ -117,7 +117,7 @@ func (t *Type) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// MarshalText is MarshalBinary in a form that JSON takes.
+// MarshalText is MarshalBinary as a text, for JSON.
 func (t *Type) MarshalText() ([]byte, error) {
 	b, err := t.MarshalBinary()
 	return base64.StdEncoding.AppendEncode(nil, b), err
@@ -132,9 +132,10 @@ func (t *Type) UnmarshalText(text []byte) error {
 	return t.UnmarshalBinary(b)
 }
 
-// Join returns the narrowest type that holds all values of both types exactly, so that a column of
-// several files has one: int32 and int64 are int64, a number and lists of such numbers are lists.
-// Where there is none, as for numbers and strings, it is [Text], which holds values as JSON.
+// Join returns the narrowest type that holds all values of both types exactly, so that a column has
+// one type in several files: of int32 and int64 it is int64, of numbers and lists of such numbers
+// the lists. Where there is no such type, as for numbers and strings, it is [Text], which holds
+// values as JSON.
 func Join(a, b *Type) *Type {
 	switch {
 	case a == nil || b != nil && a.form == null:
@@ -151,7 +152,7 @@ func Join(a, b *Type) *Type {
 	return joinSingle(a, b)
 }
 
-// joinEntries joins a list with a value that is one entry of such lists.
+// joinEntries joins a type of lists with the type of a value that may be one entry of a list.
 func joinEntries(lists, entry *Type) *Type {
 	t := Join(lists.parts[0], entry)
 	if t.Equal(Text) && !(entry.isString() && lists.parts[0].isString()) {
@@ -181,23 +182,23 @@ func joinSingle(a, b *Type) *Type {
 	switch {
 	case x.float == y.float && x.signed == y.signed:
 		return y.t
-	case y.float && x.bits <= y.exact: // an integer, and a float that holds all such
+	case y.float && x.bits <= y.exact: // an integer, and a float that holds all such integers
 		return y.t
 	case y.float && !x.float && x.bits <= float64Digits:
 		return Float64
 	case !y.float && x.bits <= 32 && y.bits <= 32:
-		return Int64 // with a sign and without
+		return Int64 // the widest signed integer, for signed and unsigned ones
 	}
 	return Text
 }
 
-// numbers says how a number is stored.
+// numbers describes how a number is stored.
 type numbers struct {
 	t      *Type
-	bits   int // 0: it is none
+	bits   int // 0: the type is no number
 	signed bool
 	float  bool
-	exact  int // bits of the widest integers that all are floats of the type
+	exact  int // bits of the widest integers that the float holds exactly
 }
 
 const float64Digits = 53
@@ -209,7 +210,7 @@ func (n numbers) rank() int {
 	return n.bits
 }
 
-// number says how values of the type are stored, where they are numbers.
+// number describes how values of the type are stored, if they are numbers.
 func (t *Type) number() numbers {
 	n := numbers{t: t, bits: 8 * t.width}
 	switch t.field.Type.ID() {
@@ -228,7 +229,7 @@ func (t *Type) number() numbers {
 	return n
 }
 
-// isString reports whether values are strings, not bytes.
+// isString reports whether values are strings, which bytes are not.
 func (t *Type) isString() bool {
 	switch t.written().ID() {
 	case arrow.STRING, arrow.LARGE_STRING, arrow.STRING_VIEW:
@@ -237,8 +238,8 @@ func (t *Type) isString() bool {
 	return false
 }
 
-// convert returns a value of another type as one of t, nil for null; ok is false where t has no
-// such value.
+// convert returns a value of another type as a value of t, nil for null. ok is false where t has no
+// equal value.
 func (t *Type) convert(from *Type, v []byte) (out []byte, ok bool) {
 	switch {
 	case v == nil:
@@ -267,7 +268,8 @@ func (t *Type) convert(from *Type, v []byte) (out []byte, ok bool) {
 	return t.parse(from.AppendJSON(nil, v))
 }
 
-// appendFloatBits appends a number as a float of the type's width; ok is false where it is none.
+// appendFloatBits appends a number as a float of the given width in bytes; ok is false where width
+// is no float's.
 func appendFloatBits(f float64, width int) (v []byte, ok bool) {
 	switch narrow := float32(f); width {
 	case 8:

@@ -16,9 +16,9 @@ import (
 )
 
 // AppendJSON appends a value as JSON. Integers and decimals have all their digits, floats the
-// shortest text that reads back; dates and times are ISO 8601's, in strings; bytes that are not
-// UTF-8 are {"b64": "…"}. A map with keys of strings is an object, any other a list of objects of
-// "key" and "value".
+// shortest text that reads back to the same value. Dates and times are strings in the form of ISO
+// 8601. Bytes that are not UTF-8 are {"b64": "…"}. A map with keys of strings is an object, any
+// other map a list of objects with "key" and "value".
 func (t *Type) AppendJSON(dst, value []byte) []byte {
 	if value == nil {
 		return append(dst, "null"...)
@@ -51,7 +51,8 @@ func (t *Type) appendItems(dst, value []byte) []byte {
 	return dst
 }
 
-// appendPairs appends the entries of a map, each with the given text before, between and behind.
+// appendPairs appends the entries of a map, with the given texts before a key, between key and
+// value, and after the value.
 func (t *Type) appendPairs(dst, value []byte, before, between, behind string) []byte {
 	for i := 0; len(value) > 0; i++ {
 		if i > 0 {
@@ -79,7 +80,8 @@ func (t *Type) appendFields(dst, value []byte) []byte {
 	return dst
 }
 
-// putLeaf returns what appends values of d, which have no parts; nil where there is nothing.
+// putLeaf returns the function that appends values of type d, which have no parts; nil for the type
+// of nulls.
 func (t *Type) putLeaf(d arrow.DataType) putString {
 	switch d := d.(type) {
 	case *arrow.BooleanType:
@@ -124,14 +126,14 @@ func (t *Type) putLeaf(d arrow.DataType) putString {
 
 func appendText(dst, v []byte) []byte { return jsontext.AppendString(dst, string(v)) }
 
-// unsigned returns an integer of at most eight bytes.
+// unsigned returns the value of an unsigned integer of at most eight bytes.
 func unsigned(v []byte) uint64 {
 	var all [8]byte
 	copy(all[:], v)
 	return binary.LittleEndian.Uint64(all[:])
 }
 
-// Signed returns an integer of at most eight bytes, in two's complement.
+// Signed returns the value of an integer of at most eight bytes, in two's complement.
 func Signed(v []byte) int64 {
 	shift := 64 - 8*len(v)
 	return int64(unsigned(v)<<shift) >> shift //nolint:gosec // the bits are meant
@@ -173,7 +175,8 @@ func appendUUID(dst, v []byte) []byte {
 	return append(dst, '"')
 }
 
-// AppendDecimal appends an unscaled integer in two's complement, with its point: all its digits.
+// AppendDecimal appends all digits of a decimal, an unscaled integer in two's complement, with the
+// point in its place.
 func AppendDecimal(dst, v []byte, scale int) []byte {
 	digits := Unscaled(v).Append(nil, 10)
 	if digits[0] == '-' {
@@ -192,7 +195,7 @@ func AppendDecimal(dst, v []byte, scale int) []byte {
 	return append(dst, digits[point:]...)
 }
 
-// Unscaled returns the integer of a decimal's bytes.
+// Unscaled returns a decimal without its scale, as an integer.
 func Unscaled(v []byte) *big.Int {
 	if len(v) <= 8 {
 		return big.NewInt(Signed(v))
@@ -206,8 +209,8 @@ func Unscaled(v []byte) *big.Int {
 	return n
 }
 
-// Fixed returns the bytes of an integer in two's complement, as a decimal of so many bytes has
-// them.
+// Fixed returns an integer in two's complement, in the given number of bytes, as decimals are
+// stored.
 func Fixed(n *big.Int, size int) []byte {
 	if n.Sign() < 0 {
 		n = new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
@@ -226,7 +229,8 @@ const (
 	lastDay   = 2932896 // 9999-12-31
 )
 
-// appendDate appends days since 1970 as a date; as a number where its year has not four digits.
+// appendDate appends days since 1970 as a date, or as a number where its year does not have four
+// digits.
 func appendDate(dst []byte, days int64) []byte {
 	if days < firstDay || days > lastDay {
 		return strconv.AppendInt(dst, days, 10)
@@ -234,8 +238,8 @@ func appendDate(dst []byte, days int64) []byte {
 	return append(time.Unix(days*day, 0).UTC().AppendFormat(append(dst, '"'), isoDate), '"')
 }
 
-// moment returns what appends units since 1970, or since midnight; as a number where the year has
-// not four digits.
+// moment returns the function that appends a time: units since 1970, or since midnight. A time
+// whose year does not have four digits is appended as a number.
 func moment(unit time.Duration, layout string) putString {
 	per := int64(time.Second / unit)
 	return func(dst, v []byte) []byte {

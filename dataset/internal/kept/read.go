@@ -10,18 +10,18 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Reader gives the values of an array of a type.
+// Reader reads the values of an array of a type.
 type Reader struct {
 	null func(i int) bool
-	// view returns a value that is the array's own memory; nil where values have parts, which
-	// parts appends then.
+	// view returns a value in the array's own memory. nil: values have parts, and parts appends
+	// them.
 	view  func(i int) []byte
 	parts func(dst []byte, i int) ([]byte, error)
 	most  int
 }
 
-// Value returns value i, nil for null. It may be the array's own memory. One of more bytes than the
-// reader may give is an error, see [TooLong].
+// Value returns value i, nil for null, possibly in the array's own memory. A value of more bytes
+// than the reader allows is an error, see [TooLong].
 func (r *Reader) Value(i int) (v []byte, err error) {
 	switch {
 	case r.null(i):
@@ -56,14 +56,14 @@ func (r *Reader) appendPart(dst []byte, i int) (_ []byte, err error) {
 	return dst, err
 }
 
-// TooLong is the error of a row whose kept values come to more than so many bytes: a text of a
-// dictionary may stand in them again and again, and a file of a few kilobytes hold terabytes.
+// TooLong returns the error of a row whose kept values take more than the given number of bytes. A
+// text in a dictionary may stand in each of them, so a file of a few kilobytes can hold terabytes.
 func TooLong(most int) error {
 	return &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: fmt.Sprintf("what is kept of the row comes to more than %d bytes", most)}
 }
 
-// Read returns a reader of an array whose type t was made of, which gives values of most bytes at
-// most. An array that is damaged is an error here, or a panic later.
+// Read returns a reader of an array of the type that t was made of, for values of at most so many
+// bytes. A damaged array is an error here, or a panic later.
 func (t *Type) Read(arr arrow.Array, most int) (*Reader, error) {
 	switch a := arr.(type) {
 	case array.ExtensionArray:
@@ -114,7 +114,7 @@ func b2i(b bool) int {
 
 func wrongArray(arr arrow.Array) error { return fmt.Errorf("an array of type %s", arr.DataType()) }
 
-// at returns a reader of the values at the places that index gives.
+// at returns a reader whose value i is value index(i) of r.
 func (r *Reader) at(null func(int) bool, index func(int) int) *Reader {
 	out := &Reader{null: func(i int) bool { return null(i) || r.null(index(i)) }, most: r.most}
 	if r.view != nil {
@@ -160,7 +160,7 @@ func (t *Type) readFixed(arr arrow.Array) (func(int) []byte, error) {
 	return func(i int) []byte { return data[i*w : (i+1)*w : (i+1)*w] }, nil
 }
 
-// present returns memory that is not nil, so that a value of no bytes is not null.
+// present returns memory that is not nil, since nil is null: a value without bytes is not.
 func present(b []byte) []byte {
 	if b == nil {
 		return []byte{}

@@ -8,21 +8,21 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 )
 
-// Survey finds the type of a column from all its values.
+// Survey looks at all values of a column to find its type.
 type Survey struct {
-	t    *Type // of the values that have one
+	t    *Type // type of the values that have one
 	seen untyped
 }
 
-// untyped says what the JSON texts of values without a type are.
+// untyped describes the JSON texts of the values that have no type.
 type untyped struct {
 	bool, int, negative, large, float bool
-	// inexact: a number that no float64 is; wide: an integer that none is.
+	// inexact: a number is no float64's exactly; wide: an integer does not fit 64 bits.
 	inexact, wide bool
-	other         bool // strings, lists, objects
+	other         bool // there are strings, lists or objects
 }
 
-// Add looks at a value.
+// Add takes a value into account.
 func (s *Survey) Add(f dataset.Field) {
 	if own, ok := f.Type.(*Type); ok {
 		s.t = Join(s.t, own)
@@ -40,7 +40,7 @@ func (s *Survey) Add(f dataset.Field) {
 	}
 }
 
-// number looks at a number.
+// number takes a number into account.
 func (u *untyped) number(text string) {
 	const most = 1 << float64Digits
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && text != "-0" {
@@ -55,8 +55,8 @@ func (u *untyped) number(text string) {
 	u.inexact = u.inexact || !isFloat64(text)
 }
 
-// Type returns the type of a column that holds the values: one that has all of them exactly. It is
-// [Text] where no other is, and where there is no value.
+// Type returns the type of a column that holds all values exactly. It is [Text] where no other type
+// does that, and where there are no values.
 func (s *Survey) Type() *Type {
 	u := s.seen
 	switch {
@@ -76,8 +76,8 @@ func (s *Survey) Type() *Type {
 	return Text
 }
 
-// isFloat64 reports whether a float64 is the number that a text writes: whether the shortest text
-// of the nearest one is that number.
+// isFloat64 reports whether a text writes exactly a number that a float64 keeps: whether the
+// shortest text of the nearest float64 is the same number.
 func isFloat64(text string) bool {
 	f, ok := jsontext.AsFloat([]byte(text))
 	if !ok {
@@ -91,8 +91,8 @@ func isFloat64(text string) bool {
 	return digits == shortest && (exp == e || digits == "")
 }
 
-// decimal returns the digits of a number without the zeros around them, "" for zero, and the power
-// of ten that the first stands for.
+// decimal returns the digits of a number without leading and trailing zeros, "" for zero, and the
+// power of ten of the first digit.
 func decimal(text string) (digits string, exp int) {
 	if text[0] == '-' {
 		text = text[1:]

@@ -1,13 +1,13 @@
-// Package kept holds the types of kept columns, in Arrow's words, and the form of their values:
+// Package kept holds the types of kept columns, in Arrow's words, and the encoding of their values:
 // bytes that a row carries from a file with types to another one, or to text.
 //
-// # Form
+// # Encoding
 //
-// The value of a number, a date, a time, a decimal or bytes of one length is its bytes in an Arrow
-// array; a boolean is a byte, 0 or 1; a string or bytes are themselves. The value of a list is its
-// entries, that of a map its keys and values in turn, that of a structure its fields. Each of them
-// stands behind the length of its value plus one, four bytes, so that null is a zero alone. The
-// value null is nil.
+// A number, a date, a time, a decimal or bytes of one length are encoded as in an Arrow array. A
+// boolean is one byte, 0 or 1. A string or bytes are themselves. A list is its entries, a map its
+// keys and values in turn, a structure its fields. Before each such part stand four bytes: the
+// length of the part's encoding plus one, or zero for a part that is null. A value that is null
+// itself is nil.
 package kept
 
 import (
@@ -20,18 +20,18 @@ import (
 type Type struct {
 	field arrow.Field // its name is that of a part
 	form  form
-	width int       // of fixed values
-	parts []*Type   // of a list its entries, of a map keys and values, of a structure its fields
+	width int       // bytes of a fixed value, or entries of a vector
+	parts []*Type   // entries of a list, keys and values of a map, fields of a structure
 	leaf  putString // appends a value that has no parts as JSON
 }
 
 type putString func(dst, value []byte) []byte
 
-// form says what the bytes of a value are.
+// form is how a value of the type is encoded.
 type form uint8
 
 const (
-	null   form = iota // there are none
+	null   form = iota // always null
 	bit                // one byte, 0 or 1
 	fixed              // width bytes
 	text               // any number of bytes
@@ -41,7 +41,7 @@ const (
 	group              // fields
 )
 
-// Of returns the type of a field's values. What cannot be kept is an error.
+// Of returns the type of a field's values. A type that cannot be kept is an error.
 func Of(f arrow.Field) (*Type, error) {
 	t := &Type{field: f}
 	err := t.describe(f.Type, 0)
@@ -51,10 +51,10 @@ func Of(f arrow.Field) (*Type, error) {
 	return t, nil
 }
 
-// maxDepth bounds how deep parts lie in each other.
+// maxDepth bounds how deep types nest.
 const maxDepth = 128
 
-// describe works out the form of values of d.
+// describe sets the form of values of Arrow's type d.
 func (t *Type) describe(d arrow.DataType, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("values nested deeper than %d levels are not kept", maxDepth)
@@ -106,13 +106,13 @@ func (t *Type) describe(d arrow.DataType, depth int) error {
 	return nil
 }
 
-// String is the type in Arrow's words.
+// String returns the type in Arrow's words.
 func (t *Type) String() string { return t.field.Type.String() }
 
 // Field returns the field that the type was made of.
 func (t *Type) Field() arrow.Field { return t.field }
 
-// Equal reports whether values of both types have one form and one meaning.
+// Equal reports whether both types encode values alike, and give them the same meaning.
 func (t *Type) Equal(other *Type) bool {
 	return t == other || arrow.TypeEqual(t.field.Type, other.field.Type) && t.extension() == other.extension()
 }
@@ -131,7 +131,7 @@ func Extension(name, parameters string) arrow.Metadata {
 	return arrow.NewMetadata([]string{extensionName, extensionParameters}, []string{name, parameters})
 }
 
-// ExtensionOf returns the extension type that a field's values are of, if they are of one.
+// ExtensionOf returns the extension type of a field's values; ok is false where there is none.
 func ExtensionOf(f arrow.Field) (name, parameters string, ok bool) {
 	if e, is := f.Type.(arrow.ExtensionType); is {
 		return e.ExtensionName(), e.Serialize(), true
@@ -149,7 +149,7 @@ func (t *Type) extension() string {
 // IsUUID reports whether values are UUIDs.
 func (t *Type) IsUUID() bool { return t.form == fixed && t.width == 16 && t.extension() == UUID }
 
-// Size returns how many entries every list of the type has, -1 where they differ.
+// Size returns how many entries each list of the type has, or -1 where lists differ.
 func (t *Type) Size() int {
 	if t.form == vector {
 		return t.width
@@ -157,6 +157,6 @@ func (t *Type) Size() int {
 	return -1
 }
 
-// Parts returns the types of the parts of a value: of a list its entries, of a map keys and values,
-// of a structure its fields.
+// Parts returns the types of a value's parts: of a list its entries, of a map keys and values, of a
+// structure its fields.
 func (t *Type) Parts() []*Type { return t.parts }

@@ -2,18 +2,19 @@ package kept
 
 import "encoding/binary"
 
-// lengthBytes is what stands before the value of a part: its length plus one, 0 for null.
+// lengthBytes is the size of a part's length, which stands before it: its length plus one, 0 for
+// null.
 const lengthBytes = 4
 
-// Begin appends the place of a part's length. Its value follows, then [End].
+// Begin appends room for a part's length. The part's value is appended next, then [End] is called.
 func Begin(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
-// End notes that the value of the part whose length stands at the given place ends here.
+// End sets the length of the part that [Begin] began at place at.
 func End(dst []byte, at int) {
 	binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-lengthBytes+1)) //nolint:gosec // rows are far smaller
 }
 
-// AppendPart appends a value as a part of another one.
+// AppendPart appends a value, nil for null, as a part of another value.
 func AppendPart(dst, value []byte) []byte {
 	at := len(dst)
 	dst = Begin(dst)
@@ -25,8 +26,8 @@ func AppendPart(dst, value []byte) []byte {
 	return dst
 }
 
-// Next returns the first part of a value, nil for null, and the parts after it. Where they are no
-// parts it returns none.
+// Next returns the first part of a value, nil for null, and the parts after it. It returns none
+// where value is not a sequence of parts.
 func Next(value []byte) (part, rest []byte) {
 	if len(value) < lengthBytes {
 		return nil, nil

@@ -11,23 +11,23 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// Magic is what a file begins and ends with.
+// Magic are the bytes that a file begins and ends with.
 const Magic = "ARROW1"
 
 const (
 	lengthBytes = 4
-	blockBytes  = 24 // of a footer's entry for a message
+	blockBytes  = 24 // size of a footer's entry for a message
 )
 
-// File gives the messages of a file, as an ipc.MessageReader, by the footer that says where they
-// are: the schema, dictionaries, record batches. What lies between them is not looked at: some
-// writers leave a schema there that is none.
+// File reads the messages of a file, as an ipc.MessageReader: the schema, dictionaries and record
+// batches, from the places that the footer says. Bytes between them are not looked at, since some
+// writers leave there a schema that is not the file's.
 type File struct {
 	r       io.ReaderAt
 	size    int64
 	maxBody int64
 	schema  []byte
-	blocks  []byte // of dictionaries, then of record batches
+	blocks  []byte // the footer's entries: of dictionaries, then of record batches
 }
 
 // NewFile reads the footer of a file.
@@ -57,7 +57,7 @@ func NewFile(r io.ReaderAt, size, maxBody int64) (*File, error) {
 	return f, f.footer(footer)
 }
 
-// footer takes what a footer says.
+// footer reads the places of messages from a footer.
 func (f *File) footer(b []byte) error {
 	v := &flat{b: b}
 	t := v.table(v.u32(0))
@@ -75,16 +75,16 @@ func (f *File) footer(b []byte) error {
 	return v.err
 }
 
-// schemaMessage returns a message whose header is the schema at a place of a footer: a table before
-// the footer's bytes, which refers to the schema in them.
+// schemaMessage returns a message whose header is the schema at a place in a footer. It puts a
+// table before a copy of the footer, which refers to the schema in the copy.
 func schemaMessage(footer []byte, at uint64) []byte {
 	const (
-		table  = 16 // its place, behind its vtable
+		table  = 16 // place of the table, after its vtable
 		header = table + 4
-		size   = 32 // of all, so that what follows stays aligned
+		size   = 32 // size of both, which keeps the copy aligned
 	)
 	b := binary.LittleEndian.AppendUint32(nil, table)
-	// the sizes of vtable and table; the places of version, kind and header
+	// The sizes of vtable and table; then the places of version, kind and header.
 	for _, v := range []uint16{10, 12, 8, 10, 4} {
 		b = binary.LittleEndian.AppendUint16(b, v)
 	}
@@ -144,7 +144,8 @@ func (f *File) Message() (*ipc.Message, error) {
 	return message(meta, data, packed)
 }
 
-// unwrap returns the metadata of a message behind its length, nil where that is longer.
+// unwrap returns the metadata of a message, which follows its length in b; nil where b is too
+// short.
 func unwrap(b []byte) []byte {
 	n := uint64(binary.LittleEndian.Uint32(b))
 	b = b[lengthBytes:]
@@ -161,7 +162,7 @@ func unwrap(b []byte) []byte {
 	return slices.Clone(b[:n]) // aligned
 }
 
-// read reads bytes that the file is long enough for, in memory aligned as buffers have to be.
+// read reads n bytes that the file has, into memory that is aligned as buffers have to be.
 func (f *File) read(at, n int64) ([]byte, error) {
 	b := memory.NewGoAllocator().Allocate(int(n))
 	if read, err := f.r.ReadAt(b, at); read < len(b) {

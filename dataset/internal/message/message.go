@@ -1,6 +1,6 @@
-// Package message reads the messages that Arrow's files and streams consist of, for the library,
-// which does so itself, but asks for all the memory that a message claims before its bytes have
-// come, and does not check the metadata.
+// Package message reads the messages that Arrow's files and streams consist of, for arrow-go. The
+// library would read them itself, but it takes the memory that a message claims to need before its
+// bytes have come, and it does not check the metadata.
 package message
 
 import (
@@ -20,22 +20,22 @@ import (
 // maxMetadata bounds the metadata of a message, and of a file.
 const maxMetadata = 64 << 20
 
-// Stream gives the messages of a stream, as an ipc.MessageReader.
+// Stream reads the messages of a stream, as an ipc.MessageReader.
 type Stream struct {
 	r       *bufio.Reader
 	maxBody int64
-	at      int64 // the next byte's place in the file
-	size    int64 // of the file, -1 where that is not known
-	start   int64 // of the message that is being read
+	at      int64 // place of the next byte in the file
+	size    int64 // size of the file, -1 where it is not known
+	start   int64 // place of the message being read
 }
 
-// NewStream returns the messages that r gives, from the place at of a file on. size is the file's,
-// -1 where that is not known; maxBody bounds a message.
+// NewStream returns a reader of r's messages. at is r's place in a file, size that file's size, -1
+// where it is not known; maxBody bounds the bytes of a message.
 func NewStream(r *bufio.Reader, at, size, maxBody int64) *Stream {
 	return &Stream{r: r, maxBody: maxBody, at: at, size: size}
 }
 
-// Schema reads a stream that is no more than a schema, as Parquet files may hold one.
+// Schema reads a stream that consists of a schema alone, which Parquet files may hold.
 func Schema(b []byte) (*arrow.Schema, error) {
 	in := NewStream(bufio.NewReader(bytes.NewReader(b)), 0, int64(len(b)), 0)
 	r, err := ipc.NewReaderFromMessageReader(in)
@@ -63,12 +63,12 @@ func (s *Stream) Message() (*ipc.Message, error) {
 		if n == 0 && errors.Is(err, io.EOF) {
 			return nil, io.EOF
 		}
-		return nil, s.cut(err)
+		return nil, s.cutOff(err)
 	}
 	size := binary.LittleEndian.Uint32(head[:])
 	if size == continuation {
 		if _, err := s.fill(head[:]); err != nil {
-			return nil, s.cut(err)
+			return nil, s.cutOff(err)
 		}
 		size = binary.LittleEndian.Uint32(head[:])
 	}
@@ -88,7 +88,7 @@ func (s *Stream) Message() (*ipc.Message, error) {
 	}
 	if s.size >= 0 && length > s.size-s.at {
 		s.at = s.size
-		return nil, s.cut(io.ErrUnexpectedEOF)
+		return nil, s.cutOff(io.ErrUnexpectedEOF)
 	}
 	if length > s.maxBody {
 		return nil, tooLarge(length, s.maxBody)
@@ -104,7 +104,7 @@ func tooLarge(n, most int64) error {
 	return fmt.Errorf("a message of %d bytes is more than the limit of %d", n, most)
 }
 
-// message returns a message for the library.
+// message makes the library's message.
 func message(meta, body, packed []byte) (*ipc.Message, error) {
 	if err := checkPacked(packed, body); err != nil {
 		return nil, err
@@ -112,10 +112,10 @@ func message(meta, body, packed []byte) (*ipc.Message, error) {
 	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
 }
 
-// read reads n bytes. It asks for memory as the bytes come, however many are promised.
+// read reads n bytes. Memory grows only as bytes come, since n may be a lie.
 func (s *Stream) read(n int64) ([]byte, error) {
 	const step = 16 << 20
-	// aligned, as buffers of values have to be
+	// Buffers of values have to be aligned.
 	buf := memory.NewGoAllocator().Allocate(int(min(n, step)))[:0]
 	for int64(len(buf)) < n {
 		from := len(buf)
@@ -127,21 +127,21 @@ func (s *Stream) read(n int64) ([]byte, error) {
 		}
 		buf = buf[:next]
 		if _, err := s.fill(buf[from:]); err != nil {
-			return nil, s.cut(err)
+			return nil, s.cutOff(err)
 		}
 	}
 	return slices.Clip(buf), nil
 }
 
-// fill reads as many bytes as b has.
+// fill reads len(b) bytes.
 func (s *Stream) fill(b []byte) (int, error) {
 	n, err := io.ReadFull(s.r, b)
 	s.at += int64(n)
 	return n, err
 }
 
-// cut says of an end that comes too early where it is.
-func (s *Stream) cut(err error) error {
+// cutOff returns the error of a stream that ends too early, with its place.
+func (s *Stream) cutOff(err error) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}

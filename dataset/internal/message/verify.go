@@ -6,22 +6,24 @@ import (
 	"fmt"
 )
 
-// The library trusts the metadata of messages: a list in it that claims a billion entries is given
-// the memory for them before one is read. So everything that messages hold is checked first: that
-// tables, strings and vectors lie within the metadata, as a FlatBuffers verifier does.
+// Everything that messages hold is checked before the library sees it. The library trusts metadata:
+// a list in it that claims a billion entries gets the memory for them before one is read. So
+// tables, strings and vectors must lie within the metadata, as a FlatBuffers verifier has it.
 //
-// Layouts are those of Message.fbs and Schema.fbs of the Arrow format; fields are counted from 0.
+// The layouts are those of Message.fbs and Schema.fbs of the Arrow format; fields are counted from
+// 0.
 
-// maxFields bounds the fields of a schema, as many as a CSV file may have columns, and maxNesting
-// how deep they lie in each other.
+// maxFields bounds the fields of a schema: as many as a CSV file may have columns. maxNesting
+// bounds how deep fields nest.
 const (
 	maxFields  = 1 << 20
 	maxNesting = 64
 )
 
-// A table takes four bytes, and four more of what leads to it. Parts may stand in several places of
-// a FlatBuffer: a few megabytes could be a field with a million properties, a million times.
-// Writers use that for texts alone, if at all.
+// The bounds of how often parts are visited. In a FlatBuffer a part may be referred to from several
+// places, so a few megabytes could be a field with a million properties, a million times over. A
+// table takes at least four bytes, and each reference to it four more. Writers share nothing but
+// texts, if at all.
 const (
 	tableBytes  = 8
 	sharedTexts = 16
@@ -34,14 +36,14 @@ var (
 	errNesting  = fmt.Errorf("a schema that nests deeper than %d levels", maxNesting)
 )
 
-// flat is a FlatBuffer that is checked. The first thing that is wrong stays in err.
+// flat is a FlatBuffer that is being checked. err is the first fault.
 type flat struct {
 	b      []byte
 	fields int    // seen so far
-	tables int    // likewise
-	values uint64 // bytes of vectors and texts, likewise
-	// packed lists the buffers of a batch that are compressed: where each lies in the body, and how
-	// long it is.
+	tables int    // tables seen so far
+	values uint64 // bytes of vectors and texts seen so far
+	// packed lists the compressed buffers of a batch: for each, its place in the body and its
+	// length.
 	packed []byte
 	err    error
 }
@@ -61,7 +63,7 @@ func (f *flat) failWith(err error) {
 	}
 }
 
-// bytes returns n bytes at a place.
+// bytes returns n bytes at a place, or fails.
 func (f *flat) bytes(at, n uint64) []byte {
 	if f.err != nil || at > uint64(len(f.b)) || n > uint64(len(f.b))-at {
 		f.fail()
@@ -78,7 +80,7 @@ func (f *flat) table(at uint64) flatTable {
 	if f.tables++; f.tables > len(f.b)/tableBytes+64 {
 		f.failWith(errShared)
 	}
-	// The vtable lies before or behind the table, at a signed distance.
+	// The vtable lies before or after the table, at a signed distance.
 	v := int64(at) - int64(int32(binary.LittleEndian.Uint32(f.bytes(at, 4)))) //nolint:gosec // places are within a slice
 	if v < 0 || f.err != nil {
 		f.fail()
@@ -113,7 +115,7 @@ func (t flatTable) field(i, size int) (at uint64, ok bool) {
 	return t.at + off, t.f.err == nil
 }
 
-// ref returns where field i, an offset, leads to.
+// ref returns the place that field i, an offset, refers to.
 func (t flatTable) ref(i int) (at uint64, ok bool) {
 	at, ok = t.field(i, 4)
 	if !ok {
@@ -122,8 +124,8 @@ func (t flatTable) ref(i int) (at uint64, ok bool) {
 	return at + t.f.u32(at), t.f.err == nil
 }
 
-// vector checks a vector of values of the given size and returns the first one's place and their
-// number.
+// vector checks a vector of values of the given size, and returns the place of the first one and
+// their number.
 func (t flatTable) vector(i int, size uint64) (at, n uint64) {
 	at, ok := t.ref(i)
 	if !ok {
@@ -140,7 +142,7 @@ func (t flatTable) vector(i int, size uint64) (at, n uint64) {
 	return at + 4, n
 }
 
-// each calls check with each table of a vector.
+// each calls check with each table of field i, a vector of tables.
 func (t flatTable) each(i int, check func(flatTable)) {
 	at, n := t.vector(i, 4)
 	for k := range n {
@@ -163,8 +165,8 @@ const (
 	headerBatch      = 3
 )
 
-// verify checks a message's metadata and returns the length of its body, and which of its buffers
-// are compressed.
+// verify checks a message's metadata. It returns the length of the message's body, and which of its
+// buffers are compressed.
 func verify(meta []byte) (body int64, packed []byte, err error) {
 	f := &flat{b: meta}
 	m := f.table(f.u32(0))
@@ -252,8 +254,8 @@ const (
 	typeUnion     = 14
 )
 
-// typeTable checks the table of a type. All that hold scalars have at most three of at most four
-// bytes.
+// typeTable checks the table of a type. Tables of scalars have at most three of them, of at most
+// four bytes each.
 func typeTable(t, owner flatTable) {
 	kind := byte(0)
 	if at, ok := owner.field(2, 1); ok {
@@ -289,18 +291,18 @@ func recordBatch(t flatTable) {
 }
 
 const (
-	// largeBatch bounds what the compressed buffers of a batch become together that is more than
+	// largeBatch bounds the decompressed buffers of a batch together, where they are more than
 	// largeRatio times as large as they are stored.
 	largeBatch = 256 << 20
 	largeRatio = 16
-	// maxBuffer keeps the sum of what buffers claim a number.
+	// maxBuffer bounds what one buffer claims, so that the sum of all fits an int64.
 	maxBuffer = 1 << 40
 )
 
-// checkPacked looks at what compressed buffers say that they become. The library makes room for
-// that, and reads no more.
+// checkPacked checks the decompressed sizes that compressed buffers claim. The library takes that
+// much memory, and reads no more than that.
 func checkPacked(packed, body []byte) error {
-	const length = 8 // before the compressed bytes; -1 stands for bytes that are not
+	const length = 8 // of the size before the compressed bytes; -1: the bytes are not compressed
 	var sum, stored int64
 	for ; len(packed) > 0; packed = packed[16:] {
 		at, size := int64(binary.LittleEndian.Uint64(packed)), int64(binary.LittleEndian.Uint64(packed[8:])) //nolint:gosec // negative ones are refused

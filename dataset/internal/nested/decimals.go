@@ -10,14 +10,14 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// decimals returns a column of decimals as a vector of dtype, and the rows that hold one that is no
-// value of it. They become what the same numbers in JSON become: integers exactly, floats rounded
-// once. rowOf is that of [block.Convert].
+// decimals returns a column of decimals as a vector of dtype, and the rows with a decimal that does
+// not fit. A decimal becomes what the same number in JSON becomes: an integer exactly, a float
+// rounded once. For rowOf see [block.Convert].
 func (v *Values) decimals(dtype tensor.DType, path string, rowOf func(int) (row, end int)) (tensor.Tensor, []block.Bad) {
 	carrier := dtypes.Carrier(dtype)
 	sink, err := jsonscan.NewSink(carrier, tensor.Tensor{})
 	if err != nil {
-		panic(err) // unreachable: Check has let the dtype pass
+		panic(err) // unreachable: Check has allowed the dtype
 	}
 	var bad []block.Bad
 	var s jsonscan.Scanner
@@ -41,7 +41,7 @@ func (v *Values) decimals(dtype tensor.DType, path string, rowOf func(int) (row,
 		if err := put(text); err != nil {
 			row, end := rowOf(i)
 			bad, skip = append(bad, block.Bad{Index: row, Field: path, Msg: err.Error()}), end
-			_ = put([]byte("0")) // in its place
+			_ = put([]byte("0")) // takes the place of the value
 		}
 		if carrier == tensor.Float64 {
 			last, _ := tensor.Values[float64](sink.Tensor([]int64{1}, &jsonscan.Arena{Keep: true}))

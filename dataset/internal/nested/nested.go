@@ -1,5 +1,5 @@
-// Package nested holds a column of a table as the columnar formats have it: flat values, the
-// offsets of lists, and what is null. It makes rows of a component of it.
+// Package nested holds a run of a table's column as the columnar formats have it: flat values, the
+// offsets of lists, and which of both are null. It makes rows of a component out of them.
 package nested
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Flat returns the values as a vector of dtype, and the rows that hold a value, or a null, that is
-// none. room is memory to use, or nil; it is returned. fill, where it is one value of dtype, stands
-// in for values that are null, and for NaN where dtype has none.
+// Flat returns the values as a vector of dtype, and the rows with a value that does not fit or is
+// null. fill, if it is one value of dtype, takes the place of nulls, and of NaN where dtype has
+// none. room is memory to use, or nil; it is returned for the next call.
 func (v *Values) Flat(dtype tensor.DType, fill tensor.Tensor, path string, room []byte) (tensor.Tensor, []byte, []block.Bad) {
 	flat, room, bad := v.converted(dtype, fill, path, room)
 	if fill.DType() != dtype {
@@ -22,7 +22,7 @@ func (v *Values) Flat(dtype tensor.DType, fill tensor.Tensor, path string, room 
 	if len(v.NullSlots) > 0 {
 		if flat.DType() == tensor.String {
 			flat, _ = tensor.ShareSlice(slices.Clone(flat.Strings()), flat.Dims())
-		} else if flat.DType() == v.Type.DType { // it is the column's own memory
+		} else if flat.DType() == v.Type.DType { // flat is in the column's own memory
 			room = append(room[:0], flat.Bytes()...)
 			flat, _ = tensor.Share(dtype, room, flat.Dims())
 		}
@@ -35,7 +35,7 @@ func (v *Values) Flat(dtype tensor.DType, fill tensor.Tensor, path string, room 
 	return flat, room, block.MergeBad(bad, lists.nulls(path))
 }
 
-// converted is Flat but for nulls, whose places hold any value.
+// converted is [Values.Flat] without the nulls, in whose places it leaves any values.
 func (v *Values) converted(dtype tensor.DType, fill tensor.Tensor, path string, room []byte) (tensor.Tensor, []byte, []block.Bad) {
 	rowOf := func(i int) (int, int) {
 		row := v.row(len(v.Offsets), i)
@@ -48,8 +48,8 @@ func (v *Values) converted(dtype tensor.DType, fill tensor.Tensor, path string, 
 	return block.Convert(dtype, v.flat(), fill, room, path, rowOf)
 }
 
-// Column returns the values as rows of a component, and the rows that are none; see Flat. dims are
-// the sizes of a row that is no list.
+// Column returns the values as rows of a component, and the rows that do not fit; see
+// [Values.Flat]. dims are the sizes of a row that is no list.
 func (v *Values) Column(comp dataset.Component, fill tensor.Tensor, path string, dims []int64, room []byte) (block.Column, []byte, []block.Bad) {
 	if fill.DType() == comp.DType && len(v.NullLists) > 0 && len(v.NullLists[0]) > 0 {
 		if _, one := comp.Side(1); one {
@@ -81,7 +81,7 @@ func (v *Values) withoutNulls() *Values {
 		out.Offsets[level] = append(off, off[len(off)-1]+n)
 	}
 	nulls := v.NullLists[0]
-	at := make([]int, len(v.NullLists)) // the next null list of each level
+	at := make([]int, len(v.NullLists)) // index of the next null list, by level
 	slot := 0
 	for row := range v.Rows {
 		if len(nulls) > 0 && nulls[0] == row {
@@ -120,7 +120,7 @@ func (v *Values) withoutNulls() *Values {
 }
 
 // Stack returns the values of several columns without lists, side by side, as rows of the given
-// sizes; see Flat.
+// sizes; see [Values.Flat].
 func Stack(dtype tensor.DType, fill tensor.Tensor, vals []Values, paths []string, dims []int64, room []byte) (block.Column, []byte, []block.Bad) {
 	k, n := len(vals), vals[0].Rows
 	var bad []block.Bad

@@ -9,11 +9,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Table says which columns of a file its rows are made of.
+// Table says which columns of a file the rows are made of.
 type Table struct {
 	File       string
 	Components []Component
-	// Keep holds the indices of the columns to keep, among those that can be.
+	// Keep holds the indices of the columns to keep, among what can be kept.
 	Keep []int
 	keys []string
 }
@@ -24,14 +24,14 @@ type Component struct {
 	// Columns holds the indices of the columns, Names their names.
 	Columns []int
 	Names   []string
-	// Dims are the sizes of a row whose columns hold no lists.
+	// Dims are the sizes of a row if its columns hold no lists.
 	Dims []int64
-	// Fill stands in for nulls; the zero Tensor: nothing does.
+	// Fill takes the place of nulls; with the zero Tensor a null is an error.
 	Fill tensor.Tensor
 }
 
-// Match finds the columns of a file, which has columns of the given names and types. Errors are of
-// type *[dataset.ColumnError].
+// Match finds the columns of the components in a file with columns of the given names and types.
+// Errors are of type *[dataset.ColumnError].
 func Match(file string, spec dataset.Spec, names []string, types []Type, o columns.Options) (*Table, error) {
 	pick, err := columns.Match(file, spec, names, o)
 	if err != nil {
@@ -61,7 +61,7 @@ func Match(file string, spec dataset.Spec, names []string, types []Type, o colum
 	return t, nil
 }
 
-// Column returns the values of the component's columns as its rows, and the rows that are none; see
+// Column returns the values of the component's columns as rows, and the rows that do not fit; see
 // [Values.Flat].
 func (c *Component) Column(vals []Values, room []byte) (block.Column, []byte, []block.Bad) {
 	if len(vals) == 1 {
@@ -70,13 +70,14 @@ func (c *Component) Column(vals []Values, room []byte) (block.Column, []byte, []
 	return Stack(c.DType, c.Fill, vals, c.Names, c.Dims, room)
 }
 
-// Kept is a kept column's part of a block: its type, and its values by row, nil for null.
+// Kept is the part of a kept column in a block: its type, and its values by row, nil for null.
 type Kept struct {
 	Type   dataset.FieldType
 	Values [][]byte
 }
 
-// Extra returns the function of a block that appends a row's kept columns; nil where none are kept.
+// Extra returns the function of a block that appends a row's kept columns; nil if no columns are
+// kept.
 func (t *Table) Extra(kept []Kept) func(i int, dst []dataset.Field) []dataset.Field {
 	if len(kept) == 0 {
 		return nil

@@ -11,26 +11,26 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Type is what is known of a column before it is read.
+// Type describes a column before it is read.
 type Type struct {
-	Name  string // in the file's words
+	Name  string // type in the file's words
 	DType tensor.DType
 	Depth int // levels of lists
-	// Decimal says how decimals are stored, whose DType is Float64.
+	// Decimal says how decimals are stored. The DType of a column of decimals is Float64.
 	Decimal Decimal
 }
 
-// Decimal says how the values of a column of decimals are stored: as integers in two's complement,
-// the lowest byte first, of which 10^Scale are one.
+// Decimal says how decimals are stored: as integers in two's complement, the lowest byte first,
+// that are 10^Scale times the decimal.
 type Decimal struct {
-	Bytes int // of a value; 0: the column holds no decimals
+	Bytes int // bytes of a value; 0: the column holds no decimals
 	Scale int
 }
 
-// MaxScale bounds the scale of decimals, and how far below 0 it is.
+// MaxScale bounds the scale of decimals in both directions.
 const MaxScale = 1000
 
-// Size returns the bytes of a value in [Values.Data], 0 for strings.
+// Size returns the number of bytes of a value in [Values.Data], 0 for strings.
 func (t Type) Size() int {
 	if t.Decimal.Bytes > 0 {
 		return t.Decimal.Bytes
@@ -38,7 +38,7 @@ func (t Type) Size() int {
 	return t.DType.Size()
 }
 
-// Column describes the type for the public.
+// Column returns the type as the description of a column, for users.
 func (t Type) Column(name string) dataset.Column {
 	dims := make([]int64, t.Depth)
 	for i := range dims {
@@ -47,8 +47,8 @@ func (t Type) Column(name string) dataset.Column {
 	return dataset.Column{Name: name, Type: t.Name, DType: t.DType, Shape: tensor.MakeShape(dims...)}
 }
 
-// quick returns a decimal as a float64, rounded once, where the integer and the power of ten are
-// exact as one.
+// quick returns a decimal as a float64, rounded once. ok is false where float64 does not hold its
+// integer and its power of ten exactly.
 func (d Decimal) quick(value []byte) (f float64, ok bool) {
 	if d.Scale < 0 || d.Scale > 22 || len(value) > 8 {
 		return 0, false
@@ -57,8 +57,8 @@ func (d Decimal) quick(value []byte) (f float64, ok bool) {
 	return float64(n) / math.Pow10(d.Scale), n > -1<<53 && n < 1<<53
 }
 
-// Check says whether columns of the given types can be read for a component: an error message, or
-// "".
+// Check returns the sizes of a component's row if columns of the given types can be read for it,
+// otherwise an error message.
 func Check(comp dataset.Component, types []Type) (dims []int64, msg string) {
 	for _, t := range types {
 		switch {

@@ -12,13 +12,13 @@ import (
 type Values struct {
 	Type    Type
 	Rows    int
-	Data    []byte   // of fixed-size values, as tensors hold them
-	Strings []string // of strings
-	// Offsets holds, by level, where each list begins in the next level, and one entry more; at
-	// last in the values.
+	Data    []byte   // fixed-size values, as tensors hold them
+	Strings []string // values that are strings
+	// Offsets holds, by level, where each list begins among the lists of the next level, and one
+	// entry more for the last one's end. At the last level the entries are places of values.
 	Offsets [][]int64
-	// NullSlots lists the values that are null; they have a place among the values. NullLists lists
-	// the lists that are, by level; they are empty.
+	// NullSlots lists the values that are null; each has a place among the values. NullLists lists,
+	// by level, the lists that are null; these are empty.
 	NullSlots []int
 	NullLists [][]int
 }
@@ -34,8 +34,8 @@ func (v *Values) Len() int {
 // flat returns the values as a vector.
 func (v *Values) flat() tensor.Tensor { return block.Flat(v.Type.DType, v.Data, v.Strings) }
 
-// row returns the row that holds a list of the given level, or a value: one level more than there
-// are.
+// row returns the row that list i of a level belongs to. The level below the innermost lists is
+// that of the values.
 func (v *Values) row(level, i int) int {
 	for l := level - 1; l >= 0; l-- {
 		off := v.Offsets[l]

@@ -1,5 +1,6 @@
-// Package referee asks Python what it makes of bytes that a fuzzer has thought of, and compares
-// nothing itself: what is recorded once cannot answer for inputs that nobody knows yet.
+// Package referee asks Python about bytes that a fuzzer has made up, such as which rows a library
+// reads out of them. The answers cannot be recorded beforehand. It leaves the comparing to the
+// test.
 package referee
 
 import (
@@ -20,13 +21,14 @@ type Python struct {
 	out *bufio.Reader
 }
 
-// Draw is a script that makes tables of bytes, and files of tables, with pyarrow. See its answer.
+// Draw is a script that makes tables out of bytes, and files of tables, with pyarrow; see its
+// function answer.
 //
 //go:embed draw.py
 var Draw string
 
-// loop says ok when the script is loaded, and then hands questions to its function answer, bytes to
-// bytes, each behind its length.
+// loop is the script's end: it says ok once the script is loaded, then reads questions and writes
+// the results of answer, bytes to bytes. Each question and result follows its length.
 const loop = `
 import sys as _sys
 _sys.stdout.buffer.write(b"ok")
@@ -40,10 +42,10 @@ while True:
     _sys.stdout.buffer.flush()
 `
 
-// Start starts Python 3 with a script that defines answer(bytes) -> bytes, and needs nothing but
-// the standard library and the modules named. The interpreter ends with the test. PYTHON names
-// another than python3; where there is none, or a module is missing, the test is skipped and says
-// so.
+// Start starts Python 3 with a script that defines answer(bytes) -> bytes and needs only the
+// standard library and the modules named. The interpreter ends with the test. The environment
+// variable PYTHON names another interpreter than python3. Without Python, or without one of the
+// modules, the test is skipped and says so.
 func Start(t testing.TB, script string, modules ...string) *Python {
 	t.Helper()
 	name := os.Getenv("PYTHON")
@@ -81,8 +83,8 @@ func Start(t testing.TB, script string, modules ...string) *Python {
 		}
 	})
 	p := &Python{in: in, out: bufio.NewReader(out)}
-	// Modules may take long to load, and a fuzzing worker that waits so long for an answer counts
-	// as hung.
+	// Modules may take long to load. A fuzzing worker that waited for that in its first question
+	// would count as hung.
 	if _, err := io.ReadFull(p.out, make([]byte, len("ok"))); err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Bench measures how a dataset of so many rows is read, row by row and by the block. bytes is what
-// the rows per second are also given in.
+// Bench measures how fast a dataset of so many rows is read, row by row and by the block. bytes is
+// the size of the rows, for a speed in bytes per second.
 func Bench(b *testing.B, name string, ds *dataset.Dataset, rows, bytes int64) {
 	b.Helper()
 	measure := func(by string, read func(*testing.B, *dataset.Dataset) int64) {

@@ -18,7 +18,7 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Columnar is a format whose columns have types, which is written and read.
+// Columnar is a format whose columns have types, with its writer and its reader.
 type Columnar struct {
 	NewWriter func(w io.Writer, spec dataset.Spec, keep []string) (RowWriter, error)
 	Rows      func(spec dataset.Spec, open dataset.Opener, keep []string, name string) *dataset.Dataset
@@ -31,7 +31,7 @@ type RowWriter interface {
 	Close() error
 }
 
-// Types are those of kept columns of integers and floats, which tests write from JSON.
+// Types are the types of kept columns that tests write from JSON.
 var Types = map[string]dataset.FieldType{"id": kept.Int64, "score": kept.Float64}
 
 // Write writes rows, and closes the writer.
@@ -46,7 +46,7 @@ func Write(t interface{ Fatal(...any) }, w RowWriter, rows ...dataset.Element) {
 	}
 }
 
-// CheckRead makes sure that what was read is what was written.
+// CheckRead fails the test unless the dataset's rows are the ones that were written.
 func CheckRead(t interface{ Fatalf(string, ...any) }, ds *dataset.Dataset, written []dataset.Element) {
 	got, err := ds.Collect(context.Background())
 	if err != nil || len(got) != len(written) {
@@ -66,14 +66,14 @@ var allTypes = dataset.Dict(map[string]dataset.Spec{
 	"s": dataset.TensorSpec(tensor.String, -1), "u": dataset.TensorSpec(tensor.Uint64), "u8": dataset.TensorSpec(tensor.Uint8, 2), "z": dataset.UnknownRankSpec(tensor.Int32),
 })
 
-// allTypesRows are rows of allTypes; the check.py of each format holds them too.
+// allTypesRows are rows of allTypes, as JSON. The check.py of each format has the same rows.
 const allTypesRows = `{"b": true, "c": [1, -2], "d": 0.5, "f": [[1, 2], [3, "NaN"]], "h": 0.25, "i": -9223372036854775808, "r": [[1], [], [2, 3]], "raw": {"b64": "/wA="}, "s": ["é", ""], "u": 18446744073709551615, "u8": [1, 255], "z": [1, 2], "id": 7, "name": "n", "more": [1], "score": 1}
 {"b": false, "c": [0, 0], "d": -2, "f": [], "h": -1, "i": 1, "r": [], "raw": "plain", "s": [], "u": 0, "u8": [0, 0], "z": [], "id": 8, "name": null, "more": {"a": 1}, "score": 0.5}
 `
 
-// CheckWritten writes rows of all types, and one without values, and reads them back; and those of
-// the file golden, which were written by the same rows. With UPDATE in the environment it writes
-// golden anew.
+// CheckWritten writes rows of all types and one row without values, and reads them back. It reads
+// the file golden too, which holds the same rows. With UPDATE in the environment it writes golden
+// anew.
 func (f Columnar) CheckWritten(t *testing.T, golden string) {
 	t.Helper()
 	keep := []string{"name", "id", "more", "score"}
@@ -94,7 +94,7 @@ func (f Columnar) CheckWritten(t *testing.T, golden string) {
 	if diff := cmp.Diff([]string{"b", "c", "d", "f", "h", "i", "r", "raw", "s", "u", "u8", "z", "name", "id", "more", "score"}, names); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
 	}
-	// A complex number is read back as its parts, and the rank of z is known now.
+	// A complex number is read back as its two parts, and the rank of z is known then.
 	items := map[string]dataset.Spec{}
 	for i, k := range allTypes.Keys() {
 		items[k] = allTypes.Items()[i]
@@ -106,7 +106,7 @@ func (f Columnar) CheckWritten(t *testing.T, golden string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// text, since the values differ in kind
+		// The values of this key differ in kind, so they became text.
 		e.Extra[2].Value, _ = json.Marshal(string(e.Extra[2].Value))
 		want = append(want, RowOf(e))
 	}
@@ -124,7 +124,7 @@ func (f Columnar) CheckWritten(t *testing.T, golden string) {
 	}
 }
 
-// writeAllTypes returns a file of the rows of all types, and one without values.
+// writeAllTypes returns a file of the rows of all types and one row without values.
 func (f Columnar) writeAllTypes(t *testing.T, keep []string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -140,7 +140,7 @@ func (f Columnar) writeAllTypes(t *testing.T, keep []string) []byte {
 	return b.Bytes()
 }
 
-// CheckWriterErrors gives writers what they cannot write.
+// CheckWriterErrors checks that writers refuse what they cannot write.
 func (f Columnar) CheckWriterErrors(t *testing.T) {
 	t.Helper()
 	x := dataset.Dict(map[string]dataset.Spec{"x": dataset.UnknownRankSpec(tensor.Int32), "t": dataset.TensorSpec(tensor.String)})

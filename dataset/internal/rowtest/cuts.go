@@ -12,8 +12,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Cuts gives an opener of a stream of data for every place in it: there one Read ends and the next
-// begins, as it may happen with a pipe. The last one gives byte by byte.
+// Cuts yields, for every place in data, an opener of a stream whose Read stops at that place, as
+// may happen with a pipe. The last opener's stream returns one byte at a time.
 func Cuts(data []byte) iter.Seq2[int, dataset.Opener] {
 	return func(yield func(int, dataset.Opener) bool) {
 		for at := range len(data) + 1 {
@@ -31,13 +31,13 @@ func Cuts(data []byte) iter.Seq2[int, dataset.Opener] {
 	}
 }
 
-// parts gives one part after the other, at most one with each Read.
+// parts is a stream that reads from at most one part with each Read.
 type parts struct {
 	parts [][]byte
 	r     bytes.Reader
 }
 
-// Read reads from the part whose turn it is.
+// Read reads from the first part that has bytes left.
 func (p *parts) Read(b []byte) (int, error) {
 	for p.r.Len() == 0 {
 		if len(p.parts) == 0 {
@@ -49,8 +49,7 @@ func (p *parts) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// All describes every row and every error of a dataset, up to one after which there is nothing
-// more.
+// All describes every row and every error of a dataset, up to an error that ends it.
 func All(t *testing.T, ds *dataset.Dataset) []Row {
 	t.Helper()
 	var out []Row
@@ -64,7 +63,7 @@ func All(t *testing.T, ds *dataset.Dataset) []Row {
 	return out
 }
 
-// SameCuts reads data cut at every place, which must give the rows that the whole gives.
+// SameCuts checks that data cut at any place gives the rows that it gives whole.
 func SameCuts(t *testing.T, data []byte, read func(dataset.Opener) *dataset.Dataset) {
 	t.Helper()
 	want := All(t, read(Stream(data)))
@@ -78,7 +77,7 @@ func SameCuts(t *testing.T, data []byte, read func(dataset.Opener) *dataset.Data
 	}
 }
 
-// Pieces returns an opener of a stream of data of which each Read gives so many bytes.
+// Pieces returns an opener of a stream of data that returns size bytes with each Read.
 func Pieces(data []byte, size int) dataset.Opener {
 	return func(string) (io.ReadCloser, error) {
 		return io.NopCloser(&parts{parts: slices.Collect(slices.Chunk(data, size))}), nil

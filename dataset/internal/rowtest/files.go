@@ -8,8 +8,8 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// Stream returns an opener of a stream of data, which can be read once, from its beginning to its
-// end.
+// Stream returns an opener of data as a stream, which can be read once and at no other place than
+// the next.
 func Stream(data []byte) dataset.Opener {
 	return func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 }
@@ -30,7 +30,7 @@ type sized struct{ *bytes.Reader }
 // Close does nothing.
 func (sized) Close() error { return nil }
 
-// FullDisk is a writer that takes nothing: its error is io.ErrShortWrite.
+// FullDisk is a writer that writes nothing and returns io.ErrShortWrite.
 type FullDisk struct{}
 
 // Write writes nothing.

@@ -14,8 +14,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// inputTypes are the types of values, in pyarrow's words, that an input of a dtype reads as they
-// are.
+// inputTypes maps types of values, in pyarrow's words, to the dtype of an input that takes them
+// without conversion.
 var inputTypes = map[string]tensor.DType{
 	"bool": tensor.Bool, "int8": tensor.Int8, "int16": tensor.Int16, "int32": tensor.Int32, "int64": tensor.Int64,
 	"uint8": tensor.Uint8, "uint16": tensor.Uint16, "uint32": tensor.Uint32, "uint64": tensor.Uint64,
@@ -29,8 +29,8 @@ var (
 	otherName = regexp.MustCompile(`^(?:dictionary<values=(.*), indices=\w+, ordered=\d>|run_end_encoded<run_ends: \w+, values: (.*)>)$`)
 )
 
-// inputType returns the dtype of a type's values and how deep they stand in lists. ok is false for
-// types that are not read as they are: structures, times, decimals.
+// inputType returns the dtype of a type's values, and how deep they stand in lists. ok is false for
+// types that are converted: structures, times, decimals.
 func inputType(name string) (d tensor.DType, depth int, ok bool) {
 	for {
 		name = strings.ReplaceAll(name, " not null", "")
@@ -46,9 +46,9 @@ func inputType(name string) (d tensor.DType, depth int, ok bool) {
 	}
 }
 
-// CheckInputs reads the columns of a file as inputs, each of the dtype and depth that pyarrow says,
-// and compares them with the values that it says. Rows with a null in them, and lists of several
-// lengths within one, are refused.
+// CheckInputs reads the columns of a file as inputs, each of the dtype and depth that pyarrow
+// tells, and compares them with the values that pyarrow tells. Rows with a null, and rows whose
+// lists differ in length, must be refused.
 func (want Table) CheckInputs(t *testing.T, rows func(spec dataset.Spec) *dataset.Dataset) {
 	t.Helper()
 	for _, name := range want.Names {
@@ -89,7 +89,7 @@ func checkInput(t *testing.T, column, want string, e dataset.Element, err error)
 	}
 }
 
-// isWhole reports whether a value has no null in it and is as wide everywhere.
+// isWhole reports whether a value has no null in it, and lists of one length at each depth.
 func isWhole(text string) bool {
 	var v any
 	if json.Unmarshal(bytes.ReplaceAll(bytes.ReplaceAll([]byte(text), []byte("NaN"), []byte("0")), []byte("Infinity"), []byte("0")), &v) != nil {
@@ -99,8 +99,8 @@ func isWhole(text string) bool {
 	return ok
 }
 
-// sides returns the lengths of a value's lists; ok is false where they are not the same everywhere,
-// or a value is null.
+// sides returns the lengths of a value's lists by depth. ok is false where they differ, or where a
+// value is null.
 func sides(v any) (dims []int, ok bool) {
 	list, is := v.([]any)
 	if !is {
@@ -116,15 +116,15 @@ func sides(v any) (dims []int, ok bool) {
 	return append(dims, len(list)), true
 }
 
-// Table is what pyarrow says of a file: the texts of each column's values, as the project's JSON
-// has them, and its type in Arrow's words.
+// Table is what pyarrow tells about a file: the texts of each column's values, in the form of this
+// project's JSON, and the column's type in Arrow's words.
 type Table struct {
 	Rows    int
 	Names   []string
 	Columns map[string][]string
 	Types   map[string]string
-	// Error says that the file is refused, or was not made.
+	// Error says that pyarrow refuses the file, or could not make it.
 	Error string
-	// Untold are the columns that the script has no texts for.
+	// Untold lists the columns whose values the script cannot write as texts.
 	Untold []string
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 )
 
-// Array returns an array of a type, of values as the library reads them from JSON.
+// Array returns an array of a type, with the values that the library reads from a JSON text.
 func Array(t interface{ Fatal(...any) }, d arrow.DataType, text string) arrow.Array {
 	arr, _, err := array.FromJSON(memory.NewGoAllocator(), d, strings.NewReader(text))
 	if err != nil {
@@ -46,8 +46,8 @@ func DrawArray(t *rapid.T, n int) arrow.Array {
 	return Array(t, d, string(text))
 }
 
-// CheckKept draws values of a type, writes them as a kept column, and reads them back: they must be
-// the same values of a type with the same name.
+// CheckKept draws values of a type, writes them as a kept column, and reads them back: values and
+// the type's name must be the same.
 func (f Columnar) CheckKept(t *rapid.T) {
 	arr := DrawArray(t, 40)
 	own := KeptType(t, arrow.Field{Type: arr.DataType(), Nullable: true})
@@ -82,7 +82,7 @@ func (f Columnar) CheckKept(t *rapid.T) {
 			t.Fatal(err)
 		}
 		field := e.Extra[0]
-		// what Parquet calls the entries of lists is no part of the type
+		// Parquet's name for the entries of lists is no part of the type.
 		name := strings.ReplaceAll(field.Type.String(), "element: ", "item: ")
 		if got := string(field.AppendJSON(nil)); got != want[i] || name != own.Written().Type.String() {
 			t.Fatalf("row %d: %s of type %s, want %s of type %s", i, got, field.Type, want[i], own)
@@ -94,7 +94,7 @@ func (f Columnar) CheckKept(t *rapid.T) {
 	}
 }
 
-// drawType draws a type, of parts up to a depth.
+// drawType draws a type whose parts nest at most so deep.
 func drawType(t *rapid.T, depth int) arrow.DataType {
 	leaves := []arrow.DataType{
 		arrow.FixedWidthTypes.Boolean, arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Uint64, arrow.PrimitiveTypes.Float32, arrow.BinaryTypes.String, arrow.BinaryTypes.LargeBinary,
@@ -118,7 +118,7 @@ func drawType(t *rapid.T, depth int) arrow.DataType {
 	return arrow.StructOf(part("a"), part("b"))
 }
 
-// drawValue draws a value of a type as the library reads it from JSON.
+// drawValue draws a value of a type, in the form in which the library reads it from JSON.
 func drawValue(t *rapid.T, d arrow.DataType) any {
 	if rapid.IntRange(0, 4).Draw(t, "null") == 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/referee"
 )
 
-// Pyarrow answers what files of tables hold, and makes such files.
+// Pyarrow answers which rows files of tables hold, and makes such files.
 type Pyarrow struct {
 	python *referee.Python
 	format byte
@@ -35,13 +35,13 @@ func StartPyarrow(t testing.TB, format byte) *Pyarrow {
 	return &Pyarrow{python: referee.Start(t, string(texts)+referee.Draw, "pyarrow", "numpy"), format: format}
 }
 
-// Draw returns a file that choices stand for, and what it holds.
+// Draw returns the file that pyarrow makes by the given choices, and its contents.
 func (p *Pyarrow) Draw(t testing.TB, choices []byte) ([]byte, Table) {
 	t.Helper()
 	return p.ask(t, 'w', choices)
 }
 
-// Read returns what a file holds.
+// Read returns the contents of a file.
 func (p *Pyarrow) Read(t testing.TB, file []byte) Table {
 	t.Helper()
 	_, table := p.ask(t, 'r', file)
@@ -62,8 +62,7 @@ func (p *Pyarrow) ask(t testing.TB, what byte, data []byte) ([]byte, Table) {
 	return answer[n:], table
 }
 
-// KeptColumns returns the texts of the columns that rows keep, the types that they say, and the
-// rows.
+// KeptColumns returns the kept columns of rows in the form of [Table], and the rows.
 func KeptColumns(t testing.TB, rows *dataset.Dataset, keep []string) (Table, []dataset.Element, error) {
 	t.Helper()
 	got := Table{Columns: map[string][]string{}, Types: map[string]string{}}
@@ -84,9 +83,9 @@ func KeptColumns(t testing.TB, rows *dataset.Dataset, keep []string) (Table, []d
 	return got, elements, nil
 }
 
-// CheckDrawn compares the kept columns of a file that pyarrow has made with what it reads out of
-// them, and its columns as inputs; writes the kept ones, with the types that they have, as write
-// does; and compares what pyarrow reads out of that.
+// CheckDrawn makes a file with pyarrow and checks three things: its kept columns and its columns as
+// inputs are what pyarrow reads out of it, and, after write has written the kept columns with their
+// types, pyarrow reads the same out of the written file.
 func (p *Pyarrow) CheckDrawn(t *testing.T, choices []byte, read func(open dataset.Opener, spec dataset.Spec, keep []string) *dataset.Dataset, write map[byte]func(keep []string, rows []dataset.Element) []byte) {
 	t.Helper()
 	file, want := p.Draw(t, choices)

@@ -1,4 +1,4 @@
-// Package rowtest compares the rows of a file with what the program that wrote it says of them.
+// Package rowtest compares the rows of a file with the rows that the program that wrote it tells.
 //
 // A cases.json beside the files, written by the same script, is a list of cases: a file, the spec
 // that it is read by, and its rows as JSON, which dataset.JSONL reads by the same spec. A row
@@ -33,7 +33,7 @@ type Case struct {
 	Rows    []json.RawMessage
 	// Error, if not empty, is part of the error that reading the file gives.
 	Error string
-	// Nulls hold what stands in for nulls, as JSON.
+	// Nulls holds the values that take the place of nulls, as JSON.
 	Nulls map[string]json.RawMessage
 	// Options are the format's own.
 	Options map[string]string
@@ -86,7 +86,7 @@ func (c Case) RowSpec() dataset.Spec {
 	return dataset.Dict(items)
 }
 
-// NullValues returns what stands in for nulls.
+// NullValues returns the values that take the place of nulls.
 func (c Case) NullValues(t *testing.T) dataset.Nulls {
 	t.Helper()
 	nulls := dataset.Nulls{}
@@ -101,15 +101,14 @@ func (c Case) NullValues(t *testing.T) dataset.Nulls {
 	return nulls
 }
 
-// Row is an element, or the error that stands for it.
+// Row is an element described as text, or an error.
 type Row struct {
 	Values []string // tensors and splits
 	Extra  []string
 	Err    string
 }
 
-// Rows iterates over a dataset, going on after bad rows, and returns what it gives. Any other error
-// fails the test.
+// Rows iterates over a dataset and returns its rows and bad rows. Any other error fails the test.
 func Rows(t *testing.T, ds *dataset.Dataset) []Row {
 	t.Helper()
 	var out []Row
@@ -166,8 +165,8 @@ func Text(v tensor.Tensor) string {
 	return v.String() + " " + string(data)
 }
 
-// Check compares the dataset, made by the case's spec, with the case, in all ways that it can be
-// iterated.
+// Check compares the dataset, made by the case's spec, with the case, in all ways to iterate over
+// it.
 func (c Case) Check(t *testing.T, ds *dataset.Dataset) {
 	t.Helper()
 	if c.Error != "" {
@@ -188,7 +187,7 @@ func (c Case) Check(t *testing.T, ds *dataset.Dataset) {
 	c.checkBlocks(t, ds, want)
 }
 
-// errorText compares errors by whether the wanted one is part of the other.
+// errorText compares errors: the wanted text must be part of the other.
 func errorText() cmp.Option {
 	return cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Err" }, cmp.Comparer(func(a, b string) bool {
 		return a == b || a != "" && b != "" && (strings.Contains(a, b) || strings.Contains(b, a))
@@ -216,7 +215,7 @@ func (c Case) want(t *testing.T) []Row {
 	return out
 }
 
-// checkKept makes sure that rows that are kept are not overwritten by later ones.
+// checkKept checks that rows that are kept are not overwritten by later rows.
 func (c Case) checkKept(t *testing.T, ds *dataset.Dataset, want []Row) {
 	t.Helper()
 	if slices.ContainsFunc(want, func(r Row) bool { return r.Err != "" }) {
@@ -235,7 +234,7 @@ func (c Case) checkKept(t *testing.T, ds *dataset.Dataset, want []Row) {
 	}
 }
 
-// checkBlocks compares the rows of blocks, where there are such.
+// checkBlocks compares the rows of blocks, if the dataset has blocks.
 func (c Case) checkBlocks(t *testing.T, ds *dataset.Dataset, want []Row) {
 	t.Helper()
 	r, ok, err := ds.Blocks()

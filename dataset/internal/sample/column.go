@@ -13,21 +13,21 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Column says what a column of a file holds. A Parquet writer's log keeps it as JSON.
+// Column describes what a column of a written file holds. A Parquet writer's log keeps it as JSON.
 type Column struct {
 	Name string `json:"-"`
-	// Depth is how many lists deep the values are; complex numbers are lists of two.
+	// Depth is the number of lists around the values; complex numbers count as lists of two.
 	Depth int
-	Text  bool // strings are UTF-8
+	Text  bool // the strings are UTF-8
 	DType tensor.DType
-	// Type is that of a kept column, nil for all others.
+	// Type is the type of a kept column, nil for components.
 	Type *kept.Type `json:",omitempty"`
-	// Value is the kept value of the row that Check has looked at.
+	// Value is the kept value of the row that Check was called with last.
 	Value []byte `json:"-"`
 }
 
-// Check says whether the value of component i of e, or its kept value, can go to the column; that
-// of a row without values, or a null, can.
+// Check returns an error if the value of component i of e, or e's kept value, cannot go to the
+// column. A row without values, and a null, can always.
 func (c *Column) Check(e dataset.Element, i int) error {
 	if c.Type != nil {
 		var err error
@@ -55,8 +55,8 @@ func (c *Column) Check(e dataset.Element, i int) error {
 	return nil
 }
 
-// Parts returns a complex tensor as its real and imaginary parts, which stand on one more axis; any
-// other tensor as it is.
+// Parts returns a complex tensor as a tensor of its parts, real and imaginary, along one more axis;
+// any other tensor as it is.
 func Parts(t tensor.Tensor) (tensor.Tensor, error) {
 	switch t.DType() {
 	case tensor.Complex64:
@@ -67,9 +67,9 @@ func Parts(t tensor.Tensor) (tensor.Tensor, error) {
 	return t, nil
 }
 
-// Entries returns the range of the entries of list at of a level of lists: in the next level, or
-// among the values. The first levels are those of the row splits, the others those of the sizes of
-// the values.
+// Entries returns which entries list number at of a level has: of the lists of the next level, or
+// of the values. The first levels are those of the row splits, the others those of the values'
+// sizes.
 func Entries(dims []int64, splits []tensor.Tensor, level int, at int64) (lo, hi int64) {
 	switch {
 	case level == 0 && len(splits) > 0:

@@ -1,6 +1,6 @@
-// Package sample finds out, from the first rows that are to be written, what the columns of a file
-// with types hold: the depth of lists where the spec does not tell, whether strings are text, and
-// the types of kept columns. It checks the rows after them, and finds the entries of their lists.
+// Package sample finds out what the columns of a file with types hold, from the first rows that are
+// written: the depth of lists where the spec leaves it open, whether strings are text, and the
+// types of kept columns. It checks the later rows, and finds the entries of their lists.
 package sample
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 )
 
-// Rows and bytes that a sample holds at most.
+// The most rows and bytes of a sample.
 const (
 	maxRows  = 1 << 10
 	maxBytes = 16 << 20
@@ -22,7 +22,7 @@ const (
 // Sample collects the first rows.
 type Sample struct {
 	Comps []dataset.Component
-	Names []string // of components, then kept columns
+	Names []string // of the components, then of the kept columns
 	Keep  []string
 	Types map[string]dataset.FieldType // of kept columns, as far as they are known
 	Rows  []dataset.Element
@@ -30,7 +30,7 @@ type Sample struct {
 }
 
 // New returns an empty sample. given are the names of the components, nil for their paths; types
-// are those of kept columns, as far as they are known.
+// are the types of kept columns, as far as they are known.
 func New(spec dataset.Spec, given, keep []string, types map[string]dataset.FieldType) (*Sample, error) {
 	names, err := columns.Names(spec, given, keep)
 	if err != nil {
@@ -56,14 +56,14 @@ func (s *Sample) Add(e dataset.Element) (full bool) {
 	return len(s.Rows) >= maxRows || s.bytes >= maxBytes
 }
 
-// Take hands out the rows, which the sample forgets.
+// Take returns the rows, and drops them from the sample.
 func (s *Sample) Take() []dataset.Element {
 	rows := s.Rows
 	s.Rows = nil
 	return rows
 }
 
-// Columns returns what the columns hold.
+// Columns describes the columns that hold the sample.
 func (s *Sample) Columns() []Column {
 	out := make([]Column, len(s.Names))
 	for i, name := range s.Names {
@@ -76,8 +76,8 @@ func (s *Sample) Columns() []Column {
 	return out
 }
 
-// depth returns how many lists deep the values of component c are; complex numbers count as lists
-// of two.
+// depth returns the number of lists around the values of component c; complex numbers count as
+// lists of two.
 func (s *Sample) depth(c int) int {
 	comp := s.Comps[c]
 	rank := comp.Shape.Rank()
@@ -111,9 +111,9 @@ func (s *Sample) text(c int) bool {
 	return true
 }
 
-// keptType returns the type of kept column k: the one that is known, or else what the source of the
-// rows says. Where it says none, as JSON and CSV, the column is text: no number of first rows tells
-// what the others hold.
+// keptType returns the type of kept column k: the known one, else the type in the source of the
+// rows. Where the source has no types, as JSON and CSV, the column is text, since later rows may
+// hold anything.
 func (s *Sample) keptType(k int) *kept.Type {
 	if own, ok := s.Types[s.Keep[k]].(*kept.Type); ok {
 		return own

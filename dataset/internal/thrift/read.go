@@ -1,6 +1,6 @@
-// Package thrift reads and writes structures in Thrift's compact protocol, which the metadata of
-// Parquet files is in. The caller goes through the fields by their numbers, and takes or skips
-// each: what is not wanted costs no memory.
+// Package thrift reads and writes structures in Thrift's compact protocol, which Parquet files have
+// their metadata in. The caller goes through the fields by their numbers and reads or skips each
+// one: skipped fields cost no memory.
 package thrift
 
 import (
@@ -38,11 +38,10 @@ var (
 	errDepth = errors.New("metadata that nests too deeply")
 )
 
-// maxDepth bounds how deep structures lie in each other.
+// maxDepth bounds how deep structures may nest.
 const maxDepth = 64
 
-// Reader reads a structure. The first thing that is wrong stays in Err, and all that is read after
-// it is zero.
+// Reader reads a structure. Err is its first error; everything read after it is zero.
 type Reader struct {
 	b     []byte
 	at    int
@@ -56,7 +55,7 @@ func NewReader(b []byte) *Reader { return &Reader{b: b} }
 // At returns how many bytes were read.
 func (r *Reader) At() int { return r.at }
 
-// Fail makes err the reader's error, if it has none.
+// Fail sets the reader's error, if it has none yet.
 func (r *Reader) Fail(err error) {
 	if r.Err == nil {
 		r.Err = err
@@ -106,7 +105,7 @@ func (r *Reader) Int32() int32 {
 	return int32(v)
 }
 
-// Binary reads bytes. They are the reader's memory.
+// Binary reads bytes. They are a part of the slice that the reader was made of.
 func (r *Reader) Binary() []byte {
 	n := r.uvarint()
 	if r.Err != nil || n > uint64(len(r.b)-r.at) {
@@ -136,7 +135,8 @@ func (r *Reader) Struct(field func(id int16, t Type)) {
 		if delta := head >> 4; delta != 0 {
 			id += int16(delta)
 		} else {
-			id = int16(r.Int()) //nolint:gosec // a number that is none is that of no field
+			// A number beyond 16 bits becomes one that no field has.
+			id = int16(r.Int()) //nolint:gosec
 		}
 		if r.Err == nil {
 			field(id, t)
@@ -162,7 +162,8 @@ func (r *Reader) List(element func(t Type)) {
 		before := r.at
 		element(t)
 		if r.at == before && t > False {
-			r.Fail(errType) // or the elements would have no end
+			// Elements of an unknown type have no known end.
+			r.Fail(errType)
 		}
 	}
 }

@@ -2,11 +2,11 @@ package thrift
 
 import "encoding/binary"
 
-// Writer appends structures to Bytes. Fields come in the order of their numbers.
+// Writer appends structures to Bytes. Their fields must be written in the order of their numbers.
 type Writer struct {
 	Bytes []byte
 	last  int16
-	open  []int16 // the last fields of the structures around
+	open  []int16 // of each enclosing structure, the number of its last field
 }
 
 func (w *Writer) field(id int16, t Type) {
@@ -54,7 +54,8 @@ func (w *Writer) Struct(id int16, fields func()) {
 	w.ListStruct(fields)
 }
 
-// List writes the head of a field that is a list of n elements; they follow.
+// List writes the head of a field that is a list of n elements; the caller writes the elements
+// next.
 func (w *Writer) List(id int16, t Type, n int) {
 	w.field(id, List)
 	if n < 15 {
