@@ -94,7 +94,7 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 	if o.MaxBatch == 0 {
 		o.MaxBatch = p.o.BatchSize
 	}
-	if o.Runs == 0 || p.state.Stateful() {
+	if o.Runs == 0 || p.f.state.Stateful() {
 		o.Runs = p.o.Workers
 	}
 	b := &Batcher{o: o, groups: map[string]*waiting{}, free: o.Runs}
@@ -103,7 +103,7 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 		po.From, po.Shard, po.Shards, po.Stats = 0, 0, 0, nil
 	})
 	switch company, padded := p.proofs(); {
-	case p.o.NoBatch || p.state.Stateful():
+	case p.o.NoBatch || p.f.state.Stateful():
 	case p.o.Batching == Arrival:
 		b.shares, b.padded, b.any = true, true, true
 	case company.Answer != padding.Independent:

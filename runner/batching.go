@@ -144,7 +144,7 @@ const probeOf = 64
 func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (*Predictor, dataset.BatchOptions, *dataset.Dataset, error) {
 	batching := p.o.Batching
 	switch {
-	case batching == "", batching == Arrival, p.state.Stateful(), p.o.BatchSize == 1:
+	case batching == "", batching == Arrival, p.f.state.Stateful(), p.o.BatchSize == 1:
 		return p, p.batchOptions(dataset.Arrival), rows, nil
 	case batching != Exact && p.o.PaddingMayChangeResults:
 		return p, p.batchOptions(dataset.Similar), rows, nil

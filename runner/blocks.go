@@ -58,7 +58,7 @@ func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	}
 	n := len(p.components)
 	f := &blockFeeder{p: p, in: in, size: o.BatchSize, data: make([][]byte, n), strs: make([][]string, n)}
-	if !p.state.Stateful() {
+	if !p.f.state.Keeps() {
 		f.recycler = &tf.Recycler{}
 	}
 	return f, nil
@@ -173,7 +173,7 @@ func (f *blockFeeder) flush(put func(*job) error) error {
 func (f *blockFeeder) send(tensors []tensor.Tensor, put func(*job) error) error {
 	p := f.p
 	n := f.which.Len()
-	if f.which.Row(n-1) < p.o.From && !p.state.Stateful() {
+	if f.which.Row(n-1) < p.o.From && !p.f.state.Stateful() {
 		return put(&job{ResultBatch: f.which, inOrder: true})
 	}
 	feeds := make([]tf.Feed, len(p.feeders))

@@ -55,7 +55,7 @@ func (p *Predictor) CheckUp(ctx context.Context, rows []dataset.Element) (Checku
 	if ran == 0 {
 		return c, &BatchError{First: c.Refused[0], Last: c.Refused[0], Err: c.Err}
 	}
-	if p.o.NoBatch || p.state.Stateful() {
+	if p.o.NoBatch || p.f.state.Stateful() {
 		return c, nil
 	}
 	var err error

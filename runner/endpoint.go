@@ -27,6 +27,8 @@ type Function struct {
 	outputs   []Endpoint
 	program   tf.Program
 	compiler  *xla.Compiler // nil where XLA is off, or does not take the signature
+	state     savedmodel.State
+	fed       *tf.Recycler // of calls of few values; nil where TensorFlow may keep what it is fed
 }
 
 // Endpoint is a dense tensor that a [Function] takes or gives.

@@ -32,7 +32,7 @@ const usualPad = 1e4
 func (p *Predictor) suitsTwin() bool {
 	o := p.o
 	// a twin was made of the signature as the file has it
-	if p.f.joined || !p.f.session.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
+	if p.f.joined || !p.f.session.o.reduction(false).Exact || o.NoBatch || o.BatchSize == 1 || p.f.state.Stateful() || o.Sequences.PadSide == Pre || len(o.PadTo) > 0 || len(o.PaddedShapes) > 0 {
 		return false
 	}
 	for _, v := range o.Pad {

@@ -65,7 +65,7 @@ type fitter struct {
 // newFitter makes the fitter of a predictor. Batches can be halved where every input and output is
 // dense and has the rows along its first axis.
 func newFitter(p *Predictor) *fitter {
-	f := &fitter{whole: p.o.NoBatch || p.fixed > 0 || p.state.Stateful(), halved: p.o.Halved}
+	f := &fitter{whole: p.o.NoBatch || p.fixed > 0 || p.f.state.Stateful(), halved: p.o.Halved}
 	for _, list := range [][]Endpoint{p.f.inputs, p.f.outputs} {
 		for _, e := range list {
 			f.whole = f.whole || e.Role != ""

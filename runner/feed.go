@@ -13,7 +13,7 @@ import (
 
 // feedRow loads one row of whole tensors into TensorFlow's memory.
 func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
-	if row.Row < p.o.From && !p.state.Stateful() {
+	if row.Row < p.o.From && !p.f.state.Stateful() {
 		return &job{ResultBatch: ResultBatch{rows: []Result{resultOf(row)}}}, nil
 	}
 	feeds := make([]tf.Feed, len(p.feeders))
@@ -35,7 +35,7 @@ func (p *Predictor) feedRow(row dataset.Element) (*job, error) {
 
 // feedBatch loads a batch into TensorFlow's memory, padding it there.
 func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
-	results, wanted := make([]Result, b.Len()), p.state.Stateful()
+	results, wanted := make([]Result, b.Len()), p.f.state.Stateful()
 	places := make([]dataset.Place, b.Len())
 	for i := range results {
 		row := b.Row(i)

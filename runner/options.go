@@ -33,6 +33,7 @@ type Options struct {
 	Timeout time.Duration
 
 	// Optimizer says how much TensorFlow's graph optimizer does before the first run; "" is
+	// [OptimizerAll] for graphs of at most 128 operations without loops and branches, else
 	// [OptimizerFunctions]. On GPUs it is always [OptimizerAll], which puts cuDNN's operations in
 	// place.
 	Optimizer Optimizer

@@ -36,9 +36,9 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 	return p, p.findTwin()
 }
 
-// plan works out what the signature keeps, the rows' spec, and how inputs are fed.
+// plan works out the rows' spec, and how inputs are fed.
 func (p *Predictor) plan() error {
-	for _, step := range []func() error{p.findState, p.settle, p.buildSpec, p.findFeatures, p.checkSequences} {
+	for _, step := range []func() error{p.settle, p.buildSpec, p.findFeatures, p.checkSequences} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (p *Predictor) settle() error {
 	}
 	if p.o.Workers == 0 {
 		p.o.Workers = DefaultWorkers
-		if p.state.OrderShows() {
+		if p.f.state.OrderShows() {
 			p.o.Workers = 1
 		}
 	}
@@ -136,7 +136,7 @@ func (p *Predictor) fixBatchSize() error {
 			p.fixed = n
 		}
 	}
-	if p.fixed == 0 && p.o.BatchSize == 0 && p.state.Stateful() {
+	if p.fixed == 0 && p.o.BatchSize == 0 && p.f.state.Stateful() {
 		p.fixed = p.outputRows()
 	}
 	if p.fixed == 0 {

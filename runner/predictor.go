@@ -125,7 +125,6 @@ type Predictor struct {
 	feeders    []feeder
 	fixed      int64 // the batch size that the signature fixes, or 0
 	outputs    []string
-	state      savedmodel.State
 	features   []savedmodel.ExampleFeature // that the only input's tf.Examples hold
 	records    bool                        // the only input is a serialized message
 	counters   *counters

@@ -73,7 +73,7 @@ func ofRow(err error) bool {
 // a signature that keeps state are run once, as a second run would see what the first has
 // changed.
 func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) error {
-	if !ofRow(err) || p.state.Stateful() {
+	if !ofRow(err) || p.f.state.Stateful() {
 		return rowsError(j, err)
 	}
 	if p.o.NoBatch {

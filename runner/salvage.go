@@ -32,7 +32,7 @@ func (p *Predictor) salvage(ctx context.Context, j *job, c *isolate.Call, died *
 
 func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Tensor, run runFeeds, died *ProcessError) error {
 	// What a model has kept from run to run has died with it.
-	if died.Final || p.state.Stateful() {
+	if died.Final || p.f.state.Stateful() {
 		return rowsError(j, died)
 	}
 	// Where other batches were under way, the process may have died of one of them.

@@ -10,19 +10,13 @@ import (
 // State says which operations of the signature change what a later run sees. Where there are some,
 // batches run one after the other in the rows' order ([Auto] is [Arrival] then), and a resumed run
 // begins with the first row, without delivering what an earlier run has delivered.
-func (p *Predictor) State() savedmodel.State { return p.state }
-
-// findState looks for what the signature keeps from one run to the next.
-func (p *Predictor) findState() (err error) {
-	p.state, err = p.f.session.graph.State(p.f.signature)
-	return err
-}
+func (p *Predictor) State() savedmodel.State { return p.f.state }
 
 // checkState refuses options under which rows would not meet the state that the model's author had
 // in mind.
 func (p *Predictor) checkState() error {
 	switch {
-	case !p.state.Stateful():
+	case !p.f.state.Stateful():
 	case p.o.Workers > 1:
 		return p.refuse("Workers", "%d workers, want 1", p.o.Workers)
 	case p.o.Batching == Exact || p.o.Batching == Bucket:
@@ -35,5 +29,5 @@ func (p *Predictor) checkState() error {
 
 // refuse says that an option does not go with a signature that keeps state.
 func (p *Predictor) refuse(option, format string, args ...any) error {
-	return &OptionError{Option: option, Msg: fmt.Sprintf(format+": the model keeps state from batch to batch (%s)", append(args, strings.Join(p.state.Changes, ", "))...)}
+	return &OptionError{Option: option, Msg: fmt.Sprintf(format+": the model keeps state from batch to batch (%s)", append(args, strings.Join(p.f.state.Changes, ", "))...)}
 }

@@ -20,10 +20,10 @@ type Stats struct {
 	// Bytes that were fed to runs, and that came back.
 	FedBytes     int64 `json:"fed_bytes"`
 	FetchedBytes int64 `json:"fetched_bytes"`
-	// C memory that tensors of this process, of all sessions, hold now, in bytes: what is fed, what
-	// came back and is not copied yet, and what waits for the garbage collector. It does not count
-	// texts of more than 22 bytes, weights, what TensorFlow takes while it runs, and the processes
-	// of isolated models.
+	// C memory that tensors of this process, of all sessions, hold now, in bytes: what is fed,
+	// what is kept for the next call of few values, and what waits for the garbage collector. It
+	// does not count texts of more than 22 bytes, weights, what TensorFlow takes while it runs, and
+	// the processes of isolated models.
 	TensorBytes int64 `json:"tensor_bytes"`
 }
 

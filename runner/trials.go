@@ -52,7 +52,7 @@ type trials struct {
 // nothing of other values. A batch that the model refuses is left out of the comparison. For a
 // signature that keeps state, or runs row by row, the error is an *[OptionError].
 func (p *Predictor) Try(ctx context.Context, rows []dataset.Element) (Verdict, error) {
-	if p.state.Stateful() {
+	if p.f.state.Stateful() {
 		return Verdict{}, p.refuse("Batching", "answers for one row twice cannot be compared")
 	}
 	if p.o.NoBatch {

@@ -19,6 +19,9 @@ type State struct {
 	// computed from, sorted: assignments of variables, insertions into tables, queues, iterators.
 	// Runs have to come one after the other, in order, for their answers to be those of the model.
 	Changes []string
+	// Unseen are the types of the operations that change what no answer of this signature is
+	// computed from, sorted: another signature may read it.
+	Unseen []string
 	// Random are the types of the operations that draw random numbers or read the clock, sorted.
 	// Answers may differ from run to run, in any order.
 	Random []string
@@ -26,6 +29,10 @@ type State struct {
 
 // Stateful reports whether the order of runs matters.
 func (s State) Stateful() bool { return len(s.Changes) > 0 }
+
+// Keeps reports whether TensorFlow may hold on to the values that a run is fed, as a variable does
+// that is set to them. Their memory is not to be written to again, then.
+func (s State) Keeps() bool { return len(s.Changes)+len(s.Unseen) > 0 }
 
 // OrderShows reports whether runs in another order, or side by side, may give other answers: the
 // signature keeps state, or draws random numbers one after the other.
@@ -56,8 +63,11 @@ func (mg *MetaGraph) State(sig *Signature) (State, error) {
 				return State{}, err
 			}
 		}
-		if changes && (at < 0 || seen[op]) {
+		switch {
+		case changes && (at < 0 || seen[op]):
 			s.Changes = append(s.Changes, op)
+		case changes:
+			s.Unseen = append(s.Unseen, op)
 		}
 		if randomOps[op] {
 			s.Random = append(s.Random, op)

@@ -5,7 +5,7 @@
 // hand:
 //
 //	printf '%s\n' '{"job":"bare"}' '{"job":"predict"}' |
-//		go run ./bench/overhead -model testdata/models/full_seed/k3/model -rows rows.jsonl
+//		go run ./bench/overhead -whole -model testdata/models/full_seed/k3/model -rows rows.jsonl
 //
 // The jobs "bare-calls" and "calls" run one row a call, by the binding's Session.Run and by
 // runner's.
@@ -32,17 +32,17 @@ import (
 
 func main() {
 	model := flag.String("model", "", "SavedModel")
-	rows := flag.String("rows", "", "JSONL file of token rows")
+	rows := flag.String("rows", "", "JSONL file of rows")
+	whole := flag.Bool("whole", false, "the graph as it is, which is what the binding runs: cut down, the same work may be less")
 	flag.Parse()
-	if err := run(context.Background(), *model, *rows); err != nil {
+	if err := run(context.Background(), *model, *rows, *whole); err != nil {
 		fmt.Fprintln(os.Stderr, "bench/overhead:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, model, file string) error {
-	// The graph as it is, which is what the bare loop runs: cut down, the same work is less.
-	s, err := runner.Load(ctx, model, runner.Options{NoPrune: true})
+func run(ctx context.Context, model, file string, whole bool) error {
+	s, err := runner.Load(ctx, model, runner.Options{NoPrune: whole})
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,7 @@ TABLE = (
     _time("one-xla-onnx", "latency", _ONE + ", XLA", "ONNX Runtime, same weights", 1.2),
     _time("batch-onnx", "latency", "batch of 64 × 256 tokens, warm, library call, XLA", "ONNX Runtime, same weights", 1.0),
     _time("overhead", "overhead", "batching, feeding and reading 2,560 rows", "bare `Session.Run` loop in Go over the same batches", 1.02),
+    _time("calls", "overhead", "one row of 32 floats a call, `Session.Run`", "the binding's bare `Session.Run` in Go", 1.05),
     _rate("dense-npy-slices", "dense", _DENSE + "npy in and out", "Python, NumPy slices of 65,536 rows", 1.4),
     _rate("dense-npy-tfdata", "dense", _DENSE + "npy in and out", "Python, `tf.data` batches of 4,096", 9),
     _rate("dense-jsonl", "dense", _DENSE + "JSONL in", "Python, `json.loads` and signature", 10),

@@ -36,7 +36,7 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 		"NaN as null":   fmt.Sprint(j.NullNaN),
 		"wide, squeeze": strings.TrimSpace(string(j.Squeeze) + " " + string(j.Wide)),
 		"xla":           string(cmp.Or(load.XLA, runner.XLAOff)),
-		"optimizer":     string(cmp.Or(load.Optimizer, runner.OptimizerFunctions)),
+		"optimizer":     string(cmp.Or(load.Optimizer, "auto")),
 		"batch memory":  fmt.Sprint(o.Limits.BatchBytes),
 	}
 	if j.Source.Encoder != nil {

@@ -37,7 +37,7 @@ func (j Job) Load(ctx context.Context, m *savedmodel.Model, o runner.Options, po
 //   - Signatures: the one that is run;
 //   - Exact: where the batching is [runner.Exact];
 //   - Optimizer: [runner.OptimizerNone] for a short job, which ends before an optimizer has earned
-//     its time back, else [runner.OptimizerFunctions];
+//     its time back;
 //   - WarmUp: for all but short jobs;
 //   - IntraOp: of all but short jobs, each batch that runs at the same time gets its share of the
 //     cores.

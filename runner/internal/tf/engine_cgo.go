@@ -246,15 +246,17 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 		if j >= 0 {
 			c = l.held[j]
 		} else {
-			c, fetched = holdC(fetched[0]), fetched[1:]
+			// It is copied and freed here, and so does not count.
+			c, fetched = &cTensor{t: fetched[0]}, fetched[1:]
 		}
 		t, err := fromC(c, l.recycler)
+		if j < 0 {
+			free(c.t)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if out[i] = t; j < 0 {
-			c.release()
-		}
+		out[i] = t
 	}
 	runtime.KeepAlive(l)
 	return out, nil

@@ -26,8 +26,8 @@ var (
 // LiveTensors is how many tensors hold C memory, as far as the garbage collector knows.
 func LiveTensors() int64 { return cLive.Load() }
 
-// TensorBytes is how much C memory tensors hold: those that are fed, those that came back and were
-// not copied yet, and those that wait for the garbage collector. Long texts are not counted.
+// TensorBytes is how much C memory tensors hold: those that are fed, those whose memory is kept for
+// the next call, and those that wait for the garbage collector. Long texts are not counted.
 func TensorBytes() int64 { return cHeld.Load() }
 
 // cBytes are the bytes of C memory that one tensor holds; 0 once they are given back.

@@ -44,17 +44,22 @@ var handle = func() int {
 	return field.Index[0]
 }()
 
-// release frees the tensor's memory now, and not in some garbage collection to come: the binding
-// has no way to, but TF_TensorBitcastFrom gives up what its target held. TensorFlow counts
-// references, so what it still uses itself stays. c is not to be used afterwards.
+// release frees the tensor's memory, and takes it out of the memory count. c is not to be used
+// afterwards.
 func (c *cTensor) release() {
-	if c.held.Load() == 0 || handle < 0 {
-		return
-	}
-	t := (*C.TF_Tensor)(reflect.ValueOf(c.t).Elem().Field(handle).UnsafePointer())
-	if C.forget(t) != 0 {
+	if c.held.Load() != 0 && free(c.t) {
 		cAllocated.Add(-c.held.giveBack())
 		c.memory = nil
 	}
-	runtime.KeepAlive(c.t)
+}
+
+// free frees a tensor's memory now, and not in some garbage collection to come: the binding has no
+// way to, but TF_TensorBitcastFrom gives up what its target held. TensorFlow counts references, so
+// what it still uses itself stays. t is not to be used afterwards. free reports whether it could.
+func free(t *tf.Tensor) bool {
+	if handle < 0 {
+		return false
+	}
+	defer runtime.KeepAlive(t)
+	return C.forget((*C.TF_Tensor)(reflect.ValueOf(t).Elem().Field(handle).UnsafePointer())) != 0
 }
