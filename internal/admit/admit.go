@@ -1,9 +1,10 @@
 // Package admit decides which graphs TensorFlow is given.
 //
-// [Decode] reads a GraphDef, [Encode] looks at every operation of what was read and writes it anew.
-// So the bytes that TensorFlow gets are those of the very message that was looked at, and whatever
-// is in them may run, whether anything seems to reach it or not: a branch that is never taken, a
-// gradient, a function that nothing calls. What a model holds beyond that has to be cut out before.
+// [Decode] reads a GraphDef; [Encode] looks at every operation in the decoded graph and encodes it
+// again. So the bytes that TensorFlow gets are those of the very message that was looked at. Every
+// operation must be one that may run, even where it seems that nothing reaches it: in a branch that
+// is never taken, a gradient, a function that nobody calls. Other operations have to be cut out of
+// the graph before.
 package admit
 
 import (
@@ -19,12 +20,12 @@ import (
 	"github.com/tfrun/tfrun/internal/strict"
 )
 
-// Policy says what a graph may hold beside operations that compute or keep state in memory.
+// Policy says which operations a graph may have beside those that compute or keep state in memory.
 type Policy struct {
-	// Allow are operations that somebody lets through, whatever they do.
+	// Allow lists operations that the user has allowed, whatever they do.
 	Allow []string
-	// Files are the paths that stand as constants before operations that may read the model's own
-	// files ([ops.Op.Own]), and what each of them is.
+	// Files maps paths of the model's own files to their kind. Operations that may read such files
+	// ([ops.Op.Own]) get these paths as constants.
 	Files map[string]ops.Own
 }
 
@@ -57,12 +58,13 @@ func Decode(graphDef []byte) (*graphpb.GraphDef, error) {
 	if err := proto.Unmarshal(graphDef, g); err != nil {
 		return nil, err
 	}
-	g.ProtoReflect().SetUnknown(nil) // debug_info of later releases
+	g.ProtoReflect().SetUnknown(nil) // drops debug_info of later releases
 	return g, nil
 }
 
-// Encode writes a graph for TensorFlow. It fails with an *[Error] for an operation that may not
-// run, and changes the graph: configurations in it keep nothing but what is known to be harmless.
+// Encode encodes a graph for TensorFlow. It fails with an *[Error] for an operation that may not
+// run. It changes the graph: of configurations in it only settings that are known to be harmless
+// are kept.
 func Encode(g *graphpb.GraphDef, p Policy) ([]byte, error) {
 	c := &checker{policy: p, functions: map[string]bool{}}
 	for _, f := range g.GetLibrary().GetFunction() {
@@ -88,7 +90,7 @@ func Encode(g *graphpb.GraphDef, p Policy) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(g)
 }
 
-// checker looks at the nodes of one graph.
+// checker checks the nodes of one graph.
 type checker struct {
 	policy    Policy
 	functions map[string]bool
@@ -113,7 +115,7 @@ func (c *checker) nodes(function string, nodes []*nodepb.NodeDef) error {
 	return nil
 }
 
-// refuse says what an operation does that it may not; "" where it may run.
+// refuse returns what an operation does that is not allowed; "" if it may run.
 func (c *checker) refuse(n *nodepb.NodeDef, byName map[string]*nodepb.NodeDef) string {
 	o := ops.Of(n.GetOp())
 	switch {
@@ -132,13 +134,14 @@ func (c *checker) refuse(n *nodepb.NodeDef, byName map[string]*nodepb.NodeDef) s
 	return o.Why
 }
 
-// own reports whether a path is one of the model's own files that the operation may read.
+// own reports whether a path is one of the model's own files, of the kind that the operation may
+// read.
 func (c *checker) own(o *ops.Op, path string) bool {
 	return o.Own != ops.Nothing && c.policy.Files[path] == o.Own
 }
 
-// HarmlessAttr reports whether the attribute that decides what an operation does has a value with
-// which it touches nothing.
+// HarmlessAttr reports whether a node's attribute that decides what the operation does has a value
+// with which it touches nothing.
 func HarmlessAttr(o *ops.Op, n *nodepb.NodeDef) bool {
 	v := n.GetAttr()[o.Attr]
 	if v == nil {
@@ -147,13 +150,12 @@ func HarmlessAttr(o *ops.Op, n *nodepb.NodeDef) bool {
 	return o.Harmless(attrText(v))
 }
 
-// constant returns the constant that stands directly before a data input of a node; nil where
-// something else does.
+// constant returns the constant that is a data input of a node; nil where the input is no constant.
 func constant(n *nodepb.NodeDef, input int, byName map[string]*nodepb.NodeDef) *nodepb.NodeDef {
 	if input >= len(n.GetInput()) {
 		return nil
 	}
-	// A main graph writes "node" or "node:0", a function's body "node:output:0".
+	// A main graph refers to it by "node" or "node:0", a function's body by "node:output:0".
 	name, output, _ := strings.Cut(n.GetInput()[input], ":")
 	if output != "" && output != "0" && output != "output:0" {
 		return nil
@@ -164,8 +166,8 @@ func constant(n *nodepb.NodeDef, input int, byName map[string]*nodepb.NodeDef) *
 	return nil
 }
 
-// Strings returns the values of a constant of strings, as TensorFlow reads them; ok is false for
-// any other node, and where it is not plain what they are.
+// Strings returns the values of a constant of strings, as TensorFlow reads them. ok is false for
+// any other node, and where readers could differ about the values.
 func Strings(n *nodepb.NodeDef) (values []string, ok bool) {
 	t := n.GetAttr()["value"].GetTensor()
 	if n.GetOp() != "Const" || t.GetDtype() != dtypeString || len(t.GetTensorContent()) > 0 || len(t.GetStringVal()) == 0 {

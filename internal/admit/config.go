@@ -8,9 +8,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// cleanConfig writes the configuration anew that a call of a function carries. A ConfigProto can
-// name optimizers by name, with programs of passes as parameters; what is kept are numbers and
-// switches. The older attribute "config", an optimizer's configuration alone, goes.
+// cleanConfig replaces the configuration that a call of a function carries by a harmless one. A
+// ConfigProto can name optimizers, and programs of passes as their parameters; only numbers and
+// switches are kept. The older attribute "config", which holds an optimizer's configuration, is
+// dropped.
 func cleanConfig(n *nodepb.NodeDef) {
 	attrs := n.GetAttr()
 	if op := n.GetOp(); op == "PartitionedCall" || op == "StatefulPartitionedCall" {
@@ -21,8 +22,8 @@ func cleanConfig(n *nodepb.NodeDef) {
 	}
 }
 
-// cleanedConfig returns the harmless part of a serialized ConfigProto: nothing of one that cannot
-// be read.
+// cleanedConfig returns the harmless part of a serialized ConfigProto; nothing if it cannot be
+// read.
 func cleanedConfig(config []byte) []byte {
 	if len(config) == 0 {
 		return nil

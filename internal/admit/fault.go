@@ -11,14 +11,15 @@ import (
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 )
 
-// Template is what is wrong with a function whose attributes its callers fill in: what it does
-// depends on who calls it, and on defaults. TensorFlow 2 makes none.
+// Template is the fault of a function with attributes that its callers fill in. What such a
+// function does depends on the caller and on defaults. TensorFlow 2 makes none.
 const Template = "is a template, whose attributes its callers fill in"
 
 const dtypeString = typespb.DataType_DT_STRING
 
-// Fault says what a node holds that readers could differ about, or that no SavedModel holds and
-// that TensorFlow would trust; "" for most. Whoever allows its operation does not allow that.
+// Fault returns what is wrong with a node, whatever its operation: something that readers could
+// differ about, or that no SavedModel holds and TensorFlow would trust. It returns "" for most
+// nodes. Allowing a node's operation does not allow a fault.
 func Fault(n *nodepb.NodeDef) string {
 	if key, msg := faultIn(n.GetAttr(), 0); msg != "" {
 		return fmt.Sprintf("has an attribute %q that %s", key, msg)
@@ -31,16 +32,16 @@ func Fault(n *nodepb.NodeDef) string {
 	return ""
 }
 
-// dataTypes are the attributes that give the types of what operations make of bytes.
+// dataTypes maps operations that decode bytes to the attribute with the type of the result.
 var dataTypes = map[string]string{
 	"Const": "dtype", "HostConst": "dtype", "ParseTensor": "out_type", "DeserializeSparse": "dtype", "DeserializeManySparse": "dtype",
 	"RestoreV2": "dtypes", "Restore": "dt", "RestoreSlice": "dt",
 }
 
-// mostNested bounds how deep the attributes of functions nest in attributes.
+// mostNested bounds how deep attributes of functions nest.
 const mostNested = 100
 
-// faultIn finds the first attribute, by name, with a fault.
+// faultIn returns the fault of the first attribute, by name, that has one.
 func faultIn(attrs map[string]*attrpb.AttrValue, depth int) (key, msg string) {
 	for k, v := range attrs {
 		if m := faultOf(v, depth); m != "" && (msg == "" || k < key) {
@@ -50,7 +51,7 @@ func faultIn(attrs map[string]*attrpb.AttrValue, depth int) (key, msg string) {
 	return key, msg
 }
 
-// faultOf is [Fault] for one value.
+// faultOf is [Fault] for one attribute.
 func faultOf(v *attrpb.AttrValue, depth int) string {
 	if depth > mostNested {
 		return "nests too deeply"
@@ -78,8 +79,8 @@ func faultOf(v *attrpb.AttrValue, depth int) string {
 	return ""
 }
 
-// tensorFault looks at a tensor that stands in a graph. TensorFlow reads tensor_content where there
-// is any, and else the list of the tensor's type.
+// tensorFault checks a tensor in a graph. TensorFlow reads tensor_content if there is any,
+// otherwise the list of the tensor's type.
 func tensorFault(t *tensorpb.TensorProto) string {
 	if t == nil {
 		return ""
@@ -103,14 +104,14 @@ func tensorFault(t *tensorpb.TensorProto) string {
 	return ""
 }
 
-// isHandle reports whether tensors of a type, or references to such, are handles.
+// isHandle reports whether tensors of a type, or references to them, are handles.
 func isHandle(t typespb.DataType) bool {
-	const reference = 100 // DT_FLOAT_REF and its kin
+	const reference = 100 // DT_FLOAT_REF and other reference types
 	t %= reference
 	return t == typespb.DataType_DT_RESOURCE || t == typespb.DataType_DT_VARIANT
 }
 
-// attrText writes a value as the table of operations has it.
+// attrText returns a value in the form that the table of operations has it in.
 func attrText(v *attrpb.AttrValue) string {
 	switch v := v.GetValue().(type) {
 	case *attrpb.AttrValue_S:
@@ -118,5 +119,5 @@ func attrText(v *attrpb.AttrValue) string {
 	case *attrpb.AttrValue_B:
 		return strconv.FormatBool(v.B)
 	}
-	return "\x00" // nothing that the table has
+	return "\x00" // equals nothing in the table
 }

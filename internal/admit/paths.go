@@ -12,16 +12,16 @@ import (
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 )
 
-// Path says which path an operation is told.
+// Path is a path that an operation gets in place of the graph's own.
 type Path struct {
 	Function, Node string // the main graph's function is ""
-	Input          int    // the data input that is the path
+	Input          int    // index of the data input that takes the path
 	Path           string
 }
 
-// WritePaths puts a constant before each of the operations, in the place of whatever made the path:
-// what is read then is what was seen to be read, however the graph makes it. Operations that the
-// graph does not have are passed over.
+// WritePaths puts a constant before each of the operations, in place of whatever computes the path
+// in the graph. So the file that is read is the one that was looked at. Operations that the graph
+// does not have are passed over.
 func WritePaths(g *graphpb.GraphDef, paths []Path) {
 	of := map[string][]Path{}
 	for _, p := range paths {
@@ -33,8 +33,8 @@ func WritePaths(g *graphpb.GraphDef, paths []Path) {
 	}
 }
 
-// writePaths is WritePaths for a main graph or a function, which write a constant's output as they
-// do.
+// writePaths is WritePaths for one main graph or function; output is how its inputs refer to a
+// constant's output.
 func writePaths(nodes []*nodepb.NodeDef, paths []Path, output string) []*nodepb.NodeDef {
 	if len(paths) == 0 {
 		return nodes
@@ -60,7 +60,7 @@ func writePaths(nodes []*nodepb.NodeDef, paths []Path, output string) []*nodepb.
 	return nodes
 }
 
-// textNode is a constant of one string.
+// textNode returns a constant of one string.
 func textNode(name, value string) *nodepb.NodeDef {
 	t := &tensorpb.TensorProto{Dtype: dtypeString, TensorShape: &shapepb.TensorShapeProto{}, StringVal: [][]byte{[]byte(value)}}
 	return &nodepb.NodeDef{Name: name, Op: "Const", Attr: map[string]*attrpb.AttrValue{

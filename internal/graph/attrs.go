@@ -10,14 +10,15 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// NodeOf returns the node that a main graph's input refers to: "^n", "n:1" and "n" are all n.
+// NodeOf returns the name of the node that an input of a main graph's node refers to: "n" for "^n",
+// "n:1" and "n".
 func NodeOf(input string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(input, "^"), ":")
 	return name
 }
 
-// OutputOf writes a node's input as the tensor that it is: "n" is "n:0". A control input stays
-// "^n".
+// OutputOf returns the tensor that an input refers to, in the one form "n:0". A control input "^n"
+// stays as it is.
 func OutputOf(input string) string {
 	if strings.HasPrefix(input, "^") || strings.Contains(input, ":") {
 		return input
@@ -25,7 +26,7 @@ func OutputOf(input string) string {
 	return input + ":0"
 }
 
-// Shape converts a TensorShapeProto. As in TensorFlow, one that is absent is a scalar's.
+// Shape converts a TensorShapeProto. As in TensorFlow, an absent one is the shape of a scalar.
 func Shape(p *shapepb.TensorShapeProto) tensor.Shape {
 	if p.GetUnknownRank() {
 		return tensor.UnknownShape()
@@ -45,8 +46,8 @@ func DType(d typespb.DataType) tensor.DType {
 	return tensor.DType(d)
 }
 
-// EachFunction calls add with the functions that attributes name, also in the attributes of those.
-// It does not recurse.
+// EachFunction calls add with the functions that attributes name, also inside the attributes of
+// those functions. It does not recurse.
 func EachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
 	for todo := []map[string]*attrpb.AttrValue{attrs}; len(todo) > 0; {
 		last := todo[len(todo)-1]
@@ -62,7 +63,7 @@ func EachFunction(attrs map[string]*attrpb.AttrValue, add func(string)) {
 	}
 }
 
-// OpSets spells out lists of ops.
+// OpSets maps each op to its value, for a table that lists the ops of a value in one string.
 func OpSets[T comparable](lists map[T]string) map[string]T {
 	byOp := map[string]T{}
 	for value, list := range lists {
@@ -73,8 +74,8 @@ func OpSets[T comparable](lists map[T]string) map[string]T {
 	return byOp
 }
 
-// SharedName returns the name of the resource that a VarHandleOp stands for: its own where it gives
-// no other.
+// SharedName returns the name of a VarHandleOp's resource: its shared_name, or, where that is
+// empty, the name of the node.
 func SharedName(n *nodepb.NodeDef) string {
 	if name := string(n.GetAttr()["shared_name"].GetS()); name != "" {
 		return name
@@ -82,12 +83,13 @@ func SharedName(n *nodepb.NodeDef) string {
 	return n.GetName()
 }
 
-// ResourceName returns what tells the resource of a VarHandleOp from others.
+// ResourceName returns a text that differs for VarHandleOps of different resources.
 func ResourceName(n *nodepb.NodeDef) string {
 	return string(n.GetAttr()["container"].GetS()) + "\x00" + SharedName(n)
 }
 
-// SplitInputs tells the data inputs of a node from those that are there for the order alone.
+// SplitInputs splits the inputs of a node into data inputs and control inputs, which only set an
+// order.
 func SplitInputs(n *nodepb.NodeDef) (data, orders []string) {
 	for _, in := range n.GetInput() {
 		if strings.HasPrefix(in, "^") {

@@ -11,12 +11,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxConstant bounds the bytes of a tensor that a file gives with fewer values than it has.
+// maxConstant bounds the bytes of a tensor of which a file gives only some values, and the last one
+// stands for the rest.
 const maxConstant = 64 << 20
 
-// Tensor decodes a TensorProto as Tensor::FromProto does: from its bytes, or from a list of values
-// of which the last stands for all that are left out, and without any from zeros. Types whose
-// values a TensorProto holds in no list of plain numbers or texts are an error.
+// Tensor decodes a TensorProto as TensorFlow's Tensor::FromProto does: from its bytes, or from a
+// list of values, of which the last stands for those that are left out; an empty list means zeros.
+// A type whose values a TensorProto does not hold as plain numbers or texts is an error.
 func Tensor(p *tensorpb.TensorProto) (tensor.Tensor, error) {
 	dtype, shape := DType(p.GetDtype()), Shape(p.GetTensorShape())
 	n, ok := shape.NumElements()
@@ -52,8 +53,8 @@ func Tensor(p *tensorpb.TensorProto) (tensor.Tensor, error) {
 	return t, nil
 }
 
-// listed returns the bits of the values that a TensorProto lists; those of narrow types are the
-// lowest.
+// listed returns the values that a TensorProto lists, as bits; narrow types have theirs in the
+// lowest bits.
 func listed(dtype tensor.DType, p *tensorpb.TensorProto) (bits []uint64, err error) {
 	switch dtype {
 	case tensor.Float32:
@@ -96,7 +97,7 @@ func listed(dtype tensor.DType, p *tensorpb.TensorProto) (bits []uint64, err err
 	return bits, nil
 }
 
-// Ints returns the values of a constant of whole numbers; nil when the node is none.
+// Ints returns the values of a constant of whole numbers, or nil for any other node.
 func Ints(n *Node) []int64 {
 	if n == nil || n.Op != "Const" {
 		return nil

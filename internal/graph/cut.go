@@ -7,23 +7,23 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 )
 
-// Cut is what is left out of a graph: nodes of the main graph and functions, with all that depends
-// on them, so that what stays is whole.
+// Cut is what is left out of a graph: nodes of the main graph, and functions. Whatever depends on
+// them is left out too, so the rest is whole.
 type Cut struct{ Nodes, Functions map[string]bool }
 
 // Has reports whether a tensor of the main graph is left out.
 func (c *Cut) Has(tensor string) bool { return c != nil && c.Nodes[NodeOf(tensor)] }
 
-// Cut returns what is to be left out where the given nodes of the main graph, and functions, are: a
-// node that takes something of another or comes after it, one that calls a function, a function
-// with such a node in it, and the one that a function is the gradient of. The whole graph is
-// decoded; nil where nothing is to be left out.
+// Cut returns what has to be left out together with the given nodes of the main graph and
+// functions: nodes that take their results, or run after them, or call them; functions that contain
+// such a node; and functions of which a left-out function is the gradient. The whole graph is
+// decoded. It is nil where nothing is to be left out.
 func (g *Graph) Cut(nodes, functions []string) (*Cut, error) {
 	if len(nodes)+len(functions) == 0 {
 		return nil, nil
 	}
 	c := &Cut{Nodes: map[string]bool{}, Functions: map[string]bool{}}
-	// who goes with a node, or with a function
+	// For each node, and for each function, these list what has to go with it.
 	nodeUsers, functionUsers, callers := map[string][]string{}, map[string][]string{}, map[string][]string{}
 	for def, err := range g.Nodes() {
 		if err != nil {
@@ -60,8 +60,8 @@ func (g *Graph) Cut(nodes, functions []string) (*Cut, error) {
 	return c, nil
 }
 
-// Beside returns the nodes that a node has to stand beside, on the same device: the attribute
-// _class names them ("loc:@node"). TensorFlow reads no graph without them.
+// Beside returns the nodes on whose device a node has to run: the attribute _class names them
+// ("loc:@node"). TensorFlow refuses a graph in which they are missing.
 func Beside(def *nodepb.NodeDef) []string {
 	var names []string
 	for _, class := range def.GetAttr()["_class"].GetList().GetS() {
@@ -81,7 +81,7 @@ func eachCallee(def *functionpb.FunctionDef, add func(string)) {
 	}
 }
 
-// spread marks names and all that uses them. It does not recurse.
+// spread marks names and all that uses them, directly or not. It does not recurse.
 func spread(marked map[string]bool, names []string, users map[string][]string) {
 	for todo := names; len(todo) > 0; {
 		name := todo[len(todo)-1]

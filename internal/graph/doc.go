@@ -1,7 +1,7 @@
-// Package graph is one GraphDef of TensorFlow: its nodes and functions by name, references from
-// tensor to tensor, what is reached from where ([Reach]) and what a tensor is made from ([Flow]).
-// It knows no signature and no Keras.
+// Package graph reads one GraphDef of TensorFlow: its nodes and functions by name, the references
+// from tensor to tensor, what is reached from where ([Reach]), and what a tensor is made from
+// ([Flow]). It knows nothing of signatures and of Keras.
 //
-// A [Graph] stays serialized. What is decoded is a node, or a function with its references resolved
-// ([Function]), when it is asked for.
+// A [Graph] stays serialized. Single nodes and functions are decoded when they are asked for; a
+// [Function] has its references resolved as well.
 package graph

@@ -5,17 +5,18 @@ import (
 	"slices"
 )
 
-// Flow follows tensors back to what they are made from, through the functions of a graph. Where
-// a function is called from several places, its arguments come from all of them.
+// Flow follows tensors back to what they are made from, into and out of functions. The arguments of
+// a function that is called from several places come from all of these.
 type Flow struct {
 	Main      *Function
 	functions map[string]*Function
-	calls     map[*Node][]string    // the functions that a node uses
-	callers   map[string][]callSite // the nodes that use a function
-	Steps     int                   // that were made
+	calls     map[*Node][]string    // functions that a node uses
+	callers   map[string][]callSite // nodes that use a function
+	Steps     int                   // number of steps made so far
 }
 
-// MaxSteps bounds how long tensors are followed. A model of 10,000 nodes takes some 50,000 steps.
+// MaxSteps bounds how many steps tensors are followed. A model of 10,000 nodes takes some 50,000
+// steps.
 const MaxSteps = 4_000_000
 
 // Place is a tensor: an argument of a function, or an output of a node.
@@ -30,8 +31,8 @@ type callSite struct {
 	n *Node
 }
 
-// Flow decodes what is marked. feeds are the tensors of the main graph that a run feeds: they come
-// from nowhere.
+// Flow decodes what is marked. feeds are the tensors of the main graph that a run feeds; nothing is
+// followed beyond them.
 func (p *Reach) Flow(feeds []string) (*Flow, error) {
 	d := &Flow{functions: map[string]*Function{}, calls: map[*Node][]string{}, callers: map[string][]callSite{}}
 	for name := range p.Functions {
@@ -57,12 +58,12 @@ func (p *Reach) Flow(feeds []string) (*Flow, error) {
 	return d, nil
 }
 
-// stepsOfCallee is how many steps a function counts as that may run in the place of one that is
-// called: noting it takes as long.
+// stepsOfCallee is the number of steps that noting one more implementation of a called function
+// counts as.
 const stepsOfCallee = 8
 
-// noteCalls notes the functions that a node uses, and those that may run in their place. These may
-// be as many as the graph has functions, at each of as many calls, so they count as steps.
+// noteCalls notes the functions that a node uses, and the functions that may run in their place. A
+// graph may have that many functions, at each of as many calls, so noting them counts as steps.
 func (d *Flow) noteCalls(f *Function, n *Node, implementations implementations) {
 	var seen map[string]bool
 	note := func(callee string) {
@@ -90,13 +91,13 @@ func (d *Flow) noteCalls(f *Function, n *Node, implementations implementations) 
 	EachFunction(n.Def.GetAttr(), add)
 }
 
-// All lists the main graph and the functions.
+// All lists the main graph and its functions.
 func (d *Flow) All() []*Function {
 	return append([]*Function{d.Main}, slices.Collect(maps.Values(d.functions))...)
 }
 
-// Back adds to seen all that the given places are made from, these included. It does not recurse,
-// and stops after MaxSteps.
+// Back adds to seen all places that the given ones are made from, and the given ones. It does not
+// recurse, and stops after MaxSteps.
 func (d *Flow) Back(seen map[Place]bool, from ...Place) map[Place]bool {
 	for todo := slices.Clone(from); len(todo) > 0 && d.Steps < MaxSteps; d.Steps++ {
 		p := todo[len(todo)-1]
@@ -117,8 +118,8 @@ func (d *Flow) Back(seen map[Place]bool, from ...Place) map[Place]bool {
 	return seen
 }
 
-// firstArgument returns which input of a node is the first argument of the functions that it calls;
-// ok is false where it passes arguments in a way of its own.
+// firstArgument returns which input of a node is the first argument of the functions that it calls.
+// ok is false for nodes whose arguments are not a run of their inputs.
 func (d *Flow) firstArgument(n *Node) (at int, ok bool) {
 	switch n.Op {
 	case "If", "StatelessIf", "Case", "StatelessCase": // the first input chooses the branch
@@ -137,7 +138,7 @@ func (d *Flow) argument(c callSite, i int) []Place {
 	if i += first; i < len(c.n.Inputs) {
 		from = append(from, Place{c.f, c.n.Inputs[i]})
 	}
-	if IsLoop(c.n) { // or what the iteration before gave
+	if IsLoop(c.n) { // or the result of the iteration before
 		from = append(from, d.results(c.n, i)...)
 	}
 	return from
@@ -154,14 +155,15 @@ func (d *Flow) sources(p Place) []Place {
 	case !ok:
 		return append(d.results(n, -1), PlacesOf(p.F, n.Inputs)...)
 	case IsLoop(n):
-		// a loop's condition gives one result
+		// A loop's condition has one result, which decides on all.
 		from := append(d.results(n, p.Ref.Out), d.results(n, 0)...)
 		return append(from, d.argument(callSite{p.F, n}, p.Ref.Out)...)
 	}
 	return append(d.results(n, p.Ref.Out), PlacesOf(p.F, n.Inputs[:min(first, len(n.Inputs))])...)
 }
 
-// results returns the places of result i of the functions that a node calls; of all results for -1.
+// results returns the places of result i of the functions that a node calls; with i -1, of all
+// results.
 func (d *Flow) results(n *Node, i int) []Place {
 	var list []Place
 	for _, name := range d.calls[n] {
@@ -175,7 +177,7 @@ func (d *Flow) results(n *Node, i int) []Place {
 	return list
 }
 
-// PlacesOf returns the tensors that refs are in a function.
+// PlacesOf returns the places of a function's references.
 func PlacesOf(f *Function, refs []Ref) []Place {
 	list := make([]Place, len(refs))
 	for i, r := range refs {
@@ -184,8 +186,8 @@ func PlacesOf(f *Function, refs []Ref) []Place {
 	return list
 }
 
-// Origin follows a tensor back through what hands it on unchanged, or in another shape. It stops at
-// an operation of another kind, or at an argument of the main graph: what is fed.
+// Origin follows a tensor back through operations that only pass it on, possibly in another shape.
+// It stops at any other operation, or at an argument of the main graph, which a run feeds.
 func (d *Flow) Origin(p Place) Place {
 	for range 10_000 {
 		if i, isArg := p.Ref.IsArg(); isArg {
@@ -209,8 +211,8 @@ func (d *Flow) Origin(p Place) Place {
 	return Place{}
 }
 
-// handsOn are the ops whose result is their first input, element for element; those of tensor lists
-// are how tf.map_fn takes a tensor apart.
+// handsOn are the ops whose result has the elements of their first input. Those of tensor lists are
+// how tf.map_fn splits a tensor into steps.
 var handsOn = map[string]bool{
 	"Identity": true, "StopGradient": true, "PlaceholderWithDefault": true, "Reshape": true, "Squeeze": true, "ExpandDims": true,
 	"TensorListFromTensor": true, "TensorListGetItem": true,

@@ -10,12 +10,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Function is a FunctionDef whose references are resolved: each input of a node is a [ref] to what
+// Function is a FunctionDef whose references are resolved: each input of a node is a [Ref] to what
 // produces it.
 type Function struct {
 	Def    *functionpb.FunctionDef
 	Name   string
-	Nodes  []*Node // in the order in which they were made
+	Nodes  []*Node // in the FunctionDef's order
 	ByName map[string]*Node
 	Args   []string
 	ArgAt  map[string]int
@@ -27,33 +27,34 @@ type Node struct {
 	Name   string
 	Op     string
 	Def    *nodepb.NodeDef
-	Index  int      // its place in function.nodes
-	Parts  []string // the name, cut at slashes: its name scopes, then its own name
+	Index  int      // index in Function.Nodes
+	Parts  []string // the name split at slashes: name scopes, then the node's own name
 	Inputs []Ref    // data inputs
 }
 
-// maxScopes bounds how many name scopes a node's name is cut into; the rest stays in one piece.
+// maxScopes bounds the name scopes that a node's name is split into; the rest stays in one piece.
 const maxScopes = 64
 
-// NewNode returns a node whose inputs are not resolved yet.
+// NewNode returns a node whose inputs are still to be resolved.
 func NewNode(def *nodepb.NodeDef) *Node {
 	return &Node{Name: def.GetName(), Op: def.GetOp(), Def: def, Parts: strings.SplitN(def.GetName(), "/", maxScopes)}
 }
 
-// Ref names a tensor in a function: an output of a node, or an argument. The zero ref is no tensor.
+// Ref is a reference to a tensor in a function: to an output of a node, or to an argument. The zero
+// Ref refers to none.
 type Ref struct {
 	Node *Node
-	Arg  int // 1 + the argument's place when node is nil; 0 for no tensor
-	Out  int // which of the node's outputs, counted flat
+	Arg  int // without a node: 1 + the argument's index; 0 for no tensor
+	Out  int // which of the node's outputs, all of them counted
 }
 
 func (r Ref) OK() bool { return r.Node != nil || r.Arg > 0 }
 
-// IsArg returns the argument's place when r is one.
+// IsArg returns the index of the argument that r refers to; ok is false for an output of a node.
 func (r Ref) IsArg() (int, bool) { return r.Arg - 1, r.Node == nil && r.Arg > 0 }
 
-// Shape returns what the graph knows of a tensor's shape (the attribute _output_shapes); ok is
-// false when it says nothing.
+// Shape returns the shape that the graph itself has for a tensor (the attribute _output_shapes); ok
+// is false if it has none.
 func (f *Function) Shape(r Ref) (s tensor.Shape, ok bool) {
 	if i, isArg := r.IsArg(); isArg {
 		if a := f.Def.GetArgAttr()[uint32(i)].GetAttr()["_output_shapes"]; a != nil && len(a.GetList().GetShape()) > 0 {
@@ -73,7 +74,7 @@ func (f *Function) Shape(r Ref) (s tensor.Shape, ok bool) {
 	return tensor.UnknownShape(), false
 }
 
-// ArgName returns the name that the Python function's user gave an argument, or the argument's own.
+// ArgName returns the name that an argument had in Python, or else its name in the function.
 func (f *Function) ArgName(i int) string {
 	if name := f.Def.GetArgAttr()[uint32(i)].GetAttr()["_user_specified_name"].GetS(); len(name) > 0 {
 		return string(name)
@@ -81,10 +82,10 @@ func (f *Function) ArgName(i int) string {
 	return f.Args[i]
 }
 
-// IsLoop reports whether a node repeats a function of the library.
+// IsLoop reports whether a node is a While loop over functions.
 func IsLoop(n *Node) bool { return n.Op == "While" || n.Op == "StatelessWhile" }
 
-// IsCall reports whether an op calls one function of the library and is nothing else.
+// IsCall reports whether an op does nothing but call one function.
 func IsCall(op string) bool { return op == "PartitionedCall" || op == "StatefulPartitionedCall" }
 
 // AttrInts returns a list attribute of integers.
@@ -101,8 +102,8 @@ func (n *Node) In(i int) *Node {
 	return n.Inputs[i].Node
 }
 
-// OutputDType returns the type of a node's output, as the attributes that most ops have for it say;
-// Invalid when none does.
+// OutputDType returns the type of a node's output, from the attributes that most ops have for it;
+// Invalid where there is none.
 func OutputDType(r Ref) tensor.DType {
 	if r.Node == nil || r.Node.Def == nil {
 		return tensor.Invalid
@@ -137,8 +138,8 @@ func (f *Function) Users() map[*Node][]*Node {
 	return users
 }
 
-// Source follows a tensor back through identities that only pass the function's results on. In a
-// damaged graph they may go round in a circle.
+// Source follows a tensor back through identities. In a damaged graph these may form a circle,
+// which is followed once.
 func (f *Function) Source(r Ref) Ref {
 	for range f.Nodes {
 		if r.Node == nil || r.Node.Op != "Identity" || len(r.Node.Parts) != 1 || len(r.Node.Inputs) == 0 {
@@ -149,7 +150,7 @@ func (f *Function) Source(r Ref) Ref {
 	return r
 }
 
-// OnlyCall returns the call that a function consists of; nil when it does anything else.
+// OnlyCall returns the call that a function consists of, or nil if the function does anything else.
 func (f *Function) OnlyCall() *Node {
 	var call *Node
 	for _, n := range f.Nodes {
@@ -164,7 +165,7 @@ func (f *Function) OnlyCall() *Node {
 	return call
 }
 
-// MainRef reads a tensor's name as a main graph writes it: "node" or "node:i".
+// MainRef resolves the name of a tensor as a main graph has it: "node" or "node:i".
 func (f *Function) MainRef(name string) Ref {
 	head, place, more := strings.Cut(name, ":")
 	out := 0
@@ -180,12 +181,12 @@ func (f *Function) MainRef(name string) Ref {
 	return Ref{}
 }
 
-// Orders are the inputs of a node that are there for the order alone, "^node".
+// Orders are the control inputs of a node, "^node", which only set an order.
 func (n *Node) Orders() []string {
 	return slices.DeleteFunc(slices.Clone(n.Def.GetInput()), func(in string) bool { return !strings.HasPrefix(in, "^") })
 }
 
-// String names a tensor of a function: the node's name, and which of its outputs it is; "" for an
+// String describes a tensor of a function: the node's name and which of its outputs, or "" for an
 // argument.
 func (r Ref) String() string {
 	if r.Node == nil {
@@ -194,6 +195,6 @@ func (r Ref) String() string {
 	return r.Node.Name + ":" + strconv.Itoa(r.Out)
 }
 
-// MaxUnwrap bounds how many functions that only call another are stepped through: a hostile library
-// may call in a circle.
+// MaxUnwrap bounds how many functions that only call another one are followed: in a hostile file
+// they may call each other in a circle.
 const MaxUnwrap = 100

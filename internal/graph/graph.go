@@ -27,17 +27,17 @@ const (
 	FieldNodeName          = 1 // NodeDef
 )
 
-// Faults makes the errors of a graph: they name the file that the graph was read from.
+// Faults makes the errors of a graph, which name the file that the graph was read from.
 type Faults interface {
-	// Damaged says that a part of the file is damaged. It returns an error that it made itself as
-	// it is.
+	// Damaged returns the error of a damaged part of the file. An error that it made itself is
+	// returned as it is.
 	Damaged(part string, err error) error
-	// Undecodable says that protobuf cannot decode a part of the file.
+	// Undecodable returns the error of a part of the file that protobuf cannot decode.
 	Undecodable(part string, err error) error
 }
 
-// Graph is a GraphDef that stays serialized. Nodes and functions are found by name and decoded when
-// they are asked for. It may be used from several goroutines.
+// Graph is a serialized GraphDef. Nodes and functions are found by name and decoded when they are
+// asked for. It may be used from several goroutines.
 type Graph struct {
 	Faults
 	raw    []byte // GraphDef
@@ -51,22 +51,22 @@ type Graph struct {
 	}
 }
 
-// index finds the nodes and the functions of a GraphDef by name. All values are serialized messages
-// in the file's memory.
+// index holds the serialized nodes and functions of a GraphDef by name. They are parts of the
+// file's memory.
 type index struct {
 	nodes     map[string][]byte
 	nodeNames []string // in the file's order
 	functions map[string][]byte
 	funcNames []string          // in the file's order
-	gradients map[string]string // the function that is another's gradient, by the other
-	twice     []string          // nodes and functions of a name that another has
+	gradients map[string]string // maps a function to the one that is its gradient
+	twice     []string          // names that several nodes, or functions, have
 
 	placeOnce sync.Once
-	place     map[string]int // of nodes in nodeNames
+	place     map[string]int // index of a node in nodeNames
 }
 
-// inOrder returns those of the graph's nodes that are marked, in the file's order. Few of many are
-// found without a look at all: signatures may be many, too.
+// inOrder returns the marked nodes in the file's order. If only few are marked it sorts them
+// instead of going through all nodes, since a graph may have many signatures too.
 func (x *index) inOrder(marked map[string]bool) []string {
 	x.placeOnce.Do(func() {
 		x.place = make(map[string]int, len(x.nodeNames))
@@ -84,8 +84,8 @@ func (x *index) inOrder(marked map[string]bool) []string {
 	return names
 }
 
-// New returns the graph that a serialized GraphDef holds. ops is the serialized OpList of the ops
-// that it uses, which a SavedModel keeps beside it. Nothing is read yet.
+// New returns the graph of a serialized GraphDef. ops is the serialized OpList of the ops that the
+// graph uses, which a SavedModel keeps beside it. Nothing is read yet.
 func New(def, ops []byte, faults Faults) *Graph {
 	g := &Graph{Faults: faults, raw: def, opList: ops}
 	g.index = sync.OnceValues(g.readIndex)
@@ -93,13 +93,13 @@ func New(def, ops []byte, faults Faults) *Graph {
 	return g
 }
 
-// With returns the graph of another GraphDef, with the same ops and faults.
+// With returns the graph of another GraphDef that uses the same ops, with the same faults.
 func (g *Graph) With(def []byte) *Graph { return New(def, g.opList, g.Faults) }
 
 // Raw returns the serialized GraphDef.
 func (g *Graph) Raw() []byte { return g.raw }
 
-// readIndex splits the GraphDef.
+// readIndex finds the nodes and functions of the GraphDef.
 func (g *Graph) readIndex() (*index, error) {
 	x := &index{nodes: map[string][]byte{}, functions: map[string][]byte{}, gradients: map[string]string{}}
 	err := wire.Each(g.raw, func(f wire.Field) error {
@@ -127,7 +127,7 @@ func (g *Graph) readIndex() (*index, error) {
 	return x, nil
 }
 
-// readLibrary splits a FunctionDefLibrary.
+// readLibrary finds the functions of a FunctionDefLibrary.
 func (x *index) readLibrary(data []byte) error {
 	return wire.Each(data, func(f wire.Field) error {
 		switch {
@@ -152,7 +152,7 @@ func (x *index) readLibrary(data []byte) error {
 	})
 }
 
-// ReadGradient reads a GradientDef: the function that has a gradient, and the function that is it.
+// ReadGradient reads a GradientDef: the name of a function, and that of its gradient function.
 func ReadGradient(def []byte) (of, gradient string, err error) {
 	if of, err = wire.String(def, fieldGradientFunction); err == nil {
 		gradient, err = wire.String(def, fieldGradientOf)
@@ -160,7 +160,7 @@ func ReadGradient(def []byte) (of, gradient string, err error) {
 	return of, gradient, err
 }
 
-// FunctionName returns the name in a serialized FunctionDef's signature, which stands first in it.
+// FunctionName returns the name of a serialized FunctionDef, which its signature begins with.
 func FunctionName(def []byte) (name string, err error) {
 	found := errors.New("found")
 	err = wire.Each(def, func(f wire.Field) error {
@@ -187,7 +187,7 @@ func (g *Graph) FunctionNames() ([]string, error) {
 	return x.funcNames, nil
 }
 
-// Gradients returns the functions that are gradients of others, by the others.
+// Gradients maps functions to their gradient functions.
 func (g *Graph) Gradients() (map[string]string, error) {
 	x, err := g.index()
 	if err != nil {
@@ -196,14 +196,14 @@ func (g *Graph) Gradients() (map[string]string, error) {
 	return x.gradients, nil
 }
 
-// HasFunction reports whether the library has a function. A graph that is damaged has none.
+// HasFunction reports whether the library has a function. For a damaged graph it reports false.
 func (g *Graph) HasFunction(name string) bool {
 	x, err := g.index()
 	return err == nil && x.functions[name] != nil
 }
 
-// Function decodes one function of the library; nil when there is none of that name. It is not
-// kept: each call decodes anew.
+// Function decodes one function of the library; nil if there is none of that name. Each call
+// decodes it again.
 func (g *Graph) Function(name string) (*functionpb.FunctionDef, error) {
 	x, err := g.index()
 	if err != nil {
@@ -220,8 +220,8 @@ func (g *Graph) Function(name string) (*functionpb.FunctionDef, error) {
 	return def, nil
 }
 
-// Functions decodes the functions of the library one by one, in the file's order, so that memory
-// stays that of the largest. An error ends the sequence.
+// Functions decodes the functions of the library one by one, in the file's order. One function at a
+// time is in memory. An error ends the sequence.
 func (g *Graph) Functions() iter.Seq2[*functionpb.FunctionDef, error] {
 	return func(yield func(*functionpb.FunctionDef, error) bool) {
 		names, err := g.FunctionNames()
@@ -238,8 +238,8 @@ func (g *Graph) Functions() iter.Seq2[*functionpb.FunctionDef, error] {
 	}
 }
 
-// Node decodes one node of the main graph; nil when there is none of that name. It is not kept:
-// each call decodes anew.
+// Node decodes one node of the main graph; nil if there is none of that name. Each call decodes it
+// again.
 func (g *Graph) Node(name string) (*nodepb.NodeDef, error) {
 	x, err := g.index()
 	if err != nil {
@@ -256,8 +256,8 @@ func (g *Graph) Node(name string) (*nodepb.NodeDef, error) {
 	return def, nil
 }
 
-// Call decodes the node that a tensor of the main graph comes from when it calls a function of the
-// library; nil when it does not.
+// Call decodes the node that makes a tensor of the main graph, if that node calls a function of the
+// library; otherwise it returns nil.
 func (g *Graph) Call(tensor string) (*nodepb.NodeDef, error) {
 	n, err := g.Node(NodeOf(tensor))
 	if n == nil || err != nil || !IsCall(n.GetOp()) || !g.HasFunction(n.GetAttr()["f"].GetFunc().GetName()) {
@@ -284,7 +284,7 @@ func (g *Graph) Nodes() iter.Seq2[*nodepb.NodeDef, error] {
 	}
 }
 
-// unmarshal decodes a part of the graph; what says which, for the error.
+// unmarshal decodes a part of the graph; what names the part for the error.
 func (g *Graph) unmarshal(data []byte, to proto.Message, what string) error {
 	if err := Unmarshal(data, to); err != nil {
 		return g.Undecodable(what, err)
@@ -292,7 +292,7 @@ func (g *Graph) unmarshal(data []byte, to proto.Message, what string) error {
 	return nil
 }
 
-// Unmarshal decodes a message that may be hostile: protobuf bounds how deep it nests.
+// Unmarshal decodes a message that may be hostile, with a bound on its nesting.
 func Unmarshal(data []byte, to proto.Message) error {
 	return proto.UnmarshalOptions{RecursionLimit: MaxMessageDepth}.Unmarshal(data, to)
 }

@@ -27,28 +27,29 @@ const (
 	fieldFunctionAttrs = 5
 )
 
-// Reach says what of a graph is reached: the nodes of the main graph that others depend on, and the
-// functions that these call, and so on. Nothing is decoded, and nothing recurses.
+// Reach finds the part of a graph that something depends on: nodes of the main graph, the functions
+// that these call, and so on. It decodes nothing and does not recurse.
 type Reach struct {
 	Nodes, Functions map[string]bool
-	// Ops takes the types of the operations in what is marked, if it is not nil.
+	// Ops, if not nil, is filled with the types of the operations in the marked part.
 	Ops map[string]bool
-	// Unnamed is an attribute; the operations that have it are left out of Ops.
+	// Unnamed is the name of an attribute: operations that have it are left out of Ops.
 	Unnamed string
-	// CPUOnly leaves out functions that are there to take another's place on a GPU.
+	// CPUOnly leaves out functions that may take the place of another one on a GPU.
 	CPUOnly bool
-	// Fed is for what a run reaches, not for what a file has to hold: these tensors are fed, and
-	// nodes that others stand beside are left out. It is nil where a file is asked for.
+	// Fed makes Reach find what a run executes instead of what a file has to hold. It holds the
+	// tensors that the run feeds; nodes that only share another one's device are then left out.
+	// nil: what a file has to hold.
 	Fed map[string]bool
-	// Without is never marked; nil where nothing is left out.
+	// Without is what is never marked; nil where nothing is left out.
 	Without *Cut
 
 	g    *Graph
 	x    *index
-	todo []string // functions that are marked and not followed yet
+	todo []string // marked functions whose nodes are still to be followed
 }
 
-// Reach returns an empty one.
+// Reach returns a Reach with nothing marked.
 func (g *Graph) Reach() (*Reach, error) {
 	x, err := g.index()
 	if err != nil {
@@ -57,7 +58,7 @@ func (g *Graph) Reach() (*Reach, error) {
 	return &Reach{g: g, x: x, Nodes: map[string]bool{}, Functions: map[string]bool{}}, nil
 }
 
-// Feed says that a run feeds these tensors.
+// Feed adds tensors that a run feeds.
 func (p *Reach) Feed(tensors []string) {
 	p.Fed = map[string]bool{}
 	for _, name := range tensors {
@@ -65,7 +66,7 @@ func (p *Reach) Feed(tensors []string) {
 	}
 }
 
-// Mark marks the nodes that roots depend on, tensors or nodes, and the functions that these call.
+// Mark marks the nodes that roots (tensors or nodes) depend on, and the functions that these call.
 func (p *Reach) Mark(roots []string) error {
 	if err := p.MarkNodes(roots); err != nil {
 		return err
@@ -73,7 +74,7 @@ func (p *Reach) Mark(roots []string) error {
 	return p.followFunctions()
 }
 
-// MarkNodes marks the nodes of the main graph alone.
+// MarkNodes marks nodes of the main graph as Mark does, and no functions.
 func (p *Reach) MarkNodes(roots []string) error {
 	todo := slices.Clone(roots)
 	for len(todo) > 0 {
@@ -97,7 +98,7 @@ func (p *Reach) MarkNodes(roots []string) error {
 	return nil
 }
 
-// nameIn is NodeOf without a copy.
+// nameIn is [NodeOf] for bytes, without a copy.
 func nameIn(input []byte) []byte {
 	name, _, _ := bytes.Cut(bytes.TrimPrefix(input, []byte("^")), []byte(":"))
 	return name
@@ -113,7 +114,7 @@ func (p *Reach) MarkAll() {
 	}
 }
 
-// MarkFunctions marks functions, and those that they call.
+// MarkFunctions marks functions and the functions that these call.
 func (p *Reach) MarkFunctions(names ...string) error {
 	for _, name := range names {
 		p.need(name)
@@ -121,8 +122,8 @@ func (p *Reach) MarkFunctions(names ...string) error {
 	return p.followFunctions()
 }
 
-// Main returns the marked nodes of the main graph as if they were the body of a function, in the
-// file's order. Its arguments are the tensors that a run feeds, "" for an argument that is none.
+// Main returns the marked nodes of the main graph in the form of a function's body, in the file's
+// order. Its arguments are the tensors that a run feeds; an argument "" is no tensor.
 func (p *Reach) Main(feeds []string) (*Function, error) {
 	f := &Function{ByName: map[string]*Node{}, ArgAt: map[string]int{}}
 	for i, tensor := range feeds {
@@ -152,8 +153,8 @@ func (p *Reach) Main(feeds []string) (*Function, error) {
 	return f, nil
 }
 
-// followNode marks the functions that a node names, and calls need with the tensors and nodes that
-// it depends on: its inputs and those it has to stand beside.
+// followNode marks the functions that a node names. It calls need with the tensors and nodes that
+// the node depends on: its inputs, and the nodes whose device it shares.
 func (p *Reach) followNode(def []byte, need func([]byte)) error {
 	op, unnamed := "", false
 	err := wire.Each(def, func(f wire.Field) error {
@@ -181,8 +182,8 @@ func (p *Reach) followNode(def []byte, need func([]byte)) error {
 	return err
 }
 
-// followAttr looks at an entry of a map of attributes. It returns its key, and calls beside with
-// the nodes that the attribute _class names ("loc:@node").
+// followAttr reads an entry of a map of attributes and returns its key. It calls beside with the
+// nodes that the attribute _class names ("loc:@node").
 func (p *Reach) followAttr(entry []byte, beside func([]byte)) (key string, err error) {
 	if key, err = wire.String(entry, wire.FieldMapKey); err != nil {
 		return "", err
@@ -200,8 +201,8 @@ func (p *Reach) followAttr(entry []byte, beside func([]byte)) (key string, err e
 	return key, err
 }
 
-// followValue marks the functions that an AttrValue names, those in the attributes of functions
-// included, and calls text with its strings.
+// followValue marks the functions that an AttrValue names, also those inside the attributes of
+// functions, and calls text with its strings.
 func (p *Reach) followValue(value []byte, text func([]byte)) error {
 	todo := [][]byte{value}
 	function := func(nameAttrList []byte) error {
@@ -260,9 +261,9 @@ func (p *Reach) need(name string) {
 	}
 }
 
-// followFunctions marks what the marked functions call. Functions that implement the same interface
-// (the attribute api_implements) belong together: TensorFlow's optimizer puts one in the place of
-// another, such as the LSTM for GPUs.
+// followFunctions marks the functions that marked functions call. Functions that implement one
+// interface (the attribute api_implements) are marked together: TensorFlow's optimizer may replace
+// one by another, for instance by the LSTM for GPUs.
 func (p *Reach) followFunctions() error {
 	implementations, err := p.implementations()
 	if err != nil {
@@ -297,7 +298,7 @@ func (p *Reach) followFunctions() error {
 	return nil
 }
 
-// nowhere is for nodes of functions, which are reached with their function.
+// nowhere ignores the nodes that a function's node depends on: they are in the same function.
 func nowhere([]byte) {}
 
 // implementations groups functions by the interface that they implement.
@@ -306,8 +307,8 @@ type implementations struct {
 	of map[string][]string // interface → functions
 }
 
-// implementations finds the functions that implement an interface. Those for a GPU cannot be chosen
-// where there is none.
+// implementations returns the functions that implement each interface. Those for GPUs are left out
+// with CPUOnly.
 func (p *Reach) implementations() (implementations, error) {
 	m := implementations{by: map[string]string{}, of: map[string][]string{}}
 	for _, name := range p.x.funcNames {
@@ -341,7 +342,7 @@ func (p *Reach) implementations() (implementations, error) {
 	return m, nil
 }
 
-// EntryString returns the value of an entry of a map of attributes when that is a string.
+// EntryString returns the value of an entry of a map of attributes, if it is a string.
 func EntryString(entry []byte) (value string, err error) {
 	err = wire.Each(entry, func(f wire.Field) error {
 		if f.Num != wire.FieldMapValue || f.Type != protowire.BytesType {

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Load returns a function of the library with its references resolved; nil when there is
-// none of that name. Those of the signatures are kept: several signatures often call the same one.
+// Load returns a function of the library with its references resolved; nil if there is none of that
+// name. A few functions are kept decoded, since several signatures often call the same one.
 func (g *Graph) Load(name string) (*Function, error) {
 	g.loaded.Lock()
 	defer g.loaded.Unlock()
@@ -41,7 +41,7 @@ func (g *Graph) Resolve(name string) (*Function, error) {
 	return g.ResolveDef(def)
 }
 
-// ResolveDef resolves the references of a function that need not stand in the library.
+// ResolveDef resolves the references of a function, which may be one that is not in the library.
 func (g *Graph) ResolveDef(def *functionpb.FunctionDef) (*Function, error) {
 	f := &Function{Def: def, Name: def.GetSignature().GetName(), ByName: make(map[string]*Node, len(def.GetNodeDef())), ArgAt: map[string]int{}}
 	for i, a := range def.GetSignature().GetInputArg() {
@@ -71,7 +71,7 @@ func (g *Graph) ResolveDef(def *functionpb.FunctionDef) (*Function, error) {
 	return f, nil
 }
 
-// resolve reads a tensor's name as a function body writes it: "arg", "node:output_arg:i", or
+// resolve resolves the name of a tensor as a function's body has it: "arg", "node:output_arg:i", or
 // "node:i".
 func (f *Function) resolve(name string, ops map[string][]outputArg) Ref {
 	head, rest, _ := strings.Cut(name, ":")
@@ -91,11 +91,11 @@ func (f *Function) resolve(name string, ops map[string][]outputArg) Ref {
 	return Ref{Node: n, Out: max(i, 0) + flatOutput(n.Def, ops[n.Op], arg)}
 }
 
-// outputArg is one output of an op's definition. It stands for several tensors when one of the
-// attributes gives a number or a list of types.
+// outputArg is one output of an op's definition. It is several tensors where an attribute of the
+// node gives a number or a list of types.
 type outputArg struct{ name, numberAttr, typeListAttr string }
 
-// flatOutput returns the number of tensors before the output arg of the given name.
+// flatOutput returns the number of a node's output tensors before the output arg of the given name.
 func flatOutput(n *nodepb.NodeDef, args []outputArg, name string) int {
 	before := 0
 	for _, a := range args {

@@ -11,15 +11,15 @@ import (
 	"github.com/tfrun/tfrun/internal/wire"
 )
 
-// Doubt says what of a graph other readers may read in another way, and why.
+// Doubt names a part of a graph that other readers may read in another way, and says why.
 type Doubt struct {
 	Function string // "" for the main graph
 	Node     string // "" for a function as a whole, or for the graph
 	Msg      string
 }
 
-// Doubts lists what of the graph is written in a way that readers may differ about: see package
-// strict. Honest graphs have none.
+// Doubts lists the parts of the graph that readers may differ about, see package strict. Graphs
+// that TensorFlow has written have none.
 func (g *Graph) Doubts() ([]Doubt, error) {
 	x, err := g.index()
 	if err != nil {
@@ -43,7 +43,7 @@ func (g *Graph) Doubts() ([]Doubt, error) {
 	for _, name := range x.funcNames {
 		check(x.functions[name], functions, Doubt{Function: name})
 	}
-	rest, err := g.frame()
+	rest, err := g.withoutBodies()
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +51,8 @@ func (g *Graph) Doubts() ([]Doubt, error) {
 	return list, nil
 }
 
-// frame returns the GraphDef without its nodes and functions.
-func (g *Graph) frame() ([]byte, error) {
+// withoutBodies returns the GraphDef without its nodes and functions.
+func (g *Graph) withoutBodies() ([]byte, error) {
 	var out []byte
 	err := wire.EachRaw(g.raw, func(f wire.Field, raw []byte) error {
 		switch {

@@ -2,13 +2,13 @@ package ops
 
 import "strings"
 
-// Family is a library of operations that are no part of TensorFlow.
+// Family is a library of operations that does not belong to TensorFlow.
 type Family struct {
 	Name    string // "TensorFlow Text"
-	Package string // the Python package that holds the library; "" where there is none
+	Package string // the Python package that has the library; "" if none has
 }
 
-// String names the family and where to get it.
+// String returns the family's name, and where to get the library.
 func (f Family) String() string {
 	if f.Package == "" {
 		return f.Name
@@ -25,7 +25,8 @@ var (
 	structs = Family{"Struct2Tensor", "struct2tensor"}
 )
 
-// families are told by what the names of operations begin with, the more special name first.
+// families are recognised by the beginnings of operations' names. A longer beginning comes before a
+// shorter one.
 var families = []struct {
 	prefix string
 	family Family
@@ -63,8 +64,8 @@ var families = []struct {
 	{"Reverb", Family{"Reverb", "dm-reverb"}},
 }
 
-// FamilyOf guesses which library of operations one that is not in the table belongs to; ok is false
-// for most names. An operation "SentencepieceOp" is of TensorFlow Text, whatever its library file.
+// FamilyOf guesses the library of an operation that is not in the table, from its name. ok is false
+// for most names. For example, "SentencepieceOp" belongs to TensorFlow Text.
 func FamilyOf(op string) (f Family, ok bool) {
 	for _, c := range families {
 		if strings.HasPrefix(op, c.prefix) {

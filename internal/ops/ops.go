@@ -1,8 +1,9 @@
-// Package ops says of every operation of the supported TensorFlows what it does beside computing.
+// Package ops says, for every operation of the supported TensorFlow versions, what it does beside
+// computing.
 //
-// The table is ops.txt, one line an operation: scripts/ops.py lists what libtensorflow registers,
-// and people say what it does. An operation that is not in it is of a library of its own, or of a
-// TensorFlow that is newer than the table.
+// The table is ops.txt, one line for each operation: scripts/ops.py lists the operations that
+// libtensorflow registers, and people write down what they do. An operation that is not in the
+// table belongs to another library, or to a newer TensorFlow.
 package ops
 
 import (
@@ -14,24 +15,24 @@ import (
 	"sync"
 )
 
-// Class says what an operation does. A model may run what computes, or keeps its state in memory;
-// of all else somebody has to decide.
+// Class says what an operation does. A model may run operations that compute, or that keep state in
+// memory. All others need somebody's permission.
 type Class string
 
 // The classes of operations.
 const (
-	Compute  Class = "compute"  // makes results of its inputs and attributes
+	Compute  Class = "compute"  // computes results from its inputs and attributes
 	State    Class = "state"    // keeps values in the session's memory: variables, tables, queues
 	Reads    Class = "reads"    // reads files
 	Writes   Class = "writes"   // writes files
 	Network  Class = "network"  // reaches other processes, or waits for other devices
 	Process  Class = "process"  // starts a process, or ends this one
 	Python   Class = "python"   // needs the Python interpreter that made the graph
-	Native   Class = "native"   // runs native code that is no part of TensorFlow
-	Graph    Class = "graph"    // runs a graph or a program that is data: in a string, an attribute
-	Memory   Class = "memory"   // hands out memory that is not its own
+	Native   Class = "native"   // runs native code that is not TensorFlow's
+	Graph    Class = "graph"    // runs a graph or program that is data: a string, an attribute
+	Memory   Class = "memory"   // hands out memory that it does not own
 	TPU      Class = "tpu"      // is for TPUs
-	Internal Class = "internal" // TensorFlow puts it into graphs itself, and trusts what it says
+	Internal Class = "internal" // put into graphs by TensorFlow itself, and trusted by it
 )
 
 var classes = []Class{Compute, State, Reads, Writes, Network, Process, Python, Native, Graph, Memory, TPU, Internal}
@@ -39,33 +40,33 @@ var classes = []Class{Compute, State, Reads, Writes, Network, Process, Python, N
 // Own says which files of a model an operation may read while the model is loaded.
 type Own string
 
-// What an operation may read.
+// The kinds of files that an operation may read.
 const (
 	Nothing    Own = ""
 	Checkpoint Own = "checkpoint" // the model's variables
 	Asset      Own = "asset"      // a file of the model's assets
 )
 
-// Op is what is known of an operation.
+// Op describes an operation.
 type Op struct {
 	Name     string
 	Class    Class
 	Stateful bool     // TensorFlow does not fold it into a constant
-	Calls    []string // the attributes that name functions
-	Path     int      // the data input that names a file, counted from 0; -1 where none does
-	Attr     string   // the attribute that names a file, or says what is done; "" where none does
-	Unset    bool     // where the attribute is not set, nothing is touched
+	Calls    []string // attributes that name functions
+	Path     int      // index of the data input that names a file; -1: none does
+	Attr     string   // attribute that names a file or an action; "": none does
+	Unset    bool     // touches nothing if that attribute is not set
 	Own      Own
-	Why      string // what it does, for people; "" of most that compute
+	Why      string // what it does, for people; "" for most that compute
 
-	harmless []string // values of the path or the attribute with which nothing is touched
+	harmless []string // values of the path or the attribute with which it touches nothing
 }
 
-// Pure reports whether the operation touches nothing but the session's memory.
+// Pure reports whether the operation touches nothing outside the session's memory.
 func (o *Op) Pure() bool { return o.Class == Compute || o.Class == State }
 
-// Harmless reports whether the operation touches nothing where its path, or its attribute, is the
-// given one: PrintV2 prints on "stderr", and CacheDataset caches in memory where the name is "".
+// Harmless reports whether the operation touches nothing with the given path or attribute: PrintV2
+// prints to "stderr", and CacheDataset caches in memory where the name is "".
 func (o *Op) Harmless(path string) bool {
 	return slices.ContainsFunc(o.harmless, func(h string) bool {
 		prefix, open := strings.CutSuffix(h, "*")
@@ -73,7 +74,7 @@ func (o *Op) Harmless(path string) bool {
 	})
 }
 
-// Of returns what is known of an operation; nil where it is not in the table.
+// Of returns the description of an operation, nil if it is not in the table.
 func Of(name string) *Op { return table()[name] }
 
 // All returns the table, by name.
@@ -90,7 +91,7 @@ var table = sync.OnceValue(func() map[string]*Op {
 	return t
 })
 
-// parse reads the table. ops.txt begins with what its lines look like.
+// parse reads the table. The beginning of ops.txt describes its lines.
 func parse(text string) (map[string]*Op, error) {
 	t := make(map[string]*Op, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {

@@ -10,29 +10,31 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Sharing says what a graph has to do with kernels of oneDNN that keep what belongs to one run in
-// the kernel itself, so that two runs at a time give wrong numbers, or end the process.
+// Sharing says which kernels of oneDNN in a graph are unsafe when two runs share them: they keep
+// data of one run in the kernel itself, so that two runs at a time give wrong numbers or end the
+// process.
 //
-// TensorFlow's fused convolution is one (MklConvOp in mkl_conv_ops.cc, as of 2.15 to 2.21): where
-// the sum of a convolution with a bias and of another tensor is computed by one kernel, and that
-// tensor is still needed elsewhere, as over a long skip connection, the kernel remembers where the
-// tensor and its copy lie in two members, fuse_add_src_ and fuse_add_dst_. TensorFlow's optimizer
-// (remapper.cc) makes such kernels of Conv2D or Conv3D, BiasAdd and Add.
+// TensorFlow's fused convolution is such a kernel (MklConvOp in mkl_conv_ops.cc, as of 2.15 to
+// 2.21). It computes a convolution, adds a bias, and adds another tensor. Where that tensor is
+// still needed elsewhere, as over a long skip connection, the kernel keeps the places of the tensor
+// and of its copy in two members, fuse_add_src_ and fuse_add_dst_. TensorFlow's optimizer
+// (remapper.cc) makes these kernels out of Conv2D or Conv3D, BiasAdd and Add.
 //
-// [ReducedApart] writes graphs of which it makes none: between the convolution and the
-// sum stands an operation that hands its input on and that the optimizer leaves alone. Bias and
-// activation are fused with the convolution as before, and the sum costs no more than the copy did.
+// [ReducedApart] writes graphs out of which the optimizer makes no such kernel: between convolution
+// and sum it puts an operation that passes its input on and that the optimizer does not touch. Bias
+// and activation are still fused with the convolution, and the sum takes no longer than the copy
+// did.
 type Sharing struct {
-	// Sums counts the sums that the optimizer would fuse with a convolution in the graph as it is.
-	// The graph that [ReducedApart] returns has none of them.
+	// Sums counts the sums that the optimizer would fuse with a convolution in the model's own
+	// graph. The graph that [ReducedApart] returns has none of them.
 	Sums int
-	// Kernels are the types of operations whose kernels are shared whatever stands around them:
-	// convolutions and products of quantized numbers, and convolutions that were fused before the
-	// model was saved. Runs of such a graph have to take turns.
+	// Kernels are the types of operations whose kernels are always unsafe to share: convolutions
+	// and products of quantized numbers, and convolutions that were fused before the model was
+	// saved. Runs of such a graph must take turns.
 	Kernels []string
 }
 
-// ReducedApart is [Reduced], and says which sums it took apart.
+// ReducedApart is [Reduced] that also returns which kernels runs would share.
 func ReducedApart(mg *savedmodel.MetaGraph, r Reduction) ([]byte, Sharing, error) {
 	graph, nodes, sharing, err := reduce(mg, r)
 	if err != nil {
@@ -48,7 +50,7 @@ func GraphDef(mg *savedmodel.MetaGraph, r Reduction) ([]byte, Sharing, error) {
 	return graph, sharing, err
 }
 
-// reduce returns the GraphDef of Reduced and the names of its nodes.
+// reduce returns the GraphDef of [Reduced], without sums to be fused, and the names of its nodes.
 func reduce(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes map[string]bool, sharing Sharing, err error) {
 	if graph, nodes, err = reducedGraph(mg, r); err != nil {
 		return nil, nil, Sharing{}, err
@@ -59,8 +61,8 @@ func reduce(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes map[stri
 	return graph, nodes, sharing, nil
 }
 
-// takeApart returns a GraphDef without sums that the optimizer would fuse with a convolution; the
-// very same one where there are none.
+// takeApart returns a GraphDef in which no sum can be fused with a convolution. Where there is no
+// such sum it returns the graph itself.
 func takeApart(graph []byte) ([]byte, Sharing, error) {
 	if !bytes.Contains(graph, []byte("Conv")) && !bytes.Contains(graph, []byte("Quantized")) {
 		return graph, Sharing{}, nil
@@ -89,52 +91,52 @@ func takeApart(graph []byte) ([]byte, Sharing, error) {
 	return graph, sharing, err
 }
 
-// apart is the work on one graph.
+// apart takes sums of one graph apart. kernels are the unsafe kernels it meets.
 type apart struct {
 	kernels map[string]bool
 }
 
-// convState is what is known of a tensor that a convolution makes. Several may hold, where paths
-// join.
+// convState says how a tensor was made by a convolution. A tensor that several paths lead to may
+// have both states.
 type convState uint8
 
 const (
-	convPlain  convState = 1 << iota // a bias may still be added to it
-	convBiased                       // with a bias: a sum with anything else is fused
+	convPlain  convState = 1 << iota // without a bias so far
+	convBiased                       // with a bias: the optimizer fuses a sum with it
 )
 
-// apartNode is as much of a NodeDef as the search for sums needs.
+// apartNode is the part of a NodeDef that the search for sums needs.
 type apartNode struct {
 	name, op, device string
-	inputs           []string // data inputs as they are written, then the orders to wait
-	dtype            []byte   // of what it gives: a serialized AttrValue
-	was              []byte   // the type that a Cast or Bitcast starts from
-	squeezes         bool     // certain axes
-	calls            bool     // a function of the library
-	fused            bool     // with a sum already
+	inputs           []string // data inputs as they are written, then control inputs
+	dtype            []byte   // type of the result: a serialized AttrValue
+	was              []byte   // type that a Cast or Bitcast converts from
+	squeezes         bool     // a Squeeze of given axes
+	calls            bool     // calls a function of the library
+	fused            bool     // fused with a sum in the file
 
-	from  []*apartNode // what makes the data inputs; nil for an argument
-	made  []string     // the data inputs as from gives them
+	from  []*apartNode // nodes that make the data inputs; nil for an argument
+	made  []string     // the data inputs, as outputs of from
 	users []apartUse
 	fixed fixedness
-	wait  int // inputs whose fixedness is not known yet
+	wait  int // number of inputs whose fixedness is not known yet
 
 	state convState
 	rank  int // of its first output; 0 where it is not known
 }
 
-// apartUse is a data input of a node.
+// apartUse is one data input of a node.
 type apartUse struct {
 	node  *apartNode
 	input int
 }
 
-// fixedness says whether a tensor is the same in every run.
+// fixedness says what a tensor depends on, and so whether it is the same in every run.
 type fixedness uint8
 
 const (
-	ofConstants fixedness = iota // alone: the optimizer computes with it
-	ofVariables                  // and constants
+	ofConstants fixedness = iota // on constants alone: the optimizer computes with it
+	ofVariables                  // on variables and constants
 	changing
 )
 
@@ -143,23 +145,24 @@ type apartScope struct {
 	function bool
 	nodes    []*apartNode
 	byName   map[string]*apartNode
-	results  map[string]string // of a function: the result's name → its tensor
+	results  map[string]string // of a function: name of a result → its tensor
 
-	sums []apartUse // inputs that stand between a convolution and a sum
-	// leaving are what a convolution makes that goes into a call, or is a result: that has no node.
+	sums []apartUse // inputs at which a sum must be kept apart from a convolution
+	// leaving are tensors made by a convolution that leave the scope: inputs of calls, and results,
+	// which have no node.
 	leaving []apartUse
-	foreign bool // something from outside is summed
+	foreign bool // the scope sums a tensor from outside
 }
 
-// Operations by what they do to a tensor that a convolution makes. Where the optimizer takes an
-// operation away, or computes it into the convolution's weights or bias, the convolution and the
-// sum become neighbours.
+// Operations by what they do to a tensor that a convolution has made. The optimizer may remove an
+// operation, or compute it into the convolution's weights or bias; the convolution and a later sum
+// are then next to each other.
 var (
 	sumOps = set("Add", "AddV2", "AddN", "Sub")
-	// handing their input on
+	// These pass their input on.
 	sameShapeOps = set("Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot",
 		"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit", "RefExit", "NextIteration", "RefNextIteration")
-	// doing nothing for some sizes or values
+	// These do nothing for some sizes or values.
 	otherShapeOps = set("Reshape", "Squeeze", "Transpose", "Pad", "PadV2", "MirrorPad", "Slice", "StridedSlice", "Tile",
 		"ReverseV2", "Cast", "Bitcast", "Concat", "ConcatV2", "Neg")
 	scaleOps     = set("Mul", "Div", "RealDiv")
@@ -174,8 +177,8 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
-// sharedKernel reports whether the kernel of an operation that stands in a file keeps a run's
-// state: MklQuantizedConvOp, MklDnnQuantizedMatMulOp, and MklConvOp with a sum.
+// sharedKernel reports whether an operation of a file has a kernel that is always unsafe to share:
+// MklQuantizedConvOp, MklDnnQuantizedMatMulOp, and MklConvOp fused with a sum.
 func sharedKernel(op string, fused bool) bool {
 	if strings.Contains(op, "Fused") && strings.Contains(op, "Conv") && fused {
 		return true
@@ -184,8 +187,8 @@ func sharedKernel(op string, fused bool) bool {
 		(strings.Contains(op, "Conv") || strings.Contains(op, "MatMul"))
 }
 
-// followConvolutions works out which tensors come from a convolution in such a way that the
-// optimizer may make the two neighbours.
+// followConvolutions finds the tensors that a sum may be fused with: those made by a convolution
+// and followed only by operations that the optimizer may remove.
 func (s *apartScope) followConvolutions() {
 	s.findFixed()
 	var todo []*apartNode
@@ -224,7 +227,8 @@ func (s *apartScope) followConvolutions() {
 	}
 }
 
-// passesTo says what the user of a tensor that a convolution makes gives on.
+// passesTo returns the state and rank of the result of u's operation, for a tensor of n that goes
+// into u. The state is 0 where the optimizer cannot fuse beyond that operation.
 func (n *apartNode) passesTo(u apartUse) (state convState, rank int) {
 	op := u.node.op
 	switch {
@@ -236,7 +240,7 @@ func (n *apartNode) passesTo(u apartUse) (state convState, rank int) {
 		return n.state, 0
 	case scaleOps[op] && u.other() == ofConstants:
 		return n.state, 0
-	// The optimizer computes the normalization by constants as a product and a sum.
+	// A normalization by constants is computed by the optimizer as a product and a sum.
 	case batchNormOps[op] && u.input == 0 && len(u.node.from) > 1 && fixednessOf(u.node.from[1]) == ofConstants:
 		return convBiased, n.rank
 	case sumOps[op] && op != "AddN" && n.state == convPlain && u.other() != changing:
@@ -245,7 +249,7 @@ func (n *apartNode) passesTo(u apartUse) (state convState, rank int) {
 	return 0, 0
 }
 
-// other says how the other input of an operation of two changes.
+// other returns the fixedness of the other input of an operation with two inputs.
 func (u apartUse) other() fixedness {
 	if len(u.node.from) != 2 {
 		return changing
@@ -260,8 +264,8 @@ func fixednessOf(n *apartNode) fixedness {
 	return n.fixed
 }
 
-// findFixed works out which tensors are the same in every run, inputs before what they go into.
-// What depends on itself, as in loops of TensorFlow 1, changes.
+// findFixed finds the fixedness of each node, inputs before the nodes that take them. Nodes that
+// depend on themselves, as in loops of TensorFlow 1, are changing.
 func (s *apartScope) findFixed() {
 	var todo []*apartNode
 	for _, n := range s.nodes {
@@ -299,8 +303,8 @@ func (s *apartScope) findFixed() {
 	}
 }
 
-// findSums lists the inputs that have to be taken apart, once followConvolutions knows which
-// tensors a convolution makes.
+// findSums lists the inputs at which sums must be kept apart from convolutions. followConvolutions
+// comes before it.
 func (s *apartScope) findSums() {
 	for _, n := range s.nodes {
 		for i, in := range n.from {
@@ -323,17 +327,17 @@ func (s *apartScope) findSums() {
 	}
 }
 
-// madeBy reports whether a convolution makes a data input.
+// madeBy reports whether a data input was made by a convolution.
 func (s *apartScope) madeBy(u apartUse) bool {
 	in := u.node.from[u.input]
 	return in != nil && in.state != 0 && in.gives(u.node.made[u.input])
 }
 
-// gives reports whether a tensor, as an input names it ("node", "node:1", "node:output:0"), is the
-// output of n that its state is about.
+// gives reports whether a tensor, as inputs name it ("node", "node:1", "node:output:0"), is the
+// output of n that n's state describes.
 func (n *apartNode) gives(tensor string) bool {
 	if strings.HasSuffix(n.op, "Switch") {
-		return true // both
+		return true // both outputs are
 	}
 	_, output, named := strings.Cut(tensor, ":")
 	if first, ok := firstOutputs[n.op]; ok && strings.Contains(output, ":") {
@@ -342,12 +346,12 @@ func (n *apartNode) gives(tensor string) bool {
 	return !named || output == "0" || strings.HasSuffix(output, ":0")
 }
 
-// firstOutputs names the first output of operations that have several.
+// firstOutputs names the first output of operations that have several named ones.
 var firstOutputs = map[string]string{
 	"FusedBatchNorm": "y:0", "FusedBatchNormV2": "y:0", "FusedBatchNormV3": "y:0", "Merge": "output:0", "RefMerge": "output:0",
 }
 
-// floats reports whether a node computes with the types that the optimizer fuses.
+// floats reports whether a node computes in a type that the optimizer fuses.
 func (n *apartNode) floats() bool {
 	switch attrType(n.dtype) {
 	case typespb.DataType_DT_FLOAT, typespb.DataType_DT_HALF, typespb.DataType_DT_BFLOAT16:
@@ -356,7 +360,8 @@ func (n *apartNode) floats() bool {
 	return false
 }
 
-// comesFromOutside reports whether a tensor is an argument, or the result of a call, handed on.
+// comesFromOutside reports whether a tensor is an argument or the result of a call, passed on or
+// not.
 func comesFromOutside(n *apartNode) bool {
 	for steps := 0; n != nil && steps < maxHandedOn; steps++ {
 		switch {
@@ -371,6 +376,6 @@ func comesFromOutside(n *apartNode) bool {
 	return true
 }
 
-// maxHandedOn bounds how far a tensor is followed back; one that comes from further away counts as
+// maxHandedOn bounds how far a tensor is followed back. A tensor from further away counts as one
 // from outside.
 const maxHandedOn = 100

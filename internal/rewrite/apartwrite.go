@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Field numbers of node_def.proto, function.proto and attr_value.proto that only this file reads.
+// Field numbers of node_def.proto, function.proto and attr_value.proto that only this file uses.
 const (
 	fieldNodeDevice     = 4 // NodeDef
 	fieldFunctionResult = 4 // FunctionDef: a map
@@ -23,8 +23,8 @@ const (
 )
 
 // readScopes reads the main graph and the functions that hold a convolution or a sum, in the file's
-// order, and notes the operations whose kernels are shared whatever stands around them. Values of
-// constants are not looked at: they may be most of the file.
+// order, and notes the kernels that are always unsafe to share. It does not read the values of
+// constants, which may be most of the file.
 func (a *apart) readScopes(def []byte) ([]*apartScope, error) {
 	main := &apartScope{}
 	scopes := []*apartScope{main}
@@ -72,7 +72,7 @@ func (a *apart) readFunction(def []byte) (*apartScope, error) {
 	return s, err
 }
 
-// stringPair reads an entry of a map of strings to strings.
+// stringPair reads an entry of a map from strings to strings.
 func stringPair(entry []byte) (key, value string, err error) {
 	if key, err = wire.String(entry, wire.FieldMapKey); err == nil {
 		value, err = wire.String(entry, wire.FieldMapValue)
@@ -110,7 +110,7 @@ func (a *apart) readNode(s *apartScope, def []byte) error {
 	return err
 }
 
-// readAttr looks at an entry of a node's map of attributes.
+// readAttr reads an entry of a node's map of attributes.
 func (n *apartNode) readAttr(entry []byte) error {
 	key, err := wire.String(entry, wire.FieldMapKey)
 	if err != nil {
@@ -144,7 +144,7 @@ func (n *apartNode) readAttr(entry []byte) error {
 	})
 }
 
-// attrType is the type in a serialized AttrValue.
+// attrType returns the type in a serialized AttrValue.
 func attrType(value []byte) (t typespb.DataType) {
 	_ = wire.Each(value, func(f wire.Field) error {
 		if f.Num == fieldAttrType {
@@ -155,7 +155,7 @@ func attrType(value []byte) (t typespb.DataType) {
 	return t
 }
 
-// connect finds what makes the inputs. The name of no node is that of an argument.
+// connect finds the nodes that make the inputs. A name that no node has is an argument's.
 func (s *apartScope) connect() {
 	s.byName = make(map[string]*apartNode, len(s.nodes))
 	for _, n := range s.nodes {
@@ -170,8 +170,8 @@ func (s *apartScope) connect() {
 	}
 }
 
-// resolve returns the node that makes a tensor and the tensor's name there. It looks through
-// IdentityN, which hands several tensors on.
+// resolve returns the node that makes a tensor, and the tensor's name there. It looks through
+// IdentityN, which passes several tensors on.
 func (s *apartScope) resolve(tensor string) (*apartNode, string) {
 	for range maxHandedOn {
 		n := s.byName[graph.NodeOf(tensor)]
@@ -188,8 +188,8 @@ func (s *apartScope) resolve(tensor string) (*apartNode, string) {
 	return nil, tensor
 }
 
-// write returns the graph with an operation at each place where a convolution and a sum are to stay
-// apart; those at the borders of functions only where across is true.
+// write returns the graph with an operation wherever a sum must be kept apart from a convolution.
+// At the borders of functions it puts one only if across is set.
 func (a *apart) write(def []byte, scopes []*apartScope, across bool) ([]byte, error) {
 	main := newApartWriter(scopes[0], across)
 	var out []byte
@@ -231,10 +231,10 @@ func (a *apart) write(def []byte, scopes []*apartScope, across bool) ([]byte, er
 type apartWriter struct {
 	s       *apartScope
 	names   nameSet
-	changed map[string][]string // the inputs of a node → as they are to be
-	results map[string]string   // of a function → as they are to be
+	changed map[string][]string // node → its new inputs
+	results map[string]string   // result of a function → its new tensor
 	added   [][]byte            // NodeDefs
-	between map[string]string   // a tensor → the one to take in its place
+	between map[string]string   // tensor → the tensor to take in its place
 }
 
 func newApartWriter(s *apartScope, across bool) *apartWriter {
@@ -253,7 +253,8 @@ func newApartWriter(s *apartScope, across bool) *apartWriter {
 	}
 	for _, u := range uses {
 		if u.node == nil {
-			continue // a result
+			// A leaving tensor that is a result; results follow below.
+			continue
 		}
 		if w.changed[u.node.name] == nil {
 			w.changed[u.node.name] = slices.Clone(u.node.inputs)
@@ -263,9 +264,9 @@ func newApartWriter(s *apartScope, across bool) *apartWriter {
 	return w
 }
 
-// hold makes an operation that hands a tensor on, and returns the name of what it gives. The
-// optimizer knows EnsureShape and PlaceholderWithDefault for what they may do, and takes neither
-// away. EnsureShape keeps what is known of the shape, and has to be told the number of axes.
+// hold adds an operation that passes a tensor on, and returns the name of its output. The optimizer
+// does not remove EnsureShape and PlaceholderWithDefault. EnsureShape keeps what is known of the
+// shape, but needs the number of axes.
 func (w *apartWriter) hold(n *apartNode, tensor string) string {
 	if held, ok := w.between[tensor]; ok {
 		return held
@@ -294,7 +295,7 @@ func (w *apartWriter) hold(n *apartNode, tensor string) string {
 	return held
 }
 
-// node appends a NodeDef as a field, with its new inputs where it has some.
+// node appends a NodeDef as a field, with its new inputs if it has any.
 func (w *apartWriter) node(out []byte, num protowire.Number, def, raw []byte) ([]byte, error) {
 	name, err := wire.String(def, graph.FieldNodeName)
 	inputs, ok := w.changed[name]

@@ -11,7 +11,7 @@ import (
 // attrs are the attributes of a node or a function, by name.
 type attrs = map[string]*attrpb.AttrValue
 
-// Attributes of each kind. They are shared: none is changed once it is made.
+// Attributes that many nodes share. None of them is ever changed.
 var (
 	int32Attr = typeAttr(typespb.DataType_DT_INT32)
 	trueAttr  = boolAttr(true)
@@ -34,7 +34,7 @@ func shapeAttr(s *shapepb.TensorShapeProto) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Shape{Shape: s}}
 }
 
-// shapesAttr is a list with the shape of a node's only output.
+// shapesAttr returns a list of shapes for a node with a single output of shape s.
 func shapesAttr(s *shapepb.TensorShapeProto) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_List{List: &attrpb.AttrValue_ListValue{Shape: []*shapepb.TensorShapeProto{s}}}}
 }
@@ -47,12 +47,12 @@ func tensorAttr(t *tensorpb.TensorProto) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Tensor{Tensor: t}}
 }
 
-// functionAttr names a function that is called with attributes.
+// functionAttr names a function to be called, with attributes.
 func functionAttr(name string, with attrs) *attrpb.AttrValue {
 	return &attrpb.AttrValue{Value: &attrpb.AttrValue_Func{Func: &attrpb.NameAttrList{Name: name, Attr: with}}}
 }
 
-// constNode is a constant of int32; nil dims are a scalar's.
+// constNode returns a constant of int32s. nil dims are those of a scalar.
 func constNode(name string, dims []int64, values []int32) *nodepb.NodeDef {
 	shape := &shapepb.TensorShapeProto{}
 	for _, d := range dims {

@@ -13,21 +13,21 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// shapeOnly reports whether a node's value depends on the shapes of tensors alone: a copy of it
-// costs nothing, and is a constant to XLA, which compiles each shape by itself.
+// shapeOnly reports whether a node's value depends only on the shapes of tensors. A copy of such a
+// node costs nothing, and is a constant for XLA, which compiles for each shape.
 func (b *loopBody) shapeOnly(n *graph.Node) bool {
 	if known, ok := b.byShape[n]; ok {
 		return known
 	}
-	b.byShape[n] = false // until it is known, against circles
+	b.byShape[n] = false // while it is being found out, in case of a circle
 	ok := sizeOps[n.Op] && !isVariant(n.Def.GetAttr()["T"].GetType()) ||
 		shapeOps[n.Op] && !slices.ContainsFunc(n.Inputs, func(r graph.Ref) bool { return r.Node == nil || !b.shapeOnly(r.Node) })
 	b.byShape[n] = ok
 	return ok
 }
 
-// grow collects the cluster. taken are the nodes of the clusters before it. It reports false for
-// what cannot be taken out.
+// grow collects the nodes of the cluster. taken are the nodes of earlier clusters. It reports false
+// if something in the cluster cannot be moved out of the body.
 func (c *loopCluster) grow(taken map[*graph.Node]bool) bool {
 	var todo []*graph.Node
 	add := func(n *graph.Node, after bool) {
@@ -66,7 +66,7 @@ func (c *loopCluster) grow(taken map[*graph.Node]bool) bool {
 
 // takesList reports whether u takes a list of tensors that n makes.
 func takesList(u, n *graph.Node) bool {
-	for i, r := range u.Inputs[:min(len(u.Inputs), 1)] { // the list comes first
+	for i, r := range u.Inputs[:min(len(u.Inputs), 1)] { // the list is the first input
 		if r.Node == n && listOps[u.Op] && inputType(u, i) == typespb.DataType_DT_VARIANT {
 			return true
 		}
@@ -74,23 +74,23 @@ func takesList(u, n *graph.Node) bool {
 	return false
 }
 
-// maxUsers bounds the search for neighbours that are compiled with a loop.
+// maxUsers bounds the search for neighbours of a loop that are compiled with it.
 const maxUsers = 64
 
-// allUsersIn reports whether nothing but the cluster takes what p makes, or looks at its shape, or
-// at a single step.
+// allUsersIn reports whether p's results are only used inside the cluster, or for their shape, or
+// for a single step.
 func (c *loopCluster) allUsersIn(p *graph.Node) bool {
 	users := c.b.users[p]
 	return !c.b.results[p] && len(users) <= maxUsers && !slices.ContainsFunc(users, func(u *graph.Node) bool { return !c.nodes[u] && !sizeOps[u.Op] && !takesStep(u) })
 }
 
-// allFromHere reports whether u takes results of the loop, and nothing else but what depends on
-// shapes.
+// allFromHere reports whether the inputs of u are results of the loop, or depend only on shapes.
 func (c *loopCluster) allFromHere(u *graph.Node) bool {
 	return len(u.Inputs) <= maxUsers && !slices.ContainsFunc(u.Inputs, func(r graph.Ref) bool { return r.Node == nil || !c.after[r.Node] && !c.b.shapeOnly(r.Node) })
 }
 
-// bind finds what the cluster takes from outside: first for its values, then for its shape.
+// bind collects the inputs of the cluster: first those whose values it takes, then those of which
+// only the shape is taken.
 func (c *loopCluster) bind() bool {
 	var sizes []*graph.Node
 	for todo := c.sorted(c.nodes); len(todo) > 0 || len(sizes) > 0; {
@@ -123,8 +123,7 @@ func (c *loopCluster) bind() bool {
 	return true
 }
 
-// likeInput reports whether one of the inputs has the shape of a tensor whatever that is, and notes
-// it.
+// likeInput reports whether a tensor always has the shape of one of the inputs, and notes which.
 func (c *loopCluster) likeInput(r graph.Ref) bool {
 	root := sameShape(r)
 	for _, in := range c.inputs {
@@ -136,7 +135,7 @@ func (c *loopCluster) likeInput(r graph.Ref) bool {
 	return false
 }
 
-// function makes the function that is marked for XLA, and the call of it.
+// function makes the function that is marked for XLA, and the node that calls it.
 func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*functionpb.FunctionDef, *nodepb.NodeDef, bool) {
 	def := &functionpb.FunctionDef{
 		Signature: &opdefpb.OpDef{Name: name, IsStateful: true}, Ret: map[string]string{}, Attr: attrs{mustCompile: trueAttr},
@@ -166,7 +165,7 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 			for _, size := range p.sizes {
 				sizes = append(sizes, arg(typespb.DataType_DT_INT32, size))
 			}
-			args[r] = bounded(def, args[r], t, axes, sizes)
+			args[r] = withSizes(def, args[r], t, axes, sizes)
 			continue
 		}
 		input, ok := c.b.rewrite(r)
@@ -215,8 +214,8 @@ func (c *loopCluster) function(body *functionpb.FunctionDef, name string) (*func
 		def.NodeDef = append(def.NodeDef, node)
 	}
 	for i, r := range c.outs {
-		if c.cut(r) {
-			whole, sizes := c.unbounded(def, i)
+		if c.needsCut(r) {
+			whole, sizes := c.withoutSizes(def, i)
 			def.Ret[fmt.Sprintf("tfrun_out_%d", i)] = whole
 			result(sizes, typespb.DataType_DT_INT32)
 			c.cutOff(body, i, len(out)-1)

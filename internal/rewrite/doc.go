@@ -1,4 +1,4 @@
-// Package rewrite writes what TensorFlow loads in the place of a model's own graph: what a
-// signature reaches and nothing else, with functions in the place of calls, products that are
-// looked up, sums that are kept apart from convolutions, and a twin for XLA to compile.
+// Package rewrite writes the graph that TensorFlow loads in place of a model's own: only what a
+// signature reaches, function bodies in place of calls, lookups in place of products, sums kept
+// apart from convolutions, and a twin that XLA compiles. [Reduction] has the switches.
 package rewrite

@@ -16,34 +16,35 @@ import (
 )
 
 // Rows of unequal lengths are padded to share a batch, and padding changes the answers of a model
-// that has no mask. Where the graph shows at which places padding gets in ([padding.Mended]), a
-// twin of the signature is written that takes each row's length beside its inputs, and keeps
-// padding out: the states of loops are held past a row's end, sequences are turned round within
-// their length, and padding is masked where steps are added up or compared.
+// without masks. Where the graph shows where padding gets in ([padding.Mended]), a twin of the
+// signature is written that takes the rows' lengths as further inputs and keeps padding out: the
+// states of loops are held past a row's end, sequences are reversed within their length, and
+// padding is masked where steps are added up or compared.
 
-// Exact is a signature's twin that gives for each row of a padded batch what the row gives alone.
+// Exact is a signature's twin whose answer for a row of a padded batch is the row's answer alone.
 type Exact struct {
-	// Lengths are the inputs that it takes beside those of the signature: int32 vectors, with the
-	// number of each row's entries along an axis of an input.
+	// Lengths are the twin's inputs beside those of the signature: int32 vectors with, for each
+	// row, the number of its own entries along an axis of an input.
 	Lengths []ExactLength
-	// Outputs are the outputs of the signature that the twin has.
+	// Outputs are the twin's outputs, by the signature's names.
 	Outputs map[string]ExactOutput
-	// Needs are what rows must be like. Others are to be run by the signature itself, unpadded.
+	// Needs are conditions on rows. A row that does not meet them has to be run alone, unpadded, by
+	// the signature itself.
 	Needs []padding.Need
 }
 
-// ExactLength is an input for the lengths of rows.
+// ExactLength is an input that takes the lengths of rows.
 type ExactLength struct {
-	Input  string // of the signature
-	Axis   int    // of its rows
+	Input  string // the signature's input
+	Axis   int    // axis of a row of that input
 	Tensor string
 }
 
 // ExactOutput is an output of the twin.
 type ExactOutput struct {
 	Tensor string
-	// Cuts says which axes, that of the batch counted, are padded, and which tensor, an int32
-	// vector, has the number of each row's own entries.
+	// Cuts says which axes of the output are padded, the batch axis counted as 0, and which tensor,
+	// an int32 vector, has the number of each row's own entries.
 	Cuts []ExactCut
 }
 
@@ -53,8 +54,8 @@ type ExactCut struct {
 	Tensor string
 }
 
-// ExactOf describes the twin of a signature that [Reduced] adds by the same choices, with Exact. It
-// is nil where none can be written, and where the signature needs none.
+// ExactOf describes the twin that [Reduced] with [Reduction.Exact] adds for a signature. It is nil
+// where no twin can be written, and where the signature needs none.
 func ExactOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reduction) (*Exact, error) {
 	g, err := reducedBy(mg, r)
 	if err != nil {
@@ -67,7 +68,7 @@ func ExactOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reduction) (*E
 	return x.exact, nil
 }
 
-// addExact adds the twin of a signature, if it has one.
+// addExact adds the exact twin of a signature, if it has one.
 func (t *twins) addExact(mg *savedmodel.MetaGraph, s *savedmodel.Signature) error {
 	x, err := newExactTwin(mg, t.g, s, t.reach.CPUOnly)
 	if x == nil || err != nil {
@@ -79,26 +80,28 @@ func (t *twins) addExact(mg *savedmodel.MetaGraph, s *savedmodel.Signature) erro
 		if err := t.write(n, functions); err != nil {
 			return err
 		}
-		functions = nil // written with the first
+		functions = nil // the functions go with the first call
 	}
 	return nil
 }
 
-// exactTwin is the twin of a signature as it is being written.
+// exactTwin is an exact twin while it is written.
 type exactTwin struct {
 	g     *graph.Graph
-	scope string // of its nodes
+	scope string // name scope of its nodes
 	plan  *padding.Plan
 	bases []ExactLength // the lengths that are fed
 	exact *Exact
 
 	nodes     []*nodepb.NodeDef
 	functions []*functionpb.FunctionDef
-	made      map[string]bool // calls that were copied
-	cpuOnly   bool            // else a function that has another for GPUs is quicker as it is
+	made      map[string]bool // calls that were copied already
+	// Without cpuOnly, a function that has a version for GPUs stays as it is, which is quicker
+	// there.
+	cpuOnly bool
 }
 
-// newExactTwin writes the twin; nil where there is none.
+// newExactTwin writes the twin. It returns nil where none can be written.
 func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signature, cpuOnly bool) (*exactTwin, error) {
 	plan, err := padding.Mended(mg, g, s)
 	if plan == nil || err != nil {
@@ -119,14 +122,16 @@ func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signat
 	}
 	for path := range plan.Mends {
 		if root, _, _ := strings.Cut(path[1:], ";"); !x.made[root] {
-			return nil, nil // what a call is made of would have to be mended, too
+			// A call whose arguments are made by nodes that would need mending too is not
+			// supported.
+			return nil, nil
 		}
 	}
 	x.exact.Lengths = x.bases
 	return x, nil
 }
 
-// base adds a placeholder for the lengths that l is computed from, unless it is there.
+// base adds a placeholder for the lengths that l is computed from, unless there is one.
 func (x *exactTwin) base(s *savedmodel.Signature, l padding.Length) {
 	tensor := fmt.Sprintf("%s%s/%d", x.scope, graph.NodeOf(s.Inputs[l.Input].Tensor), l.Axis)
 	b := ExactLength{Input: l.Input, Axis: l.Axis, Tensor: tensor + ":0"}
@@ -137,8 +142,8 @@ func (x *exactTwin) base(s *savedmodel.Signature, l padding.Length) {
 	x.nodes = append(x.nodes, &nodepb.NodeDef{Name: tensor, Op: "Placeholder", Attr: attrs{"dtype": int32Attr, "shape": shapeAttr(lengthShape)}})
 }
 
-// output adds an output, and a copy of the call that gives it. It reports false where it comes from
-// no call.
+// output adds an output and, if necessary, a copy of the call that makes it. It reports false for
+// an output that no call makes.
 func (x *exactTwin) output(name, tensor string) (bool, error) {
 	call, err := x.g.Call(tensor)
 	if call == nil || err != nil {
@@ -155,7 +160,7 @@ func (x *exactTwin) output(name, tensor string) (bool, error) {
 		return true, nil
 	}
 	x.made[node] = true
-	copied, ok, err := x.function(call.Attr["f"].GetFunc().GetName(), padding.Path("", node), (*exactWriter).derive)
+	copied, ok, err := x.function(call.Attr["f"].GetFunc().GetName(), padding.Path("", node), (*exactWriter).deriveLengths)
 	if !ok || err != nil {
 		return false, err
 	}
@@ -171,7 +176,7 @@ func (x *exactTwin) output(name, tensor string) (bool, error) {
 	return addTypes(call, "Tin", len(x.bases)) && addTypes(call, "Tout", len(x.plan.Lengths)), nil
 }
 
-// addTypes adds int32s to a list of types. It reports false where there is none.
+// addTypes adds count int32s to a list of types. It reports false where the node has no such list.
 func addTypes(n *nodepb.NodeDef, attr string, count int) bool {
 	list := n.Attr[attr].GetList()
 	if list == nil {

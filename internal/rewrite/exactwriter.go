@@ -16,15 +16,15 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/padding"
 )
 
-// exactWriter mends the copy of a function.
+// exactWriter writes the mended copy of one function.
 type exactWriter struct {
 	functionWriter
 	x       *exactTwin
-	lengths []string          // the tensors of the plan's lengths
-	masks   map[string]string // by what is masked, and how; also what masks are made of
+	lengths []string          // tensors of the plan's lengths
+	masks   map[string]string // masks, and what they are made of, by a description
 }
 
-// function copies a function and mends the copy. begin gives it lengths.
+// function writes a mended copy of a function. begin makes the lengths known in it.
 func (x *exactTwin) function(name, path string, begin func(*exactWriter)) (copied string, ok bool, err error) {
 	def, err := x.g.Function(name)
 	if def == nil || err != nil {
@@ -37,7 +37,7 @@ func (x *exactTwin) function(name, path string, begin func(*exactWriter)) (copie
 	if def.Attr["api_implements"] != nil && !x.cpuOnly {
 		return "", false, nil
 	}
-	// the copy is none of those that TensorFlow may choose an implementation from for a device
+	// Otherwise TensorFlow might choose another implementation for the copy.
 	delete(def.Attr, "api_implements")
 	delete(def.Attr, "api_preferred_device")
 	copied = fmt.Sprintf("%s_%s%d", name, strings.ReplaceAll(x.scope, "/", "_"), len(x.functions))
@@ -60,7 +60,7 @@ func (x *exactTwin) function(name, path string, begin func(*exactWriter)) (copie
 	return copied, true, nil
 }
 
-// mendsIn reports whether a function, or one that it calls, is mended.
+// mendsIn reports whether a function is mended, or a function that it calls.
 func (x *exactTwin) mendsIn(path string) bool {
 	for p := range x.plan.Mends {
 		if p == path || strings.HasPrefix(p, padding.Path(path, "")) {
@@ -70,15 +70,16 @@ func (x *exactTwin) mendsIn(path string) bool {
 	return false
 }
 
-// call has a call or a loop call mended copies.
+// call replaces the functions of a call or a loop by mended copies, and passes the lengths to them.
 func (w *exactWriter) call(n *graph.Node, path string) (bool, error) {
 	type part struct {
 		name, path string
 		begin      func(*exactWriter)
 	}
-	parts, types := []part{{"f", path, (*exactWriter).take}}, "Tin"
-	if graph.IsLoop(n) { // no mends are of a condition
-		parts, types = []part{{"body", path, (*exactWriter).pass}, {"cond", padding.Path(path, ""), (*exactWriter).take}}, "T"
+	parts, types := []part{{"f", path, (*exactWriter).takeLengths}}, "Tin"
+	// A loop's condition is never mended, but gets the same arguments as the body.
+	if graph.IsLoop(n) {
+		parts, types = []part{{"body", path, (*exactWriter).passLengths}, {"cond", padding.Path(path, ""), (*exactWriter).takeLengths}}, "T"
 	}
 	for _, p := range parts {
 		called := n.Def.Attr[p.name].GetFunc()
@@ -103,9 +104,10 @@ func (w *exactWriter) call(n *graph.Node, path string) (bool, error) {
 // lengthShape is the shape of the lengths of a batch.
 var lengthShape = &shapepb.TensorShapeProto{Dim: []*shapepb.TensorShapeProto_Dim{{Size: -1}}}
 
-// derive gives the function that the main graph calls the lengths that are fed, and computes those
-// of the plan, which are results, too.
-func (w *exactWriter) derive() {
+// deriveLengths is for the function that the main graph calls. It gives that function the fed
+// lengths as arguments, computes the plan's lengths from them, and returns these as further
+// results.
+func (w *exactWriter) deriveLengths() {
 	fed := map[[2]any]string{}
 	for i, b := range w.x.bases {
 		name := w.names.unused(fmt.Sprintf("tfrun_fed_%d", i))
@@ -125,11 +127,11 @@ func (w *exactWriter) derive() {
 		}
 		w.lengths = append(w.lengths, n)
 	}
-	w.giveLengths()
+	w.returnLengths()
 }
 
-// take gives a function the lengths of the plan as arguments.
-func (w *exactWriter) take() {
+// takeLengths gives a function the plan's lengths as arguments.
+func (w *exactWriter) takeLengths() {
 	for i := range w.x.plan.Lengths {
 		name := w.names.unused(fmt.Sprintf("tfrun_length_%d", i))
 		addArg(w.def, name, typespb.DataType_DT_INT32, lengthShape)
@@ -137,14 +139,15 @@ func (w *exactWriter) take() {
 	}
 }
 
-// pass does the same for a loop's body, which hands them on to the next step.
-func (w *exactWriter) pass() {
-	w.take()
-	w.giveLengths()
+// passLengths is for the body of a loop. It gives the body the plan's lengths as arguments, and
+// returns them for the next step.
+func (w *exactWriter) passLengths() {
+	w.takeLengths()
+	w.returnLengths()
 }
 
-// giveLengths makes the lengths results of the function.
-func (w *exactWriter) giveLengths() {
+// returnLengths makes the lengths further results of the function.
+func (w *exactWriter) returnLengths() {
 	for i, l := range w.lengths {
 		name := fmt.Sprintf("tfrun_own_%d", i)
 		for w.def.Ret[name] != "" {
@@ -155,7 +158,7 @@ func (w *exactWriter) giveLengths() {
 	}
 }
 
-// mend does what the plan says. It reports false for what cannot be done here.
+// mend makes one change of the plan. It reports false where the function does not allow it.
 func (w *exactWriter) mend(m padding.Mend) bool {
 	if m.Kind == padding.Hold {
 		return w.hold(m)
@@ -185,14 +188,14 @@ func (w *exactWriter) mend(m padding.Mend) bool {
 	return true
 }
 
-// reverseAttrs are those of a ReverseSequence.
+// reverseAttrs returns the attributes of a ReverseSequence.
 func reverseAttrs(n *nodepb.NodeDef, m padding.Mend) attrs {
 	return attrs{"T": n.Attr["T"], "Tlen": int32Attr, "seq_dim": intAttr(int64(m.Axis)), "batch_dim": intAttr(int64(m.Rows))}
 }
 
 func heldKey(state int) string { return fmt.Sprint("state ", state) }
 
-// hold has a state of a loop stay as it is in the steps behind a row's end.
+// hold keeps a state of a loop unchanged in the steps after a row's end.
 func (w *exactWriter) hold(m padding.Mend) bool {
 	args, outs := w.def.Signature.InputArg, w.def.Signature.OutputArg
 	if m.State >= len(args) || m.State >= len(outs) || m.Counter >= len(args) {
@@ -201,7 +204,7 @@ func (w *exactWriter) hold(m padding.Mend) bool {
 	own := w.once(fmt.Sprint("step ", m.Counter, m.Length), func(name string) string {
 		return w.add(name, "Less", attrs{"T": int32Attr}, "z", args[m.Counter].GetName(), w.lengths[m.Length])
 	})
-	op := "Select" // which chooses whole rows, and copies them
+	op := "Select" // selects whole rows, and copies them
 	if m.Rows > 0 {
 		op = "SelectV2"
 		own = w.along(own, typespb.DataType_DT_BOOL, m.Rows, m.Rank)
@@ -213,15 +216,15 @@ func (w *exactWriter) hold(m padding.Mend) bool {
 	return true
 }
 
-// once returns what was made before, or makes it.
-func (w *exactWriter) once(key string, make func(name string) string) string {
+// once returns the tensor made before under key, or builds it.
+func (w *exactWriter) once(key string, build func(name string) string) string {
 	if w.masks[key] == "" {
-		w.masks[key] = make(fmt.Sprintf("tfrun_mask_%d", len(w.masks)))
+		w.masks[key] = build(fmt.Sprintf("tfrun_mask_%d", len(w.masks)))
 	}
 	return w.masks[key]
 }
 
-// along gives a vector as many axes as a tensor has, of which it is one.
+// along reshapes a vector to so many axes (rank) that it can be broadcast along one of them.
 func (w *exactWriter) along(vector string, dtype typespb.DataType, axis, rank int) string {
 	if rank == 1 {
 		return vector
@@ -233,7 +236,7 @@ func (w *exactWriter) along(vector string, dtype typespb.DataType, axis, rank in
 	})
 }
 
-// masked is a tensor with other values where there is padding along an axis.
+// masked returns the tensor with m.Fill in the places of padding.
 func (w *exactWriter) masked(in string, m padding.Mend, dtype typespb.DataType) string {
 	t := typeAttr(dtype)
 	size := w.size(in, dtype, m.Axis)
@@ -247,7 +250,7 @@ func (w *exactWriter) masked(in string, m padding.Mend, dtype typespb.DataType) 
 	})
 }
 
-// size is the number of all entries of a tensor along an axis.
+// size returns the size of a tensor along an axis, as a tensor.
 func (w *exactWriter) size(in string, dtype typespb.DataType, axis int) string {
 	return w.once(fmt.Sprint(in, " size ", axis), func(name string) string {
 		shape := w.add(name+"/shape", "Shape", attrs{"T": typeAttr(dtype), "out_type": int32Attr}, "output", in)
@@ -258,13 +261,13 @@ func (w *exactWriter) size(in string, dtype typespb.DataType, axis int) string {
 	})
 }
 
-// mean has a Mean add up, and what takes it take the sum divided by the row's own entries.
+// mean replaces a Mean by a Sum that is divided by the number of each row's own entries.
 func (w *exactWriter) mean(n *nodepb.NodeDef, m padding.Mend) {
 	dtype := typespb.DataType(m.DType)
 	n.Op = "Sum"
 	divided := n.Name + ":output:0"
 	name := w.names.unused(fmt.Sprintf("%s/tfrun_own_%d", n.Name, m.Axis))
-	// all others take what is divided last, whose own input is put in afterwards
+	// The users of the Mean take the last quotient. Its node is added at the end of this function.
 	w.rename(divided, name+":z:0")
 	by := func(part, count string) string {
 		return w.add(name+"/"+part, "Cast", attrs{"SrcT": int32Attr, "DstT": typeAttr(dtype), "Truncate": boolAttr(false)}, "y", count)
@@ -282,8 +285,8 @@ func (w *exactWriter) mean(n *nodepb.NodeDef, m padding.Mend) {
 	w.def.NodeDef = append(w.def.NodeDef, &nodepb.NodeDef{Name: name, Op: "RealDiv", Input: []string{divided, by("own", own)}, Attr: attrs{"T": typeAttr(dtype)}})
 }
 
-// fill adds a constant for what is masked. The largest number there is stands for infinity where a
-// dtype has none.
+// fill adds a constant that is put in the places of padding. For a dtype without infinities its
+// largest number stands for infinity.
 func (w *exactWriter) fill(name string, dtype typespb.DataType, x float64) string {
 	p := &tensorpb.TensorProto{Dtype: dtype, TensorShape: &shapepb.TensorShapeProto{}}
 	switch dtype {
@@ -305,7 +308,7 @@ func (w *exactWriter) fill(name string, dtype typespb.DataType, x float64) strin
 	return n.Name + ":output:0"
 }
 
-// whole is 0, 1, or the int64 that stands for an infinity.
+// whole returns 0, 1, or the int64 that stands for an infinity.
 func whole(x float64) int64 {
 	switch {
 	case math.IsInf(x, 1):
@@ -316,7 +319,7 @@ func whole(x float64) int64 {
 	return int64(x)
 }
 
-// sixteenBits are the bits of 0, 1 or an infinity as a float of 16 bits.
+// sixteenBits returns the bits of 0, 1 or an infinity as a 16-bit float.
 func sixteenBits(dtype typespb.DataType, x float64) int32 {
 	if dtype == typespb.DataType_DT_BFLOAT16 {
 		return int32(math.Float32bits(float32(x)) >> 16)

@@ -14,10 +14,10 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// functionWriter changes a function.
+// functionWriter adds to a function and changes it.
 type functionWriter struct {
 	def   *functionpb.FunctionDef
-	nodes map[string]*nodepb.NodeDef // by name, those that it had
+	nodes map[string]*nodepb.NodeDef // by name, those that the function had at the beginning
 	names nameSet
 }
 
@@ -29,21 +29,22 @@ func newFunctionWriter(def *functionpb.FunctionDef) functionWriter {
 	return w
 }
 
-// add adds a node and returns one of its outputs, ":0" of the given name.
+// add adds a node and returns its output 0 of the given name.
 func (w *functionWriter) add(name, op string, attr attrs, output string, inputs ...string) string {
 	n := &nodepb.NodeDef{Name: w.names.unused(name), Op: op, Input: inputs, Attr: attr}
 	w.def.NodeDef = append(w.def.NodeDef, n)
 	return n.Name + ":" + output + ":0"
 }
 
-// constant adds a constant of int32; nil dims are a scalar's.
+// constant adds a constant of int32s and returns its output. nil dims are those of a scalar.
 func (w *functionWriter) constant(name string, dims []int64, values ...int32) string {
 	n := constNode(w.names.unused(name), dims, values)
 	w.def.NodeDef = append(w.def.NodeDef, n)
 	return n.Name + ":output:0"
 }
 
-// rename has all that takes a tensor, or comes after a node ("^node"), take another.
+// rename makes all users of a tensor, or all nodes that run after a node ("^node"), use another
+// one.
 func (w *functionWriter) rename(from, to string) {
 	replaceRefs(w.def, func(in string) string {
 		if in == from {
@@ -53,10 +54,10 @@ func (w *functionWriter) rename(from, to string) {
 	})
 }
 
-// nameSet holds the names that are taken in a function.
+// nameSet holds the names that a function uses.
 type nameSet map[string]bool
 
-// unused returns the name, or one like it that is not taken, and takes it.
+// unused returns the name, or a similar one that the function does not use, and adds it to the set.
 func (s nameSet) unused(name string) string {
 	for s[name] {
 		name += "_"
@@ -77,8 +78,8 @@ func namesOf(def *functionpb.FunctionDef) nameSet {
 	return names
 }
 
-// replaceRefs has another reference stand for each that a function's nodes and results have: an
-// output as the function writes it, or "^node" for the order alone.
+// replaceRefs replaces each reference that the function's nodes and results have, an output or a
+// control input "^node", by what other returns for it.
 func replaceRefs(def *functionpb.FunctionDef, other func(string) string) {
 	for _, n := range def.GetNodeDef() {
 		for i, in := range n.GetInput() {
@@ -93,8 +94,8 @@ func replaceRefs(def *functionpb.FunctionDef, other func(string) string) {
 	}
 }
 
-// redirect has all that takes outputs of a node take others, and what comes after it in the order
-// come after another. It reports false where an output is taken that has no other.
+// redirect makes the users of a node's outputs take other outputs, and nodes that run after it run
+// after another node. It reports false if an output is used for which there is no other.
 func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, after string) bool {
 	ok := true
 	other := func(in string) string {
@@ -112,8 +113,8 @@ func redirect(def *functionpb.FunctionDef, outputs map[string]string, node, afte
 	return ok
 }
 
-// sweep leaves out the nodes of a function that nothing depends on any more. It reports false where
-// nodes depend on each other in a circle.
+// sweep removes the nodes of a function that nothing depends on any more. It reports false if nodes
+// depend on each other in a circle.
 func sweep(def *functionpb.FunctionDef) bool {
 	nodes := map[string]*nodepb.NodeDef{}
 	for _, n := range def.GetNodeDef() {
@@ -145,14 +146,14 @@ func sweep(def *functionpb.FunctionDef) bool {
 	return true
 }
 
-// addArg gives a function one more argument.
+// addArg adds an argument to a function.
 func addArg(def *functionpb.FunctionDef, name string, t typespb.DataType, shape *shapepb.TensorShapeProto) {
 	def.Signature.InputArg = append(def.Signature.InputArg, &opdefpb.OpDef_ArgDef{Name: name, Type: t})
 	addShape(def.GetAttr()["_input_shapes"], len(def.Signature.InputArg)-1, shape)
 }
 
-// addShape adds a shape to a list that has one for each of n tensors. A list of fewer says nothing
-// of most, and is left alone.
+// addShape adds a shape to a list with one shape for each of n tensors. A shorter list, which
+// leaves shapes out, is not changed.
 func addShape(attr *attrpb.AttrValue, n int, shape *shapepb.TensorShapeProto) {
 	if list := attr.GetList(); n > 0 && len(list.GetShape()) == n {
 		list.Shape = append(list.Shape, shape)

@@ -11,20 +11,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxInlined bounds the nodes of a function into which others are put: functions may call each
+// maxInlined bounds the nodes of a function into which others are inlined: functions may call each
 // other again and again.
 const maxInlined = 20_000
 
-// inliner puts functions in the place of their calls.
+// inliner replaces calls by the bodies of the functions called.
 type inliner struct {
 	g     *graph.Graph
 	loops *loopSplitter
 }
 
-// flatten returns a function with the bodies of all functions that it calls and that loop in the
-// place of the calls, so that a loop and what feeds it stand in one body. It returns nil where
-// there is no loop, and where a call is of a kind that cannot be replaced.
-func (in *inliner) flatten(name string) (*functionpb.FunctionDef, error) {
+// inlineLoops returns a function into which all functions that it calls and that contain loops are
+// inlined, so that a loop and what feeds it are in one body. It returns nil if there is no loop, or
+// if a call cannot be inlined.
+func (in *inliner) inlineLoops(name string) (*functionpb.FunctionDef, error) {
 	if loops, err := in.loops.hasLoop(name, 0); !loops || err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (in *inliner) flatten(name string) (*functionpb.FunctionDef, error) {
 	return nil, nil
 }
 
-// nextCall finds a call of a function that loops.
+// nextCall finds a call of a function that contains a loop.
 func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functionpb.FunctionDef, err error) {
 	for i, n := range def.GetNodeDef() {
 		if !graph.IsCall(n.GetOp()) {
@@ -66,10 +66,10 @@ func (in *inliner) nextCall(def *functionpb.FunctionDef) (at int, called *functi
 	return 0, nil, nil
 }
 
-// inline puts the body of a function in the place of the call at place `at`, as TensorFlow's
-// InlineFunctionBody does: names are led by the call's, and two nodes that do nothing stand for the
-// call's beginning and end in the order of operations. It reports false for functions with
-// attributes or lists of arguments, which Python's tf.function does not make.
+// inline replaces the call at index at by the body of the function called, as TensorFlow's
+// InlineFunctionBody does: names get the call's name as a prefix, and two nodes without effect
+// stand for the beginning and the end of the call in the order of operations. It reports false for
+// functions with attributes or lists of arguments, which Python's tf.function does not make.
 func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef) bool {
 	call := def.NodeDef[at]
 	data, orders := graph.SplitInputs(call)
@@ -85,7 +85,8 @@ func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef)
 		}
 		fed[a.GetName()] = data[i]
 	}
-	outer := func(in string) string { // an input as the outer function writes it
+	// outer returns an input as the outer function writes it.
+	outer := func(in string) string {
 		if order, ok := strings.CutPrefix(in, "^"); ok {
 			if from, ok := fed[order]; ok {
 				return "^" + graph.NodeOf(from)
@@ -132,7 +133,8 @@ func inline(def *functionpb.FunctionDef, at int, called *functionpb.FunctionDef)
 	return redirect(def, results, call.GetName(), end.Name)
 }
 
-// freePrefix returns the prefix, or one like it, with which no name in a function's body is taken.
+// freePrefix returns the prefix, or a similar one, with which no name in the function's body is
+// used yet.
 func freePrefix(taken nameSet, prefix string, called *functionpb.FunctionDef) string {
 	for slices.ContainsFunc(called.GetNodeDef(), func(n *nodepb.NodeDef) bool { return taken[prefix+n.GetName()] }) ||
 		taken[prefix+"tfrun_begin"] || taken[prefix+"tfrun_end"] {

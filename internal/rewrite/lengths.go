@@ -12,17 +12,17 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// XLA compiles for one shape. A loop over the steps of a sequence is the same for all lengths, but
-// for how often it runs, and XLA has tensors for that, whose sizes are bounded, not fixed: the
-// sequence is padded to a size of a few, and its own size goes along as a value. What is behind it
-// is left out of every answer.
+// XLA compiles a program for fixed shapes. A loop over the steps of a sequence does the same for
+// all lengths, only more or less often. For such cases XLA has tensors whose sizes are bounded
+// instead of fixed. So sequences are padded to one of a few sizes, and the real size is passed to
+// the program as a value; XLA leaves the padding out of every result.
 
-// LengthsOp is the operation that tells XLA a size by a value.
+// LengthsOp is the operation that gives XLA the real size of an axis as a value.
 const LengthsOp = "XlaSetDynamicDimensionSize"
 
-// sizeBounds are the sizes that one compiled program serves up to: two in each doubling. XLA cannot
-// reshape where an axis is bounded by one. That nothing at all is a bound of its own leaves the
-// error to TensorFlow, which has one for a step of an empty sequence.
+// sizeBounds are the sizes to which sequences are padded: two in each doubling. There is no bound
+// of 1, since XLA cannot reshape an axis bounded by 1. The bound 0 leaves empty sequences to
+// TensorFlow, which reports an error for a step of one.
 var sizeBounds = func() []int32 {
 	bounds := []int32{0}
 	for n := int64(2); n < 1<<30; n *= 2 {
@@ -31,11 +31,11 @@ var sizeBounds = func() []int32 {
 	return append(bounds, 1<<30, 1<<31-1)
 }()
 
-// wideBounds are the same where what is padded is nothing but numbers that are looked up and masks,
-// and no sequence is given away: padding costs next to nothing then.
+// wideBounds are the sizes for clusters whose padding costs next to nothing: only numbers to be
+// looked up and masks are padded, and no sequence is a result.
 var wideBounds = append([]int32{0, 256, 4096}, sizeBounds[slices.Index(sizeBounds, 6144):]...)
 
-// boundOf is the least bound that n does not exceed; n itself where it exceeds all.
+// boundOf returns the least bound that is at least n, or n where it exceeds all bounds.
 func boundOf(bounds []int32, n int64) int64 {
 	if i, _ := slices.BinarySearchFunc(bounds, n, func(bound int32, n int64) int { return int(max(min(int64(bound)-n, 1), -1)) }); i < len(bounds) {
 		return int64(bounds[i])
@@ -43,7 +43,7 @@ func boundOf(bounds []int32, n int64) int64 {
 	return n
 }
 
-// bounds are the sizes up to which the cluster's program serves.
+// bounds returns the sizes to which the cluster's inputs are padded.
 func (c *loopCluster) bounds() []int32 {
 	if c.wide() {
 		return wideBounds
@@ -51,20 +51,20 @@ func (c *loopCluster) bounds() []int32 {
 	return sizeBounds
 }
 
-// wide reports whether what the cluster takes of open sizes is whole numbers and masks alone, and
-// it gives none away.
+// wide reports whether all inputs with open sizes are whole numbers or masks, and no output has an
+// open size.
 func (c *loopCluster) wide() bool {
 	for i, r := range c.inputs {
 		if t := graph.DType(c.types[i]); len(c.open[r]) > 0 && t != tensor.Int32 && t != tensor.Int64 && t != tensor.Bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(c.outs, c.cut)
+	return !slices.ContainsFunc(c.outs, c.needsCut)
 }
 
-// openAxes finds the axes of the cluster's inputs whose sizes may be given to XLA as values: all
-// that are open but the first, which is the batch. It returns nil where there are none, and reports
-// false where there is one that does more than say how often the loop runs.
+// openAxes returns, for each input of the cluster, the axes whose sizes may be passed as values:
+// all open axes but the first, the batch. It reports false if one of them does more than set how
+// often the loop runs.
 func (c *loopCluster) openAxes(s *loopSplitter) (map[graph.Ref][]int, bool) {
 	open := map[graph.Ref][]int{}
 	for _, r := range c.inputs {
@@ -98,11 +98,12 @@ func (c *loopCluster) openAxes(s *loopSplitter) (map[graph.Ref][]int, bool) {
 	return open, true
 }
 
-// in reports whether a node stands in the cluster.
+// in reports whether a node is in the cluster.
 func (c *loopCluster) in(n *graph.Node) bool { return c.nodes[n] || c.shapes[n] }
 
-// taken lists the inputs that a tensor is, among some of the nodes of a function.
-func (s *loopSplitter) taken(f *graph.Function, within func(*graph.Node) bool, r graph.Ref) []inputOf {
+// usesOf lists the inputs that take a tensor, among those nodes of a function for which within is
+// true.
+func (s *loopSplitter) usesOf(f *graph.Function, within func(*graph.Node) bool, r graph.Ref) []inputOf {
 	s.asked++
 	var list []inputOf
 	nodes := f.Nodes
@@ -124,21 +125,21 @@ func (s *loopSplitter) taken(f *graph.Function, within func(*graph.Node) bool, r
 	return list
 }
 
-// inputOf is data input i of a node.
+// inputOf is one data input of a node.
 type inputOf struct {
 	n *graph.Node
 	i int
 }
 
-// maxFollowed bounds how far a sequence is followed, and maxTaken how often it is asked who takes
-// one: functions may call each other again and again.
+// maxFollowed bounds how far a sequence is followed, and maxUses how often its uses are looked up:
+// functions may call each other again and again.
 const (
 	maxFollowed = 200
-	maxTaken    = 10_000
+	maxUses     = 10_000
 )
 
-// onlyLength reports whether an axis of a tensor does nothing but say how many elements a list of
-// tensors has, and whether the tensor is taken by nothing else than what moves it there.
+// onlyLength reports whether the size of an axis only sets how many elements a list of tensors has,
+// and whether all users of the tensor only move it to that list.
 func (s *loopSplitter) onlyLength(f *graph.Function, within func(*graph.Node) bool, r graph.Ref, axis, depth int) bool {
 	type tensorAxis struct {
 		r    graph.Ref
@@ -147,10 +148,10 @@ func (s *loopSplitter) onlyLength(f *graph.Function, within func(*graph.Node) bo
 	todo := []tensorAxis{{r, axis}}
 	for i := 0; i < len(todo); i++ {
 		x := todo[i]
-		if len(todo) > maxFollowed || s.asked > maxTaken || depth > graph.MaxUnwrap || slices.Contains(f.Rets, x.r) && within == nil {
+		if len(todo) > maxFollowed || s.asked > maxUses || depth > graph.MaxUnwrap || slices.Contains(f.Rets, x.r) && within == nil {
 			return false
 		}
-		for _, u := range s.taken(f, within, x.r) {
+		for _, u := range s.usesOf(f, within, x.r) {
 			next := tensorAxis{graph.Ref{Node: u.n}, x.axis}
 			switch {
 			case u.n.Op == "Shape" || u.n.Op == "Size" || u.n.Op == "Rank":
@@ -187,15 +188,15 @@ func (s *loopSplitter) onlyLength(f *graph.Function, within func(*graph.Node) bo
 	return true
 }
 
-// onlySequence reports whether a sequence that a loop made is only moved, looked at at its first or
-// last step, and given away.
+// onlySequence reports whether a sequence that a loop has made is only moved, read at its first or
+// last step, and returned.
 func (s *loopSplitter) onlySequence(f *graph.Function, within func(*graph.Node) bool, r graph.Ref) bool {
 	todo := []graph.Ref{r}
 	for i := 0; i < len(todo); i++ {
-		if len(todo) > maxFollowed || s.asked > maxTaken {
+		if len(todo) > maxFollowed || s.asked > maxUses {
 			return false
 		}
-		for _, u := range s.taken(f, within, todo[i]) {
+		for _, u := range s.usesOf(f, within, todo[i]) {
 			next := graph.Ref{Node: u.n}
 			switch {
 			case u.i != 0:
@@ -215,10 +216,10 @@ func (s *loopSplitter) onlySequence(f *graph.Function, within func(*graph.Node) 
 	return true
 }
 
-// sequencesInside does the same for the sequences that are made in a function that a node calls.
+// sequencesInside reports the same for all sequences made in a function that a node calls.
 func (s *loopSplitter) sequencesInside(call *graph.Node, depth int) bool {
 	f := s.function(call.Def.GetAttr()["f"].GetFunc().GetName())
-	if s.asked++; f == nil || s.asked > maxTaken || depth > graph.MaxUnwrap {
+	if s.asked++; f == nil || s.asked > maxUses || depth > graph.MaxUnwrap {
 		return false
 	}
 	for _, n := range f.Nodes {
@@ -229,7 +230,7 @@ func (s *loopSplitter) sequencesInside(call *graph.Node, depth int) bool {
 	return true
 }
 
-// padded adds to a body what pads a tensor's open axes to the next of some sizes.
+// padded adds nodes to a body that pad a tensor's open axes to the next of the sizes in to.
 func (b *loopBody) padded(def *functionpb.FunctionDef, r graph.Ref, t typespb.DataType, axes []int, to []int32) (paddedTensor, bool) {
 	how := fmt.Sprint(len(to), axes)
 	if p, ok := b.pads[padKey{r, how}]; ok {
@@ -254,12 +255,12 @@ func (b *loopBody) padded(def *functionpb.FunctionDef, r graph.Ref, t typespb.Da
 	return p, true
 }
 
-// room adds to a body what finds by how much a tensor is padded.
+// room adds nodes to a body that compute how much a tensor is padded.
 func (b *loopBody) room(def *functionpb.FunctionDef, from string, r graph.Ref, t typespb.DataType, axes []int, to []int32) paddedTensor {
 	shape, _ := b.f.Shape(r)
 	rank := int64(shape.Rank())
 	scope := b.unused(fmt.Sprintf("tfrun_pad_%d", len(b.rooms))) + "/"
-	// add adds an operation over int32, unless more says otherwise, and returns its output.
+	// add adds an operation on int32s, unless more has other types, and returns its output.
 	add := func(name, op, output string, inputs []string, more attrs) string {
 		attr := attrs{"T": int32Attr}
 		maps.Copy(attr, more)
@@ -300,9 +301,9 @@ func (b *loopBody) room(def *functionpb.FunctionDef, from string, r graph.Ref, t
 	return p
 }
 
-// bounded adds to a compiled function what tells XLA the sizes of an argument's open axes. It
-// returns the tensor to take in the argument's place.
-func bounded(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes []int, sizes []string) string {
+// withSizes adds nodes to a compiled function that give XLA the real sizes of an argument's open
+// axes. It returns the tensor that takes the argument's place.
+func withSizes(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes []int, sizes []string) string {
 	x := arg
 	for i, axis := range axes {
 		name := fmt.Sprintf("%s_axis_%d", arg, axis)
@@ -314,9 +315,9 @@ func bounded(def *functionpb.FunctionDef, arg string, t typespb.DataType, axes [
 	return x
 }
 
-// unbounded adds to a compiled function what gives an output away in the size up to which the
-// program serves, and its own sizes beside it.
-func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, sizes string) {
+// withoutSizes adds nodes to a compiled function that return output i padded, and its real sizes as
+// another output.
+func (c *loopCluster) withoutSizes(def *functionpb.FunctionDef, i int) (whole, sizes string) {
 	r := c.outs[i]
 	shape, _ := c.b.f.Shape(r)
 	t := typeAttr(outputType(r))
@@ -335,7 +336,7 @@ func (c *loopCluster) unbounded(def *functionpb.FunctionDef, i int) (whole, size
 	return whole, name + ":output:0"
 }
 
-// cutOff adds to a body what cuts an output to its own sizes, which are another output.
+// cutOff adds nodes to a body that cut output i of the cluster to its real sizes, another output.
 func (c *loopCluster) cutOff(body *functionpb.FunctionDef, i, sizes int) {
 	r := c.outs[i]
 	shape, _ := c.b.f.Shape(r)

@@ -10,47 +10,45 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// A recurrent layer over an embedding looks up a row of a table for each token, and multiplies it
-// with the same matrix in each step. The product of a row is the same wherever it stands. So the
+// A recurrent layer over an embedding looks up a row of a table for each token, and multiplies the
+// row with the same matrix in each step. The product for a row is the same in every step. So the
 // table is multiplied with the matrix once, when the model is loaded, and the loop looks up
-// products by the tokens: of an LSTM that is as wide as its embedding half the arithmetic is left,
-// and the tokens travel in place of their vectors.
+// products by token. For an LSTM as wide as its embedding this saves half of the arithmetic, and
+// tokens are moved instead of vectors.
 
 // product is a multiplication in a loop's body that becomes a lookup.
 type product struct {
 	matmul *graph.Node
-	// the BiasAdd that adds the bias to the product, or to its sum with another; nil where there is
-	// none
+	// bias is the BiasAdd that adds the bias to the product, or to its sum with another product;
+	// nil where there is none.
 	bias  *graph.Node
 	table table
 }
 
-// loopLookup is a sequence of looked-up rows that a loop goes through, and does nothing but
-// multiply.
+// loopLookup is a sequence of looked-up rows with which a loop does nothing but multiply.
 type loopLookup struct {
 	loop *graph.Node
-	at   int // which of the loop's inputs the list of rows is
+	at   int // which of the loop's inputs is the list of rows
 	list *graph.Node
-	// what moves the looked-up rows on their way to the list, beginning with the lookup
+	// path are the nodes that move the looked-up rows to the list, beginning with the lookup.
 	path     []*graph.Node
-	rank     int     // of the looked-up values
-	dims     []int64 // of the table that they come from
+	rank     int     // of the looked-up rows
+	dims     []int64 // of the table of rows
 	body     *graph.Function
 	cond     *functionpb.FunctionDef
-	items    []*graph.Node // in the body
+	items    []*graph.Node // nodes of the body that take a row from the list
 	products []product
 }
 
-// lookup returns the node at which the path begins.
+// lookup returns the lookup that the path begins with.
 func (l *loopLookup) lookup() *graph.Node { return l.path[0] }
 
-// numbers is the table in which numbers are looked up to see whether they are within the table of
-// rows.
+// numbers returns the table in which the tokens are looked up once, to find those out of range.
 func (l *loopLookup) numbers() table {
 	return table{tableKey: tableKey{numbers: idsType(l.lookup()), count: l.dims[0]}, dims: l.dims[:1]}
 }
 
-// tables are all that the loop needs, each once.
+// tables returns all tables that the loop needs, each once.
 func (l *loopLookup) tables() []table {
 	list := []table{l.numbers()}
 	for _, p := range l.products {
@@ -61,15 +59,15 @@ func (l *loopLookup) tables() []table {
 	return list
 }
 
-// lookupFinder finds such sequences in a flat function.
+// lookupFinder finds loopLookups in a function without calls.
 type lookupFinder struct {
 	g        *graph.Graph
 	b        *loopBody
-	feeds    []string // the nodes of the main graph that the arguments come from
+	feeds    []string // nodes of the main graph that the arguments come from
 	restored map[string]bool
 }
 
-// find returns what can be rewritten, in the order of the function.
+// find returns the loopLookups that can be rewritten, in the order of the function.
 func (x *lookupFinder) find() ([]*loopLookup, error) {
 	var found []*loopLookup
 	for _, n := range x.b.f.Nodes {
@@ -96,15 +94,15 @@ func (x *lookupFinder) find() ([]*loopLookup, error) {
 			l := &loopLookup{loop: n, at: i, body: body, cond: cond}
 			if x.sequence(l) && x.multiplied(l, inBody) {
 				found = append(found, l)
-				break // one for each loop: those with two tables are rare
+				break // one for each loop: loops over two tables are rare
 			}
 		}
 	}
 	return found, nil
 }
 
-// sequence reports whether an input of the loop is a list of looked-up rows, and finds the way from
-// the lookup to there.
+// sequence reports whether an input of the loop is a list of looked-up rows, and finds the path
+// from the lookup to the list.
 func (x *lookupFinder) sequence(l *loopLookup) bool {
 	l.list = l.loop.In(l.at)
 	if l.list == nil || l.list.Op != "TensorListFromTensor" || len(l.list.Inputs) != 2 || !slices.Equal(x.b.users[l.list], []*graph.Node{l.loop}) {
@@ -138,8 +136,7 @@ func isLookup(n *graph.Node) bool {
 	return n.Op == "ResourceGather" && len(n.Inputs) == 2
 }
 
-// keepsRows reports whether what moves the looked-up values leaves each row whole, in the last
-// axis.
+// keepsRows reports whether the nodes of the path leave each row whole, in the last axis.
 func (x *lookupFinder) keepsRows(l *loopLookup) bool {
 	rank, known := -1, false
 	if shape, ok := x.b.f.Shape(graph.Ref{Node: l.lookup()}); ok && shape.Ranked() {
@@ -163,7 +160,7 @@ func (x *lookupFinder) keepsRows(l *loopLookup) bool {
 	return known && rank >= 2
 }
 
-// eachOnce reports whether all axes are among the first n, and none is there twice.
+// eachOnce reports whether the axes are distinct and below n.
 func eachOnce(axes []int64, n int) bool {
 	seen := map[int64]bool{}
 	for _, a := range axes {
@@ -176,7 +173,7 @@ func eachOnce(axes []int64, n int) bool {
 }
 
 // multiplied reports whether the loop does nothing with its rows but multiply them with weights,
-// and finds where.
+// and finds these products.
 func (x *lookupFinder) multiplied(l *loopLookup, body *loopBody) bool {
 	arg := graph.Ref{Arg: l.at + 1}
 	if unmoved(l.body.Rets[l.at]) != arg {
@@ -208,7 +205,7 @@ func (x *lookupFinder) multiplied(l *loopLookup, body *loopBody) bool {
 	return len(l.products) > 0
 }
 
-// product reports whether m multiplies a looked-up row with weights that no step changes.
+// product reports whether m multiplies a looked-up row with weights that are the same in each step.
 func (x *lookupFinder) product(l *loopLookup, body *loopBody, item, m *graph.Node) (product, bool) {
 	attr := m.Def.GetAttr()
 	p := product{matmul: m, table: table{tableKey: tableKey{transposed: attr["transpose_b"].GetB()}}}
@@ -237,7 +234,7 @@ func (x *lookupFinder) product(l *loopLookup, body *loopBody, item, m *graph.Nod
 	return p, true
 }
 
-// biasOf finds the BiasAdd behind a product, where nothing else takes the values before it.
+// biasOf finds the BiasAdd after a product, if nothing else takes the product without it.
 func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *graph.Node) (bias *graph.Node, variable string, dims []int64) {
 	n := m
 	for range 2 {
@@ -259,7 +256,7 @@ func (x *lookupFinder) biasOf(l *loopLookup, body *loopBody, m *graph.Node) (bia
 	return nil, "", nil
 }
 
-// rowsOf returns the variable that a lookup takes rows from.
+// rowsOf returns the variable whose rows a lookup takes.
 func (x *lookupFinder) rowsOf(lookup *graph.Node) (name string, dims []int64, ok bool) {
 	if lookup.Op == "ResourceGather" {
 		return x.variable(lookup.Inputs[0])
@@ -267,7 +264,7 @@ func (x *lookupFinder) rowsOf(lookup *graph.Node) (name string, dims []int64, ok
 	return x.value(lookup.Inputs[0])
 }
 
-// inLoop returns the variable whose value a tensor of the loop's body is, in every step.
+// inLoop returns the variable whose value a tensor of the loop's body has in every step.
 func (x *lookupFinder) inLoop(l *loopLookup, body *loopBody, r graph.Ref) (name string, dims []int64, ok bool) {
 	read := false
 	if r = unmoved(r); r.Node != nil && r.Node.Op == "ReadVariableOp" && len(r.Node.Inputs) == 1 {
@@ -283,7 +280,7 @@ func (x *lookupFinder) inLoop(l *loopLookup, body *loopBody, r graph.Ref) (name 
 	return x.value(l.loop.Inputs[at])
 }
 
-// value returns the variable whose value a tensor is.
+// value returns the variable whose value a tensor has.
 func (x *lookupFinder) value(r graph.Ref) (name string, dims []int64, ok bool) {
 	if r = unmoved(r); r.Node == nil || r.Node.Op != "ReadVariableOp" || len(r.Node.Inputs) != 1 {
 		return "", nil, false
@@ -291,7 +288,7 @@ func (x *lookupFinder) value(r graph.Ref) (name string, dims []int64, ok bool) {
 	return x.variable(unmoved(r.Node.Inputs[0]))
 }
 
-// variable returns the variable that a resource is, if the model's files hold its value.
+// variable returns the variable of a resource, if the model's files hold its value.
 func (x *lookupFinder) variable(r graph.Ref) (name string, dims []int64, ok bool) {
 	at, isArg := r.IsArg()
 	if !isArg || at >= len(x.feeds) {
@@ -305,7 +302,7 @@ func (x *lookupFinder) variable(r graph.Ref) (name string, dims []int64, ok bool
 	return n.GetName(), dims, ok
 }
 
-// fixedDims returns the shape of a variable, if all of it is known.
+// fixedDims returns the shape of a variable, if it is fully known.
 func fixedDims(n *nodepb.NodeDef) ([]int64, bool) {
 	shape := graph.Shape(n.GetAttr()["shape"].GetShape())
 	if !shape.Ranked() || slices.Contains(shape.Dims(), tensor.Unknown) {
@@ -314,5 +311,5 @@ func fixedDims(n *nodepb.NodeDef) ([]int64, bool) {
 	return slices.Clone(shape.Dims()), true
 }
 
-// idsType is the type of the numbers that a node looks up.
+// idsType returns the type of the numbers that a node looks up.
 func idsType(lookup *graph.Node) typespb.DataType { return lookup.Def.GetAttr()["Tindices"].GetType() }

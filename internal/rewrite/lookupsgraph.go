@@ -14,15 +14,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// HasLookups reports whether [Reduction.Lookups] changes what the signatures run; all signatures
-// when none is named.
+// HasLookups reports whether [Reduction.Lookups] changes the graph of the named signatures; of all
+// signatures if none is named.
 func HasLookups(mg *savedmodel.MetaGraph, signatures ...string) (bool, error) {
 	other, err := withLookups(mg, signatures)
 	return other != mg.Graph(), err
 }
 
-// reducedBy returns the graph that a reduction is of: with lookups of products where it asks for
-// them.
+// reducedBy returns the graph that a reduction starts from: the model's own, or, with
+// [Reduction.Lookups], the one with lookups of products.
 func reducedBy(mg *savedmodel.MetaGraph, r Reduction) (*graph.Graph, error) {
 	if !r.Lookups {
 		return mg.Graph(), nil
@@ -30,11 +30,11 @@ func reducedBy(mg *savedmodel.MetaGraph, r Reduction) (*graph.Graph, error) {
 	return withLookups(mg, r.Signatures)
 }
 
-// withLookups returns the graph whose signatures look up products of rows where a loop multiplied
-// looked-up rows; mg itself where there is no such loop. The tables are variables of their own,
-// filled by the init op, which loaders run when the model's variables are restored (loader.cc,
-// LoadSavedModelInternal). Nothing is changed where a signature changes variables: the products
-// would be those of old values.
+// withLookups returns the graph whose loops look up products of rows instead of multiplying
+// looked-up rows; the model's own graph if there is no such loop. The tables of products are
+// further variables. The init op fills them: loaders run it after they have restored the model's
+// variables (loader.cc, LoadSavedModelInternal). Nothing is changed if a signature changes
+// variables, since the products would be those of old values.
 func withLookups(mg *savedmodel.MetaGraph, signatures []string) (_ *graph.Graph, err error) {
 	g := mg.Graph()
 	x := &graphLookups{g: g, in: &inliner{g: g, loops: newLoopSplitter(g, "", false)}, nodes: map[string]*nodepb.NodeDef{}}
@@ -68,7 +68,7 @@ func withLookups(mg *savedmodel.MetaGraph, signatures []string) (_ *graph.Graph,
 	return g.With(graph), nil
 }
 
-// initNode returns the node that a loader runs after the variables are restored; nil where there is
+// initNode returns the node that a loader runs after it has restored the variables; nil if there is
 // none.
 func initNode(mg *savedmodel.MetaGraph) (*nodepb.NodeDef, error) {
 	name, err := mg.InitOp()
@@ -88,12 +88,12 @@ type graphLookups struct {
 	tables []table
 	bytes  int64
 
-	// those of the main graph that are changed; nil for one that was looked at
+	// nodes are changed nodes of the main graph, by name; nil for one that was looked at and stays.
 	nodes     map[string]*nodepb.NodeDef
 	functions []*functionpb.FunctionDef
 }
 
-// call rewrites the function behind an output, and the call of it.
+// call rewrites the function that makes an output, and the node that calls it.
 func (x *graphLookups) call(output string) error {
 	call, err := x.g.Call(output)
 	if call == nil || err != nil {
@@ -104,7 +104,7 @@ func (x *graphLookups) call(output string) error {
 	}
 	x.nodes[call.GetName()] = nil
 	called := call.Attr["f"].GetFunc()
-	flat, err := x.in.flatten(called.GetName())
+	flat, err := x.in.inlineLoops(called.GetName())
 	if flat == nil || err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (x *graphLookups) call(output string) error {
 	data, orders := graph.SplitInputs(call)
 	types := call.Attr["Tin"].GetList()
 	if len(types.GetType()) != len(data) {
-		return nil // a call that TensorFlow refuses
+		return nil // TensorFlow itself refuses such a call
 	}
 	find := &lookupFinder{g: x.g, b: newLoopBody(f), restored: x.restored}
 	for _, in := range data {
@@ -127,7 +127,7 @@ func (x *graphLookups) call(output string) error {
 	}
 	w := newLookupWriter(find.b, "_tfrun_lookups_"+strconv.Itoa(len(x.functions)))
 	for _, l := range found {
-		if x.admit(l) {
+		if x.makeRoom(l) {
 			w.rewrite(l)
 		}
 	}
@@ -145,8 +145,9 @@ func (x *graphLookups) call(output string) error {
 	return nil
 }
 
-// admit reports whether there is room for the tables of a loop, and takes it.
-func (x *graphLookups) admit(l *loopLookup) bool {
+// makeRoom adds a loop's tables to the tables of the graph. It reports false if they would exceed
+// maxTables.
+func (x *graphLookups) makeRoom(l *loopLookup) bool {
 	size := x.bytes
 	var more []table
 	for _, t := range l.tables() {
@@ -162,12 +163,12 @@ func (x *graphLookups) admit(l *loopLookup) bool {
 	return true
 }
 
-// index finds a table.
+// index returns the index of a table.
 func (x *graphLookups) index(t table) int {
 	return slices.IndexFunc(x.tables, func(have table) bool { return have.tableKey == t.tableKey })
 }
 
-// graph writes the GraphDef with the changes.
+// graph returns the GraphDef with the changes.
 func (x *graphLookups) graph() ([]byte, error) {
 	init := proto.CloneOf(x.init)
 	var added []*nodepb.NodeDef

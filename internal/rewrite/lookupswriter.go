@@ -15,16 +15,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// lookupWriter rewrites a flat function so that its loops look up products.
+// lookupWriter rewrites a function without calls so that its loops look up products.
 type lookupWriter struct {
 	functionWriter
 	b      *loopBody
-	suffix string // of the names of functions that are made
+	suffix string // of the names of new functions
 
-	tables []table                // whose resources are arguments, behind the function's own
-	read   []string               // the values of these
-	ids    map[*graph.Node]string // by lookup, what inRange returned
-	moves  map[string]string      // by what is moved, and how
+	tables []table                // whose resources are arguments after the function's own
+	read   []string               // tensors with the values of these
+	ids    map[*graph.Node]string // by lookup: what inRange returned
+	moves  map[string]string      // by the tensor moved, and how
 	made   []*functionpb.FunctionDef
 }
 
@@ -35,7 +35,7 @@ func newLookupWriter(b *loopBody, suffix string) *lookupWriter {
 	return &lookupWriter{functionWriter: newFunctionWriter(def), b: b, suffix: suffix, ids: map[*graph.Node]string{}, moves: map[string]string{}}
 }
 
-// table returns the value of a table in the function.
+// table returns the tensor with the value of a table.
 func (w *lookupWriter) table(t table) string {
 	i := slices.IndexFunc(w.tables, func(have table) bool { return have.tableKey == t.tableKey })
 	if i >= 0 {
@@ -49,11 +49,11 @@ func (w *lookupWriter) table(t table) string {
 	return w.read[len(w.read)-1]
 }
 
-// rewrite has a loop look up products.
+// rewrite makes one loop look up products.
 func (w *lookupWriter) rewrite(l *loopLookup) {
 	t := typeAttr(idsType(l.lookup()))
 	list := w.nodes[l.list.Name]
-	// the shape of what the list holds: all axes of the numbers but the first
+	// The shape of the elements of the list: that of the numbers without their first axis.
 	element := slices.Repeat([]int32{-1}, l.rank-2)
 	list.Input[0], list.Input[1] = w.moved(l), w.constant(l.list.Name+"/tfrun_shape", []int64{int64(len(element))}, element...)
 	list.Attr["element_dtype"], list.Attr["shape_type"] = t, int32Attr
@@ -86,9 +86,9 @@ func (w *lookupWriter) rewrite(l *loopLookup) {
 	}
 }
 
-// moved returns the numbers that are looked up, moved as the rows were that they stand for: first
-// turned round, then transposed. So two directions of one sequence differ in nothing else than the
-// numbers that they begin with.
+// moved returns the looked-up numbers, moved as their rows were. All reversals come first, then one
+// transposition, so that for the two directions of a layer only the numbers at the beginning
+// differ.
 func (w *lookupWriter) moved(l *loopLookup) string {
 	ids := w.inRange(l)
 	w.reshape(l.lookup(), ids, l)
@@ -96,7 +96,7 @@ func (w *lookupWriter) moved(l *loopLookup) string {
 	for _, n := range l.path[1:] {
 		way.add(n)
 	}
-	ids = w.turned(l, ids, way)
+	ids = w.reversed(l, ids, way)
 	at := newMoves(l.rank - 1)
 	for _, n := range l.path[1:] {
 		at.add(n)
@@ -105,8 +105,8 @@ func (w *lookupWriter) moved(l *loopLookup) string {
 	return w.transposed(l, ids, way.perm)
 }
 
-// moves is what a sequence of operations does to the axes of a tensor: axis i of the result is axis
-// perm[i] of what came in, and some of these are turned round.
+// moves is the effect of a path on the axes of a tensor: axis i of the result is axis perm[i] of
+// the input, and some axes are reversed.
 type moves struct {
 	perm   []int32
 	turned []bool
@@ -120,8 +120,8 @@ func newMoves(rank int) *moves {
 	return m
 }
 
-// add adds an operation of a [loopLookup]'s path. The last axis of a transposition, that of the
-// rows, is not among those here.
+// add adds the effect of one operation of a [loopLookup]'s path. The axis of the rows, the last one
+// in a transposition, is left out.
 func (m *moves) add(n *graph.Node) {
 	switch n.Op {
 	case "ReverseV2":
@@ -137,8 +137,8 @@ func (m *moves) add(n *graph.Node) {
 	}
 }
 
-// turned returns numbers with some axes turned round.
-func (w *lookupWriter) turned(l *loopLookup, ids string, way *moves) string {
+// reversed returns the numbers with some axes reversed.
+func (w *lookupWriter) reversed(l *loopLookup, ids string, way *moves) string {
 	var axes []int32
 	for axis, turned := range way.turned {
 		if turned {
@@ -154,7 +154,7 @@ func (w *lookupWriter) turned(l *loopLookup, ids string, way *moves) string {
 	})
 }
 
-// transposed returns numbers with their axes in another order.
+// transposed returns the numbers with their axes in another order.
 func (w *lookupWriter) transposed(l *loopLookup, ids string, perm []int32) string {
 	if slices.IsSorted(perm) {
 		return ids
@@ -165,16 +165,16 @@ func (w *lookupWriter) transposed(l *loopLookup, ids string, perm []int32) strin
 	})
 }
 
-// move returns what was made of a tensor before, or makes it.
-func (w *lookupWriter) move(from, how string, make func() string) string {
+// move returns the tensor made before out of from in the given way, or builds it.
+func (w *lookupWriter) move(from, how string, build func() string) string {
 	key := from + " " + how
 	if w.moves[key] == "" {
-		w.moves[key] = make()
+		w.moves[key] = build()
 	}
 	return w.moves[key]
 }
 
-// movedAttr are the attributes of an operation that moves numbers to be looked up.
+// movedAttr returns the attributes of an operation that moves the looked-up numbers.
 func (w *lookupWriter) movedAttr(l *loopLookup, perm []int32, index string) attrs {
 	attr := attrs{"T": typeAttr(idsType(l.lookup())), index: int32Attr}
 	if shape := w.shapeOfIDs(l.lookup(), perm); shape != nil {
@@ -183,8 +183,8 @@ func (w *lookupWriter) movedAttr(l *loopLookup, perm []int32, index string) attr
 	return attr
 }
 
-// shapeOfIDs is the attribute for the shape of the numbers that a node looks up, with their axes in
-// another order; nil where it is not known.
+// shapeOfIDs returns the attribute for the shape of the numbers that a node looks up, with their
+// axes in another order; nil where the shape is not known.
 func (w *lookupWriter) shapeOfIDs(lookup *graph.Node, perm []int32) *attrpb.AttrValue {
 	shape, ok := w.b.f.Shape(graph.Ref{Node: lookup})
 	if !ok || !shape.Ranked() || shape.Rank() == 0 {
@@ -201,8 +201,9 @@ func (w *lookupWriter) shapeOfIDs(lookup *graph.Node, perm []int32) *attrpb.Attr
 	return shapesAttr(s)
 }
 
-// inRange returns the numbers that are looked up after they were looked up themselves, in 0, 1, 2,
-// …: what is out of the table is an error that names it by its place among all, as it was.
+// inRange returns the numbers after looking them up in the table 0, 1, 2, …, which gives the same
+// numbers. A number out of range is then the error that the model itself gives, with the number's
+// place among all.
 func (w *lookupWriter) inRange(l *loopLookup) string {
 	lookup := l.lookup()
 	if w.ids[lookup] == "" {
@@ -213,14 +214,14 @@ func (w *lookupWriter) inRange(l *loopLookup) string {
 		}
 		name := lookup.Name + "/tfrun_ids"
 		w.ids[lookup] = w.add(name, "GatherV2", attr, "output", w.table(l.numbers()), w.b.written[lookup.Inputs[1]], w.constant(name+"/axis", nil, 0))
-		// That the variable was read is all that Python's graph waits for.
+		// Python's graph only waits for the variable to be read.
 		w.rename("^"+lookup.Name, "^"+graph.NodeOf(w.ids[lookup]))
 	}
 	return w.ids[lookup]
 }
 
-// reshape has what looks at the shape of looked-up rows look at that of the numbers, so that the
-// rows need not be there.
+// reshape makes nodes that use the shape of the looked-up rows use the shape of the numbers, so
+// that the rows need not be looked up.
 func (w *lookupWriter) reshape(n *graph.Node, ids string, l *loopLookup) {
 	t := typeAttr(idsType(l.lookup()))
 	for _, u := range w.b.users[n] {
@@ -235,7 +236,7 @@ func (w *lookupWriter) reshape(n *graph.Node, ids string, l *loopLookup) {
 		}
 		out := shape.Attr["out_type"]
 		if out.GetType() == typespb.DataType_DT_INT64 {
-			continue // nothing that is met; the rows stay
+			continue // not a use known here: the rows are looked up
 		}
 		sizes := w.add(u.Name+"/tfrun_ids", "Shape", attrs{"T": t, "out_type": int32Attr}, "output", ids)
 		width := w.constant(u.Name+"/tfrun_width", []int64{1}, int32(l.dims[1]))
@@ -246,7 +247,7 @@ func (w *lookupWriter) reshape(n *graph.Node, ids string, l *loopLookup) {
 	}
 }
 
-// takesSize reports whether a node takes one of the first n sizes of a shape, and no more.
+// takesSize reports whether a node takes one of the first sizes of a shape and nothing else.
 func takesSize(n *graph.Node, first int) bool {
 	begin, end, step := graph.Ints(n.In(1)), graph.Ints(n.In(2)), graph.Ints(n.In(3))
 	attr := n.Def.GetAttr()
@@ -255,14 +256,14 @@ func takesSize(n *graph.Node, first int) bool {
 		begin[0] >= 0 && end[0] == begin[0]+1 && end[0] <= int64(first)
 }
 
-// lookupBodyWriter rewrites the two functions of a loop, its body and its condition.
+// lookupBodyWriter rewrites a loop's body or condition.
 type lookupBodyWriter struct {
 	functionWriter
 	tables []table
-	args   []string // that are the tables
+	args   []string // the arguments for the tables
 }
 
-// addTables gives the function tables as further arguments.
+// addTables gives the function the tables as further arguments.
 func (w *lookupBodyWriter) addTables(tables []table) {
 	w.tables = tables
 	for i, t := range tables {
@@ -271,8 +272,7 @@ func (w *lookupBodyWriter) addTables(tables []table) {
 	}
 }
 
-// lookUp puts lookups in the place of the body's products, and hands the tables on to the next
-// step.
+// lookUp replaces the body's products by lookups, and passes the tables on to the next step.
 func (w *lookupBodyWriter) lookUp(l *loopLookup, ids *attrpb.AttrValue, element []int32) {
 	for _, table := range w.args {
 		name := "tfrun_next_" + table

@@ -14,30 +14,30 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxLoops bounds how many loops of one function are compiled by themselves.
+// maxLoops bounds how many loops of one function are compiled separately.
 const maxLoops = 64
 
-// loopSplitter makes copies of functions in which loops stand in functions of their own, marked for
-// XLA. What XLA compiles for a CPU runs one operation after the other: the two loops of a
-// bidirectional layer take twice the time of one. TensorFlow's executor runs at the same time what
-// does not wait for each other. So where a signature has such loops, each is compiled by itself,
-// together with what only moves its values, and the rest stays TensorFlow's.
+// loopSplitter writes copies of functions in which each loop is a function of its own, marked for
+// XLA. A program that XLA compiles for a CPU runs one operation after the other, so the two loops
+// of a bidirectional layer would take twice the time of one. TensorFlow's executor runs operations
+// at the same time if they do not wait for each other. So where a signature has such loops, each is
+// compiled separately, with the nodes that only move its values, and TensorFlow runs the rest.
 type loopSplitter struct {
 	g         *graph.Graph
-	twin      string // the node in whose name the copies are made
+	twin      string // name of the node that the copies are made for
 	functions []*functionpb.FunctionDef
-	copies    map[string]string // function → its copy, "" where there is none
-	loops     map[string]bool   // whether a function has a loop, itself or in one that it calls
+	copies    map[string]string // function → its copy; "": it has none
+	loops     map[string]bool   // whether a function contains a loop, or calls one that does
 	decoded   map[string]*graph.Function
 	users     map[*graph.Function]map[*graph.Node][]*graph.Node
-	asked     int // see maxTaken
+	asked     int // see maxUses
 	programs  *programs
 
-	lengths bool     // sizes of open axes may be values to what is compiled
-	fixed   bool     // in one of the copies they are not
-	narrow  bool     // in one of the copies they are padded to sizeBounds
-	apart   int      // loops that are compiled by themselves
-	ops     []string // types of the operations that are compiled, and the functions that these call
+	lengths bool     // sizes of open axes may be passed to programs as values
+	fixed   bool     // in one of the copies they cannot
+	narrow  bool     // in one of the copies sequences are padded to sizeBounds
+	apart   int      // number of loops compiled separately
+	ops     []string // types of the compiled operations, and the functions that these call
 }
 
 func newLoopSplitter(g *graph.Graph, twin string, lengths bool) *loopSplitter {
@@ -62,7 +62,7 @@ func (s *loopSplitter) hasLoop(name string, depth int) (bool, error) {
 	if known, ok := s.loops[name]; ok || depth > graph.MaxUnwrap {
 		return known, nil
 	}
-	s.loops[name] = false // one that calls itself is asked no more
+	s.loops[name] = false // a function that calls itself is not followed again
 	def, err := s.g.Function(name)
 	if err != nil {
 		return false, err
@@ -82,8 +82,8 @@ func (s *loopSplitter) hasLoop(name string, depth int) (bool, error) {
 	return false, nil
 }
 
-// findLoops finds the nodes of a body that loop. It reports false where there is none, or one of a
-// kind that is not known here.
+// findLoops finds the nodes of a body that are loops, or call functions with loops. It reports
+// false if there is none, or one of an unknown kind.
 func (s *loopSplitter) findLoops(b *loopBody) (bool, error) {
 	for _, n := range b.f.Nodes {
 		if !b.live[n] {
@@ -117,28 +117,28 @@ func (s *loopSplitter) usersOf(f *graph.Function) map[*graph.Node][]*graph.Node 
 	return users
 }
 
-// function returns a function, decoded once; nil where there is none.
+// function returns a function, which is decoded once; nil if there is none.
 func (s *loopSplitter) function(name string) *graph.Function {
 	f, ok := s.decoded[name]
 	if !ok {
-		f, _ = s.g.Resolve(name) // what is damaged is not there
+		f, _ = s.g.Resolve(name) // a damaged function counts as missing
 		s.decoded[name] = f
 	}
 	return f
 }
 
-// loopBody is a function out of which loops are taken.
+// loopBody is a function whose loops are taken out.
 type loopBody struct {
 	f       *graph.Function
 	loops   []*graph.Node
 	live    map[*graph.Node]bool
-	users   map[*graph.Node][]*graph.Node // those that are live, by data
-	results map[*graph.Node]bool          // whose outputs the function returns
+	users   map[*graph.Node][]*graph.Node // among the live nodes, by data inputs
+	results map[*graph.Node]bool          // nodes whose outputs the function returns
 	byShape map[*graph.Node]bool          // see shapeOnly
-	written map[graph.Ref]string          // how the function writes a reference
+	written map[graph.Ref]string          // references as the function writes them
 	gone    map[*graph.Node]*loopCluster
 	pads    map[padKey]paddedTensor
-	rooms   map[padKey]paddedTensor // by shape, without the tensor
+	rooms   map[padKey]paddedTensor // by shape; without the tensor
 }
 
 func newLoopBody(f *graph.Function) *loopBody {
@@ -170,7 +170,7 @@ func newLoopBody(f *graph.Function) *loopBody {
 	return b
 }
 
-// ancestors are the nodes that some depend on, by data or order, and these themselves.
+// ancestors returns the given nodes and all nodes that they depend on, by data or control inputs.
 func (b *loopBody) ancestors(of ...*graph.Node) map[*graph.Node]bool {
 	seen := map[*graph.Node]bool{}
 	for todo := slices.Clone(of); len(todo) > 0; {
@@ -206,7 +206,7 @@ func (b *loopBody) parallel() bool {
 	return false
 }
 
-// unused returns the name, or one like it that no node and no argument of the body has.
+// unused returns the name, or a similar one that no node and no argument of the body has.
 func (b *loopBody) unused(name string) string {
 	for b.f.ByName[name] != nil || slices.Contains(b.f.Args, name) {
 		name += "_"
@@ -214,20 +214,20 @@ func (b *loopBody) unused(name string) string {
 	return name
 }
 
-// rewrite writes a reference as it stands in the copy of the body.
+// rewrite returns a reference as the copy of the body writes it.
 func (b *loopBody) rewrite(r graph.Ref) (string, bool) {
 	c := b.gone[r.Node]
 	if r.Node == nil || c == nil {
 		return b.written[r], r.OK()
 	}
 	at := slices.Index(c.outs, r)
-	if c.cut(r) {
+	if c.needsCut(r) {
 		return c.cutName(at) + ":output:0", at >= 0
 	}
 	return fmt.Sprintf("%s:output:%d", c.name, at), at >= 0
 }
 
-// order does the same for an input that is there for the order alone, "^node".
+// order returns a control input, "^node", as the copy of the body writes it.
 func (b *loopBody) order(in string) string {
 	if c := b.gone[b.f.ByName[in[1:]]]; c != nil {
 		return "^" + c.name
@@ -235,8 +235,8 @@ func (b *loopBody) order(in string) string {
 	return in
 }
 
-// moved is a node as it stands in the copy of the body. It no longer wishes to stand on the device
-// of another one, which may be gone.
+// moved returns a node as it is in the copy of the body. It need not run on the device of another
+// node any more, since that node may be gone.
 func (b *loopBody) moved(n *graph.Node) (*nodepb.NodeDef, bool) {
 	def := proto.CloneOf(n.Def)
 	def.Input = nil
@@ -256,7 +256,7 @@ func (b *loopBody) moved(n *graph.Node) (*nodepb.NodeDef, bool) {
 	return def, true
 }
 
-// findOutputs finds which results of the clusters others take.
+// findOutputs finds the results of the clusters that other nodes use.
 func (b *loopBody) findOutputs() {
 	take := func(r graph.Ref, to *loopCluster) {
 		if c := b.gone[r.Node]; r.Node != nil && c != nil && c != to && !slices.Contains(c.outs, r) {
@@ -275,28 +275,31 @@ func (b *loopBody) findOutputs() {
 	}
 }
 
-// loopCluster is what is compiled with one loop.
+// loopCluster is a loop with the nodes that are compiled with it.
 type loopCluster struct {
 	b    *loopBody
 	loop *graph.Node
-	// of the body; copies of those that the loop is made from, where others take them too
+	// nodes are nodes of the body. Those that the loop is made from are copied if others use them
+	// too.
 	nodes map[*graph.Node]bool
-	// those of nodes that take the loop's results, and the loop: they are gone from the body
+	// after are the loop, and those of nodes that use its results. The body does not have them any
+	// more.
 	after  map[*graph.Node]bool
-	shapes map[*graph.Node]bool // copies of what depends on shapes alone
-	inputs []graph.Ref          // what comes from outside
-	// what is looked at for its shape alone → one of inputs that has the same
+	shapes map[*graph.Node]bool // copies of nodes that depend on shapes only
+	inputs []graph.Ref          // tensors from outside
+	// sized maps a tensor of which only the shape is used to one of inputs with that shape.
 	sized map[graph.Ref]graph.Ref
-	open  map[graph.Ref][]int // axes of these whose sizes are values
+	open  map[graph.Ref][]int // axes of inputs whose sizes are passed as values
 	types []typespb.DataType  // of inputs
-	outs  []graph.Ref         // what others take
-	name  string              // of the node that calls it
+	outs  []graph.Ref         // results that others use
+	name  string              // of the node that calls the cluster
 }
 
-// cut reports whether an output of the cluster may have a size that is a value. XLA is not to give
-// it away as that: for some operations it leaves the sizes unwritten (seen with TensorFlow 2.21: a
-// transposition whose result lies in memory as its operand does).
-func (c *loopCluster) cut(r graph.Ref) bool {
+// needsCut reports whether an output of the cluster may have a size that XLA only has as a value.
+// It is then returned padded, and cut to its size outside: for some operations XLA does not write
+// the sizes of such results (seen with TensorFlow 2.21: a transposition whose result has its
+// operand's layout).
+func (c *loopCluster) needsCut(r graph.Ref) bool {
 	if from := unmoved(r).Node; len(c.open) == 0 || from == nil || graph.IsLoop(from) || takesStep(from) {
 		return false
 	}
@@ -306,7 +309,7 @@ func (c *loopCluster) cut(r graph.Ref) bool {
 
 func (c *loopCluster) cutName(i int) string { return fmt.Sprintf("%s_cut_%d", c.name, i) }
 
-// openDims lists the axes whose size is not known.
+// openDims lists the axes whose sizes are not known.
 func openDims(s tensor.Shape) []int {
 	var open []int
 	for i, d := range s.Dims() {
@@ -317,19 +320,20 @@ func openDims(s tensor.Shape) []int {
 	return open
 }
 
-// padKey says what is padded, or what has the shape of what is, and how.
+// padKey is a tensor that is padded, or a tensor with the shape of such, and how it is padded.
 type padKey struct {
 	r   graph.Ref
 	how string
 }
 
-// paddedTensor is a tensor whose open axes are padded, by how much, and their sizes before.
+// paddedTensor is a padded tensor: how much its axes are padded, and the sizes of its open axes
+// before.
 type paddedTensor struct {
 	tensor, paddings string
 	sizes            []string
 }
 
-// sorted lists nodes in the order of the function.
+// sorted returns the nodes of several sets in the order of the function.
 func (c *loopCluster) sorted(sets ...map[*graph.Node]bool) []*graph.Node {
 	var list []*graph.Node
 	for _, nodes := range sets {
@@ -339,7 +343,7 @@ func (c *loopCluster) sorted(sets ...map[*graph.Node]bool) []*graph.Node {
 	return list
 }
 
-// twinFunction names the copy of a function for one call of it.
+// twinFunction returns the name of a function's copy for one node that calls it.
 func twinFunction(function, node string) string {
 	return function + "_tfrun_xla_" + strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
@@ -349,9 +353,9 @@ func twinFunction(function, node string) string {
 	}, node)
 }
 
-// mustCompile is the attribute by which TensorFlow's XLA devices know a call, and the function that
-// it calls (tf2xla/tf2xla_defs.h).
+// mustCompile is the attribute that tells TensorFlow to compile a call and its function with XLA
+// (tf2xla/tf2xla_defs.h).
 const mustCompile = "_XlaMustCompile"
 
-// compiledScope is where the twins stand in the graph.
+// compiledScope is the name scope of the compiled twins.
 const compiledScope = "tfrun_xla/"

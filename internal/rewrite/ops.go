@@ -8,31 +8,30 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// shapeOps compute what depends on shapes alone when what they take does.
+// shapeOps are ops whose results depend only on shapes if their inputs do.
 var shapeOps = graph.OpSets(map[bool]string{true: `Const Pack StridedSlice Slice Prod Mul Add AddV2 Sub FloorDiv Maximum Minimum Range Cast ConcatV2 Reshape ExpandDims Squeeze
 	Fill Identity GatherV2`})
 
-// sizeOps look at the shape of what they take, and at nothing else.
+// sizeOps are ops whose results depend only on the shape of their input.
 var sizeOps = graph.OpSets(map[bool]string{true: "Shape Size Rank ZerosLike OnesLike"})
 
-// looksAtShape reports whether a node gives numbers that its input's shape alone says.
+// looksAtShape reports whether a node returns numbers that depend only on its input's shape.
 func looksAtShape(n *graph.Node) bool { return n.Op == "Shape" || n.Op == "Size" || n.Op == "Rank" }
 
-// moveOps move values, and compute nothing. What stands before a loop for it alone is compiled with
-// it.
+// moveOps are ops that move values and compute nothing. Those before a loop, and only for it, are
+// compiled with the loop.
 var moveOps = graph.OpSets(map[bool]string{true: "Identity Transpose ReverseV2 ExpandDims"})
 
-// turnsNumbers reports whether a node turns whole numbers round. That is quick anywhere, and left
-// to TensorFlow: what is compiled for both directions of a sequence is the same then, and compiled
-// once.
+// turnsNumbers reports whether a node reverses whole numbers. That takes no time, so TensorFlow
+// runs it: the programs for both directions of a sequence are then the same, and XLA compiles one.
 func turnsNumbers(n *graph.Node) bool {
 	t := graph.DType(n.Def.GetAttr()["T"].GetType())
 	return n.Op == "ReverseV2" && (t == tensor.Int32 || t == tensor.Int64)
 }
 
-// movesOn reports whether u moves what n, of the same loop, made, or takes a step of it: then it is
-// compiled with the loop. Of two transpositions the second is that of the loop that comes next, for
-// which the batch shall come first.
+// movesOn reports whether u moves a result of the loop that n belongs to, or takes a step of it; it
+// is then compiled with the loop. A second transposition in a row belongs to the next loop, which
+// wants the batch axis first.
 func movesOn(u, n *graph.Node) bool {
 	switch u.Op {
 	case "Identity", "ReverseV2":
@@ -43,16 +42,17 @@ func movesOn(u, n *graph.Node) bool {
 	return takesStep(u)
 }
 
-// listOps make or read lists of tensors, which XLA takes from nobody and gives to nobody.
+// listOps are ops that make or read lists of tensors. XLA's programs cannot take or return such
+// lists.
 var listOps = graph.OpSets(map[bool]string{true: "TensorListFromTensor TensorListReserve TensorListStack TensorListGetItem"})
 
-// isVariant reports whether values of a type have no size and cannot be looked into.
+// isVariant reports whether values of a type have no shape, and cannot be looked into.
 func isVariant(t typespb.DataType) bool {
 	return t == typespb.DataType_DT_VARIANT || t == typespb.DataType_DT_RESOURCE
 }
 
-// inputType returns the type of data input i of a node that may stand in a cluster; DT_INVALID
-// where that is not known.
+// inputType returns the type of data input i of a node, for the ops that a cluster may contain;
+// DT_INVALID where the type is not known.
 func inputType(n *graph.Node, i int) typespb.DataType {
 	attr := n.Def.GetAttr()
 	list := func(name string) typespb.DataType {
@@ -76,8 +76,8 @@ func inputType(n *graph.Node, i int) typespb.DataType {
 	return typespb.DataType_DT_INVALID
 }
 
-// outputType returns the type of an output of a node that may stand in a cluster; DT_INVALID where
-// that is not known, or XLA cannot give it away.
+// outputType returns the type of an output of a node, for the ops that a cluster may contain;
+// DT_INVALID where the type is not known, or where a program of XLA cannot return it.
 func outputType(r graph.Ref) typespb.DataType {
 	attr := r.Node.Def.GetAttr()
 	t := typespb.DataType_DT_INVALID
@@ -101,8 +101,8 @@ func outputType(r graph.Ref) typespb.DataType {
 	return t
 }
 
-// takesStep reports whether a node takes the first step of a sequence, or the last, which there are
-// whatever its length.
+// takesStep reports whether a node takes the first or the last step of a sequence, which sequences
+// of any length have.
 func takesStep(n *graph.Node) bool {
 	begin := graph.Ints(n.In(1))
 	return n.Op == "StridedSlice" && n.Def.GetAttr()["shrink_axis_mask"].GetI()&1 == 1 &&
@@ -120,7 +120,7 @@ func unmoved(r graph.Ref) graph.Ref {
 	return r
 }
 
-// sameShape follows a tensor back to where it got its shape.
+// sameShape follows a tensor back through operations that keep its shape.
 func sameShape(r graph.Ref) graph.Ref {
 	for range graph.MaxUnwrap {
 		if r.Node == nil || r.Node.Op != "Identity" && r.Node.Op != "ReverseV2" || len(r.Node.Inputs) == 0 {
@@ -131,5 +131,5 @@ func sameShape(r graph.Ref) graph.Ref {
 	return r
 }
 
-// inRangeAttr marks a lookup whose numbers were looked at before: they are within the table.
+// inRangeAttr marks a lookup whose numbers are known to be within the table.
 const inRangeAttr = "_tfrun_in_range"

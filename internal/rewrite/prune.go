@@ -10,24 +10,24 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Pruned is [Reduced] to what the named signatures reach; all signatures when none is
+// Pruned is [Reduced] to what the named signatures reach; to what any signature reaches if none is
 // named.
 func Pruned(mg *savedmodel.MetaGraph, signatures ...string) ([]byte, error) {
 	return Reduced(mg, Reduction{Signatures: signatures})
 }
 
-// Reduced returns a serialized SavedModel with this graph alone, of which only what a loader and
-// the signatures reach is left. Restoring the variables, initializing tables and reading assets
-// work as before. A Keras 2 model carries every function that was ever traced, most of which no
-// signature calls, and the tree of Python objects, which no C++ loader reads.
+// Reduced returns a serialized SavedModel with this graph only, reduced to what a loader and the
+// signatures reach. Restoring variables, initializing tables and reading assets work as before.
+// Most of a Keras 2 model is left out: every function that was ever traced, and the tree of Python
+// objects, which C++ loaders do not read.
 //
-// No kernel of it is shared by runs at the same time unless [ReducedApart] says so.
+// None of its kernels is unsafe when runs share it, but for those that [ReducedApart] reports.
 func Reduced(mg *savedmodel.MetaGraph, r Reduction) ([]byte, error) {
 	data, _, err := ReducedApart(mg, r)
 	return data, err
 }
 
-// reducedGraph returns the GraphDef of Reduced before sums are taken apart, and its nodes' names.
+// reducedGraph returns the GraphDef of [Reduced] before sums are kept apart, and its nodes' names.
 func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes map[string]bool, err error) {
 	g, err := reducedBy(mg, r)
 	if err != nil {
@@ -80,15 +80,15 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 	return graph, p.reach.Nodes, nil
 }
 
-// pruner writes what is reached.
+// pruner writes the part of a graph that is reached.
 type pruner struct {
 	g           *graph.Graph
 	reach       *graph.Reach
 	noOptimizer bool
 }
 
-// graphDef writes the GraphDef with the marked nodes and functions, everything else as it is, and
-// the twins that are added. A library in several pieces becomes one.
+// graphDef writes the GraphDef with the marked nodes and functions, its other fields as they are,
+// and the twins that are added. A library in several pieces becomes one.
 func (p *pruner) graphDef(added *twins) ([]byte, error) {
 	var out, library []byte
 	err := wire.EachRaw(p.g.Raw(), func(f wire.Field, raw []byte) error {
@@ -114,7 +114,7 @@ func (p *pruner) graphDef(added *twins) ([]byte, error) {
 	return wire.Append(out, graph.FieldLibrary, append(library, added.functions...)), err
 }
 
-// library writes the FunctionDefLibrary with the marked functions, and the gradients among them.
+// library writes the FunctionDefLibrary with the marked functions and their gradients.
 func (p *pruner) library(library []byte) ([]byte, error) {
 	var out []byte
 	err := wire.EachRaw(library, func(f wire.Field, raw []byte) error {
@@ -138,7 +138,7 @@ func (p *pruner) library(library []byte) ([]byte, error) {
 				return err
 			}
 		default:
-			return nil // gradients that Python registered
+			return nil // gradients that Python has registered
 		}
 		out = append(out, raw...)
 		return nil

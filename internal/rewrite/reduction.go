@@ -1,35 +1,35 @@
 package rewrite
 
-// Reduction says what is left of a graph, and what is added to it; see [Reduced].
+// Reduction says what is left out of a graph, and what is added to it; see [Reduced].
 type Reduction struct {
-	// Signatures are those that will be run; without any, all.
+	// Signatures are the signatures that will be run; none: all.
 	Signatures []string
-	// Whole keeps what neither loading nor a signature reaches, but for what Without names.
+	// Whole keeps also what neither loading nor a signature reaches, except what Without names.
 	Whole bool
-	// Without are nodes of the main graph, and functions, that are left out, and what depends on
-	// them with them. Signatures among that are left out too.
+	// Without names nodes of the main graph, and functions, that are left out together with
+	// everything that depends on them. Signatures that depend on them are left out too.
 	Without struct{ Nodes, Functions []string }
-	// CPUOnly leaves out functions that are there to take another's place on a GPU, such as the
-	// LSTM with cuDNN.
+	// CPUOnly leaves out functions that may take the place of another one on a GPU, such as the
+	// LSTM of cuDNN.
 	CPUOnly bool
-	// Compiled adds a twin, to be compiled by XLA, of every signature that [CheckCompile]
-	// lets through: the same function over the same variables. [CompiledTensor] names its outputs;
-	// the inputs are shared. With CPUOnly, and where the signature has loops that do not wait for
-	// each other, each of these is compiled by itself, and TensorFlow runs them side by side: what
-	// XLA makes for a CPU runs one operation after the other.
+	// Compiled adds, for every signature that [CheckCompile] accepts, a twin that XLA compiles: the
+	// same function over the same variables and inputs. [CompiledTensor] names its outputs. With
+	// CPUOnly, loops of a signature that do not wait for each other are compiled separately, so
+	// that TensorFlow runs them at the same time: a program that XLA makes for a CPU runs one
+	// operation after the other.
 	Compiled bool
-	// Lengths has what is compiled of loops serve several sizes of open axes, as [Compilation]
-	// says. TensorFlow has to know [LengthsOp].
+	// Lengths lets one compiled program serve several sizes of open axes of loops, see
+	// [Compilation]. TensorFlow must have the operation [LengthsOp].
 	Lengths bool
-	// Lookups multiplies tables whose rows a loop looks up, such as an embedding's, with the
-	// weights that the loop multiplies the rows with, once, when the model is loaded: the loop
-	// looks up products then. Answers agree up to rounding. The tables take 128 MiB at most. It is
-	// for CPUs.
+	// Lookups multiplies tables whose rows a loop looks up, such as embeddings, with the weights
+	// that the loop multiplies the rows with. That is done once, when the model is loaded; the loop
+	// then looks up products. Answers agree up to rounding. The products take at most 128 MiB. It
+	// is meant for CPUs.
 	Lookups bool
-	// Exact adds, for every signature that [ExactOf] has one for, a twin that takes the lengths of
-	// rows beside them.
+	// Exact adds, for every signature that [ExactOf] describes one for, a twin that takes the
+	// lengths of rows as further inputs.
 	Exact bool
-	// NoOptimizer turns TensorFlow's graph optimizer off for the functions that are called: each
-	// call carries settings of its own, which count more than the session's.
+	// NoOptimizer turns TensorFlow's graph optimizer off for called functions. It is set at each
+	// call, where it overrides the session's setting.
 	NoOptimizer bool
 }

@@ -12,18 +12,19 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// programs knows the functions that are marked for XLA. What XLA compiles is kept by the function's
-// name and the arguments' shapes: two loops that differ in names alone, as the directions of a
-// bidirectional layer do, are compiled once when both are calls of one function.
+// programs finds functions marked for XLA that are the same but for names. XLA keeps what it
+// compiles by the function's name and the shapes of the arguments. So loops that differ only in
+// names, as the two directions of a bidirectional layer may, are compiled once if both call one
+// function.
 type programs struct {
 	g         *graph.Graph
-	by        map[string]string // function by canonical form
-	canonical map[string]string // of functions of the library, "" while it is sought
+	by        map[string]string // canonical form → function
+	canonical map[string]string // function of the library → its form; "": not yet
 }
 
-// like returns the name of a function that is the same but for names; "" where there is none yet,
-// and f is noted as the first.
-func (p *programs) like(f *functionpb.FunctionDef) string {
+// canonicalName returns the name of an earlier function that is the same as f but for names. If
+// there is none it returns "" and keeps f for later calls.
+func (p *programs) canonicalName(f *functionpb.FunctionDef) string {
 	form, ok := p.form(f, 0)
 	if !ok {
 		return ""
@@ -35,9 +36,9 @@ func (p *programs) like(f *functionpb.FunctionDef) string {
 	return ""
 }
 
-// form is a digest of all that a function does. Names give way to numbers, in the order in which
-// they are defined, and names of functions to their forms. It reports false for functions that call
-// each other in a circle, and damaged ones.
+// form returns a digest of what a function does. In it numbers, in the order of definition, replace
+// names, and the forms of functions replace the functions' names. It reports false for functions
+// that call each other in a circle, and for damaged ones.
 func (p *programs) form(f *functionpb.FunctionDef, depth int) (string, bool) {
 	if depth > graph.MaxUnwrap {
 		return "", false
@@ -62,7 +63,7 @@ func (p *programs) form(f *functionpb.FunctionDef, depth int) (string, bool) {
 	return fmt.Sprintf("%x", sha256.Sum256(data)), true
 }
 
-// callsByForm puts forms in the place of the names of functions that a node calls.
+// callsByForm replaces the names of functions that a node calls by their forms.
 func (p *programs) callsByForm(n *nodepb.NodeDef, depth int) bool {
 	for _, a := range n.GetAttr() {
 		if len(a.GetList().GetFunc()) > 0 {
@@ -81,7 +82,7 @@ func (p *programs) callsByForm(n *nodepb.NodeDef, depth int) bool {
 	return true
 }
 
-// ofLibrary is the form of a function of the library.
+// ofLibrary returns the form of a function of the library.
 func (p *programs) ofLibrary(name string, depth int) (string, bool) {
 	if known, ok := p.canonical[name]; ok {
 		return known, known != ""
@@ -98,10 +99,10 @@ func (p *programs) ofLibrary(name string, depth int) (string, bool) {
 	return form, ok
 }
 
-// numbering gives the arguments and nodes of a function numbers in the place of names.
+// numbering maps the names of a function's arguments and nodes to numbers.
 type numbering map[string]string
 
-// define numbers what a function defines, and leaves out what is for people.
+// define numbers the arguments and nodes of a function, and removes what is only for people.
 func (x numbering) define(f *functionpb.FunctionDef) {
 	for i, a := range f.GetSignature().GetInputArg() {
 		x[a.GetName()] = fmt.Sprint("a", i)
@@ -114,7 +115,7 @@ func (x numbering) define(f *functionpb.FunctionDef) {
 	}
 }
 
-// ref is a reference to what is defined, with its number.
+// ref returns a reference with the number in place of the name.
 func (x numbering) ref(in string) string {
 	if order, ok := strings.CutPrefix(in, "^"); ok {
 		return "^" + x[order]
@@ -123,7 +124,7 @@ func (x numbering) ref(in string) string {
 	return x[name] + ":" + output
 }
 
-// results numbers what a function gives away.
+// results numbers the results of a function.
 func (x numbering) results(f *functionpb.FunctionDef) {
 	rets, orders := map[string]string{}, map[string]string{}
 	for i, out := range f.GetSignature().GetOutputArg() {

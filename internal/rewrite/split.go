@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// split returns the name of a copy of a function whose loops are compiled one by one; "" where that
-// gains nothing, or where they cannot be taken out. It gains where two loops do not wait for each
-// other, and where what is compiled serves many lengths.
+// split returns the name of a copy of a function whose loops are compiled separately. It returns ""
+// where that gains nothing, or where the loops cannot be taken out. It gains where two loops do not
+// wait for each other, and where one program serves many lengths.
 func (s *loopSplitter) split(name string, depth int) (string, error) {
 	if copied, ok := s.copies[name]; ok {
 		return copied, nil
 	}
-	s.copies[name] = "" // one that calls itself is not copied
+	s.copies[name] = "" // a function that calls itself is not copied
 	if depth > graph.MaxUnwrap {
 		return "", nil
 	}
@@ -51,7 +51,7 @@ func (s *loopSplitter) split(name string, depth int) (string, error) {
 	return copied, nil
 }
 
-// splitInner splits the functions that a body calls. It returns the names of the copies, by call.
+// splitInner splits the functions that a body calls. It returns the names of their copies by call.
 func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*graph.Node]string, error) {
 	inner := map[*graph.Node]string{}
 	for _, n := range b.loops {
@@ -69,9 +69,9 @@ func (s *loopSplitter) splitInner(b *loopBody, depth int) (map[*graph.Node]strin
 	return inner, nil
 }
 
-// split makes the copy of the body, and the functions that are marked for XLA. inner are copies of
-// functions that are called, whose loops stay where they are. It reports false where a loop cannot
-// be taken out, and where nothing is gained.
+// split makes the copy of the body, and the functions marked for XLA. inner are copies of called
+// functions; these calls stay where they are. It reports false where a loop cannot be taken out,
+// and where nothing is gained.
 func (b *loopBody) split(s *loopSplitter, copied string, inner map[*graph.Node]string) (def *functionpb.FunctionDef, made []*functionpb.FunctionDef, ok bool) {
 	var clusters []*loopCluster
 	taken := map[*graph.Node]bool{}
@@ -135,7 +135,7 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*graph.Node]s
 		return nil, nil, false
 	}
 	for i, f := range programs {
-		if other := s.programs.like(f); other != "" {
+		if other := s.programs.canonicalName(f); other != "" {
 			calls[i].Attr["f"].GetFunc().Name = other
 			continue
 		}
@@ -153,7 +153,8 @@ func (b *loopBody) split(s *loopSplitter, copied string, inner map[*graph.Node]s
 	return def, made, true
 }
 
-// openAxes finds which sizes are values to what is compiled. It reports false where some are not.
+// openAxes finds the sizes that are passed to the programs as values. It reports false where a
+// program needs a size that cannot be.
 func (b *loopBody) openAxes(s *loopSplitter, clusters []*loopCluster) bool {
 	open := make([]map[graph.Ref][]int, len(clusters))
 	for i, c := range clusters {

@@ -9,22 +9,22 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// maxTables bounds the bytes of the products of one graph. They are kept as long as the session.
+// maxTables bounds the bytes of the tables of one graph. They are kept as long as the session.
 const maxTables = 128 << 20
 
-// tableKey names what a table is made of. That of products is made of variables, by the nodes of
-// the main graph: rows·weights + bias, or rows·weightsᵀ + bias. That of numbers holds each row's
-// own, in the type of those that are looked up: a look there says whether they are within the
-// table.
+// tableKey says what a table is computed from. A table of products is computed from variables,
+// given by their nodes in the main graph: rows·weights + bias, or rows·weightsᵀ + bias. A table of
+// numbers holds 0, 1, 2, … in the type of the numbers to be looked up: a lookup in it fails for a
+// number out of range.
 type tableKey struct {
 	rows, weights, bias string // bias may be ""
 	transposed          bool
 
-	numbers typespb.DataType // DT_INVALID for products
+	numbers typespb.DataType // type of the numbers; DT_INVALID for products
 	count   int64
 }
 
-// dtype is the type of what a table holds.
+// dtype returns the type of the table's values.
 func (k tableKey) dtype() typespb.DataType {
 	if k.numbers != typespb.DataType_DT_INVALID {
 		return k.numbers
@@ -38,7 +38,7 @@ type table struct {
 	dims []int64
 }
 
-// bytes is what the values of a table take; more than maxTables where that is not to be had.
+// bytes returns the size of a table's values, or more than maxTables where it cannot be computed.
 func (t table) bytes() int64 {
 	size := int64(graph.DType(t.dtype()).Size())
 	for _, d := range t.dims {
@@ -50,7 +50,7 @@ func (t table) bytes() int64 {
 	return size
 }
 
-// shape is the shape of a table.
+// shape returns the shape of a table.
 func (t table) shape() *shapepb.TensorShapeProto {
 	s := &shapepb.TensorShapeProto{}
 	for _, d := range t.dims {
@@ -59,7 +59,7 @@ func (t table) shape() *shapepb.TensorShapeProto {
 	return s
 }
 
-// nodes are the nodes of the main graph that make a table. The last one fills it.
+// nodes returns the nodes of the main graph that make a table. The last one fills it.
 func (t table) nodes(name string) []*nodepb.NodeDef {
 	dtype := typeAttr(t.dtype())
 	nodes := []*nodepb.NodeDef{{Name: name, Op: "VarHandleOp", Attr: attrs{
@@ -94,7 +94,7 @@ func (t table) nodes(name string) []*nodepb.NodeDef {
 	return nodes
 }
 
-// tableScope is where the tables of products stand in the graph.
+// tableScope is the name scope of the tables' nodes.
 const tableScope = "tfrun_tables/"
 
 func tableName(i int) string { return tableScope + strconv.Itoa(i) }

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// CompileError says why a signature is not compiled by XLA.
+// CompileError says why XLA cannot compile a signature, or should not.
 type CompileError struct {
 	Signature string
 	Msg       string
@@ -26,13 +26,13 @@ func (e *CompileError) Error() string {
 	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
-// silentInXLA are operations whose errors XLA leaves out: it compiles them to nothing, or to their
-// input (tf2xla/kernels/no_op.cc, identity_op.cc).
+// silentInXLA are operations that report errors in TensorFlow and do nothing in XLA, which compiles
+// them to nothing or to their input (tf2xla/kernels/no_op.cc, identity_op.cc).
 var silentInXLA = []string{"Assert", "CheckNumerics", "CheckNumericsV2"}
 
-// CheckCompile looks for what keeps a signature from being compiled by XLA, or from giving the same
-// answers then. It returns a *CompileError, or the error of a damaged file. nil is no promise: XLA
-// itself may refuse an operation, or a shape that depends on values, at the first run.
+// CheckCompile looks for reasons why XLA could not compile a signature, or would give other
+// answers. It returns a *[CompileError], or the error of a damaged file. nil is no promise: at the
+// first run XLA itself may refuse an operation, or a shape that depends on values.
 func CheckCompile(mg *savedmodel.MetaGraph, s *savedmodel.Signature) error {
 	refuse := func(format string, args ...any) error {
 		return &CompileError{Signature: s.Name, Msg: fmt.Sprintf(format, args...)}
@@ -72,23 +72,24 @@ func CheckCompile(mg *savedmodel.MetaGraph, s *savedmodel.Signature) error {
 	return err
 }
 
-// CompiledTensor names the tensor of a signature's compiled twin that stands for one of its
-// outputs; see [Reduction].
+// CompiledTensor returns the name of the tensor that is a signature's output in its compiled twin;
+// see [Reduction.Compiled].
 func CompiledTensor(output string) string { return compiledScope + output }
 
-// twins collects what is added to a graph: copies of calls and functions, marked for XLA.
+// twins collects the compiled twins added to a graph: copies of calls and functions, marked for
+// XLA.
 type twins struct {
 	g           *graph.Graph
 	reach       *graph.Reach
 	lengths     bool
 	noOptimizer bool
-	nodes       []byte // fields of a GraphDef
-	functions   []byte // fields of its library
+	nodes       []byte // encoded fields of a GraphDef
+	functions   []byte // encoded fields of its library
 }
 
-// add adds copies of the calls that a signature's outputs come from, and of the functions that
-// they call, with marks for XLA. The functions that those call in turn are shared. Where the
-// signature has loops that do not wait for each other, each of them is marked, else the whole.
+// add adds marked copies of the calls that make a signature's outputs, and of the functions called.
+// Functions that these call in turn are shared with the original. Where the signature has loops
+// that do not wait for each other, each loop is marked, otherwise the whole.
 func (t *twins) add(s *savedmodel.Signature) error {
 	for _, output := range s.Tensors(s.Outputs) {
 		node, err := t.g.Call(output)
@@ -97,13 +98,14 @@ func (t *twins) add(s *savedmodel.Signature) error {
 		}
 		twin := compiledScope + node.Name
 		if t.reach.Nodes[twin] {
-			continue // that of another output
+			continue // a call of an earlier output
 		}
 		t.reach.Nodes[twin] = true
 		called := node.Attr["f"].GetFunc()
 		loops := newLoopSplitter(t.g, node.Name, t.lengths)
 		copied := ""
-		if t.reach.CPUOnly { // GPUs run the operations of one program at the same time
+		// On a GPU the operations of one program run at the same time as well.
+		if t.reach.CPUOnly {
 			if copied, err = loops.split(called.Name, 0); err != nil {
 				return err
 			}
@@ -132,20 +134,21 @@ func (t *twins) add(s *savedmodel.Signature) error {
 
 // Compilation says what XLA compiles of a signature.
 type Compilation struct {
-	// Ops are the types of the operations that are compiled, in alphabetical order, but for lookups
-	// of numbers that were found to be within the table.
+	// Ops are the types of the compiled operations, in alphabetical order. Lookups of numbers that
+	// are known to be within the table are left out.
 	Ops []string
-	// Lengths says that what is compiled for one size of an axis that is open, and not the first,
-	// serves all that have the same [Compilation.Size].
+	// Lengths says that a program compiled for one size of an open axis, other than the first,
+	// serves all sizes with the same [Compilation.Size].
 	Lengths bool
-	// Loops is how many loops are compiled by themselves; 0 where the signature is compiled as one.
+	// Loops is the number of loops that are compiled separately; 0 where the signature is compiled
+	// as a whole.
 	Loops int
 
 	wide bool
 }
 
-// CompilationOf says what of a signature is compiled in the twin that [Reduced] makes of
-// it, by the same choices. Only signatures that [CheckCompile] lets through have one.
+// CompilationOf says what XLA compiles in the twin of a signature that [Reduced] adds with the same
+// Reduction. The signature must be one that [CheckCompile] accepts.
 func CompilationOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reduction) (Compilation, error) {
 	g, err := reducedBy(mg, r)
 	if err != nil {
@@ -159,7 +162,7 @@ func CompilationOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reductio
 			return Compilation{}, err
 		}
 		if seen[node.Name] {
-			continue // the call of another output
+			continue // a call of an earlier output
 		}
 		seen[node.Name] = true
 		called := node.Attr["f"].GetFunc().GetName()
@@ -195,7 +198,7 @@ func CompilationOf(mg *savedmodel.MetaGraph, s *savedmodel.Signature, r Reductio
 	return c, nil
 }
 
-// write writes a call and the functions that were made for it.
+// write encodes a call, and the functions that were made for it.
 func (t *twins) write(node *nodepb.NodeDef, functions []*functionpb.FunctionDef) error {
 	inOrder := proto.MarshalOptions{Deterministic: true}
 	def, err := inOrder.Marshal(node)
@@ -223,8 +226,8 @@ func (t *twins) write(node *nodepb.NodeDef, functions []*functionpb.FunctionDef)
 	return nil
 }
 
-// Size is the size of an open axis, other than the batch, for which XLA compiles what serves n, if
-// [Compilation.Lengths] is set. Above 2^31-1 it is n.
+// Size returns the size that XLA compiles for, if [Compilation.Lengths] is set, for an open axis of
+// size n that is not the batch. Above 2^31-1 it returns n.
 func (c Compilation) Size(n int64) int64 {
 	switch {
 	case !c.Lengths:

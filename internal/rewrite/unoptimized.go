@@ -8,12 +8,12 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// optimizerOff is a serialized ConfigProto. Put behind another one, it is merged into that.
+// optimizerOff is a serialized ConfigProto. Appended to another one it overrides its setting.
 var optimizerOff, _ = proto.Marshal(&pb.ConfigProto{
 	GraphOptions: &pb.GraphOptions{RewriteOptions: &pb.RewriterConfig{DisableMetaOptimizer: true}},
 })
 
-// unoptimizedFunction returns a FunctionDef whose calls of functions ask for no optimizer.
+// unoptimizedFunction returns a FunctionDef whose calls turn the optimizer off.
 func unoptimizedFunction(def []byte) ([]byte, error) {
 	out := make([]byte, 0, len(def)+len(def)/8)
 	err := wire.EachRaw(def, func(f wire.Field, raw []byte) (err error) {
@@ -27,8 +27,8 @@ func unoptimizedFunction(def []byte) ([]byte, error) {
 	return out, err
 }
 
-// appendUnoptimized appends a NodeDef as a field. Where it is a call of a function
-// (tensorflow/core/ops/functional_ops.cc), its ConfigProto asks for no optimizer.
+// appendUnoptimized appends a NodeDef as a field. If it calls a function
+// (tensorflow/core/ops/functional_ops.cc), its ConfigProto turns the optimizer off.
 func appendUnoptimized(out []byte, num protowire.Number, node []byte) ([]byte, error) {
 	var changed []byte
 	err := wire.EachRaw(node, func(f wire.Field, raw []byte) error {

@@ -8,23 +8,24 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Call is an operation with what is known of its inputs.
+// Call is an operation with what is known of its inputs. The rules of operations get it.
 type Call struct {
 	Node *graph.Node
 	In   func(k int) tensor.Shape // the shape of input k
-	Ints func(k int) []int64      // the whole numbers in input k, as in [Facts]
-	Held func(k int) Held         // what the handle in input k stands for
+	Ints func(k int) []int64      // whole numbers in input k, see [Facts]
+	Held func(k int) Held         // what the handle in input k refers to
 }
 
-// Held is what a handle stands for: a variable, or a list of tensors.
+// Held describes what a handle refers to: a variable, or a list of tensors.
 type Held struct {
-	Shape tensor.Shape // of the variable, or of each tensor of the list
-	Len   int64        // of the list; unknown for a variable
-	// Mixed says that Shape is what was put into a list: of what is stacked in the end it is right.
+	Shape tensor.Shape // of the variable, or of each tensor in the list
+	Len   int64        // number of tensors in the list; unknown for a variable
+	// Mixed says that Shape is only that of the tensors put into the list while a loop ran. Once
+	// the list is stacked all its tensors have that shape.
 	Mixed bool
 }
 
-// Missing stands in a list of whole numbers for one that is not known.
+// Missing marks an unknown number in a list of whole numbers.
 const Missing = int64(-1 << 63)
 
 // in returns the shape of an input, unknown where there is none.
@@ -35,7 +36,7 @@ func (c *Call) in(k int) tensor.Shape {
 	return c.In(k)
 }
 
-// ins returns the shapes of the inputs from one to before another.
+// ins returns the shapes of inputs from ≤ k < to.
 func (c *Call) ins(from, to int) []tensor.Shape {
 	var all []tensor.Shape
 	for k := from; k < min(to, len(c.Node.Inputs)); k++ {
@@ -44,7 +45,7 @@ func (c *Call) ins(from, to int) []tensor.Shape {
 	return all
 }
 
-// ints returns the whole numbers in an input; nil unless all of them are known.
+// ints returns the whole numbers in an input; nil unless all are known.
 func (c *Call) ints(k int) []int64 {
 	list := c.some(k)
 	if slices.Contains(list, Missing) {
@@ -53,7 +54,7 @@ func (c *Call) ints(k int) []int64 {
 	return list
 }
 
-// some returns the whole numbers in an input, some of which may be missing.
+// some returns the whole numbers in an input, with [Missing] for unknown ones.
 func (c *Call) some(k int) []int64 {
 	if k < 0 || k >= len(c.Node.Inputs) {
 		return nil
@@ -61,7 +62,7 @@ func (c *Call) some(k int) []int64 {
 	return c.Ints(k)
 }
 
-// one returns the only number of an input.
+// one returns the number in an input that holds a single one.
 func (c *Call) one(k int) (int64, bool) {
 	list := c.ints(k)
 	if len(list) != 1 {
@@ -72,7 +73,7 @@ func (c *Call) one(k int) (int64, bool) {
 
 func (c *Call) attr(name string) *attrpb.AttrValue { return c.Node.Def.GetAttr()[name] }
 
-// given returns the shape that an input holds the sizes of.
+// given returns the shape whose sizes an input holds.
 func (c *Call) given(k int) tensor.Shape {
 	list := c.some(k)
 	switch {
@@ -84,7 +85,7 @@ func (c *Call) given(k int) tensor.Shape {
 	return tensor.MakeShape(list...)
 }
 
-// listed returns how many numbers the list in an input has, -1 where that is not known.
+// listed returns the length of the list in an input, -1 where it is not known.
 func (c *Call) listed(k int) int {
 	if s := c.in(k); s.Rank() == 1 && s.Dim(0) <= MaxRank {
 		return int(s.Dim(0))
@@ -92,7 +93,8 @@ func (c *Call) listed(k int) int {
 	return -1
 }
 
-// element returns the shape of a list's elements that an input gives; -1 alone is of any rank.
+// element returns the shape of a list's elements, which an input holds. The number -1 alone stands
+// for any rank.
 func (c *Call) element(k int) tensor.Shape {
 	if list := c.some(k); list != nil && c.in(k).Rank() == 1 {
 		return tensor.MakeShape(list...)
@@ -103,9 +105,9 @@ func (c *Call) element(k int) tensor.Shape {
 // Facts is what is known of a tensor.
 type Facts struct {
 	Shape tensor.Shape
-	Ints  []int64 // the whole numbers in it, [Missing] for those not known; nil for none
+	Ints  []int64 // whole numbers in the tensor, with [Missing]; nil: none known
 	Held  Held
 }
 
-// nothing is known of a tensor.
+// nothing is what is known of a tensor about which nothing is known.
 var nothing = Facts{Held: Held{Len: tensor.Unknown}}

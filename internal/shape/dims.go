@@ -13,7 +13,8 @@ const MaxRank = 64
 // unknown is the shape of which nothing is known.
 var unknown = tensor.UnknownShape()
 
-// Place returns where an axis stands that may count from the end, of a tensor of rank axes.
+// Place returns the index of an axis, which may count from the end (negative), in a tensor of rank
+// axes.
 func Place(axis int64, rank int) (place int, ok bool) {
 	if axis < 0 {
 		axis += int64(rank)
@@ -21,7 +22,7 @@ func Place(axis int64, rank int) (place int, ok bool) {
 	return int(axis), axis >= 0 && axis < int64(rank)
 }
 
-// places returns where axes stand, nil unless all of them do.
+// places returns the indices of axes as a set, nil unless all are axes of the tensor.
 func places(axes []int64, rank int) map[int]bool {
 	all := make(map[int]bool, len(axes))
 	for _, a := range axes {
@@ -34,14 +35,14 @@ func places(axes []int64, rank int) map[int]bool {
 	return all
 }
 
-// With returns a shape with one size replaced.
+// With returns the shape with size d in place i.
 func With(s tensor.Shape, i int, d int64) tensor.Shape {
 	dims := s.Dims()
 	dims[i] = d
 	return tensor.MakeShape(dims...)
 }
 
-// open returns the shape of a rank of which no size is known.
+// open returns a shape of the given rank with no size known.
 func open(rank int) tensor.Shape {
 	if rank < 0 {
 		return unknown
@@ -49,7 +50,7 @@ func open(rank int) tensor.Shape {
 	return tensor.MakeShape(slices.Repeat([]int64{tensor.Unknown}, rank)...)
 }
 
-// Join puts the sizes of several shapes one behind the other.
+// Join returns a shape with the sizes of several shapes, one after the other.
 func Join(all ...tensor.Shape) tensor.Shape {
 	dims := []int64{}
 	for _, s := range all {
@@ -61,16 +62,16 @@ func Join(all ...tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// cut returns the axes of s from one to before another; the shape is unknown where s lacks them.
-func cut(s tensor.Shape, from, to int) tensor.Shape {
+// axesOf returns the axes from ≤ i < to of s as a shape; it is unknown where s does not have them.
+func axesOf(s tensor.Shape, from, to int) tensor.Shape {
 	if from < 0 || to < from || to > s.Rank() {
 		return unknown
 	}
 	return tensor.MakeShape(s.Dims()[from:to]...)
 }
 
-// Merge returns what is known of a shape by any of two accounts of it. Where they differ, the first
-// stands.
+// Merge combines what two sources say about one shape. Where they contradict each other, a is
+// taken.
 func Merge(a, b tensor.Shape) tensor.Shape {
 	switch {
 	case !a.Ranked():
@@ -87,7 +88,7 @@ func Merge(a, b tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// Common returns the sizes that two shapes have in common.
+// Common returns a shape with the sizes in which two shapes agree, the others unknown.
 func Common(a, b tensor.Shape) tensor.Shape {
 	if a.Rank() != b.Rank() {
 		return unknown
@@ -101,9 +102,9 @@ func Common(a, b tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// Broadcast stretches shapes to one, from the right. As in TensorFlow's own inference, an unknown
-// size beside one above 1 must be that size. The shape is unknown where one of them is, or where
-// they do not fit each other.
+// Broadcast returns the shape that shapes are broadcast to, aligned at their last axes. As in
+// TensorFlow's own inference, an unknown size beside one above 1 must be that size. The result is
+// unknown where one of the shapes is, or where they do not fit each other.
 func Broadcast(in ...tensor.Shape) tensor.Shape {
 	var dims []int64
 	for _, s := range in {
@@ -128,7 +129,7 @@ func Broadcast(in ...tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// Concat puts shapes side by side along an axis.
+// Concat returns the shape of tensors concatenated along an axis.
 func Concat(in []tensor.Shape, axis int64) tensor.Shape {
 	if len(in) == 0 {
 		return unknown
@@ -159,7 +160,7 @@ func Concat(in []tensor.Shape, axis int64) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// Insert puts a new axis of size d where axis says; -1 is behind all others.
+// Insert returns the shape with a new axis of size d at index axis; -1 puts it last.
 func Insert(s tensor.Shape, axis, d int64) tensor.Shape {
 	at, ok := Place(axis, s.Rank()+1)
 	if !ok || !s.Ranked() {
@@ -168,7 +169,7 @@ func Insert(s tensor.Shape, axis, d int64) tensor.Shape {
 	return tensor.MakeShape(slices.Insert(s.Dims(), at, d)...)
 }
 
-// Squeeze takes away the axes that are named, or, where none is, all of size 1.
+// Squeeze removes the given axes, or, where none are given, all axes of size 1.
 func Squeeze(s tensor.Shape, axes []int64) tensor.Shape {
 	gone := places(axes, s.Rank())
 	if gone == nil || len(axes) == 0 && !s.FullyKnown() {
@@ -186,7 +187,7 @@ func Squeeze(s tensor.Shape, axes []int64) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// Reduce takes away axes, or leaves them with size 1.
+// Reduce removes axes, or keeps them with size 1.
 func Reduce(s tensor.Shape, axes []int64, keep bool) tensor.Shape {
 	gone := places(axes, s.Rank())
 	if gone == nil || !s.Ranked() {
@@ -203,7 +204,7 @@ func Reduce(s tensor.Shape, axes []int64, keep bool) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// AllAxes lists the axes of a tensor.
+// AllAxes lists the indices of all axes of a tensor.
 func AllAxes(rank int) []int64 {
 	axes := make([]int64, max(rank, 0))
 	for i := range axes {
@@ -212,8 +213,8 @@ func AllAxes(rank int) []int64 {
 	return axes
 }
 
-// Reshape gives the elements of s another shape, in which one size may be negative: it follows from
-// the number of elements, where that is known.
+// Reshape returns the target shape for the elements of s. One size of target may be negative; it
+// follows from the number of elements, where that is known.
 func Reshape(s tensor.Shape, target []int64) tensor.Shape {
 	whole, known := s.NumElements()
 	left, at := int64(1), -1
@@ -223,7 +224,7 @@ func Reshape(s tensor.Shape, target []int64) tensor.Shape {
 			return tensor.MakeShape(target...)
 		case d >= 0:
 			left *= d
-		case at >= 0: // two that are open
+		case at >= 0: // a second open size
 			return tensor.MakeShape(target...)
 		default:
 			at = i
@@ -247,7 +248,7 @@ func Split(s tensor.Shape, axis, n int64) tensor.Shape {
 	return With(s, at, part(s.Dim(at), n))
 }
 
-// Transpose puts axis order[i] in place i.
+// Transpose returns the shape whose axis i is axis order[i] of s.
 func Transpose(s tensor.Shape, order []int64) tensor.Shape {
 	if !s.Ranked() || len(order) != s.Rank() || len(places(order, s.Rank())) != len(order) {
 		return unknown
@@ -260,7 +261,8 @@ func Transpose(s tensor.Shape, order []int64) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// MatMul multiplies matrices, each of them turned where asked; axes before the last two broadcast.
+// MatMul returns the shape of a product of matrices. turnA and turnB say which matrices are
+// transposed; axes before the last two are broadcast.
 func MatMul(a, b tensor.Shape, turnA, turnB bool) tensor.Shape {
 	if a.Rank() < 2 || b.Rank() < 2 {
 		return unknown
@@ -272,10 +274,11 @@ func MatMul(a, b tensor.Shape, turnA, turnB bool) tensor.Shape {
 	if turnB {
 		columns = b.Dim(-2)
 	}
-	return Join(Broadcast(cut(a, 0, a.Rank()-2), cut(b, 0, b.Rank()-2)), tensor.MakeShape(rows, columns))
+	return Join(Broadcast(axesOf(a, 0, a.Rank()-2), axesOf(b, 0, b.Rank()-2)), tensor.MakeShape(rows, columns))
 }
 
-// Einsum computes a product by the letters of its equation; axes that "..." stands for broadcast.
+// Einsum returns the shape of a product written as an equation of letters. Axes under "..." are
+// broadcast.
 func Einsum(equation string, in []tensor.Shape) tensor.Shape {
 	inputs, output, ok := strings.Cut(strings.ReplaceAll(equation, " ", ""), "->")
 	parts := strings.Split(inputs, ",")
@@ -316,8 +319,8 @@ func Einsum(equation string, in []tensor.Shape) tensor.Shape {
 	return Join(of(before), Broadcast(dots...), of(after))
 }
 
-// Slice returns where the slice begin:end:stride of n places starts and how many it takes, by
-// Python's rule. fromStart and toEnd say that it has no begin or no end.
+// Slice returns the first index and the number of elements that the slice begin:end:stride takes
+// from n, by Python's rule. fromStart and toEnd say that begin, or end, is left out.
 func Slice(n, begin, end, stride int64, fromStart, toEnd bool) (from, count int64) {
 	switch {
 	case n == tensor.Unknown && fromStart && toEnd && (stride == 1 || stride == -1):
@@ -325,7 +328,7 @@ func Slice(n, begin, end, stride int64, fromStart, toEnd bool) (from, count int6
 	case n == tensor.Unknown || stride == 0:
 		return 0, tensor.Unknown
 	}
-	first, last := int64(0), n // where it may start, and what it may end before
+	first, last := int64(0), n // first index, and limit of the last one
 	if stride < 0 {
 		first, last = n-1, -1
 	}
@@ -348,8 +351,8 @@ func Slice(n, begin, end, stride int64, fromStart, toEnd bool) (from, count int6
 	return from, max(0, (to-from+stride-1)/stride)
 }
 
-// Window returns how often a window of kernel places, which are dilation apart, fits into n places
-// and pad more, stride by stride.
+// Window returns how many positions a window has along n places and pad more. It moves by stride,
+// and covers kernel places that are dilation apart.
 func Window(n, kernel, stride, dilation, pad int64) int64 {
 	if n == tensor.Unknown || stride < 1 {
 		return tensor.Unknown
@@ -357,10 +360,10 @@ func Window(n, kernel, stride, dilation, pad int64) int64 {
 	return max(0, (n+pad-(kernel-1)*dilation+stride-1)/stride)
 }
 
-// SameWindow is Window where as much padding is added as keeps all places for a stride of 1.
+// SameWindow is [Window] with the padding that keeps n positions for a stride of 1 ("SAME").
 func SameWindow(n, stride int64) int64 { return Window(n, 1, stride, 1, 0) }
 
-// plus adds sizes.
+// plus adds sizes, of which each may be unknown.
 func plus(a, b int64) int64 {
 	if a < 0 || b == tensor.Unknown {
 		return tensor.Unknown
@@ -368,7 +371,7 @@ func plus(a, b int64) int64 {
 	return a + b
 }
 
-// times multiplies sizes.
+// times multiplies sizes, of which each may be unknown.
 func times(a, b int64) int64 {
 	switch {
 	case a == 0 || b == 0:
@@ -379,7 +382,7 @@ func times(a, b int64) int64 {
 	return a * b
 }
 
-// part divides a size into parts.
+// part divides a size into equal parts; unknown where that does not work out.
 func part(n, by int64) int64 {
 	if n < 0 || by < 1 || n%by != 0 {
 		return tensor.Unknown

@@ -1,7 +1,7 @@
-// Package shape computes the shapes of tensors: what TensorFlow's operations make of shapes, each
-// by the rule of its own shape function, and, through a function of a graph, what follows for each
-// tensor once the shapes of the arguments are given.
+// Package shape computes the shapes of tensors. It knows what TensorFlow's operations make of
+// shapes, each by the rule of its own shape function. Given the shapes of a function's arguments,
+// it finds the shape of each tensor in the function.
 //
-// A size that does not follow is unknown: where an operation has no rule, or its size depends on
-// values that the graph does not hold. A size that is given is right.
+// A size that is returned is right. A size that does not follow is unknown: the operation has no
+// rule here, or the size depends on values that the graph does not hold.
 package shape

@@ -11,25 +11,25 @@ import (
 const (
 	maxSteps = 100_000
 	maxDepth = 5_000
-	callCost = 100 // steps that the reading of a function counts for
-	// maxRounds bounds how often a loop's body is gone through until its arguments stay the same.
+	callCost = 100 // steps that reading a function counts as
+	// maxRounds bounds how often a loop's body is evaluated until its arguments stay the same.
 	maxRounds = 8
-	// maxProbed bounds the inputs of a node through which a size is followed.
+	// maxProbed bounds the inputs of a node among which the source of a size is looked for.
 	maxProbed = 64
 )
 
-// engine counts the work for one signature.
+// engine counts the work done for one signature.
 type engine struct {
 	g             *graph.Graph
 	budget, depth int
 }
 
-// Frame is a function as it is called. What is known of its tensors is worked out backwards from
-// what is asked for. It is for one goroutine.
+// Frame is one call of a function, with what is known of the function's tensors. It is worked out
+// backwards, from the tensor that is asked for. A Frame is for one goroutine.
 type Frame struct {
 	F    *graph.Function
 	Up   *Frame      // the caller; nil for a frame whose arguments are given
-	Args []graph.Ref // in Up
+	Args []graph.Ref // references in Up
 
 	e      *engine
 	given  []Facts
@@ -40,7 +40,7 @@ type Frame struct {
 	loops  map[*graph.Node][]Facts
 }
 
-// NewFrame returns a function of a graph with what is known of its arguments.
+// NewFrame returns the frame of a function that is called with the given facts about its arguments.
 func NewFrame(g *graph.Graph, f *graph.Function, given []Facts) *Frame {
 	return (&engine{g: g, budget: maxSteps}).frame(f, given)
 }
@@ -52,8 +52,8 @@ func (e *engine) frame(f *graph.Function, given []Facts) *Frame {
 	}
 }
 
-// recall returns what is known of a node's output already, or else works it out. In a circle, and
-// once the budget is spent, it is first.
+// recall returns the known fact about a node's output, or calls work and keeps the result. It
+// returns first where the work needs its own result, or where the budget of steps is spent.
 func recall[T any](e *engine, known map[graph.Ref]T, r graph.Ref, first T, work func() T) T {
 	if v, ok := known[r]; ok {
 		return v
@@ -69,7 +69,8 @@ func recall[T any](e *engine, known map[graph.Ref]T, r graph.Ref, first T, work 
 	return known[r]
 }
 
-// Shape returns a tensor's shape: what the graph says of it, and what follows from the arguments.
+// Shape returns a tensor's shape. It combines the shape that the graph itself has with the shape
+// that follows from the arguments.
 func (fr *Frame) Shape(r graph.Ref) tensor.Shape {
 	static, _ := fr.F.Shape(r)
 	switch i, isArg := r.IsArg(); {
@@ -85,7 +86,7 @@ func (fr *Frame) Shape(r graph.Ref) tensor.Shape {
 	})
 }
 
-// Ints returns the whole numbers in a tensor, as in [Facts].
+// Ints returns the whole numbers in a tensor, see [Facts].
 func (fr *Frame) Ints(r graph.Ref) []int64 {
 	switch i, isArg := r.IsArg(); {
 	case isArg && fr.Up == nil && i < len(fr.given):
@@ -102,7 +103,7 @@ func (fr *Frame) Ints(r graph.Ref) []int64 {
 	})
 }
 
-// Held returns what a handle stands for.
+// Held returns what a handle refers to.
 func (fr *Frame) Held(r graph.Ref) Held {
 	switch i, isArg := r.IsArg(); {
 	case isArg && fr.Up == nil && i < len(fr.given):
@@ -115,8 +116,9 @@ func (fr *Frame) Held(r graph.Ref) Held {
 	})
 }
 
-// follow finds what is known of a node's output: in the function that it calls, in what a loop
-// leaves as it is, in what the branches have in common, or by the operation's rule.
+// follow finds a fact about a node's output: inside the function that the node calls, among what a
+// loop leaves unchanged, as what all branches of a condition have in common, or by the operation's
+// rule.
 func follow[T any](fr *Frame, r graph.Ref, in func(*Frame, graph.Ref) T, of func(Facts) T, common func(a, b T) T, rule func() T) T {
 	n, none := r.Node, of(nothing)
 	switch {
@@ -140,7 +142,7 @@ func follow[T any](fr *Frame, r graph.Ref, in func(*Frame, graph.Ref) T, of func
 	return rule()
 }
 
-// call returns an operation with what is known of its inputs.
+// call returns the operation of a node with what is known of its inputs.
 func (fr *Frame) call(n *graph.Node) *Call {
 	return &Call{
 		Node: n,
@@ -150,10 +152,10 @@ func (fr *Frame) call(n *graph.Node) *Call {
 	}
 }
 
-// Enter returns the frame of the function that an attribute of a node names, which takes the node's
-// inputs from one on; nil when it is not there.
+// Enter returns the frame of the function that attribute attr of a node names, called with the
+// node's inputs from index from on; nil where there is no such function.
 func (fr *Frame) Enter(n *graph.Node, attr string, from int) *Frame {
-	if attr == "f" { // of which a node has one
+	if attr == "f" { // a node has one call by "f"
 		if inner, ok := fr.calls[n]; ok {
 			return inner
 		}
@@ -168,7 +170,7 @@ func (fr *Frame) Enter(n *graph.Node, attr string, from int) *Frame {
 	return inner
 }
 
-// load returns the frame of a function that an attribute of a node names.
+// load returns the frame of the function that an attribute of a node names.
 func (e *engine) load(n *graph.Node, attr string, given []Facts) *Frame {
 	if e.budget <= 0 {
 		return nil
@@ -184,10 +186,11 @@ func (e *engine) load(n *graph.Node, attr string, given []Facts) *Frame {
 // probe is a size that no tensor has.
 const probe = 1<<40 + 1
 
-// From returns the axis of an input that size d of axis i of a node's output is taken from as it
-// is: the one that another size would be handed on from.
+// From returns the input and axis that a size comes from: size d of axis i of a node's output, if
+// it is a size of an input passed on unchanged. To find it, an input's size is replaced by another
+// one, and the output must have that one then.
 func (fr *Frame) From(r graph.Ref, i int, d int64) (input, axis int, ok bool) {
-	// Reshape multiplies sizes, one of which may be handed on by chance
+	// A Reshape multiplies sizes; that one is passed on unchanged could be a coincidence.
 	if r.Node.Op == "Reshape" || len(r.Node.Inputs) > maxProbed {
 		return 0, 0, false
 	}
@@ -226,14 +229,14 @@ func (fr *Frame) From(r graph.Ref, i int, d int64) (input, axis int, ok bool) {
 	return 0, 0, false
 }
 
-// loop returns what is known of a loop's results: what holds for its arguments before the first
-// step, and after a step if it held before. The body is gone through with what is left, until
-// nothing more changes.
+// loop returns the facts about a loop's results. A fact is one that holds for the arguments before
+// the first step, and, if it holds before a step, holds after the step. The body is evaluated, with
+// the facts that are left, until none is dropped any more.
 func (fr *Frame) loop(n *graph.Node) []Facts {
 	if state, ok := fr.loops[n]; ok {
 		return state
 	}
-	fr.loops[n] = nil // in a circle
+	fr.loops[n] = nil // for a loop that needs its own result
 	state := make([]Facts, len(n.Inputs))
 	for i, in := range n.Inputs {
 		state[i] = Facts{fr.Shape(in), fr.Ints(in), fr.Held(in)}
@@ -257,7 +260,7 @@ func (fr *Frame) loop(n *graph.Node) []Facts {
 	return fr.loops[n]
 }
 
-// common returns what two accounts of a tensor have in common.
+// common returns the facts in which two sets of facts about a tensor agree.
 func common(a, b Facts) Facts {
 	return Facts{Common(a.Shape, b.Shape), commonInts(a.Ints, b.Ints), commonHeld(a.Held, b.Held)}
 }
@@ -275,8 +278,8 @@ func commonInts(a, b []int64) []int64 {
 	return list
 }
 
-// commonHeld is that of two lists of tensors which are one before and after a step: the shape of
-// what is put into a list is that of all that is in it once they are stacked.
+// commonHeld is [common] for a list of tensors before and after a step of a loop. The shape of the
+// tensors put into a list is that of all tensors in it once it is stacked.
 func commonHeld(a, b Held) Held {
 	if a.Len != b.Len {
 		a.Len = tensor.Unknown

@@ -26,20 +26,20 @@ func Has(op string) bool { return rules[op] != nil }
 
 type rule func(c *Call, out int) tensor.Shape
 
-// rules holds what operations make of shapes, after TensorFlow's core/ops/*.cc and
-// core/framework/common_shape_fns.cc.
+// rules maps an operation to the rule for the shapes of its outputs, after TensorFlow's
+// core/ops/*.cc and core/framework/common_shape_fns.cc.
 var rules = map[string]rule{}
 
-// broadcasting lists the operations that stretch their inputs to one shape, value by value.
+// broadcasting lists the operations that broadcast their inputs to one shape.
 const broadcasting = `
 		Add AddV2 Sub Mul RealDiv Div DivNoNan MulNoNan Maximum Minimum Pow FloorDiv FloorMod Mod TruncateDiv TruncateMod
 		SquaredDifference Atan2 Xdivy Xlogy Xlog1py Complex NextAfter Igamma Igammac Zeta Polygamma Betainc Greater GreaterEqual Less
 		LessEqual Equal NotEqual ApproximateEqual LogicalAnd LogicalOr SelectV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift`
 
-// Broadcasts reports whether an operation stretches its inputs to one shape, value by value.
+// Broadcasts reports whether an operation broadcasts its inputs to one shape.
 func Broadcasts(op string) bool { return slices.Contains(strings.Fields(broadcasting), op) }
 
-// kinds lists operations by what they do with shapes.
+// kinds groups operations that share a rule.
 var kinds = []struct {
 	rule rule
 	ops  string
@@ -94,7 +94,7 @@ func init() {
 	}
 }
 
-// more holds the operations that are no others' like.
+// more holds the rules of single operations.
 var more = map[string]rule{
 	"Const": func(c *Call, _ int) tensor.Shape { return graph.Shape(c.attr("value").GetTensor().GetTensorShape()) },
 	"Bitcast": func(c *Call, _ int) tensor.Shape {
@@ -143,11 +143,11 @@ var more = map[string]rule{
 	},
 	"Concat": func(c *Call, _ int) tensor.Shape { return joined(c.ins(1, len(c.Node.Inputs)), c.ints(0)) },
 	"Conv2DBackpropInput": func(c *Call, _ int) tensor.Shape {
-		s, batch := c.given(0), cut(Merge(c.in(2), open(4)), 0, 1)
+		s, batch := c.given(0), axesOf(Merge(c.in(2), open(4)), 0, 1)
 		if s.Rank() != 4 {
-			return open(4) // of two sizes, the channels are the filter's
+			return open(4) // sizes of height and width do not follow
 		}
-		return Join(batch, cut(s, 1, 4))
+		return Join(batch, axesOf(s, 1, 4))
 	},
 	"Pack":   packed,
 	"Unpack": func(c *Call, _ int) tensor.Shape { return Reduce(c.in(0), []int64{c.attr("axis").GetI()}, false) },
@@ -167,7 +167,7 @@ var more = map[string]rule{
 		if at.Rank() < 1 || at.Dim(-1) == tensor.Unknown || !x.Ranked() {
 			return unknown
 		}
-		return Join(cut(at, 0, at.Rank()-1), cut(x, int(min(at.Dim(-1), MaxRank)), x.Rank()))
+		return Join(axesOf(at, 0, at.Rank()-1), axesOf(x, int(min(at.Dim(-1), MaxRank)), x.Rank()))
 	},
 	"Tile": func(c *Call, _ int) tensor.Shape {
 		by := c.some(1)
@@ -227,7 +227,7 @@ var more = map[string]rule{
 		return MatMul(a, c.in(3), c.attr("adjoint_a").GetB(), c.attr("adjoint_b").GetB())
 	},
 	"CropAndResize": func(c *Call, _ int) tensor.Shape {
-		if s := Join(cut(c.in(1), 0, 1), c.given(3), cut(c.in(0), 3, 4)); s.Rank() == 4 {
+		if s := Join(axesOf(c.in(1), 0, 1), c.given(3), axesOf(c.in(0), 3, 4)); s.Rank() == 4 {
 			return s
 		}
 		return open(4)
@@ -235,7 +235,7 @@ var more = map[string]rule{
 	"UnsortedSegmentSum": func(c *Call, _ int) tensor.Shape {
 		n, ok := c.one(2)
 		if x, at := c.in(0), c.in(1); ok && at.Ranked() && at.Rank() <= x.Rank() {
-			return Join(tensor.MakeShape(n), cut(x, at.Rank(), x.Rank()))
+			return Join(tensor.MakeShape(n), axesOf(x, at.Rank(), x.Rank()))
 		}
 		return unknown
 	},
@@ -254,7 +254,7 @@ var more = map[string]rule{
 	},
 }
 
-// joined is Concat where the axis may not be known.
+// joined is [Concat] for an axis that may be unknown.
 func joined(in []tensor.Shape, axis []int64) tensor.Shape {
 	if len(axis) == 1 {
 		return Concat(in, axis[0])
@@ -279,7 +279,7 @@ func reduced(c *Call, _ int) tensor.Shape {
 	keep := c.attr("keep_dims").GetB()
 	axes := c.ints(1)
 	switch {
-	case c.Node.Op == "ReduceJoin" && len(axes) == 0: // of none it joins all
+	case c.Node.Op == "ReduceJoin" && len(axes) == 0: // without axes all are joined
 		return unknown
 	case axes != nil:
 		return Reduce(c.in(0), axes, keep)

@@ -6,22 +6,22 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// span is what a slice takes of an axis: count places from one on. gone says that the axis does not
-// stay, as in x[3]; fresh, that it is a new one.
+// span is what a slice takes of one axis: count places, beginning at from. gone says that the axis
+// is dropped, as by x[3]; fresh, that it is a new axis.
 type span struct {
 	from, step, count int64
 	gone, fresh       bool
 }
 
-// spans reads x[begin:end:stride, …], as ValidateStridedSliceOp of core/util/strided_slice_op.cc
-// does; nil where it cannot be told which axes are meant.
+// spans evaluates x[begin:end:stride, …] as ValidateStridedSliceOp of core/util/strided_slice_op.cc
+// does; nil where it is not known which axes are meant.
 func (c *Call) spans() []span {
 	x, begin, end, strides := c.in(0), c.some(1), c.some(2), c.ints(3)
 	if !x.Ranked() || strides == nil {
 		return nil
 	}
 	mask := func(name string, i int) bool { return c.attr(name).GetI()>>i&1 == 1 }
-	named := 0 // the axes that are named
+	named := 0 // number of axes that the slice names
 	for i := range strides {
 		if !mask("new_axis_mask", i) && !mask("ellipsis_mask", i) {
 			named++
@@ -77,7 +77,7 @@ func stridedSlice(c *Call, _ int) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// sliced is the rule of a slice that begins somewhere and has sizes; -1 is all that is left.
+// sliced is the rule of Slice, with a begin and sizes for each axis; size -1 takes the rest.
 func sliced(c *Call, _ int) tensor.Shape {
 	begin, size := c.some(1), c.some(2)
 	x := c.in(0)
@@ -95,8 +95,8 @@ func sliced(c *Call, _ int) tensor.Shape {
 	})
 }
 
-// split returns the shape of part out of x: as long as the others, or as the list of lengths has
-// it.
+// split returns the shape of part out of x. Its length is that in the list of lengths, or, without
+// a list, the same for all parts.
 func (c *Call) split(x tensor.Shape, axis, lengths []int64, out int) tensor.Shape {
 	if len(axis) != 1 {
 		return open(x.Rank())
@@ -113,7 +113,7 @@ func (c *Call) split(x tensor.Shape, axis, lengths []int64, out int) tensor.Shap
 		return With(x, at, tensor.Unknown)
 	}
 	d := lengths[out]
-	if d == -1 && !slices.Contains(lengths, Missing) { // what the others leave
+	if d == -1 && !slices.Contains(lengths, Missing) { // the rest of the axis
 		d = x.Dim(at)
 		for i, other := range lengths {
 			if i != out && d != tensor.Unknown {
@@ -124,8 +124,8 @@ func (c *Call) split(x tensor.Shape, axis, lengths []int64, out int) tensor.Shap
 	return With(x, at, d)
 }
 
-// gathered is the rule of rows taken from a table: the table's sizes before the axis, those of the
-// indices behind the axes of the batch, the table's behind the axis.
+// gathered is the rule of GatherV2. The result has the table's axes before the given one, then the
+// axes of the indices behind the batch axes, then the table's axes behind the given one.
 func gathered(c *Call, _ int) tensor.Shape {
 	table, at := c.in(0), c.in(1)
 	axis, ok := int64(0), true
@@ -146,5 +146,5 @@ func gathered(c *Call, _ int) tensor.Shape {
 		}
 		return unknown
 	}
-	return Join(cut(table, 0, place), cut(at, int(batch), at.Rank()), cut(table, place+1, table.Rank()))
+	return Join(axesOf(table, 0, place), axesOf(at, int(batch), at.Rank()), axesOf(table, place+1, table.Rank()))
 }

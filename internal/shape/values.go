@@ -7,9 +7,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// intsOf returns the whole numbers in an operation's output, as graphs compute the sizes of new
-// shapes from those of others: the values in the order of memory, [Missing] for those not known;
-// nil where nothing follows.
+// intsOf returns the whole numbers in an operation's output, for the operations with which graphs
+// compute sizes: values in row-major order, with [Missing] for unknown ones; nil where none is
+// known.
 func intsOf(c *Call, out int) []int64 {
 	n := c.Node
 	if f := arithmetic[n.Op]; f != nil && flat(c.in(0)) && flat(c.in(1)) {
@@ -72,7 +72,7 @@ func intsOf(c *Call, out int) []int64 {
 	return nil
 }
 
-// flat reports whether a tensor is a number or a list of numbers.
+// flat reports whether a tensor is a number, or a list of numbers.
 func flat(s tensor.Shape) bool { return s.Rank() == 0 || s.Rank() == 1 }
 
 // sizes lists the sizes of a shape.
@@ -89,10 +89,10 @@ func sizes(s tensor.Shape) []int64 {
 func larger(a, b int64) int64  { return max(a, b) }
 func smaller(a, b int64) int64 { return min(a, b) }
 
-// bound keeps numbers that sizes are counted with within what products cannot overflow.
+// bound limits the numbers that are computed with, so that no product overflows.
 const bound = 1 << 31
 
-// arithmetic holds the operations on whole numbers, which are known and within bound.
+// arithmetic holds the operations on two whole numbers, both known and within bound.
 var arithmetic = map[string]func(a, b int64) int64{
 	"Add": func(a, b int64) int64 { return a + b }, "AddV2": func(a, b int64) int64 { return a + b },
 	"Sub": func(a, b int64) int64 { return a - b }, "Mul": func(a, b int64) int64 { return a * b },
@@ -111,7 +111,7 @@ var arithmetic = map[string]func(a, b int64) int64{
 	},
 }
 
-// elementwise applies f to two lists, one of which may be a single number.
+// elementwise applies f to the elements of two lists, one of which may be a single number.
 func elementwise(a, b []int64, f func(a, b int64) int64) []int64 {
 	if a == nil || b == nil || len(a) != len(b) && len(a) != 1 && len(b) != 1 {
 		return nil
@@ -129,7 +129,7 @@ func elementwise(a, b []int64, f func(a, b int64) int64) []int64 {
 	return list
 }
 
-// folded puts the numbers of a list together.
+// folded reduces a list to one number with f.
 func folded(list []int64, f func(a, b int64) int64) []int64 {
 	if len(list) == 0 || slices.Contains(list, Missing) {
 		return nil
@@ -144,7 +144,7 @@ func folded(list []int64, f func(a, b int64) int64) []int64 {
 	return []int64{n}
 }
 
-// strung puts numbers, or lists of them, one behind the other.
+// strung returns numbers, or lists of numbers, joined to one list.
 func (c *Call) strung() []int64 {
 	last := len(c.Node.Inputs)
 	axis := []int64{c.attr("axis").GetI()}
@@ -166,7 +166,7 @@ func (c *Call) strung() []int64 {
 	return all
 }
 
-// sliced returns a part of numbers: x[i], x[i:j], x[:, j], …
+// sliced returns the numbers that a slice takes: x[i], x[i:j], x[:, j], …
 func (c *Call) sliced() []int64 {
 	list, shape := c.some(0), c.in(0)
 	if n, ok := shape.NumElements(); list == nil || !ok || n != int64(len(list)) {
@@ -212,7 +212,7 @@ func (c *Call) sliced() []int64 {
 	return taken(list, places)
 }
 
-// taken returns the numbers of a list that stand at indices; nil where one of them is beyond it.
+// taken returns the numbers of a list at the given indices; nil if one is out of range.
 func taken(list, indices []int64) []int64 {
 	if indices == nil {
 		return nil
@@ -228,7 +228,7 @@ func taken(list, indices []int64) []int64 {
 	return some
 }
 
-// counted returns from, from + by, … up to before to.
+// counted returns the numbers from, from + by, … before to.
 func (c *Call) counted() []int64 {
 	n := Of(c, 0).Dim(0)
 	from, ok := c.one(0)
@@ -243,7 +243,7 @@ func (c *Call) counted() []int64 {
 	return list
 }
 
-// heldOf returns what the handle stands for that an operation makes.
+// heldOf returns what the handle that an operation makes refers to.
 func heldOf(c *Call) Held {
 	switch c.Node.Op {
 	case "VarHandleOp":
@@ -260,7 +260,7 @@ func heldOf(c *Call) Held {
 		return Held{Shape: c.element(0)}
 	case "TensorListFromTensor":
 		if s := c.in(0); s.Rank() > 0 {
-			return Held{Shape: cut(s, 1, s.Rank()), Len: s.Dim(0)}
+			return Held{Shape: axesOf(s, 1, s.Rank()), Len: s.Dim(0)}
 		}
 	case "TensorListSetItem":
 		held := c.Held(0)

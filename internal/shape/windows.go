@@ -17,7 +17,7 @@ func windowed(c *Call, _ int) tensor.Shape {
 		x = open(rank)
 	}
 	if x.Rank() != rank || pooling && len(kernel) != rank || len(format) > rank || len(pads) > 0 && len(pads) != 2*rank {
-		return unknown // such as NCHW_VECT_C
+		return unknown // a layout such as NCHW_VECT_C
 	}
 	space, channels := 1, rank-1
 	if strings.HasPrefix(format, "NC") {
@@ -60,7 +60,7 @@ func windowed(c *Call, _ int) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// resized returns the shape of images of another height and width.
+// resized returns the shape of images with another height and width.
 func (c *Call) resized(size []int64) tensor.Shape {
 	x := c.in(0)
 	if x.Rank() != 4 {
@@ -77,7 +77,7 @@ func padded(c *Call, _ int) tensor.Shape {
 	return eachAxis(c.in(0), len(pads)/2, func(i int, d int64) int64 { return plus(plus(d, pads[2*i]), pads[2*i+1]) })
 }
 
-// blocks is the rule of operations that move blocks of places into another axis, or back.
+// blocks is the rule of operations that move blocks of height and width into another axis, or back.
 func blocks(c *Call, _ int) tensor.Shape {
 	x := c.in(0)
 	if b := c.attr("block_size").GetI(); b > 0 {
@@ -108,7 +108,7 @@ func blocks(c *Call, _ int) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
-// eachAxis applies f to each size of a shape with n axes.
+// eachAxis applies f to each size of a shape that has n axes; it is unknown for other shapes.
 func eachAxis(s tensor.Shape, n int, f func(i int, d int64) int64) tensor.Shape {
 	if s.Rank() != n {
 		return open(s.Rank())

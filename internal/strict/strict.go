@@ -1,9 +1,9 @@
-// Package strict finds protobuf messages that can be read in two ways.
+// Package strict finds protobuf messages that two readers may read differently.
 //
-// A field of a message that stands twice is merged by one reader and overwritten by another; a key
-// of a map that stands twice keeps its first value here and its last one there; a field that this
-// program does not know may mean something to the next. TensorFlow writes none of these. [Check]
-// refuses them, so that what was looked at here is what any other reader sees.
+// There are three kinds. A field that occurs twice is merged by one reader and overwritten by
+// another. A key that a map has twice gets its first value in one reader and its last in another. A
+// field that this program does not know may have a meaning for others. TensorFlow writes none of
+// these. [Check] refuses them, so that any other reader sees what was looked at here.
 package strict
 
 import (
@@ -23,7 +23,7 @@ type Error struct {
 	Msg  string
 }
 
-// Error gives the place and what is wrong there.
+// Error returns the place and what is wrong there.
 func (e *Error) Error() string {
 	if e.Path == "" {
 		return e.Msg
@@ -31,19 +31,19 @@ func (e *Error) Error() string {
 	return e.Path + ": " + e.Msg
 }
 
-// mostNested is how deep messages nest: TensorFlow's own parsers stop there.
+// mostNested bounds how deep messages nest, as TensorFlow's own parsers do.
 const mostNested = 100
 
-// Check reports the first thing in a serialized message of the given type that readers may differ
-// about: a singular field, a member of a oneof or a map's key that stands twice, a field that the
-// type does not have, a number that is written longer than it needs to be, text that is no UTF-8.
-// nil means that all readers see the same. Time and memory are linear in the message's size.
+// Check returns the first thing in a serialized message of the given type that readers may differ
+// about: a field, a member of a oneof, or a key of a map that occurs twice; a field that the type
+// does not have; a number that is encoded longer than necessary; text that is not UTF-8. nil means
+// that all readers see the same. Time and memory are linear in the message's size.
 func Check(message []byte, d protoreflect.MessageDescriptor) error {
 	return result(checker{}.check(message, typeOf(d), 0))
 }
 
-// CheckKnown is Check for a message that no other reader gets: fields that its type does not have
-// may stand in it, since nobody reads them.
+// CheckKnown is [Check] for a message that no other program reads. It allows fields that the type
+// does not have.
 func CheckKnown(message []byte, d protoreflect.MessageDescriptor) error {
 	return result(checker{unknown: true}.check(message, typeOf(d), 0))
 }
@@ -56,31 +56,31 @@ func result(e *Error) error {
 	return e
 }
 
-// checker checks messages in one of the two ways.
+// checker checks messages, as Check or as CheckKnown does.
 type checker struct {
-	unknown bool // fields that a message's type does not have may stand in it
+	unknown bool // allow fields that a message's type does not have
 }
 
-// messageType is what checking a message needs of its descriptor.
+// messageType is what checking a message has to know about its type.
 type messageType struct {
 	name   string
-	fields []fieldType // by number, from 0; those that there are none of have no name
-	key    int         // of a map's entry: the number of the key
+	fields []fieldType // indexed by number; a number without a field has no name
+	key    int         // of a map's entry: number of the field that is the key
 }
 
 type fieldType struct {
 	name     string
 	kind     protowire.Type
 	repeated bool
-	packable bool // a list of numbers, which may stand in one piece
+	packable bool // a list of numbers, which may be packed into one value
 	text     bool
-	oneof    uint64       // a bit for the oneof that the field is of; 0: of none
-	message  *messageType // of a field that is a message
+	oneof    uint64       // a bit for the oneof that the field belongs to; 0: none
+	message  *messageType // type of a field that is a message
 	isMap    bool
 }
 
-// newerFields are fields of later releases than the message definitions here, by message. They are
-// not looked into.
+// newerFields lists fields, by message, that later releases have and the message definitions here
+// lack. Their contents are not checked.
 var newerFields = map[protoreflect.FullName]map[protowire.Number]string{
 	"tensorflow.GraphDef":    {5: "debug_info"},
 	"tensorflow.TensorProto": {18: "float8_val"},
@@ -100,8 +100,8 @@ func typeOf(d protoreflect.MessageDescriptor) *messageType {
 	return makeType(d)
 }
 
-// makeType makes the type of a message and of those that it holds. Types that hold themselves, by
-// whatever detour, are found in the map.
+// makeType makes the type of a message and of the messages in it. Types that contain themselves are
+// found in the map.
 func makeType(d protoreflect.MessageDescriptor) *messageType {
 	if t := types.by[d.FullName()]; t != nil {
 		return t
@@ -203,7 +203,8 @@ func (c checker) check(b []byte, t *messageType, depth int) *Error {
 	return nil
 }
 
-// checkMessage checks the message that a field is, and that a map's key is a new one.
+// checkMessage checks a message in a field. For an entry of a map it also checks that the key is
+// new.
 func (c checker) checkMessage(f *fieldType, data []byte, num int, keys *keySets, depth int) *Error {
 	err := c.check(data, f.message, depth)
 	if !f.isMap {
@@ -216,7 +217,7 @@ func (c checker) checkMessage(f *fieldType, data []byte, num int, keys *keySets,
 	return f.at(key, err)
 }
 
-// at puts the field, of a map the key too, before an error's path. nil stays nil.
+// at puts the field, and the key of a map's entry, before the path of an error. nil stays nil.
 func (f *fieldType) at(key []byte, e *Error) *Error {
 	if e == nil {
 		return nil
@@ -236,7 +237,7 @@ func (f *fieldType) at(key []byte, e *Error) *Error {
 	return e
 }
 
-// keyOf returns the key of a map's entry as its bytes: text as it is, a number as it is written.
+// keyOf returns the key of a map's entry as bytes: the text, or the encoded number.
 func keyOf(entry []byte, t *messageType) []byte {
 	for len(entry) > 0 {
 		num, kind, n := consumeTag(entry)
@@ -258,8 +259,8 @@ func keyOf(entry []byte, t *messageType) []byte {
 	return nil
 }
 
-// consumeTag reads a field's number and wire type, and how many bytes they take; n is negative
-// where there is none, or one that is written longer than it needs to be.
+// consumeTag reads a field's number and wire type, and returns how many bytes they take. n is
+// negative where there is no tag, or one that is encoded longer than necessary.
 func consumeTag(b []byte) (num int, kind protowire.Type, n int) {
 	v, n := protowire.ConsumeVarint(b)
 	if n < 0 || n != protowire.SizeVarint(v) || v>>3 == 0 || v>>3 > uint64(protowire.MaxValidNumber) {
@@ -268,8 +269,8 @@ func consumeTag(b []byte) (num int, kind protowire.Type, n int) {
 	return int(v >> 3), protowire.Type(v & 7), n
 }
 
-// consumeValue returns the size of a field's value, and the bytes of one that has a length; the
-// size is negative where the message ends before it does.
+// consumeValue returns the size of a field's value, and the contents of a length-delimited one. The
+// size is negative where the message ends before the value does.
 func consumeValue(b []byte, kind protowire.Type) (size int, data []byte) {
 	switch kind {
 	case protowire.VarintType:
@@ -292,7 +293,7 @@ func consumeValue(b []byte, kind protowire.Type) (size int, data []byte) {
 	return size, data
 }
 
-// isPacked reports whether the bytes are numbers of a wire type, one behind the other.
+// isPacked reports whether the bytes are a sequence of numbers of a wire type.
 func isPacked(b []byte, kind protowire.Type) bool {
 	switch kind {
 	case protowire.Fixed32Type:
@@ -329,7 +330,8 @@ func (s *set) add(n int) {
 	s.rest[n] = true
 }
 
-// keySets holds the keys of a message's maps, with the maps' numbers. Most maps are small.
+// keySets holds the keys of a message's maps, together with the number of the map. Most maps are
+// small.
 type keySets struct {
 	few  [10]mapKey
 	n    int
@@ -341,7 +343,7 @@ type mapKey struct {
 	key []byte
 }
 
-// add reports false for a key that is there already.
+// add adds a key, and reports false if the map has it already.
 func (s *keySets) add(num int, key []byte) bool {
 	for _, k := range s.few[:s.n] {
 		if k.num == num && bytes.Equal(k.key, key) {

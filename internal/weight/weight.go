@@ -1,8 +1,8 @@
 // Package weight estimates how much memory a serialized protobuf message takes once it is decoded.
 //
 // An empty message takes two bytes in a file and some hundreds in memory, so a file of 20 MB can
-// ask for gigabytes. [Of] adds up what Go takes for each message, text and number, without decoding
-// any, so that a file which asks for too much is refused before.
+// ask for gigabytes. [Of] adds up what Go takes for each message, text and number without decoding
+// any, so that such a file can be refused beforehand.
 package weight
 
 import (
@@ -14,48 +14,48 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// What Go takes beside the values themselves, in bytes.
+// The bytes that Go takes for a value beside the value itself.
 const (
 	perElement = 16 // a pointer to a message in a slice that grows
 	perText    = 32 // the header of a string or of bytes in a slice that grows
-	perEntry   = 96 // a place in a map, which is half empty
-	perMessage = 64 // of a type that is not linked in
+	perEntry   = 96 // a place in a map, of which half are empty
+	perMessage = 64 // a message of a type that is not linked in
 )
 
-// mapValue is the number of the value in a map's entry.
+// mapValue is the field number of the value in a map's entry.
 const mapValue = 2
 
-// mostNested is how deep messages are followed: decoders refuse what nests deeper.
+// mostNested bounds how deep messages are followed: decoders refuse deeper ones.
 const mostNested = 200
 
 // Weight is the estimate for a message.
 type Weight struct {
-	Bytes int64 // once it is decoded
-	// Entries is the most entries that the maps of one message in it have: a map of millions takes
-	// several times as long as a million maps of a few.
+	Bytes int64 // size of the decoded message
+	// Entries is the largest number of map entries in one of the messages. A map of millions takes
+	// several times as long as a million small maps.
 	Entries int
 }
 
-// Of returns the estimate for a message of the given type. What is damaged counts up to the damage.
-// Time is linear in the message's size.
+// Of returns the estimate for a message of the given type. A damaged message is weighed up to the
+// damage. The time taken is linear in the message's size.
 func Of(message []byte, d protoreflect.MessageDescriptor) Weight {
 	var w Weight
 	w.Bytes = w.weigh(typeOf(d), message, 0)
 	return w
 }
 
-// messageType is what weighing a message needs of its type.
+// messageType is what weighing a message has to know about its type.
 type messageType struct {
 	size   int64 // of the struct
-	value  int64 // of a map's entry: of the value's struct, which is made where there is none
+	value  int64 // of a map's entry: size of the value's struct, which is made even if absent
 	fields []field
 }
 
-// field says what each value of a field takes.
+// field is what each value of a field takes.
 type field struct {
-	each    int64        // beside the message that it is
-	packed  int64        // of a list of numbers: what each byte of it may take
-	message *messageType // nil where it is none
+	each    int64        // beside the message, if it is one
+	packed  int64        // most bytes that a byte of a packed list of numbers takes
+	message *messageType // nil for other values than messages
 	isMap   bool
 }
 
@@ -73,8 +73,8 @@ func typeOf(d protoreflect.MessageDescriptor) *messageType {
 	return makeType(d)
 }
 
-// makeType makes the type of a message and of those that it holds. Types that hold themselves, by
-// whatever detour, are found in the map.
+// makeType makes the type of a message and of the messages in it. Types that contain themselves are
+// found in the map.
 func makeType(d protoreflect.MessageDescriptor) *messageType {
 	if t := types.by[d.FullName()]; t != nil {
 		return t
@@ -108,8 +108,8 @@ func makeType(d protoreflect.MessageDescriptor) *messageType {
 	return t
 }
 
-// structSize returns the size of the Go struct of a message; 0 for the entry of a map, which is
-// none.
+// structSize returns the size of the Go struct of a message; 0 for an entry of a map, which has no
+// struct.
 func structSize(d protoreflect.MessageDescriptor) int64 {
 	if d.IsMapEntry() {
 		return 0
@@ -121,7 +121,8 @@ func structSize(d protoreflect.MessageDescriptor) int64 {
 	return int64(reflect.TypeOf(t.Zero().Interface()).Elem().Size()) //nolint:gosec // the size of a struct
 }
 
-// packedSize returns what a byte of a packed list of numbers takes: a number may be one byte long.
+// packedSize returns the memory for one byte of a packed list of numbers: a number may be one byte
+// long.
 func packedSize(kind protoreflect.Kind) int64 {
 	switch kind {
 	case protoreflect.FloatKind, protoreflect.DoubleKind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind,
@@ -133,7 +134,7 @@ func packedSize(kind protoreflect.Kind) int64 {
 	return 4
 }
 
-// weigh adds up what a message takes.
+// weigh returns the memory that a message takes.
 func (w *Weight) weigh(t *messageType, b []byte, depth int) int64 {
 	sum, entries, value := t.size, 0, t.value
 	for len(b) > 0 && depth < mostNested {

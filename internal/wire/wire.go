@@ -12,15 +12,15 @@ import (
 type Field struct {
 	Num    protowire.Number
 	Type   protowire.Type
-	Data   []byte // the bytes of a length-delimited field
-	N      uint64 // the value of a varint or fixed-size field
-	Offset int    // where the field begins, in bytes from the start of its message
+	Data   []byte // contents of a length-delimited field
+	N      uint64 // value of a varint or fixed-size field
+	Offset int    // place of the field in its message, in bytes
 }
 
 // ErrCut says that a message ends in the middle of a field.
 var ErrCut = errors.New("cut off")
 
-// Error says at which byte of a message the wire format ends to make sense.
+// Error says at which byte of a message the encoding is invalid.
 type Error struct {
 	Offset int
 	err    error
@@ -32,9 +32,9 @@ func (e *Error) Error() string { return fmt.Sprintf("byte %d: %v", e.Offset, e.e
 // Unwrap returns the cause, such as [ErrCut].
 func (e *Error) Unwrap() error { return e.err }
 
-// Each calls f with every field of the message b, in order, without copying. It stops at the
-// first error, f's own or a *Error. It does not descend into messages, so it cannot be made to
-// recurse.
+// Each calls f with every field of the message b, in order, without copying. It stops at the first
+// error: f's own, or an *[Error]. It does not look into fields that are messages, so a hostile
+// message cannot make it recurse.
 func Each(b []byte, f func(Field) error) error {
 	for off := 0; off < len(b); {
 		num, typ, n := protowire.ConsumeTag(b[off:])
@@ -78,8 +78,8 @@ func fault(off, code int) error {
 	return &Error{off, err}
 }
 
-// String returns the last value of the length-delimited field num as a string, as protobuf
-// does.
+// String returns the string in the length-delimited field num. Of several such fields the last one
+// counts, as in protobuf.
 func String(b []byte, num protowire.Number) (s string, err error) {
 	err = Each(b, func(f Field) error {
 		if f.Num == num && f.Type == protowire.BytesType {
@@ -90,7 +90,7 @@ func String(b []byte, num protowire.Number) (s string, err error) {
 	return s, err
 }
 
-// EachRaw is Each that also hands over the field as it is written, tag included.
+// EachRaw is [Each] whose f also gets the encoded field, tag included.
 func EachRaw(b []byte, f func(fd Field, raw []byte) error) error {
 	var last Field
 	pending := false
@@ -124,7 +124,7 @@ const (
 	FieldMapValue = 2
 )
 
-// Entry returns an entry of a map from strings.
+// Entry returns an encoded entry of a map whose keys are strings.
 func Entry(key string, value []byte) []byte {
 	return Append(Append(nil, FieldMapKey, []byte(key)), FieldMapValue, value)
 }
