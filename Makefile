@@ -18,7 +18,7 @@ tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 comma := ,
 .DEFAULT_GOAL := help
-.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test spark-test scale-bench wild
+.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test beam-test spark-test scale-bench wild
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ image-test-gpu: go ## the same for the GPU image; needs no GPU (2.7 GB of downlo
 
 kill-test: go ## kill runs of tfrun predict 200 times, and 50 times over a store, and compare what --resume makes of them (15 minutes; KILLS=20)
 	@$(with_tf) && TFRUN_KILLS=$${KILLS:-200} $(GO) test ./cmd/tfrun -run TestKill -count=1 -v -timeout 2h -ldflags "$$TFRUN_LDFLAGS"
+
+beam-test: go ## test tfrunbeam, the module for Apache Beam, on Prism (two minutes where nothing is built yet)
+	@$(with_tf) && cd beam && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) test -count=1 -vet=off -ldflags "$$TFRUN_LDFLAGS" ./...
 
 spark-test: build ## run tfrun.spark on a standalone cluster of Spark (needs Java 17; five minutes)
 	@scripts/spark_test.sh
