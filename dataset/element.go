@@ -47,6 +47,19 @@ func (p Place) String() string {
 	return fmt.Sprintf("%s: row %d", p.File, p.Row)
 }
 
+// Syntax returns the error of a row whose field cannot be read, for the reason that err gives: with
+// the row's place, or its number where it comes from no file, and a copy of its kept columns.
+func (e Element) Syntax(field string, err error) *SyntaxError {
+	s := &SyntaxError{
+		File: e.Place.File, Line: e.Place.Line, FileRow: e.Place.Row, Row: e.Row,
+		Field: field, Msg: err.Error(), Err: err, Extra: e.Clone().Extra,
+	}
+	if s.File == "" {
+		s.FileRow = e.Row + 1
+	}
+	return s
+}
+
 // Field is a value that a source keeps beside the components: a key of a JSON row, or a column.
 type Field struct {
 	Key string

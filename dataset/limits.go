@@ -146,12 +146,7 @@ func (it *checked) next(ctx context.Context, e *Element) error {
 	if err == nil {
 		return nil
 	}
-	s := SyntaxError{File: e.Place.File, Line: e.Place.Line, FileRow: e.Place.Row}
-	if s.File == "" {
-		s.FileRow = e.Row + 1
-	}
-	s.Row, s.Field, s.Msg, s.Err, s.Extra = e.Row, field, err.Error(), err, e.Clone().Extra
-	return &s
+	return e.Syntax(field, err)
 }
 
 func (it *checked) close() { it.in.close() }

@@ -115,9 +115,12 @@ func (p *Predictor) Features() []savedmodel.ExampleFeature { return p.features }
 // strings are no text.
 func (p *Predictor) TakesRecords() bool { return p.records }
 
-// findFeatures looks for features where a row holds one serialized message: a scalar string.
+// findFeatures looks for features where a row holds one serialized message: one string.
 func (p *Predictor) findFeatures() (err error) {
-	if len(p.components) != 1 || p.components[0].DType != tensor.String || !p.components[0].Shape.Admits(nil) {
+	if len(p.components) != 1 || p.components[0].DType != tensor.String {
+		return nil
+	}
+	if _, one := p.components[0].Side(1); !one {
 		return nil
 	}
 	graph := p.f.session.graph

@@ -95,13 +95,29 @@ func (mg *MetaGraph) parsers(sig *Signature) (*graph.Flow, []graph.Place, error)
 			if !parseOps[n.Op] || len(n.Inputs) == 0 {
 				continue
 			}
-			if _, fed := flow.Origin(graph.Place{F: f, Ref: n.Inputs[0]}).Ref.IsArg(); fed {
+			if _, fed := recordsOrigin(flow, graph.Place{F: f, Ref: n.Inputs[0]}).Ref.IsArg(); fed {
 				found = append(found, graph.Place{F: f, Ref: graph.Ref{Node: n}})
 			}
 		}
 	}
 	return flow, found, nil
 }
+
+// recordsOrigin follows serialized messages back through what hands on some or all of them, each as
+// it is: x[:, 0] of a column of records, the gathering of tf.vectorized_map.
+func recordsOrigin(flow *graph.Flow, p graph.Place) graph.Place {
+	for range 100 {
+		p = flow.Origin(p)
+		if p.Ref.Node == nil || !picks[p.Ref.Node.Op] || len(p.Ref.Node.Inputs) == 0 {
+			break
+		}
+		p.Ref = p.Ref.Node.Inputs[0]
+	}
+	return p
+}
+
+// picks are the operations whose result is some values of their first input.
+var picks = map[string]bool{"StridedSlice": true, "Slice": true, "Gather": true, "GatherV2": true, "GatherNd": true, "Unpack": true}
 
 // parseOps are the operations that parse serialized messages. [readFeatures] reads the features of
 // tf.Examples alone, not those of tf.SequenceExamples.

@@ -5,7 +5,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
+	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
@@ -45,6 +49,39 @@ func TestExampleFeatures(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", test.model, test.signature, diff)
+		}
+	}
+}
+
+// Records are parsed whether the parse op is given the input itself, or what shapes and picks its
+// entries; not what is made of them.
+func TestTakesRecords(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		want bool
+		ops  []string // between the input and the parse op
+	}{
+		"as they are":           {true, nil},
+		"tf.reshape":            {true, []string{"Reshape"}},
+		"tf.squeeze":            {true, []string{"Squeeze"}},
+		"x[:, 0]":               {true, []string{"StridedSlice"}},
+		"x[0], tf.expand_dims":  {true, []string{"StridedSlice", "ExpandDims"}},
+		"tf.vectorized_map":     {true, []string{"GatherV2", "Reshape"}},
+		"tf.unstack":            {true, []string{"Unpack"}},
+		"tf.io.decode_base64":   {false, []string{"DecodeBase64"}},
+		"reshaped, then joined": {false, []string{"Reshape", "StringJoin"}},
+	} {
+		nodes, last := []*nodepb.NodeDef{}, "in"
+		for i, op := range test.ops {
+			next := fmt.Sprintf("op%d", i)
+			nodes = append(nodes, modeltest.Op(next, op, last))
+			last = next
+		}
+		def := modeltest.Library(append(nodes, modeltest.Op("out", "ParseExampleV2", last)))
+		def.GetSignatureDef()["run"].GetInputs()["x"].Dtype = typespb.DataType_DT_STRING
+		mg := modeltest.OpenGraph(t, def)
+		if got, err := mg.TakesRecords(mg.Signatures["run"]); got != test.want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, test.want)
 		}
 	}
 }

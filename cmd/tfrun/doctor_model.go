@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -62,6 +63,8 @@ type endpointDiagnosis struct {
 	Name  string       `json:"name"`
 	DType string       `json:"dtype"`
 	Shape tensor.Shape `json:"shape"`
+	// of an input that need not be given: what it gets then
+	Default json.RawMessage `json:"default,omitempty"`
 }
 
 // rowsDiagnosis says which rows were run.
@@ -125,6 +128,15 @@ func (d *modelDiagnosis) readFiles(m *loadedModel) error {
 		}
 	}
 	d.Inputs, d.Outputs = endpointsOf(m.sig.Inputs), endpointsOf(m.sig.Outputs)
+	for i, in := range d.Inputs {
+		if value, ok := m.sig.Defaults[in.Name]; ok {
+			text, err := dataset.AppendJSON(nil, value, nil)
+			if err != nil {
+				return err
+			}
+			d.Inputs[i].Default = dataset.NullNaN(text)
+		}
+	}
 	found, err := scan.Scan(m.graph)
 	if err != nil {
 		return err
@@ -357,7 +369,11 @@ func (d *modelDiagnosis) describe(line func(what, format string, args ...any)) {
 	}
 	line("signature", "%s%s", d.Signature, others)
 	for _, in := range d.Inputs {
-		line("  in", "%s: %s %s", in.Name, in.DType, in.Shape)
+		value := ""
+		if in.Default != nil {
+			value = ", default " + words.Shorten(string(in.Default), 40)
+		}
+		line("  in", "%s: %s %s%s", in.Name, in.DType, in.Shape, value)
 	}
 	for _, out := range d.Outputs {
 		line("  out", "%s: %s %s", out.Name, out.DType, out.Shape)

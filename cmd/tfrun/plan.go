@@ -69,15 +69,26 @@ func printPlan(plan job.Plan, output string, others int, std stdio) error {
 		line("", "and %s, each by itself, as the first", fileCount(others))
 	}
 	for _, in := range plan.Inputs {
-		from := ""
-		if in.Column != in.Name {
-			from = fmt.Sprintf(" from column %q", in.Column)
+		column, from := "", ""
+		switch in.From {
+		case job.FromDefault:
+			from = fmt.Sprintf(", the model's default %s", words.Shorten(string(in.Value), 40))
+		case job.FromSet:
+			from = fmt.Sprintf(", set to %s for all rows", words.Shorten(string(in.Value), 40))
+		case job.FromLength:
+			from = fmt.Sprintf(", the length of %s before padding", in.Of)
+		case job.FromMask:
+			from = fmt.Sprintf(", 1 for each entry of %s, 0 for padding", in.Of)
+		default:
+			if in.Column != in.Name {
+				column = fmt.Sprintf(" from column %q", in.Column)
+			}
 		}
 		sizes := ""
 		if in.Most >= 0 {
 			sizes = fmt.Sprintf(", rows of %s to %s entries", words.Thousands(in.Least), words.Thousands(in.Most))
 		}
-		line("feed", "%s%s: %s %s%s", in.Name, from, in.DType, in.Shape, sizes)
+		line("feed", "%s%s: %s %s%s%s", in.Name, column, in.DType, in.Shape, sizes, from)
 	}
 	for _, f := range plan.Features {
 		from := "missing: the model's default"

@@ -22,4 +22,9 @@
 //
 // A component of lists of lists is read from the feature_lists of a tf.train.SequenceExample: one
 // inner list for each step.
+//
+// # Other records
+//
+// Records may be anything, such as texts or images. Where the first records of a file are no
+// Examples, each record is a row of a spec of one component of strings, as it is.
 package tfrecord

@@ -23,9 +23,12 @@ func (j *job) parse() {
 	for i, end := range j.ends {
 		var path, msg string
 		j.begin()
-		if len(corrupt) > 0 && corrupt[0] == i {
+		switch {
+		case len(corrupt) > 0 && corrupt[0] == i:
 			corrupt, msg = corrupt[1:], errChecksum.Error()
-		} else {
+		case j.p.whole != nil:
+			path, msg = j.putWhole(j.buf[from:end])
+		default:
 			path, msg = j.record(j.buf[from:end])
 		}
 		if msg == "" {

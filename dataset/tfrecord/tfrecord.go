@@ -38,15 +38,19 @@ type Options struct {
 	MaxValues int64
 	// Workers is the number of goroutines that parse. 0: one for each processor, up to 4.
 	Workers int
+	// Found, if not nil, is told what the records of each file are, before its first row, maybe
+	// several times and from several goroutines.
+	Found func(file string, kind Kind)
 }
 
 // runBytes is about how many bytes of a file are parsed at a time.
 const runBytes = 256 << 10
 
-// Rows returns a dataset of the Examples in the files, read one after the other. Row numbers go on
-// from file to file. The features of the first file are looked at right away, if the file can be
-// read twice: a feature that is missing or does not fit is then an error of the dataset, a
-// *[dataset.ColumnError].
+// Rows returns a dataset of the Examples in the files, read one after the other. Where the first
+// records of a file are none, and the spec is one component of strings, a row of which may be one,
+// each record is the string as it is. Row numbers go on from file to file. The features of the
+// first file are looked at right away, if the file can be read twice: a feature that is missing or
+// does not fit is then an error of the dataset, a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = dataset.DefaultMaxLine
@@ -142,10 +146,20 @@ func (f *file) fill(j *job) {
 
 // newPlan matches the components with the features that the first records have.
 func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error) {
+	kind := kindOf(j)
+	if kind == Whole && len(j.buf) == 0 && len(j.corrupt) > 0 {
+		return nil, errChecksum // nothing tells what the records are
+	}
+	if o.Found != nil {
+		o.Found(file.name, kind)
+	}
+	if kind == Whole {
+		return newWhole(file.name, spec, o)
+	}
 	found := features(j)
 	names := slices.Sorted(maps.Keys(found))
 	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: its records hold no features of a tf.train.Example", file.name)
+		return nil, &dataset.ColumnError{File: file.name, Msg: "its records are tf.train.Examples without features"}
 	}
 	// A kept feature need not be in every record, nor in the first ones.
 	there := slices.DeleteFunc(slices.Clone(o.Keep), func(name string) bool { _, ok := found[name]; return !ok })
@@ -252,9 +266,13 @@ func Names(o Options, name string) ([]string, error) {
 	return slices.Sorted(maps.Keys(all)), nil
 }
 
-// Columns lists the features of a file's first records. Of the options it uses Open.
+// Columns lists the features of a file's first records, none where these are no Examples. Of the
+// options it uses Open and MaxRecord.
 func Columns(o Options, name string) ([]dataset.Column, error) {
-	r, err := openRecords(o.Open, name, dataset.DefaultMaxLine)
+	if o.MaxRecord <= 0 {
+		o.MaxRecord = dataset.DefaultMaxLine
+	}
+	r, err := openRecords(o.Open, name, o.MaxRecord)
 	if err != nil {
 		return nil, err
 	}
@@ -263,8 +281,8 @@ func Columns(o Options, name string) ([]dataset.Column, error) {
 	var j job
 	f.fill(&j)
 	switch {
-	case len(j.ends) > 0:
-	case errors.Is(f.err, io.EOF):
+	case len(j.ends) > 0 && kindOf(&j) == Examples:
+	case len(j.ends) > 0, errors.Is(f.err, io.EOF):
 		return nil, nil
 	default:
 		return nil, f.err

@@ -68,7 +68,7 @@ func TestHostile(t *testing.T) {
 		{"head cut", good[:5], "f: the file is cut off in record 1"},
 		{"enormous", record(1<<40, nil), "f: record 1: 1099511627776 bytes are more than the limit of 134217728"},
 		{"lying", record(1<<27, []byte("xx")), "f: the file is cut off in record 1"},
-		{"no example", record(3, []byte("abc\x00\x00\x00\x00")), "f: its records hold no features of a tf.train.Example"},
+		{"no example", record(3, []byte("abc\x00\x00\x00\x00")), `f: its records are no tf.train.Examples, and have no feature "x"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -108,6 +108,16 @@ func Short(s string) string {
 	return s[:n] + "… (" + Thousands(int64(len(s))) + " bytes)"
 }
 
+// Shorten cuts the middle out of a text that takes more than limit columns.
+func Shorten(s string, limit int) string {
+	r := []rune(s)
+	if len(r) <= limit {
+		return s
+	}
+	head := limit * 2 / 3
+	return string(r[:head]) + "…" + string(r[len(r)-(limit-head-1):])
+}
+
 // Product writes sizes as a product: "3 × 3 × 16"; "1" for none.
 func Product(sizes []int64) string {
 	if len(sizes) == 0 {

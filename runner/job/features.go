@@ -1,11 +1,9 @@
 package job
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -36,14 +34,8 @@ func (r *reader) exampleRows(src Source, f source.Format) (*dataset.Dataset, Sou
 		return nil, src, nil
 	}
 	if f.Name == "tfrecord" {
-		if len(src.Keep) > 0 {
-			return nil, src, &runner.OptionError{Option: "Keep", Msg: "records go to the model as they are: there are no columns to keep"}
-		}
-		if len(src.Nulls) > 0 {
-			return nil, src, &runner.OptionError{Option: "Nulls", Msg: "records go to the model as they are: there is no place for other values"}
-		}
-		rows := tfrecord.Records(tfrecord.Options{Open: src.filesFor(r.p).OpenRecords, MaxRecord: r.limits.RowBytes}, src.Files...)
-		return rows.Map(r.spec, func(e dataset.Element) (dataset.Element, error) { return e, nil }), src, nil
+		rows, err := r.recordRows(src)
+		return rows, src, err
 	}
 	features, src, err := r.encodedFeatures(src, f)
 	if err != nil || features == nil {
@@ -64,13 +56,51 @@ func (r *reader) exampleRows(src Source, f source.Format) (*dataset.Dataset, Sou
 	rows := read.filesFor(r.p).Rows(f, dataset.Dict(map[string]dataset.Spec{}))
 	return rows.Map(r.spec, func(e dataset.Element) (dataset.Element, error) {
 		example, err := encoder.Append(nil, e.Extra)
-		if err != nil {
-			return e, featureError(src, e, err)
-		}
-		e.Tensors = []tensor.Tensor{tensor.Scalar(string(example))}
 		e.Extra = kept(e.Extra, src.Keep)
+		if f, ok := errors.AsType[*tfrecord.FeatureError](err); ok {
+			return e, e.Syntax(f.Feature, errors.New(f.Msg))
+		}
+		if err != nil {
+			return e, err
+		}
+		e.Tensors = []tensor.Tensor{r.message(string(example))}
 		return e, nil
 	}), src, nil
+}
+
+// recordRows returns the records of TFRecord files as they are. It returns nil where the input is
+// to be read from a feature of theirs.
+func (r *reader) recordRows(src Source) (*dataset.Dataset, error) {
+	as := "records go to the model as they are: "
+	switch {
+	case src.Columns[r.sig.InputNames()[0]] != "":
+		return nil, nil
+	case len(src.Columns) > 0:
+		return nil, &runner.OptionError{Option: "Columns", Msg: as + "it reads their features by its own names"}
+	case len(src.Keep) > 0:
+		return nil, &runner.OptionError{Option: "Keep", Msg: as + "there are no columns to keep"}
+	case len(src.Nulls) > 0:
+		return nil, &runner.OptionError{Option: "Nulls", Msg: as + "there is no place for other values"}
+	}
+	if src.records != nil {
+		for _, name := range src.Files {
+			src.records(name, "")
+		}
+	}
+	rows := tfrecord.Records(tfrecord.Options{Open: src.filesFor(r.p).OpenRecords, MaxRecord: r.limits.RowBytes}, src.Files...)
+	return rows.Map(r.spec, func(e dataset.Element) (dataset.Element, error) {
+		e.Tensors = []tensor.Tensor{r.message(e.Tensors[0].Strings()[0])}
+		return e, nil
+	}), nil
+}
+
+// message returns a row of the only input, a string that is a serialized message.
+func (r *reader) message(s string) tensor.Tensor {
+	t := tensor.Scalar(s)
+	if dims, ok := r.spec.Flatten()[0].Side(1); ok && len(dims) > 0 {
+		t, _ = t.Reshape(dims...) // of one value
+	}
+	return t
 }
 
 // encodedFeatures says which columns make the features of the Examples; nil where rows hold
@@ -114,19 +144,6 @@ func (r *reader) describeFeatures(src Source) ([]PlanFeature, Source, error) {
 // Examples.
 func makesExamples(src Source, f source.Format) bool {
 	return src.Encoder == nil && f.Name != "txt" && f.Name != "npy"
-}
-
-// featureError says which row an Example cannot be made of.
-func featureError(src Source, e dataset.Element, err error) error {
-	row := e.Row
-	syntax := &dataset.SyntaxError{Row: row, Msg: err.Error(), Err: err, Extra: kept(e.Clone().Extra, src.Keep)}
-	if f, ok := errors.AsType[*tfrecord.FeatureError](err); ok {
-		syntax.Field, syntax.Msg = f.Feature, f.Msg
-	}
-	if len(src.Files) == 1 {
-		syntax.File, syntax.FileRow = src.Files[0], row+1
-	}
-	return syntax
 }
 
 // kept picks the columns to keep, in their order.
@@ -227,49 +244,6 @@ func (r *reader) columnsOf(src Source, f source.Format) (Source, sourceColumns, 
 		have.ready = slices.Contains(have.names, column) && !r.hasFeature(column)
 	}
 	return src, have, err
-}
-
-// beginning is what the beginning of a source shows: the names of its columns, or its first row of
-// JSON. Neither is there where only reading rows tells.
-type beginning struct {
-	names []string
-	row   []byte
-}
-
-// peek looks at the first file, or at the beginning of standard input, which the returned source
-// still holds. keys are those that rows of JSON may have.
-func (r *reader) peek(src Source, f source.Format, keys []string) (Source, beginning, error) {
-	var found beginning
-	name := src.Files[0]
-	look := src
-	switch {
-	case name == "-" && src.Stdin == nil:
-		return src, found, nil // opening it gives the error
-	case name == "-" && (!f.HasColumns() || f.Name == "csv" || f.Name == "tsv"):
-		in := bufio.NewReaderSize(src.Stdin, 64<<10)
-		src.Stdin = in
-		look.Stdin = bytes.NewReader(dataset.FirstLine(in))
-	case name == "-":
-		return src, found, nil
-	}
-	if !f.HasColumns() {
-		r, err := look.filesFor(r.p).Open(name)
-		if err != nil {
-			return src, found, err
-		}
-		defer r.Close() //nolint:errcheck // nothing was written
-		found.row = append([]byte{}, dataset.FirstJSON(r, keys)...)
-		return src, found, nil
-	}
-	columns, err := f.Columns(look.filesFor(r.p), name)
-	if err != nil {
-		return src, found, fmt.Errorf("%s: %w", name, err)
-	}
-	found.names = []string{}
-	for _, c := range columns {
-		found.names = append(found.names, c.Name)
-	}
-	return src, found, nil
 }
 
 // readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds

@@ -68,7 +68,7 @@ func FuzzPredictRow(f *testing.F) {
 				t.Fatalf("row %d: %d outputs beside error %v", r.Row, len(r.Values), r.Err)
 			}
 		}
-		// A document holds several rows without a line break; one in UTF-16 as well, behind its mark.
+		// A document holds several rows without a line break; so does one in UTF-16.
 		text := bytes.TrimLeft(data, "\ufeff \t\r")
 		document := slices.ContainsFunc([]string{"[", "{", "\xff\xfe", "\xfe\xff"}, func(s string) bool { return bytes.HasPrefix(text, []byte(s)) })
 		if n > 1 && !document && !bytes.Contains(data, []byte("\n")) {

@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 
@@ -18,10 +19,11 @@ import (
 // givenRows reads the rows of a source in the form that they have, and brings them into that of the
 // signature.
 func (r *reader) givenRows(src Source, f source.Format) (*dataset.Dataset, error) {
-	src, absent, lists, err := r.given(src, f)
+	src, g, err := r.given(src, f)
 	if err != nil {
 		return nil, err
 	}
+	absent, lists := g.absent, g.lists
 	if len(absent)+len(lists) == 0 {
 		return src.filesFor(r.p).Rows(f, r.spec), nil
 	}
@@ -36,7 +38,11 @@ func (r *reader) givenRows(src Source, f source.Format) (*dataset.Dataset, error
 		}
 	}
 	read := dataset.Dict(items)
-	return src.filesFor(r.p).Rows(f, read).Map(r.spec, func(e dataset.Element) (dataset.Element, error) {
+	rows := src.filesFor(r.p).Rows(f, read)
+	if g.keyed && len(absent) > 0 {
+		rows = r.absentRows(src, f, read, absent)
+	}
+	return rows.Map(r.spec, func(e dataset.Element) (dataset.Element, error) {
 		row := e
 		row.Tensors, row.Splits = make([]tensor.Tensor, len(r.spec.Flatten())), nil
 		for i, path := range r.spec.Paths() {
@@ -48,15 +54,82 @@ func (r *reader) givenRows(src Source, f source.Format) (*dataset.Dataset, error
 				}
 			}
 		}
-		for _, name := range absent {
-			row.Tensors[r.spec.Index(name)] = r.sig.Defaults[name]
-		}
+		r.setDefaults(row, absent)
 		for _, name := range lists {
 			if err := r.setSparse(row, name, e.Tensors[read.Index(name)]); err != nil {
 				return row, err
 			}
 		}
 		return row, nil
+	}), nil
+}
+
+// absentRows reads rows with keys of their own, without the inputs that are absent: left to their
+// defaults, since the first row lacks them. A later row that has one is an error, which would
+// otherwise get an answer for another value than its own.
+func (r *reader) absentRows(src Source, f source.Format, read dataset.Spec, absent []string) *dataset.Dataset {
+	in := src
+	in.Keep = slices.Clone(src.Keep)
+	for _, name := range absent {
+		if !slices.Contains(in.Keep, name) {
+			in.Keep = append(in.Keep, name)
+		}
+	}
+	rows := in.filesFor(r.p).Rows(f, read).Check(func(e dataset.Element) (string, error) {
+		for _, x := range e.Extra {
+			if slices.Contains(absent, x.Key) {
+				return x.Key, errors.New("the first row has no such value, so that all get the default; give the first row one too")
+			}
+		}
+		return "", nil
+	})
+	return rows.Map(read, func(e dataset.Element) (dataset.Element, error) {
+		e.Extra = kept(e.Extra, src.Keep)
+		return e, nil
+	})
+}
+
+// setDefaults gives a row the defaults of inputs.
+func (r *reader) setDefaults(row dataset.Element, names []string) {
+	for _, name := range names {
+		row.Tensors[r.spec.Index(name)] = r.sig.Defaults[name]
+	}
+}
+
+// defaulted lists the inputs that have a default, none where all of them have.
+func (r *reader) defaulted() []string {
+	var names []string
+	for _, name := range r.sig.InputNames() {
+		if _, ok := r.sig.Defaults[name]; ok {
+			names = append(names, name)
+		}
+	}
+	if len(names) == len(r.sig.Inputs) {
+		return nil
+	}
+	return names
+}
+
+// bare reads rows that are one value without a name: lines of text, an array of npy. It goes to the
+// only input that has no default.
+func (r *reader) bare(read func(*reader) (*dataset.Dataset, error)) (*dataset.Dataset, error) {
+	absent := r.defaulted()
+	if len(absent) == 0 {
+		return read(r)
+	}
+	inner := r.without(absent)
+	rows, err := read(inner)
+	if err != nil {
+		return nil, err
+	}
+	return rows.Map(r.spec, func(e dataset.Element) (dataset.Element, error) {
+		given := e.Tensors
+		e.Tensors = make([]tensor.Tensor, len(r.spec.Flatten()))
+		for i, path := range inner.spec.Paths() {
+			e.Tensors[r.spec.Index(path)] = given[i]
+		}
+		r.setDefaults(e, absent)
+		return e, nil
 	}), nil
 }
 
@@ -76,10 +149,16 @@ func (r *reader) setSparse(row dataset.Element, name string, t tensor.Tensor) er
 	return nil
 }
 
-// given says which inputs the rows of a source leave to their defaults, and which sparse ones they
-// hold as plain lists. The source that it returns reads inputs under the signature's own name where
-// rows have that and not the model's.
-func (r *reader) given(src Source, f source.Format) (_ Source, absent, lists []string, err error) {
+// rowForm is the form that rows have.
+type rowForm struct {
+	absent []string // inputs that they leave to their defaults
+	lists  []string // sparse inputs that they hold as plain lists
+	keyed  bool     // each row has keys of its own: a later one may have others than the first
+}
+
+// given says which form the rows of a source have. The source that it returns reads inputs under
+// the signature's own name where rows have that and not the model's.
+func (r *reader) given(src Source, f source.Format) (_ Source, g rowForm, err error) {
 	var optional []string
 	for _, name := range r.sig.InputNames() {
 		info := r.sig.Inputs[name]
@@ -88,12 +167,13 @@ func (r *reader) given(src Source, f source.Format) (_ Source, absent, lists []s
 		}
 	}
 	if len(optional) == 0 || f.Name == "npy" {
-		return src, nil, nil, nil
+		return src, g, nil
 	}
 	src, found, err := r.peek(src, f, r.sig.InputNames())
 	if err != nil || found.row == nil && found.names == nil {
-		return src, nil, nil, err
+		return src, g, err
 	}
+	g.keyed = found.row != nil || !f.HasColumns() && len(found.names) > 0
 	var row map[string]json.RawMessage
 	object := json.Unmarshal(found.row, &row) == nil
 	has := func(key string) bool {
@@ -117,16 +197,16 @@ func (r *reader) given(src Source, f source.Format) (_ Source, absent, lists []s
 		}
 		_, defaults := r.sig.Defaults[name]
 		switch info := r.sig.Inputs[name]; {
-		case defaults && !has(keys[0]):
-			absent = append(absent, name)
+		case defaults && src.Columns[name] == "" && !has(name):
+			g.absent = append(g.absent, name)
 		case defaults || !info.Sparse():
 		case has(keys[0]) && !bytes.HasPrefix(row[keys[0]], []byte("{")):
-			lists = append(lists, name)
+			g.lists = append(g.lists, name)
 		case !object && found.names == nil && len(r.sig.Inputs) == 1:
-			lists = append(lists, name) // the row is nothing but the list
+			g.lists = append(g.lists, name) // the row is nothing but the list
 		}
 	}
-	return src, absent, lists, nil
+	return src, g, nil
 }
 
 // listSpec is the form of a sparse input that is given as a plain list.

@@ -3,11 +3,14 @@ package job
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 	"github.com/tfrun/tfrun/tensor"
@@ -40,22 +43,41 @@ type Plan struct {
 type PlanFile struct {
 	Name  string `json:"name"`
 	Bytes int64  `json:"bytes"` // -1 when not known
-	// Reading says how a file of cells is read, as given or found out; empty for other formats, and
-	// for files that were not looked at.
+	// Reading says how a file of cells, or of records, is read, as given or found out; empty for
+	// other formats, and for files that were not looked at.
 	Reading string `json:"reading,omitempty"`
 }
 
 // PlanInput says how an input is fed.
 type PlanInput struct {
-	Name   string       `json:"name"`
-	Column string       `json:"column"`
-	DType  tensor.DType `json:"dtype"`
-	Shape  tensor.Shape `json:"row_shape"`
+	Name string `json:"name"`
+	// From says where the values come from.
+	From InputFrom `json:"from"`
+	// Column is the column; "" of another kind.
+	Column string `json:"column"`
+	// Value is the default, or the value that is set, as JSON.
+	Value json.RawMessage `json:"value,omitempty"`
+	// Of is the input whose lengths, or masks, these are.
+	Of    string       `json:"of,omitempty"`
+	DType tensor.DType `json:"dtype"`
+	Shape tensor.Shape `json:"row_shape"`
 	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 where
 	// rows are scalars.
 	Least int64 `json:"least"`
 	Most  int64 `json:"most"`
 }
+
+// InputFrom says where the values of an input come from.
+type InputFrom string
+
+// The kinds of where values come from.
+const (
+	FromColumn  InputFrom = "column"  // of the rows
+	FromDefault InputFrom = "default" // of the signature, since rows have no such column
+	FromSet     InputFrom = "set"     // [runner.Sequences.Set]
+	FromLength  InputFrom = "length"  // [runner.Sequences.Lengths]
+	FromMask    InputFrom = "mask"    // [runner.Sequences.Masks]
+)
 
 // PlanOutput is what a result holds.
 type PlanOutput struct {
@@ -134,12 +156,15 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 	if plan.Columns, err = j.describeColumns(ctx, p, form); err != nil {
 		return plan, err
 	}
-	plan.addInputs(p, src)
+	if src, err = plan.addInputs(p, src); err != nil {
+		return plan, err
+	}
 	if plan.Features, src, err = newReader(p).describeFeatures(src); err != nil {
 		return plan, err
 	}
 	var readings sync.Map // by file, from whatever goroutine reads it
 	src.CSV.Sniffed = func(file string, d csv.Dialect) { readings.Store(file, d.String()) }
+	src.records = func(file string, kind tfrecord.Kind) { readings.Store(file, readingOf[kind]) }
 	rows, err := src.Rows(p)
 	if err != nil {
 		return plan, err
@@ -151,6 +176,13 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 		}
 	}
 	return plan, err
+}
+
+// readingOf says how records are read.
+var readingOf = map[tfrecord.Kind]string{
+	tfrecord.Examples: "the features of its tf.train.Examples",
+	tfrecord.Whole:    "each record a string as it is: it is no tf.train.Example",
+	"":                "each record as it is: the model parses it",
 }
 
 // describeColumns lists the columns of the results.
@@ -178,20 +210,61 @@ func (j Job) describeColumns(ctx context.Context, p *runner.Predictor, form sour
 	return list, err
 }
 
-// addInputs says how inputs are fed.
-func (plan *Plan) addInputs(p *runner.Predictor, src Source) {
-	spec := p.RowSpec()
+// addInputs says how inputs are fed. The source that it returns takes the place of src.
+func (plan *Plan) addInputs(p *runner.Predictor, src Source) (Source, error) {
+	r := newReader(p)
+	src, absent, err := r.absent(src)
+	if err != nil {
+		return src, err
+	}
+	spec, set := p.RowSpec(), p.Options().Sequences
 	for i, c := range spec.Flatten() {
-		in := PlanInput{Name: spec.Paths()[i], DType: c.DType, Shape: c.Shape, Least: -1, Most: -1}
-		in.Column = in.Name
-		if column := src.Columns[in.Name]; column != "" {
-			in.Column = column
+		in := PlanInput{Name: spec.Paths()[i], From: FromColumn, DType: c.DType, Shape: c.Shape, Least: -1, Most: -1}
+		var value tensor.Tensor
+		of, isLength := set.Lengths[in.Name]
+		mask, isMask := set.Masks[in.Name]
+		switch {
+		case isLength:
+			in.From, in.Of = FromLength, cmp.Or(of, r.spec.Keys()[0])
+		case isMask:
+			in.From, in.Of = FromMask, cmp.Or(mask, r.spec.Keys()[0])
+		case r.spec.Index(in.Name) < 0:
+			in.From, value = FromSet, set.Set[in.Name]
+		case slices.Contains(absent, in.Name):
+			in.From, value = FromDefault, r.sig.Defaults[in.Name]
+		default:
+			in.Column = cmp.Or(src.Columns[in.Name], in.Name)
+			if text, err := src.textInput(r.sig); src.Encoder != nil && src.Text != "" && err == nil && text == in.Name {
+				in.Column = src.Text
+			}
 		}
-		if text, err := src.textInput(p.Function().Signature()); src.Encoder != nil && src.Text != "" && err == nil && text == in.Name {
-			in.Column = src.Text
+		if value.DType() != tensor.Invalid {
+			text, err := dataset.AppendJSON(nil, value, nil)
+			if err != nil {
+				return src, err
+			}
+			in.Value = dataset.NullNaN(text)
 		}
 		plan.Inputs = append(plan.Inputs, in)
 	}
+	return src, nil
+}
+
+// absent lists the inputs that rows leave to their defaults. The source that it returns takes the
+// place of src.
+func (r *reader) absent(src Source) (Source, []string, error) {
+	if len(src.Files) == 0 {
+		return src, nil, nil
+	}
+	f, err := src.files().Find()
+	if err != nil {
+		return src, nil, err
+	}
+	if f.Name == source.Text || f.Name == "npy" {
+		return src, r.defaulted(), nil
+	}
+	src, g, err := r.given(src, f)
+	return src, g.absent, err
 }
 
 // sampleBytes is how much the rows of a sample may come to.

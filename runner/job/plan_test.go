@@ -29,7 +29,7 @@ func TestPlan(t *testing.T) {
 	want := Plan{
 		Model: m.Dir, Signature: "serving_default", Batching: runner.Arrival, BatchSize: 2, BatchSizeWhy: "as asked for",
 		Files:   []PlanFile{{Name: "-", Bytes: -1}},
-		Inputs:  []PlanInput{{Name: "keras_tensor", Column: "ids", DType: tensor.Float32, Shape: tensor.MakeShape(-1), Least: 1, Most: 3}},
+		Inputs:  []PlanInput{{Name: "keras_tensor", From: FromColumn, Column: "ids", DType: tensor.Float32, Shape: tensor.MakeShape(-1), Least: 1, Most: 3}},
 		Outputs: []PlanOutput{{Name: "output_0", DType: tensor.Float32, Shape: tensor.MakeShape(1)}},
 		Columns: []PlanColumn{{Name: "output_0", Type: "list<float>", From: "output"}},
 		Sample:  PlanSample{Rows: 3, All: true, Batches: 2, BatchBytes: 24, Waste: 0.25},

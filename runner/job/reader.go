@@ -24,17 +24,37 @@ type reader struct {
 func newReader(p *runner.Predictor) *reader {
 	o := p.Options()
 	r := &reader{p: p, sig: p.Function().Signature(), spec: p.GivenSpec(), limits: o.Limits, noBatch: o.NoBatch}
-	if keys := r.spec.Keys(); len(keys) < len(r.sig.Inputs) {
-		sig := *r.sig
-		sig.Inputs = maps.Clone(sig.Inputs)
-		maps.DeleteFunc(sig.Inputs, func(name string, _ savedmodel.TensorInfo) bool { return !slices.Contains(keys, name) })
-		r.sig = &sig
+	var made []string
+	for _, name := range r.sig.InputNames() {
+		if !slices.Contains(r.spec.Keys(), name) {
+			made = append(made, name)
+		}
 	}
-	return r
+	return r.without(made)
+}
+
+// without returns a reader of rows that lack some inputs.
+func (r *reader) without(names []string) *reader {
+	if len(names) == 0 {
+		return r
+	}
+	inner := *r
+	sig := *r.sig
+	sig.Inputs = maps.Clone(sig.Inputs)
+	items := map[string]dataset.Spec{}
+	for i, key := range r.spec.Keys() {
+		items[key] = r.spec.Items()[i]
+	}
+	for _, name := range names {
+		delete(sig.Inputs, name)
+		delete(items, name)
+	}
+	inner.sig, inner.spec = &sig, dataset.Dict(items)
+	return &inner
 }
 
 // textInput returns the input that encoded text goes to: the one that is mapped to the column, or
-// the only one.
+// the only one that rows must hold.
 func (src Source) textInput(sig *savedmodel.Signature) (string, error) {
 	names := sig.InputNames()
 	for _, name := range names {
@@ -42,8 +62,12 @@ func (src Source) textInput(sig *savedmodel.Signature) (string, error) {
 			return name, nil
 		}
 	}
-	if len(names) == 1 {
+	needed := slices.DeleteFunc(slices.Clone(names), func(name string) bool { _, has := sig.Defaults[name]; return has })
+	switch {
+	case len(names) == 1:
 		return names[0], nil
+	case len(needed) == 1:
+		return needed[0], nil
 	}
 	return "", &runner.OptionError{Option: "Text", Msg: fmt.Sprintf("say which input column %q feeds: one of %s", src.Text, strings.Join(names, ", "))}
 }
@@ -57,11 +81,11 @@ func (r *reader) convertText(rows *dataset.Dataset, c int, encoder TextEncoder) 
 	var convert func(string) (tensor.Tensor, error)
 	switch {
 	case encoder != nil:
-		if !want.Shape.Admits([]int64{tensor.Unknown}) {
-			return nil, &runner.FeedError{Input: name, WantDType: want.DType, WantShape: want.Shape, GotDType: want.DType, GotShape: tensor.MakeShape(tensor.Unknown)}
-		}
 		if _, err := ids(nil, want.DType); err != nil {
 			return nil, fmt.Errorf("input %q: %w", name, err)
+		}
+		if !want.Shape.Admits([]int64{tensor.Unknown}) {
+			return nil, &runner.FeedError{Input: name, WantDType: want.DType, WantShape: want.Shape, GotDType: want.DType, GotShape: tensor.MakeShape(tensor.Unknown)}
 		}
 		convert = func(s string) (tensor.Tensor, error) { return ids(encoder.Encode(s), want.DType) }
 		rows = rows.Check(func(e dataset.Element) (string, error) {

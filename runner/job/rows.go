@@ -37,7 +37,9 @@ func (src Source) Rows(p *runner.Predictor) (*dataset.Dataset, error) {
 	switch {
 	case rows != nil || err != nil:
 	case format.Name == source.Text:
-		rows, err = r.textRows(src)
+		rows, err = r.bare(func(r *reader) (*dataset.Dataset, error) { return r.textRows(src) })
+	case format.Name == "npy":
+		rows, err = r.bare(func(r *reader) (*dataset.Dataset, error) { return r.columnRows(src, format) })
 	default:
 		rows, err = r.columnRows(src, format)
 	}
@@ -104,6 +106,11 @@ func (r *reader) columnRows(src Source, f source.Format) (*dataset.Dataset, erro
 		items[key] = r.spec.Items()[i]
 	}
 	items[input] = dataset.TensorSpec(tensor.String)
-	read := dataset.Dict(items)
-	return r.convertText(src.filesFor(r.p).Rows(f, read), read.Index(input), src.Encoder)
+	texts := *r
+	texts.spec = dataset.Dict(items)
+	rows, err := texts.givenRows(src, f)
+	if err != nil {
+		return nil, err
+	}
+	return r.convertText(rows, texts.spec.Index(input), src.Encoder)
 }

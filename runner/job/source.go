@@ -9,6 +9,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
@@ -50,6 +51,9 @@ type Source struct {
 	Vocabulary string
 	Text       string
 
+	// records is told what the records of TFRecord files are; nil: nobody asks.
+	records func(file string, kind tfrecord.Kind)
+
 	read *atomic.Int64   // counts the bytes that are read of the files, or nil
 	ctx  context.Context //nolint:containedctx // of the run, which ends the reading of objects
 }
@@ -61,7 +65,7 @@ type TextEncoder interface {
 
 // files is the source as package source knows it.
 func (src Source) files() source.Source {
-	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Part: src.Part, Parts: src.Parts, Read: src.read, Context: src.ctx}
+	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Part: src.Part, Parts: src.Parts, Read: src.read, Context: src.ctx, Records: src.records}
 }
 
 // filesFor is the source as package source knows it, within a predictor's limits.

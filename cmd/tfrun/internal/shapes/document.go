@@ -1,10 +1,12 @@
 package shapes
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
@@ -96,11 +98,13 @@ type Feature struct {
 
 // Tensor describes an input or an output of a signature.
 type Tensor struct {
-	DType    tensor.DType `json:"dtype"`
-	Shape    tensor.Shape `json:"shape"`
-	Tensor   string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
-	Encoding string       `json:"encoding,omitempty"`
-	Class    string       `json:"class,omitempty"`
+	DType  tensor.DType `json:"dtype"`
+	Shape  tensor.Shape `json:"shape"`
+	Tensor string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
+	// of an input that need not be given: what it gets then
+	Default  json.RawMessage `json:"default,omitempty"`
+	Encoding string          `json:"encoding,omitempty"`
+	Class    string          `json:"class,omitempty"`
 	// of a coo_sparse: values, indices, dense_shape
 	Tensors    []string    `json:"tensors,omitempty"`
 	Components []Component `json:"components,omitempty"` // of a composite
@@ -240,6 +244,13 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection, looked *int) (*Graph
 		}
 		g.Signatures[name] = &Signature{
 			MethodName: s.MethodName, Inputs: describeTensors(s.Inputs, why.Inputs), Outputs: describeTensors(s.Outputs, why.Outputs), initOp: s.InitOp,
+		}
+		for input, value := range s.Defaults {
+			text, err := dataset.AppendJSON(nil, value, nil)
+			if err != nil {
+				return nil, fmt.Errorf("signature %q: input %q: its default: %w", name, input, err)
+			}
+			g.Signatures[name].Inputs[input].Default = dataset.NullNaN(text)
 		}
 		rows, err := mg.ByRows(s)
 		if err != nil {

@@ -164,7 +164,7 @@ func pageTensors(all map[string]*Tensor, r *reading) []pageTensor {
 	var list []pageTensor
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t := all[name]
-		list = append(list, pageTensor{clean(name), t.typed(), t.shape(), clean(t.Tensor), cleanAll(r.below(t.Why, nil)), t.parts})
+		list = append(list, pageTensor{clean(name), t.typed(), t.shape(), clean(t.source()), cleanAll(r.below(t.Why, nil)), t.parts})
 	}
 	return list
 }

@@ -46,7 +46,7 @@ func markdownSignatures(b *bufio.Writer, g *Graph, look Look) {
 		}{{"in", s.Inputs}, {"row", s.Rows}, {"out", s.Outputs}} {
 			for _, name := range slices.Sorted(maps.Keys(side.all)) {
 				t := side.all[name]
-				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), markdownText(t.typed()), t.shape(), markdownCode(t.Tensor))
+				fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", side.word, markdownText(name), markdownText(t.typed()), t.shape(), markdownCode(t.source()))
 				for _, reason := range r.below(t.Why, nil) {
 					why = append(why, name+": "+reason)
 				}

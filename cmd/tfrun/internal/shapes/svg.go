@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 //go:embed graph.css
@@ -63,8 +65,8 @@ func drawAll(x *diagram, link func(*vertex) string) (body string, width, height 
 	var draw func(x *diagram)
 	draw = func(x *diagram) {
 		l := arrange(x.vertices, measure)
-		fmt.Fprintf(&b, `<text class="title" x="%.0f" y="%.0f">%s</text>`+"\n", svgMargin, height+14, html.EscapeString(shorten(x.title, 60)))
-		width = max(width, l.width+2*svgMargin, svgMargin*2+9*float64(columns(shorten(x.title, 60))))
+		fmt.Fprintf(&b, `<text class="title" x="%.0f" y="%.0f">%s</text>`+"\n", svgMargin, height+14, html.EscapeString(words.Shorten(x.title, 60)))
+		width = max(width, l.width+2*svgMargin, svgMargin*2+9*float64(columns(words.Shorten(x.title, 60))))
 		fmt.Fprintf(&b, `<g transform="translate(%.1f %.1f)">`+"\n", svgMargin, height+svgTitle)
 		l.draw(&b, link)
 		b.WriteString("</g>\n")
@@ -82,17 +84,17 @@ func drawAll(x *diagram, link func(*vertex) string) (body string, width, height 
 
 // measure returns the size of a vertex's box.
 func measure(v *vertex) (w, h float64) {
-	w = max(leastBox, float64(columns(shorten(v.name, longestName)))*nameWidth, float64(columns(v.subtitle()))*smallWidth,
-		float64(columns(shorten(v.shape, 40)))*codeWidth) + 2*boxPadding
+	w = max(leastBox, float64(columns(words.Shorten(v.name, longestName)))*nameWidth, float64(columns(v.subtitle()))*smallWidth,
+		float64(columns(words.Shorten(v.shape, 40)))*codeWidth) + 2*boxPadding
 	return w, boxHeight
 }
 
 // subtitle is the second line of a box.
 func (v *vertex) subtitle() string {
 	if p := v.paramText(); p != "" {
-		return shorten(v.class, longestName) + " · " + p
+		return words.Shorten(v.class, longestName) + " · " + p
 	}
-	return shorten(v.class, longestName)
+	return words.Shorten(v.class, longestName)
 }
 
 // draw writes the edges, then the boxes.
@@ -149,9 +151,9 @@ func (x *box) draw(b *strings.Builder) {
 	tip := strings.Join(append([]string{v.name + " (" + v.class + ")", v.shape}, v.tips...), "\n")
 	fmt.Fprintf(b, "<title>%s</title>", html.EscapeString(cleanLines(tip)))
 	fmt.Fprintf(b, `<rect class="card" width="%.1f" height="%.1f" rx="8"/><rect class="mark" y="10" width="4" height="%.1f" rx="2"/>`, x.w, x.h, x.h-20)
-	fmt.Fprintf(b, `<text class="name" x="%.0f" y="21">%s</text>`, boxPadding, html.EscapeString(shorten(v.name, longestName)))
+	fmt.Fprintf(b, `<text class="name" x="%.0f" y="21">%s</text>`, boxPadding, html.EscapeString(words.Shorten(v.name, longestName)))
 	fmt.Fprintf(b, `<text class="class" x="%.0f" y="36">%s</text>`, boxPadding, html.EscapeString(v.subtitle()))
-	fmt.Fprintf(b, `<text class="shape" x="%.0f" y="52">%s</text>`, boxPadding, html.EscapeString(shorten(v.shape, 40)))
+	fmt.Fprintf(b, `<text class="shape" x="%.0f" y="52">%s</text>`, boxPadding, html.EscapeString(words.Shorten(v.shape, 40)))
 	b.WriteString("</g>\n")
 }
 
@@ -162,14 +164,4 @@ func cleanLines(s string) string {
 		lines[i] = clean(lines[i])
 	}
 	return strings.Join(lines, "\n")
-}
-
-// shorten cuts the middle out of a text that takes more than limit columns.
-func shorten(s string, limit int) string {
-	r := []rune(s)
-	if len(r) <= limit {
-		return s
-	}
-	head := limit * 2 / 3
-	return string(r[:head]) + "…" + string(r[len(r)-(limit-head-1):])
 }

@@ -151,7 +151,7 @@ func (p *printer) tensors(t *grid, side string, all map[string]*Tensor) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		x := all[name]
-		t.add(cellOf(dim, side), cellOf(cyan, clean(name)), cellOf(plain, x.typed()), cellOf(plain, x.shape()), cellOf(dim, clean(x.Tensor)))
+		t.add(cellOf(dim, side), cellOf(cyan, clean(name)), cellOf(plain, x.typed()), cellOf(plain, x.shape()), cellOf(dim, clean(x.source())))
 		for _, c := range x.parts {
 			role := c.Role
 			if role == "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 )
@@ -114,6 +115,14 @@ func (g *Graph) fileFacts() []string {
 		kerasfile.Archive: ".keras archive", kerasfile.Folder: "folder of a .keras archive", kerasfile.HDF5: ".h5 file",
 		kerasfile.Weights: "file of weights alone",
 	}[g.File])
+}
+
+// source returns the graph's tensor, and what an input gets that is not given.
+func (t *Tensor) source() string {
+	if t.Default == nil {
+		return t.Tensor
+	}
+	return t.Tensor + ", default " + words.Shorten(string(t.Default), 40)
 }
 
 // typed returns a tensor's type as a user thinks of it: "float32", "ragged string", "sparse

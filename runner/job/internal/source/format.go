@@ -148,7 +148,7 @@ func readNPY(rows func(dataset.Spec, npy.Options, ...string) *dataset.Dataset) f
 }
 
 func readTFRecord(spec dataset.Spec, src Source) *dataset.Dataset {
-	o := tfrecord.Options{Open: src.OpenRecords, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRecord: src.Limits.RowBytes, MaxValues: src.Limits.MostValues(spec)}
+	o := tfrecord.Options{Open: src.OpenRecords, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxRecord: src.Limits.RowBytes, MaxValues: src.Limits.MostValues(spec), Found: src.Records}
 	return tfrecord.Rows(spec, o, src.Files...)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/dataset/csv"
+	"github.com/tfrun/tfrun/dataset/tfrecord"
 	"github.com/tfrun/tfrun/internal/store"
 )
 
@@ -30,7 +31,9 @@ type Source struct {
 	// Envelope is told what stands beside the rows of a JSON document; see [dataset.JSONLOptions].
 	Envelope func(key string, value []byte) error
 	Limits   dataset.Limits
-	Read     *atomic.Int64 // counts the bytes that are read of the files, or nil
+	// Records is told what the records of each TFRecord file are; see [tfrecord.Options.Found].
+	Records func(file string, kind tfrecord.Kind)
+	Read    *atomic.Int64 // counts the bytes that are read of the files, or nil
 	// Context ends the reading of objects of a store; nil: nothing does.
 	Context context.Context //nolint:containedctx // an Opener takes none
 	// BlockBytes is about how much a reader by the block is to read at a time; 0: its habit.
