@@ -1,5 +1,5 @@
-// Package cache says where tfrun keeps what is made once for a machine: libtensorflow, and what Go
-// needs to build programs with it. scripts/libtensorflow.sh uses the same folder.
+// Package cache says where tfrun keeps files that are made once for a machine: libtensorflow, and
+// what Go needs to build programs with it. scripts/libtensorflow.sh uses the same folder.
 package cache
 
 import (
@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// Dir returns the folder that TFRUN_CACHE names, or tfrun in the user's folder for caches. It need
+// Dir returns the folder that TFRUN_CACHE names, or else tfrun in the user's cache folder. It need
 // not exist.
 func Dir() (string, error) {
 	if dir := os.Getenv("TFRUN_CACHE"); dir != "" {

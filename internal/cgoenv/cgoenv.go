@@ -1,10 +1,10 @@
-// Package cgoenv sets Go up for programs that use package runner, on a machine without
+// Package cgoenv prepares Go for building programs that use package runner, on a machine without
 // libtensorflow.
 //
-// The binding is compiled against TensorFlow's C API and linked with -ltensorflow, and the flags of
-// one package do not reach another's. [Install] lays the few headers that are needed, and a
-// stand-in for the library that opens it when the first model is loaded, into a folder; [Write]
-// puts that folder's flags into Go's own environment, from which every module builds.
+// The binding is compiled against TensorFlow's C API and linked with -ltensorflow, and cgo's flags
+// in one package do not reach another. [Install] puts the headers that are needed, and a stand-in
+// for the library that opens the real one when the first model is loaded, into a folder. [Write]
+// puts that folder's flags into Go's own environment, which every module is built with.
 package cgoenv
 
 import (
@@ -25,7 +25,8 @@ import (
 //go:embed include shim
 var files embed.FS
 
-// Folder returns where the files go, below a cache folder: other files go to another place.
+// Folder returns the folder for the files, below a cache folder. Its name depends on the files'
+// contents.
 func Folder(cache string) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
@@ -39,8 +40,8 @@ func Folder(cache string) (string, error) {
 	return filepath.Join(cache, "cgo", runtime.GOARCH+"-"+hex.EncodeToString(sum.Sum(nil))[:16]), err
 }
 
-// Install makes the folder below the cache, with include/ and lib/libtensorflow.a, unless it is
-// there, and returns it. cc is the C compiler, with arguments if need be: "gcc", "zig cc".
+// Install makes the folder, with include/ and lib/libtensorflow.a, unless it is there, and returns
+// it. cc is the C compiler, possibly with arguments: "gcc", "zig cc".
 func Install(ctx context.Context, cache, cc string) (string, error) {
 	dir, err := Folder(cache)
 	if err != nil {
@@ -64,7 +65,8 @@ func Install(ctx context.Context, cache, cc string) (string, error) {
 	if err := os.Chmod(work, 0o755); err != nil {
 		return "", err
 	}
-	// Of two at once one makes the folder, and both have made the same.
+	// If two processes make the folder at once, one of the two renames fails, and both folders are
+	// the same.
 	if err := os.Rename(work, dir); err != nil {
 		if _, there := os.Stat(archive); there != nil {
 			return "", err
@@ -97,13 +99,13 @@ func lay(ctx context.Context, dir, cc string) error {
 	return os.Remove(object)
 }
 
-// Flag is a flag of a variable of Go's environment.
+// Flag is a flag for a variable of Go's environment.
 type Flag struct {
 	Name  string // of the variable: "CGO_CFLAGS"
-	Value string // quoted where Go needs that
+	Value string // in quotes where Go needs them
 }
 
-// Flags returns those with which Go finds a folder that [Install] made.
+// Flags returns the flags for a folder that [Install] made.
 func Flags(dir string) []Flag {
 	return []Flag{
 		{"CGO_CFLAGS", quote("-I" + filepath.Join(dir, "include"))},
@@ -111,7 +113,7 @@ func Flags(dir string) []Flag {
 	}
 }
 
-// quote quotes a flag as Go's variables want it where it has spaces.
+// quote puts a flag with spaces into quotes, as Go's variables need it.
 func quote(flag string) string {
 	if strings.ContainsAny(flag, " \t'\"") {
 		return "'" + flag + "'"
@@ -119,11 +121,11 @@ func quote(flag string) string {
 	return flag
 }
 
-// With returns a variable's value with the flag, in the place of flags of other folders below the
-// same cache.
+// With returns a variable's value with the flag added. Flags for other folders below the same cache
+// are removed.
 func (f Flag) With(value string) string { return strings.TrimSpace(f.Without(value) + " " + f.Value) }
 
-// Without returns a variable's value without the flag, and without those that earlier versions set.
+// Without returns a variable's value without the flag, and without flags that earlier versions set.
 func (f Flag) Without(value string) string {
 	prefix := f.Value[:strings.LastIndex(f.Value, string(filepath.Separator)+"cgo"+string(filepath.Separator))]
 	var kept []string
@@ -135,7 +137,7 @@ func (f Flag) Without(value string) string {
 	return strings.Join(kept, " ")
 }
 
-// fields splits a variable as Go does: at spaces outside of quotes. The quotes stay.
+// fields splits a variable's value as Go does, at spaces outside of quotes. The quotes stay.
 func fields(value string) []string {
 	var list []string
 	start, quoted := -1, rune(0)

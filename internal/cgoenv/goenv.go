@@ -11,10 +11,9 @@ import (
 	"strings"
 )
 
-// Write puts the flags of a folder into Go's own environment, the file that `go env GOENV` names,
-// beside what stands there; with undo it takes them out again. It returns that file's name. What
-// the program's environment sets counts more than the file, so it is an error where that lacks the
-// flags.
+// Write puts a folder's flags into Go's own environment, the file that `go env GOENV` names, beside
+// what the file holds; with undo it removes them. It returns the file's name. A variable in the
+// program's environment overrides the file, so it is an error if one is set without the flags.
 func Write(ctx context.Context, dir string, undo bool) (file string, err error) {
 	names := []string{"GOENV"}
 	for _, f := range Flags(dir) {
@@ -50,16 +49,16 @@ func Write(ctx context.Context, dir string, undo bool) (file string, err error) 
 	return file, err
 }
 
-// goDefault is what the variables hold where nobody has set them.
+// goDefault is the value of variables that nobody has set.
 const goDefault = "-O2 -g"
 
-// ask asks Go for the values of variables, without those of this program's environment.
+// ask asks Go for the values of variables, whatever this program's environment says.
 func ask(ctx context.Context, names []string) (map[string]string, error) {
 	values := map[string]string{}
 	return values, command(ctx, append([]string{"env", "-json"}, names...), &values)
 }
 
-// command runs Go, without the variables that would count more than its own file.
+// command runs Go without the variables that would override its own file.
 func command(ctx context.Context, args []string, answer any) error {
 	c := exec.CommandContext(ctx, "go", args...)
 	for _, v := range os.Environ() {

@@ -1,8 +1,8 @@
-// Package crash turns panics into errors: a fault of the program's own ends in one line, and not in
-// the stacks of all goroutines.
+// Package crash turns panics into errors, so that a fault of the program's own is reported in one
+// line instead of the stacks of all goroutines.
 //
-// A panic ends the process from whichever goroutine it comes, and only that goroutine can recover
-// it. So none is started with the word go: [Go] and [Group] start them, which a test holds.
+// A panic in any goroutine ends the process, and only that goroutine can recover it. So no
+// goroutine is started with the go statement: [Go] and [Group] start them, which a test checks.
 package crash
 
 import (
@@ -15,21 +15,22 @@ import (
 
 // Error is a panic that was caught.
 type Error struct {
-	Value any    // what was panicked with
-	Stack []byte // where, for whoever mends it
+	Value any    // the value given to panic
+	Stack []byte // stack of the panic, for a report
 }
 
-// Error says what it was.
+// Error describes the panic.
 func (e *Error) Error() string {
 	return fmt.Sprintf("tfrun has a fault: %v", e.Value)
 }
 
-// Hints says what to do about it.
+// Hints returns what the user can do about it.
 func (e *Error) Hints() []string {
 	return []string{"please report it, with the model or the rows that do it, and with what the same command says with -v"}
 }
 
-// Guard calls f. A panic in it, in the same goroutine, is an *[Error].
+// Guard calls f and returns its error. If f panics, in the same goroutine, the error is an
+// *[Error].
 func Guard(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -39,14 +40,14 @@ func Guard(f func() error) (err error) {
 	return f()
 }
 
-// Go calls f in a goroutine of its own, and then hands its error to done, there: an *[Error] where
-// f panicked.
+// Go calls f in a new goroutine, and then done with f's error in the same goroutine. If f panics
+// the error is an *[Error].
 func Go(f func() error, done func(error)) {
 	go func() { done(Guard(f)) }()
 }
 
-// Group is an [errgroup.Group] in which a panic is the error of its goroutine. [NewGroup] and
-// [WithContext] make one.
+// Group is an [errgroup.Group] that turns a panic in a goroutine into that goroutine's error.
+// [NewGroup] and [WithContext] make one.
 type Group struct{ *errgroup.Group }
 
 // NewGroup returns a group without a context of its own.

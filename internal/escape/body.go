@@ -23,19 +23,19 @@ const (
 	dtVariant  = typespb.DataType_DT_VARIANT
 )
 
-// attrs are a node's attributes, as Go values.
+// attrs are a node's attributes, as values of Go.
 type attrs map[string]any
 
-// shapes is a list(shape) of so many scalars.
+// shapes is a list(shape) attribute with so many scalars.
 type shapes int
 
-// call names a function, with attributes.
+// call is an attribute that names a function, with attributes of its own.
 type call struct {
 	name string
 	with attrs
 }
 
-// filled is an attribute that the caller fills in.
+// filled is an attribute that the function's caller fills in.
 type filled string
 
 func attrValue(v any) *attrpb.AttrValue {
@@ -107,20 +107,20 @@ func shapeOf(dims []int64) *shapepb.TensorShapeProto {
 	return s
 }
 
-// ref is an output of a node: the main graph counts outputs, a function names them.
+// ref is an output of a node. A main graph refers to it by its number, a function by its name.
 type ref struct {
 	node, output string
 	index        int
 }
 
-// body is a main graph, or a function, that is being made.
+// body is a main graph or a function that is being made.
 type body struct {
-	inside bool // a function
+	inside bool // it is a function's
 	nodes  []*nodepb.NodeDef
-	prefix string // of names
+	prefix string // of nodes' names
 }
 
-// write returns a reference as the body writes it.
+// write returns a reference in the form that the body uses.
 func (b *body) write(r ref) string {
 	switch {
 	case r.output == "": // an argument, or "^node"
@@ -131,10 +131,10 @@ func (b *body) write(r ref) string {
 	return fmt.Sprintf("%s:%d", r.node, r.index)
 }
 
-// after is what comes after a node, and takes nothing of it.
+// after returns a control input, which makes a node run after r's node and takes nothing from it.
 func after(r ref) ref { return ref{node: "^" + r.node} }
 
-// add adds a node and returns its first output, which has the given name.
+// add adds a node and returns its first output, which the op calls output.
 func (b *body) add(op, output string, a attrs, inputs ...ref) ref {
 	return b.named(fmt.Sprintf("n%d", len(b.nodes)), op, output, a, inputs...)
 }
@@ -150,7 +150,7 @@ func (b *body) named(name, op, output string, a attrs, inputs ...ref) ref {
 	return ref{node: n.Name, output: output}
 }
 
-// order puts what is there for the order alone behind the data inputs.
+// order sorts control inputs behind data inputs.
 func order(input string) int {
 	if input[0] == '^' {
 		return 1
@@ -158,7 +158,7 @@ func order(input string) int {
 	return 0
 }
 
-// text is a constant of one string.
+// text adds a constant of one string.
 func (b *body) text(s string) ref {
 	return b.tensor(dtString, textTensor(s))
 }
@@ -168,7 +168,7 @@ func textTensor(s string) *tensorpb.TensorProto {
 	return &tensorpb.TensorProto{Dtype: dtString, TensorShape: &shapepb.TensorShapeProto{}, StringVal: [][]byte{[]byte(s)}}
 }
 
-// texts is a constant of several strings.
+// texts adds a constant of several strings.
 func (b *body) texts(list ...string) ref {
 	t := &tensorpb.TensorProto{TensorShape: shapeOf([]int64{int64(len(list))})}
 	for _, s := range list {
@@ -177,17 +177,17 @@ func (b *body) texts(list ...string) ref {
 	return b.tensor(dtString, t)
 }
 
-// number is a constant of an int32.
+// number adds a constant of an int32.
 func (b *body) number(n int32) ref {
 	return b.tensor(dtInt32, &tensorpb.TensorProto{IntVal: []int32{n}})
 }
 
-// long is a constant of an int64.
+// long adds a constant of an int64.
 func (b *body) long(n int64) ref {
 	return b.tensor(dtInt64, &tensorpb.TensorProto{Int64Val: []int64{n}})
 }
 
-// truth is a constant of a bool.
+// truth adds a constant of a bool.
 func (b *body) truth(v bool) ref {
 	return b.tensor(typespb.DataType_DT_BOOL, &tensorpb.TensorProto{BoolVal: []bool{v}})
 }
@@ -200,20 +200,20 @@ func (b *body) tensor(t typespb.DataType, value *tensorpb.TensorProto) ref {
 	return b.add("Const", "output", attrs{"dtype": t, "value": value})
 }
 
-// identity hands a string on, after others.
+// identity passes a string on, after other nodes have run.
 func (b *body) identity(r ref, first ...ref) ref {
 	return b.add("Identity", "output", attrs{"T": dtString}, append([]ref{r}, first...)...)
 }
 
-// asText makes a string of a scalar of another type.
+// asText turns a scalar of another type into a string.
 func (b *body) asText(r ref, t typespb.DataType) ref {
 	return b.add("AsString", "output", attrs{"T": t}, r)
 }
 
 // function makes a function from a float "x" to a string "y".
-func function(name string, make func(b *body, x ref) ref) *functionpb.FunctionDef {
+func function(name string, build func(b *body, x ref) ref) *functionpb.FunctionDef {
 	b := &body{inside: true}
-	y := make(b, ref{node: "x"})
+	y := build(b, ref{node: "x"})
 	return &functionpb.FunctionDef{
 		Signature: &opdefpb.OpDef{
 			Name: name, IsStateful: true,

@@ -13,38 +13,39 @@ import (
 	"github.com/tfrun/tfrun/internal/ops"
 )
 
-// Case is a model that tries to get out.
+// Case is a model that tries to reach the canary.
 type Case struct {
-	Op       string   // that touches the canary
-	Place    string   // where it stands
-	Disguise string   // of the path that it is told
-	Form     string   // how the model is written down
+	Op       string   // the operation that touches the canary
+	Place    string   // the place in the model where it is
+	Disguise string   // how its path is hidden
+	Form     string   // how the model is encoded
 	Tags     []string // of the graph to load
 
-	make func() (real *pb.MetaGraphDef, assets map[string][]byte)
+	make func() (harmful *pb.MetaGraphDef, assets map[string][]byte)
 	form form
 }
 
-// String says what a case is, in the order in which one looks for it.
+// String describes the case.
 func (c Case) String() string {
 	return c.Op + " in " + c.Place + ", path " + c.Disguise + ", " + c.Form
 }
 
-// Bytes returns the model as saved_model.pb holds it.
+// Bytes returns the model in the form of saved_model.pb.
 func (c Case) Bytes() []byte {
-	real, _ := c.make()
-	return c.form.write(real, harmlessDouble(real, c.Op))
+	harmful, _ := c.make()
+	return c.form.write(harmful, harmlessDouble(harmful, c.Op))
 }
 
-// Text returns the model as saved_model.pbtxt holds it.
+// Text returns the model in the form of saved_model.pbtxt.
 func (c Case) Text() []byte {
-	real, _ := c.make()
-	text, err := prototext.Marshal(&pb.SavedModel{SavedModelSchemaVersion: 1, MetaGraphs: []*pb.MetaGraphDef{real}})
+	harmful, _ := c.make()
+	text, err := prototext.Marshal(&pb.SavedModel{SavedModelSchemaVersion: 1, MetaGraphs: []*pb.MetaGraphDef{harmful}})
 	must(err)
 	return text
 }
 
-// Write writes the model's files to a folder, the assets among them; as text where asked for.
+// Write writes the model's files, with the assets, to a folder. With text the model is a
+// saved_model.pbtxt.
 func (c Case) Write(dir string, text bool) error {
 	name, data := "saved_model.pb", c.Bytes
 	if text {
@@ -53,8 +54,8 @@ func (c Case) Write(dir string, text bool) error {
 	if err := os.MkdirAll(filepath.Join(dir, "assets"), 0o700); err != nil {
 		return err
 	}
-	real, assets := c.make()
-	if real.GetSaverDef() != nil {
+	harmful, assets := c.make()
+	if harmful.GetSaverDef() != nil {
 		if err := writeCheckpoint(filepath.Join(dir, "variables"), "own"); err != nil {
 			return err
 		}
@@ -67,8 +68,8 @@ func (c Case) Write(dir string, text bool) error {
 	return os.WriteFile(filepath.Join(dir, name), data(), 0o600)
 }
 
-// Cases yields every operation that is known to get at the canary in every place, with each
-// disguise of its path where it has one; and some of them in every place in every form.
+// Cases yields every operation that can reach the canary in every place, and with each disguise of
+// its path if it has one; and some of these operations in every place in every form.
 func Cases(c Canary) iter.Seq[Case] {
 	return func(yield func(Case) bool) {
 		for _, p := range payloads(c) {
@@ -94,9 +95,9 @@ func Cases(c Canary) iter.Seq[Case] {
 	}
 }
 
-// Refused yields every operation of TensorFlow that does more than compute or keep state in memory,
-// and one that nobody knows, in every place. They are not fit to run: what counts is that they are
-// not handed over.
+// Refused yields, in every place, every operation of TensorFlow that does more than compute or keep
+// state in memory, and an unknown operation. These models cannot run; what is tested is that
+// TensorFlow does not get them.
 func Refused(c Canary) iter.Seq[Case] {
 	return func(yield func(Case) bool) {
 		names := append(slices.Sorted(maps.Keys(ops.All())), "Nobody>Knows")
@@ -121,7 +122,7 @@ func Refused(c Canary) iter.Seq[Case] {
 	}
 }
 
-// newCase puts a case together, which is made when it is asked for.
+// newCase returns a case; its model is made when it is asked for.
 func newCase(p payload, at place, d disguise, f form) Case {
 	return Case{Op: p.op, Place: at.name, Disguise: d.name, Form: f.name, Tags: f.tags, form: f, make: func() (*pb.MetaGraphDef, map[string][]byte) {
 		m := newModel()

@@ -8,10 +8,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// disguise hides a path: it adds what makes it to a body.
+// disguise hides a path: it adds nodes to a body that compute it.
 type disguise struct {
 	name string
-	main bool // only in a main graph, whose model it changes
+	main bool // only for a main graph, since it changes the model
 	make func(m *model, b *body, path string) ref
 }
 
@@ -72,10 +72,10 @@ var disguises = []disguise{
 	}},
 }
 
-// pair is a node with two strings.
+// pair adds a node with two strings.
 func (b *body) pair(first, second string) ref {
 	return b.add("IdentityN", "output", attrs{"T": stringTypes(2)}, b.text(first), b.text(second))
 }
 
-// content is a string as tensor_content holds it.
+// content returns a string in the encoding of tensor_content.
 func content(s string) []byte { return append(protowire.AppendVarint(nil, uint64(len(s))), s...) }

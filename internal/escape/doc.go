@@ -1,11 +1,11 @@
 // Package escape makes models that try to do more than compute, for tests.
 //
-// A case is an operation that touches a file (a payload), hidden in a place where a graph can hold
-// one: behind an output, in a branch that is never taken, a gradient, the function of a dataset,
-// the step that loads the model, a field that stands twice. What the operation is told, its path,
-// hides too: as a constant with two values, behind an asset of another output, in a variable that
-// has a second name. All of it happens around a canary: a folder with a secret in it and one that
-// stays empty. A model escapes when the secret is among its answers or something was written.
+// A case is an operation that touches a file (a payload) in a place where it may be overlooked:
+// behind an output, in a branch that is never taken, in a gradient, in the function of a dataset,
+// in the step that loads the model, in a field that occurs twice. The operation's path is hidden
+// too: as a constant with two values, behind an asset of another output, in a variable with a
+// second name. All cases use one canary: a folder with a secret in it and one that is empty. A
+// model has escaped if the secret is among its answers, or if something was written.
 package escape
 
 import (
@@ -15,16 +15,16 @@ import (
 	"strings"
 )
 
-// Canary is the folder that models try to reach.
+// Canary is the folder that the models try to reach.
 type Canary struct{ Dir string }
 
-// Secret is what stands in the canary's files. No answer of a model holds it.
+// Secret is the contents of the canary's files. No honest answer of a model contains it.
 const Secret = "the-secret-of-the-canary"
 
-// File is a path of the canary.
+// File returns the path of a file in the canary.
 func (c Canary) File(name string) string { return filepath.Join(c.Dir, name) }
 
-// Out is a path that models write to. Its folder is empty.
+// Out returns a path that models try to write to. Its folder is empty.
 func (c Canary) Out(name string) string { return filepath.Join(c.Dir, "out", name) }
 
 // checkpoints are made by testdata/make_checkpoints.py: "secret" holds the secret, "own" is what
@@ -33,7 +33,7 @@ func (c Canary) Out(name string) string { return filepath.Join(c.Dir, "out", nam
 //go:embed testdata/*.index testdata/*.data-*
 var checkpoints embed.FS
 
-// writeCheckpoint writes one of the checkpoints under the name that a model's own has.
+// writeCheckpoint writes one of the checkpoints under the name of a model's own checkpoint.
 func writeCheckpoint(dir, name string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -50,7 +50,7 @@ func writeCheckpoint(dir, name string) error {
 	return nil
 }
 
-// Make makes the folder.
+// Make makes the canary's folder.
 func (c Canary) Make() error {
 	if err := os.MkdirAll(filepath.Join(c.Dir, "out"), 0o700); err != nil {
 		return err
@@ -70,8 +70,8 @@ func (c Canary) Make() error {
 	return nil
 }
 
-// Escaped says how a model got at the canary, given everything that it answered: "" where it did
-// not. What it has written is removed.
+// Escaped says how a model reached the canary, or returns "". answers is all that the model
+// answered. Files that the model wrote are removed.
 func (c Canary) Escaped(answers string) string {
 	if strings.Contains(answers, Secret) {
 		return "the secret is among the answers"

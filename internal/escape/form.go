@@ -14,21 +14,22 @@ import (
 	"github.com/tfrun/tfrun/internal/wire"
 )
 
-// form is a way to write a model down. What hides has a double: the same graph with a constant in
-// the place of each operation that does harm, and with harmless nodes named in the signatures and
-// in what is loaded. Two readers that take another of the two see another model.
+// form is a way to encode a model. Forms that hide a model have a harmless double of it: the same
+// graph with constants in place of harmful operations, and with signatures and loading steps that
+// name harmless nodes. Both are written, and readers that pick another one of the two see another
+// model.
 type form struct {
 	name  string
 	tags  []string // of the graph to load
-	write func(real, double *pb.MetaGraphDef) []byte
+	write func(harmful, double *pb.MetaGraphDef) []byte
 }
 
 var serve = []string{"serve"}
 
-var asIs = form{"as it is", serve, func(real, _ *pb.MetaGraphDef) []byte { return savedModel(real) }}
+var asIs = form{"as it is", serve, func(harmful, _ *pb.MetaGraphDef) []byte { return savedModel(harmful) }}
 
-// doubled are the fields that stand twice, once of the harmless double, by the fields that lead
-// there from a SavedModel.
+// doubled lists the fields that are written twice, once for the harmless double. A field is given
+// by the field numbers that lead to it from a SavedModel.
 var doubled = []struct {
 	name string
 	path []protowire.Number
@@ -57,13 +58,13 @@ var doubled = []struct {
 	{"two gradients of a function", []protowire.Number{2, 2, 2, 2}},
 }
 
-// forms lists the ways to write a model down, [asIs] apart.
+// forms lists the ways to encode a model, except [asIs].
 func forms() []form {
 	var list []form
 	for _, d := range doubled {
 		for _, order := range []string{"harmless first", "harmless last"} {
-			list = append(list, form{d.name + ", the " + order, serve, func(real, double *pb.MetaGraphDef) []byte {
-				return twice(d.path, savedModel(double), savedModel(real), order == "harmless first")
+			list = append(list, form{d.name + ", the " + order, serve, func(harmful, double *pb.MetaGraphDef) []byte {
+				return twice(d.path, savedModel(double), savedModel(harmful), order == "harmless first")
 			}})
 		}
 	}
@@ -73,24 +74,24 @@ func forms() []form {
 		return def
 	}
 	return append(list,
-		form{"a tag that stands twice", serve, func(real, _ *pb.MetaGraphDef) []byte { return savedModel(tagged(real, "serve", "serve")) }},
-		form{"a graph beside, whose tag stands twice", serve, func(real, double *pb.MetaGraphDef) []byte {
-			return savedModel(tagged(real, "serve", "serve"), double)
+		form{"a tag that stands twice", serve, func(harmful, _ *pb.MetaGraphDef) []byte { return savedModel(tagged(harmful, "serve", "serve")) }},
+		form{"a graph beside, whose tag stands twice", serve, func(harmful, double *pb.MetaGraphDef) []byte {
+			return savedModel(tagged(harmful, "serve", "serve"), double)
 		}},
-		form{"a graph before, whose tags are in another order", []string{"serve", "a"}, func(real, double *pb.MetaGraphDef) []byte {
-			return savedModel(tagged(real, "a", "serve"), tagged(double, "serve", "a"))
+		form{"a graph before, whose tags are in another order", []string{"serve", "a"}, func(harmful, double *pb.MetaGraphDef) []byte {
+			return savedModel(tagged(harmful, "a", "serve"), tagged(double, "serve", "a"))
 		}},
-		form{"a field that nobody knows", serve, func(real, double *pb.MetaGraphDef) []byte {
-			node := field(nil, 99, marshal(real.GetGraphDef().GetNode()[0]))
-			nodes := marshal(&graphpb.GraphDef{Node: real.GetGraphDef().GetNode()})
+		form{"a field that nobody knows", serve, func(harmful, double *pb.MetaGraphDef) []byte {
+			node := field(nil, 99, marshal(harmful.GetGraphDef().GetNode()[0]))
+			nodes := marshal(&graphpb.GraphDef{Node: harmful.GetGraphDef().GetNode()})
 			more := within([]protowire.Number{1}, nodes, func(n []byte) []byte { return slices.Concat(n, node) })
 			return within([]protowire.Number{2, 2}, savedModel(double), func(graph []byte) []byte { return slices.Concat(graph, node, more) })
 		}},
-		form{"a number written longer than it is", serve, func(real, _ *pb.MetaGraphDef) []byte {
-			return within([]protowire.Number{2, 2, 1}, savedModel(real), lengthened)
+		form{"a number written longer than it is", serve, func(harmful, _ *pb.MetaGraphDef) []byte {
+			return within([]protowire.Number{2, 2, 1}, savedModel(harmful), lengthened)
 		}},
-		form{"a library in front of the nodes", serve, func(real, _ *pb.MetaGraphDef) []byte {
-			return within([]protowire.Number{2, 2}, savedModel(real), reversed)
+		form{"a library in front of the nodes", serve, func(harmful, _ *pb.MetaGraphDef) []byte {
+			return within([]protowire.Number{2, 2}, savedModel(harmful), reversed)
 		}},
 	)
 }
@@ -100,8 +101,8 @@ func savedModel(graphs ...*pb.MetaGraphDef) []byte {
 }
 
 // harmlessDouble returns the model without an operation; see [form].
-func harmlessDouble(real *pb.MetaGraphDef, op string) *pb.MetaGraphDef {
-	m := proto.Clone(real).(*pb.MetaGraphDef) //nolint:errcheck // it is one
+func harmlessDouble(harmful *pb.MetaGraphDef, op string) *pb.MetaGraphDef {
+	m := proto.Clone(harmful).(*pb.MetaGraphDef) //nolint:errcheck // it is one
 	quieten := func(nodes []*nodepb.NodeDef) {
 		for _, n := range nodes {
 			if n.GetOp() == op {
@@ -138,9 +139,9 @@ func harmlessDouble(real *pb.MetaGraphDef, op string) *pb.MetaGraphDef {
 	return m
 }
 
-// twice writes the fields at the end of a path two times where they differ: of the double and of
-// the real message, in either order.
-func twice(path []protowire.Number, double, real []byte, realLast bool) []byte {
+// twice writes the field at the end of a path two times if the double and the harmful message differ
+// in it, in either order.
+func twice(path []protowire.Number, double, harmful []byte, harmfulLast bool) []byte {
 	var others []wire.Field
 	var raws [][]byte
 	must(wire.EachRaw(double, func(f wire.Field, raw []byte) error {
@@ -151,19 +152,19 @@ func twice(path []protowire.Number, double, real []byte, realLast bool) []byte {
 	}))
 	var out []byte
 	at := 0
-	must(wire.EachRaw(real, func(f wire.Field, raw []byte) error {
+	must(wire.EachRaw(harmful, func(f wire.Field, raw []byte) error {
 		if f.Num != path[0] || at >= len(raws) {
 			out = append(out, raw...)
 			return nil
 		}
 		pair := [][]byte{raws[at], raw}
 		if len(path) > 1 {
-			inner := twice(path[1:], others[at].Data, f.Data, realLast)
+			inner := twice(path[1:], others[at].Data, f.Data, harmfulLast)
 			pair = [][]byte{field(nil, f.Num, inner)}
 		} else if bytes.Equal(raws[at], raw) {
 			pair = pair[:1]
 		}
-		if !realLast {
+		if !harmfulLast {
 			slices.Reverse(pair)
 		}
 		at++
@@ -189,7 +190,7 @@ func within(path []protowire.Number, message []byte, change func([]byte) []byte)
 	return out
 }
 
-// lengthened writes the numbers of a message's fields in a byte more than they need.
+// lengthened writes the field numbers of a message with one byte more than necessary.
 func lengthened(message []byte) []byte {
 	var out []byte
 	must(wire.EachRaw(message, func(f wire.Field, raw []byte) error {
@@ -201,7 +202,7 @@ func lengthened(message []byte) []byte {
 	return out
 }
 
-// reversed writes a message's fields from the last to the first.
+// reversed writes a message's fields in reverse order.
 func reversed(message []byte) []byte {
 	var fields [][]byte
 	must(wire.EachRaw(message, func(_ wire.Field, raw []byte) error {
@@ -217,7 +218,7 @@ func field(to []byte, n protowire.Number, b []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(to, n, protowire.BytesType), b)
 }
 
-// must stops at what cannot be: the messages are this package's own.
+// must panics on an error. The messages are the package's own, so there is none.
 func must(err error) {
 	if err != nil {
 		panic(err)

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// producer is a version of GraphDef that all supported TensorFlows read.
+// producer is a version of GraphDef that all supported TensorFlow versions read.
 const producer = 1482
 
 // model is a SavedModel that is being made: from a float "x" of any length to a string "y" of the
@@ -25,8 +25,8 @@ type model struct {
 	assets    map[string][]byte
 }
 
-// quiet and quietText are nodes of every model that do nothing: the harmless double of a model
-// names them.
+// quiet and quietText are nodes without effect that every model has, for its harmless double to
+// name.
 const (
 	quiet         = "quiet"
 	quietText     = "quiet_text"
@@ -45,7 +45,7 @@ func newModel() *model {
 	return m
 }
 
-// output makes the answers of a signature: a string, once for each x. It comes after other nodes.
+// output makes y the answer of a signature, once for each x, after other nodes have run.
 func (m *model) output(signature string, y ref, first ...ref) {
 	shape := m.main.add("Shape", "output", attrs{"T": dtFloat, "out_type": dtInt32}, m.x)
 	out := m.main.named(signature+"_y", "Fill", "output", attrs{"T": dtString, "index_type": dtInt32}, append([]ref{shape, y}, first...)...)
@@ -56,34 +56,34 @@ func (m *model) output(signature string, y ref, first ...ref) {
 	}
 }
 
-// harmless gives the signature something to answer.
+// harmless gives the signature a harmless answer.
 func (m *model) harmless() { m.output("serving_default", m.main.text("nothing")) }
 
 func tensorInfo(name string, t typespb.DataType) *pb.TensorInfo {
 	return &pb.TensorInfo{Encoding: &pb.TensorInfo_Name{Name: name}, Dtype: t, TensorShape: shapeOf([]int64{-1})}
 }
 
-// initOp has a loader run a node, as TensorFlow 2 says it.
+// initOp makes loaders run a node, in the way of TensorFlow 2.
 func (m *model) initOp(node string) {
 	m.meta.SignatureDef[initSignature] = &pb.SignatureDef{Outputs: map[string]*pb.TensorInfo{
 		initSignature: {Encoding: &pb.TensorInfo_Name{Name: node}},
 	}}
 }
 
-// collection has a loader run a node, as TensorFlow 1 says it.
+// collection makes loaders run a node, in the way of TensorFlow 1.
 func (m *model) collection(name, node string) {
 	m.meta.CollectionDef = map[string]*pb.CollectionDef{
 		name: {Kind: &pb.CollectionDef_NodeList_{NodeList: &pb.CollectionDef_NodeList{Value: []string{node}}}},
 	}
 }
 
-// asset says that a tensor is the path of an asset.
+// asset declares a tensor to be the path of an asset.
 func (m *model) asset(tensor, file string) {
 	m.assets[file] = []byte("an honest line\n")
 	m.meta.AssetFileDef = append(m.meta.AssetFileDef, &pb.AssetFileDef{TensorInfo: tensorInfo(tensor, dtString), Filename: file})
 }
 
-// graph is the GraphDef.
+// graph returns the GraphDef.
 func (m *model) graph() *graphpb.GraphDef {
 	return &graphpb.GraphDef{
 		Node: m.main.nodes, Versions: &versionspb.VersionDef{Producer: producer},

@@ -11,16 +11,16 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// payload is an operation that touches the canary, with what it takes to run it.
+// payload is an operation that touches the canary.
 type payload struct {
 	op   string
-	path string // what the operation is told; "" where its attributes say it
-	// add adds the operation. It returns a string: what was read, or anything once it has written.
+	path string // the operation's path; "" if an attribute has it
+	// add adds the operation. It returns a string: what was read, or any string after writing.
 	add func(b *body, path ref) ref
 }
 
-// payloads are the operations that are known to get at the canary when they run: a test runs each
-// of them with leave.
+// payloads lists operations that reach the canary when they run. A test runs each of them with
+// permission.
 func payloads(c Canary) []payload {
 	secret := c.File("secret.txt")
 	ok := func(b *body, done ref) ref { return b.identity(b.text("done"), after(done)) }
@@ -111,18 +111,18 @@ func payloads(c Canary) []payload {
 	}
 }
 
-// range2 is the row splits of one row of n values.
+// range2 adds row splits of one row with n values.
 func (b *body) range2(n int) ref {
 	return b.add("Pack", "output", attrs{"T": dtInt64, "N": 2, "axis": 0}, b.long(0), b.long(int64(n)))
 }
 
-// first makes a scalar of a vector of one string.
+// first returns the first string of a vector as a scalar.
 func (r ref) first(b *body) ref {
 	return b.add("ReduceJoin", "output", attrs{"keep_dims": false}, r, b.number(0))
 }
 
-// datasetGraph is a graph whose dataset reads the secret and writes a file, as DatasetFromGraph
-// takes it: a string.
+// datasetGraph returns a serialized graph whose dataset reads the secret and writes a file, as the
+// operation DatasetFromGraph takes it.
 func datasetGraph(c Canary) string {
 	b := &body{}
 	written := b.add("WriteFile", "", nil, b.text(c.Out("datasetfromgraph")), b.text("x"))
@@ -136,8 +136,8 @@ func datasetGraph(c Canary) string {
 	return string(data)
 }
 
-// descriptors is a FileDescriptorSet (descriptor.proto) of a message whose field's default is the
-// secret.
+// descriptors returns a FileDescriptorSet (descriptor.proto) of a message with a field whose
+// default is the secret.
 func descriptors() []byte {
 	number := func(to []byte, n protowire.Number, v uint64) []byte {
 		return protowire.AppendVarint(protowire.AppendTag(to, n, protowire.VarintType), v)

@@ -7,25 +7,25 @@ import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 )
 
-// place puts a payload somewhere in a model.
+// place puts a payload somewhere into a model.
 type place struct {
 	name string
 	main bool // the payload stands in the main graph
 	put  func(m *model, payload func(b *body) ref)
 }
 
-// in makes a function of the payload, and returns its name.
+// in makes a function with the payload in it, and returns the function's name.
 func (m *model) in(name string, payload func(b *body) ref) string {
 	m.functions = append(m.functions, function(name, func(b *body, _ ref) ref { return payload(b) }))
 	return name
 }
 
-// nothing makes a function that does nothing.
+// nothing makes a function without effect, and returns its name.
 func (m *model) nothing(name string) string {
 	return m.in(name, func(b *body) ref { return b.text("nothing") })
 }
 
-// calls adds a call of a function from x to a string.
+// calls adds a call of a function that takes x and returns a string.
 func (b *body) calls(op string, f string, x ref, first ...ref) ref {
 	return b.add(op, "output", attrs{
 		"Tin": []typespb.DataType{dtFloat}, "Tout": stringTypes(1), "f": call{name: f}, "config": "", "config_proto": "", "executor_type": "",
@@ -39,7 +39,7 @@ func (b *body) scalar() ref {
 
 const serving = "serving_default"
 
-// places lists where a payload may hide.
+// places lists the places where a payload may hide.
 func places() []place {
 	inOutput := func(m *model, payload func(b *body) ref) { m.output(serving, payload(m.main)) }
 	list := []place{
@@ -92,7 +92,7 @@ func places() []place {
 	return append(list, functionPlaces()...)
 }
 
-// functionPlaces are those within functions.
+// functionPlaces lists the places inside functions.
 func functionPlaces() []place {
 	inCall := func(op string) func(m *model, p func(b *body) ref) {
 		return func(m *model, p func(b *body) ref) {
@@ -114,11 +114,11 @@ func functionPlaces() []place {
 			}
 		}
 	}
-	dataset := func(make func(b *body, set ref, f string) ref) func(m *model, p func(b *body) ref) {
+	dataset := func(build func(b *body, set ref, f string) ref) func(m *model, p func(b *body) ref) {
 		return func(m *model, p func(b *body) ref) {
 			b := m.main
 			set := b.add("TensorDataset", "handle", attrs{"Toutput_types": []typespb.DataType{dtFloat}, "output_shapes": shapes(1)}, b.scalar())
-			m.output(serving, b.add("DatasetToSingleElement", "components", attrs{"output_types": stringTypes(1), "output_shapes": shapes(1)}, make(b, set, m.in("f", p))))
+			m.output(serving, b.add("DatasetToSingleElement", "components", attrs{"output_types": stringTypes(1), "output_shapes": shapes(1)}, build(b, set, m.in("f", p))))
 		}
 	}
 	mapping := attrs{"Targuments": []typespb.DataType{}, "output_types": stringTypes(1), "output_shapes": shapes(1)}
@@ -209,7 +209,7 @@ func functionPlaces() []place {
 	}
 }
 
-// loop is a While of one round whose body, or condition, holds the payload.
+// loop adds a While loop of one round with the payload in its body or its condition.
 func (m *model) loop(p func(b *body) ref, inBody bool) {
 	once := func(b *body) ref {
 		return b.add("Less", "z", attrs{"T": dtFloat}, ref{node: "x"}, b.scalar())
@@ -241,7 +241,8 @@ func (m *model) loop(p func(b *body) ref, inBody bool) {
 	m.output(serving, b.asText(end, dtFloat))
 }
 
-// fill has callers fill in the attributes that are text: those that say what an operation does.
+// fill makes the attributes of a function that are text, which say what operations do, ones that
+// callers fill in.
 func fill(f *functionpb.FunctionDef, defaults bool) {
 	for _, n := range f.NodeDef {
 		for k, v := range n.Attr {
@@ -259,7 +260,7 @@ func fill(f *functionpb.FunctionDef, defaults bool) {
 	}
 }
 
-// filledIn is what a caller fills in.
+// filledIn returns the attributes that a caller has to fill in.
 func filledIn(f *functionpb.FunctionDef) attrs {
 	a := attrs{}
 	for _, d := range f.Signature.Attr {

@@ -51,18 +51,18 @@ aarch64 cpu 2.21.0 4b24aca16d527a3cf1c37f720c04c484c3d20f4d0fdfa98632ac8b9f3be6e
 
 // build is one build of TensorFlow.
 type build struct {
-	machine string // as wheels call it: "x86_64", "aarch64"
+	machine string // in the words of wheels: "x86_64", "aarch64"
 	variant string // "cpu" or "gpu"
 	version string // "2.21.0"
 }
 
-// name is the folder of a build: cpu-2.21.0.
+// name returns the folder's name for a build: cpu-2.21.0.
 func (b build) name() string { return b.variant + "-" + b.version }
 
-// system is the folder of a machine: linux-x86_64.
+// system returns the folder's name for a machine: linux-x86_64.
 func (b build) system() string { return "linux-" + b.machine }
 
-// project is the name that the build's wheels have in a package index.
+// project returns the name of the build's wheels in a package index.
 func (b build) project() string {
 	if b.machine == "x86_64" && b.variant == "cpu" {
 		return "tensorflow-cpu"
@@ -70,8 +70,8 @@ func (b build) project() string {
 	return "tensorflow"
 }
 
-// pinned returns the sha256 of the build's wheel and its size in bytes, roughly; "" and 0 where
-// they are not known.
+// pinned returns the sha256 of the build's wheel and roughly its size in bytes; "" and 0 if they
+// are not known.
 func (b build) pinned() (sum string, size int64) {
 	for line := range strings.Lines(pins) {
 		if rest, ok := strings.CutPrefix(line, b.machine+" "+b.variant+" "+b.version+" "); ok {
@@ -94,7 +94,7 @@ func (e *OptionError) Error() string { return e.Option + " " + e.Msg }
 // release matches the versions that tfrun runs with: 2.15.0 and later.
 var release = regexp.MustCompile(`^2\.(1[5-9]|[2-9][0-9])\.[0-9]+$`)
 
-// validate says what is wrong with a build; there need be no wheel of it.
+// validate returns what is wrong with a build. It does not look whether there is a wheel of it.
 func (b build) validate() error {
 	switch {
 	case b.variant != "cpu" && b.variant != "gpu":
@@ -107,7 +107,8 @@ func (b build) validate() error {
 	return nil
 }
 
-// machine returns this machine's name in wheels. The error says why there are no wheels for it.
+// machine returns this machine's name in wheels, or an error that says why there are no wheels for
+// it.
 func machine() (string, error) {
 	name, ok := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
 	switch {
@@ -124,13 +125,13 @@ func machine() (string, error) {
 	return name, nil
 }
 
-// folder returns where a build of TensorFlow lies below a cache folder.
+// folder returns the folder of a build below a cache folder.
 func (b build) folder(cache string) string {
 	return filepath.Join(cache, "libtensorflow", b.system(), b.name())
 }
 
-// whole says whether a folder is complete: its stamp fits its files, its links work, and it comes
-// from the wheel of the wanted sha256 ("": of any).
+// whole reports whether a folder is complete: its files are those of its stamp, its links work, and
+// it comes from the wheel with the wanted sha256 ("": from any).
 func whole(dir, want string) bool {
 	stamp, err := os.ReadFile(filepath.Join(dir, "stamp"))
 	if err != nil {
@@ -145,7 +146,7 @@ func whole(dir, want string) bool {
 	return err == nil && have == sizes && (want == "" || sum == want)
 }
 
-// librarySizes returns the sizes of the two libraries, as they stand in a stamp.
+// librarySizes returns the sizes of the two libraries, in the form of a stamp.
 func librarySizes(dir string) (string, error) {
 	var sizes []string
 	for _, name := range linkNames {

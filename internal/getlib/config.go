@@ -9,21 +9,20 @@ import (
 	"strings"
 )
 
-// defaultIndex is where pip looks when it is told nothing.
+// defaultIndex is the index that pip uses without any configuration.
 const defaultIndex = "https://pypi.org/simple"
 
-// config is what pip's configuration says of where packages come from.
+// config is the part of pip's configuration that says where packages come from.
 type config struct {
 	indexes []string // index-url, extra-index-url
-	links   []string // find-links: folders or pages that name wheels
+	links   []string // find-links: folders, or pages with links to wheels
 	cert    string   // a file with certificates to trust
 	proxy   string
 }
 
 // readConfig reads pip's configuration: the files of the system, of the user and of a virtual
-// environment, the file that PIP_CONFIG_FILE names, then the variables PIP_…; what comes later
-// counts more. What it says for `pip install` and `pip download` counts more than what it says for
-// all commands.
+// environment, the file that PIP_CONFIG_FILE names, then the variables PIP_…. Later ones override
+// earlier ones, and settings for `pip install` and `pip download` override those for all commands.
 func readConfig() config {
 	values := map[string]string{}
 	for _, file := range configFiles() {
@@ -49,10 +48,10 @@ func readConfig() config {
 	return c
 }
 
-// systemConfig is the file of all users.
+// systemConfig is the configuration for all users.
 var systemConfig = "/etc/pip.conf"
 
-// configFiles lists the files that pip reads, those that count least first.
+// configFiles lists the files that pip reads; later ones override earlier ones.
 func configFiles() []string {
 	named := os.Getenv("PIP_CONFIG_FILE")
 	if named == os.DevNull {
@@ -62,7 +61,7 @@ func configFiles() []string {
 	for _, dir := range filepath.SplitList(cmp.Or(os.Getenv("XDG_CONFIG_DIRS"), "/etc/xdg")) {
 		files = append(files, filepath.Join(dir, "pip", "pip.conf"))
 	}
-	slices.Reverse(files) // the first folder counts most
+	slices.Reverse(files) // the first folder overrides the others
 	files = append(files, systemConfig)
 	if home := os.Getenv("HOME"); home != "" {
 		files = append(files, filepath.Join(home, ".pip", "pip.conf"),
@@ -77,8 +76,8 @@ func configFiles() []string {
 	return files
 }
 
-// readINI reads a file as Python's configparser does: values by "section.key". What is no line of
-// such a file says nothing, and neither does a file that cannot be read: pip complains of it.
+// readINI reads a file as Python's configparser does, and returns values by "section.key". Invalid
+// lines are passed over, and a file that cannot be read counts as empty; pip itself reports both.
 func readINI(file string) map[string]string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -92,7 +91,7 @@ func readINI(file string) map[string]string {
 		text := strings.TrimLeft(line, " \t")
 		switch {
 		case text == "" || text[0] == '#' || text[0] == ';':
-		case text != line && last != "": // goes on with the value above
+		case text != line && last != "": // continues the value above
 			values[last] = strings.TrimSpace(values[last] + "\n" + text)
 		case text[0] == '[' && strings.HasSuffix(text, "]"):
 			section, last = strings.TrimSpace(text[1:len(text)-1]), ""

@@ -18,14 +18,14 @@ import (
 // client reads package indexes and files.
 type client struct {
 	http  *http.Client
-	stall time.Duration // a connection that says nothing for so long is given up
-	pause time.Duration // before the first new try; each next one waits longer
+	stall time.Duration // a connection without a byte for so long is given up
+	pause time.Duration // before the first retry; each later one waits longer
 }
 
-// maxTries is how many times in a row a download may break off without a byte of progress.
+// maxTries is how often in a row a download may break off without having received a byte.
 const maxTries = 5
 
-// newClient returns a client that trusts and goes through what pip's configuration says.
+// newClient returns a client with the certificates and the proxy of pip's configuration.
 func newClient(conf config) (*client, error) {
 	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	t.ResponseHeaderTimeout = time.Minute
@@ -54,8 +54,8 @@ func newClient(conf config) (*client, error) {
 	return &client{http: &http.Client{Transport: t}, stall: time.Minute, pause: time.Second}, nil
 }
 
-// page gets a page of an index, its type and the address that it came from after redirections. The
-// body is nil where there is no such page.
+// page gets a page of an index. It returns the body, the type, and the address after redirections.
+// The body is nil if there is no such page.
 func (c *client) page(ctx context.Context, at *url.URL) (io.ReadCloser, string, *url.URL, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
@@ -78,8 +78,9 @@ func (c *client) page(ctx context.Context, at *url.URL) (io.ReadCloser, string, 
 	return nil, "", nil, errors.Join(err, resp.Body.Close())
 }
 
-// download gets a file into part, and goes on where part ends. A connection that breaks is made
-// anew. told hears how much is there of how much; say, that a connection broke.
+// download downloads a file into part, continuing after the bytes that part has. A connection that
+// breaks is opened again. told is called with the bytes so far and the total, say when a connection
+// broke.
 func (c *client) download(ctx context.Context, from *url.URL, part string, told func(done, total int64), say func(string, ...any)) error {
 	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // a wheel is no secret
 	if err != nil {
@@ -115,20 +116,20 @@ func (c *client) download(ctx context.Context, from *url.URL, part string, told 
 	}
 }
 
-// finalError is one that another try does not mend.
+// finalError is an error that retrying does not help with.
 type finalError struct{ error }
 
-// pieces is a file on its way.
+// pieces is a file being downloaded.
 type pieces struct {
 	*client
 	from *url.URL
 	file *os.File
 	have int64
-	etag string // of the file that the last piece was of
+	etag string // of the file that the last piece belongs to
 	told func(done, total int64)
 }
 
-// get asks for what is missing and writes what comes. It returns nil when the file is whole.
+// get requests the missing bytes and writes what comes. It returns nil when the file is whole.
 func (p *pieces) get(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -165,7 +166,7 @@ func (p *pieces) get(ctx context.Context) error {
 	}
 }
 
-// ask sends the request for what is missing.
+// ask sends the request for the missing bytes.
 func (p *pieces) ask(ctx context.Context) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.from.String(), nil)
 	if err != nil {
@@ -186,8 +187,8 @@ func (p *pieces) ask(ctx context.Context) (*http.Response, error) {
 	return resp, err
 }
 
-// begin reads an answer's head: where its bytes go, and how large the file is, -1 where it does not
-// say. What is there of another file, or of one that does not come in parts, is dropped.
+// begin reads an answer's head: the place of its bytes, and the size of the file, -1 if it does not
+// say. Bytes of another file, or of a file that cannot be fetched in parts, are dropped.
 func (p *pieces) begin(resp *http.Response) (total int64, err error) {
 	drop := func() error {
 		p.have = 0
@@ -232,7 +233,7 @@ func contentRange(value string) (start, total int64, ok bool) {
 	return start, total, ok && cut && err == nil && err2 == nil
 }
 
-// redacted writes an address without the password in it.
+// redacted returns an address without its password.
 func redacted(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -241,7 +242,7 @@ func redacted(address string) string {
 	return u.Redacted()
 }
 
-// withoutURL takes the address, with its password, out of an error that is put behind the address.
+// withoutURL removes the address, which may hold a password, from an error that already follows it.
 func withoutURL(err error) error {
 	var e *url.Error
 	if errors.As(err, &e) {

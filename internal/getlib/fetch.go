@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// fetch puts the wheel into a folder, in the place of any other, with its sha256 beside it where
-// that is not pinned. It returns the file and its sha256, which is right.
+// fetch downloads the wheel into a folder, in place of any other, with its sha256 in a file beside
+// it if that is not pinned. It returns the file and its sha256, which has been checked.
 func (g *getter) fetch(ctx context.Context, dir, work string) (file, sum string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // for all users
 		return "", "", err
@@ -37,7 +37,8 @@ func (g *getter) fetch(ctx context.Context, dir, work string) (file, sum string,
 	case err == nil:
 		sum, err = g.bringRight(ctx, c, found, part)
 	}
-	if err == nil && g.want != "" && sum != g.want { // pip's
+	// pip's wheel is another one than the pinned one.
+	if err == nil && g.want != "" && sum != g.want {
 		err = fmt.Errorf("%s has sha256 %s, want %s", found.name, sum, g.want)
 	}
 	if err == nil && g.want == "" {
@@ -53,8 +54,8 @@ func (g *getter) fetch(ctx context.Context, dir, work string) (file, sum string,
 	return file, sum, err
 }
 
-// bringRight brings a wheel whose sha256 is the one that is wanted, where that is known. What an
-// earlier run has left may be of another file: then all is brought anew, once.
+// bringRight downloads a wheel and checks its sha256, if that is known. An unfinished download of
+// an earlier run may be of another file: then all of it is downloaded again, once.
 func (g *getter) bringRight(ctx context.Context, c *client, found wheelFile, part string) (sum string, err error) {
 	info, err := os.Stat(part)
 	left := err == nil && info.Size() > 0
@@ -84,7 +85,7 @@ func (g *getter) bringRight(ctx context.Context, c *client, found wheelFile, par
 	}
 }
 
-// bring copies or downloads a wheel to a file, of which some may be there.
+// bring copies or downloads a wheel to a file, which may hold a part of it already.
 func (g *getter) bring(ctx context.Context, c *client, found wheelFile, part string) error {
 	size := cmp.Or(found.size, g.size)
 	if have, known := free(filepath.Dir(part)); known && have < size {
@@ -124,7 +125,7 @@ func removeWheels(dir string) error {
 	return err
 }
 
-// copyFile copies a file that an address names.
+// copyFile copies a local file given by its address.
 func copyFile(ctx context.Context, from *url.URL, to string) error {
 	in, err := os.Open(from.Path)
 	if err != nil {
@@ -139,7 +140,7 @@ func copyFile(ctx context.Context, from *url.URL, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// fetchByPip has pip fetch the wheel: it knows logins, keyrings and certificates of its own.
+// fetchByPip downloads the wheel with pip, which knows further logins, keyrings and certificates.
 func (g *getter) fetchByPip(ctx context.Context, work string, why error) (file string, err error) {
 	pip := findPip(ctx)
 	if pip == nil {
@@ -158,11 +159,11 @@ func (g *getter) fetchByPip(ctx context.Context, work string, why error) (file s
 	if err := errors.Join(os.WriteFile(list, []byte(requirement+"\n"), 0o600), os.Mkdir(fresh, 0o755), os.Mkdir(temp, 0o755)); err != nil { //nolint:gosec // for all users
 		return "", err
 	}
-	// No cache of pip's: it would be a second copy.
+	// pip's cache would be a second copy.
 	args := append(pip[1:len(pip):len(pip)], "--disable-pip-version-check", "download", "--no-cache-dir", "--no-deps", "--only-binary=:all:",
 		"--implementation", "cp", "--python-version", "311", "--abi", "cp311", "--platform", platform, "-d", fresh, "-r", list)
 	cmd := exec.CommandContext(ctx, pip[0], args...) //nolint:gosec // pip
-	// pip gathers the wheel in TMPDIR, and /tmp may be small.
+	// pip collects the wheel in TMPDIR, and /tmp may be small.
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	cmd.Stdout, cmd.Stderr = g.Stderr, g.Stderr
 	if err := cmd.Run(); err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Find returns the library where it is ready; nothing is made.
+// Find returns the library if it is ready. It makes nothing.
 func Find(o Options) (Library, error) {
 	g, err := newGetter(o)
 	if err != nil {
@@ -22,9 +22,9 @@ func Find(o Options) (Library, error) {
 	return g.library(), nil
 }
 
-// Get makes the library ready, unless it is: it fetches the wheel, checks its sha256, takes the
-// library out and looks whether it works. Calls at the same time, of other processes too, take
-// turns. The error is one line; an [*OptionError] where an option makes no sense.
+// Get makes the library ready, unless it is. It downloads the wheel, checks its sha256, unpacks the
+// library and tries it. Simultaneous calls, of other processes too, take turns. An error is one
+// line; it is an [*OptionError] for an invalid option.
 func Get(ctx context.Context, o Options) (Library, error) {
 	g, err := newGetter(o)
 	if err != nil {
@@ -44,7 +44,7 @@ func Get(ctx context.Context, o Options) (Library, error) {
 	if whole(g.dest, g.want) {
 		return g.library(), nil
 	}
-	return g.library(), g.make(ctx)
+	return g.library(), g.makeLibrary(ctx)
 }
 
 func newGetter(o Options) (*getter, error) {
@@ -74,7 +74,7 @@ func newGetter(o Options) (*getter, error) {
 	return g, nil
 }
 
-// takeWheel fills in, from a wheel that is named, what the options leave open.
+// takeWheel sets what the options leave open from a wheel that they name.
 func (g *getter) takeWheel() error {
 	project, version, err := wheelIdentity(g.Wheel)
 	if err != nil {
@@ -87,8 +87,8 @@ func (g *getter) takeWheel() error {
 	return nil
 }
 
-// make makes the library. The caller has the lock.
-func (g *getter) make(ctx context.Context) error {
+// makeLibrary makes the library. The caller has the lock.
+func (g *getter) makeLibrary(ctx context.Context) error {
 	left, _ := filepath.Glob(filepath.Join(g.Cache, "run.*")) // of runs that were killed
 	for _, dir := range left {
 		_ = os.RemoveAll(dir)
@@ -128,8 +128,8 @@ func (g *getter) make(ctx context.Context) error {
 	return os.Rename(fresh, g.dest)
 }
 
-// wheel returns a wheel whose sha256 is right: the one that is named, the one in the cache, or one
-// that it fetches.
+// wheel returns a wheel with a checked sha256: the one that the options name, the one in the cache,
+// or one that it downloads.
 func (g *getter) wheel(ctx context.Context, work string) (file, sum string, err error) {
 	if g.Wheel != "" {
 		sum, err := g.sum(ctx, g.Wheel)

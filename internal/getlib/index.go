@@ -25,11 +25,11 @@ type wheelFile struct {
 	size int64    // in bytes, 0 where the index does not say
 }
 
-// maxPage bounds an index's page: PyPI's of tensorflow takes 1 MB.
+// maxPage bounds the page of an index. PyPI's page for tensorflow takes 1 MB.
 const maxPage = 64 << 20
 
-// find returns the wheel of the build out of all places that pip's configuration names. The error
-// is an [*indexError] where a place could not be read.
+// find returns the wheel of the build from the places of pip's configuration. The error is an
+// [*indexError] if a place could not be read.
 func (g *getter) find(ctx context.Context, c *client, conf config) (wheelFile, error) {
 	var all []wheelFile
 	var unread []error
@@ -62,8 +62,8 @@ type indexError struct{ err error }
 func (e *indexError) Error() string { return strings.ReplaceAll(e.err.Error(), "\n", "; ") }
 func (e *indexError) Unwrap() error { return e.err }
 
-// choose picks the build's wheel: the one that is pinned, else that for Python 3.11, which pins are
-// of, else that for the latest Python; all hold the same library.
+// choose returns the build's wheel: the pinned one, else the one for Python 3.11, as all pinned
+// wheels are, else the one for the latest Python. All hold the same library.
 func (g *getter) choose(files []wheelFile) (wheelFile, error) {
 	var fit []wheelFile
 	for _, f := range files {
@@ -92,7 +92,7 @@ func (g *getter) choose(files []wheelFile) (wheelFile, error) {
 	return fit[0], nil
 }
 
-// fits says whether a file's name is that of a wheel of the build.
+// fits reports whether a file has the name of a wheel of the build.
 func (g *getter) fits(name string) bool {
 	parts := strings.Split(strings.TrimSuffix(name, ".whl"), "-")
 	if !strings.HasSuffix(name, ".whl") || len(parts) != 5 && len(parts) != 6 {
@@ -104,12 +104,13 @@ func (g *getter) fits(name string) bool {
 		strings.HasPrefix(parts[len(parts)-3], "cp3")
 }
 
-// normalized writes a project's name as indexes do.
+// normalized returns a project's name in the form that indexes use.
 func normalized(name string) string {
 	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
 }
 
-// listLinks lists what pip's find-links names: a folder, a wheel, or a page with links to wheels.
+// listLinks lists the wheels of a find-links setting of pip's: a folder, a wheel, or a page with
+// links.
 func listLinks(ctx context.Context, c *client, place string) ([]wheelFile, error) {
 	if strings.HasPrefix(place, "http://") || strings.HasPrefix(place, "https://") {
 		return listPage(ctx, c, place)
@@ -123,7 +124,7 @@ func listLinks(ctx context.Context, c *client, place string) ([]wheelFile, error
 		if strings.HasSuffix(dir, ".html") {
 			return listPage(ctx, c, (&url.URL{Scheme: "file", Path: dir}).String())
 		}
-		return nil, nil // pip warns of it and goes on
+		return nil, nil // pip prints a warning and goes on, too
 	}
 	var files []wheelFile
 	for _, e := range entries {
@@ -199,7 +200,8 @@ func jsonFiles(data []byte, at *url.URL) ([]wheelFile, error) {
 	return files, nil
 }
 
-// anchor and base match the two elements of an HTML page that count, attribute those of an element.
+// anchor and base match the two HTML elements that matter here; attribute matches an element's
+// attributes.
 var (
 	attributes = `((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>"']+))?)*)`
 	anchor     = regexp.MustCompile(`(?is)<a` + attributes + `\s*>`)

@@ -4,8 +4,8 @@ package getlib
 
 import "context"
 
-// lock does nothing where there are no wheels for the system.
+// lock does nothing: there are no wheels for the system.
 func lock(context.Context, string, func()) (unlock func(), err error) { return func() {}, nil }
 
-// free knows nothing there.
+// free reports that the free space is not known.
 func free(string) (bytes int64, known bool) { return 0, false }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes a file until unlock is called or the process ends. It waits for whoever has it, after
-// it has said so.
+// lock locks a file until unlock is called or the process ends. If another process has it, lock
+// calls waits and then waits.
 func lock(ctx context.Context, file string, waits func()) (unlock func(), err error) {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o666) //nolint:gosec // of a cache that users may share
 	if err != nil {
@@ -41,7 +41,7 @@ func lock(ctx context.Context, file string, waits func()) (unlock func(), err er
 	}
 }
 
-// free returns how many bytes may be written to the disk of a folder.
+// free returns how many bytes are free on the disk of a folder.
 func free(dir string) (bytes int64, known bool) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

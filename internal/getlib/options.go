@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// Options say which library [Get] makes ready, and out of what. All but Cache may be left open.
+// Options say which library [Get] makes ready, and from what. Only Cache is required.
 type Options struct {
 	Cache   string // the folder
 	Variant string // "cpu", the default, or "gpu"
 	Version string // such as "2.20.0"; [DefaultVersion]
 	Wheel   string // a file to take instead of downloading one
 	SHA256  string // of the wheel, instead of the pinned one
-	// Say is told, line by line, what is done that takes time.
+	// Say is called with a line of text for each step that takes time.
 	Say func(format string, args ...any)
-	// Progress is told how many bytes of all are done, often; total is 0 where it is not known.
+	// Progress is called often, with the bytes done and the total; total is 0 if it is not known.
 	Progress func(what string, done, total int64)
-	// Try opens the library in a folder and returns its version. nil looks at the file alone.
+	// Try opens the library in a folder and returns its version. nil: only the file is looked at.
 	Try func(ctx context.Context, dir string) (version string, err error)
-	// Stderr gets what pip says, where it is needed.
+	// Stderr gets what pip prints, if pip is called.
 	Stderr io.Writer
 
-	pause time.Duration // before a broken download goes on; 0: a second
+	pause time.Duration // before a download continues; 0: a second
 }
 
-// Library is a libtensorflow that is ready.
+// Library is a libtensorflow that is ready to be opened.
 type Library struct {
 	Dir     string // with lib/ and include/
 	Version string
@@ -41,8 +41,8 @@ type getter struct {
 	Options
 	build
 	dest string // the library's folder
-	want string // sha256 of the wheel; "" where none is known
-	size int64  // of the wheel, roughly; 0 where it is not known
+	want string // sha256 of the wheel; "" if none is known
+	size int64  // of the wheel, roughly; 0 if it is not known
 }
 
 func (g *getter) library() Library { return Library{g.dest, g.version, g.variant} }
@@ -61,7 +61,7 @@ func (g *getter) sum(ctx context.Context, file string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// stopping is a reader that ends with its context.
+// stopping is a reader that fails once its context is done.
 type stopping struct {
 	ctx context.Context
 	r   io.Reader
@@ -74,7 +74,7 @@ func (s stopping) Read(b []byte) (int, error) {
 	return s.r.Read(b)
 }
 
-// readable lets every user read what is in a folder, whatever the umask.
+// readable makes a folder's files readable for every user, whatever the umask.
 func readable(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.Type()&os.ModeSymlink != 0 {

@@ -18,7 +18,7 @@ import (
 	"strings"
 )
 
-// wanted are the members of a wheel that are taken out, each with the folder that it goes to.
+// wanted lists the members of a wheel that are unpacked, each with the folder that it goes to.
 var wanted = []struct {
 	member *regexp.Regexp
 	folder string
@@ -30,7 +30,7 @@ var wanted = []struct {
 	{regexp.MustCompile(`^tensorflow[\w.-]*\.dist-info/(?:licenses/)?(LICENSE[\w.]*|METADATA)$`), "licenses"},
 }
 
-// target returns where a member goes below the library's folder; "" where it is not wanted.
+// target returns where a member goes below the library's folder; "" if it is not unpacked.
 func target(member string) string {
 	if slices.Contains(strings.Split(member, "/"), "..") {
 		return ""
@@ -43,7 +43,7 @@ func target(member string) string {
 	return ""
 }
 
-// unpack takes out of a wheel what is wanted; every byte is checked against the archive's CRC-32.
+// unpack unpacks the wanted members of a wheel. Every byte is checked against the archive's CRC-32.
 func unpack(ctx context.Context, wheel, dir string, progress func(string, int64, int64)) error {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
@@ -86,7 +86,7 @@ func unpack(ctx context.Context, wheel, dir string, progress func(string, int64,
 	return nil
 }
 
-// extract writes a member to a file that is not there yet.
+// extract writes a member to a new file.
 func extract(ctx context.Context, m *zip.File, file string, tell func(int64)) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // for all users
 		return err
@@ -104,13 +104,13 @@ func extract(ctx context.Context, m *zip.File, file string, tell func(int64)) er
 	if err != nil {
 		return err
 	}
-	// No more than the archive says, which was compared with what is free.
+	// Not more than the archive says, which was compared with the free space.
 	left := int64(min(m.UncompressedSize64, 1<<40)) + 1 //nolint:gosec // bounded
 	_, err = io.Copy(to, telling{io.LimitReader(stopping{ctx, from}, left), tell})
 	return errors.Join(err, to.Close())
 }
 
-// telling is a reader that tells how much was read.
+// telling is a reader that reports how much was read.
 type telling struct {
 	r    io.Reader
 	tell func(int64)
@@ -122,7 +122,7 @@ func (t telling) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// wheelIdentity reads a wheel's project and version out of its METADATA.
+// wheelIdentity returns a wheel's project and version, from its METADATA.
 func wheelIdentity(file string) (project, version string, err error) {
 	archive, err := zip.OpenReader(file)
 	if errors.Is(err, zip.ErrFormat) {
@@ -154,7 +154,7 @@ func wheelIdentity(file string) (project, version string, err error) {
 	return "", "", errors.New("is no wheel: it holds no METADATA")
 }
 
-// withoutPath takes the path out of an error that is put behind the path.
+// withoutPath removes the path from an error that already follows the path.
 func withoutPath(err error) error {
 	var e *os.PathError
 	if errors.As(err, &e) {
@@ -163,8 +163,8 @@ func withoutPath(err error) error {
 	return err
 }
 
-// check says what is wrong with an unpacked library: it is of another version, for another
-// processor, cut short, without TensorFlow's C API, or cannot be opened.
+// check returns what is wrong with an unpacked library: another version, another processor, cut
+// off, without TensorFlow's C API, or impossible to open.
 func (g *getter) check(ctx context.Context, wheel, dir string) error {
 	_, version, err := wheelIdentity(wheel)
 	if err != nil {
@@ -194,8 +194,8 @@ func (g *getter) check(ctx context.Context, wheel, dir string) error {
 	return nil
 }
 
-// checkELF says what is wrong with a shared library for a machine: the segments have to be there,
-// and the symbols among the names that it exports or imports.
+// checkELF returns what is wrong with a shared library for a machine. Its segments must be within
+// the file, and the symbols among the names that it exports or imports.
 func checkELF(file, machine string, symbols []string) error {
 	f, err := elf.Open(file)
 	if err != nil {
@@ -218,8 +218,8 @@ func checkELF(file, machine string, symbols []string) error {
 	return exports(f, symbols)
 }
 
-// exports looks for names in the table of dynamic strings, piece by piece: TensorFlow's takes 100
-// MB.
+// exports looks for names in the table of dynamic strings, piece by piece, since TensorFlow's table
+// has 100 MB.
 func exports(f *elf.File, symbols []string) error {
 	table := f.Section(".dynstr")
 	if table == nil {

@@ -101,7 +101,7 @@ func (f *File) attribute(c *cursor) (Attribute, error) {
 	if c.err != nil {
 		return a, c.err
 	}
-	a.Name = cut(parts[0].b)
+	a.Name = beforeZero(parts[0].b)
 	var err error
 	if flags&1 != 0 && version > 1 {
 		m, err := f.resolve(message{kind: msgDatatype, shared: true, body: parts[1].b, at: parts[1].at}, 0)
@@ -155,7 +155,7 @@ func (f *File) variable(data []byte) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, cut(b[:min(int(n), len(b))]))
+		out = append(out, beforeZero(b[:min(int(n), len(b))]))
 	}
 	return out, c.err
 }

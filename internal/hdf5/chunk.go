@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// chunking says how values are cut into chunks, and how the chunks are found.
+// chunking says how values are split into chunks, and how the chunks are found.
 type chunking struct {
 	shape Shape // of a chunk
 	index uint8
-	// single is the stored size of a lone chunk that went through filters, with the filters that
-	// were left out.
+	// single is the stored size of an only chunk that went through filters, and which filters were
+	// left out for it.
 	single   uint64
 	skipped  uint32
 	filtered bool
@@ -34,7 +34,7 @@ func (c *cursor) chunking(version uint8) chunking {
 	if version == 3 {
 		rank := int(c.u8())
 		addr := c.pos
-		c.skip(c.f.addrSize) // the address stands before the sizes
+		c.skip(c.f.addrSize) // the address comes before the sizes
 		ch.dims(c, rank, size)
 		end := c.pos
 		c.pos = addr
@@ -68,7 +68,7 @@ func (c *cursor) chunking(version uint8) chunking {
 	return ch
 }
 
-// dims decodes the sizes of a chunk; the last is that of a value.
+// dims decodes the sizes of a chunk. The last size in the file is that of a value.
 func (ch *chunking) dims(c *cursor, rank, size int) {
 	if rank < 1 || rank > maxRank+1 {
 		c.bad("chunks of %d axes", rank-1)
@@ -83,7 +83,7 @@ func (ch *chunking) dims(c *cursor, rank, size int) {
 // stored is a chunk in the file.
 type stored struct {
 	addr, size uint64
-	skipped    uint32 // the filters that were left out, a bit for each
+	skipped    uint32 // a bit for each filter that was left out
 }
 
 // grid counts the chunks of a dataset along each axis.
@@ -132,7 +132,7 @@ func (d *Dataset) chunks() (map[int64]stored, error) {
 		at := int64(0)
 		for i, p := range place {
 			if p < 0 || p >= grid[i] {
-				return nil // behind an axis that was shortened
+				return nil // beyond the end of an axis that was shortened
 			}
 			at = at*grid[i] + p
 		}
@@ -192,7 +192,7 @@ func (d *Dataset) singleChunk(add func(Shape, stored) error) error {
 	return add(make(Shape, len(d.Shape)), s)
 }
 
-// implicitChunks finds chunks that lie one behind the other.
+// implicitChunks finds chunks that are stored one after the other.
 func (d *Dataset) implicitChunks(total int64, found map[int64]stored) error {
 	size, err := d.chunkBytes()
 	if err != nil {
@@ -235,7 +235,7 @@ func (d *Dataset) tree2Chunks(add func(Shape, stored) error) error {
 	})
 }
 
-// fixedChunks reads an array with a place for each chunk.
+// fixedChunks reads an array that has an entry for each chunk.
 func (d *Dataset) fixedChunks(total int64, found map[int64]stored) error {
 	f := d.f
 	c, err := f.signed(d.layout.addr, uint64(8+f.lengthSize+f.addrSize), "FAHD")

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// cursor decodes a structure field by field. The first field that does not fit sets err; from then
-// on every field reads as zero.
+// cursor decodes a structure field by field. The first invalid field sets err; all later fields are
+// read as zero.
 type cursor struct {
 	f   *File
 	b   []byte
@@ -22,7 +22,7 @@ func (f *File) cursor(at, n uint64) (*cursor, error) {
 	return &cursor{f: f, b: b, at: at}, err
 }
 
-// signed is like cursor for a structure that starts with a signature of four bytes.
+// signed is like cursor, for a structure that begins with a signature of four bytes.
 func (f *File) signed(at, n uint64, signature string) (*cursor, error) {
 	c, err := f.cursor(at, n)
 	if err != nil {
@@ -59,7 +59,7 @@ func (c *cursor) bytes(n int) []byte {
 
 func (c *cursor) skip(n int) { c.bytes(n) }
 
-// align skips to a multiple of 8 bytes behind start.
+// align skips to the next multiple of 8 bytes after start.
 func (c *cursor) align(start int) { c.skip((8 - (c.pos-start)%8) % 8) }
 
 // uint reads a little-endian number of n bytes, at most 8.
@@ -76,7 +76,7 @@ func (c *cursor) u32() uint32 { return uint32(c.uint(4)) }
 // length reads a number of the size that the file uses for lengths.
 func (c *cursor) length() uint64 { return c.uint(c.f.lengthSize) }
 
-// addr reads an address; one whose bits are all set is [undefined].
+// addr reads an address. An address with all bits set is [undefined].
 func (c *cursor) addr() uint64 {
 	a := c.uint(c.f.addrSize)
 	if c.f.addrSize < 8 && a == 1<<(8*c.f.addrSize)-1 {
@@ -106,8 +106,8 @@ func (c *cursor) sub(n int) *cursor {
 	return &cursor{f: c.f, b: c.bytes(n), at: at, err: c.err}
 }
 
-// cut returns the text before the first zero byte.
-func cut(b []byte) string {
+// beforeZero returns the text before the first zero byte.
+func beforeZero(b []byte) string {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}

@@ -9,18 +9,18 @@ type Dataset struct {
 	Path  string
 	Type  Type
 	Shape Shape
-	// Null says that the dataset holds no values at all, not even one.
+	// Null says that the dataset has no values at all.
 	Null bool
-	// External lists the files, other than this one, in which the values are said to be.
+	// External lists the other files that hold the values.
 	External []string
-	// Virtual says that the values are put together from other datasets.
+	// Virtual says that the values come from other datasets.
 	Virtual bool
 
 	f       *File
 	head    header
 	layout  layout
 	filters []filter
-	fill    []byte // what stands for a value that was not written; nil: zeros
+	fill    []byte // the value of places that were never written; nil: zeros
 }
 
 // layout says where a dataset's values are.
@@ -40,7 +40,7 @@ const (
 	virtual    = 3
 )
 
-// dataset reads what a dataset's header says.
+// dataset decodes a dataset's header.
 func (f *File) dataset(path string, h header) (*Dataset, error) {
 	d := &Dataset{Path: path, f: f, head: h}
 	for _, m := range h.messages {
@@ -102,7 +102,7 @@ func (c *cursor) layout() layout {
 	return l
 }
 
-// fillValue decodes the value that stands where none was written; nil: zeros.
+// fillValue decodes the value of places that were never written; nil: zeros.
 func (c *cursor) fillValue(kind uint16) []byte {
 	if kind == msgFillOld {
 		return c.bytes(int(c.u32()))
@@ -165,7 +165,7 @@ func (d *Dataset) Stored() (int64, error) {
 		for _, c := range chunks {
 			stored += int64(min(c.size, d.f.size))
 		}
-		return min(stored, int64(d.f.size)), err // chunks may share their bytes in a hostile file
+		return min(stored, int64(d.f.size)), err // in a hostile file chunks may share bytes
 	}
 	return 0, nil
 }

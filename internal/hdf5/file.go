@@ -24,13 +24,13 @@ type UnsupportedError struct{ What string }
 
 func (e *UnsupportedError) Error() string { return e.What + " cannot be read" }
 
-// Signature is what every HDF5 file begins with, at byte 0, 512, 1024, 2048 and so on.
+// Signature is found at the beginning of every HDF5 file: at byte 0, 512, 1024, 2048 and so on.
 const Signature = "\x89HDF\r\n\x1a\n"
 
 // undefined is the address that stands for "none".
 const undefined = ^uint64(0)
 
-// Bounds on what one file may cost.
+// Bounds on the work for one file.
 const (
 	budgetFloor = 64 << 20
 	maxMessages = 1 << 16 // of one header
@@ -45,7 +45,7 @@ const (
 type File struct {
 	r      io.ReaderAt
 	base   int64  // where the HDF5 data starts
-	size   uint64 // from base on
+	size   uint64 // size of the HDF5 data, from base on
 	budget int64  // bytes of structure that may still be read
 	pages  map[uint64][]byte
 	heaps  map[uint64]collection // global heaps, by address

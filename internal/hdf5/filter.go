@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// filter is one step that a chunk went through when it was written.
+// filter is a step that chunks went through when they were written.
 type filter struct {
 	id     uint16
 	name   string
@@ -41,7 +41,7 @@ func (c *cursor) pipeline() []filter {
 		}
 		c.skip(2) // flags
 		count := int(c.u16())
-		fl.name = cut(c.bytes(nameSize))
+		fl.name = beforeZero(c.bytes(nameSize))
 		if version == 1 {
 			c.skip((8 - nameSize%8) % 8)
 		}
@@ -59,8 +59,8 @@ func (c *cursor) pipeline() []filter {
 	return list
 }
 
-// undo takes back what the filters did to a chunk of size bytes. Those whose bit is set in skipped
-// were left out for this chunk.
+// undo reverses the filters of a chunk of size bytes. Filters whose bit is set in skipped were left
+// out for this chunk.
 func undo(filters []filter, skipped uint32, data []byte, size int) ([]byte, error) {
 	for i := len(filters) - 1; i >= 0; i-- {
 		if skipped&(1<<i) != 0 {
@@ -100,8 +100,7 @@ func (f filter) String() string {
 	return fmt.Sprintf("%d", f.id)
 }
 
-// inflate decompresses at most limit bytes. Memory grows with what comes, not with what is said to
-// come.
+// inflate decompresses at most limit bytes. Memory grows only as bytes come out.
 func inflate(data []byte, limit int) ([]byte, error) {
 	z, err := zlib.NewReader(bytes.NewReader(data))
 	if err != nil {
@@ -115,8 +114,8 @@ func inflate(data []byte, limit int) ([]byte, error) {
 	return out, nil
 }
 
-// unshuffle puts the bytes of each value together again. What is left over at the end stands as it
-// is.
+// unshuffle puts the bytes of each value together again. Bytes left over at the end stay as they
+// are.
 func unshuffle(data []byte, size int) []byte {
 	if size < 2 || len(data) < size {
 		return data

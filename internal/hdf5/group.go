@@ -64,8 +64,8 @@ func (g *Group) Links() ([]Link, error) {
 	return links, nil
 }
 
-// Open opens what a hard link of the group leads to: a *Group, a *Dataset, or nil for a type that
-// has a name. Other links are refused: they may lead anywhere.
+// Open opens the object that a hard link of the group leads to: a *Group, a *Dataset, or nil for a
+// named type. Other links are refused, since they may lead anywhere.
 func (g *Group) Open(l Link) (any, error) {
 	path := strings.TrimSuffix(g.path, "/") + "/" + l.Name
 	if l.Kind != Hard {
@@ -84,11 +84,11 @@ func (g *Group) Open(l Link) (any, error) {
 	return &Group{f: g.f, path: path, head: h}, nil
 }
 
-// ID tells objects apart: it is the same for all links to one object.
+// ID identifies the object that a link leads to: all links to one object have the same.
 func (l Link) ID() uint64 { return l.addr }
 
-// symbolTable calls add with the links of a group of the old kind: a tree whose leaves are tables,
-// and a heap with the names.
+// symbolTable calls add with the links of a group of the old kind: a tree whose leaves are tables
+// of links, and a heap with their names.
 func (f *File) symbolTable(m message, add func(Link)) error {
 	c := f.body(m)
 	tree, heap := c.addr(), c.addr()

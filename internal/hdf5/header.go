@@ -22,12 +22,12 @@ const (
 // message is one entry of an object's header.
 type message struct {
 	kind   uint16
-	shared bool // the body says where the message is
+	shared bool // the body only says where the message is
 	body   []byte
 	at     uint64
 }
 
-// header is an object's header: what it is, and what is attached to it.
+// header is an object's header: its kind, and its messages.
 type header struct {
 	addr     uint64
 	messages []message
@@ -104,7 +104,7 @@ func (f *File) header2(h *header) error {
 		c.skip(16) // times
 	}
 	if flags&0x10 != 0 {
-		c.skip(4) // when attributes move into a heap
+		c.skip(4) // number of attributes from which on they are in a heap
 	}
 	size := c.uint(1 << (flags & 3))
 	if c.err != nil {
@@ -116,7 +116,7 @@ func (f *File) header2(h *header) error {
 		if err != nil {
 			return err
 		}
-		if i > 0 { // between a signature and a checksum
+		if i > 0 { // only blocks after the first have a signature and a checksum
 			if b, err = f.signed(todo[i].addr, todo[i].size, "OCHK"); err != nil {
 				return err
 			}
@@ -135,7 +135,7 @@ func (f *File) messages2(h *header, b *cursor, flags uint8, todo *[]block) error
 	if flags&4 != 0 {
 		head = 6
 	}
-	for b.left() >= head { // less is a gap
+	for b.left() >= head { // a smaller rest is a gap
 		m := message{kind: uint16(b.u8())}
 		n := int(b.u16())
 		m.shared = b.u8()&2 != 0
@@ -177,7 +177,7 @@ func (f *File) add(h *header, m message, todo *[]block) error {
 // body returns a cursor over a message's body.
 func (f *File) body(m message) *cursor { return &cursor{f: f, b: m.body, at: m.at} }
 
-// resolve returns the message itself, or the one of its kind that a shared one stands for.
+// resolve returns a message, or, for a shared one, the message of the same kind that it refers to.
 func (f *File) resolve(m message, depth int) (message, error) {
 	if !m.shared {
 		return m, nil

@@ -42,7 +42,7 @@ func (h *localHeap) text(offset uint64) (string, error) {
 	return "", &FormatError{h.data + offset, "a name has no end"}
 }
 
-// collection says where the objects of a global heap are, by their number.
+// collection maps the numbers of a global heap's objects to their places.
 type collection map[uint16]block
 
 // globalObject returns an object of a global heap.
@@ -62,7 +62,7 @@ func (f *File) globalObject(addr uint64, index uint16) ([]byte, error) {
 	return f.read(b.addr, b.size)
 }
 
-// collection reads which objects a global heap holds.
+// collection reads the places of a global heap's objects.
 func (f *File) collection(addr uint64) (collection, error) {
 	head := uint64(8+f.lengthSize+7) / 8 * 8 // of the heap, and of each object
 	c, err := f.signed(addr, head, "GCOL")
@@ -94,17 +94,17 @@ func (f *File) collection(addr uint64) (collection, error) {
 	return objects, nil
 }
 
-// fractalHeap holds objects of any size under short numbers.
+// fractalHeap holds objects of any size, which have short numbers.
 type fractalHeap struct {
 	f *File
-	// The number of an object of the common kind is an offset and a length of these sizes.
+	// The number of a normal object consists of an offset and a length of these sizes.
 	idSize, offsetSize, lengthSize int
-	width                          uint64 // blocks in a row
-	start, maxDirect               uint64 // bytes of the first and of the largest block
-	root                           uint64 // a direct block, or rows of them
-	rows                           int    // of root; 0: root is a direct block
+	width                          uint64 // number of blocks in a row
+	start, maxDirect               uint64 // size of the first and of the largest block
+	root                           uint64 // a block of objects, or rows of blocks
+	rows                           int    // number of rows in root; 0: root is a block of objects
 	filtered                       bool
-	huge                           uint64 // the tree of objects that fit no block
+	huge                           uint64 // tree of the objects that are larger than a block
 }
 
 func (f *File) fractalHeap(addr uint64) (*fractalHeap, error) {
@@ -130,7 +130,7 @@ func (f *File) fractalHeap(addr uint64) (*fractalHeap, error) {
 	return h, c.err
 }
 
-// object returns a cursor over the object whose number comes next in id.
+// object returns a cursor over the object whose number is read next from id.
 func (h *fractalHeap) object(id *cursor) (*cursor, error) {
 	id = id.sub(h.idSize)
 	switch kind := id.u8() >> 4 & 3; {
@@ -158,7 +158,7 @@ func (h *fractalHeap) object(id *cursor) (*cursor, error) {
 	return nil, id.bad("an object of an unknown kind in a heap")
 }
 
-// find returns the address of an offset into the heap, below a block that starts at offset first.
+// find returns the address for an offset into the heap, below a block that begins at offset first.
 func (h *fractalHeap) find(addr uint64, rows int, first, offset uint64, depth int) (uint64, error) {
 	if h.filtered {
 		return 0, &UnsupportedError{"a compressed heap"}
@@ -189,7 +189,7 @@ func (h *fractalHeap) find(addr uint64, rows int, first, offset uint64, depth in
 	return 0, &FormatError{addr, "an object beyond its heap"}
 }
 
-// rowsOf returns how many rows a block of a size has: none where it holds objects itself.
+// rowsOf returns how many rows of blocks a block of the given size has; 0 if it holds objects.
 func (h *fractalHeap) rowsOf(size uint64) int {
 	if size <= h.maxDirect {
 		return 0
@@ -209,8 +209,8 @@ func (h *fractalHeap) child(at uint64) (uint64, error) {
 	return 0, c.bad("an object in a block that is not there")
 }
 
-// hugeObject returns an object that is stored by itself. Its number holds its place, or else is a
-// key of the tree of such objects.
+// hugeObject returns an object that is stored on its own. Its number is its place, or a key of the
+// tree of such objects.
 func (h *fractalHeap) hugeObject(id *cursor) (*cursor, error) {
 	if h.filtered {
 		return nil, &UnsupportedError{"a compressed heap"}

@@ -7,7 +7,8 @@ const (
 )
 
 // tree1 calls leaf with each entry at the bottom of a tree of version 1: a cursor over its key, and
-// what it leads to. keySize is the size of a key, 0 for a length (the keys of groups).
+// the address of what it leads to. keySize is the size of a key; 0: the size of a length, as for
+// groups.
 func (f *File) tree1(addr uint64, kind uint8, keySize int, leaf func(key *cursor, child uint64) error) error {
 	if keySize == 0 {
 		keySize = f.lengthSize
@@ -52,8 +53,8 @@ type tree2 struct {
 	kind       uint8
 	nodeSize   uint64
 	recordSize int
-	// countSize is the size of the number of a child's records. totals holds, for each depth of
-	// a child, the size of the number of all records below it, which stands there from depth 1 on.
+	// countSize is the size of a child's number of records. totals holds, by the depth of a child,
+	// the size of the number of all records below it, which a child has from depth 1 on.
 	countSize int
 	totals    []int
 	record    func(kind uint8, record *cursor) error
@@ -68,7 +69,7 @@ func (f *File) tree2(addr uint64, record func(kind uint8, record *cursor) error)
 	c.skip(1)
 	t := &tree2{f: f, kind: c.u8(), nodeSize: uint64(c.u32()), recordSize: int(c.u16()), record: record}
 	depth := int(c.u16())
-	c.skip(2) // when nodes are split
+	c.skip(2) // at which fill nodes are split
 	root, count := c.addr(), uint64(c.u16())
 	switch {
 	case c.err != nil || root == undefined:
@@ -80,13 +81,14 @@ func (f *File) tree2(addr uint64, record func(kind uint8, record *cursor) error)
 	return t.node(root, count, depth)
 }
 
-// measure works out how wide the numbers in inner nodes are: as wide as the largest possible needs.
+// measure computes the sizes of the numbers in inner nodes: each is as wide as its largest possible
+// value needs.
 func (t *tree2) measure(depth int) {
 	const around = 10 // signature, version, kind, checksum
 	most := (t.nodeSize - around) / uint64(t.recordSize)
 	t.countSize = bytesFor(most)
 	t.totals = []int{0}
-	below := most // all records below a node of the depth before
+	below := most // all records below a node of the previous depth
 	for d := 1; d <= depth; d++ {
 		pointer := uint64(t.f.addrSize + t.countSize + t.totals[d-1])
 		here := (t.nodeSize - min(around+pointer, t.nodeSize)) / (uint64(t.recordSize) + pointer)
@@ -95,7 +97,7 @@ func (t *tree2) measure(depth int) {
 	}
 }
 
-// bytesFor returns how many bytes a number up to n takes.
+// bytesFor returns how many bytes numbers up to n need.
 func bytesFor(n uint64) int {
 	size := 1
 	for ; n > 255; n >>= 8 {

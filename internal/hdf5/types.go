@@ -20,7 +20,7 @@ const (
 	Compound  Class = 6
 	Reference Class = 7
 	Enum      Class = 8
-	Variable  Class = 9 // of variable length: a list, or a text
+	Variable  Class = 9 // of variable length: a list or a text
 	Array     Class = 10
 	Complex   Class = 11
 )
@@ -53,7 +53,7 @@ type Type struct {
 	Members            []Member // of compounds
 	// Values of an enum, by name, as they are stored.
 	Values map[string][]byte
-	pad    uint8 // of strings: ended by a zero, filled up with zeros, or with blanks
+	pad    uint8 // how strings end: by a zero, filled up with zeros, or with blanks
 }
 
 // Member is a field of a compound type.
@@ -107,7 +107,7 @@ func (c *cursor) datatype(depth int) Type {
 	case String:
 		t.pad = uint8(flags & 15)
 	case Opaque:
-		t.Tag = cut(c.bytes(int(flags & 0xFF)))
+		t.Tag = beforeZero(c.bytes(int(flags & 0xFF)))
 	case Compound:
 		c.members(&t, int(flags&0xFFFF), version, depth)
 	case Reference:
@@ -140,7 +140,7 @@ func (c *cursor) base(t *Type, depth int) {
 	t.Base = &base
 }
 
-// name reads a name, which older versions fill up to a multiple of 8 bytes.
+// name reads a name. Older versions fill it up to a multiple of 8 bytes.
 func (c *cursor) name(version uint8) string {
 	start := c.pos
 	s := c.text()
@@ -216,7 +216,7 @@ func (c *cursor) array(t *Type, version uint8, depth int) {
 // Shape is the shape of a dataset or an attribute: no axes for a scalar.
 type Shape []int64
 
-// space is a shape, or nothing at all.
+// space is a shape, or says that there are no values at all.
 type space struct {
 	shape Shape
 	null  bool
@@ -267,14 +267,14 @@ func (s Shape) Count() (n int64, ok bool) {
 	return n, ok
 }
 
-// texts cuts text from values of fixed length.
+// texts splits values of fixed length into texts.
 func (t Type) texts(data []byte) []string {
 	var out []string
 	for ; len(data) >= t.Size; data = data[t.Size:] {
 		if t.pad == 2 {
 			out = append(out, strings.TrimRight(string(data[:t.Size]), " "))
 		} else {
-			out = append(out, cut(data[:t.Size]))
+			out = append(out, beforeZero(data[:t.Size]))
 		}
 	}
 	return out

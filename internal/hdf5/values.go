@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// What may be declared beside what is stored. Keras itself refuses more than a thousand times.
+// Bounds on what a file may declare, compared with what it stores. The library of HDF5 itself
+// refuses more than a thousand times.
 const (
 	freeBytes    = 64 << 20
 	freeChunks   = 1 << 20
@@ -16,11 +17,11 @@ const (
 	piece        = 256 << 10 // bytes that are read at a time
 )
 
-// Values calls f with all of the dataset's values, each once: data holds whole values that follow
-// each other in row-major order, at is the place of the first. The data is valid until f returns.
-// Where nothing was written the file's fill value is given.
+// Values calls f with all values of the dataset, each once. data holds whole values that follow
+// each other in row-major order, and at is the index of the first one; data is valid until f
+// returns. A value that was never written is the file's fill value.
 //
-// It fails for values that are in other files or went through filters that are not read, and for
+// It fails for values in other files or behind filters that this package does not read, and for
 // datasets that declare over 64 MiB and a thousand times what is stored.
 func (d *Dataset) Values(ctx context.Context, f func(at int64, data []byte) error) error {
 	err := d.values(ctx, f)
@@ -54,8 +55,8 @@ func (d *Dataset) values(ctx context.Context, f func(at int64, data []byte) erro
 	return d.chunkedValues(ctx, f)
 }
 
-// checkExpansion refuses a dataset that declares far more than is stored. Of chunks all places
-// count, as each is gone through.
+// checkExpansion refuses a dataset that declares far more than it stores. For chunks the places of
+// all chunks count, since each one is visited.
 func (d *Dataset) checkExpansion(total int64, ok bool) error {
 	stored, err := d.Stored()
 	if err != nil {
@@ -180,7 +181,8 @@ func (d *Dataset) chunk(chunks map[int64]stored, i int64, size uint64) ([]byte, 
 	return data, nil
 }
 
-// rows calls f with the rows of a chunk, cut off where the chunk reaches beyond the dataset.
+// rows calls f with the rows of a chunk, without the part of the chunk that lies beyond the
+// dataset.
 func (d *Dataset) rows(place Shape, data []byte, f func(at int64, data []byte) error) error {
 	chunk := d.layout.chunks.shape
 	if len(chunk) == 0 {

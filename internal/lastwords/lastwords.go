@@ -1,6 +1,6 @@
-// Package lastwords passes on what TensorFlow and the models print, line by line and harmless to a
-// terminal, but for what is said when a process dies: that it keeps, for the error that tells of
-// it.
+// Package lastwords passes on what TensorFlow and models print to standard error, line by line and
+// with escapes for characters that steer a terminal. What is printed when a process dies it keeps,
+// for the error that reports the death.
 package lastwords
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// fatalLine matches the first line of what TensorFlow, C++ or the C library says before it ends the
+// fatalLine matches the first line that TensorFlow, C++ or the C library prints before it ends the
 // process:
 //
 //	2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: …
@@ -22,26 +22,26 @@ import (
 //	double free or corruption (out)
 var fatalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \d\d:\d\d:|terminate called |(double )?free\(?\)?(:| or )|malloc\(?\)?:|munmap_chunk\(\)|corrupted |realloc\(\)|\*\*\* |fatal error: |SIG[A-Z]+: |panic: )`)
 
-// logMark is what TensorFlow's log puts before a message.
+// logMark matches what TensorFlow's log writes before a message.
 var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \S+\s+\d+ )`)
 
-// Filter passes on the lines that a process writes, but for what it says when it dies: this it
-// keeps.
+// Filter passes on the lines that a process prints, up to the first fatal one. That one and those
+// after it are kept, for [Filter.Words].
 type Filter struct {
 	To io.Writer
 
 	mu    sync.Mutex
-	line  []byte   // not whole yet
+	line  []byte   // beginning of a line
 	fatal []string // from the first fatal line on
 }
 
-// maxWord bounds a line, and maxWords how many fatal ones are kept.
+// maxWord bounds the bytes of a line, and maxWords the number of lines that are kept.
 const (
 	maxWord  = 8 << 10
 	maxWords = 4
 )
 
-// Write takes a piece of what is printed.
+// Write takes the next printed bytes.
 func (l *Filter) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,12 +56,13 @@ func (l *Filter) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// pass takes a line.
+// pass passes a whole line on, or keeps it.
 func (l *Filter) pass() {
 	line := strings.TrimRight(string(l.line), "\r")
 	l.line = l.line[:0]
 	if l.fatal == nil && !fatalLine.MatchString(line) {
-		_, _ = io.WriteString(l.To, words.OneLine(line)+"\n") // whoever does not listen misses it
+		// An error means that nobody reads what is printed.
+		_, _ = io.WriteString(l.To, words.OneLine(line)+"\n")
 		return
 	}
 	if len(l.fatal) < maxWords && strings.TrimSpace(line) != "" {
@@ -69,7 +70,7 @@ func (l *Filter) pass() {
 	}
 }
 
-// Words returns what was said last, as one line.
+// Words returns the kept lines as one line.
 func (l *Filter) Words() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +81,7 @@ func (l *Filter) Words() string {
 		return ""
 	}
 	first := logMark.ReplaceAllString(l.fatal[0], "")
-	// The file and line in TensorFlow's source say nothing to who runs a model.
+	// The place in TensorFlow's source is of no use to the user of a model.
 	if _, msg, ok := strings.Cut(first, "] "); ok && first != l.fatal[0] {
 		first = msg
 	}

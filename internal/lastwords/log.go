@@ -14,28 +14,29 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// Log takes what is written to standard error by TensorFlow and by others, and tells them apart:
-// lines of TensorFlow's log are records of a logger, everything else goes on as it is, byte for
-// byte. Nothing is lost: what may become a line of the log waits for its end, other text does not.
+// Log sorts what TensorFlow and others write to standard error. Lines of TensorFlow's log become
+// records of a logger, and everything else is passed on byte for byte. A text that may be the
+// beginning of a line of the log waits for the line's end; other text does not wait.
 //
-// A message of several lines is one record where TensorFlow writes it at once, as it does.
+// A message of several lines becomes one record if it is written in one piece, which TensorFlow
+// does.
 //
-// Write may be called from many goroutines. The logger is called from another one, in order, so
-// that a handler that takes its time does not hold TensorFlow up.
+// Write may be called from many goroutines. The logger is called from another goroutine, in order,
+// so a slow handler does not hold TensorFlow up.
 type Log struct {
 	To   *slog.Logger
-	Rest io.Writer // gets what is no line of the log
+	Rest io.Writer // gets what is not the log's
 
 	mu      sync.Mutex
-	line    []byte // the beginning of a line that may be one of the log
-	passing bool   // in the middle of a line that is none
+	line    []byte // beginning of a line that may be the log's
+	passing bool   // in the middle of a line that is not the log's
 
 	queue   []entry
 	dropped int
-	busy    chan struct{} // closed when the queue is empty; nil where nobody empties it
+	busy    chan struct{} // closed when the queue is empty; nil while nobody empties it
 }
 
-// entry is a line of the log, with those that follow it.
+// entry is a line of the log, with the lines that belong to it.
 type entry struct {
 	level      slog.Level
 	text, file string
@@ -43,22 +44,23 @@ type entry struct {
 	fatal      bool
 }
 
-// mostQueued bounds the records that wait for a slow handler; later ones are counted.
+// mostQueued bounds the records that wait for a slow handler. Records beyond it are only counted.
 const mostQueued = 10_000
 
-// head matches how TensorFlow's log begins a line, in releases before 2.20 and since:
+// head matches the beginning of a line of TensorFlow's log, before release 2.20 and since:
 //
 //	2026-01-31 12:00:00.000000: I tensorflow/core/platform/cpu_feature_guard.cc:210] …
 //	I0000 00:00:1769860800.000000    1234 port.cc:153] …
 var head = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: ([IWEF]) |([IWEF])\d{4} \d\d:\d\d:\d+\.\d+\s+\d+ )([^ :\]]+):(\d+)\] `)
 
-// preface is what Abseil writes once, before its first line.
+// preface is the line that Abseil writes once, before its first line.
 const preface = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
 
-// templates are how lines of the log begin: 0 stands for a digit, L for a letter of a level.
+// templates are the beginnings of the log's lines: 0 stands for any digit, L for the letter of a
+// level.
 var templates = []string{"0000-00-00 00:00:00.000", "L0000 00:00:00"}
 
-// mayBegin says whether a text may be the beginning of a line of the log.
+// mayBegin reports whether a text may be the beginning of a line of the log.
 func mayBegin(text []byte) bool {
 	if n := min(len(text), len(preface)); string(text[:n]) == preface[:n] {
 		return true
@@ -82,11 +84,11 @@ func mayBegin(text []byte) bool {
 	return false
 }
 
-// Write takes a piece of what is written to standard error.
+// Write takes the next bytes written to standard error.
 func (l *Log) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var last *entry // the record that this piece began
+	var last *entry // the record that these bytes began
 	for rest := b; len(rest) > 0; {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
 		rest = after
@@ -109,7 +111,8 @@ func (l *Log) Write(b []byte) (int, error) {
 		crash.Go(func() error {
 			l.drain()
 			return nil
-		}, func(error) {}) // the logger's own: nobody is left to tell
+			// A panic of the logger has nowhere to be reported.
+		}, func(error) {})
 	}
 	if last != nil && last.fatal {
 		l.await()
@@ -117,7 +120,8 @@ func (l *Log) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// await gives the logger a moment to take what is there: the process ends after a fatal line.
+// await gives the logger a moment to empty the queue. It is called for a fatal line, after which
+// the process ends.
 func (l *Log) await() {
 	busy := l.busy
 	l.mu.Unlock()
@@ -128,29 +132,31 @@ func (l *Log) await() {
 	}
 }
 
-// pass hands on a part of a line that is none of the log.
+// pass passes on a part of a line that is not the log's.
 func (l *Log) pass(line []byte, whole bool) {
 	l.passing = !whole
 	if whole {
 		line = append(bytes.Clone(line), '\n')
 	}
-	_, _ = l.Rest.Write(line) // whoever does not listen misses it
+	// An error means that nobody reads what is printed.
+	_, _ = l.Rest.Write(line)
 }
 
-// passLine hands on the beginning of a line that turned out to be none of the log.
+// passLine passes on a text that was taken for the beginning of a line of the log.
 func (l *Log) passLine(whole bool) {
 	l.pass(l.line, whole)
 	l.line = l.line[:0]
 }
 
-// take takes a whole line. It returns the record that the line began, nil where it is none.
+// take handles a whole line. It returns the record that the line began, or nil if the line is not
+// the log's.
 func (l *Log) take() *entry {
 	text := string(l.line)
 	m := head.FindStringSubmatchIndex(text)
 	switch {
 	case m == nil && strings.TrimRight(text, "\r") == preface:
 		l.line = l.line[:0]
-		return nil // it is of no use without standard error
+		return nil // useless where nothing goes to standard error
 	case m == nil:
 		l.passLine(true)
 		return nil
@@ -171,7 +177,7 @@ func (l *Log) take() *entry {
 		e.level = slog.LevelWarn
 	case "F":
 		e.fatal = true
-		// The process is about to end, and whoever looks at its last words looks there.
+		// The process is about to end, and its last words are looked for there.
 		_, _ = io.WriteString(l.Rest, text+"\n")
 		fallthrough
 	default:
@@ -185,14 +191,14 @@ func (l *Log) take() *entry {
 	return &l.queue[len(l.queue)-1]
 }
 
-// SetLogger makes the log go to another logger from here on.
+// SetLogger sets the logger for later records.
 func (l *Log) SetLogger(to *slog.Logger) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.To = to
 }
 
-// drain hands records to the logger until there are no more.
+// drain calls the logger with queued records until there are none.
 func (l *Log) drain() {
 	for {
 		l.mu.Lock()

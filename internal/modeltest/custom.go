@@ -13,8 +13,8 @@ import (
 )
 
 // TwiceLibrary compiles the library of the custom operation "TfrunTest>Twice", which doubles
-// floats. first is a statement of C that its kernel begins with, "" for none. A test that has no C
-// compiler is skipped.
+// floats. first is a C statement that its kernel begins with, or "". Without a C compiler the test
+// is skipped.
 func TwiceLibrary(tb testing.TB, first string) string {
 	tb.Helper()
 	cc, err := exec.LookPath("cc")
@@ -32,7 +32,7 @@ func TwiceLibrary(tb testing.TB, first string) string {
 	return file
 }
 
-// Twice returns the file of a model that doubles its input, floats, by that operation.
+// Twice returns the file of a model that doubles its input, floats, with that operation.
 func Twice(tb testing.TB) []byte {
 	tb.Helper()
 	def := Library([]*nodepb.NodeDef{Op("out", "TfrunTest>Twice", "in")})

@@ -1,3 +1,3 @@
-// Package modeltest has what tests of models share: the models of testdata and what was recorded of
-// them, and graphs that a test writes down node by node.
+// Package modeltest has what tests of models share: the models of testdata with what was recorded
+// about them, and functions to write graphs node by node.
 package modeltest

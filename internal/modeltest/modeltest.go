@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Expectation is what expect.json says of a test model, as far as these tests look at it.
+// Expectation is the part of a test model's expect.json that tests use.
 type Expectation struct {
 	Name       string                       `json:"name"`
 	Kind       string                       `json:"kind"`
@@ -75,8 +75,8 @@ type ExpectedLoad struct {
 	OK bool `json:"ok"`
 }
 
-// Models returns the folder testdata/models of this module: tests run in the folders of their
-// packages.
+// Models returns the folder testdata/models of this module. Tests need it, as they run in the
+// folders of their packages.
 func Models() string {
 	root := "."
 	for range 10 {
@@ -91,14 +91,14 @@ func Models() string {
 // Dir returns the folder of a model of testdata/models.
 func Dir(name string) string { return filepath.Join(Models(), name, "model") }
 
-// Case is a directory with model/ and expect.json.
+// Case is a folder with model/ and expect.json.
 type Case struct {
 	Dir  string
 	Want Expectation
 }
 
-// Cases returns the models in testdata/models and in the folders that TFRUN_MODELS lists, with
-// commas or as PATH does.
+// Cases returns the models in testdata/models and in the folders that TFRUN_MODELS lists, separated
+// by commas or as in PATH.
 func Cases(tb testing.TB) []Case {
 	tb.Helper()
 	folders := []string{Models()}
@@ -131,8 +131,7 @@ func Cases(tb testing.TB) []Case {
 
 func (c Case) Model() string { return filepath.Join(c.Dir, "model") }
 
-// Op makes a node. An input that begins with "fn=" is not one: it names the function that the node
-// calls.
+// Op makes a node. An input "fn=NAME" is none: it names the function that the node calls.
 func Op(name, kind string, inputs ...string) *nodepb.NodeDef {
 	n := &nodepb.NodeDef{Name: name, Op: kind, Attr: map[string]*attrpb.AttrValue{}}
 	for _, in := range inputs {
@@ -226,7 +225,7 @@ func Open(tb testing.TB, name string) *savedmodel.Model {
 	return m
 }
 
-// Returning adds results to a function: the tensors that it returns.
+// Returning adds results, the given tensors, to a function.
 func Returning(def *functionpb.FunctionDef, tensors string) *functionpb.FunctionDef {
 	def.Ret = map[string]string{}
 	for i, name := range strings.Fields(tensors) {
@@ -237,7 +236,7 @@ func Returning(def *functionpb.FunctionDef, tensors string) *functionpb.Function
 	return def
 }
 
-// Within fails the test when f takes longer than a hostile file may.
+// Within fails the test if f takes longer than limit, as it might for a hostile file.
 func Within(t *testing.T, limit time.Duration, f func()) {
 	t.Helper()
 	start := time.Now()
@@ -247,8 +246,8 @@ func Within(t *testing.T, limit time.Duration, f func()) {
 	}
 }
 
-// Many is how large hostile models are: a tenth of it under the race detector, which is ten times
-// slower.
+// Many returns the size of hostile models. Under the race detector, which is ten times slower, it
+// is a tenth.
 func Many() int {
 	if raceEnabled && os.Getenv("TFRUN_MUTATIONS") == "" {
 		return 10_000
@@ -256,7 +255,7 @@ func Many() int {
 	return 100_000
 }
 
-// Copy copies a test model so that a test may damage itb.
+// Copy copies a test model, so that a test may damage the copy.
 func Copy(tb testing.TB, name string) string {
 	tb.Helper()
 	dir := tb.TempDir()

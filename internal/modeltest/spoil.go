@@ -9,8 +9,8 @@ import (
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 )
 
-// Spoil makes operations of a model others, of the types given, with other inputs and attributes,
-// more of them or fewer. The same seed spoils in the same way.
+// Spoil changes operations of a model: their types, to some of ops, their inputs and attributes. It
+// adds and removes some too. The same seed makes the same changes.
 func Spoil(m *pb.SavedModel, seed uint64, ops []string) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	graph := m.GetMetaGraphs()[0].GetGraphDef()

@@ -49,7 +49,7 @@ func CompressIndex(tb testing.TB, file string) {
 	}
 }
 
-// readHandle reads the place of a block.
+// readHandle reads a block's handle: its place and size.
 func readHandle(b []byte) (handle [2]uint64, rest []byte) {
 	for i := range handle {
 		v, n := binary.Uvarint(b)
@@ -58,7 +58,7 @@ func readHandle(b []byte) (handle [2]uint64, rest []byte) {
 	return handle, b
 }
 
-// tableWriter puts blocks one behind the other.
+// tableWriter writes blocks one after the other.
 type tableWriter struct{ out bytes.Buffer }
 
 // add writes a block with its trailer, and returns its handle.

@@ -1,8 +1,8 @@
 // Package partfile writes files that appear under their names only when they are whole.
 //
-// A [File] is the output of a run over many rows. Beside it a journal says how many rows its bytes
-// hold, so that a run that was killed goes on where it stopped, to the same bytes: [Open], then
-// [File.Write] and now and then [File.Checkpoint], and in the end [File.Commit], [File.Leave] or
-// [File.Remove]. Formats whose rows are written in groups, Parquet and Arrow, go through [Groups].
-// A [Whole] is the same without the journal, for a report or a picture.
+// A [File] is the output of a run over many rows. A journal beside it says how many rows its bytes
+// hold, so that a run that was killed can go on where it stopped and end with the same bytes.
+// [Open] it, then call [File.Write] and now and then [File.Checkpoint], and at the end
+// [File.Commit], [File.Leave] or [File.Remove]. Formats that write rows in groups, Parquet and
+// Arrow, use [Groups]. A [Whole] is a file without a journal, for a report or a picture.
 package partfile

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// outputError names the output in an error of the file system, and not the temporary name.
+// outputError puts the output's name into an error of the file system, in place of the temporary
+// name.
 func outputError(path string, err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {
@@ -22,7 +23,7 @@ func outputError(path string, err error) error {
 	return &OutputFileError{Path: path, Err: err}
 }
 
-// OutputFileError is an error of writing an output: a disk that is full, a directory that is gone.
+// OutputFileError is an error of writing an output, such as a full disk or a missing directory.
 type OutputFileError struct {
 	Path string
 	Err  error
@@ -33,7 +34,7 @@ func (e *OutputFileError) Error() string {
 	return fmt.Sprintf("output %q: %s", e.Path, strings.TrimSpace(e.Err.Error()))
 }
 
-// Hints says what to type next, where the run has begun.
+// Hints returns what the user can type next, if the run had begun.
 func (e *OutputFileError) Hints() []string {
 	if data, _ := workNames(e.Path); exists(data) {
 		return []string{"what is finished is kept: mend that and go on with --resume"}
@@ -49,11 +50,11 @@ func exists(name string) bool {
 // Unwrap returns the cause.
 func (e *OutputFileError) Unwrap() error { return e.Err }
 
-// workNames returns the names that the file and its journal have until the file is whole.
+// workNames returns the names of the file and of its journal until the file is whole.
 func workNames(path string) (data, journal string) {
 	dir, base := filepath.Split(path)
 	return dir + "." + base + ".tfrun-part", dir + "." + base + ".tfrun-journal"
 }
 
-// errLocked says that another run has the file.
+// errLocked says that another run is writing the file.
 var errLocked = errors.New("locked by another process")

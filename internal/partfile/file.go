@@ -11,46 +11,46 @@ import (
 	"time"
 )
 
-// File is an output file while it is being written. Until it is whole it has another name in the
-// same directory, ".NAME.tfrun-part", beside a journal, ".NAME.tfrun-journal". After a line that
-// says which run it is, the journal has lines
+// File is an output file while it is being written. Until it is whole it has the name
+// ".NAME.tfrun-part", in the same directory, beside a journal, ".NAME.tfrun-journal". The journal's
+// first line says which run it is; after it come lines
 //
 //	ROWS[:BAD] SIZE SUM [SIZE SUM…] [STATE]
 //
-// that say how many rows, BAD of them with an error, the first SIZE bytes hold, with their
-// checksum: of the file, and of each side file (".NAME.tfrun-part1", …), which holds values or rows
-// that cannot be written in their place yet. STATE is JSON for the writer of the format. A process
-// that is killed leaves all of these files, and a later one goes on from the last line that is true
-// of them.
+// Such a line says that the first SIZE bytes of the file hold ROWS rows, BAD of them with an error,
+// and have the checksum SUM. There is a SIZE and SUM for the file, and for each side file
+// (".NAME.tfrun-part1", …), which holds values or rows that cannot be written in their place yet.
+// STATE is JSON of the format's writer. A process that is killed leaves all of these files, and a
+// later one goes on from the last line that is true of them.
 type File struct {
 	path    string
 	mode    fs.FileMode
-	stop    func() error // the error that ends the run, or nil
+	stop    func() error // returns the error that ends the run, or nil
 	*Spool               // becomes the output
 	sides   []*Spool     // the side files
-	taken   int          // of sides, by the writer
+	taken   int          // number of sides that the writer has asked for
 	journal *os.File
 
-	rows  int64  // that the files hold
-	bad   int64  // of these, rows with an error
-	state []byte // of the writer, after these rows
+	rows  int64  // number of rows in the files
+	bad   int64  // number of these with an error
+	state []byte // the writer's state after these rows
 	last  struct {
 		size int64
 		at   time.Time
-	} // line of the journal
+	} // last line of the journal
 }
 
-// The journal gets a line when this many bytes were written since the last line, or when the last
-// line is this old.
+// A line is added to the journal when this many bytes were written since the last line, or when the
+// last line is this old.
 const (
 	lineBytes = 4 << 20
 	lineEvery = 250 * time.Millisecond
 )
 
-// Open begins a file, or goes on with an interrupted one where resume is set and one is found:
-// [File.Rows] then says how many rows it holds. Of the file's first head bytes the content is known
-// last, so they are no part of the checksums. Once ctx is done, writing fails with its error. The
-// errors are *[ResumeError] and *[OutputFileError].
+// Open begins a file. With resume it goes on with an interrupted one, if there is one; [File.Rows]
+// then says how many rows that one holds. The file's first head bytes are written last, so they are
+// left out of the checksums. Once ctx is done, writing fails with its error. Errors are
+// *[ResumeError] and *[OutputFileError].
 func Open(ctx context.Context, path string, id Identity, resume bool, head int64) (_ *File, err error) {
 	path, mode, err := target(path)
 	if err != nil {
@@ -72,24 +72,23 @@ func Open(ctx context.Context, path string, id Identity, resume bool, head int64
 	return p, p.begin(id, resume)
 }
 
-// Rows returns how many rows the file holds, those of an interrupted run among them, as of the last
-// [File.Checkpoint].
+// Rows returns how many rows the file held at the last [File.Checkpoint], those of an interrupted
+// run included.
 func (p *File) Rows() int64 { return p.rows }
 
-// Bad returns how many of these rows have an error, as of the last [File.Checkpoint].
+// Bad returns how many of these rows have an error.
 func (p *File) Bad() int64 { return p.bad }
 
-// SetBad says how many rows have an error of those that the next [File.Checkpoint] is about.
+// SetBad sets how many rows have an error, for the next [File.Checkpoint].
 func (p *File) SetBad(n int64) { p.bad = n }
 
-// State returns what the writer of the format had to say at the last [File.Checkpoint]; nil in a
-// file that has just begun.
+// State returns the state of the format's writer at the last [File.Checkpoint]; nil for a new file.
 func (p *File) State() []byte { return p.state }
 
-// openLocked opens the file and makes it this run's own. A file that has lost its name meanwhile is
-// another run's that has just ended, or its directory is gone: opening it again tells.
+// openLocked opens the file and locks it for this run. A file that has lost its name meanwhile
+// belongs to a run that has just ended, or its directory is gone; it is opened again to find out.
 func openLocked(path, data string, mode fs.FileMode, head int64) (*Spool, error) {
-	const tries = 10 // runs that end one after the other
+	const tries = 10 // for runs that end one after the other
 	for range tries {
 		s, err := openSpool(path, data, mode, head)
 		if err != nil {
@@ -109,8 +108,8 @@ func openLocked(path, data string, mode fs.FileMode, head int64) (*Spool, error)
 	return nil, fmt.Errorf("output %q: another run is writing it", path)
 }
 
-// Side returns the next side file: as the last line of the journal says it was, or empty. A writer
-// that goes on asks for its side files in the same order as before.
+// Side returns the next side file: empty, or as the journal's last line describes it. A writer that
+// goes on must ask for its side files in the same order as the earlier one.
 func (p *File) Side() (*Spool, error) {
 	if p.taken == len(p.sides) {
 		s, err := openSpool(p.path, sideName(p.path, p.taken), p.mode, 0)
@@ -126,21 +125,22 @@ func (p *File) Side() (*Spool, error) {
 	return p.sides[p.taken-1], nil
 }
 
-// sideName is the name of side file i.
+// sideName returns the name of side file i.
 func sideName(path string, i int) string {
 	data, _ := workNames(path)
 	return fmt.Sprint(data, i+1)
 }
 
-// sameFile reports whether an open file still has its name: a run that ended meanwhile has renamed
-// its own.
+// sameFile reports whether an open file still has its name. A run that has just ended has renamed
+// its file.
 func sameFile(f *os.File, name string) bool {
 	a, err := f.Stat()
 	b, err2 := os.Lstat(name)
 	return err == nil && err2 == nil && os.SameFile(a, b)
 }
 
-// begin finds out what is there already and brings both files to the journal's last line.
+// begin looks for an interrupted run. It cuts the files off at the journal's last line, or empties
+// them.
 func (p *File) begin(id Identity, resume bool) error {
 	text, err := json.Marshal(id)
 	if err != nil {
@@ -170,7 +170,8 @@ func (p *File) startAnew() error {
 	return err
 }
 
-// writeJournal ends the journal with a line, at the given place.
+// writeJournal writes a line into the journal at the given place, and cuts the journal off after
+// it.
 func (p *File) writeJournal(line []byte, at int64) error {
 	if err := p.journal.Truncate(at); err != nil {
 		return outputError(p.path, err)
@@ -185,7 +186,7 @@ func (p *File) writeJournal(line []byte, at int64) error {
 	return nil
 }
 
-// Write adds bytes, unless the context given to [Open] is done.
+// Write appends bytes to the file. It fails once the context given to [Open] is done.
 func (p *File) Write(b []byte) (int, error) {
 	if err := p.stop(); err != nil {
 		return 0, err
@@ -196,7 +197,7 @@ func (p *File) Write(b []byte) (int, error) {
 // spools lists the files in the order of the journal.
 func (p *File) spools() []*Spool { return append([]*Spool{p.Spool}, p.sides...) }
 
-// written counts the bytes of all files.
+// written returns the number of bytes in all files.
 func (p *File) written() int64 {
 	total := p.size
 	for _, s := range p.sides {
@@ -210,7 +211,8 @@ func (p *File) CheckpointDue(now time.Time) bool {
 	return p.written()-p.last.size >= lineBytes || now.Sub(p.last.at) >= lineEvery
 }
 
-// wrote says that the files so far hold the given number of rows, and lines it in the journal.
+// Checkpoint adds a line to the journal: the files so far hold the given number of rows, and state
+// is the state of the format's writer after them.
 func (p *File) Checkpoint(rows int64, state []byte) error {
 	if data, _ := workNames(p.path); !sameFile(p.file, data) {
 		return outputError(p.path, errGone)
@@ -232,10 +234,10 @@ func (p *File) Checkpoint(rows int64, state []byte) error {
 	return nil
 }
 
-// errGone says that nobody would find the file in the end.
+// errGone says that the file has lost its name, so that renaming it in the end would fail.
 var errGone = errors.New("its directory, or what was written of it, is gone")
 
-// Commit gives the whole file its name, and takes its helpers away.
+// Commit gives the whole file its name, and removes the journal and the side files.
 func (p *File) Commit() error {
 	data, _ := workNames(p.path)
 	err := p.flush()
@@ -268,14 +270,14 @@ func (p *File) closeSides() error {
 // Leave ends an interrupted run so that a later one can go on from the journal's last line.
 func (p *File) Leave() error { return p.close() }
 
-// Remove takes away what a failed run has written.
+// Remove removes all files of a failed run.
 func (p *File) Remove() error {
 	data, _ := workNames(p.path)
 	return errors.Join(p.removeHelpers(), p.Spool.close(), os.Remove(data))
 }
 
-// removeHelpers takes away all but the output: first the journal, without which the others mean
-// nothing.
+// removeHelpers removes all files but the output. The journal goes first, since without it the
+// others are not read.
 func (p *File) removeHelpers() error {
 	sides := len(p.sides)
 	_, journal := workNames(p.path)

@@ -9,38 +9,38 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// GroupedWriter is a writer of a format whose rows are written in groups: Parquet's row groups,
-// Arrow's record batches.
+// GroupedWriter is a writer of a format that writes rows in groups, such as Parquet's row groups
+// and Arrow's record batches.
 type GroupedWriter interface {
 	Write(e dataset.Element) error
 	Close() error
-	// Grouped returns how many rows the groups hold that are written.
+	// Grouped returns how many rows the groups written so far hold.
 	Grouped() int64
 }
 
-// Groups writes a format of groups into a [File]. Where a group ends depends on its rows alone, so
-// an interrupted run can only go on from the end of one; the rows of a group that is not full yet
-// are kept in a side file, the tail, from which they are written again.
+// Groups writes a format with groups into a [File]. Where a group ends depends only on its rows, so
+// an interrupted run can only go on at the end of a group. The rows of the group that is not full
+// yet are therefore kept in a side file, the tail, and written once more by the next run.
 type Groups struct {
 	w     GroupedWriter
 	file  *File
 	tail  *Spool
 	codec rowCodec
-	rows  int64 // written, by the runs before too
+	rows  int64 // written so far, by earlier runs too
 	state groupState
 	buf   []byte
 }
 
-// groupState is what the journal keeps: how many rows the groups held, and the number of the tail's
-// first row, which is a lower one where the last group has ended among the rows that were held back
-// to find out the columns' types.
+// groupState is what the journal keeps: how many rows the groups hold, and the number of the tail's
+// first row. That one may be lower, if a group has ended among the rows that were held back to find
+// out the columns' types.
 type groupState struct {
 	Grouped int64 `json:"grouped"`
 	Tail    int64 `json:"tail"`
 }
 
-// NewGroups takes the next side file for the tail, and goes on where the file's run has stopped.
-// The rows that w takes have the components of spec and the extra columns named in keep.
+// NewGroups takes the next side file for the tail, and goes on where an interrupted run stopped.
+// The rows for w have the components of spec and the kept columns named in keep.
 func NewGroups(f *File, w GroupedWriter, spec dataset.Spec, keep []string) (_ *Groups, err error) {
 	g := &Groups{w: w, file: f, rows: f.rows, codec: newRowCodec(spec, keep)}
 	if g.tail, err = f.Side(); err != nil {
@@ -54,7 +54,7 @@ func NewGroups(f *File, w GroupedWriter, spec dataset.Spec, keep []string) (_ *G
 	return g, g.replayTail()
 }
 
-// replayTail writes the rows of the tail that no group holds.
+// replayTail writes the rows of the tail that are in no group.
 func (g *Groups) replayTail() error {
 	if g.w.Grouped() != g.state.Grouped {
 		return &ResumeError{Output: g.file.path, Msg: damaged}
@@ -105,7 +105,7 @@ func (g *Groups) Write(e dataset.Element) (err error) {
 	return g.endTail()
 }
 
-// endTail begins a new tail when groups hold all rows. The journal has to know first.
+// endTail begins a new tail once the groups hold all rows. The journal gets a line before that.
 func (g *Groups) endTail() error {
 	g.tail.restart()
 	g.state.Tail = g.rows
@@ -120,11 +120,11 @@ func (g *Groups) endTail() error {
 	return g.tail.truncate(spoolMark{})
 }
 
-// State returns what another writer has to know of the rows so far to go on with the next.
+// State returns what a later writer has to know to go on with the next row.
 func (g *Groups) State() ([]byte, error) {
 	g.state.Grouped = g.w.Grouped()
 	return json.Marshal(g.state)
 }
 
-// Close writes the rows of the last group and makes the file whole, without closing it.
+// Close writes the last group and completes the file's contents. It does not close the file.
 func (g *Groups) Close() error { return g.w.Close() }

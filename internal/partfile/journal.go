@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// Identity is what has to be the same for a run to go on where another stopped: names with values,
-// for people to read.
+// Identity is what must be the same for a run to go on where an earlier one stopped: names with
+// values, which error messages show.
 type Identity map[string]string
 
-// ResumeError says why an interrupted run cannot be gone on with.
+// ResumeError says why an interrupted run cannot go on.
 type ResumeError struct {
 	Output string
 	Msg    string
@@ -27,7 +27,7 @@ func (e *ResumeError) Error() string {
 	return fmt.Sprintf("output %q: cannot resume: %s", e.Output, e.Msg)
 }
 
-// Hints says what to type instead.
+// Hints returns what the user can type instead.
 func (e *ResumeError) Hints() []string { return []string{"start anew: leave --resume out"} }
 
 // resume reads the journal of an interrupted run; found is false where there is none.
@@ -68,10 +68,10 @@ func (p *File) resume(header []byte, id Identity) (found bool, err error) {
 // journalLine is a line of the journal.
 type journalLine struct {
 	rows  int64
-	bad   int64 // of the rows
+	bad   int64 // number of rows with an error
 	files []spoolMark
 	state []byte
-	end   int64 // of the line, counted from the first
+	end   int64 // place in the journal where the line ends
 }
 
 // append adds the line to b.
@@ -89,7 +89,7 @@ func (n journalLine) append(b []byte) []byte {
 	return append(b, '\n')
 }
 
-// parseLine reads a line without its end.
+// parseLine reads a line, given without its newline.
 func parseLine(line []byte) (n journalLine, ok bool) {
 	if i := bytes.IndexAny(line, "{["); i > 0 {
 		n.state = bytes.Clone(line[i:])
@@ -114,13 +114,13 @@ func parseLine(line []byte) (n journalLine, ok bool) {
 	return n, err == nil && n.bad >= 0 && rows >= n.bad && len(n.files) > 0
 }
 
-// parseLines reads the lines of the journal after its first, and opens the files that they tell of.
+// parseLines reads the journal's lines after the first, and opens the side files that they mention.
 func (p *File) parseLines(text []byte) ([]journalLine, error) {
 	var lines []journalLine
 	end := int64(0)
 	for line := range bytes.Lines(text) {
 		if !bytes.HasSuffix(line, []byte("\n")) {
-			break // killed while it was written
+			break // cut off: the run was killed while it wrote the line
 		}
 		end += int64(len(line))
 		n, ok := parseLine(line[:len(line)-1])
@@ -145,8 +145,8 @@ const (
 	maxSides = 1 << 10
 )
 
-// lastTrue returns the last of the lines that is true of the files, or -1 where they are shorter
-// than any says. Files that hold something else are an error.
+// lastTrue returns the index of the last line that is true of the files, or -1 where the files are
+// shorter than every line says. Files with other contents are an error.
 func (p *File) lastTrue(lines []journalLine) (int, error) {
 	spools := p.spools()
 	have := make([]map[int64]uint32, len(spools))
@@ -180,7 +180,7 @@ func (p *File) lastTrue(lines []journalLine) (int, error) {
 	return -1, nil
 }
 
-// Difference says what of an identity, written as JSON, is not as it was.
+// Difference describes what differs between an identity written as JSON and now.
 func Difference(header []byte, now Identity) string {
 	var before Identity
 	if err := json.Unmarshal(header, &before); err != nil {

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes the file for this process until it is closed, or fails soon. It tries for a
-// moment: a process that is just being started holds copies of what this one has open, until its
-// own program begins. The error is errLocked where another process has the file.
+// lockFile locks the file for this process until it is closed. Where another process has it, the
+// error is errLocked. It tries for a moment: a process that is just being started has copies of all
+// files that this process has open, until its own program begins.
 func lockFile(f *os.File) error {
 	const patience, pause = 200 * time.Millisecond, 10 * time.Millisecond
 	for waited := time.Duration(0); ; waited += pause {

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// openOwn opens a file that is to become the output, or helps it to.
+// openOwn opens a file that becomes the output, the journal or a side file.
 func openOwn(name string, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE, mode)
 }

@@ -11,13 +11,13 @@ import (
 	"syscall"
 )
 
-// openOwn opens a file that is to become the output, or helps it to: a new one, with the mode of
-// the file that it will replace, or the one that an interrupted run of the same user has left. What
-// somebody else has put under the name is refused: a link would lead the results elsewhere, and a
-// file of another user's would be his.
+// openOwn opens a file that becomes the output, the journal or a side file. The file is new, with
+// the mode of the file that the output will replace, or one that an interrupted run of the same
+// user has left. Anything else of that name is refused: a link would lead the results elsewhere,
+// and a file of another user's would belong to that user.
 func openOwn(name string, mode fs.FileMode) (*os.File, error) {
 	const flags = os.O_RDWR | syscall.O_NOFOLLOW
-	for range 10 { // a run that ends takes its files away
+	for range 10 { // a run that ends removes its files
 		f, err := os.OpenFile(name, flags|os.O_CREATE|os.O_EXCL, mode)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, err
@@ -47,14 +47,14 @@ func openOwn(name string, mode fs.FileMode) (*os.File, error) {
 	return nil, fmt.Errorf("%s comes and goes", filepath.Base(name))
 }
 
-// isOwn reports whether a file is a regular one of this user's, under one name.
+// isOwn reports whether a file is a regular file of this user's with a single name.
 func isOwn(info fs.FileInfo) bool {
 	s, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode().IsRegular() && int(s.Uid) == os.Geteuid() && s.Nlink == 1
 }
 
-// mayFollow reports whether a link is one of this user's, or of whom its directory belongs to: as
-// Linux has it of links in /tmp (fs.protected_symlinks).
+// mayFollow reports whether a link belongs to this user, or to the owner of its directory. Linux
+// has this rule for links in /tmp (fs.protected_symlinks).
 func mayFollow(link string) bool {
 	l, err := os.Lstat(link)
 	dir, err2 := os.Stat(filepath.Dir(link))

@@ -27,7 +27,7 @@ import (
 type rowCodec struct {
 	comps []dataset.Component
 	keep  []string
-	types []dataset.FieldType // of kept columns, in the rows before
+	types []dataset.FieldType // of kept columns, in the row before
 	body  []byte
 }
 
@@ -35,7 +35,7 @@ func newRowCodec(spec dataset.Spec, keep []string) rowCodec {
 	return rowCodec{comps: spec.Flatten(), keep: keep, types: make([]dataset.FieldType, len(keep))}
 }
 
-// restart forgets the rows before.
+// restart forgets the types of the rows before.
 func (c *rowCodec) restart() { clear(c.types) }
 
 // append adds a row to b.
@@ -55,7 +55,7 @@ func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
 		}
 	}
 	for k, key := range c.keep {
-		i := k // where it stands as a rule
+		i := k // a row mostly has them in this order
 		if i >= len(e.Extra) || e.Extra[i].Key != key {
 			i = slices.IndexFunc(e.Extra, func(f dataset.Field) bool { return f.Key == key })
 		}
@@ -72,7 +72,7 @@ func (c *rowCodec) append(b []byte, e dataset.Element) ([]byte, error) {
 	return append(binary.AppendUvarint(b, uint64(len(body))), body...), nil
 }
 
-// appendField adds the type and the value of kept column k.
+// appendField appends the type and the value of kept column k.
 func (c *rowCodec) appendField(b []byte, k int, f dataset.Field) ([]byte, error) {
 	switch f.Type {
 	case nil:
@@ -108,10 +108,10 @@ func appendTensor(b []byte, t tensor.Tensor) []byte {
 	return b
 }
 
-// errRow says that bytes are no row.
+// errRow says that bytes do not encode a row.
 var errRow = errors.New("not a row")
 
-// read returns the next row, or io.EOF. It is valid for ever.
+// read returns the next row, or io.EOF. The row stays valid.
 func (c *rowCodec) read(r *bufio.Reader) (e dataset.Element, err error) {
 	size, err := binary.ReadUvarint(r)
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *rowCodec) read(r *bufio.Reader) (e dataset.Element, err error) {
 	return e, nil
 }
 
-// readField reads kept column k.
+// readField reads the type and the value of kept column k.
 func (c *rowCodec) readField(in *rowBytes, k int, key string) dataset.Field {
 	f := dataset.Field{Key: key}
 	switch in.byte() {
@@ -172,7 +172,7 @@ func (c *rowCodec) readField(in *rowBytes, k int, key string) dataset.Field {
 	return f
 }
 
-// rowBytes reads the parts of a row. After something that is not there it is bad, and gives zeros.
+// rowBytes reads the parts of a row. Once a part is missing it returns zeros, and bad is set.
 type rowBytes struct {
 	b   []byte
 	bad bool
@@ -202,7 +202,7 @@ func (r *rowBytes) varint() int64 {
 	return v
 }
 
-// count reads a number of things that each take a byte, or none.
+// count reads the number of things of which each takes at least a byte.
 func (r *rowBytes) count() int64 {
 	v, n := binary.Uvarint(r.b)
 	r.take(int64(max(n, 0)))

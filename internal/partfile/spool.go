@@ -10,22 +10,22 @@ import (
 	"slices"
 )
 
-// Spool is one of the files of a run: the output itself or a side file. It grows at its end, and
-// the journal says how long it is and with which checksum.
+// Spool is one of the files of a run: the output itself or a side file. Bytes are added at its end.
+// The journal says its length and checksum.
 type Spool struct {
-	path string // of the output, which errors name
+	path string // of the output, for errors
 	file *os.File
 	w    *bufio.Writer
-	head int64 // bytes at the beginning that are written last, and are no part of the checksum
+	head int64 // bytes at the beginning that are written last, and left out of the checksum
 	size int64
 	sum  uint32
-	at   int64 // where the next bytes go: to the end, unless Seek has said otherwise
-	back int64 // bytes at the beginning that are on their way to the disk, or there
+	at   int64 // place of the next bytes: the end, unless Seek has moved it
+	back int64 // bytes at the beginning that are written to the disk, or on their way there
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openSpool opens a file, as it is.
+// openSpool opens a file and leaves its contents.
 func openSpool(path, name string, mode fs.FileMode, head int64) (*Spool, error) {
 	f, err := openOwn(name, mode)
 	if err != nil {
@@ -34,7 +34,7 @@ func openSpool(path, name string, mode fs.FileMode, head int64) (*Spool, error) 
 	return &Spool{path: path, file: f, w: bufio.NewWriterSize(f, 256<<10), head: head}, nil
 }
 
-// Write adds bytes, or replaces some after Seek has gone back.
+// Write appends bytes, or replaces bytes after Seek.
 func (s *Spool) Write(b []byte) (int, error) {
 	if s.at < s.size {
 		n, err := s.file.WriteAt(b[:min(int64(len(b)), s.size-s.at)], s.at)
@@ -49,7 +49,7 @@ func (s *Spool) Write(b []byte) (int, error) {
 		return n, nil
 	}
 	if len(b) >= s.w.Size() {
-		// So much is written as it is, once the buffer is empty.
+		// Large data passes the buffer by; what is in the buffer goes first.
 		if err := s.flush(); err != nil {
 			return 0, err
 		}
@@ -62,7 +62,7 @@ func (s *Spool) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// add counts bytes at the end.
+// add takes bytes at the end into the length and the checksum.
 func (s *Spool) add(b []byte) {
 	summed := b
 	if s.size < s.head {
@@ -91,13 +91,13 @@ func (s *Spool) Seek(offset int64, whence int) (int64, error) {
 	return s.at, nil
 }
 
-// Reader returns a reader of all that was written.
+// Reader returns a reader of all bytes written.
 func (s *Spool) Reader() (io.Reader, error) {
 	r, err := s.Section()
 	return r, err
 }
 
-// Bytes returns all that was written.
+// Bytes returns all bytes written.
 func (s *Spool) Bytes() ([]byte, error) {
 	r, err := s.Section()
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Spool) Bytes() ([]byte, error) {
 	return b, nil
 }
 
-// Section is [Spool.Reader] for readers that seek in what was written.
+// Section returns all bytes written, for readers that seek.
 func (s *Spool) Section() (*io.SectionReader, error) {
 	if err := s.flush(); err != nil {
 		return nil, err
@@ -125,8 +125,8 @@ func (s *Spool) flush() error {
 	return nil
 }
 
-// writeBack sends what was flushed on its way to the disk, where that is least bytes or more:
-// whoever syncs the file in the end does not wait for all of it then.
+// writeBack makes the system begin to write the flushed bytes to the disk, if they are at least so
+// many. Syncing the file in the end then takes less time.
 func (s *Spool) writeBack(least int64) {
 	if n := s.size - s.back; n >= least {
 		beginWriteback(s.file, s.back, n)
@@ -134,14 +134,14 @@ func (s *Spool) writeBack(least int64) {
 	}
 }
 
-// restart makes the next line of the journal say that the file is empty. Its bytes stay until
-// truncate takes them: the line before needs them.
+// restart makes the journal's next line say that the file is empty. Its bytes stay until truncate,
+// since the line before is still valid.
 func (s *Spool) restart() {
 	s.w.Reset(s.file)
 	s.size, s.sum, s.at, s.back = 0, 0, 0, 0
 }
 
-// truncate shortens the file to what a line of the journal says it held.
+// truncate cuts the file off at the length of a line of the journal.
 func (s *Spool) truncate(n spoolMark) error {
 	if err := s.file.Truncate(n.size); err != nil {
 		return outputError(s.path, err)
@@ -154,10 +154,10 @@ func (s *Spool) truncate(n spoolMark) error {
 	return nil
 }
 
-// close closes the file. Bytes that are not flushed are lost.
+// close closes the file. Bytes in the buffer are lost.
 func (s *Spool) close() error { return s.file.Close() }
 
-// spoolMark is what a line of the journal says of a file.
+// spoolMark is the length and checksum of a file, as a line of the journal has them.
 type spoolMark struct {
 	size int64
 	sum  uint32
@@ -165,7 +165,8 @@ type spoolMark struct {
 
 func (s *Spool) mark() spoolMark { return spoolMark{s.size, s.sum} }
 
-// sums returns the checksums of the file's first bytes, for each of the given lengths that it has.
+// sums returns the checksums of the file's first bytes, for each of the given lengths that the file
+// has.
 func (s *Spool) sums(lengths []int64) (map[int64]uint32, error) {
 	info, err := s.file.Stat()
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"path/filepath"
 )
 
-// IsStream reports whether an output is there already and no file that could be replaced by
-// another: a device, a named pipe, a terminal. It is written to as it is.
+// IsStream reports whether an output exists and is no regular file: a device, a named pipe, a
+// terminal. Such an output is written to directly.
 func IsStream(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// OpenStream opens an output that [IsStream] is true of.
+// OpenStream opens an output for which [IsStream] is true.
 func OpenStream(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -24,12 +24,13 @@ func OpenStream(path string) (*os.File, error) {
 	return f, nil
 }
 
-// target returns the file that an output's name stands for, which of a link is the file that it
-// leads to, and the mode that the output will have: that of the file that it replaces.
+// target returns the file that an output's name stands for, which for a link is the file that it
+// leads to, and the mode of the file that will be replaced.
 func target(path string) (file string, mode fs.FileMode, err error) {
 	info, err := os.Lstat(path)
 	if err != nil {
-		return path, 0o666, nil //nolint:nilerr // it is a new file, or creating it will tell
+		// A new file; or creating it reports the error.
+		return path, 0o666, nil //nolint:nilerr
 	}
 	if info.Mode()&fs.ModeSymlink == 0 {
 		return path, info.Mode().Perm(), errors.Join(refuseDirectory(path), RefuseModel(path))
@@ -48,8 +49,8 @@ func target(path string) (file string, mode fs.FileMode, err error) {
 	return file, info.Mode().Perm(), errors.Join(refuseDirectory(file), RefuseModel(file))
 }
 
-// RefuseModel returns an error for an output that is a file of a SavedModel: whoever names one has
-// mixed up what is read and what is written, and a model is not easily made again.
+// RefuseModel returns an error for an output that is a file of a SavedModel. Its user has mixed up
+// input and output, and a model is expensive to make again.
 func RefuseModel(path string) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err == nil {

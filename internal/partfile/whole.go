@@ -10,35 +10,35 @@ import (
 	"sync"
 )
 
-// Whole is a file that appears under its name only when it is whole. Unlike a [File] it keeps
-// nothing of a run that was interrupted, and two processes may write the same output: the last one
-// to end wins.
+// Whole is a file that appears under its name only when it is whole. Unlike a [File] it cannot be
+// resumed, and two processes may write the same output: the last one to finish wins.
 type Whole struct {
 	*bufio.Writer
 	file *os.File
 	path string
 	done bool
-	// stream is an output that is no regular file: it is written to under its own name.
+	// stream: the output is no regular file, and is written to directly.
 	stream bool
 }
 
-// wholeBuffer is how much is written at a time: little, as thousands of small files have one each.
+// wholeBuffer is the size of the write buffer. It is small, since thousands of small files have one
+// each.
 const wholeBuffer = 32 << 10
 
-// unfinished holds every Whole that is neither committed nor abandoned.
+// unfinished holds each Whole that is neither committed nor abandoned.
 var unfinished sync.Map
 
-// AbandonAll takes away what was written of files that did not become whole, when the process has
-// to end in the middle of its work.
+// AbandonAll removes the unfinished files, for a process that has to end in the middle of its work.
 func AbandonAll() {
 	unfinished.Range(func(w, _ any) bool {
-		_ = os.Remove(w.(*Whole).file.Name()) // an error has nobody to go to
+		// Nobody could be told of an error.
+		_ = os.Remove(w.(*Whole).file.Name())
 		return true
 	})
 }
 
-// Create begins a file, under a temporary name in its own directory. An output that [IsStream] is
-// true of is written to as it is.
+// Create begins a file under a temporary name in its own directory. An output for which [IsStream]
+// is true is opened directly.
 func Create(path string) (*Whole, error) {
 	if IsStream(path) {
 		f, err := OpenStream(path)
@@ -75,7 +75,7 @@ func (w *Whole) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Commit makes the file whole: it writes out what is buffered and gives the file its name.
+// Commit writes the buffered bytes and gives the file its name.
 func (w *Whole) Commit() error {
 	err := w.Flush()
 	if err == nil && !w.stream {
@@ -90,21 +90,22 @@ func (w *Whole) Commit() error {
 	return w.file.Close()
 }
 
-// Abandon takes away what was written of a file that did not become whole. After Commit it does
-// nothing.
+// Abandon removes the unfinished file. After Commit it does nothing.
 func (w *Whole) Abandon() {
 	if w.done {
 		return
 	}
 	w.done = true
 	unfinished.Delete(w)
-	_ = w.file.Close() // its content is not wanted
+	// The contents are not wanted.
+	_ = w.file.Close()
 	if !w.stream {
-		_ = os.Remove(w.file.Name()) // an error has nobody to go to
+		// Nobody could be told of an error.
+		_ = os.Remove(w.file.Name())
 	}
 }
 
-// refuseDirectory says that an output is a directory.
+// refuseDirectory returns an error if the output is a directory.
 func refuseDirectory(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("output %q: is a directory; name a file", path)
@@ -112,8 +113,7 @@ func refuseDirectory(path string) error {
 	return nil
 }
 
-// finish gives a file that is written, under the name of temporary, the name and the mode of the
-// one that it replaces.
+// finish renames a written file to the output's name, with the mode of the file that it replaces.
 func finish(f *os.File, temporary, path string) error {
 	info, err := os.Stat(path)
 	switch {

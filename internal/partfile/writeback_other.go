@@ -4,5 +4,5 @@ package partfile
 
 import "os"
 
-// beginWriteback does nothing where the kernel cannot be asked for it.
+// beginWriteback does nothing on systems that cannot be asked to write early.
 func beginWriteback(*os.File, int64, int64) {}

@@ -5,19 +5,19 @@ import (
 	"io/fs"
 )
 
-// Kind is what kind of error a store gave.
+// Kind is the kind of an error of a store.
 type Kind uint8
 
-// The kinds of errors; 0 is any other.
+// The kinds of errors; 0 stands for any other.
 const (
 	_             Kind = iota
 	NotFound           // there is no such object
 	NoBucket           // there is no such bucket
-	Denied             // the credentials do not allow it
-	NoCredentials      // there are none
+	Denied             // the credentials do not allow the request
+	NoCredentials      // there are no credentials
 	Region             // the bucket is in another region
-	Changed            // the object is another one by now
-	Usage              // the name is none
+	Changed            // the object was replaced since it was looked at
+	Usage              // the name is no valid name of an object
 )
 
 // Error is an error of a store.
@@ -25,7 +25,7 @@ type Error struct {
 	Name string // "s3://bucket/key"
 	Kind Kind
 	Msg  string // "access denied to read it"
-	Near string // a name that there is, in the place of one that there is not
+	Near string // an existing name like the missing one
 	Err  error
 }
 
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 	return e.Name + ": " + e.Msg
 }
 
-// Unwrap returns the cause; of an object that is not there, [fs.ErrNotExist].
+// Unwrap returns the cause; for an object that does not exist, [fs.ErrNotExist] as well.
 func (e *Error) Unwrap() []error {
 	list := []error{}
 	if e.Kind == NotFound || e.Kind == NoBucket {
@@ -49,7 +49,7 @@ func (e *Error) Unwrap() []error {
 	return list
 }
 
-// Hints says what to type next.
+// Hints returns what the user can type next.
 func (e *Error) Hints() []string {
 	switch e.Kind {
 	case NoBucket:
@@ -66,7 +66,7 @@ func (e *Error) Hints() []string {
 	return nil
 }
 
-// KindOf returns the kind of an error; 0 of one that is no [Error].
+// KindOf returns the kind of an error; 0 for one that is no *[Error].
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {
@@ -75,7 +75,7 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// named puts the name of an object into an error of its bucket.
+// named sets the name of the object in an error of its bucket.
 func named(name string, err error) error {
 	if e, ok := err.(*Error); ok && e.Name == "" { //nolint:errorlint // the bucket's own
 		c := *e

@@ -17,9 +17,10 @@ import (
 // fetchAtOnce is how many objects are fetched at the same time.
 const fetchAtOnce = 4
 
-// Fetch copies objects of a folder into a folder of this machine, below dir, and returns its name.
-// The copy is made once for each version of the objects, by whichever process is first, and appears
-// whole. base is the last part of its name. begin, if not nil, is told before there is a copy.
+// Fetch copies objects of a folder in a store into a local folder below dir, whose name ends in
+// base, and returns that folder's name. Each version of the objects is copied once, by whichever
+// process is first, and the folder appears when it is whole. begin, if not nil, is called before
+// copying.
 func Fetch(ctx context.Context, folder string, paths []string, infos map[string]Info, dir, base string, begin func()) (string, error) {
 	h := sha256.New()
 	for _, path := range paths {
@@ -81,7 +82,7 @@ func fetchFile(ctx context.Context, name, path string) (err error) {
 	return errors.Join(err, f.Close())
 }
 
-// removeLeft removes what copies that were killed have left, a day ago or longer.
+// removeLeft removes unfinished copies of processes that were killed a day ago or earlier.
 func removeLeft(dir string) {
 	left, _ := filepath.Glob(filepath.Join(dir, "part-*")) // the pattern is right
 	for _, name := range left {

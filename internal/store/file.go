@@ -12,61 +12,61 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// An object is read in blocks, some of which are fetched before they are asked for and some kept.
+// An object is read in blocks of blockSize bytes. Some are fetched ahead, and some are kept.
 const (
 	blockSize  = 1 << 20
-	mostAhead  = 6  // blocks on their way before a reader that goes on and on
-	mostBlocks = 32 // of a file that is read here and there
+	mostAhead  = 6  // blocks fetched ahead for a reader that reads in order
+	mostBlocks = 32 // blocks kept of a file that is read at any place
 )
 
-// What is fetched again, and how long that is tried: a connection that breaks goes on where it
-// broke.
+// A block whose connection breaks is fetched from where it broke, in up to mostTries tries.
 const (
 	mostTries = 6
-	progress  = 64 << 10 // bytes that make a try no failure
+	progress  = 64 << 10 // bytes after which tries are counted anew
 )
 
-// Times say how long is waited; tests wait for less.
+// Times are waiting times. Tests shorten them.
 var Times = struct {
-	Stall   time.Duration // for the next byte, then the connection counts as broken
-	Backoff time.Duration // at most, before another try
+	Stall   time.Duration // without a byte, until a connection counts as broken
+	Backoff time.Duration // the longest wait before another try
 }{30 * time.Second, 10 * time.Second}
 
-// pause is how long is waited after a try.
+// pause returns how long to wait after a try.
 func pause(try int) time.Duration {
 	most := min(100*time.Millisecond<<try, Times.Backoff)
 	return most/2 + rand.N(most/2+1) //nolint:gosec // no secret
 }
 
-// File is an object that is read: from its beginning, or at any place, by several at the same time.
-// It is one version of the object; that another one has taken its place is an error.
+// File is an open object, in the version that it had when it was opened. It is read from its
+// beginning, or at any place, by several goroutines at the same time. If the object is replaced
+// meanwhile, reading fails.
 type File struct {
-	ctx    context.Context // of the fetching, until Close
+	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	bucket Bucket
 	name   string
 	key    string
 	info   Info
 	count  *atomic.Int64
-	at     int64 // of Read
+	at     int64 // place of the next Read
 
-	mu       sync.Mutex // of what follows
+	mu       sync.Mutex // guards the fields below
 	blocks   map[int64]*block
 	clock    int64
-	anywhere bool // it is not read from its beginning alone
+	anywhere bool // the file is read at other places than its beginning
 	fetching sync.WaitGroup
 }
 
-// block is a part of a file, which is there once done is closed.
+// block is a part of a file. Its data can be read once done is closed.
 type block struct {
 	done chan struct{}
 	data []byte
 	err  error
-	used int64 // when, by the file's clock
+	used int64 // time of the last use, by the file's clock
 }
 
-// Open opens an object. Once ctx is done, reading fails with its error. count, if not nil, counts
-// the bytes that are read.
+// Open opens an object. Once ctx is done, reading fails with its error. count, if not nil, is
+// increased by the bytes that are read.
 func Open(ctx context.Context, name string, count *atomic.Int64) (*File, error) {
 	info, err := Known(ctx, name)
 	if err != nil {
@@ -81,10 +81,10 @@ func Open(ctx context.Context, name string, count *atomic.Int64) (*File, error) 
 	return f, nil
 }
 
-// Size returns the bytes of the object.
+// Size returns the size of the object in bytes.
 func (f *File) Size() int64 { return f.info.Size }
 
-// Read reads on.
+// Read reads the next bytes.
 func (f *File) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -113,7 +113,8 @@ func (f *File) counted(n int) {
 	}
 }
 
-// Uncounted is the file for those who look at it before its rows are read: it counts nothing.
+// Uncounted returns a reader of the file that does not increase the count of bytes. It is for
+// looking at a file before its rows are read.
 func (f *File) Uncounted() io.ReaderAt { return uncounted{f} }
 
 type uncounted struct{ f *File }
@@ -128,7 +129,7 @@ func (u uncounted) ReadAt(p []byte, off int64) (total int, err error) {
 	return total, err
 }
 
-// readAt reads what there is of one block.
+// readAt reads from one block at most.
 func (f *File) readAt(p []byte, off int64) (int, error) {
 	if off >= f.info.Size {
 		return 0, io.EOF
@@ -146,8 +147,8 @@ func (f *File) readAt(p []byte, off int64) (int, error) {
 	return copy(p, b.data[off-i*blockSize:]), nil
 }
 
-// block returns block i, which may be on its way. The more blocks before it are there, the more
-// behind it are fetched, too.
+// block returns block i, which may still be fetched. The more of the blocks before it are there,
+// the more blocks after it are fetched too.
 func (f *File) block(i int64) *block {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -164,11 +165,11 @@ func (f *File) block(i int64) *block {
 	for k := int64(1); k <= ahead && (i+k)*blockSize < f.info.Size; k++ {
 		f.start(i + k).used = f.clock
 	}
-	f.forget()
+	f.evict()
 	return b
 }
 
-// start returns block i, and begins to fetch it.
+// start returns block i, and begins to fetch it if it is not there.
 func (f *File) start(i int64) *block {
 	if b := f.blocks[i]; b != nil {
 		return b
@@ -184,8 +185,8 @@ func (f *File) start(i int64) *block {
 	return b
 }
 
-// forget lets go of the blocks that were not used for longest.
-func (f *File) forget() {
+// evict drops the blocks that have not been used for longest.
+func (f *File) evict() {
 	most := mostBlocks
 	if !f.anywhere {
 		most = mostAhead + 2
@@ -201,10 +202,10 @@ func (f *File) forget() {
 	}
 }
 
-// errStalled says that a store sent nothing for long.
+// errStalled says that a store sent nothing for [Times].Stall.
 var errStalled = errors.New("nothing came for too long")
 
-// fetch reads a block, in as many tries as it takes.
+// fetch reads a block, in several tries if necessary.
 func (f *File) fetch(i int64, b *block) error {
 	from := i * blockSize
 	data := make([]byte, min(blockSize, f.info.Size-from))
@@ -219,7 +220,8 @@ func (f *File) fetch(i int64, b *block) error {
 		case f.ctx.Err() != nil:
 			return f.ctx.Err()
 		case !opened:
-			return named(f.name, err) // whoever opened has tried several times
+			// The bucket itself has tried several times to connect.
+			return named(f.name, err)
 		case n >= progress:
 			try = 0
 		case try == mostTries:
@@ -233,7 +235,7 @@ func (f *File) fetch(i int64, b *block) error {
 	}
 }
 
-// get reads as much of a range as one connection gives; opened says that there was one.
+// get reads as much of a range as one connection sends; opened reports that there was a connection.
 func (f *File) get(p []byte, from int64) (n int, opened bool, err error) {
 	ctx, cancel := context.WithCancelCause(f.ctx)
 	defer cancel(nil)
@@ -262,7 +264,7 @@ func (f *File) get(p []byte, from int64) (n int, opened bool, err error) {
 	return n, true, err
 }
 
-// Close ends the reading, and waits for what is on its way.
+// Close ends the reading, and waits for blocks that are being fetched.
 func (f *File) Close() error {
 	f.cancel()
 	f.fetching.Wait()

@@ -1,9 +1,10 @@
-// Package store is the door to object stores: [Open], [Stat], [List], [Put] and [Remove] by names
-// such as "s3://bucket/key".
+// Package store reads and writes objects in object stores, by names such as "s3://bucket/key":
+// [Open], [Stat], [List], [Put] and [Remove].
 //
-// What speaks to a store is a [Bucket], which the program that wants one links and registers; see
-// package runner/job/stores. A key is taken as it is typed: nothing in it is percent-encoded. What
-// a store said of an object at the last look is kept for the process: [Known] asks nobody again.
+// The code that speaks to a store is a [Bucket]. A program that wants a store links such code and
+// registers it, see package runner/job/stores. Keys are taken as they are typed: nothing in them is
+// percent-encoded. What a store has told about an object is kept for the rest of the process, where
+// [Known] finds it.
 package store
 
 import (
@@ -23,34 +24,35 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// Bucket is a bucket of an object store, or a container. Its errors are *[Error], without Name.
+// Bucket is an open bucket, or container, of an object store. Its errors are *[Error], without
+// Name.
 type Bucket interface {
-	// Stat looks at an object.
+	// Stat returns the version of an object.
 	Stat(ctx context.Context, key string) (Info, error)
-	// Range opens n bytes of an object from a place on, n > 0. One that is no longer the version of
-	// the etag is an [Error] of kind [Changed].
+	// Range opens n bytes of an object, n > 0, beginning at from. If the object does not have the
+	// given version any more, the error is an [Error] of kind [Changed].
 	Range(ctx context.Context, key string, version Info, from, n int64) (io.ReadCloser, error)
 	// List calls each for the objects whose keys begin with prefix, in the order of their keys,
 	// until it returns false.
 	List(ctx context.Context, prefix string, each func(key string, info Info) bool) error
-	// Put writes an object, which appears whole or not at all, and leaves nothing of uploads of the
-	// same key that were abandoned.
+	// Put writes an object, which appears whole or not at all. It also removes unfinished uploads
+	// of the same key.
 	Put(ctx context.Context, key string, body *io.SectionReader, contentType string) error
-	// Remove removes an object; where there is none, it does nothing.
+	// Remove removes an object. It is no error if there is none.
 	Remove(ctx context.Context, key string) error
 }
 
-// Info says which version of an object there is.
+// Info is the version of an object.
 type Info struct {
 	Size     int64
 	Modified time.Time
 	ETag     string // changes with the content
 }
 
-// Opener opens the bucket of a name. options are what stood behind a "?" in a name, "" for none.
+// Opener opens a bucket. options is the part of a name after "?", "" for none.
 type Opener func(ctx context.Context, bucket, options string) (Bucket, error)
 
-// buckets are those that are open, and what is known of their objects.
+// buckets holds the open buckets, and what is known of their objects.
 var buckets = struct {
 	sync.Mutex
 	openers map[string]Opener // by scheme
@@ -59,7 +61,7 @@ var buckets = struct {
 	known   map[string]Info   // by name
 }{openers: map[string]Opener{}, options: map[string]string{}, open: map[string]Bucket{}, known: map[string]Info{}}
 
-// Register makes names of a scheme be opened by open.
+// Register sets the function that opens buckets of names with the given scheme.
 func Register(scheme string, open Opener) {
 	buckets.Lock()
 	defer buckets.Unlock()
@@ -74,10 +76,11 @@ func registered(scheme string) bool {
 
 var schemes = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://`)
 
-// Is reports whether a name is that of an object, or of a folder of them, and not of a file.
+// Is reports whether a name is one of an object in a store, or of a folder there. Other names are
+// those of files.
 func Is(name string) bool { return schemes.MatchString(name) }
 
-// Root is the part of a name up to its bucket, "s3://bucket"; "" of a file.
+// Root returns the part of a name up to its bucket, "s3://bucket"; "" for a file.
 func Root(name string) string {
 	root, _ := split(name)
 	return root
@@ -93,7 +96,7 @@ func split(name string) (root, key string) {
 	return scheme + bucket, key
 }
 
-// Join is the name of what lies at a path below a folder, in a store or not.
+// Join returns the name of path below a folder, which may be in a store or on disk.
 func Join(dir, path string) string {
 	if !Is(dir) {
 		return filepath.Join(dir, path)
@@ -101,17 +104,17 @@ func Join(dir, path string) string {
 	return strings.TrimSuffix(dir, "/") + "/" + filepath.ToSlash(path)
 }
 
-// Below reports whether a name is that of a folder, or lies in it; both are of stores.
+// Below reports whether a name is the folder's or lies below it; both are names in stores.
 func Below(folder, name string) bool {
 	return strings.HasPrefix(strings.TrimSuffix(name, "/")+"/", strings.TrimSuffix(folder, "/")+"/")
 }
 
-// options is what may stand behind the last "?" of a name: a "?" of a pattern is followed by other
-// things.
+// options matches options behind the last "?" of a name. A "?" of a pattern is not followed by such
+// text.
 var options = regexp.MustCompile(`\?(?:[A-Za-z0-9_]+=[^?]*)$`)
 
-// Clean takes the options out of the names of one command, "s3://bucket/key?region=eu-north-1", and
-// keeps them for the buckets: all names of a bucket have the same. Names of files stay as they are.
+// Clean removes options from names, "s3://bucket/key?region=eu-north-1", and keeps them for opening
+// the buckets. All names of a bucket share its options. Names of files are not changed.
 func Clean(names ...*string) error {
 	found := map[string]string{}
 	for _, name := range names {
@@ -150,7 +153,7 @@ func Clean(names ...*string) error {
 	return nil
 }
 
-// unknownScheme says what there is in the place of a scheme that is not read.
+// unknownScheme returns an error text that lists the schemes that can be read.
 func unknownScheme(scheme string) string {
 	switch scheme {
 	case "s3a", "s3n":
@@ -165,7 +168,7 @@ func unknownScheme(scheme string) string {
 	return fmt.Sprintf("there is no store of the kind %s://; s3:// is read, and what speaks its protocol", scheme)
 }
 
-// bucketOf opens the bucket of a name once.
+// bucketOf opens the bucket of a name, which is done once, and returns it with the name's key.
 func bucketOf(ctx context.Context, name string) (Bucket, string, error) {
 	root, key := split(name)
 	scheme, bucket, _ := strings.Cut(root, "://")
@@ -188,15 +191,15 @@ func bucketOf(ctx context.Context, name string) (Bucket, string, error) {
 	return b, key, nil
 }
 
-// remember keeps what is known of an object.
+// remember keeps the version of an object.
 func remember(name string, info Info) {
 	buckets.Lock()
 	defer buckets.Unlock()
 	buckets.known[name] = info
 }
 
-// Stat asks the store what it has under a name. Where there is nothing, the error, which is
-// [fs.ErrNotExist], names what is near.
+// Stat asks the store for the version of an object. If there is none, the error is [fs.ErrNotExist]
+// and names a similar object, if there is one.
 func Stat(ctx context.Context, name string) (Info, error) {
 	b, key, err := bucketOf(ctx, name)
 	if err != nil {
@@ -213,8 +216,8 @@ func Stat(ctx context.Context, name string) (Info, error) {
 	return info, named(name, err)
 }
 
-// nearest adds to an error that an object is not there which is, among its neighbours. Where the
-// bucket is not there either, that is said.
+// nearest returns the error of a missing object with a similar name beside it, if there is one. If
+// the bucket itself is missing, it returns the error that says so.
 func nearest(ctx context.Context, b Bucket, name, key string, err error) error {
 	const most = 1000
 	dir, base := path.Split(key)
@@ -239,7 +242,7 @@ func nearest(ctx context.Context, b Bucket, name, key string, err error) error {
 	return err
 }
 
-// Known is Stat of what the process has not looked at yet.
+// Known is [Stat] that asks the store only if this process has not looked at the object yet.
 func Known(ctx context.Context, name string) (Info, error) {
 	buckets.Lock()
 	info, ok := buckets.known[name]
@@ -250,9 +253,9 @@ func Known(ctx context.Context, name string) (Info, error) {
 	return Stat(ctx, name)
 }
 
-// List lists what lies below a folder, by its path in it, in the order that a walk over a folder of
-// files has: by the parts of paths. Objects that stand for folders are left out. Of more than most
-// it gives most; 0: all.
+// List lists the objects below a folder, by their paths in it, in the order in which a walk over a
+// folder of files comes to them: part by part of the path. Objects that stand for folders are left
+// out. It lists at most most objects; 0: all.
 func List(ctx context.Context, folder string, most int) ([]string, map[string]Info, error) {
 	b, key, err := bucketOf(ctx, folder)
 	if err != nil {
@@ -279,8 +282,8 @@ func List(ctx context.Context, folder string, most int) ([]string, map[string]In
 	return paths, found, nil
 }
 
-// IsFolder reports whether a name is that of a folder: it ends with a slash, or no object has it
-// and some lie below it.
+// IsFolder reports whether a name is a folder's: it ends in a slash, or there is no object of that
+// name but objects below it.
 func IsFolder(ctx context.Context, name string) bool {
 	if _, key := split(name); key == "" || strings.HasSuffix(name, "/") {
 		return true
@@ -308,7 +311,7 @@ func Put(ctx context.Context, name string, body *io.SectionReader) error {
 	return named(name, b.Put(ctx, key, body, contentType(key)))
 }
 
-// Remove removes an object; where there is none, it does nothing.
+// Remove removes an object. It is no error if there is none.
 func Remove(ctx context.Context, name string) error {
 	b, key, err := bucketOf(ctx, name)
 	if err != nil {
@@ -317,7 +320,7 @@ func Remove(ctx context.Context, name string) error {
 	return named(name, b.Remove(ctx, key))
 }
 
-// contentType is what others are told an object is.
+// contentType returns the type that an object is stored with.
 func contentType(key string) string {
 	switch filepath.Ext(key) {
 	case ".jsonl", ".ndjson":

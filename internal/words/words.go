@@ -1,5 +1,5 @@
-// Package words has what texts for people share: names on one line, names that are near to others,
-// and large numbers.
+// Package words helps to write texts for people: names on one line, the nearest of several names,
+// large numbers.
 package words
 
 import (
@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// OneLine keeps a text on one line: names out of a model may hold line breaks, and whatever steers
-// a terminal. Such are written as Go's escapes.
+// OneLine returns a text on one line. Line breaks and characters that steer a terminal, which names
+// in a model may hold, become Go's escapes.
 func OneLine(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
 		return s
@@ -30,8 +30,7 @@ func OneLine(s string) string {
 
 func unprintable(r rune) bool { return !strconv.IsPrint(r) }
 
-// Shell writes a text as one word of a shell's command line: as it is where that is plain, else in
-// single quotes.
+// Shell returns a text as one word of a shell's command line: in single quotes, unless it is plain.
 func Shell(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:,@%", r)
@@ -54,11 +53,11 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// maxCompared bounds the bytes of a name that are compared, and so the work on hostile ones.
+// maxCompared bounds the bytes of a name that are compared, since hostile names may be long.
 const maxCompared = 200
 
-// Distance is Levenshtein's, of the first 200 bytes of both texts: how many bytes differ, or are
-// too many or too few.
+// Distance returns Levenshtein's distance of the first 200 bytes of both texts: the number of bytes
+// that have to be changed, added or removed to make one of the other.
 func Distance(a, b string) int {
 	a, b = a[:min(len(a), maxCompared)], b[:min(len(b), maxCompared)]
 	row := make([]int, len(b)+1)
@@ -79,7 +78,7 @@ func Distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Thousands writes a number with commas between its thousands: 523,840.
+// Thousands returns a number with commas between its thousands: 523,840.
 func Thousands(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	first := 0
@@ -92,11 +91,11 @@ func Thousands(n int64) string {
 	return digits
 }
 
-// shortName is how many bytes of a name are shown at least.
+// shortName is how many bytes of a long name are shown.
 const shortName = 1000
 
-// Short returns a name as it is, or where it has more than some thousand bytes, which only hostile
-// ones have, its first thousand and how many there are.
+// Short returns a name; of a name with more than some thousand bytes, which only hostile files
+// have, the first thousand and how many there are.
 func Short(s string) string {
 	if len(s) <= 2*shortName {
 		return s
@@ -118,7 +117,7 @@ func Shorten(s string, limit int) string {
 	return string(r[:head]) + "…" + string(r[len(r)-(limit-head-1):])
 }
 
-// Product writes sizes as a product: "3 × 3 × 16"; "1" for none.
+// Product returns sizes as a product: "3 × 3 × 16"; "1" for none.
 func Product(sizes []int64) string {
 	if len(sizes) == 0 {
 		return "1"

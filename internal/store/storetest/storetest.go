@@ -1,4 +1,4 @@
-// Package storetest is a store that speaks S3, in the memory of a test, with faults.
+// Package storetest is an S3 store in memory for tests, which can be told to fail.
 package storetest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/tfrun/tfrun/internal/store"
 )
 
-// Server is the store, with a bucket that no other test has.
+// Server is a store with one bucket, which no other test uses.
 type Server struct {
 	URL    string
 	Bucket string
@@ -31,8 +31,7 @@ type Server struct {
 	fault   Fault
 }
 
-// Fault answers a request instead of the store, or before it, or with what it makes of the store's
-// answer.
+// Fault answers a request in place of the store, whose own answer comes from next.
 type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler)
 
 var (
@@ -40,13 +39,14 @@ var (
 	count atomic.Int64
 )
 
-// New starts a store, which ends with the test.
+// New starts a store that ends with the test.
 func New(tb testing.TB) *Server {
 	tb.Helper()
 	once.Do(func() {
 		store.Times.Backoff, store.Times.Stall = 20*time.Millisecond, 10*time.Second
 		for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true"} {
-			_ = os.Setenv(name, value) // the test fails without
+			// Without the variable the test fails.
+			_ = os.Setenv(name, value)
 		}
 	})
 	s := &Server{Bucket: fmt.Sprintf("bucket-%d", count.Add(1)), backend: s3mem.New(), tb: tb}
@@ -66,23 +66,24 @@ func New(tb testing.TB) *Server {
 	}))
 	tb.Cleanup(server.Close)
 	s.URL = server.URL
-	s.Name("") // tells package store where the bucket is
+	// Package store learns here where the bucket is.
+	s.Name("")
 	return s
 }
 
-// SetFault makes requests from now on be answered by f; nil: by the store.
+// SetFault makes f answer all later requests; nil: the store answers.
 func (s *Server) SetFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = f
 }
 
-// Typed is the name of an object as one types it.
+// Typed returns the name of an object as a user types it, with options.
 func (s *Server) Typed(key string) string {
 	return fmt.Sprintf("s3://%s/%s?endpoint=%s&region=us-east-1", s.Bucket, key, s.URL)
 }
 
-// Name is the name of an object.
+// Name returns the name of an object.
 func (s *Server) Name(key string) string {
 	name := s.Typed(key)
 	if err := store.Clean(&name); err != nil {
@@ -91,7 +92,7 @@ func (s *Server) Name(key string) string {
 	return name
 }
 
-// Put makes an object, by no request.
+// Put makes an object without a request.
 func (s *Server) Put(key string, data []byte) {
 	s.tb.Helper()
 	if _, err := s.backend.PutObject(s.Bucket, key, map[string]string{"Last-Modified": time.Now().UTC().Format(http.TimeFormat)}, bytes.NewReader(data), int64(len(data)), nil); err != nil {
@@ -99,7 +100,7 @@ func (s *Server) Put(key string, data []byte) {
 	}
 }
 
-// Get returns what an object holds; ok is false where there is none.
+// Get returns the contents of an object; ok is false if there is none.
 func (s *Server) Get(key string) (data []byte, ok bool) {
 	s.tb.Helper()
 	o, err := s.backend.GetObject(s.Bucket, key, nil)
@@ -113,7 +114,7 @@ func (s *Server) Get(key string) (data []byte, ok bool) {
 	return data, true
 }
 
-// ContentType returns what an object says it is.
+// ContentType returns the type that an object was stored with.
 func (s *Server) ContentType(key string) string {
 	o, err := s.backend.HeadObject(s.Bucket, key)
 	if err != nil {
@@ -122,7 +123,7 @@ func (s *Server) ContentType(key string) string {
 	return o.Metadata["Content-Type"]
 }
 
-// Keys lists the objects.
+// Keys lists the keys of all objects.
 func (s *Server) Keys() []string {
 	s.tb.Helper()
 	list, err := s.backend.ListBucket(s.Bucket, nil, gofakes3.ListBucketPage{})
@@ -136,7 +137,7 @@ func (s *Server) Keys() []string {
 	return keys
 }
 
-// Uploads counts the uploads in parts that were begun and not ended.
+// Uploads returns the number of unfinished uploads in parts.
 func (s *Server) Uploads() int {
 	s.tb.Helper()
 	w := httptest.NewRecorder()
@@ -144,9 +145,9 @@ func (s *Server) Uploads() int {
 	return bytes.Count(w.Body.Bytes(), []byte("<UploadId>"))
 }
 
-// Broken cuts the bodies of some answers to GET: after n bytes the connection is reset, or, with
-// clean, the body ends as if it were whole, or, with stall, nothing comes any more until the client
-// goes away. Every tenth answer is left whole.
+// Broken breaks off the bodies of answers to GET after n bytes. how says in what way: the
+// connection is reset; "clean": the body ends as if it were whole; "stall": nothing more is sent
+// until the client goes away. Every tenth answer is whole.
 func Broken(n int, how string) Fault {
 	var served atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
@@ -178,7 +179,8 @@ func (c *cut) Write(b []byte) (int, error) {
 		c.left -= len(b)
 		return c.ResponseWriter.Write(b)
 	}
-	_, _ = c.ResponseWriter.Write(b[:c.left]) // the client may have gone
+	// The client may be gone already.
+	_, _ = c.ResponseWriter.Write(b[:c.left])
 	c.left = 0
 	switch c.how {
 	case "clean":
@@ -190,13 +192,14 @@ func (c *cut) Write(b []byte) (int, error) {
 	panic(http.ErrAbortHandler)
 }
 
-// Failing answers every nth request that fits with an error of the server.
+// Failing answers every nth request for which fits is true with an error of the server.
 func Failing(n int64, code int, fits func(r *http.Request) bool) Fault {
 	var asked atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		if fits == nil || fits(r) {
 			if asked.Add(1)%n == 0 {
-				_, _ = io.Copy(io.Discard, r.Body) // what is sent has arrived, in vain
+				// The server takes what is sent, and fails then.
+				_, _ = io.Copy(io.Discard, r.Body)
 				w.WriteHeader(code)
 				return
 			}
