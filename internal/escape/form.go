@@ -139,8 +139,8 @@ func harmlessDouble(harmful *pb.MetaGraphDef, op string) *pb.MetaGraphDef {
 	return m
 }
 
-// twice writes the field at the end of a path two times if the double and the harmful message differ
-// in it, in either order.
+// twice writes the field at the end of a path two times if the double and the harmful message
+// differ in it, in either order.
 func twice(path []protowire.Number, double, harmful []byte, harmfulLast bool) []byte {
 	var others []wire.Field
 	var raws [][]byte
