@@ -2,13 +2,13 @@ package padding
 
 import "fmt"
 
-// Answer is what a proof gives.
+// Answer is the result of a proof.
 type Answer uint8
 
 // The answers.
 const (
 	Unknown     Answer = iota // it does not follow from the graph
-	Independent               // the answer for a row is what it is alone
+	Independent               // the answer for a row is the row's answer alone
 	Depends                   // it changes with what else is in the batch
 )
 
@@ -17,31 +17,33 @@ func (a Answer) String() string {
 	return [...]string{"unknown", "independent", "depends"}[a]
 }
 
-// Result is an answer with its reasons.
+// Result is an answer with the reasons for it.
 type Result struct {
 	Answer Answer
-	// Chain leads from where an effect arises to where it shows, a line each; where the answer is
-	// Unknown, to what is not known. It is empty for Independent.
+	// Chain lists, a line each, the operations from where an effect arises to where it shows in the
+	// output. If the answer is Unknown, it leads to the operation that is not known. It is empty
+	// for Independent.
 	Chain []string
-	// Needs are what rows must be like for Independent to hold. Others may depend.
+	// Needs are conditions on rows under which Independent holds. A row that does not meet them may
+	// depend.
 	Needs []Need
 }
 
 // Need is a condition on a row.
 type Need struct {
 	Input string
-	// Other is an input whose axis OtherAxis has as many entries in each row as the axis Axis of
-	// Input; "" where the need is one of those below. Axes are those of a row.
+	// Other, if not "", says that axis OtherAxis of input Other has as many entries as axis Axis of
+	// Input, in each row. Axes are those of a row, without the batch.
 	Other           string
 	Axis, OtherAxis int
-	// Least, where it is not 0, is how many entries the axis Axis has at least.
+	// Least, if not 0, is the least number of entries along axis Axis.
 	Least int64
-	// Padless says that no step of the row holds nothing but the padding value, and that no whole
-	// number is below a padding value of 0. Ones says that all values are 1.
+	// Padless says that no step of a row consists of the padding value alone, and that, for a
+	// padding value of 0, no whole number is negative. Ones says that all values are 1.
 	Padless, Ones bool
 }
 
-// String says what the need is.
+// String describes the need.
 func (n Need) String() string {
 	switch {
 	case n.Other != "":
@@ -57,7 +59,7 @@ func (n Need) String() string {
 // Output is what is known of an output.
 type Output struct {
 	Name string
-	// Company is about the other rows of a batch whose rows have the same shape; texts may be of
-	// any length. Padding is about rows that are padded, whatever rows come with them.
+	// Company is about other rows in the batch, of the same shape; texts may have any length.
+	// Padding is about rows that are padded, whichever other rows are in the batch.
 	Company, Padding Result
 }

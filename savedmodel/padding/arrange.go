@@ -20,7 +20,7 @@ func init() {
 	rules["OneHot"] = oneHot
 }
 
-// removed returns the axes and the facts without those of one axis.
+// removed returns axes and facts without those of axis i.
 func removed(v *value, i int) *value {
 	u := v.with(slices.Delete(slices.Clone(v.axes), i, i+1), slices.Delete(slices.Clone(v.pad), i, i+1))
 	if p := v.real.place - 1; p >= 0 && p != i {
@@ -29,7 +29,7 @@ func removed(v *value, i int) *value {
 	return u
 }
 
-// inserted returns the axes and the facts with those of one more axis.
+// inserted returns axes and facts with one more axis in place i.
 func inserted(v *value, i int, a axis) *value {
 	u := v.with(slices.Insert(slices.Clone(v.axes), i, a), slices.Insert(slices.Clone(v.pad), i, fact{}))
 	if p := v.real.place - 1; p >= 0 {
@@ -56,7 +56,7 @@ func expandDims(c *call) []*value {
 	return []*value{v}
 }
 
-// squeeze takes away axes that have one entry in both runs.
+// squeeze removes axes that have one entry in both runs.
 func squeeze(c *call) []*value {
 	if !c.ranked(1) {
 		return c.unknown("has an input of unknown rank")
@@ -110,7 +110,8 @@ func transpose(c *call) []*value {
 	return []*value{v}
 }
 
-// joined is a value of the same axes as all of the inputs, with the facts that all have.
+// joined returns a value with the axes that all inputs share, and with the facts that are true of
+// all.
 func (c *call) joined(in []*value) (*value, bool) {
 	v := in[0].with(slices.Clone(in[0].axes), slices.Clone(in[0].pad))
 	v.real = in[0].real
@@ -120,7 +121,7 @@ func (c *call) joined(in []*value) (*value, bool) {
 		}
 		v.real = v.real.join(x.real)
 		for i := range v.axes {
-			if !c.w.same(v.axes[i], x.axes[i]) {
+			if !c.w.sameEntries(v.axes[i], x.axes[i]) {
 				return nil, false
 			}
 			if v.axes[i].has(steps) {
@@ -152,7 +153,7 @@ func pack(c *call) []*value {
 	return c.made(u, c.in...)
 }
 
-// numbersOf gathers the whole numbers of several inputs; nil where one has none.
+// numbersOf returns the whole numbers of several inputs; nil if one has none.
 func (c *call) numbersOf(in []*value) []num {
 	var nums []num
 	for _, x := range in {
@@ -184,7 +185,8 @@ func unpack(c *call) []*value {
 	return outs
 }
 
-// split cuts an axis into parts. The axis and the tensor are inputs.
+// split is the rule of operations that cut an axis into parts. axisAt and at are the inputs with
+// the axis and the tensor.
 func split(c *call, axisAt, at, n int) []*value {
 	dim, ok := c.ints(axisAt)
 	if len(c.in) <= max(at, axisAt) || !ok || len(dim) != 1 || !c.in[at].ranked || c.in[at].list != nil || n < 1 || n > 1<<16 {
@@ -212,7 +214,7 @@ func split(c *call, axisAt, at, n int) []*value {
 	return outs
 }
 
-// concat puts tensors one behind the other.
+// concat is the rule of concatenation.
 func concat(c *call) []*value {
 	n := len(c.in) - 1
 	if n < 1 || !c.ranked(n) {
@@ -256,8 +258,8 @@ func concat(c *call) []*value {
 	return c.made(v, in...)
 }
 
-// behind is the axis along which tensors are put one behind the other. A padded one may have others
-// before it, where its padding is behind, or behind it, where it is before.
+// behind returns the axis along which tensors are concatenated, its padding, and what is not known
+// of it. A padded axis may only be joined with fixed ones on the side where it has no padding.
 func (c *call) behind(in []*value, i int) (axis, fact, string) {
 	total, at := int64(0), -1
 	for k, x := range in {
@@ -289,7 +291,7 @@ func (c *call) behind(in []*value, i int) (axis, fact, string) {
 	return axis{x}, in[at].pad[i], ""
 }
 
-// reverse turns axes round: padding that came last comes first.
+// reverse is the rule of ReverseV2: padding that came last comes first.
 func reverse(c *call) []*value {
 	dims, ok := c.ints(1)
 	if !c.ranked(1) || !ok {
@@ -318,8 +320,8 @@ func reverse(c *call) []*value {
 	return c.made(v, c.in[0])
 }
 
-// reverseSequence turns round as many of a row's steps as it is told, which TensorFlow checks to be
-// no more than there are.
+// reverseSequence is the rule of ReverseSequence. It reverses a given number of each row's steps;
+// TensorFlow checks that the row has so many.
 func reverseSequence(c *call) []*value {
 	if !c.ranked(2) {
 		return c.unknown("has an input of unknown rank")
@@ -327,7 +329,7 @@ func reverseSequence(c *call) []*value {
 	in := c.in[0]
 	batch, ok1 := c.axisOf(c.attrInt("batch_dim"), in.rank())
 	seq, ok2 := c.axisOf(c.attrInt("seq_dim"), in.rank())
-	if !ok1 || !ok2 || c.in[1].rank() != 1 || !c.w.same(in.axes[batch], c.in[1].axes[0]) {
+	if !ok1 || !ok2 || c.in[1].rank() != 1 || !c.w.sameEntries(in.axes[batch], c.in[1].axes[0]) {
 		return c.unknown("turns round as many steps as does not follow")
 	}
 	v := in.with(in.axes, slices.Clone(in.pad))
@@ -338,7 +340,7 @@ func reverseSequence(c *call) []*value {
 	return c.made(v, in, c.in[1])
 }
 
-// padWith puts constants before and behind.
+// padWith is the rule of operations that pad with a constant.
 func padWith(c *call) []*value {
 	sizes, ok := c.pairs()
 	if !ok || !c.ranked(1) || len(sizes) != c.in[0].rank() {
@@ -368,13 +370,13 @@ func padWith(c *call) []*value {
 		case !open:
 			v = c.dependsOn(v, "pads %s", along(a))
 		default:
-			inner, outer := p[1], p[0] // on the side of the padding, and on the other
+			inner, outer := p[1], p[0] // on the side of the row's padding, and on the other side
 			if x.front {
 				inner, outer = outer, inner
 			}
 			x.shift += outer + inner
 			v.axes[i] = axis{x}
-			// alone, the row has fill where it has padding among others
+			// Alone the row has fill in a place where it has padding among other rows.
 			if f := in.pad[i]; inner > 0 && (!f.known || !f.is(fill.c) || !fill.known) {
 				v = c.effect(v, f, "pads %s behind padding", along(a))
 			}
@@ -391,7 +393,7 @@ func padWith(c *call) []*value {
 	return c.made(v, in)
 }
 
-// pairs reads the sizes to pad by, before and behind along each axis.
+// pairs reads the sizes to pad by, before and after each axis.
 func (c *call) pairs() ([][2]int64, bool) {
 	if len(c.in) < 2 || len(c.n.Inputs) < 2 || c.n.Inputs[1].Node == nil {
 		return nil, false
@@ -429,7 +431,7 @@ func oneHot(c *call) []*value {
 	}
 	in := c.in[0]
 	at := int64(-1)
-	if c.n.Def.GetAttr()["axis"] != nil { // defaults may be left out
+	if c.n.Def.GetAttr()["axis"] != nil { // a default value may be left out
 		at = c.attrInt("axis")
 	}
 	i, ok := c.axisOf(at, in.rank()+1)

@@ -10,8 +10,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxNums bounds the whole numbers that are read of a constant, and maxBytes the size of a constant
-// that is looked at. Larger ones are weights, and taken for what weights are.
+// maxNums bounds the whole numbers that are read of a constant, and maxBytes the size of constants
+// that are read. A larger constant is taken for weights.
 const (
 	maxNums  = 64
 	maxBytes = 64 << 20
@@ -49,7 +49,7 @@ func init() {
 	}
 }
 
-// known is a tensor of the model's own: it is the same in all runs.
+// known returns a tensor of the model's own, the same in all runs.
 func known(s tensor.Shape, name string) *value {
 	if !s.Ranked() {
 		return &value{why: &cause{text: "the shape of the variable " + name + " is not known"}}
@@ -64,7 +64,7 @@ func known(s tensor.Shape, name string) *value {
 	return v
 }
 
-// constantOf is the value of a constant.
+// constantOf returns the value of a constant.
 func constantOf(p *tensorpb.TensorProto) *value {
 	v := known(graph.Shape(p.GetTensorShape()), "a constant")
 	n, ok := graph.Shape(p.GetTensorShape()).NumElements()
@@ -107,7 +107,7 @@ func constantOf(p *tensorpb.TensorProto) *value {
 	return v
 }
 
-// numbersOf reads the numbers of a constant as they are written: one alone stands for all.
+// numbersOf reads the numbers of a constant. A single number stands for all.
 func numbersOf(p *tensorpb.TensorProto) (list []float64, ok bool) {
 	if raw := p.GetTensorContent(); len(raw) > 0 {
 		d := graph.DType(p.GetDtype())
@@ -145,8 +145,8 @@ func numbersOf(p *tensorpb.TensorProto) (list []float64, ok bool) {
 			list = append(list, float64(tensor.BF16(x).Float32())) //nolint:gosec // 16 bits of it are used
 		}
 	}
-	if len(list) == 0 && plain(graph.DType(p.GetDtype())) {
-		list = []float64{0} // zeros are left out
+	if len(list) == 0 && isPlain(graph.DType(p.GetDtype())) {
+		list = []float64{0} // zeros may be left out
 	}
 	return list, len(list) > 0
 }

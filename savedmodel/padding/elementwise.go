@@ -7,7 +7,7 @@ import (
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
 )
 
-// samePassOps give their first input as it is.
+// samePassOps return their first input unchanged.
 var samePassOps = []string{
 	"Identity", "StopGradient", "PreventGradient", "Snapshot", "CheckNumerics", "EnsureShape", "DeepCopy", "DebugGradientIdentity", "PlaceholderWithDefault",
 }
@@ -31,7 +31,7 @@ func init() {
 	}
 }
 
-// filled has the first input's axes, and one value everywhere.
+// filled returns a value with the first input's axes and x everywhere.
 func (c *call) filled(x float64) []*value {
 	if !c.ranked(1) {
 		return c.unknown("has an input of unknown rank")
@@ -39,7 +39,7 @@ func (c *call) filled(x float64) []*value {
 	return []*value{full(c.in[0].axes, constant(x))}
 }
 
-// inRange forgets constants that a dtype does not hold: they become others.
+// inRange drops constants that do not fit the dtype: computing with them gives others.
 func (c *call) inRange(v *value) {
 	lo, hi := limitsOf(c.n.Def.GetAttr()["T"].GetType())
 	check := func(f *fact) {
@@ -53,8 +53,8 @@ func (c *call) inRange(v *value) {
 	}
 }
 
-// unchanged is the state that a sum or a product leaves as it is: 0 is added, or it is multiplied
-// by 1.
+// unchanged returns which of the loop's states a sum or a product leaves as it is, by adding 0 or
+// multiplying by 1; 0 if none.
 func (c *call) unchanged(axes []axis) int {
 	neutral, ok := map[string]float64{"AddV2": 0, "Add": 0, "Sub": 0, "Mul": 1}[c.n.Op]
 	for i, in := range c.in {
@@ -65,9 +65,9 @@ func (c *call) unchanged(axes []axis) int {
 	return 0
 }
 
-// diagonal tells of a comparison of numbers of steps along two axes that are alike, as a causal
-// mask is made of, that it is true where both are the same: for each place of one there is one of
-// the other.
+// diagonal notes, for a comparison of the numbers of steps along two equal axes, that it is true
+// where both are the same. A causal mask is made so: for each place along one axis there is a place
+// along the other that is not masked.
 func (c *call) diagonal(v *value) {
 	if len(c.in) != 2 || c.in[0].real.place == 0 || c.in[1].real.place == 0 {
 		return
@@ -90,7 +90,8 @@ func (c *call) diagonal(v *value) {
 	}
 }
 
-// mayCancel reports whether two inputs depend on padding or other rows, each in its own way.
+// mayCancel reports whether two inputs depend on padding or other rows for different reasons: the
+// effects might cancel.
 func (c *call) mayCancel() bool {
 	var first *cause
 	for _, in := range c.in {
@@ -105,11 +106,11 @@ func (c *call) mayCancel() bool {
 	return false
 }
 
-// same reports whether two axes have the same entries. Padded axes of two inputs do where each row
-// has as many entries along one as along the other, which is then needed.
-func (w *walker) same(a, b axis) bool {
+// sameEntries reports whether two axes have the same entries. Padded axes of two inputs have them
+// if each row has as many entries along both, which then becomes a need.
+func (w *walker) sameEntries(a, b axis) bool {
 	if slices.Equal(a, b) || a.isFixed() && b.isFixed() {
-		return true // or TensorFlow refuses it
+		return true // otherwise TensorFlow refuses the operation
 	}
 	if len(a) != len(b) {
 		return false
@@ -132,7 +133,8 @@ func (w *walker) same(a, b axis) bool {
 	return true
 }
 
-// at is what is true of an input's entries where axis j, of rank axes, is padding.
+// at returns what is true of an input's entries where axis j of the result, which has rank axes, is
+// padding.
 func at(v *value, j, rank int) fact {
 	if k := j - (rank - v.rank()); k >= 0 && len(v.axes[k]) > 0 {
 		return v.pad[k]
@@ -166,7 +168,7 @@ func elementwise(c *call) []*value {
 	if nums := c.arithmetic(v.rank()); nums != nil {
 		return []*value{c.counted(v, nums)}
 	}
-	if v.real.known { // whatever the inputs are
+	if v.real.known { // by the values of some inputs alone
 		return []*value{v}
 	}
 	v.state = c.unchanged(axes)
@@ -177,7 +179,7 @@ func elementwise(c *call) []*value {
 	return out
 }
 
-// cast changes the dtype.
+// cast is the rule of Cast.
 func cast(c *call) []*value {
 	if !c.ranked(1) {
 		return c.unknown("has an input of unknown rank")
@@ -206,13 +208,13 @@ func cast(c *call) []*value {
 	return []*value{&u}
 }
 
-// choose takes each value from one of two inputs.
+// choose is the rule of operations that take each value from one of two inputs.
 func choose(c *call) []*value {
 	if !c.ranked(3) {
 		return c.unknown("has an input of unknown rank")
 	}
 	cond, yes, no := c.in[0], c.in[1], c.in[2]
-	// Select chooses for each entry of the first axis, where the condition has that alone
+	// A Select whose condition is a vector chooses for each entry of the first axis.
 	if c.n.Op == "Select" && cond.rank() == 1 && yes.rank() > 1 {
 		u := cond.with(slices.Clone(cond.axes), slices.Clone(cond.pad))
 		for range yes.rank() - 1 {
@@ -245,7 +247,7 @@ func choose(c *call) []*value {
 		from = in[2:]
 	}
 	for i, branch := range []*value{yes, no} {
-		// only then is it the branch itself, and not just the same for the row
+		// Only then is it the branch itself, and not just equal for the row.
 		if all.is(float64(1-i)) && slices.EqualFunc(branch.axes, axes, slices.Equal[axis]) {
 			v.state = branch.state
 		}
@@ -253,8 +255,8 @@ func choose(c *call) []*value {
 	return c.made(v, from...)
 }
 
-// unheld is a fact of a choice: padding is what the last entry of the row is only where the choice
-// is, too.
+// unheld returns f, which describes the chosen values. Padding that repeats the last entry of the
+// row (held) does so after a choice only if the condition and both branches do.
 func unheld(f fact, of []fact) fact {
 	f.held = of[0].held && of[1].held && of[2].held
 	return f

@@ -32,7 +32,7 @@ func listFromTensor(c *call) []*value {
 	return []*value{{list: &list{length: in.axes[0], elem: elem, pad: in.pad[0]}, why: in.why}}
 }
 
-// listReserve is a list that nothing was written to.
+// listReserve is the rule of TensorListReserve: a list to which nothing is written yet.
 func listReserve(c *call) []*value {
 	if len(c.in) < 2 || len(c.in[1].nums) != 1 {
 		return c.unknown("makes a list whose length does not follow")
@@ -64,7 +64,8 @@ func listGet(c *call) []*value {
 	return []*value{v}
 }
 
-// listSet writes an entry: that of the loop's step, or the only one of a list that holds the last.
+// listSet is the rule of TensorListSetItem. It follows writing the entry with the number of the
+// loop's step, and writing the only entry of a list that keeps the last result.
 func listSet(c *call) []*value {
 	if len(c.in) < 3 || c.in[0].list == nil || len(c.in[1].nums) != 1 || !c.in[2].ranked || c.in[2].list != nil {
 		return c.unknown("writes an entry of a list that does not follow")
@@ -126,17 +127,17 @@ func listStack(c *call) []*value {
 
 // stepping is the loop whose body is being followed.
 type stepping struct {
-	axis    axis // it makes a step for each entry of this
-	padding bool // the step is one of padding, else one of the row's own
+	axis    axis // the loop makes a step for each entry of this axis
+	padding bool // the step is one of padding, otherwise one of the row's own
 	body    *graph.Function
-	carried []graph.Ref // what each state becomes
-	held    []bool      // states that are held
-	args    []*value    // of the body
-	relied  []int       // states that have to stay for what was said of lists to be true
+	carried []graph.Ref // by state: the result of the body that is its next value
+	held    []bool      // states that are held, see [Hold]
+	args    []*value    // arguments of the body
+	relied  []int       // states that must stay as they are, or facts about lists would be false
 }
 
-// writes reports whether what a node writes to a list is what a state becomes in the row's own
-// steps: in a step of padding, which leaves the state as it is, it writes the last of these again.
+// writes reports whether a node writes a state's next value to a list. In a step of padding, which
+// leaves the state as it is, it then writes once more what the row's last own step wrote.
 func (s *stepping) writes(n *graph.Node, state int) bool {
 	if len(n.Inputs) < 3 || origin(n.Inputs[2]) != origin(s.carried[state-1]) {
 		return false
@@ -156,8 +157,8 @@ func origin(r graph.Ref) graph.Ref {
 	return r
 }
 
-// loop follows a While. Steps of the row's own come first, or last, and steps of padding the other
-// way round; the row's state is what it is alone where steps of padding leave it as it is.
+// loop is the rule of While. The row's own steps come first and steps of padding last, or the other
+// way round. A state is what it is for the row alone if steps of padding leave it as it is.
 func (c *call) loop() []*value {
 	body, cond := c.w.load(c.n.Def.GetAttr()["body"].GetFunc().GetName()), c.w.load(c.n.Def.GetAttr()["cond"].GetFunc().GetName())
 	if body == nil || cond == nil || len(body.Rets) != len(c.in) || len(body.Args) != len(c.in) || len(cond.Rets) != 1 {
@@ -184,8 +185,8 @@ type looped struct {
 	counter []bool
 }
 
-// same reports whether the body hands argument i on as it is.
-func (l *looped) same(i int) bool {
+// passesOn reports whether the body returns argument i unchanged.
+func (l *looped) passesOn(i int) bool {
 	at, ok := origin(l.body.Rets[i]).IsArg()
 	return ok && at == i
 }
@@ -208,11 +209,12 @@ func (l *looped) counts(i int) bool {
 	return false
 }
 
-// bound is how many steps a loop makes: its condition compares counters with sizes.
+// bound returns how many steps the loop makes, from its condition, which must compare counters with
+// sizes.
 func (l *looped) bound(cond *graph.Function) (bound num, ok bool) {
 	args := make([]*value, len(l.in))
 	for i, v := range l.in {
-		if args[i] = v; !l.same(i) {
+		if args[i] = v; !l.passesOn(i) {
 			args[i] = notKnown(l.n, "changes in each step")
 		}
 	}
@@ -244,11 +246,11 @@ func (l *looped) bound(cond *graph.Function) (bound num, ok bool) {
 		}
 		bound, found = limit[0], true
 	}
-	return bound, false // in a circle
+	return bound, false // the condition depends on itself
 }
 
-// oriented is the axis that the loop goes along: that of the lists that it reads, which have
-// padding first or last.
+// oriented returns the axis that the loop goes along. The lists that the loop reads tell whether
+// padding comes first or last.
 func (l *looped) oriented(bound num) (axis, bool) {
 	over, ok := bound.axis()
 	s, padded := over.only(steps)
@@ -257,7 +259,7 @@ func (l *looped) oriented(bound num) (axis, bool) {
 	}
 	read, front := 0, 0
 	for i, v := range l.in {
-		if l.same(i) && v.list != nil && sameSize(v.list.length, over) {
+		if l.passesOn(i) && v.list != nil && sameSize(v.list.length, over) {
 			read++
 			front += when(v.list.length[0].front, 1)
 		}
@@ -266,11 +268,11 @@ func (l *looped) oriented(bound num) (axis, bool) {
 	return axis{s}, front == 0 || front == read
 }
 
-// sameSize reports whether two axes have as many entries, wherever those of padding stand.
+// sameSize reports whether two axes have as many entries, on whichever side their padding is.
 func sameSize(a, b axis) bool { return numOf(a).equal(numOf(b)) }
 
-// follow follows the body: a step of padding first, to see which states it leaves as they are, then
-// the row's own, until what is known of the states changes no more.
+// follow follows the body. First comes a step of padding, which shows which states it leaves as
+// they are, then the row's own steps, until they change nothing that is known of the states.
 func (l *looped) follow(over axis) []*value {
 	l.counter = make([]bool, len(l.in))
 	state := slices.Clone(l.in)
@@ -282,12 +284,12 @@ func (l *looped) follow(over axis) []*value {
 		return l.unknown("repeats itself for %s", along(over))
 	}
 	front := padded && s.front
-	mixes := !padded && !over.isFixed() // steps are rows, of which one is the row's own
+	mixes := !padded && !over.isFixed() // steps are rows of the batch
 	for round := range 4 {
 		kept := l.kept(over, state, padded)
 		if mixes || front {
 			for i := range state {
-				if !l.same(i) && !l.counter[i] && state[i].list == nil && !kept[i] {
+				if !l.passesOn(i) && !l.counter[i] && state[i].list == nil && !kept[i] {
 					state[i] = l.changed(state[i], over)
 				}
 			}
@@ -300,12 +302,12 @@ func (l *looped) follow(over axis) []*value {
 		if !stable {
 			return l.unknown("changes what is known of its state in each step")
 		}
-		return l.over(over, state, kept, padded && !front, mixes)
+		return l.results(over, state, kept, padded && !front, mixes)
 	}
 	return nil
 }
 
-// changed marks a state that other steps change.
+// changed marks a state that steps other than the row's own change.
 func (l *looped) changed(v *value, over axis) *value {
 	if over.has(steps) {
 		return l.dependsOn(v, "goes on through %s: no mask holds its state", along(over))
@@ -313,8 +315,8 @@ func (l *looped) changed(v *value, over axis) *value {
 	return l.dependsOn(v, "carries a state through %s", along(over))
 }
 
-// kept tells which states a step of padding leaves as they are, by itself or because they are held.
-// What it writes to lists stays in state.
+// kept returns which states a step of padding leaves as they are, by itself or because they are
+// held. What such a step writes to lists is noted in state.
 func (l *looped) kept(over axis, state []*value, padded bool) []bool {
 	if !padded {
 		return make([]bool, len(state))
@@ -326,14 +328,14 @@ func (l *looped) kept(over axis, state []*value, padded bool) []bool {
 	return kept
 }
 
-// paddingStep follows a step of padding for kept.
+// paddingStep follows one step of padding, with the given states held.
 func (l *looped) paddingStep(over axis, state []*value, held []bool) []bool {
 	kept := make([]bool, len(state))
 	step := &stepping{axis: over, padding: true, body: l.body, carried: l.body.Rets, held: held}
 	l.w.stepping = step
 	args := slices.Clone(state)
 	for i, v := range state {
-		if l.same(i) {
+		if l.passesOn(i) {
 			continue
 		}
 		u := *v
@@ -346,7 +348,7 @@ func (l *looped) paddingStep(over axis, state []*value, held []bool) []bool {
 	step.args = args
 	inner := l.w.frame(l.body, l.fr.inner(l.n), args)
 	for i, r := range l.body.Rets {
-		if l.same(i) {
+		if l.passesOn(i) {
 			continue
 		}
 		v := l.w.value(inner, r)
@@ -360,7 +362,7 @@ func (l *looped) paddingStep(over axis, state []*value, held []bool) []bool {
 	}
 	changes := slices.ContainsFunc(step.relied, func(i int) bool { return !kept[i] })
 	for i, v := range state {
-		if v.list != nil && !l.same(i) && (changes || over[0].front) {
+		if v.list != nil && !l.passesOn(i) && (changes || over[0].front) {
 			v.list.pad.held = false
 			kept[i] = kept[i] && !changes
 		}
@@ -368,7 +370,7 @@ func (l *looped) paddingStep(over axis, state []*value, held []bool) []bool {
 	return kept
 }
 
-// step follows one of the row's own steps, and joins what becomes of the states to what they were.
+// step follows one of the row's own steps, and joins its results with what was known of the states.
 func (l *looped) step(over axis, state []*value, behind bool) (next []*value, stable bool) {
 	l.w.stepping = &stepping{axis: over, body: l.body, carried: l.body.Rets}
 	args := slices.Clone(state)
@@ -386,7 +388,7 @@ func (l *looped) step(over axis, state []*value, behind bool) (next []*value, st
 	inner := l.w.frame(l.body, l.fr.inner(l.n), args)
 	next, stable = slices.Clone(state), true
 	for i, r := range l.body.Rets {
-		if l.same(i) || l.counter[i] {
+		if l.passesOn(i) || l.counter[i] {
 			continue
 		}
 		v := l.w.value(inner, r)
@@ -400,8 +402,8 @@ func (l *looped) step(over axis, state []*value, behind bool) (next []*value, st
 	return next, stable
 }
 
-// meet is what is known of a state that is one value at first and the other after a step. same says
-// that nothing new is known; nil is what has no shape in common.
+// meet returns what is known of a state that has value a before a step and b after it. same reports
+// that this is no less than what was known of a. nil: the two have no shape in common.
 func meet(a, b *value) (joined *value, same bool) {
 	if a.list != nil && b.list != nil {
 		l := *a.list
@@ -447,7 +449,7 @@ func meet(a, b *value) (joined *value, same bool) {
 	return u, same
 }
 
-// first is the first cause there is; one that is not just unknown is preferred.
+// first returns the first of two causes, but prefers a dependence to something unknown.
 func first(a, b *cause) *cause {
 	if a == nil || b != nil && a.answer == Unknown && b.answer == Depends {
 		return b
@@ -455,20 +457,21 @@ func first(a, b *cause) *cause {
 	return a
 }
 
-// over gives what the loop gives: states that steps of padding change afterwards are not the row's.
-func (l *looped) over(over axis, state []*value, kept []bool, behind, mixes bool) []*value {
+// results returns the loop's results. Where steps of padding change a state after the row's own
+// steps, the result depends on padding.
+func (l *looped) results(over axis, state []*value, kept []bool, behind, mixes bool) []*value {
 	outs := make([]*value, len(state))
 	for i, v := range state {
 		u := *v
 		u.state = 0
 		outs[i] = &u
 		switch {
-		case l.same(i):
+		case l.passesOn(i):
 		case l.counter[i]:
 			n := numOf(over)
 			outs[i] = l.counted(&value{ranked: true}, []num{n})
 		case v.list != nil && slices.Equal(v.list.length, over), over.isFixed():
-			// each step writes an entry of its own
+			// Each step has written an entry of its own.
 		case mixes, behind && !kept[i]:
 			outs[i] = l.changed(&u, over)
 		}
@@ -476,7 +479,7 @@ func (l *looped) over(over axis, state []*value, kept []bool, behind, mixes bool
 	return outs
 }
 
-// branch follows both branches of a condition.
+// branch is the rule of conditions: it follows all branches.
 func branch(c *call) []*value {
 	yes, no := c.w.load(c.n.Def.GetAttr()["then_branch"].GetFunc().GetName()), c.w.load(c.n.Def.GetAttr()["else_branch"].GetFunc().GetName())
 	if yes == nil || no == nil || len(c.in) == 0 || len(yes.Rets) != len(no.Rets) {

@@ -12,37 +12,39 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Plan says where padding has to be kept out of a signature's graph, so that rows of any lengths
-// may share a batch and each gets the answer that it gets alone. Whoever writes the graph that way
-// gives it the rows' own lengths. Padding may hold any value of a usual size.
+// Plan says how to keep padding out of a signature's graph, so that rows of any lengths may share a
+// batch and each row gets the answer that it gets alone. The graph written by the plan takes the
+// rows' lengths as further inputs. Padding may then hold any value of a usual size.
 type Plan struct {
-	// Lengths are the numbers of a row's own entries that mends and outputs speak of.
+	// Lengths are the numbers of a row's own entries that Mends and Outputs refer to.
 	Lengths []Length
-	// Mends are what has to be done, by the functions that it is to be done in: each is named by
-	// the nodes that lead to it from the main graph, as [Path] puts them together. A function that
-	// is called twice is mended for each call by itself.
+	// Mends lists the changes by the function to be changed. A function is named by the nodes that
+	// lead to it from the main graph, see [Path]; a function that is called twice is changed for
+	// each call separately.
 	Mends map[string][]Mend
-	// Outputs are those that are then independent, with the axes that padding is to be cut off.
+	// Outputs are the outputs that become independent, with the axes from which padding has to be
+	// cut off.
 	Outputs map[string][]Sized
-	// Needs are what rows must be like. Others have to run without padding.
+	// Needs are conditions on rows. A row that does not meet them has to run without padding.
 	Needs []Need
 }
 
-// Path names the function that a node of another function calls, or the body of a loop.
+// Path returns the name of the function that a node calls, or of a loop's body; outer is the name
+// of the function that the node is in.
 func Path(outer, node string) string { return outer + ";" + node }
 
-// Length is how many entries of its own a row has along an axis: as many as along an axis of an
-// input, or what windows leave of these.
+// Length is a number of a row's own entries: the number along an axis of an input, after Steps.
 type Length struct {
 	Input string
-	Axis  int // of the input's rows
+	Axis  int // of a row of the input
 	Steps []Step
 }
 
-// Step makes of n entries (n + Add) / Div, rounded up, and 0 of less than none.
+// Step is the effect of windows on a length: n entries become (n + Add) / Div, rounded up, and none
+// if n + Add is not positive.
 type Step struct{ Add, Div int64 }
 
-// Of is the length for a row that has n entries along the input's axis.
+// Of returns the length for a row with n entries along the input's axis.
 func (l Length) Of(n int64) int64 {
 	for _, s := range l.Steps {
 		n = (max(n+s.Add, 0) + s.Div - 1) / s.Div
@@ -50,65 +52,67 @@ func (l Length) Of(n int64) int64 {
 	return n
 }
 
-// Sized says that an axis of an output has as many entries of the row's own as Lengths[Length].
+// Sized says that along Axis of an output a row has Lengths[Length] entries of its own.
 type Sized struct{ Axis, Length int }
 
-// MendKind is what a mend does.
+// MendKind is a kind of change.
 type MendKind uint8
 
-// The kinds of mends.
+// The kinds of changes.
 const (
-	// Mask puts Fill in the place of the padding of a node's input along an axis.
+	// Mask puts Fill in place of the padding of a node's input along an axis.
 	Mask MendKind = iota
-	// Mean has a Mean add up, and divides by the row's own entries along an axis, in the place of
-	// all. The first of several divides by those along the axes Whole, too.
+	// Mean makes a Mean add up and divide by the number of the row's own entries along an axis,
+	// instead of all entries. If a node has several, the first one divides by the sizes of the axes
+	// Whole too.
 	Mean
-	// Reverse has a ReverseV2 turn round the row's own entries alone.
+	// Reverse makes a ReverseV2 reverse only the row's own entries.
 	Reverse
-	// Shift moves padding of a node's input along an axis before the row's own entries.
+	// Shift moves the padding of a node's input along an axis in front of the row's own entries.
 	Shift
-	// Hold keeps a state of a loop as it is in steps of padding. The mend belongs to the body.
+	// Hold keeps a state of a loop as it is in steps of padding. The change belongs to the loop's
+	// body.
 	Hold
-	// Write has a node of a loop's body that writes to a list write a state as Hold keeps it.
+	// Write makes a node of a loop's body that writes to a list write the state that Hold keeps.
 	Write
 )
 
-// Mend is one thing that is to be done in a function.
+// Mend is one change of a function.
 type Mend struct {
 	Kind   MendKind
 	Node   string       // "" for Hold
-	Input  int          // of the node
+	Input  int          // index of the node's input
 	Rank   int          // of that input, or of the state
-	Rows   int          // the axis of the batch
-	Axis   int          // of padding
-	Length int          // an index of [Plan].Lengths
-	DType  tensor.DType // of what is masked, or of the mean
+	Rows   int          // axis of the batch
+	Axis   int          // axis with padding
+	Length int          // index in [Plan].Lengths
+	DType  tensor.DType // of the masked input, or of the mean
 	Fill   float64
-	// Gone are the axes that a Mean goes along, a bit each, and Whole those of them that have no
-	// padding, for the first Mean of a node.
+	// Gone are the axes that a Mean reduces, one bit each. Whole are those among them without
+	// padding; only the first Mean of a node has them.
 	Gone, Whole uint64
-	// State is the loop's argument that Hold and Write are about, and Counter the one that holds
-	// the number of the step.
+	// State is the index of the loop's argument for Hold and Write, and Counter that of the
+	// argument with the number of the step.
 	State, Counter int
 }
 
-// mender collects mends on a walk.
+// mender collects the changes found on a walk.
 type mender struct {
 	plan    *Plan
-	numbers map[atom]int // the places of lengths
+	numbers map[atom]int // indices of lengths in the plan
 	have    map[mendKey]Mend
-	clash   bool // a node would have to be mended in two ways
+	clash   bool // a node would need two different changes
 }
 
-// mendKey says what is mended.
+// mendKey identifies what is changed.
 type mendKey struct {
 	path, node         string
 	kind               MendKind
 	input, axis, state int
 }
 
-// Mended looks for a plan for a signature of a graph, which may be another than the model's own
-// with the same inputs and outputs. It is nil where not one output can be made independent.
+// Mended looks for a plan for a signature of graph g, which may be another graph than the model's
+// own, with the same inputs and outputs. It returns nil if no output can be made independent.
 func Mended(mg *savedmodel.MetaGraph, g *graph.Graph, sig *savedmodel.Signature) (*Plan, error) {
 	state, err := mg.State(sig)
 	if err != nil || len(state.Changes) > 0 || len(state.Random) > 0 {
@@ -144,7 +148,7 @@ func (w *walker) planned() *Plan {
 			p.Outputs[name] = sized
 		}
 	}
-	least, ok := w.least(1)
+	least, ok := w.leastNeeds(1)
 	if w.mend.clash || !ok || len(p.Outputs) == 0 {
 		return nil
 	}
@@ -158,22 +162,23 @@ func (w *walker) planned() *Plan {
 	return p
 }
 
-// compareMends brings mends into an order that is the same each time, Hold before Write.
+// compareMends orders changes, always in the same way, with Hold before Write.
 func compareMends(a, b Mend) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Node, b.Node), a.Input-b.Input, a.Axis-b.Axis, a.State-b.State)
 }
 
-// mostLeast bounds the entries that a row may need.
+// mostLeast bounds the number of entries that a plan may need of a row.
 const mostLeast = 1 << 16
 
-// least are the needs for more than a few entries along the axes of inputs: a row with fewer than a
-// window takes, or than the number of an entry that is taken, may be an error, alone.
-func (w *walker) least(from int64) ([]Need, bool) {
+// leastNeeds returns the needs for at least so many entries (from) along axes of inputs. A row with
+// fewer entries than a window has, or than the index that is taken, may be an error on its own.
+func (w *walker) leastNeeds(from int64) ([]Need, bool) {
 	least := map[Need]int64{}
 	for a, want := range w.seen {
 		l, ok := w.lengthOf(a)
 		if !ok {
-			continue // of no input's making
+			// An axis that does not come from an input.
+			continue
 		}
 		n := int64(1)
 		for l.Of(n) < want {
@@ -195,7 +200,7 @@ func (w *walker) least(from int64) ([]Need, bool) {
 	return needs, true
 }
 
-// lengthOf is the length of an axis.
+// lengthOf returns the length of an axis.
 func (w *walker) lengthOf(a atom) (Length, bool) {
 	l, ok := w.lengths[a.name]
 	if !ok {
@@ -211,7 +216,7 @@ func (w *walker) lengthOf(a atom) (Length, bool) {
 	return l, a.kind == steps
 }
 
-// derive notes how long an axis of a new name is, beside the one that it is made of.
+// derive notes the length of a new axis (name), which is computed from another axis by a step.
 func (w *walker) derive(name string, from atom, s Step) {
 	if l, ok := w.lengthOf(from); ok {
 		l.Steps = append(slices.Clone(l.Steps), s)
@@ -222,7 +227,7 @@ func (w *walker) derive(name string, from atom, s Step) {
 	}
 }
 
-// number is the place of an axis' length in the plan.
+// number returns the index of an axis' length in the plan, and adds it if necessary.
 func (m *mender) number(w *walker, a atom) (int, bool) {
 	l, ok := w.lengthOf(a)
 	if !ok {
@@ -237,7 +242,7 @@ func (m *mender) number(w *walker, a atom) (int, bool) {
 	return i, true
 }
 
-// add notes a mend.
+// add adds a change to the plan.
 func (m *mender) add(path string, mend Mend) {
 	key := mendKey{path, mend.Node, mend.Kind, mend.Input, mend.Axis, mend.State}
 	if old, ok := m.have[key]; ok && old != mend {
@@ -246,7 +251,8 @@ func (m *mender) add(path string, mend Mend) {
 	m.have[key] = mend
 }
 
-// rowsOf is the axis of the batch of a tensor that has one, and nothing else of other rows.
+// rowsOf returns the axis of the batch of a tensor, or -1 if it has none, or has other axes with
+// entries of other rows.
 func rowsOf(v *value) int {
 	at := -1
 	for i, a := range v.axes {
@@ -260,8 +266,8 @@ func rowsOf(v *value) int {
 	return at
 }
 
-// mendable returns what a mend along an axis of an input says, where there can be one: padding has
-// to be behind the row's own entries.
+// mendable returns the common fields of a change along axis i of an input. ok is false if none is
+// possible there: padding has to come after the row's own entries.
 func (c *call) mendable(v *value, i int) (Mend, bool) {
 	if c.w.mend == nil || !c.fr.mendable() || !v.ranked || v.list != nil || i >= v.rank() {
 		return Mend{}, false
@@ -275,7 +281,8 @@ func (c *call) mendable(v *value, i int) (Mend, bool) {
 	return Mend{Node: c.n.Name, Rank: v.rank(), Rows: at, Axis: i, Length: length}, ok
 }
 
-// mask has padding of an input along an axis be fill, and reports whether it will be.
+// mask plans to put fill in place of the padding of input k along axis i, and reports whether that
+// is possible.
 func (c *call) mask(k, i int, fill float64) bool {
 	v := c.in[k]
 	m, ok := c.mendable(v, i)
@@ -297,7 +304,7 @@ func (c *call) mask(k, i int, fill float64) bool {
 	return true
 }
 
-// maskedType is the dtype of a node's inputs, which files may leave out where it is the usual one.
+// maskedType returns the dtype of a node's inputs. Files may leave out the usual one.
 func maskedType(n *graph.Node) tensor.DType {
 	switch n.Op {
 	case "Any", "All":
@@ -310,7 +317,7 @@ func maskedType(n *graph.Node) tensor.DType {
 	return graph.DType(n.Def.GetAttr()["T"].GetType())
 }
 
-// fits reports whether there are constants of a dtype to mask with.
+// fits reports whether masks can be written for a dtype.
 func fits(d tensor.DType) bool {
 	switch d {
 	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16, tensor.Int32, tensor.Int64, tensor.Bool:
@@ -319,7 +326,7 @@ func fits(d tensor.DType) bool {
 	return false
 }
 
-// reversed has a ReverseV2 along a padded axis leave padding where it is.
+// reversed plans to make a ReverseV2 along a padded axis leave the padding where it is.
 func (c *call) reversed(i int) bool {
 	m, ok := c.mendable(c.in[0], i)
 	if ok {
@@ -329,8 +336,8 @@ func (c *call) reversed(i int) bool {
 	return ok
 }
 
-// shifted has padding of the first input along an axis come first, so that what is counted from the
-// end is counted from the row's own end.
+// shifted plans to move the padding of the first input along an axis to the front, so that indices
+// from the end count from the row's own end.
 func (c *call) shifted(i int) bool {
 	m, ok := c.mendable(c.in[0], i)
 	if !ok {
@@ -346,7 +353,7 @@ func (c *call) shifted(i int) bool {
 	return true
 }
 
-// holdable lists the states of a loop that steps of padding change and that can be held; nil where
+// holdable returns the states of a loop that steps of padding change and that can be held; nil if
 // there are none.
 func (l *looped) holdable(over axis, state []*value, kept []bool) []bool {
 	path := l.fr.inner(l.n)
@@ -362,7 +369,7 @@ func (l *looped) holdable(over axis, state []*value, kept []bool) []bool {
 	}
 	var held []bool
 	for i, v := range state {
-		if l.same(i) || l.counter[i] || kept[i] || !v.ranked || v.list != nil || v.handle != nil || rowsOf(v) < 0 {
+		if l.passesOn(i) || l.counter[i] || kept[i] || !v.ranked || v.list != nil || v.handle != nil || rowsOf(v) < 0 {
 			continue
 		}
 		if held == nil {
@@ -374,8 +381,8 @@ func (l *looped) holdable(over axis, state []*value, kept []bool) []bool {
 	return held
 }
 
-// holds returns the state that a node writes to a list in the row's own steps, where the state is
-// held: the node is to write what is held.
+// holds returns the held state whose next value a node writes to a list, and plans that it writes
+// the held value.
 func (s *stepping) holds(c *call) (*value, bool) {
 	if len(c.n.Inputs) < 3 {
 		return nil, false
@@ -389,7 +396,7 @@ func (s *stepping) holds(c *call) (*value, bool) {
 	return nil, false
 }
 
-// sized is what is to be cut off an output along a padded axis.
+// sized returns what has to be cut off an output along a padded axis.
 func (w *walker) sized(i int, a axis) (Sized, bool) {
 	s, ok := a.only(steps)
 	if w.mend == nil || !ok || s.front {
@@ -399,7 +406,7 @@ func (w *walker) sized(i int, a axis) (Sized, bool) {
 	return Sized{Axis: i, Length: length}, ok
 }
 
-// note remembers the padded axes of a value.
+// note notes the padded axes of a value.
 func (w *walker) note(v *value) {
 	for _, a := range v.axes {
 		for _, x := range a {
@@ -408,7 +415,7 @@ func (w *walker) note(v *value) {
 	}
 }
 
-// atLeast remembers that a row needs so many entries along an axis.
+// atLeast notes that a row needs at least n entries along an axis.
 func (w *walker) atLeast(a atom, n int64) {
 	if a.kind == steps {
 		if w.seen == nil {
@@ -418,12 +425,12 @@ func (w *walker) atLeast(a atom, n int64) {
 	}
 }
 
-// fills are the entries that leave reductions as they are.
+// fills maps reductions to the entry that does not change their result.
 var fills = map[string]float64{
 	"Max": math.Inf(-1), "Min": math.Inf(1), "Sum": 0, "Mean": 0, "EuclideanNorm": 0, "Prod": 1, "All": 1, "Any": 0,
 }
 
-// mendReduction keeps padding along some axes out of a reduction.
+// mendReduction plans to keep padding along the reduced axes out of a reduction.
 func (c *call) mendReduction(gone []int) {
 	for _, i := range gone {
 		x, ok := c.in[0].axes[i].only(steps)
@@ -436,7 +443,7 @@ func (c *call) mendReduction(gone []int) {
 	}
 }
 
-// mendMean has a mean be that of the row's own entries.
+// mendMean plans to make a mean that of the row's own entries.
 func (c *call) mendMean(gone []int) {
 	m := Mend{Kind: Mean, Node: c.n.Name, DType: maskedType(c.n)}
 	if m.DType != tensor.Float32 && m.DType != tensor.Float64 {

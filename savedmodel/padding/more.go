@@ -22,7 +22,8 @@ func init() {
 	rules["MatrixBandPart"] = bandPart
 }
 
-// spaceToBatch moves blocks of fixed axes to the axis of the rows.
+// spaceToBatch is the rule of SpaceToBatchND: it moves blocks of fixed axes to the axis of the
+// rows.
 func spaceToBatch(c *call) []*value {
 	block, ok := c.ints(1)
 	if !c.ranked(1) || !ok || c.in[0].rank() < len(block)+1 {
@@ -43,7 +44,7 @@ func spaceToBatch(c *call) []*value {
 	return c.made(v, in)
 }
 
-// batchToSpace undoes spaceToBatch.
+// batchToSpace is the rule of BatchToSpaceND, which undoes SpaceToBatchND.
 func batchToSpace(c *call) []*value {
 	block, ok := c.ints(1)
 	if !c.ranked(1) || !ok || c.in[0].rank() < len(block)+1 {
@@ -68,7 +69,7 @@ func batchToSpace(c *call) []*value {
 	return c.made(v, in)
 }
 
-// transposed is a convolution the other way round, along fixed axes.
+// transposed is the rule of transposed convolutions, along fixed axes.
 func transposed(c *call) []*value {
 	axes, ok := c.axesOf(0)
 	if len(c.in) < 3 || !ok || !c.in[1].ranked || !c.in[2].ranked || c.in[2].rank() != len(axes) {
@@ -83,7 +84,7 @@ func transposed(c *call) []*value {
 	return c.made(v, in, c.in[1])
 }
 
-// resize makes pictures of fixed sizes larger or smaller.
+// resize is the rule of operations that scale images of fixed sizes.
 func resize(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() != 4 || len(c.in) < 2 || len(c.in[1].nums) != 2 {
 		return c.unknown("has a size that does not follow")
@@ -93,7 +94,7 @@ func resize(c *call) []*value {
 	v.real = fact{finite: in.real.finite, tame: in.real.tame}
 	for i, n := range c.in[1].nums {
 		a, ok := n.axis()
-		if !ok || !in.axes[i+1].isFixed() || !n.same() {
+		if !ok || !in.axes[i+1].isFixed() || !n.sameInBoth() {
 			return c.unknown("makes steps more or fewer")
 		}
 		v.axes[i+1] = a
@@ -101,7 +102,7 @@ func resize(c *call) []*value {
 	return c.made(v, in)
 }
 
-// bincount counts, in each row, how often each number is there.
+// bincount is the rule of operations that count, in each row, how often each number occurs.
 func bincount(c *call) []*value {
 	size, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(size) != 1 || len(c.in) < 3 {
@@ -125,7 +126,8 @@ func bincount(c *call) []*value {
 	return c.made(v, in, c.in[2])
 }
 
-// bandPart leaves the entries near the diagonal: of ones, those before a place and itself.
+// bandPart is the rule of MatrixBandPart, which keeps the entries near the diagonal. Of a matrix of
+// ones it makes a mask that has each place and those before it.
 func bandPart(c *call) []*value {
 	lower, ok1 := c.ints(1)
 	upper, ok2 := c.ints(2)

@@ -1,19 +1,20 @@
-// Package padding proves, from a model's graph alone, what the answers for a row depend on beside
-// the row: [Of] says for each output of a signature whether other rows of its batch, and how far
-// the row is padded, change a row's answer; that they do not; or that it is not known.
+// Package padding proves, from a model's graph alone, what the answer for a row depends on beside
+// the row. [Of] says for each output of a signature whether other rows of the batch, and the row's
+// padding, change the answer; that they do not; or that it is not known.
 //
 // # How it is proven
 //
-// Two runs are compared, operation by operation: one of a row alone, and one of the same row among
-// others, padded to the longest. Of each tensor it is known how its axes relate, such as that one
-// has the row's steps first and padding behind, whether the row's own entries are the same in both
-// runs, and what stands where there is padding, such as false in a mask. A product of matrices
-// along other axes keeps that; a maximum over the steps does only where padding cannot be the
-// largest; a loop over the steps where the steps of padding leave its state as it is.
+// Two runs are compared, operation by operation: in the first a row is alone, in the second it is
+// among other rows, padded to the longest. For each tensor the walk knows how its axes relate in
+// the two runs (for example, the row's steps come first and padding after them), whether the row's
+// own entries are the same in both, and what is known of the entries of padding (for example, they
+// are false in a mask). A product of matrices along other axes keeps these facts. A maximum over
+// the steps is the same in both runs only if padding cannot be the largest entry. A loop over the
+// steps is, if steps of padding leave its state as it is.
 //
-// An operation that is not known makes what it gives unknown, never independent. What is proven
-// holds up to rounding, for values of a usual size: a mask that adds -1e9 is taken to outweigh what
-// it is added to. A row has to have a step at least.
+// An operation that the walk does not know makes its results unknown, never independent. Proofs
+// hold up to rounding, for values of a usual size: a mask that adds -1e9 is taken to outweigh
+// whatever it is added to. A row must have at least one step.
 package padding
 
 import (
@@ -26,9 +27,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Of walks through the graph of a signature. pad gives the padding values of inputs; 0, "" and
-// false are those of the others. The outputs are in the order of their names. An error is one of
-// reading the file.
+// Of returns what is known of the outputs of a signature, in the order of their names. pad gives
+// the padding values of inputs; others are padded with 0, "" or false. An error is one of reading
+// the file.
 func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, pad map[string]tensor.Tensor) ([]Output, error) {
 	names := sig.OutputNames()
 	outputs := make([]Output, len(names))
@@ -60,7 +61,7 @@ func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, pad map[string]tens
 					continue
 				}
 				_, r := w.output(main, sig.Outputs[name])
-				if least, ok := w.least(2); r.Answer == Independent && ok {
+				if least, ok := w.leastNeeds(2); r.Answer == Independent && ok {
 					r.Needs = append(w.found(assume), least...)
 				} else if r.Answer == Independent {
 					r = Result{Chain: []string{"it takes more entries than rows have"}}
@@ -81,8 +82,8 @@ func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, pad map[string]tens
 	return outputs, nil
 }
 
-// assumptions lists what is tried of the rows, the least first: nothing; that no step is a padding
-// value; and that what is called a mask holds ones, too.
+// assumptions lists the assumptions about rows that are tried, the weakest first: none; that no
+// step is a padding value; and also that inputs called masks hold ones.
 func assumptions(sig *savedmodel.Signature) []map[string]Need {
 	none, padless, ones := map[string]Need{}, map[string]Need{}, map[string]Need{}
 	masks := false
@@ -100,8 +101,8 @@ func assumptions(sig *savedmodel.Signature) []map[string]Need {
 	return []map[string]Need{none, padless}
 }
 
-// output follows an output back to what it is made of. Where padding may be cut off it, sized says
-// where.
+// output returns what is known of an output. If padding can be cut off it, sized says along which
+// axes.
 func (w *walker) output(main *frame, info savedmodel.TensorInfo) (sized []Sized, r Result) {
 	if info.Encoding != savedmodel.Dense {
 		return nil, Result{Chain: []string{"it is no dense tensor"}}
@@ -135,7 +136,7 @@ func (w *walker) output(main *frame, info savedmodel.TensorInfo) (sized []Sized,
 	return sized, Result{Answer: Independent}
 }
 
-// result writes the chain of causes, from the first on.
+// result returns the chain of causes as a result, beginning with the first cause.
 func (c *cause) result() Result {
 	r := Result{Answer: c.answer}
 	for ; c != nil; c = c.up {
@@ -149,7 +150,7 @@ func (c *cause) result() Result {
 	return r
 }
 
-// place names an operation for people: what it does, and the layer that it stands in.
+// place names an operation for people, by what it does and its layer.
 func place(n *graph.Node) string {
 	scope := strings.Join(n.Parts[:len(n.Parts)-1], "/")
 	if scope == "" {

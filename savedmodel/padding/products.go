@@ -12,18 +12,18 @@ func init() {
 	rules["Einsum"] = einsum
 }
 
-// labelled is an operand of a product, each axis of which has a letter.
+// labelled is an operand of a product, with a letter for each axis.
 type labelled struct {
 	v       *value
 	letters string
 }
 
-// matMul is a product of matrices, written as one of labelled axes.
+// matMul is the rule of products of matrices. They are treated as products of labelled axes.
 func matMul(c *call) []*value {
 	if !c.ranked(2) || len(c.in) != 2 || c.in[0].rank() < 2 || c.in[1].rank() < 2 {
 		return c.unknown("has an input of unknown rank")
 	}
-	const before = "abcdefgh" // axes that both have
+	const before = "abcdefgh" // axes of both operands
 	letters := func(v *value, flip bool, last string) string {
 		n := v.rank() - 2
 		if n > len(before) {
@@ -49,7 +49,7 @@ func einsum(c *call) []*value {
 	if !ok || !c.ranked(-1) || len(parts) != len(c.in) || len(parts) > 2 {
 		return c.unknown("has an equation that is not followed")
 	}
-	rank := 0 // of what … stands for
+	rank := 0 // number of axes that … stands for
 	for i, p := range parts {
 		if strings.Contains(p, "...") {
 			rank = max(rank, c.in[i].rank()-len(p)+3)
@@ -87,7 +87,7 @@ func einsum(c *call) []*value {
 	return c.product(in, spread(strings.TrimSpace(out), rank))
 }
 
-// product multiplies operands, and adds up along the letters that the result does not have.
+// product returns the product of operands, summed over the letters that the result does not have.
 func (c *call) product(in []labelled, out string) []*value {
 	axes := map[rune]axis{}
 	for _, x := range in {
@@ -97,7 +97,7 @@ func (c *call) product(in []labelled, out string) []*value {
 			case !ok || len(b) == 0:
 				axes[l] = a
 			case len(a) == 0:
-			case !c.w.same(a, b):
+			case !c.w.sameEntries(a, b):
 				return c.unknown("lines up axes of which it is not known that they have the same sizes")
 			}
 		}
@@ -137,7 +137,7 @@ func (c *call) product(in []labelled, out string) []*value {
 	return c.made(v, from...)
 }
 
-// mendProduct keeps padding out of the letters that are added up.
+// mendProduct plans to keep padding out of the letters that are summed over.
 func (c *call) mendProduct(in []labelled, out string) {
 	for k := range in {
 		for i, l := range []rune(in[k].letters) {
@@ -148,7 +148,7 @@ func (c *call) mendProduct(in []labelled, out string) {
 	}
 }
 
-// padOf is what the product of entries is where the axis of a letter is padding.
+// padOf returns what is known of the product of entries where the axis of letter l is padding.
 func padOf(in []labelled, l rune) fact {
 	facts := make([]fact, len(in))
 	for i, x := range in {
@@ -163,7 +163,7 @@ func padOf(in []labelled, l rune) fact {
 	return combine("Mul", facts)
 }
 
-// productPad is what stands in the result where the axis of a letter is padding.
+// productPad returns what is known of the result where the axis of letter l is padding.
 func productPad(in []labelled, l rune, entry fact) fact {
 	f := padOf(in, l)
 	if f.is(0) {

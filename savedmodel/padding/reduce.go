@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// reductions says in words what is taken of the entries along an axis.
+// reductions describes the reductions for messages.
 var reductions = map[string]string{
 	"Max": "the maximum", "Min": "the minimum", "Sum": "the sum", "Mean": "the mean", "Prod": "the product", "All": "whether all are true", "Any": "whether any is true",
 	"EuclideanNorm": "the norm",
@@ -22,7 +22,7 @@ func init() {
 	rules["L2Loss"] = func(c *call) []*value { return c.unknown("sums up everything") }
 }
 
-// reduced is the fact of a reduction of entries of which f is true.
+// reduced returns what is known of the reduction of entries of which f is true.
 func reduced(op string, f fact) fact {
 	out := fact{finite: f.finite, tame: f.tame, held: f.held, nonneg: f.nonneg, unclear: f.unclear, low: f.low && op != "Prod"}
 	switch op {
@@ -70,7 +70,8 @@ func reduce(c *call) []*value {
 	for _, i := range gone {
 		v = c.reduceAxis(v, i)
 	}
-	// entries for which one of the last axes is true, all of which are gone
+	// One of the last axes has a true entry for each place of the others, and all of the last axes
+	// are reduced.
 	if n := len(gone); c.n.Op == "Any" && n > 0 && in.real.some > 0 && in.real.some == n && gone[0] == in.rank()-n {
 		v.real = constant(1)
 	} else {
@@ -87,8 +88,8 @@ func reduce(c *call) []*value {
 	return c.made(v, in)
 }
 
-// reduceAxis leaves one entry of an axis, and marks the value where padding or other rows get into
-// it.
+// reduceAxis reduces an axis to one entry. It marks the value if padding or other rows change the
+// result.
 func (c *call) reduceAxis(v *value, i int) *value {
 	a := v.axes[i]
 	what := reductions[c.n.Op]
@@ -105,7 +106,7 @@ func (c *call) reduceAxis(v *value, i int) *value {
 	return v
 }
 
-// reducedNums multiplies whole numbers, as for the size of a shape.
+// reducedNums multiplies whole numbers, as for the number of elements of a shape.
 func (c *call) reducedNums(dims []int64) []num {
 	in := c.in[0]
 	if in.rank() != 1 || in.nums == nil || len(dims) != 1 || c.attrBool("keep_dims") || c.n.Op != "Prod" {
@@ -121,8 +122,8 @@ func (c *call) reducedNums(dims []int64) []num {
 	return []num{p}
 }
 
-// softmax weighs the entries of the last axis: padding has no weight where it is far below the
-// others.
+// softmax is the rule of Softmax along the last axis. Padding gets no weight if it is far below the
+// other entries.
 func softmax(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() == 0 {
 		return c.unknown("has an input of unknown rank")
@@ -202,7 +203,7 @@ func cumsum(c *call) []*value {
 	return c.made(v, in)
 }
 
-// argMax gives the place of the largest entry, the first of several.
+// argMax is the rule of ArgMax: the index of the largest entry, the first of several.
 func argMax(c *call) []*value {
 	dims, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(dims) != 1 {
@@ -233,7 +234,8 @@ func argMax(c *call) []*value {
 	return c.made(removed(v, i), in)
 }
 
-// plain gives all entries one fact, but for whether padding is what the last entry of the row is.
+// plain returns a value with one fact about all entries. Padding along an axis repeats the last
+// entry (held) as in v.
 func (c *call) plain(v *value, f fact) *value {
 	u := *v
 	u.real, u.pad = f, slices.Clone(v.pad)
@@ -245,7 +247,8 @@ func (c *call) plain(v *value, f fact) *value {
 	return &u
 }
 
-// topK sorts the last axis and gives the largest entries and their places.
+// topK is the rule of TopKV2, which sorts the last axis and returns the largest entries and their
+// indices.
 func topK(c *call) []*value {
 	k, ok := c.ints(1)
 	if !c.ranked(1) || c.in[0].rank() == 0 {
@@ -260,7 +263,7 @@ func topK(c *call) []*value {
 	size := int64(-1)
 	if ok && len(k) == 1 {
 		size = k[0]
-	} else if len(c.in) < 2 || len(c.in[1].nums) != 1 || !c.in[1].nums[0].same() {
+	} else if len(c.in) < 2 || len(c.in[1].nums) != 1 || !c.in[1].nums[0].sameInBoth() {
 		return c.unknown("gives as many entries as does not follow")
 	}
 	s, padded := in.axes[last].only(steps)
@@ -269,7 +272,7 @@ func topK(c *call) []*value {
 	case !padded:
 		v = c.dependsOn(v, "sorts %s", along(in.axes[last]))
 	case !s.front && f.known && f.c < -3e38:
-		c.w.atLeast(s, size) // else it is an error
+		c.w.atLeast(s, size) // fewer entries are an error
 	default:
 		v = c.effect(v, f, "sorts %s, padding included", along(in.axes[last]))
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// scalarRule is what an operation does with one value of each input.
+// scalarRule says what an operation makes of one value of each input.
 type scalarRule struct {
-	eval   func(x []float64) float64 // nil: constants are not followed
-	finite bool                      // finite values stay finite
-	nonneg bool                      // no value is below 0
+	eval   func(x []float64) float64 // nil: results for constants are not computed
+	finite bool                      // finite inputs give finite results
+	nonneg bool                      // no result is negative
 }
 
 func unary(f func(float64) float64) func([]float64) float64 {
@@ -30,8 +30,8 @@ func holds(f func(a, b float64) bool) func([]float64) float64 {
 	}
 }
 
-// scalarRules has the operations that make each value of their result of one value of each input,
-// whatever stands elsewhere.
+// scalarRules has the operations that compute each value of their result from one value of each
+// input.
 var scalarRules = map[string]scalarRule{
 	"Abs":     {unary(math.Abs), true, true},
 	"Neg":     {unary(func(x float64) float64 { return -x }), true, false},
@@ -124,7 +124,7 @@ var scalarRules = map[string]scalarRule{
 	"ComplexAbs": {nil, true, true}, "Angle": {nil, true, false}, "Betainc": {nil, false, false}, "Zeta": {nil, false, false},
 }
 
-// arities are the numbers of inputs of those scalarRules that do not take two.
+// arities maps operations to the number of their inputs, where that is not two.
 var arities = map[string]int{"ClipByValue": 3, "Substr": 3, "Betainc": 3}
 
 func init() {
@@ -136,7 +136,7 @@ func init() {
 	}
 }
 
-// limitsOf are the smallest and the largest number of a dtype, as far as they matter here.
+// limitsOf returns the smallest and the largest number of a dtype, as far as they matter here.
 func limitsOf(d typespb.DataType) (lo, hi float64) {
 	switch graph.DType(d) {
 	case tensor.Int8:
@@ -161,7 +161,7 @@ func limitsOf(d typespb.DataType) (lo, hi float64) {
 	return math.Inf(-1), math.Inf(1)
 }
 
-// combine is what is true of the results of an operation for values of which facts are true.
+// combine returns what is true of an operation's results for inputs of which the facts are true.
 func combine(op string, in []fact) fact {
 	rule := scalarRules[op]
 	out := fact{finite: rule.finite, tame: rule.finite, held: true, nonneg: rule.nonneg}
@@ -187,7 +187,7 @@ func combine(op string, in []fact) fact {
 	return out
 }
 
-// texts compares texts.
+// texts is combine for comparisons of texts.
 func texts(op string, in []fact) (fact, bool) {
 	if len(in) != 2 || !in[0].known || !in[1].known || !in[0].isText || !in[1].isText || op != "Equal" && op != "NotEqual" {
 		return fact{}, false
@@ -198,7 +198,7 @@ func texts(op string, in []fact) (fact, bool) {
 	return constant(0), true
 }
 
-// special adds to the result of combine what is true of one operation.
+// special adds to out what is true of the results of single operations.
 func special(op string, in []fact, out *fact) {
 	become := func(f fact) {
 		f.held = out.held
@@ -215,7 +215,8 @@ func special(op string, in []fact, out *fact) {
 			}
 		}
 		out.nonneg, out.positive = a.nonneg && b.nonneg, a.positive && b.positive
-		for i, f := range in { // a mask of ones and zeros, times the lowest number there is
+		// A mask of ones and zeros, times the lowest number of the dtype.
+		for i, f := range in {
 			if other := in[1-i]; f.known && f.c < 0 && !math.IsInf(f.c, -1) && other.nonneg && other.tame {
 				out.bounded = true
 			}
@@ -273,14 +274,14 @@ func special(op string, in []fact, out *fact) {
 			become(constant(0))
 		}
 	case "Equal", "NotEqual":
-		out.unclear = true // which it is, depends on the values
+		out.unclear = true // the values decide which of both
 		compared(op, a, b, out)
 		if out.known {
 			return
 		}
 		compared(op, b, a, out)
 	case "Less", "LessEqual", "Greater", "GreaterEqual":
-		out.unclear = true // which it is, depends on the values
+		out.unclear = true // the values decide which of both
 		switch {
 		case op == "Greater" && a.positive && b.is(0), op == "Less" && a.is(0) && b.positive:
 			*out = constant(1)
@@ -296,8 +297,8 @@ func special(op string, in []fact, out *fact) {
 	}
 }
 
-// compared is what is true of a comparison with the padding value, of values that are assumed to be
-// none.
+// compared adds to out what is true of a comparison with the padding value, for steps assumed to
+// hold none.
 func compared(op string, a, b fact, out *fact) {
 	if !a.padless || !b.is(a.c) {
 		return

@@ -23,8 +23,8 @@ func init() {
 	rules["Reshape"] = reshape
 }
 
-// counted gives a value the whole numbers that it holds. It is the same in both runs where all of
-// them are.
+// counted gives a value the whole numbers that it holds. It is the same in both runs if all of them
+// are.
 func (c *call) counted(v *value, nums []num) *value {
 	v.nums, v.why = nums, nil
 	v.real = fact{finite: true, tame: true, nonneg: true, integer: true}
@@ -37,7 +37,7 @@ func (c *call) counted(v *value, nums []num) *value {
 		switch a := axis(n.atoms); {
 		case n.step:
 			return c.made(v, c.in...)[0]
-		case n.same():
+		case n.sameInBoth():
 		case a.has(rows), a.has(flat):
 			return c.dependsOn(v, "gives the number of rows of the batch")
 		default:
@@ -47,7 +47,7 @@ func (c *call) counted(v *value, nums []num) *value {
 	return v
 }
 
-// shapes gives the shapes of inputs.
+// shapes is the rule of Shape and ShapeN, for inputs from ≤ i < to.
 func (c *call) shapes(from, to int) []*value {
 	var outs []*value
 	for _, in := range c.in[from:min(to, len(c.in))] {
@@ -79,7 +79,7 @@ func size(c *call) []*value {
 	return []*value{c.counted(&value{ranked: true}, []num{n})}
 }
 
-// arithmetic computes with whole numbers that follow from sizes; nil where the result does not.
+// arithmetic computes with whole numbers that follow from sizes; nil if the result does not follow.
 func (c *call) arithmetic(rank int) []num {
 	if len(c.in) != 2 || c.in[0].nums == nil || c.in[1].nums == nil || rank > 1 {
 		return nil
@@ -99,7 +99,7 @@ func (c *call) arithmetic(rank int) []num {
 	return out
 }
 
-// compute is an operation on two numbers.
+// compute applies an operation to two numbers.
 func compute(op string, x, y num) (num, bool) {
 	switch op {
 	case "AddV2", "Add":
@@ -136,7 +136,7 @@ func compute(op string, x, y num) (num, bool) {
 	return num{}, false
 }
 
-// axesOf reads the sizes of a shape that an input holds.
+// axesOf returns the axes of a shape whose sizes an input holds.
 func (c *call) axesOf(i int) ([]axis, bool) {
 	if i >= len(c.in) || c.in[i].nums == nil || c.in[i].rank() != 1 {
 		return nil, false
@@ -161,7 +161,7 @@ func fill(c *call) []*value {
 	return c.made(v, c.in[1])
 }
 
-// ranged is 0, 1, 2, …, as many as there are steps.
+// ranged is the rule of Range: 0, 1, 2, …, as many as there are steps.
 func ranged(c *call) []*value {
 	if len(c.in) < 3 || c.in[0].nums == nil || c.in[1].nums == nil || !c.in[2].real.is(1) {
 		return c.unknown("counts in steps that do not follow from sizes")
@@ -211,7 +211,8 @@ func broadcastTo(c *call) []*value {
 	return c.made(v, c.in[0])
 }
 
-// tile repeats a tensor. Repeated once it is itself; an axis of one entry may become any axis.
+// tile is the rule of Tile. A tensor repeated once is itself. An axis of one entry may become any
+// axis.
 func tile(c *call) []*value {
 	if !c.ranked(1) || len(c.in) < 2 || len(c.in[1].nums) != c.in[0].rank() {
 		return c.unknown("repeats as often as does not follow from sizes")
@@ -229,7 +230,7 @@ func tile(c *call) []*value {
 				return c.unknown("repeats as often as does not follow from sizes")
 			}
 			axes[i] = a
-		case axes[i].isFixed() && n.same():
+		case axes[i].isFixed() && n.sameInBoth():
 			axes[i] = fixedAxis(-1, c.n.Name+strconv.Itoa(i))
 		default:
 			return c.unknown("repeats rows or steps")
@@ -244,7 +245,7 @@ func tile(c *call) []*value {
 	return c.made(v, in)
 }
 
-// reshape gives the entries other axes, in the same order.
+// reshape is the rule of Reshape: the same entries, in the same order, along other axes.
 func reshape(c *call) []*value {
 	if !c.ranked(1) || len(c.in) < 2 || c.in[1].nums == nil || c.in[1].rank() != 1 {
 		return c.unknown("has a shape that does not follow from sizes")
@@ -297,7 +298,7 @@ func text(nums []num) string {
 	return s + ")"
 }
 
-// resolved puts in for -1 what is left of the entries.
+// resolved replaces -1 in a target shape by the size that is left for it.
 func resolved(axes []axis, nums []num) ([]num, bool) {
 	at := slices.IndexFunc(nums, func(n num) bool { return n.equal(number(-1)) })
 	if at < 0 {
@@ -331,8 +332,8 @@ func resolved(axes []axis, nums []num) ([]num, bool) {
 	return out, true
 }
 
-// regrouped deals the atoms of axes, in their order, to axes of the given sizes. from lists, for
-// each of these, the old axes that its padded atoms come from.
+// regrouped distributes the atoms of axes, in their order, to axes of the given sizes. from lists,
+// for each of these, the old axes that its padded atoms come from.
 func regrouped(axes []axis, target []num) (out []axis, from [][]int, ok bool) {
 	type piece struct {
 		atom
@@ -384,7 +385,7 @@ func regrouped(axes []axis, target []num) (out []axis, from [][]int, ok bool) {
 	return out, from, len(rest) == 0
 }
 
-// merged joins fixed atoms that stand side by side.
+// merged joins fixed atoms next to each other.
 func merged(a axis) axis {
 	var out axis
 	for _, x := range a {

@@ -12,16 +12,16 @@ func init() {
 	rules["GatherV2"], rules["Gather"], rules["ResourceGather"] = gather, gather, gather
 }
 
-// cut is x[begin:end:stride] along an axis, as Python writes it.
+// cut is the part x[begin:end:stride] of an axis, in Python's terms.
 type cut struct {
 	begin, end  num
 	stride      int64
-	start, stop bool // begin and end are those of the axis
-	one         bool // the one entry at begin, without the axis
-	fresh       bool // an axis of one entry that is put in
+	start, stop bool // there is no begin, or no end
+	one         bool // takes the entry at begin, and drops the axis
+	fresh       bool // adds an axis of one entry
 }
 
-// cuts reads a StridedSlice.
+// cuts reads the slices of a StridedSlice.
 func (c *call) cuts() ([]cut, bool) {
 	if len(c.in) < 4 {
 		return nil, false
@@ -100,7 +100,7 @@ func stridedSlice(c *call) []*value {
 	return c.made(v, c.in[0])
 }
 
-// mendEnd has the last entry of a padded axis be the row's own.
+// mendEnd plans to make the last entry of a padded axis the row's own last entry.
 func (c *call) mendEnd(list []cut) {
 	i := 0
 	for _, x := range list {
@@ -115,7 +115,8 @@ func (c *call) mendEnd(list []cut) {
 	}
 }
 
-// rowIDsOf tells that the part of a ragged tensor's indices is taken that numbers the rows.
+// rowIDsOf returns, if the slice takes that part of a ragged tensor's indices which numbers the
+// rows, what these are the rows of; otherwise "".
 func (c *call) rowIDsOf(list []cut) string {
 	if c.in[0].rowIDs != "" && len(list) == 2 && list[0].start && list[0].stop && list[1].one && list[1].begin.equal(number(0)) {
 		return c.in[0].rowIDs
@@ -123,7 +124,7 @@ func (c *call) rowIDsOf(list []cut) string {
 	return ""
 }
 
-// partOfNums is a part of a list of whole numbers.
+// partOfNums returns a part of a list of whole numbers.
 func (c *call) partOfNums(x cut) *value {
 	nums := c.in[0].nums
 	n := int64(len(nums))
@@ -184,7 +185,7 @@ func (c *call) entry(v *value, i int, at num) (*value, string) {
 	u := removed(v, i)
 	s, ok := a.only(steps)
 	switch {
-	case a.isFixed() && at.same():
+	case a.isFixed() && at.sameInBoth():
 		return u, ""
 	case at.equal(num{step: true}):
 		return c.atStep(v, i)
@@ -193,7 +194,7 @@ func (c *call) entry(v *value, i int, at num) (*value, string) {
 	case !ok:
 		return c.dependsOn(u, "takes one entry of %s", along(a)), ""
 	case !s.front && at.c >= 0, s.front && at.c < 0:
-		c.w.atLeast(s, max(at.c+1, -at.c)) // else it is an error
+		c.w.atLeast(s, max(at.c+1, -at.c)) // fewer entries are an error
 		return u, ""
 	case !s.front && at.c == -1 && v.pad[i].held:
 		return u, ""
@@ -203,8 +204,8 @@ func (c *call) entry(v *value, i int, at num) (*value, string) {
 	return c.effect(u, v.pad[i], "takes entry %d from the end of %s, which is padding", -at.c, along(a)), ""
 }
 
-// partOfFixed takes a part of an axis that is the same in both runs, such as the first rows of a
-// table of positions, as many as there are steps.
+// partOfFixed takes a part of an axis that is the same in both runs. For example, of a table of
+// positions it takes as many rows as there are steps.
 func (c *call) partOfFixed(v *value, i int, x cut) (*value, string) {
 	size := v.axes[i].size()
 	begin, end := x.begin, x.end
@@ -222,11 +223,11 @@ func (c *call) partOfFixed(v *value, i int, x cut) (*value, string) {
 			v.pad[i].held = false
 			return v, ""
 		}
-		if !end.same() {
+		if !end.sameInBoth() {
 			return nil, "takes a part whose end does not follow"
 		}
 		v.axes[i] = fixedAxis(-1, c.n.Name+fmt.Sprint(i))
-	case !begin.same() || !end.same():
+	case !begin.sameInBoth() || !end.sameInBoth():
 		return nil, "takes a part whose bounds do not follow"
 	default:
 		n := int64(-1)
@@ -238,7 +239,7 @@ func (c *call) partOfFixed(v *value, i int, x cut) (*value, string) {
 	return v, ""
 }
 
-// length is how many entries x[begin:end:stride] has of n.
+// length returns the number of entries of x[begin:end:stride], for x of n entries.
 func length(n, begin, end, stride int64) int64 {
 	bound := func(at int64) int64 {
 		if at < 0 {
@@ -269,7 +270,7 @@ func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
 	b, e := begin.c, end.c
 	whole := e >= math.MaxInt32
 	named := func(name string) (*value, string) {
-		none := s.none || s.shift < 0 || b > 0 // the row may have none of these
+		none := s.none || s.shift < 0 || b > 0 // the row may have none of these entries
 		v.axes[i] = axis{{kind: steps, name: fmt.Sprintf("%s[%s]%+d", s.name, name, s.shift), front: s.front, none: none}}
 		v.pad[i].held = false
 		return v, ""
@@ -280,7 +281,8 @@ func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
 		c.w.derive(out.axes[i][0].name, s, Step{Add: -b, Div: x.stride})
 		return out, why
 	case x.stride > 1:
-	case !s.front && b >= 0 && (whole || e < 0): // the first are left out, and as many of the last
+	// The first entries are dropped, and as many of the last.
+	case !s.front && b >= 0 && (whole || e < 0):
 		s.shift -= b - min(e, 0)*int64(when(!whole, 1))
 		v.axes[i] = axis{s}
 		if !whole {
@@ -292,7 +294,8 @@ func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
 		return named(fmt.Sprintf(":%d", e))
 	case s.front && b < 0 && whole:
 		return named(fmt.Sprintf("%d:", b))
-	case s.front && b == 0 && e < 0: // the last are left out
+	// The last entries are dropped.
+	case s.front && b == 0 && e < 0:
 		s.shift += e
 		v.axes[i] = axis{s}
 		return v, ""
@@ -301,8 +304,8 @@ func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
 	return c.effect(u, v.pad[i], "takes a part of %s that is not counted from the row's own end of it", along(axis{s})), ""
 }
 
-// relative is how far a size is from that of an axis, as the end of a part of it: -1 is all but the
-// last entry. It is 0 where it is none.
+// relative returns how much smaller or larger the end of a part is than the size of its axis: -1
+// for all but the last entry. It returns 0 if the end is no such size.
 func relative(end num, s atom) int64 {
 	if end.c != 1 || len(end.atoms) != 1 || end.step {
 		return 0
@@ -316,7 +319,7 @@ func relative(end num, s atom) int64 {
 	return d
 }
 
-// slice is x[begin:begin+size] along all axes; a size of -1 goes to the end.
+// slice is the rule of Slice: x[begin:begin+size] along all axes. A size of -1 reaches to the end.
 func slice(c *call) []*value {
 	if len(c.in) < 3 || !c.ranked(1) || len(c.in[1].nums) != c.in[0].rank() || len(c.in[2].nums) != c.in[0].rank() {
 		return c.unknown("takes a part whose bounds do not follow")
@@ -342,7 +345,8 @@ func slice(c *call) []*value {
 	return c.made(v, c.in[0])
 }
 
-// gather takes entries by their numbers: rows of a table, or steps of a row.
+// gather is the rule of GatherV2: it takes entries by their indices, such as rows of a table or
+// steps of a row.
 func gather(c *call) []*value {
 	if len(c.in) < 2 {
 		return c.unknown("has an input of unknown rank")
@@ -372,7 +376,7 @@ func gather(c *call) []*value {
 		}
 	}
 	for k := range shared {
-		if !c.w.same(table.axes[k], at.axes[k]) {
+		if !c.w.sameEntries(table.axes[k], at.axes[k]) {
 			return c.unknown("lines up axes of which it is not known that they have the same sizes")
 		}
 	}
@@ -411,7 +415,7 @@ func (c *call) pickedNums(table, at *value) *value {
 	return c.counted(&value{ranked: true, axes: slices.Clone(at.axes), pad: make([]fact, at.rank())}, nums)
 }
 
-// atStep reads the entry of an axis that has the number of the loop's step.
+// atStep takes the entry of an axis with the number of the loop's step.
 func (c *call) atStep(v *value, i int) (*value, string) {
 	step := c.w.stepping
 	switch {

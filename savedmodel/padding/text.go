@@ -8,20 +8,20 @@ func init() {
 	rules["RaggedTensorToTensor"] = raggedToTensor
 }
 
-// lookup finds each key in a table.
+// lookup is the rule of lookups of keys in a table.
 func lookup(c *call) []*value {
 	if len(c.in) < 3 || !c.in[1].ranked || c.in[1].list != nil || c.in[0].why != nil {
 		return c.unknown("has a table or keys that do not follow")
 	}
 	v := c.plain(c.in[1].with(c.in[1].axes, c.in[1].pad), fact{finite: true, tame: true})
 	for j, f := range c.in[1].pad {
-		v.pad[j].unclear = f.known || f.unclear // the table is not looked at
+		v.pad[j].unclear = f.known || f.unclear // the table's values are not looked at
 	}
 	return c.made(v, c.in[1], c.in[2])
 }
 
-// stringSplit cuts texts into words: those of all rows, one behind the other, and the numbers of
-// the rows that they come from.
+// stringSplit is the rule of StringSplit. It returns the words of all rows, one after the other,
+// and for each word the number of its row.
 func stringSplit(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() != 1 {
 		return c.unknown("cuts texts that are no list")
@@ -38,7 +38,8 @@ func stringSplit(c *call) []*value {
 	return []*value{indices, c.made(values, c.in[0])[0], shape}
 }
 
-// raggedToTensor gives each row its words, padded to the most that a row of the batch has.
+// raggedToTensor is the rule of RaggedTensorToTensor: each row gets its words, padded to the most
+// words of any row.
 func raggedToTensor(c *call) []*value {
 	if len(c.in) < 5 || len(c.n.Def.GetAttr()["row_partition_types"].GetList().GetS()) != 2 {
 		return c.unknown("makes a tensor of rows that do not follow")

@@ -8,32 +8,32 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// The walk compares two runs: in the first, a row is alone and unpadded; in the second it is one of
+// The walk compares two runs. In the first a row is alone and unpadded; in the second it is one of
 // several rows, all padded to the same sizes. A value says how a tensor of the second run relates
-// to the one of the first.
+// to that of the first.
 
 // kind says how the entries along an axis of the second run relate to those of the first.
 type kind uint8
 
 const (
-	fixed kind = iota // entry i is entry i
-	rows              // one entry, that of the row, and one for each other row of the batch
-	steps             // the row's entries, and then, or before these, some of padding
-	flat              // the row's entries, among those of the other rows
+	fixed kind = iota // entry i is entry i of the first run
+	rows              // one entry is the row's, and each other row has one
+	steps             // the row's entries, and entries of padding after or before them
+	flat              // the row's entries, among those of other rows
 )
 
-// atom is an axis as it arose, or one of several that were joined to one. Atoms that are equal have
-// the same sizes.
+// atom is an axis, or one of several that were joined to one axis, as by a reshape. Equal atoms
+// have equal sizes.
 type atom struct {
 	kind  kind
-	name  string // of what made the axis
-	size  int64  // of a fixed one; -1 where it is not known
-	shift int64  // how many entries it has more than its name says
-	front bool   // padding comes first
+	name  string // says which operation made the axis
+	size  int64  // of a fixed axis; -1: not known
+	shift int64  // how many more entries there are than name says
+	front bool   // padding comes before the row's entries
 	none  bool   // the row may have no entry of its own
 }
 
-// axis is the atoms of an axis, in row-major order. An axis of size 1 has none.
+// axis lists the atoms of an axis in row-major order. An axis of size 1 has none.
 type axis []atom
 
 func fixedAxis(size int64, name string) axis {
@@ -50,12 +50,12 @@ func (a axis) has(k kind) bool {
 	return slices.ContainsFunc(a, func(x atom) bool { return x.kind == k })
 }
 
-// isFixed reports whether entry i is entry i in both runs.
+// isFixed reports whether entry i is the same entry i in both runs.
 func (a axis) isFixed() bool {
 	return !slices.ContainsFunc(a, func(x atom) bool { return x.kind != fixed })
 }
 
-// size is the number of entries where all of it is fixed and known, or -1.
+// size returns the number of entries if all atoms are fixed and known, or -1.
 func (a axis) size() int64 {
 	n := int64(1)
 	for _, x := range a {
@@ -67,7 +67,7 @@ func (a axis) size() int64 {
 	return n
 }
 
-// only returns the atom of an axis that has one alone, of the kind.
+// only returns the atom of an axis that consists of one atom, of the given kind.
 func (a axis) only(k kind) (atom, bool) {
 	if len(a) == 1 && a[0].kind == k {
 		return a[0], true
@@ -75,39 +75,40 @@ func (a axis) only(k kind) (atom, bool) {
 	return atom{}, false
 }
 
-// fact says something of some entries of a tensor: of those that belong to the row, or of those of
+// fact says what is known of some entries of a tensor: of the row's entries, or of entries of
 // padding along an axis.
 type fact struct {
 	known   bool // all are c, or text
 	c       float64
 	text    string
 	isText  bool
-	low     bool // far below all that is tame: nothing is left of their exponentials
-	held    bool // of padding: each is what the last entry of the row is
-	unclear bool // nothing is known because the walk does not follow, not because they differ
+	low     bool // far below any tame value: their exponentials are 0
+	held    bool // entries of padding that repeat the row's last entry
+	unclear bool // the walk could not follow, so little is known
 
-	finite, tame     bool // no infinity or NaN; of a usual size, too
+	finite, tame     bool // no infinity or NaN; tame: also of a usual size
 	bounded          bool // finite, or minus infinity
-	nonneg, positive bool // ≥ 0; bounded away from 0, too
+	nonneg, positive bool // ≥ 0; positive: also bounded away from 0
 	integer          bool
-	padless          bool // assumed: not all of the last over axes are c
+	padless          bool // assumed: among the last over axes, not all are c
 	over             int
-	// for each place of the other axes, one of the last so many is 1, is 0, or is tame
+	// The last some axes hold, for each place of the other axes, an entry that is 1; the last zero
+	// axes one that is 0; the last peak axes one that is tame.
 	some, zero, peak int
-	place            int // 1 + the axis along which each is its own number, with offset added
+	place            int // 1 + the axis whose index each entry is, plus offset
 	offset           int64
 }
 
-// hugeFrom is the size from which a constant is no ordinary value: those that masks add begin here.
-// From overflowsFrom on, twice as much may be infinite: a constant of that size is taken for so.
+// hugeFrom is the size from which on a constant is no ordinary value; masks add constants of this
+// size. From overflowsFrom on, adding two of them may give infinity, and they are treated as such.
 const (
 	hugeFrom      = 1e4
 	overflowsFrom = 1e30
 )
 
-// constant is the fact that all entries are c.
+// constant returns the fact that all entries are c.
 func constant(c float64) fact {
-	finite := math.Abs(c) < overflowsFrom // NaN is not
+	finite := math.Abs(c) < overflowsFrom // false for NaN
 	return fact{known: true, c: c, bounded: finite || c < 0, finite: finite, tame: finite && math.Abs(c) < hugeFrom, nonneg: c >= 0, positive: c > 0, low: c <= -hugeFrom}
 }
 
@@ -118,7 +119,7 @@ func constantText(s string) fact {
 // is reports whether all entries are c.
 func (f fact) is(c float64) bool { return f.known && !f.isText && f.c == c }
 
-// join is what is true of the entries of both.
+// join returns what is true of the entries of both facts.
 func (f fact) join(g fact) fact {
 	j := fact{
 		low: f.low && g.low, held: f.held && g.held, unclear: f.unclear || g.unclear, finite: f.finite && g.finite, tame: f.tame && g.tame,
@@ -143,15 +144,15 @@ func (f fact) join(g fact) fact {
 
 func agreed(a, b int) int { return when(a == b, a) }
 
-// moved is what is still true of entries whose axes have changed.
+// moved returns what is still true of entries whose axes have changed.
 func (f fact) moved() fact {
 	f.some, f.zero, f.peak, f.place = 0, 0, 0, 0
 	f.padless = f.padless && f.over == 0
 	return f
 }
 
-// before is what is still true of one of the last axes where an axis before place i, of rank, is
-// new.
+// before returns which facts about the last axes are still true once an axis is inserted at place i
+// of rank.
 func (f fact) before(i, rank int) (some, zero, peak int) {
 	return when(i <= rank-f.some, f.some), when(i <= rank-f.zero, f.zero), when(i <= rank-f.peak, f.peak)
 }
@@ -160,12 +161,12 @@ func (f fact) before(i, rank int) (some, zero, peak int) {
 type num struct {
 	c     int64
 	atoms axis // in the order of their names
-	step  bool // c is added to the number of a loop's step, and there are no atoms
+	step  bool // c plus the number of a loop's step; there are no atoms
 }
 
 func number(c int64) num { return num{c: c} }
 
-// numOf is the size of an axis.
+// numOf returns the size of an axis.
 func numOf(a axis) num {
 	n := num{c: 1}
 	for _, x := range a {
@@ -173,7 +174,7 @@ func numOf(a axis) num {
 			n.c *= x.size
 			continue
 		}
-		x.front = false // it has as many entries wherever those of padding stand
+		x.front = false // the side of the padding makes no difference to the size
 		n.atoms = append(n.atoms, x)
 	}
 	n.sort()
@@ -200,7 +201,7 @@ func (n num) times(m num) (num, bool) {
 	return p, true
 }
 
-// plus adds a constant: to a number, or to a size, which becomes that of a longer axis.
+// plus adds a constant to a number. Added to a size, it gives the size of a longer axis.
 func (n num) plus(d int64) (num, bool) {
 	switch {
 	case n.step:
@@ -219,7 +220,7 @@ func (n num) equal(m num) bool {
 	return n.c == m.c && n.step == m.step && slices.Equal(n.atoms, m.atoms)
 }
 
-// axis is an axis of that size; ok is false for what is none.
+// axis returns an axis of that size; ok is false if the number is no size of an axis.
 func (n num) axis() (a axis, ok bool) {
 	if n.step || n.c < 0 {
 		return nil, false
@@ -227,34 +228,34 @@ func (n num) axis() (a axis, ok bool) {
 	return append(slices.Clone(n.atoms), fixedAxis(n.c, "")...), true
 }
 
-// same reports whether a number is the same in both runs.
-func (n num) same() bool {
+// sameInBoth reports whether a number is the same in both runs.
+func (n num) sameInBoth() bool {
 	return !n.step && axis(n.atoms).isFixed()
 }
 
-// list is a list of tensors, as loops read and write them.
+// list is a list of tensors, which loops read and write.
 type list struct {
 	length axis
-	elem   *value // nil where nothing was written yet
-	pad    fact   // of the entries of padding
+	elem   *value // nil if nothing is written yet
+	pad    fact   // of entries of padding
 }
 
 // value is what is known of a tensor.
 type value struct {
 	ranked bool
 	axes   []axis
-	real   fact   // of the entries that belong to the row
+	real   fact   // of the row's entries
 	pad    []fact // for each axis, of all entries that are padding along it
-	nums   []num  // of a list of whole numbers, or one, that follow from sizes
+	nums   []num  // of a whole number, or a list of them, that follow from sizes
 	list   *list
-	handle *value // what reading a variable gives
-	rowIDs string // these are the rows that the entries of a flat axis belong to
-	state  int    // 1 + the loop's state that it is, unchanged, in a step of padding
-	why    *cause // that the row's entries are not those that it has alone; nil: they are
+	handle *value // of a handle: the value of its variable
+	rowIDs string // not "": these are the numbers of rows for the entries of that flat axis
+	state  int    // 1 + index of the loop's state that it equals in a step of padding
+	why    *cause // why the row's entries may differ from those of the row alone; nil: they do not
 }
 
-// cause says why a value is not what it is when the row is alone: it depends on padding or other
-// rows, or that is not known.
+// cause says why the row's entries may differ from those of the row alone: they depend on padding
+// or other rows, or it is not known.
 type cause struct {
 	answer Answer
 	text   string
@@ -264,8 +265,7 @@ type cause struct {
 
 func (v *value) rank() int { return len(v.axes) }
 
-// whole is what is true of all entries of the row and of padding: it is the same wherever they
-// stand.
+// whole returns what is true of all entries, the row's and those of padding.
 func (v *value) whole() fact {
 	f := v.real
 	for j, a := range v.axes {
@@ -277,7 +277,7 @@ func (v *value) whole() fact {
 	return f
 }
 
-// with returns a copy of v with other axes, whose padding is as far described as the old.
+// with returns a copy of v with other axes, and facts about their padding.
 func (v *value) with(axes []axis, pad []fact) *value {
 	u := *v
 	u.axes, u.pad, u.nums, u.state, u.rowIDs, u.real = axes, pad, nil, 0, "", v.real.moved()
@@ -291,7 +291,7 @@ func when(ok bool, n int) int {
 	return 0
 }
 
-// full is a tensor that is the same everywhere.
+// full returns a tensor whose entries are all alike.
 func full(axes []axis, f fact) *value {
 	v := &value{ranked: true, axes: axes, real: f, pad: make([]fact, len(axes))}
 	f.held = true
@@ -301,8 +301,8 @@ func full(axes []axis, f fact) *value {
 	return v
 }
 
-// neutral reports whether entries of padding leave a reduction along an atom as it is: those of
-// which f is true, beside those of the row of which real is true.
+// neutral reports whether a reduction along an atom gives the same with and without padding. f is
+// true of the entries of padding, real of those of the row.
 func neutral(op string, x atom, f, real fact) bool {
 	some := !x.none && x.shift >= 0 // the row has an entry of its own
 	switch op {

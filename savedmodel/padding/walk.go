@@ -10,13 +10,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Limits on the work for one signature.
+// Bounds on the work for one signature.
 const (
-	maxNodes = 400_000 // that are looked at, each time
-	maxDepth = 3_000   // of tensors that are made of others
+	maxNodes = 400_000 // nodes looked at, counted each time
+	maxDepth = 3_000   // of tensors that depend on each other
 )
 
-// rowsAtom is the axis of the rows of a batch.
+// rowsAtom is the axis of the batch.
 var rowsAtom = atom{kind: rows}
 
 // source is the graph of a signature, decoded once for all walks.
@@ -29,7 +29,7 @@ type source struct {
 	constants map[*graph.Node]*value
 }
 
-// read decodes the main graph. What the signature feeds are its arguments.
+// read decodes the main graph. Its arguments are the tensors that the signature feeds.
 func read(g *graph.Graph, sig *savedmodel.Signature) (*source, error) {
 	s := &source{g: g, sig: sig, functions: map[string]*graph.Function{}, constants: map[*graph.Node]*value{}}
 	r, err := g.Reach()
@@ -66,7 +66,7 @@ func read(g *graph.Graph, sig *savedmodel.Signature) (*source, error) {
 	return s, nil
 }
 
-// load returns a function of the library; nil where it is not there, or damaged.
+// load returns a function of the library; nil if it is missing or damaged.
 func (s *source) load(name string) *graph.Function {
 	f, ok := s.functions[name]
 	if !ok {
@@ -76,25 +76,25 @@ func (s *source) load(name string) *graph.Function {
 	return f
 }
 
-// walker follows tensors through a graph, under one assumption about the rows.
+// walker follows tensors through a graph, under one assumption about rows.
 type walker struct {
 	*source
 	pad    map[string]tensor.Tensor
-	padded bool // open axes are padded; else all rows have the same shape
+	padded bool // open axes are padded; otherwise all rows have one shape
 	assume map[string]Need
 
 	mend    *mender           // nil: padding is not kept out
-	lengths map[string]Length // of axes that windows make, by their names
+	lengths map[string]Length // of axes that windows make, by name
 
 	seen map[atom]int64 // padded axes, and how many entries a row needs along them
 
-	nodes    int // that were looked at
+	nodes    int // nodes looked at so far
 	depth    int
-	needs    []Need // that two inputs have axes of one size, for any of the outputs
+	needs    []Need // that axes of two inputs have equal sizes, for any output
 	stepping *stepping
 }
 
-// inputAxis is the input that an axis is one of, and which of a row's axes.
+// inputAxis returns the input and the axis of its rows that an axis is named after.
 func (w *walker) inputAxis(name string) (Need, bool) {
 	for input, info := range w.sig.Inputs {
 		for i := range max(0, info.Shape.Rank()-1) {
@@ -106,7 +106,7 @@ func (w *walker) inputAxis(name string) (Need, bool) {
 	return Need{}, false
 }
 
-// axisName names an axis of an input's rows.
+// axisName returns the name of an axis of an input's rows.
 func axisName(input string, i int) string {
 	if i == 0 {
 		return fmt.Sprintf("%q", input)
@@ -114,7 +114,7 @@ func axisName(input string, i int) string {
 	return fmt.Sprintf("axis %d of %q", i, input)
 }
 
-// frame is a function with the arguments of one call of it.
+// frame is one call of a function, with its arguments.
 type frame struct {
 	w    *walker
 	f    *graph.Function
@@ -123,14 +123,14 @@ type frame struct {
 	memo map[*graph.Node][]*value
 }
 
-// nowhere is the path of functions that are not mended: branches and conditions.
+// nowhere is the path of functions that are not changed: branches and conditions.
 const nowhere = "?"
 
 func (w *walker) frame(f *graph.Function, path string, args []*value) *frame {
 	return &frame{w: w, f: f, path: path, args: args, memo: map[*graph.Node][]*value{}}
 }
 
-// inner is the path of a function that a node of this one calls.
+// inner returns the path of a function that a node of this one calls.
 func (fr *frame) inner(n *graph.Node) string {
 	if fr.path == nowhere {
 		return nowhere
@@ -138,10 +138,10 @@ func (fr *frame) inner(n *graph.Node) string {
 	return Path(fr.path, n.Name)
 }
 
-// mendable reports whether nodes of the function may be mended.
+// mendable reports whether nodes of the function may be changed.
 func (fr *frame) mendable() bool { return fr.path != "" && fr.path != nowhere }
 
-// mainFrame is the main graph with the inputs.
+// mainFrame returns the main graph with the values of the inputs.
 func (w *walker) mainFrame() *frame {
 	args := make([]*value, len(w.inputs))
 	for i, name := range w.inputs {
@@ -154,7 +154,7 @@ func (w *walker) mainFrame() *frame {
 	return w.frame(w.main, "", args)
 }
 
-// input is the value of an input.
+// input returns the value of an input.
 func (w *walker) input(name string, info savedmodel.TensorInfo) *value {
 	if !info.Shape.Ranked() || info.Shape.Rank() == 0 {
 		return &value{why: &cause{text: fmt.Sprintf("the input %q has no batch axis, or its rank is not known", name)}}
@@ -193,7 +193,7 @@ func (w *walker) input(name string, info savedmodel.TensorInfo) *value {
 	return v
 }
 
-// padding is the fact that an input is padded with a value.
+// padding returns the fact about the entries of padding of an input.
 func (w *walker) padding(name string, dtype tensor.DType) fact {
 	t, given := w.pad[name]
 	switch {
@@ -210,7 +210,7 @@ func (w *walker) padding(name string, dtype tensor.DType) fact {
 	return fact{finite: true, tame: true, unclear: true}
 }
 
-// found lists the needs of an independent output.
+// found returns the needs of an independent output.
 func (w *walker) found(assume map[string]Need) []Need {
 	needs := slices.Clone(w.needs)
 	for _, name := range w.sig.InputNames() {
@@ -247,7 +247,7 @@ func (w *walker) value(fr *frame, r graph.Ref) *value {
 	return outs[r.Out]
 }
 
-// node works out the outputs of an operation.
+// node computes the outputs of an operation.
 func (w *walker) node(fr *frame, n *graph.Node) []*value {
 	if w.nodes++; w.nodes > maxNodes || w.depth > maxDepth {
 		return []*value{notKnown(n, "is one operation of too many")}
@@ -276,7 +276,7 @@ func (w *walker) node(fr *frame, n *graph.Node) []*value {
 	return outs
 }
 
-// measured puts in the sizes of fixed axes that the graph says of an output.
+// measured sets the sizes of fixed axes from the shape that the graph itself has for an output.
 func (c *call) measured(i int, v *value) {
 	if !v.ranked || !slices.ContainsFunc(v.axes, func(a axis) bool { return len(a) == 1 && a[0].kind == fixed && a[0].size < 0 }) {
 		return
@@ -300,20 +300,20 @@ type call struct {
 	n  *graph.Node
 	in []*value
 
-	meant []int // axes whose means are mended
+	meant []int // axes along which means are changed
 }
 
-// What a damaged graph has in the place of values. One of each serves all: an operation may have
-// millions of inputs that there are not.
+// Values that stand for inputs that a damaged graph does not have. They are shared, since an
+// operation may claim millions of inputs.
 var missingArgument, missingTensor = notKnown(nil, "an argument is missing"), notKnown(nil, "a tensor is missing")
 
-// notKnown is a value of which nothing is known.
+// notKnown returns a value of which nothing is known.
 func notKnown(n *graph.Node, text string) *value {
 	return &value{why: &cause{answer: Unknown, text: text, node: n}}
 }
 
-// unknown says that nothing is known of the outputs: for a reason that an input brings along, or
-// else for the one given.
+// unknown returns outputs of which nothing is known. The reason is that of an input of which
+// nothing is known, or else the one given.
 func (c *call) unknown(format string, args ...any) []*value {
 	for _, in := range c.in {
 		if in.why != nil && in.why.answer == Unknown {
@@ -323,7 +323,7 @@ func (c *call) unknown(format string, args ...any) []*value {
 	return []*value{notKnown(c.n, fmt.Sprintf(format, args...))}
 }
 
-// ranked reports whether the first k inputs are tensors of known rank; all for -1.
+// ranked reports whether the first k inputs are tensors of known rank; -1: all inputs.
 func (c *call) ranked(k int) bool {
 	if k < 0 {
 		k = len(c.in)
@@ -339,7 +339,8 @@ func (c *call) ranked(k int) bool {
 	return true
 }
 
-// made is the only output, whose entries are those of the row alone where those of the inputs are.
+// made returns v as the only output. Its entries are those of the row alone if those of the inputs
+// are.
 func (c *call) made(v *value, from ...*value) []*value {
 	for _, in := range from {
 		if in.why != nil && (v.why == nil || v.why.answer == Unknown && in.why.answer == Depends) {
@@ -349,7 +350,7 @@ func (c *call) made(v *value, from ...*value) []*value {
 	return []*value{v}
 }
 
-// dependsOn marks a value as one that depends on padding or on other rows.
+// dependsOn marks a value as one that depends on padding or other rows.
 func (c *call) dependsOn(v *value, format string, args ...any) *value {
 	if v.why == nil || v.why.answer != Depends {
 		u := *v
@@ -359,8 +360,8 @@ func (c *call) dependsOn(v *value, format string, args ...any) *value {
 	return v
 }
 
-// effect marks a value that padding gets into: it depends on it where what stands there is not just
-// unknown.
+// effect marks a value that padding gets into. It depends on padding, or, if f says that little is
+// known of the padding, it is unknown.
 func (c *call) effect(v *value, f fact, format string, args ...any) *value {
 	if !f.unclear {
 		return c.dependsOn(v, format, args...)
@@ -373,7 +374,7 @@ func (c *call) effect(v *value, f fact, format string, args ...any) *value {
 	return v
 }
 
-// function goes into a function that is called.
+// function is the rule of calls: it follows the function that is called.
 func (c *call) function() []*value {
 	f := c.w.load(c.n.Def.GetAttr()["f"].GetFunc().GetName())
 	if f == nil {
@@ -387,7 +388,7 @@ func (c *call) function() []*value {
 	return outs
 }
 
-// axisOf reads the constant number of an axis, counted from the end where it is negative.
+// axisOf returns the index of an axis, which may count from the end.
 func (c *call) axisOf(at int64, rank int) (int, bool) {
 	if at < 0 {
 		at += int64(rank)
@@ -395,7 +396,7 @@ func (c *call) axisOf(at int64, rank int) (int, bool) {
 	return int(at), at >= 0 && at < int64(rank)
 }
 
-// ints reads an input that holds constant whole numbers.
+// ints returns the constant whole numbers of an input.
 func (c *call) ints(i int) ([]int64, bool) {
 	if i >= len(c.in) || c.in[i].nums == nil {
 		return nil, false
@@ -439,10 +440,10 @@ func isInteger(d tensor.DType) bool {
 	return false
 }
 
-// rules has the operations that are followed. One that is not here makes unknown what it gives.
+// rules maps operations to their rules. The results of an operation without a rule are unknown.
 var rules = map[string]rule{}
 
-// scalar is the first number of a tensor.
+// scalar returns the first number of a tensor.
 func scalar(t tensor.Tensor) (float64, bool) {
 	if t.DType().Size() == 0 || len(t.Bytes()) < t.DType().Size() {
 		return 0, false
@@ -450,19 +451,19 @@ func scalar(t tensor.Tensor) (float64, bool) {
 	return decoded(t.DType(), t.Bytes())
 }
 
-// rule works out the outputs of an operation from its inputs.
+// rule computes the outputs of an operation from its inputs.
 type rule func(c *call) []*value
 
 // decoded reads a number from the beginning of a tensor's bytes.
 func decoded(d tensor.DType, raw []byte) (float64, bool) {
-	if !plain(d) {
+	if !isPlain(d) {
 		return 0, false
 	}
 	return d.Number()(raw), true
 }
 
-// plain reports whether a dtype is one of the numbers that are read here.
-func plain(d tensor.DType) bool {
+// isPlain reports whether numbers of a dtype are read here.
+func isPlain(d tensor.DType) bool {
 	switch d {
 	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Bfloat16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Bool:
 		return true
@@ -470,7 +471,7 @@ func plain(d tensor.DType) bool {
 	return false
 }
 
-// mapped makes a value of rank axes by what f makes of the facts of the inputs.
+// mapped returns a value with the given axes, whose facts f makes of the facts about the inputs.
 func mapped(axes []axis, in []*value, f func([]fact) fact) *value {
 	v := &value{ranked: true, axes: axes, pad: make([]fact, len(axes))}
 	facts := make([]fact, len(in))
@@ -490,7 +491,7 @@ func mapped(axes []axis, in []*value, f func([]fact) fact) *value {
 	return v
 }
 
-// stretched lines up axes that operations stretch to each other, and returns those of the result.
+// stretched returns the axes of the result of broadcasting the inputs.
 func (c *call) stretched(in []*value) ([]axis, bool) {
 	rank := 0
 	for _, v := range in {
@@ -505,12 +506,12 @@ func (c *call) stretched(in []*value) ([]axis, bool) {
 				axes[at] = a
 			case len(a) == 0 || slices.Equal(a, b):
 			case a.isFixed() && b.isFixed():
-				// one of them may be 1: it is the same in both runs
+				// One of them may be 1. The size is the same in both runs.
 				axes[at] = fixedAxis(max(a.size(), b.size()), along(a)+"|"+along(b))
 				if min(a.size(), b.size()) < 0 {
 					axes[at] = fixedAxis(-1, along(a)+"|"+along(b))
 				}
-			case !c.w.same(a, b):
+			case !c.w.sameEntries(a, b):
 				return nil, false
 			}
 		}

@@ -17,15 +17,16 @@ func init() {
 	}
 }
 
-// window is what an operation looks at along an axis: size entries, dilation apart, every stride.
+// window is the part of an axis that an operation looks at: size entries, dilation apart, at every
+// stride-th place.
 type window struct {
 	size, stride, dilation int64
-	same                   bool // zeros before and behind, so that stride 1 gives as many entries
+	same                   bool // padded with zeros, so that stride 1 keeps the number of entries
 }
 
 func (w window) reach() int64 { return (w.size-1)*w.dilation + 1 }
 
-// spatial lists the axes of height, width, …; channels is the place of the other one.
+// spatial returns the axes of height, width and so on, and the axis of the channels.
 func spatial(format string, rank int) (list []int, channels int) {
 	channels = rank - 1
 	first := 1
@@ -38,7 +39,7 @@ func spatial(format string, rank int) (list []int, channels int) {
 	return list, channels
 }
 
-// windowsOf reads the windows along each axis. kernel gives the sizes where an attribute does not.
+// windowsOf reads the windows along each axis. kernel has their sizes if no attribute has.
 func (c *call) windowsOf(rank int, kernel []int64) ([]window, bool) {
 	strides, dilations := c.n.AttrInts("strides"), c.n.AttrInts("dilations")
 	padding := c.n.AttrString("padding")
@@ -98,7 +99,7 @@ func convolution(c *call) []*value {
 	return c.made(v, in, filter)
 }
 
-// convolved works out axis i of a convolution.
+// convolved returns v with axis i of a convolution's result.
 func (c *call) convolved(v, in *value, i int, w window) *value {
 	a := in.axes[i]
 	s, padded := a.only(steps)
@@ -117,7 +118,7 @@ func (c *call) convolved(v, in *value, i int, w window) *value {
 		if w.stride > 1 {
 			v.axes[i] = axis{c.strided(s, w, false)}
 		}
-		if f := in.pad[i]; !f.is(0) { // alone, the row has zeros there
+		if f := in.pad[i]; !f.is(0) { // in place of zeros, which the row has alone
 			return c.effect(v, f, "looks at padding beside the last of %s", along(a))
 		}
 	default:
@@ -127,13 +128,13 @@ func (c *call) convolved(v, in *value, i int, w window) *value {
 	return v
 }
 
-// aligned reports whether the first window begins at the same place whatever the number of entries:
-// half of the zeros that are needed, rounded down, go before.
+// aligned reports whether the first window begins at the same place for any number of entries. Of
+// the zeros that are needed, half are put before, rounded down.
 func (w window) aligned() bool {
 	return w.same && (w.reach()-1)/2 == max(w.reach()-w.stride, 0)/2
 }
 
-// strided is the axis of every stride-th window.
+// strided returns the axis of every stride-th window.
 func (c *call) strided(s atom, w window, none bool) atom {
 	a := atom{kind: steps, name: fmt.Sprintf("%s%+d/%d,%d,%d,%t", s.name, s.shift, w.size, w.stride, w.dilation, w.same), front: s.front, none: none || s.none || s.shift < 0}
 	step := Step{Div: w.stride}
@@ -144,7 +145,8 @@ func (c *call) strided(s atom, w window, none bool) atom {
 	return a
 }
 
-// mendWindows keeps padding out of the windows at the end of a row: there stands fill, as alone.
+// mendWindows plans to keep padding out of the windows at a row's end, by putting fill there, as it
+// is for the row alone.
 func (c *call) mendWindows(list []window, places []int, fill float64, neutral func(s atom, i int) bool) {
 	for _, i := range places {
 		w := list[i]
@@ -155,7 +157,7 @@ func (c *call) mendWindows(list []window, places []int, fill float64, neutral fu
 	}
 }
 
-// fixedWindows is the axis of the windows along a fixed one.
+// fixedWindows returns the axis of the windows along a fixed axis.
 func (c *call) fixedWindows(i int, a axis, w window) axis {
 	n := a.size()
 	switch {
@@ -205,7 +207,7 @@ func pooling(c *call) []*value {
 	return c.made(v, in)
 }
 
-// pooled works out axis i of a pooling.
+// pooled returns v with axis i of a pooling's result.
 func (c *call) pooled(v, in *value, i int, w window) *value {
 	a, f := in.axes[i], in.pad[i]
 	s, padded := a.only(steps)
@@ -225,7 +227,7 @@ func (c *call) pooled(v, in *value, i int, w window) *value {
 		if !neutral("Max", s, f, in.real) || f.held {
 			return c.effect(v, f, "takes the maximum over padding beside the last of %s", along(a))
 		}
-		if (w.reach()-1)/2 == 0 { // a window behind the row's last one has padding alone
+		if (w.reach()-1)/2 == 0 { // windows after the row's last one hold padding alone
 			v.pad[i] = reduced("Max", f)
 		}
 	default:
@@ -235,8 +237,8 @@ func (c *call) pooled(v, in *value, i int, w window) *value {
 	return v
 }
 
-// batchNorm moves each channel by a mean and divides it by a deviation: those of the model, or
-// those of what it is given.
+// batchNorm is the rule of batch normalization: each channel is moved by a mean and divided by a
+// deviation, the model's own or that of the input.
 func batchNorm(c *call) []*value {
 	if !c.ranked(5) || c.in[0].rank() < 2 {
 		return c.unknown("has an input of unknown rank")
@@ -257,7 +259,7 @@ func batchNorm(c *call) []*value {
 	}
 	from := c.in
 	if c.n.Def.GetAttr()["is_training"] == nil || c.attrBool("is_training") {
-		from = c.in[:3] // what it is given, not what the model holds
+		from = c.in[:3] // the input, not the model's own
 		for _, i := range append([]int{0}, places...) {
 			a := in.axes[i]
 			switch {

@@ -1,6 +1,6 @@
-// Package scan finds what in a model does more than compute: operations that read or write files,
-// start processes, reach the network or run Python, code in its Keras metadata, and graphs that
-// TensorFlow would not survive.
+// Package scan finds the parts of a model that do more than compute: operations that read or write
+// files, start processes, reach the network or run Python; code in the Keras metadata; and graphs
+// that end TensorFlow's process.
 //
 //	result, err := scan.Scan(mg)
 //	for _, f := range result.Findings {
@@ -9,5 +9,5 @@
 //		}
 //	}
 //
-// A model is a program. Nothing of it is run here, and TensorFlow is not needed.
+// A model is a program. Scanning runs nothing of it, and does not need TensorFlow.
 package scan

@@ -14,20 +14,20 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// RunsWith reports whether loading the model and running the signature runs into what was found.
-// The empty name stands for any signature.
+// RunsWith reports whether the finding runs when the model is loaded and the signature is run. The
+// name "" stands for any signature.
 func (f *Finding) RunsWith(signature string) bool {
 	return f.Severity == Unsafe && f.Kind.runs() && (f.Loading || signature == "" && len(f.Signatures) > 0 || slices.Contains(f.Signatures, signature))
 }
 
-// Scan looks through the whole of a graph, its function library and the Keras metadata for what
-// does more than compute: operations that are not known to compute or to keep state in memory, such
-// as those that read or write files, start processes, reach the network or run Python, wherever
-// they hide (the branches of tf.cond, the functions of tf.data); what can be read in two ways;
+// Scan looks for parts of a graph, its function library and the Keras metadata that do more than
+// compute. It finds operations that are not known to compute or to keep state in memory, such as
+// those that read or write files, start processes, reach the network or run Python, wherever they
+// are (in branches of tf.cond, in functions of tf.data); parts that readers may differ about;
 // layers with Python code; and assets outside the model. Nothing is run.
 //
-// Each operation is traced back to the signatures that reach it. What the model's own saver does,
-// and tables that are filled from the model's own assets, is [Expected].
+// Each operation is traced back to the signatures that reach it. The operations of the model's own
+// saver, and tables filled from the model's own assets, are [Expected].
 func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	s := &scanner{
 		mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{},
@@ -68,11 +68,10 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	return r, nil
 }
 
-// mostMentions bounds what is listed: findings, and the signatures that reach each.
+// mostMentions bounds the findings, and the signatures listed for them.
 const mostMentions = 1 << 18
 
-// outside finds files of the model that are none of its own: assets that are named by a path that
-// leaves it, and links that do.
+// outside finds assets and links of the model that lead out of its folder.
 func outside(mg *savedmodel.MetaGraph) []Finding {
 	var findings []Finding
 	for _, a := range mg.Assets {
@@ -84,7 +83,7 @@ func outside(mg *savedmodel.MetaGraph) []Finding {
 		}
 	}
 	var link *savedmodel.LinkError
-	// other errors are for whoever loads the model
+	// Loading the model reports other errors.
 	if _, err := mg.Files(false); findings == nil && errors.As(err, &link) {
 		findings = append(findings, Finding{Kind: AssetPath, Severity: Unsafe, Loading: true, Detail: err.Error()})
 	}
@@ -94,7 +93,7 @@ func outside(mg *savedmodel.MetaGraph) []Finding {
 // Sort puts the worst findings first.
 func Sort(findings []Finding) { slices.SortStableFunc(findings, compareFindings) }
 
-// rank is the order in which findings are listed.
+// rank orders severities, for lists of findings.
 var rank = map[Severity]int{Unsafe: 0, Dormant: 1, Expected: 2}
 
 func compareFindings(a, b Finding) int {
@@ -117,8 +116,8 @@ func (s *scanner) report(r *Result) {
 	}
 }
 
-// judge sets the detail of a finding, and another severity where the path says so: none where
-// nothing is touched. It returns what has to be written before the operation then.
+// judge sets a finding's detail, and its severity where the path of the operation decides on it: ""
+// if nothing is touched. It then returns the path that the operation has to get.
 func (s *scanner) judge(f *Finding, hit *scanHit, labels labels) *Pin {
 	if f.Kind == Ambiguous {
 		f.Severity, f.Detail = cmp.Or(f.Severity, Dormant), hit.fault
@@ -141,7 +140,8 @@ func (s *scanner) judge(f *Finding, hit *scanHit, labels labels) *Pin {
 	case from == fromConst && hit.known.Harmless(pin.Path):
 		f.Severity = ""
 		return pin
-	case len(f.Signatures) > 0: // loading alone knows where the model's files are
+	// Only the loader knows where the model's files are.
+	case len(f.Signatures) > 0:
 	case from == fromSaver && hit.known.Own == ops.Checkpoint && !labels.has(labelInit):
 		pin.Own = ops.Checkpoint
 		f.Severity, f.Detail = Expected, "restores the model's variables"
@@ -154,7 +154,7 @@ func (s *scanner) judge(f *Finding, hit *scanHit, labels labels) *Pin {
 	return nil
 }
 
-// doubts reports what readers may differ about.
+// doubts reports the parts of the graph that readers may differ about.
 func (s *scanner) doubts() ([]Finding, error) {
 	list, err := s.mg.Doubts()
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *scanner) doubts() ([]Finding, error) {
 	return findings, nil
 }
 
-// describePaths says which file an operation reads or writes, as far as the graph says.
+// describePaths describes which file an operation reads or writes, as far as the graph shows it.
 func describePaths(hit *scanHit, paths []scanOrigin) string {
 	switch {
 	case hit.known == nil:

@@ -8,17 +8,17 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// mostListed bounds the inputs or outputs that an attribute counts: TensorFlow makes the list
-// before it looks whether they are there. mostInputs bounds the inputs that are there: no operation
-// has more than four such lists.
+// mostListed bounds the numbers of inputs or outputs that attributes give: TensorFlow makes a list
+// of that length before it looks whether they exist. mostInputs bounds the inputs that do exist: no
+// operation has more than four such lists.
 const (
 	mostListed = 1 << 16
 	mostInputs = 4 * mostListed
 )
 
-// countAttrs are the attributes by which operations tell how many inputs or outputs a list of them
-// has (number_attr of TensorFlow's op definitions). Where other operations have one of the name, it
-// is a small number too.
+// countAttrs are the attributes that give the number of inputs or outputs in a list (number_attr of
+// TensorFlow's op definitions). Operations that use one of the names otherwise have a small number
+// there too.
 var countAttrs = map[string]bool{
 	"M": true, "N": true, "NN": true, "Ncontext_dense": true, "Ncontext_sparse": true, "Ndense": true, "Nfeature_list_dense": true, "Nfeature_list_sparse": true,
 	"Nordering_token": true, "Nresources": true, "Nsparse": true, "NumDynamicShapes": true, "NumLearningRateTags": true, "NumTables": true, "NumVariables": true,
@@ -30,8 +30,8 @@ var countAttrs = map[string]bool{
 	"task_count": true, "top_paths": true,
 }
 
-// brokenNode says what of a node would end TensorFlow's process, or take all memory, while it puts
-// the graph together; "" of others.
+// brokenNode describes the part of a node with which TensorFlow would end the process, or take all
+// memory, while it builds the graph; "" if there is none.
 func brokenNode(def *nodepb.NodeDef) string {
 	attrs := def.GetAttr()
 	if def.GetOp() == "Const" {
@@ -59,7 +59,7 @@ func brokenNode(def *nodepb.NodeDef) string {
 	return ""
 }
 
-// impossible reports what [scanHuge] found, each with what reaches it.
+// impossible reports what [scanHuge] found, with the signatures that reach it.
 func (s *scanner) impossible() []Finding {
 	var findings []Finding
 	for _, name := range s.order {
@@ -72,7 +72,8 @@ func (s *scanner) impossible() []Finding {
 	return findings
 }
 
-// reachedBy notes who runs what was found, and makes it [Unsafe] where anybody does.
+// reachedBy sets which signatures reach a finding, and makes it [Unsafe] if any does, or loading
+// does.
 func (s *scanner) reachedBy(f *Finding) {
 	l := s.labelsOf(f.Function, f.Node)
 	f.Loading = l.has(labelInit) || l.has(labelRestore)
@@ -82,8 +83,8 @@ func (s *scanner) reachedBy(f *Finding) {
 	}
 }
 
-// signaturesOf returns the names of the signatures among labels. What is found in one function
-// shares them: it may be much, and the signatures many.
+// signaturesOf returns the names of the signatures among labels. All findings in a function share
+// one list, since both may be many.
 func (s *scanner) signaturesOf(function string, l labels) []string {
 	if names, known := s.reachedBys[function]; known {
 		return names

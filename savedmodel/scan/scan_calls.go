@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// mostCalls bounds how many calls running a function comes to when each function it calls is put in
-// its place, as TensorFlow does before the first run. Models of a thousand layers have some
-// 100,000.
+// mostCalls bounds the number of calls that running a function makes, counting the calls inside
+// each called function. TensorFlow replaces all of them by function bodies before the first run.
+// Models of a thousand layers make some 100,000.
 const mostCalls = 1 << 24
 
-// endless finds functions that call themselves, by whatever detour, and those that come to more
-// than [mostCalls] calls. TensorFlow replaces calls by what is called until it has used up the
-// stack, or the day.
+// endless finds functions that call themselves, directly or not, and functions that make more than
+// [mostCalls] calls. TensorFlow would replace calls by function bodies until the stack, or the day,
+// is used up.
 func (s *scanner) endless() []Finding {
 	var findings []Finding
 	found := func(function string, c *scanCall, detail string) {
@@ -20,7 +20,7 @@ func (s *scanner) endless() []Finding {
 		s.reachedBy(&f)
 		findings = append(findings, f)
 	}
-	cost := map[string]float64{} // calls below a function; infinite while it is being looked at
+	cost := map[string]float64{} // calls made by a function; infinite while it is being counted
 	type frame struct {
 		name string
 		next int
@@ -37,7 +37,7 @@ func (s *scanner) endless() []Finding {
 				sum := float64(len(body.calls))
 				for _, c := range body.calls {
 					if c.node == "" {
-						continue // one of two that do the same
+						continue // both attributes name the same function
 					}
 					if below := cost[c.callee]; !math.IsInf(below, 1) {
 						sum += below
@@ -45,7 +45,7 @@ func (s *scanner) endless() []Finding {
 				}
 				if sum > mostCalls && len(body.calls) > 0 {
 					found(at.name, body.calls[0], fmt.Sprintf("comes to more than %d calls", mostCalls))
-					sum = 0 // those that call it are none the worse
+					sum = 0 // reported here, so the functions that call it are not
 				}
 				cost[at.name] = sum
 				stack = stack[:len(stack)-1]

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Config looks through a configuration in one of Keras' own files for what Keras does when it loads
-// it, beside making layers: Python bytecode, pickled objects, files that it reads, functions that
-// it calls by name. Classes of one's own are [Expected]: loading needs their code, and runs it.
+// Config looks through the configuration in one of Keras' own files for what loading it does beside
+// making layers: Python bytecode, pickled objects, files that are read, functions that are called
+// by name. Custom classes are [Expected]: loading needs their code, and runs it.
 func Config(data json.RawMessage) []Finding {
 	var config any
 	if json.Unmarshal(data, &config) != nil {
@@ -20,7 +20,7 @@ func Config(data json.RawMessage) []Finding {
 	return m.findings
 }
 
-// object judges a serialized object by its class and by the Python module that it is said to be in.
+// object judges a serialized object by its class and its Python module.
 func (m *metadataScan) object(v map[string]any, layer string) {
 	class, _ := v["class_name"].(string)
 	module, _ := v["module"].(string)
@@ -48,7 +48,7 @@ func (m *metadataScan) object(v map[string]any, layer string) {
 
 func text(v any) string { s, _ := v.(string); return s }
 
-// module judges where a class is said to be, or a function, which has its name as its config.
+// module judges the module of a class, or of a function, whose config is its name.
 func (m *metadataScan) module(class, module, name, layer string) {
 	root, rest, _ := strings.Cut(module, ".")
 	function := class == "function"
@@ -56,7 +56,7 @@ func (m *metadataScan) module(class, module, name, layer string) {
 		class = name
 	}
 	switch {
-	case strings.HasPrefix(class, "__"): // a tuple, a slice, a tensor
+	case strings.HasPrefix(class, "__"): // a tuple, a slice or a tensor
 	case function && (module == "" || root == "builtins"):
 		m.add(CustomCode, Expected, layer, fmt.Sprintf("the function %s is of one's own: loading needs its code", class))
 	case module == "" && !strings.Contains(class, ">"):
@@ -74,19 +74,19 @@ func (m *metadataScan) module(class, module, name, layer string) {
 	}
 }
 
-// kerasRoots are the packages that Keras itself and its model libraries are in.
+// kerasRoots are the packages that Keras and its model libraries consist of.
 var kerasRoots = map[string]bool{
 	"keras": true, "tf_keras": true, "keras_hub": true, "keras_nlp": true, "keras_cv": true, "keras_tuner": true, "tensorflow": true,
 }
 
-// kerasCallables are the parts of Keras that hold functions which do more than make layers: fetch
+// kerasCallables are the parts of Keras with functions that do more than make layers: download
 // files, unpack archives, load models, change settings.
 var kerasCallables = []string{
 	"utils", "saving", "config", "backend", "callbacks", "datasets", "tree", "wrappers", "export", "applications", "visualization", "api", "testing",
 }
 
-// pythonRoots are modules of Python, and of packages that come with Keras, that no class of one's
-// own is in.
+// pythonRoots are modules of Python, and of packages that come with Keras. No custom class is in
+// them.
 var pythonRoots = func() map[string]bool {
 	roots := map[string]bool{}
 	for _, name := range strings.Fields(`os sys subprocess shutil posix nt builtins importlib runpy code codeop pickle marshal ctypes socket http
@@ -98,11 +98,12 @@ var pythonRoots = func() map[string]bool {
 	return roots
 }()
 
-// metadataScan collects findings, each layer's once: a model's config lists its layers' again.
+// metadataScan collects findings. Each layer's findings are noted once, though a model's config
+// lists its layers again.
 type metadataScan struct {
 	findings []Finding
 	seen     map[string]bool
-	file     bool // the config is in one of Keras' own files: see [Config]
+	file     bool // the config is in one of Keras' own files, see [Config]
 }
 
 func (m *metadataScan) add(kind FindingKind, severity Severity, layer, detail string) {

@@ -12,8 +12,8 @@ import (
 	"github.com/tfrun/tfrun/internal/ops"
 )
 
-// maxOrigins bounds how many places a path is traced back to, and maxTraced how many calls all
-// paths are followed through.
+// maxOrigins bounds how many origins a path may be traced back to. maxTraced bounds how many calls
+// all paths together are traced through.
 const (
 	maxOrigins = 64
 	maxTraced  = 1 << 20
@@ -45,7 +45,7 @@ func (s *scanner) read() error {
 	if err := s.readMain(); err != nil {
 		return err
 	}
-	// TensorFlow's optimizer may put one in the place of another
+	// TensorFlow's optimizer may put one in place of another.
 	for _, group := range s.implement {
 		for _, name := range group[1:] {
 			first, other := s.functions[group[0]], s.functions[name]
@@ -61,7 +61,7 @@ func (s *scanner) read() error {
 	return nil
 }
 
-// readMain goes through the main graph.
+// readMain reads the nodes of the main graph.
 func (s *scanner) readMain() error {
 	saver, err := s.mg.Saver()
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *scanner) readMain() error {
 		s.main[def.GetName()] = n
 		callees, hit := s.look(def)
 		_, sized := sizedBy[n.op]
-		// The inputs' own nodes may stand further down.
+		// The nodes of the inputs may come later in the file.
 		late = append(late, func() {
 			args := make([]scanOrigin, 0, len(n.inputs))
 			for _, in := range n.inputs {
@@ -116,11 +116,11 @@ func (s *scanner) readMain() error {
 	return nil
 }
 
-// readVariables finds the variables of the main graph that hold what one node assigns, and nothing
-// else: TensorFlow 2 passes the paths of assets through such. Reading one gives what was assigned.
-// Several handles may be of one variable.
+// readVariables finds the variables of the main graph to which a single node assigns. TensorFlow 2
+// passes the paths of assets through such variables, and reading one gives what was assigned. A
+// variable may have several handles.
 func (s *scanner) readVariables() {
-	// by variable; more than one entry where others may assign too
+	// By variable. Several entries mean that several nodes may assign to it.
 	assigned := map[string][]string{}
 	for _, n := range s.main {
 		for i, in := range n.inputs {
@@ -150,8 +150,8 @@ func (s *scanner) readVariables() {
 	}
 }
 
-// variableName returns what tells a variable from others of the session: the handles of one name
-// are all of one variable. "" stands for a variable that each run makes anew.
+// variableName returns the name that identifies a variable in the session: all handles with one
+// name are handles of one variable. It returns "" for a variable that each run makes anew.
 func variableName(def *nodepb.NodeDef) string {
 	const anonymous = "cd2c89b7-88b7-44c8-ad83-06c2a9158347" // ResourceHandle::ANONYMOUS_NAME
 	name := string(def.GetAttr()["shared_name"].GetS())
@@ -164,8 +164,8 @@ func variableName(def *nodepb.NodeDef) string {
 	return string(def.GetAttr()["container"].GetS()) + "\x00" + name
 }
 
-// mainOrigin says what a node of the main graph is as the source of a path, unless a loader feeds
-// it.
+// mainOrigin returns what a node of the main graph is as the source of a path, if loaders do not
+// feed it.
 func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
 	switch op := def.GetOp(); {
 	case op == "Const":
@@ -180,7 +180,7 @@ func (s *scanner) mainOrigin(def *nodepb.NodeDef) scanOrigin {
 func (s *scanner) inputName(node string) string {
 	if s.inputNames == nil {
 		s.inputNames = map[string]string{}
-		// backwards, so that the first signature has the last word
+		// Backwards, so that the first signature's name is kept.
 		for _, signature := range slices.Backward(s.mg.SignatureNames()) {
 			for name, in := range s.mg.Signatures[signature].Inputs {
 				s.inputNames[graph.NodeOf(in.Tensor)] = name
@@ -201,14 +201,14 @@ func constOrigin(def *nodepb.NodeDef) scanOrigin {
 	return scanOrigin{kind: fromConst, value: values[0]}
 }
 
-// followMain follows a tensor of the main graph back through identities. What was followed is
-// known of every tensor on the way.
+// followMain follows a tensor of the main graph back through identities. The result is kept for
+// every tensor on the way.
 func (s *scanner) followMain(input string) scanOrigin {
 	var way []string
 	origin := scanOrigin{}
 	for tensor := graph.OutputOf(input); ; {
 		known, ok := s.followed[tensor]
-		if ok { // a circle, too: what is on the way has no origin yet
+		if ok { // also in a circle, whose tensors have no origin yet
 			origin = known
 			break
 		}
@@ -227,8 +227,8 @@ func (s *scanner) followMain(input string) scanOrigin {
 	return origin
 }
 
-// before goes one step back from a tensor of the main graph: to the tensor that it hands on, or,
-// for "", to where it comes from.
+// before goes one step back from a tensor of the main graph. It returns the tensor that is passed
+// on, or "" and where the tensor comes from.
 func (s *scanner) before(tensor string) (next string, origin scanOrigin) {
 	if file, ok := s.assets[tensor]; ok {
 		return "", scanOrigin{kind: fromAsset, value: file}
@@ -251,7 +251,7 @@ func (s *scanner) before(tensor string) (next string, origin scanOrigin) {
 	return graph.OutputOf(n.inputs[i]), scanOrigin{}
 }
 
-// readFunction goes through a function's body.
+// readFunction reads the nodes of a function.
 func (s *scanner) readFunction(f *graph.Function) {
 	body := &scanBody{template: len(f.Def.GetSignature().GetAttr()) > 0}
 	s.order = append(s.order, f.Name)
@@ -291,8 +291,8 @@ func (s *scanner) readFunction(f *graph.Function) {
 	}
 }
 
-// followFunction follows a tensor back through the identities of a function's body. known has what
-// was followed before.
+// followFunction follows a tensor back through the identities of a function's body. known holds
+// results of earlier calls.
 func followFunction(f *graph.Function, r graph.Ref, known map[*graph.Node]scanOrigin) scanOrigin {
 	var way []*graph.Node
 	origin := scanOrigin{}
@@ -311,7 +311,7 @@ func followFunction(f *graph.Function, r graph.Ref, known map[*graph.Node]scanOr
 		if r.Node.Op != "Identity" || len(r.Node.Inputs) == 0 {
 			break
 		}
-		if from, ok := known[r.Node]; ok { // a circle, too
+		if from, ok := known[r.Node]; ok { // also in a circle
 			origin = from
 			break
 		}
@@ -325,8 +325,8 @@ func followFunction(f *graph.Function, r graph.Ref, known map[*graph.Node]scanOr
 	return origin
 }
 
-// look returns the functions that a node calls in any of its attributes, and what it does beyond
-// computing; nil where it does nothing.
+// look returns the functions that a node names in its attributes, and the hit if the node does more
+// than compute, or nil.
 func (s *scanner) look(def *nodepb.NodeDef) (callees []string, hit *scanHit) {
 	add := func(name string) {
 		if name != "" {
@@ -352,7 +352,8 @@ func (s *scanner) look(def *nodepb.NodeDef) (callees []string, hit *scanHit) {
 	return callees, hit
 }
 
-// passed returns the origins of a callee's arguments, for the ops that pass on their own inputs.
+// passed returns the origins of a called function's arguments, for ops that pass on their own
+// inputs.
 func passed(op, callee string, args []scanOrigin) []scanOrigin {
 	switch op {
 	case "PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile", callee:
@@ -363,15 +364,15 @@ func passed(op, callee string, args []scanOrigin) []scanOrigin {
 	return nil
 }
 
-// follow notes where the operation's path comes from.
+// follow notes the origin of the operation's path.
 func (h *scanHit) follow(args []scanOrigin) {
 	if h.known != nil && h.known.Path >= 0 && h.known.Path < len(args) {
 		h.path = args[h.known.Path]
 	}
 }
 
-// trace follows a path's origin through the callers of the function. Where it is followed no
-// further, a path that is made in the graph is among the origins.
+// trace follows the origin of a path through the callers of the function. Where it stops at a
+// bound, one of the origins is that the graph computes the path.
 func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
 	start := place{function, from}
 	if found, ok := s.traces[start]; ok {
@@ -411,7 +412,7 @@ func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
 	return found
 }
 
-// hugeMain finds those of the main graph.
+// hugeMain finds the huge tensors of the main graph.
 func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
 	at, ok := sizedBy[def.GetOp()]
 	if !ok || at >= len(def.GetInput()) {

@@ -9,11 +9,11 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions that
-// were written as bytecode. Metadata that cannot be read holds nothing that Keras could run.
+// scanMetadata looks through the Keras metadata for Python code: Lambda layers, and functions
+// stored as bytecode. Keras cannot run anything of metadata that cannot be read.
 func scanMetadata(meta savedmodel.KerasMetadata) []Finding {
 	m := &metadataScan{seen: map[string]bool{}}
-	// layers before the model that lists them again
+	// Layers come before the model that lists them again.
 	for _, id := range slices.Backward(slices.Sorted(maps.Keys(meta))) {
 		obj := meta[id]
 		var config any
@@ -41,8 +41,7 @@ func (m *metadataScan) layer(class, name string, config any) {
 	m.add(LambdaLayer, Expected, name, detail)
 }
 
-// walk looks for serialized functions in a config. Its depth is bounded by the JSON decoder's own
-// limit.
+// walk looks for serialized functions in a config. The JSON decoder bounds the depth.
 func (m *metadataScan) walk(v any, layer, class string) {
 	switch v := v.(type) {
 	case []any:
@@ -69,7 +68,7 @@ func (m *metadataScan) walk(v any, layer, class string) {
 	}
 }
 
-// nameOf returns the name of a serialized object that has one.
+// nameOf returns the name of a serialized object, or otherwise.
 func nameOf(v map[string]any, otherwise string) string {
 	if config, ok := v["config"].(map[string]any); ok {
 		if s, ok := config["name"].(string); ok {
@@ -79,8 +78,8 @@ func nameOf(v map[string]any, otherwise string) string {
 	return otherwise
 }
 
-// bytecode notes a function that was written as bytecode: Keras 2 says so in "function_type", Keras
-// 3 by the class "__lambda__".
+// bytecode notes a function stored as bytecode. Keras 2 marks it by "function_type", Keras 3 by the
+// class "__lambda__".
 func (m *metadataScan) bytecode(v map[string]any, layer, class string) {
 	for _, key := range []string{"function", "output_shape", "mask", "arguments"} {
 		if v[key+"_type"] == "lambda" {

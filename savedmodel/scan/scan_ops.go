@@ -6,7 +6,7 @@ import (
 	"github.com/tfrun/tfrun/internal/ops"
 )
 
-// kinds are what operations do, by their class in the table of package ops.
+// kinds maps the classes of operations in package ops to kinds of findings.
 var kinds = map[ops.Class]FindingKind{
 	ops.Reads: ReadsFiles, ops.Writes: WritesFiles, ops.Network: UsesNetwork, ops.Process: UsesProcess, ops.Python: RunsPython,
 	ops.Native: RunsNativeCode, ops.Graph: RunsGraph, ops.Memory: LooseMemory, ops.TPU: NeedsTPU, ops.Internal: Internal,
@@ -23,14 +23,14 @@ func (h *scanHit) kind() FindingKind {
 	return kinds[h.known.Class]
 }
 
-// ofSaver are the operations by which a SavedModel's own variables are saved and restored: every
-// model has some that nothing runs.
+// ofSaver are the operations with which a SavedModel saves and restores its variables. Every model
+// has some that nothing runs.
 var ofSaver = map[string]bool{
 	"Restore": true, "RestoreSlice": true, "RestoreV2": true, "DTensorRestoreV2": true,
 	"Save": true, "SaveSlices": true, "SaveV2": true, "MergeV2Checkpoints": true,
 }
 
-// customOp says what is known of an operation that is not in the table.
+// customOp describes an operation that is not in the table.
 func customOp(op string) string {
 	from := ""
 	if f, ok := ops.FamilyOf(op); ok {

@@ -7,15 +7,15 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// mostReached bounds how many nodes and functions the signatures of a model reach, all of them
-// together, with the inputs of the nodes. A model of a million nodes with three inputs each may
+// mostReached bounds the nodes, inputs of nodes, and functions that the signatures of a model
+// reach, counted once for each signature. A model of a million nodes with three inputs each may
 // have four signatures that each reach all of it.
 const mostReached = 1 << 24
 
-// mostReached is the graph's share of the bound.
+// mostReached returns this graph's share of the bound.
 func (s *scanner) mostReached() int { return mostReached / s.mg.Siblings() }
 
-// reachAll works out what the loader and each signature reach.
+// reachAll finds what the loader and each signature reach.
 func (s *scanner) reachAll() error {
 	s.labels, s.mainLabels = map[string]labels{}, map[string]labels{}
 	saver, err := s.mg.Saver()
@@ -44,8 +44,8 @@ func (s *scanner) reachAll() error {
 	return nil
 }
 
-// reach labels the nodes of the main graph that the roots depend on, and the functions that these
-// call. It does not recurse.
+// reach adds a label to the nodes of the main graph that the roots depend on, and to the functions
+// that these call. It does not recurse.
 func (s *scanner) reach(roots []string, label int32) error {
 	var called []string
 	for todo := roots; len(todo) > 0; {
@@ -79,8 +79,8 @@ func (s *scanner) reach(roots []string, label int32) error {
 	return nil
 }
 
-// mark adds a label, higher than those that are there; false when it is there already, or when
-// there are too many.
+// mark adds a label, which must be higher than those before. It returns false if the label is there
+// already, or if the bound is reached.
 func (s *scanner) mark(of map[string]labels, name string, label int32) bool {
 	l := of[name]
 	if len(l) > 0 && l[len(l)-1] == label || s.reached > s.mostReached() {
@@ -91,8 +91,8 @@ func (s *scanner) mark(of map[string]labels, name string, label int32) bool {
 	return true
 }
 
-// layer returns the name scope of a node; where it has none, the scope of the node that calls its
-// function, and so on outwards.
+// layer returns the name scope of a node. If the node has none, it is that of the node that calls
+// its function, and so on outwards.
 func (s *scanner) layer(function, node string) string {
 	if scope := scopeOf(node); scope != "" || function == "" {
 		return scope
@@ -115,7 +115,7 @@ func (s *scanner) layer(function, node string) string {
 	return layer
 }
 
-// scopeOf returns the name scope in a node's name; "" where there is none.
+// scopeOf returns the name scope in a node's name, "" if there is none.
 func scopeOf(node string) string {
 	return node[:max(strings.LastIndexByte(node, '/'), 0)]
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/tfrun/tfrun/internal/graph"
 )
 
-// mostValues bounds the values of a tensor whose size the graph itself tells: a constant may say
-// "two" and a shape of any size. TensorFlow's kernels count in 32 bits for the most part, and a
-// shape whose product overflows 64 ends its process.
+// mostValues bounds the values of a tensor whose size the graph gives: a constant's shape may claim
+// any size. Most kernels of TensorFlow count in 32 bits, and a shape whose product overflows 64
+// bits ends the process.
 const mostValues = 1<<31 - 1
 
-// sizedBy tells of operations that make tensors which input is the shape.
+// sizedBy maps operations that make tensors to the index of the input with the shape.
 var sizedBy = map[string]int{
 	"Fill": 0, "Empty": 0, "BroadcastTo": 1,
 	"RandomUniform": 0, "RandomUniformInt": 0, "RandomStandardNormal": 0, "TruncatedNormal": 0, "ParameterizedTruncatedNormal": 0,
@@ -26,14 +26,14 @@ var sizedBy = map[string]int{
 	"StatelessTruncatedNormal": 0, "StatelessTruncatedNormalV2": 0, "StatelessRandomUniformInt": 0, "StatelessRandomUniformIntV2": 0,
 }
 
-// scanHuge is an operation that makes a tensor of more than [mostValues], or one that TensorFlow
-// does not survive for another reason.
+// scanHuge is an operation that makes a tensor of more than [mostValues] values, or that ends
+// TensorFlow's process for another reason.
 type scanHuge struct {
 	kind         FindingKind
 	node, detail string
 }
 
-// hugeInside finds out whether a node of a function's body is one.
+// hugeInside returns the huge tensors that a node of a function's body makes.
 func hugeInside(n *graph.Node) (huge []scanHuge) {
 	if huge = hugeAlone(n.Def); len(huge) > 0 {
 		return huge
@@ -60,7 +60,7 @@ func hugeInside(n *graph.Node) (huge []scanHuge) {
 	return nil
 }
 
-// hugeAlone finds out what a node says by itself.
+// hugeAlone returns the huge tensors that a node makes by its own attributes.
 func hugeAlone(def *nodepb.NodeDef) []scanHuge {
 	if detail := hugeConst(def); detail != "" {
 		return []scanHuge{{HugeTensor, def.GetName(), detail}}
@@ -71,7 +71,7 @@ func hugeAlone(def *nodepb.NodeDef) []scanHuge {
 	return nil
 }
 
-// hugeConst says so of a constant whose own shape is impossible; "" of others.
+// hugeConst describes what is wrong with a constant whose own shape is impossible; "" for others.
 func hugeConst(def *nodepb.NodeDef) string {
 	if def.GetOp() != "Const" {
 		return ""
@@ -83,7 +83,8 @@ func hugeConst(def *nodepb.NodeDef) string {
 	return hugeDims(dims)
 }
 
-// hugeShape says so of a constant that would be an impossible shape.
+// hugeShape describes what is wrong with a constant that would be an impossible shape; "" for
+// others.
 func hugeShape(def *nodepb.NodeDef) string {
 	if def.GetOp() != "Const" {
 		return ""
@@ -91,7 +92,7 @@ func hugeShape(def *nodepb.NodeDef) string {
 	return hugeDims(shapeValues(def.GetAttr()["value"].GetTensor()))
 }
 
-// shapeValues returns the numbers of a constant that may be a shape; nil of others.
+// shapeValues returns the numbers of a constant that may be a shape; nil for others.
 func shapeValues(t *tensorpb.TensorProto) []int64 {
 	const maxRank = 254 // tensor_shape.h of TensorFlow
 	content := t.GetTensorContent()
@@ -118,7 +119,7 @@ func shapeValues(t *tensorpb.TensorProto) []int64 {
 	default:
 		return nil
 	}
-	// the last of them stands for all that are not written down
+	// The last number stands for those that are left out.
 	if n := len(values); n > 0 && len(t.GetTensorShape().GetDim()) == 1 {
 		for want := t.GetTensorShape().GetDim()[0].GetSize(); int64(len(values)) < min(want, maxRank); {
 			values = append(values, values[n-1])
@@ -127,8 +128,8 @@ func shapeValues(t *tensorpb.TensorProto) []int64 {
 	return values
 }
 
-// hugeDims says what is wrong with dimensions that come to more than [mostValues]. Those below zero
-// it leaves to TensorFlow, which refuses them.
+// hugeDims describes what is wrong with dimensions that multiply to more than [mostValues]; "" for
+// others. Negative ones are left to TensorFlow, which refuses them.
 func hugeDims(dims []int64) string {
 	if len(dims) == 0 || slices.Min(dims) <= 0 {
 		return ""

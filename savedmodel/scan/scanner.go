@@ -8,36 +8,35 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// scanner goes through a graph once, keeps of each node what the scan needs, and then follows the
-// calls.
+// scanner reads a graph once, keeps of each node what the scan needs, and then follows the calls.
 type scanner struct {
 	mg *savedmodel.MetaGraph
-	// function names in the file's order, after "" for the main graph
+	// order lists the functions' names in the file's order, after "" for the main graph.
 	order     []string
 	functions map[string]*scanBody // by name
 	callers   map[string][]scanCaller
-	implement map[string][]string // the functions of each interface (the attribute api_implements)
-	gradients map[string]string   // the function that is another's gradient, by the other
-	assets    map[string]string   // the main graph's tensors that are the paths of assets
-	saver     string              // the main graph's tensor that is the checkpoint's path
+	implement map[string][]string // functions by the interface that they implement (api_implements)
+	gradients map[string]string   // function → its gradient function
+	assets    map[string]string   // tensors of the main graph with paths of assets → their file
+	saver     string              // tensor of the main graph with the checkpoint's path
 	main      map[string]*scanNode
-	variables map[string]bool // the variables that functions have handles of
+	variables map[string]bool // variables that functions have handles of
 
 	signatures []string          // sorted
-	labels     map[string]labels // of functions
-	mainLabels map[string]labels // of the main graph's nodes
-	reached    int               // nodes, functions and edges, once for each label
-	traced     int               // calls that paths were followed through
+	labels     map[string]labels // by function
+	mainLabels map[string]labels // by node of the main graph
+	reached    int               // nodes, functions and edges, counted for each label
+	traced     int               // calls that paths were traced through
 
-	// what was found out already
+	// The fields down to the end keep results.
 	inputNames map[string]string      // of placeholders, see inputName
-	followed   map[string]scanOrigin  // of the main graph's tensors, see followMain
+	followed   map[string]scanOrigin  // by tensor of the main graph, see followMain
 	traces     map[place][]scanOrigin // see trace
-	layers     map[string]string      // of functions
-	reachedBys map[string][]string    // the signatures that reach a function
+	layers     map[string]string      // by function
+	reachedBys map[string][]string    // by function: the signatures that reach it
 }
 
-// scanBody is what is kept of a function.
+// scanBody is the part of a function that is kept.
 type scanBody struct {
 	hits     []scanHit
 	calls    []*scanCall
@@ -45,37 +44,38 @@ type scanBody struct {
 	template bool // callers fill in its attributes
 }
 
-// scanNode is what is kept of a node of the main graph.
+// scanNode is the part of a main graph's node that is kept.
 type scanNode struct {
 	op       string
 	inputs   []string
-	beside   []string // the nodes that it has to stand beside, which so are part of the graph
+	beside   []string // nodes whose device it shares, and which the graph so needs
 	calls    []*scanCall
 	origin   scanOrigin
-	sizes    string // of a constant that would be an impossible shape: what is wrong with it
-	variable string // of a handle: the variable's name, see [variableName]
-	// assigned marks a read of a variable whose first input is what the variable holds.
+	sizes    string // what is wrong with a constant that would be an impossible shape
+	variable string // name of a handle's variable, see [variableName]
+	// assigned marks a node that reads a variable; its first input is the value assigned to the
+	// variable.
 	assigned bool
 }
 
 // scanHit is an operation that does more than compute, or that is not known.
 type scanHit struct {
 	op, node string
-	known    *ops.Op // nil where the table does not have it
-	fault    string  // what the node holds that no node should
+	known    *ops.Op // nil if the table does not have it
+	fault    string  // what is wrong with the node, see admit.Fault
 	path     scanOrigin
 	attr     string
 }
 
-// scanCall is a use of a function. args says where its arguments come from; nil when the op passes
-// them in a way of its own.
+// scanCall is a use of a function. args are the origins of the function's arguments; nil if the op
+// does not pass on its own inputs.
 type scanCall struct {
 	node   string
 	callee string
 	args   []scanOrigin
 }
 
-// scanCaller is a call as its callee sees it.
+// scanCaller is a call, kept with the function called.
 type scanCaller struct {
 	function string
 	call     *scanCall
@@ -91,7 +91,7 @@ type scanOrigin struct {
 type originKind int
 
 const (
-	fromGraph originKind = iota // computed, or not followed
+	fromGraph originKind = iota // computed, or not followed further
 	fromConst
 	fromArg // of the function
 	fromAsset
@@ -113,13 +113,13 @@ func (o scanOrigin) String() string {
 	return "a path made in the graph"
 }
 
-// labels are what reaches a node or a function: numbers of [scanner.signatures], or one of those
-// below. They ascend.
+// labels says what reaches a node or a function: indices of [scanner.signatures], or the labels
+// below, in ascending order.
 type labels []int32
 
-// What reaches a node or a function beside the signatures.
+// Labels of what loading reaches.
 const (
-	labelInit    int32 = -1 // the init op, and what else loading needs
+	labelInit    int32 = -1 // the init op, and whatever else loading needs
 	labelRestore int32 = -2 // the restore op, which loading runs first
 )
 
@@ -131,7 +131,7 @@ type place struct {
 	origin   scanOrigin
 }
 
-// labelsOf says what reaches a node.
+// labelsOf returns the labels of a node.
 func (s *scanner) labelsOf(function, node string) labels {
 	if function == "" {
 		return s.mainLabels[node]

@@ -18,12 +18,13 @@ import (
 type Axis struct {
 	Input string // the signature's name for the input
 	Dim   int    // which of its dimensions
-	// "batch", "time", "height", "width", "depth", "channels", or "axis2" where nothing tells
+	// Name is "batch", "time", "height", "width", "depth" or "channels", or "axis2" where nothing
+	// tells more.
 	Name string
 }
 
-// Sizes puts numbers in for axes: for all that bear a name, or for all dimensions of one input,
-// which goes first.
+// Sizes gives sizes to open axes: to all axes with a name, or to the dimensions of one input, which
+// overrides the former.
 type Sizes struct {
 	Axes   map[string]int64   // "batch": 64
 	Inputs map[string][]int64 // "x": {64, 120}; Unknown leaves a dimension open
@@ -31,9 +32,9 @@ type Sizes struct {
 
 // SizeError says that sizes do not fit a model's inputs.
 type SizeError struct {
-	Signature string // "" for one of Keras' own files, which have none
+	Signature string // "" for one of Keras' own files, which have no signatures
 	Msg       string
-	Have      []Axis // the axes that are open
+	Have      []Axis // the open axes
 }
 
 // Error says what does not fit.
@@ -44,22 +45,22 @@ func (e *SizeError) Error() string {
 	return words.OneLine(fmt.Sprintf("signature %q: %s", e.Signature, e.Msg))
 }
 
-// Signature is what can be told of the sizes of a signature's tensors. It may be used from several
-// goroutines.
+// Signature finds the sizes of a signature's tensors. It may be used from several goroutines.
 type Signature struct {
 	mg    *savedmodel.MetaGraph
 	sig   *savedmodel.Signature
-	table *layers.Table // nil where the model holds no layers
+	table *layers.Table // nil if the model has no layers
 	body  func() (*body.Body, error)
 }
 
-// Of looks at a signature. table is the graph's, as [layers.Of] gives it; nil where there is none.
+// Of returns what there is to say about the sizes of a signature. table is the graph's table of
+// layers, see [layers.Of], or nil.
 func Of(mg *savedmodel.MetaGraph, sig *savedmodel.Signature, table *layers.Table) *Signature {
 	return &Signature{mg, sig, table, sync.OnceValues(func() (*body.Body, error) { return body.OfAny(mg, sig) })}
 }
 
-// Operations returns how many operations what is told of the signature is found in: those of the
-// function that does its work, or of the main graph.
+// Operations returns the number of operations that sizes are traced through: those of the function
+// that does the signature's work, or of the main graph.
 func (s *Signature) Operations() (int, error) {
 	b, err := s.body()
 	if b == nil || b.Function == nil || err != nil {
@@ -68,8 +69,8 @@ func (s *Signature) Operations() (int, error) {
 	return len(b.Nodes), nil
 }
 
-// Axes names the open dimensions of the inputs, in the order of the inputs' names. What an axis is
-// follows from the rank and from the layer that takes the input.
+// Axes lists the open dimensions of the inputs with names, in the order of the inputs' names. A
+// name follows from the rank, and from the layer that takes the input.
 func (s *Signature) Axes() []Axis {
 	var takers map[string]string
 	if s.table != nil && s.table.Signature == s.sig.Name {
@@ -82,7 +83,7 @@ func (s *Signature) Axes() []Axis {
 	return axes
 }
 
-// TableAxes names the open dimensions of what a model in one of Keras' own files takes, as
+// TableAxes lists the open dimensions of the inputs of a model in one of Keras' own files, as
 // [Signature.Axes] does for a signature.
 func TableAxes(t *layers.Table) []Axis {
 	takers := t.Takers()
@@ -104,8 +105,8 @@ func openAxes(input string, shape tensor.Shape, takers map[string]string) []Axis
 	return axes
 }
 
-// Put returns the shapes of the inputs with sizes put in. A *[SizeError] says that a
-// name or an input does not exist, or that a fixed dimension is to become another.
+// Put returns the shapes of the inputs with the given sizes. A name or an input that does not
+// exist, or another size for a fixed dimension, is a *[SizeError].
 func (s *Signature) Put(sizes Sizes) (map[string]tensor.Shape, error) {
 	shapes := map[string]tensor.Shape{}
 	for name, info := range s.sig.Inputs {
@@ -114,7 +115,7 @@ func (s *Signature) Put(sizes Sizes) (map[string]tensor.Shape, error) {
 	return put(s.sig.Name, shapes, s.Axes(), sizes)
 }
 
-// PutTable is [Signature.Put] for what a model in one of Keras' own files takes.
+// PutTable is [Signature.Put] for a model in one of Keras' own files.
 func PutTable(t *layers.Table, sizes Sizes) (map[string]tensor.Shape, error) {
 	shapes := map[string]tensor.Shape{}
 	for _, p := range t.Takes {

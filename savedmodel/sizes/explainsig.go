@@ -12,15 +12,15 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Why says why the dimensions of a signature's tensors are what they are: a sentence for each, by
-// the tensors' names.
+// Why explains the dimensions of a signature's tensors: one sentence for each dimension, by the
+// names of the tensors.
 type Why struct {
 	Inputs, Outputs map[string][]string
 }
 
-// Why explains the signature's shapes: open dimensions by what they are, sizes of outputs by the
-// layer that gives them or, where the model holds no layers, by the operation in the graph at which
-// TensorFlow's shape inference knew them.
+// Why explains the signature's shapes. An open dimension is explained by its meaning. A size of an
+// output is explained by the layer that makes it, or, if the model has no layers, by the operation
+// in the graph at which TensorFlow's shape inference first knew the size.
 func (s *Signature) Why() (Why, error) {
 	w := Why{Inputs: map[string][]string{}, Outputs: map[string][]string{}}
 	names := map[string]map[int]string{}
@@ -68,7 +68,7 @@ type origins struct {
 	names map[string]map[int]string
 }
 
-// maxTrace bounds how far a size is traced.
+// maxTrace bounds how many operations a size is traced through.
 const maxTrace = 1000
 
 // explain says where size d of dimension i of an output comes from.
@@ -84,7 +84,7 @@ func (o *origins) explain(info savedmodel.TensorInfo, i int, d int64) string {
 	return size + ": " + o.trace(r, i, d)
 }
 
-// trace follows a dimension back to what determines it.
+// trace follows a dimension back to the operation that determines it, and describes that.
 func (o *origins) trace(r graph.Ref, i int, d int64) string {
 	for range maxTrace {
 		if arg, ok := r.IsArg(); ok {
@@ -102,7 +102,7 @@ func (o *origins) trace(r graph.Ref, i int, d int64) string {
 	return "as the signature has it"
 }
 
-// argument says that a size is an input's or a variable's.
+// argument describes a size that is an input's or a variable's.
 func (o *origins) argument(arg, i int, d int64) string {
 	name, fed := o.b.Inputs[arg]
 	switch {
@@ -116,7 +116,7 @@ func (o *origins) argument(arg, i int, d int64) string {
 	return "as a tensor that the model holds has it"
 }
 
-// at says at which operation a size comes up.
+// at describes the operation at which a size comes up.
 func (o *origins) at(n *graph.Node, i int, d int64) string {
 	where := fmt.Sprintf("%s (%s)", n.Name, n.Op)
 	switch {
@@ -138,7 +138,8 @@ func (o *origins) at(n *graph.Node, i int, d int64) string {
 	return "as TensorFlow's shape inference has it at " + where
 }
 
-// step goes from a dimension of a node's output to the dimension of an input that it is taken from.
+// step goes back from a dimension of a node's output to the dimension of an input that has its
+// size.
 func (o *origins) step(r graph.Ref, i int, d int64) (next graph.Ref, axis int, ok bool) {
 	n := r.Node
 	if n.Op == "ReadVariableOp" && len(n.Inputs) > 0 && n.Inputs[0].Node == nil {

@@ -5,10 +5,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Outputs returns the shapes of the outputs when the inputs have the given ones, as
-// [Signature.Put] returns them. A size that is open in the signature is that of the layer which
-// gives the output or else follows from the operations in the graph; where neither tells, it stays
-// open. A value of several tensors is left out.
+// Outputs returns the shapes of the outputs for inputs of the given shapes, see [Signature.Put]. A
+// size that is open in the signature is that of the layer that makes the output, or follows from
+// the operations in the graph; otherwise it stays open. An output that consists of several tensors
+// is left out.
 func (s *Signature) Outputs(inputs map[string]tensor.Shape) (map[string]tensor.Shape, error) {
 	b, err := s.body()
 	if err != nil {

@@ -11,19 +11,19 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// RowWork is what a signature does for one row of a batch.
+// RowWork is the work of a signature for one row of a batch.
 type RowWork struct {
-	Values int64  // that are computed for it: a measure of work and of memory
-	Why    string // where Values are not known: why
+	Values int64  // number of values computed: a measure of work and of memory
+	Why    string // why Values are not known, or ""
 }
 
-// Known reports whether a row's work is known, and is done for that row alone.
+// Known reports whether a row's work is known. Each row's work is then done for that row alone.
 func (w RowWork) Known() bool { return w.Why == "" }
 
-// RowValues finds what a signature does for one row, where rows have one shape, it is proven that
-// other rows do not change a row's answer ([padding.Of]), and nothing is done over and over: any
-// network of dense layers, embeddings, convolutions and the like. The error is one of reading the
-// file.
+// RowValues finds the work that a signature does for one row. It is known if rows have one shape,
+// if it is proven that other rows do not change a row's answer ([padding.Of]), and if no loop is
+// run: for any network of dense layers, embeddings, convolutions and the like. An error is one of
+// reading the file.
 func RowValues(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (RowWork, error) {
 	one := map[string]tensor.Shape{}
 	w := rowwise{known: map[refKey]bool{}}
@@ -65,25 +65,25 @@ func RowValues(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (RowWork, erro
 	return RowWork{Values: w.values}, nil
 }
 
-// refKey is a tensor of a function as it is called.
+// refKey is a tensor of a function in one call.
 type refKey struct {
 	fr *shape.Frame
 	r  graph.Ref
 }
 
-// maxDepth bounds how far rows are followed back.
+// maxDepth bounds how far tensors are followed back.
 const maxDepth = 2_000
 
-// rowwise counts the values of the tensors that are made of rows, backwards from what is asked for.
+// rowwise counts the values of all tensors that consist of rows, from the outputs backwards.
 type rowwise struct {
 	b      *body.Body
-	known  map[refKey]bool // whether a tensor is made of rows
+	known  map[refKey]bool // whether the tensor consists of rows
 	values int64
-	why    string // they cannot be counted
+	why    string // why the values cannot be counted
 	depth  int
 }
 
-// ofRows reports whether a tensor is made of rows, and counts its values where it is.
+// ofRows reports whether a tensor consists of rows, and counts its values if it does.
 func (w *rowwise) ofRows(fr *shape.Frame, r graph.Ref) bool {
 	if i, ok := r.IsArg(); ok {
 		if fr.Up != nil {
@@ -99,7 +99,7 @@ func (w *rowwise) ofRows(fr *shape.Frame, r graph.Ref) bool {
 		w.why = "the graph is too deep"
 		return false
 	}
-	w.known[key] = false // in a circle
+	w.known[key] = false // for a tensor that depends on itself
 	w.depth++
 	w.known[key] = w.node(fr, r)
 	w.depth--
