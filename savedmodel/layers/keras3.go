@@ -12,8 +12,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// keras3 rebuilds the table of a model that Keras 3 exported. The files hold no layers: they show
-// in the name scopes of the serving function, in the variables' paths, and in the order of the
+// keras3 rebuilds the table of a model that Keras 3 exported. The files hold no layers. Layers show
+// only in the name scopes of the serving function, in the variables' paths, and in the order of the
 // lists of variables.
 type keras3 struct {
 	mg    *savedmodel.MetaGraph
@@ -21,53 +21,55 @@ type keras3 struct {
 	body  *body.Body
 	scope *scopes.Scope
 	table *Table
-	// opens is how often a layer's scope is opened: Keras 3 does it to build and to call the layer.
+	// opens is how often the scope of a layer is opened: Keras 3 does so to build the layer and to
+	// call it.
 	opens int
 
-	// all variables of the model in its own order, seed generators among them
+	// listed are all variables of the model in its own order, seed generators among them.
 	listed    []*savedmodel.Variable
-	weights   []*savedmodel.Variable // those that count
+	weights   []*savedmodel.Variable // those that count as weights
 	trainable map[*savedmodel.Variable]bool
-	// what the variables' paths begin with: the model's name, "" for a functional model
+	// prefix is the beginning of the variables' paths: the model's name, or "" for a functional
+	// model.
 	prefix string
 
 	layers []*layerCalls // in the order of their first calls
 	byName map[string]*layerCalls
-	// inputRows are the rows of the inputs of a functional model, by the argument's place.
+	// inputRows are the rows of the inputs of a functional model, by the index of the argument.
 	inputRows map[int]*Layer
-	phantoms  map[*graph.Node]tensor.Shape // what passes through layers that leave nothing
-	numbers   map[string]int               // how far default names have been handed out
-	adrift    []*drift                     // the hidden layers whose place is a guess
-	made      map[*layerCalls]*Layer       // the rows
-	depths    map[string]int               // of the rows of a functional model, from the outputs
-	places    map[string]int               // of the layers' objects by name, nil without these
+	phantoms  map[*graph.Node]tensor.Shape // outputs of layers that leave no operation
+	numbers   map[string]int               // by base: the next number of a default name
+	adrift    []*drift                     // hidden layers whose place is a guess
+	made      map[*layerCalls]*Layer       // rows made so far
+	depths    map[string]int               // distances of rows from the outputs
+	places    map[string]int               // of the layers' objects by name; nil: none
 	owner     map[*savedmodel.Variable]*layerCalls
 }
 
-// Limits on what is rebuilt as a table: some of the work grows with the product of its parts.
-// Models that people read have a hundredth of it.
+// Bounds on the models whose table is rebuilt, since some of the work grows with products of these
+// numbers. Models that people read have a hundredth of them.
 const (
 	maxCalls     = 10_000
 	maxVariables = 200_000
 )
 
-// layerCalls is a layer, and its calls in the order in which the graph made them.
+// layerCalls is a layer with its calls, in the order in which the graph made them.
 type layerCalls struct {
 	name  string
 	class string
-	sure  bool // of the class
+	sure  bool // the class is certain
 	op    bool
 	calls []*scopes.Call
 	vars  []*savedmodel.Variable
-	// shares are the layers around a nested model whose variables it reads.
+	// shares are the layers around a nested model whose variables the nested model reads.
 	shares []*layerCalls
 	notes  []guess
 }
 
-// guess is a field that is likely but not held by the files, with the reason.
+// guess is a field that is likely, but that the files do not hold, with the reason why.
 type guess struct{ field, why string }
 
-// layerOf returns the component of a variable's path that is its layer's name, or "".
+// layerOf returns the part of a variable's path that is its layer's name, or "".
 func (k *keras3) layerOf(v *savedmodel.Variable) string {
 	path := strings.Split(v.Name, "/")
 	if len(path) > 2 && path[0] == k.prefix {
@@ -79,19 +81,19 @@ func (k *keras3) layerOf(v *savedmodel.Variable) string {
 	return path[0]
 }
 
-// custom reports whether the class is a guess from the layer's name.
+// custom reports whether the class is guessed from the layer's name.
 func (l *layerCalls) custom() bool {
 	return l.class == kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)) && !slices.Contains(kerasnames.Classes, l.class)
 }
 
-// drift is a hidden layer, and the nearest layers with weights around it, nil where there are none.
-// Its place is a guess unless these follow each other directly.
+// drift is a hidden layer with the nearest layers with weights around it, nil where there are none.
+// Its place is a guess unless these two follow each other directly.
 type drift struct {
 	layer, after, before *layerCalls
 	direct               bool
 }
 
-// shapeOf returns the shape of a tensor, also of one that a phantom gives.
+// shapeOf returns the shape of a tensor, which may be the output of a phantom.
 func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
 	if s, ok := k.phantoms[r.Node]; ok && r.Node != nil {
 		return s
@@ -100,5 +102,5 @@ func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
 	return s
 }
 
-// savedWhole reports whether tf.saved_model.save wrote the model, and not its export.
+// savedWhole reports whether the model was written by tf.saved_model.save instead of Keras' export.
 func (k *keras3) savedWhole() bool { return k.objs.Child(0, "variables") < 0 }

@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// keepsShapes has the classes without variables that keep the shapes which they were built for:
-// those whose build method Keras wraps. What is in neither may be either.
+// keepsShapes says of classes without variables whether their objects keep the shapes they were
+// built for, which they do if Keras wraps their build method. Objects of other classes may keep
+// shapes or not.
 var keepsShapes = func() map[string]bool {
 	keeps := map[string]bool{}
 	for _, class := range []string{
@@ -23,18 +24,18 @@ var keepsShapes = func() map[string]bool {
 	return keeps
 }()
 
-// What it costs to match objects and layers otherwise than one to one, in order. An object may be a
-// layer that does not show, above all where it keeps no shapes; an operation of keras.ops may leave
-// several rows.
+// The costs of matching objects and layers other than one to one in order. An object may be a layer
+// that does not show, above all if it keeps no shapes. An operation of keras.ops may leave several
+// rows.
 const (
-	costHidden    = 1 // of an object that keeps shapes, or of an operation
-	costUnlike    = 2 // of an object that its class rules out
-	costOperation = 4 // of an operation's row without an object
+	costHidden    = 1 // a hidden object that keeps shapes, or an operation
+	costUnlike    = 2 // an object that its class rules out
+	costOperation = 4 // an operation's row without an object
 	costNever     = 1000
 )
 
-// alignObjects finds which object is which of the layers that show, and returns those that show in
-// nothing else: hidden layers.
+// alignObjects finds which object belongs to which layer that shows. It returns the objects that
+// belong to none: hidden layers.
 func (k *keras3) alignObjects() []*looseSeed {
 	objects, _ := k.layerObjects()
 	if len(objects) == 0 || len(objects) > maxCalls {
@@ -63,7 +64,7 @@ func (k *keras3) alignObjects() []*looseSeed {
 			k.places[objects[end].owner.name] = end
 			until = at[objects[end].owner.name]
 		}
-		var open []string // layers without variables that stand before
+		var open []string // layers without variables in between
 		for _, name := range order {
 			if !taken[name] && at[name] < until {
 				open = append(open, name)
@@ -106,11 +107,11 @@ func (k *keras3) alignObjects() []*looseSeed {
 	return hidden
 }
 
-// pair matches objects without variables to layers, both in order: a name for each object, "" for
-// one that is hidden. sure is false where other ways would fit as well.
+// pair matches objects without variables to layers, both in order. It returns a name for each
+// object, "" for a hidden one. sure is false if other matches would cost no more.
 func (k *keras3) pair(objects []layerObject, open []string) (names []string, sure bool) {
 	n, m := len(objects), len(open)
-	cost := make([][]int, n+1) // of the objects from i on, with the layers from j on
+	cost := make([][]int, n+1) // for the objects from i on and the layers from j on
 	ways := make([][]int, n+1)
 	for i := n; i >= 0; i-- {
 		cost[i], ways[i] = make([]int, m+1), make([]int, m+1)
@@ -145,10 +146,10 @@ func (k *keras3) pair(objects []layerObject, open []string) (names []string, sur
 	return names, ways[0][0] == 1
 }
 
-// pairStep is a way on from object i and layer j, and what it costs.
+// pairStep is a way on from object i and layer j, with its cost.
 type pairStep struct{ i, j, cost int }
 
-// pairSteps lists the ways on from object i and layer j: they are one, the object is hidden, or the
+// pairSteps lists the ways on from object i and layer j: they match, the object is hidden, or the
 // layer has no object here.
 func (k *keras3) pairSteps(objects []layerObject, open []string, i, j int) []pairStep {
 	var steps []pairStep
@@ -168,7 +169,7 @@ func (k *keras3) pairSteps(objects []layerObject, open []string, i, j int) []pai
 	return steps
 }
 
-// unlike says how little an object can be the layer of a name.
+// unlike returns the cost of taking an object for the layer of a name.
 func (k *keras3) unlike(o layerObject, name string) int {
 	l := k.byName[name]
 	class := "InputLayer"
@@ -194,8 +195,8 @@ func when(b bool) int {
 	return 0
 }
 
-// provisionalOrder lists the names of the rows in the order in which they would stand if nothing
-// was hidden.
+// provisionalOrder lists the names of the rows in the order that they would have without hidden
+// layers.
 func (k *keras3) provisionalOrder() []string {
 	if k.isGraph() {
 		g, depths, _ := k.mapLayers()

@@ -10,9 +10,9 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
 
-// classify finds the layers' classes. A class of one's own has its default name only for the layers
-// that were given none: others of the same make are taken to be of the class that the first such
-// name tells.
+// classify finds the layers' classes. A custom class shows only in the default names of layers that
+// were not named by the user. Other layers with the same fingerprint are taken to be of the class
+// that the first such name tells.
 func (k *keras3) classify() {
 	own := map[string]string{}
 	for _, l := range k.layers {
@@ -37,8 +37,8 @@ func (k *keras3) classify() {
 	}
 }
 
-// readByOwn gives a layer of one's own that reads variables of another layer all of that layer's,
-// which it is likely to hold. Keras counts what a layer holds in both rows.
+// readByOwn gives a custom layer that reads variables of another layer all variables of that layer,
+// which it is likely to hold. Keras counts them in both rows.
 func (k *keras3) readByOwn(l *layerCalls) {
 	if isModel(l.class) || l.sure && slices.Contains(kerasnames.Classes, l.class) {
 		return
@@ -59,8 +59,8 @@ func (k *keras3) readByOwn(l *layerCalls) {
 	}
 }
 
-// readByModel gives a nested model the variables of layers that it shares with the model around it,
-// too: both have them in their rows.
+// readByModel gives a nested model the variables of layers that it shares with the model around it.
+// Keras counts them in both rows.
 func (k *keras3) readByModel(l *layerCalls) {
 	if !isModel(l.class) {
 		return
@@ -76,8 +76,8 @@ func (k *keras3) readByModel(l *layerCalls) {
 }
 
 // orderModelOutputs sorts the results of a nested functional model. Keras runs the layers at one
-// distance from the outputs in the reverse of the outputs' order, and what others of the outputs
-// are made from before these.
+// distance from the outputs in the reverse of the outputs' order, and before them the layers that
+// other outputs are made from.
 func (k *keras3) orderModelOutputs(l *layerCalls) {
 	if l.class != "Functional" {
 		return
@@ -102,7 +102,7 @@ func (k *keras3) orderModelOutputs(l *layerCalls) {
 	}
 }
 
-// orderScores puts what attention gives before its scores, which the graph makes first.
+// orderScores puts the result of attention before its scores, which the graph computes first.
 func (l *layerCalls) orderScores() {
 	if !slices.Contains(attentionClasses, l.class) {
 		return
@@ -115,7 +115,7 @@ func (l *layerCalls) orderScores() {
 	}
 }
 
-// feeds reports whether a is among what b is made from, within a call.
+// feeds reports whether b is computed from a within a call.
 func (k *keras3) feeds(c *scopes.Call, a, b graph.Ref) bool {
 	seen := map[*graph.Node]bool{b.Node: true}
 	for todo := []*graph.Node{b.Node}; len(todo) > 0; todo = todo[1:] {
@@ -135,15 +135,15 @@ func (k *keras3) feeds(c *scopes.Call, a, b graph.Ref) bool {
 // attentionClasses take a query, a value and, if it is not the value, a key.
 var attentionClasses = []string{"MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"}
 
-// plainClasses are classes whose variables and operations hardly any layer of one's own has, where
-// the variables hang on the layer itself.
+// plainClasses are classes whose variables and operations a custom layer hardly has, if the
+// variables belong to the layer itself.
 var plainClasses = []string{
 	"BatchNormalization", "Embedding", "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
 	"SeparableConv1D", "SeparableConv2D",
 }
 
-// direct reports whether a layer's variables hang on it, and not on layers within it: below its
-// name, as many parts of their paths as its class has. A path that does not have the name says
+// direct reports whether a layer's variables belong to it instead of to layers inside it. They do
+// if their paths have, below its name, as many parts as its class has. A path without the name says
 // nothing.
 func (l *layerCalls) direct() bool {
 	below := 1
@@ -159,7 +159,7 @@ func (l *layerCalls) direct() bool {
 		}
 		for _, part := range n.Parts[1 : len(n.Parts)-1] {
 			if _, layer := kerasnames.ClassOf(part); layer && !scopes.QuietOps[n.Op] && part != l.calls[0].Raw && !scopes.Helpers[kerasnames.WithoutNumber(part)] {
-				return false // a layer within
+				return false // a layer inside
 			}
 		}
 	}
@@ -172,7 +172,7 @@ func (l *layerCalls) direct() bool {
 	return true
 }
 
-// doubtClass takes back the certainty of a class that a name of the user's own does not confirm.
+// doubtClass makes a class uncertain if the layer's name, given by the user, does not confirm it.
 func (k *keras3) doubtClass(l *layerCalls) {
 	if !l.direct() && !isModel(l.class) {
 		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)), false
@@ -184,8 +184,8 @@ func (k *keras3) doubtClass(l *layerCalls) {
 	}
 }
 
-// fingerprint tells layers of one's own apart by the names of their variables and the types of
-// their operations.
+// fingerprint describes a custom layer by the names of its variables and the types of its
+// operations.
 func (l *layerCalls) fingerprint() string {
 	var marks []string
 	for _, v := range l.vars {

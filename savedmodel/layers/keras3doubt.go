@@ -11,9 +11,9 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// doubtRows marks what follows from other guesses, and from what never shows.
+// doubtRows marks cells that follow from guesses, and cells for which the files hold nothing.
 func (k *keras3) doubtRows() {
-	doubtful := map[string]string{} // layers to which a connection is a guess, and why
+	doubtful := map[string]string{} // layers with a guessed connection, and why it is guessed
 	unordered := false
 	for _, l := range k.layers {
 		r := k.made[l]
@@ -57,7 +57,7 @@ func (k *keras3) doubtRows() {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
 		}
-		// an encoder gives more than its decoder takes
+		// The states of an encoder may be more than its decoder takes.
 		if strings.HasSuffix(l.class, "Cell") || l.class == "Functional" && !l.sure {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
@@ -116,7 +116,7 @@ func (k *keras3) doubtRows() {
 }
 
 // doubtCounts marks the shapes of a TextVectorization of Keras 3 that counts tokens, and of all
-// rows behind it: its compute_output_shape keeps the axis of texts of shape (None, 1).
+// rows after it: its compute_output_shape keeps the axis of texts of shape (None, 1).
 func (k *keras3) doubtCounts() {
 	if k.opens == 1 {
 		return
@@ -150,7 +150,7 @@ func openSizes(shapes []tensor.Shape) int {
 	return n
 }
 
-// takesMore reports whether another layer of the same class takes more than a layer does.
+// takesMore reports whether another layer of the same class has more inputs than a layer.
 func (k *keras3) takesMore(l *layerCalls) bool {
 	return slices.ContainsFunc(k.layers, func(o *layerCalls) bool {
 		return o.class == l.class && len(o.calls[0].Ins) > len(l.calls[0].Ins)
@@ -164,19 +164,20 @@ var (
 	keras2Input = regexp.MustCompile(`^(?:input|args)_\d+$`)
 )
 
-// sameShapes reports whether all calls of a layer give the same shapes.
+// sameShapes reports whether all calls of a layer return the same shapes.
 func sameShapes(calls []*scopes.Call) bool {
 	first := OutputShape{Shapes: calls[0].Shapes}
 	return !slices.ContainsFunc(calls, func(c *scopes.Call) bool { return !first.equal(OutputShape{Shapes: c.Shapes}) })
 }
 
-// doubtOrder marks the places of rows that follow from guesses. Where the order of arguments is
-// one, so is that of rows at one distance from the outputs; where it is not known which operations
-// are layers, the distances are. The objects of the layers, where a model has them, hold the order.
+// doubtOrder marks the places of rows that follow from guesses. If the order of arguments is
+// guessed, so is the order of rows at one distance from the outputs. If it is not known which
+// operations are layers, the distances are guessed too. Where the model has objects of its layers,
+// these tell the order.
 func (k *keras3) doubtOrder(arguments bool) {
-	named := map[string][]*Layer{} // by class, those whose name is a guess
+	named := map[string][]*Layer{} // by class: rows whose name is a guess
 	distances := false
-	at := map[int]int{} // how many rows are at one distance
+	at := map[int]int{} // by distance: number of rows
 	hidden := map[*Layer]bool{}
 	for _, d := range k.adrift {
 		hidden[k.made[d.layer]] = true
@@ -211,15 +212,16 @@ func (k *keras3) doubtOrder(arguments bool) {
 	}
 }
 
-// movable names the layers without variables that could as well be another object: one that shows
-// in nothing else stands between the same layers.
+// movable returns the layers without variables that could belong to another object, since a hidden
+// object is between the same layers.
 func (k *keras3) movable() map[string]bool {
 	all := map[string]bool{}
 	if k.places == nil || len(k.adrift) == 0 || !k.isGraph() {
 		return all
 	}
 	g, _, _ := k.mapLayers()
-	lowest, highest := map[string]int{}, map[string]int{} // the places that leave each room
+	// These are the places that leave room for all the others.
+	lowest, highest := map[string]int{}, map[string]int{}
 	for name := range k.places {
 		lowest[name], highest[name] = -1, maxCalls
 	}
@@ -242,7 +244,7 @@ func (k *keras3) movable() map[string]bool {
 	return all
 }
 
-// counts reports whether a layer counts how often it meets each value.
+// counts reports whether a layer counts how often values occur.
 func (k *keras3) counts(name string) bool {
 	l := k.byName[name]
 	return l != nil && slices.ContainsFunc(l.calls[0].Nodes, func(n *graph.Node) bool { return strings.HasSuffix(n.Op, "Bincount") })

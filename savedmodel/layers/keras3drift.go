@@ -4,10 +4,10 @@ import "math"
 
 const whyAdrift = "several places between the layers that are known would fit a layer that leaves nothing"
 
-// markAdrift marks the connections of all layers that may be the ones to take what a hidden layer
-// gives. The model's variables are listed in the order of the table, which is that of the distance
-// from the outputs: a hidden layer stands there between its neighbours, and one that takes its
-// output comes next.
+// markAdrift marks the connections of all layers that may take the output of a hidden layer. The
+// model lists its variables in the order of the table, by distance from the outputs. So a hidden
+// layer is between its neighbours in that order, and the layer that takes its output comes after
+// it.
 func (k *keras3) markAdrift(g *mapGraph, depths map[string]int) {
 	for _, d := range k.adrift {
 		nearest, farthest := 0, math.MaxInt
@@ -27,7 +27,8 @@ func (k *keras3) markAdrift(g *mapGraph, depths map[string]int) {
 				rows = append(rows, r)
 			}
 		}
-		if d.direct && len(rows) > 0 { // another branch is as far from the outputs
+		// Another branch has layers at the same distance from the outputs.
+		if d.direct && len(rows) > 0 {
 			for _, l := range []*layerCalls{d.layer, d.before} {
 				if r := k.made[l]; r != nil {
 					rows = append(rows, r)
@@ -45,21 +46,23 @@ func (k *keras3) markAdrift(g *mapGraph, depths map[string]int) {
 	}
 }
 
-// looseSeed is the state of a generator that belongs to no layer in the graph.
+// looseSeed is a trace of a hidden layer: the state of a random number generator that belongs to no
+// layer in the graph, or an object of the object graph without a layer that shows.
 type looseSeed struct {
-	number int // in the name that Keras gave it, -1 when it has none
-	// the nearest layers with weights around it in the order of the variables
+	number int // in the name that Keras gave it; -1: it has none
+	// after and before are the nearest layers with weights around it, in the order of the
+	// variables.
 	after, before *layerCalls
-	dropout       bool // false for one that is known not to be a Dropout's
+	dropout       bool // false if it is known not to be a Dropout's
 	inner         bool // it is a part of a layer that shows
-	object        bool // it is an object of the object graph, not a generator
-	place         int  // of the object among the layers'
-	sure          bool // that it is this object, and none of its neighbours
-	// of an object, the nearest layers with weights
+	object        bool // it is an object of the object graph, no generator
+	place         int  // of the object among the layers' objects
+	sure          bool // it is certain that it is this object and not a neighbour
+	// from and to are, for an object, the nearest layers with weights.
 	from, to *layerCalls
 }
 
-// drift says between which layers the hidden one must stand.
+// drift returns the hidden layer with the layers that it must be between.
 func (s *looseSeed) drift(l *layerCalls, direct bool) *drift {
 	if s.object && !s.sure {
 		return &drift{l, s.from, s.to, direct}

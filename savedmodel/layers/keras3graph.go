@@ -14,10 +14,10 @@ import (
 type vertex struct {
 	layer  string
 	call   *scopes.Call // nil for an input
-	input  int          // the argument's place, for an input
+	input  int          // index of the argument, for an input
 	from   []vertexEdge
 	depth  int
-	number int // which of its layer's calls
+	number int // which of the layer's calls it is
 }
 
 type vertexEdge struct {
@@ -37,11 +37,11 @@ func (k *keras3) inputVertices() map[int]*vertex {
 	return inputs
 }
 
-// unnamedInput matches what Keras calls the tensor of an input whose layer was given no name.
+// unnamedInput matches the name that Keras gives the tensor of an input without a name.
 var unnamedInput = regexp.MustCompile(`^(?:keras_tensor(?:_(\d+))?|args_(\d+)|inputs)$`)
 
-// nameInputs gives unnamed inputs the default names of InputLayer, in the order of the tensors'
-// numbers.
+// nameInputs gives unnamed inputs the default names of InputLayer, in the order of the numbers of
+// their tensors.
 func (k *keras3) nameInputs(inputs map[int]*vertex) {
 	type unnamed struct {
 		v *vertex
@@ -64,8 +64,8 @@ func (k *keras3) nameInputs(inputs map[int]*vertex) {
 	}
 }
 
-// nestedInputs counts the nested models: each has an input of its own, which took a default name
-// before the model's, if its tensors were made before.
+// nestedInputs returns the number of nested models. Each has an input of its own, which has taken a
+// default name before the model's if its tensors were made before.
 func (k *keras3) nestedInputs() int {
 	n := 0
 	for _, l := range k.layers {
@@ -76,8 +76,8 @@ func (k *keras3) nestedInputs() int {
 	return n
 }
 
-// mapLayers makes Keras' own graph of the layers and inputs, and tells each one's distance from the
-// outputs.
+// mapLayers makes Keras' own graph of the layers and inputs, and returns each one's distance from
+// the outputs.
 func (k *keras3) mapLayers() (*mapGraph, map[string]int, map[int]*vertex) {
 	inputs := k.inputVertices()
 	vertices := map[*scopes.Call]*vertex{}
@@ -114,7 +114,7 @@ func (k *keras3) mapLayers() (*mapGraph, map[string]int, map[int]*vertex) {
 	return g, depths, inputs
 }
 
-// parents returns what a call is connected to, in the order of the layer's arguments.
+// parents returns the vertices that a call is connected to, in the order of the layer's arguments.
 func (k *keras3) parents(l *layerCalls, c *scopes.Call, vertices map[*scopes.Call]*vertex, inputs map[int]*vertex) []vertexEdge {
 	var from []vertexEdge
 	for _, e := range k.argumentOrder(l, c) {
@@ -133,13 +133,13 @@ func (k *keras3) parents(l *layerCalls, c *scopes.Call, vertices map[*scopes.Cal
 		}
 	}
 	if len(from) == 1 && slices.Contains(attentionClasses, l.class) {
-		from = append(from, from[0]) // self-attention: one tensor is the query and the value
+		from = append(from, from[0]) // self-attention: query and value are one tensor
 	}
 	return from
 }
 
-// argumentOrder returns a call's inputs in the order of the layer's arguments where that is not the
-// order in which the graph uses them.
+// argumentOrder returns a call's inputs in the order of the layer's arguments, where the graph uses
+// them in another order.
 func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
 	if len(c.Ins) < 2 {
 		return c.Ins
@@ -147,8 +147,8 @@ func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
 	var first graph.Ref
 	switch l.class {
 	case "Attention", "AdditiveAttention":
-		// The query is the left factor of the first product; of the additive kind, the first to be
-		// widened.
+		// The query is the left factor of the first product; for additive attention, the first
+		// tensor to be expanded.
 		for _, n := range c.Nodes {
 			if n.Op == "BatchMatMulV2" || n.Op == "ExpandDims" {
 				first = k.through(c, n.Inputs[0])
@@ -162,7 +162,7 @@ func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
 			}
 		}
 	case "LSTM", "GRU", "SimpleRNN", "RNN":
-		// The sequence is what the loop unstacks; states come after it.
+		// The sequence is the tensor that the loop unstacks; the states come after it.
 		for _, n := range c.Nodes {
 			if n.Op == "Transpose" || n.Op == "TensorListFromTensor" || n.Op == "Unpack" {
 				first = k.through(c, n.Inputs[0])
@@ -183,7 +183,7 @@ func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
 	return ins
 }
 
-// through follows a tensor back within a call to what it took from outside.
+// through follows a tensor back within a call to the tensor from outside that it comes from.
 func (k *keras3) through(c *scopes.Call, r graph.Ref) graph.Ref {
 	for range len(c.Nodes) {
 		r = k.scope.Source(r)
@@ -195,8 +195,8 @@ func (k *keras3) through(c *scopes.Call, r graph.Ref) graph.Ref {
 	return r
 }
 
-// lastPhantom returns the vertex that stands between v and the model's output: a layer that leaves
-// no operation, if there is one.
+// lastPhantom returns the vertex of a layer without operations between v and the model's output, or
+// v if there is none.
 func (k *keras3) lastPhantom(v *vertex, vertices map[*scopes.Call]*vertex) *vertex {
 	for _, l := range k.layers {
 		for _, c := range l.calls {
@@ -208,16 +208,16 @@ func (k *keras3) lastPhantom(v *vertex, vertices map[*scopes.Call]*vertex) *vert
 	return v
 }
 
-// mapGraph orders the vertices as Keras does: by their distance from the outputs.
+// mapGraph orders the vertices as Keras does, by their distance from the outputs.
 type mapGraph struct {
 	finished map[*vertex]bool
-	index    map[string]int // of a layer, in the order of the walk
+	index    map[string]int // of a layer, by the order of the walk
 	sequence []*vertex
 	calls    map[string][]*vertex
 }
 
-// visit walks from v to what it is made from. It keeps its own stack: a hostile graph may be deep,
-// or circular.
+// visit walks from v to the vertices that it is computed from. It keeps a stack of its own, since a
+// hostile graph may be deep or circular.
 func (g *mapGraph) visit(v *vertex) {
 	type frame struct {
 		v    *vertex
@@ -290,10 +290,10 @@ func (g *mapGraph) order(depths map[string]int) []string {
 	return names
 }
 
-// behind returns a layer and those that are made from what it gives.
+// behind returns a layer and all layers computed from its output.
 func (g *mapGraph) behind(layer string) map[string]bool {
 	all := map[string]bool{layer: true}
-	for _, v := range g.sequence { // which has each vertex behind those that it is made from
+	for _, v := range g.sequence { // each vertex comes after those that it is computed from
 		if slices.ContainsFunc(v.from, func(e vertexEdge) bool { return e.to != nil && all[e.to.layer] }) {
 			all[v.layer] = true
 		}
@@ -301,8 +301,8 @@ func (g *mapGraph) behind(layer string) map[string]bool {
 	return all
 }
 
-// chain reports whether Keras prints no connections: at each depth there is one vertex with at most
-// one input, and no layer is called twice.
+// chain reports whether Keras prints no connections: each depth has one vertex with at most one
+// input, and no layer is called twice.
 func (g *mapGraph) chain() bool {
 	perDepth := map[int]int{}
 	calls := map[string]int{}

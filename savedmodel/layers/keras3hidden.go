@@ -12,12 +12,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Layers that do nothing when a model predicts, such as Dropout, leave no operation in an export.
-// Two traces remain: a layer that computes something which nobody takes (RandomFlip draws its
-// numbers all the same), and the state of a random number generator among the model's variables,
-// whose place in their order says between which layers with weights the layer stood.
+// Layers that do nothing at prediction, such as Dropout, leave no operation in an export. Two
+// traces remain. A layer may compute something that nothing uses (RandomFlip draws its random
+// numbers all the same). And the state of a random number generator is among the model's variables:
+// its place in their order shows between which layers with weights the layer is.
 
-// findHidden adds the layers that compute nothing when a model predicts.
+// findHidden adds the layers that compute nothing at prediction.
 func (k *keras3) findHidden() {
 	k.linkPhantoms()
 	seeds := k.looseSeeds()
@@ -33,8 +33,8 @@ func (k *keras3) findHidden() {
 	}
 }
 
-// linkPhantoms puts layers whose work nobody takes between what they take and those who take the
-// same later.
+// linkPhantoms connects layers whose result is not used: they come between their input and the
+// later users of that input.
 func (k *keras3) linkPhantoms() {
 	for i, l := range k.layers {
 		for _, c := range l.calls {
@@ -52,7 +52,7 @@ func (k *keras3) linkPhantoms() {
 	}
 }
 
-// makePhantom gives a call that leaves nothing an output of its own, with the shape of its input.
+// makePhantom gives a call without a result an output, with the shape of its input.
 func (k *keras3) makePhantom(c *scopes.Call, in scopes.Edge) {
 	c.Phantom = true
 	c.Ins = []scopes.Edge{in}
@@ -61,7 +61,7 @@ func (k *keras3) makePhantom(c *scopes.Call, in scopes.Edge) {
 	k.phantoms[c.Outs[0].Node] = c.Shapes[0]
 }
 
-// looseSeeds goes through the variables in the model's order.
+// looseSeeds looks for loose seeds among the variables, in the model's order.
 func (k *keras3) looseSeeds() []*looseSeed {
 	read := map[*savedmodel.Variable]bool{}
 	for _, l := range k.layers {
@@ -73,7 +73,7 @@ func (k *keras3) looseSeeds() []*looseSeed {
 	}
 	var all []*looseSeed
 	var last *layerCalls
-	cell := "" // of the last variable, when it is a recurrent cell's that has had no generator yet
+	cell := "" // path of the last variable's recurrent cell, until a generator follows
 	for i, v := range k.listed {
 		if !scopes.IsSeed(v) {
 			if o := k.owner[v]; o != nil {
@@ -94,7 +94,7 @@ func (k *keras3) looseSeeds() []*looseSeed {
 	return all
 }
 
-// nextOwner returns the layer of the first weight behind variable i.
+// nextOwner returns the layer of the first weight after variable i.
 func (k *keras3) nextOwner(i int) *layerCalls {
 	for _, v := range k.listed[i+1:] {
 		if o := k.owner[v]; o != nil && !scopes.IsSeed(v) {
@@ -104,13 +104,13 @@ func (k *keras3) nextOwner(i int) *layerCalls {
 	return nil
 }
 
-// wrapsSeed reports whether a generator is that of the layer which a Bidirectional copies: releases
+// wrapsSeed reports whether a generator belongs to the layer that a Bidirectional copies. Releases
 // before 3.3 list it first.
 func (k *keras3) wrapsSeed(s *looseSeed, v *savedmodel.Variable) bool {
 	return s.before != nil && s.before.class == "Bidirectional" && s.after != s.before && !strings.Contains(v.Name, "/") && k.nextIsFirst(s.before, v)
 }
 
-// nextIsFirst reports whether the variable right behind v is the first of the layer.
+// nextIsFirst reports whether the variable right after v is the first one of the layer.
 func (k *keras3) nextIsFirst(l *layerCalls, v *savedmodel.Variable) bool {
 	i := slices.Index(k.listed, v)
 	return i+1 < len(k.listed) && k.owner[k.listed[i+1]] == l
@@ -125,8 +125,8 @@ func cellOf(v *savedmodel.Variable) string {
 	return ""
 }
 
-// seedNumber returns the number in "seed_generator_4/seed_generator_state", which counts generators
-// as they were made.
+// seedNumber returns the number in "seed_generator_4/seed_generator_state", which numbers
+// generators in the order of their making.
 func seedNumber(v *savedmodel.Variable) int {
 	path := strings.Split(v.Name, "/")
 	if len(path) < 2 {
@@ -142,9 +142,10 @@ func seedNumber(v *savedmodel.Variable) int {
 	return -1
 }
 
-// dropoutNames gives the hidden layers the default names of Dropout. Keras numbers layers as they
-// are made, and so do the generators count. The Dropout within each MultiHeadAttention has a number
-// too, also where it has no generator. The result is in the order of seeds; the inner ones have "".
+// dropoutNames returns default names of Dropout for the hidden layers, in the order of seeds. Keras
+// numbers both layers and generators in the order of their making. The Dropout inside each
+// MultiHeadAttention takes a number too, even without a generator; the name of such an inner one is
+// "".
 func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 	order := k.withAttention(seeds)
 	slices.SortStableFunc(order, func(a, b *looseSeed) int { return a.number - b.number })
@@ -169,8 +170,9 @@ func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 	return list
 }
 
-// firstNumber returns the number that default names begin with: above 0 when Keras had made other
-// models before in the same session. It is known when layers of two classes at least agree on it.
+// firstNumber returns the number that default names begin with. It is above 0 if Keras has made
+// other models before, in the same session. It is known if the layers of at least two classes agree
+// on it.
 func (k *keras3) firstNumber() int {
 	first := map[string]int{}
 	for _, l := range k.layers {
@@ -226,8 +228,8 @@ func (k *keras3) withAttention(seeds []*looseSeed) []*looseSeed {
 	return append(all, seeds[next:]...)
 }
 
-// insertHidden puts a layer into the gap that its generator's place shows; nth counts the layers of
-// the gap.
+// insertHidden puts a layer into the gap that its generator's place shows; nth is its number among
+// the layers of the gap.
 func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	if s.inner || name == "" {
 		return
@@ -274,7 +276,7 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 	k.layers = slices.Insert(k.layers, at, l)
 }
 
-// onlyPlace reports whether a hidden layer can stand nowhere else: the layers with weights around
+// onlyPlace reports whether a hidden layer can be in one place only: the layers with weights around
 // it follow each other directly.
 func (k *keras3) onlyPlace(s *looseSeed, target *scopes.Call, from scopes.Edge) bool {
 	if s.object && !s.sure {
@@ -286,14 +288,14 @@ func (k *keras3) onlyPlace(s *looseSeed, target *scopes.Call, from scopes.Edge) 
 	return len(k.usersOf(from, nil)) == 1 && len(target.Ins) == 1
 }
 
-// redirectAll lets all who take from take to instead.
+// redirectAll makes all users of from use to instead, except self.
 func (k *keras3) redirectAll(from, to scopes.Edge, self *scopes.Call) {
 	for _, u := range k.usersOf(from, self) {
 		u.Redirect(from, to)
 	}
 }
 
-// usersOf returns the calls that take an edge.
+// usersOf returns the calls that use an edge, except but.
 func (k *keras3) usersOf(e scopes.Edge, but *scopes.Call) []*scopes.Call {
 	var users []*scopes.Call
 	for _, l := range k.layers {
@@ -306,16 +308,16 @@ func (k *keras3) usersOf(e scopes.Edge, but *scopes.Call) []*scopes.Call {
 	return users
 }
 
-// hiddenPlace finds the call before which a hidden layer stands, and the tensor that passes through
-// it. The first layer of a gap is taken to stand at the end of the chain of layers without weights
-// that follows the last weights; others before the next weights.
+// hiddenPlace returns the call before which a hidden layer is, and the tensor that passes through
+// it. The first layer of a gap is taken to follow the layers without weights after the last
+// weights; others are taken to come right before the next weights.
 func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *scopes.Call, from *scopes.Edge) {
 	if s.before != nil {
 		target = s.before.calls[0]
 	}
 	if s.after != nil && nth == 0 {
 		x := s.after.calls[len(s.after.calls)-1]
-		for range k.scope.Calls { // which may go round in a circle
+		for range k.scope.Calls { // it may be circular
 			u := k.takersBefore(x, s.before)
 			if len(u) != 1 || u[0] == target || len(u[0].Vars) > 0 || len(u[0].Ins) != 1 && !isConcat(u[0]) {
 				break
@@ -340,12 +342,12 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *scopes.Call, from *
 	return target, nil
 }
 
-// isConcat reports whether a call only joins its inputs. A dropout around one stands behind it as a
-// rule, unlike one before the sum that closes a residual branch.
+// isConcat reports whether a call only concatenates its inputs. A Dropout near one mostly follows
+// it, while one near the sum of a residual branch mostly comes before it.
 func isConcat(c *scopes.Call) bool { return lastOp(c) == "ConcatV2" && len(c.Vars) == 0 }
 
-// takersBefore returns the calls that take something from c and do not come after the layer: the
-// layers' order is that of the variables, so a layer between two of them is on the way from one to
+// takersBefore returns the calls that use results of c and do not come after the given layer.
+// Layers have the order of their variables, so a layer between two others is on the way from one to
 // the other.
 func (k *keras3) takersBefore(c *scopes.Call, before *layerCalls) []*scopes.Call {
 	last := slices.Index(k.layers, before)
@@ -357,7 +359,7 @@ func (k *keras3) takersBefore(c *scopes.Call, before *layerCalls) []*scopes.Call
 	})
 }
 
-// takers returns the calls that take something from c, phantoms among them.
+// takers returns the calls that use results of c, phantoms among them.
 func (k *keras3) takers(c *scopes.Call) []*scopes.Call {
 	var all []*scopes.Call
 	for _, l := range k.layers {
@@ -379,8 +381,8 @@ func (k *keras3) lastCall() *scopes.Call {
 	return l.calls[len(l.calls)-1]
 }
 
-// hiddenClass tells what kind of layer stands in a place by convention, and whether its neighbours'
-// names suggest one for it.
+// hiddenClass returns the class of layer that is usual in a place, and a name for it if its
+// neighbours' names suggest one.
 func (k *keras3) hiddenClass(s *looseSeed, target *scopes.Call, from *scopes.Edge, name string) (class, newName string) {
 	class = "Dropout"
 	if s.after != nil && s.before != nil && s.after.class == "Embedding" && s.before.class == "Conv1D" {
@@ -405,9 +407,9 @@ func (k *keras3) hiddenClass(s *looseSeed, target *scopes.Call, from *scopes.Edg
 	return class, name
 }
 
-// stagePrefix returns what the names of a stage's layers begin with, "enc0_" of "enc0_pool", in a
-// model whose layers were all given names; "" where there is no such custom. A hidden layer of the
-// stage is likely to follow it.
+// stagePrefix returns the common beginning of the names of a stage's layers, "enc0_" for
+// "enc0_pool", in a model whose user has named all layers; "" where names have no such form. A
+// hidden layer of the stage is likely to be named so too.
 func (k *keras3) stagePrefix(name string) string {
 	prefix := name[:strings.LastIndexByte(name, '_')+1]
 	if _, err := strconv.Atoi(name[len(prefix):]); prefix == "" || err == nil {

@@ -35,7 +35,7 @@ func (k *keras3) nameModel() {
 		}
 	}
 	if k.scope.Depth == 1 && k.prefix != k.table.ModelName {
-		k.prefix = "" // a name scope of the user's own
+		k.prefix = "" // a name scope of the user's
 	}
 	if k.prefix == "" && k.table.ModelName != "" {
 		n := 0
@@ -45,12 +45,12 @@ func (k *keras3) nameModel() {
 			}
 		}
 		if 2*n > len(k.weights) {
-			k.prefix = k.table.ModelName // a model of a class of one's own: "tower/kernel"
+			k.prefix = k.table.ModelName // a model of a custom class: "tower/kernel"
 		}
 	}
 }
 
-// collect names the calls and gathers them by layer.
+// collect names the calls and groups them by layer.
 func (k *keras3) collect() {
 	used := kerasnames.Unique{}
 	var ops []*layerCalls
@@ -77,8 +77,8 @@ func (k *keras3) collect() {
 }
 
 // callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,
-// so the name has to be found from how the names of scopes are made unique; where a variable's path
-// has it, that settles it.
+// and TensorFlow makes names of scopes unique, so the layer's name has to be found from these
+// rules. If a variable's path has the name, that settles it.
 func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) string {
 	names := kerasnames.Bases(c.Raw)
 	owners := map[string]bool{}
@@ -95,7 +95,7 @@ func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) string {
 	}
 	if k.opens == 1 {
 		used.Mark(c.Raw)
-		return c.Raw // Keras 2 gives a scope the layer's name, unless it is called again
+		return c.Raw // in Keras 2 a scope has the layer's name, unless it is called again
 	}
 	for opens := k.opens; opens > 0; opens-- {
 		if name, ok := used.Undo(c.Raw, opens); ok {
@@ -107,7 +107,7 @@ func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) string {
 }
 
 // nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and
-// the first default name of it that is still free: Keras numbers operations and layers together.
+// the class's first default name that is free. Keras numbers operations and layers together.
 func (k *keras3) nameOperation(l *layerCalls) {
 	c := l.calls[0]
 	op := c.Nodes[len(c.Nodes)-1].Op
@@ -128,7 +128,7 @@ func (k *keras3) nameOperation(l *layerCalls) {
 	k.byName[l.name] = l
 }
 
-// freeName returns the first default name of a base that no layer bears.
+// freeName returns the first default name of a base that no layer has.
 func (k *keras3) freeName(base string) string {
 	for i := k.numbers[base]; ; i++ {
 		if name := numbered(base, i); k.byName[name] == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// nested makes the builder of a model within the model, or of a layer that is made of others: its
-// calls are the scopes within the last call's scope. Nil when there are none.
+// nested returns the builder for a nested model, or for a layer that consists of others: its calls
+// are the scopes inside the scope of the last call. It returns nil if there are none.
 func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
 	if l.op || c.Phantom || k.scope.Depth >= rules.MaxNesting || len(c.Nodes) == 0 {
 		return nil
@@ -39,8 +39,8 @@ func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
 	return inner
 }
 
-// addSteps notes the calls for [LayerTable.At], in the order in which the graph made them. Those
-// within a nested model come before the model's own.
+// addSteps lists the calls for [LayerTable.At], in the order in which the graph made them. Calls
+// inside a nested model come before the model's own.
 func (k *keras3) addSteps(rows map[*layerCalls]*Layer) []*step {
 	var steps []*step
 	for i := range k.body.Args {

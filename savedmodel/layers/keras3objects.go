@@ -7,20 +7,20 @@ import (
 
 // A model that tf.saved_model.save wrote keeps the objects of its layers, without names and
 // classes, but in the order of the table: _operations of a Functional, _layers of a Sequential, the
-// attributes of a model of one's own. So it shows how many layers there are, those that compute
-// nothing among them, and in which order they stand.
+// attributes of a custom model. So it shows how many layers there are, also those that compute
+// nothing, and their order.
 
-// layerObject is an object of the object graph that is a layer, or the gap that an operation of
-// keras.ops leaves between them: operations are no objects that TensorFlow keeps.
+// layerObject is an object of the object graph that is a layer. An operation of keras.ops has no
+// object; a layerObject without id takes its place.
 type layerObject struct {
-	id    int         // -1 of an operation
-	owner *layerCalls // whose variables hang on it; nil where it has none
-	// built says that the object keeps the shapes that it was built for: see [keepsShapes].
+	id    int         // -1 for an operation
+	owner *layerCalls // layer whose variables belong to it; nil: it has none
+	// built: the object keeps the shapes that it was built for, see [keepsShapes].
 	built bool
 }
 
-// layerObjects lists the layers' objects in the order of the table, with those of inputs where
-// functional says so.
+// layerObjects lists the layers' objects in the order of the table. functional reports that the
+// objects of inputs are among them.
 func (k *keras3) layerObjects() (list []layerObject, functional bool) {
 	ids := k.objs.Slots(k.objs.Child(0, "_operations"), maxCalls)
 	functional = len(ids) > 0
@@ -38,15 +38,15 @@ func (k *keras3) layerObjects() (list []layerObject, functional bool) {
 		}
 		o := layerObject{id: id, owner: k.ownerOf(id), built: k.objs.Child(id, "_build_shapes_dict") >= 0}
 		if stack && i == 0 && o.owner == nil && !o.built {
-			continue // the input of a Sequential has no row
+			continue // a Sequential's input has no row
 		}
 		list = append(list, o)
 	}
 	return list, functional
 }
 
-// attributeLayers lists the layers that are attributes of an object, or stand in lists and
-// dictionaries that are.
+// attributeLayers lists the layers that are attributes of an object, or in its attributes that are
+// lists or dictionaries.
 func (k *keras3) attributeLayers(id, depth int, seen map[int]bool) []int {
 	var list []int
 	for _, c := range k.objs.Nodes[id].GetChildren() {
@@ -64,8 +64,8 @@ func (k *keras3) attributeLayers(id, depth int, seen map[int]bool) []int {
 	return list
 }
 
-// byPlace sorts names of rows by the places of their objects; those that have none stay where they
-// are, behind the one before them.
+// byPlace sorts names of rows by the places of their objects. A row without an object stays after
+// the row before it.
 func (k *keras3) byPlace(names []string) []string {
 	if k.places == nil {
 		return names
@@ -82,8 +82,8 @@ func (k *keras3) byPlace(names []string) []string {
 	return names
 }
 
-// ownerOf returns the layer that an object of the object graph is, by the first variable found
-// below it.
+// ownerOf returns the layer of an object: the one to which the first variable below the object
+// belongs.
 func (k *keras3) ownerOf(id int) *layerCalls {
 	seen := map[int]bool{id: true}
 	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
@@ -100,7 +100,7 @@ func (k *keras3) ownerOf(id int) *layerCalls {
 	return nil
 }
 
-// isGraph reports whether the model is a Functional, whose rows are ordered by its graph.
+// isGraph reports whether the model is a Functional, whose graph decides on the order of rows.
 func (k *keras3) isGraph() bool {
 	if k.savedWhole() {
 		_, functional := k.layerObjects()

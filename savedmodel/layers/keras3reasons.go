@@ -1,7 +1,7 @@
 package layers
 
-// What an export does not hold is marked, with the reason that is true of it: a cell is right,
-// marked, or not given.
+// Reasons for marking a cell as a guess, for what an export does not hold. A cell is right, marked,
+// or empty.
 
 const (
 	whyArguments  = "in which order a layer of one's own class takes its arguments does not show, nor whether it takes more than it uses"

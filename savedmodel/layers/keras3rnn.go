@@ -9,13 +9,14 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Inputs and outputs of the While op that the loop of a recurrent layer is: a counter, its limit,
-// the time, the list of outputs; then, where the layer has a mask, zeros in the place of masked
-// outputs; then the states (rnn of keras/src/backend/tensorflow/rnn.py).
+// firstLoopState is the index of the first state among the inputs and outputs of the While op of a
+// recurrent layer without a mask. The ones before are a counter, its limit, the time, and the list
+// of outputs. With a mask, zeros to put in place of masked outputs come before the states (rnn of
+// keras/src/backend/tensorflow/rnn.py).
 const firstLoopState = 4
 
-// completeStates gives a recurrent layer whose states are taken all its results, in their order:
-// the output, then the states. The graph shows only those that are taken, and Keras lists all.
+// completeStates gives a recurrent layer whose states are used all its results, in their order: the
+// output, then the states. Keras lists all of them, and the graph shows only those that are used.
 func (k *keras3) completeStates(l *layerCalls) {
 	if !isRecurrent(l.class) {
 		return
@@ -46,7 +47,7 @@ func (k *keras3) completeStates(l *layerCalls) {
 	}
 }
 
-// isRecurrent reports whether a class goes over time step by step, and can return its states.
+// isRecurrent reports whether a class runs over time steps and can return its states.
 func isRecurrent(class string) bool {
 	return slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional"}, class)
 }
@@ -55,7 +56,7 @@ func isLoopState(r graph.Ref) bool {
 	return r.Node != nil && graph.IsLoop(r.Node) && r.Out >= firstLoopState
 }
 
-// firstState returns the place of the first state among the loop's outputs.
+// firstState returns the index of the first state among the loop's outputs.
 func firstState(loop *graph.Node) int {
 	if n := loop.In(firstLoopState); n != nil && n.Op == "ZerosLike" {
 		return firstLoopState + 1
@@ -63,7 +64,7 @@ func firstState(loop *graph.Node) int {
 	return firstLoopState
 }
 
-// stateCount returns how many states the loop carries: two of an LSTM, one of any other.
+// stateCount returns the number of states that the loop carries: two for an LSTM, otherwise one.
 func stateCount(loop *graph.Node) int {
 	if strings.Contains(strings.ToLower(loop.Def.GetAttr()["body"].GetFunc().GetName()), "lstm") || sharesLSTMCell(loop) {
 		return 2
@@ -71,8 +72,8 @@ func stateCount(loop *graph.Node) int {
 	return 1
 }
 
-// sharesLSTMCell reports whether the loop begins with two states of the same shape: zeros made one
-// after the other, or two tensors given.
+// sharesLSTMCell reports whether the loop begins with two states of one shape: zeros made one after
+// the other, or two given tensors.
 func sharesLSTMCell(loop *graph.Node) bool {
 	first := firstState(loop)
 	shapes := loop.Def.GetAttr()["_output_shapes"].GetList().GetShape()
@@ -83,9 +84,8 @@ func sharesLSTMCell(loop *graph.Node) bool {
 	return a.Rank() == 2 && a.Equal(b)
 }
 
-// loopOutput returns the layer's output proper, which may be taken by nobody: then it is the last
-// node that nobody takes, the whole sequence where the loop keeps all steps, the last step where it
-// keeps one.
+// loopOutput returns the layer's output without its states. If nothing uses it, it is the last
+// unused node: the whole sequence if the loop keeps all steps, the last step if it keeps one.
 func (k *keras3) loopOutput(c *scopes.Call) (graph.Ref, bool) {
 	for _, r := range c.Outs {
 		if !isLoopState(r) {

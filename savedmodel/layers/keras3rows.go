@@ -35,7 +35,7 @@ func (k *keras3) row(l *layerCalls) *Layer {
 	return r
 }
 
-// addNested makes the rows below those of nested models and of layers of one's own.
+// addNested makes the rows below nested models and custom layers.
 func (k *keras3) addNested(r *Layer, l *layerCalls) {
 	if !isModel(l.class) && !l.custom() {
 		return
@@ -53,7 +53,7 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 	}
 }
 
-// noClasses says what kind of file holds no classes of layers.
+// noClasses describes the kind of file, which holds no classes of layers.
 func (k *keras3) noClasses() string {
 	switch {
 	case k.mg.Framework == savedmodel.Keras2:
@@ -118,7 +118,7 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 	return r
 }
 
-// markUnseen marks what of a layer's arguments and results does not show in a graph.
+// markUnseen marks arguments and results of a layer that a graph does not show.
 func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
 	last := l.calls[len(l.calls)-1]
 	switch {

@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// stackRows makes the rows of a Sequential model in the order of the calls, and those of a model of
-// a class of one's own in the order of its variables, which is that of its attributes.
+// stackRows makes the rows of a Sequential model in the order of its calls, and those of a custom
+// model in the order of its variables, which is the order of its attributes.
 func (k *keras3) stackRows() {
 	k.table.ModelClass = "Sequential"
 	own := k.scope.Prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
@@ -38,7 +38,7 @@ func (k *keras3) stackRows() {
 	}
 	for _, l := range k.layers {
 		if l.op {
-			continue // no layer of the model's own
+			continue // not a layer of the model itself
 		}
 		r := k.row(l)
 		if !r.Output.known() {
@@ -54,14 +54,14 @@ func (k *keras3) stackRows() {
 			r.guess("order", whyAttribute)
 		}
 		if own {
-			k.ownModelShape(r)
+			k.customModelShape(r)
 		}
 		k.table.Layers = append(k.table.Layers, r)
 	}
 }
 
-// mixesLists reports whether layers of a model that tf.saved_model.save wrote are attributes of it,
-// and others stand in lists or dictionaries that are.
+// mixesLists reports whether some layers of a model that tf.saved_model.save wrote are attributes
+// of it, and others are in attributes that are lists or dictionaries.
 func (k *keras3) mixesLists() bool {
 	if !k.savedWhole() {
 		return false
@@ -75,7 +75,7 @@ func (k *keras3) mixesLists() bool {
 	return direct > 0 && direct < len(k.attributeLayers(0, 0, map[int]bool{0: true}))
 }
 
-// stackByPlace brings the layers into the order of their objects, where the files hold these.
+// stackByPlace sorts the layers by their objects, if the files hold these.
 func (k *keras3) stackByPlace() {
 	if k.places == nil {
 		return
@@ -89,8 +89,8 @@ func (k *keras3) stackByPlace() {
 	}
 }
 
-// positional reports whether the function's arguments were given no names: the inputs of a
-// Sequential or Functional model have some.
+// positional reports whether the function's arguments have no names. The inputs of a Sequential or
+// Functional model have names.
 func (k *keras3) positional() bool {
 	for i := range k.body.Args {
 		if _, fed := k.body.Inputs[i]; fed && positionalArg.MatchString(k.body.ArgName(i)) {
@@ -100,13 +100,13 @@ func (k *keras3) positional() bool {
 	return false
 }
 
-// positionalArg matches what tf.function calls an argument without a name.
+// positionalArg matches the name that tf.function gives an argument without a name.
 var positionalArg = regexp.MustCompile(`^args_\d+$`)
 
-// ownModelShape turns a shape into what Keras prints of a layer in a model of one's own: "?" for
-// layers that have nothing to build, since they remember no shapes; else the shape of the model's
-// first call, whose batch size the files do not hold.
-func (k *keras3) ownModelShape(r *Layer) {
+// customModelShape turns a shape into the one that Keras prints for a layer of a custom model: "?"
+// for layers without anything to build, which remember no shapes; otherwise the shape of the
+// model's first call. The batch size of that call is not in the files.
+func (k *keras3) customModelShape(r *Layer) {
 	if len(r.Weights) == 0 && forgetsShapes(k.mg.TensorFlowVersion) {
 		r.info.shape, r.Output = r.Output, OutputShape{Word: "?"}
 		r.guess("output_shape", "in a model of one's own class, Keras prints no shape for a layer that has nothing to build; here it is "+r.info.shape.String())
@@ -115,8 +115,8 @@ func (k *keras3) ownModelShape(r *Layer) {
 	r.guess("output_shape", "in a model of one's own class, Keras prints the batch size of the first call, which the files do not hold")
 }
 
-// forgetsShapes reports whether a model was written by releases whose layers remember no shapes
-// when they have nothing to build: Keras since 3.10, which came with TensorFlow 2.20.
+// forgetsShapes reports whether a model was written by a release of Keras whose layers remember no
+// shapes if they have nothing to build: 3.10 or later, which came with TensorFlow 2.20.
 func forgetsShapes(version string) bool {
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -124,7 +124,7 @@ func forgetsShapes(version string) bool {
 	return err == nil && (major == "2" && m >= 20 || major > "2")
 }
 
-// isChain reports whether each layer takes what the one before gives, and nothing else happens.
+// isChain reports whether each layer uses only the output of the layer before.
 func (k *keras3) isChain() bool {
 	var prev *scopes.Call
 	for _, l := range k.layers {
@@ -142,8 +142,8 @@ func (k *keras3) isChain() bool {
 	return true
 }
 
-// sortByVariables sorts the layers by their first variable; one without comes behind the layer
-// before it.
+// sortByVariables sorts the layers by their first variables. A layer without variables stays after
+// the layer before it.
 func (k *keras3) sortByVariables() {
 	first := map[*layerCalls]int{}
 	for i, v := range slices.Backward(k.listed) {
@@ -162,9 +162,9 @@ func (k *keras3) sortByVariables() {
 	slices.SortStableFunc(k.layers, func(a, b *layerCalls) int { return place[a] - place[b] })
 }
 
-// fillGaps adds the Activation layers of a stack that must be there because a default name is
-// missing in their sequence: a linear one leaves nothing in the graph. It is taken to follow the
-// layer with weights after the one before it.
+// fillGaps adds the Activation layers of a stack whose default names are missing in their sequence:
+// a linear Activation leaves nothing in the graph. Such a layer is taken to follow the layer with
+// weights after the Activation before it.
 func (k *keras3) fillGaps() {
 	next := 0
 	for i := 0; i < len(k.layers); i++ {

@@ -7,8 +7,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
 
-// listVariables reads the lists of the exported archive. A model saved with tf.saved_model.save has
-// none: there each variable stands once in the object graph.
+// listVariables reads the archive's lists of variables. A model saved by tf.saved_model.save has
+// none; its variables are each once in the object graph.
 func (k *keras3) listVariables() {
 	var trainable []int
 	ids := k.objs.Items(k.objs.Child(0, "variables"))
@@ -29,7 +29,7 @@ func (k *keras3) listVariables() {
 			k.trainable[v] = true
 		}
 	}
-	// whether a layer was frozen, its object does not say
+	// The object of a layer does not say whether the layer was frozen.
 	k.table.Totals.TrainableGuessed = k.savedWhole() && len(trainable) > 0
 	seen := map[*savedmodel.Variable]bool{}
 	for _, id := range ids {
@@ -46,18 +46,17 @@ func (k *keras3) listVariables() {
 	}
 }
 
-// tensorFlowName is what TensorFlow calls a variable without a name. Keras 3 counts its own alone.
+// tensorFlowName is TensorFlow's name for a variable without a name. Keras 3 counts only its own.
 const tensorFlowName = "Variable"
 
-// notLayers are the children of a model, saved with tf.saved_model.save, that are none of its
-// layers.
+// notLayers are children of a model, saved by tf.saved_model.save, that are no layers of it.
 var notLayers = map[string]bool{
 	"optimizer": true, "_optimizer": true, "_metrics": true, "_loss_tracker": true, "_compile_metrics": true, "_compile_loss": true, "_loss": true,
 	"signatures": true, "_default_save_signature": true,
 }
 
-// modelObjects lists the objects of a model that tf.saved_model.save wrote, without what training
-// keeps, in the order in which they are found from the root: that of the layers.
+// modelObjects lists the objects of a model that tf.saved_model.save wrote, without those of
+// training, in the order in which they are found from the root, which is the order of the layers.
 func (k *keras3) modelObjects() []int {
 	var order []int
 	seen := map[int]bool{0: true}
@@ -70,7 +69,7 @@ func (k *keras3) modelObjects() []int {
 		recurrent := k.objs.Child(id, "cell") >= 0
 		for _, c := range k.objs.Nodes[id].GetChildren() {
 			if recurrent && c.GetLocalName() == "states" {
-				continue // a stateful layer's states, which are no weights
+				continue // a stateful layer's states are no weights
 			}
 			if next := int(c.GetNodeId()); !seen[next] && !notLayers[c.GetLocalName()] {
 				seen[next] = true
@@ -84,11 +83,11 @@ func (k *keras3) modelObjects() []int {
 	return order
 }
 
-// maxObjectDepth bounds how deep layers are looked for within others.
+// maxObjectDepth bounds how deep layers are looked for inside others.
 const maxObjectDepth = 200
 
-// assignVariables gives each layer the variables that it reads, and those that only their paths tie
-// to it.
+// assignVariables gives each layer the variables that it reads, and those that only their paths
+// connect with it.
 func (k *keras3) assignVariables() {
 	counts := map[*savedmodel.Variable]bool{}
 	named := map[string][]*savedmodel.Variable{}
@@ -123,7 +122,7 @@ func (k *keras3) assignVariables() {
 	}
 }
 
-// adoptVariables gives variables that no operation reads to the layers that they must be of.
+// adoptVariables gives variables that no operation reads to the layers that they must belong to.
 func (k *keras3) adoptVariables() {
 	var loose []*savedmodel.Variable
 	for _, v := range k.weights {
@@ -131,8 +130,8 @@ func (k *keras3) adoptVariables() {
 			loose = append(loose, v)
 		}
 	}
-	// A Normalization that was adapted computes with constants: mean, variance and count are kept,
-	// and not read.
+	// A Normalization that was adapted computes with constants. Its mean, variance and count are
+	// kept, but not read.
 	for _, l := range k.layers {
 		if l.class != "Normalization" || len(l.vars) > 0 || len(loose) < 3 || !strings.HasSuffix(loose[0].Name, "mean") {
 			continue
