@@ -3,7 +3,6 @@ package dataset
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"io"
 
 	"github.com/tfrun/tfrun/dataset/internal/jsondoc"
@@ -23,9 +22,6 @@ func (l *lineReader) detect() (*jsondoc.Reader, error) {
 		_, _ = l.buf.Discard(len("\ufeff")) // it was looked at
 	}
 	return jsondoc.NewReader(l.buf, l.max, *l.docs, func(line int64, err error) error {
-		if errors.Is(err, jsondoc.ErrTooDeep) {
-			err = tooDeep(l.max)
-		}
 		return &FileError{File: l.name, Line: line, Msg: err.Error(), Err: err}
 	}), nil
 }

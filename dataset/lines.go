@@ -53,6 +53,7 @@ type lineReader struct {
 	long []byte          // holds a line that is longer than buf
 	open bool            // the line returned last ends with its file, without a newline
 	skip bool            // the line returned last was too long, and its rest is still to be read
+	rest int64           // bytes read of that rest
 }
 
 // read returns the next line without its end, valid until the next call; io.EOF after the last one
@@ -145,7 +146,7 @@ func (l *lineReader) readLine() ([]byte, error) {
 		l.long = l.long[:0]
 		for err == bufio.ErrBufferFull { //nolint:errorlint // as above
 			if len(l.long)+len(line) > l.max+1 { // the last byte may belong to the line's end
-				l.long, l.skip = nil, true
+				l.long, l.skip, l.rest = nil, true, 0
 				return nil, errLineTooLong
 			}
 			l.long = append(l.long, line...)
@@ -177,14 +178,23 @@ func tooLongLine(file string, line int64, max int, row int64) error {
 	return &SyntaxError{File: file, Line: line, Row: row, Msg: limit.Msg, Err: limit}
 }
 
+// mostSkipped bounds the bytes of a line that is passed over: so many times the limit of a line, or
+// [DefaultMaxLine] where that is more. A file whose line goes on beyond that, such as a device, has
+// no lines, and the search for the next one could take for ever.
+const mostSkipped = 16
+
 // skipRest reads to the end of a line that was too long.
 func (l *lineReader) skipRest() error {
 	for l.skip {
-		switch _, err := l.buf.ReadSlice('\n'); {
+		part, err := l.buf.ReadSlice('\n')
+		l.rest += int64(len(part))
+		switch {
 		case err == nil:
 			l.skip = false
 		case err != bufio.ErrBufferFull: //nolint:errorlint // ReadSlice returns it bare
 			return err
+		case l.rest/mostSkipped >= int64(max(l.max, DefaultMaxLine)):
+			return fmt.Errorf("the line goes on for more than %d bytes", l.rest)
 		}
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tfrun/tfrun/dataset/internal/jsondoc"
 )
 
 // readLines reads the lines of data through a buffer of so many bytes. A line beyond the limit is
@@ -78,3 +80,48 @@ func TestLinesOfAllLengths(t *testing.T) {
 		}
 	}
 }
+
+// TestEndlessLine passes over a line that is far too long, reads the next one, and gives up a line
+// without an end.
+func TestEndlessLine(t *testing.T) {
+	t.Parallel()
+	long := make([]byte, 8<<20)
+	for _, c := range []struct {
+		zeros int64
+		want  string
+	}{
+		{DefaultMaxLine * mostSkipped / 2, "[1]"},
+		{DefaultMaxLine * (mostSkipped + 2), "the line goes on for more than"},
+	} {
+		more := io.LimitReader(overAndOver(long), c.zeros)
+		l := lineReader{files: []string{"f"}, max: 1 << 20, reader: io.MultiReader(more, strings.NewReader("\n[1]\n"))}
+		if _, err := l.read(); !errors.Is(err, errLineTooLong) {
+			t.Fatal(err)
+		}
+		line, err := l.read()
+		var file *FileError
+		if errors.As(err, &file) {
+			line = []byte(file.Msg)
+		}
+		if !strings.HasPrefix(string(line), c.want) {
+			t.Errorf("behind %d bytes: %.40q, %v, want %q", c.zeros, line, err, c.want)
+		}
+	}
+}
+
+// TestEndlessRow gives up an array whose row opens more brackets than anything does.
+func TestEndlessRow(t *testing.T) {
+	t.Parallel()
+	brackets := io.LimitReader(overAndOver(bytes.Repeat([]byte("["), 1<<20)), 17<<20)
+	l := lineReader{files: []string{"f"}, max: 1 << 20, docs: &jsondoc.Options{}, reader: io.MultiReader(strings.NewReader("[\n"), brackets)}
+	_, err := l.read()
+	var file *FileError
+	if !errors.As(err, &file) || file.Line != 2 || !strings.Contains(file.Msg, "goes on") {
+		t.Error(err)
+	}
+}
+
+// overAndOver reads as the same bytes over and over.
+type overAndOver []byte
+
+func (r overAndOver) Read(p []byte) (int, error) { return copy(p, r), nil }

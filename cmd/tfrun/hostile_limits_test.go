@@ -172,6 +172,13 @@ func hostileLimits() []hostileCase {
 		{"limit", "`/dev/zero` as rows", func(h *hostile) string {
 			return h.rowsRefused(3, "the line is longer", h.link("rows.jsonl", "/dev/zero"))
 		}},
+		{"limit", "`/dev/zero` as rows, `--skip-bad-rows`", func(h *hostile) string {
+			return h.refused(1, "goes on for more than", "predict", h.model("k3_autoencoder"), h.link("rows.jsonl", "/dev/zero"), "--skip-bad-rows", "-o", "out.jsonl")
+		}},
+		{"limit", "JSON: an array of a row whose end does not come, `--skip-bad-rows`", func(h *hostile) string {
+			in := io.MultiReader(strings.NewReader("[\n["), io.LimitReader(zeros{}, 4<<30))
+			return h.want(h.run(in, "predict", h.model("k3_autoencoder"), "-", "--skip-bad-rows", "-o", "out.jsonl"), 1, "goes on and on")
+		}},
 		{"limit", "`/dev/zero` as an npy file", func(h *hostile) string {
 			return h.rowsRefused(1, "rows.npy", h.link("rows.npy", "/dev/zero"))
 		}},

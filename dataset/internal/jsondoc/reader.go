@@ -14,8 +14,8 @@ import (
 // ErrTooLong is returned by [Reader.Next] for a row beyond the limit.
 var ErrTooLong = errors.New("row too long")
 
-// ErrTooDeep is the error of a value with too many open brackets: more than a row may have bytes.
-var ErrTooDeep = errors.New("nested too deep")
+// errEndless is the error of a row far too long, or nested far too deeply, to be passed over.
+var errEndless = errors.New("the row goes on and on: its end is not looked for any more")
 
 // Options describe the rows of a file.
 type Options struct {
@@ -44,7 +44,14 @@ type Reader struct {
 	text  []byte // text of the value being read, without white space
 	long  bool   // that value exceeds max, and its text is dropped
 	stack []byte // open brackets of the value
+	taken int64  // bytes since the row began
 }
+
+const (
+	mostPassed = 4        // a row that is passed over may have so many times the bytes of a row
+	mostOpen   = 16 << 20 // open brackets of a row that is passed over
+	mostBeside = 1 << 16  // keys of an object that may wrap rows, or tell of them
+)
 
 // NewReader returns a reader of the rows of r. A row has at most max bytes. fail makes an error of
 // [Reader.Next] out of a line number and what is wrong there.
@@ -77,7 +84,7 @@ func (d *Reader) Next() (row []byte, line int64, err error) {
 			}
 			return nil, d.line, err
 		}
-		d.text, d.long = d.text[:0], false
+		d.text, d.long, d.taken = d.text[:0], false, 0
 		ok := false
 		switch d.where {
 		case inFile:
@@ -232,10 +239,12 @@ func (d *Reader) object() (ok bool, err error) {
 		if err := d.value(); err != nil {
 			return false, err
 		}
-		if !row && key == "inputs" {
-			columns = len(fields)
+		if len(fields) < mostBeside {
+			if !row && key == "inputs" {
+				columns = len(fields)
+			}
+			fields = append(fields, field{key, at, len(d.text)})
 		}
-		fields = append(fields, field{key, at, len(d.text)})
 	}
 }
 
@@ -332,8 +341,8 @@ func (d *Reader) value() error {
 			case '"':
 				str = true
 			case '[', '{':
-				if len(d.stack) > d.max {
-					return d.failHere(ErrTooDeep)
+				if len(d.stack) >= mostOpen {
+					return d.failHere(errEndless)
 				}
 				d.stack = append(d.stack, c)
 			case ']', '}':
@@ -362,6 +371,9 @@ func wordByte(c byte) bool { return c > ' ' && !ends(c) }
 
 // window returns the bytes in the buffer, at least one, and leaves them to be read.
 func (d *Reader) window() ([]byte, error) {
+	if d.taken/mostPassed > int64(max(d.max, 128<<20)) {
+		return nil, d.failHere(errEndless)
+	}
 	if _, err := d.r.Peek(1); err != nil {
 		if err != io.EOF { //nolint:errorlint // Peek returns it bare
 			err = d.failHere(err)
@@ -372,7 +384,10 @@ func (d *Reader) window() ([]byte, error) {
 }
 
 // discard drops n bytes that window has returned.
-func (d *Reader) discard(n int) { _, _ = d.r.Discard(n) }
+func (d *Reader) discard(n int) {
+	d.taken += int64(n)
+	_, _ = d.r.Discard(n)
+}
 
 // skip drops one byte.
 func (d *Reader) skip() { d.discard(1) }
