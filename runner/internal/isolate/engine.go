@@ -36,14 +36,23 @@ type Engine struct {
 }
 
 // New starts a process with start, which has it load the model with [Start], and does so again
-// whenever one has died. timeout is that of a run, which TensorFlow in that process keeps itself; 0
-// means none.
+// whenever one has died. A first process that is killed from outside while it loads is replaced as
+// well, twice; of one that dies of the model nothing else is to be hoped. timeout is that of a run,
+// which TensorFlow in that process keeps itself; 0 means none.
 func New(ctx context.Context, start func(ctx context.Context) (*Process, error), timeout time.Duration) (*Engine, error) {
-	p, err := start(ctx)
-	if err != nil {
-		return nil, err
+	for deaths := 0; ; {
+		p, err := start(ctx)
+		var died *ProcessError
+		if errors.As(err, &died) && died.outside && ctx.Err() == nil {
+			if deaths++; deaths < firstLoads {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &Engine{start: start, timeout: timeout, live: p, total: deaths}, nil
 	}
-	return &Engine{start: start, timeout: timeout, live: p}, nil
 }
 
 // process returns the live process, or a new one.

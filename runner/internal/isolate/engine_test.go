@@ -87,6 +87,57 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
+// A process that somebody kills while the model is loaded the first time is replaced, twice; one
+// that the model itself ends is not.
+func TestKilledWhileLoading(t *testing.T) {
+	t.Parallel()
+	m, err := savedmodel.Open("../../testdata/deadly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := m.MetaGraph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := wholeModel(t, graph)
+	for _, c := range []struct {
+		signal        syscall.Signal
+		kills, starts int
+		loaded        bool
+	}{
+		{syscall.SIGKILL, 2, 3, true},
+		{syscall.SIGTERM, 1, 2, true},
+		{syscall.SIGKILL, 9, 3, false},
+		{syscall.SIGABRT, 1, 1, false},
+	} {
+		starts := 0
+		e, err := New(t.Context(), func(ctx context.Context) (*Process, error) {
+			starts++
+			p, err := Start(ctx, model, tf.Config{}, 0)
+			if err != nil || starts > c.kills {
+				return p, err
+			}
+			if err := syscall.Kill(p.cmd.Process.Pid, c.signal); err != nil {
+				return nil, err
+			}
+			return nil, p.died("load")
+		}, 0)
+		var died *ProcessError
+		if starts != c.starts || (err == nil) != c.loaded || err != nil && !errors.As(err, &died) {
+			t.Errorf("%v, %d times: %d starts, %v, want %d", c.signal, c.kills, starts, err, c.starts)
+		}
+		if err != nil {
+			continue
+		}
+		if got := e.Restarts(); got != c.kills {
+			t.Errorf("%v, %d times: %d restarts", c.signal, c.kills, got)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A process that has loaded the model is replaced however many have died in runs: any row may be
 // deadly.
 func TestManyDeaths(t *testing.T) {

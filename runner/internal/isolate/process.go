@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -36,6 +37,8 @@ type ProcessError struct {
 
 	// Alone says that nothing else was being run in it.
 	Alone bool
+
+	outside bool // somebody else has killed it: the system where memory ran out, or an operator
 }
 
 // Error gives the cause and the last words.
@@ -54,6 +57,8 @@ const (
 	// maxDeaths is how many processes in a row may die before the model is loaded. Those that die
 	// in a run do not count: any row may be deadly.
 	maxDeaths = 16
+	// firstLoads is how often loading is tried where the first processes are killed from outside.
+	firstLoads = 3
 	// grace is how long the process may take beyond a bound that TensorFlow itself is to
 	// keep.
 	grace = 2 * time.Second
@@ -310,6 +315,8 @@ func (p *Process) died(while string) *ProcessError {
 	e := &ProcessError{While: while, Cause: p.cause, Alone: !p.crowded}
 	if p.killed == "" {
 		e.Last = p.stderr.Words()
+		status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+		e.outside = ok && status.Signaled() && slices.Contains([]syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGINT}, status.Signal())
 	}
 	return e
 }
