@@ -46,12 +46,12 @@ func (e *UnsafeError) Error() string {
 func (e *UnsafeError) Hints() []string {
 	f := e.Findings[0]
 	if f.Op == "" || !f.Kind.Allowable() {
-		return []string{"see what it does: tfrun scan " + words.Shell(e.Model)}
+		return []string{"see what it does: tfrun scan " + words.ShellFile(e.Model)}
 	}
 	if f.Kind == scan.UnknownOp {
 		return []string{"load the library that has it: --op-library FILE.so", "or, if this TensorFlow has it: --allow-op " + words.Shell(f.Op)}
 	}
-	return []string{"see what it does: tfrun scan " + words.Shell(e.Model), "if you trust it: --allow-op " + words.Shell(f.Op)}
+	return []string{"see what it does: tfrun scan " + words.ShellFile(e.Model), "if you trust it: --allow-op " + words.Shell(f.Op)}
 }
 
 // allowed reports whether the options let an operation through that the scan found.

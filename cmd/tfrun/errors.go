@@ -143,7 +143,7 @@ func hints(err error) []string {
 		}
 		return []string{fmt.Sprintf("see: %s --help", usage.command)}
 	case errors.As(err, &signature):
-		return []string{fmt.Sprintf("list the signatures with: tfrun shapes %s", words.Shell(signature.Model))}
+		return []string{fmt.Sprintf("list the signatures with: tfrun shapes %s", words.ShellFile(signature.Model))}
 	case errors.As(err, &library):
 		return []string{
 			"name the library or its folder: export TFRUN_LIBTENSORFLOW=/usr/local/lib",

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/store"
+	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/runner/job"
 )
 
 // expand replaces globs that the shell has left alone, and patterns of objects, by what they stand
@@ -41,10 +44,21 @@ func expand(ctx context.Context, inputs []string, format string) ([]string, erro
 		case err != nil:
 			return nil, fmt.Errorf("input %q: %w", name, cause(err))
 		case info.IsDir():
-			return nil, fmt.Errorf("input %q: is a directory; name a folder for its results with -o, or its files: '%s'", name, filepath.Join(name, "*.jsonl"))
+			return nil, fmt.Errorf("input %q: is a directory; name a folder for its results with -o, or its files: %s", name, filesOf(name, format))
 		}
 	}
 	return files, nil
+}
+
+// filesOf is a pattern for files of rows in a folder, of the kind that is found first.
+func filesOf(folder, format string) string {
+	files, err := job.Tree{Input: folder, Job: job.Job{Source: job.Source{Format: format}}}.Files()
+	if err != nil || len(files) == 0 {
+		files = []string{folder + "/x"}
+	}
+	dir, name := path.Split(filepath.ToSlash(files[0]))
+	base := strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+	return words.Shell(dir + "*" + path.Ext(base) + strings.TrimPrefix(name, base))
 }
 
 func sameFile(a, b string) bool {

@@ -24,7 +24,7 @@ func main() {
 	p.interrupt(ctx)
 	// Without it, Go ends the process with the stacks of all goroutines.
 	_ = runner.CatchDeath(p.died)
-	code := run(ctx, p.args, p.std)
+	code, last := execute(ctx, p.args, p.std)
 	stop()
-	p.exit(code, nil)
+	p.exit(code, last)
 }

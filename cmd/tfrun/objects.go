@@ -127,7 +127,7 @@ func objects(ctx context.Context, input, format string) ([]string, error) {
 	if !strings.ContainsAny(input, "*?[") {
 		if _, err := store.Stat(ctx, input); err != nil {
 			if store.IsFolder(ctx, input) {
-				return nil, fmt.Errorf("input %q: is a folder; name one for its results with -o, or its files: '%s'", input, store.Join(input, "*.jsonl"))
+				return nil, fmt.Errorf("input %q: is a folder; name one for its results with -o, or its files: %s", input, filesOf(input, format))
 			}
 			return nil, err
 		}

@@ -11,17 +11,30 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// run runs the command line and returns the exit code. Only run prints an error.
+// run runs the command line, prints its error and returns the exit code.
 func run(ctx context.Context, args []string, std stdio) int {
+	code, last := execute(ctx, args, std)
+	last()
+	return code
+}
+
+// execute runs the command line. It returns the exit code, and what prints the error: who else ends
+// the process meanwhile, after a signal, says so in its place and not beside it.
+func execute(ctx context.Context, args []string, std stdio) (code int, last func()) {
 	root := newRootCmd(std)
 	root.SetArgs(args)
 	err := crash.Guard(func() error { return root.ExecuteContext(ctx) })
 	if err == nil {
-		return exitDone
+		return exitDone, func() {}
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &interruptedError{hints: hints(err)}
 	}
+	return exitCode(err), func() { tell(err, args, std) }
+}
+
+// tell prints an error, and what to type next.
+func tell(err error, args []string, std stdio) {
 	var fault *crash.Error
 	if errors.As(err, &fault) && slices.ContainsFunc(args, func(a string) bool { return a == "-v" || a == "--verbose" }) {
 		_, _ = std.err.Write(fault.Stack)
@@ -33,7 +46,6 @@ func run(ctx context.Context, args []string, std stdio) int {
 			fmt.Fprintf(std.err, "tfrun: hint: %s\n", oneLine(hint))
 		}
 	}
-	return exitCode(err)
 }
 
 const rootLong = `tfrun runs TensorFlow SavedModels without Python: it describes what is inside one,

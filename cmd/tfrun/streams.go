@@ -38,9 +38,7 @@ func newProcess(args []string) *process {
 func (p *process) exit(code int, last func()) {
 	p.first.Do(func() {
 		p.give()
-		if last != nil {
-			last()
-		}
+		last()
 		os.Exit(code)
 	})
 	select {} // another one is ending it

@@ -3,6 +3,7 @@
 package words
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,7 +31,8 @@ func OneLine(s string) string {
 
 func unprintable(r rune) bool { return !strconv.IsPrint(r) }
 
-// Shell returns a text as one word of a shell's command line: in single quotes, unless it is plain.
+// Shell returns a text as one word of a shell's command line: in single quotes, unless it is plain,
+// or in $'…', with escapes, where it holds what a terminal should not get as it is.
 func Shell(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+=:,@%", r)
@@ -38,7 +40,33 @@ func Shell(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	if clean := OneLine(s); clean == s {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch char := s[i : i+n]; {
+		case r == '\'' || r == '\\':
+			b.WriteString(`\` + char)
+		case OneLine(char) == char:
+			b.WriteString(char)
+		default:
+			for _, c := range []byte(char) {
+				fmt.Fprintf(&b, `\x%02x`, c)
+			}
+		}
+		i += n
+	}
+	return "$'" + b.String() + "'"
+}
+
+// ShellFile is [Shell] for a file's name, which no command takes for a flag.
+func ShellFile(name string) string {
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+	return Shell(name)
 }
 
 // Nearest returns the candidate with the smallest edit distance to name, or "" when none is close.

@@ -3,6 +3,7 @@ package words
 import (
 	"fmt"
 	"math"
+	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -11,10 +12,18 @@ import (
 func TestShell(t *testing.T) {
 	for in, want := range map[string]string{
 		"model": "model", "a/b-1.0_x": "a/b-1.0_x", "": "''", "e;touch x": "'e;touch x'", "it's": `'it'\''s'`, "$(x)": "'$(x)'", "~": "'~'", "é": "'é'",
+		"it's\x1b\\n": `$'it\'s\x1b\\n'`, "a\u202eé": `$'a\xe2\x80\xaeé'`, "\xffé\u0085": `$'\xffé\xc2\x85'`,
 	} {
-		if got := Shell(in); got != want {
+		got := Shell(in)
+		if got != want {
 			t.Errorf("Shell(%q) = %s, want %s", in, got, want)
 		}
+		if read, err := exec.CommandContext(t.Context(), "bash", "-c", "printf %s "+got).Output(); err == nil && string(read) != in {
+			t.Errorf("bash reads %s as %q, want %q", got, read, in)
+		}
+	}
+	if got := ShellFile("-r f"); got != "'./-r f'" {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -157,7 +157,7 @@ func (k kind) misread(name, format string) error {
 	if k.format == format && format != "" {
 		return nil
 	}
-	file := words.Shell(name)
+	file := words.ShellFile(name)
 	hint := strings.NewReplacer("FILE", file, "NAME", strconv.Quote(name)).Replace(k.advice)
 	switch {
 	case k.format != "":
