@@ -144,6 +144,8 @@ func (src Source) batchSize(p *runner.Predictor, given *runner.PredictOptions) (
 		return BatchSize{0, "the usual number: the files are short"}, nil
 	case !src.regular():
 		return BatchSize{0, "the usual number: whoever writes to a pipe may wait for answers"}, nil
+	case src.size != nil:
+		return src.size()
 	}
 	return FileBatchSize(p)
 }

@@ -54,8 +54,9 @@ type Source struct {
 	// records is told what the records of TFRecord files are; nil: nobody asks.
 	records func(file string, kind tfrecord.Kind)
 
-	read *atomic.Int64   // counts the bytes that are read of the files, or nil
-	ctx  context.Context //nolint:containedctx // of the run, which ends the reading of objects
+	read *atomic.Int64             // counts the bytes that are read of the files, or nil
+	size func() (BatchSize, error) // what FileBatchSize says, asked for once of many files; or nil
+	ctx  context.Context           //nolint:containedctx // of the run, which ends the reading of objects
 }
 
 // TextEncoder turns a text into ids.

@@ -11,6 +11,7 @@ import (
 	"github.com/tfrun/tfrun/dataset/internal/columns"
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // The most rows and bytes of a sample.
@@ -27,6 +28,7 @@ type Sample struct {
 	Types map[string]dataset.FieldType // of kept columns, as far as they are known
 	Rows  []dataset.Element
 	bytes int
+	known bool // what the columns hold, before any row
 }
 
 // New returns an empty sample. given are the names of the components, nil for their paths; types
@@ -36,16 +38,22 @@ func New(spec dataset.Spec, given, keep []string, types map[string]dataset.Field
 	if err != nil {
 		return nil, err
 	}
-	s := &Sample{Comps: spec.Flatten(), Names: names, Keep: keep, Types: types}
+	s := &Sample{Comps: spec.Flatten(), Names: names, Keep: keep, Types: types, known: true}
 	for i, c := range s.Comps {
 		if err := jsontext.Check(c.DType); err != nil {
 			return nil, fmt.Errorf("column %q: %w", names[i], err)
 		}
+		s.known = s.known && c.Shape.Ranked() && c.DType != tensor.String
+	}
+	for _, name := range keep {
+		_, typed := types[name].(*kept.Type)
+		s.known = s.known && typed
 	}
 	return s, nil
 }
 
-// Add adds a row and reports whether the sample is complete.
+// Add adds a row and reports whether the sample is complete: a single row is enough where the spec
+// and the types say it all.
 func (s *Sample) Add(e dataset.Element) (full bool) {
 	c := e.Clone()
 	if e.Tensors == nil {
@@ -53,7 +61,7 @@ func (s *Sample) Add(e dataset.Element) (full bool) {
 	}
 	s.Rows = append(s.Rows, c)
 	s.bytes += e.Size()
-	return len(s.Rows) >= maxRows || s.bytes >= maxBytes
+	return s.known || len(s.Rows) >= maxRows || s.bytes >= maxBytes
 }
 
 // Take returns the rows, and drops them from the sample.
