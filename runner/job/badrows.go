@@ -14,11 +14,11 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// BadRowsError says that more rows are bad than [Job.MaxBadRows] or [Job.MaxBadShare] let pass.
+// BadRowsError says that there are more bad rows than [Job.MaxBadRows] or [Job.MaxBadShare] allow.
 type BadRowsError struct {
-	Bad, Rows int64 // bad ones of the rows so far, those of interrupted runs among them
+	Bad, Rows int64 // bad rows, of all rows so far, those of interrupted runs included
 	Limit     string
-	Last      error // what is wrong with the last of them
+	Last      error // what is wrong with the last bad row
 }
 
 // Error gives the count, the limit, and the last error.
@@ -29,10 +29,12 @@ func (e *BadRowsError) Error() string {
 // Unwrap returns the last error.
 func (e *BadRowsError) Unwrap() error { return e.Last }
 
-// shareFrom is how many rows there are before their share of bad ones counts, short of the end.
+// shareFrom is the number of rows from which on the share of bad ones counts; before that it counts
+// only at the end.
 const shareFrom = 1000
 
-// checkBad ends a run with too many bad rows. last is the error of the last one.
+// checkBad returns a *[BadRowsError] if there are too many bad rows. last is the error of the last
+// one.
 func (j Job) checkBad(bad, rows int64, end bool, last error) error {
 	e := &BadRowsError{Bad: bad, Rows: rows, Last: last}
 	switch {
@@ -46,9 +48,10 @@ func (j Job) checkBad(bad, rows int64, end bool, last error) error {
 	return e
 }
 
-// badRow is a line of the file that [Job.Errors] names.
+// badRow is a line of the file of bad rows, [Job.Errors].
 type badRow struct {
-	// Result is which row of the output it is, from 1; File, Line and Row say where it stands.
+	// Result is the number of the output's row, from 1; File, Line and Row are the row's place in
+	// the input.
 	Result int64                      `json:"result"`
 	File   string                     `json:"file,omitempty"`
 	Line   int64                      `json:"line,omitempty"`
@@ -58,11 +61,11 @@ type badRow struct {
 	Keep   map[string]json.RawMessage `json:"keep,omitempty"`
 }
 
-// errorFile gathers bad rows, a line of JSON each, as they come: a nil one nothing. What a run that
-// goes on finds there is cut off after the rows that are done.
+// errorFile writes bad rows, a line of JSON each, as they come. A nil errorFile writes nothing. A
+// resumed run cuts the file off after the rows that are done.
 type errorFile struct{ f *os.File }
 
-// openErrors opens the file for the rows that come after the first done ones.
+// openErrors opens the file, and cuts it off after the lines about the first done rows.
 func openErrors(name string, done int64) (*errorFile, error) {
 	if name == "" {
 		return nil, nil
@@ -75,7 +78,7 @@ func openErrors(name string, done int64) (*errorFile, error) {
 		return nil, fmt.Errorf("errors: %w", err)
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() { // a device, a pipe: it takes lines as they come
+	if err == nil && !info.Mode().IsRegular() { // a device or a pipe is only written to
 		return &errorFile{f}, nil
 	}
 	size := int64(0)
@@ -133,7 +136,7 @@ func (e *errorFile) write(n int64, r *runner.Result) error {
 		}
 		if v := x.AppendJSON(nil); json.Valid(v) {
 			line.Keep[x.Key] = v
-		} else { // NaN and the infinities
+		} else { // NaN and infinities
 			line.Keep[x.Key] = dataset.AppendJSONString(nil, string(v))
 		}
 	}

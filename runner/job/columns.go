@@ -14,23 +14,23 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// maxWide bounds the columns that an output becomes.
+// maxWide bounds the columns that one output becomes.
 const maxWide = 1 << 14
 
-// tabular are the formats that hold columns of values.
+// tabular are the formats with columns of values.
 var tabular = []string{"csv", "tsv", "parquet", "arrow"}
 
 // column is a column of the results.
 type column struct {
 	name  string
-	value int // which output it is made of
-	at    int // which entry of the output's rows it holds; -1: the whole row
-	// squeezed says that the row's only value is to lose its axes
+	value int // index of the output
+	at    int // index of the entry in the output's rows; -1: the whole row
+	// squeezed says that the row has one value, which is written without its axes.
 	squeezed bool
 	dataset.Component
 }
 
-// columns works out what the results consist of in a format.
+// columns returns the columns of the results in a format.
 func (j Job) columns(p *runner.Predictor, form source.Format) ([]column, error) {
 	squeeze := j.Squeeze == SqueezeAll || j.Squeeze == SqueezeTables && slices.Contains(tabular, form.Name)
 	var list []column
@@ -76,7 +76,7 @@ func (c column) spread(n int) []column {
 	return list
 }
 
-// uniqueColumns makes sure that no column of one output has the name of another's.
+// uniqueColumns returns an error if a column of one output has the name of another output's column.
 func uniqueColumns(list []column) error {
 	seen := make(map[string]bool, len(list))
 	for _, c := range list {
@@ -88,8 +88,8 @@ func uniqueColumns(list []column) error {
 	return nil
 }
 
-// typeName is the type of the column's values in the words of Apache Arrow. In CSV, whose cells are
-// texts, it says what the text is of.
+// typeName returns the type of the column's values, in the words of Apache Arrow. For CSV, whose
+// cells are text, it is the type that the text stands for.
 func (c column) typeName() string {
 	name := arrowName(c.DType)
 	if !c.Shape.Ranked() {
@@ -101,7 +101,7 @@ func (c column) typeName() string {
 	return name
 }
 
-// arrowName is what Apache Arrow calls values of a dtype.
+// arrowName returns Apache Arrow's name for values of a dtype.
 func arrowName(d tensor.DType) string {
 	switch d {
 	case tensor.Float16:
@@ -114,8 +114,8 @@ func arrowName(d tensor.DType) string {
 	return d.String()
 }
 
-// newTable describes the results of a run with the given columns and kept ones, into a file or
-// something else.
+// newTable describes the results of a run with the given columns and kept columns, which are
+// written to out.
 func newTable(p *runner.Predictor, columns []column, keep []string, out rowOutput) table {
 	t := table{keep: slices.Clone(keep)}
 	switch out := out.(type) {
@@ -140,7 +140,7 @@ func newTable(p *runner.Predictor, columns []column, keep []string, out rowOutpu
 	return t
 }
 
-// outputComponent describes an output's value in a row.
+// outputComponent describes one row of an output.
 func outputComponent(p *runner.Predictor, out runner.Endpoint) dataset.Component {
 	drop := 1
 	if p.Options().NoBatch {
@@ -169,15 +169,15 @@ func outputComponent(p *runner.Predictor, out runner.Endpoint) dataset.Component
 	return c
 }
 
-// columnsWriter makes columns of the outputs before another writer gets them.
+// columnsWriter splits outputs into columns and passes these to another writer.
 type columnsWriter struct {
 	rowWriter
 	columns []column
-	values  []runner.Value // of a row
+	values  []runner.Value // of the current row
 }
 
-// newColumnsWriter opens a writer of the format for the columns. Where they are the outputs as they
-// are, it is that writer itself.
+// newColumnsWriter opens a writer of the format for the columns. If each column is a whole output,
+// it returns the format's own writer.
 func newColumnsWriter(w io.Writer, form source.Format, t table, columns []column) (rowWriter, error) {
 	inner, err := writers[form.Name](w, t)
 	if err != nil || !slices.ContainsFunc(columns, func(c column) bool { return c.squeezed || c.at >= 0 }) {
@@ -200,7 +200,7 @@ func (w *columnsWriter) write(r runner.Result) error {
 	return w.rowWriter.write(r)
 }
 
-// of returns the column's value of a row of the output.
+// of returns the column's value for a row of the output.
 func (c column) of(v runner.Value) (runner.Value, error) {
 	var err error
 	switch {
@@ -229,7 +229,7 @@ func (w *columnsWriter) writeBlock(b dataset.RowBlock) (done bool, err error) {
 	return many.writeBlock(formed)
 }
 
-// ofBlock returns the column's values of all rows of the output.
+// ofBlock returns the column's values for all rows of the output.
 func (c column) ofBlock(t tensor.Tensor) (tensor.Tensor, error) {
 	rows := t.Dims()[0]
 	switch {

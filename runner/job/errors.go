@@ -2,12 +2,11 @@ package job
 
 import "github.com/tfrun/tfrun/internal/partfile"
 
-// What writing files makes and callers look for.
+// Errors of writing files that callers look for.
 type (
-	// OutputFileError is an error of writing an output, such as a disk that is full. Path is the
-	// output, Err the cause.
+	// OutputFileError is an error of writing an output, such as a full disk. Path is the output,
+	// Err the cause.
 	OutputFileError = partfile.OutputFileError
-	// ResumeError says why an interrupted run cannot be gone on with: its Output, and the reason,
-	// Msg.
+	// ResumeError says why an interrupted run cannot go on: Output is the output, Msg the reason.
 	ResumeError = partfile.ResumeError
 )

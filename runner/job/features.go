@@ -27,8 +27,8 @@ func (r *reader) featureNames() []string {
 }
 
 // exampleRows returns the rows of a source as serialized Examples. It returns nil for a signature
-// that takes none, and where the rows hold Examples already; the source that it returns takes the
-// place of src then.
+// that takes no Examples, and if the rows hold serialized Examples already. The source that it
+// returns takes the place of src.
 func (r *reader) exampleRows(src Source, f source.Format) (*dataset.Dataset, Source, error) {
 	if !r.p.TakesRecords() || len(r.sig.Inputs) == 0 || !makesExamples(src, f) || len(r.p.Features()) == 0 && f.Name != "tfrecord" {
 		return nil, src, nil
@@ -68,8 +68,8 @@ func (r *reader) exampleRows(src Source, f source.Format) (*dataset.Dataset, Sou
 	}), src, nil
 }
 
-// recordRows returns the records of TFRecord files as they are. It returns nil where the input is
-// to be read from a feature of theirs.
+// recordRows returns the records of TFRecord files unparsed. It returns nil if the input is to be
+// read from a feature of the records.
 func (r *reader) recordRows(src Source) (*dataset.Dataset, error) {
 	as := "records go to the model as they are: "
 	switch {
@@ -94,17 +94,17 @@ func (r *reader) recordRows(src Source) (*dataset.Dataset, error) {
 	}), nil
 }
 
-// message returns a row of the only input, a string that is a serialized message.
+// message returns a row whose only input is a string, a serialized message.
 func (r *reader) message(s string) tensor.Tensor {
 	t := tensor.Scalar(s)
 	if dims, ok := r.spec.Flatten()[0].Side(1); ok && len(dims) > 0 {
-		t, _ = t.Reshape(dims...) // of one value
+		t, _ = t.Reshape(dims...) // a string is one value, so there is no error
 	}
 	return t
 }
 
-// encodedFeatures says which columns make the features of the Examples; nil where rows hold
-// Examples already. The source that it returns takes the place of src.
+// encodedFeatures returns which columns make the features of the Examples; nil if the rows hold
+// serialized Examples already. The source that it returns takes the place of src.
 func (r *reader) encodedFeatures(src Source, f source.Format) ([]tfrecord.Feature, Source, error) {
 	src, have, err := r.columnsOf(src, f)
 	if err != nil || have.ready {
@@ -114,7 +114,7 @@ func (r *reader) encodedFeatures(src Source, f source.Format) ([]tfrecord.Featur
 	return features, src, err
 }
 
-// describeFeatures says what a plan's rows are made of.
+// describeFeatures returns, for a plan, which columns make the features of the Examples.
 func (r *reader) describeFeatures(src Source) ([]PlanFeature, Source, error) {
 	if len(r.p.Features()) == 0 {
 		return nil, src, nil
@@ -146,7 +146,7 @@ func makesExamples(src Source, f source.Format) bool {
 	return src.Encoder == nil && f.Name != "txt" && f.Name != "npy"
 }
 
-// kept picks the columns to keep, in their order.
+// kept returns the columns to keep, in the order of keep.
 func kept(columns []dataset.Field, keep []string) []dataset.Field {
 	var out []dataset.Field
 	for _, name := range keep {
@@ -160,8 +160,8 @@ func kept(columns []dataset.Field, keep []string) []dataset.Field {
 	return out
 }
 
-// encoded says which columns make which features. have lists the columns there are; nil: each row
-// has its own.
+// encoded returns which columns make which features. have lists the source's columns; nil: each row
+// has columns of its own.
 func (r *reader) encoded(src Source, f source.Format, have []string) ([]tfrecord.Feature, error) {
 	lists := src.files().ColumnLists()
 	var out []tfrecord.Feature
@@ -182,7 +182,7 @@ func (r *reader) encoded(src Source, f source.Format, have []string) ([]tfrecord
 		}
 		for _, name := range e.Columns {
 			if !mapped && e.Null.DType() != tensor.Invalid {
-				break // it need not be there
+				break // the feature is optional
 			}
 			if have != nil && !slices.Contains(have, name) {
 				if !mapped && !x.Required {
@@ -219,14 +219,14 @@ func matchColumns(names, have []string) []string {
 	return out
 }
 
-// sourceColumns is what is known of a source's columns.
+// sourceColumns describes the columns of a source.
 type sourceColumns struct {
 	names []string // nil: not known
 	ready bool     // rows hold serialized Examples
 }
 
 // columnsOf looks at the first file, or at the beginning of standard input, which the returned
-// source still holds.
+// source reads once more.
 func (r *reader) columnsOf(src Source, f source.Format) (Source, sourceColumns, error) {
 	input := r.sig.InputNames()[0]
 	column := input
@@ -246,8 +246,8 @@ func (r *reader) columnsOf(src Source, f source.Format) (Source, sourceColumns, 
 	return src, have, err
 }
 
-// readyRow reports whether a row of JSON is a serialized Example: a string, or an object that holds
-// one under the input's key. ambiguous says that the key is that of a feature too.
+// readyRow reports whether a row of JSON is a serialized Example: a string, or an object with a
+// string under the input's key. ambiguous says that a feature has this key too.
 func readyRow(text []byte, key string, ambiguous bool) bool {
 	text = bytes.TrimLeft(text, "\ufeff \t\r\n")
 	if len(text) == 0 || text[0] != '{' {
@@ -255,17 +255,19 @@ func readyRow(text []byte, key string, ambiguous bool) bool {
 	}
 	var row map[string]json.RawMessage
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&row); err != nil {
-		return false // a long row, or a bad one, which is reported when it is read
+		// A long row, or a bad one, which is reported when it is read.
+		return false
 	}
 	_, b64 := row["b64"]
 	_, has := row[key]
 	return b64 && len(row) == 1 || has && !ambiguous
 }
 
-// PlanFeature says what a feature of a tf.Example is made of.
+// PlanFeature says which columns make a feature of the tf.Examples.
 type PlanFeature struct {
 	Name string `json:"name"`
-	// Columns are empty where the file has none for it: the model's default is taken.
+	// Columns are the names of the columns. They are empty if the file has none for the feature,
+	// which then takes the model's default.
 	Columns []string     `json:"columns"`
 	DType   tensor.DType `json:"dtype"`
 	Shape   tensor.Shape `json:"shape"`

@@ -12,12 +12,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Rows need not hold all that the signature takes, nor in its own form. An input that has a default
-// may be left out, and a sparse input may be a plain list, all of whose entries are values, zeros
-// too, as a tf.io.VarLenFeature makes of a list. Which it is, the columns or the first row say.
+// Rows may leave out inputs, or have another form than the signature. An input with a default may
+// be left out. A sparse input may be a plain list, of which each entry is a value, also a zero, as
+// tf.io.VarLenFeature makes it. The columns of the file, or its first row, decide which form the
+// rows have.
 
-// givenRows reads the rows of a source in the form that they have, and brings them into that of the
-// signature.
+// givenRows reads the rows of a source in their own form, and converts them to the signature's.
 func (r *reader) givenRows(src Source, f source.Format) (*dataset.Dataset, error) {
 	src, g, err := r.given(src, f)
 	if err != nil {
@@ -64,9 +64,9 @@ func (r *reader) givenRows(src Source, f source.Format) (*dataset.Dataset, error
 	}), nil
 }
 
-// absentRows reads rows with keys of their own, without the inputs that are absent: left to their
-// defaults, since the first row lacks them. A later row that has one is an error, which would
-// otherwise get an answer for another value than its own.
+// absentRows reads rows with keys of their own, without the inputs that the first row lacks: these
+// take their defaults. A later row with a value for one of them is an error, since its value would
+// be ignored.
 func (r *reader) absentRows(src Source, f source.Format, read dataset.Spec, absent []string) *dataset.Dataset {
 	in := src
 	in.Keep = slices.Clone(src.Keep)
@@ -89,14 +89,14 @@ func (r *reader) absentRows(src Source, f source.Format, read dataset.Spec, abse
 	})
 }
 
-// setDefaults gives a row the defaults of inputs.
+// setDefaults adds the defaults of the named inputs to a row.
 func (r *reader) setDefaults(row dataset.Element, names []string) {
 	for _, name := range names {
 		row.Tensors[r.spec.Index(name)] = r.sig.Defaults[name]
 	}
 }
 
-// defaulted lists the inputs that have a default, none where all of them have.
+// defaulted lists the inputs with a default. It is empty if all inputs have one.
 func (r *reader) defaulted() []string {
 	var names []string
 	for _, name := range r.sig.InputNames() {
@@ -110,8 +110,8 @@ func (r *reader) defaulted() []string {
 	return names
 }
 
-// bare reads rows that are one value without a name: lines of text, an array of npy. It goes to the
-// only input that has no default.
+// bare reads rows that are one value without a name, such as lines of text or an npy array. The
+// value goes to the only input without a default.
 func (r *reader) bare(read func(*reader) (*dataset.Dataset, error)) (*dataset.Dataset, error) {
 	absent := r.defaulted()
 	if len(absent) == 0 {
@@ -133,7 +133,7 @@ func (r *reader) bare(read func(*reader) (*dataset.Dataset, error)) (*dataset.Da
 	}), nil
 }
 
-// setSparse makes a row's sparse value of all entries of a tensor.
+// setSparse adds a sparse value to a row that holds all entries of a tensor.
 func (r *reader) setSparse(row dataset.Element, name string, t tensor.Tensor) error {
 	values, err := t.Reshape(int64(t.Len()))
 	if err != nil {
@@ -149,15 +149,15 @@ func (r *reader) setSparse(row dataset.Element, name string, t tensor.Tensor) er
 	return nil
 }
 
-// rowForm is the form that rows have.
+// rowForm says in which form rows come.
 type rowForm struct {
-	absent []string // inputs that they leave to their defaults
-	lists  []string // sparse inputs that they hold as plain lists
-	keyed  bool     // each row has keys of its own: a later one may have others than the first
+	absent []string // inputs that rows leave out
+	lists  []string // sparse inputs that come as plain lists
+	keyed  bool     // each row has keys of its own, and may differ from the first
 }
 
-// given says which form the rows of a source have. The source that it returns reads inputs under
-// the signature's own name where rows have that and not the model's.
+// given finds out the form of the rows of a source. If rows have the signature's own name for an
+// input instead of the model's, the source that it returns reads them under that name.
 func (r *reader) given(src Source, f source.Format) (_ Source, g rowForm, err error) {
 	var optional []string
 	for _, name := range r.sig.InputNames() {
@@ -203,13 +203,13 @@ func (r *reader) given(src Source, f source.Format) (_ Source, g rowForm, err er
 		case has(keys[0]) && !bytes.HasPrefix(row[keys[0]], []byte("{")):
 			g.lists = append(g.lists, name)
 		case !object && found.names == nil && len(r.sig.Inputs) == 1:
-			g.lists = append(g.lists, name) // the row is nothing but the list
+			g.lists = append(g.lists, name) // the row is nothing but this list
 		}
 	}
 	return src, g, nil
 }
 
-// listSpec is the form of a sparse input that is given as a plain list.
+// listSpec returns the spec of a sparse input that comes as a plain list.
 func (r *reader) listSpec(name string) dataset.Spec {
 	info := r.sig.Inputs[name]
 	shape := info.Shape
@@ -220,7 +220,8 @@ func (r *reader) listSpec(name string) dataset.Spec {
 	return dataset.Leaf(dataset.Component{DType: values.DType, Shape: shape})
 }
 
-// everyIndex lists the places of all entries of a tensor, in their order: one row of a matrix each.
+// everyIndex returns the indices of all entries of a tensor, in their order: a matrix with one row
+// for each.
 func everyIndex(dims []int64) (tensor.Tensor, error) {
 	n, _ := tensor.NumElements(dims)
 	list := make([]int64, 0, n*int64(len(dims)))

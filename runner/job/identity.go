@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
-// identity says what a run's output depends on.
+// identity returns what the bytes of a run's output depend on.
 func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 	o, session := p.Options(), p.Function().Session()
 	load := session.Options()

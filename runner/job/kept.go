@@ -13,9 +13,10 @@ import (
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
-// keeping returns a job whose kept columns have names that no other column of the output has:
-// patterns give way to the columns of the first file that match them, structures whole; of JSON and
-// tf.Examples to the keys of all rows. Standard input is copied for that, where it is a pipe.
+// keeping returns a job whose kept columns have names that no other column of the output has. It
+// replaces patterns by the columns of the first file that match them; a structure is kept whole.
+// For JSON and tf.Examples it takes the keys of all rows, for which a pipe at standard input is
+// copied.
 func (j Job) keeping(ctx context.Context, p *runner.Predictor, form source.Format) (Job, error) {
 	if len(j.Source.Keep) > 0 && slices.Contains(j.Source.Files, "-") {
 		in, ok, err := source.Spool(j.Source.Stdin, slices.ContainsFunc(j.Source.Keep, isPattern))
@@ -53,8 +54,7 @@ func (j Job) keeping(ctx context.Context, p *runner.Predictor, form source.Forma
 	return j, nil
 }
 
-// keeps returns the source with the columns that are kept: those of rows, and those of its
-// partition.
+// keeps returns the source with the named columns to keep: columns of rows, and of its partition.
 func (src Source) keeps(names []string) Source {
 	constant := func(name string) bool {
 		return slices.ContainsFunc(src.Partition, func(f dataset.Field) bool { return f.Key == name })
@@ -64,7 +64,7 @@ func (src Source) keeps(names []string) Source {
 	return src
 }
 
-// keptNames lists the columns that are kept, in the order in which results have them.
+// keptNames lists the kept columns, in the order in which results have them.
 func (src Source) keptNames() []string {
 	names := slices.Clone(src.Keep)
 	for _, f := range src.Partition {
@@ -118,8 +118,7 @@ func (src Source) matchKeep(ctx context.Context, p *runner.Predictor) ([]string,
 	return keep, nil
 }
 
-// keptTypes returns the types that the kept columns of a job's output have, where the format has
-// types.
+// keptTypes returns the types of the kept columns of a job's output, if the format has types.
 func (j Job) keptTypes(ctx context.Context, p *runner.Predictor, form source.Format) (map[string]dataset.FieldType, error) {
 	if len(j.Source.keptNames()) == 0 || !slices.Contains([]string{"parquet", "arrow", "npz"}, form.Name) {
 		return nil, nil
@@ -160,7 +159,7 @@ func (src Source) Names() ([]string, error) {
 	for depth := 0; ; {
 		t, err := d.Token()
 		if err != nil {
-			return names, nil // what is wrong with it is for the run to say
+			return names, nil // the run reports what is wrong
 		}
 		switch t := t.(type) {
 		case json.Delim:
@@ -181,7 +180,7 @@ func (src Source) Names() ([]string, error) {
 	}
 }
 
-// matchesName reports whether a name, or a pattern of names, stands for a column.
+// matchesName reports whether a name, or a pattern of names, matches a column.
 func matchesName(name, column string) bool {
 	ok, err := path.Match(name, strings.ReplaceAll(column, "/", "."))
 	return name == column || isPattern(name) && ok && err == nil
@@ -189,7 +188,7 @@ func matchesName(name, column string) bool {
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
 
-// columnNames lists the columns of a source's first file, structures whole.
+// columnNames lists the columns of a source's first file; structures are listed whole.
 func columnNames(f source.Format, src source.Source) ([]string, error) {
 	columns, err := f.Columns(src, src.Files[0])
 	if err != nil {
@@ -208,8 +207,8 @@ func columnNames(f source.Format, src source.Source) ([]string, error) {
 	return names, nil
 }
 
-// missing counts the rows of results that lack a kept key: those of JSON and of records may, and a
-// key that is spelled wrong is in none.
+// missing counts the rows of results that lack a kept key. Rows of JSON and of records may lack
+// keys, and all rows lack a key that is misspelled.
 type missing map[string]int64
 
 func (m missing) count(keep []string, r *runner.Result) {

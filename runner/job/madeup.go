@@ -12,27 +12,27 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// MadeUp are rows that were made up from a signature, for want of real ones.
+// MadeUp is a set of rows made up from a signature, for lack of real ones.
 type MadeUp struct {
 	Rows []dataset.Element
-	// Lengths are the sizes of the rows' open axes, in turn; nil where a signature leaves none
-	// open. Below is the bound of the whole numbers in them: ids of an embedding must be small.
+	// Lengths are the sizes along the rows' open axes, in turn; nil if the signature has no open
+	// axes. Below is the limit of the whole numbers in the rows: ids of an embedding must be small.
 	Lengths []int64
 	Below   int64
-	// Refused are lengths that the model could not run, as a convolution cannot run fewer steps
-	// than its kernel has.
+	// Refused are lengths that the model could not run: a convolution needs as many steps as its
+	// kernel has.
 	Refused []int64
-	// FirstRun is how long the very first row took, TensorFlow's preparations included.
+	// FirstRun is how long the very first row took, with TensorFlow's preparations.
 	FirstRun time.Duration
 }
 
-// MadeUpError says that the model runs none of the rows that were made up: it takes what cannot be
-// guessed from its signature.
+// MadeUpError says that the model runs none of the rows that were made up: it needs values that its
+// signature does not show.
 type MadeUpError struct {
 	Err error // of the last attempt
 }
 
-// Error gives the last attempt's error, without the number of a row that was made up.
+// Error returns the error of the last attempt, without the number of the made-up row.
 func (e *MadeUpError) Error() string {
 	reason := e.Err
 	if batch, ok := errors.AsType[*runner.BatchError](e.Err); ok {
@@ -46,17 +46,17 @@ func (e *MadeUpError) Error() string {
 // Unwrap returns the last attempt's error.
 func (e *MadeUpError) Unwrap() error { return e.Err }
 
-// Hints says what to type instead.
+// Hints returns what the user can type instead.
 func (e *MadeUpError) Hints() []string {
 	return []string{"what the model takes cannot be guessed from its signature: name a file of real rows after it"}
 }
 
-// MakeUpRows makes up n rows that the signature runs. Whole numbers, and floats where an input is a
-// list of any length and so may hold ids, are random numbers of at least 1 below a bound, which is
-// lowered until the model takes them; other floats lie between 0 and 1. A text has as many words as
-// the row is long. lengths, in ascending order, are tried for open axes, and kept where the model
-// runs them in good time; nil tries usual ones that do not make large rows. The error is a
-// *[MadeUpError]. The same call makes the same rows.
+// MakeUpRows makes up n rows that the signature runs. Whole numbers are random, at least 1 and
+// below a limit, which is lowered until the model takes them; so are floats of an input that is a
+// list of any length, which may hold ids. Other floats are between 0 and 1. A text has as many
+// words as the row is long. lengths, in ascending order, are tried for open axes, and kept if the
+// model runs them in good time; nil tries usual lengths that make no large rows. An error is a
+// *[MadeUpError]. Equal calls make equal rows.
 func MakeUpRows(ctx context.Context, p *runner.Predictor, n int, lengths []int64) (MadeUp, error) {
 	p, err := p.With(func(o *runner.PredictOptions) {
 		o.Batch, o.Stats, o.Batching, o.SkipBadRows = nil, nil, runner.Arrival, false
@@ -84,7 +84,7 @@ func MakeUpRows(ctx context.Context, p *runner.Predictor, n int, lengths []int64
 			if firstRun == 0 {
 				firstRun = time.Since(start)
 			} else if time.Since(began) > madeUpTime {
-				lengths = lengths[:i+1] // longer ones take longer
+				lengths = lengths[:i+1] // longer rows would take longer
 				break
 			}
 		}
@@ -134,8 +134,8 @@ func (f *fiction) tryLength(ctx context.Context, below, length int64) error {
 	return nil
 }
 
-// usualLengths are those of sentences and short texts; of pictures, where two axes are open; the
-// only one where nothing is.
+// usualLengths returns the lengths of sentences and short texts; those of images if two axes are
+// open; one length if no axis is.
 func (f *fiction) usualLengths() []int64 {
 	switch most := f.openMost(); {
 	case most == 0:
@@ -146,8 +146,8 @@ func (f *fiction) usualLengths() []int64 {
 	return []int64{16, 32, 64, 128, 256}
 }
 
-// openMost is the largest number of axes along which the rows of an input can be longer or shorter;
-// a text counts for one.
+// openMost returns the largest number of open axes that a row of an input has; a text counts as
+// one.
 func (f *fiction) openMost() int {
 	most := 0
 	for _, x := range f.p.Features() {
@@ -162,7 +162,7 @@ func (f *fiction) openMost() int {
 			shape = info.Ragged.Shape
 		}
 		if shape.Ranked() && shape.Rank() > 0 && !f.vectors() {
-			// with NoBatch too: one row at a time is made up
+			// With NoBatch, too, one row at a time is made up.
 			shape = shape.Drop(1)
 		}
 		n := openAxes(shape)
@@ -174,8 +174,8 @@ func (f *fiction) openMost() int {
 	return most
 }
 
-// vectors reports whether rows are whole tensors of one axis each, such as a sound: that axis is no
-// batch then.
+// vectors reports whether rows are whole tensors of one axis each, such as a sound: that axis is
+// then no batch.
 func (f *fiction) vectors() bool {
 	if !f.noBatch {
 		return false
@@ -188,16 +188,16 @@ func (f *fiction) vectors() bool {
 	return true
 }
 
-// madeUpSize bounds the values of all rows that are made up, and openSize those of one that has
-// open axes. A row that takes longer than madeUpTime is the longest that is made up.
+// madeUpSize bounds the values of all made-up rows, openSize those of one row with open axes. No
+// row is longer than one that takes madeUpTime.
 const (
 	madeUpSize = 8 << 20
 	openSize   = 1 << 16
 	madeUpTime = 2 * time.Second
 )
 
-// affordable leaves out lengths that make large rows, but for the smallest: a model may make
-// hundreds of values of each. They are sorted.
+// affordable leaves out lengths that make large rows, except the smallest: a model may compute
+// hundreds of values for each value of a row. lengths are sorted.
 func (f *fiction) affordable(lengths []int64) []int64 {
 	for i, length := range lengths {
 		for _, c := range f.components {
@@ -216,8 +216,8 @@ func (f *fiction) affordable(lengths []int64) []int64 {
 	return lengths
 }
 
-// tooLarge reports whether sizes come to more values than are made up for a row; empty lists count
-// too.
+// tooLarge reports whether a value of such sizes has more values than are made up for a row; empty
+// lists count too.
 func tooLarge(sizes []int64) bool {
 	n := int64(1)
 	for _, d := range sizes {
@@ -229,7 +229,7 @@ func tooLarge(sizes []int64) bool {
 	return false
 }
 
-// rows writes rows as JSON, which has every dtype and form there is, and reads them.
+// rows makes up rows as JSON, which can hold every dtype and form, and reads them.
 func (f *fiction) rows(n int, below int64, lengths []int64) ([]dataset.Element, error) {
 	w := &rowMaker{rng: rand.New(rand.NewPCG(1, 2)), below: below, noBatch: f.noBatch && !f.vectors()} //nolint:gosec // the same rows every time are wanted
 	if len(f.p.Features()) > 0 {
@@ -277,8 +277,8 @@ func (f *fiction) rows(n int, below int64, lengths []int64) ([]dataset.Element, 
 	return rows, nil
 }
 
-// examples makes up rows of a signature that takes serialized tf.Examples: values of the
-// features that it parses out of them.
+// examples makes up rows of a signature that takes serialized tf.Examples, from the features that
+// it parses.
 func (f *fiction) examples(w *rowMaker, n int, lengths []int64) ([]dataset.Element, error) {
 	for i := range n {
 		for k, x := range f.p.Features() {

@@ -13,25 +13,25 @@ import (
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
-// memberBytes is about how much of the output a member of a compressed file holds.
+// memberBytes is about how many bytes of output a member of a compressed file holds.
 const memberBytes = 1 << 20
 
-// members is an output file that is compressed on its way: in members of gzip, or frames of zstd,
-// which stand one after the other. A member ends when it holds enough, after a batch of results,
-// and never goes by the time: so a run that goes on after the last one writes the same bytes.
+// members is an output file that is compressed in members of gzip, or frames of zstd, one after the
+// other. A member ends when it holds memberBytes, after a batch of results, and never because of
+// the time. So a run that goes on after a member writes the same bytes.
 type members struct {
 	file fileOutput
 	z    interface {
 		io.WriteCloser
 		Reset(w io.Writer)
 	}
-	size int64 // of what the member that is open holds; -1: none is
-	some bool  // the file has one
+	size int64 // bytes in the open member; -1: none is open
+	some bool  // the file has a member
 }
 
-// compressor returns the output that compresses for a file's name, nil where the name asks for
-// none. The formats that compress inside, or know their first bytes last, are not compressed as a
-// whole: an *[runner.OptionError].
+// compressor returns the output that compresses for a file's name, nil if the name does not ask for
+// it. A format that compresses by itself, or that knows its first bytes last, cannot be compressed
+// as a whole: an *[runner.OptionError].
 func compressor(name string, form source.Format) (*members, error) {
 	m := &members{size: -1}
 	switch ext := filepath.Ext(name); ext {
@@ -53,7 +53,7 @@ func compressor(name string, form source.Format) (*members, error) {
 	return m, nil
 }
 
-// Write compresses.
+// Write compresses b into the member, and opens one if necessary.
 func (m *members) Write(b []byte) (int, error) {
 	if m.size < 0 {
 		m.z.Reset(m.file)
@@ -82,7 +82,7 @@ func (m *members) end() error {
 	return m.z.Close()
 }
 
-// finish makes the file whole: without rows it is a member of nothing.
+// finish completes the file. A file without rows has one empty member.
 func (m *members) finish() error {
 	if !m.some && m.file.Rows() == 0 {
 		if _, err := m.Write(nil); err != nil {

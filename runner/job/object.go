@@ -14,8 +14,8 @@ import (
 	"github.com/tfrun/tfrun/internal/store"
 )
 
-// stateFile is the file of a state folder that stands for an object until that is whole. The folder
-// comes into being.
+// stateFile returns the file in a state folder that holds an object until it is whole. It makes the
+// folder.
 func stateFile(dir, object string) (string, error) {
 	if dir == "" {
 		all, err := cache.Dir()
@@ -31,8 +31,8 @@ func stateFile(dir, object string) (string, error) {
 	return filepath.Join(dir, fmt.Sprintf("%x-%s", sum[:8], path.Base(object))), nil
 }
 
-// localOutput is where results are written: under the name of the output, or, for an object, in the
-// state folder.
+// localOutput returns the file that results are written to: the output itself, or, for an object, a
+// file in the state folder.
 func (j Job) localOutput() (string, error) {
 	if !store.Is(j.Output) {
 		return j.Output, nil
@@ -40,7 +40,7 @@ func (j Job) localOutput() (string, error) {
 	return stateFile(j.State, j.Output)
 }
 
-// ofObject makes an error of the state folder one of the object.
+// ofObject turns an error about the state folder's file into one about the object.
 func (j Job) ofObject(err error) error {
 	var other *ResumeError
 	if store.Is(j.Output) && errors.As(err, &other) {
@@ -49,8 +49,8 @@ func (j Job) ofObject(err error) error {
 	return err
 }
 
-// publish makes an object of an output that is whole, and takes its state away. What could not be
-// written stays: a run with Resume has nothing to do but to write it.
+// publish writes a whole output to its object, and removes its state. If that fails the state
+// stays, and a run with Resume only has to write the object.
 func (w *writing) publish(ctx context.Context, out *partfile.File) error {
 	body, err := out.Section()
 	if err == nil {

@@ -22,29 +22,29 @@ type Plan struct {
 	Signature string      `json:"signature"`
 	Files     []PlanFile  `json:"files"`
 	Inputs    []PlanInput `json:"inputs"`
-	// Features say which columns make the tf.Examples of the only input; without any, the input is
-	// read as it is.
+	// Features say which columns make the tf.Examples of the only input. Empty: the input is not
+	// made of Examples' features.
 	Features []PlanFeature `json:"features,omitempty"`
 	Outputs  []PlanOutput  `json:"outputs"`
-	// Columns are those of the result file, in their order: its keys, where it holds JSON.
+	// Columns are the columns of the result file, in their order, or its keys, if it holds JSON.
 	Columns   []PlanColumn    `json:"columns"`
 	Batching  runner.Batching `json:"batching"`
 	BatchSize int             `json:"batch_size"`
-	// BatchSizeWhy says how that number came to be; empty with NoBatch.
+	// BatchSizeWhy says how BatchSize was chosen; empty with NoBatch.
 	BatchSizeWhy string     `json:"batch_size_why,omitempty"`
 	Sample       PlanSample `json:"sample"`
 	NoBatch      bool       `json:"no_batch"`
-	// State lists the operations that keep state between batches: there is one worker, and rows
-	// stay in order.
+	// State lists the operations that keep state between batches. If there are any, one worker runs
+	// all rows, in their order.
 	State []string `json:"state,omitempty"`
 }
 
 // PlanFile is a file of rows.
 type PlanFile struct {
 	Name  string `json:"name"`
-	Bytes int64  `json:"bytes"` // -1 when not known
-	// Reading says how a file of cells, or of records, is read, as given or found out; empty for
-	// other formats, and for files that were not looked at.
+	Bytes int64  `json:"bytes"` // -1: not known
+	// Reading says how a file of cells or records is read, by options or by its contents. It is
+	// empty for other formats, and for files that were not looked at.
 	Reading string `json:"reading,omitempty"`
 }
 
@@ -53,16 +53,16 @@ type PlanInput struct {
 	Name string `json:"name"`
 	// From says where the values come from.
 	From InputFrom `json:"from"`
-	// Column is the column; "" of another kind.
+	// Column is the column's name, for FromColumn.
 	Column string `json:"column"`
 	// Value is the default, or the value that is set, as JSON.
 	Value json.RawMessage `json:"value,omitempty"`
-	// Of is the input whose lengths, or masks, these are.
+	// Of is the input whose lengths or masks the values are.
 	Of    string       `json:"of,omitempty"`
 	DType tensor.DType `json:"dtype"`
 	Shape tensor.Shape `json:"row_shape"`
-	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 where
-	// rows are scalars.
+	// Least and Most are the sizes of the sample's rows along their first axis; both are -1 if rows
+	// are scalars.
 	Least int64 `json:"least"`
 	Most  int64 `json:"most"`
 }
@@ -70,16 +70,16 @@ type PlanInput struct {
 // InputFrom says where the values of an input come from.
 type InputFrom string
 
-// The kinds of where values come from.
+// The places that values come from.
 const (
-	FromColumn  InputFrom = "column"  // of the rows
-	FromDefault InputFrom = "default" // of the signature, since rows have no such column
+	FromColumn  InputFrom = "column"  // a column of the rows
+	FromDefault InputFrom = "default" // the signature's default, since rows have no such column
 	FromSet     InputFrom = "set"     // [runner.Sequences.Set]
 	FromLength  InputFrom = "length"  // [runner.Sequences.Lengths]
 	FromMask    InputFrom = "mask"    // [runner.Sequences.Masks]
 )
 
-// PlanOutput is what a result holds.
+// PlanOutput describes an output in the results.
 type PlanOutput struct {
 	Name  string       `json:"name"`
 	DType tensor.DType `json:"dtype"`
@@ -89,30 +89,29 @@ type PlanOutput struct {
 // PlanColumn is a column of the results.
 type PlanColumn struct {
 	Name string `json:"name"`
-	// Type is what it holds, in the words of Apache Arrow: "float", "list<float>"; "" of a column
-	// that is carried over to a file of other formats than Arrow and Parquet.
+	// Type is the type of the values, in the words of Apache Arrow: "float", "list<float>". It is
+	// "" for a kept column of an output in other formats than Arrow and Parquet.
 	Type string `json:"type,omitempty"`
-	// From is "output", "input" for a column that is carried over, or "run" for what is written of
-	// a row that could not be run.
+	// From is "output"; "input" for a kept column; or "run" for the column with the errors of rows.
 	From string `json:"from"`
 }
 
-// PlanSample is what was seen of the rows.
+// PlanSample describes the rows that were looked at.
 type PlanSample struct {
 	Rows int64 `json:"rows"`
-	All  bool  `json:"all"` // these are all rows there are
-	// Bad rows among them could not be read, the first for the reason given.
+	All  bool  `json:"all"` // there are no other rows
+	// Bad is the number of rows that could not be read; the first one for the reason given.
 	Bad      int64  `json:"bad_rows"`
 	FirstBad string `json:"first_bad,omitempty"`
-	// Batches were made of them in the order of arrival; the largest takes BatchBytes in
-	// TensorFlow's memory. Waste is the share of padding.
+	// Batches is how many batches the rows make in the order of arrival. The largest takes
+	// BatchBytes of TensorFlow's memory, and Waste is the share of padding in all.
 	Batches    int64   `json:"batches"`
 	BatchBytes int64   `json:"largest_batch_bytes"`
 	Waste      float64 `json:"padding"`
 }
 
-// Describe reads up to sample rows of the job's source and says what [Job.Run] would do with them.
-// It runs nothing: a predictor of [runner.DryPredictor] will do.
+// Describe reads at most sample rows of the job's source and says what [Job.Run] would do with
+// them. It runs nothing, so a predictor of [runner.DryPredictor] will do.
 func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (plan Plan, err error) {
 	form, err := j.outputFormat()
 	if err != nil {
@@ -162,7 +161,7 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 	if plan.Features, src, err = newReader(p).describeFeatures(src); err != nil {
 		return plan, err
 	}
-	var readings sync.Map // by file, from whatever goroutine reads it
+	var readings sync.Map // by file; files are read on several goroutines
 	src.CSV.Sniffed = func(file string, d csv.Dialect) { readings.Store(file, d.String()) }
 	src.records = func(file string, kind tfrecord.Kind) { readings.Store(file, readingOf[kind]) }
 	rows, err := src.Rows(p)
@@ -178,7 +177,7 @@ func (j Job) Describe(ctx context.Context, p *runner.Predictor, sample int64) (p
 	return plan, err
 }
 
-// readingOf says how records are read.
+// readingOf describes how kinds of records are read.
 var readingOf = map[tfrecord.Kind]string{
 	tfrecord.Examples: "the features of its tf.train.Examples",
 	tfrecord.Whole:    "each record a string as it is: it is no tf.train.Example",
@@ -198,7 +197,7 @@ func (j Job) describeColumns(ctx context.Context, p *runner.Predictor, form sour
 	types, err := j.keptTypes(ctx, p, form)
 	for _, name := range j.Source.keptNames() {
 		c := PlanColumn{Name: name, From: "input"}
-		// Of NumPy's types, what a column becomes hangs on whether it holds a null.
+		// For NumPy the type depends on whether the column holds a null.
 		if t := types[name]; t != nil && form.Name != "npz" {
 			c.Type = t.String()
 		}
@@ -210,7 +209,7 @@ func (j Job) describeColumns(ctx context.Context, p *runner.Predictor, form sour
 	return list, err
 }
 
-// addInputs says how inputs are fed. The source that it returns takes the place of src.
+// addInputs adds how inputs are fed. The source that it returns takes the place of src.
 func (plan *Plan) addInputs(p *runner.Predictor, src Source) (Source, error) {
 	r := newReader(p)
 	src, absent, err := r.absent(src)
@@ -267,11 +266,11 @@ func (r *reader) absent(src Source) (Source, []string, error) {
 	return src, g.absent, err
 }
 
-// sampleBytes is how much the rows of a sample may come to.
+// sampleBytes bounds the memory of the rows in a sample.
 const sampleBytes = 64 << 20
 
-// look reads up to sample rows and counts the bad ones. Where all are bad, the first error is
-// returned.
+// look reads at most sample rows and counts the bad ones. If all are bad it returns the first
+// error.
 func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64) (first []dataset.Element, bad error) {
 	s := &plan.Sample
 	s.All = true
@@ -290,7 +289,7 @@ func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64)
 		case err != nil:
 			return nil, err
 		default:
-			row.Extra = nil // nobody looks at it
+			row.Extra = nil // kept columns are not looked at
 			size += row.Size()
 			first = append(first, row.Clone())
 		}
@@ -302,7 +301,7 @@ func (plan *Plan) look(ctx context.Context, rows *dataset.Dataset, sample int64)
 	return first, bad
 }
 
-// addRows looks at the rows and at the batches that they make.
+// addRows adds what the rows, and the batches that they make, are like.
 func (plan *Plan) addRows(ctx context.Context, p *runner.Predictor, rows *dataset.Dataset, sample int64) error {
 	first, err := plan.look(ctx, rows, sample)
 	if err != nil {

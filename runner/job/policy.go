@@ -14,8 +14,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
-// Load loads a model for the job, and makes the predictor that runs it. Of o it chooses what is
-// left open, see [Job.Options]. The caller closes the session.
+// Load loads a model for the job, and makes a predictor of it. It chooses what o leaves open, see
+// [Job.Options]. The caller closes the session.
 func (j Job) Load(ctx context.Context, m *savedmodel.Model, o runner.Options, po runner.PredictOptions) (*runner.Session, *runner.Predictor, error) {
 	o, err := j.Options(m, o, po)
 	if err != nil {
@@ -85,11 +85,11 @@ func (j Job) Options(m *savedmodel.Model, o runner.Options, po runner.PredictOpt
 	return o, nil
 }
 
-// shortJobBytes is how much input, compressed or not, makes a short job.
+// shortJobBytes is the most input, compressed or not, of a short job.
 const shortJobBytes = 16 << 10
 
-// short reports whether the files hold so little that a job with them is short. What comes down a
-// pipe may be long.
+// short reports whether the source is small enough for a short job. A pipe never is, since it may
+// bring many rows.
 func (src Source) short() bool {
 	total := int64(0)
 	for _, name := range src.Files {
@@ -112,10 +112,10 @@ func (src Source) regular() bool {
 	return true
 }
 
-// suited returns the predictor with what suits the source, unless the options say otherwise:
-// batches as large as suits files and the signature; and of standard input no more rows held back
-// than usual, as whoever writes there may wait for answers. For that reason what comes down a pipe
-// is not collected into large batches either. why says how large batches came to be.
+// suited returns the predictor with the choices that suit the source, where options leave them
+// open. Files get batches of the size that suits the signature. For standard input, whose writer
+// may wait for answers, no more rows than usual are held back, and batches are not made larger. why
+// says how the size of batches was chosen.
 func (src Source) suited(p *runner.Predictor) (suited *runner.Predictor, why string, err error) {
 	var failed error
 	suited, err = p.With(func(given *runner.PredictOptions) {
@@ -129,7 +129,7 @@ func (src Source) suited(p *runner.Predictor) (suited *runner.Predictor, why str
 	return suited, why, errors.Join(failed, err)
 }
 
-// batchSize chooses how many rows of the source share a batch; 0 where nothing has to be chosen.
+// batchSize chooses how many rows of the source share a batch; 0 if there is nothing to choose.
 func (src Source) batchSize(p *runner.Predictor, given *runner.PredictOptions) (BatchSize, error) {
 	switch {
 	case given.NoBatch:
@@ -150,14 +150,14 @@ func (src Source) batchSize(p *runner.Predictor, given *runner.PredictOptions) (
 	return FileBatchSize(p)
 }
 
-// Batches of files are made so large, in rows of a power of two, that what is computed for one
-// comes to manyValues at most, which the caches of a core hold about.
+// A batch of files has so many rows, a power of two, that the values computed for it are at most
+// manyValues: about as many as fit the caches of a core.
 const (
 	manyValues  = 1 << 21
 	maxFileRows = 1 << 13
 )
 
-// BatchSize is how many rows share a batch, and why.
+// BatchSize is the number of rows in a batch, and why.
 type BatchSize struct {
 	Rows int
 	Why  string // "each is some 128 values of work, from that row alone"
@@ -165,11 +165,11 @@ type BatchSize struct {
 
 const fixedByModel = "the model fixes it"
 
-// FileBatchSize returns how many rows of files [Job.Run] takes for a batch where the options do not
-// say, unless the rows are few: the size that the signature fixes, [runner.DefaultBatchSize], or
-// more of a signature that computes little for a row, and that from the row alone
-// ([sizes.RowValues]). Each run has a cost of its own: of a million rows of 32 numbers, through two
-// small dense layers, 64 at a time took 6 times as long as 4,096.
+// FileBatchSize returns the number of rows of files that [Job.Run] puts into a batch if the options
+// do not say, and if there are enough rows. It is the size that the signature fixes, or
+// [runner.DefaultBatchSize], or more for a signature that computes little for a row, from that row
+// alone ([sizes.RowValues]). Each run has a cost of its own: for a million rows of 32 numbers,
+// through two small dense layers, batches of 64 took 6 times as long as batches of 4,096.
 func FileBatchSize(p *runner.Predictor) (BatchSize, error) {
 	if n := p.FixedBatchSize(); n > 0 {
 		return BatchSize{int(n), fixedByModel}, nil
@@ -179,7 +179,7 @@ func FileBatchSize(p *runner.Predictor) (BatchSize, error) {
 	if err != nil || !work.Known() {
 		return BatchSize{runner.DefaultBatchSize, "the usual number: " + work.Why}, err
 	}
-	const widest = 16 // bytes of a value
+	const widest = 16 // bytes of the widest value
 	most := min(manyValues, p.Options().Limits.BatchBytes/widest)
 	rows := int64(runner.DefaultBatchSize)
 	for rows < maxFileRows && 2*rows*work.Values <= most {

@@ -12,10 +12,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// reader reads rows of files as a predictor completes them.
+// reader reads rows of files, in the form that a predictor completes.
 type reader struct {
 	p       *runner.Predictor
-	sig     *savedmodel.Signature // with the inputs alone that rows give
+	sig     *savedmodel.Signature // with only those inputs that rows give
 	spec    dataset.Spec          // of the rows
 	limits  dataset.Limits
 	noBatch bool
@@ -53,8 +53,8 @@ func (r *reader) without(names []string) *reader {
 	return &inner
 }
 
-// textInput returns the input that encoded text goes to: the one that is mapped to the column, or
-// the only one that rows must hold.
+// textInput returns the input for encoded text: the one that is mapped to the column, or the only
+// one that rows must have.
 func (src Source) textInput(sig *savedmodel.Signature) (string, error) {
 	names := sig.InputNames()
 	for _, name := range names {
@@ -72,8 +72,8 @@ func (src Source) textInput(sig *savedmodel.Signature) (string, error) {
 	return "", &runner.OptionError{Option: "Text", Msg: fmt.Sprintf("say which input column %q feeds: one of %s", src.Text, strings.Join(names, ", "))}
 }
 
-// convertText turns component c of the rows, a text, into what the input takes: ids, or the text in
-// the input's shape.
+// convertText turns component c of the rows, a text, into the input's form: ids, or the text in the
+// input's shape.
 func (r *reader) convertText(rows *dataset.Dataset, c int, encoder TextEncoder) (*dataset.Dataset, error) {
 	want := r.spec.Flatten()[c]
 	name := r.spec.Paths()[c]
@@ -104,11 +104,10 @@ func (r *reader) convertText(rows *dataset.Dataset, c int, encoder TextEncoder) 
 	}), nil
 }
 
-// idBytes is how much text, in bytes, an id may stand for on average. Those of English words stand
-// for four.
+// idBytes is how many bytes of text an id may stand for on average. For English it is about four.
 const idBytes = 32
 
-// checkText refuses a text that would become more than so many ids, before it is encoded.
+// checkText refuses a text that would certainly become more than so many ids, before it is encoded.
 func checkText(text string, most int64) error {
 	if n := int64(len(text)); n > 0 && (n-1)/idBytes >= most {
 		return &dataset.LimitError{Limit: dataset.LimitLength, Msg: fmt.Sprintf("a text of %d bytes would become more than %d ids", n, most)}
@@ -116,14 +115,14 @@ func checkText(text string, most int64) error {
 	return nil
 }
 
-// oneElement returns sizes that hold one value and fit the shape.
+// oneElement returns sizes of one value that fit the shape.
 func oneElement(s tensor.Shape) ([]int64, bool) {
 	dims := slices.Repeat([]int64{1}, len(s.Dims()))
 	return dims, s.Admits(dims)
 }
 
-// ids returns a vector of ids in the dtype of an input: an integer, or a float as models that cast
-// for themselves take them.
+// ids returns a vector of ids in the dtype of an input: an integer, or a float, for models that
+// cast themselves.
 func ids(v []int64, dtype tensor.DType) (tensor.Tensor, error) {
 	switch dtype {
 	case tensor.Int64:

@@ -16,50 +16,50 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// writers are the formats that results are written to, by name: each returns a writer into w.
+// writers maps the formats of results to functions that return a writer into w.
 var writers = map[string]func(w io.Writer, t table) (rowWriter, error){
 	"jsonl": writeJSONL, "csv": writeCSV(','), "tsv": writeCSV('\t'), "npy": writeNPY(npy.NewWriter), "npz": writeNPY(npy.NewZipWriter),
 	"tfrecord": writeTFRecord, "parquet": writeParquet, "arrow": writeArrow,
 }
 
-// writable reports whether results can be written to a format.
+// writable reports whether results can be written in a format.
 func writable(f source.Format) bool { return writers[f.Name] != nil }
 
-// table is what results consist of.
+// table describes the results to write.
 type table struct {
-	names []string                     // of the columns that outputs become, in their order
-	spec  dataset.Spec                 // of a row of them, a tuple; zero where an output is sparse
-	keep  []string                     // the extra columns
-	types map[string]dataset.FieldType // of these, as far as they are known
-	// part is the file that is written, which may hold rows of an interrupted run; nil where the
-	// output is none, or is written in one go.
+	names []string                     // of the columns made of outputs, in their order
+	spec  dataset.Spec                 // of these columns, a tuple; zero if an output is sparse
+	keep  []string                     // kept columns
+	types map[string]dataset.FieldType // of kept columns, as far as they are known
+	// part is the output file, which may hold rows of an interrupted run. It is nil if the output
+	// is no file, or is written in one go.
 	part   *partfile.File
-	stream bool // the output is none
-	// nullNaN says that JSON has null in the place of what is not finite
+	stream bool // the output is no file
+	// nullNaN makes JSON have null in place of NaN and infinities.
 	nullNaN bool
-	// group is the most rows of a row group or record batch; 0: what is usual in the format.
+	// group is the most rows of a row group or record batch; 0: the format's default.
 	group int
 }
 
-// begun reports whether the output holds rows of an interrupted run already.
+// begun reports whether the output holds rows of an interrupted run.
 func (t table) begun() bool { return t.part != nil && t.part.Rows() > 0 }
 
-// errorColumn holds what is wrong with a row, where such rows are skipped.
+// errorColumn is the column with the errors of bad rows, if such rows are skipped.
 const errorColumn = "error"
 
 // rowWriter writes results.
 type rowWriter interface {
 	write(r runner.Result) error
-	// checkpoint hands on what is collected, as far as the format can, and returns what another
-	// writer has to know of the rows so far to go on with the next.
+	// checkpoint writes what is collected, as far as the format can, and returns what a later
+	// writer has to know to go on with the next row.
 	checkpoint() (state []byte, err error)
-	// close makes the file whole, without closing what it is written to.
+	// close completes the file's contents. It does not close the file.
 	close() error
 }
 
-// blockWriter is a rowWriter that can take many rows of dense values at once.
+// blockWriter is a rowWriter that can write many rows of dense values at once.
 type blockWriter interface {
-	// writeBlock reports false where the rows have to be written one by one.
+	// writeBlock reports false if the rows have to be written one by one.
 	writeBlock(b dataset.RowBlock) (done bool, err error)
 }
 
@@ -67,7 +67,7 @@ type blockWriter interface {
 type jsonlWriter struct {
 	w     io.Writer
 	names []string
-	null  bool // in the place of what is not finite
+	null  bool // in place of NaN and infinities
 	line  []byte
 }
 
@@ -98,7 +98,7 @@ type elementWriter interface {
 // tableWriter turns results into elements.
 type tableWriter struct{ w elementWriter }
 
-// newTableWriter checks that results are a table.
+// newTableWriter returns a writer of results, or an error if the results are no table.
 func newTableWriter(t table, open func() (elementWriter, error)) (*tableWriter, error) {
 	if t.spec.IsZero() {
 		return nil, &runner.OptionError{Option: "Format", Msg: "sparse outputs are written as JSON lines only; name the output .jsonl, or leave them out with --outputs"}
@@ -132,7 +132,7 @@ func (t *tableWriter) element(r runner.Result) dataset.Element {
 	return e
 }
 
-// writeBlock hands the values on as they are, where the file's writer takes them so.
+// writeBlock passes the values on if the file's writer takes blocks.
 func (t *tableWriter) writeBlock(b dataset.RowBlock) (done bool, err error) {
 	w, ok := t.w.(interface {
 		WriteBlock(b dataset.RowBlock) error
@@ -177,7 +177,7 @@ func writeNPY(open func(io.Writer, dataset.Spec, npy.WriterOptions) (*npy.Writer
 	}
 }
 
-// arraySpool is a side file of the output, which closes it.
+// arraySpool is a side file of the output, which the output closes.
 type arraySpool struct{ *partfile.Spool }
 
 // Close does nothing.
@@ -205,12 +205,13 @@ func writeArrow(w io.Writer, t table) (_ rowWriter, err error) {
 			return nil, err
 		}
 	}
-	o.Stream = t.stream // of whose reader nobody knows whether it can look at the end first
+	// Nobody knows whether a stream's reader can look at its end first.
+	o.Stream = t.stream
 	return newGroupWriter(t, func() (partfile.GroupedWriter, error) { return arrow.NewWriter(w, t.spec, o) })
 }
 
-// newGroupWriter is newTableWriter for a format of groups, which a file that may be gone on with
-// needs help for.
+// newGroupWriter is [newTableWriter] for a format with groups. A file that may be resumed then
+// keeps the rows of the last group, see [partfile.Groups].
 func newGroupWriter(t table, open func() (partfile.GroupedWriter, error)) (rowWriter, error) {
 	return newTableWriter(t, func() (elementWriter, error) {
 		w, err := open()

@@ -20,11 +20,11 @@ type rowMaker struct {
 	length  int64
 	noBatch bool
 	sizes   []int64
-	ids     bool // floats hold whole numbers
+	ids     bool // floats are whole numbers
 	values  int
 }
 
-// dims sets sizes to those of a row's value: length along every open axis.
+// dims sets sizes to those of a row's value: every open axis has size length.
 func (w *rowMaker) dims(c dataset.Component) {
 	if !c.Shape.Ranked() {
 		w.sizes, w.ids = []int64{w.length}, true
@@ -51,8 +51,8 @@ func (w *rowMaker) dims(c dataset.Component) {
 	w.ids = open == 1 && axes == 1
 }
 
-// value writes nested lists of the sizes. Lists along a ragged axis below the first are of unequal
-// lengths.
+// value writes nested lists of the given sizes. Lists along a ragged axis below the first have
+// unequal lengths.
 func (w *rowMaker) value(c dataset.Component, sizes []int64, seed int) {
 	if len(sizes) == 0 {
 		w.scalar(c)
@@ -108,7 +108,7 @@ func isFloat(d tensor.DType) bool {
 	return d == tensor.Float32 || d == tensor.Float64 || d == tensor.Float16 || d == tensor.Bfloat16
 }
 
-// sparse writes a sparse value with up to 16 entries along its last axis, at the beginning of the
+// sparse writes a sparse value with at most 16 entries along its last axis, at index 0 of the
 // others.
 func (w *rowMaker) sparse(info savedmodel.TensorInfo) {
 	dims := w.sparseDims(info.Shape)
@@ -140,7 +140,7 @@ func (w *rowMaker) sparse(info savedmodel.TensorInfo) {
 	w.out.WriteByte('}')
 }
 
-// sparseDims are the sizes of a sparse value in a row.
+// sparseDims returns the sizes of a sparse value in a row.
 func (w *rowMaker) sparseDims(s tensor.Shape) []int64 {
 	if !s.Ranked() {
 		s = tensor.MakeShape(tensor.Unknown, tensor.Unknown)
@@ -174,7 +174,7 @@ func (w *rowMaker) integers(v []int64) {
 	w.out.WriteByte(']')
 }
 
-// openAxes counts the axes whose size is not known.
+// openAxes returns the number of axes of unknown size.
 func openAxes(s tensor.Shape) int {
 	n := 0
 	for _, d := range s.Dims() {

@@ -12,13 +12,14 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Rows returns the rows of the source as the predictor's signature takes them. What is wrong with
-// the source itself is an error here: *[runner.OptionError] and *[runner.NameError]. What is wrong
-// with a row comes with the iteration, as a *[dataset.SyntaxError].
+// Rows returns the rows of the source in the form of the predictor's signature. An error of the
+// source itself is returned: *[runner.OptionError] and *[runner.NameError]. An error of a row comes
+// with the iteration, as a *[dataset.SyntaxError].
 func (src Source) Rows(p *runner.Predictor) (*dataset.Dataset, error) {
 	sig := p.Function().Signature()
 	if len(src.Files) == 0 && len(sig.Inputs) == 0 {
-		return dataset.FromElements(p.RowSpec(), dataset.Element{}), nil // the one answer there is
+		// A signature without inputs has a single answer.
+		return dataset.FromElements(p.RowSpec(), dataset.Element{}), nil
 	}
 	format, err := src.files().Find()
 	if err != nil {
@@ -52,7 +53,7 @@ func (src Source) Rows(p *runner.Predictor) (*dataset.Dataset, error) {
 	return p.Complete(rows), nil
 }
 
-// textRows reads a text a line, for the only input of the signature.
+// textRows reads lines of text for the signature's only input.
 func (r *reader) textRows(src Source) (*dataset.Dataset, error) {
 	if len(src.Keep) > 0 {
 		return nil, &runner.OptionError{Option: "Keep", Msg: "lines of text have no columns to keep"}
@@ -69,10 +70,10 @@ func (r *reader) textRows(src Source) (*dataset.Dataset, error) {
 	return rows, err
 }
 
-// textError says that lines of text are not what an input takes.
+// textError says that lines of text do not fit an input.
 type textError struct{ feed *runner.FeedError }
 
-// Error says what it takes.
+// Error says what the input takes.
 func (e *textError) Error() string {
 	return fmt.Sprintf("input %q: lines of text are strings, it takes %s %s", e.feed.Input, e.feed.WantDType, e.feed.WantShape)
 }
@@ -80,12 +81,12 @@ func (e *textError) Error() string {
 // Unwrap returns the error of the input.
 func (e *textError) Unwrap() error { return e.feed }
 
-// Hints says what else a .txt file may be.
+// Hints returns what else a .txt file may be.
 func (e *textError) Hints() []string {
 	return []string{"make ids of the text: --vocab FILE", "or say what the file is: --input-format csv, tsv or jsonl"}
 }
 
-// columnRows reads rows that have a column, or a key, for each input.
+// columnRows reads rows with a column, or a key, for each input.
 func (r *reader) columnRows(src Source, f source.Format) (*dataset.Dataset, error) {
 	if src.Encoder == nil {
 		return r.givenRows(src, f)

@@ -17,9 +17,9 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Run does a whole job: it loads the model in dir as suits the job, runs it, and closes the model.
-// What o and po leave open is chosen as [Job.Options] says. Errors are those of [runner.Load],
-// [runner.Session.NewPredictor] and [Job.Run].
+// Run does a whole job: it loads the model in dir as suits the job, runs the job, and closes the
+// model. It chooses what o and po leave open as [Job.Options] says. Errors are those of
+// [runner.Load], [runner.Session.NewPredictor] and [Job.Run].
 func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOptions, j Job) (sum Summary, err error) {
 	if err := j.checkStreams(); err != nil {
 		return sum, err
@@ -37,8 +37,8 @@ func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOpt
 	return sum, errors.Join(err, s.Close())
 }
 
-// Validate checks what can be checked without a model: that the formats are known, and that there
-// is something to resume.
+// Validate checks what can be checked without a model: that the formats are known, and that Resume
+// can work.
 func (j Job) Validate() error {
 	toStdout := j.toStdout()
 	if j.Resume && (toStdout || slices.Contains(j.Source.Files, "-")) {
@@ -63,13 +63,13 @@ func (j Job) Validate() error {
 	return err
 }
 
-// toStdout reports whether results go to a stream, which has no rows to go on with: standard
-// output, or an output that is no regular file.
+// toStdout reports whether results go to standard output, or to an output that is no regular file.
+// Such an output cannot be resumed.
 func (j Job) toStdout() bool {
 	return j.Output == "" || j.Output == "-" || partfile.IsStream(j.Output)
 }
 
-// checkStreams makes sure that results have somewhere to go, and rows somewhere to come from.
+// checkStreams returns an error if rows or results would use a stream that is nil.
 func (j Job) checkStreams() error {
 	switch {
 	case j.Stdout == nil && (j.Output == "" || j.Output == "-"):
@@ -89,10 +89,11 @@ func (j Job) outputFormat() (source.Format, error) {
 	return form, err
 }
 
-// Run runs the job with a predictor. When ctx is done, what is finished is kept for a later run
-// with Resume, as it is when the output cannot be written on and when TensorFlow fails after some
-// rows; any other failure, such as a bad row, leaves nothing behind. What the predictor's options
-// leave open of the size of batches is chosen by the files, see [FileBatchSize].
+// Run runs the job with a predictor. If ctx is done, the results written so far are kept for a
+// later run with Resume. They are also kept if the output cannot be written any more, and if
+// TensorFlow fails after some rows. Any other failure, such as a bad row, leaves nothing behind. If
+// the predictor's options leave the size of batches open, the files decide on it, see
+// [FileBatchSize].
 func (j Job) Run(ctx context.Context, p *runner.Predictor) (Summary, error) {
 	start := time.Now()
 	if err := j.Source.files().Look(ctx); err != nil {
@@ -135,12 +136,12 @@ func (j Job) run(ctx context.Context, p *runner.Predictor) (sum Summary, err err
 	return sum, err
 }
 
-// writing is a job under way: rows are run, and their results written.
+// writing is a running job: it runs rows and writes their results.
 type writing struct {
 	Job
 	p    *runner.Predictor
 	rows *dataset.Dataset
-	form source.Format // of the results
+	form source.Format // format of the results
 	sum  *Summary
 }
 
@@ -156,15 +157,15 @@ func (w *writing) toStream(ctx context.Context) (err error) {
 	}
 	out := &stdout{w: bufio.NewWriterSize(w.Stdout, 64<<10)}
 	err = w.write(ctx, out)
-	// What is finished is of use, whatever happened.
+	// The results so far are of use, whatever went wrong.
 	if flushErr := out.flush(); err == nil || errors.Is(err, flushErr) {
-		err = flushErr // and not what a format's library says around it
+		err = flushErr // without a format library's words around it
 	}
 	return err
 }
 
-// toFile writes results to a file, which appears when it is whole, and goes on with what an
-// interrupted run has left.
+// toFile writes results to a file that appears when it is whole. It goes on with the file of an
+// interrupted run.
 func (w *writing) toFile(ctx context.Context) error {
 	id, err := w.identity(w.p)
 	if err != nil {
@@ -172,7 +173,7 @@ func (w *writing) toFile(ctx context.Context) error {
 	}
 	id["output format"] = w.form.Name
 	if w.form.Name == "jsonl" {
-		delete(id, "skip bad rows") // what comes before the first bad row is the same
+		delete(id, "skip bad rows") // rows before the first bad one are the same
 	}
 	path, err := w.localOutput()
 	if err != nil {
@@ -201,26 +202,26 @@ func (w *writing) toWhole(ctx context.Context) error {
 	defer out.Abandon()
 	if err := w.compressed(ctx, wholeOutput{out}); err != nil {
 		if full, ok := errors.AsType[*OutputFileError](err); ok {
-			return full // and not what a format's library says around it
+			return full // without a format library's words around it
 		}
 		return err
 	}
 	return out.Commit()
 }
 
-// wholeOutput is a file without checkpoints.
+// wholeOutput is a file that is written in one go.
 type wholeOutput struct{ *partfile.Whole }
 
-// CheckpointDue reports that none is.
+// CheckpointDue returns false.
 func (wholeOutput) CheckpointDue(time.Time) bool { return false }
 
 // Checkpoint does nothing.
 func (wholeOutput) Checkpoint(int64, []byte) error { return nil }
 
-// Rows is how many rows there are of an interrupted run.
+// Rows returns 0: there are no rows of an interrupted run.
 func (wholeOutput) Rows() int64 { return 0 }
 
-// compressed writes results to a file, compressed where its name says so.
+// compressed writes results to a file, and compresses them if its name asks for it.
 func (w *writing) compressed(ctx context.Context, out fileOutput) error {
 	zip, err := compressor(w.Output, w.form)
 	if err != nil {
@@ -236,7 +237,7 @@ func (w *writing) compressed(ctx context.Context, out fileOutput) error {
 	return zip.finish()
 }
 
-// end gives the file its name, or keeps what is finished of it for a later run, or removes it.
+// end gives the file its name, or keeps the results so far for a later run, or removes them.
 func (w *writing) end(ctx context.Context, out *partfile.File, err error) error {
 	var full *OutputFileError
 	var batch *runner.BatchError
@@ -248,22 +249,22 @@ func (w *writing) end(ctx context.Context, out *partfile.File, err error) error 
 	case err == nil:
 		return out.Commit()
 	case errors.As(err, &full):
-		// The journal may not be writable either; then its last line counts. What a format's
-		// library says around the error is of no use.
+		// If the journal cannot be written either, its last line counts. A format library's words
+		// around the error are of no use.
 		_ = out.Leave()
 		return full
 	case ctx.Err() != nil:
 		w.sum.Kept = out.Leave() == nil
 		return ctx.Err()
 	case (errors.As(err, &bad) || errors.As(err, &batch) || errors.As(err, &row)) && out.Rows() > 0:
-		// It may be a matter of the moment, such as memory that others have taken.
+		// A later run may succeed, for instance if memory was short.
 		w.sum.Kept = out.Leave() == nil
 		return err
 	}
 	return errors.Join(err, out.Remove())
 }
 
-// write runs the rows and writes their results to an output.
+// write runs the rows and writes their results.
 func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
 	columns, err := w.columns(w.p, w.form)
 	if err != nil {
@@ -306,7 +307,8 @@ func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
 		return err
 	}
 	if t.part != nil {
-		// Making the file whole may take its time, in which no row shall be lost.
+		// Completing the file may take long, and no row should be lost if the run is killed
+		// meanwhile.
 		if err := w.checkpoint(to, t, out); err != nil {
 			return err
 		}
@@ -314,7 +316,7 @@ func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
 	return to.close()
 }
 
-// checkpoint says how many rows the output holds so far.
+// checkpoint notes how many rows the output holds so far.
 func (w *writing) checkpoint(from rowWriter, t table, out rowOutput) error {
 	if t.part != nil {
 		t.part.SetBad(w.sum.BadRows)
@@ -326,7 +328,7 @@ func (w *writing) checkpoint(from rowWriter, t table, out rowOutput) error {
 	return out.Checkpoint(w.sum.Resumed+w.sum.Rows, state)
 }
 
-// teller returns what tells the job's Progress how far it is, once in a while or at once.
+// teller returns a function that reports the job's progress: now and then, or at once.
 func (w *writing) teller() (tell func(atOnce bool)) {
 	size, total := w.Source.files().Size(), rowsLeft(w.p.Options(), w.rows.Cardinality())
 	told := time.Now()
@@ -341,7 +343,7 @@ func (w *writing) teller() (tell func(atOnce bool)) {
 	}
 }
 
-// writeBatch writes the results of a batch, all at once where the writer can.
+// writeBatch writes the results of a batch, all at once if the writer can.
 func (w *writing) writeBatch(to rowWriter, b *runner.ResultBatch, bad *errorFile) error {
 	sum := w.sum
 	if many, ok := to.(blockWriter); ok && len(w.Source.Partition) == 0 {

@@ -14,48 +14,48 @@ import (
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
-// Source says where rows come from and how they become a signature's inputs.
+// Source says where rows come from, and how they become a signature's inputs.
 type Source struct {
 	// Files are read one after the other; "-" is Stdin, "s3://bucket/key" an object, for which the
-	// program imports package stores. A signature without inputs needs none. What
-	// gzip or zstd compressed is decompressed, by its name or its first bytes; a TFRecord file also
-	// what zlib did, as TensorFlow may write it.
+	// program must import package stores. A signature without inputs needs no files. Files that
+	// gzip or zstd compressed are decompressed, which their names or first bytes show; TFRecord
+	// files also if zlib compressed them, as TensorFlow may do.
 	Files []string
 	Stdin io.Reader
-	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow"; ""
-	// goes by the files' names, which must then agree.
+	// Format is "jsonl", "txt", "csv", "tsv", "npy", "npz", "tfrecord", "parquet" or "arrow". "":
+	// the one that the files' names say, on which they must agree.
 	Format string
-	// Columns maps an input to the column that it is read from, where that has another name. In
-	// files of plain columns (csv, tsv, parquet, arrow) it may be several, separated by commas,
-	// whose values stand side by side.
+	// Columns maps an input to the column that it is read from, where that has another name. For
+	// files of plain columns (csv, tsv, parquet, arrow) it may be several names, separated by
+	// commas, whose values are put side by side.
 	Columns map[string]string
-	// Nulls holds what stands in for missing values, by input.
+	// Nulls holds the values that take the place of missing ones, by input.
 	Nulls dataset.Nulls
-	// CSV says how files of cells are read: of it count Header, Comma, Quote, NoQuotes, Comment and
-	// Null, and Sniffed is told what was found out.
+	// CSV says how files of cells are read. Its fields Header, Comma, Quote, NoQuotes, Comment and
+	// Null count, and Sniffed is called.
 	CSV csv.Options
-	// Keep lists columns that go to [runner.Result.Extra] as they are, in this order.
+	// Keep lists columns that are kept in [runner.Result.Extra], in this order.
 	Keep []string
-	// Part, of Parts, reads that part of the row groups of each file, which are then to be Parquet;
-	// 0 Parts means all.
+	// Part and Parts read only part number Part, from 0, of the Parts parts of each file, which
+	// must be Parquet. With 0 Parts the whole files are read.
 	Part, Parts int
-	// Partition holds columns that have one value for all rows, such as those that a file's path
-	// tells, see package hive. Of them, those that Keep names or matches come after the columns
-	// that rows have; a column of the same name in a file is not read.
+	// Partition holds columns with one value for all rows, such as those in a file's path, see
+	// package hive. Those that Keep names or matches come after the kept columns of the rows. A
+	// column of the same name in a file is not read.
 	Partition []dataset.Field
-	// Encoder turns text into ids, for a model whose encoder lives outside its graph. Of JSON rows
-	// it encodes column Text, of lines of text all.
+	// Encoder turns text into ids, for a model that is trained with an encoder outside its graph.
+	// It encodes column Text of JSON rows, or all lines of text.
 	Encoder TextEncoder
-	// Vocabulary says which vocabulary the Encoder has, such as a digest of its file: a run with
-	// another one is not gone on with, see [Job.Resume].
+	// Vocabulary identifies the Encoder's vocabulary, for instance by a digest of its file. A run
+	// with another one does not go on, see [Job.Resume].
 	Vocabulary string
 	Text       string
 
-	// records is told what the records of TFRecord files are; nil: nobody asks.
+	// records, if not nil, is called with the kind of records in each TFRecord file.
 	records func(file string, kind tfrecord.Kind)
 
-	read *atomic.Int64             // counts the bytes that are read of the files, or nil
-	size func() (BatchSize, error) // what FileBatchSize says, asked for once of many files; or nil
+	read *atomic.Int64             // counts the bytes read from the files, or nil
+	size func() (BatchSize, error) // FileBatchSize, called once for many files; or nil
 	ctx  context.Context           //nolint:containedctx // of the run, which ends the reading of objects
 }
 
@@ -64,12 +64,12 @@ type TextEncoder interface {
 	Encode(text string) []int64
 }
 
-// files is the source as package source knows it.
+// files returns the source in the form of package source.
 func (src Source) files() source.Source {
 	return source.Source{Files: src.Files, Stdin: src.Stdin, Format: src.Format, Columns: src.Columns, Keep: src.Keep, Nulls: src.Nulls, CSV: src.CSV, Part: src.Part, Parts: src.Parts, Read: src.read, Context: src.ctx, Records: src.records}
 }
 
-// filesFor is the source as package source knows it, within a predictor's limits.
+// filesFor returns the source in the form of package source, within a predictor's limits.
 func (src Source) filesFor(p *runner.Predictor) source.Source {
 	in, signature := src.files(), p.Function().Signature().Name
 	in.Limits, in.BlockBytes = p.Options().Limits, blockBytes(p)
@@ -83,8 +83,8 @@ func (src Source) filesFor(p *runner.Predictor) source.Source {
 	return in
 }
 
-// blockBytes is about how much a source that reads by the block is to read at a time: a batch where
-// that is more than its habit.
+// blockBytes returns about how many bytes to read at a time from a source of blocks: those of a
+// batch, if that is more than the source's default; otherwise 0.
 func blockBytes(p *runner.Predictor) int {
 	n, ok := p.RowBytes()
 	o := p.Options()
@@ -94,18 +94,19 @@ func blockBytes(p *runner.Predictor) int {
 	return 0
 }
 
-// RequestError says that rows come in a request of TensorFlow Serving for another signature.
+// RequestError says that rows come in a request of TensorFlow Serving for another signature than
+// the one that is run.
 type RequestError struct {
 	Signature string // the request's signature_name
 	Run       string // the signature that is run
 }
 
-// Error names both.
+// Error names both signatures.
 func (e *RequestError) Error() string {
 	return fmt.Sprintf("the request is for signature %q, this run is of %q", e.Signature, e.Run)
 }
 
-// Hints says how to run the request's.
+// Hints returns how to run the request's signature.
 func (e *RequestError) Hints() []string {
 	return []string{"run the signature of the request: -s " + e.Signature}
 }

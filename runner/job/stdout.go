@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// stdout shows results soon, but not every row by itself.
+// stdout writes results soon, but not every row by itself.
 type stdout struct {
 	flushed time.Time
 
-	mu    sync.Mutex // of what follows
+	mu    sync.Mutex // guards the fields below
 	w     *bufio.Writer
-	timer *time.Timer // will flush what no later result does; nil when nothing waits
+	timer *time.Timer // flushes the last results if no others follow; nil: nothing waits
 }
 
-// Write collects bytes, which are flushed soon.
+// Write collects bytes, which are written soon.
 func (s *stdout) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := s.w.Write(b)
 	if s.timer == nil {
-		// the writer keeps its error for the next call
+		// The writer keeps an error for the next call.
 		s.timer = time.AfterFunc(flushEvery, func() { _ = s.flush() })
 	}
 	return n, err
@@ -36,7 +36,7 @@ func (s *stdout) Checkpoint(int64, []byte) error {
 	return s.flush()
 }
 
-// flush hands on what is collected.
+// flush writes what is collected.
 func (s *stdout) flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,5 +47,5 @@ func (s *stdout) flush() error {
 	return s.w.Flush()
 }
 
-// flushEvery is how long a result may wait before whoever reads stdout sees it.
+// flushEvery is how long a result may wait before the reader of standard output sees it.
 const flushEvery = 100 * time.Millisecond

@@ -21,36 +21,37 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// Tree is a job over a folder: for each file of rows in it, one with the results at the same path
-// below another folder.
+// Tree is a job over a folder: for each file of rows in it, it writes a file of results at the same
+// path below another folder.
 type Tree struct {
-	// Job is what is done with each file. Its files, and Output, are not used.
+	// Job says what is done with each file. Its Source.Files and its Output are not used.
 	Job Job
-	// Input is a folder, or a pattern such as "data/**/*.parquet". What begins with a dot or an
-	// underscore is no data.
+	// Input is a folder, or a pattern such as "data/**/*.parquet". Names that begin with a dot or
+	// an underscore are passed over.
 	Input string
-	// Output is the folder of the results. It holds _tfrun.jsonl, which says what is done, and at
-	// the end of a run over all files _SUCCESS. Of a folder of a store, Job.State holds the former
-	// too, and the store a copy at the end of each run.
+	// Output is the folder of the results. It also holds a journal of what is done, _tfrun.jsonl,
+	// and, after a run over all files, _SUCCESS. For a folder in a store, the journal is in
+	// Job.State too, and is copied to the store at the end of each run.
 	Output string
-	// Shard, of Shards, runs only the files whose number, by path, leaves that remainder; 0 Shards
-	// means all. A Parquet file that is more than a shard's share of all bytes counts as several,
-	// each of some of its row groups, with results of their own: big-00002-of-00008.parquet.
+	// Shard and Shards run only the files whose number, by path, gives the remainder Shard when it
+	// is divided by Shards; 0 Shards means all files. A Parquet file with more than a shard's share
+	// of all bytes counts as several, each with some of its row groups and with results of its own:
+	// big-00002-of-00008.parquet.
 	Shard, Shards int
-	// Began, if not nil, is told what was found, before the first file is run.
+	// Began, if not nil, is called before the first file is run, with what was found.
 	Began func(TreeSummary)
 }
 
-// TreeSummary is what a [Tree] did, or is about to do.
+// TreeSummary says what a [Tree] did, or is about to do.
 type TreeSummary struct {
 	Summary
 	Files int      // to run, or that were run
-	Done  int      // that an earlier run has done
-	Other []string // files that are not read: their names tell of no format
+	Done  int      // done by an earlier run
+	Other []string // files that are not read, since their names show no format
 }
 
-// treeJournal is the file that says what of a tree is done; its name is passed over by readers of
-// folders, and so is that of treeSuccess.
+// treeJournal is the file that says which files of a tree are done, and treeSuccess the one that
+// says that all are. Readers of folders pass over both names.
 const (
 	treeJournal = "_tfrun.jsonl"
 	treeSuccess = "_SUCCESS"
@@ -60,14 +61,14 @@ const (
 
 // treeFile is a line of the journal, and a file to run.
 type treeFile struct {
-	File     string    `json:"file"` // below the input folder
+	File     string    `json:"file"` // path below the input folder
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
 	ETag     string    `json:"etag,omitempty"` // of an object
 	Rows     int64     `json:"rows"`
 	BadRows  int64     `json:"bad_rows,omitempty"`
 
-	// Part, of Parts, of the file's row groups; 0 Parts: the whole file
+	// Part, of Parts, of the file's row groups; 0 Parts: the whole file.
 	Part  int `json:"part,omitempty"`
 	Parts int `json:"parts,omitempty"`
 
@@ -75,16 +76,15 @@ type treeFile struct {
 	partition      []dataset.Field
 }
 
-// done reports whether an earlier run has done the same, and the results are among those that are
-// there.
+// done reports whether an earlier run has done the same, and its results exist.
 func (f *treeFile) done(was treeFile, there results) bool {
 	return was.ETag == f.ETag && was.Size == f.Size && was.Modified.Equal(f.Modified) && was.Part == f.Part && was.Parts == f.Parts && there.has(f.output)
 }
 
-// Run runs a job for each file of the folder. The model is loaded already, once for all of them.
-// With Job.Resume, files that an earlier run with the same model and options has done are left
-// alone, as long as they have not changed since, and a file that was interrupted is gone on with.
-// An error ends the run; what is done stays, for a run with Resume.
+// Run runs a job for each file of the folder, with one loaded model. With Job.Resume it passes over
+// files that an earlier run with the same model and options has done, if they have not changed
+// since, and goes on with a file that was interrupted. An error ends the run; what is done stays,
+// for a run with Resume.
 func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, err error) {
 	start := time.Now()
 	defer func() { sum.Duration = time.Since(start) }()
@@ -130,7 +130,7 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 		return sum, cmp.Or(err, kept)
 	}
 	if whole, err := t.whole(ctx, id, all); err != nil || !whole {
-		return sum, err // others are at it
+		return sum, err // files that other shards are running
 	}
 	return sum, t.succeed(ctx)
 }
@@ -154,26 +154,26 @@ func shardOf(all []treeFile, shard, shards int) (list []treeFile) {
 	return list
 }
 
-// treeRun is a run over the files of a tree. Small ones run side by side: most of a small file's
-// time is spent waiting, for its rows to come through the stages and for the disk.
+// treeRun is a run over the files of a tree. Small files run at the same time: most of a small
+// file's time is spent waiting, for its rows to pass through the stages and for the disk.
 type treeRun struct {
 	t       Tree
 	root    string
 	journal *os.File
 	size    func() (BatchSize, error) // of batches; finding it takes as long as many a small file
 
-	mu  sync.Mutex // of what follows
+	mu  sync.Mutex // guards the fields below
 	sum *TreeSummary
 	now Progress
 }
 
-// Files at the same time, and the size from which one runs by itself.
+// The number of files that run at the same time, and the size from which on a file runs alone.
 const (
 	treeAtOnce = 4
 	treeLarge  = 1 << 20
 )
 
-// all runs the files, and ends with the first error.
+// all runs the files. It ends with the first error.
 func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile) error {
 	group, each := crash.WithContext(ctx)
 	places := semaphore.NewWeighted(treeAtOnce)
@@ -183,7 +183,7 @@ func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile)
 			weight = treeAtOnce
 		}
 		if err := places.Acquire(each, weight); err != nil {
-			break // a file's error, or the context's
+			break // an error of a file, or of the context
 		}
 		group.Go(func() error {
 			defer places.Release(weight)
@@ -200,7 +200,7 @@ func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile)
 	return ctx.Err()
 }
 
-// file runs one file, and writes down that it is done.
+// file runs one file, and writes into the journal that it is done.
 func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) error {
 	if err := makePlace(f.output); err != nil {
 		return err
@@ -208,7 +208,8 @@ func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) er
 	j := r.t.job(r.root, f)
 	j.Began, j.Progress, j.Source.size = nil, r.progress(), r.size
 	j.small = f.Size < treeLarge && f.Parts == 0 && !store.Is(f.output)
-	one, err := j.run(ctx, p) // what Run looks at anew has just been listed
+	// Run would look at the objects again, which have just been listed.
+	one, err := j.run(ctx, p)
 	f.Rows, f.BadRows = one.Resumed+one.Rows, one.BadRows
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -230,7 +231,7 @@ func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) er
 	return err
 }
 
-// progress adds what a file tells to the job's.
+// progress returns a function that adds a file's progress to that of the whole run.
 func (r *treeRun) progress() func(Progress) {
 	var last Progress
 	return func(now Progress) {

@@ -28,7 +28,7 @@ func (t Tree) Files() ([]string, error) {
 	return files, err
 }
 
-// First is the job over the first file, which stands for all in [Job.Describe].
+// First returns the job for the first file, which stands for all in [Job.Describe].
 func (t Tree) First() (Job, error) {
 	files, found, err := t.find()
 	if err != nil {
@@ -37,7 +37,7 @@ func (t Tree) First() (Job, error) {
 	return t.job(found.Root, &files[0]), nil
 }
 
-// job is the job over a file.
+// job returns the job for a file.
 func (t Tree) job(root string, f *treeFile) Job {
 	j := t.Job
 	j.Source.Files, j.Source.Partition = []string{store.Join(root, f.File)}, f.partition
@@ -46,7 +46,7 @@ func (t Tree) job(root string, f *treeFile) Job {
 	return j
 }
 
-// partitions are the columns in the paths of a tree's files that are kept.
+// partitions are the kept columns in the paths of a tree's files.
 type partitions struct {
 	hive.Partitions
 	kept []string
@@ -75,7 +75,7 @@ func (p partitions) String() string {
 	return strings.Join(list, ", ")
 }
 
-// of returns the columns of a file.
+// of returns the columns in the path of a file.
 func (p partitions) of(file string) ([]dataset.Field, error) {
 	return p.Fields(filepath.ToSlash(file), p.kept)
 }
@@ -122,16 +122,17 @@ func (t Tree) find() ([]treeFile, source.Tree, error) {
 	return list, found, nil
 }
 
-// split returns how many parts a file is run in: more than one where there are shards, and it is
-// more than a shard's share of all bytes. Parts are of whole row groups, so that each row is read
-// once.
+// split returns in how many parts a file is run. It is more than one if there are shards and the
+// file has more than a shard's share of all bytes. Parts are of whole row groups, so that each row
+// is read once.
 func (t Tree) split(found source.Tree, i int) (int, error) {
 	all := int64(0)
 	for _, size := range found.Sizes {
 		all += size
 	}
 	shards := int64(max(t.Shards, 1))
-	// How many shares it is, rounded up from a quarter on: files of about a share stay whole.
+	// The number of shares in the file, rounded up from a quarter on: a file of about one share
+	// stays whole.
 	parts := int(math.Ceil(float64(found.Sizes[i])/max(float64(all)/float64(shards), 1) - 0.25))
 	own, err := source.FindFormat(t.Job.Source.Format, found.Files[i], func(source.Format) bool { return true })
 	if err != nil || own.Name != "parquet" || parts < 2 {
@@ -142,7 +143,7 @@ func (t Tree) split(found source.Tree, i int) (int, error) {
 	return max(min(parts, groups), 1), err
 }
 
-// part is a part of a file, with results of its own: f itself where there is one part.
+// part returns a part of a file, with results of its own, or f itself if there is one part.
 func (f treeFile) part(part, parts int) treeFile {
 	if parts == 1 {
 		return f
@@ -156,8 +157,8 @@ func (f treeFile) part(part, parts int) treeFile {
 	return f
 }
 
-// output is the file for the results of an input, and its format: that of the job, or else the
-// input's own where it can be written, or else JSON lines. Results are compressed as the input is.
+// output returns the file for the results of an input, and its format: the job's, or else the
+// input's own if it can be written, or else JSON lines. Results are compressed as the input is.
 func (t Tree) output(name string) (file string, form source.Format, err error) {
 	own, err := source.FindFormat(t.Job.Source.Format, name, func(source.Format) bool { return true })
 	if err != nil {
@@ -179,7 +180,7 @@ func (t Tree) output(name string) (file string, form source.Format, err error) {
 	return store.Join(t.Output, plain+packed), form, nil
 }
 
-// below reports whether a path lies in a folder, or is it.
+// below reports whether a path is a folder's or lies in it.
 func below(folder, path string) (bool, error) {
 	if store.Is(folder) || store.Is(path) {
 		return store.Below(folder, path), nil
@@ -196,7 +197,7 @@ func below(folder, path string) (bool, error) {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
 }
 
-// resolved is a path without links, as far as it exists.
+// resolved returns a path without links, as far as it exists.
 func resolved(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

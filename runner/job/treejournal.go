@@ -19,18 +19,19 @@ import (
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 )
 
-// identity says what the results of a tree depend on.
+// identity returns what the results of a tree depend on.
 func (t Tree) identity(p *runner.Predictor, found source.Tree) (partfile.Identity, error) {
 	id, err := t.Job.identity(p)
-	delete(id, "shard") // of rows
+	delete(id, "shard") // it is of rows
 	if err == nil {
 		id["output format"] = t.Job.Format
-		id["partition columns"] = t.partitions(found).String() // whose types go by all files
+		// The columns' types depend on all files.
+		id["partition columns"] = t.partitions(found).String()
 	}
 	return id, err
 }
 
-// journal is the name of the journal of a shard.
+// journal returns the name of the journal of a shard.
 func (t Tree) journal(shard int) string {
 	name := treeJournal
 	if t.Shards > 1 {
@@ -39,7 +40,7 @@ func (t Tree) journal(shard int) string {
 	return store.Join(t.Output, name)
 }
 
-// open opens the journal of a folder of results, and says what it tells is done.
+// open opens the journal of a folder of results, and returns what it says is done.
 func (t Tree) open(ctx context.Context, id partfile.Identity, there results) (*os.File, map[string]treeFile, error) {
 	head, err := json.Marshal(id)
 	if err != nil {
@@ -78,8 +79,8 @@ func (t Tree) open(ctx context.Context, id partfile.Identity, there results) (*o
 	return f, done, err
 }
 
-// checkShards refuses a folder with the results of other numbers of shards, whose parts of files
-// would stand beside those of this run.
+// checkShards refuses a folder with results of another number of shards, whose parts of files would
+// stand beside those of this run.
 func (t Tree) checkShards(there results) error {
 	names, err := there.journals()
 	if err != nil {
@@ -88,7 +89,7 @@ func (t Tree) checkShards(there results) error {
 	for _, name := range names {
 		var shard, shards int
 		if _, err := fmt.Sscanf(filepath.Base(name), shardJournal, &shard, &shards); err != nil {
-			shards = 1 // treeJournal
+			shards = 1 // treeJournal is that of one shard
 		}
 		if shards != max(t.Shards, 1) {
 			return &runner.OptionError{Option: "Shards", Msg: fmt.Sprintf("output %q: holds results of a run in %d shards, not %d; go on with as many, or name another place", t.Output, shards, max(t.Shards, 1))}
@@ -117,8 +118,8 @@ func (t Tree) whole(ctx context.Context, id partfile.Identity, all []treeFile) (
 	return true, nil
 }
 
-// readJournal reads the journal of an earlier run of a shard, whose last line may be cut off: what
-// it has done, by output. That of a run with other options is a *[ResumeError].
+// readJournal reads the journal of an earlier run of a shard, whose last line may be cut off, and
+// returns what is done by output. A journal of a run with other options is a *[ResumeError].
 func (t Tree) readJournal(ctx context.Context, shard int, id partfile.Identity) (map[string]treeFile, error) {
 	text, err := t.journalText(ctx, shard)
 	if err != nil {

@@ -15,13 +15,13 @@ import (
 	"github.com/tfrun/tfrun/internal/store"
 )
 
-// results is the folder of a tree's results: which of them are there.
+// results says which results exist in a tree's folder of results.
 type results struct {
 	folder  string
-	objects map[string]store.Info // of a store, by their paths
+	objects map[string]store.Info // of a folder in a store, by path
 }
 
-// results looks at the folder of the results. One of a store is listed.
+// results looks at the folder of results. A folder in a store is listed.
 func (t Tree) results(ctx context.Context) (results, error) {
 	r := results{folder: t.Output}
 	if !store.Is(t.Output) {
@@ -32,7 +32,7 @@ func (t Tree) results(ctx context.Context) (results, error) {
 	return r, err
 }
 
-// has reports whether a file of results is there.
+// has reports whether a file of results exists.
 func (r results) has(name string) bool {
 	if store.Is(r.folder) {
 		_, ok := r.objects[strings.TrimPrefix(name, store.Join(r.folder, ""))]
@@ -42,7 +42,7 @@ func (r results) has(name string) bool {
 	return err == nil
 }
 
-// journals lists the journals that are there.
+// journals lists the journals in the folder.
 func (r results) journals() ([]string, error) {
 	const pattern = "_tfrun*.jsonl"
 	if !store.Is(r.folder) {
@@ -54,7 +54,7 @@ func (r results) journals() ([]string, error) {
 	}), nil
 }
 
-// begin makes the folder of the results ready for a run.
+// begin prepares the folder of results for a run.
 func (t Tree) begin(ctx context.Context) error {
 	if store.Is(t.Output) {
 		return store.Remove(ctx, store.Join(t.Output, treeSuccess))
@@ -70,8 +70,8 @@ func (t Tree) begin(ctx context.Context) error {
 	return nil
 }
 
-// localJournal is where this shard's journal is written: that of a folder of a store in the state
-// folder.
+// localJournal returns the file that this shard's journal is written to. For a folder in a store,
+// it is in the state folder.
 func (t Tree) localJournal() (string, error) {
 	name := t.journal(t.Shard)
 	if !store.Is(name) {
@@ -80,8 +80,8 @@ func (t Tree) localJournal() (string, error) {
 	return stateFile(t.Job.State, name)
 }
 
-// journalText reads the journal of a shard. Of a store, this shard's own may lie in the state
-// folder, and others' copies in the folder of the results.
+// journalText reads the journal of a shard. For a folder in a store, this shard's own may be in the
+// state folder; others are in the folder of results.
 func (t Tree) journalText(ctx context.Context, shard int) ([]byte, error) {
 	name := t.journal(shard)
 	if shard == t.Shard || !store.Is(name) {
@@ -107,8 +107,8 @@ func (t Tree) journalText(ctx context.Context, shard int) ([]byte, error) {
 	return text, errors.Join(err, f.Close())
 }
 
-// keepJournal puts a copy of this shard's journal into a folder of a store, for other shards and
-// other machines. An interrupted run does so too.
+// keepJournal copies this shard's journal into a folder in a store, for other shards and other
+// machines. An interrupted run does so too.
 func (t Tree) keepJournal(ctx context.Context) error {
 	name := t.journal(t.Shard)
 	if !store.Is(name) {
@@ -116,7 +116,7 @@ func (t Tree) keepJournal(ctx context.Context) error {
 	}
 	within := 20 * time.Second
 	if ctx.Err() != nil {
-		within = 2 * time.Second // whoever interrupts a run waits
+		within = 2 * time.Second // the user who interrupted the run waits
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
@@ -136,7 +136,8 @@ func (t Tree) keepJournal(ctx context.Context) error {
 	return store.Put(ctx, name, io.NewSectionReader(f, 0, info.Size()))
 }
 
-// makePlace makes a results file be written where there was nothing or an older one.
+// makePlace prepares the writing of a results file: it makes its folder and removes what belongs to
+// an older file.
 func makePlace(output string) error {
 	if store.Is(output) {
 		return nil
@@ -144,7 +145,7 @@ func makePlace(output string) error {
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil { //nolint:gosec // as others' folders of results
 		return err
 	}
-	// Hadoop's checksum of a file that is about to be another one
+	// Hadoop's checksum of the older file would not fit the new one.
 	return removeStale(filepath.Join(filepath.Dir(output), "."+filepath.Base(output)+".crc"))
 }
 

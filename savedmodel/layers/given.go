@@ -10,8 +10,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// layerOutput is the result of a layer that a signature gives as an output.
-type layerOutput struct {
+// OutputLayer is the layer whose result is an output of a signature, see [Table.Outputs].
+type OutputLayer struct {
 	layer *Layer
 	place int // which of the layer's results
 	key   tensorKey
@@ -19,18 +19,18 @@ type layerOutput struct {
 
 // Outputs finds, for each output of the signature whose body is b, the layer that gives it. Outputs
 // that the signature computes from a layer's result are left out.
-func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]layerOutput {
+func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]OutputLayer {
 	if t == nil || b == nil {
 		return nil
 	}
-	given := map[string]layerOutput{} // by the tensor's name in the function
-	named := map[string]layerOutput{} // by the layer, for its first result
+	given := map[string]OutputLayer{} // by the tensor's name in the function
+	named := map[string]OutputLayer{} // by the layer, for its first result
 	for _, st := range t.steps {
 		for i, key := range st.out {
 			if st.layer == nil || i >= len(st.shapes) {
 				continue
 			}
-			o := layerOutput{st.layer, i, key}
+			o := OutputLayer{st.layer, i, key}
 			if i == 0 {
 				named[st.layer.Name] = o
 			}
@@ -39,7 +39,7 @@ func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]layer
 			}
 		}
 	}
-	found := map[string]layerOutput{}
+	found := map[string]OutputLayer{}
 	for name, info := range b.Signature.Outputs {
 		r, ok := b.Result(info)
 		if !ok {
@@ -63,7 +63,7 @@ func (t *Table) Outputs(mg *savedmodel.MetaGraph, b *body.Body) map[string]layer
 }
 
 // shape returns the result's shape, with its open dimensions.
-func (o *layerOutput) shape() tensor.Shape {
+func (o *OutputLayer) shape() tensor.Shape {
 	if shapes := o.layer.shapes(); o.place < len(shapes) {
 		return shapes[o.place]
 	}
@@ -80,7 +80,7 @@ func (l *Layer) shapes() []tensor.Shape {
 
 // Why returns the layer's reason for size d of dimension i of the result. It returns "" where the
 // layer has another size there.
-func (o *layerOutput) Why(i int, d int64) string {
+func (o *OutputLayer) Why(i int, d int64) string {
 	shapes := o.layer.shapes()
 	if s := o.shape(); i >= s.Rank() || s.Dim(i) != d {
 		return ""
@@ -104,7 +104,7 @@ func (o *layerOutput) Why(i int, d int64) string {
 
 // OutputsAt returns the shapes of layers' outputs with sizes put in for the open dimensions of the
 // inputs.
-func (t *Table) OutputsAt(given map[string]layerOutput, inputs map[string]tensor.Shape) map[string]tensor.Shape {
+func (t *Table) OutputsAt(given map[string]OutputLayer, inputs map[string]tensor.Shape) map[string]tensor.Shape {
 	_, env := t.run(inputs)
 	shapes := make(map[string]tensor.Shape, len(given))
 	for name, o := range given {

@@ -13,20 +13,22 @@ import (
 	"github.com/tfrun/tfrun/internal/store"
 )
 
-// bucket is a bucket of gocloud.dev, with what that has no word for, where the store has it.
+// bucket is a bucket of gocloud.dev, with functions for what gocloud.dev does not offer; each may
+// be nil.
 type bucket struct {
 	*blob.Bucket
-	// etag returns the tag of an object that was listed, looked at or read; nil: its MD5 has to do.
+	// etag returns the tag of an object that was listed, looked at or read. nil: the MD5 takes its
+	// place.
 	etag func(as func(any) bool) string
-	// pin makes a request for a range fail where the object's tag is another one.
+	// pin makes a request for a range fail if the object has another tag by then.
 	pin func(as func(any) bool, etag string)
-	// endUploads ends the uploads of a key that were begun and not ended.
+	// endUploads removes unfinished uploads of a key.
 	endUploads func(ctx context.Context, key string) error
-	// explain says what an error of the store means.
+	// explain returns the kind of an error of the store, and what it means.
 	explain func(err error) (store.Kind, string)
 }
 
-// tag returns what changes with an object's content.
+// tag returns a text that changes with an object's content.
 func (b *bucket) tag(as func(any) bool, md5 []byte) string {
 	if b.etag != nil {
 		return b.etag(as)
@@ -34,7 +36,7 @@ func (b *bucket) tag(as func(any) bool, md5 []byte) string {
 	return hex.EncodeToString(md5)
 }
 
-// Stat looks at an object.
+// Stat returns the version of an object.
 func (b *bucket) Stat(ctx context.Context, key string) (store.Info, error) {
 	a, err := b.Attributes(ctx, key)
 	if err != nil {
@@ -56,7 +58,7 @@ func (b *bucket) Range(ctx context.Context, key string, version store.Info, from
 	if err != nil {
 		return nil, b.failed(ctx, "read it", err)
 	}
-	// Not all stores heed what is asked of them.
+	// Not all stores check the tag.
 	other := b.etag != nil && b.etag(r.As) != version.ETag
 	if r.Size() != version.Size || other || b.etag == nil && !r.ModTime().Equal(version.Modified) {
 		return nil, errors.Join(&store.Error{Kind: store.Changed, Msg: changed}, r.Close())
@@ -83,14 +85,14 @@ func (b *bucket) List(ctx context.Context, prefix string, each func(string, stor
 	}
 }
 
-// An upload is made of parts, of which there may be 10,000, some on their way at the same time.
+// An upload has at most 10,000 parts; some are sent at the same time.
 const (
 	partSize  = 8 << 20
 	mostParts = 9000
 	partsWay  = 4
 )
 
-// endWithin is how long it may take to end an upload that failed: whoever interrupts a run waits.
+// endWithin bounds the time to remove an upload that failed: the user who interrupts a run waits.
 const endWithin = 3 * time.Second
 
 // Put writes an object.
@@ -98,8 +100,8 @@ func (b *bucket) Put(ctx context.Context, key string, body *io.SectionReader, co
 	part := max(partSize, body.Size()/mostParts)
 	inParts := body.Size() > part && b.endUploads != nil
 	if inParts {
-		// Those of runs that were killed would be kept, and paid for, for ever. Who may not list
-		// them may still write.
+		// Parts of runs that were killed would be kept, and paid for, for ever. A user who may not
+		// list uploads may still write.
 		_ = b.endUploads(ctx, key)
 	}
 	err := b.Upload(ctx, key, body, &blob.WriterOptions{ContentType: contentType, BufferSize: int(part), MaxConcurrency: partsWay})
@@ -109,7 +111,7 @@ func (b *bucket) Put(ctx context.Context, key string, body *io.SectionReader, co
 	if inParts {
 		fresh, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 		defer cancel()
-		_ = b.endUploads(fresh, key) // the first error is the one to tell
+		_ = b.endUploads(fresh, key) // the first error is reported
 	}
 	return b.failed(ctx, "write it", err)
 }
@@ -123,10 +125,10 @@ func (b *bucket) Remove(ctx context.Context, key string) error {
 	return b.failed(ctx, "remove it", err)
 }
 
-// failed puts an error of the store into words; what says what was wanted.
+// failed turns an error of the store into one for people; what says what was being done.
 func (b *bucket) failed(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
-		return ctx.Err() // the SDK's own is none of these
+		return ctx.Err() // the SDK has errors of its own for it
 	}
 	kind, msg := b.explain(err)
 	if kind == 0 {

@@ -24,13 +24,13 @@ import (
 
 func init() { store.Register("s3", openS3) }
 
-// mostAttempts is how often a request is sent.
+// mostAttempts is how often a request is sent at most.
 const mostAttempts = 6
 
 // answerWithin is how long a store may take to begin its answer.
 const answerWithin = time.Minute
 
-// openS3 opens a bucket of S3, or of what speaks its protocol. The options are those of
+// openS3 opens a bucket of S3, or of a store with its protocol. Options are those of
 // gocloud.dev/blob/s3blob: region, endpoint, profile, anonymous, use_path_style, …
 func openS3(ctx context.Context, name, options string) (store.Bucket, error) {
 	q, err := url.ParseQuery(options)
@@ -58,7 +58,7 @@ func openS3(ctx context.Context, name, options string) (store.Bucket, error) {
 		if endpoint != "" {
 			o.BaseEndpoint = &endpoint
 		}
-		// Other stores than Amazon's have no host for each bucket, and few of them know its
+		// Stores other than Amazon's have no host for each bucket, and few of them know Amazon's
 		// checksums.
 		if o.UsePathStyle = o.BaseEndpoint != nil; o.UsePathStyle && !checksums {
 			o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
@@ -77,7 +77,7 @@ func openS3(ctx context.Context, name, options string) (store.Bucket, error) {
 	}}, nil
 }
 
-// take returns an option, and takes it out.
+// take returns an option and removes it from q.
 func take(q url.Values, name string) string {
 	defer q.Del(name)
 	return q.Get(name)
@@ -105,7 +105,7 @@ func pinS3(as func(any) bool, etag string) {
 	}
 }
 
-// endUploadsS3 ends the uploads in parts of a key that are under way.
+// endUploadsS3 removes the unfinished uploads of a key.
 func endUploadsS3(ctx context.Context, client *s3.Client, name, key string) error {
 	pages := s3.NewListMultipartUploadsPaginator(client, &s3.ListMultipartUploadsInput{Bucket: &name, Prefix: &key})
 	for pages.HasMorePages() {

@@ -15,7 +15,7 @@ import (
 	"github.com/tfrun/tfrun/internal/store"
 )
 
-// kindsS3 are the codes of errors that S3 has.
+// kindsS3 maps the error codes of S3 to kinds of errors.
 var kindsS3 = map[string]store.Kind{
 	"NoSuchKey": store.NotFound, "NotFound": store.NotFound,
 	"NoSuchBucket": store.NoBucket, "InvalidBucketName": store.NoBucket,
@@ -25,7 +25,7 @@ var kindsS3 = map[string]store.Kind{
 	"PreconditionFailed": store.Changed,
 }
 
-// explainS3 says what an error of the AWS SDK means, without its wrapping and request ids.
+// explainS3 says what an error of the AWS SDK means, without the SDK's wrapping and request ids.
 func explainS3(err error) (store.Kind, string) {
 	var api smithy.APIError
 	var answer *awshttp.ResponseError
@@ -70,7 +70,7 @@ func explainS3(err error) (store.Kind, string) {
 	return 0, innermost(err)
 }
 
-// innermost is the last cause of an error.
+// innermost returns the text of the last cause of an error.
 func innermost(err error) string {
 	for {
 		next := errors.Unwrap(err)
@@ -81,7 +81,7 @@ func innermost(err error) string {
 	}
 }
 
-// dialed is the cause of an error that no connection was made, which names the host.
+// dialed returns the cause of a failed connection, with the host's name.
 func dialed(err *net.OpError) string {
 	if err.Addr == nil {
 		return err.Err.Error()

@@ -29,7 +29,7 @@ const (
 	zlibbed
 )
 
-// name is what people call it.
+// name returns the compression's name, for people.
 func (c compression) name() string {
 	return [...]string{gzipped: "gzip", zstandard: "zstd", zlibbed: "zlib"}[c]
 }
@@ -43,9 +43,9 @@ var (
 // compressionHead is how many bytes compressionOf looks at.
 const compressionHead = 12
 
-// compressionOf tells how a file is compressed by its first bytes, which no file of rows has. Only
-// files of records are looked at for zlib, which TensorFlow writes and whose two bytes a text may
-// begin with.
+// compressionOf returns how a file is compressed, by its first bytes. No file of rows begins with
+// those of gzip or zstd. Only files of records may be compressed by zlib, as TensorFlow writes
+// them, since a text may begin with the two bytes of zlib.
 func compressionOf(head []byte, records bool) compression {
 	switch {
 	case records && tfrecord.Begins(head):
@@ -54,19 +54,19 @@ func compressionOf(head []byte, records bool) compression {
 		return gzipped
 	case bytes.HasPrefix(head, zstdMagic):
 		return zstandard
-	// RFC 1950
+	// The header of RFC 1950.
 	case records && len(head) > 1 && head[0] == 0x78 && (int(head[0])<<8|int(head[1]))%31 == 0:
 		return zlibbed
 	}
 	return uncompressed
 }
 
-// Open opens a file of the source, decompressed, and text as UTF-8. A file that is of another kind
+// Open opens a file of the source, decompressed, and with text as UTF-8. A file of another kind
 // than the source's is a *[KindError].
 func (src Source) Open(name string) (io.ReadCloser, error) { return src.openFile(name, false) }
 
-// OpenRecords is [Source.Open] for TFRecord files, which TensorFlow compresses without a word in
-// the name.
+// OpenRecords is [Source.Open] for TFRecord files, which TensorFlow may have compressed without
+// saying so in the name.
 func (src Source) OpenRecords(name string) (io.ReadCloser, error) { return src.openFile(name, true) }
 
 func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
@@ -93,7 +93,7 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 		how = zstandard
 	case at != nil:
 		head := make([]byte, kindHead)
-		n, _ := at.ReadAt(head, 0) // the reading comes upon the error again
+		n, _ := at.ReadAt(head, 0) // reading reports the error again
 		how = compressionOf(head[:n], records)
 		if k, ok := kindOf(head[:n]); ok && how == uncompressed && !records {
 			if err := k.misread(name, format); err != nil {
@@ -104,7 +104,7 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 			return f, nil
 		}
 	default:
-		// a device or a named pipe, of which nothing is read before its time
+		// Of a device or a named pipe nothing is read before the reader asks for it.
 		return asText(format, f), nil
 	}
 	if how == uncompressed {
@@ -117,7 +117,7 @@ func (src Source) openFile(name string, records bool) (io.ReadCloser, error) {
 	return asText(format, &decompressed{Reader: z, close: end, file: f}), nil
 }
 
-// formatOf is the format of a file of the source, "" where that is not known.
+// formatOf returns the format of a file of the source, "" if it is not known.
 func (src Source) formatOf(name string) string {
 	switch {
 	case src.Format != "":
@@ -128,7 +128,7 @@ func (src Source) formatOf(name string) string {
 	return byExtension[extension(name)]
 }
 
-// asText returns a reader of a file that decodes it where it is text.
+// asText returns a reader that decodes UTF-16, for a format of text.
 func asText(format string, r io.ReadCloser) io.ReadCloser {
 	if !readsText(format) {
 		return r
@@ -145,8 +145,8 @@ type text struct {
 // Close closes the file.
 func (t *text) Close() error { return t.file.Close() }
 
-// openRaw opens a file or an object as it is stored. at reads it without counting; nil where it can
-// only be read once.
+// openRaw opens a file or an object as it is stored. at reads it without counting bytes; it is nil
+// if the file can be read only once.
 func (src Source) openRaw(name string) (f io.ReadCloser, at io.ReaderAt, err error) {
 	if store.Is(name) {
 		o, err := store.Open(src.context(), name, src.Read)
@@ -175,14 +175,15 @@ func (src Source) context() context.Context {
 	return src.Context
 }
 
-// decompress returns a reader of what a compressed one holds, and what ends it.
+// decompress returns a reader of the decompressed bytes, and a function that releases the
+// decompressor.
 func (src Source) decompress(name string, f io.Reader, how compression) (r io.Reader, end func() error, err error) {
 	in := &countedReader{Reader: f}
 	var z io.Reader
 	switch how {
 	case zstandard:
 		var d *zstd.Decoder
-		// the largest window that zstd itself takes unasked
+		// The limit is the largest window that zstd itself accepts without an option.
 		d, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<27))
 		z, end = d, func() error { d.Close(); return nil }
 	default:
@@ -190,16 +191,16 @@ func (src Source) decompress(name string, f io.Reader, how compression) (r io.Re
 		var d io.ReadCloser
 		if how == zlibbed {
 			d, err = zlib.NewReader(in.ahead)
-			// the reading comes upon an error again
+			// Reading reports an error again.
 		} else if head, _ := in.ahead.Peek(len(gzipMagic)); !bytes.HasPrefix(gzipMagic, head) {
 			err = gzip.ErrHeader
 		} else {
 			d, err = gzip.NewReader(in.ahead)
 		}
 		if errors.Is(err, io.EOF) {
-			return in.ahead, func() error { return nil }, nil // nothing stands for nothing
+			return in.ahead, func() error { return nil }, nil // an empty file
 		}
-		// closing one only repeats the error of its last read
+		// Closing zstd's decoder only repeats the error of its last read.
 		z, end = d, func() error { return nil }
 	}
 	if err != nil {
@@ -217,13 +218,14 @@ type compressionError struct {
 	err error
 }
 
-// Error says it.
+// Error returns what is wrong.
 func (e *compressionError) Error() string { return e.msg }
 
-// Unwrap returns the decompressor's own word.
+// Unwrap returns the decompressor's error.
 func (e *compressionError) Unwrap() error { return e.err }
 
-// explain says what a decompressor's error means. first says that nothing had come of it yet.
+// explain returns an error in plain words for a decompressor's error. first says that nothing was
+// decompressed before it.
 func (c compression) explain(err error, first bool) error {
 	msg := ""
 	switch name := c.name(); {
@@ -242,8 +244,8 @@ func (c compression) explain(err error, first bool) error {
 	return &compressionError{msg, err}
 }
 
-// unknown is standard input, at whose first bytes nobody has looked yet: it is opened more than
-// once, and read once.
+// unknown is standard input before its first bytes were looked at. It may be opened several times,
+// and is read once.
 type unknown struct {
 	src     Source
 	name    string
@@ -255,7 +257,7 @@ type unknown struct {
 	err     error
 }
 
-// Read decompresses what is compressed.
+// Read reads, and decompresses what is compressed.
 func (u *unknown) Read(p []byte) (int, error) {
 	if !u.opened {
 		u.opened = true
@@ -267,8 +269,8 @@ func (u *unknown) Read(p []byte) (int, error) {
 	return u.r.Read(p)
 }
 
-// begin looks at the first bytes, no more of them than are those of a compressed file: rows may
-// come slowly.
+// begin looks at the first bytes. It waits for no more of them than a compressed file begins with,
+// since rows may come slowly.
 func (u *unknown) begin() {
 	b := bufio.NewReaderSize(u.r, 64<<10)
 	u.r = b
@@ -277,9 +279,9 @@ func (u *unknown) begin() {
 		most = compressionHead
 	}
 	for n := 1; n <= most; n++ {
-		head, err := b.Peek(n) // the reading comes upon the error again
+		head, err := b.Peek(n) // reading reports the error again
 		if n == 1 && !u.records {
-			// What has come with the first byte is looked at as it is, without waiting for more.
+			// The bytes that came with the first one are looked at without waiting for more.
 			come, _ := b.Peek(min(b.Buffered(), kindHead))
 			if k, ok := kindOf(come); ok {
 				if u.err = k.misread(u.name, u.format); u.err != nil {
@@ -305,7 +307,7 @@ func (u *unknown) Close() error {
 	return u.end()
 }
 
-// decompressed reads a compressed file and closes both.
+// decompressed is a compressed file; closing it closes the decompressor and the file.
 type decompressed struct {
 	io.Reader
 	close func() error
@@ -315,13 +317,13 @@ type decompressed struct {
 // Close closes the decompressor and the file.
 func (d *decompressed) Close() error { return errors.Join(d.close(), d.file.Close()) }
 
-// ratioReader is a decompressor that stops where a small file becomes too large.
+// ratioReader is a decompressor that fails when a small file becomes too large.
 type ratioReader struct {
 	io.Reader
 	name      string
 	how       compression
-	in        *countedReader // of the compressed file
-	out, most int64          // bytes so far; the limit
+	in        *countedReader // the compressed file
+	out, most int64          // bytes so far; the most that is allowed
 }
 
 // Read decompresses.
@@ -340,15 +342,16 @@ func (b *ratioReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// countedReader counts what is read.
+// countedReader counts the bytes that are read.
 type countedReader struct {
 	io.Reader
 	n     int64
-	err   error         // of reading, and not its end
-	ahead *bufio.Reader // between the reader and who reads, or nil
+	err   error         // of reading, other than its end
+	ahead *bufio.Reader // a buffer in front of this reader, or nil
 }
 
-// taken returns how many bytes have left the buffer, too.
+// taken returns the number of bytes that have been read, without those that are still in the
+// buffer.
 func (c *countedReader) taken() int64 {
 	if c.ahead == nil {
 		return c.n
@@ -366,7 +369,7 @@ func (c *countedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TextLines returns a row with a string for each line of the files.
+// TextLines returns a dataset with a string for each line of the files.
 func (src Source) TextLines() *dataset.Dataset {
 	return dataset.TextLinesUpTo(int(src.Limits.RowBytes), src.Open, src.Files...)
 }

@@ -17,25 +17,24 @@ import (
 // Format is a kind of files of rows.
 type Format struct {
 	Name string
-	// Lines says that a file is the rows one after the other, so that those that are there may be
-	// seen before the others come.
+	// Lines says that a file is a sequence of rows, so that the first rows can be read before later
+	// ones come.
 	Lines bool
-	// Head is how many of a file's first bytes are known last, when it is written.
+	// Head is the number of bytes at a file's beginning that can only be written at the end.
 	Head int64
 
-	// read reads rows of a spec; nil for lines of text.
+	// read returns the rows of a spec; nil for lines of text.
 	read func(spec dataset.Spec, src Source) *dataset.Dataset
-	// columns lists the columns of a file; nil where a row has keys of its own.
+	// columns lists the columns of a file; nil if each row has keys of its own.
 	columns func(src Source, name string) ([]dataset.Column, error)
-	// names lists the keys of all rows of the source's files, which are of the spec, where each has
-	// its own.
+	// names lists the keys of all rows of the source's files, read by spec, for formats whose rows
+	// have keys of their own.
 	names func(ctx context.Context, src Source, spec dataset.Spec) ([]string, error)
-	// kept returns the types of the columns of a file that the source keeps; nil where files do not
-	// tell.
+	// kept returns the types of the kept columns of a file; nil for formats without types.
 	kept func(src Source, name string) ([]dataset.FieldType, error)
 }
 
-// formats are the files that rows are read from.
+// formats are the formats that rows are read from.
 var formats = []Format{
 	{Name: "jsonl", read: readJSONL, names: jsonNames, Lines: true},
 	{Name: Text},
@@ -51,13 +50,13 @@ var formats = []Format{
 // HasColumns reports whether the columns of a file can be listed before its rows are read.
 func (f Format) HasColumns() bool { return f.columns != nil }
 
-// Names lists the keys of all rows of the source's files, rows of the spec: of a format without
-// columns, whose files can be read again.
+// Names lists the keys of all rows of the source's files. The format has no columns, and the files
+// can be read again.
 func (f Format) Names(ctx context.Context, src Source, spec dataset.Spec) ([]string, error) {
 	if f.names == nil {
 		return nil, &option.Error{Option: "Keep", Msg: fmt.Sprintf("%s has no columns to keep", f.Name)}
 	}
-	src.Read, src.Envelope = nil, nil // it is not the rows' own reading
+	src.Read, src.Envelope = nil, nil // these are for reading the rows themselves
 	return f.names(ctx, src, spec)
 }
 
@@ -66,8 +65,8 @@ func (f Format) Columns(src Source, name string) ([]dataset.Column, error) {
 	return f.columns(src, name)
 }
 
-// FindFormat returns the format of a name, or, where that is "", the one that a file's name tells,
-// among those that are usable. The error is an *[option.Error].
+// FindFormat returns the format of the given name, or, if that is "", the format that a file's name
+// shows, among those that are usable. An error is an *[option.Error].
 func FindFormat(name, file string, usable func(Format) bool) (Format, error) {
 	if name != "" {
 		for _, f := range formats {
@@ -86,7 +85,7 @@ func FindFormat(name, file string, usable func(Format) bool) (Format, error) {
 	return Format{}, &option.Error{Option: "Format", Msg: fmt.Sprintf("%q: the name does not tell the format; name it one of %s", file, names(usable))}
 }
 
-// names lists the formats that are usable.
+// names lists the names of the usable formats.
 func names(usable func(Format) bool) string {
 	var list []string
 	for _, f := range formats {
@@ -97,7 +96,8 @@ func names(usable func(Format) bool) string {
 	return strings.Join(list, ", ")
 }
 
-// ColumnLists gives the columns of each input; a comma separates several that stand side by side.
+// ColumnLists returns the columns of each input. Several columns are separated by commas in
+// Columns.
 func (src Source) ColumnLists() map[string][]string {
 	lists := map[string][]string{}
 	for input, column := range src.Columns {
@@ -130,8 +130,8 @@ func readCSV(comma byte) func(dataset.Spec, Source) *dataset.Dataset {
 	}
 }
 
-// csvOptions says how files of cells are read: as the source has it, but for the separator that a
-// format has.
+// csvOptions returns how files of cells are read: as the source's options say, but with the
+// separator of the format, if it has one.
 func (src Source) csvOptions(comma byte) csv.Options {
 	o := src.CSV
 	o.Open = src.Open
@@ -208,7 +208,7 @@ func arrowKept(src Source, name string) ([]dataset.FieldType, error) {
 	return arrow.KeptTypes(arrow.Options{Open: src.Open, Keep: src.Keep}, name)
 }
 
-// Find returns the one format of all files. The error is an *[option.Error].
+// Find returns the format that all files have. An error is an *[option.Error].
 func (src Source) Find() (Format, error) {
 	if len(src.Files) == 0 {
 		return Format{}, &option.Error{Option: "Files", Msg: "name at least one file of rows"}
@@ -233,5 +233,5 @@ func (src Source) Find() (Format, error) {
 	return first, nil
 }
 
-// Rows returns the rows of a spec that the files hold in a format that is not [Text].
+// Rows returns the rows of the files, read by spec, in any format but [Text].
 func (src Source) Rows(f Format, spec dataset.Spec) *dataset.Dataset { return f.read(spec, src) }

@@ -7,12 +7,13 @@ import (
 	"github.com/tfrun/tfrun/dataset/arrow"
 )
 
-// KeptTypes returns the types of kept columns, for results in a format whose columns have one: each
-// the narrowest that holds all values of all files exactly. Formats with types are asked for them;
-// files of others are read through, JSON as rows of the spec. What can be read once, such as
-// standard input, cannot be asked before: its columns are text, or what the one file says.
+// KeptTypes returns the types of kept columns, for results in a format with types: for each column
+// the narrowest type that holds all its values in all files exactly. Files of formats with types
+// say their types; other files are read through, JSON by spec. Files that can be read only once,
+// such as standard input, cannot be read beforehand: their columns are text, or have the type that
+// the only file says.
 func (src Source) KeptTypes(ctx context.Context, f Format, spec dataset.Spec) (map[string]dataset.FieldType, error) {
-	src.Read = nil // it counts the rows' own reading
+	src.Read = nil // it counts the bytes of the rows themselves
 	again := true
 	for _, name := range src.Files {
 		if _, spooled := src.Stdin.(*Spooled); name == "-" && spooled {
@@ -46,8 +47,8 @@ func (src Source) KeptTypes(ctx context.Context, f Format, spec dataset.Spec) (m
 	return types, nil
 }
 
-// keptRows returns rows for the sake of their kept columns. Which objects of JSON are rows depends
-// on the keys that rows have; elsewhere the inputs are left out.
+// keptRows returns rows of which only the kept columns are needed. The inputs are left out, but for
+// JSON: which of its objects are rows depends on the keys that rows have.
 func (src Source) keptRows(f Format, spec dataset.Spec) *dataset.Dataset {
 	if f.Name != "jsonl" {
 		spec, src.Columns, src.Nulls = dataset.Dict(map[string]dataset.Spec{}), nil, nil

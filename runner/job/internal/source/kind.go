@@ -15,27 +15,29 @@ import (
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
-// kindHead is how many of a file's first bytes kindOf looks at: a tar archive is known by those
-// behind 257 others.
+// kindHead is the number of a file's first bytes that kindOf looks at: a tar archive is recognised
+// by bytes after 257 others.
 const kindHead = 512
 
-// kind is a kind of files, told by their first bytes.
+// kind is a kind of file, recognised by its first bytes.
 type kind struct {
 	what   string // "compressed with bzip2", "an Excel workbook"
-	format string // of the formats that are read; "" where it is none
-	// unpack is a command that writes to standard output what is in a file, whose name follows it.
+	format string // the format, for kinds that are read; otherwise ""
+	// unpack is a command that writes the contents of a file to standard output; the file's name
+	// follows it.
 	unpack string
-	// advice says what to do where there is no such command. FILE in it is the name for a shell,
-	// NAME that for Python.
+	// advice says what to do if there is no such command. FILE in it stands for the name in a
+	// shell, NAME for the name in Python.
 	advice string
 }
 
-// signature is what files of a kind begin with.
+// signature is the bytes that files of a kind have.
 type signature struct {
 	magic string
-	at    int // where it stands
+	at    int // place of the bytes
 	kind
-	// binary says that a text may begin so too: it is the kind only where a zero follows
+	// binary says that a text may have these bytes too: the file is of the kind only if a zero byte
+	// follows.
 	binary bool
 }
 
@@ -73,7 +75,8 @@ var (
 	pickle   = kind{what: "a pickle of Python", advice: "write it as Parquet: pandas.read_pickle(NAME).to_parquet('rows.parquet')"}
 )
 
-// kindOf tells what a file is by its first bytes. ok is false of text and of all that is not known.
+// kindOf returns the kind of a file, by its first bytes. ok is false for text and for unknown
+// kinds.
 func kindOf(head []byte) (k kind, ok bool) {
 	for _, s := range signatures {
 		if len(head) >= s.at && bytes.HasPrefix(head[s.at:], []byte(s.magic)) && (!s.binary || bytes.IndexByte(head, 0) > 0) {
@@ -91,8 +94,8 @@ func kindOf(head []byte) (k kind, ok bool) {
 	return utf16Kind(head)
 }
 
-// isBzip2 looks for the size of the blocks and for the number that the first of them begins with,
-// or, in an archive of nothing, the end.
+// isBzip2 looks for the size of the blocks, and for the number that the first block begins with,
+// or, in an empty archive, the number at its end.
 func isBzip2(head []byte) bool {
 	if len(head) < 10 || string(head[:3]) != "BZh" || head[3] < '1' || head[3] > '9' {
 		return false
@@ -101,7 +104,7 @@ func isBzip2(head []byte) bool {
 	return next == "\x31\x41\x59\x26\x53\x59" || next == "\x17\x72\x45\x38\x50\x90"
 }
 
-// zipKind tells archives apart by the name of the first file in them.
+// zipKind tells kinds of zip archives apart by the name of their first file.
 func zipKind(head []byte) kind {
 	const nameAt = 30
 	if len(head) < nameAt {
@@ -117,8 +120,8 @@ func zipKind(head []byte) kind {
 	return kind{what: fmt.Sprintf("a zip archive that holds %q", name), unpack: "unzip -p"}
 }
 
-// utf16Kind knows text of Latin letters in UTF-16, whose every second byte is zero, where no mark
-// says that it is.
+// utf16Kind recognises text of Latin letters in UTF-16 without a byte order mark: every second byte
+// is zero.
 func utf16Kind(head []byte) (k kind, ok bool) {
 	if len(head) < 4 || len(head)%2 != 0 && len(head) < kindHead {
 		return k, false
@@ -136,7 +139,8 @@ func utf16Kind(head []byte) (k kind, ok bool) {
 	return k, false
 }
 
-// KindError says that a file is of a kind that is not read, or of another format than was said.
+// KindError says that a file is of a kind that is not read, or of another format than the options
+// say.
 type KindError struct {
 	err  *option.Error
 	hint string
@@ -148,11 +152,11 @@ func (e *KindError) Error() string { return e.err.Error() }
 // Unwrap returns the error of the option.
 func (e *KindError) Unwrap() error { return e.err }
 
-// Hints says what to type instead.
+// Hints returns what the user can type instead.
 func (e *KindError) Hints() []string { return []string{e.hint} }
 
-// misread returns the error of reading a file of a kind in a format; nil where it is that format's.
-// Without a format it says which to name.
+// misread returns the error of reading a file of this kind in a format; nil if it is that format's
+// kind. If the format is "", the error says which one to name.
 func (k kind) misread(name, format string) error {
 	if k.format == format && format != "" {
 		return nil
@@ -174,7 +178,8 @@ func (k kind) misread(name, format string) error {
 	return &KindError{&option.Error{Option: "Files", Msg: what + " is " + k.what}, hint}
 }
 
-// innerFormat is the format of what is packed in a file, as far as its name tells.
+// innerFormat returns the format of a file's contents when they are unpacked, as far as the name
+// shows.
 func innerFormat(name, format string) string {
 	if format != "" {
 		return format
@@ -182,8 +187,8 @@ func innerFormat(name, format string) string {
 	return cmp.Or(byExtension[extension(strings.TrimSuffix(name, filepath.Ext(name)))], "csv")
 }
 
-// unnamed returns the error of a file whose name does not tell the format, by what it holds; err
-// where that does not tell either.
+// unnamed returns an error about a file whose name shows no format, by its contents; err if these
+// do not show it either.
 func unnamed(name string, err error) error {
 	f, openErr := os.Open(name) //nolint:gosec // the user named it
 	if openErr != nil {

@@ -21,28 +21,31 @@ import (
 type Source struct {
 	Files  []string // read one after the other; "-" is Stdin
 	Stdin  io.Reader
-	Format string // "" goes by the files' names
+	Format string // "": the one that the files' names show
 	// Columns maps a component of a row to the column that it is read from, where that has another
-	// name, or to several, separated by commas, whose values stand side by side.
+	// name. It may be several names, separated by commas, whose values are put side by side.
 	Columns map[string]string
-	Keep    []string // columns that a row keeps as they are
+	Keep    []string // columns that are kept
 	Nulls   dataset.Nulls
-	CSV     csv.Options // of which what says how a file is read counts
-	// Envelope is told what stands beside the rows of a JSON document; see [dataset.JSONLOptions].
+	CSV     csv.Options // its fields that say how a file is read
+	// Envelope is called with what stands beside the rows of a JSON document; see
+	// [dataset.JSONLOptions].
 	Envelope func(key string, value []byte) error
 	Limits   dataset.Limits
-	// Records is told what the records of each TFRecord file are; see [tfrecord.Options.Found].
+	// Records is called with the kind of records in each TFRecord file; see
+	// [tfrecord.Options.Found].
 	Records func(file string, kind tfrecord.Kind)
-	Read    *atomic.Int64 // counts the bytes that are read of the files, or nil
-	// Context ends the reading of objects of a store; nil: nothing does.
+	Read    *atomic.Int64 // counts the bytes read from the files, or nil
+	// Context ends the reading of objects in a store; nil: nothing does.
 	Context context.Context //nolint:containedctx // an Opener takes none
-	// BlockBytes is about how much a reader by the block is to read at a time; 0: its habit.
+	// BlockBytes is about how many bytes a reader of blocks reads at a time; 0: its default.
 	BlockBytes int
-	// Part, of Parts, reads that part of the row groups of each Parquet file; 0 Parts means all.
+	// Part and Parts read only part number Part, from 0, of the Parts parts of each Parquet file.
+	// With 0 Parts the whole files are read.
 	Part, Parts int
 }
 
-// Size returns the bytes of all files, or 0 where that of one is not known.
+// Size returns the size of all files in bytes, or 0 if that of one is not known.
 func (src Source) Size() int64 {
 	total := int64(0)
 	for _, name := range src.Files {
@@ -55,15 +58,15 @@ func (src Source) Size() int64 {
 	return total
 }
 
-// Size returns the bytes of a regular file or of an object; ok is false where they are not known,
-// as of a pipe.
+// Size returns the size of a regular file or of an object in bytes; ok is false if it is not known,
+// as for a pipe.
 func Size(name string) (n int64, ok bool) {
 	info, err := Stat(name)
 	return info.Size, err == nil && info.Size >= 0
 }
 
-// Stat looks at a file, or recalls what is known of an object. Of what is no regular file the size
-// is -1.
+// Stat looks at a file, or returns what is known of an object. The size is -1 if the file is not a
+// regular one.
 func Stat(name string) (store.Info, error) {
 	if store.Is(name) {
 		return store.Known(context.Background(), name)
@@ -78,7 +81,8 @@ func Stat(name string) (store.Info, error) {
 	return store.Info{Size: info.Size(), Modified: info.ModTime().UTC()}, nil
 }
 
-// Look asks the stores anew for all objects among the files: for a run that begins.
+// Look asks the stores about all objects among the files, whatever was known before. It is for the
+// beginning of a run.
 func (src Source) Look(ctx context.Context) error {
 	for _, name := range src.Files {
 		if !store.Is(name) {
@@ -91,7 +95,7 @@ func (src Source) Look(ctx context.Context) error {
 	return nil
 }
 
-// counted counts what is read of a file.
+// counted counts the bytes that are read of a file.
 type counted struct {
 	*os.File
 	n *atomic.Int64

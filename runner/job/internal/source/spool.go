@@ -6,15 +6,15 @@ import (
 	"os"
 )
 
-// Spooled is standard input that can be read again: a file that the shell has opened for it, or a
-// temporary copy of what a pipe has given up to its end.
+// Spooled is standard input that can be read again: a file that the shell has opened, or a
+// temporary copy of a pipe's contents.
 type Spooled struct {
-	*io.SectionReader // from the beginning; the file's own place does not count
+	*io.SectionReader // from the beginning, wherever the file's own offset is
 	file              *os.File
 }
 
-// Spool returns r as one that can be read again. Of a pipe it waits for the end, unless only what
-// can be had at once is wanted: ok is false then.
+// Spool makes r readable again. For a pipe it waits for the end and copies the contents; with wait
+// false it returns ok false instead.
 func Spool(r io.Reader, wait bool) (s *Spooled, ok bool, err error) {
 	if s, ok := r.(*Spooled); ok {
 		return s, true, nil
@@ -33,7 +33,7 @@ func Spool(r io.Reader, wait bool) (s *Spooled, ok bool, err error) {
 	if err != nil {
 		return nil, false, fmt.Errorf("temporary file: %w", err)
 	}
-	_ = os.Remove(f.Name()) // it goes with its last reader
+	_ = os.Remove(f.Name()) // the file lives as long as it is open
 	size, err := io.Copy(f, r)
 	if err != nil {
 		return nil, false, fmt.Errorf("stdin: copy to a temporary file: %w", err)
@@ -41,5 +41,5 @@ func Spool(r io.Reader, wait bool) (s *Spooled, ok bool, err error) {
 	return &Spooled{io.NewSectionReader(f, 0, size), f}, true, nil
 }
 
-// Again returns a reader of all of it.
+// Again returns a reader from the beginning.
 func (s *Spooled) Again() io.Reader { return io.NewSectionReader(s, 0, s.Size()) }

@@ -16,15 +16,15 @@ import (
 // Tree is a folder of files of rows.
 type Tree struct {
 	Root  string   // the folder
-	Files []string // below it, in the order of their paths
+	Files []string // below Root, in the order of their paths
 	Sizes []int64  // of the files, in bytes
-	Other []string // files whose names tell of no format that is read
+	Other []string // files whose names show no format that is read
 }
 
-// FindTree looks for files of rows in a folder and all below it, or those that a pattern of slashes
-// stands for, in which ** is any number of folders. Files and folders whose names begin with a dot
-// or an underscore are no data, as for Hadoop, Spark and Hive, and are passed over. format is that
-// of all files; "" goes by their names, and leaves out those that tell of none.
+// FindTree looks for files of rows in a folder and below it, or for those that match a pattern, in
+// which ** stands for any number of folders. Files and folders whose names begin with a dot or an
+// underscore are passed over, as by Hadoop, Spark and Hive. format is the format of all files. "":
+// the names show it, and files whose names do not are left out.
 func FindTree(input, format string) (Tree, error) {
 	if store.Is(input) {
 		return findObjects(input, format)
@@ -51,7 +51,7 @@ func FindTree(input, format string) (Tree, error) {
 		if pattern != "" && !matches(strings.Split(pattern, "/"), strings.Split(filepath.ToSlash(below), "/")) {
 			return nil
 		}
-		info, err := os.Stat(path) // through links
+		info, err := os.Stat(path) // follows links
 		if err != nil || !info.Mode().IsRegular() {
 			return err
 		}
@@ -64,7 +64,7 @@ func FindTree(input, format string) (Tree, error) {
 	return t, err
 }
 
-// findObjects is [FindTree] for a folder of a store.
+// findObjects is [FindTree] for a folder in a store.
 func findObjects(input, format string) (Tree, error) {
 	root, pattern := splitObjects(input)
 	t := Tree{Root: root}
@@ -83,7 +83,7 @@ func findObjects(input, format string) (Tree, error) {
 	return t, t.empty(input)
 }
 
-// splitObjects is [SplitPattern] for a store, in which there need be no folder to ask.
+// splitObjects is [SplitPattern] for a store, where no folder has to exist.
 func splitObjects(input string) (root, pattern string) {
 	bucket := store.Root(input)
 	parts := strings.Split(strings.Trim(strings.TrimPrefix(input, bucket), "/"), "/")
@@ -99,7 +99,7 @@ func splitObjects(input string) (root, pattern string) {
 	return bucket, strings.Join(parts[i:], "/")
 }
 
-// add adds a file, to those that are read or to the others.
+// add adds a file, to Files or to Other.
 func (t *Tree) add(below string, size int64, format string) {
 	if _, err := FindFormat(format, below, func(Format) bool { return true }); err != nil {
 		t.Other = append(t.Other, below)
@@ -108,7 +108,7 @@ func (t *Tree) add(below string, size int64, format string) {
 	t.Files, t.Sizes = append(t.Files, below), append(t.Sizes, size)
 }
 
-// empty says that there are no files of rows, where there are none.
+// empty returns an error if there are no files of rows.
 func (t *Tree) empty(input string) error {
 	if len(t.Files) > 0 {
 		return nil
@@ -116,7 +116,7 @@ func (t *Tree) empty(input string) error {
 	return &option.Error{Option: "Input", Msg: fmt.Sprintf("input %q: no files of rows there%s", input, passedOver(t.Other))}
 }
 
-// passedOver names a file that was left out, for those who wonder.
+// passedOver names a file that was left out, for that error.
 func passedOver(other []string) string {
 	if len(other) == 0 {
 		return ""
@@ -124,8 +124,8 @@ func passedOver(other []string) string {
 	return fmt.Sprintf(", but %d whose names tell of no format, such as %q; --input-format says what they are", len(other), other[0])
 }
 
-// SplitPattern splits an input into the folder before its first wildcard, and what is matched below
-// that; "" where it is a folder.
+// SplitPattern splits an input into the folder before its first wildcard and the pattern below that
+// folder; the pattern is "" if the input is a folder.
 func SplitPattern(input string) (root, pattern string) {
 	if info, err := os.Stat(input); err == nil && info.IsDir() {
 		return filepath.Clean(input), ""
@@ -142,8 +142,8 @@ func SplitPattern(input string) (root, pattern string) {
 	return filepath.Clean(filepath.FromSlash(root + map[bool]string{true: "/"}[root == ""])), strings.Join(parts[i:], "/")
 }
 
-// matches reports whether a path matches a pattern, both by their parts. A part that is no pattern
-// matches itself alone.
+// matches reports whether a path matches a pattern, part by part. A part that is not a valid
+// pattern matches only itself.
 func matches(pattern, path []string) bool {
 	switch {
 	case len(pattern) == 0:

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// utf16Order returns the byte order that a mark tells, as Excel and pandas write it before text in
-// UTF-16; nil where there is none.
+// utf16Order returns the byte order of text in UTF-16, from the mark that Excel and pandas write
+// before it; nil if there is no mark.
 func utf16Order(head []byte) binary.ByteOrder {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xff\xfe")):
@@ -22,14 +22,14 @@ func utf16Order(head []byte) binary.ByteOrder {
 	return nil
 }
 
-// marked reads text as UTF-8, and decodes it where it begins with a mark of UTF-16.
+// marked reads text as UTF-8. It decodes UTF-16 if the text begins with its mark.
 type marked struct {
 	r     io.Reader
 	begun bool
 }
 
-// Read looks at what comes first. It waits for a second byte only where the first is a mark's: rows
-// may come slowly.
+// Read looks for the mark first. It waits for a second byte only if the first may belong to a mark,
+// since rows may come slowly.
 func (m *marked) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	if m.begun || n == 0 || len(p) == 0 {
@@ -55,19 +55,19 @@ func (m *marked) Read(p []byte) (int, error) {
 	return m.r.Read(p)
 }
 
-// utf16Reader reads what stands behind a mark as UTF-8.
+// utf16Reader reads UTF-16 after the mark as UTF-8.
 type utf16Reader struct {
 	r     io.Reader
 	order binary.ByteOrder
-	at    int64 // of the next byte of in
+	at    int64 // place of the next byte to read from in
 	buf   [32 << 10]byte
-	in    int    // how many bytes at the beginning of buf are half a character
-	out   []byte // decoded, and not taken yet
-	text  []byte // the memory of out
+	in    int    // bytes of an incomplete character at the beginning of buf
+	out   []byte // decoded text that was not read yet
+	text  []byte // memory of out
 	err   error
 }
 
-// Read decodes.
+// Read reads and decodes.
 func (u *utf16Reader) Read(p []byte) (int, error) {
 	for len(u.out) == 0 {
 		if u.err != nil {
@@ -88,7 +88,7 @@ func (u *utf16Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// decode decodes whole characters, and keeps the bytes of one that is not whole.
+// decode decodes all whole characters of b, and keeps the bytes of an incomplete one.
 func (u *utf16Reader) decode(b []byte) {
 	u.text = u.text[:0]
 	for len(b) >= 2 {
