@@ -24,7 +24,8 @@ func TestState(t *testing.T) {
 		{"k3_stateful_rnn", "", savedmodel.State{Changes: []string{"AssignVariableOp"}}},
 		// flips by a seed that it counts on
 		{"own_k3_image_preproc", "", savedmodel.State{Changes: []string{"AssignVariableOp"}}},
-		{"k3_td_lstm", "", savedmodel.State{Unseen: []string{"AssignVariableOp"}}}, // a seed of an idle dropout
+		// draws a seed for an idle dropout
+		{"k3_td_lstm", "", savedmodel.State{Unseen: []string{"AssignVariableOp"}}},
 		{"mod_random", "", savedmodel.State{Random: []string{"RandomStandardNormal"}}},
 		{"mod_vocab_asset", "", savedmodel.State{}},  // its loader fills a variable and a table
 		{"mod_lookup_table", "", savedmodel.State{}}, // a mutable table that nobody inserts into
