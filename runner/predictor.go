@@ -48,8 +48,8 @@ type PredictOptions struct {
 
 	// Pad gives the padding value of an input, in its dtype; 0, "" or false for the others.
 	Pad map[string]tensor.Tensor
-	// PadTo is the least size that the first unknown axis of an input's rows is padded to: the
-	// tutorial's pad_to_size. Longer rows stay as they are.
+	// PadTo is the least size that the first axis of an input's rows is padded to: the tutorial's
+	// pad_to_size. Longer rows stay as they are.
 	PadTo map[string]int64
 	// PaddedShapes gives the padded shape of an input's rows, as padded_batch takes it: a size is
 	// exact, [dataset.None] the longest row's.

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"strings"
@@ -27,8 +28,8 @@ type Sequences struct {
 	Truncate Side
 	// MaxLen is the length that an input's rows get along their first axis, by the input's name:
 	// shorter rows are padded, longer ones cut. "" stands for all inputs whose length the signature
-	// leaves open. Where PadSide or Truncate is set, a length that the signature fixes counts as
-	// given.
+	// leaves open; where there are none, for those that have this length. Where PadSide or Truncate
+	// is set and no length is open, those that the signature fixes count as given.
 	MaxLen map[string]int64
 	// Lengths names inputs that get the length of another input before padding, by that input's
 	// name; Masks names inputs that get a one for each of its entries and zeros for padding. As the
@@ -124,8 +125,7 @@ func (p *Predictor) checkSequences() error {
 			return &OptionError{Option: "MaxLen", Msg: fmt.Sprintf("%d: want at least 1", n)}
 		}
 	}
-	p.lengths = p.findLengths()
-	return nil
+	return p.findLengths()
 }
 
 // onlySequence is the only input whose rows have a first axis and that rows give, or "".
@@ -144,46 +144,77 @@ func (p *Predictor) onlySequence() string {
 	return found
 }
 
-// findLengths returns the lengths that inputs' rows get.
-func (p *Predictor) findLengths() map[string]int64 {
+// findLengths finds the lengths that inputs' rows get.
+func (p *Predictor) findLengths() error {
 	s := p.o.Sequences
-	lengths := map[string]int64{}
-	var open, fixed []string
+	all, given := s.MaxLen[""]
+	p.lengths = map[string]int64{}
+	var fixed []string
+	open := false
 	for i, path := range p.spec.Paths() {
 		c := p.components[i]
 		_, made := p.made[path]
 		if _, set := s.Set[path]; made || set || c.Ragged || c.Shape.Rank() < 1 || strings.Contains(path, "/") {
 			continue
 		}
-		if n, given := s.MaxLen[path]; given {
-			lengths[path] = n
+		size := c.Shape.Dim(0)
+		n, named := s.MaxLen[path]
+		switch {
+		case named && size != tensor.Unknown && n != size:
+			return &OptionError{Option: "MaxLen", Msg: fmt.Sprintf("input %q: the signature fixes its length at %d, not %d", path, size, n)}
+		case named:
+			p.lengths[path] = n
+		case size == tensor.Unknown && given:
+			p.lengths[path] = all
+		case size == tensor.Unknown || p.padsTo(path) <= 0:
+		case p.padsTo(path) == size:
+			p.lengths[path] = size
+		case p.padsTo(path) > size || p.o.PadTo[path] == 0:
+			return &OptionError{Option: "PadTo, PaddedShapes", Msg: fmt.Sprintf("input %q: the signature fixes its length at %d, not %d", path, size, p.padsTo(path))}
 		}
-		if c.Shape.Dim(0) == tensor.Unknown {
-			open = append(open, path)
+		if size == tensor.Unknown {
+			open = true
 		} else {
 			fixed = append(fixed, path)
 		}
 	}
-	if n, given := s.MaxLen[""]; given {
-		for _, path := range open {
-			if lengths[path] == 0 {
-				lengths[path] = n
-			}
+	if open || !given && s.PadSide == "" && s.Truncate == "" {
+		return nil
+	}
+	sizes, matches := []string{}, false
+	for _, path := range fixed {
+		size := p.components[p.spec.Index(path)].Shape.Dim(0)
+		sizes = append(sizes, fmt.Sprintf("that of %s at %d", path, size))
+		if !given || size == all {
+			p.lengths[path], matches = size, true
 		}
 	}
-	if len(open) == 0 && (s.PadSide != "" || s.Truncate != "") {
-		for _, path := range fixed {
-			lengths[path] = p.components[p.spec.Index(path)].Shape.Dim(0)
-		}
+	if given && !matches {
+		return &OptionError{Option: "MaxLen", Msg: fmt.Sprintf("length %d: the signature fixes %s", all, cmp.Or(strings.Join(sizes, ", "), "rows at one value"))}
 	}
-	return lengths
+	return nil
 }
+
+// padsTo is the length that PadTo or PaddedShapes give an input's rows at least; 0: they give none.
+func (p *Predictor) padsTo(path string) int64 {
+	if p.o.NoBatch {
+		return 0
+	}
+	n := p.o.PadTo[path]
+	if shape := p.o.PaddedShapes[path]; len(shape) > 0 {
+		n = max(n, shape[0])
+	}
+	return n
+}
+
+// completes reports whether rows hold another form than [Predictor.RowSpec].
+func (p *Predictor) completes() bool { return !p.o.Sequences.IsZero() || len(p.lengths) > 0 }
 
 // GivenSpec is what rows must hold for [Predictor.Complete] to bring them into the form of
 // [Predictor.RowSpec]. It is RowSpec without the inputs that [PredictOptions.Sequences] set or make
 // of lengths, and an input that Sequences give a length may have any.
 func (p *Predictor) GivenSpec() dataset.Spec {
-	if p.o.Sequences.IsZero() {
+	if !p.completes() {
 		return p.spec
 	}
 	return p.sequencePlan().Given()
@@ -194,7 +225,7 @@ func (p *Predictor) GivenSpec() dataset.Spec {
 // in, and what is shorter than PadTo is padded. A row beyond the Limits, or too long, is an error
 // of its own.
 func (p *Predictor) Complete(rows *dataset.Dataset) *dataset.Dataset {
-	if !p.o.Sequences.IsZero() {
+	if p.completes() {
 		rows = p.sequencePlan().Complete(rows)
 	}
 	return sequence.PadTo(p.limited(rows), p.spec, p.o.PadTo, p.o.Pad)
