@@ -179,7 +179,7 @@ func numpyOf(t *kept.Type) (n numpyType, ok bool) {
 	case *ar.DurationType:
 		return numpyType{"<m8[" + d.Unit.String() + "]", 8, same, nat}, true
 	case *ar.FixedSizeBinaryType:
-		return numpyType{fmt.Sprintf("|V%d", d.ByteWidth), d.ByteWidth, same, nil}, d.ByteWidth > 0 && !t.IsUUID()
+		return numpyType{fmt.Sprintf("|V%d", d.ByteWidth), d.ByteWidth, same, nil}, d.ByteWidth > 0 && !t.IsUUID() && !t.IsInterval()
 	}
 	for name, d := range keptTypes {
 		if ar.TypeEqual(d, t.Field().Type) {

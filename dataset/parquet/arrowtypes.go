@@ -41,6 +41,8 @@ func (e *element) arrowType() (ar.DataType, ar.Metadata) {
 	switch {
 	case e.logical.kind == logicalFloat16 && e.length == 2:
 		return ar.FixedWidthTypes.Float16, none
+	case e.logical.kind == 0 && e.converted == convertedInterval && e.length == 12:
+		return &ar.FixedSizeBinaryType{ByteWidth: 12}, kept.Extension(kept.Interval, "")
 	case e.logical.kind == logicalUUID && e.length == 16:
 		return &ar.FixedSizeBinaryType{ByteWidth: 16}, kept.Extension(kept.UUID, "")
 	}

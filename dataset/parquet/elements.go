@@ -95,8 +95,11 @@ func (e *element) describe(f ar.Field) error {
 		e.decimals(t)
 	case *ar.FixedSizeBinaryType:
 		e.physical, e.length = fixedArrays, int32(t.ByteWidth) //nolint:gosec // it was one
-		if name, _, _ := kept.ExtensionOf(f); name == kept.UUID && t.ByteWidth == 16 {
+		switch name, _, _ := kept.ExtensionOf(f); {
+		case name == kept.UUID && t.ByteWidth == 16:
 			e.logical.kind = logicalUUID
+		case name == kept.Interval && t.ByteWidth == 12:
+			e.converted = convertedInterval
 		}
 	case *ar.BinaryType, *ar.LargeBinaryType, *ar.BinaryViewType:
 		e.physical = byteArrays

@@ -120,6 +120,7 @@ const (
 	convertedInt8            = 15
 	convertedInt64           = 18
 	convertedJSON            = 19
+	convertedInterval        = 21
 )
 
 // rowGroup is a run of rows, with a chunk for each column.

@@ -108,6 +108,50 @@ func TestRoundTrip(t *testing.T) {
 // Kept values of any type come back as they were.
 func TestKept(t *testing.T) { rapid.Check(t, format.CheckKept) }
 
+// Intervals have the text that DuckDB gives them, and are intervals again where they are written.
+func TestIntervals(t *testing.T) {
+	t.Parallel()
+	keep := []string{"i", "t"}
+	read := func(o parquet.Options, name string) (rows []dataset.Element, types []dataset.FieldType) {
+		o.Keep = keep
+		types, err := parquet.KeptTypes(o, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, err := range parquet.Rows(dataset.Dict(map[string]dataset.Spec{}), o, name).All(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, e.Clone())
+			if got, want := string(e.Extra[0].AppendJSON(nil)), string(e.Extra[1].AppendJSON(nil)); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+		return rows, types
+	}
+	rows, types := read(parquet.Options{}, "testdata/intervals.parquet")
+	if len(rows) != 8 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	var b bytes.Buffer
+	w, err := parquet.NewWriter(&b, dataset.Dict(map[string]dataset.Spec{}), parquet.WriterOptions{Keep: keep, Types: map[string]dataset.FieldType{"i": types[0], "t": types[1]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rowtest.Write(t, w, rows...)
+	again, _ := read(parquet.Options{Open: rowtest.Sized(b.Bytes())}, "written")
+	if len(again) != len(rows) {
+		t.Errorf("%d rows, want %d", len(again), len(rows))
+	}
+	file, err := pq.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := file.Metadata().Schema[1]; c.ConvertedType.V != 21 { // INTERVAL
+		t.Errorf("the column is %v, want an INTERVAL", c)
+	}
+}
+
 // Columns of many pages hold their rows, which do not go on from page to page.
 func TestPages(t *testing.T) {
 	spec := dataset.Dict(map[string]dataset.Spec{"l": dataset.TensorSpec(tensor.Float64, -1), "s": dataset.TensorSpec(tensor.String)})

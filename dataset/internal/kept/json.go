@@ -3,10 +3,12 @@ package kept
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -113,8 +115,11 @@ func (t *Type) putLeaf(d arrow.DataType) putString {
 	case arrow.INTERVAL_DAY_TIME, arrow.INTERVAL_MONTH_DAY_NANO:
 		return appendInterval
 	case arrow.FIXED_SIZE_BINARY:
-		if t.IsUUID() {
+		switch {
+		case t.IsUUID():
 			return appendUUID
+		case t.IsInterval():
+			return appendParquetInterval
 		}
 		return appendText
 	}
@@ -160,6 +165,33 @@ func appendInterval(dst, v []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"months":`...), Signed(v[:4]), 10)
 	dst = strconv.AppendInt(append(dst, `,"days":`...), Signed(v[4:8]), 10)
 	return append(strconv.AppendInt(append(dst, `,"nanoseconds":`...), Signed(v[8:]), 10), '}')
+}
+
+// appendParquetInterval appends months, days and milliseconds as DuckDB and PostgreSQL write them:
+// "1 year 2 months 3 days 01:02:03.456".
+func appendParquetInterval(dst, v []byte) []byte {
+	months, days, millis := unsigned(v[:4]), unsigned(v[4:8]), unsigned(v[8:])
+	var parts []string
+	for _, part := range []struct {
+		n    uint64
+		unit string
+	}{{months / 12, "year"}, {months % 12, "month"}, {days, "day"}} {
+		switch part.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+part.unit)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %ss", part.n, part.unit))
+		}
+	}
+	if millis > 0 || len(parts) == 0 {
+		clock := fmt.Sprintf("%02d:%02d:%02d", millis/3_600_000, millis/60_000%60, millis/1000%60)
+		if ms := millis % 1000; ms > 0 {
+			clock += strings.TrimRight(fmt.Sprintf(".%03d", ms), "0")
+		}
+		parts = append(parts, clock)
+	}
+	return jsontext.AppendString(dst, strings.Join(parts, " "))
 }
 
 // appendUUID appends 16 bytes as UUIDs are written: 8-4-4-4-12 hexadecimal digits.

@@ -88,6 +88,7 @@ func TestJSONOfOthers(t *testing.T) {
 		{arrow.Field{Type: arrow.FixedWidthTypes.Date32}, []byte{0, 0, 0, 0x40}, `1073741824`},
 		{arrow.Field{Type: arrow.FixedWidthTypes.Timestamp_s}, []byte{0, 0, 0, 0, 0, 0, 0, 0x40}, `4611686018427387904`},
 		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: kept.Extension(kept.UUID, "")}, []byte("\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff"), `"00112233-4455-6677-8899-aabbccddeeff"`},
+		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 12}, Metadata: kept.Extension(kept.Interval, "")}, []byte("\x0d\x00\x00\x00\x02\x00\x00\x00\xff\xff\xff\xff"), `"1 year 1 month 2 days 1193:02:47.295"`},
 		{arrow.Field{Type: &arrow.FixedSizeBinaryType{ByteWidth: 2}}, []byte("ab"), `"ab"`},
 		{arrow.Field{Type: arrow.FixedWidthTypes.MonthDayNanoInterval}, []byte("\x01\x00\x00\x00\xff\xff\xff\xff\x02\x00\x00\x00\x00\x00\x00\x00"), `{"months":1,"days":-1,"nanoseconds":2}`},
 		{arrow.Field{Type: arrow.FixedWidthTypes.DayTimeInterval}, []byte("\x01\x00\x00\x00\xff\xff\xff\xff"), `{"days":1,"milliseconds":-1}`},

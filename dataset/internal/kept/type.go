@@ -124,6 +124,9 @@ const (
 	UUID = "arrow.uuid"
 	// JSON is the name of the extension type of strings that are JSON.
 	JSON = "arrow.json"
+	// Interval is the name of the extension type of 12 bytes that are an INTERVAL of Parquet:
+	// months, days and milliseconds. Arrow's own readers of Parquet take them for mere bytes.
+	Interval = "parquet.interval"
 )
 
 // Extension returns the metadata of a field whose values are of an extension type.
@@ -148,6 +151,11 @@ func (t *Type) extension() string {
 
 // IsUUID reports whether values are UUIDs.
 func (t *Type) IsUUID() bool { return t.form == fixed && t.width == 16 && t.extension() == UUID }
+
+// IsInterval reports whether values are Parquet's intervals.
+func (t *Type) IsInterval() bool {
+	return t.form == fixed && t.width == 12 && t.extension() == Interval
+}
 
 // Size returns how many entries each list of the type has, or -1 where lists differ.
 func (t *Type) Size() int {

@@ -134,6 +134,9 @@ def others():
         case(name + ".parquet", {"id": spec("int32"), "x": spec("float32"), "f": spec("float32"), "text": spec("string"), "l": spec("int64", 2), "d": spec("int64", -1, -1, ragged_rank=1), "s.a": spec("int64"),
                                  "s.b": spec("float32", -1), "flag": spec("bool"), "arr": spec("float32", 2), "u": spec("uint8")},
              [{"id": i, "x": i * 0.5, "f": i * 0.25, "text": f"t{i}", "l": [i, i + 1], "d": [[i], []], "s.a": i, "s.b": [1.5], "flag": i % 2 == 0, "arr": [i, 2], "u": i} for i in range(5)])
+    # what DuckDB writes of them as text is in the second column
+    con.execute("""copy (select i, i::varchar as t from (values (interval '1 day'), (interval '14 months 3 days 01:02:03.456'), (interval '0 days'), (interval '2 years'), (interval '1 month'),
+        (interval '100 hours'), (interval '250 milliseconds'), (null)) v(i)) to 'intervals.parquet' (format parquet)""")
     pq.write_table(pa.table({"x": pa.array([], pa.float32())}), "empty.parquet")
     case("empty.parquet", {"x": spec("float32")}, [])
     pq.write_table(pa.table({"x": [1.5, 2.5], "none": pa.nulls(2), "list": pa.array([None, [None]], pa.list_(pa.null()))}), "none.parquet")
