@@ -68,7 +68,7 @@ func (k *keras3) noteExport() {
 			r.unguess("connected_to")
 		}
 	}
-	if !k.savedWhole() && k.mg.Framework == savedmodel.Keras3 {
+	if k.opensBatch() {
 		k.table.Lost = append(k.table.Lost, lostBatch)
 		k.markOpened()
 	}

@@ -241,7 +241,7 @@ func (n *network) class(name string) string {
 	if cfg := n.configs[name]; cfg != nil && cfg.ClassName != "" {
 		return cfg.Class()
 	}
-	if id, ok := n.objects[name]; ok && n.k.objs.Nodes[id].GetUserObject().GetIdentifier() == "_tf_keras_input_layer" {
+	if id, ok := n.objects[name]; ok && n.k.objs.Nodes[id].GetUserObject().GetIdentifier() == inputObject {
 		return "InputLayer"
 	}
 	if calls := n.called[name]; len(calls) > 0 {

@@ -16,6 +16,9 @@ func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
 		// TensorFlow loads such a model all the same
 		k.table.Notes = append(k.table.Notes, err.Error())
 	}
+	if len(k.meta) == 0 {
+		return nil, nil
+	}
 	if sig, err := tableSignature(mg); err == nil {
 		if k.body, err = body.Of(mg, sig); err != nil {
 			return nil, err
@@ -46,7 +49,7 @@ func (k *keras2) build() error {
 	}
 	n := &network{k: k, id: 0, config: model, sequential: rootID == "_tf_keras_sequential" || root != nil && root.ClassName == "Sequential"}
 	n.functional = !n.sequential && len(model.Layers) > 0 && model.InputLayers != nil
-	n.subclassed = !n.sequential && !n.functional && (root == nil || rootID == "_tf_keras_model" || len(model.Layers) == 0) && rootID != "_tf_keras_network"
+	n.subclassed = !n.sequential && !n.functional && (root == nil || rootID == modelObject || len(model.Layers) == 0) && rootID != graphObject
 	if k.table.ModelClass == "" {
 		k.table.ModelClass = map[bool]string{true: "Sequential"}[n.sequential]
 	}

@@ -43,6 +43,7 @@ type keras3 struct {
 	made      map[*layerCalls]*Layer       // rows made so far
 	depths    map[string]int               // distances of rows from the outputs
 	places    map[string]int               // of the layers' objects by name; nil: none
+	unnamed   map[string]bool              // rows whose objects bear no name: of Keras 2
 	owner     map[*savedmodel.Variable]*layerCalls
 }
 

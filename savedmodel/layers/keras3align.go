@@ -3,6 +3,8 @@ package layers
 import (
 	"math"
 	"slices"
+
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // keepsShapes says of classes without variables whether their objects keep the shapes they were
@@ -50,7 +52,12 @@ func (k *keras3) alignObjects() []*looseSeed {
 			taken[name] = true
 		}
 	}
-	k.places = map[string]int{}
+	for _, o := range objects {
+		if o.owner != nil {
+			taken[o.owner.name] = true
+		}
+	}
+	k.places, k.unnamed = map[string]int{}, map[string]bool{}
 	var hidden []*looseSeed
 	layerAt := make([]*layerCalls, len(objects))
 	for i := 0; i < len(objects); {
@@ -77,11 +84,11 @@ func (k *keras3) alignObjects() []*looseSeed {
 			case name == "" && objects[j].id < 0:
 				continue
 			case name == "":
-				hidden = append(hidden, &looseSeed{number: -1, dropout: true, object: true, place: j, sure: sure})
+				hidden = append(hidden, &looseSeed{number: -1, dropout: true, object: true, place: j, sure: sure, name: objects[j].name})
 				continue
 			}
 			taken[name] = true
-			k.places[name] = j
+			k.places[name], k.unnamed[name] = j, k.mg.Framework == savedmodel.Keras2
 			layerAt[j] = k.byName[name]
 		}
 		i = end + 1
@@ -157,7 +164,8 @@ func (k *keras3) pairSteps(objects []layerObject, open []string, i, j int) []pai
 		steps = append(steps, pairStep{i + 1, j + 1, k.unlike(objects[i], open[j])})
 	}
 	if i < len(objects) {
-		steps = append(steps, pairStep{i + 1, j, costHidden * when(objects[i].built || objects[i].id < 0)})
+		shows := objects[i].built || objects[i].id < 0 || k.mg.Framework == savedmodel.Keras2
+		steps = append(steps, pairStep{i + 1, j, costHidden * when(shows)})
 	}
 	if j < len(open) {
 		cost := costNever
@@ -181,6 +189,9 @@ func (k *keras3) unlike(o layerObject, name string) int {
 			return 0
 		}
 		return costNever
+	}
+	if k.mg.Framework == savedmodel.Keras2 {
+		return k.unlike2(o, name, class)
 	}
 	if keeps, known := keepsShapes[class]; known && keeps != o.built {
 		return costUnlike

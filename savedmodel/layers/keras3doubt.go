@@ -200,6 +200,7 @@ func (k *keras3) doubtOrder(arguments bool) {
 	movable := k.movable()
 	for _, r := range k.table.Layers {
 		_, placed := k.places[r.Name]
+		placed = placed && !k.unnamed[r.Name]
 		switch {
 		case hidden[r], movable[r.Name]:
 			r.guess("order", whyOrder)

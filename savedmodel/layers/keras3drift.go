@@ -53,11 +53,12 @@ type looseSeed struct {
 	// after and before are the nearest layers with weights around it, in the order of the
 	// variables.
 	after, before *layerCalls
-	dropout       bool // false if it is known not to be a Dropout's
-	inner         bool // it is a part of a layer that shows
-	object        bool // it is an object of the object graph, no generator
-	place         int  // of the object among the layers' objects
-	sure          bool // it is certain that it is this object and not a neighbour
+	dropout       bool   // false if it is known not to be a Dropout's
+	inner         bool   // it is a part of a layer that shows
+	object        bool   // it is an object of the object graph, no generator
+	place         int    // of the object among the layers' objects
+	name          string // of the object, where Keras 2 traced the layer
+	sure          bool   // it is certain that it is this object and not a neighbour
 	// from and to are, for an object, the nearest layers with weights.
 	from, to *layerCalls
 }

@@ -21,7 +21,7 @@ import (
 func (k *keras3) findHidden() {
 	k.linkPhantoms()
 	seeds := k.looseSeeds()
-	if k.savedWhole() {
+	if k.holdsLayers() {
 		seeds = k.alignObjects()
 	}
 	names := k.dropoutNames(seeds)
@@ -163,7 +163,10 @@ func (k *keras3) dropoutNames(seeds []*looseSeed) []string {
 	}
 	list := make([]string, len(seeds))
 	for i, s := range seeds {
-		if !s.inner {
+		switch {
+		case s.name != "":
+			list[i] = s.name
+		case !s.inner:
 			list[i] = names[s]
 		}
 	}
@@ -235,7 +238,10 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 		return
 	}
 	target, from := k.hiddenPlace(s, nth)
-	class, name := k.hiddenClass(s, target, from, name)
+	class, _ := kerasnames.ClassOf(name)
+	if s.name == "" {
+		class, name = k.hiddenClass(s, target, from, name)
+	}
 	c := &scopes.Call{Raw: name, Name: name}
 	l := &layerCalls{name: name, class: class, sure: true, calls: []*scopes.Call{c}}
 	l.notes = []guess{
@@ -243,10 +249,7 @@ func (k *keras3) insertHidden(s *looseSeed, name string, nth int) {
 		{"class", "what leaves a generator and no operation is a Dropout or one of its kind"},
 	}
 	if s.object {
-		l.notes = []guess{
-			{"name", "the layer leaves no operation; only its object's place among the layers shows it, not its name"},
-			{"class", "what leaves no operation is a Dropout or one of its kind, as a rule"},
-		}
+		l.notes = s.objectNotes()
 		k.places[name] = s.place
 	}
 	at := len(k.layers)

@@ -3,6 +3,8 @@ package layers
 import (
 	"slices"
 	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // A model that tf.saved_model.save wrote keeps the objects of its layers, without names and
@@ -17,11 +19,16 @@ type layerObject struct {
 	owner *layerCalls // layer whose variables belong to it; nil: it has none
 	// built: the object keeps the shapes that it was built for, see [keepsShapes].
 	built bool
+	// name is the layer's, where Keras 2 traced it: see [keras3.keras2Objects].
+	name string
 }
 
 // layerObjects lists the layers' objects in the order of the table. functional reports that the
 // objects of inputs are among them.
 func (k *keras3) layerObjects() (list []layerObject, functional bool) {
+	if k.mg.Framework == savedmodel.Keras2 {
+		return k.keras2Objects()
+	}
 	ids := k.objs.Slots(k.objs.Child(0, "_operations"), maxCalls)
 	functional = len(ids) > 0
 	if !functional {
@@ -102,7 +109,7 @@ func (k *keras3) ownerOf(id int) *layerCalls {
 
 // isGraph reports whether the model is a Functional, whose graph decides on the order of rows.
 func (k *keras3) isGraph() bool {
-	if k.savedWhole() {
+	if k.holdsLayers() {
 		_, functional := k.layerObjects()
 		return functional
 	}

@@ -56,6 +56,8 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 // noClasses describes the kind of file, which holds no classes of layers.
 func (k *keras3) noClasses() string {
 	switch {
+	case k.mg.Framework == savedmodel.Keras2 && k.holdsLayers():
+		return "without keras_metadata.pb, which tf.saved_model.save does not write, a Keras 2 model holds no classes"
 	case k.mg.Framework == savedmodel.Keras2:
 		return "an export of Keras 2 holds no classes"
 	case k.savedWhole():

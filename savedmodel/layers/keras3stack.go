@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
@@ -16,7 +17,10 @@ import (
 func (k *keras3) stackRows() {
 	k.table.ModelClass = "Sequential"
 	own := k.scope.Prefix != "" && !strings.HasPrefix(k.table.ModelName, "sequential") && (k.positional() || !k.isChain())
-	if k.savedWhole() {
+	switch {
+	case k.mg.Framework == savedmodel.Keras2 && k.holdsLayers():
+		own = k.rootKind() == modelObject
+	case k.savedWhole():
 		own = k.objs.Child(0, "_layers") < 0
 	}
 	mixed := own && k.mixesLists()

@@ -38,7 +38,12 @@ func tableCases(t *testing.T) []tableCase {
 				t.Fatal(err)
 			}
 			for _, file := range files {
-				if c, ok := readTableCase(t, file); ok {
+				c, ok := readTableCase(t, file)
+				if !ok {
+					continue
+				}
+				cases = append(cases, c)
+				if c, ok := withoutMetadata(t, c); ok {
 					cases = append(cases, c)
 				}
 			}
@@ -94,6 +99,41 @@ func readTableCase(t *testing.T, file string) (c tableCase, ok bool) {
 	if c.kind == "" {
 		c.kind = formOf(mg)
 	}
+	return c, true
+}
+
+// withoutMetadata makes a case of a Keras 2 model as tf.saved_model.save writes it, and as people
+// copy it: keras_metadata.pb is not there. ok is false where the model has no such file.
+func withoutMetadata(t *testing.T, c tableCase) (bare tableCase, ok bool) {
+	t.Helper()
+	const metadata = "keras_metadata.pb"
+	dir := filepath.Join(c.dir, "model")
+	if _, err := os.Stat(filepath.Join(dir, metadata)); err != nil {
+		return c, false
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		t.Fatal(err)
+	}
+	bareDir := t.TempDir()
+	for _, f := range files {
+		if f.Name() == metadata {
+			continue
+		}
+		if err := os.Symlink(filepath.Join(dir, f.Name()), filepath.Join(bareDir, f.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := savedmodel.Open(bareDir)
+	if err != nil {
+		t.Errorf("%s without %s: %v", c.dir, metadata, err)
+		return c, false
+	}
+	c.dir, c.kind = c.dir+" without "+metadata, "Keras 2, no metadata"
+	c.table = func() (*layers.Table, error) { return layers.Of(m.MetaGraphs[0]) }
 	return c, true
 }
 

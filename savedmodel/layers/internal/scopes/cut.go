@@ -11,7 +11,8 @@ import (
 )
 
 // Of cuts the body of a function into calls of layers. The names of all nodes begin with the scope
-// of the model, unless the function is one layer's, or does more than call the model.
+// of the model, unless the function is one layer's, or does more than call the model: a signature
+// that decodes an image first, and names the best class at the end. Then the scope is the model's.
 func Of(b *body.Body) *Scope {
 	var nodes []*graph.Node
 	for _, n := range b.Nodes {
@@ -19,7 +20,27 @@ func Of(b *body.Body) *Scope {
 			nodes = append(nodes, n)
 		}
 	}
-	return cut(b, modelDepth(b, nodes), nodes, b.Rets)
+	s := cut(b, modelDepth(b, nodes), nodes, b.Rets)
+	if model := s.onlyModel(); model != nil {
+		return s.Within(model)
+	}
+	return s
+}
+
+// onlyModel returns the call of the model in a function that does nothing else but operations; nil
+// where the function is no such one.
+func (s *Scope) onlyModel() *Call {
+	var model *Call
+	for _, c := range s.Calls {
+		switch {
+		case c.Op:
+		case s.Depth > 0 || model != nil || modelDepth(s.b, c.Nodes) == 0:
+			return nil
+		default:
+			model = c
+		}
+	}
+	return model
 }
 
 // Within cuts a call of a nested model into calls of that model's layers.
