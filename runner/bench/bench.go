@@ -14,29 +14,30 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Options say what is measured. The zero value takes a minute over rows that are made up.
+// Options say what is measured. The zero value takes a minute, on made-up rows.
 type Options struct {
 	Load runner.Options
-	// Predict are the options that all measurements share; batch size, workers and batching are
-	// what is measured.
+	// Predict are the options that all measurements share, except batch size, workers and batching,
+	// which are measured.
 	Predict runner.PredictOptions
-	// Source is where rows come from: the first 4,096 are taken. Without Files rows are made up, of
-	// Lengths or usual ones.
+	// Source says where rows come from; the first 4,096 are used. Without Files rows are made up,
+	// with Lengths or usual ones.
 	Source  job.Source
 	Lengths []int64
-	// BatchSizes, Workers and Batchings are measured in all combinations; where one of them is
-	// empty the best is looked for.
+	// BatchSizes, Workers and Batchings are measured in all combinations. If one of them is empty,
+	// the best value is searched for.
 	BatchSizes []int
 	Workers    []int
 	Batchings  []runner.Batching
-	// Duration is about how long it may all take; 0 means a minute. Quick measures a few things
-	// only.
+	// Duration is about how long all measurements may take together; 0: a minute. Quick measures
+	// only a few things.
 	Duration time.Duration
 	Quick    bool
-	// ColdStart returns a command that runs the row of JSON given on its standard input, with
-	// [runner.PredictOptions.NoBatch] or not, and prints the answer; nil leaves that out.
+	// ColdStart returns a command that reads a row of JSON from its standard input, runs it, with
+	// [runner.PredictOptions.NoBatch] or without, and prints the answer. nil: cold starts are not
+	// measured.
 	ColdStart func(ctx context.Context, noBatch bool) *exec.Cmd
-	// Progress, if not nil, is told what is being measured.
+	// Progress, if not nil, is called with a description of each measurement before it begins.
 	Progress func(what string)
 }
 
@@ -47,23 +48,23 @@ const (
 	leastSample = 512
 )
 
-// bench is a measurement under way.
+// bench is a running measurement.
 type bench struct {
 	o        Options
 	session  *runner.Session
-	plain    *runner.Session // without XLA, to compare; nil where nobody asked for XLA
+	plain    *runner.Session // without XLA, to compare with; nil without XLA
 	report   *Report
 	rows     []dataset.Element
-	lengths  []int64           // of rows
-	sorted   []int             // places in rows, the shortest first
-	sample   []dataset.Element // of rows: what is streamed
-	fixed    int               // batch size of the signature, or 0
-	free     int               // that of predict without flags, where the signature leaves it open
+	lengths  []int64           // of the rows
+	sorted   []int             // indices of rows, shortest first
+	sample   []dataset.Element // rows that are streamed
+	fixed    int               // batch size that the signature fixes, or 0
+	free     int               // predict's default, where the signature leaves it open
 	stateful bool
 	random   bool
-	window   time.Duration // at least
-	most     int           // windows of one measurement
-	until    time.Time     // no measurement begins later
+	window   time.Duration // the least length of a window
+	most     int           // the most windows of one measurement
+	until    time.Time     // after it no measurement begins
 }
 
 func (b *bench) say(format string, args ...any) {
@@ -72,7 +73,7 @@ func (b *bench) say(format string, args ...any) {
 	}
 }
 
-// load opens the library and loads the model, with a look at the clock and at memory.
+// load opens the library and loads the model, and measures time and memory.
 func (b *bench) load(ctx context.Context, m *savedmodel.Model) error {
 	b.say("loading")
 	r := b.report
@@ -99,8 +100,8 @@ func (b *bench) load(ctx context.Context, m *savedmodel.Model) error {
 	return nil
 }
 
-// predictor makes a predictor with the options that all measurements share. A signature without a
-// batch axis runs row by row.
+// predictor returns a predictor with the shared options. A signature without a batch axis is run
+// row by row.
 func (b *bench) predictor() (*runner.Predictor, error) {
 	o := b.o.Predict
 	o.BatchSize, o.Workers, o.Batching = 0, 0, runner.Arrival
@@ -146,7 +147,7 @@ func (b *bench) takeRows(ctx context.Context, p *runner.Predictor) error {
 	return nil
 }
 
-// readRows takes the first rows of the source, and times the reading.
+// readRows reads the first rows of the source, and measures how long that takes.
 func (b *bench) readRows(ctx context.Context, p *runner.Predictor) error {
 	rows, err := b.o.Source.Rows(p)
 	if err != nil {
@@ -174,7 +175,7 @@ func (b *bench) readRows(ctx context.Context, p *runner.Predictor) error {
 	return nil
 }
 
-// drain runs rows and drops their answers.
+// drain runs rows and drops the answers.
 func drain(ctx context.Context, p *runner.Predictor, rows []dataset.Element) error {
 	for _, err := range p.Predict(ctx, dataset.FromElements(p.RowSpec(), rows...)) {
 		if err != nil {
@@ -184,8 +185,8 @@ func drain(ctx context.Context, p *runner.Predictor, rows []dataset.Element) err
 	return nil
 }
 
-// probe asks whether the answers depend on padding: that says which batchings are the same to a
-// user.
+// probe finds out whether answers depend on padding. If they do, some batchings are not the same
+// for a user.
 func (b *bench) probe(ctx context.Context, p *runner.Predictor) error {
 	pad := &b.report.Padding
 	pad.Possible = !b.o.Predict.NoBatch && b.report.Rows.Lengths.Least != b.report.Rows.Lengths.Most
@@ -211,7 +212,7 @@ func (b *bench) probe(ctx context.Context, p *runner.Predictor) error {
 	return nil
 }
 
-// schedule shares the time out.
+// schedule divides the time among the measurements.
 func (b *bench) schedule() {
 	b.window, b.most = b.o.Duration/120, 8
 	if b.o.Quick {

@@ -11,7 +11,7 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// coldStarts runs the median row in new processes.
+// coldStarts measures running the median row in new processes.
 func (b *bench) coldStarts(ctx context.Context, p *runner.Predictor) error {
 	if b.o.ColdStart == nil {
 		return nil
@@ -45,7 +45,7 @@ func (b *bench) coldStarts(ctx context.Context, p *runner.Predictor) error {
 	return nil
 }
 
-// coldStart times a process from its start to the end of its answer.
+// coldStart returns the time from a process's start to the end of its answer.
 func (b *bench) coldStart(ctx context.Context, row []byte) (time.Duration, int64, error) {
 	cmd := b.o.ColdStart(ctx, b.o.Predict.NoBatch)
 	var errs bytes.Buffer

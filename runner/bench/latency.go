@@ -10,8 +10,8 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// latencies measures single batches: of each size, of short, usual and long rows; where XLA is
-// asked for, without and with it.
+// latencies measures single batches of each size, of short, usual and long rows, and with XLA both
+// without and with it.
 func (b *bench) latencies(ctx context.Context) error {
 	sizes := []int{1, 8, 64}
 	switch {
@@ -54,8 +54,8 @@ func (b *bench) latencies(ctx context.Context) error {
 	return nil
 }
 
-// ranks are the places of a short, a usual, a long and the longest row among the sorted ones;
-// places of the same length are named once.
+// ranks returns the places of a short, a usual, a long and the longest row among the sorted rows.
+// Of rows with the same length only one is returned.
 func (b *bench) ranks() []int {
 	shares := []float64{0.05, 0.5, 0.95, 1}
 	if b.o.Quick {
@@ -73,8 +73,8 @@ func (b *bench) ranks() []int {
 	return ranks
 }
 
-// upTo returns n rows of which the longest is the one at the rank: those next below it, again and
-// again where they are too few.
+// upTo returns n rows, of which the row at the rank is the longest. The others are those before it
+// in order of length, several times if there are too few.
 func (b *bench) upTo(rank, n int) []dataset.Element {
 	first := max(rank-n+1, 0)
 	rows := make([]dataset.Element, n)
@@ -97,7 +97,7 @@ func (b *bench) latency(ctx context.Context, session *runner.Session, size, rank
 		return l, err
 	}
 	rows := b.upTo(rank, size)
-	if err := drain(ctx, p, rows); err != nil { // a new shape: TensorFlow prepares itself
+	if err := drain(ctx, p, rows); err != nil { // a first run, for which TensorFlow prepares itself
 		return l, err
 	}
 	var windows [][]float64

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Machine is what was measured on.
+// Machine describes the machine.
 type Machine struct {
 	Processor string `json:"processor"` // "" where the system does not say
 	Cores     int    `json:"cores"`
-	// of the last minute, before the measurement; -1 where it is not known
+	// Load is the load average of the minute before the measurement; -1: not known.
 	Load float64 `json:"load_average"`
 }
 
@@ -47,8 +47,8 @@ func firstField(file string) string {
 	return f[0]
 }
 
-// eachLine hands the lines of a file to f until that says no. A file that cannot be read has none:
-// what it would say is then not known.
+// eachLine calls f with the lines of a file until f returns false. A file that cannot be read has
+// no lines.
 func eachLine(file string, f func(line string) bool) {
 	data, err := os.Open(file)
 	if err != nil {
@@ -60,8 +60,7 @@ func eachLine(file string, f func(line string) bool) {
 	}
 }
 
-// resident returns the process's resident memory in bytes, now and at its peak; 0 where the system
-// does not say.
+// resident returns the process's resident memory in bytes, now and at its peak; 0: not known.
 func resident() (now, peak int64) {
 	eachLine("/proc/self/status", func(line string) bool {
 		key, value, _ := strings.Cut(line, ":")
@@ -78,17 +77,17 @@ func resident() (now, peak int64) {
 	return now, peak
 }
 
-// usage is what processors have done since some time in the past, in seconds.
+// usage is the time that processors have worked so far, in seconds.
 type usage struct {
 	at          time.Time
-	own         float64 // this process
-	busy, steal float64 // all processes of the machine; what the hypervisor took
-	known       bool    // busy and steal are
+	own         float64 // for this process
+	busy, steal float64 // for all processes; taken by the hypervisor
+	known       bool    // busy and steal are known
 }
 
 func usageNow() usage {
 	u := usage{at: time.Now(), own: processTime().Seconds()}
-	const tick = 0.01 // USER_HZ, which Linux keeps at 100 for all who read /proc
+	const tick = 0.01 // USER_HZ is 100 for all readers of /proc in Linux
 	eachLine("/proc/stat", func(line string) bool {
 		f := strings.Fields(line)
 		if len(f) < 9 || f[0] != "cpu" {
@@ -111,15 +110,15 @@ func usageNow() usage {
 	return u
 }
 
-// Noise is what else went on while something was measured, in processors: 0.5 is half of one.
+// Noise is what took processors during a measurement, in processors: 0.5 is half of one.
 type Noise struct {
 	Own    float64 `json:"own_cores"`
-	Others float64 `json:"other_cores"` // other programs; -1 where it is not known
-	// the hypervisor gave to other machines; -1 where it is not known
+	Others float64 `json:"other_cores"` // other programs; -1: not known
+	// Steal is what the hypervisor gave to other machines; -1: not known.
 	Steal float64 `json:"steal_cores"`
 }
 
-// since returns the noise between two looks at the processors.
+// since returns the noise between two measurements of usage.
 func (u usage) since(before usage) Noise {
 	wall := u.at.Sub(before.at).Seconds()
 	if wall <= 0 {

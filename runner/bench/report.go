@@ -8,7 +8,7 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// Number is a measured number; NaN, which is null in JSON, where it is not known.
+// Number is a measured number. NaN, in JSON null, means that it is not known.
 type Number float64
 
 // MarshalJSON writes null for NaN.
@@ -19,37 +19,38 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// Report is what [Run] measured. Times are in milliseconds, sizes in bytes.
+// Report is the result of [Run]. Times are in milliseconds, sizes in bytes.
 type Report struct {
 	Model     string     `json:"model"`
 	Signature string     `json:"signature"`
 	Machine   Machine    `json:"machine"`
 	Rows      Rows       `json:"rows"`
-	ColdStart *ColdStart `json:"cold_start"` // nil where nobody asked for it
+	ColdStart *ColdStart `json:"cold_start"` // nil: not measured
 	LibraryMS Number     `json:"open_library_ms"`
 	LoadMS    Number     `json:"load_ms"`
 	FirstMS   Number     `json:"first_call_ms"`
 	Memory    Memory     `json:"memory"`
-	// of the source, without running them; NaN for made-up rows
+	// Reading is the speed of reading the source without running rows; NaN for made-up rows.
 	Reading    Number       `json:"reading_rows_per_second"`
 	Padding    Padding      `json:"padding"`
 	Latency    []Latency    `json:"latency"`
 	Throughput []Throughput `json:"throughput"`
 	Choices    []Choice     `json:"choices"`
 	Noise      Noise        `json:"noise"`
-	LeftOut    int          `json:"left_out"` // measurements for which there was no time
+	LeftOut    int          `json:"left_out"` // measurements that there was no time for
 	Problems   []string     `json:"problems"`
 	NoBatch    bool         `json:"no_batch"`
-	XLA        *XLA         `json:"xla"` // nil where nobody asked for it
+	XLA        *XLA         `json:"xla"` // nil: XLA was off
 }
 
-// XLA is what XLA did for the measured session: throughput is with it, latency with and without.
+// XLA is what XLA did for the measured session. Throughput is measured with XLA, latency with and
+// without.
 type XLA struct {
 	Mode      runner.XLA `json:"mode"`
-	Shapes    int        `json:"shapes"` // compiled ones
+	Shapes    int        `json:"shapes"` // compiled shapes
 	CompileMS Number     `json:"compile_ms"`
 	Runs      int64      `json:"runs"`
-	PlainRuns int64      `json:"plain_runs"` // of the same signature, uncompiled
+	PlainRuns int64      `json:"plain_runs"` // runs of the same signature without XLA
 	Fallback  string     `json:"fallback,omitempty"`
 }
 
@@ -61,9 +62,9 @@ func xlaOf(mode runner.XLA, r runner.XLAReport) *XLA {
 	return x
 }
 
-// Rows says what was run.
+// Rows describes the rows that were run.
 type Rows struct {
-	Files   []string `json:"files"` // none: made up
+	Files   []string `json:"files"` // empty: the rows were made up
 	Count   int      `json:"count"`
 	Lengths Lengths  `json:"lengths"`
 }
@@ -82,17 +83,17 @@ func lengthsOf(sorted []int64) Lengths {
 	return Lengths{Least: sorted[0], Median: at(0.5), P95: at(0.95), Most: sorted[n-1]}
 }
 
-// ColdStart is how long a new process takes for one row, from its start to its answer, with files
-// in the system's memory.
+// ColdStart is the time that a new process takes for one row, from its start to its answer. The
+// files are in the system's cache.
 type ColdStart struct {
 	Runs     int    `json:"runs"`
 	MedianMS Number `json:"median_ms"`
 	LeastMS  Number `json:"least_ms"`
 	MostMS   Number `json:"most_ms"`
-	Peak     int64  `json:"peak_bytes"` // of resident memory; 0 where it is not known
+	Peak     int64  `json:"peak_bytes"` // largest resident memory; 0: not known
 }
 
-// Memory is the process's resident memory; 0 where the system does not say.
+// Memory is the process's resident memory; 0: not known.
 type Memory struct {
 	Before int64 `json:"before_bytes"` // libtensorflow is opened
 	Loaded int64 `json:"loaded_bytes"`
@@ -100,18 +101,18 @@ type Memory struct {
 	Peak   int64 `json:"peak_bytes"`
 }
 
-// Padding says whether batchings differ in their answers.
+// Padding says whether the answers of different batchings differ.
 type Padding struct {
 	Possible bool   `json:"possible"` // rows differ in length
 	Depends  bool   `json:"answers_depend"`
 	Says     string `json:"says"`
 }
 
-// Latency is how long one batch takes, from rows in memory to answers: padded, fed, run and dealt
-// to its rows.
+// Latency is the time of one batch, from rows in memory to answers: padding, feeding, running, and
+// splitting the answers into rows.
 type Latency struct {
 	BatchSize int    `json:"batch_size"`
-	Length    int64  `json:"length"` // that the batch is padded to
+	Length    int64  `json:"length"` // padded length of the batch
 	XLA       bool   `json:"xla"`
 	Calls     int    `json:"calls"`
 	P50       Number `json:"p50_ms"`
@@ -119,39 +120,39 @@ type Latency struct {
 	P99       Number `json:"p99_ms"`
 	P999      Number `json:"p99_9_ms"`
 	Max       Number `json:"max_ms"`
-	Outliers  int    `json:"outliers"` // calls that took more than three times the median
+	Outliers  int    `json:"outliers"` // calls that took over three times the median
 	Windows   int    `json:"windows"`
 	Stable    bool   `json:"stable"`
 }
 
-// Throughput is how many rows a second a way of batching gives.
+// Throughput is the rows per second of one way of batching.
 type Throughput struct {
 	Batching  runner.Batching `json:"batching"`
 	Workers   int             `json:"workers"`
 	BatchSize int             `json:"batch_size"`
 	Rate      Number          `json:"rows_per_second"`
-	Waste     float64         `json:"padding"` // share of what was fed
-	Cores     float64         `json:"cores"`   // that the process kept busy
+	Waste     float64         `json:"padding"` // share of padding in what was fed
+	Cores     float64         `json:"cores"`   // cores that the process kept busy
 	Resident  int64           `json:"rss_bytes"`
 	Windows   int             `json:"windows"`
 	Stable    bool            `json:"stable"`
 	Problem   string          `json:"problem,omitempty"`
 }
 
-// Choice is a way of batching to choose.
+// Choice is a recommended way of batching.
 type Choice struct {
 	Throughput
-	// Speedup is its rate over that of predict without flags.
+	// Speedup is its rate divided by that of predict without flags.
 	Speedup Number `json:"speedup"`
 	Gives   string `json:"gives"`
 }
 
-// near is how much a rate may be below the best one and still count as the same.
+// near is how far, as a share, a rate may be below the best one and still count as equal.
 const near = 0.03
 
-// best returns the place of the best measurement among those of the batchings: the highest rate
-// and, among rates within 3 % of that, the one with the fewest workers, then the smallest batch. It
-// is -1 where there is none.
+// best returns the index of the best measurement of the given batchings: among rates within 3 % of
+// the highest, the one with the fewest workers, then the smallest batch. It returns -1 if there is
+// none.
 func best(list []Throughput, batchings ...runner.Batching) int {
 	best := -1
 	highest := 0.0
@@ -174,7 +175,7 @@ func best(list []Throughput, batchings ...runner.Batching) int {
 	return best
 }
 
-// less says which of two equally fast ways is the lighter one.
+// less reports whether a is lighter than b: fewer workers, then a smaller batch.
 func less(a, b Throughput) bool {
 	if a.Workers != b.Workers {
 		return a.Workers < b.Workers

@@ -11,10 +11,10 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Run measures a model. What a single measurement runs into (memory, a batch that the model does
-// not take) stands beside it in the report; an error means that nothing could be measured. Files of
-// the model are those of m; errors are those of [runner.LoadModel], [runner.Session.NewPredictor]
-// and [job.MakeUpRows], and the context's.
+// Run measures a model. An error of a single measurement, such as too little memory, or a batch
+// that the model refuses, is part of the report. An error is returned if nothing could be measured:
+// one of [runner.LoadModel], [runner.Session.NewPredictor] or [job.MakeUpRows], or the context's. m
+// is the model whose files are loaded.
 func Run(ctx context.Context, m *savedmodel.Model, o Options) (*Report, error) {
 	if o.Duration <= 0 {
 		o.Duration = time.Minute
@@ -46,7 +46,7 @@ func (b *bench) run(ctx context.Context) error {
 	err = b.takeRows(ctx, p)
 	var output *runner.OutputError
 	if errors.As(err, &output) && len(b.o.Source.Files) == 0 && !b.o.Predict.NoBatch {
-		// The outputs are whole, not one entry for each row.
+		// The outputs belong to the whole batch, without one entry for each row.
 		b.o.Predict.NoBatch = true
 		if p, err = b.predictor(); err == nil {
 			err = b.takeRows(ctx, p)

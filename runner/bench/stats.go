@@ -7,11 +7,11 @@ import (
 )
 
 // percentile returns the least of the sorted samples that a share q of them, between 0 and 1, does
-// not exceed: the nearest-rank method. It is NaN where the samples are too few to tell, that is,
-// fewer than one in 1-q: the 99.9th percentile of 500 samples is not known.
+// not exceed (the nearest-rank method). It is NaN if there are too few samples, fewer than 1/(1-q):
+// 500 samples have no 99.9th percentile.
 func percentile(sorted []float64, q float64) float64 {
 	n := len(sorted)
-	// 1/(1-q) is not exact: a little less than a whole sample is enough.
+	// 1/(1-q) is not exact, so a little less than a whole sample is enough.
 	if n == 0 || q < 1 && float64(n)*(1-q) < 1-1e-9 {
 		return math.NaN()
 	}
@@ -20,12 +20,12 @@ func percentile(sorted []float64, q float64) float64 {
 }
 
 const (
-	// stableWindows have to agree, to within stableWithin of their mean.
+	// stableWindows windows in a row must lie within stableWithin of their mean.
 	stableWindows = 3
 	stableWithin  = 0.10
 )
 
-// stable reports whether the last three of the windows lie within 10 % of their mean.
+// stable reports whether the last three windows lie within 10 % of their mean.
 func stable(windows []float64) bool {
 	if len(windows) < stableWindows {
 		return false
@@ -40,13 +40,12 @@ func stable(windows []float64) bool {
 	return true
 }
 
-// settled is the value that windows give: the mean of the last three, or of all where there are
-// fewer.
+// settled returns the result of windows: the mean of the last three, or of all if there are fewer.
 func settled(windows []float64) float64 {
 	return mean(windows[max(len(windows)-stableWindows, 0):])
 }
 
-// mean is the arithmetic mean, NaN of nothing.
+// mean returns the arithmetic mean, NaN for no values.
 func mean(values []float64) float64 {
 	sum := 0.0
 	for _, v := range values {
@@ -55,7 +54,7 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// outliers counts the sorted samples of more than three times the median.
+// outliers returns how many of the sorted samples exceed three times the median.
 func outliers(sorted []float64) int {
 	if len(sorted) == 0 {
 		return 0

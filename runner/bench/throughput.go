@@ -12,20 +12,20 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// way is a combination that can be measured.
+// way is a combination of batching, workers and batch size.
 type way struct {
 	batching runner.Batching
 	workers  int
 	size     int
 }
 
-// search measures the combinations that were asked for; where a list is empty it climbs: larger
-// batches while they are faster, then more workers, then the other batchings.
+// search measures the combinations that the options ask for. If a list is empty, it searches:
+// larger batches as long as they are faster, then more workers, then the other batchings.
 func (b *bench) search(ctx context.Context) error {
 	s := &searcher{bench: b, ctx: ctx, known: map[way]int{}}
 	batchings, workers := b.batchings(), b.workers()
-	// What predict does without flags, to compare with: first where it is one of the ways to choose
-	// from, else last.
+	// What predict does without flags, to compare with. It comes first if it is one of the ways to
+	// choose from, otherwise last.
 	usual := way{runner.Arrival, b.usualWorkers(), b.usualSize()}
 	if b.asked(usual) {
 		s.try(usual)
@@ -57,19 +57,19 @@ func (s *searcher) searchWays(batchings []runner.Batching, workers []int) {
 		}
 	}
 	if len(sizes) == 0 && len(workers) > 1 && !b.o.Quick {
-		// With several workers a smaller batch may do.
+		// With several workers a smaller batch may be as fast.
 		s.try(way{batchings[len(batchings)-1], workers[len(workers)-1], max(best[0]/2, 1)})
 	}
 }
 
-// asked reports whether a way may be chosen: the lists in the options do not leave it out.
+// asked reports whether the lists in the options allow to choose a way.
 func (b *bench) asked(w way) bool {
 	return (len(b.o.Batchings) == 0 || slices.Contains(b.o.Batchings, w.batching)) &&
 		(len(b.o.Workers) == 0 || slices.Contains(b.o.Workers, w.workers)) &&
 		(len(b.o.BatchSizes) == 0 || b.fixed > 0 || b.o.Predict.NoBatch || slices.Contains(b.o.BatchSizes, w.size))
 }
 
-// usualSize is the batch size of predict without flags.
+// usualSize returns the batch size of predict without flags.
 func (b *bench) usualSize() int {
 	switch {
 	case b.o.Predict.NoBatch:
@@ -80,7 +80,7 @@ func (b *bench) usualSize() int {
 	return b.free
 }
 
-// usualWorkers is the number of workers of predict without flags.
+// usualWorkers returns the number of workers of predict without flags.
 func (b *bench) usualWorkers() int {
 	if b.stateful || b.random {
 		return 1
@@ -88,8 +88,8 @@ func (b *bench) usualWorkers() int {
 	return runner.DefaultWorkers
 }
 
-// batchings are those to measure: arrival first; exact where the answers depend on padding, bucket
-// where they do not.
+// batchings returns the batchings to measure: arrival first, then exact if answers depend on
+// padding, otherwise bucket.
 func (b *bench) batchings() []runner.Batching {
 	switch pad := b.report.Padding; {
 	case len(b.o.Batchings) > 0:
@@ -102,7 +102,7 @@ func (b *bench) batchings() []runner.Batching {
 	return []runner.Batching{runner.Arrival, runner.Bucket}
 }
 
-// workers are the numbers of workers to measure: powers of two up to the number of cores.
+// workers returns the numbers of workers to measure: powers of two up to the number of cores.
 func (b *bench) workers() []int {
 	switch {
 	case len(b.o.Workers) > 0:
@@ -117,15 +117,15 @@ func (b *bench) workers() []int {
 	return list
 }
 
-// searcher remembers what it has measured.
+// searcher keeps the ways that were measured.
 type searcher struct {
 	*bench
 	ctx   context.Context //nolint:containedctx // lives as long as one call of search
-	known map[way]int     // places in report.Throughput
+	known map[way]int     // indices in report.Throughput
 	err   error
 }
 
-// climb doubles and redoubles the batch while that gives more rows a second, with one worker, and
+// climb doubles the batch size as long as that gives more rows per second, with one worker, and
 // returns the best size.
 func (s *searcher) climb(batching runner.Batching) int {
 	ladder := []int{16, 64, 256, 1024, 4096}
@@ -152,7 +152,7 @@ func (s *searcher) climb(batching runner.Batching) int {
 	return best
 }
 
-// try measures a way once, while there is time.
+// try measures a way once, if there is time left.
 func (s *searcher) try(w way) Throughput {
 	if at, ok := s.known[w]; ok {
 		return s.report.Throughput[at]
@@ -181,7 +181,8 @@ func (s *searcher) try(w way) Throughput {
 	return t
 }
 
-// takes is about how long a way will take to be measured: three windows, by the best rate seen.
+// takes returns about how long it will take to measure a way: three windows at the best rate so
+// far.
 func (b *bench) takes(w way) time.Duration {
 	rate := b.rate()
 	if rate <= 0 {
@@ -191,11 +192,11 @@ func (b *bench) takes(w way) time.Duration {
 	return stableWindows * max(b.window, time.Duration(rows/rate*float64(time.Second)))
 }
 
-// windowRows is how many rows a window holds at least: each of the sample once, and two batches of
-// each worker.
+// windowRows returns the least number of rows in a window: each row of the sample once, and two
+// batches for each worker.
 func (b *bench) windowRows(w way) int { return max(len(b.sample), 2*w.size*w.workers) }
 
-// rate is the best number of rows a second that was seen so far.
+// rate returns the highest number of rows per second so far.
 func (b *bench) rate() float64 {
 	rate := 0.0
 	for _, l := range b.report.Latency {
@@ -209,21 +210,21 @@ func (b *bench) rate() float64 {
 	return rate
 }
 
-// throughput streams the sample round and round, and looks at the clock as batches end.
+// throughput streams the sample again and again, and measures the time at the ends of batches.
 func (b *bench) throughput(ctx context.Context, w way) (Throughput, error) {
 	t := Throughput{Batching: w.batching, Workers: w.workers, BatchSize: w.size}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// One way must not take the time of all others.
+	// One way must not use up the time of all others.
 	c := &counter{least: b.window, rows: b.windowRows(w), most: b.most, until: time.Now().Add(b.o.Duration / 8), done: cancel}
 	o := b.o.Predict
 	o.Batching, o.Workers, o.BatchSize, o.Batch = w.batching, w.workers, w.size, c.batch
-	o.PaddingMayChangeResults = true // measured before
+	o.PaddingMayChangeResults = true // that was measured before
 	if o.NoBatch {
 		o.BatchSize = 0
 	}
 	if o.Window == 0 && w.batching == runner.Exact {
-		// Rows that come round again must not make larger groups of equal rows than the data has.
+		// Repeated rows must not make larger groups of equal shapes than the data has.
 		o.Window = min(max(len(b.sample), w.size), dataset.DefaultWindow)
 	}
 	p, err := b.session.NewPredictor(o)
@@ -250,7 +251,7 @@ func (b *bench) throughput(ctx context.Context, w way) (Throughput, error) {
 	return t, nil
 }
 
-// endless yields the sample for ever.
+// endless yields the rows of the sample for ever.
 func (b *bench) endless(spec dataset.Spec) *dataset.Dataset {
 	rows := b.sample
 	return dataset.FromGenerator(spec, func(context.Context) iter.Seq2[dataset.Element, error] {
@@ -266,17 +267,17 @@ func (b *bench) endless(spec dataset.Spec) *dataset.Dataset {
 	})
 }
 
-// counter makes windows of batches, and ends the stream when enough of them agree.
+// counter divides batches into windows, and ends the stream when enough windows agree.
 type counter struct {
-	least time.Duration // of a window
-	rows  int           // of a window, at least
-	most  int           // windows
-	until time.Time     // the last window ends then, however few rows it has
+	least time.Duration // the shortest window
+	rows  int           // the least rows of a window
+	most  int           // the most windows
+	until time.Time     // the last window ends then, even with fewer rows
 	done  func()
 
 	mu           sync.Mutex
-	start        time.Time // of the window; the first batch is not counted
-	seen         int       // rows of the window
+	start        time.Time // beginning of the window; the first batch does not count
+	seen         int       // rows in the window
 	rates        []float64
 	real, padded int64
 	ended        bool
@@ -299,7 +300,7 @@ func (c *counter) batch(info runner.BatchInfo) {
 	if !late && (c.seen < c.rows || took < c.least) {
 		return
 	}
-	// too little to say more than the windows before
+	// It has too few rows to improve on the windows before.
 	if late && len(c.rates) > 0 && c.seen < c.rows/2 {
 		c.ended = true
 		c.done()
@@ -313,8 +314,8 @@ func (c *counter) batch(info runner.BatchInfo) {
 	}
 }
 
-// choose says what to take: the fastest of those whose answers are the same, and each batching
-// whose answers are of its own kind.
+// choose sets the recommended choices: the fastest of the ways with the same answers, and each
+// batching whose answers differ.
 func (b *bench) choose() {
 	list := slices.DeleteFunc(slices.Clone(b.report.Throughput), func(t Throughput) bool {
 		return !b.asked(way{t.Batching, t.Workers, t.BatchSize})
@@ -338,7 +339,7 @@ func (b *bench) choose() {
 	}
 }
 
-// usual is the rate of predict without flags.
+// usual returns the rate of predict without flags.
 func (b *bench) usual() Number {
 	at := slices.IndexFunc(b.report.Throughput, func(t Throughput) bool {
 		return t.Batching == runner.Arrival && t.Workers == b.usualWorkers() && t.BatchSize == b.usualSize()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processTime is not known here.
+// processTime returns 0: it is not known on this system.
 func processTime() time.Duration { return 0 }
 
-// peakOf is not known here.
+// peakOf returns 0: it is not known on this system.
 func peakOf(*os.ProcessState) int64 { return 0 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// processTime is the processor time that this process has taken, in user mode and in the kernel.
+// processTime returns the processor time of this process so far, in user mode and in the kernel.
 func processTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -18,8 +18,7 @@ func processTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// peakOf is the largest resident memory of a process that has ended, in bytes; 0 where the system
-// does not say.
+// peakOf returns the largest resident memory of a process that has ended, in bytes; 0: not known.
 func peakOf(p *os.ProcessState) int64 {
 	r, ok := p.SysUsage().(*syscall.Rusage)
 	if !ok {
@@ -28,5 +27,5 @@ func peakOf(p *os.ProcessState) int64 {
 	if runtime.GOOS == "darwin" {
 		return int64(r.Maxrss)
 	}
-	return int64(r.Maxrss) << 10 // others count KiB
+	return int64(r.Maxrss) << 10 // other systems count KiB
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// The file descriptors of the model's process, as os/exec hands on ExtraFiles.
+// The file descriptors of the model's process, as os/exec passes ExtraFiles on.
 const (
 	requestsFD = 3
 	answersFD  = 4
 )
 
-// Main serves a model and does not return, in the process that was started for one; elsewhere it
-// does nothing. It is to be called first thing in main.
+// Main must be called first thing in main. In a process that was started to serve a model it serves
+// the model and does not return; in any other process it does nothing.
 func Main() {
 	if os.Getenv(markEnv) == "" {
 		return
@@ -29,8 +29,8 @@ func Main() {
 	os.Exit(serveIsolated())
 }
 
-// serveIsolated is the model's process. It ends when the requests do: when the program that has
-// started it closes the model, or is gone.
+// serveIsolated is the main function of the model's process. It returns at the end of the requests:
+// when the program that has started the process closes the model, or is gone.
 func serveIsolated() int {
 	_ = os.Unsetenv(markEnv)
 	tf.DefaultSignals()
@@ -50,15 +50,15 @@ func serveIsolated() int {
 	return 1
 }
 
-// server answers the requests for one model. Each is worked on in a goroutine of its own, so that
-// the end of the requests is seen at once.
+// server answers the requests for one model. Each request has a goroutine of its own, so that the
+// end of the requests is noticed at once.
 type server struct {
 	r *bufio.Reader
 
-	writing sync.Mutex // of w
+	writing sync.Mutex // guards w
 	w       *bufio.Writer
 
-	mu       sync.Mutex // of what follows
+	mu       sync.Mutex // guards the fields below
 	engine   tf.Engine
 	programs map[int]tf.Program
 }
@@ -80,7 +80,7 @@ func (s *server) serve() error {
 	}
 }
 
-// control reads a request of JSON and answers it. The error is that of reading.
+// control reads a request in JSON and answers it. An error is one of reading.
 func (s *server) control(kind byte, id uint32) error {
 	var work func() (any, error)
 	var err error
@@ -156,8 +156,8 @@ func (s *server) addHead(q headRequest) ([]tf.HeadTensor, error) {
 	return s.engine.AddHead(q.Tensor, q.Head)
 }
 
-// run reads the feeds of a run, straight into TensorFlow's memory, and runs it. The error is that
-// of reading.
+// run reads the feeds of a run into TensorFlow's memory, runs it and answers. An error is one of
+// reading.
 func (s *server) run(id uint32) error {
 	n, err := readUint(s.r, maxWireTensors)
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *server) run(id uint32) error {
 		}}
 	}
 	l, failed := p.Load(feeds, nil)
-	// What a failure has left unread.
+	// After a failure some values may still be unread.
 	if _, err := io.Copy(io.Discard, values); err != nil {
 		return err
 	}
@@ -203,8 +203,8 @@ func (s *server) run(id uint32) error {
 	return nil
 }
 
-// answer writes an error, or else the body of an answer. Whoever does not read it is gone, and the
-// requests end as well.
+// answer writes an error, or the body of an answer. Errors of writing mean that the program is
+// gone, and then the requests end too.
 func (s *server) answer(id uint32, err error, body func(*bufio.Writer) error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()

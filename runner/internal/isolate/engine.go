@@ -18,27 +18,26 @@ import (
 )
 
 // Engine is a [tf.Engine] in another process. A process that dies is replaced when the engine is
-// next used, by one that is told the same.
+// used again.
 type Engine struct {
-	start   func(ctx context.Context) (*Process, error) // with the model loaded
+	start   func(ctx context.Context) (*Process, error) // starts a process with the model loaded
 	timeout time.Duration
 
-	// turn is held for reading by each run, and for writing by who looks for the row that a process
-	// died of.
+	// turn is locked for reading by each run, and for writing while the row that a process died of
+	// is looked for.
 	turn sync.RWMutex
 
-	mu     sync.Mutex // of what follows
+	mu     sync.Mutex // guards the fields below
 	live   *Process
-	told   []func(*Process) error // what a new process has to be told
-	ids    int                    // of programs
-	deaths int                    // since the model was loaded last
+	told   []func(*Process) error // requests that a new process gets
+	ids    int                    // number of programs
+	deaths int                    // deaths since the model was loaded last
 	total  int
 }
 
-// New starts a process with start, which has it load the model with [Start], and does so again
-// whenever one has died. A first process that is killed from outside while it loads is replaced as
-// well, twice; of one that dies of the model nothing else is to be hoped. timeout is that of a run,
-// which TensorFlow in that process keeps itself; 0 means none.
+// New starts a process with start, which makes it load the model, see [Start], and does so again
+// after a process has died. timeout bounds a run, and is kept by TensorFlow in that process; 0:
+// none.
 func New(ctx context.Context, start func(ctx context.Context) (*Process, error), timeout time.Duration) (*Engine, error) {
 	for deaths := 0; ; {
 		p, err := start(ctx)
@@ -55,7 +54,7 @@ func New(ctx context.Context, start func(ctx context.Context) (*Process, error),
 	}
 }
 
-// process returns the live process, or a new one.
+// process returns the live process, or starts a new one.
 func (e *Engine) process(ctx context.Context) (*Process, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -92,8 +91,8 @@ func (e *Engine) process(ctx context.Context) (*Process, error) {
 	}
 }
 
-// askLasting makes a request that a later process has to be told as well. A refused one too: it may
-// have left something in the graph.
+// askLasting makes a request that later processes get as well. That includes a request that was
+// refused, since it may have changed the graph.
 func (e *Engine) askLasting(request func(*Process) error) error {
 	err := e.ask(request)
 	var died *ProcessError
@@ -112,7 +111,8 @@ func (e *Engine) askLasting(request func(*Process) error) error {
 	return err
 }
 
-// ask makes a request, once more where the process dies of it: it may have died before.
+// ask makes a request. If the process dies, it asks a new process once more, since the old one may
+// have been dead before.
 func (e *Engine) ask(request func(*Process) error) (err error) {
 	for range 2 {
 		p, startErr := e.process(context.Background())
@@ -128,17 +128,18 @@ func (e *Engine) ask(request func(*Process) error) (err error) {
 	return err
 }
 
-// Restarts is how many processes have died.
+// Restarts returns how many processes have died.
 func (e *Engine) Restarts() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.live != nil && e.live.isDead() {
-		return e.total + 1 // and none has been needed since
+		// No process was needed after the last death.
+		return e.total + 1
 	}
 	return e.total
 }
 
-// PID is the id of the live process, for who looks at it from outside; 0 where there is none.
+// PID returns the id of the live process, to look at it from outside; 0 if there is none.
 func (e *Engine) PID() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -191,13 +192,13 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// remoteProgram is a program whose number the process knows.
+// remoteProgram is a program of the model's process, which knows it by a number.
 type remoteProgram struct {
 	engine *Engine
 	id     int
 }
 
-// Load copies the values, which travel when they are run: they may be needed again.
+// Load copies the values. They are sent with each run, and may be sent again.
 func (p *remoteProgram) Load(feeds []tf.Feed, _ *tf.Recycler) (tf.Loaded, error) {
 	l := &Call{program: p, feeds: make([]tensor.Tensor, len(feeds))}
 	for i, f := range feeds {
@@ -217,13 +218,13 @@ func (p *remoteProgram) Load(feeds []tf.Feed, _ *tf.Recycler) (tf.Loaded, error)
 	return l, nil
 }
 
-// Call is a [tf.Loaded] of an [Engine]: the values of one run.
+// Call is a [tf.Loaded] of an [Engine]: the values for one run.
 type Call struct {
 	program *remoteProgram
 	feeds   []tensor.Tensor
 }
 
-// Refill returns false: the values of a run may be needed again.
+// Refill returns false, since the values of a run may be needed again.
 func (c *Call) Refill([]tf.Feed) (bool, error) { return false, nil }
 
 // Release does nothing: the values are in Go's memory.
@@ -240,11 +241,11 @@ func (c *Call) Run(ctx context.Context, other tf.Program) ([]tensor.Tensor, erro
 	return p.run(ctx, c.feeds)
 }
 
-// Values returns the fed tensors. Unlike those of other engines the call may be run afterwards.
+// Values returns the fed tensors. Unlike with other engines, the call may be run afterwards.
 func (c *Call) Values() ([]tensor.Tensor, error) { return c.feeds, nil }
 
-// Alone has do run any feeds of the call's program while nothing else runs in the process: of what
-// it dies then is certain.
+// Alone calls do with a function that runs feeds of the call's program, while nothing else runs in
+// the process. If the process dies then, it is certain of which feeds.
 func (c *Call) Alone(do func(run func(ctx context.Context, feeds []tensor.Tensor) ([]tensor.Tensor, error)) error) error {
 	e := c.program.engine
 	e.turn.Lock()
@@ -252,7 +253,7 @@ func (c *Call) Alone(do func(run func(ctx context.Context, feeds []tensor.Tensor
 	return do(c.program.run)
 }
 
-// run runs a set of feeds. The engine's turn must be held.
+// run runs a set of feeds. The caller holds the engine's turn.
 func (p *remoteProgram) run(ctx context.Context, feeds []tensor.Tensor) ([]tensor.Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -272,7 +273,7 @@ func (p *remoteProgram) run(ctx context.Context, feeds []tensor.Tensor) ([]tenso
 	return out, err
 }
 
-// ask makes a request whose body and answer are JSON; more bytes may follow the body.
+// ask makes a request with a body and an answer in JSON; more bytes may follow the body.
 func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, kind byte, request, reply any, more ...[]byte) error {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -295,8 +296,8 @@ func (p *Process) ask(ctx context.Context, timeout time.Duration, while string, 
 		})
 }
 
-// Start starts a process and has it load a model. memory bounds the bytes that the process may
-// allocate once the model is loaded; 0: no bound.
+// Start starts a process and makes it load a model. memory bounds the bytes that the process may
+// allocate after that; 0: no bound.
 func Start(ctx context.Context, m tf.Model, c tf.Config, memory int64) (*Process, error) {
 	if os.Getenv(markEnv) != "" {
 		return nil, &option.Error{Option: "Isolate", Msg: "this is the model's process: call runner.IsolateMain at the start of main"}

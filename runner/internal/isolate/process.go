@@ -18,24 +18,24 @@ import (
 	"github.com/tfrun/tfrun/runner/internal/option"
 )
 
-// markEnv marks the process that holds an isolated model.
+// markEnv is the environment variable that marks the process of an isolated model.
 const markEnv = "TFRUN_ISOLATED"
 
-// ProcessError says that the process of an isolated model has died; see [Engine]. The
-// session starts another one when it is used again.
+// ProcessError says that the process of an isolated model has died. The session starts another one
+// when it is used again.
 type ProcessError struct {
-	// While is what it was doing: "start", "load", "prepare" or "run".
+	// While is what the process was doing: "start", "load", "prepare" or "run".
 	While string
 	// Cause is how it ended: "SIGABRT", "SIGKILL (as when memory runs out)", "no answer in 5s",
 	// "exit status 1".
 	Cause string
-	// Last is what it said last: the line of a failed check of TensorFlow's, or of the C++ runtime;
-	// "" where it said nothing.
+	// Last is the last line that the process printed: a failed check of TensorFlow's, or one of the
+	// C++ runtime; "" if it printed nothing.
 	Last string
-	// Final says that no other one will be started: too many have died without an answer.
+	// Final says that no other process will be started, since too many have died without an answer.
 	Final bool
 
-	// Alone says that nothing else was being run in it.
+	// Alone says that the process was running nothing else.
 	Alone bool
 
 	outside bool // somebody else has killed it: the system where memory ran out, or an operator
@@ -54,54 +54,52 @@ func (e *ProcessError) Error() string {
 }
 
 const (
-	// maxDeaths is how many processes in a row may die before the model is loaded. Those that die
-	// in a run do not count: any row may be deadly.
+	// maxDeaths is how many processes in a row may die before the model is loaded. Deaths during
+	// runs do not count, since any row may be deadly.
 	maxDeaths = 16
 	// firstLoads is how often loading is tried where the first processes are killed from outside.
 	firstLoads = 3
-	// grace is how long the process may take beyond a bound that TensorFlow itself is to
-	// keep.
+	// grace is how much longer than a bound that TensorFlow keeps the process may take.
 	grace = 2 * time.Second
-	// startWithin is how long the program may take to get to IsolateMain: a moment, unless the
-	// machine has much else to do.
+	// startWithin bounds the time until the program calls IsolateMain: a moment, unless the machine
+	// is very busy.
 	startWithin = 30 * time.Second
-	// prepareWithin bounds what takes no time: looking things up in the graph.
+	// prepareWithin bounds looking up tensors in the graph, which takes no time.
 	prepareWithin = 20 * time.Second
 )
 
-// wireBuffer is for frames and short messages; the values of tensors pass by it.
+// wireBuffer is the size of buffers for frames and short messages. Values of tensors pass them by.
 const wireBuffer = 64 << 10
 
-// Process is the other end of an isolated engine: this program, started anew.
-//
-// It needs no PR_SET_PDEATHSIG, which is tied to the thread that has started it and not to this
-// process: it ends when its requests do, and the kernel closes that pipe whatever becomes of us.
+// Process is this program, started once more to serve a model. It ends when the pipe of requests is
+// closed, which the kernel does whatever becomes of this process. So PR_SET_PDEATHSIG is not
+// needed; it is tied to the thread that has started the process.
 type Process struct {
 	cmd      *exec.Cmd
 	requests *os.File
 	stderr   *lastwords.Filter
 
-	writing sync.Mutex // of w
+	writing sync.Mutex // guards w
 	w       *bufio.Writer
 
-	mu      sync.Mutex // of what follows
+	mu      sync.Mutex // guards the fields below
 	pending map[uint32]*request
 	next    uint32
-	crowded bool   // several runs were under way when it died
-	killed  string // why we have ended it
+	crowded bool   // it was running several requests when it died
+	killed  string // why it was ended; "": it was not
 	cause   string // how it has died
 
-	ready chan struct{} // closed when it has said that it serves
-	dead  chan struct{} // closed when it is gone, and nothing is pending any more
+	ready chan struct{} // closed when the process serves
+	dead  chan struct{} // closed when the process is gone and nothing is pending
 }
 
-// request waits for its answer.
+// request is a request that waits for its answer.
 type request struct {
 	decode func(*bufio.Reader) error
 	done   chan error
 }
 
-// startProcess starts the program anew; see [IsolateMain].
+// startProcess starts the program once more; see [Main].
 func startProcess(stderr io.Writer) (*Process, error) {
 	in, requests, err := os.Pipe()
 	if err != nil {
@@ -121,9 +119,9 @@ func startProcess(stderr io.Writer) (*Process, error) {
 	p.cmd.Args[0] = os.Args[0]
 	p.cmd.Env = append(os.Environ(), markEnv+"=1")
 	p.cmd.ExtraFiles = []*os.File{in, out}
-	// What it prints must not come between the results.
+	// What the process prints must not get between the results.
 	p.cmd.Stdout, p.cmd.Stderr = p.stderr, p.stderr
-	// Who may have inherited its stderr is not waited for.
+	// Processes that have inherited its stderr are not waited for.
 	p.cmd.WaitDelay = time.Second
 	ownGroup(p.cmd)
 	err = p.cmd.Start()
@@ -132,12 +130,12 @@ func startProcess(stderr io.Writer) (*Process, error) {
 		return nil, errors.Join(err, closed, requests.Close(), answers.Close())
 	}
 	oomVictim(p.cmd.Process.Pid)
-	crash.Go(func() error { return p.deal(answers) }, func(err error) { p.over(answers, err) })
+	crash.Go(func() error { return p.readAnswers(answers) }, func(err error) { p.finish(answers, err) })
 	return p, nil
 }
 
-// await waits for the process to say that it serves. A program that does not call [IsolateMain]
-// never does: it is ended.
+// await waits until the process serves. A program that does not call [Main] never does, and is
+// ended.
 func (p *Process) await(ctx context.Context, within time.Duration) error {
 	late := time.NewTimer(within)
 	defer late.Stop()
@@ -154,7 +152,8 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 		<-p.dead
 	case <-p.dead:
 		select {
-		case <-p.ready: // and died then: the first request will tell
+		// If it has died since, the first request reports it.
+		case <-p.ready:
 			return nil
 		default:
 		}
@@ -166,8 +165,8 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 	return &option.Error{Option: "Isolate", Msg: "the program, started anew to hold the model, " + why + ": call it first thing in main"}
 }
 
-// deal deals out the answers until there are no more, or one makes no sense.
-func (p *Process) deal(answers *os.File) error {
+// readAnswers reads answers until there are no more, or until one is invalid.
+func (p *Process) readAnswers(answers *os.File) error {
 	r := bufio.NewReaderSize(answers, wireBuffer)
 	kind, _, err := readFrame(r)
 	switch {
@@ -182,17 +181,18 @@ func (p *Process) deal(answers *os.File) error {
 	return err
 }
 
-// over sees to the end of the process after its last answer, and to the requests that have none.
-func (p *Process) over(answers *os.File, err error) {
+// finish waits for the process to end after its last answer, and ends the requests without an
+// answer.
+func (p *Process) finish(answers *os.File, err error) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		p.kill(fmt.Sprintf("its answer makes no sense (%v)", err))
 	}
 	_ = answers.Close()
-	// nothing more is to come of it
+	// Nothing more can come from the process.
 	late := time.AfterFunc(grace, func() { _ = p.cmd.Process.Kill() })
 	waited := p.cmd.Wait()
 	late.Stop()
-	_ = p.requests.Close() // a second close is no harm
+	_ = p.requests.Close() // closing it twice does no harm
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cause = howEnded(p.cmd.ProcessState, waited)
@@ -204,7 +204,7 @@ func (p *Process) over(answers *os.File, err error) {
 	close(p.dead)
 }
 
-// answer reads one answer and hands it to who waits for it.
+// answer reads one answer and hands it to the request that waits for it.
 func (p *Process) answer(r *bufio.Reader) error {
 	kind, id, err := readFrame(r)
 	if err != nil {
@@ -238,9 +238,9 @@ func (p *Process) answer(r *bufio.Reader) error {
 	return nil
 }
 
-// do makes a request and waits for its answer, which decode reads. A timeout (0: none) is one that
-// the process itself is to keep: it is ended when it does not, and when it does not answer some
-// time after ctx is done.
+// do makes a request and waits for its answer, which decode reads. The process keeps the timeout
+// (0: none) itself, and is ended if it does not, or if it does not answer for some time after ctx
+// is done.
 func (p *Process) do(ctx context.Context, timeout time.Duration, while string, kind byte, encode func(*bufio.Writer) error, decode func(*bufio.Reader) error) error {
 	q := &request{decode: decode, done: make(chan error, 1)}
 	p.mu.Lock()
@@ -255,7 +255,7 @@ func (p *Process) do(ctx context.Context, timeout time.Duration, while string, k
 	defer p.watch(ctx, timeout)()
 
 	p.writing.Lock()
-	// When it is gone before it has read everything, that is seen below.
+	// A process that dies before it has read everything is noticed below.
 	_ = errors.Join(writeFrame(p.w, kind, id), encode(p.w), p.w.Flush())
 	p.writing.Unlock()
 	select {
@@ -274,8 +274,7 @@ func (p *Process) do(ctx context.Context, timeout time.Duration, while string, k
 	return p.died(while)
 }
 
-// watch ends the process when a request takes too long. The function that it returns ends the
-// watch.
+// watch ends the process if a request takes too long. The returned function ends the watch.
 func (p *Process) watch(ctx context.Context, timeout time.Duration) (stop func()) {
 	var timers []*time.Timer
 	if timeout > 0 {
@@ -321,17 +320,17 @@ func (p *Process) died(while string) *ProcessError {
 	return e
 }
 
-// kill ends the process at once.
+// kill ends the process at once; why is the cause to report.
 func (p *Process) kill(why string) {
 	p.mu.Lock()
 	if p.killed == "" {
 		p.killed = why
 	}
 	p.mu.Unlock()
-	_ = p.cmd.Process.Kill() // gone already: as well
+	_ = p.cmd.Process.Kill() // it may be gone already
 }
 
-// stop ends the process in good order, and waits for it.
+// stop ends the process by closing its requests, and waits for it.
 func (p *Process) stop() {
 	_ = p.requests.Close()
 	select {
@@ -342,7 +341,7 @@ func (p *Process) stop() {
 	}
 }
 
-// howEnded says how a process has ended.
+// howEnded describes how a process has ended.
 func howEnded(state *os.ProcessState, err error) string {
 	if state == nil {
 		return err.Error()

@@ -13,11 +13,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// The two processes of an isolated model talk over two pipes. A frame is a byte that says what it
-// is and the number of the request, four bytes little-endian; what follows depends on the kind.
+// The two processes of an isolated model talk through two pipes. A frame is one byte for its kind
+// and four bytes, little-endian, for the number of the request. What follows depends on the kind.
 // Answers may come in another order than the requests.
 const (
-	wireReady   = 'i' // nothing; the first thing that the model's process says, unasked
+	wireReady   = 'i' // nothing; sent by the model's process, unasked, when it serves
 	wireLoad    = 'L' // JSON loadRequest, the bytes of the graph → nothing
 	wirePrepare = 'P' // JSON prepareRequest → nothing
 	wireHead    = 'H' // JSON headRequest → JSON []tf.HeadTensor
@@ -59,7 +59,7 @@ func readFrame(r *bufio.Reader) (kind byte, id uint32, err error) {
 	return head[0], binary.LittleEndian.Uint32(head[1:]), nil
 }
 
-// maxWireJSON bounds a message: names of tensors, options, errors.
+// maxWireJSON bounds a message in JSON: names of tensors, options, errors.
 const maxWireJSON = 64 << 20
 
 func writeJSON(w *bufio.Writer, v any) error {
@@ -86,7 +86,7 @@ func readJSON(r *bufio.Reader, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// maxWireGraph bounds a graph: a protobuf message ends at 2 GiB.
+// maxWireGraph bounds a graph: protobuf messages have at most 2 GiB.
 const maxWireGraph = 1<<31 - 1
 
 func readBytes(r *bufio.Reader, most uint64) ([]byte, error) {
@@ -104,7 +104,7 @@ func writeUint(w *bufio.Writer, n uint64) error {
 	return err
 }
 
-// errWire says that a message is none of this protocol's.
+// errWire says that a message is invalid.
 var errWire = errors.New("the message makes no sense")
 
 func readUint(r *bufio.Reader, most uint64) (uint64, error) {
@@ -118,8 +118,8 @@ func readUint(r *bufio.Reader, most uint64) (uint64, error) {
 // maxWireTensors bounds the tensors of a run.
 const maxWireTensors = 1 << 20
 
-// writeTensors writes what tensors are like and the texts of those that hold texts, then the bytes
-// of the others.
+// writeTensors writes the headers of tensors, and the texts of those that hold texts, then the
+// bytes of the others.
 func writeTensors(w *bufio.Writer, list []tensor.Tensor) error {
 	if err := writeUint(w, uint64(len(list))); err != nil {
 		return err
@@ -153,7 +153,7 @@ func writeHeader(w *bufio.Writer, t tensor.Tensor) error {
 	return err
 }
 
-// header is what a tensor is like; its bytes come later.
+// header is a tensor without its bytes, which come later.
 type header struct {
 	dtype   tensor.DType
 	dims    []int64
@@ -206,7 +206,8 @@ func readHeader(r *bufio.Reader) (header, error) {
 	return h, err
 }
 
-// readStrings reads n texts. Memory is taken as they come, whatever n and their lengths claim.
+// readStrings reads n texts. Memory is taken only as they come, since n and their lengths may be
+// lies.
 func readStrings(r *bufio.Reader, n int64) ([]string, error) {
 	list := make([]string, 0, min(n, 4096))
 	var buf []byte
@@ -230,7 +231,7 @@ func readStrings(r *bufio.Reader, n int64) ([]string, error) {
 	return list, nil
 }
 
-// readTensors reads what writeTensors has written.
+// readTensors reads what [writeTensors] has written.
 func readTensors(r *bufio.Reader) ([]tensor.Tensor, error) {
 	headers, err := readHeaders(r)
 	if err != nil {
@@ -262,7 +263,8 @@ func writeRun(w *bufio.Writer, program int, feeds []tensor.Tensor) error {
 	return writeTensors(w, feeds)
 }
 
-// wireFault is an error on its way: of one of the types that callers look for, or just a text.
+// wireFault is an error on its way through the pipe: one of the types that callers look for, or
+// just a text.
 type wireFault struct {
 	TensorFlow *tf.Error          `json:",omitempty"`
 	Library    *tf.LibraryError   `json:",omitempty"`
@@ -270,7 +272,7 @@ type wireFault struct {
 	DType      *tf.DTypeError     `json:",omitempty"`
 	Shape      *tensor.ShapeError `json:",omitempty"`
 	NoLibrary  bool               `json:",omitempty"`
-	Fault      *crash.Error       `json:",omitempty"` // whose value is a text
+	Fault      *crash.Error       `json:",omitempty"` // its value is a text
 	Text       string
 }
 
@@ -284,7 +286,7 @@ func faultOf(err error) wireFault {
 	return f
 }
 
-// err is the error that was sent. What was wrapped around it is kept as a text.
+// err returns the error that was sent. Of errors wrapped around it only the text is kept.
 func (f wireFault) err() error {
 	var cause error
 	switch {

@@ -1,10 +1,9 @@
-// Package option has the error of an option that makes no sense, which all layers of the runner
-// share.
+// Package option has the error of an invalid option, which all packages of the runner share.
 package option
 
-// Error says that a field of an options struct has a value that makes no sense.
+// Error says that a field of an options struct has an invalid value.
 type Error struct {
-	Option string // the field's name, or several
+	Option string // name of the field, or of several
 	Msg    string
 }
 

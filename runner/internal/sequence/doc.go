@@ -1,4 +1,3 @@
-// Package sequence brings rows that are sequences to a length: it pads and cuts them at either end,
-// as pad_sequences of Keras does, and makes the inputs that models want beside them, lengths and
-// masks.
+// Package sequence pads and cuts rows that are sequences, at either end, as Keras' pad_sequences
+// does. It also makes the further inputs that some models want: lengths and masks.
 package sequence

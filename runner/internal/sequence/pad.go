@@ -8,13 +8,13 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// PadTo pads the first axis of inputs to the least sizes given, with their values of pad or 0:
-// pad_to_size of TensorFlow's tutorial. Longer values stay as they are.
+// PadTo pads inputs along their first axis to at least the given sizes, with their values in pad,
+// or 0: pad_to_size of TensorFlow's tutorial. Longer values stay as they are.
 func PadTo(rows *dataset.Dataset, spec dataset.Spec, sizes map[string]int64, pad map[string]tensor.Tensor) *dataset.Dataset {
 	if len(sizes) == 0 {
 		return rows
 	}
-	least := map[int]int64{} // by component
+	least := map[int]int64{} // least sizes, by component
 	for name, n := range sizes {
 		if c := spec.Index(name); c >= 0 {
 			least[c] = n
@@ -33,7 +33,7 @@ func PadTo(rows *dataset.Dataset, spec dataset.Spec, sizes map[string]int64, pad
 	})
 }
 
-// extend returns t with its first axis padded to n entries, or t itself where it has as many:
+// extend returns t padded along its first axis to n entries, or t itself if it has as many:
 // pad_to_size.
 func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) {
 	if t.Rank() == 0 || t.Dims()[0] >= n {
@@ -57,7 +57,7 @@ func extend(t tensor.Tensor, n int64, pad tensor.Tensor) (tensor.Tensor, error) 
 	return out, nil
 }
 
-// toEnd moves the first n entries of a padded value behind its padding, in place.
+// toEnd moves the first n entries of a padded value behind the padding, in place.
 func toEnd(t tensor.Tensor, n int) {
 	steps := int(t.Dims()[0])
 	if t.DType() == tensor.String {
@@ -67,8 +67,8 @@ func toEnd(t tensor.Tensor, n int) {
 	moveToEnd(t.Bytes(), n, steps)
 }
 
-// moveToEnd moves the first n of the steps that a row consists of behind the others, which are
-// padding and all alike.
+// moveToEnd moves the first n of a row's steps behind the other steps, which are padding and all
+// alike.
 func moveToEnd[T any](row []T, n, steps int) {
 	if n >= steps || steps == 0 {
 		return
@@ -81,7 +81,7 @@ func moveToEnd[T any](row []T, n, steps int) {
 	}
 }
 
-// PadFirst moves the rows of a padded batch behind their padding.
+// PadFirst moves the rows of a padded batch behind their padding, in place.
 func PadFirst[T any](dst []T, b *dataset.Batch, c int) {
 	dims := b.Dims(c)
 	if len(dims) < 2 || b.Len() == 0 {
@@ -93,7 +93,7 @@ func PadFirst[T any](dst []T, b *dataset.Batch, c int) {
 	}
 }
 
-// filled returns a vector of n times a number, of any dtype that has it.
+// filled returns a vector of n times the number v; it fails for dtypes without that number.
 func filled(d tensor.DType, n int64, v float64) (tensor.Tensor, error) {
 	list := make([]float64, n)
 	for i := range list {
@@ -122,7 +122,7 @@ func vectorOf[T tensor.Value](list []float64, of func(float64) T) tensor.Tensor 
 	return tensor.Vector(out...)
 }
 
-// oneElement returns sizes that hold one value and fit the shape.
+// oneElement returns sizes of one value that fit the shape.
 func oneElement(s tensor.Shape) ([]int64, bool) {
 	dims := slices.Repeat([]int64{1}, len(s.Dims()))
 	return dims, s.Admits(dims)

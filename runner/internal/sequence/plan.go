@@ -9,23 +9,23 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Plan says what is made of rows.
+// Plan says how rows are completed.
 type Plan struct {
-	Spec    dataset.Spec     // of the rows that come out, a dictionary of inputs
-	Lengths map[string]int64 // that the first axis of an input's values gets
-	// Made are the inputs that get the length of another, which they name, before it is padded:
-	// those in Counts the number, the others a mask, with ones for entries and zeros for padding.
+	Spec    dataset.Spec     // of the completed rows, a dictionary of inputs
+	Lengths map[string]int64 // by input: the length of its first axis
+	// Made maps inputs that are made to the input whose lengths, before padding, they get. Those in
+	// Counts get the number; the others get a mask, with ones for entries and zeros for padding.
 	Made, Counts map[string]string
-	Set          map[string]tensor.Tensor // what inputs get in all rows
-	Pad          map[string]tensor.Tensor // the values that inputs are padded with, 0 without one
+	Set          map[string]tensor.Tensor // by input: its value in all rows
+	Pad          map[string]tensor.Tensor // by input: the value for padding; otherwise 0
 
-	PadFirst bool // padding stands before what it pads
-	Cut      bool // what is too long is cut
-	CutFirst bool // at its beginning
+	PadFirst bool // padding comes before the row's entries
+	Cut      bool // longer rows are cut
+	CutFirst bool // they are cut at their beginning
 }
 
-// Given is what rows must hold for [Plan.Complete]: Spec without the inputs that are set or made of
-// lengths, and with any length where rows get one.
+// Given returns the spec of the rows that [Plan.Complete] takes: Spec without the inputs that are
+// set or made, and with any length where rows get one.
 func (p *Plan) Given() dataset.Spec {
 	items := map[string]dataset.Spec{}
 	for i, key := range p.Spec.Keys() {
@@ -45,8 +45,8 @@ func (p *Plan) Given() dataset.Spec {
 	return dataset.Dict(items)
 }
 
-// Complete gives rows of [Plan.Given] their lengths, and the inputs that they do not hold. A row
-// that is too long is an error of its own where nothing is cut.
+// Complete gives rows of [Plan.Given] their lengths, and adds the inputs that they do not have. If
+// nothing is cut, a row that is too long is an error of that row.
 func (p *Plan) Complete(rows *dataset.Dataset) *dataset.Dataset {
 	given, paths, components := p.Given(), p.Spec.Paths(), p.Spec.Flatten()
 	names := slices.Sorted(maps.Keys(p.Lengths))
@@ -61,7 +61,7 @@ func (p *Plan) Complete(rows *dataset.Dataset) *dataset.Dataset {
 	return rows.Map(p.Spec, func(e dataset.Element) (dataset.Element, error) {
 		row := e
 		row.Tensors, row.Splits = make([]tensor.Tensor, len(paths)), nil
-		before := map[string]int64{} // lengths, cut but not padded
+		before := map[string]int64{} // lengths after cutting, before padding
 		for i, path := range paths {
 			k := given.Index(path)
 			if k < 0 {
@@ -81,7 +81,7 @@ func (p *Plan) Complete(rows *dataset.Dataset) *dataset.Dataset {
 	})
 }
 
-// fitted gives an input's value its length. n is the length before padding.
+// fitted pads or cuts an input's value. n is the length before padding.
 func (p *Plan) fitted(name string, t tensor.Tensor) (_ tensor.Tensor, n int64, err error) {
 	want := p.Lengths[name]
 	if t.Rank() > 0 {
@@ -106,7 +106,7 @@ func (p *Plan) fitted(name string, t tensor.Tensor) (_ tensor.Tensor, n int64, e
 	return long, n, err
 }
 
-// complete fills in the inputs that are set or made of lengths. components are those of the rows.
+// complete adds the inputs that are set or made. components are those of the rows.
 func (p *Plan) complete(row dataset.Element, components []dataset.Component, lengths map[string]int64) error {
 	for name, v := range p.Set {
 		row.Tensors[p.Spec.Index(name)] = v

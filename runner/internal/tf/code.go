@@ -2,8 +2,8 @@ package tf
 
 import "strconv"
 
-// Code is TensorFlow's canonical error code, TF_Code of tensorflow/c/tf_status.h: whose fault an
-// error is. 0 stands where there is none.
+// Code is TensorFlow's canonical error code, TF_Code of tensorflow/c/tf_status.h, which says whose
+// fault an error is. 0: no code.
 type Code int
 
 // The codes of TensorFlow, with the numbers of gRPC's.

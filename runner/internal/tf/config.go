@@ -16,46 +16,46 @@ import (
 
 // Config says how a graph is loaded. The zero value works.
 type Config struct {
-	// Device places the graph: "" where TensorFlow likes, "cpu", "gpu" for all GPUs, or some of
-	// them: "gpu:0", "gpu:0,2".
+	// Device says where the graph runs: "" lets TensorFlow decide; "cpu"; "gpu", all GPUs; or some
+	// GPUs, "gpu:0", "gpu:0,2".
 	Device string
-	// IntraOp and InterOp bound the threads inside one operation and across operations. 0 leaves
-	// them to TensorFlow: one for each core.
+	// IntraOp and InterOp bound the number of threads inside one operation and across operations.
+	// 0: TensorFlow's default, one for each core.
 	IntraOp, InterOp int
-	// Timeout bounds each run of a program, not the loading. 0 means none. It is TensorFlow's
-	// RunOptions.timeout_in_ms.
+	// Timeout bounds each run of a program, as TensorFlow's RunOptions.timeout_in_ms, but not
+	// loading. 0: none.
 	Timeout time.Duration
-	// GPUMemoryFraction is the share of each GPU's memory that may be taken. 0 means that memory is
-	// taken as it is needed.
+	// GPUMemoryFraction is the share of each GPU's memory that is taken at once. 0: memory is taken
+	// as it is needed.
 	GPUMemoryFraction float64
-	// Optimize lets Grappler optimize the graph as a whole, beside each function by itself.
+	// Optimize lets Grappler optimize the whole graph, in addition to each function on its own.
 	Optimize bool
-	// WarmUp lets oneDNN make its machine code for products of matrices on another core while the
-	// graph is being loaded.
+	// WarmUp makes oneDNN generate its machine code for products of matrices on another core, while
+	// the graph is loaded.
 	WarmUp bool
-	// InTurn lets one run at a time use the graph; the others wait.
+	// InTurn lets only one run at a time use the graph.
 	InTurn bool
 	// Library is the libtensorflow to open; see [OpenLibrary].
 	Library string
 	// OpLibraries are files with custom operations; see [LoadOpLibrary].
 	OpLibraries []string
-	// Logger gets the log of a model's process; that of this process [LogTo] sees to.
+	// Logger gets the log of a model's process. For the log of this process see [LogTo].
 	Logger *slog.Logger `json:"-"`
 
-	// Place is, of several devices, the one that the graph was written for with [PlaceGraph]:
-	// "/device:GPU:1". Operations that are added later go there too.
+	// Place is the device, "/device:GPU:1", for which the graph was written with [PlaceGraph], if
+	// there are several. Operations that are added later run there too.
 	Place string
-	// CPUs is how many CPU devices TensorFlow is to make of the processor, for tests; 0 means one.
+	// CPUs is how many CPU devices TensorFlow makes of the processor, for tests; 0: one.
 	CPUs int32
 
-	// OwnThreads has TensorFlow make threads for the operations of this session alone.
+	// OwnThreads makes TensorFlow start threads for the operations of this session only.
 	OwnThreads bool
 }
 
 // device is a parsed [Config.Device].
 type device struct {
 	kind    string   // "", "cpu" or "gpu"
-	indices []string // of GPUs, as written; nil for all
+	indices []string // numbers of GPUs, as written; nil: all
 }
 
 func parseDevice(s string) (device, error) {
@@ -98,17 +98,17 @@ func (c Config) MayUseGPU() bool {
 		return d.kind == "gpu"
 	}
 	_, driver := kernelDriver()
-	_, err = os.Stat("/dev/dxg") // Windows' own driver, as Linux below it sees it
+	_, err = os.Stat("/dev/dxg") // Windows' driver, as Linux on Windows sees it
 	return driver || err == nil
 }
 
-// proto returns the serialized ConfigProto, of a Config that must be valid.
+// proto returns the serialized ConfigProto of a valid Config.
 func (c Config) proto() ([]byte, error) {
 	p := &pb.ConfigProto{
 		IntraOpParallelismThreads: int32(c.IntraOp),
 		InterOpParallelismThreads: int32(c.InterOp),
 		UsePerSessionThreads:      c.OwnThreads,
-		AllowSoftPlacement:        true, // a graph that names a GPU still runs where there is none
+		AllowSoftPlacement:        true, // a graph that names a GPU also runs without one
 		GpuOptions:                &pb.GPUOptions{AllowGrowth: c.GPUMemoryFraction == 0, PerProcessGpuMemoryFraction: c.GPUMemoryFraction},
 	}
 	if !c.Optimize {

@@ -12,21 +12,21 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// cTensor holds a tensor of the binding and its place in the memory count.
+// cTensor is a tensor of the binding, counted in the memory count.
 type cTensor struct {
 	t *tf.Tensor
-	// memory is the tensor's own, as long as the tensor lives: what was written there when it was
-	// made may be written over. nil where that is unknown.
+	// memory is the tensor's own memory, valid as long as the tensor. The values that were written
+	// there may be overwritten. nil: the memory is not known.
 	memory []byte
-	held   *cBytes // in the memory count
+	held   *cBytes // its entry in the memory count
 }
 
-// holdC takes a tensor of the binding into the memory count.
+// holdC adds a tensor of the binding to the memory count.
 func holdC(t *tf.Tensor) *cTensor {
 	n, _ := tensor.NumElements(t.Shape())
 	size := dtypeOf(t).Size()
 	if size == 0 {
-		size = 24 // of a TF_TString; a long text takes more
+		size = 24 // size of a TF_TString; a long text takes more
 	}
 	c := &cTensor{t: t}
 	c.held = countC(c, n*int64(size))
@@ -35,7 +35,7 @@ func holdC(t *tf.Tensor) *cTensor {
 
 func dtypeOf(t *tf.Tensor) tensor.DType { return tensor.DType(t.DataType()) }
 
-// toC makes a tensor of f in C memory. Its values are written there once.
+// toC makes a tensor of f in C memory. The values are written there once.
 func toC(f Feed) (*cTensor, error) {
 	if err := CheckFeed(f); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func toC(f Feed) (*cTensor, error) {
 			t, err = newFilled[uint64](f)
 		case tensor.Float32, tensor.Float64, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16,
 			tensor.Bool, tensor.Complex64, tensor.Complex128:
-			// ReadTensor keeps the shape slice, and Shape hands it out.
+			// ReadTensor keeps the shape slice, and Shape returns it.
 			t, err = tf.ReadTensor(tf.DataType(f.DType), slices.Clone(f.Dims), &r)
 		default:
 			return &DTypeError{DType: f.DType}
@@ -76,8 +76,8 @@ func toC(f Feed) (*cTensor, error) {
 	return c, nil
 }
 
-// fillReader lets tf.ReadTensor, which reads into the tensor's own memory in one call, write a
-// Feed's values there.
+// fillReader writes a Feed's values for tf.ReadTensor, which reads into the tensor's own memory in
+// one call.
 type fillReader struct {
 	fill   func(dst []byte) error
 	memory []byte
@@ -91,7 +91,8 @@ func (r *fillReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// newFilled makes a tensor of the types that tf.ReadTensor does not take, by way of Go memory.
+// newFilled makes a tensor of a type that tf.ReadTensor does not take, with its values in Go memory
+// first.
 func newFilled[T uint32 | uint64](f Feed) (*tf.Tensor, error) {
 	n, _ := tensor.NumElements(f.Dims)
 	values := make([]T, n)
@@ -101,8 +102,8 @@ func newFilled[T uint32 | uint64](f Feed) (*tf.Tensor, error) {
 	return newFlat(values, f.Dims)
 }
 
-// newFlat makes a tensor of a flat slice: nested ones are slow, and NewTensor cannot tell the sizes
-// behind an empty axis.
+// newFlat makes a tensor of a flat slice. Nested slices are slow, and do not show the sizes behind
+// an empty axis.
 func newFlat[T string | uint32 | uint64](values []T, dims []int64) (*tf.Tensor, error) {
 	if len(dims) == 0 {
 		return tf.NewTensor(values[0])
@@ -117,12 +118,12 @@ func newFlat[T string | uint32 | uint64](values []T, dims []int64) (*tf.Tensor, 
 	return reshaped(t, dims)
 }
 
-// reshaped gives t other sizes. It may change t itself.
+// reshaped returns t with other sizes. It may change t itself.
 func reshaped(t *tf.Tensor, dims []int64) (*tf.Tensor, error) {
 	if dtypeOf(t) != tensor.String {
 		return t, t.Reshape(slices.Clone(dims))
 	}
-	// TF_TensorBitcastFrom, behind Tensor.Reshape, refuses strings.
+	// Strings go through a graph: TF_TensorBitcastFrom, which Tensor.Reshape calls, refuses them.
 	h, err := helperFor(helperKey{op: "Reshape", from: tensor.String})
 	if err != nil {
 		return nil, err
@@ -134,11 +135,11 @@ func reshaped(t *tf.Tensor, dims []int64) (*tf.Tensor, error) {
 	return h.run(map[tf.Output]*tf.Tensor{h.in: t, h.shape: sizes})
 }
 
-// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c in doing
-// so: c is not to be used afterwards.
+// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c, so c
+// must not be used afterwards.
 func fromC(c *cTensor, r *Recycler) (tensor.Tensor, error) {
-	// The binding's finalizer may free the memory while it is being read, unless the tensor is used
-	// afterwards.
+	// Without a use of the tensor after the copy, the binding's finalizer may free its memory while
+	// it is read.
 	defer runtime.KeepAlive(c)
 	dtype, dims := dtypeOf(c.t), slices.Clone(c.t.Shape())
 	var t tensor.Tensor
@@ -170,8 +171,7 @@ func fromC(c *cTensor, r *Recycler) (tensor.Tensor, error) {
 	return t, err
 }
 
-// copyWriter lets Tensor.WriteContentsTo, which writes its memory in one call, copy into a tensor
-// of the same size.
+// copyWriter copies into a tensor of the same size what Tensor.WriteContentsTo writes in one call.
 type copyWriter tensor.Tensor
 
 func (w *copyWriter) Write(p []byte) (int, error) {
@@ -182,8 +182,8 @@ func (w *copyWriter) Write(p []byte) (int, error) {
 	return copy(dst, p), nil
 }
 
-// flatValue reads the types that WriteContentsTo does not know through Value, which is quick for
-// vectors only.
+// flatValue reads types that WriteContentsTo does not know with Value, which is fast only for
+// vectors.
 func flatValue[T string | uint32 | uint64](t *tf.Tensor, dims []int64) (tensor.Tensor, error) {
 	if len(dims) == 0 {
 		return tensor.Scalar(t.Value().(T)), nil
@@ -200,7 +200,7 @@ func flatValue[T string | uint32 | uint64](t *tf.Tensor, dims []int64) (tensor.T
 	return tensor.FromSlice(values, dims...)
 }
 
-// bitcast returns a tensor of another dtype of the same width over the same bits.
+// bitcast returns a tensor with the same bits and another dtype of the same width.
 func bitcast(c *cTensor, to tensor.DType) (*cTensor, error) {
 	defer runtime.KeepAlive(c)
 	var t *tf.Tensor

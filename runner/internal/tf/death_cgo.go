@@ -34,7 +34,7 @@ package tf
 // #endif
 // }
 //
-// // last tells Go of a signal, or of an exit code, leaves it a moment, and ends the process.
+// // last passes a signal, or an exit code, to Go, waits a moment, and ends the process.
 // static void last(int sig, int code) {
 //   unsigned char words[2] = {(unsigned char)sig, (unsigned char)code};
 //   if (!dying) {
@@ -53,8 +53,9 @@ package tf
 //   return pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext;
 // }
 //
-// // A fault in Go's code is a panic, and Go's own handler makes it one. Any other is a library's:
-// // its thread stays where it is, Go is told, and has a moment to say so and to end the process.
+// // die handles fatal signals. A fault in the program's own code becomes a panic, by Go's handler. Any
+// // other fault is a library's: its thread stops, and Go has a moment to report it and to end the
+// // process.
 // static void die(int sig, siginfo_t *info, void *context) {
 //   if (own(at(context))) {
 //     for (size_t i = 0; i < count; i++) {
@@ -67,10 +68,10 @@ package tf
 //   last(sig, 0);
 // }
 //
-// // Go ends the process without the C library, so whoever asks that to end it is a library: its
-// // exit status, which may be 0, says nothing of what tfrun was to do. The symbols of the program
-// // come before those of the C library for all that it opens. What a child of such a library does
-// // after fork is its own affair, and so is what the program's own code asks for, such as the race
+// // ended is called when code asks the C library to end the process. Go itself ends without the C
+// // library, so that code is a library's, and its exit status, which may be 0, says nothing about
+// // tfrun's work. (Opened libraries find the symbols of the program before those of the C library.)
+// // A child that a library has forked may end, and so may the program's own C code, such as the race
 // // detector's at the end of Go.
 // static void ended(int code, void *caller) {
 //   if (told >= 0 && getpid() == self && !own((uintptr_t)caller)) last(0, code);
@@ -120,10 +121,11 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// CatchDeath has died be called, in a goroutine, when a library ends the process: a failed check of
-// TensorFlow's, a fault in one of its kernels, a call of exit. cause is the signal or the call. The
-// thread that it happened on stands still then, others go on for three seconds, and after that the
-// process ends with status 5. What faults in Go's own code stays a panic. It may be called once.
+// CatchDeath makes died be called, in a goroutine, when a library ends the process: by a failed
+// check of TensorFlow's, a fault in one of its kernels, or a call of exit. cause is the signal or
+// the call. The thread in which it happens stops; other threads go on for three seconds, and then
+// the process ends with status 5. A fault in Go's own code stays a panic. CatchDeath may be called
+// once.
 func CatchDeath(died func(cause string)) error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -133,7 +135,7 @@ func CatchDeath(died func(cause string)) error {
 	if err != nil {
 		return err
 	}
-	_ = w.Close() // its copy stays open
+	_ = w.Close() // the copy of its descriptor stays open
 	var words [2]byte
 	crash.Go(func() error {
 		_, err := io.ReadFull(r, words[:])

@@ -2,5 +2,5 @@
 
 package tf
 
-// CatchDeath does nothing here.
+// CatchDeath does nothing on this system.
 func CatchDeath(func(cause string)) error { return nil }

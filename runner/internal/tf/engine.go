@@ -6,54 +6,54 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Engine is a loaded graph with its variables: libtensorflow's session, several of them ([Spread]),
-// or one in another process. Everything above it is pure Go.
+// Engine is a loaded graph with its variables: a session of libtensorflow, several of them
+// ([Spread]), or one in another process. All code above this interface is pure Go.
 type Engine interface {
-	// Prepare resolves the tensors of a signature, written "operation:index". The program may be
+	// Prepare looks up the tensors of a signature, written "operation:index". The program may be
 	// run from many goroutines.
 	Prepare(feeds, fetches []string) (Program, error)
-	// AddHead adds what a head computes from a tensor to the graph.
+	// AddHead adds the operations of a head, which compute from a tensor, to the graph.
 	AddHead(tensor string, h Head) ([]HeadTensor, error)
-	// Devices lists the processors that the graph may run on.
+	// Devices lists the processors that operations may run on.
 	Devices() ([]Device, error)
-	// Close frees the graph and its variables. Nothing may be running.
+	// Close frees the graph and its variables. No run may be in progress.
 	Close() error
 }
 
 // Program runs one set of feeds and fetches.
 type Program interface {
-	// Load writes the values to TensorFlow's memory, in the order that Prepare was given. The feeds
-	// are not looked at afterwards. The memory of the outputs may come from r.
+	// Load writes the values to TensorFlow's memory, in the order given to Prepare. The feeds are
+	// not used afterwards. The memory of the outputs may come from r.
 	Load(feeds []Feed, r *Recycler) (Loaded, error)
 }
 
-// Loaded is a set of fed values, to be run once.
+// Loaded is a set of fed values, for one run.
 type Loaded interface {
-	// Run returns copies of the fetched tensors in Go memory: those of another program with the
-	// same feeds, or, with nil, of its own.
+	// Run returns copies of the fetched tensors in Go memory. With other it fetches the tensors of
+	// another program with the same feeds.
 	Run(ctx context.Context, other Program) ([]tensor.Tensor, error)
-	// Refill writes other values over those of a run that is over, to be run again. It returns
-	// false, and has done nothing, where the values do not fit that memory.
+	// Refill replaces the values of a finished run, for another run. It returns false, and changes
+	// nothing, if the new values do not fit the memory.
 	Refill(feeds []Feed) (bool, error)
-	// Release frees the values of a run that is over.
+	// Release frees the values of a finished run.
 	Release()
-	// Values returns copies of the fed tensors in Go memory, in place of a run: Run is not to be
+	// Values returns copies of the fed tensors in Go memory, instead of a run: Run must not be
 	// called afterwards.
 	Values() ([]tensor.Tensor, error)
 }
 
-// Feed is a tensor about to be fed whose values are written straight into TensorFlow's memory.
+// Feed is a tensor to be fed. Its values are written into TensorFlow's memory.
 type Feed struct {
 	DType tensor.DType
 	Dims  []int64 // all sizes known; not changed and not kept
-	// Fill writes the values, row-major and little-endian, to dst, whose length is what DType and
-	// Dims ask for. Not used for strings.
+	// Fill writes the values, row-major and little-endian, to dst, which has the size that DType
+	// and Dims ask for. It is not used for strings.
 	Fill func(dst []byte) error
 	// Strings holds the values of a String tensor, row-major.
 	Strings []string
 }
 
-// FeedTensor returns a Feed of a whole tensor.
+// FeedTensor returns a Feed of a tensor.
 func FeedTensor(t tensor.Tensor) Feed {
 	return Feed{
 		DType:   t.DType(),
@@ -63,12 +63,12 @@ func FeedTensor(t tensor.Tensor) Feed {
 	}
 }
 
-// Head is what is computed from an output of logits, along its last axis. The zero value passes the
-// tensor on.
+// Head says what is computed from an output of logits, along its last axis. The zero value passes
+// the tensor on.
 type Head struct {
 	Activation string // "softmax", "sigmoid" or ""
-	ArgMax     bool   // the number of the largest entry, an int64
-	TopK       int    // if not 0: the K largest entries, and the numbers (int32) of these
+	ArgMax     bool   // index of the largest entry, an int64
+	TopK       int    // not 0: the K largest entries, and their indices (int32)
 }
 
 // HeadTensor is a tensor that a head adds to the graph.
@@ -76,13 +76,13 @@ type HeadTensor struct {
 	Suffix string // of the output's name
 	Tensor string // "operation:index"
 	DType  tensor.DType
-	Label  bool // its values are numbers of entries
+	Label  bool // its values are indices of entries
 }
 
-// Model is what a session is made of: a graph, and what is run in it before all else.
+// Model is what a session is made of: a graph, and the operations to run first.
 type Model struct {
 	Graph []byte // a serialized GraphDef
-	Steps []Step // in their order
+	Steps []Step // in the order in which they are run
 }
 
 // Step runs an operation of a graph once, such as the one that restores the variables.
@@ -95,14 +95,15 @@ type Step struct {
 type Device struct {
 	Name        string // "/job:localhost/replica:0/task:0/device:CPU:0"
 	Type        string // "CPU", "GPU"
-	MemoryBytes int64  // what TensorFlow may take of it; ≤ 0 when it does not say
+	MemoryBytes int64  // what TensorFlow may take of it; ≤ 0: not known
 }
 
-// MaxRank is TensorShape::MaxDimensions of tensor_shape.h; TensorFlow aborts the process on more.
+// MaxRank is TensorShape::MaxDimensions of tensor_shape.h. For more axes TensorFlow ends the
+// process.
 const MaxRank = 254
 
-// CheckFeed refuses what makes TensorFlow or the binding abort or misbehave: impossible shapes and
-// too many axes.
+// CheckFeed refuses feeds with which TensorFlow ends the process, or the binding misbehaves:
+// impossible shapes and too many axes.
 func CheckFeed(f Feed) error {
 	n, ok := tensor.NumElements(f.Dims)
 	switch {
@@ -118,12 +119,12 @@ func CheckFeed(f Feed) error {
 	return nil
 }
 
-// MaxFeedBytes bounds one fed tensor. TF_AllocateTensor ends the process when it cannot get what it
-// is asked for.
+// MaxFeedBytes bounds one fed tensor. TF_AllocateTensor ends the process if it does not get the
+// memory.
 const MaxFeedBytes = 64 << 30
 
-// carriers are the types that travel as another one of the same width, through an op.Bitcast: the
-// binding knows no values of them.
+// carriers maps types that the binding does not know to types of the same width. Values are moved
+// as the latter, and converted by op.Bitcast.
 var carriers = map[tensor.DType]tensor.DType{
 	tensor.Float16:  tensor.Uint16,
 	tensor.Bfloat16: tensor.Uint16,
@@ -134,10 +135,10 @@ var carriers = map[tensor.DType]tensor.DType{
 	tensor.Qint32:   tensor.Int32,
 }
 
-// DeviceTest is what the self-test found on one device.
+// DeviceTest is the result of the self-test for one device.
 type DeviceTest struct {
 	Device Device
-	// MaxError is the largest relative difference between the device's numbers and Go's own in the
+	// MaxError is the largest relative difference between the device's and Go's results, in the
 	// test's matrix product.
 	MaxError float64
 	Err      error // why the test failed, or nil

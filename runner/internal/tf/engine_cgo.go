@@ -16,21 +16,21 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// tfEngine is a graph in libtensorflow, and a session that runs it. tf.Session.Run may be called
-// from many goroutines, and Close waits for them.
+// tfEngine is a graph in libtensorflow, with a session that runs it. tf.Session.Run may be called
+// from many goroutines, and Close waits for these calls.
 type tfEngine struct {
 	graph   *tf.Graph
 	session *tf.Session
-	place   string // where operations that are added go; "" where TensorFlow likes
+	place   string // device for operations that are added; "": TensorFlow decides
 	timeout time.Duration
-	heads   int // added to the graph
+	heads   int // number of heads added to the graph
 
-	warmed func() // waits for the warming up
+	warmed func() // waits until warming up has ended
 }
 
 // Load makes a session of a model's graph and runs the steps that fill it. TensorFlow's own loader
-// of SavedModels does the same with the files in a folder (cc/saved_model/loader.cc); here it is
-// given what was looked at before, and reads nothing but what the graph's operations read.
+// of SavedModels does the same with the files of a folder (cc/saved_model/loader.cc). Here the
+// session gets what was looked at before, and only the graph's operations read files.
 func Load(ctx context.Context, m Model, c Config) (Engine, error) {
 	if _, err := OpenLibrary(c.Library); err != nil {
 		return nil, err
@@ -50,7 +50,8 @@ func Load(ctx context.Context, m Model, c Config) (Engine, error) {
 	e := &tfEngine{place: c.Place, timeout: c.Timeout, warmed: beginWarmUp(c)}
 	if err = guard("load", func() error { return e.load(ctx, m, config) }); err != nil {
 		if e.session != nil {
-			_ = guard("close", e.session.Close) // the error that counts is there already
+			// The error that matters is there already.
+			_ = guard("close", e.session.Close)
 		}
 		e.warmed()
 		return nil, err
@@ -134,8 +135,7 @@ func (e *tfEngine) Prepare(feeds, fetches []string) (Program, error) {
 		if err != nil {
 			return nil, err
 		}
-		// TensorFlow refuses a tensor that is both fed and fetched; its value is the one that is
-		// fed.
+		// TensorFlow refuses a tensor that is both fed and fetched. Its value is the fed one.
 		p.alias[i] = -1
 		for j, in := range p.feeds {
 			if in == out {
@@ -149,7 +149,7 @@ func (e *tfEngine) Prepare(feeds, fetches []string) (Program, error) {
 	return p, nil
 }
 
-// output finds the tensor "operation:index" in the graph; "operation" alone means index 0.
+// output looks up the tensor "operation:index" in the graph; "operation" alone means index 0.
 func (e *tfEngine) output(name string) (tf.Output, error) {
 	opName, index := name, 0
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
@@ -170,13 +170,13 @@ func (e *tfEngine) output(name string) (tf.Output, error) {
 	return op.Output(index), nil
 }
 
-// tfProgram is a set of feeds and fetches with their graph tensors resolved.
+// tfProgram is a set of feeds and fetches with their tensors of the graph.
 type tfProgram struct {
 	session *tf.Session
 	timeout time.Duration // of a run; 0 means none
 	feeds   []tf.Output
-	fetches []tf.Output // without those that are feeds as well
-	alias   []int       // for each wanted tensor, the feed that it is, or -1
+	fetches []tf.Output // without tensors that are also fed
+	alias   []int       // for each wanted tensor: the feed that it equals, or -1
 }
 
 func (p *tfProgram) Load(feeds []Feed, r *Recycler) (Loaded, error) {
@@ -246,7 +246,7 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 		if j >= 0 {
 			c = l.held[j]
 		} else {
-			// It is copied and freed here, and so does not count.
+			// The tensor is copied and freed here, so it is not counted.
 			c, fetched = &cTensor{t: fetched[0]}, fetched[1:]
 		}
 		t, err := fromC(c, l.recycler)
@@ -262,8 +262,8 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 	return out, nil
 }
 
-// runError gives the error of a run our form, or is that of the context whose deadline TensorFlow
-// kept.
+// runError returns the error of a run as an *[Error], or the error of the context whose deadline
+// TensorFlow kept.
 func (p *tfProgram) runError(ctx context.Context, err error) error {
 	if statusCode(err) != DeadlineExceeded {
 		return runError(err)
@@ -274,7 +274,7 @@ func (p *tfProgram) runError(ctx context.Context, err error) error {
 	return Late(p.timeout)
 }
 
-// runError gives an error of Session.Run our form.
+// runError turns an error of Session.Run into an *[Error].
 func runError(err error) error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // guard's own, never wrapped
 		return e
@@ -282,8 +282,8 @@ func runError(err error) error {
 	return &Error{Op: "run", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
 }
 
-// feedsOf returns the fed values by the tensors of a program, which may be that of another graph:
-// the same model on another device.
+// feedsOf returns the fed values by the tensors of a program. The program may belong to another
+// graph: to the same model on another device.
 func (l *tfLoaded) feedsOf(p *tfProgram) map[tf.Output]*tf.Tensor {
 	if p.session == l.p.session {
 		return l.feeds

@@ -13,27 +13,27 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// ErrNoTensorFlow is returned by everything that needs libtensorflow in a program that was built
+// ErrNoTensorFlow is the error of everything that needs libtensorflow, in a program that was built
 // without cgo.
 var ErrNoTensorFlow = errors.New("this program was built without libtensorflow (CGO_ENABLED=0): it can describe models, not run them")
 
-// LibraryError says that libtensorflow could not be opened: where it was looked for, and why each
-// place failed.
+// LibraryError says that libtensorflow could not be opened: in which places it was looked for, and
+// what was wrong with each.
 type LibraryError struct {
 	Tried []LibraryTry // in the order of the search; never empty
 }
 
-// LibraryTry is one place where libtensorflow was looked for.
+// LibraryTry is a place where libtensorflow was looked for.
 type LibraryTry struct {
 	Path   string // a file
-	Reason string // what the dynamic linker, or the file system, says
+	Reason string // from the dynamic linker or the file system
 }
 
-// Error gives the reason of the first place where there is a library, or lists the places where
-// there is none.
+// Error returns what is wrong with the first place that has a library, or lists the places if none
+// has.
 func (e *LibraryError) Error() string {
 	var missing []string
-	linker := "" // whether the dynamic linker was asked
+	linker := "" // whether the dynamic linker's own search was tried
 	for _, t := range e.Tried {
 		if !filepath.IsAbs(t.Path) {
 			linker = ", nor where the dynamic linker looks"
@@ -50,14 +50,14 @@ func (e *LibraryError) Error() string {
 	return "libtensorflow is not in " + strings.Join(slices.Compact(missing), ", ") + linker
 }
 
-// Error is what TensorFlow, or the binding, says of a call.
+// Error is an error of TensorFlow's, or of the binding.
 type Error struct {
-	Op   string // what was being done: "load", "run", or with the cause: "feed", "fetch"
+	Op   string // what was being done: "load", "run"; or which part failed: "feed", "fetch"
 	Msg  string // TensorFlow's message, shortened by [cleanMessage]
 	Code Code
 }
 
-// Late is the error of a run that its timeout ended.
+// Late returns the error of a run that exceeded its timeout.
 func Late(timeout time.Duration) *Error {
 	return &Error{Op: "run", Msg: fmt.Sprintf("took longer than %v", timeout), Code: DeadlineExceeded}
 }
@@ -65,7 +65,7 @@ func Late(timeout time.Duration) *Error {
 // Error returns the operation and the message.
 func (e *Error) Error() string { return e.Op + ": " + e.Msg }
 
-// DTypeError says that a tensor's dtype cannot be moved into or out of TensorFlow.
+// DTypeError says that tensors of a dtype cannot be moved into or out of TensorFlow.
 type DTypeError struct {
 	DType tensor.DType
 }
@@ -75,7 +75,7 @@ func (e *DTypeError) Error() string {
 	return fmt.Sprintf("dtype %s: its values cannot be fed or fetched, they live inside TensorFlow", e.DType)
 }
 
-// opMissing begins what TensorFlow says of an operation that it does not have.
+// opMissing is the beginning of TensorFlow's error about an unknown operation.
 const opMissing = "Op type not registered '"
 
 var (
@@ -85,11 +85,11 @@ var (
 	spaces   = regexp.MustCompile(`\s*\n\s*`)
 )
 
-// cleanMessage makes one line of a message of TensorFlow: without the marks of function nodes,
-// which repeat the names of the graph's functions, without stack traces, and without what follows
-// from the first error ("1 root error(s) found").
+// cleanMessage makes a message of TensorFlow's one line. It removes marks of function nodes, which
+// repeat names of the graph's functions, stack traces, and repetitions of the first error ("1 root
+// error(s) found").
 func cleanMessage(msg string) string {
-	// The binding adds its own stack to the error of an operation that it adds to a graph.
+	// The binding appends its own stack to errors of adding an operation.
 	msg, _, _ = strings.Cut(msg, " (Stacktrace: goroutine")
 	if i := strings.Index(msg, "root error(s) found."); i >= 0 {
 		msg = msg[i+len("root error(s) found."):]
@@ -103,7 +103,7 @@ func cleanMessage(msg string) string {
 			}
 		}
 	}
-	if i := strings.Index(msg, opMissing); i >= 0 { // what follows is about tf.contrib
+	if i := strings.Index(msg, opMissing); i >= 0 { // the rest is about tf.contrib
 		if j := strings.Index(msg[i:], " in binary"); j > 0 {
 			msg = msg[:i+j]
 		}

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// GPUReport is what stands between TensorFlow and the machine's GPUs. TensorFlow takes the CPU
-// where anything is missing, and does not say what.
+// GPUReport says what TensorFlow needs for GPUs, and what of it is missing. If something is missing
+// TensorFlow uses the CPU, without saying why.
 type GPUReport struct {
 	// Build says that libtensorflow has operations for GPUs.
 	Build bool
 	// Driver is the version of NVIDIA's driver ("550.54.15") and CUDA the newest one that it
 	// supports ("12.4"); "" where they are not known.
 	Driver, CUDA string
-	// GPUs are those that the driver shows to this process.
+	// GPUs are the devices that the driver shows to this process.
 	GPUs []GPU
-	// Libraries are those that TensorFlow opens by name: the driver's two, then CUDA's.
+	// Libraries are the libraries that TensorFlow opens by name: the driver's two, then CUDA's.
 	Libraries []GPULibrary
-	// Problems are in the order in which they are to be solved.
+	// Problems are in the order in which they should be solved.
 	Problems []GPUProblem
 }
 
@@ -28,22 +28,22 @@ type GPUReport struct {
 type GPU struct {
 	Name       string
 	Capability string // compute capability: "9.0"
-	// TotalBytes is the memory of the device, FreeBytes what no process has taken of it.
+	// TotalBytes is the device's memory, FreeBytes the part that no process has taken.
 	TotalBytes, FreeBytes int64
 }
 
 // GPULibrary is a shared library that TensorFlow needs for GPUs.
 type GPULibrary struct {
 	Name   string // "libcudnn.so.9"
-	Reason string // why it could not be opened, as the dynamic linker says it; "" when it was
+	Reason string // why it could not be opened, in the dynamic linker's words; "": it was
 }
 
-// GPUProblem is one thing that is missing, and what to do about it.
+// GPUProblem is something that is missing, and what to do about it.
 type GPUProblem struct {
 	What, Fix string
 }
 
-// GPUError says that a GPU was asked for and TensorFlow sees none.
+// GPUError says that a GPU was asked for, and that TensorFlow sees none.
 type GPUError struct {
 	Report GPUReport
 }
@@ -67,13 +67,13 @@ func (e *GPUError) Hints() []string {
 const (
 	driverLibrary  = "libcuda.so.1"
 	monitorLibrary = "libnvidia-ml.so.1"
-	// driverFile is where NVIDIA's kernel module shows its version.
+	// driverFile is the file in which NVIDIA's kernel module shows its version.
 	driverFile = "/proc/driver/nvidia/version"
 )
 
-// cudaLibraries are those that TensorFlow's GPU build opens when it looks for devices, and does
-// without GPUs when one of them is missing (tsl's DsoLoader, MaybeTryDlopenGPULibraries). All
-// releases from 2.15 on are built with CUDA 12, those before 2.18 with cuDNN 8.
+// cudaLibraries lists the libraries that TensorFlow's GPU build opens when it looks for devices. If
+// one is missing it uses no GPUs (tsl's DsoLoader, MaybeTryDlopenGPULibraries). All releases from
+// 2.15 on are built with CUDA 12, those before 2.18 with cuDNN 8.
 func cudaLibraries(version string) []string {
 	cudnn := "libcudnn.so.9"
 	if parts := strings.Split(version, "."); len(parts) > 1 && parts[0] == "2" {
@@ -84,7 +84,8 @@ func cudaLibraries(version string) []string {
 	return []string{"libcudart.so.12", "libcublas.so.12", "libcublasLt.so.12", "libcufft.so.11", "libcusolver.so.11", "libcusparse.so.12", cudnn}
 }
 
-// besideLibrary lists where a wheel, and so libtensorflow's own search path, has CUDA's libraries.
+// besideLibrary lists the places where wheels put CUDA's libraries, and where libtensorflow looks
+// for them.
 func besideLibrary(tensorflow, name string) []string {
 	dir := filepath.Dir(tensorflow)
 	var found []string
@@ -97,17 +98,17 @@ func besideLibrary(tensorflow, name string) []string {
 	return found
 }
 
-// gpuFacts are what the problems are worked out from.
+// gpuFacts are the facts from which problems are derived.
 type gpuFacts struct {
 	report     GPUReport
 	library    Library
 	hasDriver  bool   // the kernel's driver is loaded on this machine
-	initCode   int    // what cuInit returned; -1 where it was not called
-	initReason string // the same in words
+	initCode   int    // result of cuInit; -1: not called
+	initReason string // that result in words
 	getenv     func(string) (string, bool)
 }
 
-// problems lists what is wrong, the causes before their effects.
+// problems lists what is wrong, causes before their effects.
 func (f gpuFacts) problems() []GPUProblem {
 	var list []GPUProblem
 	add := func(what, fix string) { list = append(list, GPUProblem{What: what, Fix: fix}) }
@@ -150,7 +151,7 @@ func (f gpuFacts) problems() []GPUProblem {
 	return list
 }
 
-// initFix says what to do about an error of cuInit (CUresult in cuda.h).
+// initFix returns what to do about an error of cuInit (CUresult in cuda.h).
 func initFix(code int) string {
 	switch code {
 	case 34: // CUDA_ERROR_STUB_LIBRARY

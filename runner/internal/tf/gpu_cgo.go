@@ -82,8 +82,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// ExamineGPU looks at everything that TensorFlow needs for a GPU, the way TensorFlow does, and says
-// what is missing. It opens the driver's and CUDA's libraries, and loads nothing onto a device.
+// ExamineGPU looks for everything that TensorFlow needs for a GPU, in the way in which TensorFlow
+// does, and says what is missing. It opens the driver's and CUDA's libraries, and puts nothing on a
+// device.
 func ExamineGPU(named string) (GPUReport, error) {
 	lib, err := OpenLibrary(named)
 	if err != nil {
@@ -128,8 +129,8 @@ func hasGPUKernels() bool {
 	return false
 }
 
-// openGPULibrary opens a library where the dynamic linker finds it, or where libtensorflow's search
-// path leads.
+// openGPULibrary opens a library where the dynamic linker, or libtensorflow's own search path,
+// finds it.
 func openGPULibrary(lib Library, name string) GPULibrary {
 	result := GPULibrary{Name: name}
 	for _, path := range append([]string{name}, besideLibrary(lib.Path, name)...) {
@@ -174,8 +175,8 @@ func (r *GPUReport) askDriver() {
 	}
 }
 
-// findGPUs lists the GPUs that TensorFlow sees, before a model is loaded. Where a GPU is asked for
-// and there is none it gives a *[GPUError]: TensorFlow would take the CPU in silence.
+// findGPUs lists the GPUs that TensorFlow sees, before a model is loaded. If a GPU is asked for and
+// there is none, it returns a *[GPUError]; TensorFlow itself would silently use the CPU.
 func findGPUs(c Config) ([]Device, error) {
 	if _, err := OpenLibrary(c.Library); err != nil {
 		return nil, err

@@ -12,8 +12,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// AddHead adds a head's operations to the model's own graph; the session takes them up with its
-// next run.
+// AddHead adds a head's operations to the model's graph. The session uses them from its next run
+// on.
 func (e *tfEngine) AddHead(name string, h Head) (added []HeadTensor, err error) {
 	x, err := e.output(name)
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// helper is a graph of one operation, built with tfgo, for what the binding cannot do to a tensor
-// itself.
+// helper is a graph of one operation, built with tfgo, which does something to a tensor that the
+// binding cannot do.
 type helper struct {
 	session        *tf.Session
-	in, shape, out tf.Output // shape for Reshape alone
+	in, shape, out tf.Output // shape only for Reshape
 }
 
 type helperKey struct {
@@ -24,13 +24,13 @@ type helperKey struct {
 	from, to tensor.DType
 }
 
-// helpers holds each helper, made when it is first needed; they live as long as the process.
+// helpers holds each helper from its first use to the end of the process.
 var helpers struct {
 	sync.Mutex
 	m map[helperKey]*helper
 }
 
-// helperFor returns the helper for key. It may panic as tfgo does: callers run under guard.
+// helperFor returns the helper for key. It may panic, as tfgo does, so callers are inside guard.
 func helperFor(key helperKey) (*helper, error) {
 	helpers.Lock()
 	defer helpers.Unlock()

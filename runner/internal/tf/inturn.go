@@ -6,16 +6,16 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// turnEngine lets one run at a time use another engine: see [Config.InTurn].
+// turnEngine lets only one run at a time use another engine, see [Config.InTurn].
 type turnEngine struct {
 	Engine
-	turn chan struct{} // holds one value while a run is under way
+	turn chan struct{} // holds a value during a run
 }
 
-// InTurn returns an engine that lets one run at a time use e.
+// InTurn returns an engine that lets only one run at a time use e.
 func InTurn(e Engine) Engine { return &turnEngine{Engine: e, turn: make(chan struct{}, 1)} }
 
-// Prepare resolves the tensors of a signature.
+// Prepare looks up the tensors of a signature.
 func (e *turnEngine) Prepare(feeds, fetches []string) (Program, error) {
 	p, err := e.Engine.Prepare(feeds, fetches)
 	if err != nil {
@@ -45,7 +45,7 @@ type turnLoaded struct {
 
 // Run waits for its turn.
 func (l *turnLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, error) {
-	// The program may be that of another device, whose runs have turns of their own.
+	// The program may belong to another device, whose runs have turns of their own.
 	e := l.e
 	if p, ok := other.(*turnProgram); ok {
 		e, other = p.e, p.Program

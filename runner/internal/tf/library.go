@@ -16,22 +16,23 @@ import (
 
 // Library is the libtensorflow in use.
 type Library struct {
-	Path    string // the file; "" where the program is linked with the library itself
+	Path    string // "": the program is linked with the library itself
 	Version string // TensorFlow's version: "2.21.0"
 }
 
-// libraryDir lists the folders where the build found libtensorflow, the best first, separated by
-// colons; set with -ldflags "-X github.com/tfrun/tfrun/runner/internal/tf.libraryDir=…".
+// libraryDir lists the folders, the best first and separated by colons, in which the build found
+// libtensorflow. It is set with -ldflags "-X
+// github.com/tfrun/tfrun/runner/internal/tf.libraryDir=…".
 var libraryDir string
 
-// libraryNames are the files that hold the C API: the Python wheel's, then those of the C
+// libraryNames are the names of files with the C API: the Python wheel's, then those of the C
 // distribution.
 var libraryNames = []string{"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow.so"}
 
-// libraryFiles lists the files to try, in order: the one that is named and nothing else; or that of
-// the environment variable TFRUN_LIBTENSORFLOW and nothing else; or what lies in the program's
-// folder, in lib below it or beside it, then in the folder that the build knew, then wherever the
-// dynamic linker looks, then in tfrun's cache. Only what the linker looks for has no whole path.
+// libraryFiles lists the files to try, in order. If a library is named, that one alone; else, if
+// the environment variable TFRUN_LIBTENSORFLOW names one, that one alone. Otherwise libraries in
+// the program's folder, in lib below it and beside it, in the folder that the build knew, where the
+// dynamic linker looks, and in tfrun's cache. Only a name for the dynamic linker has no whole path.
 func libraryFiles(named string) []string {
 	if named == "" {
 		named = os.Getenv("TFRUN_LIBTENSORFLOW")
@@ -55,13 +56,12 @@ func libraryFiles(named string) []string {
 	return append(append(libraryIn(dirs...), libraryNames...), cachedLibraries()...)
 }
 
-// besideProgram lists the folders that go with a program of this folder: ../lib is that of bin/.
+// besideProgram lists the folders that belong to a program in dir; ../lib belongs to bin.
 func besideProgram(dir string) []string {
 	return []string{dir, filepath.Join(dir, "lib"), filepath.Join(filepath.Dir(dir), "lib")}
 }
 
-// isOpen returns an error where the library that is named is another one than the file that is
-// open.
+// isOpen returns an error if the named library is another one than the open one.
 func isOpen(named, open string) error {
 	is, err := os.Stat(open)
 	e := &LibraryError{}
@@ -75,8 +75,8 @@ func isOpen(named, open string) error {
 	return e
 }
 
-// cachedLibraries lists the libraries in tfrun's cache, the newest first, and of one version the
-// copy that opens faster before the other, and the build for CPUs before that for GPUs.
+// cachedLibraries lists the libraries in tfrun's cache, the newest version first. Of one version
+// the copy that opens faster comes first, and the CPU build before the GPU build.
 func cachedLibraries() []string {
 	dir, err := cache.Dir()
 	if err != nil {
@@ -92,8 +92,8 @@ func cachedLibraries() []string {
 	return files
 }
 
-// cachedBuild takes the build, "cpu" or "gpu", and the numbers of the version from a path that ends
-// in cpu-2.21.0/lib/libtensorflow_cc.so.2.
+// cachedBuild returns the build, "cpu" or "gpu", and the numbers of the version, from a path that
+// ends in cpu-2.21.0/lib/libtensorflow_cc.so.2.
 func cachedBuild(path string) (build string, version []int) {
 	build, numbers, _ := strings.Cut(filepath.Base(filepath.Dir(filepath.Dir(path))), "-")
 	for n := range strings.SplitSeq(numbers, ".") {
@@ -103,8 +103,8 @@ func cachedBuild(path string) (build string, version []int) {
 	return build, version
 }
 
-// libraryIn returns the libraries that exist in dirs, or, where there is none at all, the name that
-// each of them should have had.
+// libraryIn returns the libraries that exist in dirs; if there are none, the name that each would
+// have.
 func libraryIn(dirs ...string) []string {
 	var found, wanted []string
 	for _, dir := range dirs {
@@ -122,12 +122,12 @@ func libraryIn(dirs ...string) []string {
 	return found
 }
 
-// tooOld reports whether a version is before 2.15, the oldest that was tried. One that is newer
-// than all that were tried is opened without a word: the C API keeps its promises from release to
-// release.
+// tooOld reports whether a version is before 2.15, the oldest that was tried. A version newer than
+// all that were tried is opened without a warning, since the C API is kept compatible from release
+// to release.
 func tooOld(version string) bool { return OlderThan(version, 2, 15) }
 
-// OlderThan compares the first two numbers of a version; one that has none is not older.
+// OlderThan compares the first two numbers of a version. A version without numbers is not older.
 func OlderThan(version string, major, minor int) bool {
 	first, rest, _ := strings.Cut(version, ".")
 	second, _, _ := strings.Cut(rest, ".")
@@ -136,22 +136,22 @@ func OlderThan(version string, major, minor int) bool {
 	return err == nil && err2 == nil && (x < major || x == major && y < minor)
 }
 
-// cannotRun says why a library of TensorFlow's must not even be opened here, "" where it may be.
-// All builds for x86-64 use AVX from their first instructions on: on a processor without it the
-// whole process would end at once, by SIGILL or by TensorFlow's own check. Where the environment
-// variable TFRUN_NO_AVX is set, the library is one that was built to do without.
+// cannotRun returns why a library of TensorFlow's must not be opened on this processor, or "". All
+// builds for x86-64 use AVX from the start: without it the whole process would end at once, by
+// SIGILL or by TensorFlow's own check. The environment variable TFRUN_NO_AVX says that the library
+// was built to run without AVX.
 func cannotRun(path string, avx bool) string {
 	if avx || runtime.GOARCH != "amd64" || os.Getenv("TFRUN_NO_AVX") != "" {
 		return ""
 	}
 	if _, err := os.Stat(path); err != nil && filepath.IsAbs(path) {
-		return "" // opening it gives the reason
+		return "" // opening it reports the reason
 	}
 	return "needs a processor with AVX, which this one, or the virtual machine's, does not have (TFRUN_NO_AVX=1 opens a build that does without)"
 }
 
-// whyNot says why a file is no library that can be opened, where the dynamic linker's reason leads
-// astray: of one for another processor it says that there is no such file.
+// whyNot returns why a file cannot be opened as a library. The dynamic linker's reason may be
+// misleading: for a library of another processor it says that the file does not exist.
 func whyNot(path, reason string) string {
 	f, err := elf.Open(path)
 	if err != nil {

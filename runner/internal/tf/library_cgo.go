@@ -16,7 +16,8 @@ package tf
 //
 // static const char *shim_open(const char *path) { return tfrun_shim_open(path); }
 //
-// // loaded_path returns the path of a library that is open, to be freed, or NULL. name is as dlopen takes it.
+// // loaded_path returns the path of a library that is open, to be freed by the caller, or NULL.
+// // name is one that dlopen takes.
 // static char *loaded_path(const char *name) {
 //   void *lib = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
 //   if (lib == NULL) return NULL;
@@ -26,7 +27,8 @@ package tf
 //   return path;
 // }
 //
-// // TensorFlow 2.20 logs through Abseil, and does not tell it of TF_CPP_MIN_LOG_LEVEL: absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the
+// // set_log_level sets the level of Abseil's log, through which TensorFlow 2.20 logs without telling
+// // it of TF_CPP_MIN_LOG_LEVEL. The names are absl::SetMinLogLevel(absl::LogSeverityAtLeast) of the
 // // Abseil in TensorFlow 2.15, 2.16 to 2.19, 2.20 and 2.21.
 // static void set_log_level(int level) {
 //   static const char *const names[] = {
@@ -58,22 +60,21 @@ const HasTensorFlow = true
 var library struct {
 	sync.Mutex
 	open bool
-	file string // that was opened, by its whole path
+	file string // the file that was opened, with its whole path
 	Library
 }
 
-// OpenLibrary opens libtensorflow, once for the whole process: later calls return what the first
-// successful one found. named is a file, or a folder that holds the library or a lib folder with
-// it; "" looks at TFRUN_LIBTENSORFLOW, then in the program's folder and in lib below and beside it,
-// then in the folder known at build time, then where the dynamic linker looks, then in tfrun's
-// cache. The error is a [*LibraryError], also where another library than the one that is named is
-// open already: no process can have two.
+// OpenLibrary opens libtensorflow, once for the whole process; later calls return what the first
+// successful one found. named is a file, or a folder with the library in it or in its lib folder.
+// With "" these are tried: TFRUN_LIBTENSORFLOW, the program's folder and lib below and beside it,
+// the folder known at build time, the places where the dynamic linker looks, and tfrun's cache. An
+// error is a *[LibraryError], also if another library than the named one is open already: no
+// process can have two.
 //
-// [Load] calls it. Calling it early and concurrently with other work hides the 0.2 s that opening
-// takes. TF_CPP_MIN_LOG_LEVEL, which silences TensorFlow's log, is read by TensorFlow during this
-// call. TensorFlow writes two lines before it looks: where the level is set, to 1 or more, what C
-// code writes to its stream stderr goes nowhere while the library is opened. File descriptor 2 is
-// not touched.
+// [Load] calls OpenLibrary. Calling it earlier, at the same time as other work, hides the 0.2 s
+// that opening takes. TensorFlow reads TF_CPP_MIN_LOG_LEVEL, which silences its log, during this
+// call, but writes two lines before that. So, if the level is 1 or more, what C code writes to its
+// stream stderr is dropped while the library is opened. File descriptor 2 is not changed.
 func OpenLibrary(named string) (Library, error) {
 	library.Lock()
 	defer library.Unlock()
@@ -88,7 +89,7 @@ func OpenLibrary(named string) (Library, error) {
 		}
 		return library.Library, nil
 	}
-	// dlerror's text belongs to the thread.
+	// The text of dlerror belongs to the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	level, err := strconv.Atoi(os.Getenv("TF_CPP_MIN_LOG_LEVEL"))

@@ -10,7 +10,7 @@ package tf
 //
 // extern void tfrunLogged(char *text, size_t size); // below
 //
-// // What becomes of text that C code writes to the stream stderr.
+// // What happens to text that C code writes to the stream stderr.
 // enum { PASS, DROP, TELL };
 // static int log_mode = PASS;
 //
@@ -20,14 +20,14 @@ package tf
 //   if (mode == TELL) tfrunLogged((char *)text, size);
 //   for (size_t done = 0; mode == PASS && done < size;) {
 //     ssize_t n = write(STDERR_FILENO, text + done, size - done);
-//     if (n < 0 && errno != EINTR) break; // as with the stream that C begins with, nobody is told
+//     if (n < 0 && errno != EINTR) break; // like C's own stream, without an error
 //     if (n > 0) done += (size_t)n;
 //   }
 //   return (ssize_t)size;
 // }
 //
-// // tfrun_log_mode puts a stream of our own in the place of stderr, once, and says what becomes of what is written to it. It returns 0 where that
-// // cannot be.
+// // tfrun_log_mode replaces C's stream stderr by one of our own, once, and sets what happens to text
+// // written to it. It returns 0 if the stream cannot be replaced.
 // int tfrun_log_mode(int mode) {
 //   static FILE *own;
 //   if (own == NULL) {

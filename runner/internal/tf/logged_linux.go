@@ -15,26 +15,26 @@ import (
 	"github.com/tfrun/tfrun/internal/lastwords"
 )
 
-// What becomes of what C code, TensorFlow's above all, writes to C's stream stderr: it goes on to
-// file descriptor 2, nowhere, or to Go, which tells the log from the rest.
+// What happens to what C code, above all TensorFlow's, writes to C's stream stderr: it is passed to
+// file descriptor 2, dropped, or passed to Go, which sorts the log from the rest.
 const (
 	logPass = iota
 	logDrop
 	logTell
 )
 
-// logged is where the log goes to; log is nil until there is a logger.
+// logged is the logger of TensorFlow's log; log is nil until there is one.
 var logged struct {
 	sync.Mutex
 	log  *lastwords.Log
 	mode int
 }
 
-// LogTo has TensorFlow's log go to a logger, from here on and for the whole process, as TensorFlow
-// has one log; nil changes nothing. What else C code prints to standard error goes there as before.
+// LogTo sends TensorFlow's log to a logger, from now on and for the whole process, as TensorFlow
+// has one log. nil changes nothing. Other output of C code to standard error goes there as before.
 //
-// TensorFlow writes to C's stream stderr, and it is that stream alone that is replaced: file
-// descriptor 2, which Go and everybody else writes to, stays what it is.
+// TensorFlow writes to C's stream stderr, and only that stream is replaced. File descriptor 2,
+// which Go and everything else writes to, is not changed.
 func LogTo(l *slog.Logger) {
 	if l == nil {
 		return
@@ -50,7 +50,7 @@ func LogTo(l *slog.Logger) {
 	C.tfrun_log_mode(logTell)
 }
 
-// quietLog has what C code prints go nowhere until restore is called; not where a logger gets it.
+// quietLog drops what C code prints until restore is called, unless a logger gets it.
 func quietLog() (restore func()) {
 	logged.Lock()
 	defer logged.Unlock()

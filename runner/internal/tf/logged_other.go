@@ -4,6 +4,6 @@ package tf
 
 import "log/slog"
 
-// LogTo does nothing where TensorFlow's log is not known to be writing to a stream that can be
-// replaced, or where there is no TensorFlow.
+// LogTo does nothing on systems where the stream of TensorFlow's log cannot be replaced, and
+// without TensorFlow.
 func LogTo(*slog.Logger) {}

@@ -21,14 +21,15 @@ package tf
 //   return 1;
 // }
 //
-// // tfrun_find_loaded finds the library whose file's name ends so; its path is NULL where there is none.
+// // tfrun_find_loaded returns the loaded library whose file name ends in suffix; without one its
+// // path is NULL.
 // static struct tfrun_loaded tfrun_find_loaded(void) {
 //   struct tfrun_loaded l = {"/libtensorflow_cc.so.2", NULL, 0};
 //   dl_iterate_phdr(tfrun_is_loaded, &l);
 //   return l;
 // }
 //
-// // tfrun_raise_level sets a log level that is still the one that Abseil begins with: everything.
+// // tfrun_raise_level sets the log level, if it is still Abseil's first one, which logs everything.
 // static void tfrun_raise_level(uintptr_t at, int level) {
 //   int *p = (int *)at;
 //   int none = 0;
@@ -46,12 +47,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hiddenLevel is the variable of Abseil's log level in TensorFlow 2.18, where libtensorflow_cc has
-// an Abseil of its own that it does not export. Its first run would write two lines, whatever
-// TF_CPP_MIN_LOG_LEVEL says.
+// hiddenLevel is the variable of Abseil's log level in TensorFlow 2.18, whose libtensorflow_cc has
+// an Abseil of its own that it does not export. Without setting it, the first run writes two lines
+// whatever TF_CPP_MIN_LOG_LEVEL says.
 const hiddenLevel = "_ZN4absl12lts_2023080212_GLOBAL__N_113min_log_levelE"
 
-// setHiddenLevel sets it, where the open library is such a one.
+// setHiddenLevel sets that variable, if the open library has it.
 func setHiddenLevel(version string, level int) {
 	if !strings.HasPrefix(version, "2.18.") {
 		return
@@ -65,8 +66,8 @@ func setHiddenLevel(version string, level int) {
 	}
 }
 
-// hiddenVariable finds a variable of four bytes, whose name begins so, by the symbols that only
-// debuggers read. It returns 0 where the file has none.
+// hiddenVariable returns the address of a variable of four bytes whose name begins with name, from
+// the symbols that only debuggers read. It returns 0 if the file has none.
 func hiddenVariable(path, name string) (at uint64) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -86,7 +87,8 @@ func hiddenVariable(path, name string) (at uint64) {
 	if err != nil || symbols.Offset+symbols.FileSize > uint64(info.Size()) || names.Offset+names.FileSize > uint64(info.Size()) {
 		return 0
 	}
-	// A million symbols, of whose names few are looked at: reading the sections would take 170 MB.
+	// There are a million symbols, and few of their names are needed; reading the sections would
+	// take 170 MB.
 	data, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 	if err != nil {
 		return 0
@@ -95,7 +97,7 @@ func hiddenVariable(path, name string) (at uint64) {
 	text := data[names.Offset : names.Offset+names.FileSize]
 	const size = 4
 	for b := data[symbols.Offset : symbols.Offset+symbols.FileSize]; len(b) >= elf.Sym64Size; b = b[elf.Sym64Size:] {
-		// st_name, st_info, st_other, st_shndx, st_value, st_size
+		// The fields are st_name, st_info, st_other, st_shndx, st_value, st_size.
 		start := binary.LittleEndian.Uint32(b)
 		if elf.ST_TYPE(b[4]) == elf.STT_OBJECT && binary.LittleEndian.Uint64(b[16:]) == size && uint64(start) < uint64(len(text)) &&
 			bytes.HasPrefix(text[start:], []byte(name)) {

@@ -2,5 +2,5 @@
 
 package tf
 
-// setHiddenLevel does nothing where TensorFlow 2.18 hides nothing that is known.
+// setHiddenLevel does nothing on systems where no such variable is known.
 func setHiddenLevel(string, int) {}

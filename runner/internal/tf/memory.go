@@ -9,33 +9,33 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// cBudget is how many bytes of C memory may be handed to tensors before a garbage collection is
-// forced. The binding frees a tensor's memory in a finalizer, and the collector does not see C
-// memory: 400 dropped tensors of 4 MiB kept 2 GB resident until something else caused a collection;
-// with one at every 256 MiB, 0.6 GB. What is released as soon as it is of no more use
-// (release_cgo.go) does not count any more; this is for the rest, such as the values of runs that
+// cBudget is how many bytes of C memory tensors may get before a garbage collection is forced. The
+// binding frees a tensor's memory in a finalizer, and the collector does not see C memory: 400
+// dropped tensors of 4 MiB kept 2 GB resident until something else caused a collection; with a
+// collection at every 256 MiB it was 0.6 GB. Tensors that are released when they are not needed any
+// more (release_cgo.go) do not count. The budget is for others, such as the values of runs that
 // fail.
 const cBudget = 256 << 20
 
 var (
-	cAllocated atomic.Int64 // bytes handed out since the last forced collection
-	cLive      atomic.Int64 // tensors alive, by the collector's knowledge
-	cHeld      atomic.Int64 // bytes of them, without those that were released
+	cAllocated atomic.Int64 // bytes given out since the last forced collection
+	cLive      atomic.Int64 // tensors that were not collected yet
+	cHeld      atomic.Int64 // their bytes, without tensors that were released
 )
 
-// LiveTensors is how many tensors hold C memory, as far as the garbage collector knows.
+// LiveTensors returns how many tensors hold C memory, as far as the garbage collector knows.
 func LiveTensors() int64 { return cLive.Load() }
 
-// TensorBytes is how much C memory tensors hold: those that are fed, those whose memory is kept for
-// the next call, and those that wait for the garbage collector. Long texts are not counted.
+// TensorBytes returns how many bytes of C memory tensors hold: fed tensors, tensors kept for the
+// next call, and tensors that wait for the garbage collector. Long texts are not counted.
 func TensorBytes() int64 { return cHeld.Load() }
 
-// cBytes are the bytes of C memory that one tensor holds; 0 once they are given back.
+// cBytes is the number of bytes of C memory that a tensor holds; 0 once they are given back.
 type cBytes struct{ atomic.Int64 }
 
-// countC records n bytes of C memory that owner keeps alive, and collects garbage when the budget
-// is used up. owner must be what the caller holds on to, so that owner's death means that the
-// tensor may be freed.
+// countC counts n bytes of C memory that owner keeps alive, and collects garbage when the budget is
+// used up. owner must be the object that the caller keeps, so that the tensor may be freed once
+// owner is collected.
 func countC[T any](owner *T, n int64) *cBytes {
 	held := &cBytes{}
 	held.Store(n)
@@ -51,29 +51,30 @@ func countC[T any](owner *T, n int64) *cBytes {
 	return held
 }
 
-// giveBack says that the tensor's memory is free, and returns how much that is: 0 the second time.
+// giveBack notes that the tensor's memory is free, and returns its size; 0 the second time.
 func (c *cBytes) giveBack() int64 {
 	n := c.Swap(0)
 	cHeld.Add(-n)
 	return n
 }
 
-// Recycler keeps the memory of batches that are over for those that come. Where all batches of a
-// run are of one size, their memory is asked for, and its pages are made, a few times only: of ten
-// million small rows that took a tenth of the time, most of it in garbage collections.
+// Recycler keeps the memory of finished batches for later ones. If all batches of a run have one
+// size, their memory is allocated, and its pages are made, only a few times: for ten million small
+// rows that would take a tenth of the time, mostly in garbage collections.
 //
 // A nil Recycler keeps nothing.
 type Recycler struct {
 	mu  sync.Mutex
-	fed []Loaded // whose runs are over
+	fed []Loaded // values of finished runs
 	out [][]byte // outputs that have been written
 }
 
-// maxRecycled bounds what is kept of each kind: the batches that are read, run and written at one
-// time.
-const maxRecycled = 6 // two are run at a time
+// maxRecycled bounds what is kept of each kind: as much as the batches that are read, run and
+// written at one time need.
+const maxRecycled = 6 // two batches are run at a time
 
-// Load writes the values into memory that an earlier batch has had, and else into new memory.
+// Load writes the values into the memory of an earlier batch, if they fit, otherwise into new
+// memory.
 func (r *Recycler) Load(p Program, feeds []Feed) (Loaded, error) {
 	if r == nil {
 		return p.Load(feeds, nil)
@@ -93,8 +94,8 @@ func (r *Recycler) Load(p Program, feeds []Feed) (Loaded, error) {
 	return p.Load(feeds, r)
 }
 
-// GiveFed takes the values of a run that was no failure, and reports whether it wants them. It must
-// not be one that keeps any of them: TensorFlow may hold on to those that a variable was set to.
+// GiveFed takes the values of a run that did not fail, and reports whether it keeps them. The run
+// must not have stored any of them: TensorFlow may go on using a tensor that a variable was set to.
 func (r *Recycler) GiveFed(l Loaded) bool {
 	if r == nil {
 		return false
@@ -108,7 +109,7 @@ func (r *Recycler) GiveFed(l Loaded) bool {
 	return true
 }
 
-// tensor returns a tensor whose values are anything.
+// tensor returns a tensor whose values are not set.
 func (r *Recycler) tensor(dtype tensor.DType, dims []int64) (tensor.Tensor, error) {
 	if n, ok := tensor.NumElements(dims); ok && r != nil {
 		if room := r.room(n * int64(dtype.Size())); room != nil {
@@ -130,7 +131,7 @@ func (r *Recycler) room(size int64) []byte {
 	return nil
 }
 
-// GiveOutputs takes the memory of an earlier run's outputs that nobody holds any more.
+// GiveOutputs takes the memory of an earlier run's outputs that nothing uses any more.
 func (r *Recycler) GiveOutputs(outputs []tensor.Tensor) {
 	if r == nil {
 		return

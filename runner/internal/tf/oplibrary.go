@@ -7,8 +7,8 @@ import (
 
 // OpLibraryError says that a library of custom operations could not be loaded.
 type OpLibraryError struct {
-	Path   string // as it was named
-	Reason string // the dynamic linker's or TensorFlow's
+	Path   string // as the user named it
+	Reason string // from the dynamic linker or TensorFlow
 }
 
 // Error names the file and the reason.
@@ -16,7 +16,7 @@ func (e *OpLibraryError) Error() string {
 	return fmt.Sprintf("op library %q: %s", e.Path, e.Reason)
 }
 
-// Hints says what most often is the matter with libraries that do not fit.
+// Hints returns the most common reason why a library does not fit.
 func (e *OpLibraryError) Hints() []string {
 	if !strings.Contains(e.Reason, "undefined symbol") && !strings.Contains(e.Reason, "version") {
 		return nil
@@ -24,7 +24,8 @@ func (e *OpLibraryError) Hints() []string {
 	return []string{"an op library serves the TensorFlow that it was built for, often no other: tfrun doctor says which one this is"}
 }
 
-// opLibraryReason is what the dynamic linker says of a file, without its path, on one line.
+// opLibraryReason returns the dynamic linker's reason about a file on one line, without the file's
+// path.
 func opLibraryReason(path, reason string) string {
 	reason = strings.TrimPrefix(reason, path+": ")
 	if reason == "" {

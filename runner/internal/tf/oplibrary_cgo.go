@@ -16,10 +16,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// LoadOpLibrary loads a library of custom operations into TensorFlow, for as long as the process
-// lives, and returns the names of the operations that it registers. Loading the same file again
-// returns them again. The library's code runs when it is loaded, with all rights of the process.
-// The error is an *[OpLibraryError].
+// LoadOpLibrary loads a library of custom operations into TensorFlow, until the process ends, and
+// returns the names of its operations. Loading the same file again returns the same names. The
+// library's code runs when it is loaded, with all rights of the process. An error is an
+// *[OpLibraryError].
 func LoadOpLibrary(path string) ([]string, error) {
 	full, err := filepath.Abs(path) // a bare name would be looked for among the system's libraries
 	if err == nil {
@@ -36,7 +36,7 @@ func LoadOpLibrary(path string) ([]string, error) {
 	if C.TF_GetCode(status) != C.TF_OK {
 		return nil, &OpLibraryError{Path: path, Reason: opLibraryReason(full, C.GoString(C.TF_Message(status)))}
 	}
-	defer C.TF_DeleteLibraryHandle(library) // the library stays
+	defer C.TF_DeleteLibraryHandle(library) // frees the handle; the library stays loaded
 	list := C.TF_GetOpList(library)
 	names, err := opNames(list.data, list.length)
 	if err == nil && len(names) == 0 {
@@ -45,7 +45,7 @@ func LoadOpLibrary(path string) ([]string, error) {
 	return names, err
 }
 
-// Operations lists all operations that the open library has, those of op libraries among them.
+// Operations lists all operations of the open library, those of custom libraries included.
 func Operations() ([]string, error) {
 	list := C.TF_GetAllOpList()
 	defer C.TF_DeleteBuffer(list)

@@ -8,11 +8,11 @@ import (
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 )
 
-// PlaceGraph writes a device into every operation of a graph, those in functions included, unless
-// the model itself wants the CPU for it. TensorFlow has one numbering of GPUs in a
-// process, and sessions cannot be given different ones; so each session sees all GPUs, and its
-// graph says which. Operations that the device does not have go to the CPU: the session's
-// configuration allows it (allow_soft_placement).
+// PlaceGraph writes a device into every operation of a graph, those in functions included, except
+// operations that the model puts on the CPU. TensorFlow numbers GPUs once in a process, and
+// sessions cannot be given different ones. So each session sees all GPUs, and its graph says which
+// one it uses. An operation that the device does not support runs on the CPU, which the session's
+// configuration allows (allow_soft_placement).
 func PlaceGraph(g *graphpb.GraphDef, device string) {
 	placeNodes(g.GetNode(), device)
 	for _, f := range g.GetLibrary().GetFunction() {
@@ -28,9 +28,8 @@ func placeNodes(nodes []*nodepb.NodeDef, device string) {
 	}
 }
 
-// Places lists the devices that a model is to be loaded for, as a graph names them; nil leaves the
-// device to TensorFlow. Devices are numbered as TensorFlow does after [Config.Device] has picked
-// some.
+// Places lists the devices for which a model is loaded, as a graph names them; nil: TensorFlow
+// decides. Devices are numbered as TensorFlow numbers those that [Config.Device] has picked.
 func Places(c Config) ([]string, error) {
 	d, err := parseDevice(c.Device)
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package tf
 
-// quietLog does nothing where the stream of TensorFlow's log cannot be replaced.
+// quietLog does nothing on systems where the stream of TensorFlow's log cannot be replaced.
 func quietLog() (restore func()) { return func() {} }

@@ -4,9 +4,10 @@ package tf
 
 // #include "tensorflow/c/c_api.h"
 //
-// // forget makes t another reference to the values of nothing. What it held is freed, unless
-// // TensorFlow holds on to it.
-// static int forget(TF_Tensor *t) {
+// // drop_values swaps t's buffer for a shared empty one, so that its memory is freed now and not
+// // by the garbage collector: the binding has no TF_DeleteTensor. A buffer that TensorFlow still
+// // uses stays.
+// static int drop_values(TF_Tensor *t) {
 //   static TF_Tensor *nothing;
 //   static const int64_t dims[] = {0};
 //   TF_Tensor *empty = __atomic_load_n(&nothing, __ATOMIC_ACQUIRE);
@@ -34,8 +35,8 @@ import (
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 )
 
-// handle is where a tf.Tensor has its TF_Tensor: the field "c", a pointer. -1 if there is none in
-// this version of the binding.
+// handle is the index of the field of tf.Tensor with its TF_Tensor, the pointer "c"; -1 if this
+// version of the binding has no such field.
 var handle = func() int {
 	field, ok := reflect.TypeFor[tf.Tensor]().FieldByName("c")
 	if !ok || field.Type.Kind() != reflect.Pointer || len(field.Index) != 1 {
@@ -44,7 +45,7 @@ var handle = func() int {
 	return field.Index[0]
 }()
 
-// release frees the tensor's memory, and takes it out of the memory count. c is not to be used
+// release frees the tensor's memory, and takes it out of the memory count. c must not be used
 // afterwards.
 func (c *cTensor) release() {
 	if c.held.Load() != 0 && free(c.t) {
@@ -53,13 +54,13 @@ func (c *cTensor) release() {
 	}
 }
 
-// free frees a tensor's memory now, and not in some garbage collection to come: the binding has no
-// way to, but TF_TensorBitcastFrom gives up what its target held. TensorFlow counts references, so
-// what it still uses itself stays. t is not to be used afterwards. free reports whether it could.
+// free frees a tensor's memory now instead of in a later garbage collection, and reports whether it
+// could. The binding cannot do that, but TF_TensorBitcastFrom makes its target give up its memory.
+// TensorFlow counts references, so memory that it still uses stays. t must not be used afterwards.
 func free(t *tf.Tensor) bool {
 	if handle < 0 {
 		return false
 	}
 	defer runtime.KeepAlive(t)
-	return C.forget((*C.TF_Tensor)(reflect.ValueOf(t).Elem().Field(handle).UnsafePointer())) != 0
+	return C.drop_values((*C.TF_Tensor)(reflect.ValueOf(t).Elem().Field(handle).UnsafePointer())) != 0
 }

@@ -12,16 +12,17 @@ import (
 	tg "github.com/galeone/tfgo"
 )
 
-// testSize is the side of the self-test's matrices, and tolerance what their product may differ by:
-// float32 sums of 64 terms, which a GPU may compute in TF32 with a mantissa of 10 bits.
+// testSize is the side of the self-test's matrices. tolerance bounds the difference between
+// products: sums of 64 terms in float32, which a GPU may compute in TF32, with a mantissa of 10
+// bits.
 const (
 	testSize  = 64
 	tolerance = 5e-3
 )
 
 // SelfTest runs a small graph, built with tfgo, on every device that TensorFlow sees: relu(a × b +
-// c) for matrices of 64 × 64, compared with the same computed in Go. The error is for what kept the
-// test from running at all; what a device did wrong is in its DeviceTest.
+// c) for matrices of 64 × 64. It compares the results with Go's. An error means that the test could
+// not run; what a device did wrong is in its DeviceTest.
 func SelfTest(ctx context.Context, c Config) ([]DeviceTest, error) {
 	if _, err := OpenLibrary(c.Library); err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func SelfTest(ctx context.Context, c Config) ([]DeviceTest, error) {
 	return tests, nil
 }
 
-// allDevices lists what an empty session sees.
+// allDevices lists the devices that an empty session sees.
 func allDevices(c Config) (list []Device, err error) {
 	config, err := c.proto()
 	if err != nil {
@@ -86,7 +87,7 @@ func testDevice(name string, how Config) (worst float64, err error) {
 	return worst, err
 }
 
-// largestError compares got with relu(a × b + c).
+// largestError returns the largest relative difference between got and relu(a × b + c).
 func largestError(a, b, c, got [][]float32) float64 {
 	worst := 0.0
 	for i := range got {
@@ -97,7 +98,7 @@ func largestError(a, b, c, got [][]float32) float64 {
 			}
 			want := max(sum, 0)
 			diff := math.Abs(float64(got[i][j])-want) / max(1, want)
-			if !(diff <= worst) { // a NaN is the worst
+			if !(diff <= worst) { // so NaN counts as the worst
 				worst = diff
 			}
 		}
@@ -105,7 +106,7 @@ func largestError(a, b, c, got [][]float32) float64 {
 	return worst
 }
 
-// testMatrix returns a matrix of numbers between -1 and 1, the same for the same seed.
+// testMatrix returns a matrix of numbers between -1 and 1, which depend on the seed alone.
 func testMatrix(seed uint32) [][]float32 {
 	m := make([][]float32, testSize)
 	for i := range m {

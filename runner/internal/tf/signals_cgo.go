@@ -14,6 +14,7 @@ package tf
 // }
 import "C"
 
-// DefaultSignals lets a fatal signal end the process at once, so that who waits for it sees which
-// one it was. Go's handlers would print the stacks of all goroutines, and exit with status 2.
+// DefaultSignals makes fatal signals end the process at once, so that the process that waits for it
+// sees which signal it was. Go's handlers would print the stacks of all goroutines, and exit with
+// status 2.
 func DefaultSignals() { C.default_signals() }

@@ -11,26 +11,26 @@ import (
 )
 
 // spreadEngine is a model that is loaded once for each of several devices. A run goes to the device
-// with the fewest runs under way; what is fed lies in the host's memory until then, so any device
-// can take it.
+// with the fewest runs. Until then the fed values are in the host's memory, so any device can take
+// them.
 type spreadEngine struct {
 	engines []Engine
 
 	mu   sync.Mutex
-	runs []int // under way, by device
-	last int   // the device that the last run went to
+	runs []int // runs in progress, by device
+	last int   // device of the last run
 }
 
-// Spread returns the engine that runs a model on the least busy of several devices: each of engines
-// holds the same model, for one of them.
+// Spread returns an engine that runs a model on the least busy of several devices. Each of engines
+// has the same model, on one of the devices.
 func Spread(engines []Engine) Engine { return newSpread(engines) }
 
 func newSpread(engines []Engine) *spreadEngine {
 	return &spreadEngine{engines: engines, runs: make([]int, len(engines)), last: len(engines) - 1}
 }
 
-// take picks a device: of those with the least to do, the next one in turn.
-func (e *spreadEngine) take() int {
+// acquire picks a device for a run: among those with the fewest runs, the next one in turn.
+func (e *spreadEngine) acquire() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	n := len(e.runs)
@@ -45,7 +45,7 @@ func (e *spreadEngine) take() int {
 	return best
 }
 
-func (e *spreadEngine) put(i int) {
+func (e *spreadEngine) release(i int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.runs[i]--
@@ -63,8 +63,8 @@ func (e *spreadEngine) Prepare(feeds, fetches []string) (Program, error) {
 	return p, nil
 }
 
-// AddHead adds the head to each graph, where it gets the same names: the graphs and the heads
-// before it are the same.
+// AddHead adds the head to each graph. The names are the same in all, since the graphs and the
+// heads before are.
 func (e *spreadEngine) AddHead(name string, h Head) ([]HeadTensor, error) {
 	var added []HeadTensor
 	for i, each := range e.engines {
@@ -80,7 +80,8 @@ func (e *spreadEngine) AddHead(name string, h Head) ([]HeadTensor, error) {
 	return added, nil
 }
 
-// Devices are the same for every engine: each sees all, and its graph says which one it runs on.
+// Devices returns the devices of any engine: each engine sees all, and its graph says which one it
+// runs on.
 func (e *spreadEngine) Devices() ([]Device, error) { return e.engines[0].Devices() }
 
 func (e *spreadEngine) Close() error {
@@ -107,7 +108,7 @@ func (p *spreadProgram) Load(feeds []Feed, r *Recycler) (Loaded, error) {
 
 type spreadLoaded struct {
 	p    *spreadProgram
-	held Loaded // by the first device's program
+	held Loaded // values for the first device's program
 }
 
 func (l *spreadLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, error) {
@@ -115,8 +116,8 @@ func (l *spreadLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor,
 	if other != nil {
 		p = other.(*spreadProgram)
 	}
-	i := p.e.take()
-	defer p.e.put(i)
+	i := p.e.acquire()
+	defer p.e.release(i)
 	return l.held.Run(ctx, p.programs[i])
 }
 
@@ -126,7 +127,7 @@ func (l *spreadLoaded) Release() { l.held.Release() }
 
 func (l *spreadLoaded) Values() ([]tensor.Tensor, error) { return l.held.Values() }
 
-// Width is how many devices a program's runs are spread over.
+// Width returns how many devices a program's runs are spread over.
 func Width(p Program) int {
 	if s, ok := p.(*spreadProgram); ok {
 		return len(s.programs)

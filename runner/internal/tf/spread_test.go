@@ -14,9 +14,9 @@ func TestSpreadTakesTheIdlest(t *testing.T) {
 	// a run begins, or that of a device ends
 	for _, step := range []int{'t', 't', 't', 't', 1, 't', 2, 't', 0, 0, 't', 't'} {
 		if step == 't' {
-			got = append(got, e.take())
+			got = append(got, e.acquire())
 		} else {
-			e.put(step)
+			e.release(step)
 		}
 	}
 	// In turn; then the one that has ended; and of those that are as busy, the next in turn.

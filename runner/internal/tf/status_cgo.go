@@ -10,9 +10,9 @@ import (
 	"runtime"
 )
 
-// statusCode returns the TF_Code of an error of the binding, or 0. The binding's type for errors
-// holds the TF_Status and does not show it: a struct with one pointer, *tensorflow.statusError in
-// its status.go.
+// statusCode returns the TF_Code of an error of the binding, or 0. The binding's errors hold a
+// TF_Status without showing it: *tensorflow.statusError in its status.go is a struct with one
+// pointer.
 func statusCode(err error) Code {
 	v := reflect.ValueOf(err)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().String() != "*tensorflow.statusError" {

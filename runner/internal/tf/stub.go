@@ -29,5 +29,5 @@ func ExamineGPU(string) (GPUReport, error) { return GPUReport{}, ErrNoTensorFlow
 
 func findGPUs(Config) ([]Device, error) { return nil, ErrNoTensorFlow }
 
-// DefaultSignals does nothing where there is no TensorFlow to die of.
+// DefaultSignals does nothing without TensorFlow.
 func DefaultSignals() {}

@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// within calls run, which runs the session once. TensorFlow cancels that run after the timeout, or
-// at the context's deadline, whichever comes first: between two operations, and within those that
-// look, such as loops. timeout 0 means none.
+// within calls run, which runs the session once. TensorFlow cancels that run after the timeout (0:
+// none) or at the context's deadline, whichever comes first: between two operations, and inside
+// operations that check for it, such as loops.
 func within(ctx context.Context, timeout time.Duration, run func() error) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		if left := max(time.Until(deadline), 1); timeout == 0 || left < timeout {
@@ -30,7 +30,7 @@ func within(ctx context.Context, timeout time.Duration, run func() error) error 
 	if timeout == 0 {
 		return run()
 	}
-	// The shim keeps the bound by thread, as the binding has no argument for it.
+	// The shim keeps the bound for the thread, as the binding has no argument for it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	C.set_timeout(C.uint64_t((timeout + time.Millisecond - 1) / time.Millisecond))

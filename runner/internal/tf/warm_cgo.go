@@ -13,10 +13,10 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// beginWarmUp multiplies two small matrices in a goroutine of its own, where [Config.WarmUp] asks
-// for it and a core is free: oneDNN makes the machine code of all products of matrices then, for
-// which the first batch would wait. What it returns waits for the end of that. An error is no
-// matter: the model will come upon its cause, or do without.
+// beginWarmUp multiplies two small matrices in a goroutine, if [Config.WarmUp] asks for it and a
+// core is free. oneDNN then makes the machine code for all products of matrices, for which the
+// first batch would have to wait. The returned function waits for the end. Errors are dropped: the
+// model meets the same error, or does not need the product.
 func beginWarmUp(c Config) (wait func()) {
 	if !c.WarmUp || runtime.GOMAXPROCS(0) < 2 || c.MayUseGPU() {
 		return func() {}
@@ -38,9 +38,9 @@ func multiply(c Config) error {
 	if err != nil {
 		return err
 	}
-	// Threads inside operations are the process's, as many as its first session asks for: this may
-	// be it. Those across operations are this session's own; of the process's it would keep the
-	// loading from one.
+	// Threads inside operations belong to the process, as many as its first session asks for, which
+	// may be this one. Threads across operations are this session's own: with those of the process
+	// it would keep one from loading the model.
 	config, err := Config{Device: "cpu", IntraOp: c.IntraOp, InterOp: 1, OwnThreads: true}.proto()
 	if err != nil {
 		return err

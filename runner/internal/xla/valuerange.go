@@ -6,19 +6,19 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// valueRange is the least and the greatest of some numbers. The zero value is that of none.
+// valueRange is the smallest and the largest of some numbers. The zero value is that of no numbers.
 type valueRange struct {
-	any      bool // there are some
-	wild     bool // NaN is among them
+	any      bool // there are numbers
+	wild     bool // some are NaN
 	low, top float64
 }
 
-// within reports whether all numbers lie in the range o.
+// within reports whether all numbers lie within o.
 func (r valueRange) within(o valueRange) bool {
 	return !r.wild && (!r.any || o.any && r.low >= o.low && r.top <= o.top)
 }
 
-// include widens the range by another.
+// include extends the range by another one.
 func (r *valueRange) include(o valueRange) {
 	switch {
 	case !o.any:
@@ -29,9 +29,9 @@ func (r *valueRange) include(o valueRange) {
 	}
 }
 
-// rangeOf returns the range of a tensor's values, given as little-endian bytes. Values of dtypes
-// that are no plain numbers, which no model takes for an index, have none. A float64 is exact
-// enough: tables end before 2^53.
+// rangeOf returns the range of a tensor's values, given as little-endian bytes. For dtypes that are
+// no plain numbers, which no model uses as indices, it is empty. float64 is exact enough, since
+// tables end before 2^53.
 func rangeOf(dtype tensor.DType, b []byte) valueRange {
 	number := dtype.Number()
 	if number == nil || !dtype.IsFloat() && !dtype.IsInteger() {

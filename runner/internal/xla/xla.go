@@ -1,9 +1,9 @@
-// Package xla chooses, run by run, between a program as it is and its twin that XLA compiles.
+// Package xla chooses, for each run, between a program and its twin that XLA compiles.
 //
-// A [State] belongs to a session, and has a [Signature] for each that may be compiled: which shapes
-// are compiled, what a shape takes either way, and which values lookups by index have seen. A
-// [Compiler] is one function's: [Compiler.Watch] looks at the feeds on their way to TensorFlow,
-// [Compiler.Run] decides.
+// A [State] belongs to a session. It has a [Signature] for each signature that may be compiled,
+// which knows the compiled shapes, how long runs of a shape take either way, and which indices
+// lookups have used. A [Compiler] belongs to a function: [Compiler.Watch] looks at the feeds before
+// they go to TensorFlow, and [Compiler.Run] decides.
 package xla
 
 import (
@@ -22,25 +22,27 @@ import (
 
 // Report says what XLA did for a session.
 type Report struct {
-	// Shapes were compiled, which took CompileTime together with the first run of each.
+	// Shapes is the number of compiled shapes. CompileTime is the time of compiling them, with the
+	// first run of each.
 	Shapes      int
 	CompileTime time.Duration
-	// Runs were compiled ones, and PlainRuns were not, of signatures that may be compiled.
+	// Runs is the number of compiled runs; PlainRuns that of others, of signatures that may be
+	// compiled.
 	Runs, PlainRuns int64
-	// Fallback says why a signature is not compiled: a *[rewrite.CompileError], or a *[tf.Error]
-	// of XLA's. nil where all are.
+	// Fallback says why a signature is not compiled: a *[rewrite.CompileError], or a *[tf.Error] of
+	// XLA's. nil: all are.
 	Fallback error
 }
 
 // Options says what is compiled.
 type Options struct {
-	// Measure compiles only shapes that have come a few times, runs the data's own batches both
-	// ways by turns, and stays with the quicker one. Else every shape is compiled when it comes for
-	// the first time.
+	// Measure compiles a shape only after it has come a few times. Then batches are run both ways
+	// in turn, and the quicker way is kept. Without Measure each shape is compiled when it first
+	// comes.
 	Measure bool
-	// Shapes is how many shapes are compiled at most.
+	// Shapes bounds the number of compiled shapes.
 	Shapes int
-	// Fallback, if not nil, is told once why something is not compiled.
+	// Fallback, if not nil, is called once, with the reason why something is not compiled.
 	Fallback func(reason error)
 }
 
@@ -54,19 +56,19 @@ type State struct {
 	signatures map[string]*Signature
 }
 
-// New returns the state of a session that has just been loaded.
+// New returns the state of a session that was just loaded.
 func New(o Options) *State {
 	return &State{o: o, start: time.Now(), signatures: map[string]*Signature{}}
 }
 
-// Report says what was compiled so far.
+// Report returns what was compiled so far.
 func (x *State) Report() Report {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.report
 }
 
-// Fallback takes down why something is not compiled, and tells of the first reason.
+// Fallback notes why something is not compiled, and calls Options.Fallback for the first reason.
 func (x *State) Fallback(reason error) {
 	x.mu.Lock()
 	first := x.report.Fallback == nil
@@ -79,8 +81,8 @@ func (x *State) Fallback(reason error) {
 	}
 }
 
-// Signature returns what is known of a signature of so many inputs. compilation is asked for what
-// is compiled of it, once.
+// Signature returns the state of a signature with so many inputs. It calls compilation once, to
+// find out what is compiled.
 func (x *State) Signature(name string, inputs int, compilation func() (rewrite.Compilation, error)) (*Signature, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -97,63 +99,63 @@ func (x *State) Signature(name string, inputs int, compilation func() (rewrite.C
 	return s, nil
 }
 
-// Compiler chooses, for each run of a function, between its program as it is and the one that XLA
-// compiles.
+// Compiler chooses, for each run of a function, between the function's program and its compiled
+// twin.
 type Compiler struct {
 	*Signature
 	Program tf.Program // the compiled twin
 }
 
-// Signature is what the functions of one signature share.
+// Signature is the state that the functions of one signature share.
 type Signature struct {
 	Sizes rewrite.Compilation // what is compiled, and for which lengths
 
 	state   *State
 	name    string
-	lookups bool // something that is compiled is looked up by index
+	lookups bool // a compiled operation looks up by index
 
 	mu     sync.Mutex
-	off    bool // XLA failed
+	off    bool // XLA has failed
 	shapes map[string]*shapeState
-	ranges []valueRange // of the inputs, as uncompiled runs had them
+	ranges []valueRange // by input: values of uncompiled runs
 	lost   int64        // elements of the smallest shape that was slower compiled; 0: none
 }
 
-// shapeState is what is known of one combination of the inputs' shapes.
+// shapeState is the state of one combination of the inputs' shapes.
 type shapeState struct {
-	elements int64 // of the first that came
-	seen     int   // uncompiled runs before it was compiled
+	elements int64 // elements of the first run's inputs
+	seen     int   // number of uncompiled runs before compiling
 	stage    shapeStage
-	turns    int       // runs that were given out in the trial
-	plain    []float64 // durations per element, in the trial
+	turns    int       // number of runs begun in the trial
+	plain    []float64 // durations per element in the trial
 	xla      []float64
 }
 
-// shapeStage is how far XLA is with a shape.
+// shapeStage says how far compiling a shape has come.
 type shapeStage int
 
 const (
 	stageUntried   shapeStage = iota
-	stageCompiling            // the first compiled run is under way
-	stageTrial                // runs take turns, and are measured
-	stageKept                 // XLA runs it
-	stageDropped              // XLA does not
+	stageCompiling            // the first compiled run has begun
+	stageTrial                // runs go both ways in turn, and are measured
+	stageKept                 // runs are compiled
+	stageDropped              // runs are not compiled
 )
 
-// lookupOps fail for an index that is out of range; compiled, they take the nearest one.
+// lookupOps fail for an index out of range in TensorFlow; compiled, they take the nearest index.
 var lookupOps = []string{
 	"Gather", "GatherNd", "GatherV2", "ResourceGather", "ResourceGatherNd", "ResourceScatterAdd", "ResourceScatterNdUpdate", "ResourceScatterUpdate",
 	"ScatterNd", "TensorScatterAdd", "TensorScatterUpdate",
 }
 
-// Call is what the choice for one run depends on.
+// Call is what the choice for a run depends on.
 type Call struct {
-	shape    string // of all inputs
+	shape    string // shapes of all inputs
 	elements int64
 	ranges   []valueRange
 }
 
-// Watch looks at feeds on their way to TensorFlow.
+// Watch looks at feeds before they go to TensorFlow.
 func (c *Signature) Watch(feeds []tf.Feed) *Call {
 	cc := &Call{}
 	var key []byte
@@ -184,7 +186,7 @@ func (c *Signature) Watch(feeds []tf.Feed) *Call {
 	return cc
 }
 
-// Run runs the fed values one way or the other. What XLA fails at is run as it is.
+// Run runs the fed values, compiled or not. A run that XLA fails at is repeated without it.
 func (c *Compiler) Run(ctx context.Context, l tf.Loaded, cc *Call) ([]tensor.Tensor, error) {
 	compiled, first := c.choose(cc)
 	start := time.Now()
@@ -212,15 +214,15 @@ func (c *Compiler) Run(ctx context.Context, l tf.Loaded, cc *Call) ([]tensor.Ten
 	return out, err
 }
 
-// untry lets another run try what this one could not: it was interrupted, or its values are at
-// fault.
+// untry gives a trial run back, to be tried with another run: this one was interrupted, or its
+// values were wrong.
 func (c *Signature) untry(cc *Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.shapes[cc.shape].stage = stageUntried
 }
 
-// choose decides on a run. first says that XLA has to compile it.
+// choose decides how to run. first says that XLA has to compile the shape.
 func (c *Signature) choose(cc *Call) (compiled, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -249,7 +251,9 @@ func (c *Signature) choose(cc *Call) (compiled, first bool) {
 		}
 		s.stage = stageCompiling
 		if !c.state.o.Measure {
-			s.stage = stageKept // others wait for it: what has come once is compiled from then on
+			// Other runs wait for the compiling. A shape that has come once is compiled from then
+			// on.
+			s.stage = stageKept
 		}
 		return true, true
 	case stageTrial:
@@ -259,17 +263,17 @@ func (c *Signature) choose(cc *Call) (compiled, first bool) {
 	return s.stage == stageKept, false
 }
 
-// maxShapeStates bounds the memory that shapes which come only once take.
+// maxShapeStates bounds the memory for shapes that come only once.
 const maxShapeStates = 1 << 14
 
 const (
-	// trialAfter is how many uncompiled runs of a shape are waited for: the first of a session is
-	// no measure.
+	// trialAfter is how many uncompiled runs of a shape come before its trial. The first run of a
+	// session is too slow to compare with.
 	trialAfter = 3
-	// trialRuns is how many runs of a shape are measured each way, by turns: what else the machine
-	// does, another batch above all, is then the same for both.
+	// trialRuns is how many runs of a shape are measured each way. They go both ways in turn, so
+	// that other work of the machine, above all another batch, affects both alike.
 	trialRuns = 3
-	// trialBudget and trialShare bound the time that is spent on compiling then.
+	// trialBudget and trialShare bound the time that is spent on compiling for trials.
 	trialBudget = time.Second
 	trialShare  = 4
 )
@@ -289,7 +293,7 @@ func (c *Signature) worthTrying(s *shapeState) bool {
 		x.report.CompileTime < trialBudget+time.Since(x.start)/trialShare
 }
 
-// ranPlain takes down an uncompiled run that went well.
+// ranPlain notes an uncompiled run without an error.
 func (c *Signature) ranPlain(cc *Call, d time.Duration) {
 	c.state.count(func(r *Report) { r.PlainRuns++ })
 	c.mu.Lock()
@@ -308,7 +312,7 @@ func (c *Signature) ranPlain(cc *Call, d time.Duration) {
 	}
 }
 
-// ranCompiled takes down a compiled run that went well.
+// ranCompiled notes a compiled run without an error.
 func (c *Signature) ranCompiled(cc *Call, d time.Duration, first bool) {
 	c.state.count(func(r *Report) {
 		r.Runs++
@@ -329,7 +333,7 @@ func (c *Signature) ranCompiled(cc *Call, d time.Duration, first bool) {
 	}
 }
 
-// decide ends a trial when there is enough to go by.
+// decide ends a trial when there are enough measurements.
 func (c *Signature) decide(s *shapeState) {
 	if len(s.plain) < trialRuns || len(s.xla) < trialRuns {
 		return
@@ -344,12 +348,12 @@ func (c *Signature) decide(s *shapeState) {
 	}
 }
 
-// per is a duration per element.
+// per returns a duration per element.
 func (cc *Call) per(d time.Duration) float64 {
 	return float64(d) / float64(max(cc.elements, 1))
 }
 
-// fail gives XLA up for this function.
+// fail stops using XLA for this signature.
 func (c *Signature) fail(reason error) {
 	c.state.count(func(r *Report) { r.PlainRuns++ })
 	c.mu.Lock()
@@ -367,7 +371,7 @@ func (x *State) count(f func(*Report)) {
 	f(&x.report)
 }
 
-// shortReason is the first sentence of an error of TensorFlow's, of which XLA's are pages long.
+// shortReason returns the first sentence of an error of TensorFlow's; XLA's errors are pages long.
 func shortReason(err error) string {
 	msg := err.Error()
 	var tfErr *tf.Error
