@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/runner/bench"
 )
 
-// benchText is the report for people, in lines of a width at most.
+// benchText returns the report for people, in lines of at most the given width.
 func benchText(r *bench.Report, commands []string, width int) string {
 	t := &benchWriter{width: width}
 	t.facts(r)
@@ -39,7 +39,7 @@ func (t *benchWriter) line(what, format string, args ...any) {
 	}
 }
 
-// facts are what is said once.
+// facts writes what is measured once.
 func (t *benchWriter) facts(r *bench.Report) {
 	t.line("model", "%s, signature %s", r.Model, r.Signature)
 	t.line("rows", "%s", benchRows(r.Rows))
@@ -89,7 +89,7 @@ func benchRows(rows bench.Rows) string {
 	return s
 }
 
-// milli writes milliseconds with three digits that matter.
+// milli returns milliseconds with three significant digits.
 func milli(n bench.Number) string {
 	switch v := float64(n); {
 	case math.IsNaN(v):
@@ -112,7 +112,7 @@ func count(n bench.Number) string {
 	return words.Thousands(int64(n + 0.5))
 }
 
-// unstable marks a figure whose windows did not agree.
+// unstable returns a mark for a figure whose windows did not agree.
 func unstable(stable bool) string {
 	if stable {
 		return ""
@@ -173,7 +173,7 @@ func (t *benchWriter) choices(r *bench.Report, commands []string) {
 	}
 }
 
-// remarks say what casts doubt on the figures.
+// remarks writes what casts doubt on the figures.
 func (t *benchWriter) remarks(r *bench.Report) {
 	var list []string
 	calls, outliers, shaky := 0, 0, 0

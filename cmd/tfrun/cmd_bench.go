@@ -30,10 +30,11 @@ type benchOptions struct {
 	quick      bool
 	noCold     bool
 	plot       string
-	flags      [][]string // those of modelFlags that were typed, each with its value
+	flags      [][]string // of modelFlags, those that were typed, with their values
 }
 
-// benchFlags are the flags of tfrun predict that bench has too, and repeats in the command to type.
+// benchFlags are the flags of tfrun predict that bench has too. It repeats them in the commands
+// that it shows.
 var benchFlags = append(slices.Clone(modelFlags), "window", "max-tokens")
 
 const benchLong = `Measures MODEL on the path that tfrun predict takes, over the rows of the INPUT files (the first
@@ -117,7 +118,7 @@ func (o *benchOptions) validate(ctx context.Context) error {
 	return o.predict.validate(ctx)
 }
 
-// leastOf returns the least of the numbers, or 1 where there are none.
+// leastOf returns the least of the numbers, or 1 if there are none.
 func leastOf[T int | int64](list []T) int64 {
 	if len(list) == 0 {
 		return 1
@@ -205,10 +206,10 @@ func (o *benchOptions) write(report *bench.Report, std stdio) error {
 // benchDocument is the report for scripts, with the commands to type.
 type benchDocument struct {
 	*bench.Report
-	Commands []string `json:"commands"` // one for each of the choices
+	Commands []string `json:"commands"` // one for each choice
 }
 
-// commands are what to type for each of the report's choices.
+// commands returns the command to type for each of the report's choices.
 func (o *benchOptions) commands(report *bench.Report) []string {
 	words := []string{"tfrun", "predict", shellQuote(o.predict.model)}
 	for _, name := range o.predict.inputs {
@@ -236,8 +237,8 @@ func (o *benchOptions) commands(report *bench.Report) []string {
 	return list
 }
 
-// coldStart is the command line that runs one row from stdin in a new process of this program. The
-// row is as the model takes it: flags that say how to read files stay away.
+// coldStart returns the command that runs one row from stdin in a new process of this program. The
+// row has the form that the model takes, so flags about reading files are left out.
 func (o *benchOptions) coldStart(ctx context.Context, noBatch bool) *exec.Cmd {
 	args := []string{"predict", o.predict.model, "-", "--quiet"}
 	for _, f := range o.flags {

@@ -69,7 +69,7 @@ type diagnosis struct {
 	System  string   `json:"system"`
 	CPU     []string `json:"cpu_features"`
 	Cores   int      `json:"cores"`
-	// of the machine, or what the container may take; 0 where it is not known
+	// Memory is the memory of the machine, or the limit of the container; 0: not known.
 	Memory  int64             `json:"memory_bytes"`
 	Library *libraryDiagnosis `json:"libtensorflow"`
 	Devices []deviceDiagnosis `json:"devices"`
@@ -77,14 +77,14 @@ type diagnosis struct {
 }
 
 type libraryDiagnosis struct {
-	Path     string `json:"path"` // "" where the program is linked with it
+	Path     string `json:"path"` // "": linked with the program
 	Version  string `json:"version"`
 	GPUBuild bool   `json:"gpu_build"`
-	// operations of a release newer than tfrun, which refuses models that have one
+	// Unknown lists operations of a release newer than tfrun, which refuses models that use one.
 	Unknown []string `json:"unknown_operations,omitempty"`
 }
 
-// deviceDiagnosis is what the self-test said of a device.
+// deviceDiagnosis is the result of the self-test for a device.
 type deviceDiagnosis struct {
 	Name        string  `json:"name"`
 	Type        string  `json:"type"`
@@ -93,9 +93,9 @@ type deviceDiagnosis struct {
 	Problem     string  `json:"problem,omitempty"`
 }
 
-// gpuDiagnosis is what the driver says, and what is between it and TensorFlow.
+// gpuDiagnosis is what the driver reports, and what keeps TensorFlow from using it.
 type gpuDiagnosis struct {
-	Driver    string             `json:"driver"` // "" where there is none
+	Driver    string             `json:"driver"` // "": there is none
 	CUDA      string             `json:"cuda"`   // the newest that the driver supports
 	GPUs      []gpuDevice        `json:"gpus"`
 	Libraries []libraryState     `json:"libraries"`
@@ -170,7 +170,8 @@ func writeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// examine opens the library, tests the devices, and looks for what keeps TensorFlow from a GPU.
+// examine opens the library, tests the devices, and looks for reasons why TensorFlow cannot use a
+// GPU.
 func (d *diagnosis) examine(ctx context.Context, o runner.Options) error {
 	lib, err := runner.OpenLibrary(o.Library)
 	if err != nil {
@@ -188,7 +189,7 @@ func (d *diagnosis) examine(ctx context.Context, o runner.Options) error {
 		case dev.Type == "GPU":
 			gpus++
 		case dev.Type == "CPU":
-			dev.MemoryBytes = d.Memory // TensorFlow says 256 MiB of every CPU
+			dev.MemoryBytes = d.Memory // TensorFlow reports 256 MiB for every CPU
 		}
 		if t.Err != nil {
 			dev.Problem = t.Err.Error()
@@ -267,8 +268,7 @@ func (l *libraryDiagnosis) text() string {
 	return l.Version + " (CPU build)"
 }
 
-// lines describes the GPUs; where there is neither a driver nor a build that could use one, there
-// is nothing to say.
+// lines describes the GPUs. It returns nothing if there is neither a driver nor a build for GPUs.
 func (g *gpuDiagnosis) lines(build bool) [][2]string {
 	if g.Driver == "" && !build {
 		return nil
@@ -290,12 +290,12 @@ func (g *gpuDiagnosis) lines(build bool) [][2]string {
 	return lines
 }
 
-// systemMemory returns how much memory the process may take: the machine's, or the limit of its
-// container.
+// systemMemory returns how much memory the process may take: the machine's, or its container's
+// limit.
 func systemMemory() int64 {
 	var least int64
 	smaller := func(text string) {
-		// A limit of nearly 2⁶³ is how the first kind of control groups says that there is none.
+		// The first version of control groups writes a limit of nearly 2⁶³ for none.
 		if n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil && n > 0 && (least == 0 || n < least) {
 			least = n
 		}
@@ -333,7 +333,7 @@ func orNone(s string) string {
 	return s
 }
 
-// cpuFeatures lists the vector extensions that decide which kernels TensorFlow takes.
+// cpuFeatures lists the vector extensions on which TensorFlow's choice of kernels depends.
 func cpuFeatures() []string {
 	var list []string
 	for _, f := range []struct {

@@ -68,7 +68,7 @@ func newEnvCmd(std stdio) *cobra.Command {
 	return cmd
 }
 
-// printEnv prints lines for a shell to evaluate; evaluating them twice changes nothing.
+// printEnv prints lines for a shell to evaluate. Evaluating them twice changes nothing.
 func printEnv(std stdio, dir string) error {
 	lines := []string{"export CGO_ENABLED=1"}
 	for _, f := range cgoenv.Flags(dir) {

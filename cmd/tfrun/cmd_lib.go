@@ -98,8 +98,8 @@ func runLib(ctx context.Context, o getlib.Options, path bool, std stdio) error {
 	return err
 }
 
-// tryLibrary has a process of its own open a library and compute with it, and returns the version
-// that it says.
+// tryLibrary opens a library in a new process and computes with it, and returns the library's
+// version.
 func tryLibrary(ctx context.Context, dir string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -125,13 +125,13 @@ func tryLibrary(ctx context.Context, dir string) (string, error) {
 	return "", cmp.Or(failure, err, errors.New("tfrun doctor says nothing of it"))
 }
 
-// bytesBar shows, on a terminal, how many bytes are done.
+// bytesBar shows on a terminal how many bytes are done.
 type bytesBar struct {
 	std   stdio
 	what  string
-	start time.Time // of what
-	begun int64     // bytes that were there at the start
-	drawn time.Time // zero where nothing is on the line
+	start time.Time // of the current step
+	begun int64     // bytes that were there at its start
+	drawn time.Time // zero: nothing is on the line
 }
 
 func (b *bytesBar) show(what string, done, total int64) {

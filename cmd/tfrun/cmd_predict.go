@@ -104,7 +104,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	return errors.Join(run(ctx, session, predictor, j, std), draw(), session.Close())
 }
 
-// source puts together where rows come from.
+// source returns where rows come from, by the flags.
 func (o *predictOptions) source(ctx context.Context, std stdio) (job.Source, error) {
 	src := job.Source{Files: o.inputs, Stdin: std.in, Format: o.inputFormat, Keep: o.keep, Text: o.text, Columns: map[string]string{}}
 	for _, c := range o.columns {
@@ -134,8 +134,8 @@ func (o *predictOptions) source(ctx context.Context, std stdio) (job.Source, err
 	return src, nil
 }
 
-// openVocabulary reads a vocabulary. sum says which it is, for --resume: what it was taken for, and
-// a digest of the file.
+// openVocabulary reads a vocabulary. sum identifies it for --resume: its format, and a digest of
+// the file.
 func openVocabulary(ctx context.Context, name string, format text.Format) (e text.Encoder, sum string, err error) {
 	f, err := openNamed(ctx, name)
 	if err != nil {
@@ -149,8 +149,8 @@ func openVocabulary(ctx context.Context, name string, format text.Format) (e tex
 	return e, fmt.Sprintf("%s, sha256 %x", e, h.Sum(nil)[:8]), nil
 }
 
-// checkInputs makes sure that there are rows for a signature with inputs. Another one has one
-// answer.
+// checkInputs returns an error if a signature with inputs has no rows. A signature without inputs
+// has one answer, and needs no rows.
 func (o *predictOptions) checkInputs(sig *savedmodel.Signature) error {
 	if len(o.inputs) > 0 || len(sig.Inputs) == 0 {
 		return nil
@@ -158,7 +158,7 @@ func (o *predictOptions) checkInputs(sig *savedmodel.Signature) error {
 	return usagef("tfrun predict", "no input: name files of rows for %s, or - for stdin", strings.Join(sig.InputNames(), ", "))
 }
 
-// squeezing says what --squeeze means.
+// squeezing returns the value of --squeeze.
 func (o *predictOptions) squeezing() job.Squeeze {
 	switch {
 	case !o.squeezeSet:
@@ -169,7 +169,7 @@ func (o *predictOptions) squeezing() job.Squeeze {
 	return job.SqueezeNone
 }
 
-// widening says what --wide means.
+// widening returns the value of --wide.
 func (o *predictOptions) widening() job.Wide {
 	if o.wide == "columns" {
 		return job.WideColumns
@@ -177,7 +177,7 @@ func (o *predictOptions) widening() job.Wide {
 	return job.WideList
 }
 
-// job puts together what is run.
+// job returns the job to run.
 func (o *predictOptions) job(source job.Source, std stdio) job.Job {
 	return job.Job{
 		Source: source, Output: o.output, Stdout: std.out, Format: o.format, Resume: o.resume, State: o.state, NullNaN: o.nullNaN,
@@ -190,7 +190,8 @@ func (o *predictOptions) job(source job.Source, std stdio) job.Job {
 	}
 }
 
-// bar shows progress: on a terminal a line that is drawn anew, else lines, or as --progress says.
+// bar returns what shows progress: a line that is redrawn, on a terminal; lines elsewhere; or as
+// --progress says.
 func (o *predictOptions) bar(std stdio) *progress.Bar {
 	columns, isTerminal := terminal(std.err)
 	kind := progress.Kind(o.progress)
@@ -205,7 +206,7 @@ func (o *predictOptions) bar(std stdio) *progress.Bar {
 	return progress.New(std.err, kind, columns)
 }
 
-// report tells a bar of a job's progress.
+// report returns a function that shows a job's progress on a bar.
 func report(bar *progress.Bar) func(job.Progress) {
 	return func(now job.Progress) {
 		bar.Show(progress.Now{Rows: now.Rows, Total: now.Total, Read: now.Read, Size: now.Size, Bad: now.Bad, Waste: now.Waste()})

@@ -57,7 +57,7 @@ func newScanCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
-	// the flag exists
+	// The flag exists, so there is no error.
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -104,7 +104,7 @@ func (o scanOptions) scan(std stdio) (*shapes.ScanReport, error) {
 	return shapes.Scan(m, o.tags)
 }
 
-// verdict is the error that makes a scan with findings fail.
+// verdict returns the error with which a scan fails that has findings.
 func verdict(r *shapes.ScanReport) error {
 	n := r.Unsafe + r.Dormant
 	if n == 0 {

@@ -66,14 +66,14 @@ func newShapesCmd(std stdio) *cobra.Command {
 		},
 	}
 	o.addFlags(cmd.Flags())
-	// the flag exists
+	// The flag exists, so there is no error.
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(shapes.FormatNames(), cobra.ShellCompDirectiveNoFileComp))
-	// so does this one
+	// This flag exists too.
 	_ = cmd.RegisterFlagCompletionFunc("signature", completeSignature)
 	return cmd
 }
 
-// completeSignature lets the shell offer the signatures of the model that is named before.
+// completeSignature offers the shell the signatures of the model that was typed before.
 func completeSignature(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) == 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -102,7 +102,7 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.explain, "explain", false, "with the reason of each dimension and the formula of each parameter count")
 }
 
-// pick returns the format that the flags ask for.
+// pick returns the format that the flags choose.
 func (o *shapesOptions) pick() (shapes.Format, error) {
 	if o.format == "" {
 		if f, known := shapes.FormatOf(o.output); known {
@@ -137,8 +137,8 @@ func (o *shapesOptions) validate(f shapes.Format) error {
 	return nil
 }
 
-// spare is memory that is never written to, and so takes none. The garbage collector counts it: it
-// begins at twice as much, by which time the description of most models is done.
+// spare is memory that is never written to, and so takes no room. The garbage collector counts it,
+// and first runs at twice as much; the description of most models is done by then.
 const spare = 32 << 20
 
 func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
@@ -228,7 +228,7 @@ func parseAt(texts []string) (*sizes.Sizes, error) {
 	sizes := &sizes.Sizes{Axes: map[string]int64{}, Inputs: map[string][]int64{}}
 	for _, text := range texts {
 		for _, part := range splitSizes(text) {
-			// An input's name may hold an equals sign, a list of sizes does not.
+			// An input's name may hold an equals sign, a list of sizes cannot.
 			i := strings.LastIndexByte(part, '=')
 			if i <= 0 {
 				return nil, badSizes(part)
@@ -257,7 +257,7 @@ func badSizes(part string) error {
 	return usagef("tfrun shapes", "--at %q: want NAME=SIZE, such as batch=64, or INPUT=[SIZE,…] with null for an open one", part)
 }
 
-// splitSizes splits at the commas that stand outside of brackets.
+// splitSizes splits a text at the commas outside of brackets.
 func splitSizes(text string) []string {
 	depth := 0
 	return strings.FieldsFunc(text, func(r rune) bool {
@@ -292,8 +292,8 @@ func parseDims(list string) (dims []int64, ok bool) {
 	return dims, true
 }
 
-// sizeHint turns sizes that do not fit the model into an error of usage that lists the open
-// dimensions.
+// sizeHint turns an error about sizes that do not fit the model into a usage error that lists the
+// open dimensions.
 func sizeHint(err error) error {
 	var size *sizes.SizeError
 	if !errors.As(err, &size) {
@@ -312,7 +312,7 @@ func sizeHint(err error) error {
 	return e
 }
 
-// compare writes what differs between two models.
+// compare writes the differences between two models.
 func (o *shapesOptions) compare(a, b *shapes.Document, f shapes.Format, std stdio) error {
 	d := shapes.Compare(a, b)
 	err := writeOutput(o.output, std, func(w io.Writer) error {
@@ -340,7 +340,8 @@ func writeOutput(path string, std stdio, write func(io.Writer) error) error {
 	return out.commit()
 }
 
-// openModel opens a model, and says on stderr which version of a folder of versions was taken.
+// openModel opens a model. If it picks a version from a folder of versions, it says on stderr
+// which.
 func openModel(dir string, std stdio) (*savedmodel.Model, error) {
 	m, err := savedmodel.Open(dir)
 	if err == nil && m.Version != "" {
@@ -349,7 +350,7 @@ func openModel(dir string, std stdio) (*savedmodel.Model, error) {
 	return m, err
 }
 
-// look returns how text may be laid out in an output.
+// look returns how text is laid out in an output.
 func look(output string, std stdio) shapes.Look {
 	if output != "" && output != "-" {
 		return shapes.Look{}
@@ -360,5 +361,5 @@ func look(output string, std stdio) shapes.Look {
 	return shapes.Look{}
 }
 
-// wantsColor reports whether a terminal may be sent colours (https://no-color.org).
+// wantsColor reports whether colours may be sent to a terminal (https://no-color.org).
 func wantsColor() bool { return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" }

@@ -2,9 +2,9 @@ package main
 
 import "runtime/debug"
 
-// fewerCollections has Go collect garbage the first time when 16 MB are in use, and not 4, until
-// restore is called: while a model is loaded there is little garbage, and TensorFlow needs the
-// processor. A GOGC that the user has set stays.
+// fewerCollections makes Go collect garbage at 16 MB in use instead of 4, until restore is called.
+// While a model is loaded there is little garbage, and TensorFlow needs the processor. A GOGC of
+// the user's is not changed.
 func fewerCollections() (restore func()) {
 	const usual = 100
 	if before := debug.SetGCPercent(4 * usual); before != usual {

@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// completeModelFlags lets the shell complete flags whose values are names of the model that stands
-// first on the command line: signatures, outputs, inputs.
+// completeModelFlags makes the shell complete flags whose values are names in the model, the first
+// argument: signatures, outputs, inputs.
 func completeModelFlags(cmd *cobra.Command) {
 	signature := func(mg *savedmodel.MetaGraph) *savedmodel.Signature {
 		name, err := cmd.Flags().GetString("signature")
@@ -77,7 +77,7 @@ func completeModelFlags(cmd *cobra.Command) {
 	}
 }
 
-// completeKeep offers the columns of the first file that is named.
+// completeKeep offers the columns of the first input file.
 func completeKeep(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	const directive = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 	if len(args) < 2 {
@@ -97,7 +97,7 @@ func completeKeep(_ *cobra.Command, args []string, typed string) ([]string, cobr
 	return found, directive
 }
 
-// complete returns the names in a model that begin as typed. After a comma another one begins.
+// complete returns the names in a model that begin with what is typed, after its last comma.
 func complete(model, typed string, list func(*savedmodel.MetaGraph) []string) []string {
 	m, err := savedmodel.Open(model)
 	if err != nil {
@@ -115,15 +115,15 @@ func complete(model, typed string, list func(*savedmodel.MetaGraph) []string) []
 	return found
 }
 
-// must is for what can only fail when the program itself is wrong: a completion for a flag that
-// there is not.
+// must panics on an error. It is for calls that fail only if the program is wrong, such as
+// completing a flag that does not exist.
 func must(err error) {
 	if err != nil {
 		panic(err)
 	}
 }
 
-// completeFormats lets the shell offer the values of --format.
+// completeFormats offers the shell the values of --format.
 func completeFormats(cmd *cobra.Command, names ...string) {
 	must(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp)))
 }

@@ -56,7 +56,8 @@ func (c *csvFlags) options() (o csv.Options, err error) {
 	return o, nil
 }
 
-// unsureNote says once of each file that its first row was taken for data, and may be none.
+// unsureNote returns a function that says, once for each file, that its first row was taken for
+// data and may be names.
 func unsureNote(std stdio) func(string, csv.Dialect) {
 	var said sync.Map
 	return func(file string, d csv.Dialect) {

@@ -13,15 +13,15 @@ import (
 // effectDiagnosis is a [runner.Finding].
 type effectDiagnosis struct {
 	Depends bool `json:"depends"`
-	// Proof is "independent", "depends" or "unknown": what follows from the graph, with the
-	// reasons, and with what rows must be like for it to hold.
+	// Proof is "independent", "depends" or "unknown": what follows from the graph. With it come the
+	// reasons, and conditions on rows under which it holds.
 	Proof    string             `json:"proof"`
 	Chain    []string           `json:"why"`
 	Needs    []string           `json:"needs"`
-	Trials   int                `json:"trials"`  // answers that were compared
+	Trials   int                `json:"trials"`  // compared answers
 	Refused  int                `json:"refused"` // batches that the model does not run
 	Why      string             `json:"refused_why,omitempty"`
-	Rows     int                `json:"rows"`      // that were tried, with their beginnings
+	Rows     int                `json:"rows"`      // tried rows, and beginnings of them
 	PaddedTo int64              `json:"padded_to"` // 0: no input has an open axis
 	Outputs  []outputDifference `json:"outputs"`
 }
@@ -31,9 +31,9 @@ type outputDifference struct {
 	Output  string   `json:"output"`
 	Depends bool     `json:"depends"`
 	Grows   bool     `json:"shape_grows"`
-	MaxAbs  *float64 `json:"max_abs"` // nil: a value changed that has no distance, such as a string
+	MaxAbs  *float64 `json:"max_abs"` // nil: a changed value has no distance, as strings
 	Scale   float64  `json:"largest_answer"`
-	Rows    []int64  `json:"rows"`      // whose answers changed, counted from 1
+	Rows    []int64  `json:"rows"`      // with changed answers, from 1
 	Worst   int64    `json:"worst_row"` // 0: none
 
 	effect runner.Effect
@@ -63,11 +63,11 @@ func diagnose(f runner.Finding) *effectDiagnosis {
 	return d
 }
 
-// effectWords names what has an effect, with the verbs that go with it.
+// effectWords are words for a cause of effects, with the verbs that go with it.
 type effectWords struct{ cause, not, loud string }
 
-// describe writes what an effect, such as that of padding, does to each output: what is proven,
-// then what was tried. unclear says that answers differ even without it.
+// describe writes how a cause, such as padding, changes each output: first what is proven, then
+// what was tried. unclear says that answers differ even without the cause.
 func (f *effectDiagnosis) describe(line func(what, format string, args ...any), what string, w effectWords, unclear bool) {
 	if f.Depends && unclear {
 		line(what, "cannot be told from what differs without it")

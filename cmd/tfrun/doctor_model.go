@@ -31,26 +31,26 @@ type modelDiagnosis struct {
 	Others     []string             `json:"other_signatures"`
 	Inputs     []endpointDiagnosis  `json:"inputs"`
 	Outputs    []endpointDiagnosis  `json:"outputs"`
-	// that loading the model or the signature runs
+	// Unsafe lists operations that loading the model, or the signature, runs.
 	Unsafe []string `json:"unsafe_operations"`
-	// operations that change what a later run sees
+	// Changes lists operations that change the result of a later run.
 	Changes []string `json:"state_changes"`
-	// operations that draw random numbers
+	// Random lists operations that draw random numbers.
 	Random []string `json:"random"`
-	// rows hold whole tensors, one run a row
+	// NoBatch says that a row holds whole tensors, and is one run.
 	NoBatch bool           `json:"no_batch"`
 	Rows    *rowsDiagnosis `json:"rows"`
 	LoadMS  float64        `json:"load_ms"`
 	FirstMS float64        `json:"first_run_ms"`
 	Runs    bool           `json:"runs"`
 	Problem string         `json:"problem,omitempty"`
-	// Steady and Alone are nil where nothing was run: the same row gives the same answer again; and
-	// among other rows, padding apart.
+	// Steady says that the same row gives the same answer again, Alone that it does among other
+	// rows, without padding. Both are nil if nothing was run.
 	Steady  *bool            `json:"same_again"`
 	Alone   *bool            `json:"same_among_others"`
 	Company *effectDiagnosis `json:"company"`
 	Padding *effectDiagnosis `json:"padding"`
-	// BatchSize is how many rows of long files share a batch, unless --batch-size says so.
+	// BatchSize is the number of rows in a batch for long files, if --batch-size does not say.
 	BatchSize    int      `json:"batch_size,omitempty"`
 	BatchSizeWhy string   `json:"batch_size_why,omitempty"`
 	Advice       []advice `json:"advice"`
@@ -63,30 +63,32 @@ type endpointDiagnosis struct {
 	Name  string       `json:"name"`
 	DType string       `json:"dtype"`
 	Shape tensor.Shape `json:"shape"`
-	// of an input that need not be given: what it gets then
+	// Default is the value of an input that is left out.
 	Default json.RawMessage `json:"default,omitempty"`
 }
 
-// rowsDiagnosis says which rows were run.
+// rowsDiagnosis describes the rows that were run.
 type rowsDiagnosis struct {
-	Files    []string `json:"files"` // none: the rows were made up
+	Files    []string `json:"files"` // empty: the rows were made up
 	Count    int      `json:"count"`
 	Shortest int64    `json:"shortest"`
 	Longest  int64    `json:"longest"`
-	// made-up lengths that the model could not run
+	// Refused lists made-up lengths that the model could not run.
 	Refused []int64 `json:"refused_lengths,omitempty"`
-	// rows, of the first, that it does not run alone, counted from 1, and why not the first of them
+	// Failed lists those of the first rows, from 1, that the model cannot run alone; the reason is
+	// the first one's.
 	Failed []int64 `json:"refused_rows,omitempty"`
 	Why    string  `json:"refused_rows_why,omitempty"`
 }
 
-// advice is a command with what it gives.
+// advice is a command, and what it does.
 type advice struct {
 	Command string `json:"command"`
 	Gives   string `json:"gives"`
 }
 
-// doctorRows is how many rows of the data are looked at, and madeRows how many are made up.
+// doctorRows is the number of rows of the data that are looked at, madeRows the number that are
+// made up.
 const (
 	doctorRows = 64
 	madeRows   = 16
@@ -120,7 +122,7 @@ func doctorModel(ctx context.Context, o predictOptions, flags []string, std stdi
 	return d, nil
 }
 
-// readFiles fills in what needs no TensorFlow.
+// readFiles fills in what the files say, without TensorFlow.
 func (d *modelDiagnosis) readFiles(m *loadedModel) error {
 	for _, name := range m.graph.SignatureNames() {
 		if name != m.sig.Name {
@@ -169,7 +171,7 @@ func endpointsOf(infos map[string]savedmodel.TensorInfo) []endpointDiagnosis {
 	return list
 }
 
-// run loads the model and runs rows: the data's first, or some that are made up.
+// run loads the model and runs rows: the first ones of the data, or made-up ones.
 func (d *modelDiagnosis) run(ctx context.Context, m *loadedModel, o *predictOptions, source job.Source) error {
 	if err := m.start(ctx, o, source); err != nil {
 		return err
@@ -262,7 +264,7 @@ func (d *modelDiagnosis) someRows(ctx context.Context, p *runner.Predictor, sour
 	return rows, nil
 }
 
-// advise says which commands to type, the model's own answers first.
+// advise adds commands to type; the first gives the model's own answers.
 func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 	words := []string{"tfrun", "predict", shellQuote(o.model)}
 	for _, name := range o.inputs {
@@ -301,7 +303,7 @@ func (d *modelDiagnosis) advise(o predictOptions, flags []string) {
 	}
 }
 
-// exactly says which rows share a batch with --batching exact.
+// exactly describes which rows share a batch with --batching exact.
 func (d *modelDiagnosis) exactly() string {
 	if d.padsExactly {
 		return "rows of like length share a batch, and padding is kept out of their answers"
@@ -311,7 +313,7 @@ func (d *modelDiagnosis) exactly() string {
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }
 
-// print writes the diagnosis for people, in lines of a width at most.
+// print writes the diagnosis for people, in lines of at most the given width.
 func (d *modelDiagnosis) print(std stdio, width int) error {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
@@ -347,7 +349,7 @@ func (d *modelDiagnosis) print(std stdio, width int) error {
 	return err
 }
 
-// frameworkNames are those that people use.
+// frameworkNames maps frameworks to the names that people use.
 var frameworkNames = map[savedmodel.Framework]string{
 	savedmodel.Keras2: "Keras 2", savedmodel.Keras3: "Keras 3", savedmodel.TFModule: "tf.Module", savedmodel.TF1: "TensorFlow 1 graph",
 }
@@ -446,7 +448,7 @@ func (d *modelDiagnosis) reason() string {
 	return "once trials on the data's own first rows have shown no effect"
 }
 
-// text says which rows were run.
+// text describes the rows that were run.
 func (r *rowsDiagnosis) text() string {
 	s := rowCount(int64(r.Count))
 	if r.Longest > 1 {
@@ -465,7 +467,7 @@ func msText(ms float64) string {
 	return fmt.Sprintf("%.3g ms", ms)
 }
 
-// numbers writes 1-3, 7: neighbours together, and at most eight of such groups.
+// numbers returns a list such as "1-3, 7": runs of numbers, at most eight of them.
 func numbers(list []int64) string {
 	var parts []string
 	for i := 0; i < len(list); {

@@ -17,7 +17,7 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// Exit codes, as contract and --help promise them.
+// Exit codes, as --help lists them.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -26,22 +26,21 @@ const (
 	exitBadRows     = 4
 	exitDied        = 5
 	exitInterrupted = 130
-	exitClosedPipe  = 141 // as a shell says of SIGPIPE
+	exitClosedPipe  = 141 // as shells report SIGPIPE
 )
 
-// badRowsError is the end of a run that is done, with rows that have an error. Its summary has said
-// so.
+// badRowsError is returned by a run that has ended with bad rows. Its summary has reported them.
 type badRowsError struct{ rows int64 }
 
 func (e *badRowsError) Error() string { return rowCount(e.rows) + " could not be read or run" }
 
-// interruptedError is what is left of an error after SIGINT or SIGTERM.
+// interruptedError replaces an error after SIGINT or SIGTERM.
 type interruptedError struct{ hints []string }
 
 func (e *interruptedError) Error() string   { return "interrupted" }
 func (e *interruptedError) Hints() []string { return e.hints }
 
-// keptError is the end of a run whose finished rows are kept.
+// keptError is the error of a run whose finished rows are kept.
 type keptError struct{ err error }
 
 func (e *keptError) Error() string { return e.err.Error() }
@@ -50,11 +49,11 @@ func (e *keptError) Hints() []string {
 	return []string{"what is finished is kept: the same command with --resume goes on from there"}
 }
 
-// usageError says that the command line makes no sense.
+// usageError says that the command line is invalid.
 type usageError struct {
 	msg     string
-	command string // whose --help to look at
-	hint    string // something better than --help to type, or ""
+	command string // whose --help the hint names
+	hint    string // what to type instead of --help, or ""
 }
 
 func (e *usageError) Error() string { return e.msg }
@@ -64,7 +63,8 @@ func usagef(command, format string, args ...any) error {
 	return &usageError{msg: fmt.Sprintf(format, args...), command: command}
 }
 
-// isClosedPipe reports whether the reader of stdout has gone away (| head): nobody is left to tell.
+// isClosedPipe reports whether the reader of stdout has gone away (| head), so that nobody reads an
+// error.
 func isClosedPipe(err error) bool {
 	var path *fs.PathError
 	return errors.Is(err, syscall.EPIPE) && errors.As(err, &path) && path.Path == os.Stdout.Name()
@@ -101,7 +101,7 @@ func exitCode(err error) int {
 	case errors.As(err, &stopped):
 		return exitInterrupted
 	case errors.As(err, &madeUp):
-		return exitFailed // nobody's data
+		return exitFailed // not about the user's data
 	case errors.As(err, &some):
 		return exitBadRows
 	case isClosedPipe(err):
@@ -117,7 +117,7 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// hints returns at most two lines that say what to type next.
+// hints returns at most two lines with what to type next.
 func hints(err error) []string {
 	var (
 		usage     *usageError
@@ -155,7 +155,7 @@ func hints(err error) []string {
 	return nil
 }
 
-// columnHints says how an input is read from a column of another name.
+// columnHints returns how to read an input from a column of another name.
 func columnHints(e *dataset.ColumnError) []string {
 	if e.Component == "" || e.Msg != "" || len(e.Have) == 0 {
 		return nil
@@ -166,7 +166,8 @@ func columnHints(e *dataset.ColumnError) []string {
 	return []string{fmt.Sprintf("say which column it is, or which stand side by side in it: --column %s, --column %s", words.Shell(e.Component+"=COLUMN"), words.Shell(e.Component+"=f*"))}
 }
 
-// cause drops the name from a file system's error, for messages that name the file themselves.
+// cause removes the file's name from a file system's error, for messages that have the name
+// already.
 func cause(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -175,7 +176,7 @@ func cause(err error) error {
 	return err
 }
 
-// message is an error's text for people who type flags: they know nothing of the names of Go's
+// message returns an error's text for people who type flags. They do not know the names of Go's
 // options.
 func message(err error) string {
 	var option *runner.OptionError
@@ -185,12 +186,12 @@ func message(err error) string {
 	return err.Error()
 }
 
-// oneLineMost is how many bytes of an error are shown: names of a model's nodes may be of any
+// oneLineMost is how many bytes of an error are shown. Names of a model's nodes may have any
 // length.
 const oneLineMost = 2000
 
-// oneLine keeps an error on the one line that it is promised to take, and names in it from steering
-// the terminal. Of a long one the middle is left out.
+// oneLine returns an error as one line, and removes from names in it what would steer a terminal.
+// Of a long error the middle is left out.
 func oneLine(s string) string {
 	s = strings.Map(visible, strings.Join(strings.FieldsFunc(s, isLineBreak), "; "))
 	if len(s) <= oneLineMost {
@@ -200,8 +201,8 @@ func oneLine(s string) string {
 	return strings.ToValidUTF8(head, "") + " … " + strings.ToValidUTF8(tail, "")
 }
 
-// visible puts U+FFFD in the place of control characters, and of those that break a line or turn
-// the direction of text around; that of bytes that are no UTF-8 is taken by [strings.Map].
+// visible replaces control characters, and characters that break a line or turn the direction of
+// text, by U+FFFD. [strings.Map] does that to bytes that are not UTF-8.
 func visible(r rune) rune {
 	if r != '\t' && (unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)) {
 		return unicode.ReplacementChar

@@ -11,8 +11,8 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// flagError says what is wrong with a flag in the words of who typed it: pflag's own text speaks of
-// Go's parsers.
+// flagError returns an error about a flag in the user's words. The text of pflag is about Go's
+// parsers.
 func flagError(cmd *cobra.Command, err error) error {
 	e := &usageError{msg: err.Error(), command: cmd.CommandPath()}
 	var unknown *pflag.NotExistError
@@ -36,8 +36,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	return e
 }
 
-// nearestFlag returns the flag of a command that is most like a name: the only one that it begins,
-// or one with few letters changed.
+// nearestFlag returns the flag of a command that a misspelled name stands for: the only flag that
+// begins with it, or one that differs in few letters.
 func nearestFlag(cmd *cobra.Command, name string) string {
 	var names, begin []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -52,7 +52,7 @@ func nearestFlag(cmd *cobra.Command, name string) string {
 	return words.Nearest(name, names)
 }
 
-// wantedValue says what a flag takes.
+// wantedValue describes the values of a flag.
 func wantedValue(e *pflag.InvalidValueError) string {
 	switch e.GetFlag().Value.Type() {
 	case "int", "int64", "uint":
@@ -71,7 +71,7 @@ func wantedValue(e *pflag.InvalidValueError) string {
 	return errors.Unwrap(e).Error()
 }
 
-// unknownCommand turns "tfrun shaeps" into an error with what was meant.
+// unknownCommand returns an error for "tfrun shaeps" that names the command that was meant.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -84,8 +84,8 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return e
 }
 
-// args returns a check of the number of arguments, with a message in the words of the command's own
-// usage line.
+// args returns a check of the number of arguments, whose error has the words of the command's usage
+// line.
 func args(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) >= least && (most < 0 || len(args) <= most) {

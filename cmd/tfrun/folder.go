@@ -20,7 +20,7 @@ func isDirectory(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isFolder is isDirectory for an input, which may lie in a store.
+// isFolder is isDirectory for an input, which may be in a store.
 func isFolder(ctx context.Context, name string) bool {
 	if store.Is(name) {
 		return store.IsFolder(ctx, name)
@@ -28,8 +28,8 @@ func isFolder(ctx context.Context, name string) bool {
 	return isDirectory(name)
 }
 
-// overFolder reports whether results go to a folder, a file for each input: where the input is a
-// folder, or a pattern for any depth, or the output is one.
+// overFolder reports whether the run writes a file of results for each input file: the input is a
+// folder, or a pattern with **, or the output is a folder.
 func (o *predictOptions) overFolder(ctx context.Context) bool {
 	if len(o.inputs) != 1 || o.inputs[0] == "-" || o.output == "" {
 		return false
@@ -37,7 +37,7 @@ func (o *predictOptions) overFolder(ctx context.Context) bool {
 	return strings.Contains(o.inputs[0], "**") || strings.HasSuffix(o.output, "/") || isDirectory(o.output) || isFolder(ctx, o.inputs[0])
 }
 
-// checkFolder makes the run one over a folder, and finds its files.
+// checkFolder makes the run a run over a folder, and finds its files.
 func (o *predictOptions) checkFolder() error {
 	const command = "tfrun predict"
 	if info, err := os.Stat(o.output); err == nil && !info.IsDir() {
@@ -55,7 +55,7 @@ func (o *predictOptions) checkFolder() error {
 	return err
 }
 
-// cleanFolder is a folder's name without what is too much of it.
+// cleanFolder returns a folder's name without superfluous slashes and dots.
 func cleanFolder(name string) string {
 	if store.Is(name) {
 		return strings.TrimRight(name, "/")
@@ -101,7 +101,7 @@ func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *ru
 	return nil
 }
 
-// fileCount writes "1 file", "5,000 files".
+// fileCount returns "1 file", "5,000 files".
 func fileCount(n int) string {
 	if n == 1 {
 		return "1 file"

@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// flagGroup is a part of a command's flags under a heading.
+// flagGroup is a group of a command's flags under a heading.
 type flagGroup struct {
 	heading string
 	flags   []string
 }
 
-// predictGroups are the flags of tfrun predict, those first that most people need.
+// predictGroups are the flags of tfrun predict. The groups that most people need come first.
 var predictGroups = []flagGroup{
 	{"Most needed", []string{"output", "keep", "column", "outputs", "text", "vocab", "batching", "skip-bad-rows", "resume", "dry-run"}},
 	{"Input", []string{"input-format", "null", "set", "csv-header", "csv-delimiter", "csv-quote", "csv-comment", "csv-null", "vocab-format", "shard", "listen", "listen-idle"}},
@@ -32,10 +32,10 @@ var predictGroups = []flagGroup{
 	{"Speed and device", []string{"workers", "xla", "optimizer", "intra-op", "inter-op", "device", "require-gpu", "gpu-memory"}},
 }
 
-// groups returns a command's flags by headings.
+// groups returns a command's flags by heading.
 func groups(cmd *cobra.Command) []flagGroup {
 	cmd.InitDefaultHelpFlag()
-	cmd.InheritedFlags() // which makes them the command's
+	cmd.InheritedFlags() // adds them to the command's flags
 	var list []flagGroup
 	if cmd.Name() == "predict" {
 		list = slices.Clone(predictGroups)
@@ -52,10 +52,11 @@ func groups(cmd *cobra.Command) []flagGroup {
 	return append(list, rest)
 }
 
-// usageColumn is where what a flag does begins.
+// usageColumn is the column at which descriptions of flags begin.
 const usageColumn = 26
 
-// printHelp writes what a command is, how it is called, examples, and its flags, within a width.
+// printHelp writes a command's description, usage, examples and flags, in lines of at most the
+// given width.
 func printHelp(w io.Writer, cmd *cobra.Command, width int) {
 	var b strings.Builder
 	long := cmd.Long
@@ -83,10 +84,12 @@ func printHelp(w io.Writer, cmd *cobra.Command, width int) {
 			}
 		}
 	}
-	_, _ = io.WriteString(w, b.String()) // there is nobody to tell
+	// Nobody could be told of an error.
+	_, _ = io.WriteString(w, b.String())
 }
 
-// reflowed breaks the paragraphs of a text anew; those with an indented line, such as lists, stay.
+// reflowed wraps the paragraphs of a text. A paragraph with an indented line, such as a list, stays
+// as it is.
 func reflowed(text string, width int) string {
 	var b strings.Builder
 	for i, paragraph := range strings.Split(text, "\n\n") {
@@ -104,7 +107,7 @@ func reflowed(text string, width int) string {
 	return b.String()
 }
 
-// useLine is how a command is called.
+// useLine returns how a command is called.
 func useLine(cmd *cobra.Command) string {
 	if cmd.HasAvailableSubCommands() {
 		return cmd.CommandPath() + " COMMAND [ARGUMENT…] [FLAG…]"
@@ -112,7 +115,7 @@ func useLine(cmd *cobra.Command) string {
 	return strings.TrimSuffix(cmd.UseLine(), " [flags]") + " [FLAG…]"
 }
 
-// printCommands lists the commands below one, and what else there is to read about.
+// printCommands lists the commands below a command, and further help topics.
 func printCommands(b *strings.Builder, cmd *cobra.Command, width int) {
 	for _, kind := range []struct {
 		heading string
@@ -136,7 +139,7 @@ func printCommands(b *strings.Builder, cmd *cobra.Command, width int) {
 	}
 }
 
-// printFlag writes a flag, the name of its value and what it does, wrapped.
+// printFlag writes a flag with the name of its value and its description, wrapped.
 func printFlag(b *strings.Builder, f *pflag.Flag, width int) {
 	metavar, usage := flagUsage(f)
 	name := "  --" + f.Name
@@ -157,8 +160,8 @@ func printFlag(b *strings.Builder, f *pflag.Flag, width int) {
 	}
 }
 
-// flagUsage returns the name of a flag's value, "" for one without, and what the flag does, where
-// that name is not repeated.
+// flagUsage returns the name of a flag's value ("": it has none), and the flag's description
+// without that name.
 func flagUsage(f *pflag.Flag) (metavar, usage string) {
 	metavar, usage = pflag.UnquoteUsage(f)
 	if f.Value.Type() == "bool" {
@@ -175,7 +178,7 @@ func flagUsage(f *pflag.Flag) (metavar, usage string) {
 	return metavar, usage
 }
 
-// helpWidth is how wide help may be: the terminal's width, 80 where there is none.
+// helpWidth returns the width of help: the terminal's, or 80 without a terminal.
 func helpWidth(std stdio) int {
 	if columns, ok := terminal(std.out); ok {
 		return min(max(columns, 50), 110)
@@ -183,7 +186,7 @@ func helpWidth(std stdio) int {
 	return 80
 }
 
-// addHelp sets how help is written, and adds what there is to read beside commands.
+// addHelp sets how help is written, and adds help topics.
 func addHelp(root *cobra.Command, std stdio) {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(std.out, cmd, helpWidth(std)) })
 	root.AddCommand(
@@ -194,7 +197,7 @@ func addHelp(root *cobra.Command, std stdio) {
 	root.SetHelpCommand(helpCommand(root))
 }
 
-// helpCommand is tfrun help, and tfrun help COMMAND.
+// helpCommand returns the command for tfrun help and tfrun help COMMAND.
 func helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:   "help [COMMAND]",

@@ -13,8 +13,8 @@ import (
 	"github.com/tfrun/tfrun/runner/job"
 )
 
-// expand replaces globs that the shell has left alone, and patterns of objects, by what they stand
-// for. format is that of all inputs, "" goes by their names.
+// expand replaces globs that the shell has not expanded, and patterns of objects, by the names that
+// match. format is that of all inputs; "": their names show it.
 func expand(ctx context.Context, inputs []string, format string) ([]string, error) {
 	var files []string
 	for _, in := range inputs {

@@ -14,7 +14,7 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 )
 
-// limitFlags are the flags that raise limits, by the names that errors have for them.
+// limitFlags maps the names of limits in errors to the flags that raise them.
 var limitFlags = map[string]string{
 	dataset.LimitRowBytes:   "max-row-bytes",
 	dataset.LimitDepth:      "max-depth",
@@ -24,7 +24,7 @@ var limitFlags = map[string]string{
 	dataset.LimitRatio:      "max-ratio",
 }
 
-// addLimitFlags adds the flags of what rows may ask for.
+// addLimitFlags adds the flags for [dataset.Limits].
 func addLimitFlags(f *pflag.FlagSet, l *dataset.Limits) {
 	*l = dataset.Limits{
 		RowBytes: dataset.DefaultRowBytes, Depth: dataset.DefaultDepth, Elements: dataset.DefaultElements, Length: dataset.DefaultLength,
@@ -38,7 +38,7 @@ func addLimitFlags(f *pflag.FlagSet, l *dataset.Limits) {
 	f.Int64Var(&l.Ratio, limitFlags[dataset.LimitRatio], l.Ratio, "`N` bytes that a compressed byte may become (1000)")
 }
 
-// checkLimits refuses limits that let nothing through. That 0 means the default is for programs,
+// checkLimits refuses limits that would allow nothing. That 0 means the default is for programs,
 // not for people.
 func checkLimits(l dataset.Limits) error {
 	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 1 {
@@ -64,7 +64,7 @@ func readLabels(ctx context.Context, name string) ([]byte, error) {
 	return data, err
 }
 
-// splitNote says once that batches are split.
+// splitNote returns a function that says, once, that batches are split.
 func splitNote(quiet bool, std stdio) func(rows, first int) {
 	var once sync.Once
 	return func(rows, first int) {
@@ -117,7 +117,7 @@ func (b *byteSize) Set(s string) error {
 	return fmt.Errorf("want a size such as 64MB or 1GiB")
 }
 
-// String writes the size in the largest unit that it is a whole number of.
+// String returns the size in the largest unit of which it is a whole number.
 func (b *byteSize) String() string {
 	for i := 3; i >= 0; i-- {
 		if u := byteUnits[i]; *b > 0 && int64(*b)%int64(u.size) == 0 {
@@ -127,5 +127,5 @@ func (b *byteSize) String() string {
 	return strconv.FormatInt(int64(*b), 10)
 }
 
-// Type names the value in the usage.
+// Type returns the name of the value in help.
 func (b *byteSize) Type() string { return "size" }

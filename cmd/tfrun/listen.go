@@ -18,12 +18,12 @@ import (
 	"github.com/tfrun/tfrun/runner/job"
 )
 
-// What a connection to predict --listen is answered with: frames, each a byte that says what it
-// holds, the number of bytes as 32 bits (big-endian), and the bytes.
+// The frames that a connection to predict --listen receives. A frame is a byte for its kind, 32
+// bits (big-endian) for the number of its bytes, and these bytes.
 const (
-	frameData    = 'd' // a piece of the results, an Arrow stream
-	frameSummary = 's' // the last: what the run did, as JSON, see --summary
-	frameError   = 'e' // the last: why the run failed, a line
+	frameData    = 'd' // a part of the results, an Arrow stream
+	frameSummary = 's' // the last frame: what the run did, as JSON, see --summary
+	frameError   = 'e' // the last frame: why the run failed, one line
 )
 
 // framed writes results as frames of data.
@@ -44,7 +44,8 @@ func (f framed) frame(kind byte, b []byte) error {
 	return err
 }
 
-// checkListen checks the options of a run that listens: rows come and results go by connection.
+// checkListen checks the options of a run with --listen, whose rows and results go through
+// connections.
 func (o *predictOptions) checkListen() error {
 	const command = "tfrun predict"
 	path, ok := strings.CutPrefix(o.listen, "unix:")
@@ -62,21 +63,22 @@ func (o *predictOptions) checkListen() error {
 	return nil
 }
 
-// listener answers connections, each with a run of its own over the rows that it sends.
+// listener accepts connections. For each one it runs the rows that come through it.
 type listener struct {
 	net.Listener
 	p   *runner.Predictor
 	job job.Job
 	std stdio
 
-	idle time.Duration // without a connection, after which it ends; 0: never
-	mu   sync.Mutex    // of what follows
+	idle time.Duration // ends without a connection for so long; 0: never
+	mu   sync.Mutex    // guards the fields below
 	open map[net.Conn]struct{}
 	end  *time.Timer
 	busy sync.WaitGroup
 }
 
-// serve runs the job for each connection, until ctx is done or nobody has come for a while.
+// serve runs the job for each connection, until ctx is done, or until there was no connection for a
+// while.
 func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner.Predictor, j job.Job, std stdio) error {
 	path := strings.TrimPrefix(o.listen, "unix:")
 	in, err := listenUnix(path)
@@ -113,8 +115,8 @@ func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner
 	}
 }
 
-// listenUnix makes a socket that nobody else may use. One that a process left behind goes away, one
-// on which somebody listens does not.
+// listenUnix makes a socket that only its owner may use. A socket that a dead process has left is
+// removed; one with a listener is not.
 func listenUnix(path string) (net.Listener, error) {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode()&os.ModeSocket == 0 {
@@ -127,7 +129,7 @@ func listenUnix(path string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	// Under another name until it is for its owner alone.
+	// It has another name until only its owner may use it.
 	temp := fmt.Sprintf("%s.%d", path, os.Getpid())
 	in, err := net.ListenUnix("unix", &net.UnixAddr{Name: temp, Net: "unix"})
 	if err != nil {
@@ -140,13 +142,13 @@ func listenUnix(path string) (net.Listener, error) {
 	return unlinked{in, path}, nil
 }
 
-// unlinked is a socket whose name goes with it.
+// unlinked is a socket whose file is removed when it is closed.
 type unlinked struct {
 	net.Listener
 	path string
 }
 
-// Close removes the name first, so that nobody comes who would not be answered.
+// Close removes the file first, so that nobody connects without getting an answer.
 func (u unlinked) Close() error { return errors.Join(os.Remove(u.path), u.Listener.Close()) }
 
 // came counts a connection.
@@ -161,7 +163,8 @@ func (l *listener) came(c net.Conn) {
 	}
 }
 
-// left counts a connection that is done; nil begins the counting. After the last one the time runs.
+// left uncounts a connection that has ended; nil begins the counting. After the last one the time
+// of idle begins.
 func (l *listener) left(c net.Conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -174,7 +177,7 @@ func (l *listener) left(c net.Conn) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			if len(l.open) == 0 {
-				_ = l.Close() // Accept says so
+				_ = l.Close() // Accept returns the error
 			}
 		})
 	}
@@ -184,9 +187,9 @@ func (l *listener) left(c net.Conn) {
 func (l *listener) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_ = l.Close() // Accept says so
+	_ = l.Close() // Accept returns the error
 	for c := range l.open {
-		_ = c.Close() // whoever reads and writes there says so
+		_ = c.Close() // reading and writing return the error
 	}
 }
 
@@ -205,5 +208,5 @@ func (l *listener) answer(ctx context.Context, c net.Conn) {
 	if err != nil {
 		kind, text = frameError, []byte(oneLine(message(err)))
 	}
-	_ = out.frame(kind, text) // whoever does not listen misses it
+	_ = out.frame(kind, text) // an error means that nobody listens
 }

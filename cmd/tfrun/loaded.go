@@ -13,7 +13,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// addSome adds flags of tfrun predict, which mean the same in other commands that run a model.
+// addSome adds some flags of tfrun predict to another command that runs a model. They mean the same
+// there.
 func (o *predictOptions) addSome(f *pflag.FlagSet, names ...string) {
 	var all pflag.FlagSet
 	o.addFlags(&all)
@@ -31,17 +32,17 @@ var modelFlags = []string{
 	"no-batch", "pad", "pad-to", "padded-shape", "pad-side", "max-len", "truncate", "pad-sequences", "length", "mask", "set", "no-prune", "xla", "intra-op", "inter-op", "device", "gpu-memory",
 }
 
-// loadedModel is a model in TensorFlow, ready for predictors.
+// loadedModel is a model that is loaded, or about to be, to make predictors of.
 type loadedModel struct {
 	model   *savedmodel.Model
 	graph   *savedmodel.MetaGraph
-	sig     *savedmodel.Signature // with the inputs that rows have
+	sig     *savedmodel.Signature // with only those inputs that rows have
 	session *runner.Session
-	took    time.Duration // to load it, the opening of libtensorflow apart
+	took    time.Duration // time to load it, without opening libtensorflow
 }
 
-// openFiles reads the model's files, finds the signature, and turns the flags that speak of its
-// inputs into options and into what the source says of them.
+// openFiles reads the model's files and finds the signature. It turns flags that name the
+// signature's inputs into options, and into settings of the source.
 func (o *predictOptions) openFiles(ctx context.Context, std stdio, source *job.Source) (*loadedModel, error) {
 	note := std.note
 	if o.quiet {
@@ -87,7 +88,7 @@ func (m *loadedModel) start(ctx context.Context, o *predictOptions, source job.S
 	if err != nil {
 		return err
 	}
-	load.Exact = true // to say what exact does
+	load.Exact = true // to report what it would do
 	if _, err := runner.OpenLibrary(load.Library); err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (m *loadedModel) start(ctx context.Context, o *predictOptions, source job.S
 	return err
 }
 
-// typedFlags are those of the named flags that were given, each with its value where it has one.
+// typedFlags returns those of the named flags that were typed, each with its value if it has one.
 func typedFlags(cmd *cobra.Command, names []string) [][]string {
 	var flags [][]string
 	for _, name := range names {
@@ -121,7 +122,7 @@ func typedFlags(cmd *cobra.Command, names []string) [][]string {
 	return flags
 }
 
-// quoted writes flags as they are typed.
+// quoted returns flags as they are typed in a shell.
 func quoted(flags [][]string) []string {
 	var words []string
 	for _, f := range flags {
@@ -132,7 +133,7 @@ func quoted(flags [][]string) []string {
 	return words
 }
 
-// shellQuote writes a word as a shell takes it.
+// shellQuote returns a word as it is typed in a shell.
 func shellQuote(s string) string {
 	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+") == "" {
 		return s

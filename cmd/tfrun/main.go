@@ -1,5 +1,5 @@
-// Command tfrun runs TensorFlow SavedModels and explains their shapes. `tfrun help` lists what it
-// can do.
+// Command tfrun runs TensorFlow SavedModels and explains their shapes. `tfrun help` lists its
+// commands.
 package main
 
 import (
@@ -14,15 +14,15 @@ import (
 )
 
 func main() {
-	log.SetOutput(io.Discard) // libraries of stores may print what tfrun says itself
-	runner.IsolateMain()      // the process of predict --isolate, which does nothing else
+	log.SetOutput(io.Discard) // libraries of stores would repeat what tfrun reports
+	runner.IsolateMain()      // does all of the work of a process for predict --isolate
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the work in good order; after that the default is back, so that a
-	// second one ends the process at once.
+	// The first signal ends the work in an orderly way. Then the default is restored, so that a
+	// second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	p := newProcess(os.Args[1:])
 	p.interrupt(ctx)
-	// Without it, Go ends the process with the stacks of all goroutines.
+	// Without this, Go would print the stacks of all goroutines when a library ends the process.
 	_ = runner.CatchDeath(p.died)
 	code, last := execute(ctx, p.args, p.std)
 	stop()

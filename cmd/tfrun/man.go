@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newManCmd is tfrun man, which make dist writes the manual pages with.
+// newManCmd returns tfrun man, with which make dist writes the manual pages.
 func newManCmd(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:    "man [COMMAND]",
@@ -26,8 +26,8 @@ func newManCmd(std stdio) *cobra.Command {
 	}
 }
 
-// manPage is the manual page of a command: what help says, whole sentences first, and what there is
-// to read beside it.
+// manPage returns the manual page of a command: its help, with whole sentences first, and further
+// reading.
 func manPage(cmd *cobra.Command) string {
 	var b strings.Builder
 	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
@@ -66,7 +66,7 @@ func manPage(cmd *cobra.Command) string {
 	return b.String()
 }
 
-// roff keeps a text's backslashes and dashes, and its lines from being requests.
+// roff escapes backslashes and dashes, and lines that would be requests of roff.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text)
 	lines := strings.Split(text, "\n")

@@ -12,8 +12,8 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// nullValues reads --null for the signature: of its inputs, and of the features that it parses out
-// of tf.Examples.
+// nullValues reads --null: values for inputs of the signature, and for features that the signature
+// parses out of tf.Examples.
 func (o *predictOptions) nullValues(graph *savedmodel.MetaGraph, sig *savedmodel.Signature, source *job.Source) error {
 	source.Nulls = dataset.Nulls{}
 	features := map[string]tensor.DType{}
@@ -47,7 +47,7 @@ func (o *predictOptions) nullValues(graph *savedmodel.MetaGraph, sig *savedmodel
 			dtype = in.Ragged.DType
 		}
 		if source.Encoder != nil && (source.Text == "" || source.Columns[name] == source.Text || source.Text == name || len(sig.Inputs) == 1) {
-			dtype = tensor.String // what is encoded is a text
+			dtype = tensor.String // text that will be encoded
 		}
 		if strings.EqualFold(value, "nan") && dtype.IsFloat() {
 			value = "NaN"

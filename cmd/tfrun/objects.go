@@ -16,7 +16,7 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// cleanNames takes what stands behind a "?" out of names of objects.
+// cleanNames removes options, after "?", from the names of objects.
 func (o *predictOptions) cleanNames() error {
 	names := []*string{&o.model, &o.output, &o.vocab, &o.labels}
 	for i := range o.inputs {
@@ -41,11 +41,11 @@ func openNamed(ctx context.Context, name string) (io.ReadCloser, error) {
 	return dataset.OpenFile(name)
 }
 
-// mostModelFiles bounds the objects of a model.
+// mostModelFiles bounds the number of a model's objects.
 const mostModelFiles = 10000
 
-// localModel returns where the files of a model are: one that lies in a store is copied to the
-// user's cache, once for each version. note is told before.
+// localModel returns the folder or file of a model. A model in a store is copied to the user's
+// cache, once for each version; note is called before that.
 func localModel(ctx context.Context, name string, note func(format string, args ...any)) (string, error) {
 	if !store.Is(name) {
 		return name, nil
@@ -59,7 +59,7 @@ func localModel(ctx context.Context, name string, note func(format string, args 
 	if err != nil {
 		return "", err
 	}
-	if len(paths) == 0 { // a file of Keras', or nothing
+	if len(paths) == 0 { // a Keras file, or nothing
 		info, err := store.Stat(ctx, name)
 		if err != nil {
 			return "", err
@@ -79,7 +79,7 @@ func localModel(ctx context.Context, name string, note func(format string, args 
 	})
 }
 
-// localModels puts where models of stores are copied to in the place of their names.
+// localModels replaces the names of models in stores by those of local copies.
 func localModels(ctx context.Context, names []string, std stdio) (err error) {
 	for i := range names {
 		if err = store.Clean(&names[i]); err == nil {
@@ -92,7 +92,8 @@ func localModels(ctx context.Context, names []string, std stdio) (err error) {
 	return nil
 }
 
-// modelPaths picks the files of a model: all where there is one, or those of the highest version.
+// modelPaths returns the files of a model: all of them, or, for a folder of versions, those of the
+// highest version.
 func modelPaths(paths []string) []string {
 	is := func(p string) bool {
 		return p == "saved_model.pb" || p == "saved_model.pbtxt" || p == "config.json"
@@ -122,7 +123,7 @@ func lessVersion(a, b string) bool {
 	return len(a) < len(b) || len(a) == len(b) && a < b
 }
 
-// objects lists the objects that an input stands for: one, or those that a pattern fits.
+// objects lists the objects that an input stands for: one, or those that match a pattern.
 func objects(ctx context.Context, input, format string) ([]string, error) {
 	if !strings.ContainsAny(input, "*?[") {
 		if _, err := store.Stat(ctx, input); err != nil {

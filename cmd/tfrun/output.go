@@ -12,14 +12,15 @@ import (
 	"github.com/tfrun/tfrun/internal/partfile"
 )
 
-// output is where a report or a picture goes: stdout, or a file that appears only when it is whole.
+// output is what a report or a picture is written to: stdout, or a file that appears only when it
+// is whole.
 type output struct {
 	*bufio.Writer
 	file *partfile.Whole // nil for stdout
 }
 
-// outputName is the value of -o. The names that stand for standard output are "-": descriptor 1 is
-// that of what TensorFlow and the model print, see newProcess.
+// outputName is the value of -o. Names that stand for standard output become "-", since descriptor
+// 1 receives what TensorFlow and the model print, see newProcess.
 type outputName string
 
 func (o *outputName) String() string { return string(*o) }
@@ -44,7 +45,7 @@ func createOutput(path string, stdout io.Writer) (*output, error) {
 	return &output{Writer: file.Writer, file: file}, nil
 }
 
-// commit writes out what is buffered, and gives a file its name.
+// commit writes what is buffered, and gives a file its name.
 func (o *output) commit() error {
 	if o.file == nil {
 		return o.Flush()
@@ -52,15 +53,14 @@ func (o *output) commit() error {
 	return o.file.Commit()
 }
 
-// abandon takes away what was written of a file that did not become whole. After commit it does
-// nothing.
+// abandon removes an unfinished file. After commit it does nothing.
 func (o *output) abandon() {
 	if o.file != nil {
 		o.file.Abandon()
 	}
 }
 
-// checkPlot makes sure that the name of --plot says what to draw.
+// checkPlot returns an error if the name of --plot shows no format.
 func checkPlot(command, name string) error {
 	if name != "" && plot.Format(name) == "" {
 		return usagef(command, "--plot %q: want a name that ends in .%s", name, strings.Join(plot.Formats, " or ."))
@@ -68,8 +68,8 @@ func checkPlot(command, name string) error {
 	return nil
 }
 
-// collect makes the run be drawn, where --plot asks for it. The function that it returns draws what
-// has run by then: an interrupted run has a plot too.
+// collect makes the run collect data for a plot, if --plot asks for one. The returned function
+// draws what has run so far, also for an interrupted run.
 func (o *predictOptions) collect(std stdio) func() error {
 	if o.plot == "" {
 		return func() error { return nil }
@@ -90,7 +90,7 @@ func (o *predictOptions) collect(std stdio) func() error {
 	}
 }
 
-// writeFigure writes a figure to a file, which appears when it is whole.
+// writeFigure writes a figure to a file that appears when it is whole.
 func writeFigure(name string, figure *plot.Figure) error {
 	out, err := createOutput(name, nil)
 	if err != nil {

@@ -98,8 +98,8 @@ func (p paddingOptions) sequences(s *runner.Sequences, sig *savedmodel.Signature
 	return nil
 }
 
-// constantOf reads a value for all rows: of the input's shape, or of a row's where its first axis
-// is the batch.
+// constantOf reads a value for all rows, in the input's shape, or, if the input's first axis is the
+// batch, in a row's.
 func constantOf(in savedmodel.TensorInfo, value string) (tensor.Tensor, error) {
 	shape := in.Shape
 	if shape.Rank() > 0 && shape.Dim(0) == tensor.Unknown {
@@ -118,7 +118,7 @@ func constantOf(in savedmodel.TensorInfo, value string) (tensor.Tensor, error) {
 	return rows[0].Tensors[0], nil
 }
 
-// scalar reads a value of a dtype as a row of JSON has it; a text may stand without quotes.
+// scalar reads a value of a dtype as JSON; a text may be without quotes.
 func scalar(dtype tensor.DType, value string) (tensor.Tensor, error) {
 	if dtype == tensor.String && !strings.HasPrefix(value, `{"b64"`) {
 		quoted, err := json.Marshal(value)

@@ -12,7 +12,7 @@ import (
 	"github.com/tfrun/tfrun/runner/job"
 )
 
-// planRows is how many rows a dry run looks at.
+// planRows is the number of rows that a dry run looks at.
 const planRows = 1000
 
 // runPlan is predict --dry-run.
@@ -48,7 +48,8 @@ func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio
 	return printPlan(plan, o.output, max(len(o.inputs), 1)-len(plan.Files), std)
 }
 
-// printPlan writes a plan for people. It is that of one of several files where there are others.
+// printPlan writes a plan for people. others is the number of further files that the plan is not
+// about.
 func printPlan(plan job.Plan, output string, others int, std stdio) error {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
@@ -135,7 +136,7 @@ func printPlan(plan job.Plan, output string, others int, std stdio) error {
 	return err
 }
 
-// stateNote says what follows from a signature that keeps state.
+// stateNote describes what follows from a signature that keeps state.
 func stateNote(ops []string) string {
 	return fmt.Sprintf("model keeps state (%s): one worker, in order", strings.Join(ops, ", "))
 }
@@ -147,7 +148,7 @@ func batchCount(n int64) string {
 	return words.Thousands(n) + " batches"
 }
 
-// byteCount writes a size in the unit that fits.
+// byteCount returns a size in a fitting unit.
 func byteCount(n int64) string {
 	switch {
 	case n >= 1<<30:

@@ -22,7 +22,7 @@ import (
 type predictOptions struct {
 	model  string
 	inputs []string
-	tree   *job.Tree // of a run over a folder
+	tree   *job.Tree // for a run over a folder
 
 	output      string
 	format      string
@@ -32,15 +32,15 @@ type predictOptions struct {
 	nulls       []string
 	nullNaN     bool
 	squeeze     bool
-	squeezeSet  bool // --squeeze was given, one way or the other
+	squeezeSet  bool // --squeeze was given, as true or false
 	wide        string
 	maxBad      string
-	mostBad     int64 // of maxBad
+	mostBad     int64 // the number in maxBad
 	badShare    float64
 	errors      string
 	progress    string
 	summary     string
-	planJSON    bool // --dry-run --format json
+	planJSON    bool // --dry-run with --format json
 	csv         csvFlags
 	text        string
 	vocab       string
@@ -55,26 +55,26 @@ type predictOptions struct {
 	gpuMemory   string
 	heads       []string
 	labels      string
-	listen      string        // where rows and results come and go by connection
-	listenIdle  time.Duration // that ends it
+	listen      string        // socket for rows and results
+	listenIdle  time.Duration // time without a connection after which it ends
 	dryRun      bool
 	resume      bool
-	state       string // where an object is written until it is whole
+	state       string // folder for an object until it is whole
 	shard       string
 	plot        string
 	quiet       bool
 }
 
-// paddingOptions are the flags that speak of one input each, as they were typed.
+// paddingOptions are the flags about single inputs, as they were typed.
 type paddingOptions struct {
 	pad, padTo, paddedShape    []string
 	side, truncate             string
-	keras                      bool // as pad_sequences pads
+	keras                      bool // pads as pad_sequences does
 	maxLen, length, mask, sets []string
 }
 
-// addFlags adds the flags of tfrun predict, which help shows by [predictGroups]. A usage takes one
-// line of help, 53 characters, where it can.
+// addFlags adds the flags of tfrun predict; for their order in help see [predictGroups]. A
+// description should take one line of help, 53 characters.
 func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.VarP((*outputName)(&o.output), "output", "o", "write results to `FILE` (stdout)")
 	f.StringVar(&o.format, "format", "", "`NAME`: jsonl, csv, tsv, npy, npz, tfrecord, parquet, arrow")
@@ -224,7 +224,7 @@ func (o *predictOptions) parseXLA() error {
 	return nil
 }
 
-// parseBadRows reads --max-bad-rows and --errors, each of which lets bad rows pass.
+// parseBadRows reads --max-bad-rows and --errors. Each of them allows bad rows.
 func (o *predictOptions) parseBadRows() error {
 	const command = "tfrun predict"
 	if o.maxBad != "" {
@@ -284,7 +284,7 @@ func (o *predictOptions) parseGPU() error {
 	return nil
 }
 
-// checkFiles finds the inputs, and makes sure that the output is none of them.
+// checkFiles finds the inputs, and returns an error if the output is one of them.
 func (o *predictOptions) checkFiles(ctx context.Context) error {
 	if o.optimizer != "auto" {
 		o.load.Optimizer = runner.Optimizer(o.optimizer)
@@ -307,7 +307,7 @@ func (o *predictOptions) checkFiles(ctx context.Context) error {
 	return o.checkWritten()
 }
 
-// checkWritten makes sure that nothing is written over what is read.
+// checkWritten returns an error if an output would replace something that is read.
 func (o *predictOptions) checkWritten() error {
 	for _, out := range []string{o.output, o.errors, o.summary, o.plot} {
 		for _, in := range append([]string{o.vocab, o.labels}, o.inputs...) {
@@ -319,8 +319,8 @@ func (o *predictOptions) checkWritten() error {
 	return nil
 }
 
-// swapped is the error of finding the inputs, also where a file of rows was named in the model's
-// place, and the model among the inputs.
+// swapped returns the error of finding the inputs. It has a better one if the model is among the
+// inputs and a file of rows is named as the model.
 func (o *predictOptions) swapped(err error) error {
 	if info, statErr := os.Stat(o.model); statErr != nil || info.IsDir() {
 		return err

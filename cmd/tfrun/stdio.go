@@ -11,15 +11,14 @@ import (
 	"golang.org/x/term"
 )
 
-// stdio holds the streams that a command may use. Results go to out; progress, warnings and errors
-// go to err.
+// stdio holds the streams of a command. Results go to out; progress, warnings and errors go to err.
 type stdio struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
 }
 
-// terminal reports whether w is a terminal, and how many columns it has.
+// terminal reports whether w is a terminal, and returns its number of columns.
 func terminal(w io.Writer) (columns int, ok bool) {
 	f, isFile := w.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
@@ -29,12 +28,12 @@ func terminal(w io.Writer) (columns int, ok bool) {
 	return columns, err == nil && columns > 0
 }
 
-// note writes a line about what the command does to stderr.
+// note writes a line about the command's work to stderr.
 func (s stdio) note(format string, args ...any) {
 	fmt.Fprintf(s.err, "tfrun: "+format+"\n", args...)
 }
 
-// wrapped breaks a text into lines of a width at most, words apart.
+// wrapped breaks a text into lines of at most the given width, between words.
 func wrapped(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -52,7 +51,7 @@ func wrapped(text string, width int) []string {
 	return append(lines, line)
 }
 
-// lineWidth is how wide text may be: the terminal's width, within what is easy to read.
+// lineWidth returns the width for text: the terminal's, within the range that is easy to read.
 func lineWidth(std stdio) int {
 	if columns, ok := terminal(std.out); ok {
 		return min(max(columns, 40), 100)
@@ -60,7 +59,7 @@ func lineWidth(std stdio) int {
 	return 80
 }
 
-// rowCount writes "1 row", "2,560 rows".
+// rowCount returns "1 row", "2,560 rows".
 func rowCount(n int64) string {
 	if n == 1 {
 		return "1 row"
@@ -68,8 +67,8 @@ func rowCount(n int64) string {
 	return words.Thousands(n) + " rows"
 }
 
-// quietTensorFlow silences TensorFlow's own log lines unless -v was given or the user has set the
-// level. It counts only before libtensorflow is opened.
+// quietTensorFlow silences TensorFlow's log, unless -v was given or the user has set the level. It
+// must be called before libtensorflow is opened.
 func quietTensorFlow(cmd *cobra.Command) error {
 	const level = "TF_CPP_MIN_LOG_LEVEL"
 	verbose, err := cmd.Flags().GetBool("verbose")
@@ -79,5 +78,5 @@ func quietTensorFlow(cmd *cobra.Command) error {
 	if _, set := os.LookupEnv(level); set {
 		return nil
 	}
-	return os.Setenv(level, "3") // 3: fatal errors alone
+	return os.Setenv(level, "3") // only fatal errors
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/tfrun/tfrun/internal/partfile"
 )
 
-// process is how a command and the process around it end. Whatever wants to end them comes through
-// it, and only the first one does.
+// process ends the command and its process. Everything that wants to end them calls it, and only
+// the first call does.
 type process struct {
 	std   stdio
-	said  *lastwords.Filter // what TensorFlow and the model print
-	give  func()            // takes the standard streams back
+	said  *lastwords.Filter // collects what TensorFlow and the model print
+	give  func()            // restores the standard streams
 	args  []string
 	first sync.Once
 }
 
-// newProcess gives the command the standard streams for itself. What others print to them, such as
-// a model with tf.print, goes to stderr line by line, with nothing that steers a terminal.
+// newProcess gives the command streams of its own. What others print to the standard streams, such
+// as a model with tf.print, goes to stderr line by line, without characters that steer a terminal.
 func newProcess(args []string) *process {
 	p := &process{std: stdio{os.Stdin, os.Stdout, os.Stderr}, give: func() {}, args: args}
 	if out, errs, ok := ownStreams(); ok {
@@ -34,24 +34,24 @@ func newProcess(args []string) *process {
 	return p
 }
 
-// exit ends the process, once what was printed has arrived.
+// exit ends the process, after what was printed has been passed on.
 func (p *process) exit(code int, last func()) {
 	p.first.Do(func() {
 		p.give()
 		last()
 		os.Exit(code)
 	})
-	select {} // another one is ending it
+	select {} // another call is ending it
 }
 
-// How long a command may take to end by itself after the first SIGINT or SIGTERM. One that runs a
-// model keeps what is finished; TensorFlow may be in a run that does not end.
+// How long a command may take to end after the first SIGINT or SIGTERM. A command that runs a model
+// keeps what is finished; TensorFlow may be in a run that does not end.
 const (
 	endWithin    = time.Second
 	runEndWithin = 4 * time.Second
 )
 
-// interrupt ends a command that does not do so by itself once ctx is done.
+// interrupt ends a command that does not end by itself after ctx is done.
 func (p *process) interrupt(ctx context.Context) {
 	within := endWithin
 	if slices.ContainsFunc(p.args, func(a string) bool { return a == "predict" || a == "bench" || a == "doctor" }) {
@@ -66,8 +66,8 @@ func (p *process) interrupt(ctx context.Context) {
 	})
 }
 
-// died ends the process after TensorFlow has done so in truth: the thread that it happened on
-// stands still, and results that are finished still go out.
+// died ends the process after a library has tried to end it. The thread in which that happened has
+// stopped, and finished results are still written.
 func (p *process) died(cause string) {
 	time.Sleep(2 * flushWithin)
 	p.exit(exitDied, func() {

@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/runner/job"
 )
 
-// summary is the line at the end of a run.
+// summary returns the line at the end of a run.
 func summary(sum job.Summary) string {
 	s := fmt.Sprintf("%s in %s, %s rows/s", rowCount(sum.Rows), sum.Duration.Round(time.Millisecond), progress.Rate(sum.Rows, sum.Duration))
 	if sum.Waste >= 0.005 {
@@ -34,8 +34,8 @@ func summary(sum job.Summary) string {
 // summaryDoc is a [job.Summary] for programs.
 type summaryDoc struct {
 	Output     string           `json:"output"`
-	Rows       int64            `json:"rows"`     // of the output
-	BadRows    int64            `json:"bad_rows"` // of these
+	Rows       int64            `json:"rows"`     // written
+	BadRows    int64            `json:"bad_rows"` // those with an error
 	Resumed    int64            `json:"resumed_rows"`
 	Seconds    float64          `json:"seconds"`
 	RowsSecond float64          `json:"rows_per_second"`
@@ -46,7 +46,7 @@ type summaryDoc struct {
 	Error      string           `json:"error,omitempty"`
 }
 
-// summarize makes the document of a run that ended well, or with an error.
+// summarize returns the document of a run that has ended, with or without an error.
 func summarize(j job.Job, sum job.Summary, runErr error) summaryDoc {
 	doc := summaryDoc{
 		Output: j.Output, Rows: sum.Resumed + sum.Rows, BadRows: sum.BadRows, Resumed: sum.Resumed, Seconds: sum.Duration.Seconds(),
@@ -61,7 +61,7 @@ func summarize(j job.Job, sum job.Summary, runErr error) summaryDoc {
 	return doc
 }
 
-// writeSummary writes --summary: what the run did, whether it ended well or not.
+// writeSummary writes the file of --summary: what the run did, also if it failed.
 func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) error {
 	if o.summary == "" {
 		return nil
@@ -79,10 +79,10 @@ func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) 
 	return out.commit()
 }
 
-// percent writes a share: "0.5 %".
+// percent returns a share: "0.5 %".
 func percent(n, of int64) string { return fmt.Sprintf("%.3g %%", 100*float64(n)/float64(of)) }
 
-// xlaSummary says what was compiled.
+// xlaSummary describes what was compiled.
 func xlaSummary(r runner.XLAReport) string {
 	if r.Runs == 0 {
 		return ""
@@ -95,7 +95,7 @@ func xlaSummary(r runner.XLAReport) string {
 		words.Thousands(r.Runs), words.Thousands(r.Runs+r.PlainRuns))
 }
 
-// times writes "once", "3 times".
+// times returns "once", "3 times".
 func times(n int) string {
 	if n == 1 {
 		return "once"

@@ -13,8 +13,8 @@ import (
 	"github.com/tfrun/tfrun/internal/crash"
 )
 
-// ownStreams returns stdout and stderr on descriptors of their own. Descriptors 1 and 2 are also
-// those of everything that is loaded into the process.
+// ownStreams returns stdout and stderr on new descriptors, since everything that is loaded into the
+// process can write to descriptors 1 and 2.
 func ownStreams() (out, errs *os.File, ok bool) {
 	a, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
@@ -28,8 +28,8 @@ func ownStreams() (out, errs *os.File, ok bool) {
 	return os.NewFile(uintptr(a), os.Stdout.Name()), os.NewFile(uintptr(b), os.Stderr.Name()), true
 }
 
-// divert has descriptors 1 and 2 lead to w, until the function that it returns is called. That
-// waits a moment for what is on its way. A fault in Go's runtime still goes to stderr.
+// divert makes descriptors 1 and 2 lead to w until restore is called, which waits a moment for what
+// is still on its way. Faults in Go's runtime are still printed to stderr.
 func divert(w io.Writer) (restore func()) {
 	r, to, err := os.Pipe()
 	if err != nil {
@@ -40,12 +40,13 @@ func divert(w io.Writer) (restore func()) {
 	if errA != nil || errB != nil {
 		return func() {}
 	}
-	// Not as bare numbers: a file that nobody holds on to is closed by the garbage collector.
+	// They are files, not bare numbers, so that the garbage collector closes them when nothing uses
+	// them.
 	out, errs := os.NewFile(uintptr(a), os.Stdout.Name()), os.NewFile(uintptr(b), os.Stderr.Name())
-	_ = debug.SetCrashOutput(errs, debug.CrashOptions{}) // a nicety
+	_ = debug.SetCrashOutput(errs, debug.CrashOptions{}) // useful, but not necessary
 	_ = unix.Dup2(int(to.Fd()), 1)
 	_ = unix.Dup2(int(to.Fd()), 2)
-	_ = to.Close() // two copies are left
+	_ = to.Close() // two copies stay open
 	arrived := make(chan struct{})
 	crash.Go(func() error {
 		_, err := io.Copy(w, r)
@@ -56,7 +57,7 @@ func divert(w io.Writer) (restore func()) {
 		_ = unix.Dup2(int(errs.Fd()), 2)
 		select {
 		case <-arrived:
-		case <-time.After(time.Second): // somebody who was started has it too
+		case <-time.After(time.Second): // a process that was started has it open too
 		}
 	}
 }

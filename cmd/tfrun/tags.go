@@ -8,8 +8,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel"
 )
 
-// tagsValue is the value of --tags: tags with commas between them, or "" or "[]" for the graph that
-// has none.
+// tagsValue is the value of --tags: tags with commas between them, or "" or "[]" for a graph
+// without tags.
 type tagsValue struct{ tags *[]string }
 
 // addTags adds the flag --tags.
@@ -17,7 +17,7 @@ func addTags(f *pflag.FlagSet, tags *[]string, usage string) {
 	f.Var(tagsValue{tags}, "tags", usage)
 }
 
-// String writes the tags as they are typed.
+// String returns the tags as they are typed.
 func (v tagsValue) String() string {
 	if v.tags == nil {
 		return ""
@@ -34,5 +34,5 @@ func (v tagsValue) Set(s string) error {
 	return nil
 }
 
-// Type is the word for the value in the help.
+// Type returns the name of the value in help.
 func (v tagsValue) Type() string { return "TAG,…" }

@@ -24,7 +24,7 @@ func newVersionCmd(std stdio) *cobra.Command {
 	}
 }
 
-// versionLine is what tfrun version, and --version, print.
+// versionLine returns what tfrun version and --version print.
 func versionLine() string {
 	built := "with libtensorflow (tfrun doctor says which)"
 	if !runner.HasTensorFlow {

@@ -53,9 +53,9 @@ package tf
 //   return pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext;
 // }
 //
-// // die handles fatal signals. A fault in the program's own code becomes a panic, by Go's handler. Any
-// // other fault is a library's: its thread stops, and Go has a moment to report it and to end the
-// // process.
+// // die handles fatal signals. A fault in the program's own code becomes a panic, by Go's handler.
+// // Any other fault is a library's: its thread stops, and Go has a moment to report it and to end
+// // the process.
 // static void die(int sig, siginfo_t *info, void *context) {
 //   if (own(at(context))) {
 //     for (size_t i = 0; i < count; i++) {
@@ -70,9 +70,9 @@ package tf
 //
 // // ended is called when code asks the C library to end the process. Go itself ends without the C
 // // library, so that code is a library's, and its exit status, which may be 0, says nothing about
-// // tfrun's work. (Opened libraries find the symbols of the program before those of the C library.)
-// // A child that a library has forked may end, and so may the program's own C code, such as the race
-// // detector's at the end of Go.
+// // tfrun's work. (Opened libraries find the symbols of the program before those of the C
+// // library.) A child that a library has forked may end, and so may the program's own C code, such
+// // as the race detector's at the end of Go.
 // static void ended(int code, void *caller) {
 //   if (told >= 0 && getpid() == self && !own((uintptr_t)caller)) last(0, code);
 // }

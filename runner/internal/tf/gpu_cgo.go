@@ -24,7 +24,8 @@ package tf
 // // cuda.h: CUresult cuInit(unsigned), CUresult cuGetErrorString(CUresult, const char **).
 // static int cuda_init(const char **reason) {
 //   int (*init)(unsigned) = (int (*)(unsigned))symbol("libcuda.so.1", "cuInit");
-//   int (*text)(int, const char **) = (int (*)(int, const char **))symbol("libcuda.so.1", "cuGetErrorString");
+//   int (*text)(int, const char **) =
+//     (int (*)(int, const char **))symbol("libcuda.so.1", "cuGetErrorString");
 //   if (init == NULL) return -1;
 //   int code = init(0);
 //   if (code != 0 && (text == NULL || text(code, reason) != 0)) *reason = "unknown error";
@@ -45,23 +46,31 @@ package tf
 // }
 //
 // static int nvml_driver(char *version, unsigned size, int *cuda) {
-//   int (*driver)(char *, unsigned) = (int (*)(char *, unsigned))symbol("libnvidia-ml.so.1", "nvmlSystemGetDriverVersion");
-//   int (*newest)(int *) = (int (*)(int *))symbol("libnvidia-ml.so.1", "nvmlSystemGetCudaDriverVersion");
+//   int (*driver)(char *, unsigned) =
+//     (int (*)(char *, unsigned))symbol("libnvidia-ml.so.1", "nvmlSystemGetDriverVersion");
+//   int (*newest)(int *) =
+//     (int (*)(int *))symbol("libnvidia-ml.so.1", "nvmlSystemGetCudaDriverVersion");
 //   if (newest == NULL || newest(cuda) != 0) *cuda = 0;
 //   return driver != NULL && driver(version, size) == 0;
 // }
 //
 // static unsigned nvml_count(void) {
-//   int (*f)(unsigned *) = (int (*)(unsigned *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetCount_v2");
+//   int (*f)(unsigned *) =
+//     (int (*)(unsigned *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetCount_v2");
 //   unsigned n = 0;
 //   return f != NULL && f(&n) == 0 ? n : 0;
 // }
 //
-// static int nvml_device(unsigned i, char *name, unsigned size, int *major, int *minor, nvml_memory *memory) {
-//   int (*handle)(unsigned, void **) = (int (*)(unsigned, void **))symbol("libnvidia-ml.so.1", "nvmlDeviceGetHandleByIndex_v2");
-//   int (*get_name)(void *, char *, unsigned) = (int (*)(void *, char *, unsigned))symbol("libnvidia-ml.so.1", "nvmlDeviceGetName");
-//   int (*get_capability)(void *, int *, int *) = (int (*)(void *, int *, int *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetCudaComputeCapability");
-//   int (*get_memory)(void *, nvml_memory *) = (int (*)(void *, nvml_memory *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetMemoryInfo");
+// static int nvml_device(unsigned i, char *name, unsigned size, int *major, int *minor,
+//                        nvml_memory *memory) {
+//   int (*handle)(unsigned, void **) =
+//     (int (*)(unsigned, void **))symbol("libnvidia-ml.so.1", "nvmlDeviceGetHandleByIndex_v2");
+//   int (*get_name)(void *, char *, unsigned) =
+//     (int (*)(void *, char *, unsigned))symbol("libnvidia-ml.so.1", "nvmlDeviceGetName");
+//   int (*get_capability)(void *, int *, int *) =
+//     (int (*)(void *, int *, int *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetCudaComputeCapability");
+//   int (*get_memory)(void *, nvml_memory *) =
+//     (int (*)(void *, nvml_memory *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetMemoryInfo");
 //   void *device = NULL;
 //   if (handle == NULL || handle(i, &device) != 0) return 0;
 //   if (get_name == NULL || get_name(device, name, size) != 0) name[0] = 0;

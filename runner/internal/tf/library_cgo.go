@@ -22,18 +22,21 @@ package tf
 //   void *lib = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
 //   if (lib == NULL) return NULL;
 //   struct link_map *map = NULL;
-//   char *path = dlinfo(lib, RTLD_DI_LINKMAP, &map) == 0 && map != NULL ? strdup(map->l_name) : NULL;
+//   char *path = NULL;
+//   if (dlinfo(lib, RTLD_DI_LINKMAP, &map) == 0 && map != NULL) path = strdup(map->l_name);
 //   dlclose(lib);
 //   return path;
 // }
 //
-// // set_log_level sets the level of Abseil's log, through which TensorFlow 2.20 logs without telling
-// // it of TF_CPP_MIN_LOG_LEVEL. The names are absl::SetMinLogLevel(absl::LogSeverityAtLeast) of the
-// // Abseil in TensorFlow 2.15, 2.16 to 2.19, 2.20 and 2.21.
+// // set_log_level sets the level of Abseil's log, through which TensorFlow 2.20 logs without
+// // telling it of TF_CPP_MIN_LOG_LEVEL. The names are absl::SetMinLogLevel(
+// // absl::LogSeverityAtLeast) of the Abseil in TensorFlow 2.15, 2.16 to 2.19, 2.20 and 2.21.
 // static void set_log_level(int level) {
 //   static const char *const names[] = {
-//     "_ZN4absl12lts_2023012514SetMinLogLevelENS0_18LogSeverityAtLeastE", "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE",
-//     "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE", "_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//     "_ZN4absl12lts_2023012514SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//     "_ZN4absl12lts_2023080214SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//     "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE",
+//     "_ZN4absl12lts_2025081414SetMinLogLevelENS0_18LogSeverityAtLeastE",
 //   };
 //   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 //     void (*set)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, names[i]);

@@ -26,8 +26,8 @@ package tf
 //   return (ssize_t)size;
 // }
 //
-// // tfrun_log_mode replaces C's stream stderr by one of our own, once, and sets what happens to text
-// // written to it. It returns 0 if the stream cannot be replaced.
+// // tfrun_log_mode replaces C's stream stderr by one of our own, once, and sets what happens to
+// // text written to it. It returns 0 if the stream cannot be replaced.
 // int tfrun_log_mode(int mode) {
 //   static FILE *own;
 //   if (own == NULL) {

@@ -29,7 +29,8 @@ package tf
 //   return l;
 // }
 //
-// // tfrun_raise_level sets the log level, if it is still Abseil's first one, which logs everything.
+// // tfrun_raise_level sets the log level, if it is still Abseil's first one, which logs
+// // everything.
 // static void tfrun_raise_level(uintptr_t at, int level) {
 //   int *p = (int *)at;
 //   int none = 0;

@@ -44,15 +44,15 @@ func benchSubtitle(r *bench.Report) string {
 	return s
 }
 
-// curve is a line with its name beside its end.
+// curve is a line with its name at its end.
 type curve struct {
 	name string
 	xys  plotter.XYs
 	best bool
 }
 
-// ratePanel has a line for each batching and number of workers; the one with the best point is in
-// colour.
+// ratePanel returns a panel with a line for each batching and number of workers. The one with the
+// best point is coloured.
 func ratePanel(r *bench.Report) (*plot.Plot, error) {
 	p := panel("Throughput", "rows of a batch", "rows per second")
 	curves := map[string]*curve{}
@@ -81,8 +81,8 @@ func ratePanel(r *bench.Report) (*plot.Plot, error) {
 	return p, nil
 }
 
-// latencyPanel has a line for each batch size: the median by length, with the 95th percentile above
-// it.
+// latencyPanel returns a panel with a line for each batch size: the median by length, and the 95th
+// percentile above it.
 func latencyPanel(r *bench.Report) (*plot.Plot, error) {
 	p := panel("Latency of one batch: median, and 95th percentile above it", "entries that rows are padded to", "ms")
 	curves := map[string]*curve{}
@@ -124,7 +124,7 @@ func latencyPanel(r *bench.Report) (*plot.Plot, error) {
 	return p, nil
 }
 
-// placesOf are the places along the x axis, those left out that would stand on each other.
+// placesOf returns the places of marks along the x axis, without those that would overlap.
 func placesOf(curves map[string]*curve) []float64 {
 	var all []float64
 	for _, c := range curves {
@@ -143,15 +143,15 @@ func placesOf(curves map[string]*curve) []float64 {
 	return places
 }
 
-// addCurves draws lines with dots, and the lines' names at their right ends, one above the other
-// where they would overlap.
+// addCurves adds lines with dots, and their names at the right ends. Names are moved apart where
+// they would overlap.
 func addCurves(p *plot.Plot, curves map[string]*curve) error {
 	list := make([]*curve, 0, len(curves))
 	for _, c := range curves {
 		slices.SortFunc(c.xys, func(a, b plotter.XY) int { return cmp.Compare(a.X, b.X) })
 		list = append(list, c)
 	}
-	// The best one last: it lies on top.
+	// The best one is last, so that it is drawn over the others.
 	slices.SortFunc(list, func(a, b *curve) int {
 		if a.best != b.best {
 			if a.best {
@@ -178,10 +178,10 @@ func addCurves(p *plot.Plot, curves map[string]*curve) error {
 	return nil
 }
 
-// endNames writes the names of curves beside their ends.
+// endNames draws the names of curves beside their ends.
 type endNames []*curve
 
-// Plot writes the names; they are moved apart where they would stand on each other.
+// Plot draws the names. Names that would overlap are moved apart.
 func (names endNames) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
 	type label struct {
@@ -206,7 +206,7 @@ func (names endNames) Plot(c draw.Canvas, p *plot.Plot) {
 			s.Color = accent
 		}
 		s.XAlign = text.XLeft
-		// A line that passes behind must not cross the letters out.
+		// A line behind a name must not cross out the letters.
 		back := vg.Rectangle{Min: vg.Point{X: l.at.X - 1, Y: l.at.Y - 5}, Max: vg.Point{X: l.at.X + s.Width(l.name) + 1, Y: l.at.Y + 5}}
 		c.SetColor(paper)
 		c.Fill(back.Path())

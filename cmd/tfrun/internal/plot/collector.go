@@ -8,8 +8,8 @@ import (
 	"github.com/tfrun/tfrun/runner"
 )
 
-// Collector sums up the batches of a run for its figure, in memory that does not grow with the run.
-// Its Add may be called by several goroutines.
+// Collector collects the data of a run's figure, in memory that does not grow with the run. Add may
+// be called by several goroutines.
 type Collector struct {
 	mu      sync.Mutex
 	start   time.Time
@@ -25,7 +25,7 @@ type Collector struct {
 	rng     *rand.Rand
 }
 
-// point is a batch of the sample: what was fed, and how long it took.
+// point is a batch in the sample: how much was fed, and how long it took.
 type point struct{ entries, ms float64 }
 
 const (
@@ -44,7 +44,7 @@ func NewCollector() *Collector {
 	}
 }
 
-// Add counts a batch: it is made for [runner.PredictOptions.Batch].
+// Add counts a batch. It is a function for [runner.PredictOptions.Batch].
 func (c *Collector) Add(b runner.BatchInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -69,15 +69,15 @@ func (c *Collector) Add(b runner.BatchInfo) {
 	c.rows, c.real, c.padded, c.last = c.rows+int64(b.Rows), c.real+b.Real, c.padded+b.Padded, b.Ended
 }
 
-// Batches returns how many batches there were.
+// Batches returns the number of batches.
 func (c *Collector) Batches() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.batches
 }
 
-// bins counts numbers in at most mostBins bins of one width, which doubles when a number is beyond
-// the last.
+// bins counts numbers in at most mostBins bins of equal width. The width is doubled when a number
+// is beyond the last bin.
 type bins struct {
 	width  int64
 	counts []int64
@@ -103,7 +103,7 @@ func (b *bins) add(n int64) {
 	b.counts[at]++
 }
 
-// bin sums up the values of a series between two places.
+// bin holds the sum and the extremes of a series' values in a part of the axis.
 type bin struct {
 	n              int64
 	sum, low, high float64
@@ -120,8 +120,8 @@ func (b *bin) merge(o bin) {
 	b.n, b.sum, b.low, b.high = b.n+o.n, b.sum+o.sum, min(b.low, o.low), max(b.high, o.high)
 }
 
-// series sums up values along an axis in at most mostBins bins of one width, which doubles when the
-// axis grows beyond the last.
+// series adds up values along an axis in at most mostBins bins of equal width. The width is doubled
+// when the axis grows beyond the last bin.
 type series struct {
 	width float64
 	bins  []bin

@@ -25,7 +25,7 @@ import (
 // Formats are the extensions of files that a figure can be written to.
 var Formats = []string{"svg", "png"}
 
-// Format returns the format that a file's name asks for, or "".
+// Format returns the format that a file's name shows, or "".
 func Format(name string) string {
 	switch ext := strings.ToLower(strings.TrimPrefix(filepath.Ext(name), ".")); ext {
 	case "svg", "png":
@@ -41,7 +41,7 @@ var (
 	rule   = color.RGBA{0xe4, 0xe7, 0xeb, 0xff}
 	grey   = color.RGBA{0x9a, 0xa3, 0xad, 0xff}
 	accent = color.RGBA{0x0b, 0x6b, 0xcb, 0xff}
-	veil   = color.RGBA{0xc9, 0xdf, 0xf5, 0xff} // the accent, thinned
+	veil   = color.RGBA{0xc9, 0xdf, 0xf5, 0xff} // the accent, lighter
 )
 
 const (
@@ -92,7 +92,7 @@ func panel(title, x, y string) *plot.Plot {
 	return p
 }
 
-// ticks are gonum's, with thousands apart and no mark between.
+// ticks are gonum's marks, labelled with commas between thousands, without minor marks.
 type ticks struct{}
 
 // Ticks returns the marks between two values.
@@ -108,7 +108,7 @@ func (ticks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
-// number writes a value of an axis.
+// number returns the label of a value on an axis.
 func number(v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
 		return words.Thousands(int64(v))
@@ -135,7 +135,7 @@ func (powers) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
-// given are marks at values of one's own.
+// given are marks at the given values.
 type given []float64
 
 // Ticks returns the marks.
@@ -147,7 +147,7 @@ func (g given) Ticks(float64, float64) []plot.Tick {
 	return list
 }
 
-// size is that of the page.
+// size returns the size of the page.
 func (f *Figure) size() (w, h vg.Length) {
 	columns := 0
 	for _, row := range f.panels {
@@ -187,7 +187,8 @@ func fitted(s text.Style, line string, width vg.Length) string {
 	return line
 }
 
-// draw puts the panels under the title. gonum panics where it cannot draw; that is an error here.
+// draw draws the panels below the title. gonum panics if it cannot draw, which is returned as an
+// error.
 func (f *Figure) draw(c draw.Canvas) (err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// Figure draws the run so far: the rows' lengths, the padding of each batch, and how long batches
-// took, over time and by what was fed.
+// Figure returns the figure of the run so far: the lengths of rows, the padding of batches, and how
+// long batches took, over time and by their size.
 func (c *Collector) Figure(title string) (*Figure, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,7 +40,7 @@ func (c *Collector) subtitle() string {
 	return s
 }
 
-// many writes a number of things.
+// many returns a number with a noun.
 func many(n int64, one, more string) string {
 	if n == 1 {
 		more = one
@@ -48,11 +48,11 @@ func many(n int64, one, more string) string {
 	return words.Thousands(n) + " " + more
 }
 
-// lengthPanel is the histogram of the rows' lengths.
+// lengthPanel returns the histogram of the rows' lengths.
 func (c *Collector) lengthPanel() (*plot.Plot, error) {
 	p := panel("Lengths of the rows", "entries of a row", "rows")
 	low, high := firstAndLast(c.lengths.counts)
-	// Few bins are easier to read; they are whole multiples of the collector's.
+	// Few bins are easier to read. They are whole multiples of the collector's.
 	step := max((high-low+40)/40, 1)
 	h := &plotter.Histogram{Width: float64(c.lengths.width * int64(step)), FillColor: accent}
 	h.LineStyle = draw.LineStyle{Color: paper, Width: 0.5}
@@ -69,7 +69,7 @@ func (c *Collector) lengthPanel() (*plot.Plot, error) {
 	return p, nil
 }
 
-// firstAndLast are the places of the first and the last count that is not 0.
+// firstAndLast returns the indices of the first and the last count that is not 0.
 func firstAndLast(counts []int64) (first, last int) {
 	for i, n := range counts {
 		if n > 0 {
@@ -82,7 +82,7 @@ func firstAndLast(counts []int64) (first, last int) {
 	return first, last
 }
 
-// wastePanel is the share of padding from batch to batch.
+// wastePanel returns the share of padding from batch to batch.
 func (c *Collector) wastePanel() (*plot.Plot, error) {
 	p := panel("Padding by batch: mean and range", "batch", "padding, % of what was fed")
 	if err := addSeries(p, c.waste); err != nil {
@@ -93,7 +93,7 @@ func (c *Collector) wastePanel() (*plot.Plot, error) {
 	return p, nil
 }
 
-// timePanel is how long batches took, over the time of the run.
+// timePanel returns how long batches took, over the time of the run.
 func (c *Collector) timePanel() (*plot.Plot, error) {
 	p := panel("Latency of batches over time: mean and range", "seconds since the start", "ms of TensorFlow's run")
 	if err := addSeries(p, c.latency); err != nil {
@@ -104,8 +104,8 @@ func (c *Collector) timePanel() (*plot.Plot, error) {
 	return p, nil
 }
 
-// addSeries draws the means of a series as a line, in a band from the least to the largest value of
-// each bin.
+// addSeries adds the means of a series as a line, inside a band from the least to the largest value
+// of each bin.
 func addSeries(p *plot.Plot, s series) error {
 	var mean, low, high plotter.XYs
 	for i, b := range s.bins {
@@ -116,7 +116,7 @@ func addSeries(p *plot.Plot, s series) error {
 		mean = append(mean, plotter.XY{X: x, Y: b.sum / float64(b.n)})
 		low, high = append(low, plotter.XY{X: x, Y: b.low}), append(high, plotter.XY{X: x, Y: b.high})
 	}
-	if len(mean) == 1 { // a line of one point is not seen
+	if len(mean) == 1 { // a line of one point cannot be seen
 		dot, err := plotter.NewScatter(mean)
 		if err != nil {
 			return err
@@ -142,7 +142,7 @@ func addSeries(p *plot.Plot, s series) error {
 	return nil
 }
 
-// sizePanel is how long batches took, by what was fed: rows times entries.
+// sizePanel returns how long batches took, by the size of what was fed: rows times entries.
 func (c *Collector) sizePanel() (*plot.Plot, error) {
 	p := panel("Latency by size of the batch", "entries fed: rows × padded length", "ms of TensorFlow's run")
 	xys := make(plotter.XYs, len(c.sample))

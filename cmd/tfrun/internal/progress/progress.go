@@ -16,7 +16,7 @@ import (
 type Kind string
 
 const (
-	Terminal Kind = "terminal" // one line, drawn anew
+	Terminal Kind = "terminal" // one line that is redrawn
 	Plain    Kind = "plain"    // a line of text every half minute
 	JSON     Kind = "json"     // an object of JSON every half minute, and at the end
 )
@@ -24,19 +24,19 @@ const (
 // every is the time between two lines of [Plain] and [JSON].
 const every = 30 * time.Second
 
-// Now says how far a run is.
+// Now says how far a run has come.
 type Now struct {
 	Rows int64 // done by this run
-	// Total rows are to be done by this run; 0 where nobody knows beforehand.
+	// Total is the number of rows that this run will do; 0: not known.
 	Total int64
-	// Read of Size bytes of the input, which count where Total is not known; Size is 0 where it is
-	// not known.
+	// Read is how many bytes of the input were read, and Size its size, for runs without a Total.
+	// Size is 0 if it is not known.
 	Read, Size int64
 	Bad        int64 // rows with an error
 	Waste      float64
 }
 
-// share is how much of the run is done, from 0 to 1; known is false where nobody knows.
+// share returns the share of the run that is done, from 0 to 1; known is false if it is not known.
 func (n Now) share() (done float64, known bool) {
 	switch {
 	case n.Total > 0:
@@ -59,13 +59,13 @@ type Bar struct {
 	now     func() time.Time
 }
 
-// New returns a bar on w, for [Terminal] of the given width.
+// New returns a bar that is shown on w. columns is the width for [Terminal].
 func New(w io.Writer, kind Kind, columns int) *Bar {
 	start := time.Now()
 	return &Bar{w: w, kind: kind, columns: columns, start: start, told: start, now: time.Now}
 }
 
-// Show tells how far the run is, where it is time to.
+// Show shows how far the run has come, if it is time to.
 func (b *Bar) Show(n Now) {
 	if b == nil {
 		return
@@ -82,12 +82,12 @@ func (b *Bar) Show(n Now) {
 		fmt.Fprintf(b.w, "\r\x1b[K%s", line)
 	case now.Sub(b.told) >= every:
 		b.told = now
-		b.tell(now)
+		b.writeLine(now)
 	}
 }
 
-// tell writes a line.
-func (b *Bar) tell(now time.Time) {
+// writeLine writes the progress as a line of its own, in words or as JSON.
+func (b *Bar) writeLine(now time.Time) {
 	if b.kind == Plain {
 		fmt.Fprintf(b.w, "tfrun: %s\n", strings.TrimSpace(b.line(b.last, now)))
 		return
@@ -106,7 +106,7 @@ func (b *Bar) tell(now time.Time) {
 	}
 }
 
-// line is the progress in words.
+// line returns the progress in words.
 func (b *Bar) line(n Now, now time.Time) string {
 	took := now.Sub(b.start)
 	line := fmt.Sprintf("%s rows, %s rows/s", words.Thousands(n.Rows), Rate(n.Rows, took))
@@ -126,18 +126,18 @@ func (b *Bar) line(n Now, now time.Time) string {
 	return line
 }
 
-// Done ends the showing: the line of a terminal goes away, JSON gets its last object.
+// Done ends the bar: on a terminal the line is removed, and for JSON the last object is written.
 func (b *Bar) Done() {
 	switch {
 	case b == nil:
 	case b.kind == JSON:
-		b.tell(b.now())
+		b.writeLine(b.now())
 	case b.drawn:
 		fmt.Fprint(b.w, "\r\x1b[K")
 	}
 }
 
-// Rate writes rows per second with three digits that matter.
+// Rate returns rows per second with three significant digits.
 func Rate(rows int64, d time.Duration) string {
 	if d <= 0 {
 		return "–"

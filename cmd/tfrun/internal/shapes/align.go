@@ -6,9 +6,10 @@ import (
 )
 
 // align gives the boxes their horizontal positions, after "Fast and Simple Horizontal Coordinate
-// Assignment" of Brandes and Köpf: four layouts, each of which puts as many boxes as it can
-// straight below a neighbour (upwards or downwards, the left one or the right one first), and then
-// for each box the mean of the middle two. Edges that pass several ranks come out straight.
+// Assignment" of Brandes and Köpf. It makes four layouts, each of which puts as many boxes as
+// possible straight below a neighbour (going upwards or downwards, taking the left or the right
+// neighbour first). Each box gets the mean of the middle two of its four positions. Edges that pass
+// several ranks come out straight.
 func (l *layout) align() {
 	conflicts := l.conflicts()
 	var all [4]map[*box]float64
@@ -32,8 +33,8 @@ func (l *layout) align() {
 	}
 }
 
-// level moves the layouts to where the narrowest one is: those that lean left by their left sides,
-// the others by their right sides.
+// level shifts the layouts to the narrowest one: those that lean left by their left sides, the
+// others by their right sides.
 func level(all []map[*box]float64) {
 	type span struct{ left, right float64 }
 	spans := make([]span, len(all))
@@ -58,7 +59,7 @@ func level(all []map[*box]float64) {
 	}
 }
 
-// oriented returns the ranks in the order in which an alignment goes through them.
+// oriented returns the ranks in the order in which an alignment visits them.
 func (l *layout) oriented(up, right bool) [][]*box {
 	ranks := l.snapshot()
 	if up {
@@ -72,8 +73,8 @@ func (l *layout) oriented(up, right bool) [][]*box {
 	return ranks
 }
 
-// conflicts finds the edges between neighbouring ranks that cross a piece of a long edge: these
-// give way.
+// conflicts returns the edges between neighbouring ranks that cross a part of a long edge. They
+// give way to it.
 func (l *layout) conflicts() map[[2]*box]bool {
 	found := map[[2]*box]bool{}
 	for i := 1; i < len(l.ranks); i++ {
@@ -101,7 +102,7 @@ func (l *layout) conflicts() map[[2]*box]bool {
 	return found
 }
 
-// innerEnd returns the upper end of the piece of a long edge that ends in b, when both are
+// innerEnd returns the upper end of the part of a long edge that ends in b, if both ends are
 // stand-ins.
 func innerEnd(b *box) *box {
 	if b.v == nil {
@@ -121,8 +122,8 @@ type alignment struct {
 	conflicts map[[2]*box]bool
 
 	at   map[*box]int
-	root map[*box]*box // of each box: the first one of its block
-	next map[*box]*box // around the block
+	root map[*box]*box // first box of each box's block
+	next map[*box]*box // next box around the block
 }
 
 func (a *alignment) run() map[*box]float64 {
@@ -152,8 +153,8 @@ func (a *alignment) neighbours(b *box) []*box {
 	return near
 }
 
-// alignBox puts b into the block of its middle neighbour, if none to the right of it has been
-// taken. It returns the place of the last taken.
+// alignBox puts b into the block of its middle neighbour, if no neighbour to the right of that one
+// has been taken. It returns the place of the last one taken.
 func (a *alignment) alignBox(b *box, last int) int {
 	near := a.neighbours(b)
 	if len(near) == 0 {
@@ -171,8 +172,8 @@ func (a *alignment) alignBox(b *box, last int) int {
 	return last
 }
 
-// compact moves the blocks together: each as far to the left as those beside it allow, then to the
-// right where it can without widening.
+// compact moves the blocks together: each as far to the left as blocks beside it allow, then to the
+// right if that does not widen the layout.
 func (a *alignment) compact() map[*box]float64 {
 	type side struct {
 		block *box

@@ -29,8 +29,8 @@ func (s style) paint(text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// word is a piece of a cell that lines are broken between, not inside of unless it is wider than
-// its column.
+// word is a part of a cell. Lines are broken between words, and inside a word only if it is wider
+// than its column.
 type word struct {
 	text  string
 	style style
@@ -48,7 +48,7 @@ func cellOf(s style, texts ...string) cell {
 	return c
 }
 
-// natural returns the columns that the cell takes on one line.
+// natural returns the width of the cell on one line.
 func (c cell) natural() int {
 	n := 0
 	for i, w := range c {
@@ -108,8 +108,8 @@ func (c cell) wrap(limit int) []cell {
 	return append(lines, line)
 }
 
-// breakWord splits a word that is wider than limit columns, behind a character where a reader
-// would.
+// breakWord splits a word wider than limit columns, after a character where a reader would split
+// it.
 func breakWord(s string, limit int) (head, tail string) {
 	end, best, used := 0, 0, 0
 	for i, r := range s {
@@ -129,14 +129,14 @@ func breakWord(s string, limit int) (head, tail string) {
 
 // grid is a table whose columns line up.
 type grid struct {
-	right []bool // columns whose cells end at the same place: numbers. They are never broken.
+	right []bool // columns aligned to the right: numbers. They are never broken.
 	rows  []gridRow
 }
 
 type gridRow struct {
 	cells []cell
-	rule  bool // a line across the table instead of cells
-	note  bool // the one cell is a text below the row before it, which takes the whole width
+	rule  bool // a line across the table, in place of cells
+	note  bool // a text below the row before, in place of cells, as wide as the table
 }
 
 const (
@@ -144,7 +144,7 @@ const (
 	leastColumn  = 12
 	noteIndent   = 2
 	bullet       = "·"
-	defaultNotes = 110 // the width of notes where the terminal's is not known
+	defaultNotes = 110 // width of notes if the terminal's is not known
 )
 
 func (g *grid) add(cells ...cell) { g.rows = append(g.rows, gridRow{cells: cells}) }
@@ -155,8 +155,8 @@ func (g *grid) note(s style, text string) {
 	g.rows = append(g.rows, gridRow{note: true, cells: []cell{cellOf(s, strings.Fields(text)...)}})
 }
 
-// widths returns the columns' widths: natural, or where these do not fit the space, with the widest
-// of the breakable ones cut down.
+// widths returns the widths of the columns: natural, or, if these do not fit, with the widest of
+// the breakable columns reduced.
 func (g *grid) widths(space int) []int {
 	w := make([]int, len(g.right))
 	for _, r := range g.rows {
@@ -193,7 +193,7 @@ func (g *grid) total(widths []int) int {
 	return n
 }
 
-// write lays the grid out, indented, into at most space columns; 0 means that there is no limit.
+// write writes the grid, indented, in at most space columns; 0: without a limit.
 func (g *grid) write(p *printer, indent, space int) {
 	if space > 0 {
 		space = max(space-indent, 1)
@@ -216,7 +216,7 @@ func (g *grid) write(p *printer, indent, space int) {
 	}
 }
 
-// writeNote writes a note. The lines of one that begins with a bullet hang below its text.
+// writeNote writes a note. If it begins with a bullet its later lines are indented.
 func (r gridRow) writeNote(p *printer, pad string, limit int) {
 	c := r.cells[0]
 	hang := ""
@@ -232,7 +232,7 @@ func (r gridRow) writeNote(p *printer, pad string, limit int) {
 	}
 }
 
-// writeRow writes a row of cells, on as many lines as the highest of them takes.
+// writeRow writes a row of cells, on as many lines as the highest cell takes.
 func (g *grid) writeRow(p *printer, pad string, cells []cell, widths []int) {
 	wrapped := make([][]cell, len(cells))
 	height := 1

@@ -7,29 +7,28 @@ import (
 	"strings"
 )
 
-// Difference says what differs between two models. Its JSON form is the one that users script
-// against.
+// Difference lists the differences between two models. Users write scripts against its JSON form.
 type Difference struct {
 	A       string   `json:"a"`
 	B       string   `json:"b"`
 	Same    bool     `json:"same"`
 	Changes []Change `json:"changes"`
 
-	alike int  // layers that do not differ
-	mixed bool // one model is a SavedModel and one is in Keras' own file
+	alike int  // number of layers without differences
+	mixed bool // one model is a SavedModel, the other in Keras' own file
 }
 
-// Change is one thing that differs.
+// Change is a difference: something that was added, removed or changed.
 type Change struct {
-	Tags    []string `json:"tags,omitempty"` // of the graph, where a model has several
+	Tags    []string `json:"tags,omitempty"` // of the graph, if a model has several
 	Section Section  `json:"section"`
-	// Name of the signature, the layer, or the tensor as "signature:input"; "" for what is the
-	// graph's own.
+	// Name is the name of the signature or the layer; for a tensor "signature:input"; "" for facts
+	// about the graph itself.
 	Name   string        `json:"name,omitempty"`
 	Kind   ChangeKind    `json:"change"`
-	Fields []FieldChange `json:"fields,omitempty"` // of what is in both
-	A      any           `json:"a,omitempty"`      // what is only in A
-	B      any           `json:"b,omitempty"`      // what is only in B
+	Fields []FieldChange `json:"fields,omitempty"` // of something that both have
+	A      any           `json:"a,omitempty"`      // of something that only A has
+	B      any           `json:"b,omitempty"`      // of something that only B has
 }
 
 // Section is the part of a model that a change belongs to.
@@ -45,7 +44,7 @@ const (
 	SectionTotals    Section = "totals"
 )
 
-// ChangeKind says on which side something is.
+// ChangeKind says which model has something.
 type ChangeKind string
 
 // The kinds of changes.
@@ -62,8 +61,9 @@ type FieldChange struct {
 	B     any    `json:"b"`
 }
 
-// Compare says what differs between two documents: the graphs with equal tags, or where each has
-// one graph alone, these. The names of the graph's own tensors are left aside, as are explanations.
+// Compare returns the differences between two documents. It compares graphs with equal tags, or, if
+// each document has one graph, these. Names of the graphs' own tensors, and explanations, are not
+// compared.
 func Compare(a, b *Document) *Difference {
 	d := &Difference{A: a.Model, B: b.Model, Changes: []Change{}}
 	if len(a.MetaGraphs) == 1 && len(b.MetaGraphs) == 1 {
@@ -75,7 +75,7 @@ func Compare(a, b *Document) *Difference {
 	return d
 }
 
-// byTags compares the graphs of models that have several.
+// byTags compares the graphs of models with several graphs.
 func (d *Difference) byTags(a, b *Document) {
 	find := func(in *Document, tags []string) *Graph {
 		for _, g := range in.MetaGraphs {
@@ -101,7 +101,7 @@ func (d *Difference) byTags(a, b *Document) {
 
 func (d *Difference) add(c Change) { d.Changes = append(d.Changes, c) }
 
-// changed adds a change when any of the fields differ.
+// changed adds a change if any of the fields differ.
 func (d *Difference) changed(c Change, fields ...FieldChange) {
 	for _, f := range fields {
 		if !reflect.DeepEqual(f.A, f.B) {
@@ -114,8 +114,8 @@ func (d *Difference) changed(c Change, fields ...FieldChange) {
 	}
 }
 
-// graphs compares two graphs. Where one is of a SavedModel and one is of Keras' own files, only
-// what both have is compared: the model's name and class, its layers and its parameters.
+// graphs compares two graphs. If one is of a SavedModel and one of Keras' own files, only what both
+// have is compared: the model's name and class, its layers and its parameters.
 func (d *Difference) graphs(a, b *Graph, tags []string) {
 	fields := []FieldChange{{"framework", a.Framework, b.Framework}}
 	alike := (a.File == "") == (b.File == "")
@@ -146,7 +146,7 @@ func (d *Difference) graphs(a, b *Graph, tags []string) {
 	}
 }
 
-// calls compares the signatures, or what models in Keras' own files take and give.
+// calls compares the signatures, or the inputs and outputs of models in Keras' own files.
 func (d *Difference) calls(a, b *Graph, tags []string) {
 	names := slices.Sorted(maps.Keys(union(a.Signatures, b.Signatures)))
 	for _, name := range names {
@@ -176,7 +176,7 @@ func union[V any](a, b map[string]V) map[string]V {
 	return all
 }
 
-// tensors compares the inputs or the outputs of a signature, whose name c has.
+// tensors compares the inputs or the outputs of a signature; c has its name.
 func (d *Difference) tensors(c Change, a, b map[string]*Tensor) {
 	signature := c.Name
 	for _, name := range slices.Sorted(maps.Keys(union(a, b))) {
@@ -219,7 +219,7 @@ func (d *Difference) layers(tags []string, a, b []*Layer) {
 				{"params", p.a.Params, p.b.Params},
 				{"connected_to", strings.Join(p.a.ConnectedTo, ", "), strings.Join(p.b.ConnectedTo, ", ")},
 			}
-			if d.mixed { // an export lacks much of what the file has: a guess is no difference
+			if d.mixed { // an export lacks much of what the file has, so a guess is no difference
 				fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return p.a.guessed(f.Field) || p.b.guessed(f.Field) })
 			}
 			d.changed(c, fields...)
@@ -231,14 +231,14 @@ func (d *Difference) layers(tags []string, a, b []*Layer) {
 	}
 }
 
-// pair is a row of A and the row of B that takes its place; nil where there is none.
+// pair is a row of A and the matching row of B; nil if there is none.
 type pair struct{ a, b *Layer }
 
-// mostCompared bounds the table of the longest common subsequence, in cells.
+// mostCompared bounds the cells of the table for the longest common subsequence.
 const mostCompared = 16 << 20
 
-// pairs matches the rows of two tables, in order: those with equal names along the longest common
-// subsequence, and between these the rows of one class, which were renamed.
+// pairs matches the rows of two tables, in order: rows with equal names by the longest common
+// subsequence, and between these rows of one class, which were renamed.
 func pairs(a, b []*Layer) []pair {
 	var all []pair
 	i, j := 0, 0
@@ -271,7 +271,7 @@ func gapPairs(a, b []*Layer) []pair {
 	return all
 }
 
-// matches returns the places of a longest common subsequence of names.
+// matches returns the indices of a longest common subsequence of names.
 func matches(a, b []*Layer) [][2]int {
 	same := func(i, j int) bool { return orUnknown(a[i].Name) == orUnknown(b[j].Name) }
 	var found [][2]int

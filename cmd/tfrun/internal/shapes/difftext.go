@@ -13,7 +13,7 @@ import (
 // WriteJSON writes the difference for programs.
 func (d *Difference) WriteJSON(w io.Writer) error { return writeJSON(w, d) }
 
-// WriteText writes the difference for people: - is in A alone, + in B alone, ~ in both.
+// WriteText writes the difference for people: - is only in A, + only in B, ~ in both.
 func (d *Difference) WriteText(w io.Writer, look Look) error {
 	p := &printer{Writer: bufio.NewWriter(w), Look: look}
 	p.line(p.paint(red, "- ") + p.paint(bold, clean(d.A)))
@@ -95,7 +95,7 @@ func (c cell) compact() cell {
 	return kept
 }
 
-// kind says what one side alone has.
+// kind describes the kind of something that only one side has.
 func (s Section) kind(v any) cell {
 	if l, ok := v.(*Layer); ok {
 		_, class := l.title()
@@ -104,7 +104,7 @@ func (s Section) kind(v any) cell {
 	return cellOf(dim, string(s))
 }
 
-// describe puts what one side alone has into words.
+// describe describes something that only one side has.
 func (s Section) describe(v any) string {
 	switch v := v.(type) {
 	case *Layer:
@@ -117,7 +117,7 @@ func (s Section) describe(v any) string {
 	return ""
 }
 
-// text writes a field's value.
+// text returns a field's value.
 func (f FieldChange) text(v any) string {
 	switch v := v.(type) {
 	case int64:
@@ -137,7 +137,7 @@ func (f FieldChange) text(v any) string {
 	return fmt.Sprint(v)
 }
 
-// delta writes by how much a number grew.
+// delta returns by how much a number grew.
 func (f FieldChange) delta() string {
 	a, isA := f.A.(int64)
 	b, isB := f.B.(int64)

@@ -15,41 +15,39 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Document is what `tfrun shapes` knows of a model. Its JSON form is the one that users script
-// against.
+// Document is what `tfrun shapes` shows of a model. Users write scripts against its JSON form.
 type Document struct {
 	Model string `json:"model"` // the directory with saved_model.pb
-	// its name, where it was picked from a folder of versions
+	// Version is the name of the version that was picked from a folder of versions.
 	Version    string   `json:"version,omitempty"`
 	MetaGraphs []*Graph `json:"meta_graphs"`
 }
 
-// Graph describes one meta graph: what one set of tags stands for.
+// Graph describes a meta graph, the one with a set of tags.
 type Graph struct {
 	Tags              []string `json:"tags"`
 	TensorFlowVersion string   `json:"tensorflow_version"`
-	// of one of Keras' own files
+	// KerasVersion is set for Keras' own files.
 	KerasVersion string                `json:"keras_version,omitempty"`
 	Signatures   map[string]*Signature `json:"signatures"`
-	// Inputs and Outputs are what a model in one of Keras' own files takes and gives; such a file
-	// has no signatures.
+	// Inputs and Outputs are those of a model in one of Keras' own files, which has no signatures.
 	Inputs     map[string]*Tensor   `json:"inputs,omitempty"`
 	Outputs    map[string]*Tensor   `json:"outputs,omitempty"`
 	Framework  savedmodel.Framework `json:"framework"`
 	ModelName  *string              `json:"model_name,omitempty"`
 	ModelClass *string              `json:"model_class,omitempty"`
-	// Keras prints the column of connections
+	// Connected: Keras prints the column of connections.
 	Connected *bool `json:"connected,omitempty"`
-	// nil: the model holds none
+	// Layers are nil if the model has none.
 	Layers []*Layer `json:"layers"`
 	Totals *Totals  `json:"totals"`
-	// the open dimensions of the default signature's inputs
+	// Axes are the open dimensions of the default signature's inputs.
 	Axes []Axis `json:"axes,omitempty"`
-	// the sizes that were put in for them
+	// At are the sizes that were put in for them.
 	At *At `json:"at,omitempty"`
-	// what could not be read, and what follows from that
+	// Notes say what could not be read, and what follows from that.
 	Notes []string `json:"notes,omitempty"`
-	// what files of this kind lose of every model
+	// Lost says what files of this kind lack for every model.
 	Lost []string `json:"lost,omitempty"`
 
 	// File is the form of one of Keras' own files; "" for a SavedModel.
@@ -60,17 +58,17 @@ type Graph struct {
 type Axis struct {
 	Input string `json:"input"`
 	Dim   int    `json:"dim"`
-	Name  string `json:"name"` // "batch", "time", …: what it is, as far as it shows
+	Name  string `json:"name"` // "batch", "time", …: its meaning, as far as it shows
 }
 
-// At says that the shapes are those for given sizes of the open dimensions, and what the layers'
-// outputs then weigh.
+// At says that shapes are those for given sizes of open dimensions, and how large the layers'
+// outputs then are.
 type At struct {
 	Signature     string                  `json:"signature"`
 	Inputs        map[string]tensor.Shape `json:"inputs"`
-	OutputBytes   int64                   `json:"output_bytes"`   // of all layers together
+	OutputBytes   int64                   `json:"output_bytes"`   // of all layers
 	LargestOutput int64                   `json:"largest_output"` // of one layer
-	// false: some sizes are still open, and the bytes are those of the rest
+	// Exact is false if some sizes are still open; the bytes are then those of the other outputs.
 	Exact bool `json:"exact"`
 }
 
@@ -79,16 +77,16 @@ type Signature struct {
 	MethodName string             `json:"method_name"`
 	Inputs     map[string]*Tensor `json:"inputs"`
 	Outputs    map[string]*Tensor `json:"outputs"`
-	// Rows are what a row holds for the inputs, where several of them are the tensors of one ragged
+	// Rows says what a row holds for the inputs, if several of these are the tensors of one ragged
 	// or sparse value: see [savedmodel.MetaGraph.ByRows].
 	Rows map[string]*Tensor `json:"rows,omitempty"`
-	// Features are what the only input's serialized tf.Examples hold, by name.
+	// Features are the features that the signature parses out of its only input, by name.
 	Features map[string]*Feature `json:"features,omitempty"`
 
 	initOp bool
 }
 
-// Feature describes what a signature parses out of a tf.Example.
+// Feature describes a feature that a signature parses out of a tf.Example.
 type Feature struct {
 	Kind     savedmodel.FeatureKind `json:"kind"`
 	DType    tensor.DType           `json:"dtype"`
@@ -100,15 +98,15 @@ type Feature struct {
 type Tensor struct {
 	DType  tensor.DType `json:"dtype"`
 	Shape  tensor.Shape `json:"shape"`
-	Tensor string       `json:"tensor,omitempty"` // the graph's; "" for a composite value
-	// of an input that need not be given: what it gets then
+	Tensor string       `json:"tensor,omitempty"` // its name in the graph; "" for a composite value
+	// Default is the value of an input that is left out.
 	Default  json.RawMessage `json:"default,omitempty"`
 	Encoding string          `json:"encoding,omitempty"`
 	Class    string          `json:"class,omitempty"`
-	// of a coo_sparse: values, indices, dense_shape
+	// Tensors are those of a coo_sparse: values, indices, dense_shape.
 	Tensors    []string    `json:"tensors,omitempty"`
-	Components []Component `json:"components,omitempty"` // of a composite
-	// that the tensors or components play, in their order
+	Components []Component `json:"components,omitempty"` // of a composite value
+	// Roles are the roles of the tensors or components, in their order.
 	Roles  []string `json:"roles,omitempty"`
 	Ragged *Ragged  `json:"ragged,omitempty"`
 	Why    []string `json:"why,omitempty"`
@@ -123,8 +121,8 @@ type Component struct {
 	Tensor string       `json:"tensor"`
 }
 
-// Ragged says how the components of a ragged value belong together: the flat values, then one
-// vector of row splits for each ragged axis.
+// Ragged says how the components of a ragged value belong together: the flat values, then a vector
+// of row splits for each ragged axis.
 type Ragged struct {
 	DType          tensor.DType `json:"dtype"`
 	Shape          tensor.Shape `json:"shape"`
@@ -132,7 +130,7 @@ type Ragged struct {
 	RowSplitsDType tensor.DType `json:"row_splits_dtype"`
 }
 
-// Layer is one row of the layer table. A nil Name or Class is one that the files do not hold.
+// Layer is a row of the layer table. Name or Class is nil if the files do not hold it.
 type Layer struct {
 	Name        *string            `json:"name"`
 	Class       *string            `json:"class"`
@@ -142,12 +140,12 @@ type Layer struct {
 	Bytes       int64              `json:"bytes"` // of the parameters
 	ConnectedTo []string           `json:"connected_to,omitzero"`
 	Guessed     []string           `json:"guessed,omitempty"`
-	reasons     []string           // of the guesses
+	reasons     []string           // why fields are guessed
 	Why         []string           `json:"why"`
-	// with sizes put in; nil where some size is still open
+	// OutputBytes is set with At; nil if some size is still open.
 	OutputBytes *int64   `json:"output_bytes,omitempty"`
 	Weights     []Weight `json:"weights,omitempty"`
-	Layers      []*Layer `json:"layers,omitempty"` // of a nested model, when expanded
+	Layers      []*Layer `json:"layers,omitempty"` // of a nested model, if expanded
 
 	wiring []string
 }
@@ -168,7 +166,8 @@ type Totals struct {
 	TotalBytes        int64 `json:"total_bytes"`
 	TrainableBytes    int64 `json:"trainable_bytes"`
 	NonTrainableBytes int64 `json:"non_trainable_bytes"`
-	// of the optimizer, in one of Keras' own files; not in Total, to which Keras 3 adds it
+	// Optimizer counts those of the optimizer, in one of Keras' own files. They are not in Total,
+	// while Keras 3 adds them there.
 	Optimizer      int64    `json:"optimizer,omitempty"`
 	OptimizerBytes int64    `json:"optimizer_bytes,omitempty"`
 	Guessed        []string `json:"guessed,omitempty"`
@@ -176,16 +175,16 @@ type Totals struct {
 
 // Selection says which part of a model to describe.
 type Selection struct {
-	Tags      []string // nil: all meta graphs
+	Tags      []string // nil: all graphs
 	Signature string   // "": all signatures
 	Expand    bool     // with the rows of nested models
 	// At puts in sizes for the open dimensions of the signature's inputs; nil: none.
 	At *sizes.Sizes
 }
 
-// Describe makes the document of a model. It fails with a *[savedmodel.TagError] or a
-// *[savedmodel.SignatureError] when the model lacks what was selected, a *[sizes.SizeError]
-// when sizes do not fit, and a *[savedmodel.FormatError] when a part that it needs is damaged.
+// Describe makes the document of a model. An error is a *[savedmodel.TagError] or a
+// *[savedmodel.SignatureError] if the model lacks what was selected, a *[sizes.SizeError] if sizes
+// do not fit, and a *[savedmodel.FormatError] if a part that is needed is damaged.
 func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	graphs := m.MetaGraphs
 	if sel.Tags != nil {
@@ -207,11 +206,11 @@ func Describe(m *savedmodel.Model, sel Selection) (*Document, error) {
 	return d, nil
 }
 
-// mostOperations bounds what signatures reach of a graph, all of them together: as many signatures
-// as operations that each reaches would take hours.
+// mostOperations bounds the operations that signatures reach, counted for each signature. Thousands
+// of signatures that each reach thousands of operations would take hours.
 const mostOperations = 1 << 21
 
-// describeGraph describes what is selected of a graph. looked counts operations.
+// describeGraph describes the selected part of a graph. looked counts operations.
 func describeGraph(mg *savedmodel.MetaGraph, sel Selection, looked *int) (*Graph, error) {
 	g := &Graph{
 		Tags: append([]string{}, mg.Tags...), TensorFlowVersion: mg.TensorFlowVersion, Framework: mg.Framework,
@@ -294,7 +293,7 @@ func describeAxes(axes []sizes.Axis) []Axis {
 	return all
 }
 
-// describeTable fills in what the layer table says.
+// describeTable fills in the layer table.
 func (g *Graph) describeTable(table *layers.Table, sel Selection) {
 	g.ModelName, g.ModelClass, g.Connected = known(table.ModelName), known(table.ModelClass), &table.Connected
 	g.Notes, g.Lost = table.Notes, table.Lost
@@ -309,8 +308,8 @@ func (g *Graph) describeTable(table *layers.Table, sel Selection) {
 	}
 }
 
-// putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. Other
-// signatures that they fit follow.
+// putIn puts sizes into the shapes of the selected signature's inputs, and of the layers. It does
+// the same for other signatures that the sizes fit.
 func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selection) error {
 	main, err := mg.Signature(sel.Signature)
 	if err != nil {
@@ -325,7 +324,7 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selecti
 		sig := sizes.Of(mg, mg.Signatures[name], table)
 		shapes, err := sig.Put(*sel.At)
 		if err != nil {
-			continue // a signature of other inputs
+			continue // a signature with other inputs
 		}
 		outputs, err := sig.Outputs(shapes)
 		if err != nil {
@@ -346,7 +345,7 @@ func (g *Graph) putIn(mg *savedmodel.MetaGraph, table *layers.Table, sel Selecti
 	return nil
 }
 
-// putLayers puts the sizes of inputs into the layers' shapes.
+// putLayers puts the inputs' sizes into the shapes of the layers.
 func (g *Graph) putLayers(table *layers.Table, inputs map[string]tensor.Shape) {
 	for i, row := range table.At(inputs) {
 		l := g.Layers[i]
@@ -361,14 +360,14 @@ func (g *Graph) putLayers(table *layers.Table, inputs map[string]tensor.Shape) {
 	}
 }
 
-// setShape puts in a shape with sizes for open dimensions.
+// setShape sets a shape with sizes in open dimensions.
 func (t *Tensor) setShape(s tensor.Shape) {
 	t.Why = whyAt(t.Why, []tensor.Shape{t.Shape}, []tensor.Shape{s})
 	t.Shape = s
 }
 
-// whyAt rewrites the reasons of open dimensions that were given a size. The reasons begin with one
-// for each dimension of each shape.
+// whyAt rewrites the reasons of open dimensions that were given a size. reasons begins with one
+// reason for each dimension of each shape.
 func whyAt(why []string, before, after []tensor.Shape) []string {
 	why = slices.Clone(why)
 	i := 0
@@ -427,7 +426,7 @@ func describeLayers(layers []*layers.Layer, connected, expand bool) []*Layer {
 	return all
 }
 
-// known returns nil for the empty string, which savedmodel has for what the files do not say.
+// known returns nil for the empty string, which stands for what the files do not say.
 func known(s string) *string {
 	if s == "" {
 		return nil
@@ -435,7 +434,7 @@ func known(s string) *string {
 	return &s
 }
 
-// reasonsOf lists why each of a layer's guesses is one.
+// reasonsOf lists why each guess of a layer is one.
 func reasonsOf(l *layers.Layer) []string {
 	reasons := make([]string, len(l.Guessed))
 	for i, field := range l.Guessed {

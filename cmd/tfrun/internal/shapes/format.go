@@ -15,7 +15,7 @@ type Format struct {
 	write      func(*Document, io.Writer, Look) error
 }
 
-// formats are all there are. The first is the default.
+// formats are all formats, the default first.
 var formats = []Format{
 	{"text", []string{".txt"}, (*Document).WriteText},
 	{"json", []string{".json"}, (*Document).WriteJSON},
@@ -45,8 +45,8 @@ func FormatNamed(name string) (Format, bool) {
 	return formats[i], true
 }
 
-// FormatOf returns the format that a file's name asks for by its extension; text where it has none,
-// and false for an extension of no format.
+// FormatOf returns the format that a file's extension shows; text if it has none. known is false
+// for an extension of no format.
 func FormatOf(file string) (f Format, known bool) {
 	ext := strings.ToLower(filepath.Ext(file))
 	for _, f := range formats {
@@ -57,7 +57,7 @@ func FormatOf(file string) (f Format, known bool) {
 	return formats[0], ext == "" || ext == ".txt" || file == os.DevNull
 }
 
-// Extensions lists the extensions of files that tell their format.
+// Extensions lists the extensions that show a format.
 func Extensions() []string {
 	list := []string{".txt"}
 	for _, f := range formats {

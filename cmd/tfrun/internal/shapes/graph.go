@@ -8,12 +8,12 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// diagram is a graph to draw: a model's layers, or where it has none its signatures.
+// diagram is a graph to draw: a model's layers, or, without layers, its signatures.
 type diagram struct {
 	title    string
 	vertices []*vertex
-	parts    []*diagram // the nested models, when expanded
-	owners   []*vertex  // of each part that is a nested model: the vertex that stands for it
+	parts    []*diagram // nested models, if expanded
+	owners   []*vertex  // for each part that is a nested model: its vertex
 }
 
 // vertex is a box of a diagram.
@@ -23,12 +23,12 @@ type vertex struct {
 	class  string
 	shape  string
 	params int64
-	tips   []string // what else there is to say
+	tips   []string // further facts, shown as a tooltip
 	in     []*vertex
 	out    []*vertex
 }
 
-// diagramOf makes the diagram of the first graph that has layers, or of the first one's signatures.
+// diagramOf returns the diagram of the first graph with layers, or of the first graph's signatures.
 func (d *Document) diagramOf() *diagram {
 	b := &diagramBuilder{}
 	for _, g := range d.MetaGraphs {
@@ -56,15 +56,15 @@ func (b *diagramBuilder) vertex(v vertex) *vertex {
 	return &v
 }
 
-// connect adds an edge, once.
+// connect adds an edge, unless it exists.
 func connect(from, to *vertex) {
 	if from != to && !slices.Contains(from.out, to) {
 		from.out, to.in = append(from.out, to), append(to.in, from)
 	}
 }
 
-// entry returns vertices for the inputs of the default signature, for models whose table has no row
-// for them.
+// entry returns vertices for the inputs of the default signature, for models whose table has no
+// rows for them.
 func (b *diagramBuilder) entry(g *Graph) []*vertex {
 	if slices.ContainsFunc(g.Layers, func(l *Layer) bool { return l.Class != nil && *l.Class == "InputLayer" }) {
 		return nil
@@ -119,7 +119,7 @@ func (b *diagramBuilder) layers(title string, rows []*Layer, entry []*vertex) *d
 	return x
 }
 
-// wire adds the edges that the rows name; false when they name none, as those of a simple chain.
+// wire adds the edges that the rows name. It returns false if they name none, as in a simple chain.
 func wire(rows []*Layer, drawn []*vertex, byName map[string]*vertex) bool {
 	wired := false
 	for i, l := range rows {
@@ -133,7 +133,7 @@ func wire(rows []*Layer, drawn []*vertex, byName map[string]*vertex) bool {
 	return wired
 }
 
-// layerOf returns the layer in Keras' name of a tensor: "dense" of "dense[0][0]".
+// layerOf returns the layer's name in Keras' name of a tensor: "dense" for "dense[0][0]".
 func layerOf(tensor string) string {
 	for range 2 {
 		if i := strings.LastIndexByte(tensor, '['); i > 0 && strings.HasSuffix(tensor, "]") {
@@ -143,7 +143,7 @@ func layerOf(tensor string) string {
 	return tensor
 }
 
-// signatures makes a part of the diagram for each signature.
+// signatures adds a part to the diagram for each signature.
 func (b *diagramBuilder) signatures(x *diagram, g *Graph) {
 	for _, name := range g.signatureNames() {
 		s := g.Signatures[name]
@@ -159,10 +159,10 @@ func (b *diagramBuilder) signatures(x *diagram, g *Graph) {
 	}
 }
 
-// family is a group of layer classes that are drawn alike.
+// family is a group of layer classes that are drawn in one colour.
 type family string
 
-// families lists words in class names, the first that fits counts.
+// families lists words in class names. The first one that fits decides.
 var families = []struct {
 	family family
 	words  []string

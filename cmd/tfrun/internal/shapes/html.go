@@ -20,22 +20,23 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-// mostDrawn bounds what is drawn as a graph: beyond it the table is clearer, and the layout slow.
+// mostDrawn bounds the vertices of a drawn graph. For more, the table is clearer and the layout is
+// slow.
 const mostDrawn = 3000
 
-// page is what the template of the HTML page takes.
+// page is the data of the HTML page's template.
 type page struct {
 	CSS    template.CSS
 	Model  string
-	Base   string // the last part of the model's path
+	Base   string // the end of the model's path
 	Graphs []pageGraph
-	// LostHead stands above what files of a kind lose.
+	// LostHead is the heading above what files of a kind lack.
 	LostHead string
 }
 
 type pageGraph struct {
 	Facts      []string
-	File       bool // one of Keras' own, which has no signatures
+	File       bool // one of Keras' own files, which has no signatures
 	Signatures []pageSignature
 	Title      string
 	Warnings   []string // what could not be read
@@ -43,18 +44,18 @@ type pageGraph struct {
 	Rows       []pageRow
 	RailWidth  int
 	At         string
-	Outputs    string // what all layers' outputs weigh
+	Outputs    string // size of all layers' outputs
 	Totals     *Totals
 	Notes      []string
 	Lost       []string
-	Open       []string // what None means, and of which axes
+	Open       []string // what None means, and for which axes
 	Hint       string   // how to put sizes in
 	Legend     []pageFamily
 	Drawing    template.HTML
 	DrawOpen   bool
 }
 
-// pageFamily is a colour of the legend.
+// pageFamily is a colour in the legend.
 type pageFamily struct {
 	Family family
 	Text   string
@@ -83,13 +84,13 @@ type pageRow struct {
 	Depth       int
 	Why         []string
 	Weight      string
-	Output      string // what the output weighs
+	Output      string // size of the output
 	Rail        *railRow
-	Passing     []int // of a nested model's row: the lines of the rail that run by
+	Passing     []int // for a nested model's row: the lines of the rail that pass it
 	RailWidth   int
 }
 
-// WriteHTML writes a page that stands alone: no network, no scripts.
+// WriteHTML writes a page that needs nothing else: no network, no scripts.
 func (d *Document) WriteHTML(w io.Writer, _ Look) error {
 	t, err := template.New("page").Funcs(template.FuncMap{"number": words.Thousands, "size": size, "clean": clean}).Parse(pageHTML)
 	if err != nil {
@@ -103,13 +104,13 @@ func (d *Document) WriteHTML(w io.Writer, _ Look) error {
 	return t.Execute(w, p)
 }
 
-// lastParts returns the end of a path: two names of it, as the last one is often "model" or "1".
+// lastParts returns the last two names of a path, as the last one is often "model" or "1".
 func lastParts(path string) string {
 	parts := strings.Split(filepath.ToSlash(path), "/")
 	return strings.Join(parts[max(0, len(parts)-2):], "/")
 }
 
-// newPageGraph makes what the page shows of a graph, one of several by its number.
+// newPageGraph returns the page's data of a graph; number tells the page's graphs apart.
 func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	p := pageGraph{Facts: g.facts(), File: g.File != "", Totals: g.Totals, Notes: g.notes(), Warnings: cleanAll(g.Notes), At: g.atLine()}
 	r := g.read()
@@ -121,7 +122,7 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	x := one.diagramOf()
 	if total := count(x); total <= mostDrawn {
 		body, width, height := drawAll(x, func(v *vertex) string {
-			if v.params < 0 { // a tensor or a signature, which have no row
+			if v.params < 0 { // a tensor or a signature, without a row
 				return ""
 			}
 			return fmt.Sprintf("l%d", rowID(number, v))
@@ -148,7 +149,7 @@ func newPageGraph(d *Document, g *Graph, number int) pageGraph {
 	return p
 }
 
-// rowID is the number of a vertex's row, of which each of the page's graphs has its own.
+// rowID returns the id of a vertex's row, unique among the page's graphs.
 func rowID(graph int, v *vertex) int { return graph*1_000_000 + v.id }
 
 // count returns the number of vertices of a diagram and its parts.
@@ -177,7 +178,7 @@ func cleanAll(texts []string) []string {
 	return all
 }
 
-// pageRows makes the rows of the layer table, those of nested models after their model's.
+// pageRows returns the rows of the layer table. Rows of nested models follow their model's.
 func pageRows(g *Graph, x *diagram, number int) []pageRow {
 	var rows []pageRow
 	var largest int64
@@ -238,7 +239,7 @@ func newPageRow(l *Layer, v *vertex, largest int64, depth int, read *reading) pa
 	return r
 }
 
-// familyTexts say what the colours of the rows stand for.
+// familyTexts explain the colours of the rows.
 var familyTexts = map[family]string{
 	"input": "input", "embedding": "embedding", "recurrent": "recurrent", "attention": "attention", "merge": "several into one", "pool": "shapes and pooling",
 	"conv": "convolution", "norm": "normalization", "dense": "dense", "light": "activation, dropout", "text": "preprocessing", "model": "a model within", "other": "other",

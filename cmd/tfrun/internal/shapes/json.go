@@ -12,10 +12,10 @@ import (
 // WriteJSON writes the document for programs: one object, indented.
 func (d *Document) WriteJSON(w io.Writer, _ Look) error { return writeJSON(w, d) }
 
-// longestList is how wide a list may be and still stand on one line.
+// longestList is the largest width of a list on one line.
 const longestList = 100
 
-// writeJSON indents v, with lists of numbers and names on one line each.
+// writeJSON writes v indented, with lists of numbers and of names on one line each.
 func writeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -28,8 +28,8 @@ func writeJSON(w io.Writer, v any) error {
 	return err
 }
 
-// escapeControls writes what would move a terminal's cursor or turn its text around as JSON's
-// escapes; such characters stand in strings alone.
+// escapeControls escapes characters that would move a terminal's cursor or turn its text around.
+// They occur only in strings.
 func escapeControls(text []byte) []byte {
 	odd := func(r rune) bool { return r != '\n' && unprintable(r) && r != unicode.ReplacementChar }
 	if bytes.IndexFunc(text, odd) < 0 {
@@ -48,10 +48,10 @@ func escapeControls(text []byte) []byte {
 	return b.Bytes()
 }
 
-// joinLists puts lists that hold no lists and no objects on one line.
+// joinLists puts lists without lists and objects inside on one line each.
 func joinLists(indented []byte) []byte {
 	out := make([]byte, 0, len(indented))
-	start := -1 // of the innermost list, while nothing nested has been met in it
+	start := -1 // of the innermost list, until something nested is found in it
 	inString := false
 	for i := 0; i < len(indented); i++ {
 		c := indented[i]
@@ -75,7 +75,7 @@ func joinLists(indented []byte) []byte {
 	return out
 }
 
-// joinList puts one list on one line, if it is short enough.
+// joinList puts a list on one line, if it is short enough.
 func joinList(list []byte) []byte {
 	var b bytes.Buffer
 	if json.Compact(&b, list) != nil || b.Len() > longestList {

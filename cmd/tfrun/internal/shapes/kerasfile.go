@@ -9,8 +9,8 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/sizes"
 )
 
-// DescribeFile makes the document of a model in one of Keras' own files. It fails with a
-// *[sizes.SizeError] when sizes do not fit.
+// DescribeFile makes the document of a model in one of Keras' own files. An error is a
+// *[sizes.SizeError] if sizes do not fit.
 func DescribeFile(m *kerasfile.Model, sel Selection) (*Document, error) {
 	table, err := m.Layers()
 	if err != nil {
@@ -40,8 +40,8 @@ func DescribeFile(m *kerasfile.Model, sel Selection) (*Document, error) {
 	return d, nil
 }
 
-// describePorts makes the tensors of a model's inputs or outputs. Their reasons are those of the
-// layers, where a layer has one output.
+// describePorts returns the tensors of a model's inputs or outputs, with the reasons of their
+// layers if these have one output.
 func describePorts(table *layers.Table, ports []layers.Port) map[string]*Tensor {
 	all := map[string]*Tensor{}
 	for _, p := range ports {
@@ -55,8 +55,8 @@ func describePorts(table *layers.Table, ports []layers.Port) map[string]*Tensor 
 	return all
 }
 
-// ListFileVariables lists the arrays in one of Keras' own files, and with stats what their values
-// sum up to.
+// ListFileVariables lists the arrays in one of Keras' own files, with stats also statistics of
+// their values.
 func ListFileVariables(ctx context.Context, m *kerasfile.Model, stats bool) (*Variables, error) {
 	v := &Variables{Model: m.Path, Shards: 1, Variables: []Variable{}}
 	list, err := m.Variables()

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// The layout follows Sugiyama's steps: ranks by the longest path, stand-ins for edges that cross
-// ranks, an order in each rank with few crossings, and positions that keep edges straight.
+// The layout follows Sugiyama's steps: ranks by the longest path, stand-ins where edges pass ranks,
+// an order in each rank with few crossings, and positions that keep edges straight.
 const (
 	rankGap     = 36.0
 	boxGap      = 26.0
 	edgeGap     = 14.0
 	orderSweeps = 16
-	mostBends   = 40_000 // stand-ins; beyond these, long edges run straight
+	mostBends   = 40_000 // stand-ins; with more, long edges are straight lines
 )
 
 // box is a vertex with a place, or a stand-in for an edge that passes a rank.
@@ -25,7 +25,7 @@ type box struct {
 	up, down   []*box
 }
 
-// route is an edge: the boxes that it runs through, downwards unless it is turned around.
+// route is an edge: the boxes that it passes, downwards unless it is reversed.
 type route struct {
 	boxes  []*box
 	turned bool
@@ -39,7 +39,7 @@ type layout struct {
 	width, height float64
 }
 
-// arrange lays out vertices whose sizes measure gives.
+// arrange lays out vertices; measure returns their sizes.
 func arrange(vertices []*vertex, measure func(*vertex) (w, h float64)) *layout {
 	l := &layout{}
 	of := make(map[*vertex]*box, len(vertices))
@@ -57,8 +57,8 @@ func arrange(vertices []*vertex, measure func(*vertex) (w, h float64)) *layout {
 	return l
 }
 
-// backEdges finds the edges that close a circle, as a layer that is called again on what came of it
-// makes one. It does not recurse.
+// backEdges returns the edges that close a circle, such as those of a layer that is called again on
+// its own result. It does not recurse.
 func backEdges(vertices []*vertex) map[[2]*vertex]bool {
 	const entered, left = 1, 2
 	back, state := map[[2]*vertex]bool{}, map[*vertex]int{}
@@ -92,8 +92,8 @@ func backEdges(vertices []*vertex) map[[2]*vertex]bool {
 	return back
 }
 
-// rank gives each vertex the length of the longest path to it; what has nothing before it moves
-// down to what takes it.
+// rank gives each vertex the length of the longest path to it. A vertex without predecessors is
+// moved down next to the vertex that uses it.
 func (l *layout) rank(vertices []*vertex, of map[*vertex]*box, back map[[2]*vertex]bool) {
 	waiting := map[*vertex]int{}
 	for _, v := range vertices {
@@ -143,7 +143,7 @@ func (l *layout) rank(vertices []*vertex, of map[*vertex]*box, back map[[2]*vert
 	}
 }
 
-// route fills the ranks, and puts stand-ins where edges pass one.
+// route fills the ranks, and adds stand-ins where edges pass a rank.
 func (l *layout) route(vertices []*vertex, of map[*vertex]*box, back map[[2]*vertex]bool) {
 	for _, b := range l.boxes {
 		l.grow(b.rank)
@@ -246,7 +246,8 @@ func (l *layout) crossings() int {
 		if i+1 == len(l.ranks) {
 			break
 		}
-		// Edges in the order of their beginnings; seen counts their ends, as a Fenwick tree.
+		// Edges are visited in the order of their beginnings; seen counts their ends, as a Fenwick
+		// tree.
 		seen, total := make([]int, len(l.ranks[i+1])+1), 0
 		for _, b := range rank {
 			for _, d := range b.down {
@@ -296,7 +297,7 @@ func (l *layout) place() {
 	l.width, l.height = right-left, y-rankGap
 }
 
-// gap returns the least distance of the middles of two boxes side by side.
+// gap returns the least distance between the middles of two neighbouring boxes.
 func gap(a, b *box) float64 {
 	space := boxGap
 	if a.v == nil && b.v == nil {

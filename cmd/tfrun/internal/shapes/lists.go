@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 )
 
-// WriteMarkdown writes the signatures and the layer table as Markdown's tables.
+// WriteMarkdown writes the signatures and the layer table as tables of Markdown.
 func (d *Document) WriteMarkdown(w io.Writer, look Look) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, "# %s\n", markdownText(d.Model))
@@ -122,7 +122,7 @@ func markdownList(b *bufio.Writer, items []string) {
 	}
 }
 
-// markdownText escapes what Markdown, and HTML inside of it, would take for its own.
+// markdownText escapes characters that have a meaning in Markdown, or in HTML inside it.
 func markdownText(s string) string {
 	var b strings.Builder
 	for _, r := range clean(s) {
@@ -149,8 +149,8 @@ func markdownCode(s string) string {
 	return "`" + strings.NewReplacer("`", "'", "|", "\\|").Replace(clean(s)) + "`"
 }
 
-// WriteCSV writes the layer table, or where there is none the tensors of the signatures, a row
-// each.
+// WriteCSV writes the layer table, a row for each layer, or, without layers, the tensors of the
+// signatures.
 func (d *Document) WriteCSV(w io.Writer, _ Look) error {
 	c := csv.NewWriter(w)
 	var rows [][]string

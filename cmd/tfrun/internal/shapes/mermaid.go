@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// WriteMermaid writes the layers as a flowchart, for Markdown that shows such.
+// WriteMermaid writes the layers as a flowchart, for Markdown readers that draw them.
 func (d *Document) WriteMermaid(w io.Writer, _ Look) error {
 	b := bufio.NewWriter(w)
 	b.WriteString("flowchart TD\n")
@@ -42,7 +42,8 @@ func mermaid(b *bufio.Writer, x *diagram, indent string) {
 	}
 }
 
-// mermaidText writes what would end a label, or begin markup in it, as Mermaid's numbered entities.
+// mermaidText writes characters that would end a label, or begin markup in it, as Mermaid's
+// numbered entities.
 func mermaidText(s string) string {
 	var b strings.Builder
 	for _, r := range clean(s) {

@@ -9,29 +9,31 @@ import (
 	"strings"
 )
 
-// anyNumber says what None means.
+// anyNumber explains None.
 const anyNumber = "None is any number: a size that is open until the model runs."
 
-// lostHead stands above what files of a kind lose of every model.
+// lostHead is the heading above what files of a kind lack for every model.
 const lostHead = "Lost in files of this kind:"
 
-// openReason matches the reason of a dimension that is open, or into which a size was put: the
-// size, the axis, the input that it is one of, what leaves it open, and what a layer makes of it.
+// openReason matches the reason of a dimension that is open, or that was given a size. Its groups
+// are the size, the axis, the axis's input, what leaves it open, and what a layer makes of it.
 var openReason = regexp.MustCompile(`^(?:None|([\d,]+), put in for None): (the \S+ axis)( of input ".*")?(, left open by .*?)(; .*)?$`)
 
-// unknownReason is that of an open dimension which is no axis of an input.
+// unknownReason is the reason of an open dimension that is no axis of an input.
 const unknownReason = "None: not known before the model runs"
 
-// reading is how a graph's reasons are told: what is said once on top, and not below again.
+// reading is how the reasons of a graph are shown: some are said once at the top, and left out
+// below.
 type reading struct {
-	// said has axes and what leaves them open: "the batch axis, left open by the signature".
+	// said lists axes with what leaves them open: "the batch axis, left open by the signature".
 	said []string
-	puts map[string][]string // the sizes that were put in for each
-	// inputs counts those of the signature with most: of one, an axis needs no input's name.
+	puts map[string][]string // by axis: the sizes that were put in
+	// inputs is the largest number of inputs of a signature. If it is 1, an axis is named without
+	// its input.
 	inputs int
 }
 
-// read finds what is to be said once of a graph.
+// read finds what is said once for a graph.
 func (g *Graph) read() *reading {
 	r := &reading{puts: map[string][]string{}}
 	for _, s := range g.calls() {
@@ -68,7 +70,7 @@ func (r *reading) put(reasons []string) {
 	}
 }
 
-// axisOf returns the axis that a reason is about, and what leaves it open; "" of other reasons.
+// axisOf returns the axis that a reason is about with what leaves it open, or "" for other reasons.
 func axisOf(reason string) string {
 	if m := openReason.FindStringSubmatch(reason); m != nil {
 		return m[2] + m[4]
@@ -79,7 +81,7 @@ func axisOf(reason string) string {
 	return ""
 }
 
-// lines says what None means, and of which axes; nil where nothing is open.
+// lines explains None and lists its axes; nil if no dimension is open.
 func (r *reading) lines() []string {
 	if len(r.said) == 0 {
 		return nil
@@ -98,7 +100,7 @@ func (r *reading) lines() []string {
 	return lines
 }
 
-// openMeans says what an open axis is the number of.
+// openMeans says what an open axis counts.
 func openMeans(axis string) string {
 	switch {
 	case strings.HasPrefix(axis, "the batch axis"):
@@ -109,9 +111,9 @@ func openMeans(axis string) string {
 	return ""
 }
 
-// below returns the reasons that stand below a tensor or a row: what is said on top is left out,
-// and so are the reasons of guesses, which stand below the table; what is the same of several
-// sizes, or of several outputs, is said once.
+// below returns the reasons to show below a tensor or a row. Left out are those said at the top,
+// and the reasons of guesses, which are shown below the table. Equal reasons of several sizes, or
+// of several outputs, are merged.
 func (r *reading) below(reasons, guesses []string) []string {
 	var out []string
 	for i := 0; i < len(reasons); {
@@ -143,11 +145,11 @@ func (r *reading) below(reasons, guesses []string) []string {
 	return out
 }
 
-// ofOutput matches a reason of one of several outputs.
+// ofOutput matches the reason of one of several outputs.
 var ofOutput = regexp.MustCompile(`^output (\d+): (.*)$`)
 
-// outputReasons returns the reasons of the output that reasons begin with, without its number, and
-// how many they are; 0 where they begin with something else.
+// outputReasons returns the reasons at the beginning that belong to one output, without its number,
+// and how many they are; 0 if the first reason belongs to none.
 func outputReasons(reasons []string) (number string, list []string, n int) {
 	for _, reason := range reasons {
 		m := ofOutput.FindStringSubmatch(reason)
@@ -159,7 +161,7 @@ func outputReasons(reasons []string) (number string, list []string, n int) {
 	return number, list, n
 }
 
-// rest leaves out what is said elsewhere, and says once what is the same of several sizes.
+// rest leaves out what is said elsewhere, and merges equal reasons of several sizes.
 func (r *reading) rest(reasons, guesses []string) []string {
 	var out []string
 	for _, reason := range reasons {
@@ -176,7 +178,7 @@ func (r *reading) rest(reasons, guesses []string) []string {
 	return alike(out)
 }
 
-// shortened returns what is left to say of an open dimension.
+// shortened returns what is left to say about an open dimension.
 func (r *reading) shortened(m []string) string {
 	size := "None"
 	if m[1] != "" {
@@ -191,11 +193,10 @@ func (r *reading) shortened(m []string) string {
 	return ""
 }
 
-// sized matches the reason of a size that is not worked out, in its parts.
+// sized matches the reason of a size without a formula, in parts.
 var sized = regexp.MustCompile(`^([\d,]+): (.*)$`)
 
-// alike puts reasons that follow each other and say the same into one: "16, 16, 3: as in the
-// input".
+// alike merges neighbouring reasons that are equal: "16, 16, 3: as in the input".
 func alike(reasons []string) []string {
 	var out []string
 	for i := 0; i < len(reasons); {
@@ -225,8 +226,8 @@ func alike(reasons []string) []string {
 	return out
 }
 
-// sayOpen says once what None means, and of which axes, where reasons are asked for. The rows below
-// do not say it again.
+// sayOpen writes the meaning of None and its axes, if reasons are shown. The rows below then leave
+// it out.
 func (p *printer) sayOpen(g *Graph) {
 	p.reading = g.read()
 	lines := p.reading.lines()
@@ -245,11 +246,11 @@ func (p *printer) sayOpen(g *Graph) {
 	}
 }
 
-// usualSizes are sizes to try for axes by their names.
+// usualSizes are sizes to suggest for axes, by name.
 var usualSizes = map[string]int{"batch": 64, "time": 120, "height": 224, "width": 224, "depth": 16, "channels": 3}
 
-// putHint offers to put sizes in for the open axes that the model has; "" where that was done, or
-// there are none.
+// putHint suggests putting sizes in for the model's open axes; "" if that was done, or if there are
+// none.
 func (g *Graph) putHint() string {
 	if g.At != nil {
 		return ""
@@ -284,8 +285,8 @@ func (g *Graph) reasons() [][]string {
 	return all
 }
 
-// alikeSignature returns the first of the signatures before one that has the same tensors and the
-// same reasons, "" where there is none: Keras exports each model under two names.
+// alikeSignature returns the first signature before number i with the same tensors and reasons, or
+// "": Keras exports each model under two names.
 func alikeSignature(calls []namedCall, i int) string {
 	for _, before := range calls[:i] {
 		same := func(a, b *Tensor) bool {

@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// The rail is the column of lines beside the rows of the page's layer table: a layer graph that
-// needs no more room than the table has.
+// The rail is the column of lines beside the rows of the page's layer table: a graph of the layers
+// that needs no more room than the table.
 const (
 	railStep   = 16 // between lanes
 	railMargin = 10
 	railTop    = 22 // where a row's dot is
-	railCurve  = 44 // the height of the part of a row that has curves
+	railCurve  = 44 // height of a row's part with curves
 	mostLanes  = 12
 )
 
-// railRow is the piece of the rail beside one row.
+// railRow is the part of the rail beside one row.
 type railRow struct {
 	Width  int
 	Dot    int           // the dot's x
-	Curves template.HTML // paths in the top part of the row
-	Below  []int         // the x of the lines that run on below it
+	Curves template.HTML // paths in the upper part of the row
+	Below  []int         // the x of lines that go on below the row
 }
 
-// rails works out the rail of rows that stand in an order in which edges lead down; others are left
-// out. It returns nil when the edges would take too many lanes.
+// rails returns the rail of rows. Edges that lead upwards in the order of rows are left out. It
+// returns nil if the edges need too many lanes.
 func rails(rows []*vertex) []railRow {
 	r := &railBuilder{last: make([]int, len(rows))}
 	at := make(map[*vertex]int, len(rows))
@@ -44,7 +44,7 @@ func rails(rows []*vertex) []railRow {
 	out := make([]railRow, len(rows))
 	width := 0
 	for i, v := range rows {
-		var ends []int // the lanes that lead to this row
+		var ends []int // lanes that lead to this row
 		for lane, from := range r.lanes {
 			if from != free && slices.Contains(v.in, rows[from]) {
 				ends = append(ends, lane)
@@ -61,16 +61,16 @@ func rails(rows []*vertex) []railRow {
 	return out
 }
 
-// free marks a lane in which nothing runs.
+// free marks a lane without a line.
 const free = -1
 
-// railBuilder goes through the rows from the top.
+// railBuilder visits the rows from the top.
 type railBuilder struct {
-	last  []int // for each row, the last row that takes something from it
-	lanes []int // the row that each lane comes from, or free
+	last  []int // by row: the last row that uses its result
+	lanes []int // by lane: the row that its line comes from, or free
 }
 
-// row draws the piece beside row i, to which the lanes in ends lead.
+// row draws the part beside row i, to which the lanes in ends lead.
 func (r *railBuilder) row(i int, ends []int) railRow {
 	var paths strings.Builder
 	for lane, from := range r.lanes {
@@ -99,8 +99,8 @@ func (r *railBuilder) row(i int, ends []int) railRow {
 	return row
 }
 
-// ownLane picks the lane of a dot: one that ends here, else one in which nothing runs, so that no
-// other line goes through the dot.
+// ownLane picks the lane of a dot: one that ends here, or a free one, so that no other line passes
+// through the dot.
 func (r *railBuilder) ownLane(ends []int) int {
 	for _, lane := range ends {
 		if r.lanes[lane] == free {

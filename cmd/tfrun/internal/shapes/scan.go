@@ -13,8 +13,7 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/scan"
 )
 
-// ScanReport is what `tfrun scan` says of a model. Its JSON form is the one that users script
-// against.
+// ScanReport is what `tfrun scan` shows of a model. Users write scripts against its JSON form.
 type ScanReport struct {
 	Model    string        `json:"model"`
 	Version  string        `json:"version,omitempty"`
@@ -24,7 +23,7 @@ type ScanReport struct {
 	Findings []ScanFinding `json:"findings"`
 }
 
-// ScanFinding is a finding and the tags of the graph that it is in.
+// ScanFinding is a finding with the tags of its graph.
 type ScanFinding struct {
 	Tags []string `json:"tags"`
 	scan.Finding
@@ -62,7 +61,7 @@ func ScanFile(path string) (*ScanReport, error) {
 	return r, nil
 }
 
-// add counts findings.
+// add adds and counts findings.
 func (r *ScanReport) add(findings []scan.Finding, tags []string) {
 	tags = shownNames(tags)
 	for _, f := range findings {
@@ -78,8 +77,8 @@ func (r *ScanReport) add(findings []scan.Finding, tags []string) {
 	}
 }
 
-// shown returns a finding with names as they are shown: a function with a name of megabytes may
-// hold a hundred thousand findings, and each says where it stands.
+// shown returns a finding with shortened names: a function with a name of megabytes may have a
+// hundred thousand findings, and each names it.
 func shown(f scan.Finding) scan.Finding {
 	for _, s := range []*string{&f.Op, &f.Function, &f.Node, &f.Layer, &f.Detail} {
 		*s = words.Short(*s)
@@ -88,7 +87,7 @@ func shown(f scan.Finding) scan.Finding {
 	return f
 }
 
-// shownNames returns names as they are shown.
+// shownNames returns shortened names.
 func shownNames(names []string) []string {
 	if !slices.ContainsFunc(names, func(s string) bool { return s != words.Short(s) }) {
 		return names
@@ -103,7 +102,7 @@ func shownNames(names []string) []string {
 // WriteJSON writes the report for programs.
 func (r *ScanReport) WriteJSON(w io.Writer) error { return writeJSON(w, r) }
 
-// scanWords say what a kind of finding can do.
+// scanWords describe what kinds of findings can do.
 var scanWords = map[scan.FindingKind]string{
 	scan.ReadsFiles: "reads files", scan.WritesFiles: "writes files", scan.UsesNetwork: "reaches other machines",
 	scan.UsesProcess: "starts or ends a process", scan.RunsPython: "runs Python", scan.RunsNativeCode: "runs a library's own code",
@@ -114,7 +113,7 @@ var scanWords = map[scan.FindingKind]string{
 	scan.NeedsTPU: "is for TPUs", scan.Internal: "internal to TensorFlow", scan.UnknownOp: "not known", scan.Ambiguous: "not what it seems",
 }
 
-// WriteText writes the report for people; what is expected only when all is asked for.
+// WriteText writes the report for people. Expected findings are left out unless all is set.
 func (r *ScanReport) WriteText(w io.Writer, look Look, all bool) error {
 	p := &printer{Writer: bufio.NewWriter(w), Look: look}
 	p.line(p.paint(bold, clean(r.Model)))
@@ -170,7 +169,7 @@ func (p *printer) finding(t *grid, f ScanFinding, tagged bool) {
 	}
 }
 
-// reachedBy says what runs into a finding.
+// reachedBy says what runs a finding.
 func reachedBy(f scan.Finding) string {
 	var by []string
 	if f.Loading && f.Op != "" {

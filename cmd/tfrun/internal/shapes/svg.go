@@ -27,8 +27,8 @@ const (
 	codeWidth   = 6.8 // of a character at 11 px, fixed width
 )
 
-// WriteSVG draws the layers, as a picture that stands alone and follows the reader's light or dark
-// scheme.
+// WriteSVG draws the layers as a picture that needs nothing else, and follows the reader's light or
+// dark scheme.
 func (d *Document) WriteSVG(w io.Writer, _ Look) error {
 	x := d.diagramOf()
 	if n := count(x); n > mostDrawn {
@@ -49,7 +49,7 @@ func svgStart(w io.Writer, width, height float64) {
 		width, height, width, height)
 }
 
-// svgElement puts a drawing into a page, whose styles are the page's.
+// svgElement returns a drawing as an element of a page, which has its styles.
 func svgElement(body string, width, height float64) template.HTML {
 	var b strings.Builder
 	svgStart(&b, width, height)
@@ -57,8 +57,8 @@ func svgElement(body string, width, height float64) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // drawAll escapes all text
 }
 
-// drawAll draws a diagram and below it those of its nested models. link returns what a box leads to
-// in a page, "" for nothing; it may be nil.
+// drawAll draws a diagram, and below it those of its nested models. link returns the target of a
+// box's link in a page, or ""; it may be nil.
 func drawAll(x *diagram, link func(*vertex) string) (body string, width, height float64) {
 	var b strings.Builder
 	width, height = 320, svgMargin
@@ -89,7 +89,7 @@ func measure(v *vertex) (w, h float64) {
 	return w, boxHeight
 }
 
-// subtitle is the second line of a box.
+// subtitle returns the second line of a box.
 func (v *vertex) subtitle() string {
 	if p := v.paramText(); p != "" {
 		return words.Shorten(v.class, longestName) + " · " + p
@@ -97,7 +97,7 @@ func (v *vertex) subtitle() string {
 	return words.Shorten(v.class, longestName)
 }
 
-// draw writes the edges, then the boxes.
+// draw draws the edges, then the boxes.
 func (l *layout) draw(b *strings.Builder, link func(*vertex) string) {
 	for _, r := range l.routes {
 		class := "edge"
@@ -121,7 +121,7 @@ func (l *layout) draw(b *strings.Builder, link func(*vertex) string) {
 	}
 }
 
-// path is the edge as a curve that leaves and enters boxes straight down.
+// path returns the edge as a curve that leaves and enters boxes straight down.
 func (r route) path() string {
 	var b strings.Builder
 	first := r.boxes[0]
@@ -157,7 +157,7 @@ func (x *box) draw(b *strings.Builder) {
 	b.WriteString("</g>\n")
 }
 
-// cleanLines is clean for text of several lines.
+// cleanLines is [clean] for a text of several lines.
 func cleanLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {

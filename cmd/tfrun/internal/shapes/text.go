@@ -13,9 +13,9 @@ import (
 
 // Look says how text is laid out.
 type Look struct {
-	Width   int  // the terminal's columns; 0: as wide as it takes
+	Width   int  // the terminal's columns; 0: no limit
 	Color   bool // with ANSI escape sequences
-	Explain bool // with the reason of each dimension and the formula of each number of parameters
+	Explain bool // with reasons of dimensions, and formulas of parameters
 }
 
 // printer writes lines of text. The first error of writing is kept by the bufio.Writer.
@@ -26,7 +26,7 @@ type printer struct {
 }
 
 func (p *printer) line(s string) {
-	_, _ = p.WriteString(s + "\n") // Flush gives the error
+	_, _ = p.WriteString(s + "\n") // Flush returns an error
 }
 
 func (p *printer) paint(s style, text string) string {
@@ -105,8 +105,8 @@ func (p *printer) signatures(g *Graph) {
 	}
 }
 
-// namedCall is a way to call a model: a signature that can be run, or what a model in one of Keras'
-// own files takes and gives, which has no name.
+// namedCall is a signature that can be run, or, without a name, the inputs and outputs of a model
+// in one of Keras' own files.
 type namedCall struct {
 	name string
 	*Signature
@@ -163,7 +163,7 @@ func (p *printer) tensors(t *grid, side string, all map[string]*Tensor) {
 	}
 }
 
-// why adds the reasons below a row, when they were asked for. Those of guesses stand below the
+// why adds the reasons below a row, if they are to be shown. Reasons of guesses are shown below the
 // table.
 func (p *printer) why(t *grid, reasons, guesses []string) {
 	if !p.Explain {
@@ -221,7 +221,7 @@ func (p *printer) modelLine(g *Graph) string {
 	return line
 }
 
-// rows adds the rows of the layer table, those of nested models below theirs.
+// rows adds the rows of the layer table. Rows of nested models follow their model's.
 func (p *printer) rows(t *grid, g *Graph, layers []*Layer, depth int) {
 	for _, l := range layers {
 		name, class := l.title()
@@ -247,7 +247,7 @@ func (p *printer) rows(t *grid, g *Graph, layers []*Layer, depth int) {
 	}
 }
 
-// nested returns what stands before the name of a nested model's layer.
+// nested returns the prefix for the name of a nested model's layer.
 func nested(depth int) string {
 	if depth == 0 {
 		return ""
@@ -255,7 +255,7 @@ func nested(depth int) string {
 	return strings.Repeat("│ ", depth-1) + "└ "
 }
 
-// shapeCell returns the shape as words that lines may be broken between: one for each tensor.
+// shapeCell returns the shape as words, one for each tensor.
 func (l *Layer) shapeCell() cell {
 	s := plain
 	if l.guessed("output_shape") {
@@ -267,7 +267,7 @@ func (l *Layer) shapeCell() cell {
 	return cellOf(s, strings.SplitAfter(strings.ReplaceAll(l.shape(), "), ", "),\x00"), "\x00")...).trimmed()
 }
 
-// trimmed takes the marks of shapeCell off its words.
+// trimmed removes shapeCell's marks from the words.
 func (c cell) trimmed() cell {
 	for i := range c {
 		c[i].text = strings.TrimSuffix(c[i].text, "\x00")
@@ -275,7 +275,7 @@ func (c cell) trimmed() cell {
 	return c
 }
 
-// connections returns the column of that name, a word for each tensor.
+// connections returns the column of connections, one word for each tensor.
 func (l *Layer) connections() cell {
 	c := make(cell, len(l.ConnectedTo))
 	for i, from := range l.ConnectedTo {
@@ -318,7 +318,7 @@ func (p *printer) totals(g *Graph) {
 	sums.write(p, 2, 0)
 }
 
-// footnotes says what the marks in the table mean.
+// footnotes explains the marks in the table.
 func (p *printer) footnotes(g *Graph) {
 	t := &grid{right: []bool{false}}
 	for _, n := range g.Notes {
@@ -342,10 +342,10 @@ func (p *printer) footnotes(g *Graph) {
 	}
 }
 
-// mostNamed is how many rows a footnote names.
+// mostNamed is the number of rows that a footnote names.
 const mostNamed = 6
 
-// notes gives a line for each reason of guesses: what is guessed, of which rows, and why.
+// notes returns a line for each reason of guesses: what is guessed, in which rows, and why.
 func (g *Graph) notes() []string {
 	type guess struct{ fields, rows, reason string }
 	var all []*guess
@@ -381,7 +381,7 @@ func (g *Graph) notes() []string {
 	return notes
 }
 
-// firstOf returns the first names, and how many more there are.
+// firstOf returns the first names, and how many follow.
 func firstOf(names []string, most int) []string {
 	if more := len(names) - most; more > 0 {
 		return append(names[:most:most], fmt.Sprintf("%d more", more))
@@ -389,7 +389,7 @@ func firstOf(names []string, most int) []string {
 	return names
 }
 
-// walk visits the rows and those of nested models, each after its model's.
+// walk visits the rows, and those of nested models after their model's.
 func walk(layers []*Layer, depth int, visit func(l *Layer, depth int)) {
 	for _, l := range layers {
 		visit(l, depth)

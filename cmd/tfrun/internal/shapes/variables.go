@@ -19,30 +19,29 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// Variables lists the tensors of a model's checkpoint. Its JSON form is the one that users script
-// against.
+// Variables lists the tensors of a model's checkpoint. Users write scripts against its JSON form.
 type Variables struct {
 	Model     string     `json:"model"`
 	Version   string     `json:"version,omitempty"`
 	Shards    int        `json:"shards"`
 	Variables []Variable `json:"variables"`
-	Bytes     int64      `json:"bytes"` // of all
+	Bytes     int64      `json:"bytes"` // of all tensors
 }
 
 // Variable is a tensor of the checkpoint.
 type Variable struct {
 	Name  string       `json:"name"`
-	Key   string       `json:"key"` // in the checkpoint, without the ending that all have
+	Key   string       `json:"key"` // in the checkpoint, without the suffix that all have
 	DType tensor.DType `json:"dtype"`
 	Shape tensor.Shape `json:"shape"`
 	Bytes int64        `json:"bytes"`
-	Shard int          `json:"shard"` // the data file
+	Shard int          `json:"shard"` // number of the data file
 	Parts int          `json:"parts,omitempty"`
-	Stats *Stats       `json:"stats,omitempty"` // when asked for; nil for what is no number
+	Stats *Stats       `json:"stats,omitempty"` // if asked for; nil for other types than numbers
 }
 
-// Stats sums up the values of a variable. Zeros, NaNs and Infinities are shares of all values, from
-// 0 to 1.
+// Stats are statistics of a variable's values. Zeros, NaNs and Infinities are shares of all values,
+// from 0 to 1.
 type Stats struct {
 	Min        jsonFloat `json:"min"`
 	Max        jsonFloat `json:"max"`
@@ -52,8 +51,8 @@ type Stats struct {
 	Infinities float64   `json:"infinities"`
 }
 
-// jsonFloat is a number that JSON has no way to write when it is not finite: NaN is null there, an
-// infinity a string.
+// jsonFloat is a number that is written as null if it is NaN, and as a string if it is infinite:
+// JSON has no numbers for these.
 type jsonFloat float64
 
 // MarshalJSON writes the number.
@@ -79,13 +78,13 @@ func newStats(s savedmodel.Stats) *Stats {
 	}
 }
 
-// isNumber reports whether values of a type can be summed up.
+// isNumber reports whether there are statistics for values of a type.
 func isNumber(d tensor.DType) bool {
 	return d.IsFloat() || d.IsInteger() || d.IsComplex() || d == tensor.Bool
 }
 
-// ListVariables reads the checkpoint's index, and with stats the values too. The bookkeeping of the
-// checkpoint itself is left out.
+// ListVariables reads the checkpoint's index, and with stats the values too. Entries about the
+// checkpoint itself are left out.
 func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Variables, error) {
 	c, err := m.Checkpoint()
 	if errors.Is(err, fs.ErrNotExist) && !restores(m) {
@@ -117,8 +116,8 @@ func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Varia
 	return v, nil
 }
 
-// restores reports whether a graph of the model has variables to be restored, so that a checkpoint
-// belongs to it.
+// restores reports whether a graph of the model restores variables, so that the model needs a
+// checkpoint.
 func restores(m *savedmodel.Model) bool {
 	return slices.ContainsFunc(m.MetaGraphs, func(mg *savedmodel.MetaGraph) bool {
 		keys, err := mg.RestoredKeys()
@@ -126,7 +125,7 @@ func restores(m *savedmodel.Model) bool {
 	})
 }
 
-// compareNames compares names that hold numbers as people count: "variables/2" stands before
+// compareNames compares names with numbers in them by the numbers: "variables/2" comes before
 // "variables/10".
 func compareNames(a, b string) int {
 	for a != "" && b != "" {
@@ -150,7 +149,7 @@ func compareNames(a, b string) int {
 // digits returns the digits that s begins with.
 func digits(s string) string { return s[:len(s)-len(strings.TrimLeft(s, "0123456789"))] }
 
-// variableFormats are the forms that the list has.
+// variableFormats are the formats for lists of variables.
 var variableFormats = map[string]func(*Variables, io.Writer, Look) error{
 	"text": (*Variables).writeText,
 	"json": func(v *Variables, w io.Writer, _ Look) error { return writeJSON(w, v) },
@@ -203,12 +202,12 @@ func (v *Variables) writeText(w io.Writer, look Look) error {
 	return p.Flush()
 }
 
-// summed reports whether values were summed up.
+// summed reports whether there are statistics.
 func (v *Variables) summed() bool {
 	return slices.ContainsFunc(v.Variables, func(x Variable) bool { return x.Stats != nil })
 }
 
-// cells writes the columns of a variable's values.
+// cells returns the columns with statistics.
 func (s *Stats) cells() []cell {
 	if s == nil {
 		return []cell{cellOf(dim, "-"), cellOf(dim, "-"), cellOf(dim, "-"), cellOf(dim, "-"), cellOf(dim, "-")}
@@ -224,7 +223,7 @@ func (s *Stats) cells() []cell {
 
 func short(f jsonFloat) string { return strconv.FormatFloat(float64(f), 'g', 4, 64) }
 
-// percent writes a share. Only none reads 0 %, and only all reads 100 %.
+// percent returns a share. Only an exact 0 is written 0 %, and only an exact 1 is 100 %.
 func percent(share float64) string {
 	switch {
 	case share == 0:
@@ -258,8 +257,8 @@ func (v *Variables) writeCSV(w io.Writer, _ Look) error {
 	return c.Error()
 }
 
-// repeats reports whether two variables have one name, as in an export of Keras 3, which holds a
-// second copy of each: then the keys tell them apart.
+// repeats reports whether two variables have one name, as in an export of Keras 3, which has a
+// second copy of each. The keys then tell them apart.
 func (v *Variables) repeats() bool {
 	seen := map[string]bool{}
 	for _, x := range v.Variables {

@@ -13,7 +13,7 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 )
 
-// size writes a number of bytes as people read it: "216 B", "2.28 MiB".
+// size returns a number of bytes for people: "216 B", "2.28 MiB".
 func size(n int64) string {
 	if n < 1024 && n > -1024 {
 		return strconv.FormatInt(n, 10) + " B"
@@ -27,8 +27,8 @@ func size(n int64) string {
 	return fmt.Sprintf("%.2f PiB", f/1024)
 }
 
-// clean makes a name from a model safe to print: control characters, and those that turn the
-// direction of text around, are written as escapes.
+// clean returns a name from a model in a form that is safe to print: control characters, and those
+// that turn the direction of text, become escapes.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, string(unicode.ReplacementChar))
 	if strings.IndexFunc(s, unprintable) < 0 {
@@ -49,7 +49,7 @@ func unprintable(r rune) bool {
 	return !unicode.IsPrint(r)
 }
 
-// orUnknown returns the string, or what stands for one that the files do not hold.
+// orUnknown returns the string, or a sign for a string that the files do not hold.
 func orUnknown(s *string) string {
 	if s == nil {
 		return "?"
@@ -57,7 +57,7 @@ func orUnknown(s *string) string {
 	return clean(*s)
 }
 
-// guessed reports whether a field of the row is likely, not known.
+// guessed reports whether a field of the row is likely instead of known.
 func (l *Layer) guessed(field string) bool {
 	for _, f := range l.Guessed {
 		if f == field {
@@ -67,7 +67,7 @@ func (l *Layer) guessed(field string) bool {
 	return false
 }
 
-// marked returns the text, with a ~ before it when the field is a guess.
+// marked returns the text, with a ~ before it if the field is a guess.
 func (l *Layer) marked(field, text string) string {
 	if l.guessed(field) {
 		return "~" + text
@@ -75,21 +75,20 @@ func (l *Layer) marked(field, text string) string {
 	return text
 }
 
-// title returns the row's first column: "dense (Dense)", guesses marked.
+// title returns the row's first column: "dense (Dense)", with guesses marked.
 func (l *Layer) title() (name, class string) {
 	return l.marked("name", orUnknown(l.Name)), "(" + l.marked("class", orUnknown(l.Class)) + ")"
 }
 
-// shape returns the row's output shape, guesses marked.
+// shape returns the row's output shape, with a guess marked.
 func (l *Layer) shape() string { return l.marked("output_shape", l.OutputShape.String()) }
 
-// frameworks are the names of frameworks as their users write them.
+// frameworks maps frameworks to the names that people use.
 var frameworks = map[savedmodel.Framework]string{
 	savedmodel.Keras2: "Keras 2", savedmodel.Keras3: "Keras 3", savedmodel.TFModule: "tf.Module", savedmodel.TF1: "TensorFlow 1 graph",
 }
 
-// facts returns the lines that say what a graph is: the framework, the release that wrote it, the
-// tags.
+// facts returns lines about a graph: the framework, the release that wrote it, the tags.
 func (g *Graph) facts() []string {
 	if g.File != "" {
 		return g.fileFacts()
@@ -105,7 +104,7 @@ func (g *Graph) facts() []string {
 	return append(facts, tags)
 }
 
-// fileFacts says what one of Keras' own files is.
+// fileFacts returns lines about one of Keras' own files.
 func (g *Graph) fileFacts() []string {
 	facts := []string{frameworks[g.Framework]}
 	if g.KerasVersion != "" {
@@ -117,7 +116,7 @@ func (g *Graph) fileFacts() []string {
 	}[g.File])
 }
 
-// source returns the graph's tensor, and what an input gets that is not given.
+// source returns the graph's name of a tensor, and the value of an input that is left out.
 func (t *Tensor) source() string {
 	if t.Default == nil {
 		return t.Tensor
@@ -125,8 +124,7 @@ func (t *Tensor) source() string {
 	return t.Tensor + ", default " + words.Shorten(string(t.Default), 40)
 }
 
-// typed returns a tensor's type as a user thinks of it: "float32", "ragged string", "sparse
-// float32".
+// typed returns a tensor's type for people: "float32", "ragged string", "sparse float32".
 func (t *Tensor) typed() string {
 	switch {
 	case t.Ragged != nil:
@@ -141,7 +139,7 @@ func (t *Tensor) typed() string {
 	return t.DType.String()
 }
 
-// shape returns the shape as Keras writes it, of a ragged value as a whole.
+// shape returns the shape as Keras writes it; for a ragged value, that of the whole.
 func (t *Tensor) shape() string {
 	switch {
 	case t.Ragged != nil:
@@ -155,7 +153,7 @@ func (t *Tensor) shape() string {
 // connected reports whether the table has Keras' column of connections.
 func (g *Graph) connected() bool { return g.Connected != nil && *g.Connected }
 
-// outputSize returns what the layer's output weighs, with sizes put in.
+// outputSize returns the size of the layer's output, with sizes put in.
 func (l *Layer) outputSize() string {
 	if l.OutputBytes == nil {
 		return "?"
@@ -163,7 +161,7 @@ func (l *Layer) outputSize() string {
 	return size(*l.OutputBytes)
 }
 
-// atLeast writes a number of bytes that grows with the sizes that are still open.
+// atLeast returns a number of bytes that grows with sizes that are still open.
 func (a *At) atLeast(n int64) string {
 	if a.Exact {
 		return size(n)
