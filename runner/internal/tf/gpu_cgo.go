@@ -68,7 +68,8 @@ package tf
 //   int (*get_name)(void *, char *, unsigned) =
 //     (int (*)(void *, char *, unsigned))symbol("libnvidia-ml.so.1", "nvmlDeviceGetName");
 //   int (*get_capability)(void *, int *, int *) =
-//     (int (*)(void *, int *, int *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetCudaComputeCapability");
+//     (int (*)(void *, int *, int *))symbol("libnvidia-ml.so.1",
+//                                            "nvmlDeviceGetCudaComputeCapability");
 //   int (*get_memory)(void *, nvml_memory *) =
 //     (int (*)(void *, nvml_memory *))symbol("libnvidia-ml.so.1", "nvmlDeviceGetMemoryInfo");
 //   void *device = NULL;
