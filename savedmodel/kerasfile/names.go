@@ -77,25 +77,24 @@ var cells = map[string]string{
 
 // orders are the names of the variables of Keras' classes, in the order in which they are saved.
 var orders = map[string][]string{
-	"Embedding":           {"embeddings"},
-	"ReversibleEmbedding": {"embeddings", "reverse_embeddings"},
-	"BatchNormalization":  {"gamma", "beta", "moving_mean", "moving_variance"},
-	"LayerNormalization":  {"gamma", "beta"},
-	"GroupNormalization":  {"gamma", "beta"},
-	"RMSNormalization":    {"scale"},
-	"Normalization":       {"mean", "variance", "count"},
-	"PReLU":               {"alpha"},
-	"LSTMCell":            {"kernel", "recurrent_kernel", "bias"},
-	"GRUCell":             {"kernel", "recurrent_kernel", "bias"},
-	"SimpleRNNCell":       {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTM1DCell":      {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTM2DCell":      {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTM3DCell":      {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTMCell":        {"kernel", "recurrent_kernel", "bias"},
-	"SeparableConv1D":     {"depthwise_kernel", "pointwise_kernel", "bias"},
-	"SeparableConv2D":     {"depthwise_kernel", "pointwise_kernel", "bias"},
-	"Attention":           {"scale", "concat_score_weight"},
-	"AdditiveAttention":   {"scale"},
+	"Embedding":          {"embeddings", "embeddings_scale", "embeddings_zero", "g_idx"},
+	"BatchNormalization": {"gamma", "beta", "moving_mean", "moving_variance"},
+	"LayerNormalization": {"gamma", "beta"},
+	"GroupNormalization": {"gamma", "beta"},
+	"RMSNormalization":   {"scale"},
+	"Normalization":      {"mean", "variance", "count"},
+	"PReLU":              {"alpha"},
+	"LSTMCell":           {"kernel", "recurrent_kernel", "bias"},
+	"GRUCell":            {"kernel", "recurrent_kernel", "bias"},
+	"SimpleRNNCell":      {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM1DCell":     {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM2DCell":     {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM3DCell":     {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTMCell":       {"kernel", "recurrent_kernel", "bias"},
+	"SeparableConv1D":    {"depthwise_kernel", "pointwise_kernel", "bias"},
+	"SeparableConv2D":    {"depthwise_kernel", "pointwise_kernel", "bias"},
+	"Attention":          {"scale", "concat_score_weight"},
+	"AdditiveAttention":  {"scale"},
 }
 
 // names returns the names of a part's own variables by their numbers; nil where they are not known.
@@ -107,8 +106,10 @@ func (p part) names(n int) []string {
 	case p.class == "SpectralNormalization":
 		return []string{"vector_u"}
 	case ok:
+	case p.class == "ReversibleEmbedding":
+		names = p.reversible()
 	case p.class == "Dense", p.class == "EinsumDense", strings.Contains(p.class, "Conv"):
-		names = []string{"kernel", "bias", "kernel_scale"}
+		names = []string{"kernel", "bias", "kernel_scale", "kernel_zero", "g_idx"}
 	default:
 		return nil
 	}
@@ -117,6 +118,38 @@ func (p part) names(n int) []string {
 		return name == "bias" && off("use_bias") || name == "beta" && off("center") || (name == "gamma" && off("scale")) ||
 			name == "scale" && p.class == "Attention" && off("use_scale")
 	})
+}
+
+// reversible returns the names of the variables of an Embedding of Keras 3 that has a second table
+// for the way back, unless its weights are tied. Both tables of a quantized one have scales.
+func (p part) reversible() []string {
+	tables := []string{"embeddings", "reverse_embeddings"}
+	if p.config["tie_weights"] != false {
+		tables = tables[:1]
+	}
+	var names []string
+	for _, table := range tables {
+		names = append(names, table)
+		mode := p.quantization()
+		if mode == "int8" || mode == "int4" {
+			names = append(names, table+"_scale")
+		}
+		if mode == "int4" {
+			names = append(names, table+"_zero")
+		}
+		if mode == "int4" && table == "embeddings" {
+			names = append(names, "g_idx")
+		}
+	}
+	return names
+}
+
+// quantization returns the mode in which Keras 3 quantized a layer, such as "int8", or "".
+func (p part) quantization() string {
+	policy, _ := p.config["dtype"].(map[string]any)
+	config, _ := policy["config"].(map[string]any)
+	mode, _ := config["mode"].(string)
+	return mode
 }
 
 // kernelAgain stands for a variable that another object has too.
@@ -136,10 +169,10 @@ func (p part) trains(name string, d tensor.DType) bool {
 		return false
 	}
 	switch name {
-	case "moving_mean", "moving_variance", "vector_u", "kernel_scale":
+	case "moving_mean", "moving_variance", "vector_u", "g_idx":
 		return false
 	case "mean", "variance":
 		return p.class != "Normalization"
 	}
-	return true
+	return !strings.HasSuffix(name, "_scale") && !strings.HasSuffix(name, "_zero")
 }

@@ -2,6 +2,7 @@ package kerasfile
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -45,6 +46,7 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 	if config == nil {
 		a.ownClass = true
 		parts, extra := a.parts(m)
+		extra = append(extra, a.metrics(m)...)
 		name := root.Name
 		if name == "" {
 			name = m.tree.root.name
@@ -62,8 +64,40 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		for i, v := range m.tree.root.vars {
 			extra = append(extra, a.variable(v, nameOf(nil, i), root.Trains()))
 		}
+		extra = append(extra, a.metrics(m)...)
 	}
 	return layers.FromConfig(root, m.version(), extra), nil
+}
+
+// metrics returns the variables of metrics that a model of one's own class has as attributes. Keras
+// 2 counts them, but not those that compile was given: of a compiled model both stand in one list.
+func (a *attacher) metrics(m *Model) []*savedmodel.Variable {
+	if !a.keras2 || a.legacy {
+		return nil
+	}
+	var found []*savedmodel.Variable
+	add := func(o *object) {
+		for _, name := range o.names {
+			if c := o.children[name]; c.hasMetric() {
+				for i, v := range c.vars {
+					found = append(found, a.variable(v, name+"/"+nameOf(nil, i), false))
+				}
+			}
+		}
+	}
+	add(m.tree.root)
+	if list := m.tree.root.children["metrics"]; list != nil && !m.compiled() {
+		add(list)
+	}
+	return found
+}
+
+// compiled reports whether the model was compiled before it was saved.
+func (m *Model) compiled() bool {
+	var config struct {
+		Compile json.RawMessage `json:"compile_config"`
+	}
+	return json.Unmarshal(m.config, &config) != nil || len(config.Compile) > 0 && string(config.Compile) != "null"
 }
 
 // version is the version of Keras; where the file does not say, one that has the rules of its kind.

@@ -259,6 +259,31 @@ func layerTensors(data json.RawMessage) []inbound {
 	return out
 }
 
+// givesKeys reports whether the layer is a model that gives a dictionary whose keys do not stand in
+// their alphabetical order.
+func (l *LayerConfig) givesKeys() bool {
+	if l == nil || l.Model() == nil {
+		return false
+	}
+	d := json.NewDecoder(bytes.NewReader(l.Model().OutputLayers))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	for last := ""; d.More(); {
+		key, err := d.Token()
+		name, ok := key.(string)
+		if err != nil || !ok || name < last {
+			return ok && err == nil
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return false
+		}
+		last = name
+	}
+	return false
+}
+
 // builtins are the classes that Keras makes layers of.
 var builtins = func() map[string]bool {
 	all := map[string]bool{"InputLayer": true, "Functional": true, "Sequential": true, "Model": true, "GroupedQueryAttention": true}

@@ -362,5 +362,5 @@ func (n *network) chain() bool {
 // callMatters reports whether the shapes that a layer gives depend on more of a call than its
 // tensors.
 func (n *network) callMatters(l *Layer) bool {
-	return givesScores[l.Class] || strings.HasSuffix(l.Class, "OpLambda") || strings.HasPrefix(n.ruleClass(l), rules.OperationPrefix)
+	return givesScores[l.Class] || l.Class == "ReversibleEmbedding" || strings.HasSuffix(l.Class, "OpLambda") || strings.HasPrefix(n.ruleClass(l), rules.OperationPrefix)
 }

@@ -3,17 +3,24 @@ package layers
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// shown returns the layer's output shape, also where Keras prints a word in its place.
+// shown returns the shape of what the layer gives, also where Keras prints a word in its place, or
+// more open sizes.
 func (n *network) shown(l *Layer) OutputShape {
-	if outs := n.outs[l.Name]; l.Output.Word != "" && len(outs) > 0 {
-		return outs[len(outs)-1]
+	outs := n.outs[l.Name]
+	if len(outs) == 0 {
+		return l.Output
+	}
+	if last := outs[len(outs)-1]; l.Output.Word != "" || isModel(l.Class) && openSizes(l.Output.Shapes) > openSizes(last.Shapes) {
+		return last
 	}
 	return l.Output
 }
@@ -31,7 +38,7 @@ func (n *network) build(depth int) {
 		cfg := n.configs[name]
 		class := n.class(name)
 		if class == "InputLayer" && n.sequential {
-			if cfg != nil && !n.inner { // damaged metadata has layers without a configuration
+			if cfg != nil && (!n.inner || len(n.inputs) == 0) { // damaged metadata has layers without a configuration
 				c := rules.ParseConfig(cfg.Config)
 				if s, ok := c.InputShape(); ok {
 					prev = oneShape(s)
@@ -166,6 +173,9 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 		l.info.shape = outs[len(outs)-1]
 		return OutputShape{Word: "multiple"}
 	}
+	if own, ok := n.ownOutput(l, outs[len(outs)-1], depth); ok {
+		return own
+	}
 	for _, o := range outs[1:] {
 		if !o.equal(outs[0]) && !n.v3() { // Keras 3 shows the last call's
 			return OutputShape{Word: "multiple"}
@@ -177,6 +187,39 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 		}
 	}
 	return outs[len(outs)-1]
+}
+
+const (
+	whyBothResults = "Keras prints both results with their names, TopKV2(values=…, indices=…)"
+	whyKeys        = "Keras prints the results of a dictionary in the order in which its keys were given; here they stand by key"
+)
+
+// ownOutput returns the output shape that Keras 2 prints of a nested model with inputs of its own:
+// what it gives for these, which leave sizes open that the calls of it fix. ok is false where the
+// model leaves nothing open that its last call, out, does not.
+func (n *network) ownOutput(l *Layer, out OutputShape, depth int) (own OutputShape, ok bool) {
+	cfg := n.configs[l.Name]
+	if n.v3() || !isModel(l.Class) || cfg == nil || depth >= rules.MaxNesting {
+		return own, false
+	}
+	m := cfg.Model()
+	if m == nil || len(m.Layers) == 0 || m.Layers[0].ClassName != "InputLayer" {
+		return own, false
+	}
+	if id, found := n.objects[l.Name]; found && n.file == nil {
+		_, own.Shapes = n.k.trace(id)
+	} else if own.Shapes, ok = n.modelOutput(l.Name, m, nil, depth); !ok {
+		return own, false
+	}
+	if len(own.Shapes) != len(out.Shapes) {
+		return own, false
+	}
+	for i, s := range own.Shapes {
+		if !s.Ranked() || !alike(s, out.Shapes[i]) {
+			return own, false
+		}
+	}
+	return own, openSizes(own.Shapes) > openSizes(out.Shapes)
 }
 
 // unbuilt reports whether the model is a stack of Keras 3 that was never built. Keras prints ? for
@@ -294,6 +337,12 @@ func (n *network) noteShape(l *Layer) {
 	if n.unordered[l.Name] && (cfg == nil || !cfg.Builtin()) {
 		l.guess("output_shape", whyResults)
 	}
+	if l.Class == scopes.OperationClass && strings.HasPrefix(l.Name, "tf.math.top_k") {
+		l.guess("output_shape", whyBothResults)
+	}
+	if !n.v3() && len(l.Output.Shapes) > 1 && cfg.givesKeys() {
+		l.guess("output_shape", whyKeys)
+	}
 	if n.file == nil || cfg == nil || l.Output.Word != "" {
 		return
 	}
@@ -317,10 +366,16 @@ func (n *network) refine(l *Layer, out OutputShape, i, calls int) OutputShape {
 	if more, ok := n.graphOutput(l.Name, i, calls); ok {
 		out = mergeKnown(out, more)
 	}
-	if id, ok := n.objects[l.Name]; ok && !fullyKnown(out) && calls == 1 {
-		if _, shapes := n.k.trace(id); len(shapes) > 0 {
-			out = mergeKnown(out, OutputShape{Shapes: shapes})
-		}
+	id, ok := n.objects[l.Name]
+	if !ok || calls != 1 {
+		return out
+	}
+	_, shapes := n.k.trace(id)
+	switch own := n.configs[l.Name]; {
+	case own != nil && !own.Builtin() && len(shapes) > len(out.Shapes) && len(out.Shapes) > 0:
+		out.Shapes = shapes // some results nobody takes
+	case !fullyKnown(out) && len(shapes) > 0:
+		out = mergeKnown(out, OutputShape{Shapes: shapes})
 	}
 	return out
 }

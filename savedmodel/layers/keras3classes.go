@@ -150,6 +150,8 @@ func (l *layerCalls) direct() bool {
 	switch {
 	case slices.Contains([]string{"LSTM", "GRU", "SimpleRNN", "MultiHeadAttention"}, l.class), strings.HasPrefix(l.class, "ConvLSTM"):
 		below = 2
+	case l.class == "Bidirectional":
+		return l.holdsDirections()
 	case !slices.Contains(plainClasses, l.class) && l.class != "Dense" && l.class != "LayerNormalization":
 		return true
 	}
@@ -166,6 +168,22 @@ func (l *layerCalls) direct() bool {
 	for _, v := range l.vars {
 		path := strings.Split(v.Name, "/")
 		if i := slices.Index(path, l.name); i >= 0 && len(path)-1-i != below {
+			return false
+		}
+	}
+	return true
+}
+
+// holdsDirections reports whether a Bidirectional's variables are all those of its two layers.
+// Those of a layer of one's own that holds a Bidirectional, and perhaps more, have other paths.
+func (l *layerCalls) holdsDirections() bool {
+	direction := func(part string) bool {
+		return strings.HasPrefix(part, "forward_") || strings.HasPrefix(part, "backward_")
+	}
+	for _, v := range l.vars {
+		path := strings.Split(v.Name, "/")
+		i := slices.Index(path, l.name)
+		if !slices.ContainsFunc(path, direction) || i >= 0 && i+1 < len(path) && !direction(path[i+1]) {
 			return false
 		}
 	}

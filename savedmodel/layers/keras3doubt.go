@@ -43,7 +43,7 @@ func (k *keras3) doubtRows() {
 			r.guess("connected_to", whyTwice)
 		}
 		own := !l.op && (!l.sure || !slices.Contains(kerasnames.Classes, r.Class)) && !isModel(l.class)
-		if own && len(l.calls[0].Outs) > 1 {
+		if (own || isModel(l.class) && !l.sure) && len(l.calls[0].Outs) > 1 {
 			r.guess("output_shape", whyResults)
 			doubtful[l.name] = whyResults
 		}
@@ -67,6 +67,9 @@ func (k *keras3) doubtRows() {
 				k.made[other].guess("connected_to", whyShared)
 				doubtful[other.name], unordered = whyShared, true
 			}
+		}
+		if l.class == scopes.OperationClass && strings.HasPrefix(l.name, "tf.math.top_k") {
+			r.guess("output_shape", whyBothResults)
 		}
 		data := l.calls[len(l.calls)-1].Ins
 		if own && len(data) == 1 && k.takesMore(l) {
@@ -115,15 +118,16 @@ func (k *keras3) doubtRows() {
 	k.doubtOrder(unordered)
 }
 
-// doubtCounts marks the shapes of a TextVectorization of Keras 3 that counts tokens, and of all
-// rows after it: its compute_output_shape keeps the axis of texts of shape (None, 1).
+// doubtCounts marks the shapes of layers of Keras 3 whose compute_output_shape says other than
+// their graph, and of all rows after them: a TextVectorization that counts tokens keeps the axis of
+// texts of shape (None, 1), an EinsumDense has an axis open whose size its output_shape leaves out.
 func (k *keras3) doubtCounts() {
 	if k.opens == 1 {
 		return
 	}
 	for i, r := range k.table.Layers {
-		in, out := r.info.in, r.Output.Shapes
-		if r.Class != "TextVectorization" || len(in) != 1 || len(out) != 1 || in[0].Rank() != 2 || !k.counts(r.Name) {
+		why := k.printsOther(r)
+		if why == "" {
 			continue
 		}
 		behind := map[string]bool{}
@@ -133,10 +137,23 @@ func (k *keras3) doubtCounts() {
 		}
 		for j, other := range k.table.Layers {
 			if behind[other.Name] || !k.isGraph() && j >= i {
-				other.guess("output_shape", whyCounts)
+				other.guess("output_shape", why)
 			}
 		}
 	}
+}
+
+// printsOther says why Keras may print another shape of a layer than the graph has, or "".
+func (k *keras3) printsOther(r *Layer) string {
+	in, out := r.info.in, r.Output.Shapes
+	switch {
+	case len(in) != 1 || len(out) != 1:
+	case r.Class == "TextVectorization" && in[0].Rank() == 2 && k.counts(r.Name):
+		return whyCounts
+	case r.Class == "EinsumDense" && out[0].Rank() > 2 && openSizes(out) < out[0].Rank()-1:
+		return whyEinsum
+	}
+	return ""
 }
 
 // openSizes counts the sizes that are not known.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
@@ -228,19 +229,22 @@ func scoreTable(want modeltest.Expectation, got *layers.Table) tableScore {
 }
 
 // pairRows finds the row of a table for each of Keras': that of its name, else, among those whose
-// name is a guess, one of its class and size, or any.
+// name is a guess, one of its name, class and size, of its class and size, or any.
 func pairRows(want []modeltest.ExpectedRow, got []*layers.Layer) (pairs, extra []*layers.Layer) {
 	pairs = make([]*layers.Layer, len(want))
 	taken := map[*layers.Layer]bool{}
 	for i, w := range want {
 		for _, g := range got {
-			if g.Name == w.Name && !taken[g] {
+			if g.Name == w.Name && !taken[g] && !slices.Contains(g.Guessed, "name") {
 				pairs[i], taken[g] = g, true
 				break
 			}
 		}
 	}
 	for _, alike := range []func(w modeltest.ExpectedRow, g *layers.Layer) bool{
+		func(w modeltest.ExpectedRow, g *layers.Layer) bool {
+			return g.Name == w.Name && g.Class == w.Class && g.Params == w.Params
+		},
 		func(w modeltest.ExpectedRow, g *layers.Layer) bool { return g.Class == w.Class && g.Params == w.Params },
 		func(w modeltest.ExpectedRow, g *layers.Layer) bool { return g.Params == w.Params && w.Params > 0 },
 		func(w modeltest.ExpectedRow, g *layers.Layer) bool { return g.Class == w.Class },
@@ -317,10 +321,12 @@ func ranked(o layers.OutputShape) bool {
 	return !slices.ContainsFunc(o.Shapes, func(s tensor.Shape) bool { return !s.Ranked() })
 }
 
-// withoutStates returns the shapes without states that nobody takes, of which Table.Lost says
-// that an export does not hold them.
+// withoutStates returns the shapes without states, scores, and results of classes of one's own that
+// nobody takes, of which Table.Lost says that an export does not hold them.
 func withoutStates(w modeltest.ExpectedRow, want layers.OutputShape) layers.OutputShape {
-	if len(want.Shapes) > 1 && (strings.Contains(w.Class, "LSTM") || w.Class == "GRU" || strings.HasSuffix(w.Class, "RNN")) {
+	states := strings.Contains(w.Class, "LSTM") || w.Class == "GRU" || strings.HasSuffix(w.Class, "RNN") || w.Class == "Bidirectional"
+	own := !slices.Contains(kerasnames.Classes, w.Class)
+	if len(want.Shapes) > 1 && (states || own || w.Class == "MultiHeadAttention") {
 		want.Shapes = want.Shapes[:1]
 	}
 	return want

@@ -70,6 +70,8 @@ var ShapeRules = func() map[string]shapeRule {
 		"RandomCrop":             imageRule,
 		"GlobalAveragePooling1D": globalPool, "GlobalAveragePooling2D": globalPool, "GlobalAveragePooling3D": globalPool,
 		"GlobalMaxPooling1D": globalPool, "GlobalMaxPooling2D": globalPool, "GlobalMaxPooling3D": globalPool,
+		"AdaptiveAveragePooling1D": adaptivePool, "AdaptiveAveragePooling2D": adaptivePool, "AdaptiveAveragePooling3D": adaptivePool,
+		"AdaptiveMaxPooling1D": adaptivePool, "AdaptiveMaxPooling2D": adaptivePool, "AdaptiveMaxPooling3D": adaptivePool,
 	}
 	for _, class := range Elementwise {
 		rules[class] = same
@@ -155,6 +157,11 @@ func moreShapes(class string, c Config, in []tensor.Shape, depth int) ([]tensor.
 		return convLSTMShapes(class, c, x)
 	case "EinsumDense":
 		return einsumDense(c, x)
+	case "ReversibleEmbedding": // reverse gives a score for each row of the table
+		if c.argFlag("reverse") {
+			return single(withLast(x, c.Num("input_dim", tensor.Unknown)))
+		}
+		return single(embeddingShape(c, x))
 	case "SpectralNormalization":
 		inner, config := c.Layer("layer")
 		return shapes(inner, config, in, depth+1)

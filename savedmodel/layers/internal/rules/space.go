@@ -164,6 +164,21 @@ func globalPool(c Config, x tensor.Shape) tensor.Shape {
 	return tensor.MakeShape(dims...)
 }
 
+// adaptivePool is the rule of pooling to the sizes that output_size gives.
+func adaptivePool(c Config, x tensor.Shape) tensor.Shape {
+	sizes := c.Nums("output_size")
+	if n := c.Num("output_size", -1); n >= 0 {
+		sizes = slices.Repeat([]int64{n}, max(0, x.Rank()-2))
+	}
+	if x.Rank() < 3 || len(sizes) != x.Rank()-2 {
+		return tensor.Shape{}
+	}
+	space, _ := axesOf(c, x)
+	dims := x.Dims()
+	copy(dims[space:], sizes)
+	return tensor.MakeShape(dims...)
+}
+
 func imageRule(c Config, x tensor.Shape) tensor.Shape {
 	if x.Rank() < 3 || !c.Has("height") || !c.Has("width") {
 		return tensor.Shape{}

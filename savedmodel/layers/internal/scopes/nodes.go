@@ -17,7 +17,7 @@ var Operations = map[string]string{
 // Functions are name scopes of TensorFlow's functions by whose names no layer of Keras is called.
 var Functions = map[string]bool{
 	"Tensordot": true, "moments": true, "Repeat": true, "boolean_mask": true, "meshgrid": true, "eye": true, "random_normal": true, "random_uniform": true,
-	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true,
+	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true, "einsum": true,
 }
 
 // QuietOps are operations in any layer's scope that say nothing of what the layer does.

@@ -115,6 +115,9 @@ for target in ((10,), (5, 2), (-1,), (-1, 5), (1, 10)):
 each(lambda: L.Permute((2, 1)), [(3, 4), (N, 4)])
 each(lambda: L.Permute((3, 1, 2)), [(3, 4, 5), (N, N, 2)])
 each(lambda: L.Embedding(10, 4), [(), (5,), (N,), (3, 4)], dtype="int32")
+if K3 and hasattr(L, "ReversibleEmbedding"):
+    each(lambda: L.ReversibleEmbedding(10, 4), [(5,), (N,), (3, 4)], dtype="int32")
+    each(lambda: L.ReversibleEmbedding(10, 4), [(5, 4), (N, 4)], reverse=True)
 for make in (lambda **k: L.LSTM(4, **k), lambda **k: L.GRU(4, **k), lambda **k: L.SimpleRNN(4, **k), lambda **k: L.RNN(L.LSTMCell(4), **k),
              lambda **k: L.RNN([L.LSTMCell(4), L.GRUCell(5)], **k)):
     for k in ({}, {"return_sequences": True}, {"return_state": True}, {"return_sequences": True, "return_state": True}):
