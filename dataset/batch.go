@@ -24,9 +24,9 @@ type Batch struct {
 	round func(longest int64) int64
 }
 
-// DefaultMaxBatchBytes bounds one padded component of a batch unless the options say otherwise. One
+// DefaultMaxBytes bounds one padded component of a batch unless the options say otherwise. One
 // long row among many short ones would ask for far more memory than the rows take.
-const DefaultMaxBatchBytes int64 = 16 << 30
+const DefaultMaxBytes int64 = 16 << 30
 
 // set makes b the batch of rows. Its slices are reused.
 func (b *Batch) set(rows []*Element) *Error {

@@ -40,7 +40,7 @@ type BatchOptions struct {
 	// PaddedShapes and PaddingValues are those of padded_batch.
 	PaddedShapes  Shapes
 	PaddingValues Values
-	// MaxBytes bounds the memory of one padded component. 0: [DefaultMaxBatchBytes].
+	// MaxBytes bounds the memory of one padded component. 0: [DefaultMaxBytes].
 	MaxBytes int64
 	// Budget bounds the memory of all padded components of a batch together, in bytes, the bytes of
 	// strings included. A group of rows that would take more is split, in its order, into batches
@@ -231,7 +231,7 @@ func (it *batcher) group() []*Element {
 func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOptions) *batcher {
 	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats, budget: opts.Budget, split: opts.Split}
 	if it.b.max == 0 {
-		it.b.max = DefaultMaxBatchBytes
+		it.b.max = DefaultMaxBytes
 	}
 	if a, ok := g.(*arrival); ok && a.length == nil && a.size <= maxBulk {
 		it.bulk, _ = in.(rowsIterator)
@@ -359,7 +359,7 @@ type PaddedBatchOptions struct {
 	PaddingValues Values
 	// DropRemainder drops a last batch of fewer rows.
 	DropRemainder bool
-	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBatchBytes].
+	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBytes].
 	MaxBytes int64
 	// Stats, if not nil, counts every batch.
 	Stats *Stats

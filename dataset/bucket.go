@@ -30,7 +30,7 @@ type BucketOptions struct {
 	NoPadding bool
 	// DropRemainder drops batches of fewer elements than the bucket's size.
 	DropRemainder bool
-	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBatchBytes].
+	// MaxBytes bounds the memory of one padded component of a batch. 0: [DefaultMaxBytes].
 	MaxBytes int64
 	// Stats, if not nil, counts every batch.
 	Stats *Stats
@@ -72,7 +72,7 @@ func (ds *Dataset) BucketBySequenceLength(opts BucketOptions) *Dataset {
 		it := &bucketed{op: op, in: in, opts: opts, length: length, keep: o.keep, base: plan, buckets: make([][]*Element, len(opts.BatchSizes))}
 		it.b = Batch{op: op, max: opts.MaxBytes}
 		if it.b.max == 0 {
-			it.b.max = DefaultMaxBatchBytes
+			it.b.max = DefaultMaxBytes
 		}
 		return it, nil
 	})

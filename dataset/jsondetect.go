@@ -43,7 +43,7 @@ func FirstLine(r *bufio.Reader) []byte {
 // FirstJSON returns the first row of a file of JSON, whose rows have the given keys, as far as r
 // holds it; nil where there is none. For files see [JSONLFiles].
 func FirstJSON(r io.Reader, keys []string) []byte {
-	l := lineReader{files: []string{"input"}, reader: r, max: DefaultMaxLine, skipBOM: true, docs: &jsondoc.Options{Keys: keys}}
+	l := lineReader{files: []string{"input"}, reader: r, max: DefaultRowBytes, skipBOM: true, docs: &jsondoc.Options{Keys: keys}}
 	for {
 		row, err := l.read()
 		if err != nil || !blank(row) {

@@ -93,7 +93,7 @@ type JSONLOptions struct {
 	// such as the signature_name of a request, and its value as JSON, valid during the call. An
 	// error ends the reading. Envelope may be called on any goroutine.
 	Envelope func(key string, value []byte) error
-	// MaxLine bounds a row's bytes. 0: [DefaultMaxLine].
+	// MaxLine bounds a row's bytes. 0: [DefaultRowBytes].
 	MaxLine int
 	// MaxDepth bounds how deep arrays and objects may nest. 0: 64.
 	MaxDepth int
@@ -177,7 +177,7 @@ func (l *lineReader) forRows(spec Spec, opts JSONLOptions) error {
 	}
 	l.skipBOM = true
 	if l.max = opts.MaxLine; l.max == 0 {
-		l.max = DefaultMaxLine
+		l.max = DefaultRowBytes
 	}
 	return nil
 }

@@ -366,7 +366,7 @@ func TestTextLines(t *testing.T) {
 		"a\n\r":                               {"a"},
 	} {
 		open := func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }
-		rows, err := dataset.TextLinesFrom(open, "f").Collect(t.Context())
+		rows, err := dataset.TextLinesFrom(open, 0, "f").Collect(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -395,7 +395,7 @@ func FuzzTextLines(f *testing.F) {
 			}
 		}
 		var got []string
-		for e, err := range dataset.TextLinesFrom(open, "f").All(context.Background()) {
+		for e, err := range dataset.TextLinesFrom(open, 0, "f").All(context.Background()) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -154,6 +154,6 @@ func TestLineCuts(t *testing.T) {
 		return dataset.JSONLFiles(fixed, dataset.JSONLOptions{Open: open, Keep: []string{"k"}}, "f")
 	})
 	rowtest.SameCuts(t, []byte("\ufeffa\r\n\n\r\r\nb\rc\r\n \né\n\r"), func(open dataset.Opener) *dataset.Dataset {
-		return dataset.TextLinesFrom(open, "f")
+		return dataset.TextLinesFrom(open, 0, "f")
 	})
 }

@@ -58,16 +58,15 @@ type Limits struct {
 // 100 MB; a minute of speech at 16 kHz is 960,000 values; rows of zeros but for one value in 10,000
 // compress 780 times; gzip reaches 1,030 where all bytes are equal.
 const (
-	DefaultRowBytes   = DefaultMaxLine
+	DefaultRowBytes   = 128 << 20
 	DefaultDepth      = 64
 	DefaultElements   = 1 << 27
 	DefaultLength     = 1 << 20
 	DefaultBatchBytes = 512 << 20
 	DefaultRatio      = 1000
-)
 
-// RatioFrom is the number of decompressed bytes from which on [Limits.Ratio] counts.
-const RatioFrom = 64 << 20
+	RatioFrom = 64 << 20 // the decompressed bytes from which on [Limits.Ratio] counts
+)
 
 // OrDefaults puts the defaults in the place of zeros.
 func (l Limits) OrDefaults() Limits {

@@ -3,6 +3,7 @@ package dataset
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,9 +26,6 @@ func (o Opener) open(name string) (io.ReadCloser, error) {
 	}
 	return f, nil
 }
-
-// DefaultMaxLine bounds a line, in bytes, for readers of lines whose options do not.
-const DefaultMaxLine = 128 << 20
 
 // errLineTooLong is returned by lineReader as soon as a line exceeds the limit. The rest of the
 // line is skipped only when the next one is read: a consumer who stops at the error waits for no
@@ -179,7 +177,7 @@ func tooLongLine(file string, line int64, max int, row int64) error {
 }
 
 // mostSkipped bounds the bytes of a line that is passed over: so many times the limit of a line, or
-// [DefaultMaxLine] where that is more. A file whose line goes on beyond that, such as a device, has
+// [DefaultRowBytes] where that is more. A file whose line goes on beyond that, such as a device, has
 // no lines, and the search for the next one could take for ever.
 const mostSkipped = 16
 
@@ -193,7 +191,7 @@ func (l *lineReader) skipRest() error {
 			l.skip = false
 		case err != bufio.ErrBufferFull: //nolint:errorlint // ReadSlice returns it bare
 			return err
-		case l.rest/mostSkipped >= int64(max(l.max, DefaultMaxLine)):
+		case l.rest/mostSkipped >= int64(max(l.max, DefaultRowBytes)):
 			return fmt.Errorf("the line goes on for more than %d bytes", l.rest)
 		}
 	}
@@ -209,22 +207,16 @@ func (l *lineReader) close() {
 
 // TextLines returns a dataset of the lines of the files, one after the other, without their ends:
 // tf.data.TextLineDataset. As there, every carriage return is left out, wherever it stands.
-// Elements are string scalars; row numbers go on from file to file. A line beyond [DefaultMaxLine]
+// Elements are string scalars; row numbers go on from file to file. A line beyond [DefaultRowBytes]
 // is a [SyntaxError].
-func TextLines(files ...string) *Dataset { return TextLinesFrom(nil, files...) }
+func TextLines(files ...string) *Dataset { return TextLinesFrom(nil, 0, files...) }
 
-// TextLinesFrom is [TextLines] with files opened by open, for instance to decompress them.
-func TextLinesFrom(open Opener, files ...string) *Dataset {
-	return TextLinesUpTo(DefaultMaxLine, open, files...)
-}
-
-// TextLinesUpTo is [TextLinesFrom] with lines of at most max bytes; 0: [DefaultMaxLine].
-func TextLinesUpTo(max int, open Opener, files ...string) *Dataset {
-	if max == 0 {
-		max = DefaultMaxLine
-	}
+// TextLinesFrom is [TextLines] with files opened by open, for instance to decompress them, and with
+// lines of at most maxLine bytes. open nil: [OpenFile]. maxLine 0: [DefaultRowBytes].
+func TextLinesFrom(open Opener, maxLine int, files ...string) *Dataset {
+	maxLine = cmp.Or(maxLine, DefaultRowBytes)
 	return newDataset(TensorSpec(tensor.String), UnknownCardinality, func(openOptions) (iterator, error) {
-		return &textLines{l: lineReader{files: files, opener: open, max: max}}, nil
+		return &textLines{l: lineReader{files: files, opener: open, max: maxLine}}, nil
 	})
 }
 

@@ -90,8 +90,8 @@ func TestEndlessLine(t *testing.T) {
 		zeros int64
 		want  string
 	}{
-		{DefaultMaxLine * mostSkipped / 2, "[1]"},
-		{DefaultMaxLine * (mostSkipped + 2), "the line goes on for more than"},
+		{DefaultRowBytes * mostSkipped / 2, "[1]"},
+		{DefaultRowBytes * (mostSkipped + 2), "the line goes on for more than"},
 	} {
 		more := io.LimitReader(overAndOver(long), c.zeros)
 		l := lineReader{files: []string{"f"}, max: 1 << 20, reader: io.MultiReader(more, strings.NewReader("\n[1]\n"))}

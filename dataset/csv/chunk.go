@@ -36,7 +36,7 @@ func openChunks(name string, o Options) (*chunks, error) {
 		c.size = chunkSize
 	}
 	if c.max == 0 {
-		c.max = dataset.DefaultMaxLine
+		c.max = dataset.DefaultRowBytes
 	}
 	return c, nil
 }

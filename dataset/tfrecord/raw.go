@@ -15,7 +15,7 @@ import (
 // wrong is a *[dataset.SyntaxError], after which the iteration may go on.
 func Records(o Options, names ...string) *dataset.Dataset {
 	if o.MaxRecord <= 0 {
-		o.MaxRecord = dataset.DefaultMaxLine
+		o.MaxRecord = dataset.DefaultRowBytes
 	}
 	return dataset.FromReader(dataset.TensorSpec(tensor.String), dataset.UnknownCardinality, func(dataset.ReadOptions) (dataset.RowReader, error) {
 		return &rawReader{o: o, names: slices.Clone(names)}, nil

@@ -32,7 +32,7 @@ type Options struct {
 	// float32 and string, or binary where a value is not UTF-8. A single value is kept alone,
 	// several as a list.
 	Keep []string
-	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultMaxLine].
+	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultRowBytes].
 	MaxRecord int64
 	// MaxValues bounds the values of one component of a row. 0: the only bound is MaxRecord.
 	MaxValues int64
@@ -53,7 +53,7 @@ const runBytes = 256 << 10
 // does not fit is then an error of the dataset, a *[dataset.ColumnError].
 func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 	if o.MaxRecord <= 0 {
-		o.MaxRecord = dataset.DefaultMaxLine
+		o.MaxRecord = dataset.DefaultRowBytes
 	}
 	if o.MaxValues <= 0 {
 		o.MaxValues = math.MaxInt64
@@ -250,7 +250,7 @@ func features(j *job) map[string]found {
 // before the damage. Of the options it uses Open and MaxRecord.
 func Names(o Options, name string) ([]string, error) {
 	if o.MaxRecord <= 0 {
-		o.MaxRecord = dataset.DefaultMaxLine
+		o.MaxRecord = dataset.DefaultRowBytes
 	}
 	r, err := openRecords(o.Open, name, o.MaxRecord)
 	if err != nil {
@@ -270,7 +270,7 @@ func Names(o Options, name string) ([]string, error) {
 // options it uses Open and MaxRecord.
 func Columns(o Options, name string) ([]dataset.Column, error) {
 	if o.MaxRecord <= 0 {
-		o.MaxRecord = dataset.DefaultMaxLine
+		o.MaxRecord = dataset.DefaultRowBytes
 	}
 	r, err := openRecords(o.Open, name, o.MaxRecord)
 	if err != nil {

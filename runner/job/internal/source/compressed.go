@@ -371,5 +371,5 @@ func (c *countedReader) Read(p []byte) (int, error) {
 
 // TextLines returns a dataset with a string for each line of the files.
 func (src Source) TextLines() *dataset.Dataset {
-	return dataset.TextLinesUpTo(int(src.Limits.RowBytes), src.Open, src.Files...)
+	return dataset.TextLinesFrom(src.Open, int(src.Limits.RowBytes), src.Files...)
 }
