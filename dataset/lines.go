@@ -177,9 +177,9 @@ func tooLongLine(file string, line int64, max int, row int64) error {
 }
 
 // mostSkipped bounds the bytes of a line that is passed over: so many times the limit of a line, or
-// mostSkipped bounds the bytes of a line that is passed over: so many times the limit of a line, or
 // [DefaultRowBytes] if that is more. A file whose line goes on beyond that, such as a device, has
 // no lines, and the search for the next one could take for ever.
+const mostSkipped = 16
 
 // skipRest reads to the end of a line that was too long.
 func (l *lineReader) skipRest() error {
