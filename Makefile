@@ -18,7 +18,7 @@ tfbench = PYTHONPATH=bench $${PYTHON:-python3} -m tfbench
 
 comma := ,
 .DEFAULT_GOAL := help
-.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test beam-test spark-test scale-bench wild
+.PHONY: day tables corpora ops same fuzz soak vuln help lib env build demo test hostile bench bench-compare bench-baseline clean go dist image-test image-test-gpu gpu-test kill-test beam-test flink-test spark-test scale-bench wild
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$"); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,6 +101,9 @@ kill-test: go ## kill runs of tfrun predict 200 times, and 50 times over a store
 
 beam-test: go ## test tfrunbeam, the module for Apache Beam, on Prism (two minutes where nothing is built yet)
 	@$(with_tf) && cd beam && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) test -count=1 -vet=off -ldflags "$$TFRUN_LDFLAGS" ./...
+
+flink-test: build ## run beam/score on Apache Flink with two task managers, one of which is killed (Java 17 and Maven; three minutes)
+	@$(with_tf) && export TFRUN_LDFLAGS && scripts/flink_test.sh
 
 spark-test: build ## run tfrun.spark on a standalone cluster of Spark (needs Java 17; five minutes)
 	@scripts/spark_test.sh
