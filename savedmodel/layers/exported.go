@@ -26,7 +26,7 @@ func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 		return nil, err
 	}
 	k := &keras3{
-		mg: mg, objs: objs, body: b, scope: scopes.Of(b), table: &Table{Signature: sig.Name, body: b}, opens: 2,
+		mg: mg, objs: objs, body: b, scope: scopes.Of(b, slashedNames(mg, objs)), table: &Table{Signature: sig.Name, body: b}, opens: 2,
 		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
 		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
 	}

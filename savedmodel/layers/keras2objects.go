@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"strings"
+
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 )
@@ -41,6 +43,20 @@ func (k *keras3) keras2Objects() (list []layerObject, functional bool) {
 		list = append(list, o)
 	}
 	return list, k.rootKind() == graphObject
+}
+
+// slashedNames returns the names with slashes that Keras 2's objects of layers bear.
+func slashedNames(mg *savedmodel.MetaGraph, objs *savedmodel.ObjectGraph) map[string]bool {
+	names := map[string]bool{}
+	if mg.Framework == savedmodel.Keras2 {
+		k := &keras2{mg: mg, objs: objs}
+		for _, id := range k.layerObjects(0) {
+			if name, _ := k.trace(id); strings.Contains(name, "/") {
+				names[name] = true
+			}
+		}
+	}
+	return names
 }
 
 // holdsLayers reports whether the object graph holds the model's layers.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 	"github.com/tfrun/tfrun/tensor"
@@ -67,6 +68,10 @@ func (k *keras3) doubtRows() {
 				k.made[other].guess("connected_to", whyShared)
 				doubtful[other.name], unordered = whyShared, true
 			}
+		}
+		if k.opens == 1 && !k.holdsLayers() && !l.sure && !l.op && holdsParts(l) {
+			r.guess("name", whySlash)
+			r.guess("params", whySlash)
 		}
 		if l.class == scopes.OperationClass && strings.HasPrefix(l.name, "tf.math.top_k") {
 			r.guess("output_shape", whyBothResults)
@@ -141,6 +146,15 @@ func (k *keras3) doubtCounts() {
 			}
 		}
 	}
+}
+
+// holdsParts reports whether a layer's variables are those of layers within it, by their paths.
+func holdsParts(l *layerCalls) bool {
+	return slices.ContainsFunc(l.vars, func(v *savedmodel.Variable) bool {
+		path := strings.Split(v.Name, "/")
+		i := slices.Index(path, l.name)
+		return i >= 0 && i < len(path)-2
+	})
 }
 
 // printsOther says why Keras may print another shape of a layer than the graph has, or "".

@@ -13,14 +13,17 @@ import (
 // Of cuts the body of a function into calls of layers. The names of all nodes begin with the scope
 // of the model, unless the function is one layer's, or does more than call the model: a signature
 // that decodes an image first, and names the best class at the end. Then the scope is the model's.
-func Of(b *body.Body) *Scope {
+//
+// Names holds the layers whose names have slashes, as Keras 2 allows: their scopes look like those of
+// layers within a model.
+func Of(b *body.Body, names map[string]bool) *Scope {
 	var nodes []*graph.Node
 	for _, n := range b.Nodes {
 		if len(n.Parts) > 1 || n.Op != "Identity" && n.Op != "NoOp" {
 			nodes = append(nodes, n)
 		}
 	}
-	s := cut(b, modelDepth(b, nodes), nodes, b.Rets)
+	s := cut(b, modelDepth(b, nodes), nodes, b.Rets, names)
 	if model := s.onlyModel(); model != nil {
 		return s.Within(model)
 	}
@@ -45,11 +48,11 @@ func (s *Scope) onlyModel() *Call {
 
 // Within cuts a call of a nested model into calls of that model's layers.
 func (s *Scope) Within(c *Call) *Scope {
-	return cut(s.b, s.Depth+1, c.Nodes, c.Outs)
+	return cut(s.b, s.Depth+1, c.Nodes, c.Outs, nil)
 }
 
 // cut cuts nodes, which share the first depth components of their names, into calls.
-func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *Scope {
+func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref, names map[string]bool) *Scope {
 	s := &Scope{b: b, Depth: depth, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}}
 	if depth > 0 && len(nodes) > 0 {
 		s.Prefix = strings.Join(nodes[0].Parts[:depth], "/")
@@ -61,7 +64,8 @@ func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *Scope 
 		if op && QuietOps[n.Op] {
 			continue
 		}
-		key := n.Parts[depth] + "/"
+		layer := layerScope(n.Parts[depth:], names)
+		key := layer + "/"
 		if op {
 			key = n.Name
 		} else if base := kerasnames.WithoutNumber(n.Parts[depth]); b.Framework() == savedmodel.Keras3 {
@@ -71,7 +75,7 @@ func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *Scope 
 		}
 		c := byKey[key]
 		if c == nil {
-			c = &Call{Raw: n.Parts[depth], Op: op}
+			c = &Call{Raw: layer, Op: op}
 			byKey[key] = c
 			s.Calls = append(s.Calls, c)
 		}
@@ -82,6 +86,20 @@ func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref) *Scope 
 	s.dropMasks()
 	s.connect(rets)
 	return s
+}
+
+// layerScope returns the scope of the layer that a node is part of: the first part of its name, or
+// more of them where they are a layer's name, with the number of a further call at most.
+func layerScope(parts []string, names map[string]bool) string {
+	if len(names) > 0 {
+		for n := len(parts) - 1; n > 1; n-- {
+			scope := strings.Join(parts[:n], "/")
+			if names[scope] || names[kerasnames.WithoutNumber(scope)] {
+				return scope
+			}
+		}
+	}
+	return parts[0]
 }
 
 // mergeConstants gives scopes that hold nothing but constants, such as "mul/y", to the operation
