@@ -164,6 +164,8 @@ func (k *keras3) printsOther(r *Layer) string {
 	case len(in) != 1 || len(out) != 1:
 	case r.Class == "TextVectorization" && in[0].Rank() == 2 && k.counts(r.Name):
 		return whyCounts
+	case r.Class == "Softmax" && !in[0].Equal(out[0]):
+		return whySoftmax
 	case r.Class == "EinsumDense" && out[0].Rank() > 2 && openSizes(out) < out[0].Rank()-1:
 		return whyEinsum
 	}

@@ -14,8 +14,8 @@ import (
 // of the model, unless the function is one layer's, or does more than call the model: a signature
 // that decodes an image first, and names the best class at the end. Then the scope is the model's.
 //
-// Names holds the layers whose names have slashes, as Keras 2 allows: their scopes look like those of
-// layers within a model.
+// Names holds the layers whose names have slashes, as Keras 2 allows: their scopes look like those
+// of layers within a model.
 func Of(b *body.Body, names map[string]bool) *Scope {
 	var nodes []*graph.Node
 	for _, n := range b.Nodes {
