@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/text"
 )
 
 // limitFlags maps the names of limits in errors to the flags that raise them.
@@ -50,8 +53,8 @@ func checkLimits(l dataset.Limits) error {
 // maxLabels bounds a file of labels, in bytes.
 const maxLabels = 64 << 20
 
-// readLabels reads a file of labels.
-func readLabels(ctx context.Context, name string) ([]byte, error) {
+// readLabels reads a file of labels, one a line.
+func readLabels(ctx context.Context, name string) ([]string, error) {
 	f, err := openNamed(ctx, name)
 	if err != nil {
 		return nil, err
@@ -61,7 +64,17 @@ func readLabels(ctx context.Context, name string) ([]byte, error) {
 	if err == nil && len(data) > maxLabels {
 		err = fmt.Errorf("more than %d bytes", maxLabels)
 	}
-	return data, err
+	if err == nil {
+		data, err = text.Unmarked(data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := strings.TrimRight(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	if err := text.Check(all); err != nil || all == "" {
+		return nil, cmp.Or(err, errors.New("no labels: want one a line"))
+	}
+	return strings.Split(all, "\n"), nil
 }
 
 // splitNote returns a function that says, once, that batches are split.

@@ -337,11 +337,10 @@ func (o *predictOptions) swapped(err error) error {
 func (o *predictOptions) parseHeads(ctx context.Context) error {
 	var labels []string
 	if o.labels != "" {
-		data, err := readLabels(ctx, o.labels)
-		if err != nil {
+		var err error
+		if labels, err = readLabels(ctx, o.labels); err != nil {
 			return fmt.Errorf("labels %q: %w", o.labels, cause(err))
 		}
-		labels = strings.Split(strings.TrimRight(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n"), "\n")
 	}
 	named := false
 	for _, s := range o.heads {

@@ -56,8 +56,9 @@ const maxVocab = 64 << 20
 //   - an empty first line and then "[UNK]": a [Vectorization]; "[UNK]" first: a [Lookup];
 //   - any other list of tokens, one a line: a [Tokens].
 //
-// Lines end in "\n", or all of them in "\r\n". A file of another kind, such as a SentencePiece
-// model or a pickled Tokenizer, is a *[FormatError].
+// Lines end in "\n", or all of them in "\r\n". A byte order mark is passed over, and says that a
+// file is of UTF-16. A file of another kind, such as a SentencePiece model or a pickled Tokenizer,
+// is a *[FormatError].
 func Open(name string, format Format) (Encoder, error) {
 	f, err := dataset.OpenFile(name)
 	if err != nil {
@@ -76,7 +77,10 @@ func Read(r io.Reader, name string, format Format) (Encoder, error) {
 	case len(data) > maxVocab:
 		return nil, &FormatError{File: name, Msg: fmt.Sprintf("larger than %d bytes", maxVocab)}
 	}
-	e, err := parse(data, format)
+	var e Encoder
+	if data, err = Unmarked(data); err == nil {
+		e, err = parse(data, format)
+	}
 	if err != nil {
 		return nil, &FormatError{File: name, Msg: err.Error()}
 	}

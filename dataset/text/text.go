@@ -14,6 +14,9 @@ package text
 
 import (
 	"fmt"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // Encoder turns text into ids and back. Implementations are safe for use by many goroutines.
@@ -28,6 +31,13 @@ type Encoder interface {
 	VocabSize() int
 	// String describes the encoder for people: "BERT WordPiece, lower case, 30522 tokens".
 	String() string
+}
+
+// Unmarked returns a text without the byte order mark that Windows' editors put before it; one in
+// UTF-16, which such a mark tells, as UTF-8.
+func Unmarked(data []byte) ([]byte, error) {
+	out, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), data)
+	return out, err
 }
 
 // EncodingError says that a text is not UTF-8, which tensorflow-datasets refuses

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/runner/job/internal/source"
 	"github.com/tfrun/tfrun/tensor"
@@ -57,7 +58,30 @@ func (j Job) columns(p *runner.Predictor, form source.Format) ([]column, error) 
 		}
 		list = append(list, c)
 	}
-	return list, uniqueColumns(list)
+	if err := uniqueColumns(list, p.Options().SkipBadRows); err != nil {
+		return nil, err
+	}
+	if form.Name == "npy" {
+		return list, j.checkArray(p, list)
+	}
+	return list, nil
+}
+
+// checkArray makes sure that the results are one array, which is all that a file of npy holds.
+func (j Job) checkArray(p *runner.Predictor, list []column) error {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.name
+	}
+	switch {
+	case len(names) > 1:
+		return &runner.OptionError{Option: "Outputs", Msg: fmt.Sprintf("a file of npy holds one array, there are %d: %s; pick one, or use npz", len(names), words.Short(strings.Join(names, ", ")))}
+	case len(j.Source.keptNames()) > 0:
+		return &runner.OptionError{Option: "Keep", Msg: fmt.Sprintf("a file of npy has no room for column %q beside its one array; use npz", j.Source.keptNames()[0])}
+	case p.Options().SkipBadRows:
+		return &runner.OptionError{Option: "SkipBadRows", Msg: "a file of npy has no room for the errors of bad rows beside its one array; use npz"}
+	}
+	return nil
 }
 
 // spread returns a column for each of the n values of a row.
@@ -76,10 +100,14 @@ func (c column) spread(n int) []column {
 	return list
 }
 
-// uniqueColumns returns an error if a column of one output has the name of another output's column.
-func uniqueColumns(list []column) error {
+// uniqueColumns makes sure that no column of one output has the name of another's, or where bad
+// rows are skipped that of their errors.
+func uniqueColumns(list []column, skip bool) error {
 	seen := make(map[string]bool, len(list))
 	for _, c := range list {
+		if skip && c.name == errorColumn {
+			return &runner.OptionError{Option: "Outputs", Msg: fmt.Sprintf("column %q says why a bad row was skipped: rename the output, NAME=OUTPUT", c.name)}
+		}
 		if seen[c.name] {
 			return &runner.OptionError{Option: "Outputs", Msg: fmt.Sprintf("two columns would be called %q: rename an output, NAME=OUTPUT", c.name)}
 		}

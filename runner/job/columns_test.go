@@ -132,3 +132,36 @@ func TestColumnsOfEveryFormat(t *testing.T) {
 		})
 	}
 }
+
+// What a format has no room for is refused as an option that does not fit, before the run.
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	s := load(t, "k3_multi_io/model")
+	for name, test := range map[string]struct {
+		o    runner.PredictOptions
+		j    Job
+		want string // "": there is room
+	}{
+		"two arrays in npy":       {runner.PredictOptions{}, Job{Output: "x.npy"}, "one array, there are 2: output_0, output_1"},
+		"one":                     {runner.PredictOptions{Outputs: []string{"output_1"}}, Job{Output: "x.npy"}, ""},
+		"one, spread":             {runner.PredictOptions{Outputs: []string{"output_1"}}, Job{Output: "x.npy", Wide: WideColumns}, "one array, there are 4: output_1.0"},
+		"kept columns in npy":     {runner.PredictOptions{Outputs: []string{"output_1"}}, Job{Output: "x.npy", Source: Source{Keep: []string{"id"}}}, `no room for column "id"`},
+		"errors in npy":           {runner.PredictOptions{Outputs: []string{"output_1"}, SkipBadRows: true}, Job{Output: "x.npy"}, "no room for the errors of bad rows"},
+		"an output called error":  {runner.PredictOptions{Outputs: []string{"error=output_0"}, SkipBadRows: true}, Job{Output: "x.csv"}, "says why a bad row was skipped"},
+		"the same in JSON":        {runner.PredictOptions{Outputs: []string{"error=output_0"}, SkipBadRows: true}, Job{Output: "x.jsonl"}, "says why a bad row was skipped"},
+		"where no row is skipped": {runner.PredictOptions{Outputs: []string{"error=output_0"}}, Job{Output: "x.csv"}, ""},
+	} {
+		p, err := s.NewPredictor(test.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form, err := test.j.outputFormat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = test.j.columns(p, form)
+		if option := (*runner.OptionError)(nil); test.want == "" && err != nil || test.want != "" && (!errors.As(err, &option) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+	}
+}
