@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -206,7 +207,11 @@ func (e *BatchAxisError) Error() string {
 
 // Hints says what to type instead.
 func (e *BatchAxisError) Hints() []string {
-	return []string{"run one row at a time, each holding whole tensors: --no-batch"}
+	hints := []string{"run one row at a time, each holding whole tensors: --no-batch"}
+	if e.Shape.Ranked() && e.Shape.Rank() == 0 {
+		hints = append(hints, fmt.Sprintf("or give all rows one value: --set %s", words.Shell(e.Input+"=VALUE")))
+	}
+	return hints
 }
 
 // BatchError is an error of TensorFlow's with the rows that were being run.

@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner"
@@ -48,9 +47,6 @@ func (o *predictOptions) nullValues(graph *savedmodel.MetaGraph, sig *savedmodel
 		}
 		if source.Encoder != nil && (source.Text == "" || source.Columns[name] == source.Text || source.Text == name || len(sig.Inputs) == 1) {
 			dtype = tensor.String // text that will be encoded
-		}
-		if strings.EqualFold(value, "nan") && dtype.IsFloat() {
-			value = "NaN"
 		}
 		if source.Nulls[name], err = scalar(dtype, value); err != nil {
 			return usagef("tfrun predict", "--null %q: want a value of type %s", s, dtype)

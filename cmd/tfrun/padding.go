@@ -29,7 +29,7 @@ func (p paddingOptions) apply(o *runner.PredictOptions, sig *savedmodel.Signatur
 			return usagef("tfrun predict", "--pad %q: want a value of type %s", s, in.DType)
 		}
 	}
-	if err := p.sequences(&o.Sequences, sig); err != nil {
+	if err := p.sequences(&o.Sequences, sig, o.NoBatch); err != nil {
 		return err
 	}
 	for _, s := range p.padTo {
@@ -56,7 +56,7 @@ func (p paddingOptions) apply(o *runner.PredictOptions, sig *savedmodel.Signatur
 }
 
 // sequences turns the flags about lengths into options.
-func (p paddingOptions) sequences(s *runner.Sequences, sig *savedmodel.Signature) error {
+func (p paddingOptions) sequences(s *runner.Sequences, sig *savedmodel.Signature, noBatch bool) error {
 	s.PadSide, s.Truncate = runner.Side(p.side), runner.Side(p.truncate)
 	if p.keras {
 		s.PadSide, s.Truncate = cmp.Or(s.PadSide, runner.Pre), cmp.Or(s.Truncate, runner.Pre)
@@ -91,24 +91,35 @@ func (p paddingOptions) sequences(s *runner.Sequences, sig *savedmodel.Signature
 		if !ok {
 			return &runner.NameError{Kind: "input", Name: name, Have: sig.InputNames()}
 		}
-		if s.Set[name], err = constantOf(in, value); err != nil {
-			return usagef("tfrun predict", "--set %q: want a value of %s %s, as JSON", text, in.DType, in.Shape)
+		shape, whose := in.Shape, ""
+		if !noBatch && shape.Rank() > 0 && shape.Dim(0) == tensor.Unknown {
+			shape, whose = shape.Drop(1), ", which each row gets"
+		}
+		if s.Set[name], err = constantOf(in.DType, shape, value); err != nil {
+			return usagef("tfrun predict", "--set %q: want a value of %s %s, as JSON%s", text, in.DType, shape, whose)
 		}
 	}
 	return nil
 }
 
-// constantOf reads a value for all rows, in the input's shape, or, if the input's first axis is the
-// batch, in a row's.
-func constantOf(in savedmodel.TensorInfo, value string) (tensor.Tensor, error) {
-	shape := in.Shape
-	if shape.Rank() > 0 && shape.Dim(0) == tensor.Unknown {
-		shape = shape.Drop(1)
+// constantOf reads a value of a dtype and a shape as a row of JSON has it; a text may stand without
+// quotes, and numbers and truth as Python writes them.
+func constantOf(dtype tensor.DType, shape tensor.Shape, value string) (tensor.Tensor, error) {
+	switch word := strings.ToLower(value); {
+	case dtype == tensor.String && (shape.Rank() == 0 || !strings.HasPrefix(value, "[")):
+		if !strings.HasPrefix(value, `{"b64"`) {
+			value = string(dataset.AppendJSONString(nil, value))
+		}
+	case word == "nan":
+		value = "NaN"
+	case word == "inf" || word == "infinity":
+		value = "Infinity"
+	case word == "-inf" || word == "-infinity":
+		value = "-Infinity"
+	case word == "true" || word == "false":
+		value = word
 	}
-	if in.DType == tensor.String && !strings.HasPrefix(value, "[") {
-		return scalar(in.DType, value)
-	}
-	rows, err := dataset.JSONL(strings.NewReader(value), dataset.Leaf(dataset.Component{DType: in.DType, Shape: shape})).Collect(context.Background())
+	rows, err := dataset.JSONL(strings.NewReader(value), dataset.Leaf(dataset.Component{DType: dtype, Shape: shape})).Collect(context.Background())
 	if err != nil {
 		return tensor.Tensor{}, err
 	}
@@ -118,23 +129,9 @@ func constantOf(in savedmodel.TensorInfo, value string) (tensor.Tensor, error) {
 	return rows[0].Tensors[0], nil
 }
 
-// scalar reads a value of a dtype as JSON; a text may be without quotes.
+// scalar reads one value of a dtype; see [constantOf].
 func scalar(dtype tensor.DType, value string) (tensor.Tensor, error) {
-	if dtype == tensor.String && !strings.HasPrefix(value, `{"b64"`) {
-		quoted, err := json.Marshal(value)
-		if err != nil {
-			return tensor.Tensor{}, err
-		}
-		value = string(quoted)
-	}
-	rows, err := dataset.JSONL(strings.NewReader(value), dataset.TensorSpec(dtype)).Collect(context.Background())
-	if err != nil {
-		return tensor.Tensor{}, err
-	}
-	if len(rows) != 1 {
-		return tensor.Tensor{}, strconv.ErrSyntax
-	}
-	return rows[0].Tensors[0], nil
+	return constantOf(dtype, tensor.MakeShape(), value)
 }
 
 // paddedShape reads [5,null]. -1 means null, as in tf.data.

@@ -41,7 +41,7 @@ func (j Job) checkBad(bad, rows int64, end bool, last error) error {
 	case j.MaxBadRows > 0 && bad > j.MaxBadRows:
 		e.Limit = fmt.Sprint(j.MaxBadRows)
 	case j.MaxBadShare > 0 && (end || rows >= shareFrom) && float64(bad) > j.MaxBadShare*float64(rows):
-		e.Limit = fmt.Sprintf("%g %%", 100*j.MaxBadShare)
+		e.Limit = fmt.Sprintf("%.6g %%", 100*j.MaxBadShare)
 	default:
 		return nil
 	}

@@ -31,6 +31,16 @@ func (src Source) Rows(p *runner.Predictor) (*dataset.Dataset, error) {
 			return nil, &runner.NameError{Kind: "input", Name: name, Have: append(sig.InputNames(), r.featureNames()...)}
 		}
 	}
+	for _, name := range sig.InputNames() {
+		_, given := r.sig.Inputs[name]
+		_, null := src.Nulls[name]
+		switch {
+		case !given && src.Columns[name] != "":
+			return nil, &runner.OptionError{Option: "Columns", Msg: fmt.Sprintf("input %q is set for all rows, or made of their lengths: it is read from no column", name)}
+		case !given && null:
+			return nil, &runner.OptionError{Option: "Nulls", Msg: fmt.Sprintf("input %q is set for all rows, or made of their lengths: it has no values that are missing", name)}
+		}
+	}
 	if src.Encoder != nil && r.noBatch {
 		return nil, &runner.OptionError{Option: "Encoder, NoBatch", Msg: "text is encoded row by row, whole tensors hold ids already"}
 	}
