@@ -20,6 +20,7 @@ type Case struct {
 	Disguise string   // how its path is hidden
 	Form     string   // how the model is encoded
 	Tags     []string // of the graph to load
+	Path     string   // the value for the input "path", in models that have one
 
 	make func() (harmful *pb.MetaGraphDef, assets map[string][]byte)
 	form form
@@ -124,7 +125,7 @@ func Refused(c Canary) iter.Seq[Case] {
 
 // newCase returns a case; its model is made when it is asked for.
 func newCase(p payload, at place, d disguise, f form) Case {
-	return Case{Op: p.op, Place: at.name, Disguise: d.name, Form: f.name, Tags: f.tags, form: f, make: func() (*pb.MetaGraphDef, map[string][]byte) {
+	return Case{Op: p.op, Place: at.name, Disguise: d.name, Form: f.name, Tags: f.tags, Path: p.path, form: f, make: func() (*pb.MetaGraphDef, map[string][]byte) {
 		m := newModel()
 		at.put(m, func(b *body) ref {
 			if p.path == "" {

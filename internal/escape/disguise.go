@@ -60,6 +60,10 @@ var disguises = []disguise{
 		second := b.add("AssignVariableOp", "", attrs{"dtype": dtString}, two, b.text(path), after(first))
 		return b.add("ReadVariableOp", "value", attrs{"dtype": dtString}, one, after(second))
 	}},
+	{"a row's", true, func(m *model, b *body, _ string) ref { return m.feeds(b.text("")) }},
+	{"a row's, under a name that tfrun gives", true, func(m *model, b *body, _ string) ref {
+		return m.feeds(b.named("tfrun_path_0", "Identity", "output", attrs{"T": dtString}, b.text("")))
+	}},
 	{"saver's file name", true, func(m *model, b *body, path string) ref {
 		p := b.text(path)
 		m.meta.SaverDef = &pb.SaverDef{FilenameTensorName: p.node + ":0", RestoreOpName: b.add("NoOp", "", nil).node}
@@ -70,6 +74,12 @@ var disguises = []disguise{
 		m.meta.SaverDef = &pb.SaverDef{FilenameTensorName: pair.node + ":1", RestoreOpName: b.add("NoOp", "", nil).node}
 		return pair
 	}},
+}
+
+// feeds makes a tensor the input "path" of the signatures.
+func (m *model) feeds(r ref) ref {
+	m.fed = m.main.write(r)
+	return r
 }
 
 // pair adds a node with two strings.

@@ -23,6 +23,7 @@ type model struct {
 	functions []*functionpb.FunctionDef
 	gradients []*functionpb.GradientDef
 	assets    map[string][]byte
+	fed       string // the tensor of the input "path" of every signature; "" for none
 }
 
 // quiet and quietText are nodes without effect that every model has, for its harmless double to
@@ -94,6 +95,12 @@ func (m *model) graph() *graphpb.GraphDef {
 // done returns the model with its graph.
 func (m *model) done() *pb.MetaGraphDef {
 	m.meta.GraphDef = m.graph()
+	for name, sig := range m.meta.GetSignatureDef() {
+		if m.fed != "" && name != initSignature {
+			sig.Inputs["path"] = tensorInfo(m.fed, dtString)
+			sig.Inputs["path"].TensorShape = shapeOf(nil)
+		}
+	}
 	return m.meta
 }
 

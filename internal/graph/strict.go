@@ -51,17 +51,21 @@ func (g *Graph) Doubts() ([]Doubt, error) {
 	return list, nil
 }
 
-// withoutBodies returns the GraphDef without its nodes and functions.
+// withoutBodies returns the GraphDef without its nodes and functions. It keeps those whose number or
+// length is written in more bytes than it needs.
 func (g *Graph) withoutBodies() ([]byte, error) {
+	plain := func(f wire.Field, raw []byte, n protowire.Number) bool {
+		return f.Num == n && f.Type == protowire.BytesType && len(raw) == protowire.SizeTag(n)+protowire.SizeBytes(len(f.Data))
+	}
 	var out []byte
 	err := wire.EachRaw(g.raw, func(f wire.Field, raw []byte) error {
 		switch {
-		case f.Num == FieldNodes && f.Type == protowire.BytesType:
+		case plain(f, raw, FieldNodes):
 			return nil
-		case f.Num == FieldLibrary && f.Type == protowire.BytesType:
+		case plain(f, raw, FieldLibrary):
 			var library []byte
 			err := wire.EachRaw(f.Data, func(f wire.Field, raw []byte) error {
-				if f.Num != FieldFunctions || f.Type != protowire.BytesType {
+				if !plain(f, raw, FieldFunctions) {
 					library = append(library, raw...)
 				}
 				return nil
