@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -47,8 +48,11 @@ type BatchOptions struct {
 	// that keep to the budget; a single row beyond it is a batch of its own. 0: no bound. Budget
 	// does not go with DropRemainder.
 	Budget int64
-	// Split, if not nil, is called for each group that Budget splits, with the number of its rows
-	// and how many of them make the first batch.
+	// Kept bounds the bytes that the rows of a group keep beside their tensors, where rows are
+	// grouped as they arrive: a group of more ends early. 0: a 32nd of Budget.
+	Kept int64
+	// Split, if not nil, is called for each group that Budget or Kept splits, with the number of
+	// its rows and how many of them make the first batch.
 	Split func(rows, first int)
 	// RoundUp, if not nil, gives the size that an axis is padded to, from the size of its longest
 	// row; it returns that size or a larger one. It serves models for which each new shape of a
@@ -129,8 +133,8 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 	if err != nil {
 		return nil, nil, err
 	}
-	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 || opts.Budget < 0 || opts.WindowBytes < 0 {
-		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window, WindowBytes, MaxBytes and Budget must not be negative")
+	if opts.Size < 0 || opts.MaxTokens < 0 || opts.Window < 0 || opts.MaxBytes < 0 || opts.Budget < 0 || opts.Kept < 0 || opts.WindowBytes < 0 {
+		return nil, nil, buildErr(InvalidArgument, op, "Size, MaxTokens, Window, WindowBytes, MaxBytes, Budget and Kept must not be negative")
 	}
 	if opts.Size == 0 && (opts.MaxTokens == 0 || opts.DropRemainder) {
 		return nil, nil, buildErr(InvalidArgument, op, "Size must be greater than zero")
@@ -184,7 +188,8 @@ type batcher struct {
 	stats *Stats
 
 	budget int64
-	keeps  bool // rows have kept columns
+	kept   int64 // most bytes that a group of arriving rows keeps; 0: no bound
+	keeps  bool  // rows have kept columns
 	split  func(rows, first int)
 	rest   []*Element // rows of a group that the budget split, for the next batches
 }
@@ -229,7 +234,7 @@ func (it *batcher) group() []*Element {
 }
 
 func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOptions) *batcher {
-	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats, budget: opts.Budget, split: opts.Split}
+	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats, budget: opts.Budget, kept: cmp.Or(opts.Kept, opts.Budget/keptShare), split: opts.Split}
 	if it.b.max == 0 {
 		it.b.max = DefaultMaxBytes
 	}
@@ -312,7 +317,7 @@ const keptShare = 32
 // countKept adds up the bytes that rows of a group keep beside their tensors. A group that keeps
 // more than its share of the budget becomes a batch before it is full.
 func (it *batcher) countKept(g *arrival, rows []*Element) {
-	if it.budget == 0 {
+	if it.kept == 0 {
 		return
 	}
 	for _, e := range rows {
@@ -321,7 +326,7 @@ func (it *batcher) countKept(g *arrival, rows []*Element) {
 			g.kept += int64(len(x.Value))
 		}
 	}
-	if g.n < g.size && g.kept > it.budget/keptShare && !g.leavesEarly {
+	if g.n < g.size && g.kept > it.kept && !g.leavesEarly {
 		g.leavesEarly = true
 		if it.split != nil {
 			it.split(g.size, g.n)

@@ -35,7 +35,7 @@ func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions
 		budget = 0 // a batch is always as large as a whole one
 	}
 	return dataset.BatchOptions{
-		Budget: budget, Split: p.o.Split, Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: grouping, Window: p.o.Window, WindowBytes: p.o.WindowMemory, Stats: p.o.Stats,
+		Budget: budget, Kept: p.mostKept(), Split: p.o.Split, Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: grouping, Window: p.o.Window, WindowBytes: p.o.WindowMemory, Stats: p.o.Stats,
 		PaddedShapes: dataset.Dict(shapes), PaddingValues: dataset.Dict(values),
 	}
 }

@@ -16,6 +16,16 @@ import (
 // batches are on their way at a time, and their results hold these columns once more.
 const keptShare = 32
 
+// mostKept returns how many bytes of kept columns a batch may hold before it is full; 0 for any
+// number. Copies of its last row fill up a batch of a fixed size that ends early: where a model
+// keeps state, each row of a batch has its own, so that no batch may.
+func (p *Predictor) mostKept() int64 {
+	if p.fixed > 0 && p.f.state.Stateful() {
+		return 0
+	}
+	return max(p.o.Limits.BatchBytes/keptShare, 1)
+}
+
 // blockFeeder makes batches of rows that arrive in blocks, all of one shape. Nothing is padded, and
 // no row is handled by itself, which makes small rows several times as quick.
 type blockFeeder struct {
@@ -111,7 +121,8 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 			f.kept += int64(len(x.Value))
 		}
 	}
-	if f.n += n; f.n == f.size || f.kept > f.p.o.Limits.BatchBytes/keptShare {
+	f.n += n
+	if most := f.p.mostKept(); f.n == f.size || most > 0 && f.kept > most {
 		return f.flush(put)
 	}
 	return nil

@@ -138,7 +138,7 @@ func (s *escapes) try(t *testing.T, e escape.Case, mode escapeMode) {
 	}
 }
 
-// runGuarded loads a model and runs its signatures; path is fed to an input of that name. It returns
+// runGuarded loads a model and runs its signatures; path is fed to an input of that name. It gives
 // all answers.
 func runGuarded(ctx context.Context, dir, path string, o Options) (answers string, err error) {
 	s, err := Load(ctx, dir, o)

@@ -17,6 +17,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/tensor"
@@ -242,6 +244,44 @@ func TestPredictFixedBatch(t *testing.T) {
 	}
 	if _, err := s.NewPredictor(PredictOptions{BatchSize: int(fixed) + 1}); err == nil {
 		t.Error("another batch size than the fixed one was taken")
+	}
+}
+
+// TestPredictFixedBatchKeeps has a model of batches of four run rows that keep much: a batch ends
+// with the second row, and the answers are those of whole batches.
+func TestPredictFixedBatchKeeps(t *testing.T) {
+	s := load(t, "mod_fixed_batch/model")
+	p, err := s.NewPredictor(PredictOptions{Stats: &dataset.Stats{}}) // which counts row by row
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for i := range 7 {
+		fmt.Fprintf(&text, "{\"x\": [1, 2, %d], \"k\": %q}\n", i, strings.Repeat("k", 100))
+	}
+	var answers [2][]Result
+	for i, memory := range []int64{1 << 20, keptShare * 150} {
+		p.o.Limits.BatchBytes = memory
+		most := 0
+		for b, err := range p.Batches(t.Context(), dataset.JSONL(strings.NewReader(text.String()), p.GivenSpec(), dataset.JSONLOptions{Keep: []string{"k"}})) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			most = max(most, b.Len())
+			for j := range b.Len() {
+				r, err := b.Result(j)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answers[i] = append(answers[i], r)
+			}
+		}
+		if want := 4 - 2*i; most != want {
+			t.Errorf("a batch of %d rows, want %d", most, want)
+		}
+	}
+	if diff := cmp.Diff(answers[0], answers[1], cmp.Comparer(sameTensor), cmp.Comparer(sameError)); diff != "" {
+		t.Errorf("whole batches -, short ones +\n%s", diff)
 	}
 }
 

@@ -51,8 +51,8 @@ func (g *Graph) Doubts() ([]Doubt, error) {
 	return list, nil
 }
 
-// withoutBodies returns the GraphDef without its nodes and functions. It keeps those whose number or
-// length is written in more bytes than it needs.
+// withoutBodies returns the GraphDef without nodes and functions, but for those whose field number
+// or length is written in more bytes than it needs.
 func (g *Graph) withoutBodies() ([]byte, error) {
 	plain := func(f wire.Field, raw []byte, n protowire.Number) bool {
 		return f.Num == n && f.Type == protowire.BytesType && len(raw) == protowire.SizeTag(n)+protowire.SizeBytes(len(f.Data))
