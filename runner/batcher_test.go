@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -280,5 +281,57 @@ func BenchmarkBatcher(b *testing.B) {
 			slices.Sort(ratios)
 			b.ReportMetric(ratios[len(ratios)/2], "times-the-rate")
 		})
+	}
+}
+
+// A service's rows have its own names for inputs and outputs, keys that come back with the answer,
+// and no value for some inputs.
+func TestBatcherNames(t *testing.T) {
+	t.Parallel()
+	s := load(t, "k3_multi_io/model")
+	spec, err := s.NewPredictor(PredictOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := spec.RowSpec().Paths()
+	keys := map[string][]string{}
+	for i, name := range inputs {
+		keys[name] = []string{fmt.Sprintf("field%d", i)}
+	}
+	o := PredictOptions{Outputs: []string{"score=" + spec.OutputNames()[0]}}
+	o.JSON = dataset.JSONLOptions{Keys: keys, Keep: []string{"id"}}
+	p, err := s.NewPredictor(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.NewBatcher(BatcherOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	own, theirs := `{"id":7`, `{"id":7`
+	for i, name := range inputs {
+		value := "[1,2,3,4,5]"
+		own += fmt.Sprintf(",%q:%s", name, value)
+		theirs += fmt.Sprintf(",\"field%d\":%s", i, value)
+	}
+	row, err := p.ParseRow([]byte(theirs + "}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Run(t.Context(), row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := AppendRow(nil, p.OutputNames(), got)
+	if err != nil || !bytes.HasPrefix(line, []byte(`{"score":`)) || !bytes.HasSuffix(line, []byte(`,"id":7}`)) {
+		t.Errorf("the answer is %s, %v; want a score and the id", line, err)
+	}
+	if _, err := p.ParseRow([]byte(own + "}")); err == nil {
+		t.Errorf("a row of the model's own names is read: %s", own)
+	}
+	o.JSON.Keys = map[string][]string{"nothing": {"x"}}
+	if _, err := s.NewPredictor(o); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Errorf("a key for an input that is not there: %v", err)
 	}
 }

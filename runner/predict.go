@@ -38,7 +38,7 @@ func (s *Session) NewPredictor(o PredictOptions) (*Predictor, error) {
 
 // plan works out the rows' spec, and how inputs are fed.
 func (p *Predictor) plan() error {
-	for _, step := range []func() error{p.settle, p.buildSpec, p.findFeatures, p.checkSequences} {
+	for _, step := range []func() error{p.settle, p.buildSpec, p.findFeatures, p.checkSequences, p.checkJSON} {
 		if err := step(); err != nil {
 			return err
 		}

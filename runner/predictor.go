@@ -59,6 +59,10 @@ type PredictOptions struct {
 	// Sequences says how rows are brought to a length, and what inputs get beside what rows hold.
 	Sequences Sequences
 
+	// JSON says how [Predictor.ParseRow] reads a row. Its Keys (inputs under names of a service's
+	// own), Keep (what is handed on to the result) and Nulls (what missing values become) count.
+	JSON dataset.JSONLOptions
+
 	// Limits bounds what rows may ask for.
 	Limits dataset.Limits
 	// Split, if not nil, is told once that a batch was split to keep within

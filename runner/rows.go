@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -46,19 +48,45 @@ func (p *Predictor) Rows(ctx context.Context, rows iter.Seq[map[string]tensor.Te
 }
 
 // ParseRow reads a row from JSON, by the rules of [dataset.JSONL]: {"input": value, …}, or the bare
-// value where there is one input. Errors are *[dataset.SyntaxError] and name the field.
+// value where there is one input; see PredictOptions.JSON. Errors are *[dataset.SyntaxError] and
+// name the field.
 func (p *Predictor) ParseRow(text []byte) (dataset.Element, error) {
 	parser, ok := p.parsers.Get().(*dataset.RowParser)
 	if !ok {
 		var err error
-		limits := p.o.Limits
-		parser, err = dataset.NewRowParser(p.spec, dataset.JSONLOptions{MaxDepth: limits.Depth, MaxValues: limits.Elements, MaxLength: limits.Length})
-		if err != nil {
+		if parser, err = p.newParser(); err != nil {
 			return dataset.Element{}, err
 		}
 	}
 	defer p.parsers.Put(parser)
 	return parser.Parse(text)
+}
+
+// newParser returns a parser of the predictor's rows.
+func (p *Predictor) newParser() (*dataset.RowParser, error) {
+	o := p.o.JSON
+	o.MaxDepth, o.MaxValues, o.MaxLength = p.o.Limits.Depth, p.o.Limits.Elements, p.o.Limits.Length
+	return dataset.NewRowParser(p.spec, o)
+}
+
+// checkJSON checks how rows of JSON are to be read, where the options say so.
+func (p *Predictor) checkJSON() error {
+	o := p.o.JSON
+	if len(o.Keys)+len(o.Keep)+len(o.Nulls) == 0 {
+		return nil
+	}
+	have := p.spec.Paths()
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(o.Keys)), slices.Sorted(maps.Keys(o.Nulls))) {
+		if !slices.Contains(have, name) {
+			return &NameError{Kind: "input", Name: name, Have: have}
+		}
+	}
+	parser, err := p.newParser()
+	if err != nil {
+		return &OptionError{Option: "JSON", Msg: err.Error()}
+	}
+	p.parsers.Put(parser)
+	return nil
 }
 
 // checkRow makes sure that a row has the components of the spec.

@@ -38,7 +38,8 @@ func (n *network) build(depth int) {
 		cfg := n.configs[name]
 		class := n.class(name)
 		if class == "InputLayer" && n.sequential {
-			if cfg != nil && (!n.inner || len(n.inputs) == 0) { // damaged metadata has layers without a configuration
+			// damaged metadata has layers without a configuration
+			if cfg != nil && (!n.inner || len(n.inputs) == 0) {
 				c := rules.ParseConfig(cfg.Config)
 				if s, ok := c.InputShape(); ok {
 					prev = oneShape(s)
