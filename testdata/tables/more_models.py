@@ -998,3 +998,144 @@ def built_late(keras):
 
     i = keras.Input((None, 4))
     return keras.Model(i, L.Dense(1)(Late()(Late(name="again")(i))))
+
+
+# ---- what was stated and wrong, or missing, once
+
+@model()
+def unused_outputs(keras):
+    L = keras.layers
+    a = keras.Input((6,))
+    h = L.Dense(4, activation="relu")(a)
+    enc = keras.Model(a, [L.Dense(2)(h), L.Dense(3)(h), L.Dense(5)(h)], name="encoder")
+    b = keras.Input((3,))
+    dec = keras.Model(b, [L.Dense(6)(b), L.Dense(1)(b)], name="decoder")
+    i = keras.Input((6,))
+    _, z, _ = enc(i)
+    y, _ = dec(z)
+    return keras.Model(i, y, name="vae")
+
+
+@model()
+def nested_two_deep(keras):
+    L = keras.layers
+    a = keras.Input((4,), name="a")
+    small = keras.Model(a, [L.Dense(2, name="mu")(a), L.Dense(2, name="sigma")(a)], name="small")
+    b = keras.Input((4,), name="b")
+    mu, sigma = small(L.Dense(4, activation="relu")(b))
+    mid = keras.Model(b, {"m": mu, "both": L.Concatenate()([mu, sigma])}, name="mid")
+    c = keras.Input((4,), name="c")
+    o = mid(L.LayerNormalization()(c))
+    return keras.Model(c, L.Dense(1)(o["both"]), name="outer")
+
+
+@model()
+def nested_open(keras):
+    L = keras.layers
+    a = keras.Input((None, None, 3))
+    base = keras.Model(a, L.Conv2D(4, 3, padding="same")(a), name="base")
+    s = keras.Sequential([keras.Input((None, None, 4)), L.Conv2D(2, 3), L.ReLU()], name="stack")
+    i = keras.Input((8, 8, 3))
+    x = L.Flatten()(s(base(i)))
+    return keras.Model(i, L.Dense(2)(x))
+
+
+@model()
+def deep_residual_names(keras):
+    L = keras.layers
+    i = keras.Input((12, 12, 4), name="input_image")
+    x = i
+    for s, n in enumerate((4, 6)):
+        for b in range(2):
+            slash = "_" if hasattr(keras, "ops") else "/"  # of which Keras 3 wants none
+            y = L.Conv2D(n, 3, padding="same", strides=2 if b == 0 and s else 1, name=slash.join((f"stage{s}", f"block{b}", "conv_a")))(x)
+            y = L.PReLU(shared_axes=[1, 2])(y)
+            y = L.Conv2D(n, 3, padding="same")(y)
+            if y.shape[-1] != x.shape[-1]:
+                x = L.Conv2D(n, 1, strides=2)(x)
+            x = L.add([x, y])
+    x = L.GlobalMaxPooling2D()(x)
+    return keras.Model(i, L.Dense(2, name="logits")(x), name="resnet-small")
+
+
+@model()
+def tied_embedding(keras):
+    L = keras.layers
+    if hasattr(keras, "ops"):
+        i = keras.Input((None,), dtype="int32")
+        emb = L.ReversibleEmbedding(16, 4) if hasattr(L, "ReversibleEmbedding") else L.Embedding(16, 4)
+        x = L.LSTM(4, return_sequences=True)(emb(i))
+        return keras.Model(i, emb(x, reverse=True) if hasattr(L, "ReversibleEmbedding") else L.Dense(16)(x))
+
+    class LM(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.emb, self.rnn = L.Embedding(16, 4), L.LSTM(4, return_sequences=True)
+
+        def call(self, x):
+            return tf.einsum("btd,vd->btv", self.rnn(self.emb(x)), self.emb.embeddings)
+
+    m = LM()
+    m(np.zeros((2, 3), np.int32))
+    return m
+
+
+@model()
+def metrics_in_model(keras):
+    L = keras.layers
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.body = keras.Sequential([L.Dense(5, activation="relu"), L.BatchNormalization(), L.Dense(2)])
+            self.loss_tracker = keras.metrics.Mean(name="loss")
+            self.mae = keras.metrics.MeanAbsoluteError(name="mae")
+
+        def call(self, x, training=None):
+            return self.body(x, training=training)
+
+        @property
+        def metrics(self):
+            return [self.loss_tracker, self.mae]
+
+    m = Net()
+    m(np.zeros((3, 4), np.float32))
+    return m
+
+
+@model("k2")
+def tf_slices(keras):
+    L = keras.layers
+    i = keras.Input((10, 4))
+    x = L.Conv1D(4, 3, padding="same")(i)
+    a = x[:, -1]
+    b = x[:, 2:8:2, :2]
+    c = x[..., tf.newaxis, 0]
+    e = x / (tf.reduce_sum(tf.abs(x), axis=1, keepdims=True) + 1e-6)
+    f = (-x + 1.0) ** 2 - e
+    g, _ = tf.math.top_k(x, 2)
+    return keras.Model(i, [a, b, c, f, g, L.Dense(2)(tf.reduce_mean(f, axis=[1]))])
+
+
+@model("k3")
+def newer_layers(keras):
+    L = keras.layers
+    i = keras.Input((12, 12, 3))
+    x = L.AdaptiveAveragePooling2D((4, 3))(L.Conv2D(4, 3)(i))
+    y = L.AdaptiveMaxPooling2D(2)(x)
+    j = keras.Input((6,), dtype="int32")
+    e = L.ReversibleEmbedding(9, 4, tie_weights=False)
+    z = e(e(j), reverse=True)
+    return keras.Model([i, j], [L.Flatten()(y), z])
+
+
+@model("k3")
+def quantized_functional(keras):
+    L = keras.layers
+    i = keras.Input((5,), dtype="int32")
+    x = L.Embedding(12, 8)(i)
+    x = L.EinsumDense("abc,cd->abd", output_shape=(None, 6), bias_axes="d")(x)
+    x = L.Dense(4, activation="gelu")(x)
+    m = keras.Model(i, L.GlobalAveragePooling1D()(x))
+    m.quantize("int8")
+    return m
