@@ -40,11 +40,8 @@ func brokenNode(def *nodepb.NodeDef) string {
 			return fmt.Sprintf("is a constant of %v that holds %v", graph.DType(says), graph.DType(holds))
 		}
 	}
-	if n := len(def.GetInput()); n > mostInputs {
-		data, _ := graph.SplitInputs(def)
-		if len(data) > mostInputs {
-			return fmt.Sprintf("has %d inputs: more than %d", len(data), mostInputs)
-		}
+	if n := dataInputs(def); n > mostInputs {
+		return fmt.Sprintf("has %d inputs: more than %d", n, mostInputs)
 	}
 	for name, v := range attrs {
 		n := v.GetI()
@@ -57,6 +54,16 @@ func brokenNode(def *nodepb.NodeDef) string {
 		return fmt.Sprintf("lists %d inputs or outputs (%s): more than %d", n, name, mostListed)
 	}
 	return ""
+}
+
+// dataInputs returns how many inputs of a node are values.
+func dataInputs(def *nodepb.NodeDef) (n int) {
+	for _, in := range def.GetInput() {
+		if in == "" || in[0] != '^' {
+			n++
+		}
+	}
+	return n
 }
 
 // impossible reports what [scanHuge] found, with the signatures that reach it.

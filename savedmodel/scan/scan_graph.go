@@ -83,7 +83,11 @@ func (s *scanner) readMain() error {
 		if n.op == "VarHandleOp" {
 			n.variable = variableName(def)
 		}
-		body.huge = append(body.huge, hugeAlone(def)...)
+		broken := hugeAlone(def)
+		body.huge = append(body.huge, broken...)
+		if len(broken) > 0 && len(n.inputs) > mostInputs {
+			n.inputs = nil // nothing runs the node, and millions of inputs take much memory
+		}
 		s.main[def.GetName()] = n
 		callees, hit := s.look(def)
 		_, sized := sizedBy[n.op]

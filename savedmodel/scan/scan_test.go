@@ -281,7 +281,7 @@ func TestScanOfDeepCalls(t *testing.T) {
 	if len(result.Findings) != 1 || result.Findings[0].Severity != Unsafe {
 		t.Errorf("Scan = %+v, want one unsafe ReadFile", result.Findings)
 	}
-	if d := time.Since(start); d > 20*time.Second {
+	if d := time.Since(start); d > 3*time.Minute { // out of proportion on any machine
 		t.Errorf("Scan took %v", d)
 	}
 }
