@@ -108,8 +108,8 @@ flink-test: build ## run beam/score on Apache Flink with two task managers, one 
 spark-test: build ## run tfrun.spark on a standalone cluster of Spark (needs Java 17; five minutes)
 	@scripts/spark_test.sh
 
-scale-bench: build ## measure folders and Spark against one process and Python workers (PYTHON with TensorFlow, pyarrow and pandas; Java 17; ROUNDS=5)
-	@scripts/spark_test.sh bench
+scale-bench: build ## measure folders, Spark and Beam against one process, Python workers and a loop (PYTHON with TensorFlow, pyarrow and pandas; Java 17; ROUNDS=5)
+	@$(with_tf) && export TFRUN_LDFLAGS && scripts/spark_test.sh bench
 
 soak: go ## run millions of rows and look at what is left: memory, goroutines, files (ROWS=10000000)
 	@$(with_tf) && TFRUN_SOAK=$${ROWS:-10000000} TF_CPP_MIN_LOG_LEVEL=3 $(GO) test ./runner/job -run TestSoak -count=1 -v -vet=off -timeout 2h -ldflags "$$TFRUN_LDFLAGS"

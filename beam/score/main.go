@@ -63,11 +63,16 @@ func main() {
 	flag.Parse()
 	beam.Init()
 	p, s := beam.NewPipelineWithRoot()
-	rows := beam.ParDo(s, keyed, beam.Reshuffle(s, textio.Read(s, *input)))
-	results, bad := tfrunbeam.Predict[float32](s, *model, tfrunbeam.Options{}, rows)
-	textio.Write(s, *output, beam.ParDo(s, scored, results))
-	textio.Write(s, *output+".bad", beam.ParDo(s, refused, bad))
+	build(s, *model, *input, *output)
 	if err := beamx.Run(context.Background(), p); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// build makes the pipeline.
+func build(s beam.Scope, model, input, output string) {
+	rows := beam.ParDo(s, keyed, beam.Reshuffle(s, textio.Read(s, input)))
+	results, bad := tfrunbeam.Predict[float32](s, model, tfrunbeam.Options{}, rows)
+	textio.Write(s, output, beam.ParDo(s, scored, results))
+	textio.Write(s, output+".bad", beam.ParDo(s, refused, bad))
 }

@@ -79,7 +79,7 @@ class Cluster:
         return sorted(found)
 
 
-def session(cluster):
+def session(cluster, speculation=True):
     build = pyspark.sql.SparkSession.builder.master(cluster.url).appName("tfrun")
     for key, value in {
         "spark.driver.host": "127.0.0.1",
@@ -88,7 +88,7 @@ def session(cluster):
         "spark.executor.cores": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.speculation": "true",
+        "spark.speculation": str(speculation).lower(),
         "spark.speculation.interval": "200ms",
         "spark.speculation.multiplier": "1.1",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
