@@ -51,19 +51,48 @@ var Operations = func() map[string]operationRule {
 	return rules
 }()
 
-// broadcastOperation stretches the tensors among the arguments to one shape. Lists of numbers among
-// them would count too.
+// broadcastOperation stretches the tensors among the arguments to one shape, constants among them:
+// nested lists of numbers, such as a table of positions that is added to tokens.
 func broadcastOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	if call := c.call(); call != nil {
+		in = slices.Clone(in)
 		for _, v := range append(slices.Clone(call.args), call.named["x"], call.named["y"]) {
-			if list, ok := v.([]any); ok && len(list) > 0 {
-				if _, isName := list[0].(string); !isName {
-					return nil, false
-				}
+			list, ok := v.([]any)
+			if !ok || len(list) == 0 {
+				continue
 			}
+			if _, isName := list[0].(string); isName {
+				continue
+			}
+			dims, ok := listShape(list)
+			if !ok {
+				return nil, false
+			}
+			in = append(in, tensor.MakeShape(dims...))
 		}
 	}
 	return single(shape.Broadcast(in...))
+}
+
+// listShape returns the shape of nested lists of numbers; ok is false where they are no tensor.
+func listShape(list []any) (dims []int64, ok bool) {
+	for i, v := range list {
+		var inner []int64
+		switch v := v.(type) {
+		case float64, bool:
+		case []any:
+			if inner, ok = listShape(v); !ok {
+				return nil, false
+			}
+		default:
+			return nil, false
+		}
+		if i > 0 && !slices.Equal(inner, dims) {
+			return nil, false
+		}
+		dims = inner
+	}
+	return append([]int64{int64(len(list))}, dims...), true
 }
 
 func concatOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {

@@ -78,3 +78,24 @@ func TestReal(t *testing.T) {
 		}
 	}
 }
+
+// A constant among the arguments of an operation stretches the result like a tensor.
+func TestConstants(t *testing.T) {
+	t.Parallel()
+	x := tensor.MakeShape(tensor.Unknown, 1, 4)
+	for text, want := range map[string]tensor.Shape{
+		`{"y": 2.0}`:                                   x,
+		`{"y": [1, 2, 3, 4]}`:                          x,
+		`{"y": [[1, 2, 3, 4], [5, 6, 7, 8]]}`:          tensor.MakeShape(tensor.Unknown, 2, 4),
+		`{"y": [[1], [2], [3]]}`:                       tensor.MakeShape(tensor.Unknown, 3, 4),
+		`{"y": [[1, 2], [3]]}`:                         {},
+		`{"y": [[1, 2, 3, 4], "x"]}`:                   {},
+		`{"y": [[[1, 2, 3, 4]], [[1, 2, 3, 4]], [5]]}`: {},
+	} {
+		c := Config{"function": "__operators__.add"}.WithCall([]byte(`[["x", 0, 0, ` + text + `]]`))
+		out, ok := Shapes("TFOpLambda", c, []tensor.Shape{x})
+		if ok != want.Ranked() || ok && !out[0].Equal(want) {
+			t.Errorf("x + %s is %v, %v; want %v", text, out, ok, want)
+		}
+	}
+}
