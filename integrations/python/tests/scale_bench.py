@@ -159,7 +159,7 @@ def spark(tfrun, rounds):
         with tempfile.TemporaryDirectory() as folder:
             cluster = Cluster(folder, 2)
             try:
-                work = Work(folder, tfrun, made := session(cluster, speculation=False), os.path.abspath(model), column, values)
+                work = Work(folder, tfrun, made := session(cluster, usual=True), os.path.abspath(model), column, values)
                 title = "Spark, 2 executors of a core, 50 partitions, %s model" % name
                 compare(title + ", to two processes by hand", 0.85, rounds, work.on_spark, work.by_hand)
                 compare(title.replace("model", "rows that pass through Python alone") + ", to the same", None, rounds, work.untouched, work.by_hand)

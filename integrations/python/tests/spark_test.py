@@ -79,7 +79,8 @@ class Cluster:
         return sorted(found)
 
 
-def session(cluster, speculation=True):
+def session(cluster, usual=False):
+    """Return a session, with what finds faults unless all is to be as usual."""
     build = pyspark.sql.SparkSession.builder.master(cluster.url).appName("tfrun")
     for key, value in {
         "spark.driver.host": "127.0.0.1",
@@ -88,12 +89,13 @@ def session(cluster, speculation=True):
         "spark.executor.cores": "1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        "spark.speculation": str(speculation).lower(),
+        "spark.speculation": "true",
         "spark.speculation.interval": "200ms",
         "spark.speculation.multiplier": "1.1",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000",
     }.items():
-        build = build.config(key, value)
+        if not usual or not key.startswith(("spark.speculation", "spark.sql")):
+            build = build.config(key, value)
     made = build.getOrCreate()
     made.sparkContext.setLogLevel("OFF")
     return made
