@@ -121,6 +121,23 @@ func (k *keras3) doubtRows() {
 	}
 	k.doubtCounts()
 	k.doubtOrder(unordered)
+	k.doubtInner()
+}
+
+// doubtInner marks what a signature that does more than call its model leaves open: the inputs of
+// the model are no inputs of the signature, and it may take some of the results alone.
+func (k *keras3) doubtInner() {
+	if !k.scope.Inner || !k.isGraph() {
+		return
+	}
+	for _, r := range k.table.Layers {
+		for _, field := range []string{"connected_to", "order", "output_shape"} {
+			r.guess(field, whyInner)
+		}
+		if r.Class == "InputLayer" {
+			r.guess("name", whyInner)
+		}
+	}
 }
 
 // doubtCounts marks the shapes of layers of Keras 3 whose compute_output_shape says other than

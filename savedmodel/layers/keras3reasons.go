@@ -22,6 +22,7 @@ const (
 	whyResults    = "in which order a layer of one's own gives its results does not show"
 	whyOwnShape   = "a layer of one's own may say more of its output's shape than the graph does"
 	whyScores     = "Keras prints the length of the query for both axes of the scores"
+	whyInner      = "the signature does more than call the model: what it gives the model and what it takes from it have no names"
 	whySlash      = "a layer of Keras 2 may have a slash in its name: these may be several layers, NAME/…, and no layer that holds others"
 	whySoftmax    = "Keras prints the shape of the input, whatever a mask makes of it, and hands that on to the layers behind"
 	whyEinsum     = "Keras prints no size for the axes that the layer's output_shape leaves open, and hands that on to the layers behind"

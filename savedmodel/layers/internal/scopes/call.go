@@ -48,6 +48,9 @@ type Scope struct {
 	Users  map[*graph.Node][]*graph.Node // of a node, within the function
 	Rets   []graph.Ref                   // what the scope gives to the outside, in order
 
+	// Inner says that the function does more than call the model, whose scope this is.
+	Inner bool
+
 	b      *body.Body
 	inside map[*graph.Node]bool
 	gone   map[*Call]bool // calls that dropMasks took out

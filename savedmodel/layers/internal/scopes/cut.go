@@ -25,18 +25,19 @@ func Of(b *body.Body, names map[string]bool) *Scope {
 	}
 	s := cut(b, modelDepth(b, nodes), nodes, b.Rets, names)
 	if model := s.onlyModel(); model != nil {
-		return s.Within(model)
+		s = s.Within(model)
+		s.Inner = true
 	}
 	return s
 }
 
-// onlyModel returns the call of the model in a function that does nothing else but operations; nil
-// where the function is no such one.
+// onlyModel returns the call of the model in a function that else has operations alone, or layers
+// without variables, such as the scope of tf.map_fn; nil where the function is no such one.
 func (s *Scope) onlyModel() *Call {
 	var model *Call
 	for _, c := range s.Calls {
 		switch {
-		case c.Op:
+		case c.Op || len(c.Vars) == 0:
 		case s.Depth > 0 || model != nil || modelDepth(s.b, c.Nodes) == 0:
 			return nil
 		default:
