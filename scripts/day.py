@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """day.py plays the day of somebody who scores tables of rows: make day.
 
-    day.py TFRUN MODEL [ROWS]
+    day.py TFRUN MODEL [ROWS [SEED]]
 
-It writes ROWS (60,000) rows as CSV from pandas, as Parquet from DuckDB with hashes as keys, decimals
+It writes ROWS (60,000) rows, drawn by SEED (7), as CSV from pandas, as Parquet from DuckDB with hashes as keys, decimals
 and dates, and as JSON lines from pandas' to_json, half a per cent of them bad in each way that there
 is. Each file is scored with tfrun predict, which is killed twice on the way and resumed; the scores
 are joined back in DuckDB by key. Every row must have a score or an error that names it, no key or
@@ -30,14 +30,14 @@ KEPT = ["key", "amount", "day", "name"]
 KINDS = ["beyond the vocabulary", "a word among numbers", "missing"]
 
 
-def make_rows(n):
+def make_rows(n, seed):
     """Returns a table of rows, with the kind of what is wrong with a row in column bad, or None."""
-    random.seed(7)
+    random.seed(seed)
     keys = duckdb.sql(f"select hash(i) as key, (i * 37 % 100003 / 100)::decimal(12, 2) as amount, date '2024-01-01' + (i % 500)::int as day from range({n}) r(i)").fetchall()
     rows = []
     for i, (key, amount, day) in enumerate(keys):
         tokens = [random.randrange(1, 60) for _ in range(random.randrange(1, 30))]
-        bad = KINDS[i // 200 % len(KINDS)] if i % 200 == 77 else None
+        bad = random.choice(KINDS) if random.random() < 0.005 else None
         rows.append((key, amount, day, f'row "{i}", é\n{i % 7}', tokens, bad))
     return rows
 
@@ -122,7 +122,7 @@ def check(rows, form, scores, errors):
 
 def main():
     tfrun, model = sys.argv[1:3]
-    rows = make_rows(int(sys.argv[3]) if len(sys.argv) > 3 else 60_000)
+    rows = make_rows(int(sys.argv[3]) if len(sys.argv) > 3 else 60_000, int(sys.argv[4]) if len(sys.argv) > 4 else 7)
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for form, name in write_files(rows, folder).items():
