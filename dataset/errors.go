@@ -99,3 +99,11 @@ func positioned(err error, at int64) error {
 	}
 	return err
 }
+
+// KeyError is the cause of a [SyntaxError] of a JSON row that lacks a key.
+type KeyError struct {
+	Msg string // names the keys that the row has
+}
+
+// Error returns the message.
+func (e *KeyError) Error() string { return e.Msg }

@@ -286,7 +286,7 @@ func (d *rowDecoder) noKey(n *jsonNode, name string) error {
 	msg := "the row has no such key"
 	switch {
 	case len(have) == 0:
-		return errors.New(msg)
+		return &KeyError{Msg: msg}
 	case len(have) > most:
 		msg += fmt.Sprintf("; it has %s and others", quotedKeys(have[:most]))
 	default:
@@ -295,7 +295,7 @@ func (d *rowDecoder) noKey(n *jsonNode, name string) error {
 	if near := words.Nearest(name, have); near != "" && (len(name) > 2 || strings.EqualFold(near, name)) {
 		msg += fmt.Sprintf("; did you mean %q?", near)
 	}
-	return errors.New(msg)
+	return &KeyError{Msg: msg}
 }
 
 // find returns the index of a key, or -1. It looks first at the expected index.

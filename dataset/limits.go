@@ -159,5 +159,8 @@ func causeOf(err error) error {
 	if nesting, ok := errors.AsType[*NestingError](err); ok {
 		return nesting
 	}
+	if key, ok := errors.AsType[*KeyError](err); ok {
+		return key
+	}
 	return nil
 }

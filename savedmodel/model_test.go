@@ -112,7 +112,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		path, want string
 		notFound   bool
 	}{
-		{filepath.Join(dir, "nowhere"), "no such directory", true},
+		{filepath.Join(dir, "nowhere"), "no such file or directory", true},
 		{file("m.keras", "PK"), "is a Keras file", true},
 		{file("m.h5", "x"), "is a Keras file", true},
 		{file("m.tflite", "x"), "another format", true},

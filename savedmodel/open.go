@@ -25,7 +25,7 @@ func Open(dir string) (*Model, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &FileError{File: dir, Msg: "no such directory", Err: ErrNotFound}
+		return nil, &FileError{File: dir, Msg: "no such file or directory", Err: ErrNotFound}
 	case err != nil:
 		return nil, &FileError{File: dir, Msg: cause(err), Err: err}
 	case !info.IsDir():

@@ -126,6 +126,7 @@ func hints(err error) []string {
 		limit     *dataset.LimitError
 		column    *dataset.ColumnError
 		tooMany   *job.BadRowsError
+		key       *dataset.KeyError
 		hinted    interface{ Hints() []string }
 	)
 	switch {
@@ -137,6 +138,8 @@ func hints(err error) []string {
 		return hinted.Hints()
 	case errors.As(err, &column):
 		return columnHints(column)
+	case errors.As(err, &key):
+		return []string{"say which key it is: --column INPUT=KEY", "or, where the key holds a text to encode: --text KEY --vocab FILE"}
 	case errors.As(err, &usage):
 		if usage.hint != "" {
 			return []string{usage.hint}

@@ -27,7 +27,8 @@ var slips = []struct {
 	{"predict MODEL rows.jsonl -s serve", exitUsage, "list the signatures with: tfrun shapes"},
 	{"predict MODEL rows.jsonl --outputs score=output_7", exitUsage, "it has y"},
 	{"predict MODEL missing.csv", exitFailed, "no such file"},
-	{"predict MODELS rows.jsonl", exitFailed, "MODELS: no such directory"},
+	{"predict MODELS rows.jsonl", exitFailed, "MODELS: no such file or directory"},
+	{"predict MODEL names.jsonl", exitData, "--column INPUT=KEY"},
 	{"predict MODEL notes.txt", exitData, "--input-format csv, tsv or jsonl"},
 	{"predict MODEL rows.xlsx", exitUsage, "save the sheet as CSV"},
 	{"predict rows.jsonl MODEL", exitUsage, "the model"},
@@ -121,7 +122,7 @@ func writeNewUser(t *testing.T, root string) {
 		return string(data)
 	}
 	for name, text := range map[string]string{
-		"rows.jsonl": rows, "rows.jsonl.gz": packed.String(), "rows.csv.gz": packedCells.String(), "data/a/rows.jsonl": rows, "data/b.csv": "x\n1\n", "notes.txt": "1\n2\n",
+		"rows.jsonl": rows, "rows.jsonl.gz": packed.String(), "rows.csv.gz": packedCells.String(), "data/a/rows.jsonl": rows, "data/b.csv": "x\n1\n", "notes.txt": "1\n2\n", "names.jsonl": "{\"name\":0.5}\n",
 		"reviews.txt": "A delight.\n", "vocab.subwords": copied("examples", "reviews", "vocab.subwords"), "features.npy": features,
 		"model.keras": copied("savedmodel", "kerasfile", "testdata", "multi_io.keras"), "rows.xlsx": "PK\x03\x04" + strings.Repeat("\x00", 22) + "\x13\x00\x00\x00[Content_Types].xml",
 	} {
