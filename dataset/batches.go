@@ -225,7 +225,7 @@ func (it *batcher) group() []*Element {
 	for {
 		rows := it.rest
 		if it.rest = nil; rows == nil {
-			rows = it.g.take(it.end)
+			rows = it.g.nextGroup(it.end)
 		}
 		if rows == nil || len(rows) >= it.size {
 			return rows

@@ -47,9 +47,9 @@ type grouper interface {
 	slot() *Element
 	// commit adds the row in the slot.
 	commit() error
-	// take returns the next group, or nil if there is none: one that is complete, or one that
+	// nextGroup returns the next group, or nil if there is none: one that is complete, or one that
 	// leaves incomplete because the window is full or the input has ended (end).
-	take(end bool) []*Element
+	nextGroup(end bool) []*Element
 	// reset drops the rows that are in no complete group.
 	reset()
 }
@@ -143,7 +143,7 @@ func (g *arrival) commit() error {
 	return nil
 }
 
-func (g *arrival) take(end bool) []*Element {
+func (g *arrival) nextGroup(end bool) []*Element {
 	g.recycle()
 	if g.n > 0 && (end || g.overflows || g.leavesEarly || g.full(g.n, g.longest)) {
 		g.taken = true
@@ -304,7 +304,7 @@ func (g *exact) newGroup() *exactGroup {
 	return grp
 }
 
-func (g *exact) take(end bool) []*Element {
+func (g *exact) nextGroup(end bool) []*Element {
 	grp := g.ready
 	g.ready = nil
 	if grp == nil && g.held > 0 && (end || g.mustRelease()) {
@@ -379,11 +379,11 @@ func (g *divided) commit() error {
 	return g.similar.commit()
 }
 
-func (g *divided) take(end bool) []*Element {
-	if rows := g.apart.take(end); rows != nil {
+func (g *divided) nextGroup(end bool) []*Element {
+	if rows := g.apart.nextGroup(end); rows != nil {
 		return rows
 	}
-	return g.similar.take(end)
+	return g.similar.nextGroup(end)
 }
 
 func (g *divided) reset() {
@@ -418,7 +418,7 @@ func (g *similar) commit() error {
 	return nil
 }
 
-func (g *similar) take(end bool) []*Element {
+func (g *similar) nextGroup(end bool) []*Element {
 	held := len(g.sorted) + len(g.fresh)
 	if held == 0 || !end && !g.window.full(held, g.seq-g.oldest) && !g.memory.full(g.window.bytes, g.before) {
 		return nil

@@ -41,10 +41,10 @@ type jsonNode struct {
 
 // jsonKey is a key of an object.
 type jsonKey struct {
-	name  string
-	path  string
-	item  int // index among the node's items
-	place int // which of several values of the item's row; -1: the only one
+	name string
+	path string
+	item int // index among the node's items
+	slot int // which of several values of the item's row; -1: the only one
 }
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
@@ -73,7 +73,7 @@ func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
 	n := 0
 	d.root = jsonTree(spec, "", opts.Keys, &n)
 	for _, k := range d.root.keys {
-		if k.place < 0 {
+		if k.slot < 0 {
 			continue
 		}
 		item, names := d.root.items[k.item], opts.Keys[spec.keys[k.item]]
@@ -106,11 +106,11 @@ func jsonTree(spec Spec, path string, keys map[string][]string, n *int) jsonNode
 			if !ok || path != "" {
 				own = []string{name}
 			}
-			for place, key := range own {
+			for slot, key := range own {
 				if len(own) == 1 {
-					place = -1
+					slot = -1
 				}
-				node.keys = append(node.keys, jsonKey{name: key, path: strings.TrimPrefix(path+"/"+key, "/"), item: i, place: place})
+				node.keys = append(node.keys, jsonKey{name: key, path: strings.TrimPrefix(path+"/"+key, "/"), item: i, slot: slot})
 			}
 			name = strings.Join(own, ",")
 		}
@@ -223,10 +223,10 @@ func (d *rowDecoder) object(n *jsonNode, depth int, top bool) error {
 		return fmt.Errorf("want an object with the %s, got %s", keysText(n.keys), d.Found())
 	}
 	for _, k := range n.keys {
-		if k.place == 0 {
+		if k.slot == 0 {
 			c := &d.cols[n.items[k.item].col]
 			c.sink.Reset()
-			c.places = c.places[:0]
+			c.slots = c.slots[:0]
 		}
 	}
 	// Rows mostly have their keys in one order, so the key after the last one found is tried first.
@@ -320,7 +320,7 @@ func (d *rowDecoder) part(n *jsonNode, k, depth int) error {
 		return fmt.Errorf("the key stands twice in the row")
 	}
 	n.seen[k] = true
-	if key.place < 0 {
+	if key.slot < 0 {
 		return d.node(item, depth+1, false)
 	}
 	d.field = key.path
@@ -328,7 +328,7 @@ func (d *rowDecoder) part(n *jsonNode, k, depth int) error {
 	if d.Peek() == '[' && !c.sink.IsScalar(&d.Scanner) {
 		return fmt.Errorf("want a single value to stand beside the others, got an array")
 	}
-	c.places = append(c.places, key.place)
+	c.slots = append(c.slots, key.slot)
 	return c.sink.Scalar(&d.Scanner)
 }
 
@@ -346,26 +346,26 @@ func (d *rowDecoder) missing(n *jsonNode) error {
 			return d.noKey(n, key.name)
 		}
 		c := &d.cols[item.col]
-		if key.place < 0 {
+		if key.slot < 0 {
 			c.begin()
 		}
 		if !c.sink.Null() {
 			return d.noKey(n, key.name)
 		}
-		if key.place >= 0 {
-			c.places = append(c.places, key.place)
+		if key.slot >= 0 {
+			c.slots = append(c.slots, key.slot)
 		} else if err := c.end(); err != nil {
 			return err
 		}
 	}
 	for _, key := range n.keys {
-		if key.place != 0 {
+		if key.slot != 0 {
 			continue
 		}
 		c := &d.cols[n.items[key.item].col]
 		c.dims = append(c.dims[:0], c.side...)
-		if !slices.IsSorted(c.places) {
-			c.sink.Arrange(c.places)
+		if !slices.IsSorted(c.slots) {
+			c.sink.Arrange(c.slots)
 		}
 	}
 	return nil

@@ -15,9 +15,9 @@ type jsonColumn struct {
 	splits [][]int64 // of a ragged component, by depth
 	one    []int64   // sizes of a row of one value; nil: a row has more
 	// side and the fields after it are for a component that is read from several keys: the sizes of
-	// its row, and which place of the row each value that was read belongs to.
-	side   []int64
-	places []int
+	// its row, and which slot of the row each value that was read belongs to.
+	side  []int64
+	slots []int
 }
 
 // column reads one component's value.

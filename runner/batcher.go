@@ -219,12 +219,12 @@ func (b *Batcher) leave(key string, w *waiter) {
 	}
 	if i := slices.Index(g.rows, w); i >= 0 {
 		g.rows = slices.Delete(g.rows, i, i+1)
-		b.drop(g)
+		b.dropEmpty(g)
 	}
 }
 
-// drop forgets a group without rows.
-func (b *Batcher) drop(g *waiting) {
+// dropEmpty removes a group that has no rows.
+func (b *Batcher) dropEmpty(g *waiting) {
 	if len(g.rows) == 0 {
 		delete(b.groups, g.key)
 	}
@@ -239,7 +239,7 @@ func (b *Batcher) dispatch() {
 		for _, g := range b.groups {
 			left := b.o.MaxWait - time.Since(g.rows[0].since)
 			switch {
-			case left > 0 && len(g.rows) < b.most() && !b.closed:
+			case left > 0 && len(g.rows) < b.maxRows() && !b.closed:
 				if next < 0 || left < next {
 					next = left
 				}
@@ -251,20 +251,20 @@ func (b *Batcher) dispatch() {
 			b.wake(next)
 			return
 		}
-		if rows := b.take(first); len(rows) > 0 {
+		if rows := b.takeRows(first); len(rows) > 0 {
 			b.free--
 			b.idle.Add(1)
 			var bad int64
 			crash.Go(func() error {
 				bad = b.runRows(rows)
 				return nil
-			}, func(err error) { b.over(rows, bad, err) })
+			}, func(err error) { b.finish(rows, bad, err) })
 		}
 	}
 }
 
-// most is the greatest number of rows of a batch.
-func (b *Batcher) most() int {
+// maxRows returns the greatest number of rows of a batch.
+func (b *Batcher) maxRows() int {
 	if !b.shares {
 		return 1
 	}
@@ -286,14 +286,14 @@ func (b *Batcher) wake(d time.Duration) {
 	}
 }
 
-// take removes the rows of the next batch from a group, without those whose callers have stopped
+// takeRows removes the rows of the next batch from a group, without those whose callers have stopped
 // waiting. It may return no rows.
-func (b *Batcher) take(g *waiting) (rows []*waiter) {
+func (b *Batcher) takeRows(g *waiting) (rows []*waiter) {
 	g.rows = slices.DeleteFunc(g.rows, (*waiter).late)
-	n := min(len(g.rows), b.most())
+	n := min(len(g.rows), b.maxRows())
 	rows = slices.Clone(g.rows[:n])
 	g.rows = slices.Delete(g.rows, 0, n)
-	b.drop(g)
+	b.dropEmpty(g)
 	return rows
 }
 
@@ -313,9 +313,9 @@ func (w *waiter) fail(err error) {
 	}
 }
 
-// over counts a batch that was run, and lets the next one begin. Where the run panicked, panicked
-// is the error of the batch's rows.
-func (b *Batcher) over(rows []*waiter, bad int64, panicked error) {
+// finish counts a batch that was run, and lets the next one begin. If the run panicked, panicked is
+// the error of the batch's rows.
+func (b *Batcher) finish(rows []*waiter, bad int64, panicked error) {
 	defer b.idle.Done()
 	if panicked != nil {
 		bad = int64(len(rows))

@@ -65,7 +65,7 @@ func (p *Predictor) splitRows(j *job, tensors []tensor.Tensor) (err error) {
 		}
 	}
 	if j.twin != nil {
-		return j.twin.cut(&j.ResultBatch, tensors)
+		return j.twin.cutPadding(&j.ResultBatch, tensors)
 	}
 	return nil
 }

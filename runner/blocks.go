@@ -104,13 +104,13 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 		f.kept = 0
 		f.which = ResultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
 		f.parts = nil // the jobs before keep theirs
-		f.placed(b.Places, n)
+		f.notePlaces(b.Places, n)
 		if n == f.size {
 			return f.send(b.Tensors, put)
 		}
 	} else {
 		f.which.extend(b.Row, n, ownExtra(b.Extra))
-		f.placed(b.Places, n)
+		f.notePlaces(b.Places, n)
 	}
 	for c, t := range b.Tensors {
 		f.data[c] = append(f.data[c], t.Bytes()...)
@@ -134,8 +134,8 @@ type placedRows struct {
 	lo, hi int
 }
 
-// placed notes the places in the files of the next n rows of the batch.
-func (f *blockFeeder) placed(at dataset.Places, n int) {
+// notePlaces notes the places in the files of the next n rows of the batch.
+func (f *blockFeeder) notePlaces(at dataset.Places, n int) {
 	lo := 0
 	if len(f.parts) > 0 {
 		lo = f.parts[len(f.parts)-1].hi

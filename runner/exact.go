@@ -128,8 +128,8 @@ func (p *Predictor) lengthFeeds(b *dataset.Batch) []tf.Feed {
 	return feeds
 }
 
-// cut gives each row its answers without the padding that they may end in.
-func (t *exactTwin) cut(b *ResultBatch, tensors []tensor.Tensor) error {
+// cutPadding removes the padding at the end of each row's answers.
+func (t *exactTwin) cutPadding(b *ResultBatch, tensors []tensor.Tensor) error {
 	if !slices.ContainsFunc(t.cuts, func(c []exactCut) bool { return len(c) > 0 }) {
 		return nil
 	}

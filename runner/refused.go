@@ -82,7 +82,7 @@ func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) err
 	if !p.dividable() {
 		return rowsError(j, err)
 	}
-	feeds, taken := c.take()
+	feeds, taken := c.takeValues()
 	if taken != nil {
 		return rowsError(j, errors.Join(err, taken))
 	}
@@ -101,11 +101,11 @@ func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) err
 	case !found:
 		return rowsError(j, fmt.Errorf("these rows do not run together, although parts of them do: %w", err))
 	}
-	return s.deal(ctx, j)
+	return s.giveResults(ctx, j)
 }
 
-// take copies the fed values out of TensorFlow's memory, and gives that memory back.
-func (c *call) take() ([]tensor.Tensor, error) {
+// takeValues copies the fed values out of TensorFlow's memory, and gives that memory back.
+func (c *call) takeValues() ([]tensor.Tensor, error) {
 	if !c.function.session.enter() {
 		return nil, ErrClosed
 	}
@@ -196,9 +196,9 @@ func (s *search) narrow(ctx context.Context, rows []int, err error) (found bool,
 	return found, nil
 }
 
-// deal gives each row of the batch its result: a bad row its error, the others what a batch of them
-// gives.
-func (s *search) deal(ctx context.Context, j *job) error {
+// giveResults gives each row of the batch its result: a bad row its error, and the good rows what
+// they give as one batch.
+func (s *search) giveResults(ctx context.Context, j *job) error {
 	var good []int
 	for i := range j.Len() {
 		if s.bad[i] == nil {

@@ -138,8 +138,8 @@ const unframed = 64 << 20
 // mostFrames bounds how many messages [checkFrames] steps over; it does not look at the rest.
 const mostFrames = 1 << 20
 
-// frames is a walk over the outermost messages of a file, by their lengths alone.
-type frames struct {
+// frameWalk is a walk over the outermost messages of a file, by their lengths alone.
+type frameWalk struct {
 	path string
 	file io.ReaderAt
 	size int64
@@ -149,13 +149,13 @@ type frames struct {
 // checkFrames refuses a large file that cannot be a SavedModel, before memory is taken for it: the
 // lengths of its graphs and of their nodes must fit into each other. It reads these lengths alone.
 func checkFrames(path string, file io.ReaderAt, size int64) error {
-	w := &frames{path, file, size, mostFrames}
+	w := &frameWalk{path, file, size, mostFrames}
 	return w.walk(0, size, fieldMetaGraphs, fieldGraphDef)
 }
 
 // walk steps over the fields from at to end. It goes into length-delimited fields with the number
 // inside[0], whose fields it steps over in the same way with the rest of inside.
-func (w *frames) walk(at, end int64, inside ...protowire.Number) error {
+func (w *frameWalk) walk(at, end int64, inside ...protowire.Number) error {
 	for ; at < end && w.left > 0; w.left-- {
 		var b [20]byte // a tag and a length take ten bytes each at most
 		n, err := w.file.ReadAt(b[:min(int64(len(b)), end-at)], at)
@@ -197,13 +197,13 @@ func (w *frames) walk(at, end int64, inside ...protowire.Number) error {
 }
 
 // beyond says that a length reaches beyond the end of what holds it.
-func (w *frames) beyond(end int64) error {
+func (w *frameWalk) beyond(end int64) error {
 	if end < w.size {
 		return formatError(w.path, "is damaged: a length inside its graph reaches beyond the graph's end")
 	}
 	return formatError(w.path, "is cut off: it ends after %d bytes in the middle of a message; copy it again", w.size)
 }
 
-func (w *frames) damaged(at int64) error {
+func (w *frameWalk) damaged(at int64) error {
 	return &FormatError{File: w.path, Msg: "is not a SavedModel, or is damaged: the bytes are no protobuf message", Offset: at}
 }

@@ -43,7 +43,7 @@ func (p *pool) use(ctx context.Context, folder, options string) (*model, error) 
 	m := p.find(folder, options)
 	m.once.Do(func() { m.load(ctx) })
 	if m.err != nil {
-		p.forget(m)
+		p.remove(m)
 		return nil, fmt.Errorf("model %s: %w", folder, m.err)
 	}
 	return m, nil
@@ -86,8 +86,8 @@ func (p *pool) release(m *model) {
 	}
 }
 
-// forget lets the next who asks for a model that cannot be loaded try again.
-func (p *pool) forget(m *model) {
+// remove takes out a model that cannot be loaded, so that the next bundle tries again.
+func (p *pool) remove(m *model) {
 	p.mu.Lock()
 	p.uses[m.use] = slices.DeleteFunc(p.uses[m.use], func(other *model) bool { return other == m })
 	p.mu.Unlock()

@@ -30,11 +30,11 @@ func execute(ctx context.Context, args []string, std stdio) (code int, last func
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = &interruptedError{hints: hints(err)}
 	}
-	return exitCode(err), func() { tell(err, args, std) }
+	return exitCode(err), func() { printError(err, args, std) }
 }
 
-// tell prints an error, and what to type next.
-func tell(err error, args []string, std stdio) {
+// printError prints an error, and what to type next.
+func printError(err error, args []string, std stdio) {
 	var fault *crash.Error
 	if errors.As(err, &fault) && slices.ContainsFunc(args, func(a string) bool { return a == "-v" || a == "--verbose" }) {
 		_, _ = std.err.Write(fault.Stack)

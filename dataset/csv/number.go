@@ -15,9 +15,9 @@ type decimal struct {
 	mant uint64
 	exp  int
 	sign uint32 // bit 31 set for a negative number
-	// cut: the number had more digits than mant holds. The digits left out count for less than one
+	// truncated: the number had more digits than mant holds. The digits left out count for less than one
 	// unit of mant.
-	cut bool
+	truncated bool
 }
 
 // slack is the number of readable bytes after a chunk's last line: [scanDecimal] looks at eight
@@ -86,7 +86,7 @@ func (d *decimal) recount(text []byte) {
 			d.mant = d.mant*10 + uint64(c-'0')
 			n++
 		case n >= 19:
-			d.cut = d.cut || c != '0'
+			d.truncated = d.truncated || c != '0'
 			d.exp++
 		}
 		if point {
@@ -132,7 +132,7 @@ func (d decimal) float64() (v float64, exact, ok bool) {
 	if d.sign != 0 {
 		v = -v
 	}
-	return v, d.mant < 1<<53 && !d.cut, true
+	return v, d.mant < 1<<53 && !d.truncated, true
 }
 
 // float32 returns the number rounded once, to the nearest float32. text is the number as written.

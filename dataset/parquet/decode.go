@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// dictionaryPage reads the page of a dictionary, whose values later pages refer to by their places.
+// dictionaryPage reads the page of a dictionary, whose values later pages refer to by their indexes.
 func (r *reader) dictionaryPage(p *page) error {
 	if p.encoding != plain && p.encoding != plainDictionary {
 		return fmt.Errorf("a dictionary with the encoding %d", p.encoding)
@@ -297,7 +297,7 @@ func (r *reader) converted(raw []byte, n int) (err error) {
 	return nil
 }
 
-// lookup reads places in the dictionary and takes the values from there.
+// lookup reads indexes into the dictionary and takes the values from there.
 func (r *reader) lookup(b []byte, n int) error {
 	r.data, r.strs = nil, nil
 	if n == 0 {
@@ -309,38 +309,38 @@ func (r *reader) lookup(b []byte, n int) error {
 	if r.dictSize < 0 {
 		return errors.New("places in a dictionary that there is not")
 	}
-	r.places = slices.Grow(r.places[:0], n)[:n]
-	if err := (&runs{b: b[1:], width: int(b[0])}).indices(r.places, uint32(r.dictSize)); err != nil { //nolint:gosec // pages hold fewer
+	r.indexes = slices.Grow(r.indexes[:0], n)[:n]
+	if err := (&runs{b: b[1:], width: int(b[0])}).indices(r.indexes, uint32(r.dictSize)); err != nil { //nolint:gosec // pages hold fewer
 		return err
 	}
 	if r.width == 0 {
 		r.strings = slices.Grow(r.strings[:0], n)[:n]
-		for i, k := range r.places {
+		for i, k := range r.indexes {
 			r.strings[i] = r.dictStrs[k]
 		}
 		r.strs = r.strings
 		return nil
 	}
 	r.data = r.room(n * r.width)
-	gather(r.data, r.dictData, r.places, r.width)
+	gather(r.data, r.dictData, r.indexes, r.width)
 	return nil
 }
 
-// gather copies values of the given size from their places in src.
-func gather(dst, src []byte, places []uint32, size int) {
+// gather copies values of the given size at the indexes from src.
+func gather(dst, src []byte, indexes []uint32, size int) {
 	switch size {
 	case 4:
-		for i, k := range places {
+		for i, k := range indexes {
 			at := 4 * int(k)
 			binary.LittleEndian.PutUint32(dst[4*i:4*i+4], binary.LittleEndian.Uint32(src[at:at+4]))
 		}
 	case 8:
-		for i, k := range places {
+		for i, k := range indexes {
 			at := 8 * int(k)
 			binary.LittleEndian.PutUint64(dst[8*i:8*i+8], binary.LittleEndian.Uint64(src[at:at+8]))
 		}
 	default:
-		for i, k := range places {
+		for i, k := range indexes {
 			copy(dst[i*size:(i+1)*size], src[int(k)*size:])
 		}
 	}

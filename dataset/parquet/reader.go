@@ -31,7 +31,7 @@ type reader struct {
 	scratch          []byte
 	strings          []string
 	ints             []int64
-	places           []uint32
+	indexes          []uint32
 
 	limit int64          // most bytes of lists that are read at once
 	out   *nested.Values // where read puts the values

@@ -26,8 +26,8 @@ type component struct {
 
 // target is a component or a kept column that a feature goes to.
 type target struct {
-	to    int // index of a component, or len(comps) + that of a kept column
-	place int // which of the component's features it is; -1: the only one
+	to   int // index of a component, or len(comps) + that of a kept column
+	slot int // which of the component's features it is; -1: the only one
 }
 
 // job is a run of records, and then the block of their rows.

@@ -47,7 +47,7 @@ func (j *job) parse() {
 func (j *job) begin() {
 	for c := range j.stores {
 		s := &j.stores[c]
-		s.seen, s.places = false, s.places[:0]
+		s.seen, s.slots = false, s.slots[:0]
 		s.starts = append(s.starts, s.len(j.p.comps[c].DType.Size()))
 		s.dimsAt = append(s.dimsAt, len(s.dims))
 	}
@@ -114,8 +114,8 @@ func (j *job) set(t target, value []byte, list bool) (path, msg string) {
 		return j.setKept(k, value, list)
 	}
 	comp := &j.p.comps[t.to]
-	if t.place >= 0 {
-		return comp.names[t.place], j.beside(t, value, list)
+	if t.slot >= 0 {
+		return comp.names[t.slot], j.beside(t, value, list)
 	}
 	s := &j.stores[t.to]
 	if s.seen {
@@ -163,7 +163,7 @@ func (j *job) steps(target int, value []byte) (msg string) {
 // beside stores the single value of a feature whose component is read from several features.
 func (j *job) beside(t target, value []byte, list bool) (msg string) {
 	s, size := &j.stores[t.to], j.p.comps[t.to].DType.Size()
-	if slices.Contains(s.places, t.place) {
+	if slices.Contains(s.slots, t.slot) {
 		return "the feature stands twice in the row"
 	}
 	if list {
@@ -176,7 +176,7 @@ func (j *job) beside(t target, value []byte, list bool) (msg string) {
 	switch n := s.len(size) - before; n {
 	case 0: // no value counts as no feature
 	case 1:
-		s.places = append(s.places, t.place)
+		s.slots = append(s.slots, t.slot)
 	default:
 		return fmt.Sprintf("want a single value to stand beside the others, got %d", n)
 	}

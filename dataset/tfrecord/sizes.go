@@ -158,17 +158,17 @@ func (s *store) putFill(comp *component) bool {
 // whatever their order in the record.
 func (j *job) sideBySide(c int) (path, msg string) {
 	s, comp := &j.stores[c], &j.p.comps[c]
-	for place, name := range comp.names {
-		if slices.Contains(s.places, place) {
+	for slot, name := range comp.names {
+		if slices.Contains(s.slots, slot) {
 			continue
 		}
 		if !s.putFill(comp) {
 			return name, "the row has no value of the feature"
 		}
-		s.places = append(s.places, place)
+		s.slots = append(s.slots, slot)
 	}
-	if !slices.IsSorted(s.places) {
-		s.arrange(s.places, comp.DType.Size())
+	if !slices.IsSorted(s.slots) {
+		s.arrange(s.slots, comp.DType.Size())
 	}
 	return comp.path, j.shape(c, nil)
 }

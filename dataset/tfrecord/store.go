@@ -20,7 +20,7 @@ type store struct {
 	dims   []int64 // sizes of all rows, one after the other
 	dimsAt []int   // where each row's sizes begin in dims
 	splits [][]tensor.Tensor
-	places []int // place of each value of this row, if several features give them
+	slots  []int // slot of each value of this row, if several features give them
 	strs   []string
 	values []tensor.Tensor
 }
@@ -48,20 +48,20 @@ func (s *store) putString(v []byte) {
 	s.spans = append(s.spans, span{lo, len(s.text)})
 }
 
-// arrange puts the last values, of which value i belongs to places[i], into the order of their
-// places.
-func (s *store) arrange(places []int, size int) {
-	n := len(places)
+// arrange puts the last values, of which value i belongs to slots[i], into the order of their
+// slots.
+func (s *store) arrange(slots []int, size int) {
+	n := len(slots)
 	if size == 0 {
 		last := s.spans[len(s.spans)-n:]
 		for i, v := range slices.Clone(last) {
-			last[places[i]] = v
+			last[slots[i]] = v
 		}
 		return
 	}
 	last := s.data[len(s.data)-n*size:]
 	for i, v := range slices.Collect(slices.Chunk(slices.Clone(last), size)) {
-		copy(last[places[i]*size:], v)
+		copy(last[slots[i]*size:], v)
 	}
 }
 

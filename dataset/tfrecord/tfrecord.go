@@ -179,12 +179,12 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 			return nil, &dataset.ColumnError{File: file.name, Component: path, Msg: fmt.Sprintf("values of type %s are not read from features", d)}
 		}
 		out := component{Component: comp, path: path, fill: fill[c]}
-		for place, col := range cols {
+		for slot, col := range cols {
 			out.names = append(out.names, names[col])
 			if len(cols) == 1 {
-				place = -1
+				slot = -1
 			}
-			p.targets[names[col]] = append(p.targets[names[col]], target{c, place})
+			p.targets[names[col]] = append(p.targets[names[col]], target{c, slot})
 		}
 		if len(cols) > 1 {
 			if len(cols) != len(o.Columns[path]) {

@@ -73,8 +73,8 @@ func unpack(ctx context.Context, wheel, dir string, progress func(string, int64,
 	}
 	done := int64(0)
 	for _, m := range members {
-		tell := func(n int64) { done += n; progress("unpacking", done, total) }
-		if err := extract(ctx, m, filepath.Join(dir, filepath.FromSlash(target(m.Name))), tell); err != nil {
+		count := func(n int64) { done += n; progress("unpacking", done, total) }
+		if err := extract(ctx, m, filepath.Join(dir, filepath.FromSlash(target(m.Name))), count); err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
 		}
 	}
@@ -87,7 +87,7 @@ func unpack(ctx context.Context, wheel, dir string, progress func(string, int64,
 }
 
 // extract writes a member to a new file.
-func extract(ctx context.Context, m *zip.File, file string, tell func(int64)) error {
+func extract(ctx context.Context, m *zip.File, file string, count func(int64)) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // for all users
 		return err
 	}
@@ -106,19 +106,19 @@ func extract(ctx context.Context, m *zip.File, file string, tell func(int64)) er
 	}
 	// Not more than the archive says, which was compared with the free space.
 	left := int64(min(m.UncompressedSize64, 1<<40)) + 1 //nolint:gosec // bounded
-	_, err = io.Copy(to, telling{io.LimitReader(stopping{ctx, from}, left), tell})
+	_, err = io.Copy(to, countingReader{io.LimitReader(stopping{ctx, from}, left), count})
 	return errors.Join(err, to.Close())
 }
 
-// telling is a reader that reports how much was read.
-type telling struct {
-	r    io.Reader
-	tell func(int64)
+// countingReader is a reader that reports how much was read.
+type countingReader struct {
+	r     io.Reader
+	count func(int64)
 }
 
-func (t telling) Read(b []byte) (int, error) {
-	n, err := t.r.Read(b)
-	t.tell(int64(n))
+func (c countingReader) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.count(int64(n))
 	return n, err
 }
 

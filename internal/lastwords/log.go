@@ -102,7 +102,7 @@ func (l *Log) Write(b []byte) (int, error) {
 			if !mayBegin(l.line) || len(l.line) > maxWord {
 				l.passLine(whole)
 			} else if whole {
-				last = l.take()
+				last = l.takeLine()
 			}
 		}
 	}
@@ -148,9 +148,9 @@ func (l *Log) passLine(whole bool) {
 	l.line = l.line[:0]
 }
 
-// take handles a whole line. It returns the record that the line began, or nil if the line is not
+// takeLine handles a whole line. It returns the record that the line began, or nil if the line is not
 // the log's.
-func (l *Log) take() *entry {
+func (l *Log) takeLine() *entry {
 	text := string(l.line)
 	m := head.FindStringSubmatchIndex(text)
 	switch {

@@ -22,8 +22,8 @@ func Place(axis int64, rank int) (place int, ok bool) {
 	return int(axis), axis >= 0 && axis < int64(rank)
 }
 
-// places returns the indices of axes as a set, nil unless all are axes of the tensor.
-func places(axes []int64, rank int) map[int]bool {
+// axisSet returns the indices of axes as a set, nil unless all are axes of the tensor.
+func axisSet(axes []int64, rank int) map[int]bool {
 	all := make(map[int]bool, len(axes))
 	for _, a := range axes {
 		place, ok := Place(a, rank)
@@ -171,7 +171,7 @@ func Insert(s tensor.Shape, axis, d int64) tensor.Shape {
 
 // Squeeze removes the given axes, or, where none are given, all axes of size 1.
 func Squeeze(s tensor.Shape, axes []int64) tensor.Shape {
-	gone := places(axes, s.Rank())
+	gone := axisSet(axes, s.Rank())
 	if gone == nil || len(axes) == 0 && !s.FullyKnown() {
 		return unknown
 	}
@@ -189,7 +189,7 @@ func Squeeze(s tensor.Shape, axes []int64) tensor.Shape {
 
 // Reduce removes axes, or keeps them with size 1.
 func Reduce(s tensor.Shape, axes []int64, keep bool) tensor.Shape {
-	gone := places(axes, s.Rank())
+	gone := axisSet(axes, s.Rank())
 	if gone == nil || !s.Ranked() {
 		return unknown
 	}
@@ -250,7 +250,7 @@ func Split(s tensor.Shape, axis, n int64) tensor.Shape {
 
 // Transpose returns the shape whose axis i is axis order[i] of s.
 func Transpose(s tensor.Shape, order []int64) tensor.Shape {
-	if !s.Ranked() || len(order) != s.Rank() || len(places(order, s.Rank())) != len(order) {
+	if !s.Ranked() || len(order) != s.Rank() || len(axisSet(order, s.Rank())) != len(order) {
 		return unknown
 	}
 	dims := make([]int64, len(order))

@@ -284,9 +284,9 @@ func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, bad.close()) }()
-	tell := w.teller()
+	report := w.progressReport()
 	defer func() {
-		tell(true)
+		report(true)
 		w.sum.Waste, w.sum.Restarts = w.p.Counters().Waste(), w.p.Function().Session().Restarts()
 	}()
 	for b, err := range w.p.Batches(ctx, w.rows) {
@@ -301,7 +301,7 @@ func (w *writing) write(ctx context.Context, out rowOutput) (err error) {
 				return err
 			}
 		}
-		tell(false)
+		report(false)
 	}
 	if err := w.checkBad(w.sum.BadRows, w.sum.Resumed+w.sum.Rows, true, w.sum.lastBad); err != nil {
 		return err
@@ -328,8 +328,8 @@ func (w *writing) checkpoint(from rowWriter, t table, out rowOutput) error {
 	return out.Checkpoint(w.sum.Resumed+w.sum.Rows, state)
 }
 
-// teller returns a function that reports the job's progress: now and then, or at once.
-func (w *writing) teller() (tell func(atOnce bool)) {
+// progressReport returns a function that reports the job's progress: now and then, or at once.
+func (w *writing) progressReport() (report func(atOnce bool)) {
 	size, total := w.Source.files().Size(), rowsLeft(w.p.Options(), w.rows.Cardinality())
 	told := time.Now()
 	return func(atOnce bool) {

@@ -23,8 +23,8 @@ func init() {
 // removed returns axes and facts without those of axis i.
 func removed(v *value, i int) *value {
 	u := v.with(slices.Delete(slices.Clone(v.axes), i, i+1), slices.Delete(slices.Clone(v.pad), i, i+1))
-	if p := v.real.place - 1; p >= 0 && p != i {
-		u.real.place, u.real.offset = v.real.place-when(i < p, 1), v.real.offset
+	if p := v.real.indexAxis - 1; p >= 0 && p != i {
+		u.real.indexAxis, u.real.offset = v.real.indexAxis-when(i < p, 1), v.real.offset
 	}
 	return u
 }
@@ -32,8 +32,8 @@ func removed(v *value, i int) *value {
 // inserted returns axes and facts with one more axis in place i.
 func inserted(v *value, i int, a axis) *value {
 	u := v.with(slices.Insert(slices.Clone(v.axes), i, a), slices.Insert(slices.Clone(v.pad), i, fact{}))
-	if p := v.real.place - 1; p >= 0 {
-		u.real.place, u.real.offset = v.real.place+when(i <= p, 1), v.real.offset
+	if p := v.real.indexAxis - 1; p >= 0 {
+		u.real.indexAxis, u.real.offset = v.real.indexAxis+when(i <= p, 1), v.real.offset
 	}
 	u.real.some, u.real.zero, u.real.peak = v.real.before(i, v.rank())
 	return u

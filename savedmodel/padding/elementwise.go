@@ -69,7 +69,7 @@ func (c *call) unchanged(axes []axis) int {
 // where both are the same. A causal mask is made so: for each place along one axis there is a place
 // along the other that is not masked.
 func (c *call) diagonal(v *value) {
-	if len(c.in) != 2 || c.in[0].real.place == 0 || c.in[1].real.place == 0 {
+	if len(c.in) != 2 || c.in[0].real.indexAxis == 0 || c.in[1].real.indexAxis == 0 {
 		return
 	}
 	ahead := c.in[0].real.offset - c.in[1].real.offset
@@ -84,7 +84,7 @@ func (c *call) diagonal(v *value) {
 	default:
 		return
 	}
-	p, q := c.in[0].real.place-1+v.rank()-c.in[0].rank(), c.in[1].real.place-1+v.rank()-c.in[1].rank()
+	p, q := c.in[0].real.indexAxis-1+v.rank()-c.in[0].rank(), c.in[1].real.indexAxis-1+v.rank()-c.in[1].rank()
 	if ahead >= 0 && p != q && max(p, q) == v.rank()-1 && slices.Equal(v.axes[p], v.axes[q]) {
 		v.real.some = 1
 	}

@@ -142,7 +142,7 @@ func (c *cause) result() Result {
 	for ; c != nil; c = c.up {
 		line := c.text
 		if c.node != nil {
-			line = place(c.node) + " " + c.text
+			line = opAndLayer(c.node) + " " + c.text
 		}
 		r.Chain = append(r.Chain, line)
 	}
@@ -150,8 +150,8 @@ func (c *cause) result() Result {
 	return r
 }
 
-// place names an operation for people, by what it does and its layer.
-func place(n *graph.Node) string {
+// opAndLayer names an operation for people, by what it does and its layer.
+func opAndLayer(n *graph.Node) string {
 	scope := strings.Join(n.Parts[:len(n.Parts)-1], "/")
 	if scope == "" {
 		return n.Op

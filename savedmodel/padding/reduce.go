@@ -187,7 +187,7 @@ func cumsum(c *call) []*value {
 	}
 	back := c.attrBool("reverse")
 	if in.real.is(1) && !back {
-		v.real.place, v.real.offset = i+1, 1-int64(when(c.attrBool("exclusive"), 1))
+		v.real.indexAxis, v.real.offset = i+1, 1-int64(when(c.attrBool("exclusive"), 1))
 	}
 	s, padded := in.axes[i].only(steps)
 	switch {

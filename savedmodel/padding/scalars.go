@@ -304,11 +304,11 @@ func compared(op string, a, b fact, out *fact) {
 		return
 	}
 	switch {
-	case a.over == 0 && op == "NotEqual":
+	case a.padlessAxes == 0 && op == "NotEqual":
 		*out = constant(1)
-	case a.over == 0:
+	case a.padlessAxes == 0:
 		*out = constant(0)
 	case op == "NotEqual":
-		out.some = a.over
+		out.some = a.padlessAxes
 	}
 }

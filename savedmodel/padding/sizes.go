@@ -187,7 +187,7 @@ func ranged(c *call) []*value {
 	}
 	entry := fact{finite: true, tame: true, nonneg: begin.c >= 0, positive: begin.c > 0, integer: true}
 	v := &value{ranked: true, axes: []axis{a}, real: entry, pad: []fact{entry}}
-	v.real.place, v.real.offset = 1, begin.c
+	v.real.indexAxis, v.real.offset = 1, begin.c
 	if a.has(rows) || a.has(flat) {
 		v = c.dependsOn(v, "numbers the rows of the batch")
 	}

@@ -12,8 +12,8 @@ func init() {
 	rules["GatherV2"], rules["Gather"], rules["ResourceGather"] = gather, gather, gather
 }
 
-// cut is the part x[begin:end:stride] of an axis, in Python's terms.
-type cut struct {
+// axisSlice is the part x[begin:end:stride] of an axis, in Python's terms.
+type axisSlice struct {
 	begin, end  num
 	stride      int64
 	start, stop bool // there is no begin, or no end
@@ -21,8 +21,8 @@ type cut struct {
 	fresh       bool // adds an axis of one entry
 }
 
-// cuts reads the slices of a StridedSlice.
-func (c *call) cuts() ([]cut, bool) {
+// axisSlices reads the slices of a StridedSlice.
+func (c *call) axisSlices() ([]axisSlice, bool) {
 	if len(c.in) < 4 {
 		return nil, false
 	}
@@ -36,8 +36,8 @@ func (c *call) cuts() ([]cut, bool) {
 	for i := range begin {
 		given -= int(when(bit("new_axis_mask", i) || bit("ellipsis_mask", i), 1))
 	}
-	whole := cut{stride: 1, start: true, stop: true}
-	var list []cut
+	whole := axisSlice{stride: 1, start: true, stop: true}
+	var list []axisSlice
 	for i := range begin {
 		switch {
 		case bit("ellipsis_mask", i):
@@ -45,9 +45,9 @@ func (c *call) cuts() ([]cut, bool) {
 				list = append(list, whole)
 			}
 		case bit("new_axis_mask", i):
-			list = append(list, cut{fresh: true})
+			list = append(list, axisSlice{fresh: true})
 		default:
-			list = append(list, cut{
+			list = append(list, axisSlice{
 				begin: begin[i], end: end[i], stride: stride[i], start: bit("begin_mask", i), stop: bit("end_mask", i), one: bit("shrink_axis_mask", i),
 			})
 		}
@@ -69,7 +69,7 @@ func stridedSlice(c *call) []*value {
 	if !c.ranked(1) {
 		return c.unknown("has an input of unknown rank")
 	}
-	list, ok := c.cuts()
+	list, ok := c.axisSlices()
 	if !ok {
 		return c.unknown("takes a part whose bounds do not follow")
 	}
@@ -101,7 +101,7 @@ func stridedSlice(c *call) []*value {
 }
 
 // mendEnd plans to make the last entry of a padded axis the row's own last entry.
-func (c *call) mendEnd(list []cut) {
+func (c *call) mendEnd(list []axisSlice) {
 	i := 0
 	for _, x := range list {
 		if x.fresh {
@@ -117,7 +117,7 @@ func (c *call) mendEnd(list []cut) {
 
 // rowIDsOf returns, if the slice takes that part of a ragged tensor's indices which numbers the
 // rows, what these are the rows of; otherwise "".
-func (c *call) rowIDsOf(list []cut) string {
+func (c *call) rowIDsOf(list []axisSlice) string {
 	if c.in[0].rowIDs != "" && len(list) == 2 && list[0].start && list[0].stop && list[1].one && list[1].begin.equal(number(0)) {
 		return c.in[0].rowIDs
 	}
@@ -125,7 +125,7 @@ func (c *call) rowIDsOf(list []cut) string {
 }
 
 // partOfNums returns a part of a list of whole numbers.
-func (c *call) partOfNums(x cut) *value {
+func (c *call) partOfNums(x axisSlice) *value {
 	nums := c.in[0].nums
 	n := int64(len(nums))
 	if x.fresh || !x.start && !x.begin.isConst() || !x.one && !x.stop && !x.end.isConst() || x.stride != 1 {
@@ -156,7 +156,7 @@ func (c *call) partOfNums(x cut) *value {
 }
 
 // taken takes a part along axis i. why says what is not known.
-func (c *call) taken(v *value, i int, x cut) (out *value, why string) {
+func (c *call) taken(v *value, i int, x axisSlice) (out *value, why string) {
 	a := v.axes[i]
 	switch {
 	case x.one:
@@ -206,7 +206,7 @@ func (c *call) entry(v *value, i int, at num) (*value, string) {
 
 // partOfFixed takes a part of an axis that is the same in both runs. For example, of a table of
 // positions it takes as many rows as there are steps.
-func (c *call) partOfFixed(v *value, i int, x cut) (*value, string) {
+func (c *call) partOfFixed(v *value, i int, x axisSlice) (*value, string) {
 	size := v.axes[i].size()
 	begin, end := x.begin, x.end
 	if x.start {
@@ -251,7 +251,7 @@ func length(n, begin, end, stride int64) int64 {
 }
 
 // partOfSteps takes a part of a padded axis.
-func (c *call) partOfSteps(v *value, i int, s atom, x cut) (*value, string) {
+func (c *call) partOfSteps(v *value, i int, s atom, x axisSlice) (*value, string) {
 	begin, end := number(0), number(math.MaxInt32)
 	if !x.start {
 		begin = x.begin
@@ -326,7 +326,7 @@ func slice(c *call) []*value {
 	}
 	v := c.in[0].with(slices.Clone(c.in[0].axes), slices.Clone(c.in[0].pad))
 	for i, size := range c.in[2].nums {
-		x := cut{begin: c.in[1].nums[i], stride: 1, stop: size.equal(number(-1))}
+		x := axisSlice{begin: c.in[1].nums[i], stride: 1, stop: size.equal(number(-1))}
 		x.start = x.begin.equal(number(0))
 		switch {
 		case x.stop:

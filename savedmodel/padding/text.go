@@ -29,7 +29,7 @@ func stringSplit(c *call) []*value {
 	if _, ok := c.in[0].axes[0].only(rows); !ok {
 		return c.unknown("cuts texts that are not one for each row")
 	}
-	id := "the texts' words, cut by " + place(c.n)
+	id := "the texts' words, cut by " + opAndLayer(c.n)
 	words := axis{{kind: flat, name: id}}
 	indices := &value{ranked: true, axes: []axis{words, fixedAxis(2, "")}, pad: make([]fact, 2), real: fact{finite: true, tame: true}, rowIDs: id}
 	values := &value{ranked: true, axes: []axis{words}, pad: make([]fact, 1), real: fact{finite: true, tame: true}}

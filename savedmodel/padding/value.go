@@ -90,12 +90,12 @@ type fact struct {
 	bounded          bool // finite, or minus infinity
 	nonneg, positive bool // ≥ 0; positive: also bounded away from 0
 	integer          bool
-	padless          bool // assumed: among the last over axes, not all are c
-	over             int
+	padless          bool // assumed: among the last padlessAxes axes, not all are c
+	padlessAxes      int
 	// The last some axes hold, for each place of the other axes, an entry that is 1; the last zero
 	// axes one that is 0; the last peak axes one that is tame.
 	some, zero, peak int
-	place            int // 1 + the axis whose index each entry is, plus offset
+	indexAxis        int // 1 + the axis whose index each entry is, plus offset
 	offset           int64
 }
 
@@ -129,15 +129,15 @@ func (f fact) join(g fact) fact {
 	if f.known && g.known && f.c == g.c && f.text == g.text && f.isText == g.isText {
 		j.known, j.c, j.text, j.isText = true, f.c, f.text, f.isText
 	}
-	if f.padless == g.padless && f.over == g.over {
-		j.padless, j.over = f.padless, f.over
+	if f.padless == g.padless && f.padlessAxes == g.padlessAxes {
+		j.padless, j.padlessAxes = f.padless, f.padlessAxes
 		if f.padless && f.c != g.c {
 			j.padless = false
 		}
 	}
 	j.some, j.zero, j.peak = agreed(f.some, g.some), agreed(f.zero, g.zero), agreed(f.peak, g.peak)
-	if f.place == g.place && f.offset == g.offset {
-		j.place, j.offset = f.place, f.offset
+	if f.indexAxis == g.indexAxis && f.offset == g.offset {
+		j.indexAxis, j.offset = f.indexAxis, f.offset
 	}
 	return j
 }
@@ -146,8 +146,8 @@ func agreed(a, b int) int { return when(a == b, a) }
 
 // moved returns what is still true of entries whose axes have changed.
 func (f fact) moved() fact {
-	f.some, f.zero, f.peak, f.place = 0, 0, 0, 0
-	f.padless = f.padless && f.over == 0
+	f.some, f.zero, f.peak, f.indexAxis = 0, 0, 0, 0
+	f.padless = f.padless && f.padlessAxes == 0
 	return f
 }
 

@@ -183,10 +183,10 @@ func (w *walker) input(name string, info savedmodel.TensorInfo) *value {
 	case need.Ones:
 		v.real = constant(1)
 	case need.Padless && fill.known && !fill.isText:
-		v.real.padless, v.real.c, v.real.over = true, fill.c, v.rank()-1-open
-		above := v.real.over == 0 && fill.is(0) && v.real.integer
+		v.real.padless, v.real.c, v.real.padlessAxes = true, fill.c, v.rank()-1-open
+		above := v.real.padlessAxes == 0 && fill.is(0) && v.real.integer
 		v.real.nonneg, v.real.positive = above, above
-		if info.DType == tensor.Bool && v.real.over == 0 && fill.is(0) {
+		if info.DType == tensor.Bool && v.real.padlessAxes == 0 && fill.is(0) {
 			v.real = constant(1)
 		}
 	}

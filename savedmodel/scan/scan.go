@@ -31,7 +31,7 @@ func (f *Finding) RunsWith(signature string) bool {
 func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	s := &scanner{
 		mg: mg, functions: map[string]*scanBody{}, callers: map[string][]scanCaller{}, implement: map[string][]string{}, assets: map[string]string{},
-		variables: map[string]bool{}, followed: map[string]scanOrigin{}, traces: map[place][]scanOrigin{}, layers: map[string]string{},
+		variables: map[string]bool{}, followed: map[string]scanOrigin{}, traces: map[functionTensor][]scanOrigin{}, layers: map[string]string{},
 		reachedBys: map[string][]string{},
 	}
 	if err := s.read(); err != nil {

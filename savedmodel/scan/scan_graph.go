@@ -378,18 +378,18 @@ func (h *scanHit) follow(args []scanOrigin) {
 // trace follows the origin of a path through the callers of the function. Where it stops at a
 // bound, one of the origins is that the graph computes the path.
 func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
-	start := place{function, from}
+	start := functionTensor{function, from}
 	if found, ok := s.traces[start]; ok {
 		return found
 	}
 	var found []scanOrigin
-	seen := map[place]bool{start: true}
+	seen := map[functionTensor]bool{start: true}
 	add := func(o scanOrigin) {
 		if !slices.Contains(found, o) {
 			found = append(found, o)
 		}
 	}
-	for todo := []place{start}; len(todo) > 0; {
+	for todo := []functionTensor{start}; len(todo) > 0; {
 		p := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		if p.origin.kind != fromArg {
@@ -402,7 +402,7 @@ func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
 				todo = nil
 				break
 			}
-			next := place{c.function, scanOrigin{}}
+			next := functionTensor{c.function, scanOrigin{}}
 			if p.origin.arg < len(c.call.args) {
 				next.origin = c.call.args[p.origin.arg]
 			}

@@ -29,11 +29,11 @@ type scanner struct {
 	traced     int               // calls that paths were traced through
 
 	// The fields down to the end keep results.
-	inputNames map[string]string      // of placeholders, see inputName
-	followed   map[string]scanOrigin  // by tensor of the main graph, see followMain
-	traces     map[place][]scanOrigin // see trace
-	layers     map[string]string      // by function
-	reachedBys map[string][]string    // by function: the signatures that reach it
+	inputNames map[string]string               // of placeholders, see inputName
+	followed   map[string]scanOrigin           // by tensor of the main graph, see followMain
+	traces     map[functionTensor][]scanOrigin // see trace
+	layers     map[string]string               // by function
+	reachedBys map[string][]string             // by function: the signatures that reach it
 }
 
 // scanBody is the part of a function that is kept.
@@ -125,8 +125,8 @@ const (
 
 func (l labels) has(label int32) bool { return slices.Contains(l[:min(2, len(l))], label) }
 
-// place is a tensor of a function.
-type place struct {
+// functionTensor is a tensor of a function.
+type functionTensor struct {
 	function string
 	origin   scanOrigin
 }

@@ -84,7 +84,7 @@ func because(why string) string {
 // model tries one model in a process of its own, and asks the referee.
 func (w *wild) model(dir string) outcome {
 	var found outcome
-	out, err := w.bounded(exec.Command(os.Args[0], "-one", dir), nil)
+	out, err := w.runBounded(exec.Command(os.Args[0], "-one", dir), nil)
 	switch {
 	case err != nil:
 		found.Outcome, found.Why = crashes, err.Error()
@@ -102,7 +102,7 @@ func (w *wild) model(dir string) outcome {
 	}
 	request, err := json.Marshal(found)
 	if err == nil {
-		out, err = w.bounded(exec.Command(python, w.referee, dir), request)
+		out, err = w.runBounded(exec.Command(python, w.referee, dir), request)
 	}
 	if err != nil {
 		found.Why = "Python: " + err.Error()
@@ -122,8 +122,8 @@ type overError string
 
 func (e overError) Error() string { return string(e) }
 
-// bounded runs a command within the bounds, and returns what it writes.
-func (w *wild) bounded(cmd *exec.Cmd, in []byte) ([]byte, error) {
+// runBounded runs a command within the bounds, and returns what it writes.
+func (w *wild) runBounded(cmd *exec.Cmd, in []byte) ([]byte, error) {
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(in), &out, &errs
 	cmd.Env = append(os.Environ(), "TF_CPP_MIN_LOG_LEVEL=3", "CUDA_VISIBLE_DEVICES=")

@@ -15,9 +15,9 @@ type Reader struct {
 	null func(i int) bool
 	// view returns a value in the array's own memory. nil: values have parts, and parts appends
 	// them.
-	view  func(i int) []byte
-	parts func(dst []byte, i int) ([]byte, error)
-	most  int
+	view     func(i int) []byte
+	parts    func(dst []byte, i int) ([]byte, error)
+	maxBytes int
 }
 
 // Value returns value i, nil for null, possibly in the array's own memory. A value of more bytes
@@ -31,8 +31,8 @@ func (r *Reader) Value(i int) (v []byte, err error) {
 	default:
 		v, err = r.parts([]byte{}, i)
 	}
-	if err == nil && len(v) > r.most {
-		err = TooLong(r.most)
+	if err == nil && len(v) > r.maxBytes {
+		err = TooLong(r.maxBytes)
 	}
 	return v, err
 }
@@ -49,8 +49,8 @@ func (r *Reader) appendPart(dst []byte, i int) (_ []byte, err error) {
 	default:
 		dst, err = r.parts(dst, i)
 	}
-	if err == nil && len(dst) > r.most {
-		err = TooLong(r.most)
+	if err == nil && len(dst) > r.maxBytes {
+		err = TooLong(r.maxBytes)
 	}
 	End(dst, at)
 	return dst, err
@@ -77,7 +77,7 @@ func (t *Type) Read(arr arrow.Array, most int) (*Reader, error) {
 		}
 		return values.at(func(int) bool { return false }, a.GetPhysicalIndex), nil
 	}
-	r := &Reader{null: func(int) bool { return false }, most: most}
+	r := &Reader{null: func(int) bool { return false }, maxBytes: most}
 	if arr.NullN() > 0 {
 		r.null = arr.IsNull
 	}
@@ -116,7 +116,7 @@ func wrongArray(arr arrow.Array) error { return fmt.Errorf("an array of type %s"
 
 // at returns a reader whose value i is value index(i) of r.
 func (r *Reader) at(null func(int) bool, index func(int) int) *Reader {
-	out := &Reader{null: func(i int) bool { return null(i) || r.null(index(i)) }, most: r.most}
+	out := &Reader{null: func(i int) bool { return null(i) || r.null(index(i)) }, maxBytes: r.maxBytes}
 	if r.view != nil {
 		out.view = func(i int) []byte { return r.view(index(i)) }
 	} else {

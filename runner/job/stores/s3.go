@@ -37,8 +37,8 @@ func openS3(ctx context.Context, name, options string) (store.Bucket, error) {
 	if err != nil {
 		return nil, &store.Error{Kind: store.Usage, Msg: "the options behind the ? are damaged: " + err.Error()}
 	}
-	own := s3blob.Options{EncryptionType: types.ServerSideEncryption(take(q, "ssetype")), KMSEncryptionID: take(q, "kmskeyid")}
-	endpoint, path := take(q, "endpoint"), take(q, "use_path_style")
+	own := s3blob.Options{EncryptionType: types.ServerSideEncryption(takeOption(q, "ssetype")), KMSEncryptionID: takeOption(q, "kmskeyid")}
+	endpoint, path := takeOption(q, "endpoint"), takeOption(q, "use_path_style")
 	checksums := q.Has("request_checksum_calculation") || os.Getenv("AWS_REQUEST_CHECKSUM_CALCULATION") != ""
 	cfg, err := gcaws.V2ConfigFromURLParams(ctx, q)
 	if err != nil {
@@ -77,8 +77,8 @@ func openS3(ctx context.Context, name, options string) (store.Bucket, error) {
 	}}, nil
 }
 
-// take returns an option and removes it from q.
-func take(q url.Values, name string) string {
+// takeOption returns an option and removes it from q.
+func takeOption(q url.Values, name string) string {
 	defer q.Del(name)
 	return q.Get(name)
 }

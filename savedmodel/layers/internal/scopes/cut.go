@@ -23,7 +23,7 @@ func Of(b *body.Body, names map[string]bool) *Scope {
 			nodes = append(nodes, n)
 		}
 	}
-	s := cut(b, modelDepth(b, nodes), nodes, b.Rets, names)
+	s := splitIntoCalls(b, modelDepth(b, nodes), nodes, b.Rets, names)
 	if model := s.onlyModel(); model != nil {
 		s = s.Within(model)
 		s.Inner = true
@@ -49,11 +49,11 @@ func (s *Scope) onlyModel() *Call {
 
 // Within cuts a call of a nested model into calls of that model's layers.
 func (s *Scope) Within(c *Call) *Scope {
-	return cut(s.b, s.Depth+1, c.Nodes, c.Outs, nil)
+	return splitIntoCalls(s.b, s.Depth+1, c.Nodes, c.Outs, nil)
 }
 
-// cut cuts nodes, which share the first depth components of their names, into calls.
-func cut(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref, names map[string]bool) *Scope {
+// splitIntoCalls cuts nodes, which share the first depth components of their names, into calls.
+func splitIntoCalls(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref, names map[string]bool) *Scope {
 	s := &Scope{b: b, Depth: depth, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}}
 	if depth > 0 && len(nodes) > 0 {
 		s.Prefix = strings.Join(nodes[0].Parts[:depth], "/")

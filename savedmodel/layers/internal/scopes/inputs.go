@@ -25,7 +25,7 @@ func (s *Scope) connect(rets []graph.Ref) {
 	}
 	for _, r := range s.Rets {
 		if o := s.Owner[r.Node]; o != nil && !s.gone[o] {
-			o.give(r)
+			o.addOutput(r)
 		}
 	}
 	for _, c := range s.Calls {
@@ -108,7 +108,7 @@ func (s *Scope) connectInput(c *Call, in graph.Ref) {
 				c.Vars = append(c.Vars, v)
 			}
 		case !s.b.Captured[i]:
-			c.take(Edge{nil, r})
+			c.addInput(Edge{nil, r})
 		}
 		return
 	}
@@ -116,21 +116,21 @@ func (s *Scope) connectInput(c *Call, in graph.Ref) {
 	switch {
 	case r.Node == nil || o == c:
 	case !s.inside[r.Node]:
-		c.take(Edge{nil, r})
+		c.addInput(Edge{nil, r})
 	case o == nil || s.gone[o]:
 	default:
-		o.give(r)
-		c.take(Edge{o, r})
+		o.addOutput(r)
+		c.addInput(Edge{o, r})
 	}
 }
 
-func (c *Call) take(e Edge) {
+func (c *Call) addInput(e Edge) {
 	if !slices.Contains(c.Ins, e) {
 		c.Ins = append(c.Ins, e)
 	}
 }
 
-func (c *Call) give(r graph.Ref) {
+func (c *Call) addOutput(r graph.Ref) {
 	if !slices.Contains(c.Outs, r) {
 		c.Outs = append(c.Outs, r)
 	}
