@@ -286,8 +286,8 @@ func (b *Batcher) wake(d time.Duration) {
 	}
 }
 
-// takeRows removes the rows of the next batch from a group, without those whose callers have stopped
-// waiting. It may return no rows.
+// takeRows removes the rows of the next batch from a group, without those whose callers have
+// stopped waiting. It may return no rows.
 func (b *Batcher) takeRows(g *waiting) (rows []*waiter) {
 	g.rows = slices.DeleteFunc(g.rows, (*waiter).late)
 	n := min(len(g.rows), b.maxRows())

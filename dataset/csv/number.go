@@ -15,8 +15,8 @@ type decimal struct {
 	mant uint64
 	exp  int
 	sign uint32 // bit 31 set for a negative number
-	// truncated: the number had more digits than mant holds. The digits left out count for less than one
-	// unit of mant.
+	// truncated: the number had more digits than mant holds. The digits left out count for less
+	// than one unit of mant.
 	truncated bool
 }
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// dictionaryPage reads the page of a dictionary, whose values later pages refer to by their indexes.
+// dictionaryPage reads the page of a dictionary. Later pages refer to its values by their indexes.
 func (r *reader) dictionaryPage(p *page) error {
 	if p.encoding != plain && p.encoding != plainDictionary {
 		return fmt.Errorf("a dictionary with the encoding %d", p.encoding)

@@ -148,8 +148,8 @@ func (l *Log) passLine(whole bool) {
 	l.line = l.line[:0]
 }
 
-// takeLine handles a whole line. It returns the record that the line began, or nil if the line is not
-// the log's.
+// takeLine handles a whole line. It returns the record that the line began, or nil if the line is
+// not the log's.
 func (l *Log) takeLine() *entry {
 	text := string(l.line)
 	m := head.FindStringSubmatchIndex(text)
