@@ -47,7 +47,7 @@ func (s *Session) loadWith(o Options, place string, lengths bool, load func(tf.M
 	c := o.config()
 	c.Place, c.InTurn = place, o.InTurn || inTurn
 	if o.Optimizer == "" && !o.XLA.enabled() {
-		c.Optimize = c.Optimize || few(m.Graph)
+		c.Optimize = c.Optimize || smallGraph(m.Graph)
 	}
 	if err = load(m, c); err == nil {
 		return nil

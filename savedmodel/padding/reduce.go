@@ -19,6 +19,7 @@ func init() {
 	rules["Cumsum"] = cumsum
 	rules["ArgMax"], rules["ArgMin"] = argMax, argMax
 	rules["TopKV2"] = topK
+	rules["DenseBincount"] = bincount
 	rules["L2Loss"] = func(c *call) []*value { return c.unknown("sums up everything") }
 }
 
@@ -281,4 +282,28 @@ func topK(c *call) []*value {
 	values.real = in.real.moved()
 	places := c.plain(v, fact{finite: true, tame: true, nonneg: true, integer: true})
 	return []*value{c.made(&values, in)[0], c.made(places, in)[0]}
+}
+
+// bincount is the rule of operations that count, in each row, how often each number occurs.
+func bincount(c *call) []*value {
+	size, ok := c.ints(1)
+	if !c.ranked(1) || !ok || len(size) != 1 || len(c.in) < 3 {
+		return c.unknown("counts to where does not follow")
+	}
+	in := c.in[0]
+	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
+	v.real = fact{finite: true, tame: true, nonneg: true}
+	last := in.rank() - 1
+	if last < 0 {
+		return c.unknown("has an input of unknown rank")
+	}
+	switch a := in.axes[last]; {
+	case a.isFixed():
+	case a.has(steps):
+		v = c.effect(v, in.pad[last], "counts %s, padding included", along(a))
+	default:
+		v = c.dependsOn(v, "counts %s", along(a))
+	}
+	v.axes[last], v.pad[last] = fixedAxis(size[0], ""), fact{}
+	return c.made(v, in, c.in[2])
 }

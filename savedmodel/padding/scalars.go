@@ -296,19 +296,3 @@ func special(op string, in []fact, out *fact) {
 		out.unclear = true
 	}
 }
-
-// compared adds to out what is true of a comparison with the padding value, for steps assumed to
-// hold none.
-func compared(op string, a, b fact, out *fact) {
-	if !a.padless || !b.is(a.c) {
-		return
-	}
-	switch {
-	case a.padlessAxes == 0 && op == "NotEqual":
-		*out = constant(1)
-	case a.padlessAxes == 0:
-		*out = constant(0)
-	case op == "NotEqual":
-		out.some = a.padlessAxes
-	}
-}

@@ -4,6 +4,11 @@ func init() {
 	for _, op := range []string{"LookupTableFindV2", "LookupTableFind"} {
 		rules[op] = lookup
 	}
+	for _, op := range []string{"LookupTableSizeV2", "LookupTableSize"} {
+		rules[op] = func(*call) []*value {
+			return []*value{{ranked: true, real: fact{finite: true, tame: true, nonneg: true, integer: true}}}
+		}
+	}
 	rules["StringSplitV2"] = stringSplit
 	rules["RaggedTensorToTensor"] = raggedToTensor
 }

@@ -13,13 +13,6 @@ func init() {
 	for _, op := range []string{"ResizeNearestNeighbor", "ResizeBilinear", "ResizeBicubic", "ResizeArea"} {
 		rules[op] = resize
 	}
-	rules["DenseBincount"] = bincount
-	for _, op := range []string{"LookupTableSizeV2", "LookupTableSize"} {
-		rules[op] = func(*call) []*value {
-			return []*value{{ranked: true, real: fact{finite: true, tame: true, nonneg: true, integer: true}}}
-		}
-	}
-	rules["MatrixBandPart"] = bandPart
 }
 
 // spaceToBatch is the rule of SpaceToBatchND: it moves blocks of fixed axes to the axis of the
@@ -98,56 +91,6 @@ func resize(c *call) []*value {
 			return c.unknown("makes steps more or fewer")
 		}
 		v.axes[i+1] = a
-	}
-	return c.made(v, in)
-}
-
-// bincount is the rule of operations that count, in each row, how often each number occurs.
-func bincount(c *call) []*value {
-	size, ok := c.ints(1)
-	if !c.ranked(1) || !ok || len(size) != 1 || len(c.in) < 3 {
-		return c.unknown("counts to where does not follow")
-	}
-	in := c.in[0]
-	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
-	v.real = fact{finite: true, tame: true, nonneg: true}
-	last := in.rank() - 1
-	if last < 0 {
-		return c.unknown("has an input of unknown rank")
-	}
-	switch a := in.axes[last]; {
-	case a.isFixed():
-	case a.has(steps):
-		v = c.effect(v, in.pad[last], "counts %s, padding included", along(a))
-	default:
-		v = c.dependsOn(v, "counts %s", along(a))
-	}
-	v.axes[last], v.pad[last] = fixedAxis(size[0], ""), fact{}
-	return c.made(v, in, c.in[2])
-}
-
-// bandPart is the rule of MatrixBandPart, which keeps the entries near the diagonal. Of a matrix of
-// ones it makes a mask that has each place and those before it.
-func bandPart(c *call) []*value {
-	lower, ok1 := c.ints(1)
-	upper, ok2 := c.ints(2)
-	if !c.ranked(1) || c.in[0].rank() < 2 || !ok1 || !ok2 || len(lower) != 1 || len(upper) != 1 {
-		return c.unknown("has a band that does not follow")
-	}
-	in := c.in[0]
-	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
-	v.real = in.real.join(constant(0)).moved()
-	for j := range v.pad {
-		v.pad[j] = v.pad[j].join(constant(0))
-		v.pad[j].held = false
-	}
-	for _, a := range in.axes[in.rank()-2:] {
-		if s, ok := a.only(steps); ok && s.front || !ok && !a.isFixed() {
-			return c.unknown("has a band along rows, or behind padding")
-		}
-	}
-	if in.real.is(1) && slices.Equal(in.axes[in.rank()-2], in.axes[in.rank()-1]) {
-		v.real.some = 1
 	}
 	return c.made(v, in)
 }

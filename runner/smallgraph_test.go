@@ -27,7 +27,7 @@ func TestFew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := few(data); got != want {
+		if got := smallGraph(data); got != want {
 			t.Errorf("%s: few says %v, want %v", model, got, want)
 		}
 	}
