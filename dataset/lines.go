@@ -171,9 +171,9 @@ func (l *lineReader) tooLong(row int64) error {
 	return tooLongLine(l.name, l.line, l.max, row)
 }
 
-func tooLongLine(file string, line int64, max int, row int64) error {
-	limit := &LimitError{Limit: LimitRowBytes, Msg: fmt.Sprintf("the line is longer than %d bytes", max)}
-	return &SyntaxError{File: file, Line: line, Row: row, Msg: limit.Msg, Err: limit}
+func tooLongLine(file string, line int64, limit int, row int64) error {
+	tooLong := &LimitError{Limit: LimitRowBytes, Msg: fmt.Sprintf("the line is longer than %d bytes", limit)}
+	return &SyntaxError{File: file, Line: line, Row: row, Msg: tooLong.Msg, Err: tooLong}
 }
 
 // mostSkipped bounds the bytes of a line that is passed over: so many times the limit of a line, or

@@ -364,8 +364,8 @@ func kerasModel() []byte {
 	return graphModel(msg(1, placeholder(-1, -1), 1, identity("y", "x")), plainSig("x:0", "y:0"), 7, msg(1, root))
 }
 
-// variables is a model with one variable, "v", whose files make puts there.
-func variables(make func(h *hostile)) func(*hostile) {
+// variables is a model with one variable, "v", whose files write puts there.
+func variables(write func(h *hostile)) func(*hostile) {
 	return func(h *hostile) {
 		names := constant("save/names", dtString, msg(1, dtString, 2, shapeOf(1), 8, "v"))
 		slices := constant("save/slices", dtString, msg(1, dtString, 2, shapeOf(1), 8, ""))
@@ -377,7 +377,7 @@ func variables(make func(h *hostile)) func(*hostile) {
 		graph := msg(1, placeholder(-1, -1), 1, identity("y", "x"), 1, names, 1, slices, 1, prefix, 1, restore, 1, handle, 1, assign, 1, all)
 		saver := msg(1, "save/Const:0", 2, "save/Const:0", 3, "save/restore_all", 7, 2)
 		h.file("m/saved_model.pb", graphModel(graph, plainSig("x:0", "y:0"), 3, saver))
-		make(h)
+		write(h)
 	}
 }
 

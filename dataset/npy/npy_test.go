@@ -315,7 +315,7 @@ func TestWriterErrors(t *testing.T) {
 			t.Errorf("Write = %v, want %q", err, want)
 		}
 	}
-	for want, make := range map[string]func() (*npy.Writer, error){
+	for want, open := range map[string]func() (*npy.Writer, error){
 		"ragged values": func() (*npy.Writer, error) {
 			return npy.NewZipWriter(io.Discard, dataset.RaggedSpec(tensor.Int32, 1, -1, -1), npy.WriterOptions{})
 		},
@@ -332,7 +332,7 @@ func TestWriterErrors(t *testing.T) {
 			return npy.NewZipWriter(io.Discard, dataset.Tuple(vector), npy.WriterOptions{Keep: []string{"0"}})
 		},
 	} {
-		if _, err := make(); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := open(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

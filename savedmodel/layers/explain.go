@@ -130,16 +130,16 @@ func (e *explainer) layer(l *Layer) {
 
 // word explains one of Keras' own words in the place of a shape.
 func (e *explainer) word(l *Layer) string {
-	real := l.info.shape.String()
+	shape := l.info.shape.String()
 	switch {
 	case l.Output.Word == "?" && !l.info.shape.known():
 		return "Keras prints ? for the layers of a model that was never built: the file does not hold what it takes"
 	case l.Output.Word == "?":
-		return "Keras prints ? for a layer of a model of one's own class that has nothing to build; it is " + real + " here"
+		return "Keras prints ? for a layer of a model of one's own class that has nothing to build; it is " + shape + " here"
 	case e.by == theInput && len(l.info.in) == 0:
 		return "Keras prints the word for all layers of a model of one's own class"
 	case l.info.shape.known():
-		return "Keras prints the word for all layers of a model of one's own class; it is " + real + " here"
+		return "Keras prints the word for all layers of a model of one's own class; it is " + shape + " here"
 	}
 	return "the layer is called several times, with results of different shapes"
 }

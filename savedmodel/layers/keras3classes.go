@@ -29,11 +29,11 @@ func (k *keras3) classify() {
 		if l.sure || !l.custom() {
 			continue
 		}
-		make := l.fingerprint()
-		if own[make] == "" {
-			own[make] = l.class
+		key := l.fingerprint()
+		if own[key] == "" {
+			own[key] = l.class
 		}
-		l.class = own[make]
+		l.class = own[key]
 	}
 }
 

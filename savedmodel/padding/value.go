@@ -302,8 +302,8 @@ func full(axes []axis, f fact) *value {
 }
 
 // neutral reports whether a reduction along an atom gives the same with and without padding. f is
-// true of the entries of padding, real of those of the row.
-func neutral(op string, x atom, f, real fact) bool {
+// true of the entries of padding, own of those of the row.
+func neutral(op string, x atom, f, own fact) bool {
 	some := !x.none && x.shift >= 0 // the row has an entry of its own
 	switch op {
 	case "Sum", "EuclideanNorm":
@@ -313,7 +313,7 @@ func neutral(op string, x atom, f, real fact) bool {
 	case "All", "Prod":
 		return f.is(1) || op == "All" && f.held && some
 	case "Max":
-		return some && (f.held || f.is(0) && real.nonneg || f.low && real.tame || f.known && f.c < -3e38) || f.known && f.c < -1e300
+		return some && (f.held || f.is(0) && own.nonneg || f.low && own.tame || f.known && f.c < -3e38) || f.known && f.c < -1e300
 	case "Min":
 		return some && (f.held || f.known && f.c > 3e38) || f.known && f.c > 1e300
 	}

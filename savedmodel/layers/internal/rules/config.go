@@ -173,9 +173,9 @@ func (c Config) Real() Config {
 	if c == nil {
 		return nil
 	}
-	real := maps.Clone(c)
-	real[realKey] = true
-	return real
+	given := maps.Clone(c)
+	given[realKey] = true
+	return given
 }
 
 // misprinted reports whether the shapes that Keras 3 prints are asked for where its layers give
