@@ -53,8 +53,8 @@ const (
 	mostBeside = 1 << 16  // keys of an object that may wrap rows, or tell of them
 )
 
-// NewReader returns a reader of the rows of r. A row has at most maxRow bytes. fail makes an error of
-// [Reader.Next] out of a line number and what is wrong there.
+// NewReader returns a reader of the rows of r. A row has at most maxRow bytes. fail makes an error
+// of [Reader.Next] out of a line number and what is wrong there.
 func NewReader(r *bufio.Reader, maxRow int, o Options, fail func(line int64, err error) error) *Reader {
 	return &Reader{r: r, max: maxRow, o: o, fail: fail, line: 1}
 }
