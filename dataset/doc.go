@@ -13,16 +13,16 @@
 // # Doors
 //
 //   - To make a dataset: [FromTensorSlices], [FromRows], [FromElements], [FromGenerator], [Range],
-//     [Zip]. A [Nest] of [Component]s, the [Spec], says what its elements consist of: [TensorSpec],
+//     [Zip]. Its [Spec], a [Nest] of [Component], says what the elements consist of: [TensorSpec],
 //     [RaggedSpec] and [UnknownRankSpec] make one for a single tensor, and [Leaf], [Tuple] and
 //     [Dict] put several together.
 //   - To read files: [JSONLFiles], [JSONL], [TextLines] and [TextLinesFrom]; packages csv, parquet,
 //     arrow, npy and tfrecord read others. [Limits] bounds what one row may ask for.
 //   - To change it: the methods of [Dataset], with tf.data's names, and their options. [Seed],
 //     [Shape] and [OutputShapes] make values of options. Packages text and pipeline do more.
-//   - To use it: [Dataset.All], [Dataset.Iterator], [Dataset.Collect], each with [Element]s;
-//     [Dataset.Batches] with [Batch]es, in an order of [Grouping]. [PadToSize] and [ModelInput] pad
-//     a single row.
+//   - To use it: [Dataset.All], [Dataset.Iterator] and [Dataset.Collect] give an [Element] at a
+//     time, [Dataset.Batches] a [Batch], in an order of [Grouping]. [PadToSize] and [ModelInput]
+//     pad a single row.
 //   - To ask before: [Measure] counts rows and their sizes, as [Stats]; [Dataset.Peek] looks at the
 //     first rows.
 //   - To convert JSON: [ParseTensor], [RowParser], [AppendJSON], [AppendJSONString], [NullNaN].

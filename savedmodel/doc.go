@@ -11,14 +11,14 @@
 // # Doors
 //
 //   - To open: [Open], [FromBytes]; [Model.MetaGraph] picks a [MetaGraph].
-//   - What goes in and comes out: [Signature] with [TensorInfo] ([Encoding], [Component], [Ragged]);
-//     [ExampleFeature] where a signature takes serialized tf.train.Examples.
+//   - What goes in and comes out: [Signature] with [TensorInfo] ([Encoding], [Component],
+//     [Ragged]); [ExampleFeature] where a signature takes serialized tf.train.Examples.
 //   - Weights: [Checkpoint] with [CheckpointTensor] and [CheckpointSlice]; [Variable]; [Stats] and
 //     [Summer] add up values.
 //   - Objects: [ObjectGraph] with [ConcreteFunction] and [StructuredTensor]; [KerasMetadata] with
 //     [KerasObject]; [Framework] and [Fingerprint].
-//   - To run it: [MetaGraph.Verify] and [MetaGraph.CheckSignature] first; [Files] and [Asset], the
-//     [Step]s of loading, and the [State] that runs change.
+//   - To run it: [MetaGraph.Verify] and [MetaGraph.CheckSignature] first; [Files] and [Asset], each
+//     [Step] of loading, and the [State] that runs change.
 //   - Errors: [FileError], [FormatError] and [LinkError] of files; [TagError], [SignatureError] and
 //     [UninitializedError] of what was asked for; [ErrNotFound], [ErrNoSignatures].
 //
