@@ -86,11 +86,11 @@ CONF
 opens=()
 for package in lang util nio net io time util.concurrent; do opens+=(--add-opens "java.base/java.$package=ALL-UNNAMED"); done
 
-# daemon NAME JARS CLASS ARG… starts a Java program.
+# daemon NAME JARS CLASS ARG… starts a Java program in the working folder, where Beam's workers leave a file.
 daemon() {
   local name=$1 jars=$2
   shift 2
-  java -Xmx512m "${opens[@]}" -cp "$cache/$jars/lib/*" "$@" >"$work/$name.log" 2>&1 &
+  (cd "$work" && exec java -Xmx512m "${opens[@]}" -cp "$cache/$jars/lib/*" "$@" >"$work/$name.log" 2>&1) &
   disown
 }
 task_manager() { daemon "$1" flink org.apache.flink.runtime.taskexecutor.TaskManagerRunner --configDir "$work/conf"; }
