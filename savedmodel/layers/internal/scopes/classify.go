@@ -12,6 +12,9 @@ import (
 // Classify returns a layer's class as its operations, variables and name suggest it. sure is false
 // when several classes would look alike or the class is the user's own.
 func Classify(s *Scope, c *Call, name string, vars []*savedmodel.Variable) (class string, sure bool) {
+	if kerasnames.WithoutNumber(name) == "keras_layer" { // of tensorflow_hub: any model is in it
+		return "KerasLayer", false
+	}
 	t := newTraits(s, c, name, vars)
 	byName, known := kerasnames.ClassOf(name)
 	if !kerasnames.IsDefault(name) {
