@@ -38,6 +38,7 @@ func createOutput(path string, stdout io.Writer) (*output, error) {
 	if path == "" || path == "-" {
 		return &output{Writer: bufio.NewWriterSize(stdout, 64<<10)}, nil
 	}
+	partfile.Sweep(path)
 	file, err := partfile.Create(path)
 	if err != nil {
 		return nil, err

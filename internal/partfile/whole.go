@@ -37,7 +37,8 @@ func AbandonAll() {
 	})
 }
 
-// Create begins a file under a temporary name in its own directory. An output for which [IsStream]
+// Create begins a file under a temporary name in its own directory, and locks it. A process that is
+// killed leaves that file behind: see [Sweep]. An output for which [IsStream]
 // is true is opened directly.
 func Create(path string) (*Whole, error) {
 	if IsStream(path) {
@@ -57,6 +58,10 @@ func Create(path string) (*Whole, error) {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 		switch {
 		case err == nil:
+			if err := lockFile(f); errors.Is(err, errLocked) || !sameFile(f, name) {
+				_ = f.Close() // a Sweep came first
+				continue
+			}
 			w := &Whole{Writer: bufio.NewWriterSize(f, wholeBuffer), file: f, path: file}
 			unfinished.Store(w, nil)
 			return w, nil

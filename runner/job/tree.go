@@ -17,6 +17,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/crash"
+	"github.com/tfrun/tfrun/internal/partfile"
 	"github.com/tfrun/tfrun/internal/store"
 	"github.com/tfrun/tfrun/runner"
 )
@@ -125,6 +126,7 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 	for _, f := range todo {
 		r.now.Size += f.Size
 	}
+	t.sweep(todo)
 	err = r.all(ctx, p, todo)
 	if kept := t.keepJournal(ctx); err != nil || kept != nil {
 		return sum, cmp.Or(err, kept)
@@ -152,6 +154,15 @@ func shardOf(all []treeFile, shard, shards int) (list []treeFile) {
 		}
 	}
 	return list
+}
+
+// sweep removes what a run that was killed has left of the files to run.
+func (t Tree) sweep(todo []treeFile) {
+	paths := []string{t.journal(t.Shard)}
+	for _, f := range todo {
+		paths = append(paths, f.output)
+	}
+	partfile.Sweep(slices.DeleteFunc(paths, store.Is)...)
 }
 
 // treeRun is a run over the files of a tree. Small files run at the same time: most of a small
