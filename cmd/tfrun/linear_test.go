@@ -286,7 +286,8 @@ func TestWalksAreLinear(t *testing.T) {
 				t1, b1 := cost(t, small, w.walk)
 				t4, b4 := cost(t, large, w.walk)
 				t.Logf("%s: %v and %d MB, then %v and %d MB", w.name, t1, b1>>20, t4, b4>>20)
-				if t4 > 8*t1+time.Second || b4 > 8*b1+64<<20 {
+				// A walk that a budget ends is not linear up to there, which takes 2 s.
+				if t4 > 8*t1+2*time.Second || b4 > 8*b1+64<<20 {
 					t.Errorf("%s: %v and %d MB for %d parts, %v and %d MB for four times as many", w.name, t1, b1>>20, n, t4, b4>>20)
 				}
 			}
