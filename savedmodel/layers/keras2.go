@@ -2,6 +2,8 @@ package layers
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
@@ -113,6 +115,22 @@ var traceName = regexp.MustCompile(`^__inference_(.+?)_layer_call_(?:fn|and_retu
 // trace returns the name and the output shapes that a layer's own traced function shows, which
 // knows fewer sizes than the function of the whole model.
 func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
+	name, outputs := k.traced(id)
+	for _, t := range outputs {
+		shapes = append(shapes, t.Shape)
+	}
+	return name, shapes
+}
+
+// byKey reports whether an object's call gives a dictionary.
+func (k *keras2) byKey(id int) bool {
+	_, outputs := k.traced(id)
+	return slices.ContainsFunc(outputs, func(t savedmodel.StructuredTensor) bool { return strings.HasPrefix(t.Path, `["`) })
+}
+
+// traced returns the name and the results of an object's call, as it was traced when the model was
+// saved.
+func (k *keras2) traced(id int) (name string, outputs []savedmodel.StructuredTensor) {
 	for _, child := range []string{"__call__", "call_and_return_all_conditional_losses"} {
 		f := k.objs.Child(id, child)
 		if f < 0 {
@@ -126,11 +144,9 @@ func (k *keras2) trace(id int) (name string, shapes []tensor.Shape) {
 			name = m[1]
 		}
 		if c, err := k.objs.Function(names[0]); err == nil && c != nil {
-			for _, t := range c.Outputs {
-				shapes = append(shapes, t.Shape)
-			}
+			outputs = c.Outputs
 		}
-		return name, shapes
+		return name, outputs
 	}
 	return "", nil
 }

@@ -329,6 +329,12 @@ func (n *network) told(l *Layer, out []tensor.Shape, i int) []tensor.Shape {
 	return out
 }
 
+// tracedByKey reports whether a layer of one's own, or of another library, gives a dictionary.
+func (n *network) tracedByKey(l *Layer, cfg *LayerConfig) bool {
+	id, ok := n.objects[l.Name]
+	return ok && (cfg == nil || !cfg.Builtin()) && n.k.byKey(id)
+}
+
 // maxOutputs bounds the outputs of one call.
 const maxOutputs = 1_000
 
@@ -341,7 +347,7 @@ func (n *network) noteShape(l *Layer) {
 	if l.Class == scopes.OperationClass && strings.HasPrefix(l.Name, "tf.math.top_k") {
 		l.guess("output_shape", whyBothResults)
 	}
-	if !n.v3() && len(l.Output.Shapes) > 1 && cfg.givesKeys() {
+	if !n.v3() && len(l.Output.Shapes) > 1 && (cfg.givesKeys() || n.tracedByKey(l, cfg)) {
 		l.guess("output_shape", whyKeys)
 	}
 	if n.file == nil || cfg == nil || l.Output.Word != "" {

@@ -1139,3 +1139,16 @@ def quantized_functional(keras):
     m = keras.Model(i, L.GlobalAveragePooling1D()(x))
     m.quantize("int8")
     return m
+
+
+@model()
+def own_dict_results(keras):
+    class Heads(keras.layers.Layer):  # its dictionary's keys are not in alphabetical order
+        def build(self, shape):
+            self.k = self.add_weight(name="k", shape=(shape[-1], 3))
+
+        def call(self, x):
+            return {"wide": x @ self.k, "both": x, "mean": (x @ self.k)[:, :1]}
+
+    i = keras.Input((5,))
+    return keras.Model(i, keras.layers.Dense(1)(Heads(name="heads")(i)["both"]))  # which of them is taken says nothing of their order
