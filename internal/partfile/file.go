@@ -131,14 +131,6 @@ func sideName(path string, i int) string {
 	return fmt.Sprint(data, i+1)
 }
 
-// sameFile reports whether an open file still has its name. A run that has just ended has renamed
-// its file.
-func sameFile(f *os.File, name string) bool {
-	a, err := f.Stat()
-	b, err2 := os.Lstat(name)
-	return err == nil && err2 == nil && os.SameFile(a, b)
-}
-
 // begin looks for an interrupted run. It cuts the files off at the journal's last line, or empties
 // them.
 func (p *File) begin(id Identity, resume bool) error {

@@ -78,3 +78,19 @@ func RefuseModel(path string) error {
 	}
 	return fmt.Errorf("output %q: is a file of the model %q", path, filepath.Dir(of))
 }
+
+// refuseDirectory returns an error if the output is a directory.
+func refuseDirectory(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("output %q: is a directory; name a file", path)
+	}
+	return nil
+}
+
+// sameFile reports whether an open file still has its name. A run that has just ended has renamed
+// its file.
+func sameFile(f *os.File, name string) bool {
+	a, err := f.Stat()
+	b, err2 := os.Lstat(name)
+	return err == nil && err2 == nil && os.SameFile(a, b)
+}

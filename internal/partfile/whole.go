@@ -110,14 +110,6 @@ func (w *Whole) Abandon() {
 	}
 }
 
-// refuseDirectory returns an error if the output is a directory.
-func refuseDirectory(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("output %q: is a directory; name a file", path)
-	}
-	return nil
-}
-
 // finish renames a written file to the output's name, with the mode of the file that it replaces.
 func finish(f *os.File, temporary, path string) error {
 	info, err := os.Stat(path)
