@@ -80,8 +80,9 @@ func everyFormat(t *testing.T, p *runner.Predictor, not []string) {
 	}
 }
 
-// writeRowsAs writes rows of a predictor's inputs to a file.
-func writeRowsAs(t *testing.T, name string, p *runner.Predictor, rows []dataset.Element) {
+// createRows makes a file for rows of the format that its name shows. It is closed when the test
+// ends.
+func createRows(t *testing.T, name string) (source.Format, *os.File) {
 	t.Helper()
 	form, err := source.FindFormat("", name, writable)
 	if err != nil {
@@ -91,7 +92,14 @@ func writeRowsAs(t *testing.T, name string, p *runner.Predictor, rows []dataset.
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // the writer's errors tell
+	t.Cleanup(func() { _ = f.Close() }) // the writer's errors tell
+	return form, f
+}
+
+// writeRowsAs writes rows of a predictor's inputs to a file.
+func writeRowsAs(t *testing.T, name string, p *runner.Predictor, rows []dataset.Element) {
+	t.Helper()
+	form, f := createRows(t, name)
 	if form.Name == "jsonl" {
 		for _, row := range rows {
 			line, err := p.AppendRowJSON(nil, row)

@@ -18,7 +18,6 @@ import (
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/runner"
-	"github.com/tfrun/tfrun/runner/job/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -120,15 +119,7 @@ func (lengths) Encode(text string) []int64 { return []int64{int64(len(text))} }
 // writeTable writes columns of numbers.
 func writeTable(t *testing.T, name string, names []string, columns map[string][]float32) {
 	t.Helper()
-	form, err := source.FindFormat("", name, writable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close() //nolint:errcheck // the writer's errors tell
+	form, f := createRows(t, name)
 	var items []dataset.Spec
 	for range names {
 		items = append(items, dataset.TensorSpec(tensor.Float32))

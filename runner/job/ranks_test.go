@@ -14,7 +14,6 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/runner"
-	"github.com/tfrun/tfrun/runner/job/internal/source"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -88,15 +87,7 @@ func TestLargerThanPaddedShape(t *testing.T) {
 // writeValues writes a file of rows that hold x alone.
 func writeValues(t *testing.T, name string, spec dataset.Spec, values ...tensor.Tensor) {
 	t.Helper()
-	form, err := source.FindFormat("", name, writable)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close() //nolint:errcheck // the writer's errors tell
+	form, f := createRows(t, name)
 	if form.Name == "jsonl" {
 		for _, v := range values {
 			text, err := dataset.AppendJSON(nil, v, nil)
