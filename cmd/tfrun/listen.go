@@ -86,7 +86,7 @@ func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner
 		return err
 	}
 	l := &listener{Listener: in, p: p, job: j, std: std, idle: o.listenIdle, open: map[net.Conn]struct{}{}}
-	l.job.Began, l.job.Progress = nil, nil
+	l.job.Began, l.job.Progress, l.job.Source = nil, nil, j.Source.Unwaited(p)
 	stop := context.AfterFunc(ctx, l.stop)
 	defer stop()
 	l.left(nil)

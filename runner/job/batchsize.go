@@ -1,6 +1,8 @@
 package job
 
 import (
+	"sync"
+
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 	"github.com/tfrun/tfrun/savedmodel/sizes"
@@ -19,12 +21,20 @@ func (src Source) batchSize(p *runner.Predictor, given *runner.PredictOptions) (
 		return BatchSize{0, "the usual number: rows are grouped by their length"}, nil
 	case src.short():
 		return BatchSize{0, "the usual number: the files are short"}, nil
-	case !src.regular():
-		return BatchSize{0, "the usual number: whoever writes to a pipe may wait for answers"}, nil
 	case src.size != nil:
 		return src.size()
+	case !src.regular():
+		return BatchSize{0, "the usual number: whoever writes to a pipe may wait for answers"}, nil
 	}
 	return FileBatchSize(p)
+}
+
+// Unwaited returns the source for writers to Stdin who send all rows without waiting for results:
+// rows may wait until a batch is as large as one of files. [FileBatchSize] of p, which takes a walk
+// through the model, is called once for all jobs with this source.
+func (src Source) Unwaited(p *runner.Predictor) Source {
+	src.size = sync.OnceValues(func() (BatchSize, error) { return FileBatchSize(p) })
+	return src
 }
 
 // A batch of files has so many rows, a power of two, that the values computed for it are at most

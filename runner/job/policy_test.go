@@ -98,6 +98,13 @@ func TestSuitedTo(t *testing.T) {
 			t.Errorf("%s: a batch size of %d, %v, want %d", tt.name, p.Options().BatchSize, err, tt.want)
 		}
 	}
+	for model, want := range map[string]int{"k3_autoencoder": 8192, "k3_seed": 64, "mod_fixed_batch": 4} {
+		p := plan(t, model, runner.PredictOptions{})
+		p, _, err := Source{Files: []string{"-"}}.Unwaited(p).suited(p)
+		if err != nil || p.Options().BatchSize != want {
+			t.Errorf("%s, a pipe whose writer does not wait: a batch size of %d, %v, want %d", model, p.Options().BatchSize, err, want)
+		}
+	}
 }
 
 // What the options leave open is chosen by the files and the signature; what they say stays.

@@ -55,7 +55,7 @@ type Source struct {
 	records func(file string, kind tfrecord.Kind)
 
 	read *atomic.Int64             // counts the bytes read from the files, or nil
-	size func() (BatchSize, error) // FileBatchSize, called once for many files; or nil
+	size func() (BatchSize, error) // FileBatchSize, called once for many jobs; or nil
 	ctx  context.Context           //nolint:containedctx // of the run, which ends the reading of objects
 }
 

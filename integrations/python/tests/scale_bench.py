@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 DENSE, RECURRENT = "testdata/models/k3_compiled/model", "examples/reviews/model"
-DENSE_ROWS, RECURRENT_ROWS, PARTITIONS = 2_000_000, 8_000, 50
+DENSE_ROWS, RECURRENT_ROWS, PARTITIONS = 2_000_000, 40_000, 50
 
 
 def timed(work):
@@ -142,7 +142,7 @@ def reviews(rows):
     """Ids as those of the example's vocabulary, of lengths as reviews have."""
     rng = np.random.default_rng(5)
     lengths = np.clip(rng.lognormal(5, 0.6, rows), 8, 800).astype(int)
-    return pa.array([rng.integers(1, 8000, n).astype(np.float32) for n in lengths], pa.list_(pa.float32()))
+    return pa.array([rng.integers(1, 4000, n).astype(np.float32) for n in lengths], pa.list_(pa.float32()))
 
 
 def spark(tfrun, rounds):
@@ -153,7 +153,7 @@ def spark(tfrun, rounds):
     os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (here, os.environ.get("PYTHONPATH")) if p)
     sys.path.insert(0, here)
     for model, name, column, values, against in (
-        (DENSE, "dense", "x", lists(DENSE_ROWS // 4), 1.0),
+        (DENSE, "dense", "x", lists(DENSE_ROWS), 1.0),
         (RECURRENT, "recurrent", "ids", reviews(RECURRENT_ROWS), 2.0),
     ):
         with tempfile.TemporaryDirectory() as folder:
