@@ -6,19 +6,28 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
 
+// keras2Layers rebuilds the table of a model that Keras 2 saved: from its metadata or, where that
+// names no layers, is damaged or is not there, like an export's. nil: there is nothing to go by.
 func keras2Layers(mg *savedmodel.MetaGraph) (*Table, error) {
+	meta, damage := mg.KerasMetadata()
+	t, err := metadataLayers(mg, meta)
+	if t == nil && err == nil {
+		t, err = exportedLayers(mg)
+	}
+	if t != nil && damage != nil {
+		// TensorFlow loads such a model all the same.
+		t.Notes = append(t.Notes, damage.Error())
+	}
+	return t, err
+}
+
+// metadataLayers rebuilds the table from the metadata; nil where that has no layers.
+func metadataLayers(mg *savedmodel.MetaGraph, meta savedmodel.KerasMetadata) (*Table, error) {
 	objs, err := mg.Objects()
-	if err != nil {
+	if err != nil || len(meta) == 0 {
 		return nil, err
 	}
-	k := &keras2{mg: mg, objs: objs, table: &Table{}}
-	if k.meta, err = mg.KerasMetadata(); err != nil {
-		// TensorFlow loads such a model all the same
-		k.table.Notes = append(k.table.Notes, err.Error())
-	}
-	if len(k.meta) == 0 {
-		return nil, nil
-	}
+	k := &keras2{mg: mg, objs: objs, meta: meta, table: &Table{}}
 	if sig, err := tableSignature(mg); err == nil {
 		if k.body, err = body.Of(mg, sig); err != nil {
 			return nil, err

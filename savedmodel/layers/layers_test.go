@@ -137,6 +137,26 @@ func TestLayersOfEveryModel(t *testing.T) {
 	t.Logf("shapes: %d of %d models, %d of %d rows", models, allModels, rows, allRows)
 }
 
+// TestDamagedMetadataIsNoted checks that a Keras 2 model whose metadata is damaged has a table all
+// the same, and a note that says so; one that has lost the metadata has nothing to be told of.
+func TestDamagedMetadataIsNoted(t *testing.T) {
+	t.Parallel()
+	for model, want := range map[string]string{
+		"bad_metadata_garbage":  "keras_metadata.pb: is damaged: byte 0",
+		"bad_metadata_bad_json": "keras_metadata.pb: the metadata of root.layer-0 is damaged",
+		"bad_metadata_missing":  "",
+	} {
+		table, err := Of(modeltest.Open(t, model).MetaGraphs[0])
+		if err != nil || table == nil || len(table.Layers) != 2 {
+			t.Errorf("%s: Of() = %+v, %v, want a table of two layers", model, table, err)
+			continue
+		}
+		if got := strings.Join(table.Notes, "\n"); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: notes %q, want one with %q", model, got, want)
+		}
+	}
+}
+
 // TestGuessesAreMarked checks that a row which is not as Keras printed it says so: its field is
 // marked as a guess, or it is a fixed batch size, or it follows from another guess.
 func TestGuessesAreMarked(t *testing.T) {

@@ -11,9 +11,7 @@ func Of(mg *savedmodel.MetaGraph) (*Table, error) {
 	var err error
 	switch mg.Framework {
 	case savedmodel.Keras2:
-		if t, err = keras2Layers(mg); t == nil && err == nil {
-			t, err = exportedLayers(mg) // by model.export, which leaves no metadata either
-		}
+		t, err = keras2Layers(mg)
 	case savedmodel.Keras3:
 		t, err = exportedLayers(mg)
 	}
