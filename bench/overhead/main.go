@@ -7,8 +7,7 @@
 //	printf '%s\n' '{"job":"bare"}' '{"job":"predict"}' |
 //		go run ./bench/overhead -whole -model testdata/models/full_seed/k3/model -rows rows.jsonl
 //
-// The jobs "bare-calls" and "calls" run one row a call, by the binding's Session.Run and by
-// runner's.
+// The job "calls" runs one row a call, by runner's Session.Run and by the binding's, by turns.
 //
 // The bare loop is given tensors that lie ready in TensorFlow's memory and looks at no answer but
 // to add them up. The Predictor is given rows in Go's memory: it groups, pads and feeds them, and
@@ -63,14 +62,15 @@ func run(ctx context.Context, model, file string, whole bool) error {
 	jobs := map[string]peer.Job{
 		"bare":    timed(b.run),
 		"predict": timed(func() (float64, error) { return predict(ctx, p, rows) }),
-
-		"bare-calls": timed(func() (float64, error) { return b.calls(elements) }),
-		"calls":      timed(func() (float64, error) { return calls(ctx, s, p, elements) }),
+		"calls": func(json.RawMessage) (any, error) {
+			collect()
+			return byTurns(ctx, s, p, b, elements)
+		},
 	}
 	return peer.Serve(os.Stdin, os.Stdout, jobs)
 }
 
-// answer is how long a pass took, and what the answers add up to.
+// answer is how long a pass, or a call, took, and what the answers add up to.
 type answer struct {
 	Seconds float64 `json:"seconds"`
 	Sum     float64 `json:"sum"`
