@@ -219,7 +219,7 @@ func (o *predictOptions) run(ctx context.Context, s *runner.Session, p *runner.P
 	j.Progress = report(bar)
 	sum, err := j.Run(ctx, p)
 	bar.Done()
-	if writeErr := o.writeSummary(j, sum, err); writeErr != nil {
+	if writeErr := o.writeSummary(j, sum, err, std); writeErr != nil {
 		return errors.Join(err, writeErr)
 	}
 	if sum.Kept {

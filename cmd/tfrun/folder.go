@@ -83,7 +83,7 @@ func (o *predictOptions) runFolder(ctx context.Context, s *runner.Session, p *ru
 	}
 	sum, err := tree.Run(ctx, p)
 	bar.Done()
-	if writeErr := o.writeSummary(tree.Job, sum.Summary, err); writeErr != nil {
+	if writeErr := o.writeSummary(tree.Job, sum.Summary, err, std); writeErr != nil {
 		return errors.Join(err, writeErr)
 	}
 	switch {

@@ -61,11 +61,15 @@ func filesOf(folder, format string) string {
 	return words.Shell(dir + "*" + path.Ext(base) + strings.TrimPrefix(name, base))
 }
 
+// sameFile reports whether two names, not empty, are of one file or object, be it there or not.
 func sameFile(a, b string) bool {
-	if store.Is(a) {
-		return a == b
+	if a == "" || b == "" || store.Is(a) || a == b {
+		return a != "" && a == b
 	}
 	x, err := os.Stat(a)
 	y, err2 := os.Stat(b)
+	if err != nil && err2 != nil {
+		return filepath.Clean(a) == filepath.Clean(b)
+	}
 	return err == nil && err2 == nil && os.SameFile(x, y)
 }

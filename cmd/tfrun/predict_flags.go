@@ -139,7 +139,7 @@ func (o *predictOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.requireGPU, "require-gpu", false, "fail, with the reason, where there is no GPU to use")
 	f.StringVar(&o.gpuMemory, "gpu-memory", "grow", "`SHARE` of each GPU at once, 0.5, or grow (grow)")
 	f.StringVar(&o.progress, "progress", "auto", "`KIND`: plain or json lines every 30 s, or none (auto)")
-	f.StringVar(&o.summary, "summary", "", "`FILE` for what the run did, as JSON")
+	f.Var((*outputName)(&o.summary), "summary", "`FILE` for what the run did, as JSON; - is standard output")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no notes, no progress, no summary")
 }
 
@@ -169,8 +169,8 @@ func (o *predictOptions) validate(ctx context.Context) error {
 	if !slices.Contains([]string{"auto", "plain", "json", "none"}, o.progress) {
 		return usagef(command, "--progress %q: want plain, json, none or auto", o.progress)
 	}
-	if o.summary != "" && (o.summary == o.output || o.summary == o.errors) {
-		return usagef(command, "--summary %q: want a file of its own", o.summary)
+	if err := o.checkOutputs(); err != nil {
+		return err
 	}
 	if o.wide != "list" && o.wide != "columns" {
 		return usagef(command, "--wide %q: want list or columns", o.wide)
@@ -239,16 +239,8 @@ func (o *predictOptions) parseBadRows() error {
 			o.mostBad = int64(n)
 		}
 	}
-	if o.errors == "" {
-		return nil
-	}
-	if o.maxBad == "" {
+	if o.errors != "" && o.maxBad == "" {
 		o.predict.SkipBadRows = true
-	}
-	for _, other := range append([]string{o.output}, o.inputs...) {
-		if o.errors == "-" || sameFile(o.errors, other) || o.errors == other {
-			return usagef(command, "--errors %q: want a file of its own", o.errors)
-		}
 	}
 	return nil
 }
@@ -305,6 +297,23 @@ func (o *predictOptions) checkFiles(ctx context.Context) error {
 		return err
 	}
 	return o.checkWritten()
+}
+
+// checkOutputs returns an error if two things would be written to one file, or to standard output.
+func (o *predictOptions) checkOutputs() error {
+	outputs := []struct{ flag, name string }{
+		{"-o", cmp.Or(o.output, "-")}, {"--errors", o.errors}, {"--summary", o.summary}, {"--plot", o.plot},
+	}
+	for i, out := range outputs[1:] {
+		taken := out.flag == "--errors" && out.name == "-" // before all results are there
+		for _, other := range outputs[:i+1] {
+			taken = taken || sameFile(out.name, other.name)
+		}
+		if taken {
+			return usagef("tfrun predict", "%s %q: want a file of its own", out.flag, out.name)
+		}
+	}
+	return nil
 }
 
 // checkWritten returns an error if an output would replace something that is read.

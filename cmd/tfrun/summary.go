@@ -61,12 +61,12 @@ func summarize(j job.Job, sum job.Summary, runErr error) summaryDoc {
 	return doc
 }
 
-// writeSummary writes the file of --summary: what the run did, also if it failed.
-func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error) error {
+// writeSummary writes what --summary asks for: what the run did, also if it failed.
+func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error, std stdio) error {
 	if o.summary == "" {
 		return nil
 	}
-	out, err := createOutput(o.summary, nil)
+	out, err := createOutput(o.summary, std.out)
 	if err != nil {
 		return err
 	}
