@@ -86,11 +86,9 @@ func (p *Predictor) checkSequences() error {
 			return &OptionError{Option: "PadSide, Truncate", Msg: fmt.Sprintf("%q: want pre or post", side)}
 		}
 	}
-	known := func(names ...string) error {
-		for _, name := range names {
-			if _, ok := p.f.signature.Inputs[name]; !ok && name != "" {
-				return &NameError{Kind: "input", Name: name, Have: p.f.signature.InputNames()}
-			}
+	known := func(name string) error {
+		if _, ok := p.f.signature.Inputs[name]; !ok {
+			return &NameError{Kind: "input", Name: name, Have: p.f.signature.InputNames()}
 		}
 		return nil
 	}
@@ -102,8 +100,15 @@ func (p *Predictor) checkSequences() error {
 	p.made = map[string]string{}
 	for _, list := range []map[string]string{s.Lengths, s.Masks} {
 		for name, of := range list {
-			if err := known(name, of); err != nil {
+			err := known(name)
+			if err == nil && of != "" {
+				err = known(of)
+			}
+			if err != nil {
 				return err
+			}
+			if _, twice := p.made[name]; twice {
+				return &OptionError{Option: "Lengths, Masks", Msg: fmt.Sprintf("input %q is to get a length and a mask", name)}
 			}
 			p.made[name] = of
 		}
@@ -118,7 +123,7 @@ func (p *Predictor) checkSequences() error {
 		p.made[name] = of
 	}
 	for name, n := range s.MaxLen {
-		if err := known(name); err != nil {
+		if err := known(name); err != nil && name != "" { // "": all inputs
 			return err
 		}
 		if n < 1 {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	stdcmp "cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -99,5 +101,34 @@ func TestTooLongForMaxLen(t *testing.T) {
 	}
 	if want := `stdin:2: field "keras_tensor": 3 entries are more than 2; --truncate pre or post cuts them`; fmt.Sprint(got[1].Err) != want {
 		t.Errorf("%v, want %s", got[1].Err, want)
+	}
+}
+
+// TestNamesOfOptions gives every option that names inputs or outputs a name that there is not, the
+// empty one among them: an error, before any row.
+func TestNamesOfOptions(t *testing.T) {
+	t.Parallel()
+	const in = "keras_tensor"
+	for _, name := range []string{"", "x", in + ":0", " "} {
+		for option, o := range map[string]PredictOptions{
+			"Outputs":      {Outputs: []string{name}},
+			"Pad":          {Pad: map[string]tensor.Tensor{name: tensor.Scalar(float32(1))}},
+			"PadTo":        {PadTo: map[string]int64{name: 3}},
+			"PaddedShapes": {PaddedShapes: map[string]dataset.Dims{name: {3}}},
+			"Lengths":      {Sequences: Sequences{Lengths: map[string]string{name: in}}},
+			"Masks":        {Sequences: Sequences{Masks: map[string]string{name: in}}},
+			"Set":          {Sequences: Sequences{Set: map[string]tensor.Tensor{name: tensor.Scalar(float32(1))}}},
+			"Masks of":     {Sequences: Sequences{Masks: map[string]string{in: name}}},
+			"MaxLen":       {Sequences: Sequences{MaxLen: map[string]int64{stdcmp.Or(name, "x"): 2}}}, // "" is all inputs
+		} {
+			p, err := fakeSession(t, &fakeEngine{}).NewPredictor(o)
+			if err == nil {
+				t.Errorf("%s of %q: no error, and %+v", option, name, p.Options())
+			}
+		}
+	}
+	both := Sequences{Lengths: map[string]string{in: ""}, Masks: map[string]string{in: ""}}
+	if _, err := fakeSession(t, &fakeEngine{}).NewPredictor(PredictOptions{Sequences: both}); err == nil {
+		t.Error("a length and a mask for one input: no error")
 	}
 }
