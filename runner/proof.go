@@ -40,8 +40,8 @@ func (p *Predictor) proofs() (company, padded Proof) {
 		for _, e := range p.f.outputs {
 			i := slices.IndexFunc(list, func(o padding.Output) bool { return o.Name == e.from() })
 			if base := p.f.signature.Outputs[e.from()].Shape; i < 0 || e.head != "" && base.Rank() < 2 {
-				p.proven.company.also(e.Name, unknown("it is not known what it is made of").Result)
-				p.proven.padding.also(e.Name, unknown("it is not known what it is made of").Result)
+				p.proven.company.also(e.Name, unknown("the graph does not say what it is computed from").Result)
+				p.proven.padding.also(e.Name, unknown("the graph does not say what it is computed from").Result)
 				continue
 			}
 			p.proven.company.also(e.Name, list[i].Company)

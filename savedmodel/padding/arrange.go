@@ -42,7 +42,7 @@ func inserted(v *value, i int, a axis) *value {
 func expandDims(c *call) []*value {
 	at, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(at) != 1 {
-		return c.unknown("has an axis that does not follow")
+		return c.unknown("has an axis that is known only when it runs")
 	}
 	i, ok := c.axisOf(at[0], c.in[0].rank()+1)
 	if !ok {
@@ -96,7 +96,7 @@ func squeeze(c *call) []*value {
 func transpose(c *call) []*value {
 	perm, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(perm) != c.in[0].rank() {
-		return c.unknown("has an order of axes that does not follow")
+		return c.unknown("has an order of axes that is known only when it runs")
 	}
 	in := c.in[0]
 	v := in.with(make([]axis, len(perm)), make([]fact, len(perm)))
@@ -142,7 +142,7 @@ func pack(c *call) []*value {
 	}
 	v, ok := c.joined(c.in)
 	if !ok {
-		return c.unknown("puts together tensors of which it is not known that they have the same shape")
+		return c.unknown("puts together tensors whose shapes may differ")
 	}
 	i, ok := c.axisOf(c.attrInt("axis"), v.rank()+1)
 	if !ok {
@@ -190,7 +190,7 @@ func unpack(c *call) []*value {
 func split(c *call, axisAt, at, n int) []*value {
 	dim, ok := c.ints(axisAt)
 	if len(c.in) <= max(at, axisAt) || !ok || len(dim) != 1 || !c.in[at].ranked || c.in[at].list != nil || n < 1 || n > 1<<16 {
-		return c.unknown("has an axis that does not follow")
+		return c.unknown("has an axis that is known only when it runs")
 	}
 	in := c.in[at]
 	i, ok := c.axisOf(dim[0], in.rank())
@@ -223,7 +223,7 @@ func concat(c *call) []*value {
 	in := c.in[:n]
 	dim, ok := c.ints(n)
 	if !ok || len(dim) != 1 {
-		return c.unknown("has an axis that does not follow")
+		return c.unknown("has an axis that is known only when it runs")
 	}
 	i, ok := c.axisOf(dim[0], in[0].rank())
 	if !ok {
@@ -243,7 +243,7 @@ func concat(c *call) []*value {
 	same := make([]*value, n)
 	for k, x := range in {
 		if i >= x.rank() {
-			return c.unknown("puts together tensors of which it is not known that they have the same shape")
+			return c.unknown("puts together tensors whose shapes may differ")
 		}
 		same[k] = x.with(slices.Clone(x.axes), slices.Clone(x.pad))
 		same[k].axes[i] = nil
@@ -251,7 +251,7 @@ func concat(c *call) []*value {
 	}
 	v, ok := c.joined(same)
 	if !ok {
-		return c.unknown("puts together tensors of which it is not known that they have the same shape")
+		return c.unknown("puts together tensors whose shapes may differ")
 	}
 	v.axes[i], v.pad[i] = along, pad
 	v.real = v.real.moved()
@@ -295,7 +295,7 @@ func (c *call) behind(in []*value, i int) (axis, fact, string) {
 func reverse(c *call) []*value {
 	dims, ok := c.ints(1)
 	if !c.ranked(1) || !ok {
-		return c.unknown("has axes that do not follow")
+		return c.unknown("has axes that are known only when it runs")
 	}
 	v := c.in[0].with(slices.Clone(c.in[0].axes), slices.Clone(c.in[0].pad))
 	v.real = c.in[0].real
@@ -330,7 +330,7 @@ func reverseSequence(c *call) []*value {
 	batch, ok1 := c.axisOf(c.attrInt("batch_dim"), in.rank())
 	seq, ok2 := c.axisOf(c.attrInt("seq_dim"), in.rank())
 	if !ok1 || !ok2 || c.in[1].rank() != 1 || !c.w.sameEntries(in.axes[batch], c.in[1].axes[0]) {
-		return c.unknown("turns round as many steps as does not follow")
+		return c.unknown("turns round a number of steps that is known only when it runs")
 	}
 	v := in.with(in.axes, slices.Clone(in.pad))
 	v.pad[seq].held = false
@@ -344,7 +344,7 @@ func reverseSequence(c *call) []*value {
 func padWith(c *call) []*value {
 	sizes, ok := c.pairs()
 	if !ok || !c.ranked(1) || len(sizes) != c.in[0].rank() {
-		return c.unknown("pads by sizes that do not follow")
+		return c.unknown("pads by sizes that are known only when it runs")
 	}
 	fill := constant(0)
 	if len(c.in) > 2 {
@@ -427,7 +427,7 @@ func (c *call) pairs() ([][2]int64, bool) {
 func oneHot(c *call) []*value {
 	depth, ok := c.ints(1)
 	if !c.ranked(4) || !ok || len(depth) != 1 {
-		return c.unknown("has a depth that does not follow")
+		return c.unknown("has a depth that is known only when it runs")
 	}
 	in := c.in[0]
 	at := int64(-1)

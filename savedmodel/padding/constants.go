@@ -23,7 +23,7 @@ func init() {
 		if v == nil {
 			p := c.n.Def.GetAttr()["value"].GetTensor()
 			if p == nil {
-				return c.unknown("holds no value")
+				return c.unknown("holds a value that cannot be read")
 			}
 			v = constantOf(p)
 			c.w.constants[c.n] = v
@@ -35,7 +35,7 @@ func init() {
 	}
 	rules["ReadVariableOp"] = func(c *call) []*value {
 		if len(c.in) == 0 || c.in[0].handle == nil {
-			return c.unknown("reads what is no variable of the model")
+			return c.unknown("reads something other than a variable of the model")
 		}
 		return []*value{c.in[0].handle}
 	}

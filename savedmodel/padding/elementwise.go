@@ -155,7 +155,7 @@ func elementwise(c *call) []*value {
 	}
 	axes, ok := c.stretched(c.in)
 	if !ok {
-		return c.unknown("lines up axes of which it is not known that they have the same sizes")
+		return c.unknown("lines up axes whose sizes may differ")
 	}
 	square := len(c.n.Inputs) == 2 && c.n.Inputs[0] == c.n.Inputs[1]
 	v := mapped(axes, c.in, func(facts []fact) fact {
@@ -225,7 +225,7 @@ func choose(c *call) []*value {
 	in := []*value{cond, yes, no}
 	axes, ok := c.stretched(in)
 	if !ok {
-		return c.unknown("lines up axes of which it is not known that they have the same sizes")
+		return c.unknown("lines up axes whose sizes may differ")
 	}
 	v := mapped(axes, in, func(f []fact) fact {
 		switch {
@@ -277,7 +277,7 @@ func biasAdd(c *call) []*value {
 	in := []*value{c.in[0], bias}
 	axes, ok := c.stretched(in)
 	if !ok || len(axes) != c.in[0].rank() {
-		return c.unknown("lines up axes of which it is not known that they have the same sizes")
+		return c.unknown("lines up axes whose sizes may differ")
 	}
 	return c.made(mapped(axes, in, func(f []fact) fact { return combine("AddV2", f) }), in...)
 }

@@ -15,7 +15,7 @@ func init() {
 	rules["TensorListStack"] = listStack
 	rules["TensorListLength"] = func(c *call) []*value {
 		if len(c.in) == 0 || c.in[0].list == nil {
-			return c.unknown("has no list")
+			return c.unknown("takes a list that is known only when it runs")
 		}
 		return []*value{c.counted(&value{ranked: true}, []num{numOf(c.in[0].list.length)})}
 	}
@@ -35,18 +35,18 @@ func listFromTensor(c *call) []*value {
 // listReserve is the rule of TensorListReserve: a list to which nothing is written yet.
 func listReserve(c *call) []*value {
 	if len(c.in) < 2 || len(c.in[1].nums) != 1 {
-		return c.unknown("makes a list whose length does not follow")
+		return c.unknown("makes a list whose length is known only when it runs")
 	}
 	a, ok := c.in[1].nums[0].axis()
 	if !ok {
-		return c.unknown("makes a list whose length does not follow")
+		return c.unknown("makes a list whose length is known only when it runs")
 	}
 	return []*value{{list: &list{length: a}}}
 }
 
 func listGet(c *call) []*value {
 	if len(c.in) < 2 || c.in[0].list == nil || len(c.in[1].nums) != 1 {
-		return c.unknown("reads an entry of a list that does not follow")
+		return c.unknown("reads from a list an entry whose number is known only when it runs")
 	}
 	l := c.in[0].list
 	if l.elem == nil || !l.elem.ranked {
@@ -68,7 +68,7 @@ func listGet(c *call) []*value {
 // loop's step, and writing the only entry of a list that keeps the last result.
 func listSet(c *call) []*value {
 	if len(c.in) < 3 || c.in[0].list == nil || len(c.in[1].nums) != 1 || !c.in[2].ranked || c.in[2].list != nil {
-		return c.unknown("writes an entry of a list that does not follow")
+		return c.unknown("writes to a list that is known only when it runs")
 	}
 	l, at, v := *c.in[0].list, c.in[1].nums[0], c.in[2]
 	if step := c.w.stepping; step != nil && step.padding {
@@ -103,14 +103,14 @@ func listSet(c *call) []*value {
 		}
 		return []*value{out}
 	default:
-		return c.unknown("writes an entry of a list whose number does not follow")
+		return c.unknown("writes to a list an entry whose number is known only when it runs")
 	}
 	return []*value{{list: &l, why: why}}
 }
 
 func listStack(c *call) []*value {
 	if len(c.in) == 0 || c.in[0].list == nil {
-		return c.unknown("has no list")
+		return c.unknown("takes a list that is known only when it runs")
 	}
 	l := c.in[0].list
 	if l.elem == nil || !l.elem.ranked {
@@ -167,11 +167,11 @@ func (c *call) loop() []*value {
 	l := &looped{call: c, body: body}
 	bound, ok := l.bound(cond)
 	if !ok {
-		return c.unknown("repeats as often as does not follow from sizes")
+		return c.unknown("repeats a number of times that is known only when it runs")
 	}
 	over, ok := l.oriented(bound)
 	if !ok {
-		return c.unknown("repeats as often as does not follow from sizes")
+		return c.unknown("repeats a number of times that is known only when it runs")
 	}
 	outer := c.w.stepping
 	defer func() { c.w.stepping = outer }()

@@ -32,7 +32,7 @@ func bandPart(c *call) []*value {
 	lower, ok1 := c.ints(1)
 	upper, ok2 := c.ints(2)
 	if !c.ranked(1) || c.in[0].rank() < 2 || !ok1 || !ok2 || len(lower) != 1 || len(upper) != 1 {
-		return c.unknown("has a band that does not follow")
+		return c.unknown("keeps a band whose width is known only when it runs")
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -43,7 +43,7 @@ func bandPart(c *call) []*value {
 	}
 	for _, a := range in.axes[in.rank()-2:] {
 		if s, ok := a.only(steps); ok && s.front || !ok && !a.isFixed() {
-			return c.unknown("has a band along rows, or behind padding")
+			return c.unknown("keeps a band along rows, or behind padding")
 		}
 	}
 	if in.real.is(1) && slices.Equal(in.axes[in.rank()-2], in.axes[in.rank()-1]) {

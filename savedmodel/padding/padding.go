@@ -117,7 +117,7 @@ func (w *walker) output(main *frame, info savedmodel.TensorInfo) (sized []Sized,
 	case v.why != nil:
 		return nil, v.why.result()
 	case !v.ranked || v.list != nil:
-		return nil, Result{Chain: []string{"its shape does not follow"}}
+		return nil, Result{Chain: []string{"its shape is known only when it runs"}}
 	case v.rank() == 0 || !slices.Equal(v.axes[0], axis{rowsAtom}):
 		return nil, Result{Chain: []string{"its first axis is not that of the rows"}}
 	}

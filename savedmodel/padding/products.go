@@ -47,7 +47,7 @@ func einsum(c *call) []*value {
 	from, out, ok := strings.Cut(c.n.AttrString("equation"), "->")
 	parts := strings.Split(from, ",")
 	if !ok || !c.ranked(-1) || len(parts) != len(c.in) || len(parts) > 2 {
-		return c.unknown("has an equation that is not followed")
+		return c.unknown("has an equation that the proof does not know")
 	}
 	rank := 0 // number of axes that … stands for
 	for i, p := range parts {
@@ -98,7 +98,7 @@ func (c *call) product(in []labelled, out string) []*value {
 				axes[l] = a
 			case len(a) == 0:
 			case !c.w.sameEntries(a, b):
-				return c.unknown("lines up axes of which it is not known that they have the same sizes")
+				return c.unknown("lines up axes whose sizes may differ")
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func reduced(op string, f fact) fact {
 func reduce(c *call) []*value {
 	dims, ok := c.ints(1)
 	if !c.ranked(1) || !ok {
-		return c.unknown("goes along axes that do not follow")
+		return c.unknown("goes along axes that are known only when it runs")
 	}
 	in := c.in[0]
 	if nums := c.reducedNums(dims); nums != nil {
@@ -155,7 +155,7 @@ func softmax(c *call) []*value {
 				v.pad[last] = constant(0)
 			}
 		case f.low:
-			v = c.effect(v, fact{unclear: true}, "weighs %s, of which not one may outweigh padding", along(axis{x}))
+			v = c.effect(v, fact{unclear: true}, "weighs %s, and padding may outweigh all of them", along(axis{x}))
 			v.pad = slices.Clone(v.pad)
 			v.pad[last].unclear = true
 		default:
@@ -168,7 +168,7 @@ func softmax(c *call) []*value {
 func cumsum(c *call) []*value {
 	dims, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(dims) != 1 {
-		return c.unknown("goes along axes that do not follow")
+		return c.unknown("goes along axes that are known only when it runs")
 	}
 	i, ok := c.axisOf(dims[0], c.in[0].rank())
 	if !ok {
@@ -208,7 +208,7 @@ func cumsum(c *call) []*value {
 func argMax(c *call) []*value {
 	dims, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(dims) != 1 {
-		return c.unknown("goes along axes that do not follow")
+		return c.unknown("goes along axes that are known only when it runs")
 	}
 	i, ok := c.axisOf(dims[0], c.in[0].rank())
 	if !ok {
@@ -265,7 +265,7 @@ func topK(c *call) []*value {
 	if ok && len(k) == 1 {
 		size = k[0]
 	} else if len(c.in) < 2 || len(c.in[1].nums) != 1 || !c.in[1].nums[0].sameInBoth() {
-		return c.unknown("gives as many entries as does not follow")
+		return c.unknown("gives a number of entries that is known only when it runs")
 	}
 	s, padded := in.axes[last].only(steps)
 	switch f := in.pad[last]; {
@@ -288,7 +288,7 @@ func topK(c *call) []*value {
 func bincount(c *call) []*value {
 	size, ok := c.ints(1)
 	if !c.ranked(1) || !ok || len(size) != 1 || len(c.in) < 3 {
-		return c.unknown("counts to where does not follow")
+		return c.unknown("counts to a number that is known only when it runs")
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))

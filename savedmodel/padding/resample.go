@@ -20,7 +20,7 @@ func init() {
 func spaceToBatch(c *call) []*value {
 	block, ok := c.ints(1)
 	if !c.ranked(1) || !ok || c.in[0].rank() < len(block)+1 {
-		return c.unknown("has blocks that do not follow")
+		return c.unknown("makes blocks whose sizes are known only when it runs")
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -41,7 +41,7 @@ func spaceToBatch(c *call) []*value {
 func batchToSpace(c *call) []*value {
 	block, ok := c.ints(1)
 	if !c.ranked(1) || !ok || c.in[0].rank() < len(block)+1 {
-		return c.unknown("has blocks that do not follow")
+		return c.unknown("makes blocks whose sizes are known only when it runs")
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -66,7 +66,7 @@ func batchToSpace(c *call) []*value {
 func transposed(c *call) []*value {
 	axes, ok := c.axesOf(0)
 	if len(c.in) < 3 || !ok || !c.in[1].ranked || !c.in[2].ranked || c.in[2].rank() != len(axes) {
-		return c.unknown("has a shape that does not follow from sizes")
+		return c.unknown("makes a shape that is known only when it runs")
 	}
 	in := c.in[2]
 	if !slices.Equal(in.axes[0], axes[0]) || slices.ContainsFunc(in.axes[1:], func(a axis) bool { return !a.isFixed() }) || slices.ContainsFunc(axes[1:], func(a axis) bool { return !a.isFixed() }) {
@@ -80,7 +80,7 @@ func transposed(c *call) []*value {
 // resize is the rule of operations that scale images of fixed sizes.
 func resize(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() != 4 || len(c.in) < 2 || len(c.in[1].nums) != 2 {
-		return c.unknown("has a size that does not follow")
+		return c.unknown("resizes to a size that is known only when it runs")
 	}
 	in := c.in[0]
 	v := in.with(slices.Clone(in.axes), slices.Clone(in.pad))
@@ -88,7 +88,7 @@ func resize(c *call) []*value {
 	for i, n := range c.in[1].nums {
 		a, ok := n.axis()
 		if !ok || !in.axes[i+1].isFixed() || !n.sameInBoth() {
-			return c.unknown("makes steps more or fewer")
+			return c.unknown("changes the number of steps")
 		}
 		v.axes[i+1] = a
 	}

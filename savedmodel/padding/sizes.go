@@ -155,7 +155,7 @@ func (c *call) axesOf(i int) ([]axis, bool) {
 func fill(c *call) []*value {
 	axes, ok := c.axesOf(0)
 	if !ok || len(c.in) < 2 || !c.in[1].ranked || c.in[1].list != nil {
-		return c.unknown("has a shape that does not follow from sizes")
+		return c.unknown("makes a shape that is known only when it runs")
 	}
 	v := full(axes, c.in[1].real.moved())
 	return c.made(v, c.in[1])
@@ -164,11 +164,11 @@ func fill(c *call) []*value {
 // ranged is the rule of Range: 0, 1, 2, …, as many as there are steps.
 func ranged(c *call) []*value {
 	if len(c.in) < 3 || c.in[0].nums == nil || c.in[1].nums == nil || !c.in[2].real.is(1) {
-		return c.unknown("counts in steps that do not follow from sizes")
+		return c.unknown("counts in steps that are known only when it runs")
 	}
 	begin, end := c.in[0].nums[0], c.in[1].nums[0]
 	if !begin.isConst() {
-		return c.unknown("counts from where does not follow from sizes")
+		return c.unknown("counts from a number that is known only when it runs")
 	}
 	n, ok := end.plus(-begin.c)
 	if begin.c == 0 {
@@ -176,7 +176,7 @@ func ranged(c *call) []*value {
 	}
 	a, isAxis := n.axis()
 	if !ok || !isAxis {
-		return c.unknown("counts to where does not follow from sizes")
+		return c.unknown("counts to a number that is known only when it runs")
 	}
 	if begin.isConst() && n.isConst() && n.c >= 0 && n.c <= maxNums {
 		nums := make([]num, n.c)
@@ -197,12 +197,12 @@ func ranged(c *call) []*value {
 func broadcastTo(c *call) []*value {
 	axes, ok := c.axesOf(1)
 	if !ok || !c.ranked(1) {
-		return c.unknown("has a shape that does not follow from sizes")
+		return c.unknown("makes a shape that is known only when it runs")
 	}
 	to := full(axes, fact{})
 	all, ok := c.stretched([]*value{c.in[0], to})
 	if !ok || len(all) != len(axes) {
-		return c.unknown("lines up axes of which it is not known that they have the same sizes")
+		return c.unknown("lines up axes whose sizes may differ")
 	}
 	v := mapped(all, c.in[:1], func(f []fact) fact { return f[0] })
 	if slices.EqualFunc(all, c.in[0].axes, slices.Equal[axis]) {
@@ -215,7 +215,7 @@ func broadcastTo(c *call) []*value {
 // axis.
 func tile(c *call) []*value {
 	if !c.ranked(1) || len(c.in) < 2 || len(c.in[1].nums) != c.in[0].rank() {
-		return c.unknown("repeats as often as does not follow from sizes")
+		return c.unknown("repeats a number of times that is known only when it runs")
 	}
 	in := c.in[0]
 	axes := slices.Clone(in.axes)
@@ -227,7 +227,7 @@ func tile(c *call) []*value {
 		case len(axes[i]) == 0:
 			a, ok := n.axis()
 			if !ok {
-				return c.unknown("repeats as often as does not follow from sizes")
+				return c.unknown("repeats a number of times that is known only when it runs")
 			}
 			axes[i] = a
 		case axes[i].isFixed() && n.sameInBoth():
@@ -248,12 +248,12 @@ func tile(c *call) []*value {
 // reshape is the rule of Reshape: the same entries, in the same order, along other axes.
 func reshape(c *call) []*value {
 	if !c.ranked(1) || len(c.in) < 2 || c.in[1].nums == nil || c.in[1].rank() != 1 {
-		return c.unknown("has a shape that does not follow from sizes")
+		return c.unknown("makes a shape that is known only when it runs")
 	}
 	in := c.in[0]
 	target, ok := resolved(in.axes, c.in[1].nums)
 	if !ok {
-		return c.unknown("has a shape that does not follow from sizes")
+		return c.unknown("makes a shape that is known only when it runs")
 	}
 	axes, from, ok := regrouped(in.axes, target)
 	if !ok {

@@ -71,7 +71,7 @@ func stridedSlice(c *call) []*value {
 	}
 	list, ok := c.axisSlices()
 	if !ok {
-		return c.unknown("takes a part whose bounds do not follow")
+		return c.unknown("takes a part whose bounds are known only when it runs")
 	}
 	c.mendEnd(list)
 	if c.in[0].rank() == 1 && len(list) == 1 && c.in[0].nums != nil {
@@ -190,7 +190,7 @@ func (c *call) entry(v *value, i int, at num) (*value, string) {
 	case at.equal(num{step: true}):
 		return c.atStep(v, i)
 	case !at.isConst():
-		return nil, "takes an entry whose number does not follow"
+		return nil, "takes an entry whose number is known only when it runs"
 	case !ok:
 		return c.dependsOn(u, "takes one entry of %s", along(a)), ""
 	case !s.front && at.c >= 0, s.front && at.c < 0:
@@ -224,11 +224,11 @@ func (c *call) partOfFixed(v *value, i int, x axisSlice) (*value, string) {
 			return v, ""
 		}
 		if !end.sameInBoth() {
-			return nil, "takes a part whose end does not follow"
+			return nil, "takes a part whose end is known only when it runs"
 		}
 		v.axes[i] = fixedAxis(-1, c.n.Name+fmt.Sprint(i))
 	case !begin.sameInBoth() || !end.sameInBoth():
-		return nil, "takes a part whose bounds do not follow"
+		return nil, "takes a part whose bounds are known only when it runs"
 	default:
 		n := int64(-1)
 		if size >= 0 && begin.isConst() && end.isConst() && x.stride > 0 {
@@ -265,7 +265,7 @@ func (c *call) partOfSteps(v *value, i int, s atom, x axisSlice) (*value, string
 		end = number(d)
 	}
 	if !begin.isConst() || !end.isConst() || x.stride < 1 {
-		return nil, "takes a part of the steps whose bounds do not follow"
+		return nil, "takes a part of the steps whose bounds are known only when it runs"
 	}
 	b, e := begin.c, end.c
 	whole := e >= math.MaxInt32
@@ -322,7 +322,7 @@ func relative(end num, s atom) int64 {
 // slice is the rule of Slice: x[begin:begin+size] along all axes. A size of -1 reaches to the end.
 func slice(c *call) []*value {
 	if len(c.in) < 3 || !c.ranked(1) || len(c.in[1].nums) != c.in[0].rank() || len(c.in[2].nums) != c.in[0].rank() {
-		return c.unknown("takes a part whose bounds do not follow")
+		return c.unknown("takes a part whose bounds are known only when it runs")
 	}
 	v := c.in[0].with(slices.Clone(c.in[0].axes), slices.Clone(c.in[0].pad))
 	for i, size := range c.in[2].nums {
@@ -335,7 +335,7 @@ func slice(c *call) []*value {
 		case x.begin.isConst() && size.isConst() && x.begin.c >= 0:
 			x.end = number(x.begin.c + size.c)
 		default:
-			return c.unknown("takes a part whose bounds do not follow")
+			return c.unknown("takes a part whose bounds are known only when it runs")
 		}
 		var why string
 		if v, why = c.taken(v, i, x); why != "" {
@@ -359,7 +359,7 @@ func gather(c *call) []*value {
 	if len(c.in) > 2 {
 		var ok bool
 		if dim, ok = c.ints(2); !ok || len(dim) != 1 {
-			return c.unknown("has an axis that does not follow")
+			return c.unknown("has an axis that is known only when it runs")
 		}
 	}
 	if !table.ranked || !at.ranked || table.list != nil || at.list != nil {
@@ -377,7 +377,7 @@ func gather(c *call) []*value {
 	}
 	for k := range shared {
 		if !c.w.sameEntries(table.axes[k], at.axes[k]) {
-			return c.unknown("lines up axes of which it is not known that they have the same sizes")
+			return c.unknown("lines up axes whose sizes may differ")
 		}
 	}
 	v := table.with(slices.Clone(table.axes[:i]), slices.Clone(table.pad[:i]))
@@ -420,7 +420,7 @@ func (c *call) atStep(v *value, i int) (*value, string) {
 	step := c.w.stepping
 	switch {
 	case step == nil || !slices.Equal(v.axes[i], step.axis) && !(v.axes[i].isFixed() && step.axis.isFixed()):
-		return nil, "takes the entry of a loop's step of an axis that is not the loop's"
+		return nil, "takes an entry by the number of a loop's step, of an axis that the loop does not go along"
 	case step.padding:
 		u := removed(v, i)
 		f := v.pad[i]

@@ -16,7 +16,7 @@ func init() {
 // lookup is the rule of lookups of keys in a table.
 func lookup(c *call) []*value {
 	if len(c.in) < 3 || !c.in[1].ranked || c.in[1].list != nil || c.in[0].why != nil {
-		return c.unknown("has a table or keys that do not follow")
+		return c.unknown("looks up keys, or in a table, that are not known")
 	}
 	v := c.plain(c.in[1].with(c.in[1].axes, c.in[1].pad), fact{finite: true, tame: true})
 	for j, f := range c.in[1].pad {
@@ -29,7 +29,7 @@ func lookup(c *call) []*value {
 // and for each word the number of its row.
 func stringSplit(c *call) []*value {
 	if !c.ranked(1) || c.in[0].rank() != 1 {
-		return c.unknown("cuts texts that are no list")
+		return c.unknown("cuts texts that do not form a list")
 	}
 	if _, ok := c.in[0].axes[0].only(rows); !ok {
 		return c.unknown("cuts texts that are not one for each row")
@@ -47,16 +47,16 @@ func stringSplit(c *call) []*value {
 // words of any row.
 func raggedToTensor(c *call) []*value {
 	if len(c.in) < 5 || len(c.n.Def.GetAttr()["row_partition_types"].GetList().GetS()) != 2 {
-		return c.unknown("makes a tensor of rows that do not follow")
+		return c.unknown("joins rows that are no words of texts")
 	}
 	types := c.n.Def.GetAttr()["row_partition_types"].GetList().GetS()
 	values, fill, size, ids := c.in[1], c.in[2], c.in[3], c.in[4]
 	if string(types[0]) != "FIRST_DIM_SIZE" || string(types[1]) != "VALUE_ROWIDS" || !values.ranked || values.rank() != 1 || len(size.nums) != 1 || !size.nums[0].equal(numOf(axis{rowsAtom})) {
-		return c.unknown("makes a tensor of rows that do not follow")
+		return c.unknown("joins rows that are no words of texts")
 	}
 	words, ok := values.axes[0].only(flat)
 	if !ok || ids.rowIDs != words.name {
-		return c.unknown("makes a tensor of rows that do not follow")
+		return c.unknown("joins rows that are no words of texts")
 	}
 	width := axis{{kind: steps, name: words.name}}
 	if sizes := c.in[0].nums; len(sizes) == 2 && sizes[1].isConst() && sizes[1].c >= 0 {

@@ -234,7 +234,7 @@ func (w *walker) value(fr *frame, r graph.Ref) *value {
 	}
 	outs, ok := fr.memo[r.Node]
 	if !ok {
-		fr.memo[r.Node] = []*value{notKnown(r.Node, "is made of itself")}
+		fr.memo[r.Node] = []*value{notKnown(r.Node, "depends on itself")}
 		outs = w.node(fr, r.Node)
 		fr.memo[r.Node] = outs
 	}
@@ -250,7 +250,7 @@ func (w *walker) value(fr *frame, r graph.Ref) *value {
 // node computes the outputs of an operation.
 func (w *walker) node(fr *frame, n *graph.Node) []*value {
 	if w.nodes++; w.nodes > maxNodes || w.depth > maxDepth {
-		return []*value{notKnown(n, "is one operation of too many")}
+		return []*value{notKnown(n, "comes after more operations than are looked at")}
 	}
 	w.depth++
 	defer func() { w.depth-- }()
@@ -266,7 +266,7 @@ func (w *walker) node(fr *frame, n *graph.Node) []*value {
 	}
 	rule := rules[n.Op]
 	if rule == nil {
-		return c.unknown("is not followed")
+		return c.unknown("is an operation that the proof does not know")
 	}
 	outs := rule(c)
 	for i, v := range outs {

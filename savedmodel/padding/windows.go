@@ -71,7 +71,7 @@ func convolution(c *call) []*value {
 	}
 	windows, ok := c.windowsOf(in.rank(), kernel)
 	if !ok || !in.axes[channels].isFixed() {
-		return c.unknown("has windows that do not follow")
+		return c.unknown("has windows whose sizes are not known")
 	}
 	c.mendWindows(windows, places, 0, func(_ atom, i int) bool { return c.in[0].pad[i].is(0) })
 	in = c.in[0]
@@ -178,7 +178,7 @@ func pooling(c *call) []*value {
 	in := c.in[0]
 	windows, ok := c.windowsOf(in.rank(), c.n.AttrInts("ksize"))
 	if !ok {
-		return c.unknown("has windows that do not follow")
+		return c.unknown("has windows whose sizes are not known")
 	}
 	if c.n.Op == "MaxPool" || c.n.Op == "MaxPool3D" {
 		places, _ := spatial(c.n.AttrString("data_format"), in.rank())
@@ -254,7 +254,7 @@ func batchNorm(c *call) []*value {
 	for _, x := range c.in[1:3] {
 		alike := x.rank() == 1 && (numOf(x.axes[0]).equal(numOf(in.axes[channels])) || x.axes[0].isFixed() && in.axes[channels].isFixed())
 		if !alike || !x.axes[0].isFixed() && !x.real.known {
-			return c.unknown("has channels that do not follow")
+			return c.unknown("normalizes channels whose number is not known")
 		}
 	}
 	from := c.in
