@@ -16,7 +16,7 @@ type job struct {
 	weight  int64 // see inFlight
 	inOrder bool  // later jobs hold higher row numbers only, bad rows excepted
 	call    *call
-	twin    *exactTwin // that the call is of, or was; nil: the signature itself
+	twin    *exactTwin // whose call this is, or was; nil: the signature's own
 	info    *BatchInfo // nil where nobody asked
 	ResultBatch
 	err error

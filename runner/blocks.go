@@ -103,7 +103,7 @@ func (f *blockFeeder) add(b dataset.RowBlock, put func(*job) error) error {
 	if f.n == 0 {
 		f.kept = 0
 		f.which = ResultBatch{first: b.Row, count: n, extra: ownExtra(b.Extra)}
-		f.parts = nil // the jobs before keep theirs
+		f.parts = nil // earlier jobs keep the slice
 		f.notePlaces(b.Places, n)
 		if n == f.size {
 			return f.send(b.Tensors, put)

@@ -51,7 +51,7 @@ func lines(t *testing.T, s *Session, o PredictOptions, rows string) ([]string, e
 	return got, nil
 }
 
-// deaths of the process that a session has seen.
+// deathsOf is how often a session has seen its process die.
 func deathsOf(s *Session) int { return s.engine.(*isolate.Engine).Restarts() }
 
 // A program that does not call IsolateMain is told so.

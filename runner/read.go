@@ -94,7 +94,7 @@ func (p *Predictor) rowOfOtherShard(err error) bool {
 func (p *Predictor) badRow(err error) (j *job, fatal bool) {
 	var syntax *dataset.SyntaxError
 	if errors.As(err, &syntax) {
-		named := *syntax // without the steps that it came through
+		named := *syntax // without the names of the operations that handed it on
 		if named.File == "-" {
 			named.File = "stdin"
 		}

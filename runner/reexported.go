@@ -13,7 +13,7 @@ import (
 
 // Types of the inner packages that callers of this one hold, or look for in errors.
 type (
-	// OptionError says that a field of an options struct, Option, has a value that makes no sense:
+	// OptionError says that a field of an options struct, Option, has a value that cannot be used:
 	// Msg says what was wanted.
 	OptionError = option.Error
 

@@ -21,9 +21,9 @@ type ResultBatch struct {
 	names []string
 	// values are those of all rows, one behind the other along the first axis; nil for a row that
 	// was not run.
-	values []Value
-	whole  bool    // values are those of the only row as they are
-	dealt  []Value // room for those of single rows
+	values    []Value
+	whole     bool    // values are those of the only row as they are
+	rowValues []Value // room for the values of single rows
 
 	recycler *tf.Recycler // that the values' memory came from
 }
@@ -108,10 +108,10 @@ func (b *ResultBatch) Result(i int) (Result, error) {
 		return r, nil
 	}
 	n := len(b.values)
-	if len(b.dealt) < n {
-		b.dealt = make([]Value, n*(b.Len()-i))
+	if len(b.rowValues) < n {
+		b.rowValues = make([]Value, n*(b.Len()-i))
 	}
-	r.Values, b.dealt = b.dealt[:n:n], b.dealt[n:]
+	r.Values, b.rowValues = b.rowValues[:n:n], b.rowValues[n:]
 	for k, v := range b.values {
 		var err error
 		if r.Values[k], err = v.row(i); err != nil {

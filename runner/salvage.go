@@ -47,7 +47,7 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 	}
 	rows := make([]Result, j.Len())
 	for i := range rows {
-		rows[i], _ = j.Result(i) // there is nothing to be dealt yet, and so no error
+		rows[i], _ = j.Result(i) // no values are split yet, and so there is no error
 	}
 	if len(rows) == 1 || died.Final || !p.dividable() {
 		err := rowsError(j, died)

@@ -8,7 +8,7 @@ import (
 )
 
 // Small graphs without control flow are optimized as a whole, and no others.
-func TestFew(t *testing.T) {
+func TestSmallGraph(t *testing.T) {
 	for model, want := range map[string]bool{
 		"k3_multi_io": true, "mod_dtypes": true, "tf1_half_plus_two": true, "k2_wide_sequential": true,
 		"k3_seed": false, "k2_seed": false, // loops, in functions

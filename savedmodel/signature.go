@@ -197,7 +197,7 @@ func (s *Signature) InputNames() []string { return slices.Sorted(maps.Keys(s.Inp
 // OutputNames returns the names of the outputs, sorted.
 func (s *Signature) OutputNames() []string { return slices.Sorted(maps.Keys(s.Outputs)) }
 
-// tensorNames lists the graph's tensors of inputs or outputs, those of composite values included.
+// Tensors lists the graph's tensors of inputs or outputs, those of composite values included.
 func (s *Signature) Tensors(infos map[string]TensorInfo) []string {
 	var names []string
 	for _, t := range infos {

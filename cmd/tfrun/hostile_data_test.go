@@ -69,7 +69,7 @@ func field(num protowire.Number, size uint64, data []byte) []byte {
 	return append(protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.BytesType), size), data...)
 }
 
-// nested returns n messages in each other.
+// nestedFields returns n messages in each other, each the field of that number.
 func nestedFields(num protowire.Number, n int) []byte {
 	var b []byte
 	for range n {
@@ -175,7 +175,7 @@ func plain(data []byte) func(*hostile) []byte { return func(*hostile) []byte { r
 func hostileData() []hostileCase {
 	const utf16 = "\xff\xfe[\x001\x00]\x00\n\x00"
 	cases := []hostileCase{
-		dataCase("npy: a negative shape", "rows.npy", 1, "a size of -1", plain(npyShape("(-1, 4)"))),
+		dataCase("npy: a negative shape", "rows.npy", 1, "want sizes of at least 0, got -1", plain(npyShape("(-1, 4)"))),
 		dataCase("npy: a shape of 2^62", "rows.npy", 1, "rows.npy", plain(npyShape("(4611686018427387904,)"))),
 		dataCase("npy: a shape whose product overflows", "rows.npy", 1, "rows.npy", plain(npyShape("(1, 4294967296, 4294967296)"))),
 		dataCase("npy: a shape of more digits than numbers have", "rows.npy", 1, "rows.npy", plain(npyShape("("+strings.Repeat("9", 10_000)+",)"))),

@@ -45,7 +45,7 @@ func bomb(h *hostile, name, pattern string, n int64) string {
 	return h.file(name, bytes.Repeat(member.Bytes(), int(n/size)))
 }
 
-// rows says that rows of the example's classifier are refused.
+// rowsRefused says that rows of the example's classifier are refused.
 func (h *hostile) rowsRefused(code int, says string, args ...string) string {
 	h.Helper()
 	return h.refused(code, says, append([]string{"predict", h.reviews(), "-o", "out.jsonl"}, args...)...)
@@ -177,7 +177,7 @@ func hostileLimits() []hostileCase {
 		}},
 		{"limit", "JSON: an array of a row whose end does not come, `--skip-bad-rows`", func(h *hostile) string {
 			in := io.MultiReader(strings.NewReader("[\n["), io.LimitReader(zeros{}, 4<<30))
-			return h.want(h.run(in, "predict", h.model("k3_autoencoder"), "-", "--skip-bad-rows", "-o", "out.jsonl"), 1, "goes on and on")
+			return h.want(h.run(in, "predict", h.model("k3_autoencoder"), "-", "--skip-bad-rows", "-o", "out.jsonl"), 1, "its end is not looked for")
 		}},
 		{"limit", "`/dev/zero` as an npy file", func(h *hostile) string {
 			return h.rowsRefused(1, "rows.npy", h.link("rows.npy", "/dev/zero"))

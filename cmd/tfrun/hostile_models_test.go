@@ -108,7 +108,7 @@ func call(name, function, input string) []byte {
 	return node(name, "StatefulPartitionedCall", 3, input, 5, list, 5, attr("Tout", msg(1, msg(6, dtFloat))), 5, attr("f", msg(10, msg(1, function))))
 }
 
-// hostileModel is a model that shapes and scan must survive, and predict too.
+// modelCase is a case of a model that shapes and scan must survive, and predict too.
 func modelCase(name string, build func(h *hostile)) hostileCase {
 	return hostileCase{"model", name, func(h *hostile) string {
 		build(h)

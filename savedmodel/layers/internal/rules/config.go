@@ -35,7 +35,7 @@ func Plain(v any) any {
 	return v
 }
 
-// jsonValue decodes any JSON; nil where it is none.
+// Value decodes any JSON; nil where it is none.
 func Value(data json.RawMessage) any {
 	var v any
 	if json.Unmarshal(data, &v) != nil {
@@ -44,8 +44,7 @@ func Value(data json.RawMessage) any {
 	return v
 }
 
-// Has reports whether the config gives a value other than null.
-// Has reports whether the config says anything of a key.
+// Has reports whether the config gives a key a value other than null.
 func (c Config) Has(key string) bool { return c[key] != nil }
 
 // Str returns the text that a key has, "" where there is none.

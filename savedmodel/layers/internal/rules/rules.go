@@ -10,7 +10,7 @@ import (
 
 // Shapes computes a layer's output shapes from its config and the shapes it is called with, by the
 // rules of the classes' compute_output_shape in tf_keras and Keras 3. ok is false for classes whose
-// Shapes only their code knows.
+// shapes only their code knows.
 func Shapes(class string, c Config, in []tensor.Shape) (out []tensor.Shape, ok bool) {
 	return shapes(class, c, in, 0)
 }
