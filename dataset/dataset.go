@@ -219,7 +219,7 @@ func checkElement(op string, comps []Component, e *Element) error {
 // stringHeader is the size of a Go string in bytes, without its text.
 const stringHeader = 16
 
-var errOneOptions = fmt.Errorf("give at most one options value")
+var errOneOptions = fmt.Errorf("want at most one options value")
 
 // one returns the single options value of a variadic list, or the zero value.
 func one[T any](opts []T) (T, error) {

@@ -82,7 +82,7 @@ var documents = []document{
 	{"a character behind", "[{\"x\":1}]é", []string{"1 -", "f:1: the JSON document is damaged: want another row, or the end, got 'é'"}},
 	{"a byte that is no character", "{}{\x80", []string{`f:1: field "x": the row has no such key`, "f:1: the JSON document is damaged: want a key, got the byte 0x80"}},
 	{"garbage behind a request", `{"instances": [1]} x`, []string{"1 -", "f:1: the JSON document is damaged: want another row, or the end, got 'x'"}},
-	{"columns of unequal lengths", `{"inputs": {"x": [1, 2], "k": [1]}}`, []string{`f:1: key "inputs": a list of 1 entries beside one of 2`}},
+	{"columns of unequal lengths", `{"inputs": {"x": [1, 2], "k": [1]}}`, []string{`f:1: key "inputs": want lists of one length, got one of 1 entries after one of 2`}},
 	{"columns that are none", `{"inputs": {"x": 1}}`, []string{`f:1: key "inputs": want lists with an entry for each row, got a number`}},
 	{"a damaged column", `{"inputs": {"x": [1, tru]}}`, []string{`f:1: key "inputs": want a value, got "tru]}"`}},
 	{"no key", "{\n1: 2}", []string{"f:2: the JSON document is damaged: want a key, got '1'"}},

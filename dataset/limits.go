@@ -87,7 +87,7 @@ func (l Limits) OrDefaults() Limits {
 // Validate refuses negative limits.
 func (l Limits) Validate() error {
 	if min(l.RowBytes, int64(l.Depth), l.Elements, l.Length, l.BatchBytes, l.Ratio) < 0 {
-		return errors.New("want limits ≥ 0")
+		return errors.New("want limits of at least 0")
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func TestEndlessRow(t *testing.T) {
 	l := lineReader{files: []string{"f"}, max: 1 << 20, docs: &jsondoc.Options{}, reader: io.MultiReader(strings.NewReader("[\n"), brackets)}
 	_, err := l.read()
 	var file *FileError
-	if !errors.As(err, &file) || file.Line != 2 || !strings.Contains(file.Msg, "goes on") {
+	if !errors.As(err, &file) || file.Line != 2 || !strings.Contains(file.Msg, "its end is not looked for") {
 		t.Error(err)
 	}
 }

@@ -48,7 +48,7 @@ func (v Value) pickSparse(rows []int) (Value, error) {
 	shape, ok2 := tensor.Values[int64](v.Sparse.DenseShape)
 	rank := len(shape)
 	if !ok || !ok2 || rank == 0 || v.Tensor.Rank() != 1 || len(indices) != v.Tensor.Len()*rank {
-		return Value{}, fmt.Errorf("sparse value: indices %v, values %v and dense shape %v do not belong together", v.Sparse.Indices, v.Tensor, shape)
+		return Value{}, fmt.Errorf("sparse value: want an index for each value, with a number for each axis, got indices %v, values %v and the dense shape %v", v.Sparse.Indices, v.Tensor, shape)
 	}
 	var at []int
 	var kept []int64

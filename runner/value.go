@@ -77,11 +77,11 @@ func raggedSplits(v Value) ([][]int64, error) {
 		}
 		for k := 1; k < len(s); k++ {
 			if s[k] < s[k-1] {
-				return nil, fmt.Errorf("row splits: %d follows %d", s[k], s[k-1])
+				return nil, fmt.Errorf("row splits: want numbers that never fall, got %d after %d", s[k], s[k-1])
 			}
 		}
 		if s[len(s)-1] != end {
-			return nil, fmt.Errorf("row splits: end at %d, but %d entries follow", s[len(s)-1], end)
+			return nil, fmt.Errorf("row splits: want %d as the last, the number of entries that they split, got %d", end, s[len(s)-1])
 		}
 	}
 	return splits, nil
@@ -141,7 +141,7 @@ func (v Value) sparseRow(i int64) (Value, error) {
 	shape, ok2 := tensor.Values[int64](v.Sparse.DenseShape)
 	rank := len(shape)
 	if !ok || !ok2 || v.Sparse.Indices.Rank() != 2 || v.Tensor.Rank() != 1 || len(indices) != v.Tensor.Len()*rank {
-		return Value{}, fmt.Errorf("sparse value: indices %v, values %v and dense shape %v do not belong together", v.Sparse.Indices, v.Tensor, shape)
+		return Value{}, fmt.Errorf("sparse value: want an index for each value, with a number for each axis, got indices %v, values %v and the dense shape %v", v.Sparse.Indices, v.Tensor, shape)
 	}
 	var kept []int64
 	var at []int

@@ -70,7 +70,7 @@ func DTypeOf[T Value]() DType {
 func New(dtype DType, dims ...int64) (Tensor, error) {
 	n, ok := NumElements(dims)
 	if !ok {
-		return Tensor{}, &ShapeError{Dims: slices.Clone(dims), Msg: "not a shape of this world: sizes must be ≥ 0 and their product must fit 63 bits"}
+		return Tensor{}, &ShapeError{Dims: slices.Clone(dims), Msg: "want sizes of at least 0 whose product fits 63 bits"}
 	}
 	t := Tensor{dtype: dtype, shape: append([]int64{}, dims...)}
 	switch size := dtype.Size(); {
@@ -205,7 +205,7 @@ func (t Tensor) Reshape(dims ...int64) (Tensor, error) {
 // It panics when the tensor is a scalar or i is out of range, as a slice does.
 func (t Tensor) Index(i int) Tensor {
 	if i < 0 || int64(i) >= t.shape[0] {
-		panic(fmt.Sprintf("tensor: index %d of a first axis of %d", i, t.shape[0]))
+		panic(fmt.Sprintf("tensor: index %d is outside the first axis of %d", i, t.shape[0]))
 	}
 	r := Tensor{dtype: t.dtype, shape: t.shape[1:]}
 	if t.dtype == String {
@@ -222,7 +222,7 @@ func (t Tensor) Index(i int) Tensor {
 // It panics when the tensor is a scalar or the range does not lie within it, as a slice does.
 func (t Tensor) Slice(lo, hi int) Tensor {
 	if lo < 0 || hi < lo || int64(hi) > t.shape[0] {
-		panic(fmt.Sprintf("tensor: slice [%d:%d] of a first axis of %d", lo, hi, t.shape[0]))
+		panic(fmt.Sprintf("tensor: slice [%d:%d] is outside the first axis of %d", lo, hi, t.shape[0]))
 	}
 	n, _ := NumElements(t.shape[1:])
 	r := Tensor{dtype: t.dtype, shape: slices.Concat([]int64{int64(hi - lo)}, t.shape[1:])}

@@ -120,7 +120,7 @@ func (o *predictOptions) serve(ctx context.Context, _ *runner.Session, p *runner
 func listenUnix(path string) (net.Listener, error) {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode()&os.ModeSocket == 0 {
-			return nil, fmt.Errorf("--listen %q: is there, and no socket", path)
+			return nil, fmt.Errorf("--listen %q: exists and is no socket; name another path", path)
 		}
 		if c, err := net.Dial("unix", path); err == nil {
 			return nil, errors.Join(fmt.Errorf("--listen %q: another process listens there", path), c.Close())

@@ -163,7 +163,7 @@ func openMessages(name string, f *io.ReadCloser, maxBody int64) (ipc.MessageRead
 }
 
 // errNothing says that a stream has no byte at all, as a program without rows may write it.
-var errNothing = errors.New("nothing to read")
+var errNothing = errors.New("the stream is empty")
 
 // noRows is the reader of a file without rows.
 type noRows struct{}
@@ -240,7 +240,7 @@ func (t *table) next() error {
 		}
 		t.batch, t.at = t.r.RecordBatch(), 0
 		if n := t.batch.NumRows(); n < 0 || n > math.MaxInt32 {
-			return fmt.Errorf("%s: a batch of %d rows", t.name, n)
+			return fmt.Errorf("%s: the file is damaged: a batch of %d rows", t.name, n)
 		}
 		if err := files.Guard(t.name, t.openKept); err != nil {
 			return err

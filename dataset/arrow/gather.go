@@ -33,7 +33,7 @@ func gatherSpans(all *nested.Values, level int, spans []span, out *nested.Values
 		}
 		inner[i] = span{off[s.from], off[s.to]}
 		if total > max(off[len(off)-1], maxGathered) {
-			return fmt.Errorf("lists that share values, and hold more than %d", maxGathered)
+			return fmt.Errorf("lists that share values come to more than %d of them", maxGathered)
 		}
 	}
 	out.Offsets, out.NullLists = append(out.Offsets, offsets), append(out.NullLists, nulls)

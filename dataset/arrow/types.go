@@ -15,7 +15,7 @@ import (
 func MarshalType(t dataset.FieldType) ([]byte, error) {
 	m, ok := t.(encoding.BinaryMarshaler)
 	if !ok {
-		return nil, fmt.Errorf("the type %s is none of this module's", t)
+		return nil, fmt.Errorf("want a type that a reader of kept columns gave, got %s", t)
 	}
 	return m.MarshalBinary()
 }

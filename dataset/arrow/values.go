@@ -179,7 +179,7 @@ func gather(arr ar.Array, spans []span, out *nested.Values) error {
 			lo, hi, total = min(lo, s.from), max(hi, s.to), total+s.to-s.from
 		}
 		if total > max(int64(arr.Len()), maxGathered) {
-			return fmt.Errorf("lists that share values, and hold more than %d", maxGathered)
+			return fmt.Errorf("lists that share values come to more than %d of them", maxGathered)
 		}
 	}
 	lo = min(lo, hi)

@@ -36,10 +36,10 @@ func readHeader(r io.Reader) (header, error) {
 	var h header
 	var start [12]byte
 	if _, err := io.ReadFull(r, start[:10]); err != nil {
-		return h, fmt.Errorf("not a npy file: %w", short(err))
+		return h, fmt.Errorf("not an npy file: %w", short(err))
 	}
 	if string(start[:6]) != magic {
-		return h, fmt.Errorf("not a npy file: it begins with %q", start[:6])
+		return h, fmt.Errorf("not an npy file: it begins with %q", start[:6])
 	}
 	size := int(binary.LittleEndian.Uint16(start[8:10]))
 	h.length = 10
@@ -146,7 +146,7 @@ func (h *header) check() error {
 		return fmt.Errorf("shape %v: more than %d dimensions", h.dims, maxRank)
 	}
 	if n, ok := tensor.NumElements(h.dims); !ok || n > (1<<62)/int64(max(h.size, 1)) {
-		return fmt.Errorf("shape %v: sizes must be ≥ 0 and their product must fit the machine", h.dims)
+		return fmt.Errorf("shape %v: want sizes whose product fits the machine", h.dims)
 	}
 	return nil
 }
@@ -244,7 +244,7 @@ func (p *pyParser) tuple() ([]int64, error) {
 			return nil, errors.New("want integers that fit 63 bits")
 		}
 		if d < 0 {
-			return nil, fmt.Errorf("a size of %d", d)
+			return nil, fmt.Errorf("want sizes of at least 0, got %d", d)
 		}
 		p.s = strings.TrimPrefix(p.s[end:], "L") // Python 2 writes long integers as 3L
 		dims = append(dims, d)

@@ -141,10 +141,10 @@ func openNpy(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 	}()
 	comps, paths := spec.Flatten(), spec.Paths()
 	if len(comps) != 1 {
-		return nil, &dataset.ColumnError{File: name, Msg: fmt.Sprintf("a npy file holds one array, for one input; there are %d: %s; use npz", len(comps), strings.Join(paths, ", "))}
+		return nil, &dataset.ColumnError{File: name, Msg: fmt.Sprintf("an npy file holds one array, for one input; there are %d: %s; use npz", len(comps), strings.Join(paths, ", "))}
 	}
 	if len(o.Keep) > 0 {
-		return nil, &dataset.ColumnError{File: name, Column: o.Keep[0], Msg: "a npy file has no columns to keep"}
+		return nil, &dataset.ColumnError{File: name, Column: o.Keep[0], Msg: "an npy file has no columns to keep"}
 	}
 	at, size, ok := files.RandomAccess(r)
 	if !ok {
@@ -211,7 +211,7 @@ func openZip(spec dataset.Spec, o Options, name string) (_ *arrays, err error) {
 	}()
 	z, err := zip.NewReader(f, f.Size)
 	if err != nil {
-		return nil, fmt.Errorf("%s: not a npz file: %w", name, err)
+		return nil, fmt.Errorf("%s: not an npz file: %w", name, err)
 	}
 	byName, names := members(z)
 	pick, err := columns.Match(name, spec, names, columns.Options{Map: o.Columns, Keep: o.Keep})
@@ -435,7 +435,7 @@ func ZipColumns(o Options, name string) ([]dataset.Column, error) {
 	defer f.Close() //nolint:errcheck // nothing was written
 	z, err := zip.NewReader(f, f.Size)
 	if err != nil {
-		return nil, fmt.Errorf("%s: not a npz file: %w", name, err)
+		return nil, fmt.Errorf("%s: not an npz file: %w", name, err)
 	}
 	byName, names := members(z)
 	var out []dataset.Column

@@ -89,14 +89,14 @@ func TestHostile(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "not a npy file: the file is cut off"},
-		{"other", []byte("PK\x03\x04 and so on"), "not a npy file: it begins with"},
+		{"empty", nil, "not an npy file: the file is cut off"},
+		{"other", []byte("PK\x03\x04 and so on"), "not an npy file: it begins with"},
 		{"version", []byte("\x93NUMPY\x09\x00\x10\x00"), "version 9 of the npy format is not known"},
 		{"header cut", file(ok, "")[:30], "header: the file is cut off"},
 		{"header size", []byte("\x93NUMPY\x02\x00\xff\xff\xff\xff"), "header: 4294967295 bytes are more"},
-		{"negative", file("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3)}", ""), `key "shape": a size of -1`},
-		{"overflow", file("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4611686018427387904)}", ""), "sizes must be ≥ 0"},
-		{"overflow behind zero", file("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 4)}", ""), "sizes must be ≥ 0"},
+		{"negative", file("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 3)}", ""), `key "shape": want sizes of at least 0, got -1`},
+		{"overflow", file("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4611686018427387904)}", ""), "want sizes whose product fits"},
+		{"overflow behind zero", file("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4611686018427387904, 4)}", ""), "want sizes whose product fits"},
 		{"not an integer", file("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}", ""), "want integers that fit 63 bits"},
 		{"enormous row", file("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1000000000)}", ""), "larger than the limit"},
 		{"many empty rows", file("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 0)}", ""), "1000000000000 rows without values"},
@@ -133,7 +133,7 @@ func TestHostile(t *testing.T) {
 	for want, ds := range map[string]*dataset.Dataset{
 		"use npz":                   npy.Rows(two, npy.Options{}, "testdata/vector.npy"),
 		"no columns to keep":        npy.Rows(dataset.TensorSpec(tensor.Float32), npy.Options{Keep: []string{"id"}}, "testdata/vector.npy"),
-		"not a npz file":            npy.ZipRows(two, npy.Options{}, "testdata/vector.npy"),
+		"not an npz file":           npy.ZipRows(two, npy.Options{}, "testdata/vector.npy"),
 		"2 values do not fill":      npy.ZipRows(dataset.TensorSpec(tensor.Float32), npy.Options{Columns: map[string][]string{".": {"a", "b"}}}, "testdata/named.npz"),
 		"no such file or directory": npy.Rows(dataset.TensorSpec(tensor.Float32), npy.Options{}, "testdata/nothing.npy"),
 	} {

@@ -227,7 +227,7 @@ func (w *Writer) Write(e dataset.Element) error {
 func (w *Writer) check(e dataset.Element) error {
 	if e.Tensors == nil {
 		if len(w.keep) == 0 {
-			return fmt.Errorf("row %d has no values, which an array cannot tell", e.Row)
+			return fmt.Errorf("row %d: it has no values, and an array has no place for a missing row; use jsonl, parquet or arrow", e.Row)
 		}
 		return nil
 	}

@@ -38,7 +38,7 @@ const (
 )
 
 // errUnpacked says that compressed data is damaged, or decompresses to another size than it should.
-var errUnpacked = errors.New("other data")
+var errUnpacked = errors.New("compressed data is damaged, or of another size")
 
 // unpackBytes decompresses data to size bytes, into the memory of dst if it has room. Memory grows
 // with the bytes that come out, since size may be wrong.

@@ -39,7 +39,7 @@ func microseconds(dst, v []byte) ([]byte, error) {
 	days, nanos := oldTime(v)
 	switch {
 	case nanos%1000 != 0:
-		return dst, errors.New("a time with nanoseconds in a file of whose writer times have microseconds")
+		return dst, errors.New("a time has nanoseconds, and the file's writer keeps microseconds")
 	case days > math.MaxInt64/day-1 || days < math.MinInt64/day+1 || nanos/1000 > day || nanos < 0:
 		return dst, errors.New("a time beyond those that microseconds reach")
 	}

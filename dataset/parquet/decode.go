@@ -10,7 +10,7 @@ import (
 // dictionaryPage reads the page of a dictionary. Later pages refer to its values by their indexes.
 func (r *reader) dictionaryPage(p *page) error {
 	if p.encoding != plain && p.encoding != plainDictionary {
-		return fmt.Errorf("a dictionary with the encoding %d", p.encoding)
+		return fmt.Errorf("a dictionary has the encoding %d, which is not known", p.encoding)
 	}
 	if err := r.decode(plain, p.data, p.values); err != nil {
 		return fmt.Errorf("dictionary: %w", err)
@@ -64,7 +64,7 @@ func readLevels(dst, own, data []byte, e encoding, most int) (rest []byte, full 
 		full, rest, err = bitPackedLevels(dst, data, width, most)
 		return rest, full, err
 	case e != runLength:
-		return nil, 0, fmt.Errorf("levels with the encoding %d", e)
+		return nil, 0, fmt.Errorf("levels have the encoding %d, which is not known", e)
 	default:
 		const length = 4
 		if len(data) < length {
@@ -140,7 +140,7 @@ func (r *reader) physicalValues(e encoding, b []byte, n int) ([]byte, error) {
 	case e < 0 || e >= firstEncodingNotKnown:
 		return nil, fmt.Errorf("the encoding %d is not known", e)
 	}
-	return nil, fmt.Errorf("values of type %s with the encoding %d", r.physical, e)
+	return nil, fmt.Errorf("values of type %s have the encoding %d, which is not theirs", r.physical, e)
 }
 
 // size returns the number of bytes of a physical value, 0 where sizes differ.
@@ -248,7 +248,7 @@ func (r *reader) deltaFixed(b []byte, n int) ([]byte, error) {
 	}
 	for _, s := range r.strings {
 		if len(s) != int(r.length) {
-			return nil, fmt.Errorf("a value of %d bytes, where all have %d", len(s), r.length)
+			return nil, fmt.Errorf("want values of %d bytes, got one of %d", r.length, len(s))
 		}
 	}
 	if r.width == 0 {
@@ -304,10 +304,10 @@ func (r *reader) lookup(b []byte, n int) error {
 		return nil
 	}
 	if len(b) == 0 || b[0] > 32 {
-		return errors.New("places in the dictionary of more than 32 bits")
+		return errors.New("values refer to a dictionary by numbers of more than 32 bits")
 	}
 	if r.dictSize < 0 {
-		return errors.New("places in a dictionary that there is not")
+		return errors.New("values refer to a dictionary, and the column has none")
 	}
 	r.indexes = slices.Grow(r.indexes[:0], n)[:n]
 	if err := (&runs{b: b[1:], width: int(b[0])}).indices(r.indexes, uint32(r.dictSize)); err != nil { //nolint:gosec // pages hold fewer

@@ -41,7 +41,7 @@ func elements(dst []element, f ar.Field) ([]element, error) {
 		return group(e, "list", named(t.ElemField(), "element"))
 	case *ar.StructType:
 		if t.NumFields() == 0 {
-			return dst, fmt.Errorf("a structure without fields, which Parquet has not; write arrow or jsonl")
+			return dst, fmt.Errorf("a structure without fields: Parquet has none; write arrow or jsonl")
 		}
 		return group(e, "", t.Fields()...)
 	}

@@ -161,7 +161,7 @@ func readFooter(f *files.File) (*metadata, error) {
 	size := int64(binary.LittleEndian.Uint32(end[:4]))
 	switch {
 	case string(end[4:]) == "PARE":
-		return nil, errors.New("the file is encrypted, and not read")
+		return nil, errors.New("the file is encrypted; such files are not read")
 	case string(end[4:]) != magic:
 		return nil, errors.New("not a Parquet file, or one that is cut off: its last bytes are not PAR1")
 	case size > f.Size-int64(least):

@@ -274,7 +274,7 @@ func (n *keptNode) value(dst []byte) (_ []byte, null bool, err error) {
 func (n *keptNode) entries(dst []byte, lead *reader) (_ []byte, err error) {
 	if lead.level() < n.entryDef {
 		if n.size > 0 {
-			return dst, fmt.Errorf("a list without entries, where each has %d", n.size)
+			return dst, fmt.Errorf("want lists of %d entries, got an empty one", n.size)
 		}
 		return dst, n.pass()
 	}
@@ -296,7 +296,7 @@ func (n *keptNode) entries(dst []byte, lead *reader) (_ []byte, err error) {
 		switch {
 		case again:
 		case n.size >= 0 && n.size != count:
-			return dst, fmt.Errorf("a list of %d entries, where each has %d", count, n.size)
+			return dst, fmt.Errorf("want lists of %d entries, got one of %d", n.size, count)
 		default:
 			return dst, nil
 		}

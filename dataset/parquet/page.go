@@ -92,7 +92,7 @@ func (p *pages) open(f *files.File, c *chunk, always bool) error {
 	case c.elsewhere:
 		return errors.New("the column lies in another file, which is not read")
 	case c.encrypted:
-		return errors.New("the column is encrypted, and not read")
+		return errors.New("the column is encrypted; such columns are not read")
 	case start < int64(len(magic)) || c.compressed < 0 || start > f.Size || c.compressed > f.Size-start:
 		return errors.New("the file is damaged: a column lies outside of it")
 	case c.values < 0:

@@ -67,7 +67,7 @@ func tree(schema []element) (root *node, leaves []*leaf, err error) {
 			child := &node{element: &rest[0], parent: n, def: n.def, rep: n.rep, lists: n.lists}
 			rest = rest[1:]
 			if child.repetition < required || child.repetition > repeated {
-				return fmt.Errorf("the file is damaged: element %q is repeated in a way that there is not, %d", child.element.name, child.repetition)
+				return fmt.Errorf("the file is damaged: element %q has the unknown repetition %d", child.element.name, child.repetition)
 			}
 			n.parts = append(n.parts, child)
 			child.place(n)

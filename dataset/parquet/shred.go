@@ -44,7 +44,7 @@ func newShredder(s shape, t *kept.Type, leaves []*leafWriter) (shredder, error) 
 }
 
 // errRequired says that a value is null in a place that cannot be null.
-var errRequired = errors.New("a null in a part of a value that has none")
+var errRequired = errors.New("a null in a part of a value that cannot be null")
 
 // add adds a value, nil for null, as an entry of repetition level rep.
 func (s *shredder) add(v []byte, rep int) error {
@@ -150,7 +150,7 @@ func plainDays(dst, v []byte) ([]byte, error) {
 	n := kept.Signed(v)
 	days := n / day
 	if n%day != 0 || days != int64(int32(days)) { //nolint:gosec // that is the question
-		return dst, errors.New("a date with a time of the day, which Parquet's dates have not; write arrow or jsonl")
+		return dst, errors.New("a date with a time of the day: Parquet's dates have none; write arrow or jsonl")
 	}
 	return binary.LittleEndian.AppendUint32(dst, uint32(days)), nil //nolint:gosec // the bits are meant
 }

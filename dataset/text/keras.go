@@ -48,7 +48,7 @@ type Vectorization struct {
 // "[UNK]" come first. A vocabulary that does not begin so, or that has a token twice, is an error.
 func NewVectorization(vocab []string, opts VectorizationOptions) (*Vectorization, error) {
 	if len(vocab) < 2 || vocab[0] != "" {
-		return nil, fmt.Errorf(`the vocabulary of a TextVectorization begins with "" and an unknown token`)
+		return nil, fmt.Errorf(`want the vocabulary of a TextVectorization, which begins with "" and an unknown token`)
 	}
 	table, err := newKeysTable(vocab, 1)
 	return &Vectorization{table: table, opts: opts}, err
@@ -117,7 +117,7 @@ func NewLookup(vocab []string) (*Lookup, error) {
 		unknown = 1
 	}
 	if len(vocab) <= unknown || vocab[unknown] != unknownToken {
-		return nil, fmt.Errorf("the vocabulary of a StringLookup begins with %q", unknownToken)
+		return nil, fmt.Errorf("want the vocabulary of a StringLookup, which begins with %q", unknownToken)
 	}
 	table, err := newKeysTable(vocab, int64(unknown))
 	return &Lookup{table: table}, err

@@ -120,7 +120,7 @@ func (c *checker) refuse(n *nodepb.NodeDef, byName map[string]*nodepb.NodeDef) s
 	o := ops.Of(n.GetOp())
 	switch {
 	case o == nil:
-		return "is none that tfrun knows"
+		return "is not one that tfrun knows"
 	case o.Pure():
 		return ""
 	case o.Attr != "" && HarmlessAttr(o, n):

@@ -72,7 +72,7 @@ func TestEncode(t *testing.T) {
 	}{
 		{"an operation that computes", []*nodepb.NodeDef{node("a", "Add", nil, nil)}, nil, ""},
 		{"one that keeps state", []*nodepb.NodeDef{node("a", "VarHandleOp", nil, nil)}, nil, ""},
-		{"one that nobody knows", []*nodepb.NodeDef{node("a", "Addons>Gelu", nil, nil)}, nil, "is none that tfrun knows"},
+		{"one that nobody knows", []*nodepb.NodeDef{node("a", "Addons>Gelu", nil, nil)}, nil, "is not one that tfrun knows"},
 		{"the same, allowed", []*nodepb.NodeDef{node("a", "Addons>Gelu", nil, nil)}, []string{"Addons>Gelu"}, ""},
 		{"a call of a function by its name", []*nodepb.NodeDef{node("a", "f", nil, nil)}, nil, ""},
 		{"one that writes", []*nodepb.NodeDef{text("p", "/m/assets/v.txt"), node("a", "WriteFile", []string{"p", "p"}, nil)}, nil, "writes the file"},
@@ -97,7 +97,7 @@ func TestEncode(t *testing.T) {
 		{"an attribute that callers fill in", []*nodepb.NodeDef{node("a", "Pack", nil, map[string]any{"N": "$n"})}, nil, `has an attribute "N" that its caller fills in`},
 		{"the same of an allowed operation", []*nodepb.NodeDef{node("a", "PrintV2", nil, map[string]any{"output_stream": "$s"})}, []string{"PrintV2"}, `has an attribute "output_stream" that its caller fills in`},
 		{"the same, in a function's attributes", []*nodepb.NodeDef{node("a", "PartitionedCall", nil, map[string]any{"f": &attrpb.NameAttrList{Name: "f", Attr: node("", "", nil, map[string]any{"x": "$y"}).Attr}})}, nil, `has an attribute "f" that its caller fills in`},
-		{"a constant of handles", []*nodepb.NodeDef{node("a", "Const", nil, map[string]any{"value": &tensorpb.TensorProto{Dtype: variant}})}, nil, "is a constant of handles"},
+		{"a constant of handles", []*nodepb.NodeDef{node("a", "Const", nil, map[string]any{"value": &tensorpb.TensorProto{Dtype: variant}})}, nil, "is a constant that holds handles"},
 		{"handles of bytes", []*nodepb.NodeDef{node("a", "ParseTensor", nil, map[string]any{"out_type": resource})}, nil, "makes handles of data"},
 		{"references to handles of bytes", []*nodepb.NodeDef{node("a", "ParseTensor", nil, map[string]any{"out_type": variantRef})}, nil, "makes handles of data"},
 		{"handles of a checkpoint", []*nodepb.NodeDef{text("p", "/m/variables/variables"), node("a", "RestoreV2", []string{"p"}, map[string]any{"dtypes": []typespb.DataType{str, variant}})}, nil, "makes handles of data"},

@@ -86,7 +86,7 @@ func tensorFault(t *tensorpb.TensorProto) string {
 		return ""
 	}
 	if isHandle(t.GetDtype()) || len(t.GetVariantVal()) > 0 || len(t.GetResourceHandleVal()) > 0 {
-		return "is a constant of handles"
+		return "is a constant that holds handles"
 	}
 	forms := 0
 	for _, n := range []int{

@@ -133,7 +133,7 @@ type pieces struct {
 func (p *pieces) get(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(p.stall, func() { cancel(errors.New("nothing came for " + p.stall.String())) })
+	stalled := time.AfterFunc(p.stall, func() { cancel(errors.New("no data came for " + p.stall.String())) })
 	defer stalled.Stop()
 	resp, err := p.ask(ctx)
 	if err != nil {
@@ -202,14 +202,14 @@ func (p *pieces) begin(resp *http.Response) (total int64, err error) {
 		p.etag = resp.Header.Get("ETag")
 		start, total, ok := contentRange(resp.Header.Get("Content-Range"))
 		if !ok || start != p.have {
-			return -1, errors.Join(errors.New("the server answers with another part"), drop())
+			return -1, errors.Join(errors.New("the server sent another part of the file than was asked for"), drop())
 		}
 		return total, nil
 	case code == http.StatusRequestedRangeNotSatisfiable:
 		if _, total, ok := contentRange(resp.Header.Get("Content-Range")); ok && total == p.have {
 			return total, nil
 		}
-		return -1, errors.Join(errors.New("the server has less than that"), drop())
+		return -1, errors.Join(errors.New("the server's file is shorter than what is here already"), drop())
 	case code >= 500 || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout:
 		return -1, errors.New(resp.Status)
 	default:

@@ -202,7 +202,7 @@ func TestStall(t *testing.T) {
 	var said string
 	err = c.download(t.Context(), u, part, func(int64, int64) {}, func(f string, a ...any) { said += fmt.Sprintf(f, a...) })
 	got, _ := os.ReadFile(part)
-	if err != nil || string(got) != string(wheel) || !strings.Contains(said, "nothing came for 200ms") {
+	if err != nil || string(got) != string(wheel) || !strings.Contains(said, "no data came for 200ms") {
 		t.Errorf("%v, %d bytes, said %q", err, len(got), said)
 	}
 }

@@ -47,7 +47,7 @@ func target(member string) string {
 func unpack(ctx context.Context, wheel, dir string, progress func(string, int64, int64)) error {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
-		return fmt.Errorf("no wheel: %w", err)
+		return fmt.Errorf("is no wheel: %w", err)
 	}
 	defer archive.Close() //nolint:errcheck // it was read only
 	var members []*zip.File

@@ -23,7 +23,7 @@ func openOwn(name string, mode fs.FileMode) (*os.File, error) {
 			return f, err
 		}
 		if info, statErr := os.Lstat(name); statErr == nil && !isOwn(info) {
-			return nil, fmt.Errorf("%s is in the way: it is no file of this user's own", filepath.Base(name))
+			return nil, fmt.Errorf("%s is in the way: want a regular file of this user's own", filepath.Base(name))
 		}
 		f, err = os.OpenFile(name, flags, 0)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -34,7 +34,7 @@ func openOwn(name string, mode fs.FileMode) (*os.File, error) {
 		}
 		info, err := f.Stat()
 		if err == nil && !isOwn(info) {
-			err = fmt.Errorf("%s is in the way: it is no file of this user's own", filepath.Base(name))
+			err = fmt.Errorf("%s is in the way: want a regular file of this user's own", filepath.Base(name))
 		}
 		if err == nil && info.Mode().Perm()&^mode != 0 {
 			err = f.Chmod(info.Mode().Perm() & mode)
@@ -44,7 +44,7 @@ func openOwn(name string, mode fs.FileMode) (*os.File, error) {
 		}
 		return f, nil
 	}
-	return nil, fmt.Errorf("%s comes and goes", filepath.Base(name))
+	return nil, fmt.Errorf("%s is made and removed again and again by another process", filepath.Base(name))
 }
 
 // isOwn reports whether a file is a regular file of this user's with a single name.

@@ -73,7 +73,7 @@ func TestOutputsOfOthers(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err := Open(context.Background(), out, Identity{}, false, 0)
-				if err == nil || !strings.Contains(err.Error(), "is in the way: it is no file of this user's own") {
+				if err == nil || !strings.Contains(err.Error(), "is in the way: want a regular file of this user's own") {
 					t.Errorf("Open: %v", err)
 				}
 				if got := read(t, victim); got != "precious" {

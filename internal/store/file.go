@@ -203,7 +203,7 @@ func (f *File) evict() {
 }
 
 // errStalled says that a store sent nothing for [Times].Stall.
-var errStalled = errors.New("nothing came for too long")
+var errStalled = errors.New("no data came for too long")
 
 // fetch reads a block, in several tries if necessary.
 func (f *File) fetch(i int64, b *block) error {

@@ -67,7 +67,7 @@ func (j Job) columns(p *runner.Predictor, form source.Format) ([]column, error) 
 	return list, nil
 }
 
-// checkArray makes sure that the results are one array, which is all that a file of npy holds.
+// checkArray makes sure that the results are one array, which is all that an npy file holds.
 func (j Job) checkArray(p *runner.Predictor, list []column) error {
 	names := make([]string, len(list))
 	for i, c := range list {
@@ -75,11 +75,11 @@ func (j Job) checkArray(p *runner.Predictor, list []column) error {
 	}
 	switch {
 	case len(names) > 1:
-		return &runner.OptionError{Option: "Outputs", Msg: fmt.Sprintf("a file of npy holds one array, there are %d: %s; pick one, or use npz", len(names), words.Short(strings.Join(names, ", ")))}
+		return &runner.OptionError{Option: "Outputs", Msg: fmt.Sprintf("an npy file holds one array, there are %d: %s; pick one, or use npz", len(names), words.Short(strings.Join(names, ", ")))}
 	case len(j.Source.keptNames()) > 0:
-		return &runner.OptionError{Option: "Keep", Msg: fmt.Sprintf("a file of npy has no room for column %q beside its one array; use npz", j.Source.keptNames()[0])}
+		return &runner.OptionError{Option: "Keep", Msg: fmt.Sprintf("an npy file has no room for column %q beside its one array; use npz", j.Source.keptNames()[0])}
 	case p.Options().SkipBadRows:
-		return &runner.OptionError{Option: "SkipBadRows", Msg: "a file of npy has no room for the errors of bad rows beside its one array; use npz"}
+		return &runner.OptionError{Option: "SkipBadRows", Msg: "an npy file has no room for the errors of bad rows beside its one array; use npz"}
 	}
 	return nil
 }

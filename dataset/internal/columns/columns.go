@@ -255,7 +255,7 @@ func Names(spec dataset.Spec, given, keep []string) ([]string, error) {
 	names := spec.Paths()
 	if given != nil {
 		if len(given) != len(names) {
-			return nil, fmt.Errorf("%d names for %d components", len(given), len(names))
+			return nil, fmt.Errorf("want %d names, one for each component, got %d", len(names), len(given))
 		}
 		names = slices.Clone(given)
 	}

@@ -34,7 +34,7 @@ func readColumns(text []byte) (columns, error) {
 		own.I++
 		n, err := s.List(func() error { return s.Skip(1) })
 		if err == nil && rows >= 0 && n != rows {
-			err = fmt.Errorf("a list of %d entries beside one of %d", n, rows)
+			err = fmt.Errorf("want lists of one length, got one of %d entries after one of %d", n, rows)
 		}
 		rows = n
 		cols = append(cols, column{key, own})

@@ -15,7 +15,7 @@ import (
 var ErrTooLong = errors.New("row too long")
 
 // errEndless is the error of a row far too long, or nested far too deeply, to be passed over.
-var errEndless = errors.New("the row goes on and on: its end is not looked for any more")
+var errEndless = errors.New("the row is far longer than the limit, or nested far deeper: its end is not looked for")
 
 // Options describe the rows of a file.
 type Options struct {

@@ -157,9 +157,9 @@ func (f Columnar) CheckWriterErrors(t *testing.T) {
 		}
 	}
 	for want, e := range map[string]dataset.Element{
-		`row 5: column "x": a value of 1 dimensions, after rows of 0`:               row(5, tensor.Vector[int32](1), "", "1"),
-		`row 5: column "t": a string that is not UTF-8`:                             row(5, tensor.Scalar[int32](1), "\xff", "1"),
-		`row 5: column "id": "a" is not of the type of the rows before, int64; wri`: row(5, tensor.Scalar[int32](1), "", `"a"`),
+		`row 5: column "x": want a value of 0 dimensions, as in the rows before, got one of 1`: row(5, tensor.Vector[int32](1), "", "1"),
+		`row 5: column "t": a string that is not UTF-8`:                                        row(5, tensor.Scalar[int32](1), "\xff", "1"),
+		`row 5: column "id": "a" is not of the type of the rows before, int64; wri`:            row(5, tensor.Scalar[int32](1), "", `"a"`),
 	} {
 		if err := w.Write(e); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Write = %v, want %q", err, want)

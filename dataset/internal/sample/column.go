@@ -43,7 +43,7 @@ func (c *Column) Check(e dataset.Element, i int) error {
 		rank++
 	}
 	if rank != c.Depth {
-		return fmt.Errorf("a value of %d dimensions, after rows of %d", rank, c.Depth)
+		return fmt.Errorf("want a value of %d dimensions, as in the rows before, got one of %d", c.Depth, rank)
 	}
 	if c.DType == tensor.String && c.Text {
 		for _, s := range t.Strings() {

@@ -34,8 +34,8 @@ const (
 var ErrShort = errors.New("the metadata is cut off")
 
 var (
-	errType  = errors.New("metadata of a type that there is not")
-	errDepth = errors.New("metadata that nests too deeply")
+	errType  = errors.New("the metadata has a field of an unknown type")
+	errDepth = errors.New("the metadata nests too deeply")
 )
 
 // maxDepth bounds how deep structures may nest.

@@ -185,7 +185,7 @@ func (p *Process) readAnswers(answers *os.File) error {
 // answer.
 func (p *Process) finish(answers *os.File, err error) {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		p.kill(fmt.Sprintf("its answer makes no sense (%v)", err))
+		p.kill(fmt.Sprintf("its answer is damaged (%v)", err))
 	}
 	_ = answers.Close()
 	// Nothing more can come from the process.

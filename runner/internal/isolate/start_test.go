@@ -52,7 +52,7 @@ func TestWithoutMain(t *testing.T) {
 		{"ends", "started anew to hold the model, ended (exit status 3) without calling runner.IsolateMain: call it first thing in main"},
 		{"goes on", "started anew to hold the model, has not called runner.IsolateMain within 100ms: call it first thing in main"},
 		{"dies", "start: the model's process died: SIGKILL (as when memory runs out)"},
-		{"talks", "start: the model's process died: its answer makes no sense"},
+		{"talks", "start: the model's process died: its answer is damaged"},
 	} {
 		t.Run(tt.program, func(t *testing.T) {
 			t.Setenv(forgetEnv, tt.program)

@@ -105,7 +105,7 @@ func writeUint(w *bufio.Writer, n uint64) error {
 }
 
 // errWire says that a message is invalid.
-var errWire = errors.New("the message makes no sense")
+var errWire = errors.New("the message is invalid")
 
 func readUint(r *bufio.Reader, most uint64) (uint64, error) {
 	n, err := binary.ReadUvarint(r)

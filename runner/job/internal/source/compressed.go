@@ -230,7 +230,7 @@ func (c compression) explain(err error, first bool) error {
 	msg := ""
 	switch name := c.name(); {
 	case errors.Is(err, io.ErrUnexpectedEOF) && c == gzipped && !first:
-		msg = "the gzip data is cut off, or bytes that are none stand behind it"
+		msg = "the gzip data is cut off, or other bytes stand behind it"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		msg = fmt.Sprintf("the %s data is cut off", name)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, zlib.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch):

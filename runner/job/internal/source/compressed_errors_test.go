@@ -54,7 +54,7 @@ func TestCompressionErrors(t *testing.T) {
 		"plain and short":       {".gz", []byte("[1]\n"), "is not compressed with gzip"},
 		"plain zstd":            {".zst", text, "is not compressed with zstd"},
 		"a line behind it":      {".gz", slices.Concat(packed, text), "bytes that are none stand behind the gzip data"},
-		"a byte behind it":      {".gz", slices.Concat(packed, []byte("x")), "the gzip data is cut off, or bytes that are none stand behind it"},
+		"a byte behind it":      {".gz", slices.Concat(packed, []byte("x")), "the gzip data is cut off, or other bytes stand behind it"},
 		"a line behind it zstd": {".zst", slices.Concat(zpacked, text), "bytes that are none stand behind the zstd data"},
 		"damaged":               {".gz", damaged(packed), "the gzip data is damaged: gzip: invalid checksum"},
 		"damaged zstd":          {".zst", damaged(zpacked), "the zstd data is damaged: "},
