@@ -16,6 +16,12 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
+// answer is how long a pass, or a call, took, and what the answers add up to.
+type answer struct {
+	Seconds float64 `json:"seconds"`
+	Sum     float64 `json:"sum"`
+}
+
 // turns are the median times of a call, runner's and the binding's, and what the answers of each
 // add up to.
 type turns struct {

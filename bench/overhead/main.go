@@ -70,12 +70,6 @@ func run(ctx context.Context, model, file string, whole bool) error {
 	return peer.Serve(os.Stdin, os.Stdout, jobs)
 }
 
-// answer is how long a pass, or a call, took, and what the answers add up to.
-type answer struct {
-	Seconds float64 `json:"seconds"`
-	Sum     float64 `json:"sum"`
-}
-
 func timed(pass func() (float64, error)) peer.Job {
 	return func(json.RawMessage) (any, error) {
 		collect()

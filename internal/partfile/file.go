@@ -105,8 +105,10 @@ func openLocked(path, data string, mode fs.FileMode, head int64) (*Spool, error)
 			break
 		}
 	}
-	return nil, fmt.Errorf("output %q: another run is writing it", path)
+	return nil, anotherRun(path)
 }
+
+func anotherRun(path string) error { return fmt.Errorf("output %q: another run is writing it", path) }
 
 // Side returns the next side file: empty, or as the journal's last line describes it. A writer that
 // goes on must ask for its side files in the same order as the earlier one.

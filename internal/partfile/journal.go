@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,4 +200,19 @@ func orNothing(s string) string {
 		return "not given"
 	}
 	return s
+}
+
+// OpenLines opens a journal of lines of its own, for which there is no output of that name, and
+// locks it for this run until it is closed. Other processes may read it meanwhile.
+func OpenLines(name string) (*os.File, error) {
+	f, err := openOwn(name, 0o666)
+	if err != nil {
+		return nil, outputError(name, err)
+	}
+	if err := lockFile(f); errors.Is(err, errLocked) {
+		return nil, errors.Join(anotherRun(name), f.Close())
+	} else if err != nil {
+		return nil, errors.Join(outputError(name, err), f.Close())
+	}
+	return f, nil
 }

@@ -158,7 +158,7 @@ func shardOf(all []treeFile, shard, shards int) (list []treeFile) {
 
 // sweep removes what a run that was killed has left of the files to run.
 func (t Tree) sweep(todo []treeFile) {
-	paths := []string{t.journal(t.Shard)}
+	var paths []string
 	for _, f := range todo {
 		paths = append(paths, f.output)
 	}

@@ -106,6 +106,64 @@ func TestTreeShardResumed(t *testing.T) {
 	checkOnce(t, tree.Output, 3000)
 }
 
+// A second run of a shard that is running ends at once, and takes nothing from the first: its
+// results, its journal and _SUCCESS are there. What a kill has left of the journal's last line, or
+// of its first, does no harm.
+func TestTreeRunsOnce(t *testing.T) {
+	t.Parallel()
+	p, err := load(t, "tf1_half_plus_two/model").NewPredictor(runner.PredictOptions{BatchSize: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := t.TempDir()
+	writeRows(t, filepath.Join(in, "a.parquet"), 0, 500)
+	writeRows(t, filepath.Join(in, "b.parquet"), 500, 500)
+	tree := Tree{Input: in, Output: t.TempDir(), Job: Job{Format: "csv", Resume: true, Source: Source{Keep: []string{"n"}}}}
+	var second error
+	tree.Job.Progress = func(Progress) {
+		again := tree
+		again.Job.Progress = nil
+		if _, err := again.Run(t.Context(), p); second == nil {
+			second = err
+		}
+	}
+	if _, err := tree.Run(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if second == nil || !strings.Contains(second.Error(), "another run is writing it") {
+		t.Errorf("a second run beside the first: %v", second)
+	}
+	tree.Job.Progress = nil
+	journal := filepath.Join(tree.Output, treeJournal)
+	whole := mustRead(t, journal)
+	for name, c := range map[string]struct {
+		text string
+		done int
+	}{
+		"whole":                    {whole, 2},
+		"its last line cut off":    {whole[:len(whole)-5], 1},
+		"its last newline cut off": {whole[:len(whole)-1], 2},
+		"its first line cut off":   {whole[:20], 0},
+		"empty":                    {"", 0},
+	} {
+		for _, want := range []int{c.done, 2} { // the second time all is done
+			if want == c.done {
+				if err := os.WriteFile(journal, []byte(c.text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sum, err := tree.Run(t.Context(), p)
+			if err != nil || sum.Done != want {
+				t.Errorf("a journal, %s: %d done, %v, want %d", name, sum.Done, err, want)
+			}
+			if !exists(filepath.Join(tree.Output, treeSuccess)) {
+				t.Errorf("a journal, %s: no _SUCCESS", name)
+			}
+			checkOnce(t, tree.Output, 1000)
+		}
+	}
+}
+
 // checkOnce checks that the results of a folder hold rows 0 to n, each once and with its answer.
 func checkOnce(t *testing.T, folder string, n int) {
 	t.Helper()

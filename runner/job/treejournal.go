@@ -40,13 +40,10 @@ func (t Tree) journal(shard int) string {
 	return store.Join(t.Output, name)
 }
 
-// open opens the journal of a folder of results, and returns what it says is done.
+// open opens the journal of a folder of results, and returns what it says is done. Until it is
+// closed, no other run of this shard writes into the folder.
 func (t Tree) open(ctx context.Context, id partfile.Identity, there results) (*os.File, map[string]treeFile, error) {
-	head, err := json.Marshal(id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := t.begin(ctx); err != nil {
+	if err := t.makeFolder(); err != nil {
 		return nil, nil, err
 	}
 	if err := t.checkShards(there); err != nil {
@@ -56,27 +53,49 @@ func (t Tree) open(ctx context.Context, id partfile.Identity, there results) (*o
 	if err != nil {
 		return nil, nil, err
 	}
+	f, err := partfile.OpenLines(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	done, err := t.goOn(ctx, f, id)
+	if err == nil {
+		err = t.notDone(ctx)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, done, nil
+}
+
+// goOn reads what the journal says is done, if the run is to go on after that, and leaves it ready
+// for further lines. A journal is not written anew where it stays the same: a run that is killed
+// meanwhile would have lost it.
+func (t Tree) goOn(ctx context.Context, f *os.File, id partfile.Identity) (map[string]treeFile, error) {
+	head, err := json.Marshal(id)
+	if err != nil {
+		return nil, err
+	}
 	done := map[string]treeFile{}
 	if t.Job.Resume {
 		if done, err = t.readJournal(ctx, t.Shard, id); errors.Is(err, os.ErrNotExist) {
 			done = map[string]treeFile{}
 		} else if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	whole, err := partfile.Create(name)
+	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer whole.Abandon()
-	if err := writeTree(whole, head, done); err != nil {
-		return nil, nil, err
+	if size == 0 || len(done) == 0 {
+		_, err = f.Seek(0, io.SeekStart)
+		return done, errors.Join(err, f.Truncate(0), writeTree(f, head, done))
 	}
-	if err := whole.Commit(); err != nil {
-		return nil, nil, err
+	last := make([]byte, 1)
+	if _, err = f.ReadAt(last, size-1); err == nil && last[0] != '\n' {
+		_, err = f.WriteString("\n") // the line that was cut off ends here
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
-	return f, done, err
+	return done, err
 }
 
 // checkShards refuses a folder with results of another number of shards, whose parts of files would

@@ -54,13 +54,18 @@ func (r results) journals() ([]string, error) {
 	}), nil
 }
 
-// begin prepares the folder of results for a run.
-func (t Tree) begin(ctx context.Context) error {
+// makeFolder makes the folder of results.
+func (t Tree) makeFolder() error {
+	if store.Is(t.Output) {
+		return nil
+	}
+	return os.MkdirAll(t.Output, 0o755) //nolint:gosec // as others' folders of results
+}
+
+// notDone removes what says that the results are whole.
+func (t Tree) notDone(ctx context.Context) error {
 	if store.Is(t.Output) {
 		return store.Remove(ctx, store.Join(t.Output, treeSuccess))
-	}
-	if err := os.MkdirAll(t.Output, 0o755); err != nil { //nolint:gosec // as others' folders of results
-		return err
 	}
 	for _, stale := range []string{treeSuccess, "." + treeSuccess + ".crc"} {
 		if err := removeStale(filepath.Join(t.Output, stale)); err != nil {
@@ -92,7 +97,11 @@ func (t Tree) journalText(ctx context.Context, shard int) ([]byte, error) {
 				return nil, err
 			}
 		}
-		if text, err := os.ReadFile(local); err == nil || !store.Is(name) || !errors.Is(err, os.ErrNotExist) {
+		text, err := os.ReadFile(local)
+		if err == nil && !bytes.ContainsRune(text, '\n') {
+			err = os.ErrNotExist // begun by a run that has written nothing yet
+		}
+		if err == nil || !store.Is(name) || !errors.Is(err, os.ErrNotExist) {
 			return text, err
 		}
 	}
