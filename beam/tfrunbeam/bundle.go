@@ -81,8 +81,8 @@ func (f *predictFn) FinishBundle(ctx context.Context, emit func(beam.EventTime, 
 		badRows.Inc(ctx, 1)
 		bad(h.at, h.key, Bad{Row: string(h.Row[:min(len(h.Row), mostShown)]), Error: err.Error()})
 	}
-	var rows []dataset.Element
-	var from []int // of each row, where it is held
+	rows := make([]dataset.Element, 0, len(held))
+	from := make([]int, 0, len(held)) // of each row, where it is held
 	for i, h := range held {
 		row, err := m.parse(h.modelRow)
 		if err != nil {
