@@ -65,6 +65,16 @@ func TestEnvOtherModule(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(dir, "web"), os.DirFS(filepath.Join(root, "examples", "service"))); err != nil {
 		t.Fatal(err)
 	}
+	beside, err := os.ReadFile("testdata/tfgo/main.go.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "tfgo"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tfgo", "main.go"), beside, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tfrun := filepath.Join(dir, "tfrun")
 	c := exec.CommandContext(t.Context(), "go", "build", "-o", tfrun, "./cmd/tfrun")
 	c.Dir, c.Env = root, append(os.Environ(), "CGO_ENABLED=0")
@@ -74,9 +84,13 @@ func TestEnvOtherModule(t *testing.T) {
 	do(tfrun, "env", "-w")
 	do("go", "build", "-o", "service", ".")
 	do("go", "build", "-o", "webservice", "./web")
+	do("go", "build", "-o", "beside", "./tfgo")
 	model := filepath.Join(root, "testdata/models/k3_seed/model")
 	if got := do(filepath.Join(dir, "service"), model, "[3, 5, 7]", "[3, 5]"); strings.Count(got, "output_0") != 2 {
 		t.Errorf("the program prints %q, want two answers", got)
+	}
+	if got := do(filepath.Join(dir, "beside"), model); !strings.Contains(got, "[[210] [-210]]") || !strings.Contains(got, "loaded with 2.") {
+		t.Errorf("the program with tfgo prints %q, want a product and a version", got)
 	}
 	tryService(t, filepath.Join(dir, "webservice"), environ, filepath.Join(root, "testdata/models"))
 	do(tfrun, "env", "-u")

@@ -3,11 +3,12 @@
 // A program linked with libtensorflow pays for it at every start: 0.2 s of dynamic linking for its 788 MB, before main, even for commands
 // that never run a model; it cannot start at all where the library is missing; and TensorFlow has read TF_CPP_MIN_LOG_LEVEL before main could
 // set it. This archive is found by the linker as -ltensorflow instead. Every function of the C API is here a jump through a slot;
-// tfrun_shim_open opens the library and fills the slots. Arguments pass untouched, whatever their types. TF_SessionRun alone gains something on
+// tfrun_shim_open opens the library and fills the slots, at the latest when a function is called. Arguments pass untouched, whatever their types. TF_SessionRun alone gains something on
 // the way: the time that a run may take.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,31 +16,88 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static void not_open(void) {
-  fputs("tfrun: internal error: libtensorflow was called before it was opened\n", stderr);
-  abort();
-}
-
 static void not_exported(void) {
   fputs("tfrun: internal error: this libtensorflow lacks a function that was called; use one of TensorFlow 2.15 or later\n", stderr);
   abort();
 }
 
+const char *tfrun_shim_open(const char *path);
+
+// tfrun_open_library opens the library that tfrun finds, and returns NULL or the reason why not. It is in runner/internal/tf, so it is missing,
+// and NULL, in programs that call TensorFlow by the binding alone.
+__attribute__((weak)) char *tfrun_open_library(void);
+
+// find_library does that for such programs: TFRUN_LIBTENSORFLOW is a file, or a folder with the library in it or in its lib folder; else the
+// library lies where the dynamic linker looks, as it does for a program that is linked with it.
+static const char *find_library(void) {
+  static const char *const names[] = {"libtensorflow_cc.so.2", "libtensorflow.so.2", "libtensorflow.so"};
+  const char *named = getenv("TFRUN_LIBTENSORFLOW");
+  if (named != NULL && named[0] == '\0') named = NULL;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    char inside[4096], below[4096];
+    snprintf(inside, sizeof inside, "%s%s%s", named != NULL ? named : "", named != NULL ? "/" : "", names[i]);
+    snprintf(below, sizeof below, "%s/lib/%s", named != NULL ? named : "", names[i]);
+    if (tfrun_shim_open(inside) == NULL || (named != NULL && tfrun_shim_open(below) == NULL)) return NULL;
+  }
+  return named != NULL ? tfrun_shim_open(named) : "libtensorflow is not where the dynamic linker looks; TFRUN_LIBTENSORFLOW may name its folder";
+}
+
+static void open_once(void) {
+  const char *reason = tfrun_open_library != NULL ? tfrun_open_library() : find_library();
+  if (reason == NULL) return;
+  fprintf(stderr, "tfrun: error: %s\n", reason);
+  abort();
+}
+
+// tfrun_open_first opens the library for a function that is called before that was done: by a program that uses the binding, or tfgo, beside
+// tfrun. What cannot be opened ends the program, as the function has no way to say so.
+__attribute__((used, visibility("hidden"))) void tfrun_open_first(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, open_once);
+}
+
+// Each function is a jump through its slot. At first that leads to its tfrun_first_… and so to tfrun_first, which keeps the registers in which
+// arguments are passed, opens the library, which fills the slots, and goes where the slot then says. Arguments on the stack stay where they are.
 #if defined(__x86_64__)
 #define JUMP(name) "jmp *tfrun_slot_" #name "(%rip)\n"
+#define FIRST(name) "lea tfrun_slot_" #name "(%rip), %r11\n" "jmp tfrun_first\n"
+__asm__(
+    ".text\n.type tfrun_first, %function\ntfrun_first:\n"
+    "push %rbp\n mov %rsp, %rbp\n sub $192, %rsp\n"
+    "mov %rdi, (%rsp)\n mov %rsi, 8(%rsp)\n mov %rdx, 16(%rsp)\n mov %rcx, 24(%rsp)\n"
+    "mov %r8, 32(%rsp)\n mov %r9, 40(%rsp)\n mov %rax, 48(%rsp)\n mov %r11, 56(%rsp)\n"
+    "movaps %xmm0, 64(%rsp)\n movaps %xmm1, 80(%rsp)\n movaps %xmm2, 96(%rsp)\n movaps %xmm3, 112(%rsp)\n"
+    "movaps %xmm4, 128(%rsp)\n movaps %xmm5, 144(%rsp)\n movaps %xmm6, 160(%rsp)\n movaps %xmm7, 176(%rsp)\n"
+    "call tfrun_open_first\n"
+    "mov (%rsp), %rdi\n mov 8(%rsp), %rsi\n mov 16(%rsp), %rdx\n mov 24(%rsp), %rcx\n"
+    "mov 32(%rsp), %r8\n mov 40(%rsp), %r9\n mov 48(%rsp), %rax\n mov 56(%rsp), %r11\n"
+    "movaps 64(%rsp), %xmm0\n movaps 80(%rsp), %xmm1\n movaps 96(%rsp), %xmm2\n movaps 112(%rsp), %xmm3\n"
+    "movaps 128(%rsp), %xmm4\n movaps 144(%rsp), %xmm5\n movaps 160(%rsp), %xmm6\n movaps 176(%rsp), %xmm7\n"
+    "leave\n jmp *(%r11)\n.size tfrun_first, .-tfrun_first\n");
 #elif defined(__aarch64__)
-#define JUMP(name)                       \
-  "adrp x16, tfrun_slot_" #name "\n"     \
-  "ldr x16, [x16, :lo12:tfrun_slot_" #name "]\n" \
-  "br x16\n"
+#define SLOT(name) "adrp x16, tfrun_slot_" #name "\n"
+#define JUMP(name) SLOT(name) "ldr x16, [x16, :lo12:tfrun_slot_" #name "]\n" "br x16\n"
+#define FIRST(name) SLOT(name) "add x16, x16, :lo12:tfrun_slot_" #name "\n" "b tfrun_first\n"
+__asm__(
+    ".text\n.type tfrun_first, %function\ntfrun_first:\n"
+    "stp x29, x30, [sp, #-224]!\n mov x29, sp\n"
+    "stp x0, x1, [sp, #16]\n stp x2, x3, [sp, #32]\n stp x4, x5, [sp, #48]\n stp x6, x7, [sp, #64]\n stp x8, x16, [sp, #80]\n"
+    "stp q0, q1, [sp, #96]\n stp q2, q3, [sp, #128]\n stp q4, q5, [sp, #160]\n stp q6, q7, [sp, #192]\n"
+    "bl tfrun_open_first\n"
+    "ldp x0, x1, [sp, #16]\n ldp x2, x3, [sp, #32]\n ldp x4, x5, [sp, #48]\n ldp x6, x7, [sp, #64]\n ldp x8, x16, [sp, #80]\n"
+    "ldp q0, q1, [sp, #96]\n ldp q2, q3, [sp, #128]\n ldp q4, q5, [sp, #160]\n ldp q6, q7, [sp, #192]\n"
+    "ldp x29, x30, [sp], #224\n ldr x16, [x16]\n br x16\n.size tfrun_first, .-tfrun_first\n");
 #else
 #error "no trampoline for this architecture: link libtensorflow itself (make env LINK=direct)"
 #endif
 
-#define TF(name)                                                             \
-  __attribute__((visibility("hidden"))) void (*tfrun_slot_##name)(void) = not_open; \
+#define RUN(name)                                                                           \
+  __attribute__((visibility("hidden"))) void tfrun_first_##name(void);                      \
+  __attribute__((visibility("hidden"))) void (*tfrun_slot_##name)(void) = tfrun_first_##name; \
+  __asm__(".text\n.type tfrun_first_" #name ", %function\ntfrun_first_" #name ":\n" FIRST(name) ".size tfrun_first_" #name ", .-tfrun_first_" #name "\n");
+#define TF(name) \
+  RUN(name)      \
   __asm__(".text\n.globl " #name "\n.type " #name ", %function\n" #name ":\n" JUMP(name) ".size " #name ", .-" #name "\n");
-#define RUN(name) __attribute__((visibility("hidden"))) void (*tfrun_slot_##name)(void) = not_open;
 #include "symbols.h"
 #undef RUN
 #undef TF
@@ -102,7 +160,8 @@ static void make_room(void) {
 }
 
 // tfrun_shim_open opens the library at path and binds every function of the C API to it. It returns NULL, or the reason why not as the dynamic
-// linker says it; the text is the linker's own and lasts until the thread's next dl call. It is not for two threads at once.
+// linker says it; the text is the linker's own and lasts until the thread's next dl call. It is not for two threads at once. Another thread may call
+// a function meanwhile: its slot leads to the library, or waits in tfrun_open_first.
 const char *tfrun_shim_open(const char *path) {
   make_room();
   // RTLD_GLOBAL as a linked library has it: libraries of custom ops look for TensorFlow's symbols.
