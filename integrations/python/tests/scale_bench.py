@@ -79,7 +79,7 @@ class Work:
     """Rows of a model in a file of 50 row groups, and the ways to score them."""
 
     def __init__(self, folder, tfrun, spark, model, column, values):
-        self.folder, self.tfrun, self.model, self.column = folder, tfrun, model, column
+        self.folder, self.tfrun, self.session, self.model, self.column, self.runs = folder, tfrun, spark, model, column, 0
         self.source = os.path.join(folder, "rows.parquet")
         pq.write_table(pa.table({"id": np.arange(len(values)), column: values}), self.source, row_group_size=-(-len(values) // PARTITIONS))
         self.df = spark.read.parquet(self.source).repartition(PARTITIONS).cache()
@@ -95,6 +95,13 @@ class Work:
         columns = {"keras_tensor": self.column}
         scored = spark.predict(self.df, self.model, keep=["id"], columns=columns, tfrun=self.tfrun)
         scored.write.mode("overwrite").parquet(os.path.join(self.folder, "spark"))
+
+    def files_on_spark(self):
+        from tfrun import spark
+
+        self.runs += 1
+        out, columns = os.path.join(self.folder, "files%d" % self.runs), {"keras_tensor": self.column}
+        spark.predict_files(self.session, self.cut, self.model, out, keep=["id"], columns=columns, tfrun=self.tfrun)
 
     def untouched(self):
         """Read the rows, send them to Python and back, and write their ids: Spark's own part."""
@@ -162,6 +169,7 @@ def spark(tfrun, rounds):
                 work = Work(folder, tfrun, made := session(cluster, usual=True), os.path.abspath(model), column, values)
                 title = "Spark, 2 executors of a core, 50 partitions, %s model" % name
                 compare(title + ", to two processes by hand", 0.85, rounds, work.on_spark, work.by_hand)
+                compare(title.replace("50 partitions", "two files") + ", to the same", 0.85, rounds, work.files_on_spark, work.by_hand)
                 compare(title.replace("model", "rows that pass through Python alone") + ", to the same", None, rounds, work.untouched, work.by_hand)
                 compare(title + ", to mapInPandas with TensorFlow", against, rounds, work.on_spark, work.in_python)
                 made.stop()

@@ -145,16 +145,8 @@ def same(out, want):
     return "" if worst < 1e-6 else "off by %g" % worst
 
 
-def run(cluster, spark, folder, source, want, command, model):
-    options = {"keep": ["id", "key"], "outputs": ["score=output_0"], "columns": {"keras_tensor": "features"}, "tfrun": command}
-    df = spark.read.parquet(source).repartition(PARTITIONS)
-    scored = tfspark.predict(df, model, **options)
-    out = os.path.join(folder, "out")
-    start = time.monotonic()
-    scored.write.parquet(out)
-    wrong = same(out, want)
-    check("every row once, with its own key and score", not wrong, wrong or "%.1f s" % (time.monotonic() - start))
-
+def with_a_kill(cluster, work):
+    """Do the work, and kill an executor a second after its begin. Return whether there was one."""
     killed = []
 
     def kill():
@@ -166,11 +158,40 @@ def run(cluster, spark, folder, source, want, command, model):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    again = os.path.join(folder, "again")
-    scored.union(scored.limit(0)).write.parquet(again)
+    work()
     thread.join()
+    return bool(killed)
+
+
+def run(cluster, spark, folder, source, want, command, model):
+    options = {"keep": ["id", "key"], "outputs": ["score=output_0"], "columns": {"keras_tensor": "features"}, "tfrun": command}
+    df = spark.read.parquet(source).repartition(PARTITIONS)
+    scored = tfspark.predict(df, model, **options)
+    out = os.path.join(folder, "out")
+    start = time.monotonic()
+    scored.write.parquet(out)
+    wrong = same(out, want)
+    check("every row once, with its own key and score", not wrong, wrong or "%.1f s" % (time.monotonic() - start))
+
+    again = os.path.join(folder, "again")
+    killed = with_a_kill(cluster, lambda: scored.union(scored.limit(0)).write.parquet(again))
     wrong = same(again, want)
-    check("an executor is killed in mid-run, and the same rows come out", bool(killed) and not wrong, wrong)
+    check("an executor is killed in mid-run, and the same rows come out", killed and not wrong, wrong)
+
+    files, done = os.path.join(folder, "files"), os.path.join(folder, "done")
+    df.repartition(6).write.parquet(files)
+    args = dict(options, flags=["--batch-size", "1"], shards=4)
+    sums = []
+    killed = with_a_kill(cluster, lambda: sums.extend(tfspark.predict_files(spark, files, model, done, **args)))
+    wrong = same(done, want)
+    rows = sum(s["rows"] for s in sums)
+    whole = os.path.exists(os.path.join(done, "_SUCCESS"))
+    check("files are scored where they lie, though an executor is killed", killed and not wrong and rows == ROWS and whole, wrong or rows)
+    try:
+        tfspark.predict_files(spark, files, model, os.path.join(folder, "none"), keep=["nope"], tfrun=command)
+        check("a column that no file has is an error with tfrun's line", False)
+    except Exception as e:
+        check("a column that no file has is an error with tfrun's line", "nope" in str(e))
 
     try:
         tfspark.predict(df, model, keep=["nope"], tfrun=command)

@@ -1,13 +1,18 @@
-"""DataFrames of Spark through `tfrun predict`.
+"""DataFrames and files of Spark through `tfrun predict`.
 
     from tfrun import spark
 
     scored = spark.predict(df, "/models/m", keep=["id"], outputs=["score=output_0"])
+    spark.predict_files(session, "/data/rows", "/models/m", "/data/scores", keep=["id"])
 
+The first
 gives a DataFrame with a column for each output and the kept ones, typed as they were. Rows are
 neither lost nor doubled when an executor dies or a task is run twice: a task's results are its own
 return values. Each executor's machine runs one tfrun (see tfrun.arrow), whose batches have the
 default options unless flags say otherwise.
+
+The second reads and writes files in tfrun itself, a shard in each task. Rows do not pass through
+Spark, which takes ten times as long for them as a small model does.
 
 The model, and the command tfrun with libtensorflow, must be there on every executor, under the same
 path. Set spark.executor.memoryOverhead 300 MB higher, for the process beside Python.
@@ -15,6 +20,7 @@ path. Set spark.executor.memoryOverhead 300 MB higher, for the process beside Py
 
 import json
 import subprocess
+import time
 
 from pyspark.sql import types as T
 
@@ -37,14 +43,7 @@ def predict(df, model, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tf
     tfrun takes for a task: spark.task.cpus. Raises Error with tfrun's line where model, columns and
     flags do not go together; what fails in a row fails the task with a line that names it.
     """
-    flags = list(flags)
-    for name in keep:
-        flags += ["--keep", name]
-    for name in outputs:
-        flags += ["--outputs", name]
-    for name, column in (columns or {}).items():
-        flags += ["--column", "%s=%s" % (name, column)]
-    flags += ["--workers", "1", "--intra-op", str(cores)]
+    flags = _flags(keep, outputs, columns, flags, cores)
     schema = _schema(df, model, keep, flags, tfrun)
     from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -54,6 +53,46 @@ def predict(df, model, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tf
         return arrow.predict(batches, model, *flags, tfrun=tfrun, schema=want)
 
     return df.mapInArrow(run, schema)
+
+
+def predict_files(session, source, model, out, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tfrun", cores=1, shards=None):
+    """Score a folder of files, or a pattern, into the folder out, and return what was done.
+
+    All names are those of the executors: of a file system that they share, or of an object store
+    ("s3://bucket/rows/"). There are as many shards as cores, or shards of them: of files, and of the
+    row groups of large Parquet files. Each is a task, whose summary is a dictionary of the list that
+    is returned. A task that Spark runs again goes on where the earlier one stopped, and waits while
+    that still writes: a file appears once, and whole. The other options are those of predict. Raises
+    what Spark raises, with tfrun's line in it, where a shard fails.
+    """
+    shards = shards or session.sparkContext.defaultParallelism
+    command = [tfrun, "predict", model, source, "-o", out, "--resume", "--quiet", "--summary", "-"]
+    command += _flags(keep, outputs, columns, flags, cores)
+    tasks = session.sparkContext.parallelize(range(shards), shards)
+    return tasks.map(lambda shard: _run([*command, "--shard", "%d/%d" % (shard, shards)])).collect()
+
+
+def _run(command):
+    """Run a shard, once no other process runs it, and return its summary."""
+    while True:
+        p = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        if p.returncode in (0, 4):  # 4: bad rows, which flags allow
+            return json.loads(p.stdout)
+        if "another run is writing it" not in p.stderr:
+            raise Error(p.stderr.strip() or "tfrun has ended with exit status %d" % p.returncode)
+        time.sleep(1)
+
+
+def _flags(keep, outputs, columns, flags, cores):
+    """Return the flags of `tfrun predict` for the options of this module."""
+    flags = list(flags)
+    for name in keep:
+        flags += ["--keep", name]
+    for name in outputs:
+        flags += ["--outputs", name]
+    for name, column in (columns or {}).items():
+        flags += ["--column", "%s=%s" % (name, column)]
+    return [*flags, "--workers", "1", "--intra-op", str(cores)]
 
 
 def _schema(df, model, keep, flags, tfrun):
