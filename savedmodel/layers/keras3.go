@@ -79,7 +79,7 @@ func (k *keras3) layerOf(v *savedmodel.Variable) string {
 	if len(path) < 2 {
 		return ""
 	}
-	return path[0]
+	return k.scope.LayerOf(path)
 }
 
 // custom reports whether the class is guessed from the layer's name.

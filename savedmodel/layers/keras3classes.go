@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
@@ -160,18 +161,26 @@ func (l *layerCalls) direct() bool {
 			continue
 		}
 		for _, part := range n.Parts[1 : len(n.Parts)-1] {
-			if _, layer := kerasnames.ClassOf(part); layer && !scopes.QuietOps[n.Op] && part != l.calls[0].Raw && !scopes.Helpers[kerasnames.WithoutNumber(part)] {
+			if _, layer := kerasnames.ClassOf(part); layer && !scopes.QuietOps[n.Op] && !slices.Contains(strings.Split(l.calls[0].Raw, "/"), part) && !scopes.Helpers[kerasnames.WithoutNumber(part)] {
 				return false // a layer inside
 			}
 		}
 	}
 	for _, v := range l.vars {
-		path := strings.Split(v.Name, "/")
-		if i := slices.Index(path, l.name); i >= 0 && len(path)-1-i != below {
+		if within := l.within(v); within != nil && len(within) != below {
 			return false
 		}
 	}
 	return true
+}
+
+// within returns the parts of a variable's path below the layer's name, nil where it has no such.
+func (l *layerCalls) within(v *savedmodel.Variable) []string {
+	_, rest, ok := strings.Cut("/"+v.Name, "/"+l.name+"/")
+	if !ok {
+		return nil
+	}
+	return strings.Split(rest, "/")
 }
 
 // holdsDirections reports whether a Bidirectional's variables are all those of its two layers.
@@ -181,9 +190,8 @@ func (l *layerCalls) holdsDirections() bool {
 		return strings.HasPrefix(part, "forward_") || strings.HasPrefix(part, "backward_")
 	}
 	for _, v := range l.vars {
-		path := strings.Split(v.Name, "/")
-		i := slices.Index(path, l.name)
-		if !slices.ContainsFunc(path, direction) || i >= 0 && i+1 < len(path) && !direction(path[i+1]) {
+		within := l.within(v)
+		if !slices.ContainsFunc(strings.Split(v.Name, "/"), direction) || within != nil && !direction(within[0]) {
 			return false
 		}
 	}

@@ -69,9 +69,12 @@ func (k *keras3) doubtRows() {
 				doubtful[other.name], unordered = whyShared, true
 			}
 		}
-		if k.opens == 1 && !k.holdsLayers() && !l.sure && !l.op && holdsParts(l) {
+		if k.opens == 1 && !k.holdsLayers() && !l.sure && !l.op && (holdsParts(l) || k.scope.OnlyNamed(l.calls[0])) {
 			r.guess("name", whySlash)
 			r.guess("params", whySlash)
+		}
+		if k.opens == 1 && !k.holdsLayers() && strings.Contains(l.name, "/") && (len(l.vars) == 0 || k.insideNamed(l)) {
+			r.guess("name", whySlashes)
 		}
 		if l.class == scopes.OperationClass && strings.HasPrefix(l.name, "tf.math.top_k") {
 			r.guess("output_shape", whyBothResults)
@@ -167,11 +170,17 @@ func (k *keras3) doubtCounts() {
 
 // holdsParts reports whether a layer's variables are those of layers within it, by their paths.
 func holdsParts(l *layerCalls) bool {
-	return slices.ContainsFunc(l.vars, func(v *savedmodel.Variable) bool {
-		path := strings.Split(v.Name, "/")
-		i := slices.Index(path, l.name)
-		return i >= 0 && i < len(path)-2
-	})
+	return slices.ContainsFunc(l.vars, func(v *savedmodel.Variable) bool { return len(l.within(v)) > 1 })
+}
+
+// insideNamed reports whether a layer's name, with a slash in it, begins with another layer's.
+func (k *keras3) insideNamed(l *layerCalls) bool {
+	for i, r := range l.name {
+		if r == '/' && k.byName[l.name[:i]] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // printsOther says why Keras may print another shape of a layer than the graph has, or "".

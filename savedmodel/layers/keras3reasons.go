@@ -24,6 +24,7 @@ const (
 	whyScores     = "Keras prints the length of the query for both axes of the scores"
 	whyInner      = "the signature does more than call the model: what it gives the model and what it takes from it have no names"
 	whySlash      = "a layer of Keras 2 may have a slash in its name: these may be several layers, NAME/…, and no layer that holds others"
+	whySlashes    = "some names of this model have slashes in them; whether this is such a layer, or a part of one, does not show"
 	whySoftmax    = "Keras prints the shape of the input, whatever a mask makes of it, and hands that on to the layers behind"
 	whyEinsum     = "Keras prints no size for the axes that the layer's output_shape leaves open, and hands that on to the layers behind"
 	whyCounts     = "where tokens are counted, Keras prints the axis of the texts too, and hands it on to the layers behind: (None, 1, …)"

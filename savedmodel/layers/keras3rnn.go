@@ -100,7 +100,7 @@ func (k *keras3) loopOutput(c *scopes.Call) (graph.Ref, bool) {
 		}
 	}
 	for _, n := range slices.Backward(c.Nodes) {
-		if len(n.Parts) != k.scope.Depth+2 || len(k.scope.Users[n]) > 0 {
+		if len(n.Parts) != k.scope.Below(c)+1 || len(k.scope.Users[n]) > 0 {
 			continue
 		}
 		if n.Op == "Transpose" && keepsAll || n.Op == "StridedSlice" && !keepsAll || n.Op == "ConcatV2" {

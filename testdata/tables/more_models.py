@@ -1152,3 +1152,19 @@ def own_dict_results(keras):
 
     i = keras.Input((5,))
     return keras.Model(i, keras.layers.Dense(1)(Heads(name="heads")(i)["both"]))  # which of them is taken says nothing of their order
+
+
+@model("k2")
+def slashes(keras):
+    L = keras.layers
+    i = keras.Input((8, 8, 3))
+    x = L.Conv2D(4, 3, name="Conv")(i)
+    x = L.BatchNormalization(name="Conv/BatchNorm")(x)
+    y = L.ReLU(6.0)(x)
+    y = L.ZeroPadding2D(1, name="block/depthwise/pad")(y)
+    y = L.DepthwiseConv2D(3, use_bias=False, name="block/depthwise")(y)
+    y = y * L.GlobalAveragePooling2D(keepdims=True, name="block/squeeze/AvgPool")(y)
+    x = L.Add(name="block/Add")([x, L.Dropout(0.1, name="block/drop")(y)])
+    x = L.Reshape((12, 12), name="block/steps")(x)
+    x = L.Flatten(name="head/flat")(L.Dense(2, name="block/dense")(x))
+    return keras.Model(i, L.Softmax(name="head/Predictions")(x))

@@ -2,6 +2,7 @@ package scopes
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
@@ -51,10 +52,18 @@ type Scope struct {
 	// Inner says that the function does more than call the model, whose scope this is.
 	Inner bool
 
-	b      *body.Body
-	inside map[*graph.Node]bool
-	gone   map[*Call]bool // calls that dropMasks took out
+	b       *body.Body
+	slashed map[string]bool // names of layers that have slashes
+	inside  map[*graph.Node]bool
+	gone    map[*Call]bool // calls that dropMasks took out
 }
+
+// Below returns how many parts of the names of a call's nodes are the scope of the call.
+func (s *Scope) Below(c *Call) int { return s.Depth + 1 + strings.Count(c.Raw, "/") }
+
+// LayerOf returns the first part of a path of scopes or of a variable, or more of them where they
+// are the name of a layer that has slashes in it.
+func (s *Scope) LayerOf(path []string) string { return layerScope(path, s.slashed) }
 
 // Output returns the place of r among the call's results, or -1.
 func (c *Call) Output(r graph.Ref) int { return slices.Index(c.Outs, r) }

@@ -65,6 +65,8 @@ func (t *traits) weighted() []string {
 		return []string{"LayerNormalization"}
 	case t.has("pointwise_kernel", "depthwise_kernel"):
 		return []string{"SeparableConv" + strconv.Itoa(t.weights["pointwise_kernel"]-2) + "D"}
+	case t.has("depthwise_kernel") && t.only("depthwise_kernel", "bias"): // as Keras 2 calls it
+		return []string{"DepthwiseConv" + strconv.Itoa(t.weights["depthwise_kernel"]-2) + "D"}
 	case t.only("alpha") && t.ops["Relu"]:
 		return []string{"PReLU"}
 	case t.only("scale"):

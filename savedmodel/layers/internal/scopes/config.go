@@ -130,7 +130,7 @@ func (g *configReader) bidirectional() {
 	g.conf["layer"] = map[string]any{"class_name": class, "config": inner}
 	ops := map[string]bool{}
 	for _, n := range g.c.Nodes {
-		if len(n.Parts) == g.s.Depth+2 {
+		if len(n.Parts) == g.s.Below(g.c)+1 {
 			ops[n.Op] = true
 		}
 	}

@@ -49,12 +49,23 @@ func (s *Scope) onlyModel() *Call {
 
 // Within cuts a call of a nested model into calls of that model's layers.
 func (s *Scope) Within(c *Call) *Scope {
-	return splitIntoCalls(s.b, s.Depth+1, c.Nodes, c.Outs, nil)
+	return splitIntoCalls(s.b, s.Below(c), c.Nodes, c.Outs, nil)
 }
 
-// splitIntoCalls cuts nodes, which share the first depth components of their names, into calls.
+// splitIntoCalls cuts nodes, which share the first depth components of their names, into calls. If
+// no names with slashes are known, those that show by a circle are found: see [Scope.findSlashed].
 func splitIntoCalls(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref, names map[string]bool) *Scope {
-	s := &Scope{b: b, Depth: depth, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}}
+	s := splitByNames(b, depth, nodes, rets, names)
+	if len(names) == 0 && b.Framework() == savedmodel.Keras2 {
+		if names = s.findSlashed(); len(names) > 0 {
+			return splitByNames(b, depth, nodes, rets, names)
+		}
+	}
+	return s
+}
+
+func splitByNames(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref, names map[string]bool) *Scope {
+	s := &Scope{b: b, Depth: depth, slashed: names, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}}
 	if depth > 0 && len(nodes) > 0 {
 		s.Prefix = strings.Join(nodes[0].Parts[:depth], "/")
 	}

@@ -69,6 +69,7 @@ var patterns = sync.OnceValue(func() []pattern {
 		{regexp.MustCompile(`^ Square:Square Sum:Sum .*mul:Mul$`), classes("UnitNormalization")},
 		{regexp.MustCompile(`^ (?:Sub|sub):Sub .*truediv:RealDiv$`), classes("Normalization")},
 		{regexp.MustCompile(`^(?: Cast:Cast)? mul:Mul (?:add|Add):AddV2$`), classes("Rescaling", "Lambda")},
+		{regexp.MustCompile(`^ Identity:Identity$`), classes("Dropout", "SpatialDropout1D", "Lambda")}, // of Keras 2
 		{regexp.MustCompile(`^ Mean:Mean$`), byInput("GlobalAveragePooling#D")},
 		{regexp.MustCompile(`^ ExpandDims:ExpandDims (?:SelectV2|mul)\S+ .*truediv:RealDiv$`), classes("GlobalAveragePooling1D")},
 		{regexp.MustCompile(`^ Max:Max$`), byInput("GlobalMaxPooling#D")},
@@ -123,7 +124,7 @@ func eluClasses(t *traits) []string {
 }
 
 func softmaxClasses(t *traits) []string {
-	if strings.Contains(strings.ToLower(t.name), "act") || t.name == "predictions" {
+	if name := strings.ToLower(t.name); strings.Contains(name, "act") || name == "predictions" {
 		return []string{"Activation", "Softmax"}
 	}
 	return []string{"Softmax", "Activation"}

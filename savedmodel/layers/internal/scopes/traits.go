@@ -33,7 +33,7 @@ func newTraits(s *Scope, c *Call, name string, vars []*savedmodel.Variable) *tra
 	t := &traits{ops: map[string]bool{}, scopes: map[string]bool{}, weights: map[string]int{}, parts: map[string]bool{}, name: name, inRank: -1, outRank: -1, ins: len(c.Ins)}
 	var text strings.Builder
 	for _, n := range c.Nodes {
-		rel := n.Parts[min(s.Depth+1, len(n.Parts)):]
+		rel := n.Parts[min(s.Below(c), len(n.Parts)):]
 		if c.Op {
 			rel = n.Parts[s.Depth:]
 		}
@@ -68,7 +68,7 @@ func newTraits(s *Scope, c *Call, name string, vars []*savedmodel.Variable) *tra
 		for _, p := range path[:len(path)-1] {
 			t.parts[kerasnames.WithoutNumber(p)] = true
 		}
-		t.own = t.own || len(path) > 1 && path[len(path)-2] == name
+		t.own = t.own || strings.HasSuffix("/"+v.Name, "/"+name+"/"+last)
 	}
 	if len(c.Ins) > 0 {
 		in, _ := s.b.Shape(c.Ins[0].Ref)
