@@ -84,6 +84,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		}
 	}
 	o.predict.Split = splitNote(o.quiet, std)
+	o.predict.Halved = halvedNote(o.quiet, std)
 	draw := o.collect(std)
 	j := o.job(source, std)
 	session, predictor, err := j.Load(ctx, m.model, o.load, o.predict)

@@ -89,6 +89,15 @@ func splitNote(quiet bool, std stdio) func(rows, first int) {
 	}
 }
 
+// halvedNote returns a function that says that batches are too large for the device's memory.
+func halvedNote(quiet bool, std stdio) func(rows int64, err error) {
+	return func(rows int64, _ error) {
+		if !quiet {
+			std.note("device memory: a batch of %d rows does not fit, and is run in halves, as later ones are; --batch-size %d saves the tries", rows, rows/2)
+		}
+	}
+}
+
 // byteSize is a number of bytes, typed with a unit.
 type byteSize int64
 

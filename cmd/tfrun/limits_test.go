@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,5 +64,17 @@ func TestReadLabels(t *testing.T) {
 		if diff := cmp.Diff(test.want, got); diff != "" || (err == nil) != (test.want != nil) {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
+	}
+}
+
+// A run whose batches do not fit the device's memory says so, unless it is to be quiet.
+func TestHalvedNote(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	halvedNote(true, stdio{err: &b})(64, nil)
+	halvedNote(false, stdio{err: &b})(64, nil)
+	const want = "tfrun: device memory: a batch of 64 rows does not fit, and is run in halves, as later ones are; --batch-size 32 saves the tries\n"
+	if b.String() != want {
+		t.Errorf("the note is %q, want %q", b.String(), want)
 	}
 }
