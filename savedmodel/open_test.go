@@ -3,7 +3,6 @@ package savedmodel_test
 import (
 	"encoding/json"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -88,16 +87,6 @@ func asExpected(t *testing.T, infos map[string]savedmodel.TensorInfo) map[string
 		out[name] = e
 	}
 	return out
-}
-
-// UnmarshalJSON takes the spaces out of shapes, which are compared as text.
-func UnmarshalJSON(e *modeltest.ExpectedTensor, data []byte) error {
-	type plain modeltest.ExpectedTensor
-	if err := json.Unmarshal(data, (*plain)(e)); err != nil {
-		return err
-	}
-	e.Shape = slices.DeleteFunc(e.Shape, func(b byte) bool { return b == ' ' })
-	return nil
 }
 
 // brokenModels holds a part of the one line that says what is wrong with each broken model: the

@@ -75,7 +75,7 @@ func TestFamilyOf(t *testing.T) {
 			t.Errorf("FamilyOf(%q) = %q, %v; want %q", op, f, ok, want)
 		}
 	}
-	for op := range All() {
+	for op := range table() {
 		if f, ok := FamilyOf(op); ok {
 			t.Errorf("%s is TensorFlow's, and not of %s", op, f)
 		}

@@ -21,9 +21,6 @@ func Of(c *Call, out int) tensor.Shape {
 	}
 }
 
-// Has reports whether there is a rule for an operation.
-func Has(op string) bool { return rules[op] != nil }
-
 type rule func(c *Call, out int) tensor.Shape
 
 // rules maps an operation to the rule for the shapes of its outputs, after TensorFlow's
@@ -35,9 +32,6 @@ const broadcasting = `
 		Add AddV2 Sub Mul RealDiv Div DivNoNan MulNoNan Maximum Minimum Pow FloorDiv FloorMod Mod TruncateDiv TruncateMod
 		SquaredDifference Atan2 Xdivy Xlogy Xlog1py Complex NextAfter Igamma Igammac Zeta Polygamma Betainc Greater GreaterEqual Less
 		LessEqual Equal NotEqual ApproximateEqual LogicalAnd LogicalOr SelectV2 BitwiseAnd BitwiseOr BitwiseXor LeftShift RightShift`
-
-// Broadcasts reports whether an operation broadcasts its inputs to one shape.
-func Broadcasts(op string) bool { return slices.Contains(strings.Fields(broadcasting), op) }
 
 // kinds groups operations that share a rule.
 var kinds = []struct {

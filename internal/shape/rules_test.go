@@ -71,7 +71,7 @@ func TestRulesAreTensorFlows(t *testing.T) {
 			switch {
 			case got.Equal(want):
 				agree++
-			case !Has(c.Node.Op):
+			case rules[c.Node.Op] == nil:
 				without++
 			case vaguer(got, want):
 				missed[c.Node.Op]++

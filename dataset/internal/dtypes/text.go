@@ -1,9 +1,7 @@
 package dtypes
 
 import (
-	"math"
 	"math/bits"
-	"strconv"
 )
 
 // Integer is a whole number of at most 64 bits, read from a text. Its value is Mag, or -Mag if it
@@ -138,11 +136,4 @@ func As[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](v Int
 	}
 	t := T(v.Mag)
 	return t, t >= 0 && uint64(t) == v.Mag
-}
-
-// ParseFloat reads a decimal number as a float of 32 or 64 bits, rounded once to the nearest. ok is
-// false for a text that is no decimal number, and for a number beyond the type's range.
-func ParseFloat(text []byte, size int) (v float64, ok bool) {
-	v, err := strconv.ParseFloat(string(text), size)
-	return v, err == nil && !math.IsInf(v, 0)
 }
