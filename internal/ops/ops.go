@@ -77,6 +77,9 @@ func (o *Op) Harmless(path string) bool {
 // Of returns the description of an operation, nil if it is not in the table.
 func Of(name string) *Op { return table()[name] }
 
+// All returns the table, by name.
+func All() map[string]*Op { return table() }
+
 //go:embed ops.txt
 var text string
 

@@ -75,7 +75,7 @@ func TestFamilyOf(t *testing.T) {
 			t.Errorf("FamilyOf(%q) = %q, %v; want %q", op, f, ok, want)
 		}
 	}
-	for op := range table() {
+	for op := range All() {
 		if f, ok := FamilyOf(op); ok {
 			t.Errorf("%s is TensorFlow's, and not of %s", op, f)
 		}
