@@ -169,6 +169,7 @@ func Load(ctx context.Context, dir string, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.AllowLinks = o.AllowLinks
 	return LoadModel(ctx, m, o)
 }
 
@@ -209,6 +210,10 @@ func newSession(m *savedmodel.Model, o Options) (*Session, error) {
 	graph, err := m.MetaGraph(o.Tags...)
 	if err != nil {
 		return nil, err
+	}
+	var link *savedmodel.LinkError
+	if _, err := graph.Files(o.AllowLinks); errors.As(err, &link) {
+		return nil, err // before any such file is read
 	}
 	// TensorFlow loads a model without its variables and says OK; only a run fails.
 	if err := graph.Verify(); err != nil {

@@ -30,6 +30,8 @@ type Checkpoint struct {
 	Shards  int // the number of data files
 	Tensors []*CheckpointTensor
 	byKey   map[string]*CheckpointTensor
+	// open opens a file of the checkpoint's folder, and returns its size.
+	open func(name string) (*os.File, int64, error)
 }
 
 // CheckpointTensor is one entry of a checkpoint.
@@ -65,10 +67,13 @@ func (t *CheckpointTensor) Internal() bool {
 // Checkpoint reads variables/variables.index. A model that has no such file gives a *[FileError]
 // that wraps [fs.ErrNotExist]. The values stay on disk: see [Checkpoint.Stats] and
 // [Checkpoint.Read].
-func (m *Model) Checkpoint() (*Checkpoint, error) {
-	prefix := filepath.Join(m.Dir, dirVariables, dirVariables)
+func (m *Model) Checkpoint() (*Checkpoint, error) { return m.checkpoint(m.AllowLinks) }
+
+func (m *Model) checkpoint(links bool) (*Checkpoint, error) {
+	prefix := filepath.Join(m.Dir, dirVariables, variablesPrefix)
 	path := prefix + ".index"
-	data, err := readFile(path, maxIndex, func([]byte) error { return nil })
+	open := func(name string) (*os.File, int64, error) { return m.open(filepath.Join(dirVariables, name), links) }
+	data, err := m.read(filepath.Join(dirVariables, variablesPrefix+".index"), links, maxIndex, anyHead)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,7 @@ func (m *Model) Checkpoint() (*Checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Prefix = prefix
+	c.Prefix, c.open = prefix, open
 	c.nameVariables()
 	return c, nil
 }

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -18,7 +19,7 @@ const maxRead = 1 << 33
 // section returns a reader of an entry's bytes, and the file to close.
 func (c *Checkpoint) section(t *CheckpointTensor) (*io.SectionReader, *os.File, error) {
 	path := c.ShardFile(t.Shard)
-	f, size, err := openRegular(path)
+	f, size, err := c.open(filepath.Base(path))
 	if err != nil {
 		return nil, nil, err
 	}

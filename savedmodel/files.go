@@ -44,6 +44,12 @@ func readFile(path string, limit int64, check func(head []byte) error) ([]byte, 
 		return nil, err
 	}
 	defer f.Close()
+	return readOpen(f, size, limit, check)
+}
+
+// readOpen is [readFile] of a file that is open, and size bytes long.
+func readOpen(f *os.File, size, limit int64, check func(head []byte) error) ([]byte, error) {
+	path := f.Name()
 	if size > limit {
 		return nil, formatError(path, "is %d bytes long; at most %d can be read", size, limit)
 	}
@@ -66,6 +72,9 @@ func readFile(path string, limit int64, check func(head []byte) error) ([]byte, 
 	}
 	return data, nil
 }
+
+// anyHead is a check of a file's first bytes that takes all.
+func anyHead([]byte) error { return nil }
 
 // openRegular opens a file and returns its size. It must be a regular one: a pipe would keep the
 // reader waiting, and a device has no end.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/tfrun/tfrun/internal/wire"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -22,15 +23,15 @@ type Fingerprint struct {
 // TensorFlow loads models whose fingerprint is damaged, so an error here need not stop a caller.
 func (m *Model) Fingerprint() (*Fingerprint, error) { return m.fingerprint() }
 
-func readFingerprint(path string) (*Fingerprint, error) {
-	data, err := readFile(path, maxFingerprint, func([]byte) error { return nil })
+func (m *Model) readFingerprint() (*Fingerprint, error) {
+	data, err := m.read(fileFingerprint, m.AllowLinks, maxFingerprint, anyHead)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return parseFingerprint(path, data)
+	return parseFingerprint(filepath.Join(m.Dir, fileFingerprint), data)
 }
 
 // parseFingerprint decodes a FingerprintDef. The binding's own message is older than most of the

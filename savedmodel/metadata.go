@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/wire"
@@ -48,8 +49,9 @@ func tooManyValues(text []byte) bool {
 }
 
 // readMetadata reads keras_metadata.pb. A model without one gives nil and no error.
-func readMetadata(path string) (KerasMetadata, error) {
-	data, err := readFile(path, maxMetadata, func(head []byte) error { return sniff(path, head, true) })
+func (m *Model) readMetadata() (KerasMetadata, error) {
+	path := filepath.Join(m.Dir, fileMetadata)
+	data, err := m.read(fileMetadata, m.AllowLinks, maxMetadata, func(head []byte) error { return sniff(path, head, true) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

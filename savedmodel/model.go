@@ -23,6 +23,10 @@ type Model struct {
 	Version string
 	// File is the path of saved_model.pb or saved_model.pbtxt.
 	File string
+	// AllowLinks lets the files beside saved_model.pb be links that leave Dir. Without it reading
+	// one is a *[LinkError], as they would be files of this machine. It is set before anything is
+	// read. Of what loading a graph reads, [MetaGraph.Files] decides.
+	AllowLinks bool
 	// MetaGraphs are the graphs of the model, in the file's order. There is at least one.
 	MetaGraphs []*MetaGraph
 

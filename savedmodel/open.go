@@ -214,8 +214,8 @@ func FromBytes(dir string, data []byte) (*Model, error) {
 // newModel splits a serialized SavedModel. What lies beside it in dir is read when it is asked for.
 func newModel(dir, path, version string, data []byte) (*Model, error) {
 	m := &Model{Dir: dir, Version: version, File: path}
-	m.fingerprint = once(func() (*Fingerprint, error) { return readFingerprint(filepath.Join(dir, fileFingerprint)) })
-	m.metadata = once(func() (KerasMetadata, error) { return readMetadata(filepath.Join(dir, fileMetadata)) })
+	m.fingerprint = once(m.readFingerprint)
+	m.metadata = once(m.readMetadata)
 	if err := checkWeight(path, data); err != nil {
 		return nil, err
 	}

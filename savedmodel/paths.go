@@ -39,23 +39,11 @@ func (e *LinkError) Hints() []string {
 // somebody else would be those of this machine.
 func (mg *MetaGraph) Files(links bool) (Files, error) {
 	f := Files{Assets: map[string]string{}}
-	root, err := filepath.Abs(mg.model.Dir)
-	if err == nil {
-		root, err = filepath.EvalSymlinks(root)
-	}
+	root, err := mg.model.root()
 	if err != nil {
-		return f, &FileError{File: mg.model.Dir, Msg: cause(err), Err: err}
+		return f, err
 	}
-	resolve := func(path string) (string, error) {
-		target, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			return "", &FileError{File: path, Msg: cause(err), Err: err}
-		}
-		if rel, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(rel) && !links {
-			return "", &LinkError{Model: mg.model.Dir, Path: filepath.Join(mg.model.Dir, strings.TrimPrefix(path, root)), Target: target}
-		}
-		return target, nil
-	}
+	resolve := func(path string) (string, error) { return mg.model.resolve(root, path, links) }
 	for _, a := range mg.Assets {
 		path := filepath.Join(root, dirAssets, a.Filename)
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
@@ -83,6 +71,60 @@ func (mg *MetaGraph) Files(links bool) (Files, error) {
 		}
 	}
 	return f, nil
+}
+
+// root returns the model's directory, absolute and without links.
+func (m *Model) root() (string, error) {
+	root, err := filepath.Abs(m.Dir)
+	if err == nil {
+		root, err = filepath.EvalSymlinks(root)
+	}
+	if err != nil {
+		return "", &FileError{File: m.Dir, Msg: cause(err), Err: err}
+	}
+	return root, nil
+}
+
+// resolve follows the links of a path below root, the model's directory. It fails with a
+// *[LinkError] where they leave it, unless links are allowed.
+func (m *Model) resolve(root, path string, links bool) (string, error) {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", &FileError{File: path, Msg: cause(err), Err: err}
+	}
+	if rel, err := filepath.Rel(root, target); err != nil || !filepath.IsLocal(rel) && !links {
+		return "", &LinkError{Model: m.Dir, Path: filepath.Join(m.Dir, strings.TrimPrefix(path, root)), Target: target}
+	}
+	return target, nil
+}
+
+// open opens a file of the model, such as "variables/variables.index". It is the way to every file
+// but saved_model.pb itself: the file must be a regular one, and no link that leaves the model's
+// directory unless links are allowed.
+func (m *Model) open(name string, links bool) (*os.File, int64, error) {
+	path := filepath.Join(m.Dir, name)
+	if !links {
+		root, err := m.root()
+		if err != nil {
+			return nil, 0, err
+		}
+		// What stands in the way is said by opening, with the path as the caller knows it.
+		var link *LinkError
+		if _, err := m.resolve(root, filepath.Join(root, name), false); errors.As(err, &link) {
+			return nil, 0, link
+		}
+	}
+	return openRegular(path)
+}
+
+// read reads a whole file of the model, of at most limit bytes.
+func (m *Model) read(name string, links bool, limit int64, check func(head []byte) error) ([]byte, error) {
+	f, size, err := m.open(name, links)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readOpen(f, size, limit, check)
 }
 
 // variablesPrefix is what the names of a checkpoint's files begin with.

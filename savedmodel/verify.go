@@ -33,7 +33,8 @@ func (e *UninitializedError) Error() string {
 
 // Verify looks at the files that loading the graph needs, and returns one clear error for the first
 // that is missing or too short. TensorFlow's own loader reports success for a model whose
-// variables.index is missing. Values are not read: see [Checkpoint.Read] for their checksums.
+// variables.index is missing. Values are not read: see [Checkpoint.Read] for their checksums. Where
+// links lead is looked at by [MetaGraph.Files].
 func (mg *MetaGraph) Verify() error {
 	if err := mg.verifyAssets(); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (mg *MetaGraph) verifyVariables() error {
 	if err != nil || len(restore.keys) == 0 {
 		return err
 	}
-	c, err := mg.model.Checkpoint()
+	c, err := mg.model.checkpoint(true)
 	if errors.Is(err, fs.ErrNotExist) {
 		return mg.missingIndex(restore, err)
 	}

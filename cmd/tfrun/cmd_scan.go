@@ -97,7 +97,7 @@ func (o scanOptions) scan(std stdio) (*shapes.ScanReport, error) {
 		}
 		return shapes.ScanFile(o.model)
 	}
-	m, err := openModel(o.model, std)
+	m, err := openModel(o.model, false, std)
 	if err != nil {
 		return nil, err
 	}

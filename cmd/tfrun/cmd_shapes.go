@@ -32,6 +32,7 @@ type shapesOptions struct {
 	at        []string
 	variables bool
 	stats     bool
+	links     bool
 }
 
 const shapesLong = `Says what is inside MODEL, from its files alone: tags, signatures with the shapes of
@@ -99,6 +100,7 @@ func (o *shapesOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.exitCode, "exit-code", false, "with two models: fail when they differ")
 	f.BoolVar(&o.variables, "variables", false, "list the tensors of the checkpoint")
 	f.BoolVar(&o.stats, "stats", false, "with --variables: the least and the largest value, the mean, the share of zeros and NaNs")
+	f.BoolVar(&o.links, "allow-links", false, "let files of the model be links out of it")
 	f.BoolVar(&o.explain, "explain", false, "with the reason of each dimension and the formula of each parameter count")
 }
 
@@ -177,7 +179,7 @@ func runShapes(ctx context.Context, o shapesOptions, std stdio) error {
 // describe makes the document of a SavedModel or of one of Keras' own files.
 func (o *shapesOptions) describe(path string, std stdio) (*shapes.Document, error) {
 	if !kerasfile.Is(path) {
-		m, err := openModel(path, std)
+		m, err := openModel(path, o.links, std)
 		if err != nil {
 			return nil, err
 		}
@@ -213,7 +215,7 @@ func (o *shapesOptions) variablesOf(ctx context.Context, path string, std stdio)
 		defer m.Close()
 		return shapes.ListFileVariables(ctx, m, o.stats)
 	}
-	m, err := openModel(path, std)
+	m, err := openModel(path, o.links, std)
 	if err != nil {
 		return nil, err
 	}
@@ -342,12 +344,16 @@ func writeOutput(path string, std stdio, write func(io.Writer) error) error {
 
 // openModel opens a model. If it picks a version from a folder of versions, it says on stderr
 // which.
-func openModel(dir string, std stdio) (*savedmodel.Model, error) {
+func openModel(dir string, links bool, std stdio) (*savedmodel.Model, error) {
 	m, err := savedmodel.Open(dir)
-	if err == nil && m.Version != "" {
+	if err != nil {
+		return nil, err
+	}
+	m.AllowLinks = links
+	if m.Version != "" {
 		std.note("%s: version %s", dir, m.Version)
 	}
-	return m, err
+	return m, nil
 }
 
 // look returns how text is laid out in an output.

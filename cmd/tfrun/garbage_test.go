@@ -23,3 +23,19 @@ func TestFewerCollections(t *testing.T) {
 		}
 	}
 }
+
+// Garbage takes no more than is in use, than mostGarbage, or than a quarter of what is in use.
+func TestGarbagePercent(t *testing.T) {
+	const mb = 1 << 20
+	for _, c := range []struct {
+		live          uint64
+		usual, loaded int
+	}{{0, 100, 400}, {10 * mb, 100, 400}, {32 * mb, 100, 200}, {64 * mb, 100, 100}, {256 * mb, 100, 100}, {512 * mb, 50, 50}, {4096 * mb, 25, 25}} {
+		if got := garbagePercent(c.live, false); got != c.usual {
+			t.Errorf("%d MB in use: %d, want %d", c.live/mb, got, c.usual)
+		}
+		if got := garbagePercent(c.live, true); got != c.loaded {
+			t.Errorf("%d MB in use while loading: %d, want %d", c.live/mb, got, c.loaded)
+		}
+	}
+}

@@ -56,6 +56,7 @@ func (o *predictOptions) openFiles(ctx context.Context, std stdio, source *job.S
 	if err != nil {
 		return nil, err
 	}
+	m.AllowLinks = o.load.AllowLinks
 	if m.Version != "" {
 		note("model %s: version %s", o.model, m.Version)
 	}

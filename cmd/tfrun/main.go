@@ -15,7 +15,8 @@ import (
 
 func main() {
 	log.SetOutput(io.Discard) // libraries of stores would repeat what tfrun reports
-	runner.IsolateMain()      // does all of the work of a process for predict --isolate
+	boundGarbage()
+	runner.IsolateMain() // does all of the work of a process for predict --isolate
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the work in an orderly way. Then the default is restored, so that a
 	// second signal ends the process at once.

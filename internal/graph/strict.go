@@ -18,37 +18,44 @@ type Doubt struct {
 	Msg      string
 }
 
-// Doubts lists the parts of the graph that readers may differ about, see package strict. Graphs
-// that TensorFlow has written have none.
-func (g *Graph) Doubts() ([]Doubt, error) {
+// Doubts calls found with each part of the graph that readers may differ about, see package strict,
+// until found returns an error. Graphs that TensorFlow has written have none; others may have a
+// million, so they are not collected here.
+func (g *Graph) Doubts(found func(Doubt) error) error {
 	x, err := g.index()
 	if err != nil {
-		return nil, err
-	}
-	var list []Doubt
-	check := func(data []byte, d protoreflect.MessageDescriptor, at Doubt) {
-		if err := strict.Check(data, d); err != nil {
-			at.Msg = err.Error()
-			list = append(list, at)
-		}
+		return err
 	}
 	for _, name := range x.twice {
-		list = append(list, Doubt{Msg: name + ": stands twice"})
+		if err := found(Doubt{Msg: name + ": stands twice"}); err != nil {
+			return err
+		}
+	}
+	check := func(data []byte, d protoreflect.MessageDescriptor, at Doubt) error {
+		err := strict.Check(data, d)
+		if err == nil {
+			return nil
+		}
+		at.Msg = err.Error()
+		return found(at)
 	}
 	nodes := (&nodepb.NodeDef{}).ProtoReflect().Descriptor()
 	for _, name := range x.nodeNames {
-		check(x.nodes[name], nodes, Doubt{Node: name})
+		if err := check(x.nodes[name], nodes, Doubt{Node: name}); err != nil {
+			return err
+		}
 	}
 	functions := (&functionpb.FunctionDef{}).ProtoReflect().Descriptor()
 	for _, name := range x.funcNames {
-		check(x.functions[name], functions, Doubt{Function: name})
+		if err := check(x.functions[name], functions, Doubt{Function: name}); err != nil {
+			return err
+		}
 	}
 	rest, err := g.withoutBodies()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	check(rest, (&graphpb.GraphDef{}).ProtoReflect().Descriptor(), Doubt{})
-	return list, nil
+	return check(rest, (&graphpb.GraphDef{}).ProtoReflect().Descriptor(), Doubt{})
 }
 
 // withoutBodies returns the GraphDef without nodes and functions, but for those whose field number

@@ -29,6 +29,7 @@ func Run(ctx context.Context, dir string, o runner.Options, po runner.PredictOpt
 	if err != nil {
 		return sum, err
 	}
+	m.AllowLinks = o.AllowLinks
 	s, p, err := j.Load(ctx, m, o, po)
 	if err != nil {
 		return sum, err

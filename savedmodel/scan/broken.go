@@ -67,16 +67,14 @@ func dataInputs(def *nodepb.NodeDef) (n int) {
 }
 
 // impossible reports what [scanHuge] found, with the signatures that reach it.
-func (s *scanner) impossible() []Finding {
-	var findings []Finding
+func (s *scanner) impossible() {
 	for _, name := range s.order {
 		for _, h := range s.functions[name].huge {
 			f := Finding{Kind: h.kind, Severity: Dormant, Function: name, Node: h.node, Layer: s.layer(name, h.node), Detail: h.detail}
 			s.reachedBy(&f)
-			findings = append(findings, f)
+			s.found(f)
 		}
 	}
-	return findings
 }
 
 // reachedBy sets which signatures reach a finding, and makes it [Unsafe] if any does, or loading

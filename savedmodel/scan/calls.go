@@ -13,12 +13,11 @@ const mostCalls = 1 << 24
 // endless finds functions that call themselves, directly or not, and functions that make more than
 // [mostCalls] calls. TensorFlow would replace calls by function bodies until the stack, or the day,
 // is used up.
-func (s *scanner) endless() []Finding {
-	var findings []Finding
+func (s *scanner) endless() {
 	found := func(function string, c *scanCall, detail string) {
 		f := Finding{Kind: EndlessCalls, Severity: Dormant, Function: function, Node: c.node, Layer: s.layer(function, c.node), Detail: detail}
 		s.reachedBy(&f)
-		findings = append(findings, f)
+		s.found(f)
 	}
 	cost := map[string]float64{} // calls made by a function; infinite while it is being counted
 	type frame struct {
@@ -64,5 +63,4 @@ func (s *scanner) endless() []Finding {
 			}
 		}
 	}
-	return findings
 }

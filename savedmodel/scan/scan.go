@@ -40,13 +40,12 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	if err := s.reachAll(); err != nil {
 		return nil, err
 	}
-	r := &Result{}
-	s.report(r)
-	doubts, err := s.doubts()
-	if err != nil {
+	r := &Result{Pins: s.report()}
+	if err := s.doubts(); err != nil {
 		return nil, err
 	}
-	r.Findings = slices.Concat(r.Findings, doubts, s.endless(), s.impossible())
+	s.endless()
+	s.impossible()
 	if mg.Framework == savedmodel.Keras2 {
 		meta, err := mg.KerasMetadata()
 		if err != nil && meta == nil {
@@ -54,22 +53,34 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 				return nil, err
 			}
 		}
-		r.Findings = append(r.Findings, scanMetadata(meta)...)
+		s.found(scanMetadata(meta)...)
 	}
-	r.Findings = append(r.Findings, outside(mg)...)
-	mentions := len(r.Findings)
-	for _, f := range r.Findings {
-		mentions += len(f.Signatures)
+	s.found(outside(mg)...)
+	if s.mentions > mostMentions {
+		return nil, s.tooMany()
 	}
-	if mentions > mostMentions {
-		return nil, mg.TooMuch("there are more than %d findings in it, counted once for each signature that reaches them", mostMentions)
-	}
+	r.Findings = s.findings
 	Sort(r.Findings)
 	return r, nil
 }
 
 // mostMentions bounds the findings, and the signatures listed for them.
 const mostMentions = 1 << 18
+
+// found adds findings to the result. Beyond mostMentions it only counts them: a file of 20 MB can
+// have ten million things wrong.
+func (s *scanner) found(list ...Finding) {
+	for _, f := range list {
+		if s.mentions += 1 + len(f.Signatures); s.mentions <= mostMentions {
+			s.findings = append(s.findings, f)
+		}
+	}
+}
+
+// tooMany is the error of a model with more than mostMentions findings.
+func (s *scanner) tooMany() error {
+	return s.mg.TooMuch("there are more than %d findings in it, counted once for each signature that reaches them", mostMentions)
+}
 
 // outside finds assets and links of the model that lead out of its folder.
 func outside(mg *savedmodel.MetaGraph) []Finding {
@@ -82,10 +93,17 @@ func outside(mg *savedmodel.MetaGraph) []Finding {
 			})
 		}
 	}
-	var link *savedmodel.LinkError
-	// Loading the model reports other errors.
-	if _, err := mg.Files(false); findings == nil && errors.As(err, &link) {
-		findings = append(findings, Finding{Kind: AssetPath, Severity: Unsafe, Loading: true, Detail: err.Error()})
+	if findings != nil {
+		return findings
+	}
+	_, files := mg.Files(false)
+	_, metadata := mg.KerasMetadata()
+	for _, err := range []error{files, metadata} {
+		var link *savedmodel.LinkError
+		// Loading the model reports other errors.
+		if errors.As(err, &link) {
+			findings = append(findings, Finding{Kind: AssetPath, Severity: Unsafe, Loading: true, Detail: err.Error()})
+		}
 	}
 	return findings
 }
@@ -100,20 +118,21 @@ func compareFindings(a, b Finding) int {
 	return cmp.Or(cmp.Compare(rank[a.Severity], rank[b.Severity]), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Node, b.Node), cmp.Compare(a.Layer, b.Layer))
 }
 
-// report judges every operation that was noted.
-func (s *scanner) report(r *Result) {
+// report judges every operation that was noted, and returns the paths that some have to get.
+func (s *scanner) report() (pins []Pin) {
 	for _, name := range s.order {
 		for _, hit := range s.functions[name].hits {
 			f := Finding{Kind: hit.kind(), Op: hit.op, Function: name, Node: hit.node, Layer: s.layer(name, hit.node)}
 			s.reachedBy(&f)
 			if pin := s.judge(&f, &hit, s.labelsOf(name, hit.node)); pin != nil {
-				r.Pins = append(r.Pins, *pin)
+				pins = append(pins, *pin)
 			}
 			if f.Severity != "" {
-				r.Findings = append(r.Findings, f)
+				s.found(f)
 			}
 		}
 	}
+	return pins
 }
 
 // judge sets a finding's detail, and its severity where the path of the operation decides on it: ""
@@ -155,19 +174,17 @@ func (s *scanner) judge(f *Finding, hit *scanHit, labels labels) *Pin {
 }
 
 // doubts reports the parts of the graph that readers may differ about.
-func (s *scanner) doubts() ([]Finding, error) {
-	list, err := s.mg.Doubts()
-	if err != nil {
-		return nil, err
-	}
-	var findings []Finding
-	for _, d := range list {
+func (s *scanner) doubts() error {
+	err := s.mg.Doubts(func(d graph.Doubt) error {
 		f := Finding{Kind: Ambiguous, Severity: Dormant, Function: d.Function, Node: d.Node, Layer: s.layer(d.Function, d.Node), Detail: "can be read in two ways: " + d.Msg}
 		if s.reachedBy(&f); d.Function == "" && d.Node == "" {
 			f.Severity, f.Loading = Unsafe, true
 		}
-		findings = append(findings, f)
-	}
+		if s.found(f); s.mentions > mostMentions {
+			return s.tooMany()
+		}
+		return nil
+	})
 	for _, name := range s.order {
 		msg := ""
 		switch {
@@ -179,10 +196,10 @@ func (s *scanner) doubts() ([]Finding, error) {
 		if msg != "" {
 			f := Finding{Kind: Ambiguous, Severity: Dormant, Function: name, Layer: s.layer(name, ""), Detail: msg}
 			s.reachedBy(&f)
-			findings = append(findings, f)
+			s.found(f)
 		}
 	}
-	return findings, nil
+	return err
 }
 
 // describePaths describes which file an operation reads or writes, as far as the graph shows it.

@@ -34,6 +34,8 @@ type scanner struct {
 	traces     map[functionTensor][]scanOrigin // see trace
 	layers     map[string]string               // by function
 	reachedBys map[string][]string             // by function: the signatures that reach it
+	findings   []Finding
+	mentions   int // findings, and the signatures listed for them
 }
 
 // scanBody is the part of a function that is kept.
