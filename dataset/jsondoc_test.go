@@ -58,6 +58,7 @@ var documents = []document{
 	{"a row with a key of arrays, printed prettily", "{\n\"x\": 1,\n\"data\": [{\"x\": 2}]\n}", []string{"1 -"}},
 	{"an object that goes on after a comma", "{\"k\": {\"a\": [1,\n2]}, \"x\":\n1}\n{\"x\": 2}", []string{`1 {"a":[1,2]}`, "2 -"}},
 	{"a line that is cut off", "{\"x\": 1\n{\"x\": 2}", []string{"f:1: want ',' or '}', got the end of the line", "2 -"}},
+	{"a line that is cut off in a string", "{\"k\": \"a,\n{\"x\": 2}", []string{"f:1: field \"k\": a string without an end", "2 -"}},
 	{"a line that is damaged", "{\"x\": x,\n{\"x\": 2}", []string{`f:1: field "x": want a number, got 'x'`, "2 -"}},
 	{"a bad row", "[{\"x\": 1},\n{\"x\": \"a\"},\n\n{x},{\"x\": 2},\n{}, 3, null]", []string{
 		"1 -", `f:2: field "x": want a number, got a string`, `f:4: want a string, got 'x'`, "2 -", `f:5: field "x": the row has no such key`, "3 -", `f:5: field "x": want a number, got null`,

@@ -3,6 +3,7 @@ package jsondoc
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
@@ -17,6 +18,7 @@ var rowLists = []string{"instances", "data", "rows", "records", "items", "result
 
 // IsEmptyArray reports whether the file holds nothing but an empty array. Such a file has no rows,
 // rather than a row without values.
+// text is what r holds in its buffer, without white space in front.
 func IsEmptyArray(r *bufio.Reader, text []byte) bool {
 	if len(text) == 0 || text[0] != '[' {
 		return false
@@ -81,7 +83,7 @@ func goesOn(text []byte) bool {
 	}
 	s := jsonscan.Scanner{B: line, MaxDepth: len(line)}
 	err := s.Object(func([]byte) error { return s.Skip(1) })
-	return err != nil && s.I == len(line)
+	return err != nil && s.I == len(line) && !errors.Is(err, jsonscan.ErrOpenString)
 }
 
 // startsObject reports whether an array begins with an object that is a row. Objects that stand for

@@ -324,6 +324,9 @@ func nearHalfway(v float64, off int64) bool {
 	return -off <= from && from <= off || v != 0 && v < 0x1p-126 || v > math.MaxFloat32
 }
 
+// ErrOpenString says that a string does not end within the text.
+var ErrOpenString = errors.New("a string without an end")
+
 // Str reads a string and returns its bytes, valid until the next call.
 func (s *Scanner) Str() ([]byte, error) {
 	if s.Peek() != '"' {
@@ -345,7 +348,7 @@ func (s *Scanner) Str() ([]byte, error) {
 		}
 	}
 	s.I = len(s.B)
-	return nil, fmt.Errorf("a string without an end")
+	return nil, ErrOpenString
 }
 
 // escaped reads the rest of a string from its first backslash on.
@@ -366,13 +369,13 @@ func (s *Scanner) escaped() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("a string without an end")
+	return nil, ErrOpenString
 }
 
 // escape reads what follows a backslash.
 func (s *Scanner) escape() error {
 	if s.I == len(s.B) {
-		return fmt.Errorf("a string without an end")
+		return ErrOpenString
 	}
 	c := s.B[s.I]
 	s.I++
