@@ -68,7 +68,7 @@ func (s *Scope) LayerOf(path []string) string { return layerScope(path, s.slashe
 // Output returns the place of r among the call's results, or -1.
 func (c *Call) Output(r graph.Ref) int { return slices.Index(c.Outs, r) }
 
-// Consumers returns the calls that take something from c, in their order.
+// Consumers returns the calls that take something from c beside masks, in their order.
 func (s *Scope) Consumers(c *Call) []*Call {
 	var all []*Call
 	for _, u := range s.Calls {
