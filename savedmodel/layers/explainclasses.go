@@ -1,0 +1,249 @@
+package layers
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/tensor"
+)
+
+// dimExplainer explains a known size of a class's output, or returns "".
+type dimExplainer func(l *Layer, in, out tensor.Shape, d int, last bool) string
+
+// lastIs explains the last size by a name for it.
+func lastIs(text string) dimExplainer {
+	return func(_ *Layer, _, _ tensor.Shape, _ int, last bool) string {
+		if last {
+			return text
+		}
+		return ""
+	}
+}
+
+var explainers = map[string]dimExplainer{
+	"Dense":              lastIs(": the layer's units"),
+	"EinsumDense":        explainEinsum,
+	"Embedding":          lastIs(": numbers for each token, the embedding's width"),
+	"LSTM":               lastIs(": the layer's units"),
+	"GRU":                lastIs(": the layer's units"),
+	"SimpleRNN":          lastIs(": the layer's units"),
+	"RNN":                lastIs(": the cell's units"),
+	"MultiHeadAttention": explainHeads,
+	"Attention":          explainAttention,
+	"AdditiveAttention":  explainAttention,
+	"Conv1D":             lastIs(": the layer's filters"), "Conv2D": lastIs(": the layer's filters"), "Conv3D": lastIs(": the layer's filters"),
+	"Conv1DTranspose": lastIs(": the layer's filters"), "Conv2DTranspose": lastIs(": the layer's filters"), "Conv3DTranspose": lastIs(": the layer's filters"),
+	"SeparableConv1D": lastIs(": the layer's filters"), "SeparableConv2D": lastIs(": the layer's filters"),
+	"ConvLSTM1D": lastIs(": the layer's filters"), "ConvLSTM2D": lastIs(": the layer's filters"), "ConvLSTM3D": lastIs(": the layer's filters"),
+	"DepthwiseConv1D": explainDepthwise, "DepthwiseConv2D": explainDepthwise,
+	"Bidirectional": explainBidirectional,
+	"Flatten":       explainFlatten,
+	"Reshape":       explainReshape,
+	"Permute":       explainPermute,
+	"RepeatVector":  explainRepeat,
+	"Concatenate":   explainConcat,
+	"Resizing":      explainImage, "CenterCrop": explainImage, "RandomCrop": explainImage,
+	"GlobalAveragePooling1D": explainGlobal("mean"), "GlobalAveragePooling2D": explainGlobal("mean"), "GlobalAveragePooling3D": explainGlobal("mean"),
+	"GlobalMaxPooling1D": explainGlobal("maximum"), "GlobalMaxPooling2D": explainGlobal("maximum"), "GlobalMaxPooling3D": explainGlobal("maximum"),
+	"CategoryEncoding":  lastIs(": the number of categories"),
+	"StringLookup":      explainLookup,
+	"IntegerLookup":     explainLookup,
+	"TextVectorization": explainText,
+	"Dot": func(_ *Layer, _, out tensor.Shape, _ int, last bool) string {
+		if last && out.Rank() == 2 && out.Dim(1) == 1 {
+			return ": one product for each pair of rows"
+		}
+		return ""
+	},
+	"Add": explainMerge, "Subtract": explainMerge, "Multiply": explainMerge, "Average": explainMerge, "Maximum": explainMerge, "Minimum": explainMerge,
+}
+
+// explainEinsum explains a size by its letter in the equation: one of the input's, or one that
+// stands in the kernel alone.
+func explainEinsum(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	equation := l.info.config.Str("equation")
+	inputs, output, ok := strings.Cut(equation, "->")
+	x, _, _ := strings.Cut(inputs, ",")
+	at := d
+	if before, after, dots := strings.Cut(output, "..."); dots {
+		if at = len(output) - (out.Rank() - d); d < len(before) {
+			at = d
+		} else if out.Rank()-d > len(after) {
+			return "" // an axis that the dots stand for
+		}
+	}
+	switch {
+	case !ok && last:
+		return ": the size that the layer's kernel gives"
+	case !ok || at < 0 || at >= len(output):
+		return ""
+	case strings.IndexByte(x, output[at]) >= 0:
+		return fmt.Sprintf(": the input's axis %c in the equation %q", output[at], equation)
+	}
+	return fmt.Sprintf(": the kernel's axis %c in the equation %q", output[at], equation)
+}
+
+// explainHeads explains what attention with heads gives: the heads' results side by side, projected
+// to one size.
+func explainHeads(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	switch {
+	case last && (l.info.config.Has("output_shape") || in.Ranked() && in.Dim(-1) != out.Dim(-1)):
+		return ": given by output_shape, to which the heads' results are projected"
+	case last:
+		return ": as wide as the query, to which the heads' results are projected"
+	case d > 0:
+		return ": the places of the query"
+	}
+	return ""
+}
+
+func explainAttention(_ *Layer, _, _ tensor.Shape, d int, last bool) string {
+	switch {
+	case last:
+		return ": the width of the values"
+	case d > 0:
+		return ": the places of the query"
+	}
+	return ""
+}
+
+func explainDepthwise(l *Layer, in, out tensor.Shape, _ int, last bool) string {
+	if !last || in.Rank() != out.Rank() || in.Dim(-1) <= 0 {
+		return ""
+	}
+	if m := out.Dim(-1) / in.Dim(-1); m > 1 {
+		return fmt.Sprintf(" = %s channels × %d, the depth_multiplier", words.Thousands(in.Dim(-1)), m)
+	}
+	return ": a filter for each channel of the input"
+}
+
+func explainBidirectional(l *Layer, _, out tensor.Shape, _ int, last bool) string {
+	if !last {
+		return ""
+	}
+	_, inner := l.info.config.Layer("layer")
+	units := inner.Num("units", 0)
+	switch mode := l.info.config.Str("merge_mode"); mode {
+	case "concat":
+		if units > 0 && out.Dim(-1) > units {
+			return fmt.Sprintf(" = %s forward + %s backward, concatenated (merge_mode \"concat\")", words.Thousands(units), words.Thousands(out.Dim(-1)-units))
+		}
+		return ": the units of one direction, whose state it is"
+	case "":
+		return ": the units of one direction, given apart (no merge_mode)"
+	case "ave":
+		return ": the units of either direction, averaged (merge_mode \"ave\")"
+	case "sum":
+		return ": the units of either direction, added (merge_mode \"sum\")"
+	default:
+		return fmt.Sprintf(": the units of either direction, put together by merge_mode %q", mode)
+	}
+}
+
+func explainFlatten(_ *Layer, in, _ tensor.Shape, d int, _ bool) string {
+	if d != 1 || in.Rank() < 3 {
+		return ""
+	}
+	return " = " + words.Product(in.Drop(1).Dims()) + ": all axes but the batch, flattened"
+}
+
+func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
+	if d == 0 {
+		return ""
+	}
+	if n, ok := in.Drop(1).NumElements(); ok {
+		return fmt.Sprintf(": given by target_shape; %s = %s numbers in each row, as in the input", words.Product(out.Drop(1).Dims()), words.Thousands(n))
+	}
+	return ": given by target_shape"
+}
+
+func explainPermute(l *Layer, _, _ tensor.Shape, d int, _ bool) string {
+	if dims := l.info.config.Nums("dims"); d > 0 && d <= len(dims) {
+		return fmt.Sprintf(": axis %d of the input", dims[d-1])
+	}
+	return ""
+}
+
+func explainRepeat(_ *Layer, _, _ tensor.Shape, d int, last bool) string {
+	switch {
+	case d == 1:
+		return ": the vector is repeated so many times"
+	case last:
+		return ": the size of the vector"
+	}
+	return ""
+}
+
+func explainConcat(l *Layer, in, out tensor.Shape, d int, _ bool) string {
+	var sizes []string
+	sum := int64(0)
+	for _, s := range l.info.in {
+		if s.Rank() != out.Rank() || s.Dim(d) == tensor.Unknown {
+			return ""
+		}
+		sizes = append(sizes, words.Thousands(s.Dim(d)))
+		sum += s.Dim(d)
+	}
+	if len(sizes) < 2 || sum != out.Dim(d) || in.Dim(d) == out.Dim(d) {
+		return ""
+	}
+	return " = " + strings.Join(sizes, " + ") + ": the inputs side by side"
+}
+
+func explainMerge(l *Layer, _, out tensor.Shape, d int, _ bool) string {
+	for _, s := range l.info.in {
+		if s.Rank() == out.Rank() && s.Dim(d) != out.Dim(d) {
+			return ": the inputs are stretched to one size (broadcast)"
+		}
+	}
+	if len(l.info.in) > 1 {
+		return ": as in all inputs"
+	}
+	return ""
+}
+
+func explainImage(_ *Layer, _, out tensor.Shape, d int, _ bool) string {
+	switch d {
+	case out.Rank() - 3:
+		return ": the layer's height"
+	case out.Rank() - 2:
+		return ": the layer's width"
+	}
+	return ""
+}
+
+func explainLookup(l *Layer, in, out tensor.Shape, d int, last bool) string {
+	if !last || in.Rank() == out.Rank() && in.Dim(d) == out.Dim(d) {
+		return ""
+	}
+	if l.info.config.Num("num_oov_indices", 1) == 0 {
+		return ": a place for each entry of the vocabulary"
+	}
+	return ": a place for each entry of the vocabulary, and for what is not in it"
+}
+
+func explainText(l *Layer, _, out tensor.Shape, _ int, last bool) string {
+	switch length := l.info.config.Num("output_sequence_length", tensor.Unknown); {
+	case !last:
+		return ""
+	case length == out.Dim(-1):
+		return ": the layer's output_sequence_length"
+	case l.info.config.Has("output_mode") && l.info.config.Str("output_mode") != "int":
+		return ": a place for each token of the vocabulary, and for what is not in it"
+	}
+	return ""
+}
+
+// explainGlobal explains pooling over all of space.
+func explainGlobal(what string) dimExplainer {
+	return func(_ *Layer, in, out tensor.Shape, d int, last bool) string {
+		switch {
+		case last && in.Rank() > 2:
+			return fmt.Sprintf(": the channels; of each, the %s over all places is taken", what)
+		case d > 0 && out.Dim(d) == 1 && in.Rank() == out.Rank():
+			return fmt.Sprintf(": the %s over the axis, which is kept (keepdims)", what)
+		}
+		return ""
+	}
+}
