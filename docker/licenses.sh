@@ -3,7 +3,8 @@
 #
 #   licenses.sh PROGRAM OUT
 #
-# It runs in the source's folder, with the modules in the cache as the build left them. OUT gets one folder a module.
+# It runs in the source's folder, with the modules in the cache as the build left them. OUT gets one
+# folder a module.
 set -euo pipefail
 
 program=$1 out=$2

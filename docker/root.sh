@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# root.sh makes the root folder of an image from Debian packages, without running anything in it: the packages may be
-# those of another architecture.
+# root.sh makes the root folder of an image from Debian packages, without running anything in it:
+# the packages may be those of another architecture.
 #
 #   root.sh ARCH OUT PACKAGE...
 #
-# OUT gets the packages' files less translations, manuals and character set conversions, their copyright files, one file a package
-# in var/lib/dpkg/status.d, where scanners look for it, a user tfrun (65532), and an empty tmp.
+# OUT gets the packages' files less translations, manuals and character set conversions, their
+# copyright files, one file a package in var/lib/dpkg/status.d, where scanners look for it, a user
+# tfrun (65532), and an empty tmp.
 set -euo pipefail
 
 arch=$1 out=$2

@@ -3,8 +3,9 @@
 
 usage: sbom.py --version VERSION --program FILE.modules [--components DIR] [--packages DIR] OUTPUT
 
-The modules are what `go version -m` prints of the program; the components those that libraries.py wrote, one file a wheel; the packages a dpkg
-status.d folder. The same content gives the same bytes: SOURCE_DATE_EPOCH sets the time, which is left out otherwise.
+The modules are what `go version -m` prints of the program; the components those that libraries.py
+wrote, one file a wheel; the packages a dpkg status.d folder. The same content gives the same bytes:
+SOURCE_DATE_EPOCH sets the time, which is left out otherwise.
 """
 
 import argparse

@@ -3,18 +3,22 @@
 
 usage: slim.py [--exports PATTERN] [--partner FILE]... [--runpath PATH] [--relr] LIBRARY OUTPUT
 
-Always: what the loader does not map (symbol and string tables for debuggers, comments) is left out, as strip does.
+Always: what the loader does not map (symbol and string tables for debuggers, comments) is left out,
+as strip does.
 
-With --exports, the library becomes what the linker makes with a version script and -Bsymbolic: of the symbols
-that it defines, those that match the pattern or that a partner knows by name stay visible; of all
-others name, table entry and hash are gone. References from within to what no partner knows are resolved here instead of
-by every process that opens the library. Of libtensorflow_cc.so.2 that is 100 MB of names and most of the time that opening it takes.
-A partner is a library that is opened together with this one. What both of them name (C++ makes many such
-definitions: inline functions, type information, static variables of templates) is still resolved by the loader, so each has one
-address in the process. Symbols of kinds that only the loader can resolve (TLS, ifunc, unique) stay as they are.
+With --exports, the library becomes what the linker makes with a version script and -Bsymbolic: of
+the symbols that it defines, those that match the pattern or that a partner knows by name stay
+visible; of all others name, table entry and hash are gone. References from within to what no
+partner knows are resolved here instead of by every process that opens the library. Of
+libtensorflow_cc.so.2 that is 100 MB of names and most of the time that opening it takes. A partner
+is a library that is opened together with this one. What both of them name (C++ makes many such
+definitions: inline functions, type information, static variables of templates) is still resolved by
+the loader, so each has one address in the process. Symbols of kinds that only the loader can
+resolve (TLS, ifunc, unique) stay as they are.
 
---runpath replaces the folders in which the library's own libraries are looked for. --relr packs the relocations
-that are left after --exports into a few bits each (DT_RELR); the result needs glibc 2.36.
+--runpath replaces the folders in which the library's own libraries are looked for. --relr packs the
+relocations that are left after --exports into a few bits each (DT_RELR); the result needs glibc
+2.36.
 
 Little-endian ELF for x86-64 and AArch64. Whatever is not understood is an error, never a guess.
 """
@@ -38,7 +42,8 @@ DT_GNU_HASH, DT_VERSYM, DT_RELACOUNT = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFF9
 DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 STT_TLS, STT_IFUNC, STB_UNIQUE, SHN_ABS = 6, 10, 10, 0xFFF1
 
-# Relocations by machine: RELATIVE, IRELATIVE, and those whose value is the symbol's address plus the addend.
+# Relocations by machine: RELATIVE, IRELATIVE, and those whose value is the symbol's address plus
+# the addend.
 RELOCATIONS = {62: (8, 37, {1, 6, 7}), 183: (1027, 1032, {257, 1025, 1026})}
 
 # The tables that --exports rewrites, in the order in which they are laid out again.
@@ -128,7 +133,8 @@ def gnu_hash(name):
 
 
 def hash_table(hashes, first):
-    """Return the order of symbols by bucket, and DT_GNU_HASH's table for symbols that start at index first."""
+    """Return the order of symbols by bucket, and DT_GNU_HASH's table for symbols that start at
+    index first."""
     n = len(hashes)
     buckets = max(1, n // 4)
     words = 1 << max(0, (n * 12 // 64).bit_length())
@@ -210,7 +216,8 @@ def sysv_hash(name):
 
 
 def pack_relr(addresses):
-    """Return DT_RELR's table for sorted addresses, multiples of 8: an address, then bitmaps of the 63 words that follow."""
+    """Return DT_RELR's table for sorted addresses, multiples of 8: an address, then bitmaps of the
+    63 words that follow."""
     words, i = [], 0
     while i < len(addresses):
         words.append(addresses[i])
@@ -227,7 +234,8 @@ def pack_relr(addresses):
 
 
 def choose(lib, pattern, partners):
-    """Return two sets of symbol indices: which stay, and which of these the loader has to resolve."""
+    """Return two sets of symbol indices: which stay, and which of these the loader has to
+    resolve."""
     known = set()
     for p in partners:
         known |= p.symbol_names()
@@ -257,8 +265,9 @@ def relocations(lib):
 def relocate(lib, index, dynamic):
     """Return all relocations: relative ones, sorted, and the packed table of the others.
 
-    Those of symbols that the loader need not resolve become relative. Slots of the procedure linkage table are among them, and the indices in its code
-    no longer fit: the loader fills what is left of it at once, not at the first call.
+    Those of symbols that the loader need not resolve become relative. Slots of the procedure
+    linkage table are among them, and the indices in its code no longer fit: the loader fills what
+    is left of it at once, not at the first call.
     """
     relative, irelative, _ = RELOCATIONS[lib.machine]
     fixed, symbolic, last = [], [], []
@@ -316,7 +325,8 @@ class Plan:
 
 
 def place(lib, tables):
-    """Lay the new tables out at the start of the file; return section addresses, their end, and where the rest begins."""
+    """Lay the new tables out at the start of the file; return section addresses, their end, and
+    where the rest begins."""
     mapped = [(s[3], n) for s, n in zip(lib.sections, lib.names) if s[2] & SHF_ALLOC and s[5]]
     rest = min(a for a, n in mapped if n not in TABLES)
     if any(a >= rest for a, n in mapped if n in TABLES):
@@ -364,7 +374,8 @@ def new_dynamic(lib, tables, addresses, strings, relative, runpath):
 
 
 def split_relative(lib, fixed, relr):
-    """Divide relative relocations into those for DT_RELA and those for DT_RELR; only what is at its word can be packed."""
+    """Divide relative relocations into those for DT_RELA and those for DT_RELR; only what is at its
+    word can be packed."""
     if not relr:
         return fixed, []
     if DT_RELR in dict(lib.dynamic):
@@ -402,7 +413,8 @@ def hide(lib, pattern, partners, runpath, relr):
 
 
 def with_words(data, address, words):
-    """Return data that is mapped at address with the words in it that packed relocations add the base to."""
+    """Return data that is mapped at address with the words in it that packed relocations add the
+    base to."""
     mine = [a for a in words if address <= a < address + len(data)]
     if not mine:
         return data
@@ -413,7 +425,8 @@ def with_words(data, address, words):
 
 
 def split_segment(plan, end, rest, moved):
-    """Let the first segment end after the new tables, and map what followed the old ones by a segment of its own."""
+    """Let the first segment end after the new tables, and map what followed the old ones by a
+    segment of its own."""
     for s in plan.segments:
         if s[2] >= rest:
             s[2] -= moved

@@ -119,7 +119,8 @@ func TestNamesOfOptions(t *testing.T) {
 			"Masks":        {Sequences: Sequences{Masks: map[string]string{name: in}}},
 			"Set":          {Sequences: Sequences{Set: map[string]tensor.Tensor{name: tensor.Scalar(float32(1))}}},
 			"Masks of":     {Sequences: Sequences{Masks: map[string]string{in: name}}},
-			"MaxLen":       {Sequences: Sequences{MaxLen: map[string]int64{stdcmp.Or(name, "x"): 2}}}, // "" is all inputs
+			// For MaxLen "" is all inputs.
+			"MaxLen": {Sequences: Sequences{MaxLen: map[string]int64{stdcmp.Or(name, "x"): 2}}},
 		} {
 			p, err := fakeSession(t, &fakeEngine{}).NewPredictor(o)
 			if err == nil {

@@ -3,11 +3,12 @@
 
     day.py TFRUN MODEL [ROWS [SEED]]
 
-It writes ROWS (60,000) rows, drawn by SEED (7), as CSV from pandas, as Parquet from DuckDB with hashes as keys, decimals
-and dates, and as JSON lines from pandas' to_json, half a per cent of them bad in each way that there
-is. Each file is scored with tfrun predict, which is killed twice on the way and resumed; the scores
-are joined back in DuckDB by key. Every row must have a score or an error that names it, no key or
-carried column may have changed, and nothing is done by hand in between.
+It writes ROWS (60,000) rows, drawn by SEED (7), as CSV from pandas, as Parquet from DuckDB with
+hashes as keys, decimals and dates, and as JSON lines from pandas' to_json, half a per cent of them
+bad in each way that there is. Each file is scored with tfrun predict, which is killed twice on the
+way and resumed; the scores are joined back in DuckDB by key. Every row must have a score or an
+error that names it, no key or carried column may have changed, and nothing is done by hand in
+between.
 
 MODEL takes tokens, a list of whole numbers below 60: testdata/models/k3_masked/model. It needs
 pandas, pyarrow and duckdb.
@@ -43,7 +44,8 @@ def make_rows(n, seed):
 
 
 def spoil(tokens, bad, typed):
-    """Returns the tokens of a row as they stand in the file. A typed file has no word among numbers."""
+    """Returns the tokens of a row as they stand in the file. A typed file has no word among
+    numbers."""
     if bad == KINDS[0] or bad == KINDS[1] and typed:
         return tokens[:1] + [999999]
     if bad == KINDS[1]:
@@ -67,7 +69,8 @@ def write_files(rows, folder):
 
 
 def score(tfrun, model, rows, scores, errors):
-    """Scores a file, killed twice and resumed. Returns how often it was killed, and the last exit code."""
+    """Scores a file, killed twice and resumed. Returns how often it was killed, and the last exit
+    code."""
     command = [tfrun, "predict", model, rows, "-o", scores, "--resume", "--keep", ",".join(KEPT), "--outputs", "score=output_0",
                "--max-bad-rows", "2%", "--errors", errors, "--batch-size", "64", "--quiet"]
     journal = os.path.join(os.path.dirname(scores), "." + os.path.basename(scores) + ".tfrun-journal")

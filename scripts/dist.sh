@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # dist.sh makes what a page of a release needs, in dist/, and tries it.
 #
-#   dist.sh [--no-try] [PART...]      all parts, but for those that this machine cannot make, which is said
+#   dist.sh [--no-try] [PART...]      all parts, but for those that this machine cannot make, which
+#                                     is said
 #
-#   linux   tfrun-VERSION-linux-ARCH.tar.gz: the command with libtensorflow, in a folder that may lie anywhere
+#   linux   tfrun-VERSION-linux-ARCH.tar.gz: the command with libtensorflow, in a folder that may
+#           lie anywhere
 #   deb     tfrun_RELEASE_ARCH.deb: the same for Debian and Ubuntu
-#   wheel   tfrun-RELEASE-py3-none-manylinux_….whl: the command for Python; libtensorflow comes from an installed TensorFlow
-#   arm64   the tarball and the Debian package for ARM, by a cross compiler (gcc-aarch64-linux-gnu); they cannot be tried here
+#   wheel   tfrun-RELEASE-py3-none-manylinux_….whl: the command for Python; libtensorflow comes from
+#           an installed TensorFlow
+#   arm64   the tarball and the Debian package for ARM, by a cross compiler (gcc-aarch64-linux-gnu);
+#           they cannot be tried here
 #   pure    what runs without libtensorflow (shapes, scan, lib, env), for macOS and Windows
 #
-# Beside them lie SHA256SUMS and, of each program, a CycloneDX bill of materials (….cdx.json). The tarball holds
+# Beside them lie SHA256SUMS and, of each program, a CycloneDX bill of materials (….cdx.json). The
+# tarball holds
 #
 #   bin/tfrun               finds libtensorflow in ../lib
 #   lib/                    TensorFlow's two libraries, made smaller by docker/slim.py
@@ -17,11 +22,13 @@
 #   share/…                 completions, where bash, zsh and fish look for them
 #   share/doc/tfrun/        licences of all that is inside, and the bill of materials
 #
-# Linux parts need glibc 2.34 (Debian 12, Ubuntu 22.04, RHEL 9) and libstdc++. They are tried in a bare Debian root, which mmdebstrap
-# makes, without network; where that is not possible (not root, no mmdebstrap), in an empty environment of this machine. The wheel is
-# installed from dist/ as an index; it takes the TensorFlow of PYTHON, where that has one.
-# VARIANT=gpu packs TensorFlow's GPU build and the CUDA libraries, as a tarball alone. The same sources give the same bytes with
-# SOURCE_DATE_EPOCH set. VERSION is what git describes; RELEASE is that as Debian and Python write it: 1.2.0+4.g0123abc.
+# Linux parts need glibc 2.34 (Debian 12, Ubuntu 22.04, RHEL 9) and libstdc++. They are tried in a
+# bare Debian root, which mmdebstrap makes, without network; where that is not possible (not root,
+# no mmdebstrap), in an empty environment of this machine. The wheel is installed from dist/ as an
+# index; it takes the TensorFlow of PYTHON, where that has one. VARIANT=gpu packs TensorFlow's GPU
+# build and the CUDA libraries, as a tarball alone. The same sources give the same bytes with
+# SOURCE_DATE_EPOCH set. VERSION is what git describes; RELEASE is that as Debian and Python write
+# it: 1.2.0+4.g0123abc.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -214,7 +221,8 @@ compare() { python3 scripts/image/compare.py examples/reviews/expected.jsonl "$1
 
 readonly example=(model reviews.jsonl --text text --vocab vocab.subwords)
 
-# try_linux unpacks the tarball somewhere else, and installs the Debian package, and runs the example with no variable set and no network.
+# try_linux unpacks the tarball somewhere else, and installs the Debian package, and runs the
+# example with no variable set and no network.
 try_linux() {
   local root=$work/root deb at=/opt/somewhere
   if [ "$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null && unshare --net --mount true 2>/dev/null; then
@@ -241,7 +249,8 @@ try_linux() {
   fi
 }
 
-# try_wheel installs the wheel from dist/ as an index, and runs the example where PYTHON has a TensorFlow.
+# try_wheel installs the wheel from dist/ as an index, and runs the example where PYTHON has a
+# TensorFlow.
 try_wheel() {
   local site=$work/site
   python3 -m pip install --quiet --no-index --find-links dist --no-deps --target "$site" "tfrun==$(release "$version")"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# flink_test.sh runs beam/score on Apache Flink with two task managers, one of which is killed in the
-# middle and replaced: `make flink-test`. Every row is to come out once, with the score that tfrun
-# gives. Flink and Beam's job server come from Maven Central, once, into the cache folder of
+# flink_test.sh runs beam/score on Apache Flink with two task managers, one of which is killed in
+# the middle and replaced: `make flink-test`. Every row is to come out once, with the score that
+# tfrun gives. Flink and Beam's job server come from Maven Central, once, into the cache folder of
 # scripts/libtensorflow.sh (220 MB). Needs Java 17, Maven and Python 3.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,8 +29,8 @@ trap leave EXIT
 # artifact GROUP NAME VERSION is a dependency of a pom.
 artifact() { echo "<dependency><groupId>$1</groupId><artifactId>$2</artifactId><version>$3</version></dependency>"; }
 
-# jars NAME POM… fetches what a pom names, with all that it needs. Beam's artifacts ask for others in
-# versions that do not fit each other: what manages them stands first in the pom.
+# jars NAME POM… fetches what a pom names, with all that it needs. Beam's artifacts ask for others
+# in versions that do not fit each other: what manages them stands first in the pom.
 jars() {
   [ ! -e "$cache/$1/whole" ] || return 0
   rm -rf "${cache:?}/$1" && mkdir -p "$cache/$1"
@@ -86,7 +86,8 @@ CONF
 opens=()
 for package in lang util nio net io time util.concurrent; do opens+=(--add-opens "java.base/java.$package=ALL-UNNAMED"); done
 
-# daemon NAME JARS CLASS ARG… starts a Java program in the working folder, where Beam's workers leave a file.
+# daemon NAME JARS CLASS ARG… starts a Java program in the working folder, where Beam's workers
+# leave a file.
 daemon() {
   local name=$1 jars=$2
   shift 2

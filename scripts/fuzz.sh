@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# fuzz.sh runs every fuzz target of the repository, or those of which `package Name` matches FUZZ (a regular expression), FUZZTIME (30s) each, FUZZ_JOBS (2) at
-# a time with one worker each. A line for each target says what it did:
+# fuzz.sh runs every fuzz target of the repository, or those of which `package Name` matches FUZZ (a
+# regular expression), FUZZTIME (30s) each, FUZZ_JOBS (2) at a time with one worker each. A line for
+# each target says what it did:
 #
 #   ok   ./dataset/csv FuzzRows: 51234 executions, 12 new interesting inputs, 140 in the corpus
 #
@@ -8,9 +9,10 @@
 #
 #   fuzzed N of N targets without a failure
 #
-# with an exit status of 0 only if the two numbers are the same. What a target finds interesting is kept in FUZZ_CORPUS (Go's own place, $(go env GOCACHE)/fuzz),
-# where the next run begins. An input that breaks a target is kept in the testdata/fuzz of its package, where `go test` tries it from then on.
-# `make fuzz` runs it, with cgo's variables set.
+# with an exit status of 0 only if the two numbers are the same. What a target finds interesting is
+# kept in FUZZ_CORPUS (Go's own place, $(go env GOCACHE)/fuzz), where the next run begins. An input
+# that breaks a target is kept in the testdata/fuzz of its package, where `go test` tries it from
+# then on. `make fuzz` runs it, with cgo's variables set.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -22,12 +24,15 @@ corpus=${FUZZ_CORPUS:-$("$go" env GOCACHE)/fuzz} module=$("$go" list -m) || exit
 mkdir -p "$corpus" && corpus=$(cd "$corpus" && pwd) || exit 1
 export work corpus module time=${FUZZTIME:-30s}
 
-# build makes the test binary of a package, once for all its targets, with the counters that lead the search: what go test -fuzz does for each.
+# build makes the test binary of a package, once for all its targets, with the counters that lead
+# the search: what go test -fuzz does for each.
 build() { "$go" test -c -fuzz . -vet=off -ldflags "${TFRUN_LDFLAGS:-}" -o "$work/$1/fuzz.test" "./$1"; }
 
-# fuzz runs one target. One that does not end is stopped two minutes after its time. Left alone, Go spends up to a minute on making the first interesting input
-# smaller: of 30 s nothing was left, and a target came to five executions. A hundred tries for each are enough. A target that says "context deadline exceeded"
-# and nothing else broke nothing: its time was over, and Go 1.26 took that for a failure now and then (golang/go#75804).
+# fuzz runs one target. One that does not end is stopped two minutes after its time. Left alone, Go
+# spends up to a minute on making the first interesting input smaller: of 30 s nothing was left, and
+# a target came to five executions. A hundred tries for each are enough. A target that says "context
+# deadline exceeded" and nothing else broke nothing: its time was over, and Go 1.26 took that for a
+# failure now and then (golang/go#75804).
 fuzz() {
   local out limit=0
   [[ ! $time =~ ^([0-9]+)s$ ]] || limit=$((BASH_REMATCH[1] + 120))

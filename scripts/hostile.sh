@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# hostile.sh tries every limit, hostile input and fault of docs/hostile.md on bin/tfrun. Its last line is
+# hostile.sh tries every limit, hostile input and fault of docs/hostile.md on bin/tfrun. Its last
+# line is
 #
 #   survived N of N
 #
-# and the exit status is 0 only if the two numbers are the same and the table is true. UPDATE=1 rewrites the table. Before that it tries
-# models that hide what may not run wherever a graph can hold it, in every way to load them: "escapes 0 of N". ESCAPES=1 tries each of
-# 170,000 combinations, and not one in 11.
+# and the exit status is 0 only if the two numbers are the same and the table is true. UPDATE=1
+# rewrites the table. Before that it tries models that hide what may not run wherever a graph can
+# hold it, in every way to load them: "escapes 0 of N". ESCAPES=1 tries each of 170,000
+# combinations, and not one in 11.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 

@@ -3,16 +3,19 @@
 #
 #   scripts/libtensorflow.sh [get]    make it ready; a second run is instant and says one line
 #   scripts/libtensorflow.sh env      the same, then print the export lines that cgo needs
-#   scripts/libtensorflow.sh build    the same, then print the export lines for building tfrun itself, which opens the
-#                                     library when a model is loaded (internal/cgoenv) instead of being linked with it
+#   scripts/libtensorflow.sh build    the same, then print the export lines for building tfrun
+#                                     itself, which opens the library when a model is loaded
+#                                     (internal/cgoenv) instead of being linked with it
 #   scripts/libtensorflow.sh prefix   the same, then print the folder that holds lib/ and include/
 #   scripts/libtensorflow.sh go       only check that Go is there
 #
-# `tfrun lib` fetches it out of a Python wheel, checks it and lays it out (internal/getlib); this script builds tfrun for that, without
-# cgo, where the library is not there yet, tries the result with a C program, and makes what a clone needs beside it. The cache is one
-# for all clones and programs: the library is 850 MB unpacked, and 540 MB more in a copy that opens faster. The clone gets a link,
-# third_party/tensorflow/<variant>-<version>, to the folder with lib/, include/ and licenses/. Deleting the cache or third_party is
-# always safe: the next run makes whatever is missing.
+# `tfrun lib` fetches it out of a Python wheel, checks it and lays it out (internal/getlib); this
+# script builds tfrun for that, without cgo, where the library is not there yet, tries the result
+# with a C program, and makes what a clone needs beside it. The cache is one for all clones and
+# programs: the library is 850 MB unpacked, and 540 MB more in a copy that opens faster. The clone
+# gets a link, third_party/tensorflow/<variant>-<version>, to the folder with lib/, include/ and
+# licenses/. Deleting the cache or third_party is always safe: the next run makes whatever is
+# missing.
 #
 # Variables:
 #   VARIANT=cpu|gpu            which build (cpu); the GPU build finds CUDA's libraries at run time
@@ -23,7 +26,8 @@
 #   TFRUN_CACHE=DIR            the cache folder (${XDG_CACHE_HOME:-~/.cache}/tfrun; in the clone
 #                              under third_party/.cache where that cannot be written)
 #   TFRUN_WHEEL=FILE           take this wheel instead of downloading one (no network needed)
-#   TFRUN_SHA256=HEX           the wheel's sha256, instead of the pinned one: for a build of one's own
+#   TFRUN_SHA256=HEX           the wheel's sha256, instead of the pinned one: for a build of one's
+#                              own
 #   TFRUN_COMMAND=FILE         a tfrun that is built already
 #   CC                         the C compiler to use (gcc)
 set -euo pipefail
@@ -224,13 +228,15 @@ print_env() {
 # quoted writes a text so that any shell reads it as it is.
 quoted() { printf "'%s'" "${1//\'/\'\\\'\'}"; }
 
-# print_exports prints cgo's variables, for eval: paths in them are text and nothing that a shell would run.
+# print_exports prints cgo's variables, for eval: paths in them are text and nothing that a shell
+# would run.
 print_exports() {
   printf 'export CGO_ENABLED=1\nexport CGO_CFLAGS=%s\nexport CGO_LDFLAGS=%s\n' "$(quoted "$1")" "$(quoted "$2")"
 }
 
-# build_shim sets cgo to a folder with the headers and the stand-in that the linker finds as -ltensorflow, made once for all clones that have the
-# same; `tfrun env` lays out the same for other modules.
+# build_shim sets cgo to a folder with the headers and the stand-in that the linker finds as
+# -ltensorflow, made once for all clones that have the same; `tfrun env` lays out the same for other
+# modules.
 build_shim() {
   local src=$root/internal/cgoenv temp sum
   choose_cache
@@ -248,9 +254,11 @@ build_shim() {
   mv -T "$temp" "$cgo" 2>/dev/null || rm -rf "$temp"
 }
 
-# fast_library makes a second copy of the library, once for all clones, that a process opens in 0.07 s instead of 0.18: docker/slim.py leaves out the names
-# and the relocations that only programs linked with TensorFlow's C++ need. It takes some seconds and 540 MB; tfrun uses it, what env prints does not.
-# Where it cannot be made tfrun opens the library itself. The GPU build is left alone: it finds CUDA's libraries by its own paths.
+# fast_library makes a second copy of the library, once for all clones, that a process opens in 0.07
+# s instead of 0.18: docker/slim.py leaves out the names and the relocations that only programs
+# linked with TensorFlow's C++ need. It takes some seconds and 540 MB; tfrun uses it, what env
+# prints does not. Where it cannot be made tfrun opens the library itself. The GPU build is left
+# alone: it finds CUDA's libraries by its own paths.
 fast_library() {
   fast=''
   [ -z "${TFRUN_LIBTENSORFLOW:-}" ] && [ "$variant" = cpu ] && [ -f "$root/docker/libraries.py" ] || return 0
@@ -277,7 +285,8 @@ fast_library() {
   rm -rf "$temp"
 }
 
-# print_build_env prints what building tfrun needs: cgo's variables, and where the library is for the libraryDir of runner/internal/tf.
+# print_build_env prints what building tfrun needs: cgo's variables, and where the library is for
+# the libraryDir of runner/internal/tf.
 print_build_env() {
   # Not beside what print_env gives: the program would be linked with the library after all.
   CGO_LDFLAGS=$(sed -E "s|'-L[^']*' '-Wl,-rpath,[^']*' -Wl,--as-needed( -ltensorflow_framework)?||" <<<"${CGO_LDFLAGS:-}")

@@ -5,10 +5,10 @@
     scripts/ops.py 2.22.0 …     these releases; VARIANT=gpu takes the GPU builds
 
 Each library is fetched by scripts/libtensorflow.sh (once, into its cache) and asked by the C
-function TF_GetAllOpList, in a process of its own. A new operation gets a line with the class "?" and
-what its definition says of it; somebody has to look at it and write what it does in its place. What
-is known of an operation stays as it is, but for what the definition itself says. Operations are
-never taken out: a model may hold what a later TensorFlow has dropped.
+function TF_GetAllOpList, in a process of its own. A new operation gets a line with the class "?"
+and what its definition says of it; somebody has to look at it and write what it does in its place.
+What is known of an operation stays as it is, but for what the definition itself says. Operations
+are never taken out: a model may hold what a later TensorFlow has dropped.
 """
 
 import ctypes

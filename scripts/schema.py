@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""schema.py writes savedmodel/saved_model.protoset: the message definitions of saved_model.proto and
-of all that it imports, as the TensorFlow of this Python has them (protobuf's FileDescriptorSet).
+"""schema.py writes savedmodel/saved_model.protoset: the message definitions of saved_model.proto
+and of all that it imports, as the TensorFlow of this Python has them (protobuf's
+FileDescriptorSet).
 
     python scripts/schema.py    with the newest TensorFlow that tfrun supports
 """

@@ -5,10 +5,11 @@
 #   NOT CHECKED: …   for what could not be looked up: neither passed nor failed
 #   N passed, N failed[, N skipped]
 #
-# over all test runs together; a check that fails and is no test counts as one failed. The exit status is 0
-# only if nothing failed. It does the set-up it needs; `make test` runs it.
+# over all test runs together; a check that fails and is no test counts as one failed. The exit
+# status is 0 only if nothing failed. It does the set-up it needs; `make test` runs it.
 #
-# With TF=2.20.0, a libtensorflow that is not the pinned one, it runs what depends on the library: the build, and the tests of runner and cmd/tfrun.
+# With TF=2.20.0, a libtensorflow that is not the pinned one, it runs what depends on the library:
+# the build, and the tests of runner and cmd/tfrun.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -42,7 +43,8 @@ other() { check "$@" || echo 0 1 0 >>"$counts"; }
 # tests runs go test under testsum.
 tests() { check "$1" "$tools/testsum" "$counts" -vet=off -ldflags "$TFRUN_LDFLAGS" "${@:2}"; }
 
-# vulnerabilities runs govulncheck. What could not be looked up has not passed: it is said before the last line.
+# vulnerabilities runs govulncheck. What could not be looked up has not passed: it is said before
+# the last line.
 vulnerabilities() {
   local line
   scripts/vuln.sh 2>&1 | tee "$said" || return 1

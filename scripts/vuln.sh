@@ -3,7 +3,8 @@
 #
 #   vuln: no known vulnerability is reached
 #   vuln: FAILED: …                                                       exit status 1
-#   vuln: NOT CHECKED: …, the database cannot be reached                  exit status 0; 1 with VULN=required
+#   vuln: NOT CHECKED: …, the database cannot be reached                  exit status 0; 1 with
+#         VULN=required
 #
 # GOVULNDB names another copy of the database.
 set -uo pipefail

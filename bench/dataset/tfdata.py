@@ -1,7 +1,8 @@
 """The Python half of the dataset benchmark: runs tf.data pipelines on request.
 
-Started by bench/dataset (Go), which writes the data's parameters and then the names of pipelines, one a line, to standard input. Each answer is a
-line of JSON: seconds, rows, values in the batches and the sum of the tokens, by which both halves are known to have done the same work.
+Started by bench/dataset (Go), which writes the data's parameters and then the names of pipelines,
+one a line, to standard input. Each answer is a line of JSON: seconds, rows, values in the batches
+and the sum of the tokens, by which both halves are known to have done the same work.
 """
 import json
 import os
@@ -23,7 +24,8 @@ def rows(n, lo, hi):
 
 
 def source(n, lo, hi):
-    """(tokens, label) pairs out of memory, by the quickest way that was found: rows that an earlier pass has put into a cache."""
+    """(tokens, label) pairs out of memory, by the quickest way that was found: rows that an earlier
+    pass has put into a cache."""
     flat, splits = (tf.constant(x) for x in rows(n, lo, hi))
 
     def element(i):

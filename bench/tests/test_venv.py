@@ -1,4 +1,5 @@
-"""The Python of the peers: what is pinned, where it goes, and what is said when a package is missing."""
+"""The Python of the peers: what is pinned, where it goes, and what is said when a package is
+missing."""
 
 import os
 import tempfile

@@ -120,7 +120,8 @@ def show(r: Results) -> None:
 
 
 def gathered(files: Sequence[Path]) -> Results:
-    """One run out of the parts of one, in the order of the table; of a row measured twice the later file counts."""
+    """One run out of the parts of one, in the order of the table; of a row measured twice the later
+    file counts."""
     parts = [results.read(f) for f in files]
     found = {row.id: row for p in parts for row in p.rows}
     versions = {k: v for p in parts for k, v in p.versions.items()}

@@ -18,7 +18,8 @@ KERAS3, KERAS2 = MODELS / "k3" / "model", MODELS / "k2" / "model"
 
 @dataclass
 class Bench:
-    """The programs, the folders and the sizes of a run. `versions` gathers what the programs say of themselves."""
+    """The programs, the folders and the sizes of a run. `versions` gathers what the programs say of
+    themselves."""
 
     tfrun: Path
     programs: Path
@@ -73,7 +74,8 @@ class Bench:
         return [str(self.tfrun), "predict", *map(str, arguments)]
 
     def shown(self, command: Sequence[str], program: str = "", env: Mapping[str, str] | None = None) -> str:
-        """A command as one would type it, without this machine's folders. program is what its first word is called."""
+        """A command as one would type it, without this machine's folders. program is what its first
+        word is called."""
         text = shown([program, *command[1:]] if program else command, env)
         for folder, short in ((str(self.tfrun), "tfrun"), (f"{self.data}/", ""), (f"{self.scratch}/", ""), (f"{HERE.parent}/", "")):
             text = text.replace(folder, short)
@@ -81,7 +83,8 @@ class Bench:
 
 
 def measured(id: str, rounds: int, ours: Sequence[float], theirs: Sequence[float], rows: int = 0, **more: object) -> Row:
-    """The row of times in seconds: rates are shown where the table's ratio is of rates, of `rows` rows."""
+    """The row of times in seconds: rates are shown where the table's ratio is of rates, of `rows`
+    rows."""
     work = BY_ID[id]
     r = Row(id, ratios(ours, theirs, work.goal.higher_is_better), Spread.of(ours), Spread.of(theirs), "s", rounds, **more)
     if work.kind == RATE:
@@ -90,7 +93,8 @@ def measured(id: str, rounds: int, ours: Sequence[float], theirs: Sequence[float
 
 
 def net(whole: Sequence[Done], start: Sequence[Done]) -> tuple[list[float], float]:
-    """Times of a process less the time that it takes to start, which is the median of its runs over one row; and that median."""
+    """Times of a process less the time that it takes to start, which is the median of its runs over
+    one row; and that median."""
     started = Spread.of(d.seconds for d in start).median
     ours = [d.seconds - started for d in whole]
     if min(ours) < 0.1 * Spread.of(ours).median:
@@ -118,6 +122,7 @@ class Unit:
 
 
 def checked(compared: dict[str, float]) -> tuple[str, str]:
-    """What is said of a comparison of answers, and the problem if they differ by more than is allowed."""
+    """What is said of a comparison of answers, and the problem if they differ by more than is
+    allowed."""
     text = f"{compared['rows']:,.0f} answers compared, greatest difference {compared['worst']:.1g}"
     return text, "" if compared["of_allowed"] <= 1 else f"the answers differ: {text}"

@@ -8,13 +8,15 @@ from .goals import BY_ID
 from .results import Results, Row, Spread
 from .table import number
 
-# Two runs of one program on one machine differ by this much although the spread inside each run is smaller.
+# Two runs of one program on one machine differ by this much although the spread inside each run is
+# smaller.
 FLOOR = 0.05
 
 
 @dataclass(frozen=True)
 class Change:
-    """A ratio then and now. `worse` says that it got worse by more than the noise, or could not be measured any more."""
+    """A ratio then and now. `worse` says that it got worse by more than the noise, or could not be
+    measured any more."""
 
     id: str
     then: Spread | None
@@ -24,7 +26,8 @@ class Change:
 
 
 def noise(then: Spread, now: Spread) -> float:
-    """How far two medians may lie apart, as a share of the old one: half the spread of each run, and FLOOR at least."""
+    """How far two medians may lie apart, as a share of the old one: half the spread of each run,
+    and FLOOR at least."""
     return max((then.high - then.low) / 2 / then.median + (now.high - now.low) / 2 / then.median, FLOOR)
 
 

@@ -30,7 +30,8 @@ class Goal:
 
 @dataclass(frozen=True)
 class Work:
-    """A row of the table before it is measured. `kind` says what the ratio is of: TIME (less is better), RATE (more is better) or SIZE."""
+    """A row of the table before it is measured. `kind` says what the ratio is of: TIME (less is
+    better), RATE (more is better) or SIZE."""
 
     id: str
     group: str

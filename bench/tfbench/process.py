@@ -1,4 +1,5 @@
-"""Programs that are timed: commands from start to end, and peers that stay and are asked for one measurement after the other."""
+"""Programs that are timed: commands from start to end, and peers that stay and are asked for one
+measurement after the other."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class Problem(Exception):
 
 
 def reason(text: str) -> str:
-    """The line of a program's messages that says why it failed: the first that speaks of an error, else the last."""
+    """The line of a program's messages that says why it failed: the first that speaks of an error,
+    else the last."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"error|Error:|not defined", line) and not line.startswith(("WARNING", "I0000", "W0000"))]
     return (errors or lines[-1:] or ["no message"])[0]
@@ -44,7 +46,8 @@ class Done:
     err: str
 
     def summary_seconds(self) -> float:
-        """The duration in tfrun's own summary, "2,560 rows in 2.95s, …": from the first row read to the last one written."""
+        """The duration in tfrun's own summary, "2,560 rows in 2.95s, …": from the first row read to
+        the last one written."""
         m = re.search(r"rows? in (?:(\d+)m)?([\d.]+)(ms|s|µs)", self.err)
         if not m:
             raise Problem(f"no summary in: {reason(self.err)}")
@@ -72,7 +75,8 @@ def shown(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
 
 
 def by_turns(rounds: int, *runs: Callable[[], T]) -> list[list[T]]:
-    """Runs each of them in every round, every other round in the opposite order, after a first round that does not count."""
+    """Runs each of them in every round, every other round in the opposite order, after a first
+    round that does not count."""
     got: list[list[T]] = [[] for _ in runs]
     for i in range(rounds + 1):
         order = list(enumerate(runs))
@@ -84,7 +88,8 @@ def by_turns(rounds: int, *runs: Callable[[], T]) -> list[list[T]]:
 
 
 class Peer:
-    """A program that reads requests, a line of JSON each, and answers each with a line of JSON. It has said {"ready": …} when it can be asked."""
+    """A program that reads requests, a line of JSON each, and answers each with a line of JSON. It
+    has said {"ready": …} when it can be asked."""
 
     def __init__(self, command: Sequence[str], cwd: Path | None = None, env: Mapping[str, str] | None = None):
         self.command, self.env = command, dict(env or {})

@@ -31,7 +31,8 @@ class Spread:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float], higher_is_better: bool) -> Spread:
-    """The ratio of each round. Both are times: less is quicker, and a ratio of rates is that of the times the other way round."""
+    """The ratio of each round. Both are times: less is quicker, and a ratio of rates is that of the
+    times the other way round."""
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} measurements against {len(theirs)}")
     return Spread.of(t / o if higher_is_better else o / t for o, t in zip(ours, theirs))

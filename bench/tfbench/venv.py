@@ -1,4 +1,5 @@
-"""The Python that the peers run in: a virtual environment of pinned packages in the cache folder of scripts/libtensorflow.sh."""
+"""The Python that the peers run in: a virtual environment of pinned packages in the cache folder of
+scripts/libtensorflow.sh."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def _pip(python: Path, *arguments: str) -> str:
 
 
 def make() -> Python:
-    """Makes the virtual environment, or takes the one that an earlier run has made of the same requirements. A package that failed is tried again."""
+    """Makes the virtual environment, or takes the one that an earlier run has made of the same
+    requirements. A package that failed is tried again."""
     base = _find()
     version = subprocess.run([base, "-VV"], capture_output=True, text=True).stdout
     text = TENSORFLOW.read_text(encoding="utf-8") + PEERS.read_text(encoding="utf-8") + version

@@ -12,8 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// columns is the widest that a comment in Go or a line of Markdown prose may be; a tab counts as
-// four.
+// columns is the widest that a comment or a line of Markdown prose may be; a tab counts as four.
 const columns = 100
 
 // top is the repository's folder.
@@ -45,11 +44,12 @@ func TestNothingBuilt(t *testing.T) {
 	}
 }
 
-// TestColumns holds the width of Go comments and of Markdown prose. Tables, code blocks, cgo's C
-// and what an example prints are as wide as they have to be.
+// TestColumns holds the width of Go comments, of Markdown prose, and of comments of scripts that
+// fill their lines. Tables, code blocks, cgo's C and what an example prints are as wide as they
+// have to be.
 func TestColumns(t *testing.T) {
 	t.Parallel()
-	for _, name := range tracked(t, "*.go", "*.md") {
+	for _, name := range tracked(t, "*.go", "*.md", "*.sh", "*.py", "*.yaml", "Makefile", "docker/Dockerfile") {
 		src, err := os.ReadFile(filepath.Join(top, name))
 		if os.IsNotExist(err) { // removed, and not committed yet
 			continue
@@ -57,9 +57,12 @@ func TestColumns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wide := wideProse
-		if strings.HasSuffix(name, ".go") {
+		wide := wideHashes
+		switch filepath.Ext(name) {
+		case ".go":
 			wide = wideComments
+		case ".md":
+			wide = wideProse
 		}
 		for _, line := range wide(t, name, string(src)) {
 			t.Errorf("%s:%d: wider than %d columns", name, line, columns)
@@ -103,6 +106,16 @@ func wideComments(t *testing.T, name, src string) (wide []int) {
 					wide = append(wide, first+i)
 				}
 			}
+		}
+	}
+	return wide
+}
+
+// wideHashes lists the lines of a script that a comment fills beyond the last column.
+func wideHashes(_ *testing.T, _, src string) (wide []int) {
+	for i, line := range strings.Split(src, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") && width(line) > columns {
+			wide = append(wide, i+1)
 		}
 	}
 	return wide

@@ -105,7 +105,8 @@ def review(grammar: Grammar, rng: random.Random, positive: bool) -> str:
 
 
 def _sentences(grammar: Grammar, rng: random.Random, positive: bool) -> list[str]:
-    """Draws the sentences of a review: its opinion outweighs any doubt and often has the last word."""
+    """Draws the sentences of a review: its opinion outweighs any doubt and often has the last
+    word."""
     size = rng.choices(("one", "few", "many"), (48, 33, 19))[0]
     if size == "one":
         return [grammar.expand("sent", rng, positive)]

@@ -9,7 +9,8 @@ Usage:
 Sources: grammar.txt (what the training reviews are made of), reviews.jsonl (held-out reviews).
 Makes: model/ (SavedModel), vocab.subwords (tfds subword vocabulary), reviews.txt, expected.jsonl,
 expected.json, summary.txt. Needs the packages of requirements.txt. One seed decides everything; on
-another kind of processor floats are added in another order, so the weights differ in the last digits.
+another kind of processor floats are added in another order, so the weights differ in the last
+digits.
 """
 
 from __future__ import annotations
@@ -139,11 +140,13 @@ def padded(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def training_batches(encoded: list[tuple[list[int], int]]) -> tf.data.Dataset:
-    """Returns the batches of the one epoch: the corpus is so large that none is seen twice in one form.
+    """Returns the batches of the one epoch: the corpus is so large that none is seen twice in one
+    form.
 
-    The model has no mask, so it must learn what to make of padding. The tutorial's pipeline shows it
-    short reviews only before long runs of zeros, and takes long over them; so a part of the reviews
-    goes that way, and all of them in batches of like length, with little padding or a random amount.
+    The model has no mask, so it must learn what to make of padding. The tutorial's pipeline shows
+    it short reviews only before long runs of zeros, and takes long over them; so a part of the
+    reviews goes that way, and all of them in batches of like length, with little padding or a
+    random amount.
     """
     dataset = to_dataset(encoded).map(blur)
     tutorial = padded(dataset.shuffle(BUFFER_SIZE, seed=SEED).take(len(encoded) // TUTORIAL_SHARE))

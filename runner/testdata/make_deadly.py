@@ -1,9 +1,11 @@
 """Makes testdata/deadly: a model that ends the process it runs in, when a row asks for it.
 
-y is the sum of each row of x. A 13 anywhere in x ends the process by TensorFlow's LOG(FATAL), and a 14 by exit(0). The signature "checks" has nothing that
-tfrun scan could see: there a 15 asks for a list of 2,147,483,647 tensors, which is std::bad_alloc where memory is bounded, and a 16 for a transposed convolution
-to a size that no tensor can have, which is a failed check of TensorFlow's with oneDNN (MklConvCustomBackpropInputOp), and an error without. z is the sum of the
-components of a ragged r, q of a sparse s.
+y is the sum of each row of x. A 13 anywhere in x ends the process by TensorFlow's LOG(FATAL), and a
+14 by exit(0). The signature "checks" has nothing that tfrun scan could see: there a 15 asks for a
+list of 2,147,483,647 tensors, which is std::bad_alloc where memory is bounded, and a 16 for a
+transposed convolution to a size that no tensor can have, which is a failed check of TensorFlow's
+with oneDNN (MklConvCustomBackpropInputOp), and an error without. z is the sum of the components of
+a ragged r, q of a sparse s.
 
     python make_deadly.py        (TensorFlow 2.21)
 """
@@ -72,7 +74,8 @@ class Deadly(tf.Module):
 
 
 def describe_composites(path, specs):
-    """Puts the components of r and s together: tf.saved_model.save lists them as inputs of their own."""
+    """Puts the components of r and s together: tf.saved_model.save lists them as inputs of their
+    own."""
     saved = saved_model_pb2.SavedModel()
     with open(path, "rb") as f:
         saved.ParseFromString(f.read())

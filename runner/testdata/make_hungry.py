@@ -1,8 +1,10 @@
-"""Write testdata/hungry: a model whose run takes 2^(4 × rows - 16) floats of memory, so a batch of 16 rows fits no machine and one of 8 any.
+"""Write testdata/hungry: a model whose run takes 2^(4 × rows - 16) floats of memory, so a batch of
+16 rows fits no machine and one of 8 any.
 
 usage: python make_hungry.py     (TensorFlow 2)
 
-It doubles its rows. What it fills is added to and taken from the answer, so no optimizer leaves it out.
+It doubles its rows. What it fills is added to and taken from the answer, so no optimizer leaves it
+out.
 """
 
 import os

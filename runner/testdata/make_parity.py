@@ -1,7 +1,8 @@
 """Writes what TensorFlow in Python answers for rows that tests then run through tfrun.
 
-For each case: rows (parity/NAME.rows.jsonl) with random lengths and values, batched with tf.data's padded_batch, run through the signature of a
-model of testdata/models, and the answers, one a row: padded, and each row alone (parity/NAME.want.json, with TensorFlow's version).
+For each case: rows (parity/NAME.rows.jsonl) with random lengths and values, batched with tf.data's
+padded_batch, run through the signature of a model of testdata/models, and the answers, one a row:
+padded, and each row alone (parity/NAME.want.json, with TensorFlow's version).
 
     python make_parity.py        # needs tensorflow-cpu==2.21.0; run from the repository's root
 """

@@ -1,4 +1,5 @@
-"""Makes the model of sequences/: a recurrent layer of Keras 2 whose sequence others take, for TestXLALengths.
+"""Makes the model of sequences/: a recurrent layer of Keras 2 whose sequence others take, for
+TestXLALengths.
 
     TF_USE_LEGACY_KERAS=1 python make_sequences.py    # TensorFlow 2.21, tf-keras 2.21
 """

@@ -1,7 +1,8 @@
 """Makes testdata/slow: a model whose runs take as long as a row asks for.
 
-"steps" adds 1 to a number, as often as the greatest entry of x says, in a loop of TensorFlow's: some microseconds each. "kernel" is one operation that takes
-long: it sorts x, tiled 10,000 times as often as the greatest entry says. y is the sum of each row of x.
+"steps" adds 1 to a number, as often as the greatest entry of x says, in a loop of TensorFlow's:
+some microseconds each. "kernel" is one operation that takes long: it sorts x, tiled 10,000 times as
+often as the greatest entry says. y is the sum of each row of x.
 
     python make_slow.py        (TensorFlow 2.21)
 """

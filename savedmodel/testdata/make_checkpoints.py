@@ -1,4 +1,5 @@
-"""Makes the checkpoints in this folder, and checkpoints.json: what TensorFlow reads from them and from models of testdata/models.
+"""Makes the checkpoints in this folder, and checkpoints.json: what TensorFlow reads from them and
+from models of testdata/models.
 
     python make_checkpoints.py        (in this folder, with TensorFlow)
 """

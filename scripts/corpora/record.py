@@ -4,8 +4,8 @@
 
 A line is {"file", "column", "rows", "sum"}: the column's values as the project's JSON, a line each,
 by their SHA-256; or {"file", "error"} where the referee refuses the file. It is pyarrow for Parquet
-and Arrow, where "duckdb" says whether DuckDB reads the same values, NumPy for its own files, and for
-text those of plain.py. Other corpora: add a reader.
+and Arrow, where "duckdb" says whether DuckDB reads the same values, NumPy for its own files, and
+for text those of plain.py. Other corpora: add a reader.
 """
 
 import hashlib

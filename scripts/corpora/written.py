@@ -2,9 +2,9 @@
 
     python scripts/corpora/written.py FOLDER
 
-Types and values of every kept column must be those of runner/job/testdata/kept/want.json, as pyarrow
-reads them; the others must open every file, and count its rows and its columns. Files of tables
-without types are read as text: NumPy's as strings, cells, lines of JSON.
+Types and values of every kept column must be those of runner/job/testdata/kept/want.json, as
+pyarrow reads them; the others must open every file, and count its rows and its columns. Files of
+tables without types are read as text: NumPy's as strings, cells, lines of JSON.
 """
 
 import csv

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Make the Python wheel of tfrun: the command, and a few lines that give it the libtensorflow of an installed TensorFlow.
+"""Make the Python wheel of tfrun: the command, and a few lines that give it the libtensorflow of an
+installed TensorFlow.
 
-usage: wheel.py --version VERSION --platform manylinux_2_34_x86_64 --program FILE [--licenses DIR] OUT
+usage: wheel.py --version VERSION --platform manylinux_2_34_x86_64 --program FILE [--licenses DIR]
+OUT
 
-OUT is a folder; the name of the wheel is printed. The same content gives the same bytes; SOURCE_DATE_EPOCH sets the time.
+OUT is a folder; the name of the wheel is printed. The same content gives the same bytes;
+SOURCE_DATE_EPOCH sets the time.
 """
 
 import argparse

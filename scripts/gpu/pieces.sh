@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# pieces.sh carries a file to a machine that takes only small ones, such as a GPU machine without network.
+# pieces.sh carries a file to a machine that takes only small ones, such as a GPU machine without
+# network.
 #
-#   pieces.sh split FILE DIR [MB]   DIR gets piece-000, piece-001, … of 48 MB and sums, the sha256 of each and of the whole
-#   pieces.sh take DIR STORE        on the other side, as often as pieces arrive: checks those in DIR and keeps them in STORE
-#   pieces.sh join STORE FILE       puts the file together once all are there; says which are missing, and ends with 1, until then
+#   pieces.sh split FILE DIR [MB]   DIR gets piece-000, piece-001, … of 48 MB and sums, the sha256
+#                                   of each and of the whole
+#   pieces.sh take DIR STORE        on the other side, as often as pieces arrive: checks those in
+#                                   DIR and keeps them in STORE
+#   pieces.sh join STORE FILE       puts the file together once all are there; says which are
+#                                   missing, and ends with 1, until then
 set -euo pipefail
 
 case ${1:-} in
@@ -34,7 +38,7 @@ case ${1:-} in
     mv "$file.new" "$file"
     ;;
   *)
-    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -3,21 +3,26 @@
 
 usage: test.py [--tfrun COMMAND] [--only NAME] [--report FILE.json]
 
-COMMAND is the program, of an unpacked tarball or of bin/ (bin/tfrun), or what starts it in a container, for instance
+COMMAND is the program, of an unpacked tarball or of bin/ (bin/tfrun), or what starts it in a
+container, for instance
 
     --tfrun "docker run --rm --gpus all -v $PWD:$PWD -w $PWD tfrun:gpu"
 
-in which the folders of this run have to be visible under the same names. Python needs nothing but its own library; the machine needs no network.
+in which the folders of this run have to be visible under the same names. Python needs nothing but
+its own library; the machine needs no network.
 
   predictions   recurrent, convolutional and attention models: the GPU's outputs against the CPU's
   throughput    rows per second, CPU and GPU, by batch size
   memory        what a process takes of the GPU: as needed, and with --gpu-memory 0.25
   sharing       two processes at the same time
-  spreading     where there are several GPUs: batches go to all of them, the results are those of one
-  exhausted     a batch that does not fit on the device is run in halves; a row that does not fit is a clear error; never a crash
+  spreading     where there are several GPUs: batches go to all, the results are those of one
+  exhausted     a batch that does not fit on the device is run in halves; a row that does not fit
+                is a clear error; never a crash
 
-Tolerances, relative to the largest magnitude of an output: 1e-4 with NVIDIA_TF32_OVERRIDE=0, when GPU and CPU multiply float32 alike and differ by the order
-of sums alone; 1e-2 as TensorFlow runs by default, with the 10 bits of mantissa of TF32 in matrix products and convolutions, through up to twenty layers.
+Tolerances, relative to the largest magnitude of an output: 1e-4 with NVIDIA_TF32_OVERRIDE=0, when
+GPU and CPU multiply float32 alike and differ by the order of sums alone; 1e-2 as TensorFlow runs by
+default, with the 10 bits of mantissa of TF32 in matrix products and convolutions, through up to
+twenty layers.
 """
 
 import argparse
@@ -66,7 +71,8 @@ class Memory:
         return info
 
     def peak(self, action):
-        """Run the action; return its result and how much more memory was in use at most meanwhile."""
+        """Run the action; return its result and how much more memory was in use at most
+        meanwhile."""
         before, top, done = self.read().used, 0, threading.Event()
 
         def watch():
@@ -112,7 +118,8 @@ class Tests:
     # ---- models
 
     def rows(self, model, count, length=24):
-        """Make rows for the model's signature: unknown sizes get a length, the batch axis is left out."""
+        """Make rows for the model's signature: unknown sizes get a length, the batch axis is left
+        out."""
         shapes = json.loads(self.run("shapes", model, "--format", "json").stdout)
         signatures = shapes["meta_graphs"][0]["signatures"]
         inputs = signatures.get("serving_default", next(iter(signatures.values())))["inputs"]
@@ -229,12 +236,14 @@ class Tests:
         self.report["spreading"] = {"gpus": len(gpus), "seconds": every.seconds, "one": one.seconds, "used": used}
         if difference(one.stdout, every.stdout) > EXACT:
             raise Failed("several GPUs give other results than one")
-        # An idle device of TensorFlow's takes some memory too; one with the model takes the model's workspace on top.
+        # An idle device of TensorFlow's takes some memory too; one with the model takes the model's
+        # workspace on top.
         if min(used) < 0.5 * max(used):
             raise Failed("not all GPUs were used alike")
 
     def exhausted(self):
-        """A part of the device's memory that holds the model and few rows, and a batch that wants more."""
+        """A part of the device's memory that holds the model and few rows, and a batch that wants
+        more."""
         fraction = "%.5f" % (96 * 2**20 / Memory().read().total)
         model = os.path.join(ROOT, "testdata/models/k3_resnet/model")
         rows = self.file("exhausted.jsonl", self.rows(model, 64, 64) * 64)
@@ -279,7 +288,8 @@ class Tests:
 
 
 def difference(want, got):
-    """The largest difference of two outputs, relative to the largest magnitude of each value's column."""
+    """The largest difference of two outputs, relative to the largest magnitude of each value's
+    column."""
     a, b = ([json.loads(line) for line in text.splitlines()] for text in (want, got))
     if len(a) != len(b) or not a:
         raise Failed("%d rows, want %d" % (len(b), len(a)))

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# test.sh runs the tests of the GPU (test.py) on this machine; see there for what they are. Where the program comes from:
+# test.sh runs the tests of the GPU (test.py) on this machine; see there for what they are. Where
+# the program comes from:
 #
 #   IMAGE=tfrun:gpu        in this image, by docker or podman
-#   PIECES=DIR             from a GPU tarball that arrived in pieces (pieces.sh); the machine needs no network and no compiler
+#   PIECES=DIR             from a GPU tarball that arrived in pieces (pieces.sh); the machine needs
+#                          no network and no compiler
 #   otherwise              from this clone: VARIANT=gpu make dist, which downloads 2.7 GB once
 #
 # To carry the tarball to a machine that is lent by the minute and takes small files:
 #
 #   here    VARIANT=gpu make dist && scripts/gpu/pieces.sh split dist/tfrun-*-gpu.tar.gz pieces
-#   there   scripts/gpu/pieces.sh take pieces STORE, as often as pieces come; then PIECES=STORE make gpu-test
+#   there   scripts/gpu/pieces.sh take pieces STORE, as often as pieces come; then PIECES=STORE make
+#           gpu-test
 #
 # Ends with 2 where there is no GPU, and says what is missing.
 set -euo pipefail

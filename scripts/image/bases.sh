@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# bases.sh makes stand-ins for debian:bookworm-slim and golang:1.26-bookworm from package registries alone, for machines that reach
-# no image registry, and tags them with those names. Nothing is done where they exist already.
+# bases.sh makes stand-ins for debian:bookworm-slim and golang:1.26-bookworm from package registries
+# alone, for machines that reach no image registry, and tags them with those names. Nothing is done
+# where they exist already.
 #
-#   bases.sh [FOLDER]     work in FOLDER and leave the packages there for the next time (a temporary one)
+#   bases.sh [FOLDER]     work in FOLDER and leave the packages there for the next time (a temporary
+#                         one)
 #
-# They are for building and testing here only: the certificates that this machine trusts are added, as a proxy may need. None of that reaches
-# an image of tfrun, which is put together from files of named packages.
+# They are for building and testing here only: the certificates that this machine trusts are added,
+# as a proxy may need. None of that reaches an image of tfrun, which is put together from files of
+# named packages.
 set -euo pipefail
 
 readonly debian=docker.io/library/debian:bookworm-slim golang=docker.io/library/golang:1.26-bookworm suite=bookworm

@@ -54,7 +54,8 @@ class Checks:
                 self.want((s.st_uid, s.st_gid) == (0, 0) or short.startswith("/var/"), "%s belongs to %d:%d" % (short, s.st_uid, s.st_gid))
                 self.want(not s.st_mode & (stat.S_ISUID | stat.S_ISGID) or stat.S_ISDIR(s.st_mode), "%s is setuid" % short)
                 sticky = stat.S_ISDIR(s.st_mode) and s.st_mode & stat.S_ISVTX
-                # Groups of Debian's own may write to folders below /var, which nobody in the image belongs to.
+                # Groups of Debian's own may write to folders below /var, which nobody in the image
+                # belongs to.
                 self.want(sticky or not s.st_mode & (0o002 if short.startswith("/var/") else 0o022), "%s can be written by others" % short)
                 self.want(s.st_mode & 0o004 or short in ("/root", "/var/cache/ldconfig"), "%s cannot be read" % short)
         programs = {n for d in ("bin", "usr/local/bin") for n in os.listdir(self.path(d))}

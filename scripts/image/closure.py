@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Check that every library that a program or library below a root folder names is there, where the loader looks.
+"""Check that every library that a program or library below a root folder names is there, where the
+loader looks.
 
 usage: closure.py ROOT [NAME-FROM-ELSEWHERE]...
 """

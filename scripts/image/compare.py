@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compare predictions of the example with what TensorFlow in Python said: of padded batches of 64 rows, or by another key, such as "alone".
+"""Compare predictions of the example with what TensorFlow in Python said: of padded batches of 64
+rows, or by another key, such as "alone".
 
 usage: compare.py EXPECTED GOT [TOLERANCE [KEY]]
 """

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Test docker/slim.py: two libraries that share C++ definitions behave the same after it, and hold less.
+"""Test docker/slim.py: two libraries that share C++ definitions behave the same after it, and hold
+less.
 
 Needs a C++ compiler; with --exports alone, and with --relr.
 """

@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
-# test.sh builds the images and tests them, with no engine running, no registry and no GPU. Its last line is "N passed, N failed".
+# test.sh builds the images and tests them, with no engine running, no registry and no GPU. Its last
+# line is "N passed, N failed".
 #
 #   test.sh [TARGET...]     cpu cpu-scratch (the default), gpu
 #
-# It makes the base images from packages (bases.sh), checks the Dockerfile, the tools of the build and each image's structure (check.py), and runs the
-# example in each image with a read-only root, no network, no capabilities, a user of no rights and bounded memory. For the target gpu
-# it shows that every CUDA library is found, and that without a GPU the CPU is taken, or with --require-gpu the reason given.
+# It makes the base images from packages (bases.sh), checks the Dockerfile, the tools of the build
+# and each image's structure (check.py), and runs the example in each image with a read-only root,
+# no network, no capabilities, a user of no rights and bounded memory. For the target gpu it shows
+# that every CUDA library is found, and that without a GPU the CPU is taken, or with --require-gpu
+# the reason given.
 #
-# Tools that are missing are installed where that is possible: root, and apt. WORK=DIR keeps packages for the next run (/var/tmp/tfrun-image).
+# Tools that are missing are installed where that is possible: root, and apt. WORK=DIR keeps
+# packages for the next run (/var/tmp/tfrun-image).
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
@@ -101,7 +105,8 @@ sizes() {
   [ "$mb" -le "${limit[$target]}" ]
 }
 
-# rebuild changes a line of the program and builds again: whoever has the image gets the layers above the libraries anew, and no other.
+# rebuild changes a line of the program and builds again: whoever has the image gets the layers
+# above the libraries anew, and no other.
 rebuild() {
   local target=$1 copy=$work/changed new old moved
   rm -rf "$copy" && mkdir -p "$copy" && cp -r LICENSE go.mod go.sum cmd dataset internal runner savedmodel tensor docker "$copy/" &&
@@ -138,7 +143,8 @@ structure() {
 
 # ---- running --------------------------------------------------------------------
 
-# hard runs a command in an image under the conditions that tfrun promises to work in. OPTIONS are podman's.
+# hard runs a command in an image under the conditions that tfrun promises to work in. OPTIONS are
+# podman's.
 hard() {
   local target=$1
   shift
@@ -181,12 +187,14 @@ output() {
   [ $status = 0 ] && [ "$(ls -A "$work/out")" = out.jsonl ] && python3 scripts/image/compare.py "$example/expected.jsonl" "$work/out/out.jsonl"
 }
 
-# pods runs the command of the Indexed Job as its pods do, one of them twice: the retry changes nothing, and the files put together are the whole.
+# pods runs the command of the Indexed Job as its pods do, one of them twice: the retry changes
+# nothing, and the files put together are the whole.
 pods() {
   local target=$1 data=$work/pods model=$work/pods-model args index count status=0 before files
   rm -rf "$data" "$model" && mkdir -p "$data" && cp -r "$example/model" "$model" && cp "$example/vocab.subwords" "$data/" || return
   chmod -R a+rX "$data" "$model" && chown 65532:65532 "$data" || return
-  # The example's rows are text; and which rows share a batch differs by shard, so each is to be what it is alone.
+  # The example's rows are text; and which rows share a batch differs by shard, so each is to be
+  # what it is alone.
   cp "$example/reviews.jsonl" "$data/rows.jsonl"
   args=$(sed -n 's/^ *args: \[\(.*\)\]$/\1/p' docker/kubernetes/job-shards.yaml | tr -d ',')
   count=$(sed -n 's/^ *completions: \([0-9]*\).*/\1/p' docker/kubernetes/job-shards.yaml)
@@ -209,7 +217,8 @@ doctor() {
     { cat "$work/err" "$work/doctor.json" && return 1; }
 }
 
-# stops shows that the program, which is process 1 of its container, ends at once when it is told to.
+# stops shows that the program, which is process 1 of its container, ends at once when it is told
+# to.
 stops() {
   local name=tfrun-test-$$ code start
   rm -f "$work/code"
@@ -227,7 +236,8 @@ stops() {
   [ "$code" = 130 ] || { say "exit code ${code:-none} after $((SECONDS - start)) s, want 130" && return 1; }
 }
 
-# aborts shows that the container ends when TensorFlow calls abort(), with the program's own code and a line: what abort does to a process is nothing where the process is number 1.
+# aborts shows that the container ends when TensorFlow calls abort(), with the program's own code
+# and a line: what abort does to a process is nothing where the process is number 1.
 aborts() {
   local code
   gcc -O2 -shared -fPIC -o "$work/abort.so" scripts/image/abort.c -lpthread && chmod 755 "$work/abort.so" || return
@@ -260,7 +270,8 @@ wait_for() {
 
 # ---- the GPU's image, without a GPU -----------------------------------------------
 
-# falls_back: without a GPU the CPU is taken; where a GPU is required, the reason is said, in one line, before the model is loaded.
+# falls_back: without a GPU the CPU is taken; where a GPU is required, the reason is said, in one
+# line, before the model is loaded.
 falls_back() {
   local code
   hard gpu predict /example/model /example/reviews.jsonl --text text --vocab /example/vocab.subwords --require-gpu >"$work/got" 2>"$work/err"
@@ -270,7 +281,8 @@ falls_back() {
   hard gpu doctor >"$work/got" 2>&1 && grep -q '(GPU build)' "$work/got" && grep -q '^no gpu .*no NVIDIA driver' "$work/got" || { cat "$work/got" && return 1; }
 }
 
-# stubs puts libraries in the place of the driver's that show one device to whoever asks, so that TensorFlow goes on to open CUDA's.
+# stubs puts libraries in the place of the driver's that show one device to whoever asks, so that
+# TensorFlow goes on to open CUDA's.
 stubs() {
   local dir=$work/stubs facts
   mkdir -p "$dir"
@@ -293,7 +305,8 @@ stubs() {
   return $facts
 }
 
-# every_library opens all that NVIDIA's folders hold, cuDNN's parts among them, which are opened when a model needs them.
+# every_library opens all that NVIDIA's folders hold, cuDNN's parts among them, which are opened
+# when a model needs them.
 every_library() {
   local root status
   root=$(podman image mount localhost/tfrun:gpu) || return

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""referee.py MODEL reads what scripts/wild ran as JSON, runs the same in TensorFlow's session, and writes the answers."""
+"""referee.py MODEL reads what scripts/wild ran as JSON, runs the same in TensorFlow's session, and
+writes the answers."""
 
 import base64
 import json

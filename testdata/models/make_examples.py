@@ -1,7 +1,10 @@
-"""Models whose signatures take serialized tf.Examples: python make_examples.py OUT. Written with TensorFlow 2.21.
+"""Models whose signatures take serialized tf.Examples: python make_examples.py OUT. Written with
+TensorFlow 2.21.
 
-Writes OUT/NAME/model and OUT/NAME/expect.json. Each example has, beside inputs and outputs, its "row": the features as a row of JSON has them.
-own_tf1_census is what an Estimator exports (signatures classify, regression and predict), own_mod_examples a tf.Module that parses in a function.
+Writes OUT/NAME/model and OUT/NAME/expect.json. Each example has, beside inputs and outputs, its
+"row": the features as a row of JSON has them. own_tf1_census is what an Estimator exports
+(signatures classify, regression and predict), own_mod_examples a tf.Module that parses in a
+function.
 """
 import base64
 import json

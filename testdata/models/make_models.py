@@ -1,9 +1,11 @@
-"""Makes SavedModels with what Keras says of them, to test the reader on wirings, sizes and names of many kinds.
+"""Makes SavedModels with what Keras says of them, to test the reader on wirings, sizes and names of
+many kinds.
 
     python make_models.py OUT keras2|keras3 [NAME ...]
 
-Writes OUT/NAME/model, OUT/NAME/expect.json and OUT/NAME/summary.txt. Weights are random. Which models there are: MODELS at the end of the file;
-NAME may be a shell pattern. The names random_N are stacks and graphs drawn at random, the same for the same N.
+Writes OUT/NAME/model, OUT/NAME/expect.json and OUT/NAME/summary.txt. Weights are random. Which
+models there are: MODELS at the end of the file; NAME may be a shell pattern. The names random_N are
+stacks and graphs drawn at random, the same for the same N.
 """
 import fnmatch, io, json, math, os, random, shutil, sys
 

@@ -1,4 +1,5 @@
-"""Makes small SavedModels of which it is known what a row's answer depends on, and writes down what.
+"""Makes small SavedModels of which it is known what a row's answer depends on, and writes down
+what.
 
     python make_padding.py OUT [NAME ...]
     python make_padding.py OUT --random SEED COUNT
@@ -32,7 +33,8 @@ def case(inputs, rows=None, name=None, **kw):
 
 # ------------------------------------------------------------------ rows
 def usual_rows(inputs):
-    """rows(rng, n): a value for each input, its open axes n long. None of them is a padding value."""
+    """rows(rng, n): a value for each input, its open axes n long. None of them is a padding
+    value."""
     def rows(rng, n):
         row = {}
         for name, (dtype, shape) in inputs.items():

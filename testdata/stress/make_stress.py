@@ -3,8 +3,8 @@
     python make_stress.py OUT [NAME ...]
 
 Writes OUT/NAME/model. Each model has the signature serving_default, with one input of float32 whose
-batch and sizes are open, and random weights, the same every time. TestStress in runner runs them side
-by side; what one run at a time gives is what is right. Written with TensorFlow 2.21.
+batch and sizes are open, and random weights, the same every time. TestStress in runner runs them
+side by side; what one run at a time gives is what is right. Written with TensorFlow 2.21.
 """
 import os
 import shutil
@@ -61,7 +61,8 @@ class Net(tf.Module):
 
 @model(IMAGE)
 def residual(n, x):
-    """Each block adds what it takes; the last adds what the first took, as super-resolution does."""
+    """Each block adds what it takes; the last adds what the first took, as super-resolution
+    does."""
     first = x = tf.nn.relu(n.conv(x, 12))
     for _ in range(2):
         x = n.conv(tf.nn.relu(n.conv(x, 12)), 12) + x
@@ -111,7 +112,8 @@ def added_bias(n, x):
 
 @model(IMAGE, frozen=True)
 def frozen_norm(n, x):
-    """Constants: the optimizer computes the normalization into the convolution, and its shift is a bias."""
+    """Constants: the optimizer computes the normalization into the convolution, and its shift is a
+    bias."""
     first = x = tf.nn.relu(n.conv(x, 16))
     for _ in range(3):
         y = tf.nn.conv2d(x, n.weight(3, 3, 16, 16), 1, "SAME")

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""make_tables.py writes Keras models as people write them, in each form in which Keras saves a SavedModel, with Keras' own table beside it.
+"""make_tables.py writes Keras models as people write them, in each form in which Keras saves a
+SavedModel, with Keras' own table beside it.
 
     python make_tables.py FOLDER [NAME,…]
 
-writes FOLDER/NAME__FORM/model and FOLDER/NAME__FORM/expect.json (summary_rows, totals, connected, form), where FORM is k3export
-(model.export of Keras 3), k3save (tf.saved_model.save of it), k2save (model.save of tf_keras), k2export, or k3keras, k3h5, k2keras, k2h5
-(model.keras and model.h5). FORMS=k3export,k2h5 picks. `make tables` with TFRUN_MODELS=FOLDER compares. Layers are tiny: the tables do not depend on that. With SMALL=1 only what tables are made of is kept, of small models. Those
-in this folder were written so by TensorFlow 2.21.
+writes FOLDER/NAME__FORM/model and FOLDER/NAME__FORM/expect.json (summary_rows, totals, connected,
+form), where FORM is k3export (model.export of Keras 3), k3save (tf.saved_model.save of it), k2save
+(model.save of tf_keras), k2export, or k3keras, k3h5, k2keras, k2h5 (model.keras and model.h5).
+FORMS=k3export,k2h5 picks. `make tables` with TFRUN_MODELS=FOLDER compares. Layers are tiny: the
+tables do not depend on that. With SMALL=1 only what tables are made of is kept, of small models.
+Those in this folder were written so by TensorFlow 2.21.
 """
 
 import ast

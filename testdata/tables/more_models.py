@@ -1,4 +1,5 @@
-"""more_models.py holds more Keras models for make_tables.py: every kind of layer, in the wirings in which people write them."""
+"""more_models.py holds more Keras models for make_tables.py: every kind of layer, in the wirings in
+which people write them."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""make_wild.py writes small models of kinds that stand in public repositories, with rows and what TensorFlow answers.
+"""make_wild.py writes small models of kinds that stand in public repositories, with rows and what
+TensorFlow answers.
 
-Each folder has the model, rows (rows.jsonl or rows.tfrecord), the flags that go with them (flags), and want.jsonl, a line a row, as
-`tfrun predict` writes it; or error, a part of the message with which it has to end. Recorded with TensorFlow 2.21.
+Each folder has the model, rows (rows.jsonl or rows.tfrecord), the flags that go with them (flags),
+and want.jsonl, a line a row, as `tfrun predict` writes it; or error, a part of the message with
+which it has to end. Recorded with TensorFlow 2.21.
 
     python make_wild.py [FOLDER [main] [composites]]
 """
@@ -48,7 +50,8 @@ def plain(x):
 
 
 def save_v1(name, build, tags=("serve",), key="serving_default", restore=True, feeds=(), asset=None):
-    """Saves what build() makes, a pair of dictionaries of inputs and outputs, and runs it: a list of rows for each feed."""
+    """Saves what build() makes, a pair of dictionaries of inputs and outputs, and runs it: a list
+    of rows for each feed."""
     path = os.path.join(folder(name), "model")
     answers = []
     with tf.Graph().as_default(), v1.Session() as session:
@@ -199,7 +202,8 @@ def main():
 
 
 class Parts(tf.Module):
-    """Functions of ragged and sparse arguments, whose signatures take the tensors that those are made of."""
+    """Functions of ragged and sparse arguments, whose signatures take the tensors that those are
+    made of."""
 
     @tf.function(input_signature=[
         {"words": tf.RaggedTensorSpec((None, None, None), tf.string), "weight": tf.TensorSpec((None,), tf.float32)},

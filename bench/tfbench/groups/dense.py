@@ -1,4 +1,5 @@
-"""A million rows through a model that is almost nothing: what counts is reading, feeding and writing."""
+"""A million rows through a model that is almost nothing: what counts is reading, feeding and
+writing."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from ..bench import Bench, Unit, checked, measured, net
 from ..process import Peer, by_turns
 from ..results import Row, Spread
 
-# tfrun is at its best without flags; this one says what it does for so many rows, and one row alone, a short job, would do without.
+# tfrun is at its best without flags; this one says what it does for so many rows, and one row
+# alone, a short job, would do without.
 FLAGS = ("--optimizer", "functions")
 COLUMNS = "x=" + ",".join(f"c{i}" for i in range(32))
 
@@ -28,9 +30,11 @@ def unit(form: str, ways: dict[str, str], *flags: str) -> Unit:
 
 
 def throughput(b: Bench, n: int, peer: Peer, model: Path, files: Sequence[Path], flags: Sequence[str], ways: dict[str, str]) -> Iterable[Row]:
-    """tfrun and each of Python's ways by turns. tfrun's time is that of its process, less that of the same command over the first row alone.
+    """tfrun and each of Python's ways by turns. tfrun's time is that of its process, less that of
+    the same command over the first row alone.
 
-    Each finds the input in the page cache: else the first of a round would read it for the others, where memory is short or the machine takes it back.
+    Each finds the input in the page cache: else the first of a round would read it for the others,
+    where memory is short or the machine takes it back.
     """
     out, (file, first) = b.scratch / "out.npy", files
     rounds = b.turns(15 if file.suffix in (".npy", ".parquet") else 5, 3)

@@ -36,7 +36,8 @@ def calls(b: Bench, rows: int, flags: Sequence[str], against: dict[str, str], en
 
 
 def same(ours: list[float], theirs: list[float]) -> tuple[str, str]:
-    """ONNX Runtime has kernels of its own, and XLA fuses: answers between 0 and 1 may differ by 1e-5."""
+    """ONNX Runtime has kernels of its own, and XLA fuses: answers between 0 and 1 may differ by
+    1e-5."""
     if len(ours) != len(theirs) or not ours:
         return "", f"the answers differ: {len(ours)} and {len(theirs)}"
     worst = max(abs(x - y) for x, y in zip(ours, theirs))
@@ -48,6 +49,7 @@ XLA = {"one-xla-python": "tensorflow", "one-xla-onnx": "onnxruntime"}
 UNITS = (
     Unit(("one-python",), lambda b: calls(b, 1, [], {"one-python": "tensorflow"})),
     Unit(tuple(XLA), lambda b: calls(b, 1, ["-xla", "on"], XLA, ONE_ROW)),
-    # The two loops take the two cores: operations that divide themselves among threads would only wait for each other.
+    # The two loops take the two cores: operations that divide themselves among threads would only
+    # wait for each other.
     Unit(("batch-onnx",), lambda b: calls(b, 64, ["-xla", "on", "-intra-op", "1"], {"batch-onnx": "onnxruntime"})),
 )

@@ -1,4 +1,5 @@
-"""Resident memory: as it was when the first 100,000 rows were through, and at its greatest until ten million were."""
+"""Resident memory: as it was when the first 100,000 rows were through, and at its greatest until
+ten million were."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def growth(b: Bench, id: str, n: int, command: Sequence[str], feed: Callable[[Bi
 
 
 def resident(command: Sequence[str], n: int, feed: Callable[[BinaryIO], None]) -> tuple[float, float]:
-    """MiB after the first rows, and the most that was seen after that. The results are read and counted as they come."""
+    """MiB after the first rows, and the most that was seen after that. The results are read and
+    counted as they come."""
     try:
         p = subprocess.Popen(command, env={**os.environ, **QUIET}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as e:

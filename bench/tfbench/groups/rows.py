@@ -1,4 +1,5 @@
-"""Token rows of many lengths, JSONL in and out, against Python over batches that already lie in memory."""
+"""Token rows of many lengths, JSONL in and out, against Python over batches that already lie in
+memory."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from ..bench import KERAS3, Bench, Unit, checked, measured, net
 from ..process import by_turns
 from ..results import Row, Spread
 
-# The flags that tfrun is at its best with. padded_batch(64) is what the answers of a model without a mask depend on.
+# The flags that tfrun is at its best with. padded_batch(64) is what the answers of a model without
+# a mask depend on.
 ARRIVAL = ("--batching", "arrival", "--batch-size", "64", "--xla", "on", "--optimizer", "functions")  # the last one alone, a short job, would do without
 AUTO = ("--batching", "auto", "--batch-size", "128", "--max-tokens", "32768", "--optimizer", "functions")
 
@@ -64,7 +66,8 @@ def first_row(b: Bench, rows: Path) -> Path:
 
 
 def throughput(b: Bench, n: int, model: Path, rows: Path, flags: Sequence[str], peers: dict) -> Iterable[Row]:
-    """tfrun and the peers by turns. tfrun's time is that of its process, less that of the same command over one row: Python has started when its clock starts."""
+    """tfrun and the peers by turns. tfrun's time is that of its process, less that of the same
+    command over one row: Python has started when its clock starts."""
     out, one = b.scratch / "out.jsonl", first_row(b, rows)
     rounds = b.turns(7, 3)
     command = b.predict_command(model, rows, *flags, "-o", out)

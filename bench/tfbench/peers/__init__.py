@@ -1,1 +1,2 @@
-"""The programs that run inside the virtual environment: they make the inputs, and they are what tfrun is measured against."""
+"""The programs that run inside the virtual environment: they make the inputs, and they are what
+tfrun is measured against."""

@@ -6,7 +6,8 @@ import json
 
 import numpy as np
 
-# Two builds of the same kernels, other batch sizes and other paddings of a masked model add in other orders.
+# Two builds of the same kernels, other batch sizes and other paddings of a masked model add in
+# other orders.
 ABSOLUTE, RELATIVE = 1e-5, 1e-4
 
 
@@ -19,7 +20,8 @@ def read(path: str) -> np.ndarray:
 
 
 def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """The greatest difference, and how many times it is what is allowed: ABSOLUTE + RELATIVE of the value."""
+    """The greatest difference, and how many times it is what is allowed: ABSOLUTE + RELATIVE of the
+    value."""
     theirs = theirs.reshape(len(theirs), -1)
     ours = ours.reshape(len(ours), -1)
     if ours.shape != theirs.shape or not ours.size:

@@ -1,4 +1,5 @@
-"""A million rows of 32 floats through a small dense model in Python, each way at its best: read, run, and write the answers as .npy."""
+"""A million rows of 32 floats through a small dense model in Python, each way at its best: read,
+run, and write the answers as .npy."""
 
 from __future__ import annotations
 

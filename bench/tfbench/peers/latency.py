@@ -1,4 +1,5 @@
-"""A warm model called again and again with one batch: python -m tfbench.peers.latency tensorflow|onnxruntime MODEL ROWS TOKENS."""
+"""A warm model called again and again with one batch: python -m tfbench.peers.latency
+tensorflow|onnxruntime MODEL ROWS TOKENS."""
 
 from __future__ import annotations
 

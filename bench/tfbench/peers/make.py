@@ -1,7 +1,9 @@
-"""Makes the inputs of the benchmark, the same ones every time: python -m tfbench.peers.make FOLDER NAME…
+"""Makes the inputs of the benchmark, the same ones every time: python -m tfbench.peers.make FOLDER
+NAME…
 
-Names: rows-N.jsonl (token lists), masked and dense (models), dense-N.{npy,jsonl,csv} and dense-N-{columns,list}.parquet (a row is 32 floats).
-A file or folder appears under its name when it is whole; one that is there is left alone.
+Names: rows-N.jsonl (token lists), masked and dense (models), dense-N.{npy,jsonl,csv} and
+dense-N-{columns,list}.parquet (a row is 32 floats). A file or folder appears under its name when it
+is whole; one that is there is left alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The tutorial's model as an ONNX graph: Gather, a bidirectional LSTM, Concat, Gemm, Relu, Gemm, Sigmoid, with the weights that Keras has."""
+"""The tutorial's model as an ONNX graph: Gather, a bidirectional LSTM, Concat, Gemm, Relu, Gemm,
+Sigmoid, with the weights that Keras has."""
 
 from __future__ import annotations
 
@@ -8,13 +9,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def lstm_gates(w: np.ndarray, units: int) -> np.ndarray:
-    """Keras keeps the gates of an LSTM as input, forget, cell, output, and ONNX as input, output, forget, cell; along the last axis, which becomes the first."""
+    """Keras keeps the gates of an LSTM as input, forget, cell, output, and ONNX as input, output,
+    forget, cell; along the last axis, which becomes the first."""
     i, f, c, o = np.split(w, 4, axis=-1)
     return np.concatenate([i, o, f, c], axis=-1).T
 
 
 def build(weights: list[np.ndarray]) -> onnx.ModelProto:
-    """Weights as weights.read gives them. The input is float32 [rows, tokens], as the SavedModel's is."""
+    """Weights as weights.read gives them. The input is float32 [rows, tokens], as the SavedModel's
+    is."""
     embedding, forward, backward, dense, last = weights[0], weights[1:4], weights[4:7], weights[7:9], weights[9:11]
     units = forward[1].shape[0]
     both = (forward, backward)

@@ -1,4 +1,5 @@
-"""Token rows through a model in Python: signature calls, or Keras' predict, over batches that lie in memory, padded or of equal length."""
+"""Token rows through a model in Python: signature calls, or Keras' predict, over batches that lie
+in memory, padded or of equal length."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ BATCH = 64
 
 
 def batches(path: str) -> tf.data.Dataset:
-    """padded_batch of the rows of a file, in tf.data's own memory cache, which a first pass fills."""
+    """padded_batch of the rows of a file, in tf.data's own memory cache, which a first pass
+    fills."""
     with open(path, encoding="utf-8") as f:
         rows = [json.loads(line) for line in f]
     ds = tf.data.Dataset.from_generator(lambda: iter(rows), output_signature=tf.TensorSpec([None], tf.float32)).padded_batch(BATCH).cache()

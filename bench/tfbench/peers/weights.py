@@ -8,7 +8,8 @@ import numpy as np
 
 
 def read(model: Path | str) -> list[np.ndarray]:
-    """Embedding; kernel, recurrent kernel and bias of the LSTM forward and backward; kernel and bias of both dense layers: as Keras' get_weights has them."""
+    """Embedding; kernel, recurrent kernel and bias of the LSTM forward and backward; kernel and
+    bias of both dense layers: as Keras' get_weights has them."""
     import tensorflow as tf
 
     variables = tf.saved_model.load(str(model)).variables

@@ -1,4 +1,5 @@
-"""Writes the files of this folder with pyarrow and pandas, and cases.json, which says what they hold.
+"""Writes the files of this folder with pyarrow and pandas, and cases.json, which says what they
+hold.
 
     pip install -r requirements.txt && python make.py
 """

@@ -1,4 +1,5 @@
-"""Writes the files of this folder, as pandas, DuckDB and Python's csv module write them, and cases.json, which says what they hold.
+"""Writes the files of this folder, as pandas, DuckDB and Python's csv module write them, and
+cases.json, which says what they hold.
 
     pip install -r requirements.txt && python make.py
 """

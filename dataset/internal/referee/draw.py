@@ -194,7 +194,8 @@ def write_parquet(c):
         "version": c.of(["1.0", "2.4", "2.6"]), "data_page_version": c.of(["1.0", "2.0"]), "compression": c.of(["none", "snappy", "gzip", "brotli", "lz4", "zstd"]),
         "use_dictionary": c.yes(), "data_page_size": c.of([1, 30, 1 << 20]), "write_batch_size": c.of([1, 7, 1024]), "row_group_size": c.of([3, 30, 1 << 20]),
         "store_schema": c.yes(), "write_page_checksum": c.yes(), "use_compliant_nested_type": c.yes(), "write_statistics": c.yes(), "store_decimal_as_integer": c.yes(),
-        # pyarrow wraps times that nanoseconds do not reach, also those of categories that no row has
+        # pyarrow wraps times that nanoseconds do not reach, also those of categories that no row
+        # has
         "use_deprecated_int96_timestamps": not categories and c.below(5) == 0, "write_page_index": c.yes(), "allow_truncated_timestamps": True,
     }
     if not o["use_dictionary"] and c.yes():
@@ -266,8 +267,8 @@ def told(data, read):
 
 
 def answer(question):
-    """To "w" and a letter of a format, with bytes: a file that they stand for, behind what it holds.
-    To "r" and a letter, with a file: what it holds."""
+    """To "w" and a letter of a format, with bytes: a file that they stand for, behind what it
+    holds. To "r" and a letter, with a file: what it holds."""
     what, form, data = chr(question[0]), chr(question[1]), question[2:]
     if what == "w":
         try:

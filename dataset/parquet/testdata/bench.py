@@ -1,4 +1,5 @@
-"""Writes the files of BenchmarkRows into the folder it is given, and times pyarrow on them: columns → NumPy, batches of 65,536.
+"""Writes the files of BenchmarkRows into the folder it is given, and times pyarrow on them: columns
+→ NumPy, batches of 65,536.
 
     python testdata/bench.py DIR && PARQUET_BENCH=DIR go test -bench Rows -run xxx .
 """

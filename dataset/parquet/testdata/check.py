@@ -1,4 +1,5 @@
-"""Reads what tfrun wrote to written/ with pyarrow and DuckDB and compares it with what was to be written.
+"""Reads what tfrun wrote to written/ with pyarrow and DuckDB and compares it with what was to be
+written.
 
     UPDATE=1 go test . && pip install -r testdata/requirements.txt && python testdata/check.py
 """

@@ -1,5 +1,6 @@
-"""Writes matrix.zip: the same rows as Parquet files of every writer, version, page version, codec and
-encoding, and rows.jsonl, what they hold. pyarrow and DuckDB must both read that out of each file.
+"""Writes matrix.zip: the same rows as Parquet files of every writer, version, page version, codec
+and encoding, and rows.jsonl, what they hold. pyarrow and DuckDB must both read that out of each
+file.
 
     pip install -r requirements.txt && python make_matrix.py
 """

@@ -1,9 +1,10 @@
-"""Writes edges.json: what TensorFlow makes of the edges of tf.data that a random case does not meet.
+"""Writes edges.json: what TensorFlow makes of the edges of tf.data that a random case does not
+meet.
 
     python make_edges.py > edges.json
 
-Needs TensorFlow (recorded with 2.21.0). Ranges that pass the end of int64 are left out: TensorFlow's
-counter overflows there, and gives numbers for ever.
+Needs TensorFlow (recorded with 2.21.0). Ranges that pass the end of int64 are left out:
+TensorFlow's counter overflows there, and gives numbers for ever.
 """
 import itertools
 import json

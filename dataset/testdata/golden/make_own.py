@@ -2,7 +2,8 @@
 
     python make_own.py COUNT SEED > own.jsonl
 
-Needs TensorFlow (recorded with 2.21.0). The cases are in the format of README.md; tfrun.py runs them.
+Needs TensorFlow (recorded with 2.21.0). The cases are in the format of README.md; tfrun.py runs
+them.
 """
 import json
 import math

@@ -3,8 +3,8 @@ the directory given.
 
     python make_keras.py COUNT SEED DIRECTORY
 
-Writes *.vocab, tokenizer*.json and keras.jsonl.gz. It needs tensorflow-cpu 2.21.0, tf-keras, and the
-file bert/tokenization.py of the package bert-tensorflow 1.0.4, in the folder that BERT names.
+Writes *.vocab, tokenizer*.json and keras.jsonl.gz. It needs tensorflow-cpu 2.21.0, tf-keras, and
+the file bert/tokenization.py of the package bert-tensorflow 1.0.4, in the folder that BERT names.
 """
 import gzip
 import json
@@ -37,7 +37,8 @@ def bert_module():
 
 
 def assigned(text):
-    """Whether this Python's Unicode knows every character: a newer one gives it other properties."""
+    """Whether this Python's Unicode knows every character: a newer one gives it other
+    properties."""
     return all(unicodedata.category(c) != "Cn" for c in text)
 
 

@@ -1,8 +1,10 @@
-"""Writes vocabularies, and what tensorflow-datasets makes of many strings with them, to the directory given.
+"""Writes vocabularies, and what tensorflow-datasets makes of many strings with them, to the
+directory given.
 
     PYTHONHASHSEED=0 python make_parity.py COUNT SEED DIRECTORY
 
-Writes *.subwords, *.tokens and parity.jsonl.gz. Recorded with the packages of bench/requirements.txt on Python 3.11.
+Writes *.subwords, *.tokens and parity.jsonl.gz. Recorded with the packages of
+bench/requirements.txt on Python 3.11.
 """
 import base64
 import copy
@@ -52,7 +54,8 @@ def encoders():
 
 
 def ordered(e, key):
-    """The encoder with its reserved tokens tried in another order. tensorflow-datasets has them in that of a set of strings, which changes from run to run."""
+    """The encoder with its reserved tokens tried in another order. tensorflow-datasets has them in
+    that of a set of strings, which changes from run to run."""
     c = copy.copy(e)
     c._tokenizer = copy.copy(e._tokenizer)
     c._token_to_ids_cache = [(None, None)] * getattr(e, "_cache_size", 0)
@@ -85,7 +88,8 @@ def main():
                 case["error_at"] = err.start
             case["ids"] = e.encode(b.decode("utf-8", "replace"))
         else:
-            # Ids at random: subwords, bytes that make no character, now and then an id that there is not.
+            # Ids at random: subwords, bytes that make no character, now and then an id that there
+            # is not.
             n = e.vocab_size
             case["ids"] = [R.randint(max(1, n - 257), n - 1) if R.random() < 0.6 else R.randint(1, n - 1) for _ in range(R.randint(0, 12))]
             case["ids"] += [0] * R.choice([0, 0, 1, 3])

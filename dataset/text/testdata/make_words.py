@@ -1,4 +1,5 @@
-"""Writes words.go: the characters that Python's \\w matches beyond ASCII, by the Unicode version of the Python that runs this.
+"""Writes words.go: the characters that Python's \\w matches beyond ASCII, by the Unicode version of
+the Python that runs this.
 
     python make_words.py words.go
 """

@@ -30,7 +30,8 @@ def timed(work):
 
 
 def compare(name, goal, rounds, ours, theirs):
-    """Print the rows/s of ours in those of theirs; goal is what they are to be at least, or None."""
+    """Print the rows/s of ours in those of theirs; goal is what they are to be at least, or
+    None."""
     ratios = []
     for i in range(rounds + 1):
         a, b = (timed(ours), timed(theirs)) if i % 2 else reversed((timed(theirs), timed(ours)))

@@ -2,8 +2,8 @@
 
 usage: spark_test.py TFRUN MODEL
 
-MODEL is testdata/models/k3_compiled/model: 4 floats a row, one value out. Needs pyspark, pyarrow and
-Java 17. Prints a line for each check, and exits with 1 if one failed.
+MODEL is testdata/models/k3_compiled/model: 4 floats a row, one value out. Needs pyspark, pyarrow
+and Java 17. Prints a line for each check, and exits with 1 if one failed.
 """
 
 import os

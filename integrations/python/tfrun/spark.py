@@ -59,11 +59,11 @@ def predict_files(session, source, model, out, *, keep=(), outputs=(), columns=N
     """Score a folder of files, or a pattern, into the folder out, and return what was done.
 
     All names are those of the executors: of a file system that they share, or of an object store
-    ("s3://bucket/rows/"). There are as many shards as cores, or shards of them: of files, and of the
-    row groups of large Parquet files. Each is a task, whose summary is a dictionary of the list that
-    is returned. A task that Spark runs again goes on where the earlier one stopped, and waits while
-    that still writes: a file appears once, and whole. The other options are those of predict. Raises
-    what Spark raises, with tfrun's line in it, where a shard fails.
+    ("s3://bucket/rows/"). There are as many shards as cores, or shards of them: of files, and of
+    the row groups of large Parquet files. Each is a task, whose summary is a dictionary of the list
+    that is returned. A task that Spark runs again goes on where the earlier one stopped, and waits
+    while that still writes: a file appears once, and whole. The other options are those of predict.
+    Raises what Spark raises, with tfrun's line in it, where a shard fails.
     """
     shards = shards or session.sparkContext.defaultParallelism
     command = [tfrun, "predict", model, source, "-o", out, "--resume", "--quiet", "--summary", "-"]

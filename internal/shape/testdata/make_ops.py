@@ -2,11 +2,11 @@
 
     python make_ops.py FOLDER...
 
-writes ops.jsonl.gz beside this file: for the operations of all SavedModels below the folders, as they
-stand in the graphs, and for others that are made up (see extra), with sizes and values of the inputs
-that are known, known in part, or not known at all. Each line has the node without its inputs, the
-inputs' shapes (null: unknown rank) and whole numbers (null: not known), the shapes of the variables
-behind handles, and the outputs' shapes. What TensorFlow refuses is left out.
+writes ops.jsonl.gz beside this file: for the operations of all SavedModels below the folders, as
+they stand in the graphs, and for others that are made up (see extra), with sizes and values of the
+inputs that are known, known in part, or not known at all. Each line has the node without its
+inputs, the inputs' shapes (null: unknown rank) and whole numbers (null: not known), the shapes of
+the variables behind handles, and the outputs' shapes. What TensorFlow refuses is left out.
 """
 
 import base64
@@ -244,7 +244,8 @@ def extra():
                 more = {"explicit_paddings": [0 if v == 1 and i // 2 in (0, last.index("C")) else v for i, v in enumerate(more["explicit_paddings"])]}
                 for i in (0, last.index("C")):
                     more["explicit_paddings"][2 * i:2 * i + 2] = [0, 0]
-            # TensorFlow's inference of Conv3D takes the dilation of one axis for another's; its kernels do not
+            # TensorFlow's inference of Conv3D takes the dilation of one axis for another's; its
+            # kernels do not
             dilations = [pick((1, 1, 2))] * rank if rank == 3 else [pick((1, 1, 2)) for _ in range(rank)]
             n = node(op, T=F, strides=spread([pick((1, 2, 3)) for _ in range(rank)]), dilations=spread(dilations), padding=padding, data_format=last, **more)
             space = [pick((None, 9, 14)) for _ in range(rank)]

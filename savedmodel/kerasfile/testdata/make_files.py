@@ -1,13 +1,14 @@
 """Saves Keras models as .keras, .h5 and .weights.h5, with the table that Keras prints of each.
 
     python make_files.py OUT keras2|keras3 [NAME ...]
-    python make_files.py OUT pack          # makes files.zip, and the files beside it, of what is in OUT
+    python make_files.py OUT pack        # makes files.zip, and the files beside it, of OUT
 
-The models are those of testdata/models/make_models.py and those below; without a NAME, which may be a
-shell pattern, those that files.zip has. OUT/NAME.keras, OUT/NAME.h5 and OUT/NAME.weights.h5 are
-written, and OUT/NAME.json: the rows and totals of the model that was saved ("saved") and of each file
-as Keras loads it again ("keras", "h5"; "error" where it cannot); and what the model gives for inputs
-of some size ("at"). Weights are 0, so that files compress well, but for the models of FILLED.
+The models are those of testdata/models/make_models.py and those below; without a NAME, which may be
+a shell pattern, those that files.zip has. OUT/NAME.keras, OUT/NAME.h5 and OUT/NAME.weights.h5 are
+written, and OUT/NAME.json: the rows and totals of the model that was saved ("saved") and of each
+file as Keras loads it again ("keras", "h5"; "error" where it cannot); and what the model gives for
+inputs of some size ("at"). Weights are 0, so that files compress well, but for the models of
+FILLED.
 """
 
 import fnmatch

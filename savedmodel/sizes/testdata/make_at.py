@@ -3,7 +3,8 @@
     python make_at.py
 
 writes at.zip beside this file: models of one or two layers each whose sizes do not follow their
-input's one to one, saved by Keras 2 and exported by Keras 3, and expect.json with the shapes that came out, layer by layer, when the models were run.
+input's one to one, saved by Keras 2 and exported by Keras 3, and expect.json with the shapes that
+came out, layer by layer, when the models were run.
 """
 
 import json
@@ -88,7 +89,8 @@ for keras, kind in ((keras2, "k2"), (keras3, "k3")):
             outs = whole([np.zeros(d, np.float32) for d in fed.values()], training=False)
             outs = outs if isinstance(outs, (list, tuple)) else [outs]
             shapes = [list(o.shape) for o in outs]
-            # an export of TimeDistributed goes over as many steps as there are rows, whatever Keras does
+            # an export of TimeDistributed goes over as many steps as there are rows, whatever Keras
+            # does
             shapes[-1] = list(next(iter(served(**{k: tf.zeros(d) for k, d in fed.items()}).values())).shape)
             expect.append({"model": path, "inputs": fed, "layers": {l.name: s for l, s in zip(rows, shapes)}})
 out = os.path.join(os.path.dirname(os.path.abspath(__file__)), "at.zip")

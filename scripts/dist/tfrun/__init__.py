@@ -1,7 +1,7 @@
 """The command tfrun, which runs TensorFlow SavedModels, as a Python package.
 
-The command is a program of its own and no Python: main only finds the libtensorflow that an installed
-TensorFlow holds, and becomes the program.
+The command is a program of its own and no Python: main only finds the libtensorflow that an
+installed TensorFlow holds, and becomes the program.
 """
 
 import importlib.util
@@ -10,7 +10,8 @@ import sys
 
 
 def library():
-    """Return the folder of an installed TensorFlow's library, or None. TensorFlow is not imported."""
+    """Return the folder of an installed TensorFlow's library, or None. TensorFlow is not
+    imported."""
     try:
         spec = importlib.util.find_spec("tensorflow")
     except (ImportError, ValueError):

@@ -1,9 +1,10 @@
 """A trained model that takes the length of each row and a mask beside its tokens: python make.py.
 
-Written with TensorFlow 2.21 and its Keras 3. A GRU over an embedding takes the mask; its states are summed over the
-mask and divided by the length, so that a wrong length, a wrong mask or padding that gets in shows in the answer.
-It is trained to tell which of two tokens stands more often in a row. Writes model/ and expect.json: rows, and what
-Python gives for them, one case for each way to pad and to cut them.
+Written with TensorFlow 2.21 and its Keras 3. A GRU over an embedding takes the mask; its states are
+summed over the mask and divided by the length, so that a wrong length, a wrong mask or padding that
+gets in shows in the answer. It is trained to tell which of two tokens stands more often in a row.
+Writes model/ and expect.json: rows, and what Python gives for them, one case for each way to pad
+and to cut them.
 """
 
 import json
@@ -35,7 +36,8 @@ def rows(n, longest):
 
 
 def fed(rows, maxlen=None, padding="post", truncating="post"):
-    """The inputs of rows, by Keras' own pad_sequences: the mask is that of ones, the length is counted after the cut."""
+    """The inputs of rows, by Keras' own pad_sequences: the mask is that of ones, the length is
+    counted after the cut."""
     cut = dict(maxlen=maxlen, padding=padding, truncating=truncating)
     ones = keras.utils.pad_sequences([[1] * len(r) for r in rows], **cut)
     lengths = [min(len(r), maxlen or len(r)) for r in rows]

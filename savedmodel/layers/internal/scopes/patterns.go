@@ -69,7 +69,8 @@ var patterns = sync.OnceValue(func() []pattern {
 		{regexp.MustCompile(`^ Square:Square Sum:Sum .*mul:Mul$`), classes("UnitNormalization")},
 		{regexp.MustCompile(`^ (?:Sub|sub):Sub .*truediv:RealDiv$`), classes("Normalization")},
 		{regexp.MustCompile(`^(?: Cast:Cast)? mul:Mul (?:add|Add):AddV2$`), classes("Rescaling", "Lambda")},
-		{regexp.MustCompile(`^ Identity:Identity$`), classes("Dropout", "SpatialDropout1D", "Lambda")}, // of Keras 2
+		// As Keras 2 has it.
+		{regexp.MustCompile(`^ Identity:Identity$`), classes("Dropout", "SpatialDropout1D", "Lambda")},
 		{regexp.MustCompile(`^ Mean:Mean$`), byInput("GlobalAveragePooling#D")},
 		{regexp.MustCompile(`^ ExpandDims:ExpandDims (?:SelectV2|mul)\S+ .*truediv:RealDiv$`), classes("GlobalAveragePooling1D")},
 		{regexp.MustCompile(`^ Max:Max$`), byInput("GlobalMaxPooling#D")},

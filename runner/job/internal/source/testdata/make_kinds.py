@@ -1,6 +1,6 @@
-"""make_kinds.py writes kinds.json: the first bytes of files of kinds that are no files of rows, or of
-another format than their names say, as other programs write them. It needs pyarrow, pandas, polars
-and h5py.
+"""make_kinds.py writes kinds.json: the first bytes of files of kinds that are no files of rows, or
+of another format than their names say, as other programs write them. It needs pyarrow, pandas,
+polars and h5py.
 """
 
 import base64
