@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// TestHarness runs the harness's own tests, in Python.
 func TestHarness(t *testing.T) {
 	t.Parallel()
 	python, err := exec.LookPath("python3")

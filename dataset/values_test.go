@@ -221,6 +221,7 @@ func skippedValue(format, value, dtype string) bool {
 	return false
 }
 
+// TestValues tries each cell of the table of values in docs/values.md, in every format that has it.
 func TestValues(t *testing.T) {
 	head, rows := table(t, "A value")
 	tried := 0

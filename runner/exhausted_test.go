@@ -90,6 +90,7 @@ func TestMemoryError(t *testing.T) {
 	}
 }
 
+// TestExhausted: only errors of TensorFlow that speak of a device's memory count.
 func TestExhausted(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

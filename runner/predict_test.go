@@ -457,6 +457,7 @@ func TestFeedErrors(t *testing.T) {
 	}
 }
 
+// TestClosed: a session may be closed twice, and its methods say that it is closed.
 func TestClosed(t *testing.T) {
 	s, err := Load(t.Context(), "../testdata/models/mod_scalar/model", Options{})
 	if err != nil {

@@ -205,6 +205,7 @@ func TestRunnerLinksNoFiles(t *testing.T) {
 	}
 }
 
+// TestForbidden holds the rule of the layers itself: which package may import which.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -146,6 +146,7 @@ func TestSeveralFiles(t *testing.T) {
 	}
 }
 
+// TestReaders: however a reader hands out its bytes, the rows are the same.
 func TestReaders(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("x,y\n")

@@ -45,6 +45,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestWhole: a file is one row that holds the whole array, whichever order it is stored in.
 func TestWhole(t *testing.T) {
 	spec := dataset.TensorSpec(tensor.Int32, 2, 3, 4, 5)
 	for _, file := range []string{"testdata/rank4.npy", "testdata/rank4_fortran.npy"} {
@@ -82,6 +83,7 @@ func file(dict string, data string) []byte {
 	return append(append(b, dict...), data...)
 }
 
+// TestHostile: damaged files, and such as promise more than they hold, are refused in one line.
 func TestHostile(t *testing.T) {
 	const ok = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
 	tests := []struct {
@@ -230,6 +232,7 @@ func TestWritten(t *testing.T) {
 	}
 }
 
+// TestRoundTrip: rows that are written and read again are the same.
 func TestRoundTrip(t *testing.T) {
 	dtypes := []tensor.DType{tensor.Float32, tensor.Int8, tensor.Int64, tensor.Uint16, tensor.Bool, tensor.Float16, tensor.Complex128, tensor.String}
 	dir := t.TempDir()

@@ -53,6 +53,7 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// TestHostile: damaged records are refused with the file and their number.
 func TestHostile(t *testing.T) {
 	good, err := os.ReadFile("testdata/example.tfrecord")
 	if err != nil {

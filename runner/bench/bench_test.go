@@ -13,6 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// TestBest: the quickest figure counts, and of two alike the one with fewer workers or rows.
 func TestBest(t *testing.T) {
 	t.Parallel()
 	list := []Throughput{
@@ -82,6 +83,7 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+// TestNoise: what other programs and the hypervisor took meanwhile, in cores.
 func TestNoise(t *testing.T) {
 	t.Parallel()
 	before := usage{at: time.Unix(0, 0), own: 1, busy: 10, steal: 2, known: true}

@@ -60,6 +60,7 @@ func TestPercentileCounts(t *testing.T) {
 	})
 }
 
+// TestStable: a figure is stable once its last windows agree.
 func TestStable(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

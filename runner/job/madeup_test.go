@@ -68,6 +68,7 @@ func TestMakeUpRowsRefused(t *testing.T) {
 	}
 }
 
+// TestTooLarge: shapes with more values than are made up are told, products that overflow included.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

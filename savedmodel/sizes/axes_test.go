@@ -127,6 +127,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
+// TestPut: sizes that are put in reach the shapes of the outputs, and wrong ones are refused.
 func TestPut(t *testing.T) {
 	t.Parallel()
 	mg := modeltest.Open(t, "full_seed/k2").MetaGraphs[0]

@@ -93,6 +93,7 @@ func text(t tensor.Tensor) string {
 	return fmt.Sprint(parts)
 }
 
+// TestCan: which types of a file's values an input of another type takes.
 func TestCan(t *testing.T) {
 	for _, tt := range []struct {
 		dst, src tensor.DType

@@ -99,6 +99,7 @@ func TestJSONOfOthers(t *testing.T) {
 	}
 }
 
+// TestNotKept: types that nest too deeply, and unions, are not kept.
 func TestNotKept(t *testing.T) {
 	t.Parallel()
 	deep := arrow.DataType(arrow.PrimitiveTypes.Int8)

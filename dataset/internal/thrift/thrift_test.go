@@ -52,6 +52,7 @@ func TestWritten(t *testing.T) {
 // skipAll reports whether a structure could be passed over.
 func skipAll(r *Reader) bool { r.Skip(Struct); return r.Err == nil }
 
+// TestHostile: bytes that nest or go on without end are refused, and end.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	for name, b := range map[string]string{

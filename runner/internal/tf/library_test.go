@@ -13,6 +13,7 @@ import (
 	"testing"
 )
 
+// TestTooOld: releases before 2.15 are refused.
 func TestTooOld(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]bool{"1.15.5": true, "2.9.1": true, "2.14.1": true, "2.15.0": false, "2.21.0": false, "3.0.0": false, "": false, "dev": false} {
@@ -22,6 +23,7 @@ func TestTooOld(t *testing.T) {
 	}
 }
 
+// TestWhyNot: a file that cannot be opened as a library is told why in a few words.
 func TestWhyNot(t *testing.T) {
 	t.Parallel()
 	file := func(machine elf.Machine) string {
@@ -52,6 +54,7 @@ func TestWhyNot(t *testing.T) {
 	}
 }
 
+// TestCannotRun: a build that needs AVX is not opened by a processor without it.
 func TestCannotRun(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("AVX is of x86-64")
