@@ -97,6 +97,5 @@ func (k *keras3) markOpened() {
 // What exports lose of every model.
 const (
 	lostBatch   = "an export leaves the batch axis open, also where the model fixes it"
-	lostNothing = "what leaves nothing in these files is not here: a layer that computes nothing, such as a linear Activation, has no row, and connections pass it by; " +
-		"a result that nobody takes, such as a state of return_state or the scores of attention, has no shape"
+	lostNothing = "what leaves nothing in these files is not here: a layer that computes nothing, such as a linear Activation, has no row, and connections pass it by"
 )

@@ -34,6 +34,7 @@ func (n *network) build(depth int) {
 	n.findInbound(names)
 	prev := n.stackInput()
 	n.inputShapes(names)
+	n.sharedShapes(names, depth)
 	for i, name := range names {
 		cfg := n.configs[name]
 		class := n.class(name)
@@ -48,15 +49,9 @@ func (n *network) build(depth int) {
 			}
 			continue
 		}
-		l := &Layer{Name: name, Class: class}
+		l := n.newRow(name, class)
 		n.rows = append(n.rows, l)
 		n.byName[name] = l
-		if cfg != nil {
-			l.info.config = rules.ParseConfig(cfg.Config)
-			if n.file != nil && l.info.config != nil {
-				l.info.config[rules.VersionKey] = n.file.version
-			}
-		}
 		if n.sequential && i == 0 && !prev.First().Ranked() {
 			if s, ok := l.info.config.InputShape(); ok {
 				prev = oneShape(s)
@@ -71,7 +66,20 @@ func (n *network) build(depth int) {
 	}
 	if n.functional {
 		n.connections()
+		n.steps = inOrder(n.steps)
 	}
+}
+
+// newRow makes the row of a layer, with its configuration.
+func (n *network) newRow(name, class string) *Layer {
+	l := &Layer{Name: name, Class: class}
+	if cfg := n.configs[name]; cfg != nil {
+		l.info.config = rules.ParseConfig(cfg.Config)
+		if n.file != nil && l.info.config != nil {
+			l.info.config[rules.VersionKey] = n.file.version
+		}
+	}
+	return l
 }
 
 // inputShapes notes the shapes of a functional model's inputs before its layers are looked at: a
@@ -282,6 +290,9 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 	if out, ok := rules.Shapes(n.ruleClass(l), n.callConfig(l, i), in); ok {
 		return n.refine(l, OutputShape{Shapes: n.told(l, out, i)}, i, calls)
 	}
+	if out, ok := n.timeDistributed(l, in, depth); ok {
+		return OutputShape{Shapes: n.told(l, out, i)}
+	}
 	if cfg := n.configs[l.Name]; cfg != nil && depth < rules.MaxNesting {
 		// a model that is called by code of one's own has no connections: its input layers tell
 		if m := cfg.Model(); m != nil && (len(in) > 0 || n.subclassed && !m.Sequential()) {
@@ -304,6 +315,26 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 		}
 	}
 	return OutputShape{}
+}
+
+// timeDistributed returns what a TimeDistributed gives that wraps a model, in one of Keras' own
+// files: what the model gives for one step, with the axis of the steps.
+func (n *network) timeDistributed(l *Layer, in []tensor.Shape, depth int) ([]tensor.Shape, bool) {
+	if n.file == nil || l.Class != "TimeDistributed" || depth >= rules.MaxNesting || len(in) != 1 || in[0].Rank() < 2 {
+		return nil, false
+	}
+	var c struct {
+		Layer *LayerConfig `json:"layer"`
+	}
+	if json.Unmarshal(n.configs[l.Name].Config, &c) != nil || c.Layer == nil || c.Layer.Model() == nil {
+		return nil, false
+	}
+	step := tensor.MakeShape(slices.Delete(in[0].Dims(), 1, 2)...)
+	out, ok := n.modelOutput(l.Name, c.Layer.Model(), []tensor.Shape{step}, depth)
+	if !ok || len(out) != 1 || out[0].Rank() < 1 {
+		return nil, false
+	}
+	return []tensor.Shape{tensor.MakeShape(slices.Insert(out[0].Dims(), 1, in[0].Dim(1))...)}, true
 }
 
 // told returns the outputs of call i, with the sizes that the calls of other layers name. For a

@@ -134,7 +134,7 @@ func (k *keras3) feeds(c *scopes.Call, a, b graph.Ref) bool {
 }
 
 // attentionClasses take a query, a value and, if it is not the value, a key.
-var attentionClasses = []string{"MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"}
+var attentionClasses = []string{"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention"}
 
 // plainClasses are classes whose variables and operations a custom layer hardly has, if the
 // variables belong to the layer itself.

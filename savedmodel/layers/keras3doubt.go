@@ -59,9 +59,15 @@ func (k *keras3) doubtRows() {
 			doubtful[l.name] = whyPartial
 		}
 		// The states of an encoder may be more than its decoder takes.
-		if strings.HasSuffix(l.class, "Cell") || l.class == "Functional" && !l.sure {
+		if strings.HasSuffix(l.class, "Cell") || l.class == "Functional" && k.traced(l) != len(l.calls[0].Outs) {
 			r.guess("output_shape", whyPartial)
 			doubtful[l.name] = whyPartial
+		}
+		if why := k.hidesResults(l); why != "" {
+			r.guess("output_shape", why)
+			if why == whyMore {
+				doubtful[l.name] = why // what is taken may not be the first of its results
+			}
 		}
 		for _, other := range l.shares {
 			if other != nil && k.made[other] != nil {
@@ -125,6 +131,49 @@ func (k *keras3) doubtRows() {
 	k.doubtCounts()
 	k.doubtOrder(unordered)
 	k.doubtInner()
+}
+
+// hidesResults says why a layer may return more than the graph shows, or "": what a layer returns
+// beside its first result is in no graph where nobody takes it. A stack has no such layers.
+func (k *keras3) hidesResults(l *layerCalls) string {
+	last := l.calls[len(l.calls)-1]
+	switch {
+	case l.op || len(last.Outs) != 1 || k.table.ModelClass == "Sequential" || k.traced(l) == 1:
+		return ""
+	case isRecurrent(l.class) || strings.HasPrefix(l.class, "ConvLSTM"):
+		return whyStates
+	case slices.Contains(attentionClasses, l.class):
+		if (l.class == "MultiHeadAttention" || l.class == "GroupedQueryAttention") && k.fused(last) {
+			return ""
+		}
+		return whyUnscored
+	case !isModel(l.class) && (!l.sure && l.custom() || !slices.Contains(kerasnames.Classes, l.class)) && l.class != scopes.OperationClass:
+		return whyMore
+	}
+	return ""
+}
+
+// traced returns the number of results in the function that Keras 2 traced of a layer; 0 where
+// there is none.
+func (k *keras3) traced(l *layerCalls) int {
+	at, ok := k.places[l.name]
+	if !ok || k.mg.Framework != savedmodel.Keras2 {
+		return 0
+	}
+	names := &keras2{mg: k.mg, objs: k.objs}
+	name, shapes := names.trace(names.layerObjects(0)[at])
+	if name != l.name {
+		return 0
+	}
+	return len(shapes)
+}
+
+// fused reports whether an attention of several heads calls keras.ops.dot_product_attention, as it
+// does where it gives no scores and drops none of them: else a Softmax layer within it makes them.
+func (k *keras3) fused(c *scopes.Call) bool {
+	return k.opens > 1 && !slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool {
+		return slices.ContainsFunc(n.Parts[k.scope.Below(c):len(n.Parts)-1], func(part string) bool { return slices.Contains(kerasnames.Bases(part), "softmax") })
+	})
 }
 
 // doubtInner marks what a signature that does more than call its model leaves open: the inputs of

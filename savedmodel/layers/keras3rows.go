@@ -123,10 +123,7 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 // markUnseen marks arguments and results of a layer that a graph does not show.
 func (k *keras3) markUnseen(r *Layer, l *layerCalls) {
 	last := l.calls[len(l.calls)-1]
-	switch {
-	case slices.Contains(attentionClasses, l.class) && len(last.Ins) < 3:
+	if slices.Contains(attentionClasses, l.class) && len(last.Ins) < 3 {
 		r.guess("connected_to", "whether a key was given, the same tensor as the value, or none does not show")
-	case isRecurrent(l.class) && len(last.Outs) == 1 && len(last.Ins) > 1:
-		r.guess("output_shape", "the layer is given its first state, as in a decoder; whether it returns states that nobody takes does not show")
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/savedmodel"
-	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/kerasfile"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
@@ -283,7 +282,7 @@ func rowFaults(w modeltest.ExpectedRow, g *layers.Layer, connected bool, lost st
 		fault("class", "class "+g.Class+", want "+w.Class, g.Class != "?" && g.Class != "")
 	}
 	var shape layers.OutputShape
-	if err := json.Unmarshal(w.OutputShape, &shape); err != nil || shape.String() != g.Output.String() && !excused(w, shape, g.Output, lost) {
+	if err := json.Unmarshal(w.OutputShape, &shape); err != nil || shape.String() != g.Output.String() && !excused(shape, g.Output, lost) {
 		fault("output_shape", "shape "+g.Output.String()+", want "+string(w.OutputShape), g.Output.Word != "" || len(g.Output.Shapes) > 0 && ranked(g.Output))
 	}
 	if g.Params != w.Params {
@@ -297,8 +296,8 @@ func rowFaults(w modeltest.ExpectedRow, g *layers.Layer, connected bool, lost st
 
 // excused reports whether a shape differs from Keras' own by what the table says that such files
 // lose.
-func excused(w modeltest.ExpectedRow, want, got layers.OutputShape, lost string) bool {
-	return strings.Contains(lost, "leaves the batch axis open") && openBatch(want, got) || lost != "" && withoutStates(w, want).String() == got.String()
+func excused(want, got layers.OutputShape, lost string) bool {
+	return strings.Contains(lost, "leaves the batch axis open") && openBatch(want, got)
 }
 
 // passBy replaces the connections to rows that are not there by what these are connected to, as
@@ -319,17 +318,6 @@ func passBy(connections []string, skipped map[string][]string) []string {
 // ranked reports whether the ranks of all shapes are known.
 func ranked(o layers.OutputShape) bool {
 	return !slices.ContainsFunc(o.Shapes, func(s tensor.Shape) bool { return !s.Ranked() })
-}
-
-// withoutStates returns the shapes without states, scores, and results of classes of one's own that
-// nobody takes, of which Table.Lost says that an export does not hold them.
-func withoutStates(w modeltest.ExpectedRow, want layers.OutputShape) layers.OutputShape {
-	states := strings.Contains(w.Class, "LSTM") || w.Class == "GRU" || strings.HasSuffix(w.Class, "RNN") || w.Class == "Bidirectional"
-	own := !slices.Contains(kerasnames.Classes, w.Class)
-	if len(want.Shapes) > 1 && (states || own || w.Class == "MultiHeadAttention") {
-		want.Shapes = want.Shapes[:1]
-	}
-	return want
 }
 
 // openBatch reports whether shapes differ in nothing but the batch axis, which an export leaves

@@ -1169,3 +1169,109 @@ def slashes(keras):
     x = L.Reshape((12, 12), name="block/steps")(x)
     x = L.Flatten(name="head/flat")(L.Dense(2, name="block/dense")(x))
     return keras.Model(i, L.Softmax(name="head/Predictions")(x))
+
+
+@model("k3")
+def attention_kinds(keras):
+    L = keras.layers
+    q, v = keras.Input((4, 6), name="q"), keras.Input((5, 6), name="v")
+    a = L.MultiHeadAttention(2, 3)(q, v)
+    b, _ = L.MultiHeadAttention(2, 3)(q, v, return_attention_scores=True)
+    c = L.MultiHeadAttention(2, 3, dropout=0.1)(q, v)
+    e, s = L.MultiHeadAttention(2, 3)(q, v, return_attention_scores=True)
+    outs = [a, b, c, e, s]
+    outs.append(L.GroupQueryAttention(3, 2, 1)(q, v))
+    outs.append(L.GroupQueryAttention(3, 2, 1)(q, v, return_attention_scores=True)[0])
+    return keras.Model([q, v], outs)
+
+
+@model()
+def nested_default_unused(keras):
+    L = keras.layers
+    j = keras.Input((4,))
+    inner = keras.Model(j, [L.Dense(2)(j), L.Dense(3)(j)])
+    inner2 = keras.Model(j, {"b": L.Dense(2)(j), "a": L.Dense(3)(j)})
+    i = keras.Input((4,))
+    return keras.Model(i, [L.Dense(1)(inner(i)[1]), inner2(i)["b"]])
+
+
+@model()
+def own_second(keras):
+    L = keras.layers
+
+    class Split(L.Layer):
+        def build(self, s):
+            self.w = self.add_weight(shape=(s[-1], 2), name="w")
+
+        def call(self, x):
+            y = x @ self.w
+            return y, tf.nn.softmax(y)
+
+    class Twin(L.Layer):
+        def call(self, x):
+            return x * 2.0, tf.reduce_sum(x, -1)
+
+    i = keras.Input((4,))
+    _, p = Split()(i)
+    t, _ = Twin(name="twin")(i)
+    return keras.Model(i, [L.Dense(1)(p), L.Dense(2)(t)])
+
+
+@model()
+def loop_reuse(keras):
+    L = keras.layers
+    i = keras.Input((6,))
+    d, n = L.Dense(6, activation="tanh"), L.LayerNormalization()
+    x = i
+    for _ in range(3):
+        x = L.add([x, n(d(x))])
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def td_model(keras):
+    L = keras.layers
+    cnn = keras.Sequential([keras.Input((8, 8, 1)), L.Conv2D(3, 3, activation="relu"), L.GlobalAveragePooling2D()], name="cnn")
+    i = keras.Input((5, 8, 8, 1))
+    x = L.TimeDistributed(cnn)(i)
+    x = L.Bidirectional(L.GRU(4))(x)
+    return keras.Model(i, L.Dense(3, activation="softmax")(x))
+
+
+@model()
+def scores_unused(keras):
+    L = keras.layers
+    q, v = keras.Input((4, 6), name="q"), keras.Input((5, 6), name="v")
+    x, _ = L.MultiHeadAttention(2, 3)(q, v, return_attention_scores=True)
+    y, _ = L.Attention()([q, v], return_attention_scores=True)
+    z, *_ = L.Bidirectional(L.LSTM(3, return_state=True, return_sequences=True))(q)
+
+    class Two(L.Layer):
+        def call(self, t):
+            return t * 2.0, tf.reduce_sum(t, -1)
+
+    w, _ = Two()(z)
+    g, _ = L.GRU(3, return_state=True)(v)
+    return keras.Model([q, v], [L.Dense(1)(x), y, w, g])
+
+
+@model()
+def mask_merges(keras):
+    L = keras.layers
+    a, b = keras.Input((None,), dtype="int32", name="a"), keras.Input((None,), dtype="int32", name="b")
+    e = L.Embedding(30, 6, mask_zero=True)
+    x, y = e(a), e(b)
+    s = L.Add()([x, y])
+    c = L.Concatenate()([x, s])
+    m = L.Masking(0.0)(c)
+    g = L.GRU(5, return_sequences=True)(m)
+    p = L.GlobalAveragePooling1D()(g)
+    return keras.Model([a, b], L.Dense(2)(p))
+
+
+@model()
+def seq_of_seq_late(keras):
+    L = keras.layers
+    m = keras.Sequential([keras.Sequential([L.Dense(4), L.Dropout(0.1)]), keras.Sequential([L.Dense(3), L.Dense(2)], name="top")])
+    m(np.zeros((2, 5), np.float32))
+    return m

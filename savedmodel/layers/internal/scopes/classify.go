@@ -103,7 +103,7 @@ func (t *traits) compound() []string {
 	case t.parts["conv_lstm_cell"]:
 		return []string{"ConvLSTM" + strconv.Itoa(t.weights["kernel"]-2) + "D"}
 	case t.scoped("query", "key", "value"):
-		return []string{"MultiHeadAttention", "GroupQueryAttention"}
+		return []string{"MultiHeadAttention", "GroupedQueryAttention"}
 	case t.parts["stacked_rnn_cells"]:
 		return []string{"RNN"}
 	case cell != "":
