@@ -27,6 +27,7 @@ type edges struct {
 	}
 	Repeats       map[string][]string
 	Cardinalities map[string][3]int64
+	Unopened      map[string]string
 	Ragged        map[string]json.RawMessage
 }
 
@@ -117,7 +118,10 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-func TestCardinalities(t *testing.T) {
+// operations are those of make_edges.py, and inputs its datasets: an endless one, one of unknown
+// length and a finite one.
+func operations(t *testing.T) (ops map[string]func(*dataset.Dataset) *dataset.Dataset, inputs [3]*dataset.Dataset) {
+	t.Helper()
 	all := func(dataset.Element) (bool, error) { return true, nil }
 	texts := func(ds *dataset.Dataset) *dataset.Dataset {
 		return ds.Map(dataset.TensorSpec(tensor.Int64, -1), func(e dataset.Element) (dataset.Element, error) {
@@ -129,14 +133,14 @@ func TestCardinalities(t *testing.T) {
 			return texts(ds).BucketBySequenceLength(dataset.BucketOptions{Length: dataset.Length{Component: "."}, Boundaries: []int64{2}, BatchSizes: []int64{2, 2}, DropRemainder: drop})
 		}
 	}
-	inputs := [3]*dataset.Dataset{dataset.Range(0, 3, 1).Repeat(-1), dataset.Range(0, 3, 1).Filter(all), dataset.Range(0, 7, 1)}
+	inputs = [3]*dataset.Dataset{dataset.Range(0, 3, 1).Repeat(-1), dataset.Range(0, 3, 1).Filter(all), dataset.Range(0, 7, 1)}
 	zip := func(i int) func(*dataset.Dataset) *dataset.Dataset {
 		return func(ds *dataset.Dataset) *dataset.Dataset {
 			return dataset.Zip(dataset.Tuple(dataset.Leaf(ds), dataset.Leaf(inputs[i])))
 		}
 	}
 	drop := dataset.BatchOnlyOptions{DropRemainder: true}
-	ops := map[string]func(*dataset.Dataset) *dataset.Dataset{
+	ops = map[string]func(*dataset.Dataset) *dataset.Dataset{
 		"bucket": bucket(false), "bucket, drop": bucket(true), "zip endless": zip(0), "zip unknown": zip(1), "zip finite": zip(2),
 		"padded_batch":  func(ds *dataset.Dataset) *dataset.Dataset { return texts(ds).PaddedBatch(2) },
 		"ragged_batch":  func(ds *dataset.Dataset) *dataset.Dataset { return texts(ds).RaggedBatch(2) },
@@ -147,6 +151,8 @@ func TestCardinalities(t *testing.T) {
 		"filter":        func(ds *dataset.Dataset) *dataset.Dataset { return ds.Filter(all) },
 		"take":          func(ds *dataset.Dataset) *dataset.Dataset { return ds.Take(2) },
 		"take all":      func(ds *dataset.Dataset) *dataset.Dataset { return ds.Take(-1) },
+		"take 0":        func(ds *dataset.Dataset) *dataset.Dataset { return ds.Take(0) },
+		"skip 0":        func(ds *dataset.Dataset) *dataset.Dataset { return ds.Skip(0) },
 		"skip":          func(ds *dataset.Dataset) *dataset.Dataset { return ds.Skip(2) },
 		"skip all":      func(ds *dataset.Dataset) *dataset.Dataset { return ds.Skip(-1) },
 		"shard":         func(ds *dataset.Dataset) *dataset.Dataset { return ds.Shard(2, 1) },
@@ -158,7 +164,16 @@ func TestCardinalities(t *testing.T) {
 		"enumerate -5":  func(ds *dataset.Dataset) *dataset.Dataset { return ds.Enumerate(-5) },
 		"prefetch":      func(ds *dataset.Dataset) *dataset.Dataset { return ds.Prefetch(1) },
 		"map":           texts,
+		"interleave": func(ds *dataset.Dataset) *dataset.Dataset {
+			ranges := func(e dataset.Element) *dataset.Dataset { return dataset.Range(0, one64(t, e.Tensors[0]), 1) }
+			return ds.Interleave(ds.ElementSpec(), ranges, dataset.InterleaveOptions{CycleLength: 2})
+		},
 	}
+	return ops, inputs
+}
+
+func TestCardinalities(t *testing.T) {
+	ops, inputs := operations(t)
 	for name, want := range readEdges(t).Cardinalities {
 		var got [3]int64
 		for i, ds := range inputs {
@@ -175,6 +190,27 @@ func TestCardinalities(t *testing.T) {
 	groups := inputs[0].GroupBatch(dataset.BatchOptions{Size: 2})
 	if groups.Cardinality() != dataset.InfiniteCardinality {
 		t.Errorf("GroupBatch of an endless dataset: cardinality %d", groups.Cardinality())
+	}
+}
+
+// An input that cannot be iterated over is an error before any element, but for operations that do
+// not open it, or only when the first element is wanted.
+func TestUnopened(t *testing.T) {
+	ops, _ := operations(t)
+	const hint = -1
+	for name, want := range readEdges(t).Unopened {
+		it := ops[name](dataset.Range(0, 7, 1).Shard(hint, 0)).Iterator()
+		_, err := it.Next(t.Context())
+		it.Close()
+		got := "first"
+		if e, ok := errors.AsType[*dataset.Error](err); ok && e.At == dataset.AtIterator {
+			got = "iterator"
+		} else if err == io.EOF { //nolint:errorlint // iterators return it bare
+			got = "never"
+		}
+		if got != want {
+			t.Errorf("%s: an error at %s, want %s: %v", name, got, want, err)
+		}
 	}
 }
 

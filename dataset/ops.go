@@ -22,6 +22,9 @@ func (ds *Dataset) Take(count int64) *Dataset {
 		card = min(card, count)
 	}
 	return newDataset(ds.spec, card, func(o openOptions) (iterator, error) {
+		if count == 0 {
+			return nothing{}, nil
+		}
 		in, err := ds.open(o)
 		if err != nil || count < 0 {
 			return in, err
@@ -29,6 +32,13 @@ func (ds *Dataset) Take(count int64) *Dataset {
 		return &taken{in: in, left: count}, nil
 	})
 }
+
+// nothing is the iterator of what leaves all elements out. As in TensorFlow, nothing is opened for
+// it, not even to find out that it cannot be.
+type nothing struct{}
+
+func (nothing) next(context.Context, *Element) error { return io.EOF }
+func (nothing) close()                               {}
 
 type taken struct {
 	in   iterator
@@ -61,6 +71,9 @@ func (ds *Dataset) Skip(count int64) *Dataset {
 		}
 	}
 	return newDataset(ds.spec, card, func(o openOptions) (iterator, error) {
+		if count < 0 {
+			return nothing{}, nil
+		}
 		in, err := ds.open(o)
 		if err != nil {
 			return nil, err
@@ -75,9 +88,6 @@ type skipped struct {
 }
 
 func (it *skipped) next(ctx context.Context, e *Element) error {
-	if it.count < 0 {
-		return io.EOF
-	}
 	if it.count > 0 {
 		if err := skip(ctx, it.in, it.count, e); err != nil {
 			return err
@@ -180,7 +190,12 @@ func (ds *Dataset) Repeat(count int64) *Dataset {
 		card *= count
 	}
 	return newDataset(ds.spec, card, func(o openOptions) (iterator, error) {
-		return &repeated{ds: ds, opts: o, left: count}, nil
+		it := &repeated{ds: ds, opts: o, left: count}
+		if count == 0 {
+			return it, nil
+		}
+		// A first pass that cannot be opened is an error before any element, as in TensorFlow.
+		return it, it.begin()
 	})
 }
 
@@ -192,20 +207,28 @@ type repeated struct {
 	some bool  // the pass has given an element
 }
 
+// begin opens the next pass. Where it cannot be opened, the iteration ends, as it would without
+// Repeat.
+func (it *repeated) begin() error {
+	in, err := it.ds.open(it.opts)
+	if err != nil {
+		it.left = 0
+		return err
+	}
+	it.in, it.some = in, false
+	it.left = max(it.left-1, -1)
+	return nil
+}
+
 func (it *repeated) next(ctx context.Context, e *Element) error {
 	for {
 		if it.in == nil {
 			if it.left == 0 {
 				return io.EOF
 			}
-			in, err := it.ds.open(it.opts)
-			if err != nil {
-				// Without Repeat the iteration would end here as well.
-				it.left = 0
+			if err := it.begin(); err != nil {
 				return err
 			}
-			it.in, it.some = in, false
-			it.left = max(it.left-1, -1)
 		}
 		err := it.in.next(ctx, e)
 		if err != io.EOF { //nolint:errorlint // iterators return it bare

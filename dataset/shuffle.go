@@ -39,21 +39,18 @@ func (ds *Dataset) Shuffle(bufferSize int64, options ...ShuffleOptions) *Dataset
 	}
 	seeds := newSeedGenerator(opts)
 	return newDataset(ds.spec, ds.card, func(openOptions) (iterator, error) {
-		in, err := ds.open(openOptions{keep: true})
-		if err != nil {
-			return nil, err
-		}
 		size := bufferSize
 		if size == UnknownCardinality {
 			size = math.MaxInt64
 		}
-		return &shuffled{in: in, size: size, comps: len(ds.comps), rng: seeds.next()}, nil
+		return &shuffled{ds: ds, size: size, comps: len(ds.comps), rng: seeds.next()}, nil
 	})
 }
 
 // shuffled is the iterator of Shuffle.
 type shuffled struct {
-	in    iterator
+	ds    *Dataset
+	in    iterator // of ds, opened for the first element, as in TensorFlow; nil before
 	size  int64
 	comps int // number of components of an element
 	rng   philox
@@ -63,7 +60,13 @@ type shuffled struct {
 	end   bool
 }
 
-func (it *shuffled) next(ctx context.Context, e *Element) error {
+func (it *shuffled) next(ctx context.Context, e *Element) (err error) {
+	if it.in == nil && !it.end {
+		if it.in, err = it.ds.open(openOptions{keep: true}); err != nil {
+			it.end = true
+			return err
+		}
+	}
 	if err := it.fillUp(ctx); err != nil {
 		return err
 	}
@@ -114,7 +117,11 @@ func (it *shuffled) grow() {
 	it.buf, it.head = buf, 0
 }
 
-func (it *shuffled) close() { it.in.close() }
+func (it *shuffled) close() {
+	if it.in != nil {
+		it.in.close()
+	}
+}
 
 // seedGenerator hands out the seeds of successive iterations.
 type seedGenerator struct {

@@ -3,6 +3,7 @@ package dataset
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -136,17 +137,18 @@ func (ds *Dataset) plainBatch(op string, batchSize int64, drop bool) *Dataset {
 // Unbatch splits elements into their slices along the first axis, as tf.data's unbatch does. All
 // components of an element must have the same size there. Where already the spec says that they do
 // not, it is a ValueError of the dataset; where only an element's shapes do, an InvalidArgument
-// error of the element, after which the iteration may go on.
+// error of the element, after which the iteration may go on. A batch of ragged batches, which
+// TensorFlow 2.21 cannot take apart unless it is a batch of one, is taken apart as any other.
 func (ds *Dataset) Unbatch() *Dataset {
 	const op = "unbatch"
 	if ds.err != nil {
 		return ds
 	}
+	if slices.ContainsFunc(ds.comps, func(c Component) bool { return c.Shape.Rank() == 0 }) {
+		return failed(buildErr(ValueError, op, "cannot unbatch an input with scalar components"))
+	}
 	known := int64(-1)
 	for _, c := range ds.comps {
-		if c.Shape.Rank() == 0 {
-			return failed(buildErr(ValueError, op, "cannot unbatch an input with scalar components"))
-		}
 		if !c.Shape.Ranked() || c.Shape.Dim(0) < 0 {
 			continue
 		}

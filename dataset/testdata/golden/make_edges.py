@@ -57,20 +57,42 @@ def repeats():
             "bad, then mixed": steps(mixed.skip(2).repeat(), 5)}
 
 
-def cardinalities():
-    endless, unknown, finite = D.range(3).repeat(), D.range(3).filter(lambda x: True), D.range(7)
+def operations():
+    endless, unknown, finite = inputs()
     texts = lambda ds: ds.map(lambda x: tf.fill([x], x))
     bucket = lambda drop: lambda ds: texts(ds).bucket_by_sequence_length(lambda x: tf.shape(x)[0], [2], [2, 2], drop_remainder=drop)
-    ops = {
+    return {
         "bucket": bucket(False), "bucket, drop": bucket(True), "padded_batch": lambda ds: texts(ds).padded_batch(2), "ragged_batch": lambda ds: texts(ds).ragged_batch(2),
         "batch": lambda ds: ds.batch(2), "batch, drop": lambda ds: ds.batch(2, drop_remainder=True), "unbatch": lambda ds: ds.batch(2).unbatch(),
         "unbatch, drop": lambda ds: ds.batch(2, drop_remainder=True).unbatch(), "filter": lambda ds: ds.filter(lambda x: True), "take": lambda ds: ds.take(2), "take all": lambda ds: ds.take(-1),
-        "skip": lambda ds: ds.skip(2), "skip all": lambda ds: ds.skip(-1), "shard": lambda ds: ds.shard(2, 1), "shuffle": lambda ds: ds.shuffle(2), "repeat 0": lambda ds: ds.repeat(0),
-        "repeat": lambda ds: ds.repeat(), "repeat 2": lambda ds: ds.repeat(2), "zip finite": lambda ds: D.zip(ds, finite), "zip endless": lambda ds: D.zip(ds, endless),
-        "zip unknown": lambda ds: D.zip(ds, unknown), "enumerate": lambda ds: ds.enumerate(), "enumerate -5": lambda ds: ds.enumerate(-5), "prefetch": lambda ds: ds.prefetch(1),
-        "map": lambda ds: ds.map(lambda x: x),
+        "take 0": lambda ds: ds.take(0), "skip": lambda ds: ds.skip(2), "skip 0": lambda ds: ds.skip(0), "skip all": lambda ds: ds.skip(-1), "shard": lambda ds: ds.shard(2, 1),
+        "shuffle": lambda ds: ds.shuffle(2), "repeat 0": lambda ds: ds.repeat(0), "repeat": lambda ds: ds.repeat(), "repeat 2": lambda ds: ds.repeat(2), "zip finite": lambda ds: D.zip(ds, finite),
+        "zip endless": lambda ds: D.zip(ds, endless), "zip unknown": lambda ds: D.zip(ds, unknown), "enumerate": lambda ds: ds.enumerate(), "enumerate -5": lambda ds: ds.enumerate(-5),
+        "prefetch": lambda ds: ds.prefetch(1), "map": lambda ds: ds.map(lambda x: x), "interleave": lambda ds: ds.interleave(lambda x: D.range(x), cycle_length=2),
     }
-    return {name: [int(op(ds).cardinality()) for ds in (endless, unknown, finite)] for name, op in ops.items()}
+
+
+def inputs():
+    return D.range(3).repeat(), D.range(3).filter(lambda x: True), D.range(7)
+
+
+def cardinalities():
+    return {name: [int(op(ds).cardinality()) for ds in inputs()] for name, op in operations().items()}
+
+
+def unopened():
+    """When each operation says that its input cannot be iterated over: "iterator", "first" element, or "never"."""
+    out = {}
+    for name, op in operations().items():
+        ds = op(D.range(7).shard(-1, 0))
+        try:
+            it = iter(ds)
+        except tf.errors.OpError:
+            out[name] = "iterator"
+            continue
+        out[name] = {"error": "first", "end": "never"}[steps(ds, 1)[0]]
+        del it
+    return out
 
 
 def lists(ds):
@@ -83,4 +105,4 @@ def ragged():
     return {"flat": lists(flat), "flat, map": lists(flat.map(lambda x: x)), "flat, filter": lists(flat.filter(lambda x: True)), "deep": lists(deep), "deep, map": lists(deep.map(lambda x: x))}
 
 
-print(json.dumps({"ranges": list(ranges()), "enumerations": list(enumerations()), "repeats": repeats(), "cardinalities": cardinalities(), "ragged": ragged()}, indent=1))
+print(json.dumps({"ranges": list(ranges()), "enumerations": list(enumerations()), "repeats": repeats(), "cardinalities": cardinalities(), "unopened": unopened(), "ragged": ragged()}, indent=1))
