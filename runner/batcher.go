@@ -141,6 +141,10 @@ func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) 
 	}
 	select {
 	case <-w.done:
+		if _, ok := ctx.Deadline(); ok && errors.Is(w.err, context.DeadlineExceeded) {
+			<-ctx.Done() // the batch's deadline is the caller's or a later one
+			return Result{}, ctx.Err()
+		}
 		return w.Result, w.err
 	case <-ctx.Done():
 		b.leave(key, w)
@@ -332,7 +336,8 @@ func (b *Batcher) finish(rows []*waiter, bad int64, panicked error) {
 	b.dispatch()
 }
 
-// contextOf returns the context of a batch: it is done when those of all its rows are.
+// contextOf returns the context of a batch: it is done at the last of its rows' deadlines. A caller
+// who leaves before that does not end the batch, since TensorFlow runs it to its end anyway.
 func contextOf(rows []*waiter) (context.Context, context.CancelFunc) {
 	last := time.Time{}
 	for _, w := range rows {

@@ -84,3 +84,22 @@ func TestTimeoutNotOfLoading(t *testing.T) {
 		t.Error("Run took less than a nanosecond")
 	}
 }
+
+// A deadline that passes at any point of loading is the only error there is, and the context is
+// done when it is told.
+func TestLoadDeadline(t *testing.T) {
+	t.Parallel()
+	for wait := time.Millisecond; wait < 3*time.Second; wait *= 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		s, err := Load(ctx, "../testdata/models/k3_resnet/model", Options{})
+		switch {
+		case err == nil:
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		case !errors.Is(err, context.DeadlineExceeded) || ctx.Err() == nil:
+			t.Errorf("after %v: %v; the context: %v", wait, err, ctx.Err())
+		}
+		cancel()
+	}
+}

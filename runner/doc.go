@@ -52,11 +52,11 @@
 //
 // # Deadlines
 //
-// A call returns when its context is done. TensorFlow cancels a run at the context's deadline, or
-// after [Options.Timeout], between two operations and in loops, so that the cores are soon free; a
-// single operation that takes long, and a run whose context is cancelled before its deadline, goes
-// on unseen to its end. [Session.Close] waits for it. (A program that is linked with libtensorflow
-// itself, without the stand-in, has no bound within TensorFlow.)
+// A call returns when its context is done, [Load] among them. TensorFlow cancels a run at the
+// context's deadline, or after [Options.Timeout], between two operations and in loops, so that the
+// cores are soon free; a single operation that takes long, and a run whose context is cancelled
+// before its deadline, goes on unseen to its end. [Session.Close] waits for it. (A program that is
+// linked with libtensorflow itself, without the stand-in, has no bound within TensorFlow.)
 //
 // # Concurrency
 //

@@ -21,6 +21,7 @@ type fakeEngine struct {
 	suffix string
 	refuse func(rows [][]float32) error // says which rows, or companies of rows, are refused
 	begin  func()                       // called by each run, if not nil
+	closes chan bool                    // told of Close, if not nil
 
 	mu     sync.Mutex
 	rows   []int64 // of the runs, those that failed included
@@ -32,6 +33,9 @@ func (e *fakeEngine) Devices() ([]Device, error)                { return []Devic
 
 func (e *fakeEngine) Close() error {
 	e.closed = true
+	if e.closes != nil {
+		e.closes <- true
+	}
 	return nil
 }
 

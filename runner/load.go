@@ -162,19 +162,60 @@ func (e *AdmitError) Unwrap() error { return e.Err }
 // it into TensorFlow. Errors of the model's files are those of package savedmodel, such as
 // *[savedmodel.TagError]. *[LibraryError] says that libtensorflow is missing, *[UnsafeError] that
 // the model does more than compute, *[Error] what TensorFlow itself says, and *[ProcessError] that
-// the process of an isolated model died.
+// the process of an isolated model died. When the context is done, Load returns its error at once;
+// what TensorFlow has begun goes on to its end, and is closed then.
 func Load(ctx context.Context, dir string, o Options) (*Session, error) {
-	defer OpenAhead(o)()
-	m, err := savedmodel.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	m.AllowLinks = o.AllowLinks
-	return LoadModel(ctx, m, o)
+	return untilDone(ctx, func() (*Session, error) {
+		defer OpenAhead(o)()
+		m, err := savedmodel.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		m.AllowLinks = o.AllowLinks
+		return loadOpened(ctx, m, o)
+	})
 }
 
 // LoadModel is [Load] for a model that is open already.
 func LoadModel(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
+	return untilDone(ctx, func() (*Session, error) { return loadOpened(ctx, m, o) })
+}
+
+// untilDone returns what load does, or, when the context is done before that, the context's error,
+// and closes what load makes later.
+func untilDone(ctx context.Context, load func() (*Session, error)) (*Session, error) {
+	if ctx.Done() == nil {
+		return load()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	type result struct {
+		s   *Session
+		err error
+	}
+	over := make(chan result, 1)
+	var s *Session
+	crash.Go(func() (err error) {
+		s, err = load()
+		return err
+	}, func(err error) { over <- result{s, err} })
+	select {
+	case r := <-over:
+		return r.s, r.err
+	case <-ctx.Done():
+		crash.Go(func() error {
+			if r := <-over; r.err == nil {
+				return r.s.Close()
+			}
+			return nil
+		}, func(error) {}) // there is nobody to tell
+		return nil, ctx.Err()
+	}
+}
+
+// loadOpened loads a model that is open.
+func loadOpened(ctx context.Context, m *savedmodel.Model, o Options) (*Session, error) {
 	defer OpenAhead(o)()
 	if err := o.loadOpLibraries(); err != nil {
 		return nil, err

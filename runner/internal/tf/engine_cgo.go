@@ -73,17 +73,20 @@ func (e *tfEngine) load(ctx context.Context, m Model, config []byte) (err error)
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = e.step(step)
+			err = e.step(ctx, step)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
+		if late := deadlineError(ctx, err); late != nil {
+			return late
+		}
 		return &Error{Op: "load", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
 	}
 	return err
 }
 
-// step runs one step of loading.
-func (e *tfEngine) step(s Step) error {
+// step runs one step of loading, until the context's deadline.
+func (e *tfEngine) step(ctx context.Context, s Step) error {
 	feeds := map[tf.Output]*tf.Tensor{}
 	for name, path := range s.Feeds {
 		out, err := e.output(name)
@@ -98,8 +101,10 @@ func (e *tfEngine) step(s Step) error {
 	if op == nil {
 		return fmt.Errorf("the graph has no operation %q", s.Run)
 	}
-	_, err := e.session.Run(feeds, nil, []*tf.Operation{op})
-	return err
+	return within(ctx, 0, func() error {
+		_, err := e.session.Run(feeds, nil, []*tf.Operation{op})
+		return err
+	})
 }
 
 func (e *tfEngine) Close() error {
@@ -265,13 +270,26 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 // runError returns the error of a run as an *[Error], or the error of the context whose deadline
 // TensorFlow kept.
 func (p *tfProgram) runError(ctx context.Context, err error) error {
-	if statusCode(err) != DeadlineExceeded {
-		return runError(err)
+	if late := deadlineError(ctx, err); late != nil {
+		return late
 	}
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		return context.DeadlineExceeded
+	if p.timeout > 0 && statusCode(err) == DeadlineExceeded {
+		return Late(p.timeout)
 	}
-	return Late(p.timeout)
+	return runError(err)
+}
+
+// deadlineError returns the context's error where TensorFlow has ended a run at the context's
+// deadline, else nil. The context is done then, since callers look at it, too: TensorFlow's clock
+// may be a moment ahead of Go's.
+func deadlineError(ctx context.Context, err error) error {
+	const moment = 10 * time.Millisecond
+	deadline, ok := ctx.Deadline()
+	if !ok || statusCode(err) != DeadlineExceeded || time.Until(deadline) > moment {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // runError turns an error of Session.Run into an *[Error].
