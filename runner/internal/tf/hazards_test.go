@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ import (
 //	each load takes memory that stays               runner.TestReloads
 //	TensorFlow logs before it looks at the level    TestLog, TestHiddenVariable
 //	a wrong output index ends the process           TestOutputNames
+//	no thread is made while a library is opened     TestMakeThreads
 
 // A panic of the binding or of tfgo becomes an error; one of ours stays a panic.
 func TestGuard(t *testing.T) {
@@ -246,5 +248,15 @@ func TestOutputNames(t *testing.T) {
 		if _, err := e.Prepare([]string{name}, nil); err == nil {
 			t.Errorf("feed %q: no error", name)
 		}
+	}
+}
+
+// The threads that opening the library may need are there before.
+func TestMakeThreads(t *testing.T) {
+	made := pprof.Lookup("threadcreate")
+	before := made.Count()
+	makeThreads(before + 3) // more than can be there and idle
+	if got := made.Count(); got < before+3 {
+		t.Errorf("%d threads, after %d, want 3 more", got, before)
 	}
 }

@@ -55,6 +55,8 @@ import (
 
 	tf "github.com/galeone/tensorflow/tensorflow/go"
 	"golang.org/x/sys/cpu"
+
+	"github.com/tfrun/tfrun/internal/crash"
 )
 
 // HasTensorFlow reports whether this program was built with libtensorflow.
@@ -92,6 +94,7 @@ func OpenLibrary(named string) (Library, error) {
 		}
 		return library.Library, nil
 	}
+	makeThreads(min(runtime.GOMAXPROCS(0), 8) + 2)
 	// The text of dlerror belongs to the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -137,4 +140,26 @@ func loadedFile(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// makeThreads has Go make so many threads, which wait for work when it returns. While a library is
+// opened the C library makes no thread: Go would stand still at the first one that it needs, with
+// the timers of deadlines and the work beside which the library is opened, for up to a second.
+func makeThreads(n int) {
+	var there, gone sync.WaitGroup
+	leave := make(chan struct{})
+	for range n {
+		there.Add(1)
+		gone.Add(1)
+		crash.Go(func() error {
+			runtime.LockOSThread() // so each has a thread of its own
+			defer runtime.UnlockOSThread()
+			there.Done()
+			<-leave
+			return nil
+		}, func(error) { gone.Done() })
+	}
+	there.Wait()
+	close(leave)
+	gone.Wait()
 }
