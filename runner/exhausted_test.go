@@ -64,7 +64,7 @@ func TestMemoryError(t *testing.T) {
 		want string // the error
 		hint string // the first hint
 	}{
-		{"one row", &fakeEngine{memory: 39}, PredictOptions{BatchSize: 4}, 1, "rows 1 to 4: the device's memory does not hold a run of one row: run: OOM when", "--gpu-memory grow"},
+		{"one row", &fakeEngine{memory: 39}, PredictOptions{BatchSize: 4}, 1, "the device's memory does not hold a run of one row: run: OOM when", "--gpu-memory grow"},
 		{"whole tensors", &fakeEngine{memory: 39}, PredictOptions{NoBatch: true}, 1, "row 1: the device's memory does not hold a run of one row: run: OOM when", "--device cpu"},
 		{
 			"an output that cannot be put together", &fakeEngine{memory: 80, scalar: true},

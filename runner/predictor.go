@@ -85,7 +85,8 @@ type PredictOptions struct {
 	Workers int
 	// Halved, if not nil, is told once that a batch of so many rows does not fit the device's
 	// memory; such batches are run in halves from then on, and the results are the same. It is
-	// called from another goroutine. A row that does not fit by itself is a *[MemoryError].
+	// called from another goroutine. A row that does not fit by itself is a
+	// *[RowError] of a *[MemoryError].
 	Halved func(rows int64, err error)
 	// SkipBadRows turns rows that cannot be read into results with an error, and goes on.
 	SkipBadRows bool

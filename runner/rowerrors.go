@@ -50,12 +50,16 @@ func (e *RowError) Error() string {
 // Unwrap returns TensorFlow's error.
 func (e *RowError) Unwrap() error { return e.Err }
 
-// ofRow reports whether an error of a run may be the fault of a row: TensorFlow says it of values.
-// Other errors are about the model, the device or the moment, and no row is to blame.
+// ofRow reports whether an error of a run may be the fault of a row: TensorFlow says it of values,
+// or has no memory for a row alone, which may ask for any size. Other errors are about the model,
+// the device or the moment, and no row is to blame.
 func ofRow(err error) bool {
 	var memory *MemoryError
+	if errors.As(err, &memory) {
+		return memory.Rows == 1
+	}
 	var e *Error
-	if errors.As(err, &memory) || !errors.As(err, &e) {
+	if !errors.As(err, &e) {
 		return false
 	}
 	switch e.Code {

@@ -87,7 +87,7 @@ func TestRefusedRows(t *testing.T) {
 			}
 			want = append(want, fmt.Sprintf("%d [%d]", i, lengths[i]))
 		}
-		p, err := fakeSession(t, refusing(InvalidArgument)).NewPredictor(o)
+		p, err := fakeSession(t, refusing([]Code{InvalidArgument, ResourceExhausted}[n/4%2])).NewPredictor(o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 		if err == nil {
 			return p.splitRows(j, tensors)
 		}
-		if !errors.As(err, &died) && !ofRow(err) {
+		if !errors.As(err, &died) && !ofRow(err) && !exhausted(err) {
 			return rowsError(j, err)
 		}
 	}
@@ -82,7 +82,8 @@ func (p *Predictor) salvageAlone(ctx context.Context, j *job, feeds []tensor.Ten
 }
 
 // runAlone runs row i of the feeds of a batch by itself, and puts the values into row's only
-// result. bad says that the process dies of the row, or that TensorFlow refuses it.
+// result. bad says that the process dies of the row, that TensorFlow refuses it, or has no memory
+// for it.
 func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tensor, i int, run runFeeds) (bad, err error) {
 	feeds, err := p.pickFeeds(p.functionOf(row).inputs, batch, []int{i})
 	if err != nil {
@@ -91,6 +92,8 @@ func (p *Predictor) runAlone(ctx context.Context, row *job, batch []tensor.Tenso
 	tensors, err := run(ctx, feeds)
 	var died *ProcessError
 	switch {
+	case exhausted(err):
+		return &MemoryError{Rows: 1, Err: err}, nil
 	case errors.As(err, &died), ofRow(err):
 		return err, nil
 	case err != nil:
