@@ -236,6 +236,17 @@ const (
 	weightPerByte = 16
 )
 
+// What the nodes of a file may list between them ([weight.Weight.Parts]): partsFree, and one for so
+// many bytes of the file. Large models that TensorFlow writes list something in each 27 bytes.
+const (
+	partsFree    = 1 << 18
+	bytesPerPart = 16
+)
+
+// maxBody bounds the nodes of one function, which are decoded all at once. TensorFlow would take
+// 7 KB for each.
+const maxBody = 1 << 18
+
 // checkWeight refuses a file that asks for much more memory than files of its size do: one of 20 MB
 // may hold ten million empty messages.
 func checkWeight(path string, data []byte) error {
@@ -244,6 +255,10 @@ func checkWeight(path string, data []byte) error {
 	switch {
 	case w.Bytes > limit:
 		return tooHeavy(path, w.Bytes, int64(len(data)), limit)
+	case w.Parts > partsFree+int64(len(data)/bytesPerPart):
+		return formatError(path, "its operations list %d values, inputs and functions; in a file of %d bytes %d are read", w.Parts, len(data), partsFree+len(data)/bytesPerPart)
+	case w.Body > maxBody:
+		return formatError(path, "has a function of %d operations; at most %d are read", w.Body, maxBody)
 	case w.Entries > maxEntries:
 		return formatError(path, "has %d attributes, inputs or other named parts in one place; at most %d are read", w.Entries, maxEntries)
 	}

@@ -37,7 +37,7 @@ type hostileCase struct {
 
 // hostileCases lists the table's lines in their order.
 func hostileCases() []hostileCase {
-	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFaults(), hostileMoments())
+	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments())
 }
 
 // hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two

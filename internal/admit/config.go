@@ -13,6 +13,7 @@ import (
 // switches are kept. The older attribute "config", which holds an optimizer's configuration, is
 // dropped.
 func cleanConfig(n *nodepb.NodeDef) {
+	n.ExperimentalDebugInfo = nil // names of nodes that this one was made of
 	attrs := n.GetAttr()
 	if op := n.GetOp(); op == "PartitionedCall" || op == "StatefulPartitionedCall" {
 		delete(attrs, "config")

@@ -34,13 +34,29 @@ type Weight struct {
 	// Entries is the largest number of map entries in one of the messages. A map of millions takes
 	// several times as long as a million small maps.
 	Entries int
+	// Parts counts what the nodes of graphs list: inputs, values of attributes and the like.
+	// TensorFlow copies each some ten times while it loads a graph. A function or a tensor in a
+	// list counts as perFunction parts, a shape as perShape; of a tensor's own values textsPart
+	// texts, or numbersPart numbers of a varying length, count as one: others take no more memory
+	// than they do in the file.
+	Parts int64
+	// Body is the largest number of nodes in one function, whose nodes are decoded all at once.
+	Body int
 }
+
+// How parts are counted.
+const (
+	perFunction = 16
+	perShape    = 2
+	textsPart   = 4
+	numbersPart = 5
+)
 
 // Of returns the estimate for a message of the given type. A damaged message is weighed up to the
 // damage. The time taken is linear in the message's size.
 func Of(message []byte, d protoreflect.MessageDescriptor) Weight {
 	var w Weight
-	w.Bytes = w.weigh(typeOf(d), message, 0)
+	w.Bytes = w.weigh(typeOf(d), message, 0, false)
 	return w
 }
 
@@ -49,6 +65,9 @@ type messageType struct {
 	size   int64 // of the struct
 	value  int64 // of a map's entry: size of the value's struct, which is made even if absent
 	fields []field
+	node   bool // a NodeDef: what is in it counts as Parts
+	values bool // a TensorProto, whose values count less
+	body   bool // a FunctionDef, whose nodes are its Body
 }
 
 // field is what each value of a field takes.
@@ -57,6 +76,8 @@ type field struct {
 	packed  int64        // most bytes that a byte of a packed list of numbers takes
 	message *messageType // nil for other values than messages
 	isMap   bool
+	parts   int64 // that a value counts; 0: it stands once, or in a map
+	width   int   // of a number in a packed list, in bytes; 0: a varint
 }
 
 var types struct {
@@ -80,6 +101,14 @@ func makeType(d protoreflect.MessageDescriptor) *messageType {
 		return t
 	}
 	t := &messageType{size: structSize(d)}
+	switch d.FullName() {
+	case "tensorflow.NodeDef":
+		t.node = true
+	case "tensorflow.TensorProto":
+		t.values = true
+	case "tensorflow.FunctionDef":
+		t.body = true
+	}
 	types.by[d.FullName()] = t
 	if d.IsMapEntry() && d.Fields().ByNumber(mapValue).Message() != nil {
 		t.value = structSize(d.Fields().ByNumber(mapValue).Message())
@@ -99,6 +128,9 @@ func makeType(d protoreflect.MessageDescriptor) *messageType {
 		}
 		if fd.Message() != nil {
 			f.message = makeType(fd.Message())
+		}
+		if fd.IsList() {
+			f.parts, f.width = partsOf(fd), packedWidth(fd.Kind())
 		}
 		for int(fd.Number()) >= len(t.fields) {
 			t.fields = append(t.fields, field{})
@@ -134,9 +166,54 @@ func packedSize(kind protoreflect.Kind) int64 {
 	return 4
 }
 
-// weigh returns the memory that a message takes.
-func (w *Weight) weigh(t *messageType, b []byte, depth int) int64 {
-	sum, entries, value := t.size, 0, t.value
+// partsOf returns how many parts a value of a list counts.
+func partsOf(fd protoreflect.FieldDescriptor) int64 {
+	switch m := fd.Message(); {
+	case m == nil:
+		return 1
+	case m.Fields().Len() > 2, m.FullName() == "tensorflow.NameAttrList":
+		return perFunction
+	case m.FullName() == "tensorflow.TensorShapeProto":
+		return perShape
+	}
+	return 1
+}
+
+// packedWidth returns the bytes of a number in a packed list; 0 where it is a varint.
+func packedWidth(kind protoreflect.Kind) int {
+	switch kind {
+	case protoreflect.FloatKind, protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		return 4
+	case protoreflect.DoubleKind, protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		return 8
+	}
+	return 0
+}
+
+// packedCount returns how many numbers a packed list holds.
+func packedCount(b []byte, width int) (n int64) {
+	if width > 0 {
+		return int64(len(b) / width)
+	}
+	for _, c := range b {
+		if c < 0x80 { // the last byte of a varint
+			n++
+		}
+	}
+	return n
+}
+
+func (w *Weight) count(inNode bool, parts int64) {
+	if inNode {
+		w.Parts += parts
+	}
+}
+
+// weigh returns the memory that a message takes. inNode says that the message is in a node, where
+// what stands in lists counts.
+func (w *Weight) weigh(t *messageType, b []byte, depth int, inNode bool) int64 {
+	sum, entries, nodes, texts, value := t.size, 0, 0, int64(0), t.value
+	inNode = (inNode || t.node) && !t.values
 	for len(b) > 0 && depth < mostNested {
 		num, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -150,6 +227,7 @@ func (w *Weight) weigh(t *messageType, b []byte, depth int) int64 {
 			b = b[n:]
 			if int(num) < len(t.fields) {
 				sum += t.fields[num].each
+				w.count(inNode, t.fields[num].parts)
 			}
 			continue
 		}
@@ -172,13 +250,28 @@ func (w *Weight) weigh(t *messageType, b []byte, depth int) int64 {
 		}
 		switch {
 		case f.message != nil:
-			sum += w.weigh(f.message, data, depth+1)
+			if t.body && f.message.node {
+				nodes++
+			}
+			w.count(inNode, f.parts)
+			sum += w.weigh(f.message, data, depth+1, inNode)
+		case f.packed > 0 && t.values:
+			if f.width == 0 {
+				w.Parts += packedCount(data, 0) / numbersPart
+			}
+			sum += f.packed * int64(len(data))
 		case f.packed > 0:
+			w.count(inNode, packedCount(data, f.width))
 			sum += f.packed * int64(len(data))
 		default:
+			texts += f.parts
 			sum += int64(len(data))
 		}
 	}
-	w.Entries = max(w.Entries, entries)
+	if t.values {
+		w.Parts += texts / textsPart
+	}
+	w.count(inNode, texts)
+	w.Entries, w.Body = max(w.Entries, entries), max(w.Body, nodes)
 	return sum + value
 }

@@ -128,3 +128,48 @@ func TestOfDamaged(t *testing.T) {
 		}
 	}
 }
+
+// TestParts counts what stands in lists of a node, but for a tensor's values.
+func TestParts(t *testing.T) {
+	const n = 1000
+	for _, c := range []struct {
+		name    string
+		message []byte
+		want    int64
+	}{
+		{"nodes", nested(n, 2, 2, 1), 0},
+		{"inputs", nested(n, 2, 2, 1, 3), n},
+		{"inputs in functions", nested(n, 2, 2, 2, 1, 3, 3), n},
+		{"functions of a list", nested(n, 2, 2, 1, 5, 2, 1, 9), 16 * n},
+		{"tensors of a list", nested(n, 2, 2, 1, 5, 2, 1, 8), 16 * n},
+		{"shapes of a list", nested(n, 2, 2, 1, 5, 2, 1, 7), 2 * n},
+		{"texts of a list", nested(n, 2, 2, 1, 5, 2, 1, 2), n},
+		{"a packed list of types", nestedIn(make([]byte, n), 2, 2, 1, 5, 2, 1, 6), n},
+		{"a packed list of long numbers", nestedIn([]byte("\xff\xff\x01\xff\x01"), 2, 2, 1, 5, 2, 1, 3), 2},
+		{"a packed list of floats", nestedIn(make([]byte, 4*n), 2, 2, 1, 5, 2, 1, 4), n},
+		{"floats of a constant", nestedIn(make([]byte, 4*n), 2, 2, 1, 5, 2, 8, 5), 0},
+		{"numbers of a constant", nestedIn(make([]byte, n), 2, 2, 1, 5, 2, 8, 7), n / 5},
+		{"texts of a constant", nested(n, 2, 2, 1, 5, 2, 8, 8), n / 4},
+		{"arguments of functions", nested(n, 2, 2, 2, 1, 1, 2), 0},
+	} {
+		if w := Of(c.message, (&pb.SavedModel{}).ProtoReflect().Descriptor()); w.Parts != c.want {
+			t.Errorf("%s: %d parts, want %d", c.name, w.Parts, c.want)
+		}
+	}
+}
+
+// TestBody counts the nodes of the largest function.
+func TestBody(t *testing.T) {
+	small, large := nested(3, 2, 2, 2, 1, 3), nested(5, 2, 2, 2, 1, 3)
+	if w := Of(append(append(nested(9, 2, 2, 1), large...), small...), (&pb.SavedModel{}).ProtoReflect().Descriptor()); w.Body != 5 {
+		t.Errorf("%d nodes, want 5", w.Body)
+	}
+}
+
+// nestedIn puts data into a field in a field ….
+func nestedIn(data []byte, path ...protowire.Number) []byte {
+	for i := len(path) - 1; i >= 0; i-- {
+		data = protowire.AppendBytes(protowire.AppendTag(nil, path[i], protowire.BytesType), data)
+	}
+	return data
+}
