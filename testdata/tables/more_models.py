@@ -1,6 +1,8 @@
 """more_models.py holds more Keras models for make_tables.py: every kind of layer, in the wirings in
 which people write them."""
 
+import sys
+
 import numpy as np
 import tensorflow as tf
 
@@ -1275,3 +1277,15 @@ def seq_of_seq_late(keras):
     m = keras.Sequential([keras.Sequential([L.Dense(4), L.Dropout(0.1)]), keras.Sequential([L.Dense(3), L.Dense(2)], name="top")])
     m(np.zeros((2, 5), np.float32))
     return m
+
+
+@model()
+def applications_classes(keras):
+    L = keras.layers
+    convnext = sys.modules[keras.applications.ConvNeXtTiny.__module__]
+    inception = sys.modules[keras.applications.InceptionResNetV2.__module__]
+    i = keras.Input((8, 8, 4))
+    x = convnext.LayerScale(1e-6, 4)(L.DepthwiseConv2D(3, padding="same")(i))
+    x = L.Add()([i, convnext.StochasticDepth(0.1)(x)])
+    x = inception.CustomScaleLayer(scale=0.2)([x, L.Conv2D(4, 1)(x)])
+    return keras.Model(i, L.Dense(2)(L.GlobalAveragePooling2D()(x)))

@@ -178,8 +178,16 @@ func moreShapes(class string, c Config, in []tensor.Shape, depth int) ([]tensor.
 	if op, ok := strings.CutPrefix(class, OperationPrefix); ok {
 		return operationShapes(op, c, in)
 	}
+	if key := applications[class]; key != "" && c.Has(key) {
+		return single(x)
+	}
 	return nil, false
 }
+
+// applications has the classes that keras.applications makes for ConvNeXt and InceptionResNetV2,
+// with what their configurations have. They keep the shape of their first input, of which an .h5
+// file of Keras 2 says nothing.
+var applications = map[string]string{"LayerScale": "projection_dim", "StochasticDepth": "drop_path_rate", "CustomScaleLayer": "scale"}
 
 // OperationPrefix marks the class of one of Keras 3's operations, some of which are called like
 // layers.
