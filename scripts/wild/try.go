@@ -44,6 +44,7 @@ type signatureRun struct {
 	Signature string
 	Feeds     map[string]value
 	Fetches   map[string]value
+	changes   bool // the run changed the model's state
 }
 
 // answer is what the referee says of a run.
@@ -99,7 +100,8 @@ func try(ctx context.Context, dir string) outcome {
 		o.fail(err)
 		return o
 	}
-	defer s.Close() //nolint:errcheck // nothing is written
+	defer s.Close()  //nolint:errcheck // nothing is written
+	changed := false // by a signature before, such as one that trains
 	for i, name := range mg.SignatureNames() {
 		if i == most {
 			break
@@ -108,6 +110,9 @@ func try(ctx context.Context, dir string) outcome {
 		if err != nil {
 			o.fail(err)
 			continue
+		}
+		if changed = changed || run.changes; changed {
+			clear(run.Fetches)
 		}
 		o.Runs = append(o.Runs, run)
 	}
@@ -165,7 +170,8 @@ func runSignature(ctx context.Context, s *runner.Session, name string) (signatur
 	if err != nil {
 		return run, err
 	}
-	if p.State().Stateful() || len(p.State().Random) > 0 {
+	run.changes = p.State().Stateful()
+	if run.changes || len(p.State().Random) > 0 {
 		return run, nil // another run gives another answer
 	}
 	for output, info := range p.Function().Signature().Outputs {
