@@ -79,6 +79,7 @@ func (s *Signature) readDefault(entry []byte) error {
 // newTensorInfo converts a TensorInfo.
 func newTensorInfo(info *pb.TensorInfo) TensorInfo {
 	t := TensorInfo{DType: graph.DType(info.GetDtype()), Shape: graph.Shape(info.GetTensorShape()), Tensor: info.GetName()}
+	t.unshaped = info.GetTensorShape() == nil
 	switch enc := info.GetEncoding().(type) {
 	case *pb.TensorInfo_CooSparse_:
 		t.Encoding = CooSparse
@@ -248,6 +249,8 @@ type TensorInfo struct {
 	// Key is the signature's own name for the value, or for its first component, where
 	// [MetaGraph.ByRows] has found that the model has another: "args_0" of an input "tokens".
 	Key string
+
+	unshaped bool // the signature names no shape, see [MetaGraph.shapeByGraph]
 }
 
 // Sparse reports whether the value is a coo_sparse or a SparseTensorSpec.

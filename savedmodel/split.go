@@ -130,7 +130,29 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	mg.objs = once(func() (*ObjectGraph, error) { return readObjectGraph(fileFaults(m.File), mg.raw.objectGraph) })
 	mg.saver = once(mg.readSaver)
 	mg.Framework = frameworkOf(mg.raw.objectGraph)
+	mg.shapeByGraph()
 	return mg, nil
+}
+
+// shapeByGraph gives tensors of signatures the shapes that the graph has for them, where the
+// signature names none, as in signatures that were written by hand. TensorFlow's loader goes by the
+// graph, too. What is damaged in the graph is found where the graph is needed.
+func (mg *MetaGraph) shapeByGraph() {
+	for _, s := range mg.Signatures {
+		for _, tensors := range []map[string]TensorInfo{s.Inputs, s.Outputs} {
+			for key, t := range tensors {
+				if !t.unshaped || s.InitOp || t.Encoding != Dense {
+					continue
+				}
+				if def, err := mg.graph.Node(graph.NodeOf(t.Tensor)); err == nil && def != nil {
+					if shape := graph.OutputShape(def, t.Tensor); shape.Ranked() {
+						t.Shape = shape
+						tensors[key] = t
+					}
+				}
+			}
+		}
+	}
 }
 
 // join returns the concatenation of two pieces of one message, without copying in the usual case of

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"cmp"
+	"strconv"
 	"strings"
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
@@ -24,6 +26,21 @@ func OutputOf(input string) string {
 		return input
 	}
 	return input + ":0"
+}
+
+// OutputShape returns the shape that a node has for one of its tensors, "n:1" (the attribute
+// _output_shapes, or shape of a placeholder); an unknown one if it has none.
+func OutputShape(n *nodepb.NodeDef, t string) tensor.Shape {
+	_, out, _ := strings.Cut(t, ":")
+	i, err := strconv.Atoi(cmp.Or(out, "0"))
+	list := n.GetAttr()["_output_shapes"].GetList().GetShape()
+	switch s := n.GetAttr()["shape"].GetShape(); {
+	case err == nil && i >= 0 && i < len(list):
+		return Shape(list[i])
+	case err == nil && i == 0 && n.GetOp() == "Placeholder" && s != nil:
+		return Shape(s)
+	}
+	return tensor.UnknownShape()
 }
 
 // Shape converts a TensorShapeProto. As in TensorFlow, an absent one is the shape of a scalar.
