@@ -64,19 +64,6 @@ func Scan(mg *savedmodel.MetaGraph) (*Result, error) {
 	return r, nil
 }
 
-// mostMentions bounds the findings, and the signatures listed for them.
-const mostMentions = 1 << 18
-
-// found adds findings to the result. Beyond mostMentions it only counts them: a file of 20 MB can
-// have ten million things wrong.
-func (s *scanner) found(list ...Finding) {
-	for _, f := range list {
-		if s.mentions += 1 + len(f.Signatures); s.mentions <= mostMentions {
-			s.findings = append(s.findings, f)
-		}
-	}
-}
-
 // tooMany is the error of a model with more than mostMentions findings.
 func (s *scanner) tooMany() error {
 	return s.mg.TooMuch("there are more than %d findings in it, counted once for each signature that reaches them", mostMentions)

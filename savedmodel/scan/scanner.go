@@ -140,3 +140,16 @@ func (s *scanner) labelsOf(function, node string) labels {
 	}
 	return s.labels[function]
 }
+
+// mostMentions bounds the findings, and the signatures listed for them.
+const mostMentions = 1 << 18
+
+// found adds findings to the result. Beyond mostMentions it only counts them: a file of 20 MB can
+// have ten million things wrong.
+func (s *scanner) found(list ...Finding) {
+	for _, f := range list {
+		if s.mentions += 1 + len(f.Signatures); s.mentions <= mostMentions {
+			s.findings = append(s.findings, f)
+		}
+	}
+}
