@@ -77,18 +77,23 @@ def folders(tfrun, rounds):
 
 
 class Work:
-    """Rows of a model in a file of 50 row groups, and the ways to score them."""
+    """Rows of a model, in two files and as a DataFrame of 50 partitions, and the ways to score them."""
 
-    def __init__(self, folder, tfrun, spark, model, column, values):
-        self.folder, self.tfrun, self.session, self.model, self.column, self.runs = folder, tfrun, spark, model, column, 0
-        self.source = os.path.join(folder, "rows.parquet")
-        pq.write_table(pa.table({"id": np.arange(len(values)), column: values}), self.source, row_group_size=-(-len(values) // PARTITIONS))
-        self.df = spark.read.parquet(self.source).repartition(PARTITIONS).cache()
-        self.df.count()
+    def __init__(self, folder, tfrun, session, model, column, values):
+        self.folder, self.tfrun, self.session, self.model, self.column, self.runs = folder, tfrun, session, model, column, 0
+        self.table = pa.table({"id": np.arange(len(values)), column: values})
         self.cut = os.path.join(folder, "halves")
         os.mkdir(self.cut)
-        for i, half in enumerate((slice(0, len(values) // 2), slice(len(values) // 2, None))):
-            pq.write_table(pa.table({"id": np.arange(len(values))[half], column: values[half]}), os.path.join(self.cut, "%d.parquet" % i))
+        half = len(values) // 2
+        for i in range(2):
+            pq.write_table(self.table.slice(i * half, half), os.path.join(self.cut, "%d.parquet" % i))
+
+    def frame(self):
+        """Make the DataFrame, and have it in memory."""
+        source = os.path.join(self.folder, "rows.parquet")
+        pq.write_table(self.table, source, row_group_size=-(-len(self.table) // PARTITIONS))
+        self.df = self.session.read.parquet(source).repartition(PARTITIONS).cache()
+        self.df.count()
 
     def on_spark(self):
         from tfrun import spark
@@ -160,22 +165,32 @@ def spark(tfrun, rounds):
     here = str(pathlib.Path(__file__).resolve().parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(p for p in (here, os.environ.get("PYTHONPATH")) if p)
     sys.path.insert(0, here)
-    for model, name, column, values, against in (
-        (DENSE, "dense", "x", lists(DENSE_ROWS), 1.0),
-        (RECURRENT, "recurrent", "ids", reviews(RECURRENT_ROWS), 2.0),
-    ):
-        with tempfile.TemporaryDirectory() as folder:
-            cluster = Cluster(folder, 2)
-            try:
-                work = Work(folder, tfrun, made := session(cluster, usual=True), os.path.abspath(model), column, values)
-                title = "Spark, 2 executors of a core, 50 partitions, %s model" % name
-                compare(title + ", to two processes by hand", 0.85, rounds, work.on_spark, work.by_hand)
-                compare(title.replace("50 partitions", "two files") + ", to the same", 0.85, rounds, work.files_on_spark, work.by_hand)
-                compare(title.replace("model", "rows that pass through Python alone") + ", to the same", None, rounds, work.untouched, work.by_hand)
-                compare(title + ", to mapInPandas with TensorFlow", against, rounds, work.on_spark, work.in_python)
-                made.stop()
-            finally:
-                cluster.stop()
+    title = "Spark, 2 executors of a core, "
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(folder, 2)
+        try:
+            made = session(cluster, usual=True)
+
+            def work(model, name, column, values):
+                place = os.path.join(folder, name)
+                os.mkdir(place)
+                return Work(place, tfrun, made, os.path.abspath(model), column, values)
+
+            files = work(DENSE, "files", "x", lists(4 * DENSE_ROWS))
+            compare(title + "two files, dense model, to two processes by hand", 0.85, rounds, files.files_on_spark, files.by_hand)
+            for model, name, column, values, against in (
+                (DENSE, "dense", "x", lists(DENSE_ROWS), 1.0),
+                (RECURRENT, "recurrent", "ids", reviews(RECURRENT_ROWS), 2.0),
+            ):
+                w = work(model, name, column, values)
+                w.frame()
+                compare(title + "50 partitions, %s model, to two processes by hand" % name, 0.85, rounds, w.on_spark, w.by_hand)
+                compare(title + "50 partitions, %s rows that pass through Python alone, to the same" % name, None, rounds, w.untouched, w.by_hand)
+                compare(title + "50 partitions, %s model, to mapInPandas with TensorFlow" % name, against, rounds, w.on_spark, w.in_python)
+                w.df.unpersist()
+            made.stop()
+        finally:
+            cluster.stop()
 
 
 def main(tfrun, rounds):

@@ -12,7 +12,7 @@ return values. Each executor's machine runs one tfrun (see tfrun.arrow), whose b
 default options unless flags say otherwise.
 
 The second reads and writes files in tfrun itself, a shard in each task. Rows do not pass through
-Spark, which takes ten times as long for them as a small model does.
+Spark, which takes five times as long for them as a small model does.
 
 The model, and the command tfrun with libtensorflow, must be there on every executor, under the same
 path. Set spark.executor.memoryOverhead 300 MB higher, for the process beside Python.
