@@ -17,9 +17,10 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 	o, session := p.Options(), p.Function().Session()
 	load := session.Options()
 	id := partfile.Identity{
-		"heads":         fmt.Sprint(o.Heads),
+		"heads":         fmt.Sprintf("%#v", o.Heads),
 		"signature":     p.Function().Signature().Name,
-		"outputs":       strings.Join(p.OutputNames(), ","),
+		"outputs":       fmt.Sprintf("%q of %q", p.OutputNames(), o.Outputs),
+		"tags":          session.MetaGraph().String(),
 		"no batch":      fmt.Sprint(o.NoBatch),
 		"batch size":    fmt.Sprint(o.BatchSize),
 		"batching":      string(o.Batching),
@@ -38,6 +39,8 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 		"xla":           string(cmp.Or(load.XLA, runner.XLAOff)),
 		"optimizer":     string(cmp.Or(load.Optimizer, "auto")),
 		"batch memory":  fmt.Sprint(o.Limits.BatchBytes),
+		"limits":        fmt.Sprint(o.Limits.RowBytes, o.Limits.Depth, o.Limits.Elements, o.Limits.Length, o.Limits.Ratio),
+		"device":        strings.SplitN(load.Device, ":", 2)[0],
 	}
 	if j.Source.Encoder != nil {
 		id["vocabulary"] = j.Source.Vocabulary
@@ -73,15 +76,14 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 		id["partition column "+f.Key] = fmt.Sprintf("%s %s", f.AppendJSON(nil), f.Type)
 	}
 	for i, name := range j.Source.Files {
-		if name == "-" {
-			id[fmt.Sprintf("input %d", i+1)] = "standard input"
-			continue
-		}
-		info, err := source.Stat(name)
-		if err != nil {
+		if err := addFile(id, fmt.Sprintf("input %d", i+1), name); err != nil {
 			return nil, err
 		}
-		id[fmt.Sprintf("input %d", i+1)] = strings.TrimSpace(fmt.Sprintf("%s of %d bytes from %s %s", name, info.Size, info.Modified.Format(time.RFC3339Nano), info.ETag))
+	}
+	for i, name := range load.OpLibraries {
+		if err := addFile(id, fmt.Sprintf("library of operations %d", i+1), name); err != nil {
+			return nil, err
+		}
 	}
 	sum, err := session.Digest()
 	if err != nil {
@@ -89,4 +91,19 @@ func (j Job) identity(p *runner.Predictor) (partfile.Identity, error) {
 	}
 	id["model"] = sum
 	return id, nil
+}
+
+// addFile adds an entry of the given name that tells a file from others, and from itself once it
+// was written anew.
+func addFile(id partfile.Identity, entry, file string) error {
+	if file == "-" {
+		id[entry] = "standard input"
+		return nil
+	}
+	info, err := source.Stat(file)
+	if err != nil {
+		return err
+	}
+	id[entry] = strings.TrimSpace(fmt.Sprintf("%s of %d bytes from %s %s", file, info.Size, info.Modified.Format(time.RFC3339Nano), info.ETag))
+	return nil
 }

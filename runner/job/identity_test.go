@@ -101,6 +101,16 @@ func TestIdentity(t *testing.T) {
 		{"the optimizer", func(r *run) { r.options.Optimizer = runner.OptimizerAll }, "optimizer"},
 		{"XLA", func(r *run) { r.options.XLA = runner.XLAOn }, "xla"},
 		{"the memory of a batch", func(r *run) { r.predict.Limits.BatchBytes = 1 << 20 }, "batch memory"},
+		{"how long a line of a bad row may be", func(r *run) { r.predict.Limits.RowBytes = 1 << 10 }, "limits"},
+		{"how deep rows nest", func(r *run) { r.predict.Limits.Depth = 3 }, "limits"},
+		{"values of a row", func(r *run) { r.predict.Limits.Elements = 3 }, "limits"},
+		{"steps of a row", func(r *run) { r.predict.Limits.Length = 3 }, "limits"},
+		{"how far rows unpack", func(r *run) { r.predict.Limits.Ratio = 3 }, "limits"},
+		{"another output of the same name", func(r *run) {
+			r.predict.Outputs = []string{"id=id"}
+		}, "outputs"},
+		{"the device", func(r *run) { r.options.Device = "gpu:0" }, "device"},
+		{"a library of operations", func(r *run) { r.options.OpLibraries = []string{rows} }, "library of operations 1"},
 		{"the size of a batch", func(r *run) { r.predict.BatchSize = 3 }, "batch size"},
 		{"tokens of a batch", func(r *run) { r.predict.MaxTokens = 100 }, "token budget"},
 		{"the batching", func(r *run) { r.predict.Batching = runner.Exact }, "batching"},
@@ -121,6 +131,24 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%s: %q differ, want %q", c.name, got, c.want)
 		}
 	}
+	tagged := func(tags ...string) func(*run) {
+		return func(r *run) { r.model, r.options.Tags = "../../testdata/models/tf1_multi_tags/model", tags }
+	}
+	plain = identity(tagged("serve"))
+	if got := differ(identity(tagged("gpu", "serve"))); len(got) != 1 || got[0] != "tags" {
+		t.Errorf("another graph of the model: %q differ", got)
+	}
+	labels := func(names ...string) map[string]string {
+		return identity(func(r *run) {
+			tagged("serve")(r)
+			r.predict.Heads = []runner.Head{{ArgMax: true, Labels: names}}
+		})
+	}
+	plain = labels("a b", "c")
+	if got := differ(labels("a", "b c")); len(got) != 1 || got[0] != "heads" {
+		t.Errorf("other labels: %q differ", got)
+	}
+	plain = identity(func(*run) {})
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(rows, later, later); err != nil {
 		t.Fatal(err)
