@@ -234,20 +234,23 @@ func (it *batcher) group() []*Element {
 }
 
 func newBatcher(op string, in iterator, plan *padPlan, g grouper, opts BatchOptions) *batcher {
-	it := &batcher{in: in, g: g, b: Batch{plan: plan, op: op, max: opts.MaxBytes}, stats: opts.Stats, budget: opts.Budget, kept: cmp.Or(opts.Kept, opts.Budget/keptShare), split: opts.Split}
-	if it.b.max == 0 {
-		it.b.max = DefaultMaxBytes
-	}
+	it := &batcher{in: in, g: g, b: *newBatch(op, plan, opts), stats: opts.Stats, budget: opts.Budget, kept: cmp.Or(opts.Kept, opts.Budget/keptShare), split: opts.Split}
 	if a, ok := g.(*arrival); ok && a.length == nil && a.size <= maxBulk {
 		it.bulk, _ = in.(rowsIterator)
-	}
-	if opts.Grouping != Exact {
-		it.b.round = opts.RoundUp
 	}
 	if opts.DropRemainder {
 		it.size = int(opts.Size)
 	}
 	return it
+}
+
+// newBatch returns a batch without rows.
+func newBatch(op string, plan *padPlan, opts BatchOptions) *Batch {
+	b := &Batch{plan: plan, op: op, max: cmp.Or(opts.MaxBytes, DefaultMaxBytes)}
+	if opts.Grouping != Exact {
+		b.round = opts.RoundUp
+	}
+	return b
 }
 
 // nextBatch returns the next batch, io.EOF after the last.

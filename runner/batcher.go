@@ -2,15 +2,12 @@ package runner
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"math/bits"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/internal/crash"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel/padding"
 )
 
@@ -19,7 +16,9 @@ type BatcherOptions struct {
 	// MaxBatch is the most rows of a batch. 0 means the predictor's batch size.
 	MaxBatch int
 	// MaxWait is how long a row waits for others while it could run. 0 means not at all: rows
-	// gather while earlier batches run.
+	// gather while earlier batches run. A row whose context has a deadline waits no longer than
+	// leaves twice the time that the slowest of the last batches took, so that it is answered
+	// before its deadline where that can be done.
 	MaxWait time.Duration
 	// Runs is the number of batches that run at the same time. 0 means the predictor's workers.
 	Runs int
@@ -45,41 +44,25 @@ type BatcherStats struct {
 //
 // All methods may be called from many goroutines. While no row waits, a Batcher has no goroutine.
 type Batcher struct {
-	p *Predictor
-	o BatcherOptions
+	p      *Predictor
+	o      BatcherOptions
+	padder *dataset.Padder // nil where only a predictor's iteration makes batches of the rows
 
 	shares bool                       // rows may share a batch at all
 	padded bool                       // of unequal length, too
 	any    bool                       // of any length
+	alike  bool                       // all rows have one shape
 	apart  func(dataset.Element) bool // rows that share with their equals alone; may be nil
 
-	mu     sync.Mutex
-	groups map[string]*waiting // of which none is empty
-	free   int                 // runs that may begin
-	closed bool
-	timer  *time.Timer // set for the first row that will have waited long enough
-	stats  BatcherStats
-	idle   sync.WaitGroup // of batches that run
-}
-
-// waiting are the rows that may share a batch, in the order in which they came.
-type waiting struct {
-	key  string
-	rows []*waiter
-}
-
-// waiter is a row that somebody waits for.
-type waiter struct {
-	row   dataset.Element
-	ctx   context.Context //nolint:containedctx // of the call that waits, beside those of the batch's other rows
-	since time.Time
-	done  chan struct{} // closed when result and err are set
-	result
-}
-
-type result struct {
-	Result
-	err error
+	mu      sync.Mutex
+	groups  map[string]*waiting // of which none is empty
+	free    int                 // runs that may begin
+	slowest time.Duration       // that a batch took, with less weight the longer ago; 0: none did
+	closed  bool
+	timer   *time.Timer
+	wake    time.Time // when the timer fires; zero: it is not set
+	stats   BatcherStats
+	idle    sync.WaitGroup // of batches that run
 }
 
 // NewBatcher returns a batcher of the predictor's signature. The caller closes it. Errors are
@@ -102,6 +85,14 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 		po.Batching, po.BatchSize, po.Workers, po.SkipBadRows = Arrival, o.MaxBatch, 1, true
 		po.From, po.Shard, po.Shards, po.Stats = 0, 0, 0, nil
 	})
+	b.alike = p.alike()
+	if !b.p.f.state.Keeps() && b.p.f.compiler == nil {
+		b.p.fed = &tf.Recycler{}
+	}
+	if !p.o.NoBatch && p.o.MaxTokens == 0 {
+		// Shapes that a batch cannot be planned for need a look at the rows first.
+		b.padder, _ = dataset.NewPadder(p.spec, b.p.batchOptions(dataset.Arrival))
+	}
 	switch company, padded := p.proofs(); {
 	case p.o.NoBatch || p.f.state.Stateful():
 	case p.o.Batching == Arrival:
@@ -122,7 +113,9 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 
 // Run runs one row together with rows of other callers, and returns the row's result. The row is
 // one that [Predictor.Row] or [Predictor.ParseRow] made, and its tensors must not change until Run
-// returns.
+// returns, nor later where it returns the context's error: a batch that has begun reads on. The
+// result shares memory with those of the batch's other rows, and nothing else uses that memory: a
+// caller that keeps a small part of it for long copies the part.
 //
 // Errors are those of the row alone: *[FeedError] where the row does not fit the signature,
 // *[RowError] where the model does not run it, [ErrClosed], and the context's. When the context is
@@ -131,12 +124,11 @@ func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) 
 	if err := b.p.checkRow(row); err != nil {
 		return Result{}, err
 	}
-	w := &waiter{row: row, ctx: ctx, since: time.Now(), done: make(chan struct{})}
-	key := b.key(row)
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	if err := b.add(key, w); err != nil {
+	w := &waiter{row: row, number: row.Row, ctx: ctx, done: make(chan struct{})}
+	if err := b.add(w); err != nil {
 		return Result{}, err
 	}
 	select {
@@ -147,7 +139,7 @@ func (b *Batcher) Run(ctx context.Context, row dataset.Element) (Result, error) 
 		}
 		return w.Result, w.err
 	case <-ctx.Done():
-		b.leave(key, w)
+		b.leave(w)
 		return Result{}, ctx.Err()
 	}
 }
@@ -158,233 +150,17 @@ func (b *Batcher) Close() {
 	b.mu.Lock()
 	b.closed = true
 	b.dispatch()
+	if b.timer != nil {
+		b.timer.Stop()
+	}
 	b.mu.Unlock()
 	b.idle.Wait()
 }
 
-// Stats returns the counts so far.
+// Stats returns the counts so far. The row of a [Batcher.Run] that has returned its result is among
+// them.
 func (b *Batcher) Stats() BatcherStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.stats
-}
-
-// key says which rows may share a batch with this one: those with the same key.
-func (b *Batcher) key(row dataset.Element) string {
-	if !b.shares {
-		return ""
-	}
-	exact := !b.padded || b.apart != nil && b.apart(row)
-	key := []byte{'p'}
-	if exact {
-		key[0] = 'e'
-	}
-	for c, t := range row.Tensors {
-		open := b.p.openAxes(c, t)
-		for axis, d := range t.Dims() {
-			switch {
-			case b.any:
-				d = 0 // rows of one rank
-			case !exact && slices.Contains(open, axis):
-				d = int64(bits.Len64(uint64(d))) // lengths of one doubling
-			}
-			key = binary.AppendVarint(key, d)
-		}
-		key = append(key, ',')
-	}
-	return string(key)
-}
-
-// add puts a row into the group of its key.
-func (b *Batcher) add(key string, w *waiter) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.closed {
-		return ErrClosed
-	}
-	g := b.groups[key]
-	if g == nil {
-		g = &waiting{key: key}
-		b.groups[key] = g
-	}
-	g.rows = append(g.rows, w)
-	b.dispatch()
-	return nil
-}
-
-// leave takes a row out of its group, if it is still there.
-func (b *Batcher) leave(key string, w *waiter) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stats.Left++
-	g := b.groups[key]
-	if g == nil {
-		return
-	}
-	if i := slices.Index(g.rows, w); i >= 0 {
-		g.rows = slices.Delete(g.rows, i, i+1)
-		b.dropEmpty(g)
-	}
-}
-
-// dropEmpty removes a group that has no rows.
-func (b *Batcher) dropEmpty(g *waiting) {
-	if len(g.rows) == 0 {
-		delete(b.groups, g.key)
-	}
-}
-
-// dispatch begins as many batches as may run, and sets the timer for the next. The group whose
-// first row has waited longest goes first. b.mu is held.
-func (b *Batcher) dispatch() {
-	for b.free > 0 {
-		next := time.Duration(-1)
-		var first *waiting
-		for _, g := range b.groups {
-			left := b.o.MaxWait - time.Since(g.rows[0].since)
-			switch {
-			case left > 0 && len(g.rows) < b.maxRows() && !b.closed:
-				if next < 0 || left < next {
-					next = left
-				}
-			case first == nil || g.rows[0].since.Before(first.rows[0].since):
-				first = g
-			}
-		}
-		if first == nil {
-			b.wake(next)
-			return
-		}
-		if rows := b.takeRows(first); len(rows) > 0 {
-			b.free--
-			b.idle.Add(1)
-			var bad int64
-			crash.Go(func() error {
-				bad = b.runRows(rows)
-				return nil
-			}, func(err error) { b.finish(rows, bad, err) })
-		}
-	}
-}
-
-// maxRows returns the greatest number of rows of a batch.
-func (b *Batcher) maxRows() int {
-	if !b.shares {
-		return 1
-	}
-	return b.o.MaxBatch
-}
-
-// wake has dispatch look again after d, where d is not negative.
-func (b *Batcher) wake(d time.Duration) {
-	switch {
-	case d < 0:
-	case b.timer == nil:
-		b.timer = time.AfterFunc(d, func() {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.dispatch()
-		})
-	default:
-		b.timer.Reset(d)
-	}
-}
-
-// takeRows removes the rows of the next batch from a group, without those whose callers have
-// stopped waiting. It may return no rows.
-func (b *Batcher) takeRows(g *waiting) (rows []*waiter) {
-	g.rows = slices.DeleteFunc(g.rows, (*waiter).late)
-	n := min(len(g.rows), b.maxRows())
-	rows = slices.Clone(g.rows[:n])
-	g.rows = slices.Delete(g.rows, 0, n)
-	b.dropEmpty(g)
-	return rows
-}
-
-// late reports whether the row's caller has stopped waiting, or is about to.
-func (w *waiter) late() bool {
-	deadline, ok := w.ctx.Deadline()
-	return w.ctx.Err() != nil || ok && !time.Now().Before(deadline)
-}
-
-// fail ends the wait for a row with an error, unless the row has its result already.
-func (w *waiter) fail(err error) {
-	select {
-	case <-w.done:
-	default:
-		w.err = err
-		close(w.done)
-	}
-}
-
-// finish counts a batch that was run, and lets the next one begin. If the run panicked, panicked is
-// the error of the batch's rows.
-func (b *Batcher) finish(rows []*waiter, bad int64, panicked error) {
-	defer b.idle.Done()
-	if panicked != nil {
-		bad = int64(len(rows))
-		for _, w := range rows {
-			w.fail(panicked)
-		}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stats.Batches++
-	b.stats.Rows += int64(len(rows))
-	b.stats.Bad += bad
-	b.free++
-	b.dispatch()
-}
-
-// contextOf returns the context of a batch: it is done at the last of its rows' deadlines. A caller
-// who leaves before that does not end the batch, since TensorFlow runs it to its end anyway.
-func contextOf(rows []*waiter) (context.Context, context.CancelFunc) {
-	last := time.Time{}
-	for _, w := range rows {
-		deadline, ok := w.ctx.Deadline()
-		if !ok {
-			last = time.Time{}
-			break
-		}
-		if deadline.After(last) {
-			last = deadline
-		}
-	}
-	if last.IsZero() {
-		return context.WithCancel(context.Background())
-	}
-	return context.WithDeadline(context.Background(), last)
-}
-
-// runRows runs rows as one batch and wakes those who wait for them. It returns how many failed.
-func (b *Batcher) runRows(rows []*waiter) (bad int64) {
-	ctx, cancel := contextOf(rows)
-	defer cancel()
-	elements := make([]dataset.Element, len(rows))
-	for i, w := range rows {
-		elements[i] = w.row
-	}
-	results, err := b.p.collectInOrder(ctx, elements)
-	for i, w := range rows {
-		if w.err = err; err == nil {
-			w.Result, w.err = results[i], results[i].Err
-		}
-		w.Row = w.row.Row
-		var row *RowError
-		var syntax *dataset.SyntaxError
-		var batch *BatchError
-		switch { // the caller knows no row's number
-		case errors.As(w.err, &row):
-			w.err = &RowError{Row: -1, Input: row.Input, Value: row.Value, Err: row.Err}
-		case errors.As(w.err, &syntax):
-			w.err = &dataset.SyntaxError{Row: -1, Field: syntax.Field, Msg: syntax.Msg, Err: syntax.Err}
-		case errors.As(w.err, &batch):
-			w.err = batch.Err
-		}
-		if w.err != nil {
-			bad++
-		}
-		close(w.done)
-	}
-	return bad
 }

@@ -8,15 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tfrun/tfrun/dataset"
-	"github.com/tfrun/tfrun/tensor"
 )
 
 // together runs each row in a goroutine of its own.
@@ -215,72 +212,6 @@ func TestBatcherContext(t *testing.T) {
 	b.Close()
 	if stats := b.Stats(); stats.Rows != 3 || stats.Left+stats.Bad < 1 {
 		t.Errorf("%+v, want the two rows that waited not to have run", stats)
-	}
-}
-
-// BenchmarkBatcher compares 64 goroutines that run single rows with and without a batcher; the
-// ratio of their rates is the metric.
-func BenchmarkBatcher(b *testing.B) {
-	for _, model := range []string{"k3_wide_deep", "k3_seed"} {
-		b.Run(model, func(b *testing.B) {
-			s, err := Load(b.Context(), filepath.Join("../testdata/models", model, "model"), Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer s.Close()
-			p, err := s.NewPredictor(PredictOptions{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			made, err := MadeUpRows(b.Context(), p, 64, []int64{32})
-			if err != nil {
-				b.Fatal(err)
-			}
-			batcher, err := p.NewBatcher(BatcherOptions{MaxWait: time.Millisecond})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer batcher.Close()
-			rate := func(run func(row dataset.Element) error) float64 {
-				var wg sync.WaitGroup
-				var count atomic.Int64
-				start := time.Now()
-				for _, row := range made {
-					wg.Go(func() {
-						for time.Since(start) < 500*time.Millisecond {
-							if err := run(row); err != nil {
-								b.Error(err)
-								return
-							}
-							count.Add(1)
-						}
-					})
-				}
-				wg.Wait()
-				return float64(count.Load()) / time.Since(start).Seconds()
-			}
-			alone := func(row dataset.Element) error {
-				feeds := map[string]tensor.Tensor{}
-				for i, t := range row.Tensors {
-					dims := append([]int64{1}, t.Dims()...)
-					feeds[p.spec.Paths()[i]], _ = tensor.Share(t.DType(), t.Bytes(), dims)
-				}
-				_, err := s.Run(b.Context(), "", feeds)
-				return err
-			}
-			shared := func(row dataset.Element) error {
-				_, err := batcher.Run(b.Context(), row)
-				return err
-			}
-			rate(alone)
-			rate(shared)
-			var ratios []float64
-			for b.Loop() {
-				ratios = append(ratios, rate(shared)/rate(alone))
-			}
-			slices.Sort(ratios)
-			b.ReportMetric(ratios[len(ratios)/2], "times-the-rate")
-		})
 	}
 }
 

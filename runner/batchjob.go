@@ -21,6 +21,9 @@ type job struct {
 	ResultBatch
 	err error
 
+	// unhurried: others see to it that nobody waits for the run beyond the context's end.
+	unhurried bool
+
 	places func(i int) dataset.Place // where row i stands; nil: nobody knows
 }
 

@@ -67,12 +67,19 @@ func (p *Predictor) feedBatch(b *dataset.Batch) (*job, error) {
 	if p.using != nil {
 		feeds = append(feeds, p.lengthFeeds(b)...)
 	}
-	j, err := p.loadJob(feeds, ResultBatch{rows: results}, p.batchInfo(b), nil)
+	r := p.fed
+	if sizeOf(feeds).bytes > recycledBatch {
+		r = nil
+	}
+	j, err := p.loadJob(feeds, ResultBatch{rows: results}, p.batchInfo(b), r)
 	if err == nil {
 		j.places = func(i int) dataset.Place { return places[i] }
 	}
 	return j, err
 }
+
+// recycledBatch is how many bytes a batcher's batch holds at most for its memory to be kept.
+const recycledBatch = 1 << 20
 
 // count adds the values of a batch to the counters.
 func (p *Predictor) count(b *dataset.Batch) {

@@ -292,7 +292,11 @@ func (p *Predictor) runJob(ctx context.Context, j *job) error {
 	started := time.Now()
 	c := j.call
 	j.call = nil // its memory may go
-	tensors, err := c.run(ctx)
+	run := c.run
+	if j.unhurried && p.f.session.o.Timeout == 0 {
+		run = c.wait
+	}
+	tensors, err := run(ctx)
 	var died *ProcessError
 	if errors.As(err, &died) {
 		return p.salvage(ctx, j, c.loaded.(*isolate.Call), died)

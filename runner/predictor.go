@@ -8,6 +8,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -129,6 +130,7 @@ type Predictor struct {
 	o          PredictOptions // in force: what was left open is filled in
 	spec       dataset.Spec
 	components []dataset.Component // spec, flattened
+	paths      []string            // of spec
 	feeders    []feeder
 	fixed      int64 // the batch size that the signature fixes, or 0
 	outputs    []string
@@ -140,6 +142,7 @@ type Predictor struct {
 	made       map[string]string // inputs made of the length of another
 	lengths    map[string]int64  // that inputs' rows get, see [Sequences]
 	parsers    *sync.Pool        // of *dataset.RowParser
+	fed        *tf.Recycler      // of a batcher's batches; nil: their memory is not kept
 	twin       *exactTwin        // that Exact may use; nil where there is none
 	using      *exactTwin        // that batches are fed to; nil: they are fed to f
 }

@@ -27,7 +27,7 @@ func (p *Predictor) buildSpec() error {
 		items[name] = spec
 	}
 	p.spec = dataset.Dict(items)
-	p.components = p.spec.Flatten()
+	p.components, p.paths = p.spec.Flatten(), p.spec.Paths()
 	splits := map[string]int{}
 	for _, in := range p.f.inputs {
 		fd := feeder{in: in, split: -1}

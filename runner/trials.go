@@ -121,23 +121,26 @@ func (p *Predictor) padsRows(rows []dataset.Element) bool {
 // openAxes lists the axes of a row's component that can be longer in another row, and are padded
 // then. A sparse or ragged value is not padded.
 func (p *Predictor) openAxes(c int, t tensor.Tensor) []int {
-	spec := p.components[c]
-	if spec.Ragged || p.composite(c) {
-		return nil
-	}
-	var open []int
+	var axes []int
 	for i := range t.Dims() {
-		if !spec.Shape.Ranked() || spec.Shape.Dim(i) == tensor.Unknown {
-			open = append(open, i)
+		if p.open(c, i) {
+			axes = append(axes, i)
 		}
 	}
-	return open
+	return axes
+}
+
+// open reports whether rows may differ in the size of an axis of component c, so that they are
+// padded along it.
+func (p *Predictor) open(c, axis int) bool {
+	spec := p.components[c]
+	return !spec.Ragged && !p.composite(c) && (!spec.Shape.Ranked() || spec.Shape.Dim(axis) == tensor.Unknown)
 }
 
 // composite reports whether a component is a ragged value, or one of several that make a sparse
 // one: rows of it are put one after the other in a batch, and not padded.
 func (p *Predictor) composite(c int) bool {
-	info, whole := p.f.signature.Inputs[p.spec.Paths()[c]]
+	info, whole := p.f.signature.Inputs[p.paths[c]]
 	return !whole || info.Encoding != savedmodel.Dense
 }
 

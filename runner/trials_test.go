@@ -25,7 +25,7 @@ func TestBeginning(t *testing.T) {
 		"n": dataset.TensorSpec(tensor.Int64, -1), "s": dataset.TensorSpec(tensor.String), "f": dataset.TensorSpec(tensor.Int64, 3),
 	})
 	inputs := map[string]savedmodel.TensorInfo{"a": {}, "c": {}, "n": {}, "s": {}, "f": {}}
-	p := &Predictor{spec: spec, components: spec.Flatten(), f: &Function{signature: &savedmodel.Signature{Inputs: inputs}}}
+	p := &Predictor{spec: spec, components: spec.Flatten(), paths: spec.Paths(), f: &Function{signature: &savedmodel.Signature{Inputs: inputs}}}
 	p.o.PadTo = map[string]int64{"n": 3}
 	row := dataset.Element{Tensors: []tensor.Tensor{matrix, channels, tensor.Vector[int64](1, 2, 3), tensor.Vector[int64](1, 2, 3, 4), tensor.Scalar("one two three")}}
 	short, err := p.beginning(row, 2)
