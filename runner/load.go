@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -229,7 +230,7 @@ func loadOpened(ctx context.Context, m *savedmodel.Model, o Options) (*Session, 
 	o.WarmUp = o.WarmUp && !o.XLA.enabled() && o.IsolateMemory == 0 && s.multiplies(o.Signatures)
 	if o.Isolate {
 		if s.engine, err = s.isolated(ctx, o); err != nil {
-			return nil, err
+			return nil, s.blame(ctx, err)
 		}
 		return s, nil
 	}
@@ -238,9 +239,24 @@ func loadOpened(ctx context.Context, m *savedmodel.Model, o Options) (*Session, 
 		return nil, err
 	}
 	if err := s.loadEngines(ctx, o, on); err != nil {
-		return nil, err
+		return nil, s.blame(ctx, err)
 	}
 	return s, nil
+}
+
+// blame returns what is wrong with the values of the variables, if that is why TensorFlow did not
+// load the model, else err: TensorFlow names neither the variable nor the file.
+func (s *Session) blame(ctx context.Context, err error) error {
+	var e *Error
+	if !errors.As(err, &e) || e.Code != DataLoss && e.Code != OutOfRange {
+		return err
+	}
+	keys, keysErr := s.graph.RestoredKeys()
+	c, openErr := s.model.Checkpoint()
+	if keysErr != nil || openErr != nil {
+		return err
+	}
+	return cmp.Or(c.CheckValues(ctx, keys), err)
 }
 
 // newSession checks the options and the model's files, as far as that goes without TensorFlow.

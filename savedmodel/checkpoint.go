@@ -3,7 +3,6 @@ package savedmodel
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,10 @@ import (
 // maxIndex bounds the size of variables.index. An entry takes some 50 bytes, so this is room for
 // tens of millions of variables.
 const maxIndex = 1 << 30
+
+// bundleVersion is the version of checkpoints that TensorFlow 2.15 to 2.21 reads
+// (kTensorBundleVersion).
+const bundleVersion = 1
 
 // objectGraphKey is the entry with the serialized TrackableObjectGraph, which gives the variables'
 // names (OBJECT_GRAPH_PROTO_KEY).
@@ -49,7 +52,8 @@ type CheckpointTensor struct {
 	// tensor in one piece.
 	Slices []*CheckpointSlice
 
-	crc uint32
+	crc      uint32
+	declared int // number of slices that the entry says it has
 }
 
 // CheckpointSlice is a part of a partitioned variable.
@@ -146,6 +150,9 @@ func (c *Checkpoint) readHeader(path string, value []byte) error {
 	if header.GetEndianness() != pb.BundleHeaderProto_LITTLE {
 		return formatError(path, "was written on a big-endian machine, which is not read here")
 	}
+	if v := header.GetVersion(); v.GetMinConsumer() > bundleVersion || slices.Contains(v.GetBadConsumers(), bundleVersion) {
+		return formatError(path, "was written for later versions of TensorFlow: want a checkpoint of version %d, got %d", bundleVersion, max(v.GetMinConsumer(), v.GetProducer()))
+	}
 	if header.GetNumShards() <= 0 {
 		return formatError(path, "is damaged: it has %d data files", header.GetNumShards())
 	}
@@ -162,29 +169,8 @@ func newCheckpointTensor(path, key string, value []byte) (*CheckpointTensor, err
 		Key: key, Name: strings.TrimSuffix(key, "/.ATTRIBUTES/VARIABLE_VALUE"),
 		DType: graph.DType(entry.GetDtype()), Shape: graph.Shape(entry.GetShape()),
 		Shard: int(entry.GetShardId()), Offset: entry.GetOffset(), Size: entry.GetSize(), crc: entry.GetCrc32C(),
+		declared: len(entry.GetSlices()),
 	}, nil
-}
-
-// check refuses entries that no checkpoint can hold.
-func (c *Checkpoint) check(path string) error {
-	for _, t := range c.byKey {
-		bad := func(format string, args ...any) error {
-			return formatError(path, "is damaged: entry %q %s", t.Key, fmt.Sprintf(format, args...))
-		}
-		n, ok := t.Shape.NumElements()
-		switch size := int64(t.DType.Size()); {
-		case !ok:
-			return bad("has no possible shape %v", t.Shape)
-		case t.Slices != nil:
-		case t.Shard < 0 || t.Shard >= c.Shards:
-			return bad("lies in data file %d of %d", t.Shard, c.Shards)
-		case t.Offset < 0 || t.Size < 0 || t.Offset > 1<<62-t.Size:
-			return bad("lies at an impossible place")
-		case size > 0 && t.Size != 0 && (n > t.Size || n*size != t.Size):
-			return bad("has %d bytes, which is not what %v %v takes", t.Size, t.DType, t.Shape)
-		}
-	}
-	return nil
 }
 
 // Tensor returns the entry with the given key, or nil. Entries of slices have keys too.
@@ -193,36 +179,6 @@ func (c *Checkpoint) Tensor(key string) *CheckpointTensor { return c.byKey[key] 
 // ShardFile returns the path of a data file.
 func (c *Checkpoint) ShardFile(i int) string {
 	return fmt.Sprintf("%s.data-%05d-of-%05d", c.Prefix, i, c.Shards)
-}
-
-// CheckShards reports a data file that is missing, or shorter than the index says.
-func (c *Checkpoint) CheckShards() error {
-	need := make(map[int]int64, min(c.Shards, len(c.byKey)))
-	for _, t := range c.byKey {
-		if t.Slices == nil {
-			need[t.Shard] = max(need[t.Shard], t.Offset+t.Size)
-		}
-	}
-	shards := make([]int, 0, len(need))
-	for i := range need {
-		shards = append(shards, i)
-	}
-	slices.Sort(shards)
-	for _, i := range shards {
-		path := c.ShardFile(i)
-		info, err := os.Stat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return &FileError{File: path, Msg: "is missing: it holds values of the model's variables", Err: err}
-		case err != nil:
-			return &FileError{File: path, Msg: cause(err), Err: err}
-		case !info.Mode().IsRegular():
-			return formatError(path, "is no regular file")
-		case info.Size() < need[i]:
-			return formatError(path, "is cut off: %d bytes long, the index speaks of %d; copy it again", info.Size(), need[i])
-		}
-	}
-	return nil
 }
 
 // nameVariables gives the entries the names that they have in the checkpoint's object graph. Keys

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // UninitializedError says that a signature reads variables that loading leaves without a value, so
@@ -128,7 +129,82 @@ func (mg *MetaGraph) verifyVariables() error {
 			return formatError(c.Prefix+".index", "has no value for %q: these are another model's variables", strings.TrimSuffix(key, "/.ATTRIBUTES/VARIABLE_VALUE"))
 		}
 	}
+	if err := mg.verifyTypes(c, restore); err != nil {
+		return err
+	}
 	return c.CheckShards()
+}
+
+// verifyTypes checks that the entries which the restore op reads have the types that it wants, and
+// the shapes of the variables that get them: TensorFlow would load another shape without a word,
+// and each run would fail, or not, with an error that speaks of the row.
+func (mg *MetaGraph) verifyTypes(c *Checkpoint, restore *restoreOps) error {
+	flow, err := restore.reach.Flow(nil)
+	if err != nil {
+		return err
+	}
+	damaged := func(t *CheckpointTensor, format string, args ...any) error {
+		return formatError(c.Prefix+".index", "does not fit the graph: entry %q (%q) %s", t.Key, t.Name, fmt.Sprintf(format, args...))
+	}
+	for _, f := range flow.All() {
+		for _, n := range f.Nodes {
+			for i, key := range wholeKeys(n) {
+				types := n.Def.GetAttr()["dtypes"].GetList().GetType()
+				t := c.Tensor(key)
+				if t != nil && i < len(types) && graph.DType(types[i]) != t.DType {
+					return damaged(t, "is %v, and the variable is %v", t.DType, graph.DType(types[i]))
+				}
+			}
+			key, shape := assigned(flow, f, n)
+			if t := c.Tensor(key); t != nil && !shape.Admits(t.Shape.Dims()) {
+				return damaged(t, "has shape %v, and the variable has %v", t.Shape, shape)
+			}
+		}
+	}
+	return nil
+}
+
+// wholeKeys returns the keys that a restore operation reads, each at the place of its output; ""
+// for what it reads slices of. Other operations have none.
+func wholeKeys(n *graph.Node) []string {
+	if n.Op != "RestoreV2" || n.In(1) == nil || n.In(2) == nil {
+		return nil
+	}
+	slices := n.In(2).Def.GetAttr()["value"].GetTensor().GetStringVal()
+	var keys []string
+	for i, key := range n.In(1).Def.GetAttr()["value"].GetTensor().GetStringVal() {
+		// the last value of a constant stands for those that are not there
+		if n := len(slices); n > 0 && len(slices[min(i, n-1)]) > 0 {
+			key = nil
+		}
+		keys = append(keys, string(key))
+	}
+	return keys
+}
+
+// assigned returns the key of the entry that an operation gives to a variable, unchanged, and the
+// shape that the graph says the variable has.
+func assigned(flow *graph.Flow, f *graph.Function, n *graph.Node) (key string, shape tensor.Shape) {
+	if n.Op != "AssignVariableOp" && n.Op != "Assign" || len(n.Inputs) < 2 {
+		return "", tensor.UnknownShape()
+	}
+	value := n.Inputs[1]
+	for range len(f.Nodes) {
+		if value.Node == nil || value.Node.Op != "Identity" || len(value.Node.Inputs) == 0 {
+			break
+		}
+		value = value.Node.Inputs[0]
+	}
+	variable := flow.Origin(graph.Place{F: f, Ref: n.Inputs[0]}).Ref.Node
+	if value.Node == nil || variable == nil {
+		return "", tensor.UnknownShape()
+	}
+	keys := wholeKeys(value.Node)
+	declared, ok := variable.Def.GetAttr()["shape"]
+	if value.Out >= len(keys) || !ok {
+		return "", tensor.UnknownShape()
+	}
+	return keys[value.Out], graph.Shape(declared.GetShape())
 }
 
 // missingIndex says that variables.index is missing, unless the model has no variable whose value
@@ -150,6 +226,7 @@ func (mg *MetaGraph) missingIndex(restore *restoreOps, err error) error {
 type restoreOps struct {
 	keys    []string        // of the checkpoint's entries that are read
 	handles map[string]bool // the resource names of the variables that the op reaches
+	reach   *graph.Reach    // what the op reaches; nil for a model without one
 }
 
 // restored follows the graph from the saver's restore op.
@@ -173,6 +250,7 @@ func (mg *MetaGraph) restored() (*restoreOps, error) {
 	}
 	addVariables(r.handles, main)
 	r.addKeys(main)
+	r.reach = reach
 	for _, name := range slices.Sorted(maps.Keys(reach.Functions)) {
 		f, err := mg.graph.Resolve(name)
 		if err != nil {

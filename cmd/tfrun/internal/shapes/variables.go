@@ -93,6 +93,11 @@ func ListVariables(ctx context.Context, m *savedmodel.Model, stats bool) (*Varia
 	if err != nil {
 		return nil, err
 	}
+	if stats {
+		if err := cmp.Or(c.CheckShards(), c.CheckValues(ctx, nil)); err != nil {
+			return nil, err
+		}
+	}
 	v := &Variables{Model: m.Dir, Version: m.Version, Shards: c.Shards, Variables: []Variable{}}
 	for _, t := range c.Tensors {
 		if t.Internal() {
