@@ -5,6 +5,7 @@ package runner
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,5 +102,55 @@ func TestLoadDeadline(t *testing.T) {
 			t.Errorf("after %v: %v; the context: %v", wait, err, ctx.Err())
 		}
 		cancel()
+	}
+}
+
+// lookedAt is a context that is done once it was looked at so many times.
+type lookedAt struct {
+	context.Context
+	looks  atomic.Int64
+	cancel context.CancelFunc
+}
+
+func (c *lookedAt) Err() error {
+	if c.looks.Add(-1) < 0 {
+		c.cancel()
+	}
+	return c.Context.Err()
+}
+
+// A context that is done while a large input is copied ends the call there, and TensorFlow does not
+// run. One that is done while a large output is copied ends that.
+func TestCopiesEnd(t *testing.T) {
+	t.Parallel()
+	s := load(t, "mod_big_int/model")
+	x, err := tensor.New(tensor.Int64, 2<<20) // 16 MiB, as has each of the two outputs
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _ := tensor.Values[int64](x)
+	for i := range values {
+		values[i] = int64(i)
+	}
+	for _, tt := range []struct {
+		looks int64
+		runs  int64 // whether TensorFlow is called
+		ends  bool
+	}{{0, 0, false}, {5, 0, false}, {16 + 8, 1, false}, {1000, 1, true}} {
+		inner, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ctx := &lookedAt{Context: inner, cancel: cancel}
+		ctx.looks.Store(tt.looks)
+		before := s.Stats()
+		out, err := s.Run(ctx, "", map[string]tensor.Tensor{"x": x})
+		if tt.ends != (err == nil) || !tt.ends && !errors.Is(err, context.Canceled) {
+			t.Errorf("done after %d looks: %v", tt.looks, err)
+		}
+		if tt.ends && !out["same"].Equal(x) {
+			t.Error("the output is not the input")
+		}
+		if runs := s.Stats().Runs - before.Runs; runs != tt.runs {
+			t.Errorf("done after %d looks: %d runs, want %d", tt.looks, runs, tt.runs)
+		}
 	}
 }

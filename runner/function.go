@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tfrun/tfrun/internal/crash"
@@ -153,9 +154,18 @@ func (f *Function) Call(ctx context.Context, feeds []tf.Feed) ([]tensor.Tensor, 
 	if sizeOf(feeds).bytes <= recycledFeed {
 		r = f.fed
 	}
+	var cut error
+	feeds = slices.Clone(feeds)
+	for i := range feeds {
+		feeds[i] = feeds[i].Within(ctx, func(err error) { cut = err })
+	}
 	c, err := f.load(feeds, r)
 	if err != nil {
 		return nil, err
+	}
+	if cut != nil {
+		c.loaded.Release()
+		return nil, cut
 	}
 	out, err := c.run(ctx)
 	if err == nil {
@@ -212,7 +222,7 @@ func (f *Function) feed(feeds []tf.Feed, r *tf.Recycler) (*call, error) {
 }
 
 // run runs what is fed, until the context is done or the session's timeout is over: TensorFlow may
-// go on for longer, in which case the values are left to it.
+// go on for longer, in which case the values are left to it, and released at its end.
 func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 	timeout := c.function.session.patience()
 	if ctx.Done() == nil && timeout == nil {
@@ -224,17 +234,28 @@ func (c *call) run(ctx context.Context) ([]tensor.Tensor, error) {
 	}
 	over := make(chan result, 1)
 	var out []tensor.Tensor
+	var left atomic.Bool // the caller has left, or the run is over: whichever comes first
 	crash.Go(func() (err error) {
 		out, err = c.wait(ctx)
 		return err
-	}, func(err error) { over <- result{out, err} })
+	}, func(err error) {
+		if over <- (result{out, err}); !left.CompareAndSwap(false, true) {
+			c.loaded.Release()
+		}
+	})
+	leave := func(err error) ([]tensor.Tensor, error) {
+		if !left.CompareAndSwap(false, true) {
+			c.loaded.Release()
+		}
+		return nil, err
+	}
 	select {
 	case r := <-over:
 		return r.out, r.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return leave(ctx.Err())
 	case <-timeout:
-		return nil, tf.Late(c.function.session.o.Timeout)
+		return leave(tf.Late(c.function.session.o.Timeout))
 	}
 }
 

@@ -3,6 +3,7 @@
 package tf
 
 import (
+	"context"
 	"io"
 	"runtime"
 	"slices"
@@ -135,9 +136,9 @@ func reshaped(t *tf.Tensor, dims []int64) (*tf.Tensor, error) {
 	return h.run(map[tf.Output]*tf.Tensor{h.in: t, h.shape: sizes})
 }
 
-// fromC copies a tensor to Go memory, which may come from r. It may change the shape of c, so c
-// must not be used afterwards.
-func fromC(c *cTensor, r *Recycler) (tensor.Tensor, error) {
+// fromC copies a tensor to Go memory, which may come from r, unless the context is done before: the
+// error is the context's then. It may change the shape of c, so c must not be used afterwards.
+func fromC(ctx context.Context, c *cTensor, r *Recycler) (tensor.Tensor, error) {
 	// Without a use of the tensor after the copy, the binding's finalizer may free its memory while
 	// it is read.
 	defer runtime.KeepAlive(c)
@@ -156,12 +157,12 @@ func fromC(c *cTensor, r *Recycler) (tensor.Tensor, error) {
 			if raw, err = bitcast(c, tensor.Int8); err != nil {
 				return err
 			}
-			if t, err = fromC(raw, nil); err == nil {
+			if t, err = fromC(ctx, raw, nil); err == nil {
 				t, err = tensor.FromBytes(tensor.Qint8, t.Bytes(), dims...)
 			}
 		case dtype.Size() > 0:
 			if t, err = r.tensor(dtype, dims); err == nil {
-				_, err = c.t.WriteContentsTo((*copyWriter)(&t))
+				_, err = c.t.WriteContentsTo(&copyWriter{ctx, t.Bytes()})
 			}
 		default:
 			return &DTypeError{DType: dtype}
@@ -171,15 +172,17 @@ func fromC(c *cTensor, r *Recycler) (tensor.Tensor, error) {
 	return t, err
 }
 
-// copyWriter copies into a tensor of the same size what Tensor.WriteContentsTo writes in one call.
-type copyWriter tensor.Tensor
+// copyWriter copies into memory of the same size what Tensor.WriteContentsTo writes in one call.
+type copyWriter struct {
+	ctx context.Context //nolint:containedctx // of the one call
+	dst []byte
+}
 
 func (w *copyWriter) Write(p []byte) (int, error) {
-	dst := tensor.Tensor(*w).Bytes()
-	if len(p) != len(dst) {
+	if len(p) != len(w.dst) {
 		return 0, io.ErrShortWrite
 	}
-	return copy(dst, p), nil
+	return copyWithin(w.ctx, w.dst, p)
 }
 
 // flatValue reads types that WriteContentsTo does not know with Value, which is fast only for

@@ -51,6 +51,8 @@ type Feed struct {
 	Fill func(dst []byte) error
 	// Strings holds the values of a String tensor, row-major.
 	Strings []string
+
+	values []byte // that Fill copies, where it does only that
 }
 
 // FeedTensor returns a Feed of a tensor.
@@ -60,6 +62,7 @@ func FeedTensor(t tensor.Tensor) Feed {
 		Dims:    t.Dims(),
 		Fill:    func(dst []byte) error { copy(dst, t.Bytes()); return nil },
 		Strings: t.Strings(),
+		values:  t.Bytes(),
 	}
 }
 

@@ -254,11 +254,14 @@ func (l *tfLoaded) Run(ctx context.Context, other Program) ([]tensor.Tensor, err
 			// The tensor is copied and freed here, so it is not counted.
 			c, fetched = &cTensor{t: fetched[0]}, fetched[1:]
 		}
-		t, err := fromC(c, l.recycler)
+		t, err := fromC(ctx, c, l.recycler)
 		if j < 0 {
 			free(c.t)
 		}
 		if err != nil {
+			for _, rest := range fetched {
+				free(rest)
+			}
 			return nil, err
 		}
 		out[i] = t
@@ -317,7 +320,7 @@ func (l *tfLoaded) Values() ([]tensor.Tensor, error) {
 	list := make([]tensor.Tensor, len(l.held))
 	for i, c := range l.held {
 		var err error
-		if list[i], err = fromC(c, nil); err != nil {
+		if list[i], err = fromC(context.Background(), c, nil); err != nil {
 			return nil, err
 		}
 	}

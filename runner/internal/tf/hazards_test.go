@@ -4,6 +4,7 @@ package tf
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -91,7 +92,7 @@ func there(x tensor.Tensor) (tensor.Tensor, error) {
 		return tensor.Tensor{}, err
 	}
 	defer c.release()
-	return fromC(c, nil)
+	return fromC(context.Background(), c, nil)
 }
 
 // same reports whether two tensors are of one type, one shape and the same bits.
@@ -164,7 +165,7 @@ func TestReadDuringCollections(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if y, err := fromC(c, nil); err != nil || !same(x, y) {
+				if y, err := fromC(context.Background(), c, nil); err != nil || !same(x, y) {
 					t.Errorf("%s: other values came back (%v)", x.DType(), err)
 				}
 			}
@@ -222,7 +223,7 @@ func TestShapesAreCopied(t *testing.T) {
 		if got := fmt.Sprint(c.t.Shape()); got != "[2 3]" {
 			t.Errorf("%s: the shape became %s", dtype, got)
 		}
-		y, err := fromC(c, nil)
+		y, err := fromC(context.Background(), c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
