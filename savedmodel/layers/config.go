@@ -67,11 +67,12 @@ func (l *LayerConfig) IsOperation() bool {
 	if l.Module != "" {
 		return strings.HasPrefix(l.Module, "keras.src.ops.") || strings.HasPrefix(l.Module, "keras.ops")
 	}
-	if rules.Operations[rules.OperationName(l.ClassName)] == nil && !severalOutputs[l.ClassName] {
+	if !rules.IsOperation(l.ClassName) && !severalOutputs[l.ClassName] {
 		return false
 	}
 	c := rules.ParseConfig(l.Config)
-	return c != nil && !c.Has("dtype") && !c.Has("trainable")
+	_, policy := c["dtype"].(map[string]any) // operations such as Cast have a plain name there
+	return c != nil && !policy && !c.Has("trainable")
 }
 
 // Trains reports whether training may change the layer's variables.

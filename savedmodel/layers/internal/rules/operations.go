@@ -11,11 +11,21 @@ import (
 // operationShapes is the rule of a function of TensorFlow ("math.add") or an operation of Keras 3
 // ("Add"), called with the tensors in and with the arguments that the config carries.
 func operationShapes(function string, c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	rule := Operations[OperationName(function)]
+	name := OperationName(function)
+	rule := Operations[name]
+	if own := keras3Operations[name]; own != nil && c.v3() {
+		rule = own
+	}
 	if rule == nil || !in[0].Ranked() {
 		return nil, false
 	}
 	return rule(c, in)
+}
+
+// IsOperation reports whether a class name is that of an operation of Keras 3 that has a rule.
+func IsOperation(class string) bool {
+	name := OperationName(class)
+	return Operations[name] != nil || keras3Operations[name] != nil
 }
 
 // OperationName is what "math.reduce_mean", "ReduceMean" and "reduce_mean" have in common.
@@ -203,8 +213,20 @@ func sliceOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	}
 	dims := in[0].Dims()
 	var out []int64
-	for _, k := range list {
+	for i, k := range list {
 		switch s, isSlice := sliceOf(k); {
+		case isEllipsis(k):
+			rest := len(list) - i - 1
+			for _, after := range list[i+1:] {
+				if after == nil {
+					rest--
+				}
+			}
+			if rest > len(dims) {
+				return nil, false
+			}
+			whole := len(dims) - rest
+			out, dims = append(out, dims[:whole]...), dims[whole:]
 		case isSlice && len(dims) > 0:
 			d, ok := s.size(dims[0])
 			if !ok {
@@ -221,6 +243,12 @@ func sliceOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 		}
 	}
 	return single(tensor.MakeShape(append(out, dims...)...))
+}
+
+// isEllipsis reports whether an index stands for all axes that no other index is for.
+func isEllipsis(v any) bool {
+	m, _ := v.(map[string]any)
+	return m["class_name"] == "__ellipsis__"
 }
 
 // sliceBounds is start:stop:step, each of which may be missing.

@@ -20,24 +20,13 @@ func TestRules(t *testing.T) {
 		Call   map[string]any `json:"call"`
 		Out    []tensor.Shape `json:"out"`
 	}
-	z, err := zip.OpenReader("testdata/rules.zip")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer z.Close()
 	missing, all := 0, 0
-	for _, file := range z.File {
-		r, err := file.Open()
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"keras2.json", "keras3.json"} {
 		var f struct {
 			Keras   string  `json:"keras"`
 			Entries []entry `json:"entries"`
 		}
-		if err := json.NewDecoder(r).Decode(&f); err != nil {
-			t.Fatal(err)
-		}
+		readRecorded(t, name, &f)
 		for _, e := range f.Entries {
 			all++
 			e.Config[VersionKey] = f.Keras
@@ -53,6 +42,23 @@ func TestRules(t *testing.T) {
 	}
 	if all < 2000 || missing > 8 {
 		t.Errorf("%d of %d layers have no rule, want at most 8 of over 2000", missing, all)
+	}
+}
+
+// readRecorded decodes a file of testdata/rules.zip.
+func readRecorded(t *testing.T, name string, v any) {
+	t.Helper()
+	z, err := zip.OpenReader("testdata/rules.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	r, err := z.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewDecoder(r).Decode(v); err != nil {
+		t.Fatal(err)
 	}
 }
 
