@@ -2,6 +2,7 @@ package kerasfile
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,8 @@ type attacher struct {
 	byName map[string]*layers.LayerConfig
 	// vars are the variables of the table, each once.
 	vars map[*Variable]*savedmodel.Variable
+	// addMetric says that the model has metrics by add_metric, which Keras does not count.
+	addMetric bool
 	// unsure are layers of which it is not known what training changes.
 	unsure []string
 }
@@ -136,6 +139,15 @@ func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
 		a.unsure = append(a.unsure, l.Name)
 	}
 	a.addLowRank(l, p, trainable)
+	a.openSizes(l, p)
+}
+
+// openSizes gives a variable whose size Keras leaves open, and of which its summary therefore
+// counts nothing, that shape: what adapt noted for a Discretization of Keras 2.
+func (a *attacher) openSizes(l *layers.LayerConfig, p part) {
+	if a.keras2 && p.sure && p.class == "Discretization" && len(l.Variables) == 1 {
+		l.Variables[0].Shape = tensor.MakeShape(2, tensor.Unknown)
+	}
 }
 
 // collect adds the variables of an object and of those below it, under a name. It reports whether
@@ -155,7 +167,8 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 	}
 	for _, child := range o.names {
 		c := o.children[child]
-		sure = a.collect(l, c, name+"/"+child, p.within(child, c), trainable) && sure
+		within := p.within(child, c)
+		sure = a.collect(l, c, name+"/"+child, within, trainable && within.config["trainable"] != false) && sure
 	}
 	return sure
 }
@@ -292,13 +305,41 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 	for _, v := range vars {
 		lowRank = lowRank || strings.HasPrefix(shortName(v.Name), "lora_")
 	}
+	frozen := map[string]bool{}
+	frozenWithin(p.config, frozen, 0)
+	if inner, ok := serialized(p.config["layer"]); ok && p.class != "Bidirectional" && inner.config["trainable"] == false {
+		trainable = false // the names of Keras 2's variables may lack the layer's
+	}
 	for _, v := range vars {
 		short := shortName(v.Name)
-		trains := trainable && p.trains(short, v.DType) && !(lowRank && (short == "kernel" || short == "embeddings"))
+		trains := trainable && p.trains(short, v.DType) && !(lowRank && (short == "kernel" || short == "embeddings")) &&
+			!(len(frozen) > 0 && slices.ContainsFunc(strings.Split(v.Name, "/"), func(name string) bool { return frozen[name] }))
 		l.Variables = append(l.Variables, a.variable(v, v.Name, trains))
 	}
+	a.openSizes(l, p)
 	if !p.sure && trainable && len(vars) > 0 {
 		a.unsure = append(a.unsure, l.Name)
+	}
+}
+
+// frozenWithin notes the names of the layers in a layer's configuration that training leaves alone,
+// such as the forward layer of a Bidirectional.
+func frozenWithin(config any, names map[string]bool, depth int) {
+	if depth > maxDepth {
+		return
+	}
+	switch config := config.(type) {
+	case map[string]any:
+		if name, _ := config["name"].(string); depth > 0 && config["trainable"] == false {
+			names[name] = true
+		}
+		for _, v := range config {
+			frozenWithin(v, names, depth+1)
+		}
+	case []any:
+		for _, v := range config {
+			frozenWithin(v, names, depth+1)
+		}
 	}
 }
 

@@ -80,21 +80,24 @@ var orders = map[string][]string{
 	"Embedding":          {"embeddings", "embeddings_scale", "embeddings_zero", "g_idx"},
 	"BatchNormalization": {"gamma", "beta", "moving_mean", "moving_variance"},
 	"LayerNormalization": {"gamma", "beta"},
-	"GroupNormalization": {"gamma", "beta"},
-	"RMSNormalization":   {"scale"},
-	"Normalization":      {"mean", "variance", "count"},
-	"PReLU":              {"alpha"},
-	"LSTMCell":           {"kernel", "recurrent_kernel", "bias"},
-	"GRUCell":            {"kernel", "recurrent_kernel", "bias"},
-	"SimpleRNNCell":      {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTM1DCell":     {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTM2DCell":     {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTM3DCell":     {"kernel", "recurrent_kernel", "bias"},
-	"ConvLSTMCell":       {"kernel", "recurrent_kernel", "bias"},
-	"SeparableConv1D":    {"depthwise_kernel", "pointwise_kernel", "bias"},
-	"SeparableConv2D":    {"depthwise_kernel", "pointwise_kernel", "bias"},
-	"Attention":          {"scale", "concat_score_weight"},
-	"AdditiveAttention":  {"scale"},
+
+	"SyncBatchNormalization": {"gamma", "beta", "moving_mean", "moving_variance"},
+	"RandomFourierFeatures":  {"kernel_scale", "unscaled_kernel", "bias"},
+	"GroupNormalization":     {"gamma", "beta"},
+	"RMSNormalization":       {"scale"},
+	"Normalization":          {"mean", "variance", "count"},
+	"PReLU":                  {"alpha"},
+	"LSTMCell":               {"kernel", "recurrent_kernel", "bias"},
+	"GRUCell":                {"kernel", "recurrent_kernel", "bias"},
+	"SimpleRNNCell":          {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM1DCell":         {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM2DCell":         {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTM3DCell":         {"kernel", "recurrent_kernel", "bias"},
+	"ConvLSTMCell":           {"kernel", "recurrent_kernel", "bias"},
+	"SeparableConv1D":        {"depthwise_kernel", "pointwise_kernel", "bias"},
+	"SeparableConv2D":        {"depthwise_kernel", "pointwise_kernel", "bias"},
+	"Attention":              {"scale", "concat_score_weight"},
+	"AdditiveAttention":      {"scale"},
 }
 
 // names returns the names of a part's own variables by their numbers; nil where they are not known.
@@ -108,6 +111,11 @@ func (p part) names(n int) []string {
 	case ok:
 	case p.class == "ReversibleEmbedding":
 		names = p.reversible()
+	case p.quantization() == "float8":
+		names = []string{"kernel", "bias"}
+		for _, of := range []string{"inputs", "kernel", "outputs_grad"} {
+			names = append(names, of+"_scale", of+"_amax_history")
+		}
 	case p.class == "Dense", p.class == "EinsumDense", strings.Contains(p.class, "Conv"):
 		names = []string{"kernel", "bias", "kernel_scale", "kernel_zero", "g_idx"}
 	default:
@@ -174,5 +182,8 @@ func (p part) trains(name string, d tensor.DType) bool {
 	case "mean", "variance":
 		return p.class != "Normalization"
 	}
-	return !strings.HasSuffix(name, "_scale") && !strings.HasSuffix(name, "_zero")
+	if p.class == "RandomFourierFeatures" {
+		return name == "kernel_scale"
+	}
+	return p.quantization() == "float8" || !strings.HasSuffix(name, "_scale") && !strings.HasSuffix(name, "_zero")
 }

@@ -1,6 +1,7 @@
 package kerasfile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -77,27 +78,38 @@ func (a *attacher) guessClass(p *layers.Part, name string) {
 	p.Why = append(p.Why, reason)
 }
 
-// classOf returns the class of Keras' own whose layers have variables of such names and ranks.
+// classOf returns the class of Keras' own whose layers have variables of such names and ranks, and
+// no others.
 func classOf(vars []*savedmodel.Variable) (string, bool) {
 	rank := map[string]int{}
 	for _, v := range vars {
 		rank[shortName(v.Name)] = v.Shape.Rank()
 	}
-	has := func(name string) bool { _, ok := rank[name]; return ok }
+	if len(rank) < len(vars) { // several layers in one
+		return "", false
+	}
+	// only reports whether the names are all of some and any of more
+	only := func(some string, more ...string) bool {
+		_, ok := rank[some]
+		for name := range rank {
+			ok = ok && (name == some || slices.Contains(more, name))
+		}
+		return ok
+	}
 	switch {
-	case has("recurrent_kernel") && has("kernel"):
+	case only("recurrent_kernel", "kernel", "bias") && len(rank) > 1:
 		return recurrentClass(vars)
-	case has("embeddings"):
+	case only("embeddings"):
 		return "Embedding", true
-	case has("moving_mean"):
+	case only("moving_mean", "moving_variance", "gamma", "beta"):
 		return "BatchNormalization", true
-	case has("gamma") && has("beta"):
+	case only("gamma", "beta") && len(rank) == 2:
 		return "LayerNormalization", true
-	case has("pointwise_kernel"):
+	case only("pointwise_kernel", "depthwise_kernel", "bias"):
 		return "SeparableConv2D", rank["pointwise_kernel"] == 4
-	case has("depthwise_kernel"):
+	case only("depthwise_kernel", "bias"):
 		return "DepthwiseConv2D", rank["depthwise_kernel"] == 4
-	case has("kernel"):
+	case only("kernel", "bias"):
 		class := map[int]string{2: "Dense", 3: "Conv1D", 4: "Conv2D", 5: "Conv3D"}[rank["kernel"]]
 		return class, class != ""
 	}

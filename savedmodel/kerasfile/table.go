@@ -61,6 +61,7 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		}
 	} else {
 		a.object(config, m.tree.root, root.Trains())
+		a.addMetric = slices.ContainsFunc(config.Layers, func(l layers.LayerConfig) bool { return l.ClassName == "AddMetric" })
 		for i, v := range m.tree.root.vars {
 			extra = append(extra, a.variable(v, nameOf(nil, i), root.Trains()))
 		}
@@ -86,18 +87,26 @@ func (a *attacher) metrics(m *Model) []*savedmodel.Variable {
 		}
 	}
 	add(m.tree.root)
-	if list := m.tree.root.children["metrics"]; list != nil && !m.compiled() {
+	if list := m.tree.root.children["metrics"]; list != nil && !m.compiled() && !a.addMetric {
 		add(list)
 	}
 	return found
 }
 
-// compiled reports whether the model was compiled before it was saved.
+// compiled reports whether the model was compiled with a loss or metrics before it was saved, or may
+// have been.
 func (m *Model) compiled() bool {
 	var config struct {
 		Compile json.RawMessage `json:"compile_config"`
 	}
-	return json.Unmarshal(m.config, &config) != nil || len(config.Compile) > 0 && string(config.Compile) != "null"
+	if json.Unmarshal(m.config, &config) != nil {
+		return true
+	}
+	if len(config.Compile) == 0 || string(config.Compile) == "null" {
+		return false
+	}
+	var given map[string]any
+	return json.Unmarshal(config.Compile, &given) != nil || len(given) == 0 || given["loss"] != nil || given["metrics"] != nil || given["weighted_metrics"] != nil
 }
 
 // version is the version of Keras; where the file does not say, one that has the rules of its kind.

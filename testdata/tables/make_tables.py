@@ -689,7 +689,7 @@ def shape_of(text):
     if not re.match(r"^[\[({]", text):
         return text or "?"
     try:
-        value = ast.literal_eval(text)
+        value = ast.literal_eval("(None,)" if text == "(None)" else text)
     except (ValueError, SyntaxError):
         return text
     if isinstance(value, dict):
@@ -739,7 +739,7 @@ def summary_rows(m, keras):
 
 
 def totals(m):
-    count = lambda ws: int(sum(np.prod(w.shape) for w in ws))
+    count = lambda ws: int(sum(np.prod([d or 0 for d in w.shape]) for w in ws))  # Keras counts open sizes as 0
     trainable, non = count(m.trainable_weights), count(m.non_trainable_weights)
     return {"total": trainable + non, "trainable": trainable, "non_trainable": non}
 

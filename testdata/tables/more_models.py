@@ -1289,3 +1289,41 @@ def applications_classes(keras):
     x = L.Add()([i, convnext.StochasticDepth(0.1)(x)])
     x = inception.CustomScaleLayer(scale=0.2)([x, L.Conv2D(4, 1)(x)])
     return keras.Model(i, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
+
+
+@model()
+def frozen_inside(keras):
+    L = keras.layers
+    bi = L.Bidirectional(L.GRU(3, return_sequences=True))
+    m = keras.Sequential([keras.Input((5, 4)), bi, L.TimeDistributed(L.Dense(4)), L.Flatten(), L.Dense(1)])
+    if keras.__name__ == "keras":  # Keras 2 does not save it
+        bi.forward_layer.trainable = False
+    m.layers[1].layer.trainable = False
+    return m
+
+
+@model("k3")
+def quantized_float8(keras):
+    L = keras.layers
+    body = keras.Sequential([keras.Input((8,)), L.Dense(8, activation="relu"), L.Dense(8, use_bias=False)], name="body")
+    m = keras.Sequential([keras.Input((8,)), body, L.Dropout(0.2), L.Dense(2)], name="outer")
+    m.quantize("float8")
+    return m
+
+
+@model("k2")
+def discretized(keras):
+    L = keras.layers
+    a = keras.Input((1,), name="age")
+    d = L.Discretization(num_bins=4, output_mode="one_hot")
+    d.adapt(np.arange(20.0).reshape(20, 1))
+    return keras.Model(a, L.Dense(1)(d(a)))
+
+
+@model("k3")
+def ops_outputs(keras):
+    L, ops = keras.layers, keras.ops
+    i = keras.Input((6, 8))
+    k = ops.argmax(i, axis=-1)
+    return keras.Model(i, [ops.top_k(i, 3)[0], ops.repeat(i, 2, axis=1), ops.tile(k, (1, 2)), ops.cast(k, "float32"), ops.moveaxis(i, 1, 2), ops.unstack(i, axis=1)[0],
+                           ops.cumsum(i), L.Dense(2)(ops.pad(i, ((0, 0), (1, 2), (0, 0))))])

@@ -218,8 +218,11 @@ func parseCall(v any) *callArgs {
 		if !ok || len(list) == 0 {
 			return nil
 		}
-		if _, isName := list[0].(string); isName && len(list) > 3 {
+		if name, isName := list[0].(string); isName && len(list) > 3 {
 			named, _ := list[3].(map[string]any)
+			if name == "_CONSTANT_VALUE" { // the equation of an einsum
+				return &callArgs{named: named, args: list[2:3]}
+			}
 			return &callArgs{named: named}
 		}
 		v = list[0]

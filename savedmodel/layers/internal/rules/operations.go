@@ -13,7 +13,11 @@ import (
 func operationShapes(function string, c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 	name := OperationName(function)
 	rule := Operations[name]
-	if own := keras3Operations[name]; own != nil && c.v3() {
+	own := keras2Operations[name]
+	if c.v3() {
+		own = keras3Operations[name]
+	}
+	if own != nil {
 		rule = own
 	}
 	if rule == nil || !in[0].Ranked() {
@@ -201,7 +205,11 @@ func oneHotOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
 }
 
 func einsumOperation(c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
-	return single(shape.Einsum(c.Str("subscripts"), in))
+	equation, ok := c.arg("subscripts", 0).(string)
+	if !ok {
+		return nil, false
+	}
+	return single(shape.Einsum(equation, in))
 }
 
 // sliceOperation is the rule of x[…] with numbers, slices and None.

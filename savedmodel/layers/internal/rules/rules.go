@@ -51,6 +51,7 @@ var ShapeRules = func() map[string]shapeRule {
 	rules := map[string]shapeRule{
 		"Dense":                  func(c Config, x tensor.Shape) tensor.Shape { return withLast(x, c.Num("units", tensor.Unknown)) },
 		"Embedding":              embeddingShape,
+		"RandomFourierFeatures":  func(c Config, x tensor.Shape) tensor.Shape { return withLast(x, c.Num("output_dim", tensor.Unknown)) },
 		"Flatten":                flattenShape,
 		"Reshape":                reshapeShape,
 		"Permute":                permuteShape,
@@ -78,6 +79,9 @@ var ShapeRules = func() map[string]shapeRule {
 	}
 	for rank, suffix := range map[int]string{1: "1D", 2: "2D", 3: "3D"} {
 		rules["Conv"+suffix] = convRule(rank, "filters")
+		if rank < 3 {
+			rules["LocallyConnected"+suffix] = convRule(rank, "filters")
+		}
 		rules["Conv"+suffix+"Transpose"] = deconvRule(rank)
 		rules["MaxPooling"+suffix] = poolRule(rank)
 		rules["AveragePooling"+suffix] = poolRule(rank)
@@ -98,7 +102,7 @@ var Elementwise = []string{
 	"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "SyncBatchNormalization",
 	"RMSNormalization", "AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "RandAugment", "RandomColorDegeneration", "RandomColorJitter",
 	"RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization",
-	"RandomSaturation", "RandomSharpness", "RandomShear", "Solarization",
+	"RandomSaturation", "RandomSharpness", "RandomShear", "Solarization", "AddLoss", "AddMetric",
 }
 
 // bidirectionalShapes is the shape of Bidirectional: that of the layer inside, merged with the one
