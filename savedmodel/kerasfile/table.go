@@ -93,8 +93,8 @@ func (a *attacher) metrics(m *Model) []*savedmodel.Variable {
 	return found
 }
 
-// compiled reports whether the model was compiled with a loss or metrics before it was saved, or may
-// have been.
+// compiled reports whether the model was compiled with a loss or metrics before it was saved; true
+// where that is not known.
 func (m *Model) compiled() bool {
 	var config struct {
 		Compile json.RawMessage `json:"compile_config"`
