@@ -58,6 +58,7 @@ func (k *keras3) alignObjects() []*looseSeed {
 		}
 	}
 	k.places, k.unnamed = map[string]int{}, map[string]bool{}
+	inputs := k.inputPlaces(objects, order, taken)
 	var hidden []*looseSeed
 	layerAt := make([]*layerCalls, len(objects))
 	for i := 0; i < len(objects); {
@@ -77,9 +78,16 @@ func (k *keras3) alignObjects() []*looseSeed {
 				open = append(open, name)
 			}
 		}
-		picked, sure := k.pair(objects[i:end], open)
+		var places []int // of the objects in between that are open
+		var between []layerObject
 		for j := i; j < end; j++ {
-			name := picked[j-i]
+			if !inputs[j] {
+				places, between = append(places, j), append(between, objects[j])
+			}
+		}
+		picked, sure := k.pair(between, open)
+		for n, j := range places {
+			name := picked[n]
 			switch {
 			case name == "" && objects[j].id < 0:
 				continue
@@ -112,6 +120,37 @@ func (k *keras3) alignObjects() []*looseSeed {
 		}
 	}
 	return hidden
+}
+
+// inputPlaces matches the objects of inputs of a Keras 2 model, which say that they are, to the
+// model's inputs in their order, wherever the connections would have them. It notes their names in
+// taken, and returns their places; nil where there are more or fewer objects than inputs.
+func (k *keras3) inputPlaces(objects []layerObject, order []string, taken map[string]bool) map[int]bool {
+	if k.mg.Framework != savedmodel.Keras2 {
+		return nil
+	}
+	var names []string
+	for _, name := range order {
+		if l := k.byName[name]; l == nil || l.class == "InputLayer" {
+			names = append(names, name)
+		}
+	}
+	var found []int
+	for i, o := range objects {
+		if o.id >= 0 && k.objs.Nodes[o.id].GetUserObject().GetIdentifier() == inputObject {
+			found = append(found, i)
+		}
+	}
+	if len(found) != len(names) {
+		return nil
+	}
+	places := map[int]bool{}
+	for i, place := range found {
+		name := names[i]
+		places[place], taken[name] = true, true
+		k.places[name], k.unnamed[name] = place, true
+	}
+	return places
 }
 
 // pair matches objects without variables to layers, both in order. It returns a name for each

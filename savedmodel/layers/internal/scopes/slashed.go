@@ -18,6 +18,9 @@ import (
 // does, the scopes that look like these are taken for such names too.
 func (s *Scope) findSlashed() map[string]bool {
 	round := s.circles()
+	if stem := s.denseNetStem(); stem != nil {
+		round[stem] = true
+	}
 	if !slices.ContainsFunc(s.Calls, func(c *Call) bool { return !c.Op && round[c] }) {
 		return nil
 	}
@@ -28,6 +31,34 @@ func (s *Scope) findSlashed() map[string]bool {
 		}
 	}
 	return names
+}
+
+// denseNetStem returns the call of "conv1" in DenseNet of keras.applications, whose layers
+// "conv1/conv", "conv1/bn" and "conv1/relu" follow each other and so make no circle.
+func (s *Scope) denseNetStem() *Call {
+	var stem *Call
+	blocks := false
+	for _, c := range s.Calls {
+		switch c.Raw {
+		case "conv1":
+			stem = c
+		case "conv2_block1_0_bn":
+			blocks = true
+		}
+	}
+	if stem == nil || !blocks || !s.OnlyNamed(stem) {
+		return nil
+	}
+	parts := map[string]bool{}
+	for _, n := range stem.Nodes {
+		if below := s.Below(stem); !QuietOps[n.Op] && len(n.Parts) > below {
+			parts[n.Parts[below]] = true
+		}
+	}
+	if len(parts) != 3 || !parts["conv"] || !parts["bn"] || !parts["relu"] {
+		return nil
+	}
+	return stem
 }
 
 // insideLayer matches scopes that a layer of Keras opens within its own, beside [Helpers].
