@@ -306,6 +306,9 @@ func (k *keras3) doubtOrder(arguments bool) {
 		}
 	}
 	movable := k.movable()
+	for name := range k.beforeMerged() {
+		movable[name] = true
+	}
 	for _, r := range k.table.Layers {
 		_, placed := k.places[r.Name]
 		placed = placed && !k.unnamed[r.Name]
@@ -319,6 +322,46 @@ func (k *keras3) doubtOrder(arguments bool) {
 			r.guess("order", whyOrder)
 		}
 	}
+}
+
+// beforeMerged returns the layers before one whose calls look like a single one of several results,
+// as in exports of Keras 2, where these results are taken at several distances from the outputs:
+// then it is not known at which distance its own inputs are.
+func (k *keras3) beforeMerged() map[string]bool {
+	all := map[string]bool{}
+	if k.opens != 1 || k.holdsLayers() || !k.isGraph() {
+		return all
+	}
+	taken := map[*scopes.Call]map[int]bool{} // at which distances results of a call are taken
+	note := func(c *scopes.Call, depth int) {
+		if taken[c] == nil {
+			taken[c] = map[int]bool{}
+		}
+		taken[c][depth] = true
+	}
+	for _, r := range k.scope.Rets {
+		note(k.scope.Owner[r.Node], -1)
+	}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			for _, e := range c.Ins {
+				note(e.From, k.depths[l.name])
+			}
+		}
+	}
+	g, _, _ := k.mapLayers()
+	for _, l := range k.layers {
+		if c := l.calls[0]; len(l.calls) > 1 || l.op || len(c.Outs) < 2 || len(c.Ins) < 2 || len(taken[c]) < 2 {
+			continue
+		}
+		all[l.name] = true
+		for _, r := range k.table.Layers {
+			if g.behind(r.Name)[l.name] {
+				all[r.Name] = true
+			}
+		}
+	}
+	return all
 }
 
 // movable returns the layers without variables that could belong to another object, since a hidden
