@@ -43,12 +43,13 @@ func (e *MemoryError) Hints() []string {
 }
 
 // exhausted reports whether an error means that a device has no memory left. TensorFlow gives these
-// errors a code, but for values that cannot be copied to a GPU: that is an internal error, known by
-// its text (gpu_util.cc).
+// errors a code, which too many open files have too, but for values that cannot be copied to a GPU:
+// that is an internal error, known by its text (gpu_util.cc).
 func exhausted(err error) bool {
 	var e *Error
 	return errors.As(err, &e) &&
-		(e.Code == ResourceExhausted || e.Code == Internal && strings.Contains(e.Msg, "Dst tensor is not initialized"))
+		(e.Code == ResourceExhausted && !strings.Contains(e.Msg, "oo many open files") ||
+			e.Code == Internal && strings.Contains(e.Msg, "Dst tensor is not initialized"))
 }
 
 // fitter runs the batches of a predictor, in halves where a whole batch does not fit the device's

@@ -101,7 +101,8 @@ func ExamineGPU(library string) (GPUReport, error) { return tf.ExamineGPU(librar
 // CatchDeath arranges that died is called when a library in the process ends it: a check of
 // TensorFlow's that fails, a fault in one of its kernels, a call of exit. died runs in a goroutine
 // of its own, and cause is "SIGABRT", "exit(0)" or the like. Other goroutines go on for up to three
-// seconds; then the process ends with status 5. Call CatchDeath once, in the main function of a
+// seconds; then a line is written to what was standard error at the call of CatchDeath, and the
+// process ends with status 5. Call CatchDeath once, in the main function of a
 // program. It works on Linux alone.
 func CatchDeath(died func(cause string)) error { return tf.CatchDeath(died) }
 

@@ -37,7 +37,7 @@ type hostileCase struct {
 
 // hostileCases lists the table's lines in their order.
 func hostileCases() []hostileCase {
-	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments())
+	return slices.Concat(hostileLimits(), hostileData(), hostileBombs(), hostileModels(), hostilePlaces(), hostileFields(), hostileFaults(), hostileMoments(), hostileEnds())
 }
 
 // hostileQuick lists the cases that are tried without TFRUN_HOSTILE, by kind and name: one or two
@@ -60,6 +60,7 @@ var hostileQuick = []string{
 	"model: checkpoint: a variable whose end overflows",
 	"fault: `--isolate`: TensorFlow aborts at a row",
 	"fault: two runs into one output",
+	"fault: 15 open files",
 }
 
 const (

@@ -22,9 +22,10 @@ func main() {
 	// second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	p := newProcess(os.Args[1:])
-	p.interrupt(ctx)
 	// Without this, Go would print the stacks of all goroutines when a library ends the process.
 	_ = runner.CatchDeath(p.died)
+	p.takeStreams()
+	p.interrupt(ctx)
 	code, last := execute(ctx, p.args, p.std)
 	stop()
 	p.exit(code, last)

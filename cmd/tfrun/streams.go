@@ -22,16 +22,18 @@ type process struct {
 	first sync.Once
 }
 
-// newProcess gives the command streams of its own. What others print to the standard streams, such
-// as a model with tf.print, goes to stderr line by line, without characters that steer a terminal.
 func newProcess(args []string) *process {
-	p := &process{std: stdio{os.Stdin, os.Stdout, os.Stderr}, give: func() {}, args: args}
+	return &process{std: stdio{os.Stdin, os.Stdout, os.Stderr}, give: func() {}, args: args}
+}
+
+// takeStreams gives the command streams of its own. What others print to the standard streams, such
+// as a model with tf.print, goes to stderr line by line, without characters that steer a terminal.
+func (p *process) takeStreams() {
 	if out, errs, ok := ownStreams(); ok {
 		p.std.out, p.std.err = out, errs
 		p.said = &lastwords.Filter{To: errs}
 		p.give = divert(p.said)
 	}
-	return p
 }
 
 // exit ends the process, after what was printed has been passed on.

@@ -6,6 +6,7 @@ package tf
 // #define _GNU_SOURCE
 // #include <dlfcn.h>
 // #include <errno.h>
+// #include <fcntl.h>
 // #include <signal.h>
 // #include <stdint.h>
 // #include <stdlib.h>
@@ -22,6 +23,7 @@ package tf
 // enum { count = sizeof fatal / sizeof fatal[0], patience = 3, status = 5 };
 // static struct sigaction before[count];
 // static int told = -1;
+// static int errors = -1; // standard error as it was, whatever descriptor 2 leads to by now
 // static pid_t self;
 // static volatile sig_atomic_t dying;
 //
@@ -34,10 +36,28 @@ package tf
 // #endif
 // }
 //
+// // unheard says what Go has not said in time: it may lack memory, or a thread to run on.
+// static void unheard(int sig) {
+//   static const char *const names[] = {"SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"};
+//   const char *name = "a call of exit";
+//   for (size_t i = 0; i < count; i++) {
+//     if (fatal[i] == sig) name = names[i];
+//   }
+//   const char *const words[] = {
+//     "tfrun: error: ", name,
+//     " has ended the process; it may lack memory or threads: see ulimit -a\n",
+//   };
+//   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+//     ssize_t written = write(errors, words[i], strlen(words[i]));
+//     (void)written;
+//   }
+// }
+//
 // // last passes a signal, or an exit code, to Go, waits a moment, and ends the process.
 // static void last(int sig, int code) {
 //   unsigned char words[2] = {(unsigned char)sig, (unsigned char)code};
-//   if (!dying) {
+//   int first = !dying;
+//   if (first) {
 //     dying = 1;
 //     ssize_t written = write(told, words, sizeof words);
 //     (void)written;
@@ -45,6 +65,7 @@ package tf
 //   struct timespec left = {patience, 0};
 //   while (nanosleep(&left, &left) != 0 && errno == EINTR) {
 //   }
+//   if (first) unheard(sig);
 //   for (;;) syscall(SYS_exit_group, status);
 // }
 //
@@ -97,6 +118,7 @@ package tf
 //
 // static int catch_death(int fd) {
 //   told = fd;
+//   errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
 //   self = getpid();
 //   for (size_t i = 0; i < count; i++) {
 //     struct sigaction action;
@@ -124,8 +146,8 @@ import (
 // CatchDeath makes died be called, in a goroutine, when a library ends the process: by a failed
 // check of TensorFlow's, a fault in one of its kernels, or a call of exit. cause is the signal or
 // the call. The thread in which it happens stops; other threads go on for three seconds, and then
-// the process ends with status 5. A fault in Go's own code stays a panic. CatchDeath may be called
-// once.
+// the process ends with status 5, after a line on what is standard error at this call. A fault in
+// Go's own code stays a panic. CatchDeath may be called once.
 func CatchDeath(died func(cause string)) error {
 	r, w, err := os.Pipe()
 	if err != nil {

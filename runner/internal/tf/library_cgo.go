@@ -74,7 +74,8 @@ var library struct {
 // With "" these are tried: TFRUN_LIBTENSORFLOW, the program's folder and lib below and beside it,
 // the folder known at build time, the places where the dynamic linker looks, and tfrun's cache. An
 // error is a *[LibraryError], also if another library than the named one is open already: no
-// process can have two.
+// process can have two. Where the process may not take the memory that the library needs, it is
+// another error, which names the limit.
 //
 // [Load] calls OpenLibrary. Calling it earlier, at the same time as other work, hides the 0.2 s
 // that opening takes. TensorFlow reads TF_CPP_MIN_LOG_LEVEL, which silences its log, during this
@@ -93,6 +94,9 @@ func OpenLibrary(named string) (Library, error) {
 			}
 		}
 		return library.Library, nil
+	}
+	if err := checkLimits(); err != nil {
+		return Library{}, err
 	}
 	makeThreads(min(runtime.GOMAXPROCS(0), 8) + 2)
 	// The text of dlerror belongs to the thread.

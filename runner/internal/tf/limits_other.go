@@ -1,0 +1,5 @@
+//go:build cgo && !notf && !linux
+
+package tf
+
+func checkLimits() error { return nil }
