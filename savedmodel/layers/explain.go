@@ -6,6 +6,7 @@ import (
 
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -135,7 +136,7 @@ func (e *explainer) word(l *Layer) string {
 		return "Keras prints ? for the layers of a model that was never built: the file does not hold what it takes"
 	case l.Output.Word == "?":
 		return "Keras prints ? for a layer of a model of one's own class that has nothing to build; it is " + shape + " here"
-	case e.by == theInput && len(l.info.in) == 0:
+	case e.by == theInput && len(l.info.in) == 0, len(l.info.in) == 0 && len(l.ConnectedTo) == 0 && !l.info.shape.known():
 		return "Keras prints the word for all layers of a model of one's own class"
 	case l.info.shape.known():
 		return "Keras prints the word for all layers of a model of one's own class; it is " + shape + " here"
@@ -183,6 +184,11 @@ func (e *explainer) open(l *Layer, st *step, i, d int) string {
 	switch {
 	case d == 0:
 		return "None: the batch axis, left open by " + e.by
+	case name == "" && l.Class == "EinsumDense" && leavesOpen(l, d):
+		return "None: the layer's output_shape leaves it open, and Keras prints that"
+	case name == "" && len(l.info.in) == 1 && l.info.in[0].Rank() > d && l.info.in[0].Dim(d) == tensor.Unknown &&
+		(l.Class == "Dense" || slices.Contains(rules.Elementwise, l.Class)):
+		return "None: as in the input"
 	case name == "":
 		return "None: not known before the model runs"
 	case l.Class == "InputLayer":
@@ -221,7 +227,7 @@ func (e *explainer) known(l *Layer, s tensor.Shape, d int) string {
 			return text
 		}
 	}
-	if rule := spatialRule(l, d); rule != nil && in.Rank() == s.Rank() && in.Dim(d) != tensor.Unknown {
+	if rule := spatialRule(l, d); rule != nil && in.Rank() == s.Rank() && in.Dim(d) != tensor.Unknown && rule.size(in.Dim(d)) == s.Dim(d) {
 		if in.Dim(d) == s.Dim(d) && rule.keeps() {
 			return ": as in the input; " + rule.text("")
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -84,6 +85,13 @@ func explainEinsum(l *Layer, in, out tensor.Shape, d int, last bool) string {
 	return fmt.Sprintf(": the kernel's axis %c in the equation %q", output[at], equation)
 }
 
+// leavesOpen reports whether the output_shape of an EinsumDense, which lacks the batch, leaves a
+// size open.
+func leavesOpen(l *Layer, d int) bool {
+	sizes := l.info.config.Nums("output_shape")
+	return d > 0 && d <= len(sizes) && sizes[d-1] == tensor.Unknown
+}
+
 // explainHeads explains what attention with heads gives: the heads' results side by side, projected
 // to one size.
 func explainHeads(l *Layer, in, out tensor.Shape, d int, last bool) string {
@@ -112,6 +120,9 @@ func explainDepthwise(l *Layer, in, out tensor.Shape, _ int, last bool) string {
 	if !last || in.Rank() != out.Rank() || in.Dim(-1) <= 0 {
 		return ""
 	}
+	if out.Dim(-1)%in.Dim(-1) != 0 {
+		return ""
+	}
 	if m := out.Dim(-1) / in.Dim(-1); m > 1 {
 		return fmt.Sprintf(" = %s channels × %d, the depth_multiplier", words.Thousands(in.Dim(-1)), m)
 	}
@@ -122,27 +133,54 @@ func explainBidirectional(l *Layer, _, out tensor.Shape, _ int, last bool) strin
 	if !last {
 		return ""
 	}
-	_, inner := l.info.config.Layer("layer")
-	units := inner.Num("units", 0)
+	class, inner := l.info.config.Layer("layer")
+	units, what := unitsOf(class, inner)
+	if what == "" {
+		return ""
+	}
 	switch mode := l.info.config.Str("merge_mode"); mode {
 	case "concat":
-		if units > 0 && out.Dim(-1) > units {
-			return fmt.Sprintf(" = %s forward + %s backward, concatenated (merge_mode \"concat\")", words.Thousands(units), words.Thousands(out.Dim(-1)-units))
+		switch n := out.Dim(-1); {
+		case n > units:
+			return fmt.Sprintf(" = %s forward + %s backward, concatenated (merge_mode \"concat\")", words.Thousands(units), words.Thousands(n-units))
+		case n == units:
+			return ": the " + what + " of one direction, whose state it is"
 		}
-		return ": the units of one direction, whose state it is"
+		return ""
 	case "":
-		return ": the units of one direction, given apart (no merge_mode)"
+		return ": the " + what + " of one direction, given apart (no merge_mode)"
 	case "ave":
-		return ": the units of either direction, averaged (merge_mode \"ave\")"
+		return ": the " + what + " of either direction, averaged (merge_mode \"ave\")"
 	case "sum":
-		return ": the units of either direction, added (merge_mode \"sum\")"
+		return ": the " + what + " of either direction, added (merge_mode \"sum\")"
 	default:
-		return fmt.Sprintf(": the units of either direction, put together by merge_mode %q", mode)
+		return fmt.Sprintf(": the %s of either direction, put together by merge_mode %q", what, mode)
 	}
 }
 
-func explainFlatten(_ *Layer, in, _ tensor.Shape, d int, _ bool) string {
-	if d != 1 || in.Rank() < 3 {
+// unitsOf returns the width of what a recurrent layer gives, and what Keras calls it; "" where it
+// is not known.
+func unitsOf(class string, c rules.Config) (n int64, what string) {
+	for _, what := range []string{"units", "filters"} {
+		if n := c.Num(what, 0); n > 0 {
+			return n, what
+		}
+	}
+	if class != "RNN" {
+		return 0, ""
+	}
+	_, cell := c.Layer("cell")
+	if cells, _ := cell["cells"].([]any); len(cells) > 0 {
+		_, cell = rules.Config{"cell": cells[len(cells)-1]}.Layer("cell")
+	}
+	if n = cell.Num("units", 0); n > 0 {
+		return n, "units"
+	}
+	return 0, ""
+}
+
+func explainFlatten(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
+	if d != 1 || in.Rank() < 3 || product(in.Drop(1)) != out.Dim(d) {
 		return ""
 	}
 	return " = " + words.Product(in.Drop(1).Dims()) + ": all axes but the batch, flattened"
@@ -152,10 +190,18 @@ func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
 	if d == 0 {
 		return ""
 	}
-	if n, ok := in.Drop(1).NumElements(); ok {
+	if n, ok := in.Drop(1).NumElements(); ok && product(out.Drop(1)) == n {
 		return fmt.Sprintf(": given by target_shape; %s = %s numbers in each row, as in the input", words.Product(out.Drop(1).Dims()), words.Thousands(n))
 	}
 	return ": given by target_shape"
+}
+
+// product returns how many numbers a shape holds, -1 where that is open.
+func product(s tensor.Shape) int64 {
+	if n, ok := s.NumElements(); ok {
+		return n
+	}
+	return -1
 }
 
 func explainPermute(l *Layer, _, _ tensor.Shape, d int, _ bool) string {

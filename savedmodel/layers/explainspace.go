@@ -10,6 +10,7 @@ type spaceRule struct {
 	class                                   string
 	kernel, stride, dilation, before, after int64
 	padding                                 string
+	extra                                   *int64 // the output_padding of a transposed convolution that has one
 }
 
 // spatialRule returns the arithmetic that a layer does to axis d of its output; nil when d is no
@@ -26,7 +27,11 @@ func spatialRule(l *Layer, d int) *spaceRule {
 	if c.Str("data_format") == "channels_first" {
 		at = d - 2
 	}
-	if rank == 0 || c == nil || at < 0 || at >= rank || strings.HasPrefix(l.Class, "Global") || strings.HasPrefix(l.Class, "Spatial") {
+	if steps, _ := c["return_sequences"].(bool); steps && strings.HasPrefix(l.Class, "ConvLSTM") {
+		at-- // behind the axis of the steps
+	}
+	if rank == 0 || c == nil || at < 0 || at >= rank || strings.HasPrefix(l.Class, "Global") || strings.HasPrefix(l.Class, "Spatial") ||
+		strings.HasPrefix(l.Class, "Adaptive") {
 		return nil
 	}
 	r := &spaceRule{class: l.Class, padding: c.Str("padding"), kernel: 1, stride: 1, dilation: 1}
@@ -57,15 +62,55 @@ func spatialRule(l *Layer, d int) *spaceRule {
 			return nil
 		}
 		r.kernel, r.stride, r.dilation = pick("kernel_size", 1), pick("strides", 1), pick("dilation_rate", 1)
+		if c.Has("output_padding") && strings.HasSuffix(l.Class, "Transpose") {
+			extra := pick("output_padding", 0)
+			r.extra = &extra
+		}
 	default:
 		return nil
+	}
+	if r.padding == "" && (strings.Contains(l.Class, "Pooling") || strings.Contains(l.Class, "Conv")) {
+		return nil // a graph does not show it where sizes are open
 	}
 	return r
 }
 
+// cut returns what padding "same" takes off the result of a transposed convolution with an
+// output_padding.
+func (r *spaceRule) cut() int64 {
+	if r.padding == "same" {
+		return ((r.kernel-1)*r.dilation + 1) / 2 * 2
+	}
+	return 0
+}
+
+// size returns what the arithmetic makes of a size of n.
+func (r *spaceRule) size(n int64) int64 {
+	reach := (r.kernel-1)*r.dilation + 1
+	switch {
+	case r.extra != nil:
+		return (n-1)*r.stride + reach - r.cut() + *r.extra
+	case r.keeps():
+		return n
+	case strings.HasPrefix(r.class, "ZeroPadding"):
+		return r.before + n + r.after
+	case strings.HasPrefix(r.class, "Cropping"):
+		return n - r.before - r.after
+	case strings.HasPrefix(r.class, "UpSampling"), strings.HasSuffix(r.class, "Transpose") && (r.padding == "same" || reach <= r.stride):
+		return n * r.stride
+	case strings.HasSuffix(r.class, "Transpose"):
+		return n*r.stride + reach - r.stride
+	case r.padding == "valid" && r.stride > 0:
+		return (n-reach)/r.stride + 1
+	case r.stride > 0:
+		return (n + r.stride - 1) / r.stride
+	}
+	return -1
+}
+
 // keeps reports whether the padding makes up for the kernel.
 func (r *spaceRule) keeps() bool {
-	return r.stride == 1 && (r.padding == "same" || r.padding == "causal" || r.one()) && !strings.HasPrefix(r.class, "UpSampling")
+	return r.extra == nil && r.stride == 1 && (r.padding == "same" || r.padding == "causal" || r.one()) && !strings.HasPrefix(r.class, "UpSampling")
 }
 
 // one reports whether a convolution looks at one place at a time, which needs no padding.
@@ -84,6 +129,12 @@ func (r *spaceRule) text(n string) string {
 		kernel += fmt.Sprintf(", dilation %d", r.dilation)
 	}
 	switch {
+	case r.extra != nil:
+		padding := "no padding"
+		if r.padding == "same" {
+			padding = "padding \"same\""
+		}
+		return fmt.Sprintf("(%s − 1) × %d + %d + %d: %s, stride %d, %s, output_padding %d", n, r.stride, reach-r.cut(), *r.extra, kernel, r.stride, padding, *r.extra)
 	case r.one() && r.stride == 1:
 		return "kernel 1, stride 1 keep the size"
 	case strings.HasPrefix(r.class, "ZeroPadding"):

@@ -1,6 +1,9 @@
 package kerasnames
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Axis returns what dimension i of an input means to the layers of a class: "batch", "time",
 // "height". rank is that of the input.
@@ -17,6 +20,9 @@ func Axis(rank, i int, class string) string {
 	}[rank]
 	if sequence && rank == 5 {
 		names = []string{"", "time", "height", "width", "channels"}
+	}
+	if rank == 5 && i == 1 && class != "" && !slices.Contains(Classes, class) {
+		names = nil // time or depth: the layer's own code knows
 	}
 	if i < len(names) {
 		return names[i]

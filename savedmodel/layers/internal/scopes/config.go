@@ -195,8 +195,13 @@ func (g *configReader) spatial(class string) {
 		g.upSampling(rank)
 	case strings.Contains(class, "Pooling"):
 		if n := g.findAny("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D"); n != nil {
-			g.set("pool_size", window(n, "ksize", rank))
-			g.set("strides", window(n, "strides", rank))
+			of := window
+			if size, stride := window(n, "ksize", 2), window(n, "strides", 2); rank == 1 && len(size) == 2 && len(stride) == 2 && (size[0] > 1 || stride[0] > 1) {
+				// Keras 2 adds an axis behind that of time, and TensorFlow's own functions before it.
+				of = func(n *graph.Node, attr string, _ int64) []int64 { return window(n, attr, 2)[:1] }
+			}
+			g.set("pool_size", of(n, "ksize", rank))
+			g.set("strides", of(n, "strides", rank))
 			g.conf["padding"] = strings.ToLower(n.AttrString("padding"))
 		}
 	case strings.Contains(class, "Conv"):
@@ -306,9 +311,17 @@ func (g *configReader) dilation(n *graph.Node, rank int64) []int64 {
 	}
 	if b := g.find("SpaceToBatchND"); b != nil {
 		if block := graph.Ints(b.In(1)); int64(len(block)) == rank {
-			// Between blocks the convolution is always valid: its padding is that of the blocks.
+			// Between blocks the convolution is always valid: its padding is that of the blocks,
+			// beside what is cut off again behind them.
 			rate = block
-			if pads := graph.Ints(b.In(2)); slices.ContainsFunc(pads, func(p int64) bool { return p != 0 }) || len(pads) == 0 {
+			pads, crops := graph.Ints(b.In(2)), []int64(nil)
+			if back := g.find("BatchToSpaceND"); back != nil {
+				crops = graph.Ints(back.In(2))
+			}
+			switch {
+			case len(pads) == 0 || len(pads) != len(crops):
+				delete(g.conf, "padding")
+			case !slices.Equal(pads, crops):
 				g.conf["padding"] = "same"
 			}
 		}
