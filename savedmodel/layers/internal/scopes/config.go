@@ -197,7 +197,7 @@ func (g *configReader) spatial(class string) {
 		if n := g.findAny("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D"); n != nil {
 			of := window
 			if size, stride := window(n, "ksize", 2), window(n, "strides", 2); rank == 1 && len(size) == 2 && len(stride) == 2 && (size[0] > 1 || stride[0] > 1) {
-				// Keras 2 adds an axis behind that of time, and TensorFlow's own functions before it.
+				// Keras 2 adds an axis behind that of time, TensorFlow itself one before it.
 				of = func(n *graph.Node, attr string, _ int64) []int64 { return window(n, attr, 2)[:1] }
 			}
 			g.set("pool_size", of(n, "ksize", rank))
