@@ -19,10 +19,12 @@ Options.Library, TFRUN_LIBTENSORFLOW, the program's folder (or lib in it, or bes
 linker's path or the cache, where tfrun lib puts it.
 
 With -w the variables go into Go's own environment (go env GOENV) instead, beside what stands there,
-so that every module of this user builds; -u takes them out again.`
+so that every module of this user builds; -u takes them out again. CC names another C compiler, such
+as one for another processor.`
 
 const envExample = `  tfrun env -w     # once a machine; then go get, go build as ever
   eval "$(tfrun env)"
+  export CC=aarch64-linux-gnu-gcc GOARCH=arm64; eval "$(tfrun env)"
   CGO_ENABLED=0 go run github.com/tfrun/tfrun/cmd/tfrun@latest env -w`
 
 func newEnvCmd(std stdio) *cobra.Command {
@@ -41,11 +43,11 @@ func newEnvCmd(std stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			lay := cgoenv.Install
 			if undo {
-				if dir, err = cgoenv.Folder(dir); err != nil {
-					return err
-				}
-			} else if dir, err = cgoenv.Install(cmd.Context(), dir, cmp.Or(os.Getenv("CC"), "gcc")); err != nil {
+				lay = cgoenv.Folder
+			}
+			if dir, err = lay(cmd.Context(), dir, cmp.Or(strings.TrimSpace(os.Getenv("CC")), "gcc")); err != nil {
 				return err
 			}
 			if !write && !undo {

@@ -92,6 +92,12 @@ func TestEnvOtherModule(t *testing.T) {
 	if got := do(filepath.Join(dir, "beside"), model); !strings.Contains(got, "[[210] [-210]]") || !strings.Contains(got, "loaded with 2.") {
 		t.Errorf("the program with tfgo prints %q, want a product and a version", got)
 	}
+	do("go", "build", "-ldflags", "-linkmode external -extldflags -static", "-o", "static", ".")
+	static := exec.CommandContext(t.Context(), filepath.Join(dir, "static"), model, "[3, 5, 7]")
+	static.Env = environ
+	if out, err := static.CombinedOutput(); err == nil || strings.Count(string(out), "\n") > 1 || !strings.Contains(string(out), "linked statically") && !strings.Contains(string(out), "libtensorflow is not in") {
+		t.Errorf("a program that is linked statically: %v, %s; want one line", err, out)
+	}
 	tryService(t, filepath.Join(dir, "webservice"), environ, filepath.Join(root, "testdata/models"))
 	do(tfrun, "env", "-u")
 	if left, err := os.ReadFile(goenv); err == nil && strings.TrimSpace(string(left)) != "" {

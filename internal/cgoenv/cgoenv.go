@@ -26,8 +26,8 @@ import (
 var files embed.FS
 
 // Folder returns the folder for the files, below a cache folder. Its name depends on the files'
-// contents.
-func Folder(cache string) (string, error) {
+// contents, and on the processor that the C compiler makes code for.
+func Folder(ctx context.Context, cache, cc string) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -37,13 +37,36 @@ func Folder(cache string) (string, error) {
 		fmt.Fprintf(sum, "%s %d\n%s", path, len(data), data)
 		return err
 	})
-	return filepath.Join(cache, "cgo", runtime.GOARCH+"-"+hex.EncodeToString(sum.Sum(nil))[:16]), err
+	return filepath.Join(cache, "cgo", archOf(ctx, cc)+"-"+hex.EncodeToString(sum.Sum(nil))[:16]), err
+}
+
+// archOf returns Go's name of the processor that a C compiler makes code for: another one than this
+// machine's, if it is a cross compiler.
+func archOf(ctx context.Context, cc string) string {
+	args := append(strings.Fields(cc), "-dumpmachine")
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output()
+	machine, _, _ := strings.Cut(string(out), "-")
+	if arch := map[string]string{"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[machine]; err == nil && arch != "" {
+		return arch
+	}
+	return runtime.GOARCH
+}
+
+// arOf returns the archiver that belongs to a C compiler: aarch64-linux-gnu-ar to
+// aarch64-linux-gnu-gcc.
+func arOf(cc string) string {
+	if prefix, ok := strings.CutSuffix(strings.Fields(cc)[0], "gcc"); ok {
+		if _, err := exec.LookPath(prefix + "ar"); err == nil {
+			return prefix + "ar"
+		}
+	}
+	return "ar"
 }
 
 // Install makes the folder, with include/ and lib/libtensorflow.a, unless it is there, and returns
 // it. cc is the C compiler, possibly with arguments: "gcc", "zig cc".
 func Install(ctx context.Context, cache, cc string) (string, error) {
-	dir, err := Folder(cache)
+	dir, err := Folder(ctx, cache, cc)
 	if err != nil {
 		return "", err
 	}
@@ -86,7 +109,7 @@ func lay(ctx context.Context, dir, cc string) error {
 	}
 	object := filepath.Join(lib, "shim.o")
 	compiler := append(strings.Fields(cc), "-O2", "-fPIC", "-c", filepath.Join(dir, "shim", "shim.c"), "-o", object)
-	for _, args := range [][]string{compiler, {"ar", "rcs", filepath.Join(lib, "libtensorflow.a"), object}} {
+	for _, args := range [][]string{compiler, {arOf(cc), "rcs", filepath.Join(lib, "libtensorflow.a"), object}} {
 		out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 		switch {
 		case errors.Is(err, exec.ErrNotFound):

@@ -1,10 +1,12 @@
 package cgoenv
 
 import (
+	"debug/elf"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,8 +36,22 @@ int main(int argc, char **argv) {
 // A function of the stand-in that is called before anybody has opened the library opens it, where
 // the environment or the dynamic linker says, and gets its arguments as they are.
 func TestFirstCall(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("gcc is not installed")
+	t.Run("here", func(t *testing.T) {
+		t.Parallel()
+		firstCall(t, "gcc")
+	})
+	t.Run("arm64", func(t *testing.T) {
+		t.Parallel()
+		firstCall(t, "aarch64-linux-gnu-gcc", "qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
+	})
+}
+
+// firstCall compiles the fakes and runs the program, under an emulator where one is given.
+func firstCall(t *testing.T, cc string, emulator ...string) {
+	for _, name := range append([]string{cc}, emulator[:min(len(emulator), 1)]...) {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(name + " is not installed")
+		}
 	}
 	dir := t.TempDir()
 	sources := map[string]string{"fake.c": fakeLibrary, "main.c": fakeProgram}
@@ -53,8 +69,8 @@ func TestFirstCall(t *testing.T) {
 		{"-shared", "-fPIC", filepath.Join(dir, "fake.c"), "-o", lib},
 		{"-O2", filepath.Join(dir, "main.c"), "shim/shim.c", "-ldl", "-pthread", "-o", program},
 	} {
-		if out, err := exec.CommandContext(t.Context(), "gcc", args...).CombinedOutput(); err != nil {
-			t.Fatalf("gcc %v: %v\n%s", args, err, out)
+		if out, err := exec.CommandContext(t.Context(), cc, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s %v: %v\n%s", cc, args, err, out)
 		}
 	}
 	const sum = "285.998046875 "
@@ -71,7 +87,8 @@ func TestFirstCall(t *testing.T) {
 		{"TFRUN_LIBTENSORFLOW=", "", "", "tfrun: error: libtensorflow is not where the dynamic linker looks"},
 		{"TFRUN_LIBTENSORFLOW=" + lib, "more", sum + sum, "lacks a function that was called"},
 	} {
-		cmd := exec.CommandContext(t.Context(), program, strings.Fields(tt.argument)...)
+		line := append(append(slices.Clone(emulator), program), strings.Fields(tt.argument)...)
+		cmd := exec.CommandContext(t.Context(), line[0], line[1:]...)
 		cmd.Env = []string{tt.env}
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
@@ -79,6 +96,32 @@ func TestFirstCall(t *testing.T) {
 		var exit *exec.ExitError
 		if string(out) != tt.want || !strings.Contains(stderr.String(), tt.said) || errors.As(err, &exit) != (tt.said != "") {
 			t.Errorf("%s %s: %v, %q and %q on stderr, want %q and %q", tt.env, tt.argument, err, out, &stderr, tt.want, tt.said)
+		}
+	}
+}
+
+// A library into which the stand-in is linked (-buildmode=c-shared) shows nothing of it:
+// TensorFlow, which is opened later, would else call the stand-in's functions in place of its own.
+func TestShimIsHidden(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("gcc is not installed")
+	}
+	file := filepath.Join(t.TempDir(), "lib.so")
+	if out, err := exec.CommandContext(t.Context(), "gcc", "-shared", "-fPIC", "shim/shim.c", "-ldl", "-pthread", "-o", file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	f, err := elf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	list, err := f.DynamicSymbols()
+	if err != nil || len(list) == 0 {
+		t.Fatal(list, err)
+	}
+	for _, s := range list {
+		if strings.HasPrefix(s.Name, "TF") || strings.HasPrefix(s.Name, "tfrun_") {
+			t.Errorf("%s is seen", s.Name)
 		}
 	}
 }

@@ -16,6 +16,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+// Nothing of this file is seen outside the program or library that it is linked into. A library that a program is linked with would else lend its
+// functions to TensorFlow, whose own calls of them would come here before the slots are filled, and to a program's other TensorFlow.
+#pragma GCC visibility push(hidden)
+
 static void not_exported(void) {
   fputs("tfrun: internal error: this libtensorflow lacks a function that was called; use one of TensorFlow 2.15 or later\n", stderr);
   abort();
@@ -51,7 +55,7 @@ static void open_once(void) {
 
 // tfrun_open_first opens the library for a function that is called before that was done: by a program that uses the binding, or tfgo, beside
 // tfrun. What cannot be opened ends the program, as the function has no way to say so.
-__attribute__((used, visibility("hidden"))) void tfrun_open_first(void) {
+__attribute__((used)) void tfrun_open_first(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, open_once);
 }
@@ -91,13 +95,13 @@ __asm__(
 #error "no trampoline for this architecture: link libtensorflow itself (make env LINK=direct)"
 #endif
 
-#define RUN(name)                                                                           \
-  __attribute__((visibility("hidden"))) void tfrun_first_##name(void);                      \
-  __attribute__((visibility("hidden"))) void (*tfrun_slot_##name)(void) = tfrun_first_##name; \
+#define RUN(name)                                       \
+  void tfrun_first_##name(void);                        \
+  void (*tfrun_slot_##name)(void) = tfrun_first_##name; \
   __asm__(".text\n.type tfrun_first_" #name ", %function\ntfrun_first_" #name ":\n" FIRST(name) ".size tfrun_first_" #name ", .-tfrun_first_" #name "\n");
 #define TF(name) \
   RUN(name)      \
-  __asm__(".text\n.globl " #name "\n.type " #name ", %function\n" #name ":\n" JUMP(name) ".size " #name ", .-" #name "\n");
+  __asm__(".text\n.globl " #name "\n.hidden " #name "\n.type " #name ", %function\n" #name ":\n" JUMP(name) ".size " #name ", .-" #name "\n");
 #include "symbols.h"
 #undef RUN
 #undef TF
@@ -174,3 +178,5 @@ const char *tfrun_shim_open(const char *path) {
   }
   return NULL;
 }
+
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@ package tf
 // #include <dlfcn.h>
 // #include <errno.h>
 // #include <fcntl.h>
+// #include <link.h>
 // #include <signal.h>
 // #include <stdint.h>
 // #include <stdlib.h>
@@ -16,9 +17,6 @@ package tf
 // #include <ucontext.h>
 // #include <unistd.h>
 //
-// // The program itself, without the libraries that it opens.
-// extern char __executable_start, etext;
-//
 // static const int fatal[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 // enum { count = sizeof fatal / sizeof fatal[0], patience = 3, status = 5 };
 // static struct sigaction before[count];
@@ -26,6 +24,7 @@ package tf
 // static int errors = -1; // standard error as it was, whatever descriptor 2 leads to by now
 // static pid_t self;
 // static volatile sig_atomic_t dying;
+// static uintptr_t begin, end; // of the program's code, see find_own
 //
 // static uintptr_t at(void *context) {
 //   ucontext_t *c = context;
@@ -70,9 +69,7 @@ package tf
 // }
 //
 // // own reports whether code is the program's and not a library's.
-// static int own(uintptr_t pc) {
-//   return pc >= (uintptr_t)&__executable_start && pc < (uintptr_t)&etext;
-// }
+// static int own(uintptr_t pc) { return pc >= begin && pc < end; }
 //
 // // die handles fatal signals. A fault in the program's own code becomes a panic, by Go's handler.
 // // Any other fault is a library's: its thread stops, and Go has a moment to report it and to end
@@ -102,21 +99,40 @@ package tf
 //   for (;;) syscall(SYS_exit_group, code);
 // }
 //
-// void _exit(int code) {
+// // These three stand before those of the C library wherever that is linked dynamically. They are
+// // weak, and give way to its own in a program that is linked statically.
+// __attribute__((weak)) void _exit(int code) {
 //   ended(code, __builtin_return_address(0));
 //   leave(code);
 // }
 //
-// void _Exit(int code) __attribute__((alias("_exit")));
+// void _Exit(int code) __attribute__((weak, alias("_exit")));
 //
-// void exit(int code) {
+// __attribute__((weak)) void exit(int code) {
 //   ended(code, __builtin_return_address(0));
 //   void (*libc)(int) = (void (*)(int))dlsym(RTLD_NEXT, "exit");
 //   if (libc != NULL) libc(code);
 //   leave(code);
 // }
 //
+// // find_own finds where the code lies that this file is linked into: Go's, too. It may be a
+// // library itself, of -buildmode=c-shared.
+// static int find_own(struct dl_phdr_info *object, size_t size, void *unused) {
+//   for (int i = 0; i < object->dlpi_phnum; i++) {
+//     const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+//     uintptr_t from = object->dlpi_addr + part->p_vaddr, to = from + part->p_memsz;
+//     if (part->p_type != PT_LOAD || (part->p_flags & PF_X) == 0) continue;
+//     if ((uintptr_t)die >= from && (uintptr_t)die < to) {
+//       begin = from;
+//       end = to;
+//       return 1;
+//     }
+//   }
+//   return 0;
+// }
+//
 // static int catch_death(int fd) {
+//   if (dl_iterate_phdr(find_own, NULL) == 0) return -1;
 //   told = fd;
 //   errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
 //   self = getpid();

@@ -136,11 +136,17 @@ func OlderThan(version string, major, minor int) bool {
 	return err == nil && err2 == nil && (x < major || x == major && y < minor)
 }
 
-// cannotRun returns why a library of TensorFlow's must not be opened on this processor, or "". All
-// builds for x86-64 use AVX from the start: without it the whole process would end at once, by
+// cannotRun returns why a library of TensorFlow's must not be opened by this program, or on this
+// processor, or "".
+//
+// All builds for x86-64 use AVX from the start: without it the whole process would end at once, by
 // SIGILL or by TensorFlow's own check. The environment variable TFRUN_NO_AVX says that the library
-// was built to run without AVX.
-func cannotRun(path string, avx bool) string {
+// was built to run without AVX. In a program that is linked statically the library would come with
+// a second C library, and the process would end, too.
+func cannotRun(path string, avx, static bool) string {
+	if static {
+		return "a program that is linked statically can open no library: link it without -static"
+	}
 	if avx || runtime.GOARCH != "amd64" || os.Getenv("TFRUN_NO_AVX") != "" {
 		return ""
 	}

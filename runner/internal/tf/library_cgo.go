@@ -28,6 +28,20 @@ package tf
 //   return path;
 // }
 //
+// static int interpreted(struct dl_phdr_info *program, size_t size, void *found) {
+//   for (int i = 0; i < program->dlpi_phnum; i++) {
+//     if (program->dlpi_phdr[i].p_type == PT_INTERP) *(int *)found = 1;
+//   }
+//   return 1; // the program is the first; the libraries do not count
+// }
+//
+// // is_static reports whether the program is linked statically: no dynamic linker has started it.
+// static int is_static(void) {
+//   int found = 0;
+//   dl_iterate_phdr(interpreted, &found);
+//   return !found;
+// }
+//
 // // set_log_level sets the level of Abseil's log, through which TensorFlow 2.20 logs without
 // // telling it of TF_CPP_MIN_LOG_LEVEL. The names are absl::SetMinLogLevel(
 // // absl::LogSeverityAtLeast) of the Abseil in TensorFlow 2.15, 2.16 to 2.19, 2.20 and 2.21.
@@ -109,7 +123,7 @@ func OpenLibrary(named string) (Library, error) {
 	}
 	var tried []LibraryTry
 	for _, path := range libraryFiles(named) {
-		if reason := cannotRun(path, cpu.X86.HasAVX); reason != "" {
+		if reason := cannotRun(path, cpu.X86.HasAVX, C.is_static() != 0); reason != "" {
 			tried = append(tried, LibraryTry{Path: path, Reason: reason})
 			continue
 		}

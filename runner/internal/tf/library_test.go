@@ -60,23 +60,26 @@ func TestCannotRun(t *testing.T) {
 		t.Skip("AVX is of x86-64")
 	}
 	lib := filepath.Join(t.TempDir(), "libtensorflow_cc.so.2")
-	if got := cannotRun(lib, false); got != "" {
+	if got := cannotRun(lib, false, false); got != "" {
 		t.Errorf("no library: %q", got)
 	}
 	if err := os.WriteFile(lib, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{lib, "libtensorflow.so.2"} {
-		if got := cannotRun(path, true); got != "" {
+		if got := cannotRun(path, true, false); got != "" {
 			t.Errorf("%s with AVX: %q", path, got)
 		}
-		if got := cannotRun(path, false); !strings.HasPrefix(got, "needs a processor with AVX") {
+		if got := cannotRun(path, false, false); !strings.HasPrefix(got, "needs a processor with AVX") {
 			t.Errorf("%s without AVX: %q", path, got)
 		}
 	}
 	t.Setenv("TFRUN_NO_AVX", "1")
-	if got := cannotRun(lib, false); got != "" {
+	if got := cannotRun(lib, false, false); got != "" {
 		t.Errorf("a build that does without: %q", got)
+	}
+	if got := cannotRun(lib, true, true); !strings.Contains(got, "statically") {
+		t.Errorf("in a program that is linked statically: %q", got)
 	}
 }
 
