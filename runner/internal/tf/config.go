@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
@@ -97,10 +98,16 @@ func (c Config) MayUseGPU() bool {
 	if err != nil || d.kind != "" {
 		return d.kind == "gpu"
 	}
-	_, driver := kernelDriver()
-	_, err = os.Stat("/dev/dxg") // Windows' driver, as Linux on Windows sees it
-	return driver || err == nil
+	return machineHasGPU()
 }
+
+// machineHasGPU reports whether the machine has a driver for GPUs. It is looked for once: jobs over
+// thousands of small files ask several times for each.
+var machineHasGPU = sync.OnceValue(func() bool {
+	_, driver := kernelDriver()
+	_, err := os.Stat("/dev/dxg") // Windows' driver, as Linux on Windows sees it
+	return driver || err == nil
+})
 
 // proto returns the serialized ConfigProto of a valid Config.
 func (c Config) proto() ([]byte, error) {
