@@ -60,8 +60,7 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 		return runPlan(ctx, o, source, std)
 	}
 	defer runner.OpenAhead(o.load)()
-	restore := fewerCollections()
-	defer restore()
+	fewerCollections()
 	m, err := o.openFiles(ctx, std, &source)
 	if err != nil {
 		return err
@@ -88,7 +87,6 @@ func runPredict(ctx context.Context, o predictOptions, std stdio) error {
 	draw := o.collect(std)
 	j := o.job(source, std)
 	session, predictor, err := j.Load(ctx, m.model, o.load, o.predict)
-	restore()
 	if err != nil {
 		return err
 	}

@@ -10,29 +10,33 @@ import (
 
 // How much memory garbage may take, beside what is in use, before Go collects it: as much again, as
 // Go has it, but no more than mostGarbage, and never less than a quarter of what is in use, as time
-// would go into nothing else. While a model is loaded it may be four times what is in use, up to
-// loadingGarbage.
+// would go into nothing else. Where a model is run it may always be leastGarbage: what little is in
+// use then is looked through again and again, for a third of all processor time where the rows are
+// many and small.
 const (
-	usualPercent   = 100
-	leastPercent   = 25
-	loadingPercent = 400
-	mostGarbage    = 256 << 20
-	loadingGarbage = 64 << 20
+	usualPercent = 100
+	leastPercent = 25
+	leastGarbage = 64 << 20
+	mostGarbage  = 256 << 20
+
+	// leastHeap is what Go counts as in use where it is less.
+	leastHeap = 4 << 20
 )
 
 // garbage holds how Go's collector is set at the moment.
 var garbage = struct {
 	sync.Mutex
-	loading bool // between fewerCollections and restore
+	running bool // a model is run, or will be
 	percent int  // set last, if the user's is Go's own
 }{percent: usualPercent}
 
 // garbagePercent is what GOGC has to be where live bytes are in use.
-func garbagePercent(live uint64, loading bool) int {
-	share := func(bytes uint64) int { return int(min(100*bytes/max(live, 1), math.MaxInt32)) } //nolint:gosec // bounded
+func garbagePercent(live uint64, running bool) int {
+	live = max(live, leastHeap)
+	share := func(bytes uint64) int { return int(min(100*bytes/live, math.MaxInt32)) } //nolint:gosec // bounded
 	percent := max(leastPercent, min(usualPercent, share(mostGarbage)))
-	if loading {
-		percent = max(percent, min(loadingPercent, share(loadingGarbage)))
+	if running {
+		percent = max(percent, share(leastGarbage))
 	}
 	return percent
 }
@@ -56,7 +60,7 @@ func (s *afterCollection) collected() {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	garbage.Lock()
-	if p := garbagePercent(live[0].Value.Uint64(), garbage.loading); p != garbage.percent {
+	if p := garbagePercent(live[0].Value.Uint64(), garbage.running); p != garbage.percent {
 		debug.SetGCPercent(p)
 		garbage.percent = p
 	}
@@ -76,22 +80,12 @@ func setPercent(percent int) bool {
 	return true
 }
 
-// fewerCollections makes Go collect garbage at 16 MB in use instead of 4, until restore is called.
-// While a model is loaded there is little garbage, and TensorFlow needs the processor. A GOGC of
-// the user's is not changed.
-func fewerCollections() (restore func()) {
-	if !setPercent(loadingPercent) {
-		return func() {}
+// fewerCollections makes Go collect garbage at some 64 MB of it, and not at 4, from now on: this
+// process runs a model. A GOGC of the user's is not changed.
+func fewerCollections() {
+	if setPercent(garbagePercent(0, true)) {
+		garbage.Lock()
+		garbage.running = true
+		garbage.Unlock()
 	}
-	setLoading(true)
-	return sync.OnceFunc(func() {
-		setLoading(false)
-		setPercent(usualPercent)
-	})
-}
-
-func setLoading(on bool) {
-	garbage.Lock()
-	defer garbage.Unlock()
-	garbage.loading = on
 }

@@ -5,37 +5,35 @@ import (
 	"testing"
 )
 
-// What the user has set of the garbage collector stays, and what tfrun sets is taken back, however
-// often.
+// What the user has set of the garbage collector stays, however often a model is run.
 func TestFewerCollections(t *testing.T) {
+	defer func() {
+		garbage.running, garbage.percent = false, usualPercent
+	}()
 	for _, set := range []int{100, 50, 800, -1} {
+		garbage.running, garbage.percent = false, usualPercent
 		before := debug.SetGCPercent(set)
-		restore := fewerCollections()
-		during := debug.SetGCPercent(set)
-		debug.SetGCPercent(during)
-		if want := set == 100; want != (during != set) {
-			t.Errorf("GOGC=%d: %d while a model is loaded", set, during)
-		}
-		restore()
-		restore()
-		if after := debug.SetGCPercent(before); after != set {
-			t.Errorf("GOGC=%d: %d afterwards", set, after)
+		fewerCollections()
+		fewerCollections()
+		if after := debug.SetGCPercent(before); (after != set) != (set == usualPercent) {
+			t.Errorf("GOGC=%d: %d where a model is run", set, after)
 		}
 	}
 }
 
-// Garbage takes no more than is in use, than mostGarbage, or than a quarter of what is in use.
+// Garbage takes no more than is in use, than mostGarbage, or than a quarter of what is in use, but
+// leastGarbage where a model is run.
 func TestGarbagePercent(t *testing.T) {
 	const mb = 1 << 20
 	for _, c := range []struct {
-		live          uint64
-		usual, loaded int
-	}{{0, 100, 400}, {10 * mb, 100, 400}, {32 * mb, 100, 200}, {64 * mb, 100, 100}, {256 * mb, 100, 100}, {512 * mb, 50, 50}, {4096 * mb, 25, 25}} {
+		live           uint64
+		usual, running int
+	}{{0, 100, 1600}, {4 * mb, 100, 1600}, {10 * mb, 100, 640}, {32 * mb, 100, 200}, {64 * mb, 100, 100}, {256 * mb, 100, 100}, {512 * mb, 50, 50}, {4096 * mb, 25, 25}} {
 		if got := garbagePercent(c.live, false); got != c.usual {
 			t.Errorf("%d MB in use: %d, want %d", c.live/mb, got, c.usual)
 		}
-		if got := garbagePercent(c.live, true); got != c.loaded {
-			t.Errorf("%d MB in use while loading: %d, want %d", c.live/mb, got, c.loaded)
+		if got := garbagePercent(c.live, true); got != c.running {
+			t.Errorf("%d MB in use where a model is run: %d, want %d", c.live/mb, got, c.running)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +121,6 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 	}
 	r := &treeRun{t: t, root: found.Root, journal: journal, sum: &sum}
 	r.size = sync.OnceValues(func() (BatchSize, error) { return FileBatchSize(p) })
-	defer fewerCollections()()
 	for _, f := range todo {
 		r.now.Size += f.Size
 	}
@@ -135,15 +133,6 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 		return sum, err // files that other shards are running
 	}
 	return sum, t.succeed(ctx)
-}
-
-// fewerCollections has Go collect garbage when there are some 32 MB of it, and not 4 or 8, until
-// restore is called. A small file leaves little, and what stays of a model and is looked through at
-// each collection is more than that: without it thousands of files took a quarter more processor
-// time. The slice itself is never touched, and so takes address space only.
-func fewerCollections() (restore func()) {
-	untouched := make([]byte, 32<<20)
-	return func() { runtime.KeepAlive(untouched) }
 }
 
 // shardOf returns the files of a shard.
