@@ -181,6 +181,8 @@ func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, 
 		return similar(p.twin.Needs), Exact, nil
 	case batching == Exact && !v.Fixed && v.Padding.Proof.Answer == padding.Independent && v.Alone():
 		return similar(v.Padding.Proof.Needs), Exact, nil
+	case batching == Exact && v.Fixed && v.Alone():
+		return p.batchOptions(dataset.Arrival), Exact, nil
 	case batching == Exact && v.Alone():
 		return p.batchOptions(dataset.Exact), Exact, nil
 	case batching == Exact:
@@ -209,7 +211,8 @@ const (
 	// where the graph proves that padding changes no answer, or where padding can be kept out of
 	// the answers ([Options.Exact]). Elsewhere only rows of equal shapes share a batch, so that
 	// nothing is padded. Where other rows may change an answer, each row runs by itself: they may
-	// unless the graph proves that they do not, or trials on the first rows showed no effect.
+	// unless the graph proves that they do not, or trials on as many of the first rows of this run,
+	// or of an earlier one, showed no effect.
 	Exact Batching = "exact"
 	// Bucket lets rows of like length share a batch, for speed. Where the graph or trials on the
 	// first rows show that answers depend on padding or on other rows, it is refused with a

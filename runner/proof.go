@@ -17,10 +17,29 @@ type Proof struct {
 	Output string
 }
 
-// proven is what is proven of a predictor's signature, once it was asked for.
+// proven is what is proven of a predictor's signature, once it was asked for, and what trials have
+// shown where nothing is.
 type proven struct {
 	once             sync.Once
 	company, padding Proof
+
+	mu    sync.Mutex
+	tried Finding // the effect of other rows in a batch
+}
+
+// found returns what trials of as many rows have shown of the effect of other rows.
+func (p *proven) found(rows int) (f Finding, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tried, p.tried.Trials > 0 && (p.tried.Depends() || p.tried.Rows >= min(rows, trialRows))
+}
+
+// keep holds what trials have shown of the effect of other rows, for later runs: a service, or one
+// that takes many streams, would make them for each.
+func (p *proven) keep(f Finding) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tried = f
 }
 
 // proofs looks for proofs about the outputs in the graph. What holds for an output holds for its

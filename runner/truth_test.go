@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tfrun/tfrun/savedmodel/padding"
 )
 
 // truth is what testdata/padding/make_padding.py found out about a model by running it.
@@ -100,5 +102,47 @@ func TestTrialsFindTheTruth(t *testing.T) {
 			}
 			t.Log(v)
 		})
+	}
+}
+
+// TestTrialsAreKept: what trials have shown of other rows holds for later runs of as few rows, as
+// for the streams of one process; more rows are tried anew.
+func TestTrialsAreKept(t *testing.T) {
+	tried := 0
+	for name, c := range readTruth(t) {
+		if len(c.Rows) < 2 {
+			continue
+		}
+		p, err := load(t, "../padding/"+name).NewPredictor(PredictOptions{Batching: Exact})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if company, _ := p.proofs(); company.Answer != padding.Unknown || p.twin != nil {
+			continue
+		}
+		tried++
+		rows, err := jsonRows(p, c.lines()).Collect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []Finding
+		for _, n := range []int{1, len(rows), 1, len(rows)} {
+			again, err := p.With(func(o *PredictOptions) { o.BatchSize = 64 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := again.find(t.Context(), rows[:n], wanted{twin: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, v.Company)
+		}
+		kept := func(i, j int) bool { return &found[i].Effects[0] == &found[j].Effects[0] }
+		if !found[0].Depends() && kept(0, 1) || !kept(1, 2) || !kept(1, 3) {
+			t.Errorf("%s: %d, %d, %d and %d trials; want those of all rows to be kept, and those of one not", name, found[0].Trials, found[1].Trials, found[2].Trials, found[3].Trials)
+		}
+	}
+	if tried == 0 && !underRace {
+		t.Error("no model asks for trials")
 	}
 }

@@ -17,8 +17,8 @@ func (src Source) batchSize(p *runner.Predictor, given *runner.PredictOptions) (
 		return BatchSize{given.BatchSize, fixedByModel}, nil
 	case given.BatchSize > 0:
 		return BatchSize{given.BatchSize, "as asked for"}, nil
-	case given.MaxTokens > 0 || given.Batching != "" && given.Batching != runner.Arrival:
-		return BatchSize{0, "the usual number: rows are grouped by their length"}, nil
+	case given.MaxTokens > 0:
+		return BatchSize{0, "the usual number: a batch is bounded by its tokens"}, nil
 	case src.short():
 		return BatchSize{0, "the usual number: the files are short"}, nil
 	case src.size != nil:

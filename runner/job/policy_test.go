@@ -89,7 +89,8 @@ func TestSuitedTo(t *testing.T) {
 		{"the usual size", "k3_autoencoder", []string{long}, runner.PredictOptions{BatchSize: 64}, 64},
 		{"a budget", "k3_autoencoder", []string{long}, runner.PredictOptions{MaxTokens: 5}, 64},
 		{"no batches", "k3_autoencoder", []string{long}, runner.PredictOptions{NoBatch: true}, 64},
-		{"a batching by lengths", "k3_autoencoder", []string{long}, runner.PredictOptions{Batching: runner.Exact}, 64},
+		{"another batching of rows of one shape", "k3_autoencoder", []string{long}, runner.PredictOptions{Batching: runner.Exact}, 8192},
+		{"another batching of rows of many lengths", "k3_seed", []string{long}, runner.PredictOptions{Batching: runner.Exact}, 64},
 		{"a recurrent model", "k3_seed", []string{long}, runner.PredictOptions{}, 64},
 		{"a fixed size", "mod_fixed_batch", []string{long}, runner.PredictOptions{}, 4},
 	} {
