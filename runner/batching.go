@@ -149,22 +149,55 @@ func (p *Predictor) chooseGrouping(ctx context.Context, rows *dataset.Dataset) (
 	case batching != Exact && p.o.PaddingMayChangeResults:
 		return p, p.batchOptions(dataset.Similar), rows, nil
 	}
-	first, rows := rows.Peek(ctx, probeOf)
-	if len(first) == 0 {
-		return p, p.batchOptions(dataset.Arrival), rows, nil
+	var first []dataset.Element
+	if !p.oneShapeProven() {
+		if first, rows = rows.Peek(ctx, probeOf); len(first) == 0 {
+			return p, p.batchOptions(dataset.Arrival), rows, nil
+		}
 	}
 	verdict, err := p.find(ctx, first, wanted{padding: batching != Exact, twin: batching == Exact})
 	if err != nil {
 		return p, dataset.BatchOptions{}, rows, err
 	}
 	options, chosen, err := p.choose(batching, verdict)
-	if err == nil && p.o.Measured != nil {
-		p.o.Measured(verdict, chosen)
+	if err == nil {
+		p.tell(verdict, chosen)
 	}
 	if verdict.Twin {
 		p = p.byTwin()
 	}
 	return p, options, rows, err
+}
+
+// tell says what was found, and how rows are batched.
+func (p *Predictor) tell(v Verdict, chosen Batching) {
+	if p.o.Measured != nil {
+		p.o.Measured(v, chosen)
+	}
+}
+
+// tellProven says how rows of one shape are batched, where the options ask for more than that.
+func (p *Predictor) tellProven() {
+	if p.o.Batching == "" || p.o.Batching == Arrival || p.o.PaddingMayChangeResults && p.o.Batching != Exact {
+		return
+	}
+	v := Verdict{Fixed: true}
+	v.Company.Proof, v.Padding.Proof = p.proofs()
+	if _, chosen, err := p.choose(p.o.Batching, v); err == nil {
+		p.tell(v, chosen)
+	}
+}
+
+// oneShapeProven reports whether the signature alone decides on the grouping: its rows have one
+// shape, and their answers are proven to be their own.
+func (p *Predictor) oneShapeProven() bool {
+	for c, spec := range p.components {
+		if !spec.Ragged && !p.composite(c) && !spec.Shape.FullyKnown() {
+			return false
+		}
+	}
+	company, _ := p.proofs()
+	return company.Answer == padding.Independent
 }
 
 // choose returns how rows are grouped under a batching, given the verdict on the signature. Rows

@@ -51,7 +51,7 @@ func (p *Predictor) blocks(rows *dataset.Dataset) (*blockFeeder, error) {
 	if o.NoBatch || o.MaxTokens > 0 || o.Stats != nil || len(p.f.signature.Defaults) > 0 {
 		return nil, nil
 	}
-	if o.Batching != "" && o.Batching != Arrival {
+	if o.Batching != "" && o.Batching != Arrival && !p.oneShapeProven() {
 		return nil, nil
 	}
 	for _, fd := range p.feeders {

@@ -53,7 +53,7 @@ func TestBlocksGiveWhatRowsGive(t *testing.T) {
 	for _, model := range []string{"k3_autoencoder", "k3_wide_sequential", "k2_fixed_batch", "mod_fixed_batch"} {
 		s := load(t, filepath.Join(model, "model"))
 		for _, bad := range []bool{false, true} {
-			for _, o := range []PredictOptions{{}, {BatchSize: 5, Workers: 2}, {BatchSize: 64, From: 10}, {From: 1 << 20}} {
+			for _, o := range []PredictOptions{{}, {BatchSize: 5, Workers: 2}, {BatchSize: 64, From: 10}, {From: 1 << 20}, {Batching: Exact}, {Batching: Auto, BatchSize: 7}, {Batching: Bucket}} {
 				o.SkipBadRows = bad
 				p, err := s.NewPredictor(o)
 				if err != nil {

@@ -49,6 +49,7 @@ func (p *Predictor) read(ctx context.Context, rows *dataset.Dataset, jobs chan<-
 	if blocks, err := p.blocks(rows); err != nil {
 		return put(&job{err: err})
 	} else if blocks != nil {
+		p.tellProven()
 		return blocks.read(ctx, put)
 	}
 	p, o, rows, err := p.chooseGrouping(ctx, rows)
