@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 DENSE, RECURRENT = "testdata/models/k3_compiled/model", "examples/reviews/model"
-DENSE_ROWS, RECURRENT_ROWS, PARTITIONS = 2_000_000, 40_000, 50
+DENSE_ROWS, PARTITIONS = 2_000_000, 50
+RECURRENT_ROWS, FEW = 160_000, 40_000  # as many as make Spark's own part a small one; for Python workers
 
 
 def timed(work):
@@ -107,7 +108,8 @@ class Work:
 
         self.runs += 1
         out, columns = os.path.join(self.folder, "files%d" % self.runs), {"keras_tensor": self.column}
-        spark.predict_files(self.session, self.cut, self.model, out, keep=["id"], columns=columns, tfrun=self.tfrun)
+        flags = ["--batching", "exact"]  # as a DataFrame's
+        spark.predict_files(self.session, self.cut, self.model, out, keep=["id"], columns=columns, flags=flags, tfrun=self.tfrun)
 
     def untouched(self):
         """Read the rows, send them to Python and back, and write their ids: Spark's own part."""
@@ -115,7 +117,7 @@ class Work:
         self.df.mapInArrow(lambda batches: (b.select(["id"]) for b in batches), "id long").write.mode("overwrite").parquet(out)
 
     def by_hand(self):
-        flags = ["--column", "keras_tensor=" + self.column, "--keep", "id", "-q", "--workers", "1", "--intra-op", "1"]
+        flags = ["--column", "keras_tensor=" + self.column, "--keep", "id", "-q", "--workers", "1", "--intra-op", "1", "--batching", "exact"]
         both = [
             subprocess.Popen([self.tfrun, "predict", self.model, os.path.join(self.cut, "%d.parquet" % i), "-o", os.path.join(self.folder, "hand%d.parquet" % i), *flags])
             for i in range(2)
@@ -178,14 +180,17 @@ def spark(tfrun, rounds):
 
             files = work(DENSE, "files", "x", lists(4 * DENSE_ROWS))
             compare(title + "two files, dense model, to two processes by hand", 0.85, rounds, files.files_on_spark, files.by_hand)
-            for model, name, column, values, against in (
-                (DENSE, "dense", "x", lists(DENSE_ROWS), 1.0),
-                (RECURRENT, "recurrent", "ids", reviews(RECURRENT_ROWS), 2.0),
+            for model, name, column, values, few, against in (
+                (DENSE, "dense", "x", lists(DENSE_ROWS), DENSE_ROWS, 1.0),
+                (RECURRENT, "recurrent", "ids", reviews(RECURRENT_ROWS), FEW, 2.0),
             ):
                 w = work(model, name, column, values)
                 w.frame()
                 compare(title + "50 partitions, %s model, to two processes by hand" % name, 0.85, rounds, w.on_spark, w.by_hand)
                 compare(title + "50 partitions, %s rows that pass through Python alone, to the same" % name, None, rounds, w.untouched, w.by_hand)
+                w.df.unpersist()
+                w = work(model, name + "-few", column, values[:few])
+                w.frame()
                 compare(title + "50 partitions, %s model, to mapInPandas with TensorFlow" % name, against, rounds, w.on_spark, w.in_python)
                 w.df.unpersist()
             made.stop()

@@ -112,7 +112,8 @@ def check(name, ok, said=""):
 
 def main(command, model):
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["PYTHONPATH"] = str(pathlib.Path(__file__).resolve().parent.parent)
+    here = str(pathlib.Path(__file__).resolve().parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
     with tempfile.TemporaryDirectory() as folder:
         x = np.random.default_rng(3).standard_normal((ROWS, 4), dtype=np.float32)
         rows = pa.table({

@@ -170,11 +170,11 @@ def _socket(tfrun, model, flags):
     if info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise Error("%s: is not this user's alone: remove it" % folder)
     model = os.path.realpath(model)
-    key = "\0".join([tfrun, model, str(_age(model)), *flags])
+    key = "\0".join([tfrun, model, str(age(model)), *flags])
     return os.path.join(folder, hashlib.sha256(key.encode()).hexdigest()[:16])
 
 
-def _age(model):
+def age(model):
     """Return when the model's graph was written: another one is another process."""
     for name in ("saved_model.pb", "saved_model.pbtxt"):
         with contextlib.suppress(OSError):

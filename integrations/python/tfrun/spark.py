@@ -8,8 +8,9 @@
 The first
 gives a DataFrame with a column for each output and the kept ones, typed as they were. Rows are
 neither lost nor doubled when an executor dies or a task is run twice: a task's results are its own
-return values. Each executor's machine runs one tfrun (see tfrun.arrow), whose batches have the
-default options unless flags say otherwise.
+return values. Each executor's machine runs one tfrun (see tfrun.arrow). A DataFrame's rows have no
+order, and which of them come together may change from run to run, so a row gets the answer that it
+gets alone: `--batching exact`, unless flags say otherwise.
 
 The second reads and writes files in tfrun itself, a shard in each task. Rows do not pass through
 Spark, which takes five times as long for them as a small model does.
@@ -18,6 +19,7 @@ The model, and the command tfrun with libtensorflow, must be there on every exec
 path. Set spark.executor.memoryOverhead 300 MB higher, for the process beside Python.
 """
 
+import functools
 import json
 import subprocess
 import time
@@ -43,8 +45,8 @@ def predict(df, model, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tf
     tfrun takes for a task: spark.task.cpus. Raises Error with tfrun's line where model, columns and
     flags do not go together; what fails in a row fails the task with a line that names it.
     """
-    flags = _flags(keep, outputs, columns, flags, cores)
-    schema = _schema(df, model, keep, flags, tfrun)
+    flags = ("--batching", "exact", *_flags(keep, outputs, columns, flags, cores))
+    schema = _schema(df.schema, _results(df.schema.json(), model, arrow.age(model), flags, tfrun))
     from pyspark.sql.pandas.types import to_arrow_schema
 
     want = to_arrow_schema(schema)
@@ -95,13 +97,25 @@ def _flags(keep, outputs, columns, flags, cores):
     return [*flags, "--workers", "1", "--intra-op", str(cores)]
 
 
-def _schema(df, model, keep, flags, tfrun):
-    """Return what the results look like: outputs as a dry run says, kept columns as df has them."""
+def _schema(rows, results):
+    """Return what the results look like: outputs as a dry run says, kept columns as rows have them."""
+    fields = []
+    for name, kind, kept in results:
+        fields.append(T.StructField(name, rows[name].dataType if kept else _type(kind)))
+    return T.StructType(fields)
+
+
+@functools.lru_cache(maxsize=256)  # a stream's micro-batches ask the same again and again
+def _results(schema, model, age, flags, tfrun):
+    """Return the name and type of each column of the results, and whether it is kept.
+
+    schema is that of the rows, as JSON. age, arrow.age of the model, tells models at one place apart.
+    """
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
     empty = pa.BufferOutputStream()
-    with pa.ipc.new_stream(empty, to_arrow_schema(df.schema)):
+    with pa.ipc.new_stream(empty, to_arrow_schema(T.StructType.fromJson(json.loads(schema)))):
         pass
     command = [tfrun, "predict", model, "-", "--input-format", "arrow", "-o", "results.arrow"]
     p = subprocess.run(
@@ -109,11 +123,7 @@ def _schema(df, model, keep, flags, tfrun):
     )
     if p.returncode:
         raise Error(p.stderr.decode(errors="replace").strip())
-    fields = []
-    for c in json.loads(p.stdout)["columns"]:
-        kept = c["from"] == "input"
-        fields.append(T.StructField(c["name"], df.schema[c["name"]].dataType if kept else _type(c["type"])))
-    return T.StructType(fields)
+    return [(c["name"], c.get("type"), c["from"] == "input") for c in json.loads(p.stdout)["columns"]]
 
 
 def _type(name):
