@@ -69,6 +69,10 @@ func (k *keras3) doubtRows() {
 				doubtful[l.name] = why // what is taken may not be the first of its results
 			}
 		}
+		// Keras prints what a nested model gives for its own inputs, which may be more open.
+		if own := k.tracedShapes(l); isModel(l.class) && len(own) == len(r.Output.Shapes) && openSizes(own) > openSizes(r.Output.Shapes) {
+			r.Output.Shapes = own
+		}
 		for _, other := range l.shares {
 			if other != nil && k.made[other] != nil {
 				k.made[other].guess("connected_to", whyShared)
@@ -81,6 +85,12 @@ func (k *keras3) doubtRows() {
 		}
 		if k.opens == 1 && !k.holdsLayers() && strings.Contains(l.name, "/") && (len(l.vars) == 0 || k.insideNamed(l)) {
 			r.guess("name", whySlashes)
+		}
+		if !l.op && l.class != "InputLayer" && len(r.ConnectedTo) == 0 && k.isGraph() {
+			r.guess("connected_to", whyNothing)
+		}
+		if n := l.calls[0].Nodes; l.class == scopes.OperationClass && len(n) > 0 && moreResults(n[len(n)-1]) > len(l.calls[0].Outs) {
+			r.guess("output_shape", whyPartial)
 		}
 		if l.class == scopes.OperationClass && strings.HasPrefix(l.name, "tf.math.top_k") {
 			r.guess("output_shape", whyBothResults)
@@ -133,6 +143,18 @@ func (k *keras3) doubtRows() {
 	k.doubtInner()
 }
 
+// moreResults returns the number of parts into which an operation takes a tensor apart; 0 for
+// others.
+func moreResults(n *graph.Node) int {
+	switch n.Op {
+	case "Split", "SplitV":
+		return int(n.Def.GetAttr()["num_split"].GetI())
+	case "Unpack":
+		return int(n.Def.GetAttr()["num"].GetI())
+	}
+	return 0
+}
+
 // hidesResults says why a layer may return more than the graph shows, or "": what a layer returns
 // beside its first result is in no graph where nobody takes it. A stack has no such layers.
 func (k *keras3) hidesResults(l *layerCalls) string {
@@ -155,17 +177,21 @@ func (k *keras3) hidesResults(l *layerCalls) string {
 
 // traced returns the number of results in the function that Keras 2 traced of a layer; 0 where
 // there is none.
-func (k *keras3) traced(l *layerCalls) int {
+func (k *keras3) traced(l *layerCalls) int { return len(k.tracedShapes(l)) }
+
+// tracedShapes returns the shapes of the results in the function that Keras 2 traced of a layer; nil
+// where there is none.
+func (k *keras3) tracedShapes(l *layerCalls) []tensor.Shape {
 	at, ok := k.places[l.name]
 	if !ok || k.mg.Framework != savedmodel.Keras2 {
-		return 0
+		return nil
 	}
 	names := &keras2{mg: k.mg, objs: k.objs}
 	name, shapes := names.trace(names.layerObjects(0)[at])
 	if name != l.name {
-		return 0
+		return nil
 	}
-	return len(shapes)
+	return shapes
 }
 
 // fused reports whether an attention of several heads calls keras.ops.dot_product_attention, as it
@@ -315,6 +341,8 @@ func (k *keras3) doubtOrder(arguments bool) {
 		switch {
 		case hidden[r], movable[r.Name]:
 			r.guess("order", whyOrder)
+		case r.Class == "InputLayer" && k.unnamed[r.Name] && len(k.scope.Rets) > 1 && len(k.body.Inputs) > 1:
+			r.guess("order", whyOutputs)
 		case placed && k.byName[r.Name] != nil && k.byName[r.Name].op:
 			r.guess("order", whyOps)
 		case placed || !k.table.Connected:

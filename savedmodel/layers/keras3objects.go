@@ -113,5 +113,21 @@ func (k *keras3) isGraph() bool {
 		_, functional := k.layerObjects()
 		return functional
 	}
-	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.Prefix != ""
+	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.Prefix != "" && !k.stackInput()
+}
+
+// stackInput reports whether the model's only input is called as Keras 2 calls that of a Sequential
+// that was given none: after the first layer, "embedding_input".
+func (k *keras3) stackInput() bool {
+	name := ""
+	for i := range k.body.Args {
+		if _, ok := k.body.Inputs[i]; ok {
+			if name != "" {
+				return false
+			}
+			name = k.body.ArgName(i)
+		}
+	}
+	first, ok := strings.CutSuffix(name, "_input")
+	return ok && k.opens == 1 && k.byName[first] != nil
 }

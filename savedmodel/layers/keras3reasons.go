@@ -13,6 +13,8 @@ const (
 	whyPassed     = "nobody takes what the layer computes: it may give on what it takes, or compute nothing but a loss"
 	whyOwnModel   = "of a model with a name of its own it does not show whether its class is, too: then Keras prints \"multiple\", or the shape of the first call, and no input"
 	whyTwice      = "one tensor is taken twice: a layer that leaves nothing may stand between"
+	whyOutputs    = "a signature lists the outputs by name, and their order decides on that of the inputs"
+	whyNothing    = "what the layer takes does not show"
 	whyPartial    = "results that nobody takes do not show, so which of them these are is a guess"
 	whyOpened     = "a layer that keeps its state fixes the batch size of the whole model, which the export has opened here"
 	whyStates     = "whether the layer returns states that nobody takes does not show"

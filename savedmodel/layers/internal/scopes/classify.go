@@ -56,6 +56,8 @@ func (t *traits) weighted() []string {
 		return []string{"Embedding"}
 	case t.has("vector_u"):
 		return []string{"SpectralNormalization"}
+	case t.has("moving_mean", "moving_variance") && strings.HasPrefix(t.name, "sync_batch_normalization"):
+		return []string{"SyncBatchNormalization"}
 	case t.has("moving_mean", "moving_variance"):
 		return []string{"BatchNormalization"}
 	case t.only("gamma", "beta"):

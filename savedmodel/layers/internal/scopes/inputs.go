@@ -2,6 +2,7 @@ package scopes
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
 )
@@ -45,7 +46,7 @@ func (s *Scope) sortInputs(c *Call) {
 	var data []Edge
 	for _, e := range c.Ins {
 		switch {
-		case e.Ref.Node != nil && IsBool(e.Ref.Node):
+		case e.Ref.Node != nil && IsBool(e.Ref.Node) && (e.From == nil || !strings.HasPrefix(e.From.Raw, "tf.")): // no call of a function in Keras 2
 			if e.From != nil && e.From.Op {
 				c.Masks = append(c.Masks, e)
 			}
