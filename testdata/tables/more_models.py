@@ -1327,3 +1327,53 @@ def ops_outputs(keras):
     k = ops.argmax(i, axis=-1)
     return keras.Model(i, [ops.top_k(i, 3)[0], ops.repeat(i, 2, axis=1), ops.tile(k, (1, 2)), ops.cast(k, "float32"), ops.moveaxis(i, 1, 2), ops.unstack(i, axis=1)[0],
                            ops.cumsum(i), L.Dense(2)(ops.pad(i, ((0, 0), (1, 2), (0, 0))))])
+
+
+@model("k2")
+def outputs_by_name(keras):
+    L = keras.layers
+    clip, grid = keras.Input((4, 3), name="clip"), keras.Input((4, 5), name="grid")
+    x = L.Dense(2, name="per_frame")(clip)
+    x = L.ReLU()(L.Dense(3, name="mid")(x))
+    return keras.Model([clip, grid], {"tags": L.Dense(2, name="tags")(x), "grid": L.Flatten()(L.Permute((2, 1))(grid))})
+
+
+@model()
+def merges_alone(keras):
+    L = keras.layers
+    a, b, c = keras.Input((1, 5), name="a"), keras.Input((4, 1), name="b"), keras.Input((4, 5), name="c")
+    x = L.Add()([a, b])
+    y = L.Multiply()([x, c])
+    z = L.Concatenate(axis=1)([y, c, x])
+    u, t = L.Minimum()([a, c]), L.Average()([b, c])
+    return keras.Model([a, b, c], [L.dot([L.Flatten()(u), L.Flatten()(t)], axes=1), L.Dot((1, 1))([c, y]), L.Dot((2, 2), normalize=True)([c, z]), L.subtract([x, c])])
+
+
+@model("k2")
+def stack_named(keras):
+    L = keras.layers
+    return keras.Sequential([L.Embedding(9, 3, input_length=6, mask_zero=True), L.SpatialDropout1D(0.2), L.Flatten(), L.Dense(2), L.ELU(0.5)], name="old")
+
+
+@model("k2")
+def tf_parts(keras):
+    L = keras.layers
+    i = keras.Input((6, 4))
+    x = L.experimental.SyncBatchNormalization()(i)
+    y = tf.reduce_mean(x, axis=1)
+    z = tf.reshape(y, [-1, 2, 2])
+    w = tf.split(z, 2, axis=1)
+    return keras.Model(i, [L.Dense(2)(w[0]), tf.cast(y > 0, tf.float32), tf.gather(x, [0, 2], axis=1), tf.stack([y, y], 1), L.ThresholdedReLU(0.5)(y)])
+
+
+@model()
+def shared_several(keras):
+    L = keras.layers
+    a = keras.Input((8, 3), name="enc_in")
+    h, s = L.SimpleRNN(2, return_state=True, return_sequences=True)(a)
+    enc = keras.Model(a, [h, s], name="encoder")
+    d = L.Dense(2, name="shared_dense")
+    ins = [keras.Input((8, 3), name=n) for n in ("one", "two", "three")]
+    o = [enc(i) for i in ins]
+    y = L.Concatenate(axis=1)([d(x[0]) for x in o])
+    return keras.Model(ins, [y, d(L.Average()([x[1] for x in o]))])

@@ -14,7 +14,7 @@ func (s *Scope) connect(rets []graph.Ref) {
 	}
 	for _, c := range s.Calls {
 		for _, n := range c.Nodes {
-			if n.Op == "Cast" && len(s.Users[n]) > 0 {
+			if n.Op == "Cast" && slices.ContainsFunc(s.Users[n], func(u *graph.Node) bool { return s.Owner[u] == c }) {
 				// The input of a cast counts where the result is used: the order of uses is that of
 				// the arguments.
 				continue
@@ -75,7 +75,7 @@ func (s *Scope) mergeInputs(c *Call) []Edge {
 		if QuietOps[n.Op] || n.Op == "Cast" {
 			continue
 		}
-		if !mergingOps[n.Op] || len(c.Vars) > 0 {
+		if !mergingOps[n.Op] && !strings.HasPrefix(c.Raw, "tf.") || len(c.Vars) > 0 {
 			return nil
 		}
 		for _, in := range n.Inputs {
