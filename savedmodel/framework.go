@@ -58,7 +58,7 @@ func frameworkOf(objects []byte) Framework {
 		return Keras2
 	// keras.export.ExportArchive, which Keras 2 and Keras 3 have
 	case has("_misc_assets") && has("variables") && has("trainable_variables"):
-		// The archive of Keras 2 is itself the object that is saved, that of Keras 3 has one for it.
+		// The archive of Keras 2 is itself the object that is saved; Keras 3 makes one for it.
 		if has("_endpoint_names") || copiesNothing(objects) {
 			return Keras2
 		}

@@ -179,8 +179,8 @@ func (k *keras3) hidesResults(l *layerCalls) string {
 // there is none.
 func (k *keras3) traced(l *layerCalls) int { return len(k.tracedShapes(l)) }
 
-// tracedShapes returns the shapes of the results in the function that Keras 2 traced of a layer; nil
-// where there is none.
+// tracedShapes returns the shapes of the results in the function that Keras 2 traced of a layer;
+// nil where there is none.
 func (k *keras3) tracedShapes(l *layerCalls) []tensor.Shape {
 	at, ok := k.places[l.name]
 	if !ok || k.mg.Framework != savedmodel.Keras2 {
