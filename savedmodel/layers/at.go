@@ -126,6 +126,10 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 	if !ok && s.eval != nil {
 		out, ok = s.eval(in)
 	}
+	if s.class == "TimeDistributed" && !ok && len(now) == 1 && now[0].Rank() > 1 && len(in) > 0 && in[0].Rank() > 1 {
+		// what is applied to each step may be a model: it keeps the batch and the steps
+		now[0] = shape.Merge(now[0], shape.With(shape.With(now[0], 0, in[0].Dim(0)), 1, in[0].Dim(1)))
+	}
 	for i := range now {
 		if ok && len(out) == len(now) {
 			misprinted := i < len(printed) && !printed[i].Equal(out[i])

@@ -9,15 +9,19 @@ form), where FORM is k3export (model.export of Keras 3), k3save (tf.saved_model.
 (model.save of tf_keras), k2export, or k3keras, k3h5, k2keras, k2h5 (model.keras and model.h5).
 FORMS=k3export,k2h5 picks. `make tables` with TFRUN_MODELS=FOLDER compares. Layers are tiny: the
 tables do not depend on that. With SMALL=1 only what tables are made of is kept, of small models.
+With AT=1 each model is run on inputs of a few sizes, for at most 20 seconds, and expect.json has the
+shapes that came out of its layers too (at), for TestAtOfModels of savedmodel/sizes.
 Those in this folder were written so by TensorFlow 2.21.
 """
 
 import ast
 import json
 import os
+import random
 import re
 import shutil
 import sys
+import time
 import traceback
 
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", COLUMNS="700")
@@ -744,6 +748,35 @@ def totals(m):
     return {"total": trainable + non, "trainable": trainable, "non_trainable": non}
 
 
+def runs(m, keras, seconds=20):
+    """Runs a model on zeros of a few sizes, and returns the shapes that its layers gave. Layers that
+    are called more than once, and those of models of one's own class, are left out."""
+    flatten = keras.tree.flatten if keras is keras3 else tf.nest.flatten
+    taps = {}
+    for layer in m.layers:
+        if len(getattr(layer, "_inbound_nodes", [])) == 1 or layer is m.layers[0]:
+            try:
+                taps[layer.name] = flatten(layer.output)
+            except (AttributeError, RuntimeError):  # it was called more than once, or never
+                pass
+    inputs = flatten(m.inputs)
+    probe = keras.Model(inputs, [t for ts in taps.values() for t in ts])
+    names = [t._keras_history[0].name if keras is keras3 else t.node.layer.name for t in inputs]
+    rnd, done, end = random.Random(5), [], time.monotonic() + seconds
+    for attempt in range(9):
+        sizes = [rnd.choice((5, 7, 9, 12, 16, 23, 40)) for _ in range(9)] if attempt % 2 else [(16, 24, 32, 48, 64)[attempt // 2]] * 9
+        shapes = [[d or (3 if i == 0 else sizes[i + k]) for i, d in enumerate(t.shape)] for k, t in enumerate(inputs)]
+        if len(done) == 3 or time.monotonic() > end:
+            break
+        try:
+            got = flatten(probe([tf.fill(s, "a") if t.dtype in ("string", tf.string) else tf.zeros(s, t.dtype) for s, t in zip(shapes, inputs)]))
+        except Exception:  # noqa: BLE001 - the model refuses such a size
+            continue
+        got = iter(got)
+        done.append({"inputs": dict(zip(names, shapes)), "layers": {name: [list(map(int, next(got).shape)) for _ in ts] for name, ts in taps.items()}})
+    return done
+
+
 def shrink(path):
     """Leaves what tables are made of; false where that is more than 90 KiB."""
     size = 0
@@ -789,6 +822,11 @@ def write_form(make, keras, folder, key):
         return
     expect = {"name": make.__name__, "form": FORMS[key], "model_name": m.name, "model_class": type(m).__name__,
               "connected": any("connected_to" in r for r in rows), "summary_rows": rows, "totals": totals(m)}
+    if os.environ.get("AT"):
+        try:
+            expect["at"] = runs(m, keras)
+        except Exception as e:  # noqa: BLE001 - a model of one's own class has no inputs to tap
+            print(f"{make.__name__} {key}: not run: {e}", flush=True)
     with open(os.path.join(folder, "expect.json"), "w") as f:
         json.dump(expect, f, separators=(",", ":"))
         f.write("\n")
