@@ -112,10 +112,11 @@ func parseModelConfig(data json.RawMessage) (*ModelConfig, error) {
 	if len(data) == 0 {
 		return m, nil
 	}
+	var to any = m
 	if data[0] == '[' { // Sequential before TensorFlow 2.0: a bare list of layers
-		return m, json.Unmarshal(data, &m.Layers)
+		to = &m.Layers
 	}
-	if err := json.Unmarshal(data, m); err != nil {
+	if err := json.Unmarshal(data, to); err != nil {
 		return nil, err
 	}
 	for i := range m.Layers {
