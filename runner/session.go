@@ -27,9 +27,7 @@ type Session struct {
 
 	digest func() (string, error) // of the model's files, worked out once
 
-	// A run holds mu for reading, Close for writing: it waits for the runs that are under way.
-	mu     sync.RWMutex
-	closed bool
+	gate   gate // of uses of the engine, for which Close waits
 	engine tf.Engine
 
 	xla       *xla.State  // nil where it is off
@@ -73,27 +71,13 @@ func (s *Session) Restarts() int {
 }
 
 // enter begins a use of the engine, which leave ends; it reports false when the session is closed.
-func (s *Session) enter() bool {
-	s.mu.RLock()
-	if s.closed {
-		s.mu.RUnlock()
-		return false
-	}
-	return true
-}
+func (s *Session) enter() bool { return s.gate.enter() }
 
-func (s *Session) leave() { s.mu.RUnlock() }
+func (s *Session) leave() { s.gate.leave() }
 
-// Close waits for the runs that are under way and frees the model. Closing twice is no error.
-func (s *Session) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	s.closed = true
-	return s.engine.Close()
-}
+// Close waits for the runs that are under way and frees the model; other calls return [ErrClosed]
+// from its beginning on. Closing twice is no error.
+func (s *Session) Close() error { return s.gate.close(s.engine.Close) }
 
 // modelSum is the digest of a model's files.
 func modelSum(m *savedmodel.Model, mg *savedmodel.MetaGraph) (string, error) {

@@ -2,6 +2,7 @@ package tf
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -116,6 +117,8 @@ func CheckFeed(f Feed) error {
 		return &tensor.ShapeError{Dims: f.Dims, Msg: "more than 254 axes, TensorFlow's limit"}
 	case f.DType == tensor.String && int64(len(f.Strings)) != n:
 		return &tensor.ShapeError{Dims: f.Dims, Msg: "does not hold the strings it came with"}
+	case f.DType != tensor.String && f.Fill == nil:
+		return errors.New("a feed without Fill: nothing says what its values are")
 	case n > MaxFeedBytes/int64(max(f.DType.Size(), 1)):
 		return &tensor.ShapeError{Dims: f.Dims, Msg: "more than 64 GiB of values"}
 	}
