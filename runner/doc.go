@@ -15,8 +15,8 @@
 //   - To load: [Load], [LoadModel], [Options] with [Optimizer] and [XLA]; [IsolateMain].
 //   - To call: [Session.Run]; [Function] with [Feed] and [Endpoint] for many calls.
 //   - To stream rows: [Predictor] with [PredictOptions], [Batching] and [Head]. Rows are as
-//     [Predictor.RowSpec] says, or [Predictor.Complete] makes them so; each gives a [Result] of
-//     [Value]s, and [Predictor.Batches] a [ResultBatch] of many.
+//     [Predictor.RowSpec] says, or [Predictor.Complete] makes them so; each gives a [Result]
+//     with a [Value] for each output, and [Predictor.Batches] a [ResultBatch] of many.
 //   - To serve: [Batcher] lets the rows of many goroutines share batches; [Predictor.ParseRow] and
 //     [AppendRow] are JSON in and out, [Counters] and [Session.Stats] say what was done, and
 //     [Options.Logger] gets TensorFlow's log.
@@ -28,6 +28,18 @@
 // [OutputError]), of the model ([UnsafeError], [PaddingError]), of TensorFlow and its process
 // ([Error], [RowError], [BatchError], [MemoryError], [ProcessError]), and of the machine
 // ([LibraryError], [GPUError]).
+//
+// # Whose fault an error is
+//
+// A handler asks with [errors.As] and [errors.Is]:
+//
+//   - the caller's, who sent a row: *[dataset.SyntaxError] and *[dataset.LimitError] of
+//     [Predictor.ParseRow], *[FeedError], *[NameError], *[RowError], and an *[Error] with the code
+//     [InvalidArgument] or [OutOfRange];
+//   - nobody's, the time was over: [context.DeadlineExceeded], [context.Canceled];
+//   - later it may work: [ErrClosed] of a model that is being loaded anew, *[MemoryError], *[Error]
+//     with [ResourceExhausted] or [Unavailable];
+//   - the program's or the model's own: all others.
 //
 // # The library
 //
@@ -46,17 +58,19 @@
 //
 // # Ownership
 //
-// The tensors that a caller feeds are only read, and only until the call returns. The tensors that
-// are returned live in Go memory and are the caller's. The caller closes a Session; after that
-// every method returns [ErrClosed].
+// The tensors that a caller feeds are only read, and only until the call returns; those of a
+// [Batcher] may be read on after a call that its context has ended. The tensors that are returned
+// live in Go memory and are the caller's. The caller closes a Session; after that every method
+// returns [ErrClosed].
 //
 // # Deadlines
 //
-// A call returns when its context is done, [Load] among them. TensorFlow cancels a run at the
-// context's deadline, or after [Options.Timeout], between two operations and in loops, so that the
-// cores are soon free; a single operation that takes long, and a run whose context is cancelled
-// before its deadline, goes on unseen to its end. [Session.Close] waits for it. (A program that is
-// linked with libtensorflow itself, without the stand-in, has no bound within TensorFlow.)
+// A call returns when its context is done, [Load] among them, also while it copies large inputs or
+// outputs. TensorFlow cancels a run at the context's deadline, or after [Options.Timeout], between
+// two operations and in loops, so that the cores are soon free; a single operation that takes long,
+// and a run whose context is cancelled before its deadline, goes on unseen to its end.
+// [Session.Close] waits for it, and lets no other call in meanwhile. (A program that is linked with
+// libtensorflow itself, without the stand-in, has no bound within TensorFlow.)
 //
 // # Concurrency
 //
