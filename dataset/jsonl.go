@@ -93,7 +93,8 @@ type JSONLOptions struct {
 	// such as the signature_name of a request, and its value as JSON, valid during the call. An
 	// error ends the reading. Envelope may be called on any goroutine.
 	Envelope func(key string, value []byte) error
-	// MaxLine bounds a row's bytes. 0: [DefaultRowBytes].
+	// MaxLine bounds a row's bytes, and a quarter of it those of its kept values. 0:
+	// [DefaultRowBytes].
 	MaxLine int
 	// MaxDepth bounds how deep arrays and objects may nest. 0: 64.
 	MaxDepth int

@@ -21,6 +21,7 @@ type rowDecoder struct {
 	cols   []jsonColumn
 	keep   []string
 	extra  [][]byte // by the index of keep, within the line
+	most   int64    // bytes of the kept values
 	arena  jsonscan.Arena
 	limit  int64  // most values of a component
 	length int64  // most values of an array in an axis that the spec leaves open
@@ -48,7 +49,7 @@ type jsonKey struct {
 }
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
-	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues, length: opts.MaxLength}
+	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues, length: opts.MaxLength, most: Limits{RowBytes: int64(opts.MaxLine)}.KeptBytes()}
 	if d.MaxDepth = opts.MaxDepth; d.MaxDepth == 0 {
 		d.MaxDepth = 64
 	}
@@ -172,6 +173,13 @@ func (d *rowDecoder) salvage(line []byte) []Field {
 
 // kept adds the row's kept values to e, as the row has them.
 func (d *rowDecoder) kept(e *Element) error {
+	size := int64(0)
+	for _, raw := range d.extra {
+		size += int64(len(raw))
+	}
+	if size > d.most {
+		return KeptError(d.most)
+	}
 	for i, raw := range d.extra {
 		if raw == nil {
 			continue

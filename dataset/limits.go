@@ -3,6 +3,7 @@ package dataset
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -65,6 +66,9 @@ const (
 	DefaultBatchBytes = 512 << 20
 	DefaultRatio      = 1000
 
+	// DefaultKeptBytes is a quarter of DefaultRowBytes, see [Limits.KeptBytes].
+	DefaultKeptBytes = DefaultRowBytes / 4
+
 	RatioFrom = 64 << 20 // the decompressed bytes from which on [Limits.Ratio] counts
 )
 
@@ -82,6 +86,15 @@ func (l Limits) OrDefaults() Limits {
 		l.Depth = DefaultDepth
 	}
 	return l
+}
+
+// KeptBytes is what the values that a row keeps beside its tensors may take: a quarter of RowBytes.
+// They are there some ten times while a row is read, run and written.
+func (l Limits) KeptBytes() int64 { return l.OrDefaults().RowBytes / 4 }
+
+// KeptError returns the error of a row that keeps more than most bytes.
+func KeptError(most int64) error {
+	return &LimitError{Limit: LimitRowBytes, Msg: fmt.Sprintf("what is kept of the row comes to more than %d bytes, a quarter of what a row may take", most)}
 }
 
 // Validate refuses negative limits.

@@ -17,7 +17,7 @@ const (
 	usualPercent = 100
 	leastPercent = 25
 	leastGarbage = 64 << 20
-	mostGarbage  = 256 << 20
+	mostGarbage  = 128 << 20
 
 	// leastHeap is what Go counts as in use where it is less.
 	leastHeap = 4 << 20

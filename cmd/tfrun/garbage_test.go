@@ -28,7 +28,7 @@ func TestGarbagePercent(t *testing.T) {
 	for _, c := range []struct {
 		live           uint64
 		usual, running int
-	}{{0, 100, 1600}, {4 * mb, 100, 1600}, {10 * mb, 100, 640}, {32 * mb, 100, 200}, {64 * mb, 100, 100}, {256 * mb, 100, 100}, {512 * mb, 50, 50}, {4096 * mb, 25, 25}} {
+	}{{0, 100, 1600}, {4 * mb, 100, 1600}, {10 * mb, 100, 640}, {32 * mb, 100, 200}, {64 * mb, 100, 100}, {128 * mb, 100, 100}, {256 * mb, 50, 50}, {512 * mb, 25, 25}, {4096 * mb, 25, 25}} {
 		if got := garbagePercent(c.live, false); got != c.usual {
 			t.Errorf("%d MB in use: %d, want %d", c.live/mb, got, c.usual)
 		}

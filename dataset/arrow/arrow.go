@@ -41,7 +41,7 @@ type Options struct {
 	// MaxBatch bounds the bytes of one buffer of a record batch, and of the whole batch as it is
 	// stored. 0: 4 GiB.
 	MaxBatch int64
-	// MaxKept bounds the bytes of a row's kept values. 0: [dataset.DefaultRowBytes].
+	// MaxKept bounds the bytes of a row's kept values. 0: [dataset.DefaultKeptBytes].
 	MaxKept int64
 }
 
@@ -59,7 +59,7 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 		o.MaxBatch = defaultMaxBatch
 	}
 	if o.MaxKept <= 0 {
-		o.MaxKept = dataset.DefaultRowBytes
+		o.MaxKept = dataset.DefaultKeptBytes
 	}
 	if len(names) > 0 {
 		if err := check(spec, o, names[0]); err != nil {

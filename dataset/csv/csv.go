@@ -103,7 +103,7 @@ func newParser(file string, d dialect, spec dataset.Spec, names []string, o Opti
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{d: d, file: file, keep: o.Keep, null: o.Null, fields: make([]target, len(names))}
+	p := &parser{d: d, file: file, keep: o.Keep, mostKept: dataset.Limits{RowBytes: int64(o.MaxRow)}.KeptBytes(), null: o.Null, fields: make([]target, len(names))}
 	p.slow = slices.ContainsFunc(o.Null, func(text string) bool { return strings.ContainsAny(text, "0123456789") })
 	for i, name := range names {
 		p.fields[i].name = name

@@ -52,7 +52,8 @@ type Options struct {
 	// Sniffed, if not nil, is called with how each file is read, before its first row, maybe
 	// several times and on any goroutine.
 	Sniffed func(file string, d Dialect)
-	// MaxRow bounds a row's bytes. 0: [dataset.DefaultRowBytes].
+	// MaxRow bounds a row's bytes, and a quarter of it those of its kept cells. 0:
+	// [dataset.DefaultRowBytes].
 	MaxRow int
 	// Workers is the number of goroutines that parse. 0: one for each processor, up to 4.
 	Workers int

@@ -45,8 +45,10 @@ type parser struct {
 	fields []target
 	comps  []component
 	keep   []string
-	null   []string // texts of missing cells
-	slow   bool     // such a text may look like a number, so plain must not read cells
+	// mostKept is how many bytes the kept cells of a row may take.
+	mostKept int64
+	null     []string // texts of missing cells
+	slow     bool     // such a text may look like a number, so plain must not read cells
 }
 
 // component is how rows of one component are stored.
@@ -102,7 +104,11 @@ func (j *job) parse() {
 		i, line = at, line+int64(lines)
 		j.lines = append(j.lines, line)
 		j.grow()
+		stored := len(j.text)
 		i, line = j.row(b, i, line)
+		if int64(len(j.text)-stored) > j.p.mostKept {
+			j.dropKept()
+		}
 		j.rows++
 	}
 	j.finish()
@@ -116,6 +122,15 @@ func (j *job) reset() {
 	for c := range j.comps {
 		s := &j.comps[c]
 		s.data, s.spans, s.text, s.values, s.splits = s.data[:0], s.spans[:0], s.text[:0], s.values[:0], s.splits[:0]
+	}
+}
+
+// dropKept drops what is kept of the row that was just read, which is too much.
+func (j *job) dropKept() {
+	clear(j.kept[len(j.kept)-len(j.p.keep):])
+	if n := len(j.bad); n == 0 || j.bad[n-1].Index != j.rows {
+		err := dataset.KeptError(j.p.mostKept)
+		j.bad = append(j.bad, block.Bad{Index: j.rows, Msg: err.Error(), Err: err})
 	}
 }
 

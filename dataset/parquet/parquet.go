@@ -31,7 +31,7 @@ type Options struct {
 	// Nulls holds the values that take the place of nulls. A null without such a value is an error,
 	// as TensorFlow has no nulls.
 	Nulls dataset.Nulls
-	// MaxKept bounds the bytes of a kept value. 0: [dataset.DefaultRowBytes].
+	// MaxKept bounds the bytes of a kept value. 0: [dataset.DefaultKeptBytes].
 	MaxKept int64
 	// BlockBytes is about how many bytes are read at a time, but at least one row. 0: 4 MiB.
 	BlockBytes int64
@@ -59,7 +59,7 @@ func Rows(spec dataset.Spec, o Options, names ...string) *dataset.Dataset {
 		o.BlockBytes = defaultBlock
 	}
 	if o.MaxKept <= 0 {
-		o.MaxKept = dataset.DefaultRowBytes
+		o.MaxKept = dataset.DefaultKeptBytes
 	}
 	if o.Workers <= 0 {
 		o.Workers = ahead.Workers()

@@ -13,7 +13,9 @@ type plan struct {
 	keep    []string
 	targets map[string][]target // by feature
 	max     int64               // most values of a component
-	whole   []int64             // sizes of a row that is its record as it is; nil: it has features
+	// mostKept is how many bytes the kept features of a row may take.
+	mostKept int64
+	whole    []int64 // sizes of a row that is its record as it is; nil: it has features
 }
 
 // component is a component with the features that it is read from.

@@ -22,6 +22,7 @@ func (j *job) parse() {
 	from := 0
 	for i, end := range j.ends {
 		var path, msg string
+		stored := len(j.text)
 		j.begin()
 		switch {
 		case len(corrupt) > 0 && corrupt[0] == i:
@@ -34,8 +35,16 @@ func (j *job) parse() {
 		if msg == "" {
 			path, msg = j.complete()
 		}
+		var err error
+		if int64(len(j.text)-stored) > j.p.mostKept {
+			clear(j.kept[len(j.kept)-len(j.p.keep):])
+			if msg == "" {
+				err = dataset.KeptError(j.p.mostKept)
+				path, msg = "", err.Error()
+			}
+		}
 		if msg != "" {
-			j.bad = append(j.bad, block.Bad{Index: i, Field: path, Msg: msg})
+			j.bad = append(j.bad, block.Bad{Index: i, Field: path, Msg: msg, Err: err})
 			j.drop(i)
 		}
 		from = end

@@ -32,7 +32,8 @@ type Options struct {
 	// float32 and string, or binary where a value is not UTF-8. A single value is kept alone,
 	// several as a list.
 	Keep []string
-	// MaxRecord bounds a record's bytes. 0: [dataset.DefaultRowBytes].
+	// MaxRecord bounds a record's bytes, and a quarter of it those of the features that a row
+	// keeps. 0: [dataset.DefaultRowBytes].
 	MaxRecord int64
 	// MaxValues bounds the values of one component of a row. 0: the only bound is MaxRecord.
 	MaxValues int64
@@ -171,7 +172,7 @@ func newPlan(file *records, spec dataset.Spec, o Options, j *job) (*plan, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{file: file.name, keep: o.Keep, targets: map[string][]target{}, max: o.MaxValues}
+	p := &plan{file: file.name, keep: o.Keep, mostKept: dataset.Limits{RowBytes: o.MaxRecord}.KeptBytes(), targets: map[string][]target{}, max: o.MaxValues}
 	for c, comp := range spec.Flatten() {
 		cols, path := pick.Components[c], spec.Paths()[c]
 		d := comp.DType

@@ -30,6 +30,7 @@ type Bad struct {
 	Index int // within the block
 	Field string
 	Msg   string
+	Err   error // the cause, if it is of a type that callers look for
 }
 
 // Column holds the values of one component of a block's rows.

@@ -68,13 +68,13 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 	r.row++
 	if r.bad < len(b.Bad) && b.Bad[r.bad].Index == i {
 		r.bad++
-		return r.syntaxError(i, b.Bad[r.bad-1].Field, b.Bad[r.bad-1].Msg)
+		return r.syntaxError(i, b.Bad[r.bad-1])
 	}
 	r.arena.reset()
 	for c, col := range b.Columns {
 		t, splits, msg := col.Row(i, &r.arena)
 		if msg != "" {
-			return r.syntaxError(i, r.paths[c], msg)
+			return r.syntaxError(i, Bad{Field: r.paths[c], Msg: msg})
 		}
 		e.Tensors = append(e.Tensors, t)
 		if splits != nil {
@@ -95,9 +95,9 @@ func (r *Reader) Next(ctx context.Context, e *dataset.Element) error {
 }
 
 // syntaxError returns the error of row i of the block; the row has been counted already.
-func (r *Reader) syntaxError(i int, field, msg string) error {
+func (r *Reader) syntaxError(i int, bad Bad) error {
 	at := r.place(i)
-	e := dataset.SyntaxError{File: at.File, Line: at.Line, FileRow: at.Row, Row: r.row - 1, Field: field, Msg: msg}
+	e := dataset.SyntaxError{File: at.File, Line: at.Line, FileRow: at.Row, Row: r.row - 1, Field: bad.Field, Msg: bad.Msg, Err: bad.Err}
 	if r.b.Extra != nil {
 		for _, f := range r.b.Extra(i, nil) {
 			e.Extra = append(e.Extra, f.Clone())
@@ -128,7 +128,7 @@ func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, er
 			r.bad++
 			r.i++
 			r.row++
-			return dataset.RowBlock{}, r.syntaxError(lo, bad.Field, bad.Msg)
+			return dataset.RowBlock{}, r.syntaxError(lo, bad)
 		}
 		hi = min(hi, bad.Index)
 	}

@@ -59,7 +59,7 @@ func (r *Reader) appendPart(dst []byte, i int) (_ []byte, err error) {
 // TooLong returns the error of a row whose kept values take more than the given number of bytes. A
 // text in a dictionary may stand in each of them, so a file of a few kilobytes can hold terabytes.
 func TooLong(most int) error {
-	return &dataset.LimitError{Limit: dataset.LimitRowBytes, Msg: fmt.Sprintf("what is kept of the row comes to more than %d bytes", most)}
+	return dataset.KeptError(int64(most))
 }
 
 // Read returns a reader of an array of the type that t was made of, for values of at most so many

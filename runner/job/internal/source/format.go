@@ -171,11 +171,11 @@ func featureNames(_ context.Context, src Source, _ dataset.Spec) ([]string, erro
 }
 
 func readParquet(spec dataset.Spec, src Source) *dataset.Dataset {
-	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.RowBytes, BlockBytes: int64(src.BlockBytes), Part: src.Part, Parts: src.Parts}, src.Files...)
+	return parquet.Rows(spec, parquet.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.KeptBytes(), BlockBytes: int64(src.BlockBytes), Part: src.Part, Parts: src.Parts}, src.Files...)
 }
 
 func readArrow(spec dataset.Spec, src Source) *dataset.Dataset {
-	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.RowBytes}, src.Files...)
+	return arrow.Rows(spec, arrow.Options{Open: src.Open, Keep: src.Keep, Columns: src.ColumnLists(), Nulls: src.Nulls, MaxKept: src.Limits.KeptBytes()}, src.Files...)
 }
 
 func csvColumns(comma byte) func(Source, string) ([]dataset.Column, error) {
