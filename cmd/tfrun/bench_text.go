@@ -35,7 +35,7 @@ func (t *benchWriter) line(what, format string, args ...any) {
 		if i > 0 {
 			what = ""
 		}
-		fmt.Fprintf(t, "%-14s %s\n", what, text)
+		fmt.Fprintf(t, "%-14s %s\n", what, words.OneLine(text))
 	}
 }
 
@@ -157,7 +157,7 @@ func (t *benchWriter) choices(r *bench.Report, commands []string) {
 	}
 	t.WriteString("\nWhat to type\n")
 	for i, c := range r.Choices {
-		fmt.Fprintf(t, "\n  %s\n", commands[i])
+		fmt.Fprintf(t, "\n  %s\n", words.OneLine(commands[i]))
 		text := fmt.Sprintf("%s rows/s: %s", count(c.Rate), c.Gives)
 		switch {
 		case c.Speedup >= 1.03:

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
 
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -254,7 +255,7 @@ func (d *diagnosis) print(w io.Writer) error {
 		lines = append(lines, d.GPU.lines(d.Library.GPUBuild)...)
 	}
 	for _, l := range lines {
-		if _, err := fmt.Fprintf(w, "%-14s %s\n", l[0], l[1]); err != nil {
+		if _, err := fmt.Fprintf(w, "%-14s %s\n", l[0], words.OneLine(l[1])); err != nil {
 			return err
 		}
 	}

@@ -313,11 +313,12 @@ func (d *modelDiagnosis) exactly() string {
 
 func milliseconds(d time.Duration) float64 { return math.Round(float64(d.Microseconds())/10) / 100 }
 
-// print writes the diagnosis for people, in lines of at most the given width.
+// print writes the diagnosis for people, in lines of at most the given width, and without what
+// would steer a terminal: it has names of the model and of files.
 func (d *modelDiagnosis) print(std stdio, width int) error {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
-		for i, text := range wrapped(fmt.Sprintf(format, args...), width-15) {
+		for i, text := range wrapped(words.OneLine(fmt.Sprintf(format, args...)), width-15) {
 			if i > 0 {
 				what = ""
 			}
@@ -330,8 +331,8 @@ func (d *modelDiagnosis) print(std stdio, width int) error {
 		b.WriteString("\nWhat to type, and what it gives\n")
 	}
 	for _, a := range d.Advice {
-		fmt.Fprintf(&b, "\n  %s\n", a.Command)
-		for _, text := range wrapped(a.Gives, width-6) {
+		fmt.Fprintf(&b, "\n  %s\n", words.OneLine(a.Command))
+		for _, text := range wrapped(words.OneLine(a.Gives), width-6) {
 			fmt.Fprintf(&b, "      %s\n", text)
 		}
 	}

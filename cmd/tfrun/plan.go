@@ -53,7 +53,7 @@ func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio
 func printPlan(plan job.Plan, output string, others int, std stdio) error {
 	var b strings.Builder
 	line := func(what, format string, args ...any) {
-		fmt.Fprintf(&b, "%-6s %s\n", what, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&b, "%-6s %s\n", what, words.OneLine(fmt.Sprintf(format, args...)))
 	}
 	line("model", "%s, signature %s", plan.Model, plan.Signature)
 	for _, f := range plan.Files {

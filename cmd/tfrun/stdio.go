@@ -28,9 +28,9 @@ func terminal(w io.Writer) (columns int, ok bool) {
 	return columns, err == nil && columns > 0
 }
 
-// note writes a line about the command's work to stderr.
+// note writes a line about the command's work to stderr, without what would steer a terminal.
 func (s stdio) note(format string, args ...any) {
-	fmt.Fprintf(s.err, "tfrun: "+format+"\n", args...)
+	fmt.Fprintf(s.err, "tfrun: %s\n", words.OneLine(fmt.Sprintf(format, args...)))
 }
 
 // wrapped breaks a text into lines of at most the given width, between words.
