@@ -27,6 +27,8 @@ type attacher struct {
 	vars map[*Variable]*savedmodel.Variable
 	// addMetric says that the model has metrics by add_metric, which Keras does not count.
 	addMetric bool
+	// uncounted are those that are known to stand in no row.
+	uncounted map[*Variable]bool
 	// unsure are layers of which it is not known what training changes.
 	unsure []string
 }
@@ -35,8 +37,9 @@ type attacher struct {
 // through the layers in their order and names each after its class and a number; one that it met
 // before has no place of its own.
 func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
+	twice := false
 	if o != nil {
-		o = o.children["layers"]
+		o, twice = o.layers()
 	}
 	used := map[string]int{}
 	for i := range m.Layers {
@@ -57,7 +60,20 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 			}
 		}
 		a.layer(l, child, trainable)
+		if twice && (child != nil && !child.empty() || child == nil && len(l.Variables) > 0) {
+			unique(kerasnames.SnakeCase(l.Class()), used)
+		}
 	}
+}
+
+// layers returns the object that holds a model's layers. Keras 2.12 to 2.14 has another name for
+// it, and lists there the layers with weights twice, so that their numbers go up by two.
+func (o *object) layers() (list *object, twice bool) {
+	if list = o.children["layers"]; list != nil {
+		return list, false
+	}
+	list = o.children["_layer_checkpoint_dependencies"]
+	return list, list != nil
 }
 
 // called returns the only child that stands for an object of a name.
@@ -158,6 +174,7 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 		names := p.names(len(o.vars))
 		for i, v := range o.vars {
 			if nameOf(names, i) == kernelAgain || !a.keras2 && strings.HasSuffix(v.Key, "/idf_weights") {
+				a.uncounted[v] = true
 				continue // Keras 3 keeps what a vocabulary weighs, and counts it nowhere
 			}
 			sure = sure && (p.sure || i < len(names) || !v.DType.IsFloat())

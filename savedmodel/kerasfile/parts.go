@@ -165,7 +165,7 @@ func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
 	if listed = listed && strings.Contains(o.path, "/"); listed {
 		p.Class = class
 	}
-	if layers := o.children["layers"]; layers != nil && !layers.hasVars && len(o.vars) == 0 {
+	if layers, _ := o.layers(); layers != nil && !layers.hasVars && len(o.vars) == 0 {
 		if p.Parts = a.objectParts(o, why, true); len(p.Parts) > 0 {
 			if !listed {
 				a.guessClass(&p, p.Name)

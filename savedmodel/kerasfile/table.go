@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/layers"
@@ -15,7 +16,7 @@ import (
 func (m *Model) Layers() (*layers.Table, error) {
 	a := &attacher{
 		keras2: m.Framework == savedmodel.Keras2, legacy: m.tree.legacy != nil, byID: map[string]*layers.LayerConfig{},
-		byName: map[string]*layers.LayerConfig{}, vars: map[*Variable]*savedmodel.Variable{},
+		byName: map[string]*layers.LayerConfig{}, vars: map[*Variable]*savedmodel.Variable{}, uncounted: map[*Variable]bool{},
 	}
 	t, err := m.table(a)
 	if err != nil {
@@ -29,7 +30,33 @@ func (m *Model) Layers() (*layers.Table, error) {
 			l.Why = append(l.Why, "which variables of a class of one's own training changes is not in the file: all of floats are counted")
 		}
 	}
+	if a.leftOver(m) {
+		markEmpty(t.Layers)
+	}
 	return t, nil
+}
+
+// leftOver reports whether the file has variables that belong to no row: those of a layer that was
+// not found at its place, unless the model keeps them itself.
+func (a *attacher) leftOver(m *Model) bool {
+	optimizer := map[*Variable]bool{}
+	for _, v := range m.tree.optimizer {
+		optimizer[v] = true
+	}
+	return slices.ContainsFunc(m.tree.all, func(v *Variable) bool {
+		return a.vars[v] == nil && !a.uncounted[v] && !optimizer[v] && v.DType.IsFloat() && v.Shape.Rank() > 0
+	})
+}
+
+// markEmpty marks the counts of rows that have no variables and are of a class that has some.
+func markEmpty(rows []*layers.Layer) {
+	for _, l := range rows {
+		if l.Params == 0 && len(l.Layers) == 0 && (orders[l.Class] != nil || strings.HasPrefix(l.Class, "Conv") || l.Class == "Dense") {
+			l.Guessed = append(l.Guessed, "params")
+			l.Why = append(l.Why, "the file has variables that were found to be no layer's: some may be this one's")
+		}
+		markEmpty(l.Layers)
+	}
 }
 
 // table makes the table, and notes in a what is not sure of it.
