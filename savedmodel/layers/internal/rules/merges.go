@@ -127,6 +127,7 @@ func stackedShapes(c Config, x tensor.Shape, cells []any) ([]tensor.Shape, bool)
 // With return_attention_scores a score for each head, place of the query and place of the keys
 // follows.
 func headShapes(class string, c Config, in []tensor.Shape) ([]tensor.Shape, bool) {
+	in = c.queryFirst(in)
 	query, key := in[0], in[min(1, len(in)-1)]
 	// Keras 3 prints its scores as long as the query both ways
 	if class == "MultiHeadAttention" && c.misprinted() {
@@ -155,6 +156,25 @@ func headShapes(class string, c Config, in []tensor.Shape) ([]tensor.Shape, bool
 		return nil, false
 	}
 	return append(shapes, tensor.MakeShape(query.Dim(0), heads, query.Dim(1), key.Dim(1))), true
+}
+
+// queryFirst puts the query of a call of Keras 3 before the other tensors. Keras sorts arguments by
+// their names, so that in attention(query=q, value=v, key=k) the key stands first.
+func (c Config) queryFirst(in []tensor.Shape) []tensor.Shape {
+	call := c.call()
+	if call == nil || !c.v3() || call.named["query"] == nil || len(call.args) > 0 {
+		return in
+	}
+	at := 0
+	for _, name := range []string{"attention_mask", "key", "key_mask"} {
+		if _, isTensor := call.named[name].(map[string]any); isTensor {
+			at++
+		}
+	}
+	if at >= len(in) {
+		return in
+	}
+	return append([]tensor.Shape{in[at]}, slices.Delete(slices.Clone(in), at, at+1)...)
 }
 
 // attentionShapes is the rule of Attention: as long as the query, as wide as the values.

@@ -105,3 +105,25 @@ func TestConstants(t *testing.T) {
 		}
 	}
 }
+
+// TestQueryByName holds that attention is as long as its query, wherever Keras 3 lists that among
+// arguments by name.
+func TestQueryByName(t *testing.T) {
+	t.Parallel()
+	q, k := tensor.MakeShape(3, 6, 8), tensor.MakeShape(3, 9, 10)
+	for _, c := range []struct {
+		call string
+		in   []tensor.Shape
+	}{
+		{`{"args": [{}, {}], "kwargs": {}}`, []tensor.Shape{q, k}},
+		{`{"args": [], "kwargs": {"query": {}, "value": {}}}`, []tensor.Shape{q, k}},
+		{`{"args": [], "kwargs": {"key": {}, "query": {}, "value": {}}}`, []tensor.Shape{k, q, k}},
+		{`{"args": [{}], "kwargs": {"key": {}, "value": {}}}`, []tensor.Shape{q, k, k}},
+	} {
+		config := Config{VersionKey: "3.15.1", "num_heads": 2.0}.WithCall([]byte(c.call))
+		out, ok := Shapes("MultiHeadAttention", config, c.in)
+		if !ok || len(out) != 1 || !out[0].Equal(q) {
+			t.Errorf("called with %s it gives %v, want %v", c.call, out, q)
+		}
+	}
+}
