@@ -21,7 +21,8 @@ import (
 func TestDamagedVariables(t *testing.T) {
 	t.Parallel()
 	const (
-		bias  = "_all_variables/1/.ATTRIBUTES/VARIABLE_VALUE" // of the model's first layer: float32 (5,)
+		// of the model's first layer: float32 (5,)
+		bias  = "_all_variables/1/.ATTRIBUTES/VARIABLE_VALUE"
 		index = "variables.index"
 		data  = "variables.data-00000-of-00001"
 	)

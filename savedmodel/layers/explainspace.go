@@ -10,7 +10,8 @@ type spaceRule struct {
 	class                                   string
 	kernel, stride, dilation, before, after int64
 	padding                                 string
-	extra                                   *int64 // the output_padding of a transposed convolution that has one
+	// extra is the output_padding of a transposed convolution that has one.
+	extra *int64
 }
 
 // spatialRule returns the arithmetic that a layer does to axis d of its output; nil when d is no

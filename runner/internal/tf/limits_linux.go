@@ -26,7 +26,8 @@ func checkLimits() error {
 			return fmt.Errorf("the limit of the process' %s is %d MiB (ulimit %s): TensorFlow needs %d MiB, and what the model takes", l.what, is.Cur>>20, l.ulimit, l.least>>20)
 		}
 	}
-	for _, name := range []string{"/proc/self/exe", "/dev/urandom"} { // both are opened at the first operation
+	// Both are opened at the first operation.
+	for _, name := range []string{"/proc/self/exe", "/dev/urandom"} {
 		if _, err := os.Lstat(name); err != nil {
 			return fmt.Errorf("%s is not there: TensorFlow would end the process without it", name)
 		}

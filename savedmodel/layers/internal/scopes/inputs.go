@@ -46,7 +46,8 @@ func (s *Scope) sortInputs(c *Call) {
 	var data []Edge
 	for _, e := range c.Ins {
 		switch {
-		case e.Ref.Node != nil && IsBool(e.Ref.Node) && (e.From == nil || !strings.HasPrefix(e.From.Raw, "tf.")): // no call of a function in Keras 2
+		// no call of a function in Keras 2
+		case e.Ref.Node != nil && IsBool(e.Ref.Node) && (e.From == nil || !strings.HasPrefix(e.From.Raw, "tf.")):
 			if e.From != nil && e.From.Op {
 				c.Masks = append(c.Masks, e)
 			}
