@@ -39,7 +39,9 @@ type attacher struct {
 func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 	twice := false
 	if o != nil {
-		o, twice = o.layers()
+		if o, twice = o.layers(); twice {
+			twice = leftBy(m, o, true) < leftBy(m, o, false)
+		}
 	}
 	used := map[string]int{}
 	for i := range m.Layers {
@@ -66,8 +68,34 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 	}
 }
 
+// leftBy counts the objects of layers that no layer of a model is called by, where the numbers of
+// those with weights go up by one or by two.
+func leftBy(m *layers.ModelConfig, o *object, twice bool) int {
+	used, met := map[string]int{}, map[string]bool{}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		if m.Sequential() && l.Class() == "InputLayer" {
+			continue
+		}
+		base := kerasnames.SnakeCase(l.Class())
+		name := unique(base, used)
+		met[name] = true
+		if child := o.children[name]; twice && child != nil && !child.empty() {
+			unique(base, used)
+		}
+	}
+	left := 0
+	for _, name := range o.names {
+		if !met[name] {
+			left++
+		}
+	}
+	return left
+}
+
 // layers returns the object that holds a model's layers. Keras 2.12 to 2.14 has another name for
-// it, and lists there the layers with weights twice, so that their numbers go up by two.
+// it; the first of these list there the layers with weights twice, so that their numbers go up by
+// two.
 func (o *object) layers() (list *object, twice bool) {
 	if list = o.children["layers"]; list != nil {
 		return list, false

@@ -104,7 +104,7 @@ func (t *weightTree) group(g *hdf5.Group, path string, depth int) (*object, erro
 		if t.objects++; t.objects > maxObjects {
 			return nil, fmt.Errorf("more than %d groups and arrays", maxObjects)
 		}
-		at := join(path, l.Name)
+		at := join(path, strings.ReplaceAll(l.Name, "\\", "/"))
 		switch {
 		case l.Kind != hdf5.Hard:
 			t.odd = append(t.odd, oddity{at, fmt.Sprintf("%s link to %s", l.Kind, l.Target), l.Kind == hdf5.External})
@@ -122,14 +122,44 @@ func (t *weightTree) group(g *hdf5.Group, path string, depth int) (*object, erro
 		case *hdf5.Dataset:
 			t.dataset(o, child, at)
 		case *hdf5.Group:
-			if err := t.child(o, child, l.Name, at, depth); err != nil {
+			parent, name := o.within(l.Name)
+			if err := t.child(parent, child, name, at, depth); err != nil {
 				return nil, err
 			}
 		}
 	}
 	slices.SortStableFunc(o.vars, func(a, b *Variable) int { return compareKeys(a.Key, b.Key) })
-	slices.SortStableFunc(o.names, compareKeys)
+	o.sortNames()
 	return o, nil
+}
+
+// within returns the object that a group lies in, below o, and its name there. Keras 2 on Windows
+// wrote "layers\dense" for the group dense in layers.
+func (o *object) within(name string) (parent *object, last string) {
+	for range maxDepth {
+		before, after, more := strings.Cut(name, `\`)
+		if !more || before == "" || after == "" {
+			return o, name
+		}
+		c := o.children[before]
+		if c == nil {
+			c = &object{path: join(o.path, before), group: o.group, children: map[string]*object{}}
+			o.children[before] = c
+			o.names = append(o.names, before)
+		}
+		o, name = c, after
+	}
+	return o, name
+}
+
+// sortNames sorts the names of an object, and of those below it that have no group of their own.
+func (o *object) sortNames() {
+	slices.SortStableFunc(o.names, compareKeys)
+	for _, c := range o.children {
+		if c.group == o.group {
+			c.sortNames()
+		}
+	}
 }
 
 // child reads a group within a group. One that is called vars holds the variables of the object
@@ -138,6 +168,15 @@ func (t *weightTree) child(o *object, g *hdf5.Group, name, path string, depth in
 	c, err := t.group(g, path, depth+1)
 	if err != nil {
 		return err
+	}
+	if before := o.children[name]; before != nil { // groups within it came first, by longer names
+		for _, n := range before.names {
+			if c.children[n] == nil {
+				c.children[n] = before.children[n]
+				c.names = append(c.names, n)
+			}
+		}
+		o.names = slices.DeleteFunc(o.names, func(n string) bool { return n == name })
 	}
 	o.children[name] = c
 	if name != "vars" || len(c.children) > 0 {
