@@ -36,6 +36,10 @@ type BatchOptions struct {
 	// Apart, if not nil, picks the rows that Similar groups as Exact does, so that none of them is
 	// padded. The element is only valid during the call.
 	Apart func(Element) bool
+	// Alike, if not nil, appends to a key what rows that Exact groups have to have in common beside
+	// their shapes, such as the dense shapes of sparse tensors. The element is only valid during
+	// the call.
+	Alike func(key []byte, e Element) []byte
 	// Length is what Similar compares and MaxTokens counts.
 	Length Length
 	// PaddedShapes and PaddingValues are those of padded_batch.
@@ -162,7 +166,7 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 		return plan, func() grouper { return &arrival{limits: lim, length: length} }, nil
 	case Exact:
 		return plan, func() grouper {
-			return newExact(lim, length, window)
+			return newExact(lim, length, window, opts.Alike)
 		}, nil
 	case Similar:
 		return plan, func() grouper {
@@ -170,7 +174,7 @@ func (ds *Dataset) planBatches(op string, opts BatchOptions) (*padPlan, func() g
 			if opts.Apart == nil {
 				return g
 			}
-			return &divided{similar: g, apart: newExact(lim, length, window), isApart: opts.Apart}
+			return &divided{similar: g, apart: newExact(lim, length, window, opts.Alike), isApart: opts.Apart}
 		}, nil
 	}
 	return nil, nil, buildErr(InvalidArgument, op, "no grouping has the number %d", opts.Grouping)

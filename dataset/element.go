@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -106,6 +107,25 @@ func (e Element) Ragged(i int) (r Ragged, ok bool) {
 		return Ragged{}, false
 	}
 	return Ragged{Values: e.Tensors[i], Splits: e.Splits[i]}, true
+}
+
+// AppendShapes appends a key to dst: elements of one spec have the same key if, and only if, their
+// components have the same shapes, those of ragged ones with all row splits.
+func (e Element) AppendShapes(dst []byte) []byte {
+	for i, t := range e.Tensors {
+		dst = binary.AppendUvarint(dst, uint64(t.Rank()))
+		for _, d := range t.Dims() {
+			dst = binary.AppendUvarint(dst, uint64(d))
+		}
+		if e.Splits == nil {
+			continue
+		}
+		for _, s := range e.Splits[i] {
+			dst = binary.AppendUvarint(dst, uint64(s.Len()))
+			dst = append(dst, s.Bytes()...)
+		}
+	}
+	return dst
 }
 
 // Size returns roughly how many bytes of memory the element takes, Extra included.

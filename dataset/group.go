@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"cmp"
-	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -13,7 +12,8 @@ type Grouping uint8
 const (
 	// Arrival takes the rows in the order in which they come: padded_batch.
 	Arrival Grouping = iota
-	// Exact puts only rows of equal shapes into a batch, so that nothing is ever padded.
+	// Exact puts only rows of equal shapes into a batch, so that nothing is ever padded. Ragged
+	// rows have equal shapes if their row splits are equal: a model may pad them itself.
 	Exact
 	// Similar puts rows of like length into a batch, chosen among the rows of a window.
 	Similar
@@ -174,6 +174,7 @@ type exact struct {
 	limits
 	length lengthFunc
 	window windowSize
+	alike  func(key []byte, e Element) []byte // may be nil
 	held   int
 	memory windowMemory
 	seq    int64 // number of rows that came
@@ -249,8 +250,8 @@ func elementBytes(e *Element) int64 {
 	return n
 }
 
-func newExact(lim limits, length lengthFunc, window windowSize) *exact {
-	return &exact{limits: lim, length: length, window: window, groups: map[string]*exactGroup{}}
+func newExact(lim limits, length lengthFunc, window windowSize, alike func([]byte, Element) []byte) *exact {
+	return &exact{limits: lim, length: length, window: window, alike: alike, groups: map[string]*exactGroup{}}
 }
 
 type exactGroup struct {
@@ -272,12 +273,9 @@ func (g *exact) commit() error {
 		g.free = append(g.free, g.last)
 		return err
 	}
-	g.key = g.key[:0]
-	for _, t := range g.last.Tensors {
-		g.key = binary.AppendUvarint(g.key, uint64(t.Rank()))
-		for _, d := range t.Dims() {
-			g.key = binary.AppendUvarint(g.key, uint64(d))
-		}
+	g.key = g.last.AppendShapes(g.key[:0])
+	if g.alike != nil {
+		g.key = g.alike(g.key, *g.last)
 	}
 	before := g.memory.add(g.last)
 	grp := g.groups[string(g.key)]

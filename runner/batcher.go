@@ -48,11 +48,13 @@ type Batcher struct {
 	o      BatcherOptions
 	padder *dataset.Padder // nil where only a predictor's iteration makes batches of the rows
 
-	shares bool                       // rows may share a batch at all
-	padded bool                       // of unequal length, too
-	any    bool                       // of any length
-	alike  bool                       // all rows have one shape
-	apart  func(dataset.Element) bool // rows that share with their equals alone; may be nil
+	shares bool // rows may share a batch at all
+	padded bool // of unequal length, too
+	any    bool // of any length
+	alike  bool // all rows have one shape
+	// composite: rows hold ragged or sparse values, which are not padded, but a model may do that.
+	composite bool
+	apart     func(dataset.Element) bool // rows that share with their equals alone; may be nil
 
 	mu      sync.Mutex
 	groups  map[string]*waiting // of which none is empty
@@ -85,7 +87,7 @@ func (p *Predictor) NewBatcher(o BatcherOptions) (*Batcher, error) {
 		po.Batching, po.BatchSize, po.Workers, po.SkipBadRows = Arrival, o.MaxBatch, 1, true
 		po.From, po.Shard, po.Shards, po.Stats = 0, 0, 0, nil
 	})
-	b.alike = p.alike()
+	b.alike, b.composite = p.alike(), p.composites()
 	if !b.p.f.state.Keeps() && b.p.f.compiler == nil {
 		b.p.fed = &tf.Recycler{}
 	}

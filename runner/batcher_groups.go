@@ -39,17 +39,16 @@ func (b *Batcher) appendKey(key []byte, row dataset.Element) []byte {
 	if !b.shares || b.alike {
 		return key
 	}
-	exact := !b.padded || b.apart != nil && b.apart(row)
-	key = append(key, 'p')
-	if exact {
-		key[0] = 'e'
+	if !b.any && (!b.padded || b.composite || b.apart != nil && b.apart(row)) {
+		return append(append(key, 'e'), b.p.shapesOf(row)...)
 	}
+	key = append(key, 'p')
 	for c, t := range row.Tensors {
 		for axis, d := range t.Dims() {
 			switch {
 			case b.any:
 				d = 0 // rows of one rank
-			case !exact && b.p.open(c, axis):
+			case b.p.open(c, axis):
 				d = int64(bits.Len64(uint64(d))) // lengths of one doubling
 			}
 			key = binary.AppendVarint(key, d)

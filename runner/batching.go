@@ -35,9 +35,51 @@ func (p *Predictor) batchOptions(grouping dataset.Grouping) dataset.BatchOptions
 		budget = 0 // a batch is always as large as a whole one
 	}
 	return dataset.BatchOptions{
+		Alike:  p.alikeSparse(),
 		Budget: budget, Kept: p.mostKept(), Split: p.o.Split, Size: int64(p.o.BatchSize), MaxTokens: p.o.MaxTokens, Grouping: grouping, Window: p.o.Window, WindowBytes: p.o.WindowMemory, Stats: p.o.Stats,
 		PaddedShapes: dataset.Dict(shapes), PaddingValues: dataset.Dict(values),
 	}
+}
+
+// alikeSparse returns what [dataset.BatchOptions].Alike wants of rows of the signature: that the
+// dense shapes of sparse inputs are equal. A batch has the largest of its rows' shapes, and a model
+// that makes a dense tensor of it pads the others. It returns nil where no input is sparse.
+func (p *Predictor) alikeSparse() func(key []byte, row dataset.Element) []byte {
+	var at []int
+	for _, fd := range p.feeders {
+		if fd.in.Role == "dense_shape" {
+			at = append(at, fd.component)
+		}
+	}
+	if at == nil {
+		return nil
+	}
+	return func(key []byte, row dataset.Element) []byte {
+		for _, c := range at {
+			key = append(key, row.Tensors[c].Bytes()...)
+		}
+		return key
+	}
+}
+
+// composites reports whether rows hold ragged or sparse values. Those are not padded, but differ in
+// shape, and a model may pad them itself.
+func (p *Predictor) composites() bool {
+	for c := range p.components {
+		if p.composite(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// shapesOf is a key of a row: rows with the same key are padded in no batch of each other.
+func (p *Predictor) shapesOf(row dataset.Element) string {
+	key := row.AppendShapes(nil)
+	if alike := p.alikeSparse(); alike != nil {
+		key = alike(key, row)
+	}
+	return string(key)
 }
 
 // paddingOf returns the padding values of an input's components: v for a dense input, zero values
@@ -192,7 +234,7 @@ func (p *Predictor) tellProven() {
 // shape, and their answers are proven to be their own.
 func (p *Predictor) oneShapeProven() bool {
 	for c, spec := range p.components {
-		if !spec.Ragged && !p.composite(c) && !spec.Shape.FullyKnown() {
+		if spec.Ragged || p.composite(c) || !spec.Shape.FullyKnown() {
 			return false
 		}
 	}
@@ -214,7 +256,7 @@ func (p *Predictor) choose(batching Batching, v Verdict) (dataset.BatchOptions, 
 		return similar(p.twin.Needs), Exact, nil
 	case batching == Exact && !v.Fixed && v.Padding.Proof.Answer == padding.Independent && v.Alone():
 		return similar(v.Padding.Proof.Needs), Exact, nil
-	case batching == Exact && v.Fixed && v.Alone():
+	case batching == Exact && v.Fixed && v.Alone() && !p.composites():
 		return p.batchOptions(dataset.Arrival), Exact, nil
 	case batching == Exact && v.Alone():
 		return p.batchOptions(dataset.Exact), Exact, nil

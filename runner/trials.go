@@ -341,10 +341,7 @@ func (p *Predictor) collectInOrder(ctx context.Context, rows []dataset.Element) 
 func (t *trials) company(ctx context.Context) error {
 	groups, order := map[string][]subject{}, []string{}
 	for _, s := range t.subjects {
-		key := ""
-		for _, x := range s.row.Tensors {
-			key += fmt.Sprint(x.Dims())
-		}
+		key := t.p.shapesOf(s.row)
 		if groups[key] == nil {
 			order = append(order, key)
 		}
