@@ -3,6 +3,7 @@ package dataset
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tfrun/tfrun/dataset/internal/jsonscan"
 )
@@ -10,7 +11,7 @@ import (
 // JSONLKeys reads all rows of the files, as [JSONLFiles] would, and returns the keys of those that
 // are objects, in the order in which they first appear. Damaged rows are passed over. A file that
 // cannot be read on ends the reading without an error, since reading the rows afterwards reports
-// it.
+// it. More than 16,384 keys are an error: each of them would be looked for in every row.
 func JSONLKeys(ctx context.Context, spec Spec, opts JSONLOptions, files ...string) ([]string, error) {
 	l := lineReader{files: files, opener: opts.Open}
 	if err := l.forRows(spec, opts); err != nil {
@@ -33,12 +34,15 @@ func JSONLKeys(ctx context.Context, spec Spec, opts JSONLOptions, files ...strin
 		}
 		// What is wrong with the row is reported when the row itself is read.
 		_ = s.Object(func(key []byte) error {
-			if !seen[string(key)] {
+			if len(keys) <= MostKeys && !seen[string(key)] {
 				seen[string(key)] = true
 				keys = append(keys, string(key))
 			}
 			return s.Skip(1)
 		})
+		if len(keys) > MostKeys {
+			return nil, fmt.Errorf("%s:%d: the rows up to here have more than %d different keys: name those that are wanted", l.name, l.line, MostKeys)
+		}
 	}
 	return keys, ctx.Err()
 }

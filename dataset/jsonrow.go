@@ -20,8 +20,9 @@ type rowDecoder struct {
 	spec   Spec
 	cols   []jsonColumn
 	keep   []string
-	extra  [][]byte // by the index of keep, within the line
-	most   int64    // bytes of the kept values
+	keepAt map[string]int // the place of a key in keep
+	extra  [][]byte       // by the index of keep, within the line
+	most   int64          // bytes of the kept values
 	arena  jsonscan.Arena
 	limit  int64  // most values of a component
 	length int64  // most values of an array in an axis that the spec leaves open
@@ -50,6 +51,12 @@ type jsonKey struct {
 
 func newRowDecoder(spec Spec, opts JSONLOptions) (*rowDecoder, error) {
 	d := &rowDecoder{spec: spec, keep: opts.Keep, extra: make([][]byte, len(opts.Keep)), limit: opts.MaxValues, length: opts.MaxLength, most: Limits{RowBytes: int64(opts.MaxLine)}.KeptBytes()}
+	for i := len(opts.Keep) - 1; i >= 0; i-- { // the first of equal keys stays
+		if d.keepAt == nil {
+			d.keepAt = make(map[string]int, len(opts.Keep))
+		}
+		d.keepAt[opts.Keep[i]] = i
+	}
 	if d.MaxDepth = opts.MaxDepth; d.MaxDepth == 0 {
 		d.MaxDepth = 64
 	}
@@ -380,10 +387,8 @@ func (d *rowDecoder) missing(n *jsonNode) error {
 }
 
 func (d *rowDecoder) keepIndex(key []byte) int {
-	for i, k := range d.keep {
-		if k == string(key) {
-			return i
-		}
+	if i, ok := d.keepAt[string(key)]; ok {
+		return i
 	}
 	return -1
 }

@@ -69,6 +69,10 @@ const (
 	// DefaultKeptBytes is a quarter of DefaultRowBytes, see [Limits.KeptBytes].
 	DefaultKeptBytes = DefaultRowBytes / 4
 
+	// MostKeys bounds the keys of JSON rows, and the features of records, that are listed so that
+	// all of them are kept.
+	MostKeys = 1 << 14
+
 	RatioFrom = 64 << 20 // the decompressed bytes from which on [Limits.Ratio] counts
 )
 

@@ -248,7 +248,8 @@ func features(j *job) map[string]found {
 }
 
 // Names returns the names of all features of a file, sorted. Of a damaged file it returns the names
-// before the damage. Of the options it uses Open and MaxRecord.
+// before the damage. More than 16,384 names are an error: each would be looked for in every row. Of
+// the options it uses Open and MaxRecord.
 func Names(o Options, name string) ([]string, error) {
 	if o.MaxRecord <= 0 {
 		o.MaxRecord = dataset.DefaultRowBytes
@@ -263,6 +264,9 @@ func Names(o Options, name string) ([]string, error) {
 		var j job
 		f.fill(&j)
 		maps.Copy(all, features(&j))
+		if len(all) > dataset.MostKeys {
+			return nil, fmt.Errorf("%s: the records have more than %d different features: name those that are wanted", name, dataset.MostKeys)
+		}
 	}
 	return slices.Sorted(maps.Keys(all)), nil
 }
