@@ -27,6 +27,8 @@ type attacher struct {
 	vars map[*Variable]*savedmodel.Variable
 	// addMetric says that the model has metrics by add_metric, which Keras does not count.
 	addMetric bool
+	// misplaced are layers whose variables do not fit their configuration.
+	misplaced []string
 	// uncounted are those that are known to stand in no row.
 	uncounted map[*Variable]bool
 	// unsure are layers of which it is not known what training changes.
@@ -182,8 +184,27 @@ func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
 	if !a.collect(l, o, l.Name, p, trainable) && trainable {
 		a.unsure = append(a.unsure, l.Name)
 	}
+	if p.unfit(l.Variables) {
+		a.misplaced = append(a.misplaced, l.Name)
+	}
 	a.addLowRank(l, p, trainable)
 	a.openSizes(l, p)
+}
+
+// unfit reports whether a kernel is not as wide as the configuration of its layer says: then the
+// variables are another layer's.
+func (p part) unfit(vars []*savedmodel.Variable) bool {
+	width := p.config["units"]
+	if strings.HasPrefix(p.class, "Conv") && !strings.Contains(p.class, "LSTM") && !strings.HasSuffix(p.class, "Transpose") {
+		width = p.config["filters"]
+	} else if p.class != "Dense" {
+		return false
+	}
+	n, ok := width.(float64)
+	if !ok || !p.sure || p.quantization() != "" || len(vars) == 0 || shortName(vars[0].Name) != "kernel" {
+		return false
+	}
+	return vars[0].Shape.Rank() > 1 && vars[0].Shape.Dim(-1) != int64(n)
 }
 
 // openSizes gives a variable whose size Keras leaves open, and of which its summary therefore

@@ -1,6 +1,8 @@
 package kerasfile
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/tfrun/tfrun/savedmodel/layers"
@@ -39,4 +41,25 @@ func tableOf(t *testing.T, file string) *layers.Table {
 		t.Fatal(err)
 	}
 	return table
+}
+
+// TestVariablesThatDoNotFit holds that a count is marked where the kernel at a layer's place is not
+// as wide as the layer's configuration says.
+func TestVariablesThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	m, err := Open("testdata/newer.keras")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	m.config = bytes.Replace(m.config, []byte(`"units": 5`), []byte(`"units": 6`), 1)
+	table, err := m.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range table.Layers {
+		if marked := slices.Contains(l.Guessed, "params"); marked != (l.Name == "five") {
+			t.Errorf("layer %s: the count is marked: %v", l.Name, marked)
+		}
+	}
 }

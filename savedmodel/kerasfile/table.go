@@ -33,6 +33,7 @@ func (m *Model) Layers() (*layers.Table, error) {
 	if a.leftOver(m) {
 		markEmpty(t.Layers)
 	}
+	a.markMisplaced(t.Layers)
 	return t, nil
 }
 
@@ -46,6 +47,17 @@ func (a *attacher) leftOver(m *Model) bool {
 	return slices.ContainsFunc(m.tree.all, func(v *Variable) bool {
 		return a.vars[v] == nil && !a.uncounted[v] && !optimizer[v] && v.DType.IsFloat() && v.Shape.Rank() > 0
 	})
+}
+
+// markMisplaced marks the counts of rows whose variables do not fit.
+func (a *attacher) markMisplaced(rows []*layers.Layer) {
+	for _, l := range rows {
+		if slices.Contains(a.misplaced, l.Name) {
+			l.Guessed = append(l.Guessed, "params")
+			l.Why = append(l.Why, "the variables at the layer's place in the file do not fit its configuration")
+		}
+		a.markMisplaced(l.Layers)
+	}
 }
 
 // markEmpty marks the counts of rows that have no variables and are of a class that has some.
