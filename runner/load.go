@@ -126,7 +126,8 @@ func (s *Session) admit(graphDef []byte, place string, files savedmodel.Files) (
 		tf.PlaceGraph(g, place)
 	}
 	policy := admit.Policy{Allow: slices.Concat(s.o.AllowOps, s.o.custom), Files: map[string]ops.Own{files.Checkpoint: ops.Checkpoint}}
-	var paths []admit.Path
+	// what fills variables that the model's own restore op does not, if there is such an operation
+	paths := []admit.Path{{Node: savedmodel.FillRead, Path: files.Checkpoint}}
 	for _, p := range s.found.Pins {
 		path := admit.Path{Function: p.Function, Node: p.Node, Input: p.Input, Path: p.Path}
 		switch p.Own {

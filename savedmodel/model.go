@@ -50,6 +50,7 @@ type MetaGraph struct {
 	graph *graph.Graph
 	objs  func() (*ObjectGraph, error)
 	saver func() (*pb.SaverDef, error)
+	fills func() ([]Fill, error)
 }
 
 // Asset is a file that the graph reads, such as a vocabulary.

@@ -137,8 +137,9 @@ type Step struct {
 }
 
 // Loading returns what is run before any signature, as TensorFlow's loader does it (cc/saved_model:
-// RestoreSession, GetInitOp): the restore op, where there are variables, then the init op. Both are
-// fed with the paths of the assets, the restore op with that of the checkpoint too.
+// RestoreSession, GetInitOp): the restore op, where there are variables, or [FillOp] in its place,
+// then the init op. Both are fed with the paths of the assets, the restore op with that of the
+// checkpoint too.
 func (mg *MetaGraph) Loading(f Files) ([]Step, error) {
 	saver, err := mg.Saver()
 	if err != nil {
@@ -161,7 +162,11 @@ func (mg *MetaGraph) Loading(f Files) ([]Step, error) {
 		if name := saver.GetFilenameTensorName(); name != "" {
 			paths[graph.OutputOf(name)] = f.Checkpoint
 		}
-		steps = append(steps, Step{saver.GetRestoreOpName(), paths})
+		restore, err := mg.restoreOp()
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, Step{restore, paths})
 	}
 	if init != "" {
 		steps = append(steps, Step{init, feeds()})

@@ -129,6 +129,7 @@ func (m *Model) splitMetaGraph(data []byte) (*MetaGraph, error) {
 	mg.graph = graph.New(mg.raw.graph, mg.raw.ops, fileFaults(m.File))
 	mg.objs = once(func() (*ObjectGraph, error) { return readObjectGraph(fileFaults(m.File), mg.raw.objectGraph) })
 	mg.saver = once(mg.readSaver)
+	mg.fills = once(mg.readFills)
 	mg.Framework = frameworkOf(mg.raw.objectGraph)
 	mg.shapeByGraph()
 	return mg, nil
@@ -260,7 +261,7 @@ func (mg *MetaGraph) Proto() (*pb.MetaGraphDef, error) {
 // WithGraph returns a serialized SavedModel of this graph alone, with another GraphDef in the place
 // of its own. nodes are the names of that GraphDef's nodes: signatures whose tensors are none of
 // them are left out, and so are the tree of objects and the list of op definitions, which loaders
-// in C++ do not read.
+// in C++ do not read. If [FillOp] is one of them, it becomes the restore op.
 func (mg *MetaGraph) WithGraph(def []byte, nodes map[string]bool) ([]byte, error) {
 	var meta []byte
 	wroteGraph := false
@@ -274,6 +275,10 @@ func (mg *MetaGraph) WithGraph(def []byte, nodes map[string]bool) ([]byte, error
 				wroteGraph = true
 			}
 			return nil
+		case fieldSaverDef:
+			if nodes[FillOp] {
+				return nil // another takes its place
+			}
 		case fieldMetaInfo:
 			info, err := withoutField(f.Data, fieldStrippedOps)
 			meta = wire.Append(meta, fieldMetaInfo, info)
@@ -289,6 +294,13 @@ func (mg *MetaGraph) WithGraph(def []byte, nodes map[string]bool) ([]byte, error
 	})
 	if err != nil {
 		return nil, mg.damaged("its graph", err)
+	}
+	if nodes[FillOp] {
+		saver, err := mg.fillingSaver()
+		if err != nil {
+			return nil, err
+		}
+		meta = wire.Append(meta, fieldSaverDef, saver)
 	}
 	out := protowire.AppendTag(nil, fieldSchemaVersion, protowire.VarintType)
 	out = protowire.AppendVarint(out, 1)

@@ -15,8 +15,7 @@ import (
 )
 
 // UninitializedError says that a signature reads variables that loading leaves without a value, so
-// that every run of it would fail. tf.saved_model.save of a Keras 3 model writes such graphs: the
-// restore op fills copies of the variables that no signature reads.
+// that every run of it would fail.
 type UninitializedError struct {
 	Signature string
 	Variables []string // their names, sorted
@@ -326,32 +325,49 @@ func (mg *MetaGraph) variablesBehind(roots []string) (map[string]bool, error) {
 	return names, nil
 }
 
-// CheckSignature returns an *[UninitializedError] when the signature reads variables that neither
-// the restore op nor the init op reaches. Variables of TensorFlow 1's reference kind are not looked
-// at.
-func (mg *MetaGraph) CheckSignature(s *Signature) error {
+// unrestored returns the [graph.ResourceName]s of the variables that tensors depend on and that
+// neither the restore op nor the init op reaches.
+func (mg *MetaGraph) unrestored(tensors []string) (map[string]bool, error) {
 	restore, err := mg.restored()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	init, err := mg.InitOp()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	initialized, err := mg.variablesBehind([]string{init})
 	if err != nil {
+		return nil, err
+	}
+	read, err := mg.variablesBehind(tensors)
+	maps.DeleteFunc(read, func(name string, _ bool) bool { return restore.handles[name] || initialized[name] })
+	return read, err
+}
+
+// CheckSignature returns an *[UninitializedError] when the signature reads variables that get
+// no value: neither the restore op nor the init op reaches them, and no [Fill] is known. Variables
+// of TensorFlow 1's reference kind are not looked at.
+func (mg *MetaGraph) CheckSignature(s *Signature) error {
+	empty, err := mg.unrestored(s.Tensors(s.Outputs))
+	if err != nil || len(empty) == 0 {
 		return err
 	}
-	read, err := mg.variablesBehind(s.Tensors(s.Outputs))
+	fills, err := mg.Fills()
 	if err != nil {
 		return err
 	}
-	e := &UninitializedError{Signature: s.Name}
-	for name := range read {
-		if !restore.handles[name] && !initialized[name] {
-			_, short, _ := strings.Cut(name, "\x00")
-			e.Variables = append(e.Variables, short)
+	for _, f := range fills {
+		n, err := mg.graph.Node(f.Handle)
+		if err != nil {
+			return err
 		}
+		delete(empty, graph.ResourceName(n))
+	}
+	e := &UninitializedError{Signature: s.Name}
+	for name := range empty {
+		_, short, _ := strings.Cut(name, "\x00")
+		e.Variables = append(e.Variables, short)
 	}
 	if e.Variables == nil {
 		return nil

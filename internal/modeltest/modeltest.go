@@ -34,7 +34,6 @@ type Expectation struct {
 	Rows       []ExpectedRow                `json:"summary_rows"`
 	Totals     *ExpectedTotals              `json:"totals"`
 	Connected  bool                         `json:"connected"`
-	CAPIRuns   *bool                        `json:"c_api_runs"`
 	Load       map[string]ExpectedLoad      `json:"load"`
 	SavedWith  string                       `json:"saved_with"`
 	ModelName  string                       `json:"model_name"`

@@ -67,7 +67,11 @@ func reducedGraph(mg *savedmodel.MetaGraph, r Reduction) (graph []byte, nodes ma
 			}
 		}
 	}
-	if err := p.reach.Mark(roots); err != nil {
+	filled, err := added.addFills(mg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.reach.Mark(append(roots, filled...)); err != nil {
 		return nil, nil, err
 	}
 	if r.Whole {
