@@ -2,6 +2,7 @@ package savedmodel
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -25,6 +26,23 @@ const (
 	FillOp   = "tfrun_fill/all"
 	FillRead = "tfrun_fill/values"
 )
+
+// UninitializedError says that a signature reads variables that loading leaves without a value, so
+// that every run of it would fail.
+type UninitializedError struct {
+	Signature string
+	Variables []string // their names, sorted
+}
+
+// Error names the signature and the first of the variables.
+func (e *UninitializedError) Error() string {
+	more := ""
+	if n := len(e.Variables) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("signature %q reads variable %q%s, which loading does not fill; export the model in Python with model.export(\"DIRECTORY\")",
+		e.Signature, e.Variables[0], more)
+}
 
 // Fills lists the variables that have to be filled beside those that the restore op fills, ordered
 // by their keys. tf.saved_model.save of a Keras 3 model writes such graphs: its restore op fills
@@ -152,4 +170,35 @@ func (mg *MetaGraph) fillingSaver() ([]byte, error) {
 	filling := proto.Clone(saver).(*pb.SaverDef)
 	filling.RestoreOpName = FillOp
 	return proto.Marshal(filling)
+}
+
+// CheckSignature returns an *[UninitializedError] when the signature reads variables that get
+// no value: neither the restore op nor the init op reaches them, and no [Fill] is known. Variables
+// of TensorFlow 1's reference kind are not looked at.
+func (mg *MetaGraph) CheckSignature(s *Signature) error {
+	empty, err := mg.unrestored(s.Tensors(s.Outputs))
+	if err != nil || len(empty) == 0 {
+		return err
+	}
+	fills, err := mg.Fills()
+	if err != nil {
+		return err
+	}
+	for _, f := range fills {
+		n, err := mg.graph.Node(f.Handle)
+		if err != nil {
+			return err
+		}
+		delete(empty, graph.ResourceName(n))
+	}
+	e := &UninitializedError{Signature: s.Name}
+	for name := range empty {
+		_, short, _ := strings.Cut(name, "\x00")
+		e.Variables = append(e.Variables, short)
+	}
+	if e.Variables == nil {
+		return nil
+	}
+	slices.Sort(e.Variables)
+	return e
 }

@@ -14,23 +14,6 @@ import (
 	"github.com/tfrun/tfrun/tensor"
 )
 
-// UninitializedError says that a signature reads variables that loading leaves without a value, so
-// that every run of it would fail.
-type UninitializedError struct {
-	Signature string
-	Variables []string // their names, sorted
-}
-
-// Error names the signature and the first of the variables.
-func (e *UninitializedError) Error() string {
-	more := ""
-	if n := len(e.Variables) - 1; n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
-	}
-	return fmt.Sprintf("signature %q reads variable %q%s, which loading does not fill; export the model in Python with model.export(\"DIRECTORY\")",
-		e.Signature, e.Variables[0], more)
-}
-
 // Verify looks at the files that loading the graph needs, and returns one clear error for the first
 // that is missing or too short. TensorFlow's own loader reports success for a model whose
 // variables.index is missing. Values are not read: see [Checkpoint.Read] for their checksums. Where
@@ -343,35 +326,4 @@ func (mg *MetaGraph) unrestored(tensors []string) (map[string]bool, error) {
 	read, err := mg.variablesBehind(tensors)
 	maps.DeleteFunc(read, func(name string, _ bool) bool { return restore.handles[name] || initialized[name] })
 	return read, err
-}
-
-// CheckSignature returns an *[UninitializedError] when the signature reads variables that get
-// no value: neither the restore op nor the init op reaches them, and no [Fill] is known. Variables
-// of TensorFlow 1's reference kind are not looked at.
-func (mg *MetaGraph) CheckSignature(s *Signature) error {
-	empty, err := mg.unrestored(s.Tensors(s.Outputs))
-	if err != nil || len(empty) == 0 {
-		return err
-	}
-	fills, err := mg.Fills()
-	if err != nil {
-		return err
-	}
-	for _, f := range fills {
-		n, err := mg.graph.Node(f.Handle)
-		if err != nil {
-			return err
-		}
-		delete(empty, graph.ResourceName(n))
-	}
-	e := &UninitializedError{Signature: s.Name}
-	for name := range empty {
-		_, short, _ := strings.Cut(name, "\x00")
-		e.Variables = append(e.Variables, short)
-	}
-	if e.Variables == nil {
-		return nil
-	}
-	slices.Sort(e.Variables)
-	return e
 }
