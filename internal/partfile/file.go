@@ -236,7 +236,7 @@ func (p *File) Commit() error {
 	data, _ := workNames(p.path)
 	err := p.flush()
 	if err == nil {
-		err = finish(p.file, data, p.path)
+		err = finish(p.file, data, p.path, (*os.File).Sync)
 	}
 	if err != nil {
 		return errors.Join(outputError(p.path, err), p.close())

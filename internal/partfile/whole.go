@@ -80,11 +80,19 @@ func (w *Whole) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Commit writes the buffered bytes and gives the file its name.
-func (w *Whole) Commit() error {
+// Commit writes the buffered bytes to the disk and gives the file its name.
+func (w *Whole) Commit() error { return w.commit((*os.File).Sync) }
+
+// CommitUnsynced is Commit without the wait for the disk, which for a small file takes longer than
+// all the rest: see [Sync].
+func (w *Whole) CommitUnsynced() error {
+	return w.commit(func(*os.File) error { return nil })
+}
+
+func (w *Whole) commit(sync func(*os.File) error) error {
 	err := w.Flush()
 	if err == nil && !w.stream {
-		err = finish(w.file, w.file.Name(), w.path)
+		err = finish(w.file, w.file.Name(), w.path, sync)
 	}
 	if err != nil {
 		w.Abandon()
@@ -110,8 +118,9 @@ func (w *Whole) Abandon() {
 	}
 }
 
-// finish renames a written file to the output's name, with the mode of the file that it replaces.
-func finish(f *os.File, temporary, path string) error {
+// finish renames a written file to the output's name, with the mode of the file that it replaces,
+// once sync has brought its bytes to the disk.
+func finish(f *os.File, temporary, path string, sync func(*os.File) error) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil:
@@ -120,7 +129,7 @@ func finish(f *os.File, temporary, path string) error {
 		err = nil
 	}
 	if err == nil {
-		err = f.Sync()
+		err = sync(f)
 	}
 	if err == nil {
 		err = os.Rename(temporary, path)

@@ -82,3 +82,50 @@ func newFileMode(t *testing.T) os.FileMode {
 	}
 	return info.Mode().Perm()
 }
+
+// Files that were finished without waiting for the disk are waited for together, whichever folders
+// they are in.
+func TestSync(t *testing.T) {
+	dir := t.TempDir()
+	var paths []string
+	for _, name := range []string{"a/1", "a/2", "b/1"} {
+		path := filepath.Join(dir, name)
+		w, err := Create(mkdir(t, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.CommitUnsynced(); err != nil {
+			t.Fatal(err)
+		}
+		w.Abandon() // does nothing
+		if got, err := os.ReadFile(path); err != nil || string(got) != name {
+			t.Errorf("%s holds %q, %v", name, got, err)
+		}
+		paths = append(paths, path)
+	}
+	if err := Sync(paths); err != nil {
+		t.Error(err)
+	}
+	if err := Sync(nil); err != nil {
+		t.Error(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "b")); err != nil {
+		t.Fatal(err)
+	}
+	var gone *OutputFileError
+	if err := Sync(paths); !errors.As(err, &gone) {
+		t.Errorf("of a folder that is gone: %v, want an *OutputFileError", err)
+	}
+}
+
+// mkdir makes the folder of a path.
+func mkdir(t *testing.T, path string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

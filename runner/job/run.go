@@ -207,7 +207,7 @@ func (w *writing) toWhole(ctx context.Context) error {
 		}
 		return err
 	}
-	return out.Commit()
+	return out.CommitUnsynced() // a tree waits for the disk, for many files at once
 }
 
 // wholeOutput is a file that is written in one go.

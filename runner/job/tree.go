@@ -119,7 +119,7 @@ func (t Tree) Run(ctx context.Context, p *runner.Predictor) (sum TreeSummary, er
 	if t.Began != nil {
 		t.Began(sum)
 	}
-	r := &treeRun{t: t, root: found.Root, journal: journal, sum: &sum}
+	r := &treeRun{t: t, root: found.Root, journal: journal, sum: &sum, synced: start}
 	r.size = sync.OnceValues(func() (BatchSize, error) { return FileBatchSize(p) })
 	for _, f := range todo {
 		r.now.Size += f.Size
@@ -162,15 +162,21 @@ type treeRun struct {
 	journal *os.File
 	size    func() (BatchSize, error) // of batches; finding it takes as long as many a small file
 
-	mu  sync.Mutex // guards the fields below
-	sum *TreeSummary
-	now Progress
+	mu      sync.Mutex // guards the fields below
+	sum     *TreeSummary
+	now     Progress
+	written []*treeFile // small files that may not be on the disk yet
+	synced  time.Time   // when there was none last
 }
 
-// The number of files that run at the same time, and the size from which on a file runs alone.
+// The number of files that run at the same time, and the size from which on a file runs alone. The
+// journal says that small files are done once they are on the disk, which is waited for when there
+// are so many, or when the last wait is so long ago.
 const (
-	treeAtOnce = 4
+	treeAtOnce = 8
 	treeLarge  = 1 << 20
+	treeWrites = 256
+	treeEvery  = time.Second
 )
 
 // all runs the files. It ends with the first error.
@@ -194,8 +200,9 @@ func (r *treeRun) all(ctx context.Context, p *runner.Predictor, todo []treeFile)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
+	err := group.Wait()
+	if kept := r.sync(0); err != nil || kept != nil {
+		return cmp.Or(err, kept)
 	}
 	return ctx.Err()
 }
@@ -211,6 +218,21 @@ func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) er
 	// Run would look at the objects again, which have just been listed.
 	one, err := j.run(ctx, p)
 	f.Rows, f.BadRows = one.Resumed+one.Rows, one.BadRows
+	r.count(one)
+	if err != nil {
+		return err
+	}
+	if !j.small {
+		return r.done([]*treeFile{f})
+	}
+	r.mu.Lock()
+	r.written = append(r.written, f)
+	r.mu.Unlock()
+	return r.sync(treeWrites)
+}
+
+// count adds what was done with a file.
+func (r *treeRun) count(one Summary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sum.Rows += one.Rows
@@ -221,13 +243,41 @@ func (r *treeRun) file(ctx context.Context, p *runner.Predictor, f *treeFile) er
 	for key, n := range one.Missing {
 		r.sum.Missing[key] += n
 	}
-	if err != nil {
+}
+
+// sync brings the small files to the disk, where there are as many, or where it is time.
+func (r *treeRun) sync(many int) error {
+	r.mu.Lock()
+	if len(r.written) < many && time.Since(r.synced) < treeEvery {
+		r.mu.Unlock()
+		return nil
+	}
+	files := r.written
+	r.written, r.synced = nil, time.Now()
+	r.mu.Unlock()
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = f.output
+	}
+	if err := partfile.Sync(paths); err != nil {
 		return err
 	}
-	line, err := json.Marshal(f)
-	if err == nil {
-		_, err = r.journal.Write(append(line, '\n'))
+	return r.done(files)
+}
+
+// done writes into the journal that files are done.
+func (r *treeRun) done(files []*treeFile) error {
+	var lines []byte
+	for _, f := range files {
+		line, err := json.Marshal(f)
+		if err != nil {
+			return err
+		}
+		lines = append(append(lines, line...), '\n')
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.journal.Write(lines)
 	return err
 }
 
