@@ -13,7 +13,9 @@ import (
 
 // BatcherOptions says how rows of many goroutines share batches. The zero value works.
 type BatcherOptions struct {
-	// MaxBatch is the most rows of a batch. 0 means the predictor's batch size.
+	// MaxBatch is the most rows of a batch. 0 means the predictor's batch size. Where as many
+	// goroutines call again and again as a batch has rows, all of them wait for one batch: with
+	// half of that, two batches run at a time, and small models a fifth more rows.
 	MaxBatch int
 	// MaxWait is how long a row waits for others while it could run. 0 means not at all: rows
 	// gather while earlier batches run. A row whose context has a deadline waits no longer than
