@@ -126,8 +126,12 @@ func (s *Session) admit(graphDef []byte, place string, files savedmodel.Files) (
 		tf.PlaceGraph(g, place)
 	}
 	policy := admit.Policy{Allow: slices.Concat(s.o.AllowOps, s.o.custom), Files: map[string]ops.Own{files.Checkpoint: ops.Checkpoint}}
-	// what fills variables that the model's own restore op does not, if there is such an operation
-	paths := []admit.Path{{Node: savedmodel.FillRead, Path: files.Checkpoint}}
+	var paths []admit.Path
+	if fills, err := s.graph.Fills(); err != nil {
+		return nil, err
+	} else if len(fills) > 0 {
+		paths = append(paths, admit.Path{Node: savedmodel.FillRead, Path: files.Checkpoint})
+	}
 	for _, p := range s.found.Pins {
 		path := admit.Path{Function: p.Function, Node: p.Node, Input: p.Input, Path: p.Path}
 		switch p.Own {
