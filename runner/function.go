@@ -150,28 +150,42 @@ func (f *Function) unknownInput(feeds map[string]tensor.Tensor) error {
 // Call is [Function.Run] by position: feeds in the order of [Function.Inputs], results in the order
 // of [Function.Outputs]. The feeds' values are written straight into TensorFlow's memory.
 func (f *Function) Call(ctx context.Context, feeds []tf.Feed) ([]tensor.Tensor, error) {
-	var r *tf.Recycler
 	if sizeOf(feeds).bytes <= recycledFeed {
-		r = f.fed
+		return f.callWith(ctx, feeds, f.fed)
 	}
-	var cut error
-	feeds = slices.Clone(feeds)
-	for i := range feeds {
-		feeds[i] = feeds[i].Within(ctx, func(err error) { cut = err })
+	return f.callWith(ctx, feeds, nil)
+}
+
+// callWith is Call with memory from r, for few values, or without.
+func (f *Function) callWith(ctx context.Context, feeds []tf.Feed, r *tf.Recycler) ([]tensor.Tensor, error) {
+	cut := func() error { return nil }
+	if r == nil {
+		feeds, cut = within(ctx, feeds)
 	}
 	c, err := f.load(feeds, r)
 	if err != nil {
 		return nil, err
 	}
-	if cut != nil {
+	if err := cut(); err != nil {
 		c.loaded.Release()
-		return nil, cut
+		return nil, err
 	}
 	out, err := c.run(ctx)
 	if err == nil {
 		c.recycle()
 	}
 	return out, err
+}
+
+// within returns feeds that leave the rest of their values out once the context is done, and a
+// function that returns the context's error if one did.
+func within(ctx context.Context, feeds []tf.Feed) (_ []tf.Feed, cut func() error) {
+	var failed error
+	feeds = slices.Clone(feeds)
+	for i := range feeds {
+		feeds[i] = feeds[i].Within(ctx, func(err error) { failed = err })
+	}
+	return feeds, func() error { return failed }
 }
 
 // recycledFeed is how many bytes the values of a call hold at most for their memory to be kept for

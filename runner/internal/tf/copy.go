@@ -19,7 +19,9 @@ func copyWithin(ctx context.Context, dst, src []byte) (n int, err error) {
 			return n, err
 		}
 		n += copy(dst[n:], src[n:min(n+copyChunk, len(src))])
-		runtime.Gosched() // others look at their contexts
+		if n < len(src) {
+			runtime.Gosched() // others look at their contexts
+		}
 	}
 	return n, nil
 }
