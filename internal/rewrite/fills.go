@@ -30,27 +30,27 @@ func (t *twins) addFills(mg *savedmodel.MetaGraph) (roots []string, err error) {
 	all := &nodepb.NodeDef{Name: savedmodel.FillOp, Op: "NoOp", Input: []string{"^" + graph.NodeOf(saver.GetRestoreOpName())}}
 	var nodes []*nodepb.NodeDef
 	var types []typespb.DataType
-	var keys, slices [][]byte
+	var keys, whole [][]byte // each key, and that its entry is read whole
 	for i, f := range fills {
 		handle, err := t.g.Node(f.Handle)
 		if err != nil {
 			return nil, err
 		}
 		dtype := handle.GetAttr()["dtype"]
-		types, keys, slices = append(types, dtype.GetType()), append(keys, []byte(f.Key)), append(slices, nil)
+		types, keys, whole = append(types, dtype.GetType()), append(keys, []byte(f.Key)), append(whole, nil)
 		name := fillScope + strconv.Itoa(i)
 		nodes = append(nodes, &nodepb.NodeDef{Name: name, Op: "AssignVariableOp", Input: []string{f.Handle, savedmodel.FillRead + ":" + strconv.Itoa(i)}, Attr: attrs{"dtype": dtype}})
 		all.Input = append(all.Input, "^"+name)
 		roots = append(roots, f.Handle)
 	}
-	for part, list := range map[string][][]byte{"keys": keys, "slices": slices} {
+	texts := func(name string, list [][]byte) *nodepb.NodeDef {
 		shape := &shapepb.TensorShapeProto{Dim: []*shapepb.TensorShapeProto_Dim{{Size: int64(len(list))}}}
-		nodes = append(nodes, &nodepb.NodeDef{Name: fillScope + part, Op: "Const", Attr: attrs{
+		return &nodepb.NodeDef{Name: name, Op: "Const", Attr: attrs{
 			"dtype": text, "value": tensorAttr(&tensorpb.TensorProto{Dtype: text.GetType(), TensorShape: shape, StringVal: list}),
-		}})
+		}}
 	}
 	read := &nodepb.NodeDef{Name: savedmodel.FillRead, Op: "RestoreV2", Input: []string{saver.GetFilenameTensorName(), fillScope + "keys", fillScope + "slices"}, Attr: attrs{"dtypes": typesAttr(types)}}
-	for _, n := range append(nodes, read, all) {
+	for _, n := range append(nodes, texts(fillScope+"keys", keys), texts(fillScope+"slices", whole), read, all) {
 		if err := t.write(n, nil); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,4 +65,27 @@ func FuzzPruned(f *testing.F) {
 			_, _ = Reduced(mg, Reduction{CPUOnly: true, Exact: true, Lookups: true})
 		}
 	})
+}
+
+// The graph of a model is written the same each time, with all that is added to it.
+func TestWrittenTheSame(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"k3_tfsave", "k3_masked", "k3_wide_deep", "k2_stacked", "mod_control_flow"} {
+		var first []byte
+		for i := range 40 { // an order of two in a map is the usual one seven times of eight
+			data, err := Reduced(modeltest.Open(t, name).MetaGraphs[0], Reduction{Lookups: true, Exact: true, Compiled: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "k3_tfsave" && !bytes.Contains(data, []byte(savedmodel.FillRead)) {
+				t.Fatal("nothing is filled")
+			}
+			if i == 0 {
+				first = data
+			} else if !bytes.Equal(data, first) {
+				t.Errorf("%s: written otherwise the next time", name)
+				break
+			}
+		}
+	}
 }

@@ -77,16 +77,7 @@ func rowsOf(t *testing.T, path string) string {
 	if !Is(path) {
 		t.Errorf("%s is not taken for a file of Keras'", path)
 	}
-	m, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	table, err := m.Layers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(table)
+	text, err := json.Marshal(tableOf(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
