@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"io"
+	"os"
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/ops"
@@ -105,6 +107,15 @@ func ExamineGPU(library string) (GPUReport, error) { return tf.ExamineGPU(librar
 // process ends with status 5. Call CatchDeath once, in the main function of a
 // program. It works on Linux alone.
 func CatchDeath(died func(cause string)) error { return tf.CatchDeath(died) }
+
+// CatchFatal makes one line on standard error, and status 5, of the end that Go's runtime puts to
+// the process where memory or threads run out, a stack grows too large or a panic is not recovered.
+// No Go code runs any more then. The stacks of goroutines, which Go prints, go before the line if
+// stacks says so, else nowhere. from is the end of a pipe to which the caller lets descriptor 2
+// lead; the caller has to read it by the reader that is returned, with an error too. Call it once,
+// after [CatchDeath], in the main function of a program. It works on Linux alone; elsewhere the
+// reader is from.
+func CatchFatal(from *os.File, stacks bool) (io.Reader, error) { return tf.CatchFatal(from, stacks) }
 
 // IsolateMain makes [Options.Isolate] work: a program that uses it calls IsolateMain first thing in
 // main. The model's process is the program itself, started anew; there IsolateMain serves the model

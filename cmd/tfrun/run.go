@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +35,7 @@ func execute(ctx context.Context, args []string, std stdio) (code int, last func
 // printError prints an error, and what to type next.
 func printError(err error, args []string, std stdio) {
 	var fault *crash.Error
-	if errors.As(err, &fault) && slices.ContainsFunc(args, func(a string) bool { return a == "-v" || a == "--verbose" }) {
+	if errors.As(err, &fault) && verbose(args) {
 		_, _ = std.err.Write(fault.Stack)
 	}
 	var some *badRowsError
@@ -54,8 +53,8 @@ and runs rows of data through it in padded batches, as tf.data's padded_batch ma
 MODEL is a SavedModel directory, or a folder of numbered versions (the highest is taken).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the data does not fit the model,
-4 done but for bad rows (predict --skip-bad-rows), 5 TensorFlow has ended its process,
-130 interrupted.`
+4 done but for bad rows (predict --skip-bad-rows), 5 the process was ended by TensorFlow
+or by Go's runtime, 130 interrupted.`
 
 func newRootCmd(std stdio) *cobra.Command {
 	root := &cobra.Command{

@@ -32,8 +32,13 @@ func (p *process) takeStreams() {
 	if out, errs, ok := ownStreams(); ok {
 		p.std.out, p.std.err = out, errs
 		p.said = &lastwords.Filter{To: errs}
-		p.give = divert(p.said)
+		p.give = divert(p.said, verbose(p.args))
 	}
+}
+
+// verbose reports whether -v is among the arguments.
+func verbose(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool { return a == "-v" || a == "--verbose" })
 }
 
 // exit ends the process, after what was printed has been passed on.

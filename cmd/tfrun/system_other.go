@@ -9,4 +9,4 @@ import (
 
 func ownStreams() (out, errs *os.File, ok bool) { return nil, nil, false }
 
-func divert(io.Writer) (restore func()) { return func() {} }
+func divert(io.Writer, bool) (restore func()) { return func() {} }

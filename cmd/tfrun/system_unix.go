@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tfrun/tfrun/internal/crash"
+	"github.com/tfrun/tfrun/runner"
 )
 
 // ownStreams returns stdout and stderr on new descriptors, since everything that is loaded into the
@@ -29,8 +30,9 @@ func ownStreams() (out, errs *os.File, ok bool) {
 }
 
 // divert makes descriptors 1 and 2 lead to w until restore is called, which waits a moment for what
-// is still on its way. Faults in Go's runtime are still printed to stderr.
-func divert(w io.Writer) (restore func()) {
+// is still on its way. Where Go's runtime ends the process, stderr gets a line, and with stacks
+// what Go prints then.
+func divert(w io.Writer, stacks bool) (restore func()) {
 	r, to, err := os.Pipe()
 	if err != nil {
 		return func() {}
@@ -44,12 +46,13 @@ func divert(w io.Writer) (restore func()) {
 	// them.
 	out, errs := os.NewFile(uintptr(a), os.Stdout.Name()), os.NewFile(uintptr(b), os.Stderr.Name())
 	_ = debug.SetCrashOutput(errs, debug.CrashOptions{}) // useful, but not necessary
+	from, _ := runner.CatchFatal(r, stacks)              // the same
 	_ = unix.Dup2(int(to.Fd()), 1)
 	_ = unix.Dup2(int(to.Fd()), 2)
 	_ = to.Close() // two copies stay open
 	arrived := make(chan struct{})
 	crash.Go(func() error {
-		_, err := io.Copy(w, r)
+		_, err := io.Copy(w, from)
 		return err
 	}, func(error) { close(arrived) })
 	return func() {

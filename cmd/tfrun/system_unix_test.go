@@ -23,7 +23,7 @@ func TestDivert(t *testing.T) {
 	}
 	before := stat()
 	var said strings.Builder
-	restore := divert(&said)
+	restore := divert(&said, false)
 	if _, err := unix.Write(1, []byte("a model prints\n")); err != nil {
 		t.Error(err)
 	}

@@ -8,6 +8,7 @@ package tf
 // #include <errno.h>
 // #include <fcntl.h>
 // #include <link.h>
+// #include <poll.h>
 // #include <signal.h>
 // #include <stdint.h>
 // #include <stdlib.h>
@@ -25,6 +26,10 @@ package tf
 // static pid_t self;
 // static volatile sig_atomic_t dying;
 // static uintptr_t begin, end; // of the program's code, see find_own
+// static volatile int watched;  // watch_go sees when Go ends the process
+// enum { size = 16 << 10 };
+// static char recent[size]; // what was printed last, up to a NUL
+// static void *recently(void) { return recent; }
 //
 // static uintptr_t at(void *context) {
 //   ucontext_t *c = context;
@@ -33,6 +38,14 @@ package tf
 // #else
 //   return (uintptr_t)c->uc_mcontext.pc;
 // #endif
+// }
+//
+// // say writes one line to standard error as it was.
+// static void say(const char *const words[], size_t n) {
+//   for (size_t i = 0; i < n; i++) {
+//     ssize_t written = write(errors, words[i], strlen(words[i]));
+//     (void)written;
+//   }
 // }
 //
 // // unheard says what Go has not said in time: it may lack memory, or a thread to run on.
@@ -46,10 +59,61 @@ package tf
 //     "tfrun: error: ", name,
 //     " has ended the process; it may lack memory or threads: see ulimit -a\n",
 //   };
-//   for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-//     ssize_t written = write(errors, words[i], strlen(words[i]));
-//     (void)written;
+//   say(words, sizeof words / sizeof *words);
+// }
+//
+// static char line[512], why[512] = "it did not say why";
+// static size_t length; // of line
+//
+// // hear looks in what was printed for a line in which Go's runtime says why it ends the process.
+// static void hear(const char *text, size_t n) {
+//   static const char *const marks[] = {"fatal error: ", "panic: ", "SIG"};
+//   for (size_t i = 0; i < n; i++) {
+//     if (text[i] != '\n') {
+//       char c = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+//       if (length + 1 < sizeof line) line[length++] = c;
+//       continue;
+//     }
+//     line[length] = 0;
+//     length = 0;
+//     for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
+//       if (strncmp(line, marks[m], strlen(marks[m])) == 0) {
+//         strcpy(why, m == 0 ? line + strlen(marks[m]) : line);
+//       }
+//     }
 //   }
+// }
+//
+// // watch_go waits until Go's runtime writes to the pipe crash, which it does when it ends the
+// // process, where no other code of Go's runs any more. What it has said and says comes from the
+// // pipe printed: watch_go passes it on, with stacks, says in one line why the process ends, and
+// // ends it.
+// static void watch_go(int crash, int printed, int stacks) {
+//   char some[4096];
+//   watched = 1;
+//   while (read(crash, some, 1) < 0 && errno == EINTR) {
+//   }
+//   struct pollfd more[] = {{crash, POLLIN, 0}, {printed, POLLIN, 0}};
+//   hear(recent, strlen(recent));
+//   while (poll(more, 2, 200) > 0) {
+//     ssize_t got = 0;
+//     if (more[0].revents != 0) got = read(crash, some, sizeof some);
+//     if (more[1].revents != 0) {
+//       got = read(printed, some, sizeof some);
+//       hear(some, got > 0 ? got : 0);
+//       if (stacks && got > 0) got = write(errors, some, got);
+//     }
+//     if (got <= 0) break;
+//   }
+//   int lacks = strstr(why, "memory") != NULL || strstr(why, "newosproc") != NULL;
+//   const char *const words[] = {
+//     "tfrun: error: Go's runtime has ended the process: ", why,
+//     lacks ? "\ntfrun: hint: see what the process may take: ulimit -a\n"
+//           : "\ntfrun: hint: please report it, with the model or the rows that do it, and with "
+//             "what the same command says with -v\n",
+//   };
+//   say(words, sizeof words / sizeof *words);
+//   for (;;) syscall(SYS_exit_group, status);
 // }
 //
 // // last passes a signal, or an exit code, to Go, waits a moment, and ends the process.
@@ -76,6 +140,9 @@ package tf
 // // the process.
 // static void die(int sig, siginfo_t *info, void *context) {
 //   if (own(at(context))) {
+//     if (watched && sig == SIGABRT && info->si_code == SI_TKILL) {
+//       for (;;) pause(); // it is the last thing that Go does, and watch_go ends the process
+//     }
 //     for (size_t i = 0; i < count; i++) {
 //       if (fatal[i] == sig && (before[i].sa_flags & SA_SIGINFO)) {
 //         before[i].sa_sigaction(sig, info, context);
@@ -149,10 +216,13 @@ package tf
 import "C"
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -163,7 +233,7 @@ import (
 // check of TensorFlow's, a fault in one of its kernels, or a call of exit. cause is the signal or
 // the call. The thread in which it happens stops; other threads go on for three seconds, and then
 // the process ends with status 5, after a line on what is standard error at this call. A fault in
-// Go's own code stays a panic. CatchDeath may be called once.
+// Go's own code stays a panic; see [CatchFatal]. CatchDeath may be called once.
 func CatchDeath(died func(cause string)) error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -191,4 +261,56 @@ func CatchDeath(died func(cause string)) error {
 		return os.NewSyscallError("sigaction", syscall.EINVAL)
 	}
 	return nil
+}
+
+// printed reads what was printed, and keeps the end of it where C code finds it when Go's has
+// stopped.
+type printed struct {
+	from *os.File
+	kept int // bytes in C's recent
+}
+
+func (p *printed) Read(b []byte) (int, error) {
+	recent := unsafe.Slice((*byte)(C.recently()), C.size)
+	if p.kept > len(recent)/2 {
+		p.kept = copy(recent, recent[p.kept-len(recent)/8:p.kept])
+		clear(recent[p.kept:])
+	}
+	n, err := p.from.Read(recent[p.kept : p.kept+min(len(b), len(recent)/4)])
+	copy(b, recent[p.kept:p.kept+n])
+	p.kept += n
+	return n, err
+}
+
+// CatchFatal makes a line on standard error, and status 5, of the end that Go's runtime puts to the
+// process: where memory or threads run out, at a stack that is too large, at a panic that nothing
+// recovers. The line begins with "tfrun: error: Go's runtime has ended the process". What Go prints
+// then, the stacks of all goroutines, goes before it if stacks says so, else nowhere. from is the
+// end of a pipe to which the caller lets descriptor 2 lead, and must be read by the reader that is
+// returned. Call it once, after [CatchDeath].
+func CatchFatal(from *os.File, stacks bool) (io.Reader, error) {
+	raw, err := from.SyscallConn()
+	if err != nil {
+		return from, err
+	}
+	said, failed := -1, error(nil)
+	err = raw.Control(func(fd uintptr) { said, failed = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 3) })
+	var ends [2]int
+	if err := errors.Join(err, failed, unix.Pipe2(ends[:], unix.O_CLOEXEC)); err != nil {
+		return from, err
+	}
+	w := os.NewFile(uintptr(ends[1]), "crash")
+	if err := errors.Join(debug.SetCrashOutput(w, debug.CrashOptions{}), w.Close()); err != nil {
+		return from, err
+	}
+	debug.SetTraceback("crash") // Go raises SIGABRT last, where it would exit
+	pass := C.int(0)
+	if stacks {
+		pass = 1
+	}
+	crash.Go(func() error {
+		C.watch_go(C.int(ends[0]), C.int(said), pass)
+		return nil
+	}, func(error) {})
+	return &printed{from: from}, nil
 }
