@@ -96,6 +96,32 @@ type RowBlock struct {
 	Places Places
 }
 
+// Len returns the number of rows.
+func (b RowBlock) Len() int { return int(b.Tensors[0].Dims()[0]) }
+
+// Get sets e to row i, without its place, sharing memory. It uses the slice of e's tensors again.
+func (b RowBlock) Get(i int, e *Element) {
+	*e = Element{Row: b.Row + int64(i), Tensors: e.Tensors[:0]}
+	for _, t := range b.Tensors {
+		e.Tensors = append(e.Tensors, t.Index(i))
+	}
+	if b.Extra != nil {
+		e.Extra = b.Extra[i]
+	}
+}
+
+// From returns the rows from row i on, without their places, sharing memory.
+func (b RowBlock) From(i int) RowBlock {
+	rest := RowBlock{Row: b.Row + int64(i), Tensors: make([]tensor.Tensor, len(b.Tensors))}
+	for k, t := range b.Tensors {
+		rest.Tensors[k] = t.Slice(i, b.Len())
+	}
+	if b.Extra != nil {
+		rest.Extra = b.Extra[i:]
+	}
+	return rest
+}
+
 // Places says where rows that follow each other are in one file. The zero Places is for rows of no
 // file.
 type Places struct {

@@ -124,14 +124,14 @@ func (b *ResultBatch) Result(i int) (Result, error) {
 // Block returns the results as they left TensorFlow: for each output a tensor with the rows one
 // behind the other along its first axis. The tensors share the batch's memory.
 //
-// ok is false where results have another form: for rows that do not follow each other, that could
-// not be run or that have extra fields, and for whole, ragged and sparse tensors.
+// ok is false where results have another form: for rows that do not follow each other or that could
+// not be run, and for whole, ragged and sparse tensors.
 // [ResultBatch.Result] returns those row by row.
 func (b *ResultBatch) Block() (block dataset.RowBlock, ok bool) {
-	if b.rows != nil || b.extra != nil || b.whole || b.values == nil {
+	if b.rows != nil || b.whole || b.values == nil {
 		return block, false
 	}
-	block = dataset.RowBlock{Row: b.first, Tensors: make([]tensor.Tensor, len(b.values))}
+	block = dataset.RowBlock{Row: b.first, Extra: b.extra, Tensors: make([]tensor.Tensor, len(b.values))}
 	for i, v := range b.values {
 		if v.Splits != nil || v.Sparse != nil {
 			return block, false

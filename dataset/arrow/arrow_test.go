@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -177,4 +178,29 @@ func FuzzRows(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestStringsTakeLittle: strings that are written one by one take memory for what they are, not for
+// all those of their batch each time.
+func TestStringsTakeLittle(t *testing.T) {
+	const rows, text = 20_000, "a string of thirty characters."
+	w, err := arrow.NewWriter(io.Discard, dataset.TensorSpec(tensor.String), arrow.WriterOptions{BatchRows: rows})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := dataset.Element{Tensors: []tensor.Tensor{tensor.Scalar(text)}}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rows {
+		if err := w.Write(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 64*rows*uint64(len(text)) {
+		t.Errorf("%d bytes for %d of text", took, rows*len(text))
+	}
 }

@@ -3,6 +3,7 @@ package arrow
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -63,8 +64,11 @@ type Writer struct {
 	out    batchWriter
 	schema *ar.Schema
 	cols   []outColumn
-	rows   int
-	bytes  int
+	// all, alike and byRow are places in cols: of all columns, and of those whose values in rows of
+	// one shape have one size, and may not.
+	all, alike, byRow []int
+	rows              int
+	bytes             int
 	// grouped counts the rows of the batches written so far.
 	grouped int64
 	err     error
@@ -125,6 +129,27 @@ func (w *Writer) Write(e dataset.Element) error {
 	return w.row(e)
 }
 
+// WriteBlock writes rows of a block as that many calls of Write would, up to the end of a record
+// batch, and returns how many: at least one, where there is no error. Rows before one that is wrong
+// are written. An error of the underlying writer is final.
+func (w *Writer) WriteBlock(b dataset.RowBlock) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	if err := columns.CheckBlock(w.sample.Comps, b); err != nil {
+		return 0, fmt.Errorf("write arrow: %w", err)
+	}
+	var e dataset.Element
+	b.Get(0, &e)
+	if w.out == nil {
+		if err := w.Write(e); err != nil {
+			return 0, err
+		}
+		return 1, nil
+	}
+	return w.block(b, e)
+}
+
 // begin makes the schema out of the rows of the sample, and writes these rows.
 func (w *Writer) begin() error {
 	var fields []ar.Field
@@ -149,6 +174,12 @@ func (w *Writer) open() error {
 	mem := memory.NewGoAllocator()
 	for i := range w.cols {
 		c := &w.cols[i]
+		w.all = append(w.all, i)
+		if c.ByRow() {
+			w.byRow = append(w.byRow, i)
+		} else {
+			w.alike = append(w.alike, i)
+		}
 		if c.Type != nil {
 			c.kept = kept.NewBuilder(c.Type)
 			continue
@@ -200,36 +231,90 @@ func leafOf(d tensor.DType, isText bool) ar.DataType {
 
 // row adds a row to the batch. On an error no part of the row is added.
 func (w *Writer) row(e dataset.Element) error {
-	for i := range w.cols {
+	if err := w.check(e, w.all); err != nil {
+		return err
+	}
+	w.err = files.GuardWrite("write arrow", func() error {
+		if err := w.add(e, w.all); err != nil {
+			return err
+		}
+		w.rows++
+		return w.flushFull()
+	})
+	return w.err
+}
+
+// block adds rows to the batch, up to its end. e is the first of them.
+func (w *Writer) block(b dataset.RowBlock, e dataset.Element) (n int, err error) {
+	if err := w.check(e, w.alike); err != nil {
+		return 0, err
+	}
+	size := 0
+	for _, i := range w.alike {
+		size += len(e.Tensors[i].Bytes())
+	}
+	w.err = files.GuardWrite("write arrow", func() error {
+		for n < b.Len() && !w.full() {
+			b.Get(n, &e)
+			if err = w.check(e, w.byRow); err != nil {
+				break
+			}
+			if err := w.add(e, w.byRow); err != nil {
+				return err
+			}
+			n, w.rows, w.bytes = n+1, w.rows+1, w.bytes+size
+		}
+		for _, i := range w.alike {
+			if err := w.cols[i].block(b.Tensors[i], n); err != nil {
+				return err
+			}
+		}
+		return w.flushFull()
+	})
+	return n, cmp.Or(w.err, err)
+}
+
+// check returns an error if one of the given columns cannot take its value in a row.
+func (w *Writer) check(e dataset.Element, cols []int) error {
+	for _, i := range cols {
 		if err := w.cols[i].Check(e, i); err != nil {
 			return fmt.Errorf("write arrow: row %d: column %q: %w", e.Row, w.cols[i].Name, err)
 		}
 	}
-	w.err = files.GuardWrite("write arrow", func() error {
-		for i := range w.cols {
-			switch c := &w.cols[i]; {
-			case c.kept != nil:
-				c.kept.Append(c.Value)
-				w.bytes += len(c.Value) + 1
-			case e.Tensors == nil:
-				c.root.AppendNull()
-			default:
-				if err := c.append(e.Tensors[i], columns.Splits(e, i)); err != nil {
-					return err
-				}
-				w.bytes += len(e.Tensors[i].Bytes())
-				for _, s := range e.Tensors[i].Strings() {
-					w.bytes += len(s)
-				}
+	return nil
+}
+
+// add adds a row's values to the given columns.
+func (w *Writer) add(e dataset.Element, cols []int) error {
+	for _, i := range cols {
+		switch c := &w.cols[i]; {
+		case c.kept != nil:
+			c.kept.Append(c.Value)
+			w.bytes += len(c.Value) + 1
+		case e.Tensors == nil:
+			c.root.AppendNull()
+		default:
+			if err := c.append(e.Tensors[i], columns.Splits(e, i)); err != nil {
+				return err
+			}
+			w.bytes += len(e.Tensors[i].Bytes())
+			for _, s := range e.Tensors[i].Strings() {
+				w.bytes += len(s)
 			}
 		}
-		w.rows++
-		if w.rows < w.o.BatchRows && w.bytes < batchBytes {
-			return nil
-		}
-		return w.flush()
-	})
-	return w.err
+	}
+	return nil
+}
+
+// full reports whether the batch has as many rows, or bytes, as it may have.
+func (w *Writer) full() bool { return w.rows >= w.o.BatchRows || w.bytes >= batchBytes }
+
+// flushFull writes the batch if it is full.
+func (w *Writer) flushFull() error {
+	if !w.full() {
+		return nil
+	}
+	return w.flush()
 }
 
 // flush writes the batch, if it has rows.
@@ -260,24 +345,42 @@ func (c *outColumn) append(t tensor.Tensor, splits []tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	c.level(t, splits, 0, 0)
+	c.level(t, t.Dims(), splits, 0, 0)
+	return nil
+}
+
+// block adds the values of a component in the first n rows of t.
+func (c *outColumn) block(t tensor.Tensor, n int) error {
+	t, err := sample.Parts(t)
+	if err != nil {
+		return err
+	}
+	if c.Depth == 0 {
+		c.values(t, 0, n)
+		return nil
+	}
+	dims := t.Dims()[1:]
+	for k := range int64(n) {
+		c.level(t, dims, nil, 0, k)
+	}
 	return nil
 }
 
 // level adds entry number at of the lists at a level, or of the values below the innermost lists.
-func (c *outColumn) level(t tensor.Tensor, splits []tensor.Tensor, level int, at int64) {
+// dims are the sizes of a row.
+func (c *outColumn) level(t tensor.Tensor, dims []int64, splits []tensor.Tensor, level int, at int64) {
 	if level == c.Depth {
 		c.values(t, int(at), int(at)+1)
 		return
 	}
 	c.lists[level].Append(true)
-	lo, hi := sample.Entries(t.Dims(), splits, level, at)
+	lo, hi := sample.Entries(dims, splits, level, at)
 	if level+1 == c.Depth {
 		c.values(t, int(lo), int(hi))
 		return
 	}
 	for k := lo; k < hi; k++ {
-		c.level(t, splits, level+1, k)
+		c.level(t, dims, splits, level+1, k)
 	}
 }
 
@@ -285,7 +388,10 @@ func (c *outColumn) level(t tensor.Tensor, splits []tensor.Tensor, level int, at
 func (c *outColumn) values(t tensor.Tensor, lo, hi int) {
 	switch b := c.leaf.(type) {
 	case *array.StringBuilder:
-		b.AppendValues(t.Strings()[lo:hi], nil)
+		// AppendValues makes exactly the room that is missing, each time.
+		for _, s := range t.Strings()[lo:hi] {
+			b.Append(s)
+		}
 	case *array.BinaryBuilder:
 		for _, s := range t.Strings()[lo:hi] {
 			b.AppendString(s)

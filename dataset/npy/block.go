@@ -4,40 +4,48 @@ import (
 	"fmt"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/columns"
+	"github.com/tfrun/tfrun/tensor"
 )
 
-// WriteBlock writes many rows at once, as that many calls of Write would. An error of the
-// underlying writer is final.
-func (w *Writer) WriteBlock(b dataset.RowBlock) error {
+// WriteBlock writes the rows of a block as that many calls of Write would, and returns how many:
+// all, where there is no error. An error of the underlying writer is final.
+func (w *Writer) WriteBlock(b dataset.RowBlock) (int, error) {
 	if w.err != nil {
-		return w.err
+		return 0, w.err
 	}
-	if b.Extra != nil || len(w.keep) > 0 || len(b.Tensors) != len(w.comps) {
-		return fmt.Errorf("write npy: row %d: want a block of %d components without kept columns, got %d", b.Row, len(w.comps), len(b.Tensors))
+	var e dataset.Element
+	err := columns.CheckBlock(w.comps, b)
+	if err == nil {
+		b.Get(0, &e)
+		err = w.check(e)
 	}
-	for i, t := range b.Tensors {
-		a := w.arrays[i]
-		switch {
-		case t.DType() != w.comps[i].DType || t.Rank() == 0 || !w.comps[i].Shape.Admits(t.Dims()[1:]):
-			return fmt.Errorf("write npy: row %d: array %q: want %v, got rows of %v", b.Row, a.name, w.comps[i], t)
-		case t.Dims()[0] != b.Tensors[0].Dims()[0]:
-			return fmt.Errorf("write npy: row %d: array %q: %d rows beside %d", b.Row, a.name, t.Dims()[0], b.Tensors[0].Dims()[0])
-		case t.Dims()[0] == 0:
-			return nil
+	if err != nil {
+		return 0, fmt.Errorf("write npy: %w", err)
+	}
+	for i, a := range w.arrays {
+		k := i - len(w.comps)
+		if k < 0 {
+			w.err = a.writeBlock(b.Tensors[i])
 		}
-		if err := a.check(t.Index(0)); err != nil {
-			return fmt.Errorf("write npy: row %d: array %q: %w", b.Row, a.name, err)
+		for row := 0; k >= 0 && row < b.Len() && w.err == nil; row++ {
+			b.Get(row, &e)
+			w.err = a.writeKept(columns.Extra(e, k, a.name))
+		}
+		if w.err != nil {
+			return 0, w.err
 		}
 	}
-	for i, t := range b.Tensors {
-		a := w.arrays[i]
-		if w.err = a.write(t); w.err != nil {
-			return w.err
+	return b.Len(), nil
+}
+
+// writeBlock adds rows.
+func (a *arrayWriter) writeBlock(t tensor.Tensor) error {
+	if a.dims == nil {
+		if err := a.fixShape(t.Dims()[1:]); err != nil {
+			return err
 		}
-		if a.rows == 1 {
-			a.dims = a.dims[1:]
-		}
-		a.rows += t.Dims()[0] - 1
 	}
-	return nil
+	a.rows += t.Dims()[0] - 1 // write adds one
+	return a.write(t)
 }

@@ -1,12 +1,15 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 
 	"github.com/klauspost/compress/snappy"
 
+	"github.com/tfrun/tfrun/dataset/internal/sample"
 	"github.com/tfrun/tfrun/dataset/internal/thrift"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // leafWriter collects the values of a column, page by page, until its chunk is written.
@@ -52,11 +55,41 @@ func (w *leafWriter) dropRow() {
 // endRow ends the page if it is full, and returns roughly how many bytes the row takes. A page ends
 // only between rows.
 func (w *leafWriter) endRow() int {
-	size := len(w.defs) - w.before[0] + len(w.data) - w.before[1]
+	size := w.size() - w.before[0] - w.before[1]
+	w.endFull()
+	return size
+}
+
+// size returns roughly how many bytes the page takes.
+func (w *leafWriter) size() int { return len(w.defs) + len(w.data) }
+
+// endFull ends the page if it is full.
+func (w *leafWriter) endFull() {
 	if len(w.data) >= pageBytes || len(w.defs) >= pageValues {
 		w.endPage()
 	}
-	return size
+}
+
+// block adds the values of a component in rows of one shape. first holds the first row alone.
+func (w *leafWriter) block(t tensor.Tensor, first *leafWriter) error {
+	t, err := sample.Parts(t)
+	if err != nil {
+		return err
+	}
+	for all := int(t.Dims()[0]); all > 0; all = int(t.Dims()[0]) {
+		// As many rows as fill the page.
+		n := min(all, 1+max(0, pageValues-len(w.defs)-1)/len(first.defs))
+		if len(first.data) > 0 {
+			n = min(n, 1+max(0, pageBytes-len(w.data)-1)/len(first.data))
+		}
+		w.defs = append(w.defs, bytes.Repeat(first.defs, n)...)
+		w.reps = append(w.reps, bytes.Repeat(first.reps, n)...)
+		w.values += n * first.values
+		w.data = appendPlain(w.data, t.Slice(0, n))
+		w.endFull()
+		t = t.Slice(n, all)
+	}
+	return nil
 }
 
 // endPage appends the page to the chunk.

@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -65,13 +66,22 @@ type Writer struct {
 	schema []element
 	cols   []outColumn
 	leaves []*leafWriter
-	groups [][]byte // row groups written so far, as the footer lists them
-	at     int64    // place in the file
-	done   int64    // rows of the groups written so far
-	size   int      // rows of the group that is being filled
-	bytes  int      // bytes of its values
-	err    error
-	closed bool
+	all    part // all columns
+	// alike are the columns whose values in rows of one shape have one size, byRow the others.
+	alike, byRow part
+	groups       [][]byte // row groups written so far, as the footer lists them
+	at           int64    // place in the file
+	done         int64    // rows of the groups written so far
+	size         int      // rows of the group that is being filled
+	bytes        int      // bytes of its values
+	err          error
+	closed       bool
+}
+
+// part is some of the columns.
+type part struct {
+	cols   []int // places in the writer's
+	leaves []*leafWriter
 }
 
 // outColumn is a column that is written.
@@ -157,6 +167,27 @@ func (w *Writer) Write(e dataset.Element) error {
 	return w.row(e)
 }
 
+// WriteBlock writes rows of a block as that many calls of Write would, up to the end of a row
+// group, and returns how many: at least one, where there is no error. Rows before one that is wrong
+// are written. An error of the underlying writer is final.
+func (w *Writer) WriteBlock(b dataset.RowBlock) (int, error) {
+	if w.err != nil {
+		return 0, w.err
+	}
+	if err := columns.CheckBlock(w.sample.Comps, b); err != nil {
+		return 0, fmt.Errorf("write parquet: %w", err)
+	}
+	var e dataset.Element
+	b.Get(0, &e)
+	if w.leaves == nil {
+		if err := w.Write(e); err != nil {
+			return 0, err
+		}
+		return 1, nil
+	}
+	return w.block(b, e)
+}
+
 // begin makes the schema out of the rows of the sample, and writes these rows.
 func (w *Writer) begin() error {
 	for _, c := range w.sample.Columns() {
@@ -196,8 +227,18 @@ func (w *Writer) open() error {
 	}
 	for i, n := range root.parts {
 		c := &w.cols[i]
+		own := w.leaves[firstLeaf(n).index:]
+		if i+1 < len(root.parts) {
+			own = own[:firstLeaf(root.parts[i+1]).index-firstLeaf(n).index]
+		}
+		w.all.add(i, own)
+		if c.ByRow() {
+			w.byRow.add(i, own)
+		} else {
+			w.alike.add(i, own)
+		}
 		if c.Type == nil {
-			c.leaf = w.leaves[firstLeaf(n).index]
+			c.leaf = own[0]
 			continue
 		}
 		if c.kept, err = newShredder(n.shape(), c.Type, w.leaves); err != nil {
@@ -205,6 +246,11 @@ func (w *Writer) open() error {
 		}
 	}
 	return nil
+}
+
+// add adds column i, whose values are in leaves.
+func (p *part) add(i int, leaves []*leafWriter) {
+	p.cols, p.leaves = append(p.cols, i), append(p.leaves, leaves...)
 }
 
 // firstLeaf returns the first column of a node.
@@ -217,30 +263,87 @@ func firstLeaf(n *node) *leaf {
 
 // row adds a row. On an error no part of the row is added.
 func (w *Writer) row(e dataset.Element) error {
-	for i := range w.cols {
+	if err := w.check(e, w.all); err != nil {
+		return err
+	}
+	if err := w.add(e, w.all); err != nil {
+		return err
+	}
+	w.size++
+	w.err = w.endFull()
+	return w.err
+}
+
+// block adds rows, up to the end of the row group. e is the first of them.
+func (w *Writer) block(b dataset.RowBlock, e dataset.Element) (n int, err error) {
+	if err := w.check(e, w.alike); err != nil {
+		return 0, err
+	}
+	rows, size := make([]leafWriter, len(w.alike.cols)), 0
+	for k, i := range w.alike.cols {
+		rows[k].leaf = w.cols[i].leaf.leaf
+		if err := rows[k].tensor(e.Tensors[i], nil, w.cols[i].Depth); err != nil {
+			return 0, err
+		}
+		size += rows[k].size()
+	}
+	for n < b.Len() && !w.full() {
+		b.Get(n, &e)
+		if err = w.check(e, w.byRow); err != nil {
+			break
+		}
+		if err = w.add(e, w.byRow); err != nil {
+			break
+		}
+		n, w.size, w.bytes = n+1, w.size+1, w.bytes+size
+	}
+	for k, i := range w.alike.cols {
+		if w.err = w.cols[i].leaf.block(b.Tensors[i].Slice(0, n), &rows[k]); w.err != nil {
+			return n, w.err
+		}
+	}
+	w.err = w.endFull()
+	return n, cmp.Or(w.err, err)
+}
+
+// check returns an error if one of the columns cannot take its value in a row.
+func (w *Writer) check(e dataset.Element, p part) error {
+	for _, i := range p.cols {
 		if err := w.cols[i].Check(e, i); err != nil {
 			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, w.cols[i].Name, err)
 		}
 	}
-	for _, l := range w.leaves {
+	return nil
+}
+
+// add adds a row's values to the columns. On an error none is added.
+func (w *Writer) add(e dataset.Element, p part) error {
+	for _, l := range p.leaves {
 		l.beginRow()
 	}
-	for i := range w.cols {
+	for _, i := range p.cols {
 		if err := w.cols[i].add(e, i); err != nil {
-			for _, l := range w.leaves {
+			for _, l := range p.leaves {
 				l.dropRow()
 			}
 			return fmt.Errorf("write parquet: row %d: column %q: %w", e.Row, w.cols[i].Name, err)
 		}
 	}
-	for _, l := range w.leaves {
+	for _, l := range p.leaves {
 		w.bytes += l.endRow()
 	}
-	w.size++
-	if w.bytes >= w.o.GroupBytes || w.size >= w.o.GroupRows {
-		w.err = w.endGroup()
+	return nil
+}
+
+// full reports whether the row group has as many rows, or bytes, as it may have.
+func (w *Writer) full() bool { return w.bytes >= w.o.GroupBytes || w.size >= w.o.GroupRows }
+
+// endFull ends the row group if it is full.
+func (w *Writer) endFull() error {
+	if !w.full() {
+		return nil
 	}
-	return w.err
+	return w.endGroup()
 }
 
 // add adds the column's value of a row: a kept value, or the value of component i.

@@ -13,6 +13,8 @@ import (
 // and Arrow's record batches.
 type GroupedWriter interface {
 	Write(e dataset.Element) error
+	// WriteBlock writes rows of a block, up to the end of a group, and returns how many.
+	WriteBlock(b dataset.RowBlock) (int, error)
 	Close() error
 	// Grouped returns how many rows the groups written so far hold.
 	Grouped() int64
@@ -99,6 +101,32 @@ func (g *Groups) Write(e dataset.Element) (err error) {
 	if err := g.w.Write(e); err != nil {
 		return err
 	}
+	return g.written(before)
+}
+
+// WriteBlock adds rows of a block, up to the end of a group, and returns how many.
+func (g *Groups) WriteBlock(b dataset.RowBlock) (n int, err error) {
+	before := g.w.Grouped()
+	if n, err = g.w.WriteBlock(b); err != nil {
+		return n, err
+	}
+	g.buf = g.buf[:0]
+	var e dataset.Element
+	for i := range n {
+		b.Get(i, &e)
+		if g.buf, err = g.codec.append(g.buf, e); err != nil {
+			return n, err
+		}
+	}
+	if _, err := g.tail.Write(g.buf); err != nil {
+		return n, err
+	}
+	g.rows += int64(n)
+	return n, g.written(before)
+}
+
+// written begins a new tail if the groups, which held so many rows before, now hold all.
+func (g *Groups) written(before int64) error {
 	if now := g.w.Grouped(); now == before || now < g.rows {
 		return nil
 	}

@@ -242,19 +242,21 @@ func (c column) of(v runner.Value) (runner.Value, error) {
 	return v, err
 }
 
-// writeBlock implements blockWriter.
-func (w *columnsWriter) writeBlock(b dataset.RowBlock) (done bool, err error) {
+// takesBlocks reports whether the other writer does.
+func (w *columnsWriter) takesBlocks() bool {
 	many, ok := w.rowWriter.(blockWriter)
-	if !ok {
-		return false, nil
-	}
-	formed := dataset.RowBlock{Row: b.Row, Tensors: make([]tensor.Tensor, len(w.columns))}
+	return ok && many.takesBlocks()
+}
+
+// writeBlock implements blockWriter.
+func (w *columnsWriter) writeBlock(b dataset.RowBlock) (err error) {
+	formed := dataset.RowBlock{Row: b.Row, Extra: b.Extra, Tensors: make([]tensor.Tensor, len(w.columns))}
 	for i, c := range w.columns {
 		if formed.Tensors[i], err = c.ofBlock(b.Tensors[c.value]); err != nil {
-			return false, fmt.Errorf("output %q: %w", c.name, err)
+			return fmt.Errorf("output %q: %w", c.name, err)
 		}
 	}
-	return many.writeBlock(formed)
+	return w.rowWriter.(blockWriter).writeBlock(formed) //nolint:forcetypeassert // takesBlocks says so
 }
 
 // ofBlock returns the column's values for all rows of the output.

@@ -211,12 +211,13 @@ func columnNames(f source.Format, src source.Source) ([]string, error) {
 // keys, and all rows lack a key that is misspelled.
 type missing map[string]int64
 
-func (m missing) count(keep []string, r *runner.Result) {
-	if r.Err != nil || len(r.Extra) == len(keep) {
+// count counts what a row without an error lacks.
+func (m missing) count(keep []string, extra []dataset.Field) {
+	if len(extra) == len(keep) {
 		return
 	}
 	has := map[string]bool{}
-	for _, f := range r.Extra {
+	for _, f := range extra {
 		has[f.Key] = true
 	}
 	for _, key := range keep {

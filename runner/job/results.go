@@ -57,10 +57,11 @@ type rowWriter interface {
 	close() error
 }
 
-// blockWriter is a rowWriter that can write many rows of dense values at once.
+// blockWriter is a rowWriter that may write many rows of dense values at once.
 type blockWriter interface {
-	// writeBlock reports false if the rows have to be written one by one.
-	writeBlock(b dataset.RowBlock) (done bool, err error)
+	takesBlocks() bool
+	// writeBlock writes rows where blocks are taken.
+	writeBlock(b dataset.RowBlock) error
 }
 
 // jsonlWriter writes a line of JSON for each result.
@@ -93,6 +94,13 @@ func (j *jsonlWriter) close() error                { return nil }
 type elementWriter interface {
 	Write(e dataset.Element) error
 	Close() error
+}
+
+// blockElementWriter is an elementWriter that writes many rows of dense values at once.
+type blockElementWriter interface {
+	elementWriter
+	// WriteBlock writes the first rows of a block, and returns how many: all, or one and more.
+	WriteBlock(b dataset.RowBlock) (int, error)
 }
 
 // tableWriter turns results into elements.
@@ -132,15 +140,22 @@ func (t *tableWriter) element(r runner.Result) dataset.Element {
 	return e
 }
 
-// writeBlock passes the values on if the file's writer takes blocks.
-func (t *tableWriter) writeBlock(b dataset.RowBlock) (done bool, err error) {
-	w, ok := t.w.(interface {
-		WriteBlock(b dataset.RowBlock) error
-	})
-	if !ok {
-		return false, nil
+// takesBlocks reports whether the format's writer does.
+func (t *tableWriter) takesBlocks() bool {
+	_, ok := t.w.(blockElementWriter)
+	return ok
+}
+
+// writeBlock implements blockWriter.
+func (t *tableWriter) writeBlock(b dataset.RowBlock) error {
+	w := t.w.(blockElementWriter) //nolint:forcetypeassert // takesBlocks says so
+	for {
+		n, err := w.WriteBlock(b)
+		if err != nil || n == b.Len() {
+			return err
+		}
+		b = b.From(n)
 	}
-	return true, w.WriteBlock(b)
 }
 
 func (t *tableWriter) checkpoint() ([]byte, error) {

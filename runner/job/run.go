@@ -346,26 +346,18 @@ func (w *writing) progressReport() (report func(atOnce bool)) {
 
 // writeBatch writes the results of a batch, all at once if the writer can.
 func (w *writing) writeBatch(to rowWriter, b *runner.ResultBatch, bad *errorFile) error {
-	sum := w.sum
-	if many, ok := to.(blockWriter); ok && len(w.Source.Partition) == 0 {
-		if block, ok := b.Block(); ok {
-			done, err := many.writeBlock(block)
-			if err != nil {
-				return err
-			}
-			if done {
-				sum.Rows += int64(b.Len())
-				b.Recycle()
-				return nil
-			}
-		}
+	if done, err := w.writeBlock(to, b); done {
+		return err
 	}
+	sum := w.sum
 	for i := range b.Len() {
 		r, err := b.Result(i)
 		if err != nil {
 			return err
 		}
-		missing(sum.Missing).count(w.Source.Keep, &r)
+		if r.Err == nil {
+			missing(sum.Missing).count(w.Source.Keep, r.Extra)
+		}
 		r.Extra = append(r.Extra[:len(r.Extra):len(r.Extra)], w.Source.Partition...)
 		if err := to.write(r); err != nil {
 			return err
@@ -385,4 +377,36 @@ func (w *writing) writeBatch(to rowWriter, b *runner.ResultBatch, bad *errorFile
 		}
 	}
 	return nil
+}
+
+// writeBlock writes the results of a batch at once. It reports false if they have to be written row
+// by row.
+func (w *writing) writeBlock(to rowWriter, b *runner.ResultBatch) (done bool, err error) {
+	many, ok := to.(blockWriter)
+	if !ok || !many.takesBlocks() {
+		return false, nil
+	}
+	block, ok := b.Block()
+	if !ok {
+		return false, nil
+	}
+	given := block.Extra
+	if given == nil {
+		given = make([][]dataset.Field, block.Len())
+	}
+	if len(w.Source.Partition) > 0 {
+		block.Extra = make([][]dataset.Field, block.Len())
+		for i, extra := range given {
+			block.Extra[i] = slices.Concat(extra, w.Source.Partition)
+		}
+	}
+	if err := many.writeBlock(block); err != nil {
+		return true, err
+	}
+	for _, extra := range given {
+		missing(w.sum.Missing).count(w.Source.Keep, extra)
+	}
+	w.sum.Rows += int64(block.Len())
+	b.Recycle()
+	return true, nil
 }

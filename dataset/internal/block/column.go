@@ -212,6 +212,11 @@ func rebased(off []int64, dtype tensor.DType) tensor.Tensor {
 // other shapes are added to bad.
 func (c *Lists) Fix(rows int, path string, bad []Bad) (*Fixed, []Bad) {
 	var a Arena
+	if lo, hi, ok := c.alike(rows); ok {
+		if _, _, msg := c.Row(0, &a); msg == "" {
+			return NewFixed(view(c.flat, lo, hi, []int64{int64(hi - lo)}), c.comp.Shape.Dims()), bad
+		}
+	}
 	var wrong []Bad
 	for i := range rows {
 		a.reset()
@@ -232,6 +237,19 @@ func (c *Lists) Fix(rows int, path string, bad []Bad) (*Fixed, []Bad) {
 		f.starts[i] = int(at * c.size)
 	}
 	return f, MergeBad(bad, wrong)
+}
+
+// alike reports whether there are rows, all of one shape: lo ≤ i < hi are then their values in
+// flat.
+func (c *Lists) alike(rows int) (lo, hi int, ok bool) {
+	from, to := int64(0), int64(rows)
+	for _, off := range c.offsets {
+		if _, msg := equalLengths(off, from, to); msg != "" {
+			return 0, 0, false
+		}
+		from, to = off[from], off[to]
+	}
+	return int(from * c.size), int(to * c.size), rows > 0
 }
 
 // MergeBad merges two lists of bad rows. Of a row in both lists the error of a is taken.

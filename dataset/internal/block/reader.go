@@ -148,9 +148,11 @@ func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, er
 	}
 	out.Tensors = r.parts
 	if b.Extra != nil {
-		r.lists = r.lists[:0]
+		r.lists, r.extra = r.lists[:0], r.extra[:0]
 		for i := lo; i < hi; i++ {
-			r.lists = append(r.lists, b.Extra(i, nil))
+			first := len(r.extra)
+			r.extra = b.Extra(i, r.extra)
+			r.lists = append(r.lists, r.extra[first:len(r.extra):len(r.extra)])
 		}
 		out.Extra = r.lists
 	}

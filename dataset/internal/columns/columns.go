@@ -296,6 +296,24 @@ func CheckRow(comps []dataset.Component, e dataset.Element) error {
 	return nil
 }
 
+// CheckBlock is CheckRow for rows in which each component has one shape.
+func CheckBlock(comps []dataset.Component, b dataset.RowBlock) error {
+	if len(b.Tensors) == 0 {
+		return fmt.Errorf("row %d: a block without components", b.Row)
+	}
+	for i, t := range b.Tensors {
+		if t.Rank() == 0 || t.Dims()[0] == 0 || t.Dims()[0] != b.Tensors[0].Dims()[0] {
+			return fmt.Errorf("row %d: component %d: want rows along the first axis, as many of each component, got %v", b.Row, i, t)
+		}
+	}
+	if b.Extra != nil && len(b.Extra) != b.Len() {
+		return fmt.Errorf("row %d: %d rows, and kept columns of %d", b.Row, b.Len(), len(b.Extra))
+	}
+	var e dataset.Element
+	b.Get(0, &e)
+	return CheckRow(comps, e)
+}
+
 // Splits returns the row splits of component i of an element, nil where it is dense.
 func Splits(e dataset.Element, i int) []tensor.Tensor {
 	if e.Splits == nil {

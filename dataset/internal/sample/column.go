@@ -55,6 +55,10 @@ func (c *Column) Check(e dataset.Element, i int) error {
 	return nil
 }
 
+// ByRow reports whether values of one shape may differ in size, or in whether they are right: those
+// of strings and of kept columns. Of other columns Check says the same of all rows of one shape.
+func (c *Column) ByRow() bool { return c.Type != nil || c.DType == tensor.String }
+
 // Parts returns a complex tensor as a tensor of its parts, real and imaginary, along one more axis;
 // any other tensor as it is.
 func Parts(t tensor.Tensor) (tensor.Tensor, error) {
