@@ -62,6 +62,9 @@ type ExpectedRow struct {
 	OutputShape json.RawMessage `json:"output_shape"`
 	Params      int64           `json:"params"`
 	ConnectedTo []string        `json:"connected_to"`
+	// TrainableParams and Layers, those of a nested model, are nil where they were not recorded.
+	TrainableParams *int64        `json:"trainable_params"`
+	Layers          []ExpectedRow `json:"layers"`
 }
 
 type ExpectedTotals struct {

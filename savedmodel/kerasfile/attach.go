@@ -31,8 +31,6 @@ type attacher struct {
 	misplaced []string
 	// uncounted are those that are known to stand in no row.
 	uncounted map[*Variable]bool
-	// unsure are layers of which it is not known what training changes.
-	unsure []string
 }
 
 // object gives the layers of a model the variables below the object that holds them. Keras walks
@@ -59,6 +57,9 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 		var child *object
 		if o != nil {
 			child = o.children[name]
+			if child != nil && l.Unnamed && child.name != "" {
+				l.Name = child.name
+			}
 			if named := o.called(l.Name); named != nil && (child == nil || child.name != l.Name) {
 				child = named
 			}
@@ -148,9 +149,23 @@ func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
 		a.object(inner, o, own)
 	} else if o != nil {
 		a.own(l, o, own)
+		a.rowsWithin(l, o)
 	}
 	if o != nil {
 		a.byName[l.ClassName+" "+l.Name] = l
+	}
+}
+
+// rowsWithin notes what is in a layer of a class of one's own that has layers as Keras knows them:
+// a model, or one that keeps a list under that name.
+func (a *attacher) rowsWithin(l *layers.LayerConfig, o *object) {
+	list, _ := o.layers()
+	switch {
+	case l.Builtin():
+	case l.CompileConfig != nil || a.keras2 && list != nil:
+		l.Parts = a.objectParts(o, codeShape, true)
+	case list != nil && !list.hasVars:
+		l.Parts = a.objectParts(list, codeShape, false)
 	}
 }
 
@@ -182,7 +197,7 @@ func copyVariables(l, from *layers.LayerConfig) {
 func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
 	p := partOf(l)
 	if !a.collect(l, o, l.Name, p, trainable) && trainable {
-		a.unsure = append(a.unsure, l.Name)
+		l.Unsure = whyOwnVariables
 	}
 	if p.unfit(l.Variables) {
 		a.misplaced = append(a.misplaced, l.Name)
@@ -384,7 +399,7 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 	}
 	a.openSizes(l, p)
 	if !p.sure && trainable && len(vars) > 0 {
-		a.unsure = append(a.unsure, l.Name)
+		l.Unsure = whyOwnVariables
 	}
 }
 

@@ -49,7 +49,21 @@ func (a *attacher) listedPart(l legacyLayer, why string) layers.Part {
 	}
 	a.guessClass(&p, l.name)
 	a.word(&p)
+	doubtTrainable(&p, why == noShape)
 	return p
+}
+
+// doubtTrainable notes that it is not known whether a part was frozen, by code of one's own or in a
+// configuration that is not there.
+func doubtTrainable(p *layers.Part, noConfig bool) {
+	if !slices.ContainsFunc(p.Variables, func(v *savedmodel.Variable) bool { return v.Trainable }) {
+		return
+	}
+	why := whyOwnParts
+	if noConfig {
+		why = whyNoConfig
+	}
+	p.Guessed, p.Why = append(p.Guessed, "trainable_params"), append(p.Why, why)
 }
 
 // word gives the part of a model of one's own class the word that Keras 2 prints for its shape.
@@ -178,13 +192,12 @@ func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
 	if listed {
 		byName = class
 	}
-	if !a.collect(c, o, p.Name, part{class: byName, sure: byName != "?"}, true) {
-		a.unsure = append(a.unsure, p.Name)
-	}
+	a.collect(c, o, p.Name, part{class: byName, sure: byName != "?"}, true)
 	p.Variables = c.Variables
 	if !listed {
 		a.guessClass(&p, p.Name)
 	}
 	a.word(&p)
+	doubtTrainable(&p, why == noShape)
 	return p
 }

@@ -23,19 +23,20 @@ func (m *Model) Layers() (*layers.Table, error) {
 		return nil, err
 	}
 	t.Totals.Optimizer, t.Totals.OptimizerBytes = m.optimizer()
-	t.Totals.TrainableGuessed = len(a.unsure) > 0
-	for _, l := range t.Layers {
-		if slices.Contains(a.unsure, l.Name) {
-			l.Guessed = append(l.Guessed, "trainable_params")
-			l.Why = append(l.Why, "which variables of a class of one's own training changes is not in the file: all of floats are counted")
-		}
-	}
+	t.Totals.TrainableGuessed = slices.ContainsFunc(t.Layers, func(l *layers.Layer) bool { return slices.Contains(l.Guessed, "trainable_params") })
 	if a.leftOver(m) {
 		markEmpty(t.Layers)
 	}
 	a.markMisplaced(t.Layers)
 	return t, nil
 }
+
+// The reasons why it is not known which variables training changes.
+const (
+	whyOwnVariables = "which variables of a class of one's own training changes is not in the file: all of floats are counted"
+	whyOwnParts     = "whether code of one's own froze the layer is not in the file: it is counted as one that is not"
+	whyNoConfig     = "whether the layer was frozen is not in the file, which holds variables alone: it is counted as one that was not"
+)
 
 // leftOver reports whether the file has variables that belong to no row: those of a layer that was
 // not found at its place, unless the model keeps them itself.

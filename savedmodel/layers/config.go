@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -20,6 +21,8 @@ type LayerConfig struct {
 	Config       json.RawMessage `json:"config"`
 	InboundNodes json.RawMessage `json:"inbound_nodes"`
 	BuildConfig  json.RawMessage `json:"build_config"` // what the layer was built with
+	// CompileConfig stands in .keras files of Keras 3 at models alone, be they compiled or not.
+	CompileConfig json.RawMessage `json:"compile_config"`
 	// SharedID is the same for all places in which a config has one and the same object; nil for an
 	// object that it has once.
 	SharedID json.RawMessage `json:"shared_object_id"`
@@ -27,6 +30,13 @@ type LayerConfig struct {
 	// Variables are the layer's own in one of Keras' own files, which [FromConfig] counts. All
 	// places of one object have the same.
 	Variables []*savedmodel.Variable `json:"-"`
+	// Unsure says why it is not known which of Variables training changes; "" where it is known.
+	Unsure string `json:"-"`
+	// Parts are the rows of a model of a class of one's own, whose configuration does not say what
+	// is in it.
+	Parts []Part `json:"-"`
+	// Unnamed says that the configuration gives no name, and Name is one that Keras may make.
+	Unnamed bool `json:"-"`
 
 	inner  *ModelConfig // what [LayerConfig.Model] decoded
 	parsed bool
@@ -130,7 +140,29 @@ func parseModelConfig(data json.RawMessage) (*ModelConfig, error) {
 			}
 		}
 	}
+	m.nameOthers()
 	return m, nil
+}
+
+// nameOthers names the layers without a name after their classes, as Keras does when it makes them
+// anew: those of classes of one's own whose get_config leaves the name out.
+func (m *ModelConfig) nameOthers() {
+	used := map[string]bool{}
+	for i := range m.Layers {
+		used[m.Layers[i].Name] = true
+	}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		if l.Name != "" || l.ClassName == "" {
+			continue
+		}
+		base := kerasnames.SnakeCase(l.Class())
+		l.Name, l.Unnamed = base, true
+		for k := 1; used[l.Name]; k++ {
+			l.Name = base + "_" + strconv.Itoa(k)
+		}
+		used[l.Name] = true
+	}
 }
 
 // inbound is one tensor that a layer is called with: output tensor of call node of a layer.

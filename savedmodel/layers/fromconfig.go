@@ -132,6 +132,7 @@ func (f *configFile) rows(parts []Part, m *ModelConfig, depth int) []*Layer {
 			l.Layers = f.rows(p.Parts, c.inner, depth+1)
 		}
 		l.setWeights(f.of(&c), func(v *savedmodel.Variable) bool { return v.Trainable })
+		l.doubtTrainable(nil)
 		m.Layers = append(m.Layers, c)
 		rows = append(rows, l)
 	}

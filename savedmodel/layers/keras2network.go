@@ -63,6 +63,7 @@ func (n *network) build(depth int) {
 		prev = n.shown(l)
 		n.setWeights(l)
 		n.addChildren(l, cfg, depth)
+		l.doubtTrainable(cfg)
 	}
 	if n.functional {
 		n.connections()
@@ -74,6 +75,9 @@ func (n *network) build(depth int) {
 func (n *network) newRow(name, class string) *Layer {
 	l := &Layer{Name: name, Class: class}
 	if cfg := n.configs[name]; cfg != nil {
+		if cfg.Unnamed {
+			l.guess("name", whyUnnamed)
+		}
 		l.info.config = rules.ParseConfig(cfg.Config)
 		if n.file != nil && l.info.config != nil {
 			l.info.config[rules.VersionKey] = n.file.version
@@ -81,6 +85,23 @@ func (n *network) newRow(name, class string) *Layer {
 	}
 	return l
 }
+
+// doubtTrainable marks the count of what training changes where the file does not hold it of the
+// layer, or of one within.
+func (l *Layer) doubtTrainable(cfg *LayerConfig) {
+	switch {
+	case l.Params == 0:
+	case cfg != nil && cfg.Unsure != "":
+		l.guess("trainable_params", cfg.Unsure)
+	case slices.ContainsFunc(l.Layers, (*Layer).trainableGuessed):
+		l.guess("trainable_params", whyWithin)
+	}
+}
+
+const whyWithin = "which variables training changes is not in the file of all layers within"
+
+// trainableGuessed reports whether the count of what training changes is marked.
+func (l *Layer) trainableGuessed() bool { return slices.Contains(l.Guessed, "trainable_params") }
 
 // inputShapes notes the shapes of a functional model's inputs before its layers are looked at: a
 // layer that is called more than once may be listed before an input.
@@ -185,9 +206,20 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 	if own, ok := n.ownOutput(l, outs[len(outs)-1], depth); ok {
 		return own
 	}
-	for _, o := range outs[1:] {
-		if !o.equal(outs[0]) && !n.v3() { // Keras 3 shows the last call's
-			return OutputShape{Word: "multiple"}
+	if !n.v3() { // Keras 3 shows the last call's
+		first := -1
+		for i, o := range outs {
+			switch {
+			case !whole(o):
+			case first < 0:
+				first = i
+			case !o.equal(outs[first]):
+				return OutputShape{Word: "multiple"}
+			}
+		}
+		if first >= 0 && slices.ContainsFunc(outs, func(o OutputShape) bool { return !whole(o) }) {
+			l.guess("output_shape", whySomeCall)
+			return outs[first]
 		}
 	}
 	if !outs[0].known() || !outs[0].First().Ranked() {
@@ -198,7 +230,14 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 	return outs[len(outs)-1]
 }
 
+// whole reports whether it is known of all results how many axes they have.
+func whole(o OutputShape) bool {
+	return o.known() && !slices.ContainsFunc(o.Shapes, func(s tensor.Shape) bool { return !s.Ranked() })
+}
+
 const (
+	whySomeCall    = "what another call of the layer gives is not known: Keras prints multiple where it has another shape"
+	whyUnnamed     = "the layer's own get_config leaves its name out: Keras makes one by the class when it loads the model"
 	whyBothResults = "Keras prints both results with their names, TopKV2(values=…, indices=…)"
 	whyKeys        = "Keras prints the results of a dictionary in the order in which its keys were given; here they stand by key"
 )
@@ -353,7 +392,13 @@ func (n *network) told(l *Layer, out []tensor.Shape, i int) []tensor.Shape {
 		for !ruled && t.tensor >= len(out) {
 			out = append(out, tensor.UnknownShape())
 		}
-		if s := n.known[t]; t.tensor < len(out) && s.Ranked() {
+		s := n.known[t]
+		switch {
+		case t.tensor >= len(out) || !s.Ranked():
+		case ruled && !n.v3() && out[t.tensor].Ranked():
+			// Keras 2 notes what a layer was built with, and that may have been in another model
+			out[t.tensor] = mergeKnown(oneShape(out[t.tensor]), oneShape(s)).First()
+		default:
 			out[t.tensor] = s
 		}
 	}
@@ -549,6 +594,9 @@ func (n *network) nested(name string, m *ModelConfig, in []tensor.Shape) *networ
 func (n *network) addChildren(l *Layer, cfg *LayerConfig, depth int) {
 	if cfg == nil || depth >= rules.MaxNesting {
 		return
+	}
+	if n.file != nil && len(cfg.Parts) > 0 {
+		l.Layers = n.file.rows(cfg.Parts, &ModelConfig{}, depth+1)
 	}
 	m := cfg.Model()
 	if m == nil || n.k.built > maxBuilt {

@@ -175,17 +175,29 @@ func (s *tableScore) add(o tableScore) {
 	s.wrong, s.missing, s.totals = s.wrong+o.wrong, s.missing+o.missing, s.totals+o.totals
 }
 
-// scoreTable compares a table with Keras' own.
-func scoreTable(want modeltest.Expectation, got *layers.Table) tableScore {
-	s := tableScore{models: 1, rows: len(want.Rows)}
+// scoreTable compares a table with Keras' own, and the rows of its nested models with those that
+// these print.
+func scoreTable(want modeltest.Expectation, got *layers.Table) (top, nested tableScore) {
+	top.models = 1
 	if got == nil {
-		s.missing = len(want.Rows)
-		return s
+		top.rows, top.missing = len(want.Rows), len(want.Rows)
+		return top, nested
 	}
 	lost := strings.Join(got.Lost, "\n")
-	pairs, extra := pairRows(want.Rows, got.Layers)
+	scoreRows(want.Rows, got.Layers, want.Connected && got.Connected, lost, &top, &nested)
+	if w := want.Totals; w != nil && (got.Totals.Total != w.Total || !got.Totals.TrainableGuessed && (got.Totals.Trainable != w.Trainable || got.Totals.NonTrainable != w.NonTrainable)) {
+		top.totals++
+		top.faults = append(top.faults, fmt.Sprintf("WRONG totals %+v, want %+v", got.Totals, *w))
+	}
+	return top, nested
+}
+
+// scoreRows adds the rows of one model to s, and those of the models nested in it to nested.
+func scoreRows(want []modeltest.ExpectedRow, got []*layers.Layer, connected bool, lost string, s, nested *tableScore) {
+	s.rows += len(want)
+	pairs, extra := pairRows(want, got)
 	skipped := map[string][]string{} // what the rows that are not there are connected to
-	for i, w := range want.Rows {
+	for i, w := range want {
 		g := pairs[i]
 		if g == nil {
 			s.missing++
@@ -196,7 +208,7 @@ func scoreTable(want modeltest.Expectation, got *layers.Table) tableScore {
 		if lost != "" {
 			w.ConnectedTo = passBy(w.ConnectedTo, skipped)
 		}
-		stated, marked := rowFaults(w, g, want.Connected && got.Connected, lost)
+		stated, marked := rowFaults(w, g, connected, lost)
 		switch {
 		case len(stated) > 0:
 			s.wrong++
@@ -207,6 +219,13 @@ func scoreTable(want modeltest.Expectation, got *layers.Table) tableScore {
 		default:
 			s.right++
 		}
+		if len(w.Layers) > 0 {
+			before := len(nested.faults)
+			scoreRows(w.Layers, g.Layers, true, lost, nested, nested)
+			for k := before; k < len(nested.faults); k++ {
+				nested.faults[k] = w.Name + ": " + nested.faults[k]
+			}
+		}
 	}
 	for _, g := range extra {
 		if !slices.Contains(g.Guessed, "name") {
@@ -216,15 +235,10 @@ func scoreTable(want modeltest.Expectation, got *layers.Table) tableScore {
 			s.faults = append(s.faults, "marked "+g.Name+": no such row")
 		}
 	}
-	for _, name := range outOfOrder(pairs, got.Layers) {
+	for _, name := range outOfOrder(pairs, got) {
 		s.wrong++
 		s.faults = append(s.faults, "WRONG order of "+name)
 	}
-	if w := want.Totals; w != nil && (got.Totals.Total != w.Total || !got.Totals.TrainableGuessed && (got.Totals.Trainable != w.Trainable || got.Totals.NonTrainable != w.NonTrainable)) {
-		s.totals++
-		s.faults = append(s.faults, fmt.Sprintf("WRONG totals %+v, want %+v", got.Totals, *w))
-	}
-	return s
 }
 
 // pairRows finds the row of a table for each of Keras': that of its name, else, among those whose
@@ -287,6 +301,10 @@ func rowFaults(w modeltest.ExpectedRow, g *layers.Layer, connected bool, lost st
 	}
 	if g.Params != w.Params {
 		fault("params", fmt.Sprintf("%d parameters, want %d", g.Params, w.Params), true)
+	}
+	if w.TrainableParams != nil && g.TrainableParams != *w.TrainableParams {
+		guessed := slices.Contains(g.Guessed, "trainable_params") || slices.Contains(g.Guessed, "params")
+		fault("trainable_params", fmt.Sprintf("%d trainable parameters, want %d", g.TrainableParams, *w.TrainableParams), !guessed)
 	}
 	if connected && w.ConnectedTo != nil && !slices.Equal(g.ConnectedTo, w.ConnectedTo) {
 		fault("connected_to", "connected to "+strings.Join(g.ConnectedTo, " ")+", want "+strings.Join(w.ConnectedTo, " "), true)
@@ -387,22 +405,27 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s: %v", c.dir, err)
 			continue
 		}
-		s := scoreTable(c.want, table)
-		if forms[c.kind] == nil {
-			forms[c.kind] = &tableScore{}
-		}
-		forms[c.kind].add(s)
-		if len(s.faults) > 0 {
-			t.Logf("%s (%s): %d rows, %d right, %d marked, %d wrong, %d missing\n    %s", c.dir, c.kind, s.rows, s.right, s.marked, s.wrong, s.missing, strings.Join(s.faults, "\n    "))
-		}
-		if s.wrong+s.totals > 0 {
-			t.Errorf("%s: %d rows are stated as certain and wrong", c.dir, s.wrong)
+		top, nested := scoreTable(c.want, table)
+		for kind, s := range map[string]tableScore{c.kind: top, c.kind + ", nested": nested} {
+			if s.models+s.rows == 0 {
+				continue
+			}
+			if forms[kind] == nil {
+				forms[kind] = &tableScore{}
+			}
+			forms[kind].add(s)
+			if len(s.faults) > 0 {
+				t.Logf("%s (%s): %d rows, %d right, %d marked, %d wrong, %d missing\n    %s", c.dir, kind, s.rows, s.right, s.marked, s.wrong, s.missing, strings.Join(s.faults, "\n    "))
+			}
+			if s.wrong+s.totals > 0 {
+				t.Errorf("%s (%s): %d rows are stated as certain and wrong, and %d totals", c.dir, kind, s.wrong, s.totals)
+			}
 		}
 	}
-	lines := []string{fmt.Sprintf("%-22s %7s %6s %6s %7s %13s %8s %13s", "form", "models", "rows", "right", "marked", "stated wrong", "missing", "wrong totals")}
+	lines := []string{fmt.Sprintf("%-28s %7s %6s %6s %7s %13s %8s %13s", "form", "models", "rows", "right", "marked", "stated wrong", "missing", "wrong totals")}
 	for _, form := range slices.Sorted(maps.Keys(forms)) {
 		s := forms[form]
-		lines = append(lines, fmt.Sprintf("%-22s %7d %6d %6d %7d %13d %8d %13d", form, s.models, s.rows, s.right, s.marked, s.wrong, s.missing, s.totals))
+		lines = append(lines, fmt.Sprintf("%-28s %7d %6d %6d %7d %13d %8d %13d", form, s.models, s.rows, s.right, s.marked, s.wrong, s.missing, s.totals))
 	}
 	t.Logf("tables\n%s", strings.Join(lines, "\n"))
 }

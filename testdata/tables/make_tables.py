@@ -737,13 +737,20 @@ def summary_rows(m, keras):
         if len(c) > 3:
             row["connected_to"] = re.findall(r"[^\s,'\[]+\[\d+\]\[\d+\]", c[3])
         rows.append(row)
-    for row in rows:
+    layers = m._operations if keras is keras3 and hasattr(m, "_operations") else m.layers  # as Keras' own summary has it
+    for row, layer in zip(rows, layers, strict=True):
         del row["text"]
+        row["trainable_params"] = count(getattr(layer, "trainable_weights", []))
+        if getattr(layer, "layers", None) and isinstance(layer, keras.Model) and layer.built:
+            row["layers"] = summary_rows(layer, keras)
     return rows
 
 
+def count(weights):
+    return int(sum(np.prod([d or 0 for d in w.shape]) for w in weights))  # Keras counts open sizes as 0
+
+
 def totals(m):
-    count = lambda ws: int(sum(np.prod([d or 0 for d in w.shape]) for w in ws))  # Keras counts open sizes as 0
     trainable, non = count(m.trainable_weights), count(m.non_trainable_weights)
     return {"total": trainable + non, "trainable": trainable, "non_trainable": non}
 
@@ -807,6 +814,15 @@ def save(m, keras, form, path):
         m.save(path)
 
 
+def loaded(file, m, keras):
+    """Returns the model in a file; m where Keras cannot load it, as of classes that are not registered."""
+    try:
+        keras.backend.clear_session()
+        return keras.models.load_model(file)
+    except Exception:  # noqa: BLE001
+        return m
+
+
 def write_form(make, keras, folder, key):
     """Writes a model in a form; what is left of it where that fails is removed."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -814,9 +830,11 @@ def write_form(make, keras, folder, key):
     keras.backend.clear_session()
     tf.keras.backend.clear_session()
     m = make(keras)
-    rows = summary_rows(m, keras)
     os.makedirs(folder)
     save(m, keras, key[2:], path)
+    if key[2:] in ("keras", "h5"):
+        m = loaded(f"{path}.{key[2:]}", m, keras)
+    rows = summary_rows(m, keras)  # only now: saving may build layers that no call has built
     if os.environ.get("SMALL") and not shrink(path):
         shutil.rmtree(folder)
         return
@@ -854,4 +872,5 @@ def main():
         write(root, name)
 
 
-main()
+if __name__ == "__main__":
+    main()
