@@ -27,10 +27,18 @@ type attacher struct {
 	vars map[*Variable]*savedmodel.Variable
 	// addMetric says that the model has metrics by add_metric, which Keras does not count.
 	addMetric bool
+	// ownLayers are layers of classes of one's own.
+	ownLayers []ownLayer
 	// misplaced are layers whose variables do not fit their configuration.
 	misplaced []string
 	// uncounted are those that are known to stand in no row.
 	uncounted map[*Variable]bool
+}
+
+// ownLayer is a layer of a class of one's own, and the object that has its variables.
+type ownLayer struct {
+	config *layers.LayerConfig
+	object *object
 }
 
 // object gives the layers of a model the variables below the object that holds them. Keras walks
@@ -70,6 +78,10 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 		}
 	}
 }
+
+// trainableIn reports whether training may change what is within a model or a layer that itself is
+// trainable or not. Keras 3 asks each variable alone, whatever it is in.
+func (a *attacher) trainableIn(outer bool) bool { return outer || !a.keras2 }
 
 // leftBy counts the objects of layers that no layer of a model is called by, where the numbers of
 // those with weights go up by one or by two.
@@ -127,7 +139,7 @@ func (o *object) called(name string) *object {
 
 // layer gives one layer its variables.
 func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
-	own := trainable && l.Trains()
+	own := a.trainableIn(trainable) && l.Trains()
 	inner := l.Model()
 	if o == nil || inner == nil && o.empty() {
 		before := a.byID[string(l.SharedID)]
@@ -149,23 +161,12 @@ func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
 		a.object(inner, o, own)
 	} else if o != nil {
 		a.own(l, o, own)
-		a.rowsWithin(l, o)
+		if !l.Builtin() {
+			a.ownLayers = append(a.ownLayers, ownLayer{l, o})
+		}
 	}
 	if o != nil {
 		a.byName[l.ClassName+" "+l.Name] = l
-	}
-}
-
-// rowsWithin notes what is in a layer of a class of one's own that has layers as Keras knows them:
-// a model, or one that keeps a list under that name.
-func (a *attacher) rowsWithin(l *layers.LayerConfig, o *object) {
-	list, _ := o.layers()
-	switch {
-	case l.Builtin():
-	case l.CompileConfig != nil || a.keras2 && list != nil:
-		l.Parts = a.objectParts(o, codeShape, true)
-	case list != nil && !list.hasVars:
-		l.Parts = a.objectParts(list, codeShape, false)
 	}
 }
 
@@ -246,10 +247,23 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 			l.Variables = append(l.Variables, a.variable(v, name+"/"+short, trainable && p.trains(short, v.DType)))
 		}
 	}
+	if m := p.model(); m != nil {
+		a.object(m, o, trainable)
+		for i := range m.Layers {
+			l.Variables = append(l.Variables, m.Layers[i].Variables...)
+		}
+		return sure
+	}
 	for _, child := range o.names {
 		c := o.children[child]
 		within := p.within(child, c)
-		sure = a.collect(l, c, name+"/"+child, within, trainable && within.config["trainable"] != false) && sure
+		trains := trainable && within.config["trainable"] != false
+		if said, ok := within.config["trainable"].(bool); ok && within.serialized && !a.keras2 {
+			trains = said
+		} else if !a.keras2 && !trainable && !c.empty() {
+			l.Unsure = whyFrozen
+		}
+		sure = a.collect(l, c, name+"/"+child, within, trains) && sure
 	}
 	return sure
 }
@@ -329,7 +343,7 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	if id != "" && id != "null" {
 		a.byID[id] = l
 	}
-	own := trainable && l.Trains()
+	own := a.trainableIn(trainable) && l.Trains()
 	inner := l.Model()
 	if inner == nil {
 		a.ownList(l, vars, own)
@@ -340,12 +354,28 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	for i := range inner.Layers {
 		namesWithin(&inner.Layers[i], i, owners, 0)
 	}
+	var unowned []*Variable
 	for _, v := range vars {
 		if i, ok := ownerOf(owners, v.Name); ok {
 			parts[i] = append(parts[i], v)
 		} else {
-			l.Variables = append(l.Variables, a.variable(v, v.Name, own))
+			unowned = append(unowned, v)
 		}
+	}
+	// Code of one's own may name variables after no layer of the model.
+	var mayOwn []int
+	for i := range inner.Layers {
+		if c := &inner.Layers[i]; len(unowned) > 0 && !c.Builtin() && c.Model() == nil {
+			mayOwn = append(mayOwn, i)
+			a.misplaced = append(a.misplaced, c.Name)
+		}
+	}
+	if len(mayOwn) == 1 {
+		parts[mayOwn[0]] = append(parts[mayOwn[0]], unowned...)
+		unowned = nil
+	}
+	for _, v := range unowned {
+		l.Variables = append(l.Variables, a.variable(v, v.Name, own))
 	}
 	for i := range inner.Layers {
 		a.listed(&inner.Layers[i], parts[i], own)
@@ -382,6 +412,9 @@ func ownerOf(owners map[string]int, name string) (int, bool) {
 // ownList gives a layer that is no model its variables.
 func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bool) {
 	p := partOf(l)
+	if !a.keras2 && !trainable && len(vars) > 0 && (!p.sure || holdsLayers(p.class)) {
+		l.Unsure = whyFrozen
+	}
 	lowRank := false
 	for _, v := range vars {
 		lowRank = lowRank || strings.HasPrefix(shortName(v.Name), "lora_")
@@ -401,6 +434,13 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 	if !p.sure && trainable && len(vars) > 0 {
 		l.Unsure = whyOwnVariables
 	}
+}
+
+// holdsLayers reports whether layers of a class have others within, with variables of their own. Of
+// a plain recurrent layer the cell is made with the layer's configuration.
+func holdsLayers(class string) bool {
+	return strings.HasPrefix(class, "ConvLSTM") || strings.HasSuffix(class, "Attention") ||
+		slices.Contains([]string{"Bidirectional", "TimeDistributed", "SpectralNormalization", "RNN"}, class)
 }
 
 // frozenWithin notes the names of the layers in a layer's configuration that training leaves alone,

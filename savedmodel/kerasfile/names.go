@@ -16,6 +16,21 @@ type part struct {
 	class  string
 	config map[string]any
 	sure   bool // the class is Keras' own
+	// serialized says that the file has a configuration of this part alone, as of what a wrapper
+	// wraps: what it says of training holds for the part's own variables.
+	serialized bool
+}
+
+// model returns the layers of a part that is a model, as far as the file has their configuration.
+func (p part) model() *layers.ModelConfig {
+	if !p.serialized || p.config["layers"] == nil {
+		return nil
+	}
+	config, err := json.Marshal(p.config)
+	if err != nil {
+		return nil
+	}
+	return (&layers.LayerConfig{ClassName: p.class, Config: config}).Model()
 }
 
 // partOf returns the layer itself.
@@ -34,7 +49,7 @@ func serialized(v any) (part, bool) {
 		return part{}, false
 	}
 	sure := m["registered_name"] == nil && !strings.Contains(class, ">")
-	return part{class[strings.LastIndexByte(class, '>')+1:], config, sure}, true
+	return part{class[strings.LastIndexByte(class, '>')+1:], config, sure, true}, true
 }
 
 // within returns what stands in an attribute of a part, or in a list there.
@@ -54,9 +69,9 @@ func (p part) within(attribute string, o *object) part {
 		if q, ok := serialized(p.config["cell"]); ok {
 			return q
 		}
-		return part{p.class + "Cell", p.config, p.sure}
+		return part{p.class + "Cell", p.config, p.sure, !strings.HasPrefix(p.class, "ConvLSTM")}
 	case strings.HasSuffix(p.class, "Attention") && p.sure:
-		return part{"EinsumDense", nil, true}
+		return part{class: "EinsumDense", sure: true}
 	}
 	if o.hasVars || len(o.vars) > 0 {
 		for _, name := range []string{o.name, attribute} {
@@ -187,3 +202,11 @@ func (p part) trains(name string, d tensor.DType) bool {
 	}
 	return p.quantization() == "float8" || !strings.HasSuffix(name, "_scale") && !strings.HasSuffix(name, "_zero")
 }
+
+// The reasons why it is not known which variables training changes.
+const (
+	whyOwnVariables = "which variables of a class of one's own training changes is not in the file: all of floats are counted"
+	whyOwnParts     = "whether code of one's own froze the layer is not in the file: it is counted as one that is not"
+	whyFrozen       = "the layer is frozen; what is within it Keras 3 trains all the same if the layer was made so, or the model was loaded"
+	whyNoConfig     = "whether the layer was frozen is not in the file, which holds variables alone: it is counted as one that was not"
+)

@@ -163,6 +163,18 @@ func (a *attacher) objectParts(o *object, why string, top bool) []layers.Part {
 	return parts
 }
 
+// rowsWithin notes what is in a layer of a class of one's own that has layers as Keras knows them:
+// a model, or one that keeps a list under that name.
+func (a *attacher) rowsWithin(l ownLayer) {
+	list, _ := l.object.layers()
+	switch {
+	case l.config.CompileConfig != nil || a.keras2 && list != nil:
+		l.config.Parts = a.objectParts(l.object, codeShape, true)
+	case list != nil && !list.hasVars:
+		l.config.Parts = a.objectParts(list, codeShape, false)
+	}
+}
+
 // hasMetric reports whether an object keeps a metric: two numbers under a metric's name.
 func (o *object) hasMetric() bool {
 	return len(o.vars) == 2 && o.vars[0].Shape.Rank() == 0 && o.vars[1].Shape.Rank() == 0 && len(o.names) == 0

@@ -31,13 +31,6 @@ func (m *Model) Layers() (*layers.Table, error) {
 	return t, nil
 }
 
-// The reasons why it is not known which variables training changes.
-const (
-	whyOwnVariables = "which variables of a class of one's own training changes is not in the file: all of floats are counted"
-	whyOwnParts     = "whether code of one's own froze the layer is not in the file: it is counted as one that is not"
-	whyNoConfig     = "whether the layer was frozen is not in the file, which holds variables alone: it is counted as one that was not"
-)
-
 // leftOver reports whether the file has variables that belong to no row: those of a layer that was
 // not found at its place, unless the model keeps them itself.
 func (a *attacher) leftOver(m *Model) bool {
@@ -55,7 +48,7 @@ func (a *attacher) markMisplaced(rows []*layers.Layer) {
 	for _, l := range rows {
 		if slices.Contains(a.misplaced, l.Name) {
 			l.Guessed = append(l.Guessed, "params")
-			l.Why = append(l.Why, "the variables at the layer's place in the file do not fit its configuration")
+			l.Why = append(l.Why, "the file does not say for certain which variables are the layer's: they bear other names, or do not fit its configuration")
 		}
 		a.markMisplaced(l.Layers)
 	}
@@ -101,6 +94,9 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		}
 	} else {
 		a.object(config, m.tree.root, root.Trains())
+		for _, l := range a.ownLayers {
+			a.rowsWithin(l)
+		}
 		a.addMetric = slices.ContainsFunc(config.Layers, func(l layers.LayerConfig) bool { return l.ClassName == "AddMetric" })
 		for i, v := range m.tree.root.vars {
 			extra = append(extra, a.variable(v, nameOf(nil, i), root.Trains()))

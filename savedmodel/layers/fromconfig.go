@@ -52,7 +52,7 @@ func FromConfig(root *LayerConfig, version string, extra []*savedmodel.Variable)
 		}
 	}
 	for _, v := range f.all(root, extra) {
-		t.Totals.add(v, v.Trainable)
+		t.Totals.add(v, v.Trainable && root.Trains())
 	}
 	t.explain(theInput)
 	return t

@@ -139,7 +139,7 @@ func (n *network) builtFor(l *Layer, out OutputShape) OutputShape {
 		}
 	}
 	for i, s := range out.Shapes {
-		if batch != tensor.Unknown && s.Rank() > 0 && s.Dim(0) == tensor.Unknown {
+		if batch != tensor.Unknown && s.Rank() > 0 && (s.Dim(0) == tensor.Unknown || n.sequential && s.Dim(0) == batch) {
 			l.guess("output_shape", whyFirstCall)
 			if n.sequential {
 				dims := s.Dims()
@@ -599,10 +599,19 @@ func (n *network) addChildren(l *Layer, cfg *LayerConfig, depth int) {
 		l.Layers = n.file.rows(cfg.Parts, &ModelConfig{}, depth+1)
 	}
 	m := cfg.Model()
-	if m == nil || n.k.built > maxBuilt {
+	id, ok := n.objects[l.Name]
+	ownModel := m == nil && ok && n.k.objs.Nodes[id].GetUserObject().GetIdentifier() == modelObject
+	if m == nil && !ownModel || n.k.built > maxBuilt {
 		return
 	}
 	n.k.built++
+	if ownModel {
+		inner := n.nested(l.Name, &ModelConfig{}, nil)
+		inner.sequential, inner.functional, inner.subclassed = false, false, true
+		inner.build(depth + 1)
+		l.Layers = inner.rows
+		return
+	}
 	in := l.info.in
 	if n.v3() { // its layers stand as they were when the model was made, whatever it is called with
 		in = nil

@@ -141,6 +141,19 @@ func (k *keras3) doubtRows() {
 	k.doubtCounts()
 	k.doubtOrder(unordered)
 	k.doubtInner()
+	if k.table.Totals.TrainableGuessed {
+		doubtFrozen(k.table.Layers)
+	}
+}
+
+// doubtFrozen marks what is counted as trainable.
+func doubtFrozen(rows []*Layer) {
+	for _, r := range rows {
+		if r.TrainableParams > 0 {
+			r.guess("trainable_params", whyFrozen)
+		}
+		doubtFrozen(r.Layers)
+	}
 }
 
 // moreResults returns the number of parts into which an operation takes a tensor apart; 0 for

@@ -141,6 +141,9 @@ func (k *keras3) parents(l *layerCalls, c *scopes.Call, vertices map[*scopes.Cal
 // argumentOrder returns a call's inputs in the order of the layer's arguments, where the graph uses
 // them in another order.
 func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
+	if len(c.Ins) == 1 && l.class == "Dot" { // of one tensor with itself
+		return []scopes.Edge{c.Ins[0], c.Ins[0]}
+	}
 	if len(c.Ins) < 2 {
 		return c.Ins
 	}

@@ -5,6 +5,8 @@ package layers
 
 const (
 	whyArguments  = "in which order a layer of one's own class takes its arguments does not show, nor whether it takes more than it uses"
+	whyFrozen     = "whether the layer was frozen is not in the files: it is counted as one that was not"
+	whyUnused     = "no layer takes what these inputs are given: their order does not show"
 	whyShared     = "the layer is called more than once, and which call came first does not show"
 	whyOps        = "operations that are no layers stand here: one of keras.ops may leave several in the graph, which ones belong together does not show"
 	whyNamed      = "it names a layer whose own name is a guess"
@@ -27,6 +29,8 @@ const (
 	whyResults    = "in which order a layer of one's own gives its results does not show"
 	whyOwnShape   = "a layer of one's own may say more of its output's shape than the graph does"
 	whyScores     = "Keras prints the length of the query for both axes of the scores"
+	whyWithinOwn  = "whether what this layer is in is a model, and which shapes Keras then prints of its layers, does not show"
+	whyCallOrder  = "the row stands where the graph calls the layer; the order in which the model has its layers does not show"
 	whyInner      = "the signature does more than call the model: what it gives the model and what it takes from it have no names"
 	whySlash      = "a layer of Keras 2 may have a slash in its name: these may be several layers, NAME/…, and no layer that holds others"
 	whySlashes    = "some names of this model have slashes in them; whether this is such a layer, or a part of one, does not show"

@@ -49,8 +49,46 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 			continue
 		}
 		row := inner.row(il)
+		inner.doubtNested(il, row)
 		r.Layers = append(r.Layers, row)
 	}
+	ordered := l.sure && (l.class == "Sequential" || inner.chained())
+	for _, row := range r.Layers {
+		if !ordered {
+			row.guess("order", whyCallOrder)
+		}
+		if !l.sure {
+			row.guess("output_shape", whyWithinOwn)
+		}
+	}
+}
+
+// doubtNested marks what the graph does not show of a layer within another.
+func (k *keras3) doubtNested(l *layerCalls, r *Layer) {
+	switch outs := len(l.calls[0].Outs); {
+	case len(l.calls) > 1:
+		r.guess("output_shape", whyShared)
+	case outs > 1 && k.opens == 1 && !isRecurrent(l.class):
+		r.guess("output_shape", whyTwoResults)
+	case outs > 1:
+		r.guess("output_shape", whyPartial)
+	}
+	if why := k.hidesResults(l); why != "" {
+		r.guess("output_shape", why)
+	}
+	if why := k.printsOther(r); why != "" {
+		r.guess("output_shape", why)
+	}
+}
+
+// chained reports whether each layer takes what the one before gives, and is called once.
+func (k *keras3) chained() bool {
+	for i, l := range k.layers {
+		if len(l.calls) != 1 || i > 0 && (len(l.calls[0].Ins) != 1 || l.calls[0].Ins[0].From != k.layers[i-1].calls[0]) {
+			return false
+		}
+	}
+	return true
 }
 
 // noClasses describes the kind of file, which holds no classes of layers.
@@ -71,7 +109,7 @@ func (k *keras3) noClasses() string {
 func (k *keras3) graphRows() {
 	g, depths, inputs := k.mapLayers()
 	k.depths = depths
-	k.table.Connected = !g.chain()
+	k.table.Connected = !g.chain() || len(inputs) > 1
 	back := map[string]int{}
 	for i, v := range inputs {
 		back[v.layer] = i
@@ -80,6 +118,15 @@ func (k *keras3) graphRows() {
 		k.table.Layers = append(k.table.Layers, k.graphRow(name, back, inputs, g))
 	}
 	k.markAdrift(g, depths)
+	var unused []*Layer
+	for i, v := range inputs {
+		if !g.finished[v] {
+			unused = append(unused, k.inputRows[i])
+		}
+	}
+	for _, r := range unused[:len(unused)*when(len(unused) > 1)] {
+		r.guess("order", whyUnused)
+	}
 }
 
 // graphRow makes the row of a layer or an input.

@@ -11,8 +11,9 @@ import (
 // none; its variables are each once in the object graph.
 func (k *keras3) listVariables() {
 	var trainable []int
-	ids := k.objs.Items(k.objs.Child(0, "variables"))
-	if len(ids) > 0 {
+	list := k.objs.Child(0, "variables")
+	ids := k.objs.Items(list)
+	if list >= 0 {
 		trainable = k.objs.Items(k.objs.Child(0, "trainable_variables"))
 	} else {
 		for _, id := range k.modelObjects() {

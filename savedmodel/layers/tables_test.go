@@ -20,8 +20,10 @@ import (
 // tableCase is a model beside which Keras' own table was recorded.
 type tableCase struct {
 	dir, kind string
-	want      modeltest.Expectation
-	table     func() (*layers.Table, error)
+	// want is what Keras prints of the model that it loads from a file of its own; saved what it
+	// printed of the one that it saved, where that is something else.
+	want, saved modeltest.Expectation
+	table       func() (*layers.Table, error)
 }
 
 // tableCases lists the Keras models of testdata, and those in the folders that TFRUN_MODELS names:
@@ -64,6 +66,7 @@ func readTableCase(t *testing.T, file string) (c tableCase, ok bool) {
 		Rows      []modeltest.ExpectedRow   `json:"rows"` // another name for it
 		Totals    *modeltest.ExpectedTotals `json:"totals"`
 		Connected bool                      `json:"connected"`
+		Saved     modeltest.Expectation     `json:"saved"`
 		Form      string                    `json:"form"`
 	}
 	c.dir = filepath.Dir(file)
@@ -77,6 +80,8 @@ func readTableCase(t *testing.T, file string) (c tableCase, ok bool) {
 		return c, false
 	}
 	c.want = modeltest.Expectation{Rows: recorded.Summary, Totals: recorded.Totals, Connected: recorded.Connected}
+	c.saved = recorded.Saved
+	c.saved.Connected = recorded.Connected
 	c.kind = recorded.Form
 	for _, name := range []string{"model.keras", "model.h5"} {
 		file := filepath.Join(c.dir, name)
@@ -307,7 +312,7 @@ func rowFaults(w modeltest.ExpectedRow, g *layers.Layer, connected bool, lost st
 		fault("trainable_params", fmt.Sprintf("%d trainable parameters, want %d", g.TrainableParams, *w.TrainableParams), !guessed)
 	}
 	if connected && w.ConnectedTo != nil && !slices.Equal(g.ConnectedTo, w.ConnectedTo) {
-		fault("connected_to", "connected to "+strings.Join(g.ConnectedTo, " ")+", want "+strings.Join(w.ConnectedTo, " "), true)
+		fault("connected_to", "connected to "+strings.Join(g.ConnectedTo, " ")+", want "+strings.Join(w.ConnectedTo, " "), g.ConnectedTo != nil)
 	}
 	return stated, marked
 }
@@ -406,6 +411,9 @@ func TestTables(t *testing.T) {
 			continue
 		}
 		top, nested := scoreTable(c.want, table)
+		if c.saved.Rows != nil && top.wrong+top.totals+nested.wrong > 0 {
+			top, nested = scoreTable(c.saved, table)
+		}
 		for kind, s := range map[string]tableScore{c.kind: top, c.kind + ", nested": nested} {
 			if s.models+s.rows == 0 {
 				continue

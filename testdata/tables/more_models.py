@@ -1377,3 +1377,74 @@ def shared_several(keras):
     o = [enc(i) for i in ins]
     y = L.Concatenate(axis=1)([d(x[0]) for x in o])
     return keras.Model(ins, [y, d(L.Average()([x[1] for x in o]))])
+
+
+@model()
+def frozen_whole(keras):
+    L = keras.layers
+    i = keras.Input((4, 3))
+    x = L.Bidirectional(L.LSTM(2, return_sequences=True), trainable=False)(i)
+    attention = L.MultiHeadAttention(1, 2)
+    x = attention(x, x)
+    attention.trainable = False
+    stack = keras.Sequential([L.Dense(2), L.Dense(3, trainable=False)])
+    x = L.TimeDistributed(stack)(x)
+    return keras.Model(i, L.RNN(L.GRUCell(2), trainable=False)(x))
+
+
+@model()
+def own_models_inside(keras):
+    L = keras.layers
+
+    class Tower(keras.Model):
+        def __init__(self, **kw):
+            super().__init__(**kw)
+            self.blocks = [L.Dense(3), L.Dense(3, trainable=False)]
+            self.head = L.Dense(2, name="head")
+
+        def call(self, x):
+            for block in self.blocks:
+                x = block(x)
+            return self.head(x)
+
+        def get_config(self):
+            return {"name": self.name}
+
+    i = keras.Input((4,))
+    x = Tower(name="tower")(i)
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def own_then_again(keras):
+    L = keras.layers
+
+    class Twice(L.Layer):
+        def call(self, x):
+            return x * 2
+
+    i = keras.Input((4,))
+    tanh = L.Activation("tanh")
+    inner = keras.Sequential([L.Dense(3), Twice()])
+    return keras.Model(i, tanh(tanh(inner(Twice()(i)))))
+
+
+@model("k2")
+def compiled_weightless(keras):
+    L = keras.layers
+    i = keras.Input((4,))
+    m = keras.Model(i, [L.ReLU()(i), L.Softmax()(i)])
+    m.compile(optimizer="adam", loss="mse")
+    m.fit(np.zeros((4, 4)), [np.zeros((4, 4))] * 2, verbose=0)
+    return m
+
+
+@model()
+def states_inside(keras):
+    L = keras.layers
+    a = keras.Input((4, 3))
+    x, _, _ = L.LSTM(2, return_state=True, return_sequences=True)(a)
+    y = L.Conv1D(2, 2, padding="same")(a)
+    inner = keras.Model(a, L.Add()([L.Dense(2)(y), x]))
+    i = keras.Input((4, 3))
+    return keras.Model(i, L.Flatten()(inner(i)))
