@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tfrun/tfrun/dataset/internal/jsontext"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -89,7 +90,7 @@ func (f Field) Clone() Field { return Field{Key: f.Key, Type: f.Type, Value: byt
 // AppendJSON appends the field's value as JSON. Null is null.
 func (f Field) AppendJSON(dst []byte) []byte {
 	if f.Type == nil {
-		return append(dst, f.Value...)
+		return jsontext.AppendText(dst, f.Value)
 	}
 	return f.Type.AppendJSON(dst, f.Value)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -165,10 +166,15 @@ func runDoctorModel(cmd *cobra.Command, o doctorOptions, std stdio) error {
 
 // writeJSON writes v for scripts.
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(words.JSON(b.Bytes()))
+	return err
 }
 
 // examine opens the library, tests the devices, and looks for reasons why TensorFlow cannot use a

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -41,9 +40,7 @@ func runPlan(ctx context.Context, o predictOptions, source job.Source, std stdio
 		return err
 	}
 	if o.planJSON {
-		enc := json.NewEncoder(std.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(plan)
+		return writeJSON(std.out, plan)
 	}
 	return printPlan(plan, o.output, max(len(o.inputs), 1)-len(plan.Files), std)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,9 +70,7 @@ func (o *predictOptions) writeSummary(j job.Job, sum job.Summary, runErr error, 
 		return err
 	}
 	defer out.abandon()
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(summarize(j, sum, runErr)); err != nil {
+	if err := writeJSON(out, summarize(j, sum, runErr)); err != nil {
 		return err
 	}
 	return out.commit()

@@ -3,9 +3,11 @@
 package words
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -30,6 +32,38 @@ func OneLine(s string) string {
 }
 
 func unprintable(r rune) bool { return !strconv.IsPrint(r) }
+
+// JSON returns a text in JSON with escapes for all in it that is not printed as it is. That occurs
+// only in strings, so the text says the same.
+func JSON(text []byte) []byte {
+	odd := func(r rune) bool { return r != '\n' && r != utf8.RuneError && unprintable(r) }
+	if bytes.IndexFunc(text, odd) < 0 {
+		return text
+	}
+	var out []byte
+	for _, r := range string(text) {
+		if odd(r) {
+			out = AppendEscape(out, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
+}
+
+// AppendEscape appends a character as a string of JSON may have it: \u202e.
+func AppendEscape(dst []byte, r rune) []byte {
+	for _, unit := range utf16.Encode([]rune{r}) {
+		dst = fmt.Appendf(dst, "\\u%04x", unit)
+	}
+	return dst
+}
+
+// Steers reports whether a character that is not printed as it is steers a terminal, or breaks or
+// turns round a line of text. Others are parts of words of some languages.
+func Steers(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
 
 // Shell returns a text as one word of a shell's command line: in single quotes, unless it is plain,
 // or in $'…', with escapes, where it holds what a terminal should not get as it is.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/internal/partfile"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/runner"
 )
 
@@ -146,7 +147,7 @@ func (e *errorFile) write(n int64, r *runner.Result) error {
 	if err := enc.Encode(line); err != nil {
 		return err
 	}
-	if _, err := e.f.Write(b.Bytes()); err != nil {
+	if _, err := e.f.Write(words.JSON(b.Bytes())); err != nil {
 		return fmt.Errorf("errors: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tfrun/tfrun/dataset/internal/dtypes"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -161,9 +162,33 @@ func AppendFloat(dst []byte, v float64, bits int) []byte {
 	return strconv.AppendFloat(dst, v, 'f', -1, bits)
 }
 
-const hexDigits = "0123456789abcdef"
+// AppendText appends a text in JSON, with escapes for what steers a terminal. That occurs only in
+// strings, so the text says the same.
+func AppendText(dst, text []byte) []byte {
+	from := 0
+	for i, c := range text {
+		if r, n := steering(c, text[i:]); n > 0 {
+			dst = words.AppendEscape(append(dst, text[from:i]...), r)
+			from = i + n
+		}
+	}
+	return append(dst, text[from:]...)
+}
 
-// AppendString appends s as a JSON string, or as {"b64": "…"} where it is not UTF-8.
+// steering returns the character that text begins with, and its length, if it steers a terminal and
+// is none of ASCII's but DEL. first is the first byte: few can begin such a character.
+func steering[T string | []byte](first byte, text T) (rune, int) {
+	if first != 0x7f && first != 0xc2 && first != 0xd8 && first != 0xe2 {
+		return 0, 0
+	}
+	if r, n := utf8.DecodeRuneInString(string(text[:min(len(text), utf8.UTFMax)])); words.Steers(r) {
+		return r, n
+	}
+	return 0, 0
+}
+
+// AppendString appends s as a JSON string, or as {"b64": "…"} where it is not UTF-8. What steers a
+// terminal becomes an escape.
 func AppendString(dst []byte, s string) []byte {
 	if !utf8.ValidString(s) {
 		dst = append(dst, `{"b64":"`...)
@@ -175,6 +200,13 @@ func AppendString(dst []byte, s string) []byte {
 	for i := range len(s) {
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' {
+			if c < 0x7f {
+				continue
+			}
+			if r, n := steering(c, s[i:]); n > 0 {
+				dst = words.AppendEscape(append(dst, s[from:i]...), r)
+				from = i + n
+			}
 			continue
 		}
 		dst = append(dst, s[from:i]...)
@@ -189,7 +221,7 @@ func AppendString(dst []byte, s string) []byte {
 		case '\t':
 			dst = append(dst, `\t`...)
 		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			dst = words.AppendEscape(dst, rune(c))
 		}
 	}
 	return append(append(dst, s[from:]...), '"')

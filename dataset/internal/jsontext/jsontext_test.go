@@ -1,6 +1,7 @@
 package jsontext_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -9,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tfrun/tfrun/dataset/internal/jsontext"
+	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/tensor"
 )
 
@@ -62,6 +64,26 @@ func TestStringIsJSON(t *testing.T) {
 		var back string
 		if err := json.Unmarshal(jsontext.AppendString(nil, s), &back); err != nil || back != s {
 			t.Fatalf("%q reads back as %q, %v", s, back, err)
+		}
+	})
+}
+
+// TestNothingSteers writes texts of characters that steer a terminal, of ones beside them, and of
+// others: as values, and as texts in JSON that are kept. None is left, and they read back.
+func TestNothingSteers(t *testing.T) {
+	odd := []rune{0, '\n', 0x1b, ' ', '~', 0x7f, 0x80, 0x85, 0x9b, 0x9f, 0xa0, 'é', 0x061b, 0x061c, 0x200d, 0x200e, 0x200f, 0x2010, 0x2027, 0x2028, 0x202e, 0x202f, 0x2065, 0x2066, 0x2069, 0x206a, 0xfffd, '層', '👍'}
+	rapid.Check(t, func(t *rapid.T) {
+		s := string(rapid.SliceOf(rapid.SampledFrom(odd)).Draw(t, "s"))
+		var raw bytes.Buffer
+		e := json.NewEncoder(&raw)
+		if err := e.Encode(s); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range [][]byte{jsontext.AppendString(nil, s), jsontext.AppendText(nil, bytes.TrimSpace(raw.Bytes())), words.JSON(bytes.TrimSpace(raw.Bytes()))} {
+			var back string
+			if err := json.Unmarshal(text, &back); err != nil || back != s || bytes.ContainsFunc(text, words.Steers) {
+				t.Fatalf("%q became %s, which reads back as %q, %v", s, text, back, err)
+			}
 		}
 	})
 }

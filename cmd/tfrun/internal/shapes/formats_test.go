@@ -21,7 +21,7 @@ import (
 // nasty are names that mean something in one format or another.
 var nasty = []string{
 	"dense", "<script>alert(1)</script>", `a"b'c`, "a\x1b[2Jb", "a\nb", "a|b`c", "x[0][0]", "=1+1", "]]>--></style>", `back\slash`, "{{.}}", "&amp;#34;", "层",
-	"a\u202eb", strings.Repeat("long_", 60), "; end", "%s%d",
+	"a\u202eb", strings.Repeat("long_", 60), "; end", "%s%d", "+1", "-1", "@SUM(1)",
 }
 
 // nastyDocument has every name where a name can stand, two graphs, nested models, guesses and
@@ -135,6 +135,13 @@ var check = map[string]func(*testing.T, string){
 		rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 		if err != nil || len(rows) != 1+2*(len(nasty)+2) {
 			t.Errorf("%d rows, %v", len(rows), err)
+		}
+		for _, row := range rows {
+			for _, c := range row {
+				if c != "" && strings.ContainsAny(c[:1], "=+-@") {
+					t.Errorf("a spreadsheet would compute the cell %q", c)
+				}
+			}
 		}
 	},
 	"html": func(t *testing.T, out string) {

@@ -3,10 +3,9 @@ package shapes
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
-	"unicode"
-	"unicode/utf16"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // WriteJSON writes the document for programs: one object, indented.
@@ -24,28 +23,8 @@ func writeJSON(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(escapeControls(joinLists(b.Bytes())))
+	_, err := w.Write(words.JSON(joinLists(b.Bytes())))
 	return err
-}
-
-// escapeControls escapes characters that would move a terminal's cursor or turn its text around.
-// They occur only in strings.
-func escapeControls(text []byte) []byte {
-	odd := func(r rune) bool { return r != '\n' && unprintable(r) && r != unicode.ReplacementChar }
-	if bytes.IndexFunc(text, odd) < 0 {
-		return text
-	}
-	var b bytes.Buffer
-	for _, r := range string(text) {
-		if !odd(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, unit := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, "\\u%04x", unit)
-		}
-	}
-	return b.Bytes()
 }
 
 // joinLists puts lists without lists and objects inside on one line each.

@@ -170,21 +170,30 @@ func (d *Document) WriteCSV(w io.Writer, _ Look) error {
 	return c.Error()
 }
 
+// csvCell returns a name from a model for a cell of CSV. One that a spreadsheet would take for a
+// formula has an apostrophe before it, as spreadsheets themselves mark texts.
+func csvCell(s string) string {
+	if s = clean(s); s != "" && strings.ContainsAny(s[:1], "=+-@") {
+		return "'" + s
+	}
+	return s
+}
+
 func (l *Layer) record(g *Graph, depth int) []string {
 	name, class := "", ""
 	if l.Name != nil {
-		name = clean(*l.Name)
+		name = csvCell(*l.Name)
 	}
 	if l.Class != nil {
-		class = clean(*l.Class)
+		class = csvCell(*l.Class)
 	}
 	outputBytes := ""
 	if l.OutputBytes != nil {
 		outputBytes = strconv.FormatInt(*l.OutputBytes, 10)
 	}
 	return []string{
-		clean(strings.Join(g.Tags, " ")), strconv.Itoa(depth), name, class, l.OutputShape.String(), strconv.FormatInt(l.Params, 10),
-		strconv.FormatInt(l.Bytes, 10), outputBytes, clean(strings.Join(l.ConnectedTo, " ")), strings.Join(l.Guessed, " "),
+		csvCell(strings.Join(g.Tags, " ")), strconv.Itoa(depth), name, class, l.OutputShape.String(), strconv.FormatInt(l.Params, 10),
+		strconv.FormatInt(l.Bytes, 10), outputBytes, csvCell(strings.Join(l.ConnectedTo, " ")), strings.Join(l.Guessed, " "),
 	}
 }
 
@@ -198,7 +207,7 @@ func (g *Graph) tensorRecords() [][]string {
 		}{{"input", s.Inputs}, {"output", s.Outputs}} {
 			for _, key := range slices.Sorted(maps.Keys(side.all)) {
 				t := side.all[key]
-				rows = append(rows, []string{clean(strings.Join(g.Tags, " ")), clean(s.name), side.word, clean(key), t.typed(), t.shape(), clean(t.Tensor)})
+				rows = append(rows, []string{csvCell(strings.Join(g.Tags, " ")), csvCell(s.name), side.word, csvCell(key), t.typed(), t.shape(), csvCell(t.Tensor)})
 			}
 		}
 	}

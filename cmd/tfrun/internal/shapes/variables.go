@@ -247,7 +247,7 @@ func (v *Variables) writeCSV(w io.Writer, _ Look) error {
 	c := csv.NewWriter(w)
 	rows := [][]string{{"name", "key", "dtype", "shape", "bytes", "shard", "min", "max", "mean", "zeros", "nans"}}
 	for _, x := range v.Variables {
-		row := []string{clean(x.Name), clean(x.Key), x.DType.String(), x.Shape.String(), strconv.FormatInt(x.Bytes, 10), strconv.Itoa(x.Shard)}
+		row := []string{csvCell(x.Name), csvCell(x.Key), x.DType.String(), x.Shape.String(), strconv.FormatInt(x.Bytes, 10), strconv.Itoa(x.Shard)}
 		stats := make([]string, 5)
 		if s := x.Stats; s != nil {
 			for i, f := range []float64{float64(s.Min), float64(s.Max), float64(s.Mean), s.Zeros, s.NaNs} {
