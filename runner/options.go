@@ -214,11 +214,13 @@ func (o Options) reduction(lengths bool) rewrite.Reduction {
 // not step by step, and take three quarters of the time. It is not for small models' batches, whose
 // loops take many times as long so.
 //
-// Answers agree up to rounding. What TensorFlow reports at run time about the values themselves,
-// XLA does not see: a division of whole numbers by zero is no error there, and an index beyond the
-// end of a table takes the table's last row. Of the latter the session is wary: where what is
-// compiled looks something up by index, values below or above all that went through uncompiled runs
-// before are not given to XLA.
+// Answers agree up to rounding: a signature with an operation of which XLA makes other values is
+// not compiled, such as a TensorArray that grows, or random numbers. What TensorFlow reports at run
+// time about the values themselves, XLA does not see: a division of whole numbers by zero is no
+// error there, and an index beyond the end of a table takes the table's last row. Of the latter the
+// session is wary: where what is compiled looks something up by index, values below or above all
+// that went through uncompiled runs before are not given to XLA. Neither are values with a NaN
+// among them; of one that is computed, maxima may keep another number.
 type XLA string
 
 const (

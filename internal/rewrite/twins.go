@@ -30,6 +30,75 @@ func (e *CompileError) Error() string {
 // them to nothing or to their input (tf2xla/kernels/no_op.cc, identity_op.cc).
 var silentInXLA = []string{"Assert", "CheckNumerics", "CheckNumericsV2"}
 
+// otherInXLA are operations of which XLA makes other values than TensorFlow, by the reason. Vectors
+// of decompositions have the other sign as often as not.
+var otherInXLA = graph.OpSets(map[string]string{
+	"XLA draws other random numbers than TensorFlow": `StatelessRandomUniform StatelessRandomUniformV2 StatelessRandomUniformInt StatelessRandomUniformIntV2
+	StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2 StatelessRandomNormal StatelessRandomNormalV2 StatelessTruncatedNormal
+	StatelessTruncatedNormalV2 StatelessMultinomial StatelessParameterizedTruncatedNormal`,
+	"XLA turns vectors another way than TensorFlow":                     "Svd SelfAdjointEigV2",
+	"XLA inverts matrices that have no inverse, and says nothing of it": "MatrixInverse MatrixSolve",
+})
+
+// othersInXLA returns the types of the operations that answers are made from and of which XLA makes
+// other values than TensorFlow, with the reason.
+func othersInXLA(mg *savedmodel.MetaGraph, s *savedmodel.Signature) (map[string]string, error) {
+	p, err := mg.Graph().Reach()
+	if err != nil {
+		return nil, err
+	}
+	p.CPUOnly = true
+	p.Feed(s.Tensors(s.Inputs))
+	if err := p.Mark(s.Tensors(s.Outputs)); err != nil {
+		return nil, err
+	}
+	flow, err := p.Flow(s.Tensors(s.Inputs))
+	if err != nil {
+		return nil, err
+	}
+	var answers []graph.Place
+	for _, name := range s.Tensors(s.Outputs) {
+		answers = append(answers, graph.Place{F: flow.Main, Ref: flow.Main.MainRef(name)})
+	}
+	found := map[string]string{}
+	note := func(n *graph.Node) {
+		if n == nil {
+			return
+		}
+		if why := unlikeInXLA(n); why != "" {
+			found[n.Op] = why
+		}
+	}
+	for place := range flow.Back(map[graph.Place]bool{}, answers...) {
+		note(place.Ref.Node)
+	}
+	if flow.Steps >= graph.MaxSteps { // better not compiled than a wrong answer
+		for _, f := range flow.All() {
+			for _, n := range f.Nodes {
+				note(n)
+			}
+		}
+	}
+	return found, nil
+}
+
+// unlikeInXLA returns why XLA makes other values of a node than TensorFlow, "" where it does not.
+func unlikeInXLA(n *graph.Node) string {
+	attr := n.Def.GetAttr()
+	switch n.Op {
+	case "TensorListSetItem":
+		if attr["resize_if_index_out_of_bounds"].GetB() {
+			return "XLA's lists do not grow, and what is written beyond their end is lost"
+		}
+	case "Cast":
+		from, to := graph.DType(attr["SrcT"].GetType()), graph.DType(attr["DstT"].GetType())
+		if from.IsFloat() && to.IsInteger() && to != tensor.Int32 && to != tensor.Int64 {
+			return "XLA turns numbers that are out of range into other whole numbers"
+		}
+	}
+	return otherInXLA[n.Op]
+}
+
 // CheckCompile looks for reasons why XLA could not compile a signature, or would give other
 // answers. It returns a *[CompileError], or the error of a damaged file. nil is no promise: at the
 // first run XLA itself may refuse an operation, or a shape that depends on values.
@@ -64,6 +133,13 @@ func CheckCompile(mg *savedmodel.MetaGraph, s *savedmodel.Signature) error {
 		if slices.Contains(ops, op) {
 			return refuse("XLA would leave out its checks (%s)", op)
 		}
+	}
+	other, err := othersInXLA(mg, s)
+	if err != nil {
+		return err
+	}
+	if list := slices.Sorted(maps.Keys(other)); len(list) > 0 {
+		return refuse("%s (%s)", other[list[0]], list[0])
 	}
 	state, err := mg.State(s)
 	if err == nil && len(state.Random) > 0 {

@@ -142,10 +142,14 @@ const (
 	stageDropped              // runs are not compiled
 )
 
-// lookupOps fail for an index out of range in TensorFlow; compiled, they take the nearest index.
+// lookupOps fail for an index, a length or a label out of range in TensorFlow; compiled, they take
+// the nearest, or pass it over.
 var lookupOps = []string{
-	"Gather", "GatherNd", "GatherV2", "ResourceGather", "ResourceGatherNd", "ResourceScatterAdd", "ResourceScatterNdUpdate", "ResourceScatterUpdate",
-	"ScatterNd", "TensorScatterAdd", "TensorScatterUpdate",
+	"Bincount", "DenseBincount", "Gather", "GatherNd", "GatherV2", "InvertPermutation", "ResourceGather", "ResourceGatherNd", "ResourceScatterAdd",
+	"ResourceScatterDiv", "ResourceScatterMax", "ResourceScatterMin", "ResourceScatterMul", "ResourceScatterNdAdd", "ResourceScatterNdMax",
+	"ResourceScatterNdMin", "ResourceScatterNdSub", "ResourceScatterNdUpdate", "ResourceScatterSub", "ResourceScatterUpdate", "ReverseSequence",
+	"ScatterNd", "SparseSoftmaxCrossEntropyWithLogits", "SparseToDense", "TensorListGather", "TensorScatterAdd", "TensorScatterMax", "TensorScatterMin",
+	"TensorScatterSub", "TensorScatterUpdate", "UnsortedSegmentMax", "UnsortedSegmentMin", "UnsortedSegmentProd", "UnsortedSegmentSum",
 }
 
 // Call is what the choice for a run depends on.
@@ -172,15 +176,16 @@ func (c *Signature) Watch(feeds []tf.Feed) *Call {
 		cc.elements += n
 	}
 	cc.shape = string(key)
-	if c.lookups {
-		cc.ranges = make([]valueRange, len(feeds))
-		for i := range feeds {
-			fill, dtype, r := feeds[i].Fill, feeds[i].DType, &cc.ranges[i]
-			feeds[i].Fill = func(dst []byte) error {
-				err := fill(dst)
-				*r = rangeOf(dtype, dst)
-				return err
-			}
+	cc.ranges = make([]valueRange, len(feeds))
+	for i := range feeds {
+		fill, dtype, r := feeds[i].Fill, feeds[i].DType, &cc.ranges[i]
+		if !c.lookups && !dtype.IsFloat() {
+			continue
+		}
+		feeds[i].Fill = func(dst []byte) error {
+			err := fill(dst)
+			*r = rangeOf(dtype, dst)
+			return err
 		}
 	}
 	return cc
@@ -229,11 +234,11 @@ func (c *Signature) choose(cc *Call) (compiled, first bool) {
 	if c.off {
 		return false, false
 	}
-	if c.lookups {
-		for i, r := range cc.ranges {
-			if !r.within(c.ranges[i]) {
-				return false, false
-			}
+	for i, r := range cc.ranges {
+		// Which of several values with a NaN among them is the largest, or the first of a sorted
+		// list, XLA answers in its own way.
+		if r.wild || c.lookups && !r.within(c.ranges[i]) {
+			return false, false
 		}
 	}
 	s := c.shapes[cc.shape]
