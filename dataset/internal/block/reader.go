@@ -3,6 +3,7 @@ package block
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/tfrun/tfrun/dataset"
 	"github.com/tfrun/tfrun/tensor"
@@ -148,7 +149,9 @@ func (r *Reader) NextBlock(ctx context.Context, limit int) (dataset.RowBlock, er
 	}
 	out.Tensors = r.parts
 	if b.Extra != nil {
-		r.lists, r.extra = r.lists[:0], r.extra[:0]
+		r.extra = b.Extra(lo, r.extra[:0])
+		r.extra = slices.Grow(r.extra[:0], len(r.extra)*(hi-lo))
+		r.lists = slices.Grow(r.lists[:0], hi-lo)
 		for i := lo; i < hi; i++ {
 			first := len(r.extra)
 			r.extra = b.Extra(i, r.extra)

@@ -23,16 +23,15 @@ type Column struct {
 	// Type is the type of a kept column, nil for components.
 	Type *kept.Type `json:",omitempty"`
 	// Value is the kept value of the row that Check was called with last.
-	Value []byte `json:"-"`
+	Value []byte     `json:"-"`
+	like  *kept.Type // the last type of a source that was found to be Type
 }
 
 // Check returns an error if the value of component i of e, or e's kept value, cannot go to the
 // column. A row without values, and a null, can always.
 func (c *Column) Check(e dataset.Element, i int) error {
 	if c.Type != nil {
-		var err error
-		c.Value, err = c.Type.Take(columns.Extra(e, i-len(e.Tensors), c.Name))
-		return err
+		return c.take(columns.Extra(e, i-len(e.Tensors), c.Name))
 	}
 	if e.Tensors == nil {
 		return nil
@@ -53,6 +52,20 @@ func (c *Column) Check(e dataset.Element, i int) error {
 		}
 	}
 	return nil
+}
+
+// take sets Value to a kept value.
+func (c *Column) take(f dataset.Field) (err error) {
+	own, typed := f.Type.(*kept.Type)
+	if typed && own != c.like && c.Type.Equal(own) {
+		c.like = own
+	}
+	if typed && own == c.like {
+		c.Value = f.Value
+		return nil
+	}
+	c.Value, err = c.Type.Take(f)
+	return err
 }
 
 // ByRow reports whether values of one shape may differ in size, or in whether they are right: those
