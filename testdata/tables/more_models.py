@@ -1448,3 +1448,30 @@ def states_inside(keras):
     inner = keras.Model(a, L.Add()([L.Dense(2)(y), x]))
     i = keras.Input((4, 3))
     return keras.Model(i, L.Flatten()(inner(i)))
+
+
+@model()
+def unused_inputs(keras):
+    L = keras.layers
+    i, a, b = keras.Input((3,)), keras.Input((2,), name="a"), keras.Input((4,), name="b")
+    x = L.Dense(3)(i)
+    return keras.Model([i, b, a], L.Dot(axes=1)([x, x]))
+
+
+@model()
+def own_stack_inside(keras):
+    L = keras.layers
+
+    class Net(L.Layer):
+        def __init__(self, **kw):
+            super().__init__(**kw)
+            self.net = keras.Sequential([L.Dense(3), L.Dense(3)])
+
+        def call(self, x):
+            return self.net(x)
+
+        def get_config(self):
+            return {}
+
+    i = keras.Input((3,))
+    return keras.Model(i, L.Dense(1)(keras.Sequential([L.Dense(3), Net()])(i)))
