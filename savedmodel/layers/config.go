@@ -40,6 +40,7 @@ type LayerConfig struct {
 
 	inner  *ModelConfig // what [LayerConfig.Model] decoded
 	parsed bool
+	frozen *bool // the opposite of what [LayerConfig.Trains] found; nil before
 }
 
 // ModelConfig is the config of a Sequential or Functional model.
@@ -85,12 +86,17 @@ func (l *LayerConfig) IsOperation() bool {
 	return c != nil && !policy && !c.Has("trainable")
 }
 
-// Trains reports whether training may change the layer's variables.
+// Trains reports whether training may change the layer's variables. The config is read once: that
+// of a model, which is asked for each of its variables, holds all its layers.
 func (l *LayerConfig) Trains() bool {
-	var c struct {
-		Trainable *bool `json:"trainable"`
+	if l.frozen == nil {
+		var c struct {
+			Trainable *bool `json:"trainable"`
+		}
+		frozen := json.Unmarshal(l.Config, &c) == nil && c.Trainable != nil && !*c.Trainable
+		l.frozen = &frozen
 	}
-	return json.Unmarshal(l.Config, &c) != nil || c.Trainable == nil || *c.Trainable
+	return !*l.frozen
 }
 
 // isModel reports whether the layer is a model of known structure.
