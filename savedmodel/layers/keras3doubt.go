@@ -43,6 +43,9 @@ func (k *keras3) doubtRows() {
 		if len(r.ConnectedTo) > len(slices.Compact(slices.Sorted(slices.Values(r.ConnectedTo)))) && !slices.Contains(attentionClasses, l.class) {
 			r.guess("connected_to", whyTwice)
 		}
+		if n := l.calls[0].Nodes; !l.sure && len(r.ConnectedTo) == 1 && slices.ContainsFunc(n, func(n *graph.Node) bool { return n.Op == "BatchMatMulV2" }) {
+			r.guess("connected_to", whyProduct)
+		}
 		own := !l.op && (!l.sure || !slices.Contains(kerasnames.Classes, r.Class)) && !isModel(l.class)
 		if (own || isModel(l.class) && !l.sure) && len(l.calls[0].Outs) > 1 {
 			r.guess("output_shape", whyResults)
@@ -273,6 +276,11 @@ func (k *keras3) insideNamed(l *layerCalls) bool {
 
 // printsOther says why Keras may print another shape of a layer than the graph has, or "".
 func (k *keras3) printsOther(r *Layer) string {
+	for _, inner := range r.Layers { // what a layer within prints, the model hands on
+		if why := k.printsOther(inner); why != "" {
+			return why
+		}
+	}
 	in, out := r.info.in, r.Output.Shapes
 	switch {
 	case len(in) != 1 || len(out) != 1:
@@ -280,6 +288,8 @@ func (k *keras3) printsOther(r *Layer) string {
 		return whyCounts
 	case r.Class == "Softmax" && !in[0].Equal(out[0]):
 		return whySoftmax
+	case r.Class == "Normalization" && openSizes(in) > openSizes(out):
+		return whyAdapted
 	case r.Class == "EinsumDense" && out[0].Rank() > 2 && openSizes(out) < out[0].Rank()-1:
 		return whyEinsum
 	}

@@ -7,6 +7,8 @@ const (
 	whyArguments  = "in which order a layer of one's own class takes its arguments does not show, nor whether it takes more than it uses"
 	whyFrozen     = "whether the layer was frozen is not in the files: it is counted as one that was not"
 	whyUnused     = "no layer takes what these inputs are given: their order does not show"
+	whyAdapted    = "Keras prints the shape of the input, whose open size the layer's statistics fix, and hands that on to the layers behind"
+	whyProduct    = "the layer may take one tensor once, or twice for a product of it with itself: its class does not show"
 	whyShared     = "the layer is called more than once, and which call came first does not show"
 	whyOps        = "operations that are no layers stand here: one of keras.ops may leave several in the graph, which ones belong together does not show"
 	whyNamed      = "it names a layer whose own name is a guess"
