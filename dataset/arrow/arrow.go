@@ -258,6 +258,7 @@ type job struct {
 	first int64             // the first row's number in the file, from 1
 	vals  [][]nested.Values // by component and column
 	kept  []nested.Kept
+	bad   []block.Bad // rows that keep too much
 	rooms [][]byte
 	block block.Block
 	err   error
@@ -270,7 +271,7 @@ func (t *table) Read(j *job) error {
 	}
 	n := min(int(t.batch.NumRows())-t.at, blockRows)
 	err := files.Guard(t.name, func() (err error) {
-		j.kept, n, err = t.readKept(j.kept[:0], n)
+		j.kept, j.bad, n, err = t.readKept(j.kept[:0], n)
 		return err
 	})
 	if err != nil {
@@ -326,7 +327,7 @@ func (j *job) extract() error {
 
 // build makes the block out of the values.
 func (j *job) build() {
-	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0]}
+	j.block = block.Block{File: j.t.name, Rows: j.rows, FileRow: j.first, Columns: j.block.Columns[:0], Bad: j.bad}
 	j.rooms = slices.Grow(j.rooms[:0], len(j.t.Components))[:len(j.t.Components)]
 	for c := range j.t.Components {
 		col, room, bad := j.t.Components[c].Column(j.vals[c], j.rooms[c])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tfrun/tfrun/dataset"
+	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 )
@@ -29,29 +30,37 @@ func (t *table) openKept() error {
 }
 
 // readKept returns the kept values of the batch's next n rows, nil for null, and the number of rows
-// they are of: fewer than n where the values are large.
-func (t *table) readKept(out []nested.Kept, n int) ([]nested.Kept, int, error) {
+// they are of: fewer than n where the values are large. A row that keeps too much keeps nothing,
+// and is bad.
+func (t *table) readKept(out []nested.Kept, n int) (_ []nested.Kept, bad []block.Bad, rows int, err error) {
 	if len(t.kept) == 0 {
-		return out, n, nil
+		return out, nil, n, nil
 	}
 	for i := range t.kept {
 		c := &t.kept[i]
 		_, nulls, err := descend(t.batch, c.path, t.at, n)
 		if err != nil {
-			return out, 0, fmt.Errorf("%s: column %q: the file is damaged: %w", t.name, c.name, err)
+			return out, nil, 0, fmt.Errorf("%s: column %q: the file is damaged: %w", t.name, c.name, err)
 		}
 		c.nulls = merged(nulls, nil)
 		out = append(out, nested.Kept{Type: c.t, Values: make([][]byte, 0, min(n, 1<<10))})
 	}
-	sum, rows := 0, 0
+	sum := 0
 	for ; rows < n && sum <= keptBytes; rows++ {
 		size, err := t.keptRow(out, rows)
+		if long, ok := errors.AsType[*dataset.LimitError](err); ok {
+			for i := range out {
+				out[i].Values = append(out[i].Values[:rows], nil)
+			}
+			bad = append(bad, block.Bad{Index: rows, Msg: err.Error(), Err: long})
+			continue
+		}
 		if err != nil {
-			return out, 0, fmt.Errorf("%s: row %d: %w", t.name, t.done+int64(rows)+1, err)
+			return out, nil, 0, fmt.Errorf("%s: row %d: %w", t.name, t.done+int64(rows)+1, err)
 		}
 		sum += size
 	}
-	return out, rows, nil
+	return out, bad, rows, nil
 }
 
 // keptRow appends the kept values of one of the batch's next rows, and returns their size in bytes.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tfrun/tfrun/dataset/internal/block"
 	"github.com/tfrun/tfrun/dataset/internal/files"
+	"github.com/tfrun/tfrun/dataset/internal/kept"
 	"github.com/tfrun/tfrun/dataset/internal/nested"
 	"github.com/tfrun/tfrun/internal/crash"
 )
@@ -91,7 +92,24 @@ func (j *job) readKept(n int) (int, error) {
 			r.pending = append(slices.Clone(values[n:]), r.pending...)
 		}
 	}
+	j.dropTooLong(n)
 	return n, nil
+}
+
+// dropTooLong drops what rows keep that keep too much, and notes them as bad.
+func (j *job) dropTooLong(n int) {
+	for row := range n {
+		for k, r := range j.t.kept {
+			if !isTooLong(j.kept[k].Values[row]) {
+				continue
+			}
+			for i := range j.kept {
+				j.kept[i].Values[row] = nil
+			}
+			err := kept.TooLong(r.maxSize)
+			j.bad = append(j.bad, block.Bad{Index: row, Msg: fmt.Sprintf("column %q: %v", r.name, err), Err: err})
+		}
+	}
 }
 
 // guarded is files.Guard for errors that do not name the file yet.

@@ -197,8 +197,9 @@ func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
 var errLevels = errors.New("levels that make no values")
 
 // read reads the values of n rows, nil for null. It stops earlier once the values take more than
-// size bytes. sum adds up what all columns that are read at the same time take. The caller puts the
-// values that it does not use into pending.
+// size bytes. A value that is longer than maxSize is [tooLongValue], but for a list or a structure,
+// whose end is not looked for: that is an error. sum adds up what all columns that are read at the
+// same time take. The caller puts the values that it does not use into pending.
 func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 	out := k.pending[:min(n, len(k.pending))]
 	if k.pending = k.pending[len(out):]; len(out) > 0 {
@@ -220,31 +221,51 @@ func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 				return nil, fmt.Errorf("column %q: %w", k.name, errLevels)
 			}
 		}
-		k.stop = len(all) + k.maxSize
+		before := len(all)
+		k.stop = before + k.maxSize
 		var null bool
 		var err error
 		if all, null, err = k.root.value(all); err != nil {
 			return nil, fmt.Errorf("column %q: %w", k.name, err)
 		}
-		if len(all) > k.stop || sum.Add(int64(len(all)-k.stop+k.maxSize)) > int64(keptBytes)+2*int64(k.maxSize) {
+		if len(all) > k.stop {
+			all = append(make([]byte, 0, before), all[:before]...) // the memory is not kept either
+			ends = append(ends, tooLong)
+			continue
+		}
+		if sum.Add(int64(len(all)-before)) > int64(keptBytes)+2*int64(k.maxSize) {
 			return nil, fmt.Errorf("column %q: %w", k.name, kept.TooLong(k.maxSize))
 		}
 		end := len(all)
 		if null {
-			end = -1
+			end = noValue
 		}
 		ends = append(ends, end)
 	}
 	at := 0
 	for _, end := range ends {
-		if end < 0 {
+		switch end {
+		case noValue:
 			out = append(out, nil)
-			continue
+		case tooLong:
+			out = append(out, tooLongValue)
+		default:
+			out, at = append(out, all[at:end:end]), end
 		}
-		out, at = append(out, all[at:end:end]), end
 	}
 	return out, nil
 }
+
+// What stands in the place of a value's end where there is none.
+const (
+	noValue = -1 - iota
+	tooLong
+)
+
+// tooLongValue stands for a value that is too long, which makes its row a bad one.
+var tooLongValue = []byte("too long")
+
+func isTooLong(v []byte) bool { return len(v) > 0 && &v[0] == &tooLongValue[0] }
 
 // value appends the next value; null says that there is none.
 func (n *keptNode) value(dst []byte) (_ []byte, null bool, err error) {

@@ -14,8 +14,8 @@ import (
 )
 
 // TestKeptLimit has a row that keeps more than a quarter of what a row may take, in files of
-// several formats: it is a bad row, with the limit as its cause and without its kept columns, and
-// the row after it has its result; or the end of the run, where columns are read in blocks.
+// several formats: it is a bad row, with the limit as its cause and without what it keeps, and the
+// row after it has its result. Without SkipBadRows it is the end of the run.
 func TestKeptLimit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -31,6 +31,10 @@ func TestKeptLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	strict, err := load(t, "tf1_half_plus_two/model").NewPredictor(runner.PredictOptions{Limits: dataset.Limits{RowBytes: 4096}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, ext := range []string{"jsonl", "csv", "tfrecord", "parquet", "arrow"} {
 		in := rows
 		if ext != "jsonl" {
@@ -43,13 +47,6 @@ func TestKeptLimit(t *testing.T) {
 		out := filepath.Join(dir, ext+".out.jsonl")
 		j := Job{Source: Source{Files: []string{in}, Keep: []string{"text"}, Columns: map[string]string{"x": "x"}}, Output: out}
 		sum, err := j.Run(t.Context(), p)
-		var limit *dataset.LimitError
-		if ext == "parquet" || ext == "arrow" { // which are read a column at a time
-			if !errors.As(err, &limit) || limit.Limit != dataset.LimitRowBytes {
-				t.Errorf("%s: %v, want the error of a limit", ext, err)
-			}
-			continue
-		}
 		text, readErr := os.ReadFile(out)
 		lines := strings.Split(string(text), "\n")
 		if err != nil || readErr != nil || sum.BadRows != 1 || len(lines) != 3 {
@@ -58,6 +55,11 @@ func TestKeptLimit(t *testing.T) {
 		}
 		if !strings.Contains(lines[0], "what is kept of the row comes to more than 1024 bytes, a quarter of what a row may take") || strings.Contains(lines[0], "aaa") || !strings.Contains(lines[1], `"text":"b"`) {
 			t.Errorf("%s: %s", ext, text)
+		}
+		j.Output = filepath.Join(dir, ext+".strict.jsonl")
+		var limit *dataset.LimitError
+		if _, err := j.Run(t.Context(), strict); !errors.As(err, &limit) || limit.Limit != dataset.LimitRowBytes {
+			t.Errorf("%s: %v, want the error of a limit", ext, err)
 		}
 	}
 }
