@@ -197,3 +197,47 @@ func TestDecode(t *testing.T) {
 		t.Errorf("debug_info: %v, %v", g, err)
 	}
 }
+
+// TestDevices holds that no device of a graph names another machine, or is one that TensorFlow
+// cannot read.
+func TestDevices(t *testing.T) {
+	for device, want := range map[string]string{
+		"":                            "",
+		"/device:GPU:1":               "/device:GPU:1",
+		"/gpu:1":                      "/gpu:1",
+		"/device:CPU:*":               "/device:CPU:*",
+		"/job:localhost":              "",
+		"/job:ps":                     "",
+		"/task:1":                     "",
+		"/job:worker/task:1":          "",
+		"/job:worker/device:cpu:0":    "/device:cpu:0",
+		"/device:GPU:2/job:ps/task:3": "/device:GPU:2",
+		"/job:localhost/replica:0/task:0/device:TPU_SYSTEM:0": "/device:TPU_SYSTEM:0",
+		"/job:worker/replica:1/task:2/device:CPU:0":           "/device:CPU:0",
+		"/job:gpu:1":                "",
+		"/device:CPU:99999999999":   "",
+		"/device::0":                "",
+		"hello":                     "",
+		"/job:ps/device:GPU:1hello": "",
+	} {
+		n := node("x", "NoOp", nil, nil)
+		n.Device = device
+		inside := proto.Clone(n).(*nodepb.NodeDef)
+		data, err := Encode(&graphpb.GraphDef{
+			Node:    []*nodepb.NodeDef{n},
+			Library: &functionpb.FunctionDefLibrary{Function: []*functionpb.FunctionDef{function("f", inside)}},
+		}, Policy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := Decode(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for place, n := range map[string]*nodepb.NodeDef{"main graph": g.GetNode()[0], "function": g.GetLibrary().GetFunction()[0].GetNodeDef()[0]} {
+			if n.GetDevice() != want {
+				t.Errorf("%s: device %q became %q, want %q", place, device, n.GetDevice(), want)
+			}
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package admit
 
 import (
+	"regexp"
+	"strings"
+
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
@@ -20,6 +23,18 @@ func cleanConfig(n *nodepb.NodeDef) {
 	}
 	if v := attrs["config_proto"]; v != nil {
 		attrs["config_proto"] = &attrpb.AttrValue{Value: &attrpb.AttrValue_S{S: cleanedConfig(v.GetS())}}
+	}
+}
+
+// localDevice is the part of a device's name that says which one of its machine it is.
+var localDevice = regexp.MustCompile(`/(?:device:[A-Za-z_]\w*|cpu|CPU|gpu|GPU):(?:[0-9]{1,6}|\*)(?:/|$)`)
+
+// cleanDevice leaves of a node's device which one of its machine it is. Models that were trained on
+// several machines may name those ("/job:ps/task:1/device:CPU:0"): TensorFlow runs such a node
+// there or not at all, whereas it takes another device for one that the machine lacks.
+func cleanDevice(n *nodepb.NodeDef) {
+	if n.Device != "" {
+		n.Device = strings.TrimSuffix(localDevice.FindString(n.Device), "/")
 	}
 }
 
