@@ -56,6 +56,25 @@ func brokenNode(def *nodepb.NodeDef) string {
 	return ""
 }
 
+// isMerge reports whether an operation takes the first of its inputs that has a value.
+func isMerge(op string) bool { return op == "Merge" || op == "RefMerge" }
+
+// brokenMerge describes the entry of a loop that more than one value enters; "" for others. from
+// are the operations that its inputs come from. TensorFlow adds such a node to its graph once one
+// input is there, and ends the process at the second.
+func brokenMerge(from []string) string {
+	back := 0
+	for _, op := range from {
+		if op == "NextIteration" || op == "RefNextIteration" {
+			back++
+		}
+	}
+	if enter := len(from) - back; back > 0 && enter > 1 {
+		return fmt.Sprintf("is the entry of a loop that %d values enter", enter)
+	}
+	return ""
+}
+
 // dataInputs returns how many inputs of a node are values.
 func dataInputs(def *nodepb.NodeDef) (n int) {
 	for _, in := range def.GetInput() {

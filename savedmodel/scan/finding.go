@@ -56,8 +56,8 @@ const (
 	EndlessCalls FindingKind = "endless-calls"
 	// HugeTensor: the graph asks for more values than a tensor can have.
 	HugeTensor FindingKind = "huge-tensor"
-	// BrokenNode: a node contradicts itself, or counts too many inputs. TensorFlow ends the
-	// process.
+	// BrokenNode: a node contradicts itself, counts too many inputs, or enters a loop twice.
+	// TensorFlow ends the process.
 	BrokenNode FindingKind = "broken-node"
 	AssetPath  FindingKind = "asset-path"  // an asset or link that leads out of the model
 	CustomCode FindingKind = "custom-code" // a class or function that is not Keras' own

@@ -109,7 +109,7 @@ func (s *scanner) readMain() error {
 			}
 			body.huge = append(body.huge, s.hugeMain(def)...)
 		})
-		if hit == nil && !sized && len(callees) == 0 {
+		if hit == nil && !sized && !isMerge(n.op) && len(callees) == 0 {
 			late = late[:len(late)-1]
 		}
 	}
@@ -416,8 +416,24 @@ func (s *scanner) trace(function string, from scanOrigin) []scanOrigin {
 	return found
 }
 
-// hugeMain finds the huge tensors of the main graph.
+// hugeMain finds what is huge or broken in the main graph by what a node's inputs are.
 func (s *scanner) hugeMain(def *nodepb.NodeDef) (huge []scanHuge) {
+	if isMerge(def.GetOp()) {
+		var from []string
+		for _, in := range s.main[def.GetName()].inputs {
+			if in == "" || in[0] == '^' {
+				continue
+			}
+			op := ""
+			if n := s.main[graph.NodeOf(in)]; n != nil {
+				op = n.op
+			}
+			from = append(from, op)
+		}
+		if detail := brokenMerge(from); detail != "" {
+			return []scanHuge{{BrokenNode, def.GetName(), detail}}
+		}
+	}
 	at, ok := sizedBy[def.GetOp()]
 	if !ok || at >= len(def.GetInput()) {
 		return nil

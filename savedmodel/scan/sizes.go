@@ -33,10 +33,21 @@ type scanHuge struct {
 	node, detail string
 }
 
-// hugeInside returns the huge tensors that a node of a function's body makes.
+// hugeInside returns what is huge or broken in a node of a function's body.
 func hugeInside(n *graph.Node) (huge []scanHuge) {
 	if huge = hugeAlone(n.Def); len(huge) > 0 {
 		return huge
+	}
+	if isMerge(n.Op) {
+		from := make([]string, len(n.Inputs))
+		for i, in := range n.Inputs {
+			if in.Node != nil {
+				from[i] = in.Node.Op
+			}
+		}
+		if detail := brokenMerge(from); detail != "" {
+			return []scanHuge{{BrokenNode, n.Name, detail}}
+		}
 	}
 	at, ok := sizedBy[n.Op]
 	if !ok || at >= len(n.Inputs) {

@@ -85,6 +85,13 @@ func TestScanBrokenNodes(t *testing.T) {
 		def := &nodepb.NodeDef{Name: "out", Op: op, Input: inputs, Attr: map[string]*attrpb.AttrValue{attr: {Value: &attrpb.AttrValue_I{I: n}}}}
 		return def
 	}
+	// loop's entry takes the given inputs
+	loop := func(entry ...string) []*nodepb.NodeDef {
+		return []*nodepb.NodeDef{modeltest.Op("enter", "Enter", "in"), modeltest.Op("out", "Merge", entry...), modeltest.Op("next", "NextIteration", "out")}
+	}
+	inside := func(entry ...string) []*nodepb.NodeDef {
+		return []*nodepb.NodeDef{modeltest.Op("enter", "Enter", "x"), modeltest.Op("m", "Merge", entry...), modeltest.Op("next", "NextIteration", "m:output:0")}
+	}
 	const float, whole = typespb.DataType_DT_FLOAT, typespb.DataType_DT_INT32
 	call := modeltest.Op("out", "PartitionedCall", "in", "fn=f")
 	for name, c := range map[string]struct {
@@ -100,6 +107,14 @@ func TestScanBrokenNodes(t *testing.T) {
 		"2^31 - 1 inputs":              {main: []*nodepb.NodeDef{counts("Pack", "N", 1<<31-1, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists 2147483647 inputs or outputs (N): more than 65536"},
 		"-2 inputs":                    {main: []*nodepb.NodeDef{counts("Pack", "N", -2, "in", "in")}, want: "unsafe broken-node  by run", detail: "lists -2 inputs or outputs (N)"},
 		"2^62 outputs":                 {main: []*nodepb.NodeDef{counts("Split", "num_split", 1<<62, "in", "in")}, want: "unsafe broken-node  by run", detail: "(num_split)"},
+		"a loop":                       {main: loop("enter", "next")},
+		"a loop that waits":            {main: loop("enter", "next", "^in")},
+		"values that meet":             {main: loop("enter", "in", "in")},
+		"a loop with two ways back":    {main: loop("enter", "next", "next:0")},
+		"a loop that two values enter": {main: loop("enter", "next", "in:0"), want: "unsafe broken-node  by run", detail: "is the entry of a loop that 2 values enter"},
+		"a value that enters twice":    {main: loop("next", "enter", "enter:0", "^in"), want: "unsafe broken-node  by run", detail: "that 2 values enter"},
+		"a loop in a function":         {main: []*nodepb.NodeDef{call}, body: inside("enter:output:0", "next:output:0")},
+		"such a loop in a function":    {main: []*nodepb.NodeDef{call}, body: inside("x", "next:output:0", "enter:output:0"), want: "unsafe broken-node  by run", detail: "that 2 values enter"},
 		"a large number of what it is": {main: []*nodepb.NodeDef{counts("StringToHashBucketFast", "num_buckets", 1<<62, "in")}},
 	} {
 		t.Run(name, func(t *testing.T) {
