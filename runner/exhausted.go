@@ -33,13 +33,15 @@ func (e *MemoryError) Error() string {
 // Unwrap returns TensorFlow's error.
 func (e *MemoryError) Unwrap() error { return e.Err }
 
-// Hints says what to change.
-func (e *MemoryError) Hints() []string {
-	device := "let the program take what it needs of the GPU: --gpu-memory grow; or run on the CPU: --device cpu"
-	if e.Rows < 2 {
-		return []string{device}
+// Hints says what to change; nothing where a run of one row is too large for the CPU.
+func (e *MemoryError) Hints() (hints []string) {
+	if e.Rows > 1 {
+		hints = append(hints, fmt.Sprintf("take smaller batches: --batch-size %d", e.Rows/2))
 	}
-	return []string{fmt.Sprintf("take smaller batches: --batch-size %d", e.Rows/2), device}
+	if !strings.Contains(e.Err.Error(), "/device:CPU:") {
+		hints = append(hints, "let the program take what it needs of the GPU: --gpu-memory grow; or run on the CPU: --device cpu")
+	}
+	return hints
 }
 
 // exhausted reports whether an error means that a device has no memory left. TensorFlow gives these

@@ -113,4 +113,10 @@ func TestExhausted(t *testing.T) {
 	if want := "the device's memory does not hold the model: load: OOM"; e.Error() != want || len(e.Hints()) != 1 {
 		t.Errorf("%q %q, want %q and one hint", e, e.Hints(), want)
 	}
+	cpu := &Error{Op: "run", Code: 8, Msg: "OOM when allocating tensor with shape[2000000000] and type float on /job:localhost/replica:0/task:0/device:CPU:0 by allocator cpu"}
+	for rows, want := range map[int64]int{0: 0, 1: 0, 8: 1} {
+		if hints := (&MemoryError{Rows: rows, Err: cpu}).Hints(); len(hints) != want || strings.Contains(strings.Join(hints, ""), "gpu") {
+			t.Errorf("%d rows on the CPU: hints %q, want %d, and none of GPUs", rows, hints, want)
+		}
+	}
 }
