@@ -56,19 +56,28 @@ func (k *keras3) readByOwn(l *layerCalls) {
 				}
 			}
 			l.notes = append(l.notes, guess{"params", whyHolds + strconv.Quote(other.name)})
+			if !other.reads(v) {
+				other.notes = append(other.notes, guess{"params", whyBears + strconv.Quote(l.name)})
+			}
 		}
 	}
 }
 
+// reads reports whether an operation of the layer reads a variable.
+func (l *layerCalls) reads(v *savedmodel.Variable) bool {
+	return slices.ContainsFunc(l.calls, func(c *scopes.Call) bool { return slices.Contains(c.Vars, v) })
+}
+
 // readByModel gives a nested model the variables of layers that it shares with the model around it.
-// Keras counts them in both rows.
+// Keras counts them in both rows, and in neither those that are not among the model's weights.
 func (k *keras3) readByModel(l *layerCalls) {
 	if !isModel(l.class) {
 		return
 	}
 	for _, c := range l.calls {
 		for _, v := range c.Vars {
-			if !scopes.IsSeed(v) && !slices.Contains(l.vars, v) {
+			counts := v.ID < 0 || slices.Contains(k.weights, v)
+			if counts && !scopes.IsSeed(v) && !slices.Contains(l.vars, v) {
 				l.vars = append(l.vars, v)
 				l.shares = append(l.shares, k.owner[v])
 			}

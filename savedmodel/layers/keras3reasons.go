@@ -26,6 +26,7 @@ const (
 	whyMore       = "whether a layer of one's own returns more than what is taken does not show"
 	whyTwoResults = "whether these are several results or those of several calls does not show"
 	whyHolds      = "parameters are counted as if the layer held another layer whose variables it reads, not the variables alone: "
+	whyBears      = "the layer does not read some variable whose name begins with its own, which may be one of the layer that does: "
 	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"
 	whyAttribute  = "rows stand in the order in which layers became attributes, which of a layer without variables does not show"
 	whyResults    = "in which order a layer of one's own gives its results does not show"

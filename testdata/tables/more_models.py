@@ -1475,3 +1475,21 @@ def own_stack_inside(keras):
 
     i = keras.Input((3,))
     return keras.Model(i, L.Dense(1)(keras.Sequential([L.Dense(3), Net()])(i)))
+
+
+@model("k2")
+def borrowed_names(keras):
+    L = keras.layers
+
+    class Scale(L.Layer):
+        def __init__(self, variable, **kw):
+            super().__init__(**kw)
+            self.scale = tf.Variable(tf.ones((2,)), name=variable)
+
+        def call(self, x):
+            return x * self.scale
+
+    i = keras.Input((3, 2))
+    x = L.Dense(2, use_bias=False, name="other")(i)
+    x = Scale("other/scale", name="residual")(x)
+    return keras.Model(i, L.TimeDistributed(L.BatchNormalization(name="norm"), name="steps")(x))

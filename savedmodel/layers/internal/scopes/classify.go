@@ -58,6 +58,8 @@ func (t *traits) weighted() []string {
 		return []string{"SpectralNormalization"}
 	case t.has("moving_mean", "moving_variance") && strings.HasPrefix(t.name, "sync_batch_normalization"):
 		return []string{"SyncBatchNormalization"}
+	case t.has("moving_mean", "moving_variance") && strings.Contains(t.text, "/batchnorm/"):
+		return []string{"TimeDistributed", "BatchNormalization"}
 	case t.has("moving_mean", "moving_variance"):
 		return []string{"BatchNormalization"}
 	case t.only("gamma", "beta"):
