@@ -39,9 +39,14 @@ func TestUnheardDeath(t *testing.T) {
 
 // ends are ways in which Go's runtime ends a process, by name.
 var ends = map[string]func(){
-	"a panic":   func() { go panic("of a\x1blibrary") },
-	"a fault":   func() { go func() { *(*int)(nil) = 1 }() },
-	"a stack":   func() { debug.SetMaxStack(1 << 20); deeper(0) },
+	"a panic": func() { go panic("of a\x1blibrary") },
+	"a fault": func() { go func() { *(*int)(nil) = 1 }() },
+	"a stack": func() {
+		debug.SetMaxStack(1 << 20)
+		var deeper func(n int) int
+		deeper = func(n int) int { return deeper(n+1) + n }
+		deeper(0)
+	},
 	"no memory": func() { useUp(nil) },
 	"a map": func() {
 		m := map[int]int{}
@@ -54,8 +59,6 @@ var ends = map[string]func(){
 		}
 	},
 }
-
-func deeper(n int) int { return deeper(n+1) + n }
 
 // useUp takes all memory that the process may have.
 func useUp(have [][]byte) {

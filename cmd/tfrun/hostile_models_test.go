@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/tfrun/tfrun/internal/words"
 )
 
 // msg builds a protobuf message of fields: numbers, each with a number, a text or the bytes of a
@@ -114,11 +116,21 @@ func modelCase(name string, build func(h *hostile)) hostileCase {
 		build(h)
 		rows := h.eights(1)
 		var said []string
-		for _, args := range [][]string{
-			{"shapes", "m"}, {"shapes", "m", "--explain"}, {"shapes", "m", "--variables", "--stats"}, {"shapes", "m", "--format", "svg"}, {"scan", "m"},
-		} {
+		commands := [][]string{{"shapes", "m"}, {"shapes", "m", "--explain"}, {"shapes", "m", "m"}}
+		for _, format := range []string{"json", "markdown", "csv", "html", "mermaid", "dot", "svg"} {
+			commands = append(commands, []string{"shapes", "m", "--format", format})
+		}
+		forms := len(commands)
+		for _, args := range append(commands, []string{"shapes", "m", "--variables", "--stats"}, []string{"scan", "m"}, []string{"scan", "m", "--format", "json"}) {
 			r := h.run(nil, args...)
+			if i := strings.IndexFunc(r.stdout, func(r rune) bool { return r != '\n' && r != '\t' && words.Steers(r) }); i >= 0 || strings.Contains(r.stdout, "<script") {
+				h.Errorf("tfrun %q: byte %d steers a terminal, or there is a script", args, i)
+			}
 			said = append(said, fmt.Sprintf("%s: %s", strings.Join(append(args[:1:1], args[2:]...), " "), h.want(r, r.code, "")))
+		}
+		if all := merge(said[:forms]); len(all) == 1 {
+			_, outcome, _ := strings.Cut(all[0], ": ")
+			said = append([]string{"shapes in every form: " + outcome}, said[forms:]...)
 		}
 		for _, args := range [][]string{{"doctor", "m"}, {"predict", "m", rows, "-o", "out.jsonl"}} {
 			r := h.run(nil, args...)
