@@ -25,8 +25,8 @@ var fatalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\
 // logMark matches what TensorFlow's log writes before a message.
 var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \S+\s+\d+ )`)
 
-// Filter passes on the lines that a process prints, up to the first fatal one. That one and those
-// after it are kept, for [Filter.Words].
+// Filter passes on the lines that a process prints, up to the first fatal one, but for Abseil's
+// preface. The fatal one and those after it are kept, for [Filter.Words].
 type Filter struct {
 	To io.Writer
 
@@ -60,6 +60,9 @@ func (l *Filter) Write(b []byte) (int, error) {
 func (l *Filter) pass() {
 	line := strings.TrimRight(string(l.line), "\r")
 	l.line = l.line[:0]
+	if line == preface {
+		return // it is about the library's log, not about the model
+	}
 	if l.fatal == nil && !fatalLine.MatchString(line) {
 		// An error means that nobody reads what is printed.
 		_, _ = io.WriteString(l.To, words.OneLine(line)+"\n")

@@ -10,7 +10,7 @@ func TestLastWords(t *testing.T) {
 	var passed strings.Builder
 	l := &Filter{To: &passed}
 	for _, part := range []string{
-		"a line\nhalf of", " another\n", "2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n",
+		"a line\nhalf of", " another\n", preface + "\n", "2026-01-31 12:00:00.000000: W tensorflow/x.cc:1] a warning\n",
 		"2026-01-31 12:00:00.000000: F tensorflow/core/framework/tensor_shape.cc:356] Check failed: 0 <= new_num_elements (0 vs. -1)\n", "*** stack\n", "the end",
 	} {
 		if _, err := io.WriteString(l, part); err != nil {
