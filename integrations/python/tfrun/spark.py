@@ -13,7 +13,7 @@ order, and which of them come together may change from run to run, so a row gets
 gets alone: `--batching exact`, unless flags say otherwise.
 
 The second reads and writes files in tfrun itself, a shard in each task. Rows do not pass through
-Spark, which takes five times as long for them as a small model does.
+Spark, which takes eight times as long for them as a small model does.
 
 The model, and the command tfrun with libtensorflow, must be there on every executor, under the same
 path. Set spark.executor.memoryOverhead 300 MB higher, for the process beside Python.
