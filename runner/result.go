@@ -122,8 +122,8 @@ func (b *ResultBatch) Result(i int) (Result, error) {
 }
 
 // Block returns the results as they left TensorFlow: for each output a tensor with the rows one
-// behind the other along its first axis, and each row's extra fields, nil where there are none. They
-// share the batch's memory.
+// behind the other along its first axis, and each row's extra fields, nil where there are none.
+// They share the batch's memory.
 //
 // ok is false where results have another form: for rows that do not follow each other or that could
 // not be run, and for whole, ragged and sparse tensors.

@@ -25,6 +25,9 @@ var fatalLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\
 // logMark matches what TensorFlow's log writes before a message.
 var logMark = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: F |F\d{4} \S+\s+\d+ )`)
 
+// preface is the line that Abseil writes once, before its first line.
+const preface = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
+
 // Filter passes on the lines that a process prints, up to the first fatal one, but for Abseil's
 // preface. The fatal one and those after it are kept, for [Filter.Words].
 type Filter struct {

@@ -53,9 +53,6 @@ const mostQueued = 10_000
 //	I0000 00:00:1769860800.000000    1234 port.cc:153] …
 var head = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: ([IWEF]) |([IWEF])\d{4} \d\d:\d\d:\d+\.\d+\s+\d+ )([^ :\]]+):(\d+)\] `)
 
-// preface is the line that Abseil writes once, before its first line.
-const preface = "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR"
-
 // templates are the beginnings of the log's lines: 0 stands for any digit, L for the letter of a
 // level.
 var templates = []string{"0000-00-00 00:00:00.000", "L0000 00:00:00"}
