@@ -16,6 +16,7 @@ import (
 const (
 	fileBinary      = "saved_model.pb"
 	fileText        = "saved_model.pbtxt"
+	fileSplit       = "saved_model.cpb" // models beyond 2 GB, in parts
 	fileMetadata    = "keras_metadata.pb"
 	fileFingerprint = "fingerprint.pb"
 	dirVariables    = "variables"

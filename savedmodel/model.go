@@ -30,7 +30,8 @@ type Model struct {
 	// MetaGraphs are the graphs of the model, in the file's order. There is at least one.
 	MetaGraphs []*MetaGraph
 
-	tensors     int // of all signatures
+	binary      []byte // the contents of saved_model.pb; nil where the model is text
+	tensors     int    // of all signatures
 	fingerprint func() (*Fingerprint, error)
 	metadata    func() (KerasMetadata, error)
 }

@@ -154,6 +154,8 @@ func noModelFile(dir string) error {
 		e.Msg = "the directory is empty: no saved_model.pb"
 	case has[fileBinary] || has[fileText]:
 		return notAFile(dir, has)
+	case has[fileSplit]:
+		e.Msg = "holds " + fileSplit + ", a model in parts, which is not read: its saved_model.pb is more than 2 GB"
 	case has[dirVariables] || has[fileMetadata] || has[fileFingerprint]:
 		e.Msg = "saved_model.pb is missing; other parts of a SavedModel are there"
 	case has["config.json"] && has["model.weights.h5"]:
@@ -214,6 +216,9 @@ func FromBytes(dir string, data []byte) (*Model, error) {
 // newModel splits a serialized SavedModel. What lies beside it in dir is read when it is asked for.
 func newModel(dir, path, version string, data []byte) (*Model, error) {
 	m := &Model{Dir: dir, Version: version, File: path}
+	if filepath.Base(path) == fileBinary {
+		m.binary = data
+	}
 	m.fingerprint = once(m.readFingerprint)
 	m.metadata = once(m.readMetadata)
 	if err := checkWeight(path, data); err != nil {

@@ -353,7 +353,15 @@ func openModel(dir string, links bool, std stdio) (*savedmodel.Model, error) {
 	if m.Version != "" {
 		std.note("%s: version %s", dir, m.Version)
 	}
+	noteContradictions(m, std)
 	return m, nil
+}
+
+// noteContradictions says what the folder of a model says against the model in it.
+func noteContradictions(m *savedmodel.Model, std stdio) {
+	for _, err := range m.Contradictions() {
+		std.note("%v", err)
+	}
 }
 
 // look returns how text is laid out in an output.
