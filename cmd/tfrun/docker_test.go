@@ -47,17 +47,29 @@ func TestDockerCommands(t *testing.T) {
 }
 
 // TestDockerfile: stages and files that the Dockerfile copies from are there, and let through by
-// the ignore file.
+// the ignore file; what it starts from is pinned.
 func TestDockerfile(t *testing.T) {
 	t.Parallel()
 	text := strings.ReplaceAll(readText(t, dockerDir+"/Dockerfile"), "\\\n", " ")
 	allowed := strings.Fields(readText(t, dockerDir+"/Dockerfile.dockerignore"))
 	var stages []string
+	bases, pinned := map[string]string{}, regexp.MustCompile(`^[a-z]+:[a-z0-9.-]+@sha256:[0-9a-f]{64}$`)
+	if strings.HasPrefix(text, "# syntax=") {
+		t.Error("the Dockerfile is read by an image that is not pinned")
+	}
 	for _, line := range strings.Split(text, "\n") {
 		words := slices.DeleteFunc(strings.Fields(line), func(w string) bool { return strings.HasPrefix(w, "--platform") })
 		switch {
 		case len(words) == 4 && words[0] == "FROM":
+			from := os.Expand(words[1], func(name string) string { return bases[name] })
+			if from != "scratch" && !slices.Contains(stages, from) && !pinned.MatchString(from) {
+				t.Errorf("%s: starts from %q, which is not pinned by its digest", line, from)
+			}
 			stages = append(stages, words[3])
+		case len(words) == 2 && words[0] == "ARG":
+			if name, base, ok := strings.Cut(words[1], "="); ok {
+				bases[name] = base
+			}
 		case len(words) > 2 && words[0] == "COPY" && strings.HasPrefix(words[1], "--from="):
 			if from := strings.TrimPrefix(words[1], "--from="); !slices.Contains(stages, from) {
 				t.Errorf("%s: no stage %q before it", line, from)

@@ -82,9 +82,11 @@ build() {
   local target=$1 source=${2:-.} arch log
   arch=$(dpkg --print-architecture)
   log=$work/build-$target.log
-  # This buildah knows nothing of the variables that BuildKit sets for platforms.
+  # The bases are the stand-ins, which have other digests. This buildah knows nothing of the
+  # variables that BuildKit sets for platforms.
   if ! buildah bud --quiet --pull-never --isolation chroot --network host --layers --format docker \
     --platform "linux/$arch" --build-arg "BUILDPLATFORM=linux/$arch" --build-arg "TARGETARCH=$arch" --build-arg "BUILDARCH=$arch" \
+    --build-arg DEBIAN_IMAGE=debian:bookworm-slim --build-arg GO_IMAGE=golang:1.26-bookworm \
     ${GOPROXY:+--build-arg "GOPROXY=$GOPROXY"} \
     --build-arg "VERSION=$(git describe --tags --always --dirty 2>/dev/null || echo dev)" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
