@@ -66,6 +66,8 @@ var ShapeRules = func() map[string]shapeRule {
 		"TextVectorization":      textShape,
 		"Discretization":         discretizationShape,
 		"Hashing":                hashingShape,
+		"MelSpectrogram":         melShape,
+		"STFTSpectrogram":        stftShape,
 		"Resizing":               imageRule,
 		"CenterCrop":             imageRule,
 		"RandomCrop":             imageRule,
@@ -114,7 +116,7 @@ func bidirectionalShapes(c Config, in []tensor.Shape, depth int) ([]tensor.Shape
 		return nil, false
 	}
 	backward := forward
-	if c.Has("backward_layer") {
+	if c.Has("backward_layer") && !c.misprinted() { // Keras 3 prints the forward layer's twice
 		class, inner := c.Layer("backward_layer")
 		if backward, ok = shapes(class, inner, in[:1], depth+1); !ok {
 			return nil, false

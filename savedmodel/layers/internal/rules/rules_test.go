@@ -63,10 +63,15 @@ func readRecorded(t *testing.T, name string, v any) {
 }
 
 // TestReal holds the shapes that layers give where Keras 3 prints others: run by TensorFlow 2.21, a
-// TextVectorization that counts gives (3, 14), and scores are as long as the keys one way.
+// TextVectorization that counts gives (3, 14), a Bidirectional what both of its layers give, and
+// scores are as long as the keys one way.
 func TestReal(t *testing.T) {
 	text := Config{VersionKey: "3.15.1", "output_mode": "multi_hot", "vocabulary_size": 14.0, "split": "whitespace"}
 	heads := Config{VersionKey: "3.15.1", "num_heads": 2.0}.WithCall([]byte(`{"args": [], "kwargs": {"return_attention_scores": true}}`))
+	lstm := func(units float64) map[string]any {
+		return map[string]any{"class_name": "LSTM", "config": map[string]any{"units": units, "return_sequences": true}}
+	}
+	both := Config{VersionKey: "3.15.1", "layer": lstm(2), "backward_layer": lstm(3), "merge_mode": "concat"}
 	q, v := tensor.MakeShape(3, 4, 6), tensor.MakeShape(3, 11, 5)
 	for _, c := range []struct {
 		class         string
@@ -75,6 +80,7 @@ func TestReal(t *testing.T) {
 		printed, real tensor.Shape
 	}{
 		{"TextVectorization", text, []tensor.Shape{tensor.MakeShape(3, 1)}, tensor.MakeShape(3, 1, 14), tensor.MakeShape(3, 14)},
+		{"Bidirectional", both, []tensor.Shape{v}, tensor.MakeShape(3, 11, 4), tensor.MakeShape(3, 11, 5)},
 		{"MultiHeadAttention", heads, []tensor.Shape{q, v}, tensor.MakeShape(3, 2, 4, 4), tensor.MakeShape(3, 2, 4, 11)},
 	} {
 		printed, ok := Shapes(c.class, c.config, c.in)

@@ -225,3 +225,52 @@ func adaptiveRule(rank int) shapeRule {
 		return tensor.MakeShape(dims...)
 	}
 }
+
+// melShape is the shape of MelSpectrogram: a place for each frequency and each step of the sound.
+// Keras 3 prints one step more where the last one ends with the sound.
+func melShape(c Config, x tensor.Shape) tensor.Shape {
+	dims, stride := x.Dims(), c.Num("sequence_stride", 512)
+	if len(dims) == 0 || len(dims) > 2 || stride <= 0 {
+		return tensor.Shape{}
+	}
+	last := len(dims) - 1
+	if n := dims[last]; n != tensor.Unknown {
+		if c.misprinted() {
+			n++
+		}
+		dims[last] = n/stride + 1
+	}
+	return tensor.MakeShape(slices.Insert(dims, last, c.Num("num_mel_bins", 128))...)
+}
+
+// stftShape is the shape of STFTSpectrogram: frequencies for each channel, in the channels' axis or
+// in one of their own.
+func stftShape(c Config, x tensor.Shape) tensor.Shape {
+	frame := c.Num("frame_length", 256)
+	step, length := c.Num("frame_step", frame/2), c.Num("fft_length", 0)
+	if length == 0 {
+		for length = 1; length < frame && length < 1<<40; length *= 2 {
+			continue
+		}
+	}
+	if x.Rank() != 3 || step <= 0 {
+		return tensor.Shape{}
+	}
+	frequencies := length/2 + 1
+	if c.Str("mode") == "stft" {
+		frequencies *= 2
+	}
+	dims := spatial(c, x, 1, func(_ int, n int64) int64 { return windowLength(n, frame, step, 1, c.Str("padding")) })
+	_, ch := axesOf(c, x)
+	switch {
+	case dims == nil:
+		return tensor.Shape{}
+	case c.flag("expand_dims") && ch == 1:
+		return tensor.MakeShape(append(dims, frequencies)...)
+	case c.flag("expand_dims"):
+		return tensor.MakeShape(slices.Insert(dims, 2, frequencies)...)
+	case dims[ch] != tensor.Unknown:
+		dims[ch] *= frequencies
+	}
+	return tensor.MakeShape(dims...)
+}

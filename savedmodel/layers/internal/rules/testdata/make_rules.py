@@ -175,12 +175,19 @@ for kw in ({"output_mode": "int"}, {"output_mode": "int", "output_sequence_lengt
 for make in (lambda: L.Resizing(8, 9), lambda: L.CenterCrop(8, 9), lambda: L.RandomCrop(8, 9), lambda: L.RandomFlip(), lambda: L.RandomRotation(0.1), lambda: L.RandomZoom(0.1),
              lambda: L.RandomContrast(0.1), lambda: L.RandomTranslation(0.1, 0.1), lambda: L.RandomBrightness(0.1)):
     each(make, [(20, 17, 3), (N, N, 3)])
+for mode in ("concat", "sum", "ave", None):
+    for more in ({}, {"return_sequences": True}, {"return_state": True}):
+        if K3:
+            each(lambda: L.Bidirectional(L.LSTM(2, **more), merge_mode=mode, backward_layer=L.LSTM(2 + (mode == "concat"), go_backwards=True, **more)), [(7, 3), (N, 3)])
 each(lambda: L.SpectralNormalization(L.Dense(6)), [(5,), (7, 5)])
 each(lambda: L.SpectralNormalization(L.Conv2D(6, 3)), [(9, 9, 2)])
 if K3:
     each(lambda: L.RMSNormalization(), VECTOR)
-    each(lambda: L.MelSpectrogram(), [(16000,)])
-    each(lambda: L.STFTSpectrogram(), [(16000, 1)])
+    for kw in ({}, {"sequence_stride": 160, "num_mel_bins": 40}, {"sequence_stride": 127}):
+        each(lambda: L.MelSpectrogram(**kw), [(16000,), (N,), (15999,), (16001,)])
+    for kw in ({}, {"mode": "stft"}, {"frame_length": 300, "frame_step": 100}, {"fft_length": 1024, "expand_dims": True}, {"padding": "same", "frame_step": 77},
+               {"data_format": "channels_first"}, {"data_format": "channels_first", "expand_dims": True}):
+        each(lambda: L.STFTSpectrogram(**kw), [(16000, 1), (4000, 2), (N, 2), (2, 4000)])
     for name in "RandomGrayscale RandomColorJitter AutoContrast Solarization RandomSharpness RandomHue RandomSaturation RandomErasing AugMix MixUp CutMix Equalization".split():
         if hasattr(L, name):
             each(lambda: getattr(L, name)(**({"factor": 0.2} if name in ("RandomSharpness", "RandomHue", "RandomSaturation") else {})), [(20, 17, 3)])
