@@ -15,6 +15,7 @@ import (
 // attacher gives the layers of a configuration their variables.
 type attacher struct {
 	keras2 bool
+	minor  int  // of the version of Keras: 14 of 3.14.0
 	legacy bool // the variables have names of their own
 	// ownClass says that the model is of a class of one's own, and not that nothing says what it
 	// is.
@@ -203,7 +204,6 @@ func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
 	if p.unfit(l.Variables) {
 		a.misplaced = append(a.misplaced, l.Name)
 	}
-	a.addLowRank(l, p, trainable)
 	a.openSizes(l, p)
 }
 
@@ -234,7 +234,7 @@ func (a *attacher) openSizes(l *layers.LayerConfig, p part) {
 // collect adds the variables of an object and of those below it, under a name. It reports whether
 // it is known of all of them if training changes them.
 func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part, trainable bool) bool {
-	sure := true
+	sure, first := true, len(l.Variables)
 	if !o.isSeed() {
 		names := p.names(len(o.vars))
 		for i, v := range o.vars {
@@ -245,6 +245,10 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 			sure = sure && (p.sure || i < len(names) || !v.DType.IsFloat())
 			short := nameOf(names, i)
 			l.Variables = append(l.Variables, a.variable(v, name+"/"+short, trainable && p.trains(short, v.DType)))
+		}
+		factors, known := p.lowRank(l.Variables[first:], a.minor, trainable)
+		if l.Variables = append(l.Variables, factors...); !known {
+			a.misplaced = append(a.misplaced, l.Name)
 		}
 	}
 	if m := p.model(); m != nil {
@@ -266,28 +270,6 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 		sure = a.collect(l, c, name+"/"+child, within, trains) && sure
 	}
 	return sure
-}
-
-// addLowRank adds the two factors of a low-rank adapter (LoRA), which Keras 3 adds to the kernel
-// when it saves and makes anew, from the configuration, when it loads.
-func (a *attacher) addLowRank(l *layers.LayerConfig, p part, trainable bool) {
-	rank, ok := p.config["lora_rank"].(float64)
-	if !ok || len(l.Variables) == 0 || a.legacy {
-		return
-	}
-	kernel := l.Variables[0]
-	dims := kernel.Shape.Dims()
-	if len(dims) < 2 || rank < 1 || rank > 1<<31 {
-		return
-	}
-	kernel.Trainable = false
-	last := dims[len(dims)-1]
-	for i, shape := range [][]int64{append(dims[:len(dims)-1:len(dims)-1], int64(rank)), {int64(rank), last}} {
-		l.Variables = append(l.Variables, &savedmodel.Variable{
-			ID: -1, Name: strings.Replace(kernel.Name, "/", "/lora_", 1) + []string{"_a", "_b"}[i],
-			DType: kernel.DType, Shape: tensor.MakeShape(shape...), Trainable: trainable,
-		})
-	}
 }
 
 // variable returns the table's variable for one of the file.
@@ -415,9 +397,12 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 	if !a.keras2 && !trainable && len(vars) > 0 && (!p.sure || holdsLayers(p.class)) {
 		l.Unsure = whyFrozen
 	}
-	lowRank := false
+	replaced := map[string]bool{} // the kernels in whose place low-rank factors are trained
 	for _, v := range vars {
-		lowRank = lowRank || strings.HasPrefix(shortName(v.Name), "lora_")
+		if path, name := splitName(v.Name); strings.HasPrefix(name, "lora_") {
+			name = strings.TrimPrefix(name, "lora_")
+			replaced[path+name[:max(0, strings.LastIndexByte(name, '_'))]] = true
+		}
 	}
 	frozen := map[string]bool{}
 	frozenWithin(p.config, frozen, 0)
@@ -425,8 +410,8 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 		trainable = false // the names of Keras 2's variables may lack the layer's
 	}
 	for _, v := range vars {
-		short := shortName(v.Name)
-		trains := trainable && p.trains(short, v.DType) && !(lowRank && (short == "kernel" || short == "embeddings")) &&
+		path, short := splitName(v.Name)
+		trains := trainable && p.trains(short, v.DType) && !replaced[path+short] &&
 			!(len(frozen) > 0 && slices.ContainsFunc(strings.Split(v.Name, "/"), func(name string) bool { return frozen[name] }))
 		l.Variables = append(l.Variables, a.variable(v, v.Name, trains))
 	}
@@ -462,11 +447,4 @@ func frozenWithin(config any, names map[string]bool, depth int) {
 			frozenWithin(v, names, depth+1)
 		}
 	}
-}
-
-// shortName returns the last part of a variable's name, without the number that TensorFlow 1 puts
-// behind a colon.
-func shortName(name string) string {
-	name, _, _ = strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
-	return name
 }

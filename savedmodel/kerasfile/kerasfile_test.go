@@ -212,6 +212,9 @@ func (c *comparison) compare(want wantTable) {
 	if t.Total != want.Totals["total"] || !t.TrainableGuessed && t.Trainable != want.Totals["trainable"] {
 		c.errorf("totals %+v, want %v", t, want.Totals)
 	}
+	if bytes := want.Totals["bytes"]; bytes > 0 && t.TotalBytes != bytes {
+		c.errorf("%d bytes, want %d", t.TotalBytes, bytes)
+	}
 	if strings.HasSuffix(c.file, ".keras") && t.Optimizer != want.Totals["optimizer"] && strings.HasPrefix(c.file, "k3") {
 		c.errorf("%d numbers of the optimizer, want %d", t.Optimizer, want.Totals["optimizer"])
 	}

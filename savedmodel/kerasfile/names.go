@@ -19,6 +19,7 @@ type part struct {
 	// serialized says that the file has a configuration of this part alone, as of what a wrapper
 	// wraps: what it says of training holds for the part's own variables.
 	serialized bool
+	built      []any // the shape of the input that the part was built with
 }
 
 // model returns the layers of a part that is a model, as far as the file has their configuration.
@@ -37,6 +38,9 @@ func (p part) model() *layers.ModelConfig {
 func partOf(l *layers.LayerConfig) part {
 	p := part{class: l.Class(), sure: l.Builtin()}
 	_ = json.Unmarshal(l.Config, &p.config) // a class of one's own may have any configuration
+	var build map[string]any
+	_ = json.Unmarshal(l.BuildConfig, &build) // a class of one's own may note anything
+	p.built, _ = build["input_shape"].([]any)
 	return p
 }
 
@@ -49,7 +53,9 @@ func serialized(v any) (part, bool) {
 		return part{}, false
 	}
 	sure := m["registered_name"] == nil && !strings.Contains(class, ">")
-	return part{class[strings.LastIndexByte(class, '>')+1:], config, sure, true}, true
+	build, _ := m["build_config"].(map[string]any)
+	built, _ := build["input_shape"].([]any)
+	return part{class[strings.LastIndexByte(class, '>')+1:], config, sure, true, built}, true
 }
 
 // within returns what stands in an attribute of a part, or in a list there.
@@ -69,7 +75,7 @@ func (p part) within(attribute string, o *object) part {
 		if q, ok := serialized(p.config["cell"]); ok {
 			return q
 		}
-		return part{p.class + "Cell", p.config, p.sure, !strings.HasPrefix(p.class, "ConvLSTM")}
+		return part{class: p.class + "Cell", config: p.config, sure: p.sure, serialized: !strings.HasPrefix(p.class, "ConvLSTM")}
 	case strings.HasSuffix(p.class, "Attention") && p.sure:
 		return part{class: "EinsumDense", sure: true}
 	}
@@ -153,14 +159,13 @@ func (p part) reversible() []string {
 	var names []string
 	for _, table := range tables {
 		names = append(names, table)
-		mode := p.quantization()
-		if mode == "int8" || mode == "int4" {
+		if p.packed() || p.quantization() == "int8" {
 			names = append(names, table+"_scale")
 		}
-		if mode == "int4" {
+		if p.packed() {
 			names = append(names, table+"_zero")
 		}
-		if mode == "int4" && table == "embeddings" {
+		if p.packed() && table == "embeddings" {
 			names = append(names, "g_idx")
 		}
 	}
@@ -175,8 +180,25 @@ func (p part) quantization() string {
 	return mode
 }
 
+// packed reports whether two numbers of the kernel stand in each byte of the file.
+func (p part) packed() bool { return strings.HasPrefix(p.quantization(), "int4") }
+
 // kernelAgain stands for a variable that another object has too.
 const kernelAgain = "\x00kernel"
+
+// shortName returns the last part of a variable's name, without the number that TensorFlow 1 puts
+// behind a colon.
+func shortName(name string) string {
+	_, name = splitName(name)
+	return name
+}
+
+// splitName returns what stands before the short name of a variable, and that.
+func splitName(name string) (path, short string) {
+	at := strings.LastIndexByte(name, '/') + 1
+	short, _, _ = strings.Cut(name[at:], ":")
+	return name[:at], short
+}
 
 // nameOf returns the name of variable i of a part.
 func nameOf(names []string, i int) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
@@ -15,7 +16,7 @@ import (
 // built anew by each call.
 func (m *Model) Layers() (*layers.Table, error) {
 	a := &attacher{
-		keras2: m.Framework == savedmodel.Keras2, legacy: m.tree.legacy != nil, byID: map[string]*layers.LayerConfig{},
+		keras2: m.Framework == savedmodel.Keras2, minor: minorVersion(m.version()), legacy: m.tree.legacy != nil, byID: map[string]*layers.LayerConfig{},
 		byName: map[string]*layers.LayerConfig{}, vars: map[*Variable]*savedmodel.Variable{}, uncounted: map[*Variable]bool{},
 	}
 	t, err := m.table(a)
@@ -154,6 +155,17 @@ func (m *Model) version() string {
 		return "2.0"
 	}
 	return "3.15"
+}
+
+// minorVersion returns 14 for Keras 3.14.0; the newest where the version does not say.
+func minorVersion(version string) int {
+	_, rest, _ := strings.Cut(version, ".")
+	minor, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(minor)
+	if err != nil {
+		return 1 << 10
+	}
+	return n
 }
 
 // optimizer counts what the optimizer keeps. One that was made and never used keeps its step and

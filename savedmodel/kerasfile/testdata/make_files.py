@@ -28,7 +28,7 @@ FILLED = ("values", "adapted", "adapted_2d", "trained_sgd")
 PACKED = """trained compiled_only trained_sgd trained_functional many_of_a_class stateful_names shared_in_and_out nested_reused
     frozen_outer frozen_all frozen_one unbuilt built_later called_later lambdas_python vocabularies adapted adapted_2d
     attention_heads spectral stacked_cells states mixed two_outputs_layer registered registered_last blocks subclassed_registered
-    subclassed_inside functional_subclass values operations quantized low_rank loss_scale augmentation dict_everything
+    subclassed_inside functional_subclass values operations quantized low_rank low_rank_within low_rank_types loss_scale augmentation dict_everything
     optional_input group_queries multi_io cross_attention nested_deep conv2d_zoo conv1d_stack conv3d_zoo conv_lstm
     time_distributed rnn_cells bidir_modes preprocessing raw_math raw_shapes merges_all reshapes seq2seq_gru_attention transformer
     squeeze_excite noise_layers norms_all custom_layers subclassed_ranker einsum_dense siamese_shared_layers mobilenet_v3
@@ -469,6 +469,32 @@ if K3:
         return m
 
     @model
+    def low_rank_within():
+        """Adapters in some of the layers that another has within, or in one that is frozen."""
+        x = inp(6, 8)
+        a, d, f = L.MultiHeadAttention(2, 4), L.Dense(6), L.Dense(3)
+        y = L.TimeDistributed(d)(a(x, x))
+        m = keras.Model(x, f(y))
+        for part in (a.query_dense, a.value_dense, d, f):
+            part.enable_lora(2)
+        f.trainable = False
+        return m
+
+    @model
+    def low_rank_types():
+        """Adapters of kernels whose numbers have another type than theirs, or are packed."""
+        x, t = inp(6, 7), inp(5, dtype="int32")
+        parts = [L.EinsumDense("abc,cde->abde", output_shape=(None, 3, 5), bias_axes="de"), L.Embedding(13, 6), L.Dense(9)]
+        half = L.Dense(4, dtype="bfloat16")
+        m = keras.Model([x, t], [parts[0](x), parts[2](parts[1](t)), half(x)])
+        for part in (*parts, half):
+            part.enable_lora(2)
+        for part in parts:
+            part.quantize("int4")
+        half.quantize("int8")
+        return m
+
+    @model
     def loss_scale():
         m = keras.Sequential([inp(4), L.Dense(2)])
         m.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()), "mse")
@@ -508,6 +534,8 @@ def table(m):
     n = sum(math.prod(w.shape) for w in m.non_trainable_weights if hasattr(w, "shape"))
     e = {"rows": rows, "connected": not like, "totals": {"total": t + n, "trainable": t, "non_trainable": n},
          "model_name": m.name, "model_class": m.__class__.__name__}
+    if K3:
+        e["totals"]["bytes"] = int(keras.src.utils.summary_utils.weight_memory_size(m.weights))
     o = getattr(m, "optimizer", None)
     if K3 and m.compiled and o and o.built:
         e["totals"]["optimizer"] = sum(math.prod(v.shape) for v in o.variables)
