@@ -36,8 +36,9 @@ type (
 	Library = tf.Library
 
 	// Error is what TensorFlow, or the binding, says of a call. Op is what was being done ("load",
-	// "run", or with the cause: "feed", "fetch"), Msg TensorFlow's message in one line, Code its
-	// TF_Code (tensorflow/c/tf_status.h: 8 is RESOURCE_EXHAUSTED; 0 where there is none).
+	// "run", or with the cause: "graph" where no values are to blame, "feed", "fetch"), Msg
+	// TensorFlow's message in one line, Code its TF_Code (tensorflow/c/tf_status.h: 8 is
+	// RESOURCE_EXHAUSTED; 0 where there is none).
 	Error = tf.Error
 	// DTypeError says that a tensor's DType cannot be moved into or out of TensorFlow.
 	DTypeError = tf.DTypeError

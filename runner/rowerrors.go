@@ -51,15 +51,15 @@ func (e *RowError) Error() string {
 func (e *RowError) Unwrap() error { return e.Err }
 
 // ofRow reports whether an error of a run may be the fault of a row: TensorFlow says it of values,
-// or has no memory for a row alone, which may ask for any size. Other errors are about the model,
-// the device or the moment, and no row is to blame.
+// or has no memory for a row alone, which may ask for any size. Other errors are about the model's
+// graph, the device or the moment, and no row is to blame.
 func ofRow(err error) bool {
 	var memory *MemoryError
 	if errors.As(err, &memory) {
 		return memory.Rows == 1
 	}
 	var e *Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || e.OfGraph() {
 		return false
 	}
 	switch e.Code {
@@ -77,6 +77,10 @@ func ofRow(err error) bool {
 // a signature that keeps state are run once, as a second run would see what the first has
 // changed.
 func (p *Predictor) refused(ctx context.Context, j *job, c *call, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.OfGraph() {
+		return fmt.Errorf("model %q: %w", p.f.session.model.Dir, err)
+	}
 	if !ofRow(err) || p.f.state.Stateful() {
 		return rowsError(j, err)
 	}

@@ -43,6 +43,7 @@ func msg(parts ...any) []byte {
 const (
 	dtFloat  = 1
 	dtString = 7
+	dtBool   = 10
 )
 
 // The parts of a GraphDef.
@@ -110,6 +111,21 @@ func call(name, function, input string) []byte {
 	return node(name, "StatefulPartitionedCall", 3, input, 5, list, 5, attr("Tout", msg(1, msg(6, dtFloat))), 5, attr("f", msg(10, msg(1, function))))
 }
 
+// loop is the nodes of a loop that ends at once, in a frame, with so many steps at a time. Their
+// names begin with prefix, and the loop's value is prefix + "exit".
+func loop(prefix, frame string, parallel int) []any {
+	never := msg(1, dtBool, 2, []byte(nil), 11, 0)
+	return []any{
+		1, node(prefix+"enter", "Enter", 3, "x", 5, typeT(dtFloat), 5, attr("frame_name", msg(2, frame)), 5, attr("parallel_iterations", msg(3, parallel))),
+		1, node(prefix+"merge", "Merge", 3, prefix+"enter", 3, prefix+"next", 5, typeT(dtFloat), 5, attr("N", msg(3, 2))),
+		1, node(prefix+"go", "Const", 3, "^"+prefix+"merge", 5, dtype(dtBool), 5, attr("value", msg(8, never))),
+		1, node(prefix+"cond", "LoopCond", 3, prefix+"go"),
+		1, node(prefix+"switch", "Switch", 3, prefix+"merge", 3, prefix+"cond", 5, typeT(dtFloat)),
+		1, node(prefix+"next", "NextIteration", 3, prefix+"switch:1", 5, typeT(dtFloat)),
+		1, node(prefix+"exit", "Exit", 3, prefix+"switch", 5, typeT(dtFloat)),
+	}
+}
+
 // modelCase is a case of a model that shapes and scan must survive, and predict too.
 func modelCase(name string, build func(h *hostile)) hostileCase {
 	return hostileCase{"model", name, func(h *hostile) string {
@@ -132,7 +148,7 @@ func modelCase(name string, build func(h *hostile)) hostileCase {
 			_, outcome, _ := strings.Cut(all[0], ": ")
 			said = append([]string{"shapes in every form: " + outcome}, said[forms:]...)
 		}
-		for _, args := range [][]string{{"doctor", "m"}, {"predict", "m", rows, "-o", "out.jsonl"}} {
+		for _, args := range [][]string{{"doctor", "m"}, {"bench", "m", "--quick", "--duration", "1s", "--no-cold-start"}, {"predict", "m", rows, "-o", "out.jsonl"}} {
 			r := h.run(nil, args...)
 			// the words may be TensorFlow's
 			said = append(said, fmt.Sprintf("%s: exit %d", args[0], r.code))
@@ -295,6 +311,16 @@ func hostileModels() []hostileCase {
 				nodes = append(nodes, 1, identity(fmt.Sprintf("n%d", i), fmt.Sprintf("n%d", i-1)))
 			}
 			return through(append(nodes, 1, identity("y", "n49999"))...)
+		})),
+		modelCase("a loop without a name", saved(func() []byte { return through(append(loop("", "", 10), 1, identity("y", "exit"))...) })),
+		modelCase("loops that meet", saved(func() []byte {
+			nodes := append(loop("", "f", 10), loop("other", "g", 10)...)
+			return through(append(nodes, 1, node("y", "AddV2", 3, "exit", 3, "otherswitch", 5, typeT(dtFloat)))...)
+		})),
+		modelCase("an exit from no loop", saved(func() []byte { return through(1, node("y", "Exit", 3, "x", 5, typeT(dtFloat))) })),
+		modelCase("a loop of which -2 steps run at a time", saved(func() []byte { return through(append(loop("", "f", -2), 1, identity("y", "exit"))...) })),
+		modelCase("a loop of which 2^31 - 1 steps run at a time", saved(func() []byte {
+			return through(append(loop("", "f", 1<<31-1), 1, identity("y", "exit"))...)
 		})),
 		modelCase("two graphs with the same tags", saved(func() []byte {
 			m := through(1, y)

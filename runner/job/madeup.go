@@ -99,6 +99,10 @@ func MakeUpRows(ctx context.Context, p *runner.Predictor, n int, lengths []int64
 		if ctx.Err() != nil {
 			return best, ctx.Err()
 		}
+		var e *runner.Error
+		if errors.As(err, &e) && e.OfGraph() {
+			return best, err
+		}
 		return best, &MadeUpError{Err: err}
 	}
 	best.FirstRun = firstRun

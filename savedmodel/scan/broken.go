@@ -9,8 +9,9 @@ import (
 )
 
 // mostListed bounds the numbers of inputs or outputs that attributes give: TensorFlow makes a list
-// of that length before it looks whether they exist. mostInputs bounds the inputs that do exist: no
-// operation has more than four such lists.
+// of that length before it looks whether they exist. So it does of the steps of a loop that may run
+// at a time, of which there are ten if nobody says otherwise. mostInputs bounds the inputs that do
+// exist: no operation has more than four such lists.
 const (
 	mostListed = 1 << 16
 	mostInputs = 4 * mostListed
@@ -42,6 +43,9 @@ func brokenNode(def *nodepb.NodeDef) string {
 	}
 	if n := dataInputs(def); n > mostInputs {
 		return fmt.Sprintf("has %d inputs: more than %d", n, mostInputs)
+	}
+	if n := attrs["parallel_iterations"].GetI(); n < 0 || n > mostListed {
+		return fmt.Sprintf("runs %d steps of a loop at a time: fewer than none, or more than %d", n, mostListed)
 	}
 	for name, v := range attrs {
 		n := v.GetI()

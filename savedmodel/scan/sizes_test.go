@@ -115,6 +115,11 @@ func TestScanBrokenNodes(t *testing.T) {
 		"a value that enters twice":    {main: loop("next", "enter", "enter:0", "^in"), want: "unsafe broken-node  by run", detail: "that 2 values enter"},
 		"a loop in a function":         {main: []*nodepb.NodeDef{call}, body: inside("enter:output:0", "next:output:0")},
 		"such a loop in a function":    {main: []*nodepb.NodeDef{call}, body: inside("x", "next:output:0", "enter:output:0"), want: "unsafe broken-node  by run", detail: "that 2 values enter"},
+		"a loop of no step at a time":  {main: []*nodepb.NodeDef{counts("Enter", "parallel_iterations", 0, "in")}},
+		"one of -1 step":               {main: []*nodepb.NodeDef{counts("Enter", "parallel_iterations", -1, "in")}, want: "unsafe broken-node  by run", detail: "runs -1 steps of a loop at a time"},
+		"one of 2^16 steps":            {main: []*nodepb.NodeDef{counts("RefEnter", "parallel_iterations", 1<<16, "in")}},
+		"one of 2^16 + 1":              {main: []*nodepb.NodeDef{counts("While", "parallel_iterations", 1<<16+1, "in")}, want: "unsafe broken-node  by run", detail: "more than 65536"},
+		"one of 2^30 in a function":    {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{counts("Enter", "parallel_iterations", 1<<30, "x")}, want: "unsafe broken-node  by run", detail: "runs 1073741824 steps"},
 		"a large number of what it is": {main: []*nodepb.NodeDef{counts("StringToHashBucketFast", "num_buckets", 1<<62, "in")}},
 	} {
 		t.Run(name, func(t *testing.T) {

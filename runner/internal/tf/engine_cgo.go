@@ -300,7 +300,7 @@ func runError(err error) error {
 	if e, ok := err.(*Error); ok { //nolint:errorlint // guard's own, never wrapped
 		return e
 	}
-	return &Error{Op: "run", Msg: cleanMessage(err.Error()), Code: statusCode(err)}
+	return &Error{Op: opOf(err.Error()), Msg: cleanMessage(err.Error()), Code: statusCode(err)}
 }
 
 // feedsOf returns the fed values by the tensors of a program. The program may belong to another

@@ -52,9 +52,26 @@ func (e *LibraryError) Error() string {
 
 // Error is an error of TensorFlow's, or of the binding.
 type Error struct {
-	Op   string // what was being done: "load", "run"; or which part failed: "feed", "fetch"
+	Op   string // what was done: "load", "run"; or which part failed: "graph", "feed", "fetch"
 	Msg  string // TensorFlow's message, shortened by [cleanMessage]
 	Code Code
+}
+
+// opGraph is the Op of errors of a run's graph.
+const opGraph = "graph"
+
+// OfGraph reports whether the graph that was to be run is to blame, whatever is fed to it: loops
+// that meet, a function that is missing.
+func (e *Error) OfGraph() bool { return e.Op == opGraph }
+
+// opOf returns the Op of an error of a run. TensorFlow adds the operation to what an operation has
+// refused: without one it has refused to run the graph. Which outputs have a value is seen at the
+// end of a run.
+func opOf(msg string) string {
+	if strings.Contains(msg, "[[{{") || strings.Contains(msg, "does not have value") {
+		return "run"
+	}
+	return opGraph
 }
 
 // Late returns the error of a run that exceeded its timeout.

@@ -3,7 +3,9 @@ package tf
 import (
 	"cmp"
 	"debug/elf"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -147,6 +149,9 @@ func cannotRun(path string, avx, static bool) string {
 	if static {
 		return "a program that is linked statically can open no library: link it without -static"
 	}
+	if file := cutOff(path); file != "" {
+		return fmt.Sprintf("%s is cut off: get it anew", filepath.Base(file))
+	}
 	if avx || runtime.GOARCH != "amd64" || os.Getenv("TFRUN_NO_AVX") != "" {
 		return ""
 	}
@@ -154,6 +159,24 @@ func cannotRun(path string, avx, static bool) string {
 		return "" // opening it reports the reason
 	}
 	return "needs a processor with AVX, which this one, or the virtual machine's, does not have (TFRUN_NO_AVX=1 opens a build that does without)"
+}
+
+// cutOff returns which of the two files of a library ends too soon, or "": the dynamic linker would
+// map what is not there, and the process would end by SIGBUS. The table of an ELF file's sections
+// is its end.
+func cutOff(path string) string {
+	for _, file := range []string{path, filepath.Join(filepath.Dir(path), "libtensorflow_framework.so.2")} {
+		if !filepath.IsAbs(file) {
+			continue // where the dynamic linker looks
+		}
+		f, err := elf.Open(file)
+		if err == nil {
+			_ = f.Close() // it was read only
+		} else if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return file
+		}
+	}
+	return ""
 }
 
 // whyNot returns why a file cannot be opened as a library. The dynamic linker's reason may be

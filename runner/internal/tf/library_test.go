@@ -63,7 +63,7 @@ func TestCannotRun(t *testing.T) {
 	if got := cannotRun(lib, false, false); got != "" {
 		t.Errorf("no library: %q", got)
 	}
-	if err := os.WriteFile(lib, nil, 0o600); err != nil {
+	if err := os.WriteFile(lib, []byte(strings.Repeat("no library ", 10)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{lib, "libtensorflow.so.2"} {
@@ -185,6 +185,45 @@ func TestLibraryIsObeyed(t *testing.T) {
 		var e *LibraryError
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", named, err, want)
+		}
+	}
+}
+
+// TestCutOffLibrary cuts a program's file short, as either of a library's two.
+func TestCutOffLibrary(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	f, err := elf.Open(self)
+	if err != nil {
+		t.Skip("programs are no ELF files here")
+	}
+	defer f.Close() //nolint:errcheck // it was read only
+	data, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib, framework := filepath.Join(dir, "libtensorflow_cc.so.2"), filepath.Join(dir, "libtensorflow_framework.so.2")
+	for _, n := range []int{0, 16, 64, 4096, len(data) / 2, len(data) - 64, len(data)} {
+		for _, cut := range []string{lib, framework} {
+			for _, file := range []string{lib, framework} {
+				size := len(data)
+				if file == cut {
+					size = n
+				}
+				if err := os.WriteFile(file, data[:size], 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := ""
+			if n < len(data) {
+				want = filepath.Base(cut) + " is cut off: get it anew"
+			}
+			if got := cannotRun(lib, true, false); got != want {
+				t.Errorf("%d of %d bytes of %s: %q, want %q", n, len(data), filepath.Base(cut), got, want)
+			}
 		}
 	}
 }
