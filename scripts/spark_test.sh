@@ -30,4 +30,6 @@ if ! "$python" -c 'import pyarrow, pandas' 2>/dev/null; then
   get "$cache/spark/pyarrow" pyarrow pandas
   export PYTHONPATH=$PYTHONPATH:$cache/spark/pyarrow
 fi
+get "$cache/spark/moto" 'moto[server]==5.2.5'
+export PYTHONPATH=$PYTHONPATH:$cache/spark/moto
 exec "$python" integrations/python/tests/spark_test.py "$PWD/bin/tfrun" "$PWD/testdata/models/k3_compiled/model"

@@ -64,4 +64,49 @@ func TestWheel(t *testing.T) {
 	if got := ask("TFRUN_LIBTENSORFLOW=/own"); got != "/own|shapes a b" {
 		t.Errorf("with a library that is named: %q", got)
 	}
+	words := do([]string{"PYTHONPATH=" + site}, "python3", "-c", "import tfrun; print(*tfrun.command(), *tfrun.command('/own'))")
+	if !strings.HasSuffix(words, " -m tfrun /own") {
+		t.Errorf("the command of the wheel: %q", words)
+	}
+	if got := do([]string{"PYTHONPATH=" + site, "TFRUN_LIBTENSORFLOW=", "DIR=" + dir}, "python3", "-c", keepsArchives); got != "ok" {
+		t.Errorf("archives that are not read anew: %s", got)
+	}
 }
+
+// keepsArchives is a program that looks how often archives of Python's path are read while what is
+// known of modules is forgotten, as Spark does before each task, and that a changed one is seen.
+const keepsArchives = `
+import importlib, os, sys, zipfile, zipimport
+from tfrun import _zips
+
+def add(module):
+    with zipfile.ZipFile(archive, "a") as z:
+        z.writestr(module + ".py", "")
+
+archive = os.path.join(os.environ["DIR"], "modules.zip")
+add("first_module")
+sys.path.insert(0, archive)
+import first_module
+_zips.keep()
+_zips.keep()
+importlib.invalidate_caches()
+reads, read = [], zipimport._read_directory
+zipimport._read_directory = lambda a: reads.append(a) or read(a)
+for _ in range(5):
+    importlib.invalidate_caches()
+assert not reads, "read again: %s" % reads
+if sys.version_info < (3, 10):  # it forgets nothing of archives
+    print("ok")
+    sys.exit()
+add("second_module")
+importlib.invalidate_caches()
+import second_module
+assert len(reads) == 1, "a changed one was read %d times" % len(reads)
+os.remove(archive)
+importlib.invalidate_caches()
+try:
+    import third_module
+    raise SystemExit("found in an archive that is gone")
+except ImportError:
+    print("ok")
+`

@@ -17,7 +17,7 @@ import sys
 import time
 import zipfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../integrations/python/tfrun")
 
 METADATA = """Metadata-Version: 2.1
 Name: tfrun
@@ -29,19 +29,28 @@ Provides-Extra: cpu
 Requires-Dist: tensorflow-cpu>=2.15; extra == "cpu"
 Provides-Extra: gpu
 Requires-Dist: tensorflow[and-cuda]>=2.15; extra == "gpu"
+Provides-Extra: arrow
+Requires-Dist: pyarrow>=15; extra == "arrow"
+Provides-Extra: spark
+Requires-Dist: pyspark>=4.0; extra == "spark"
+Requires-Dist: pyarrow>=15; extra == "spark"
+Requires-Dist: pandas>=2; extra == "spark"
 Description-Content-Type: text/plain
 
 The command tfrun. It takes libtensorflow from an installed TensorFlow, 2.15 or later: that of the
-extras cpu and gpu, or any other; without one, `tfrun lib` gets it.
+extras cpu and gpu, or any other; without one, `tfrun lib` gets it. The modules tfrun.arrow and
+tfrun.spark, for which the extras arrow and spark bring what they need, send it the rows of pyarrow
+and of Spark.
 """
 
 
 def members(o):
     """Yield the name, content and mode of each file but RECORD."""
     info = "tfrun-%s.dist-info" % o.version
-    for name in ("__init__.py", "__main__.py"):
-        with open(os.path.join(HERE, "tfrun", name), "rb") as f:
-            yield "tfrun/" + name, f.read(), 0o644
+    for name in sorted(os.listdir(PACKAGE)):
+        if name.endswith(".py"):
+            with open(os.path.join(PACKAGE, name), "rb") as f:
+                yield "tfrun/" + name, f.read(), 0o644
     with open(o.program, "rb") as f:
         yield "tfrun/bin/tfrun", f.read(), 0o755
     yield info + "/METADATA", (METADATA % o.version).encode(), 0o644

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 DENSE, RECURRENT = "testdata/models/k3_compiled/model", "examples/reviews/model"
 DENSE_ROWS, PARTITIONS = 2_000_000, 50
+FILE_ROWS = 24_000_000  # as many as make what Spark takes to begin a small part
 RECURRENT_ROWS, FEW = 160_000, 40_000  # as many as make Spark's own part a small one; for Python workers
 
 
@@ -178,7 +179,7 @@ def spark(tfrun, rounds):
                 os.mkdir(place)
                 return Work(place, tfrun, made, os.path.abspath(model), column, values)
 
-            files = work(DENSE, "files", "x", lists(4 * DENSE_ROWS))
+            files = work(DENSE, "files", "x", lists(FILE_ROWS))
             compare(title + "two files, dense model, to two processes by hand", 0.85, rounds, files.files_on_spark, files.by_hand)
             for model, name, column, values, few, against in (
                 (DENSE, "dense", "x", lists(DENSE_ROWS), DENSE_ROWS, 1.0),

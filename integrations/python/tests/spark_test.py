@@ -2,8 +2,8 @@
 
 usage: spark_test.py TFRUN MODEL
 
-MODEL is testdata/models/k3_compiled/model: 4 floats a row, one value out. Needs pyspark, pyarrow
-and Java 17. Prints a line for each check, and exits with 1 if one failed.
+MODEL is testdata/models/k3_compiled/model: 4 floats a row, one value out. Needs pyspark, pyarrow,
+moto's server and Java 17. Prints a line for each check, and exits with 1 if one failed.
 """
 
 import os
@@ -35,6 +35,50 @@ def free_port():
         return s.getsockname()[1]
 
 
+class Store:
+    """A server of S3's protocol, which every process that is started after it finds."""
+
+    def __init__(self, folder):
+        self.address = "http://127.0.0.1:%d" % (port := free_port())
+        os.environ.update(AWS_ENDPOINT_URL=self.address, AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="k", AWS_REGION="us-east-1")
+        log = open(os.path.join(folder, "store.log"), "wb")
+        self.server = subprocess.Popen([sys.executable, "-m", "moto.server", "-p", str(port)], stdout=log, stderr=log)
+        wait(port)
+
+    def put(self, bucket, folder, prefix=""):
+        """Put the files of a folder into a new bucket."""
+        import boto3
+
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket=bucket)
+        for path in pathlib.Path(folder).rglob("*"):
+            if path.is_file():
+                s3.upload_file(str(path), bucket, prefix + str(path.relative_to(folder)))
+
+    def get(self, bucket, folder):
+        """Get the objects of a bucket into a folder."""
+        import boto3
+
+        s3 = boto3.client("s3", region_name="us-east-1")
+        for o in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+            path = pathlib.Path(folder, o["Key"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, o["Key"], str(path))
+
+    def stop(self):
+        self.server.terminate()
+        self.server.wait()
+
+
+def wait(port):
+    for _ in range(600):
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit("port %d: nobody listens" % port)
+
+
 class Cluster:
     """A master and its workers, which end with it."""
 
@@ -42,7 +86,7 @@ class Cluster:
         self.folder, self.daemons = folder, []
         self.url = "spark://127.0.0.1:%d" % (port := free_port())
         self.start("master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(free_port()))
-        self.wait(port)
+        wait(port)
         for i in range(workers):
             flags = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0", "--cores", "1", "--memory", "2g"]
             self.start("worker.Worker", *flags, "--work-dir", os.path.join(folder, "w%d" % i), self.url)
@@ -52,14 +96,6 @@ class Cluster:
         command = [os.path.join(HOME, "bin", "spark-class"), "org.apache.spark.deploy." + name, *args]
         log = open(os.path.join(self.folder, "log%d" % len(self.daemons)), "wb")
         self.daemons.append(subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True))
-
-    def wait(self, port):
-        for _ in range(600):
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.1)
-        raise SystemExit("the master does not listen")
 
     def stop(self):
         for p in self.daemons:
@@ -125,11 +161,15 @@ def main(command, model):
         pq.write_table(rows, source, row_group_size=ROWS // PARTITIONS)
         subprocess.run([command, "predict", model, source, "-q", "--column", "keras_tensor=features", "-o", alone], check=True)
         want = pq.read_table(alone).column(0).to_numpy()
-        cluster = Cluster(folder, 2)
+        store = Store(folder)
         try:
-            run(cluster, session(cluster), folder, source, want, command, model)
+            cluster = Cluster(folder, 2)
+            try:
+                run(cluster, store, session(cluster), folder, source, want, command, model)
+            finally:
+                cluster.stop()
         finally:
-            cluster.stop()
+            store.stop()
     print("%d checks failed" % failed)
     return failed > 0
 
@@ -164,7 +204,7 @@ def with_a_kill(cluster, work):
     return bool(killed)
 
 
-def run(cluster, spark, folder, source, want, command, model):
+def run(cluster, store, spark, folder, source, want, command, model):
     options = {"keep": ["id", "key"], "outputs": ["score=output_0"], "columns": {"keras_tensor": "features"}, "tfrun": command}
     df = spark.read.parquet(source).repartition(PARTITIONS)
     scored = tfspark.predict(df, model, **options)
@@ -188,6 +228,18 @@ def run(cluster, spark, folder, source, want, command, model):
     rows = sum(s["rows"] for s in sums)
     whole = os.path.exists(os.path.join(done, "_SUCCESS"))
     check("files are scored where they lie, though an executor is killed", killed and not wrong and rows == ROWS and whole, wrong or rows)
+    store.put("models", model, "m/")
+    stored = os.path.join(folder, "stored")
+    tfspark.predict(df, "s3://models/m", **options).write.parquet(stored)
+    wrong = same(stored, want)
+    check("a model in a store", not wrong, wrong)
+    store.put("rows", files)
+    store.put("scores", os.path.join(folder, "nothing"))
+    tfspark.predict_files(spark, "s3://rows/", "s3://models/m", "s3://scores/", **options)
+    store.get("scores", fetched := os.path.join(folder, "fetched"))
+    wrong = same(fetched, want)
+    check("files, model and results in a store", not wrong and os.path.exists(os.path.join(fetched, "_SUCCESS")), wrong)
+
     try:
         tfspark.predict_files(spark, files, model, os.path.join(folder, "none"), keep=["nope"], tfrun=command)
         check("a column that no file has is an error with tfrun's line", False)

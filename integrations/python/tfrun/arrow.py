@@ -25,19 +25,21 @@ import time
 
 import pyarrow as pa
 
-from . import Error
+from . import Error, command
 
 IDLE = "60s"  # without a stream, after which the process ends
 START = 120  # seconds that a process may take until it listens
 
 
-def predict(batches, model, *flags, tfrun="tfrun", schema=None, done=None):
+def predict(batches, model, *flags, tfrun=None, schema=None, done=None):
     """Yield the results of record batches of one schema, in the rows' order, row by row.
 
-    model is the SavedModel's folder, flags are those of `tfrun predict` ("--keep", "id"). With
-    schema results are cast to it, their columns by name. done, if given, is called with a
-    dictionary of what the run did, as --summary writes it. No batches start nothing. Raises Error
-    with tfrun's line where the run fails, and what batches raises itself.
+    model is the SavedModel's folder, or its address in a store ("s3://bucket/model", where another
+    one is only seen once the process has ended). flags are those of `tfrun predict` ("--keep",
+    "id"). tfrun is the program (None: that of the wheel, or of the PATH). With schema results are
+    cast to it, their columns by name. done, if given, is called with a dictionary of what the run
+    did, as --summary writes it. No batches start nothing. Raises Error with tfrun's line where the
+    run fails, and what batches raises itself.
     """
     batches = iter(batches)
     first = next(batches, None)
@@ -169,13 +171,18 @@ def _socket(tfrun, model, flags):
     info = os.lstat(folder)
     if info.st_uid != os.getuid() or info.st_mode & 0o077:
         raise Error("%s: is not this user's alone: remove it" % folder)
-    model = os.path.realpath(model)
-    key = "\0".join([tfrun, model, str(age(model)), *flags])
+    key = "\0".join([*command(tfrun), _place(model), str(age(model)), *flags])
     return os.path.join(folder, hashlib.sha256(key.encode()).hexdigest()[:16])
 
 
+def _place(model):
+    """Return a model's address, whatever the current folder is."""
+    return model if "://" in model else os.path.realpath(model)
+
+
 def age(model):
-    """Return when the model's graph was written: another one is another process."""
+    """Return when the model's graph was written: another one is another process. It is 0 where that
+    is not known, as in stores."""
     for name in ("saved_model.pb", "saved_model.pbtxt"):
         with contextlib.suppress(OSError):
             return os.stat(os.path.join(model, name)).st_mtime_ns
@@ -193,12 +200,12 @@ def _try(path):
 
 
 def _start(path, tfrun, model, flags):
-    command = [tfrun, "predict", os.path.realpath(model), "--listen", "unix:" + path]
-    command += ["--listen-idle", IDLE, "--quiet", *flags]
+    words = [*command(tfrun), "predict", _place(model), "--listen", "unix:" + path]
+    words += ["--listen-idle", IDLE, "--quiet", *flags]
     log = tempfile.TemporaryFile()
     # In a session of its own: it outlives the worker that started it, for the next one.
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
     )
     until = time.monotonic() + START
     while time.monotonic() < until:

@@ -5,18 +5,18 @@
     scored = spark.predict(df, "/models/m", keep=["id"], outputs=["score=output_0"])
     spark.predict_files(session, "/data/rows", "/models/m", "/data/scores", keep=["id"])
 
-The first
-gives a DataFrame with a column for each output and the kept ones, typed as they were. Rows are
-neither lost nor doubled when an executor dies or a task is run twice: a task's results are its own
-return values. Each executor's machine runs one tfrun (see tfrun.arrow). A DataFrame's rows have no
-order, and which of them come together may change from run to run, so a row gets the answer that it
-gets alone: `--batching exact`, unless flags say otherwise.
+The first gives a DataFrame with a column for each output and the kept ones, typed as they were.
+Rows are neither lost nor doubled when an executor dies or a task is run twice: a task's results are
+its own return values. Each executor's machine runs one tfrun (see tfrun.arrow). A DataFrame's rows
+have no order, and which of them come together may change from run to run, so a row gets the answer
+that it gets alone: `--batching exact`, unless flags say otherwise.
 
 The second reads and writes files in tfrun itself, a shard in each task. Rows do not pass through
 Spark, which takes eight times as long for them as a small model does.
 
-The model, and the command tfrun with libtensorflow, must be there on every executor, under the same
-path. Set spark.executor.memoryOverhead 300 MB higher, for the process beside Python.
+The model is a folder that every executor has under the same path, or an address of a store
+("s3://bucket/model"), and the package with a libtensorflow is installed on each: tfrun[cpu,spark].
+Set spark.executor.memoryOverhead 300 MB higher, for the process beside Python.
 """
 
 import functools
@@ -26,7 +26,7 @@ import time
 
 from pyspark.sql import types as T
 
-from . import Error, arrow
+from . import Error, _zips, arrow, command
 
 _DTYPES = {
     "float": T.FloatType(), "double": T.DoubleType(), "halffloat": T.FloatType(), "bool": T.BooleanType(),
@@ -36,14 +36,15 @@ _DTYPES = {
 }  # fmt: skip
 
 
-def predict(df, model, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tfrun", cores=1):
+def predict(df, model, *, keep=(), outputs=(), columns=None, flags=(), tfrun=None, cores=1):
     """Return the DataFrame of a signature's results for the rows of df.
 
     keep are columns that are carried over, outputs those of the signature to take and to rename
     ("score=output_0"; none: all), columns the input that a column feeds, where it has another name
-    ({"x": "features"}), flags more of those of `tfrun predict`. cores is how many processor cores
-    tfrun takes for a task: spark.task.cpus. Raises Error with tfrun's line where model, columns and
-    flags do not go together; what fails in a row fails the task with a line that names it.
+    ({"x": "features"}), flags more of those of `tfrun predict`, tfrun the program, where it is
+    neither that of the wheel nor on the PATH. cores is how many processor cores tfrun takes for a
+    task: spark.task.cpus. Raises Error with tfrun's line where model, columns and flags do not go
+    together; what fails in a row fails the task with a line that names it.
     """
     flags = ("--batching", "exact", *_flags(keep, outputs, columns, flags, cores))
     schema = _schema(df.schema, _results(df.schema.json(), model, arrow.age(model), flags, tfrun))
@@ -52,12 +53,13 @@ def predict(df, model, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tf
     want = to_arrow_schema(schema)
 
     def run(batches):
+        _zips.keep()
         return arrow.predict(batches, model, *flags, tfrun=tfrun, schema=want)
 
     return df.mapInArrow(run, schema)
 
 
-def predict_files(session, source, model, out, *, keep=(), outputs=(), columns=None, flags=(), tfrun="tfrun", cores=1, shards=None):
+def predict_files(session, source, model, out, *, keep=(), outputs=(), columns=None, flags=(), tfrun=None, cores=1, shards=None):
     """Score a folder of files, or a pattern, into the folder out, and return what was done.
 
     All names are those of the executors: of a file system that they share, or of an object store
@@ -68,16 +70,16 @@ def predict_files(session, source, model, out, *, keep=(), outputs=(), columns=N
     Raises what Spark raises, with tfrun's line in it, where a shard fails.
     """
     shards = shards or session.sparkContext.defaultParallelism
-    command = [tfrun, "predict", model, source, "-o", out, "--resume", "--quiet", "--summary", "-"]
-    command += _flags(keep, outputs, columns, flags, cores)
+    words = ["predict", model, source, "-o", out, "--resume", "--quiet", "--summary", "-"]
+    words += _flags(keep, outputs, columns, flags, cores)
     tasks = session.sparkContext.parallelize(range(shards), shards)
-    return tasks.map(lambda shard: _run([*command, "--shard", "%d/%d" % (shard, shards)])).collect()
+    return tasks.map(lambda shard: _run([*command(tfrun), *words, "--shard", "%d/%d" % (shard, shards)])).collect()
 
 
-def _run(command):
+def _run(words):
     """Run a shard, once no other process runs it, and return its summary."""
     while True:
-        p = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        p = subprocess.run(words, capture_output=True, text=True, errors="replace")
         if p.returncode in (0, 4):  # 4: bad rows, which flags allow
             return json.loads(p.stdout)
         if "another run is writing it" not in p.stderr:
@@ -117,9 +119,9 @@ def _results(schema, model, age, flags, tfrun):
     empty = pa.BufferOutputStream()
     with pa.ipc.new_stream(empty, to_arrow_schema(T.StructType.fromJson(json.loads(schema)))):
         pass
-    command = [tfrun, "predict", model, "-", "--input-format", "arrow", "-o", "results.arrow"]
+    words = [*command(tfrun), "predict", model, "-", "--input-format", "arrow", "-o", "results.arrow"]
     p = subprocess.run(
-        command + ["--dry-run", "--format", "json", *flags], input=empty.getvalue().to_pybytes(), capture_output=True
+        words + ["--dry-run", "--format", "json", *flags], input=empty.getvalue().to_pybytes(), capture_output=True
     )
     if p.returncode:
         raise Error(p.stderr.decode(errors="replace").strip())
