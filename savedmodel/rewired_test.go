@@ -63,35 +63,57 @@ func rewire(m *pb.SavedModel, seed uint64) {
 	}
 }
 
-// FuzzRewired describes models whose graphs were rewired: it comes to an end.
+// TestRewired describes models whose graphs were rewired: it comes to an end.
+func TestRewired(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 2
+	}
+	for _, name := range rewiredModels {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := readProto(t, name)
+			for seed := range seeds {
+				describeRewired(t, m, seed)
+			}
+		})
+	}
+}
+
+// FuzzRewired does the same with other seeds. Few are there to begin with: each takes a tenth of a
+// second.
 func FuzzRewired(f *testing.F) {
 	models := make([]*pb.SavedModel, len(rewiredModels))
 	for i, name := range rewiredModels {
 		models[i] = readProto(f, name)
-		for seed := range uint64(20) {
-			f.Add(byte(i), seed)
-		}
+		f.Add(byte(i), uint64(20))
 	}
 	f.Fuzz(func(t *testing.T, model byte, seed uint64) {
-		m := proto.CloneOf(models[int(model)%len(models)])
-		rewire(m, seed)
-		data, err := proto.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		opened, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", data)
-		if err != nil {
-			return
-		}
-		late := time.AfterFunc(20*time.Second, func() { panic("describing the model does not come to an end") })
-		defer late.Stop()
-		use(t, opened)
-		for _, mg := range opened.MetaGraphs {
-			if _, err := scan.Scan(mg); err != nil {
-				t.Logf("Scan: %v", err)
-			}
-			_, _ = rewrite.Pruned(mg) // an error is fine
-			_, _ = rewrite.Reduced(mg, rewrite.Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
-		}
+		describeRewired(t, models[int(model)%len(models)], seed)
 	})
+}
+
+func describeRewired(t *testing.T, model *pb.SavedModel, seed uint64) {
+	t.Helper()
+	m := proto.CloneOf(model)
+	rewire(m, seed)
+	data, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := savedmodel.NewModel("none", savedmodel.FileBinary, "", data)
+	if err != nil {
+		return
+	}
+	late := time.AfterFunc(20*time.Second, func() { panic("describing the model does not come to an end") })
+	defer late.Stop()
+	use(t, opened)
+	for _, mg := range opened.MetaGraphs {
+		if _, err := scan.Scan(mg); err != nil {
+			t.Logf("Scan: %v", err)
+		}
+		_, _ = rewrite.Pruned(mg) // an error is fine
+		_, _ = rewrite.Reduced(mg, rewrite.Reduction{CPUOnly: true, Compiled: true, Lengths: true, Lookups: true})
+	}
 }
