@@ -72,6 +72,9 @@ func (e *TagError) Error() string {
 	return fmt.Sprintf("model %q: no graph with tags [%s]; the model has %s", e.Model, words.OneLine(strings.Join(e.Want, " ")), have)
 }
 
+// mostNamed bounds the functions that an error names.
+const mostNamed = 10
+
 // SignatureError says that a meta graph has no signature of the wanted name, or none that can be
 // taken by default.
 type SignatureError struct {
@@ -79,12 +82,20 @@ type SignatureError struct {
 	Want       string   // "": none was asked for, and no choice is obvious
 	Have       []string // the names of the signatures that can be run, sorted
 	DidYouMean string   // the nearest of them, or ""
+	Callables  []string // functions that Python could call, when Have is empty
 	Err        error    // ErrNoSignatures when Have is empty
 }
 
 // Error lists the signatures that the model has.
 func (e *SignatureError) Error() string {
 	switch {
+	case len(e.Have) == 0 && len(e.Callables) > 0:
+		some := e.Callables[:min(len(e.Callables), mostNamed)]
+		more := ""
+		if n := len(e.Callables) - len(some); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		return fmt.Sprintf("model %q has no signatures, only functions for Python: %s%s", e.Model, words.OneLine(strings.Join(some, ", ")), more)
 	case len(e.Have) == 0:
 		return fmt.Sprintf("model %q has no signatures: there is nothing to run", e.Model)
 	case e.Want == "":

@@ -110,6 +110,10 @@ func (mg *MetaGraph) Signature(name string) (*Signature, error) {
 	e := &SignatureError{Model: mg.model.Dir, Want: name, Have: names, DidYouMean: words.Nearest(name, names)}
 	if len(names) == 0 {
 		e.Err = ErrNoSignatures
+		var err error
+		if e.Callables, err = mg.Callables(); err != nil {
+			return nil, err
+		}
 	}
 	return nil, e
 }
@@ -208,3 +212,40 @@ func (mg *MetaGraph) KerasMetadata() (KerasMetadata, error) {
 // Objects returns the tree of Python objects that the graph was saved from. It has no objects where
 // the file has none, as with TensorFlow 1. It is decoded once and shared: it must not be changed.
 func (mg *MetaGraph) Objects() (*ObjectGraph, error) { return mg.objs() }
+
+// Callables returns the functions that Python can call once it has loaded the model, as
+// name(argument: dtype shape, …), sorted: those of the model itself, without Keras' own.
+func (mg *MetaGraph) Callables() ([]string, error) {
+	g, err := mg.Objects()
+	if err != nil || len(g.Nodes) == 0 {
+		return nil, err
+	}
+	var all []string
+	for _, c := range g.Nodes[0].GetChildren() {
+		name, id := c.GetLocalName(), int(c.GetNodeId())
+		traces := g.Nodes[id].GetFunction().GetConcreteFunctions()
+		if strings.HasPrefix(name, "_") && name != "__call__" || name == "call_and_return_all_conditional_losses" || len(traces) == 0 {
+			continue
+		}
+		f, err := g.Function(traces[0])
+		if err != nil {
+			return nil, err
+		}
+		var arguments []string
+		if f != nil {
+			for _, in := range f.Inputs {
+				text := in.Class
+				if text == "" {
+					text = in.DType.String() + " " + in.Shape.String()
+				}
+				if in.Name != "" {
+					text = in.Name + ": " + text
+				}
+				arguments = append(arguments, text)
+			}
+		}
+		all = append(all, name+"("+strings.Join(arguments, ", ")+")")
+	}
+	slices.Sort(all)
+	return all, nil
+}

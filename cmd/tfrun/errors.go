@@ -145,6 +145,11 @@ func hints(err error) []string {
 			return []string{usage.hint}
 		}
 		return []string{fmt.Sprintf("see: %s --help", usage.command)}
+	case errors.As(err, &signature) && len(signature.Callables) > 0:
+		name, _, _ := strings.Cut(signature.Callables[0], "(")
+		return []string{fmt.Sprintf("save it with one, in Python: tf.saved_model.save(m, DIR, signatures=m.%s)", words.OneLine(name))}
+	case errors.As(err, &signature) && len(signature.Have) == 0:
+		return nil
 	case errors.As(err, &signature):
 		return []string{fmt.Sprintf("list the signatures with: tfrun shapes %s", words.ShellFile(signature.Model))}
 	case errors.As(err, &library):

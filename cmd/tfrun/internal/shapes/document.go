@@ -30,6 +30,8 @@ type Graph struct {
 	// KerasVersion is set for Keras' own files.
 	KerasVersion string                `json:"keras_version,omitempty"`
 	Signatures   map[string]*Signature `json:"signatures"`
+	// Functions are those that Python can call, of a model that has no signatures.
+	Functions []string `json:"functions,omitempty"`
 	// Inputs and Outputs are those of a model in one of Keras' own files, which has no signatures.
 	Inputs     map[string]*Tensor   `json:"inputs,omitempty"`
 	Outputs    map[string]*Tensor   `json:"outputs,omitempty"`
@@ -223,6 +225,12 @@ func describeGraph(mg *savedmodel.MetaGraph, sel Selection, looked *int) (*Graph
 			return nil, err
 		}
 		signatures = map[string]*savedmodel.Signature{sel.Signature: s}
+	}
+	if len(mg.SignatureNames()) == 0 {
+		var err error
+		if g.Functions, err = mg.Callables(); err != nil {
+			return nil, err
+		}
 	}
 	table, err := layers.Of(mg)
 	if err != nil {

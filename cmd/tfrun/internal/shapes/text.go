@@ -70,6 +70,13 @@ func (p *printer) signatures(g *Graph) {
 	if len(calls) == 0 && g.File == "" {
 		p.line("")
 		p.line("No signatures: there is nothing to run.")
+		if len(g.Functions) > 0 {
+			p.line("")
+			p.line("Functions that Python can call, and tf.saved_model.save can make signatures of")
+		}
+		for _, f := range g.Functions {
+			p.line("  " + clean(f))
+		}
 	}
 	for i, s := range calls {
 		p.line("")
@@ -205,6 +212,9 @@ func (p *printer) layers(g *Graph) {
 func noLayers(g *Graph) string {
 	switch g.Framework {
 	case "tf1", "tf.Module":
+		if len(g.calls()) == 0 {
+			return "No layers: this is no Keras model."
+		}
 		return "No layers: this is no Keras model. Its signatures say all there is to call."
 	}
 	return "No layers: the files hold neither traces nor metadata of them."
