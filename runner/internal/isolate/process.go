@@ -157,7 +157,8 @@ func (p *Process) await(ctx context.Context, within time.Duration) error {
 			return nil
 		default:
 		}
-		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		// Go's runtime ends with 2 where it cannot begin, as for want of threads.
+		if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && (status.Signaled() || status.ExitStatus() == 2) {
 			return p.died("start")
 		}
 		why = fmt.Sprintf("ended (%v) without calling runner.IsolateMain", p.cmd.ProcessState)

@@ -26,6 +26,8 @@ func forgetMain() {
 	switch os.Getenv(forgetEnv) {
 	case "ends":
 		os.Exit(3)
+	case "cannot begin":
+		os.Exit(2)
 	case "goes on":
 		time.Sleep(time.Minute)
 	case "dies":
@@ -52,6 +54,7 @@ func TestWithoutMain(t *testing.T) {
 		{"ends", "started anew to hold the model, ended (exit status 3) without calling runner.IsolateMain: call it first thing in main"},
 		{"goes on", "started anew to hold the model, has not called runner.IsolateMain within 100ms: call it first thing in main"},
 		{"dies", "start: the model's process died: SIGKILL (as when memory runs out)"},
+		{"cannot begin", "start: the model's process died: exit status 2"},
 		{"talks", "start: the model's process died: its answer is damaged"},
 	} {
 		t.Run(tt.program, func(t *testing.T) {
