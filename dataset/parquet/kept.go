@@ -138,7 +138,11 @@ type keptReader struct {
 	pending [][]byte // values that were read, but not returned yet
 	maxSize int      // most bytes of a value
 	stop    int      // length of the buffer at which the value being read exceeds maxSize
+	passed  int      // bytes of that value that were passed over once it did
 }
+
+// mostPassed is how many times the limit of a value is passed over to find its end.
+const mostPassed = 16
 
 // keptBytes is how many bytes of kept columns are read at a time: a text of a megabyte in a
 // dictionary may stand in every row.
@@ -197,8 +201,8 @@ func (k *keptReader) node(s *shape, t *kept.Type) (keptNode, error) {
 var errLevels = errors.New("levels that make no values")
 
 // read reads the values of n rows, nil for null. It stops earlier once the values take more than
-// size bytes. A value that is longer than maxSize is [tooLongValue], but for a list or a structure,
-// whose end is not looked for: that is an error. sum adds up what all columns that are read at the
+// size bytes. A value that is longer than maxSize is [tooLongValue]. One that goes on for more than
+// [mostPassed] times as long is an error: its end is not looked for. sum adds up what all columns that are read at the
 // same time take. The caller puts the values that it does not use into pending.
 func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 	out := k.pending[:min(n, len(k.pending))]
@@ -222,13 +226,13 @@ func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 			}
 		}
 		before := len(all)
-		k.stop = before + k.maxSize
+		k.stop, k.passed = before+k.maxSize, 0
 		var null bool
 		var err error
 		if all, null, err = k.root.value(all); err != nil {
 			return nil, fmt.Errorf("column %q: %w", k.name, err)
 		}
-		if len(all) > k.stop {
+		if len(all) > k.stop || k.passed > 0 {
 			all = append(make([]byte, 0, before), all[:before]...) // the memory is not kept either
 			ends = append(ends, tooLong)
 			continue
@@ -324,15 +328,20 @@ func (n *keptNode) entries(dst []byte, lead *reader) (_ []byte, err error) {
 	}
 }
 
-// part appends the next value, as a part of another value.
+// part appends the next value, as a part of another value. Of a value that has become too long it
+// appends nothing more.
 func (n *keptNode) part(dst []byte) ([]byte, error) {
 	at := len(dst)
 	dst, null, err := n.value(kept.Begin(dst))
 	if err == nil && !null {
 		kept.End(dst, at)
 	}
-	if err == nil && len(dst) > n.column.stop {
-		err = kept.TooLong(n.column.maxSize)
+	if k := n.column; err == nil && len(dst) > k.stop {
+		k.passed += len(dst) - at
+		dst = dst[:at]
+		if k.passed > mostPassed*k.maxSize {
+			err = kept.TooLong(k.maxSize)
+		}
 	}
 	return dst, err
 }
