@@ -202,8 +202,9 @@ var errLevels = errors.New("levels that make no values")
 
 // read reads the values of n rows, nil for null. It stops earlier once the values take more than
 // size bytes. A value that is longer than maxSize is [tooLongValue]. One that goes on for more than
-// [mostPassed] times as long is an error: its end is not looked for. sum adds up what all columns that are read at the
-// same time take. The caller puts the values that it does not use into pending.
+// [mostPassed] times as long is an error: its end is not looked for. sum adds up what all columns
+// that are read at the same time take. The caller puts the values that it does not use into
+// pending.
 func (k *keptReader) read(n, size int, sum *atomic.Int64) ([][]byte, error) {
 	out := k.pending[:min(n, len(k.pending))]
 	if k.pending = k.pending[len(out):]; len(out) > 0 {

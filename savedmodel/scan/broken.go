@@ -60,6 +60,24 @@ func brokenNode(def *nodepb.NodeDef) string {
 	return ""
 }
 
+// mostThreads bounds the threads that a model's operations start for themselves: a machine has a
+// few ten thousand for everybody.
+const mostThreads = 1 << 10
+
+// crowded reports an operation that starts threads beyond [mostThreads].
+func (s *scanner) crowded(def *nodepb.NodeDef) []scanHuge {
+	for _, name := range []string{"num_batch_threads", "num_threads"} {
+		n := def.GetAttr()[name].GetI()
+		if n <= 0 {
+			continue
+		}
+		if s.threads += min(n, 2*mostThreads); s.threads > mostThreads {
+			return []scanHuge{{BrokenNode, def.GetName(), fmt.Sprintf("starts %d threads (%s); operations may start %d in all", n, name, mostThreads)}}
+		}
+	}
+	return nil
+}
+
 // isMerge reports whether an operation takes the first of its inputs that has a value.
 func isMerge(op string) bool { return op == "Merge" || op == "RefMerge" }
 

@@ -84,7 +84,7 @@ func (s *scanner) readMain() error {
 			n.variable = variableName(def)
 		}
 		broken := hugeAlone(def)
-		body.huge = append(body.huge, broken...)
+		body.huge = append(append(body.huge, broken...), s.crowded(def)...)
 		if len(broken) > 0 && len(n.inputs) > mostInputs {
 			n.inputs = nil // nothing runs the node, and millions of inputs take much memory
 		}
@@ -273,7 +273,7 @@ func (s *scanner) readFunction(f *graph.Function) {
 	}
 	known := map[*graph.Node]scanOrigin{}
 	for _, n := range f.Nodes {
-		body.huge = append(body.huge, hugeInside(n)...)
+		body.huge = append(append(body.huge, hugeInside(n)...), s.crowded(n.Def)...)
 		if n.Op == "VarHandleOp" {
 			s.variables[variableName(n.Def)] = true
 		}

@@ -27,6 +27,7 @@ type scanner struct {
 	mainLabels map[string]labels // by node of the main graph
 	reached    int               // nodes, functions and edges, counted for each label
 	traced     int               // calls that paths were traced through
+	threads    int64             // that operations start
 
 	// The fields down to the end keep results.
 	inputNames map[string]string               // of placeholders, see inputName

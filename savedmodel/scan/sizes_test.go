@@ -85,6 +85,7 @@ func TestScanBrokenNodes(t *testing.T) {
 		def := &nodepb.NodeDef{Name: "out", Op: op, Input: inputs, Attr: map[string]*attrpb.AttrValue{attr: {Value: &attrpb.AttrValue_I{I: n}}}}
 		return def
 	}
+	named := func(name string, def *nodepb.NodeDef) *nodepb.NodeDef { def.Name = name; return def }
 	// loop's entry takes the given inputs
 	loop := func(entry ...string) []*nodepb.NodeDef {
 		return []*nodepb.NodeDef{modeltest.Op("enter", "Enter", "in"), modeltest.Op("out", "Merge", entry...), modeltest.Op("next", "NextIteration", "out")}
@@ -120,6 +121,12 @@ func TestScanBrokenNodes(t *testing.T) {
 		"one of 2^16 steps":            {main: []*nodepb.NodeDef{counts("RefEnter", "parallel_iterations", 1<<16, "in")}},
 		"one of 2^16 + 1":              {main: []*nodepb.NodeDef{counts("While", "parallel_iterations", 1<<16+1, "in")}, want: "unsafe broken-node  by run", detail: "more than 65536"},
 		"one of 2^30 in a function":    {main: []*nodepb.NodeDef{call}, body: []*nodepb.NodeDef{counts("Enter", "parallel_iterations", 1<<30, "x")}, want: "unsafe broken-node  by run", detail: "runs 1073741824 steps"},
+		"1,024 threads":                {main: []*nodepb.NodeDef{counts("BatchFunction", "num_batch_threads", 1<<10, "in")}},
+		"1,025 threads":                {main: []*nodepb.NodeDef{counts("BatchFunction", "num_batch_threads", 1<<10+1, "in")}, want: "unsafe broken-node  by run", detail: "starts 1025 threads (num_batch_threads)"},
+		"600 threads and 600 more": {
+			main: []*nodepb.NodeDef{call}, want: "unsafe broken-node  by run", detail: "starts 600 threads (num_threads); operations may start 1024 in all",
+			body: []*nodepb.NodeDef{counts("ThreadPoolHandle", "num_threads", 600), named("more", counts("ThreadPoolHandle", "num_threads", 600))},
+		},
 		"a large number of what it is": {main: []*nodepb.NodeDef{counts("StringToHashBucketFast", "num_buckets", 1<<62, "in")}},
 	} {
 		t.Run(name, func(t *testing.T) {
