@@ -105,6 +105,9 @@ func ResourceName(n *nodepb.NodeDef) string {
 	return string(n.GetAttr()["container"].GetS()) + "\x00" + SharedName(n)
 }
 
+// SharedResource returns the [ResourceName] of a variable of that name in no container.
+func SharedResource(name string) string { return "\x00" + name }
+
 // SplitInputs splits the inputs of a node into data inputs and control inputs, which only set an
 // order.
 func SplitInputs(n *nodepb.NodeDef) (data, orders []string) {

@@ -116,6 +116,9 @@ func (k *keras3) doubtRows() {
 	if k.opens == 1 && !keras2Model.MatchString(k.table.ModelName) {
 		for _, r := range k.table.Layers {
 			r.guess("output_shape", whyOwnModel)
+			if !k.holdsLayers() {
+				r.guess("order", whyOwnModel)
+			}
 			if r.Class == "InputLayer" && keras2Input.MatchString(r.Name) {
 				r.guess("name", whyOwnModel)
 			}

@@ -36,6 +36,7 @@ func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
 	inner.collect()
 	inner.assignVariables()
 	inner.classify()
+	inner.adoptVariables()
 	return inner
 }
 

@@ -113,6 +113,9 @@ func (k *keras3) isGraph() bool {
 		_, functional := k.layerObjects()
 		return functional
 	}
+	if k.opens > 1 && k.positional() {
+		return false
+	}
 	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.Prefix != "" && !k.stackInput()
 }
 

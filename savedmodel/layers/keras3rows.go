@@ -5,7 +5,9 @@ import (
 
 	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
+	"github.com/tfrun/tfrun/tensor"
 )
 
 // row makes the row of a layer.
@@ -48,6 +50,9 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 		if il.op {
 			continue
 		}
+		if unread := (guess{"params", whyUnread}); slices.Contains(l.notes, unread) && il.mayHoldUnread() {
+			il.notes = append(il.notes, unread)
+		}
 		row := inner.row(il)
 		inner.doubtNested(il, row)
 		r.Layers = append(r.Layers, row)
@@ -57,10 +62,18 @@ func (k *keras3) addNested(r *Layer, l *layerCalls) {
 		if !ordered {
 			row.guess("order", whyCallOrder)
 		}
-		if !l.sure {
+		switch {
+		case !l.sure:
 			row.guess("output_shape", whyWithinOwn)
+		case len(row.Output.Shapes) > 0 && slices.ContainsFunc(row.Output.Shapes, hasExtent):
+			row.guess("output_shape", whyNestedOpen)
 		}
 	}
+}
+
+// hasExtent reports whether a size between the batch and the channels is known.
+func hasExtent(s tensor.Shape) bool {
+	return s.Rank() > 2 && slices.ContainsFunc(s.Dims()[1:s.Rank()-1], func(d int64) bool { return d != tensor.Unknown })
 }
 
 // doubtNested marks what the graph does not show of a layer within another.
@@ -124,7 +137,8 @@ func (k *keras3) graphRows() {
 			unused = append(unused, k.inputRows[i])
 		}
 	}
-	for _, r := range unused[:len(unused)*when(len(unused) > 1)] {
+	own := slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return !l.op && (!l.sure || !slices.Contains(kerasnames.Classes, l.class)) })
+	for _, r := range unused[:len(unused)*when(len(unused) > 1 || own)] {
 		r.guess("order", whyUnused)
 	}
 }

@@ -1,9 +1,12 @@
 package layers
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/tfrun/tfrun/internal/graph"
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
 
@@ -16,8 +19,9 @@ func (k *keras3) listVariables() {
 	if list >= 0 {
 		trainable = k.objs.Items(k.objs.Child(0, "trainable_variables"))
 	} else {
+		plain := k.plainVariables()
 		for _, id := range k.modelObjects() {
-			if v := k.objs.Variables[id]; v != nil && v.Name != tensorFlowName {
+			if v := k.objs.Variables[id]; v != nil && !plain[v.Name] {
 				ids = append(ids, id)
 				if v.Trainable {
 					trainable = append(trainable, id)
@@ -47,8 +51,22 @@ func (k *keras3) listVariables() {
 	}
 }
 
-// tensorFlowName is TensorFlow's name for a variable without a name. Keras 3 counts only its own.
-const tensorFlowName = "Variable"
+// plainVariables returns the names of the variables that are TensorFlow's own, not Keras', which
+// Keras 3 does not count: tf.Variable as an attribute of a layer. tf.saved_model.save copies each
+// of Keras', and its restore op fills the copy; TensorFlow's own are restored themselves.
+func (k *keras3) plainVariables() map[string]bool {
+	plain := map[string]bool{}
+	if k.mg.Framework == savedmodel.Keras2 {
+		return plain // which counts TensorFlow's too
+	}
+	restored, err := k.mg.RestoredVariables()
+	for _, v := range k.objs.Variables {
+		if err == nil && restored[graph.SharedResource(v.Name)] {
+			plain[v.Name] = true
+		}
+	}
+	return plain
+}
 
 // notLayers are children of a model, saved by tf.saved_model.save, that are no layers of it.
 var notLayers = map[string]bool{
@@ -123,24 +141,102 @@ func (k *keras3) assignVariables() {
 	}
 }
 
-// adoptVariables gives variables that no operation reads to the layers that they must belong to.
+// adoptVariables gives variables that no operation reads to the layers that they must belong to. A
+// Normalization that was adapted computes with constants: its mean, variance and count are kept,
+// but not read. Such a layer may also stand within another, or a layer that is not called may.
 func (k *keras3) adoptVariables() {
-	var loose []*savedmodel.Variable
-	for _, v := range k.weights {
-		if k.owner[v] == nil {
-			loose = append(loose, v)
-		}
-	}
-	// A Normalization that was adapted computes with constants. Its mean, variance and count are
-	// kept, but not read.
-	for _, l := range k.layers {
-		if l.class != "Normalization" || len(l.vars) > 0 || len(loose) < 3 || !strings.HasSuffix(loose[0].Name, "mean") {
+	for i := 0; i < len(k.weights); i++ {
+		if k.owner[k.weights[i]] != nil {
 			continue
 		}
-		for _, v := range loose[:3] {
-			l.vars = append(l.vars, v)
-			k.owner[v] = l
+		end := i
+		for end < len(k.weights) && k.owner[k.weights[end]] == nil {
+			end++
 		}
-		loose = loose[3:]
+		k.adopt(k.weights[i:end], k.mayOwn(i, end))
+		i = end
+	}
+}
+
+// mayOwn returns the layers to which the weights from start to end may belong, which nothing reads:
+// those between the layers of the weights around them that have no weights that show, or hold
+// others.
+func (k *keras3) mayOwn(start, end int) []*layerCalls {
+	if k.made == nil { // what is nested has no order
+		return slices.DeleteFunc(slices.Clone(k.layers), func(l *layerCalls) bool { return !l.mayHoldUnread() })
+	}
+	order := k.provisionalOrder()
+	first, last := 0, len(order)-1
+	if k.isGraph() {
+		if start > 0 {
+			first = max(first, slices.Index(order, k.owner[k.weights[start-1]].name))
+		}
+		if end < len(k.weights) {
+			if at := slices.Index(order, k.owner[k.weights[end]].name); at >= 0 {
+				last = at
+			}
+		}
+	}
+	var found []*layerCalls
+	for at := first; at <= last; at++ {
+		if l := k.byName[order[at]]; l != nil && l.mayHoldUnread() {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// mayHoldUnread reports whether a layer may have weights that nothing reads.
+func (l *layerCalls) mayHoldUnread() bool {
+	return !l.op && (l.class == "Normalization" && len(l.vars) == 0 || isModel(l.class) || !slices.Contains(kerasnames.Classes, l.class))
+}
+
+// adopt gives weights that nothing reads to those of the given layers that are Normalizations or
+// hold some, where there are as many as weights for them. Else it marks the parameters of all that
+// may have them.
+func (k *keras3) adopt(loose []*savedmodel.Variable, layers []*layerCalls) {
+	const each = 3 // mean, variance and count
+	holds := make([]int, len(layers))
+	all := 0
+	for i, l := range layers {
+		holds[i] = each * k.unreadNormalizations(l)
+		all += holds[i]
+	}
+	for i, l := range layers {
+		switch {
+		case all == len(loose) && strings.HasSuffix(loose[0].Name, "mean"):
+			k.own(l, loose[:holds[i]])
+			loose, all = loose[holds[i]:], all-holds[i]
+			if all == 0 {
+				return
+			}
+			continue
+		case len(layers) == 1:
+			k.own(l, loose)
+		}
+		l.notes = append(l.notes, guess{"params", whyUnread}, guess{"trainable_params", whyUnread})
+	}
+}
+
+// unreadNormalizations counts the Normalizations that a layer is or holds and that read no
+// variables.
+func (k *keras3) unreadNormalizations(l *layerCalls) int {
+	if l.class == "Normalization" {
+		return when(len(l.vars) == 0)
+	}
+	n := 0
+	if inner := k.nested(l, l.calls[len(l.calls)-1]); inner != nil {
+		for _, il := range inner.layers {
+			n += inner.unreadNormalizations(il)
+		}
+	}
+	return n
+}
+
+// own gives variables to a layer.
+func (k *keras3) own(l *layerCalls, vars []*savedmodel.Variable) {
+	l.vars = append(l.vars, vars...)
+	for _, v := range vars {
+		k.owner[v] = l
 	}
 }

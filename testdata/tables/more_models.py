@@ -1493,3 +1493,88 @@ def borrowed_names(keras):
     x = L.Dense(2, use_bias=False, name="other")(i)
     x = Scale("other/scale", name="residual")(x)
     return keras.Model(i, L.TimeDistributed(L.BatchNormalization(name="norm"), name="steps")(x))
+
+
+@model("k3")
+def plain_variables(keras):
+    L = keras.layers
+
+    class Scaled(L.Layer):
+        def __init__(self, **kw):
+            super().__init__(**kw)
+            self.factor = tf.Variable([2.0, 1.0], name="factor")
+            self.dense = L.Dense(2)
+
+        def call(self, x):
+            return self.dense(x) * self.factor
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.scaled = Scaled()
+            self.offset = tf.Variable([1.0, 1.0], name="offset")
+            self.steps = tf.Variable(3, dtype=tf.int64, trainable=False)
+
+        def call(self, x):
+            return self.scaled(x) + self.offset
+
+    m = Net()
+    m(np.zeros((2, 3), np.float32))
+    return m
+
+
+@model()
+def called_backwards(keras):
+    L = keras.layers
+
+    class GAN(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.discriminator = keras.Sequential([keras.Input((4,)), L.Dense(2), L.Dense(1)], name="discriminator")
+            self.generator = keras.Sequential([keras.Input((2,)), L.Dense(4)], name="generator")
+
+        def call(self, x):
+            return self.discriminator(self.generator(x))
+
+    m = GAN()
+    m(np.zeros((2, 2), np.float32))
+    return m
+
+
+@model()
+def like_embedding(keras):
+    L = keras.layers
+
+    class PositionEmbedding(L.Layer):
+        def build(self, shape):
+            self.positions = self.add_weight(name="embeddings", shape=shape[1:])
+
+        def call(self, x):
+            return x + self.positions
+
+    i = keras.Input((3, 2))
+    x = PositionEmbedding()(L.Dense(2)(i))
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def adapted_inside(keras):
+    L = keras.layers
+    norm = L.Normalization()
+    norm.adapt(np.zeros((2, 2), np.float32))
+    i = keras.Input((2,))
+    x = keras.Sequential([norm, L.ReLU()], name="prepare")(i)
+    return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def taken_by_loss(keras):
+    L = keras.layers
+
+    class Loss(L.Layer):
+        def call(self, truth, x):
+            self.add_loss(tf.reduce_mean(x) - tf.reduce_mean(truth))
+            return x
+
+    i, truth = keras.Input((3,), name="image"), keras.Input((2,), name="label")
+    return keras.Model([i, truth], Loss()(truth, L.Dense(2)(L.Dense(3)(i))))

@@ -52,7 +52,7 @@ func (t *traits) weighted() []string {
 		return c
 	}
 	switch {
-	case t.only("embeddings"):
+	case t.only("embeddings") && embeddingText.MatchString(t.text):
 		return []string{"Embedding"}
 	case t.has("vector_u"):
 		return []string{"SpectralNormalization"}
@@ -60,7 +60,7 @@ func (t *traits) weighted() []string {
 		return []string{"SyncBatchNormalization"}
 	case t.has("moving_mean", "moving_variance") && strings.Contains(t.text, "/batchnorm/"):
 		return []string{"TimeDistributed", "BatchNormalization"}
-	case t.has("moving_mean", "moving_variance"):
+	case t.has("moving_mean", "moving_variance") && batchNormText.MatchString(t.text):
 		return []string{"BatchNormalization"}
 	case t.only("gamma", "beta"):
 		if strings.Contains(t.text, "/") && !strings.HasPrefix(t.text, " moments/") || strings.HasPrefix(t.text, " Reshape:Reshape moments/") {
@@ -162,6 +162,9 @@ func (t *traits) weightless() []string {
 	}
 	if t.isTimeDistributed() {
 		return []string{"TimeDistributed"}
+	}
+	if t.direct == 0 && t.onlyLayers() {
+		return []string{"Sequential", "Functional"}
 	}
 	for _, p := range patterns() {
 		if p.text.MatchString(t.text) {

@@ -17,6 +17,8 @@ const activationText = `(?: Relu:Relu| Relu6:Relu6| Sigmoid:Sigmoid| Tanh:Tanh| 
 
 var (
 	denseText     = regexp.MustCompile(`^ MatMul:(?:MatMul|BatchMatMulV2)(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
+	embeddingText = regexp.MustCompile(`^(?:(?: \S+)* GatherV2:GatherV2|(?: embedding_lookup\S*:\S+)+)(?: NotEqual:NotEqual)?$`)
+	batchNormText = regexp.MustCompile(`(?:^| )(?:FusedBatchNorm|batchnorm/)`)
 	tensordotText = regexp.MustCompile(`^(?: Tensordot\S*)+(?: BiasAdd:BiasAdd| (?:add|Add):AddV2)?` + activationText + `?$`)
 )
 

@@ -165,6 +165,16 @@ func (t *traits) nestedModel() bool {
 	return false
 }
 
+// onlyLayers reports whether all scopes within the layer's bear default names of layers.
+func (t *traits) onlyLayers() bool {
+	for s := range t.scopes {
+		if kerasnames.ByDefault[s] == "" {
+			return false
+		}
+	}
+	return len(t.scopes) > 0
+}
+
 // work reports whether any of the ops is there.
 func (t *traits) work(ops ...string) bool {
 	return slices.ContainsFunc(ops, func(op string) bool { return t.ops[op] })
