@@ -113,7 +113,7 @@ func openReader(name string, o Options) (_ *ipc.Reader, _ io.Closer, err error) 
 			if errors.Is(err, io.EOF) {
 				return fmt.Errorf("%s: not an Arrow file: it ends before its schema", name)
 			}
-			return fmt.Errorf("%s: not an Arrow file: %w", name, err)
+			return fmt.Errorf("%s: not an Arrow file: %w", name, files.Recovered(err))
 		}
 		return nil
 	})
@@ -228,7 +228,7 @@ func (t *table) next() error {
 		ok := false
 		err := files.Guard(t.name, func() error {
 			if ok = t.r.Next(); !ok && t.r.Err() != nil {
-				return fmt.Errorf("%s: row %d: %w", t.name, t.done+1, t.r.Err())
+				return fmt.Errorf("%s: row %d: %w", t.name, t.done+1, files.Recovered(t.r.Err()))
 			}
 			return nil
 		})

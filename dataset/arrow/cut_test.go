@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,5 +88,38 @@ func TestNothing(t *testing.T) {
 	}
 	if ds := arrow.Rows(spec, arrow.Options{}, path); ds.Err() == nil || !strings.Contains(ds.Err().Error(), "it is too short") {
 		t.Errorf("a file of no bytes: %v", ds.Err())
+	}
+}
+
+// TestOverwritten makes four bytes of a file -1, in every place: what a library says of that is no
+// error of the runtime.
+func TestOverwritten(t *testing.T) {
+	t.Parallel()
+	spec := dataset.Dict(map[string]dataset.Spec{"int64": dataset.TensorSpec(tensor.Int64)})
+	failed := 0
+	for _, name := range []string{"file", "sliced"} {
+		data, err := os.ReadFile("testdata/" + name + ".arrow")
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "f.arrow")
+		for at := 0; at+4 <= len(data); at += 4 {
+			changed := slices.Clone(data)
+			copy(changed[at:], "\xff\xff\xff\xff")
+			if err := os.WriteFile(path, changed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := arrow.Rows(spec, arrow.Options{}, path).Collect(t.Context())
+			if err == nil {
+				continue
+			}
+			failed++
+			if strings.Contains(err.Error(), "runtime error") {
+				t.Errorf("%s, byte %d: %v", name, at, err)
+			}
+		}
+	}
+	if failed < 100 {
+		t.Errorf("%d errors, want 100 at least", failed)
 	}
 }

@@ -183,6 +183,16 @@ func Guard(name string, f func() error) error {
 	return fmt.Errorf("%s: the file is damaged: %w", name, panicked(fault))
 }
 
+// Recovered returns the error of a library about a file; where that wraps a runtime error which the
+// library has recovered from, it says so in words.
+func Recovered(err error) error {
+	var fault runtime.Error
+	if errors.As(err, &fault) {
+		return errors.New("the file is damaged")
+	}
+	return err
+}
+
 // GuardWrite is [Guard] for a writer; op says what was being done.
 func GuardWrite(op string, f func() error) error {
 	err := crash.Guard(f)

@@ -32,6 +32,7 @@ const (
 var (
 	errMetadata = errors.New("metadata that reaches beyond itself")
 	errShared   = errors.New("metadata whose parts stand in too many places")
+	errBuffers  = errors.New("a column of more buffers than there are")
 	errFields   = fmt.Errorf("a schema of more than %d fields", maxFields)
 	errNesting  = fmt.Errorf("a schema that nests deeper than %d levels", maxNesting)
 )
@@ -281,7 +282,15 @@ func recordBatch(t flatTable) {
 	t.scalar(0, 8)
 	t.vector(1, 16)
 	buffers, n := t.vector(2, 16)
-	t.vector(4, 8)
+	// Columns of views say how many buffers they have: the library makes room for that many.
+	views, columns := t.vector(4, 8)
+	for left := n; columns > 0 && t.f.err == nil; views, columns = views+8, columns-1 {
+		count := binary.LittleEndian.Uint64(t.f.bytes(views, 8))
+		if count > left {
+			t.f.failWith(errBuffers)
+		}
+		left -= count
+	}
 	if at, ok := t.ref(3); ok {
 		c := t.f.table(at)
 		c.scalar(0, 1)
