@@ -63,7 +63,7 @@ func (k *keras2) build() error {
 		k.table.ModelClass = map[bool]string{true: "Sequential"}[n.sequential]
 	}
 	if k.body != nil {
-		n.scope = scopes.Of(k.body, nil)
+		n.scope = scopes.Of(k.body, nil, false)
 		n.inputs = k.body.InputShapes()
 	}
 	n.build(0)

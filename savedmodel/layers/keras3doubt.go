@@ -22,7 +22,7 @@ func (k *keras3) doubtRows() {
 			continue
 		}
 		several := len(l.calls) > 1
-		merged := k.opens == 1 && len(l.calls) == 1 && len(l.calls[0].Outs) > 1 && !isRecurrent(l.class) && !isModel(l.class)
+		merged := k.opens == 1 && len(l.calls) == 1 && (len(l.calls[0].Outs) > 1 && !isRecurrent(l.class) && !isModel(l.class) || k.readsAgain(l))
 		switch {
 		case l.op:
 			for _, field := range []string{"class", "output_shape", "connected_to"} {
@@ -145,10 +145,59 @@ func (k *keras3) doubtRows() {
 		}
 	}
 	k.doubtCounts()
+	k.doubtBetween()
 	k.doubtOrder(unordered)
 	k.doubtInner()
 	if k.table.Totals.TrainableGuessed {
 		doubtFrozen(k.table.Layers)
+	}
+}
+
+// readsAgain reports whether a layer of Keras that reads each of its variables once in a call does
+// so more often: then it is called on what it gave, within one scope in exports of Keras 2.
+func (k *keras3) readsAgain(l *layerCalls) bool {
+	if !slices.Contains(plainClasses, l.class) && l.class != "Dense" && l.class != "LayerNormalization" {
+		return false
+	}
+	reads := map[int]bool{}
+	for _, n := range l.calls[0].Nodes {
+		for _, in := range n.Inputs {
+			if i, ok := in.IsArg(); ok && k.body.Variables[i] != nil {
+				if reads[i] {
+					return true
+				}
+				reads[i] = true
+			}
+		}
+	}
+	return false
+}
+
+// doubtBetween marks what rests on the places of objects of hidden layers, where several layers fit
+// an object: the order of layers without variables, and connections that may lead through a hidden
+// layer. Between two layers with variables, an object's place shows whether one may stand.
+func (k *keras3) doubtBetween() {
+	if !k.savedWhole() || !k.table.Connected || !slices.ContainsFunc(k.adrift, func(d *drift) bool { return !d.direct }) {
+		return
+	}
+	anchored := map[string]bool{}
+	for _, l := range k.layers {
+		anchored[l.name] = len(l.vars) > 0
+	}
+	objects, _ := k.layerObjects()
+	through := func(from, to string) bool {
+		first, last := k.places[from]+1, k.places[to]
+		return !anchored[from] || first < last && slices.ContainsFunc(objects[first:last], func(o layerObject) bool { return o.owner == nil })
+	}
+	for _, r := range k.table.Layers {
+		if !anchored[r.Name] {
+			r.guess("order", whyAdrift)
+		}
+		for _, c := range r.ConnectedTo {
+			if from, _, _ := strings.Cut(c, "["); !anchored[r.Name] || through(from, r.Name) {
+				r.guess("connected_to", whyAdrift)
+			}
+		}
 	}
 }
 
@@ -353,8 +402,12 @@ func (k *keras3) doubtOrder(arguments bool) {
 		}
 	}
 	for _, rows := range named {
+		differ := slices.ContainsFunc(rows, func(r *Layer) bool { return !r.Output.equal(rows[0].Output) })
 		for _, r := range rows[:len(rows)*when(len(rows) > 1)] {
 			r.guess("order", whyNames)
+			if differ {
+				r.guess("output_shape", whyNames)
+			}
 		}
 	}
 	movable := k.movable()

@@ -183,6 +183,9 @@ func (k *keras3) argumentOrder(l *layerCalls, c *scopes.Call) []scopes.Edge {
 		}
 		return 0
 	})
+	if len(ins) == 3 && (l.class == "Attention" || l.class == "AdditiveAttention") {
+		ins[1], ins[2] = ins[2], ins[1] // the key is used before the value, which is given first
+	}
 	return ins
 }
 

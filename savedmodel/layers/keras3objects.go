@@ -107,16 +107,24 @@ func (k *keras3) ownerOf(id int) *layerCalls {
 	return nil
 }
 
+// ownClass reports whether files of Keras 3 show that the model's class is the user's own.
+func (k *keras3) ownClass() bool {
+	switch {
+	case k.mg.Framework == savedmodel.Keras2:
+		return false
+	case k.savedWhole():
+		return k.objs.Child(0, "_operations") < 0 && k.objs.Child(0, "_layers") < 0
+	}
+	return k.positional()
+}
+
 // isGraph reports whether the model is a Functional, whose graph decides on the order of rows.
 func (k *keras3) isGraph() bool {
 	if k.holdsLayers() {
 		_, functional := k.layerObjects()
 		return functional
 	}
-	if k.opens > 1 && k.positional() {
-		return false
-	}
-	return k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.Prefix != "" && !k.stackInput()
+	return !k.ownClass() && k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.Prefix != "" && !k.stackInput()
 }
 
 // stackInput reports whether the model's only input is called as Keras 2 calls that of a Sequential

@@ -30,6 +30,7 @@ const (
 	whyBears      = "the layer does not read some variable whose name begins with its own, which may be one of the layer that does: "
 	whyLists      = "attributes that are lists or dictionaries stand behind all others in the files: the rows are in the order of the calls"
 	whyAttribute  = "rows stand in the order in which layers became attributes, which of a layer without variables does not show"
+	whySharing    = "rows stand in the order in which layers became attributes, which of layers with the same variables does not show"
 	whyResults    = "in which order a layer of one's own gives its results does not show"
 	whyOwnShape   = "a layer of one's own may say more of its output's shape than the graph does"
 	whyScores     = "Keras prints the length of the query for both axes of the scores"

@@ -56,12 +56,21 @@ func (k *keras3) stackRows() {
 			r.guess("order", whyLists)
 		case own && !k.savedWhole() && len(l.vars) == 0:
 			r.guess("order", whyAttribute)
+		case own && k.sharesVariables(l):
+			r.guess("order", whySharing)
 		}
 		if own {
 			k.customModelShape(r)
 		}
 		k.table.Layers = append(k.table.Layers, r)
 	}
+}
+
+// sharesVariables reports whether another layer has a variable of a layer's too.
+func (k *keras3) sharesVariables(l *layerCalls) bool {
+	return slices.ContainsFunc(k.layers, func(o *layerCalls) bool {
+		return o != l && slices.ContainsFunc(l.vars, func(v *savedmodel.Variable) bool { return slices.Contains(o.vars, v) })
+	})
 }
 
 // mixesLists reports whether some layers of a model that tf.saved_model.save wrote are attributes

@@ -1578,3 +1578,46 @@ def taken_by_loss(keras):
 
     i, truth = keras.Input((3,), name="image"), keras.Input((2,), name="label")
     return keras.Model([i, truth], Loss()(truth, L.Dense(2)(L.Dense(3)(i))))
+
+
+@model()
+def wraps_one(keras):
+    L = keras.layers
+
+    class ResidualWrapper(keras.Model):
+        def __init__(self, model):
+            super().__init__()
+            self.model = model
+
+        def call(self, x):
+            return x + self.model(x)
+
+    m = ResidualWrapper(keras.Sequential([L.Conv1D(3, 2, padding="same"), L.Dense(3)]))
+    m(np.zeros((2, 4, 3), np.float32))
+    return m
+
+
+@model()
+def attention_of_three(keras):
+    L = keras.layers
+    q, v, k = keras.Input((3, 2), name="q"), keras.Input((4, 2), name="v"), keras.Input((4, 2), name="k")
+    return keras.Model([q, v, k], L.Attention()([L.Dense(2)(q), L.Dense(2)(v), k]))
+
+
+@model()
+def dropouts_in_branches(keras):
+    L = keras.layers
+    a, b = keras.Input((3,), name="a"), keras.Input((2,), name="b")
+    x = L.ReLU()(L.Dense(3)(a))
+    for n in (4, 3):
+        x = L.Dropout(0.2, name=f"drop_{n}")(L.Dense(n, name=f"deep_{n}")(x))
+    y = L.Multiply(name="wide")([L.ReLU()(L.Dense(3)(b)), L.Dense(3)(a)])
+    return keras.Model([a, b], L.Dense(1)(L.Concatenate()([x, y])))
+
+
+@model()
+def twice_in_turn(keras):
+    L = keras.layers
+    i = keras.Input((3,))
+    d = L.Dense(3, name="shared")
+    return keras.Model(i, L.Dense(1)(d(d(i))))

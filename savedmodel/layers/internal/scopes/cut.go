@@ -15,15 +15,20 @@ import (
 // that decodes an image first, and names the best class at the end. Then the scope is the model's.
 //
 // Names holds the layers whose names have slashes, as Keras 2 allows: their scopes look like those
-// of layers within a model.
-func Of(b *body.Body, names map[string]bool) *Scope {
+// of layers within a model. If the model's class is known to be the user's own, the first scope is
+// the model's.
+func Of(b *body.Body, names map[string]bool, own bool) *Scope {
 	var nodes []*graph.Node
 	for _, n := range b.Nodes {
 		if len(n.Parts) > 1 || n.Op != "Identity" && n.Op != "NoOp" {
 			nodes = append(nodes, n)
 		}
 	}
-	s := splitIntoCalls(b, modelDepth(b, nodes), nodes, b.Rets, names)
+	depth := modelDepth(b, nodes)
+	if own && depth == 0 && len(nodes) > 0 && !slices.ContainsFunc(nodes, func(n *graph.Node) bool { return n.Parts[0] != nodes[0].Parts[0] || len(n.Parts) < 2 }) {
+		depth = 1
+	}
+	s := splitIntoCalls(b, depth, nodes, b.Rets, names)
 	if model := s.onlyModel(); model != nil {
 		s = s.Within(model)
 		s.Inner = true

@@ -28,7 +28,7 @@ func scopeOf(t *testing.T, m *savedmodel.Model) *scopes.Scope {
 	if err != nil || b == nil {
 		return nil
 	}
-	return scopes.Of(b, nil)
+	return scopes.Of(b, nil, false)
 }
 
 // told writes a call as its scope, the class that it is taken for, and what it takes from.
