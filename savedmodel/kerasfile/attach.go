@@ -52,7 +52,7 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 			twice = leftBy(m, o, true) < leftBy(m, o, false)
 		}
 	}
-	used := map[string]int{}
+	used, places := map[string]int{}, a.places(m, o)
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		if l.IsOperation() || m.Sequential() && l.Class() == "InputLayer" {
@@ -62,7 +62,14 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 			copyVariables(l, before)
 			continue
 		}
-		name := unique(kerasnames.SnakeCase(l.Class()), used)
+		base := kerasnames.SnakeCase(l.Class())
+		_, kind := cutNumber(base)
+		if before := a.byName[l.ClassName+" "+l.Name]; before != nil && places[kind] < 0 && (len(l.SharedID) > 0 || bytes.Equal(l.Config, before.Config)) {
+			places[kind]++
+			a.again(l, before)
+			continue
+		}
+		name := unique(base, used)
 		var child *object
 		if o != nil {
 			child = o.children[name]
@@ -78,6 +85,24 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 			unique(kerasnames.SnakeCase(l.Class()), used)
 		}
 	}
+}
+
+// places returns, by the name of a class in snake case, how many objects more than layers of the
+// class there are at a model's: less than none where Keras 2 has saved a layer with a model before.
+func (a *attacher) places(m *layers.ModelConfig, o *object) map[string]int {
+	more := map[string]int{}
+	if o == nil || !a.keras2 {
+		return more
+	}
+	for _, name := range o.names {
+		_, base := cutNumber(name)
+		more[base]++
+	}
+	for i := range m.Layers {
+		_, base := cutNumber(kerasnames.SnakeCase(m.Layers[i].Class()))
+		more[base]--
+	}
+	return more
 }
 
 // trainableIn reports whether training may change what is within a model or a layer that itself is
@@ -148,10 +173,7 @@ func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
 			before = a.byName[l.ClassName+" "+l.Name]
 		}
 		if before != nil {
-			copyVariables(l, before)
-			if string(l.SharedID) != string(before.SharedID) { // the first place may lack it
-				before.SharedID = l.SharedID
-			}
+			a.again(l, before)
 			return
 		}
 	}
@@ -168,6 +190,14 @@ func (a *attacher) layer(l *layers.LayerConfig, o *object, trainable bool) {
 	}
 	if o != nil {
 		a.byName[l.ClassName+" "+l.Name] = l
+	}
+}
+
+// again gives a layer what it has at another place of the same object.
+func (a *attacher) again(l, before *layers.LayerConfig) {
+	copyVariables(l, before)
+	if string(l.SharedID) != string(before.SharedID) { // the first place may lack it
+		before.SharedID = l.SharedID
 	}
 }
 
@@ -205,6 +235,15 @@ func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
 		a.misplaced = append(a.misplaced, l.Name)
 	}
 	a.openSizes(l, p)
+	a.doubtFrozen(l, trainable)
+}
+
+// doubtFrozen marks a layer that was frozen before Keras 3.2, which trains the variables all the
+// same of a layer that was made so, or loaded.
+func (a *attacher) doubtFrozen(l *layers.LayerConfig, trainable bool) {
+	if !a.keras2 && a.minor < 2 && !trainable && len(l.Variables) > 0 {
+		l.Unsure = whyFrozen
+	}
 }
 
 // unfit reports whether a kernel is not as wide as the configuration of its layer says: then the
@@ -223,11 +262,23 @@ func (p part) unfit(vars []*savedmodel.Variable) bool {
 	return vars[0].Shape.Rank() > 1 && vars[0].Shape.Dim(-1) != int64(n)
 }
 
-// openSizes gives a variable whose size Keras leaves open, and of which its summary therefore
-// counts nothing, that shape: what adapt noted for a Discretization of Keras 2.
+// openSizes gives variables whose size Keras 2 leaves open, and of which its summary therefore
+// counts nothing, that shape: what adapt noted for a Discretization, and what entries of a
+// vocabulary weigh. With a vocabulary that was adapted goes the number of documents, which no file
+// keeps.
 func (a *attacher) openSizes(l *layers.LayerConfig, p part) {
-	if a.keras2 && p.sure && p.class == "Discretization" && len(l.Variables) == 1 {
+	switch {
+	case !a.keras2 || !p.sure:
+	case p.class == "Discretization" && len(l.Variables) == 1:
 		l.Variables[0].Shape = tensor.MakeShape(2, tensor.Unknown)
+	case p.config["output_mode"] == "tf_idf" && slices.Contains([]string{"TextVectorization", "StringLookup", "IntegerLookup"}, p.class):
+		for _, v := range l.Variables {
+			v.Shape, v.Trainable = tensor.MakeShape(tensor.Unknown), false
+		}
+		if p.config["vocabulary"] == nil {
+			l.Variables = append(l.Variables, &savedmodel.Variable{ID: -1, Name: l.Name + "/num_documents", DType: tensor.Int64, Shape: tensor.MakeShape()})
+		}
+		l.Unsure = ""
 	}
 }
 
@@ -356,11 +407,29 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 		parts[mayOwn[0]] = append(parts[mayOwn[0]], unowned...)
 		unowned = nil
 	}
+	if len(unowned) > 0 { // Keras before 3.3 leaves the names of layers out
+		for i := range inner.Layers {
+			if len(parts[i]) == 0 {
+				a.mayLack(&inner.Layers[i], 0)
+			}
+		}
+	}
 	for _, v := range unowned {
 		l.Variables = append(l.Variables, a.variable(v, v.Name, own))
 	}
 	for i := range inner.Layers {
 		a.listed(&inner.Layers[i], parts[i], own)
+	}
+}
+
+// mayLack notes layers of Keras' own that have variables as those of which it is not known which.
+func (a *attacher) mayLack(l *layers.LayerConfig, depth int) {
+	if m := l.Model(); m != nil && depth < maxDepth {
+		for i := range m.Layers {
+			a.mayLack(&m.Layers[i], depth+1)
+		}
+	} else if l.Builtin() && (ownsSome(l.Class()) || holdsLayers(l.Class())) {
+		a.misplaced = append(a.misplaced, l.Name)
 	}
 }
 
@@ -416,9 +485,24 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 		l.Variables = append(l.Variables, a.variable(v, v.Name, trains))
 	}
 	a.openSizes(l, p)
-	if !p.sure && trainable && len(vars) > 0 {
+	a.doubtFrozen(l, trainable)
+	if trainable && len(vars) > 0 && (!p.sure || ownWithin(p.config, 0)) {
 		l.Unsure = whyOwnVariables
 	}
+}
+
+// ownWithin reports whether a layer's configuration has that of a layer of a class of one's own.
+func ownWithin(config map[string]any, depth int) bool {
+	for _, key := range []string{"layer", "backward_layer", "cell"} {
+		if within, ok := serialized(config[key]); ok && depth < maxDepth && (!within.sure || ownWithin(within.config, depth+1)) {
+			return true
+		}
+	}
+	cells, _ := config["cells"].([]any)
+	return slices.ContainsFunc(cells, func(v any) bool {
+		cell, ok := serialized(v)
+		return ok && (!cell.sure || depth < maxDepth && ownWithin(cell.config, depth+1))
+	})
 }
 
 // holdsLayers reports whether layers of a class have others within, with variables of their own. Of

@@ -52,7 +52,8 @@ func serialized(v any) (part, bool) {
 	if class == "" {
 		return part{}, false
 	}
-	sure := m["registered_name"] == nil && !strings.Contains(class, ">")
+	module, _ := m["module"].(string)
+	sure := m["registered_name"] == nil && (&layers.LayerConfig{ClassName: class, Module: module}).Builtin()
 	build, _ := m["build_config"].(map[string]any)
 	built, _ := build["input_shape"].([]any)
 	return part{class[strings.LastIndexByte(class, '>')+1:], config, sure, true, built}, true
@@ -119,6 +120,11 @@ var orders = map[string][]string{
 	"SeparableConv2D":        {"depthwise_kernel", "pointwise_kernel", "bias"},
 	"Attention":              {"scale", "concat_score_weight"},
 	"AdditiveAttention":      {"scale"},
+}
+
+// ownsSome reports whether layers of a class have variables, be they in a cell.
+func ownsSome(class string) bool {
+	return orders[class] != nil || orders[class+"Cell"] != nil || strings.Contains(class, "Conv") || class == "Dense" || class == "EinsumDense"
 }
 
 // names returns the names of a part's own variables by their numbers; nil where they are not known.
@@ -219,8 +225,11 @@ func (p part) trains(name string, d tensor.DType) bool {
 	case "mean", "variance":
 		return p.class != "Normalization"
 	}
-	if p.class == "RandomFourierFeatures" {
+	switch p.class {
+	case "RandomFourierFeatures":
 		return name == "kernel_scale"
+	case "BatchNormalization", "SyncBatchNormalization": // with renorm of Keras 2 has more statistics
+		return name == "gamma" || name == "beta"
 	}
 	return p.quantization() == "float8" || !strings.HasSuffix(name, "_scale") && !strings.HasSuffix(name, "_zero")
 }

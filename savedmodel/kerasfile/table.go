@@ -58,7 +58,7 @@ func (a *attacher) markMisplaced(rows []*layers.Layer) {
 // markEmpty marks the counts of rows that have no variables and are of a class that has some.
 func markEmpty(rows []*layers.Layer) {
 	for _, l := range rows {
-		if l.Params == 0 && len(l.Layers) == 0 && (orders[l.Class] != nil || strings.HasPrefix(l.Class, "Conv") || l.Class == "Dense") {
+		if l.Params == 0 && len(l.Layers) == 0 && ownsSome(l.Class) {
 			l.Guessed = append(l.Guessed, "params")
 			l.Why = append(l.Why, "the file has variables that were found to be no layer's: some may be this one's")
 		}

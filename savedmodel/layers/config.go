@@ -326,7 +326,11 @@ func (l *LayerConfig) givesKeys() bool {
 
 // builtins are the classes that Keras makes layers of.
 var builtins = func() map[string]bool {
-	all := map[string]bool{"InputLayer": true, "Functional": true, "Sequential": true, "Model": true, "GroupedQueryAttention": true}
+	all := map[string]bool{}
+	for _, class := range strings.Fields(`InputLayer Functional Sequential Model GroupedQueryAttention LSTMCell GRUCell SimpleRNNCell
+		StackedRNNCells ConvLSTM1DCell ConvLSTM2DCell ConvLSTM3DCell CuDNNLSTM CuDNNGRU RandomHeight RandomWidth`) {
+		all[class] = true
+	}
 	for _, class := range kerasnames.ByDefault {
 		all[class] = true
 	}

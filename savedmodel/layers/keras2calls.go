@@ -47,6 +47,8 @@ type network struct {
 	// inputName and inputDType are those of a stack's input layer.
 	inputName  string
 	inputDType tensor.DType
+	// never says that a stack of Keras 3 was never built.
+	never bool
 }
 
 // v3 reports whether Keras 3 wrote the config.

@@ -188,7 +188,7 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 		return n.graphInput(l.Name)
 	}
 	if n.unbuilt(prev) {
-		return OutputShape{Word: "?"}
+		return n.builtAlone(l)
 	}
 	calls := n.callsOf(l.Name)
 	n.outs[l.Name] = nil
@@ -273,7 +273,23 @@ func (n *network) ownOutput(l *Layer, out OutputShape, depth int) (own OutputSha
 // unbuilt reports whether the model is a stack of Keras 3 that was never built. Keras prints ? for
 // all its shapes.
 func (n *network) unbuilt(prev OutputShape) bool {
-	return n.v3() && n.sequential && !n.inner && !prev.First().Ranked() && len(n.steps) == 0 && n.config.BuildShape == nil
+	n.never = n.never || n.v3() && n.sequential && !n.inner && !prev.First().Ranked() && len(n.steps) == 0 && n.config.BuildShape == nil
+	return n.never
+}
+
+// builtAlone returns what Keras prints of a layer in a stack that was never built: ? unless the
+// layer was, as by adapt, with a shape that .h5 files do not hold.
+func (n *network) builtAlone(l *Layer) OutputShape {
+	cfg := n.configs[l.Name]
+	if cfg == nil || len(cfg.Variables) == 0 {
+		return OutputShape{Word: "?"}
+	}
+	l.info.in = cfg.builtWith()
+	if len(l.info.in) == 0 {
+		l.info.in = []tensor.Shape{tensor.UnknownShape()}
+	}
+	out, _ := rules.Shapes(n.ruleClass(l), l.info.config, l.info.in)
+	return OutputShape{Shapes: out}
 }
 
 // innerInput returns what a nested model's input layer is called with.
@@ -327,6 +343,7 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 		}
 	}
 	if out, ok := rules.Shapes(n.ruleClass(l), n.callConfig(l, i), in); ok {
+		out = n.normalized(l, out)
 		return n.refine(l, OutputShape{Shapes: n.told(l, out, i)}, i, calls)
 	}
 	if out, ok := n.timeDistributed(l, in, depth); ok {
@@ -354,6 +371,30 @@ func (n *network) callOutput(l *Layer, in []tensor.Shape, i, calls, depth int) O
 		}
 	}
 	return OutputShape{}
+}
+
+// normalized returns the output of a Normalization of Keras 2 with the sizes of the axes whose
+// means it keeps: subtracting these fixes them where the input leaves them open, as in a stack that
+// was given no input.
+func (n *network) normalized(l *Layer, out []tensor.Shape) []tensor.Shape {
+	if n.file == nil || n.v3() || l.Class != "Normalization" || len(out) != 1 || len(n.configs[l.Name].Variables) == 0 {
+		return out
+	}
+	dims := out[0].Dims()
+	sizes := n.configs[l.Name].Variables[0].Shape.Dims()
+	axes := l.info.config.Nums("axis")
+	if len(axes) != len(sizes) {
+		return out
+	}
+	for i, axis := range axes {
+		if axis < 0 {
+			axis += int64(len(dims))
+		}
+		if axis >= 0 && axis < int64(len(dims)) && dims[axis] == tensor.Unknown {
+			dims[axis] = sizes[i]
+		}
+	}
+	return []tensor.Shape{tensor.MakeShape(dims...)}
 }
 
 // timeDistributed returns what a TimeDistributed gives that wraps a model, in one of Keras' own
@@ -395,8 +436,9 @@ func (n *network) told(l *Layer, out []tensor.Shape, i int) []tensor.Shape {
 		s := n.known[t]
 		switch {
 		case t.tensor >= len(out) || !s.Ranked():
-		case ruled && !n.v3() && out[t.tensor].Ranked():
-			// Keras 2 notes what a layer was built with, and that may have been in another model
+		case ruled && (!n.v3() || n.inner) && out[t.tensor].Ranked():
+			// Keras 2 notes what a layer was built with, and that may have been in another model;
+			// Keras 3 what a model's layers were made with, whatever that is called with
 			out[t.tensor] = mergeKnown(oneShape(out[t.tensor]), oneShape(s)).First()
 		default:
 			out[t.tensor] = s
@@ -613,7 +655,8 @@ func (n *network) addChildren(l *Layer, cfg *LayerConfig, depth int) {
 		return
 	}
 	in := l.info.in
-	if n.v3() { // its layers stand as they were when the model was made, whatever it is called with
+	if n.v3() || n.file != nil {
+		// its layers stand as they were when the model was made, whatever it is called with
 		in = nil
 	}
 	inner := n.nested(l.Name, m, in)

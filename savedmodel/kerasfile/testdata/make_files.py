@@ -24,10 +24,10 @@ import h5py
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT, WHICH = sys.argv[1], sys.argv[2]
-FILLED = ("values", "adapted", "adapted_2d", "trained_sgd")
+FILLED = ("values", "weighed_words", "adapted", "adapted_2d", "trained_sgd")
 PACKED = """trained compiled_only trained_sgd trained_functional many_of_a_class stateful_names shared_in_and_out nested_reused
-    frozen_outer frozen_all frozen_one unbuilt built_later called_later lambdas_python vocabularies adapted adapted_2d
-    attention_heads spectral stacked_cells states mixed two_outputs_layer registered registered_last blocks subclassed_registered
+    frozen_outer frozen_all frozen_one unbuilt built_later called_later lambdas_python vocabularies adapted adapted_first weighed_words sizes_inside renormalized adapted_2d
+    attention_heads spectral stacked_cells states mixed two_outputs_layer registered registered_within registered_last blocks subclassed_registered
     subclassed_inside functional_subclass values operations quantized low_rank low_rank_within low_rank_types loss_scale augmentation dict_everything
     optional_input group_queries multi_io cross_attention nested_deep conv2d_zoo conv1d_stack conv3d_zoo conv_lstm
     time_distributed rnn_cells bidir_modes preprocessing raw_math raw_shapes merges_all reshapes seq2seq_gru_attention transformer
@@ -258,6 +258,36 @@ def adapted():
 
 
 @model
+def adapted_first():
+    """What adapt leaves without an input: the sizes that the means and the vocabulary have."""
+    n = L.Normalization()
+    n.adapt(np.ones((10, 3), "float32"))
+    return keras.Sequential([n, L.Dense(2)])
+
+
+@model
+def weighed_words():
+    words = tf.constant([["x"], ["y"]])
+    s = L.StringLookup(output_mode="tf_idf")
+    t = L.TextVectorization(output_mode="tf_idf", vocabulary=["a", "b"], idf_weights=[1.0, 2.0])
+    s.adapt(words)
+    x = inp(1, dtype="string")
+    return keras.Model(x, [s(x), t(x)])
+
+
+@model
+def sizes_inside():
+    """A model with sizes left open within one that fixes them, and a layer that two models share."""
+    a = inp(None, 3)
+    d = L.Dense(3, name="both")
+    inner = keras.Model(a, L.Conv1D(4, 3)(d(a)), name="inner")
+    b = inp(3)
+    other = keras.Model(b, L.Dense(2, name="own")(d(b)), name="other")
+    x, y = inp(9, 3), inp(3)
+    return keras.Model([x, y], [inner(x), other(y)])
+
+
+@model
 def adapted_2d():
     x = inp(4, 4, 3)
     n = L.Normalization(axis=-1)
@@ -335,6 +365,18 @@ class Scale(L.Layer):
 def registered():
     x = inp(4)
     return keras.Model(x, L.Dense(2)(Scale(2.0)(x)))
+
+
+@register("own")
+class Shaped(Scale):
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@model
+def registered_within():
+    x = inp(3, 4)
+    return keras.Model(x, L.Dense(2)(L.TimeDistributed(Shaped(2.0))(x)))
 
 
 @model
@@ -443,6 +485,14 @@ def values():
     return m
 
 
+if not K3:
+
+    @model
+    def renormalized():
+        x = inp(4)
+        return keras.Model(x, L.BatchNormalization(renorm=True)(L.Dense(4)(x)))
+
+
 if K3:
 
     @model
@@ -531,7 +581,7 @@ def table(m):
     """The rows and totals of a model, as print_summary takes them."""
     rows, like = mm.rows(m)
     t = sum(math.prod(w.shape) for w in m.trainable_weights)
-    n = sum(math.prod(w.shape) for w in m.non_trainable_weights if hasattr(w, "shape"))
+    n = sum(math.prod(d or 0 for d in w.shape) for w in m.non_trainable_weights if hasattr(w, "shape"))
     e = {"rows": rows, "connected": not like, "totals": {"total": t + n, "trainable": t, "non_trainable": n},
          "model_name": m.name, "model_class": m.__class__.__name__}
     if K3:
@@ -570,7 +620,7 @@ def at(m):
 
 
 def save(name, m):
-    e = {"saved": table(m), "weights": [[w.path if K3 else w.name, list(w.shape), w.dtype if isinstance(w.dtype, str) else w.dtype.name] for w in m.weights]}
+    e = {"saved": table(m), "weights": [[w.path if K3 else w.name, list(w.shape), w.dtype if isinstance(w.dtype, str) else w.dtype.name] for w in m.weights if hasattr(w, "name")]}
     try:
         e["at"] = at(m)
     except Exception as err:
