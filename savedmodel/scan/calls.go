@@ -10,9 +10,13 @@ import (
 // Models of a thousand layers make some 100,000.
 const mostCalls = 1 << 24
 
+// mostDeep bounds how deep calls nest. The time that TensorFlow takes grows with the square of it:
+// 2 s for 100 levels, 12 for 300, minutes for 3,000. Models have some ten.
+const mostDeep = 100
+
 // endless finds functions that call themselves, directly or not, and functions that make more than
-// [mostCalls] calls. TensorFlow would replace calls by function bodies until the stack, or the day,
-// is used up.
+// [mostCalls] calls, or whose calls nest deeper than [mostDeep]. TensorFlow would replace calls by
+// function bodies until the stack, or the day, is used up.
 func (s *scanner) endless() {
 	found := func(function string, c *scanCall, detail string) {
 		f := Finding{Kind: EndlessCalls, Severity: Dormant, Function: function, Node: c.node, Layer: s.layer(function, c.node), Detail: detail}
@@ -20,6 +24,7 @@ func (s *scanner) endless() {
 		s.found(f)
 	}
 	cost := map[string]float64{} // calls made by a function; infinite while it is being counted
+	depth := map[string]int{}    // levels of calls in it
 	type frame struct {
 		name string
 		next int
@@ -33,8 +38,9 @@ func (s *scanner) endless() {
 			at := &stack[len(stack)-1]
 			body := s.functions[at.name]
 			if at.next == len(body.calls) {
-				sum := float64(len(body.calls))
+				sum, deep := float64(len(body.calls)), 0
 				for _, c := range body.calls {
+					deep = max(deep, depth[c.callee]+1)
 					if c.node == "" {
 						continue // both attributes name the same function
 					}
@@ -42,11 +48,18 @@ func (s *scanner) endless() {
 						sum += below
 					}
 				}
-				if sum > mostCalls && len(body.calls) > 0 {
-					found(at.name, body.calls[0], fmt.Sprintf("comes to more than %d calls", mostCalls))
+				detail := ""
+				switch {
+				case sum > mostCalls:
+					detail = fmt.Sprintf("comes to more than %d calls", mostCalls)
 					sum = 0 // reported here, so the functions that call it are not
+				case deep == mostDeep+1:
+					detail = fmt.Sprintf("nests calls more than %d deep", mostDeep)
 				}
-				cost[at.name] = sum
+				if detail != "" {
+					found(at.name, body.calls[0], detail)
+				}
+				cost[at.name], depth[at.name] = sum, min(deep, mostDeep+2)
 				stack = stack[:len(stack)-1]
 				continue
 			}

@@ -3,6 +3,7 @@ package scan
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -278,8 +279,12 @@ func TestScanOfDeepCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(result.Findings) != 1 || result.Findings[0].Severity != Unsafe {
-		t.Errorf("Scan = %+v, want one unsafe ReadFile", result.Findings)
+	var kinds []FindingKind
+	for _, f := range result.Findings[:min(2, len(result.Findings))] {
+		kinds = append(kinds, f.Kind)
+	}
+	if len(result.Findings) != 2 || !slices.Contains(kinds, ReadsFiles) || !slices.Contains(kinds, EndlessCalls) {
+		t.Errorf("%d findings, of kinds %v, …, want a ReadFile, and calls that nest too deep", len(result.Findings), kinds)
 	}
 	if d := time.Since(start); d > 3*time.Minute { // out of proportion on any machine
 		t.Errorf("Scan took %v", d)

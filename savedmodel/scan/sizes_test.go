@@ -2,10 +2,12 @@ package scan
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
 	attrpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/attr_value_go_proto"
+	functionpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/function_go_proto"
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	tensorpb "github.com/galeone/tensorflow/tensorflow/go/core/framework/tensor_go_proto"
 	typespb "github.com/galeone/tensorflow/tensorflow/go/core/framework/types_go_proto"
@@ -143,5 +145,33 @@ func TestScanBrokenNodes(t *testing.T) {
 				t.Errorf("Scan = %+v, want %q with %q", findings, c.want, c.detail)
 			}
 		})
+	}
+}
+
+// TestScanDeepCalls holds that functions may call each other so deep, and no deeper.
+func TestScanDeepCalls(t *testing.T) {
+	t.Parallel()
+	for levels, want := range map[int]int{1: 0, 101: 0, 102: 1, 250: 1} {
+		functions := make([]*functionpb.FunctionDef, levels)
+		for i := range functions {
+			body := modeltest.Op("f", "Identity", "x")
+			if i+1 < levels {
+				body = modeltest.Op("f", "PartitionedCall", "x", fmt.Sprintf("fn=f%d", i+1))
+			}
+			functions[i] = modeltest.Func(fmt.Sprintf("f%d", i), "x", body)
+		}
+		main := []*nodepb.NodeDef{modeltest.Op("out", "PartitionedCall", "in", "fn=f0")}
+		result, err := Scan(modeltest.OpenGraph(t, modeltest.Library(main, functions...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(result.Findings) != want {
+			t.Errorf("%d levels: %+v, want %d findings", levels, result.Findings, want)
+		}
+		for _, f := range result.Findings {
+			if f.Kind != EndlessCalls || f.Severity != Unsafe || f.Detail != "nests calls more than 100 deep" {
+				t.Errorf("%d levels: %+v", levels, f)
+			}
+		}
 	}
 }
