@@ -228,7 +228,7 @@ func (p part) trains(name string, d tensor.DType) bool {
 	switch p.class {
 	case "RandomFourierFeatures":
 		return name == "kernel_scale"
-	case "BatchNormalization", "SyncBatchNormalization": // with renorm of Keras 2 has more statistics
+	case "BatchNormalization", "SyncBatchNormalization": // renorm of Keras 2 has more statistics
 		return name == "gamma" || name == "beta"
 	}
 	return p.quantization() == "float8" || !strings.HasSuffix(name, "_scale") && !strings.HasSuffix(name, "_zero")
