@@ -360,9 +360,29 @@ func (a *attacher) lists(m *layers.ModelConfig, layers []legacyLayer, trainable 
 	for _, l := range layers {
 		byName[l.name] = l.vars
 	}
+	nameUnnamed(m, layers)
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		a.listed(l, byName[l.Name], trainable)
+	}
+}
+
+// nameUnnamed gives the layers without a name those of the list, in order, that no other layer has.
+func nameUnnamed(m *layers.ModelConfig, list []legacyLayer) {
+	named := map[string]bool{}
+	var unnamed []*layers.LayerConfig
+	for i := range m.Layers {
+		if l := &m.Layers[i]; l.Unnamed {
+			unnamed = append(unnamed, l)
+		} else {
+			named[l.Name] = true
+		}
+	}
+	list = slices.DeleteFunc(slices.Clone(list), func(l legacyLayer) bool { return named[l.name] })
+	for i, l := range unnamed {
+		if len(list) == len(unnamed) && m.Sequential() {
+			l.Name = list[i].name
+		}
 	}
 }
 

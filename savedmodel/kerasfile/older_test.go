@@ -63,3 +63,25 @@ func TestVariablesThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+// TestUnnamedLayers holds that the layers of a stack that have no name in the configuration get
+// those of the list that no other layer has, and so their variables; none where the list has more.
+func TestUnnamedLayers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ list, want []string }{
+		{[]string{"a", "d", "b"}, []string{"a", "d", "b"}},
+		{[]string{"a", "d", "b", "c"}, []string{"own", "d", "own_1"}},
+	} {
+		m := &layers.ModelConfig{Layers: []layers.LayerConfig{{Name: "own", Unnamed: true}, {Name: "d"}, {Name: "own_1", Unnamed: true}}}
+		var list []legacyLayer
+		for _, name := range c.list {
+			list = append(list, legacyLayer{name: name})
+		}
+		nameUnnamed(m, list)
+		for i, want := range c.want {
+			if m.Layers[i].Name != want {
+				t.Errorf("of the list %v layer %d is called %s, want %s", c.list, i, m.Layers[i].Name, want)
+			}
+		}
+	}
+}
