@@ -95,9 +95,13 @@ func TestXLAOn(t *testing.T) {
 // uncompiled, by sequences too: XLA does not always say how long these are. Lookups are not
 // compiled with them.
 func TestXLALengths(t *testing.T) {
-	for _, model := range []string{
+	models := []string{
 		"testdata/sequences", "../testdata/models/k3_seed/model", "../testdata/models/k2_stacked/model", "../testdata/models/k3_masked/model", "../testdata/models/k2_gru/model",
-	} {
+	}
+	if underRace {
+		models = models[:2]
+	}
+	for _, model := range models {
 		_, plain := loadXLADir(t, model, Options{})
 		s, f := loadXLADir(t, model, Options{XLA: XLAOn, XLAShapes: 6})
 		for n := 1; n <= 15; n++ {

@@ -76,6 +76,15 @@ race_packages() { "$go" list ./... | grep -v /scripts; }
 # pinned prints the version of libtensorflow that the project is developed with.
 pinned() { sed -En 's/.*version=\$\{TF:-([0-9.]+)\}$/\1/p' scripts/libtensorflow.sh; }
 
+# beam checks the module for Apache Beam, its pipelines on Prism.
+beam() {
+  pushd beam >/dev/null || exit
+  other 'go mod tidy of beam' "$go" mod tidy -diff
+  other 'go vet of beam' "$go" vet ./...
+  tests 'go test of beam' ./...
+  popd >/dev/null || exit
+}
+
 # everything is what does not need doing for another version.
 everything() {
   other 'gofumpt' formatted
@@ -89,7 +98,8 @@ everything() {
   other 'govulncheck' vulnerabilities
   mapfile -t packages < <(race_packages)
   tests 'go test -race' -race -short "${packages[@]}"
-  other 'every fuzz target for 8 s' env FUZZ= FUZZTIME=8s scripts/fuzz.sh
+  beam
+  other 'every fuzz target for 6 s' env FUZZ= FUZZTIME=6s scripts/fuzz.sh
 }
 
 # set_up gets libtensorflow and puts cgo's variables into the environment.

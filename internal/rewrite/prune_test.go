@@ -70,9 +70,13 @@ func FuzzPruned(f *testing.F) {
 // The graph of a model is written the same each time, with all that is added to it.
 func TestWrittenTheSame(t *testing.T) {
 	t.Parallel()
+	times := 40 // an order of two in a map is the usual one seven times of eight
+	if testing.Short() {
+		times = 2
+	}
 	for _, name := range []string{"k3_tfsave", "k3_masked", "k3_wide_deep", "k2_stacked", "mod_control_flow"} {
 		var first []byte
-		for i := range 40 { // an order of two in a map is the usual one seven times of eight
+		for i := range times {
 			data, err := Reduced(modeltest.Open(t, name).MetaGraphs[0], Reduction{Lookups: true, Exact: true, Compiled: true})
 			if err != nil {
 				t.Fatal(err)
