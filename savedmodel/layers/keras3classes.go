@@ -207,14 +207,14 @@ func (l *layerCalls) holdsDirections() bool {
 	return true
 }
 
-// doubtClass makes a class uncertain if the layer's name, given by the user, does not confirm it.
+// doubtClass makes a class uncertain where the layer's name is no default of a class of Keras. A
+// subclass of a layer of Keras leaves what that layer does, called "causal_conv1d" or otherwise.
 func (k *keras3) doubtClass(l *layerCalls) {
 	if !l.direct() && !isModel(l.class) {
 		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)), false
 		return
 	}
-	certain := slices.Contains(plainClasses, l.class) || isRecurrent(l.class) || l.class == "Bidirectional" || l.class == "MultiHeadAttention"
-	if !kerasnames.IsDefault(l.name) && (len(l.vars) == 0 || !certain) && l.class != scopes.OperationClass {
+	if !kerasnames.IsDefault(l.name) && l.class != scopes.OperationClass {
 		l.sure = false
 	}
 }

@@ -1621,3 +1621,24 @@ def twice_in_turn(keras):
     i = keras.Input((3,))
     d = L.Dense(3, name="shared")
     return keras.Model(i, L.Dense(1)(d(d(i))))
+
+
+@model()
+def subclasses(keras):
+    L = keras.layers
+
+    class CausalConv1D(L.Conv1D):
+        def __init__(self, *args, **kw):
+            super().__init__(*args, padding="causal", **kw)
+
+    class TokenEmbedding(L.Embedding):
+        pass
+
+    class FrozenBatchNormalization(L.BatchNormalization):
+        def call(self, x):
+            return super().call(x, training=False)
+
+    i = keras.Input((6,), dtype="int32")
+    x = CausalConv1D(4, 3)(TokenEmbedding(10, 3, name="tokens")(i))
+    x = FrozenBatchNormalization()(CausalConv1D(4, 2, name="block_1_conv")(x))
+    return keras.Model(i, L.Dense(1)(x))
