@@ -114,7 +114,11 @@ func TestFatal(t *testing.T) {
 			text := string(said)
 			_, line, _ := strings.Cut(text, "tfrun: error: Go's runtime has ended the process: ")
 			line, _, _ = strings.Cut(line, "\n")
-			if code := cmd.ProcessState.ExitCode(); code != 5 || !strings.Contains(line, want) || strings.Contains(text, "goroutine ") != (stacks != "") {
+			code := cmd.ProcessState.ExitCode()
+			if name == "no memory" && code == 5 && strings.HasSuffix(text, "\ntfrun: error: SIGABRT has ended the process; it may lack memory or threads: see ulimit -a\n") {
+				continue // C had none for a thread before Go had none
+			}
+			if code != 5 || !strings.Contains(line, want) || strings.Contains(text, "goroutine ") != (stacks != "") {
 				t.Errorf("%s, stacks %q: exit code %d, %v, %q: %s", name, stacks, code, err, line, text[:min(len(text), 2000)])
 			}
 		}

@@ -27,6 +27,7 @@ package tf
 // static volatile sig_atomic_t dying;
 // static uintptr_t begin, end; // of the program's code, see find_own
 // static volatile int watched;  // watch_go sees when Go ends the process
+// static volatile int finished; // Go has said all that it says then
 // enum { size = 16 << 10 };
 // static char recent[size]; // what was printed last, up to a NUL
 // static void *recently(void) { return recent; }
@@ -62,23 +63,27 @@ package tf
 //   say(words, sizeof words / sizeof *words);
 // }
 //
-// static char line[512], why[512] = "it did not say why";
-// static size_t length; // of line
+// // heard is what one pipe said: the line that has begun, and the last one in which Go's runtime
+// // says why it ends the process.
+// static struct heard {
+//   char line[512], why[512];
+//   size_t length; // of line
+// } from_crash, from_printed;
 //
-// // hear looks in what was printed for a line in which Go's runtime says why it ends the process.
-// static void hear(const char *text, size_t n) {
+// // hear looks in what came from a pipe for such a line.
+// static void hear(struct heard *h, const char *text, size_t n) {
 //   static const char *const marks[] = {"fatal error: ", "panic: ", "SIG"};
 //   for (size_t i = 0; i < n; i++) {
 //     if (text[i] != '\n') {
 //       char c = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
-//       if (length + 1 < sizeof line) line[length++] = c;
+//       if (h->length + 1 < sizeof h->line) h->line[h->length++] = c;
 //       continue;
 //     }
-//     line[length] = 0;
-//     length = 0;
+//     h->line[h->length] = 0;
+//     h->length = 0;
 //     for (size_t m = 0; m < sizeof marks / sizeof *marks; m++) {
-//       if (strncmp(line, marks[m], strlen(marks[m])) == 0) {
-//         strcpy(why, m == 0 ? line + strlen(marks[m]) : line);
+//       if (strncmp(h->line, marks[m], strlen(marks[m])) == 0) {
+//         strcpy(h->why, m == 0 ? h->line + strlen(marks[m]) : h->line);
 //       }
 //     }
 //   }
@@ -87,24 +92,37 @@ package tf
 // // watch_go waits until Go's runtime writes to the pipe crash, which it does when it ends the
 // // process, where no other code of Go's runs any more. What it has said and says comes from the
 // // pipe printed: watch_go passes it on, with stacks, says in one line why the process ends, and
-// // ends it.
+// // ends it. A panic is heard from crash: of what is printed the program may have taken a piece
+// // before it stopped. A fatal error is only printed, before it stops.
 // static void watch_go(int crash, int printed, int stacks) {
 //   char some[4096];
 //   watched = 1;
 //   while (read(crash, some, 1) < 0 && errno == EINTR) {
 //   }
+//   hear(&from_crash, some, 1);
 //   struct pollfd more[] = {{crash, POLLIN, 0}, {printed, POLLIN, 0}};
-//   hear(recent, strlen(recent));
-//   while (poll(more, 2, 200) > 0) {
+//   hear(&from_printed, recent, strlen(recent));
+//   for (int idle = 0; idle < 20;) {
+//     if (poll(more, 2, 100) <= 0) {
+//       if (finished) break;
+//       idle++;
+//       continue;
+//     }
 //     ssize_t got = 0;
-//     if (more[0].revents != 0) got = read(crash, some, sizeof some);
+//     if (more[0].revents != 0) {
+//       got = read(crash, some, sizeof some);
+//       hear(&from_crash, some, got > 0 ? got : 0);
+//     }
 //     if (more[1].revents != 0) {
 //       got = read(printed, some, sizeof some);
-//       hear(some, got > 0 ? got : 0);
+//       hear(&from_printed, some, got > 0 ? got : 0);
 //       if (stacks && got > 0) got = write(errors, some, got);
 //     }
 //     if (got <= 0) break;
 //   }
+//   const char *why = from_printed.why;
+//   if (strncmp(from_crash.why, "panic: ", 7) == 0 || why[0] == 0) why = from_crash.why;
+//   if (why[0] == 0) why = "it did not say why";
 //   int lacks = strstr(why, "memory") != NULL || strstr(why, "newosproc") != NULL;
 //   const char *const words[] = {
 //     "tfrun: error: Go's runtime has ended the process: ", why,
@@ -141,7 +159,8 @@ package tf
 // static void die(int sig, siginfo_t *info, void *context) {
 //   if (own(at(context))) {
 //     if (watched && sig == SIGABRT && info->si_code == SI_TKILL) {
-//       for (;;) pause(); // it is the last thing that Go does, and watch_go ends the process
+//       finished = 1; // it is the last thing that Go does, and watch_go ends the process
+//       for (;;) pause();
 //     }
 //     for (size_t i = 0; i < count; i++) {
 //       if (fatal[i] == sig && (before[i].sa_flags & SA_SIGINFO)) {
