@@ -12,7 +12,7 @@ have no order, and which of them come together may change from run to run, so a 
 that it gets alone: `--batching exact`, unless flags say otherwise.
 
 The second reads and writes files in tfrun itself, a shard in each task. Rows do not pass through
-Spark, which takes eight times as long for them as a small model does.
+Spark, which takes several times as long for them as a small model does.
 
 The model is a folder that every executor has under the same path, or an address of a store
 ("s3://bucket/model"), and the package with a libtensorflow is installed on each: tfrun[cpu,spark].
