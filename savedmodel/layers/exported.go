@@ -41,6 +41,7 @@ func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 	k.nameModel()
 	k.collect()
 	k.assignVariables()
+	k.addUncalled()
 	k.classify()
 	k.adoptVariables()
 	k.findHidden()

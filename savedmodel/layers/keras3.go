@@ -60,8 +60,10 @@ type layerCalls struct {
 	class string
 	sure  bool // the class is certain
 	op    bool
-	calls []*scopes.Call
-	vars  []*savedmodel.Variable
+	// uncalled: nothing shows of the layer but its variables, see [keras3.addUncalled].
+	uncalled bool
+	calls    []*scopes.Call
+	vars     []*savedmodel.Variable
 	// shares are the layers around a nested model whose variables the nested model reads.
 	shares []*layerCalls
 	notes  []guess

@@ -27,7 +27,7 @@ func (k *keras3) classify() {
 		k.orderModelOutputs(l)
 		l.orderScores()
 		k.readByOwn(l)
-		if l.sure || !l.custom() {
+		if l.sure || !l.custom() || l.uncalled {
 			continue
 		}
 		key := l.fingerprint()

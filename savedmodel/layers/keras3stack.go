@@ -45,7 +45,7 @@ func (k *keras3) stackRows() {
 			continue // not a layer of the model itself
 		}
 		r := k.row(l)
-		if !r.Output.known() {
+		if !r.Output.known() && !l.uncalled {
 			r.Output = oneShape(prev)
 		}
 		if len(r.Output.Shapes) > 0 {
@@ -125,7 +125,16 @@ func (k *keras3) customModelShape(r *Layer) {
 		r.guess("output_shape", "in a model of one's own class, Keras prints no shape for a layer that has nothing to build; here it is "+r.info.shape.String())
 		return
 	}
+	doubtFirstBatch(r)
+}
+
+// doubtFirstBatch marks the shape of a layer, and those of layers within, which Keras may print for
+// inputs of their own.
+func doubtFirstBatch(r *Layer) {
 	r.guess("output_shape", "in a model of one's own class, Keras prints the batch size of the first call, which the files do not hold")
+	for _, inner := range r.Layers {
+		doubtFirstBatch(inner)
+	}
 }
 
 // forgetsShapes reports whether a model was written by a release of Keras whose layers remember no

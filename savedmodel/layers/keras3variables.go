@@ -156,6 +156,14 @@ func (k *keras3) adoptVariables() {
 		k.adopt(k.weights[i:end], k.mayOwn(i, end))
 		i = end
 	}
+	if k.holdsLayers() || !slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return l.uncalled }) {
+		return
+	}
+	for _, l := range k.layers { // what looks like a layer that is not called may be within another
+		if !l.uncalled && l.mayHoldUnread() {
+			l.notes = append(l.notes, guess{"params", whyUnread}, guess{"trainable_params", whyUnread})
+		}
+	}
 }
 
 // mayOwn returns the layers to which the weights from start to end may belong, which nothing reads:

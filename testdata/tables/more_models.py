@@ -1642,3 +1642,24 @@ def subclasses(keras):
     x = CausalConv1D(4, 3)(TokenEmbedding(10, 3, name="tokens")(i))
     x = FrozenBatchNormalization()(CausalConv1D(4, 2, name="block_1_conv")(x))
     return keras.Model(i, L.Dense(1)(x))
+
+
+@model()
+def uncalled(keras):
+    L = keras.layers
+
+    class Distiller(keras.Model):
+        def __init__(self):
+            super().__init__()
+            i = keras.Input((4,))
+            self.teacher = keras.Model(i, L.Dense(2)(L.Dense(8)(i)), name="teacher")
+            self.student = L.Dense(2)
+            self.aux = L.Dense(6)
+            self.aux.build((None, 4))
+
+        def call(self, x):
+            return self.student(x)
+
+    m = Distiller()
+    m(np.zeros((2, 4), np.float32))
+    return m

@@ -1,0 +1,105 @@
+package layers
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
+)
+
+// addUncalled adds the layers that a model of one's own class has and never calls, such as the
+// teacher of a distilled student. Of such a layer only its variables show, and its object where the
+// files hold layers. Models of Keras' own classes call all their layers.
+func (k *keras3) addUncalled() {
+	if k.mg.Framework == savedmodel.Keras2 {
+		if keras2Model.MatchString(k.table.ModelName) || k.holdsLayers() && k.rootKind() != modelObject {
+			return
+		}
+	} else if !k.ownClass() {
+		return
+	}
+	if !k.holdsLayers() {
+		for _, v := range k.weights {
+			if name := k.layerOf(v); k.owner[v] == nil && name != "" && (k.byName[name] == nil || k.byName[name].uncalled) {
+				k.addVariable(name, v)
+			}
+		}
+		return
+	}
+	objects, _ := k.layerObjects()
+	for _, o := range objects {
+		if o.id < 0 || o.owner != nil {
+			continue
+		}
+		vars := k.variablesBelow(o.id)
+		name := o.name
+		if name == "" && len(vars) > 0 {
+			name = k.nameAbove(o.id, vars)
+		}
+		if name == "" || k.byName[name] != nil {
+			continue
+		}
+		for _, v := range vars {
+			k.addVariable(name, v)
+		}
+	}
+}
+
+// nameAbove returns the name of a layer by its variables' paths: the first part that they share, or
+// else, as of a Functional, whose name is in none of them, the attribute of the model that it is.
+func (k *keras3) nameAbove(id int, vars []*savedmodel.Variable) string {
+	name := k.layerOf(vars[0])
+	if name == "" || slices.ContainsFunc(vars, func(v *savedmodel.Variable) bool { return k.layerOf(v) != name }) {
+		for _, c := range k.objs.Nodes[0].GetChildren() {
+			// "layer-1" is Keras 2's, beside the attribute
+			if attribute := c.GetLocalName(); int(c.GetNodeId()) == id && !strings.Contains(attribute, "-") {
+				return attribute
+			}
+		}
+	}
+	return name
+}
+
+// addVariable gives a variable to the layer of a name that is never called, and makes the layer
+// with its first one.
+func (k *keras3) addVariable(name string, v *savedmodel.Variable) {
+	l := k.byName[name]
+	if l == nil {
+		l = &layerCalls{name: name, uncalled: true, calls: []*scopes.Call{{Raw: name, Name: name, Phantom: true}}}
+		for _, field := range []string{"name", "class", "output_shape", "connected_to", "order"} {
+			l.notes = append(l.notes, guess{field, whyUncalled})
+		}
+		if !k.holdsLayers() {
+			l.notes = append(l.notes, guess{"params", whyUncalled}, guess{"trainable_params", whyUncalled})
+		}
+		k.byName[name] = l
+		k.layers = append(k.layers, l)
+	}
+	l.vars = append(l.vars, v)
+	k.owner[v] = l
+}
+
+// variablesBelow lists the model's weights below an object that no layer owns, in their order.
+func (k *keras3) variablesBelow(id int) []*savedmodel.Variable {
+	below := map[*savedmodel.Variable]bool{}
+	seen := map[int]bool{id: true}
+	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
+		if v := k.objs.Variables[todo[0]]; v != nil {
+			below[v] = true
+		}
+		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
+			if next := int(c.GetNodeId()); !seen[next] {
+				seen[next] = true
+				todo = append(todo, next)
+			}
+		}
+	}
+	var vars []*savedmodel.Variable
+	for _, v := range k.weights {
+		if below[v] && k.owner[v] == nil {
+			vars = append(vars, v)
+		}
+	}
+	return vars
+}
