@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/tfrun/tfrun/internal/shape"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -141,10 +142,21 @@ func (s *step) compute(now []tensor.Shape, env map[tensorKey]tensor.Shape, fromG
 	}
 }
 
-// Takers returns the class of the layer that takes each input of the table's signature, as far as
-// it is known.
-func (t *Table) Takers() map[string]string {
-	takers := map[string]string{}
+// Taker is the layer that takes an input, as far as it is known.
+type Taker struct {
+	Class         string
+	ChannelsFirst bool // it takes the channels before the axes of space
+}
+
+// Axis returns what dimension i of an input of the given rank means to the layer: "batch", "time",
+// "height", "width", "depth" or "channels", or "axis2" where nothing tells more.
+func (t Taker) Axis(rank, i int) string {
+	return kerasnames.Axis(rank, i, t.Class, t.ChannelsFirst)
+}
+
+// Takers returns the layer that takes each input of the table's signature, as far as it is known.
+func (t *Table) Takers() map[string]Taker {
+	takers := map[string]Taker{}
 	inputs := map[tensorKey]string{}
 	for _, st := range t.steps {
 		if len(st.out) == 0 {
@@ -155,12 +167,17 @@ func (t *Table) Takers() map[string]string {
 			continue
 		}
 		for _, key := range st.in {
-			if input, ok := inputs[key]; ok && takers[input] == "" {
-				if slices.Contains(rules.Elementwise, st.class) {
-					inputs[st.out[0]] = input // look through to the next
-				} else {
-					takers[input] = st.class
-				}
+			input, ok := inputs[key]
+			switch {
+			case !ok:
+			case takers[input].Class != "":
+				taker := takers[input]
+				taker.ChannelsFirst = taker.ChannelsFirst || channelsFirst(st.config)
+				takers[input] = taker
+			case slices.Contains(rules.Elementwise, st.class):
+				inputs[st.out[0]] = input // look through to the next
+			default:
+				takers[input] = Taker{st.class, channelsFirst(st.config)}
 			}
 		}
 	}

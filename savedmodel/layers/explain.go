@@ -3,19 +3,28 @@ package layers
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
-	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/rules"
 	"github.com/tfrun/tfrun/tensor"
 )
 
 // explainer writes the reasons for the sizes in a layer table.
 type explainer struct {
-	by        string                 // what leaves axes open: "the signature"
-	otherwise string                 // where nothing explains a size: ": as the graph has it"
-	axes      map[tensorKey][]string // the names of the open axes of each tensor
-	steps     map[*Layer]*step       // the last call of each layer
+	by        string                   // what leaves axes open: "the signature"
+	otherwise string                   // where nothing explains a size: ": as the graph has it"
+	axes      map[tensorKey][]openAxis // of each tensor
+	steps     map[*Layer]*step         // the last call of each layer
+	probe     *probe
+}
+
+// openAxis is what is known of an axis of a tensor whose size is open.
+type openAxis struct {
+	// name is that of the inputs' axis that it is, which layers may have made longer or shorter.
+	name string
+	// from are the names of the inputs' axes that its size comes from, where it is none of them.
+	from []string
 }
 
 // What leaves sizes open: of a SavedModel, and of a model in one of Keras' own files.
@@ -26,22 +35,12 @@ const (
 
 // explain fills in why each size is what it is. by is what leaves sizes open.
 func (t *Table) explain(by string) {
-	e := &explainer{by: by, otherwise: ": as the graph has it", axes: map[tensorKey][]string{}, steps: map[*Layer]*step{}}
+	e := &explainer{by: by, otherwise: ": as the graph has it", axes: map[tensorKey][]openAxis{}, steps: map[*Layer]*step{}}
 	if by != theSignature {
 		e.otherwise = ": as the file has it"
 	}
-	takers := map[string]string{}
-	inputs := map[tensorKey]string{}
-	for _, st := range t.steps {
-		if st.input != "" && len(st.out) > 0 {
-			inputs[st.out[0]] = st.input
-		}
-		for _, key := range st.in {
-			if name := inputs[key]; name != "" && takers[name] == "" {
-				takers[name] = st.class
-			}
-		}
-	}
+	takers := t.Takers()
+	e.probe = t.probe(takers)
 	for _, st := range t.steps {
 		e.nameAxes(st, takers)
 		if st.layer != nil {
@@ -53,48 +52,136 @@ func (t *Table) explain(by string) {
 	}
 }
 
-// nameAxes gives the open axes of a call's outputs the names of the inputs' axes that they come
-// from.
-func (e *explainer) nameAxes(st *step, takers map[string]string) {
+// probe is what the shapes of all tensors become for inputs whose open axes have sizes of their
+// own: what layers do to an axis shows in them.
+type probe struct {
+	t       *Table
+	inputs  map[string]tensor.Shape
+	names   map[string][]string // of the inputs' open axes, "" for a fixed one
+	env     map[tensorKey]tensor.Shape
+	changed map[string]map[tensorKey]tensor.Shape // the same with another size for one name
+}
+
+// probeSize is what strides and most factors divide; sizes are odd multiples of it.
+const probeSize = 840
+
+// probe computes the shapes of all tensors. It holds none where no axis but the batch is open.
+func (t *Table) probe(takers map[string]Taker) *probe {
+	p := &probe{t: t, inputs: map[string]tensor.Shape{}, names: map[string][]string{}, changed: map[string]map[tensorKey]tensor.Shape{}}
+	sizes := map[string]int64{}
+	open := false
+	for _, st := range t.steps {
+		if st.input == "" || len(st.shapes) == 0 || !st.shapes[0].Ranked() {
+			continue
+		}
+		dims := slices.Clone(st.shapes[0].Dims())
+		names := make([]string, len(dims))
+		for d, n := range dims {
+			if n != tensor.Unknown {
+				continue
+			}
+			names[d] = takers[st.input].Axis(len(dims), d)
+			if sizes[names[d]] == 0 {
+				sizes[names[d]] = probeSize * int64(11+2*len(sizes))
+			}
+			dims[d], open = sizes[names[d]], open || d > 0
+		}
+		p.inputs[st.input], p.names[st.input] = tensor.MakeShape(dims...), names
+	}
+	if open {
+		_, p.env = t.run(p.inputs)
+	}
+	return p
+}
+
+// follows returns those of the names of inputs' axes of which size d of a tensor depends.
+func (p *probe) follows(names []string, key tensorKey, d int) []string {
+	var found []string
+	for _, name := range names {
+		if p.changed[name] == nil {
+			inputs := map[string]tensor.Shape{}
+			for input, s := range p.inputs {
+				dims := slices.Clone(s.Dims())
+				for i, other := range p.names[input] {
+					if other == name {
+						dims[i] += 40 * probeSize
+					}
+				}
+				inputs[input] = tensor.MakeShape(dims...)
+			}
+			_, p.changed[name] = p.t.run(inputs)
+		}
+		if s := p.changed[name][key]; s.Rank() > d && s.Dim(d) != p.env[key].Dim(d) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// nameAxes finds what the open axes of a call's outputs are.
+func (e *explainer) nameAxes(st *step, takers map[string]Taker) {
 	for i, key := range st.out {
 		if i >= len(st.shapes) {
 			break
 		}
+		if st.inner && e.axes[key] != nil {
+			continue // the steps before have named them
+		}
 		s := st.shapes[i]
-		names := make([]string, max(s.Rank(), 0))
-		for d := range names {
-			switch {
+		axes := make([]openAxis, max(s.Rank(), 0))
+		for d := range axes {
+			switch at := e.probe.env[key]; {
 			case s.Dim(d) != tensor.Unknown:
 			case st.input != "":
-				names[d] = kerasnames.Axis(s.Rank(), d, takers[st.input])
+				axes[d].name = takers[st.input].Axis(s.Rank(), d)
 			case d == 0:
-				names[d] = "batch"
-			default:
-				names[d] = e.axisBefore(st, s.Rank(), d)
+				axes[d].name = "batch"
+			case at.Rank() == s.Rank() && at.Dim(d) != tensor.Unknown:
+				axes[d] = e.axisBefore(st, key, d)
 			}
 		}
-		e.axes[key] = names
+		e.axes[key] = axes
 	}
 }
 
-// axisBefore returns the name of the inputs' axis that an open axis comes from, or "".
-func (e *explainer) axisBefore(st *step, rank, d int) string {
-	var others []string
-	for _, key := range st.in {
-		names := e.axes[key]
-		if len(names) == rank && names[d] != "" {
-			return names[d]
-		}
-		for i, name := range names {
-			if i > 0 && name != "" && !slices.Contains(others, name) {
-				others = append(others, name)
+// axisBefore returns what open axis d of a call's output is, by the size that it has in the probe:
+// the axis of an input in the same place, any other axis of this size, the axis in the same place
+// of which a window makes another size, or one whose size follows from those of the inputs.
+func (e *explainer) axisBefore(st *step, key tensorKey, d int) openAxis {
+	out := e.probe.env[key]
+	var names []string
+	var same openAxis
+	for _, in := range st.in {
+		axes, sizes := e.axes[in], e.probe.env[in]
+		for i, axis := range axes {
+			if sizes.Rank() != len(axes) || axis.name == "" && axis.from == nil {
+				continue
+			}
+			switch {
+			case sizes.Dim(i) != out.Dim(d):
+			case i == d && len(axes) == out.Rank():
+				return axis
+			case same.name == "" && same.from == nil:
+				same = axis
+			}
+			for _, name := range append(slices.Clone(axis.from), axis.name) {
+				if i > 0 && name != "" && !slices.Contains(names, name) {
+					names = append(names, name)
+				}
 			}
 		}
 	}
-	if len(others) == 1 {
-		return others[0]
+	if same.name != "" || same.from != nil {
+		return same
 	}
-	return ""
+	if len(st.in) > 0 {
+		rule := spatialRule(&Layer{Class: st.class, info: layerInfo{config: st.config}}, d)
+		axes, sizes := e.axes[st.in[0]], e.probe.env[st.in[0]]
+		if rule != nil && len(axes) == out.Rank() && sizes.Rank() == out.Rank() && rule.size(sizes.Dim(d)) == out.Dim(d) {
+			return axes[d]
+		}
+	}
+	return openAxis{from: e.probe.follows(names, key, d)}
 }
 
 // layer writes the reasons of one row, and of the rows below it.
@@ -150,8 +237,11 @@ func (e *explainer) dim(l *Layer, st *step, s tensor.Shape, i, d int) string {
 		return e.open(l, st, i, d)
 	}
 	size := words.Thousands(s.Dim(d))
-	if i == 1 && givesScores[l.Class] && s.Rank() >= 3 {
+	if i == 1 && givesScores[l.Class] && s.Rank() >= 3 && d > 0 {
 		return size + scoreAxis(s.Rank(), d)
+	}
+	if i > 0 && l.Class == "Bidirectional" && d == s.Rank()-1 && l.info.config.Has("merge_mode") {
+		return size + ": the units of one direction, whose state it is"
 	}
 	if reason := e.known(l, s, d); reason != "" {
 		return size + reason
@@ -175,35 +265,48 @@ func scoreAxis(rank, d int) string {
 
 // open explains a size that is not known.
 func (e *explainer) open(l *Layer, st *step, i, d int) string {
-	name := ""
+	var axis openAxis
 	if st != nil && i < len(st.out) {
-		if names := e.axes[st.out[i]]; d < len(names) {
-			name = names[d]
+		if axes := e.axes[st.out[i]]; d < len(axes) {
+			axis = axes[d]
 		}
 	}
 	switch {
 	case d == 0:
 		return "None: the batch axis, left open by " + e.by
-	case name == "" && l.Class == "EinsumDense" && leavesOpen(l, d):
+	case axis.name == "" && l.Class == "EinsumDense" && leavesOpen(l, d):
 		return "None: the layer's output_shape leaves it open, and Keras prints that"
-	case name == "" && len(l.info.in) == 1 && l.info.in[0].Rank() > d && l.info.in[0].Dim(d) == tensor.Unknown &&
+	case axis.from != nil:
+		return "None: its size follows from the " + strings.Join(axis.from, " and ") + " " + axisWord(len(axis.from)) + ", left open by " + e.by
+	case axis.name == "" && len(l.info.in) == 1 && l.info.in[0].Rank() > d && l.info.in[0].Dim(d) == tensor.Unknown &&
 		(l.Class == "Dense" || slices.Contains(rules.Elementwise, l.Class)):
 		return "None: as in the input"
-	case name == "":
+	case axis.name == "":
 		return "None: not known before the model runs"
 	case l.Class == "InputLayer":
-		return "None: the " + name + " axis, left open by " + e.by
+		return "None: the " + axis.name + " axis, left open by " + e.by
 	}
-	if how := e.openRule(l, d); how != "" {
-		return "None: the " + name + " axis, left open by " + e.by + "; of n places it makes " + how
+	if how := e.openRule(l, st, i, d); how != "" {
+		return "None: the " + axis.name + " axis, left open by " + e.by + "; of n places it makes " + how
 	}
-	return "None: the " + name + " axis, left open by " + e.by
+	return "None: the " + axis.name + " axis, left open by " + e.by
+}
+
+func axisWord(n int) string {
+	if n == 1 {
+		return "axis"
+	}
+	return "axes"
 }
 
 // openRule says what a layer does to an axis whose size is not known.
-func (e *explainer) openRule(l *Layer, d int) string {
+func (e *explainer) openRule(l *Layer, st *step, i, d int) string {
 	rule := spatialRule(l, d)
-	if rule == nil || len(l.info.in) == 0 || rule.keeps() {
+	if rule == nil || rule.keeps() || len(st.in) == 0 {
+		return ""
+	}
+	before, after := e.probe.env[st.in[0]], e.probe.env[st.out[i]]
+	if before.Rank() != after.Rank() || rule.size(before.Dim(d)) != after.Dim(d) {
 		return ""
 	}
 	return rule.text("n")
@@ -236,25 +339,39 @@ func (e *explainer) known(l *Layer, s tensor.Shape, d int) string {
 	switch {
 	case l.Class == "InputLayer":
 		return ": fixed by the model's input"
-	case in.Rank() == s.Rank() && in.Dim(d) == s.Dim(d):
+	case d > 0 && len(l.Layers) > 0:
+		if text := e.fromInside(l, s, d); text != "" {
+			return text
+		}
+	}
+	if sameAxis := in.Rank() == s.Rank() || d == 0 || l.Class == "Embedding"; sameAxis && d < in.Rank() && in.Dim(d) == s.Dim(d) {
 		return ": as in the input"
-	case len(l.Layers) > 0:
-		return e.fromInside(l, s, d)
 	}
 	return ""
 }
 
-// fromInside explains a nested model's size by its last layer.
+// fromInside explains a nested model's size by its last layer that gives it. Of several results it
+// does not show which layers give them, unless one alone has a size.
 func (e *explainer) fromInside(l *Layer, s tensor.Shape, d int) string {
+	var giver *Layer
 	for _, inner := range slices.Backward(l.Layers) {
-		if t := inner.Output.First(); t.Rank() == s.Rank() && t.Dim(d) == s.Dim(d) {
-			if isModel(l.Class) {
-				return fmt.Sprintf(": what %q gives, a layer of this model", inner.Name)
+		for _, t := range inner.shapes() {
+			switch {
+			case t.Rank() != s.Rank() || t.Dim(d) != s.Dim(d) || giver == inner:
+			case giver == nil:
+				giver = inner
+			case len(l.shapes()) > 1:
+				return ": what a layer within gives"
 			}
-			return fmt.Sprintf(": as %q gives it, a layer within", inner.Name)
 		}
 	}
-	return ""
+	switch {
+	case giver == nil:
+		return ""
+	case isModel(l.Class):
+		return fmt.Sprintf(": what %q gives, a layer of this model", giver.Name)
+	}
+	return fmt.Sprintf(": as %q gives it, a layer within", giver.Name)
 }
 
 // timeGone says why a recurrent layer's output has no time axis.
@@ -273,6 +390,9 @@ func timeGone(l *Layer) string {
 	return ""
 }
 
+// ofEachStep says of one step what a reason says of a row, or of the input.
+var ofEachStep = strings.NewReplacer("all axes but the batch,", "all axes but the batch and the steps,", "in each row", "in each step", "of the input", "of each step")
+
 // timeDistributed explains a size by the rules of the layer that is applied to each step, where its
 // class is known.
 func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last bool) string {
@@ -282,7 +402,7 @@ func (e *explainer) timeDistributed(l *Layer, in, out tensor.Shape, d int, last 
 	class, inner := l.info.config.Layer("layer")
 	if class != "" && class != "TimeDistributed" && d > 1 && in.Rank() > 2 && out.Rank() > 2 {
 		row := &Layer{Class: class, Weights: l.Weights, info: layerInfo{config: inner, in: []tensor.Shape{tensor.MakeShape(slices.Delete(in.Dims(), 1, 2)...)}}}
-		return e.known(row, tensor.MakeShape(slices.Delete(out.Dims(), 1, 2)...), d-1)
+		return ofEachStep.Replace(e.known(row, tensor.MakeShape(slices.Delete(out.Dims(), 1, 2)...), d-1))
 	}
 	if last && find(l.Weights, "kernel") != nil {
 		return ": the units or filters of the layer that is applied to each step"

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/words"
@@ -22,6 +23,27 @@ func lastIs(text string) dimExplainer {
 	}
 }
 
+// channelsFirst reports whether a layer takes the channels before the axes of space.
+func channelsFirst(c rules.Config) bool { return c.Str("data_format") == "channels_first" }
+
+// channelAxis returns the axis of the channels in a result of a layer of images or of sequences.
+func channelAxis(l *Layer, out tensor.Shape) int {
+	switch steps, _ := l.info.config["return_sequences"].(bool); {
+	case !channelsFirst(l.info.config) || out.Rank() == 2:
+		return out.Rank() - 1
+	case steps && strings.HasPrefix(l.Class, "ConvLSTM"):
+		return 2 // behind the axis of the steps
+	}
+	return 1
+}
+
+func filters(l *Layer, _, out tensor.Shape, d int, _ bool) string {
+	if d == channelAxis(l, out) {
+		return ": the layer's filters"
+	}
+	return ""
+}
+
 var explainers = map[string]dimExplainer{
 	"Dense":              lastIs(": the layer's units"),
 	"EinsumDense":        explainEinsum,
@@ -30,13 +52,13 @@ var explainers = map[string]dimExplainer{
 	"GRU":                lastIs(": the layer's units"),
 	"SimpleRNN":          lastIs(": the layer's units"),
 	"RNN":                lastIs(": the cell's units"),
-	"MultiHeadAttention": explainHeads,
-	"Attention":          explainAttention,
-	"AdditiveAttention":  explainAttention,
-	"Conv1D":             lastIs(": the layer's filters"), "Conv2D": lastIs(": the layer's filters"), "Conv3D": lastIs(": the layer's filters"),
-	"Conv1DTranspose": lastIs(": the layer's filters"), "Conv2DTranspose": lastIs(": the layer's filters"), "Conv3DTranspose": lastIs(": the layer's filters"),
-	"SeparableConv1D": lastIs(": the layer's filters"), "SeparableConv2D": lastIs(": the layer's filters"),
-	"ConvLSTM1D": lastIs(": the layer's filters"), "ConvLSTM2D": lastIs(": the layer's filters"), "ConvLSTM3D": lastIs(": the layer's filters"),
+	"MultiHeadAttention": explainHeads, "GroupedQueryAttention": explainHeads,
+	"Attention":         explainAttention,
+	"AdditiveAttention": explainAttention,
+	"Conv1D":            filters, "Conv2D": filters, "Conv3D": filters,
+	"Conv1DTranspose": filters, "Conv2DTranspose": filters, "Conv3DTranspose": filters,
+	"SeparableConv1D": filters, "SeparableConv2D": filters,
+	"ConvLSTM1D": filters, "ConvLSTM2D": filters, "ConvLSTM3D": filters,
 	"DepthwiseConv1D": explainDepthwise, "DepthwiseConv2D": explainDepthwise,
 	"Bidirectional": explainBidirectional,
 	"Flatten":       explainFlatten,
@@ -75,7 +97,7 @@ func explainEinsum(l *Layer, in, out tensor.Shape, d int, last bool) string {
 		}
 	}
 	switch {
-	case !ok && last:
+	case !ok && last && !slices.Contains(in.Dims(), out.Dim(d)):
 		return ": the size that the layer's kernel gives"
 	case !ok || at < 0 || at >= len(output):
 		return ""
@@ -116,15 +138,12 @@ func explainAttention(_ *Layer, _, _ tensor.Shape, d int, last bool) string {
 	return ""
 }
 
-func explainDepthwise(l *Layer, in, out tensor.Shape, _ int, last bool) string {
-	if !last || in.Rank() != out.Rank() || in.Dim(-1) <= 0 {
+func explainDepthwise(l *Layer, in, out tensor.Shape, d int, _ bool) string {
+	if d != channelAxis(l, out) || in.Rank() != out.Rank() || in.Dim(d) <= 0 || out.Dim(d)%in.Dim(d) != 0 {
 		return ""
 	}
-	if out.Dim(-1)%in.Dim(-1) != 0 {
-		return ""
-	}
-	if m := out.Dim(-1) / in.Dim(-1); m > 1 {
-		return fmt.Sprintf(" = %s channels × %d, the depth_multiplier", words.Thousands(in.Dim(-1)), m)
+	if m := out.Dim(d) / in.Dim(d); m > 1 {
+		return fmt.Sprintf(" = %s channels × %d, the depth_multiplier", words.Thousands(in.Dim(d)), m)
 	}
 	return ": a filter for each channel of the input"
 }
@@ -186,14 +205,18 @@ func explainFlatten(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
 	return " = " + words.Product(in.Drop(1).Dims()) + ": all axes but the batch, flattened"
 }
 
-func explainReshape(_ *Layer, in, out tensor.Shape, d int, _ bool) string {
+func explainReshape(l *Layer, in, out tensor.Shape, d int, _ bool) string {
 	if d == 0 {
 		return ""
 	}
-	if n, ok := in.Drop(1).NumElements(); ok && product(out.Drop(1)) == n {
-		return fmt.Sprintf(": given by target_shape; %s = %s numbers in each row, as in the input", words.Product(out.Drop(1).Dims()), words.Thousands(n))
+	given := "given by target_shape"
+	if target := l.info.config.Nums("target_shape"); d <= len(target) && target[d-1] == -1 {
+		given = "what is left, for the −1 of target_shape"
 	}
-	return ": given by target_shape"
+	if n, ok := in.Drop(1).NumElements(); ok && product(out.Drop(1)) == n {
+		return fmt.Sprintf(": %s; %s = %s numbers in each row, as in the input", given, words.Product(out.Drop(1).Dims()), words.Thousands(n))
+	}
+	return ": " + given
 }
 
 // product returns how many numbers a shape holds, -1 where that is open.
@@ -239,7 +262,7 @@ func explainConcat(l *Layer, in, out tensor.Shape, d int, _ bool) string {
 
 func explainMerge(l *Layer, _, out tensor.Shape, d int, _ bool) string {
 	for _, s := range l.info.in {
-		if s.Rank() == out.Rank() && s.Dim(d) != out.Dim(d) {
+		if s.Rank() != out.Rank() || s.Dim(d) != out.Dim(d) {
 			return ": the inputs are stretched to one size (broadcast)"
 		}
 	}
@@ -249,11 +272,15 @@ func explainMerge(l *Layer, _, out tensor.Shape, d int, _ bool) string {
 	return ""
 }
 
-func explainImage(_ *Layer, _, out tensor.Shape, d int, _ bool) string {
+func explainImage(l *Layer, _, out tensor.Shape, d int, _ bool) string {
+	height := out.Rank() - 3
+	if channelsFirst(l.info.config) {
+		height = out.Rank() - 2
+	}
 	switch d {
-	case out.Rank() - 3:
+	case height:
 		return ": the layer's height"
-	case out.Rank() - 2:
+	case height + 1:
 		return ": the layer's width"
 	}
 	return ""
@@ -263,10 +290,20 @@ func explainLookup(l *Layer, in, out tensor.Shape, d int, last bool) string {
 	if !last || in.Rank() == out.Rank() && in.Dim(d) == out.Dim(d) {
 		return ""
 	}
+	if padsVocabulary(l, out) {
+		return ": the layer's max_tokens (pad_to_max_tokens)"
+	}
 	if l.info.config.Num("num_oov_indices", 1) == 0 {
 		return ": a place for each entry of the vocabulary"
 	}
 	return ": a place for each entry of the vocabulary, and for what is not in it"
+}
+
+// padsVocabulary reports whether a layer that counts tokens gives as many places as it may have
+// tokens, whether there are so many or not.
+func padsVocabulary(l *Layer, out tensor.Shape) bool {
+	pads, _ := l.info.config["pad_to_max_tokens"].(bool)
+	return pads && l.info.config.Num("max_tokens", tensor.Unknown) == out.Dim(-1)
 }
 
 func explainText(l *Layer, _, out tensor.Shape, _ int, last bool) string {
@@ -275,6 +312,8 @@ func explainText(l *Layer, _, out tensor.Shape, _ int, last bool) string {
 		return ""
 	case length == out.Dim(-1):
 		return ": the layer's output_sequence_length"
+	case padsVocabulary(l, out):
+		return ": the layer's max_tokens (pad_to_max_tokens)"
 	case l.info.config.Has("output_mode") && l.info.config.Str("output_mode") != "int":
 		return ": a place for each token of the vocabulary, and for what is not in it"
 	}
@@ -283,9 +322,9 @@ func explainText(l *Layer, _, out tensor.Shape, _ int, last bool) string {
 
 // explainGlobal explains pooling over all of space.
 func explainGlobal(what string) dimExplainer {
-	return func(_ *Layer, in, out tensor.Shape, d int, last bool) string {
+	return func(l *Layer, in, out tensor.Shape, d int, _ bool) string {
 		switch {
-		case last && in.Rank() > 2:
+		case d == channelAxis(l, out) && in.Rank() > 2:
 			return fmt.Sprintf(": the channels; of each, the %s over all places is taken", what)
 		case d > 0 && out.Dim(d) == 1 && in.Rank() == out.Rank():
 			return fmt.Sprintf(": the %s over the axis, which is kept (keepdims)", what)

@@ -10,6 +10,8 @@ type spaceRule struct {
 	class                                   string
 	kernel, stride, dilation, before, after int64
 	padding                                 string
+	// interpolation is how an UpSampling fills places in, "" where it is not known.
+	interpolation string
 	// extra is the output_padding of a transposed convolution that has one.
 	extra *int64
 }
@@ -25,7 +27,7 @@ func spatialRule(l *Layer, d int) *spaceRule {
 	}
 	c := l.info.config
 	at := d - 1
-	if c.Str("data_format") == "channels_first" {
+	if channelsFirst(c) {
 		at = d - 2
 	}
 	if steps, _ := c["return_sequences"].(bool); steps && strings.HasPrefix(l.Class, "ConvLSTM") {
@@ -51,7 +53,7 @@ func spatialRule(l *Layer, d int) *spaceRule {
 		}
 		r.before, r.after = pairs[at][0], pairs[at][1]
 	case strings.HasPrefix(l.Class, "UpSampling"):
-		r.stride = pick("size", 2)
+		r.stride, r.interpolation = pick("size", 2), c.Str("interpolation")
 	case strings.Contains(l.Class, "Pooling"):
 		r.kernel = pick("pool_size", 2)
 		r.stride = r.kernel
@@ -138,12 +140,18 @@ func (r *spaceRule) text(n string) string {
 		return fmt.Sprintf("(%s − 1) × %d + %d + %d: %s, stride %d, %s, output_padding %d", n, r.stride, reach-r.cut(), *r.extra, kernel, r.stride, padding, *r.extra)
 	case r.one() && r.stride == 1:
 		return "kernel 1, stride 1 keep the size"
+	case r.keeps():
+		return fmt.Sprintf("%s, stride 1, and padding %q keep the size", kernel, r.padding)
 	case strings.HasPrefix(r.class, "ZeroPadding"):
 		return fmt.Sprintf("%d + %s + %d: zeros put before and behind", r.before, n, r.after)
 	case strings.HasPrefix(r.class, "Cropping"):
 		return fmt.Sprintf("%s − %d − %d: cut off before and behind", n, r.before, r.after)
 	case strings.HasPrefix(r.class, "UpSampling"):
-		return fmt.Sprintf("%s × %d: each place is repeated", n, r.stride)
+		how := "each place is repeated"
+		if r.interpolation != "" && r.interpolation != "nearest" {
+			how = fmt.Sprintf("places between are filled in (interpolation %q)", r.interpolation)
+		}
+		return fmt.Sprintf("%s × %d: %s", n, r.stride, how)
 	case strings.HasSuffix(r.class, "Transpose") && r.padding == "same":
 		return fmt.Sprintf("%s × %d: %s, stride %d, padding \"same\"", n, r.stride, kernel, r.stride)
 	case strings.HasSuffix(r.class, "Transpose") && reach <= r.stride:
@@ -154,8 +162,6 @@ func (r *spaceRule) text(n string) string {
 		return fmt.Sprintf("%s − %d + 1: %s, stride 1, no padding", n, reach, kernel)
 	case r.padding == "valid":
 		return fmt.Sprintf("⌊(%s − %d) / %d⌋ + 1: %s, stride %d, no padding", n, reach, r.stride, kernel, r.stride)
-	case r.keeps():
-		return fmt.Sprintf("%s, stride 1, and padding %q keep the size", kernel, r.padding)
 	}
 	return fmt.Sprintf("⌈%s / %d⌉: %s, stride %d, padding %q", n, r.stride, kernel, r.stride, r.padding)
 }

@@ -105,7 +105,11 @@ func (f *formulaWriter) bidirectional() (string, int64) {
 	case text == "" || other == "":
 		return "", 0
 	case text == other:
-		f.note = ": 2 directions × " + strings.TrimPrefix(note, ": ")
+		note = strings.TrimPrefix(note, ": ")
+		if !strings.HasSuffix(note, ")") {
+			note = "(" + note + ")" // one gate
+		}
+		f.note = ": 2 directions × " + note
 		if !strings.HasSuffix(text, "))") && !strings.Contains(text, "× (") || strings.HasPrefix(text, "(") {
 			text = "(" + text + ")"
 		}

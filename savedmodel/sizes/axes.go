@@ -9,7 +9,6 @@ import (
 	"github.com/tfrun/tfrun/internal/words"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/body"
-	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
@@ -72,7 +71,7 @@ func (s *Signature) Operations() (int, error) {
 // Axes lists the open dimensions of the inputs with names, in the order of the inputs' names. A
 // name follows from the rank, and from the layer that takes the input.
 func (s *Signature) Axes() []Axis {
-	var takers map[string]string
+	var takers map[string]layers.Taker
 	if s.table != nil && s.table.Signature == s.sig.Name {
 		takers = s.table.Takers()
 	}
@@ -95,11 +94,11 @@ func TableAxes(t *layers.Table) []Axis {
 }
 
 // openAxes names the open dimensions of one input.
-func openAxes(input string, shape tensor.Shape, takers map[string]string) []Axis {
+func openAxes(input string, shape tensor.Shape, takers map[string]layers.Taker) []Axis {
 	var axes []Axis
 	for i, d := range shape.Dims() {
 		if d == tensor.Unknown {
-			axes = append(axes, Axis{input, i, kerasnames.Axis(shape.Rank(), i, takers[input])})
+			axes = append(axes, Axis{input, i, takers[input].Axis(shape.Rank(), i)})
 		}
 	}
 	return axes

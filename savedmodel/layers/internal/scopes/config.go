@@ -194,6 +194,7 @@ func (g *configReader) spatial(class string) {
 	case strings.HasPrefix(class, "UpSampling"):
 		g.upSampling(rank)
 	case strings.Contains(class, "Pooling"):
+		g.channelsFirst()
 		if n := g.findAny("MaxPool", "MaxPool3D", "AvgPool", "AvgPool3D"); n != nil {
 			of := window
 			if size, stride := window(n, "ksize", 2), window(n, "strides", 2); rank == 1 && len(size) == 2 && len(stride) == 2 && (size[0] > 1 || stride[0] > 1) {
@@ -205,7 +206,30 @@ func (g *configReader) spatial(class string) {
 			g.conf["padding"] = strings.ToLower(n.AttrString("padding"))
 		}
 	case strings.Contains(class, "Conv"):
+		g.channelsFirst()
 		g.convolution(class, rank)
+	}
+}
+
+// channelsFirst finds that the layer takes and gives the channels before the axes of space: an
+// operation says so, or the layer moves them behind for one that takes them there, and back.
+func (g *configReader) channelsFirst() {
+	behind, before := false, false
+	for _, n := range g.c.Nodes {
+		if strings.HasPrefix(n.AttrString("data_format"), "NC") {
+			g.conf["data_format"] = "channels_first"
+		}
+		if n.Op != "Transpose" || len(n.Inputs) < 2 {
+			continue
+		}
+		if perm := graph.Ints(n.In(1)); len(perm) > 2 {
+			last := int64(len(perm)) - 1
+			behind = behind || perm[1] == 2 && perm[last] == 1
+			before = before || perm[1] == last && perm[last] == last-1
+		}
+	}
+	if behind && before {
+		g.conf["data_format"] = "channels_first"
 	}
 }
 
