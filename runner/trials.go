@@ -26,7 +26,7 @@ const (
 	trialBatch    = 16
 	trialValues   = 4 << 20
 	beyondValues  = 1 << 18
-	trialTime     = 3 * time.Second
+	trialTime     = 2 * time.Second
 )
 
 // subject is a row, or the beginning of one, with the answer that it gets alone.
