@@ -36,7 +36,8 @@ type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
 	code := m.M.Run()
-	watching := goleak.IgnoreTopFunction("github.com/tfrun/tfrun/runner/internal/tf._Cfunc_watch_go") // until the process ends
+	// It waits until the process ends.
+	watching := goleak.IgnoreTopFunction("github.com/tfrun/tfrun/runner/internal/tf._Cfunc_watch_go")
 	if err := goleak.Find(watching); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 		return 1
