@@ -122,7 +122,8 @@ type JSONLOptions struct {
 // for one value. Integers are exact, floats are rounded to the nearest; NaN, Infinity and -Infinity
 // are numbers. true and false are 1 and 0 for a number, and 1 and 0 are true and false for a
 // boolean. A number beyond the range of its type is an error. Complex numbers are [re, im]. Strings
-// may be {"b64": "…"}. Empty lines are skipped.
+// may be {"b64": "…"}, and may hold bytes that are not UTF-8, as TensorFlow's do. Empty lines are
+// skipped.
 //
 // A row that does not fit is a *[SyntaxError], after which the iteration may go on with the next
 // row.
