@@ -27,10 +27,14 @@ const (
 // Children may form cycles.
 type ObjectGraph struct {
 	Nodes     []*pb.SavedObject
-	concrete  map[string][]byte // serialized SavedConcreteFunctions by function name
-	Variables map[int]*Variable // the objects that are variables
+	concrete  map[string][]byte      // serialized SavedConcreteFunctions by function name
+	children  map[int]map[string]int // by name, of the objects that have many
+	Variables map[int]*Variable      // the objects that are variables
 	file      fileFaults
 }
+
+// manyChildren is from how many children on they are found by a map of their names.
+const manyChildren = 32
 
 // Variable is a variable of the model, as the object graph or the main graph's VarHandleOp names
 // it.
@@ -54,7 +58,7 @@ func (v *Variable) Bytes() int64 { return v.Size() * int64(v.DType.Size()) }
 // readObjectGraph decodes the objects and indexes the concrete functions. Edges to objects that do
 // not exist are refused.
 func readObjectGraph(file fileFaults, data []byte) (*ObjectGraph, error) {
-	g := &ObjectGraph{concrete: map[string][]byte{}, Variables: map[int]*Variable{}, file: file}
+	g := &ObjectGraph{concrete: map[string][]byte{}, children: map[int]map[string]int{}, Variables: map[int]*Variable{}, file: file}
 	err := wire.Each(data, func(f wire.Field) error {
 		switch {
 		case f.Type != protowire.BytesType:
@@ -87,6 +91,13 @@ func readObjectGraph(file fileFaults, data []byte) (*ObjectGraph, error) {
 		return nil, file.Damaged("the object graph", err)
 	}
 	for id, obj := range g.Nodes {
+		if n := len(obj.GetChildren()); n > manyChildren {
+			byName := make(map[string]int, n)
+			for _, c := range slices.Backward(obj.GetChildren()) {
+				byName[c.GetLocalName()] = int(c.GetNodeId()) // the first of a name is left
+			}
+			g.children[id] = byName
+		}
 		if v := obj.GetVariable(); v != nil {
 			g.Variables[id] = &Variable{ID: id, Name: v.GetName(), DType: graph.DType(v.GetDtype()), Shape: graph.Shape(v.GetShape()), Trainable: v.GetTrainable()}
 		}
@@ -104,6 +115,13 @@ func (g *ObjectGraph) Child(id int, names ...string) int {
 	for _, name := range names {
 		next := -1
 		if id >= 0 && id < len(g.Nodes) {
+			if many := g.children[id]; many != nil {
+				if c, ok := many[name]; ok {
+					next = c
+				}
+				id = next
+				continue
+			}
 			for _, c := range g.Nodes[id].GetChildren() {
 				if c.GetLocalName() == name {
 					next = int(c.GetNodeId())

@@ -28,11 +28,12 @@ func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 	k := &keras3{
 		mg: mg, objs: objs, body: b, table: &Table{Signature: sig.Name, body: b}, opens: 2,
 		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
-		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{}, unread: map[*layerCalls]int{},
 	}
 	if mg.Framework == savedmodel.Keras2 {
 		k.opens = 1
 	}
+	k.findObjects()
 	k.scope = scopes.Of(b, slashedNames(mg, objs), k.ownClass())
 	if len(k.scope.Calls) == 0 || len(k.scope.Calls) > maxCalls || len(objs.Variables) > maxVariables {
 		return nil, nil

@@ -28,11 +28,12 @@ func (k *keras3) rootKind() string {
 }
 
 // keras2Objects lists the layers' objects of a model that Keras 2 saved, in the order of the table.
-func (k *keras3) keras2Objects() (list []layerObject, functional bool) {
+func (k *keras3) keras2Objects(owners []*layerCalls) []layerObject {
 	names := &keras2{mg: k.mg, objs: k.objs}
 	seen := map[string]bool{}
-	for _, id := range names.layerObjects(0) {
-		o := layerObject{id: id, owner: k.ownerOf(id)}
+	var list []layerObject
+	for _, id := range k.saved.ids {
+		o := layerObject{id: id, owner: owners[id]}
 		if name, _ := names.trace(id); name != "" && !seen[name] {
 			seen[name] = true
 			o.name = name
@@ -42,7 +43,7 @@ func (k *keras3) keras2Objects() (list []layerObject, functional bool) {
 		}
 		list = append(list, o)
 	}
-	return list, k.rootKind() == graphObject
+	return list
 }
 
 // slashedNames returns the names with slashes that Keras 2's objects of layers bear.
@@ -57,14 +58,6 @@ func slashedNames(mg *savedmodel.MetaGraph, objs *savedmodel.ObjectGraph) map[st
 		}
 	}
 	return names
-}
-
-// holdsLayers reports whether the object graph holds the model's layers.
-func (k *keras3) holdsLayers() bool {
-	if k.mg.Framework == savedmodel.Keras2 {
-		return len((&keras2{mg: k.mg, objs: k.objs}).layerObjects(0)) > 0
-	}
-	return k.savedWhole()
 }
 
 // unlike2 says how little an object of Keras 2 can be the layer of a name.

@@ -41,9 +41,12 @@ type keras3 struct {
 	numbers   map[string]int               // by base: the next number of a default name
 	adrift    []*drift                     // hidden layers whose place is a guess
 	made      map[*layerCalls]*Layer       // rows made so far
-	depths    map[string]int               // distances of rows from the outputs
-	places    map[string]int               // of the layers' objects by name; nil: none
-	unnamed   map[string]bool              // rows whose objects bear no name: of Keras 2
+	looks     int                          // how many calls [keras3.hiddenPlace] has looked at
+	saved     savedLayers
+	unread    map[*layerCalls]int // what [keras3.unreadNormalizations] has found
+	depths    map[string]int      // distances of rows from the outputs
+	places    map[string]int      // of the layers' objects by name; nil: none
+	unnamed   map[string]bool     // rows whose objects bear no name: of Keras 2
 	owner     map[*savedmodel.Variable]*layerCalls
 }
 
@@ -104,6 +107,3 @@ func (k *keras3) shapeOf(r graph.Ref) tensor.Shape {
 	s, _ := k.body.Shape(r)
 	return s
 }
-
-// savedWhole reports whether the model was written by tf.saved_model.save instead of Keras' export.
-func (k *keras3) savedWhole() bool { return k.objs.Child(0, "variables") < 0 }

@@ -39,7 +39,7 @@ const (
 // alignObjects finds which object belongs to which layer that shows. It returns the objects that
 // belong to none: hidden layers.
 func (k *keras3) alignObjects() []*looseSeed {
-	objects, _ := k.layerObjects()
+	objects := k.layerObjects()
 	if len(objects) == 0 || len(objects) > maxCalls {
 		return nil
 	}
@@ -61,6 +61,8 @@ func (k *keras3) alignObjects() []*looseSeed {
 	inputs := k.inputPlaces(objects, order, taken)
 	var hidden []*looseSeed
 	layerAt := make([]*layerCalls, len(objects))
+	var waiting []string // layers before next that no object belongs to so far
+	next := 0
 	for i := 0; i < len(objects); {
 		end := i
 		for end < len(objects) && objects[end].owner == nil {
@@ -72,9 +74,13 @@ func (k *keras3) alignObjects() []*looseSeed {
 			k.places[objects[end].owner.name] = end
 			until = at[objects[end].owner.name]
 		}
+		for ; next < min(until, len(order)); next++ {
+			waiting = append(waiting, order[next])
+		}
+		waiting = slices.DeleteFunc(waiting, func(name string) bool { return taken[name] })
 		var open []string // layers without variables in between
-		for _, name := range order {
-			if !taken[name] && at[name] < until {
+		for _, name := range waiting {
+			if at[name] < until {
 				open = append(open, name)
 			}
 		}
@@ -154,9 +160,14 @@ func (k *keras3) inputPlaces(objects []layerObject, order []string, taken map[st
 }
 
 // pair matches objects without variables to layers, both in order. It returns a name for each
-// object, "" for a hidden one. sure is false if other matches would cost no more.
+// object, "" for a hidden one. sure is false if other matches would cost no more, or if there are
+// too many to look at.
 func (k *keras3) pair(objects []layerObject, open []string) (names []string, sure bool) {
 	n, m := len(objects), len(open)
+	names = make([]string, n)
+	if n*m > maxPairs {
+		return names, false
+	}
 	cost := make([][]int, n+1) // for the objects from i on and the layers from j on
 	ways := make([][]int, n+1)
 	for i := n; i >= 0; i-- {
@@ -177,7 +188,6 @@ func (k *keras3) pair(objects []layerObject, open []string) (names []string, sur
 			}
 		}
 	}
-	names = make([]string, n)
 	for i, j := 0, 0; i < n; {
 		for _, s := range k.pairSteps(objects, open, i, j) {
 			if cost[s.i][s.j]+s.cost == cost[i][j] {
@@ -191,6 +201,9 @@ func (k *keras3) pair(objects []layerObject, open []string) (names []string, sur
 	}
 	return names, ways[0][0] == 1
 }
+
+// maxPairs bounds the pairs of objects and layers that [keras3.pair] looks at.
+const maxPairs = 1_000_000
 
 // pairStep is a way on from object i and layer j, with its cost.
 type pairStep struct{ i, j, cost int }

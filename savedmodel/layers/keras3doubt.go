@@ -184,7 +184,7 @@ func (k *keras3) doubtBetween() {
 	for _, l := range k.layers {
 		anchored[l.name] = len(l.vars) > 0
 	}
-	objects, _ := k.layerObjects()
+	objects := k.layerObjects()
 	through := func(from, to string) bool {
 		first, last := k.places[from]+1, k.places[to]
 		return !anchored[from] || first < last && slices.ContainsFunc(objects[first:last], func(o layerObject) bool { return o.owner == nil })
@@ -255,7 +255,7 @@ func (k *keras3) tracedShapes(l *layerCalls) []tensor.Shape {
 		return nil
 	}
 	names := &keras2{mg: k.mg, objs: k.objs}
-	name, shapes := names.trace(names.layerObjects(0)[at])
+	name, shapes := names.trace(k.saved.ids[at])
 	if name != l.name {
 		return nil
 	}
@@ -293,20 +293,39 @@ func (k *keras3) doubtCounts() {
 	if k.opens == 1 {
 		return
 	}
+	whys := map[int]string{} // by row
+	first := map[string]int{}
 	for i, r := range k.table.Layers {
-		why := k.printsOther(r)
-		if why == "" {
-			continue
+		if why := k.printsOther(r); why != "" {
+			whys[i], first[r.Name] = why, i
 		}
-		behind := map[string]bool{}
-		if k.isGraph() {
-			g, _, _ := k.mapLayers()
-			behind = g.behind(r.Name)
-		}
-		for j, other := range k.table.Layers {
-			if behind[other.Name] || !k.isGraph() && j >= i {
-				other.guess("output_shape", why)
+	}
+	if len(whys) == 0 {
+		return
+	}
+	if k.isGraph() {
+		g, _, _ := k.mapLayers()
+		g.forward(func(from, to string) {
+			if i, ok := first[from]; ok {
+				if old, ok := first[to]; !ok || i < old {
+					first[to] = i
+				}
 			}
+		})
+		for _, r := range k.table.Layers {
+			if i, ok := first[r.Name]; ok {
+				r.guess("output_shape", whys[i])
+			}
+		}
+		return
+	}
+	why := ""
+	for i, r := range k.table.Layers {
+		if why == "" {
+			why = whys[i]
+		}
+		if why != "" {
+			r.guess("output_shape", why)
 		}
 	}
 }
@@ -462,12 +481,12 @@ func (k *keras3) beforeMerged() map[string]bool {
 			continue
 		}
 		all[l.name] = true
-		for _, r := range k.table.Layers {
-			if g.behind(r.Name)[l.name] {
-				all[r.Name] = true
-			}
-		}
 	}
+	g.backward(func(from, to string) {
+		if all[to] {
+			all[from] = true
+		}
+	})
 	return all
 }
 
@@ -479,6 +498,14 @@ func (k *keras3) movable() map[string]bool {
 		return all
 	}
 	g, _, _ := k.mapLayers()
+	if (len(k.adrift)+len(g.sequence))*len(k.places) > maxMoves {
+		for name := range k.places {
+			if l := k.byName[name]; l != nil && len(l.vars) == 0 && !l.op {
+				all[name] = true
+			}
+		}
+		return all
+	}
 	// These are the places that leave room for all the others.
 	lowest, highest := map[string]int{}, map[string]int{}
 	for name := range k.places {
@@ -502,6 +529,10 @@ func (k *keras3) movable() map[string]bool {
 	}
 	return all
 }
+
+// maxMoves bounds what [keras3.movable] and [keras3.markAdrift] look at: hidden layers, or
+// connections, times rows.
+const maxMoves = 10_000_000
 
 // counts reports whether a layer counts how often values occur.
 func (k *keras3) counts(name string) bool {

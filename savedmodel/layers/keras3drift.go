@@ -9,6 +9,15 @@ const whyAdrift = "several places between the layers that are known would fit a 
 // layer is between its neighbours in that order, and the layer that takes its output comes after
 // it.
 func (k *keras3) markAdrift(g *mapGraph, depths map[string]int) {
+	if len(k.adrift)*(len(g.sequence)+len(k.table.Layers)) > maxMoves {
+		for _, r := range k.table.Layers {
+			r.guess("output_shape", whyAdrift)
+			if len(r.ConnectedTo) > 0 {
+				r.guess("connected_to", whyAdrift)
+			}
+		}
+		return
+	}
 	for _, d := range k.adrift {
 		nearest, farthest := 0, math.MaxInt
 		if d.before != nil {

@@ -299,12 +299,34 @@ func (g *mapGraph) order(depths map[string]int) []string {
 // behind returns a layer and all layers computed from its output.
 func (g *mapGraph) behind(layer string) map[string]bool {
 	all := map[string]bool{layer: true}
+	g.forward(func(from, to string) {
+		if all[from] {
+			all[to] = true
+		}
+	})
+	return all
+}
+
+// forward visits all connections between layers, each after those that lead to where it begins.
+func (g *mapGraph) forward(visit func(from, to string)) {
 	for _, v := range g.sequence { // each vertex comes after those that it is computed from
-		if slices.ContainsFunc(v.from, func(e vertexEdge) bool { return e.to != nil && all[e.to.layer] }) {
-			all[v.layer] = true
+		for _, e := range v.from {
+			if e.to != nil {
+				visit(e.to.layer, v.layer)
+			}
 		}
 	}
-	return all
+}
+
+// backward visits the connections of forward the other way.
+func (g *mapGraph) backward(visit func(from, to string)) {
+	for _, v := range slices.Backward(g.sequence) {
+		for _, e := range v.from {
+			if e.to != nil {
+				visit(e.to.layer, v.layer)
+			}
+		}
+	}
 }
 
 // chain reports whether Keras prints no connections: each depth has one vertex with at most one

@@ -320,7 +320,9 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *scopes.Call, from *
 	}
 	if s.after != nil && nth == 0 {
 		x := s.after.calls[len(s.after.calls)-1]
-		for range k.scope.Calls { // it may be circular
+		// what follows may be circular
+		for steps := 0; steps < len(k.scope.Calls) && k.looks < maxLooks; steps++ {
+			k.looks += len(k.scope.Calls)
 			u := k.takersBefore(x, s.before)
 			if len(u) != 1 || u[0] == target || len(u[0].Vars) > 0 || len(u[0].Ins) != 1 && !isConcat(u[0]) {
 				break
@@ -344,6 +346,9 @@ func (k *keras3) hiddenPlace(s *looseSeed, nth int) (target *scopes.Call, from *
 	}
 	return target, nil
 }
+
+// maxLooks bounds how many calls [keras3.hiddenPlace] looks at for all hidden layers.
+const maxLooks = 100_000_000
 
 // isConcat reports whether a call only concatenates its inputs. A Dropout near one mostly follows
 // it, while one near the sum of a residual branch mostly comes before it.

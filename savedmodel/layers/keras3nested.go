@@ -18,9 +18,9 @@ func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
 		return nil
 	}
 	inner := &keras3{
-		mg: k.mg, objs: k.objs, body: k.body, scope: k.scope.Within(c), table: &Table{}, opens: k.opens,
+		mg: k.mg, objs: k.objs, saved: k.saved, body: k.body, scope: k.scope.Within(c), table: &Table{}, opens: k.opens,
 		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
-		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{},
+		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{}, unread: map[*layerCalls]int{},
 	}
 	inner.scope.Calls = slices.DeleteFunc(inner.scope.Calls, func(c *scopes.Call) bool { return !c.Op && scopes.Helpers[kerasnames.WithoutNumber(c.Raw)] })
 	layers := 0

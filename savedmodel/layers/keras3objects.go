@@ -23,33 +23,68 @@ type layerObject struct {
 	name string
 }
 
-// layerObjects lists the layers' objects in the order of the table. functional reports that the
-// objects of inputs are among them.
-func (k *keras3) layerObjects() (list []layerObject, functional bool) {
+// savedLayers says which of a model's objects are its layers.
+type savedLayers struct {
+	// whole: the model was written by tf.saved_model.save instead of Keras' export, which keeps no
+	// objects of layers.
+	whole      bool
+	ids        []int // in the order of the table; -1 for an operation of keras.ops
+	functional bool  // the objects of inputs are among them
+	stack      bool  // it is a Sequential of Keras 3
+}
+
+// findObjects finds the objects of the model's layers.
+func (k *keras3) findObjects() {
+	s := savedLayers{whole: k.objs.Child(0, "variables") < 0}
+	switch {
+	case k.mg.Framework == savedmodel.Keras2:
+		s.ids = (&keras2{mg: k.mg, objs: k.objs}).layerObjects(0)
+		s.functional = k.rootKind() == graphObject
+	case s.whole && len(k.objs.Nodes) > 0:
+		s.ids = k.objs.Slots(k.objs.Child(0, "_operations"), maxCalls)
+		s.functional = len(s.ids) > 0
+		if !s.functional {
+			s.ids = k.objs.Items(k.objs.Child(0, "_layers"))
+			s.stack = len(s.ids) > 0
+		}
+		if len(s.ids) == 0 {
+			s.ids = k.attributeLayers(0, 0, map[int]bool{0: true})
+		}
+	}
+	k.saved = s
+}
+
+// savedWhole reports whether the model was written by tf.saved_model.save instead of Keras' export.
+func (k *keras3) savedWhole() bool { return k.saved.whole }
+
+// holdsLayers reports whether the object graph holds the model's layers.
+func (k *keras3) holdsLayers() bool {
 	if k.mg.Framework == savedmodel.Keras2 {
-		return k.keras2Objects()
+		return len(k.saved.ids) > 0
 	}
-	ids := k.objs.Slots(k.objs.Child(0, "_operations"), maxCalls)
-	functional = len(ids) > 0
-	if !functional {
-		ids = k.objs.Items(k.objs.Child(0, "_layers"))
+	return k.saved.whole
+}
+
+// layerObjects lists the layers' objects in the order of the table, with the layers that they
+// belong to as far as these are known by now.
+func (k *keras3) layerObjects() []layerObject {
+	owners := k.nearestOwners()
+	if k.mg.Framework == savedmodel.Keras2 {
+		return k.keras2Objects(owners)
 	}
-	stack := len(ids) > 0 && !functional
-	if len(ids) == 0 {
-		ids = k.attributeLayers(0, 0, map[int]bool{0: true})
-	}
-	for i, id := range ids {
+	var list []layerObject
+	for i, id := range k.saved.ids {
 		if id < 0 {
 			list = append(list, layerObject{id: id})
 			continue
 		}
-		o := layerObject{id: id, owner: k.ownerOf(id), built: k.objs.Child(id, "_build_shapes_dict") >= 0}
-		if stack && i == 0 && o.owner == nil && !o.built {
+		o := layerObject{id: id, owner: owners[id], built: k.objs.Child(id, "_build_shapes_dict") >= 0}
+		if k.saved.stack && i == 0 && o.owner == nil && !o.built {
 			continue // a Sequential's input has no row
 		}
 		list = append(list, o)
 	}
-	return list, functional
+	return list
 }
 
 // attributeLayers lists the layers that are attributes of an object, or in its attributes that are
@@ -63,9 +98,11 @@ func (k *keras3) attributeLayers(id, depth int, seen map[int]bool) []int {
 		case k.objs.Child(next, "_inbound_nodes") >= 0:
 			seen[next] = true
 			list = append(list, next)
-		case k.objs.Nodes[next].GetUserObject() != nil:
+		default:
 			seen[next] = true
-			list = append(list, k.attributeLayers(next, depth+1, seen)...)
+			if k.objs.Nodes[next].GetUserObject() != nil {
+				list = append(list, k.attributeLayers(next, depth+1, seen)...)
+			}
 		}
 	}
 	return list
@@ -89,22 +126,39 @@ func (k *keras3) byPlace(names []string) []string {
 	return names
 }
 
-// ownerOf returns the layer of an object: the one to which the first variable below the object
-// belongs.
-func (k *keras3) ownerOf(id int) *layerCalls {
-	seen := map[int]bool{id: true}
-	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
-		if o := k.owner[k.objs.Variables[todo[0]]]; o != nil {
-			return o
+// nearestOwners returns the layer of each object: the one to which the nearest variable below it
+// belongs, the first of several. It goes up from the variables, all at once, since objects may
+// share, and share again, what is below them.
+func (k *keras3) nearestOwners() []*layerCalls {
+	nodes := k.objs.Nodes
+	owners := make([]*layerCalls, len(nodes))
+	below := make([]int, len(nodes)) // the least distance to a variable, and 1; 0: there is none
+	above := make([][]int, len(nodes))
+	var todo []int
+	for id, n := range nodes {
+		if o := k.owner[k.objs.Variables[id]]; o != nil {
+			owners[id], below[id] = o, 1
+			todo = append(todo, id)
 		}
-		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
-			if next := int(c.GetNodeId()); !seen[next] {
-				seen[next] = true
+		for _, c := range n.GetChildren() {
+			above[c.GetNodeId()] = append(above[c.GetNodeId()], id)
+		}
+	}
+	for ; len(todo) > 0; todo = todo[1:] {
+		id := todo[0]
+		for _, c := range nodes[id].GetChildren() {
+			if next := c.GetNodeId(); owners[id] == nil && below[next] == below[id]-1 {
+				owners[id] = owners[next]
+			}
+		}
+		for _, next := range above[id] {
+			if below[next] == 0 {
+				below[next] = below[id] + 1
 				todo = append(todo, next)
 			}
 		}
 	}
-	return nil
+	return owners
 }
 
 // ownClass reports whether files of Keras 3 show that the model's class is the user's own.
@@ -121,8 +175,7 @@ func (k *keras3) ownClass() bool {
 // isGraph reports whether the model is a Functional, whose graph decides on the order of rows.
 func (k *keras3) isGraph() bool {
 	if k.holdsLayers() {
-		_, functional := k.layerObjects()
-		return functional
+		return k.saved.functional
 	}
 	return !k.ownClass() && k.prefix == "" && !strings.HasPrefix(k.table.ModelName, "sequential") && k.scope.Prefix != "" && !k.stackInput()
 }

@@ -27,12 +27,16 @@ func (k *keras3) addUncalled() {
 		}
 		return
 	}
-	objects, _ := k.layerObjects()
-	for _, o := range objects {
+	place := make(map[*savedmodel.Variable]int, len(k.weights))
+	for i, v := range k.weights {
+		place[v] = i
+	}
+	seen := map[int]bool{}
+	for _, o := range k.layerObjects() {
 		if o.id < 0 || o.owner != nil {
 			continue
 		}
-		vars := k.variablesBelow(o.id)
+		vars := k.variablesBelow(o.id, place, seen)
 		name := o.name
 		if name == "" && len(vars) > 0 {
 			name = k.nameAbove(o.id, vars)
@@ -80,13 +84,17 @@ func (k *keras3) addVariable(name string, v *savedmodel.Variable) {
 	k.owner[v] = l
 }
 
-// variablesBelow lists the model's weights below an object that no layer owns, in their order.
-func (k *keras3) variablesBelow(id int) []*savedmodel.Variable {
-	below := map[*savedmodel.Variable]bool{}
-	seen := map[int]bool{id: true}
+// variablesBelow lists the model's weights below an object that no layer owns, in the order of
+// place. What lies below an object that was asked for before, as seen says, is not looked at again:
+// it takes time that is linear in the objects, however many share what is below them.
+func (k *keras3) variablesBelow(id int, place map[*savedmodel.Variable]int, seen map[int]bool) []*savedmodel.Variable {
+	var vars []*savedmodel.Variable
+	seen[id] = true
 	for todo := []int{id}; len(todo) > 0; todo = todo[1:] {
-		if v := k.objs.Variables[todo[0]]; v != nil {
-			below[v] = true
+		if v := k.objs.Variables[todo[0]]; v != nil && k.owner[v] == nil {
+			if _, ok := place[v]; ok {
+				vars = append(vars, v)
+			}
 		}
 		for _, c := range k.objs.Nodes[todo[0]].GetChildren() {
 			if next := int(c.GetNodeId()); !seen[next] {
@@ -95,11 +103,6 @@ func (k *keras3) variablesBelow(id int) []*savedmodel.Variable {
 			}
 		}
 	}
-	var vars []*savedmodel.Variable
-	for _, v := range k.weights {
-		if below[v] && k.owner[v] == nil {
-			vars = append(vars, v)
-		}
-	}
+	slices.SortFunc(vars, func(a, b *savedmodel.Variable) int { return place[a] - place[b] })
 	return vars
 }

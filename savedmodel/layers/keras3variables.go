@@ -145,15 +145,27 @@ func (k *keras3) assignVariables() {
 // Normalization that was adapted computes with constants: its mean, variance and count are kept,
 // but not read. Such a layer may also stand within another, or a layer that is not called may.
 func (k *keras3) adoptVariables() {
-	for i := 0; i < len(k.weights); i++ {
+	var order []string
+	for i, gaps := 0, 0; i < len(k.weights); i++ {
 		if k.owner[k.weights[i]] != nil {
 			continue
+		}
+		if gaps++; gaps > maxGaps {
+			for _, l := range k.layers {
+				if l.mayHoldUnread() {
+					l.doubtUnread()
+				}
+			}
+			break
+		}
+		if order == nil && k.made != nil {
+			order = k.provisionalOrder()
 		}
 		end := i
 		for end < len(k.weights) && k.owner[k.weights[end]] == nil {
 			end++
 		}
-		k.adopt(k.weights[i:end], k.mayOwn(i, end))
+		k.adopt(k.weights[i:end], k.mayOwn(order, i, end))
 		i = end
 	}
 	if k.holdsLayers() || !slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return l.uncalled }) {
@@ -161,19 +173,28 @@ func (k *keras3) adoptVariables() {
 	}
 	for _, l := range k.layers { // what looks like a layer that is not called may be within another
 		if !l.uncalled && l.mayHoldUnread() {
-			l.notes = append(l.notes, guess{"params", whyUnread}, guess{"trainable_params", whyUnread})
+			l.doubtUnread()
 		}
 	}
 }
 
+// maxGaps bounds for how many runs of weights that nothing reads a layer is looked for.
+const maxGaps = 1_000
+
+// doubtUnread marks the parameters of a layer that may have weights that nothing reads.
+func (l *layerCalls) doubtUnread() {
+	if !slices.Contains(l.notes, guess{"params", whyUnread}) {
+		l.notes = append(l.notes, guess{"params", whyUnread}, guess{"trainable_params", whyUnread})
+	}
+}
+
 // mayOwn returns the layers to which the weights from start to end may belong, which nothing reads:
-// those between the layers of the weights around them that have no weights that show, or hold
-// others.
-func (k *keras3) mayOwn(start, end int) []*layerCalls {
-	if k.made == nil { // what is nested has no order
+// those of the order between the layers of the weights around them that have no weights that show,
+// or hold others.
+func (k *keras3) mayOwn(order []string, start, end int) []*layerCalls {
+	if order == nil { // what is nested has none
 		return slices.DeleteFunc(slices.Clone(k.layers), func(l *layerCalls) bool { return !l.mayHoldUnread() })
 	}
-	order := k.provisionalOrder()
 	first, last := 0, len(order)-1
 	if k.isGraph() {
 		if start > 0 {
@@ -222,7 +243,7 @@ func (k *keras3) adopt(loose []*savedmodel.Variable, layers []*layerCalls) {
 		case len(layers) == 1:
 			k.own(l, loose)
 		}
-		l.notes = append(l.notes, guess{"params", whyUnread}, guess{"trainable_params", whyUnread})
+		l.doubtUnread()
 	}
 }
 
@@ -232,18 +253,23 @@ func (k *keras3) unreadNormalizations(l *layerCalls) int {
 	if l.class == "Normalization" {
 		return when(len(l.vars) == 0)
 	}
-	n := 0
+	n, known := k.unread[l]
+	if known {
+		return n
+	}
 	if inner := k.nested(l, l.calls[len(l.calls)-1]); inner != nil {
 		for _, il := range inner.layers {
 			n += inner.unreadNormalizations(il)
 		}
 	}
+	k.unread[l] = n
 	return n
 }
 
 // own gives variables to a layer.
 func (k *keras3) own(l *layerCalls, vars []*savedmodel.Variable) {
 	l.vars = append(l.vars, vars...)
+	delete(k.unread, l)
 	for _, v := range vars {
 		k.owner[v] = l
 	}
