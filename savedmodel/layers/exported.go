@@ -42,6 +42,7 @@ func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 	k.nameModel()
 	k.collect()
 	k.assignVariables()
+	k.splitNamesakes()
 	k.addUncalled()
 	k.classify()
 	k.adoptVariables()

@@ -99,14 +99,22 @@ type madeBy struct {
 // findLayers returns the names of the layers in the summary's order.
 func (n *network) findLayers() []string {
 	n.objects, n.configs = map[string]int{}, map[string]*LayerConfig{}
+	again := map[string]int{} // how often a name is there once more
 	var fromObjects []string
 	for _, id := range n.k.layerObjects(n.id) {
 		name := "?" + strconv.Itoa(id)
-		if o := n.k.meta[id]; o != nil {
+		o := n.k.meta[id]
+		if o != nil {
 			name = o.Name
-			n.configs[name] = &LayerConfig{Name: name, ClassName: o.ClassName, Config: o.Config}
 		} else if traced, _ := n.k.trace(id); traced != "" {
 			name = traced
+		}
+		if _, ok := n.objects[name]; ok && n.subclassed {
+			again[name]++
+			name = namesake(name, again[name])
+		}
+		if o != nil {
+			n.configs[name] = &LayerConfig{Name: name, ClassName: o.ClassName, Config: o.Config}
 		}
 		if _, ok := n.objects[name]; !ok {
 			fromObjects = append(fromObjects, name)
@@ -147,7 +155,9 @@ func (n *network) findCalls(names []string) {
 	for _, c := range n.scope.Calls {
 		c.Name = callName(c, left, used)
 		left[c.Name]--
-		n.called[c.Name] = append(n.called[c.Name], c)
+		if _, several := n.objects[namesake(c.Name, 1)]; !several { // whose calls share one scope
+			n.called[c.Name] = append(n.called[c.Name], c)
+		}
 	}
 	n.orderResults()
 }

@@ -69,6 +69,9 @@ func (n *network) build(depth int) {
 		n.connections()
 		n.steps = inOrder(n.steps)
 	}
+	for _, l := range n.rows {
+		l.Name = shownName(l.Name)
+	}
 }
 
 // newRow makes the row of a layer, with its configuration.
@@ -694,9 +697,9 @@ func (n *network) addSteps(l *Layer, prev OutputShape, depth int) {
 			st.in = n.previousKeys(prev)
 		}
 		if cfg := n.configs[l.Name]; cfg != nil {
-			if m := cfg.Model(); m != nil {
+			if m, name := cfg.Model(), l.Name; m != nil {
 				st.eval = func(in []tensor.Shape) ([]tensor.Shape, bool) {
-					return n.fresh().modelOutput(l.Name, m, in, 0)
+					return n.fresh().modelOutput(name, m, in, 0)
 				}
 			}
 		}

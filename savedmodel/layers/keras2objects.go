@@ -37,7 +37,7 @@ func (k *keras3) keras2Objects(owners []*layerCalls) []layerObject {
 		if name, _ := names.trace(id); name != "" && !seen[name] {
 			seen[name] = true
 			o.name = name
-			if l := k.byName[name]; l != nil {
+			if l := k.byName[name]; l != nil && (o.owner == nil || !k.hasNamesake(l)) {
 				o.owner = l
 			}
 		}

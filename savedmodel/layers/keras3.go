@@ -59,7 +59,7 @@ const (
 
 // layerCalls is a layer with its calls, in the order in which the graph made them.
 type layerCalls struct {
-	name  string
+	name  string // its key, see [namesake]
 	class string
 	sure  bool // the class is certain
 	op    bool
@@ -89,7 +89,7 @@ func (k *keras3) layerOf(v *savedmodel.Variable) string {
 
 // custom reports whether the class is guessed from the layer's name.
 func (l *layerCalls) custom() bool {
-	return l.class == kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)) && !slices.Contains(kerasnames.Classes, l.class)
+	return l.class == kerasnames.CamelCase(kerasnames.WithoutNumber(shownName(l.name))) && !slices.Contains(kerasnames.Classes, l.class)
 }
 
 // drift is a hidden layer with the nearest layers with weights around it, nil where there are none.

@@ -20,7 +20,7 @@ func (k *keras3) classify() {
 		if l.op {
 			continue
 		}
-		l.class, l.sure = scopes.Classify(k.scope, l.calls[0], l.name, slices.Concat(l.vars, l.calls[0].Vars))
+		l.class, l.sure = scopes.Classify(k.scope, l.calls[0], shownName(l.name), slices.Concat(l.vars, l.calls[0].Vars))
 		k.doubtClass(l)
 		k.readByModel(l)
 		k.completeStates(l)
@@ -55,9 +55,9 @@ func (k *keras3) readByOwn(l *layerCalls) {
 					l.vars = append(l.vars, w)
 				}
 			}
-			l.notes = append(l.notes, guess{"params", whyHolds + strconv.Quote(other.name)})
+			l.notes = append(l.notes, guess{"params", whyHolds + strconv.Quote(shownName(other.name))})
 			if !other.reads(v) {
-				other.notes = append(other.notes, guess{"params", whyBears + strconv.Quote(l.name)})
+				other.notes = append(other.notes, guess{"params", whyBears + strconv.Quote(shownName(l.name))})
 			}
 		}
 	}
@@ -66,6 +66,13 @@ func (k *keras3) readByOwn(l *layerCalls) {
 // reads reports whether an operation of the layer reads a variable.
 func (l *layerCalls) reads(v *savedmodel.Variable) bool {
 	return slices.ContainsFunc(l.calls, func(c *scopes.Call) bool { return slices.Contains(c.Vars, v) })
+}
+
+// readsPath reports whether an operation of the layer reads a variable of a path.
+func (l *layerCalls) readsPath(path string) bool {
+	return slices.ContainsFunc(l.calls, func(c *scopes.Call) bool {
+		return slices.ContainsFunc(c.Vars, func(v *savedmodel.Variable) bool { return v.Name == path })
+	})
 }
 
 // readByModel gives a nested model the variables of layers that it shares with the model around it.
@@ -185,7 +192,7 @@ func (l *layerCalls) direct() bool {
 
 // within returns the parts of a variable's path below the layer's name, nil where it has no such.
 func (l *layerCalls) within(v *savedmodel.Variable) []string {
-	_, rest, ok := strings.Cut("/"+v.Name, "/"+l.name+"/")
+	_, rest, ok := strings.Cut("/"+v.Name, "/"+shownName(l.name)+"/")
 	if !ok {
 		return nil
 	}
@@ -211,10 +218,10 @@ func (l *layerCalls) holdsDirections() bool {
 // subclass of a layer of Keras leaves what that layer does, called "causal_conv1d" or otherwise.
 func (k *keras3) doubtClass(l *layerCalls) {
 	if !l.direct() && !isModel(l.class) {
-		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(l.name)), false
+		l.class, l.sure = kerasnames.CamelCase(kerasnames.WithoutNumber(shownName(l.name))), false
 		return
 	}
-	if !kerasnames.IsDefault(l.name) && l.class != scopes.OperationClass {
+	if !kerasnames.IsDefault(shownName(l.name)) && l.class != scopes.OperationClass {
 		l.sure = false
 	}
 }

@@ -148,6 +148,7 @@ func (k *keras3) doubtRows() {
 	k.doubtBetween()
 	k.doubtOrder(unordered)
 	k.doubtInner()
+	k.doubtComposite()
 	if k.table.Totals.TrainableGuessed {
 		doubtFrozen(k.table.Layers)
 	}
@@ -282,6 +283,22 @@ func (k *keras3) doubtInner() {
 		}
 		if r.Class == "InputLayer" {
 			r.guess("name", whyInner)
+		}
+	}
+}
+
+// doubtComposite marks what follows from an input that is a ragged or sparse tensor.
+func (k *keras3) doubtComposite() {
+	byRows, err := k.mg.ByRows(k.body.Signature)
+	if err != nil || !slices.ContainsFunc(byRows.InputNames(), func(name string) bool { return byRows.Inputs[name].Encoding != savedmodel.Dense }) {
+		return
+	}
+	for _, r := range k.table.Layers {
+		for _, field := range []string{"output_shape", "connected_to", "order"} {
+			r.guess(field, whyRagged)
+		}
+		if r.Class == "InputLayer" {
+			r.guess("name", whyRagged)
 		}
 	}
 }

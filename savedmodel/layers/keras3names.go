@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers/internal/scopes"
 )
@@ -62,7 +63,7 @@ func (k *keras3) collect() {
 			k.layers = append(k.layers, l)
 			continue
 		}
-		c.Name = k.callName(c, used)
+		c.Name = k.namesake(k.callName(c, used), c)
 		l := k.byName[c.Name]
 		if l == nil {
 			l = &layerCalls{name: c.Name}
@@ -74,6 +75,40 @@ func (k *keras3) collect() {
 	for _, l := range ops {
 		k.nameOperation(l)
 	}
+}
+
+// namesake returns the key of the layer that c is a call of: of those with its name, the one whose
+// variables it reads.
+func (k *keras3) namesake(name string, c *scopes.Call) string {
+	for i := 0; ; i++ {
+		key := namesake(name, i)
+		if l := k.byName[key]; l == nil || i == maxNamesakes || !l.isOther(c) {
+			return key
+		}
+	}
+}
+
+// maxNamesakes bounds how many layers of one name a call is held against.
+const maxNamesakes = 100
+
+// isOther reports whether a call is not one of this layer: it reads no variable of the layer's
+// calls, but one of the same path.
+func (l *layerCalls) isOther(c *scopes.Call) bool {
+	paths := map[string]bool{}
+	for _, mine := range l.calls {
+		for _, v := range mine.Vars {
+			if slices.Contains(c.Vars, v) {
+				return false
+			}
+			paths[v.Name] = true
+		}
+	}
+	return slices.ContainsFunc(c.Vars, func(v *savedmodel.Variable) bool { return paths[v.Name] })
+}
+
+// hasNamesake reports whether several layers have the layer's name.
+func (k *keras3) hasNamesake(l *layerCalls) bool {
+	return k.byName[namesake(shownName(l.name), 1)] != nil
 }
 
 // callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,

@@ -13,7 +13,7 @@ import (
 // row makes the row of a layer.
 func (k *keras3) row(l *layerCalls) *Layer {
 	last := l.calls[len(l.calls)-1]
-	r := &Layer{Name: l.name, Class: l.class, Output: OutputShape{Shapes: last.Shapes}}
+	r := &Layer{Name: shownName(l.name), Class: l.class, Output: OutputShape{Shapes: last.Shapes}}
 	r.setWeights(l.vars, func(v *savedmodel.Variable) bool { return k.trainable[v] })
 	for _, e := range last.Ins {
 		r.info.in = append(r.info.in, k.shapeOf(e.Ref))
@@ -30,6 +30,9 @@ func (k *keras3) row(l *layerCalls) *Layer {
 	}
 	if l.op {
 		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
+	}
+	if !l.op && len(l.vars) == 0 && scopes.LikeLayers[kerasnames.WithoutNumber(shownName(l.name))] {
+		r.guess("name", whyFunction)
 	}
 	if !l.sure {
 		r.guess("class", k.noClasses()+"; the one shown is what the layer's name and operations suggest")
@@ -174,7 +177,7 @@ func (k *keras3) graphRow(name string, back map[string]int, inputs map[int]*vert
 		r.ConnectedTo = []string{}
 		for _, v := range calls {
 			for _, e := range v.from {
-				r.ConnectedTo = append(r.ConnectedTo, connection(e.to.layer, e.to.number, e.tensor))
+				r.ConnectedTo = append(r.ConnectedTo, connection(shownName(e.to.layer), e.to.number, e.tensor))
 			}
 		}
 	}

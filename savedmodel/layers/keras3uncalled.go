@@ -12,11 +12,7 @@ import (
 // teacher of a distilled student. Of such a layer only its variables show, and its object where the
 // files hold layers. Models of Keras' own classes call all their layers.
 func (k *keras3) addUncalled() {
-	if k.mg.Framework == savedmodel.Keras2 {
-		if keras2Model.MatchString(k.table.ModelName) || k.holdsLayers() && k.rootKind() != modelObject {
-			return
-		}
-	} else if !k.ownClass() {
+	if !k.mayHaveUncalled() {
 		return
 	}
 	if !k.holdsLayers() {
@@ -27,11 +23,8 @@ func (k *keras3) addUncalled() {
 		}
 		return
 	}
-	place := make(map[*savedmodel.Variable]int, len(k.weights))
-	for i, v := range k.weights {
-		place[v] = i
-	}
-	seen := map[int]bool{}
+	place, seen := k.placesOfWeights(), map[int]bool{}
+	attributes := k.attributes()
 	for _, o := range k.layerObjects() {
 		if o.id < 0 || o.owner != nil {
 			continue
@@ -39,28 +32,78 @@ func (k *keras3) addUncalled() {
 		vars := k.variablesBelow(o.id, place, seen)
 		name := o.name
 		if name == "" && len(vars) > 0 {
-			name = k.nameAbove(o.id, vars)
+			name = k.nameAbove(attributes[o.id], vars)
 		}
-		if name == "" || k.byName[name] != nil {
+		if name == "" || k.byName[name] != nil && o.name != "" {
 			continue
 		}
-		for _, v := range vars {
-			k.addVariable(name, v)
+		k.addUncalledLayer(name, vars)
+	}
+}
+
+// mayHaveUncalled reports whether the model may be of one's own class.
+func (k *keras3) mayHaveUncalled() bool {
+	if k.mg.Framework == savedmodel.Keras2 {
+		return !keras2Model.MatchString(k.table.ModelName) && (!k.holdsLayers() || k.rootKind() == modelObject)
+	}
+	return k.ownClass()
+}
+
+// placesOfWeights returns the place of each weight in the model's order.
+func (k *keras3) placesOfWeights() map[*savedmodel.Variable]int {
+	place := make(map[*savedmodel.Variable]int, len(k.weights))
+	for i, v := range k.weights {
+		place[v] = i
+	}
+	return place
+}
+
+// addUncalledLayer makes a layer of a likely name that is never called.
+func (k *keras3) addUncalledLayer(name string, vars []*savedmodel.Variable) {
+	base := name
+	for i := k.numbers[namesakeMark+base]; k.byName[name] != nil; i++ {
+		name = namesake(base, i)
+		k.numbers[namesakeMark+base] = i
+	}
+	for _, v := range vars {
+		k.addVariable(name, v)
+	}
+}
+
+// attributes returns the attributes of the model by the objects that they are, or that are in
+// them, as in a list.
+func (k *keras3) attributes() map[int]string {
+	of := map[int]string{}
+	add := func(id int, attribute string) {
+		if _, ok := of[id]; !ok {
+			of[id] = attribute
 		}
 	}
+	// "layer-1" is Keras 2's, beside the attribute
+	passed := func(attribute string) bool { return strings.Contains(attribute, "-") || bookkeeping[attribute] }
+	for _, c := range k.objs.Nodes[0].GetChildren() {
+		if !passed(c.GetLocalName()) {
+			add(int(c.GetNodeId()), c.GetLocalName())
+		}
+	}
+	for _, c := range k.objs.Nodes[0].GetChildren() {
+		if passed(c.GetLocalName()) {
+			continue
+		}
+		for _, inner := range k.objs.Nodes[c.GetNodeId()].GetChildren() {
+			add(int(inner.GetNodeId()), c.GetLocalName())
+		}
+	}
+	return of
 }
 
 // nameAbove returns the name of a layer by its variables' paths: the first part that they share, or
 // else, as of a Functional, whose name is in none of them, the attribute of the model that it is.
-func (k *keras3) nameAbove(id int, vars []*savedmodel.Variable) string {
+func (k *keras3) nameAbove(attribute string, vars []*savedmodel.Variable) string {
 	name := k.layerOf(vars[0])
-	if name == "" || slices.ContainsFunc(vars, func(v *savedmodel.Variable) bool { return k.layerOf(v) != name }) {
-		for _, c := range k.objs.Nodes[0].GetChildren() {
-			// "layer-1" is Keras 2's, beside the attribute
-			if attribute := c.GetLocalName(); int(c.GetNodeId()) == id && !strings.Contains(attribute, "-") {
-				return attribute
-			}
-		}
+	shared := name != "" && !slices.ContainsFunc(vars, func(v *savedmodel.Variable) bool { return k.layerOf(v) != name })
+	if !shared && attribute != "" {
+		return attribute
 	}
 	return name
 }
@@ -70,7 +113,7 @@ func (k *keras3) nameAbove(id int, vars []*savedmodel.Variable) string {
 func (k *keras3) addVariable(name string, v *savedmodel.Variable) {
 	l := k.byName[name]
 	if l == nil {
-		l = &layerCalls{name: name, uncalled: true, calls: []*scopes.Call{{Raw: name, Name: name, Phantom: true}}}
+		l = &layerCalls{name: name, class: "?", uncalled: true, calls: []*scopes.Call{{Raw: name, Name: name, Phantom: true}}}
 		for _, field := range []string{"name", "class", "output_shape", "connected_to", "order"} {
 			l.notes = append(l.notes, guess{field, whyUncalled})
 		}

@@ -126,14 +126,16 @@ func (k *keras3) assignVariables() {
 			}
 		}
 		if !l.op {
-			for _, v := range named[l.name] {
-				add(v)
+			for _, v := range named[shownName(l.name)] {
+				if l.reads(v) || !k.hasNamesake(l) && !l.readsPath(v.Name) {
+					add(v)
+				}
 			}
 		}
 		for _, c := range l.calls {
 			for _, v := range c.Vars {
 				name := k.layerOf(v)
-				if (counts[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == l.name || k.byName[name] == nil) {
+				if (counts[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == shownName(l.name) || k.byName[name] == nil) {
 					add(v)
 				}
 			}
@@ -145,6 +147,7 @@ func (k *keras3) assignVariables() {
 // Normalization that was adapted computes with constants: its mean, variance and count are kept,
 // but not read. Such a layer may also stand within another, or a layer that is not called may.
 func (k *keras3) adoptVariables() {
+	k.adoptByObjects()
 	var order []string
 	for i, gaps := 0, 0; i < len(k.weights); i++ {
 		if k.owner[k.weights[i]] != nil {
@@ -168,11 +171,12 @@ func (k *keras3) adoptVariables() {
 		k.adopt(k.weights[i:end], k.mayOwn(order, i, end))
 		i = end
 	}
-	if k.holdsLayers() || !slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return l.uncalled }) {
+	if !slices.ContainsFunc(k.layers, func(l *layerCalls) bool { return l.uncalled }) {
 		return
 	}
+	placed := k.ownersOfObjects()
 	for _, l := range k.layers { // what looks like a layer that is not called may be within another
-		if !l.uncalled && l.mayHoldUnread() {
+		if !l.uncalled && l.mayHoldUnread() && placed[l] == 0 {
 			l.doubtUnread()
 		}
 	}
@@ -186,6 +190,34 @@ func (l *layerCalls) doubtUnread() {
 	if !slices.Contains(l.notes, guess{"params", whyUnread}) {
 		l.notes = append(l.notes, guess{"params", whyUnread}, guess{"trainable_params", whyUnread})
 	}
+}
+
+// adoptByObjects gives each layer the variables below its object, where the files hold layers.
+func (k *keras3) adoptByObjects() {
+	if k.made == nil || !k.holdsLayers() {
+		return
+	}
+	placed := k.ownersOfObjects()
+	place, seen := k.placesOfWeights(), map[int]bool{}
+	for _, o := range k.layerObjects() {
+		if placed[o.owner] == 1 { // else one of the objects is within another
+			k.own(o.owner, k.variablesBelow(o.id, place, seen))
+		}
+	}
+}
+
+// ownersOfObjects counts the objects of each layer: none where the files hold no layers.
+func (k *keras3) ownersOfObjects() map[*layerCalls]int {
+	placed := map[*layerCalls]int{}
+	if k.made == nil || !k.holdsLayers() {
+		return placed
+	}
+	for _, o := range k.layerObjects() {
+		if o.owner != nil {
+			placed[o.owner]++
+		}
+	}
+	return placed
 }
 
 // mayOwn returns the layers to which the weights from start to end may belong, which nothing reads:
@@ -224,6 +256,12 @@ func (l *layerCalls) mayHoldUnread() bool {
 // hold some, where there are as many as weights for them. Else it marks the parameters of all that
 // may have them.
 func (k *keras3) adopt(loose []*savedmodel.Variable, layers []*layerCalls) {
+	if len(layers) == 0 && k.made != nil && k.mayHaveUncalled() && !k.holdsLayers() {
+		for _, vars := range splitPaths(loose) {
+			k.addUncalledLayer("layer", vars)
+		}
+		return
+	}
 	const each = 3 // mean, variance and count
 	holds := make([]int, len(layers))
 	all := 0

@@ -1663,3 +1663,89 @@ def uncalled(keras):
     m = Distiller()
     m(np.zeros((2, 4), np.float32))
     return m
+
+
+@model()
+def namesakes(keras):
+    L = keras.layers
+
+    class Twins(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.stages = [L.Dense(3, name="fc"), L.Conv1D(4, 2, name="fc"), L.Dense(2, name="fc")]
+
+        def call(self, x):
+            for stage in self.stages:
+                x = stage(x)
+            return x
+
+    m = Twins()
+    m(np.zeros((2, 5, 3), np.float32))
+    return m
+
+
+@model()
+def spares(keras):
+    L = keras.layers
+
+    class Spares(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.used, self.spare = L.Dense(3), L.Dense(2)
+            self.spares = [L.Conv1D(2, 2, name="first"), L.Conv1D(3, 2, name="second")]
+            for layer, shape in zip([self.spare, *self.spares], [(None, 3), (None, 5, 3), (None, 5, 3)]):
+                layer.build(shape)
+
+        def call(self, x):
+            return self.used(x)
+
+    m = Spares()
+    m(np.zeros((2, 3), np.float32))
+    return m
+
+
+@model("k2")
+def ragged_words(keras):
+    L = keras.layers
+    i = keras.Input((None,), ragged=True, dtype="int64", name="words")
+    return keras.Model(i, L.Dense(1)(L.LSTM(2)(L.Embedding(9, 3)(i))))
+
+
+@model()
+def functions_inside(keras):
+    L = keras.layers
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = L.Dense(3), L.Dense(2)
+
+        @tf.function
+        def body(self, x):
+            return tf.math.l2_normalize(self.last(tf.nn.gelu(self.first(x))), -1)
+
+        def call(self, x):
+            return self.body(x)
+
+    m = Net()
+    m(np.zeros((2, 3), np.float32))
+    return m
+
+
+@model()
+def adapted_in_own(keras):
+    L = keras.layers
+    norm = L.Normalization()
+    norm.adapt(np.random.default_rng(0).normal(size=(8, 3)).astype("float32"))
+
+    class Features(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.out = norm, L.Dense(1)
+
+        def call(self, x):
+            return self.out(self.norm(x))
+
+    m = Features()
+    m(np.zeros((2, 3), np.float32))
+    return m

@@ -18,6 +18,18 @@ var Operations = map[string]string{
 var Functions = map[string]bool{
 	"Tensordot": true, "moments": true, "Repeat": true, "boolean_mask": true, "meshgrid": true, "eye": true, "random_normal": true, "random_uniform": true,
 	"truncated_normal": true, "rgb_to_grayscale": true, "per_image_standardization": true, "SequenceMask": true, "einsum": true,
+	"Gelu": true, "ReduceLogSumExp": true, "LogSigmoid": true, "MatVec": true, "CRelu": true, "CumulativeLogsumexp": true, "UnsortedSegmentMean": true, "BatchGather": true,
+	"BatchGatherND": true, "sufficient_statistics": true, "weighted_moments": true, "saturate_cast": true, "grayscale_to_rgb": true, "softmax_cross_entropy_with_logits": true,
+	"SparseSoftmaxCrossEntropyWithLogits": true, "logistic_loss": true,
+}
+
+// LikeLayers are name scopes of TensorFlow's functions by whose names layers may be called, too.
+var LikeLayers = map[string]bool{
+	"l2_normalize": true, "normalize": true, "norm": true, "clip_by_value": true, "clip_by_norm": true, "clip_by_global_norm": true, "reduce_variance": true, "reduce_std": true,
+	"embedding_lookup": true, "embedding_lookup_sparse": true, "zeros_like": true, "ones_like": true, "zeros": true, "ones": true, "linspace": true, "polyval": true, "resize": true,
+	"map": true, "scan": true, "foldl": true, "foldr": true, "while": true, "cond": true, "case": true, "count_nonzero": true, "zero_fraction": true, "confusion_matrix": true,
+	"stft": true, "inverse_stft": true, "frame": true, "random_crop": true, "random_gamma": true, "central_crop": true, "adjust_brightness": true, "adjust_contrast": true, "rot90": true,
+	"crop_to_bounding_box": true, "pad_to_bounding_box": true, "convert_image": true, "total_variation": true, "logdet": true, "argsort": true, "sort": true,
 }
 
 // QuietOps are operations in any layer's scope that say nothing of what the layer does.
