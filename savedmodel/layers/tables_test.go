@@ -51,7 +51,7 @@ func tableCases(t *testing.T) []tableCase {
 			}
 		}
 	}
-	return cases
+	return modeltest.Sample(cases)
 }
 
 // readTableCase reads what is beside a model; ok is false where it has no table.
