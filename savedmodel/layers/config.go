@@ -38,6 +38,7 @@ type LayerConfig struct {
 	// Unnamed says that the configuration gives no name, and Name is one that Keras may make.
 	Unnamed bool `json:"-"`
 
+	stack  bool         // it is known to be a Sequential, whatever its class
 	inner  *ModelConfig // what [LayerConfig.Model] decoded
 	parsed bool
 	frozen *bool // the opposite of what [LayerConfig.Trains] found; nil before
@@ -112,7 +113,7 @@ func (l *LayerConfig) Model() *ModelConfig {
 	}
 	l.parsed = true
 	m, err := parseModelConfig(l.Config)
-	if err == nil && len(m.Layers) > 0 && (isModel(l.Class()) || m.InputLayers != nil && m.OutputLayers != nil) {
+	if err == nil && len(m.Layers) > 0 && (l.stack || isModel(l.Class()) || m.InputLayers != nil && m.OutputLayers != nil) {
 		l.inner = m
 	}
 	return l.inner

@@ -137,6 +137,15 @@ func (n *network) findLayers() []string {
 	return names
 }
 
+// findStacks notes which layers are Sequentials: of a subclass only its object says so.
+func (n *network) findStacks() {
+	for name, id := range n.objects {
+		if cfg := n.configs[name]; cfg != nil && n.k.objs.Nodes[id].GetUserObject().GetIdentifier() == stackObject {
+			cfg.stack = true
+		}
+	}
+}
+
 // findCalls matches the calls in the graph to the layers' names. Keras 2 opens one name scope for
 // each call.
 func (n *network) findCalls(names []string) {

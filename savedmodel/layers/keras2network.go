@@ -30,6 +30,7 @@ func (n *network) build(depth int) {
 	n.byName, n.outs, n.skip = map[string]*Layer{}, map[string][]OutputShape{}, map[string]int{}
 	n.inbound = map[string][][]inbound{}
 	names := n.findLayers()
+	n.findStacks()
 	n.findCalls(names)
 	n.findInbound(names)
 	prev := n.stackInput()
@@ -202,7 +203,7 @@ func (n *network) output(l *Layer, prev OutputShape, next []string, depth int) O
 		l.info.in = in
 	}
 	outs := n.outs[l.Name]
-	if n.subclassed && !isModel(l.Class) {
+	if cfg := n.configs[l.Name]; n.subclassed && !isModel(l.Class) && (cfg == nil || cfg.Model() == nil) {
 		l.info.shape = outs[len(outs)-1]
 		return OutputShape{Word: "multiple"}
 	}

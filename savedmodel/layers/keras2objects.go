@@ -16,6 +16,7 @@ import (
 const (
 	modelObject = "_tf_keras_model" // of a class of one's own
 	graphObject = "_tf_keras_network"
+	stackObject = "_tf_keras_sequential"
 	inputObject = "_tf_keras_input_layer"
 )
 

@@ -56,7 +56,7 @@ func (k *keras2) build() error {
 		}
 		k.table.ModelName, k.table.ModelClass = root.Name, root.ClassName
 	}
-	n := &network{k: k, id: 0, config: model, sequential: rootID == "_tf_keras_sequential" || root != nil && root.ClassName == "Sequential"}
+	n := &network{k: k, id: 0, config: model, sequential: rootID == stackObject || root != nil && root.ClassName == "Sequential"}
 	n.functional = !n.sequential && len(model.Layers) > 0 && model.InputLayers != nil
 	n.subclassed = !n.sequential && !n.functional && (root == nil || rootID == modelObject || len(model.Layers) == 0) && rootID != graphObject
 	if k.table.ModelClass == "" {

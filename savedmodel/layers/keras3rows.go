@@ -42,7 +42,7 @@ func (k *keras3) row(l *layerCalls) *Layer {
 
 // addNested makes the rows below nested models and custom layers.
 func (k *keras3) addNested(r *Layer, l *layerCalls) {
-	if !isModel(l.class) && !l.custom() {
+	if l.op || l.class == scopes.OperationClass || !isModel(l.class) && slices.Contains(kerasnames.Classes, l.class) {
 		return
 	}
 	inner := k.nested(l, l.calls[len(l.calls)-1])

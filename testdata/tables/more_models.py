@@ -1749,3 +1749,43 @@ def adapted_in_own(keras):
     m = Features()
     m(np.zeros((2, 3), np.float32))
     return m
+
+
+@model()
+def stacks_of_own(keras):
+    L = keras.layers
+
+    class ConvNorm(keras.Sequential):
+        def __init__(self, filters, **kw):
+            super().__init__(**kw)
+            self.add(L.Conv2D(filters, 3, use_bias=False))
+            self.add(L.BatchNormalization())
+
+    i = keras.Input((6, 6, 2))
+    x = ConvNorm(3, name="second")(ConvNorm(2)(i))
+    return keras.Model(i, L.Dense(1)(L.GlobalMaxPooling2D()(x)))
+
+
+@model()
+def towers(keras):
+    L = keras.layers
+
+    class Tower(keras.Model):
+        def __init__(self, **kw):
+            super().__init__(**kw)
+            self.first, self.second = L.Dense(3), L.Dense(2)
+
+        def call(self, x):
+            return tf.math.l2_normalize(self.second(self.first(x)), -1)
+
+    class Retrieval(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.user, self.item = Tower(name="user"), Tower(name="item")
+
+        def call(self, x):
+            return tf.reduce_sum(self.user(x["user_id"]) * self.item(x["item_id"]), -1)
+
+    m = Retrieval()
+    m({"user_id": np.zeros((2, 4), np.float32), "item_id": np.zeros((2, 5), np.float32)})
+    return m
