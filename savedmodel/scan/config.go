@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -41,8 +42,13 @@ func (m *metadataScan) object(v map[string]any, layer string) {
 	if name := text(config["function"]); bare == "TFOpLambda" && slices.Contains(tensorflowCallables, firstOf(name)) {
 		m.add(RunsPython, Unsafe, layer, fmt.Sprintf("names tf.%s, which does more than compute: Keras calls it when it loads the model", name))
 	}
-	if path, ok := config["vocabulary"].(string); ok && path != "" {
-		m.add(ReadsFiles, Unsafe, layer, fmt.Sprintf("its vocabulary is the file %q", path))
+	for _, key := range []string{"vocabulary", "merges", "proto"} {
+		if path := text(config[key]); path != "" && !(key == "proto" && isBase64(path)) {
+			m.add(ReadsFiles, Unsafe, layer, fmt.Sprintf("its %s is the file %q", nouns[key], path))
+		}
+	}
+	if root, _, _ := strings.Cut(module, "."); bare == "__typespec__" && !kerasRoots[root] {
+		m.module(text(v["spec_name"]), module, "", layer) // its class has a name of its own
 	}
 	if registered := text(v["registered_name"]); module == "" && strings.Contains(registered, ">") {
 		class = registered
@@ -50,6 +56,17 @@ func (m *metadataScan) object(v map[string]any, layer string) {
 	if class != "" { // the config of a Lambda layer names a module too
 		m.module(class, module, text(v["config"]), layer)
 	}
+}
+
+// nouns are the words for what Keras, and the tokenizers of keras_hub, read from a file where the
+// configuration has its path.
+var nouns = map[string]string{"vocabulary": "vocabulary", "merges": "list of merges", "proto": "SentencePiece model"}
+
+// isBase64 reports whether a text is what bytes are encoded to, as keras_hub asks of one that is no
+// path.
+func isBase64(text string) bool {
+	data, err := base64.StdEncoding.DecodeString(text)
+	return err == nil && base64.StdEncoding.EncodeToString(data) == text
 }
 
 func text(v any) string { s, _ := v.(string); return s }
@@ -70,8 +87,8 @@ func (m *metadataScan) module(class, module, name, layer string) {
 		class = name
 	}
 	switch {
-	case strings.HasPrefix(class, "__"): // a tuple, a slice or a tensor
-	case function && (module == "" || root == "builtins"):
+	case !function && strings.HasPrefix(class, "__"): // a tuple, a slice or a tensor
+	case function && (module == "" || root == "builtins" && !slices.Contains(pythonBuiltins, class)):
 		m.add(CustomCode, Expected, layer, fmt.Sprintf("the function %s is of one's own: loading needs its code", class))
 	case module == "" && !strings.Contains(class, ">"):
 	case strings.Contains(class, ">"), !kerasRoots[root]:
@@ -80,6 +97,7 @@ func (m *metadataScan) module(class, module, name, layer string) {
 			return
 		}
 		m.add(CustomCode, Expected, layer, fmt.Sprintf("the class %s is of one's own: loading needs its code", class))
+	case class == "FeatureSpace" && rest == "utils": // the only layer there
 	case calls(root, strings.TrimPrefix(rest, "src."), class):
 		m.add(RunsPython, Unsafe, layer, fmt.Sprintf("names %s.%s, which is no layer: Keras calls it when it loads the model", module, class))
 	}
@@ -126,6 +144,12 @@ var computingOps = []string{
 var tensorflowCallables = strings.Fields(`app autograph config data distribute estimator flags gfile io keras lite load_file_system_library
 	load_library load_op_library numpy_function profiler py_func py_function read_file resource_loader saved_model summary sysconfig test
 	train write_file`)
+
+// pythonBuiltins are the functions of Python that need no module and do more than compute. Files
+// have Keras' own functions under the module builtins too, where Keras 2 and the first releases of
+// Keras 3 find Python's.
+var pythonBuiltins = strings.Fields(`__build_class__ __import__ __loader__ breakpoint classmethod compile copyright credits delattr dir eval exec
+	exit filter getattr globals help input license locals map memoryview object open print property quit setattr staticmethod super type vars`)
 
 // pythonRoots are the modules of Python 3.10 to 3.13, and packages that come with Keras. No custom
 // class is in them.
