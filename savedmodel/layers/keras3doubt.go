@@ -149,6 +149,7 @@ func (k *keras3) doubtRows() {
 	k.doubtOrder(unordered)
 	k.doubtInner()
 	k.doubtComposite()
+	k.doubtScopes()
 	if k.table.Totals.TrainableGuessed {
 		doubtFrozen(k.table.Layers)
 	}
@@ -240,8 +241,18 @@ func (k *keras3) hidesResults(l *layerCalls) string {
 		return whyUnscored
 	case !isModel(l.class) && (!l.sure && l.custom() || !slices.Contains(kerasnames.Classes, l.class)) && l.class != scopes.OperationClass:
 		return whyMore
+	case !l.sure && k.deadEnds(last):
+		return whyMore
 	}
 	return ""
+}
+
+// deadEnds reports whether a call computes something that nobody takes, which may be a result.
+func (k *keras3) deadEnds(c *scopes.Call) bool {
+	return slices.ContainsFunc(c.Nodes, func(n *graph.Node) bool {
+		return !scopes.QuietOps[n.Op] && !graph.IsLoop(n) && n.Op != "Identity" && len(k.scope.Users[n]) == 0 &&
+			!slices.ContainsFunc(c.Outs, func(r graph.Ref) bool { return r.Node == n })
+	})
 }
 
 // traced returns the number of results in the function that Keras 2 traced of a layer; 0 where
@@ -283,6 +294,38 @@ func (k *keras3) doubtInner() {
 		}
 		if r.Class == "InputLayer" {
 			r.guess("name", whyInner)
+		}
+	}
+}
+
+// doubtScopes marks rows of name scopes that code may have opened around layers, in a model of
+// one's own class: of Keras 2, those whose name no object of a layer bears, and of Keras 3, those
+// that read variables of the model with other paths. What was built before has no such paths.
+func (k *keras3) doubtScopes() {
+	if k.isGraph() || k.table.ModelClass == "Sequential" {
+		return
+	}
+	traced := map[string]bool{}
+	if k.mg.Framework == savedmodel.Keras2 {
+		if !k.holdsLayers() {
+			return
+		}
+		for _, o := range k.layerObjects() {
+			traced[o.name] = true
+		}
+	}
+	for _, l := range k.layers {
+		r := k.made[l]
+		if r == nil || l.uncalled || traced[shownName(l.name)] {
+			continue
+		}
+		other := func(v *savedmodel.Variable) bool {
+			return l.within(v) == nil && strings.HasPrefix(v.Name, k.table.ModelName+"/")
+		}
+		if k.mg.Framework == savedmodel.Keras2 || len(r.Layers) > 0 && slices.ContainsFunc(l.vars, other) {
+			r.guess("name", whyScope)
+			r.guess("params", whyScope)
+			r.guess("trainable_params", whyScope)
 		}
 	}
 }

@@ -42,6 +42,7 @@ const (
 	whyNamesakes  = "several variables have one path: whether these are several layers of one name, or one layer, does not show"
 	whyRagged     = "an input is a ragged or sparse tensor, whose parts are inputs of the graph: Keras prints the shapes of the whole, and of one input"
 	whyFunction   = "a function of TensorFlow leaves a name such as this one in the graph too: whether it is a layer does not show"
+	whyScope      = "code may open a name scope such as this one around several layers: whether it is a layer does not show"
 	whySlash      = "a layer of Keras 2 may have a slash in its name: these may be several layers, NAME/…, and no layer that holds others"
 	whySlashes    = "some names of this model have slashes in them; whether this is such a layer, or a part of one, does not show"
 	whySoftmax    = "Keras prints the shape of the input, whatever a mask makes of it, and hands that on to the layers behind"

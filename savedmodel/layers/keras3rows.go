@@ -32,7 +32,9 @@ func (k *keras3) row(l *layerCalls) *Layer {
 		r.guess("name", "an operation that is no layer has no name in the files; its default name is counted from those that show")
 	}
 	if !l.op && len(l.vars) == 0 && scopes.LikeLayers[kerasnames.WithoutNumber(shownName(l.name))] {
-		r.guess("name", whyFunction)
+		for _, field := range []string{"name", "params", "trainable_params"} {
+			r.guess(field, whyFunction)
+		}
 	}
 	if !l.sure {
 		r.guess("class", k.noClasses()+"; the one shown is what the layer's name and operations suggest")

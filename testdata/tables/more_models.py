@@ -1755,15 +1755,14 @@ def adapted_in_own(keras):
 def stacks_of_own(keras):
     L = keras.layers
 
-    class ConvNorm(keras.Sequential):
-        def __init__(self, filters, **kw):
+    class DenseStack(keras.Sequential):
+        def __init__(self, units, **kw):
             super().__init__(**kw)
-            self.add(L.Conv2D(filters, 3, use_bias=False))
-            self.add(L.BatchNormalization())
+            self.add(L.Dense(units))
+            self.add(L.ReLU())
 
-    i = keras.Input((6, 6, 2))
-    x = ConvNorm(3, name="second")(ConvNorm(2)(i))
-    return keras.Model(i, L.Dense(1)(L.GlobalMaxPooling2D()(x)))
+    i = keras.Input((3,))
+    return keras.Model(i, DenseStack(3, name="second")(DenseStack(2)(i)))
 
 
 @model()
@@ -1788,4 +1787,60 @@ def towers(keras):
 
     m = Retrieval()
     m({"user_id": np.zeros((2, 4), np.float32), "item_id": np.zeros((2, 5), np.float32)})
+    return m
+
+
+@model()
+def scopes_of_own(keras):
+    L = keras.layers
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = L.Dense(3, name="Proj-A"), L.Dense(3, name="proj.b"), L.Dense(2, name="OUT")
+
+        def call(self, x):
+            with tf.name_scope("encoder"):
+                x = self.a(x)
+                with tf.name_scope("deep"):
+                    x = self.b(x)
+            with tf.name_scope("head"):
+                return self.c(x)
+
+    m = Net()
+    m(np.zeros((2, 3), np.float32))
+    return m
+
+
+@model()
+def unused_results(keras):
+    L = keras.layers
+
+    class Three(L.Layer):
+        def __init__(self, **kw):
+            super().__init__(**kw)
+            self.a, self.b, self.c = L.Dense(2), L.Dense(3), L.Dense(4)
+
+        def call(self, x):
+            return self.a(x), self.b(x), self.c(x)
+
+    i = keras.Input((5,))
+    return keras.Model(i, L.Dense(1)(Three()(i)[1]))
+
+
+@model()
+def branches(keras):
+    L = keras.layers
+
+    class Gate(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = L.Dense(2), L.Dense(2)
+
+        def call(self, x):
+            return tf.cond(tf.reduce_sum(x) > 0, lambda: self.a(x), lambda: self.b(x))
+
+    m = Gate()
+    m(np.ones((2, 3), np.float32))
+    m(np.zeros((2, 3), np.float32))
     return m
