@@ -56,6 +56,8 @@ type Scope struct {
 	slashed map[string]bool // names of layers that have slashes
 	inside  map[*graph.Node]bool
 	gone    map[*Call]bool // calls that dropMasks took out
+	// what tensors come from: through operations between layers, and through casts within a call
+	sources, uncast map[graph.Ref]graph.Ref
 }
 
 // Below returns how many parts of the names of a call's nodes are the scope of the call.

@@ -70,7 +70,7 @@ func splitIntoCalls(b *body.Body, depth int, nodes []*graph.Node, rets []graph.R
 }
 
 func splitByNames(b *body.Body, depth int, nodes []*graph.Node, rets []graph.Ref, names map[string]bool) *Scope {
-	s := &Scope{b: b, Depth: depth, slashed: names, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}}
+	s := &Scope{b: b, Depth: depth, slashed: names, Owner: map[*graph.Node]*Call{}, inside: map[*graph.Node]bool{}, Users: b.UsersOf(), gone: map[*Call]bool{}, sources: map[graph.Ref]graph.Ref{}, uncast: map[graph.Ref]graph.Ref{}}
 	if depth > 0 && len(nodes) > 0 {
 		s.Prefix = strings.Join(nodes[0].Parts[:depth], "/")
 	}

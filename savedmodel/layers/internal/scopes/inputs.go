@@ -5,10 +5,12 @@ import (
 	"strings"
 
 	"github.com/tfrun/tfrun/internal/graph"
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // connect finds out what the calls take from each other, and which variables they read.
 func (s *Scope) connect(rets []graph.Ref) {
+	l := &links{ins: map[link[Edge]]bool{}, outs: map[link[graph.Ref]]bool{}, vars: map[link[*savedmodel.Variable]]bool{}}
 	for _, r := range rets {
 		s.Rets = append(s.Rets, s.Source(r))
 	}
@@ -20,29 +22,65 @@ func (s *Scope) connect(rets []graph.Ref) {
 				continue
 			}
 			for _, in := range n.Inputs {
-				s.connectInput(c, s.throughCasts(c, in))
+				s.connectInput(l, c, s.throughCasts(c, in))
 			}
 		}
 	}
 	for _, r := range s.Rets {
 		if o := s.Owner[r.Node]; o != nil && !s.gone[o] {
-			o.addOutput(r)
+			l.addOutput(o, r)
 		}
 	}
+	clear(l.outs)
 	for _, c := range s.Calls {
 		c.orderOutputs()
 		for _, r := range c.Outs {
 			shape, _ := s.b.Shape(r)
 			c.Shapes = append(c.Shapes, shape)
+			l.outs[link[graph.Ref]{c, r}] = true
 		}
 	}
 	for _, c := range s.Calls {
-		s.sortInputs(c)
+		s.sortInputs(l, c)
+	}
+}
+
+// links are what calls take, give and read, as far as it is known: each once.
+type links struct {
+	ins  map[link[Edge]]bool
+	outs map[link[graph.Ref]]bool
+	vars map[link[*savedmodel.Variable]]bool
+}
+
+// link is something of a call.
+type link[T any] struct {
+	call *Call
+	to   T
+}
+
+func (l *links) addInput(c *Call, e Edge) {
+	if at := (link[Edge]{c, e}); !l.ins[at] {
+		l.ins[at] = true
+		c.Ins = append(c.Ins, e)
+	}
+}
+
+func (l *links) addOutput(c *Call, r graph.Ref) {
+	if at := (link[graph.Ref]{c, r}); !l.outs[at] {
+		l.outs[at] = true
+		c.Outs = append(c.Outs, r)
+	}
+}
+
+func (l *links) addVariable(c *Call, v *savedmodel.Variable) {
+	if at := (link[*savedmodel.Variable]{c, v}); !l.vars[at] {
+		l.vars[at] = true
+		c.Vars = append(c.Vars, v)
 	}
 }
 
 // sortInputs separates masks from data, and lists a tensor twice that a merge takes twice.
-func (s *Scope) sortInputs(c *Call) {
+func (s *Scope) sortInputs(l *links, c *Call) {
 	var data []Edge
 	for _, e := range c.Ins {
 		switch {
@@ -51,7 +89,7 @@ func (s *Scope) sortInputs(c *Call) {
 			if e.From != nil && e.From.Op {
 				c.Masks = append(c.Masks, e)
 			}
-		case e.From == nil || slices.Contains(e.From.Outs, e.Ref):
+		case e.From == nil || l.outs[link[graph.Ref]{e.From, e.Ref}]:
 			data = append(data, e)
 		}
 	}
@@ -72,6 +110,10 @@ var mergingOps = map[string]bool{"AddV2": true, "Add": true, "Sub": true, "Mul":
 // merge.
 func (s *Scope) mergeInputs(c *Call) []Edge {
 	var all []Edge
+	taken := make(map[graph.Ref]Edge, len(c.Ins))
+	for _, e := range slices.Backward(c.Ins) { // the first of a tensor is left
+		taken[e.Ref] = e
+	}
 	for _, n := range c.Nodes {
 		if QuietOps[n.Op] || n.Op == "Cast" {
 			continue
@@ -81,8 +123,8 @@ func (s *Scope) mergeInputs(c *Call) []Edge {
 		}
 		for _, in := range n.Inputs {
 			r := s.Source(s.throughCasts(c, in))
-			if i := slices.IndexFunc(c.Ins, func(e Edge) bool { return e.Ref == r }); i >= 0 {
-				all = append(all, c.Ins[i])
+			if e, ok := taken[r]; ok {
+				all = append(all, e)
 			}
 		}
 	}
@@ -91,26 +133,48 @@ func (s *Scope) mergeInputs(c *Call) []Edge {
 
 // throughCasts follows a tensor back through casts within a call.
 func (s *Scope) throughCasts(c *Call, r graph.Ref) graph.Ref {
-	for range s.b.Nodes { // which may go round in a circle
+	if r.Node == nil || s.Owner[r.Node] != c {
+		return r
+	}
+	return s.back(s.uncast, r, func(r graph.Ref) graph.Ref {
 		if r.Node == nil || r.Node.Op != "Cast" || s.Owner[r.Node] != c || len(r.Node.Inputs) == 0 {
+			return graph.Ref{}
+		}
+		return r.Node.Inputs[0]
+	})
+}
+
+// back follows a tensor back by steps, until there is none. What it finds is kept in known, since
+// many tensors may lead back through one.
+func (s *Scope) back(known map[graph.Ref]graph.Ref, r graph.Ref, step func(graph.Ref) graph.Ref) graph.Ref {
+	var passed []graph.Ref
+	for range s.b.Nodes { // which may go round in a circle
+		from, ok := known[r]
+		if ok {
+			r = from
 			break
 		}
-		r = r.Node.Inputs[0]
+		if from = step(r); !from.OK() {
+			break
+		}
+		passed = append(passed, r)
+		r = from
+	}
+	for _, p := range passed {
+		known[p] = r
 	}
 	return r
 }
 
 // connectInput notes that a node of c takes in.
-func (s *Scope) connectInput(c *Call, in graph.Ref) {
+func (s *Scope) connectInput(l *links, c *Call, in graph.Ref) {
 	r := s.Source(in)
 	if i, ok := r.IsArg(); ok {
 		switch v := s.b.Variables[i]; {
 		case v != nil:
-			if !slices.Contains(c.Vars, v) {
-				c.Vars = append(c.Vars, v)
-			}
+			l.addVariable(c, v)
 		case !s.b.Captured[i]:
-			c.addInput(Edge{nil, r})
+			l.addInput(c, Edge{nil, r})
 		}
 		return
 	}
@@ -118,23 +182,11 @@ func (s *Scope) connectInput(c *Call, in graph.Ref) {
 	switch {
 	case r.Node == nil || o == c:
 	case !s.inside[r.Node]:
-		c.addInput(Edge{nil, r})
+		l.addInput(c, Edge{nil, r})
 	case o == nil || s.gone[o]:
 	default:
-		o.addOutput(r)
-		c.addInput(Edge{o, r})
-	}
-}
-
-func (c *Call) addInput(e Edge) {
-	if !slices.Contains(c.Ins, e) {
-		c.Ins = append(c.Ins, e)
-	}
-}
-
-func (c *Call) addOutput(r graph.Ref) {
-	if !slices.Contains(c.Outs, r) {
-		c.Outs = append(c.Outs, r)
+		l.addOutput(o, r)
+		l.addInput(c, Edge{o, r})
 	}
 }
 
@@ -164,14 +216,17 @@ func (c *Call) orderOutputs() {
 }
 
 // Source follows a tensor back through the operations between layers that only pass it on.
-func (s *Scope) Source(r graph.Ref) graph.Ref {
-	for range len(s.b.Nodes) {
-		r = s.b.Source(r)
-		c := s.Owner[r.Node]
-		if r.Node == nil || c == nil || !s.gone[c] || IsBool(r.Node) || !PassesOn(r.Node) || len(r.Node.Inputs) == 0 {
-			return r
-		}
-		r = r.Node.Inputs[0]
+func (s *Scope) Source(r graph.Ref) graph.Ref { return s.back(s.sources, r, s.passes) }
+
+// passes returns the tensor that an operation between layers only passes on as r, or none.
+func (s *Scope) passes(r graph.Ref) graph.Ref {
+	if r.Node == nil || len(r.Node.Inputs) == 0 {
+		return graph.Ref{}
 	}
-	return r
+	c := s.Owner[r.Node]
+	identity := r.Node.Op == "Identity" && len(r.Node.Parts) == 1
+	if identity || c != nil && s.gone[c] && !IsBool(r.Node) && PassesOn(r.Node) {
+		return r.Node.Inputs[0]
+	}
+	return graph.Ref{}
 }
