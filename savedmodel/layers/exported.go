@@ -28,14 +28,14 @@ func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 	k := &keras3{
 		mg: mg, objs: objs, body: b, table: &Table{Signature: sig.Name, body: b}, opens: 2,
 		trainable: map[*savedmodel.Variable]bool{}, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
-		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{}, unread: map[*layerCalls]int{},
+		inputRows: map[int]*Layer{}, made: map[*layerCalls]*Layer{}, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{}, unread: map[*layerCalls]int{}, cut: new(int),
 	}
 	if mg.Framework == savedmodel.Keras2 {
 		k.opens = 1
 	}
 	k.findObjects()
 	k.scope = scopes.Of(b, slashedNames(mg, objs), k.ownClass())
-	if len(k.scope.Calls) == 0 || len(k.scope.Calls) > maxCalls || len(objs.Variables) > maxVariables {
+	if len(k.scope.Calls) == 0 || len(k.scope.Calls) > maxCalls || len(objs.Variables) > maxVariables || slices.ContainsFunc(k.scope.Calls, tooWide) {
 		return nil, nil
 	}
 	k.listVariables()
@@ -53,6 +53,9 @@ func exportedLayers(mg *savedmodel.MetaGraph) (*Table, error) {
 	k.table.steps = k.addSteps(k.made)
 	return k.table, nil
 }
+
+// tooWide reports whether a call takes or gives more than a layer does.
+func tooWide(c *scopes.Call) bool { return len(c.Ins) > maxInputs || len(c.Outs) > maxResults }
 
 // rows fills in the table.
 func (k *keras3) rows() {

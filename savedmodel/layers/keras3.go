@@ -27,7 +27,8 @@ type keras3 struct {
 
 	// listed are all variables of the model in its own order, seed generators among them.
 	listed    []*savedmodel.Variable
-	weights   []*savedmodel.Variable // those that count as weights
+	weights   []*savedmodel.Variable        // those that count as weights
+	counted   map[*savedmodel.Variable]bool // the weights
 	trainable map[*savedmodel.Variable]bool
 	// prefix is the beginning of the variables' paths: the model's name, or "" for a functional
 	// model.
@@ -42,6 +43,7 @@ type keras3 struct {
 	adrift    []*drift                     // hidden layers whose place is a guess
 	made      map[*layerCalls]*Layer       // rows made so far
 	looks     int                          // how many calls [keras3.hiddenPlace] has looked at
+	cut       *int                         // what [keras3.within] has looked at
 	saved     savedLayers
 	unread    map[*layerCalls]int // what [keras3.unreadNormalizations] has found
 	depths    map[string]int      // distances of rows from the outputs
@@ -55,6 +57,8 @@ type keras3 struct {
 const (
 	maxCalls     = 10_000
 	maxVariables = 200_000
+	maxInputs    = 10_000 // of a call
+	maxResults   = 2_000  // of a call
 )
 
 // layerCalls is a layer with its calls, in the order in which the graph made them.

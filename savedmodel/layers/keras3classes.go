@@ -44,14 +44,16 @@ func (k *keras3) readByOwn(l *layerCalls) {
 	if isModel(l.class) || l.sure && slices.Contains(kerasnames.Classes, l.class) {
 		return
 	}
+	has := l.holds()
 	for _, c := range l.calls {
 		for _, v := range c.Vars {
 			other := k.owner[v]
-			if other == nil || other == l || scopes.IsSeed(v) || slices.Contains(l.vars, v) {
+			if other == nil || other == l || scopes.IsSeed(v) || has[v] {
 				continue
 			}
 			for _, w := range other.vars {
-				if !slices.Contains(l.vars, w) {
+				if !has[w] {
+					has[w] = true
 					l.vars = append(l.vars, w)
 				}
 			}
@@ -61,6 +63,15 @@ func (k *keras3) readByOwn(l *layerCalls) {
 			}
 		}
 	}
+}
+
+// holds returns the layer's variables.
+func (l *layerCalls) holds() map[*savedmodel.Variable]bool {
+	has := make(map[*savedmodel.Variable]bool, len(l.vars))
+	for _, v := range l.vars {
+		has[v] = true
+	}
+	return has
 }
 
 // reads reports whether an operation of the layer reads a variable.
@@ -81,10 +92,11 @@ func (k *keras3) readByModel(l *layerCalls) {
 	if !isModel(l.class) {
 		return
 	}
+	has := l.holds()
 	for _, c := range l.calls {
 		for _, v := range c.Vars {
-			counts := v.ID < 0 || slices.Contains(k.weights, v)
-			if counts && !scopes.IsSeed(v) && !slices.Contains(l.vars, v) {
+			if (v.ID < 0 || k.counted[v]) && !scopes.IsSeed(v) && !has[v] {
+				has[v] = true
 				l.vars = append(l.vars, v)
 				l.shares = append(l.shares, k.owner[v])
 			}

@@ -14,13 +14,23 @@ import (
 // nested returns the builder for a nested model, or for a layer that consists of others: its calls
 // are the scopes inside the scope of the last call. It returns nil if there are none.
 func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
-	if l.op || c.Phantom || k.scope.Depth >= rules.MaxNesting || len(c.Nodes) == 0 {
+	inner := k.within(l, c)
+	if inner != nil {
+		inner.adoptVariables()
+	}
+	return inner
+}
+
+// within is [keras3.nested] before variables that nothing reads are given to layers.
+func (k *keras3) within(l *layerCalls, c *scopes.Call) *keras3 {
+	if l.op || c.Phantom || k.scope.Depth >= rules.MaxNesting || len(c.Nodes) == 0 || *k.cut > maxCut+cutsEach*len(k.body.Nodes) {
 		return nil
 	}
+	*k.cut += len(c.Nodes) + len(l.vars)
 	inner := &keras3{
 		mg: k.mg, objs: k.objs, saved: k.saved, body: k.body, scope: k.scope.Within(c), table: &Table{}, opens: k.opens,
 		trainable: k.trainable, byName: map[string]*layerCalls{}, owner: map[*savedmodel.Variable]*layerCalls{},
-		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{}, unread: map[*layerCalls]int{},
+		listed: l.vars, weights: l.vars, phantoms: map[*graph.Node]tensor.Shape{}, numbers: map[string]int{}, unread: map[*layerCalls]int{}, cut: k.cut,
 	}
 	inner.scope.Calls = slices.DeleteFunc(inner.scope.Calls, func(c *scopes.Call) bool { return !c.Op && scopes.Helpers[kerasnames.WithoutNumber(c.Raw)] })
 	layers := 0
@@ -36,9 +46,16 @@ func (k *keras3) nested(l *layerCalls, c *scopes.Call) *keras3 {
 	inner.collect()
 	inner.assignVariables()
 	inner.classify()
-	inner.adoptVariables()
 	return inner
 }
+
+// Bounds on how many operations and variables are looked at to see what stands within layers,
+// beyond which it is taken that nothing does: a fixed number, and one for each operation of the
+// function. Models in models are looked at again for each model around them.
+const (
+	maxCut   = 100_000
+	cutsEach = 16
+)
 
 // addSteps lists the calls for [LayerTable.At], in the order in which the graph made them. Calls
 // inside a nested model come before the model's own.

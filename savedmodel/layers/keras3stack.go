@@ -24,6 +24,12 @@ func (k *keras3) stackRows() {
 		own = k.objs.Child(0, "_layers") < 0
 	}
 	mixed := own && k.mixesLists()
+	holders := map[*savedmodel.Variable]int{} // how many layers have a variable
+	for _, l := range k.layers {
+		for v := range l.holds() {
+			holders[v]++
+		}
+	}
 	switch {
 	case own:
 		k.table.ModelClass = kerasnames.CamelCase(kerasnames.WithoutNumber(k.table.ModelName))
@@ -56,7 +62,7 @@ func (k *keras3) stackRows() {
 			r.guess("order", whyLists)
 		case own && !k.savedWhole() && len(l.vars) == 0:
 			r.guess("order", whyAttribute)
-		case own && k.sharesVariables(l):
+		case own && slices.ContainsFunc(l.vars, func(v *savedmodel.Variable) bool { return holders[v] > 1 }):
 			r.guess("order", whySharing)
 		}
 		if own {
@@ -64,13 +70,6 @@ func (k *keras3) stackRows() {
 		}
 		k.table.Layers = append(k.table.Layers, r)
 	}
-}
-
-// sharesVariables reports whether another layer has a variable of a layer's too.
-func (k *keras3) sharesVariables(l *layerCalls) bool {
-	return slices.ContainsFunc(k.layers, func(o *layerCalls) bool {
-		return o != l && slices.ContainsFunc(l.vars, func(v *savedmodel.Variable) bool { return slices.Contains(o.vars, v) })
-	})
 }
 
 // mixesLists reports whether some layers of a model that tf.saved_model.save wrote are attributes

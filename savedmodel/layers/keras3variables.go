@@ -108,10 +108,10 @@ const maxObjectDepth = 200
 // assignVariables gives each layer the variables that it reads, and those that only their paths
 // connect with it.
 func (k *keras3) assignVariables() {
-	counts := map[*savedmodel.Variable]bool{}
+	k.counted = map[*savedmodel.Variable]bool{}
 	named := map[string][]*savedmodel.Variable{}
 	for _, v := range k.weights {
-		counts[v] = true
+		k.counted[v] = true
 		named[k.layerOf(v)] = append(named[k.layerOf(v)], v)
 	}
 	for _, l := range k.layers {
@@ -135,7 +135,7 @@ func (k *keras3) assignVariables() {
 		for _, c := range l.calls {
 			for _, v := range c.Vars {
 				name := k.layerOf(v)
-				if (counts[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == shownName(l.name) || k.byName[name] == nil) {
+				if (k.counted[v] || v.ID < 0 && !scopes.IsSeed(v)) && (name == "" || name == shownName(l.name) || k.byName[name] == nil) {
 					add(v)
 				}
 			}
@@ -262,17 +262,19 @@ func (k *keras3) adopt(loose []*savedmodel.Variable, layers []*layerCalls) {
 		}
 		return
 	}
-	const each = 3 // mean, variance and count
 	holds := make([]int, len(layers))
 	all := 0
-	for i, l := range layers {
-		holds[i] = each * k.unreadNormalizations(l)
-		all += holds[i]
+	if strings.HasSuffix(loose[0].Name, "mean") {
+		for i, l := range layers {
+			holds[i] = normalizationWeights * k.unreadNormalizations(l)
+			all += holds[i]
+		}
 	}
 	for i, l := range layers {
 		switch {
-		case all == len(loose) && strings.HasSuffix(loose[0].Name, "mean"):
+		case all == len(loose):
 			k.own(l, loose[:holds[i]])
+			k.unread[l] = 0
 			loose, all = loose[holds[i]:], all-holds[i]
 			if all == 0 {
 				return
@@ -285,8 +287,11 @@ func (k *keras3) adopt(loose []*savedmodel.Variable, layers []*layerCalls) {
 	}
 }
 
+// normalizationWeights is how many variables a Normalization has: mean, variance and count.
+const normalizationWeights = 3
+
 // unreadNormalizations counts the Normalizations that a layer is or holds and that read no
-// variables.
+// variables, without those whose variables the layer has.
 func (k *keras3) unreadNormalizations(l *layerCalls) int {
 	if l.class == "Normalization" {
 		return when(len(l.vars) == 0)
@@ -295,10 +300,15 @@ func (k *keras3) unreadNormalizations(l *layerCalls) int {
 	if known {
 		return n
 	}
-	if inner := k.nested(l, l.calls[len(l.calls)-1]); inner != nil {
+	if inner := k.within(l, l.calls[len(l.calls)-1]); inner != nil {
 		for _, il := range inner.layers {
 			n += inner.unreadNormalizations(il)
 		}
+		loose := 0
+		for _, v := range inner.weights {
+			loose += when(inner.owner[v] == nil)
+		}
+		n = max(0, n-loose/normalizationWeights)
 	}
 	k.unread[l] = n
 	return n
@@ -307,7 +317,6 @@ func (k *keras3) unreadNormalizations(l *layerCalls) int {
 // own gives variables to a layer.
 func (k *keras3) own(l *layerCalls, vars []*savedmodel.Variable) {
 	l.vars = append(l.vars, vars...)
-	delete(k.unread, l)
 	for _, v := range vars {
 		k.owner[v] = l
 	}
