@@ -69,8 +69,10 @@ type layerCalls struct {
 	op    bool
 	// uncalled: nothing shows of the layer but its variables, see [keras3.addUncalled].
 	uncalled bool
-	calls    []*scopes.Call
-	vars     []*savedmodel.Variable
+	// once: the scope of its first call was opened once, see [keras3.callName].
+	once  bool
+	calls []*scopes.Call
+	vars  []*savedmodel.Variable
 	// shares are the layers around a nested model whose variables the nested model reads.
 	shares []*layerCalls
 	notes  []guess

@@ -300,9 +300,11 @@ func (k *keras3) doubtInner() {
 
 // doubtScopes marks rows of name scopes that code may have opened around layers, in a model of
 // one's own class: of Keras 2, those whose name no object of a layer bears, and of Keras 3, those
-// that read variables of the model with other paths. What was built before has no such paths.
+// that were opened once.
 func (k *keras3) doubtScopes() {
-	if k.isGraph() || k.table.ModelClass == "Sequential" {
+	// of releases of Keras that open every scope once, it says nothing that one was
+	_, twice := kerasnames.Unique{}.Undo(k.scope.Prefix, k.opens)
+	if k.isGraph() || k.table.ModelClass == "Sequential" || !twice {
 		return
 	}
 	traced := map[string]bool{}
@@ -319,10 +321,7 @@ func (k *keras3) doubtScopes() {
 		if r == nil || l.uncalled || traced[shownName(l.name)] {
 			continue
 		}
-		other := func(v *savedmodel.Variable) bool {
-			return l.within(v) == nil && strings.HasPrefix(v.Name, k.table.ModelName+"/")
-		}
-		if k.mg.Framework == savedmodel.Keras2 || len(r.Layers) > 0 && slices.ContainsFunc(l.vars, other) {
+		if k.mg.Framework == savedmodel.Keras2 || l.once {
 			r.guess("name", whyScope)
 			r.guess("params", whyScope)
 			r.guess("trainable_params", whyScope)

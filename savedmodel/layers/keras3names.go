@@ -63,10 +63,11 @@ func (k *keras3) collect() {
 			k.layers = append(k.layers, l)
 			continue
 		}
-		c.Name = k.namesake(k.callName(c, used), c)
+		name, once := k.callName(c, used)
+		c.Name = k.namesake(name, c)
 		l := k.byName[c.Name]
 		if l == nil {
-			l = &layerCalls{name: c.Name}
+			l = &layerCalls{name: c.Name, once: once}
 			k.byName[c.Name] = l
 			k.layers = append(k.layers, l)
 		}
@@ -113,8 +114,9 @@ func (k *keras3) hasNamesake(l *layerCalls) bool {
 
 // callName returns the name of the layer that c is a call of. Keras 3 opens a layer's scope twice,
 // and TensorFlow makes names of scopes unique, so the layer's name has to be found from these
-// rules. If a variable's path has the name, that settles it.
-func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) string {
+// rules. If a variable's path has the name, that settles it. A scope that looks as if it was opened
+// once may be no layer's.
+func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) (name string, once bool) {
 	names := kerasnames.Bases(c.Raw)
 	owners := map[string]bool{}
 	for _, v := range c.Vars {
@@ -125,20 +127,20 @@ func (k *keras3) callName(c *scopes.Call, used kerasnames.Unique) string {
 	if len(owners) == 1 {
 		for name := range owners {
 			used.TakeAll(name, k.opens)
-			return name
+			return name, false
 		}
 	}
 	if k.opens == 1 {
 		used.Mark(c.Raw)
-		return c.Raw // in Keras 2 a scope has the layer's name, unless it is called again
+		return c.Raw, false // in Keras 2 a scope has the layer's name, unless it is called again
 	}
 	for opens := k.opens; opens > 0; opens-- {
 		if name, ok := used.Undo(c.Raw, opens); ok {
-			return name
+			return name, opens < k.opens
 		}
 	}
 	used.Mark(c.Raw)
-	return kerasnames.WithoutNumber(c.Raw)
+	return kerasnames.WithoutNumber(c.Raw), false
 }
 
 // nameOperation gives an operation the class of keras.ops that its TensorFlow op comes from, and
