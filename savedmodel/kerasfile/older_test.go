@@ -2,6 +2,9 @@ package kerasfile
 
 import (
 	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
 	"slices"
 	"testing"
 
@@ -82,6 +85,41 @@ func TestUnnamedLayers(t *testing.T) {
 			if m.Layers[i].Name != want {
 				t.Errorf("of the list %v layer %d is called %s, want %s", c.list, i, m.Layers[i].Name, want)
 			}
+		}
+	}
+}
+
+// TestTied counts a variable once that the layers of a model share, and apart those of two layers
+// of one name.
+func TestTied(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/tied.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Total int64
+		Rows  map[string]int64
+	}
+	if err := json.Unmarshal(data, &want); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open("testdata/tied.h5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for range 2 { // the table is built anew by each call
+		table, err := m.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int64{}
+		for _, l := range table.Layers {
+			got[l.Name] = l.Params
+		}
+		if table.Totals.Total != want.Total || !maps.Equal(got, want.Rows) {
+			t.Errorf("%d parameters, %v, want %+v", table.Totals.Total, got, want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ func (m *Model) Layers() (*layers.Table, error) {
 		keras2: m.Framework == savedmodel.Keras2, minor: minorVersion(m.version()), legacy: m.tree.legacy != nil, byID: map[string]*layers.LayerConfig{},
 		byName: map[string]*layers.LayerConfig{}, vars: map[*Variable]*savedmodel.Variable{}, uncounted: map[*Variable]bool{},
 	}
+	m.tree.unite()
 	t, err := m.table(a)
 	if err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func (a *attacher) leftOver(m *Model) bool {
 		optimizer[v] = true
 	}
 	return slices.ContainsFunc(m.tree.all, func(v *Variable) bool {
-		return a.vars[v] == nil && !a.uncounted[v] && !optimizer[v] && v.DType.IsFloat() && v.Shape.Rank() > 0
+		return a.vars[v] == nil && !a.uncounted[v] && !m.tree.again[v] && !optimizer[v] && v.DType.IsFloat() && v.Shape.Rank() > 0
 	})
 }
 

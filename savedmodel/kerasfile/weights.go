@@ -1,7 +1,10 @@
 package kerasfile
 
 import (
+	"bytes"
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -59,8 +62,9 @@ type weightTree struct {
 	legacy    []legacyLayer
 	top       []*Variable // older layout: the variables that are the model's own
 	optimizer []*Variable
-	named     bool   // the objects carry names
-	version   string // of Keras, where the list of layers says
+	named     bool               // the objects carry names
+	version   string             // of Keras, where the list of layers says
+	again     map[*Variable]bool // older layout: copies of variables that another layer lists too
 	// odd lists links out of the file and the like.
 	odd []oddity
 
@@ -313,6 +317,80 @@ func (t *weightTree) readLegacy() error {
 		}
 	}
 	return nil
+}
+
+// maxTwins bounds the arrays whose values are compared.
+const maxTwins = 4096
+
+// unite gives each layer that lists a variable of an earlier one, such as a table of words that is
+// used once more on the way back, that very variable: the older layout saves it for each. Two
+// layers may bear one name, so the values tell; where they are all alike, as those that nobody
+// trained, nothing is told.
+func (t *weightTree) unite() {
+	if t.again != nil {
+		return
+	}
+	t.again = map[*Variable]bool{}
+	first, compared := map[string][]*Variable{}, 0
+	for _, l := range t.legacy {
+		parts := map[string][]int{} // the places of what stands below a path
+		for i, v := range l.vars {
+			if path := v.Name[:strings.LastIndexByte(v.Name, '/')+1]; path != "" {
+				parts[path] = append(parts[path], i)
+			}
+		}
+		for path, places := range parts {
+			key, vars := path, make([]*Variable, len(places))
+			for i, at := range places {
+				vars[i] = l.vars[at]
+				key += fmt.Sprintf("|%s %v %v", vars[i].Name, vars[i].DType, vars[i].Shape)
+			}
+			before := first[key]
+			if before == nil {
+				first[key] = vars
+				continue
+			}
+			if compared += len(vars); compared > maxTwins || !sameVariables(before, vars) {
+				continue
+			}
+			for i, at := range places {
+				t.again[l.vars[at]] = l.vars[at] != before[i]
+				l.vars[at] = before[i]
+			}
+		}
+	}
+}
+
+// sameVariables reports whether two lists of variables begin with the same values, not all of which
+// are one number.
+func sameVariables(a, b []*Variable) bool {
+	told := false
+	for i := range a {
+		x, y := a[i].head(), b[i].head()
+		if len(x) == 0 || !bytes.Equal(x, y) {
+			return false
+		}
+		told = told || !bytes.Equal(x[a[i].data.Type.Size:], x[:len(x)-a[i].data.Type.Size])
+	}
+	return told
+}
+
+var errEnough = errors.New("enough was read")
+
+// head returns the first values of a variable of numbers; nil where they cannot be read.
+func (v *Variable) head() []byte {
+	var head []byte
+	if v.DType == tensor.Invalid || v.DType == tensor.String {
+		return nil
+	}
+	err := v.data.Values(context.Background(), func(_ int64, data []byte) error {
+		head = slices.Clone(data)
+		return errEnough
+	})
+	if !errors.Is(err, errEnough) {
+		return nil
+	}
+	return head
 }
 
 // listed returns the variables that the group of a layer lists.
