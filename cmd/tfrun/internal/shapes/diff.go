@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/tfrun/tfrun/savedmodel"
 )
 
 // Difference lists the differences between two models. Users write scripts against its JSON form.
@@ -16,6 +18,7 @@ type Difference struct {
 
 	alike int  // number of layers without differences
 	mixed bool // one model is a SavedModel, the other in Keras' own file
+	files bool // both are in Keras' own files
 }
 
 // Change is a difference: something that was added, removed or changed.
@@ -119,7 +122,7 @@ func (d *Difference) changed(c Change, fields ...FieldChange) {
 func (d *Difference) graphs(a, b *Graph, tags []string) {
 	fields := []FieldChange{{"framework", a.Framework, b.Framework}}
 	alike := (a.File == "") == (b.File == "")
-	d.mixed = !alike
+	d.mixed, d.files = !alike, a.File != "" && b.File != ""
 	if alike {
 		fields = []FieldChange{
 			{"tags", a.Tags, b.Tags},
@@ -131,19 +134,49 @@ func (d *Difference) graphs(a, b *Graph, tags []string) {
 	if alike || a.ModelName != nil && b.ModelName != nil {
 		fields = append(fields, FieldChange{"model_name", a.ModelName, b.ModelName})
 	}
-	if alike || a.ModelClass != nil && b.ModelClass != nil {
+	if alike || a.ModelClass != nil && b.ModelClass != nil && !hidesClass(a, b) && !hidesClass(b, a) {
 		fields = append(fields, FieldChange{"model_class", a.ModelClass, b.ModelClass})
 	}
 	d.changed(Change{Tags: tags, Section: SectionGraph}, fields...)
 	if alike {
 		d.calls(a, b, tags)
 	}
-	d.layers(tags, a.Layers, b.Layers)
+	d.layers(tags, a.Layers, b.Layers, a.connected() && b.connected())
 	if a.Totals != nil && b.Totals != nil {
-		d.changed(Change{Tags: tags, Section: SectionTotals}, FieldChange{"total", a.Totals.Total, b.Totals.Total},
-			FieldChange{"trainable", a.Totals.Trainable, b.Totals.Trainable}, FieldChange{"non_trainable", a.Totals.NonTrainable, b.Totals.NonTrainable},
-			FieldChange{"total_bytes", a.Totals.TotalBytes, b.Totals.TotalBytes})
+		fields := []FieldChange{
+			{"total", a.Totals.Total, b.Totals.Total},
+			{"trainable", a.Totals.Trainable, b.Totals.Trainable},
+			{"non_trainable", a.Totals.NonTrainable, b.Totals.NonTrainable},
+			{"total_bytes", a.Totals.TotalBytes, b.Totals.TotalBytes},
+		}
+		if d.mixed || d.files {
+			fields = slices.DeleteFunc(fields, func(f FieldChange) bool {
+				return slices.Contains(a.Totals.Guessed, f.Field) || slices.Contains(b.Totals.Guessed, f.Field)
+			})
+		}
+		d.changed(Change{Tags: tags, Section: SectionTotals}, fields...)
 	}
+}
+
+// hidesClass reports whether a SavedModel may be of the class of a model in Keras' own file and not
+// say so: exports of Keras 3 call a class of one's own Functional.
+func hidesClass(saved, file *Graph) bool {
+	return saved.File == "" && file.File != "" && saved.Framework == savedmodel.Keras3 && *file.ModelClass != "Sequential"
+}
+
+// open reports whether the files of a row leave a field open, so that it may be alike.
+func (d *Difference) open(p pair, field string, connected bool) bool {
+	unknown := func(l *Layer) bool {
+		return field == "class" && l.Class == nil || field == "output_shape" && strings.Contains(l.OutputShape.String(), "<unknown>")
+	}
+	a, b := p.a.guessed(field), p.b.guessed(field)
+	switch {
+	case d.mixed: // an export lacks much of what the file has
+		return a || b || unknown(p.a) || unknown(p.b) || field == "connected_to" && !connected
+	case d.files:
+		return a != b || unknown(p.a) || unknown(p.b)
+	}
+	return false
 }
 
 // calls compares the signatures, or the inputs and outputs of models in Keras' own files.
@@ -199,7 +232,7 @@ func (d *Difference) tensors(c Change, a, b map[string]*Tensor) {
 }
 
 // layers compares the rows of two layer tables.
-func (d *Difference) layers(tags []string, a, b []*Layer) {
+func (d *Difference) layers(tags []string, a, b []*Layer, connected bool) {
 	for _, p := range pairs(a, b) {
 		c := Change{Tags: tags, Section: SectionLayer}
 		switch {
@@ -219,14 +252,12 @@ func (d *Difference) layers(tags []string, a, b []*Layer) {
 				{"params", p.a.Params, p.b.Params},
 				{"connected_to", strings.Join(p.a.ConnectedTo, ", "), strings.Join(p.b.ConnectedTo, ", ")},
 			}
-			if d.mixed { // an export lacks much of what the file has, so a guess is no difference
-				fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return p.a.guessed(f.Field) || p.b.guessed(f.Field) })
-			}
+			fields = slices.DeleteFunc(fields, func(f FieldChange) bool { return d.open(p, f.Field, connected) })
 			d.changed(c, fields...)
 			if len(d.Changes) == before {
 				d.alike++
 			}
-			d.layers(tags, p.a.Layers, p.b.Layers)
+			d.layers(tags, p.a.Layers, p.b.Layers, connected)
 		}
 	}
 }
@@ -240,6 +271,9 @@ const mostCompared = 16 << 20
 // pairs matches the rows of two tables, in order: rows with equal names by the longest common
 // subsequence, and between these rows of one class, which were renamed.
 func pairs(a, b []*Layer) []pair {
+	if unordered(a) || unordered(b) {
+		b = inOrderOf(a, b)
+	}
 	var all []pair
 	i, j := 0, 0
 	for _, m := range matches(a, b) {
@@ -248,6 +282,31 @@ func pairs(a, b []*Layer) []pair {
 		i, j = m[0]+1, m[1]+1
 	}
 	return append(all, gapPairs(a[i:], b[j:])...)
+}
+
+// unordered reports whether the places of rows are guesses.
+func unordered(rows []*Layer) bool {
+	return slices.ContainsFunc(rows, func(l *Layer) bool { return l.guessed("order") })
+}
+
+// inOrderOf returns b with the rows that bear names of a first, in a's order.
+func inOrderOf(a, b []*Layer) []*Layer {
+	byName := map[string][]*Layer{}
+	for _, y := range b {
+		byName[orUnknown(y.Name)] = append(byName[orUnknown(y.Name)], y)
+	}
+	ordered := make([]*Layer, 0, len(b))
+	for _, x := range a {
+		if same := byName[orUnknown(x.Name)]; len(same) > 0 {
+			ordered, byName[orUnknown(x.Name)] = append(ordered, same[0]), same[1:]
+		}
+	}
+	for _, y := range b {
+		if same := byName[orUnknown(y.Name)]; len(same) > 0 && same[0] == y {
+			ordered, byName[orUnknown(y.Name)] = append(ordered, y), same[1:]
+		}
+	}
+	return ordered
 }
 
 // gapPairs matches rows without an equal name on the other side by their class.
