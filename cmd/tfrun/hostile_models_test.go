@@ -305,6 +305,12 @@ func hostileModels() []hostileCase {
 			}
 			return graphModel(msg(1, placeholder(-1, -1), 1, y), s, all...)
 		})),
+		modelCase("a Functional of Keras 3: 8,000 layers whose objects share a chain of 64,000", saved(func() []byte {
+			return layersOf("a Functional of Keras 3", "hidden layers without anything between layers without variables", "a chain that all share", "nothing", 8000)
+		})),
+		modelCase("an export of Keras 3: 80 models of 50 levels, one in the other, with weights that nothing reads between", saved(func() []byte {
+			return layersOf("an export of an own class of Keras 3", "models in models", "nothing", "weights that nothing reads", 4000)
+		})),
 		modelCase("50,000 nodes in a chain", saved(func() []byte {
 			nodes := []any{1, identity("n0", "x")}
 			for i := 1; i < 50_000; i++ {

@@ -38,12 +38,13 @@ type keras3 struct {
 	byName map[string]*layerCalls
 	// inputRows are the rows of the inputs of a functional model, by the index of the argument.
 	inputRows map[int]*Layer
-	phantoms  map[*graph.Node]tensor.Shape // outputs of layers that leave no operation
-	numbers   map[string]int               // by base: the next number of a default name
-	adrift    []*drift                     // hidden layers whose place is a guess
-	made      map[*layerCalls]*Layer       // rows made so far
-	looks     int                          // how many calls [keras3.hiddenPlace] has looked at
-	cut       *int                         // what [keras3.within] has looked at
+	phantoms  map[*graph.Node]tensor.Shape   // outputs of layers that leave no operation
+	numbers   map[string]int                 // by base: the next number of a default name
+	users     map[scopes.Edge][]*scopes.Call // the calls that use an edge
+	adrift    []*drift                       // hidden layers whose place is a guess
+	made      map[*layerCalls]*Layer         // rows made so far
+	looks     int                            // how many calls [keras3.hiddenPlace] has looked at
+	cut       *int                           // what [keras3.within] has looked at
 	saved     savedLayers
 	unread    map[*layerCalls]int // what [keras3.unreadNormalizations] has found
 	depths    map[string]int      // distances of rows from the outputs

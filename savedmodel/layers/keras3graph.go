@@ -206,7 +206,7 @@ func (k *keras3) through(c *scopes.Call, r graph.Ref) graph.Ref {
 func (k *keras3) lastPhantom(v *vertex, vertices map[*scopes.Call]*vertex) *vertex {
 	for _, l := range k.layers {
 		for _, c := range l.calls {
-			if c.Phantom && len(k.scope.Consumers(c)) == 0 && len(vertices[c].from) > 0 && vertices[c].from[0].to == v {
+			if c.Phantom && len(vertices[c].from) > 0 && vertices[c].from[0].to == v && len(k.scope.Consumers(c)) == 0 {
 				return vertices[c]
 			}
 		}

@@ -20,6 +20,7 @@ import (
 // findHidden adds the layers that compute nothing at prediction.
 func (k *keras3) findHidden() {
 	k.linkPhantoms()
+	k.findUsers()
 	seeds := k.looseSeeds()
 	if k.holdsLayers() {
 		seeds = k.alignObjects()
@@ -291,24 +292,36 @@ func (k *keras3) onlyPlace(s *looseSeed, target *scopes.Call, from scopes.Edge) 
 	return len(k.usersOf(from, nil)) == 1 && len(target.Ins) == 1
 }
 
+// findUsers notes which calls use each edge, since each hidden layer asks for some.
+func (k *keras3) findUsers() {
+	k.users = map[scopes.Edge][]*scopes.Call{}
+	for _, l := range k.layers {
+		for _, c := range l.calls {
+			for _, e := range c.Ins {
+				if users := k.users[e]; len(users) == 0 || users[len(users)-1] != c {
+					k.users[e] = append(users, c)
+				}
+			}
+		}
+	}
+}
+
 // redirectAll makes all users of from use to instead, except self.
 func (k *keras3) redirectAll(from, to scopes.Edge, self *scopes.Call) {
-	for _, u := range k.usersOf(from, self) {
+	moved := k.usersOf(from, self)
+	k.users[from] = []*scopes.Call{self}
+	for _, u := range moved {
 		u.Redirect(from, to)
+		if slices.Contains(u.Ins, from) { // a merge that takes it twice
+			k.users[from] = append(k.users[from], u)
+		}
 	}
+	k.users[to] = moved
 }
 
 // usersOf returns the calls that use an edge, except but.
 func (k *keras3) usersOf(e scopes.Edge, but *scopes.Call) []*scopes.Call {
-	var users []*scopes.Call
-	for _, l := range k.layers {
-		for _, c := range l.calls {
-			if c != but && slices.Contains(c.Ins, e) {
-				users = append(users, c)
-			}
-		}
-	}
-	return users
+	return slices.DeleteFunc(slices.Clone(k.users[e]), func(c *scopes.Call) bool { return c == but })
 }
 
 // hiddenPlace returns the call before which a hidden layer is, and the tensor that passes through
