@@ -69,7 +69,8 @@ func (s *Signature) Operations() (int, error) {
 }
 
 // Axes lists the open dimensions of the inputs with names, in the order of the inputs' names. A
-// name follows from the rank, and from the layer that takes the input.
+// name follows from the rank, and from the layer that takes the input; where that is not known, from
+// which of the dimensions are open.
 func (s *Signature) Axes() []Axis {
 	var takers map[string]layers.Taker
 	if s.table != nil && s.table.Signature == s.sig.Name {
@@ -95,10 +96,15 @@ func TableAxes(t *layers.Table) []Axis {
 
 // openAxes names the open dimensions of one input.
 func openAxes(input string, shape tensor.Shape, takers map[string]layers.Taker) []Axis {
+	rank := shape.Rank()
+	taker, known := takers[input]
+	if !known && rank > 2 { // the channels are what is fixed
+		taker.ChannelsFirst = shape.Dim(1) != tensor.Unknown && shape.Dim(-1) == tensor.Unknown
+	}
 	var axes []Axis
 	for i, d := range shape.Dims() {
 		if d == tensor.Unknown {
-			axes = append(axes, Axis{input, i, takers[input].Axis(shape.Rank(), i)})
+			axes = append(axes, Axis{input, i, taker.Axis(rank, i)})
 		}
 	}
 	return axes

@@ -174,3 +174,31 @@ func of(t *testing.T, mg *savedmodel.MetaGraph, s *savedmodel.Signature) *Signat
 	}
 	return Of(mg, s, table)
 }
+
+// TestAxesWithoutLayers names axes of inputs that no known layer takes: where the last is open and
+// the first behind the batch is not, that one has the channels.
+func TestAxesWithoutLayers(t *testing.T) {
+	t.Parallel()
+	const u = tensor.Unknown
+	for _, c := range []struct {
+		dims []int64
+		want []string
+	}{
+		{[]int64{u, u, u, 3}, []string{"batch", "height", "width"}},
+		{[]int64{u, 3, u, u}, []string{"batch", "height", "width"}},
+		{[]int64{u, 3, 224, u}, []string{"batch", "width"}},
+		{[]int64{u, 1, u}, []string{"batch", "time"}},
+		{[]int64{u, u, 64}, []string{"batch", "time"}},
+		{[]int64{u, u}, []string{"batch", "time"}},
+		{[]int64{u, 3, u, u, u}, []string{"batch", "depth", "height", "width"}},
+		{[]int64{u, u, u, u, 3}, []string{"batch", "depth", "height", "width"}},
+	} {
+		var names []string
+		for _, a := range openAxes("x", tensor.MakeShape(c.dims...), nil) {
+			names = append(names, a.Name)
+		}
+		if diff := cmp.Diff(c.want, names); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.dims, diff)
+		}
+	}
+}
