@@ -310,6 +310,9 @@ func (n *network) connections() {
 		}
 		l.ConnectedTo = []string{}
 		for _, tensors := range n.inbound[l.Name] {
+			if len(tensors) == 0 && n.file == nil { // tf.einsum's: its tensors are not among its arguments
+				l.guess("connected_to", whyNothing)
+			}
 			for _, t := range tensors {
 				l.ConnectedTo = append(l.ConnectedTo, connection(t.layer, n.shownNode(t), t.tensor))
 				if foreign[l.Name] || foreign[t.layer] {

@@ -74,6 +74,9 @@ type layerCalls struct {
 	once  bool
 	calls []*scopes.Call
 	vars  []*savedmodel.Variable
+	// read are the variables that the calls read, and paths their names.
+	read  map[*savedmodel.Variable]bool
+	paths map[string]bool
 	// shares are the layers around a nested model whose variables the nested model reads.
 	shares []*layerCalls
 	notes  []guess

@@ -79,13 +79,6 @@ func (l *layerCalls) reads(v *savedmodel.Variable) bool {
 	return slices.ContainsFunc(l.calls, func(c *scopes.Call) bool { return slices.Contains(c.Vars, v) })
 }
 
-// readsPath reports whether an operation of the layer reads a variable of a path.
-func (l *layerCalls) readsPath(path string) bool {
-	return slices.ContainsFunc(l.calls, func(c *scopes.Call) bool {
-		return slices.ContainsFunc(c.Vars, func(v *savedmodel.Variable) bool { return v.Name == path })
-	})
-}
-
 // readByModel gives a nested model the variables of layers that it shares with the model around it.
 // Keras counts them in both rows, and in neither those that are not among the model's weights.
 func (k *keras3) readByModel(l *layerCalls) {

@@ -241,7 +241,8 @@ func (k *keras3) hidesResults(l *layerCalls) string {
 		return whyUnscored
 	case !isModel(l.class) && (!l.sure && l.custom() || !slices.Contains(kerasnames.Classes, l.class)) && l.class != scopes.OperationClass:
 		return whyMore
-	case !l.sure && k.deadEnds(last):
+	case !l.sure && (k.deadEnds(last) || strings.HasSuffix(kerasnames.WithoutNumber(l.name), "_"+kerasnames.SnakeCase(l.class))):
+		// the default name of a subclass ends in that of its class
 		return whyMore
 	}
 	return ""

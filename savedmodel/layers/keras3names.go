@@ -67,11 +67,14 @@ func (k *keras3) collect() {
 		c.Name = k.namesake(name, c)
 		l := k.byName[c.Name]
 		if l == nil {
-			l = &layerCalls{name: c.Name, once: once}
+			l = &layerCalls{name: c.Name, once: once, read: map[*savedmodel.Variable]bool{}, paths: map[string]bool{}}
 			k.byName[c.Name] = l
 			k.layers = append(k.layers, l)
 		}
 		l.calls = append(l.calls, c)
+		for _, v := range c.Vars {
+			l.read[v], l.paths[v.Name] = true, true
+		}
 	}
 	for _, l := range ops {
 		k.nameOperation(l)
@@ -95,16 +98,8 @@ const maxNamesakes = 100
 // isOther reports whether a call is not one of this layer: it reads no variable of the layer's
 // calls, but one of the same path.
 func (l *layerCalls) isOther(c *scopes.Call) bool {
-	paths := map[string]bool{}
-	for _, mine := range l.calls {
-		for _, v := range mine.Vars {
-			if slices.Contains(c.Vars, v) {
-				return false
-			}
-			paths[v.Name] = true
-		}
-	}
-	return slices.ContainsFunc(c.Vars, func(v *savedmodel.Variable) bool { return paths[v.Name] })
+	return !slices.ContainsFunc(c.Vars, func(v *savedmodel.Variable) bool { return l.read[v] }) &&
+		slices.ContainsFunc(c.Vars, func(v *savedmodel.Variable) bool { return l.paths[v.Name] })
 }
 
 // hasNamesake reports whether several layers have the layer's name.

@@ -127,7 +127,7 @@ func (k *keras3) assignVariables() {
 		}
 		if !l.op {
 			for _, v := range named[shownName(l.name)] {
-				if l.reads(v) || !k.hasNamesake(l) && !l.readsPath(v.Name) {
+				if l.read[v] || !l.paths[v.Name] && !k.hasNamesake(l) {
 					add(v)
 				}
 			}

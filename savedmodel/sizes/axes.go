@@ -69,8 +69,8 @@ func (s *Signature) Operations() (int, error) {
 }
 
 // Axes lists the open dimensions of the inputs with names, in the order of the inputs' names. A
-// name follows from the rank, and from the layer that takes the input; where that is not known, from
-// which of the dimensions are open.
+// name follows from the rank, and from the layer that takes the input; where that is not known,
+// from which of the dimensions are open.
 func (s *Signature) Axes() []Axis {
 	var takers map[string]layers.Taker
 	if s.table != nil && s.table.Signature == s.sig.Name {
