@@ -310,7 +310,7 @@ func (n *network) connections() {
 		}
 		l.ConnectedTo = []string{}
 		for _, tensors := range n.inbound[l.Name] {
-			if len(tensors) == 0 && n.file == nil { // tf.einsum's: its tensors are not among its arguments
+			if len(tensors) == 0 && n.file == nil { // tf.einsum's, which its arguments leave out
 				l.guess("connected_to", whyNothing)
 			}
 			for _, t := range tensors {
