@@ -3,9 +3,12 @@ package kerasfile
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tfrun/tfrun/savedmodel/layers"
@@ -121,5 +124,26 @@ func TestTied(t *testing.T) {
 		if table.Totals.Total != want.Total || !maps.Equal(got, want.Rows) {
 			t.Errorf("%d parameters, %v, want %+v", table.Totals.Total, got, want)
 		}
+	}
+}
+
+// TestShards describes one file of weights of several: what it lacks of a layer is no count.
+func TestShards(t *testing.T) {
+	t.Parallel()
+	table := tableOf(t, "testdata/shard.weights.h5")
+	for _, l := range table.Layers {
+		if guessed := slices.Contains(l.Guessed, "params"); guessed != (l.Params == 0) || l.Class != "Dense" {
+			t.Errorf("%s (%s): %d parameters, guessed %v", l.Name, l.Class, l.Params, l.Guessed)
+		}
+	}
+	if len(table.Layers) != 2 {
+		t.Errorf("%d rows, want 2", len(table.Layers))
+	}
+	index := filepath.Join(t.TempDir(), "m.weights.json")
+	if err := os.WriteFile(index, []byte(`{"metadata": {}, "weight_map": {}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(index); !Is(index) || !errors.Is(err, ErrNotKeras) || !strings.Contains(err.Error(), "several files") {
+		t.Errorf("an index of several files: %v", err)
 	}
 }

@@ -69,6 +69,7 @@ const (
 	configName  = "config.json"
 	metaName    = "metadata.json"
 	weightsName = "model.weights.h5"
+	shardsName  = ".weights.json" // the end of the name of an index of several files of weights
 )
 
 // Is reports whether path is meant to be a file of Keras': by its name, or by what it holds, a zip
@@ -83,6 +84,9 @@ func Is(path string) bool {
 	}
 	switch filepath.Ext(path) {
 	case ".keras", ".h5", ".hdf5":
+		return info.Mode().IsRegular()
+	}
+	if strings.HasSuffix(path, shardsName) {
 		return info.Mode().IsRegular()
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for whoever writes to it
@@ -154,6 +158,9 @@ func open(path string, onlyConfig bool) (_ *Model, err error) {
 		return nil, &Error{Path: path, Err: withoutPath(err)}
 	}
 	switch text := string(head[:n]); {
+	case strings.HasSuffix(path, shardsName) && strings.HasPrefix(text, "{"):
+		name := strings.TrimSuffix(path, shardsName)
+		return nil, &Error{Path: path, Err: fmt.Errorf("an index of weights that lie in several files; describe each of them: %s_00000.weights.h5 and so on: %w", name, ErrNotKeras)}
 	case strings.HasPrefix(text, "PK"):
 		return m, m.openArchive(f, info.Size())
 	case strings.HasPrefix(text, "version https://git-lfs"):

@@ -26,8 +26,11 @@ func (m *Model) Layers() (*layers.Table, error) {
 	}
 	t.Totals.Optimizer, t.Totals.OptimizerBytes = m.optimizer()
 	t.Totals.TrainableGuessed = slices.ContainsFunc(t.Layers, func(l *layers.Layer) bool { return slices.Contains(l.Guessed, "trainable_params") })
-	if a.leftOver(m) {
-		markEmpty(t.Layers)
+	switch {
+	case a.leftOver(m):
+		markEmpty(t.Layers, whyLeftOver)
+	case m.Kind == Weights && !a.legacy:
+		markEmpty(t.Layers, whyShard)
 	}
 	a.markMisplaced(t.Layers)
 	return t, nil
@@ -56,14 +59,20 @@ func (a *attacher) markMisplaced(rows []*layers.Layer) {
 	}
 }
 
+// The reasons why a count of none is a guess.
+const (
+	whyLeftOver = "the file has variables that were found to be no layer's: some may be this one's"
+	whyShard    = "the file has no variables of the layer: it was not built, or they lie in another file of several"
+)
+
 // markEmpty marks the counts of rows that have no variables and are of a class that has some.
-func markEmpty(rows []*layers.Layer) {
+func markEmpty(rows []*layers.Layer, why string) {
 	for _, l := range rows {
 		if l.Params == 0 && len(l.Layers) == 0 && ownsSome(l.Class) {
 			l.Guessed = append(l.Guessed, "params")
-			l.Why = append(l.Why, "the file has variables that were found to be no layer's: some may be this one's")
+			l.Why = append(l.Why, why)
 		}
-		markEmpty(l.Layers)
+		markEmpty(l.Layers, why)
 	}
 }
 
