@@ -93,9 +93,14 @@ package tf
 // // process, where no other code of Go's runs any more. What it has said and says comes from the
 // // pipe printed: watch_go passes it on, with stacks, says in one line why the process ends, and
 // // ends it. A panic is heard from crash: of what is printed the program may have taken a piece
-// // before it stopped. A fatal error is only printed, before it stops.
+// // before it stopped. A fatal error is only printed, before it stops. No signal may stop the
+// // thread: at SIGQUIT Go has each one that takes it print its stack and wait, and nothing would
+// // be read.
 // static void watch_go(int crash, int printed, int stacks) {
 //   char some[4096];
+//   sigset_t all;
+//   sigfillset(&all);
+//   pthread_sigmask(SIG_BLOCK, &all, NULL);
 //   watched = 1;
 //   while (read(crash, some, 1) < 0 && errno == EINTR) {
 //   }
