@@ -110,7 +110,8 @@ func interrupted(t *testing.T, cmd *exec.Cmd, answers bool, signals []syscall.Si
 	_ = cmd.Wait() // as is seen
 	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	failures := strings.Count(said.String(), "tfrun: error: ")
-	if signals[0] == syscall.SIGQUIT { // one of TensorFlow's threads dies of it, one of Go's says so
+	// One of TensorFlow's threads dies of SIGQUIT, one of Go's says so.
+	if signals[0] == syscall.SIGQUIT {
 		if (!status.Signaled() || status.Signal() != syscall.SIGQUIT) && (status.ExitStatus() != exitDied || failures != 1) {
 			t.Errorf("%v with %d lines of error:\n%s", cmd.ProcessState, failures, said.String())
 		}
