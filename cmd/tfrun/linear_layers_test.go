@@ -485,6 +485,13 @@ var kerasObjects = []struct {
 			}
 		}
 	}},
+	{"a star that the model has by many names", func(k *layersModel, n int) {
+		star := k.object(user("star"))
+		for i := range 8 * n {
+			k.child(star, fmt.Sprint("ray_", i), k.object(user("ray")))
+			k.child(0, fmt.Sprint("name_", i), star)
+		}
+	}},
 	{"many objects of the model", func(k *layersModel, n int) {
 		for i := range 8 * n {
 			k.child(0, fmt.Sprint("part_", i), k.object(user("part")))

@@ -86,10 +86,12 @@ func (k *keras3) attributes() map[int]string {
 			add(int(c.GetNodeId()), c.GetLocalName())
 		}
 	}
+	seen := map[int32]bool{} // many attributes may be one object
 	for _, c := range k.objs.Nodes[0].GetChildren() {
-		if passed(c.GetLocalName()) {
+		if passed(c.GetLocalName()) || seen[c.GetNodeId()] {
 			continue
 		}
+		seen[c.GetNodeId()] = true
 		for _, inner := range k.objs.Nodes[c.GetNodeId()].GetChildren() {
 			add(int(inner.GetNodeId()), c.GetLocalName())
 		}
