@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -63,10 +65,12 @@ func TestMemberCuts(t *testing.T) {
 }
 
 // FuzzMembers compresses a text in up to three members or frames, and reads what it was, however
-// many bytes each Read gives.
+// many bytes each Read gives: the text as UTF-8, or the error of it, as without compression.
 func FuzzMembers(f *testing.F) {
 	f.Add("{\"x\":1}\n{\"x\":2}\n", uint8(4), uint8(9), uint16(1), false)
 	f.Add("{\"x\":1}\n{\"x\":2}\n", uint8(0), uint8(9), uint16(16), true)
+	f.Add("\xfe\xff\x00{\x00}\x00\n", uint8(1), uint8(9), uint16(0), false)
+	f.Add("\xff\xfe{\x00}\x00\n", uint8(0), uint8(2), uint16(39), true)
 	f.Fuzz(func(t *testing.T, text string, one, two uint8, size uint16, frames bool) {
 		i := min(int(one), len(text))
 		j := min(max(i, int(two)), len(text))
@@ -85,13 +89,21 @@ func FuzzMembers(f *testing.F) {
 		for piece := range slices.Chunk(packed.Bytes(), int(size)+1) {
 			pieces = append(pieces, bytes.NewReader(piece))
 		}
-		r, err := Source{Stdin: io.MultiReader(pieces...)}.Open("-")
-		if err != nil {
-			t.Fatal(err)
+		read := func(in io.Reader) (string, error) {
+			r, err := Source{Stdin: in}.Open("-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			return string(got), errors.Join(err, r.Close())
 		}
-		got, err := io.ReadAll(r)
-		if err = errors.Join(err, r.Close()); err != nil || string(got) != text {
-			t.Fatalf("read %d bytes at a time: %q, %v; want %q", int(size)+1, got, err, text)
+		want, wantErr := text, error(nil)
+		if utf16Order([]byte(text)) != nil {
+			want, wantErr = read(strings.NewReader(text))
+		}
+		got, err := read(io.MultiReader(pieces...))
+		if got != want || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Fatalf("read %d bytes at a time: %q, %v; want %q, %v", int(size)+1, got, err, want, wantErr)
 		}
 	})
 }
