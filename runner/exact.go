@@ -49,7 +49,7 @@ func (p *Predictor) findTwin() error {
 		return nil
 	}
 	s := p.f.session
-	found, err := rewrite.ExactOf(s.graph, p.f.signature, s.o.reduction(false))
+	found, err := s.known(p.f.signature).exact()
 	if found == nil || err != nil {
 		return err
 	}

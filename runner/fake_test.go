@@ -118,7 +118,7 @@ func fakeSession(t *testing.T, e tf.Engine) *Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Session{model: m, graph: graph, found: &scan.Result{}, functions: map[string]*Function{}, engine: e}
+	return &Session{model: m, graph: graph, found: &scan.Result{}, functions: map[string]*Function{}, knownFor: map[string]*known{}, engine: e}
 }
 
 // sums runs rows of the given lengths, row i of ones and an i at its end, and makes sure that row i

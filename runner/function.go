@@ -33,7 +33,7 @@ func (s *Session) functionWith(signature string, outputs []string, heads []Head,
 	if err := s.checkOps(sig.Name); err != nil {
 		return nil, err
 	}
-	if err := s.graph.CheckSignature(sig); err != nil {
+	if err := s.known(sig).check(); err != nil {
 		return nil, err
 	}
 	f := &Function{session: s, signature: sig}

@@ -281,7 +281,7 @@ func newSession(m *savedmodel.Model, o Options) (*Session, error) {
 	if err := graph.Verify(); err != nil {
 		return nil, err
 	}
-	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, o: o, xla: newXLA(o)}
+	s := &Session{model: m, graph: graph, functions: map[string]*Function{}, knownFor: map[string]*known{}, o: o, xla: newXLA(o)}
 	s.digest = sync.OnceValues(func() (string, error) { return modelSum(m, graph) })
 	if s.found, err = scan.Scan(graph); err != nil {
 		return nil, err

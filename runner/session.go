@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/runner/internal/isolate"
 	"github.com/tfrun/tfrun/runner/internal/tf"
 	"github.com/tfrun/tfrun/runner/internal/xla"
@@ -38,6 +39,33 @@ type Session struct {
 	headsMu     sync.Mutex // one goroutine at a time changes the graph
 	functionsMu sync.Mutex
 	functions   map[string]*Function // by signature, with all outputs
+
+	knownMu  sync.Mutex
+	knownFor map[string]*known // by signature
+}
+
+// known is what the graph tells of a signature, whatever the options of those who use it. It is
+// worked out when it is first asked for, and once, since it takes a walk over the graph.
+type known struct {
+	check func() error                   // why it cannot run, or nil
+	exact func() (*rewrite.Exact, error) // its exact twin; nil where it has none
+}
+
+// known returns what is known of a signature of the graph.
+func (s *Session) known(sig *savedmodel.Signature) *known {
+	s.knownMu.Lock()
+	defer s.knownMu.Unlock()
+	k := s.knownFor[sig.Name]
+	if k == nil {
+		k = &known{
+			check: sync.OnceValue(func() error { return s.graph.CheckSignature(sig) }),
+			exact: sync.OnceValues(func() (*rewrite.Exact, error) {
+				return rewrite.ExactOf(s.graph, sig, s.o.reduction(false))
+			}),
+		}
+		s.knownFor[sig.Name] = k
+	}
+	return k
 }
 
 // Options returns the options that the model was loaded with. Their slices are the Session's own.

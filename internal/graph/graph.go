@@ -68,13 +68,21 @@ type index struct {
 // inOrder returns the marked nodes in the file's order. If only few are marked it sorts them
 // instead of going through all nodes, since a graph may have many signatures too.
 func (x *index) inOrder(marked map[string]bool) []string {
+	var names []string
+	if len(marked) > len(x.nodeNames)/16 {
+		for _, name := range x.nodeNames {
+			if marked[name] {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
 	x.placeOnce.Do(func() {
 		x.place = make(map[string]int, len(x.nodeNames))
 		for i, name := range x.nodeNames {
 			x.place[name] = i
 		}
 	})
-	var names []string
 	for name, is := range marked {
 		if _, ok := x.place[name]; ok && is {
 			names = append(names, name)

@@ -103,6 +103,9 @@ type exactTwin struct {
 
 // newExactTwin writes the twin. It returns nil where none can be written.
 func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signature, cpuOnly bool) (*exactTwin, error) {
+	if called, err := anyCalled(g, s); !called || err != nil {
+		return nil, err
+	}
 	plan, err := padding.Mended(mg, g, s)
 	if plan == nil || err != nil {
 		return nil, err
@@ -129,6 +132,17 @@ func newExactTwin(mg *savedmodel.MetaGraph, g *graph.Graph, s *savedmodel.Signat
 	}
 	x.exact.Lengths = x.bases
 	return x, nil
+}
+
+// anyCalled reports whether a call makes an output of the signature. Only such outputs can have a
+// twin, and a plan reads the whole graph.
+func anyCalled(g *graph.Graph, s *savedmodel.Signature) (bool, error) {
+	for _, info := range s.Outputs {
+		if call, err := g.Call(info.Tensor); call != nil || err != nil {
+			return call != nil, err
+		}
+	}
+	return false, nil
 }
 
 // base adds a placeholder for the lengths that l is computed from, unless there is one.
