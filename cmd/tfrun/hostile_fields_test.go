@@ -144,7 +144,7 @@ func hostileFields() []hostileCase {
 			rows := h.eights(1)
 			for _, path := range paths {
 				h.file("m/saved_model.pb", heaviest(base, path))
-				for _, args := range [][]string{{"shapes", "m", "--explain"}, {"predict", "m", rows, "-q"}} {
+				for _, args := range [][]string{{"shapes", "m", "--explain"}, {"predict", "m", rows, "-q"}, {"doctor", "m"}} {
 					h.Log(path)
 					h.run(nil, args...)
 				}

@@ -36,9 +36,9 @@ type Weight struct {
 	Entries int
 	// Parts counts what the nodes of graphs list: inputs, values of attributes and the like.
 	// TensorFlow copies each some ten times while it loads a graph. A function or a tensor in a
-	// list counts as perFunction parts, a shape as perShape; of a tensor's own values textsPart
-	// texts, or numbersPart numbers of a varying length, count as one: others take no more memory
-	// than they do in the file.
+	// list counts as perFunction parts, a text of an attribute as perString, a shape as perShape;
+	// of a tensor's own values textsPart texts, or numbersPart bytes of memory for numbers of a
+	// varying length, count as one: others take no more memory than they do in the file.
 	Parts int64
 	// Body is the largest number of nodes in one function, whose nodes are decoded all at once.
 	Body int
@@ -47,9 +47,10 @@ type Weight struct {
 // How parts are counted.
 const (
 	perFunction = 16
+	perString   = 4
 	perShape    = 2
 	textsPart   = 4
-	numbersPart = 5
+	numbersPart = 20
 )
 
 // Of returns the estimate for a message of the given type. A damaged message is weighed up to the
@@ -169,6 +170,8 @@ func packedSize(kind protoreflect.Kind) int64 {
 // partsOf returns how many parts a value of a list counts.
 func partsOf(fd protoreflect.FieldDescriptor) int64 {
 	switch m := fd.Message(); {
+	case m == nil && fd.FullName() == "tensorflow.AttrValue.ListValue.s":
+		return perString
 	case m == nil:
 		return 1
 	case m.Fields().Len() > 2, m.FullName() == "tensorflow.NameAttrList":
@@ -257,7 +260,7 @@ func (w *Weight) weigh(t *messageType, b []byte, depth int, inNode bool) int64 {
 			sum += w.weigh(f.message, data, depth+1, inNode)
 		case f.packed > 0 && t.values:
 			if f.width == 0 {
-				w.Parts += packedCount(data, 0) / numbersPart
+				w.Parts += packedCount(data, 0) * f.packed / numbersPart
 			}
 			sum += f.packed * int64(len(data))
 		case f.packed > 0:
