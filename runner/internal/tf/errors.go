@@ -64,11 +64,16 @@ const opGraph = "graph"
 // that meet, a function that is missing.
 func (e *Error) OfGraph() bool { return e.Op == opGraph }
 
+// ofRun are parts of errors that come while a graph runs: an operation has refused its inputs, or a
+// value was not taken into the branch of control flow that would have made it. What is missing is
+// seen at the end of a run, or where a function that is no part of the graph, but is called,
+// returns a float in its place.
+var ofRun = []string{"[[{{", "does not have value", "does not match declared output type", "-th output from {{"}
+
 // opOf returns the Op of an error of a run. TensorFlow adds the operation to what an operation has
-// refused: without one it has refused to run the graph. Which outputs have a value is seen at the
-// end of a run.
+// refused: without one it has refused to run the graph.
 func opOf(msg string) string {
-	if strings.Contains(msg, "[[{{") || strings.Contains(msg, "does not have value") {
+	if slices.ContainsFunc(ofRun, func(part string) bool { return strings.Contains(msg, part) }) {
 		return "run"
 	}
 	return opGraph
