@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -270,9 +271,7 @@ func TestIsolateTimeout(t *testing.T) {
 	t.Parallel()
 	s := isolatedSession(t, Options{Timeout: 500 * time.Millisecond})
 	warmUp(t, s)
-	if err := syscall.Kill(s.engine.(*isolate.Engine).PID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, s.engine.(*isolate.Engine).PID())
 	start := time.Now()
 	_, err := s.Run(t.Context(), "", map[string]tensor.Tensor{"x": mustTensor(t, []float32{1}, 1, 1)})
 	var died *ProcessError
@@ -282,6 +281,26 @@ func TestIsolateTimeout(t *testing.T) {
 	if took := time.Since(start); took > 8*time.Second {
 		t.Errorf("it took %v", took)
 	}
+}
+
+// halt stops a process, and waits until all of its threads have stopped: one of them takes the
+// signal, and on a busy machine the others may answer before that.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if len(states) > 0 && !slices.ContainsFunc(states, func(file string) bool {
+			stat, _ := os.ReadFile(file)
+			return !strings.Contains(string(stat), ") T ")
+		}) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("process %d does not stop", pid)
 }
 
 // warmUp runs the signature once.
@@ -296,9 +315,7 @@ func TestIsolateInterrupted(t *testing.T) {
 	t.Parallel()
 	s := isolatedSession(t, Options{})
 	warmUp(t, s)
-	if err := syscall.Kill(s.engine.(*isolate.Engine).PID(), syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	halt(t, s.engine.(*isolate.Engine).PID())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	_, err := s.Run(ctx, "", map[string]tensor.Tensor{"x": mustTensor(t, []float32{1}, 1, 1)})

@@ -148,6 +148,9 @@ func TestXLALoops(t *testing.T) {
 		{"k2_bidir_none", OptimizerFunctions},
 		{"k3_bidir_ave", OptimizerNone},
 	} {
+		if underRace && test.model != "k2_td_lstm" {
+			continue // what compiles is C++, in which the detector sees no races
+		}
 		e := readExpectation(t, "../testdata/models/"+test.model)
 		s, _ := loadXLA(t, test.model, Options{XLA: XLAOn, Optimizer: test.optimizer})
 		for i, x := range e.Examples {

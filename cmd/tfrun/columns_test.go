@@ -48,6 +48,9 @@ func TestNothingBuilt(t *testing.T) {
 // fill their lines. Tables, code blocks, cgo's C and what an example prints are as wide as they
 // have to be.
 func TestColumns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads sources: nothing that the race detector sees")
+	}
 	t.Parallel()
 	for _, name := range tracked(t, "*.go", "*.md", "*.sh", "*.py", "*.yaml", "Makefile", "docker/Dockerfile") {
 		src, err := os.ReadFile(filepath.Join(top, name))

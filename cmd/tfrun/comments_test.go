@@ -13,6 +13,9 @@ import (
 // TestCommentsNameTheirSubject holds that a function's or type's comment begins with its name where
 // it begins with a name at all: a comment that kept an old one is found by nobody who looks for it.
 func TestCommentsNameTheirSubject(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads sources: nothing that the race detector sees")
+	}
 	t.Parallel()
 	for _, name := range tracked(t, "*.go") {
 		fset := token.NewFileSet()

@@ -21,6 +21,9 @@ import (
 // they read, write and upload. A quarter as many as TFRUN_KILLS.
 func TestKillObjects(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestKill shows a few kills under the race detector")
+	}
 	kills, dense, ids := 2, 30000, 500
 	if s := os.Getenv("TFRUN_KILLS"); s != "" {
 		n, err := strconv.Atoi(s)
