@@ -2,6 +2,7 @@ package kerasfile
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,36 +12,6 @@ import (
 	"github.com/tfrun/tfrun/savedmodel/layers"
 	"github.com/tfrun/tfrun/tensor"
 )
-
-// attacher gives the layers of a configuration their variables.
-type attacher struct {
-	keras2 bool
-	minor  int  // of the version of Keras: 14 of 3.14.0
-	legacy bool // the variables have names of their own
-	// ownClass says that the model is of a class of one's own, and not that nothing says what it
-	// is.
-	ownClass bool
-	// done are the layers that have theirs, by the identity that the configuration gives them, and
-	// by name and class for objects whose places the configuration does not connect.
-	byID   map[string]*layers.LayerConfig
-	byName map[string]*layers.LayerConfig
-	// vars are the variables of the table, each once.
-	vars map[*Variable]*savedmodel.Variable
-	// addMetric says that the model has metrics by add_metric, which Keras does not count.
-	addMetric bool
-	// ownLayers are layers of classes of one's own.
-	ownLayers []ownLayer
-	// misplaced are layers whose variables do not fit their configuration.
-	misplaced []string
-	// uncounted are those that are known to stand in no row.
-	uncounted map[*Variable]bool
-}
-
-// ownLayer is a layer of a class of one's own, and the object that has its variables.
-type ownLayer struct {
-	config *layers.LayerConfig
-	object *object
-}
 
 // object gives the layers of a model the variables below the object that holds them. Keras walks
 // through the layers in their order and names each after its class and a number; one that it met
@@ -58,12 +29,13 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 		if l.IsOperation() || m.Sequential() && l.Class() == "InputLayer" {
 			continue
 		}
+		base := kerasnames.SnakeCase(l.Class())
+		_, kind := cutNumber(base)
 		if before := a.byID[string(l.SharedID)]; before != nil && a.keras2 {
+			places[kind]++
 			copyVariables(l, before)
 			continue
 		}
-		base := kerasnames.SnakeCase(l.Class())
-		_, kind := cutNumber(base)
 		if before := a.byName[l.ClassName+" "+l.Name]; before != nil && places[kind] < 0 && (len(l.SharedID) > 0 || bytes.Equal(l.Config, before.Config)) {
 			places[kind]++
 			a.again(l, before)
@@ -80,9 +52,18 @@ func (a *attacher) object(m *layers.ModelConfig, o *object, trainable bool) {
 				child = named
 			}
 		}
+		if child == nil {
+			child = a.elsewhere(l)
+		}
 		a.layer(l, child, trainable)
 		if twice && (child != nil && !child.empty() || child == nil && len(l.Variables) > 0) {
 			unique(kerasnames.SnakeCase(l.Class()), used)
+		}
+	}
+	for i := range m.Layers {
+		l := &m.Layers[i]
+		if _, kind := cutNumber(kerasnames.SnakeCase(l.Class())); places[kind] < 0 && (!l.Builtin() || ownsSome(l.Class()) || holdsLayers(l.Class())) {
+			a.doubt(l.Name, whyMisplaced)
 		}
 	}
 }
@@ -104,10 +85,6 @@ func (a *attacher) places(m *layers.ModelConfig, o *object) map[string]int {
 	}
 	return more
 }
-
-// trainableIn reports whether training may change what is within a model or a layer that itself is
-// trainable or not. Keras 3 asks each variable alone, whatever it is in.
-func (a *attacher) trainableIn(outer bool) bool { return outer || !a.keras2 }
 
 // leftBy counts the objects of layers that no layer of a model is called by, where the numbers of
 // those with weights go up by one or by two.
@@ -227,13 +204,22 @@ func copyVariables(l, from *layers.LayerConfig) {
 
 // own gives a layer the variables at and below its object.
 func (a *attacher) own(l *layers.LayerConfig, o *object, trainable bool) {
-	p := partOf(l)
+	p, others := partOf(l), len(a.vars) > 0
+	if !p.sure {
+		a.unite(l.Name, o.vars)
+	}
 	if !a.collect(l, o, l.Name, p, trainable) && trainable {
 		l.Unsure = whyOwnVariables
 	}
 	if p.unfit(l.Variables) {
-		a.misplaced = append(a.misplaced, l.Name)
+		a.doubt(l.Name, whyMisplaced)
 	}
+	if sure := p.sure && !ownWithin(p.config, 0); a.borrow(l, p.config, 0) && !sure {
+		a.doubt(l.Name, whyBorrowed)
+	} else if others && !sure {
+		a.doubt(l.Name, whyShares)
+	}
+	a.wraps(l, p)
 	a.openSizes(l, p)
 	a.doubtFrozen(l, trainable)
 }
@@ -299,7 +285,7 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 		}
 		factors, known := p.lowRank(l.Variables[first:], a.minor, trainable)
 		if l.Variables = append(l.Variables, factors...); !known {
-			a.misplaced = append(a.misplaced, l.Name)
+			a.doubt(l.Name, whyMisplaced)
 		}
 	}
 	if m := p.model(); m != nil {
@@ -321,17 +307,6 @@ func (a *attacher) collect(l *layers.LayerConfig, o *object, name string, p part
 		sure = a.collect(l, c, name+"/"+child, within, trains) && sure
 	}
 	return sure
-}
-
-// variable returns the table's variable for one of the file.
-func (a *attacher) variable(v *Variable, name string, trainable bool) *savedmodel.Variable {
-	c := a.vars[v]
-	if c == nil {
-		c = &savedmodel.Variable{ID: -1, Name: name, DType: v.DType, Shape: v.Shape, Trainable: trainable}
-		a.vars[v] = c
-		v.Name = name
-	}
-	return c
 }
 
 // isSeed reports whether an object is the state of random numbers, which is no weight.
@@ -364,6 +339,28 @@ func (a *attacher) lists(m *layers.ModelConfig, layers []legacyLayer, trainable 
 	for i := range m.Layers {
 		l := &m.Layers[i]
 		a.listed(l, byName[l.Name], trainable)
+	}
+}
+
+// sameObject gives two places of a layer one identity where they have the very same variables.
+func (a *attacher) sameObject(l *layers.LayerConfig) {
+	key := l.ClassName + " " + l.Name
+	before := a.byName[key]
+	a.byName[key] = l
+	if before == nil {
+		return
+	}
+	if vars := variablesOf(l, nil, 0); len(vars) == 0 || !slices.Equal(vars, variablesOf(before, nil, 0)) || !bytes.Equal(l.Config, before.Config) {
+		return
+	}
+	switch {
+	case len(l.SharedID) > 0:
+		before.SharedID = l.SharedID
+	case len(before.SharedID) > 0:
+		l.SharedID = before.SharedID
+	default:
+		l.SharedID, _ = json.Marshal(key) // a text cannot fail
+		before.SharedID = l.SharedID
 	}
 }
 
@@ -400,6 +397,7 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	inner := l.Model()
 	if inner == nil {
 		a.ownList(l, vars, own)
+		a.sameObject(l)
 		return
 	}
 	parts := make([][]*Variable, len(inner.Layers))
@@ -420,7 +418,7 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	for i := range inner.Layers {
 		if c := &inner.Layers[i]; len(unowned) > 0 && !c.Builtin() && c.Model() == nil {
 			mayOwn = append(mayOwn, i)
-			a.misplaced = append(a.misplaced, c.Name)
+			a.doubt(c.Name, whyMisplaced)
 		}
 	}
 	if len(mayOwn) == 1 {
@@ -440,6 +438,7 @@ func (a *attacher) listed(l *layers.LayerConfig, vars []*Variable, trainable boo
 	for i := range inner.Layers {
 		a.listed(&inner.Layers[i], parts[i], own)
 	}
+	a.sameObject(l)
 }
 
 // mayLack notes layers of Keras' own that have variables as those of which it is not known which.
@@ -449,7 +448,7 @@ func (a *attacher) mayLack(l *layers.LayerConfig, depth int) {
 			a.mayLack(&m.Layers[i], depth+1)
 		}
 	} else if l.Builtin() && (ownsSome(l.Class()) || holdsLayers(l.Class())) {
-		a.misplaced = append(a.misplaced, l.Name)
+		a.doubt(l.Name, whyMisplaced)
 	}
 }
 
@@ -506,6 +505,9 @@ func (a *attacher) ownList(l *layers.LayerConfig, vars []*Variable, trainable bo
 	}
 	a.openSizes(l, p)
 	a.doubtFrozen(l, trainable)
+	if !p.sure && a.layerScopes(l.Name, vars).holds() {
+		a.maybeModels = append(a.maybeModels, l.Name)
+	}
 	if trainable && len(vars) > 0 && (!p.sure || ownWithin(p.config, 0)) {
 		l.Unsure = whyOwnVariables
 	}

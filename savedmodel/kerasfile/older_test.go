@@ -147,3 +147,19 @@ func TestShards(t *testing.T) {
 		t.Errorf("an index of several files: %v", err)
 	}
 }
+
+// TestOwnNotes holds that a table says what its file does not hold of classes of one's own.
+func TestOwnNotes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ file, note string }{
+		{"made_by_init__k3h5/model.h5", "of a model that was made of inputs and outputs Keras prints both"},
+		{"made_by_init__k3keras/model.keras", "of a model that was made of inputs and outputs Keras prints both"},
+		{"ties_of_own__k3keras/model.keras", "a variable of back has the values of layers/dense/vars/0: they are taken for one variable"},
+		{"nests_of_own__k3keras/model.keras", ""}, // no input is among its layers
+	} {
+		table := tableOf(t, "../../testdata/tables/"+c.file)
+		if notes := strings.Join(table.Notes, "\n"); c.note == "" && notes != "" || !strings.Contains(notes, c.note) {
+			t.Errorf("%s: notes %q, want %q", c.file, notes, c.note)
+		}
+	}
+}

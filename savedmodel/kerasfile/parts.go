@@ -11,11 +11,14 @@ import (
 
 // The reasons of what a file of variables does not hold.
 const (
-	noShape   = "the output's shape is not in the file, which holds variables alone"
-	codeShape = "the output's shape is not in the file: what the model does between its layers is code of its own"
-	noOrder   = "the place of the row is by name: the file does not hold in which order the layers were made"
-	wordShape = "Keras 2 prints the word for all layers of a model of one's own class but those that were made of inputs and outputs, which the file does not tell apart"
-	noName    = "the name is the one that the file keeps the variables under: it does not hold Keras' name"
+	noShape     = "the output's shape is not in the file, which holds variables alone"
+	codeShape   = "the output's shape is not in the file: what the model does between its layers is code of its own"
+	noOrder     = "the place of the row is by name: the file does not hold in which order the layers were made"
+	wordShape   = "Keras 2 prints the word for all layers of a model of one's own class but those that were made of inputs and outputs, which the file does not tell apart"
+	noWiring    = "operations between layers, such as + and keras.ops, and what the layers are called with are not in the file: of a model that was made of inputs and outputs Keras prints both"
+	rowWithin   = "the file does not say whether the layer around it is a model, of which Keras prints such rows"
+	orderWithin = "the row stands where its first variable does, and what is in the layer without variables has no row: the file lists variables alone"
+	noName      = "the name is the one that the file keeps the variables under: it does not hold Keras' name"
 )
 
 // parts returns the layers with variables of a model whose configuration does not name them.
@@ -26,6 +29,10 @@ func (a *attacher) parts(m *Model) (parts []layers.Part, extra []*savedmodel.Var
 	}
 	t := m.tree
 	if t.legacy != nil {
+		a.listedNames = map[string]bool{}
+		for _, l := range t.legacy {
+			a.listedNames[l.name] = true
+		}
 		for _, l := range t.legacy {
 			parts = append(parts, a.listedPart(l, why))
 		}
@@ -42,15 +49,107 @@ func (a *attacher) parts(m *Model) (parts []layers.Part, extra []*savedmodel.Var
 
 // listedPart makes a part of a layer of the older layout, whose name and place are certain.
 func (a *attacher) listedPart(l legacyLayer, why string) layers.Part {
-	p := layers.Part{Name: l.name, Why: []string{why}}
-	for _, v := range l.vars {
-		short := shortName(v.Name)
-		p.Variables = append(p.Variables, a.variable(v, v.Name, part{}.trains(short, v.DType)))
+	return a.scopePart(a.layerScopes(l.name, l.vars), why)
+}
+
+// layerScopes returns a listed layer with what is in it.
+func (a *attacher) layerScopes(name string, vars []*Variable) *scope {
+	top := &scope{name: name}
+	for _, v := range vars {
+		top.add(a.pathWithin(name, v), v)
 	}
-	a.guessClass(&p, l.name)
+	return top
+}
+
+// scope is a layer of the older layout, or one in it, by the paths that variables have for names.
+type scope struct {
+	name   string
+	vars   []*Variable // at and below it
+	within []*scope    // in the order of the file
+	own    int         // of vars: those at it
+}
+
+// add adds a variable at a path below s.
+func (s *scope) add(path []string, v *Variable) {
+	s.vars = append(s.vars, v)
+	if len(path) == 0 {
+		s.own++
+		return
+	}
+	i := slices.IndexFunc(s.within, func(c *scope) bool { return c.name == path[0] })
+	if i < 0 {
+		i = len(s.within)
+		s.within = append(s.within, &scope{name: path[0]})
+	}
+	s.within[i].add(path[1:], v)
+}
+
+// pathWithin returns the names of the layers in a listed layer that a variable belongs to. Its name
+// begins with those of the model and of the layer, or of the layer that it was made with; in a
+// model of known structure it has neither.
+func (a *attacher) pathWithin(layer string, v *Variable) []string {
+	path, _ := splitName(v.Name)
+	names := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	if len(names) > maxDepth || path == "" {
+		return nil
+	}
+	if i := slices.Index(names, layer); i >= 0 {
+		return names[i+1:]
+	}
+	for i := 0; i < min(2, len(names)-1); i++ {
+		if a.listedNames[names[i]] {
+			return names[i+1:]
+		}
+	}
+	return names
+}
+
+// scopePart makes a part of a layer with those in it. Layers of Keras' own have no rows within.
+func (a *attacher) scopePart(s *scope, why string) layers.Part {
+	p := layers.Part{Name: s.name, Why: []string{why}}
+	byName, known := kerasnames.ClassOf(s.name)
+	for _, v := range s.vars {
+		short := shortName(v.Name)
+		p.Variables = append(p.Variables, a.variable(v, v.Name, part{class: byName, sure: known}.trains(short, v.DType)))
+	}
+	if s.holds() {
+		for _, c := range s.within {
+			p.Parts = append(p.Parts, a.scopePart(c, why))
+			q := &p.Parts[len(p.Parts)-1]
+			q.Guessed, q.Why = append(q.Guessed, "order"), append(q.Why, orderWithin)
+		}
+		doubtRows(p.Parts)
+	}
+	a.guessClass(&p, s.name)
 	a.word(&p)
 	doubtTrainable(&p, why == noShape)
 	return p
+}
+
+// holds reports whether a layer may be a model: others are in it than in a layer of Keras' own.
+func (s *scope) holds() bool {
+	class, known := kerasnames.ClassOf(s.name)
+	return (!known || holdsRows(class)) && !s.isOne()
+}
+
+// holdsRows reports whether the layers in one of a class of Keras' own have rows of their own.
+func holdsRows(class string) bool {
+	return class == "Sequential" || class == "Functional" || class == "Model" || class == "?"
+}
+
+// isOne reports whether all that is in a layer are parts that layers of Keras' own have, such as a
+// cell or the directions of a Bidirectional.
+func (s *scope) isOne() bool {
+	if len(s.within) == 0 {
+		return true
+	}
+	if len(s.within) == 1 && s.own == 0 {
+		return cells[strings.TrimRight(s.within[0].name, "_0123456789")] != ""
+	}
+	return !slices.ContainsFunc(s.within, func(c *scope) bool {
+		return !strings.HasPrefix(c.name, "forward_") && !strings.HasPrefix(c.name, "backward_") &&
+			!slices.Contains([]string{"query", "key", "value", "attention_output", "query_norm", "key_norm"}, c.name)
+	})
 }
 
 // doubtTrainable notes that it is not known whether a part was frozen, by code of one's own or in a
@@ -78,9 +177,12 @@ func (a *attacher) word(p *layers.Part) {
 func (a *attacher) guessClass(p *layers.Part, name string) {
 	class, ok := kerasnames.ClassOf(name)
 	reason := "the class is a guess by the name"
-	if !ok {
+	if !ok && len(p.Parts) == 0 {
 		class, ok = classOf(p.Variables)
 		reason = "the class is a guess by the variables"
+	}
+	if kerasnames.WithoutNumber(name) == "input_layer" && len(p.Variables) == 0 {
+		class, ok = "InputLayer", true
 	}
 	if !ok {
 		// reasons of guesses stand last
@@ -157,7 +259,7 @@ func (a *attacher) objectParts(o *object, why string, top bool) []layers.Part {
 		case !child.hasVars: // a list or a dictionary of objects
 			parts = append(parts, a.objectParts(child, why, false)...)
 		default:
-			parts = append(parts, a.objectPart(child, name, why))
+			parts = append(parts, a.objectPart(child, name, why, !top))
 		}
 	}
 	return parts
@@ -172,6 +274,37 @@ func (a *attacher) rowsWithin(l ownLayer) {
 		l.config.Parts = a.objectParts(l.object, codeShape, true)
 	case list != nil && !list.hasVars:
 		l.config.Parts = a.objectParts(list, codeShape, false)
+	case a.keras2 && a.mayBeModel(l.object, "", l.config.Name):
+		l.config.Parts = a.objectParts(l.object, codeShape, true)
+		doubtRows(l.config.Parts)
+	}
+}
+
+// mayBeModel reports whether an object of no class of Keras' own that holds others may be a model.
+// Of a model Keras comes upon the list of layers before it comes upon the attributes behind that:
+// in the order of names, private ones last; in Keras 2 in the opposite order.
+func (a *attacher) mayBeModel(o *object, class, name string) bool {
+	if class == "" {
+		class, _ = kerasnames.ClassOf(name)
+	}
+	if len(o.names) == 0 || class != "" && class != "?" && !holdsRows(class) || cells[strings.TrimRight(o.names[0], "_0123456789")] != "" {
+		return false
+	}
+	return !slices.ContainsFunc(o.names, func(attribute string) bool {
+		if a.keras2 {
+			return attribute < "layers"
+		}
+		return attribute >= "layers" || strings.HasPrefix(attribute, "_")
+	})
+}
+
+// doubtRows marks rows of what is in a layer that may be a model.
+func doubtRows(parts []layers.Part) {
+	for i := range parts {
+		p := &parts[i]
+		if !slices.Contains(p.Guessed, "name") {
+			p.Guessed, p.Why = append(p.Guessed, "name"), append(p.Why, rowWithin)
+		}
 	}
 }
 
@@ -181,28 +314,42 @@ func (o *object) hasMetric() bool {
 }
 
 // objectPart makes a part of one object.
-func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
-	p := layers.Part{Name: o.name, Guessed: []string{"order"}, Why: []string{why, noOrder}}
+func (a *attacher) objectPart(o *object, attribute, why string, listed bool) layers.Part {
+	p, others := layers.Part{Name: o.name, Guessed: []string{"order"}, Why: []string{why, noOrder}}, a.keras2 || len(a.vars) > 0
 	if p.Name == "" {
 		p.Name, p.Guessed, p.Why = attribute, append(p.Guessed, "name"), append(p.Why, noName)
 	}
 	// A list names its objects after their classes.
-	class, listed := kerasnames.ClassOf(attribute)
-	if listed = listed && strings.Contains(o.path, "/"); listed {
+	class, ok := kerasnames.ClassOf(attribute)
+	listed = listed && ok
+	if listed {
 		p.Class = class
 	}
-	if layers, _ := o.layers(); layers != nil && !layers.hasVars && len(o.vars) == 0 {
-		if p.Parts = a.objectParts(o, why, true); len(p.Parts) > 0 {
+	list, _ := o.layers()
+	isModel := list != nil && !list.hasVars
+	if isModel || a.mayBeModel(o, p.Class, p.Name) {
+		for i, v := range o.vars {
+			p.Variables = append(p.Variables, a.variable(v, p.Name+"/"+nameOf(nil, i), v.DType.IsFloat()))
+		}
+		if p.Parts = a.objectParts(o, why, true); !isModel {
+			doubtRows(p.Parts)
+		}
+		if len(p.Parts) > 0 {
 			if !listed {
 				a.guessClass(&p, p.Name)
 			}
+			a.doubtShared(&p, others)
 			return p
 		}
+		p.Variables = nil
 	}
 	c := &layers.LayerConfig{}
 	byName, _ := kerasnames.ClassOf(p.Name)
 	if listed {
 		byName = class
+	}
+	if byName == "?" || byName == "" {
+		a.unite(p.Name, o.vars)
 	}
 	a.collect(c, o, p.Name, part{class: byName, sure: byName != "?"}, true)
 	p.Variables = c.Variables
@@ -211,5 +358,14 @@ func (a *attacher) objectPart(o *object, attribute, why string) layers.Part {
 	}
 	a.word(&p)
 	doubtTrainable(&p, why == noShape)
+	a.doubtShared(&p, others)
 	return p
+}
+
+// doubtShared notes of a part that others stand before whether it may hold what was saved with
+// them: all may but the layers of Keras' own that hold no layers.
+func (a *attacher) doubtShared(p *layers.Part, others bool) {
+	if others && (len(p.Parts) > 0 || !slices.Contains(kerasnames.Classes, p.Class) || holdsLayers(p.Class)) {
+		p.Guessed, p.Why = append(p.Guessed, "params"), append(p.Why, whyShares)
+	}
 }

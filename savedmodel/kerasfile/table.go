@@ -3,11 +3,13 @@ package kerasfile
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tfrun/tfrun/savedmodel"
+	"github.com/tfrun/tfrun/savedmodel/internal/kerasnames"
 	"github.com/tfrun/tfrun/savedmodel/layers"
 )
 
@@ -18,6 +20,8 @@ func (m *Model) Layers() (*layers.Table, error) {
 	a := &attacher{
 		keras2: m.Framework == savedmodel.Keras2, minor: minorVersion(m.version()), legacy: m.tree.legacy != nil, byID: map[string]*layers.LayerConfig{},
 		byName: map[string]*layers.LayerConfig{}, vars: map[*Variable]*savedmodel.Variable{}, uncounted: map[*Variable]bool{},
+		wrapped: map[string]*layers.LayerConfig{}, doubted: map[string]string{}, same: map[*Variable]*Variable{}, lent: map[*Variable]string{},
+		root: m.tree.root, all: m.tree.all,
 	}
 	m.tree.unite()
 	t, err := m.table(a)
@@ -32,7 +36,11 @@ func (m *Model) Layers() (*layers.Table, error) {
 	case m.Kind == Weights && !a.legacy:
 		markEmpty(t.Layers, whyShard)
 	}
-	a.markMisplaced(t.Layers)
+	a.markDoubted(t.Layers)
+	t.Notes = append(t.Notes, a.notes...)
+	if len(a.maybeModels) > 0 {
+		t.Notes = append(t.Notes, fmt.Sprintf("whether %s, of classes of one's own, are models, of which Keras prints rows, is not in the file", someOf(a.maybeModels)))
+	}
 	return t, nil
 }
 
@@ -48,14 +56,14 @@ func (a *attacher) leftOver(m *Model) bool {
 	})
 }
 
-// markMisplaced marks the counts of rows whose variables do not fit.
-func (a *attacher) markMisplaced(rows []*layers.Layer) {
+// markDoubted marks the counts of rows that are not certain.
+func (a *attacher) markDoubted(rows []*layers.Layer) {
 	for _, l := range rows {
-		if slices.Contains(a.misplaced, l.Name) {
+		if why := a.doubted[l.Name]; why != "" && !slices.Contains(l.Guessed, "params") {
 			l.Guessed = append(l.Guessed, "params")
-			l.Why = append(l.Why, "the file does not say for certain which variables are the layer's: they bear other names, or do not fit its configuration")
+			l.Why = append(l.Why, why)
 		}
-		a.markMisplaced(l.Layers)
+		a.markDoubted(l.Layers)
 	}
 }
 
@@ -95,7 +103,11 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		if name == "" {
 			name = m.tree.root.name
 		}
-		return layers.FromParts(name, root.Class(), parts, extra), nil
+		t := layers.FromParts(name, root.Class(), parts, extra)
+		if a.legacy || a.keras2 || hasInput(m.tree.root) { // else it is not Functional
+			t.Notes = append(t.Notes, noWiring)
+		}
+		return t, nil
 	}
 	var extra []*savedmodel.Variable
 	if a.legacy {
@@ -115,6 +127,21 @@ func (m *Model) table(a *attacher) (*layers.Table, error) {
 		extra = append(extra, a.metrics(m)...)
 	}
 	return layers.FromConfig(root, m.version(), extra), nil
+}
+
+// someOf lists the first of names, and says how many more there are.
+func someOf(names []string) string {
+	if more := len(names) - 3; more > 0 {
+		names = append(slices.Clone(names[:3]), fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// hasInput reports whether an input is among the layers of a model of Keras 3's: then it was made
+// of inputs and outputs.
+func hasInput(o *object) bool {
+	list := o.children["layers"]
+	return list != nil && slices.ContainsFunc(list.names, func(name string) bool { return kerasnames.WithoutNumber(name) == "input_layer" })
 }
 
 // metrics returns the variables of metrics that a model of one's own class has as attributes. Keras

@@ -35,6 +35,9 @@ type Variable struct {
 	data *hdf5.Dataset
 }
 
+// kind is the type and the shape of a variable.
+func (v *Variable) kind() string { return fmt.Sprintf("%v %v", v.DType, v.Shape) }
+
 // object is one Python object of the newer layout: its own variables and the objects in its
 // attributes.
 type object struct {
@@ -331,7 +334,7 @@ func (t *weightTree) unite() {
 		return
 	}
 	t.again = map[*Variable]bool{}
-	first, compared := map[string][]*Variable{}, 0
+	first, compared := map[string]*Variable{}, 0
 	for _, l := range t.legacy {
 		parts := map[string][]int{} // the places of what stands below a path
 		for i, v := range l.vars {
@@ -339,15 +342,18 @@ func (t *weightTree) unite() {
 				parts[path] = append(parts[path], i)
 			}
 		}
-		for path, places := range parts {
-			key, vars := path, make([]*Variable, len(places))
-			for i, at := range places {
-				vars[i] = l.vars[at]
-				key += fmt.Sprintf("|%s %v %v", vars[i].Name, vars[i].DType, vars[i].Shape)
+		for _, places := range parts {
+			var vars, before []*Variable
+			for _, at := range places {
+				v := l.vars[at]
+				vars = append(vars, v)
+				if w := first[v.Name+v.kind()]; w != nil {
+					before = append(before, w)
+				} else {
+					first[v.Name+v.kind()] = v
+				}
 			}
-			before := first[key]
-			if before == nil {
-				first[key] = vars
+			if len(before) < len(vars) {
 				continue
 			}
 			if compared += len(vars); compared > maxTwins || !sameVariables(before, vars) {

@@ -39,7 +39,7 @@ const (
 // alignObjects finds which object belongs to which layer that shows. It returns the objects that
 // belong to none: hidden layers.
 func (k *keras3) alignObjects() []*looseSeed {
-	objects := k.layerObjects()
+	objects := firstOfOwner(k.layerObjects())
 	if len(objects) == 0 || len(objects) > maxCalls {
 		return nil
 	}
@@ -126,6 +126,17 @@ func (k *keras3) alignObjects() []*looseSeed {
 		}
 	}
 	return hidden
+}
+
+// firstOfOwner leaves out objects that seem to belong to the layer of an object before them: one of
+// the two holds the other, and both have its variables.
+func firstOfOwner(objects []layerObject) []layerObject {
+	seen := map[*layerCalls]bool{}
+	return slices.DeleteFunc(objects, func(o layerObject) bool {
+		again := o.owner != nil && seen[o.owner]
+		seen[o.owner] = true
+		return again
+	})
 }
 
 // inputPlaces matches the objects of inputs of a Keras 2 model, which say that they are, to the

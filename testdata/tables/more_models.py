@@ -1844,3 +1844,130 @@ def branches(keras):
     m(np.ones((2, 3), np.float32))
     m(np.zeros((2, 3), np.float32))
     return m
+
+
+@model()
+def ties_of_own(keras):
+    L = keras.layers
+
+    class Holder(L.Layer):
+        def __init__(self, held, **kw):
+            super().__init__(**kw)
+            self.held = held
+
+        def call(self, x):
+            return self.held(x) * 2.0
+
+        def compute_output_shape(self, s):
+            return s
+
+        def get_config(self):
+            return super().get_config()
+
+    class Head(Holder):
+        def build(self, s):
+            self.bias = self.add_weight(name="bias", shape=(20,), initializer="zeros")
+            super().build(s)
+
+        def call(self, x):
+            return tf.matmul(x, self.held.embeddings, transpose_b=True) + self.bias
+
+        def compute_output_shape(self, s):
+            return (*s[:-1], 20)
+
+        def get_config(self):
+            return {**super().get_config(), "held": keras.layers.serialize(self.held)}
+
+    class Back(Holder):
+        def call(self, x):
+            return tf.matmul(x, self.held, transpose_b=True)
+
+        def compute_output_shape(self, s):
+            return (*s[:-1], 4)
+
+    table, late, cell = L.Embedding(20, 4, name="table"), L.Dense(4, name="late"), L.SimpleRNNCell(4)
+    i = keras.Input((7,), dtype="int32")
+    x = table(i)
+    x = Holder(late, name="holder")(x)
+    up = L.Dense(5, name="up")
+    x = up(x)
+    x = Back(up.kernel, name="back")(x)
+    x = L.Dense(4, name="last")(late(x))
+    x = L.Add()([L.RNN(cell, return_sequences=True, name="one")(x), L.RNN(cell, return_sequences=True, name="two")(x)])
+    return keras.Model(i, Head(table, name="head")(x))
+
+
+@model()
+def nests_of_own(keras):
+    L = keras.layers
+
+    class Mlp(keras.Model):
+        def __init__(self, n, **kw):
+            super().__init__(**kw)
+            self.down, self.up = L.Dense(n), L.Dense(3)
+
+        def call(self, x):
+            return self.up(self.down(x))
+
+    class Stage(keras.Model):
+        def __init__(self, n, **kw):
+            super().__init__(**kw)
+            self.parts, self.norm = [Mlp(n), Mlp(n)], L.LayerNormalization()
+
+        def call(self, x):
+            for p in self.parts:
+                x = x + p(x)
+            return self.norm(x)
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__(name="net")
+            shared = L.Dense(3, name="shared")
+            i = keras.Input((3,))
+            self.branch = keras.Model(i, L.Add()([L.Dense(3)(i), shared(i)]), name="branch")
+            self.stack = keras.Sequential([shared, L.ReLU(), L.Dense(2)], name="stack")
+            self.stages, self.rnn = [Stage(4, name="early"), Stage(5, name="late")], L.Bidirectional(L.GRU(2))
+
+        def call(self, x):
+            for s in self.stages:
+                x = s(x)
+            x = self.stack(self.branch(x))
+            return self.rnn(x[:, None])
+
+    m = Net()
+    m(np.zeros((2, 3), np.float32))
+    return m
+
+
+@model()
+def made_by_init(keras):
+    L = keras.layers
+
+    class Regressor(keras.Model):
+        def __init__(self, units=4, **kw):
+            i = keras.Input((6,))
+            x = L.Dense(units)(i)
+            super().__init__(inputs=i, outputs=L.Dense(1)(x * 2.0 + x), **kw)
+            self.units = units
+
+        def get_config(self):
+            return {"units": self.units}
+
+    return Regressor()
+
+
+@model()
+def held_before(keras):
+    L = keras.layers
+
+    class Holder(L.Layer):
+        def __init__(self, held, **kw):
+            super().__init__(**kw)
+            self.held = held
+
+        def call(self, x):
+            return self.held(x)
+
+    late, i = L.Dense(4, name="late"), keras.Input((4,))
+    x = L.Dense(4, name="up")(Holder(late, name="holder")(i))
+    return keras.Model(i, L.Dense(1)(late(x)))
