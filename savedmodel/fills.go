@@ -134,6 +134,14 @@ func (mg *MetaGraph) eachBound(objs *ObjectGraph, found func(handle *graph.Node,
 	return nil
 }
 
+// BoundVariables returns the [graph.ResourceName] of each variable that the functions behind the
+// signatures have bound, by its object: several may bear one name.
+func (mg *MetaGraph) BoundVariables(objs *ObjectGraph) (map[int]string, error) {
+	bound := map[int]string{}
+	err := mg.eachBound(objs, func(handle *graph.Node, id int) { bound[id] = graph.ResourceName(handle.Def) })
+	return bound, err
+}
+
 // path returns the object that a checkpoint's key of a variable's value names, by the names on the
 // way from the model to it, or -1.
 func (g *ObjectGraph) path(key string) int {

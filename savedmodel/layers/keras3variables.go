@@ -21,7 +21,7 @@ func (k *keras3) listVariables() {
 	} else {
 		plain := k.plainVariables()
 		for _, id := range k.modelObjects() {
-			if v := k.objs.Variables[id]; v != nil && !plain[v.Name] {
+			if v := k.objs.Variables[id]; v != nil && !plain[id] {
 				ids = append(ids, id)
 				if v.Trainable {
 					trainable = append(trainable, id)
@@ -51,19 +51,25 @@ func (k *keras3) listVariables() {
 	}
 }
 
-// plainVariables returns the names of the variables that are TensorFlow's own, not Keras', which
+// plainVariables returns the objects of the variables that are TensorFlow's own, not Keras', which
 // Keras 3 does not count: tf.Variable as an attribute of a layer. tf.saved_model.save copies each
 // of Keras', and its restore op fills the copy; TensorFlow's own are restored themselves.
-func (k *keras3) plainVariables() map[string]bool {
-	plain := map[string]bool{}
+func (k *keras3) plainVariables() map[int]bool {
+	plain := map[int]bool{}
 	if k.mg.Framework == savedmodel.Keras2 {
 		return plain // which counts TensorFlow's too
 	}
 	restored, err := k.mg.RestoredVariables()
-	for _, v := range k.objs.Variables {
-		if err == nil && restored[graph.SharedResource(v.Name)] {
-			plain[v.Name] = true
+	if err != nil {
+		return plain
+	}
+	bound, err := k.mg.BoundVariables(k.objs)
+	for id, v := range k.objs.Variables {
+		name, known := bound[id]
+		if err != nil || !known {
+			name = graph.SharedResource(v.Name)
 		}
+		plain[id] = restored[name]
 	}
 	return plain
 }

@@ -1971,3 +1971,20 @@ def held_before(keras):
     late, i = L.Dense(4, name="late"), keras.Input((4,))
     x = L.Dense(4, name="up")(Holder(late, name="holder")(i))
     return keras.Model(i, L.Dense(1)(late(x)))
+
+
+@model("k3")
+def plain_namesakes(keras):
+    L = keras.layers
+
+    class Scale(L.Layer):
+        def __init__(self, size, called, **kw):
+            super().__init__(**kw)
+            self.factor = tf.Variable(tf.ones(size), name=called)
+
+        def call(self, x):
+            return tf.matmul(x, self.factor)
+
+    i = keras.Input((3,))
+    x = L.Dense(3)(Scale((3, 3), "dense/kernel", name="before")(i))
+    return keras.Model(i, L.Dense(2)(Scale((3, 4), "dense/kernel", name="after")(x)))
