@@ -5,10 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	nodepb "github.com/galeone/tensorflow/tensorflow/go/core/framework/node_def_go_proto"
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
+	"github.com/tfrun/tfrun/internal/modeltest"
 	"github.com/tfrun/tfrun/internal/rewrite"
 	"github.com/tfrun/tfrun/savedmodel"
 	"github.com/tfrun/tfrun/savedmodel/scan"
@@ -106,8 +106,7 @@ func describeRewired(t *testing.T, model *pb.SavedModel, seed uint64) {
 	if err != nil {
 		return
 	}
-	late := time.AfterFunc(20*time.Second, func() { panic("describing the model does not come to an end") })
-	defer late.Stop()
+	defer modeltest.Ends("describing the model")()
 	use(t, opened)
 	for _, mg := range opened.MetaGraphs {
 		if _, err := scan.Scan(mg); err != nil {

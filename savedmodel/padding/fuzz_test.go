@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	pb "github.com/galeone/tensorflow/tensorflow/go/core/protobuf/for_core_protos_go_proto"
 	"google.golang.org/protobuf/proto"
@@ -53,8 +52,7 @@ func FuzzOf(f *testing.F) {
 		if err != nil {
 			return
 		}
-		late := time.AfterFunc(20*time.Second, func() { panic("the proof does not come to an end") })
-		defer late.Stop()
+		defer modeltest.Ends("the proof")()
 		for _, mg := range opened.MetaGraphs {
 			for _, name := range mg.SignatureNames() {
 				if sig, err := mg.Signature(name); err == nil {
