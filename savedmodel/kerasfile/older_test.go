@@ -3,7 +3,6 @@ package kerasfile
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -127,10 +126,11 @@ func TestTied(t *testing.T) {
 	}
 }
 
-// TestShards describes one file of weights of several: what it lacks of a layer is no count.
+// TestShards describes one file of weights of several, of which what it lacks of a layer is no
+// count, and all of them by their index.
 func TestShards(t *testing.T) {
 	t.Parallel()
-	table := tableOf(t, "testdata/shard.weights.h5")
+	table := tableOf(t, "testdata/shards_00000.weights.h5")
 	for _, l := range table.Layers {
 		if guessed := slices.Contains(l.Guessed, "params"); guessed != (l.Params == 0) || l.Class != "Dense" {
 			t.Errorf("%s (%s): %d parameters, guessed %v", l.Name, l.Class, l.Params, l.Guessed)
@@ -139,12 +139,30 @@ func TestShards(t *testing.T) {
 	if len(table.Layers) != 2 {
 		t.Errorf("%d rows, want 2", len(table.Layers))
 	}
-	index := filepath.Join(t.TempDir(), "m.weights.json")
-	if err := os.WriteFile(index, []byte(`{"metadata": {}, "weight_map": {}}`), 0o600); err != nil {
-		t.Fatal(err)
+	table = tableOf(t, "testdata/shards.weights.json")
+	for _, l := range table.Layers {
+		if l.Params != 64 || slices.Contains(l.Guessed, "params") {
+			t.Errorf("of all files, %s: %d parameters, guessed %v", l.Name, l.Params, l.Guessed)
+		}
 	}
-	if _, err := Open(index); !Is(index) || !errors.Is(err, ErrNotKeras) || !strings.Contains(err.Error(), "several files") {
-		t.Errorf("an index of several files: %v", err)
+	if len(table.Layers) != 2 || table.Totals.Total != 128 {
+		t.Errorf("of all files, %d rows and %+v, want 2 and 128 parameters", len(table.Layers), table.Totals)
+	}
+	for index, want := range map[string]string{
+		`{"metadata": {}, "weight_map": {}}`:                 "no index",
+		`{"weight_map": {"/a/vars": ["gone.h5"]}}`:           "gone.h5",
+		`{"weight_map": {"/a/vars": "../shards.h5"}}`:        "no name of a file",
+		`{"weight_map": {"/a/vars": ["b\\..\\c.h5"]}}`:       "no name of a file",
+		`{"weight_map": {"/a/vars": {"b.h5": 1}}}`:           "in no list",
+		`{"weight_map": {"/a/vars": ["index.weights.json"]}`: "no JSON",
+	} {
+		file := filepath.Join(t.TempDir(), "index.weights.json")
+		if err := os.WriteFile(file, []byte(index), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := Open(file); !Is(file) || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v, want an error with %q", index, m, err, want)
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 	Archive Kind = "keras"   // a zip of config.json, metadata.json and model.weights.h5
 	Folder  Kind = "folder"  // the same files, unpacked
 	HDF5    Kind = "h5"      // configuration and variables in one HDF5 file
-	Weights Kind = "weights" // an HDF5 file of variables alone
+	Weights Kind = "weights" // an HDF5 file of variables alone, or several with their index
 )
 
 // ErrNotKeras is returned by [Open] for what is no file of Keras'.
@@ -58,6 +58,7 @@ type Model struct {
 	h5      *hdf5.File
 	tree    *weightTree
 	archive *archive
+	sharded bool // the variables lie in several files
 	closers []io.Closer
 	// onlyConfig says that variables which cannot be read are no error, but stand in noWeights.
 	onlyConfig bool
@@ -159,8 +160,12 @@ func open(path string, onlyConfig bool) (_ *Model, err error) {
 	}
 	switch text := string(head[:n]); {
 	case strings.HasSuffix(path, shardsName) && strings.HasPrefix(text, "{"):
-		name := strings.TrimSuffix(path, shardsName)
-		return nil, &Error{Path: path, Err: fmt.Errorf("an index of weights that lie in several files; describe each of them: %s_00000.weights.h5 and so on: %w", name, ErrNotKeras)}
+		m.Kind = Weights
+		index, err := readAll(io.NewSectionReader(f, 0, info.Size()), maxText)
+		if err != nil {
+			return nil, &Error{Path: path, Err: withoutPath(err)}
+		}
+		return m, m.openShards(index)
 	case strings.HasPrefix(text, "PK"):
 		return m, m.openArchive(f, info.Size())
 	case strings.HasPrefix(text, "version https://git-lfs"):
@@ -283,6 +288,11 @@ func (m *Model) openHDF5(r io.ReaderAt, size int64) error {
 		}
 		return err
 	}
+	return m.readKind()
+}
+
+// readKind finds out what an HDF5 file holds, and which Keras wrote it.
+func (m *Model) readKind() error {
 	attrs, err := m.h5.Root().Attributes()
 	if err != nil {
 		return m.fail("", err)

@@ -175,14 +175,11 @@ func (a *attacher) word(p *layers.Part) {
 
 // guessClass tells a layer's class by its name, or else by its variables.
 func (a *attacher) guessClass(p *layers.Part, name string) {
-	class, ok := kerasnames.ClassOf(name)
+	class, ok := classByName(name)
 	reason := "the class is a guess by the name"
 	if !ok && len(p.Parts) == 0 {
 		class, ok = classOf(p.Variables)
 		reason = "the class is a guess by the variables"
-	}
-	if kerasnames.WithoutNumber(name) == "input_layer" && len(p.Variables) == 0 {
-		class, ok = "InputLayer", true
 	}
 	if !ok {
 		// reasons of guesses stand last
@@ -192,6 +189,14 @@ func (a *attacher) guessClass(p *layers.Part, name string) {
 	p.Class = class
 	p.Guessed = append(p.Guessed, "class")
 	p.Why = append(p.Why, reason)
+}
+
+// classByName returns the class of Keras' own whose layers have such a name by default.
+func classByName(name string) (class string, ok bool) {
+	if kerasnames.WithoutNumber(name) == "input_layer" {
+		return "InputLayer", true
+	}
+	return kerasnames.ClassOf(name)
 }
 
 // classOf returns the class of Keras' own whose layers have variables of such names and ranks, and
@@ -320,7 +325,7 @@ func (a *attacher) objectPart(o *object, attribute, why string, listed bool) lay
 		p.Name, p.Guessed, p.Why = attribute, append(p.Guessed, "name"), append(p.Why, noName)
 	}
 	// A list names its objects after their classes.
-	class, ok := kerasnames.ClassOf(attribute)
+	class, ok := classByName(attribute)
 	listed = listed && ok
 	if listed {
 		p.Class = class
@@ -365,7 +370,7 @@ func (a *attacher) objectPart(o *object, attribute, why string, listed bool) lay
 // doubtShared notes of a part that others stand before whether it may hold what was saved with
 // them: all may but the layers of Keras' own that hold no layers.
 func (a *attacher) doubtShared(p *layers.Part, others bool) {
-	if others && (len(p.Parts) > 0 || !slices.Contains(kerasnames.Classes, p.Class) || holdsLayers(p.Class)) {
+	if others && p.Class != "InputLayer" && (len(p.Parts) > 0 || !slices.Contains(kerasnames.Classes, p.Class) || holdsLayers(p.Class)) {
 		p.Guessed, p.Why = append(p.Guessed, "params"), append(p.Why, whyShares)
 	}
 }

@@ -33,6 +33,8 @@ func (m *Model) Layers() (*layers.Table, error) {
 	switch {
 	case a.leftOver(m):
 		markEmpty(t.Layers, whyLeftOver)
+	case m.sharded:
+		markEmpty(t.Layers, whyUnbuilt)
 	case m.Kind == Weights && !a.legacy:
 		markEmpty(t.Layers, whyShard)
 	}
@@ -70,6 +72,7 @@ func (a *attacher) markDoubted(rows []*layers.Layer) {
 // The reasons why a count of none is a guess.
 const (
 	whyLeftOver = "the file has variables that were found to be no layer's: some may be this one's"
+	whyUnbuilt  = "the files have no variables of the layer: it was not built"
 	whyShard    = "the file has no variables of the layer: it was not built, or they lie in another file of several"
 )
 

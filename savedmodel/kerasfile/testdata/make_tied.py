@@ -1,10 +1,10 @@
-"""Saves tied.h5, a model of one's own class whose layers share a variable, tied.json and a shard.
+"""Saves tied.h5, a model of one's own class whose layers share a variable, tied.json and shards.
 
     python make_tied.py OUT
 
 Keras 3 saves the table of words for both layers that have it. Two towers have layers of one name,
 with variables of one path that are not the same. tied.json has what Keras counts.
-shard.weights.h5 is the first of two files of the weights of another model.
+shards.weights.json is the index of two files of the weights of another model.
 """
 
 import json
@@ -55,7 +55,4 @@ want = {"total": m.count_params(), "rows": {layer.name: layer.count_params() for
 json.dump(want, open(os.path.join(sys.argv[1], "tied.json"), "w"), indent=1)
 
 m = keras.Sequential([keras.Input((8,)), L.Dense(8, use_bias=False), L.Dense(8, use_bias=False)])
-m.save_weights(os.path.join(sys.argv[1], "m.weights.json"), max_shard_size=300 / 1024**3)
-os.rename(os.path.join(sys.argv[1], "m_00000.weights.h5"), os.path.join(sys.argv[1], "shard.weights.h5"))
-for name in ("m_00001.weights.h5", "m.weights.json"):
-    os.remove(os.path.join(sys.argv[1], name))
+m.save_weights(os.path.join(sys.argv[1], "shards.weights.json"), max_shard_size=300 / 1024**3)
